@@ -1,0 +1,88 @@
+package rpc
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// Call is one request on its way through a method.
+type Call struct {
+	// Principal is who calls.
+	Principal Principal
+	// Session is the session the call acts on. The registry fills it for session-scope methods, after checking that
+	// the principal may use it.
+	Session string
+	// RequestID names the call in logs and errors; the registry makes one when it is empty.
+	RequestID string
+	// Method is the name under which the call came; filled by the registry.
+	Method string
+	// Meta is what the caller put under params._meta; filled by the registry.
+	Meta Meta
+	// Conn is the owner of the connection the call came over; nil for calls by HTTP and inside the process.
+	Conn any
+
+	peer     *Peer
+	job      *job
+	after    []func()
+	progress progressState
+}
+
+// Meta is the params member _meta, which every method takes.
+type Meta struct {
+	// TimeoutMS replaces the method's timeout, in milliseconds; the server's maximum applies.
+	TimeoutMS int64 `json:"timeout_ms,omitempty" rpc:"min=1" doc:"time the call may take, in milliseconds"`
+	// IdempotencyKey makes repeats of the call answer with the first reply.
+	IdempotencyKey string `json:"idempotency_key,omitempty" rpc:"min=1,max=255" doc:"repeats with the same key get the first reply"`
+	// ProgressToken asks for conn.progress notifications that carry it; a string or a number.
+	ProgressToken json.RawMessage `json:"progress_token,omitempty" doc:"string or number that conn.progress repeats"`
+	// TraceParent is the W3C trace context of the caller.
+	TraceParent string `json:"traceparent,omitempty" rpc:"max=128" doc:"W3C trace context"`
+}
+
+// AfterReply has f run once the reply is in the connection's lane, so that what f sets off cannot overtake the reply.
+// Without a connection f runs when the method has returned. f must not block.
+func (c *Call) AfterReply(f func()) { c.after = append(c.after, f) }
+
+func (c *Call) replied() {
+	for _, f := range c.after {
+		f()
+	}
+	c.after = nil
+}
+
+// progressInterval is the least time between two conn.progress of one call; the last one (done == total) always goes.
+const progressInterval = 100 * time.Millisecond
+
+type progressState struct {
+	mu   sync.Mutex
+	seq  int
+	last time.Time
+}
+
+// Progress tells a caller that asked for it how far the call has come. total 0 means not known. Reports that come
+// faster than ten a second are dropped, except the final one; without a progress token it does nothing.
+func (c *Call) Progress(done, total int64, message string) {
+	if c.peer == nil || len(c.Meta.ProgressToken) == 0 {
+		return
+	}
+	c.progress.mu.Lock()
+	defer c.progress.mu.Unlock()
+	now := time.Now()
+	if final := total > 0 && done >= total; !final && now.Sub(c.progress.last) < progressInterval {
+		return
+	}
+	c.progress.last = now
+	c.progress.seq++
+	c.peer.Notify("conn.progress", progressParams{
+		Token: c.Meta.ProgressToken, Seq: c.progress.seq, Done: done, Total: total, Message: message,
+	})
+}
+
+type progressParams struct {
+	Token   json.RawMessage `json:"token"`
+	Seq     int             `json:"seq"`
+	Done    int64           `json:"done"`
+	Total   int64           `json:"total,omitempty"`
+	Message string          `json:"message,omitempty"`
+}

@@ -1,0 +1,103 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"time"
+)
+
+// Method describes a method; its params and result come from the types given to Register.
+type Method struct {
+	// Name is noun.verbObject; the noun is the namespace.
+	Name string
+	// Summary is one sentence for people.
+	Summary string
+	// Description is anything more they should know.
+	Description string
+	// Scope is the least credential that may call it; empty = session.
+	Scope Scope
+	// Timeout replaces the default timeout of a call; 0 = the registry's default.
+	Timeout time.Duration
+	// NoSession is for session-scope methods that act on no particular session: the shared param session is then not
+	// taken.
+	NoSession bool
+	// NoBatch refuses the method inside a batch.
+	NoBatch bool
+	// NeedsConn refuses the method outside a connection (HTTP, in-process).
+	NeedsConn bool
+	// Inline runs the method on the goroutine that reads the connection, before the next frame is read. Only for what
+	// is quick and must be in order, such as subscribing.
+	Inline bool
+	// MaxReply replaces the limit on the size of the result, in bytes; 0 = the registry's limit.
+	MaxReply int
+}
+
+// Ordered is implemented by params whose calls must keep their order of arrival on a connection.
+type Ordered interface {
+	// OrderKey names what the order is kept for, such as the chat a message goes to; calls with the same key in the
+	// same session run one after the other. Empty = no order.
+	OrderKey() string
+}
+
+// Validator is implemented by params with rules that struct tags cannot say. A returned *Error goes to the caller as
+// it is, Fields as invalid params, any other error as one bad field without a pointer.
+type Validator interface {
+	Validate() error
+}
+
+var methodName = regexp.MustCompile(`^[a-z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*$`)
+
+// method is a registered method with its types compiled.
+type method struct {
+	Method
+	params *plan
+	result reflect.Type
+	// ordered says that *P implements Ordered, so that params are decoded before the call is queued.
+	ordered bool
+	// prepare decodes and checks params; the value it returns goes to run.
+	prepare func(raw json.RawMessage, env *envelope) (any, *Error)
+	run     func(ctx context.Context, call *Call, params any) (any, error)
+}
+
+// Register adds a method. P is the struct params are decoded into, R is the result. It panics on a method that is
+// declared wrongly (bad name, unknown scope, bad struct tag, registered twice), which only a change of code can cause.
+func Register[P, R any](reg *Registry, m Method, fn func(ctx context.Context, call *Call, p *P) (R, error)) {
+	if !methodName.MatchString(m.Name) {
+		panic(fmt.Sprintf("rpc: bad method name %q", m.Name))
+	}
+	if m.Scope == "" {
+		m.Scope = ScopeSession
+	}
+	if !m.Scope.valid() {
+		panic(fmt.Sprintf("rpc: %s: unknown scope %q", m.Name, m.Scope))
+	}
+	p, err := planOf(reflect.TypeFor[P]())
+	if err != nil {
+		panic(fmt.Sprintf("rpc: %s: %v", m.Name, err))
+	}
+	_, ordered := any((*P)(nil)).(Ordered)
+	reg.add(&method{
+		Method:  m,
+		params:  p,
+		result:  reflect.TypeFor[R](),
+		ordered: ordered,
+		prepare: func(raw json.RawMessage, env *envelope) (any, *Error) {
+			v := new(P)
+			if problem := decodeParams(p, raw, reflect.ValueOf(v).Elem(), env); problem != nil {
+				return nil, problem
+			}
+			if c, ok := any(v).(Validator); ok {
+				if err := c.Validate(); err != nil {
+					return nil, validationError(err)
+				}
+			}
+			return v, nil
+		},
+		run: func(ctx context.Context, call *Call, params any) (any, error) {
+			return fn(ctx, call, params.(*P))
+		},
+	})
+}
