@@ -1,0 +1,172 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// maxDevice is the highest device number that fits the wire form of a JID.
+const maxDevice = 255
+
+// AccountOptions describes a new account.
+type AccountOptions struct {
+	// Number is the international phone number, digits only or with the usual punctuation. Required.
+	Number string
+	// PushName is the name the account shows to others; the number when empty.
+	PushName string
+	// BusinessName, when set, makes it a business account.
+	BusinessName string
+	// Platform is what the account's phone calls itself: "android" when empty.
+	Platform string
+}
+
+// account is one WhatsApp user. Guarded by Network.mu.
+type account struct {
+	pn, lid      types.JID // without device
+	pushName     string
+	businessName string
+	platform     string
+	phone        *Phone
+	devices      map[uint16]*device // 0 is the phone
+	nextDevice   uint16
+	registeredAt time.Time
+	lastSeen     time.Time
+	// followers are the accounts that asked for this account's devices and hear of changes.
+	followers map[*account]struct{}
+	// watchers are the devices that subscribed to this account's presence.
+	watchers map[*device]struct{}
+}
+
+// device is one end of an account: the phone (number 0) or a linked companion. Guarded by Network.mu.
+type device struct {
+	account  *account
+	number   uint16
+	keys     deviceKeys
+	queue    queue
+	conn     *conn // nil while away; phones have none
+	active   bool  // asked for deliveries on this connection
+	welcomed bool  // got app state keys and history once
+	present  bool  // said available on this connection
+	seen     idSet // message ids sent by this device
+	nacks    int   // stanzas the client refused
+}
+
+func (d *device) lid() types.JID {
+	jid := d.account.lid
+	jid.Device = d.number
+	return jid
+}
+
+func (d *device) pn() types.JID {
+	jid := d.account.pn
+	jid.Device = d.number
+	return jid
+}
+
+func (d *device) isPhone() bool { return d.number == 0 }
+
+// sorted lists the account's devices by number, the phone first.
+func (a *account) sorted() []*device {
+	list := make([]*device, 0, len(a.devices))
+	for _, d := range a.devices {
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(x, y *device) int { return int(x.number) - int(y.number) })
+	return list
+}
+
+// others lists the account's devices but one.
+func (a *account) others(but *device) []*device {
+	return slices.DeleteFunc(a.sorted(), func(d *device) bool { return d == but })
+}
+
+// online tells whether any companion said that it is available.
+func (a *account) online() bool {
+	for _, d := range a.devices {
+		if d.present {
+			return true
+		}
+	}
+	return false
+}
+
+// AddAccount registers a number and gives it a simulated phone. The error wraps ErrBadJID or ErrAccountExists.
+func (n *Network) AddAccount(options AccountOptions) (*Phone, error) {
+	pn, err := parseUser(options.Number)
+	if err != nil {
+		return nil, err
+	}
+	if pn.Server != types.DefaultUserServer || pn.Device != 0 || pn.IsBot() {
+		return nil, fmt.Errorf("sandbox: %w: %q cannot be an account", ErrBadJID, options.Number)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, fmt.Errorf("sandbox: %w", ErrClosed)
+	}
+	if n.byPN[pn.User] != nil {
+		return nil, fmt.Errorf("sandbox: %w: %s", ErrAccountExists, pn.User)
+	}
+	a := &account{
+		pn:           pn,
+		lid:          types.NewJID(strconv.FormatUint(n.nextLID, 10), types.HiddenUserServer),
+		pushName:     options.PushName,
+		businessName: options.BusinessName,
+		platform:     options.Platform,
+		devices:      map[uint16]*device{},
+		nextDevice:   1,
+		registeredAt: n.now(),
+		followers:    map[*account]struct{}{},
+		watchers:     map[*device]struct{}{},
+	}
+	n.nextLID++
+	if a.pushName == "" {
+		a.pushName = "+" + pn.User
+	}
+	if a.platform == "" {
+		a.platform = "android"
+	}
+	a.phone = newPhone(n, a)
+	a.devices[0] = a.phone.device
+	n.byPN[a.pn.User], n.byLID[a.lid.User] = a, a
+	return a.phone, nil
+}
+
+// freeDevice finds an unused device number. Numbers are reused only after all were used once, as a reused number carries old Signal sessions.
+func (a *account) freeDevice() (uint16, bool) {
+	for range maxDevice {
+		number := a.nextDevice
+		a.nextDevice = a.nextDevice%maxDevice + 1
+		if a.devices[number] == nil {
+			return number, true
+		}
+	}
+	return 0, false
+}
+
+// idSet remembers the latest ids, a bounded number of them.
+type idSet struct {
+	known map[string]struct{}
+	order []string
+}
+
+// add tells whether the id is new and remembers it.
+func (s *idSet) add(id string) bool {
+	if _, known := s.known[id]; known {
+		return false
+	}
+	if s.known == nil {
+		s.known = map[string]struct{}{}
+	}
+	if len(s.order) >= defaultSeenIDs {
+		delete(s.known, s.order[0])
+		s.order = s.order[1:]
+	}
+	s.known[id] = struct{}{}
+	s.order = append(s.order, id)
+	return true
+}

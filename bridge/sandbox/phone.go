@@ -1,0 +1,96 @@
+package sandbox
+
+import (
+	"sync"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/util/keys"
+)
+
+// Phone is the simulated phone of an account: device 0, a Signal endpoint of its own that can be scripted. Methods are safe for concurrent use.
+type Phone struct {
+	net      *Network
+	account  *account
+	device   *device
+	random   *entropy
+	identity *keys.KeyPair
+
+	// mu guards Signal state and serialises sending; it is taken before Network.mu, never after.
+	mu sync.Mutex
+
+	queueMu sync.Mutex
+	waiting []waBinary.Node
+	working bool
+	stopped bool
+}
+
+// phoneRoute handles a stanza that arrived at a phone. It runs in the phone's worker, under neither lock.
+type phoneRoute func(p *Phone, node *waBinary.Node)
+
+func newPhone(n *Network, a *account) *Phone {
+	p := &Phone{net: n, account: a, random: n.random.derive("phone/" + a.pn.User)}
+	p.identity = p.random.keyPair()
+	p.device = &device{account: a}
+	return p
+}
+
+// enqueue hands a stanza to the phone and starts its worker when none runs. Never blocks.
+func (p *Phone) enqueue(node waBinary.Node) {
+	p.queueMu.Lock()
+	defer p.queueMu.Unlock()
+	if p.stopped || len(p.waiting) >= defaultPhoneQueue {
+		return
+	}
+	p.waiting = append(p.waiting, node)
+	if !p.working {
+		p.working = true
+		p.net.wait.Add(1)
+		go p.work()
+	}
+}
+
+// work drains the queue and ends when it is empty: an idle phone has no goroutine.
+func (p *Phone) work() {
+	defer p.net.wait.Done()
+	for {
+		p.queueMu.Lock()
+		batch := p.waiting
+		p.waiting = nil
+		if len(batch) == 0 || p.stopped {
+			p.working = false
+			p.queueMu.Unlock()
+			return
+		}
+		p.queueMu.Unlock()
+		for i := range batch {
+			p.handle(&batch[i])
+		}
+	}
+}
+
+func (p *Phone) stop() {
+	p.queueMu.Lock()
+	p.stopped = true
+	p.queueMu.Unlock()
+}
+
+// handle routes one stanza by "tag/type", then by tag.
+func (p *Phone) handle(node *waBinary.Node) {
+	if route := p.net.phoneRoutes[node.Tag+"/"+text(node, "type")]; route != nil {
+		route(p, node)
+	} else if route = p.net.phoneRoutes[node.Tag]; route != nil {
+		route(p, node)
+	}
+}
+
+// request makes a request of the phone, as if it came over a socket, through the same handlers and checks. Do not call under Network.mu.
+func (p *Phone) request(iq waBinary.Node) waBinary.Node {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	r := &request{net: p.net, device: p.device, node: &iq}
+	reply := p.net.answer(r)
+	for _, f := range r.later {
+		f()
+	}
+	return reply
+}

@@ -1,0 +1,6 @@
+package sandbox
+
+import "go.mau.fi/whatsmeow/types"
+
+func (p *Phone) welcome(companion types.JID) {}
+func (n *Network) registerPhoneRoutes()      {}

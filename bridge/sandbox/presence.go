@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"strconv"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// setPresent changes whether a device counts as online and tells the account's watchers when the account's state changes with it. Call under n.mu.
+func (n *Network) setPresent(d *device, present bool) {
+	a := d.account
+	before := a.online()
+	d.present = present
+	if a.online() == before {
+		return
+	}
+	a.lastSeen = n.now()
+	for watcher := range a.watchers {
+		n.deliverNow(watcher, n.presenceOf(a))
+	}
+}
+
+func (n *Network) presenceOf(a *account) waBinary.Node {
+	attrs := waBinary.Attrs{"from": a.lid}
+	if !a.online() {
+		attrs["type"] = "unavailable"
+		if !a.lastSeen.IsZero() {
+			attrs["last"] = strconv.FormatInt(a.lastSeen.Unix(), 10)
+		}
+	}
+	return waBinary.Node{Tag: "presence", Attrs: attrs}
+}
+
+// handlePresence takes what a device says about itself, or its wish to hear about somebody.
+func (n *Network) handlePresence(r *request) {
+	d := r.device
+	switch text(r.node, "type") {
+	case "", "available", "unavailable":
+		if name := text(r.node, "name"); name != "" {
+			d.account.pushName = name
+		}
+		n.setPresent(d, text(r.node, "type") != "unavailable")
+	case "subscribe":
+		to, _ := jidOf(r.node, "to")
+		if target := n.find(to); target != nil {
+			target.watchers[d] = struct{}{}
+			n.deliverNow(d, n.presenceOf(target))
+		}
+	case "unsubscribe":
+		to, _ := jidOf(r.node, "to")
+		if target := n.find(to); target != nil {
+			delete(target.watchers, d)
+		}
+	default:
+		n.refuse(r, "presence of unknown type")
+	}
+}
+
+// handleChatState passes typing and recording on to a user's or a group's devices.
+func (n *Network) handleChatState(r *request) {
+	to, ok := jidOf(r.node, "to")
+	if !ok || len(r.node.GetChildren()) != 1 {
+		n.refuse(r, "malformed chat state")
+		return
+	}
+	own := r.device.account
+	state := waBinary.Node{Tag: "chatstate", Attrs: waBinary.Attrs{"from": r.device.lid(), "sender_pn": own.pn}, Content: r.node.Content}
+	recipients := []*account{n.find(to)}
+	if to.Server == types.GroupServer {
+		members, code := n.groupMembers(to, own)
+		if code != 0 {
+			n.refuse(r, "chat state to a group of others")
+			return
+		}
+		recipients = members
+		state.Attrs = waBinary.Attrs{"from": to, "participant": r.device.lid(), "participant_pn": own.pn, "addressing_mode": "lid"}
+	}
+	for _, a := range recipients {
+		if a == nil {
+			n.refuse(r, "chat state to nobody")
+			continue
+		}
+		if a == own {
+			continue
+		}
+		for _, d := range a.sorted() {
+			if d.isPhone() || d.active {
+				n.deliverNow(d, state)
+			}
+		}
+	}
+}

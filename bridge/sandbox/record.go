@@ -1,0 +1,67 @@
+package sandbox
+
+import (
+	"slices"
+	"time"
+)
+
+// UnknownIQ is a request that no handler knows.
+type UnknownIQ struct {
+	Key    string // xmlns/type/firstChild
+	Stanza string
+	From   string // JID of the sender, empty before login
+	Time   time.Time
+}
+
+// Violation is something a client did that WhatsApp does not allow.
+type Violation struct {
+	Reason string
+	Stanza string
+	From   string
+	Time   time.Time
+}
+
+// records keeps the latest findings. Guarded by Network.mu.
+type records struct {
+	unknowns   []UnknownIQ
+	violations []Violation
+}
+
+func keep[T any](list []T, item T) []T {
+	if len(list) >= defaultRecords {
+		list = slices.Delete(list, 0, 1)
+	}
+	return append(list, item)
+}
+
+func (r *request) sender() string {
+	if r.device == nil {
+		return ""
+	}
+	return r.device.lid().String()
+}
+
+func (l *records) unknown(key string, r *request) {
+	l.unknowns = keep(l.unknowns, UnknownIQ{Key: key, Stanza: r.node.String(), From: r.sender(), Time: r.net.now()})
+	r.net.log.Warn("unknown request", "method", key)
+}
+
+// refuse records a violation. Call under n.mu.
+func (n *Network) refuse(r *request, reason string) {
+	n.records.violations = keep(n.records.violations, Violation{Reason: reason, Stanza: r.node.String(), From: r.sender(), Time: n.now()})
+	n.log.Warn("violation", "error", reason)
+}
+
+// UnknownIQs lists the requests that nothing in the sandbox answers, the oldest first, at most the latest 1000.
+func (n *Network) UnknownIQs() []UnknownIQ {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.records.unknowns)
+}
+
+// Violations lists what clients did wrong, the oldest first, at most the latest 1000.
+func (n *Network) Violations() []Violation {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.records.violations)
+}

@@ -1,0 +1,17 @@
+package sandbox
+
+// registerAll fills the tables. One line per file that handles something.
+func (n *Network) registerAll() {
+	n.addIQ(
+		n.sessionRoutes(),
+		n.pairCodeRoutes(),
+		n.preKeyRoutes(),
+		n.usyncRoutes(),
+		n.tokenRoutes(),
+	)
+	n.registerUsyncFields()
+	n.registerMessages()
+	n.registerPhoneRoutes()
+	n.handleHTTP("web.whatsapp.com", "/ws/chat", n.serveSocket)
+	n.handleHTTP("web.whatsapp.com", "/", n.serveVersion)
+}

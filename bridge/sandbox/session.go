@@ -1,0 +1,168 @@
+package sandbox
+
+import (
+	"strconv"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// login decides what a client that finished the handshake is: one that wants to pair, a known device, or neither.
+func (n *Network) login(c *conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	payload := c.noise.payload
+	if refusal := n.faults.login(n, c); refusal != nil {
+		n.refuseLogin(c, refusal)
+		return
+	}
+	if payload.Username == nil && payload.DevicePairingData != nil {
+		n.startPairing(c)
+		return
+	}
+	pn := types.NewJID(strconv.FormatUint(payload.GetUsername(), 10), types.DefaultUserServer)
+	pn.Device = uint16(payload.GetDevice())
+	d := n.findDevice(pn)
+	if d == nil || d.isPhone() || d.keys.noise != c.noise.clientStatic {
+		n.refuseLogin(c, waBinary.Attrs{"reason": "401"})
+		return
+	}
+	if old := d.conn; old != nil {
+		n.endStream(old, waBinary.Node{Tag: "stream:error", Content: []waBinary.Node{{Tag: "conflict", Attrs: waBinary.Attrs{"type": "replaced"}}}})
+		n.detach(old)
+	}
+	c.device, d.conn = d, c
+	n.send(c, waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
+		"t": n.unixNow(), "lid": d.lid(), "props": "27", "abprops": "42", "location": "sandbox",
+	}})
+	n.log.Debug("device logged in", "conn", d.lid().String())
+}
+
+func (n *Network) refuseLogin(c *conn, attrs waBinary.Attrs) {
+	attrs = with(waBinary.Node{Attrs: attrs}, waBinary.Attrs{"location": "sandbox"}).Attrs
+	n.endStream(c, waBinary.Node{Tag: "failure", Attrs: attrs})
+}
+
+// endStream sends a last stanza and closes. Call under n.mu.
+func (n *Network) endStream(c *conn, last waBinary.Node) {
+	if !c.push(outgoing{node: last, last: true}) {
+		c.close()
+	}
+}
+
+// detach separates a connection from its device; what the device has not acknowledged waits for the next connection. Call under n.mu.
+func (n *Network) detach(c *conn) {
+	d := c.device
+	if d == nil || d.conn != c {
+		return
+	}
+	d.conn, d.active = nil, false
+	d.queue.rewind()
+	n.setPresent(d, false)
+}
+
+// forget cleans up after a connection that is over.
+func (n *Network) forget(c *conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.conns, c)
+	n.detach(c)
+	n.endPairing(c)
+}
+
+// receive handles one stanza of a connection.
+func (n *Network) receive(c *conn, node *waBinary.Node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c.device != nil && c.device.conn != c {
+		return // replaced while the stanza was on its way
+	}
+	n.dispatch(&request{net: n, conn: c, device: c.device, node: node})
+}
+
+// dispatch handles one stanza of a connection or a phone. Call under n.mu.
+func (n *Network) dispatch(r *request) {
+	defer func() {
+		for _, f := range r.later {
+			f()
+		}
+	}()
+	if r.node.Tag == "iq" {
+		n.handleIQ(r)
+		return
+	}
+	if r.device == nil {
+		n.refuse(r, "stanza before login: "+r.node.Tag)
+		return
+	}
+	handler := stanzaHandlers[r.node.Tag]
+	if handler == nil {
+		n.refuse(r, "unknown stanza: "+r.node.Tag)
+		return
+	}
+	handler(n, r)
+}
+
+func (n *Network) handleIQ(r *request) {
+	switch text(r.node, "type") {
+	case "get", "set":
+		reply := n.answer(r)
+		if r.conn != nil {
+			n.send(r.conn, reply)
+		}
+	case "result", "error":
+		if r.conn != nil && r.conn.pairing != nil {
+			n.pairingReply(r)
+		}
+	default:
+		n.refuse(r, "request of unknown type")
+	}
+}
+
+// reply sends a stanza back to whoever sent the request.
+func (r *request) reply(node waBinary.Node) {
+	if r.conn != nil {
+		r.net.send(r.conn, node)
+	} else if r.device != nil {
+		r.net.deliverNow(r.device, node)
+	}
+}
+
+func (n *Network) sessionRoutes() iqRoutes {
+	empty := func(*request) ([]waBinary.Node, error) { return nil, nil }
+	return iqRoutes{
+		"passive/set/active":                  n.setActive,
+		"passive/set/passive":                 n.setPassive,
+		"w:p/get":                             empty, // keepalive
+		"w:p/get/ping":                        empty,
+		"md/set/remove-companion-device":      n.removeCompanion,
+		"urn:xmpp:whatsapp:dirty/set/clean":   empty,
+		"urn:xmpp:whatsapp:push/set/config":   empty,
+		"urn:xmpp:whatsapp:push/get/settings": empty,
+		"tos/set/notice":                      empty,
+	}
+}
+
+func (n *Network) setActive(r *request) ([]waBinary.Node, error) {
+	d := r.device
+	if d.isPhone() || d.active {
+		return nil, nil
+	}
+	r.after(func() {
+		if d.conn != r.conn || d.conn == nil {
+			return
+		}
+		d.active = true
+		n.flush(d)
+		if !d.welcomed {
+			d.welcomed = true
+			d.account.phone.welcome(d.lid())
+		}
+	})
+	return nil, nil
+}
+
+func (n *Network) setPassive(r *request) ([]waBinary.Node, error) {
+	r.device.active = false
+	return nil, nil
+}

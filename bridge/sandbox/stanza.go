@@ -1,0 +1,85 @@
+package sandbox
+
+import (
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// stanzaHandlers handles what is not a request, by tag. They run under Network.mu.
+var stanzaHandlers map[string]func(*Network, *request)
+
+func init() {
+	stanzaHandlers = map[string]func(*Network, *request){
+		"message":   (*Network).handleMessage,
+		"receipt":   (*Network).handleReceipt,
+		"ack":       (*Network).handleAck,
+		"presence":  (*Network).handlePresence,
+		"chatstate": (*Network).handleChatState,
+		"call":      (*Network).handleCall,
+		"ib":        func(*Network, *request) {}, // unified_session and other hints
+	}
+}
+
+// handleAck takes a device's acknowledgement of a message, receipt, notification or call.
+func (n *Network) handleAck(r *request) {
+	key := ackKey{class: text(r.node, "class"), id: text(r.node, "id")}
+	key.from, _ = jidOf(r.node, "to")
+	key.participant, _ = jidOf(r.node, "participant")
+	if key.class == "receipt" {
+		key.kind = text(r.node, "type")
+	}
+	if text(r.node, "error") != "" {
+		r.device.nacks++
+		n.log.Warn("device refused a stanza", "method", key.class, "error", text(r.node, "error"))
+	}
+	n.acknowledge(r.device, key)
+}
+
+// ackOf is the server's acknowledgement of a stanza; extra attributes may be nil.
+func (n *Network) ackOf(node *waBinary.Node, extra waBinary.Attrs) waBinary.Node {
+	attrs := waBinary.Attrs{"class": node.Tag, "id": text(node, "id"), "from": node.Attrs["to"], "t": n.unixNow()}
+	for _, key := range []string{"participant", "recipient"} {
+		if jid, ok := jidOf(node, key); ok {
+			attrs[key] = jid
+		}
+	}
+	if kind := text(node, "type"); kind != "" && node.Tag != "message" {
+		attrs["type"] = kind
+	}
+	return with(waBinary.Node{Tag: "ack", Attrs: attrs}, extra)
+}
+
+// handleCall passes call signalling on to all devices of the other side.
+func (n *Network) handleCall(r *request) {
+	to, _ := jidOf(r.node, "to")
+	target := n.find(to)
+	if target == nil || len(r.node.GetChildren()) != 1 {
+		n.refuse(r, "malformed call")
+		return
+	}
+	r.reply(n.ackOf(r.node, waBinary.Attrs{"type": r.child().Tag}))
+	call := waBinary.Node{Tag: "call", Content: r.node.Content, Attrs: waBinary.Attrs{
+		"from": r.device.account.lid, "id": text(r.node, "id"), "t": n.unixNow(), "platform": r.device.account.platform, "version": "2.24.1",
+		"notify": r.device.account.pushName,
+	}}
+	for _, d := range target.sorted() {
+		n.deliver(d, call)
+	}
+}
+
+// groupMembers asks the groups, and whether the account is one of the members: 0, 404 no such group, 421 not a member. Call under n.mu.
+func (n *Network) groupMembers(group types.JID, asking *account) ([]*account, int) {
+	if n.groups == nil {
+		return nil, 404
+	}
+	members, ok := n.groups.members(group)
+	if !ok {
+		return nil, 404
+	}
+	for _, a := range members {
+		if a == asking {
+			return members, 0
+		}
+	}
+	return nil, 421
+}
