@@ -1,0 +1,136 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Contact is what a session knows of a person. Null means not known.
+type Contact struct {
+	Contact      string   `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID          *string  `json:"lid" doc:"LID"`
+	PhoneNumber  *string  `json:"phone_number" doc:"digits"`
+	Name         string   `json:"name" doc:"best name: full, business, push or number"`
+	FullName     *string  `json:"full_name" doc:"from the address book"`
+	FirstName    *string  `json:"first_name" doc:"from the address book"`
+	PushName     *string  `json:"push_name" doc:"chosen by the person"`
+	BusinessName *string  `json:"business_name" doc:"business name"`
+	VerifiedName *string  `json:"verified_name" doc:"verified business name"`
+	IsBusiness   *bool    `json:"is_business" doc:"business account"`
+	IsEnterprise *bool    `json:"is_enterprise" doc:"large business account"`
+	IsSaved      bool     `json:"is_saved" doc:"in the address book"`
+	IsBlocked    *bool    `json:"is_blocked" doc:"blocked"`
+	IsSelf       bool     `json:"is_self" doc:"the own account"`
+	IsRegistered *bool    `json:"is_registered" doc:"on WhatsApp as far as known"`
+	LabelIDs     []string `json:"label_ids" doc:"labels"`
+	PictureURL   *string  `json:"picture_url" doc:"when known"`
+}
+
+// newContact merges what is stored under the two addresses of a person.
+func newContact(device *store.Device, p person, infos ...types.ContactInfo) Contact {
+	var known types.ContactInfo
+	for _, info := range infos {
+		known.FullName = cmp.Or(known.FullName, info.FullName)
+		known.FirstName = cmp.Or(known.FirstName, info.FirstName)
+		known.PushName = cmp.Or(known.PushName, info.PushName)
+		known.BusinessName = cmp.Or(known.BusinessName, info.BusinessName)
+		known.RedactedPhone = cmp.Or(known.RedactedPhone, info.RedactedPhone)
+	}
+	contact := Contact{
+		Contact:      p.contact().String(),
+		LID:          jidOrNull(p.lid),
+		PhoneNumber:  p.phoneNumber(),
+		FullName:     orNull(known.FullName),
+		FirstName:    orNull(known.FirstName),
+		PushName:     orNull(known.PushName),
+		BusinessName: orNull(known.BusinessName),
+		// WhatsApp hands out business names only from verified certificates.
+		VerifiedName: orNull(known.BusinessName),
+		IsSaved:      known.FullName != "" || known.FirstName != "",
+		IsSelf:       p.is(device.GetJID()) || p.is(device.GetLID()),
+	}
+	if known.BusinessName != "" {
+		yes := true
+		contact.IsBusiness = &yes
+	}
+	number := p.contact().User
+	if p.pn.IsEmpty() {
+		number = cmp.Or(known.RedactedPhone, number)
+	}
+	contact.Name = cmp.Or(known.FullName, known.FirstName, known.BusinessName, known.PushName, number)
+	return contact
+}
+
+// storedContact reads one person from the device store.
+func storedContact(ctx context.Context, device *store.Device, jid types.JID) (Contact, error) {
+	p, err := personOf(ctx, device, jid)
+	if err != nil {
+		return Contact{}, err
+	}
+	var infos []types.ContactInfo
+	for _, address := range []types.JID{p.pn, p.lid} {
+		if address.IsEmpty() {
+			continue
+		}
+		info, err := device.Contacts.GetContact(ctx, address)
+		if err != nil {
+			return Contact{}, storageError("the contact could not be read", err)
+		}
+		infos = append(infos, info)
+	}
+	return newContact(device, p, infos...), nil
+}
+
+// ListContacts lists the known people by address, from the store alone.
+// savedOnly leaves out those who are not in the address book.
+func (s *Session) ListContacts(ctx context.Context, savedOnly bool) ([]Contact, error) {
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := device.Contacts.GetAllContacts(ctx)
+	if err != nil {
+		return nil, storageError("the contacts could not be read", err)
+	}
+	people, err := mergePeople(ctx, device, stored)
+	if err != nil {
+		return nil, err
+	}
+	contacts := make([]Contact, 0, len(people))
+	for p, infos := range people {
+		contact := newContact(device, p, infos...)
+		if !savedOnly || contact.IsSaved {
+			contacts = append(contacts, contact)
+		}
+	}
+	slices.SortFunc(contacts, func(a, b Contact) int { return cmp.Compare(a.Contact, b.Contact) })
+	return contacts, nil
+}
+
+// mergePeople puts the entries of one person, under phone number and LID, together.
+func mergePeople(ctx context.Context, device *store.Device, stored map[types.JID]types.ContactInfo) (map[person][]types.ContactInfo, error) {
+	people := make(map[person][]types.ContactInfo, len(stored))
+	for jid := range stored {
+		if jid.Server != types.DefaultUserServer && jid.Server != types.HiddenUserServer {
+			continue
+		}
+		p, err := personOf(ctx, device, jid)
+		if err != nil {
+			return nil, err
+		}
+		if people[p] != nil {
+			continue
+		}
+		// Entries under the phone number win over those under the LID.
+		for _, address := range []types.JID{p.pn, p.lid} {
+			if info, known := stored[address]; known && !address.IsEmpty() {
+				people[p] = append(people[p], info)
+			}
+		}
+	}
+	return people, nil
+}

@@ -1,0 +1,180 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// The live parts Session.Contact can add.
+const (
+	PartRegistration    = "registration"
+	PartUserInfo        = "user_info"
+	PartPicture         = "picture"
+	PartBusinessProfile = "business_profile"
+	PartDevices         = "devices"
+)
+
+var contactParts = []string{PartRegistration, PartUserInfo, PartPicture, PartBusinessProfile, PartDevices}
+
+// ContactDetails is a contact with the live parts that were asked for. A part
+// that was not asked for is absent; one WhatsApp did not give is null.
+type ContactDetails struct {
+	Contact         Contact           `json:"contact" doc:"contact object"`
+	InputType       string            `json:"input_type" doc:"number, jid or lid"`
+	Registered      **bool            `json:"registered,omitempty" doc:"with registration"`
+	UserInfo        **UserInfo        `json:"user_info,omitempty" doc:"with user_info"`
+	Picture         **ProfilePicture  `json:"picture,omitempty" doc:"with picture"`
+	BusinessProfile **BusinessProfile `json:"business_profile,omitempty" doc:"with business_profile"`
+	Devices         *[]string         `json:"devices,omitempty" doc:"with devices"`
+}
+
+// Contact returns one contact. Without parts it reads the store alone and works
+// without a connection. Of the parts that fail each is null.
+func (s *Session) Contact(ctx context.Context, contact string, parts []string) (*ContactDetails, error) {
+	jid, err := s.parseJID("contact", contact)
+	if err != nil {
+		return nil, err
+	}
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, part := range parts {
+		if !slices.Contains(contactParts, part) {
+			return nil, badParam("include/"+itoa(i), "must be one of %s", strings.Join(contactParts, ", "))
+		}
+	}
+	details := &ContactDetails{InputType: inputType(contact, jid)}
+	if len(parts) > 0 {
+		client, err := s.live()
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range parts {
+			if err := addPart(ctx, client, details, jid, part); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// Read last: the parts may have brought a LID or a name.
+	if details.Contact, err = storedContact(ctx, device, jid); err != nil {
+		return nil, err
+	}
+	if details.Registered != nil {
+		details.Contact.IsRegistered = *details.Registered
+	}
+	if details.Picture != nil && *details.Picture != nil {
+		details.Contact.PictureURL = (*details.Picture).URL
+	}
+	return details, nil
+}
+
+func inputType(given string, jid types.JID) string {
+	switch {
+	case jid.Server == types.HiddenUserServer:
+		return "lid"
+	case strings.Contains(given, "@"):
+		return "jid"
+	}
+	return "number"
+}
+
+func addPart(ctx context.Context, client *whatsmeow.Client, details *ContactDetails, jid types.JID, part string) error {
+	who, err := personOf(ctx, client.Store, jid)
+	if err != nil {
+		return err
+	}
+	switch part {
+	case PartRegistration:
+		registered := registeredOf(ctx, client, who)
+		details.Registered = &registered
+	case PartUserInfo:
+		var info *UserInfo
+		if infos, err := userInfos(ctx, client, []types.JID{jid}); err == nil && len(infos) == 1 {
+			info = &infos[0]
+		}
+		details.UserInfo = &info
+	case PartPicture:
+		picture, err := profilePicture(ctx, client, jid, nil)
+		if err != nil {
+			picture = nil
+		}
+		details.Picture = &picture
+	case PartBusinessProfile:
+		profile := businessProfileOf(ctx, client, who)
+		details.BusinessProfile = &profile
+	case PartDevices:
+		devices := []string{}
+		found, err := client.GetUserDevices(ctx, []types.JID{jid})
+		if err == nil {
+			for _, device := range found {
+				devices = append(devices, device.String())
+			}
+		}
+		details.Devices = &devices
+	}
+	return nil
+}
+
+func registeredOf(ctx context.Context, client *whatsmeow.Client, who person) *bool {
+	if who.phoneNumber() == nil {
+		return nil
+	}
+	answers, err := client.IsOnWhatsApp(ctx, []string{"+" + who.pn.User})
+	if err != nil || len(answers) == 0 {
+		return nil
+	}
+	return &answers[0].IsIn
+}
+
+// BusinessProfile is what a business tells about itself.
+type BusinessProfile struct {
+	Contact               string             `json:"contact" doc:"the business"`
+	Address               *string            `json:"address" doc:"postal address"`
+	Email                 *string            `json:"email" doc:"address"`
+	Website               *string            `json:"website" doc:"address; WhatsApp's library does not give it"`
+	Description           *string            `json:"description" doc:"text; WhatsApp's library does not give it"`
+	Categories            []BusinessCategory `json:"categories" doc:"what it does"`
+	ProfileOptions        map[string]string  `json:"profile_options" doc:"options, as WhatsApp names them"`
+	BusinessHoursTimezone *string            `json:"business_hours_timezone" doc:"IANA name"`
+	BusinessHours         []BusinessHours    `json:"business_hours" doc:"opening hours"`
+}
+
+// BusinessCategory is one kind of business.
+type BusinessCategory struct {
+	ID   string `json:"id" doc:"number of the category"`
+	Name string `json:"name" doc:"name in English"`
+}
+
+// BusinessHours are the hours of one weekday.
+type BusinessHours struct {
+	DayOfWeek string  `json:"day_of_week" doc:"sun to sat"`
+	Mode      string  `json:"mode" doc:"specific_hours, open_24h or appointment_only"`
+	OpenTime  *string `json:"open_time" doc:"minutes after midnight"`
+	CloseTime *string `json:"close_time" doc:"minutes after midnight"`
+}
+
+func businessProfileOf(ctx context.Context, client *whatsmeow.Client, who person) *BusinessProfile {
+	profile, err := client.GetBusinessProfile(ctx, who.contact())
+	if err != nil {
+		return nil
+	}
+	result := &BusinessProfile{
+		Contact: who.contact().String(), Address: orNull(profile.Address), Email: orNull(profile.Email),
+		Categories: []BusinessCategory{}, ProfileOptions: profile.ProfileOptions,
+		BusinessHoursTimezone: orNull(profile.BusinessHoursTimeZone), BusinessHours: []BusinessHours{},
+	}
+	for _, category := range profile.Categories {
+		result.Categories = append(result.Categories, BusinessCategory{ID: category.ID, Name: category.Name})
+	}
+	for _, hours := range profile.BusinessHours {
+		result.BusinessHours = append(result.BusinessHours, BusinessHours{
+			DayOfWeek: hours.DayOfWeek, Mode: hours.Mode, OpenTime: orNull(hours.OpenTime), CloseTime: orNull(hours.CloseTime),
+		})
+	}
+	return result
+}

@@ -1,0 +1,163 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/phonenumber"
+)
+
+// FormattedNumber is a phone number in writing. Null means not known.
+type FormattedNumber struct {
+	FormattedNumber *string `json:"formatted_number" doc:"international form with spaces"`
+	CountryCode     *string `json:"country_code" doc:"calling code without +"`
+	Region          *string `json:"region" doc:"ISO country"`
+}
+
+// FormatNumber writes a contact's number. It works without a connection; a LID
+// whose number is not known gives nulls.
+func (s *Session) FormatNumber(ctx context.Context, contact string) (*FormattedNumber, error) {
+	jid, err := s.parsePerson("contact", contact)
+	if err != nil {
+		return nil, err
+	}
+	if jid.Server == types.HiddenUserServer {
+		device, err := s.paired(ctx)
+		if err != nil {
+			return nil, err
+		}
+		who, err := personOf(ctx, device, jid)
+		if err != nil {
+			return nil, err
+		}
+		jid = who.pn
+	}
+	number, known := phonenumber.Parse(jid.User)
+	if !known {
+		return &FormattedNumber{}, nil
+	}
+	written := number.International()
+	return &FormattedNumber{FormattedNumber: &written, CountryCode: &number.Code, Region: orNull(number.Region)}, nil
+}
+
+// LIDMapping is a person under both addresses; a half that is not known is null.
+type LIDMapping struct {
+	Contact   *string    `json:"contact" doc:"phone JID; null when unknown"`
+	LID       *string    `json:"lid" doc:"LID; null when unknown"`
+	CreatedAt *time.Time `json:"created_at" doc:"when this session learned the pair"`
+}
+
+// ResolveLID translates between phone number and LID. It asks WhatsApp only
+// for the LID of a number, and only when the store has no pair and the session
+// is connected.
+func (s *Session) ResolveLID(ctx context.Context, contact string) (*LIDMapping, error) {
+	jid, err := s.parsePerson("contact", contact)
+	if err != nil {
+		return nil, err
+	}
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who, err := personOf(ctx, device, jid)
+	if err != nil {
+		return nil, err
+	}
+	if who.lid.IsEmpty() {
+		if client, err := s.live(); err == nil {
+			answers, err := client.GetUserInfo(ctx, []types.JID{jid})
+			if err != nil {
+				return nil, waError("ask for the person", err)
+			}
+			who.lid = answers[jid].LID.ToNonAD()
+		}
+	}
+	mapping := &LIDMapping{Contact: jidOrNull(who.pn), LID: jidOrNull(who.lid)}
+	if pair := who.pair(); pair != (directory.Pair{}) {
+		s.sawPairs(ctx, pair)
+		seen, found, err := s.b.people.Pair(ctx, s.ID(), pair.LID)
+		if err != nil {
+			return nil, storageError("the pair could not be read", err)
+		}
+		if found {
+			mapping.CreatedAt = &seen.Created
+		}
+	}
+	return mapping, nil
+}
+
+// StoredMapping is a pair with its history in the session.
+type StoredMapping struct {
+	MappingID  int64     `json:"mapping_id" doc:"id, unique over all sessions"`
+	Contact    string    `json:"contact" doc:"phone JID"`
+	LID        string    `json:"lid" doc:"LID"`
+	CreatedAt  time.Time `json:"created_at" doc:"first seen by this session"`
+	LastUsedAt time.Time `json:"last_used_at" doc:"last looked up or met in a list"`
+	UsageCount int64     `json:"usage_count" doc:"how often that was"`
+}
+
+// ListLIDMappings pages through the pairs the session has come across, oldest first.
+func (s *Session) ListLIDMappings(ctx context.Context, limit, offset int) ([]StoredMapping, int, error) {
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	// Pairs that came with messages are only in whatsmeow's stores; take them in where paging begins.
+	if offset == 0 {
+		if err := s.importPairs(ctx, device); err != nil {
+			return nil, 0, err
+		}
+	}
+	pairs, total, err := s.b.people.Pairs(ctx, s.ID(), limit, offset)
+	if err != nil {
+		return nil, 0, storageError("the pairs could not be read", err)
+	}
+	mappings := make([]StoredMapping, len(pairs))
+	for i, pair := range pairs {
+		mappings[i] = StoredMapping{
+			MappingID: pair.ID, Contact: pair.PN, LID: pair.LID,
+			CreatedAt: pair.Created, LastUsedAt: pair.LastUsed, UsageCount: pair.Uses,
+		}
+	}
+	return mappings, total, nil
+}
+
+func (s *Session) importPairs(ctx context.Context, device *store.Device) error {
+	stored, err := device.Contacts.GetAllContacts(ctx)
+	if err != nil {
+		return storageError("the contacts could not be read", err)
+	}
+	people, err := mergePeople(ctx, device, stored)
+	if err != nil {
+		return err
+	}
+	pairs := make([]directory.Pair, 0, len(people))
+	for who := range people {
+		pairs = append(pairs, who.pair())
+	}
+	if err := s.b.people.AddPairs(ctx, s.ID(), pairs, time.Now()); err != nil {
+		return storageError("the pairs could not be stored", err)
+	}
+	return nil
+}
+
+// sawPairs counts pairs the session came across. It is bookkeeping: a failure is logged and hinders nobody.
+func (s *Session) sawPairs(ctx context.Context, pairs ...directory.Pair) {
+	if err := s.b.people.SeePairs(ctx, s.ID(), pairs, time.Now()); err != nil {
+		s.log().Warn("pairs of phone number and LID could not be stored", "error", err)
+	}
+}
+
+func (s *Session) sawPeople(ctx context.Context, device *store.Device, jids []types.JID) {
+	pairs := make([]directory.Pair, 0, len(jids))
+	for _, jid := range jids {
+		if who, err := personOf(ctx, device, jid); err == nil {
+			pairs = append(pairs, who.pair())
+		}
+	}
+	s.sawPairs(ctx, pairs...)
+}

@@ -1,0 +1,289 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// maxPeoplePerQuery bounds the people of one query; WhatsApp's own clients ask in chunks of this order.
+const maxPeoplePerQuery = 256
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func checkPeopleCount(field string, count int) error {
+	if count == 0 || count > maxPeoplePerQuery {
+		return badParam(field, "must have 1 to %d people", maxPeoplePerQuery)
+	}
+	return nil
+}
+
+// UserInfo is what WhatsApp tells about a person.
+type UserInfo struct {
+	Contact             string           `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID                 *string          `json:"lid" doc:"LID"`
+	About               *string          `json:"about" doc:"about text; null when empty or hidden"`
+	PictureID           *string          `json:"picture_id" doc:"id of the picture; null when there is none or it is hidden"`
+	VerifiedName        *string          `json:"verified_name" doc:"verified business name"`
+	BusinessName        *string          `json:"business_name" doc:"business name"`
+	IsBusiness          bool             `json:"is_business" doc:"business account"`
+	Devices             []string         `json:"devices" doc:"JIDs of the person's devices"`
+	VerifiedNameDetails *VerifiedDetails `json:"verified_name_details" doc:"certificate of the verified name"`
+}
+
+// VerifiedDetails is the certificate behind a verified name.
+type VerifiedDetails struct {
+	VerifiedName  string     `json:"verified_name" doc:"the name it is about"`
+	Issuer        *string    `json:"issuer" doc:"who certified it"`
+	Serial        uint64     `json:"serial" doc:"serial number"`
+	Level         *string    `json:"verified_level" doc:"unknown, low or high"`
+	Version       int        `json:"version" doc:"version of the certificate"`
+	HostStorage   int        `json:"host_storage" doc:"1 = on premise, 2 = at Facebook"`
+	ActualActors  int        `json:"actual_actors" doc:"1 = the business itself, 2 = a provider"`
+	PrivacyModeAt *time.Time `json:"privacy_mode_at" doc:"when hosting last changed"`
+}
+
+// UserInfo asks WhatsApp about people. Those it does not know are left out.
+func (s *Session) UserInfo(ctx context.Context, contacts []string) ([]UserInfo, error) {
+	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
+		return nil, err
+	}
+	jids, err := s.parsePeople("contacts", contacts)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	infos, err := userInfos(ctx, client, jids)
+	if err != nil {
+		return nil, err
+	}
+	s.sawPeople(ctx, client.Store, jids)
+	return infos, nil
+}
+
+func userInfos(ctx context.Context, client *whatsmeow.Client, jids []types.JID) ([]UserInfo, error) {
+	// Asking by number brings the LID along; asking by LID brings no number.
+	asked := make([]types.JID, len(jids))
+	for i, jid := range jids {
+		p, err := personOf(ctx, client.Store, jid)
+		if err != nil {
+			return nil, err
+		}
+		asked[i] = p.contact()
+	}
+	answers, err := client.GetUserInfo(ctx, asked)
+	if err != nil {
+		return nil, waError("ask for the people", err)
+	}
+	infos := []UserInfo{}
+	for _, jid := range asked {
+		answer, known := answers[jid]
+		if !known {
+			continue
+		}
+		p, err := personOf(ctx, client.Store, jid)
+		if err != nil {
+			return nil, err
+		}
+		if p.lid.IsEmpty() {
+			p.lid = answer.LID.ToNonAD()
+		}
+		infos = append(infos, newUserInfo(p, answer))
+	}
+	return infos, nil
+}
+
+func newUserInfo(p person, answer types.UserInfo) UserInfo {
+	info := UserInfo{
+		Contact: p.contact().String(), LID: jidOrNull(p.lid), About: orNull(answer.Status), PictureID: orNull(answer.PictureID),
+		Devices: []string{},
+	}
+	for _, device := range answer.Devices {
+		info.Devices = append(info.Devices, device.String())
+	}
+	if verified := answer.VerifiedName; verified != nil {
+		name := verified.Details.GetVerifiedName()
+		info.IsBusiness = true
+		info.VerifiedName, info.BusinessName = orNull(name), orNull(name)
+		info.VerifiedNameDetails = &VerifiedDetails{
+			VerifiedName: name, Issuer: orNull(verified.Details.GetIssuer()), Serial: verified.Details.GetSerial(),
+			Level: orNull(verified.VerifiedLevel), Version: verified.Version, HostStorage: verified.HostStorage,
+			ActualActors: verified.ActualActors, PrivacyModeAt: timeOrNull(verified.PrivacyModeTS),
+		}
+	}
+	return info
+}
+
+// Registration tells whether a number is on WhatsApp.
+type Registration struct {
+	Number       string  `json:"number" doc:"as given"`
+	Registered   bool    `json:"registered" doc:"on WhatsApp"`
+	Contact      *string `json:"contact" doc:"phone JID; null when not registered"`
+	LID          *string `json:"lid" doc:"LID"`
+	VerifiedName *string `json:"verified_name" doc:"verified business name"`
+	Error        *string `json:"error" doc:"why the number could not be checked"`
+}
+
+// CheckRegistered asks which international numbers are on WhatsApp. What is no
+// number is not asked for and has an error in the result.
+func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Registration, error) {
+	if len(numbers) == 0 || len(numbers) > maxNumbersPerCheck {
+		return nil, badParam("numbers", "must have 1 to %d numbers", maxNumbersPerCheck)
+	}
+	results := make([]Registration, len(numbers))
+	places := make(map[string][]int, len(numbers))
+	var asked []string
+	for i, number := range numbers {
+		results[i].Number = number
+		jid, err := s.parseJID("numbers/"+itoa(i), number)
+		if err != nil || jid.Server != types.DefaultUserServer {
+			problem := "is not an international number"
+			results[i].Error = &problem
+			continue
+		}
+		if places[jid.User] == nil {
+			asked = append(asked, "+"+jid.User)
+		}
+		places[jid.User] = append(places[jid.User], i)
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	if len(asked) == 0 {
+		return results, nil
+	}
+	if err := s.ops.mayCheck(len(asked), time.Now()); err != nil {
+		return nil, err
+	}
+	answers, err := client.IsOnWhatsApp(ctx, asked)
+	if err != nil {
+		return nil, waError("check the numbers", err)
+	}
+	for _, answer := range answers {
+		number := strings.TrimPrefix(answer.Query, "+")
+		for _, place := range places[number] {
+			fillRegistration(&results[place], number, answer)
+		}
+	}
+	return results, nil
+}
+
+// fillRegistration takes the number from the answer where it has one: WhatsApp
+// corrects numbers written with or without a trunk digit.
+func fillRegistration(result *Registration, number string, answer types.IsOnWhatsAppResponse) {
+	result.Registered = answer.IsIn
+	if answer.VerifiedName != nil {
+		result.VerifiedName = orNull(answer.VerifiedName.Details.GetVerifiedName())
+	}
+	if !answer.IsIn {
+		return
+	}
+	result.Contact = jidOrNull(types.NewJID(number, types.DefaultUserServer))
+	for _, jid := range []types.JID{answer.JID, answer.PhoneNumber} {
+		switch jid.Server {
+		case types.DefaultUserServer:
+			result.Contact = jidOrNull(jid)
+		case types.HiddenUserServer:
+			result.LID = jidOrNull(jid)
+		}
+	}
+}
+
+// ProfilePicture is where a picture can be fetched for a short time. All fields
+// are null when there is none, it is hidden, or it is still the known one.
+type ProfilePicture struct {
+	URL        *string `json:"url" doc:"short-lived; null when there is no picture or it is hidden"`
+	PictureID  *string `json:"picture_id" doc:"id"`
+	Type       *string `json:"type" doc:"image or preview"`
+	DirectPath *string `json:"direct_path" doc:"path"`
+	Hash       *string `json:"hash" doc:"base64; may be empty"`
+}
+
+// PictureQuery says which picture is asked for and how.
+type PictureQuery struct {
+	Contact     string // person, group, community or newsletter
+	Preview     bool   // the thumbnail
+	KnownID     string // answer nulls when this is still the picture
+	IsCommunity bool   // the JID is a community
+	CommonGroup string // ask through a shared group
+	InviteCode  string // preview of a group not joined yet
+	PersonaID   string // Meta AI bot persona
+}
+
+// ProfilePicture returns the address of a picture.
+func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*ProfilePicture, error) {
+	jid, err := s.parseJID("contact", query.Contact)
+	if err != nil {
+		return nil, err
+	}
+	params := &whatsmeow.GetProfilePictureParams{
+		Preview: query.Preview, ExistingID: query.KnownID, IsCommunity: query.IsCommunity,
+		InviteCode: query.InviteCode, PersonaID: query.PersonaID,
+	}
+	if query.CommonGroup != "" {
+		if params.CommonGID, err = s.parseGroup("common_group", query.CommonGroup); err != nil {
+			return nil, err
+		}
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	if jid.Server == types.NewsletterServer {
+		return newsletterPicture(ctx, client, jid, params)
+	}
+	return profilePicture(ctx, client, jid, params)
+}
+
+func profilePicture(ctx context.Context, client *whatsmeow.Client, jid types.JID, params *whatsmeow.GetProfilePictureParams) (*ProfilePicture, error) {
+	info, err := client.GetProfilePictureInfo(ctx, jid, params)
+	if pictureHidden(err) {
+		return &ProfilePicture{}, nil
+	}
+	if err != nil {
+		return nil, waError("read the picture", err)
+	}
+	return newPicture(info), nil
+}
+
+func newPicture(info *types.ProfilePictureInfo) *ProfilePicture {
+	if info == nil || info.URL == "" && info.DirectPath == "" {
+		return &ProfilePicture{}
+	}
+	hash := base64.StdEncoding.EncodeToString(info.Hash)
+	return &ProfilePicture{
+		URL: orNull(info.URL), PictureID: orNull(info.ID), Type: orNull(cmp.Or(info.Type, "image")),
+		DirectPath: orNull(info.DirectPath), Hash: &hash,
+	}
+}
+
+func pictureHidden(err error) bool {
+	return errors.Is(err, whatsmeow.ErrProfilePictureUnauthorized) || errors.Is(err, whatsmeow.ErrProfilePictureNotSet)
+}
+
+// newsletterPicture takes the picture from the newsletter's description: they have no other.
+func newsletterPicture(ctx context.Context, client *whatsmeow.Client, jid types.JID, params *whatsmeow.GetProfilePictureParams) (*ProfilePicture, error) {
+	info, err := client.GetNewsletterInfo(ctx, jid)
+	if err != nil {
+		return nil, waError("read the newsletter", err)
+	}
+	picture := info.ThreadMeta.Picture
+	if params.Preview || picture == nil {
+		picture = &info.ThreadMeta.Preview
+	}
+	if params.ExistingID != "" && picture.ID == params.ExistingID {
+		return &ProfilePicture{}, nil
+	}
+	return newPicture(picture), nil
+}

@@ -1,0 +1,199 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/statepatch"
+)
+
+const (
+	maxContactName = 100 // characters
+	// contactActionVersion is the number WhatsApp gives to this kind of entry.
+	contactActionVersion = 2
+)
+
+// ContactSave names a person in the address book.
+type ContactSave struct {
+	Contact     string
+	FullName    string
+	FirstName   string // empty = first word of FullName
+	SaveOnPhone bool   // also into the phone's own address book
+}
+
+// SaveContact adds a person to the account's address book or renames it, on all its devices.
+func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, error) {
+	jid, err := s.parsePerson("contact", save.Contact)
+	if err != nil {
+		return nil, err
+	}
+	save.FullName, save.FirstName = strings.TrimSpace(save.FullName), strings.TrimSpace(save.FirstName)
+	if err := checkText("full_name", save.FullName, 1, maxContactName); err != nil {
+		return nil, err
+	}
+	if err := checkText("first_name", save.FirstName, 0, maxContactName); err != nil {
+		return nil, err
+	}
+	if save.FirstName == "" {
+		save.FirstName = strings.Fields(save.FullName)[0]
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	who, err := personOf(ctx, client.Store, jid)
+	if err != nil {
+		return nil, err
+	}
+	action := &waSyncAction.ContactAction{
+		FullName: &save.FullName, FirstName: &save.FirstName, SaveOnPrimaryAddressbook: &save.SaveOnPhone,
+		LidJID: jidOrNull(who.lid), PnJID: jidOrNull(who.pn),
+	}
+	err = s.writeAppState(ctx, "save the contact", appstate.PatchInfo{
+		Type: appstate.WAPatchCriticalUnblockLow,
+		Mutations: []appstate.MutationInfo{{
+			Index: contactIndex(who), Version: contactActionVersion,
+			Value: &waSyncAction.SyncActionValue{ContactAction: action},
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	contact, err := storedContact(ctx, client.Store, who.contact())
+	if err != nil {
+		return nil, err
+	}
+	return &contact, nil
+}
+
+func contactIndex(who person) []string {
+	return []string{appstate.IndexContact, who.contact().String()}
+}
+
+// RemoveContact takes a person out of the account's address book, on all its
+// devices. removed is false when the person was not in it.
+func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bool, err error) {
+	jid, err := s.parsePerson("contact", contact)
+	if err != nil {
+		return false, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return false, err
+	}
+	who, err := personOf(ctx, client.Store, jid)
+	if err != nil {
+		return false, err
+	}
+	before, err := storedContact(ctx, client.Store, jid)
+	if err != nil {
+		return false, err
+	}
+	removed, err = s.removeAppState(ctx, "remove the contact", appstate.WAPatchCriticalUnblockLow, statepatch.Entry{
+		Index: contactIndex(who), Version: contactActionVersion,
+		Value: &waSyncAction.SyncActionValue{ContactAction: &waSyncAction.ContactAction{FullName: proto.String("")}},
+	})
+	if err != nil {
+		return false, err
+	}
+	if !removed && before.IsSaved {
+		return false, newError(ReasonNotSupported, "the contact was saved under an earlier key of the account; remove it on the phone")
+	}
+	return removed, forgetName(ctx, client.Store, who)
+}
+
+// forgetName clears the names in the store: whatsmeow takes no notice of removals.
+func forgetName(ctx context.Context, device *store.Device, who person) error {
+	if !who.pn.IsEmpty() {
+		if err := device.Contacts.PutContactName(ctx, who.pn, "", ""); err != nil {
+			return storageError("the contact was removed but its stored name was not", err)
+		}
+	}
+	if !who.lid.IsEmpty() {
+		if err := device.Contacts.PutContactName(ctx, who.lid, "", ""); err != nil {
+			return storageError("the contact was removed but its stored name was not", err)
+		}
+	}
+	return nil
+}
+
+// SetBlocked blocks or unblocks people one after the other and returns their
+// addresses. It stops at the first refusal, which names the person; those
+// before it stay changed.
+func (s *Session) SetBlocked(ctx context.Context, contacts []string, blocked bool) ([]string, error) {
+	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
+		return nil, err
+	}
+	jids, err := s.parsePeople("contacts", contacts)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	action := events.BlocklistChangeActionUnblock
+	if blocked {
+		action = events.BlocklistChangeActionBlock
+	}
+	changed := make([]string, len(jids))
+	for i, jid := range jids {
+		// Blocking goes by LID; whatsmeow answers an unknown number with an error that has no type.
+		who, err := s.withLID(ctx, client, "contacts/"+itoa(i), jid)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := client.UpdateBlocklist(ctx, jid, action); err != nil {
+			return nil, nameField("contacts/"+itoa(i), waError("change the block list", err))
+		}
+		changed[i] = who.contact().String()
+	}
+	return changed, nil
+}
+
+// withLID finds a person's LID, asking WhatsApp when the store does not know it.
+func (s *Session) withLID(ctx context.Context, client *whatsmeow.Client, field string, jid types.JID) (person, error) {
+	who, err := personOf(ctx, client.Store, jid)
+	if err != nil || !who.lid.IsEmpty() {
+		return who, err
+	}
+	answers, err := client.GetUserInfo(ctx, []types.JID{jid})
+	if err != nil {
+		return person{}, waError("ask for the person", err)
+	}
+	who.lid = answers[jid].LID.ToNonAD()
+	if who.lid.IsEmpty() {
+		return person{}, &Error{Reason: ReasonNotFound, Field: field, Message: "is not on WhatsApp"}
+	}
+	s.sawPairs(ctx, who.pair())
+	return who, nil
+}
+
+// ListBlocked lists the blocked people.
+func (s *Session) ListBlocked(ctx context.Context) ([]Contact, error) {
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	list, err := client.GetBlocklist(ctx)
+	if err != nil {
+		return nil, waError("read the block list", err)
+	}
+	yes := true
+	contacts := make([]Contact, len(list.JIDs))
+	for i, jid := range list.JIDs {
+		if contacts[i], err = storedContact(ctx, client.Store, jid); err != nil {
+			return nil, err
+		}
+		contacts[i].IsBlocked = &yes
+	}
+	return contacts, nil
+}

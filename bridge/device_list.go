@@ -1,0 +1,150 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Platforms as far as WhatsApp tells them.
+const (
+	PlatformPhone   = "phone"
+	PlatformUnknown = "unknown"
+)
+
+// maxDeviceID is the largest number WhatsApp's addresses have room for.
+const maxDeviceID = 1<<16 - 1
+
+// UserDevices are the devices of one person.
+type UserDevices struct {
+	Contact string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID     *string      `json:"lid" doc:"LID"`
+	Devices []UserDevice `json:"devices" doc:"devices; 0 is the phone"`
+}
+
+// UserDevice is one device of a person.
+type UserDevice struct {
+	DeviceID int     `json:"device_id" doc:"0 is the phone"`
+	Platform *string `json:"platform" doc:"phone, or null: WhatsApp tells ids only"`
+	JID      string  `json:"jid" doc:"address of the device"`
+}
+
+// ListDevices lists the devices of people. People without devices are left out.
+// timeout bounds the query; running out of it is ReasonTimeout.
+func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout time.Duration) ([]UserDevices, error) {
+	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
+		return nil, err
+	}
+	jids, err := s.parsePeople("contacts", contacts)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	found, err := client.GetUserDevices(ctx, jids)
+	if err != nil {
+		failed := waError("list the devices", err)
+		if ReasonOf(failed) == ReasonTimeout { // a question leaves nothing open
+			failed = &Error{Reason: ReasonTimeout, Message: "could not list the devices in time", Err: err}
+		}
+		return nil, failed
+	}
+	users := []UserDevices{}
+	places := make(map[types.JID]int)
+	for _, device := range found {
+		owner := device.ToNonAD()
+		place, known := places[owner]
+		if !known {
+			who, err := personOf(ctx, client.Store, owner)
+			if err != nil {
+				return nil, err
+			}
+			place = len(users)
+			places[owner] = place
+			users = append(users, UserDevices{Contact: who.contact().String(), LID: jidOrNull(who.lid)})
+		}
+		users[place].Devices = append(users[place].Devices, newUserDevice(device))
+	}
+	return users, nil
+}
+
+func newUserDevice(device types.JID) UserDevice {
+	result := UserDevice{DeviceID: int(device.Device), JID: device.String()}
+	if device.Device == 0 {
+		result.Platform = orNull(PlatformPhone)
+	}
+	return result
+}
+
+// LinkedDevice is a device of the own account.
+type LinkedDevice struct {
+	DeviceID  int     `json:"device_id" doc:"0 is the phone"`
+	Platform  *string `json:"platform" doc:"known for this device and the phone"`
+	JID       string  `json:"jid" doc:"address of the device"`
+	Connected *bool   `json:"connected" doc:"known for this device and the phone, which counts as connected while it holds the account"`
+	IsThis    bool    `json:"is_this" doc:"the session itself"`
+}
+
+// ListLinkedDevices lists the devices of the own account.
+func (s *Session) ListLinkedDevices(ctx context.Context) ([]LinkedDevice, error) {
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	found, err := client.GetUserDevices(ctx, []types.JID{s.device().ToNonAD()})
+	if err != nil {
+		return nil, waError("list the own devices", err)
+	}
+	devices := make([]LinkedDevice, len(found))
+	for i, device := range found {
+		linked := LinkedDevice{DeviceID: int(device.Device), JID: device.String(), IsThis: device.Device == s.device().Device}
+		if linked.IsThis || device.Device == 0 {
+			yes := true
+			linked.Platform, linked.Connected = orNull(s.platform(client, linked.DeviceID)), &yes
+		}
+		devices[i] = linked
+	}
+	return devices, nil
+}
+
+// platform names the platform of an own device; client may be nil.
+func (s *Session) platform(client *whatsmeow.Client, id int) string {
+	switch id {
+	case 0:
+		if client != nil && client.Store.Platform != "" {
+			return client.Store.Platform
+		}
+		return PlatformPhone
+	case int(s.device().Device):
+		s.mu.Lock()
+		profile := s.row.Profile
+		s.mu.Unlock()
+		if profile != nil && profile.Browser != "" {
+			return strings.ToLower(profile.Browser)
+		}
+		return "web"
+	}
+	return PlatformUnknown
+}
+
+// DevicePlatform names the platform behind a device number of the own account,
+// as far as it is known: WhatsApp has no query for it.
+func (s *Session) DevicePlatform(id int) (string, error) {
+	if id < 0 || id > maxDeviceID {
+		return "", badParam("device_id", "must be 0 to %d", maxDeviceID)
+	}
+	if s.device().IsEmpty() {
+		return "", newError(ReasonNotConnected, "the session is not paired")
+	}
+	if id == 0 {
+		return PlatformPhone, nil
+	}
+	return s.platform(nil, id), nil
+}

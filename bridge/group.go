@@ -1,0 +1,154 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Group is a group or community as WhatsApp describes it to a session.
+// JIDs of people are phone JIDs where the number is known, else LIDs.
+type Group struct {
+	Group                string             `json:"group" doc:"its JID"`
+	Name                 string             `json:"name" doc:"name"`
+	NameSetAt            *time.Time         `json:"name_set_at" doc:"when the name was set"`
+	NameSetBy            *string            `json:"name_set_by" doc:"who set the name"`
+	Description          *string            `json:"description" doc:"text"`
+	DescriptionID        *string            `json:"description_id" doc:"version of the text"`
+	DescriptionSetAt     *time.Time         `json:"description_set_at" doc:"when the text was set"`
+	DescriptionSetBy     *string            `json:"description_set_by" doc:"who set the text"`
+	Owner                *string            `json:"owner" doc:"creator"`
+	CreatedAt            *time.Time         `json:"created_at" doc:"creation"`
+	ParticipantCount     int                `json:"participant_count" doc:"members"`
+	Participants         []GroupParticipant `json:"participants,omitempty" doc:"members, unless left out by the caller or hidden by WhatsApp"`
+	ParticipantVersionID *string            `json:"participant_version_id" doc:"version of the list"`
+	Locked               bool               `json:"locked" doc:"only admins edit the group info"`
+	Announce             bool               `json:"announce" doc:"only admins write"`
+	AnnounceVersionID    *string            `json:"announce_version_id" doc:"version of that setting"`
+	DisappearingSeconds  int                `json:"disappearing_seconds" doc:"timer of new messages; 0 = off"`
+	JoinApprovalRequired bool               `json:"join_approval_required" doc:"admins approve new members"`
+	MemberAddMode        *string            `json:"member_add_mode" doc:"admin_add or all_member_add"`
+	IsCommunity          bool               `json:"is_community" doc:"a community"`
+	Community            *string            `json:"community" doc:"the community it is linked to"`
+	IsAnnouncementGroup  bool               `json:"is_announcement_group" doc:"announcement group of that community"`
+	IsIncognito          bool               `json:"is_incognito" doc:"hides numbers"`
+	Suspended            bool               `json:"suspended" doc:"paused by WhatsApp"`
+	InviteCode           *string            `json:"invite_code" doc:"when known"`
+	// PictureURL is absent unless asked for, and null when there is none or it is hidden.
+	PictureURL **string `json:"picture_url,omitempty" doc:"only when asked for; null when there is none or it is hidden"`
+}
+
+// GroupParticipant is a member of a group, or somebody who could not be made one.
+type GroupParticipant struct {
+	Contact      string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	PhoneNumber  *string      `json:"phone_number" doc:"digits"`
+	LID          *string      `json:"lid" doc:"LID"`
+	IsAdmin      bool         `json:"is_admin" doc:"admin"`
+	IsSuperAdmin bool         `json:"is_super_admin" doc:"creator or owner"`
+	DisplayName  *string      `json:"display_name" doc:"masked number shown for members who hide theirs"`
+	ErrorCode    *int         `json:"error_code" doc:"why the person could not be added, as WhatsApp's code"`
+	Invite       *GroupInvite `json:"invite" doc:"what to send the person instead"`
+}
+
+// GroupInvite lets a person join who does not let others add them.
+type GroupInvite struct {
+	Code      string    `json:"code" doc:"code for a group invite message"`
+	ExpiresAt time.Time `json:"expires_at" doc:"end of validity"`
+}
+
+// newGroup translates what whatsmeow knows of a group.
+func newGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
+	group := &Group{
+		Group:                info.JID.String(),
+		Name:                 info.Name,
+		NameSetAt:            timeOrNull(info.NameSetAt),
+		DescriptionID:        orNull(info.TopicID),
+		DescriptionSetAt:     timeOrNull(info.TopicSetAt),
+		CreatedAt:            timeOrNull(info.GroupCreated),
+		ParticipantCount:     max(info.ParticipantCount, len(info.Participants)),
+		ParticipantVersionID: orNull(info.ParticipantVersionID),
+		Locked:               info.IsLocked,
+		Announce:             info.IsAnnounce,
+		AnnounceVersionID:    orNull(info.AnnounceVersionID),
+		JoinApprovalRequired: info.IsJoinApprovalRequired,
+		MemberAddMode:        orNull(string(info.MemberAddMode)),
+		IsCommunity:          info.IsParent,
+		Community:            jidOrNull(info.LinkedParentJID),
+		IsAnnouncementGroup:  info.IsDefaultSubGroup,
+		IsIncognito:          info.IsIncognito,
+		Suspended:            info.Suspended,
+	}
+	if !info.TopicDeleted {
+		group.Description = orNull(info.Topic)
+	}
+	if info.IsEphemeral {
+		group.DisappearingSeconds = int(info.DisappearingTimer)
+	}
+	for _, who := range []struct {
+		to      **string
+		jid, pn types.JID
+	}{
+		{&group.NameSetBy, info.NameSetBy, info.NameSetByPN},
+		{&group.DescriptionSetBy, info.TopicSetBy, info.TopicSetByPN},
+		{&group.Owner, info.OwnerJID, info.OwnerPN},
+	} {
+		if !who.pn.IsEmpty() {
+			*who.to = jidOrNull(who.pn)
+			continue
+		}
+		if who.jid.IsEmpty() {
+			continue
+		}
+		p, err := personOf(ctx, device, who.jid)
+		if err != nil {
+			return nil, err
+		}
+		*who.to = jidOrNull(p.contact())
+	}
+	for _, member := range info.Participants {
+		participant, err := newParticipant(ctx, device, member)
+		if err != nil {
+			return nil, err
+		}
+		group.Participants = append(group.Participants, participant)
+	}
+	return group, nil
+}
+
+// personOfParticipant takes both addresses from WhatsApp's answer and looks up only what it leaves out.
+func personOfParticipant(ctx context.Context, device *store.Device, member types.GroupParticipant) (person, error) {
+	p := person{pn: member.PhoneNumber.ToNonAD(), lid: member.LID.ToNonAD()}
+	if !p.pn.IsEmpty() && !p.lid.IsEmpty() {
+		return p, nil
+	}
+	return personOf(ctx, device, member.JID)
+}
+
+func newParticipant(ctx context.Context, device *store.Device, member types.GroupParticipant) (GroupParticipant, error) {
+	p, err := personOfParticipant(ctx, device, member)
+	if err != nil {
+		return GroupParticipant{}, err
+	}
+	participant := GroupParticipant{
+		Contact:      p.contact().String(),
+		PhoneNumber:  p.phoneNumber(),
+		LID:          jidOrNull(p.lid),
+		IsAdmin:      member.IsAdmin,
+		IsSuperAdmin: member.IsSuperAdmin,
+		DisplayName:  orNull(member.DisplayName),
+		Invite:       newInvite(member.AddRequest),
+	}
+	if member.Error != 0 {
+		participant.ErrorCode = &member.Error
+	}
+	return participant, nil
+}
+
+func newInvite(request *types.GroupParticipantAddRequest) *GroupInvite {
+	if request == nil {
+		return nil
+	}
+	return &GroupInvite{Code: request.Code, ExpiresAt: request.Expiration.UTC()}
+}

@@ -1,0 +1,146 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// statusOK is what WhatsApp means by not giving a code for a participant.
+const statusOK = 200
+
+// ParticipantResult is what became of one person in a change of members.
+type ParticipantResult struct {
+	Contact    string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID        *string      `json:"lid" doc:"LID"`
+	StatusCode int          `json:"status_code" doc:"200, or WhatsApp's code of a refusal"`
+	Error      *string      `json:"error" doc:"the code in words"`
+	Invite     *GroupInvite `json:"invite,omitempty" doc:"what to send a person who may not be added"`
+}
+
+// participantErrors puts WhatsApp's codes for one participant into words.
+var participantErrors = map[int]string{
+	401: "the person has blocked the account",
+	403: "the person does not let the account add them; send an invite",
+	404: "the person is not in the group or not on WhatsApp",
+	406: "not allowed for this person",
+	408: "the person left the group recently",
+	409: "the person is in the group already",
+	412: "the person must be in the community first",
+	419: "the group is full",
+	500: "the group is full",
+}
+
+// UpdateParticipants adds, removes, promotes or demotes people. A person
+// WhatsApp refuses is no error: it is in the result with its code.
+func (s *Session) UpdateParticipants(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
+	change := whatsmeow.ParticipantChange(action)
+	switch change {
+	case whatsmeow.ParticipantChangeAdd, whatsmeow.ParticipantChangeRemove,
+		whatsmeow.ParticipantChangePromote, whatsmeow.ParticipantChangeDemote:
+	default:
+		return nil, badParam("action", "must be add, remove, promote or demote")
+	}
+	return s.changeParticipants(ctx, group, people, action+" the participants",
+		func(client *whatsmeow.Client, jid types.JID, jids []types.JID) ([]types.GroupParticipant, error) {
+			return client.UpdateGroupParticipants(ctx, jid, jids, change)
+		})
+}
+
+// UpdateJoinRequests approves or rejects people who wait to be let in.
+func (s *Session) UpdateJoinRequests(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
+	change := whatsmeow.ParticipantRequestChange(action)
+	switch change {
+	case whatsmeow.ParticipantChangeApprove, whatsmeow.ParticipantChangeReject:
+	default:
+		return nil, badParam("action", "must be approve or reject")
+	}
+	return s.changeParticipants(ctx, group, people, action+" the join requests",
+		func(client *whatsmeow.Client, jid types.JID, jids []types.JID) ([]types.GroupParticipant, error) {
+			return client.UpdateGroupRequestParticipants(ctx, jid, jids, change)
+		})
+}
+
+func (s *Session) changeParticipants(ctx context.Context, group string, people []string, what string,
+	change func(*whatsmeow.Client, types.JID, []types.JID) ([]types.GroupParticipant, error),
+) ([]ParticipantResult, error) {
+	jid, err := s.parseGroup("group", group)
+	if err != nil {
+		return nil, err
+	}
+	if len(people) == 0 || len(people) > maxGroupMembers {
+		return nil, badParam("participants", "must have 1 to %d people", maxGroupMembers)
+	}
+	jids, err := s.parsePeople("participants", people)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	changed, err := change(client, jid, jids)
+	if err != nil {
+		return nil, waError(what, err)
+	}
+	results := make([]ParticipantResult, len(changed))
+	for i, member := range changed {
+		if results[i], err = newParticipantResult(ctx, client.Store, member); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+func newParticipantResult(ctx context.Context, device *store.Device, member types.GroupParticipant) (ParticipantResult, error) {
+	p, err := personOfParticipant(ctx, device, member)
+	if err != nil {
+		return ParticipantResult{}, err
+	}
+	result := ParticipantResult{
+		Contact: p.contact().String(), LID: jidOrNull(p.lid), StatusCode: statusOK, Invite: newInvite(member.AddRequest),
+	}
+	if member.Error != 0 && member.Error != statusOK {
+		text, known := participantErrors[member.Error]
+		if !known {
+			text = "WhatsApp refused"
+		}
+		result.StatusCode, result.Error = member.Error, &text
+	}
+	return result, nil
+}
+
+// JoinRequest is a person waiting to be let into a group.
+type JoinRequest struct {
+	Contact     string     `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID         *string    `json:"lid" doc:"LID"`
+	RequestedAt *time.Time `json:"requested_at" doc:"when"`
+}
+
+// ListJoinRequests lists the people waiting to be let into a group or community.
+func (s *Session) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
+	jid, err := s.parseGroup("group", group)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := client.GetGroupRequestParticipants(ctx, jid)
+	if err != nil {
+		return nil, waError("list the join requests", err)
+	}
+	requests := make([]JoinRequest, len(waiting))
+	for i, request := range waiting {
+		p, err := personOf(ctx, client.Store, request.JID)
+		if err != nil {
+			return nil, err
+		}
+		requests[i] = JoinRequest{Contact: p.contact().String(), LID: jidOrNull(p.lid), RequestedAt: timeOrNull(request.RequestedAt)}
+	}
+	return requests, nil
+}

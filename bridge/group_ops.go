@@ -1,0 +1,278 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/directory"
+)
+
+// WhatsApp's limits of a group.
+const (
+	maxGroupName        = 100  // characters
+	maxGroupDescription = 2048 // characters
+	maxGroupMembers     = 1023 // beside the own account
+)
+
+// GroupCreate describes a new group.
+type GroupCreate struct {
+	Name         string   // 1 to 100 characters
+	Participants []string // other members; may be empty
+	Description  string   // empty = none
+	Picture      []byte   // JPEG as SquareJPEG makes it; nil = none
+	Community    string   // community to create it in; empty = none
+	GroupSettings
+}
+
+// CreateGroup creates a group. People who cannot be added are no error: they
+// are in the result with a code and, if WhatsApp gave one, an invite.
+// Description and picture are set right after; when one of them fails the
+// error says so and the group exists.
+func (s *Session) CreateGroup(ctx context.Context, create GroupCreate) (*Group, error) {
+	if err := checkText("name", create.Name, 1, maxGroupName); err != nil {
+		return nil, err
+	}
+	if err := checkText("description", create.Description, 0, maxGroupDescription); err != nil {
+		return nil, err
+	}
+	if len(create.Participants) > maxGroupMembers {
+		return nil, badParam("participants", "has more than %d people", maxGroupMembers)
+	}
+	if err := create.check(); err != nil {
+		return nil, err
+	}
+	people, err := s.parsePeople("participants", create.Participants)
+	if err != nil {
+		return nil, err
+	}
+	request := whatsmeow.ReqCreateGroup{Name: create.Name, Participants: people}
+	if create.Community != "" {
+		community, err := s.parseGroup("community", create.Community)
+		if err != nil {
+			return nil, err
+		}
+		request.LinkedParentJID = community
+	}
+	create.applyTo(&request)
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	info, err := client.CreateGroup(ctx, request)
+	if err != nil {
+		return nil, waError("create the group", err)
+	}
+	if err := finishGroup(ctx, client, info, create); err != nil {
+		return nil, err
+	}
+	return s.keepGroup(ctx, client.Store, info)
+}
+
+// finishGroup sets what cannot be part of the creation. info is kept in step.
+func finishGroup(ctx context.Context, client *whatsmeow.Client, info *types.GroupInfo, create GroupCreate) error {
+	if create.Description != "" {
+		id := client.GenerateMessageID()
+		if err := client.SetGroupTopic(ctx, info.JID, info.TopicID, id, create.Description); err != nil {
+			return waError("describe the group "+info.JID.String()+", which was created", err)
+		}
+		info.Topic, info.TopicID, info.TopicDeleted = create.Description, id, false
+	}
+	if create.Picture != nil {
+		if _, err := client.SetGroupPhoto(ctx, info.JID, create.Picture); err != nil {
+			return waError("set the picture of the group "+info.JID.String()+", which was created", err)
+		}
+	}
+	return nil
+}
+
+// ListGroups lists the groups the account is in. refresh asks WhatsApp; without
+// it the groups stored by the last refresh are listed, also while disconnected.
+func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]*Group, error) {
+	if !refresh {
+		return s.storedGroups(ctx)
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	infos, err := client.GetJoinedGroups(ctx)
+	if err != nil {
+		return nil, waError("list the groups", err)
+	}
+	groups := make([]*Group, 0, len(infos))
+	rows := make([]directory.Group, 0, len(infos))
+	var pairs []directory.Pair
+	for _, info := range infos {
+		group, err := newGroup(ctx, client.Store, info)
+		if err != nil {
+			return nil, err
+		}
+		row, err := groupRow(group)
+		if err != nil {
+			return nil, err
+		}
+		groups, rows = append(groups, group), append(rows, row)
+		pairs = append(pairs, pairsOfMembers(info.Participants)...)
+	}
+	now := time.Now()
+	if err := s.b.people.ReplaceGroups(ctx, s.ID(), rows, now); err != nil {
+		return nil, storageError("the groups could not be stored", err)
+	}
+	s.sawPairs(ctx, pairs...)
+	return groups, nil
+}
+
+// Group asks WhatsApp for one group; withPicture adds the address of its picture.
+func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*Group, error) {
+	jid, err := s.parseGroup("group", group)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	info, err := client.GetGroupInfo(ctx, jid)
+	if err != nil {
+		return nil, waError("read the group", err)
+	}
+	result, err := s.keepGroup(ctx, client.Store, info)
+	if err != nil || !withPicture {
+		return result, err
+	}
+	var url *string
+	picture, err := client.GetProfilePictureInfo(ctx, jid, &whatsmeow.GetProfilePictureParams{IsCommunity: info.IsParent})
+	switch {
+	case err == nil && picture != nil:
+		url = orNull(picture.URL)
+	case err != nil && !pictureHidden(err):
+		return nil, waError("read the group's picture", err)
+	}
+	result.PictureURL = &url
+	return result, nil
+}
+
+// LeaveGroup leaves a group.
+func (s *Session) LeaveGroup(ctx context.Context, group string) error {
+	jid, err := s.parseGroup("group", group)
+	if err != nil {
+		return err
+	}
+	client, err := s.live()
+	if err != nil {
+		return err
+	}
+	if err := client.LeaveGroup(ctx, jid); err != nil {
+		return waError("leave the group", err)
+	}
+	if err := s.b.people.RemoveGroup(ctx, s.ID(), jid.String()); err != nil {
+		return storageError("the group could not be removed from the store", err)
+	}
+	return nil
+}
+
+// ListCommonGroups lists the groups shared with a person. WhatsApp has no
+// query for it: it is computed from the members of the own groups, fresh while
+// connected and from the store otherwise.
+func (s *Session) ListCommonGroups(ctx context.Context, contact string) ([]string, error) {
+	jid, err := s.parsePerson("contact", contact)
+	if err != nil {
+		return nil, err
+	}
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, offline := s.live()
+	groups, err := s.ListGroups(ctx, offline == nil)
+	if err != nil {
+		return nil, err
+	}
+	who, err := personOf(ctx, device, jid)
+	if err != nil {
+		return nil, err
+	}
+	common := []string{}
+	for _, group := range groups {
+		if group.has(who) {
+			common = append(common, group.Group)
+		}
+	}
+	return common, nil
+}
+
+func (g *Group) has(who person) bool {
+	for _, member := range g.Participants {
+		if member.Contact == who.pn.String() || (member.LID != nil && *member.LID == who.lid.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+// keepGroup translates a group and stores it for the time without a connection.
+func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
+	group, err := newGroup(ctx, device, info)
+	if err != nil {
+		return nil, err
+	}
+	row, err := groupRow(group)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.b.people.PutGroup(ctx, s.ID(), row, time.Now()); err != nil {
+		return nil, storageError("the group could not be stored", err)
+	}
+	s.sawPairs(ctx, pairsOfMembers(info.Participants)...)
+	return group, nil
+}
+
+func (s *Session) storedGroups(ctx context.Context) ([]*Group, error) {
+	rows, err := s.b.people.Groups(ctx, s.ID())
+	if err != nil {
+		return nil, storageError("the stored groups could not be read", err)
+	}
+	groups := make([]*Group, len(rows))
+	for i, row := range rows {
+		if err := json.Unmarshal(row.Data, &groups[i]); err != nil {
+			return nil, storageError("a stored group could not be read", err)
+		}
+	}
+	return groups, nil
+}
+
+func groupRow(group *Group) (directory.Group, error) {
+	data, err := json.Marshal(group)
+	if err != nil {
+		return directory.Group{}, storageError("the group could not be encoded", err)
+	}
+	return directory.Group{JID: group.Group, Data: data}, nil
+}
+
+func pairsOfMembers(members []types.GroupParticipant) []directory.Pair {
+	var pairs []directory.Pair
+	for _, member := range members {
+		if !member.PhoneNumber.IsEmpty() && !member.LID.IsEmpty() {
+			pairs = append(pairs, person{pn: member.PhoneNumber.ToNonAD(), lid: member.LID.ToNonAD()}.pair())
+		}
+	}
+	return pairs
+}
+
+// checkText checks the length of a text in characters; a text of blanks counts as empty.
+func checkText(field, text string, least, most int) error {
+	if least > 0 && strings.TrimSpace(text) == "" {
+		return badParam(field, "must not be empty")
+	}
+	if utf8.RuneCountInString(text) > most {
+		return badParam(field, "has more than %d characters", most)
+	}
+	return nil
+}

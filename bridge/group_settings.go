@@ -1,0 +1,155 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// GroupSettings are a group's switches; nil leaves one as it is.
+type GroupSettings struct {
+	Locked               *bool   `json:"locked,omitempty" doc:"only admins edit the group info"`
+	Announce             *bool   `json:"announce,omitempty" doc:"only admins write"`
+	DisappearingSeconds  *int    `json:"disappearing_seconds,omitempty" rpc:"enum=0|86400|604800|7776000" doc:"timer of new messages; 0 = off"`
+	JoinApprovalRequired *bool   `json:"join_approval_required,omitempty" doc:"admins approve new members"`
+	MemberAddMode        *string `json:"member_add_mode,omitempty" rpc:"enum=admin_add|all_member_add" doc:"who may add members"`
+}
+
+// disappearingTimers are the lifetimes WhatsApp offers, in seconds.
+var disappearingTimers = map[int]bool{0: true, 86400: true, 604800: true, 7776000: true}
+
+func checkTimer(seconds int) error {
+	if !disappearingTimers[seconds] {
+		return badParam("disappearing_seconds", "must be 0, 86400, 604800 or 7776000")
+	}
+	return nil
+}
+
+func (g GroupSettings) check() error {
+	if g.DisappearingSeconds != nil {
+		if err := checkTimer(*g.DisappearingSeconds); err != nil {
+			return err
+		}
+	}
+	if g.MemberAddMode == nil {
+		return nil
+	}
+	switch types.GroupMemberAddMode(*g.MemberAddMode) {
+	case types.GroupMemberAddModeAdmin, types.GroupMemberAddModeAllMember:
+		return nil
+	}
+	return badParam("member_add_mode", "must be admin_add or all_member_add")
+}
+
+func (g GroupSettings) applyTo(request *whatsmeow.ReqCreateGroup) {
+	if g.Locked != nil {
+		request.IsLocked = *g.Locked
+	}
+	if g.Announce != nil {
+		request.IsAnnounce = *g.Announce
+	}
+	if g.DisappearingSeconds != nil && *g.DisappearingSeconds > 0 {
+		request.IsEphemeral, request.DisappearingTimer = true, uint32(*g.DisappearingSeconds)
+	}
+	if g.JoinApprovalRequired != nil {
+		request.IsJoinApprovalRequired = *g.JoinApprovalRequired
+	}
+	if g.MemberAddMode != nil {
+		request.MemberAddMode = types.GroupMemberAddMode(*g.MemberAddMode)
+	}
+}
+
+// UpdateGroupSettings sets the switches that are given, one query each, and
+// returns those that were set. It stops at the first refusal; what was set
+// before it stays.
+func (s *Session) UpdateGroupSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
+	jid, err := s.parseGroup("group", group)
+	if err != nil {
+		return GroupSettings{}, err
+	}
+	if err := settings.check(); err != nil {
+		return GroupSettings{}, err
+	}
+	if settings == (GroupSettings{}) {
+		return GroupSettings{}, badParam("", "at least one setting must be given")
+	}
+	client, err := s.live()
+	if err != nil {
+		return GroupSettings{}, err
+	}
+	for _, step := range []struct {
+		given bool
+		what  string
+		set   func() error
+	}{
+		{settings.Locked != nil, "lock or unlock the group", func() error { return client.SetGroupLocked(ctx, jid, *settings.Locked) }},
+		{settings.Announce != nil, "set who may write", func() error { return client.SetGroupAnnounce(ctx, jid, *settings.Announce) }},
+		{settings.DisappearingSeconds != nil, "set the disappearing timer", func() error {
+			timer := time.Duration(*settings.DisappearingSeconds) * time.Second
+			return client.SetDisappearingTimer(ctx, jid, timer, time.Time{})
+		}},
+		{settings.JoinApprovalRequired != nil, "set the approval of new members", func() error {
+			return client.SetGroupJoinApprovalMode(ctx, jid, *settings.JoinApprovalRequired)
+		}},
+		{settings.MemberAddMode != nil, "set who may add members", func() error {
+			return client.SetGroupMemberAddMode(ctx, jid, types.GroupMemberAddMode(*settings.MemberAddMode))
+		}},
+	} {
+		if !step.given {
+			continue
+		}
+		if err := step.set(); err != nil {
+			return GroupSettings{}, waError(step.what, err)
+		}
+	}
+	return settings, nil
+}
+
+// SetGroupName changes the name (subject) of a group.
+func (s *Session) SetGroupName(ctx context.Context, group, name string) error {
+	if err := checkText("name", name, 1, maxGroupName); err != nil {
+		return err
+	}
+	return s.changeGroup(group, "rename the group", func(client *whatsmeow.Client, jid types.JID) error {
+		return client.SetGroupName(ctx, jid, name)
+	})
+}
+
+// SetGroupDescription changes the description (topic) of a group; empty removes it.
+func (s *Session) SetGroupDescription(ctx context.Context, group, description string) error {
+	if err := checkText("description", description, 0, maxGroupDescription); err != nil {
+		return err
+	}
+	return s.changeGroup(group, "describe the group", func(client *whatsmeow.Client, jid types.JID) error {
+		// whatsmeow would read the group itself, but drops the code of a refusal on the way.
+		info, err := client.GetGroupInfo(ctx, jid)
+		if err != nil {
+			return err
+		}
+		return client.SetGroupTopic(ctx, jid, info.TopicID, client.GenerateMessageID(), description)
+	})
+}
+
+// SetGroupPicture sets the picture of a group to a JPEG as SquareJPEG makes it
+// and returns the id WhatsApp gave it. nil removes the picture.
+func (s *Session) SetGroupPicture(ctx context.Context, group string, jpeg []byte) (id string, err error) {
+	err = s.changeGroup(group, "set the group's picture", func(client *whatsmeow.Client, jid types.JID) error {
+		id, err = client.SetGroupPhoto(ctx, jid, jpeg)
+		return err
+	})
+	return id, err
+}
+
+func (s *Session) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
+	jid, err := s.parseGroup("group", group)
+	if err != nil {
+		return err
+	}
+	client, err := s.live()
+	if err != nil {
+		return err
+	}
+	return waError(what, change(client, jid))
+}

@@ -1,0 +1,155 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// PrivacySettings say who may see or do what. A value WhatsApp did not name is null.
+type PrivacySettings struct {
+	GroupAdd     *string `json:"group_add" rpc:"enum=all|contacts|contact_blacklist|none" doc:"who may add the account to groups"`
+	LastSeen     *string `json:"last_seen" rpc:"enum=all|contacts|contact_blacklist|none" doc:"who sees when it was last online"`
+	Status       *string `json:"status" rpc:"enum=all|contacts|contact_blacklist|none" doc:"who sees the about text"`
+	Profile      *string `json:"profile" rpc:"enum=all|contacts|contact_blacklist|none" doc:"who sees the picture"`
+	ReadReceipts *string `json:"read_receipts" rpc:"enum=all|none" doc:"whether read receipts are sent"`
+	Online       *string `json:"online" rpc:"enum=all|match_last_seen" doc:"who sees that it is online"`
+	CallAdd      *string `json:"call_add" rpc:"enum=all|known" doc:"who may call"`
+	Messages     *string `json:"messages" rpc:"enum=all|contacts" doc:"who may write"`
+	Defense      *string `json:"defense" rpc:"enum=on_standard|off" doc:"strict account protection"`
+	Stickers     *string `json:"stickers" rpc:"enum=contacts|contact_allowlist|none" doc:"who may use stickers of the account"`
+}
+
+func newPrivacySettings(settings *types.PrivacySettings) *PrivacySettings {
+	return &PrivacySettings{
+		GroupAdd:     orNull(string(settings.GroupAdd)),
+		LastSeen:     orNull(string(settings.LastSeen)),
+		Status:       orNull(string(settings.Status)),
+		Profile:      orNull(string(settings.Profile)),
+		ReadReceipts: orNull(string(settings.ReadReceipts)),
+		Online:       orNull(string(settings.Online)),
+		CallAdd:      orNull(string(settings.CallAdd)),
+		Messages:     orNull(string(settings.Messages)),
+		Defense:      orNull(string(settings.Defense)),
+		Stickers:     orNull(string(settings.Stickers)),
+	}
+}
+
+// PrivacySettings reads the account's privacy settings; refresh asks WhatsApp instead of the cache.
+func (s *Session) PrivacySettings(ctx context.Context, refresh bool) (*PrivacySettings, error) {
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := client.TryFetchPrivacySettings(ctx, refresh)
+	if err != nil {
+		return nil, waError("read the privacy settings", err)
+	}
+	return newPrivacySettings(settings), nil
+}
+
+// privacyFields are the settings in the order they are written.
+var privacyFields = []struct {
+	field   string
+	name    types.PrivacySettingType
+	value   func(*PrivacySettings) *string
+	allowed []string
+}{
+	{"group_add", types.PrivacySettingTypeGroupAdd, func(p *PrivacySettings) *string { return p.GroupAdd }, audience},
+	{"last_seen", types.PrivacySettingTypeLastSeen, func(p *PrivacySettings) *string { return p.LastSeen }, audience},
+	{"status", types.PrivacySettingTypeStatus, func(p *PrivacySettings) *string { return p.Status }, audience},
+	{"profile", types.PrivacySettingTypeProfile, func(p *PrivacySettings) *string { return p.Profile }, audience},
+	{"read_receipts", types.PrivacySettingTypeReadReceipts, func(p *PrivacySettings) *string { return p.ReadReceipts }, []string{"all", "none"}},
+	{"online", types.PrivacySettingTypeOnline, func(p *PrivacySettings) *string { return p.Online }, []string{"all", "match_last_seen"}},
+	{"call_add", types.PrivacySettingTypeCallAdd, func(p *PrivacySettings) *string { return p.CallAdd }, []string{"all", "known"}},
+	{"messages", types.PrivacySettingTypeMessages, func(p *PrivacySettings) *string { return p.Messages }, []string{"all", "contacts"}},
+	{"defense", types.PrivacySettingTypeDefense, func(p *PrivacySettings) *string { return p.Defense }, []string{"on_standard", "off"}},
+	{"stickers", types.PrivacySettingTypeStickers, func(p *PrivacySettings) *string { return p.Stickers }, []string{"contacts", "contact_allowlist", "none"}},
+}
+
+var audience = []string{"all", "contacts", "contact_blacklist", "none"}
+
+// UpdatePrivacySettings writes the settings that are not nil, one query each,
+// and returns all as WhatsApp has them afterwards. It stops at the first
+// refusal, which names the setting; those before it stay changed.
+func (s *Session) UpdatePrivacySettings(ctx context.Context, change PrivacySettings) (*PrivacySettings, error) {
+	if change == (PrivacySettings{}) {
+		return nil, badParam("", "at least one setting must be given")
+	}
+	for _, field := range privacyFields {
+		if value := field.value(&change); value != nil && !slices.Contains(field.allowed, *value) {
+			return nil, badParam(field.field, "must be one of %s", strings.Join(field.allowed, ", "))
+		}
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	for _, field := range privacyFields {
+		value := field.value(&change)
+		if value == nil {
+			continue
+		}
+		if _, err := client.SetPrivacySetting(ctx, field.name, types.PrivacySetting(*value)); err != nil {
+			return nil, nameField(field.field, waError("change the privacy settings", err))
+		}
+	}
+	// whatsmeow's cache does not follow all of them.
+	return s.PrivacySettings(ctx, true)
+}
+
+// SetDefaultDisappearingTimer sets the timer of chats that are begun from now on; 0 = off.
+func (s *Session) SetDefaultDisappearingTimer(ctx context.Context, seconds int) error {
+	if err := checkTimer(seconds); err != nil {
+		return err
+	}
+	client, err := s.live()
+	if err != nil {
+		return err
+	}
+	return waError("set the default timer", client.SetDefaultDisappearingTimer(ctx, time.Duration(seconds)*time.Second))
+}
+
+// StatusPrivacy says who sees status posts.
+type StatusPrivacy struct {
+	Type     string       `json:"type" doc:"contacts, blacklist or whitelist"`
+	Contacts []string     `json:"contacts" doc:"members of the list"`
+	Lists    []StatusList `json:"lists" doc:"all stored lists"`
+}
+
+// StatusList is one stored audience of status posts.
+type StatusList struct {
+	Type      string   `json:"type" doc:"contacts, blacklist or whitelist"`
+	Contacts  []string `json:"contacts" doc:"members of the list"`
+	IsDefault bool     `json:"is_default" doc:"the list in use"`
+}
+
+// StatusPrivacy reads who sees status posts.
+func (s *Session) StatusPrivacy(ctx context.Context) (*StatusPrivacy, error) {
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	stored, err := client.GetStatusPrivacy(ctx)
+	if err != nil {
+		return nil, waError("read the status privacy", err)
+	}
+	result := &StatusPrivacy{Lists: make([]StatusList, len(stored))}
+	for i, list := range stored {
+		contacts := make([]string, len(list.List))
+		for j, jid := range list.List {
+			who, err := personOf(ctx, client.Store, jid)
+			if err != nil {
+				return nil, err
+			}
+			contacts[j] = who.contact().String()
+		}
+		result.Lists[i] = StatusList{Type: string(list.Type), Contacts: contacts, IsDefault: list.IsDefault}
+	}
+	// whatsmeow puts the list in use first and never answers an empty list.
+	result.Type, result.Contacts = result.Lists[0].Type, result.Lists[0].Contacts
+	return result, nil
+}

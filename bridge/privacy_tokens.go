@@ -1,0 +1,181 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+const (
+	// A privacy token lives in buckets of a week and is good for the present one and three before it.
+	tokenBucket  = 7 * 24 * time.Hour
+	tokenBuckets = 4
+)
+
+// IssuedToken tells that a person was given a token.
+type IssuedToken struct {
+	Contact  string    `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID      *string   `json:"lid" doc:"LID"`
+	IssuedAt time.Time `json:"issued_at" doc:"when"`
+}
+
+// IssuePrivacyTokens lets people reach the account like trusted contacts. It is
+// one query: WhatsApp takes all people or none.
+func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]IssuedToken, error) {
+	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
+		return nil, err
+	}
+	jids, err := s.parsePeople("contacts", contacts)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	nodes := make([]waBinary.Node, len(jids))
+	issued := make([]IssuedToken, len(jids))
+	for i, jid := range jids {
+		who, err := personOf(ctx, client.Store, jid)
+		if err != nil {
+			return nil, err
+		}
+		nodes[i] = waBinary.Node{Tag: "token", Attrs: waBinary.Attrs{
+			"jid": tokenOwner(who), "t": strconv.FormatInt(now.Unix(), 10), "type": "trusted_contact",
+		}}
+		issued[i] = IssuedToken{Contact: who.contact().String(), LID: jidOrNull(who.lid), IssuedAt: now}
+	}
+	_, err = client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "privacy", Type: "set", To: types.ServerJID,
+		Content: []waBinary.Node{{Tag: "tokens", Content: nodes}},
+	})
+	if err != nil {
+		return nil, waError("issue the tokens", err)
+	}
+	for _, jid := range jids {
+		if err := noteIssued(ctx, client.Store, jid, now); err != nil {
+			return nil, err
+		}
+	}
+	return issued, nil
+}
+
+// tokenOwner is the address tokens are kept under: the LID where it is known.
+func tokenOwner(who person) types.JID {
+	if !who.lid.IsEmpty() {
+		return who.lid
+	}
+	return who.pn
+}
+
+// noteIssued writes the time beside a stored token; the store has no room for it without one.
+func noteIssued(ctx context.Context, device *store.Device, jid types.JID, now time.Time) error {
+	token, err := storedToken(ctx, device, jid)
+	if err != nil || token == nil || len(token.Token) == 0 {
+		return err
+	}
+	token.SenderTimestamp = now
+	if err := device.PrivacyTokens.PutPrivacyTokens(ctx, *token); err != nil {
+		return storageError("the time of the token could not be stored", err)
+	}
+	return nil
+}
+
+func storedToken(ctx context.Context, device *store.Device, jid types.JID) (*store.PrivacyToken, error) {
+	who, err := personOf(ctx, device, jid)
+	if err != nil {
+		return nil, err
+	}
+	token, err := device.PrivacyTokens.GetPrivacyToken(ctx, tokenOwner(who))
+	if err != nil {
+		return nil, storageError("the token could not be read", err)
+	}
+	return token, nil
+}
+
+// PrivacyToken tells whether a person's token is stored. The token itself is a secret and stays in the store.
+type PrivacyToken struct {
+	Contact    string     `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID        *string    `json:"lid" doc:"LID"`
+	Found      bool       `json:"found" doc:"stored"`
+	ReceivedAt *time.Time `json:"received_at" doc:"time of the token"`
+	IssuedAt   *time.Time `json:"issued_at" doc:"when the own token was last issued"`
+}
+
+// PrivacyToken looks up the stored token of a person.
+func (s *Session) PrivacyToken(ctx context.Context, contact string) (*PrivacyToken, error) {
+	jid, err := s.parsePerson("contact", contact)
+	if err != nil {
+		return nil, err
+	}
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token, err := storedToken(ctx, device, jid)
+	if err != nil {
+		return nil, err
+	}
+	who, err := personOf(ctx, device, jid)
+	if err != nil {
+		return nil, err
+	}
+	result := &PrivacyToken{Contact: who.contact().String(), LID: jidOrNull(who.lid), Found: token != nil && len(token.Token) > 0}
+	if result.Found {
+		result.ReceivedAt, result.IssuedAt = timeOrNull(token.Timestamp), timeOrNull(token.SenderTimestamp)
+	}
+	return result, nil
+}
+
+// ListPrivacyTokens lists the people whose tokens are stored.
+func (s *Session) ListPrivacyTokens(ctx context.Context) ([]string, error) {
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// whatsmeow's store can look a token up but not list them.
+	const query = `SELECT their_jid FROM whatsmeow_privacy_tokens WHERE our_jid=$1 ORDER BY their_jid`
+	owners, err := dbutil.ConvertRowFn[types.JID](func(row dbutil.Scannable) (jid types.JID, err error) {
+		return jid, row.Scan(&jid)
+	}).NewRowIter(s.b.db.Query(ctx, query, device.GetJID())).AsList()
+	if err != nil {
+		return nil, storageError("the tokens could not be read", err)
+	}
+	contacts := make([]string, len(owners))
+	for i, owner := range owners {
+		who, err := personOf(ctx, device, owner)
+		if err != nil {
+			return nil, err
+		}
+		contacts[i] = who.contact().String()
+	}
+	slices.Sort(contacts)
+	return slices.Compact(contacts), nil
+}
+
+// DeleteExpiredPrivacyTokens removes stored tokens that WhatsApp no longer takes.
+func (s *Session) DeleteExpiredPrivacyTokens(ctx context.Context) (int64, error) {
+	device, err := s.paired(ctx)
+	if err != nil {
+		return 0, err
+	}
+	deleted, err := device.PrivacyTokens.DeleteExpiredPrivacyTokens(ctx, tokenCutoff(time.Now()))
+	if err != nil {
+		return 0, storageError("the tokens could not be deleted", err)
+	}
+	return deleted, nil
+}
+
+// tokenCutoff is the start of the oldest bucket that is still good.
+func tokenCutoff(now time.Time) time.Time {
+	week := int64(tokenBucket / time.Second)
+	return time.Unix((now.Unix()/week-(tokenBuckets-1))*week, 0)
+}

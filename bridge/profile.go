@@ -1,0 +1,113 @@
+package bridge
+
+import (
+	"context"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/types"
+)
+
+const (
+	maxPushName = 25  // characters
+	maxAbout    = 139 // characters
+)
+
+// Profile is the own account as others see it.
+type Profile struct {
+	JID          string  `json:"jid" doc:"own JID"`
+	LID          *string `json:"lid" doc:"own LID"`
+	PushName     *string `json:"push_name" doc:"display name"`
+	About        *string `json:"about" doc:"about text"`
+	PictureURL   *string `json:"picture_url" doc:"null when none"`
+	BusinessName *string `json:"business_name" doc:"verified business name, if any"`
+}
+
+// Profile reads the own profile from WhatsApp.
+func (s *Session) Profile(ctx context.Context) (*Profile, error) {
+	client, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	status := s.Status()
+	infos, err := userInfos(ctx, client, []types.JID{status.JID})
+	if err != nil {
+		return nil, err
+	}
+	picture, err := profilePicture(ctx, client, status.JID, nil)
+	if err != nil {
+		return nil, err
+	}
+	profile := &Profile{
+		JID: status.JID.String(), LID: jidOrNull(status.LID), PushName: orNull(status.PushName),
+		PictureURL: picture.URL, BusinessName: orNull(status.BusinessName),
+	}
+	for _, info := range infos {
+		profile.About = info.About
+		if info.VerifiedName != nil {
+			profile.BusinessName = info.VerifiedName
+		}
+	}
+	return profile, nil
+}
+
+// SetPushName changes the own display name on all devices of the account.
+func (s *Session) SetPushName(ctx context.Context, name string) error {
+	if err := checkText("name", name, 1, maxPushName); err != nil {
+		return err
+	}
+	if err := s.writeAppState(ctx, "change the name", appstate.BuildSettingPushName(name)); err != nil {
+		return err
+	}
+	client, err := s.live()
+	if err != nil {
+		return err
+	}
+	// Others learn the name from the own presence, not from the app state.
+	presence := types.PresenceAvailable
+	if s.Settings().UnavailableAfterConnect {
+		presence = types.PresenceUnavailable
+	}
+	return waError("announce the name", client.SendPresence(ctx, presence))
+}
+
+// SetAbout changes the own about text; empty removes it.
+func (s *Session) SetAbout(ctx context.Context, about string) error {
+	if err := checkText("about", about, 0, maxAbout); err != nil {
+		return err
+	}
+	client, err := s.live()
+	if err != nil {
+		return err
+	}
+	return waError("change the about text", client.SetStatusMessage(ctx, types.SetStatusInput{Text: &about}))
+}
+
+// SetProfilePicture sets the own picture to a JPEG as SquareJPEG makes it and
+// returns the id WhatsApp gave it. nil removes the picture.
+func (s *Session) SetProfilePicture(ctx context.Context, jpeg []byte) (string, error) {
+	client, err := s.live()
+	if err != nil {
+		return "", err
+	}
+	// whatsmeow's name for it notwithstanding: without a group it is the own picture.
+	id, err := client.SetGroupPhoto(ctx, types.EmptyJID, jpeg)
+	if err != nil {
+		return "", waError("change the own picture", err)
+	}
+	return id, nil
+}
+
+// ContactLink returns the link behind the own contact QR code; revoke makes
+// earlier links invalid and returns a new one.
+func (s *Session) ContactLink(ctx context.Context, revoke bool) (string, error) {
+	client, err := s.live()
+	if err != nil {
+		return "", err
+	}
+	code, err := client.GetContactQRLink(ctx, revoke)
+	if err != nil {
+		return "", waError("make the contact link", err)
+	}
+	return whatsmeow.ContactQRLinkPrefix + code, nil
+}
