@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+const (
+	// MinTokenLength is the shortest token a caller may choose, in bytes; the documented APIs allow 8.
+	MinTokenLength = 8
+	// MinAdminTokenLength is the shortest admin token, in bytes: it opens everything.
+	MinAdminTokenLength = 16
+	// MaxTokenLength bounds the work that an unknown token can cause, in bytes.
+	MaxTokenLength = 512
+	// tokenBytes of randomness make a generated token: as many bits as its hash has.
+	tokenBytes = 32
+)
+
+var (
+	// ErrWeakToken means that a token is shorter or longer than allowed, or holds bytes that do not fit in a header.
+	ErrWeakToken = errors.New("a token needs 8 to 512 visible ASCII characters")
+	// ErrWeakAdminToken is ErrWeakToken for the admin token, which must be longer.
+	ErrWeakAdminToken = errors.New("the admin token needs 16 to 512 visible ASCII characters")
+	// ErrTokenTaken means that the token already belongs to somebody else.
+	ErrTokenTaken = errors.New("the token is already in use")
+)
+
+// NewToken makes a random token, in the base64 form that URLs and headers take as it is.
+func NewToken() string {
+	var b [tokenBytes]byte
+	_, _ = rand.Read(b[:]) // crypto/rand never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// IssueSessionToken gives a session its token and returns it; the earlier one stops working at once. An empty token
+// means a generated one. Errors: ErrWeakToken, ErrTokenTaken, or what the database said.
+func (a *Auth) IssueSessionToken(ctx context.Context, session, token string) (string, error) {
+	if token == "" {
+		token = NewToken()
+	} else if err := checkToken(token); err != nil {
+		return "", fmt.Errorf("auth: %w", err)
+	}
+	sum := sha256.Sum256([]byte(token))
+	if a.isAdmin(sum) {
+		return "", fmt.Errorf("auth: %w", ErrTokenTaken)
+	}
+	hash := hex.EncodeToString(sum[:])
+	a.issuing.Lock()
+	defer a.issuing.Unlock()
+	err := a.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		var owner string
+		err := a.db.QueryRow(ctx, `SELECT session FROM auth_tokens WHERE hash=$1`, hash).Scan(&owner)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err == nil && owner != session {
+			return ErrTokenTaken
+		}
+		_, err = a.db.Exec(ctx, `INSERT INTO auth_tokens (session, hash, created_at) VALUES ($1, $2, $3)
+			ON CONFLICT (session) DO UPDATE SET hash=excluded.hash, created_at=excluded.created_at`,
+			session, hash, a.now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("auth: %w", err)
+	}
+	return token, nil
+}
+
+// RevokeSession takes the session's token away; a session without one is no error.
+func (a *Auth) RevokeSession(ctx context.Context, session string) error {
+	if _, err := a.db.Exec(ctx, `DELETE FROM auth_tokens WHERE session=$1`, session); err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
+	return nil
+}
+
+// CheckAdminToken tells whether a text can be the admin token; if not, it returns ErrWeakAdminToken.
+func CheckAdminToken(token string) error {
+	if len(token) < MinAdminTokenLength || checkToken(token) != nil {
+		return ErrWeakAdminToken
+	}
+	return nil
+}
+
+func checkToken(token string) error {
+	if len(token) < MinTokenLength || len(token) > MaxTokenLength {
+		return ErrWeakToken
+	}
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] > '~' {
+			return ErrWeakToken
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package config
+
+import "time"
+
+// Config is every setting of `waystation serve`. Tags of a field:
+//
+//	section  begins a group of settings in -help and README
+//	flag     name of the flag; the variable is WAYSTATION_ and the name in capitals
+//	unit     what the value is; empty for booleans
+//	default  value when nothing is given; absent = empty
+//	min, max bounds of a number or duration
+//	enum     allowed values, split by |
+//	doc      what it does
+//	why      reason for the default
+//	secret   never shown; better given by variable or file than on the command line
+type Config struct {
+	Listen string `section:"Serving" flag:"listen" unit:"host:port" default:"127.0.0.1:8480" doc:"Address of the HTTP and WebSocket listener." why:"Only this machine; another address needs an admin token."`
+
+	AdminToken string `flag:"admin-token" unit:"token" secret:"true" doc:"Token that may do everything, 16 characters or more." why:"Made at the first start and kept in admin-token in the data directory, readable by its owner alone."`
+
+	AdminTokenFile string `flag:"admin-token-file" unit:"path" doc:"File that holds the admin token, instead of admin-token." why:"Files keep the token out of process lists."`
+
+	AllowedOrigins []string `flag:"allowed-origins" unit:"host,..." doc:"Web origins (hosts, * as wildcard) whose pages may open the socket, besides the server's own." why:"A page elsewhere must not reach a server on the loopback of its reader."`
+
+	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time for connections and calls to end after SIGINT or SIGTERM." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`
+
+	LogLevel string `flag:"log-level" unit:"level" default:"info" enum:"debug|info|warn|error" doc:"Least level that is logged." why:"Neither bodies nor phone numbers are logged at info."`
+
+	LogFormat string `flag:"log-format" unit:"format" default:"text" enum:"text|json" doc:"Form of the log on standard error." why:"People read text first; json is for collectors."`
+
+	DataDir string `section:"Storage" flag:"data-dir" unit:"path" default:"./data" doc:"Directory of the SQLite database, media and generated files; made when missing." why:"Nothing is written elsewhere."`
+
+	Database string `flag:"database" unit:"URL" doc:"SQLite file path, or postgres://user:password@host/name." secret:"true" why:"waystation.db in the data directory; with the sandbox in this process sandbox.db, which is emptied at every start as the simulated network forgets too."`
+
+	RetainFor time.Duration `flag:"retain-for" unit:"duration" default:"168h" min:"1m" doc:"Age up to which events stay readable for a client that resumes." why:"A week covers a holiday weekend with a broken client."`
+
+	RetainEvents int `flag:"retain-events" unit:"events" default:"100000" min:"1" doc:"Events kept per session; the oldest go first." why:"About 100 MB for a very busy session."`
+
+	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
+
+	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard error." why:"auto draws when it is a terminal."`
+
+	MaxSessions int `flag:"max-sessions" unit:"sessions" default:"10000" min:"1" doc:"Sessions that can exist." why:"Keeps a runaway client from filling the disk."`
+
+	ConnectConcurrency int `flag:"connect-concurrency" unit:"sessions" default:"8" min:"1" max:"1000" doc:"Sessions that may be logging in at a time." why:"More at once mostly wait for each other's cryptography."`
+
+	DeviceName string `flag:"device-name" unit:"text" default:"Waystation" doc:"Name in the phone's list of linked devices." why:"So that its owner knows what it is."`
+
+	Sandbox bool `section:"Sandbox" flag:"sandbox" doc:"Run a simulated WhatsApp network in this process and serve it instead of the real one." why:"Off: the server is for real phones."`
+
+	SandboxAddr string `flag:"sandbox-addr" unit:"host:port" doc:"Use the network of a running waystation sandbox, at this address." why:"For networks that must outlive the server."`
+
+	SandboxRoot string `flag:"sandbox-root" unit:"hex" doc:"Root key that the sandbox printed." why:"Empty means the key that all sandboxes of this version share."`
+
+	SandboxSeed uint64 `flag:"sandbox-seed" unit:"number" default:"0" doc:"Seed of the sandbox's ids and keys." why:"Same seed, same network."`
+
+	Demo bool `flag:"demo" doc:"With sandbox: pair a session, make a peer that answers, and print how to talk to it." why:"Off: this is what make run turns on."`
+
+	MaxConnections int `section:"Limits" flag:"max-connections" unit:"connections" default:"10000" min:"1" doc:"Sockets open at a time." why:"About 100 MB of memory when all are idle."`
+
+	MaxSessionConnections int `flag:"max-session-connections" unit:"connections" default:"100" min:"1" doc:"Sockets open at a time for one session token." why:"A client that leaks connections hurts only itself."`
+
+	MaxFrame int `flag:"max-frame" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest frame a socket accepts." why:"Media goes by its own way; calls are small."`
+
+	MaxBody int `flag:"max-body" unit:"bytes" default:"4194304" min:"1024" max:"67108864" doc:"Largest body of POST /v1/rpc." why:"The size of a full batch."`
+
+	CallsInFlight int `flag:"calls-in-flight" unit:"calls" default:"64" min:"1" doc:"Calls running at a time on one socket." why:"Enough to keep a connection busy."`
+
+	SessionCallsInFlight int `flag:"session-calls-in-flight" unit:"calls" default:"512" min:"1" doc:"Calls running at a time on one session, over all sockets." why:"More would wait in memory for the same connection to WhatsApp."`
+
+	CallsPerSecond float64 `flag:"calls-per-second" unit:"calls/s" default:"50" min:"0.1" doc:"Calls a socket may make for long." why:"Far above what a person or WhatsApp would accept."`
+
+	CallBurst int `flag:"call-burst" unit:"calls" default:"100" min:"1" doc:"Calls a socket may make at once." why:"A client that starts asks much."`
+
+	CallTimeout time.Duration `flag:"call-timeout" unit:"duration" default:"30s" min:"1s" max:"120s" doc:"Time a call may take when the caller sets no other." why:"WhatsApp answers in seconds or not at all."`
+}
