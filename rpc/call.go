@@ -61,9 +61,10 @@ type progressState struct {
 }
 
 // Progress tells a caller that asked for it how far the call has come. total 0 means not known. Reports that come
-// faster than ten a second are dropped, except the final one; without a progress token it does nothing.
+// faster than ten a second are dropped, except the final one; without a progress token or
+// a connection it does nothing.
 func (c *Call) Progress(done, total int64, message string) {
-	if c.peer == nil || len(c.Meta.ProgressToken) == 0 {
+	if c.peer == nil || c.Conn == nil || len(c.Meta.ProgressToken) == 0 {
 		return
 	}
 	c.progress.mu.Lock()
@@ -74,7 +75,7 @@ func (c *Call) Progress(done, total int64, message string) {
 	}
 	c.progress.last = now
 	c.progress.seq++
-	c.peer.Notify("conn.progress", progressParams{
+	_ = c.peer.Notify("conn.progress", progressParams{
 		Token: c.Meta.ProgressToken, Seq: c.progress.seq, Done: done, Total: total, Message: message,
 	})
 }

@@ -139,14 +139,22 @@ func (reg *Registry) Call(ctx context.Context, call *Call, name string, params j
 	if m == nil {
 		return nil, MethodNotFound(name)
 	}
+	if len(params) > 0 {
+		if err := checkJSON(params, DefaultMaxDepth); err != nil {
+			return nil, InvalidParams("", "params are not JSON: "+err.Error())
+		}
+	}
 	value, problem := reg.prepare(m, call, params)
 	if problem != nil {
 		return nil, problem
 	}
 	ctx, cancel := context.WithTimeout(ctx, reg.timeout(m, call))
 	defer cancel()
-	defer call.replied()
-	return reg.run(ctx, m, call, value)
+	result, problem := reg.run(ctx, m, call, value)
+	if problem == nil {
+		call.replied()
+	}
+	return result, problem
 }
 
 // prepare checks everything about a call that needs no waiting: scope, session, params.
@@ -161,7 +169,7 @@ func (reg *Registry) prepare(m *method, call *Call, params json.RawMessage) (any
 		}
 		return nil, Forbidden(m.Name + " needs scope " + string(m.Scope))
 	}
-	if m.NeedsConn && call.Conn == nil && call.peer == nil {
+	if m.NeedsConn && call.Conn == nil {
 		return nil, NotSupported(m.Name + " needs a connection")
 	}
 	env := envelope{takeSession: m.takesSession(), bound: call.Principal.Session}

@@ -1,0 +1,53 @@
+package rpc
+
+import "errors"
+
+// ErrFrameTooLarge is what a Codec's ReadFrame returns for a frame beyond its limit that it has skipped; the
+// connection goes on and the peer is told.
+var ErrFrameTooLarge = errors.New("frame too large")
+
+// Codec carries the frames of one connection. ReadFrame is called from one goroutine, the others from any.
+type Codec interface {
+	// ReadFrame returns the next frame, which is the caller's to keep. It should wait while too much of what was
+	// written has not left yet, because that is what bounds the replies a peer can make the server hold. An error
+	// other than ErrFrameTooLarge ends the connection.
+	ReadFrame() ([]byte, error)
+	// WriteFrame queues a frame and does not wait for the network; frame belongs to the codec from then on. Frames
+	// leave in the order of the calls.
+	WriteFrame(frame []byte) error
+	// Close ends the connection with a close code of the protocol; 0 when the peer has gone already.
+	Close(code int, reason string) error
+}
+
+// Close codes that dispatch can cause.
+const (
+	CloseRate           = 4003 // far too many calls
+	CloseProtocolErrors = 4507 // too many frames that are not JSON-RPC
+)
+
+// Defaults of PeerOptions.
+const (
+	// DefaultInFlight is how many calls of one connection may run at a time.
+	DefaultInFlight = 64
+	// DefaultMaxDepth is how deep a frame may be nested.
+	DefaultMaxDepth = 32
+	// DefaultMaxFrame is the largest frame a peer may send, in bytes.
+	DefaultMaxFrame = 256 << 10
+	// DefaultMaxBatch is how many requests one frame may hold.
+	DefaultMaxBatch = 50
+	// DefaultMaxBatchReply is the largest frame of batch replies in bytes.
+	DefaultMaxBatchReply = 4 << 20
+	// DefaultRate is how many calls a second one connection may make, in the long run.
+	DefaultRate = 50
+	// DefaultBurst is how many calls it may make at once.
+	DefaultBurst = 100
+	// DefaultRefusals is how many calls beyond the rate are refused before the connection is closed; they are
+	// forgotten at the speed of the rate.
+	DefaultRefusals = 1000
+	// DefaultProtocolErrors is how many broken frames are answered before the connection is closed; one a second is
+	// forgotten.
+	DefaultProtocolErrors = 20
+)
+
+// maxID is the longest request id, and progress token, in bytes as it is written.
+const maxID = 256

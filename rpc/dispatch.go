@@ -1,0 +1,220 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+)
+
+// lateGrace is how long a method may take to return after its context has ended. Then the caller gets a general answer
+// instead of the method's own, which could say more (the id of a message that may have been sent).
+const lateGrace = time.Second
+
+// job is a call that is running or waiting for its turn.
+type job struct {
+	item      *item
+	call      Call
+	method    *method
+	conn      *jsonrpc2.Conn
+	stop      context.CancelFunc
+	cancelled atomic.Bool // by conn.cancel
+	answered  atomic.Bool
+}
+
+// dispatch takes one request on its way. It runs on the reading goroutine and does not wait, except for methods that
+// are declared Inline.
+func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
+	j := &job{item: it, conn: conn}
+	j.call = Call{
+		Principal: p.Principal(), RequestID: p.reg.requestID(), Conn: p.opts.Conn, peer: p, job: j,
+	}
+	if problem := p.admit(j); problem != nil {
+		p.answer(j, nil, problem)
+		return
+	}
+	ctx, j.stop = context.WithCancel(ctx)
+	if j.method.Inline {
+		p.execute(ctx, j, nil, false)
+		j.stop()
+		return
+	}
+	if !p.enter(j) {
+		j.stop()
+		p.answer(j, nil, RateLimited("too many calls in flight on this connection", inFlightRetry))
+		return
+	}
+	if !j.method.ordered {
+		go func() {
+			defer p.leave(j)
+			p.execute(ctx, j, nil, false)
+		}()
+		return
+	}
+	p.dispatchOrdered(ctx, j)
+}
+
+// admit decides whether a request may run at all.
+func (p *Peer) admit(j *job) *Error {
+	now := time.Now()
+	if wait, ok := p.rate.take(now); !ok {
+		if _, ok := p.refusals.take(now); !ok {
+			_ = p.codec.Close(CloseRate, "too many calls")
+		}
+		return RateLimited("too many calls on this connection", wait)
+	}
+	if after := p.draining.Load(); after > 0 {
+		return ShuttingDown(time.Duration(after))
+	}
+	if p.opts.Gate != nil {
+		if problem := p.opts.Gate(j.item.method); problem != nil {
+			return problem
+		}
+	}
+	j.method = p.reg.methods[j.item.method]
+	if j.method == nil {
+		return MethodNotFound(j.item.method)
+	}
+	if j.method.NoBatch && j.item.batch != nil {
+		return InvalidRequest(j.method.Name + " cannot be part of a batch")
+	}
+	return nil
+}
+
+// enter takes a place among the running calls.
+func (p *Peer) enter(j *job) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.running) >= p.opts.InFlight {
+		return false
+	}
+	if p.running == nil {
+		p.running = make(map[*job]struct{})
+	}
+	p.running[j] = struct{}{}
+	p.jobs.Add(1)
+	return true
+}
+
+func (p *Peer) leave(j *job) {
+	j.stop()
+	p.mu.Lock()
+	delete(p.running, j)
+	p.mu.Unlock()
+	p.jobs.Done()
+}
+
+// dispatchOrdered runs a call after the earlier ones with the same key.
+func (p *Peer) dispatchOrdered(ctx context.Context, j *job) {
+	value, problem := p.reg.prepare(j.method, &j.call, j.item.params)
+	if problem != nil {
+		p.answer(j, nil, problem)
+		p.leave(j)
+		return
+	}
+	key := value.(Ordered).OrderKey()
+	if key == "" {
+		go func() {
+			defer p.leave(j)
+			p.execute(ctx, j, value, true)
+		}()
+		return
+	}
+	key = j.call.Session + "\x00" + key
+	done := make(chan struct{})
+	p.mu.Lock()
+	if p.tails == nil {
+		p.tails = make(map[string]chan struct{})
+	}
+	before := p.tails[key]
+	p.tails[key] = done
+	p.mu.Unlock()
+	go func() {
+		defer p.leave(j)
+		defer p.release(key, done)
+		if before != nil {
+			p.waitTurn(ctx, j, before)
+		}
+		if !j.answered.Load() {
+			p.execute(ctx, j, value, true)
+		}
+	}()
+}
+
+// waitTurn waits for the call before. A call whose time is up meanwhile is answered, but keeps its place, so that the
+// one behind it does not overtake the one before it.
+func (p *Peer) waitTurn(ctx context.Context, j *job, before <-chan struct{}) {
+	timer := time.NewTimer(p.reg.timeout(j.method, &j.call))
+	defer timer.Stop()
+	select {
+	case <-before:
+		return
+	case <-timer.C:
+		p.answer(j, nil, Timeout("earlier calls for the same chat are still running; this one was not started"))
+	case <-ctx.Done():
+		p.answer(j, nil, Cancelled())
+	}
+	<-before
+}
+
+func (p *Peer) release(key string, done chan struct{}) {
+	p.mu.Lock()
+	if p.tails[key] == done {
+		delete(p.tails, key)
+	}
+	p.mu.Unlock()
+	close(done)
+}
+
+// execute prepares the call if that was not done, runs it and answers.
+func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
+	if !prepared {
+		var problem *Error
+		if value, problem = p.reg.prepare(j.method, &j.call, j.item.params); problem != nil {
+			p.answer(j, nil, problem)
+			return
+		}
+	}
+	timeout := p.reg.timeout(j.method, &j.call)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	late := time.AfterFunc(timeout+lateGrace, func() {
+		p.answer(j, nil, Timeout("the call took too long"))
+	})
+	defer late.Stop()
+	if !j.method.Inline {
+		stopWatch := context.AfterFunc(ctx, func() {
+			if j.cancelled.Load() {
+				late.Reset(lateGrace)
+			}
+		})
+		defer stopWatch()
+	}
+	result, problem := p.reg.run(ctx, j.method, &j.call, value)
+	if problem != nil && j.cancelled.Load() && problem.Code != CodeTimeout {
+		problem = Cancelled().With(problem.Details)
+	}
+	p.answer(j, result, problem)
+}
+
+// answer replies once; a notification gets no reply.
+func (p *Peer) answer(j *job, result json.RawMessage, problem *Error) {
+	if !j.answered.CompareAndSwap(false, true) {
+		return
+	}
+	if j.item.id != nil {
+		resp := &jsonrpc2.Response{ID: jsonrpc2.ID{Num: j.item.num}}
+		if problem != nil {
+			raw := json.RawMessage(problem.AppendJSON(nil, j.call.RequestID))
+			resp.Error = &jsonrpc2.Error{Code: int64(problem.Code), Message: problem.Message, Data: &raw}
+		} else {
+			resp.Result = &result
+		}
+		_ = j.conn.SendResponse(context.Background(), resp) // fails only when the connection has gone
+	}
+	if problem == nil {
+		j.call.replied()
+	}
+}

@@ -1,0 +1,71 @@
+package rpc
+
+import (
+	"net/url"
+	"strings"
+	"time"
+)
+
+// format is a named form of strings.
+type format struct {
+	check  func(s string) string // what is wrong, or ""
+	schema map[string]any        // what JSON Schema says about it
+}
+
+// formats are the values of the rule format=.
+var formats = map[string]format{
+	"jid": {checkJID, map[string]any{
+		"description": "a JID, or an international phone number in digits with or without +",
+		"examples":    []string{"4915112345678@s.whatsapp.net", "+4915112345678"},
+	}},
+	"time": {checkTime, map[string]any{"format": "date-time"}},
+	"date": {checkDate, map[string]any{"format": "date"}},
+	"uri":  {checkURI, map[string]any{"format": "uri"}},
+}
+
+// checkJID accepts what looks like an address; whether it names somebody is the method's business.
+func checkJID(s string) string {
+	const problem = "must be a JID or an international phone number"
+	const longest = 128 // characters
+	if s == "" || len(s) > longest {
+		return problem
+	}
+	user, server, isJID := strings.Cut(s, "@")
+	if isJID {
+		if user == "" || server == "" || strings.ContainsAny(s, " \t\r\n/\\\"<>") || strings.Contains(server, "@") {
+			return problem
+		}
+		return ""
+	}
+	digits := strings.TrimPrefix(s, "+")
+	if len(digits) < 5 || len(digits) > 20 {
+		return problem
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return problem
+		}
+	}
+	return ""
+}
+
+func checkTime(s string) string {
+	if _, err := time.Parse(time.RFC3339, s); err != nil {
+		return "must be a time in RFC 3339 form with an offset"
+	}
+	return ""
+}
+
+func checkDate(s string) string {
+	if _, err := time.Parse(time.DateOnly, s); err != nil {
+		return "must be a date in the form 2006-01-02"
+	}
+	return ""
+}
+
+func checkURI(s string) string {
+	if u, err := url.Parse(s); err != nil || u.Scheme == "" || (u.Host == "" && u.Opaque == "" && u.Path == "") {
+		return "must be an absolute URI"
+	}
+	return ""
+}

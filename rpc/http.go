@@ -1,0 +1,164 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// maxHTTPCallers bounds how many principals the HTTP handler keeps a rate for.
+const maxHTTPCallers = 4096
+
+// HTTPHandler serves calls and batches that come in the body of a POST, with the rules of a connection: the same
+// limits, batches and errors. Methods that need a connection are refused. principal tells who calls; its *Error is the
+// reply, with status 401, any other error counts as not authenticated. opts.Principal, Conn and Gate are not used; rate
+// and burst apply to each principal.
+//
+// Replies have status 200; 204 stands for no reply (notifications only), 405, 413 and 415 for bodies that are not taken.
+func HTTPHandler(reg *Registry, principal func(*http.Request) (Principal, error), opts PeerOptions) http.Handler {
+	return &httpHandler{
+		reg: reg, principal: principal, opts: opts.withDefaults(reg), rates: make(map[string]*bucket),
+	}
+}
+
+type httpHandler struct {
+	reg       *Registry
+	principal func(*http.Request) (Principal, error)
+	opts      PeerOptions
+
+	mu    sync.Mutex
+	rates map[string]*bucket
+}
+
+func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		h.refuse(w, http.StatusMethodNotAllowed, InvalidRequest("use POST"))
+		return
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		h.refuse(w, http.StatusUnsupportedMediaType, InvalidRequest("Content-Type must be application/json"))
+		return
+	}
+	who, err := h.principal(r)
+	if err != nil {
+		var problem *Error
+		if !errors.As(err, &problem) {
+			problem = Unauthenticated("the credential is not known")
+		}
+		h.refuse(w, http.StatusUnauthorized, problem)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(h.opts.MaxFrame)))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			h.refuse(w, http.StatusRequestEntityTooLarge, TooLarge("the body is too large", h.opts.MaxFrame))
+		}
+		return // otherwise the caller has gone
+	}
+	h.serve(w, r.Context(), who, body)
+}
+
+func (h *httpHandler) serve(w http.ResponseWriter, ctx context.Context, who Principal, body []byte) {
+	opts := h.opts
+	opts.Principal = who
+	opts.Gate = func(string) *Error { return h.admit(who) }
+	// The rate of a principal is kept over requests, so the one of this short connection must not bind.
+	opts.Burst, opts.Rate = opts.MaxBatch, float64(opts.MaxBatch)
+	codec := &bodyCodec{body: body}
+	p := NewPeer(h.reg, codec, opts)
+	codec.idle = p.Idle
+	p.Start(ctx)
+	p.Wait()
+	if reply := codec.taken(); reply != nil {
+		writeJSON(w, http.StatusOK, reply)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// admit applies the rate of a principal.
+func (h *httpHandler) admit(who Principal) *Error {
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := h.rates[who.ID]
+	if b == nil {
+		if len(h.rates) >= maxHTTPCallers {
+			h.forget(now)
+		}
+		fresh := newBucket(h.opts.Rate, float64(h.opts.Burst))
+		b = &fresh
+		h.rates[who.ID] = b
+	}
+	if wait, ok := b.take(now); !ok {
+		return RateLimited("too many calls", wait)
+	}
+	return nil
+}
+
+// forget drops the rates of callers who have been quiet; when all are busy it drops one, who gains a burst by it.
+func (h *httpHandler) forget(now time.Time) {
+	var any string
+	for id, b := range h.rates {
+		any = id
+		if b.full(now) {
+			delete(h.rates, id)
+		}
+	}
+	if len(h.rates) >= maxHTTPCallers {
+		delete(h.rates, any)
+	}
+}
+
+func (h *httpHandler) refuse(w http.ResponseWriter, status int, problem *Error) {
+	writeJSON(w, status, appendErrorReply(nil, nullID, problem, h.reg.requestID()))
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // fails only when the caller has gone
+}
+
+// bodyCodec is a connection of one frame: it ends when the calls of the frame have.
+type bodyCodec struct {
+	body []byte
+	idle func()
+
+	mu    sync.Mutex
+	reply []byte
+}
+
+func (c *bodyCodec) ReadFrame() ([]byte, error) {
+	if body := c.body; body != nil {
+		c.body = nil
+		return body, nil
+	}
+	c.idle()
+	return nil, io.EOF
+}
+
+// WriteFrame keeps the reply; one frame of requests has one frame of replies. Progress notifications have no place.
+func (c *bodyCodec) WriteFrame(frame []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reply == nil {
+		c.reply = frame
+	}
+	return nil
+}
+
+func (c *bodyCodec) Close(int, string) error { return nil }
+
+func (c *bodyCodec) taken() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reply
+}

@@ -1,0 +1,171 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+)
+
+// PeerOptions say how one connection is served. Zero numbers mean the defaults of this package.
+type PeerOptions struct {
+	// Principal is who is at the other end; SetPrincipal changes it.
+	Principal Principal
+	// Conn is handed to methods as Call.Conn.
+	Conn any
+	// Gate is asked before each call, on the reading goroutine; an error is the reply. nil = all may pass.
+	Gate func(method string) *Error
+	// Name stands for the connection in logs.
+	Name string
+	// Log gets what goes wrong; nil = the registry's.
+	Log *slog.Logger
+
+	InFlight       int     // calls running at a time
+	MaxDepth       int     // nesting of a frame
+	MaxFrame       int     // bytes; enforced by the codec, told to the peer
+	MaxBatch       int     // requests in a frame
+	MaxBatchReply  int     // bytes of a frame of replies
+	Rate           float64 // calls a second
+	Burst          int     // calls at once
+	Refusals       int     // calls over the rate before the connection is closed
+	ProtocolErrors int     // broken frames before the connection is closed
+}
+
+func (o PeerOptions) withDefaults(reg *Registry) PeerOptions {
+	set := func(n *int, value int) {
+		if *n <= 0 {
+			*n = value
+		}
+	}
+	set(&o.InFlight, DefaultInFlight)
+	set(&o.MaxDepth, DefaultMaxDepth)
+	set(&o.MaxFrame, DefaultMaxFrame)
+	set(&o.MaxBatch, DefaultMaxBatch)
+	set(&o.MaxBatchReply, DefaultMaxBatchReply)
+	set(&o.Burst, DefaultBurst)
+	set(&o.Refusals, DefaultRefusals)
+	set(&o.ProtocolErrors, DefaultProtocolErrors)
+	if o.Rate <= 0 {
+		o.Rate = DefaultRate
+	}
+	if o.Log == nil {
+		o.Log = reg.log
+	}
+	return o
+}
+
+// Peer is one JSON-RPC connection: it reads requests from a codec, runs methods and writes replies.
+type Peer struct {
+	reg       *Registry
+	codec     Codec
+	opts      PeerOptions
+	stream    *stream
+	conn      *jsonrpc2.Conn
+	principal atomic.Pointer[Principal]
+	draining  atomic.Int64 // retry_after in nanoseconds; 0 = open
+
+	// Used by the reading goroutine only.
+	rate, refusals bucket
+
+	jobs sync.WaitGroup
+
+	mu      sync.Mutex
+	running map[*job]struct{}
+	tails   map[string]chan struct{} // last call of each order key; closed when it has ended
+}
+
+// NewPeer prepares a connection; Start begins to read.
+func NewPeer(reg *Registry, codec Codec, opts PeerOptions) *Peer {
+	opts = opts.withDefaults(reg)
+	p := &Peer{
+		reg: reg, codec: codec, opts: opts,
+		rate:     newBucket(opts.Rate, float64(opts.Burst)),
+		refusals: newBucket(opts.Rate, float64(opts.Refusals)),
+	}
+	p.stream = newStream(reg, codec, &p.opts)
+	p.SetPrincipal(opts.Principal)
+	return p
+}
+
+// Start begins to read. The connection ends when the codec's ReadFrame fails or ctx is done; ctx is the parent of the
+// context of each call.
+func (p *Peer) Start(ctx context.Context) {
+	p.conn = jsonrpc2.NewConn(ctx, p.stream, handler{p}, jsonrpc2.OnSend(p.stream.onSend), jsonrpc2.SetLogger(connLog{p}))
+}
+
+// SetPrincipal changes who is at the other end, for calls that come after.
+func (p *Peer) SetPrincipal(who Principal) { p.principal.Store(&who) }
+
+// Principal is who is at the other end.
+func (p *Peer) Principal() Principal { return *p.principal.Load() }
+
+// Drain refuses calls from now on, telling callers to come back after retryAfter.
+func (p *Peer) Drain(retryAfter time.Duration) {
+	p.draining.Store(int64(max(retryAfter, time.Millisecond)))
+}
+
+// Done is closed when the connection has ended. Calls may still be running: see Wait.
+func (p *Peer) Done() <-chan struct{} { return p.conn.DisconnectNotify() }
+
+// Wait returns when the connection has ended and no call is running any more.
+func (p *Peer) Wait() {
+	<-p.Done()
+	p.jobs.Wait()
+}
+
+// Idle returns when no call is running.
+func (p *Peer) Idle() { p.jobs.Wait() }
+
+// Notify sends a notification.
+func (p *Peer) Notify(method string, params any) error {
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return fmt.Errorf("rpc: notify %s: %w", method, err)
+	}
+	return p.codec.WriteFrame(AppendNotification(nil, method, raw))
+}
+
+// AppendNotification appends a notification with encoded params to b.
+func AppendNotification(b []byte, method string, params []byte) []byte {
+	b = append(b, `{"jsonrpc":"2.0","method":`...)
+	b = appendString(b, method)
+	b = append(b, `,"params":`...)
+	return append(append(b, params...), '}')
+}
+
+// cancel ends the running calls with that id and tells whether there were any.
+func (p *Peer) cancel(id []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := false
+	for j := range p.running {
+		if bytes.Equal(j.item.id, id) {
+			j.cancelled.Store(true)
+			j.stop()
+			found = true
+		}
+	}
+	return found
+}
+
+// handler gives requests from jsonrpc2 to the peer.
+type handler struct{ p *Peer }
+
+func (h handler) Handle(ctx context.Context, conn *jsonrpc2.Conn, _ *jsonrpc2.Request) {
+	it := h.p.stream.current
+	h.p.stream.current = nil
+	h.p.dispatch(ctx, conn, it)
+}
+
+// connLog takes what jsonrpc2 logs: that a connection ended with an error.
+type connLog struct{ p *Peer }
+
+func (l connLog) Printf(format string, v ...any) {
+	l.p.opts.Log.Debug("connection ended", "conn", l.p.opts.Name, "cause", fmt.Sprintf(format, v...))
+}

@@ -1,0 +1,194 @@
+package rpc
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+)
+
+// stream stands between a Codec and jsonrpc2. That library knows neither batches nor all forms of ids, and ends the
+// connection on anything it cannot read. So the stream takes frames apart itself, answers what is no request, and hands
+// over the rest one by one under a number of its own; on the way back it finds the caller's id by that number, puts
+// batch replies together and writes the frame.
+type stream struct {
+	codec Codec
+	opts  *PeerOptions
+	reg   *Registry
+
+	// Used by the reading goroutine only.
+	queue   []*item
+	current *item // the request jsonrpc2 is handling
+	stub    []byte
+	next    uint64
+	errors  bucket
+
+	mu      sync.Mutex
+	pending map[uint64]*item
+
+	// outgoing is the response that WriteObject is about to write; jsonrpc2 holds its own lock from the one to the other.
+	outgoing *jsonrpc2.Response
+}
+
+var _ jsonrpc2.ObjectStream = (*stream)(nil)
+
+func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
+	return &stream{
+		codec: codec, opts: opts, reg: reg,
+		errors:  newBucket(1, float64(opts.ProtocolErrors)),
+		pending: make(map[uint64]*item),
+	}
+}
+
+var errProtocolErrors = errors.New("rpc: too many protocol errors")
+
+// ReadObject gives jsonrpc2 the next request, reduced to its number: the rest stays in s.current.
+func (s *stream) ReadObject(v any) error {
+	for len(s.queue) == 0 {
+		b, err := s.codec.ReadFrame()
+		switch {
+		case errors.Is(err, ErrFrameTooLarge):
+			err = s.answerBad(refuse(TooLarge("the frame is too large", s.opts.MaxFrame)))
+		case err == nil:
+			err = s.take(splitFrame(b, s.opts.MaxDepth, s.opts.MaxBatch))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	it := s.queue[0]
+	s.queue[0] = nil
+	s.queue = s.queue[1:]
+	if len(s.queue) == 0 {
+		s.queue = nil
+	}
+	s.next++
+	it.num = s.next
+	if it.id != nil {
+		s.mu.Lock()
+		s.pending[it.num] = it
+		s.mu.Unlock()
+	}
+	s.current = it
+	s.stub = append(s.stub[:0], `{"method":"","id":`...)
+	s.stub = strconv.AppendUint(s.stub, it.num, 10)
+	s.stub = append(s.stub, '}')
+	u, ok := v.(json.Unmarshaler)
+	if !ok {
+		return io.ErrUnexpectedEOF // jsonrpc2 reads into a type with UnmarshalJSON
+	}
+	return u.UnmarshalJSON(s.stub)
+}
+
+// take queues the requests of a frame and answers what is none.
+func (s *stream) take(f frame) error {
+	s.queue = f.items
+	if len(f.bad) == 0 {
+		return nil
+	}
+	return s.answerBad(f)
+}
+
+func (s *stream) answerBad(f frame) error {
+	for _, bad := range f.bad {
+		reply := appendErrorReply(nil, bad.id, bad.problem, s.reg.requestID())
+		if err := s.deliver(f.batch, bad.slot, reply); err != nil {
+			return err
+		}
+	}
+	if _, ok := s.errors.take(time.Now()); !ok {
+		_ = s.codec.Close(CloseProtocolErrors, "too many protocol errors")
+		return errProtocolErrors
+	}
+	return nil
+}
+
+// onSend runs right before WriteObject and keeps the response, which WriteObject gets only in a private wrapper.
+func (s *stream) onSend(_ *jsonrpc2.Request, resp *jsonrpc2.Response) { s.outgoing = resp }
+
+// WriteObject writes the response that onSend has just seen, under the id the caller gave.
+func (s *stream) WriteObject(any) error {
+	resp := s.outgoing
+	s.outgoing = nil
+	if resp == nil {
+		return errors.New("rpc: only responses go through jsonrpc2")
+	}
+	s.mu.Lock()
+	it := s.pending[resp.ID.Num]
+	delete(s.pending, resp.ID.Num)
+	s.mu.Unlock()
+	if it == nil {
+		return nil
+	}
+	return s.deliver(it.batch, it.slot, encodeReply(it.id, resp))
+}
+
+// deliver writes a reply, or keeps it until its batch is complete.
+func (s *stream) deliver(b *batch, slot int, reply []byte) error {
+	if b == nil {
+		return s.codec.WriteFrame(reply)
+	}
+	s.mu.Lock()
+	b.replies[slot] = reply
+	b.size += len(reply) + 1
+	b.left--
+	done := b.left == 0
+	s.mu.Unlock()
+	if !done {
+		return nil
+	}
+	return s.codec.WriteFrame(b.encode(s.opts.MaxBatchReply, s.reg))
+}
+
+// encode puts the replies into one array, in the order of the requests. Replies that would make it too large are
+// replaced by an error each.
+func (b *batch) encode(limit int, reg *Registry) []byte {
+	out := make([]byte, 0, min(b.size+2, limit))
+	out = append(out, '[')
+	for _, reply := range b.replies {
+		if reply == nil {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		if len(out)+len(reply)+1 > limit {
+			problem := TooLarge("the replies of the batch are too large together", limit)
+			out = appendErrorReply(out, replyID(reply), problem, reg.requestID())
+			continue
+		}
+		out = append(out, reply...)
+	}
+	return append(out, ']')
+}
+
+// Close ends the connection; jsonrpc2 calls it once.
+func (s *stream) Close() error { return s.codec.Close(0, "") }
+
+// replyHead begins every reply; replyID relies on the id coming next.
+const replyHead = `{"jsonrpc":"2.0","id":`
+
+// encodeReply writes a response under the caller's id. The Data of an error is the whole error object, encoded.
+func encodeReply(id []byte, resp *jsonrpc2.Response) []byte {
+	member, value := `,"result":`, resp.Result
+	if resp.Error != nil {
+		member, value = `,"error":`, resp.Error.Data
+	}
+	b := make([]byte, 0, len(replyHead)+len(id)+len(member)+len(*value)+1)
+	b = append(append(append(b, replyHead...), id...), member...)
+	return append(append(b, *value...), '}')
+}
+
+func appendErrorReply(b, id []byte, problem *Error, requestID string) []byte {
+	b = append(append(append(b, replyHead...), id...), `,"error":`...)
+	return append(problem.AppendJSON(b, requestID), '}')
+}
+
+// replyID finds the id in a reply made here.
+func replyID(reply []byte) []byte {
+	return reply[len(replyHead):skipValue(reply, len(replyHead))]
+}
