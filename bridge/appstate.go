@@ -64,6 +64,11 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 		return waError(what, err)
 	}
 	defer s.ops.appState.leave()
+	if key, err := client.Store.AppStateKeys.GetLatestAppStateSyncKeyID(ctx); err != nil {
+		return storageError("the keys of the app state could not be read", err)
+	} else if key == nil {
+		return newError(ReasonConflict, "the phone has not shared its keys with this device yet")
+	}
 	for attempt := 1; ; attempt++ {
 		err = write(client)
 		if !appStateConflict(err) || attempt == appStateAttempts {
@@ -104,8 +109,6 @@ func (s *Session) removeAppState(ctx context.Context, what string, name appstate
 		case errors.Is(err, statepatch.ErrNoEntry):
 			found = false
 			return nil
-		case errors.Is(err, statepatch.ErrNoKey):
-			return newError(ReasonConflict, "the phone has not shared its keys yet")
 		case err != nil:
 			return err
 		}

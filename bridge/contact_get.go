@@ -39,14 +39,12 @@ func (s *Session) Contact(ctx context.Context, contact string, parts []string) (
 	if err != nil {
 		return nil, err
 	}
+	if err := checkParts(parts); err != nil {
+		return nil, err
+	}
 	device, err := s.paired(ctx)
 	if err != nil {
 		return nil, err
-	}
-	for i, part := range parts {
-		if !slices.Contains(contactParts, part) {
-			return nil, badParam("include/"+itoa(i), "must be one of %s", strings.Join(contactParts, ", "))
-		}
 	}
 	details := &ContactDetails{InputType: inputType(contact, jid)}
 	if len(parts) > 0 {
@@ -71,6 +69,15 @@ func (s *Session) Contact(ctx context.Context, contact string, parts []string) (
 		details.Contact.PictureURL = (*details.Picture).URL
 	}
 	return details, nil
+}
+
+func checkParts(parts []string) error {
+	for i, part := range parts {
+		if !slices.Contains(contactParts, part) {
+			return badParam("include/"+itoa(i), "must be one of %s", strings.Join(contactParts, ", "))
+		}
+	}
+	return nil
 }
 
 func inputType(given string, jid types.JID) string {
