@@ -46,7 +46,7 @@ type Config struct {
 
 	DeviceName string `flag:"device-name" unit:"text" default:"Waystation" doc:"Name in the phone's list of linked devices." why:"So that its owner knows what it is."`
 
-	Sandbox bool `section:"Sandbox" flag:"sandbox" doc:"Run a simulated WhatsApp network in this process and serve it instead of the real one." why:"Off: the server is for real phones."`
+	Sandbox bool `section:"Sandbox" flag:"sandbox" doc:"Run a simulated WhatsApp network in this process and serve it instead of the real one." why:"The server is for real phones."`
 
 	SandboxAddr string `flag:"sandbox-addr" unit:"host:port" doc:"Use the network of a running waystation sandbox, at this address." why:"For networks that must outlive the server."`
 
@@ -54,7 +54,7 @@ type Config struct {
 
 	SandboxSeed uint64 `flag:"sandbox-seed" unit:"number" default:"0" doc:"Seed of the sandbox's ids and keys." why:"Same seed, same network."`
 
-	Demo bool `flag:"demo" doc:"With sandbox: pair a session, make a peer that answers, and print how to talk to it." why:"Off: this is what make run turns on."`
+	Demo bool `flag:"demo" doc:"With sandbox: pair a session, make a peer that answers, and print how to talk to it." why:"make run turns it on."`
 
 	MaxConnections int `section:"Limits" flag:"max-connections" unit:"connections" default:"10000" min:"1" doc:"Sockets open at a time." why:"About 100 MB of memory when all are idle."`
 

@@ -46,7 +46,9 @@ func WriteMarkdown(w io.Writer) {
 			unit = strings.Join(f.enum, ", ")
 		}
 		def := ""
-		if f.def != "" {
+		if f.isBool() {
+			def = "off"
+		} else if f.def != "" {
 			def = "`" + f.def + "`"
 		}
 		fmt.Fprintf(w, "| `-%s` | `%s` | %s | %s | %s %s |\n", f.name, f.env(), unit, def, f.doc, f.why)
@@ -54,6 +56,9 @@ func WriteMarkdown(w io.Writer) {
 }
 
 func (f *field) defaultText() string {
+	if f.isBool() {
+		return "Default off:"
+	}
 	if f.def == "" {
 		return "Default:"
 	}

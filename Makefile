@@ -1,0 +1,63 @@
+# Two commands do everything on a machine with Go and gcc: `make run` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILT_AT := $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.builtAt=$(BUILT_AT)
+LINT := .cache/bin/golangci-lint
+
+# The SQLite driver is C.
+export CGO_ENABLED := 1
+
+# Which tests `make test` runs, and how long they may take together.
+PKGS ?= ./...
+TEST_TIMEOUT ?= 40m
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/waystation
+	go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o bin/waystation ./server
+
+.PHONY: run
+run: build ## Start with SQLite, the simulated network and a paired demo session
+	./bin/waystation -sandbox -demo -data-dir .cache/demo
+
+.PHONY: test
+test: setup lint ## Install what is missing, lint, vet, run every test
+	@echo "== go vet"
+	go vet $(PKGS)
+	@echo "== go test"
+	go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
+
+.PHONY: setup
+setup: ## Install what the tests need
+	@.ci/setup
+
+.PHONY: lint
+lint: $(LINT) ## Check style and the import rules
+	@echo "== golangci-lint"
+	$(LINT) run ./...
+
+.PHONY: fmt
+fmt: $(LINT) ## Format the Go code
+	$(LINT) fmt ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks, without the tests
+	go test -run '^$$' -bench . -benchmem -timeout $(TEST_TIMEOUT) $(PKGS)
+
+.PHONY: clean
+clean: ## Remove what was built, the demo's data and the tools
+	rm -rf bin .cache examples/*/node_modules
+
+# Rebuilt when the module that pins it changes.
+$(LINT): .ci/tools/go.mod .ci/tools/go.sum
+	@echo "== building golangci-lint (some minutes, once)"
+	@mkdir -p $(@D)
+	cd .ci/tools && go build -buildvcs=false -o $(abspath $(LINT)) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $(LINT)

@@ -1,0 +1,193 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const token = "an-admin-token-of-the-test"
+
+func TestDefaults(t *testing.T) {
+	c := Default()
+	if c.Listen != "127.0.0.1:8480" || c.CallTimeout != 30*time.Second || c.Sandbox || c.Session != "default" {
+		t.Errorf("unexpected defaults: %+v", c)
+	}
+	if path, isDefault := c.DatabasePath(); path != filepath.Join("data", "waystation.db") || !isDefault {
+		t.Errorf("database at %q, %v", path, isDefault)
+	}
+}
+
+func TestEveryFieldIsDocumented(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range fields(&Config{}) {
+		if f.name == "" || f.doc == "" || f.why == "" || f.section == "" || (f.unit == "") != f.isBool() {
+			t.Errorf("%q lacks a tag: %+v", f.name, f)
+		}
+		if seen[f.name] {
+			t.Errorf("%s is there twice", f.name)
+		}
+		seen[f.name] = true
+		if f.def != "" {
+			if err := f.set(f.def); err != nil {
+				t.Errorf("%s: default: %v", f.name, err)
+			}
+		}
+	}
+}
+
+func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
+	environ := []string{"WAYSTATION_LOG_LEVEL=warn", "WAYSTATION_CALL_TIMEOUT=5s", "WAYSTATION_ALLOWED_ORIGINS=a.example, *.b.example,", "WAYSTATION_MAX_FRAME=", "PATH=/bin"}
+	c, unknown, err := Parse([]string{"-log-level", "debug", "-sandbox"}, environ)
+	if err != nil || len(unknown) > 0 {
+		t.Fatal(err, unknown)
+	}
+	if c.LogLevel != "debug" || c.CallTimeout != 5*time.Second || !c.Sandbox || c.MaxFrame != 256<<10 {
+		t.Errorf("got %+v", c)
+	}
+	if strings.Join(c.AllowedOrigins, "|") != "a.example|*.b.example" {
+		t.Errorf("origins %q", c.AllowedOrigins)
+	}
+	off, _, err := Parse([]string{"-sandbox=false"}, []string{"WAYSTATION_SANDBOX=true"})
+	if err != nil || off.Sandbox {
+		t.Errorf("a flag cannot switch off what a variable switched on: %v", err)
+	}
+}
+
+func TestUnknownVariablesAreReported(t *testing.T) {
+	_, unknown, err := Parse(nil, []string{"WAYSTATION_LISTN=:1", "WAYSTATION_PORT_8480_TCP=tcp://10.0.0.1"})
+	if err != nil || strings.Join(unknown, " ") != "WAYSTATION_LISTN WAYSTATION_PORT_8480_TCP" {
+		t.Errorf("got %v, %v", unknown, err)
+	}
+}
+
+func TestBadSettings(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	large := filepath.Join(t.TempDir(), "large")
+	for path, content := range map[string]string{empty: " \n", large: strings.Repeat("x", maxTokenFile+1)} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		args, environ []string
+		want          []string // parts of the message
+	}{
+		"unknown flag":          {args: []string{"-lisen", ":1"}, want: []string{"lisen"}},
+		"left over":             {args: []string{"serve"}, want: []string{`unexpected argument "serve"`}},
+		"all interfaces":        {args: []string{"-listen", ":8480"}, want: []string{"listen", "admin token", "WAYSTATION_ADMIN_TOKEN"}},
+		"other address":         {environ: []string{"WAYSTATION_LISTEN=192.0.2.1:80"}, want: []string{"listen", "admin token"}},
+		"name":                  {args: []string{"-listen", "example.com:80"}, want: []string{"listen", "admin token"}},
+		"unspecified v6":        {args: []string{"-listen", "[::]:80"}, want: []string{"listen", "admin token"}},
+		"no port":               {args: []string{"-listen", "localhost"}, want: []string{"listen", "host:port"}},
+		"bad number":            {args: []string{"-max-frame", "256k"}, want: []string{"-max-frame", "256k", "bytes"}},
+		"too small":             {args: []string{"-max-frame", "1"}, want: []string{"-max-frame", "less than 1024"}},
+		"too large":             {environ: []string{"WAYSTATION_CALL_TIMEOUT=1h"}, want: []string{"WAYSTATION_CALL_TIMEOUT", "more than 120s"}},
+		"bad duration":          {args: []string{"-call-timeout", "30"}, want: []string{"-call-timeout", "30s"}},
+		"not a number":          {args: []string{"-calls-per-second", "NaN"}, want: []string{"-calls-per-second"}},
+		"bad boolean":           {environ: []string{"WAYSTATION_SANDBOX=maybe"}, want: []string{"WAYSTATION_SANDBOX", "maybe"}},
+		"bad choice":            {args: []string{"-log-format", "xml"}, want: []string{"-log-format", "text, json"}},
+		"two mistakes":          {args: []string{"-log-level", "loud", "-qr", "maybe"}, want: []string{"-log-level", "-qr"}},
+		"both tokens":           {args: []string{"-admin-token", token, "-admin-token-file", empty}, want: []string{"both"}},
+		"no file":               {args: []string{"-admin-token-file", empty + ".not"}, want: []string{"admin-token-file"}},
+		"empty file":            {args: []string{"-admin-token-file", empty}, want: []string{"is empty"}},
+		"large file":            {args: []string{"-admin-token-file", large}, want: []string{"too large"}},
+		"two sandboxes":         {args: []string{"-sandbox", "-sandbox-addr", "127.0.0.1:1"}, want: []string{"exclude"}},
+		"demo without sandbox":  {args: []string{"-demo"}, want: []string{"demo needs sandbox"}},
+		"root without address":  {args: []string{"-sandbox-root", strings.Repeat("ab", 32)}, want: []string{"needs sandbox-addr"}},
+		"short root":            {args: []string{"-sandbox-addr", "127.0.0.1:1", "-sandbox-root", "abcd"}, want: []string{"64 hexadecimal"}},
+		"sandbox far away":      {args: []string{"-sandbox-addr", "192.0.2.1:1"}, want: []string{"sandbox-addr"}},
+		"sandbox without port":  {args: []string{"-sandbox-addr", "127.0.0.1"}, want: []string{"sandbox-addr"}},
+		"empty data directory":  {args: []string{"-data-dir", ""}, want: []string{"data-dir"}},
+		"negative sandbox seed": {args: []string{"-sandbox-seed", "-1"}, want: []string{"-sandbox-seed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := Parse(c.args, c.environ)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), token) {
+				t.Errorf("%q tells the token", err)
+			}
+		})
+	}
+}
+
+func TestOtherAddressWithToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"flag": {"-listen", ":8480", "-admin-token", token}, "file": {"-listen", "0.0.0.0:8480", "-admin-token-file", file},
+	} {
+		c, _, err := Parse(args, nil)
+		if err != nil || c.AdminToken != token {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, host := range []string{"127.0.0.1", "127.8.9.10", "[::1]", "localhost"} {
+		if _, _, err := Parse([]string{"-listen", host + ":0"}, nil); err != nil {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+func TestSandboxHasItsOwnDatabase(t *testing.T) {
+	paths := map[string]bool{}
+	for _, args := range [][]string{nil, {"-sandbox"}, {"-sandbox-addr", "127.0.0.1:1"}} {
+		c, _, err := Parse(args, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, _ := c.DatabasePath()
+		paths[path] = true
+	}
+	if len(paths) != 3 {
+		t.Errorf("simulated and real sessions share a database: %v", paths)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	if _, _, err := Parse([]string{"-help"}, nil); !errors.Is(err, ErrHelp) || !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("got %v", err)
+	}
+	var help bytes.Buffer
+	WriteHelp(&help)
+	for _, f := range fields(&Config{}) {
+		if !strings.Contains(help.String(), "-"+f.name) || !strings.Contains(help.String(), f.env()) {
+			t.Errorf("help lacks %s", f.name)
+		}
+	}
+	for line := range strings.SplitSeq(help.String(), "\n") {
+		if len(line) > helpWidth {
+			t.Errorf("wider than %d: %s", helpWidth, line)
+		}
+	}
+}
+
+func TestLogShowsNoSecrets(t *testing.T) {
+	c, _, err := Parse([]string{"-admin-token", token, "-database", "postgres://me:hunter2@db/x", "-log-level", "debug"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	slog.New(slog.NewTextHandler(&out, nil)).Info("settings", "config", c)
+	if strings.Contains(out.String(), token) || strings.Contains(out.String(), "hunter2") {
+		t.Errorf("a secret is in %s", out.String())
+	}
+	if !strings.Contains(out.String(), "config.log-level=debug") || strings.Contains(out.String(), "config.listen") {
+		t.Errorf("only what differs from the defaults should show: %s", out.String())
+	}
+}
