@@ -39,6 +39,8 @@ type account struct {
 	followers map[*account]struct{}
 	// watchers are the devices that subscribed to this account's presence.
 	watchers map[*device]struct{}
+	// profile is what the user set: about, picture, privacy, block list, app state.
+	profile profile
 }
 
 // device is one end of an account: the phone (number 0) or a linked companion. Guarded by Network.mu.
@@ -152,6 +154,11 @@ func (a *account) freeDevice() (uint16, bool) {
 type idSet struct {
 	known map[string]struct{}
 	order []string
+}
+
+func (s *idSet) has(id string) bool {
+	_, known := s.known[id]
+	return known
 }
 
 // add tells whether the id is new and remembers it.

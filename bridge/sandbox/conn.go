@@ -18,6 +18,10 @@ import (
 const (
 	// handshakeTimeout is how long a client may take to introduce itself.
 	handshakeTimeout = 20 * time.Second
+	// linger is the time between a stream's last stanza and its end: a client that sees the end first may drop what it has not handled yet.
+	linger = 250 * time.Millisecond
+	// leaveTimeout is how long a client that was told to come back may take to close the connection itself.
+	leaveTimeout = 10 * time.Second
 	// messageOverhead is what a frame adds to its content: protocol header, length, authentication tag.
 	messageOverhead = 64
 )
@@ -47,7 +51,7 @@ type conn struct {
 type outgoing struct {
 	node  waBinary.Node
 	delay time.Duration // wait before writing, from fault rules
-	last  bool          // close the connection after it
+	last  time.Duration // when set, close the connection this long after it
 }
 
 // serveSocket turns a WebSocket into a connection and runs it until it ends.
@@ -186,15 +190,18 @@ func (c *conn) writeFrame(ctx context.Context, frame []byte) error {
 	return c.ws.Write(ctx, websocket.MessageBinary, append(message, frame...))
 }
 
-// push queues a stanza for the socket; false when the queue is full or the connection over. Never blocks.
+// push queues a stanza for the socket; false when the queue is full. A connection that is over swallows it. Never blocks.
 func (c *conn) push(item outgoing) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ended || len(c.out) >= c.net.options.Outbound {
+	if c.ended {
+		return true
+	}
+	if len(c.out) >= c.net.options.Outbound {
 		return false
 	}
 	c.out = append(c.out, item)
-	if item.last {
+	if item.last > 0 {
 		c.ended = true
 	}
 	select {
@@ -229,7 +236,8 @@ func (c *conn) writeLoop() {
 				c.cancel()
 				return
 			}
-			if item.last {
+			if item.last > 0 {
+				_ = c.pause(item.last)
 				// The closing handshake lets the client read what was sent before; a bare close could reset the stream.
 				_ = c.ws.Close(websocket.StatusNormalClosure, "")
 				c.cancel()
@@ -241,12 +249,8 @@ func (c *conn) writeLoop() {
 
 func (c *conn) write(item outgoing) error {
 	if item.delay > 0 {
-		timer := time.NewTimer(item.delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-c.ctx.Done():
-			return c.ctx.Err()
+		if err := c.pause(item.delay); err != nil {
+			return err
 		}
 	}
 	plain, err := waBinary.Marshal(item.node)
@@ -254,4 +258,16 @@ func (c *conn) write(item outgoing) error {
 		return fmt.Errorf("stanza: %w", err)
 	}
 	return c.writeFrame(c.ctx, c.noise.seal(nil, plain))
+}
+
+// pause waits, but not longer than the connection lasts.
+func (c *conn) pause(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
 }

@@ -17,6 +17,8 @@ type request struct {
 	device *device // nil before login
 	node   *waBinary.Node
 	later  []func()
+	// replies collects what a phone is answered; connections get it through their socket.
+	replies []waBinary.Node
 }
 
 // after runs f, still under Network.mu, once the reply has been queued.

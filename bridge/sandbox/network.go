@@ -44,6 +44,7 @@ type Network struct {
 	groups groupState
 	// media stores blobs for phones and serves them to clients; set by the media files.
 	media mediaHost
+	services
 	// bootstrap runs in the phone's worker, in order, before a new companion gets its app state key.
 	bootstrap []func(p *Phone, companion types.JID)
 }
@@ -58,6 +59,7 @@ type groupState interface {
 
 // New makes an empty network. Close it when done.
 func New(options Options) *Network {
+	quietSignal()
 	options = options.withDefaults()
 	n := &Network{
 		options:       options,

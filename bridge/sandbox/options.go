@@ -44,6 +44,8 @@ type Options struct {
 	Offline int
 	// Inbox is the number of received messages a phone remembers. 0 means 10000.
 	Inbox int
+	// Limits bounds what the network stores for users: media, groups, pictures, lists.
+	Limits Limits
 }
 
 func (o Options) withDefaults() Options {
@@ -64,5 +66,6 @@ func (o Options) withDefaults() Options {
 			*bound.value = bound.def
 		}
 	}
+	o.Limits = o.Limits.withDefaults()
 	return o
 }

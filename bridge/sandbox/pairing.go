@@ -241,7 +241,7 @@ func (n *Network) pairingReply(r *request) {
 	p.account.devices[p.number] = d
 	n.announceDevice(d, "add")
 	p.finish(nil)
-	n.endStream(r.conn, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}})
+	n.endStreamAfter(r.conn, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}}, leaveTimeout)
 }
 
 func (p *pairing) verify(node *waBinary.Node) error {

@@ -1,9 +1,12 @@
 package sandbox
 
 import (
+	"runtime/debug"
 	"sync"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
@@ -15,8 +18,18 @@ type Phone struct {
 	random   *entropy
 	identity *keys.KeyPair
 
+	messages inbox[Received]
+	stanzas  inbox[waBinary.Node]
+
 	// mu guards Signal state and serialises sending; it is taken before Network.mu, never after.
-	mu sync.Mutex
+	mu        sync.Mutex
+	store     *store.Device
+	memory    *memoryStore // what is behind store
+	sent      map[string]sentMessage
+	sentOrder []string
+	retries   map[string]int
+	secrets   map[secretKey][]byte
+	autoReply func(Received) Content
 
 	queueMu sync.Mutex
 	waiting []waBinary.Node
@@ -28,10 +41,35 @@ type Phone struct {
 type phoneRoute func(p *Phone, node *waBinary.Node)
 
 func newPhone(n *Network, a *account) *Phone {
-	p := &Phone{net: n, account: a, random: n.random.derive("phone/" + a.pn.User)}
+	p := &Phone{
+		net: n, account: a, random: n.random.derive("phone/" + a.pn.User),
+		messages: newInbox[Received](n.options.Inbox), stanzas: newInbox[waBinary.Node](defaultRecords),
+		sent: map[string]sentMessage{}, retries: map[string]int{}, secrets: map[secretKey][]byte{},
+	}
 	p.identity = p.random.keyPair()
+	p.store, p.memory = newPhoneStore(p)
 	p.device = &device{account: a}
+	signed := p.store.SignedPreKey
+	p.device.keys = deviceKeys{
+		registration: [4]byte{2: byte(p.store.RegistrationID >> 8), 3: byte(p.store.RegistrationID)},
+		identity:     *p.identity.Pub,
+		signed:       signedPreKey{id: id24(signed.KeyID), public: *signed.Pub, signature: *signed.Signature},
+		uploaded:     true,
+	}
 	return p
+}
+
+// JID is the account's phone number address.
+func (p *Phone) JID() types.JID { return p.account.pn }
+
+// LID is the account's address in messages.
+func (p *Phone) LID() types.JID { return p.account.lid }
+
+// PushName is the name the account shows to others.
+func (p *Phone) PushName() string {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	return p.account.pushName
 }
 
 // enqueue hands a stanza to the phone and starts its worker when none runs. Never blocks.
@@ -74,12 +112,22 @@ func (p *Phone) stop() {
 	p.queueMu.Unlock()
 }
 
-// handle routes one stanza by "tag/type", then by tag.
+// handle routes one stanza by "tag/type", then by tag; what is no message is kept for scripts to see.
 func (p *Phone) handle(node *waBinary.Node) {
-	if route := p.net.phoneRoutes[node.Tag+"/"+text(node, "type")]; route != nil {
+	defer func() {
+		if broken := recover(); broken != nil {
+			p.net.log.Error("stanza broke a phone", "error", broken, "stack", string(debug.Stack()))
+		}
+	}()
+	route := p.net.phoneRoutes[node.Tag+"/"+text(node, "type")]
+	if route == nil {
+		route = p.net.phoneRoutes[node.Tag]
+	}
+	if route != nil {
 		route(p, node)
-	} else if route = p.net.phoneRoutes[node.Tag]; route != nil {
-		route(p, node)
+	}
+	if node.Tag != "message" && node.Tag != welcomeTag {
+		p.stanzas.add(*node)
 	}
 }
 

@@ -1,6 +1,118 @@
 package sandbox
 
-import "go.mau.fi/whatsmeow/types"
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
 
-func (p *Phone) welcome(companion types.JID) {}
-func (n *Network) registerPhoneRoutes()      {}
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
+
+// welcomeTag marks the internal errand by which the network tells a phone that a new companion is ready.
+const welcomeTag = "sandbox:welcome"
+
+// welcome makes the phone's worker give a new companion what it needs. Call under n.mu.
+func (p *Phone) welcome(companion types.JID) {
+	p.enqueue(waBinary.Node{Tag: welcomeTag, Attrs: waBinary.Attrs{"companion": companion}})
+}
+
+// bootstrapCompanion sends the app state key and the first history, as phones do after linking.
+func (p *Phone) bootstrapCompanion(node *waBinary.Node) {
+	companion, _ := jidOf(node, "companion")
+	for _, prepare := range p.net.bootstrap {
+		prepare(p, companion)
+	}
+	history, err := p.history(waHistorySync.HistorySync_INITIAL_BOOTSTRAP)
+	if err != nil {
+		p.net.log.Error("no history for the new companion", "error", err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, message := range []*waE2E.ProtocolMessage{p.shareAppStateKeys(), history} {
+		if err := p.sendPeer(context.Background(), companion, message); err != nil {
+			p.net.log.Warn("companion was not welcomed", "error", err)
+			return
+		}
+	}
+}
+
+// shareAppStateKeys makes the account's app state key on first use. Call under p.mu.
+func (p *Phone) shareAppStateKeys() *waE2E.ProtocolMessage {
+	if p.memory.latestAppState == nil {
+		fingerprint, _ := proto.Marshal(&waE2E.AppStateSyncKeyFingerprint{RawID: proto.Uint32(1), CurrentIndex: proto.Uint32(0), DeviceIndexes: []uint32{0}})
+		_ = p.memory.PutAppStateSyncKey(context.Background(), append([]byte{0, 1}, p.random.bytes(4)...), store.AppStateSyncKey{
+			Data: p.random.bytes(32), Fingerprint: fingerprint, Timestamp: p.net.now().UnixMilli(),
+		})
+	}
+	share := &waE2E.AppStateSyncKeyShare{}
+	for id, key := range p.memory.appStateKeys {
+		fingerprint := &waE2E.AppStateSyncKeyFingerprint{}
+		_ = proto.Unmarshal(key.Fingerprint, fingerprint)
+		share.Keys = append(share.Keys, &waE2E.AppStateSyncKey{
+			KeyID:   &waE2E.AppStateSyncKeyId{KeyID: []byte(id)},
+			KeyData: &waE2E.AppStateSyncKeyData{KeyData: key.Data, Fingerprint: fingerprint, Timestamp: proto.Int64(key.Timestamp)},
+		})
+	}
+	return &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE.Enum(), AppStateSyncKeyShare: share}
+}
+
+// history packs what the phone knows of names and chats. The first one travels inside its notification.
+func (p *Phone) history(kind waHistorySync.HistorySync_HistorySyncType) (*waE2E.ProtocolMessage, error) {
+	raw, err := proto.Marshal(p.historyOf(kind))
+	if err != nil {
+		return nil, err
+	}
+	var packed bytes.Buffer
+	writer := zlib.NewWriter(&packed)
+	if _, err = writer.Write(raw); err == nil {
+		err = writer.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	syncType := waE2E.HistorySyncType(kind)
+	return &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
+		HistorySyncNotification: &waE2E.HistorySyncNotification{
+			SyncType: &syncType, ChunkOrder: proto.Uint32(1), Progress: proto.Uint32(100), InitialHistBootstrapInlinePayload: packed.Bytes(),
+		},
+	}, nil
+}
+
+func (p *Phone) historyOf(kind waHistorySync.HistorySync_HistorySyncType) *waHistorySync.HistorySync {
+	h := &waHistorySync.HistorySync{SyncType: kind.Enum(), ChunkOrder: proto.Uint32(1), Progress: proto.Uint32(100)}
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	for _, a := range append(p.net.followersOf(p.account), p.account) {
+		h.Pushnames = append(h.Pushnames, &waHistorySync.Pushname{ID: proto.String(a.pn.String()), Pushname: proto.String(a.pushName)})
+		h.PhoneNumberToLidMappings = append(h.PhoneNumberToLidMappings,
+			&waHistorySync.PhoneNumberToLIDMapping{PnJID: proto.String(a.pn.String()), LidJID: proto.String(a.lid.String())})
+	}
+	return h
+}
+
+// handlePeer does what a companion asks of its phone.
+func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
+	request := message.GetProtocolMessage()
+	if request.GetType() == waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if err := p.sendPeer(context.Background(), in.sender, p.shareAppStateKeys()); err != nil {
+			p.net.log.Warn("app state keys not sent", "error", err)
+		}
+		return
+	}
+	p.stanzas.add(*in.node)
+	if handler := peerRequests[request.GetPeerDataOperationRequestMessage().GetPeerDataOperationRequestType()]; handler != nil {
+		handler(p, in, request.GetPeerDataOperationRequestMessage())
+	}
+}
+
+// peerRequests answers what companions ask their phone for.
+var peerRequests = map[waE2E.PeerDataOperationRequestType]func(*Phone, incoming, *waE2E.PeerDataOperationRequestMessage){}

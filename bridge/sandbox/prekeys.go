@@ -133,14 +133,8 @@ func (n *Network) bundle(d *device) []waBinary.Node {
 		leaf("type", []byte{ecc.DjbType}),
 		leaf("identity", k.identity[:]),
 	}
-	if len(k.oneTime) > 0 {
-		key := k.oneTime[0]
-		k.oneTime = k.oneTime[1:]
+	if key := n.takePreKey(d); key != nil {
 		nodes = append(nodes, waBinary.Node{Tag: "key", Content: []waBinary.Node{leaf("id", key.id[:]), leaf("value", key.public[:])}})
-		// Asked on the way down only, else each further bundle would repeat it.
-		if !d.isPhone() && len(k.oneTime) == refillBelow-1 {
-			n.askPreKeys(d)
-		}
 	}
 	nodes = append(nodes, waBinary.Node{Tag: "skey", Content: []waBinary.Node{
 		leaf("id", k.signed.id[:]), leaf("value", k.signed.public[:]), leaf("signature", k.signed.signature[:]),
@@ -149,6 +143,21 @@ func (n *Network) bundle(d *device) []waBinary.Node {
 		nodes = append(nodes, leaf("device-identity", k.adv))
 	}
 	return nodes
+}
+
+// takePreKey uses up a one-time prekey, nil when there is none, and asks the device for more when few are left. Call under n.mu.
+func (n *Network) takePreKey(d *device) *preKey {
+	k := &d.keys
+	if len(k.oneTime) == 0 {
+		return nil
+	}
+	key := k.oneTime[0]
+	k.oneTime = k.oneTime[1:]
+	// Asked on the way down only, else each further bundle would repeat it.
+	if !d.isPhone() && len(k.oneTime) == refillBelow-1 {
+		n.askPreKeys(d)
+	}
+	return &key
 }
 
 func (n *Network) askPreKeys(d *device) {

@@ -12,6 +12,7 @@ func (n *Network) registerAll() {
 	n.registerUsyncFields()
 	n.registerMessages()
 	n.registerPhoneRoutes()
+	n.registerServices()
 	n.handleHTTP("web.whatsapp.com", "/ws/chat", n.serveSocket)
 	n.handleHTTP("web.whatsapp.com", "/", n.serveVersion)
 }

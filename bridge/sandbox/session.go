@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"strconv"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -44,8 +45,10 @@ func (n *Network) refuseLogin(c *conn, attrs waBinary.Attrs) {
 }
 
 // endStream sends a last stanza and closes. Call under n.mu.
-func (n *Network) endStream(c *conn, last waBinary.Node) {
-	if !c.push(outgoing{node: last, last: true}) {
+func (n *Network) endStream(c *conn, last waBinary.Node) { n.endStreamAfter(c, last, linger) }
+
+func (n *Network) endStreamAfter(c *conn, last waBinary.Node, patience time.Duration) {
+	if !c.push(outgoing{node: last, last: patience}) {
 		c.close()
 	}
 }
@@ -91,6 +94,9 @@ func (n *Network) dispatch(r *request) {
 		n.handleIQ(r)
 		return
 	}
+	if r.node.Tag == "ib" {
+		return // unified_session and other hints, at any time
+	}
 	if r.device == nil {
 		n.refuse(r, "stanza before login: "+r.node.Tag)
 		return
@@ -123,8 +129,8 @@ func (n *Network) handleIQ(r *request) {
 func (r *request) reply(node waBinary.Node) {
 	if r.conn != nil {
 		r.net.send(r.conn, node)
-	} else if r.device != nil {
-		r.net.deliverNow(r.device, node)
+	} else {
+		r.replies = append(r.replies, node)
 	}
 }
 

@@ -16,7 +16,6 @@ func init() {
 		"presence":  (*Network).handlePresence,
 		"chatstate": (*Network).handleChatState,
 		"call":      (*Network).handleCall,
-		"ib":        func(*Network, *request) {}, // unified_session and other hints
 	}
 }
 

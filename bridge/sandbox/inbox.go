@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Received is a message that a phone decrypted, or one that its account sent.
+type Received struct {
+	ID       string
+	Chat     types.JID // LID of the other side, or the group
+	Sender   types.JID // LID with device
+	FromMe   bool
+	PushName string
+	Time     time.Time // as the server stamped it
+	Message  *waE2E.Message
+}
+
+// inbox is a bounded history that can be waited on.
+type inbox[T any] struct {
+	mu      sync.Mutex
+	limit   int
+	items   []T
+	changed chan struct{} // closed and replaced at each change
+}
+
+func newInbox[T any](limit int) inbox[T] {
+	return inbox[T]{limit: limit, changed: make(chan struct{})}
+}
+
+func (b *inbox[T]) add(item T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.items) >= b.limit {
+		b.items = slices.Delete(b.items, 0, 1)
+	}
+	b.items = append(b.items, item)
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func (b *inbox[T]) list() []T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.items)
+}
+
+// await returns the oldest item that matches, now or later.
+func (b *inbox[T]) await(ctx context.Context, match func(T) bool) (T, error) {
+	for {
+		b.mu.Lock()
+		index := slices.IndexFunc(b.items, match)
+		changed := b.changed
+		var found T
+		if index >= 0 {
+			found = b.items[index]
+		}
+		b.mu.Unlock()
+		if index >= 0 {
+			return found, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return found, fmt.Errorf("sandbox: nothing that matches arrived: %w", ctx.Err())
+		}
+	}
+}
+
+// Received lists what the phone has in its chats, its own messages included, the oldest first; Options.Inbox bounds it.
+func (p *Phone) Received() []Received { return p.messages.list() }
+
+// Await returns the oldest message that matches, waiting for it if it is not there yet. match must not call the phone.
+func (p *Phone) Await(ctx context.Context, match func(Received) bool) (Received, error) {
+	return p.messages.await(ctx, match)
+}
+
+// Stanzas lists what else reached the phone: receipts, presence, chat states, calls, notifications; at most the latest 1000.
+func (p *Phone) Stanzas() []waBinary.Node { return p.stanzas.list() }
+
+// AwaitStanza returns the oldest such stanza that matches, waiting for it if it is not there yet.
+func (p *Phone) AwaitStanza(ctx context.Context, match func(waBinary.Node) bool) (waBinary.Node, error) {
+	return p.stanzas.await(ctx, match)
+}
+
+func (p *Phone) keep(m Received) { p.messages.add(m) }

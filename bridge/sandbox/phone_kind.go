@@ -1,0 +1,78 @@
+package sandbox
+
+import "go.mau.fi/whatsmeow/proto/waE2E"
+
+// messageKind is what a message's stanza says about its encrypted content.
+type messageKind struct {
+	stanza    string // type attribute
+	mediaType string
+	edit      string
+	poll      string
+	hidden    bool // a failure to decrypt is not shown
+}
+
+func kindOf(m *waE2E.Message) messageKind {
+	switch {
+	case m.GetEphemeralMessage() != nil:
+		return kindOf(m.GetEphemeralMessage().GetMessage())
+	case m.GetViewOnceMessageV2() != nil:
+		return kindOf(m.GetViewOnceMessageV2().GetMessage())
+	case m.GetDocumentWithCaptionMessage() != nil:
+		return kindOf(m.GetDocumentWithCaptionMessage().GetMessage())
+	case m.GetReactionMessage() != nil:
+		kind := messageKind{stanza: "reaction", hidden: true}
+		if m.GetReactionMessage().GetText() == "" {
+			kind.edit = "7"
+		}
+		return kind
+	case m.GetPollUpdateMessage() != nil:
+		return messageKind{stanza: "poll", poll: "vote", hidden: true}
+	case m.GetPollCreationMessage() != nil || m.GetPollCreationMessageV3() != nil:
+		return messageKind{stanza: "poll", poll: "creation"}
+	case m.GetEditedMessage() != nil:
+		return messageKind{stanza: "text", edit: "1", hidden: true}
+	case m.GetProtocolMessage() != nil:
+		return protocolKind(m.GetProtocolMessage())
+	}
+	if media := mediaTypeOf(m); media != "" {
+		return messageKind{stanza: "media", mediaType: media}
+	}
+	return messageKind{stanza: "text"}
+}
+
+func protocolKind(m *waE2E.ProtocolMessage) messageKind {
+	kind := messageKind{stanza: "text"}
+	if m.GetType() == waE2E.ProtocolMessage_REVOKE && m.GetKey() != nil {
+		kind.hidden, kind.edit = true, "8"
+		if m.GetKey().GetFromMe() {
+			kind.edit = "7"
+		}
+	}
+	return kind
+}
+
+func mediaTypeOf(m *waE2E.Message) string {
+	switch {
+	case m.GetImageMessage() != nil:
+		return "image"
+	case m.GetStickerMessage() != nil:
+		return "sticker"
+	case m.GetDocumentMessage() != nil:
+		return "document"
+	case m.GetAudioMessage() != nil:
+		if m.GetAudioMessage().GetPTT() {
+			return "ptt"
+		}
+		return "audio"
+	case m.GetVideoMessage() != nil:
+		if m.GetVideoMessage().GetGifPlayback() {
+			return "gif"
+		}
+		return "video"
+	case m.GetContactMessage() != nil:
+		return "vcard"
+	case m.GetContactsArrayMessage() != nil:
+		return "contact_array"
+	}
+	return ""
+}

@@ -1,0 +1,222 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"time"
+
+	"go.mau.fi/libsignal/ecc"
+	"go.mau.fi/libsignal/signalerror"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
+
+// maxRetries is how often a phone asks again for a message it cannot read.
+const maxRetries = 5
+
+func (n *Network) registerPhoneRoutes() {
+	n.phoneRoutes[welcomeTag] = (*Phone).bootstrapCompanion
+	n.phoneRoutes["message"] = (*Phone).receiveMessage
+	n.phoneRoutes["receipt/retry"] = (*Phone).answerRetry
+}
+
+// incoming is where a message comes from, as its stanza says.
+type incoming struct {
+	node         *waBinary.Node
+	id           string
+	from         types.JID // address of the stanza: device or group
+	sender, chat types.JID
+	fromMe       bool
+}
+
+func (p *Phone) source(node *waBinary.Node) (incoming, bool) {
+	in := incoming{node: node, id: text(node, "id")}
+	from, ok := jidOf(node, "from")
+	in.from, in.sender, in.chat = from, from, from.ToNonAD()
+	if from.Server == types.GroupServer || from.Server == types.BroadcastServer {
+		in.sender, ok = jidOf(node, "participant")
+	} else if from.User == p.account.lid.User {
+		if recipient, found := jidOf(node, "recipient"); found {
+			in.chat = recipient
+		}
+	}
+	in.fromMe = in.sender.User == p.account.lid.User
+	return in, ok
+}
+
+// receiveMessage decrypts a message, acts on it, keeps it and acknowledges it.
+func (p *Phone) receiveMessage(node *waBinary.Node) {
+	in, ok := p.source(node)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	message, err := p.openAll(context.Background(), in)
+	p.mu.Unlock()
+	switch {
+	case errors.Is(err, signalerror.ErrOldCounter):
+		p.sendReceipt(in, "") // delivered twice; the first one counted
+		return
+	case err != nil:
+		p.net.log.Debug("phone cannot read a message", "error", err)
+		p.askAgain(in)
+		return
+	}
+	p.sendReceipt(in, "")
+	if message == nil {
+		return
+	}
+	if text(node, "category") == "peer" {
+		p.handlePeer(in, message)
+		return
+	}
+	if sent := message.GetDeviceSentMessage(); sent != nil {
+		message = sent.GetMessage()
+	}
+	seconds, _ := strconv.ParseInt(text(node, "t"), 10, 64)
+	received := Received{ID: in.id, Chat: in.chat, Sender: in.sender, FromMe: in.fromMe, PushName: text(node, "notify"), Time: time.Unix(seconds, 0), Message: message}
+	p.noteSecret(received)
+	p.keep(received)
+	p.react(received)
+}
+
+// openAll decrypts every ciphertext of a stanza and returns the message in it, nil when there were only keys. Call under p.mu.
+func (p *Phone) openAll(ctx context.Context, in incoming) (*waE2E.Message, error) {
+	var result *waE2E.Message
+	for _, enc := range in.node.GetChildrenByTag("enc") {
+		message, err := p.open(ctx, in.sender, in.chat, &enc)
+		if err != nil {
+			return nil, err
+		}
+		if key := message.GetSenderKeyDistributionMessage(); key != nil {
+			if err = p.learnSenderKey(ctx, in.sender, in.chat, key.GetAxolotlSenderKeyDistributionMessage()); err != nil {
+				return nil, err
+			}
+			message.SenderKeyDistributionMessage = nil
+			if proto.Size(message) == 0 {
+				continue
+			}
+		}
+		result = message
+	}
+	return result, nil
+}
+
+// sendReceipt acknowledges a message to its sender; the empty kind is plain delivery.
+func (p *Phone) sendReceipt(in incoming, kind string, children ...waBinary.Node) {
+	attrs := waBinary.Attrs{"id": in.id, "to": in.from}
+	for _, key := range []string{"participant", "recipient"} {
+		if jid, ok := jidOf(in.node, key); ok {
+			attrs[key] = jid
+		}
+	}
+	if kind == "" && in.fromMe {
+		kind = "sender"
+	}
+	if kind != "" {
+		attrs["type"] = kind
+	}
+	node := waBinary.Node{Tag: "receipt", Attrs: attrs}
+	if len(children) > 0 {
+		node.Content = children
+	}
+	if err := p.submit(node); err != nil {
+		p.net.log.Debug("phone could not send a receipt", "error", err)
+	}
+}
+
+// askAgain asks the sender to encrypt a message anew; from the second time on with the keys for a new session.
+func (p *Phone) askAgain(in incoming) {
+	p.mu.Lock()
+	p.retries[in.id]++
+	count := p.retries[in.id]
+	p.mu.Unlock()
+	if count > maxRetries {
+		return
+	}
+	var registration [4]byte
+	binary.BigEndian.PutUint32(registration[:], p.store.RegistrationID)
+	children := []waBinary.Node{
+		{Tag: "retry", Attrs: waBinary.Attrs{"count": strconv.Itoa(count), "id": in.id, "t": text(in.node, "t"), "v": "1"}},
+		leaf("registration", registration[:]),
+	}
+	if count > 1 {
+		signed, id := p.store.SignedPreKey, id24(p.store.SignedPreKey.KeyID)
+		children = append(children, waBinary.Node{Tag: "keys", Content: []waBinary.Node{
+			leaf("type", []byte{ecc.DjbType}),
+			leaf("identity", p.identity.Pub[:]),
+			{Tag: "skey", Content: []waBinary.Node{leaf("id", id[:]), leaf("value", signed.Pub[:]), leaf("signature", signed.Signature[:])}},
+		}})
+	}
+	p.sendReceipt(in, "retry", children...)
+}
+
+// answerRetry encrypts a sent message once more for the one device that could not read it.
+func (p *Phone) answerRetry(node *waBinary.Node) {
+	in, ok := p.source(node)
+	retry := node.GetChildByTag("retry")
+	if !ok || retry.Tag != "retry" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sent, known := p.sent[in.id]
+	if !known {
+		return
+	}
+	if err := p.resend(context.Background(), in, sent, &retry); err != nil {
+		p.net.log.Debug("phone could not answer a retry receipt", "error", err)
+	}
+}
+
+// resend opens a new session from a fresh bundle, as the old one may be the reason. Call under p.mu.
+func (p *Phone) resend(ctx context.Context, in incoming, sent sentMessage, retry *waBinary.Node) error {
+	message := proto.CloneOf(sent.message)
+	group := sent.chat.Server == types.GroupServer || sent.chat.Server == types.BroadcastServer
+	if group {
+		distribution, err := p.senderKey(ctx, sent.chat)
+		if err != nil {
+			return err
+		}
+		message.SenderKeyDistributionMessage = distribution
+	} else if in.fromMe {
+		message = sentByOther(sent.chat, message)
+	}
+	plain, err := proto.Marshal(message)
+	if err != nil {
+		return err
+	}
+	_ = p.store.Sessions.DeleteSession(ctx, in.sender.SignalAddress().String())
+	list := p.recipients(func() []*device {
+		if d := p.net.findDevice(in.sender); d != nil {
+			return []*device{d}
+		}
+		return nil
+	})
+	if len(list) == 0 {
+		return ErrNoDevice
+	}
+	enc, err := p.seal(ctx, in.sender, plain, list[0].bundle)
+	if err != nil {
+		return err
+	}
+	enc.Attrs["count"] = text(retry, "count")
+	if sent.kind.mediaType != "" {
+		enc.Attrs["mediatype"] = sent.kind.mediaType
+	}
+	answer := p.messageNode(in.sender, sent.kind, enc)
+	answer.Attrs["id"] = in.id
+	if group {
+		answer.Attrs["to"], answer.Attrs["participant"] = sent.chat, in.sender
+	} else {
+		answer.Attrs["device_fanout"] = "false"
+		if in.fromMe {
+			answer.Attrs["recipient"] = sent.chat
+		}
+	}
+	return p.submit(answer)
+}
