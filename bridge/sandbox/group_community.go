@@ -1,0 +1,207 @@
+package sandbox
+
+import (
+	"slices"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// maxSubGroups is WhatsApp's own bound on the groups of a community.
+const maxSubGroups = 100
+
+// community is a group's place in a community: the parent itself, its announcement group, or a linked group.
+type community struct {
+	isParent        bool
+	defaultApproval string
+	subGroups       []*group // of a parent, the announcement group first
+	parent          *group   // of a linked group
+	defaultSub      bool     // the announcement group, in which every member is
+}
+
+func (g *group) link(child *group) { g.subGroups = append(g.subGroups, child) }
+
+func (g *group) unlink(child *group) {
+	g.subGroups = slices.DeleteFunc(g.subGroups, func(sub *group) bool { return sub == child })
+	child.parent = nil
+}
+
+func (h *groupHost) communityRoutes() iqRoutes {
+	return iqRoutes{
+		"w:g2/set/links":                      h.linkGroups,
+		"w:g2/set/unlink":                     h.unlinkGroup,
+		"w:g2/get/sub_groups":                 h.listSubGroups,
+		"w:g2/get/linked_groups_participants": h.listLinkedMembers,
+	}
+}
+
+// openCommunity gives a new community its announcement group.
+func (h *groupHost) openCommunity(g *group) error {
+	if g.parent != nil {
+		return iqFail(400)
+	}
+	sub := h.establish(g.creator, g.subject.text)
+	if sub == nil {
+		return iqFail(419)
+	}
+	sub.announce, sub.defaultSub, sub.parent = true, true, g
+	for _, m := range g.members {
+		sub.members = append(sub.members, &member{m.account, m.rank})
+	}
+	g.link(sub)
+	return nil
+}
+
+// joinCommunity brings newcomers of a linked group into the community and its announcement group.
+func (h *groupHost) joinCommunity(g *group, by *account, newcomers []*account) {
+	targets := []*group{}
+	if g.isParent {
+		targets = g.subGroups[:min(1, len(g.subGroups))]
+	} else if g.parent != nil && !g.defaultSub {
+		targets = []*group{g.parent}
+	}
+	for _, target := range targets {
+		missing := slices.DeleteFunc(slices.Clone(newcomers), func(a *account) bool { return target.member(a) != nil })
+		h.join(target, by, "linked_group_join", missing)
+	}
+}
+
+// notifyCommunity tells those concerned about the community side of a new group.
+func (h *groupHost) notifyCommunity(g *group, by *account) {
+	if g.isParent {
+		sub := g.subGroups[0]
+		h.notify(sub, by, waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"type": "new"}, Content: []waBinary.Node{h.node(sub, true)}})
+	} else if g.parent != nil {
+		h.notify(g.parent, by, linkChange("link", g))
+	}
+}
+
+// communityOf finds a community that an account may change: 404 no community, 403 not an admin of it, 419 full.
+func (h *groupHost) communityOf(jid types.JID, a *account) (*group, error) {
+	g := h.find(jid)
+	if g == nil || !g.isParent {
+		return nil, iqFail(404)
+	}
+	if m := g.member(a); m == nil || m.rank < rankAdmin {
+		return nil, iqFail(403)
+	}
+	if len(g.subGroups) >= maxSubGroups {
+		return nil, iqFail(419)
+	}
+	return g, nil
+}
+
+// linkGroups puts groups of which the requester is an admin into a community of which he is one, too.
+func (h *groupHost) linkGroups(r *request) ([]waBinary.Node, error) {
+	jid, _ := jidOf(r.node, "to")
+	g, err := h.communityOf(jid, r.device.account)
+	if err != nil {
+		return nil, err
+	}
+	link := r.child().GetChildByTag("link")
+	if text(&link, "link_type") != string(types.GroupLinkChangeTypeSub) || len(link.GetChildren()) == 0 {
+		return nil, iqFail(400)
+	}
+	var children []*group
+	for _, node := range link.GetChildrenByTag("group") {
+		childJID, _ := jidOf(&node, "jid")
+		child := h.find(childJID)
+		if child == nil {
+			return nil, iqFail(404)
+		}
+		if m := child.member(r.device.account); m == nil || m.rank < rankAdmin {
+			return nil, iqFail(403)
+		}
+		if child.isParent || child.parent != nil || slices.Contains(children, child) {
+			return nil, iqFail(409)
+		}
+		children = append(children, child)
+	}
+	if len(g.subGroups)+len(children) > maxSubGroups {
+		return nil, iqFail(419)
+	}
+	for _, child := range children {
+		child.parent = g
+		g.link(child)
+	}
+	r.after(func() {
+		for _, child := range children {
+			h.notify(g, r.device.account, linkChange("link", child))
+			h.notify(child, r.device.account, linkChange("link", g))
+			h.joinCommunity(child, r.device.account, child.accounts())
+		}
+	})
+	return []waBinary.Node{{Tag: "links", Content: r.child().Content}}, nil
+}
+
+func (h *groupHost) unlinkGroup(r *request) ([]waBinary.Node, error) {
+	g, m, err := h.target(r, needAdmin)
+	if err != nil {
+		return nil, err
+	}
+	node := r.child().GetChildByTag("group")
+	jid, _ := jidOf(&node, "jid")
+	child := h.find(jid)
+	if child == nil || child.parent != g || child.defaultSub {
+		return nil, iqFail(404)
+	}
+	g.unlink(child)
+	r.after(func() {
+		h.notify(g, m.account, linkChange("unlink", child))
+		h.notify(child, m.account, linkChange("unlink", g))
+	})
+	return []waBinary.Node{{Tag: "unlink", Content: r.child().Content}}, nil
+}
+
+// linkChange tells one side of a link about the other.
+func linkChange(tag string, other *group) waBinary.Node {
+	kind := types.GroupLinkChangeTypeSub
+	if other.isParent {
+		kind = types.GroupLinkChangeTypeParent
+	}
+	attrs := waBinary.Attrs{tag + "_type": string(kind)}
+	if tag == "unlink" {
+		attrs["unlink_reason"] = string(types.GroupUnlinkReasonDefault)
+	}
+	return waBinary.Node{Tag: tag, Attrs: attrs, Content: []waBinary.Node{other.linkNode()}}
+}
+
+func (g *group) linkNode() waBinary.Node {
+	node := waBinary.Node{Tag: "group", Attrs: waBinary.Attrs{"id": g.jid.User, "jid": g.jid, "subject": g.subject.text, "s_t": unix(g.subject.at)}}
+	if g.defaultSub {
+		node.Content = []waBinary.Node{{Tag: "default_sub_group"}}
+	}
+	return node
+}
+
+func (h *groupHost) listSubGroups(r *request) ([]waBinary.Node, error) {
+	g, err := h.memberOfCommunity(r)
+	if err != nil {
+		return nil, err
+	}
+	var list []waBinary.Node
+	for _, sub := range g.subGroups {
+		list = append(list, sub.linkNode())
+	}
+	return []waBinary.Node{{Tag: "sub_groups", Content: list}}, nil
+}
+
+func (h *groupHost) listLinkedMembers(r *request) ([]waBinary.Node, error) {
+	g, err := h.memberOfCommunity(r)
+	if err != nil {
+		return nil, err
+	}
+	var list []waBinary.Node
+	for _, m := range g.members {
+		list = append(list, m.node())
+	}
+	return []waBinary.Node{{Tag: "linked_groups_participants", Content: list}}, nil
+}
+
+func (h *groupHost) memberOfCommunity(r *request) (*group, error) {
+	g, _, err := h.target(r, needMember)
+	if err == nil && !g.isParent {
+		return nil, iqFail(404)
+	}
+	return g, err
+}

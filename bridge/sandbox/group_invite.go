@@ -1,0 +1,228 @@
+package sandbox
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+func (h *groupHost) inviteRoutes() iqRoutes {
+	return iqRoutes{
+		"w:g2/get/invite":                       h.getInvite,
+		"w:g2/set/invite":                       h.setInvite,
+		"w:g2/set/accept":                       h.accept,
+		"w:g2/get/membership_approval_requests": h.listRequests,
+		"w:g2/set/membership_requests_action":   h.decideRequests,
+	}
+}
+
+// getInvite tells an admin the link of a group (to the group), or anybody what group a link leads to (to the group server).
+func (h *groupHost) getInvite(r *request) ([]waBinary.Node, error) {
+	if to, _ := jidOf(r.node, "to"); to == types.GroupServerJID {
+		g, err := h.byCode(text(r.child(), "code"))
+		if err != nil {
+			return nil, err
+		}
+		return []waBinary.Node{h.node(g, false)}, nil
+	}
+	g, err := h.linkOwner(r)
+	if err != nil {
+		return nil, err
+	}
+	return []waBinary.Node{{Tag: "invite", Attrs: waBinary.Attrs{"code": g.code}}}, nil
+}
+
+// setInvite replaces the link of a group (to the group), or lets the requester in by a link (to the group server).
+func (h *groupHost) setInvite(r *request) ([]waBinary.Node, error) {
+	if to, _ := jidOf(r.node, "to"); to == types.GroupServerJID {
+		return h.follow(r)
+	}
+	g, err := h.linkOwner(r)
+	if err != nil {
+		return nil, err
+	}
+	h.newCode(g)
+	invite := waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": g.code}}
+	r.after(func() { h.notify(g, r.device.account, invite) })
+	return []waBinary.Node{invite}, nil
+}
+
+// linkOwner finds the group whose link a member asks for; the link is for admins, and others get 401.
+func (h *groupHost) linkOwner(r *request) (*group, error) {
+	g, m, err := h.target(r, needMember)
+	if err == nil && m.rank < rankAdmin {
+		return nil, iqFail(401)
+	}
+	return g, err
+}
+
+// byCode finds the group of a link: 410 for one that was replaced, 406 for one that never was.
+func (h *groupHost) byCode(code string) (*group, error) {
+	if g := h.codes[code]; g != nil {
+		return g, nil
+	}
+	for _, g := range h.list {
+		if slices.Contains(g.revoked, code) {
+			return nil, iqFail(410)
+		}
+	}
+	return nil, iqFail(406)
+}
+
+// follow lets an account into the group of a link, or puts it on the list for the admins.
+func (h *groupHost) follow(r *request) ([]waBinary.Node, error) {
+	own := r.device.account
+	g, err := h.byCode(text(r.child(), "code"))
+	switch {
+	case err != nil:
+		return nil, err
+	case g.member(own) != nil:
+		return nil, iqFail(409)
+	case g.removed[own]:
+		return nil, iqFail(401)
+	case len(g.members) >= h.net.options.Limits.GroupMembers:
+		return nil, iqFail(419)
+	case g.approval:
+		return h.knock(r, g)
+	}
+	r.after(func() { h.join(g, own, "invite", []*account{own}) })
+	return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
+}
+
+// knock records that an account wants to be let in and tells the admins.
+func (h *groupHost) knock(r *request, g *group) ([]waBinary.Node, error) {
+	own := r.device.account
+	if !slices.ContainsFunc(g.requests, func(q joinRequest) bool { return q.account == own }) {
+		if len(g.requests) >= h.net.options.Limits.GroupMembers {
+			return nil, iqFail(419)
+		}
+		g.requests = append(g.requests, joinRequest{own, h.net.now()})
+		r.after(func() {
+			h.tell(g, own, waBinary.Node{Tag: "created_membership_requests", Attrs: waBinary.Attrs{"request_method": "invite_link"},
+				Content: []waBinary.Node{{Tag: "requested_user", Attrs: waBinary.Attrs{"jid": own.lid, "phone_number": own.pn}}}}, g.admins()...)
+		})
+	}
+	return []waBinary.Node{{Tag: "membership_approval_request", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
+}
+
+func (g *group) admins() []*account {
+	var list []*account
+	for _, m := range g.members {
+		if m.rank >= rankAdmin {
+			list = append(list, m.account)
+		}
+	}
+	return list
+}
+
+func (g *group) forgetRequest(a *account) {
+	g.requests = slices.DeleteFunc(g.requests, func(q joinRequest) bool { return q.account == a })
+}
+
+func (h *groupHost) listRequests(r *request) ([]waBinary.Node, error) {
+	g, _, err := h.target(r, needAdmin)
+	if err != nil {
+		return nil, err
+	}
+	var list []waBinary.Node
+	for _, q := range g.requests {
+		list = append(list, waBinary.Node{Tag: "membership_approval_request", Attrs: waBinary.Attrs{
+			"jid": q.account.lid, "phone_number": q.account.pn, "request_time": unix(q.at), "request_method": "invite_link",
+		}})
+	}
+	return []waBinary.Node{{Tag: "membership_approval_requests", Content: list}}, nil
+}
+
+// decideRequests approves or rejects accounts that wait.
+func (h *groupHost) decideRequests(r *request) ([]waBinary.Node, error) {
+	g, m, err := h.target(r, needAdmin)
+	if err != nil {
+		return nil, err
+	}
+	actions := r.child().GetChildren()
+	if len(actions) != 1 || actions[0].Tag != "approve" && actions[0].Tag != "reject" {
+		return nil, iqFail(400)
+	}
+	var decided []*account
+	var nodes []waBinary.Node
+	wanted := actions[0].GetChildrenByTag("participant")
+	for i := range wanted {
+		jid, _ := jidOf(&wanted[i], "jid")
+		a := h.net.find(jid)
+		if a == nil || !slices.ContainsFunc(g.requests, func(q joinRequest) bool { return q.account == a }) {
+			nodes = append(nodes, failed(&wanted[i], 404))
+			continue
+		}
+		if actions[0].Tag == "approve" && len(g.members)+len(decided) >= h.net.options.Limits.GroupMembers {
+			nodes = append(nodes, failed(&wanted[i], 419))
+			continue
+		}
+		decided = append(decided, a)
+		nodes = append(nodes, participant(a))
+	}
+	r.after(func() {
+		if actions[0].Tag == "approve" {
+			h.join(g, m.account, "linked_group_join", decided)
+			return
+		}
+		for _, a := range decided {
+			g.forgetRequest(a)
+		}
+	})
+	return []waBinary.Node{{Tag: "membership_requests_action", Content: []waBinary.Node{{Tag: actions[0].Tag, Content: nodes}}}}, nil
+}
+
+// invitation makes the ticket that somebody gets who may not be added directly.
+func (h *groupHost) invitation(g *group, by, invited *account) waBinary.Node {
+	for code, ticket := range g.invites {
+		if ticket.invited == invited {
+			delete(g.invites, code)
+		}
+	}
+	code := base64.RawURLEncoding.EncodeToString(h.random.bytes(12))
+	ticket := addRequest{admin: by, invited: invited, until: h.net.now().Add(addRequestLife)}
+	g.invites[code] = ticket
+	return waBinary.Node{Tag: "add_request", Attrs: waBinary.Attrs{"code": code, "expiration": unix(ticket.until)}}
+}
+
+// ticket finds the invitation that a stanza names: 404 for another group's or person's, 410 for an expired one.
+func (h *groupHost) ticket(r *request, node *waBinary.Node) (*group, addRequest, error) {
+	jid, _ := jidOf(r.node, "to")
+	g := h.find(jid)
+	if g == nil {
+		return nil, addRequest{}, iqFail(404)
+	}
+	ticket, ok := g.invites[text(node, "code")]
+	admin, _ := jidOf(node, "admin")
+	if !ok || ticket.invited != r.device.account || h.net.find(admin) != ticket.admin {
+		return nil, addRequest{}, iqFail(404)
+	}
+	if text(node, "expiration") != strconv.FormatInt(ticket.until.Unix(), 10) {
+		return nil, addRequest{}, iqFail(400)
+	}
+	if h.net.now().After(ticket.until) {
+		return nil, addRequest{}, iqFail(410)
+	}
+	return g, ticket, nil
+}
+
+// accept joins by an invitation.
+func (h *groupHost) accept(r *request) ([]waBinary.Node, error) {
+	g, ticket, err := h.ticket(r, r.child())
+	if err != nil {
+		return nil, err
+	}
+	own := r.device.account
+	if g.member(own) != nil {
+		return nil, iqFail(409)
+	}
+	if len(g.members) >= h.net.options.Limits.GroupMembers {
+		return nil, iqFail(419)
+	}
+	delete(g.invites, text(r.child(), "code"))
+	r.after(func() { h.join(g, ticket.admin, "invite", []*account{own}) })
+	return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
+}

@@ -1,0 +1,70 @@
+package sandbox
+
+import "fmt"
+
+// MediaOperation is one side of the media host.
+type MediaOperation string
+
+// What the media host does.
+const (
+	MediaUpload   MediaOperation = "upload"
+	MediaDownload MediaOperation = "download"
+)
+
+// maxMediaFaults bounds the rules that wait.
+const maxMediaFaults = 1000
+
+// mediaFault fails a number of requests.
+type mediaFault struct {
+	operation MediaOperation
+	status    int
+	left      int // negative: until cleared
+}
+
+// FailMedia makes the media host answer the next times requests of an operation with an HTTP status from 400 to 599; times 0 means all until ClearMediaFaults.
+// Rules wait for each other in the order they were made. Clients give up at once on 403, 404 and 410 and try again after others.
+func (n *Network) FailMedia(operation MediaOperation, status, times int) error {
+	if operation != MediaUpload && operation != MediaDownload {
+		return fmt.Errorf("sandbox: no media operation %q", operation)
+	}
+	if status < 400 || status > 599 || times < 0 {
+		return fmt.Errorf("sandbox: bad media fault: status %d, %d times", status, times)
+	}
+	if times == 0 {
+		times = -1
+	}
+	s := n.blobs
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.faults) >= maxMediaFaults {
+		return fmt.Errorf("sandbox: more than %d media faults", maxMediaFaults)
+	}
+	s.faults = append(s.faults, mediaFault{operation, status, times})
+	return nil
+}
+
+// ClearMediaFaults ends all rules of FailMedia.
+func (n *Network) ClearMediaFaults() {
+	s := n.blobs
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// failing is the status that the next request of an operation must fail with, 0 for none; it uses the rule up.
+func (s *blobStore) failing(operation MediaOperation) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.faults {
+		fault := &s.faults[i]
+		if fault.operation != operation {
+			continue
+		}
+		status := fault.status
+		if fault.left--; fault.left == 0 {
+			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
+		}
+		return status
+	}
+	return 0
+}

@@ -1,0 +1,164 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/base64"
+	"image/jpeg"
+	"strconv"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// maxPictureSide bounds the pixels a picture may claim before anybody decodes it.
+const maxPictureSide = 4096
+
+// previewQuery in a picture's address asks for the small version.
+const previewQuery = "&stp=dst-jpg_s96x96"
+
+// picture is a profile or group picture; its file is on the media host. The zero value is none.
+type picture struct {
+	id   string
+	path string
+	hash string
+}
+
+func (n *Network) pictureRoutes() iqRoutes {
+	return iqRoutes{
+		"w:profile:picture/get/picture": n.getPicture,
+		"w:profile:picture/set/picture": n.setPicture,
+		"w:profile:picture/set":         n.setPicture,
+		"w:g2/get/pictures":             n.getCommunityPicture,
+	}
+}
+
+// getPicture tells where a user's or group's picture is: 404 none, 401 not for this requester.
+func (n *Network) getPicture(r *request) ([]waBinary.Node, error) {
+	own := r.device.account
+	target, ok := jidOf(r.node, "target")
+	var found picture
+	if !ok {
+		found = own.profile.picture
+	} else if a := n.find(target); a != nil {
+		if !a.shows(privacyPicture, own) {
+			return nil, iqFail(401)
+		}
+		found = a.profile.picture
+	} else if g := n.groupHost.find(target); g != nil {
+		if invite := text(r.child(), "invite"); g.member(own) == nil && (invite == "" || invite != g.code) {
+			return nil, iqFail(401)
+		}
+		found = g.picture
+	}
+	return n.pictureReply(found, r.child())
+}
+
+// getCommunityPicture answers for a community, whose picture is asked for at the group server.
+func (n *Network) getCommunityPicture(r *request) ([]waBinary.Node, error) {
+	g, _, err := n.groupHost.target(r, needMember)
+	if err != nil {
+		return nil, err
+	}
+	order := r.child().GetChildByTag("picture")
+	nodes, err := n.pictureReply(g.picture, &order)
+	if err != nil {
+		return nil, err
+	}
+	return []waBinary.Node{{Tag: "pictures", Content: nodes}}, nil
+}
+
+func (n *Network) pictureReply(p picture, order *waBinary.Node) ([]waBinary.Node, error) {
+	kind := text(order, "type")
+	if kind != "image" && kind != "preview" || text(order, "query") != "url" {
+		return nil, iqFail(400)
+	}
+	if p.id == "" {
+		return nil, iqFail(404)
+	}
+	if text(order, "id") == p.id {
+		return nil, nil // the requester has it
+	}
+	path := n.blobs.directPath(p.path)
+	if kind == "preview" {
+		path += previewQuery
+	}
+	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{
+		"id": p.id, "type": kind, "url": "https://" + pictureHost + path, "direct_path": path, "hash": p.hash,
+	}}}, nil
+}
+
+// setPicture replaces or removes the requester's own picture or that of a group he may edit: 406 for anything but a JPEG.
+func (n *Network) setPicture(r *request) ([]waBinary.Node, error) {
+	own := r.device.account
+	target, isTarget := jidOf(r.node, "target")
+	var g *group
+	if isTarget && n.find(target) != own {
+		if g = n.groupHost.find(target); g == nil {
+			return nil, iqFail(404)
+		}
+		m := g.member(own)
+		if m == nil || g.locked && m.rank < rankAdmin {
+			return nil, iqFail(403)
+		}
+	}
+	var fresh picture
+	if len(r.node.GetChildren()) > 0 {
+		var err error
+		if fresh, err = n.storePicture(r.child()); err != nil {
+			return nil, err
+		}
+	}
+	if g != nil {
+		n.replacePicture(&g.picture, fresh)
+		r.after(func() {
+			attrs := waBinary.Attrs{"participant": own.lid}
+			for _, m := range g.members {
+				n.notifyAccount(m.account, g.jid, "picture", attrs, pictureChange(g.jid, own, fresh))
+			}
+		})
+	} else {
+		n.replacePicture(&own.profile.picture, fresh)
+		r.after(func() { n.announcePicture(own, r.device) })
+	}
+	if fresh.id == "" {
+		return nil, nil
+	}
+	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": fresh.id}}}, nil
+}
+
+func (n *Network) storePicture(node *waBinary.Node) (picture, error) {
+	data := content(node)
+	config, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	if err != nil || text(node, "type") != "image" || len(data) > n.options.Limits.Picture || config.Width > maxPictureSide || config.Height > maxPictureSide {
+		return picture{}, iqFail(406)
+	}
+	id := strconv.FormatUint(n.random.uint64()%9_000_000_000+1_000_000_000, 10)
+	b := n.blobs.putPicture(id, data)
+	return picture{id: id, path: b.path, hash: base64.StdEncoding.EncodeToString(b.hash[:])}, nil
+}
+
+// replacePicture puts a picture in its place and drops the file of the former.
+func (n *Network) replacePicture(place *picture, fresh picture) {
+	if place.path != "" {
+		n.blobs.remove(place.path)
+	}
+	*place = fresh
+}
+
+// announcePicture tells those who may see it that an account's picture changed. Call under n.mu.
+func (n *Network) announcePicture(a *account, but *device) {
+	change := pictureChange(a.lid, a, a.profile.picture)
+	for _, follower := range n.followersOf(a) {
+		if a.shows(privacyPicture, follower) {
+			n.notifyAccount(follower, a.lid, "picture", nil, change)
+		}
+	}
+	n.notifyDevices(a.others(but), a.pn, "account_sync", nil, waBinary.Node{Tag: "picture"})
+}
+
+func pictureChange(jid types.JID, author *account, p picture) waBinary.Node {
+	if p.id == "" {
+		return waBinary.Node{Tag: "delete", Attrs: waBinary.Attrs{"jid": jid, "author": author.lid}}
+	}
+	return waBinary.Node{Tag: "set", Attrs: waBinary.Attrs{"jid": jid, "author": author.lid, "id": p.id, "hash": p.hash}}
+}

@@ -1,0 +1,87 @@
+package sandbox
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+)
+
+// maxAbout is WhatsApp's own bound on the about text, in characters.
+const maxAbout = 139
+
+// profile is what an account's user set. Guarded by Network.mu; maps are made when first needed.
+type profile struct {
+	about      string
+	aboutAt    time.Time
+	picture    picture
+	privacy    map[string]string     // category to value; what is missing is at its default
+	contacts   map[*account]struct{} // accounts in the phone's address book
+	blocked    []*account
+	timer      uint32 // default message timer of new chats, in seconds
+	timerSetAt time.Time
+}
+
+// defaultAbout is what new accounts say about themselves.
+const defaultAbout = "Hey there! I am using WhatsApp."
+
+// aboutText is the account's about text.
+func (a *account) aboutText() string {
+	if a.profile.aboutAt.IsZero() {
+		return defaultAbout
+	}
+	return a.profile.about
+}
+
+// setAbout changes the about text and tells those who may see it. Call under n.mu.
+func (n *Network) setAbout(a *account, about string) bool {
+	if !utf8.ValidString(about) || utf8.RuneCountInString(about) > maxAbout {
+		return false
+	}
+	a.profile.about, a.profile.aboutAt = about, n.now()
+	for _, follower := range n.followersOf(a) {
+		if a.shows(privacyAbout, follower) {
+			n.notifyAccount(follower, a.lid, "status", nil, leaf("set", []byte(about)))
+		}
+	}
+	n.notifyAccount(a, a.lid, "status", nil, leaf("set", []byte(about)))
+	return true
+}
+
+// registerProfileFields adds the fields of usync queries that show profiles.
+func (n *Network) registerProfileFields() {
+	n.addUsyncField("status", func(q *usyncQuery) *waBinary.Node {
+		if q.account == nil {
+			return nil
+		}
+		if !q.account.shows(privacyAbout, q.r.device.account) {
+			return &waBinary.Node{Tag: "status", Attrs: waBinary.Attrs{"code": "401", "type": "fail"}}
+		}
+		node := leaf("status", []byte(q.account.aboutText()))
+		set := q.account.profile.aboutAt
+		if set.IsZero() {
+			set = q.account.registeredAt
+		}
+		node.Attrs = waBinary.Attrs{"t": unix(set)}
+		return &node
+	})
+	n.addUsyncField("picture", func(q *usyncQuery) *waBinary.Node {
+		if q.account == nil || q.account.profile.picture.id == "" || !q.account.shows(privacyPicture, q.r.device.account) {
+			return nil
+		}
+		return &waBinary.Node{Tag: "picture", Attrs: waBinary.Attrs{"id": q.account.profile.picture.id}}
+	})
+	n.addUsyncField("disappearing_mode", func(q *usyncQuery) *waBinary.Node {
+		if q.account == nil {
+			return nil
+		}
+		attrs := waBinary.Attrs{"duration": strconv.FormatUint(uint64(q.account.profile.timer), 10)}
+		if set := q.account.profile.timerSetAt; !set.IsZero() {
+			attrs["t"] = unix(set)
+		}
+		return &waBinary.Node{Tag: "disappearing_mode", Attrs: attrs}
+	})
+	// Nobody here has a user name.
+	n.addUsyncField("username", func(*usyncQuery) *waBinary.Node { return nil })
+}
