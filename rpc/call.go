@@ -40,8 +40,8 @@ type Meta struct {
 	TraceParent string `json:"traceparent,omitempty" rpc:"max=128" doc:"W3C trace context"`
 }
 
-// AfterReply has f run once the reply is in the connection's lane, so that what f sets off cannot overtake the reply.
-// Without a connection f runs when the method has returned. f must not block.
+// AfterReply has f run once the reply, a result or an error, is in the connection's lane, so that what f sets off cannot
+// overtake the reply. Without a connection f runs when the method has returned. f must not block.
 func (c *Call) AfterReply(f func()) { c.after = append(c.after, f) }
 
 func (c *Call) replied() {

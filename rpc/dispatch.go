@@ -61,7 +61,7 @@ func (p *Peer) admit(j *job) *Error {
 	now := time.Now()
 	if wait, ok := p.rate.take(now); !ok {
 		if _, ok := p.refusals.take(now); !ok {
-			_ = p.codec.Close(CloseRate, "too many calls")
+			j.call.AfterReply(func() { _ = p.codec.Close(CloseRate, "too many calls") })
 		}
 		return RateLimited("too many calls on this connection", wait)
 	}
@@ -69,7 +69,7 @@ func (p *Peer) admit(j *job) *Error {
 		return ShuttingDown(time.Duration(after))
 	}
 	if p.opts.Gate != nil {
-		if problem := p.opts.Gate(j.item.method); problem != nil {
+		if problem := p.opts.Gate(&j.call, j.item.method); problem != nil {
 			return problem
 		}
 	}
@@ -214,7 +214,5 @@ func (p *Peer) answer(j *job, result json.RawMessage, problem *Error) {
 		}
 		_ = j.conn.SendResponse(context.Background(), resp) // fails only when the connection has gone
 	}
-	if problem == nil {
-		j.call.replied()
-	}
+	j.call.replied()
 }

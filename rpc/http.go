@@ -67,12 +67,12 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *httpHandler) serve(w http.ResponseWriter, ctx context.Context, who Principal, body []byte) {
 	opts := h.opts
 	opts.Principal = who
-	opts.Gate = func(string) *Error { return h.admit(who) }
+	opts.Gate = func(*Call, string) *Error { return h.admit(who) }
 	// The rate of a principal is kept over requests, so the one of this short connection must not bind.
 	opts.Burst, opts.Rate = opts.MaxBatch, float64(opts.MaxBatch)
 	codec := &bodyCodec{body: body}
 	p := NewPeer(h.reg, codec, opts)
-	codec.idle = p.Idle
+	codec.idle = p.jobs.Wait
 	p.Start(ctx)
 	p.Wait()
 	if reply := codec.taken(); reply != nil {

@@ -20,7 +20,7 @@ type PeerOptions struct {
 	// Conn is handed to methods as Call.Conn.
 	Conn any
 	// Gate is asked before each call, on the reading goroutine; an error is the reply. nil = all may pass.
-	Gate func(method string) *Error
+	Gate func(call *Call, method string) *Error
 	// Name stands for the connection in logs.
 	Name string
 	// Log gets what goes wrong; nil = the registry's.
@@ -66,7 +66,6 @@ type Peer struct {
 	codec     Codec
 	opts      PeerOptions
 	stream    *stream
-	conn      *jsonrpc2.Conn
 	principal atomic.Pointer[Principal]
 	draining  atomic.Int64 // retry_after in nanoseconds; 0 = open
 
@@ -96,7 +95,7 @@ func NewPeer(reg *Registry, codec Codec, opts PeerOptions) *Peer {
 // Start begins to read. The connection ends when the codec's ReadFrame fails or ctx is done; ctx is the parent of the
 // context of each call.
 func (p *Peer) Start(ctx context.Context) {
-	p.conn = jsonrpc2.NewConn(ctx, p.stream, handler{p}, jsonrpc2.OnSend(p.stream.onSend), jsonrpc2.SetLogger(connLog{p}))
+	jsonrpc2.NewConn(ctx, p.stream, handler{p}, jsonrpc2.OnSend(p.stream.onSend), jsonrpc2.SetLogger(connLog{p}))
 }
 
 // SetPrincipal changes who is at the other end, for calls that come after.
@@ -110,17 +109,18 @@ func (p *Peer) Drain(retryAfter time.Duration) {
 	p.draining.Store(int64(max(retryAfter, time.Millisecond)))
 }
 
-// Done is closed when the connection has ended. Calls may still be running: see Wait.
-func (p *Peer) Done() <-chan struct{} { return p.conn.DisconnectNotify() }
-
 // Wait returns when the connection has ended and no call is running any more.
 func (p *Peer) Wait() {
-	<-p.Done()
+	<-p.stream.ended
 	p.jobs.Wait()
 }
 
-// Idle returns when no call is running.
-func (p *Peer) Idle() { p.jobs.Wait() }
+// InFlight is the number of calls that are running.
+func (p *Peer) InFlight() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.running)
+}
 
 // Notify sends a notification.
 func (p *Peer) Notify(method string, params any) error {

@@ -150,11 +150,8 @@ func (reg *Registry) Call(ctx context.Context, call *Call, name string, params j
 	}
 	ctx, cancel := context.WithTimeout(ctx, reg.timeout(m, call))
 	defer cancel()
-	result, problem := reg.run(ctx, m, call, value)
-	if problem == nil {
-		call.replied()
-	}
-	return result, problem
+	defer call.replied()
+	return reg.run(ctx, m, call, value)
 }
 
 // prepare checks everything about a call that needs no waiting: scope, session, params.

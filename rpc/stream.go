@@ -3,7 +3,6 @@ package rpc
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"strconv"
 	"sync"
 	"time"
@@ -27,6 +26,9 @@ type stream struct {
 	next    uint64
 	errors  bucket
 
+	// ended is closed when nothing is read any more, so that no call can start after it.
+	ended chan struct{}
+
 	mu      sync.Mutex
 	pending map[uint64]*item
 
@@ -41,6 +43,7 @@ func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
 		codec: codec, opts: opts, reg: reg,
 		errors:  newBucket(1, float64(opts.ProtocolErrors)),
 		pending: make(map[uint64]*item),
+		ended:   make(chan struct{}),
 	}
 }
 
@@ -57,6 +60,7 @@ func (s *stream) ReadObject(v any) error {
 			err = s.take(splitFrame(b, s.opts.MaxDepth, s.opts.MaxBatch))
 		}
 		if err != nil {
+			close(s.ended)
 			return err
 		}
 	}
@@ -77,11 +81,7 @@ func (s *stream) ReadObject(v any) error {
 	s.stub = append(s.stub[:0], `{"method":"","id":`...)
 	s.stub = strconv.AppendUint(s.stub, it.num, 10)
 	s.stub = append(s.stub, '}')
-	u, ok := v.(json.Unmarshaler)
-	if !ok {
-		return io.ErrUnexpectedEOF // jsonrpc2 reads into a type with UnmarshalJSON
-	}
-	return u.UnmarshalJSON(s.stub)
+	return v.(json.Unmarshaler).UnmarshalJSON(s.stub) // jsonrpc2 reads into a type of its own that has this method
 }
 
 // take queues the requests of a frame and answers what is none.
