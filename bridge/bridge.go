@@ -1,0 +1,407 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/store/sqlstore/upgrades"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// Journal is what the bridge needs of the journal. Append returns after the
+// commit is durable; Signal may drop.
+type Journal interface {
+	Append(ctx context.Context, session string, records ...journal.Record) ([]journal.Result, error)
+	Signal(s journal.Signal)
+	Purge(ctx context.Context, session string) error
+}
+
+// Options are what Open needs.
+type Options struct {
+	DB      *dbutil.Database
+	Journal Journal
+	// Attach prepares each whatsmeow client before it connects; the sandbox sets
+	// its HTTP clients here. nil = the real WhatsApp.
+	Attach func(*whatsmeow.Client)
+	Log    *slog.Logger // nil = slog.Default()
+	Config Config
+}
+
+// Bridge owns all sessions of this process. Its methods may be called from any
+// goroutine.
+type Bridge struct {
+	cfg     Config
+	db      *dbutil.Database
+	journal Journal
+	attach  func(*whatsmeow.Client)
+	log     *slog.Logger
+	store   sessionStore
+	devices *sqlstore.Container
+	keys    *contactKeys
+	project projectors
+
+	translators map[reflect.Type]translator
+	people      *directory.Store // groups and phone number pairs each session has seen
+
+	gate    gate            // every goroutine and event handler of the bridge
+	ctx     context.Context // ends when Close has waited, or gives up waiting
+	cancel  context.CancelFunc
+	slots   *semaphore.Weighted // dials and logins at once
+	history *semaphore.Weighted // history blobs at once
+
+	mu       sync.RWMutex
+	sessions map[string]*Session
+}
+
+// Open brings the tables up to date and loads the stored sessions. Nothing is
+// connected before Start.
+func Open(ctx context.Context, opts Options) (*Bridge, error) {
+	if opts.DB == nil || opts.Journal == nil {
+		return nil, errors.New("bridge: a database and a journal are needed")
+	}
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	silenceSignalLibrary(opts.Log)
+	db, err := database.Migrate(ctx, opts.DB, "bridge", migrations())
+	if err != nil {
+		return nil, fmt.Errorf("bridge: migrate: %w", err)
+	}
+	devices := sqlstore.NewWithWrappedDB(opts.DB.Child("whatsmeow_version", upgrades.Table, nil), clientLog(opts.Log))
+	if err = devices.Upgrade(ctx); err != nil {
+		return nil, fmt.Errorf("bridge: upgrade whatsmeow tables: %w", err)
+	}
+	cfg := opts.Config.withDefaults()
+	b := &Bridge{
+		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, log: opts.Log,
+		store: sessionStore{db: db}, devices: devices, keys: newContactKeys(db),
+		translators: allTranslators(),
+		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
+		history:     semaphore.NewWeighted(int64(cfg.HistoryWorkers)),
+		sessions:    make(map[string]*Session),
+	}
+	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if b.people, err = directory.Open(ctx, opts.DB); err != nil {
+		b.cancel()
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
+	if err = b.load(ctx); err != nil {
+		b.cancel()
+		return nil, fmt.Errorf("bridge: load sessions: %w", err)
+	}
+	return b, nil
+}
+
+func (b *Bridge) load(ctx context.Context) error {
+	rows, err := b.store.all(ctx)
+	if err != nil {
+		return err
+	}
+	quarantines, err := b.store.quarantines(ctx, "")
+	if err != nil {
+		return err
+	}
+	held := make(map[string]quarantined)
+	for _, q := range quarantines {
+		held[q.Session] = q
+	}
+	for _, row := range rows {
+		b.sessions[row.ID] = newSession(b, row, held[row.ID])
+	}
+	return nil
+}
+
+// Start connects every session that was connected when the process ended, a
+// few at a time (Config.ConnectConcurrency). It returns at once.
+func (b *Bridge) Start(context.Context) error {
+	started := b.spawn(func() {
+		for _, s := range b.Sessions() {
+			if !s.wantsConnection() {
+				continue
+			}
+			// The slot is taken here, so that thousands of sessions do not wait in a goroutine each.
+			if b.slots.Acquire(b.ctx, 1) != nil {
+				return
+			}
+			if !s.resume() {
+				b.slots.Release(1)
+			}
+		}
+	})
+	if !started {
+		return newError(ReasonUnavailable, "the bridge is closed")
+	}
+	return nil
+}
+
+// closeConcurrency is how many sessions end at once: enough for their last
+// events to share commits.
+const closeConcurrency = 64
+
+// Close disconnects all sessions, waits for what is being written and returns.
+// The stored sessions stay wanted, so that the next Start connects them. When
+// ctx ends first, what is left is cancelled.
+func (b *Bridge) Close(ctx context.Context) error {
+	b.gate.close()
+	stop := context.AfterFunc(ctx, b.cancel)
+	var ending errgroup.Group
+	ending.SetLimit(closeConcurrency)
+	for _, s := range b.Sessions() {
+		ending.Go(func() error { s.shutDown(); return nil })
+	}
+	_ = ending.Wait()
+	defer stop()
+	b.gate.wait()
+	b.cancel()
+	return nil
+}
+
+// CreateParams describe a new session.
+type CreateParams struct {
+	ID       string // empty = generated; letters, digits, dot, dash, underscore
+	Name     string // empty = the id
+	Settings SettingsPatch
+	Proxy    Proxy
+	Profile  *ClientProfile
+}
+
+const (
+	maxSessionID   = 64
+	maxSessionName = 255 // characters
+)
+
+// Create stores a new session. It holds neither a client nor a socket until
+// Connect.
+func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
+	row, err := newRow(p)
+	if err != nil {
+		return nil, err
+	}
+	if !b.gate.enter() {
+		return nil, newError(ReasonUnavailable, "the bridge is closed")
+	}
+	defer b.gate.leave()
+	s := newSession(b, row, quarantined{})
+	b.mu.Lock()
+	_, exists := b.sessions[row.ID]
+	full := len(b.sessions) >= b.cfg.MaxSessions
+	if !exists && !full {
+		b.sessions[row.ID] = s
+	}
+	b.mu.Unlock()
+	switch {
+	case exists:
+		return nil, newError(ReasonConflict, "a session with this id already exists")
+	case full:
+		return nil, newError(ReasonTooLarge, "there are %d sessions, the most this server takes", b.cfg.MaxSessions)
+	}
+	if err = b.store.put(ctx, row); err != nil {
+		b.forget(row.ID)
+		return nil, storageError("store the session", err)
+	}
+	return s, nil
+}
+
+func newRow(p CreateParams) (*sessionRow, error) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	row := &sessionRow{ID: p.ID, Name: p.Name, Proxy: p.Proxy, Profile: p.Profile, CreatedAt: now, UpdatedAt: now}
+	if row.ID == "" {
+		row.ID = strings.ToLower(ulid.Make().String())
+	}
+	if err := checkSessionID(row.ID); err != nil {
+		return nil, err
+	}
+	if row.Name == "" {
+		row.Name = row.ID
+	}
+	if err := checkSessionName(row.Name); err != nil {
+		return nil, err
+	}
+	var err error
+	if row.Settings, err = DefaultSettings().Apply(p.Settings); err != nil {
+		return nil, inField("settings", err)
+	}
+	if err = p.Proxy.check(); err != nil {
+		return nil, inField("proxy", err)
+	}
+	if p.Profile != nil {
+		err = p.Profile.check()
+	}
+	return row, err
+}
+
+func checkSessionID(id string) error {
+	if len(id) > maxSessionID {
+		return badParam("session_id", "is longer than %d characters", maxSessionID)
+	}
+	for _, r := range id {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+		default:
+			return badParam("session_id", "may hold letters, digits, dots, dashes and underscores only")
+		}
+	}
+	return nil
+}
+
+func checkSessionName(name string) error {
+	if n := len([]rune(name)); n == 0 || n > maxSessionName {
+		return badParam("name", "must have 1 to %d characters", maxSessionName)
+	}
+	return nil
+}
+
+// inField puts the field of a bad parameter under the object it came in.
+func inField(parent string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Field != "" {
+		out := *e
+		out.Field = parent + "/" + e.Field
+		return &out
+	}
+	return err
+}
+
+// Session returns a stored session.
+func (b *Bridge) Session(id string) (*Session, error) {
+	b.mu.RLock()
+	s := b.sessions[id]
+	b.mu.RUnlock()
+	if s == nil {
+		return nil, newError(ReasonNotFound, "there is no such session")
+	}
+	return s, nil
+}
+
+// Sessions returns all stored sessions, oldest first.
+func (b *Bridge) Sessions() []*Session {
+	b.mu.RLock()
+	all := make([]*Session, 0, len(b.sessions))
+	for _, s := range b.sessions {
+		all = append(all, s)
+	}
+	b.mu.RUnlock()
+	slices.SortFunc(all, func(x, y *Session) int {
+		if c := x.createdAt.Compare(y.createdAt); c != 0 {
+			return c
+		}
+		return strings.Compare(x.id, y.id)
+	})
+	return all
+}
+
+// Delete removes a session with its device keys, quarantined ones included,
+// and its journal. With logout the device is unlinked first where that is
+// possible; a failure to do so does not stop the deletion.
+func (b *Bridge) Delete(ctx context.Context, id string, logout bool) error {
+	s, err := b.Session(id)
+	if err != nil {
+		return err
+	}
+	if err = s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	if s.isDeleted() {
+		return newError(ReasonNotFound, "there is no such session")
+	}
+	if logout {
+		if err := s.unlink(ctx); err != nil {
+			s.log().Warn("session is deleted although its device could not be unlinked", "error", err)
+		}
+	}
+	s.markDeleted()
+	s.halt(ctx, InputStop, Details{})
+	if err = b.erase(ctx, s); err != nil {
+		s.unmarkDeleted()
+		return storageError("delete the session", err)
+	}
+	b.forget(id)
+	if err = b.journal.Purge(ctx, id); err != nil {
+		return storageError("drop the session's journal", err)
+	}
+	return nil
+}
+
+// erase deletes the keys and the row of a session.
+func (b *Bridge) erase(ctx context.Context, s *Session) error {
+	devices, err := b.store.quarantines(ctx, s.id)
+	if err != nil {
+		return err
+	}
+	for _, q := range devices {
+		if err = b.deleteKeys(ctx, q.Device); err != nil {
+			return err
+		}
+	}
+	if device := s.device(); !device.IsEmpty() {
+		if err = b.deleteKeys(ctx, device); err != nil {
+			return err
+		}
+	}
+	if err = b.people.Purge(ctx, s.id); err != nil {
+		return err
+	}
+	return b.store.drop(ctx, s.id)
+}
+
+func (b *Bridge) forget(id string) {
+	b.mu.Lock()
+	delete(b.sessions, id)
+	b.mu.Unlock()
+}
+
+// spawn runs fn in a goroutine that Close waits for. It returns false, and
+// does nothing, once Close has begun.
+func (b *Bridge) spawn(fn func()) bool {
+	if !b.gate.enter() {
+		return false
+	}
+	go func() {
+		defer b.gate.leave()
+		fn()
+	}()
+	return true
+}
+
+// gate counts what runs and lets nothing in once it is closed.
+type gate struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.wg.Add(1)
+	return true
+}
+
+func (g *gate) leave() { g.wg.Done() }
+func (g *gate) wait()  { g.wg.Wait() }
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+}

@@ -1,0 +1,111 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waWa6"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+	waLog "go.mau.fi/whatsmeow/util/log"
+)
+
+var errDeviceMissing = errors.New("the session's device is not in the database")
+
+// ensureClient returns the session's client and makes it when there is none.
+func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
+	s.mu.Lock()
+	cli, row := s.cli, s.row
+	s.mu.Unlock()
+	if cli != nil {
+		return cli, nil
+	}
+	device, err := s.b.loadDevice(ctx, s, row.Device)
+	if err != nil {
+		return nil, err
+	}
+	cli = whatsmeow.NewClient(device, clientLog(s.log()))
+	// The handler's word decides on the acknowledgement, and what was decrypted
+	// survives until the handler has said yes.
+	cli.SynchronousAck = true
+	cli.EnableDecryptedEventBuffer = true
+	cli.UseRetryMessageStore = true
+	cli.AutomaticMessageRerequestFromPhone = true
+	// Connecting is the session's business alone: no second connect may run
+	// beside a flight.
+	cli.EnableAutoReconnect = false
+	cli.DisableLoginAutoReconnect = true
+	// History is fetched by the session, so that a chunk is not acknowledged
+	// before it is known to the journal.
+	cli.ManualHistorySyncDownload = true
+	cli.BackgroundEventCtx = s.b.ctx
+	profile, name := row.Profile, s.b.cfg.DeviceName
+	cli.GetClientPayload = func() *waWa6.ClientPayload {
+		payload := device.GetClientPayload()
+		profile.apply(payload, name)
+		return payload
+	}
+	if s.b.attach != nil {
+		s.b.attach(cli)
+	}
+	if address := row.Proxy.address(); address != "" {
+		if err = cli.SetProxyAddress(address); err != nil {
+			return nil, fmt.Errorf("bridge: set proxy: %w", hideURL(err))
+		}
+	}
+	cli.AddEventHandlerWithSuccessStatus(func(evt any) bool { return s.handle(cli, evt) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() != nil || s.deleted {
+		return nil, context.Canceled
+	}
+	s.cli = cli
+	return cli, nil
+}
+
+func (b *Bridge) loadDevice(ctx context.Context, s *Session, jid types.JID) (*store.Device, error) {
+	if jid.IsEmpty() {
+		device := b.devices.NewDevice()
+		device.Container = &deviceContainer{s: s}
+		return device, nil
+	}
+	device, err := b.devices.GetDevice(ctx, jid)
+	if err != nil {
+		return nil, fmt.Errorf("bridge: load device: %w", err)
+	}
+	if device == nil {
+		return nil, errDeviceMissing
+	}
+	guardDevice(s, device)
+	return device, nil
+}
+
+// hideURL drops an error's text, which may hold a proxy password.
+func hideURL(error) error { return errors.New("the address is not usable") }
+
+// slogAdapter hands whatsmeow's log to slog. Its debug lines hold whole
+// stanzas and its info lines phone numbers, so both become debug lines and the
+// first are dropped.
+type slogAdapter struct {
+	log    *slog.Logger
+	module string
+}
+
+func clientLog(log *slog.Logger) waLog.Logger { return slogAdapter{log: log, module: "whatsmeow"} }
+
+func (l slogAdapter) write(level slog.Level, format string, args []any) {
+	if l.log.Enabled(context.Background(), level) {
+		l.log.Log(context.Background(), level, fmt.Sprintf(format, args...), "module", l.module)
+	}
+}
+
+func (l slogAdapter) Errorf(format string, args ...any) { l.write(slog.LevelDebug, format, args) }
+func (l slogAdapter) Warnf(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
+func (l slogAdapter) Infof(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
+func (l slogAdapter) Debugf(string, ...any)             {}
+func (l slogAdapter) Sub(module string) waLog.Logger {
+	return slogAdapter{log: l.log, module: l.module + "/" + module}
+}

@@ -1,0 +1,74 @@
+package bridge
+
+import "time"
+
+// Config bounds and paces the bridge. A zero field takes its default.
+type Config struct {
+	// ConnectConcurrency is how many sessions may be dialling and logging in at
+	// once, at start and after an outage. Default 8: a login costs some
+	// milliseconds of CPU, and a burst of hundreds would time out itself.
+	ConnectConcurrency int
+	// ConnectTimeout ends a dial and handshake. Default 30 s.
+	ConnectTimeout time.Duration
+	// LoginTimeout is how long an open socket may stay without a login or a
+	// pairing code. Default 60 s.
+	LoginTimeout time.Duration
+	// BackoffMin and BackoffMax bound the pause before a reconnect: it doubles
+	// from the first to the second, and the real pause is a random part of it.
+	// Defaults 1 s and 2 min.
+	BackoffMin, BackoffMax time.Duration
+	// KeepAliveLimit is how long pings may fail before the connection is given
+	// up and opened again. Default 90 s.
+	KeepAliveLimit time.Duration
+	// RedeliveryPause is how long a session waits after an event that could not
+	// be recorded, before it opens its connection again to have it redelivered.
+	// Default 5 s.
+	RedeliveryPause time.Duration
+	// MaxSessions bounds the stored sessions. Default 10000.
+	MaxSessions int
+	// EventDataLimit is the largest data of one event, in bytes. What is over it
+	// loses its raw part first. Default 64 KiB.
+	EventDataLimit int
+	// HistoryWorkers is how many history blobs are downloaded at once over all
+	// sessions. Default 2: one blob may take tens of megabytes while it is read.
+	HistoryWorkers int
+	// DeviceName is what the phone shows in its list of linked devices, unless a
+	// session's client profile says otherwise. Default "Waystation".
+	DeviceName string
+}
+
+const (
+	defaultConnectConcurrency = 8
+	defaultConnectTimeout     = 30 * time.Second
+	defaultLoginTimeout       = 60 * time.Second
+	defaultBackoffMin         = time.Second
+	defaultBackoffMax         = 2 * time.Minute
+	defaultKeepAliveLimit     = 90 * time.Second
+	defaultRedeliveryPause    = 5 * time.Second
+	defaultMaxSessions        = 10000
+	defaultEventDataLimit     = 64 << 10
+	defaultHistoryWorkers     = 2
+	defaultDeviceName         = "Waystation"
+)
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.ConnectConcurrency, defaultConnectConcurrency)
+	setDefault(&c.ConnectTimeout, defaultConnectTimeout)
+	setDefault(&c.LoginTimeout, defaultLoginTimeout)
+	setDefault(&c.BackoffMin, defaultBackoffMin)
+	setDefault(&c.BackoffMax, defaultBackoffMax)
+	setDefault(&c.KeepAliveLimit, defaultKeepAliveLimit)
+	setDefault(&c.RedeliveryPause, defaultRedeliveryPause)
+	setDefault(&c.MaxSessions, defaultMaxSessions)
+	setDefault(&c.EventDataLimit, defaultEventDataLimit)
+	setDefault(&c.HistoryWorkers, defaultHistoryWorkers)
+	setDefault(&c.DeviceName, defaultDeviceName)
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,394 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+)
+
+// flight is one attempt to connect; there is never more than one per session.
+type flight struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Connect asks for a connection: with stored keys the session logs in, else it
+// starts pairing. It returns at once; Wait tells how it went. The wish is
+// stored, so that a restart of the process connects again.
+func (s *Session) Connect(ctx context.Context) error {
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	return s.connect(ctx)
+}
+
+func (s *Session) connect(ctx context.Context) error {
+	s.mu.Lock()
+	snap, deleted, wanted := s.snap, s.deleted, s.row.Wanted
+	s.mu.Unlock()
+	if deleted {
+		return newError(ReasonNotFound, "there is no such session")
+	}
+	if snap.State == StateBanned && snap.Until.After(time.Now()) {
+		return newError(ReasonConflict, "WhatsApp bars this account until %s", snap.Until.UTC().Format(time.RFC3339))
+	}
+	if !wanted || snap.State == StateReplaced || snap.State == StateBanned {
+		if err := s.b.store.setWanted(ctx, s.id, true); err != nil {
+			return storageError("store the session", err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.row.Wanted, s.row.HoldReason, s.row.HoldUntil = true, "", time.Time{}
+	switch s.snap.State {
+	case StateConnected, StatePairing, StateConnecting:
+		return nil
+	}
+	s.attempts = 0
+	if !s.launch(false) {
+		return newError(ReasonUnavailable, "the bridge is closed")
+	}
+	return nil
+}
+
+// Disconnect closes the connection and stays paired. It is sticky: only
+// Connect opens it again.
+func (s *Session) Disconnect(ctx context.Context) error {
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	if s.isDeleted() {
+		return newError(ReasonNotFound, "there is no such session")
+	}
+	if err := s.b.store.setWanted(ctx, s.id, false); err != nil {
+		return storageError("store the session", err)
+	}
+	s.mu.Lock()
+	s.row.Wanted, s.row.HoldReason, s.row.HoldUntil = false, "", time.Time{}
+	s.mu.Unlock()
+	s.halt(ctx, InputStop, Details{})
+	return nil
+}
+
+// Restart closes the connection and opens it again.
+func (s *Session) Restart(ctx context.Context) error {
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	s.halt(ctx, InputStop, Details{})
+	return s.connect(ctx)
+}
+
+// resume connects a stored session at start; the caller has a connect slot,
+// which goes with it when resume returns true.
+func (s *Session) resume() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deleted || !s.row.Wanted || s.flight != nil || s.cli != nil {
+		return false
+	}
+	switch s.snap.State {
+	case StateDisconnected:
+		return s.launch(true)
+	case StateBanned:
+		s.scheduleAt(s.snap.Until)
+	}
+	return false
+}
+
+// wantsConnection tells whether Start should connect the session. One that was
+// pairing is not: nobody looks at its codes after a restart.
+func (s *Session) wantsConnection() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.deleted && s.row.Wanted && (s.snap.State == StateDisconnected || s.snap.State == StateBanned)
+}
+
+func (s *Session) holdsClient() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cli != nil
+}
+
+// launch starts a flight unless one is under way. The caller holds s.mu.
+// withSlot says that a connect slot was taken for it.
+func (s *Session) launch(withSlot bool) bool {
+	if s.flight != nil {
+		return !withSlot
+	}
+	s.stopTimers()
+	f := &flight{done: make(chan struct{})}
+	f.ctx, f.cancel = context.WithCancel(s.b.ctx)
+	s.flight = f
+	if !s.b.spawn(func() { s.fly(f, withSlot) }) {
+		s.flight = nil
+		f.cancel()
+		return false
+	}
+	s.feed(InputConnect, Details{}, fact{})
+	return true
+}
+
+// fly connects and holds its slot until the login has settled.
+func (s *Session) fly(f *flight, withSlot bool) {
+	defer close(f.done)
+	defer f.cancel()
+	if !withSlot && s.b.slots.Acquire(f.ctx, 1) != nil {
+		s.land(f, nil, context.Cause(f.ctx))
+		return
+	}
+	defer s.b.slots.Release(1)
+	cli, err := s.ensureClient(f.ctx)
+	if err == nil {
+		err = s.dial(f, cli)
+	}
+	s.land(f, cli, err)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, s.b.cfg.LoginTimeout)
+	defer cancel()
+	_, _ = s.Wait(ctx, Status.Settled)
+}
+
+// dial opens the socket. Its context lives as long as the connection: only a
+// dial that takes too long, or a stop, ends it early.
+func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
+	ctx, end := context.WithCancel(s.b.ctx)
+	s.mu.Lock()
+	if s.endConn != nil {
+		s.endConn()
+	}
+	s.endConn = end
+	s.mu.Unlock()
+	stopWithFlight := context.AfterFunc(f.ctx, end)
+	tooLong := time.AfterFunc(s.b.cfg.ConnectTimeout, end)
+	err := cli.ConnectContext(ctx)
+	if !tooLong.Stop() && err == nil {
+		err = context.DeadlineExceeded
+	}
+	if !stopWithFlight() && err == nil {
+		err = context.Canceled
+	}
+	if errors.Is(err, whatsmeow.ErrAlreadyConnected) {
+		err = nil
+	}
+	return err
+}
+
+// land ends the dialling part of a flight.
+func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flight == f {
+		s.flight = nil
+	}
+	if f.ctx.Err() != nil || s.deleted {
+		return // stopped meanwhile: whoever did it has set the state
+	}
+	if err == nil {
+		if s.snap.State == StateConnecting {
+			s.watchdog = time.AfterFunc(s.b.cfg.LoginTimeout, func() { s.dropConnection(cli, reasonLoginTimeout) })
+		}
+		return
+	}
+	s.log().Warn("could not connect", "attempt", s.attempts+1, "error", err)
+	if errors.Is(err, store.ErrDeviceDeleted) || errors.Is(err, errDeviceMissing) {
+		s.cli = nil
+		s.feed(InputLoggedOut, Details{Reason: "keys are missing"}, fact{})
+		return
+	}
+	s.attempts++
+	s.feed(InputLost, Details{Reason: reasonConnectFailed}, fact{})
+	s.scheduleRetry()
+}
+
+// lostConnection is called when a socket ended by itself.
+func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f fact) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.flight != nil || s.deleted {
+		return
+	}
+	s.stopTimers()
+	if s.snap.State == StateConnected {
+		s.attempts = 0
+	} else {
+		s.attempts++
+	}
+	if !s.feed(in, d, f) && s.snap.State != StateDisconnected {
+		return
+	}
+	if s.snap.State == StateCreated {
+		s.dropClient()
+		return
+	}
+	s.scheduleRetry()
+}
+
+// dropConnection gives up a socket that is open but of no use.
+func (s *Session) dropConnection(cli *whatsmeow.Client, reason string) {
+	s.b.spawn(func() {
+		s.mu.Lock()
+		current := s.cli == cli && s.flight == nil && !s.deleted
+		s.mu.Unlock()
+		if !current {
+			return
+		}
+		cli.Disconnect()
+		s.lostConnection(cli, InputLost, Details{Reason: reason}, fact{})
+	})
+}
+
+// scheduleRetry plans the next connect when the session may connect by itself.
+// The caller holds s.mu.
+func (s *Session) scheduleRetry() {
+	if s.snap.State != StateDisconnected || !s.row.Wanted || !s.row.Settings.AutoReconnect || s.row.Device.IsEmpty() {
+		return
+	}
+	s.scheduleAt(time.Now().Add(backoff(s.attempts, s.b.cfg.BackoffMin, s.b.cfg.BackoffMax, rand.Float64)))
+}
+
+// scheduleAt plans a connect. The zero time plans none. The caller holds s.mu.
+func (s *Session) scheduleAt(at time.Time) {
+	if at.IsZero() || s.deleted {
+		return
+	}
+	if s.retry != nil {
+		s.retry.Stop()
+	}
+	s.retryAt = at
+	s.retry = time.AfterFunc(time.Until(at), s.retryDue)
+}
+
+func (s *Session) retryDue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retry = nil
+	if s.deleted || !s.row.Wanted {
+		return
+	}
+	switch s.snap.State {
+	case StateDisconnected, StateBanned:
+		s.launch(false)
+	}
+}
+
+// backoff gives the pause before attempt n+1: the limit doubles with each
+// failure from lowest to highest, and the pause is a random part of it, at
+// least a quarter, so that sessions lost together do not return together.
+func backoff(failures int, lowest, highest time.Duration, random func() float64) time.Duration {
+	limit := lowest
+	for i := 0; i < failures && limit < highest; i++ {
+		limit *= 2
+	}
+	limit = min(limit, highest)
+	return limit/4 + time.Duration(random()*float64(limit-limit/4))
+}
+
+// stopTimers stops everything that would act on the connection later. The
+// caller holds s.mu.
+func (s *Session) stopTimers() {
+	if s.retry != nil {
+		s.retry.Stop()
+		s.retry = nil
+	}
+	if s.watchdog != nil {
+		s.watchdog.Stop()
+		s.watchdog = nil
+	}
+}
+
+// halt ends the connection and the client by command and waits for a connect
+// in progress. The caller has the turn.
+func (s *Session) halt(ctx context.Context, in Input, d Details) {
+	s.mu.Lock()
+	s.stopTimers()
+	f, cli := s.flight, s.cli
+	if f != nil {
+		f.cancel()
+	}
+	s.cli = nil
+	s.feed(in, d, fact{})
+	end := s.endConn
+	s.endConn = nil
+	s.codes, s.codesOf = nil, 0
+	s.mu.Unlock()
+	if f != nil {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+		}
+	}
+	if cli != nil {
+		cli.Disconnect()
+	}
+	if end != nil {
+		end()
+	}
+}
+
+// dropClient forgets a client whose socket has ended. The caller holds s.mu.
+func (s *Session) dropClient() {
+	s.stopTimers()
+	cli, end := s.cli, s.endConn
+	s.cli, s.endConn = nil, nil
+	s.codes, s.codesOf = nil, 0
+	if cli == nil {
+		return
+	}
+	s.b.spawn(func() {
+		cli.Disconnect()
+		if end != nil {
+			end()
+		}
+	})
+}
+
+// shutDown ends the connection because the process stops; the wish to be
+// connected stays stored.
+func (s *Session) shutDown() {
+	s.mu.Lock()
+	s.stopTimers()
+	f, cli := s.flight, s.cli
+	if f != nil {
+		f.cancel()
+	}
+	s.feed(InputShutdown, Details{}, fact{})
+	rest := s.outbox
+	if s.writing {
+		rest = nil // the writer will take them
+	} else {
+		s.outbox = nil
+	}
+	s.mu.Unlock()
+	if cli != nil {
+		cli.Disconnect()
+	}
+	if len(rest) > 0 {
+		if _, err := s.b.journal.Append(s.b.ctx, s.id, rest...); err != nil {
+			s.log().Error("could not write state events", "count", len(rest), "error", err)
+		}
+	}
+}
+
+// settingsChanged applies switches that the client holds.
+func (s *Session) settingsChanged(settings Settings) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !settings.AutoReconnect && s.retry != nil && s.snap.State == StateDisconnected {
+		s.retry.Stop()
+		s.retry = nil
+	}
+	if settings.AutoReconnect && s.retry == nil && s.flight == nil {
+		s.scheduleRetry()
+	}
+}

@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// deviceContainer stands between a whatsmeow device and its tables. whatsmeow
+// deletes a device whenever the other side says it is unlinked; here only a
+// command deletes, anything else puts the keys in quarantine.
+type deviceContainer struct{ s *Session }
+
+var _ store.DeviceContainer = (*deviceContainer)(nil)
+
+// PutDevice stores a device. The first time, which is the end of pairing, the
+// session gets the device in the same transaction: a process that dies right
+// after it still finds its link.
+func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) error {
+	b, s := c.s.b, c.s
+	if device.Initialized {
+		return b.devices.PutDevice(ctx, device)
+	}
+	jid := *device.ID
+	err := b.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		// The same device number may come back after a logout. Its row would keep the old keys.
+		if err := b.deleteKeys(ctx, jid); err != nil {
+			return err
+		}
+		if err := b.store.release(ctx, jid); err != nil {
+			return err
+		}
+		if err := b.devices.PutDevice(ctx, device); err != nil {
+			return err
+		}
+		return b.store.setDevice(ctx, s.id, jid)
+	})
+	if err != nil {
+		device.Initialized = false
+		return fmt.Errorf("bridge: store paired device: %w", err)
+	}
+	guardDevice(s, device)
+	s.mu.Lock()
+	s.row.Device, s.row.HoldReason = jid, ""
+	s.mu.Unlock()
+	return nil
+}
+
+// DeleteDevice is called by whatsmeow and by nobody else: when the phone
+// unlinked the device, and when the last step of pairing failed. Neither is a
+// command.
+func (c *deviceContainer) DeleteDevice(ctx context.Context, device *store.Device) error {
+	if device.ID == nil {
+		return nil
+	}
+	return c.s.quarantineDevice(ctx, *device.ID, "unlinked")
+}
+
+// quarantineDevice takes the device away from the session; its keys stay. The
+// first reason is kept until a better one is known.
+func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason string) error {
+	if err := s.b.store.quarantine(ctx, s.id, jid, reason); err != nil {
+		return fmt.Errorf("bridge: quarantine device: %w", err)
+	}
+	s.mu.Lock()
+	if s.row.Device == jid {
+		s.row.Device = types.EmptyJID
+	}
+	s.mu.Unlock()
+	s.log().Warn("the device was unlinked; its keys are in quarantine", "reason", reason)
+	return nil
+}
+
+// deleteKeys really deletes what whatsmeow stored for a device.
+func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
+	device, err := b.devices.GetDevice(ctx, jid)
+	if err != nil {
+		return fmt.Errorf("bridge: load device: %w", err)
+	}
+	if device == nil {
+		return nil
+	}
+	if err = b.devices.DeleteDevice(ctx, device); err != nil {
+		return fmt.Errorf("bridge: delete device: %w", err)
+	}
+	return nil
+}
+
+// guardDevice puts the bridge's own container and signal store over a
+// device's.
+func guardDevice(s *Session, device *store.Device) {
+	device.Container = &deviceContainer{s: s}
+	ratchets := newSignalStore(s.b.db, device.ID.String(), device.Sessions)
+	device.Sessions = ratchets
+	device.EventBuffer = &eventBuffer{EventBuffer: device.EventBuffer, ratchets: ratchets}
+}

@@ -1,0 +1,92 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Reason classifies an Error. rpc/methods maps each one to a JSON-RPC error.
+type Reason string
+
+// Every reason an operation of this package may fail with.
+const (
+	ReasonNotFound     Reason = "not_found"      // the session, message or file does not exist
+	ReasonConflict     Reason = "conflict"       // it exists already, or its state forbids this
+	ReasonNotConnected Reason = "not_connected"  // the session has no live, logged in connection
+	ReasonBadParam     Reason = "bad_param"      // Field names the parameter
+	ReasonWhatsApp     Reason = "whatsapp_error" // WhatsApp refused; WACode holds its code when it gave one
+	ReasonTimeout      Reason = "timeout"        // no answer in time; see OutcomeUnknown
+	ReasonTooLarge     Reason = "too_large"      // over a size limit
+	ReasonNotSupported Reason = "not_supported"  // WhatsApp or this account cannot do it
+	ReasonForbidden    Reason = "forbidden"      // the account lacks the right inside WhatsApp
+	ReasonRateLimited  Reason = "rate_limited"   // WhatsApp asked to slow down
+	ReasonUnavailable  Reason = "unavailable"    // the server is shutting down
+	ReasonStorage      Reason = "storage"        // the database failed
+)
+
+// Reasons lists every Reason, for tables that must cover all of them.
+var Reasons = []Reason{
+	ReasonNotFound, ReasonConflict, ReasonNotConnected, ReasonBadParam, ReasonWhatsApp, ReasonTimeout,
+	ReasonTooLarge, ReasonNotSupported, ReasonForbidden, ReasonRateLimited, ReasonUnavailable, ReasonStorage,
+}
+
+// Error is what operations of this package return. Message is safe to show to
+// a client; Err is not, and stays in the log.
+type Error struct {
+	Reason         Reason
+	Field          string // the parameter at fault, as the caller named it
+	WACode         int    // WhatsApp's own code, 0 = none
+	Message        string
+	Err            error
+	OutcomeUnknown bool   // a send may or may not have happened
+	MessageID      string // the message such a send carried
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	var s strings.Builder
+	s.WriteString("bridge: ")
+	if e.Field != "" {
+		s.WriteString(e.Field + ": ")
+	}
+	if e.Message != "" {
+		s.WriteString(e.Message)
+	} else {
+		s.WriteString(string(e.Reason))
+	}
+	if e.Err != nil {
+		s.WriteString(": " + e.Err.Error())
+	}
+	return s.String()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is makes errors.Is compare two errors of this package by reason.
+func (e *Error) Is(target error) bool {
+	var other *Error
+	return errors.As(target, &other) && other.Reason == e.Reason && other.Field == "" && other.Message == ""
+}
+
+// ReasonOf returns the reason of the first Error in err's chain, or "".
+func ReasonOf(err error) Reason {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Reason
+	}
+	return ""
+}
+
+func newError(reason Reason, format string, args ...any) *Error {
+	return &Error{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+func badParam(field, format string, args ...any) *Error {
+	return &Error{Reason: ReasonBadParam, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func storageError(what string, err error) *Error {
+	return &Error{Reason: ReasonStorage, Message: what, Err: err}
+}

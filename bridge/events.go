@@ -1,0 +1,368 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// handle takes an event from whatsmeow. Its word decides whether WhatsApp gets
+// an acknowledgement: true only after what the event meant is committed. A
+// panic counts as a failure here, because whatsmeow would take it for success.
+func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
+	if !s.b.gate.enter() {
+		return false
+	}
+	defer s.b.gate.leave()
+	defer func() {
+		if cause := recover(); cause != nil {
+			ok = false
+			s.log().Error("an event handler panicked", "event", fmt.Sprintf("%T", evt), "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			s.redeliver(cli)
+		}
+	}()
+	if s.isDeleted() {
+		return false
+	}
+	if s.lifeCycle(cli, evt) {
+		return true
+	}
+	if err := s.record(cli, evt); err != nil {
+		s.log().Error("an event could not be recorded; WhatsApp will deliver it again", "event", fmt.Sprintf("%T", evt), "error", err)
+		s.redeliver(cli)
+		return false
+	}
+	return true
+}
+
+// redeliver opens the connection again after a while: WhatsApp repeats what
+// was not acknowledged to a new connection only.
+func (s *Session) redeliver(cli *whatsmeow.Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.snap.State != StateConnected || s.watchdog != nil {
+		return
+	}
+	s.watchdog = time.AfterFunc(s.b.cfg.RedeliveryPause, func() { s.dropConnection(cli, reasonRedelivery) })
+}
+
+// record translates an event and commits what comes of it.
+func (s *Session) record(cli *whatsmeow.Client, evt any) error {
+	t := &translation{s: s, cli: cli, ctx: s.b.ctx, settings: s.Settings()}
+	translate := s.b.translators[reflect.TypeOf(evt)]
+	if translate == nil {
+		t.unknown(evt)
+	} else if err := translate(t, evt); err != nil {
+		return err
+	}
+	for _, signal := range t.signals {
+		s.b.journal.Signal(signal)
+	}
+	if len(t.records) > 0 {
+		if err := t.append(); err != nil {
+			return err
+		}
+	}
+	for _, then := range t.after {
+		then()
+	}
+	return nil
+}
+
+// append commits the records. The answer to a request for a missing message is
+// acknowledged by whatsmeow whatever the handler says, so that one is tried
+// for longer.
+func (t *translation) append() error {
+	deadline := time.Now().Add(t.insist)
+	for pause := appendRetryMin; ; pause = min(2*pause, appendRetryMax) {
+		_, err := t.s.b.journal.Append(t.ctx, t.s.id, t.records...)
+		if err == nil || time.Now().Add(pause).After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-t.ctx.Done():
+			return errors.Join(err, t.ctx.Err())
+		}
+	}
+}
+
+const (
+	appendRetryMin = 50 * time.Millisecond
+	appendRetryMax = 5 * time.Second
+	// insistFor bounds the retries for an event that would not come again. It
+	// stays under the five minutes after which whatsmeow stops waiting.
+	insistFor = 2 * time.Minute
+)
+
+// translation is one event on its way to the journal.
+type translation struct {
+	s        *Session
+	cli      *whatsmeow.Client
+	ctx      context.Context
+	settings Settings
+	records  []journal.Record
+	signals  []journal.Signal
+	after    []func() // run once the records are committed
+	insist   time.Duration
+}
+
+// allTranslators gathers one function per whatsmeow event from the families of
+// events; each family has a file.
+func allTranslators() map[reflect.Type]translator {
+	return gather(
+		messageFamily, receiptFamily, presenceFamily, groupFamily, contactFamily, appStateFamily, accountFamily,
+		callFamily, newsletterFamily, syncFamily, connectionFamily,
+	)
+}
+
+type translator func(*translation, any) error
+
+type family []struct {
+	event reflect.Type
+	fn    translator
+}
+
+func on[T any](fn func(*translation, *T) error) struct {
+	event reflect.Type
+	fn    translator
+} {
+	return struct {
+		event reflect.Type
+		fn    translator
+	}{reflect.TypeFor[*T](), func(t *translation, evt any) error { return fn(t, evt.(*T)) }}
+}
+
+func gather(families ...family) map[reflect.Type]translator {
+	all := make(map[reflect.Type]translator)
+	for _, members := range families {
+		for _, m := range members {
+			if all[m.event] != nil {
+				panic("bridge: two translators for " + m.event.String())
+			}
+			all[m.event] = m.fn
+		}
+	}
+	return all
+}
+
+// fields is the data of an event before it is encoded.
+type fields map[string]any
+
+// emit adds a durable event. key is its dedupe key, empty for none.
+func (t *translation) emit(name string, at time.Time, key string, chats []string, data any) error {
+	raw, err := t.encode(data)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", name, err)
+	}
+	t.records = append(t.records, journal.Record{
+		Type: name, Origin: journal.OriginWhatsApp, Time: eventTime(at), Chats: chats, Key: key, Data: raw,
+	})
+	return nil
+}
+
+// signal adds a volatile event.
+func (t *translation) signal(name string, at time.Time, chats []string, data any) error {
+	raw, err := t.encode(data)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", name, err)
+	}
+	t.signals = append(t.signals, journal.Signal{Session: t.s.id, Type: name, Time: eventTime(at), Chats: chats, Data: raw})
+	return nil
+}
+
+// project hangs a row write on the last record, to be done in its transaction.
+func (t *translation) project(fn func(context.Context) error) {
+	last := &t.records[len(t.records)-1]
+	if before := last.Project; before != nil {
+		last.Project = func(ctx context.Context) error { return errors.Join(before(ctx), fn(ctx)) }
+		return
+	}
+	last.Project = fn
+}
+
+// rawHolder is data with a part that may be left out when it is too large.
+type rawHolder interface {
+	dropRaw()
+}
+
+// encode keeps data within the limit: first the raw part goes, and when even
+// that does not do, the event says that it was cut.
+func (t *translation) encode(data any) (json.RawMessage, error) {
+	limit := t.s.b.cfg.EventDataLimit
+	raw, err := json.Marshal(data)
+	if err != nil || len(raw) <= limit {
+		return raw, err
+	}
+	if holder, ok := data.(rawHolder); ok {
+		holder.dropRaw()
+		if raw, err = json.Marshal(data); err != nil || len(raw) <= limit {
+			return raw, err
+		}
+	}
+	if f, ok := data.(fields); ok {
+		for _, key := range []string{"raw", "value", "group_info"} {
+			if f[key] == nil {
+				continue
+			}
+			f[key], f[key+"_truncated"] = nil, true
+			if raw, err = json.Marshal(f); err != nil || len(raw) <= limit {
+				return raw, err
+			}
+		}
+	}
+	return shorten(raw, limit)
+}
+
+// shorten cuts the long texts of an object until it fits.
+func shorten(raw json.RawMessage, limit int) (json.RawMessage, error) {
+	var object map[string]any
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, err
+	}
+	object["truncated"] = true
+	for keep := limit / 4; keep > 0; keep /= 2 {
+		cutTexts(object, keep)
+		out, err := json.Marshal(object)
+		if err != nil || len(out) <= limit {
+			return out, err
+		}
+	}
+	return json.Marshal(fields{"truncated": true})
+}
+
+func cutTexts(value any, keep int) any {
+	switch v := value.(type) {
+	case string:
+		if len(v) > keep {
+			return string([]rune(v)[:min(keep/4, len([]rune(v)))])
+		}
+	case map[string]any:
+		for key, inner := range v {
+			v[key] = cutTexts(inner, keep)
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = cutTexts(inner, keep)
+		}
+		if len(v) > keep {
+			return v[:keep]
+		}
+	}
+	return value
+}
+
+// eventTime is WhatsApp's time of an event, or now where it gives none.
+func eventTime(at time.Time) time.Time {
+	if at.IsZero() || at.Unix() == 0 {
+		return time.Now().UTC()
+	}
+	return at.UTC()
+}
+
+// unknown makes an event of something this version of whatsmeow reports and
+// the tables do not know yet: better a bare name than silence.
+func (t *translation) unknown(evt any) {
+	kind := reflect.TypeOf(evt)
+	for kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	t.s.log().Debug("an event has no translation", "event", kind.Name())
+}
+
+// who completes a person's addresses and adds pn, lid and contact_key to the
+// data. It returns the addresses a chat filter should match.
+func (t *translation) who(data fields, jids ...types.JID) (person, error) {
+	p, err := t.person(jids...)
+	if err != nil {
+		return p, err
+	}
+	key, err := t.key(p)
+	if err != nil {
+		return p, err
+	}
+	data["pn"], data["lid"], data["contact_key"] = jidOrNull(p.pn), jidOrNull(p.lid), orNull(key)
+	return p, nil
+}
+
+// person puts the known addresses of one person together; what is missing is
+// looked up.
+func (t *translation) person(jids ...types.JID) (person, error) {
+	var p person
+	for _, jid := range jids {
+		jid = jid.ToNonAD()
+		switch jid.Server {
+		case types.DefaultUserServer:
+			p.pn = jid
+		case types.HiddenUserServer:
+			p.lid = jid
+		}
+	}
+	if p.pn.IsEmpty() == p.lid.IsEmpty() {
+		return p, nil // both or none: nothing to look up
+	}
+	device := t.cli.Store
+	if device.LIDs == nil {
+		return p, nil
+	}
+	return personOf(t.ctx, device, p.contact())
+}
+
+// key gives the contact key; a join of two keys becomes an Alias event.
+func (t *translation) key(p person) (string, error) {
+	key, joined, err := t.s.b.keys.of(t.ctx, p)
+	if err != nil || joined == nil {
+		return key, err
+	}
+	return key, t.emit("Alias", time.Time{}, "", addresses(p), fields{
+		"pn": jidOrNull(p.pn), "lid": jidOrNull(p.lid), "contact_key": joined.Key, "replaced_contact_key": joined.Replaced,
+	})
+}
+
+// addresses lists what a chat filter may name.
+func addresses(p person) []string {
+	var out []string
+	for _, jid := range []types.JID{p.pn, p.lid} {
+		if !jid.IsEmpty() {
+			out = append(out, jid.String())
+		}
+	}
+	return out
+}
+
+// chatAddresses lists the addresses of a chat: both of a person's, or the one
+// of a group.
+func (t *translation) chatAddresses(chat types.JID, alt types.JID) ([]string, error) {
+	switch chat.Server {
+	case types.DefaultUserServer, types.HiddenUserServer:
+		p, err := t.person(chat, alt)
+		return addresses(p), err
+	}
+	if chat.IsEmpty() {
+		return nil, nil
+	}
+	return []string{chat.ToNonAD().String()}, nil
+}
+
+// canonical gives a chat or sender one spelling for dedupe keys, whichever of
+// its addresses WhatsApp used this time.
+func (t *translation) canonical(jid types.JID, alt types.JID) (string, error) {
+	switch jid.Server {
+	case types.DefaultUserServer, types.HiddenUserServer:
+		p, err := t.person(jid, alt)
+		if err != nil {
+			return "", err
+		}
+		return t.key(p)
+	}
+	return jid.ToNonAD().String(), nil
+}

@@ -1,0 +1,60 @@
+package bridge
+
+import (
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// What changed about the own account.
+var accountFamily = family{on(onPrivacySettings), on(onBlocklist), on(onReachoutTimelock)}
+
+func onPrivacySettings(t *translation, evt *events.PrivacySettings) error {
+	set := evt.NewSettings
+	changed := []string{}
+	settings := fields{}
+	for _, item := range []struct {
+		name    string
+		value   types.PrivacySetting
+		changed bool
+	}{
+		{"group_add", set.GroupAdd, evt.GroupAddChanged}, {"last_seen", set.LastSeen, evt.LastSeenChanged},
+		{"status", set.Status, evt.StatusChanged}, {"profile", set.Profile, evt.ProfileChanged},
+		{"read_receipts", set.ReadReceipts, evt.ReadReceiptsChanged}, {"online", set.Online, evt.OnlineChanged},
+		{"call_add", set.CallAdd, evt.CallAddChanged}, {"messages", set.Messages, evt.MessagesChanged},
+		{"defense", set.Defense, evt.DefenseChanged}, {"stickers", set.Stickers, evt.StickersChanged},
+	} {
+		settings[item.name] = orNull(string(item.value))
+		if item.changed {
+			changed = append(changed, item.name)
+		}
+	}
+	return t.emit("PrivacySettings", time.Time{}, "", nil, fields{"settings": settings, "changed": changed})
+}
+
+// onBlocklist makes one event per changed person; a list that has to be read
+// again is an event without a person.
+func onBlocklist(t *translation, evt *events.Blocklist) error {
+	changes := make([]fields, 0, len(evt.Changes))
+	for _, change := range evt.Changes {
+		data := fields{"contact": change.JID.ToNonAD().String(), "action": string(change.Action), "blocked": change.Action == events.BlocklistChangeActionBlock}
+		p, err := t.who(data, change.JID)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, data)
+		if err = t.emit("BlocklistChange", time.Time{}, "", addresses(p), data); err != nil {
+			return err
+		}
+	}
+	return t.emit("Blocklist", time.Time{}, "", nil, fields{
+		"refresh": evt.Action == events.BlocklistActionModify, "changes": changes,
+	})
+}
+
+func onReachoutTimelock(t *translation, evt *events.NotifyAccountReachoutTimelock) error {
+	return t.emit("AccountReachoutTimelock", evt.Mex.Timestamp, "", nil, fields{
+		"active": evt.IsActive, "enforcement_type": orNull(evt.EnforcementType), "until": timeOrNull(evt.TimeEnforcementEnds.Time),
+	})
+}

@@ -1,0 +1,187 @@
+package bridge
+
+import (
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// What another device of the account changed. AppState is the general event;
+// the ones with a name of their own follow it.
+var appStateFamily = family{
+	on(onAppState), on(onAppStateSyncComplete), on(onAppStateSyncError),
+	on(onPin), on(onMute), on(onArchive), on(onMarkChatAsRead), on(onClearChat), on(onDeleteChat),
+	on(onStar), on(onDeleteForMe), on(onUnarchiveChats), on(onPushNameSetting),
+	on(onLabelEdit), on(onLabelChat), on(onLabelMessage),
+}
+
+// secretIndexes are app-state entries that hold keys; their values stay out of
+// events.
+var secretIndexes = map[string]bool{"nct_salt_sync": true}
+
+func onAppState(t *translation, evt *events.AppState) error {
+	data := fields{"index": evt.Index, "value": nil}
+	if len(evt.Index) > 0 && !secretIndexes[evt.Index[0]] && evt.SyncActionValue != nil {
+		raw, err := protoJSON(evt.SyncActionValue)
+		if err != nil {
+			return err
+		}
+		data["value"] = raw
+	}
+	var chats []string
+	if len(evt.Index) > 1 && strings.Contains(evt.Index[1], "@") {
+		if jid, err := types.ParseJID(evt.Index[1]); err == nil {
+			if chats, err = t.chatAddresses(jid, types.EmptyJID); err != nil {
+				return err
+			}
+		}
+	}
+	return t.emit("AppState", millis(evt.GetTimestamp()), "", chats, data)
+}
+
+func onAppStateSyncComplete(t *translation, evt *events.AppStateSyncComplete) error {
+	if evt.Name == appstate.WAPatchCriticalBlock {
+		t.s.sawPushName(t.cli.Store.PushName)
+	}
+	return t.emit("AppStateSyncComplete", time.Time{}, "", nil, fields{
+		"name": string(evt.Name), "version": evt.Version, "recovery": evt.Recovery,
+	})
+}
+
+func onAppStateSyncError(t *translation, evt *events.AppStateSyncError) error {
+	return t.emit("AppStateSyncError", time.Time{}, "", nil, fields{
+		"name": string(evt.Name), "full_sync": evt.FullSync, "error": evt.Error.Error(),
+	})
+}
+
+// chatChange emits a change to one chat.
+func (t *translation) chatChange(name string, chat types.JID, at time.Time, fullSync bool, data fields) error {
+	data["chat"], data["timestamp"], data["from_full_sync"] = chat.ToNonAD().String(), at.UTC(), fullSync
+	chats, err := t.chatAddresses(chat, types.EmptyJID)
+	if err != nil {
+		return err
+	}
+	if _, err = t.who(data, chat); err != nil {
+		return err
+	}
+	return t.emit(name, at, "", chats, data)
+}
+
+func onPin(t *translation, evt *events.Pin) error {
+	if err := t.chatChange("Pin", evt.JID, evt.Timestamp, evt.FromFullSync, fields{"pinned": evt.Action.GetPinned()}); err != nil {
+		return err
+	}
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Pinned: evt.Action.Pinned})
+	return nil
+}
+
+func onMute(t *translation, evt *events.Mute) error {
+	until := millisOrNull(evt.Action.GetMuteEndTimestamp())
+	if evt.Action.GetMuteEndTimestamp() < 0 {
+		until = nil // for good
+	}
+	if err := t.chatChange("Mute", evt.JID, evt.Timestamp, evt.FromFullSync,
+		fields{"muted": evt.Action.GetMuted(), "muted_until": until}); err != nil {
+		return err
+	}
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Muted: evt.Action.Muted, MutedUntil: until})
+	return nil
+}
+
+func onArchive(t *translation, evt *events.Archive) error {
+	if err := t.chatChange("Archive", evt.JID, evt.Timestamp, evt.FromFullSync,
+		fields{"archived": evt.Action.GetArchived()}); err != nil {
+		return err
+	}
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Archived: evt.Action.Archived})
+	return nil
+}
+
+func onMarkChatAsRead(t *translation, evt *events.MarkChatAsRead) error {
+	if err := t.chatChange("MarkChatAsRead", evt.JID, evt.Timestamp, evt.FromFullSync,
+		fields{"read": evt.Action.GetRead()}); err != nil {
+		return err
+	}
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Read: evt.Action.Read})
+	return nil
+}
+
+func onClearChat(t *translation, evt *events.ClearChat) error {
+	if err := t.chatChange("ClearChat", evt.JID, evt.Timestamp, evt.FromFullSync,
+		fields{"delete_media": evt.DeleteMedia}); err != nil {
+		return err
+	}
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Cleared: true})
+	return nil
+}
+
+func onDeleteChat(t *translation, evt *events.DeleteChat) error {
+	if err := t.chatChange("DeleteChat", evt.JID, evt.Timestamp, evt.FromFullSync,
+		fields{"delete_media": evt.DeleteMedia}); err != nil {
+		return err
+	}
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Cleared: true, Deleted: true})
+	return nil
+}
+
+func onStar(t *translation, evt *events.Star) error {
+	if err := t.chatChange("Star", evt.ChatJID, evt.Timestamp, evt.FromFullSync, fields{
+		"message_id": evt.MessageID, "sender": jidOrNull(evt.SenderJID), "from_me": evt.IsFromMe, "starred": evt.Action.GetStarred(),
+	}); err != nil {
+		return err
+	}
+	t.projectChat(evt.ChatJID, ProjectedChat{At: evt.Timestamp, MessageID: evt.MessageID, Starred: evt.Action.Starred})
+	return nil
+}
+
+func onDeleteForMe(t *translation, evt *events.DeleteForMe) error {
+	if err := t.chatChange("DeleteForMe", evt.ChatJID, evt.Timestamp, evt.FromFullSync, fields{
+		"message_id": evt.MessageID, "sender": jidOrNull(evt.SenderJID), "from_me": evt.IsFromMe,
+	}); err != nil {
+		return err
+	}
+	t.projectChat(evt.ChatJID, ProjectedChat{At: evt.Timestamp, MessageID: evt.MessageID, DeletedMessage: true})
+	return nil
+}
+
+func onUnarchiveChats(t *translation, evt *events.UnarchiveChatsSetting) error {
+	return t.emit("UnarchiveChatsSetting", evt.Timestamp, "", nil, fields{
+		"unarchive_chats": evt.Action.GetUnarchiveChats(), "timestamp": evt.Timestamp.UTC(), "from_full_sync": evt.FromFullSync,
+	})
+}
+
+func onPushNameSetting(t *translation, evt *events.PushNameSetting) error {
+	t.s.sawPushName(evt.Action.GetName())
+	return t.emit("PushNameSetting", evt.Timestamp, "", nil, fields{
+		"push_name": evt.Action.GetName(), "timestamp": evt.Timestamp.UTC(), "from_full_sync": evt.FromFullSync,
+	})
+}
+
+func onLabelEdit(t *translation, evt *events.LabelEdit) error {
+	return t.emit("LabelEdit", evt.Timestamp, "", nil, fields{
+		"label_id": evt.LabelID, "name": orNull(evt.Action.GetName()), "color": evt.Action.GetColor(),
+		"deleted": evt.Action.GetDeleted(), "timestamp": evt.Timestamp.UTC(), "from_full_sync": evt.FromFullSync,
+	})
+}
+
+func onLabelChat(t *translation, evt *events.LabelAssociationChat) error {
+	return t.chatChange("LabelAssociationChat", evt.JID, evt.Timestamp, evt.FromFullSync, fields{
+		"label_id": evt.LabelID, "labeled": evt.Action.GetLabeled(),
+	})
+}
+
+func onLabelMessage(t *translation, evt *events.LabelAssociationMessage) error {
+	return t.chatChange("LabelAssociationMessage", evt.JID, evt.Timestamp, evt.FromFullSync, fields{
+		"label_id": evt.LabelID, "message_id": evt.MessageID, "labeled": evt.Action.GetLabeled(),
+	})
+}
+
+func millis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}

@@ -1,0 +1,39 @@
+package bridge
+
+import (
+	"time"
+
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// What is reported about a connection without changing the session's state;
+// what changes it is in lifecycle.go.
+var connectionFamily = family{
+	on(onKeepAliveTimeout), on(onKeepAliveRestored), on(onStreamError), on(onCATRefreshError), on(onQRWithoutMultidevice),
+}
+
+func onKeepAliveTimeout(t *translation, evt *events.KeepAliveTimeout) error {
+	if time.Since(evt.LastSuccess) > t.s.b.cfg.KeepAliveLimit {
+		s, cli := t.s, t.cli
+		t.after = append(t.after, func() { s.dropConnection(cli, reasonKeepAlive) })
+	}
+	return t.emit("KeepAliveTimeout", time.Time{}, "", nil, fields{
+		"error_count": evt.ErrorCount, "last_success": timeOrNull(evt.LastSuccess),
+	})
+}
+
+func onKeepAliveRestored(t *translation, _ *events.KeepAliveRestored) error {
+	return t.emit("KeepAliveRestored", time.Time{}, "", nil, fields{})
+}
+
+func onStreamError(t *translation, evt *events.StreamError) error {
+	return t.emit("StreamError", time.Time{}, "", nil, fields{"code": orNull(evt.Code)})
+}
+
+func onCATRefreshError(t *translation, evt *events.CATRefreshError) error {
+	return t.emit("CATRefreshError", time.Time{}, "", nil, fields{"error": evt.Error.Error()})
+}
+
+func onQRWithoutMultidevice(t *translation, _ *events.QRScannedWithoutMultidevice) error {
+	return t.emit("QRScannedWithoutMultidevice", time.Time{}, "", nil, fields{})
+}

@@ -1,0 +1,157 @@
+package bridge
+
+import (
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+var groupFamily = family{on(onGroupInfo), on(onJoinedGroup), on(onPicture)}
+
+// onGroupInfo tells what changed in a group: only the members of data that
+// changed are present.
+func onGroupInfo(t *translation, evt *events.GroupInfo) error {
+	data := fields{
+		"group": evt.JID.String(), "timestamp": evt.Timestamp.UTC(), "notify": orNull(evt.Notify),
+		"sender":                          optionalJID(evt.Sender),
+		"participant_version_id":          orNull(evt.ParticipantVersionID),
+		"previous_participant_version_id": orNull(evt.PrevParticipantVersionID),
+	}
+	if err := t.actor(data, evt.Sender, evt.SenderPN); err != nil {
+		return err
+	}
+	groupChanges(data, evt)
+	for name, jids := range map[string][]types.JID{
+		"joined": evt.Join, "left": evt.Leave, "promoted": evt.Promote, "demoted": evt.Demote,
+	} {
+		if len(jids) == 0 {
+			continue
+		}
+		people, err := t.people(jids)
+		if err != nil {
+			return err
+		}
+		data[name] = people
+	}
+	if len(evt.Join) > 0 {
+		data["join_reason"] = orNull(evt.JoinReason)
+	}
+	return t.emit("GroupInfo", evt.Timestamp, "", []string{evt.JID.String()}, data)
+}
+
+func groupChanges(data fields, evt *events.GroupInfo) {
+	if evt.Name != nil {
+		data["name"] = evt.Name.Name
+	}
+	if evt.Topic != nil {
+		data["description"], data["description_id"] = evt.Topic.Topic, orNull(evt.Topic.TopicID)
+		if evt.Topic.TopicDeleted {
+			data["description"] = nil
+		}
+	}
+	if evt.Locked != nil {
+		data["locked"] = evt.Locked.IsLocked
+	}
+	if evt.Announce != nil {
+		data["announce"] = evt.Announce.IsAnnounce
+	}
+	if evt.Ephemeral != nil {
+		data["disappearing_seconds"] = evt.Ephemeral.DisappearingTimer
+	}
+	if evt.MembershipApprovalMode != nil {
+		data["join_approval_required"] = evt.MembershipApprovalMode.IsJoinApprovalRequired
+	}
+	if evt.Delete != nil {
+		data["deleted"], data["delete_reason"] = evt.Delete.Deleted, orNull(evt.Delete.DeleteReason)
+	}
+	if evt.Link != nil {
+		data["linked_group"] = evt.Link.Group.JID.String()
+	}
+	if evt.Unlink != nil {
+		data["unlinked_group"] = evt.Unlink.Group.JID.String()
+	}
+	if evt.NewInviteLink != nil {
+		data["invite_code"] = *evt.NewInviteLink
+	}
+	if evt.Suspended || evt.Unsuspended {
+		data["suspended"] = evt.Suspended
+	}
+}
+
+func onJoinedGroup(t *translation, evt *events.JoinedGroup) error {
+	group, err := newGroup(t.ctx, t.cli.Store, &evt.GroupInfo)
+	if err != nil {
+		return err
+	}
+	data := fields{
+		"group": evt.JID.String(), "reason": orNull(evt.Reason), "type": orNull(evt.Type), "create_key": orNull(evt.CreateKey),
+		"sender": optionalJID(evt.Sender), "notify": orNull(evt.Notify), "name": group.Name, "group_info": group,
+	}
+	if err = t.actor(data, evt.Sender, evt.SenderPN); err != nil {
+		return err
+	}
+	return t.emit("JoinedGroup", time.Time{}, "", []string{evt.JID.String()}, data)
+}
+
+func onPicture(t *translation, evt *events.Picture) error {
+	data := fields{
+		"jid": evt.JID.ToNonAD().String(), "author": jidOrNull(evt.Author), "timestamp": evt.Timestamp.UTC(),
+		"removed": evt.Remove, "picture_id": orNull(evt.PictureID),
+	}
+	about := evt.JID
+	if !isPerson(about) {
+		about = evt.Author
+	}
+	if _, err := t.who(data, about); err != nil {
+		return err
+	}
+	chats, err := t.chatAddresses(evt.JID, types.EmptyJID)
+	if err != nil {
+		return err
+	}
+	return t.emit("Picture", evt.Timestamp, "", chats, data)
+}
+
+// actor adds who made a change.
+func (t *translation) actor(data fields, sender, pn *types.JID) error {
+	var jids []types.JID
+	for _, jid := range []*types.JID{sender, pn} {
+		if jid != nil {
+			jids = append(jids, *jid)
+		}
+	}
+	_, err := t.who(data, jids...)
+	return err
+}
+
+// eventPerson is one of several people in an event.
+type eventPerson struct {
+	Contact    string  `json:"contact"`
+	PN         *string `json:"pn"`
+	LID        *string `json:"lid"`
+	ContactKey *string `json:"contact_key"`
+}
+
+func (t *translation) people(jids []types.JID) ([]eventPerson, error) {
+	out := make([]eventPerson, 0, len(jids))
+	for _, jid := range jids {
+		p, err := t.person(jid)
+		if err != nil {
+			return nil, err
+		}
+		key, err := t.key(p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, eventPerson{Contact: p.contact().String(), PN: jidOrNull(p.pn), LID: jidOrNull(p.lid), ContactKey: orNull(key)})
+	}
+	return out, nil
+}
+
+func optionalJID(jid *types.JID) *string {
+	if jid == nil {
+		return nil
+	}
+	return jidOrNull(*jid)
+}

@@ -1,0 +1,268 @@
+package bridge
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+var messageFamily = family{
+	on(onMessage), on(onUndecryptable), on(onFBMessage), on(onMediaRetry),
+}
+
+// MessageData is the data of a Message event: the message object with what
+// only an event knows.
+type MessageData struct {
+	Message
+	PN           *string         `json:"pn"`
+	LID          *string         `json:"lid"`
+	ContactKey   *string         `json:"contact_key"`
+	ChatPN       *string         `json:"chat_pn"`
+	ChatLID      *string         `json:"chat_lid"`
+	ChatKey      string          `json:"chat_key"`
+	IsGroup      bool            `json:"is_group"`
+	FromAPI      bool            `json:"from_api"`
+	RetryCount   int             `json:"retry_count"`
+	Resolved     bool            `json:"resolved"` // came on request, after an UndecryptableMessage
+	Raw          json.RawMessage `json:"raw"`
+	RawTruncated bool            `json:"raw_truncated,omitempty"`
+}
+
+func (d *MessageData) dropRaw() { d.Raw, d.RawTruncated = nil, true }
+
+func onMessage(t *translation, evt *events.Message) error {
+	if t.dropped(&evt.Info) || isPlumbing(evt.Message) {
+		return t.plumbing(evt)
+	}
+	data, chats, key, err := t.messageData(evt)
+	if err != nil {
+		return err
+	}
+	if evt.UnavailableRequestID != "" {
+		t.insist = insistFor
+	}
+	if err = t.emit("Message", evt.Info.Timestamp, key, chats, data); err != nil {
+		return err
+	}
+	t.projectMessage(evt, data)
+	return nil
+}
+
+// messageData builds the data of a message event, the addresses a filter may
+// name it by, and its dedupe key.
+func (t *translation) messageData(evt *events.Message) (*MessageData, []string, string, error) {
+	info := &evt.Info
+	data := &MessageData{
+		Message: *NewMessage(info, evt.Message), IsGroup: info.IsGroup,
+		RetryCount: evt.RetryCount, Resolved: evt.RetryCount > 0 || evt.UnavailableRequestID != "",
+	}
+	data.ViewOnce = data.ViewOnce || evt.IsViewOnce
+	if evt.IsEdit && data.EditedAt == nil {
+		at := info.Timestamp.UTC()
+		data.EditedAt = &at
+	}
+	if evt.NewsletterMeta != nil {
+		data.EditedAt = timeOrNull(evt.NewsletterMeta.EditTS)
+	}
+	sender, err := t.person(info.Sender, info.SenderAlt)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	senderKey, err := t.key(sender)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	data.PN, data.LID, data.ContactKey = jidOrNull(sender.pn), jidOrNull(sender.lid), orNull(senderKey)
+	chats, err := t.describeChat(data, info, sender)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if data.Raw, err = protoJSON(evt.RawMessage); err != nil {
+		return nil, nil, "", err
+	}
+	if senderKey == "" {
+		senderKey = data.Sender
+	}
+	return data, chats, messageKey("message", data.ChatKey, senderKey, info.ID, editStamp(evt)), nil
+}
+
+// describeChat fills in the chat's own addresses: in a chat of two it is the
+// other person, also for messages sent from another device of the account.
+func (t *translation) describeChat(data *MessageData, info *types.MessageInfo, sender person) ([]string, error) {
+	if !isPerson(info.Chat) {
+		data.ChatKey = info.Chat.ToNonAD().String()
+		return []string{data.ChatKey}, nil
+	}
+	other := sender
+	if info.IsFromMe || !sender.is(info.Chat) {
+		var err error
+		if other, err = t.person(info.Chat, info.RecipientAlt); err != nil {
+			return nil, err
+		}
+	}
+	key, err := t.key(other)
+	if err != nil {
+		return nil, err
+	}
+	data.ChatPN, data.ChatLID, data.ChatKey = jidOrNull(other.pn), jidOrNull(other.lid), key
+	return addresses(other), nil
+}
+
+// messageKey is the durable dedupe key of everything that happens once per
+// message and kind.
+func messageKey(kind, chat, sender, id, suffix string) string {
+	parts := []string{kind, chat, sender, id}
+	if suffix != "" {
+		parts = append(parts, suffix)
+	}
+	return strings.Join(parts, "|")
+}
+
+// editStamp tells the edits of a newsletter post apart: they keep its id.
+func editStamp(evt *events.Message) string {
+	if evt.NewsletterMeta == nil || evt.NewsletterMeta.EditTS.IsZero() || evt.NewsletterMeta.EditTS.Unix() == 0 {
+		return ""
+	}
+	return strconv.FormatInt(evt.NewsletterMeta.EditTS.UnixMilli(), 10)
+}
+
+// dropped applies the session's message filters.
+func (t *translation) dropped(info *types.MessageInfo) bool {
+	set := t.settings
+	switch {
+	case info.Chat.Server == types.GroupServer && set.SkipGroups,
+		info.Chat.Server == types.NewsletterServer && set.SkipNewsletters,
+		info.Chat.Server == types.BroadcastServer && set.SkipBroadcasts,
+		info.IsFromMe && set.SkipOwnMessages:
+		return true
+	}
+	return false
+}
+
+// plumbing handles what WhatsApp's apps say to each other inside messages.
+func (t *translation) plumbing(evt *events.Message) error {
+	if notice := evt.Message.GetProtocolMessage().GetHistorySyncNotification(); notice != nil && evt.Info.IsFromMe {
+		return t.historyNotice(evt.Info.ID, notice)
+	}
+	return nil
+}
+
+// plumbingTypes are the protocol messages between the account's own devices;
+// nobody outside has a use for them, and some hold keys.
+var plumbingTypes = map[waE2E.ProtocolMessage_Type]bool{
+	waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION:                    true,
+	waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE:                     true,
+	waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:                   true,
+	waE2E.ProtocolMessage_MSG_FANOUT_BACKFILL_REQUEST:                  true,
+	waE2E.ProtocolMessage_INITIAL_SECURITY_NOTIFICATION_SETTING_SYNC:   true,
+	waE2E.ProtocolMessage_APP_STATE_FATAL_EXCEPTION_NOTIFICATION:       true,
+	waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_MESSAGE:          true,
+	waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE: true,
+	waE2E.ProtocolMessage_LID_MIGRATION_MAPPING_SYNC:                   true,
+	waE2E.ProtocolMessage_COEX_STATE_SYNC:                              true,
+}
+
+// isPlumbing tells a message with content from one that only carries keys. A
+// group message may come as both under one id; the part with the sender key
+// must not take its place.
+func isPlumbing(m *waE2E.Message) bool {
+	if p := m.GetProtocolMessage(); p != nil {
+		return plumbingTypes[p.GetType()]
+	}
+	bare := proto.Clone(m).(*waE2E.Message)
+	bare.SenderKeyDistributionMessage, bare.FastRatchetKeySenderKeyDistributionMessage = nil, nil
+	bare.MessageContextInfo, bare.GroupRootKeyShare, bare.RootSecretDistributeMessage = nil, nil, nil
+	return proto.Size(bare) == 0
+}
+
+func onUndecryptable(t *translation, evt *events.UndecryptableMessage) error {
+	if t.dropped(&evt.Info) || evt.DecryptFailMode == events.DecryptFailHide {
+		return nil
+	}
+	info := &evt.Info
+	message := NewMessage(info, nil)
+	data := fields{
+		"message_id": message.MessageID, "chat": message.Chat, "sender": message.Sender, "sender_name": message.SenderName,
+		"from_me": message.FromMe, "timestamp": message.Timestamp, "is_group": info.IsGroup,
+		"unavailable": evt.IsUnavailable, "unavailable_type": orNull(string(evt.UnavailableType)),
+		"view_once": evt.UnavailableType == events.UnavailableTypeViewOnce,
+	}
+	sender, err := t.who(data, info.Sender, info.SenderAlt)
+	if err != nil {
+		return err
+	}
+	described := &MessageData{}
+	chats, err := t.describeChat(described, info, sender)
+	if err != nil {
+		return err
+	}
+	data["chat_pn"], data["chat_lid"], data["chat_key"] = described.ChatPN, described.ChatLID, described.ChatKey
+	senderKey, err := t.canonical(info.Sender, info.SenderAlt)
+	if err != nil {
+		return err
+	}
+	return t.emit("UndecryptableMessage", info.Timestamp,
+		messageKey("undecryptable", described.ChatKey, senderKey, info.ID, ""), chats, data)
+}
+
+func onFBMessage(t *translation, evt *events.FBMessage) error {
+	if t.dropped(&evt.Info) {
+		return nil
+	}
+	info := &evt.Info
+	data := fields{
+		"message_id": info.ID, "chat": info.Chat.ToNonAD().String(), "sender": info.Sender.ToNonAD().String(),
+		"sender_name": orNull(info.PushName), "from_me": info.IsFromMe, "timestamp": info.Timestamp.UTC(), "is_group": info.IsGroup,
+	}
+	if consumer := evt.GetConsumerApplication(); consumer != nil {
+		raw, err := protoJSON(consumer)
+		if err != nil {
+			return err
+		}
+		data["raw"] = raw
+	}
+	if _, err := t.who(data, info.Sender, info.SenderAlt); err != nil {
+		return err
+	}
+	chats, err := t.chatAddresses(info.Chat, info.RecipientAlt)
+	if err != nil {
+		return err
+	}
+	return t.emit("FBMessage", info.Timestamp,
+		messageKey("fbmessage", info.Chat.ToNonAD().String(), info.Sender.ToNonAD().String(), info.ID, ""), chats, data)
+}
+
+func onMediaRetry(t *translation, evt *events.MediaRetry) error {
+	data := fields{
+		"message_id": evt.MessageID, "chat": evt.ChatID.ToNonAD().String(), "sender": jidOrNull(evt.SenderID),
+		"from_me": evt.FromMe, "timestamp": evt.Timestamp.UTC(), "ok": evt.Error == nil && len(evt.Ciphertext) > 0,
+		"error_code": nil,
+	}
+	if evt.Error != nil {
+		data["error_code"] = evt.Error.Code
+	}
+	chats, err := t.chatAddresses(evt.ChatID, types.EmptyJID)
+	if err != nil {
+		return err
+	}
+	return t.emit("MediaRetry", evt.Timestamp, "", chats, data)
+}
+
+func isPerson(jid types.JID) bool {
+	return jid.Server == types.DefaultUserServer || jid.Server == types.HiddenUserServer
+}
+
+var protoEncoder = protojson.MarshalOptions{}
+
+func protoJSON(m proto.Message) (json.RawMessage, error) {
+	if m == nil {
+		return nil, nil
+	}
+	return protoEncoder.Marshal(m)
+}

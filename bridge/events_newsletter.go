@@ -1,0 +1,42 @@
+package bridge
+
+import (
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+var newsletterFamily = family{
+	on(onNewsletterJoin), on(onNewsletterLeave), on(onNewsletterMute), on(onNewsletterLive),
+}
+
+func onNewsletterJoin(t *translation, evt *events.NewsletterJoin) error {
+	data := fields{
+		"newsletter": evt.ID.String(), "name": orNull(evt.ThreadMeta.Name.Text), "description": orNull(evt.ThreadMeta.Description.Text),
+		"subscriber_count": evt.ThreadMeta.SubscriberCount, "invite_code": orNull(evt.ThreadMeta.InviteCode), "role": nil, "muted": nil,
+	}
+	if evt.ViewerMeta != nil {
+		data["role"], data["muted"] = string(evt.ViewerMeta.Role), evt.ViewerMeta.Mute == types.NewsletterMuteOn
+	}
+	return t.emit("NewsletterJoin", evt.Mex.Timestamp, "", []string{evt.ID.String()}, data)
+}
+
+func onNewsletterLeave(t *translation, evt *events.NewsletterLeave) error {
+	return t.emit("NewsletterLeave", evt.Mex.Timestamp, "", []string{evt.ID.String()},
+		fields{"newsletter": evt.ID.String(), "role": orNull(string(evt.Role))})
+}
+
+func onNewsletterMute(t *translation, evt *events.NewsletterMuteChange) error {
+	return t.emit("NewsletterMuteChange", evt.Mex.Timestamp, "", []string{evt.ID.String()},
+		fields{"newsletter": evt.ID.String(), "muted": evt.Mute == types.NewsletterMuteOn})
+}
+
+func onNewsletterLive(t *translation, evt *events.NewsletterLiveUpdate) error {
+	messages := make([]fields, 0, len(evt.Messages))
+	for _, m := range evt.Messages {
+		messages = append(messages, fields{
+			"server_id": m.MessageServerID, "message_id": orNull(m.MessageID), "view_count": m.ViewsCount, "reaction_counts": m.ReactionCounts,
+		})
+	}
+	return t.emit("NewsletterLiveUpdate", evt.Time, "", []string{evt.JID.String()},
+		fields{"newsletter": evt.JID.String(), "messages": messages})
+}

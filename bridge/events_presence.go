@@ -1,0 +1,42 @@
+package bridge
+
+import (
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// Presence and typing are signals: what was not seen at once has no value.
+var presenceFamily = family{on(onPresence), on(onChatPresence)}
+
+func onPresence(t *translation, evt *events.Presence) error {
+	state := "available"
+	if evt.Unavailable {
+		state = "unavailable"
+	}
+	data := fields{"from": evt.From.ToNonAD().String(), "state": state, "last_seen": timeOrNull(evt.LastSeen)}
+	p, err := t.who(data, evt.From)
+	if err != nil {
+		return err
+	}
+	return t.signal("Presence", time.Time{}, addresses(p), data)
+}
+
+func onChatPresence(t *translation, evt *events.ChatPresence) error {
+	state := string(evt.State)
+	if evt.State == types.ChatPresenceComposing && evt.Media == types.ChatPresenceMediaAudio {
+		state = "recording"
+	}
+	data := fields{
+		"chat": evt.Chat.ToNonAD().String(), "sender": evt.Sender.ToNonAD().String(), "is_group": evt.IsGroup, "state": state,
+	}
+	if _, err := t.who(data, evt.Sender, evt.SenderAlt); err != nil {
+		return err
+	}
+	chats, err := t.chatAddresses(evt.Chat, chatAlt(&evt.MessageSource))
+	if err != nil {
+		return err
+	}
+	return t.signal("ChatPresence", time.Time{}, chats, data)
+}

@@ -1,0 +1,72 @@
+package bridge
+
+import (
+	"strconv"
+
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+var receiptFamily = family{on(onReceipt)}
+
+// The kinds of a receipt as events name them.
+var receiptKinds = map[types.ReceiptType]struct {
+	event, kind string
+	own         bool // says something about this account's reading
+}{
+	types.ReceiptTypeDelivered:   {"Receipt", "delivered", false},
+	types.ReceiptTypeSender:      {"Receipt", "sender", true},
+	types.ReceiptTypeInactive:    {"Receipt", "delivered", false},
+	types.ReceiptTypeRead:        {"ReadReceipt", "read", false},
+	types.ReceiptTypeReadSelf:    {"ReadReceipt", "read_self", true},
+	types.ReceiptTypePlayed:      {"ReadReceipt", "played", false},
+	types.ReceiptTypePlayedSelf:  {"ReadReceipt", "played_self", true},
+	types.ReceiptTypeServerError: {"Receipt", "server_error", false},
+}
+
+// onReceipt makes an event of a delivery or read receipt. Receipts that only
+// keep the protocol going (retry, peer messages, history) are none.
+func onReceipt(t *translation, evt *events.Receipt) error {
+	kind, known := receiptKinds[evt.Type]
+	if !known {
+		return nil
+	}
+	data := fields{
+		"message_ids": evt.MessageIDs, "chat": evt.Chat.ToNonAD().String(), "sender": jidOrNull(evt.Sender),
+		"from_me": evt.IsFromMe, "is_group": evt.IsGroup, "type": kind.kind, "timestamp": evt.Timestamp.UTC(),
+		"message_sender": jidOrNull(evt.MessageSender), "device": evt.Sender.Device,
+	}
+	if _, err := t.who(data, evt.Sender, evt.SenderAlt); err != nil {
+		return err
+	}
+	chats, err := t.chatAddresses(evt.Chat, chatAlt(&evt.MessageSource))
+	if err != nil {
+		return err
+	}
+	chatKey, err := t.canonical(evt.Chat, chatAlt(&evt.MessageSource))
+	if err != nil {
+		return err
+	}
+	if len(evt.MessageIDs) == 0 {
+		return nil
+	}
+	suffix := kind.kind + "|" + strconv.Itoa(len(evt.MessageIDs)) + "|" + strconv.FormatInt(evt.Timestamp.Unix(), 10)
+	key := messageKey("receipt", chatKey, evt.Sender.String(), evt.MessageIDs[0], suffix)
+	if err = t.emit(kind.event, evt.Timestamp, key, chats, data); err != nil {
+		return err
+	}
+	t.projectReceipt(evt, kind.kind)
+	return nil
+}
+
+// chatAlt is the other address of the chat: the recipient's for what the
+// account itself did, the sender's else.
+func chatAlt(source *types.MessageSource) types.JID {
+	if source.IsGroup {
+		return types.EmptyJID
+	}
+	if source.IsFromMe {
+		return source.RecipientAlt
+	}
+	return source.SenderAlt
+}

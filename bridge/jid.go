@@ -1,0 +1,90 @@
+package bridge
+
+import (
+	"strings"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Bounds of an international number in digits: E.164 allows 15, a few test
+// ranges are as short as 7.
+const (
+	minPhoneDigits = 7
+	maxPhoneDigits = 15
+	maxJIDLength   = 128
+)
+
+// parseJID reads a parameter that points at a chat, a person or a group: a JID
+// as WhatsApp writes it, or an international number in digits with or without
+// a plus. A device part is dropped. The error names field.
+func (s *Session) parseJID(field, value string) (types.JID, error) {
+	return ParseJID(field, value)
+}
+
+// ParseJID is the rule behind every jid parameter; see Session.parseJID.
+func ParseJID(field, value string) (types.JID, error) {
+	switch {
+	case value == "":
+		return types.EmptyJID, badParam(field, "is empty")
+	case len(value) > maxJIDLength:
+		return types.EmptyJID, badParam(field, "is longer than %d characters", maxJIDLength)
+	case !strings.Contains(value, "@"):
+		return parsePhone(field, value)
+	}
+	jid, err := types.ParseJID(value)
+	if err != nil {
+		return types.EmptyJID, badParam(field, "is not a JID")
+	}
+	jid = jid.ToNonAD()
+	if jid.Server == types.LegacyUserServer {
+		jid.Server = types.DefaultUserServer
+	}
+	if problem := checkJID(jid); problem != "" {
+		return types.EmptyJID, badParam(field, "%s", problem)
+	}
+	return jid, nil
+}
+
+func parsePhone(field, value string) (types.JID, error) {
+	digits := strings.TrimPrefix(value, "+")
+	if !isDigits(digits) || len(digits) < minPhoneDigits || len(digits) > maxPhoneDigits || digits[0] == '0' {
+		return types.EmptyJID, badParam(field, "is neither a JID nor an international number of %d to %d digits",
+			minPhoneDigits, maxPhoneDigits)
+	}
+	return types.NewJID(digits, types.DefaultUserServer), nil
+}
+
+func checkJID(jid types.JID) (problem string) {
+	switch jid.Server {
+	case types.DefaultUserServer, types.HiddenUserServer, types.NewsletterServer, types.BotServer,
+		types.HostedServer, types.HostedLIDServer:
+		if !isDigits(jid.User) {
+			return "the part before @ must be digits"
+		}
+	case types.GroupServer:
+		for _, part := range strings.SplitN(jid.User, "-", 2) {
+			if !isDigits(part) {
+				return "is not a group JID"
+			}
+		}
+	case types.BroadcastServer:
+		if jid.User != types.StatusBroadcastJID.User && !isDigits(jid.User) {
+			return "is not a broadcast JID"
+		}
+	default:
+		return "has an unknown server after @"
+	}
+	return ""
+}
+
+func isDigits(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

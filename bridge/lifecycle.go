@@ -1,0 +1,178 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// lifeCycle feeds what whatsmeow reports about the connection into the state
+// machine. It returns false for events that are not about it.
+func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
+	switch e := evt.(type) {
+	case *events.QR:
+		s.startCodes(cli, e.Codes)
+	case *events.PairSuccess:
+		s.linked(cli, e)
+	case *events.PairError:
+		s.pairingFailed(cli, e)
+	case *events.ManualLoginReconnect:
+		s.relogin(cli)
+	case *events.Connected:
+		s.opened(cli)
+	case *events.Disconnected:
+		s.lostConnection(cli, InputLost, Details{}, fact{})
+	case *events.ConnectFailure:
+		s.refused(cli, e)
+	case *events.LoggedOut:
+		s.loggedOut(cli, e)
+	case *events.StreamReplaced:
+		s.ended(cli, InputReplaced, Details{}, fact{project: func(ctx context.Context) error {
+			return s.b.store.setHold(ctx, s.id, StateReplaced, time.Time{})
+		}})
+	case *events.TemporaryBan:
+		s.banned(cli, e)
+	case *events.ClientOutdated:
+		s.ended(cli, InputOutdated, Details{}, fact{data: map[string]any{"version": clientVersion(s.profile())}})
+	default:
+		return false
+	}
+	return true
+}
+
+// opened: logged in.
+func (s *Session) opened(cli *whatsmeow.Client) {
+	lid := cli.Store.GetLID()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted {
+		return
+	}
+	if s.watchdog != nil {
+		s.watchdog.Stop()
+		s.watchdog = nil
+	}
+	s.codes, s.codesOf = nil, 0
+	s.attempts = 0
+	if !lid.IsEmpty() {
+		s.row.Identity.LID = lid
+	}
+	who, at := s.row.Identity, time.Now()
+	s.feed(InputOpen, Details{}, fact{
+		data: map[string]any{"push_name": orNull(who.PushName), "platform": orNull(who.Platform)},
+		project: func(ctx context.Context) error {
+			return errors.Join(s.b.store.setConnectedAt(ctx, s.id, at), s.b.store.setIdentity(ctx, s.id, who))
+		},
+	})
+	if s.row.Settings.UnavailableAfterConnect {
+		s.b.spawn(func() { s.goUnavailable(cli) })
+	}
+}
+
+// unavailableDelay gives the phone the moment it takes to notice the login.
+const unavailableDelay = 3 * time.Second
+
+func (s *Session) goUnavailable(cli *whatsmeow.Client) {
+	ctx, cancel := context.WithTimeout(s.b.ctx, 2*unavailableDelay)
+	defer cancel()
+	select {
+	case <-time.After(unavailableDelay):
+	case <-ctx.Done():
+		return
+	}
+	if err := cli.SendPresence(ctx, "unavailable"); err != nil {
+		s.log().Debug("presence could not be set after connecting", "error", err)
+	}
+}
+
+// ended: WhatsApp closed the session for a reason that trying again does not
+// heal. The client is forgotten; a command may connect again.
+func (s *Session) ended(cli *whatsmeow.Client, in Input, d Details, f fact) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted {
+		return
+	}
+	if s.feed(in, d, f) {
+		s.dropClient()
+	}
+}
+
+func (s *Session) banned(cli *whatsmeow.Client, e *events.TemporaryBan) {
+	var until time.Time
+	if e.Expire > 0 {
+		until = time.Now().Add(e.Expire).UTC().Truncate(time.Millisecond)
+	}
+	s.ended(cli, InputBanned, Details{Reason: e.Code.String(), Until: until}, fact{
+		data: map[string]any{"code": int(e.Code)},
+		project: func(ctx context.Context) error {
+			return s.b.store.setHold(ctx, s.id, StateBanned, until)
+		},
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.snap.State == StateBanned && s.row.Wanted && s.row.Settings.AutoReconnect {
+		s.scheduleAt(s.snap.Until)
+	}
+}
+
+// loggedOut: the link is gone. whatsmeow deletes its device at the same moment,
+// which deviceContainer turns into quarantine; the reason is known here.
+func (s *Session) loggedOut(cli *whatsmeow.Client, e *events.LoggedOut) {
+	s.mu.Lock()
+	current, device := s.cli == cli && !s.deleted, s.row.Device
+	s.mu.Unlock()
+	if !current {
+		return
+	}
+	reason := e.Reason.String()
+	if device.IsEmpty() {
+		device = s.lastQuarantined()
+	}
+	if !device.IsEmpty() {
+		if err := s.quarantineDevice(s.b.ctx, device, reason); err != nil {
+			s.log().Error("the quarantine of an unlinked device could not be stored", "error", err)
+		}
+	}
+	s.ended(cli, InputLoggedOut, Details{Reason: reason}, fact{
+		data: map[string]any{"code": int(e.Reason), "on_connect": e.OnConnect, "jid": jidOrNull(device)},
+	})
+}
+
+// refused: WhatsApp answered the login with a code that has no state of its
+// own.
+func (s *Session) refused(cli *whatsmeow.Client, e *events.ConnectFailure) {
+	data := mustJSON(fields{"code": int(e.Reason), "reason": e.Reason.String(), "message": orNull(e.Message)})
+	s.mu.Lock()
+	if s.cli == cli && !s.deleted && s.attempts == 0 {
+		s.post(journal.Record{Type: "ConnectFailure", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(), Data: data})
+	}
+	s.mu.Unlock()
+	s.lostConnection(cli, InputRefused, Details{Reason: "refused: " + e.Reason.String()}, fact{})
+}
+
+// sawPushName keeps the own display name as WhatsApp last told it.
+func (s *Session) sawPushName(name string) {
+	s.mu.Lock()
+	if name == "" || s.row.Identity.PushName == name {
+		s.mu.Unlock()
+		return
+	}
+	s.row.Identity.PushName = name
+	who := s.row.Identity
+	s.mu.Unlock()
+	if err := s.b.store.setIdentity(s.b.ctx, s.id, who); err != nil {
+		s.log().Warn("the display name could not be stored", "error", err)
+	}
+}
+
+func (s *Session) profile() *ClientProfile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.Profile
+}

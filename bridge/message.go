@@ -1,0 +1,193 @@
+package bridge
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Message is a message as results and events show it. A field that is not
+// known is null; the ones marked omitempty are absent instead.
+type Message struct {
+	MessageID           string           `json:"message_id"`
+	Chat                string           `json:"chat"`
+	Sender              string           `json:"sender"`
+	SenderName          *string          `json:"sender_name"`
+	FromMe              bool             `json:"from_me"`
+	Timestamp           time.Time        `json:"timestamp"`
+	Type                string           `json:"type"`
+	Text                *string          `json:"text"`
+	Media               *MessageMedia    `json:"media"`
+	Quoted              *Quoted          `json:"quoted"`
+	Mentions            []string         `json:"mentions"`
+	Forwarded           bool             `json:"forwarded"`
+	ForwardingScore     int              `json:"forwarding_score"`
+	Status              *string          `json:"status"`
+	Starred             bool             `json:"starred"`
+	Reactions           []Reaction       `json:"reactions"`
+	ViewOnce            bool             `json:"view_once"`
+	DisappearingSeconds *int             `json:"disappearing_seconds"`
+	EditedAt            *time.Time       `json:"edited_at"`
+	DeletedAt           *time.Time       `json:"deleted_at"`
+	IsStatus            bool             `json:"is_status"`
+	IsBroadcast         bool             `json:"is_broadcast"`
+	SenderDevice        string           `json:"sender_device"`
+	LabelIDs            []string         `json:"label_ids"`
+	Location            *MessageLocation `json:"location"`
+	Contacts            []MessageContact `json:"contacts"`
+	Poll                *MessagePoll     `json:"poll"`
+	Event               *MessageEvent    `json:"event"`
+	Order               *MessageOrder    `json:"order"`
+	Payment             *MessagePayment  `json:"payment"`
+	GroupInvite         *MessageInvite   `json:"group_invite"`
+	ServerID            *int             `json:"server_id"`
+	// Target is the message this one acts on: the one it edits, revokes, reacts
+	// to, votes in, pins or keeps.
+	Target *MessageTarget  `json:"target,omitempty"`
+	Raw    json.RawMessage `json:"raw,omitempty"`
+}
+
+// MessageMedia describes a file inside a message.
+type MessageMedia struct {
+	MediaID  *string    `json:"media_id"`
+	MimeType *string    `json:"mime_type"`
+	Filename *string    `json:"filename"`
+	Size     uint64     `json:"size"`
+	Keys     *MediaKeys `json:"keys"`
+}
+
+// MediaKeys are what it takes to download a file from WhatsApp.
+type MediaKeys struct {
+	URL             string `json:"url,omitempty"`
+	MediaKey        []byte `json:"media_key"`
+	DirectPath      string `json:"direct_path"`
+	FileSHA256      []byte `json:"file_sha256"`
+	FileEncSHA256   []byte `json:"file_enc_sha256"`
+	DurationSeconds uint32 `json:"duration_seconds"`
+	Width           uint32 `json:"width"`
+	Height          uint32 `json:"height"`
+}
+
+// Quoted is the message a reply answers.
+type Quoted struct {
+	MessageID string  `json:"message_id"`
+	Chat      string  `json:"chat"`
+	Sender    string  `json:"sender"`
+	Text      *string `json:"text"`
+}
+
+// Reaction is somebody's reaction to a message; an empty emoji takes one back.
+type Reaction struct {
+	Sender    string    `json:"sender"`
+	Emoji     string    `json:"emoji"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// MessageLocation is a place.
+type MessageLocation struct {
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
+	Name      *string `json:"name"`
+	Address   *string `json:"address"`
+	Live      bool    `json:"live"`
+}
+
+// MessageContact is a contact card.
+type MessageContact struct {
+	Name  string `json:"name"`
+	VCard string `json:"vcard"`
+}
+
+// MessagePoll is a poll; votes arrive as messages of their own.
+type MessagePoll struct {
+	Question        string       `json:"question"`
+	Options         []PollOption `json:"options"`
+	SelectableCount int          `json:"selectable_count"`
+}
+
+// PollOption is one answer of a poll.
+type PollOption struct {
+	Text      string `json:"text"`
+	VoteCount int    `json:"vote_count"`
+}
+
+// MessageEvent is an appointment.
+type MessageEvent struct {
+	Name        string           `json:"name"`
+	Description *string          `json:"description"`
+	StartTime   *time.Time       `json:"start_time"`
+	EndTime     *time.Time       `json:"end_time"`
+	Location    *MessageLocation `json:"location"`
+	JoinLink    *string          `json:"join_link"`
+	Cancelled   bool             `json:"cancelled"`
+}
+
+// MessageOrder is an order from a catalogue.
+type MessageOrder struct {
+	OrderID   string `json:"order_id"`
+	Token     string `json:"token"`
+	ItemCount int    `json:"item_count"`
+}
+
+// MessagePayment is a payment, or a request for one.
+type MessagePayment struct {
+	Amount   *string `json:"amount"`
+	Currency *string `json:"currency"`
+	Receiver *string `json:"receiver"`
+	Status   *string `json:"status"`
+	Note     *string `json:"note"`
+}
+
+// MessageInvite invites to a group.
+type MessageInvite struct {
+	Group     string     `json:"group"`
+	Code      string     `json:"code"`
+	ExpiresAt *time.Time `json:"expires_at"`
+	Inviter   *string    `json:"inviter"`
+	Caption   *string    `json:"caption"`
+}
+
+// MessageTarget names the message that another one acts on.
+type MessageTarget struct {
+	Action    string   `json:"action"` // edit, revoke, reaction, poll_vote, event_response, pin, keep, comment
+	MessageID string   `json:"message_id"`
+	Chat      string   `json:"chat"`
+	Sender    *string  `json:"sender"`
+	Emoji     *string  `json:"emoji,omitempty"`   // reaction; "" takes it back
+	Options   []string `json:"options,omitempty"` // poll_vote: the chosen answers
+	Pinned    *bool    `json:"pinned,omitempty"`
+}
+
+// The types of a message.
+const (
+	typeText        = "text"
+	typeImage       = "image"
+	typeVideo       = "video"
+	typeAudio       = "audio"
+	typeDocument    = "document"
+	typeSticker     = "sticker"
+	typeLocation    = "location"
+	typeContact     = "contact"
+	typePoll        = "poll"
+	typeEvent       = "event"
+	typeButtons     = "buttons"
+	typeList        = "list"
+	typeNativeFlow  = "native_flow"
+	typeCarousel    = "carousel"
+	typeOrder       = "order"
+	typeReaction    = "reaction"
+	typeGroupInvite = "group_invite"
+	typePayment     = "payment"
+	typeSystem      = "system"
+	typeUnknown     = "unknown"
+)
+
+const (
+	actionEdit          = "edit"
+	actionRevoke        = "revoke"
+	actionReaction      = "reaction"
+	actionPollVote      = "poll_vote"
+	actionEventResponse = "event_response"
+	actionPin           = "pin"
+	actionKeep          = "keep"
+	actionComment       = "comment"
+)

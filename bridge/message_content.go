@@ -1,0 +1,468 @@
+package bridge
+
+import (
+	"strconv"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// NewMessage describes a message by its source and its unwrapped content (what
+// events.Message.Message holds).
+func NewMessage(info *types.MessageInfo, content *waE2E.Message) *Message {
+	m := &Message{
+		MessageID:    info.ID,
+		Chat:         info.Chat.ToNonAD().String(),
+		Sender:       info.Sender.ToNonAD().String(),
+		SenderName:   orNull(info.PushName),
+		FromMe:       info.IsFromMe,
+		Timestamp:    info.Timestamp.UTC(),
+		Mentions:     []string{},
+		Reactions:    []Reaction{},
+		LabelIDs:     []string{},
+		Contacts:     []MessageContact{},
+		IsStatus:     info.Chat == types.StatusBroadcastJID,
+		IsBroadcast:  info.Chat.IsBroadcastList(),
+		SenderDevice: senderDevice(info.ID),
+	}
+	if info.ServerID != 0 {
+		id := int(info.ServerID)
+		m.ServerID = &id
+	}
+	m.describe(content)
+	return m
+}
+
+// senderDevice guesses the app from the form of the message id: each has its
+// own length and prefix.
+func senderDevice(id string) string {
+	switch {
+	case len(id) > 2 && (id[:2] == "3A" || id[:2] == "3a") && len(id) == 20:
+		return "ios"
+	case len(id) > 2 && id[:2] == "3E", len(id) > 2 && id[:2] == "3F":
+		return "web"
+	case len(id) == 32:
+		return "android"
+	}
+	return "unknown"
+}
+
+// describe fills in the type and everything that depends on it. The first
+// content that is present decides; a message holds one.
+func (m *Message) describe(c *waE2E.Message) {
+	m.Type = typeUnknown
+	// Each recognises one kind of content and reports whether it was that.
+	for _, part := range [...]func(*Message, *waE2E.Message) bool{
+		textPart, mediaPart, placePart, contactPart, pollPart, eventPart, interactivePart, orderPart, reactionPart,
+		pollVotePart, targetPart, invitePart, paymentPart, protocolPart,
+	} {
+		if part(m, c) {
+			return
+		}
+	}
+}
+
+func textPart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.Conversation != nil:
+		m.Text = c.Conversation
+	case c.ExtendedTextMessage != nil:
+		m.Text = orNull(c.ExtendedTextMessage.GetText())
+		m.context(c.ExtendedTextMessage.GetContextInfo())
+	default:
+		return false
+	}
+	m.Type = typeText
+	return true
+}
+
+// mediaFile is what the messages with a file have in common.
+type mediaFile interface {
+	GetURL() string
+	GetDirectPath() string
+	GetMediaKey() []byte
+	GetFileSHA256() []byte
+	GetFileEncSHA256() []byte
+	GetFileLength() uint64
+	GetMimetype() string
+	GetContextInfo() *waE2E.ContextInfo
+}
+
+var (
+	_ mediaFile = (*waE2E.ImageMessage)(nil)
+	_ mediaFile = (*waE2E.VideoMessage)(nil)
+	_ mediaFile = (*waE2E.AudioMessage)(nil)
+	_ mediaFile = (*waE2E.DocumentMessage)(nil)
+	_ mediaFile = (*waE2E.StickerMessage)(nil)
+)
+
+func mediaPart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.ImageMessage != nil:
+		x := c.ImageMessage
+		m.file(typeImage, x)
+		m.Text = orNull(x.GetCaption())
+		m.Media.Keys.Width, m.Media.Keys.Height = x.GetWidth(), x.GetHeight()
+		m.ViewOnce = m.ViewOnce || x.GetViewOnce()
+	case c.VideoMessage != nil, c.PtvMessage != nil:
+		x := c.VideoMessage
+		if x == nil {
+			x = c.PtvMessage
+		}
+		m.file(typeVideo, x)
+		m.Text = orNull(x.GetCaption())
+		m.Media.Keys.Width, m.Media.Keys.Height = x.GetWidth(), x.GetHeight()
+		m.Media.Keys.DurationSeconds = x.GetSeconds()
+		m.ViewOnce = m.ViewOnce || x.GetViewOnce()
+	case c.AudioMessage != nil:
+		m.file(typeAudio, c.AudioMessage)
+		m.Media.Keys.DurationSeconds = c.AudioMessage.GetSeconds()
+		m.ViewOnce = m.ViewOnce || c.AudioMessage.GetViewOnce()
+	case c.DocumentMessage != nil:
+		m.file(typeDocument, c.DocumentMessage)
+		m.Text = orNull(c.DocumentMessage.GetCaption())
+		m.Media.Filename = orNull(c.DocumentMessage.GetFileName())
+	case c.StickerMessage != nil:
+		m.file(typeSticker, c.StickerMessage)
+		m.Media.Keys.Width, m.Media.Keys.Height = c.StickerMessage.GetWidth(), c.StickerMessage.GetHeight()
+	default:
+		return false
+	}
+	return true
+}
+
+func (m *Message) file(kind string, f mediaFile) {
+	m.Type = kind
+	m.Media = &MessageMedia{
+		MimeType: orNull(f.GetMimetype()),
+		Size:     f.GetFileLength(),
+		Keys: &MediaKeys{
+			URL: f.GetURL(), MediaKey: f.GetMediaKey(), DirectPath: f.GetDirectPath(),
+			FileSHA256: f.GetFileSHA256(), FileEncSHA256: f.GetFileEncSHA256(),
+		},
+	}
+	m.context(f.GetContextInfo())
+}
+
+func placePart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.LocationMessage != nil:
+		x := c.LocationMessage
+		m.Location = &MessageLocation{
+			Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(),
+			Name: orNull(x.GetName()), Address: orNull(x.GetAddress()), Live: x.GetIsLive(),
+		}
+		m.Text = orNull(x.GetComment())
+		m.context(x.GetContextInfo())
+	case c.LiveLocationMessage != nil:
+		x := c.LiveLocationMessage
+		m.Location = &MessageLocation{Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(), Live: true}
+		m.Text = orNull(x.GetCaption())
+		m.context(x.GetContextInfo())
+	default:
+		return false
+	}
+	m.Type = typeLocation
+	return true
+}
+
+func contactPart(m *Message, c *waE2E.Message) bool {
+	var cards []*waE2E.ContactMessage
+	switch {
+	case c.ContactMessage != nil:
+		cards = []*waE2E.ContactMessage{c.ContactMessage}
+		m.context(c.ContactMessage.GetContextInfo())
+	case c.ContactsArrayMessage != nil:
+		cards = c.ContactsArrayMessage.GetContacts()
+		m.context(c.ContactsArrayMessage.GetContextInfo())
+	default:
+		return false
+	}
+	m.Type = typeContact
+	for _, card := range cards {
+		m.Contacts = append(m.Contacts, MessageContact{Name: card.GetDisplayName(), VCard: card.GetVcard()})
+	}
+	return true
+}
+
+func pollPart(m *Message, c *waE2E.Message) bool {
+	poll := firstPoll(c)
+	if poll == nil {
+		return false
+	}
+	m.Type = typePoll
+	m.Poll = &MessagePoll{
+		Question: poll.GetName(), Options: []PollOption{}, SelectableCount: int(poll.GetSelectableOptionsCount()),
+	}
+	for _, option := range poll.GetOptions() {
+		m.Poll.Options = append(m.Poll.Options, PollOption{Text: option.GetOptionName()})
+	}
+	m.Text = orNull(poll.GetName())
+	m.context(poll.GetContextInfo())
+	return true
+}
+
+func firstPoll(c *waE2E.Message) *waE2E.PollCreationMessage {
+	for _, poll := range []*waE2E.PollCreationMessage{
+		c.PollCreationMessage, c.PollCreationMessageV2, c.PollCreationMessageV3,
+		c.GetPollCreationMessageV4().GetMessage().GetPollCreationMessage(), c.PollCreationMessageV5, c.PollCreationMessageV6,
+	} {
+		if poll != nil {
+			return poll
+		}
+	}
+	return nil
+}
+
+func eventPart(m *Message, c *waE2E.Message) bool {
+	x := c.EventMessage
+	if x == nil {
+		return false
+	}
+	m.Type = typeEvent
+	m.Event = &MessageEvent{
+		Name: x.GetName(), Description: orNull(x.GetDescription()), JoinLink: orNull(x.GetJoinLink()),
+		StartTime: unixOrNull(x.GetStartTime()), EndTime: unixOrNull(x.GetEndTime()), Cancelled: x.GetIsCanceled(),
+	}
+	if place := x.GetLocation(); place != nil {
+		m.Event.Location = &MessageLocation{
+			Latitude: place.GetDegreesLatitude(), Longitude: place.GetDegreesLongitude(),
+			Name: orNull(place.GetName()), Address: orNull(place.GetAddress()),
+		}
+	}
+	m.Text = orNull(x.GetName())
+	m.context(x.GetContextInfo())
+	return true
+}
+
+func interactivePart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.ButtonsMessage != nil:
+		m.Type, m.Text = typeButtons, orNull(c.ButtonsMessage.GetContentText())
+		m.context(c.ButtonsMessage.GetContextInfo())
+	case c.TemplateMessage != nil:
+		m.Type, m.Text = typeButtons, orNull(c.TemplateMessage.GetHydratedTemplate().GetHydratedContentText())
+		m.context(c.TemplateMessage.GetContextInfo())
+	case c.ListMessage != nil:
+		m.Type, m.Text = typeList, orNull(c.ListMessage.GetDescription())
+		m.context(c.ListMessage.GetContextInfo())
+	case c.InteractiveMessage != nil:
+		m.Type, m.Text = typeNativeFlow, orNull(c.InteractiveMessage.GetBody().GetText())
+		if c.InteractiveMessage.GetCarouselMessage() != nil {
+			m.Type = typeCarousel
+		}
+		m.context(c.InteractiveMessage.GetContextInfo())
+	case c.ButtonsResponseMessage != nil:
+		m.Type, m.Text = typeText, orNull(c.ButtonsResponseMessage.GetSelectedDisplayText())
+		m.context(c.ButtonsResponseMessage.GetContextInfo())
+	case c.TemplateButtonReplyMessage != nil:
+		m.Type, m.Text = typeText, orNull(c.TemplateButtonReplyMessage.GetSelectedDisplayText())
+		m.context(c.TemplateButtonReplyMessage.GetContextInfo())
+	case c.ListResponseMessage != nil:
+		m.Type, m.Text = typeText, orNull(c.ListResponseMessage.GetTitle())
+		m.context(c.ListResponseMessage.GetContextInfo())
+	case c.InteractiveResponseMessage != nil:
+		m.Type, m.Text = typeText, orNull(c.InteractiveResponseMessage.GetBody().GetText())
+		m.context(c.InteractiveResponseMessage.GetContextInfo())
+	default:
+		return false
+	}
+	return true
+}
+
+func orderPart(m *Message, c *waE2E.Message) bool {
+	x := c.OrderMessage
+	if x == nil {
+		return false
+	}
+	m.Type, m.Text = typeOrder, orNull(x.GetMessage())
+	m.Order = &MessageOrder{OrderID: x.GetOrderID(), Token: x.GetToken(), ItemCount: int(x.GetItemCount())}
+	m.context(x.GetContextInfo())
+	return true
+}
+
+func reactionPart(m *Message, c *waE2E.Message) bool {
+	x := c.ReactionMessage
+	if x == nil {
+		if c.EncReactionMessage == nil {
+			return false
+		}
+		m.Type = typeReaction
+		m.Target = m.target(actionReaction, c.EncReactionMessage.GetTargetMessageKey())
+		return true
+	}
+	m.Type, m.Text = typeReaction, orNull(x.GetText())
+	m.Target = m.target(actionReaction, x.GetKey())
+	emoji := x.GetText()
+	m.Target.Emoji = &emoji
+	return true
+}
+
+func pollVotePart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.PollUpdateMessage != nil:
+		m.Type = typeSystem
+		m.Target = m.target(actionPollVote, c.PollUpdateMessage.GetPollCreationMessageKey())
+	case c.EncEventResponseMessage != nil:
+		m.Type = typeSystem
+		m.Target = m.target(actionEventResponse, c.EncEventResponseMessage.GetEventCreationMessageKey())
+	default:
+		return false
+	}
+	return true
+}
+
+func targetPart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.PinInChatMessage != nil:
+		m.Type = typeSystem
+		m.Target = m.target(actionPin, c.PinInChatMessage.GetKey())
+		pinned := c.PinInChatMessage.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL
+		m.Target.Pinned = &pinned
+	case c.KeepInChatMessage != nil:
+		m.Type = typeSystem
+		m.Target = m.target(actionKeep, c.KeepInChatMessage.GetKey())
+	case c.EncCommentMessage != nil:
+		m.Type = typeSystem
+		m.Target = m.target(actionComment, c.EncCommentMessage.GetTargetMessageKey())
+	case c.CommentMessage != nil:
+		m.Type = typeSystem
+		m.Target = m.target(actionComment, c.CommentMessage.GetTargetMessageKey())
+	default:
+		return false
+	}
+	return true
+}
+
+func invitePart(m *Message, c *waE2E.Message) bool {
+	x := c.GroupInviteMessage
+	if x == nil {
+		return false
+	}
+	m.Type, m.Text = typeGroupInvite, orNull(x.GetCaption())
+	inviter := m.Sender
+	m.GroupInvite = &MessageInvite{
+		Group: x.GetGroupJID(), Code: x.GetInviteCode(), ExpiresAt: unixOrNull(x.GetInviteExpiration()),
+		Inviter: &inviter, Caption: orNull(x.GetCaption()),
+	}
+	m.context(x.GetContextInfo())
+	return true
+}
+
+func paymentPart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.SendPaymentMessage != nil:
+		m.Payment = &MessagePayment{Note: orNull(c.SendPaymentMessage.GetNoteMessage().GetConversation())}
+	case c.RequestPaymentMessage != nil:
+		x := c.RequestPaymentMessage
+		m.Payment = &MessagePayment{
+			Amount: thousandths(x.GetAmount1000()), Currency: orNull(x.GetCurrencyCodeIso4217()),
+			Receiver: orNull(x.GetRequestFrom()), Note: orNull(x.GetNoteMessage().GetConversation()),
+		}
+	case c.DeclinePaymentRequestMessage != nil, c.CancelPaymentRequestMessage != nil, c.PaymentInviteMessage != nil:
+		m.Payment = &MessagePayment{}
+	default:
+		return false
+	}
+	m.Type = typePayment
+	return true
+}
+
+func protocolPart(m *Message, c *waE2E.Message) bool {
+	x := c.ProtocolMessage
+	if x == nil {
+		return false
+	}
+	m.Type = typeSystem
+	switch x.GetType() {
+	case waE2E.ProtocolMessage_REVOKE:
+		m.Target = m.target(actionRevoke, x.GetKey())
+	case waE2E.ProtocolMessage_MESSAGE_EDIT:
+		target := m.target(actionEdit, x.GetKey())
+		if edited := x.GetEditedMessage(); edited != nil {
+			m.describe(edited)
+		}
+		m.Target = target
+		m.EditedAt = millisOrNull(x.GetTimestampMS())
+	case waE2E.ProtocolMessage_EPHEMERAL_SETTING:
+		seconds := int(x.GetEphemeralExpiration())
+		m.DisappearingSeconds = &seconds
+	}
+	return true
+}
+
+// context reads what every kind of content may say about itself.
+func (m *Message) context(c *waE2E.ContextInfo) {
+	if c == nil {
+		return
+	}
+	m.Forwarded, m.ForwardingScore = c.GetIsForwarded(), int(c.GetForwardingScore())
+	m.Mentions = append(m.Mentions, c.GetMentionedJID()...)
+	if seconds := int(c.GetExpiration()); seconds > 0 {
+		m.DisappearingSeconds = &seconds
+	}
+	if c.GetStanzaID() == "" {
+		return
+	}
+	m.Quoted = &Quoted{MessageID: c.GetStanzaID(), Chat: m.Chat, Sender: c.GetParticipant()}
+	if c.GetRemoteJID() != "" {
+		m.Quoted.Chat = c.GetRemoteJID()
+	}
+	if quoted := c.GetQuotedMessage(); quoted != nil {
+		var inner Message
+		inner.describeQuoted(quoted)
+		m.Quoted.Text = inner.Text
+	}
+}
+
+// describeQuoted looks at text and media only: a quoted message may quote
+// again, and nobody needs the rest.
+func (m *Message) describeQuoted(c *waE2E.Message) {
+	c = withoutContext(c)
+	if !textPart(m, c) {
+		mediaPart(m, c)
+	}
+}
+
+func withoutContext(c *waE2E.Message) *waE2E.Message {
+	if x := c.ExtendedTextMessage; x != nil {
+		return &waE2E.Message{Conversation: x.Text}
+	}
+	return c
+}
+
+func (m *Message) target(action string, key *waCommon.MessageKey) *MessageTarget {
+	t := &MessageTarget{Action: action, MessageID: key.GetID(), Chat: m.Chat}
+	sender := key.GetParticipant()
+	if sender == "" && key.GetFromMe() {
+		sender = m.Sender // in the key's own view: the one who wrote it
+	}
+	t.Sender = orNull(sender)
+	return t
+}
+
+func unixOrNull(seconds int64) *time.Time {
+	if seconds == 0 {
+		return nil
+	}
+	t := time.Unix(seconds, 0).UTC()
+	return &t
+}
+
+func millisOrNull(ms int64) *time.Time {
+	if ms == 0 {
+		return nil
+	}
+	t := time.UnixMilli(ms).UTC()
+	return &t
+}
+
+func thousandths(amount uint64) *string {
+	if amount == 0 {
+		return nil
+	}
+	text := strconv.FormatFloat(float64(amount)/1000, 'f', -1, 64)
+	return &text
+}

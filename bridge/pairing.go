@@ -1,0 +1,253 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// How long a pairing code is good for. WhatsApp hands out six; the first lives
+// longer than the others.
+const (
+	firstCodeLife = 60 * time.Second
+	codeLife      = 20 * time.Second
+	usualCodes    = 6
+)
+
+func lifeOf(number, of int) time.Duration {
+	if number == 1 && of == usualCodes {
+		return firstCodeLife
+	}
+	return codeLife
+}
+
+// QR returns the pairing code that is up now; its Text is empty when there is
+// none.
+func (s *Session) QR() PairingCode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.snap.State != StatePairing {
+		return PairingCode{}
+	}
+	return s.snap.Code
+}
+
+func (s *Session) startCodes(cli *whatsmeow.Client, codes []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted || len(codes) == 0 {
+		return
+	}
+	s.codes, s.codesOf = codes, len(codes)
+	s.showNextCode(cli)
+}
+
+// showNextCode puts the next code up, or ends the pairing after the last. The
+// caller holds s.mu.
+func (s *Session) showNextCode(cli *whatsmeow.Client) {
+	if s.watchdog != nil {
+		s.watchdog.Stop()
+		s.watchdog = nil
+	}
+	if len(s.codes) == 0 {
+		if s.feed(InputPairFailed, Details{Reason: reasonPairingTimeout}, fact{}) {
+			s.dropClient()
+		}
+		return
+	}
+	number := s.codesOf - len(s.codes) + 1
+	life := lifeOf(number, s.codesOf)
+	now := time.Now().UTC()
+	code := PairingCode{Number: number, Of: s.codesOf, Text: s.codes[0], ExpiresAt: now.Add(life)}
+	s.codes = s.codes[1:]
+	s.feed(InputCode, Details{Code: code}, fact{})
+	s.b.journal.Signal(journal.Signal{Session: s.id, Type: "QR", Time: now, Data: mustJSON(fields{
+		"code": code.Text, "code_number": number, "code_count": s.codesOf, "expires_at": code.ExpiresAt,
+	})})
+	s.watchdog = time.AfterFunc(life, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.cli == cli && s.snap.State == StatePairing && s.snap.Code == code {
+			s.showNextCode(cli)
+		}
+	})
+}
+
+// pairingEnds is when the last code will have expired. The caller holds s.mu.
+func (s *Session) pairingEnds() time.Time {
+	return s.snap.Code.ExpiresAt.Add(time.Duration(len(s.codes)) * codeLife)
+}
+
+// The device a pairing code is asked for; WhatsApp accepts only well known
+// names here.
+const pairingDisplayName = "Chrome (Linux)"
+
+// RequestPairingCode asks for a code to type into the phone with this number.
+// It connects first when the session is stopped. ctx bounds the waiting.
+func (s *Session) RequestPairingCode(ctx context.Context, phone string, notify bool) (code string, expires time.Time, err error) {
+	number, err := parsePhone("phone", phone)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if !s.device().IsEmpty() {
+		return "", time.Time{}, newError(ReasonConflict, "the session is paired already")
+	}
+	if err = s.Connect(ctx); err != nil {
+		return "", time.Time{}, err
+	}
+	st, err := s.Wait(ctx, Status.Settled)
+	if err != nil {
+		return "", time.Time{}, &Error{Reason: ReasonTimeout, Message: "the connection was not ready in time", Err: err}
+	}
+	s.mu.Lock()
+	cli, ends := s.cli, s.pairingEnds()
+	s.mu.Unlock()
+	if st.State != StatePairing || cli == nil {
+		return "", time.Time{}, newError(ReasonNotConnected, "WhatsApp could not be reached for pairing (%s)", st.State)
+	}
+	code, err = cli.PairPhone(ctx, number.User, notify, whatsmeow.PairClientChrome, pairingDisplayName)
+	if err != nil {
+		return "", time.Time{}, waError("ask for a pairing code", err)
+	}
+	return code, ends, nil
+}
+
+// linked: a phone has accepted the device. The login that follows is a new
+// connection.
+func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted {
+		return
+	}
+	s.codes = nil
+	if s.watchdog != nil {
+		s.watchdog.Stop()
+	}
+	s.watchdog = time.AfterFunc(s.b.cfg.LoginTimeout, func() { s.dropConnection(cli, reasonLoginTimeout) })
+	s.row.Identity = identity{LID: e.LID, Platform: e.Platform, BusinessName: e.BusinessName}
+	who := s.row.Identity
+	s.post(journal.Record{
+		Type: "PairSuccess", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(),
+		Data: mustJSON(fields{
+			"jid": e.ID.String(), "lid": jidOrNull(e.LID), "phone_number": e.ID.User, "platform": orNull(e.Platform),
+			"business_name": orNull(e.BusinessName),
+		}),
+		Project: func(ctx context.Context) error { return s.b.store.setIdentity(ctx, s.id, who) },
+	})
+	s.feed(InputPaired, Details{}, fact{})
+}
+
+func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted {
+		return
+	}
+	s.post(journal.Record{
+		Type: "PairError", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(),
+		Data: mustJSON(fields{"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": e.Error.Error()}),
+	})
+	if s.feed(InputPairFailed, Details{}, fact{}) {
+		s.dropClient()
+	}
+}
+
+// relogin opens the connection again with the new keys, as WhatsApp asks for
+// after pairing.
+func (s *Session) relogin(cli *whatsmeow.Client) {
+	s.b.spawn(func() {
+		cli.Disconnect()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.cli == cli && !s.deleted {
+			s.launch(false)
+		}
+	})
+}
+
+// Logout unlinks the device from the account and deletes its keys. The session
+// stays and can be paired again.
+func (s *Session) Logout(ctx context.Context) error {
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	if s.isDeleted() {
+		return newError(ReasonNotFound, "there is no such session")
+	}
+	if s.device().IsEmpty() {
+		return s.clearLink(ctx)
+	}
+	return s.unlink(ctx)
+}
+
+// unlink tells WhatsApp and deletes the keys. The caller has the turn.
+func (s *Session) unlink(ctx context.Context) error {
+	cli, err := s.live()
+	if err != nil {
+		return err
+	}
+	if err = cli.Logout(ctx); err != nil {
+		return waError("unlink the device", err)
+	}
+	return s.clearLink(ctx)
+}
+
+// clearLink deletes the keys of a session that is linked no more, quarantined
+// ones included, and makes it as new.
+func (s *Session) clearLink(ctx context.Context) error {
+	held, err := s.b.store.quarantines(ctx, s.id)
+	if err != nil {
+		return storageError("find the session's devices", err)
+	}
+	err = s.b.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		for _, q := range held {
+			if err := s.b.deleteKeys(ctx, q.Device); err != nil {
+				return err
+			}
+			if err := s.b.store.release(ctx, q.Device); err != nil {
+				return err
+			}
+		}
+		if err := s.b.store.setDevice(ctx, s.id, types.EmptyJID); err != nil {
+			return err
+		}
+		if err := s.b.store.setWanted(ctx, s.id, false); err != nil {
+			return err
+		}
+		return s.b.store.setIdentity(ctx, s.id, identity{})
+	})
+	if err != nil {
+		return storageError("delete the session's keys", err)
+	}
+	s.mu.Lock()
+	s.row.Device, s.row.Identity, s.row.Wanted = types.EmptyJID, identity{}, false
+	s.mu.Unlock()
+	s.halt(ctx, InputUnlink, Details{Reason: reasonStopped})
+	return nil
+}
+
+func (s *Session) lastQuarantined() types.JID {
+	held, err := s.b.store.quarantines(s.b.ctx, s.id)
+	if err != nil || len(held) == 0 {
+		return types.EmptyJID
+	}
+	return held[len(held)-1].Device
+}
+
+// ClientVersion is the WhatsApp Web version the session presents.
+func (s *Session) ClientVersion() string { return clientVersion(s.profile()) }
+
+func clientVersion(p *ClientProfile) string {
+	if p != nil && p.Version != "" {
+		return p.Version
+	}
+	return store.GetWAVersion().String()
+}

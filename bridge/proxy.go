@@ -1,0 +1,80 @@
+package bridge
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Proxy is how a session reaches WhatsApp. URL may hold a password: it is
+// never logged, and Masked is what leaves this package.
+type Proxy struct {
+	Enabled bool   `json:"enabled"`
+	URL     string `json:"url"`
+}
+
+const (
+	maskedSecret   = "***"
+	maxProxyLength = 2048
+)
+
+// Masked returns the proxy with its password hidden.
+func (p Proxy) Masked() Proxy {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return Proxy{Enabled: p.Enabled}
+	}
+	if _, has := u.User.Password(); has {
+		name := u.User.Username()
+		u.User = nil
+		masked := u.String()
+		if scheme, rest, found := strings.Cut(masked, "//"); found {
+			masked = scheme + "//" + url.User(name).String() + ":" + maskedSecret + "@" + rest
+		}
+		p.URL = masked
+		return p
+	}
+	return p
+}
+
+// merge returns the proxy after a change: an empty URL keeps the stored one,
+// and so does the masked form of the stored one.
+func (p Proxy) merge(change Proxy) (Proxy, error) {
+	out := Proxy{Enabled: change.Enabled, URL: change.URL}
+	if change.URL == "" || change.URL == p.Masked().URL {
+		out.URL = p.URL
+	}
+	return out, out.check()
+}
+
+func (p Proxy) check() error {
+	if p.URL == "" {
+		if p.Enabled {
+			return badParam("url", "is needed to switch the proxy on")
+		}
+		return nil
+	}
+	if len(p.URL) > maxProxyLength {
+		return badParam("url", "is longer than %d characters", maxProxyLength)
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil || u.Host == "" || u.Hostname() == "" {
+		return badParam("url", "is not an address like socks5://user:password@host:port")
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5":
+	default:
+		return badParam("url", "must begin with http, https or socks5")
+	}
+	if password, _ := u.User.Password(); password == maskedSecret {
+		return badParam("url", "holds a masked password that is not the stored one's")
+	}
+	return nil
+}
+
+// address is what whatsmeow dials through; empty means directly.
+func (p Proxy) address() string {
+	if !p.Enabled {
+		return ""
+	}
+	return p.URL
+}

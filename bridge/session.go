@@ -1,0 +1,229 @@
+package bridge
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// Session is one WhatsApp connection. Commands on one session take turns;
+// reading its status never waits.
+type Session struct {
+	b         *Bridge
+	id        string
+	createdAt time.Time
+
+	// turn holds one token: the command that changes the life cycle.
+	turn chan struct{}
+
+	mu      sync.Mutex
+	row     sessionRow
+	snap    Snapshot
+	deleted bool
+
+	cli         *whatsmeow.Client  // nil while nothing is connected or wanted
+	endConn     context.CancelFunc // ends the context the connection was opened with
+	flight      *flight            // a connect in progress
+	retry       *time.Timer        // the next connect by itself
+	retryAt     time.Time
+	watchdog    *time.Timer // ends a socket that does not log in
+	attempts    int         // failed connects since the last success
+	connectedAt time.Time
+	codes       []string      // pairing codes not shown yet
+	codesOf     int           // how many there were
+	changed     chan struct{} // closed at the next transition; nil = nobody waits
+
+	ops operations // shared by the operations on WhatsApp; guards itself
+
+	outbox  []journal.Record // records of transitions, in order, not yet written
+	writing bool             // a goroutine is writing the outbox
+	told    Snapshot         // the last transition that was made an event
+}
+
+func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
+	s := &Session{b: b, id: row.ID, createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
+	s.snap = initialSnapshot(row, held, time.Now())
+	s.told = s.snap
+	return s
+}
+
+// initialSnapshot computes where a stored session stands before anything
+// happened in this process.
+func initialSnapshot(row *sessionRow, held quarantined, now time.Time) Snapshot {
+	switch {
+	case row.Device.IsEmpty() && held.Session != "":
+		return Snapshot{State: StateLoggedOut, Reason: held.Reason, Since: held.CreatedAt}
+	case row.Device.IsEmpty():
+		return Snapshot{State: StateCreated, Since: row.CreatedAt}
+	case row.HoldReason == string(StateReplaced):
+		return Snapshot{State: StateReplaced, Since: now}
+	case row.HoldReason == string(StateBanned) && (row.HoldUntil.IsZero() || row.HoldUntil.After(now)):
+		return Snapshot{State: StateBanned, Since: now, Until: row.HoldUntil}
+	case row.Wanted:
+		return Snapshot{State: StateDisconnected, Reason: reasonShutdown, Since: now}
+	default:
+		return Snapshot{State: StateDisconnected, Reason: reasonStopped, Since: now}
+	}
+}
+
+// ID returns the session's id.
+func (s *Session) ID() string { return s.id }
+
+// Name returns the display name.
+func (s *Session) Name() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.Name
+}
+
+// Times returns when the session was made and when a command last changed it.
+func (s *Session) Times() (created, updated time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.CreatedAt, s.row.UpdatedAt
+}
+
+// Settings returns the behaviour switches.
+func (s *Session) Settings() Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.Settings
+}
+
+// Proxy returns the proxy with its password masked.
+func (s *Session) Proxy() Proxy {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.Proxy.Masked()
+}
+
+// live returns the client when the session is connected and logged in, else an
+// *Error with ReasonNotConnected.
+func (s *Session) live() (*whatsmeow.Client, error) {
+	s.mu.Lock()
+	cli, state := s.cli, s.snap.State
+	s.mu.Unlock()
+	if cli == nil || state != StateConnected || !cli.IsConnected() || !cli.IsLoggedIn() {
+		return nil, newError(ReasonNotConnected, "the session is not connected (%s)", state)
+	}
+	return cli, nil
+}
+
+func (s *Session) device() types.JID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.Device
+}
+
+func (s *Session) isDeleted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deleted
+}
+
+func (s *Session) markDeleted() {
+	s.mu.Lock()
+	s.deleted = true
+	s.mu.Unlock()
+}
+
+func (s *Session) unmarkDeleted() {
+	s.mu.Lock()
+	s.deleted = false
+	s.mu.Unlock()
+}
+
+// takeTurn waits until no other command works on the session.
+func (s *Session) takeTurn(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &Error{Reason: ReasonTimeout, Message: "another command on this session is still running", Err: ctx.Err()}
+	case <-s.b.ctx.Done():
+		return newError(ReasonUnavailable, "the bridge is closed")
+	}
+}
+
+func (s *Session) endTurn() { <-s.turn }
+
+func (s *Session) log() *slog.Logger { return s.b.log.With("session", s.id) }
+
+// Rename changes the display name.
+func (s *Session) Rename(ctx context.Context, name string) error {
+	if err := checkSessionName(name); err != nil {
+		return err
+	}
+	return s.change(ctx, func(row *sessionRow) error {
+		row.Name = name
+		return nil
+	})
+}
+
+// UpdateSettings applies a patch to the settings, or to the defaults when
+// replace is set, and returns the result. It takes effect at once.
+func (s *Session) UpdateSettings(ctx context.Context, patch SettingsPatch, replace bool) (Settings, error) {
+	var out Settings
+	err := s.change(ctx, func(row *sessionRow) (err error) {
+		base := row.Settings
+		if replace {
+			base = DefaultSettings()
+		}
+		out, err = base.Apply(patch)
+		row.Settings = out
+		return err
+	})
+	if err == nil {
+		s.settingsChanged(out)
+	}
+	return out, err
+}
+
+// SetProxy changes the proxy and returns it masked. An open connection is
+// opened again through it.
+func (s *Session) SetProxy(ctx context.Context, proxy Proxy) (Proxy, error) {
+	var out Proxy
+	err := s.change(ctx, func(row *sessionRow) (err error) {
+		out, err = row.Proxy.merge(proxy)
+		row.Proxy = out
+		return err
+	})
+	if err != nil {
+		return Proxy{}, err
+	}
+	if s.holdsClient() {
+		err = s.Restart(ctx)
+	}
+	return out.Masked(), err
+}
+
+// change stores a changed row; the copy in memory follows the database.
+func (s *Session) change(ctx context.Context, fn func(*sessionRow) error) error {
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	s.mu.Lock()
+	row, deleted := s.row, s.deleted
+	s.mu.Unlock()
+	if deleted {
+		return newError(ReasonNotFound, "there is no such session")
+	}
+	if err := fn(&row); err != nil {
+		return err
+	}
+	row.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
+	if err := s.b.store.put(ctx, &row); err != nil {
+		return storageError("store the session", err)
+	}
+	s.mu.Lock()
+	s.row.Name, s.row.Settings, s.row.Proxy, s.row.UpdatedAt = row.Name, row.Settings, row.Proxy, row.UpdatedAt
+	s.mu.Unlock()
+	return nil
+}

@@ -1,0 +1,130 @@
+package bridge
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Settings are a session's behaviour switches. They take effect with the next
+// event or connection.
+type Settings struct {
+	SkipMedia               bool     `json:"skip_media"`
+	SkipGroups              bool     `json:"skip_groups"`
+	SkipNewsletters         bool     `json:"skip_newsletters"`
+	SkipBroadcasts          bool     `json:"skip_broadcasts"`
+	SkipOwnMessages         bool     `json:"skip_own_messages"`
+	EchoAPIMessages         bool     `json:"echo_api_messages"`
+	RejectCalls             bool     `json:"reject_calls"`
+	CallRejectReason        string   `json:"call_reject_reason"`
+	CallRejectMessage       string   `json:"call_reject_message"`
+	SkipGlobal              []string `json:"skip_global"`
+	UnavailableAfterConnect bool     `json:"unavailable_after_connect"`
+	SendReadReceipts        bool     `json:"send_read_receipts"`
+	AutoReconnect           bool     `json:"auto_reconnect"`
+	SkipHistorySync         bool     `json:"skip_history_sync"`
+}
+
+// DefaultSettings is what a new session starts with.
+func DefaultSettings() Settings {
+	return Settings{
+		EchoAPIMessages:  true,
+		CallRejectReason: callRejectDeclined,
+		SkipGlobal:       []string{},
+		AutoReconnect:    true,
+	}
+}
+
+// SettingsPatch changes some switches: a nil field stays as it is.
+type SettingsPatch struct {
+	SkipMedia               *bool     `json:"skip_media,omitempty"`
+	SkipGroups              *bool     `json:"skip_groups,omitempty"`
+	SkipNewsletters         *bool     `json:"skip_newsletters,omitempty"`
+	SkipBroadcasts          *bool     `json:"skip_broadcasts,omitempty"`
+	SkipOwnMessages         *bool     `json:"skip_own_messages,omitempty"`
+	EchoAPIMessages         *bool     `json:"echo_api_messages,omitempty"`
+	RejectCalls             *bool     `json:"reject_calls,omitempty"`
+	CallRejectReason        *string   `json:"call_reject_reason,omitempty"`
+	CallRejectMessage       *string   `json:"call_reject_message,omitempty"`
+	SkipGlobal              *[]string `json:"skip_global,omitempty"`
+	UnavailableAfterConnect *bool     `json:"unavailable_after_connect,omitempty"`
+	SendReadReceipts        *bool     `json:"send_read_receipts,omitempty"`
+	AutoReconnect           *bool     `json:"auto_reconnect,omitempty"`
+	SkipHistorySync         *bool     `json:"skip_history_sync,omitempty"`
+}
+
+const (
+	callRejectBusy        = "busy"
+	callRejectDeclined    = "declined"
+	callRejectUnavailable = "unavailable"
+	callRejectDecline     = "decline" // accepted on the way in for callRejectDeclined
+
+	maxCallRejectMessage = 4096 // characters; WhatsApp itself takes more, a notice needs less
+)
+
+// globalOutlets are the operator's shared outlets a session may stay out of.
+var globalOutlets = []string{"webhook", "amqp", "sqs", "redis", "websocket", "media_storage"}
+
+// Apply returns the settings after the patch, or an *Error that names the bad
+// field.
+func (s Settings) Apply(p SettingsPatch) (Settings, error) {
+	setBool := func(dst *bool, src *bool) {
+		if src != nil {
+			*dst = *src
+		}
+	}
+	setBool(&s.SkipMedia, p.SkipMedia)
+	setBool(&s.SkipGroups, p.SkipGroups)
+	setBool(&s.SkipNewsletters, p.SkipNewsletters)
+	setBool(&s.SkipBroadcasts, p.SkipBroadcasts)
+	setBool(&s.SkipOwnMessages, p.SkipOwnMessages)
+	setBool(&s.EchoAPIMessages, p.EchoAPIMessages)
+	setBool(&s.RejectCalls, p.RejectCalls)
+	setBool(&s.UnavailableAfterConnect, p.UnavailableAfterConnect)
+	setBool(&s.SendReadReceipts, p.SendReadReceipts)
+	setBool(&s.AutoReconnect, p.AutoReconnect)
+	setBool(&s.SkipHistorySync, p.SkipHistorySync)
+	if p.CallRejectReason != nil {
+		s.CallRejectReason = *p.CallRejectReason
+		if s.CallRejectReason == callRejectDecline {
+			s.CallRejectReason = callRejectDeclined
+		}
+	}
+	if p.CallRejectMessage != nil {
+		s.CallRejectMessage = *p.CallRejectMessage
+	}
+	if p.SkipGlobal != nil {
+		s.SkipGlobal = slices.Clone(*p.SkipGlobal)
+		if s.SkipGlobal == nil {
+			s.SkipGlobal = []string{}
+		}
+		slices.Sort(s.SkipGlobal)
+		s.SkipGlobal = slices.Compact(s.SkipGlobal)
+	}
+	return s, s.check()
+}
+
+func (s Settings) check() error {
+	switch s.CallRejectReason {
+	case callRejectBusy, callRejectDeclined, callRejectUnavailable:
+	default:
+		return badParam("call_reject_reason", "is not busy, declined or unavailable")
+	}
+	if len([]rune(s.CallRejectMessage)) > maxCallRejectMessage {
+		return badParam("call_reject_message", "is longer than %d characters", maxCallRejectMessage)
+	}
+	for _, name := range s.SkipGlobal {
+		if !slices.Contains(globalOutlets, name) {
+			return badParam("skip_global", "%q is not one of webhook, amqp, sqs, redis, websocket, media_storage", name)
+		}
+	}
+	return nil
+}
+
+func decodeSettings(stored string) (Settings, error) {
+	s := DefaultSettings()
+	if err := json.Unmarshal([]byte(stored), &s); err != nil {
+		return s, fmt.Errorf("bridge: read stored settings: %w", err)
+	}
+	return s, nil
+}

@@ -1,0 +1,80 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Status is what is known of a session at one moment.
+type Status struct {
+	Snapshot
+	Connected       bool // a socket is open
+	LoggedIn        bool // paired and authenticated
+	HasClient       bool
+	JID, LID        types.JID // empty before pairing
+	PushName        string
+	Platform        string
+	BusinessName    string
+	LastConnectedAt time.Time // zero = never
+	ConnectedAt     time.Time // zero = not connected
+	AutoReconnect   bool
+	ReconnectErrors int       // failed connects since the last success
+	RetryAt         time.Time // next connect by itself; zero = none planned
+}
+
+// Status returns the present status. It does not block on WhatsApp.
+func (s *Session) Status() Status {
+	s.mu.Lock()
+	st := Status{
+		Snapshot:        s.snap,
+		HasClient:       s.cli != nil,
+		JID:             s.row.Device.ToNonAD(),
+		LID:             s.row.Identity.LID.ToNonAD(),
+		PushName:        s.row.Identity.PushName,
+		Platform:        s.row.Identity.Platform,
+		BusinessName:    s.row.Identity.BusinessName,
+		LastConnectedAt: s.row.LastConnectedAt,
+		AutoReconnect:   s.row.Settings.AutoReconnect,
+		ReconnectErrors: s.attempts,
+	}
+	if s.retry != nil {
+		st.RetryAt = s.retryAt
+	}
+	if s.snap.State == StateConnected {
+		st.ConnectedAt = s.connectedAt
+	}
+	cli := s.cli
+	s.mu.Unlock()
+	if cli != nil {
+		st.Connected = cli.IsConnected()
+		st.LoggedIn = st.State == StateConnected && cli.IsLoggedIn()
+	}
+	return st
+}
+
+// Wait returns the status once until accepts it, or the last one with ctx's
+// error.
+func (s *Session) Wait(ctx context.Context, until func(Status) bool) (Status, error) {
+	for {
+		s.mu.Lock()
+		if s.changed == nil {
+			s.changed = make(chan struct{})
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		if st := s.Status(); until(st) {
+			return st, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return s.Status(), ctx.Err()
+		}
+	}
+}
+
+// Settled tells whether a status is one that does not change by itself within
+// a moment.
+func (st Status) Settled() bool { return st.State != StateConnecting }

@@ -1,0 +1,226 @@
+package bridge
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/types"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+func migrations() fs.FS {
+	sub, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		panic(err) // the folder is part of the binary
+	}
+	return sub
+}
+
+// sessionRow is what the database knows of a session.
+type sessionRow struct {
+	ID              string
+	Name            string
+	Device          types.JID // empty = not paired
+	Identity        identity
+	Wanted          bool      // connected as far as commands go
+	HoldReason      string    // why it must not connect by itself: a State, or ""
+	HoldUntil       time.Time // zero = until a command
+	Settings        Settings
+	Proxy           Proxy
+	Profile         *ClientProfile
+	LastConnectedAt time.Time
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+// identity is how the account shows itself, as last seen.
+type identity struct {
+	LID          types.JID
+	PushName     string
+	Platform     string
+	BusinessName string
+}
+
+// sessionStore is the SQL of the bridge's own tables.
+type sessionStore struct{ db *dbutil.Database }
+
+const sessionColumns = `id, name, device_jid, device_lid, push_name, platform, business_name, wanted, hold_reason, hold_until, settings, proxy_enabled, proxy_url,
+	client_profile, last_connected_at, created_at, updated_at`
+
+func scanSession(row dbutil.Scannable) (*sessionRow, error) {
+	var r sessionRow
+	var device, lid, settings, profile string
+	var holdUntil, lastConnected, created, updated int64
+	err := row.Scan(&r.ID, &r.Name, &device, &lid, &r.Identity.PushName, &r.Identity.Platform, &r.Identity.BusinessName, &r.Wanted, &r.HoldReason, &holdUntil, &settings, &r.Proxy.Enabled, &r.Proxy.URL,
+		&profile, &lastConnected, &created, &updated)
+	if err != nil {
+		return nil, err
+	}
+	if device != "" {
+		if r.Device, err = types.ParseJID(device); err != nil {
+			return nil, fmt.Errorf("read device of session %s: %w", r.ID, err)
+		}
+	}
+	if lid != "" {
+		if r.Identity.LID, err = types.ParseJID(lid); err != nil {
+			return nil, fmt.Errorf("read LID of session %s: %w", r.ID, err)
+		}
+	}
+	if r.Settings, err = decodeSettings(settings); err != nil {
+		return nil, err
+	}
+	if profile != "" {
+		r.Profile = new(ClientProfile)
+		if err = json.Unmarshal([]byte(profile), r.Profile); err != nil {
+			return nil, fmt.Errorf("read client profile of session %s: %w", r.ID, err)
+		}
+	}
+	r.HoldUntil, r.LastConnectedAt = fromMillis(holdUntil), fromMillis(lastConnected)
+	r.CreatedAt, r.UpdatedAt = fromMillis(created), fromMillis(updated)
+	return &r, nil
+}
+
+func (st sessionStore) all(ctx context.Context) ([]*sessionRow, error) {
+	rows, err := st.db.Query(ctx, "SELECT "+sessionColumns+" FROM bridge_sessions ORDER BY created_at, id")
+	return dbutil.NewRowIterWithError(rows, scanSession, err).AsList()
+}
+
+// put inserts or replaces everything a command may change. The facts that
+// events change (device, hold, last connection) have statements of their own.
+func (st sessionStore) put(ctx context.Context, r *sessionRow) error {
+	settings, err := json.Marshal(r.Settings)
+	if err != nil {
+		return err
+	}
+	var profile []byte
+	if r.Profile != nil {
+		if profile, err = json.Marshal(r.Profile); err != nil {
+			return err
+		}
+	}
+	_, err = st.db.Exec(ctx, `
+		INSERT INTO bridge_sessions (id, name, wanted, settings, proxy_enabled, proxy_url, client_profile, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (id) DO UPDATE SET name=excluded.name, wanted=excluded.wanted, settings=excluded.settings,
+			proxy_enabled=excluded.proxy_enabled, proxy_url=excluded.proxy_url, client_profile=excluded.client_profile,
+			updated_at=excluded.updated_at`,
+		r.ID, r.Name, r.Wanted, string(settings), r.Proxy.Enabled, r.Proxy.URL, string(profile),
+		toMillis(r.CreatedAt), toMillis(r.UpdatedAt))
+	return err
+}
+
+func (st sessionStore) setWanted(ctx context.Context, id string, wanted bool) error {
+	_, err := st.db.Exec(ctx,
+		`UPDATE bridge_sessions SET wanted=$2, hold_reason='', hold_until=0, updated_at=$3 WHERE id=$1`,
+		id, wanted, time.Now().UnixMilli())
+	return err
+}
+
+func (st sessionStore) setHold(ctx context.Context, id string, reason State, until time.Time) error {
+	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET hold_reason=$2, hold_until=$3 WHERE id=$1`,
+		id, string(reason), toMillis(until))
+	return err
+}
+
+func (st sessionStore) setConnectedAt(ctx context.Context, id string, at time.Time) error {
+	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET last_connected_at=$2, hold_reason='', hold_until=0 WHERE id=$1`,
+		id, toMillis(at))
+	return err
+}
+
+// setDevice gives the session a device, or takes it away when it is empty.
+func (st sessionStore) setDevice(ctx context.Context, id string, device types.JID) error {
+	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET device_jid=$2, hold_reason='', hold_until=0 WHERE id=$1`,
+		id, deviceString(device))
+	return err
+}
+
+func (st sessionStore) setIdentity(ctx context.Context, id string, who identity) error {
+	_, err := st.db.Exec(ctx, `
+		UPDATE bridge_sessions SET device_lid=$2, push_name=$3, platform=$4, business_name=$5 WHERE id=$1`,
+		id, deviceString(who.LID), who.PushName, who.Platform, who.BusinessName)
+	return err
+}
+
+// quarantine takes the device away from its session and remembers why. The
+// keys themselves stay where they are.
+func (st sessionStore) quarantine(ctx context.Context, id string, device types.JID, reason string) error {
+	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		_, err := st.db.Exec(ctx, `
+			INSERT INTO bridge_quarantine (device_jid, session, reason, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (device_jid) DO UPDATE SET session=excluded.session, reason=excluded.reason, created_at=excluded.created_at`,
+			device.String(), id, reason, time.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		_, err = st.db.Exec(ctx, `UPDATE bridge_sessions SET device_jid='' WHERE id=$1 AND device_jid=$2`, id, device.String())
+		return err
+	})
+}
+
+// quarantined is a device whose link ended without a command.
+type quarantined struct {
+	Device    types.JID
+	Session   string
+	Reason    string
+	CreatedAt time.Time
+}
+
+func (st sessionStore) quarantines(ctx context.Context, session string) ([]quarantined, error) {
+	rows, err := st.db.Query(ctx, `
+		SELECT device_jid, session, reason, created_at FROM bridge_quarantine
+		WHERE $1='' OR session=$1 ORDER BY created_at, device_jid`, session)
+	return dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (q quarantined, err error) {
+		var at int64
+		var device string
+		if err = row.Scan(&device, &q.Session, &q.Reason, &at); err != nil {
+			return q, err
+		}
+		q.CreatedAt = fromMillis(at)
+		q.Device, err = types.ParseJID(device)
+		return q, err
+	}, err).AsList()
+}
+
+func (st sessionStore) release(ctx context.Context, device types.JID) error {
+	_, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE device_jid=$1`, device.String())
+	return err
+}
+
+func (st sessionStore) drop(ctx context.Context, id string) error {
+	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if _, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE session=$1`, id); err != nil {
+			return err
+		}
+		_, err := st.db.Exec(ctx, `DELETE FROM bridge_sessions WHERE id=$1`, id)
+		return err
+	})
+}
+
+func deviceString(jid types.JID) string {
+	if jid.IsEmpty() {
+		return ""
+	}
+	return jid.String()
+}
+
+func toMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

@@ -1,0 +1,157 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// stateEvents names the event that announces a state; the others are announced
+// as SessionState.
+var stateEvents = map[State]string{
+	StateConnected:    "Connected",
+	StateDisconnected: "Disconnected",
+	StateLoggedOut:    "LoggedOut",
+	StateReplaced:     "StreamReplaced",
+	StateBanned:       "TemporaryBan",
+	StateOutdated:     "ClientOutdated",
+}
+
+const eventSessionState = "SessionState"
+
+// maxOutbox bounds the records of transitions that wait for the journal, while
+// a database is away for example. Beyond it the oldest are dropped: the newest
+// tell where the session stands.
+const maxOutbox = 64
+
+// fact is what a transition event carries beside the state.
+type fact struct {
+	data    map[string]any
+	project func(ctx context.Context) error
+}
+
+// feed gives an input to the machine. The resulting event is written in the
+// order of transitions by a goroutine of its own. It returns false when the
+// input said nothing new. The caller holds s.mu.
+func (s *Session) feed(in Input, d Details, f fact) bool {
+	now := time.Now().UTC()
+	before := s.snap
+	after, changed := before.next(in, d, !s.row.Device.IsEmpty(), now)
+	if !changed {
+		return false
+	}
+	s.snap = after
+	if after.State == StateConnected {
+		s.connectedAt = now
+		s.row.LastConnectedAt = now.Truncate(time.Millisecond)
+	}
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+	if s.worthTelling(before, after) {
+		s.told = after
+		s.post(s.transitionRecord(before, after, f))
+	}
+	return true
+}
+
+// worthTelling coalesces an outage: the tries to connect again and their
+// failures for the same reason are one event, not one per try. Pairing codes
+// are signals, so only the first makes an event.
+func (s *Session) worthTelling(before, after Snapshot) bool {
+	switch after.State {
+	case StatePairing:
+		return before.State != StatePairing
+	case StateConnecting:
+		return s.attempts == 0
+	case StateDisconnected:
+		return s.told.State != StateConnecting && s.told.State != StateDisconnected ||
+			s.told.Reason != after.Reason
+	}
+	return true
+}
+
+func (s *Session) transitionRecord(before, after Snapshot, f fact) journal.Record {
+	data := map[string]any{
+		"state":          after.State,
+		"previous_state": before.State,
+		"reason":         orNull(after.Reason),
+		"since":          after.Since,
+		"jid":            jidOrNull(s.row.Device),
+		"lid":            jidOrNull(s.row.Identity.LID),
+	}
+	switch after.State {
+	case StatePairing:
+		data["code_number"], data["code_count"], data["expires_at"] = after.Code.Number, after.Code.Of, after.Code.ExpiresAt
+	case StateBanned:
+		data["until"] = timeOrNull(after.Until)
+	}
+	for key, value := range f.data {
+		data[key] = value
+	}
+	name := stateEvents[after.State]
+	if name == "" || after.State == StateDisconnected && before.State == StateReplaced {
+		name = eventSessionState
+	}
+	return journal.Record{
+		Type: name, Origin: originOf(after), Time: after.Since, Data: mustJSON(data), Project: f.project,
+	}
+}
+
+// originOf tells a transition by command from one that happened.
+func originOf(after Snapshot) string {
+	switch after.Reason {
+	case reasonStopped:
+		return journal.OriginAPI
+	case reasonShutdown, reasonPairingTimeout, reasonLoginTimeout, reasonKeepAlive:
+		return journal.OriginServer
+	}
+	return journal.OriginWhatsApp
+}
+
+// post queues a record behind those of earlier transitions. The caller holds
+// s.mu.
+func (s *Session) post(r journal.Record) {
+	if len(s.outbox) >= maxOutbox {
+		s.log().Warn("the journal does not keep up with state events; the oldest is dropped", "event", s.outbox[0].Type)
+		s.outbox = s.outbox[1:]
+	}
+	s.outbox = append(s.outbox, r)
+	if s.writing || s.deleted {
+		return
+	}
+	s.writing = true
+	if !s.b.spawn(s.writeOutbox) {
+		// Closing: the records of the last transitions are written by shutDown.
+		s.writing = false
+	}
+}
+
+func (s *Session) writeOutbox() {
+	for {
+		s.mu.Lock()
+		batch := s.outbox
+		s.outbox = nil
+		if len(batch) == 0 {
+			s.writing = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		if _, err := s.b.journal.Append(s.b.ctx, s.id, batch...); err != nil {
+			// The state itself is right; its history has a hole, which the log tells.
+			s.log().Error("could not write state events", "count", len(batch), "error", err)
+		}
+	}
+}
+
+func mustJSON(v any) json.RawMessage {
+	encoded, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // maps of plain values always encode
+	}
+	return encoded
+}
