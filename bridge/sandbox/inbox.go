@@ -89,5 +89,3 @@ func (p *Phone) Stanzas() []waBinary.Node { return p.stanzas.list() }
 func (p *Phone) AwaitStanza(ctx context.Context, match func(waBinary.Node) bool) (waBinary.Node, error) {
 	return p.stanzas.await(ctx, match)
 }
-
-func (p *Phone) keep(m Received) { p.messages.add(m) }

@@ -149,7 +149,7 @@ func (n *Network) directMessage(r *request) {
 		n.nack(r, refusedMalformed, reason)
 		return
 	}
-	if n.faults.firstContact && own != target && !n.trusted(r, own, target) {
+	if n.faults.firstContact && !r.device.isPhone() && own != target && !n.trusted(r, own, target) {
 		n.nack(r, refusedFirstContact, "first contact without token")
 		return
 	}

@@ -170,7 +170,9 @@ func (n *Network) link(p *pairing, a *account, secret []byte) (chan error, error
 		return nil, err
 	}
 	p.account, p.number, p.identity, p.successID = a, number, identity, n.newID()
-	p.result = make(chan error, 1)
+	if p.result == nil {
+		p.result = make(chan error, 1)
+	}
 	jid, lid := a.pn, a.lid
 	jid.Device, lid.Device = number, number
 	children := []waBinary.Node{leaf("device-identity", container)}

@@ -30,6 +30,7 @@ type Phone struct {
 	retries   map[string]int
 	secrets   map[secretKey][]byte
 	autoReply func(Received) Content
+	states    *stateReader
 
 	queueMu sync.Mutex
 	waiting []waBinary.Node
@@ -48,6 +49,7 @@ func newPhone(n *Network, a *account) *Phone {
 	}
 	p.identity = p.random.keyPair()
 	p.store, p.memory = newPhoneStore(p)
+	p.openStates()
 	p.device = &device{account: a}
 	signed := p.store.SignedPreKey
 	p.device.keys = deviceKeys{

@@ -75,12 +75,17 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 		return
 	}
 	if sent := message.GetDeviceSentMessage(); sent != nil {
+		if context := message.GetMessageContextInfo(); context != nil && sent.GetMessage().GetMessageContextInfo() == nil && sent.Message != nil {
+			sent.Message.MessageContextInfo = context
+		}
 		message = sent.GetMessage()
 	}
 	seconds, _ := strconv.ParseInt(text(node, "t"), 10, 64)
 	received := Received{ID: in.id, Chat: in.chat, Sender: in.sender, FromMe: in.fromMe, PushName: text(node, "notify"), Time: time.Unix(seconds, 0), Message: message}
-	p.noteSecret(received)
-	p.keep(received)
+	p.mu.Lock()
+	p.noteSecret(received.Chat, received.ID, message)
+	p.mu.Unlock()
+	p.messages.add(received)
 	p.react(received)
 }
 

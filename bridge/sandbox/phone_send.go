@@ -35,11 +35,12 @@ func (p *Phone) SendMessage(ctx context.Context, to types.JID, id string, messag
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kind := kindOf(message)
 	chat, err := p.chatOf(to)
 	if err != nil {
 		return "", err
 	}
+	message = p.withSecret(message)
+	kind := kindOf(message)
 	var node waBinary.Node
 	if chat.Server == types.GroupServer || chat.Server == types.BroadcastServer {
 		node, err = p.sealForGroup(ctx, chat, message, kind)
@@ -54,7 +55,9 @@ func (p *Phone) SendMessage(ctx context.Context, to types.JID, id string, messag
 	if err = p.submit(node); err != nil {
 		return "", fmt.Errorf("sandbox: %w", err)
 	}
-	p.keep(Received{ID: id, Chat: chat, Sender: p.account.lid, FromMe: true, Time: p.net.now(), Message: message})
+	p.giveToken(chat)
+	p.noteSecret(chat, id, message)
+	p.messages.add(Received{ID: id, Chat: chat, Sender: p.account.lid, FromMe: true, Time: p.net.now(), Message: message})
 	return id, nil
 }
 

@@ -97,6 +97,9 @@ func (n *Network) dispatch(r *request) {
 	if r.node.Tag == "ib" {
 		return // unified_session and other hints, at any time
 	}
+	if r.device == nil && r.node.Tag == "ack" {
+		return // of the notification that a code was entered
+	}
 	if r.device == nil {
 		n.refuse(r, "stanza before login: "+r.node.Tag)
 		return

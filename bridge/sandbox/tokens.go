@@ -23,14 +23,19 @@ func (n *Network) issueTokens(r *request) ([]waBinary.Node, error) {
 			n.refuse(r, "token for nobody or of unknown type")
 			return nil, iqFail(400)
 		}
-		key := tokenKey{issuer, holder}
-		if n.tokens[key] == nil {
-			n.tokens[key] = n.random.bytes(tokenSize)
-		}
-		given := leaf("token", n.tokens[key])
-		given.Attrs = waBinary.Attrs{"type": "trusted_contact", "t": text(&token, "t")}
-		n.notifyAccount(holder, issuer.pn, "privacy_token", waBinary.Attrs{"sender_lid": issuer.lid},
-			waBinary.Node{Tag: "tokens", Content: []waBinary.Node{given}})
+		n.issueToken(issuer, holder, text(&token, "t"))
 	}
 	return nil, nil
+}
+
+// issueToken gives a contact the issuer's token, the same one each time. Call under n.mu.
+func (n *Network) issueToken(issuer, holder *account, stamp string) {
+	key := tokenKey{issuer, holder}
+	if n.tokens[key] == nil {
+		n.tokens[key] = n.random.bytes(tokenSize)
+	}
+	token := leaf("token", n.tokens[key])
+	token.Attrs = waBinary.Attrs{"type": "trusted_contact", "t": stamp}
+	n.notifyAccount(holder, issuer.pn, "privacy_token", waBinary.Attrs{"sender_lid": issuer.lid},
+		waBinary.Node{Tag: "tokens", Content: []waBinary.Node{token}})
 }

@@ -1,0 +1,171 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// Read tells the senders of messages that they were read. Messages of one chat and sender share a receipt.
+func (p *Phone) Read(messages ...Received) error { return p.mark("read", messages) }
+
+// Played tells the senders of voice messages that they were listened to.
+func (p *Phone) Played(messages ...Received) error { return p.mark("played", messages) }
+
+func (p *Phone) mark(kind string, messages []Received) error {
+	type target struct{ chat, participant types.JID }
+	ids := map[target][]string{}
+	var order []target
+	for _, m := range messages {
+		t := target{chat: m.Chat}
+		if m.Chat.Server == types.GroupServer || m.Chat.Server == types.BroadcastServer {
+			t.participant = m.Sender.ToNonAD()
+		}
+		if ids[t] == nil {
+			order = append(order, t)
+		}
+		ids[t] = append(ids[t], m.ID)
+	}
+	for _, t := range order {
+		node := waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": ids[t][0], "type": kind, "to": t.chat, "t": p.net.unixNow()}}
+		if !t.participant.IsEmpty() {
+			node.Attrs["participant"] = t.participant
+		}
+		if len(ids[t]) > 1 {
+			var items []waBinary.Node
+			for _, id := range ids[t][1:] {
+				items = append(items, waBinary.Node{Tag: "item", Attrs: waBinary.Attrs{"id": id}})
+			}
+			node.Content = []waBinary.Node{{Tag: "list", Content: items}}
+		}
+		if err := p.submit(node); err != nil {
+			return fmt.Errorf("sandbox: %w", err)
+		}
+	}
+	return nil
+}
+
+// Typing shows the other side of a chat that the phone's user is typing, or stopped.
+func (p *Phone) Typing(chat types.JID, active bool) error { return p.chatState(chat, active, "") }
+
+// Recording shows the other side that the phone's user is recording a voice message, or stopped.
+func (p *Phone) Recording(chat types.JID, active bool) error {
+	return p.chatState(chat, active, "audio")
+}
+
+func (p *Phone) chatState(chat types.JID, active bool, media string) error {
+	chat, err := p.chatOf(chat)
+	if err != nil {
+		return err
+	}
+	state := waBinary.Node{Tag: "paused"}
+	if active {
+		state = waBinary.Node{Tag: "composing"}
+		if media != "" {
+			state.Attrs = waBinary.Attrs{"media": media}
+		}
+	}
+	return p.say(waBinary.Node{Tag: "chatstate", Attrs: waBinary.Attrs{"to": chat}, Content: []waBinary.Node{state}})
+}
+
+// SetAvailable shows the phone's user as online or not.
+func (p *Phone) SetAvailable(available bool) error {
+	kind := "unavailable"
+	if available {
+		kind = "available"
+	}
+	return p.say(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": kind}})
+}
+
+// Watch subscribes to somebody's presence; it arrives among Stanzas.
+func (p *Phone) Watch(user types.JID) error {
+	return p.say(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": "subscribe", "to": user}})
+}
+
+func (p *Phone) say(node waBinary.Node) error {
+	if err := p.submit(node); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	return nil
+}
+
+// Call rings at a user and returns the id of the call, which EndCall takes.
+func (p *Phone) Call(to types.JID, video bool) (string, error) {
+	id := strings.ToUpper(fmt.Sprintf("%x", p.random.bytes(16)))
+	offer := waBinary.Node{Tag: "offer", Content: []waBinary.Node{{Tag: "audio", Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}}}}
+	if video {
+		offer.Content = append(offer.GetChildren(), waBinary.Node{Tag: "video", Attrs: waBinary.Attrs{"enc": "vp8"}})
+	}
+	return id, p.signalCall(to, id, offer)
+}
+
+// EndCall stops ringing at, or hangs up on, a user.
+func (p *Phone) EndCall(to types.JID, id, reason string) error {
+	return p.signalCall(to, id, waBinary.Node{Tag: "terminate", Attrs: waBinary.Attrs{"reason": reason}})
+}
+
+func (p *Phone) signalCall(to types.JID, id string, signal waBinary.Node) error {
+	signal = with(signal, waBinary.Attrs{"call-id": id, "call-creator": p.account.lid, "caller_pn": p.account.pn})
+	return p.say(waBinary.Node{Tag: "call", Attrs: waBinary.Attrs{"to": to, "id": p.random.messageID()}, Content: []waBinary.Node{signal}})
+}
+
+// AutoReply makes the phone answer every message with what reply returns; nil content answers nothing and a nil function ends it. Echo is a ready one.
+// reply runs in the phone's own goroutine and must not wait for the phone.
+func (p *Phone) AutoReply(reply func(Received) Content) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.autoReply = reply
+}
+
+// react answers a message automatically.
+func (p *Phone) react(r Received) {
+	p.mu.Lock()
+	reply := p.autoReply
+	p.mu.Unlock()
+	if reply == nil || r.FromMe || r.Chat.Server == types.BroadcastServer {
+		return
+	}
+	if answer := reply(r); answer != nil {
+		if _, err := p.Send(context.Background(), r.Chat, answer); err != nil {
+			p.net.log.Warn("automatic reply not sent", "error", err)
+		}
+	}
+}
+
+// Companions lists the phone number addresses of the linked devices.
+func (p *Phone) Companions() []types.JID {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	return p.account.pns()[1:]
+}
+
+// Unlink removes a linked device from the account; its client is logged out. The error wraps ErrNoDevice.
+func (p *Phone) Unlink(companion types.JID) error {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	d := p.net.findDevice(companion)
+	if d == nil || d.isPhone() || d.account != p.account {
+		return fmt.Errorf("sandbox: %w: %s", ErrNoDevice, companion)
+	}
+	p.net.unlink(d, true)
+	return nil
+}
+
+// tokenFor is the token that a contact gave this account. Call without n.mu.
+func (p *Phone) tokenFor(chat types.JID) []byte {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	return p.net.tokens[tokenKey{issuer: p.net.find(chat), holder: p.account}]
+}
+
+// giveToken lets a contact write back even while first contacts are restricted. Call without n.mu.
+func (p *Phone) giveToken(chat types.JID) {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	if holder := p.net.find(chat); holder != nil && holder != p.account && p.net.tokens[tokenKey{p.account, holder}] == nil {
+		p.net.issueToken(p.account, holder, p.net.unixNow())
+	}
+}
