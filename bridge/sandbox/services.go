@@ -10,6 +10,8 @@ type services struct {
 func (n *Network) registerServices() {
 	n.registerMedia()
 	n.registerGroups()
-	n.addIQ(n.pictureRoutes(), n.privacyRoutes(), n.blocklistRoutes())
+	n.addIQ(n.pictureRoutes(), n.privacyRoutes(), n.blocklistRoutes(), n.businessRoutes())
+	n.registerStates()
 	n.registerProfileFields()
+	n.registerBusinessFields()
 }

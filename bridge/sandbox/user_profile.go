@@ -19,6 +19,8 @@ type profile struct {
 	privacy    map[string]string     // category to value; what is missing is at its default
 	contacts   map[*account]struct{} // accounts in the phone's address book
 	blocked    []*account
+	state      appState
+	business   BusinessProfile
 	timer      uint32 // default message timer of new chats, in seconds
 	timerSetAt time.Time
 }

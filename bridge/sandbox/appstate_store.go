@@ -1,0 +1,57 @@
+package sandbox
+
+import (
+	"context"
+
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/store"
+)
+
+// stateStore is where a phone keeps how far it has read each collection. Phone.mu serialises all use.
+type stateStore map[string]*stateProgress
+
+type stateProgress struct {
+	appstate.HashState
+	macs map[string][]byte // value MAC by index MAC
+}
+
+var _ store.AppStateStore = stateStore(nil)
+
+func (s stateStore) of(name string) *stateProgress {
+	if s[name] == nil {
+		s[name] = &stateProgress{macs: map[string][]byte{}}
+	}
+	return s[name]
+}
+
+func (s stateStore) PutAppStateVersion(_ context.Context, name string, version uint64, hash [128]byte) error {
+	s.of(name).HashState = appstate.HashState{Version: version, Hash: hash}
+	return nil
+}
+
+func (s stateStore) GetAppStateVersion(_ context.Context, name string) (uint64, [128]byte, error) {
+	return s.of(name).Version, s.of(name).Hash, nil
+}
+
+func (s stateStore) DeleteAppStateVersion(_ context.Context, name string) error {
+	delete(s, name)
+	return nil
+}
+
+func (s stateStore) PutAppStateMutationMACs(_ context.Context, name string, _ uint64, mutations []store.AppStateMutationMAC) error {
+	for _, mutation := range mutations {
+		s.of(name).macs[string(mutation.IndexMAC)] = mutation.ValueMAC
+	}
+	return nil
+}
+
+func (s stateStore) DeleteAppStateMutationMACs(_ context.Context, name string, indexMACs [][]byte) error {
+	for _, mac := range indexMACs {
+		delete(s.of(name).macs, string(mac))
+	}
+	return nil
+}
+
+func (s stateStore) GetAppStateMutationMAC(_ context.Context, name string, indexMAC []byte) ([]byte, error) {
+	return s.of(name).macs[string(indexMAC)], nil
+}
