@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -40,6 +41,8 @@ type Options struct {
 	// its HTTP clients here. nil = the real WhatsApp.
 	Attach func(*whatsmeow.Client)
 	Log    *slog.Logger // nil = slog.Default()
+	// HTTP looks up WhatsApp's newest client version; nil = a plain client.
+	HTTP   *http.Client
 	Config Config
 }
 
@@ -51,6 +54,7 @@ type Bridge struct {
 	journal Journal
 	attach  func(*whatsmeow.Client)
 	log     *slog.Logger
+	http    *http.Client
 	store   sessionStore
 	devices *sqlstore.Container
 	keys    *contactKeys
@@ -89,7 +93,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	}
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
-		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, log: opts.Log,
+		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, log: opts.Log, http: opts.HTTP,
 		store: sessionStore{db: db}, devices: devices, keys: newContactKeys(db),
 		translators: allTranslators(),
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
@@ -308,8 +312,18 @@ func (b *Bridge) Sessions() []*Session {
 
 // Delete removes a session with its device keys, quarantined ones included,
 // and its journal. With logout the device is unlinked first where that is
-// possible; a failure to do so does not stop the deletion.
+// possible; a failure to do so does not stop the deletion. Stored messages
+// stay.
 func (b *Bridge) Delete(ctx context.Context, id string, logout bool) error {
+	return b.remove(ctx, id, logout, false)
+}
+
+// DeleteWithData is Delete for the stored messages too.
+func (b *Bridge) DeleteWithData(ctx context.Context, id string, logout bool) error {
+	return b.remove(ctx, id, logout, true)
+}
+
+func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error {
 	s, err := b.Session(id)
 	if err != nil {
 		return err
@@ -331,6 +345,11 @@ func (b *Bridge) Delete(ctx context.Context, id string, logout bool) error {
 	if err = b.erase(ctx, s); err != nil {
 		s.unmarkDeleted()
 		return storageError("delete the session", err)
+	}
+	if data && b.project.messages != nil {
+		if err = b.project.messages.Purge(ctx, id); err != nil {
+			return storageError("delete the session's messages", err)
+		}
 	}
 	b.forget(id)
 	if err = b.journal.Purge(ctx, id); err != nil {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -244,6 +245,22 @@ func (s *Session) lastQuarantined() types.JID {
 
 // ClientVersion is the WhatsApp Web version the session presents.
 func (s *Session) ClientVersion() string { return clientVersion(s.profile()) }
+
+// LatestClientVersion asks WhatsApp's web site for its newest client version.
+func (b *Bridge) LatestClientVersion(ctx context.Context) (string, error) {
+	client := b.http
+	if client == nil {
+		client = &http.Client{Timeout: versionTimeout}
+	}
+	version, err := whatsmeow.GetLatestVersion(ctx, client)
+	if err != nil {
+		return "", &Error{Reason: ReasonWhatsApp, Message: "the newest version could not be read from WhatsApp's web site", Err: err}
+	}
+	return version.String(), nil
+}
+
+// versionTimeout bounds the look at WhatsApp's web site.
+const versionTimeout = 10 * time.Second
 
 func clientVersion(p *ClientProfile) string {
 	if p != nil && p.Version != "" {

@@ -78,3 +78,8 @@ func (s *Session) Wait(ctx context.Context, until func(Status) bool) (Status, er
 // Settled tells whether a status is one that does not change by itself within
 // a moment.
 func (st Status) Settled() bool { return st.State != StateConnecting }
+
+// Stopped tells whether a paired session is disconnected by command.
+func (st Status) Stopped() bool {
+	return st.State == StateDisconnected && st.Reason == reasonStopped
+}

@@ -1,0 +1,83 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+)
+
+// RefreshOptions choose what a refresh does beside connecting again.
+type RefreshOptions struct {
+	AppState        bool // fetch all app-state collections from the beginning
+	PreKeys         bool // upload prekeys when WhatsApp holds few
+	Privacy         bool // read the privacy settings again
+	RequestRecovery bool // ask the phone for a snapshot of a collection that fails
+}
+
+// Refreshed is the report of a refresh.
+type Refreshed struct {
+	AppState []AppStateReport // nil unless asked for
+	PreKeys  *PreKeyReport
+	Privacy  *PrivacyReport
+}
+
+// AppStateReport tells how one collection was fetched.
+type AppStateReport struct {
+	Name              string
+	Err               error
+	Duration          time.Duration
+	RecoveryRequested bool
+}
+
+// PreKeyReport tells how many prekeys WhatsApp holds.
+type PreKeyReport struct {
+	ServerCount int
+	Uploaded    bool
+	Err         error
+}
+
+// PrivacyReport tells whether the privacy settings were read.
+type PrivacyReport struct{ Err error }
+
+// Refresh reads again what a connected session keeps copies of. A part that
+// fails is in the report and does not stop the others.
+func (s *Session) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	out := &Refreshed{}
+	if opts.AppState {
+		for _, name := range appstate.AllPatchNames {
+			out.AppState = append(out.AppState, refreshAppState(ctx, cli, name, opts.RequestRecovery))
+		}
+	}
+	if opts.PreKeys {
+		report := &PreKeyReport{}
+		internals := cli.DangerousInternals()
+		if report.ServerCount, report.Err = internals.GetServerPreKeyCount(ctx); report.Err == nil && report.ServerCount < whatsmeow.MinPreKeyCount {
+			internals.UploadPreKeys(ctx, false)
+			report.Uploaded = true
+		}
+		out.PreKeys = report
+	}
+	if opts.Privacy {
+		_, err := cli.TryFetchPrivacySettings(ctx, true)
+		out.Privacy = &PrivacyReport{Err: err}
+	}
+	return out, nil
+}
+
+func refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, recover bool) AppStateReport {
+	start := time.Now()
+	report := AppStateReport{Name: string(name)}
+	report.Err = cli.FetchAppState(ctx, name, true, false)
+	if report.Err != nil && recover {
+		_, err := cli.SendPeerMessage(ctx, whatsmeow.BuildAppStateRecoveryRequest(name))
+		report.RecoveryRequested = err == nil
+	}
+	report.Duration = time.Since(start)
+	return report
+}

@@ -1,0 +1,44 @@
+// Package methods holds the JSON-RPC methods, one file per namespace. A method
+// checks what tags cannot say, calls the bridge or another owner, and shapes
+// the result; it implements nothing itself.
+//
+// It must not know HTTP, sockets or the documents' dialects. Enter at the
+// Register functions; MapError turns the errors of lower packages into those a
+// caller sees.
+package methods
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/waystation/waystation/bridge"
+)
+
+// Tokens gives out and takes back the credentials bound to one session.
+type Tokens interface {
+	// IssueSessionToken makes token the session's only one and returns it; an
+	// empty one is generated. An *rpc.Error says that it is in use already.
+	IssueSessionToken(ctx context.Context, session, token string) (string, error)
+	RevokeSession(ctx context.Context, session string) error
+}
+
+// ServerSettings are server-wide values that gate the sessions' own.
+type ServerSettings struct {
+	SkipMedia       bool `json:"skip_media" doc:"no session's media is downloaded"`
+	EchoAPIMessages bool `json:"echo_api_messages" doc:"sessions may emit events for messages sent through the API"`
+}
+
+// Deps is what the methods work on.
+type Deps struct {
+	Bridge *bridge.Bridge
+	Tokens Tokens
+	Server ServerSettings
+	Log    *slog.Logger // nil = slog.Default()
+}
+
+func (d Deps) log() *slog.Logger {
+	if d.Log == nil {
+		return slog.Default()
+	}
+	return d.Log
+}

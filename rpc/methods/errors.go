@@ -1,0 +1,84 @@
+package methods
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+// reasonCodes gives each reason of the bridge its code. A test holds the table
+// complete.
+var reasonCodes = map[bridge.Reason]struct {
+	code      int
+	retryable bool
+}{
+	bridge.ReasonNotFound:     {rpc.CodeNotFound, false},
+	bridge.ReasonConflict:     {rpc.CodeConflict, false},
+	bridge.ReasonNotConnected: {rpc.CodeSessionNotConnected, true},
+	bridge.ReasonBadParam:     {rpc.CodeInvalidParams, false},
+	bridge.ReasonWhatsApp:     {rpc.CodeWhatsApp, false},
+	bridge.ReasonTimeout:      {rpc.CodeTimeout, true},
+	bridge.ReasonTooLarge:     {rpc.CodeTooLarge, false},
+	bridge.ReasonNotSupported: {rpc.CodeNotSupported, false},
+	bridge.ReasonForbidden:    {rpc.CodeForbidden, false},
+	bridge.ReasonRateLimited:  {rpc.CodeRateLimited, true},
+	bridge.ReasonUnavailable:  {rpc.CodeShuttingDown, true},
+	bridge.ReasonStorage:      {rpc.CodeInternal, true},
+}
+
+// MapError turns an error of the bridge into the one a caller sees, or returns
+// nil for errors it does not know. Causes stay behind: they are for the log.
+func MapError(err error) *rpc.Error {
+	var e *bridge.Error
+	if !errors.As(err, &e) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return rpc.Timeout("the call took too long")
+		}
+		return nil
+	}
+	mapped, known := reasonCodes[e.Reason]
+	if !known {
+		return nil
+	}
+	message := e.Message
+	if message == "" {
+		message = string(e.Reason)
+	}
+	switch {
+	case e.Reason == bridge.ReasonBadParam:
+		return rpc.InvalidParams(pointer(e.Field), message)
+	case e.OutcomeUnknown:
+		out := rpc.OutcomeUnknown(message, e.MessageID)
+		out.Code = mapped.code
+		return out
+	case e.Reason == bridge.ReasonStorage:
+		return &rpc.Error{Code: mapped.code, Message: "the database failed: " + message, Reason: "storage", Retryable: true}
+	}
+	out := &rpc.Error{Code: mapped.code, Message: message, Retryable: mapped.retryable}
+	details := map[string]any{}
+	if e.WACode != 0 {
+		details["wa_code"] = e.WACode
+	}
+	if e.Field != "" {
+		details["field"] = e.Field
+	}
+	if e.MessageID != "" {
+		details["message_id"] = e.MessageID
+	}
+	if len(details) > 0 {
+		out.Details = details
+	}
+	return out
+}
+
+// pointer makes a JSON pointer of a field as the bridge names it: parts joined
+// by slashes.
+func pointer(field string) string {
+	if field == "" || strings.HasPrefix(field, "/") {
+		return field
+	}
+	return "/" + field
+}

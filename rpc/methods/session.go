@@ -1,0 +1,291 @@
+package methods
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+type sessionCreateParams struct {
+	SessionID     string                `json:"session_id" rpc:"max=64" doc:"own id; generated when absent"`
+	Name          string                `json:"name" rpc:"max=255" doc:"display name; defaults to the id"`
+	Token         string                `json:"token" rpc:"max=255" doc:"credential bound to this session, at least 8 characters; generated when absent"`
+	Settings      bridge.SettingsPatch  `json:"settings" doc:"initial settings, as session.updateSettings"`
+	Webhook       json.RawMessage       `json:"webhook" doc:"initial default webhook"`
+	Transports    json.RawMessage       `json:"transports" doc:"transport name -> settings"`
+	Storage       json.RawMessage       `json:"storage" doc:"object storage settings"`
+	Proxy         bridge.Proxy          `json:"proxy" doc:"{enabled, url}"`
+	ClientProfile *bridge.ClientProfile `json:"client_profile" doc:"device identity shown to WhatsApp"`
+	Connect       bool                  `json:"connect" doc:"connect at once so that a QR code appears"`
+}
+
+// minTokenLength keeps guessable tokens out.
+const minTokenLength = 8
+
+// Validate refuses what this server does not do yet, rather than ignore it.
+func (p *sessionCreateParams) Validate() error {
+	var bad rpc.Fields
+	for _, field := range []struct {
+		pointer string
+		value   json.RawMessage
+	}{{"/webhook", p.Webhook}, {"/transports", p.Transports}, {"/storage", p.Storage}} {
+		if len(field.value) > 0 && string(field.value) != "null" {
+			bad = append(bad, rpc.Field{Pointer: field.pointer, Problem: "is not offered by this server"})
+		}
+	}
+	if p.Token != "" && len(p.Token) < minTokenLength {
+		bad = append(bad, rpc.Field{Pointer: "/token", Problem: "must have at least 8 characters"})
+	}
+	if len(bad) > 0 {
+		return bad
+	}
+	return nil
+}
+
+type sessionCreateResult struct {
+	Session sessionObject `json:"session" doc:"the stored session, secrets masked"`
+	Token   string        `json:"token" doc:"the credential, shown once"`
+}
+
+type sessionListParams struct {
+	SessionIDs    []string `json:"session_ids" rpc:"max=1000" doc:"only these"`
+	AccountID     string   `json:"account_id" doc:"only sessions of this account"`
+	State         string   `json:"state" rpc:"enum=stopped|connecting|pairing|connected|disconnected|logged_out|replaced|banned|outdated" doc:"only sessions in this state"`
+	Full          bool     `json:"full" doc:"with settings and proxy; default false = status only"`
+	IncludeQRCode bool     `json:"include_qr_code" doc:"with the QR code of sessions waiting for pairing"`
+	IncludeTotal  bool     `json:"include_total" doc:"count all matches"`
+	Limit         int      `json:"limit" rpc:"min=1,max=1000" doc:"page size, default 200"`
+	Offset        int      `json:"offset" rpc:"min=0" doc:"rows to skip"`
+}
+
+// Validate refuses a filter by account, which would match nothing.
+func (p *sessionListParams) Validate() error {
+	if p.AccountID != "" {
+		return rpc.Fields{{Pointer: "/account_id", Problem: "this server has no accounts"}}
+	}
+	return nil
+}
+
+type sessionListResult struct {
+	Sessions   []sessionObject `json:"sessions" doc:"session objects"`
+	Total      *int            `json:"total,omitempty" doc:"only with include_total"`
+	NextOffset *int            `json:"next_offset" doc:"null on the last page"`
+}
+
+const defaultSessionPage = 200
+
+type sessionResult struct {
+	Session sessionObject `json:"session" doc:"the session, secrets masked"`
+}
+
+type sessionUpdateParams struct {
+	Name  *string `json:"name" rpc:"min=1,max=255" doc:"new display name"`
+	Token *string `json:"token" rpc:"min=8,max=255" doc:"new credential, unique"`
+}
+
+type sessionUpdateResult struct {
+	Session sessionObject `json:"session" doc:"the updated session"`
+	Token   *string       `json:"token,omitempty" doc:"the new credential when changed"`
+}
+
+type sessionDeleteParams struct {
+	Session string `json:"session" rpc:"required" doc:"id of the session"`
+	Logout  *bool  `json:"logout" doc:"unlink the device first; default true"`
+	Purge   bool   `json:"purge" doc:"also delete stored messages; default false"`
+}
+
+type sessionDeleteResult struct {
+	SessionID string  `json:"session_id" doc:"deleted id"`
+	Name      string  `json:"name" doc:"its name"`
+	JID       *string `json:"jid" doc:"its JID, may be null"`
+}
+
+type sessionDeleteAllParams struct {
+	InactiveOnly bool `json:"inactive_only" doc:"leave connected sessions alone; default false"`
+	Confirm      bool `json:"confirm" rpc:"required" doc:"must be true"`
+}
+
+// Validate asks for the confirmation.
+func (p *sessionDeleteAllParams) Validate() error {
+	if !p.Confirm {
+		return rpc.Fields{{Pointer: "/confirm", Problem: "must be true"}}
+	}
+	return nil
+}
+
+type sessionDeleteAllResult struct {
+	SessionIDs []string             `json:"session_ids" doc:"deleted ids"`
+	Errors     []sessionDeleteError `json:"errors" doc:"{session_id, error}"`
+}
+
+type sessionDeleteError struct {
+	SessionID string `json:"session_id" doc:"id"`
+	Error     string `json:"error" doc:"why it is still there"`
+}
+
+// RegisterSession adds the methods of the namespace session.
+func RegisterSession(reg *rpc.Registry, d Deps) {
+	registerSessionAdministration(reg, d)
+	registerSessionConnection(reg, d)
+	registerSessionSettings(reg, d)
+}
+
+func registerSessionAdministration(reg *rpc.Registry, d Deps) {
+	rpc.Register(reg, rpc.Method{Name: "session.create", Scope: rpc.ScopeAccount, Summary: "Create a session, optionally with its settings and proxy, and optionally connect it."}, d.createSession)
+	rpc.Register(reg, rpc.Method{Name: "session.list", Scope: rpc.ScopeAccount, Summary: "List the sessions the caller may see, in short or in full."}, d.listSessions)
+	onSession(reg, d, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings and proxy."},
+		func(_ context.Context, s *bridge.Session, _ *none) (sessionResult, error) {
+			return sessionResult{Session: shapeSession(s, true)}, nil
+		})
+	onSession(reg, d, rpc.Method{Name: "session.getStatus", Summary: "Return the live connection and login state of one session."},
+		func(_ context.Context, s *bridge.Session, _ *none) (sessionStatus, error) {
+			return shapeStatus(s.Status()), nil
+		})
+	onSession(reg, d, rpc.Method{Name: "session.update", Summary: "Change a session's name and/or its token."}, d.updateSession)
+	rpc.Register(reg, rpc.Method{Name: "session.delete", Scope: rpc.ScopeAccount, Summary: "Delete a session, optionally logging out of WhatsApp and removing everything stored for it."}, d.deleteSession)
+	rpc.Register(reg, rpc.Method{Name: "session.deleteAll", Scope: rpc.ScopeAccount, Summary: "Delete every session the caller owns, or only those that are not connected.", Timeout: deleteAllTimeout}, d.deleteAllSessions)
+}
+
+func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreateParams) (sessionCreateResult, error) {
+	var out sessionCreateResult
+	if call.Principal.Session != "" {
+		return out, rpc.Forbidden("a credential bound to one session cannot create others")
+	}
+	s, err := d.Bridge.Create(ctx, bridge.CreateParams{
+		ID: p.SessionID, Name: p.Name, Settings: p.Settings, Proxy: p.Proxy, Profile: p.ClientProfile,
+	})
+	if err != nil {
+		return out, err
+	}
+	if out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token); err != nil {
+		// Half a session helps nobody: the id must be free for the next try.
+		if undo := d.Bridge.Delete(context.WithoutCancel(ctx), s.ID(), false); undo != nil {
+			d.log().Error("a session without a token could not be removed", "session", s.ID(), "error", undo)
+		}
+		return out, err
+	}
+	if p.Connect {
+		if err = s.Connect(ctx); err != nil {
+			return out, err
+		}
+	}
+	out.Session = shapeSession(s, true)
+	return out, nil
+}
+
+func (d Deps) listSessions(_ context.Context, call *rpc.Call, p *sessionListParams) (sessionListResult, error) {
+	limit := p.Limit
+	if limit == 0 {
+		limit = defaultSessionPage
+	}
+	wanted := make(map[string]bool, len(p.SessionIDs))
+	for _, id := range p.SessionIDs {
+		wanted[id] = true
+	}
+	out := sessionListResult{Sessions: []sessionObject{}}
+	matches := 0
+	for _, s := range d.Bridge.Sessions() {
+		if !call.Principal.MayUse(s.ID()) || p.SessionIDs != nil && !wanted[s.ID()] {
+			continue
+		}
+		if p.State != "" && shapeStatus(s.Status()).State != p.State {
+			continue
+		}
+		matches++
+		if matches <= p.Offset || len(out.Sessions) >= limit {
+			continue
+		}
+		object := shapeSession(s, p.Full)
+		if p.IncludeQRCode && s.QR().Text != "" {
+			code, err := shapeQR(s)
+			if err != nil {
+				return out, err
+			}
+			object.QRCode = &code
+		}
+		out.Sessions = append(out.Sessions, object)
+	}
+	if next := p.Offset + len(out.Sessions); next < matches {
+		out.NextOffset = &next
+	}
+	if p.IncludeTotal {
+		out.Total = &matches
+	}
+	return out, nil
+}
+
+func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUpdateParams) (out sessionUpdateResult, err error) {
+	if p.Name == nil && p.Token == nil {
+		return out, rpc.InvalidParams("", "name or token is needed")
+	}
+	// The token first: it is the part that may be refused.
+	if p.Token != nil {
+		token, err := d.Tokens.IssueSessionToken(ctx, s.ID(), *p.Token)
+		if err != nil {
+			return out, err
+		}
+		out.Token = &token
+	}
+	if p.Name != nil {
+		if err = s.Rename(ctx, *p.Name); err != nil {
+			return out, err
+		}
+	}
+	out.Session = shapeSession(s, true)
+	return out, nil
+}
+
+func (d Deps) deleteSession(ctx context.Context, call *rpc.Call, p *sessionDeleteParams) (sessionDeleteResult, error) {
+	s, err := d.Bridge.Session(p.Session)
+	if err != nil || !call.Principal.MayUse(p.Session) {
+		return sessionDeleteResult{}, rpc.NotFound("there is no such session")
+	}
+	object := shapeSession(s, false)
+	logout := p.Logout == nil || *p.Logout
+	if err = d.removeSession(ctx, s.ID(), logout, p.Purge); err != nil {
+		return sessionDeleteResult{}, err
+	}
+	return sessionDeleteResult{SessionID: object.SessionID, Name: object.Name, JID: object.JID}, nil
+}
+
+// removeSession takes the token first: a session that is half gone must not be
+// reachable with it.
+func (d Deps) removeSession(ctx context.Context, id string, logout, purge bool) error {
+	if err := d.Tokens.RevokeSession(ctx, id); err != nil {
+		return err
+	}
+	if purge {
+		return d.Bridge.DeleteWithData(ctx, id, logout)
+	}
+	return d.Bridge.Delete(ctx, id, logout)
+}
+
+func (d Deps) deleteAllSessions(ctx context.Context, call *rpc.Call, p *sessionDeleteAllParams) (sessionDeleteAllResult, error) {
+	out := sessionDeleteAllResult{SessionIDs: []string{}, Errors: []sessionDeleteError{}}
+	for _, s := range d.Bridge.Sessions() {
+		if !call.Principal.MayUse(s.ID()) || p.InactiveOnly && s.Status().LoggedIn {
+			continue
+		}
+		if err := d.removeSession(ctx, s.ID(), true, false); err != nil {
+			out.Errors = append(out.Errors, sessionDeleteError{SessionID: s.ID(), Error: publicText(err)})
+			continue
+		}
+		out.SessionIDs = append(out.SessionIDs, s.ID())
+	}
+	return out, nil
+}
+
+// publicText is an error as a caller may read it.
+func publicText(err error) string {
+	var public *rpc.Error
+	if errors.As(err, &public) {
+		return public.Message
+	}
+	if mapped := MapError(err); mapped != nil {
+		return mapped.Message
+	}
+	return "internal error"
+}

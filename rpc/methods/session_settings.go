@@ -1,0 +1,64 @@
+package methods
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+type getSettingsResult struct {
+	Settings            bridge.Settings `json:"settings" doc:"session_settings object"`
+	Server              ServerSettings  `json:"server" doc:"server-wide values that override or gate them"`
+	ReconnectErrorCount int             `json:"reconnect_error_count" doc:"reconnect failures so far"`
+}
+
+type updateSettingsParams struct {
+	bridge.SettingsPatch
+	Replace bool `json:"replace" doc:"reset every switch not named here to its default; default false"`
+}
+
+type updateSettingsResult struct {
+	Settings            bridge.Settings `json:"settings" doc:"session_settings object after the change"`
+	ReconnectErrorCount int             `json:"reconnect_error_count" doc:"reconnect failures so far"`
+}
+
+type setProxyParams struct {
+	Enabled *bool  `json:"enabled" rpc:"required" doc:"use the proxy"`
+	URL     string `json:"url" rpc:"max=2048" doc:"http, https or socks5 address with optional credentials; kept when absent"`
+}
+
+type clientVersionParams struct {
+	CheckLatest bool `json:"check_latest" doc:"also ask web.whatsapp.com for the newest version; default false"`
+}
+
+type clientVersionResult struct {
+	Version       string  `json:"version" doc:"version this session presents"`
+	LatestVersion *string `json:"latest_version,omitempty" doc:"only with check_latest"`
+}
+
+func registerSessionSettings(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "session.getSettings", Summary: "Read the session's behaviour switches, own and effective values."},
+		func(_ context.Context, s *bridge.Session, _ *none) (getSettingsResult, error) {
+			return getSettingsResult{Settings: s.Settings(), Server: d.Server, ReconnectErrorCount: s.Status().ReconnectErrors}, nil
+		})
+	onSession(reg, d, rpc.Method{Name: "session.updateSettings", Summary: "Change any of the session's behaviour switches; absent ones stay."},
+		func(ctx context.Context, s *bridge.Session, p *updateSettingsParams) (updateSettingsResult, error) {
+			settings, err := s.UpdateSettings(ctx, p.SettingsPatch, p.Replace)
+			return updateSettingsResult{Settings: settings, ReconnectErrorCount: s.Status().ReconnectErrors}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "session.setProxy", Summary: "Set, switch on or switch off the session's proxy."},
+		func(ctx context.Context, s *bridge.Session, p *setProxyParams) (bridge.Proxy, error) {
+			return s.SetProxy(ctx, bridge.Proxy{Enabled: *p.Enabled, URL: p.URL})
+		})
+	onSession(reg, d, rpc.Method{Name: "session.getClientVersion", Summary: "Return the WhatsApp Web version this session presents to the servers."},
+		func(ctx context.Context, s *bridge.Session, p *clientVersionParams) (clientVersionResult, error) {
+			out := clientVersionResult{Version: s.ClientVersion()}
+			if !p.CheckLatest {
+				return out, nil
+			}
+			latest, err := d.Bridge.LatestClientVersion(ctx)
+			out.LatestVersion = &latest
+			return out, err
+		})
+}

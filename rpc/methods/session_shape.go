@@ -1,0 +1,155 @@
+package methods
+
+import (
+	"encoding/base64"
+	"time"
+
+	"rsc.io/qr"
+
+	"github.com/waystation/waystation/bridge"
+)
+
+// sessionStatus is the status object of a session.
+type sessionStatus struct {
+	State               string       `json:"state" doc:"stopped, connecting, pairing, connected, disconnected, logged_out, replaced, banned or outdated"`
+	Connected           bool         `json:"connected" doc:"socket is open"`
+	LoggedIn            bool         `json:"logged_in" doc:"paired and authenticated"`
+	Health              string       `json:"health" doc:"unknown, no_client, disconnected, connected_not_logged_in or connected"`
+	JID                 *string      `json:"jid" doc:"own JID; null before pairing"`
+	LastConnectedAt     *time.Time   `json:"last_connected_at" doc:"null = never"`
+	AutoReconnect       bool         `json:"auto_reconnect" doc:"effective setting"`
+	ReconnectErrorCount int          `json:"reconnect_error_count" doc:"failures since the last success"`
+	UptimeSeconds       int64        `json:"uptime_seconds" doc:"since the connection opened"`
+	Reason              *string      `json:"reason" doc:"why the session is in this state"`
+	Since               time.Time    `json:"since" doc:"when it came into this state"`
+	BannedUntil         *time.Time   `json:"banned_until" doc:"state banned only; null = not known"`
+	RetryAt             *time.Time   `json:"retry_at" doc:"next connect by itself; null = none planned"`
+	Pairing             *pairingStep `json:"pairing" doc:"state pairing only"`
+}
+
+type pairingStep struct {
+	CodeNumber int       `json:"code_number" doc:"which code is up, from 1"`
+	CodeCount  int       `json:"code_count" doc:"how many there are before pairing ends"`
+	ExpiresAt  time.Time `json:"expires_at" doc:"when the code expires"`
+}
+
+func shapeStatus(st bridge.Status) sessionStatus {
+	out := sessionStatus{
+		State: string(st.State), Connected: st.Connected, LoggedIn: st.LoggedIn, Health: health(st),
+		LastConnectedAt: timePtr(st.LastConnectedAt), AutoReconnect: st.AutoReconnect, ReconnectErrorCount: st.ReconnectErrors,
+		Reason: stringPtr(st.Reason), Since: st.Since.UTC(), BannedUntil: timePtr(st.Until), RetryAt: timePtr(st.RetryAt),
+	}
+	if st.State == bridge.StateCreated || st.Stopped() {
+		out.State = "stopped"
+	}
+	if !st.JID.IsEmpty() {
+		out.JID = stringPtr(st.JID.String())
+	}
+	if !st.ConnectedAt.IsZero() {
+		out.UptimeSeconds = int64(time.Since(st.ConnectedAt).Seconds())
+	}
+	if st.State == bridge.StatePairing {
+		out.Pairing = &pairingStep{CodeNumber: st.Code.Number, CodeCount: st.Code.Of, ExpiresAt: st.Code.ExpiresAt.UTC()}
+	}
+	return out
+}
+
+func health(st bridge.Status) string {
+	switch {
+	case st.LoggedIn && st.Connected:
+		return "connected"
+	case st.Connected:
+		return "connected_not_logged_in"
+	case st.HasClient:
+		return "disconnected"
+	}
+	return "no_client"
+}
+
+// sessionObject is the session object of results.
+type sessionObject struct {
+	SessionID      string        `json:"session_id" doc:"id"`
+	Name           string        `json:"name" doc:"display name"`
+	AccountID      *string       `json:"account_id" doc:"owner; null = the server itself"`
+	JID            *string       `json:"jid" doc:"own JID; null before pairing"`
+	LID            *string       `json:"lid" doc:"own LID"`
+	PushName       *string       `json:"push_name" doc:"own display name"`
+	PhoneNumber    *string       `json:"phone_number" doc:"digits"`
+	Platform       *string       `json:"platform" doc:"phone platform"`
+	PictureURL     *string       `json:"picture_url" doc:"own picture, when known"`
+	Status         sessionStatus `json:"status" doc:"as session.getStatus"`
+	QRCode         *qrCode       `json:"qr_code,omitempty" doc:"only when asked for"`
+	TokenExpiresAt *time.Time    `json:"token_expires_at" doc:"null = never"`
+	CreatedAt      time.Time     `json:"created_at" doc:"creation"`
+	UpdatedAt      time.Time     `json:"updated_at" doc:"last change"`
+	*sessionFull
+}
+
+// sessionFull is what a session object holds beyond the short form.
+type sessionFull struct {
+	Settings bridge.Settings `json:"settings" doc:"session_settings object"`
+	Proxy    bridge.Proxy    `json:"proxy" doc:"password masked"`
+}
+
+func shapeSession(s *bridge.Session, full bool) sessionObject {
+	st := s.Status()
+	created, updated := s.Times()
+	out := sessionObject{
+		SessionID: s.ID(), Name: s.Name(), PushName: stringPtr(st.PushName), Platform: stringPtr(st.Platform),
+		Status: shapeStatus(st), CreatedAt: created.UTC(), UpdatedAt: updated.UTC(),
+	}
+	out.JID = out.Status.JID
+	if !st.JID.IsEmpty() {
+		out.PhoneNumber = stringPtr(st.JID.User)
+	}
+	if !st.LID.IsEmpty() {
+		out.LID = stringPtr(st.LID.String())
+	}
+	if full {
+		out.sessionFull = &sessionFull{Settings: s.Settings(), Proxy: s.Proxy()}
+	}
+	return out
+}
+
+// qrCode is a pairing code as text and picture.
+type qrCode struct {
+	Code      string     `json:"code" doc:"raw pairing text; empty while there is none"`
+	Image     string     `json:"image" doc:"PNG as data URL; empty likewise"`
+	ExpiresAt *time.Time `json:"expires_at" doc:"when the next code replaces it"`
+	LoggedIn  bool       `json:"logged_in" doc:"true = nothing to scan"`
+}
+
+// qrScale is the size of one module of the picture, in pixels: a code is then
+// some 500 pixels wide.
+const qrScale = 8
+
+func shapeQR(s *bridge.Session) (qrCode, error) {
+	code := s.QR()
+	out := qrCode{Code: code.Text, LoggedIn: s.Status().LoggedIn}
+	if code.Text == "" {
+		return out, nil
+	}
+	picture, err := qr.Encode(code.Text, qr.L)
+	if err != nil {
+		return out, err
+	}
+	picture.Scale = qrScale
+	out.Image = "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture.PNG())
+	out.ExpiresAt = timePtr(code.ExpiresAt)
+	return out, nil
+}
+
+func stringPtr(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func timePtr(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
