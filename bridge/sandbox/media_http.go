@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -90,10 +89,9 @@ func (s *blobStore) accept(w http.ResponseWriter, r *http.Request, kind string, 
 		return
 	}
 	limit := s.net.options.Limits.Blob
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var tooLarge *http.MaxBytesError
+	data, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	switch {
-	case errors.As(err, &tooLarge):
+	case int64(len(data)) > limit:
 		refuseHTTP(w, http.StatusRequestEntityTooLarge)
 		return
 	case err != nil || len(data) == 0 || sha256.Sum256(data) != hash || !plausible(kind, len(data)):
