@@ -77,7 +77,8 @@ func (c *contactKeys) settle(ctx context.Context, pn, lid string) (key string, j
 		// Insert first: it decides between two that see the person at the same moment.
 		if _, err := c.db.Exec(ctx, `
 			INSERT INTO bridge_contact_keys (jid, contact_key, created_at)
-			SELECT $1, COALESCE((SELECT contact_key FROM bridge_contact_keys WHERE jid=$2), $1), $3
+			SELECT CAST($1 AS TEXT), COALESCE((SELECT contact_key FROM bridge_contact_keys WHERE jid=$2), $1), CAST($3 AS BIGINT)
+			WHERE true
 			ON CONFLICT (jid) DO NOTHING`, lid, pn, now); err != nil {
 			return err
 		}
@@ -86,7 +87,7 @@ func (c *contactKeys) settle(ctx context.Context, pn, lid string) (key string, j
 		}
 		if _, err := c.db.Exec(ctx, `
 			INSERT INTO bridge_contact_keys (jid, contact_key, created_at)
-			SELECT $1, contact_key, $3 FROM bridge_contact_keys WHERE jid=$2
+			SELECT CAST($1 AS TEXT), contact_key, CAST($3 AS BIGINT) FROM bridge_contact_keys WHERE jid=$2
 			ON CONFLICT (jid) DO NOTHING`, pn, lid, now); err != nil {
 			return err
 		}

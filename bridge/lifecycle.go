@@ -69,6 +69,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 			return errors.Join(s.b.store.setConnectedAt(ctx, s.id, at), s.b.store.setIdentity(ctx, s.id, who))
 		},
 	})
+	s.fetchHistory(cli)
 	if s.row.Settings.UnavailableAfterConnect {
 		s.b.spawn(func() { s.goUnavailable(cli) })
 	}

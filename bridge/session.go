@@ -41,6 +41,9 @@ type Session struct {
 
 	ops operations // shared by the operations on WhatsApp; guards itself
 
+	readingHistory bool // a goroutine is fetching history
+	moreHistory    bool // and should look again when it is done
+
 	outbox  []journal.Record // records of transitions, in order, not yet written
 	writing bool             // a goroutine is writing the outbox
 	told    Snapshot         // the last transition that was made an event

@@ -2,8 +2,10 @@ package bridge
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -202,6 +204,42 @@ func (st sessionStore) drop(ctx context.Context, id string) error {
 		_, err := st.db.Exec(ctx, `DELETE FROM bridge_sessions WHERE id=$1`, id)
 		return err
 	})
+}
+
+// addHistory remembers a history blob that has to be fetched.
+func (st sessionStore) addHistory(ctx context.Context, id, messageID string, notice []byte) error {
+	_, err := st.db.Exec(ctx, `
+		INSERT INTO bridge_history (session, message_id, notice, created_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (session, message_id) DO NOTHING`, id, messageID, notice, time.Now().UnixMilli())
+	return err
+}
+
+// pendingHistory is a blob that has not been read yet.
+type pendingHistory struct {
+	MessageID string
+	Notice    []byte
+	Tries     int
+}
+
+func (st sessionStore) nextHistory(ctx context.Context, id string) (*pendingHistory, error) {
+	var h pendingHistory
+	err := st.db.QueryRow(ctx, `
+		SELECT message_id, notice, tries FROM bridge_history WHERE session=$1 ORDER BY tries, created_at, message_id LIMIT 1`, id).
+		Scan(&h.MessageID, &h.Notice, &h.Tries)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &h, err
+}
+
+func (st sessionStore) triedHistory(ctx context.Context, id, messageID string) error {
+	_, err := st.db.Exec(ctx, `UPDATE bridge_history SET tries=tries+1 WHERE session=$1 AND message_id=$2`, id, messageID)
+	return err
+}
+
+func (st sessionStore) dropHistory(ctx context.Context, id, messageID string) error {
+	_, err := st.db.Exec(ctx, `DELETE FROM bridge_history WHERE session=$1 AND message_id=$2`, id, messageID)
+	return err
 }
 
 func deviceString(jid types.JID) string {

@@ -37,3 +37,12 @@ CREATE TABLE bridge_contact_keys (
 );
 
 CREATE INDEX bridge_contact_keys_key ON bridge_contact_keys (contact_key);
+
+CREATE TABLE bridge_history (
+	session    TEXT   NOT NULL REFERENCES bridge_sessions (id) ON DELETE CASCADE,
+	message_id TEXT   NOT NULL,
+	notice     bytea  NOT NULL,
+	tries      BIGINT NOT NULL DEFAULT 0,
+	created_at BIGINT NOT NULL,
+	PRIMARY KEY (session, message_id)
+);
