@@ -1,0 +1,35 @@
+package methods
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+type callRejectParams struct {
+	CallID string `json:"call_id" rpc:"required,min=1,max=128" doc:"call"`
+	From   string `json:"from" rpc:"required,format=jid" doc:"caller"`
+	Reason string `json:"reason" rpc:"enum=busy|declined|unavailable" doc:"default declined; kept in the answer, WhatsApp is not told"`
+}
+
+type callRejectResult struct {
+	CallID string `json:"call_id" doc:"call"`
+	From   string `json:"from" doc:"caller"`
+	Reason string `json:"reason" doc:"as used"`
+	// MessageID is null while no text is sent.
+	MessageID *string `json:"message_id" doc:"id of the text; null when none was sent"`
+}
+
+// RegisterCall adds the methods of the namespace call.
+func RegisterCall(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "call.reject", Summary: "Reject an incoming call, optionally writing to the caller."},
+		func(ctx context.Context, s *bridge.Session, p *callRejectParams) (callRejectResult, error) {
+			from, err := s.RejectCall(ctx, p.CallID, p.From)
+			result := callRejectResult{CallID: p.CallID, From: from, Reason: p.Reason}
+			if result.Reason == "" {
+				result.Reason = "declined"
+			}
+			return result, err
+		})
+}

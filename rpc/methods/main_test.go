@@ -1,0 +1,16 @@
+package methods_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/waystation/waystation/bridge/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	sandbox.Activate()
+	goleak.VerifyTestMain(m,
+		// whatsmeow keeps its history loop for a minute after the last sync.
+		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow.(*Client).handleHistorySyncNotificationLoop"))
+}

@@ -1,0 +1,73 @@
+package methods
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+type privacyGetParams struct {
+	Refresh bool `json:"refresh" doc:"ask WhatsApp instead of the cache; default false"`
+}
+
+type privacySettingsResult struct {
+	Settings *bridge.PrivacySettings `json:"settings" doc:"privacy_settings object"`
+}
+
+type privacyUpdateParams struct{ bridge.PrivacySettings }
+
+type privacyTimer struct {
+	DisappearingSeconds int `json:"disappearing_seconds" rpc:"required,enum=0|86400|604800|7776000" doc:"0 = off"`
+}
+
+type privacyTokensResult struct {
+	Tokens []bridge.IssuedToken `json:"tokens" doc:"may be fewer than asked"`
+}
+
+type privacyTokenPeopleResult struct {
+	Contacts []string `json:"contacts" doc:"people"`
+}
+
+type privacyDeletedResult struct {
+	DeletedCount int64 `json:"deleted_count" doc:"tokens removed"`
+}
+
+// RegisterPrivacy adds the methods of the namespace privacy.
+func RegisterPrivacy(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "privacy.getSettings", Summary: "Read the account's privacy settings."},
+		func(ctx context.Context, s *bridge.Session, p *privacyGetParams) (privacySettingsResult, error) {
+			settings, err := s.PrivacySettings(ctx, p.Refresh)
+			return privacySettingsResult{Settings: settings}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "privacy.updateSettings", Summary: "Change any of the privacy settings."},
+		func(ctx context.Context, s *bridge.Session, p *privacyUpdateParams) (privacySettingsResult, error) {
+			settings, err := s.UpdatePrivacySettings(ctx, p.PrivacySettings)
+			return privacySettingsResult{Settings: settings}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "privacy.setDefaultDisappearingTimer", Summary: "Set the disappearing timer for new chats."},
+		func(ctx context.Context, s *bridge.Session, p *privacyTimer) (privacyTimer, error) {
+			return *p, s.SetDefaultDisappearingTimer(ctx, p.DisappearingSeconds)
+		})
+	onSession(reg, d, rpc.Method{
+		Name:    "privacy.issueTokens",
+		Summary: "Issue privacy tokens to people, so that they may reach the account like trusted contacts.",
+	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (privacyTokensResult, error) {
+		tokens, err := s.IssuePrivacyTokens(ctx, p.Contacts)
+		return privacyTokensResult{Tokens: tokens}, err
+	})
+	onSession(reg, d, rpc.Method{Name: "privacy.getToken", Summary: "Show whether a privacy token of a person is stored."},
+		func(ctx context.Context, s *bridge.Session, p *contactParam) (*bridge.PrivacyToken, error) {
+			return s.PrivacyToken(ctx, p.Contact)
+		})
+	onSession(reg, d, rpc.Method{Name: "privacy.listTokens", Summary: "List the people whose privacy tokens are stored.", MaxReply: wideReply},
+		func(ctx context.Context, s *bridge.Session, _ *none) (privacyTokenPeopleResult, error) {
+			contacts, err := s.ListPrivacyTokens(ctx)
+			return privacyTokenPeopleResult{Contacts: contacts}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "privacy.deleteExpiredTokens", Summary: "Delete expired privacy tokens."},
+		func(ctx context.Context, s *bridge.Session, _ *none) (privacyDeletedResult, error) {
+			deleted, err := s.DeleteExpiredPrivacyTokens(ctx)
+			return privacyDeletedResult{DeletedCount: deleted}, err
+		})
+}

@@ -1,0 +1,73 @@
+package methods
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+type profileNameParams struct {
+	Name string `json:"name" rpc:"required,min=1,max=25" doc:"display name"`
+}
+
+type profileNameResult struct {
+	Name string `json:"name" doc:"new name"`
+}
+
+type profileAboutParams struct {
+	About string `json:"about" rpc:"required,max=139" doc:"may be empty"`
+}
+
+type profileAboutResult struct {
+	About string `json:"about" doc:"new text"`
+}
+
+type profilePictureParams struct {
+	Media media `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
+}
+
+type profileLinkParams struct {
+	RevokePrevious bool `json:"revoke_previous" doc:"invalidate earlier links first; default false"`
+}
+
+type profileLinkResult struct {
+	URL             string `json:"url" doc:"https://wa.me/qr/..."`
+	RevokedPrevious bool   `json:"revoked_previous" doc:"as asked"`
+}
+
+// RegisterProfile adds the methods of the namespace profile.
+func RegisterProfile(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "profile.get", Summary: "Return the own profile."},
+		func(ctx context.Context, s *bridge.Session, _ *none) (*bridge.Profile, error) {
+			return s.Profile(ctx)
+		})
+	onSession(reg, d, rpc.Method{Name: "profile.setName", Summary: "Change the own display name."},
+		func(ctx context.Context, s *bridge.Session, p *profileNameParams) (profileNameResult, error) {
+			return profileNameResult(*p), s.SetPushName(ctx, p.Name)
+		})
+	onSession(reg, d, rpc.Method{Name: "profile.setAbout", Summary: "Change the own about text."},
+		func(ctx context.Context, s *bridge.Session, p *profileAboutParams) (profileAboutResult, error) {
+			return profileAboutResult(*p), s.SetAbout(ctx, p.About)
+		})
+	onSession(reg, d, rpc.Method{Name: "profile.setPicture", Summary: "Change the own profile picture."},
+		func(ctx context.Context, s *bridge.Session, p *profilePictureParams) (pictureResult, error) {
+			picture, err := d.picture(ctx, s, "media", &p.Media)
+			if err != nil {
+				return pictureResult{}, err
+			}
+			id, err := s.SetProfilePicture(ctx, picture)
+			return pictureResult{PictureID: id}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "profile.removePicture", Summary: "Remove the own profile picture."},
+		func(ctx context.Context, s *bridge.Session, _ *none) (removedResult, error) {
+			_, err := s.SetProfilePicture(ctx, nil)
+			return removedResult{Removed: true}, err
+		})
+	onSession(reg, d, rpc.Method{
+		Name: "profile.createContactLink", Summary: "Return the link behind the own contact QR code, on request a fresh one.",
+	}, func(ctx context.Context, s *bridge.Session, p *profileLinkParams) (profileLinkResult, error) {
+		url, err := s.ContactLink(ctx, p.RevokePrevious)
+		return profileLinkResult{URL: url, RevokedPrevious: p.RevokePrevious}, err
+	})
+}

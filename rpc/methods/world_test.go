@@ -1,0 +1,247 @@
+package methods_test
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// patience bounds every wait of these tests; nothing takes a fraction of it unless it is broken.
+const patience = 20 * time.Second
+
+// world is a simulated WhatsApp with a bridge on it and the methods on top.
+type world struct {
+	t       *testing.T
+	network *sandbox.Network
+	bridge  *bridge.Bridge
+	calls   *rpc.Registry
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	network := sandbox.New(sandbox.Options{})
+	listener, err := network.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := database.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), database.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := journal.Open(t.Context(), db, journal.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bridge.Open(t.Context(), bridge.Options{DB: db, Journal: log, Attach: func(client *whatsmeow.Client) {
+		sandbox.Attach(client, listener.Dial)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, network: network, bridge: b, calls: rpc.NewRegistry(rpc.Options{})}
+	deps := methods.Deps{Bridge: b}
+	w.calls.MapError = methods.MapError
+	methods.RegisterGroup(w.calls, deps)
+	methods.RegisterContact(w.calls, deps)
+	methods.RegisterProfile(w.calls, deps)
+	methods.RegisterPrivacy(w.calls, deps)
+	methods.RegisterDevice(w.calls, deps)
+	methods.RegisterCall(w.calls, deps)
+	methods.RegisterStatus(w.calls, deps)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := b.Close(ctx); err != nil {
+			t.Errorf("close the bridge: %v", err)
+		}
+		if err := log.Close(); err != nil {
+			t.Errorf("close the journal: %v", err)
+		}
+		network.Close()
+		_ = listener.Close()
+		_ = db.Close()
+		for _, unknown := range network.UnknownIQs() {
+			t.Errorf("the network does not know %s: %s", unknown.Key, unknown.Stanza)
+		}
+		for _, violation := range network.Violations() {
+			t.Errorf("the network refused: %+v", violation)
+		}
+	})
+	return w
+}
+
+func (w *world) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	w.t.Cleanup(cancel)
+	return ctx
+}
+
+// member is a person: an account with its phone, and a session linked to it.
+type member struct {
+	w       *world
+	phone   *sandbox.Phone
+	session string
+}
+
+func (m *member) pn() string  { return m.phone.JID().String() }
+func (m *member) lid() string { return m.phone.LID().String() }
+
+// join adds an account with a connected session of the same name.
+func (w *world) join(name, number string) *member {
+	w.t.Helper()
+	phone, err := w.network.AddAccount(sandbox.AccountOptions{Number: number, PushName: name})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.link(name, phone)
+}
+
+// link pairs one more session with a phone.
+func (w *world) link(session string, phone *sandbox.Phone) *member {
+	w.t.Helper()
+	s, err := w.bridge.Create(w.ctx(), bridge.CreateParams{ID: session})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := s.Connect(w.ctx()); err != nil {
+		w.t.Fatal(err)
+	}
+	status := w.until(s, bridge.StatePairing)
+	if err := phone.ScanQR(w.ctx(), status.Code.Text); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until(s, bridge.StateConnected)
+	return &member{w: w, phone: phone, session: session}
+}
+
+func (w *world) until(s *bridge.Session, state bridge.State) bridge.Status {
+	w.t.Helper()
+	status, err := s.Wait(w.ctx(), func(st bridge.Status) bool {
+		return st.State == state && (state != bridge.StateConnected || st.LoggedIn)
+	})
+	if err != nil {
+		w.t.Fatalf("session %s is %s (%s), not %s: %v", s.ID(), status.State, status.Reason, state, err)
+	}
+	return status
+}
+
+// result is an answer, read as a client without Go types would.
+type result map[string]any
+
+func (r result) object(field string) result {
+	object, _ := r[field].(map[string]any)
+	return object
+}
+
+func (r result) list(field string) []result {
+	var list []result
+	items, _ := r[field].([]any)
+	for _, item := range items {
+		object, _ := item.(map[string]any)
+		list = append(list, object)
+	}
+	return list
+}
+
+func (r result) texts(field string) []string {
+	var list []string
+	items, _ := r[field].([]any)
+	for _, item := range items {
+		text, _ := item.(string)
+		list = append(list, text)
+	}
+	return list
+}
+
+type params map[string]any
+
+func (m *member) try(method string, p params) (result, *rpc.Error) {
+	m.w.t.Helper()
+	raw, err := json.Marshal(p)
+	if err != nil {
+		m.w.t.Fatal(err)
+	}
+	call := &rpc.Call{Principal: rpc.Principal{Kind: rpc.ScopeSession, ID: m.session, Session: m.session}}
+	answer, failed := m.w.calls.Call(m.w.ctx(), call, method, raw)
+	if failed != nil {
+		return nil, failed
+	}
+	var r result
+	if err := json.Unmarshal(answer, &r); err != nil {
+		m.w.t.Fatalf("%s answered %s: %v", method, answer, err)
+	}
+	return r, nil
+}
+
+// call makes a call that must succeed.
+func (m *member) call(method string, p params) result {
+	m.w.t.Helper()
+	r, failed := m.try(method, p)
+	if failed != nil {
+		m.w.t.Fatalf("%s as %s: %v %v", method, m.session, failed, failed.Details)
+	}
+	return r
+}
+
+// refused makes a call that must fail with code.
+func (m *member) refused(code int, method string, p params) *rpc.Error {
+	m.w.t.Helper()
+	r, failed := m.try(method, p)
+	if failed == nil {
+		m.w.t.Fatalf("%s as %s succeeded: %v", method, m.session, r)
+	}
+	if failed.Code != code {
+		m.w.t.Fatalf("%s as %s: %v, want code %d", method, m.session, failed, code)
+	}
+	return failed
+}
+
+// eventually repeats a question until the answer is right: for what another side learns in its own time.
+func (m *member) eventually(what, method string, p params, right func(result) bool) result {
+	m.w.t.Helper()
+	ctx := m.w.ctx()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, failed := m.try(method, p)
+		if failed == nil && right(r) {
+			return r
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			m.w.t.Fatalf("%s never came: %v %v", what, r, failed)
+		}
+	}
+}
+
+// sees waits until the phone was told of a change in a group: a notification whose child has the tag.
+func (m *member) sees(group, tag string, match func(child *waBinary.Node) bool) {
+	m.w.t.Helper()
+	_, err := m.phone.AwaitStanza(m.w.ctx(), func(node waBinary.Node) bool {
+		if node.Tag != "notification" || node.AttrGetter().String("from") != group && node.AttrGetter().JID("from").String() != group {
+			return false
+		}
+		for _, child := range node.GetChildren() {
+			if child.Tag == tag && (match == nil || match(&child)) {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		m.w.t.Fatalf("%s never heard of %s in %s: %v", m.session, tag, group, err)
+	}
+}
