@@ -15,7 +15,8 @@ type Codec interface {
 	// WriteFrame queues a frame and does not wait for the network; frame belongs to the codec from then on. Frames
 	// leave in the order of the calls.
 	WriteFrame(frame []byte) error
-	// Close ends the connection with a close code of the protocol; 0 when the peer has gone already.
+	// Close ends the connection with a close code of the protocol, after what was written before; ReadFrame then
+	// returns an error at some point. Code 0 means that nothing is read any more: release everything.
 	Close(code int, reason string) error
 }
 

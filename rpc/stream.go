@@ -47,8 +47,6 @@ func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
 	}
 }
 
-var errProtocolErrors = errors.New("rpc: too many protocol errors")
-
 // ReadObject gives jsonrpc2 the next request, reduced to its number: the rest stays in s.current.
 func (s *stream) ReadObject(v any) error {
 	for len(s.queue) == 0 {
@@ -102,7 +100,6 @@ func (s *stream) answerBad(f frame) error {
 	}
 	if _, ok := s.errors.take(time.Now()); !ok {
 		_ = s.codec.Close(CloseProtocolErrors, "too many protocol errors")
-		return errProtocolErrors
 	}
 	return nil
 }

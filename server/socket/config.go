@@ -1,0 +1,117 @@
+package socket
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Subprotocol is the WebSocket subprotocol; a client that offers none is served by the same rules.
+const Subprotocol = "waystation.v1"
+
+// protocolVersion is the one conn.hello asks for.
+const protocolVersion = 1
+
+// Close codes of the protocol. Below 4500: reconnect and resume. From 4500: do not come back unchanged.
+const (
+	CloseRestart         = 1012 // the server is going down
+	CloseInternal        = 4000
+	CloseStalled         = 4001 // a write was blocked too long
+	CloseNoPong          = 4002
+	CloseRate            = 4003
+	CloseSuperseded      = 4004
+	ClosePositionLost    = 4005
+	CloseOwnerLost       = 4006
+	CloseBadFrame        = 4500 // a binary frame, or one far beyond the limit
+	CloseHelloMissing    = 4501
+	CloseAuth            = 4502
+	CloseTokenExpired    = 4503
+	CloseProtocolVersion = 4504
+	CloseConnectionLimit = 4505
+	CloseForbidden       = 4506
+	CloseProtocolErrors  = 4507
+)
+
+// Config of an Endpoint. Zero values stand for the defaults given with each field.
+type Config struct {
+	// Node names this process in conn.hello; default "node".
+	Node string
+	// Version is the server's version in conn.hello; default "0".
+	Version string
+	// Origins are host patterns (path.Match; with scheme if they contain "://") of web pages that may connect, besides
+	// those of the server's own host.
+	Origins []string
+	// HelloTimeout is how long a new connection may wait with conn.hello; default 10 s.
+	HelloTimeout time.Duration
+	// Heartbeat is how long a peer may be silent before it is pinged, and an idle stream before conn.position; 25 s.
+	Heartbeat time.Duration
+	// PongTimeout is how long it may take to answer a ping; 10 s.
+	PongTimeout time.Duration
+	// StallTimeout is how long a write may make no progress; 15 s.
+	StallTimeout time.Duration
+	// DrainTimeout is how long Shutdown waits for running calls; 10 s.
+	DrainTimeout time.Duration
+	// DrainRetry is when clients are told to come back after a drain; 2 s.
+	DrainRetry time.Duration
+	// MaxConnections of the whole endpoint; 20000. One costs about 15 KB.
+	MaxConnections int
+	// MaxPerSession is how many connections may be bound to one session; 100.
+	MaxPerSession int
+	// MaxFilters of one connection; 32.
+	MaxFilters int
+	// MaxSignals is how many volatile events wait for one connection; older ones are dropped; 64.
+	MaxSignals int
+	// TurnEvents and TurnBytes bound what is read from the journal for one write; 64 and 64 KiB.
+	TurnEvents, TurnBytes int
+	// WindowEvents and WindowBytes bound what may be unacknowledged with manual ack; 1000 and 4 MiB.
+	WindowEvents, WindowBytes int
+	// MaxPending bounds the bytes of replies that wait to be written; beyond it nothing more is read; 4 MiB.
+	MaxPending int
+	// ScanEvents is how many events a filter may skip before the client is told the position; 1000.
+	ScanEvents int
+	// Log gets the endpoint's own messages; default: none.
+	Log *slog.Logger
+
+	// Limits of calls; zero values are the defaults of package rpc.
+	InFlight, MaxFrame, Burst, Refusals, ProtocolErrors int
+	Rate                                                float64
+}
+
+func (c Config) withDefaults() Config {
+	setDuration := func(d *time.Duration, value time.Duration) {
+		if *d <= 0 {
+			*d = value
+		}
+	}
+	set := func(n *int, value int) {
+		if *n <= 0 {
+			*n = value
+		}
+	}
+	if c.Node == "" {
+		c.Node = "node"
+	}
+	if c.Version == "" {
+		c.Version = "0"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	setDuration(&c.HelloTimeout, 10*time.Second)
+	setDuration(&c.Heartbeat, 25*time.Second)
+	setDuration(&c.PongTimeout, 10*time.Second)
+	setDuration(&c.StallTimeout, 15*time.Second)
+	setDuration(&c.DrainTimeout, 10*time.Second)
+	setDuration(&c.DrainRetry, 2*time.Second)
+	set(&c.MaxConnections, 20000)
+	set(&c.MaxPerSession, 100)
+	set(&c.MaxFilters, 32)
+	set(&c.MaxSignals, 64)
+	set(&c.TurnEvents, 64)
+	set(&c.TurnBytes, 64<<10)
+	set(&c.WindowEvents, 1000)
+	set(&c.WindowBytes, 4<<20)
+	set(&c.MaxPending, 4<<20)
+	set(&c.ScanEvents, 1000)
+	c.setCallLimits(set)
+	return c
+}

@@ -1,0 +1,253 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/waystation/waystation/rpc"
+)
+
+// closeGrace is how long a peer has to answer a close frame before the connection is cut.
+const closeGrace = 2 * time.Second
+
+// skipFactor times the frame limit is how much of one frame is skipped before it counts as an attack.
+const skipFactor = 16
+
+// conn is one connection. It is the rpc.Codec its Peer reads from and writes to.
+//
+// At rest it has the goroutines of its reader only. Whoever has something for it calls wake, which starts drain unless
+// it is running; drain ends when there is nothing left.
+type conn struct {
+	e      *Endpoint
+	id     string
+	opened time.Time
+	ws     *websocket.Conn
+	wire   *wire
+	peer   *rpc.Peer
+
+	// Of the reading goroutine.
+	known   bool          // authenticated by the upgrade
+	who     rpc.Principal // valid when known
+	boundTo string        // session for which the connection counts; also read after the reader has ended
+
+	greeted  atomic.Bool  // conn.hello succeeded
+	lastRead atomic.Int64 // unix nanoseconds of the last frame of any kind
+	writers  sync.WaitGroup
+
+	mu     sync.Mutex
+	room   sync.Cond // the lane has become shorter, or the connection has ended
+	busy   bool      // drain is running
+	mute   bool      // nothing is written any more
+	torn   bool      // the reader has ended
+	ending *ending   // a close frame is to be sent
+
+	lane      [][]byte // replies and notifications, which go before events
+	laneBytes int
+	ping      bool
+	pong      []byte // payload of the last ping to answer; nil = none
+	pingSent  time.Time
+
+	filters  *filterSet
+	manual   bool // manual ack
+	window   window
+	batched  bool // events of one turn come in one frame
+	held     int  // events wait until as many replies are in the lane
+	cursors  map[string]*cursor
+	dirty    []*cursor // cursors that may have something to read
+	signals  []signal
+	lastPush time.Time // last event or position
+}
+
+// ending is how a connection is to be closed.
+type ending struct {
+	code   int
+	reason string
+}
+
+var _ rpc.Codec = (*conn)(nil)
+
+// start begins to serve; the connection counts for the endpoint until its last goroutine has ended.
+func (c *conn) start() {
+	cfg := &c.e.cfg
+	c.lastRead.Store(time.Now().UnixNano())
+	c.lastPush = c.opened
+	c.peer = rpc.NewPeer(c.e.reg, c, rpc.PeerOptions{
+		Principal: rpc.Principal{Kind: rpc.ScopePublic}, Conn: c, Gate: c.gate, Name: c.id, Log: c.e.log,
+		InFlight: cfg.InFlight, MaxFrame: cfg.MaxFrame, Rate: cfg.Rate, Burst: cfg.Burst,
+		Refusals: cfg.Refusals, ProtocolErrors: cfg.ProtocolErrors,
+	})
+	if !c.e.admit(c) {
+		_ = c.ws.Close(websocket.StatusTryAgainLater, "too many connections")
+		return
+	}
+	c.peer.Start(c.e.ctx)
+}
+
+// gate lets nothing pass before conn.hello.
+func (c *conn) gate(call *rpc.Call, method string) *rpc.Error {
+	if c.greeted.Load() || method == methodHello {
+		return nil
+	}
+	call.AfterReply(func() { _ = c.Close(CloseHelloMissing, "conn.hello must come first") })
+	return rpc.Unauthenticated("conn.hello must come first")
+}
+
+// ReadFrame reads the next text frame. It waits while too many replies have not been written.
+func (c *conn) ReadFrame() ([]byte, error) {
+	for {
+		if !c.awaitRoom() {
+			return nil, io.EOF
+		}
+		// Not the request's context: a context that ends would tear the connection down.
+		kind, r, err := c.ws.Reader(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		c.lastRead.Store(time.Now().UnixNano())
+		if kind != websocket.MessageText {
+			_ = c.Close(CloseBadFrame, "binary frames are not taken")
+		}
+		if c.isEnding() {
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		b, err := c.readAll(r)
+		if errors.Is(err, errEnding) {
+			continue
+		}
+		return b, err
+	}
+}
+
+var errEnding = errors.New("socket: connection is ending")
+
+func (c *conn) readAll(r io.Reader) ([]byte, error) {
+	limit := c.e.cfg.MaxFrame
+	b := make([]byte, 0, 512)
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if len(b) > limit {
+			return nil, c.skip(r)
+		}
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// skip reads to the end of a frame that is too large.
+func (c *conn) skip(r io.Reader) error {
+	most := int64(c.e.cfg.MaxFrame) * skipFactor
+	n, err := io.Copy(io.Discard, io.LimitReader(r, most))
+	if err != nil {
+		return err
+	}
+	if n == most {
+		_ = c.Close(CloseBadFrame, "the frame is far too large")
+		_, err = io.Copy(io.Discard, r)
+		if err != nil {
+			return err
+		}
+		return errEnding
+	}
+	return rpc.ErrFrameTooLarge
+}
+
+func (c *conn) awaitRoom() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.laneBytes > c.e.cfg.MaxPending && !c.torn && !c.mute {
+		c.room.Wait()
+	}
+	return !c.torn
+}
+
+func (c *conn) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending != nil
+}
+
+// WriteFrame puts a reply or notification into the lane.
+func (c *conn) WriteFrame(frame []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.torn || c.mute {
+		return io.ErrClosedPipe
+	}
+	c.lane = append(c.lane, frame)
+	c.laneBytes += len(frame)
+	c.wake()
+	return nil
+}
+
+// Close sends what is in the lane and a close frame; the first code counts. Code 0 comes from jsonrpc2 when the reader
+// has ended, and takes the connection apart.
+func (c *conn) Close(code int, reason string) error {
+	if code == 0 {
+		c.tearDown()
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == nil && !c.torn {
+		c.ending = &ending{code, reason}
+		c.e.log.Debug("closing connection", "conn", c.id, "code", code, "reason", reason)
+		c.wake()
+	}
+	return nil
+}
+
+// abort cuts the connection; the reader then ends.
+func (c *conn) abort() { _ = c.wire.Close() }
+
+func (c *conn) tearDown() {
+	c.mu.Lock()
+	c.torn, c.mute = true, true
+	c.lane, c.dirty, c.signals = nil, nil, nil
+	c.mu.Unlock()
+	c.room.Broadcast()
+	_ = c.ws.CloseNow()
+	go func() { // counted by the endpoint through forget
+		c.peer.Wait()
+		c.writers.Wait()
+		c.e.forget(c)
+	}()
+}
+
+// wake has drain look at the connection; the caller holds c.mu.
+func (c *conn) wake() {
+	if !c.busy && !c.mute {
+		c.busy = true
+		c.writers.Add(1)
+		go c.drain()
+	}
+}
+
+// onPing answers in the lane: an answer by the library itself would cut the connection when the peer reads slowly.
+func (c *conn) onPing(_ context.Context, payload []byte) bool {
+	c.lastRead.Store(time.Now().UnixNano())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pong = append(make([]byte, 0, len(payload)), payload...)
+	c.wake()
+	return false
+}
+
+func (c *conn) onPong(context.Context, []byte) {
+	c.lastRead.Store(time.Now().UnixNano())
+}

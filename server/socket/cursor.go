@@ -1,0 +1,322 @@
+package socket
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// cursor is where a connection stands in the log of one session. The fields are guarded by the connection's mu.
+type cursor struct {
+	topic   *topic
+	epoch   string
+	pos     uint64 // last offset that was passed, sent or filtered out
+	gen     uint64 // changes when a method moves the cursor, so that a read under way is thrown away
+	queued  bool   // is in conn.dirty
+	failed  bool   // the last read failed; the sweeper tries again
+	gone    bool   // no longer of the connection
+	gap     *gap   // to be announced before the next event
+	tell    bool   // send conn.position with the next turn
+	skipped int    // events filtered out since the client last heard an offset
+	told    uint64 // last offset the client heard of
+	dropped int    // signals that were dropped
+	owned   int    // dropped signals the client knows of
+	acked   uint64
+	sent    []sent // not acknowledged; with manual ack only
+	pending int    // bytes of sent
+}
+
+type sent struct {
+	offset uint64
+	size   int
+}
+
+// window bounds what may be sent without being acknowledged.
+type window struct{ events, bytes int }
+
+// gap is a part of a log that cannot be replayed.
+type gap struct {
+	From   uint64 `json:"from"`
+	To     uint64 `json:"to"`
+	Reason string `json:"reason"`
+}
+
+// Reasons of a gap.
+const (
+	gapRetention = "retention" // removed by age or size
+	gapEpoch     = "epoch"     // the log was begun anew since the client last saw it
+	gapPurged    = "purged"    // the log was removed while the client was reading it
+)
+
+type gapParams struct {
+	Session string `json:"session"`
+	Epoch   string `json:"epoch"`
+	gap
+	Head uint64 `json:"head"`
+}
+
+type positionParams struct {
+	Session string `json:"session"`
+	Epoch   string `json:"epoch"`
+	Offset  uint64 `json:"offset"`
+	Head    uint64 `json:"head"`
+	Dropped int    `json:"dropped"`
+}
+
+// queue marks a cursor as having something to read; the caller holds c.mu.
+func (c *conn) queue(cur *cursor) {
+	if !cur.queued && !cur.gone && !c.mute {
+		cur.queued = true
+		c.dirty = append(c.dirty, cur)
+	}
+}
+
+// roomFor is how much may be sent to a cursor; the caller holds c.mu.
+func (c *conn) roomFor(cur *cursor) (events, bytes int) {
+	events, bytes = c.e.cfg.TurnEvents, c.e.cfg.TurnBytes
+	if c.manual {
+		events = min(events, c.window.events-len(cur.sent))
+		bytes = min(bytes, c.window.bytes-cur.pending)
+	}
+	return events, bytes
+}
+
+// readCursors appends the events of some cursors, up to the limits of one turn.
+func (c *conn) readCursors(out []byte, picked []*cursor) []byte {
+	events, bytes := c.e.cfg.TurnEvents, c.e.cfg.TurnBytes
+	for i, cur := range picked {
+		if events <= 0 || bytes <= 0 {
+			c.mu.Lock()
+			for _, left := range picked[i:] {
+				c.queue(left)
+			}
+			c.mu.Unlock()
+			break
+		}
+		before := len(out)
+		var n int
+		out, n = c.readCursor(out, cur, events, bytes)
+		events -= n
+		bytes -= len(out) - before
+	}
+	return out
+}
+
+// read is what was found for a cursor, before it is certain that it may be sent.
+type read struct {
+	gen     uint64
+	epoch   string
+	after   uint64
+	filters *filterSet
+	found   int // events read
+	to      uint64
+	head    uint64
+	matched []*journal.Event
+	gap     *gap
+	err     error
+}
+
+// readCursor reads on from a cursor. The read happens without the lock; when a method has moved the cursor meanwhile,
+// what was read is dropped.
+func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]byte, int) {
+	c.mu.Lock()
+	roomEvents, roomBytes := c.roomFor(cur)
+	r := read{gen: cur.gen, epoch: cur.epoch, after: cur.pos, to: cur.pos, filters: c.filters}
+	gone := cur.gone
+	c.mu.Unlock()
+	if gone {
+		return out, 0
+	}
+	_, r.head = cur.topic.state()
+	if roomEvents > 0 && roomBytes > 0 {
+		c.fetch(cur, &r, min(maxEvents, roomEvents), min(maxBytes, roomBytes))
+	}
+	c.mu.Lock()
+	notes := c.commit(cur, &r)
+	c.mu.Unlock()
+	for _, note := range notes.before {
+		out = appendFrame(out, opText, note)
+	}
+	out = c.appendEvents(out, notes.events)
+	if notes.position != nil {
+		out = appendFrame(out, opText, notes.position)
+	}
+	return out, r.found
+}
+
+// fetch reads from the journal.
+func (c *conn) fetch(cur *cursor, r *read, maxEvents, maxBytes int) {
+	e := c.e
+	epoch, head := cur.topic.state()
+	if epoch != r.epoch { // either the topic is behind or the log was begun anew: ask the journal
+		log, err := e.journal.Log(e.ctx, cur.topic.session)
+		if err != nil {
+			r.err = err
+			return
+		}
+		cur.topic.update(log)
+		head = log.Head
+		if log.Epoch != r.epoch {
+			r.epoch, r.after = log.Epoch, before(log)
+			r.gap = &gap{From: 1, To: r.after, Reason: gapPurged}
+		}
+	}
+	r.to, r.head = r.after, head
+	events, err := e.journal.Read(e.ctx, cur.topic.session, r.after, maxEvents, maxBytes)
+	if errors.Is(err, journal.ErrPositionLost) {
+		var log journal.Log
+		if log, err = e.journal.Log(e.ctx, cur.topic.session); err == nil {
+			cur.topic.update(log)
+			r.gap = &gap{From: r.after + 1, To: before(log), Reason: gapRetention}
+			r.after, r.head = before(log), log.Head
+			r.to = r.after
+			events, err = e.journal.Read(e.ctx, cur.topic.session, r.after, maxEvents, maxBytes)
+			if errors.Is(err, journal.ErrPositionLost) { // retention moved on again: next turn
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		r.err = err
+		return
+	}
+	r.found = len(events)
+	if len(events) == 0 {
+		return
+	}
+	r.to = events[len(events)-1].Offset
+	r.head = max(r.head, r.to)
+	if r.filters.all {
+		r.matched = events
+		return
+	}
+	for _, ev := range events {
+		if r.filters.match(ev.Session, ev.Type, ev.Chats, false) {
+			r.matched = append(r.matched, ev)
+		}
+	}
+}
+
+// notes are what a committed read has to tell the client.
+type notes struct {
+	before   [][]byte
+	events   []*journal.Event
+	position []byte
+}
+
+// commit moves the cursor over what was read; the caller holds c.mu.
+func (c *conn) commit(cur *cursor, r *read) (n notes) {
+	switch {
+	case cur.gone:
+		return notes{}
+	case cur.gen != r.gen || c.held > 0:
+		c.queue(cur)
+		return notes{}
+	case r.err != nil:
+		if !cur.failed {
+			c.e.log.Warn("journal cannot be read", "conn", c.id, "session", cur.topic.session, "offset", cur.pos, "error", r.err)
+		}
+		cur.failed = true
+		return notes{}
+	}
+	cur.failed = false
+	if cur.gap != nil {
+		n.before = append(n.before, gapNote(cur.topic.session, r.epoch, r.head, *cur.gap))
+		cur.gap = nil
+	}
+	if r.gap != nil {
+		n.before = append(n.before, gapNote(cur.topic.session, r.epoch, r.head, *r.gap))
+		if r.epoch != cur.epoch {
+			cur.sent, cur.pending, cur.acked = nil, 0, 0
+		}
+	}
+	cur.epoch, cur.pos = r.epoch, r.to
+	n.events = r.matched
+	c.account(cur, r)
+	if cur.tell {
+		n.before = append(n.before, c.positionNote(cur, r.head))
+		cur.tell = false
+	} else if cur.skipped >= c.e.cfg.ScanEvents {
+		n.position = c.positionNote(cur, r.head)
+	}
+	if r.found > 0 && cur.pos < r.head {
+		if events, bytes := c.roomFor(cur); events > 0 && bytes > 0 {
+			c.queue(cur)
+		}
+	}
+	return n
+}
+
+// account keeps count of what is sent and what is filtered out; the caller holds c.mu.
+func (c *conn) account(cur *cursor, r *read) {
+	if len(r.matched) == 0 {
+		cur.skipped += r.found
+		return
+	}
+	cur.told = r.matched[len(r.matched)-1].Offset
+	cur.skipped = int(r.to - cur.told)
+	c.lastPush = time.Now()
+	if !c.manual {
+		return
+	}
+	for _, ev := range r.matched {
+		size := len(ev.Body())
+		cur.sent = append(cur.sent, sent{ev.Offset, size})
+		cur.pending += size
+	}
+}
+
+// positionNote makes a conn.position and notes that the client knows; the caller holds c.mu.
+func (c *conn) positionNote(cur *cursor, head uint64) []byte {
+	cur.told, cur.skipped, cur.owned = cur.pos, 0, cur.dropped
+	c.lastPush = time.Now()
+	return note("conn.position", positionParams{
+		Session: cur.topic.session, Epoch: cur.epoch, Offset: cur.pos, Head: max(head, cur.pos), Dropped: cur.dropped,
+	})
+}
+
+func gapNote(session, epoch string, head uint64, g gap) []byte {
+	return note("events.gap", gapParams{Session: session, Epoch: epoch, gap: g, Head: head})
+}
+
+// note encodes a notification of plain fields, which cannot fail.
+func note(method string, params any) []byte {
+	raw, _ := json.Marshal(params)
+	return rpc.AppendNotification(nil, method, raw)
+}
+
+const (
+	eventHead = `{"jsonrpc":"2.0","method":"event","params":`
+	eventTail = `}`
+)
+
+// appendEvents appends the frames of events. Their bodies were encoded once, when they were appended to the journal.
+func (c *conn) appendEvents(out []byte, events []*journal.Event) []byte {
+	if len(events) == 0 {
+		return out
+	}
+	if c.batched && len(events) > 1 {
+		size := 1
+		for _, ev := range events {
+			size += len(eventHead) + len(ev.Body()) + len(eventTail) + 1
+		}
+		out = appendFrameHead(out, opText, size)
+		out = append(out, '[')
+		for i, ev := range events {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = append(append(append(out, eventHead...), ev.Body()...), eventTail...)
+		}
+		return append(out, ']')
+	}
+	for _, ev := range events {
+		body := ev.Body()
+		out = appendFrameHead(out, opText, len(eventHead)+len(body)+len(eventTail))
+		out = append(append(append(out, eventHead...), body...), eventTail...)
+	}
+	return out
+}

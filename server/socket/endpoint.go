@@ -1,0 +1,244 @@
+package socket
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// Authenticator tells who a token belongs to.
+type Authenticator interface {
+	// Authenticate returns the principal of a token. An error wrapping ErrTokenExpired closes with 4503, any other with
+	// 4502; its text does not reach the client.
+	Authenticate(ctx context.Context, token string) (rpc.Principal, error)
+}
+
+// ErrTokenExpired is for tokens that were good once.
+var ErrTokenExpired = errors.New("token expired")
+
+// Sessions knows which sessions a principal may see.
+type Sessions interface {
+	// Visible lists their ids.
+	Visible(ctx context.Context, who rpc.Principal) ([]string, error)
+}
+
+// Journal is what the endpoint reads events from. Read returns events after an offset in order, at least one when
+// there is any, and journal.ErrPositionLost when the next one is no longer kept. Watch calls the watcher after a commit
+// and must be given one that does not block.
+type Journal interface {
+	Log(ctx context.Context, session string) (journal.Log, error)
+	Read(ctx context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*journal.Event, error)
+	Watch(session string, w journal.Watcher) (stop func())
+}
+
+// Endpoint serves WebSocket connections. It is an http.Handler; mount it at /v1/ws and /ws.
+type Endpoint struct {
+	cfg      Config
+	reg      *rpc.Registry
+	journal  Journal
+	auth     Authenticator
+	sessions Sessions
+	log      *slog.Logger
+
+	ctx       context.Context // ends when the endpoint is closed
+	cancel    context.CancelFunc
+	stopWatch func()
+	draining  atomic.Bool
+	wg        sync.WaitGroup // connections, topics and the sweeper
+
+	runMu   sync.Mutex
+	stopped bool // no topic may start to run any more
+
+	mu       sync.Mutex
+	closed   bool
+	conns    map[*conn]struct{}
+	bound    map[string]int     // connections by the session their credential is bound to
+	everyone map[*conn]struct{} // connections that take sessions as they appear
+	topics   map[string]*topic
+}
+
+// New makes an endpoint and registers its methods, conn.hello and events.*, in reg. Close it with Shutdown.
+func New(reg *rpc.Registry, j Journal, auth Authenticator, sessions Sessions, cfg Config) (*Endpoint, error) {
+	for _, pattern := range cfg.Origins {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return nil, fmt.Errorf("socket: origin %q: %w", pattern, err)
+		}
+	}
+	cfg = cfg.withDefaults()
+	e := &Endpoint{
+		cfg: cfg, reg: reg, journal: j, auth: auth, sessions: sessions, log: cfg.Log,
+		conns: make(map[*conn]struct{}), bound: make(map[string]int),
+		everyone: make(map[*conn]struct{}), topics: make(map[string]*topic),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	registerMethods(reg, e)
+	e.stopWatch = j.Watch("", e)
+	e.wg.Add(1)
+	go e.sweep()
+	return e, nil
+}
+
+// Connections is the number of open connections.
+func (e *Endpoint) Connections() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.conns)
+}
+
+// each calls f for every connection, outside the lock.
+func (e *Endpoint) each(f func(*conn)) {
+	e.mu.Lock()
+	list := make([]*conn, 0, len(e.conns))
+	for c := range e.conns {
+		list = append(list, c)
+	}
+	e.mu.Unlock()
+	for _, c := range list {
+		f(c)
+	}
+}
+
+// Expire closes the connections of a principal whose credential is no longer good.
+func (e *Endpoint) Expire(principalID string) {
+	e.each(func(c *conn) {
+		if c.greeted.Load() && c.peer.Principal().ID == principalID {
+			_ = c.Close(CloseTokenExpired, "the token is no longer good")
+		}
+	})
+}
+
+// SessionDeleted takes a session that no longer exists from all connections; those bound to it are closed.
+func (e *Endpoint) SessionDeleted(session string) {
+	e.each(func(c *conn) {
+		if c.greeted.Load() && c.peer.Principal().Session == session {
+			_ = c.Close(CloseTokenExpired, "the session was deleted")
+			return
+		}
+		c.dropDeleted(session)
+	})
+}
+
+// Shutdown tells all clients to go, waits for running calls (at most Config.DrainTimeout, and ctx), closes the
+// connections with 1012 and waits until nothing of the endpoint runs any more. New connections are refused from the
+// start.
+func (e *Endpoint) Shutdown(ctx context.Context) {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		e.wg.Wait()
+		return
+	}
+	e.closed = true
+	e.mu.Unlock()
+	e.draining.Store(true)
+	e.each(func(c *conn) {
+		c.peer.Drain(e.cfg.DrainRetry)
+		_ = c.peer.Notify("conn.drain", drainParams{RetryAfterMS: e.cfg.DrainRetry.Milliseconds()})
+	})
+	e.awaitCalls(ctx)
+	e.each(func(c *conn) { _ = c.Close(CloseRestart, "the server is restarting") })
+	e.awaitClosed(closeGrace)
+	e.stopWatch()
+	e.each(func(c *conn) { c.abort() })
+	e.cancel()
+	e.runMu.Lock()
+	e.stopped = true
+	e.runMu.Unlock()
+	e.wg.Wait()
+}
+
+type drainParams struct {
+	RetryAfterMS int64 `json:"retry_after_ms"`
+}
+
+// drainPoll is how often Shutdown looks whether it can go on.
+const drainPoll = 20 * time.Millisecond
+
+func (e *Endpoint) awaitCalls(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout)
+	defer cancel()
+	e.poll(ctx, func() bool {
+		busy := false
+		e.each(func(c *conn) { busy = busy || c.peer.InFlight() > 0 })
+		return !busy
+	})
+}
+
+func (e *Endpoint) awaitClosed(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	e.poll(ctx, func() bool { return e.Connections() == 0 })
+}
+
+func (e *Endpoint) poll(ctx context.Context, done func() bool) {
+	tick := time.NewTicker(drainPoll)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// admit takes a new connection in, unless there are too many or the endpoint is going down.
+func (e *Endpoint) admit(c *conn) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || len(e.conns) >= e.cfg.MaxConnections {
+		return false
+	}
+	e.conns[c] = struct{}{}
+	e.wg.Add(1)
+	return true
+}
+
+// full tells whether admit would refuse, before the work of an upgrade.
+func (e *Endpoint) full() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed || len(e.conns) >= e.cfg.MaxConnections
+}
+
+// bind counts a connection for the session its credential is bound to.
+func (e *Endpoint) bind(session string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.bound[session] >= e.cfg.MaxPerSession {
+		return false
+	}
+	e.bound[session]++
+	return true
+}
+
+// forget removes a connection that has ended and whose goroutines have, too.
+func (e *Endpoint) forget(c *conn) {
+	c.leaveAll()
+	e.mu.Lock()
+	delete(e.conns, c)
+	delete(e.everyone, c)
+	if c.boundTo != "" {
+		if e.bound[c.boundTo]--; e.bound[c.boundTo] <= 0 {
+			delete(e.bound, c.boundTo)
+		}
+	}
+	e.mu.Unlock()
+	e.wg.Done()
+}
+
+func newConnID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // crypto/rand never fails
+	return "c" + hex.EncodeToString(b[:])
+}

@@ -1,0 +1,183 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// registerMethods adds the methods of a connection.
+func registerMethods(reg *rpc.Registry, e *Endpoint) {
+	inline := func(name, summary string) rpc.Method {
+		return rpc.Method{
+			Name: name, Summary: summary, Scope: rpc.ScopeSession, NoSession: true,
+			NoBatch: true, NeedsConn: true, Inline: true,
+		}
+	}
+	hello := inline(methodHello, "Begin a connection: authenticate, choose events, resume; must be the first call.")
+	hello.Scope, hello.Timeout, hello.MaxReply = rpc.ScopePublic, e.cfg.HelloTimeout, maxHelloReply
+	rpc.Register(reg, hello, e.hello)
+	subscribe := inline("events.subscribe", "Replace the filters of the connection.")
+	subscribe.MaxReply = maxHelloReply
+	rpc.Register(reg, subscribe, e.subscribe)
+	rpc.Register(reg, inline("events.unsubscribe", "Stop the events of the connection."), e.unsubscribe)
+	rpc.Register(reg, inline("events.ack", "Acknowledge the events of a session up to an offset."), e.ack)
+	rpc.Register(reg, inline("events.seek", "Move the connection's place in the log of a session."), e.seek)
+}
+
+type subscribeParams struct {
+	Filters []Filter `json:"filters" rpc:"required" doc:"events to send; they replace the filters so far"`
+}
+
+type subscribeResult struct {
+	Sessions []subscribedReply `json:"sessions"`
+}
+
+type subscribedReply struct {
+	Session string `json:"session"`
+	Epoch   string `json:"epoch"`
+	Offset  uint64 `json:"offset" doc:"first offset to which the filters apply"`
+	Head    uint64 `json:"head"`
+}
+
+func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribeParams) (*subscribeResult, error) {
+	c := call.Conn.(*conn)
+	if problem := checkFilters(p.Filters, e.cfg.MaxFilters); problem != nil {
+		return nil, problem
+	}
+	filters := compileFilters(p.Filters)
+	sessions, err := c.selectSessions(ctx, call.Principal, filters)
+	if err != nil {
+		return nil, err
+	}
+	c.hold()
+	call.AfterReply(c.release)
+	c.setFilters(call.Principal, filters)
+	result := &subscribeResult{Sessions: make([]subscribedReply, 0, len(sessions))}
+	for _, id := range sessions {
+		cur, log, _, err := c.follow(ctx, id)
+		if err != nil {
+			c.closeAfter(call, CloseInternal, "the journal cannot be read")
+			return nil, err
+		}
+		c.mu.Lock()
+		result.Sessions = append(result.Sessions, subscribedReply{id, cur.epoch, cur.pos + 1, log.Head})
+		c.mu.Unlock()
+	}
+	return result, nil
+}
+
+type unsubscribeResult struct {
+	Sessions []placeReply `json:"sessions" doc:"where the events ended"`
+}
+
+type placeReply struct {
+	Session string `json:"session"`
+	Epoch   string `json:"epoch"`
+	Offset  uint64 `json:"offset"`
+}
+
+func (e *Endpoint) unsubscribe(_ context.Context, call *rpc.Call, _ *struct{}) (*unsubscribeResult, error) {
+	c := call.Conn.(*conn)
+	c.hold()
+	call.AfterReply(c.release)
+	result := &unsubscribeResult{Sessions: []placeReply{}}
+	c.mu.Lock()
+	for id, cur := range c.cursors {
+		result.Sessions = append(result.Sessions, placeReply{id, cur.epoch, cur.pos})
+	}
+	c.signals = nil
+	c.mu.Unlock()
+	c.setFilters(call.Principal, compileFilters(nil))
+	return result, nil
+}
+
+type ackParams struct {
+	Session string `json:"session" rpc:"max=256" doc:"needed when the credential is not bound to one session"`
+	Offset  uint64 `json:"offset" rpc:"required" doc:"everything up to it was dealt with"`
+}
+
+type ackResult struct {
+	Session string `json:"session"`
+	Offset  uint64 `json:"offset" doc:"highest offset that was acknowledged"`
+}
+
+func (e *Endpoint) ack(_ context.Context, call *rpc.Call, p *ackParams) (*ackResult, error) {
+	session, err := ownSession(call, p.Session)
+	if err != nil {
+		return nil, err
+	}
+	offset, err := call.Conn.(*conn).ack(session, p.Offset)
+	if err != nil {
+		return nil, err
+	}
+	return &ackResult{session, offset}, nil
+}
+
+// ownSession is the session a call names, or the one its credential is bound to.
+func ownSession(call *rpc.Call, named string) (string, error) {
+	switch {
+	case named != "":
+		return named, nil
+	case call.Principal.Session != "":
+		return call.Principal.Session, nil
+	}
+	return "", rpc.InvalidParams("/session", "required: the credential is not bound to one session")
+}
+
+type seekParams struct {
+	Session string  `json:"session" rpc:"max=256" doc:"needed when the credential is not bound to one session"`
+	Offset  *uint64 `json:"offset" doc:"last offset that counts as seen; 0 = go back to the beginning"`
+	Time    string  `json:"time" rpc:"format=time" doc:"instead of offset: begin with the events from this time on"`
+}
+
+// Validate wants exactly one place.
+func (p *seekParams) Validate() error {
+	if (p.Offset == nil) == (p.Time == "") {
+		return rpc.Fields{{Pointer: "/offset", Problem: "give exactly one of offset and time"}}
+	}
+	return nil
+}
+
+type seekResult struct {
+	Session string `json:"session"`
+	Epoch   string `json:"epoch"`
+	Offset  uint64 `json:"offset" doc:"first offset that can follow"`
+	Head    uint64 `json:"head"`
+	Gap     *gap   `json:"gap,omitempty" doc:"events that cannot be replayed"`
+}
+
+func (e *Endpoint) seek(ctx context.Context, call *rpc.Call, p *seekParams) (*seekResult, error) {
+	c := call.Conn.(*conn)
+	session, err := ownSession(call, p.Session)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	cur := c.cursors[session]
+	c.mu.Unlock()
+	if cur == nil {
+		return nil, errNotFollowed()
+	}
+	if p.Time != "" {
+		return nil, rpc.NotSupported("this server's journal cannot be searched by time")
+	}
+	log, err := e.journal.Log(ctx, session)
+	if err != nil {
+		return nil, fmt.Errorf("socket: read log: %w", err)
+	}
+	if *p.Offset > log.Head {
+		return nil, rpc.PositionLost("the offset is beyond the end of the log").With(map[string]any{"head": log.Head})
+	}
+	pos, g := resume(log, log.Epoch, *p.Offset)
+	if *p.Offset == 0 { // the beginning is wherever the log begins now
+		g = nil
+	}
+	c.hold()
+	call.AfterReply(c.release)
+	c.mu.Lock()
+	c.move(cur, log.Epoch, pos, g, log.Head)
+	c.mu.Unlock()
+	return &seekResult{session, log.Epoch, pos + 1, log.Head, g}, nil
+}

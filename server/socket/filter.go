@@ -1,0 +1,152 @@
+package socket
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// Filter says which events a connection wants: all conditions that are given must hold. Several filters are
+// alternatives.
+type Filter struct {
+	Sessions        []string `json:"sessions,omitempty" rpc:"max=200,each.min=1,each.max=256" doc:"session ids, or * for all; absent = all"`
+	Types           []string `json:"types,omitempty" rpc:"max=200,each.min=1,each.max=64" doc:"event types; absent = all"`
+	Chats           []string `json:"chats,omitempty" rpc:"max=500,format=jid" doc:"chat JIDs; absent = all"`
+	ExcludeTypes    []string `json:"exclude_types,omitempty" rpc:"max=200,each.min=1,each.max=64" doc:"event types left out"`
+	IncludeVolatile bool     `json:"include_volatile,omitempty" doc:"also send signals such as typing"`
+}
+
+// everything is what a client gets that says nothing about filters: all durable events it may see.
+var everything = []Filter{{}}
+
+// filterSet is a compiled list of filters; it does not change.
+type filterSet struct {
+	list []compiledFilter
+	all  bool // every durable event matches
+}
+
+type compiledFilter struct {
+	sessions, types, chats, exclude map[string]struct{} // nil = any
+	volatile                        bool
+}
+
+func compileFilters(list []Filter) *filterSet {
+	s := &filterSet{}
+	for _, f := range list {
+		c := compiledFilter{types: set(f.Types), chats: set(f.Chats), exclude: set(f.ExcludeTypes), volatile: f.IncludeVolatile}
+		if !slices.Contains(f.Sessions, "*") {
+			c.sessions = set(f.Sessions)
+		}
+		if c.sessions == nil && c.types == nil && c.chats == nil && c.exclude == nil {
+			s.all = true
+		}
+		s.list = append(s.list, c)
+	}
+	return s
+}
+
+func set(list []string) map[string]struct{} {
+	if len(list) == 0 {
+		return nil
+	}
+	m := make(map[string]struct{}, len(list))
+	for _, s := range list {
+		m[s] = struct{}{}
+	}
+	return m
+}
+
+// checkFilters refuses what a filter cannot mean; fields are named below /filters.
+func checkFilters(list []Filter, most int) *rpc.Error {
+	if len(list) > most {
+		return rpc.InvalidParams("/filters", "must have at most "+strconv.Itoa(most)+" items")
+	}
+	var bad rpc.Fields
+	for i, f := range list {
+		for k, chat := range f.Chats {
+			if !strings.Contains(chat, "@") {
+				at := "/filters/" + strconv.Itoa(i) + "/chats/" + strconv.Itoa(k)
+				bad = append(bad, rpc.Field{Pointer: at, Problem: "must be a JID"})
+			}
+		}
+	}
+	if len(bad) > 0 {
+		return rpc.InvalidFields(bad)
+	}
+	return nil
+}
+
+// wants tells whether any event of the session can match.
+func (s *filterSet) wants(session string) bool {
+	if s.all {
+		return true
+	}
+	for i := range s.list {
+		if has(s.list[i].sessions, session) {
+			return true
+		}
+	}
+	return false
+}
+
+// wantsAny tells whether sessions that are not named can match.
+func (s *filterSet) wantsAny() bool {
+	for i := range s.list {
+		if s.list[i].sessions == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// named lists the sessions that filters name.
+func (s *filterSet) named() []string {
+	var list []string
+	for i := range s.list {
+		for id := range s.list[i].sessions {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// match tells whether an event passes.
+func (s *filterSet) match(session, kind string, chats []string, volatile bool) bool {
+	if s.all && !volatile {
+		return true
+	}
+	for i := range s.list {
+		if s.list[i].match(session, kind, chats, volatile) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *compiledFilter) match(session, kind string, chats []string, volatile bool) bool {
+	if volatile && !f.volatile || !has(f.sessions, session) || !has(f.types, kind) {
+		return false
+	}
+	if _, out := f.exclude[kind]; out {
+		return false
+	}
+	if f.chats == nil {
+		return true
+	}
+	for _, chat := range chats {
+		if _, in := f.chats[chat]; in {
+			return true
+		}
+	}
+	return false
+}
+
+func has(m map[string]struct{}, key string) bool {
+	if m == nil {
+		return true
+	}
+	_, in := m[key]
+	return in
+}

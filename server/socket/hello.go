@@ -1,0 +1,214 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+const methodHello = "conn.hello"
+
+// maxHelloReply bounds the reply of conn.hello, which lists every session, in bytes.
+const maxHelloReply = 4 << 20
+
+type helloParams struct {
+	Protocol int                 `json:"protocol" rpc:"required" doc:"version of the protocol; 1"`
+	Client   *clientInfo         `json:"client" doc:"who connects, for the server's log"`
+	Token    string              `json:"token" rpc:"max=4096" doc:"credential, when the upgrade carried none"`
+	Consumer string              `json:"consumer" rpc:"max=128" doc:"name under which the server keeps the cursors"`
+	Resume   map[string]position `json:"resume" rpc:"max=10000" doc:"session id -> place to go on from"`
+	From     string              `json:"from" rpc:"enum=head|oldest" doc:"where to begin in sessions that are not resumed; default head"`
+	Filters  *[]Filter           `json:"filters" doc:"events to send; absent = all durable ones, empty = none"`
+	Ack      string              `json:"ack" rpc:"enum=none|manual" doc:"manual: the server waits for events.ack at the end of the window"`
+	Window   *windowParams       `json:"window" doc:"how much may be sent without ack"`
+	// BatchEvents puts the events of one write into one frame.
+	BatchEvents bool `json:"batch_events" doc:"several events may come as one array"`
+}
+
+type clientInfo struct {
+	Name    string `json:"name" rpc:"max=128"`
+	Version string `json:"version" rpc:"max=64"`
+}
+
+type windowParams struct {
+	Events int `json:"events" rpc:"min=1,max=100000" doc:"events, per session"`
+	Bytes  int `json:"bytes" rpc:"min=1024,max=67108864" doc:"bytes, per session"`
+}
+
+type helloResult struct {
+	Conn        string         `json:"conn" doc:"name of the connection"`
+	Principal   principalReply `json:"principal"`
+	Node        string         `json:"node"`
+	Sessions    []sessionReply `json:"sessions" doc:"sessions whose events follow"`
+	HeartbeatMS int64          `json:"heartbeat_ms"`
+	Limits      limitsReply    `json:"limits"`
+	Version     string         `json:"version" doc:"version of the server"`
+}
+
+type principalReply struct {
+	Kind    rpc.Scope `json:"kind"`
+	ID      string    `json:"id"`
+	Session string    `json:"session,omitempty"`
+	Account string    `json:"account,omitempty"`
+}
+
+type sessionReply struct {
+	Session string       `json:"session"`
+	Epoch   string       `json:"epoch"`
+	Head    uint64       `json:"head" doc:"newest offset; 0 = none"`
+	Oldest  uint64       `json:"oldest" doc:"oldest offset that is kept"`
+	Resumed bool         `json:"resumed" doc:"nothing was missed since the given offset"`
+	Replay  *offsetRange `json:"replay,omitempty" doc:"stored events that follow now"`
+	Gap     *gap         `json:"gap,omitempty" doc:"events that cannot be replayed"`
+}
+
+type offsetRange struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+// hello is conn.hello. It runs on the reading goroutine, before any other call.
+func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*helloResult, error) {
+	c := call.Conn.(*conn)
+	if c.greeted.Load() {
+		return nil, rpc.InvalidRequest("conn.hello was said already")
+	}
+	if p.Protocol != protocolVersion {
+		c.closeAfter(call, CloseProtocolVersion, "unknown protocol version")
+		return nil, rpc.NotSupported(fmt.Sprintf("protocol %d is not known", p.Protocol)).With(map[string]any{"supported": []int{protocolVersion}})
+	}
+	who, err := c.identify(ctx, call, p.Token)
+	if err != nil {
+		return nil, err
+	}
+	if p.Consumer != "" {
+		return nil, rpc.NotSupported("named consumers are not kept by this server").With(map[string]any{"field": "/consumer"})
+	}
+	list := everything
+	if p.Filters != nil {
+		list = *p.Filters
+	}
+	if problem := checkFilters(list, e.cfg.MaxFilters); problem != nil {
+		return nil, problem
+	}
+	filters := compileFilters(list)
+	sessions, err := c.selectSessions(ctx, who, filters)
+	if err != nil {
+		return nil, err
+	}
+	if who.Session != "" {
+		if !e.bind(who.Session) {
+			c.closeAfter(call, CloseConnectionLimit, "too many connections on this session")
+			return nil, rpc.RateLimited("too many connections on this session", e.cfg.DrainRetry)
+		}
+		c.boundTo = who.Session
+	}
+	c.configure(p)
+	c.hold()
+	call.AfterReply(c.release)
+	replies, err := c.begin(ctx, who, filters, sessions, p)
+	if err != nil {
+		c.closeAfter(call, CloseInternal, "the journal cannot be read")
+		return nil, err
+	}
+	c.peer.SetPrincipal(who)
+	c.greeted.Store(true)
+	if p.Client != nil {
+		e.log.Info("client connected", "conn", c.id, "principal", who.ID, "client", p.Client.Name, "client_version", p.Client.Version)
+	}
+	return &helloResult{
+		Conn: c.id, Node: e.cfg.Node, Version: e.cfg.Version, Sessions: replies,
+		Principal:   principalReply{who.Kind, who.ID, who.Session, who.Account},
+		HeartbeatMS: e.cfg.Heartbeat.Milliseconds(), Limits: e.limits(),
+	}, nil
+}
+
+// closeAfter closes the connection once the reply to the call has been written.
+func (c *conn) closeAfter(call *rpc.Call, code int, reason string) {
+	call.AfterReply(func() { _ = c.Close(code, reason) })
+}
+
+// identify finds out who is at the other end: by the upgrade, else by the token.
+func (c *conn) identify(ctx context.Context, call *rpc.Call, token string) (rpc.Principal, error) {
+	who := c.who
+	if !c.known {
+		if token == "" {
+			c.closeAfter(call, CloseAuth, "no credential")
+			return who, rpc.Unauthenticated("a token is needed, in the upgrade or in conn.hello")
+		}
+		var problem *rpc.Error
+		if who, problem = c.e.authenticate(ctx, token); problem != nil {
+			code := CloseAuth
+			if problem.Reason == reasonExpired {
+				code = CloseTokenExpired
+			}
+			c.closeAfter(call, code, problem.Message)
+			return who, problem
+		}
+	}
+	if who.Kind == rpc.ScopePublic || who.Kind == "" {
+		c.closeAfter(call, CloseForbidden, "the credential does not reach the socket")
+		return who, rpc.Forbidden("the credential does not reach the socket")
+	}
+	return who, nil
+}
+
+// configure takes over how the client wants its events.
+func (c *conn) configure(p *helloParams) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.manual = p.Ack == "manual"
+	c.batched = p.BatchEvents
+	c.window = window{c.e.cfg.WindowEvents, c.e.cfg.WindowBytes}
+	if p.Window != nil {
+		if p.Window.Events > 0 {
+			c.window.events = min(c.window.events, p.Window.Events)
+		}
+		if p.Window.Bytes > 0 {
+			c.window.bytes = min(c.window.bytes, p.Window.Bytes)
+		}
+	}
+}
+
+// begin puts cursors on the sessions, where the client left off or as it asked.
+func (c *conn) begin(ctx context.Context, who rpc.Principal, filters *filterSet, sessions []string, p *helloParams) ([]sessionReply, error) {
+	c.setFilters(who, filters)
+	replies := make([]sessionReply, 0, len(sessions))
+	wanted := make(map[string]struct{}, len(sessions))
+	for _, id := range sessions {
+		wanted[id] = struct{}{}
+		cur, log, _, err := c.follow(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		reply := sessionReply{Session: id, Epoch: log.Epoch, Head: log.Head, Oldest: log.Oldest}
+		pos := log.Head
+		if from, ok := p.Resume[id]; ok {
+			pos, reply.Gap = resume(log, from.Epoch, from.Offset)
+			reply.Resumed = reply.Gap == nil
+		} else if p.From == "oldest" {
+			pos = before(log)
+		}
+		if pos < log.Head {
+			reply.Replay = &offsetRange{From: pos + 1, To: log.Head}
+		}
+		c.mu.Lock()
+		c.move(cur, log.Epoch, pos, reply.Gap, log.Head)
+		c.mu.Unlock()
+		replies = append(replies, reply)
+	}
+	// A session to be resumed that is not there any more, or never was within reach: the client must know.
+	var lost []string
+	for id := range p.Resume {
+		if _, ok := wanted[id]; !ok && filters.wants(id) {
+			lost = append(lost, id)
+		}
+	}
+	sort.Strings(lost)
+	for _, id := range lost {
+		replies = append(replies, sessionReply{Session: id, Gap: &gap{Reason: gapPurged}})
+	}
+	return replies, nil
+}

@@ -1,0 +1,241 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// position is a place in a session's log: the last offset that was seen.
+type position struct {
+	Epoch  string `json:"epoch" rpc:"required,min=1,max=128" doc:"epoch of the log the offset belongs to"`
+	Offset uint64 `json:"offset" doc:"last offset that was seen; 0 = none"`
+}
+
+// hold keeps events back until release. Methods that change what a connection gets hold it, and release it once their
+// reply is in the lane.
+func (c *conn) hold() {
+	c.mu.Lock()
+	c.held++
+	c.mu.Unlock()
+}
+
+func (c *conn) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held--
+	if c.held == 0 && c.hasWork() {
+		c.wake()
+	}
+}
+
+// selectSessions lists the sessions that filters want among those the principal may see. Naming one that is not
+// among them is an error, whether or not it exists.
+func (c *conn) selectSessions(ctx context.Context, who rpc.Principal, filters *filterSet) ([]string, error) {
+	visible, err := c.e.sessions.Visible(ctx, who)
+	if err != nil {
+		return nil, fmt.Errorf("socket: list sessions: %w", err)
+	}
+	may := make(map[string]struct{}, len(visible))
+	var wanted []string
+	for _, id := range visible {
+		may[id] = struct{}{}
+		if filters.wants(id) {
+			wanted = append(wanted, id)
+		}
+	}
+	for _, id := range filters.named() {
+		if _, ok := may[id]; !ok {
+			return nil, rpc.Forbidden("the credential does not reach a session the filters name").With(map[string]any{"session": id})
+		}
+	}
+	sort.Strings(wanted)
+	return wanted, nil
+}
+
+// setFilters replaces the filters; the connection must be held. Sessions that are no longer wanted lose their cursor.
+func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
+	takesAll := who.Kind == rpc.ScopeAdmin && who.Session == "" && filters.wantsAny()
+	c.mu.Lock()
+	c.filters = filters
+	var left []*cursor
+	for id, cur := range c.cursors {
+		cur.gen++
+		if !filters.wants(id) {
+			cur.gone = true
+			left = append(left, cur)
+			delete(c.cursors, id)
+		}
+	}
+	c.mu.Unlock()
+	for _, cur := range left {
+		cur.topic.leave(c)
+	}
+	c.e.mu.Lock()
+	defer c.e.mu.Unlock()
+	if takesAll {
+		c.e.everyone[c] = struct{}{}
+	} else {
+		delete(c.e.everyone, c)
+	}
+}
+
+// follow gives the connection a cursor on a session unless it has one, and reads the log after that, so that no
+// append is missed in between. fresh tells that the cursor is new, at the head of the log.
+func (c *conn) follow(ctx context.Context, session string) (cur *cursor, log journal.Log, fresh bool, err error) {
+	c.mu.Lock()
+	cur = c.cursors[session]
+	if cur == nil {
+		fresh = true
+		cur = &cursor{}
+		if c.cursors == nil {
+			c.cursors = make(map[string]*cursor, 1)
+		}
+		c.cursors[session] = cur
+	}
+	c.mu.Unlock()
+	if fresh {
+		c.e.join(c, session, cur)
+	}
+	log, err = c.e.journal.Log(ctx, session)
+	if err != nil {
+		return nil, log, false, fmt.Errorf("socket: read log: %w", err)
+	}
+	cur.topic.update(log)
+	if fresh {
+		c.mu.Lock()
+		c.move(cur, log.Epoch, log.Head, nil, log.Head)
+		c.mu.Unlock()
+	}
+	return cur, log, fresh, nil
+}
+
+// move puts a cursor somewhere; the caller holds c.mu.
+func (c *conn) move(cur *cursor, epoch string, pos uint64, g *gap, head uint64) {
+	cur.gen++
+	cur.epoch, cur.pos, cur.told, cur.gap = epoch, pos, pos, g
+	cur.sent, cur.pending, cur.skipped = nil, 0, 0
+	cur.acked = pos
+	if g != nil || pos < head {
+		c.queue(cur)
+	}
+}
+
+// resume finds where a reader goes on that saw everything up to offset, and what it has missed for good.
+func resume(log journal.Log, epoch string, offset uint64) (pos uint64, g *gap) {
+	oldest := before(log)
+	switch {
+	case epoch != log.Epoch:
+		return oldest, &gap{From: 1, To: oldest, Reason: gapEpoch}
+	case offset > log.Head: // the log was set back, for example by a restored copy
+		return log.Head, &gap{From: log.Head + 1, To: offset, Reason: gapEpoch}
+	case offset < oldest:
+		return oldest, &gap{From: offset + 1, To: oldest, Reason: gapRetention}
+	}
+	return offset, nil
+}
+
+// before is the offset ahead of the oldest event that is kept.
+func before(log journal.Log) uint64 {
+	if log.Oldest == 0 {
+		return 0
+	}
+	return log.Oldest - 1
+}
+
+// adopt gives the connection a session that has just appeared.
+func (c *conn) adopt(session string, log journal.Log) {
+	c.mu.Lock()
+	if c.torn || c.filters == nil || !c.filters.wants(session) || c.cursors[session] != nil {
+		c.mu.Unlock()
+		return
+	}
+	cur := &cursor{tell: true}
+	if c.cursors == nil {
+		c.cursors = make(map[string]*cursor, 1)
+	}
+	c.cursors[session] = cur
+	c.mu.Unlock()
+	c.e.join(c, session, cur)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cur.epoch == "" { // conn.hello or events.subscribe may have come in between
+		c.move(cur, log.Epoch, before(log), nil, log.Head)
+	}
+	c.queue(cur)
+	if c.held == 0 {
+		c.wake()
+	}
+}
+
+// dropDeleted ends the cursor on a session that was deleted and tells the client.
+func (c *conn) dropDeleted(session string) {
+	c.mu.Lock()
+	cur := c.cursors[session]
+	if cur == nil {
+		c.mu.Unlock()
+		return
+	}
+	cur.gone = true
+	delete(c.cursors, session)
+	g := gap{From: cur.pos + 1, To: cur.pos, Reason: gapPurged}
+	frame := gapNote(session, cur.epoch, cur.pos, g)
+	c.mu.Unlock()
+	cur.topic.leave(c)
+	_ = c.WriteFrame(frame) // fails only when the connection has gone
+}
+
+// leaveAll takes an ended connection from its topics.
+func (c *conn) leaveAll() {
+	c.mu.Lock()
+	list := make([]*cursor, 0, len(c.cursors))
+	for _, cur := range c.cursors {
+		cur.gone = true
+		list = append(list, cur)
+	}
+	c.cursors = nil
+	c.mu.Unlock()
+	for _, cur := range list {
+		if cur.topic != nil {
+			cur.topic.leave(c)
+		}
+	}
+}
+
+// errNotFollowed answers methods that name a session the connection gets no events of.
+func errNotFollowed() *rpc.Error {
+	return rpc.NotFound("the connection gets no events of this session")
+}
+
+// ack notes that everything up to offset was dealt with, and returns the highest offset for which that is so.
+func (c *conn) ack(session string, offset uint64) (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cur := c.cursors[session]
+	if cur == nil {
+		return 0, errNotFollowed()
+	}
+	if offset > cur.pos {
+		return 0, rpc.InvalidParams("/offset", "is beyond what was sent")
+	}
+	if offset <= cur.acked {
+		return cur.acked, nil
+	}
+	cur.acked = offset
+	n := 0
+	for n < len(cur.sent) && cur.sent[n].offset <= offset {
+		cur.pending -= cur.sent[n].size
+		n++
+	}
+	cur.sent = append(cur.sent[:0], cur.sent[n:]...)
+	if n > 0 {
+		c.queue(cur)
+		if c.held == 0 {
+			c.wake()
+		}
+	}
+	return offset, nil
+}

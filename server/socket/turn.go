@@ -1,0 +1,122 @@
+package socket
+
+import (
+	"sync"
+	"time"
+)
+
+// turnCursors is how many session logs are read for one write at most; the others have the next turn.
+const turnCursors = 16
+
+// keepBuffer is the largest buffer that is kept for later turns, in bytes.
+const keepBuffer = 256 << 10
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
+
+// outcome of one turn.
+type outcome int
+
+const (
+	nothing outcome = iota // drain has marked itself as ended
+	more
+	last // a close frame is due
+)
+
+// drain writes until there is nothing left. One drain runs for a connection at a time.
+func (c *conn) drain() {
+	defer c.writers.Done()
+	buf := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= keepBuffer {
+			buffers.Put(buf)
+		}
+	}()
+	for {
+		out, state := c.turn((*buf)[:0])
+		*buf = out
+		if state == nothing {
+			return
+		}
+		if rest, err := c.wire.flush(out); err != nil {
+			c.broken(rest, err)
+			return
+		}
+		if state == last {
+			c.finish()
+			return
+		}
+	}
+}
+
+// turn gathers the frames of one write: control frames, replies, signals, events, in that order.
+func (c *conn) turn(out []byte) ([]byte, outcome) {
+	c.mu.Lock()
+	if c.mute || !c.hasWork() {
+		c.busy = false
+		c.mu.Unlock()
+		return out, nothing
+	}
+	if c.pong != nil {
+		out = appendFrame(out, opPong, c.pong)
+		c.pong = nil
+	}
+	if c.ping {
+		out = appendFrame(out, opPing, nil)
+		c.ping = false
+	}
+	lane := c.lane
+	c.lane, c.laneBytes = nil, 0
+	state := more
+	var picked []*cursor
+	var signals []signal
+	if c.ending != nil {
+		state, c.mute = last, true
+	} else if c.held == 0 {
+		signals = c.signals
+		c.signals = nil
+		n := min(len(c.dirty), turnCursors)
+		picked = append(picked, c.dirty[:n]...)
+		c.dirty = append(c.dirty[:0], c.dirty[n:]...)
+		for _, cur := range picked {
+			cur.queued = false
+		}
+	}
+	c.mu.Unlock()
+	c.room.Broadcast()
+
+	for _, frame := range lane {
+		out = appendFrame(out, opText, frame)
+	}
+	for _, s := range signals {
+		out = appendFrame(out, opText, s.frame)
+	}
+	if len(picked) > 0 {
+		out = c.readCursors(out, picked)
+	}
+	return out, state
+}
+
+// hasWork is asked with c.mu held.
+func (c *conn) hasWork() bool {
+	return c.ending != nil || c.ping || c.pong != nil || len(c.lane) > 0 ||
+		c.held == 0 && (len(c.signals) > 0 || len(c.dirty) > 0)
+}
+
+// finish sends the close frame and gives the peer a moment to answer it.
+func (c *conn) finish() {
+	c.wire.end(appendCloseFrame(nil, c.ending.code, c.ending.reason), closeGrace)
+	_ = c.wire.SetReadDeadline(time.Now().Add(closeGrace)) // the reader ends with the peer's answer, or then
+}
+
+// broken ends a connection that cannot be written to. A stalled peer may take the rest and learn why.
+func (c *conn) broken(rest []byte, err error) {
+	c.mu.Lock()
+	c.mute = true
+	c.mu.Unlock()
+	c.room.Broadcast()
+	if err == errStalled {
+		c.e.log.Info("closing connection", "conn", c.id, "code", CloseStalled, "reason", "stalled")
+		c.wire.end(appendCloseFrame(rest, CloseStalled, "a write was blocked too long"), closeGrace/2)
+	}
+	c.abort()
+}
