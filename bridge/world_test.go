@@ -1,0 +1,320 @@
+package bridge_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// patience bounds every wait of these tests; nothing takes a fraction of it
+// unless it is broken.
+const patience = 20 * time.Second
+
+// world is a simulated WhatsApp with a bridge on it.
+type world struct {
+	t       *testing.T
+	net     *sandbox.Network
+	wire    *sandbox.Listener
+	url     string
+	db      *dbutil.Database
+	log     *journal.Journal
+	faults  *faultyJournal
+	bridge  *bridge.Bridge
+	config  bridge.Config
+	stopped bool
+}
+
+func newWorld(t *testing.T) *world { return newWorldOn(t, filepath.Join(t.TempDir(), "test.db")) }
+
+func newWorldOn(t *testing.T, url string) *world {
+	t.Helper()
+	w := &world{t: t, url: url, net: sandbox.New(sandbox.Options{})}
+	w.config = bridge.Config{BackoffMin: time.Millisecond, BackoffMax: 50 * time.Millisecond, RedeliveryPause: 10 * time.Millisecond}
+	var err error
+	if w.wire, err = w.net.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	t.Cleanup(func() {
+		w.stop()
+		w.net.Close()
+		_ = w.wire.Close()
+		for _, v := range w.net.Violations() {
+			t.Errorf("the network refused: %s: %s", v.Reason, v.Stanza)
+		}
+		for _, u := range w.net.UnknownIQs() {
+			t.Errorf("the network does not know %s", u.Key)
+		}
+	})
+	return w
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	var err error
+	if w.db, err = database.Open(w.t.Context(), w.url, database.Options{}); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.log, err = journal.Open(w.t.Context(), w.db, journal.Config{}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.faults = &faultyJournal{Journal: w.log}
+	w.bridge, err = bridge.Open(w.t.Context(), bridge.Options{
+		DB: w.db, Journal: w.faults, Config: w.config, Log: slog.New(slog.DiscardHandler),
+		Attach: func(cli *whatsmeow.Client) { sandbox.Attach(cli, w.wire.Dial) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.stopped = false
+}
+
+func (w *world) stop() {
+	w.t.Helper()
+	if w.stopped {
+		return
+	}
+	w.stopped = true
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := w.bridge.Close(ctx); err != nil {
+		w.t.Errorf("close the bridge: %v", err)
+	}
+	if ctx.Err() != nil {
+		w.t.Error("the bridge did not close in time")
+	}
+	if err := w.log.Close(); err != nil {
+		w.t.Errorf("close the journal: %v", err)
+	}
+	_ = w.db.Close()
+}
+
+// restart is what a new process on the same database does.
+func (w *world) restart() {
+	w.t.Helper()
+	w.stop()
+	w.start()
+	if err := w.bridge.Start(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	w.t.Cleanup(cancel)
+	return ctx
+}
+
+func (w *world) account(number, name string) *sandbox.Phone {
+	w.t.Helper()
+	phone, err := w.net.AddAccount(sandbox.AccountOptions{Number: number, PushName: name})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return phone
+}
+
+func (w *world) create(id string) *bridge.Session {
+	w.t.Helper()
+	s, err := w.bridge.Create(w.ctx(), bridge.CreateParams{ID: id})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) session(id string) *bridge.Session {
+	w.t.Helper()
+	s, err := w.bridge.Session(id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// paired creates a session and links it to a phone by QR code.
+func (w *world) paired(id string, phone *sandbox.Phone) *bridge.Session {
+	w.t.Helper()
+	s := w.create(id)
+	w.link(s, phone)
+	return s
+}
+
+func (w *world) link(s *bridge.Session, phone *sandbox.Phone) {
+	w.t.Helper()
+	if err := s.Connect(w.ctx()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.reaches(s, bridge.StatePairing)
+	if err := phone.ScanQR(w.ctx(), s.QR().Text); err != nil {
+		w.t.Fatal(err)
+	}
+	w.reaches(s, bridge.StateConnected)
+}
+
+func (w *world) reaches(s *bridge.Session, state bridge.State) bridge.Status {
+	w.t.Helper()
+	st, err := s.Wait(w.ctx(), func(st bridge.Status) bool { return st.State == state })
+	if err != nil {
+		w.t.Fatalf("the session stays %s (%s) instead of %s", st.State, st.Reason, state)
+	}
+	return st
+}
+
+// event is a journal event with its data decoded.
+type event struct {
+	*journal.Event
+	data map[string]any
+}
+
+// reader follows a session's journal.
+type reader struct {
+	w       *world
+	session string
+	after   uint64
+	woken   chan struct{}
+	stop    func()
+}
+
+func (w *world) reader(session string) *reader {
+	r := &reader{w: w, session: session, woken: make(chan struct{}, 1)}
+	r.stop = w.log.Watch(session, r)
+	w.t.Cleanup(r.stop)
+	return r
+}
+
+func (r *reader) Wake(string) {
+	select {
+	case r.woken <- struct{}{}:
+	default:
+	}
+}
+
+func (*reader) Signal(*journal.Signal) {}
+
+// until reads on to the first event that matches and returns it; the ones
+// before are skipped.
+func (r *reader) until(what string, match func(event) bool) event {
+	r.w.t.Helper()
+	ctx := r.w.ctx()
+	for {
+		batch, err := r.w.log.Read(ctx, r.session, r.after, 64, 1<<20)
+		if err != nil {
+			r.w.t.Fatalf("read the journal: %v", err)
+		}
+		for _, e := range batch {
+			r.after = e.Offset
+			if found := decode(r.w.t, e); match(found) {
+				return found
+			}
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		select {
+		case <-r.woken:
+		case <-ctx.Done():
+			r.w.t.Fatalf("no %s in the journal; it holds %v", what, r.w.types(r.session))
+		}
+	}
+}
+
+func (r *reader) of(kind string) event {
+	r.w.t.Helper()
+	return r.until(kind, func(e event) bool { return e.Type == kind })
+}
+
+func (r *reader) text(text string) event {
+	r.w.t.Helper()
+	return r.until("message "+text, func(e event) bool { return e.Type == "Message" && e.data["text"] == text })
+}
+
+func decode(t *testing.T, e *journal.Event) event {
+	t.Helper()
+	out := event{Event: e}
+	if err := json.Unmarshal(e.Data, &out.data); err != nil {
+		t.Fatalf("data of %s: %v", e.Type, err)
+	}
+	return out
+}
+
+// all returns every event of a session and checks that offsets are gapless.
+func (w *world) all(session string) []event {
+	w.t.Helper()
+	var out []event
+	after := uint64(0)
+	for {
+		batch, err := w.log.Read(w.ctx(), session, after, 256, 16<<20)
+		if err != nil {
+			w.t.Fatalf("read the journal: %v", err)
+		}
+		if len(batch) == 0 {
+			return out
+		}
+		for _, e := range batch {
+			if e.Offset != after+1 {
+				w.t.Fatalf("offset %d follows %d", e.Offset, after)
+			}
+			after = e.Offset
+			out = append(out, decode(w.t, e))
+		}
+	}
+}
+
+func (w *world) types(session string) []string {
+	var out []string
+	for _, e := range w.all(session) {
+		out = append(out, e.Type)
+	}
+	return out
+}
+
+func (w *world) count(session, text string) int {
+	n := 0
+	for _, e := range w.all(session) {
+		if e.Type == "Message" && e.data["text"] == text {
+			n++
+		}
+	}
+	return n
+}
+
+// faultyJournal fails appends on request.
+type faultyJournal struct {
+	bridge.Journal
+	mu     sync.Mutex
+	before func(session string, records []journal.Record) error
+}
+
+var errDiskFull = errors.New("disk full")
+
+func (j *faultyJournal) Append(ctx context.Context, session string, records ...journal.Record) ([]journal.Result, error) {
+	j.mu.Lock()
+	before := j.before
+	j.mu.Unlock()
+	if before != nil {
+		if err := before(session, records); err != nil {
+			return nil, err
+		}
+	}
+	return j.Journal.Append(ctx, session, records...)
+}
+
+func (j *faultyJournal) set(before func(session string, records []journal.Record) error) {
+	j.mu.Lock()
+	j.before = before
+	j.mu.Unlock()
+}
