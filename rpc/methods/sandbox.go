@@ -1,0 +1,163 @@
+package methods
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/rpc"
+)
+
+// SandboxDeps is what the sandbox.* methods work on. Exactly one of Network and Forward is set.
+type SandboxDeps struct {
+	// Network is the simulated network when it is in this process.
+	Network *sandbox.Network
+	// Forward calls a method of the process that runs the network; params and result are JSON. An *rpc.Error it
+	// returns goes to the caller.
+	Forward func(ctx context.Context, method string, params json.RawMessage) (json.RawMessage, error)
+	// Bridge has the sessions that callers may name; nil where there are none.
+	Bridge *bridge.Bridge
+}
+
+// sandboxTimeout leaves room for the longest wait a caller may ask for (maxWait).
+const sandboxTimeout = 2 * time.Minute
+
+// RegisterSandbox adds the methods that script the simulated network. They are for admins, and exist only while the
+// server is on the sandbox.
+func RegisterSandbox(reg *rpc.Registry, d SandboxDeps) {
+	registerSandboxAccounts(reg, d)
+	registerSandboxMessages(reg, d)
+	registerSandboxInbox(reg, d)
+	registerSandboxGroups(reg, d)
+	registerSandboxFaults(reg, d)
+}
+
+// resolver is implemented by params that may name a session; resolve puts what the network knows in its place.
+type resolver interface {
+	resolve(b *bridge.Bridge) error
+}
+
+// onNetwork registers a method on the network, wherever that is.
+func onNetwork[P, R any](reg *rpc.Registry, d SandboxDeps, name, summary string, fn func(ctx context.Context, n *sandbox.Network, p *P) (R, error)) {
+	m := rpc.Method{Name: "sandbox." + name, Summary: summary, Scope: rpc.ScopeAdmin, Timeout: sandboxTimeout}
+	if name == "downloadMedia" {
+		m.MaxReply = maxDownload
+	}
+	rpc.Register(reg, m, func(ctx context.Context, _ *rpc.Call, p *P) (result R, err error) {
+		if r, ok := any(p).(resolver); ok {
+			if err := r.resolve(d.Bridge); err != nil {
+				return result, err
+			}
+		}
+		if d.Network != nil {
+			result, err = fn(ctx, d.Network, p)
+			return result, sandboxError(err)
+		}
+		params, err := json.Marshal(p)
+		if err != nil {
+			return result, fmt.Errorf("methods: %s: %w", m.Name, err)
+		}
+		raw, err := d.Forward(ctx, m.Name, params)
+		if err != nil {
+			return result, err
+		}
+		if err := json.Unmarshal(raw, &result); err != nil {
+			return result, fmt.Errorf("methods: %s: reply of the sandbox: %w", m.Name, err)
+		}
+		return result, nil
+	})
+}
+
+// actor is implemented by params that say whose phone acts.
+type actor interface{ actor() string }
+
+// asAccount is the parameter that names a phone.
+type asAccount struct {
+	Account string `json:"account" rpc:"required,min=1,max=100" doc:"account whose phone acts: number or JID"`
+}
+
+func (a asAccount) actor() string { return a.Account }
+
+// onPhone registers a method on one account's simulated phone.
+func onPhone[P actor, R any](reg *rpc.Registry, d SandboxDeps, name, summary string, fn func(ctx context.Context, phone *sandbox.Phone, p *P) (R, error)) {
+	onNetwork(reg, d, name, summary, func(ctx context.Context, n *sandbox.Network, p *P) (result R, err error) {
+		phone, err := n.Phone((*p).actor())
+		if err != nil {
+			return result, at("/account", err)
+		}
+		return fn(ctx, phone, p)
+	})
+}
+
+// done is the result of methods that only do.
+type done struct {
+	OK bool `json:"ok" doc:"always true"`
+}
+
+func did(err error) (done, error) { return done{OK: true}, err }
+
+// fieldError says which parameter an error of the network is about.
+type fieldError struct {
+	pointer string
+	err     error
+}
+
+func (e *fieldError) Error() string { return e.err.Error() }
+func (e *fieldError) Unwrap() error { return e.err }
+
+func at(pointer string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fieldError{pointer, err}
+}
+
+// sandboxError turns an error of the simulated network into the caller's. Its texts hold no secrets: nothing in a
+// simulation is one.
+func sandboxError(err error) error {
+	var problem *rpc.Error
+	var ofBridge *bridge.Error
+	var refused *sandbox.SendError
+	var field *fieldError
+	if err == nil || errors.As(err, &problem) || errors.As(err, &ofBridge) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	text := strings.TrimPrefix(err.Error(), "sandbox: ")
+	pointer := ""
+	if errors.As(err, &field) {
+		pointer = field.pointer
+	}
+	switch {
+	case errors.As(err, &refused):
+		return &rpc.Error{Code: rpc.CodeWhatsApp, Message: "the network refused the message", Details: map[string]any{"wa_code": refused.Code}}
+	case errors.Is(err, sandbox.ErrNoAccount), errors.Is(err, sandbox.ErrNoDevice), errors.Is(err, sandbox.ErrNoMedia):
+		return rpc.NotFound(text)
+	case errors.Is(err, sandbox.ErrAccountExists), errors.Is(err, sandbox.ErrPairingGone), errors.Is(err, sandbox.ErrPairingRefused),
+		errors.Is(err, sandbox.ErrTooManyDevices), errors.Is(err, sandbox.ErrClosed):
+		return rpc.Conflict(text)
+	case errors.Is(err, sandbox.ErrBadJID), errors.Is(err, sandbox.ErrBadQR), errors.Is(err, sandbox.ErrWrongCode), pointer != "":
+		return rpc.InvalidParams(pointer, text)
+	}
+	return rpc.Conflict(text)
+}
+
+// parseJIDs reads a list of JIDs or numbers.
+func parseJIDs(field string, texts []string) ([]types.JID, error) {
+	list := make([]types.JID, len(texts))
+	for i, text := range texts {
+		jid, err := bridge.ParseJID(fmt.Sprintf("%s/%d", field, i), text)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = jid
+	}
+	return list, nil
+}

@@ -1,0 +1,185 @@
+package methods
+
+import (
+	"context"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/rpc"
+)
+
+type sandboxCreateGroup struct {
+	asAccount
+	Name                 string   `json:"name" rpc:"required,min=1,max=100" doc:"name"`
+	Participants         []string `json:"participants" rpc:"required,max=1023,format=jid" doc:"other members: numbers or JIDs"`
+	Announce             bool     `json:"announce,omitempty" doc:"only admins write"`
+	Locked               bool     `json:"locked,omitempty" doc:"only admins edit the group info"`
+	JoinApprovalRequired bool     `json:"join_approval_required,omitempty" doc:"admins approve who follows the invite link"`
+	DisappearingSeconds  uint32   `json:"disappearing_seconds,omitempty" rpc:"enum=0|86400|604800|7776000" doc:"timer of new messages"`
+}
+
+type inGroup struct {
+	Group string `json:"group" rpc:"required,format=jid" doc:"group"`
+}
+
+type sandboxUpdateGroup struct {
+	asAccount
+	inGroup
+	Name                 *string `json:"name,omitempty" rpc:"min=1,max=100" doc:"new name"`
+	Description          *string `json:"description,omitempty" rpc:"max=2048" doc:"new text; empty removes it"`
+	Announce             *bool   `json:"announce,omitempty" doc:"only admins write"`
+	Locked               *bool   `json:"locked,omitempty" doc:"only admins edit the group info"`
+	JoinApprovalRequired *bool   `json:"join_approval_required,omitempty" doc:"admins approve who follows the invite link"`
+	DisappearingSeconds  *uint32 `json:"disappearing_seconds,omitempty" rpc:"enum=0|86400|604800|7776000" doc:"timer of new messages"`
+}
+
+type sandboxUpdateParticipants struct {
+	asAccount
+	inGroup
+	Action       string   `json:"action" rpc:"required,enum=add|remove|promote|demote|approve|reject" doc:"what happens to them; approve and reject answer requests to join"`
+	Participants []string `json:"participants" rpc:"required,min=1,max=1023,format=jid" doc:"numbers or JIDs"`
+}
+
+type sandboxOneGroup struct {
+	asAccount
+	inGroup
+}
+
+type sandboxGetInvite struct {
+	asAccount
+	inGroup
+	Reset bool `json:"reset,omitempty" doc:"make a new link; the old one stops working"`
+}
+
+type sandboxJoin struct {
+	asAccount
+	Code string `json:"code" rpc:"required,min=1,max=100" doc:"invite code"`
+}
+
+type sandboxListMembers struct {
+	inGroup
+}
+
+type sandboxGroupResult struct {
+	Group string `json:"group" doc:"the group"`
+}
+
+type sandboxInvite struct {
+	Code string `json:"code" doc:"invite code"`
+}
+
+type sandboxJoined struct {
+	Group   string `json:"group" doc:"the group"`
+	Pending bool   `json:"pending" doc:"an admin has to approve"`
+}
+
+type sandboxMembers struct {
+	Participants []string `json:"participants" doc:"LIDs of the members"`
+}
+
+func (p *sandboxUpdateGroup) apply(phone *sandbox.Phone, group types.JID) error {
+	var steps []func() error
+	step := func(given bool, do func() error) {
+		if given {
+			steps = append(steps, do)
+		}
+	}
+	step(p.Name != nil, func() error { return phone.SetSubject(group, *p.Name) })
+	step(p.Description != nil, func() error { return phone.SetDescription(group, *p.Description) })
+	step(p.Announce != nil, func() error { return phone.SetAnnounce(group, *p.Announce) })
+	step(p.Locked != nil, func() error { return phone.SetLocked(group, *p.Locked) })
+	step(p.JoinApprovalRequired != nil, func() error { return phone.SetApproval(group, *p.JoinApprovalRequired) })
+	step(p.DisappearingSeconds != nil, func() error { return phone.SetGroupTimer(group, *p.DisappearingSeconds) })
+	for _, do := range steps {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *sandboxUpdateParticipants) apply(phone *sandbox.Phone, group types.JID, people []types.JID) error {
+	switch p.Action {
+	case "add":
+		return phone.AddMembers(group, people...)
+	case "remove":
+		return phone.RemoveMembers(group, people...)
+	case "promote":
+		return phone.Promote(group, people...)
+	case "demote":
+		return phone.Demote(group, people...)
+	default:
+		return phone.DecideJoin(group, p.Action == "approve", people...)
+	}
+}
+
+func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
+	onPhone(reg, d, "createGroup", "Create a group from an account's phone.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxCreateGroup) (result sandboxGroupResult, err error) {
+			members, err := parseJIDs("participants", p.Participants)
+			if err != nil {
+				return result, err
+			}
+			group, err := phone.CreateGroup(sandbox.GroupOptions{
+				Subject: p.Name, Members: members, Announce: p.Announce, Locked: p.Locked, Approval: p.JoinApprovalRequired, Timer: p.DisappearingSeconds,
+			})
+			return sandboxGroupResult{Group: group.String()}, err
+		})
+	onPhone(reg, d, "updateGroup", "Change a group from an account's phone; absent parameters stay.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxUpdateGroup) (result done, err error) {
+			group, err := bridge.ParseJID("group", p.Group)
+			if err != nil {
+				return result, err
+			}
+			return did(p.apply(phone, group))
+		})
+	onPhone(reg, d, "updateParticipants", "Add, remove, promote or demote members of a group, or answer requests to join.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxUpdateParticipants) (result done, err error) {
+			group, err := bridge.ParseJID("group", p.Group)
+			if err != nil {
+				return result, err
+			}
+			people, err := parseJIDs("participants", p.Participants)
+			if err != nil {
+				return result, err
+			}
+			return did(p.apply(phone, group, people))
+		})
+	onPhone(reg, d, "leaveGroup", "Leave a group.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxOneGroup) (result done, err error) {
+			group, err := bridge.ParseJID("group", p.Group)
+			if err != nil {
+				return result, err
+			}
+			return did(phone.LeaveGroup(group))
+		})
+	onPhone(reg, d, "getInviteCode", "Read a group's invite code.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxGetInvite) (result sandboxInvite, err error) {
+			group, err := bridge.ParseJID("group", p.Group)
+			if err != nil {
+				return result, err
+			}
+			result.Code, err = phone.InviteCode(group, p.Reset)
+			return result, err
+		})
+	onPhone(reg, d, "joinGroup", "Follow an invite link.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxJoin) (result sandboxJoined, err error) {
+			group, pending, err := phone.JoinGroup(p.Code)
+			return sandboxJoined{Group: group.String(), Pending: pending}, err
+		})
+	onNetwork(reg, d, "listMembers", "List the members of a group.",
+		func(_ context.Context, n *sandbox.Network, p *sandboxListMembers) (result sandboxMembers, err error) {
+			group, err := bridge.ParseJID("group", p.Group)
+			if err != nil {
+				return result, err
+			}
+			members, err := n.GroupMembers(group)
+			result.Participants = make([]string, len(members))
+			for i, member := range members {
+				result.Participants[i] = member.String()
+			}
+			return result, err
+		})
+}
