@@ -1,0 +1,307 @@
+package messages
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+)
+
+// Address names a chat or a person: by JID, and by the other JID of the same
+// person where it is known (phone number against LID, in either order).
+type Address struct{ JID, Alt string }
+
+// The kinds of chats.
+const (
+	KindUser       = "user"
+	KindGroup      = "group"
+	KindNewsletter = "newsletter"
+	KindBroadcast  = "broadcast"
+	KindStatus     = "status"
+)
+
+const (
+	lidServer    = "@lid"
+	statusChat   = "status@broadcast"
+	mutedForGood = -1 // in muted_until
+)
+
+// KindOf tells the kind of a chat from its JID.
+func KindOf(jid string) string {
+	switch {
+	case jid == statusChat:
+		return KindStatus
+	case strings.HasSuffix(jid, "@g.us"):
+		return KindGroup
+	case strings.HasSuffix(jid, "@newsletter"):
+		return KindNewsletter
+	case strings.HasSuffix(jid, "@broadcast"):
+		return KindBroadcast
+	}
+	return KindUser
+}
+
+// halves sorts an address into what is shown (the phone number if known) and the LID.
+func (a Address) halves() (jid, lid string) {
+	if a.JID == "" {
+		a.JID, a.Alt = a.Alt, ""
+	}
+	switch {
+	case strings.HasSuffix(a.JID, lidServer):
+		if a.Alt != "" {
+			return a.Alt, a.JID
+		}
+		return a.JID, a.JID
+	case strings.HasSuffix(a.Alt, lidServer):
+		return a.JID, a.Alt
+	}
+	return a.JID, ""
+}
+
+type aliasRow struct {
+	jid  string
+	chat int64
+}
+
+var scanAlias = dbutil.ConvertRowFn[aliasRow](func(row dbutil.Scannable) (a aliasRow, err error) {
+	err = row.Scan(&a.jid, &a.chat)
+	return a, err
+})
+
+func (s *Store) aliases(ctx context.Context, session string, a Address) ([]aliasRow, error) {
+	const query = `SELECT jid, chat_id FROM messages_aliases WHERE session=$1 AND jid IN ($2, $3)`
+	return scanAlias.NewRowIter(s.db.Query(ctx, query, session, a.JID, a.Alt)).AsList()
+}
+
+// find returns a chat's id, 0 when there is none.
+func (s *Store) find(ctx context.Context, session string, a Address) (int64, error) {
+	found, err := s.aliases(ctx, session, a)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	return found[0].chat, nil
+}
+
+// chat returns the id of a chat, makes it when it is new, and learns the other
+// address; two chats that turn out to be one are merged. It needs a transaction.
+func (s *Store) chat(ctx context.Context, session string, a Address) (int64, error) {
+	found, err := s.aliases(ctx, session, a)
+	if err != nil {
+		return 0, err
+	}
+	jid, lid := a.halves()
+	switch {
+	case len(found) == 0:
+		return s.newChat(ctx, session, a, jid, lid)
+	case len(found) == 2 && found[0].chat != found[1].chat:
+		return s.merge(ctx, session, found[0].chat, found[1].chat, jid, lid)
+	case len(found) == 1 && a.JID != "" && a.Alt != "":
+		id := found[0].chat
+		for _, address := range []string{a.JID, a.Alt} {
+			if err := s.addAlias(ctx, session, address, id); err != nil {
+				return 0, err
+			}
+		}
+		return id, s.exec(ctx, `UPDATE messages_chats SET jid=$2, lid=$3 WHERE chat_id=$1`, id, jid, lid)
+	}
+	return found[0].chat, nil
+}
+
+func (s *Store) newChat(ctx context.Context, session string, a Address, jid, lid string) (id int64, err error) {
+	err = s.db.QueryRow(ctx, `INSERT INTO messages_chats (session, jid, lid, kind) VALUES ($1, $2, $3, $4) RETURNING chat_id`,
+		session, jid, lid, KindOf(jid)).Scan(&id)
+	for _, address := range []string{a.JID, a.Alt} {
+		if err == nil && address != "" {
+			err = s.addAlias(ctx, session, address, id)
+		}
+	}
+	return id, err
+}
+
+func (s *Store) addAlias(ctx context.Context, session, jid string, chat int64) error {
+	return s.exec(ctx, `INSERT INTO messages_aliases (session, jid, chat_id) VALUES ($1, $2, $3) ON CONFLICT (session, jid) DO NOTHING`,
+		session, jid, chat)
+}
+
+// Alias records that two addresses are one person. It touches nothing when
+// neither has a chat.
+func (s *Store) Alias(ctx context.Context, session string, a Address) error {
+	return s.write(ctx, "alias", func(ctx context.Context) error {
+		found, err := s.aliases(ctx, session, a)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		_, err = s.chat(ctx, session, a)
+		return err
+	})
+}
+
+// ChatPatch changes some properties of a chat: a nil field stays as it is.
+type ChatPatch struct {
+	Name         *string
+	Archived     *bool // archiving also unpins
+	Pinned       *bool
+	Muted        *bool
+	MutedUntil   time.Time // with Muted true; zero = for good
+	MarkedUnread *bool     // false also marks every message as read
+	ReadOnly     *bool
+	Disappearing *time.Duration
+	At           time.Time // when it was changed; zero = now
+}
+
+// UpdateChat applies a patch and makes the chat when it is new.
+func (s *Store) UpdateChat(ctx context.Context, session string, a Address, p ChatPatch) error {
+	return s.write(ctx, "update chat", func(ctx context.Context) error {
+		id, err := s.chat(ctx, session, a)
+		if err != nil {
+			return err
+		}
+		set := func(column string, value any) {
+			if err == nil {
+				err = s.exec(ctx, `UPDATE messages_chats SET `+column+`=$2 WHERE chat_id=$1`, id, value)
+			}
+		}
+		at := p.At
+		if at.IsZero() {
+			at = time.Now()
+		}
+		if p.Name != nil {
+			set("name", *p.Name)
+		}
+		if p.Archived != nil {
+			set("archived", *p.Archived)
+			if *p.Archived {
+				set("pinned_at", int64(0))
+			}
+		}
+		if p.Pinned != nil {
+			set("pinned_at", map[bool]int64{true: millis(at)}[*p.Pinned])
+		}
+		if p.Muted != nil {
+			set("muted_until", mutedUntil(*p.Muted, p.MutedUntil))
+		}
+		if p.ReadOnly != nil {
+			set("read_only", *p.ReadOnly)
+		}
+		if p.Disappearing != nil {
+			set("disappearing", int64(p.Disappearing.Seconds()))
+		}
+		if p.MarkedUnread != nil {
+			set("marked_unread", *p.MarkedUnread)
+			if err == nil && !*p.MarkedUnread {
+				err = s.readUntil(ctx, id, at)
+			}
+		}
+		return err
+	})
+}
+
+func mutedUntil(muted bool, until time.Time) int64 {
+	switch {
+	case !muted:
+		return 0
+	case until.IsZero():
+		return mutedForGood
+	}
+	return until.UnixMilli()
+}
+
+// readUntil marks what was sent up to a time as read and counts the rest anew.
+// Times of WhatsApp are whole seconds, so the whole second of until counts.
+func (s *Store) readUntil(ctx context.Context, chat int64, until time.Time) error {
+	if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND unread AND sent_at<=$2`,
+		chat, until.UnixMilli()); err != nil {
+		return err
+	}
+	return s.recount(ctx, chat)
+}
+
+func (s *Store) recount(ctx context.Context, chat int64) error {
+	return s.exec(ctx, `UPDATE messages_chats SET unread=(SELECT COUNT(*) FROM messages_messages WHERE chat_id=$1 AND unread)
+		WHERE chat_id=$1`, chat)
+}
+
+// MarkRead marks messages of a chat as read.
+func (s *Store) MarkRead(ctx context.Context, session string, a Address, ids []string) error {
+	return s.write(ctx, "mark read", func(ctx context.Context) error {
+		chat, err := s.find(ctx, session, a)
+		if err != nil || chat == 0 {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND id=$2 AND unread`, chat, id); err != nil {
+				return err
+			}
+		}
+		if err := s.exec(ctx, `UPDATE messages_chats SET marked_unread=false WHERE chat_id=$1 AND marked_unread`, chat); err != nil {
+			return err
+		}
+		return s.recount(ctx, chat)
+	})
+}
+
+// SetUnread takes over the number of unread messages a phone reports: the
+// newest ones of others.
+func (s *Store) SetUnread(ctx context.Context, session string, a Address, count int) error {
+	return s.write(ctx, "set unread", func(ctx context.Context) error {
+		chat, err := s.chat(ctx, session, a)
+		if err != nil {
+			return err
+		}
+		if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND unread`, chat); err != nil {
+			return err
+		}
+		if err := s.exec(ctx, `UPDATE messages_messages SET unread=true WHERE row_id IN (
+			SELECT row_id FROM messages_messages WHERE chat_id=$1 AND NOT from_me AND NOT placeholder
+			ORDER BY sent_at DESC, row_id DESC LIMIT $2)`, chat, count); err != nil {
+			return err
+		}
+		return s.exec(ctx, `UPDATE messages_chats SET unread=$2 WHERE chat_id=$1`, chat, count)
+	})
+}
+
+// ClearChat removes a chat's messages up to a time (zero = all) and keeps the chat.
+func (s *Store) ClearChat(ctx context.Context, session string, a Address, until time.Time, keepStarred bool) error {
+	return s.write(ctx, "clear chat", func(ctx context.Context) error {
+		chat, err := s.find(ctx, session, a)
+		if err != nil || chat == 0 {
+			return err
+		}
+		return s.clear(ctx, chat, until, keepStarred)
+	})
+}
+
+func (s *Store) clear(ctx context.Context, chat int64, until time.Time, keepStarred bool) error {
+	const gone = `chat_id=$1 AND (CAST($2 AS BIGINT)=0 OR sent_at<=$2) AND NOT (starred AND $3)`
+	args := []any{chat, millis(until), keepStarred}
+	queries := []string{`DELETE FROM messages_search WHERE session=(SELECT session FROM messages_chats WHERE chat_id=$1)
+		AND row_id IN (SELECT row_id FROM messages_messages WHERE ` + gone + `)`}
+	for _, table := range details {
+		queries = append(queries, `DELETE FROM `+table+` WHERE chat_id=$1 AND id IN (SELECT id FROM messages_messages WHERE `+gone+`)`)
+	}
+	queries = append(queries, `DELETE FROM messages_messages WHERE `+gone)
+	for _, query := range queries {
+		if err := s.exec(ctx, query, args...); err != nil {
+			return err
+		}
+	}
+	return s.recount(ctx, chat)
+}
+
+// DeleteChat removes a chat from the list, with its messages up to a time (zero
+// = all). What is newer brings it back, as on the phone.
+func (s *Store) DeleteChat(ctx context.Context, session string, a Address, until time.Time) error {
+	return s.write(ctx, "delete chat", func(ctx context.Context) error {
+		chat, err := s.find(ctx, session, a)
+		if err != nil || chat == 0 {
+			return err
+		}
+		if err := s.clear(ctx, chat, until, false); err != nil {
+			return err
+		}
+		// The row stays for its addresses; without activity and messages it is not listed.
+		return s.exec(ctx, `UPDATE messages_chats SET unread=0, marked_unread=false, archived=false, pinned_at=0,
+			last_at=COALESCE((SELECT MAX(sent_at) FROM messages_messages WHERE chat_id=$1), 0) WHERE chat_id=$1`, chat)
+	})
+}

@@ -1,0 +1,184 @@
+package messages
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Status is how far an own message got. A later state replaces an earlier one,
+// never the other way round.
+type Status int
+
+// The states of an own message, in the order they can follow each other.
+const (
+	StatusNone      Status = iota // a message of somebody else
+	StatusFailed                  // refused, with a code; an acknowledgement that comes later still counts
+	StatusPending                 // accepted here, not yet acknowledged by WhatsApp
+	StatusSent                    // WhatsApp has it
+	StatusDelivered               // on a device of every recipient
+	StatusRead                    // read by every recipient
+	StatusPlayed                  // played by every recipient
+)
+
+var statusNames = [...]string{"", "failed", "pending", "sent", "delivered", "read", "played"}
+
+// String gives the name results use; "" for StatusNone.
+func (s Status) String() string {
+	if s < 0 || int(s) >= len(statusNames) {
+		return ""
+	}
+	return statusNames[s]
+}
+
+// Message is a message on its way into the store.
+type Message struct {
+	Chat         Address
+	ID           string
+	ServerID     int64   // newsletter posts only
+	Sender       Address // both addresses as far as known
+	FromMe       bool
+	Time         time.Time
+	Type         string
+	Text         string // searched
+	Body         []byte // the caller's own form of it
+	Raw          []byte // WhatsApp's protobuf
+	MediaID      string // the file, when it is kept
+	Status       Status
+	Recipients   int  // how many people an own message goes to; 0 = not known
+	Unread       bool // counts as unread in its chat
+	ChatName     string
+	Placeholder  bool // its content is not known yet; a later Save fills it in
+	Disappearing time.Duration
+}
+
+// Save stores a message unless it is there already. A placeholder is filled in;
+// what came before its message (a revocation, an edit) stays in force.
+func (s *Store) Save(ctx context.Context, session string, m *Message) error {
+	return s.write(ctx, "save", func(ctx context.Context) error {
+		chat, err := s.chat(ctx, session, m.Chat)
+		if err != nil {
+			return err
+		}
+		return s.save(ctx, session, chat, m)
+	})
+}
+
+func (s *Store) save(ctx context.Context, session string, chat int64, m *Message) error {
+	row, err := s.insert(ctx, session, chat, m)
+	if err != nil {
+		return err
+	}
+	if row == 0 {
+		if m.Placeholder {
+			return nil
+		}
+		if row, err = s.fill(ctx, chat, m); err != nil || row == 0 {
+			return err
+		}
+	}
+	if err := s.index(ctx, session, row, m.Text); err != nil || m.Placeholder {
+		return err
+	}
+	return s.touch(ctx, chat, m)
+}
+
+const insertMessage = `
+	INSERT INTO messages_messages (session, chat_id, id, server_id, sender, sender_alt, from_me, sent_at, type, text, body, raw,
+		media_id, status, recipients, unread, placeholder)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+	ON CONFLICT (chat_id, id) DO NOTHING RETURNING row_id`
+
+// insert returns 0 when the message is there already.
+func (s *Store) insert(ctx context.Context, session string, chat int64, m *Message) (row int64, err error) {
+	err = s.db.QueryRow(ctx, insertMessage, session, chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time),
+		m.Type, m.Text, string(m.Body), m.Raw, m.MediaID, int(m.Status), m.Recipients, m.Unread, m.Placeholder).Scan(&row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return row, err
+}
+
+// fill completes a placeholder; 0 when there is none. What an early edit put
+// into it is newer than the message and stays.
+func (s *Store) fill(ctx context.Context, chat int64, m *Message) (row int64, err error) {
+	err = s.db.QueryRow(ctx, `
+		UPDATE messages_messages SET server_id=$3, sender=$4, sender_alt=$5, from_me=$6, sent_at=$7, unread=$8, placeholder=false,
+			status=CASE WHEN status>$9 THEN status ELSE $9 END, recipients=$10, type=CASE WHEN edited_at=0 THEN $11 ELSE type END
+		WHERE chat_id=$1 AND id=$2 AND placeholder RETURNING row_id`,
+		chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time), m.Unread, int(m.Status), m.Recipients, m.Type).Scan(&row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return row, s.exec(ctx, `UPDATE messages_messages SET text=$2, body=$3, raw=$4, media_id=$5 WHERE row_id=$1 AND edited_at=0 AND deleted_at=0`,
+		row, m.Text, string(m.Body), m.Raw, m.MediaID)
+}
+
+// index makes the text of a message findable.
+func (s *Store) index(ctx context.Context, session string, row int64, text string) error {
+	folded := fold(text)
+	if folded == "" {
+		return s.exec(ctx, `DELETE FROM messages_search WHERE session=$1 AND row_id=$2`, session, row)
+	}
+	return s.exec(ctx, `INSERT INTO messages_search (session, row_id, folded) VALUES ($1, $2, $3)
+		ON CONFLICT (session, row_id) DO UPDATE SET folded=excluded.folded`, session, row, folded)
+}
+
+// touch brings the chat up to date with a new message.
+func (s *Store) touch(ctx context.Context, chat int64, m *Message) error {
+	unread := 0
+	if m.Unread {
+		unread = 1
+	}
+	err := s.exec(ctx, `
+		UPDATE messages_chats SET last_at=CASE WHEN last_at>$2 THEN last_at ELSE $2 END, unread=unread+$3,
+			name=CASE WHEN $4='' THEN name ELSE $4 END
+		WHERE chat_id=$1`, chat, millis(m.Time), unread, m.ChatName)
+	if err != nil || m.Disappearing == 0 {
+		return err
+	}
+	return s.exec(ctx, `UPDATE messages_chats SET disappearing=$2 WHERE chat_id=$1`, chat, int64(m.Disappearing.Seconds()))
+}
+
+// Begin stores an own message that is about to be sent, as pending. A message
+// of that id that failed or is still pending is replaced and sent again; one
+// that went out, or is not the account's own, is left alone and begun is false.
+func (s *Store) Begin(ctx context.Context, session string, m *Message) (begun bool, err error) {
+	err = s.write(ctx, "begin", func(ctx context.Context) error {
+		chat, err := s.chat(ctx, session, m.Chat)
+		if err != nil {
+			return err
+		}
+		if row, err := s.insert(ctx, session, chat, m); err != nil || row != 0 {
+			begun = err == nil
+			if err == nil {
+				err = s.index(ctx, session, row, m.Text)
+			}
+			if err == nil {
+				err = s.touch(ctx, chat, m)
+			}
+			return err
+		}
+		var row int64
+		err = s.db.QueryRow(ctx, `
+			UPDATE messages_messages SET sent_at=$3, type=$4, text=$5, body=$6, raw=$7, media_id=$8, recipients=$9, status=$10,
+				fail_code=0, fail_reason='', placeholder=false
+			WHERE chat_id=$1 AND id=$2 AND from_me AND deleted_at=0 AND status IN ($11, $10) RETURNING row_id`,
+			chat, m.ID, millis(m.Time), m.Type, m.Text, string(m.Body), m.Raw, m.MediaID, m.Recipients,
+			int(StatusPending), int(StatusFailed)).Scan(&row)
+		if errors.Is(err, sql.ErrNoRows) {
+			begun = false
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		begun = true
+		return s.index(ctx, session, row, m.Text)
+	})
+	return begun, err
+}

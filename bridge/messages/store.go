@@ -1,0 +1,90 @@
+package messages
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Errors of reads. Every other error is the database's.
+var (
+	// ErrNotFound: there is no such message or chat.
+	ErrNotFound = errors.New("messages: not found")
+	// ErrAmbiguous: the message id occurs in several chats and none was named.
+	ErrAmbiguous = errors.New("messages: the message id occurs in several chats")
+)
+
+// Store holds the messages of all sessions. Its methods may be called from many
+// goroutines; those that write join the transaction of their context.
+type Store struct{ db *dbutil.Database }
+
+// Open brings the tables up to date and returns the store.
+func Open(ctx context.Context, db *dbutil.Database) (*Store, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("messages: %w", err)
+	}
+	owned, err := database.Migrate(ctx, db, "messages", files)
+	if err != nil {
+		return nil, fmt.Errorf("messages: %w", err)
+	}
+	return &Store{db: owned}, nil
+}
+
+// write runs fn in the transaction of ctx, or in one of its own.
+func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Context) error) error {
+	if err := s.db.DoTxn(ctx, nil, fn); err != nil {
+		return fmt.Errorf("messages: %s: %w", what, err)
+	}
+	return nil
+}
+
+func (s *Store) exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.db.Exec(ctx, query, args...)
+	return err
+}
+
+// details are the tables that hang on a message by chat and id.
+var details = []string{"messages_receipts", "messages_reactions", "messages_votes"}
+
+// Purge forgets everything of a session.
+func (s *Store) Purge(ctx context.Context, session string) error {
+	return s.write(ctx, "purge", func(ctx context.Context) error {
+		const chats = ` WHERE chat_id IN (SELECT chat_id FROM messages_chats WHERE session=$1)`
+		for _, table := range details {
+			if err := s.exec(ctx, `DELETE FROM `+table+chats, session); err != nil {
+				return err
+			}
+		}
+		for _, table := range []string{"messages_search", "messages_messages", "messages_aliases", "messages_chats"} {
+			if err := s.exec(ctx, `DELETE FROM `+table+` WHERE session=$1`, session); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
