@@ -17,15 +17,20 @@ func (n *Network) setPresent(d *device, present bool) {
 	}
 	a.lastSeen = n.now()
 	for watcher := range a.watchers {
-		n.deliverNow(watcher, n.presenceOf(a))
+		n.deliverNow(watcher, n.presenceOf(a, watcher.account))
 	}
 }
 
-func (n *Network) presenceOf(a *account) waBinary.Node {
+// presenceOf is what somebody may know of an account: whether it is online, and when it last was.
+func (n *Network) presenceOf(a, viewer *account) waBinary.Node {
 	attrs := waBinary.Attrs{"from": a.lid}
-	if !a.online() {
+	lastSeen := a.shows(privacyLastSeen, viewer)
+	hidden := a.blocks(viewer) || !lastSeen && a.privacyOf(privacyOnline) == string(types.PrivacySettingMatchLastSeen)
+	if !a.online() || hidden {
 		attrs["type"] = "unavailable"
-		if !a.lastSeen.IsZero() {
+		if !lastSeen {
+			attrs["last"] = "deny"
+		} else if !a.lastSeen.IsZero() {
 			attrs["last"] = strconv.FormatInt(a.lastSeen.Unix(), 10)
 		}
 	}
@@ -45,7 +50,7 @@ func (n *Network) handlePresence(r *request) {
 		to, _ := jidOf(r.node, "to")
 		if target := n.find(to); target != nil {
 			target.watchers[d] = struct{}{}
-			n.deliverNow(d, n.presenceOf(target))
+			n.deliverNow(d, n.presenceOf(target, d.account))
 		}
 	case "unsubscribe":
 		to, _ := jidOf(r.node, "to")
@@ -81,7 +86,7 @@ func (n *Network) handleChatState(r *request) {
 			n.refuse(r, "chat state to nobody")
 			continue
 		}
-		if a == own {
+		if a == own || a.blocks(own) {
 			continue
 		}
 		for _, d := range a.sorted() {

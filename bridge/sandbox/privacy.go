@@ -13,6 +13,7 @@ const (
 	privacyPicture  = string(types.PrivacySettingTypeProfile)
 	privacyGroupAdd = string(types.PrivacySettingTypeGroupAdd)
 	privacyLastSeen = string(types.PrivacySettingTypeLastSeen)
+	privacyOnline   = string(types.PrivacySettingTypeOnline)
 )
 
 // privacyCategory is a setting with its possible values, the default first.

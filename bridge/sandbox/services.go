@@ -1,17 +1,24 @@
 package sandbox
 
-// services is the state of what the network offers besides passing messages. Fields are set once, before the network is shared.
+// services is the state of what the network offers besides passing messages. Pointers are set once, before the network is shared.
 type services struct {
 	blobs     *blobStore
 	groupHost *groupHost
+	links     map[string]userLink // by code
+	orders    orderBook
+	spam      []SpamReport
 }
 
 // registerServices opens all of them.
 func (n *Network) registerServices() {
+	n.links = map[string]userLink{}
+	n.orders.byID = map[string]*storedOrder{}
 	n.registerMedia()
 	n.registerGroups()
-	n.addIQ(n.pictureRoutes(), n.privacyRoutes(), n.blocklistRoutes(), n.businessRoutes())
+	n.addIQ(n.pictureRoutes(), n.privacyRoutes(), n.blocklistRoutes(), n.businessRoutes(), n.linkRoutes(), n.orderRoutes(), n.botRoutes(), n.spamRoutes())
+	n.registerMex()
 	n.registerStates()
 	n.registerProfileFields()
 	n.registerBusinessFields()
+	n.registerBotFields()
 }

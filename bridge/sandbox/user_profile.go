@@ -13,16 +13,17 @@ const maxAbout = 139
 
 // profile is what an account's user set. Guarded by Network.mu; maps are made when first needed.
 type profile struct {
-	about      string
-	aboutAt    time.Time
-	picture    picture
-	privacy    map[string]string     // category to value; what is missing is at its default
-	contacts   map[*account]struct{} // accounts in the phone's address book
-	blocked    []*account
-	state      appState
-	business   BusinessProfile
-	timer      uint32 // default message timer of new chats, in seconds
-	timerSetAt time.Time
+	about                    string
+	aboutAt                  time.Time
+	picture                  picture
+	privacy                  map[string]string     // category to value; what is missing is at its default
+	contacts                 map[*account]struct{} // accounts in the phone's address book
+	blocked                  []*account
+	state                    appState
+	business                 BusinessProfile
+	contactLink, messageLink string
+	timer                    uint32 // default message timer of new chats, in seconds
+	timerSetAt               time.Time
 }
 
 // defaultAbout is what new accounts say about themselves.

@@ -1,0 +1,112 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+)
+
+// Numbers of the GraphQL queries that clients make; WhatsApp gives each query a number and accepts no other text.
+const (
+	mexSetAbout              = "9152604461510864"
+	mexNewsletter            = "6563316087068696"
+	mexNewslettersSubscribed = "6388546374527196"
+	mexNewsletterCreate      = "6234210096708695"
+	mexNewsletterFollow      = "9926858900719341"
+	mexNewsletterUnfollow    = "6392786840836363"
+	mexNewsletterMute        = "6274038279359549"
+	mexNewsletterUnmute      = "6068417879924485"
+	mexNewsletterUpdate      = "7150902998257522"
+	mexNewsletterFollowers   = "9800646650009898"
+	mexRecommended           = "7263823273662354"
+	mexDirectory             = "6190824427689257"
+)
+
+// mexHandler answers one query: variables in, the content of "data" out. It runs under Network.mu.
+type mexHandler func(r *request, variables json.RawMessage) (any, error)
+
+// mexError is a refusal inside a GraphQL answer.
+type mexError struct {
+	code int
+	text string
+}
+
+func (e *mexError) Error() string { return fmt.Sprintf("%d %s", e.code, e.text) }
+
+func mexFail(code int) error { return &mexError{code, iqTexts[code]} }
+
+// graphQL is the answer to a query.
+type graphQL struct {
+	Data   any            `json:"data"`
+	Errors []graphQLError `json:"errors,omitempty"`
+}
+
+type graphQLError struct {
+	Message    string           `json:"message"`
+	Path       []string         `json:"path"`
+	Extensions graphQLExtension `json:"extensions"`
+}
+
+type graphQLExtension struct {
+	ErrorCode   int    `json:"error_code"`
+	IsRetryable bool   `json:"is_retryable"`
+	Severity    string `json:"severity"`
+}
+
+// registerMex opens the GraphQL endpoint.
+func (n *Network) registerMex(tables ...map[string]mexHandler) {
+	handlers := map[string]mexHandler{mexSetAbout: n.mexSetAbout}
+	for _, table := range tables {
+		for id, handler := range table {
+			handlers[id] = handler
+		}
+	}
+	n.addIQ(iqRoutes{"w:mex/get/query": func(r *request) ([]waBinary.Node, error) { return n.answerMex(r, handlers) }})
+}
+
+func (n *Network) answerMex(r *request, handlers map[string]mexHandler) ([]waBinary.Node, error) {
+	id := text(r.child(), "query_id")
+	var query struct {
+		Variables json.RawMessage `json:"variables"`
+	}
+	if json.Unmarshal(content(r.child()), &query) != nil {
+		return nil, iqFail(400)
+	}
+	handler := handlers[id]
+	if handler == nil {
+		n.records.unknown("w:mex/get/query/"+id, r)
+		return nil, iqFail(501)
+	}
+	data, err := handler(r, query.Variables)
+	answer := graphQL{Data: data}
+	if err != nil {
+		var refusal *mexError
+		if !errors.As(err, &refusal) {
+			return nil, err
+		}
+		answer = graphQL{Errors: []graphQLError{{Message: refusal.text, Extensions: graphQLExtension{ErrorCode: refusal.code, Severity: "CRITICAL"}}}}
+	}
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		return nil, fmt.Errorf("mex answer: %w", err)
+	}
+	return []waBinary.Node{leaf("result", raw)}, nil
+}
+
+// mexSetAbout changes the requester's about text.
+func (n *Network) mexSetAbout(r *request, variables json.RawMessage) (any, error) {
+	var v struct {
+		Input struct {
+			Text *string `json:"text"`
+		} `json:"input"`
+	}
+	if json.Unmarshal(variables, &v) != nil || v.Input.Text == nil {
+		return nil, mexFail(400)
+	}
+	if !n.setAbout(r.device.account, *v.Input.Text) {
+		return nil, mexFail(406)
+	}
+	return map[string]any{"xwa2_update_text_status": map[string]any{"result": "SUCCESS"}}, nil
+}
