@@ -36,6 +36,7 @@ type UserInfo struct {
 	IsBusiness          bool             `json:"is_business" doc:"business account"`
 	Devices             []string         `json:"devices" doc:"JIDs of the person's devices"`
 	VerifiedNameDetails *VerifiedDetails `json:"verified_name_details" doc:"certificate of the verified name"`
+	phoneNumber         *string
 }
 
 // VerifiedDetails is the certificate behind a verified name.
@@ -98,30 +99,66 @@ func userInfos(ctx context.Context, client *whatsmeow.Client, jids []types.JID) 
 		if p.lid.IsEmpty() {
 			p.lid = answer.LID.ToNonAD()
 		}
-		infos = append(infos, newUserInfo(p, answer))
+		info := newUserInfo(p, answer)
+		// whatsmeow reads the verified name of this answer but only puts it into the contact store.
+		contact, err := storedContact(ctx, client.Store, jid)
+		if err != nil {
+			return nil, err
+		}
+		info.setBusiness(contact.BusinessName)
+		infos = append(infos, info)
 	}
-	return infos, nil
+	return infos, addVerifiedDetails(ctx, client, infos)
 }
 
 func newUserInfo(p person, answer types.UserInfo) UserInfo {
 	info := UserInfo{
 		Contact: p.contact().String(), LID: jidOrNull(p.lid), About: orNull(answer.Status), PictureID: orNull(answer.PictureID),
-		Devices: []string{},
+		Devices: []string{}, phoneNumber: p.phoneNumber(),
 	}
 	for _, device := range answer.Devices {
 		info.Devices = append(info.Devices, device.String())
 	}
-	if verified := answer.VerifiedName; verified != nil {
+	return info
+}
+
+func (u *UserInfo) setBusiness(name *string) {
+	u.VerifiedName, u.BusinessName, u.IsBusiness = name, name, name != nil
+}
+
+// addVerifiedDetails asks for the certificates of the businesses among people;
+// the check of numbers is the one query whose answer whatsmeow hands on whole.
+func addVerifiedDetails(ctx context.Context, client *whatsmeow.Client, infos []UserInfo) error {
+	var numbers []string
+	places := make(map[string]int)
+	for i, info := range infos {
+		if info.IsBusiness && info.phoneNumber != nil {
+			numbers = append(numbers, "+"+*info.phoneNumber)
+			places[*info.phoneNumber] = i
+		}
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	answers, err := client.IsOnWhatsApp(ctx, numbers)
+	if err != nil {
+		return waError("ask for the verified names", err)
+	}
+	for _, answer := range answers {
+		place, known := places[strings.TrimPrefix(answer.Query, "+")]
+		if !known || answer.VerifiedName == nil {
+			continue
+		}
+		verified := answer.VerifiedName
 		name := verified.Details.GetVerifiedName()
-		info.IsBusiness = true
-		info.VerifiedName, info.BusinessName = orNull(name), orNull(name)
-		info.VerifiedNameDetails = &VerifiedDetails{
+		infos[place].setBusiness(orNull(name))
+		infos[place].VerifiedNameDetails = &VerifiedDetails{
 			VerifiedName: name, Issuer: orNull(verified.Details.GetIssuer()), Serial: verified.Details.GetSerial(),
 			Level: orNull(verified.VerifiedLevel), Version: verified.Version, HostStorage: verified.HostStorage,
 			ActualActors: verified.ActualActors, PrivacyModeAt: timeOrNull(verified.PrivacyModeTS),
 		}
 	}
-	return info
+	return nil
 }
 
 // Registration tells whether a number is on WhatsApp.

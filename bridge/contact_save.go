@@ -60,7 +60,7 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 	err = s.writeAppState(ctx, "save the contact", appstate.PatchInfo{
 		Type: appstate.WAPatchCriticalUnblockLow,
 		Mutations: []appstate.MutationInfo{{
-			Index: contactIndex(who), Version: contactActionVersion,
+			Index: []string{appstate.IndexContact, who.contact().String()}, Version: contactActionVersion,
 			Value: &waSyncAction.SyncActionValue{ContactAction: action},
 		}},
 	})
@@ -72,10 +72,6 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 		return nil, err
 	}
 	return &contact, nil
-}
-
-func contactIndex(who person) []string {
-	return []string{appstate.IndexContact, who.contact().String()}
 }
 
 // RemoveContact takes a person out of the account's address book, on all its
@@ -97,12 +93,19 @@ func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bo
 	if err != nil {
 		return false, err
 	}
-	removed, err = s.removeAppState(ctx, "remove the contact", appstate.WAPatchCriticalUnblockLow, statepatch.Entry{
-		Index: contactIndex(who), Version: contactActionVersion,
-		Value: &waSyncAction.SyncActionValue{ContactAction: &waSyncAction.ContactAction{FullName: proto.String("")}},
-	})
-	if err != nil {
-		return false, err
+	// Whoever saved the contact may have done so under the number or under the LID.
+	for _, address := range []types.JID{who.pn, who.lid} {
+		if address.IsEmpty() {
+			continue
+		}
+		found, err := s.removeAppState(ctx, "remove the contact", appstate.WAPatchCriticalUnblockLow, statepatch.Entry{
+			Index: []string{appstate.IndexContact, address.String()}, Version: contactActionVersion,
+			Value: &waSyncAction.SyncActionValue{ContactAction: &waSyncAction.ContactAction{FullName: proto.String("")}},
+		})
+		if err != nil {
+			return false, err
+		}
+		removed = removed || found
 	}
 	if !removed && before.IsSaved {
 		return false, newError(ReasonNotSupported, "the contact was saved under an earlier key of the account; remove it on the phone")
