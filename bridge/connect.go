@@ -195,7 +195,14 @@ func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 		return // stopped meanwhile: whoever did it has set the state
 	}
 	if err == nil {
-		if s.snap.State == StateConnecting {
+		switch s.snap.State {
+		case StateDisconnected:
+			// It was refused or cut before the dial had returned, and a retry that
+			// came due meanwhile found this flight in its way.
+			if s.retry == nil {
+				s.scheduleRetry()
+			}
+		case StateConnecting:
 			s.watchdog = time.AfterFunc(s.b.cfg.LoginTimeout, func() { s.dropConnection(cli, reasonLoginTimeout) })
 		}
 		return
@@ -215,7 +222,7 @@ func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f fact) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cli != cli || s.flight != nil || s.deleted {
+	if s.cli != cli || s.deleted {
 		return
 	}
 	s.stopTimers()

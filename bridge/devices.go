@@ -55,11 +55,11 @@ func (c *deviceContainer) DeleteDevice(ctx context.Context, device *store.Device
 	if device.ID == nil {
 		return nil
 	}
-	return c.s.quarantineDevice(ctx, *device.ID, "unlinked")
+	return c.s.quarantineDevice(ctx, *device.ID, "")
 }
 
-// quarantineDevice takes the device away from the session; its keys stay. The
-// first reason is kept until a better one is known.
+// quarantineDevice takes the device away from the session; its keys stay. An
+// empty reason does not replace a better one.
 func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason string) error {
 	if err := s.b.store.quarantine(ctx, s.id, jid, reason); err != nil {
 		return fmt.Errorf("bridge: quarantine device: %w", err)

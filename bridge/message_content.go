@@ -53,6 +53,9 @@ func senderDevice(id string) string {
 // content that is present decides; a message holds one.
 func (m *Message) describe(c *waE2E.Message) {
 	m.Type = typeUnknown
+	if c == nil {
+		return
+	}
 	// Each recognises one kind of content and reports whether it was that.
 	for _, part := range [...]func(*Message, *waE2E.Message) bool{
 		textPart, mediaPart, placePart, contactPart, pollPart, eventPart, interactivePart, orderPart, reactionPart,

@@ -41,6 +41,9 @@ type Session struct {
 
 	ops operations // shared by the operations on WhatsApp; guards itself
 
+	redeliveries   int // reconnects because an event could not be recorded
+	lastRedelivery time.Time
+
 	readingHistory bool // a goroutine is fetching history
 	moreHistory    bool // and should look again when it is done
 

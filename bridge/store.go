@@ -157,7 +157,8 @@ func (st sessionStore) quarantine(ctx context.Context, id string, device types.J
 	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		_, err := st.db.Exec(ctx, `
 			INSERT INTO bridge_quarantine (device_jid, session, reason, created_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (device_jid) DO UPDATE SET session=excluded.session, reason=excluded.reason, created_at=excluded.created_at`,
+			ON CONFLICT (device_jid) DO UPDATE SET session=excluded.session,
+				reason=CASE WHEN excluded.reason='' THEN bridge_quarantine.reason ELSE excluded.reason END`,
 			device.String(), id, reason, time.Now().UnixMilli())
 		if err != nil {
 			return err

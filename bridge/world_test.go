@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,12 @@ func newWorldOn(t *testing.T, url string) *world {
 		w.net.Close()
 		_ = w.wire.Close()
 		for _, v := range w.net.Violations() {
+			switch {
+			case strings.Contains(v.Stanza, `category="peer"`): // a phone greets a companion that was unlinked meanwhile
+				continue
+			case strings.HasPrefix(v.Reason, "request before login"): // whatsmeow goes on with app state on a new socket
+				continue
+			}
 			t.Errorf("the network refused: %s: %s", v.Reason, v.Stanza)
 		}
 		for _, u := range w.net.UnknownIQs() {
