@@ -71,7 +71,7 @@ type ending struct {
 
 var _ rpc.Codec = (*conn)(nil)
 
-// start begins to serve; the connection counts for the endpoint until its last goroutine has ended.
+// start begins to serve on a reserved place, which the connection has until its last goroutine has ended.
 func (c *conn) start() {
 	cfg := &c.e.cfg
 	c.lastRead.Store(time.Now().UnixNano())
@@ -82,7 +82,8 @@ func (c *conn) start() {
 		Refusals: cfg.Refusals, ProtocolErrors: cfg.ProtocolErrors,
 	})
 	if !c.e.admit(c) {
-		_ = c.ws.Close(websocket.StatusTryAgainLater, "too many connections")
+		_ = c.ws.CloseNow()
+		c.e.giveBack()
 		return
 	}
 	c.peer.Start(c.e.ctx)

@@ -61,6 +61,7 @@ type Endpoint struct {
 
 	mu       sync.Mutex
 	closed   bool
+	opening  int // connections that are being upgraded
 	conns    map[*conn]struct{}
 	bound    map[string]int     // connections by the session their credential is bound to
 	everyone map[*conn]struct{} // connections that take sessions as they appear
@@ -192,23 +193,36 @@ func (e *Endpoint) poll(ctx context.Context, done func() bool) {
 	}
 }
 
-// admit takes a new connection in, unless there are too many or the endpoint is going down.
-func (e *Endpoint) admit(c *conn) bool {
+// reserve takes a place for a connection that is about to be upgraded, unless there are too many or the endpoint is
+// going down. admit or giveBack must follow.
+func (e *Endpoint) reserve() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || len(e.conns) >= e.cfg.MaxConnections {
+	if e.closed || len(e.conns)+e.opening >= e.cfg.MaxConnections {
 		return false
 	}
-	e.conns[c] = struct{}{}
+	e.opening++
 	e.wg.Add(1)
 	return true
 }
 
-// full tells whether admit would refuse, before the work of an upgrade.
-func (e *Endpoint) full() bool {
+func (e *Endpoint) giveBack() {
+	e.mu.Lock()
+	e.opening--
+	e.mu.Unlock()
+	e.wg.Done()
+}
+
+// admit lets an upgraded connection in on its reserved place, unless the endpoint has begun to go down.
+func (e *Endpoint) admit(c *conn) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.closed || len(e.conns) >= e.cfg.MaxConnections
+	if e.closed {
+		return false
+	}
+	e.opening--
+	e.conns[c] = struct{}{}
+	return true
 }
 
 // bind counts a connection for the session its credential is bound to.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -73,6 +74,29 @@ type world struct {
 	directory *directory
 	url       string
 	client    *http.Client
+	jumps     bool // the clock is a test's
+
+	mu     sync.Mutex
+	dialed net.Conn
+}
+
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// remember keeps the connection a dial made, for tests that go below the WebSocket.
+func (w *world) remember(dial dialer) dialer {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		w.mu.Lock()
+		w.dialed = c
+		w.mu.Unlock()
+		return c, err
+	}
+}
+
+func (w *world) lastDialed() net.Conn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dialed
 }
 
 func newWorld(t testing.TB, cfg Config, jcfg journal.Config) *world {
@@ -80,7 +104,7 @@ func newWorld(t testing.TB, cfg Config, jcfg journal.Config) *world {
 	w := newWorldWithoutServer(t, cfg, jcfg)
 	srv := httptest.NewServer(w.endpoint)
 	w.url = "ws" + strings.TrimPrefix(srv.URL, "http")
-	w.client = &http.Client{Transport: &http.Transport{}}
+	w.client = &http.Client{Transport: &http.Transport{DialContext: w.remember((&net.Dialer{}).DialContext)}}
 	t.Cleanup(func() {
 		w.endpoint.Shutdown(t.Context())
 		w.client.CloseIdleConnections()
@@ -125,7 +149,9 @@ func (w *world) append(session, kind string, n int, chats ...string) *journal.Ev
 type client struct {
 	t    testing.TB
 	ws   *websocket.Conn
+	net  net.Conn // below ws
 	next int
+	w    *world
 }
 
 func (w *world) dial(token string) *client {
@@ -152,7 +178,7 @@ func (w *world) tryDial(header http.Header, query string) (*client, *http.Respon
 	}
 	ws.SetReadLimit(-1)
 	w.t.Cleanup(func() { _ = ws.CloseNow() })
-	return &client{t: w.t, ws: ws}, resp, nil
+	return &client{t: w.t, w: w, ws: ws, net: w.lastDialed()}, resp, nil
 }
 
 // Send implements rpctest.Conn.
@@ -164,7 +190,11 @@ func (c *client) Send(b []byte) error {
 
 // Receive implements rpctest.Conn.
 func (c *client) Receive() ([]byte, int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+	limit := waitLimit
+	if c.w.jumps {
+		limit = time.Hour
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	_, b, err := c.ws.Read(ctx)
 	if code := websocket.CloseStatus(err); code > 0 {
@@ -310,5 +340,21 @@ func (c *client) closed(code int) {
 	b, got, err := c.Receive()
 	if err != nil || got != code {
 		c.t.Fatalf("want close %d, got %d, %s, %v", code, got, b, err)
+	}
+}
+
+// skipPositions is fails for calls during which conn.position may come.
+func (c *client) skipPositions(code int, method string, params any) message {
+	c.t.Helper()
+	c.send(method, params)
+	for {
+		m := c.read()
+		if m.Method == "conn.position" {
+			continue
+		}
+		if m.Error == nil || m.Error.Code != code {
+			c.t.Fatalf("want error %d, got %+v", code, m)
+		}
+		return m
 	}
 }

@@ -36,7 +36,7 @@ func (c *conn) sweep(now time.Time) {
 	if c.mute || c.ending != nil {
 		return
 	}
-	if lastRead.After(c.pingSent) {
+	if !lastRead.Before(c.pingSent) {
 		c.pingSent = time.Time{}
 	}
 	switch {

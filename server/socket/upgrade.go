@@ -70,11 +70,6 @@ func (e *Endpoint) authenticate(ctx context.Context, token string) (rpc.Principa
 
 // ServeHTTP upgrades a request and returns at once: the connection lives on goroutines of its own.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if e.full() {
-		w.Header().Set("Retry-After", "2")
-		http.Error(w, "the server takes no connections now", http.StatusServiceUnavailable)
-		return
-	}
 	if tokenInQuery(r) {
 		http.Error(w, "a token does not belong in the URL; use the Authorization header or conn.hello", http.StatusBadRequest)
 		return
@@ -90,6 +85,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		c.known, c.who = true, who
 	}
+	if !e.reserve() {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "the server takes no connections now", http.StatusServiceUnavailable)
+		return
+	}
 	h := &hijacker{ResponseWriter: w, timeout: e.cfg.StallTimeout}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		Subprotocols:   []string{Subprotocol},
@@ -98,6 +98,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		OnPongReceived: c.onPong,
 	})
 	if err != nil {
+		e.giveBack()
 		e.log.Debug("upgrade refused", "error", err)
 		return // Accept has answered
 	}
