@@ -16,7 +16,7 @@ import "time"
 type Config struct {
 	Listen string `section:"Serving" flag:"listen" unit:"host:port" default:"127.0.0.1:8480" doc:"Address of the HTTP and WebSocket listener." why:"Only this machine; another address needs an admin token."`
 
-	AdminToken string `flag:"admin-token" unit:"token" secret:"true" doc:"Token that may do everything, 16 characters or more." why:"Made at the first start and kept in admin-token in the data directory, readable by its owner alone."`
+	AdminToken string `flag:"admin-token" unit:"token" secret:"true" doc:"Token that may do everything, 16 characters or more; better set by variable or file than on the command line." why:"One is made at the first start and kept in the file admin-token in the data directory, readable by its owner alone."`
 
 	AdminTokenFile string `flag:"admin-token-file" unit:"path" doc:"File that holds the admin token, instead of admin-token." why:"Files keep the token out of process lists."`
 
@@ -38,7 +38,7 @@ type Config struct {
 
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
 
-	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard error." why:"auto draws when it is a terminal."`
+	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard output." why:"auto draws when it is a terminal."`
 
 	MaxSessions int `flag:"max-sessions" unit:"sessions" default:"10000" min:"1" doc:"Sessions that can exist." why:"Keeps a runaway client from filling the disk."`
 

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/server/auth"
+	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/socket"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// app is a running server.
+type app struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	out       io.Writer // where people look: pairing codes, the demo
+	startedAt time.Time
+
+	network  *network
+	db       *dbutil.Database
+	journal  *journal.Journal
+	bridge   *bridge.Bridge
+	auth     *auth.Auth
+	registry *rpc.Registry
+	endpoint *socket.Endpoint
+	listener net.Listener
+	server   *http.Server
+	health   methods.ServerDeps
+
+	adminToken, adminTokenFile string
+
+	// closers undo what newApp did, the last first.
+	closers []closer
+	// helpers are the goroutines of this package; run waits for them.
+	helpers sync.WaitGroup
+}
+
+type closer struct {
+	name  string
+	close func(ctx context.Context) error
+}
+
+// newApp puts the server together and opens its listener; nothing is connected and no request is answered before run.
+// When it fails, it has closed what it opened.
+func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*app, error) {
+	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now()}
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"data directory", a.openDataDir},
+		{"network", a.openNetwork},
+		{"database", a.openDatabase},
+		{"journal", a.openJournal},
+		{"auth", a.openAuth},
+		{"bridge", a.openBridge},
+		{"methods", a.openMethods},
+		{"listener", a.openListener},
+	} {
+		if err := step.do(ctx); err != nil {
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
+			defer cancel()
+			return nil, errors.Join(fmt.Errorf("%s: %w", step.name, err), a.close(closing))
+		}
+	}
+	return a, nil
+}
+
+func (a *app) onClose(name string, f func(ctx context.Context) error) {
+	a.closers = append(a.closers, closer{name, f})
+}
+
+// close takes apart what was put together, in reverse order.
+func (a *app) close(ctx context.Context) error {
+	var problems []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		c := a.closers[i]
+		if err := c.close(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("close %s: %w", c.name, err))
+		}
+	}
+	a.closers = nil
+	return errors.Join(problems...)
+}
+
+func (a *app) openDataDir(context.Context) error {
+	return os.MkdirAll(a.cfg.DataDir, 0o700)
+}
+
+func (a *app) openNetwork(context.Context) (err error) {
+	if a.network, err = openNetwork(a.cfg, a.log); err == nil {
+		a.onClose("network", func(context.Context) error { a.network.close(); return nil })
+	}
+	return err
+}
+
+func (a *app) openDatabase(ctx context.Context) (err error) {
+	path, isDefault := a.cfg.DatabasePath()
+	if a.cfg.Sandbox && isDefault {
+		// The simulated network of this process begins without accounts, so sessions from before could only be
+		// logged out by it.
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if a.db, err = database.Open(ctx, path, database.Options{}); err != nil {
+		return err
+	}
+	a.onClose("database", func(context.Context) error { return a.db.Close() })
+	return claimDatabase(ctx, a.db, a.cfg)
+}
+
+func (a *app) openJournal(ctx context.Context) (err error) {
+	a.journal, err = journal.Open(ctx, a.db, journal.Config{
+		RetentionAge: a.cfg.RetainFor, RetentionEvents: a.cfg.RetainEvents, Log: a.log.With("part", "journal"),
+	})
+	if err == nil {
+		a.onClose("journal", func(context.Context) error { return a.journal.Close() })
+	}
+	return err
+}
+
+func (a *app) openAuth(ctx context.Context) (err error) {
+	if a.adminToken, a.adminTokenFile, err = adminToken(a.cfg); err != nil {
+		return err
+	}
+	a.auth, err = auth.Open(ctx, a.db, a.adminToken)
+	return err
+}
+
+func (a *app) openBridge(ctx context.Context) (err error) {
+	a.bridge, err = bridge.Open(ctx, bridge.Options{
+		DB: a.db, Journal: a.journal, Attach: a.network.attach, Log: a.log.With("part", "bridge"),
+		Config: bridge.Config{
+			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName,
+		},
+	})
+	if err == nil {
+		a.onClose("bridge", a.bridge.Close)
+	}
+	return err
+}
+
+func (a *app) openMethods(context.Context) (err error) {
+	a.health = methods.ServerDeps{
+		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services,
+	}
+	a.registry = rpc.NewRegistry(rpc.Options{
+		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight, Log: a.log.With("part", "rpc"),
+	})
+	a.registry.MapError = methods.MapError
+	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, Log: a.log.With("part", "methods")}
+	for _, register := range []func(*rpc.Registry, methods.Deps){
+		methods.RegisterSession, methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
+		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus,
+	} {
+		register(a.registry, deps)
+	}
+	methods.RegisterServer(a.registry, a.health)
+	if a.network.local != nil {
+		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Network: a.network.local, Bridge: a.bridge})
+	} else if a.network.remote != nil {
+		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
+	}
+	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
+		Version: version, Origins: a.cfg.AllowedOrigins, MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
+		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
+		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database
+		Log:          a.log.With("part", "socket"),
+	})
+	if err == nil {
+		a.onClose("sockets", func(ctx context.Context) error { a.endpoint.Shutdown(ctx); return nil })
+	}
+	return err
+}
+
+func (a *app) openListener(ctx context.Context) (err error) {
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
+		return err
+	}
+	a.onClose("listener", func(context.Context) error {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	a.server = a.newHTTPServer()
+	return nil
+}
+
+// run serves until ctx ends or the listener fails, then closes everything in order: no new connections, sockets told
+// to move and their calls ended, sessions disconnected, journal and database closed.
+func (a *app) run(ctx context.Context) error {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(a.listener) }()
+	a.log.Info("listening", "address", a.listener.Addr().String(), "version", version, "config", a.cfg)
+	if a.adminTokenFile != "" {
+		a.log.Info("the admin token is in a file", "path", a.adminTokenFile)
+	}
+	err := a.bridge.Start(serving)
+	if err == nil {
+		err = a.greet(serving)
+	}
+	ended := false
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			a.log.Info("shutting down")
+		case err = <-served:
+			ended = true
+		}
+	}
+	stop()
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
+	defer cancel()
+	err = errors.Join(err, a.shutdown(closing))
+	if !ended {
+		<-served
+	}
+	a.helpers.Wait()
+	return err
+}
+
+func (a *app) shutdown(ctx context.Context) error {
+	// Requests by HTTP and sockets end side by side: Shutdown stops accepting and waits for the first, the endpoint
+	// drains the second.
+	var requests sync.WaitGroup
+	requests.Go(func() {
+		if err := a.server.Shutdown(ctx); err != nil {
+			_ = a.server.Close() // requests that outlast the time are cut
+		}
+	})
+	a.endpoint.Shutdown(ctx)
+	requests.Wait()
+	return a.close(ctx)
+}
+
+// commit is what the binary was built from, when the build says so.
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+)
+
+// The people of the demo; numbers of the range that is kept for fiction.
+const (
+	demoSession = "demo"
+	demoNumber  = "15550100001"
+	peerNumber  = "15550100002"
+	// demoTimeout bounds the pairing, which takes a fraction of a second.
+	demoTimeout = 30 * time.Second
+)
+
+// runDemo pairs a session with a simulated phone, makes a peer that answers, and prints how to talk to it.
+func (a *app) runDemo(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, demoTimeout)
+	defer cancel()
+	phone, err := a.network.local.AddAccount(sandbox.AccountOptions{Number: demoNumber, PushName: "Demo"})
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	peer, err := a.network.local.AddAccount(sandbox.AccountOptions{Number: peerNumber, PushName: "Echo"})
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	peer.AutoReply(sandbox.Echo)
+	session, err := a.bridge.Create(wait, bridge.CreateParams{ID: demoSession, Name: "Demo"})
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	token, err := a.auth.IssueSessionToken(wait, demoSession, "")
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if err := a.pairDemo(wait, session, phone); err != nil {
+		if ctx.Err() != nil {
+			return nil // the server is being stopped
+		}
+		return fmt.Errorf("demo: pairing: %w", err)
+	}
+	a.printDemo(token)
+	return nil
+}
+
+func (a *app) pairDemo(ctx context.Context, session *bridge.Session, phone *sandbox.Phone) error {
+	if err := session.Connect(ctx); err != nil {
+		return err
+	}
+	status, err := session.Wait(ctx, func(st bridge.Status) bool { return st.Code.Text != "" })
+	if err != nil {
+		return err
+	}
+	if err := phone.ScanQR(ctx, status.Code.Text); err != nil {
+		return err
+	}
+	status, err = session.Wait(ctx, func(st bridge.Status) bool {
+		return st.State == bridge.StateConnected || st.State == bridge.StateCreated
+	})
+	if err == nil && status.State != bridge.StateConnected {
+		err = errors.New(status.Reason)
+	}
+	return err
+}
+
+func (a *app) printDemo(token string) {
+	address := a.listener.Addr().String()
+	if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).IsUnspecified() {
+		address = "127.0.0.1:" + port
+	}
+	fmt.Fprintf(a.out, `
+Waystation runs on a simulated WhatsApp network. Session "%[1]s" is paired.
+
+  Socket  ws://%[2]s/v1/ws
+  Token   %[3]s
+  Peer    %[4]s, who answers every message with its own text
+
+Send a message and see the reply arrive:
+
+  %[5]s try -url ws://%[2]s/v1/ws -token %[3]s -to %[4]s "Hello"
+
+The same by hand:
+
+  curl -s http://%[2]s/v1/rpc -H 'Authorization: Bearer %[3]s' -H 'Content-Type: application/json' \
+    -d '{"jsonrpc":"2.0","id":1,"method":"message.sendText","params":{"to":"%[4]s","text":"Hello"}}'
+
+Admin token, for sandbox.* and everything else: %[6]s
+Stop with Ctrl-C.
+
+`, demoSession, address, token, peerNumber, program(), a.adminTokenPlace())
+}
+
+// adminTokenPlace says where the admin token is, without telling it.
+func (a *app) adminTokenPlace() string {
+	if a.adminTokenFile != "" {
+		return "in " + a.adminTokenFile
+	}
+	return "the one you set"
+}

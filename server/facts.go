@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/database"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Networks a database can belong to.
+const (
+	networkWhatsApp = "whatsapp"
+	networkSandbox  = "sandbox"
+)
+
+// claimDatabase marks a new database with the network it is used on, and refuses one of the other network: real
+// credentials shown to a simulation, or the other way round, would be told that they are logged out.
+func claimDatabase(ctx context.Context, db *dbutil.Database, cfg *config.Config) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	owned, err := database.Migrate(ctx, db, "server", files)
+	if err != nil {
+		return err
+	}
+	network := networkWhatsApp
+	if cfg.OnSandbox() {
+		network = networkSandbox
+	}
+	var claimed string
+	err = owned.QueryRow(ctx, `SELECT value FROM server_facts WHERE name='network'`).Scan(&claimed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		_, err = owned.Exec(ctx, `INSERT INTO server_facts (name, value) VALUES ('network', $1)`, network)
+		return err
+	case err != nil:
+		return err
+	case claimed == networkSandbox && network == networkWhatsApp:
+		return errors.New("the database holds sessions of the simulated network; start with the sandbox, or with another database")
+	case claimed == networkWhatsApp && network == networkSandbox:
+		return errors.New("the database holds real WhatsApp sessions; the sandbox needs a database of its own")
+	case claimed != network:
+		return fmt.Errorf("the database belongs to the unknown network %q", claimed)
+	}
+	return nil
+}

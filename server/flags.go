@@ -1,0 +1,35 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+)
+
+// flagSet is the flags of a small subcommand.
+type flagSet struct {
+	*flag.FlagSet
+	about string
+}
+
+func newFlags(name, about string) *flagSet {
+	set := flag.NewFlagSet("waystation "+name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	return &flagSet{set, about}
+}
+
+// parse reads the arguments; asked for help it prints that and returns config.ErrHelp.
+func (f *flagSet) parse(c console, args []string) error {
+	f.Usage = func() {}
+	err := f.Parse(args)
+	if err == flag.ErrHelp { //nolint:errorlint // the flag package returns it bare
+		fmt.Fprintf(c.out, "%s\n\nUsage of %s:\n", f.about, f.Name())
+		f.SetOutput(c.out)
+		f.PrintDefaults()
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods"
+)
+
+// Bounds of plain HTTP. Sockets have their own.
+const (
+	// headerTimeout ends connections that never finish a request's header.
+	headerTimeout = 10 * time.Second
+	// bodyTimeout ends requests whose body comes too slowly.
+	bodyTimeout = time.Minute
+	// replyTimeout exceeds the longest call (120 s), so that its reply can still be written.
+	replyTimeout = 150 * time.Second
+	// keepAlive is how long an idle connection is kept for the next request.
+	keepAlive = 2 * time.Minute
+	// maxHeader is the largest header, in bytes; tokens and cookies fit in a fraction.
+	maxHeader = 16 << 10
+	// maxPlainConns bounds open connections that are not sockets; each costs some 10 KB.
+	maxPlainConns = 2048
+	// probeTimeout bounds the probe of one dependency.
+	probeTimeout = 2 * time.Second
+)
+
+func (a *app) newHTTPServer() *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("GET /v1/ws", a.endpoint)
+	mux.Handle("GET /ws", a.endpoint)
+	mux.Handle("/v1/rpc", rpc.HTTPHandler(a.registry, a.endpoint.Principal, rpc.PeerOptions{
+		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxBody, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
+		Log: a.log.With("part", "rpc"),
+	}))
+	mux.HandleFunc("GET /health", a.serveHealth)
+	var plain atomic.Int64
+	return &http.Server{
+		Handler:           secure(mux),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      replyTimeout,
+		IdleTimeout:       keepAlive,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(a.log.With("part", "http").Handler(), slog.LevelDebug),
+		ConnState: func(c net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				if plain.Add(1) > maxPlainConns {
+					_ = c.Close()
+				}
+			case http.StateClosed, http.StateHijacked:
+				plain.Add(-1)
+			}
+		},
+	}
+}
+
+// secure sets the headers that keep a browser from making more of an answer than it is.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// healthReply is the answer of GET /health. It names no session.
+type healthReply struct {
+	OK            bool           `json:"ok"`
+	Status        string         `json:"status"`
+	Version       string         `json:"version"`
+	UptimeSeconds int64          `json:"uptime_seconds"`
+	Database      string         `json:"database"`
+	Sessions      map[string]int `json:"sessions"`
+	Connections   int            `json:"connections"`
+	Sandbox       bool           `json:"sandbox"`
+}
+
+func (a *app) serveHealth(w http.ResponseWriter, r *http.Request) {
+	h := a.health.Health(r.Context())
+	reply := healthReply{
+		OK: h.Status != methods.Unhealthy, Status: h.Status, Version: h.Version, UptimeSeconds: h.UptimeSeconds,
+		Database: h.Services["database"].Status, Sessions: h.Services["sessions"].Figures,
+		Connections: h.Services["sockets"].Figures["connections"], Sandbox: a.cfg.OnSandbox(),
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !reply.OK {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	if err := json.NewEncoder(w).Encode(reply); err != nil {
+		a.log.Debug("health reply not written", "error", err)
+	}
+}
+
+// services probes what the server depends on.
+func (a *app) services(ctx context.Context) map[string]methods.ServiceHealth {
+	states := map[string]int{}
+	for _, s := range a.bridge.Sessions() {
+		states[string(s.Status().State)]++
+	}
+	return map[string]methods.ServiceHealth{
+		"database": a.probeDatabase(ctx),
+		"sessions": {Status: methods.Healthy, Figures: states},
+		"sockets":  {Status: methods.Healthy, Figures: map[string]int{"connections": a.endpoint.Connections()}},
+	}
+}
+
+func (a *app) probeDatabase(ctx context.Context) methods.ServiceHealth {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	stats := a.db.RawDB.Stats()
+	h := methods.ServiceHealth{
+		Status: methods.Healthy, Driver: a.db.Dialect.String(),
+		Figures: map[string]int{"open": stats.OpenConnections, "in_use": stats.InUse, "idle": stats.Idle},
+	}
+	started := time.Now()
+	var one int
+	if err := a.db.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil {
+		a.log.Warn("the database does not answer", "error", err)
+		h.Status, h.Error = methods.Unhealthy, "does not answer" // its own words may hold addresses
+		return h
+	}
+	latency := float64(time.Since(started).Microseconds()) / 1000
+	h.LatencyMS = &latency
+	return h
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/waystation/waystation/server/config"
+)
+
+// Set by the linker (see Makefile).
+var (
+	version = "dev"
+	builtAt = ""
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// console is what a command prints to and where it reads its settings.
+type console struct {
+	out, err io.Writer
+	environ  []string
+}
+
+// command is a subcommand: a line for the usage and what it does.
+type command struct {
+	name, args, summary string
+	run                 func(ctx context.Context, c console, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "[flags]", "serve sessions (the default)", serve},
+		{"sandbox", "[flags]", "run a simulated WhatsApp network that servers can attach to", runSandbox},
+		{"try", "[flags] [text]", "send a message over the socket and show what happens", try},
+		{"health", "[flags]", "ask a running server whether it is well; for health checks", checkHealth},
+		{"version", "", "print the version", printVersion},
+	}
+}
+
+// errUsage marks errors of the command line.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, console{out: os.Stdout, err: os.Stderr, environ: os.Environ()}, os.Args[1:]))
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, c console, args []string) int {
+	name := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		name, args = args[0], args[1:]
+	}
+	for _, cmd := range commands() {
+		if cmd.name != name {
+			continue
+		}
+		err := cmd.run(ctx, c, args)
+		switch {
+		case err == nil:
+			return exitOK
+		case errors.Is(err, config.ErrHelp):
+			return exitOK
+		case errors.Is(err, errUsage):
+			fmt.Fprintf(c.err, "waystation: %v\nSee waystation %s -help.\n", err, name)
+			return exitUsage
+		}
+		fmt.Fprintf(c.err, "waystation: %v\n", err)
+		return exitFailure
+	}
+	if name == "help" {
+		writeUsage(c.out)
+		return exitOK
+	}
+	fmt.Fprintf(c.err, "waystation: unknown command %q\n", name)
+	writeUsage(c.err)
+	return exitUsage
+}
+
+func writeUsage(w io.Writer) {
+	fmt.Fprint(w, "Waystation serves WhatsApp sessions over one realtime API.\n\nUsage:\n\n")
+	for _, cmd := range commands() {
+		fmt.Fprintf(w, "  waystation %-24s %s\n", cmd.name+" "+cmd.args, cmd.summary)
+	}
+}
+
+func serve(ctx context.Context, c console, args []string) error {
+	cfg, unknown, err := config.Parse(args, c.environ)
+	if errors.Is(err, config.ErrHelp) {
+		writeUsage(c.out)
+		fmt.Fprint(c.out, "\nSettings of serve come from flags, else from the environment, else they have these defaults.\n")
+		config.WriteHelp(c.out)
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	log := newLogger(c.err, cfg)
+	if len(unknown) > 0 {
+		log.Warn("variables that set nothing", "names", unknown)
+	}
+	a, err := newApp(ctx, cfg, log, c.out)
+	if err != nil {
+		return err
+	}
+	return a.run(ctx)
+}
+
+func printVersion(_ context.Context, c console, _ []string) error {
+	fmt.Fprintf(c.out, "waystation %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}

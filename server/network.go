@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"go.mau.fi/whatsmeow"
+
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/server/config"
+)
+
+// network is what this process is on: WhatsApp, a simulation in this process, or one in another.
+type network struct {
+	// attach points a client at the simulation; nil on WhatsApp.
+	attach func(*whatsmeow.Client)
+	// local is the simulation in this process; nil elsewhere.
+	local *sandbox.Network
+	// remote calls methods of the simulation in another process; nil elsewhere.
+	remote *remoteSandbox
+}
+
+// openNetwork chooses the network, once and for the whole process: on a simulation every client trusts its root
+// instead of WhatsApp's. On WhatsApp nothing of the sandbox is touched.
+func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
+	switch {
+	case cfg.Sandbox:
+		log.Warn("this process is on the simulated network; no phone can be reached")
+		sandbox.Activate()
+		n := sandbox.New(sandbox.Options{Seed: cfg.SandboxSeed, Log: log.With("part", "sandbox")})
+		listener, err := n.Listen("127.0.0.1:0")
+		if err != nil {
+			n.Close()
+			return nil, err
+		}
+		return &network{local: n, attach: attachTo(listener.Dial)}, nil
+	case cfg.SandboxAddr != "":
+		log.Warn("this process is on a simulated network; no phone can be reached", "address", cfg.SandboxAddr)
+		if root, ok := cfg.Root(); ok {
+			sandbox.ActivateRoot(root)
+		} else {
+			sandbox.Activate()
+		}
+		return &network{remote: newRemoteSandbox(cfg.SandboxAddr), attach: attachTo(sandbox.Dialer(cfg.SandboxAddr))}, nil
+	}
+	return &network{}, nil
+}
+
+func attachTo(dial sandbox.DialFunc) func(*whatsmeow.Client) {
+	client := sandbox.NewHTTPClient(dial)
+	return func(cli *whatsmeow.Client) {
+		cli.SetPreLoginHTTPClient(client)
+		cli.SetWebsocketHTTPClient(client)
+		cli.SetMediaHTTPClient(client)
+	}
+}
+
+func (n *network) close() {
+	if n.local != nil {
+		n.local.Close()
+	}
+	if n.remote != nil {
+		n.remote.close()
+	}
+}
+
+// runSandbox is a simulated network in a process of its own, so that servers can come and go.
+func runSandbox(ctx context.Context, c console, args []string) error {
+	flags := newFlags("sandbox", "Run a simulated WhatsApp network that servers attach to with -sandbox-addr. It also answers sandbox.* calls at /v1/rpc.")
+	listen := flags.String("listen", "127.0.0.1:0", "`address` on this machine; port 0 picks a free one")
+	seed := flags.Uint64("seed", 0, "`number` that decides ids and keys: same seed, same network")
+	verbose := flags.Bool("verbose", false, "log what the network does")
+	if err := flags.parse(c, args); err != nil {
+		return err
+	}
+	if host, _, err := net.SplitHostPort(*listen); err != nil || !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("%w: -listen: %q is not a loopback address with port; the sandbox protects nothing", errUsage, *listen)
+	}
+	log := slog.New(slog.DiscardHandler)
+	if *verbose {
+		log = slog.New(slog.NewTextHandler(c.err, nil))
+	}
+	tcp, err := net.Listen("tcp", *listen)
+	if err != nil {
+		return err
+	}
+	n := sandbox.New(sandbox.Options{Seed: *seed, Log: log})
+	server := newSandboxServer(n, tcp.Addr().String(), log)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(tcp) }()
+	root := sandbox.Root()
+	fmt.Fprintf(c.out, "address %s\nroot    %s\n\nwaystation -sandbox-addr %[1]s -sandbox-root %[2]s\n", tcp.Addr(), hex.EncodeToString(root[:]))
+	select {
+	case <-ctx.Done():
+		_ = server.Close()
+		<-served
+		err = nil
+	case err = <-served:
+	}
+	n.Close()
+	return err
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+// visibility tells the socket which sessions a principal may see.
+type visibility struct{ bridge *bridge.Bridge }
+
+// Visible lists the ids of the sessions the principal may use.
+func (v visibility) Visible(_ context.Context, who rpc.Principal) ([]string, error) {
+	var ids []string
+	for _, s := range v.bridge.Sessions() {
+		if who.MayUse(s.ID()) {
+			ids = append(ids, s.ID())
+		}
+	}
+	return ids, nil
+}
+
+// tokens changes credentials and ends the connections that came with the old ones.
+type tokens struct{ app *app }
+
+// IssueSessionToken gives a session a new token.
+func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (string, error) {
+	issued, err := t.app.auth.IssueSessionToken(ctx, session, token)
+	if err == nil {
+		t.app.endpoint.Expire("session:" + session)
+	}
+	return issued, err
+}
+
+// RevokeSession takes the token of a session that is being deleted.
+func (t tokens) RevokeSession(ctx context.Context, session string) error {
+	err := t.app.auth.RevokeSession(ctx, session)
+	t.app.endpoint.SessionDeleted(session)
+	return err
+}
