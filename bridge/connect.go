@@ -169,6 +169,9 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 	}
 	s.endConn = end
 	s.mu.Unlock()
+	if cli.IsConnected() {
+		cli.Disconnect() // the rest of a refused login, which its server has not closed yet
+	}
 	stopWithFlight := context.AfterFunc(f.ctx, end)
 	tooLong := time.AfterFunc(s.b.cfg.ConnectTimeout, end)
 	err := cli.ConnectContext(ctx)
@@ -177,9 +180,6 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 	}
 	if !stopWithFlight() && err == nil {
 		err = context.Canceled
-	}
-	if errors.Is(err, whatsmeow.ErrAlreadyConnected) {
-		err = nil
 	}
 	return err
 }

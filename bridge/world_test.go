@@ -194,6 +194,7 @@ type reader struct {
 	after   uint64
 	woken   chan struct{}
 	stop    func()
+	patient time.Duration // how long until waits; 0 = patience
 }
 
 func (w *world) reader(session string) *reader {
@@ -216,7 +217,12 @@ func (*reader) Signal(*journal.Signal) {}
 // before are skipped.
 func (r *reader) until(what string, match func(event) bool) event {
 	r.w.t.Helper()
-	ctx := r.w.ctx()
+	patient := r.patient
+	if patient == 0 {
+		patient = patience
+	}
+	ctx, cancel := context.WithTimeout(r.w.t.Context(), patient)
+	defer cancel()
 	for {
 		batch, err := r.w.log.Read(ctx, r.session, r.after, 64, 1<<20)
 		if err != nil {

@@ -1,0 +1,88 @@
+package bridge
+
+import (
+	"testing"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/database"
+)
+
+func openTestDB(t *testing.T, url string) *dbutil.Database {
+	t.Helper()
+	db, err := database.Open(t.Context(), url, database.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	own, err := database.Migrate(t.Context(), db, "bridge", migrations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return own
+}
+
+func TestContactKeyDoesNotChange(t *testing.T) {
+	db := openTestDB(t, ":memory:")
+	keys := newContactKeys(db)
+	ask := func(p person) (string, *alias) {
+		t.Helper()
+		key, joined, err := keys.of(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key, joined
+	}
+	both, onlyPN, onlyLID := person{pn: adaPN, lid: adaLID}, person{pn: adaPN}, person{lid: adaLID}
+
+	// First seen under the number alone; the LID arrives later.
+	key, _ := ask(onlyPN)
+	if key != adaPN.String() {
+		t.Errorf("first key %q", key)
+	}
+	for _, p := range []person{both, onlyLID, onlyPN} {
+		if again, joined := ask(p); again != key || joined != nil {
+			t.Errorf("%+v: key %q, joined %+v", p, again, joined)
+		}
+	}
+	// A new process reads the same.
+	keys = newContactKeys(db)
+	if again, _ := ask(onlyLID); again != key {
+		t.Errorf("after a restart: %q", again)
+	}
+
+	// Both known at once: the LID is the key.
+	bob := person{pn: bobPN(), lid: bobLID}
+	if got, _ := ask(bob); got != bobLID.String() {
+		t.Errorf("both known: %q", got)
+	}
+	if got, joined, err := keys.of(t.Context(), person{}); got != "" || joined != nil || err != nil {
+		t.Errorf("nobody: %q %v %v", got, joined, err)
+	}
+}
+
+func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
+	db := openTestDB(t, ":memory:")
+	keys := newContactKeys(db)
+	if _, _, err := keys.of(t.Context(), person{lid: adaLID}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := keys.of(t.Context(), person{pn: adaPN}); err != nil {
+		t.Fatal(err)
+	}
+	key, joined, err := keys.of(t.Context(), person{pn: adaPN, lid: adaLID})
+	if err != nil || joined == nil {
+		t.Fatalf("joined %+v, %v", joined, err)
+	}
+	if joined.Key != key || joined.Replaced == key {
+		t.Errorf("key %q, alias %+v", key, joined)
+	}
+	for _, p := range []person{{pn: adaPN}, {lid: adaLID}, {pn: adaPN, lid: adaLID}} {
+		if got, again, err := keys.of(t.Context(), p); got != key || again != nil || err != nil {
+			t.Errorf("%+v: %q %+v %v", p, got, again, err)
+		}
+	}
+}
+
+func bobPN() types.JID { return types.NewJID("4915112345679", types.DefaultUserServer) }

@@ -1,0 +1,20 @@
+package bridge
+
+import (
+	"context"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// SendText sends a text the way every operation does.
+func (s *Session) SendText(ctx context.Context, to types.JID, text string) (string, error) {
+	cli, err := s.live()
+	if err != nil {
+		return "", err
+	}
+	id := cli.GenerateMessageID()
+	_, err = sendMessage(ctx, cli, to, &waE2E.Message{Conversation: &text}, whatsmeow.SendRequestExtra{ID: id})
+	return id, err
+}
