@@ -1,0 +1,131 @@
+package media
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+)
+
+// Kind is what a file is sent as.
+type Kind string
+
+// The kinds of media messages.
+const (
+	KindImage    Kind = "image"
+	KindVideo    Kind = "video"
+	KindAudio    Kind = "audio"
+	KindVoice    Kind = "voice"
+	KindDocument Kind = "document"
+	KindSticker  Kind = "sticker"
+)
+
+// Prepared is a file in the form WhatsApp wants for its kind, with what the
+// message says about it.
+type Prepared struct {
+	*File
+	Width, Height int           // pictures, stickers, videos; 0 = not known
+	Duration      time.Duration // audio and video; 0 = not known
+	Waveform      []byte        // voice notes: 64 values from 0 to 100
+	Thumbnail     []byte        // small JPEG; nil = none
+	Animated      bool          // stickers
+}
+
+// Prepare opens a file and makes it fit a kind. The caller closes it.
+func (l *Library) Prepare(ctx context.Context, session string, in Input, kind Kind) (*Prepared, error) {
+	f, err := l.Open(ctx, session, in)
+	if err != nil {
+		return nil, err
+	}
+	p := &Prepared{File: f}
+	if err := l.prepare(ctx, p, kind); err != nil {
+		p.File.Close()
+		return nil, err
+	}
+	if err := p.Rewind(); err != nil {
+		p.File.Close()
+		return nil, storage("the file could not be read", err)
+	}
+	return p, nil
+}
+
+func (l *Library) prepare(ctx context.Context, p *Prepared, kind Kind) error {
+	switch kind {
+	case KindImage:
+		return l.prepareImage(ctx, p)
+	case KindSticker:
+		return l.prepareSticker(ctx, p)
+	case KindVideo:
+		return prepareVideo(p)
+	case KindAudio:
+		return prepareAudio(p)
+	case KindVoice:
+		return l.prepareVoice(ctx, p)
+	}
+	if p.MimeType == typeJPEG || p.MimeType == typePNG {
+		// A picture sent as a file gets a preview if one can be made.
+		if small, width, height, err := l.thumbnail(ctx, p.File); err == nil {
+			p.Thumbnail, p.Width, p.Height = small, width, height
+		}
+	}
+	return nil
+}
+
+func wrongKind(p *Prepared, want string) error {
+	return bad("", "the file is %s; needed is %s", p.MimeType, want)
+}
+
+func prepareVideo(p *Prepared) error {
+	if p.MimeType != typeMP4 && p.MimeType != type3GP {
+		return wrongKind(p, "an mp4 or 3gpp video")
+	}
+	movie, err := readMovie(p.File, p.Size)
+	if err != nil {
+		return bad("", "the file is not a readable mp4 or 3gpp video")
+	}
+	p.Duration, p.Width, p.Height = movie.duration, movie.width, movie.height
+	return nil
+}
+
+func prepareAudio(p *Prepared) error {
+	switch p.MimeType {
+	case typeOgg:
+		if sound, err := readOpus(p.File); err == nil {
+			p.Duration, p.MimeType = sound.duration, opusType
+		}
+	case typeM4A, typeMP4:
+		movie, err := readMovie(p.File, p.Size)
+		if err != nil {
+			return bad("", "the file is not readable audio")
+		}
+		p.Duration, p.MimeType = movie.duration, typeM4A
+	case typeWAV:
+		p.Duration = wavDuration(p.File, p.Size)
+	case typeMPEG, typeAAC, typeAMR:
+	default:
+		return wrongKind(p, "ogg/opus, mp3, aac, m4a or wav audio")
+	}
+	return nil
+}
+
+// opusType is the type WhatsApp expects of a voice note.
+const opusType = "audio/ogg; codecs=opus"
+
+func (l *Library) prepareVoice(ctx context.Context, p *Prepared) error {
+	if !strings.HasPrefix(p.MimeType, "audio/") && p.MimeType != typeMP4 {
+		return wrongKind(p, "audio")
+	}
+	sound, err := readOpus(p.File)
+	if p.MimeType != typeOgg || err != nil {
+		if err := l.convert(ctx, p, "a voice note needs ogg/opus audio", typeOgg, voiceArguments); err != nil {
+			return err
+		}
+		if sound, err = readOpus(p.File); err != nil {
+			return bad("", "the converted file is not ogg/opus audio")
+		}
+	}
+	p.Duration, p.Waveform, p.MimeType = sound.duration, sound.waveform(), opusType
+	return nil
+}
+
+var _ io.Closer = (*Prepared)(nil)

@@ -1,0 +1,270 @@
+package media
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"hash"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/waystation/waystation/transports/guard"
+)
+
+// Input is a media object as callers give it: exactly one of MediaID, URL and
+// Base64.
+type Input struct {
+	MediaID  string
+	URL      string
+	Base64   string // data URL
+	MimeType string // must fit what the file is
+	Filename string
+}
+
+// File is a file on its way, in a temporary place that Close removes.
+type File struct {
+	*os.File
+	MimeType string // what it is
+	Filename string // "" = none was given
+	Size     int64
+	SHA256   [sha256.Size]byte
+}
+
+// Close removes the file.
+func (f *File) Close() error {
+	err := f.File.Close()
+	if gone := os.Remove(f.Name()); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}
+
+// Rewind goes back to the first byte.
+func (f *File) Rewind() error {
+	_, err := f.Seek(0, io.SeekStart)
+	return err
+}
+
+// Open gets a file by whatever the object names it by, checks that it is what
+// it says, and returns it rewound. The caller closes it.
+func (l *Library) Open(ctx context.Context, session string, in Input) (*File, error) {
+	if count(in.MediaID, in.URL, in.Base64) != 1 {
+		return nil, bad("", "needs exactly one of media_id, url and base64")
+	}
+	if err := checkFilename(in.Filename); err != nil {
+		return nil, err
+	}
+	claimed := ""
+	if in.MimeType != "" {
+		var ok bool
+		if claimed, ok = canonical(in.MimeType); !ok {
+			return nil, bad("mime_type", "is not a MIME type")
+		}
+	}
+	switch {
+	case in.MediaID != "":
+		return l.openStored(ctx, session, in, claimed)
+	case in.URL != "":
+		return l.fetch(ctx, in, claimed)
+	}
+	return l.decode(in, claimed)
+}
+
+func count(values ...string) (n int) {
+	for _, value := range values {
+		if value != "" {
+			n++
+		}
+	}
+	return n
+}
+
+const maxFilename = 255 // bytes, as file systems have it
+
+func checkFilename(name string) error {
+	if len(name) > maxFilename {
+		return bad("filename", "is longer than %d bytes", maxFilename)
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return bad("filename", "holds control characters")
+	}
+	if strings.ContainsAny(name, `/\`) || name == "." || name == ".." {
+		return bad("filename", "is a path")
+	}
+	return nil
+}
+
+func (l *Library) openStored(ctx context.Context, session string, in Input, claimed string) (*File, error) {
+	stored, content, err := l.Get(ctx, session, in.MediaID)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	name := in.Filename
+	if name == "" {
+		name = stored.Filename
+	}
+	return l.receive(content, "media_id", claimed, name, l.config.MaxBytes)
+}
+
+func (l *Library) decode(in Input, claimed string) (*File, error) {
+	head, encoded, ok := strings.Cut(in.Base64, ",")
+	head, isData := strings.CutPrefix(head, "data:")
+	declared, isBase64 := strings.CutSuffix(head, ";base64")
+	if !ok || !isData || !isBase64 {
+		return nil, bad("base64", "is not a data URL (data:<type>;base64,...)")
+	}
+	if declared != "" && claimed == "" {
+		if claimed, ok = canonical(declared); !ok {
+			return nil, bad("base64", "the data URL names no valid MIME type")
+		}
+	}
+	if int64(base64.StdEncoding.DecodedLen(len(encoded))) > l.config.MaxBytes+2 {
+		return nil, tooLarge("base64", l.config.MaxBytes)
+	}
+	return l.receive(base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded)), "base64", claimed, in.Filename, l.config.MaxBytes)
+}
+
+func (l *Library) fetch(ctx context.Context, in Input, claimed string) (*File, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, in.URL, nil)
+	if err != nil {
+		return nil, bad("url", "is not a usable address")
+	}
+	request.Header.Set("User-Agent", l.config.UserAgent)
+	response, err := l.client.Do(request)
+	if err != nil {
+		return nil, l.fetchError(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, &Error{Reason: ReasonFetch, Field: "url", Message: "the server answered " + response.Status}
+	}
+	name := in.Filename
+	if name == "" {
+		name = nameOf(response)
+	}
+	return l.receive(response.Body, "url", claimed, name, l.config.MaxBytes)
+}
+
+func (l *Library) fetchError(err error) error {
+	e := &Error{Reason: ReasonFetch, Field: "url", Message: "the file could not be fetched", Err: hideURL(err)}
+	switch guard.ReasonOf(err) {
+	case guard.ReasonTooLarge:
+		return tooLarge("url", l.config.MaxBytes)
+	case guard.ReasonForbidden:
+		e.Reason, e.Message = ReasonForbidden, "does not point at a public address"
+	case guard.ReasonBadURL:
+		e.Reason, e.Message = ReasonBad, "is not a usable http or https address"
+	case guard.ReasonTimeout:
+		e.Reason, e.Message = ReasonTimeout, "the file did not come in time"
+	case guard.ReasonUnresolved:
+		e.Message = "the host has no address"
+	case guard.ReasonTooManyRedirects:
+		e.Message = "redirects too often"
+	}
+	return e
+}
+
+// hideURL drops the address net/http puts into its errors: it may hold secrets.
+func hideURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// nameOf finds the name a server gives a file; one that is no plain name is dropped.
+func nameOf(response *http.Response) string {
+	name := ""
+	if _, params, err := mime.ParseMediaType(response.Header.Get("Content-Disposition")); err == nil {
+		name = path.Base(strings.ReplaceAll(params["filename"], `\`, "/"))
+	}
+	if name == "" || name == "." {
+		name = path.Base(response.Request.URL.Path)
+	}
+	if name == "." || checkFilename(name) != nil {
+		return ""
+	}
+	return name
+}
+
+// receive streams content into a temporary file, hashes it and checks what it is.
+func (l *Library) receive(content io.Reader, field, claimed, name string, limit int64) (*File, error) {
+	f, err := l.temp()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	if f.Size, err = io.Copy(io.MultiWriter(f.File, sum), io.LimitReader(content, limit+1)); err != nil {
+		f.Close()
+		return nil, l.receiveError(field, err)
+	}
+	if err := f.check(field, claimed, limit, sum); err != nil {
+		f.Close()
+		return nil, err
+	}
+	f.Filename = name
+	return f, nil
+}
+
+func (l *Library) receiveError(field string, err error) error {
+	var corrupt base64.CorruptInputError
+	var disk *os.PathError
+	switch {
+	case errors.As(err, &corrupt), field == "base64" && errors.Is(err, io.ErrUnexpectedEOF):
+		return bad("base64", "is not valid base64")
+	case errors.As(err, &disk):
+		return storage("the file could not be written", err)
+	case field == "url":
+		return l.fetchError(err)
+	}
+	return storage("the file could not be read", err)
+}
+
+func (f *File) check(field, claimed string, limit int64, sum hash.Hash) error {
+	switch {
+	case f.Size == 0:
+		return bad(field, "the file is empty")
+	case f.Size > limit:
+		return tooLarge(field, limit)
+	}
+	sum.Sum(f.SHA256[:0])
+	head := make([]byte, sniffLength)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return storage("the file could not be read", err)
+	}
+	f.MimeType = sniff(head[:n])
+	if claimed != "" {
+		if !agree(claimed, f.MimeType) {
+			if field == "base64" {
+				return bad("base64", "is called %s and is %s", claimed, f.MimeType)
+			}
+			return bad("mime_type", "says %s and the file is %s", claimed, f.MimeType)
+		}
+		if !recognised[f.MimeType] || f.MimeType == typeZip && claimed != typeBytes || isoFamily(claimed) {
+			f.MimeType = claimed
+		}
+	}
+	if err := f.Rewind(); err != nil {
+		return storage("the file could not be read", err)
+	}
+	return nil
+}
+
+func (l *Library) temp() (*File, error) {
+	file, err := os.CreateTemp(l.tempDir(), "in-*")
+	if err != nil {
+		return nil, storage("no temporary file could be made", err)
+	}
+	return &File{File: file}, nil
+}

@@ -1,0 +1,159 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"strings"
+)
+
+const (
+	stickerSide   = 512 // pixels WhatsApp wants
+	maxSticker    = 1 << 20
+	riffHeader    = 12
+	vp8xAnimation = 0x02
+	vp8xEXIF      = 0x08
+	vp8xAlpha     = 0x10
+)
+
+// prepareSticker lets webp through and has anything else converted.
+func (l *Library) prepareSticker(ctx context.Context, p *Prepared) error {
+	switch {
+	case p.MimeType == typeWebP:
+	case strings.HasPrefix(p.MimeType, "image/"), strings.HasPrefix(p.MimeType, "video/"):
+		arguments := stickerArguments
+		if p.MimeType == typeGIF || strings.HasPrefix(p.MimeType, "video/") {
+			arguments = movingStickerArguments
+		}
+		if err := l.convert(ctx, p, "a sticker needs a webp picture", typeWebP, arguments); err != nil {
+			return err
+		}
+	default:
+		return wrongKind(p, "a webp picture")
+	}
+	if p.Size > maxSticker {
+		return tooLarge("", maxSticker)
+	}
+	chunks, err := readWebP(p.File)
+	if err != nil {
+		return bad("", "the file is a broken webp picture")
+	}
+	p.Width, p.Height, p.Animated = chunks.width, chunks.height, chunks.animated
+	if p.Width > stickerSide || p.Height > stickerSide {
+		return bad("", "a sticker may have %d x %d pixels at most, this one has %d x %d", stickerSide, stickerSide, p.Width, p.Height)
+	}
+	return nil
+}
+
+type webpFile struct {
+	width, height   int
+	animated, alpha bool
+	body            []chunk
+}
+
+type chunk struct {
+	name string
+	data []byte
+}
+
+// readWebP takes the RIFF container apart.
+func readWebP(f *File) (*webpFile, error) {
+	if err := f.Rewind(); err != nil {
+		return nil, err
+	}
+	all, err := io.ReadAll(io.LimitReader(f.File, maxSticker+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(all) < riffHeader+8 || len(all) > maxSticker {
+		return nil, io.ErrUnexpectedEOF
+	}
+	w := &webpFile{}
+	for rest := all[riffHeader:]; len(rest) >= 8; {
+		name, size := string(rest[:4]), int(binary.LittleEndian.Uint32(rest[4:8]))
+		if size < 0 || size > len(rest)-8 {
+			return nil, io.ErrUnexpectedEOF
+		}
+		data := rest[8 : 8+size]
+		w.look(name, data)
+		w.body = append(w.body, chunk{name, data})
+		rest = rest[min(len(rest), 8+size+size%2):]
+	}
+	if w.width == 0 || w.height == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return w, nil
+}
+
+func (w *webpFile) look(name string, data []byte) {
+	switch {
+	case name == "VP8X" && len(data) >= 10:
+		w.width, w.height = 1+int24(data[4:]), 1+int24(data[7:])
+		w.animated, w.alpha = data[0]&vp8xAnimation != 0, data[0]&vp8xAlpha != 0
+	case name == "VP8 " && len(data) >= 10 && w.width == 0:
+		w.width, w.height = int(binary.LittleEndian.Uint16(data[6:]))&0x3fff, int(binary.LittleEndian.Uint16(data[8:]))&0x3fff
+	case name == "VP8L" && len(data) >= 5 && w.width == 0:
+		bits := binary.LittleEndian.Uint32(data[1:])
+		w.width, w.height, w.alpha = int(bits&0x3fff)+1, int(bits>>14&0x3fff)+1, bits>>28&1 == 1
+	}
+}
+
+func int24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
+
+// NameStickerPack writes the name and author of a sticker's pack into the
+// file, where WhatsApp's apps look for them.
+func (l *Library) NameStickerPack(p *Prepared, id, name, author string) error {
+	w, err := readWebP(p.File)
+	if err != nil {
+		return bad("", "the file is a broken webp picture")
+	}
+	about, err := json.Marshal(map[string]any{
+		"sticker-pack-id": id, "sticker-pack-name": name, "sticker-pack-publisher": author, "emojis": []string{},
+	})
+	if err != nil {
+		return storage("the sticker could not be written", err)
+	}
+	flags := byte(vp8xEXIF)
+	if w.animated {
+		flags |= vp8xAnimation
+	}
+	if w.alpha {
+		flags |= vp8xAlpha
+	}
+	extended := []byte{
+		flags, 0, 0, 0, byte(w.width - 1), byte((w.width - 1) >> 8), byte((w.width - 1) >> 16),
+		byte(w.height - 1), byte((w.height - 1) >> 8), byte((w.height - 1) >> 16),
+	}
+	out := []chunk{{"VP8X", extended}}
+	for _, c := range w.body {
+		if c.name != "VP8X" && c.name != "EXIF" {
+			out = append(out, c)
+		}
+	}
+	return l.replace(p, bytes.NewReader(riff(append(out, chunk{"EXIF", stickerEXIF(about)}))), typeWebP)
+}
+
+// stickerEXIF is a TIFF with a single entry, tag 0x5741 ("WA"), that holds the JSON.
+func stickerEXIF(about []byte) []byte {
+	head := []byte{'I', 'I', 0x2a, 0, 8, 0, 0, 0, 1, 0, 0x41, 0x57, 7, 0, 0, 0, 0, 0, 0x16, 0, 0, 0}
+	binary.LittleEndian.PutUint32(head[14:], uint32(len(about)))
+	return append(head, about...)
+}
+
+func riff(chunks []chunk) []byte {
+	var body bytes.Buffer
+	body.WriteString("WEBP")
+	for _, c := range chunks {
+		body.WriteString(c.name)
+		_ = binary.Write(&body, binary.LittleEndian, uint32(len(c.data))) // a Buffer takes everything
+		body.Write(c.data)
+		if len(c.data)%2 == 1 {
+			body.WriteByte(0)
+		}
+	}
+	head := append([]byte("RIFF"), 0, 0, 0, 0)
+	binary.LittleEndian.PutUint32(head[4:], uint32(body.Len()))
+	return append(head, body.Bytes()...)
+}
