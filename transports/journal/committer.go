@@ -4,79 +4,87 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 )
 
-// commitTimeout ends a transaction that the database does not answer.
-const commitTimeout = 30 * time.Second
-
-// failuresInRow is how many appends of a broken batch are tried alone before the
-// rest is answered too: then it is the store that fails, not a record.
-const failuresInRow = 3
-
-// operation is one Append, or one run that must not happen beside a commit.
-type operation struct {
-	ctx     context.Context
-	session string
-	records []Record
-	run     func(ctx context.Context) error // instead of records
-
-	results []Result
-	fresh   []*Event
-	err     error
-	done    chan struct{}
-}
-
-func (op *operation) finish(err error) {
-	op.err = err
-	close(op.done)
-}
+const (
+	// exclusions is how often a batch is tried again without the append whose
+	// projection failed, before all that are left are tried one by one.
+	exclusions = 4
+	// failuresInRow is how many appends of a broken batch fail alone before the rest
+	// is answered too: then it is the store that fails, not a record.
+	failuresInRow = 3
+	// settleEvery is the pause between attempts to learn the outcome of a commit that
+	// was cut off.
+	settleEvery = time.Second
+	// gatherYields is how often the committer lets others run before it closes a
+	// batch, after a batch that had company; see gather.
+	gatherYields = 4
+)
 
 // commitLoop is the only writer. While one commit runs, the next batch gathers in
-// the queue; it never waits for company, so a lone append commits at once.
+// the queue.
 func (j *Journal) commitLoop() {
 	defer j.workers.Done()
+	defer close(j.stopped)
+	company := false
 	for {
+		var settle <-chan time.Time
+		if len(j.unsure) > 0 {
+			settle = time.After(settleEvery)
+		}
 		select {
-		case <-j.closing:
-			j.refuseWaiting()
-			return
 		case op := <-j.queue:
-			j.process(op)
+			company = j.process(op, company)
+		case <-settle:
+			j.settle()
+		case <-j.life.Done():
+			j.finishWaiting()
+			return
 		}
 	}
 }
 
-func (j *Journal) refuseWaiting() {
+// finishWaiting commits what was queued before Close.
+func (j *Journal) finishWaiting() {
 	for {
 		select {
 		case op := <-j.queue:
-			op.finish(ErrClosed)
+			j.process(op, false)
 		default:
 			return
 		}
 	}
 }
 
-func (j *Journal) process(op *operation) {
+// process commits op together with what else is waiting. company says whether the
+// batch before had several appends, and so does the result.
+func (j *Journal) process(op *operation, company bool) bool {
+	if company {
+		// The appenders just released are about to come back. Without letting them run,
+		// every second batch would be the first of them alone. A lone appender never
+		// pays for this, and no clock is involved.
+		for range gatherYields {
+			runtime.Gosched()
+		}
+	}
 	var batch []*operation
-	records := 0
+	records, bytes := 0, 0
 	for op != nil {
 		switch {
 		case op.ctx.Err() != nil:
-			op.finish(op.ctx.Err())
+			op.finish(fmt.Errorf("journal: waiting for the commit: %w", op.ctx.Err()))
 		case op.run != nil:
 			j.commitBatch(batch)
-			batch, records = nil, 0
+			batch, records, bytes = nil, 0, 0
 			op.finish(j.runAlone(op))
 		default:
 			batch = append(batch, op)
-			records += len(op.records)
+			records, bytes = records+len(op.entries), bytes+op.bytes
 		}
 		op = nil
-		if records < j.cfg.MaxBatch {
+		if records < j.cfg.MaxBatchRecords && bytes < j.cfg.MaxBatchBytes {
 			select {
 			case op = <-j.queue:
 			default:
@@ -84,212 +92,126 @@ func (j *Journal) process(op *operation) {
 		}
 	}
 	j.commitBatch(batch)
+	return len(batch) > 1
 }
 
-func (j *Journal) runAlone(op *operation) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+func (j *Journal) runAlone(op *operation) error {
+	ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
 	defer cancel()
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("journal: internal error: %v", r)
-		}
-	}()
 	return op.run(ctx)
 }
 
-// commitBatch commits all operations in one transaction; when that fails, each
-// alone, so that one bad record costs no other append.
+// commitBatch commits all operations in one transaction. When that fails they are
+// tried apart, so that one bad record costs no other append.
 func (j *Journal) commitBatch(batch []*operation) {
-	if len(batch) == 0 {
-		return
-	}
-	err := j.commit(batch)
-	if err == nil || len(batch) == 1 {
-		j.answer(batch, err)
-		return
+	for range exclusions {
+		if len(batch) == 0 {
+			return
+		}
+		guilty, err := j.commit(batch)
+		if err == nil || len(batch) == 1 || storeGone(err) {
+			answer(batch, err)
+			return
+		}
+		if guilty == nil {
+			break
+		}
+		_, err = j.commit([]*operation{guilty}) // alone it may be fine
+		answer([]*operation{guilty}, err)
+		batch = without(batch, guilty)
 	}
 	failures := 0
+	var err error
 	for _, op := range batch {
 		if failures < failuresInRow {
-			if err = j.commit([]*operation{op}); err == nil || errors.Is(err, ErrProjection) {
+			if _, err = j.commit([]*operation{op}); err == nil || errors.Is(err, ErrProjection) {
 				failures = 0
 			} else {
 				failures++
 			}
 		}
-		j.answer([]*operation{op}, err)
+		answer([]*operation{op}, err)
 	}
 }
 
-func (j *Journal) answer(batch []*operation, err error) {
+func answer(batch []*operation, err error) {
 	for _, op := range batch {
-		if err == nil {
-			j.publish(op)
-		}
 		op.finish(err)
 	}
 }
 
-func (j *Journal) publish(op *operation) {
-	if len(op.fresh) == 0 {
-		return
+func without(batch []*operation, guilty *operation) []*operation {
+	rest := make([]*operation, 0, len(batch)-1)
+	for _, op := range batch {
+		if op != guilty {
+			rest = append(rest, op)
+		}
 	}
-	j.entry(op.session).advance(op.fresh, j.cfg.RingEvents, j.cfg.RingBytes)
-	j.watchersOf(op.session, func(w Watcher) { w.Wake(op.session) })
+	return rest
 }
 
-// commit writes the operations in one durable transaction. After an error nothing
-// of them is stored, or positions are read from the store again.
-func (j *Journal) commit(batch []*operation) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+// commit writes the operations in one durable transaction and publishes them. After
+// an error, guilty is the operation whose projection failed, if that was it.
+func (j *Journal) commit(batch []*operation) (guilty *operation, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
 	defer cancel()
-	heads := map[string]uint64{}
-	for _, op := range batch {
-		l := j.entry(op.session)
-		if err = j.load(ctx, op.session, l); err != nil {
-			return err
-		}
-		heads[op.session] = l.headOffset()
-	}
+	w := &writer{j: j, batch: batch}
 	j.stats.commits.Add(1)
-	var appended, duplicates int
-	err = j.store.commit(ctx, func(ctx context.Context) error {
-		appended, duplicates = 0, 0
-		w := writer{j: j, heads: heads}
-		if err := w.write(ctx, batch); err != nil {
-			return err
-		}
-		appended, duplicates = len(w.events), w.duplicates
-		return nil
-	})
-	if err == nil {
-		j.stats.appended.Add(uint64(appended))
-		j.stats.duplicates.Add(uint64(duplicates))
-		return nil
+	err = j.store.commit(ctx, w.write)
+	if errors.Is(err, errOutcomeUnknown) {
+		err = j.resolve(w, err)
 	}
-	if errors.Is(err, ErrProjection) {
-		return err // raised inside: the transaction was rolled back
-	}
-	j.cfg.Log.Warn("journal commit failed", "error", err, "appends", len(batch))
-	if j.landed(batch) {
-		return nil
-	}
-	for session := range heads {
-		j.entry(session).forget()
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
-}
-
-// landed tells whether a commit that reported an error took place all the same (the
-// answer got lost): then its first event stands in the store under its id.
-func (j *Journal) landed(batch []*operation) bool {
-	for _, op := range batch {
-		if len(op.fresh) == 0 {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		stored, err := j.store.page(ctx, op.session, op.fresh[0].Offset-1, 1, 0)
-		return err == nil && len(stored) == 1 && stored[0].ID == op.fresh[0].ID
-	}
-	return false
-}
-
-// writer turns the records of one transaction into events.
-type writer struct {
-	j          *Journal
-	heads      map[string]uint64
-	events     []*Event
-	keys       []string
-	duplicates int
-}
-
-func (w *writer) write(ctx context.Context, batch []*operation) error {
-	known, err := w.knownKeys(ctx, batch)
 	if err != nil {
-		return err
+		j.cfg.Log.Warn("journal commit failed", "error", err, "appends", len(batch))
+		return w.guilty, err
 	}
-	var projections []func(context.Context) error
-	for _, op := range batch {
-		op.results, op.fresh = make([]Result, 0, len(op.records)), nil
-		for i := range op.records {
-			r := &op.records[i]
-			id := dedupeKey{op.session, r.Key}
-			if earlier := known[id]; r.Key != "" && earlier != nil {
-				op.results = append(op.results, Result{Event: earlier, Duplicate: true})
-				w.duplicates++
-				continue
-			}
-			e, err := w.event(op.session, r)
-			if err != nil {
-				return err
-			}
-			if r.Key != "" {
-				known[id] = e
-			}
-			w.events, w.keys = append(w.events, e), append(w.keys, r.Key)
-			op.results, op.fresh = append(op.results, Result{Event: e}), append(op.fresh, e)
-			if r.Project != nil {
-				projections = append(projections, r.Project)
-			}
-		}
-	}
-	if len(w.events) == 0 {
-		return nil
-	}
-	if err := w.j.store.insert(ctx, w.events, w.keys, w.heads); err != nil {
-		return err
-	}
-	for _, project := range projections {
-		if err := runProjection(ctx, project); err != nil {
+	w.publish()
+	return nil, nil
+}
+
+// resolve finds out whether a commit took place whose answer was an error. When even
+// that cannot be known now, the sessions are looked up again before anything else is
+// believed of them.
+func (j *Journal) resolve(w *writer, cause error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
+	defer cancel()
+	landed := false
+	err := j.store.commit(ctx, func(ctx context.Context, tx storeTx) error {
+		// This waits for a transaction of ours that is still under way in the database.
+		if _, err := tx.logs(ctx, w.sessions(), true); err != nil {
 			return err
 		}
+		if len(w.rows) == 0 {
+			landed = true // all were duplicates: nothing to store
+			return nil
+		}
+		first := w.rows[0]
+		id, err := tx.eventID(ctx, first.log, first.event.Offset)
+		landed = id == first.event.ID
+		return err
+	})
+	switch {
+	case err == nil && landed:
+		return nil
+	case err == nil:
+		return cause // it did not take place: the store is as before
 	}
-	return nil
+	for _, session := range w.sessions() {
+		j.entryFor(session).forget()
+		j.unsure[session] = struct{}{}
+	}
+	return cause
 }
 
-func runProjection(ctx context.Context, project func(context.Context) error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: panic: %v", ErrProjection, r)
-		}
-	}()
-	if err = project(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrProjection, err)
-	}
-	return nil
-}
-
-func (w *writer) event(session string, r *Record) (*Event, error) {
-	id, err := ulid.New(ulid.Timestamp(w.j.cfg.Now()), w.j.entropy)
-	if err != nil { // 2^80 ids in one millisecond, or a clock before 1970
-		return nil, fmt.Errorf("journal: making an event id: %w", err)
-	}
-	w.heads[session]++
-	e := &Event{
-		Session: session, Offset: w.heads[session], ID: id.String(), Type: r.Type, Origin: r.Origin,
-		Time: eventTime(r.Time, w.j.cfg.Now), Chats: r.Chats, Data: r.Data,
-	}
-	e.encode()
-	return e, nil
-}
-
-type dedupeKey struct{ session, key string }
-
-func (w *writer) knownKeys(ctx context.Context, batch []*operation) (map[dedupeKey]*Event, error) {
-	asked := map[string][]string{}
-	for _, op := range batch {
-		for i := range op.records {
-			if key := op.records[i].Key; key != "" {
-				asked[op.session] = append(asked[op.session], key)
-			}
+// settle learns the true position of sessions whose last commit was cut off, and
+// wakes their readers if it took place after all.
+func (j *Journal) settle() {
+	for session := range j.unsure {
+		ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
+		_, err := j.learn(ctx, session, false)
+		cancel()
+		if err != nil {
+			return // still away
 		}
 	}
-	known := map[dedupeKey]*Event{}
-	for session, keys := range asked {
-		if err := w.j.store.findKeys(ctx, session, keys, known); err != nil {
-			return nil, err
-		}
-	}
-	return known, nil
 }

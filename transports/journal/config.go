@@ -7,42 +7,62 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultMaxData       = 64 << 10  // as the protocol promises to clients
-	DefaultMaxWaiting    = 8192      // appends waiting for a commit; more wait outside
-	DefaultMaxBatch      = 512       // records in one commit: keeps a commit in the range of milliseconds
-	DefaultRingEvents    = 256       // covers a reconnect of seconds without touching the store
-	DefaultRingBytes     = 256 << 10 // bounds a session with large events
-	DefaultRetentionAge  = 7 * 24 * time.Hour
-	DefaultRetentionSize = 100_000     // events a session
-	DefaultSweepEvery    = time.Minute // how often retention looks
-	DefaultSweepBatch    = 1000        // events deleted in one transaction, so that appends get through
+	DefaultMaxData         = 64 << 10           // what the protocol promises for one event
+	DefaultMaxWaiting      = 8192               // far above one append per session of a full node
+	DefaultMaxBatchRecords = 512                // a commit of this size still takes milliseconds
+	DefaultMaxBatchBytes   = 4 << 20            // likewise, for large events
+	DefaultCommitTimeout   = 30 * time.Second   // longer than any checkpoint; a database that is silent for so long is gone
+	DefaultRingEvents      = 1024               // a client that was away for 1,000 events resumes from memory
+	DefaultRingBytes       = 512 << 10          // 1,000 usual events; bounds a session with large ones
+	DefaultRingIdle        = 5 * time.Minute    // after this a reconnect is rare enough to read the store
+	DefaultReadEvents      = 1000               // a page
+	DefaultReadBytes       = 1 << 20            // a page of large events
+	DefaultRetainFor       = 7 * 24 * time.Hour // a week of outage on the client's side
+	DefaultRetainBytes     = 64 << 20           // a session: 100,000 usual events
+	DefaultKeysFor         = 45 * 24 * time.Hour
+	DefaultRetainEvery     = time.Minute
+	DefaultRetainBatch     = 500 // rows: appends wait for one such delete at most, about 2 ms
 )
 
-// Config tunes a journal; zero fields take the defaults above.
+// Config tunes a journal. Zero fields take the defaults above.
 type Config struct {
-	MaxData         int           // bytes of one event's data
-	MaxWaiting      int           // appends that may wait for a commit
-	MaxBatch        int           // records in one commit
+	MaxData         int           // bytes of one event's data; more is ErrTooLarge
+	MaxWaiting      int           // appends queued for a commit; further ones wait outside, counted in Stats.Waited
+	MaxBatchRecords int           // records in one commit, and in one Append
+	MaxBatchBytes   int           // bytes of data after which a commit takes no further append
+	CommitTimeout   time.Duration // a transaction that takes longer is given up (ErrUnavailable)
 	RingEvents      int           // newest events of a session kept in memory
-	RingBytes       int           // and their bytes at most
-	RetentionAge    time.Duration // older events are dropped; negative = never
-	RetentionEvents int           // more events than this a session are dropped, oldest first; negative = never
-	SweepEvery      time.Duration // interval of the retention run
-	SweepBatch      int           // events deleted at a time
-	Now             func() time.Time
-	Log             *slog.Logger
+	RingBytes       int           // and bytes of their bodies at most
+	RingIdle        time.Duration // a session without appends for this long gives its ring back
+	ReadEvents      int           // most events of one Read
+	ReadBytes       int           // most bytes of bodies of one Read, beyond its first event
+	RetainFor       time.Duration // events appended longer ago are dropped; negative = kept
+	RetainBytes     int64         // bytes a session may keep, oldest dropped first; negative = no limit
+	// KeysFor is how long a dedupe key is remembered. It outlives its event: WhatsApp
+	// hands over again what was not acknowledged for about a month. Negative = always.
+	KeysFor     time.Duration
+	RetainEvery time.Duration // pause between retention runs
+	RetainBatch int           // rows deleted in one transaction
+	Now         func() time.Time
+	Log         *slog.Logger // nil = silent
 }
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.MaxData, DefaultMaxData)
 	setDefault(&c.MaxWaiting, DefaultMaxWaiting)
-	setDefault(&c.MaxBatch, DefaultMaxBatch)
+	setDefault(&c.MaxBatchRecords, DefaultMaxBatchRecords)
+	setDefault(&c.MaxBatchBytes, DefaultMaxBatchBytes)
+	setDefault(&c.CommitTimeout, DefaultCommitTimeout)
 	setDefault(&c.RingEvents, DefaultRingEvents)
 	setDefault(&c.RingBytes, DefaultRingBytes)
-	setDefault(&c.RetentionAge, DefaultRetentionAge)
-	setDefault(&c.RetentionEvents, DefaultRetentionSize)
-	setDefault(&c.SweepEvery, DefaultSweepEvery)
-	setDefault(&c.SweepBatch, DefaultSweepBatch)
+	setDefault(&c.RingIdle, DefaultRingIdle)
+	setDefault(&c.ReadEvents, DefaultReadEvents)
+	setDefault(&c.ReadBytes, DefaultReadBytes)
+	setDefault(&c.RetainFor, DefaultRetainFor)
+	setDefault(&c.RetainBytes, DefaultRetainBytes)
+	setDefault(&c.KeysFor, DefaultKeysFor)
+	setDefault(&c.RetainEvery, DefaultRetainEvery)
+	setDefault(&c.RetainBatch, DefaultRetainBatch)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -52,7 +72,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func setDefault[T int | time.Duration](field *T, value T) {
+func setDefault[T int | int64 | time.Duration](field *T, value T) {
 	if *field == 0 {
 		*field = value
 	}

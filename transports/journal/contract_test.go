@@ -266,12 +266,12 @@ func TestRetentionAndPurge(t *testing.T) {
 	now := time.Now()
 	var mu sync.Mutex
 	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
-	cfg := Config{RetentionEvents: 10, RetentionAge: time.Hour, SweepBatch: 3, Now: clock, RingEvents: 4}
+	cfg := Config{RetainBytes: 10 * (2 + rowOverhead), RetainFor: time.Hour, RetainBatch: 3, Now: clock, RingEvents: 4}
 	onEach(t, cfg, func(t *testing.T, j *Journal, reopen func() *Journal) {
 		for range 25 {
 			appendOne(t, j, "s", record("", `{}`))
 		}
-		if err := j.Sweep(t.Context()); err != nil {
+		if err := j.Retain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		log, _ := j.Log(t.Context(), "s")
@@ -285,7 +285,7 @@ func TestRetentionAndPurge(t *testing.T) {
 		mu.Lock()
 		now = now.Add(2 * time.Hour)
 		mu.Unlock()
-		if err := j.Sweep(t.Context()); err != nil {
+		if err := j.Retain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if log, _ = j.Log(t.Context(), "s"); log.Oldest != 26 || log.Head != 25 {
@@ -316,11 +316,20 @@ func TestReadBounds(t *testing.T) {
 			after         uint64
 			events, bytes int
 			want          int
-		}{{0, 100, 0, 12}, {0, 3, 0, 3}, {0, 100, 1, 1}, {0, 100, 1100, 3}, {9, 100, 0, 3}, {9, 2, 0, 2}, {9, 9, 1, 1}, {12, 9, 0, 0}, {99, 9, 0, 0}} {
+		}{{0, 100, 0, 12}, {0, 3, 0, 3}, {0, 100, 1, 1}, {0, 100, 1100, 3}, {9, 100, 0, 3}, {9, 2, 0, 2}, {9, 9, 1, 1}, {12, 9, 0, 0}} {
 			got, err := j.Read(t.Context(), "s", c.after, c.events, c.bytes)
 			if err != nil || len(got) != c.want {
 				t.Errorf("Read(after %d, %d events, %d bytes) = %d events, %v; want %d", c.after, c.events, c.bytes, len(got), err, c.want)
 			}
+		}
+		if _, err := j.Read(t.Context(), "s", 13, 1, 0); !errors.Is(err, ErrPositionLost) {
+			t.Errorf("read after a position that never was: %v", err)
+		}
+		if got, err := j.Read(t.Context(), "nobody", 0, 1, 0); err != nil || len(got) != 0 {
+			t.Errorf("read of a session without a log: %v, %v", got, err)
+		}
+		if _, err := j.Read(t.Context(), "nobody", 1, 1, 0); !errors.Is(err, ErrPositionLost) {
+			t.Errorf("read of a session without a log: %v", err)
 		}
 	})
 }
@@ -359,7 +368,7 @@ func TestWatchers(t *testing.T) {
 }
 
 func TestBadRecords(t *testing.T) {
-	j := open(t, nil, Config{MaxData: 100, MaxBatch: 3})
+	j := open(t, nil, Config{MaxData: 100, MaxBatchRecords: 3})
 	for name, c := range map[string]struct {
 		session string
 		records []Record
@@ -368,9 +377,12 @@ func TestBadRecords(t *testing.T) {
 		"no session":  {"", []Record{record("", `1`)}, ErrInvalid},
 		"no type":     {"s", []Record{{Data: json.RawMessage(`1`)}}, ErrInvalid},
 		"not JSON":    {"s", []Record{record("", `{`)}, ErrInvalid},
-		"empty data":  {"s", []Record{record("", ``)}, ErrInvalid},
+		"not UTF-8":   {"s", []Record{record("", "\"\xff\"")}, ErrInvalid},
+		"long name":   {strings.Repeat("s", 513), []Record{record("", `1`)}, ErrInvalid},
+		"bad chat":    {"s", []Record{{Type: "Message", Chats: []string{"a\nb"}}}, ErrInvalid},
+		"zero byte":   {"s", []Record{{Type: "Mess\x00age"}}, ErrInvalid},
 		"too large":   {"s", []Record{record("", `"`+strings.Repeat("x", 99)+`"`)}, ErrTooLarge},
-		"too many":    {"s", []Record{record("", `1`), record("", `1`), record("", `1`), record("", `1`)}, ErrInvalid},
+		"too many":    {"s", []Record{record("", `1`), record("", `1`), record("", `1`), record("", `1`)}, ErrTooLarge},
 		"one of many": {"s", []Record{record("", `1`), record("", `{`)}, ErrInvalid},
 	} {
 		if _, err := j.Append(t.Context(), c.session, c.records...); !errors.Is(err, c.want) {

@@ -27,7 +27,7 @@ func crashChild() {
 		fmt.Println("error", err)
 		return
 	}
-	j, err := Open(ctx, db, Config{RetentionEvents: -1})
+	j, err := Open(ctx, db, Config{RetainBytes: -1})
 	if err != nil {
 		fmt.Println("error", err)
 		return

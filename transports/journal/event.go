@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 	"time"
 )
 
@@ -14,17 +13,20 @@ const (
 	OriginServer   = "server"   // Waystation's own doing
 )
 
-// Record is what a producer appends.
+// Record is what a producer appends. It and what it points to must not be changed
+// afterwards.
 type Record struct {
 	Type   string    // event name of the documents, for example "Message"
-	Origin string    // OriginWhatsApp, OriginAPI or OriginServer
-	Time   time.Time // when it happened; zero = now
-	Chats  []string  // JIDs under which a chat filter finds it
+	Origin string    // OriginWhatsApp, OriginAPI or OriginServer; "" = OriginServer
+	Time   time.Time // when it happened, kept in milliseconds; zero or outside of the years 1970 to 9999 = now
+	Chats  []string  // JIDs under which a chat filter finds it, in every known form
 	Key    string    // durable dedupe key within the session; "" = never a duplicate
-	Data   json.RawMessage
-	// Project writes the producer's own rows in the transaction of the append: its
-	// context carries the transaction. It is left out for a duplicate and may run
-	// again when a commit is tried again.
+	// Data is a JSON value of at most Config.MaxData bytes; none = {}.
+	Data json.RawMessage
+	// Project writes the producer's own rows in the transaction of the append, which
+	// its context carries (not the context given to Append). It is left out for a
+	// duplicate, may run again when a commit is tried again, and may run after an
+	// Append that gave up waiting. It must not call the journal.
 	Project func(ctx context.Context) error
 }
 
@@ -35,60 +37,18 @@ type Event struct {
 	ID      string // ULID; the same on every transport and retry
 	Type    string
 	Origin  string
-	Time    time.Time
+	Time    time.Time // UTC, in milliseconds
 	Chats   []string
 	Data    json.RawMessage
 	body    []byte
 }
 
-// Body is the event as clients get it, encoded once: an object of session, offset,
-// id, type, time, origin and data. The caller must not change the bytes.
-func (e *Event) Body() []byte { return e.body }
-
-// timeForm has fixed width, so that times sort as text too.
-const timeForm = "2006-01-02T15:04:05.000Z07:00"
-
-func (e *Event) encode() {
-	size := len(e.Session) + len(e.ID) + len(e.Type) + len(e.Origin) + len(e.Data) + 128
-	b := make([]byte, 0, size)
-	b = append(b, `{"session":`...)
-	b = appendString(b, e.Session)
-	b = append(b, `,"offset":`...)
-	b = strconv.AppendUint(b, e.Offset, 10)
-	b = append(b, `,"id":`...)
-	b = appendString(b, e.ID)
-	b = append(b, `,"type":`...)
-	b = appendString(b, e.Type)
-	b = append(b, `,"time":"`...)
-	b = e.Time.AppendFormat(b, timeForm)
-	b = append(b, `","origin":`...)
-	b = appendString(b, e.Origin)
-	b = append(b, `,"data":`...)
-	start := len(b)
-	b = append(b, e.Data...)
-	b = append(b, '}')
-	e.body = b
-	// Data lives on inside body: one copy in memory.
-	e.Data = json.RawMessage(b[start : len(b)-1 : len(b)-1])
-}
-
-// appendString appends s as a JSON string; plain ASCII, the rule here, is copied.
-func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
-			quoted, _ := json.Marshal(s) // a string always encodes
-			return append(b, quoted...)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
-}
-
 // Result says what became of one Record.
 type Result struct {
+	// Event is what was logged. Of a duplicate it is the event of the first time, of
+	// which Session, Offset and ID are set for sure: the rest may no longer be retained.
 	Event     *Event
-	Duplicate bool // logged earlier: Event is the one of that time
+	Duplicate bool
 }
 
 // Log describes the log of a session.
@@ -103,16 +63,18 @@ type Log struct {
 type Signal struct {
 	Session string
 	Type    string
-	Time    time.Time
+	Time    time.Time // zero = now
 	Chats   []string
 	Data    json.RawMessage
 }
 
-// Watcher is told of news. Its methods are called one after the other per session,
-// after the commit, from the journal's own goroutine: they must not block.
+// Watcher is told of news. The methods are called from the journal's own goroutine
+// (Wake) or the producer's (Signal) and must not block. A call may still be under
+// way when stop returns.
 type Watcher interface {
-	// Wake says that the session's head moved.
+	// Wake says that the session's log changed: its head moved, or it was purged.
+	// One call may stand for many events; none is ever missed.
 	Wake(session string)
-	// Signal hands over a volatile happening.
+	// Signal hands over a volatile happening, shared by all watchers.
 	Signal(s *Signal)
 }

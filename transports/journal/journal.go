@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/oklog/ulid/v2"
 	"go.mau.fi/util/dbutil"
@@ -17,31 +14,40 @@ import (
 
 // Journal is the logs of all sessions. Its methods may be called concurrently.
 type Journal struct {
-	cfg   Config
-	store store
+	cfg      Config
+	store    store
+	watchers watchers
 
-	mu   sync.Mutex
-	logs map[string]*sessionLog
-	all  watcherList // watchers of every session
+	mu   sync.RWMutex
+	logs map[string]*sessionLog // of sessions that were used since Open
 
 	queue   chan *operation
-	closing chan struct{}
-	close   sync.Once
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	stopped chan struct{} // closed when the committer has left
 	workers sync.WaitGroup
 
-	entropy *ulid.MonotonicEntropy // the committer's
-	stats   counters
+	// The committer's own.
+	ids      *ulid.MonotonicEntropy
+	lastTime uint64              // milliseconds of the newest id
+	unsure   map[string]struct{} // sessions whose last commit has an unknown outcome
+
+	stats counters
 }
 
-type counters struct{ appended, duplicates, commits, failed, waited atomic.Uint64 }
+type counters struct {
+	appended, duplicates, commits, failed, waited, signalsDropped atomic.Uint64
+}
 
 // Stats are counts since Open.
 type Stats struct {
-	Appended   uint64 // events logged
-	Duplicates uint64 // records that were logged already
-	Commits    uint64 // transactions
-	Failed     uint64 // appends answered with an error
-	Waited     uint64 // appends that found MaxWaiting others before them
+	Appended       uint64 // events logged
+	Duplicates     uint64 // records that were logged already
+	Commits        uint64 // transactions
+	Failed         uint64 // appends answered with an error
+	Waited         uint64 // appends that found MaxWaiting others before them
+	SignalsDropped uint64 // signals larger than MaxData
+	Waiting        int    // appends in the queue now
 }
 
 // Open opens the journal in a shared database, or in memory when db is nil: the
@@ -52,7 +58,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Journal, error
 	if db != nil {
 		var err error
 		if backing, err = openSQLStore(ctx, db); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("journal: open: %w", err)
 		}
 	}
 	j := &Journal{
@@ -60,18 +66,21 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Journal, error
 		store:   backing,
 		logs:    map[string]*sessionLog{},
 		queue:   make(chan *operation, cfg.MaxWaiting),
-		closing: make(chan struct{}),
-		entropy: ulid.Monotonic(rand.Reader, 0),
+		stopped: make(chan struct{}),
+		ids:     ulid.Monotonic(rand.Reader, 0),
+		unsure:  map[string]struct{}{},
 	}
+	j.life, j.end = context.WithCancel(context.Background())
 	j.workers.Add(2)
 	go j.commitLoop()
-	go j.sweepLoop()
+	go j.retainLoop()
 	return j, nil
 }
 
-// Close waits for the commit under way; appends still waiting get ErrClosed.
+// Close commits what is waiting, then ends the journal's goroutines. The database
+// stays open. Later calls answer ErrClosed.
 func (j *Journal) Close() error {
-	j.close.Do(func() { close(j.closing) })
+	j.end()
 	j.workers.Wait()
 	return j.store.close()
 }
@@ -81,23 +90,28 @@ func (j *Journal) Stats() Stats {
 	return Stats{
 		Appended: j.stats.appended.Load(), Duplicates: j.stats.duplicates.Load(),
 		Commits: j.stats.commits.Load(), Failed: j.stats.failed.Load(), Waited: j.stats.waited.Load(),
+		SignalsDropped: j.stats.signalsDropped.Load(), Waiting: len(j.queue),
 	}
 }
 
 // Append logs records of one session, all or none of them, and returns after the
-// commit is durable. Offsets follow the order of the calls' arrival. When ctx ends
-// first the outcome is open: repeating the append with the same keys settles it.
+// commit is durable. Offsets follow the order in which calls arrive. When ctx ends
+// first, or on ErrUnavailable, the outcome may be open: repeating the append with
+// the same keys settles it.
 //
-// Errors: ErrInvalid, ErrTooLarge, ErrProjection, ErrUnavailable, ErrClosed and the
-// context's.
+// Errors: ErrInvalid, ErrTooLarge, ErrProjection, ErrUnavailable (ErrDiskFull),
+// ErrInTransaction, ErrClosed and the context's.
 func (j *Journal) Append(ctx context.Context, session string, records ...Record) ([]Result, error) {
 	if len(records) == 0 {
 		return nil, nil
 	}
-	if err := j.check(session, records); err != nil {
+	if j.store.inTransaction(ctx) {
+		return nil, ErrInTransaction
+	}
+	op := newOperation(ctx, session)
+	if err := op.take(records, &j.cfg); err != nil {
 		return nil, err
 	}
-	op := &operation{ctx: ctx, session: session, records: records, done: make(chan struct{})}
 	if err := j.submit(ctx, op); err != nil {
 		j.stats.failed.Add(1)
 		return nil, err
@@ -105,41 +119,20 @@ func (j *Journal) Append(ctx context.Context, session string, records ...Record)
 	return op.results, nil
 }
 
-// check refuses what could not be stored or encoded, before it can disturb a batch.
-func (j *Journal) check(session string, records []Record) error {
-	if session == "" {
-		return fmt.Errorf("%w: session is empty", ErrInvalid)
-	}
-	if len(records) > j.cfg.MaxBatch {
-		return fmt.Errorf("%w: %d records in one append, %d at most", ErrInvalid, len(records), j.cfg.MaxBatch)
-	}
-	for i := range records {
-		r := &records[i]
-		switch {
-		case r.Type == "":
-			return fmt.Errorf("%w: type is empty", ErrInvalid)
-		case len(r.Data) > j.cfg.MaxData:
-			return fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(r.Data), j.cfg.MaxData)
-		case !json.Valid(r.Data):
-			return fmt.Errorf("%w: data of a %s event is not JSON", ErrInvalid, r.Type)
-		}
-	}
-	return nil
-}
-
 // submit queues an operation for the committer and waits until it is done.
 func (j *Journal) submit(ctx context.Context, op *operation) error {
-	select {
-	case <-j.closing:
+	if j.life.Err() != nil {
 		return ErrClosed
+	}
+	select {
 	case j.queue <- op:
 	default:
 		j.stats.waited.Add(1)
 		select {
 		case j.queue <- op:
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-j.closing:
+			return fmt.Errorf("journal: waiting for the queue: %w", ctx.Err())
+		case <-j.life.Done():
 			return ErrClosed
 		}
 	}
@@ -147,40 +140,28 @@ func (j *Journal) submit(ctx context.Context, op *operation) error {
 	case <-op.done:
 		return op.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("journal: waiting for the commit: %w", ctx.Err())
+	case <-j.stopped:
+	}
+	select {
+	case <-op.done:
+		return op.err
+	default: // queued after the committer's last look
+		return ErrClosed
 	}
 }
 
-// Signal hands a volatile happening to those who watch the session now.
-func (j *Journal) Signal(s Signal) {
-	if s.Time.IsZero() {
-		s.Time = j.cfg.Now().UTC()
-	}
-	j.watchersOf(s.Session, func(w Watcher) { w.Signal(&s) })
-}
-
-// Watch calls w after each commit and for each signal of a session, or of every
-// session when it is "". It tells of nothing that was committed before.
-func (j *Journal) Watch(session string, w Watcher) (stop func()) {
-	list := &j.all
-	if session != "" {
-		list = &j.entry(session).watchers
-	}
-	return list.add(w)
-}
-
-func (j *Journal) watchersOf(session string, tell func(Watcher)) {
-	j.mu.Lock()
-	l := j.logs[session]
-	j.mu.Unlock()
-	if l != nil {
-		l.watchers.each(tell)
-	}
-	j.all.each(tell)
-}
-
-// entry returns the session's place in memory, loaded or not.
+// entry returns the session's place in memory, nil when it has none.
 func (j *Journal) entry(session string) *sessionLog {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.logs[session]
+}
+
+func (j *Journal) entryFor(session string) *sessionLog {
+	if l := j.entry(session); l != nil {
+		return l
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	l := j.logs[session]
@@ -191,43 +172,158 @@ func (j *Journal) entry(session string) *sessionLog {
 	return l
 }
 
-// Log describes a session's log and makes it when it does not exist.
+// Log describes a session's log and makes it when there is none.
 func (j *Journal) Log(ctx context.Context, session string) (Log, error) {
-	l, err := j.loaded(ctx, session)
-	if err != nil {
+	if err := checkSession(session); err != nil {
 		return Log{}, err
 	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return Log{Session: session, Epoch: l.epoch, Head: l.head, Oldest: l.oldest}, nil
+	for {
+		if l := j.entry(session); l != nil {
+			if row, ok := l.position(); ok {
+				return Log{Session: session, Epoch: row.epoch, Head: row.head, Oldest: row.oldest}, nil
+			}
+		}
+		if _, err := j.lookUp(ctx, session, true); err != nil {
+			return Log{}, err
+		}
+	}
 }
 
-// loaded returns the session's log with its position read from the store.
-func (j *Journal) loaded(ctx context.Context, session string) (*sessionLog, error) {
-	l := j.entry(session)
-	if l.isLoaded() {
-		return l, nil
+// lookUp has the committer read a log's position, so that it is never read beside a
+// commit. exists is false when the session has no log and create is not set.
+func (j *Journal) lookUp(ctx context.Context, session string, create bool) (exists bool, err error) {
+	if j.store.inTransaction(ctx) {
+		return false, ErrInTransaction
 	}
-	// The committer loads, so that a position is never read beside a commit.
-	op := &operation{ctx: ctx, session: session, done: make(chan struct{}), run: func(ctx context.Context) error {
-		return j.load(ctx, session, l)
-	}}
+	op := newOperation(ctx, session)
+	op.run = func(ctx context.Context) (err error) {
+		exists, err = j.learn(ctx, session, create)
+		return err
+	}
 	if err := j.submit(ctx, op); err != nil {
-		return nil, err
+		return false, err
 	}
-	return l, nil
+	return exists, nil
 }
 
-// load runs in the committer.
-func (j *Journal) load(ctx context.Context, session string, l *sessionLog) error {
-	if l.isLoaded() {
-		return nil
-	}
-	row, err := j.store.openLog(ctx, session, newEpoch())
+// learn runs in the committer.
+func (j *Journal) learn(ctx context.Context, session string, create bool) (exists bool, err error) {
+	var rows map[string]logRow
+	err = j.store.commit(ctx, func(ctx context.Context, tx storeTx) (err error) {
+		rows, err = tx.logs(ctx, []string{session}, create)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return false, err
 	}
-	l.setPosition(row)
+	delete(j.unsure, session)
+	row, exists := rows[session]
+	if !exists {
+		j.drop(session)
+		return false, nil
+	}
+	if j.entryFor(session).learn(row) && row.head > 0 {
+		j.wake(session)
+	}
+	return true, nil
+}
+
+// drop lets go of a session that has no log.
+func (j *Journal) drop(session string) {
+	j.mu.Lock()
+	l := j.logs[session]
+	delete(j.logs, session)
+	j.mu.Unlock()
+	if l != nil {
+		l.forget() // for readers who hold it
+	}
+}
+
+// Read returns events after an offset in order: at most maxEvents and, beyond the
+// first, at most maxBytes of bodies (0 or more than the configured page = that
+// page). No events means that the reader is at the head. Events come from memory
+// when they are recent, else from the store; bytes are the same.
+//
+// ErrPositionLost: the log does not continue there; Log tells its bounds and epoch.
+func (j *Journal) Read(ctx context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*Event, error) {
+	maxEvents, maxBytes = bounded(maxEvents, j.cfg.ReadEvents), bounded(maxBytes, j.cfg.ReadBytes)
+	for {
+		l := j.entry(session)
+		if l == nil {
+			exists, err := j.lookUp(ctx, session, false)
+			switch {
+			case err != nil:
+				return nil, err
+			case !exists && after > 0:
+				return nil, fmt.Errorf("%w: session %q has no log", ErrPositionLost, session)
+			case !exists:
+				return nil, nil
+			}
+			continue
+		}
+		events, row, answer := l.tail(after, maxEvents, maxBytes)
+		switch answer {
+		case tailServed:
+			return events, nil
+		case tailLost:
+			return nil, fmt.Errorf("%w: after %d, the log has %d to %d", ErrPositionLost, after, row.oldest, row.head)
+		case tailUnknown:
+			if _, err := j.lookUp(ctx, session, false); err != nil {
+				return nil, err
+			}
+			continue
+		case tailInStore:
+		}
+		events, err := j.store.page(ctx, row, after, maxEvents, maxBytes)
+		if err != nil {
+			return nil, err
+		}
+		// Retention or Purge may have run since tail looked; head is above after.
+		if len(events) == 0 || events[0].Offset != after+1 {
+			return nil, fmt.Errorf("%w: after %d, dropped meanwhile", ErrPositionLost, after)
+		}
+		return events, nil
+	}
+}
+
+func bounded(asked, limit int) int {
+	if asked <= 0 {
+		return limit
+	}
+	return min(asked, limit)
+}
+
+// Purge drops a session's log and its dedupe keys and wakes its watchers. A later
+// log of that session has another epoch. When ctx ends early the log is gone all the
+// same; the next retention run deletes the rest of its rows.
+func (j *Journal) Purge(ctx context.Context, session string) error {
+	if j.store.inTransaction(ctx) {
+		return ErrInTransaction
+	}
+	var id int64
+	var found bool
+	op := newOperation(ctx, session)
+	op.run = func(ctx context.Context) error {
+		err := j.store.commit(ctx, func(ctx context.Context, tx storeTx) (err error) {
+			id, found, err = tx.purge(ctx, session)
+			return err
+		})
+		if err == nil {
+			delete(j.unsure, session)
+			j.drop(session)
+			j.wake(session)
+		}
+		return err
+	}
+	if err := j.submit(ctx, op); err != nil {
+		return err
+	}
+	for more := found; more; {
+		var err error
+		if more, err = j.store.drain(ctx, id, j.cfg.RetainBatch); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -235,101 +331,4 @@ func newEpoch() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
-}
-
-// Read returns events after an offset in order, at most maxEvents and, beyond the
-// first, maxBytes of bodies (0 = no limit). No events means that the reader is at
-// the head. ErrPositionLost: retention passed the reader by; Log tells the bounds.
-func (j *Journal) Read(ctx context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*Event, error) {
-	l, err := j.loaded(ctx, session)
-	if err != nil {
-		return nil, err
-	}
-	if maxEvents <= 0 {
-		maxEvents = j.cfg.MaxBatch
-	}
-	events, inMemory, err := l.tail(after, maxEvents, maxBytes)
-	if err != nil || inMemory {
-		return events, err
-	}
-	events, err = j.store.page(ctx, session, after, maxEvents, maxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	// Retention may have run between the two looks.
-	if len(events) == 0 || events[0].Offset != after+1 {
-		return nil, ErrPositionLost
-	}
-	return events, nil
-}
-
-// Purge drops a session's log and its dedupe keys. A later log of that name has
-// another epoch.
-func (j *Journal) Purge(ctx context.Context, session string) error {
-	op := &operation{ctx: ctx, session: session, done: make(chan struct{}), run: func(ctx context.Context) error {
-		if err := j.store.purge(ctx, session); err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-		j.mu.Lock()
-		l := j.logs[session]
-		delete(j.logs, session)
-		j.mu.Unlock()
-		if l != nil {
-			l.forget()
-			// Watchers of the name stay: they see the next log of it.
-			if kept := l.watchers.all(); len(kept) > 0 {
-				j.mu.Lock()
-				j.logs[session] = l
-				j.mu.Unlock()
-			}
-		}
-		return nil
-	}}
-	return j.submit(ctx, op)
-}
-
-// watcherList is read far more often than changed: readers take no lock.
-type watcherList struct {
-	mu      sync.Mutex
-	current atomic.Pointer[[]*watching]
-}
-
-type watching struct{ w Watcher }
-
-func (l *watcherList) add(w Watcher) (stop func()) {
-	entry := &watching{w}
-	l.change(func(list []*watching) []*watching { return append(list, entry) })
-	return func() {
-		l.change(func(list []*watching) []*watching {
-			return slices.DeleteFunc(list, func(e *watching) bool { return e == entry })
-		})
-	}
-}
-
-func (l *watcherList) change(edit func([]*watching) []*watching) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	list := edit(slices.Clone(l.all()))
-	l.current.Store(&list)
-}
-
-func (l *watcherList) all() []*watching {
-	if p := l.current.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-func (l *watcherList) each(tell func(Watcher)) {
-	for _, e := range l.all() {
-		tell(e.w)
-	}
-}
-
-// eventTime gives times the resolution they are stored with.
-func eventTime(t time.Time, now func() time.Time) time.Time {
-	if t.IsZero() {
-		t = now()
-	}
-	return t.UTC().Truncate(time.Millisecond)
 }

@@ -2,90 +2,142 @@ package journal
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
 
 // memoryStore forgets everything at the end of the process.
 type memoryStore struct {
-	mu   sync.Mutex
-	logs map[string]*memoryLog
+	mu     sync.Mutex
+	lastID int64
+	byName map[string]*memoryLog
+	byID   map[int64]*memoryLog
 }
 
 type memoryLog struct {
 	row    logRow
+	bytes  int64
 	events []*Event
-	keys   map[string]*Event
-	byOfs  map[uint64]string // dedupe keys by offset, to drop them with their events
+	keys   map[keyHash]memoryKey
 }
 
-func newMemoryStore() *memoryStore { return &memoryStore{logs: map[string]*memoryLog{}} }
-
-func (m *memoryStore) openLog(_ context.Context, session, epoch string) (logRow, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l := m.logs[session]
-	if l == nil {
-		l = &memoryLog{row: logRow{epoch: epoch, oldest: 1}, keys: map[string]*Event{}, byOfs: map[uint64]string{}}
-		m.logs[session] = l
-	}
-	return l.row, nil
+type memoryKey struct {
+	keyHit
+	stored time.Time
 }
 
-// commit applies the inserts of write when it succeeds.
-func (m *memoryStore) commit(ctx context.Context, write func(ctx context.Context) error) error {
-	tx := &memoryTx{}
-	if err := write(context.WithValue(ctx, memoryTxKey{}, tx)); err != nil {
+func newMemoryStore() *memoryStore {
+	return &memoryStore{byName: map[string]*memoryLog{}, byID: map[int64]*memoryLog{}}
+}
+
+func (m *memoryStore) inTransaction(context.Context) bool { return false }
+
+func (m *memoryStore) close() error { return nil }
+
+// commit applies what write inserts when it succeeds. Projections run in it, so it
+// holds no lock meanwhile; the committer is its only caller.
+func (m *memoryStore) commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
+	tx := &memoryTx{store: m}
+	if err := write(ctx, tx); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, e := range tx.events {
-		l := m.logs[e.Session]
-		l.events = append(l.events, e)
-		l.row.head = e.Offset
-		if key := tx.keys[i]; key != "" {
-			l.keys[key], l.byOfs[e.Offset] = e, key
+	for _, row := range tx.rows {
+		l := m.byID[row.log]
+		l.events = append(l.events, row.event)
+		if row.keyed {
+			l.keys[row.hash] = memoryKey{keyHit{row.event.Offset, row.event.ID}, row.stored}
 		}
+	}
+	for _, move := range tx.heads {
+		l := m.byID[move.log]
+		l.row.head, l.bytes = move.head, l.bytes+move.bytes
 	}
 	return nil
 }
-
-type memoryTxKey struct{}
 
 type memoryTx struct {
-	events []*Event
-	keys   []string
+	store *memoryStore
+	rows  []newRow
+	heads []headMove
 }
 
-func (m *memoryStore) insert(ctx context.Context, events []*Event, keys []string, _ map[string]uint64) error {
-	tx := ctx.Value(memoryTxKey{}).(*memoryTx)
-	tx.events, tx.keys = append(tx.events, events...), append(tx.keys, keys...)
-	return nil
-}
-
-func (m *memoryStore) findKeys(_ context.Context, session string, keys []string, known map[dedupeKey]*Event) error {
+func (t *memoryTx) logs(_ context.Context, sessions []string, create bool) (map[string]logRow, error) {
+	m := t.store
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, key := range keys {
-		if e := m.logs[session].keys[key]; e != nil {
-			known[dedupeKey{session, key}] = e
+	rows := make(map[string]logRow, len(sessions))
+	for _, session := range sessions {
+		l := m.byName[session]
+		if l == nil && create {
+			m.lastID++
+			l = &memoryLog{
+				row:  logRow{id: m.lastID, session: session, epoch: newEpoch(), oldest: 1},
+				keys: map[keyHash]memoryKey{},
+			}
+			m.byName[session], m.byID[l.row.id] = l, l
+		}
+		if l != nil {
+			rows[session] = l.row
 		}
 	}
+	return rows, nil
+}
+
+func (t *memoryTx) findKeys(_ context.Context, keys []keyOf) (map[keyOf]keyHit, error) {
+	m := t.store
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	hits := map[keyOf]keyHit{}
+	for _, key := range keys {
+		if k, ok := m.byID[key.log].keys[key.hash]; ok {
+			hits[key] = k.keyHit
+		}
+	}
+	return hits, nil
+}
+
+func (t *memoryTx) eventID(_ context.Context, log int64, offset uint64) (string, error) {
+	m := t.store
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l := m.byID[log]; l != nil && offset >= l.row.oldest && offset <= l.row.head {
+		return l.events[offset-l.row.oldest].ID, nil
+	}
+	return "", nil
+}
+
+func (t *memoryTx) insert(_ context.Context, rows []newRow, heads []headMove) error {
+	t.rows, t.heads = rows, heads
 	return nil
 }
 
-func (m *memoryStore) page(_ context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*Event, error) {
+func (t *memoryTx) purge(_ context.Context, session string) (int64, bool, error) {
+	m := t.store
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.logs[session]
-	if l == nil || len(l.events) == 0 || after+1 < l.events[0].Offset || after >= l.row.head {
+	l := m.byName[session]
+	if l == nil {
+		return 0, false, nil
+	}
+	delete(m.byName, session)
+	delete(m.byID, l.row.id)
+	return l.row.id, true, nil
+}
+
+func (m *memoryStore) page(_ context.Context, log logRow, after uint64, maxEvents, maxBytes int) ([]*Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.byID[log.id]
+	if l == nil || after+1 < l.row.oldest || after >= l.row.head {
 		return nil, nil
 	}
 	var page []*Event
 	size := 0
-	for _, e := range l.events[after+1-l.events[0].Offset:] {
-		if size += len(e.body); len(page) == maxEvents || len(page) > 0 && maxBytes > 0 && size > maxBytes {
+	for _, e := range l.events[after+1-l.row.oldest:] {
+		if size += len(e.body); len(page) == maxEvents || len(page) > 0 && size > maxBytes || e.Offset > log.head {
 			break
 		}
 		page = append(page, e)
@@ -93,41 +145,57 @@ func (m *memoryStore) page(_ context.Context, session string, after uint64, maxE
 	return page, nil
 }
 
-func (m *memoryStore) trim(_ context.Context, session string, keepFrom uint64, before time.Time, limit int) (uint64, int, error) {
+func (m *memoryStore) agedLogs(_ context.Context, above int64, limit int) ([]agedLog, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.logs[session]
+	var logs []agedLog
+	for id, l := range m.byID {
+		if id <= above {
+			continue
+		}
+		aged := agedLog{logRow: l.row, bytes: l.bytes}
+		if len(l.events) > 0 {
+			aged.oldestID = l.events[0].ID
+		}
+		logs = append(logs, aged)
+	}
+	slices.SortFunc(logs, func(a, b agedLog) int { return int(a.id - b.id) })
+	return logs[:min(len(logs), limit)], nil
+}
+
+func (m *memoryStore) trim(_ context.Context, id int64, rule trimRule) (uint64, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.byID[id]
 	if l == nil {
-		return 1, 0, nil
+		return 0, false, nil
 	}
 	n := 0
-	for n < len(l.events) && n < limit && (l.events[n].Offset < keepFrom || l.events[n].Time.Before(before)) {
-		delete(l.keys, l.byOfs[l.events[n].Offset])
-		delete(l.byOfs, l.events[n].Offset)
+	for n < len(l.events) && n < rule.batch && rule.drops(l.events[n].ID, l.bytes) {
+		l.bytes -= int64(len(l.events[n].Data)) + rowOverhead
 		n++
 	}
-	l.events = append([]*Event(nil), l.events[n:]...)
+	l.events = slices.Clone(l.events[n:])
 	l.row.oldest += uint64(n)
-	return l.row.oldest, n, nil
+	return l.row.oldest, n == rule.batch, nil
 }
 
-func (m *memoryStore) purge(_ context.Context, session string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.logs, session)
-	return nil
+// drops tells whether the oldest event of a log that has so many bytes goes.
+func (r *trimRule) drops(id string, bytes int64) bool {
+	return id < r.before || r.maxBytes >= 0 && bytes > r.maxBytes
 }
 
-func (m *memoryStore) sessions(context.Context) ([]string, error) {
+func (m *memoryStore) drain(context.Context, int64, int) (bool, error) { return false, nil }
+
+func (m *memoryStore) expireKeys(_ context.Context, before time.Time, _ int) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var names []string
-	for name, l := range m.logs {
-		if len(l.events) > 0 {
-			names = append(names, name)
+	for _, l := range m.byID {
+		for hash, key := range l.keys {
+			if key.stored.Before(before) {
+				delete(l.keys, hash)
+			}
 		}
 	}
-	return names, nil
+	return false, nil
 }
-
-func (m *memoryStore) close() error { return nil }

@@ -2,69 +2,101 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
-// sweepLoop drops what retention allows to drop, a bounded batch at a time.
-func (j *Journal) sweepLoop() {
+// agedLogsPage is how many logs a retention run looks at in one query.
+const agedLogsPage = 256
+
+// retainLoop drops what the configuration allows to drop.
+func (j *Journal) retainLoop() {
 	defer j.workers.Done()
-	ticker := time.NewTicker(j.cfg.SweepEvery)
+	ticker := time.NewTicker(j.cfg.RetainEvery)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-j.closing:
+		case <-j.life.Done():
 			return
 		case <-ticker.C:
-			ctx, cancel := context.WithTimeout(context.Background(), j.cfg.SweepEvery)
-			if err := j.Sweep(ctx); err != nil && !errors.Is(err, ErrClosed) {
+			if err := j.Retain(j.life); err != nil && j.life.Err() == nil {
 				j.cfg.Log.Warn("journal retention failed", "error", err)
 			}
-			cancel()
 		}
 	}
 }
 
-// Sweep applies retention to every log now.
-func (j *Journal) Sweep(ctx context.Context) error {
-	sessions, err := j.store.sessions(ctx)
-	if err != nil {
-		return err
+// Retain applies retention to every log now, a bounded batch at a time, and gives
+// the memory of idle sessions back. The journal does it by itself every RetainEvery.
+func (j *Journal) Retain(ctx context.Context) error {
+	j.releaseIdle()
+	rule := trimRule{maxBytes: j.cfg.RetainBytes, batch: j.cfg.RetainBatch}
+	now := j.cfg.Now()
+	if j.cfg.RetainFor > 0 {
+		rule.before = smallestID(now.Add(-j.cfg.RetainFor))
 	}
-	for _, session := range sessions {
-		for more := true; more; {
-			if more, err = j.sweepBatch(ctx, session); err != nil {
+	var above int64
+	for {
+		logs, err := j.store.agedLogs(ctx, above, agedLogsPage)
+		if err != nil {
+			return err
+		}
+		for _, log := range logs {
+			above = log.id
+			if err := j.retainLog(ctx, log, rule); err != nil {
 				return err
 			}
+		}
+		if len(logs) < agedLogsPage {
+			break
+		}
+	}
+	for more := j.cfg.KeysFor > 0; more; {
+		var err error
+		if more, err = j.store.expireKeys(ctx, now.Add(-j.cfg.KeysFor), j.cfg.RetainBatch); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (j *Journal) sweepBatch(ctx context.Context, session string) (more bool, err error) {
-	l, err := j.loaded(ctx, session)
-	if err != nil {
-		return false, err
+func (j *Journal) retainLog(ctx context.Context, log agedLog, rule trimRule) error {
+	for log.purged {
+		more, err := j.store.drain(ctx, log.id, rule.batch)
+		if err != nil || !more {
+			return err
+		}
 	}
-	op := &operation{ctx: ctx, session: session, done: make(chan struct{}), run: func(ctx context.Context) error {
-		head := l.headOffset()
-		var keepFrom uint64
-		if j.cfg.RetentionEvents > 0 && head > uint64(j.cfg.RetentionEvents) {
-			keepFrom = head - uint64(j.cfg.RetentionEvents) + 1
-		}
-		var before time.Time
-		if j.cfg.RetentionAge > 0 {
-			before = j.cfg.Now().Add(-j.cfg.RetentionAge)
-		}
-		oldest, dropped, err := j.store.trim(ctx, session, keepFrom, before, j.cfg.SweepBatch)
+	tooOld := log.oldestID != "" && log.oldestID < rule.before
+	tooLarge := rule.maxBytes >= 0 && log.bytes > rule.maxBytes
+	for more := tooOld || tooLarge; more; {
+		oldest, again, err := j.store.trim(ctx, log.id, rule)
 		if err != nil {
 			return err
 		}
-		if dropped > 0 {
-			l.trimmed(oldest)
+		if l := j.entry(log.session); l != nil {
+			l.trimmed(log.id, oldest)
 		}
-		more = dropped == j.cfg.SweepBatch
-		return nil
-	}}
-	return more, j.submit(ctx, op)
+		more = again
+	}
+	return nil
+}
+
+// smallestID is the least id that an event appended at t can have.
+func smallestID(t time.Time) string {
+	var id ulid.ULID
+	if ms := t.UnixMilli(); ms > 0 {
+		_ = id.SetTime(uint64(ms)) // fails after the year 10889 only
+	}
+	return id.String()
+}
+
+func (j *Journal) releaseIdle() {
+	before := j.cfg.Now().Add(-j.cfg.RingIdle)
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	for _, l := range j.logs {
+		l.release(before)
+	}
 }

@@ -1,103 +1,146 @@
 package journal
 
-import "sync"
-
-// sessionLog is what memory holds of one session's log: its position and a ring of
-// the newest events. Only the committer changes it.
-type sessionLog struct {
-	watchers watcherList
-
-	mu     sync.RWMutex
-	loaded bool
-	epoch  string
-	head   uint64
-	oldest uint64
-	ring   []*Event // consecutive offsets ending at head; empty while nothing was appended since start
-	bytes  int      // of the ring's bodies
-}
+import (
+	"sync"
+	"time"
+)
 
 // logRow is a log's position as the store has it.
 type logRow struct {
+	id           int64 // of the log; a purged session's next log has another, larger one
+	session      string
 	epoch        string
 	head, oldest uint64
 }
 
-func (l *sessionLog) isLoaded() bool {
+// sessionLog is what memory holds of one session's log: its position and a ring of
+// the newest events. Only the committer moves the head.
+type sessionLog struct {
+	mu      sync.RWMutex
+	known   bool // row is what the store has
+	row     logRow
+	ring    []*Event // consecutive offsets ending at head; empty while nothing was appended
+	bytes   int      // of the ring's bodies
+	touched time.Time
+}
+
+// position returns the log's row; ok is false when the store has to be asked.
+func (l *sessionLog) position() (row logRow, ok bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.loaded
+	return l.row, l.known
 }
 
-func (l *sessionLog) setPosition(row logRow) {
+// learn takes a position from the store. moved tells that readers have not seen it.
+func (l *sessionLog) learn(row logRow) (moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.epoch, l.head, l.oldest, l.loaded = row.epoch, row.head, row.oldest, true
-	l.ring, l.bytes = nil, 0
+	moved = l.row.id != row.id || l.row.head != row.head
+	if moved {
+		l.ring, l.bytes = nil, 0
+	}
+	l.row, l.known = row, true
+	return moved
 }
 
-// forget makes the next use read the position from the store again.
+// forget makes the next use ask the store. What is known stays for comparison.
 func (l *sessionLog) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.loaded, l.ring, l.bytes = false, nil, 0
+	l.known = false
 }
 
-func (l *sessionLog) headOffset() uint64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.head
-}
-
-// advance publishes committed events.
-func (l *sessionLog) advance(events []*Event, maxEvents, maxBytes int) {
+// advance publishes committed events that lead to row.
+func (l *sessionLog) advance(row logRow, events []*Event, cfg *Config) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.row.id != row.id || l.row.head+1 != events[0].Offset {
+		l.ring, l.bytes = nil, 0 // another log, or events of an earlier commit are missing
+	}
+	row.oldest = max(row.oldest, l.row.oldestOf(row.id))
+	l.row, l.known, l.touched = row, true, cfg.Now()
+	l.ring = append(l.ring, events...)
 	for _, e := range events {
-		l.ring = append(l.ring, e)
 		l.bytes += len(e.body)
 	}
-	l.head = events[len(events)-1].Offset
 	drop := 0
-	for drop < len(l.ring)-1 && (len(l.ring)-drop > maxEvents || l.bytes > maxBytes) {
-		l.bytes -= len(l.ring[drop].body)
-		l.ring[drop] = nil // the array lives on until append moves it
+	for drop < len(l.ring)-1 && (len(l.ring)-drop > cfg.RingEvents || l.bytes > cfg.RingBytes) {
+		l.dropOldest(drop)
 		drop++
 	}
 	l.ring = l.ring[drop:]
 }
 
-// trimmed follows a retention run.
-func (l *sessionLog) trimmed(oldest uint64) {
+func (r *logRow) oldestOf(id int64) uint64 {
+	if r.id != id {
+		return 0
+	}
+	return r.oldest
+}
+
+// dropOldest lets go of an entry; its place lives on until append moves the ring.
+func (l *sessionLog) dropOldest(at int) {
+	l.bytes -= len(l.ring[at].body)
+	l.ring[at] = nil
+}
+
+// trimmed follows a retention run on the log id.
+func (l *sessionLog) trimmed(id int64, oldest uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.oldest = oldest
-	for len(l.ring) > 0 && l.ring[0].Offset < oldest {
-		l.bytes -= len(l.ring[0].body)
-		l.ring[0] = nil
-		l.ring = l.ring[1:]
+	if l.row.id != id || oldest <= l.row.oldest {
+		return
+	}
+	l.row.oldest = oldest
+	drop := 0
+	for drop < len(l.ring) && l.ring[drop].Offset < oldest {
+		l.dropOldest(drop)
+		drop++
+	}
+	l.ring = l.ring[drop:]
+}
+
+// release gives the ring back when nothing was appended since before.
+func (l *sessionLog) release(before time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ring != nil && l.touched.Before(before) {
+		l.ring, l.bytes = nil, 0
 	}
 }
 
-// tail reads from the ring. inMemory is false when the store has to be asked.
-func (l *sessionLog) tail(after uint64, maxEvents, maxBytes int) (events []*Event, inMemory bool, err error) {
+// tailAnswer says what tail found.
+type tailAnswer int
+
+const (
+	tailServed  tailAnswer = iota // events is the answer, possibly empty
+	tailLost                      // the position is not of this log
+	tailInStore                   // older than the ring
+	tailUnknown                   // the position has to be learned first
+)
+
+// tail reads from the ring.
+func (l *sessionLog) tail(after uint64, maxEvents, maxBytes int) (events []*Event, row logRow, answer tailAnswer) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	switch {
-	case after >= l.head:
-		return nil, true, nil
-	case after+1 < l.oldest:
-		return nil, false, ErrPositionLost
+	case !l.known:
+		return nil, l.row, tailUnknown
+	case after > l.row.head || after+1 < l.row.oldest:
+		return nil, l.row, tailLost
+	case after == l.row.head:
+		return nil, l.row, tailServed
 	case len(l.ring) == 0 || after+1 < l.ring[0].Offset:
-		return nil, false, nil
+		return nil, l.row, tailInStore
 	}
 	rest := l.ring[after+1-l.ring[0].Offset:]
 	rest = rest[:min(len(rest), maxEvents)]
 	size := 0
 	for i, e := range rest {
-		if size += len(e.body); i > 0 && maxBytes > 0 && size > maxBytes {
+		if size += len(e.body); i > 0 && size > maxBytes {
 			rest = rest[:i]
 			break
 		}
 	}
-	return append(make([]*Event, 0, len(rest)), rest...), true, nil
+	return append(make([]*Event, 0, len(rest)), rest...), l.row, tailServed
 }

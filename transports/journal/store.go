@@ -2,26 +2,89 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
-// store keeps the logs. The committer is its only writer.
+// errOutcomeUnknown marks a commit that may or may not have taken place.
+var errOutcomeUnknown = errors.New("the outcome of the commit is unknown")
+
+// store keeps the logs. Only the committer calls commit; the rest may be called
+// concurrently.
 type store interface {
-	// openLog returns a log's position, making the log with epoch when there is none.
-	openLog(ctx context.Context, session, epoch string) (logRow, error)
-	// commit runs write in one transaction that is durable when commit returns nil.
-	commit(ctx context.Context, write func(ctx context.Context) error) error
-	// findKeys adds the events logged earlier under keys to known.
-	findKeys(ctx context.Context, session string, keys []string, known map[dedupeKey]*Event) error
-	// insert stores events, their dedupe keys and the heads they lead to.
-	insert(ctx context.Context, events []*Event, keys []string, heads map[string]uint64) error
-	// page returns consecutive events after an offset.
-	page(ctx context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*Event, error)
-	// trim drops up to limit of the oldest events that lie below keepFrom or before a
-	// time (zero values drop nothing) and returns the log's new oldest offset.
-	trim(ctx context.Context, session string, keepFrom uint64, before time.Time, limit int) (oldest uint64, dropped int, err error)
-	purge(ctx context.Context, session string) error
-	// sessions lists the logs that hold events.
-	sessions(ctx context.Context) ([]string, error)
+	// commit runs write in one transaction, durable when it returns nil. An error that
+	// is errOutcomeUnknown leaves open whether it took place; after others it did not.
+	commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error
+	// page returns consecutive events of a log after an offset, at most up to another.
+	page(ctx context.Context, log logRow, after uint64, maxEvents, maxBytes int) ([]*Event, error)
+	// inTransaction tells whether ctx carries a transaction of the store's database.
+	inTransaction(ctx context.Context) bool
+
+	// agedLogs lists logs above an id in order of ids, for retention.
+	agedLogs(ctx context.Context, above int64, limit int) ([]agedLog, error)
+	// trim drops events from the old end of a log, at most the rule's batch.
+	trim(ctx context.Context, id int64, rule trimRule) (oldest uint64, more bool, err error)
+	// drain deletes a batch of what a purged log left behind.
+	drain(ctx context.Context, id int64, batch int) (more bool, err error)
+	// expireKeys forgets dedupe keys stored before a time, about a batch of them.
+	expireKeys(ctx context.Context, before time.Time, batch int) (more bool, err error)
 	close() error
+}
+
+// storeTx is the inside of a commit. It sees and holds the newest state of its logs.
+type storeTx interface {
+	// logs returns the rows of the sessions that have a log; create makes those missing.
+	logs(ctx context.Context, sessions []string, create bool) (map[string]logRow, error)
+	// findKeys returns where keys were used before.
+	findKeys(ctx context.Context, keys []keyOf) (map[keyOf]keyHit, error)
+	// eventID returns the id of the event at an offset, "" when there is none.
+	eventID(ctx context.Context, log int64, offset uint64) (string, error)
+	// insert stores events with their keys and moves the heads.
+	insert(ctx context.Context, rows []newRow, heads []headMove) error
+	// purge detaches a session's log from its name; drain deletes the rest.
+	purge(ctx context.Context, session string) (id int64, found bool, err error)
+}
+
+// keyHash stands for a dedupe key: keys are long and their index is the journal's
+// most scattered one. 128 bits do not collide by chance.
+type keyHash [16]byte
+
+type keyOf struct {
+	log  int64
+	hash keyHash
+}
+
+type keyHit struct {
+	offset uint64
+	id     string
+}
+
+type newRow struct {
+	log    int64
+	event  *Event
+	keyed  bool
+	hash   keyHash
+	stored time.Time
+}
+
+// rowOverhead is counted for each event beside its data, towards RetainBytes.
+const rowOverhead = 128
+
+type headMove struct {
+	log   int64
+	head  uint64
+	bytes int64 // added
+}
+
+type agedLog struct {
+	logRow
+	purged   bool
+	bytes    int64
+	oldestID string // of the oldest event; "" when there is none
+}
+
+type trimRule struct {
+	before   string // events whose id is smaller go; "" = none
+	maxBytes int64  // negative = no limit
+	batch    int
 }

@@ -1,0 +1,96 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+func (s *sqlStore) agedLogs(ctx context.Context, above int64, limit int) ([]agedLog, error) {
+	rows, err := s.db.Query(ctx, `SELECT l.id, l.session, l.head, l.oldest, l.bytes,
+			(SELECT e.id FROM journal_events e WHERE e.log=l.id AND e.pos=l.oldest)
+		FROM journal_logs l WHERE l.id>$1 ORDER BY l.id LIMIT $2`, above, limit)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	var logs []agedLog
+	err = eachRow(rows, func() error {
+		var log agedLog
+		var session, oldestID sql.NullString
+		err := rows.Scan(&log.id, &session, &log.head, &log.oldest, &log.bytes, &oldestID)
+		log.session, log.purged, log.oldestID = session.String, !session.Valid, oldestID.String
+		logs = append(logs, log)
+		return err
+	})
+	return logs, storeError(err)
+}
+
+func (s *sqlStore) trim(ctx context.Context, id int64, rule trimRule) (oldest uint64, more bool, err error) {
+	err = s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		// Writing first takes the lock of the row: a commit waits for us or we for it.
+		var bytes int64
+		if err := s.db.QueryRow(ctx, `UPDATE journal_logs SET oldest=oldest WHERE id=$1 RETURNING oldest, bytes`, id).
+			Scan(&oldest, &bytes); err != nil {
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil // drained meanwhile
+			}
+			return err
+		}
+		rows, err := s.db.Query(ctx, `SELECT pos, id, LENGTH(data) FROM journal_events WHERE log=$1 ORDER BY pos LIMIT $2`, id, rule.batch)
+		if err != nil {
+			return err
+		}
+		before, dropped := bytes, 0
+		err = eachRow(rows, func() error {
+			var pos uint64
+			var eventID string
+			var size int64
+			if err := rows.Scan(&pos, &eventID, &size); err != nil {
+				return err
+			}
+			if pos == oldest && rule.drops(eventID, bytes) { // a prefix only
+				oldest, bytes, dropped = pos+1, bytes-size-rowOverhead, dropped+1
+			}
+			return nil
+		})
+		if err != nil || dropped == 0 {
+			return err
+		}
+		more = dropped == rule.batch
+		if _, err = s.db.Exec(ctx, `DELETE FROM journal_events WHERE log=$1 AND pos<$2`, id, int64(oldest)); err != nil {
+			return err
+		}
+		_, err = s.db.Exec(ctx, `UPDATE journal_logs SET oldest=$1, bytes=bytes-$2 WHERE id=$3`, int64(oldest), before-bytes, id)
+		return err
+	})
+	return oldest, more && err == nil, storeError(err)
+}
+
+func (s *sqlStore) drain(ctx context.Context, id int64, batch int) (more bool, err error) {
+	for _, statement := range []string{
+		`DELETE FROM journal_events WHERE log=$1 AND pos IN (SELECT pos FROM journal_events WHERE log=$1 ORDER BY pos LIMIT $2)`,
+		`DELETE FROM journal_keys WHERE log=$1 AND key IN (SELECT key FROM journal_keys WHERE log=$1 ORDER BY key LIMIT $2)`,
+	} {
+		result, err := s.db.Exec(ctx, statement, id, batch)
+		if err != nil {
+			return false, storeError(err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			return err == nil, storeError(err)
+		}
+	}
+	_, err = s.db.Exec(ctx, `DELETE FROM journal_logs WHERE id=$1 AND session IS NULL`, id)
+	return false, storeError(err)
+}
+
+func (s *sqlStore) expireKeys(ctx context.Context, before time.Time, batch int) (more bool, err error) {
+	// Keys of one millisecond go together, so a batch may be a little larger.
+	result, err := s.db.Exec(ctx, `DELETE FROM journal_keys WHERE stored <= (SELECT MAX(stored) FROM
+		(SELECT stored FROM journal_keys WHERE stored < $1 ORDER BY stored LIMIT $2) AS expired)`, before.UnixMilli(), batch)
+	if err != nil {
+		return false, storeError(err)
+	}
+	n, err := result.RowsAffected()
+	return n >= int64(batch), storeError(err)
+}
