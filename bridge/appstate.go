@@ -23,11 +23,9 @@ const (
 	appStatePause = 200 * time.Millisecond
 )
 
-// appStateQueue lets one app-state write of a session happen at a time. Each
-// write builds on the version before it, and whatsmeow applies its own write
-// and the server's notice of it without a common order: two at once end in a
-// conflict or in a hash that no longer matches. It is a queue and no mutex so
-// that a caller who gives up leaves it.
+// appStateQueue lets one app-state write of a session happen at a time: each
+// builds on the version before it, so that two at once end in a conflict. It is
+// a queue and no mutex so that a caller who gives up leaves it.
 type appStateQueue struct {
 	once sync.Once
 	slot chan struct{}
@@ -45,17 +43,40 @@ func (q *appStateQueue) enter(ctx context.Context) error {
 
 func (q *appStateQueue) leave() { <-q.slot }
 
-// writeAppState sends a patch as the session's only writer, and again on top of
-// what others wrote meanwhile. Every app-state change of this package goes
-// through here. what continues "could not".
+// writeAppState changes the account's synchronised settings as the session's
+// only writer, and again on top of what other devices wrote meanwhile. Every
+// app-state change of this package goes through here; what continues "could
+// not". whatsmeow's own SendAppState is not used: after a conflict it applies
+// the other side's patches beside, not after, the notice of them.
 func (s *Session) writeAppState(ctx context.Context, what string, patch appstate.PatchInfo) error {
-	return s.inAppState(ctx, what, patch.Type, func(client *whatsmeow.Client) error {
-		return client.SendAppState(ctx, patch)
+	return s.inAppState(ctx, what, patch.Type, func(client *whatsmeow.Client, key []byte) (*statepatch.Patch, error) {
+		version, hash, err := client.Store.AppState.GetAppStateVersion(ctx, string(patch.Type))
+		if err != nil {
+			return nil, err
+		}
+		encoder := appstate.NewProcessor(client.Store, client.Log)
+		encoded, err := encoder.EncodePatch(ctx, key, appstate.HashState{Version: version, Hash: hash}, patch)
+		return &statepatch.Patch{BaseVersion: version, Bytes: encoded}, err
 	})
 }
 
-// inAppState runs write as the only writer, up to appStateAttempts times.
-func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAPatchName, write func(*whatsmeow.Client) error) error {
+// removeAppState removes an entry; found is false when there is none under the current key.
+func (s *Session) removeAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
+	err = s.inAppState(ctx, what, name, func(client *whatsmeow.Client, _ []byte) (*statepatch.Patch, error) {
+		patch, err := statepatch.EncodeRemove(ctx, client.Store, name, entry, time.Now())
+		found = !errors.Is(err, statepatch.ErrNoEntry)
+		if !found {
+			return nil, nil
+		}
+		return patch, err
+	})
+	return found && err == nil, err
+}
+
+// inAppState encodes and sends a patch as the only writer, up to appStateAttempts times. No patch is nothing to send.
+func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAPatchName,
+	encode func(client *whatsmeow.Client, key []byte) (*statepatch.Patch, error),
+) error {
 	client, err := s.live()
 	if err != nil {
 		return err
@@ -64,29 +85,46 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 		return waError(what, err)
 	}
 	defer s.ops.appState.leave()
-	if key, err := client.Store.AppStateKeys.GetLatestAppStateSyncKeyID(ctx); err != nil {
+	key, err := client.Store.AppStateKeys.GetLatestAppStateSyncKeyID(ctx)
+	if err != nil {
 		return storageError("the keys of the app state could not be read", err)
-	} else if key == nil {
+	}
+	if key == nil {
 		return newError(ReasonConflict, "the phone has not shared its keys with this device yet")
 	}
 	for attempt := 1; ; attempt++ {
-		err = write(client)
-		if !appStateConflict(err) || attempt == appStateAttempts {
+		patch, err := encode(client, key)
+		if err != nil {
+			return storageError("the change could not be encoded", err)
+		}
+		if patch == nil {
+			return nil
+		}
+		sent := sendPatch(ctx, client, name, patch)
+		if sent != nil && !errors.Is(sent, whatsmeow.ErrAppStateUpdate) {
+			return waError(what, sent)
+		}
+		// Whether the patch was taken or another was there first: this device must now read what it has not seen.
+		err = readAppState(ctx, client, name)
+		if err != nil {
 			return waError(what, err)
+		}
+		if sent == nil || attempt == appStateAttempts {
+			return waError(what, sent)
 		}
 		if err := pause(ctx, appStatePause<<(attempt-1)); err != nil {
-			return waError(what, err)
-		}
-		// A hash that does not match cannot be repaired by further patches: start from a snapshot.
-		fresh := errors.Is(err, appstate.ErrMismatchingLTHash)
-		if err := client.FetchAppState(ctx, name, fresh, false); err != nil && !appStateConflict(err) {
 			return waError(what, err)
 		}
 	}
 }
 
-func appStateConflict(err error) bool {
-	return errors.Is(err, whatsmeow.ErrAppStateUpdate) || errors.Is(err, appstate.ErrMismatchingLTHash)
+// readAppState fetches what is new. A hash that does not match is cured by reading everything again.
+func readAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
+	err := client.FetchAppState(ctx, name, false, false)
+	if errors.Is(err, appstate.ErrMismatchingLTHash) {
+		err = client.FetchAppState(ctx, name, true, false)
+	}
+	return err
 }
 
 // pause waits a random part of longest, so that two writers fall out of step.
@@ -101,23 +139,7 @@ func pause(ctx context.Context, longest time.Duration) error {
 	}
 }
 
-// removeAppState removes an entry; found is false when there is none under the current key.
-func (s *Session) removeAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
-	err = s.inAppState(ctx, what, name, func(client *whatsmeow.Client) error {
-		patch, err := statepatch.EncodeRemove(ctx, client.Store, name, entry, time.Now())
-		switch {
-		case errors.Is(err, statepatch.ErrNoEntry):
-			found = false
-			return nil
-		case err != nil:
-			return err
-		}
-		found = true
-		return sendPatch(ctx, client, name, patch)
-	})
-	return found && err == nil, err
-}
-
+// sendPatch offers a patch to WhatsApp; when another was there first the error is whatsmeow.ErrAppStateUpdate.
 func sendPatch(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName, patch *statepatch.Patch) error {
 	answer, err := client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
 		Namespace: "w:sync:app:state", Type: "set", To: types.ServerJID,
@@ -138,5 +160,5 @@ func sendPatch(ctx context.Context, client *whatsmeow.Client, name appstate.WAPa
 		problem := collection.GetChildByTag("error")
 		return fmt.Errorf("%w (%s): %s", whatsmeow.ErrAppStateUpdate, name, &problem)
 	}
-	return client.FetchAppState(ctx, name, false, false)
+	return nil
 }

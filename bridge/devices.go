@@ -88,11 +88,12 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 	return nil
 }
 
-// guardDevice puts the bridge's own container and signal store over a
-// device's.
+// guardDevice puts the bridge's own container, signal store and app-state store
+// over a device's.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
 	ratchets := newSignalStore(s.b.db, device.ID.String(), device.Sessions)
 	device.Sessions = ratchets
 	device.EventBuffer = &eventBuffer{EventBuffer: device.EventBuffer, ratchets: ratchets}
+	device.AppState = newAppStateStore(s.b.db, device.AppState)
 }

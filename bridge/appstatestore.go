@@ -1,0 +1,80 @@
+package bridge
+
+import (
+	"context"
+	"sync"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/store"
+)
+
+// appStateStore makes one step of a collection one step of the database.
+//
+// whatsmeow stores a decoded patch in three writes: the new version with its
+// hash, the entries that went, the entries that came. A patch encoded between
+// them, on top of the new version but with the old entries, carries a hash that
+// matches nothing. WhatsApp cannot check that and takes it, and from then on no
+// device of the account can read the collection. A process killed between them
+// ends up the same way. So the first two writes are held back and go out with
+// the third, in one transaction; readers see the step before or after it.
+type appStateStore struct {
+	store.AppStateStore
+	db *dbutil.Database
+
+	mu   sync.Mutex
+	held map[string]*heldStep // by collection; whatsmeow decodes one patch of a client at a time
+}
+
+type heldStep struct {
+	version uint64
+	hash    [128]byte
+	gone    [][]byte // index MACs
+}
+
+var _ store.AppStateStore = (*appStateStore)(nil)
+
+func newAppStateStore(db *dbutil.Database, inner store.AppStateStore) *appStateStore {
+	return &appStateStore{AppStateStore: inner, db: db, held: make(map[string]*heldStep)}
+}
+
+// PutAppStateVersion begins a step; what an earlier step left unfinished is dropped.
+func (s *appStateStore) PutAppStateVersion(_ context.Context, name string, version uint64, hash [128]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held[name] = &heldStep{version: version, hash: hash}
+	return nil
+}
+
+// DeleteAppStateMutationMACs adds to a step that has begun.
+func (s *appStateStore) DeleteAppStateMutationMACs(ctx context.Context, name string, indexMACs [][]byte) error {
+	s.mu.Lock()
+	step := s.held[name]
+	if step != nil {
+		step.gone = append(step.gone, indexMACs...)
+	}
+	s.mu.Unlock()
+	if step != nil {
+		return nil
+	}
+	return s.AppStateStore.DeleteAppStateMutationMACs(ctx, name, indexMACs)
+}
+
+// PutAppStateMutationMACs ends a step and stores all of it.
+func (s *appStateStore) PutAppStateMutationMACs(ctx context.Context, name string, version uint64, mutations []store.AppStateMutationMAC) error {
+	s.mu.Lock()
+	step := s.held[name]
+	delete(s.held, name)
+	s.mu.Unlock()
+	if step == nil || step.version != version {
+		return s.AppStateStore.PutAppStateMutationMACs(ctx, name, version, mutations)
+	}
+	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if err := s.AppStateStore.PutAppStateVersion(ctx, name, version, step.hash); err != nil {
+			return err
+		}
+		if err := s.AppStateStore.DeleteAppStateMutationMACs(ctx, name, step.gone); err != nil {
+			return err
+		}
+		return s.AppStateStore.PutAppStateMutationMACs(ctx, name, version, mutations)
+	})
+}
