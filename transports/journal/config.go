@@ -17,11 +17,12 @@ const (
 	DefaultRingIdle        = 5 * time.Minute    // after this a reconnect is rare enough to read the store
 	DefaultReadEvents      = 1000               // a page
 	DefaultReadBytes       = 1 << 20            // a page of large events
+	DefaultRetainEvents    = 100_000            // a session
 	DefaultRetainFor       = 7 * 24 * time.Hour // a week of outage on the client's side
-	DefaultRetainBytes     = 64 << 20           // a session: 100,000 usual events
+	DefaultRetainBytes     = 64 << 20           // a session: 100,000 events of usual size
 	DefaultKeysFor         = 45 * 24 * time.Hour
-	DefaultRetainEvery     = time.Minute
-	DefaultRetainBatch     = 500 // rows: appends wait for one such delete at most, about 2 ms
+	DefaultSweepEvery      = time.Minute
+	DefaultSweepBatch      = 500 // rows: appends wait for one such delete at most, about 2 ms
 )
 
 // Config tunes a journal. Zero fields take the defaults above.
@@ -37,14 +38,15 @@ type Config struct {
 	ReadEvents      int           // most events of one Read
 	ReadBytes       int           // most bytes of bodies of one Read, beyond its first event
 	RetainFor       time.Duration // events appended longer ago are dropped; negative = kept
+	RetainEvents    int           // events a session may keep, oldest dropped first; negative = no limit
 	RetainBytes     int64         // bytes a session may keep, oldest dropped first; negative = no limit
 	// KeysFor is how long a dedupe key is remembered. It outlives its event: WhatsApp
 	// hands over again what was not acknowledged for about a month. Negative = always.
-	KeysFor     time.Duration
-	RetainEvery time.Duration // pause between retention runs
-	RetainBatch int           // rows deleted in one transaction
-	Now         func() time.Time
-	Log         *slog.Logger // nil = silent
+	KeysFor    time.Duration
+	SweepEvery time.Duration // pause between retention runs
+	SweepBatch int           // rows deleted in one transaction
+	Now        func() time.Time
+	Log        *slog.Logger // nil = silent
 }
 
 func (c Config) withDefaults() Config {
@@ -59,10 +61,11 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.ReadEvents, DefaultReadEvents)
 	setDefault(&c.ReadBytes, DefaultReadBytes)
 	setDefault(&c.RetainFor, DefaultRetainFor)
+	setDefault(&c.RetainEvents, DefaultRetainEvents)
 	setDefault(&c.RetainBytes, DefaultRetainBytes)
 	setDefault(&c.KeysFor, DefaultKeysFor)
-	setDefault(&c.RetainEvery, DefaultRetainEvery)
-	setDefault(&c.RetainBatch, DefaultRetainBatch)
+	setDefault(&c.SweepEvery, DefaultSweepEvery)
+	setDefault(&c.SweepBatch, DefaultSweepBatch)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -266,12 +266,12 @@ func TestRetentionAndPurge(t *testing.T) {
 	now := time.Now()
 	var mu sync.Mutex
 	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
-	cfg := Config{RetainBytes: 10 * (2 + rowOverhead), RetainFor: time.Hour, RetainBatch: 3, Now: clock, RingEvents: 4}
+	cfg := Config{RetainBytes: 10 * (2 + rowOverhead), RetainFor: time.Hour, SweepBatch: 3, Now: clock, RingEvents: 4}
 	onEach(t, cfg, func(t *testing.T, j *Journal, reopen func() *Journal) {
 		for range 25 {
 			appendOne(t, j, "s", record("", `{}`))
 		}
-		if err := j.Retain(t.Context()); err != nil {
+		if err := j.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		log, _ := j.Log(t.Context(), "s")
@@ -285,7 +285,7 @@ func TestRetentionAndPurge(t *testing.T) {
 		mu.Lock()
 		now = now.Add(2 * time.Hour)
 		mu.Unlock()
-		if err := j.Retain(t.Context()); err != nil {
+		if err := j.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if log, _ = j.Log(t.Context(), "s"); log.Oldest != 26 || log.Head != 25 {

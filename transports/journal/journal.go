@@ -73,7 +73,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Journal, error
 	j.life, j.end = context.WithCancel(context.Background())
 	j.workers.Add(2)
 	go j.commitLoop()
-	go j.retainLoop()
+	go j.sweepLoop()
 	return j, nil
 }
 
@@ -320,7 +320,7 @@ func (j *Journal) Purge(ctx context.Context, session string) error {
 	}
 	for more := found; more; {
 		var err error
-		if more, err = j.store.drain(ctx, id, j.cfg.RetainBatch); err != nil {
+		if more, err = j.store.drain(ctx, id, j.cfg.SweepBatch); err != nil {
 			return err
 		}
 	}

@@ -171,7 +171,7 @@ func (m *memoryStore) trim(_ context.Context, id int64, rule trimRule) (uint64, 
 		return 0, false, nil
 	}
 	n := 0
-	for n < len(l.events) && n < rule.batch && rule.drops(l.events[n].ID, l.bytes) {
+	for n < len(l.events) && n < rule.batch && rule.drops(l.events[n].Offset, l.events[n].ID, l.bytes) {
 		l.bytes -= int64(len(l.events[n].Data)) + rowOverhead
 		n++
 	}
@@ -181,8 +181,8 @@ func (m *memoryStore) trim(_ context.Context, id int64, rule trimRule) (uint64, 
 }
 
 // drops tells whether the oldest event of a log that has so many bytes goes.
-func (r *trimRule) drops(id string, bytes int64) bool {
-	return id < r.before || r.maxBytes >= 0 && bytes > r.maxBytes
+func (r *trimRule) drops(offset uint64, id string, bytes int64) bool {
+	return offset < r.keepFrom || id < r.before || r.maxBytes >= 0 && bytes > r.maxBytes
 }
 
 func (m *memoryStore) drain(context.Context, int64, int) (bool, error) { return false, nil }

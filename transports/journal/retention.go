@@ -10,28 +10,28 @@ import (
 // agedLogsPage is how many logs a retention run looks at in one query.
 const agedLogsPage = 256
 
-// retainLoop drops what the configuration allows to drop.
-func (j *Journal) retainLoop() {
+// sweepLoop drops what the configuration allows to drop.
+func (j *Journal) sweepLoop() {
 	defer j.workers.Done()
-	ticker := time.NewTicker(j.cfg.RetainEvery)
+	ticker := time.NewTicker(j.cfg.SweepEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-j.life.Done():
 			return
 		case <-ticker.C:
-			if err := j.Retain(j.life); err != nil && j.life.Err() == nil {
+			if err := j.Sweep(j.life); err != nil && j.life.Err() == nil {
 				j.cfg.Log.Warn("journal retention failed", "error", err)
 			}
 		}
 	}
 }
 
-// Retain applies retention to every log now, a bounded batch at a time, and gives
-// the memory of idle sessions back. The journal does it by itself every RetainEvery.
-func (j *Journal) Retain(ctx context.Context) error {
+// Sweep applies retention to every log now, a bounded batch at a time, and gives
+// the memory of idle sessions back. The journal does it by itself every SweepEvery.
+func (j *Journal) Sweep(ctx context.Context) error {
 	j.releaseIdle()
-	rule := trimRule{maxBytes: j.cfg.RetainBytes, batch: j.cfg.RetainBatch}
+	rule := trimRule{maxBytes: j.cfg.RetainBytes, batch: j.cfg.SweepBatch}
 	now := j.cfg.Now()
 	if j.cfg.RetainFor > 0 {
 		rule.before = smallestID(now.Add(-j.cfg.RetainFor))
@@ -44,7 +44,7 @@ func (j *Journal) Retain(ctx context.Context) error {
 		}
 		for _, log := range logs {
 			above = log.id
-			if err := j.retainLog(ctx, log, rule); err != nil {
+			if err := j.sweepLog(ctx, log, rule); err != nil {
 				return err
 			}
 		}
@@ -54,23 +54,26 @@ func (j *Journal) Retain(ctx context.Context) error {
 	}
 	for more := j.cfg.KeysFor > 0; more; {
 		var err error
-		if more, err = j.store.expireKeys(ctx, now.Add(-j.cfg.KeysFor), j.cfg.RetainBatch); err != nil {
+		if more, err = j.store.expireKeys(ctx, now.Add(-j.cfg.KeysFor), j.cfg.SweepBatch); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *Journal) retainLog(ctx context.Context, log agedLog, rule trimRule) error {
+func (j *Journal) sweepLog(ctx context.Context, log agedLog, rule trimRule) error {
 	for log.purged {
 		more, err := j.store.drain(ctx, log.id, rule.batch)
 		if err != nil || !more {
 			return err
 		}
 	}
+	if keep := uint64(max(0, j.cfg.RetainEvents)); j.cfg.RetainEvents >= 0 && log.head > keep {
+		rule.keepFrom = log.head - keep + 1
+	}
 	tooOld := log.oldestID != "" && log.oldestID < rule.before
 	tooLarge := rule.maxBytes >= 0 && log.bytes > rule.maxBytes
-	for more := tooOld || tooLarge; more; {
+	for more := tooOld || tooLarge || log.oldest < rule.keepFrom; more; {
 		oldest, again, err := j.store.trim(ctx, log.id, rule)
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ func (s *sqlStore) trim(ctx context.Context, id int64, rule trimRule) (oldest ui
 			if err := rows.Scan(&pos, &eventID, &size); err != nil {
 				return err
 			}
-			if pos == oldest && rule.drops(eventID, bytes) { // a prefix only
+			if pos == oldest && rule.drops(pos, eventID, bytes) { // a prefix only
 				oldest, bytes, dropped = pos+1, bytes-size-rowOverhead, dropped+1
 			}
 			return nil

@@ -86,5 +86,6 @@ type agedLog struct {
 type trimRule struct {
 	before   string // events whose id is smaller go; "" = none
 	maxBytes int64  // negative = no limit
+	keepFrom uint64 // events below this offset go
 	batch    int
 }
