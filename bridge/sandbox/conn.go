@@ -37,9 +37,10 @@ type conn struct {
 	frames  []byte // received, not yet a whole frame; reader only
 	greeted bool   // protocol header seen; reader only
 
-	device  *device  // after login; under Network.mu
-	pairing *pairing // while pairing; under Network.mu
-	pace    pace     // delays of fault rules; under Network.mu
+	device  *device       // after login; under Network.mu
+	pairing *pairing      // while pairing; under Network.mu
+	delay   time.Duration // of everything sent, from fault rules; under Network.mu
+	stalled bool          // by a fault rule: nothing is handled any more; under Network.mu
 
 	mu     sync.Mutex
 	out    []outgoing
@@ -209,6 +210,13 @@ func (c *conn) push(item outgoing) bool {
 	default:
 	}
 	return true
+}
+
+// mute swallows what is sent from now on.
+func (c *conn) mute() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended, c.out = true, nil
 }
 
 // close ends the connection at once; what was queued is not sent.

@@ -1,26 +1,433 @@
 package sandbox
 
 import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
 )
 
-// faultTable holds the rules in force. Guarded by Network.mu.
-type faultTable struct{ firstContact bool }
+// FaultKind is what goes wrong.
+type FaultKind string
 
-// outgoing lets rules change what a device is sent.
-func (t *faultTable) outgoing(_ *Network, _ *device, node waBinary.Node) []waBinary.Node {
-	return []waBinary.Node{node}
+// Faults of a stanza that a session sends.
+const (
+	// FaultCut ends the connection before the stanza is handled.
+	FaultCut FaultKind = "cut"
+	// FaultCutAfter handles the stanza and ends the connection before the answer is sent.
+	FaultCutAfter FaultKind = "cut_after"
+	// FaultStall leaves the connection open and dead: nothing more is read or sent on it.
+	FaultStall FaultKind = "stall"
+	// FaultRefuseSend refuses a message with Code in its acknowledgement (463 when Code is 0).
+	FaultRefuseSend FaultKind = "refuse_send"
+	// FaultRefuseRequest answers a request with the error Code (503 when Code is 0).
+	FaultRefuseRequest FaultKind = "refuse_request"
+)
+
+// Faults of a stanza that a session is sent.
+const (
+	// FaultCutDelivery ends the connection instead of delivering; the stanza stays queued.
+	FaultCutDelivery FaultKind = "cut_delivery"
+	// FaultUndecryptable spoils the ciphertexts of a message.
+	FaultUndecryptable FaultKind = "undecryptable"
+	// FaultDuplicate delivers twice.
+	FaultDuplicate FaultKind = "duplicate"
+	// FaultReorder delivers after the stanza that follows.
+	FaultReorder FaultKind = "reorder"
+)
+
+// Faults of connections and of the whole network.
+const (
+	// FaultSlow delays everything that is sent by Delay, until the fault is cleared.
+	FaultSlow FaultKind = "slow"
+	// FaultRefuseLogin answers a login with failure Code (503 when Code is 0).
+	FaultRefuseLogin FaultKind = "refuse_login"
+	// FaultTemporaryBan ends the connection and refuses logins as banned for Delay.
+	FaultTemporaryBan FaultKind = "temporary_ban"
+	// FaultClientOutdated ends the connection and refuses logins as too old a version.
+	FaultClientOutdated FaultKind = "client_outdated"
+	// FaultStreamReplaced ends the connection at once, as if the same device had connected elsewhere.
+	FaultStreamReplaced FaultKind = "stream_replaced"
+	// FaultLoggedOut unlinks the session's device at once.
+	FaultLoggedOut FaultKind = "logged_out"
+	// FaultServiceUnavailable ends the connection at once with stream error 503.
+	FaultServiceUnavailable FaultKind = "service_unavailable"
+	// FaultFirstContact makes messages need the token of whom they are for, until the fault is cleared: others are refused with 463.
+	FaultFirstContact FaultKind = "first_contact"
+	// FaultMediaUpload and FaultMediaDownload fail requests to the media host with HTTP status Code (404 when Code is 0).
+	FaultMediaUpload   FaultKind = "media_upload"
+	FaultMediaDownload FaultKind = "media_download"
+)
+
+// Fault is a rule: what goes wrong, for whom, with which stanzas and how often.
+type Fault struct {
+	Kind FaultKind
+	// Session is the JID or number of the account it is for, with a device part for one of its devices only; empty is everybody.
+	Session string
+	// Tag and Type select stanzas by their name and type attribute; empty is any. Faults of messages apply to messages alone.
+	Tag, Type string
+	// Match selects stanzas further; nil is any. It runs under the network's mutex and must not call the network.
+	Match func(*waBinary.Node) bool
+	// Skip lets that many matching stanzas pass first.
+	Skip int
+	// Times is how often it happens: 0 is once, a negative number until the fault is cleared.
+	Times int
+	// Code is an error code, where the kind has one.
+	Code int
+	// Delay is a time, where the kind has one.
+	Delay time.Duration
 }
 
-// pace is the slowness of one connection.
-type pace struct{ delay time.Duration }
+const (
+	maxFaults = 1000
+	maxDelay  = time.Hour
+	// banReason is why an account is banned for a time: too many messages to people who do not have it in their contacts.
+	banReason = 101
+)
 
-func (p *pace) next() time.Duration { return p.delay }
+// faultRule is a fault in force.
+type faultRule struct {
+	Fault
+	id      string
+	session types.JID
+	skip    int
+	left    int // negative: until cleared
+}
 
-// login gives the attributes of a refusal, or nil to let the client in.
-func (t *faultTable) login(_ *Network, _ *conn) waBinary.Attrs { return nil }
+// faultTable holds the rules in force. Guarded by Network.mu.
+type faultTable struct {
+	rules        []*faultRule
+	firstContact bool
+	held         map[*device][]waBinary.Node // by FaultReorder
+}
+
+var messageFaults = map[FaultKind]bool{FaultRefuseSend: true, FaultUndecryptable: true}
+
+// Inject puts a fault in force, or lets it happen at once where its kind says so. The id is for ClearFault; it is empty when nothing stays in force. The
+// error wraps ErrBadJID, ErrNoAccount or ErrNoDevice, or says what is wrong with the fault.
+func (n *Network) Inject(f Fault) (string, error) {
+	rule := &faultRule{Fault: f, skip: f.Skip, left: f.Times}
+	if f.Times == 0 {
+		rule.left = 1
+	}
+	if f.Skip < 0 || f.Delay < 0 || f.Delay > maxDelay || f.Code < 0 {
+		return "", fmt.Errorf("sandbox: fault %q with a number out of range", f.Kind)
+	}
+	if f.Session != "" {
+		var err error
+		if rule.session, err = parseUser(f.Session); err != nil {
+			return "", err
+		}
+	}
+	if messageFaults[f.Kind] {
+		if f.Tag != "" && f.Tag != "message" {
+			return "", fmt.Errorf("sandbox: fault %q is for messages", f.Kind)
+		}
+		rule.Tag = "message"
+	}
+	switch f.Kind {
+	case FaultMediaUpload, FaultMediaDownload:
+		return "", n.injectMedia(f)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if f.Session != "" && n.find(rule.session) == nil {
+		return "", fmt.Errorf("sandbox: %w: %s", ErrNoAccount, f.Session)
+	}
+	return n.inject(rule)
+}
+
+func (n *Network) injectMedia(f Fault) error {
+	code, times := f.Code, f.Times
+	if code == 0 {
+		code = 404
+	}
+	switch {
+	case times == 0:
+		times = 1
+	case times < 0:
+		times = 0
+	}
+	if f.Kind == FaultMediaUpload {
+		return n.FailMedia(MediaUpload, code, times)
+	}
+	return n.FailMedia(MediaDownload, code, times)
+}
+
+// inject acts on a checked fault. Call under n.mu.
+func (n *Network) inject(rule *faultRule) (string, error) {
+	switch rule.Kind {
+	case FaultStreamReplaced, FaultServiceUnavailable, FaultLoggedOut:
+		return "", n.endSessions(rule)
+	case FaultCut, FaultCutAfter, FaultStall, FaultRefuseSend, FaultRefuseRequest, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder,
+		FaultSlow, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated, FaultFirstContact:
+	default:
+		return "", fmt.Errorf("sandbox: unknown kind of fault %q", rule.Kind)
+	}
+	if len(n.faults.rules) >= maxFaults {
+		return "", fmt.Errorf("sandbox: more than %d faults", maxFaults)
+	}
+	rule.id = n.newID()
+	n.faults.rules = append(n.faults.rules, rule)
+	n.applyFaults()
+	if rule.Kind == FaultTemporaryBan || rule.Kind == FaultClientOutdated {
+		for _, d := range n.faultDevices(rule) {
+			d.conn.close()
+		}
+	}
+	return rule.id, nil
+}
+
+// endSessions ends the streams that a fault is for. Call under n.mu.
+func (n *Network) endSessions(rule *faultRule) error {
+	devices := n.faultDevices(rule)
+	if rule.Kind == FaultLoggedOut {
+		devices = n.companions(rule)
+	}
+	if len(devices) == 0 {
+		return fmt.Errorf("sandbox: %w that the fault %q could be for", ErrNoDevice, rule.Kind)
+	}
+	for _, d := range devices {
+		switch rule.Kind {
+		case FaultLoggedOut:
+			n.unlink(d, true)
+		case FaultStreamReplaced:
+			n.endStream(d.conn, conflictNode("replaced"))
+		default:
+			n.endStream(d.conn, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "503"}})
+		}
+	}
+	return nil
+}
+
+func conflictNode(kind string) waBinary.Node {
+	return waBinary.Node{Tag: "stream:error", Content: []waBinary.Node{{Tag: "conflict", Attrs: waBinary.Attrs{"type": kind}}}}
+}
+
+// companions lists the linked devices a rule is for, in a stable order. Call under n.mu.
+func (n *Network) companions(rule *faultRule) []*device {
+	var list []*device
+	for _, a := range n.sortedAccounts() {
+		for _, d := range a.sorted() {
+			if !d.isPhone() && rule.isFor(d.account, d) {
+				list = append(list, d)
+			}
+		}
+	}
+	return list
+}
+
+// faultDevices lists the connected ones of them. Call under n.mu.
+func (n *Network) faultDevices(rule *faultRule) []*device {
+	return slices.DeleteFunc(n.companions(rule), func(d *device) bool { return d.conn == nil })
+}
+
+// ClearFault ends a fault; it is no error when it is over already.
+func (n *Network) ClearFault(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.faults.rules = slices.DeleteFunc(n.faults.rules, func(rule *faultRule) bool { return rule.id == id })
+	n.applyFaults()
+}
+
+// ClearFaults ends all faults, those of the media host too.
+func (n *Network) ClearFaults() {
+	n.ClearMediaFaults()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.faults.rules = nil
+	n.applyFaults()
+}
+
+// applyFaults renews what rules of a lasting kind set. Call under n.mu.
+func (n *Network) applyFaults() {
+	n.faults.firstContact = slices.ContainsFunc(n.faults.rules, func(rule *faultRule) bool { return rule.Kind == FaultFirstContact })
+	for c := range n.conns {
+		c.delay = n.faults.slowness(c.device)
+	}
+}
+
+// slowness is the delay of a connection's stanzas.
+func (t *faultTable) slowness(d *device) time.Duration {
+	var delay time.Duration
+	for _, rule := range t.rules {
+		if rule.Kind == FaultSlow && rule.covers(d) {
+			delay = max(delay, rule.Delay)
+		}
+	}
+	return delay
+}
+
+// covers tells whether a rule is for a device: never for a phone, and for a connection that has no device yet only when it is for everybody.
+func (f *faultRule) covers(d *device) bool {
+	if d == nil {
+		return f.session.IsEmpty()
+	}
+	return !d.isPhone() && f.isFor(d.account, d)
+}
+
+func (f *faultRule) isFor(a *account, d *device) bool {
+	if f.session.IsEmpty() {
+		return true
+	}
+	if f.session.User != a.pn.User && f.session.User != a.lid.User {
+		return false
+	}
+	return f.session.Device == 0 || f.session.Device == d.number
+}
+
+// take finds the first rule of one of the kinds for a device's stanza and uses it up; nil when there is none.
+func (t *faultTable) take(d *device, node *waBinary.Node, kinds ...FaultKind) *faultRule {
+	for i, rule := range t.rules {
+		if !slices.Contains(kinds, rule.Kind) || !rule.covers(d) || !rule.selects(node) {
+			continue
+		}
+		if rule.skip > 0 {
+			rule.skip--
+			continue
+		}
+		if rule.left > 0 {
+			if rule.left--; rule.left == 0 {
+				t.rules = slices.Delete(slices.Clone(t.rules), i, i+1)
+			}
+		}
+		return rule
+	}
+	return nil
+}
+
+func (f *faultRule) selects(node *waBinary.Node) bool {
+	return node == nil || (f.Tag == "" || f.Tag == node.Tag) && (f.Type == "" || f.Type == text(node, "type")) && (f.Match == nil || f.Match(node))
+}
+
+// login gives the attributes of a refusal, or nil to let the client in. d is nil for a client that wants to pair.
+func (t *faultTable) login(d *device) waBinary.Attrs {
+	rule := t.take(d, nil, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated)
+	if rule == nil {
+		return nil
+	}
+	switch rule.Kind {
+	case FaultTemporaryBan:
+		return banAttrs(rule.Delay)
+	case FaultClientOutdated:
+		return waBinary.Attrs{"reason": "405"}
+	}
+	switch rule.Code {
+	case 0:
+		return waBinary.Attrs{"reason": "503"}
+	case 402:
+		return banAttrs(rule.Delay)
+	}
+	return waBinary.Attrs{"reason": strconv.Itoa(rule.Code)}
+}
+
+func banAttrs(d time.Duration) waBinary.Attrs {
+	return waBinary.Attrs{"reason": "402", "code": strconv.Itoa(banReason), "expire": strconv.Itoa(int(d.Seconds()))}
+}
 
 // send gives the error code with which a message is refused, or 0.
-func (t *faultTable) send(_ *Network, _ *request) int { return 0 }
+func (t *faultTable) send(r *request) int {
+	rule := t.take(r.device, r.node, FaultRefuseSend)
+	switch {
+	case rule == nil:
+		return 0
+	case rule.Code == 0:
+		return refusedFirstContact
+	}
+	return rule.Code
+}
+
+// request gives the error with which a request is refused, or nil.
+func (t *faultTable) request(r *request) error {
+	if r.node.Tag != "iq" {
+		return nil
+	}
+	rule := t.take(r.device, r.node, FaultRefuseRequest)
+	switch {
+	case rule == nil:
+		return nil
+	case rule.Code == 0:
+		return iqFail(503)
+	}
+	return iqFail(rule.Code)
+}
+
+// outgoing lets rules change what a device is sent. cut says that the connection ends instead.
+func (t *faultTable) outgoing(d *device, node waBinary.Node) (nodes []waBinary.Node, cut bool) {
+	if len(t.rules) == 0 && len(t.held) == 0 {
+		return []waBinary.Node{node}, false
+	}
+	nodes = []waBinary.Node{node}
+	held := t.held[d]
+	delete(t.held, d)
+	rule := t.take(d, &node, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder)
+	if rule != nil {
+		switch rule.Kind {
+		case FaultCutDelivery:
+			cut = true
+		case FaultUndecryptable:
+			nodes[0] = spoiled(node)
+		case FaultDuplicate:
+			nodes = append(nodes, node)
+		case FaultReorder:
+			if t.held == nil {
+				t.held = map[*device][]waBinary.Node{}
+			}
+			t.held[d] = append(held, node)
+			return nil, false
+		}
+	}
+	return append(nodes, held...), cut
+}
+
+// release gives back what is held for a device.
+func (t *faultTable) release(d *device) []waBinary.Node {
+	held := t.held[d]
+	delete(t.held, d)
+	return held
+}
+
+// spoiled copies a message with its ciphertexts made unreadable.
+func spoiled(node waBinary.Node) waBinary.Node {
+	children := slices.Clone(node.GetChildren())
+	for i := range children {
+		if children[i].Tag == "enc" {
+			data := bytes.Clone(content(&children[i]))
+			data[len(data)-1] ^= 0xff
+			children[i].Content = data
+		}
+	}
+	node.Content = children
+	return node
+}
+
+// Cut ends the connections of an account's devices (of one device, when the JID names it) without a word; empty is everybody. It returns how many.
+func (n *Network) Cut(session string) (int, error) {
+	rule := &faultRule{}
+	if session != "" {
+		var err error
+		if rule.session, err = parseUser(session); err != nil {
+			return 0, err
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	devices := n.faultDevices(rule)
+	for _, d := range devices {
+		d.conn.close()
+	}
+	return len(devices), nil
+}
+
+// Restart cuts every connection, also those that pair, as if the server process had been replaced; accounts, devices and queues stay.
+func (n *Network) Restart() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.conns {
+		c.close()
+	}
+}

@@ -28,6 +28,7 @@ type inbox[T any] struct {
 	mu      sync.Mutex
 	limit   int
 	items   []T
+	dropped int           // items that were pushed out
 	changed chan struct{} // closed and replaced at each change
 }
 
@@ -40,6 +41,7 @@ func (b *inbox[T]) add(item T) {
 	defer b.mu.Unlock()
 	if len(b.items) >= b.limit {
 		b.items = slices.Delete(b.items, 0, 1)
+		b.dropped++
 	}
 	b.items = append(b.items, item)
 	close(b.changed)
@@ -52,24 +54,22 @@ func (b *inbox[T]) list() []T {
 	return slices.Clone(b.items)
 }
 
-// await returns the oldest item that matches, now or later.
+// await returns the oldest item that matches, now or later. match sees each item once and runs without the lock.
 func (b *inbox[T]) await(ctx context.Context, match func(T) bool) (T, error) {
-	for {
+	for next := 0; ; {
 		b.mu.Lock()
-		index := slices.IndexFunc(b.items, match)
+		fresh := slices.Clone(b.items[min(max(next-b.dropped, 0), len(b.items)):])
+		next = b.dropped + len(b.items)
 		changed := b.changed
-		var found T
-		if index >= 0 {
-			found = b.items[index]
-		}
 		b.mu.Unlock()
-		if index >= 0 {
-			return found, nil
+		if index := slices.IndexFunc(fresh, match); index >= 0 {
+			return fresh[index], nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return found, fmt.Errorf("sandbox: nothing that matches arrived: %w", ctx.Err())
+			var none T
+			return none, fmt.Errorf("sandbox: nothing that matches arrived: %w", ctx.Err())
 		}
 	}
 }
@@ -77,7 +77,7 @@ func (b *inbox[T]) await(ctx context.Context, match func(T) bool) (T, error) {
 // Received lists what the phone has in its chats, its own messages included, the oldest first; Options.Inbox bounds it.
 func (p *Phone) Received() []Received { return p.messages.list() }
 
-// Await returns the oldest message that matches, waiting for it if it is not there yet. match must not call the phone.
+// Await returns the oldest message that matches, waiting for it if it is not there yet.
 func (p *Phone) Await(ctx context.Context, match func(Received) bool) (Received, error) {
 	return p.messages.await(ctx, match)
 }

@@ -97,7 +97,9 @@ func (n *Network) answer(r *request) waBinary.Node {
 		n.refuse(r, "request before login: "+key)
 		err = iqFail(401)
 	default:
-		content, err = handler(r)
+		if err = n.faults.request(r); err == nil {
+			content, err = handler(r)
+		}
 	}
 	if err == nil {
 		reply := waBinary.Node{Tag: "iq", Attrs: attrs}

@@ -30,7 +30,7 @@ func (n *Network) handleMessage(r *request) {
 		n.nack(r, refusedMalformed, "message without usable recipient or id")
 		return
 	}
-	if code := n.faults.send(n, r); code != 0 {
+	if code := n.faults.send(r); code != 0 {
 		r.reply(n.ackOf(r.node, waBinary.Attrs{"error": code}))
 		return
 	}
@@ -164,8 +164,8 @@ func (n *Network) directMessage(r *request) {
 	n.accepted(r, extra)
 	for _, jid := range env.order {
 		d := n.findDevice(jid)
-		if d == nil || d == r.device {
-			continue
+		if d == nil || d == r.device || d.account.blocks(own) {
+			continue // somebody who is blocked does not notice
 		}
 		attrs := waBinary.Attrs{"from": r.device.lid(), "addressing_mode": "lid"}
 		if d.account == own {

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -109,6 +111,11 @@ func (n *Network) unixNow() string { return strconv.FormatInt(n.now().Unix(), 10
 func (n *Network) newID() string {
 	n.nextID++
 	return "sandbox-" + strconv.FormatUint(n.nextID, 10)
+}
+
+// sortedAccounts lists all accounts by LID. Call under n.mu.
+func (n *Network) sortedAccounts() []*account {
+	return slices.SortedFunc(maps.Values(n.byLID), func(x, y *account) int { return strings.Compare(x.lid.User, y.lid.User) })
 }
 
 // find resolves a JID, with or without device part, to its account; nil when unknown. Call under n.mu.

@@ -40,10 +40,10 @@ type codePairing struct {
 }
 
 func (n *Network) pairCodeRoutes() iqRoutes {
-	return iqRoutes{"md/set/link_code_companion_reg": n.linkCode}
+	return iqRoutes{"md/set/link_code_companion_reg": n.linkByCode}
 }
 
-func (n *Network) linkCode(r *request) ([]waBinary.Node, error) {
+func (n *Network) linkByCode(r *request) ([]waBinary.Node, error) {
 	if r.conn == nil || r.conn.pairing == nil {
 		return nil, iqFail(405)
 	}

@@ -42,7 +42,12 @@ func (n *Network) deliver(d *device, node waBinary.Node) {
 		d.account.phone.enqueue(node)
 		return
 	}
-	for _, out := range n.faults.outgoing(n, d, node) {
+	nodes, cut := n.faults.outgoing(d, node)
+	if cut && d.conn != nil {
+		d.conn.mute()
+		d.conn.close()
+	}
+	for _, out := range nodes {
 		n.enqueue(d, queued{node: out, key: keyOf(&out)})
 	}
 }
@@ -68,7 +73,7 @@ func (n *Network) deliverNow(d *device, node waBinary.Node) {
 
 // send writes to a connection past any queue of its device. A connection that does not drain is cut. Call under n.mu.
 func (n *Network) send(c *conn, node waBinary.Node) {
-	if !c.push(outgoing{node: node, delay: c.pace.next()}) {
+	if !c.push(outgoing{node: node, delay: c.delay}) {
 		c.close()
 	}
 }
@@ -82,7 +87,7 @@ func (n *Network) pump(d *device) {
 		if item.offline {
 			node = with(node, waBinary.Attrs{"offline": "0"})
 		}
-		if !d.conn.push(outgoing{node: node, delay: d.conn.pace.next()}) {
+		if !d.conn.push(outgoing{node: node, delay: d.conn.delay}) {
 			d.conn.close()
 			return
 		}
@@ -134,6 +139,9 @@ func (q *queue) rewind() {
 
 // flush starts deliveries to a device that became active: a preview, what waited, then the end mark. Call under n.mu.
 func (n *Network) flush(d *device) {
+	for _, node := range n.faults.release(d) {
+		d.queue.items = append(d.queue.items, queued{node: node, key: keyOf(&node)})
+	}
 	counts := map[string]int{}
 	for i := range d.queue.items {
 		d.queue.items[i].offline = true

@@ -13,7 +13,10 @@ func (n *Network) login(c *conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	payload := c.noise.payload
-	if refusal := n.faults.login(n, c); refusal != nil {
+	pn := types.NewJID(strconv.FormatUint(payload.GetUsername(), 10), types.DefaultUserServer)
+	pn.Device = uint16(payload.GetDevice())
+	d := n.findDevice(pn)
+	if refusal := n.faults.login(d); refusal != nil {
 		n.refuseLogin(c, refusal)
 		return
 	}
@@ -21,18 +24,15 @@ func (n *Network) login(c *conn) {
 		n.startPairing(c)
 		return
 	}
-	pn := types.NewJID(strconv.FormatUint(payload.GetUsername(), 10), types.DefaultUserServer)
-	pn.Device = uint16(payload.GetDevice())
-	d := n.findDevice(pn)
 	if d == nil || d.isPhone() || d.keys.noise != c.noise.clientStatic {
 		n.refuseLogin(c, waBinary.Attrs{"reason": "401"})
 		return
 	}
 	if old := d.conn; old != nil {
-		n.endStream(old, waBinary.Node{Tag: "stream:error", Content: []waBinary.Node{{Tag: "conflict", Attrs: waBinary.Attrs{"type": "replaced"}}}})
+		n.endStream(old, conflictNode("replaced"))
 		n.detach(old)
 	}
-	c.device, d.conn = d, c
+	c.device, d.conn, c.delay = d, c, n.faults.slowness(d)
 	n.send(c, waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
 		"t": n.unixNow(), "lid": d.lid(), "props": "27", "abprops": "42", "location": "sandbox",
 	}})
@@ -77,8 +77,19 @@ func (n *Network) forget(c *conn) {
 func (n *Network) receive(c *conn, node *waBinary.Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if c.device != nil && c.device.conn != c {
+	if c.stalled || c.device != nil && c.device.conn != c {
 		return // replaced while the stanza was on its way
+	}
+	rule := n.faults.take(c.device, node, FaultCut, FaultCutAfter, FaultStall)
+	if rule != nil {
+		c.mute()
+		if c.stalled = rule.Kind == FaultStall; c.stalled {
+			return
+		}
+		defer c.close()
+		if rule.Kind == FaultCut {
+			return
+		}
 	}
 	n.dispatch(&request{net: n, conn: c, device: c.device, node: node})
 }
