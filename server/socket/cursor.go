@@ -116,6 +116,7 @@ type read struct {
 	head    uint64
 	matched []*journal.Event
 	gap     *gap
+	again   bool // there is more, although nothing was found
 	err     error
 }
 
@@ -147,44 +148,34 @@ func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]b
 	return out, r.found
 }
 
-// fetch reads from the journal.
+// fetch reads from the journal. A cursor that the log does not continue from is put where the log begins now, with a
+// gap.
 func (c *conn) fetch(cur *cursor, r *read, maxEvents, maxBytes int) {
-	e := c.e
+	j, ctx, session := c.e.journal, c.e.ctx, cur.topic.session
 	epoch, head := cur.topic.state()
-	if epoch != r.epoch { // either the topic is behind or the log was begun anew: ask the journal
-		log, err := e.journal.Log(e.ctx, cur.topic.session)
-		if err != nil {
-			r.err = err
-			return
-		}
-		cur.topic.update(log)
-		head = log.Head
-		if log.Epoch != r.epoch {
-			r.epoch, r.after = log.Epoch, before(log)
-			r.gap = &gap{From: 1, To: r.after, Reason: gapPurged}
-		}
+	r.head = head
+	var events []*journal.Event
+	err := journal.ErrPositionLost
+	if epoch == r.epoch {
+		events, err = j.Read(ctx, session, r.after, maxEvents, maxBytes)
 	}
-	r.to, r.head = r.after, head
-	events, err := e.journal.Read(e.ctx, cur.topic.session, r.after, maxEvents, maxBytes)
-	if errors.Is(err, journal.ErrPositionLost) {
+	if errors.Is(err, journal.ErrPositionLost) { // or the topic knows of another epoch, perhaps an older one: ask
 		var log journal.Log
-		if log, err = e.journal.Log(e.ctx, cur.topic.session); err == nil {
+		if log, err = j.Log(ctx, session); err == nil {
 			cur.topic.update(log)
-			r.gap = &gap{From: r.after + 1, To: before(log), Reason: gapRetention}
-			r.after, r.head = before(log), log.Head
-			r.to = r.after
-			events, err = e.journal.Read(e.ctx, cur.topic.session, r.after, maxEvents, maxBytes)
-			if errors.Is(err, journal.ErrPositionLost) { // retention moved on again: next turn
-				err = nil
-			}
+			r.relocate(log)
+			events, err = j.Read(ctx, session, r.after, maxEvents, maxBytes)
+		}
+		if errors.Is(err, journal.ErrPositionLost) { // the log moved on once more: next turn
+			r.again, err = true, nil
 		}
 	}
 	if err != nil {
 		r.err = err
 		return
 	}
-	r.found = len(events)
-	if len(events) == 0 {
+	r.to = r.after
+	if r.found = len(events); r.found == 0 {
 		return
 	}
 	r.to = events[len(events)-1].Offset
@@ -197,6 +188,23 @@ func (c *conn) fetch(cur *cursor, r *read, maxEvents, maxBytes int) {
 		if r.filters.match(ev.Session, ev.Type, ev.Chats, false) {
 			r.matched = append(r.matched, ev)
 		}
+	}
+}
+
+// relocate puts a read where the log can be read.
+func (r *read) relocate(log journal.Log) {
+	r.head = log.Head
+	oldest := before(log)
+	switch {
+	case log.Epoch != r.epoch:
+		r.gap = &gap{From: 1, To: oldest, Reason: gapPurged}
+		r.epoch, r.after = log.Epoch, oldest
+	case r.after < oldest:
+		r.gap = &gap{From: r.after + 1, To: oldest, Reason: gapRetention}
+		r.after = oldest
+	case r.after > log.Head:
+		r.gap = &gap{From: log.Head + 1, To: r.after, Reason: gapEpoch}
+		r.after = log.Head
 	}
 }
 
@@ -242,7 +250,7 @@ func (c *conn) commit(cur *cursor, r *read) (n notes) {
 	} else if cur.skipped >= c.e.cfg.ScanEvents {
 		n.position = c.positionNote(cur, r.head)
 	}
-	if r.found > 0 && cur.pos < r.head {
+	if r.again || r.found > 0 && cur.pos < r.head {
 		if events, bytes := c.roomFor(cur); events > 0 && bytes > 0 {
 			c.queue(cur)
 		}

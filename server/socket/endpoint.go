@@ -33,7 +33,7 @@ type Sessions interface {
 }
 
 // Journal is what the endpoint reads events from. Read returns events after an offset in order, at least one when
-// there is any, and journal.ErrPositionLost when the next one is no longer kept. Watch calls the watcher after a commit
+// there is any, and journal.ErrPositionLost when the log does not continue after the offset. Watch calls the watcher after a commit
 // and must be given one that does not block.
 type Journal interface {
 	Log(ctx context.Context, session string) (journal.Log, error)
@@ -118,7 +118,8 @@ func (e *Endpoint) Expire(principalID string) {
 	})
 }
 
-// SessionDeleted takes a session that no longer exists from all connections; those bound to it are closed.
+// SessionDeleted takes a session that no longer exists from all connections; those bound to it are closed. Call it
+// before the session's log is purged.
 func (e *Endpoint) SessionDeleted(session string) {
 	e.each(func(c *conn) {
 		if c.greeted.Load() && c.peer.Principal().Session == session {

@@ -134,7 +134,7 @@ func TestWindow(t *testing.T) {
 }
 
 func TestGaps(t *testing.T) {
-	keepTen := journal.Config{RetentionEvents: 10, SweepEvery: time.Millisecond, RingEvents: 10}
+	keepTen := journal.Config{RetainEvents: 10, SweepEvery: time.Millisecond, RingEvents: 10}
 	w := newWorld(t, Config{}, keepTen)
 	w.append("s1", "Message", 30)
 	log := w.awaitOldest("s1", 21)
@@ -199,7 +199,7 @@ func (w *world) awaitOldest(session string, oldest uint64) journal.Log {
 
 // Retention overtakes a connection that stands still at its window.
 func TestGapWhileConnected(t *testing.T) {
-	w := newWorld(t, Config{}, journal.Config{RetentionEvents: 10, SweepEvery: time.Millisecond, RingEvents: 10})
+	w := newWorld(t, Config{}, journal.Config{RetainEvents: 10, SweepEvery: time.Millisecond, RingEvents: 10})
 	c := w.dial("session:s1")
 	c.hello(object{"ack": "manual", "window": object{"events": 2}})
 	w.append("s1", "Message", 2)

@@ -175,6 +175,9 @@ func (t *topic) run() {
 
 // handOut wakes the connections after an append.
 func (t *topic) handOut() {
+	if t.abandoned() {
+		return
+	}
 	log, err := t.e.journal.Log(t.e.ctx, t.session)
 	if err != nil {
 		t.e.log.Warn("journal cannot be read", "session", t.session, "error", err)
@@ -192,6 +195,19 @@ func (t *topic) handOut() {
 		}
 		c.mu.Unlock()
 	}
+}
+
+// abandoned tells that nobody follows the session and its log has no events, as after its removal. Then Log must not be
+// asked, because it would begin a new one.
+func (t *topic) abandoned() bool {
+	t.mu.RLock()
+	followed := len(t.conns) > 0
+	t.mu.RUnlock()
+	if followed {
+		return false
+	}
+	events, err := t.e.journal.Read(t.e.ctx, t.session, 0, 1, 1)
+	return err == nil && len(events) == 0
 }
 
 // adopt gives the session to the connections that take all sessions and do not have this one: it is new, so they get
