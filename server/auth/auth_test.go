@@ -150,8 +150,10 @@ func TestIssueRefuses(t *testing.T) {
 		"admin's":       {adminToken, ErrTokenTaken},
 		"control bytes": {"token\x00\x01\x02\x03", ErrWeakToken},
 	} {
-		if _, err := a.IssueSessionToken(t.Context(), "bakery", c.token); !errors.Is(err, c.want) {
-			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		_, err := a.IssueSessionToken(t.Context(), "bakery", c.token)
+		var problem *rpc.Error
+		if !errors.Is(err, c.want) || !errors.As(err, &problem) {
+			t.Errorf("%s: got %v, want %v with an error for the caller", name, err, c.want)
 		}
 	}
 	if p, err := a.Authenticate(t.Context(), "token-of-the-shop"); err != nil || p.Session != "shop" {

@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+
+	"github.com/waystation/waystation/rpc"
 )
 
 const (
@@ -39,16 +41,17 @@ func NewToken() string {
 }
 
 // IssueSessionToken gives a session its token and returns it; the earlier one stops working at once. An empty token
-// means a generated one. Errors: ErrWeakToken, ErrTokenTaken, or what the database said.
+// means a generated one. Errors: ErrWeakToken and ErrTokenTaken, both with an *rpc.Error for the caller, or what the
+// database said.
 func (a *Auth) IssueSessionToken(ctx context.Context, session, token string) (string, error) {
 	if token == "" {
 		token = NewToken()
 	} else if err := checkToken(token); err != nil {
-		return "", fmt.Errorf("auth: %w", err)
+		return "", fmt.Errorf("auth: %w: %w", err, rpc.InvalidParams("/token", err.Error()))
 	}
 	sum := sha256.Sum256([]byte(token))
 	if a.isAdmin(sum) {
-		return "", fmt.Errorf("auth: %w", ErrTokenTaken)
+		return "", taken()
 	}
 	hash := hex.EncodeToString(sum[:])
 	a.issuing.Lock()
@@ -60,7 +63,7 @@ func (a *Auth) IssueSessionToken(ctx context.Context, session, token string) (st
 			return err
 		}
 		if err == nil && owner != session {
-			return ErrTokenTaken
+			return taken()
 		}
 		_, err = a.db.Exec(ctx, `INSERT INTO auth_tokens (session, hash, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (session) DO UPDATE SET hash=excluded.hash, created_at=excluded.created_at`,
@@ -72,6 +75,8 @@ func (a *Auth) IssueSessionToken(ctx context.Context, session, token string) (st
 	}
 	return token, nil
 }
+
+func taken() error { return fmt.Errorf("%w: %w", ErrTokenTaken, rpc.Conflict(ErrTokenTaken.Error())) }
 
 // RevokeSession takes the session's token away; a session without one is no error.
 func (a *Auth) RevokeSession(ctx context.Context, session string) error {

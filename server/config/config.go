@@ -34,7 +34,7 @@ type Config struct {
 
 	RetainFor time.Duration `flag:"retain-for" unit:"duration" default:"168h" min:"1m" doc:"Age up to which events stay readable for a client that resumes." why:"A week covers a holiday weekend with a broken client."`
 
-	RetainEvents int `flag:"retain-events" unit:"events" default:"100000" min:"1" doc:"Events kept per session; the oldest go first." why:"About 100 MB for a very busy session."`
+	RetainBytes int `flag:"retain-bytes" unit:"bytes" default:"67108864" min:"65536" doc:"Size of the events kept per session; the oldest go first." why:"Some 100,000 events; one busy session must not fill the disk."`
 
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
 

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.mau.fi/whatsmeow"
+
+	"github.com/waystation/waystation/server/config"
+)
+
+// command runs the program's entry in this process.
+func runCommand(t *testing.T, environ []string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), console{out: &stdout, err: &stderr, environ: environ}, args)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestCommandLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		out  string
+		errs string
+	}{
+		"help":              {[]string{"help"}, exitOK, "waystation serve [flags]", ""},
+		"-help":             {[]string{"-help"}, exitOK, "-listen host:port", ""},
+		"serve -help":       {[]string{"serve", "-help"}, exitOK, "WAYSTATION_SANDBOX_ROOT", ""},
+		"sandbox -help":     {[]string{"sandbox", "-help"}, exitOK, "-seed number", ""},
+		"try -help":         {[]string{"try", "-help"}, exitOK, "-token token", ""},
+		"health -help":      {[]string{"health", "-help"}, exitOK, "-url URL", ""},
+		"version":           {[]string{"version"}, exitOK, "waystation dev go1.", ""},
+		"unknown command":   {[]string{"explode"}, exitUsage, "", `unknown command "explode"`},
+		"unknown flag":      {[]string{"-colour", "red"}, exitUsage, "", "colour"},
+		"left over":         {[]string{"-sandbox", "please"}, exitUsage, "", `unexpected argument "please"`},
+		"open without key":  {[]string{"-listen", "0.0.0.0:0"}, exitUsage, "", "admin token"},
+		"weak key":          {[]string{"-admin-token", "1234567890", "-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir()}, exitFailure, "", "16 to 512"},
+		"bad address":       {[]string{"-session", "none", "-listen", "127.0.0.1:99999", "-data-dir", t.TempDir()}, exitFailure, "", "listener"},
+		"data dir a file":   {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", file}, exitFailure, "", "data directory"},
+		"no such database":  {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-database", "postgres://me:hunter2@127.0.0.1:1/x?connect_timeout=2"}, exitFailure, "", "database"},
+		"sandbox in public": {[]string{"sandbox", "-listen", "0.0.0.0:0"}, exitUsage, "", "loopback"},
+		"try without token": {[]string{"try", "-to", "1"}, exitUsage, "", "-token"},
+		"nobody there":      {[]string{"health", "-url", "http://127.0.0.1:1/health"}, exitFailure, "", "refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := runCommand(t, nil, c.args...)
+			if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) {
+				t.Errorf("code %d, want %d\nout: %s\nerr: %s", code, c.code, out, errs)
+			}
+			if strings.Contains(out+errs, "hunter2") || strings.Contains(out+errs, "1234567890") {
+				t.Errorf("a secret is shown: %s %s", out, errs)
+			}
+		})
+	}
+}
+
+func TestHealthCommand(t *testing.T) {
+	s := startServer(t)
+	s.call("session.create", object{"session_id": "shop"})
+	code, out, errs := runCommand(t, []string{"WAYSTATION_LISTEN=" + s.app.listener.Addr().String()}, "health")
+	if code != exitOK || !strings.Contains(out, `"ok":true`) || !strings.Contains(out, `"sessions":{"created":1}`) {
+		t.Errorf("code %d, %s %s", code, out, errs)
+	}
+	if err := s.app.db.RawDB.Close(); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs = runCommand(t, nil, "health", "-url", s.url("/health"))
+	if code != exitFailure || !strings.Contains(out, `"ok":false`) || !strings.Contains(errs, "503") {
+		t.Errorf("without a database: code %d, %s %s", code, out, errs)
+	}
+}
+
+func TestLocalAddress(t *testing.T) {
+	for listen, want := range map[string]string{
+		"": "127.0.0.1:8480", ":9000": "127.0.0.1:9000", "0.0.0.0:9000": "127.0.0.1:9000", "[::]:9000": "127.0.0.1:9000",
+		"127.0.0.2:9000": "127.0.0.2:9000", "[::1]:9000": "[::1]:9000",
+	} {
+		if got := localAddress([]string{"WAYSTATION_LISTEN=" + listen}); got != want {
+			t.Errorf("%q: got %q, want %q", listen, got, want)
+		}
+	}
+}
+
+func TestTryCommand(t *testing.T) {
+	s := startServer(t, "-demo")
+	eventually(t, "demo", func() bool { return strings.Contains(s.out.String(), "Stop with Ctrl-C") })
+	var args []string
+	for line := range strings.SplitSeq(s.out.String(), "\n") {
+		if _, rest, ok := strings.Cut(line, " try "); ok {
+			args = strings.Fields(strings.ReplaceAll(rest, `"`, ""))
+		}
+	}
+	code, out, errs := runCommand(t, nil, append([]string{"try"}, args...)...)
+	if code != exitOK || !strings.Contains(out, `Message from`) || !strings.Contains(out, `"Hello"`) {
+		t.Errorf("the printed command %q gave code %d\n%s\n%s", args, code, out, errs)
+	}
+	if strings.Contains(out, args[3]) {
+		t.Error("the token is printed")
+	}
+	if code, out, errs := runCommand(t, nil, "try", "-url", args[1], "-token", "a-wrong-token", "-to", "1"); code != exitFailure || !strings.Contains(errs, "not known") {
+		t.Errorf("a wrong token gave code %d\n%s\n%s", code, out, errs)
+	}
+}
+
+func TestAdminTokenIsMadeOnce(t *testing.T) {
+	dir := t.TempDir()
+	cfg, _, err := config.Parse([]string{"-data-dir", dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, kept, err := adminToken(cfg)
+	if err != nil || kept != filepath.Join(dir, "admin-token") {
+		t.Fatal(kept, err)
+	}
+	info, err := os.Stat(kept)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if again, _, err := adminToken(cfg); err != nil || again != first {
+		t.Errorf("another token at the second start, %v", err)
+	}
+	cfg.AdminToken = testAdminToken
+	if set, kept, err := adminToken(cfg); err != nil || set != testAdminToken || kept != "" {
+		t.Errorf("got %q in %q, %v", set, kept, err)
+	}
+	cfg.AdminToken = ""
+	if err := os.WriteFile(filepath.Join(dir, "admin-token"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := adminToken(cfg); err == nil {
+		t.Error("an emptied file gives a token")
+	}
+}
+
+func TestDatabaseOfTheOtherNetworkIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "own.db")
+	s := startServer(t, "-data-dir", dir, "-database", path)
+	s.stop()
+	cfg, _, err := config.Parse([]string{"-data-dir", dir, "-database", path, "-session", "none", "-listen", "127.0.0.1:0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), &syncBuffer{}); err == nil || !strings.Contains(err.Error(), "simulated network") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The rest of this package's tests are on the sandbox, so this one needs a process of its own.
+func TestNormalStartIsOnWhatsApp(t *testing.T) {
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestNormalStartInChild$", "-test.v")
+	child.Env = append(os.Environ(), "WAYSTATION_TEST_NORMAL=1")
+	out, err := child.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("still WhatsApp's key")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestNormalStartInChild(t *testing.T) {
+	if os.Getenv("WAYSTATION_TEST_NORMAL") == "" {
+		t.Skip("run by TestNormalStartIsOnWhatsApp")
+	}
+	before := whatsmeow.WACertPubKey
+	cfg, _, err := config.Parse([]string{"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-session", "none"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := runServer(t, cfg)
+	s.call("session.create", object{"session_id": "real"})
+	if reply := post(t, s.url("/v1/rpc"), s.token, "sandbox.restart", nil); reply.Error == nil || reply.Error.Code != -32601 {
+		t.Errorf("sandbox methods on WhatsApp: %+v", reply)
+	}
+	if s.app.network.attach != nil || whatsmeow.WACertPubKey != before {
+		t.Error("a normal start trusts the sandbox")
+	} else {
+		t.Log("still WhatsApp's key")
+	}
+}
+
+func TestBrowserPagesElsewhereAreRefused(t *testing.T) {
+	s := startServer(t, "-allowed-origins", "console.example")
+	for origin, want := range map[string]int{"https://evil.example": http.StatusForbidden, "https://console.example": http.StatusSwitchingProtocols} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/v1/ws"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{"Origin": origin, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
+			request.Header.Set(name, value)
+		}
+		response, err := plainHTTP.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", origin, response.StatusCode, want)
+		}
+	}
+}
+
+func TestHTTPRefusals(t *testing.T) {
+	s := startServer(t, "-max-body", "4096")
+	for name, c := range map[string]struct {
+		method, path, kind, body string
+		status                   int
+	}{
+		"no such path":  {http.MethodGet, "/", "", "", http.StatusNotFound},
+		"get":           {http.MethodGet, "/v1/rpc", "", "", http.StatusMethodNotAllowed},
+		"form":          {http.MethodPost, "/v1/rpc", "text/plain", `{"jsonrpc":"2.0","id":1,"method":"server.ping"}`, http.StatusUnsupportedMediaType},
+		"large":         {http.MethodPost, "/v1/rpc", "application/json", strings.Repeat(" ", 5000), http.StatusRequestEntityTooLarge},
+		"token in URL":  {http.MethodPost, "/v1/rpc?token=" + testAdminToken, "application/json", `{}`, http.StatusUnauthorized},
+		"broken JSON":   {http.MethodPost, "/v1/rpc", "application/json", `{"jsonrpc":`, http.StatusOK},
+		"no upgrade":    {http.MethodGet, "/v1/ws", "", "", http.StatusUpgradeRequired},
+		"health posted": {http.MethodPost, "/health", "", "", http.StatusMethodNotAllowed},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), c.method, s.url(c.path), strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", c.kind)
+		response, err := plainHTTP.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != c.status {
+			t.Errorf("%s: status %d, want %d", name, response.StatusCode, c.status)
+		}
+	}
+}
+
+func TestStopsWhileStarting(t *testing.T) {
+	cfg, _, err := config.Parse([]string{"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-sandbox", "-demo"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), &syncBuffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.run(ctx); err != nil {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"go.uber.org/goleak"
+
+	"github.com/waystation/waystation/server/config"
+)
+
+// patience bounds every wait of these tests; nothing takes a fraction of it unless it is broken.
+const patience = 30 * time.Second
+
+// childMode makes the test binary behave as the program, so that tests can start, kill and restart it.
+const childMode = "WAYSTATION_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childMode) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	_ = os.Unsetenv(childMode)
+	main()
+}
+
+// testServer is a server in this process.
+type testServer struct {
+	t     *testing.T
+	app   *app
+	token string // admin
+	out   *syncBuffer
+	stop  func()
+}
+
+const testAdminToken = "admin-token-of-the-test"
+
+// startServer starts a server on the sandbox with more flags than those every test needs.
+func startServer(t *testing.T, args ...string) *testServer {
+	t.Helper()
+	args = append([]string{"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-admin-token", testAdminToken, "-sandbox", "-log-level", "debug"}, args...)
+	cfg, _, err := config.Parse(args, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runServer(t, cfg)
+}
+
+func runServer(t *testing.T, cfg *config.Config) *testServer {
+	t.Helper()
+	s := &testServer{t: t, token: cfg.AdminToken, out: &syncBuffer{}}
+	logged := &syncBuffer{}
+	var err error
+	if s.app, err = newApp(t.Context(), cfg, newLogger(logged, cfg), s.out); err != nil {
+		t.Fatal(err)
+	}
+	s.token = s.app.adminToken
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.app.run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("the server ended with: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("the server does not end")
+		}
+		if strings.Contains(logged.String(), s.token) {
+			t.Error("the admin token is in the log")
+		}
+		if t.Failed() {
+			t.Log(logged.String())
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *testServer) url(path string) string {
+	return "http://" + s.app.listener.Addr().String() + path
+}
+
+// rpcReply is what POST /v1/rpc answers to one call.
+type rpcReply struct {
+	Status int
+	Result json.RawMessage `json:"result"`
+	Error  *struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+		Data    struct {
+			Reason  string          `json:"reason"`
+			Details json.RawMessage `json:"details"`
+		} `json:"data"`
+	} `json:"error"`
+}
+
+var plainHTTP = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+
+func post(t *testing.T, url, token, method string, params object) rpcReply {
+	t.Helper()
+	if params == nil {
+		params = object{}
+	}
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := plainHTTP.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := rpcReply{Status: response.StatusCode}
+	if err := json.Unmarshal(raw, &reply); err != nil {
+		t.Fatalf("%s: %v in %s", method, err, raw)
+	}
+	return reply
+}
+
+// must calls a method over HTTP and decodes its result.
+func must[R any](t *testing.T, url, token, method string, params object) R {
+	t.Helper()
+	reply := post(t, url, token, method, params)
+	if reply.Error != nil {
+		t.Fatalf("%s: %+v %s", method, reply.Error, reply.Error.Data.Details)
+	}
+	var result R
+	if err := json.Unmarshal(reply.Result, &result); err != nil {
+		t.Fatalf("%s: %v in %s", method, err, reply.Result)
+	}
+	return result
+}
+
+// object is a result of which a test reads a little.
+type object = map[string]any
+
+func (s *testServer) call(method string, params object) object {
+	s.t.Helper()
+	return must[object](s.t, s.url("/v1/rpc"), s.token, method, params)
+}
+
+// eventually repeats a check until it holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("%s: not in time", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// pair makes an account and a session and links the two, through calls alone; it returns the session's token.
+func (s *testServer) pair(session, number string) (token string) {
+	s.t.Helper()
+	s.call("sandbox.createAccount", object{"number": number, "push_name": "Owner of " + session})
+	created := s.call("session.create", object{"session_id": session, "connect": true})
+	eventually(s.t, "pairing code", func() bool { return s.state(session) == "pairing" })
+	s.call("sandbox.scanQrCode", object{"account": number, "session": session})
+	eventually(s.t, "connection", func() bool { return s.state(session) == "connected" })
+	return created["token"].(string)
+}
+
+func (s *testServer) state(session string) string {
+	s.t.Helper()
+	state, _ := s.call("session.getStatus", object{"session": session})["state"].(string)
+	return state
+}
+
+// socketClient is one connection.
+type socketClient struct {
+	t     *testing.T
+	ws    *websocket.Conn
+	hello object
+	next  int
+	// held are notifications that came while a reply was awaited.
+	held []object
+}
+
+func dial(t *testing.T, url, token string, hello object) *socketClient {
+	t.Helper()
+	ws, _, err := websocket.Dial(t.Context(), strings.Replace(url, "http://", "ws://", 1), &websocket.DialOptions{
+		Subprotocols: []string{"waystation.v1"}, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ws.CloseNow() })
+	ws.SetReadLimit(8 << 20)
+	c := &socketClient{t: t, ws: ws}
+	params := object{"protocol": 1}
+	for name, value := range hello {
+		params[name] = value
+	}
+	c.hello = c.call("conn.hello", params)
+	return c
+}
+
+func (c *socketClient) read() object {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	_, raw, err := c.ws.Read(ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var frame object
+	if err := json.Unmarshal(raw, &frame); err != nil {
+		c.t.Fatalf("%v in %s", err, raw)
+	}
+	return frame
+}
+
+func (c *socketClient) call(method string, params object) object {
+	c.t.Helper()
+	c.next++
+	raw, err := json.Marshal(object{"jsonrpc": "2.0", "id": c.next, "method": method, "params": params})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.ws.Write(c.t.Context(), websocket.MessageText, raw); err != nil {
+		c.t.Fatal(err)
+	}
+	for {
+		frame := c.read()
+		if frame["id"] != float64(c.next) {
+			c.held = append(c.held, frame)
+			continue
+		}
+		if frame["error"] != nil {
+			c.t.Fatalf("%s: %v", method, frame["error"])
+		}
+		return frame["result"].(object)
+	}
+}
+
+// event returns the params of the next event that matches.
+func (c *socketClient) event(matches func(params, data object) bool) object {
+	c.t.Helper()
+	for {
+		var frame object
+		if len(c.held) > 0 {
+			frame, c.held = c.held[0], c.held[1:]
+		} else {
+			frame = c.read()
+		}
+		params, _ := frame["params"].(object)
+		data, _ := params["data"].(object)
+		if frame["method"] == "event" && matches(params, data) {
+			return params
+		}
+	}
+}
+
+func isText(text string) func(params, data object) bool {
+	return func(params, data object) bool { return params["type"] == "Message" && data["text"] == text }
+}
+
+// syncBuffer is a buffer that many goroutines write to.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
