@@ -27,7 +27,7 @@ func (p *Phone) bootstrapCompanion(node *waBinary.Node) {
 	for _, prepare := range p.net.bootstrap {
 		prepare(p, companion)
 	}
-	history, err := p.history(waHistorySync.HistorySync_INITIAL_BOOTSTRAP)
+	history, err := packHistory(p.firstHistory())
 	if err != nil {
 		p.net.log.Error("no history for the new companion", "error", err)
 		return
@@ -62,9 +62,9 @@ func (p *Phone) shareAppStateKeys() *waE2E.ProtocolMessage {
 	return &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE.Enum(), AppStateSyncKeyShare: share}
 }
 
-// history packs what the phone knows of names and chats. The first one travels inside its notification.
-func (p *Phone) history(kind waHistorySync.HistorySync_HistorySyncType) (*waE2E.ProtocolMessage, error) {
-	raw, err := proto.Marshal(p.historyOf(kind))
+// packHistory puts a piece of history into the notification that announces it, where small ones travel.
+func packHistory(h *waHistorySync.HistorySync) (*waE2E.ProtocolMessage, error) {
+	raw, err := proto.Marshal(h)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (p *Phone) history(kind waHistorySync.HistorySync_HistorySyncType) (*waE2E.
 	if err != nil {
 		return nil, err
 	}
-	syncType := waE2E.HistorySyncType(kind)
+	syncType := waE2E.HistorySyncType(h.GetSyncType())
 	return &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
 		HistorySyncNotification: &waE2E.HistorySyncNotification{
@@ -85,8 +85,9 @@ func (p *Phone) history(kind waHistorySync.HistorySync_HistorySyncType) (*waE2E.
 	}, nil
 }
 
-func (p *Phone) historyOf(kind waHistorySync.HistorySync_HistorySyncType) *waHistorySync.HistorySync {
-	h := &waHistorySync.HistorySync{SyncType: kind.Enum(), ChunkOrder: proto.Uint32(1), Progress: proto.Uint32(100)}
+// firstHistory is what a new companion learns: who is who.
+func (p *Phone) firstHistory() *waHistorySync.HistorySync {
+	h := &waHistorySync.HistorySync{SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(), ChunkOrder: proto.Uint32(1), Progress: proto.Uint32(100)}
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	for _, a := range append(p.net.followersOf(p.account), p.account) {
@@ -96,23 +97,3 @@ func (p *Phone) historyOf(kind waHistorySync.HistorySync_HistorySyncType) *waHis
 	}
 	return h
 }
-
-// handlePeer does what a companion asks of its phone.
-func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
-	request := message.GetProtocolMessage()
-	if request.GetType() == waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if err := p.sendPeer(context.Background(), in.sender, p.shareAppStateKeys()); err != nil {
-			p.net.log.Warn("app state keys not sent", "error", err)
-		}
-		return
-	}
-	p.stanzas.add(*in.node)
-	if handler := peerRequests[request.GetPeerDataOperationRequestMessage().GetPeerDataOperationRequestType()]; handler != nil {
-		handler(p, in, request.GetPeerDataOperationRequestMessage())
-	}
-}
-
-// peerRequests answers what companions ask their phone for.
-var peerRequests = map[waE2E.PeerDataOperationRequestType]func(*Phone, incoming, *waE2E.PeerDataOperationRequestMessage){}

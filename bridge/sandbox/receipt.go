@@ -24,6 +24,8 @@ func (n *Network) handleReceipt(r *request) {
 	switch {
 	case to.Server == types.GroupServer || to.Server == types.BroadcastServer:
 		n.groupReceipt(r, to, participant, kind)
+	case to.Server == types.NewsletterServer:
+		n.newsletters.viewed(r, to)
 	case n.find(to) == nil:
 		if to.Server == types.HiddenUserServer || to.Server == types.DefaultUserServer {
 			n.refuse(r, "receipt to nobody")
