@@ -8,6 +8,9 @@ BUILT_AT := $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.builtAt=$(BUILT_AT)
 LINT := .cache/bin/golangci-lint
 
+# The examples are tested as well, or the run fails.
+export WAYSTATION_TEST_ALL := 1
+
 # The SQLite driver is C.
 export CGO_ENABLED := 1
 

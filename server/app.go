@@ -221,6 +221,9 @@ func (a *app) run(ctx context.Context) error {
 	if err == nil {
 		err = a.greet(serving)
 	}
+	if ctx.Err() != nil {
+		err = nil // asked to stop while starting, which fails whatever was going on
+	}
 	ended := false
 	if err == nil {
 		select {

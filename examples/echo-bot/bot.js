@@ -67,7 +67,10 @@ function connect() {
     else waiting.get(id).resolve(result);
     waiting.delete(id);
   });
-  ws.on('error', (problem) => console.error(problem.message));
+  ws.on('error', (problem) => {
+    console.error(problem.message);
+    if (/ 40[13]$/.test(problem.message)) process.exit(1); // the token is not good
+  });
   ws.on('close', (code) => {
     for (const { reject } of waiting.values()) reject(new Error('the connection ended'));
     if (code >= 4500) process.exit(1); // the server says: do not come back like this
