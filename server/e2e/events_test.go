@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+type event struct {
+	Session string `json:"session"`
+	Offset  uint64 `json:"offset"`
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Origin  string `json:"origin"`
+	Data    struct {
+		MessageID string `json:"message_id"`
+		Text      string `json:"text"`
+		FromMe    bool   `json:"from_me"`
+	} `json:"data"`
+}
+
+// history reads a session's whole journal over the socket until enough says stop.
+func history(t *testing.T, server *process, session string, within time.Duration, enough func(all []event) bool) []event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	ws, _, err := websocket.Dial(ctx, "ws://"+server.addr+"/v1/ws", &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ws.CloseNow() }()
+	ws.SetReadLimit(4 << 20)
+	hello, _ := json.Marshal(object{"jsonrpc": "2.0", "id": 1, "method": "conn.hello", "params": object{
+		"protocol": 1, "client": object{"name": "e2e", "version": "1"}, "token": adminToken, "from": "oldest",
+		"filters": []any{object{"sessions": []string{session}}},
+	}})
+	if err = ws.Write(ctx, websocket.MessageText, hello); err != nil {
+		t.Fatal(err)
+	}
+	var all []event
+	for !enough(all) {
+		_, raw, err := ws.Read(ctx)
+		if err != nil {
+			t.Logf("history of %s ends with %d events: %v", session, len(all), err)
+			return all
+		}
+		var f struct {
+			Method string
+			Params json.RawMessage
+			Error  json.RawMessage
+		}
+		if err = json.Unmarshal(raw, &f); err != nil {
+			t.Fatal(err)
+		}
+		if f.Error != nil || f.Method == "events.gap" {
+			t.Fatalf("%s", raw)
+		}
+		if f.Method != "event" {
+			continue
+		}
+		var e event
+		if err = json.Unmarshal(f.Params, &e); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
+}

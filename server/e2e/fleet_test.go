@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	fleet         = 200
+	maxConnected  = 260 // KiB of memory a connected idle session
+	maxUnpaired   = 20  // KiB of memory a session without a device
+	unpairedCount = 500
+)
+
+// resident is the process's memory in KiB as the kernel counts it.
+func resident(t *testing.T, p *process) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); f[0] == "VmRSS:" {
+			kib, err := strconv.Atoi(f[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}
+
+// settled is the process's memory once it stopped shrinking.
+func settled(t *testing.T, p *process) int {
+	t.Helper()
+	least, since := resident(t, p), time.Now()
+	eventually(t, time.Minute, "memory settles", func() bool {
+		if now := resident(t, p); now < least-256 {
+			least, since = now, time.Now()
+		}
+		return time.Since(since) > 8*time.Second
+	})
+	return resident(t, p)
+}
+
+// All stored sessions come back after a restart, and idle ones are small.
+func TestFleetReconnectsAndIsSmall(t *testing.T) {
+	network, root := startSandbox(t)
+	dataDir, addr := t.TempDir(), freeAddress(t)
+	database := filepath.Join(dataDir, "waystation.db")
+	start := func() *process { return startServer(t, addr, network, root, dataDir, database) }
+	server := start()
+	empty := settled(t, server)
+
+	var wg sync.WaitGroup
+	numbers := make(chan int)
+	for range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range numbers {
+				pairQuietly(t, server, network, fmt.Sprintf("s%d", i), fmt.Sprintf("1555020%04d", i))
+			}
+		}()
+	}
+	for i := range fleet {
+		numbers <- i
+	}
+	close(numbers)
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+
+	server.kill()
+	server = start()
+	began := time.Now()
+	eventually(t, 60*time.Second, "all sessions are connected again", func() bool { return countConnected(server) == fleet })
+	t.Logf("%d sessions connected %s after the server answered", fleet, time.Since(began).Round(time.Millisecond))
+	each := (settled(t, server) - empty) / fleet
+	t.Logf("%d KiB a connected idle session (%d KiB without sessions)", each, empty)
+	if each > maxConnected {
+		t.Errorf("a connected session takes %d KiB, %d at most", each, maxConnected)
+	}
+	checkNetwork(t, network)
+}
+
+func TestUnpairedSessionsAreSmall(t *testing.T) {
+	network, root := startSandbox(t)
+	dataDir := t.TempDir()
+	addr, database := freeAddress(t), filepath.Join(dataDir, "waystation.db")
+	server := startServer(t, addr, network, root, dataDir, database)
+	empty := settled(t, server)
+	for i := range unpairedCount {
+		must(t, server.addr, "session.create", object{"session_id": fmt.Sprint("u", i)}, nil)
+	}
+	server.kill()
+	server = startServer(t, addr, network, root, dataDir, database)
+	each := (settled(t, server) - empty) / unpairedCount
+	t.Logf("%d KiB an unpaired session", each)
+	if each > maxUnpaired {
+		t.Errorf("an unpaired session takes %d KiB, %d at most", each, maxUnpaired)
+	}
+}
+
+// pairQuietly is pair for many goroutines: it reports and goes on.
+func pairQuietly(t *testing.T, server, network *process, session, number string) {
+	steps := []func() error{
+		func() error {
+			return call(network.addr, "sandbox.createAccount", object{"number": number, "push_name": session}, nil)
+		},
+		func() error { return call(server.addr, "session.create", object{"session_id": session}, nil) },
+		func() error { return call(server.addr, "session.connect", object{"session": session}, nil) },
+		func() error {
+			return retry(func() error {
+				return call(server.addr, "sandbox.scanQrCode", object{"account": number, "session": session}, nil)
+			})
+		},
+		func() error {
+			return retry(func() error {
+				if !connected(server, session) {
+					return fmt.Errorf("%s is not connected", session)
+				}
+				return nil
+			})
+		},
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+}
+
+func retry(step func() error) (err error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range 600 {
+		if err = step(); err == nil {
+			return nil
+		}
+		<-tick.C
+	}
+	return err
+}
+
+func countConnected(server *process) int {
+	var list struct {
+		Sessions []struct {
+			Status struct {
+				Connected bool `json:"connected"`
+				LoggedIn  bool `json:"logged_in"`
+			} `json:"status"`
+		} `json:"sessions"`
+	}
+	if call(server.addr, "session.list", object{"limit": 1000}, &list) != nil {
+		return 0
+	}
+	n := 0
+	for _, s := range list.Sessions {
+		if s.Status.Connected && s.Status.LoggedIn {
+			n++
+		}
+	}
+	return n
+}
