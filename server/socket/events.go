@@ -108,7 +108,10 @@ func (e *Endpoint) ack(_ context.Context, call *rpc.Call, p *ackParams) (*ackRes
 	if err != nil {
 		return nil, err
 	}
-	offset, err := call.Conn.(*conn).ack(session, p.Offset)
+	c := call.Conn.(*conn)
+	c.hold()
+	call.AfterReply(c.release)
+	offset, err := c.ack(session, p.Offset)
 	if err != nil {
 		return nil, err
 	}

@@ -210,7 +210,8 @@ func errNotFollowed() *rpc.Error {
 	return rpc.NotFound("the connection gets no events of this session")
 }
 
-// ack notes that everything up to offset was dealt with, and returns the highest offset for which that is so.
+// ack notes that everything up to offset was dealt with, and returns the highest offset for which that is so. The
+// connection must be held.
 func (c *conn) ack(session string, offset uint64) (uint64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -233,9 +234,6 @@ func (c *conn) ack(session string, offset uint64) (uint64, error) {
 	cur.sent = append(cur.sent[:0], cur.sent[n:]...)
 	if n > 0 {
 		c.queue(cur)
-		if c.held == 0 {
-			c.wake()
-		}
 	}
 	return offset, nil
 }
