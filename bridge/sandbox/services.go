@@ -2,11 +2,12 @@ package sandbox
 
 // services is the state of what the network offers besides passing messages. Pointers are set once, before the network is shared.
 type services struct {
-	blobs     *blobStore
-	groupHost *groupHost
-	links     map[string]userLink // by code
-	orders    orderBook
-	spam      []SpamReport
+	blobs       *blobStore
+	groupHost   *groupHost
+	newsletters *newsletterHost
+	links       map[string]userLink // by code
+	orders      orderBook
+	spam        []SpamReport
 }
 
 // registerServices opens all of them.
@@ -16,7 +17,7 @@ func (n *Network) registerServices() {
 	n.registerMedia()
 	n.registerGroups()
 	n.addIQ(n.pictureRoutes(), n.privacyRoutes(), n.blocklistRoutes(), n.businessRoutes(), n.linkRoutes(), n.orderRoutes(), n.botRoutes(), n.spamRoutes())
-	n.registerMex()
+	n.registerNewsletters()
 	n.registerStates()
 	n.registerProfileFields()
 	n.registerBusinessFields()
