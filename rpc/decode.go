@@ -19,22 +19,6 @@ const maxFieldProblems = 50
 // maxProblemText bounds the text of one problem that a custom type reports, in bytes.
 const maxProblemText = 200
 
-// envelope holds the params members that every method shares.
-type envelope struct {
-	takeSession bool   // params may have the member session
-	bound       string // session the principal is bound to; makes the member optional
-	session     string
-	meta        Meta
-}
-
-var metaPlan = func() *plan {
-	p, err := planOf(reflect.TypeFor[Meta]())
-	if err != nil {
-		panic(err)
-	}
-	return p
-}()
-
 // decodeParams decodes checked JSON into a struct and lists every bad field.
 func decodeParams(p *plan, raw json.RawMessage, into reflect.Value, env *envelope) *Error {
 	raw = bytes.TrimSpace(raw)
@@ -143,38 +127,6 @@ func (d *decoder) object(p *plan, raw []byte, into reflect.Value, pointer string
 	}
 	if env != nil && env.takeSession && !sessionSeen && env.bound == "" {
 		d.problem("/session", "required: the credential is not bound to one session")
-	}
-}
-
-func (d *decoder) session(raw []byte, env *envelope) {
-	const longest = 256 // characters of a session id
-	one, most := 1.0, float64(longest)
-	r := rules{min: &one, max: &most}
-	if string(raw) == "null" {
-		return
-	}
-	if raw[0] != '"' {
-		d.problem("/session", "must be a string")
-		return
-	}
-	env.session = unquote(raw)
-	if text := r.checkString(env.session); text != "" {
-		d.problem("/session", text)
-	}
-}
-
-func (d *decoder) meta(raw []byte, env *envelope) {
-	if string(raw) == "null" {
-		return
-	}
-	if raw[0] != '{' {
-		d.problem("/_meta", "must be an object")
-		return
-	}
-	env.meta = Meta{}
-	d.object(metaPlan, raw, reflect.ValueOf(&env.meta).Elem(), "/_meta")
-	if t := env.meta.ProgressToken; len(t) > 0 && (t[0] != '"' && t[0] != '-' && (t[0] < '0' || t[0] > '9') || len(t) > maxID) {
-		d.problem("/_meta/progress_token", "must be a short string or a number")
 	}
 }
 
