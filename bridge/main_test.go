@@ -1,6 +1,8 @@
 package bridge_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,7 +11,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(networkProcess) != "" {
+		serveNetwork()
+		return
+	}
 	sandbox.Activate()
+	if file, address, ok := strings.Cut(os.Getenv(measureProcess), " "); ok {
+		measure(file, address)
+		return
+	}
 	goleak.VerifyTestMain(m,
 		// A whatsmeow handshake that is given up leaves its reader behind when a frame arrives after that.
 		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow/socket.(*FrameSocket).frameComplete"))
