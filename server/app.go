@@ -238,9 +238,17 @@ func (a *app) run(ctx context.Context) error {
 	defer cancel()
 	err = errors.Join(err, a.shutdown(closing))
 	if !ended {
-		<-served
+		err = errors.Join(err, unlessClosed(<-served))
 	}
 	a.helpers.Wait()
+	return err
+}
+
+// unlessClosed drops what a server says when it was closed on purpose.
+func unlessClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
 	return err
 }
 

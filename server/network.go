@@ -96,8 +96,7 @@ func runSandbox(ctx context.Context, c console, args []string) error {
 	select {
 	case <-ctx.Done():
 		_ = server.Close()
-		<-served
-		err = nil
+		err = unlessClosed(<-served)
 	case err = <-served:
 	}
 	n.Close()
