@@ -50,7 +50,8 @@ func (n *Network) syncAppState(r *request) ([]waBinary.Node, error) {
 		}
 		answer, accepted := n.writeCollection(r, name, version, content(&patch))
 		list = append(list, answer)
-		if accepted {
+		// Companions read a collection for the first time when the phone gives them the key, which it does after it wrote the first patch.
+		if seed := version == 0 && r.device.isPhone(); accepted && !seed {
 			changed = append(changed, waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": string(name), "version": text(&answer, "version")}})
 		}
 	}
