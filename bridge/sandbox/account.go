@@ -9,6 +9,9 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
+// maxAccounts bounds a network; an account with its phone costs some 25 KiB.
+const maxAccounts = 100_000
+
 // maxDevice is the highest device number that fits the wire form of a JID.
 const maxDevice = 255
 
@@ -109,6 +112,9 @@ func (n *Network) AddAccount(options AccountOptions) (*Phone, error) {
 	defer n.mu.Unlock()
 	if n.closed {
 		return nil, fmt.Errorf("sandbox: %w", ErrClosed)
+	}
+	if len(n.byPN) >= maxAccounts {
+		return nil, fmt.Errorf("sandbox: more than %d accounts", maxAccounts)
 	}
 	if n.byPN[pn.User] != nil {
 		return nil, fmt.Errorf("sandbox: %w: %s", ErrAccountExists, pn.User)

@@ -22,6 +22,8 @@ const (
 	linger = 250 * time.Millisecond
 	// leaveTimeout is how long a client that was told to come back may take to close the connection itself.
 	leaveTimeout = 10 * time.Second
+	// maxConns bounds the sockets of a network; each costs two goroutines and its queues.
+	maxConns = 20_000
 	// messageOverhead is what a frame adds to its content: protocol header, length, authentication tag.
 	messageOverhead = 64
 )
@@ -77,11 +79,11 @@ func (n *Network) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit counts a connection in, unless the network is closed.
+// admit counts a connection in, unless the network is closed or full.
 func (n *Network) admit(c *conn) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed {
+	if n.closed || len(n.conns) >= maxConns {
 		return false
 	}
 	n.conns[c] = struct{}{}

@@ -169,11 +169,11 @@ func TestAccountsRefuseBadNumbers(t *testing.T) {
 }
 
 func TestSameSeedSameKeys(t *testing.T) {
-	make := func(seed uint64) *Phone {
+	phone := func(seed uint64) *Phone {
 		w := newWorld(t, Options{Seed: seed})
 		return w.account("15550001", "")
 	}
-	a, b, other := make(7), make(7), make(8)
+	a, b, other := phone(7), phone(7), phone(8)
 	if *a.identity.Pub != *b.identity.Pub || *a.net.pki.static.Pub != *b.net.pki.static.Pub {
 		t.Error("same seed, different keys")
 	}

@@ -78,7 +78,11 @@ func (p *Phone) PushName() string {
 func (p *Phone) enqueue(node waBinary.Node) {
 	p.queueMu.Lock()
 	defer p.queueMu.Unlock()
-	if p.stopped || len(p.waiting) >= defaultPhoneQueue {
+	if p.stopped {
+		return
+	}
+	if len(p.waiting) >= defaultPhoneQueue {
+		p.net.log.Error("phone cannot keep up; stanza dropped", "method", node.Tag)
 		return
 	}
 	p.waiting = append(p.waiting, node)

@@ -18,6 +18,9 @@ import (
 // maxRetries is how often a phone asks again for a message it cannot read.
 const maxRetries = 5
 
+// retriesKept bounds the messages whose retries are counted; beyond it counting starts again.
+const retriesKept = 4096
+
 func (n *Network) registerPhoneRoutes() {
 	n.phoneRoutes[welcomeTag] = (*Phone).bootstrapCompanion
 	n.phoneRoutes["message"] = (*Phone).receiveMessage
@@ -137,6 +140,9 @@ func (p *Phone) sendReceipt(in incoming, kind string, children ...waBinary.Node)
 // askAgain asks the sender to encrypt a message anew; from the second time on with the keys for a new session.
 func (p *Phone) askAgain(in incoming) {
 	p.mu.Lock()
+	if len(p.retries) >= retriesKept {
+		clear(p.retries)
+	}
 	p.retries[in.id]++
 	count := p.retries[in.id]
 	p.mu.Unlock()

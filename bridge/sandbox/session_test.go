@@ -6,14 +6,26 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 )
+
+// settled waits until a new client has read all its app state: whatsmeow deletes a device without waiting for such work, which the race detector sees.
+func (c *client) settled() {
+	c.t.Helper()
+	left := len(appstate.AllPatchNames)
+	await(c, func(*events.AppStateSyncComplete) bool {
+		left--
+		return left == 0
+	})
+}
 
 func TestLogoutByTheSession(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice, bob := w.account("15550001", "Alice"), w.account("15550002", "Bob")
 	a := w.pair(alice)
+	a.settled()
 	b := w.pair(bob)
 	b.send(alice.JID(), text1("while linked"))
 	await(a, says("while linked"))
@@ -31,6 +43,7 @@ func TestUnlinkByThePhone(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice := w.account("15550001", "Alice")
 	a := w.pair(alice)
+	a.settled()
 	if err := alice.Unlink(types.NewJID("15550001", types.DefaultUserServer)); !errors.Is(err, ErrNoDevice) {
 		t.Errorf("unlinking the phone itself: %v", err)
 	}
@@ -46,6 +59,7 @@ func TestStaleCredentialsAreRefused(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice := w.account("15550001", "Alice")
 	a := w.pair(alice)
+	a.settled()
 	a.Disconnect()
 	w.offline(alice, 1)
 	if err := alice.Unlink(alice.Companions()[0]); err != nil {
@@ -63,6 +77,7 @@ func TestWrongNoiseKeyIsRefused(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice := w.account("15550001", "Alice")
 	a := w.pair(alice)
+	a.settled()
 	a.Disconnect()
 	w.offline(alice, 1)
 	a.Store.NoiseKey = alice.random.keyPair()
@@ -97,6 +112,7 @@ func TestLoginFaults(t *testing.T) {
 			w := newWorld(t, Options{})
 			alice := w.account("15550001", "Alice")
 			a := w.pair(alice)
+			a.settled()
 			a.Disconnect()
 			w.offline(alice, 1)
 			test.fault.Session = alice.LID().String()
@@ -127,6 +143,7 @@ func TestStreamFaults(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice := w.account("15550001", "Alice")
 	a := w.pair(alice)
+	a.settled()
 	inject := func(kind FaultKind) {
 		t.Helper()
 		if _, err := w.net.Inject(Fault{Kind: kind, Session: "15550001"}); err != nil {
