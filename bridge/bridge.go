@@ -21,7 +21,10 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -41,6 +44,10 @@ type Options struct {
 	// its HTTP clients here. nil = the real WhatsApp.
 	Attach func(*whatsmeow.Client)
 	Log    *slog.Logger // nil = slog.Default()
+	// Media bounds the file store; Outbound is the guard for addresses callers
+	// name (nil = public addresses only).
+	Media    media.Config
+	Outbound *guard.Guard
 	// HTTP looks up WhatsApp's newest client version; nil = a plain client.
 	HTTP   *http.Client
 	Config Config
@@ -59,6 +66,10 @@ type Bridge struct {
 	devices *sqlstore.Container
 	keys    *contactKeys
 	project projectors
+
+	messages *messages.Store
+	files    *media.Library
+	endSweep context.CancelFunc // ends the removal of expired files
 
 	translators map[reflect.Type]translator
 	people      *directory.Store // groups and phone number pairs each session has seen
@@ -104,6 +115,10 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	if b.people, err = directory.Open(ctx, opts.DB); err != nil {
 		b.cancel()
 		return nil, fmt.Errorf("bridge: %w", err)
+	}
+	if err = b.openMessages(ctx, opts); err != nil {
+		b.cancel()
+		return nil, err
 	}
 	if err = b.load(ctx); err != nil {
 		b.cancel()
@@ -171,9 +186,10 @@ func (b *Bridge) Close(ctx context.Context) error {
 	}
 	_ = ending.Wait()
 	defer stop()
+	b.endSweep()
 	b.gate.wait()
 	b.cancel()
-	return nil
+	return b.files.Close()
 }
 
 // CreateParams describe a new session.

@@ -44,6 +44,7 @@ func onMessage(t *translation, evt *events.Message) error {
 	if err != nil {
 		return err
 	}
+	t.readVote(evt, data)
 	if evt.UnavailableRequestID != "" {
 		t.insist = insistFor
 	}

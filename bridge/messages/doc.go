@@ -17,8 +17,8 @@
 //
 // Search folds case and accents' code point forms and finds parts of words in
 // any script. It reads one narrow table from end to end per session, which
-// needs no extension of either database and no write beyond one row; about a
-// million messages of a session are read in half a second.
+// needs no extension of either database and no write beyond one row; a hundred
+// thousand messages take about 80 ms on SQLite.
 //
 // Enter at Open. save.go and updates.go write messages, read.go and search.go
 // read them, chats.go and chatlist.go hold the chats.

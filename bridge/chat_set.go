@@ -1,0 +1,348 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// LastMessage names the newest message of a chat; app state wants to know up to
+// where a change goes.
+type LastMessage struct {
+	MessageID string    `json:"message_id" rpc:"required,min=1,max=128" doc:"message"`
+	Timestamp time.Time `json:"timestamp" rpc:"required" doc:"when it was sent"`
+	FromMe    bool      `json:"from_me" doc:"own message"`
+	Sender    string    `json:"sender" rpc:"format=jid" doc:"author, in groups"`
+}
+
+// lastMessage finds where a chat ends: what the caller says, else the store.
+func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMessage) (at time.Time, key *waCommon.MessageKey, err error) {
+	if given != nil {
+		key = &waCommon.MessageKey{RemoteJID: proto.String(chat.String()), FromMe: &given.FromMe, ID: &given.MessageID}
+		if given.Sender != "" {
+			sender, err := s.parsePerson("last_message/sender", given.Sender)
+			if err != nil {
+				return at, nil, err
+			}
+			if chat.Server == types.GroupServer && !given.FromMe {
+				key.Participant = proto.String(sender.String())
+			}
+		}
+		return given.Timestamp, key, nil
+	}
+	stored, err := s.b.messages.Chat(ctx, s.id, s.chatAddress(ctx, chat))
+	switch {
+	case errors.Is(err, messages.ErrNotFound):
+		return time.Time{}, nil, nil
+	case err != nil:
+		return at, nil, storageError("the chat could not be read", err)
+	case stored.Last == nil:
+		return time.Time{}, nil, nil
+	}
+	last := stored.Last
+	key = &waCommon.MessageKey{RemoteJID: proto.String(chat.String()), FromMe: &last.FromMe, ID: &last.ID}
+	if chat.Server == types.GroupServer && !last.FromMe {
+		key.Participant = proto.String(last.Sender.JID)
+	}
+	return last.Time, key, nil
+}
+
+// setChat writes a change of a chat to app state and, once WhatsApp has it, to
+// the store. The event of the change stores the same; what comes first counts.
+func (s *Session) setChat(ctx context.Context, what string, chat types.JID, patch appstate.PatchInfo, stored messages.ChatPatch) error {
+	if err := s.writeAppState(ctx, what, patch); err != nil {
+		return err
+	}
+	if err := s.b.messages.UpdateChat(ctx, s.id, s.chatAddress(ctx, chat), stored); err != nil {
+		return storageError("the chat could not be stored", err)
+	}
+	return nil
+}
+
+func (s *Session) liveChat(chat string) (types.JID, error) {
+	jid, err := s.parseJID("chat", chat)
+	if err != nil {
+		return types.EmptyJID, err
+	}
+	_, err = s.live()
+	return jid, err
+}
+
+const maxPinnedChats = 3 // WhatsApp's own limit
+
+// SetPinned pins or unpins a chat.
+func (s *Session) SetPinned(ctx context.Context, chat string, pinned bool) error {
+	jid, err := s.liveChat(chat)
+	if err != nil {
+		return err
+	}
+	if pinned {
+		yes := true
+		others, count, err := s.b.messages.Chats(ctx, s.id, messages.ChatQuery{Pinned: &yes})
+		if err != nil {
+			return storageError("the chats could not be counted", err)
+		}
+		address := s.chatAddress(ctx, jid)
+		for _, other := range others {
+			if other.JID == address.JID || other.JID == address.Alt {
+				count--
+			}
+		}
+		if count >= maxPinnedChats {
+			return newError(ReasonConflict, "there are %d pinned chats already", maxPinnedChats)
+		}
+	}
+	return s.setChat(ctx, "pin the chat", jid, appstate.BuildPin(jid, pinned), messages.ChatPatch{Pinned: &pinned})
+}
+
+// SetArchived archives or unarchives a chat; archiving unpins it.
+func (s *Session) SetArchived(ctx context.Context, chat string, archived bool, last *LastMessage) error {
+	jid, err := s.liveChat(chat)
+	if err != nil {
+		return err
+	}
+	at, key, err := s.lastMessage(ctx, jid, last)
+	if err != nil {
+		return err
+	}
+	return s.setChat(ctx, "archive the chat", jid, appstate.BuildArchive(jid, archived, at, key), messages.ChatPatch{Archived: &archived})
+}
+
+// SetMuted mutes a chat until a time (zero = for good) or unmutes it.
+func (s *Session) SetMuted(ctx context.Context, chat string, muted bool, until time.Time) error {
+	jid, err := s.liveChat(chat)
+	if err != nil {
+		return err
+	}
+	if muted && !until.IsZero() && !until.After(time.Now()) {
+		return badParam("until", "is in the past")
+	}
+	var end *int64
+	if muted && !until.IsZero() {
+		end = proto.Int64(until.UnixMilli())
+	}
+	return s.setChat(ctx, "mute the chat", jid, appstate.BuildMuteAbs(jid, muted, end), messages.ChatPatch{Muted: &muted, MutedUntil: until})
+}
+
+// MarkUnread marks a chat as unread.
+func (s *Session) MarkUnread(ctx context.Context, chat string, last *LastMessage) error {
+	jid, err := s.liveChat(chat)
+	if err != nil {
+		return err
+	}
+	at, key, err := s.lastMessage(ctx, jid, last)
+	if err != nil {
+		return err
+	}
+	yes := true
+	return s.setChat(ctx, "mark the chat as unread", jid, appstate.BuildMarkChatAsRead(jid, false, at, key), messages.ChatPatch{MarkedUnread: &yes})
+}
+
+// ClearMessages removes all messages of a chat on all own devices and keeps the chat.
+func (s *Session) ClearMessages(ctx context.Context, chat string, keepStarred bool, last *LastMessage) error {
+	jid, err := s.liveChat(chat)
+	if err != nil {
+		return err
+	}
+	at, key, err := s.lastMessage(ctx, jid, last)
+	if err != nil {
+		return err
+	}
+	starred := "1"
+	if keepStarred {
+		starred = "0"
+	}
+	const clearVersion = 6 // of the action, as WhatsApp's apps write it
+	err = s.writeAppState(ctx, "clear the chat", appstate.PatchInfo{Type: appstate.WAPatchRegularHigh, Mutations: []appstate.MutationInfo{{
+		Index: []string{appstate.IndexClearChat, jid.String(), starred, "0"}, Version: clearVersion,
+		Value: &waSyncAction.SyncActionValue{ClearChatAction: &waSyncAction.ClearChatAction{MessageRange: messageRange(at, key)}},
+	}}})
+	if err != nil {
+		return err
+	}
+	if err := s.b.messages.ClearChat(ctx, s.id, s.chatAddress(ctx, jid), at, keepStarred); err != nil {
+		return storageError("the messages could not be removed", err)
+	}
+	return nil
+}
+
+func messageRange(at time.Time, key *waCommon.MessageKey) *waSyncAction.SyncActionMessageRange {
+	if key == nil {
+		return &waSyncAction.SyncActionMessageRange{LastMessageTimestamp: proto.Int64(time.Now().Unix())}
+	}
+	return &waSyncAction.SyncActionMessageRange{
+		LastMessageTimestamp: proto.Int64(at.Unix()),
+		Messages:             []*waSyncAction.SyncActionMessage{{Key: key, Timestamp: proto.Int64(at.Unix())}},
+	}
+}
+
+// DeleteChat removes a chat from the chat list of all own devices.
+func (s *Session) DeleteChat(ctx context.Context, chat string, deleteMedia bool, last *LastMessage) error {
+	jid, err := s.liveChat(chat)
+	if err != nil {
+		return err
+	}
+	at, key, err := s.lastMessage(ctx, jid, last)
+	if err != nil {
+		return err
+	}
+	if err := s.writeAppState(ctx, "delete the chat", appstate.BuildDeleteChat(jid, at, key, deleteMedia)); err != nil {
+		return err
+	}
+	if err := s.b.messages.DeleteChat(ctx, s.id, s.chatAddress(ctx, jid), at); err != nil {
+		return storageError("the chat could not be removed", err)
+	}
+	return nil
+}
+
+// MarkRead says what was read.
+type MarkRead struct {
+	Chat       string
+	MessageIDs []string // empty = all unread ones, and the chat itself
+	Sender     string   // author of the messages in a group, when the store does not know it
+	At         time.Time
+	Played     bool
+}
+
+const (
+	maxReadIDs    = 1000                      // message ids in one call, and unread messages marked at once
+	idsPerReceipt = 200                       // ids in one receipt
+	keysNotShared = "no app state keys found" // whatsmeow has only a text for it
+)
+
+// MarkRead sends read (or played) receipts and returns the ids they were for.
+func (s *Session) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	chat, err := s.parseJID("chat", r.Chat)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.MessageIDs) > maxReadIDs {
+		return nil, badParam("message_ids", "has more than %d entries", maxReadIDs)
+	}
+	if r.At.IsZero() {
+		r.At = time.Now()
+	}
+	groups, err := s.toRead(ctx, chat, &r)
+	if err != nil {
+		return nil, err
+	}
+	var done []string
+	for _, group := range groups {
+		for len(group.ids) > 0 {
+			ids := group.ids[:min(len(group.ids), idsPerReceipt)]
+			group.ids = group.ids[len(ids):]
+			extra := []types.ReceiptType{}
+			if r.Played {
+				extra = append(extra, types.ReceiptTypePlayed)
+			}
+			if err := cli.MarkRead(ctx, ids, r.At, group.chat, group.sender, extra...); err != nil {
+				return nil, waError("mark the messages as read", err)
+			}
+			done = append(done, ids...)
+		}
+	}
+	if err := s.b.messages.MarkRead(ctx, s.id, s.chatAddress(ctx, chat), done); err != nil {
+		return nil, storageError("the messages could not be marked as read", err)
+	}
+	if len(r.MessageIDs) == 0 {
+		err = s.markChatRead(ctx, chat)
+	}
+	if done == nil {
+		done = []string{}
+	}
+	return done, err
+}
+
+// readGroup is the messages of one sender, which share receipts.
+type readGroup struct {
+	chat, sender types.JID
+	ids          []string
+}
+
+// toRead finds the messages to send receipts for, by sender.
+func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*readGroup, error) {
+	rows, err := s.b.messages.Unread(ctx, s.id, s.chatAddress(ctx, chat), maxReadIDs)
+	if err != nil {
+		return nil, storageError("the unread messages could not be read", err)
+	}
+	var groups []*readGroup
+	add := func(chat, sender types.JID, id string) {
+		for _, group := range groups {
+			if group.sender == sender && group.chat == chat {
+				group.ids = append(group.ids, id)
+				return
+			}
+		}
+		groups = append(groups, &readGroup{chat: chat, sender: sender, ids: []string{id}})
+	}
+	addRow := func(row *messages.Row) error {
+		sender, err := types.ParseJID(row.Sender.JID)
+		if err != nil {
+			return storageError("the stored message cannot be read", err)
+		}
+		to := chat
+		if isPerson(chat) {
+			to = sender // the address the message came from
+		}
+		add(to, sender, row.ID)
+		return nil
+	}
+	if len(r.MessageIDs) == 0 {
+		for _, row := range rows {
+			if err := addRow(row); err != nil {
+				return nil, err
+			}
+		}
+		return groups, nil
+	}
+	var given types.JID
+	if r.Sender != "" {
+		if given, err = s.parsePerson("sender", r.Sender); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range r.MessageIDs {
+		row, err := s.storedMessage(ctx, chat.String(), id)
+		switch {
+		case err == nil && row.FromMe:
+			return nil, badParam("message_ids", "names an own message")
+		case err == nil:
+			err = addRow(row)
+		case ReasonOf(err) == ReasonNotFound && (isPerson(chat) || !given.IsEmpty()):
+			add(chat, given, id)
+			err = nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return groups, nil
+}
+
+// markChatRead tells the own devices that nothing in the chat is unread. A
+// phone that has not shared its keys yet learns it from the receipts alone.
+func (s *Session) markChatRead(ctx context.Context, chat types.JID) error {
+	at, key, err := s.lastMessage(ctx, chat, nil)
+	if err != nil || key == nil {
+		return err
+	}
+	no := false
+	err = s.setChat(ctx, "mark the chat as read", chat, appstate.BuildMarkChatAsRead(chat, true, at, key), messages.ChatPatch{MarkedUnread: &no, At: at})
+	if err != nil && strings.Contains(err.Error(), keysNotShared) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,217 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// Chat is a conversation as results show it.
+type Chat struct {
+	Chat                string     `json:"chat" doc:"its JID"`
+	Name                *string    `json:"name" doc:"contact, group or newsletter name"`
+	Kind                string     `json:"kind" doc:"user, group, newsletter, broadcast or status"`
+	PhoneNumber         *string    `json:"phone_number" doc:"digits; users only"`
+	UnreadCount         int        `json:"unread_count" doc:"unread messages; -1 = marked unread"`
+	Archived            bool       `json:"archived" doc:"archived"`
+	Pinned              bool       `json:"pinned" doc:"pinned"`
+	Muted               bool       `json:"muted" doc:"muted now"`
+	MutedUntil          *time.Time `json:"muted_until" doc:"null = for good or not muted"`
+	ReadOnly            bool       `json:"read_only" doc:"one may not write"`
+	DisappearingSeconds int        `json:"disappearing_seconds" doc:"timer; 0 = off"`
+	LabelIDs            []string   `json:"label_ids" doc:"labels"`
+	LastMessage         *Message   `json:"last_message" doc:"message object; null when empty"`
+	LastMessageAt       *time.Time `json:"last_message_at" doc:"null when empty"`
+	PictureURL          *string    `json:"picture_url" doc:"when known"`
+	Contact             *Contact   `json:"contact" doc:"contact object; users only"`
+	Group               *Group     `json:"group,omitempty" doc:"group object; chat.get only"`
+}
+
+// chatOf makes the result object of a stored chat; groups are the known names
+// of groups.
+func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[string]*Group) (*Chat, error) {
+	c := &Chat{
+		Chat: stored.JID, Name: orNull(stored.Name), Kind: stored.Kind, UnreadCount: stored.Unread, Archived: stored.Archived,
+		Pinned: !stored.PinnedAt.IsZero(), Muted: stored.Muted, MutedUntil: timeOrNull(stored.MutedUntil), ReadOnly: stored.ReadOnly,
+		DisappearingSeconds: int(stored.Disappearing.Seconds()), LabelIDs: []string{}, LastMessageAt: timeOrNull(stored.LastAt),
+	}
+	if stored.MarkedUnread && stored.Unread == 0 {
+		c.UnreadCount = -1
+	}
+	if stored.Last != nil {
+		last, err := messageOf(stored.Last, false)
+		if err != nil {
+			return nil, err
+		}
+		c.LastMessage = last
+	}
+	if group := groups[stored.JID]; group != nil {
+		c.Name = orNull(group.Name)
+		if c.DisappearingSeconds == 0 {
+			c.DisappearingSeconds = group.DisappearingSeconds
+		}
+	}
+	if stored.Kind != messages.KindUser {
+		return c, nil
+	}
+	jid, err := types.ParseJID(stored.JID)
+	if err != nil {
+		return c, nil //nolint:nilerr // the chat is worth showing without its contact
+	}
+	device, err := s.paired(ctx)
+	if err != nil || !isPerson(jid) {
+		return c, nil //nolint:nilerr // a session that was unlinked still shows its chats
+	}
+	contact, err := storedContact(ctx, device, jid)
+	if err != nil {
+		return nil, err
+	}
+	c.Contact, c.PhoneNumber, c.Chat = &contact, contact.PhoneNumber, contact.Contact
+	if contact.IsSaved || c.Name == nil {
+		c.Name = orNull(contact.Name)
+	}
+	return c, nil
+}
+
+// knownGroups are the groups in the directory, by JID.
+func (s *Session) knownGroups(ctx context.Context) (map[string]*Group, error) {
+	stored, err := s.b.people.Groups(ctx, s.id)
+	if err != nil {
+		return nil, storageError("the groups could not be read", err)
+	}
+	groups := make(map[string]*Group, len(stored))
+	for _, entry := range stored {
+		group := new(Group)
+		if err := json.Unmarshal(entry.Data, group); err != nil {
+			return nil, storageError("a stored group cannot be read", err)
+		}
+		groups[entry.JID] = group
+	}
+	return groups, nil
+}
+
+// ChatQuery selects chats.
+type ChatQuery struct {
+	Archived, Pinned, Unread *bool
+	Since                    time.Time
+	IncludeContacts          bool // also people and groups without a conversation
+	Limit                    int  // 0 = all
+	Offset                   int
+}
+
+// ChatStats counts the chats of a session.
+type ChatStats struct {
+	PinnedCount   int `json:"pinned_count" doc:"pinned chats"`
+	ArchivedCount int `json:"archived_count" doc:"archived chats"`
+	MutedCount    int `json:"muted_count" doc:"muted chats"`
+	UnreadCount   int `json:"unread_count" doc:"chats with something unread"`
+}
+
+// ListChats returns a page of chats, latest activity first, and how many match.
+func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, total int, stats ChatStats, err error) {
+	query := messages.ChatQuery{Archived: q.Archived, Pinned: q.Pinned, Unread: q.Unread, Since: q.Since, Limit: q.Limit, Offset: q.Offset}
+	if q.IncludeContacts {
+		query.Limit, query.Offset = 0, 0
+	}
+	stored, total, err := s.b.messages.Chats(ctx, s.id, query)
+	if err != nil {
+		return nil, 0, stats, storageError("the chats could not be read", err)
+	}
+	counted, err := s.b.messages.Stats(ctx, s.id)
+	if err != nil {
+		return nil, 0, stats, storageError("the chats could not be counted", err)
+	}
+	stats = ChatStats{PinnedCount: counted.Pinned, ArchivedCount: counted.Archived, MutedCount: counted.Muted, UnreadCount: counted.Unread}
+	groups, err := s.knownGroups(ctx)
+	if err != nil {
+		return nil, 0, stats, err
+	}
+	chats = make([]*Chat, 0, len(stored))
+	for _, entry := range stored {
+		chat, err := s.chatOf(ctx, entry, groups)
+		if err != nil {
+			return nil, 0, stats, err
+		}
+		chats = append(chats, chat)
+	}
+	if q.IncludeContacts {
+		if chats, err = s.addSilent(ctx, chats, groups, q); err != nil {
+			return nil, 0, stats, err
+		}
+		total = len(chats)
+		chats = chats[min(q.Offset, total):]
+		if q.Limit > 0 {
+			chats = chats[:min(q.Limit, len(chats))]
+		}
+	}
+	return chats, total, stats, nil
+}
+
+// addSilent appends people and groups nobody has written to or from. They are
+// neither pinned, archived nor unread, and have no activity.
+func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[string]*Group, q ChatQuery) ([]*Chat, error) {
+	for _, only := range []*bool{q.Archived, q.Pinned, q.Unread} {
+		if only != nil && *only {
+			return chats, nil
+		}
+	}
+	if !q.Since.IsZero() {
+		return chats, nil
+	}
+	there := make(map[string]bool, len(chats))
+	for _, chat := range chats {
+		there[chat.Chat] = true
+	}
+	contacts, err := s.ListContacts(ctx, false)
+	if err != nil && ReasonOf(err) != ReasonNotConnected {
+		return nil, err
+	}
+	for i, contact := range contacts {
+		if !there[contact.Contact] {
+			chats = append(chats, &Chat{
+				Chat: contact.Contact, Name: orNull(contact.Name), Kind: messages.KindUser, PhoneNumber: contact.PhoneNumber,
+				LabelIDs: []string{}, Contact: &contacts[i],
+			})
+		}
+	}
+	for jid, group := range groups {
+		if !there[jid] {
+			chats = append(chats, &Chat{
+				Chat: jid, Name: orNull(group.Name), Kind: messages.KindGroup, LabelIDs: []string{}, DisappearingSeconds: group.DisappearingSeconds,
+			})
+		}
+	}
+	return chats, nil
+}
+
+// Chat returns one chat, for groups with what is known of the group.
+func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
+	jid, err := s.parseJID("chat", chat)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.knownGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := s.b.messages.Chat(ctx, s.id, s.chatAddress(ctx, jid))
+	switch {
+	case errors.Is(err, messages.ErrNotFound) && (isPerson(jid) || groups[jid.String()] != nil):
+		stored = &messages.Chat{JID: jid.String(), Kind: messages.KindOf(jid.String())} // nothing was said yet
+	case errors.Is(err, messages.ErrNotFound):
+		return nil, &Error{Reason: ReasonNotFound, Field: "chat", Message: "there is no such chat"}
+	case err != nil:
+		return nil, storageError("the chat could not be read", err)
+	}
+	out, err := s.chatOf(ctx, stored, groups)
+	if err != nil {
+		return nil, err
+	}
+	out.Group = groups[jid.String()]
+	return out, nil
+}

@@ -1,0 +1,265 @@
+package bridge
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waMmsRetry"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// UploadedFile is a file kept for later use.
+type UploadedFile struct {
+	MediaID   string    `json:"media_id" doc:"use as media.media_id"`
+	MimeType  string    `json:"mime_type" doc:"detected type"`
+	Size      int64     `json:"size" doc:"bytes"`
+	SHA256    string    `json:"sha256" doc:"hex digest"`
+	ExpiresAt time.Time `json:"expires_at" doc:"when it is removed"`
+}
+
+// KeepMedia stores a file for later use in a media object.
+func (s *Session) KeepMedia(ctx context.Context, source *MediaSource) (*UploadedFile, error) {
+	f, err := s.b.files.Open(ctx, s.id, source.input())
+	if err != nil {
+		return nil, mediaError("media", err)
+	}
+	defer f.Close()
+	kept, err := s.b.files.Keep(ctx, s.id, media.MediaID(s.id, "", f.MimeType), f)
+	if err != nil {
+		return nil, mediaError("media", err)
+	}
+	return &UploadedFile{MediaID: kept.MediaID, MimeType: kept.MimeType, Size: kept.Size, SHA256: kept.SHA256, ExpiresAt: kept.ExpiresAt}, nil
+}
+
+// LoadMedia reads a picture or another small file of a media object into
+// memory; field names the object in errors.
+func (s *Session) LoadMedia(ctx context.Context, field string, source *MediaSource, limit int64) ([]byte, error) {
+	f, err := s.b.files.Open(ctx, s.id, source.input())
+	if err != nil {
+		return nil, mediaError(field, err)
+	}
+	defer f.Close()
+	if f.Size > limit {
+		return nil, &Error{Reason: ReasonTooLarge, Field: field, Message: "is too large"}
+	}
+	data, err := io.ReadAll(f.File)
+	if err != nil {
+		return nil, storageError("the file could not be read", err)
+	}
+	return data, nil
+}
+
+// MediaFile is a kept file on its way out.
+type MediaFile struct {
+	MediaID  string
+	MimeType string
+	Filename string
+	Size     int64
+	Content  io.ReadCloser // the caller closes it
+}
+
+// DataURL reads the whole file and closes it.
+func (f *MediaFile) DataURL() (string, error) {
+	defer f.Content.Close()
+	data, err := io.ReadAll(io.LimitReader(f.Content, f.Size))
+	if err != nil {
+		return "", storageError("the file could not be read", err)
+	}
+	return "data:" + f.MimeType + ";base64," + base64.StdEncoding.EncodeToString(data), nil
+}
+
+// Media opens a kept file.
+func (s *Session) Media(ctx context.Context, mediaID string) (*MediaFile, error) {
+	kept, content, err := s.b.files.Get(ctx, s.id, mediaID)
+	if err != nil {
+		var e *media.Error
+		if errors.As(err, &e) {
+			return nil, &Error{Reason: mediaReasons[e.Reason], Field: "media_id", Message: e.Message, Err: e.Err}
+		}
+		return nil, err
+	}
+	return &MediaFile{MediaID: kept.MediaID, MimeType: kept.MimeType, Filename: kept.Filename, Size: kept.Size, Content: content}, nil
+}
+
+// downloadable finds the file of a message; nil when it has none.
+func downloadable(m *waE2E.Message) (whatsmeow.DownloadableMessage, string) {
+	if inner := innermost(m); inner != nil {
+		m = inner
+	}
+	switch {
+	case m.ImageMessage != nil:
+		return m.ImageMessage, ""
+	case m.VideoMessage != nil:
+		return m.VideoMessage, ""
+	case m.PtvMessage != nil:
+		return m.PtvMessage, ""
+	case m.AudioMessage != nil:
+		return m.AudioMessage, ""
+	case m.DocumentMessage != nil:
+		return m.DocumentMessage, m.DocumentMessage.GetFileName()
+	case m.StickerMessage != nil:
+		return m.StickerMessage, ""
+	}
+	return nil, ""
+}
+
+// MessageMedia opens the file of a stored message, fetching it from WhatsApp
+// when it is not kept; nil when the message has none. A file WhatsApp no
+// longer has is asked for again from the phone.
+func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile, error) {
+	row, err := s.storedMessage(ctx, chat, id)
+	if err != nil {
+		return nil, err
+	}
+	if row.MediaID != "" {
+		file, err := s.Media(ctx, row.MediaID)
+		if err == nil || ReasonOf(err) != ReasonNotFound {
+			return file, err
+		}
+	}
+	if len(row.Raw) == 0 {
+		return nil, nil
+	}
+	content, err := contentOf(row)
+	if err != nil {
+		return nil, err
+	}
+	source, name := downloadable(content)
+	if source == nil {
+		return nil, nil
+	}
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	mimeType := source.(mediaFile).GetMimetype()
+	mediaID := media.MediaID(s.id, row.ID, mimeType)
+	fetch := func(source whatsmeow.DownloadableMessage) error {
+		_, err := s.b.files.Receive(ctx, s.id, mediaID, mimeType, name, func(f *os.File) error { return cli.DownloadToFile(ctx, source, f) })
+		return err
+	}
+	err = fetch(source)
+	if goneFromWhatsApp(err) {
+		if err = s.askAgain(ctx, cli, row, content, source); err == nil {
+			err = fetch(source)
+		}
+	}
+	if err != nil {
+		return nil, downloadError(err)
+	}
+	if err := s.b.messages.SetMedia(ctx, s.id, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, mediaID); err != nil {
+		return nil, storageError("the file could not be noted", err)
+	}
+	return s.Media(ctx, mediaID)
+}
+
+func goneFromWhatsApp(err error) bool {
+	return errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith403) || errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith404) ||
+		errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith410)
+}
+
+func downloadError(err error) error {
+	var stored *media.Error
+	switch {
+	case errors.As(err, &stored):
+		return mediaError("media", err)
+	case goneFromWhatsApp(err):
+		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file", Err: err}
+	case errors.Is(err, whatsmeow.ErrInvalidMediaSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaEncSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaHMAC),
+		errors.Is(err, whatsmeow.ErrFileLengthMismatch):
+		return &Error{Reason: ReasonWhatsApp, Message: "what WhatsApp sent is not the file of the message", Err: err}
+	}
+	out := waError("download the file", err)
+	var e *Error
+	if errors.As(out, &e) {
+		known := *e
+		known.OutcomeUnknown = false
+		return &known
+	}
+	return out
+}
+
+// mediaRetryTime is how long the phone has to upload a file again.
+const mediaRetryTime = 30 * time.Second
+
+// askAgain has the phone upload a file again and takes over its new path.
+func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *messages.Row, content *waE2E.Message, source whatsmeow.DownloadableMessage) error {
+	chat, err := types.ParseJID(row.Chat)
+	if err != nil {
+		return storageError("the stored message cannot be read", err)
+	}
+	sender, err := types.ParseJID(row.Sender.JID)
+	if err != nil {
+		return storageError("the stored message cannot be read", err)
+	}
+	if isPerson(chat) && !row.FromMe {
+		chat = sender
+	}
+	ctx, cancel := context.WithTimeout(ctx, mediaRetryTime)
+	defer cancel()
+	answers := make(chan *events.MediaRetry, 1)
+	handler := cli.AddEventHandler(func(evt any) {
+		if retry, ok := evt.(*events.MediaRetry); ok && retry.MessageID == row.ID {
+			select {
+			case answers <- retry:
+			default:
+			}
+		}
+	})
+	defer cli.RemoveEventHandler(handler)
+	info := &types.MessageInfo{ID: row.ID, MessageSource: types.MessageSource{
+		Chat: chat, Sender: sender, IsFromMe: row.FromMe, IsGroup: chat.Server == types.GroupServer,
+	}}
+	if err := cli.SendMediaRetryReceipt(ctx, info, source.GetMediaKey()); err != nil {
+		return err
+	}
+	var answer *events.MediaRetry
+	select {
+	case answer = <-answers:
+	case <-ctx.Done():
+		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not answer", Err: ctx.Err()}
+	}
+	retry, err := whatsmeow.DecryptMediaRetryNotification(answer, source.GetMediaKey())
+	if err != nil {
+		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not either", Err: err}
+	}
+	if retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS {
+		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not either"}
+	}
+	setPath(source, retry.GetDirectPath())
+	raw, err := proto.Marshal(content)
+	if err != nil {
+		return err
+	}
+	if err := s.b.messages.SetRaw(ctx, s.id, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, raw); err != nil {
+		return storageError("the new place of the file could not be noted", err)
+	}
+	return nil
+}
+
+// setPath points a message at another place; its old address is void then.
+func setPath(source whatsmeow.DownloadableMessage, path string) {
+	switch m := source.(type) {
+	case *waE2E.ImageMessage:
+		m.DirectPath, m.URL = &path, nil
+	case *waE2E.VideoMessage:
+		m.DirectPath, m.URL = &path, nil
+	case *waE2E.AudioMessage:
+		m.DirectPath, m.URL = &path, nil
+	case *waE2E.DocumentMessage:
+		m.DirectPath, m.URL = &path, nil
+	case *waE2E.StickerMessage:
+		m.DirectPath, m.URL = &path, nil
+	}
+}

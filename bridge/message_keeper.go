@@ -1,0 +1,257 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/transports/guard"
+)
+
+// openMessages opens the message store and the file store.
+func (b *Bridge) openMessages(ctx context.Context, opts Options) (err error) {
+	if b.messages, err = messages.Open(ctx, opts.DB); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	outbound := opts.Outbound
+	if outbound == nil {
+		if outbound, err = guard.New(guard.Config{}); err != nil {
+			return fmt.Errorf("bridge: %w", err)
+		}
+	}
+	if b.files, err = media.New(ctx, opts.DB, outbound, opts.Media); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	b.project.messages = &messageKeeper{store: b.messages, files: b.files}
+	sweep, stop := context.WithCancel(b.ctx)
+	b.endSweep = stop
+	b.spawn(func() {
+		b.files.Run(sweep, func(err error) { b.log.Warn("expired files could not be removed", "error", err) })
+	})
+	return nil
+}
+
+// messageKeeper puts what happened into the message store.
+type messageKeeper struct {
+	store *messages.Store
+	files *media.Library
+}
+
+var _ Projector = (*messageKeeper)(nil)
+
+// Purge implements Projector.
+func (k *messageKeeper) Purge(ctx context.Context, session string) error {
+	return errors.Join(k.store.Purge(ctx, session), k.files.Purge(ctx, session))
+}
+
+// ProjectMessage implements Projector. What acts on another message changes
+// that one; notices without content (pins, calls, key changes) are events only.
+func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *ProjectedMessage) error {
+	if m.Data.Target != nil {
+		return k.projectTarget(ctx, session, m)
+	}
+	if m.Data.Type == typeSystem {
+		if m.Data.DisappearingSeconds == nil {
+			return nil
+		}
+		timer := time.Duration(*m.Data.DisappearingSeconds) * time.Second
+		return k.store.UpdateChat(ctx, session, m.chat(), messages.ChatPatch{Disappearing: &timer})
+	}
+	row, err := m.row()
+	if err != nil {
+		return err
+	}
+	if err := k.store.Save(ctx, session, row); err != nil || m.Data.EditedAt == nil || m.Data.ServerID == nil {
+		return err
+	}
+	// An edited newsletter post comes again under its own id.
+	return k.store.Edit(ctx, session, &messages.Change{
+		Chat: row.Chat, ID: row.ID, By: row.Sender, FromMe: row.FromMe, At: *m.Data.EditedAt, Type: row.Type, Text: row.Text, Body: row.Body, Raw: row.Raw,
+	})
+}
+
+// chat is where the message belongs: a message to a broadcast list stands in
+// the chat with its sender.
+func (m *ProjectedMessage) chat() messages.Address {
+	d := m.Data
+	if m.Info != nil && m.Info.IsIncomingBroadcast() && m.Info.Chat != types.StatusBroadcastJID {
+		return messages.Address{JID: d.Sender, Alt: otherOf(d.Sender, d.PN, d.LID)}
+	}
+	return messages.Address{JID: d.Chat, Alt: otherOf(d.Chat, d.ChatPN, d.ChatLID)}
+}
+
+func (m *ProjectedMessage) sender() messages.Address {
+	return messages.Address{JID: m.Data.Sender, Alt: otherOf(m.Data.Sender, m.Data.PN, m.Data.LID)}
+}
+
+// otherOf returns the address of the two that jid is not.
+func otherOf(jid string, pn, lid *string) string {
+	for _, other := range []*string{pn, lid} {
+		if other != nil && *other != jid {
+			return *other
+		}
+	}
+	return ""
+}
+
+// row translates a message that stands for itself.
+func (m *ProjectedMessage) row() (*messages.Message, error) {
+	d := m.Data
+	body, raw, err := encodeStored(&d.Message, m.Content)
+	if err != nil {
+		return nil, err
+	}
+	row := &messages.Message{
+		Chat: m.chat(), ID: d.MessageID, Sender: m.sender(), FromMe: d.FromMe, Time: d.Timestamp, Type: d.Type, Body: body, Raw: raw,
+		Unread:      !d.FromMe && !m.History && !d.IsStatus,
+		Placeholder: d.Type == typeUnknown && len(raw) == 0,
+	}
+	if d.Text != nil {
+		row.Text = *d.Text
+	}
+	if d.ServerID != nil {
+		row.ServerID = int64(*d.ServerID)
+	}
+	if d.DisappearingSeconds != nil {
+		row.Disappearing = time.Duration(*d.DisappearingSeconds) * time.Second
+	}
+	if d.FromMe {
+		row.Status = messages.StatusSent
+	} else if !d.IsGroup && !d.IsStatus && d.SenderName != nil && messages.KindOf(row.Chat.JID) == messages.KindUser {
+		row.ChatName = *d.SenderName
+	}
+	return row, nil
+}
+
+// encodeStored gives the two forms a message is kept in: the result object
+// without what changes later, and the protobuf.
+func encodeStored(m *Message, content *waE2E.Message) (body, raw []byte, err error) {
+	kept := *m
+	kept.Target, kept.Raw, kept.Status = nil, nil, nil
+	if body, err = json.Marshal(&kept); err != nil {
+		return nil, nil, err
+	}
+	if content != nil {
+		raw, err = proto.Marshal(content)
+	}
+	return body, raw, err
+}
+
+func (k *messageKeeper) projectTarget(ctx context.Context, session string, m *ProjectedMessage) error {
+	d, target := m.Data, m.Data.Target
+	if target.MessageID == "" {
+		return nil
+	}
+	change := &messages.Change{
+		Chat: m.chat(), ID: target.MessageID, By: m.sender(), FromMe: d.FromMe, At: d.Timestamp, Type: typeUnknown,
+	}
+	switch target.Action {
+	case actionEdit:
+		edited := editedContent(m.Content)
+		if edited == nil {
+			return nil
+		}
+		var err error
+		if change.Body, change.Raw, err = encodeStored(&d.Message, edited); err != nil {
+			return err
+		}
+		if d.Text != nil {
+			change.Text = *d.Text
+		}
+		if d.EditedAt != nil {
+			change.At = *d.EditedAt
+		}
+		change.Type = d.Type
+		return k.store.Edit(ctx, session, change)
+	case actionRevoke:
+		return k.store.Revoke(ctx, session, change)
+	case actionReaction:
+		if target.Emoji == nil {
+			return nil // encrypted for a newsletter or community; it cannot be read
+		}
+		return k.store.React(ctx, session, &messages.Reaction{
+			Chat: m.chat(), ID: target.MessageID, Sender: phoneFirst(m.sender()), Emoji: *target.Emoji, At: d.Timestamp,
+		})
+	case actionPollVote:
+		if target.Options == nil {
+			return nil
+		}
+		return k.store.SaveVote(ctx, session, &messages.Vote{
+			Chat: m.chat(), ID: target.MessageID, Voter: phoneFirst(m.sender()), Options: target.Options, At: d.Timestamp,
+		})
+	}
+	return nil
+}
+
+// editedContent finds the new content inside an edit.
+func editedContent(m *waE2E.Message) *waE2E.Message {
+	if inner := m.GetEditedMessage().GetMessage(); inner != nil {
+		m = inner
+	}
+	return m.GetProtocolMessage().GetEditedMessage()
+}
+
+// phoneFirst gives the address results show: the phone number where it is known.
+func phoneFirst(a messages.Address) string {
+	jid, err := types.ParseJID(a.JID)
+	if err == nil && jid.Server == types.HiddenUserServer && a.Alt != "" {
+		return a.Alt
+	}
+	return a.JID
+}
+
+var receiptStatus = map[string]messages.Status{
+	"delivered": messages.StatusDelivered, "read": messages.StatusRead, "played": messages.StatusPlayed,
+}
+
+// ProjectReceipt implements Projector.
+func (k *messageKeeper) ProjectReceipt(ctx context.Context, session string, r *ProjectedReceipt) error {
+	chat := messages.Address{JID: r.Chat, Alt: otherOf(r.Chat, orNull(r.ChatPN), orNull(r.ChatLID))}
+	if r.Kind == "read_self" || r.Kind == "played_self" || r.FromMe && r.Kind == "read" {
+		return k.store.MarkRead(ctx, session, chat, r.MessageIDs)
+	}
+	status, known := receiptStatus[r.Kind]
+	if !known || r.FromMe {
+		return nil
+	}
+	by := r.By
+	if r.By == r.Chat {
+		by = phoneFirst(chat)
+	}
+	return k.store.SaveReceipt(ctx, session, &messages.Receipt{Chat: chat, IDs: r.MessageIDs, Recipient: by, Status: status, At: r.At})
+}
+
+// ProjectChat implements Projector.
+func (k *messageKeeper) ProjectChat(ctx context.Context, session string, c *ProjectedChat) error {
+	chat := messages.Address{JID: c.Chat, Alt: otherOf(c.Chat, orNull(c.PN), orNull(c.LID))}
+	switch {
+	case c.MessageID != "" && c.DeletedMessage:
+		return k.store.Delete(ctx, session, chat, c.MessageID)
+	case c.MessageID != "":
+		if c.Starred == nil {
+			return nil
+		}
+		return k.store.SetStarred(ctx, session, chat, c.MessageID, *c.Starred)
+	case c.Deleted:
+		return k.store.DeleteChat(ctx, session, chat, c.At)
+	case c.Cleared:
+		return k.store.ClearChat(ctx, session, chat, c.At, false)
+	}
+	patch := messages.ChatPatch{Archived: c.Archived, Pinned: c.Pinned, Muted: c.Muted, At: c.At}
+	if c.MutedUntil != nil {
+		patch.MutedUntil = *c.MutedUntil
+	}
+	if c.Read != nil {
+		unread := !*c.Read
+		patch.MarkedUnread = &unread
+	}
+	return k.store.UpdateChat(ctx, session, chat, patch)
+}

@@ -1,0 +1,307 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// messageOf makes the result object of a stored message: what it said, and what
+// happened to it since.
+func messageOf(row *messages.Row, includeRaw bool) (*Message, error) {
+	m := &Message{Mentions: []string{}, Contacts: []MessageContact{}, LabelIDs: []string{}}
+	if len(row.Body) > 0 {
+		if err := json.Unmarshal(row.Body, m); err != nil {
+			return nil, storageError("the stored message cannot be read", err)
+		}
+	}
+	m.MessageID, m.Chat, m.Sender, m.FromMe = row.ID, row.Chat, phoneFirst(row.Sender), row.FromMe
+	m.Timestamp, m.Type, m.Text, m.Starred = row.Time, row.Type, orNull(row.Text), row.Starred
+	m.Status = orNull(row.Status.String())
+	m.EditedAt, m.DeletedAt = timeOrNull(row.EditedAt), timeOrNull(row.DeletedAt)
+	if row.ServerID != 0 {
+		id := int(row.ServerID)
+		m.ServerID = &id
+	}
+	m.Reactions = make([]Reaction, len(row.Reactions))
+	for i, r := range row.Reactions {
+		m.Reactions[i] = Reaction{Sender: r.Sender, Emoji: r.Emoji, Timestamp: r.At}
+	}
+	if m.Media != nil {
+		m.Media.MediaID = orNull(row.MediaID)
+	}
+	if m.Poll != nil {
+		countVotes(m.Poll, row.Votes)
+	}
+	if m.DeletedAt != nil {
+		forgetContent(m)
+	}
+	if includeRaw && len(row.Raw) > 0 {
+		content, err := contentOf(row)
+		if err != nil {
+			return nil, err
+		}
+		if m.Raw, err = protoJSON(content); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func countVotes(poll *MessagePoll, votes []messages.Vote) {
+	for i := range poll.Options {
+		poll.Options[i].VoteCount = 0
+		for _, vote := range votes {
+			for _, chosen := range vote.Options {
+				if chosen == poll.Options[i].Text {
+					poll.Options[i].VoteCount++
+				}
+			}
+		}
+	}
+}
+
+// forgetContent leaves of a revoked message only that there was one.
+func forgetContent(m *Message) {
+	m.Text, m.Media, m.Quoted, m.Location, m.Poll, m.Event = nil, nil, nil, nil, nil, nil
+	m.Order, m.Payment, m.GroupInvite, m.Raw = nil, nil, nil, nil
+	m.Contacts, m.Mentions, m.Reactions = []MessageContact{}, []string{}, []Reaction{}
+}
+
+// contentOf decodes the protobuf of a stored message.
+func contentOf(row *messages.Row) (*waE2E.Message, error) {
+	var content waE2E.Message
+	if err := proto.Unmarshal(row.Raw, &content); err != nil {
+		return nil, storageError("the stored message cannot be read", err)
+	}
+	return &content, nil
+}
+
+func messagesOf(rows []*messages.Row) ([]*Message, error) {
+	out := make([]*Message, len(rows))
+	for i, row := range rows {
+		m, err := messageOf(row, false)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = m
+	}
+	return out, nil
+}
+
+// chatAddress names a chat for the store, under both addresses where known.
+func (s *Session) chatAddress(ctx context.Context, chat types.JID) messages.Address {
+	address := messages.Address{JID: chat.String()}
+	if !isPerson(chat) {
+		return address
+	}
+	device, err := s.paired(ctx)
+	if err != nil {
+		return address
+	}
+	// Without a mapping the chat is still found under the one address.
+	if who, err := personOf(ctx, device, chat); err == nil {
+		address.Alt = otherOf(address.JID, jidOrNull(who.pn), jidOrNull(who.lid))
+	}
+	return address
+}
+
+// storedMessage finds a message; chat may be empty while the id is unique.
+func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages.Row, error) {
+	var address messages.Address
+	if chat != "" {
+		jid, err := s.parseJID("chat", chat)
+		if err != nil {
+			return nil, err
+		}
+		address = s.chatAddress(ctx, jid)
+	}
+	row, err := s.b.messages.Message(ctx, s.id, address, id)
+	switch {
+	case errors.Is(err, messages.ErrNotFound):
+		return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "there is no such message"}
+	case errors.Is(err, messages.ErrAmbiguous):
+		return nil, badParam("chat", "is needed: the message id occurs in several chats")
+	case err != nil:
+		return nil, storageError("the message could not be read", err)
+	}
+	return row, nil
+}
+
+// Message returns a stored message.
+func (s *Session) Message(ctx context.Context, chat, id string, includeRaw bool) (*Message, error) {
+	row, err := s.storedMessage(ctx, chat, id)
+	if err != nil {
+		return nil, err
+	}
+	return messageOf(row, includeRaw)
+}
+
+// MessageQuery selects messages of a chat.
+type MessageQuery struct {
+	Chat   string
+	Limit  int
+	Before string // message id; empty = the newest
+	Since  time.Time
+	FromMe *bool
+}
+
+// ListMessages returns a page of a chat, oldest first.
+func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*Message, more bool, err error) {
+	chat, err := s.parseJID("chat", q.Chat)
+	if err != nil {
+		return nil, false, err
+	}
+	rows, more, err := s.b.messages.List(ctx, s.id, messages.ListQuery{
+		Chat: s.chatAddress(ctx, chat), Limit: q.Limit, Before: q.Before, Since: q.Since, FromMe: q.FromMe,
+	})
+	if errors.Is(err, messages.ErrNotFound) {
+		return nil, false, &Error{Reason: ReasonNotFound, Field: "before_message_id", Message: "there is no such message in the chat"}
+	}
+	if err != nil {
+		return nil, false, storageError("the messages could not be read", err)
+	}
+	list, err = messagesOf(rows)
+	return list, more, err
+}
+
+// MessageSearch selects messages of a session.
+type MessageSearch struct {
+	Text   string // empty = all
+	Chat   string // empty = everywhere
+	Type   string // empty = any
+	FromMe *bool
+	Limit  int
+	Offset int
+}
+
+// SearchMessages returns a page of matches, newest first, and how many there are.
+func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*Message, total int, err error) {
+	search := messages.SearchQuery{Text: q.Text, Type: q.Type, FromMe: q.FromMe, Limit: q.Limit, Offset: q.Offset}
+	if q.Chat != "" {
+		chat, err := s.parseJID("chat", q.Chat)
+		if err != nil {
+			return nil, 0, err
+		}
+		search.Chat = s.chatAddress(ctx, chat)
+	}
+	rows, total, err := s.b.messages.Search(ctx, s.id, search)
+	if err != nil {
+		return nil, 0, storageError("the messages could not be searched", err)
+	}
+	list, err = messagesOf(rows)
+	return list, total, err
+}
+
+// QuotedMessage returns the message another one quotes, or nil. Without the
+// original it is made from the quote.
+func (s *Session) QuotedMessage(ctx context.Context, chat, id string) (*Message, error) {
+	row, err := s.storedMessage(ctx, chat, id)
+	if err != nil {
+		return nil, err
+	}
+	m, err := messageOf(row, false)
+	if err != nil || m.Quoted == nil {
+		return nil, err
+	}
+	if original, err := s.storedMessage(ctx, m.Quoted.Chat, m.Quoted.MessageID); err == nil {
+		return messageOf(original, false)
+	} else if ReasonOf(err) != ReasonNotFound {
+		return nil, err
+	}
+	content, err := contentOf(row)
+	if err != nil {
+		return nil, err
+	}
+	quoted := contextOf(content).GetQuotedMessage()
+	sender, _ := types.ParseJID(m.Quoted.Sender) // an unreadable one stays empty
+	chatJID, _ := types.ParseJID(m.Quoted.Chat)
+	info := &types.MessageInfo{ID: m.Quoted.MessageID, MessageSource: types.MessageSource{Chat: chatJID, Sender: sender}}
+	return NewMessage(info, quoted), nil
+}
+
+// MessageReceipts is how far an own message got with whom.
+type MessageReceipts struct {
+	Delivered          []MessageReceipt `json:"delivered" doc:"who got it"`
+	Read               []MessageReceipt `json:"read" doc:"who read it"`
+	Played             []MessageReceipt `json:"played" doc:"who played it"`
+	DeliveredRemaining *int             `json:"delivered_remaining" doc:"still missing"`
+	ReadRemaining      *int             `json:"read_remaining" doc:"still missing"`
+	PlayedRemaining    *int             `json:"played_remaining" doc:"still missing"`
+}
+
+// MessageReceipt is one person's.
+type MessageReceipt struct {
+	Contact string    `json:"contact" doc:"the person"`
+	At      time.Time `json:"at" doc:"when"`
+}
+
+// Receipts returns the receipts of an own message; nil for messages of others.
+func (s *Session) Receipts(ctx context.Context, chat, id string) (*MessageReceipts, error) {
+	row, err := s.storedMessage(ctx, chat, id)
+	if err != nil || !row.FromMe {
+		return nil, err
+	}
+	times, err := s.b.messages.Receipts(ctx, row)
+	if err != nil {
+		return nil, storageError("the receipts could not be read", err)
+	}
+	out := &MessageReceipts{Delivered: []MessageReceipt{}, Read: []MessageReceipt{}, Played: []MessageReceipt{}}
+	for _, t := range times {
+		contact := t.Recipient
+		if jid, err := types.ParseJID(contact); err == nil {
+			contact = phoneFirst(s.chatAddress(ctx, jid))
+		}
+		for _, part := range []struct {
+			list *[]MessageReceipt
+			at   time.Time
+		}{{&out.Delivered, t.Delivered}, {&out.Read, t.Read}, {&out.Played, t.Played}} {
+			if !part.at.IsZero() {
+				*part.list = append(*part.list, MessageReceipt{Contact: contact, At: part.at})
+			}
+		}
+	}
+	if row.Recipients > 0 {
+		out.DeliveredRemaining = remaining(row.Recipients, out.Delivered)
+		out.ReadRemaining = remaining(row.Recipients, out.Read)
+		out.PlayedRemaining = remaining(row.Recipients, out.Played)
+	}
+	return out, nil
+}
+
+func remaining(of int, have []MessageReceipt) *int {
+	n := max(0, of-len(have))
+	return &n
+}
+
+// Mentions returns the contacts a message mentions.
+func (s *Session) Mentions(ctx context.Context, chat, id string) ([]Contact, error) {
+	m, err := s.Message(ctx, chat, id, false)
+	if err != nil {
+		return nil, err
+	}
+	device, err := s.paired(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []Contact{}
+	for _, mention := range m.Mentions {
+		jid, err := types.ParseJID(mention)
+		if err != nil || !isPerson(jid) {
+			continue
+		}
+		contact, err := storedContact(ctx, device, jid)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, contact)
+	}
+	return out, nil
+}

@@ -1,0 +1,40 @@
+package bridge
+
+import (
+	"crypto/sha256"
+
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// readVote decrypts a vote and puts the chosen answers into the data. A vote in
+// a poll nobody here has seen stays unread.
+func (t *translation) readVote(evt *events.Message, data *MessageData) {
+	if evt.Message.GetPollUpdateMessage() == nil || data.Target == nil {
+		return
+	}
+	vote, err := t.cli.DecryptPollVote(t.ctx, evt)
+	if err != nil {
+		t.s.log().Debug("a vote could not be decrypted", "error", err)
+		return
+	}
+	chat := messages.Address{JID: data.Chat, Alt: otherOf(data.Chat, data.ChatPN, data.ChatLID)}
+	row, err := t.s.b.messages.Message(t.ctx, t.s.id, chat, data.Target.MessageID)
+	if err != nil {
+		return
+	}
+	poll, err := messageOf(row, false)
+	if err != nil || poll.Poll == nil {
+		return
+	}
+	data.Target.Options = []string{}
+	for _, option := range poll.Poll.Options {
+		hash := sha256.Sum256([]byte(option.Text))
+		for _, chosen := range vote.GetSelectedOptions() {
+			if string(chosen) == string(hash[:]) {
+				data.Target.Options = append(data.Target.Options, option.Text)
+			}
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package bridge
+
+import (
+	"context"
+	"strconv"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// SetAvailability shows the account as online or not.
+func (s *Session) SetAvailability(ctx context.Context, available bool) error {
+	cli, err := s.live()
+	if err != nil {
+		return err
+	}
+	state := types.PresenceUnavailable
+	if available {
+		state = types.PresenceAvailable
+	}
+	return waError("set the presence", cli.SendPresence(ctx, state))
+}
+
+// The states of a chat a person can show.
+const (
+	ChatStateComposing = "composing"
+	ChatStateRecording = "recording"
+	ChatStatePaused    = "paused"
+)
+
+// SetChatState shows typing or recording in a chat, or stops showing it.
+func (s *Session) SetChatState(ctx context.Context, chat, state string) error {
+	cli, err := s.live()
+	if err != nil {
+		return err
+	}
+	jid, err := s.parseJID("chat", chat)
+	if err != nil {
+		return err
+	}
+	presence, kind := types.ChatPresenceComposing, types.ChatPresenceMediaText
+	switch state {
+	case ChatStateComposing:
+	case ChatStateRecording:
+		kind = types.ChatPresenceMediaAudio
+	case ChatStatePaused:
+		presence = types.ChatPresencePaused
+	default:
+		return badParam("state", "must be composing, recording or paused")
+	}
+	return waError("show the chat state", cli.SendChatPresence(ctx, jid, presence, kind))
+}
+
+const maxPresenceContacts = 100 // of one call
+
+// SubscribePresence asks to be told when people come and go.
+func (s *Session) SubscribePresence(ctx context.Context, contacts []string) ([]string, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	if len(contacts) > maxPresenceContacts {
+		return nil, badParam("contacts", "has more than %d people", maxPresenceContacts)
+	}
+	accepted := make([]string, 0, len(contacts))
+	for i, contact := range contacts {
+		jid, err := s.parsePerson("contacts/"+strconv.Itoa(i), contact)
+		if err != nil {
+			return nil, err
+		}
+		if err := cli.SubscribePresence(ctx, jid); err != nil {
+			return nil, waError("subscribe to the presence", err)
+		}
+		accepted = append(accepted, jid.String())
+	}
+	return accepted, nil
+}

@@ -1,0 +1,404 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// SendOptions go with any content.
+type SendOptions struct {
+	MessageID           string   // empty = generated
+	ReplyTo             *ReplyTo // nil = no reply
+	Mentions            []string
+	MentionAll          bool
+	Forwarded           bool
+	DisappearingSeconds *int // nil = the chat's own timer
+	TypingSeconds       float64
+	CheckRecipient      bool
+	MarkRead            bool
+	Echo                *bool // nil = the session's setting
+
+	// ContentField is the parameter the content came in, for errors; empty = the
+	// call's own parameters.
+	ContentField string
+}
+
+// Sent is a message WhatsApp has taken.
+type Sent struct {
+	MessageID string    `json:"message_id" doc:"id of the sent message"`
+	Chat      string    `json:"chat" doc:"chat it went to"`
+	Sender    string    `json:"sender" doc:"own JID it was sent as"`
+	Timestamp time.Time `json:"timestamp" doc:"time given by the WhatsApp server"`
+	ServerID  *int      `json:"server_id" doc:"newsletter posts only"`
+	Message   *Message  `json:"message" doc:"the message as message.get returns it"`
+}
+
+const (
+	maxMessageID  = 128 // characters
+	maxTyping     = 60  // seconds; longer looks like nobody
+	afterSendTime = 15 * time.Second
+)
+
+// Send builds a message and sends it. It is stored as pending, with its event,
+// before it leaves; WhatsApp's answer makes it sent or failed, and receipts
+// carry it further. Nothing is stored when the session is not connected or the
+// content is not right.
+//
+// The message id makes a repeat safe: a message of that id that went out is
+// returned as it is and not sent again; one that failed, or whose outcome is
+// not known, is sent again under the same id, which WhatsApp shows once.
+//
+// Calls for one session may run at the same time; WhatsApp gets their messages
+// in the order in which they leave here, so a caller who needs an order within
+// a chat waits for one call before the next.
+func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOptions) (*Sent, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	chat, err := s.parseJID("to", to)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSendOptions(c, o); err != nil {
+		return nil, err
+	}
+	if o.MessageID != "" {
+		if sent, err := s.sentBefore(ctx, chat, o.MessageID); err != nil || sent != nil {
+			return sent, err
+		}
+	}
+	if o.CheckRecipient {
+		if err := checkRegistered(ctx, cli, chat); err != nil {
+			return nil, err
+		}
+	}
+	about, err := s.messageContext(ctx, chat, o)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{s: s, cli: cli, to: chat, c: c}
+	content, err := b.build(ctx)
+	if err != nil {
+		if o.ContentField != "" {
+			err = inField(o.ContentField, err)
+		}
+		return nil, err
+	}
+	if about != nil {
+		withContext(innermost(content), func(*waE2E.ContextInfo) *waE2E.ContextInfo { return about })
+	}
+	simplify(content)
+	if o.MarkRead {
+		if _, err := s.MarkRead(ctx, MarkRead{Chat: to}); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.showTyping(ctx, cli, chat, o.TypingSeconds, c.Type == typeAudio && c.VoiceNote); err != nil {
+		return nil, err
+	}
+	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.handle, echo: s.Settings().EchoAPIMessages}
+	if o.Echo != nil {
+		out.echo = *o.Echo
+	}
+	if c.Media != nil {
+		out.mediaID = c.Media.MediaID
+	}
+	return s.deliver(ctx, cli, out)
+}
+
+func checkSendOptions(c *Content, o *SendOptions) error {
+	if len(o.MessageID) > maxMessageID {
+		return badParam("message_id", "is longer than %d characters", maxMessageID)
+	}
+	if o.TypingSeconds < 0 || o.TypingSeconds > maxTyping {
+		return badParam("typing_seconds", "must be between 0 and %d", maxTyping)
+	}
+	if c.ViewOnce && o.DisappearingSeconds != nil && *o.DisappearingSeconds > 0 {
+		return badParam("disappearing_seconds", "does not go with view_once")
+	}
+	return nil
+}
+
+// sentBefore returns a message of that id that went out already, nil when there
+// is none or it may be sent again.
+func (s *Session) sentBefore(ctx context.Context, chat types.JID, id string) (*Sent, error) {
+	row, err := s.storedMessage(ctx, chat.String(), id)
+	switch {
+	case ReasonOf(err) == ReasonNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !row.FromMe:
+		return nil, &Error{Reason: ReasonConflict, Field: "message_id", Message: "somebody else's message in this chat has this id"}
+	case row.Status <= messages.StatusPending:
+		return nil, nil
+	}
+	return sentOf(row)
+}
+
+func sentOf(row *messages.Row) (*Sent, error) {
+	m, err := messageOf(row, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Sent{MessageID: m.MessageID, Chat: m.Chat, Sender: m.Sender, Timestamp: m.Timestamp, ServerID: m.ServerID, Message: m}, nil
+}
+
+// innermost is the content inside wrappers that a builder puts around it.
+func innermost(m *waE2E.Message) *waE2E.Message {
+	evt := &events.Message{RawMessage: m}
+	return evt.UnwrapRaw().Message
+}
+
+func checkRegistered(ctx context.Context, cli *whatsmeow.Client, to types.JID) error {
+	if to.Server != types.DefaultUserServer {
+		return nil
+	}
+	found, err := cli.IsOnWhatsApp(ctx, []string{"+" + to.User})
+	if err != nil {
+		return waError("check the number", err)
+	}
+	for _, answer := range found {
+		if answer.IsIn {
+			return nil
+		}
+	}
+	return &Error{Reason: ReasonNotFound, Field: "to", Message: "the number is not on WhatsApp"}
+}
+
+// showTyping shows typing, or recording, for a while.
+func (s *Session) showTyping(ctx context.Context, cli *whatsmeow.Client, chat types.JID, seconds float64, recording bool) error {
+	if seconds == 0 {
+		return nil
+	}
+	kind := types.ChatPresenceMediaText
+	if recording {
+		kind = types.ChatPresenceMediaAudio
+	}
+	if err := cli.SendChatPresence(ctx, chat, types.ChatPresenceComposing, kind); err != nil {
+		return waError("show typing", err)
+	}
+	timer := time.NewTimer(time.Duration(seconds * float64(time.Second)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil // the message itself ends the typing
+	case <-ctx.Done():
+		return &Error{Reason: ReasonTimeout, Message: "the time ran out while typing was shown; nothing was sent", Err: ctx.Err()}
+	}
+}
+
+// outgoing is a message that is ready to leave.
+type outgoing struct {
+	to      types.JID
+	id      string
+	content *waE2E.Message
+	handle  string // of media in newsletters
+	mediaID string // the kept file it was made from
+	echo    bool   // with an event
+}
+
+// deliver stores a message as pending, sends it and records the outcome.
+func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgoing) (*Sent, error) {
+	if out.id == "" {
+		out.id = cli.GenerateMessageID()
+	}
+	address, begun, err := s.begin(ctx, cli, out)
+	if err != nil {
+		return nil, err
+	}
+	if !begun {
+		return nil, &Error{Reason: ReasonConflict, Field: "message_id", Message: "a message of this id is there already", MessageID: out.id}
+	}
+	resp, err := sendMessage(ctx, cli, out.to, out.content, whatsmeow.SendRequestExtra{ID: out.id, MediaHandle: out.handle})
+	// What became of the message is recorded even when the caller has gone.
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterSendTime)
+	defer cancel()
+	if err != nil {
+		failure := sendError(out.id, err)
+		if !failure.OutcomeUnknown {
+			if err := s.recordFailure(after, out, address, failure); err != nil {
+				s.log().Error("the failure of a message could not be recorded", "error", err)
+			}
+		}
+		return nil, failure
+	}
+	if err := s.recordAck(after, out, address, &resp); err != nil {
+		return nil, &Error{Reason: ReasonStorage, Message: "the message went out, and that could not be recorded", Err: err, MessageID: out.id}
+	}
+	row, err := s.b.messages.Message(after, s.id, address, out.id)
+	if err != nil {
+		return nil, storageError("the message went out, and could not be read back", err)
+	}
+	return sentOf(row)
+}
+
+// begin stores the message as pending together with its event.
+func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoing) (address messages.Address, begun bool, err error) {
+	t := &translation{s: s, cli: cli, ctx: ctx, settings: s.Settings()}
+	data, chats, key, content, err := t.outgoingData(out)
+	if err != nil {
+		return address, false, err
+	}
+	m := &ProjectedMessage{Data: data, Content: content, Raw: out.content, Info: &types.MessageInfo{}}
+	row, err := m.row()
+	if err != nil {
+		return address, false, err
+	}
+	row.Status, row.Recipients, row.MediaID = messages.StatusPending, s.recipients(ctx, out.to), out.mediaID
+	begin := func(ctx context.Context) (err error) {
+		begun, err = s.b.messages.Begin(ctx, s.id, row)
+		return err
+	}
+	if !out.echo {
+		if err := begin(ctx); err != nil {
+			return address, false, storageError("the message could not be stored", err)
+		}
+		return row.Chat, begun, nil
+	}
+	if err := t.emit("Message", data.Timestamp, key, chats, data); err != nil {
+		return address, false, err
+	}
+	record := &t.records[len(t.records)-1]
+	record.Origin, record.Project = journal.OriginAPI, begin
+	results, err := s.b.journal.Append(ctx, s.id, t.records...)
+	if err == nil && results[len(results)-1].Duplicate {
+		err = begin(ctx) // sent before without success: the event stands already
+	}
+	if err != nil {
+		return address, false, storageError("the message could not be stored", err)
+	}
+	return row.Chat, begun, nil
+}
+
+// outgoingData makes the data of the event an own message is.
+func (t *translation) outgoingData(out *outgoing) (*MessageData, []string, string, *waE2E.Message, error) {
+	device := t.cli.Store
+	evt := &events.Message{RawMessage: out.content, Info: types.MessageInfo{
+		ID: out.id, Timestamp: time.Now().UTC().Truncate(time.Second), PushName: t.s.Status().PushName,
+		MessageSource: types.MessageSource{
+			Chat: out.to, Sender: device.GetLID().ToNonAD(), SenderAlt: device.GetJID().ToNonAD(), IsFromMe: true,
+			IsGroup: out.to.Server == types.GroupServer || out.to.Server == types.BroadcastServer,
+		},
+	}}
+	if evt.Info.Sender.IsEmpty() {
+		evt.Info.Sender, evt.Info.SenderAlt = evt.Info.SenderAlt, types.EmptyJID
+	}
+	evt.UnwrapRaw()
+	data, chats, key, err := t.messageData(evt)
+	if err != nil {
+		return nil, nil, "", nil, err
+	}
+	pending := messages.StatusPending.String()
+	data.FromAPI, data.Status = true, &pending
+	return data, chats, key, evt.Message, nil
+}
+
+// recipients tells how many people a message goes to; 0 = not known.
+func (s *Session) recipients(ctx context.Context, to types.JID) int {
+	switch {
+	case isPerson(to):
+		return 1
+	case to.Server != types.GroupServer:
+		return 0
+	}
+	groups, err := s.b.people.Groups(ctx, s.id)
+	if err != nil {
+		return 0
+	}
+	for _, group := range groups {
+		if group.JID == to.String() {
+			var known Group
+			if json.Unmarshal(group.Data, &known) == nil {
+				return max(0, known.ParticipantCount-1)
+			}
+		}
+	}
+	return 0
+}
+
+// MessageStatusData is the data of a MessageStatus event: what WhatsApp said to
+// an own message. Receipts tell the rest of its way.
+type MessageStatusData struct {
+	MessageID string    `json:"message_id"`
+	Chat      string    `json:"chat"`
+	ChatPN    *string   `json:"chat_pn"`
+	ChatLID   *string   `json:"chat_lid"`
+	Status    string    `json:"status"` // sent or failed
+	WACode    *int      `json:"wa_code"`
+	Reason    *string   `json:"reason"`
+	ServerID  *int      `json:"server_id"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+func (s *Session) recordAck(ctx context.Context, out *outgoing, chat messages.Address, resp *whatsmeow.SendResponse) error {
+	ack := messages.Ack{Chat: chat, ID: out.id, Time: resp.Timestamp, ServerID: int64(resp.ServerID)}
+	data := &MessageStatusData{Status: messages.StatusSent.String(), Timestamp: resp.Timestamp.UTC()}
+	if resp.ServerID != 0 {
+		id := int(resp.ServerID)
+		data.ServerID = &id
+	}
+	return s.recordStatus(ctx, out, chat, data, func(ctx context.Context) error { return s.b.messages.Acknowledge(ctx, s.id, ack) })
+}
+
+func (s *Session) recordFailure(ctx context.Context, out *outgoing, chat messages.Address, failure *Error) error {
+	data := &MessageStatusData{
+		Status: messages.StatusFailed.String(), Reason: orNull(failure.Message), Timestamp: time.Now().UTC().Truncate(time.Millisecond),
+	}
+	if failure.WACode != 0 {
+		data.WACode = &failure.WACode
+	}
+	return s.recordStatus(ctx, out, chat, data, func(ctx context.Context) error {
+		return s.b.messages.Fail(ctx, s.id, chat, out.id, failure.WACode, failure.Message)
+	})
+}
+
+func (s *Session) recordStatus(ctx context.Context, out *outgoing, chat messages.Address, data *MessageStatusData, project func(context.Context) error) error {
+	if !out.echo {
+		return project(ctx)
+	}
+	data.MessageID, data.Chat = out.id, out.to.String()
+	chats := []string{data.Chat}
+	if isPerson(out.to) {
+		pn, lid := phoneAndLID(chat)
+		data.ChatPN, data.ChatLID = pn, lid
+		chats = chats[:0]
+		for _, jid := range []*string{pn, lid} {
+			if jid != nil {
+				chats = append(chats, *jid)
+			}
+		}
+	}
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	_, err = s.b.journal.Append(ctx, s.id, journal.Record{
+		Type: "MessageStatus", Origin: journal.OriginAPI, Time: data.Timestamp, Chats: chats, Data: encoded, Project: project,
+	})
+	return err
+}
+
+func phoneAndLID(a messages.Address) (pn, lid *string) {
+	for _, text := range []string{a.JID, a.Alt} {
+		jid, err := types.ParseJID(text)
+		switch {
+		case text == "" || err != nil:
+		case jid.Server == types.HiddenUserServer:
+			lid = orNull(text)
+		default:
+			pn = orNull(text)
+		}
+	}
+	return pn, lid
+}

@@ -1,0 +1,392 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// MessageRef names a message to act on. Sender and FromMe are needed only when
+// the store does not know it.
+type MessageRef struct {
+	Chat      string
+	MessageID string
+	Sender    string
+	FromMe    *bool
+}
+
+// subject is a message to act on, as WhatsApp wants it named.
+type subject struct {
+	chat   types.JID
+	sender types.JID // empty = the account itself
+	fromMe bool
+	row    *messages.Row // nil when the store does not know it
+}
+
+// find resolves a reference: the store's word, then the caller's.
+func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
+	chat, err := s.parseJID("chat", ref.Chat)
+	if err != nil {
+		return nil, err
+	}
+	t := &subject{chat: chat}
+	row, err := s.storedMessage(ctx, chat.String(), ref.MessageID)
+	switch {
+	case err == nil && !row.Placeholder:
+		t.row, t.fromMe = row, row.FromMe
+		if !t.fromMe {
+			if t.sender, err = types.ParseJID(row.Sender.JID); err != nil {
+				return nil, storageError("the stored message cannot be read", err)
+			}
+		}
+		return t, nil
+	case err != nil && ReasonOf(err) != ReasonNotFound:
+		return nil, err
+	case ref.FromMe != nil && *ref.FromMe:
+		t.fromMe = true
+		return t, nil
+	case ref.Sender != "":
+		t.sender, err = s.parsePerson("sender", ref.Sender)
+		return t, err
+	case ref.FromMe != nil && isPerson(chat):
+		t.sender = chat
+		return t, nil
+	}
+	return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "the store does not know the message; name its sender or from_me"}
+}
+
+// act sends a message that changes another one, and records it once WhatsApp
+// has taken it.
+func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, content *waE2E.Message) (*whatsmeow.SendResponse, error) {
+	out := &outgoing{to: to, id: cli.GenerateMessageID(), content: content}
+	resp, err := sendMessage(ctx, cli, to, content, whatsmeow.SendRequestExtra{ID: out.id})
+	if err != nil {
+		return nil, sendError(out.id, err)
+	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterSendTime)
+	defer cancel()
+	t := &translation{s: s, cli: cli, ctx: after, settings: s.Settings()}
+	data, chats, key, inner, err := t.outgoingData(out)
+	if err != nil {
+		return nil, err
+	}
+	sent := messages.StatusSent.String()
+	data.Status, data.Timestamp = &sent, resp.Timestamp.UTC()
+	m := &ProjectedMessage{Data: data, Content: inner, Raw: content, Info: &types.MessageInfo{}}
+	project := func(ctx context.Context) error { return s.b.project.messages.ProjectMessage(ctx, s.id, m) }
+	if !t.settings.EchoAPIMessages {
+		err = project(after)
+	} else if err = t.emit("Message", data.Timestamp, key, chats, data); err == nil {
+		last := &t.records[len(t.records)-1]
+		last.Origin, last.Project = journal.OriginAPI, project
+		err = t.append()
+	}
+	if err != nil {
+		return nil, &Error{Reason: ReasonStorage, Message: "it was sent, and that could not be recorded", Err: err, MessageID: out.id}
+	}
+	return &resp, nil
+}
+
+// Reacted is the outcome of React.
+type Reacted struct {
+	MessageID  string    `json:"message_id" doc:"the message reacted to"`
+	ReactionID string    `json:"reaction_id" doc:"id of the reaction"`
+	Timestamp  time.Time `json:"timestamp" doc:"when sent"`
+}
+
+const maxEmoji = 64 // bytes; the longest family of four has 41
+
+// React puts an emoji on a message; an empty one takes it off.
+func (s *Session) React(ctx context.Context, ref MessageRef, emoji string) (*Reacted, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	if len(emoji) > maxEmoji {
+		return nil, badParam("emoji", "is longer than an emoji")
+	}
+	t, err := s.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if t.chat.Server == types.NewsletterServer {
+		return nil, newError(ReasonNotSupported, "newsletter posts take reactions by newsletter.react")
+	}
+	resp, err := s.act(ctx, cli, t.chat, cli.BuildReaction(t.chat, t.sender, ref.MessageID, emoji))
+	if err != nil {
+		return nil, err
+	}
+	return &Reacted{MessageID: ref.MessageID, ReactionID: resp.ID, Timestamp: resp.Timestamp.UTC()}, nil
+}
+
+// Changed is the outcome of Edit and Delete.
+type Changed struct {
+	MessageID string    `json:"message_id" doc:"the message"`
+	Timestamp time.Time `json:"timestamp" doc:"when it was done"`
+}
+
+// Edit replaces the text or caption of an own message, within WhatsApp's window.
+func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mentions []string, mentionAll bool) (*Changed, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	yes := true
+	ref.FromMe = &yes // only own ones can be edited, so an unknown one is taken for one
+	t, err := s.find(ctx, ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.fromMe:
+		return nil, newError(ReasonForbidden, "only own messages can be edited")
+	case t.row != nil && !t.row.DeletedAt.IsZero():
+		return nil, newError(ReasonConflict, "the message was deleted")
+	case t.row != nil && t.chat.Server != types.NewsletterServer && time.Since(t.row.Time) > whatsmeow.EditWindow:
+		return nil, newError(ReasonConflict, "the message is older than %s and can no longer be edited", whatsmeow.EditWindow)
+	}
+	about := &waE2E.ContextInfo{}
+	if err := s.mention(about, mentions, mentionAll); err != nil {
+		return nil, err
+	}
+	content, err := editedBody(t.row, text, about)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.act(ctx, cli, t.chat, cli.BuildEdit(t.chat, ref.MessageID, content))
+	if err != nil {
+		return nil, err
+	}
+	return &Changed{MessageID: ref.MessageID, Timestamp: resp.Timestamp.UTC()}, nil
+}
+
+// editedBody is the new content: the old file under a new caption, or a text.
+func editedBody(row *messages.Row, text string, about *waE2E.ContextInfo) (*waE2E.Message, error) {
+	if row != nil && len(row.Raw) > 0 {
+		content, err := contentOf(row)
+		if err != nil {
+			return nil, err
+		}
+		content.MessageContextInfo = nil
+		var caption **string
+		switch {
+		case content.ImageMessage != nil:
+			caption = &content.ImageMessage.Caption
+		case content.VideoMessage != nil:
+			caption = &content.VideoMessage.Caption
+		case content.DocumentMessage != nil:
+			caption = &content.DocumentMessage.Caption
+		case content.Conversation != nil, content.ExtendedTextMessage != nil:
+		default:
+			return nil, newError(ReasonNotSupported, "a message of type %s has no text to edit", row.Type)
+		}
+		if caption != nil {
+			*caption = &text
+			withContext(content, func(old *waE2E.ContextInfo) *waE2E.ContextInfo {
+				if old == nil {
+					old = &waE2E.ContextInfo{}
+				}
+				old.MentionedJID, old.GroupMentions, old.NonJIDMentions = about.MentionedJID, about.GroupMentions, about.NonJIDMentions
+				return old
+			})
+			return content, nil
+		}
+	}
+	m := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &text}}
+	if proto.Size(about) > 0 {
+		m.ExtendedTextMessage.ContextInfo = about
+	}
+	simplify(m)
+	return m, nil
+}
+
+// Revoke deletes a message for everyone.
+func (s *Session) Revoke(ctx context.Context, ref MessageRef) (*Changed, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if !t.fromMe && t.chat.Server != types.GroupServer {
+		return nil, newError(ReasonForbidden, "what others wrote can be deleted for everyone by group admins only")
+	}
+	resp, err := s.act(ctx, cli, t.chat, cli.BuildRevoke(t.chat, t.sender, ref.MessageID))
+	if err != nil {
+		return nil, err
+	}
+	return &Changed{MessageID: ref.MessageID, Timestamp: resp.Timestamp.UTC()}, nil
+}
+
+// indexSender is how app state names the author of a message: only in groups,
+// and only when it is somebody else.
+func (t *subject) indexSender() string {
+	if t.fromMe || isPerson(t.chat) {
+		return "0"
+	}
+	return t.sender.ToNonAD().String()
+}
+
+const deleteForMeVersion = 3 // of the app-state action, as WhatsApp's apps write it
+
+// DeleteForMe removes a message from the account's own devices.
+func (s *Session) DeleteForMe(ctx context.Context, ref MessageRef, deleteMedia bool) (*Changed, error) {
+	if _, err := s.live(); err != nil {
+		return nil, err
+	}
+	t, err := s.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	at := time.Now()
+	sentAt := at
+	if t.row != nil {
+		sentAt = t.row.Time
+	}
+	fromMe := "0"
+	if t.fromMe {
+		fromMe = "1"
+	}
+	err = s.writeAppState(ctx, "delete the message", appstate.PatchInfo{
+		Timestamp: at, Type: appstate.WAPatchRegularHigh,
+		Mutations: []appstate.MutationInfo{{
+			Index: []string{appstate.IndexDeleteMessageForMe, t.chat.String(), ref.MessageID, fromMe, t.indexSender()}, Version: deleteForMeVersion,
+			Value: &waSyncAction.SyncActionValue{DeleteMessageForMeAction: &waSyncAction.DeleteMessageForMeAction{
+				DeleteMedia: proto.Bool(deleteMedia), MessageTimestamp: proto.Int64(sentAt.Unix()),
+			}},
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.b.messages.Delete(ctx, s.id, s.chatAddress(ctx, t.chat), ref.MessageID); err != nil {
+		return nil, storageError("the message could not be removed", err)
+	}
+	if deleteMedia && t.row != nil && t.row.MediaID != "" {
+		if err := s.b.files.Delete(ctx, s.id, t.row.MediaID); err != nil {
+			return nil, mediaError("media_id", err)
+		}
+	}
+	return &Changed{MessageID: ref.MessageID, Timestamp: at.UTC()}, nil
+}
+
+// SetStarred stars or unstars a message.
+func (s *Session) SetStarred(ctx context.Context, ref MessageRef, starred bool) error {
+	if _, err := s.live(); err != nil {
+		return err
+	}
+	t, err := s.find(ctx, ref)
+	if err != nil {
+		return err
+	}
+	sender := t.sender
+	if t.indexSender() == "0" {
+		sender = t.chat // whatsmeow writes "0" for it
+	}
+	if err := s.writeAppState(ctx, "star the message", appstate.BuildStar(t.chat, sender, ref.MessageID, t.fromMe, starred)); err != nil {
+		return err
+	}
+	if err := s.b.messages.SetStarred(ctx, s.id, s.chatAddress(ctx, t.chat), ref.MessageID, starred); err != nil {
+		return storageError("the message could not be starred", err)
+	}
+	return nil
+}
+
+// Forwarded is what became of a message forwarded to one chat.
+type Forwarded struct {
+	To        string     `json:"to" doc:"chat"`
+	MessageID *string    `json:"message_id" doc:"id of the new message"`
+	Timestamp *time.Time `json:"timestamp" doc:"time given by the WhatsApp server"`
+	Error     *string    `json:"error" doc:"why it did not go out; null when it did"`
+}
+
+const maxForward = 100 // recipients of one call
+
+// Forward sends a stored message to other chats. Files are not uploaded again.
+func (s *Session) Forward(ctx context.Context, chat, id string, recipients []string) ([]Forwarded, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	if len(recipients) == 0 || len(recipients) > maxForward {
+		return nil, badParam("recipients", "needs 1 to %d chats", maxForward)
+	}
+	chats := make([]types.JID, len(recipients))
+	for i, recipient := range recipients {
+		if chats[i], err = s.parseJID("recipients/"+strconv.Itoa(i), recipient); err != nil {
+			return nil, err
+		}
+	}
+	row, err := s.storedMessage(ctx, chat, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := forwardable(row); err != nil {
+		return nil, err
+	}
+	out := make([]Forwarded, len(chats))
+	for i, to := range chats {
+		out[i].To = to.String()
+		content, err := forwardable(row)
+		if err != nil {
+			return nil, err
+		}
+		sent, err := s.deliver(ctx, cli, &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.Settings().EchoAPIMessages})
+		if err != nil {
+			out[i].Error = orNull(publicText(err))
+			continue
+		}
+		out[i].MessageID, out[i].Timestamp = &sent.MessageID, &sent.Timestamp
+	}
+	return out, nil
+}
+
+// publicText is the part of an error that callers may see.
+func publicText(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Message != "" {
+		return e.Message
+	}
+	return "could not send the message"
+}
+
+// forwardable makes the content of a forwarded message, with its mark and score.
+func forwardable(row *messages.Row) (*waE2E.Message, error) {
+	if len(row.Raw) == 0 || !row.DeletedAt.IsZero() {
+		return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "the store no longer has the content of the message"}
+	}
+	m, err := messageOf(row, false)
+	if err != nil {
+		return nil, err
+	}
+	if m.ViewOnce {
+		return nil, newError(ReasonNotSupported, "a message that opens once cannot be forwarded")
+	}
+	content, err := contentOf(row)
+	if err != nil {
+		return nil, err
+	}
+	content.MessageContextInfo = nil
+	if content.Conversation != nil {
+		content.ExtendedTextMessage, content.Conversation = &waE2E.ExtendedTextMessage{Text: content.Conversation}, nil
+	}
+	score := uint32(m.ForwardingScore) + 1
+	if !withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo {
+		return &waE2E.ContextInfo{IsForwarded: proto.Bool(true), ForwardingScore: &score}
+	}) {
+		return nil, newError(ReasonNotSupported, "a message of type %s cannot be forwarded", row.Type)
+	}
+	return content, nil
+}

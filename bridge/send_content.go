@@ -1,0 +1,275 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.mau.fi/util/random"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+)
+
+// Content is one message body: Type, and the fields of that type.
+type Content struct {
+	Type string `json:"type" rpc:"required,enum=text|image|video|audio|document|sticker|location|contact|poll|event" doc:"kind of message"`
+
+	Text        string   `json:"text" rpc:"max=65536" doc:"text: the text"`
+	LinkPreview bool     `json:"link_preview" doc:"text: fetch a preview for the first link; default false"`
+	Preview     *Preview `json:"preview" doc:"text: ready-made preview instead of fetching"`
+
+	BackgroundColor string `json:"background_color" rpc:"max=9" doc:"status text: #AARRGGBB"`
+	TextColor       string `json:"text_color" rpc:"max=9" doc:"status text: #AARRGGBB"`
+	Font            int    `json:"font" rpc:"min=0,max=20" doc:"status text: font number"`
+
+	Media       *MediaSource `json:"media" doc:"image, video, audio, document, sticker: the file"`
+	Caption     string       `json:"caption" rpc:"max=65536" doc:"image, video, document: text under it"`
+	ViewOnce    bool         `json:"view_once" doc:"image, video, audio: opens once; excludes disappearing_seconds"`
+	Thumbnail   *MediaSource `json:"thumbnail" doc:"image, video, document: small jpeg"`
+	VideoNote   bool         `json:"video_note" doc:"video: round video note; default false"`
+	GIFPlayback bool         `json:"gif_playback" doc:"video: loop without sound; default false"`
+	VoiceNote   bool         `json:"voice_note" doc:"audio: voice note with waveform; default false"`
+	PackName    string       `json:"pack_name" rpc:"max=128" doc:"sticker: pack name written into the file"`
+	PackAuthor  string       `json:"pack_author" rpc:"max=128" doc:"sticker: author written into the file"`
+
+	Latitude  *float64 `json:"latitude" rpc:"min=-90,max=90" doc:"location: degrees"`
+	Longitude *float64 `json:"longitude" rpc:"min=-180,max=180" doc:"location: degrees"`
+	Name      string   `json:"name" rpc:"max=1024" doc:"location: name of the place; event: title"`
+	Address   string   `json:"address" rpc:"max=1024" doc:"location: address line"`
+
+	Contacts []ContactCard `json:"contacts" rpc:"max=100" doc:"contact: the cards"`
+
+	Question        string   `json:"question" rpc:"max=255" doc:"poll: what is asked"`
+	Options         []string `json:"options" rpc:"max=12,each.min=1,each.max=100" doc:"poll: 2 to 12 answers"`
+	SelectableCount *int     `json:"selectable_count" rpc:"min=0,max=12" doc:"poll: how many may be chosen; 0 = any number; default 1"`
+
+	Description        string         `json:"description" rpc:"max=2048" doc:"event: text"`
+	StartAt            *time.Time     `json:"start_at" doc:"event: begin"`
+	EndAt              *time.Time     `json:"end_at" doc:"event: end"`
+	Location           *EventLocation `json:"location" doc:"event: place"`
+	ExtraGuestsAllowed bool           `json:"extra_guests_allowed" doc:"event: guests may bring others"`
+	Canceled           bool           `json:"canceled" doc:"event: marks a cancellation"`
+	ScheduledCall      bool           `json:"scheduled_call" doc:"event: the event is a call"`
+}
+
+// Preview is a link preview.
+type Preview struct {
+	URL         string       `json:"url" rpc:"required,format=uri,max=2048" doc:"address, as it occurs in the text"`
+	Title       string       `json:"title" rpc:"max=1024" doc:"title"`
+	Description string       `json:"description" rpc:"max=4096" doc:"description"`
+	Thumbnail   *MediaSource `json:"thumbnail" doc:"picture"`
+}
+
+// ContactCard is a card to send: a vCard, or a contact to make one of.
+type ContactCard struct {
+	Name    string `json:"name" rpc:"max=255" doc:"name shown"`
+	VCard   string `json:"vcard" rpc:"max=16384" doc:"vCard"`
+	Contact string `json:"contact" rpc:"format=jid" doc:"instead: a person whose card is made from the contact store"`
+}
+
+// EventLocation is the place of an event.
+type EventLocation struct {
+	Name      string   `json:"name" rpc:"max=1024" doc:"name of the place"`
+	Latitude  *float64 `json:"latitude" rpc:"min=-90,max=90" doc:"degrees"`
+	Longitude *float64 `json:"longitude" rpc:"min=-180,max=180" doc:"degrees"`
+}
+
+// builder is one message on its way from content to protobuf. This is the only
+// place where messages are built, whichever method sends them.
+type builder struct {
+	s      *Session
+	cli    *whatsmeow.Client
+	to     types.JID
+	c      *Content
+	handle string // of media in newsletters
+}
+
+var builders = map[string]func(*builder, context.Context) (*waE2E.Message, error){
+	typeText: (*builder).text, typeImage: (*builder).image, typeVideo: (*builder).video, typeAudio: (*builder).audio,
+	typeDocument: (*builder).document, typeSticker: (*builder).sticker, typeLocation: (*builder).location,
+	typeContact: (*builder).contact, typePoll: (*builder).poll, typeEvent: (*builder).event,
+}
+
+func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {
+	build := builders[b.c.Type]
+	if build == nil {
+		return nil, badParam("type", "is not a kind of message that can be sent")
+	}
+	return build(b, ctx)
+}
+
+func (b *builder) text(ctx context.Context) (*waE2E.Message, error) {
+	if strings.TrimSpace(b.c.Text) == "" {
+		return nil, badParam("text", "is empty")
+	}
+	text := &waE2E.ExtendedTextMessage{Text: proto.String(b.c.Text)}
+	if err := b.style(text); err != nil {
+		return nil, err
+	}
+	if err := b.preview(ctx, text); err != nil {
+		return nil, err
+	}
+	return &waE2E.Message{ExtendedTextMessage: text}, nil
+}
+
+func (b *builder) style(text *waE2E.ExtendedTextMessage) error {
+	for _, color := range []struct {
+		field, value string
+		to           **uint32
+	}{
+		{"background_color", b.c.BackgroundColor, &text.BackgroundArgb}, {"text_color", b.c.TextColor, &text.TextArgb},
+	} {
+		if color.value == "" {
+			continue
+		}
+		digits, hash := strings.CutPrefix(color.value, "#")
+		value, err := strconv.ParseUint(digits, 16, 32)
+		if !hash || len(digits) != 8 || err != nil {
+			return badParam(color.field, "is not of the form #AARRGGBB")
+		}
+		*color.to = proto.Uint32(uint32(value))
+	}
+	if b.c.Font != 0 {
+		text.Font = waE2E.ExtendedTextMessage_FontType(b.c.Font).Enum()
+	}
+	return nil
+}
+
+// simplify turns a text message that says nothing beside its text into the
+// short form, as WhatsApp's apps send it.
+func simplify(m *waE2E.Message) {
+	text := m.ExtendedTextMessage
+	if text == nil || text.ContextInfo != nil || text.MatchedText != nil || text.BackgroundArgb != nil || text.TextArgb != nil || text.Font != nil {
+		return
+	}
+	m.Conversation, m.ExtendedTextMessage = text.Text, nil
+}
+
+func (b *builder) location(context.Context) (*waE2E.Message, error) {
+	switch {
+	case b.c.Latitude == nil:
+		return nil, badParam("latitude", "is missing")
+	case b.c.Longitude == nil:
+		return nil, badParam("longitude", "is missing")
+	}
+	return &waE2E.Message{LocationMessage: &waE2E.LocationMessage{
+		DegreesLatitude: b.c.Latitude, DegreesLongitude: b.c.Longitude, Name: orNull(b.c.Name), Address: orNull(b.c.Address),
+	}}, nil
+}
+
+func (b *builder) contact(ctx context.Context) (*waE2E.Message, error) {
+	if len(b.c.Contacts) == 0 {
+		return nil, badParam("contacts", "is empty")
+	}
+	cards := make([]*waE2E.ContactMessage, len(b.c.Contacts))
+	for i := range b.c.Contacts {
+		card, err := b.card(ctx, &b.c.Contacts[i])
+		if err != nil {
+			return nil, inField("contacts/"+strconv.Itoa(i), err)
+		}
+		cards[i] = card
+	}
+	if len(cards) == 1 {
+		return &waE2E.Message{ContactMessage: cards[0]}, nil
+	}
+	return &waE2E.Message{ContactsArrayMessage: &waE2E.ContactsArrayMessage{
+		DisplayName: proto.String(fmt.Sprintf("%d contacts", len(cards))), Contacts: cards,
+	}}, nil
+}
+
+func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMessage, error) {
+	switch {
+	case card.VCard != "" && card.Contact != "":
+		return nil, badParam("contact", "cannot stand beside a vcard")
+	case card.VCard != "":
+		if !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(card.VCard)), "BEGIN:VCARD") {
+			return nil, badParam("vcard", "does not begin with BEGIN:VCARD")
+		}
+		if card.Name == "" {
+			return nil, badParam("name", "is needed with a vcard")
+		}
+		return &waE2E.ContactMessage{DisplayName: proto.String(card.Name), Vcard: proto.String(card.VCard)}, nil
+	case card.Contact == "":
+		return nil, badParam("vcard", "is missing")
+	}
+	jid, err := b.s.parsePerson("contact", card.Contact)
+	if err != nil {
+		return nil, err
+	}
+	known, err := storedContact(ctx, b.cli.Store, jid)
+	if err != nil {
+		return nil, err
+	}
+	if known.PhoneNumber == nil {
+		return nil, badParam("contact", "has no known phone number to put on a card")
+	}
+	name := card.Name
+	if name == "" {
+		name = known.Name
+	}
+	return &waE2E.ContactMessage{DisplayName: proto.String(name), Vcard: proto.String(vCard(name, *known.PhoneNumber))}, nil
+}
+
+var vCardText = strings.NewReplacer(`\`, `\\`, "\r\n", `\n`, "\n", `\n`, "\r", `\n`, ",", `\,`, ";", `\;`)
+
+// vCard makes a card (RFC 2426) whose waid lets WhatsApp link the person.
+func vCard(name, number string) string {
+	name = vCardText.Replace(name)
+	return "BEGIN:VCARD\nVERSION:3.0\nN:;" + name + ";;;\nFN:" + name + "\nTEL;type=CELL;waid=" + number + ":+" + number + "\nEND:VCARD"
+}
+
+const minPollOptions = 2
+
+func (b *builder) poll(context.Context) (*waE2E.Message, error) {
+	switch {
+	case strings.TrimSpace(b.c.Question) == "":
+		return nil, badParam("question", "is empty")
+	case len(b.c.Options) < minPollOptions:
+		return nil, badParam("options", "needs at least %d answers", minPollOptions)
+	}
+	for i, option := range b.c.Options {
+		if strings.TrimSpace(option) == "" {
+			return nil, badParam("options/"+strconv.Itoa(i), "is empty")
+		}
+		// Votes name an option by its hash: two of the same text could not be told apart.
+		if slices.Contains(b.c.Options[:i], option) {
+			return nil, badParam("options/"+strconv.Itoa(i), "is there twice")
+		}
+	}
+	selectable := 1
+	if b.c.SelectableCount != nil {
+		selectable = *b.c.SelectableCount
+	}
+	if selectable > len(b.c.Options) {
+		return nil, badParam("selectable_count", "is more than there are options")
+	}
+	return b.cli.BuildPollCreation(b.c.Question, b.c.Options, selectable), nil
+}
+
+func (b *builder) event(context.Context) (*waE2E.Message, error) {
+	switch {
+	case strings.TrimSpace(b.c.Name) == "":
+		return nil, badParam("name", "is empty")
+	case b.c.StartAt == nil:
+		return nil, badParam("start_at", "is missing")
+	case b.c.EndAt != nil && b.c.EndAt.Before(*b.c.StartAt):
+		return nil, badParam("end_at", "is before start_at")
+	}
+	event := &waE2E.EventMessage{
+		Name: proto.String(b.c.Name), Description: orNull(b.c.Description), StartTime: proto.Int64(b.c.StartAt.Unix()),
+		IsCanceled: proto.Bool(b.c.Canceled), ExtraGuestsAllowed: proto.Bool(b.c.ExtraGuestsAllowed), IsScheduleCall: proto.Bool(b.c.ScheduledCall),
+	}
+	if b.c.EndAt != nil {
+		event.EndTime = proto.Int64(b.c.EndAt.Unix())
+	}
+	if place := b.c.Location; place != nil {
+		event.Location = &waE2E.LocationMessage{Name: orNull(place.Name), DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude}
+	}
+	// Answers to an event are encrypted with this secret.
+	return &waE2E.Message{EventMessage: event, MessageContextInfo: &waE2E.MessageContextInfo{MessageSecret: random.Bytes(32)}}, nil
+}

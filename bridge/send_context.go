@@ -1,0 +1,198 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// ReplyTo names the message a reply quotes. What is missing comes from the
+// message store.
+type ReplyTo struct {
+	MessageID string `json:"message_id" rpc:"required,min=1,max=128" doc:"quoted message"`
+	Chat      string `json:"chat" rpc:"format=jid" doc:"its chat, when it is another one"`
+	Sender    string `json:"sender" rpc:"format=jid" doc:"its author, when the store does not know it"`
+	Text      string `json:"text" rpc:"max=65536" doc:"its text, when the store does not know it"`
+}
+
+const maxMentions = 1024
+
+// disappearingSeconds are the timers WhatsApp's apps offer.
+var disappearingSeconds = map[int]bool{0: true, 86400: true, 604800: true, 7776000: true}
+
+// context makes what a message says beside its content: quote, mentions,
+// forwarding, timer. nil when there is nothing to say.
+func (s *Session) messageContext(ctx context.Context, to types.JID, o *SendOptions) (*waE2E.ContextInfo, error) {
+	info := &waE2E.ContextInfo{}
+	if o.ReplyTo != nil {
+		if err := s.quote(ctx, to, o.ReplyTo, info); err != nil {
+			return nil, inField("reply_to", err)
+		}
+	}
+	if err := s.mention(info, o.Mentions, o.MentionAll); err != nil {
+		return nil, err
+	}
+	if o.MentionAll && to.Server != types.GroupServer {
+		return nil, badParam("mention_all", "works in groups only")
+	}
+	if o.Forwarded {
+		info.IsForwarded, info.ForwardingScore = proto.Bool(true), proto.Uint32(1)
+	}
+	if err := s.setTimer(ctx, to, o, info); err != nil {
+		return nil, err
+	}
+	if proto.Size(info) == 0 {
+		return nil, nil
+	}
+	return info, nil
+}
+
+func (s *Session) mention(info *waE2E.ContextInfo, mentions []string, all bool) error {
+	if len(mentions) > maxMentions {
+		return badParam("mentions", "has more than %d entries", maxMentions)
+	}
+	for i, value := range mentions {
+		jid, err := s.parseJID("mentions/"+strconv.Itoa(i), value)
+		if err != nil {
+			return err
+		}
+		switch {
+		case isPerson(jid):
+			info.MentionedJID = append(info.MentionedJID, jid.String())
+		case jid.Server == types.GroupServer:
+			info.GroupMentions = append(info.GroupMentions, &waE2E.GroupMention{GroupJID: proto.String(jid.String())})
+		default:
+			return badParam("mentions/"+strconv.Itoa(i), "must be a person or a group")
+		}
+	}
+	if all {
+		info.NonJIDMentions = proto.Uint32(1)
+	}
+	return nil
+}
+
+func (s *Session) setTimer(ctx context.Context, to types.JID, o *SendOptions, info *waE2E.ContextInfo) error {
+	if o.DisappearingSeconds != nil {
+		if !disappearingSeconds[*o.DisappearingSeconds] {
+			return badParam("disappearing_seconds", "must be 0, 86400, 604800 or 7776000")
+		}
+		if *o.DisappearingSeconds > 0 {
+			info.Expiration = proto.Uint32(uint32(*o.DisappearingSeconds))
+		}
+		return nil
+	}
+	chat, err := s.b.messages.Chat(ctx, s.id, s.chatAddress(ctx, to))
+	switch {
+	case errors.Is(err, messages.ErrNotFound):
+		return nil
+	case err != nil:
+		return storageError("the chat could not be read", err)
+	}
+	if chat.Disappearing > 0 {
+		info.Expiration = proto.Uint32(uint32(chat.Disappearing / time.Second))
+	}
+	return nil
+}
+
+// quote fills in the quoted message.
+func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE2E.ContextInfo) error {
+	chat := to
+	if r.Chat != "" {
+		var err error
+		if chat, err = s.parseJID("chat", r.Chat); err != nil {
+			return err
+		}
+	}
+	info.StanzaID = proto.String(r.MessageID)
+	if chat != to {
+		info.RemoteJID = proto.String(chat.String())
+	}
+	row, err := s.storedMessage(ctx, chat.String(), r.MessageID)
+	switch {
+	case err == nil && len(row.Raw) > 0:
+		content, err := contentOf(row)
+		if err != nil {
+			return err
+		}
+		content.MessageContextInfo = nil
+		withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return nil }) // a quote does not quote again
+		info.QuotedMessage, info.Participant = content, proto.String(row.Sender.JID)
+	case err != nil && ReasonOf(err) != ReasonNotFound:
+		return err
+	case r.Sender == "" && !isPerson(chat):
+		return badParam("sender", "is needed: the store does not know the quoted message")
+	default:
+		info.QuotedMessage, info.Participant = &waE2E.Message{Conversation: proto.String(r.Text)}, proto.String(chat.String())
+	}
+	if r.Sender != "" {
+		sender, err := s.parsePerson("sender", r.Sender)
+		if err != nil {
+			return err
+		}
+		info.Participant = proto.String(sender.String())
+	}
+	return nil
+}
+
+// contextOf returns the context of a message's content, nil when it has none.
+func contextOf(m *waE2E.Message) (found *waE2E.ContextInfo) {
+	withContext(m, func(info *waE2E.ContextInfo) *waE2E.ContextInfo {
+		found = info
+		return info
+	})
+	return found
+}
+
+// withContext replaces the context of a message's content by what change makes
+// of it. ok is false for content that takes none.
+func withContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.ContextInfo) (ok bool) {
+	set := func(field **waE2E.ContextInfo) bool {
+		*field = change(*field)
+		return true
+	}
+	switch {
+	case m.ExtendedTextMessage != nil:
+		return set(&m.ExtendedTextMessage.ContextInfo)
+	case m.ImageMessage != nil:
+		return set(&m.ImageMessage.ContextInfo)
+	case m.VideoMessage != nil:
+		return set(&m.VideoMessage.ContextInfo)
+	case m.PtvMessage != nil:
+		return set(&m.PtvMessage.ContextInfo)
+	case m.AudioMessage != nil:
+		return set(&m.AudioMessage.ContextInfo)
+	case m.DocumentMessage != nil:
+		return set(&m.DocumentMessage.ContextInfo)
+	case m.DocumentWithCaptionMessage.GetMessage().GetDocumentMessage() != nil:
+		return set(&m.DocumentWithCaptionMessage.Message.DocumentMessage.ContextInfo)
+	case m.StickerMessage != nil:
+		return set(&m.StickerMessage.ContextInfo)
+	case m.LocationMessage != nil:
+		return set(&m.LocationMessage.ContextInfo)
+	case m.LiveLocationMessage != nil:
+		return set(&m.LiveLocationMessage.ContextInfo)
+	case m.ContactMessage != nil:
+		return set(&m.ContactMessage.ContextInfo)
+	case m.ContactsArrayMessage != nil:
+		return set(&m.ContactsArrayMessage.ContextInfo)
+	case m.EventMessage != nil:
+		return set(&m.EventMessage.ContextInfo)
+	case m.GroupInviteMessage != nil:
+		return set(&m.GroupInviteMessage.ContextInfo)
+	case m.InteractiveMessage != nil:
+		return set(&m.InteractiveMessage.ContextInfo)
+	case m.OrderMessage != nil:
+		return set(&m.OrderMessage.ContextInfo)
+	}
+	if poll := firstPoll(m); poll != nil {
+		return set(&poll.ContextInfo)
+	}
+	return false
+}

@@ -1,0 +1,256 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/media"
+)
+
+// MediaSource is a file as callers give it: exactly one of MediaID, URL and Base64.
+type MediaSource struct {
+	MediaID  string `json:"media_id" rpc:"max=200" doc:"file kept by this server"`
+	URL      string `json:"url" rpc:"max=2048,format=uri" doc:"http(s) address fetched by the server; private networks are refused"`
+	Base64   string `json:"base64" doc:"data URL (data:<type>;base64,...)"`
+	MimeType string `json:"mime_type" rpc:"max=128" doc:"detected when absent"`
+	Filename string `json:"filename" rpc:"max=255" doc:"name shown or suggested"`
+}
+
+func (m *MediaSource) input() media.Input {
+	return media.Input{MediaID: m.MediaID, URL: m.URL, Base64: m.Base64, MimeType: m.MimeType, Filename: m.Filename}
+}
+
+var mediaReasons = map[media.Reason]Reason{
+	media.ReasonBad: ReasonBadParam, media.ReasonTooLarge: ReasonTooLarge, media.ReasonNotFound: ReasonNotFound,
+	media.ReasonForbidden: ReasonBadParam, media.ReasonFetch: ReasonBadParam, media.ReasonTimeout: ReasonTimeout,
+	media.ReasonUnsupported: ReasonNotSupported, media.ReasonStorage: ReasonStorage,
+}
+
+// mediaError puts a problem with a file under the parameter it came in.
+func mediaError(field string, err error) error {
+	var e *media.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Field != "" {
+		field += "/" + e.Field
+	}
+	return &Error{Reason: mediaReasons[e.Reason], Field: field, Message: e.Message, Err: e.Err}
+}
+
+// prepare gets the file of the content ready for its kind.
+func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared, error) {
+	if b.c.Media == nil {
+		return nil, badParam("media", "is missing")
+	}
+	file, err := b.s.b.files.Prepare(ctx, b.s.id, b.c.Media.input(), kind)
+	if err != nil {
+		return nil, mediaError("media", err)
+	}
+	if b.c.Thumbnail != nil {
+		if file.Thumbnail, err = b.thumbnail(ctx, "thumbnail", b.c.Thumbnail); err != nil {
+			file.Close()
+			return nil, err
+		}
+	}
+	return file, nil
+}
+
+func (b *builder) thumbnail(ctx context.Context, field string, source *MediaSource) ([]byte, error) {
+	small, err := b.s.b.files.Thumbnail(ctx, b.s.id, source.input())
+	if err != nil {
+		return nil, mediaError(field, err)
+	}
+	return small, nil
+}
+
+// upload hands the file to WhatsApp, encrypted except for newsletters.
+func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsmeow.MediaType) (*whatsmeow.UploadResponse, error) {
+	var up whatsmeow.UploadResponse
+	var err error
+	if b.to.Server == types.NewsletterServer {
+		up, err = b.cli.UploadNewsletterReader(ctx, file.File, kind)
+		b.handle = up.Handle
+	} else {
+		up, err = b.cli.UploadReader(ctx, file.File, nil, kind)
+	}
+	if err != nil {
+		if own := waError("upload the file", err); ReasonOf(own) != "" {
+			var e *Error
+			errors.As(own, &e)
+			e.OutcomeUnknown = false // no message was sent yet
+			return nil, e
+		}
+		return nil, err
+	}
+	return &up, nil
+}
+
+func (b *builder) checkViewOnce() error {
+	if b.c.ViewOnce && b.to.Server == types.NewsletterServer {
+		return badParam("view_once", "does not exist in newsletters")
+	}
+	return nil
+}
+
+// once marks a message that opens once.
+func (b *builder) once(m *waE2E.Message) *waE2E.Message {
+	if !b.c.ViewOnce {
+		return m
+	}
+	return &waE2E.Message{ViewOnceMessage: &waE2E.FutureProofMessage{Message: m}}
+}
+
+func (b *builder) onceFlag() *bool {
+	if !b.c.ViewOnce {
+		return nil
+	}
+	return proto.Bool(true)
+}
+
+func (b *builder) image(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkViewOnce(); err != nil {
+		return nil, err
+	}
+	file, err := b.prepare(ctx, media.KindImage)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	up, err := b.upload(ctx, file, whatsmeow.MediaImage)
+	if err != nil {
+		return nil, err
+	}
+	return b.once(&waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: orNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
+		Width: dimension(file.Width), Height: dimension(file.Height), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
+	}}), nil
+}
+
+func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkViewOnce(); err != nil {
+		return nil, err
+	}
+	if b.c.VideoNote && b.c.Caption != "" {
+		return nil, badParam("caption", "does not go with a video note")
+	}
+	file, err := b.prepare(ctx, media.KindVideo)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	up, err := b.upload(ctx, file, whatsmeow.MediaVideo)
+	if err != nil {
+		return nil, err
+	}
+	video := &waE2E.VideoMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: orNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
+		Width: dimension(file.Width), Height: dimension(file.Height), Seconds: seconds(file.Duration), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
+	}
+	if b.c.GIFPlayback {
+		video.GifPlayback = proto.Bool(true)
+	}
+	if b.c.VideoNote {
+		return b.once(&waE2E.Message{PtvMessage: video}), nil
+	}
+	return b.once(&waE2E.Message{VideoMessage: video}), nil
+}
+
+func (b *builder) audio(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkViewOnce(); err != nil {
+		return nil, err
+	}
+	kind := media.KindAudio
+	if b.c.VoiceNote {
+		kind = media.KindVoice
+	}
+	file, err := b.prepare(ctx, kind)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	up, err := b.upload(ctx, file, whatsmeow.MediaAudio)
+	if err != nil {
+		return nil, err
+	}
+	return b.once(&waE2E.Message{AudioMessage: &waE2E.AudioMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Seconds: seconds(file.Duration), PTT: proto.Bool(b.c.VoiceNote),
+		Waveform: file.Waveform, ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
+	}}), nil
+}
+
+func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
+	file, err := b.prepare(ctx, media.KindDocument)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	up, err := b.upload(ctx, file, whatsmeow.MediaDocument)
+	if err != nil {
+		return nil, err
+	}
+	name := file.Filename
+	if name == "" {
+		name = "file" + media.Extension(file.MimeType)
+	}
+	document := &waE2E.DocumentMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, FileName: &name, Title: &name, Caption: orNull(b.c.Caption),
+		JPEGThumbnail: file.Thumbnail, MediaKeyTimestamp: now(),
+	}
+	m := &waE2E.Message{DocumentMessage: document}
+	if b.c.Caption != "" {
+		return &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: m}}, nil
+	}
+	return m, nil
+}
+
+func (b *builder) sticker(ctx context.Context) (*waE2E.Message, error) {
+	file, err := b.prepare(ctx, media.KindSticker)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { file.Close() }()
+	if b.c.PackName != "" || b.c.PackAuthor != "" {
+		if err := b.s.b.files.NameStickerPack(file, ulid.Make().String(), b.c.PackName, b.c.PackAuthor); err != nil {
+			return nil, mediaError("media", err)
+		}
+	}
+	up, err := b.upload(ctx, file, whatsmeow.MediaImage)
+	if err != nil {
+		return nil, err
+	}
+	return &waE2E.Message{StickerMessage: &waE2E.StickerMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Width: dimension(file.Width), Height: dimension(file.Height),
+		IsAnimated: proto.Bool(file.Animated), MediaKeyTimestamp: now(),
+	}}, nil
+}
+
+func dimension(n int) *uint32 {
+	if n <= 0 || n > math.MaxUint16 {
+		return nil
+	}
+	return proto.Uint32(uint32(n))
+}
+
+// seconds rounds up: a sound of half a second lasts one.
+func seconds(d time.Duration) *uint32 {
+	if d <= 0 {
+		return nil
+	}
+	return proto.Uint32(uint32(math.Ceil(d.Seconds())))
+}
+
+func now() *int64 { return proto.Int64(time.Now().Unix()) }

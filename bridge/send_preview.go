@@ -1,0 +1,48 @@
+package bridge
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
+)
+
+var firstLink = regexp.MustCompile(`https?://[^\s<>"]+`)
+
+// preview adds a link preview to a text. One that cannot be fetched is left
+// out: the text is what matters.
+func (b *builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) error {
+	if given := b.c.Preview; given != nil {
+		if !strings.Contains(b.c.Text, given.URL) {
+			return badParam("preview/url", "does not occur in the text")
+		}
+		text.MatchedText, text.Title, text.Description = proto.String(given.URL), orNull(given.Title), orNull(given.Description)
+		if given.Thumbnail == nil {
+			return nil
+		}
+		small, err := b.thumbnail(ctx, "preview/thumbnail", given.Thumbnail)
+		text.JPEGThumbnail = small
+		return err
+	}
+	if !b.c.LinkPreview {
+		return nil
+	}
+	link := strings.TrimRight(firstLink.FindString(b.c.Text), ".,;:!?)]}'")
+	if link == "" {
+		return nil
+	}
+	page, err := b.s.b.files.Page(ctx, link)
+	if err != nil {
+		b.s.log().Debug("no link preview", "error", err)
+		return nil
+	}
+	text.MatchedText, text.Title, text.Description = proto.String(link), orNull(page.Title), orNull(page.Description)
+	if page.Image != "" {
+		if small, err := b.thumbnail(ctx, "", &MediaSource{URL: page.Image}); err == nil {
+			text.JPEGThumbnail = small
+		}
+	}
+	return nil
+}
