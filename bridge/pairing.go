@@ -143,6 +143,9 @@ func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
 		Project: func(ctx context.Context) error { return s.b.store.setIdentity(ctx, s.id, who) },
 	})
 	s.feed(InputPaired, Details{}, fact{})
+	if s.loginDue == cli {
+		s.loginAgain(cli)
+	}
 }
 
 func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
@@ -162,7 +165,23 @@ func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
 
 // relogin opens the connection again with the new keys, as WhatsApp asks for
 // after pairing.
+//
+// WhatsApp may ask before whatsmeow's call that confirms the pairing has
+// returned. Closing the connection then makes that call fail and whatsmeow give
+// the new keys up, so the request waits for PairSuccess.
 func (s *Session) relogin(cli *whatsmeow.Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.snap.State == StatePairing {
+		s.loginDue = cli
+		return
+	}
+	s.loginAgain(cli)
+}
+
+// loginAgain replaces the connection; the caller holds mu.
+func (s *Session) loginAgain(cli *whatsmeow.Client) {
+	s.loginDue = nil
 	s.b.spawn(func() {
 		cli.Disconnect()
 		s.mu.Lock()

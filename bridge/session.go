@@ -32,8 +32,9 @@ type Session struct {
 	flight      *flight            // a connect in progress
 	retry       *time.Timer        // the next connect by itself
 	retryAt     time.Time
-	watchdog    *time.Timer // ends a socket that does not log in
-	attempts    int         // failed connects since the last success
+	watchdog    *time.Timer       // ends a socket that does not log in
+	loginDue    *whatsmeow.Client // asked to log in again before its pairing was confirmed
+	attempts    int               // failed connects since the last success
 	connectedAt time.Time
 	codes       []string      // pairing codes not shown yet
 	codesOf     int           // how many there were
