@@ -15,7 +15,7 @@ const maxHTTPCallers = 4096
 
 // HTTPHandler serves calls and batches that come in the body of a POST, with the rules of a connection: the same
 // limits, batches and errors. Methods that need a connection are refused. principal tells who calls; its *Error is the
-// reply, with status 401, any other error counts as not authenticated. opts.Principal, Conn and Gate are not used; rate
+// reply, with status 401 (503 when its code is another than unauthenticated), any other error counts as not authenticated. opts.Principal, Conn and Gate are not used; rate
 // and burst apply to each principal.
 //
 // Replies have status 200; 204 stands for no reply (notifications only), 405, 413 and 415 for bodies that are not taken.
@@ -50,7 +50,11 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !errors.As(err, &problem) {
 			problem = Unauthenticated("the credential is not known")
 		}
-		h.refuse(w, http.StatusUnauthorized, problem)
+		status := http.StatusUnauthorized
+		if problem.Code != CodeUnauthenticated {
+			status = http.StatusServiceUnavailable // the credential could not be checked
+		}
+		h.refuse(w, status, problem)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(h.opts.MaxFrame)))

@@ -67,7 +67,7 @@ func TestCommandLine(t *testing.T) {
 
 func TestHealthCommand(t *testing.T) {
 	s := startServer(t)
-	s.call("session.create", object{"session_id": "shop"})
+	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	code, out, errs := runCommand(t, []string{"WAYSTATION_LISTEN=" + s.app.listener.Addr().String()}, "health")
 	if code != exitOK || !strings.Contains(out, `"ok":true`) || !strings.Contains(out, `"sessions":{"created":1}`) {
 		t.Errorf("code %d, %s %s", code, out, errs)
@@ -76,6 +76,9 @@ func TestHealthCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs = runCommand(t, nil, "health", "-url", s.url("/health"))
+	if reply := post(t, s.url("/v1/rpc"), token, "session.get", nil); reply.Status != http.StatusServiceUnavailable || reply.Error.Data.Reason != "storage" {
+		t.Errorf("a good token was refused: %+v", reply)
+	}
 	if code != exitFailure || !strings.Contains(out, `"ok":false`) || !strings.Contains(errs, "503") {
 		t.Errorf("without a database: code %d, %s %s", code, out, errs)
 	}

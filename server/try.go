@@ -38,7 +38,7 @@ func try(ctx context.Context, c console, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, *wait+30*time.Second)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, *url, &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}})
+	ws, _, err := websocket.Dial(ctx, *url, &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}}) //nolint:bodyclose // the library never leaves one open
 	if err != nil {
 		return err
 	}

@@ -57,8 +57,11 @@ func Open(ctx context.Context, db *dbutil.Database, adminToken string) (*Auth, e
 	return a, nil
 }
 
-// Authenticate tells whom a token belongs to. An empty, overlong or unknown token gives an unauthenticated *rpc.Error;
-// any other error means that the store could not be asked, which says nothing about the token.
+// unavailable is what a caller hears when the store cannot be asked, which says nothing about the token.
+var unavailable = &rpc.Error{Code: rpc.CodeInternal, Message: "credentials cannot be checked now", Reason: "storage", Retryable: true}
+
+// Authenticate tells whom a token belongs to. The error holds an *rpc.Error for the caller: unauthenticated for an
+// empty, overlong or unknown token, internal when the store could not be asked.
 func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, error) {
 	if token == "" {
 		return rpc.Principal{}, rpc.Unauthenticated("a token is needed")
@@ -77,7 +80,7 @@ func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, e
 		return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 	}
 	if err != nil {
-		return rpc.Principal{}, fmt.Errorf("auth: %w", err)
+		return rpc.Principal{}, fmt.Errorf("auth: %w: %w", err, unavailable)
 	}
 	// The index compared hashes, whose timing tells nothing about a token; comparing again keeps a lax collation of
 	// the database from deciding who gets in.

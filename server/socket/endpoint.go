@@ -18,8 +18,9 @@ import (
 
 // Authenticator tells who a token belongs to.
 type Authenticator interface {
-	// Authenticate returns the principal of a token. An error wrapping ErrTokenExpired closes with 4503, any other with
-	// 4502; its text does not reach the client.
+	// Authenticate returns the principal of a token. An error wrapping ErrTokenExpired closes with 4503, an *rpc.Error
+	// with another code than unauthenticated means that the token could not be checked, and any other closes with 4502;
+	// its text does not reach the client.
 	Authenticate(ctx context.Context, token string) (rpc.Principal, error)
 }
 

@@ -141,7 +141,10 @@ func (c *conn) identify(ctx context.Context, call *rpc.Call, token string) (rpc.
 		var problem *rpc.Error
 		if who, problem = c.e.authenticate(ctx, token); problem != nil {
 			code := CloseAuth
-			if problem.Reason == reasonExpired {
+			switch {
+			case problem.Code != rpc.CodeUnauthenticated:
+				code = CloseInternal
+			case problem.Reason == reasonExpired:
 				code = CloseTokenExpired
 			}
 			c.closeAfter(call, code, problem.Message)

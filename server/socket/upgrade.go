@@ -53,7 +53,8 @@ func (e *Endpoint) Principal(r *http.Request) (rpc.Principal, error) {
 	return who, nil
 }
 
-// authenticate hides why a token was refused.
+// authenticate hides why a token was refused. An error with another code than unauthenticated says nothing about the
+// token: it could not be checked.
 func (e *Endpoint) authenticate(ctx context.Context, token string) (rpc.Principal, *rpc.Error) {
 	who, err := e.auth.Authenticate(ctx, token)
 	if err == nil {
@@ -62,6 +63,11 @@ func (e *Endpoint) authenticate(ctx context.Context, token string) (rpc.Principa
 	if errors.Is(err, ErrTokenExpired) {
 		problem := rpc.Unauthenticated("the token has expired")
 		problem.Reason = reasonExpired
+		return rpc.Principal{}, problem
+	}
+	var problem *rpc.Error
+	if errors.As(err, &problem) && problem.Code != rpc.CodeUnauthenticated {
+		e.log.Error("tokens cannot be checked", "error", err)
 		return rpc.Principal{}, problem
 	}
 	e.log.Debug("token refused", "error", err)
@@ -78,6 +84,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.room.L = &c.mu
 	if token := Token(r); token != "" {
 		who, problem := e.authenticate(r.Context(), token)
+		if problem != nil && problem.Code != rpc.CodeUnauthenticated {
+			w.Header().Set("Retry-After", "2")
+			http.Error(w, problem.Message, http.StatusServiceUnavailable)
+			return
+		}
 		if problem != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="waystation"`)
 			http.Error(w, problem.Message, http.StatusUnauthorized)
