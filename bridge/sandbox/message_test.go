@@ -402,7 +402,7 @@ func TestPreKeysAreRefilled(t *testing.T) {
 		w.says(stranger, alice.JID(), Text(fmt.Sprint("hi ", i)))
 	}
 	await(a, says("hi 59"))
-	w.until("new prekeys arrive", func() bool { return len(d.keys.oneTime) >= 40 })
+	w.until("new prekeys arrive", func() bool { return len(d.keys.oneTime) >= 30 })
 	w.clean()
 }
 
