@@ -177,6 +177,7 @@ func TestGroupMembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.change(w.a, g, func(e *events.GroupInfo) bool { return slices.Contains(e.Leave, w.bob.LID()) })
+	w.change(w.b, g, func(e *events.GroupInfo) bool { return slices.Contains(e.Leave, w.bob.LID()) })
 	if _, err = w.b.SendMessage(w.ctx(), g, text1("ghost")); err == nil {
 		t.Error("somebody who left wrote")
 	}
@@ -399,6 +400,7 @@ func TestCommunity(t *testing.T) {
 	if inside, err := w.net.GroupMembers(subs[0].JID); err != nil || len(inside) != 3 {
 		t.Errorf("announcement group has %v: %v", inside, err)
 	}
+	w.change(w.a, subs[0].JID, func(e *events.GroupInfo) bool { return slices.Contains(e.Join, w.carol.LID()) })
 	w.a.send(subs[0].JID, text1("to the village"))
 	await(w.b, says("to the village"))
 	if _, err = w.b.SendMessage(w.ctx(), subs[0].JID, text1("no")); err == nil {

@@ -152,6 +152,7 @@ func (w *world) link(c *client, p *Phone) {
 	}
 	await[*events.PairSuccess](c, nil)
 	await[*events.Connected](c, nil)
+	settled(c) // whatsmeow reads its store without a lock while it does this
 }
 
 func text1(s string) *waE2E.Message { return &waE2E.Message{Conversation: proto.String(s)} }
