@@ -45,8 +45,10 @@ func (n *Network) announceDevice(d *device, change string) {
 	if change == "add" {
 		attrs["key-index"] = strconv.Itoa(int(d.number))
 	}
-	child := waBinary.Node{Tag: change, Attrs: waBinary.Attrs{"device_hash": deviceHash(a.pns()), "device_lid_hash": deviceHash(a.lids())},
-		Content: []waBinary.Node{{Tag: "device", Attrs: attrs}}}
+	child := waBinary.Node{
+		Tag: change, Attrs: waBinary.Attrs{"device_hash": deviceHash(a.pns()), "device_lid_hash": deviceHash(a.lids())},
+		Content: []waBinary.Node{{Tag: "device", Attrs: attrs}},
+	}
 	for _, follower := range n.followersOf(a) {
 		n.notifyDevices(follower.sorted(), a.pn, "devices", waBinary.Attrs{"lid": a.lid}, child)
 	}

@@ -125,7 +125,7 @@ func TestEveryKindBothWays(t *testing.T) {
 			t.Errorf("%s arrived as %v, want %v", name, evt.Message, want)
 		}
 		if file, _ := fileOf(evt.Message); file != nil {
-			got, err := a.DownloadAny(w.ctx(), evt.Message)
+			got, err := a.Download(w.ctx(), file.(whatsmeow.DownloadableMessage))
 			if err != nil || !bytes.Equal(got, data) {
 				t.Errorf("%s: %d bytes, %v", name, len(got), err)
 			}
@@ -157,8 +157,10 @@ func TestSessionUploadsReachPhones(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := a.send(bob.JID(), &waE2E.Message{ImageMessage: &waE2E.ImageMessage{URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey,
-		FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength, Mimetype: proto.String("image/png")}})
+	id := a.send(bob.JID(), &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey,
+		FileSHA256: up.FileSHA256, FileEncSHA256: up.FileEncSHA256, FileLength: &up.FileLength, Mimetype: proto.String("image/png"),
+	}})
 	got, err := bob.Await(w.ctx(), func(r Received) bool { return r.ID == id })
 	if err != nil {
 		t.Fatal(err)

@@ -80,8 +80,10 @@ func (n *Network) codeHello(r *request, p *pairing) ([]waBinary.Node, error) {
 		n.deliver(a.phone.device, n.notification(types.ServerJID, "link_code_companion_reg", nil,
 			waBinary.Node{Tag: "link_code_companion_reg", Attrs: waBinary.Attrs{"stage": "companion_hello"}}))
 	}
-	return []waBinary.Node{{Tag: "link_code_companion_reg", Attrs: waBinary.Attrs{"stage": "companion_hello"},
-		Content: []waBinary.Node{leaf("link_code_pairing_ref", []byte(p.code.ref))}}}, nil
+	return []waBinary.Node{{
+		Tag: "link_code_companion_reg", Attrs: waBinary.Attrs{"stage": "companion_hello"},
+		Content: []waBinary.Node{leaf("link_code_pairing_ref", []byte(p.code.ref))},
+	}}, nil
 }
 
 // EnterCode types a pairing code into the phone, with or without dash, and waits until the client is linked. It applies to the client that asked for a

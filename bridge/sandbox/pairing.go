@@ -55,8 +55,10 @@ func (n *Network) startPairing(c *conn) {
 		children = append(children, leaf("ref", []byte(ref)))
 	}
 	c.pairing = p
-	n.send(c, waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "set", "id": n.newID(), "xmlns": "md"},
-		Content: []waBinary.Node{{Tag: "pair-device", Content: children}}})
+	n.send(c, waBinary.Node{
+		Tag: "iq", Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "set", "id": n.newID(), "xmlns": "md"},
+		Content: []waBinary.Node{{Tag: "pair-device", Content: children}},
+	})
 }
 
 // registrationKeys reads and checks what a new companion says about itself.
@@ -182,8 +184,10 @@ func (n *Network) link(p *pairing, a *account, secret []byte) (chan error, error
 	children = append(children,
 		waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"jid": jid, "lid": lid}},
 		waBinary.Node{Tag: "platform", Attrs: waBinary.Attrs{"name": a.platform}})
-	n.send(p.conn, waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "set", "id": p.successID, "t": n.unixNow()},
-		Content: []waBinary.Node{{Tag: "pair-success", Content: children}}})
+	n.send(p.conn, waBinary.Node{
+		Tag: "iq", Attrs: waBinary.Attrs{"from": types.ServerJID, "type": "set", "id": p.successID, "t": n.unixNow()},
+		Content: []waBinary.Node{{Tag: "pair-success", Content: children}},
+	})
 	return p.result, nil
 }
 

@@ -60,22 +60,32 @@ func (m Media) content(ref mediaRef) Content {
 	seconds := proto.Uint32(uint32(m.Seconds))
 	switch m.Kind {
 	case Image:
-		return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
-			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256}}
+		return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
+			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
+		}}
 	case Video, GIF:
-		return &waE2E.Message{VideoMessage: &waE2E.VideoMessage{URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
+		return &waE2E.Message{VideoMessage: &waE2E.VideoMessage{
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
 			Seconds: seconds, GifPlayback: proto.Bool(m.Kind == GIF),
-			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256}}
+			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
+		}}
 	case Audio, Voice:
-		return &waE2E.Message{AudioMessage: &waE2E.AudioMessage{URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Seconds: seconds,
-			PTT: proto.Bool(m.Kind == Voice), MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256}}
+		return &waE2E.Message{AudioMessage: &waE2E.AudioMessage{
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Seconds: seconds,
+			PTT: proto.Bool(m.Kind == Voice), MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
+		}}
 	case Sticker:
-		return &waE2E.Message{StickerMessage: &waE2E.StickerMessage{URL: url, DirectPath: path, Mimetype: mime, FileLength: size,
-			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256}}
+		return &waE2E.Message{StickerMessage: &waE2E.StickerMessage{
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size,
+			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
+		}}
 	default:
-		return &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
+		return &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
 			FileName: orNil(m.FileName), Title: orNil(m.FileName),
-			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256}}
+			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
+		}}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // raw sends a stanza as it is and waits until the network has seen what is wrong with it.
 func (w *world) refuses(c *client, node waBinary.Node, reason string) {
 	w.t.Helper()
+	//nolint:staticcheck // the only way to make whatsmeow send what it never would
 	if err := c.DangerousInternals().SendNode(w.ctx(), node); err != nil {
 		w.t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func TestStrictStanzas(t *testing.T) {
 		return waBinary.Node{Tag: "enc", Attrs: waBinary.Attrs{"v": "2", "type": kind}, Content: []byte("ciphertext")}
 	}
 	message := func(to any, children ...waBinary.Node) waBinary.Node {
-		return waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"id": string(a.GenerateMessageID()), "type": "text", "to": to}, Content: children}
+		return waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"id": a.GenerateMessageID(), "type": "text", "to": to}, Content: children}
 	}
 	to := func(jid types.JID, enc waBinary.Node) waBinary.Node {
 		return waBinary.Node{Tag: "participants", Content: []waBinary.Node{{Tag: "to", Attrs: waBinary.Attrs{"jid": jid}, Content: []waBinary.Node{enc}}}}
@@ -124,7 +125,8 @@ func TestBadSignaturesAreRefused(t *testing.T) {
 	signature[5] ^= 1
 	w.refuses(a, waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"id": "x1", "type": "set", "xmlns": "encrypt", "to": types.ServerJID}, Content: []waBinary.Node{
 		leaf("registration", binary.BigEndian.AppendUint32(nil, a.Store.RegistrationID)), leaf("type", []byte{5}), leaf("identity", a.Store.IdentityKey.Pub[:]),
-		{Tag: "list"}, {Tag: "skey", Content: []waBinary.Node{leaf("id", []byte{0, 0, 1}), leaf("value", keys.Pub[:]), leaf("signature", signature)}},
+		{Tag: "list"},
+		{Tag: "skey", Content: []waBinary.Node{leaf("id", []byte{0, 0, 1}), leaf("value", keys.Pub[:]), leaf("signature", signature)}},
 	}}, "prekeys with a bad signature")
 }
 
