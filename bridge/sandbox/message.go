@@ -310,7 +310,9 @@ func (n *Network) peerMessage(r *request, to types.JID) {
 		return
 	}
 	r.reply(n.ackOf(r.node, nil))
-	n.deliver(d, n.inbound(r, waBinary.Attrs{"from": r.device.lid(), "recipient": r.device.account.lid}, r.node.GetChildren()))
+	inbound := n.inbound(r, waBinary.Attrs{"from": r.device.lid(), "recipient": r.device.account.lid}, r.node.GetChildren())
+	delete(inbound.Attrs, "notify") // nobody shows who wrote it
+	n.deliver(d, inbound)
 }
 
 // trusted checks the token that a message to a contact must carry while first contacts are restricted.
