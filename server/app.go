@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -16,12 +17,14 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -146,9 +149,16 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	return err
 }
 
-func (a *app) openBridge(ctx context.Context) (err error) {
+func (a *app) openBridge(ctx context.Context) error {
+	outbound, err := guard.New(guard.Config{Allow: a.cfg.AllowHosts})
+	if err != nil {
+		return fmt.Errorf("allow-hosts: %w", err)
+	}
 	a.bridge, err = bridge.Open(ctx, bridge.Options{
-		DB: a.db, Journal: a.journal, Attach: a.network.attach, Log: a.log.With("part", "bridge"),
+		DB: a.db, Journal: a.journal, Attach: a.network.attach, HTTP: a.network.http, Outbound: outbound, Log: a.log.With("part", "bridge"),
+		Media: media.Config{
+			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
+		},
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName,
 		},
@@ -169,7 +179,8 @@ func (a *app) openMethods(context.Context) (err error) {
 	a.registry.MapError = methods.MapError
 	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, Log: a.log.With("part", "methods")}
 	for _, register := range []func(*rpc.Registry, methods.Deps){
-		methods.RegisterSession, methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
+		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
+		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
 		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus,
 	} {
 		register(a.registry, deps)

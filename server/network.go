@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 
 	"go.mau.fi/whatsmeow"
 
@@ -17,6 +18,8 @@ import (
 type network struct {
 	// attach points a client at the simulation; nil on WhatsApp.
 	attach func(*whatsmeow.Client)
+	// http reaches the simulation's web hosts; nil on WhatsApp.
+	http *http.Client
 	// local is the simulation in this process; nil elsewhere.
 	local *sandbox.Network
 	// remote calls methods of the simulation in another process; nil elsewhere.
@@ -36,7 +39,7 @@ func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 			n.Close()
 			return nil, err
 		}
-		return &network{local: n, attach: attachTo(listener.Dial)}, nil
+		return onSandbox(network{local: n}, listener.Dial), nil
 	case cfg.SandboxAddr != "":
 		log.Warn("this process is on a simulated network; no phone can be reached", "address", cfg.SandboxAddr)
 		if root, ok := cfg.Root(); ok {
@@ -44,18 +47,20 @@ func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 		} else {
 			sandbox.Activate()
 		}
-		return &network{remote: newRemoteSandbox(cfg.SandboxAddr), attach: attachTo(sandbox.Dialer(cfg.SandboxAddr))}, nil
+		return onSandbox(network{remote: newRemoteSandbox(cfg.SandboxAddr)}, sandbox.Dialer(cfg.SandboxAddr)), nil
 	}
 	return &network{}, nil
 }
 
-func attachTo(dial sandbox.DialFunc) func(*whatsmeow.Client) {
-	client := sandbox.NewHTTPClient(dial)
-	return func(cli *whatsmeow.Client) {
-		cli.SetPreLoginHTTPClient(client)
-		cli.SetWebsocketHTTPClient(client)
-		cli.SetMediaHTTPClient(client)
+// onSandbox fills in how the simulation is reached; all clients share one HTTP client.
+func onSandbox(n network, dial sandbox.DialFunc) *network {
+	n.http = sandbox.NewHTTPClient(dial)
+	n.attach = func(cli *whatsmeow.Client) {
+		cli.SetPreLoginHTTPClient(n.http)
+		cli.SetWebsocketHTTPClient(n.http)
+		cli.SetMediaHTTPClient(n.http)
 	}
+	return &n
 }
 
 func (n *network) close() {

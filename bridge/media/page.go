@@ -25,7 +25,7 @@ const (
 )
 
 var (
-	metaTag   = regexp.MustCompile(`(?is)<meta\s+[^>]{1,4096}>`)
+	metaTag   = regexp.MustCompile(`(?is)<meta\s+[^>]{1,1000}>`)
 	attribute = regexp.MustCompile(`(?is)([a-z:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')`)
 	titleTag  = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 )

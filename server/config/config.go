@@ -36,6 +36,14 @@ type Config struct {
 
 	RetainBytes int `flag:"retain-bytes" unit:"bytes" default:"67108864" min:"65536" doc:"Size of the events kept per session; the oldest go first." why:"Some 100,000 events; one busy session must not fill the disk."`
 
+	MaxMediaBytes int `flag:"max-media-bytes" unit:"bytes" default:"104857600" min:"1024" max:"2147483648" doc:"Largest file that is sent or kept." why:"WhatsApp itself takes 2 GB, which few servers have to spare."`
+
+	SessionMediaBytes int `flag:"session-media-bytes" unit:"bytes" default:"2147483648" min:"1024" doc:"Size of the files kept per session." why:"One busy session must not fill the disk."`
+
+	KeepMedia time.Duration `flag:"keep-media" unit:"duration" default:"168h" min:"1m" doc:"Time files are kept after they were uploaded or received." why:"As long as the events that name them."`
+
+	AllowHosts []string `flag:"allow-hosts" unit:"host,..." doc:"Hosts, addresses or networks (CIDR) that callers may have fetched although they are not public." why:"Addresses in calls must not reach inside your network."`
+
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
 
 	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard output." why:"auto draws when it is a terminal."`
