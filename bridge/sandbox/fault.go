@@ -84,7 +84,8 @@ type Fault struct {
 
 const (
 	maxFaults = 1000
-	maxDelay  = time.Hour
+	maxSlow   = time.Hour
+	maxBan    = 365 * 24 * time.Hour
 	// banReason is why an account is banned for a time: too many messages to people who do not have it in their contacts.
 	banReason = 101
 )
@@ -114,7 +115,7 @@ func (n *Network) Inject(f Fault) (string, error) {
 	if f.Times == 0 {
 		rule.left = 1
 	}
-	if f.Skip < 0 || f.Delay < 0 || f.Delay > maxDelay || f.Code < 0 {
+	if f.Skip < 0 || f.Delay < 0 || f.Delay > maxBan || f.Kind == FaultSlow && f.Delay > maxSlow || f.Code < 0 {
 		return "", fmt.Errorf("sandbox: fault %q with a number out of range", f.Kind)
 	}
 	if f.Session != "" {

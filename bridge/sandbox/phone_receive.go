@@ -25,6 +25,7 @@ func (n *Network) registerPhoneRoutes() {
 	n.phoneRoutes[welcomeTag] = (*Phone).bootstrapCompanion
 	n.phoneRoutes["message"] = (*Phone).receiveMessage
 	n.phoneRoutes["receipt/retry"] = (*Phone).answerRetry
+	n.phoneRoutes["receipt/server-error"] = (*Phone).retryMedia
 }
 
 // incoming is where a message comes from, as its stanza says.
