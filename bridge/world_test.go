@@ -176,6 +176,9 @@ func (w *world) reaches(s *bridge.Session, state bridge.State) bridge.Status {
 	w.t.Helper()
 	st, err := s.Wait(w.ctx(), func(st bridge.Status) bool { return st.State == state })
 	if err != nil {
+		for _, e := range w.all(s.ID()) {
+			w.t.Logf("%s %s", e.Type, e.Data)
+		}
 		w.t.Fatalf("the session stays %s (%s) instead of %s", st.State, st.Reason, state)
 	}
 	return st
