@@ -33,7 +33,9 @@ type Deps struct {
 	Bridge *bridge.Bridge
 	Tokens Tokens
 	Server ServerSettings
-	Log    *slog.Logger // nil = slog.Default()
+	// MediaURL gives the address a kept file can be fetched at; nil = none.
+	MediaURL func(mediaID string) string
+	Log      *slog.Logger // nil = slog.Default()
 }
 
 func (d Deps) log() *slog.Logger {

@@ -60,6 +60,10 @@ func newWorld(t *testing.T) *world {
 	methods.RegisterDevice(w.calls, deps)
 	methods.RegisterCall(w.calls, deps)
 	methods.RegisterStatus(w.calls, deps)
+	methods.RegisterMessage(w.calls, deps)
+	methods.RegisterChat(w.calls, deps)
+	methods.RegisterMedia(w.calls, deps)
+	methods.RegisterPresence(w.calls, deps)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

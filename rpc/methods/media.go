@@ -1,0 +1,109 @@
+package methods
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+// mediaReply is the limit of a reply that holds a file: 24 MiB of it in base64. Larger files are fetched by their url.
+const (
+	mediaReply     = 33 << 20
+	maxInlineMedia = 24 << 20
+)
+
+type mediaUploadParams struct {
+	Media bridge.MediaSource `json:"media" rpc:"required" doc:"the file"`
+}
+
+type mediaGetParams struct {
+	MediaID string `json:"media_id" rpc:"required,max=200" doc:"file"`
+	As      string `json:"as" rpc:"enum=base64|url" doc:"base64 or url; default base64"`
+}
+
+type downloadMediaParams struct {
+	storedRef
+	As string `json:"as" rpc:"enum=base64|url" doc:"base64 or url; default base64"`
+}
+
+type mediaDownloadParams struct {
+	Kind          string `json:"kind" rpc:"required,enum=image|video|audio|document|sticker" doc:"kind of file"`
+	MediaKey      []byte `json:"media_key" rpc:"required" doc:"base64"`
+	FileSHA256    []byte `json:"file_sha256" rpc:"required" doc:"base64"`
+	FileEncSHA256 []byte `json:"file_enc_sha256" doc:"base64"`
+	FileLength    int64  `json:"file_length" rpc:"required,min=1" doc:"bytes"`
+	URL           string `json:"url" rpc:"max=2048" doc:"address"`
+	DirectPath    string `json:"direct_path" rpc:"max=2048" doc:"path; needed when url is absent"`
+	MimeType      string `json:"mime_type" rpc:"max=128" doc:"type for the answer"`
+	As            string `json:"as" rpc:"enum=base64|url" doc:"base64 or url; default base64"`
+}
+
+// mediaFile is a file as results show it, in the form asked for.
+type mediaFile struct {
+	MediaID  string  `json:"media_id" doc:"file kept by this server"`
+	URL      *string `json:"url,omitempty" doc:"where it can be fetched; with as url"`
+	Base64   *string `json:"base64,omitempty" doc:"data URL; with as base64"`
+	MimeType string  `json:"mime_type" doc:"type"`
+	Filename *string `json:"filename" doc:"name suggested"`
+	Size     int64   `json:"size" doc:"bytes"`
+}
+
+type mediaResult struct {
+	Media *mediaFile `json:"media" doc:"the file; null when there is none"`
+}
+
+// mediaResult shapes a file and closes it.
+func (d Deps) mediaResult(file *bridge.MediaFile, as string) (mediaResult, error) {
+	out := &mediaFile{MediaID: file.MediaID, MimeType: file.MimeType, Size: file.Size}
+	if file.Filename != "" {
+		out.Filename = &file.Filename
+	}
+	if as == "url" {
+		file.Content.Close()
+		if d.MediaURL == nil {
+			return mediaResult{}, rpc.NotSupported("this server gives no addresses for files; ask for base64")
+		}
+		address := d.MediaURL(file.MediaID)
+		out.URL = &address
+		return mediaResult{out}, nil
+	}
+	if file.Size > maxInlineMedia {
+		file.Content.Close()
+		return mediaResult{}, rpc.TooLarge("the file is too large for base64; ask for its url", maxInlineMedia)
+	}
+	data, err := file.DataURL()
+	if err != nil {
+		return mediaResult{}, err
+	}
+	out.Base64 = &data
+	return mediaResult{out}, nil
+}
+
+// RegisterMedia registers media.*.
+func RegisterMedia(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "media.upload", Summary: "Store a file for later use in a media object.", Timeout: sendTimeout},
+		func(ctx context.Context, s *bridge.Session, p *mediaUploadParams) (*bridge.UploadedFile, error) {
+			return s.KeepMedia(ctx, &p.Media)
+		})
+	onSession(reg, d, rpc.Method{Name: "media.get", Summary: "Return a stored file.", MaxReply: mediaReply},
+		func(ctx context.Context, s *bridge.Session, p *mediaGetParams) (mediaResult, error) {
+			file, err := s.Media(ctx, p.MediaID)
+			if err != nil {
+				return mediaResult{}, err
+			}
+			return d.mediaResult(file, p.As)
+		})
+	onSession(reg, d, rpc.Method{
+		Name: "media.download", Summary: "Download and decrypt a file from WhatsApp by the keys of its message.", Timeout: sendTimeout, MaxReply: mediaReply,
+	}, func(ctx context.Context, s *bridge.Session, p *mediaDownloadParams) (mediaResult, error) {
+		file, err := s.DownloadMedia(ctx, bridge.MediaDownload{
+			Kind: p.Kind, MediaKey: p.MediaKey, FileSHA256: p.FileSHA256, FileEncSHA256: p.FileEncSHA256, FileLength: p.FileLength,
+			URL: p.URL, DirectPath: p.DirectPath, MimeType: p.MimeType,
+		})
+		if err != nil {
+			return mediaResult{}, err
+		}
+		return d.mediaResult(file, p.As)
+	})
+}

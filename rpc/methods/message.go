@@ -1,0 +1,209 @@
+package methods
+
+import (
+	"context"
+	"time"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+// messageRef names a message to act on.
+type messageRef struct {
+	Chat      string `json:"chat" rpc:"required,format=jid" doc:"chat of the message"`
+	MessageID string `json:"message_id" rpc:"required,min=1,max=128" doc:"message"`
+	Sender    string `json:"sender" rpc:"format=jid" doc:"author, when the store does not know it"`
+	FromMe    *bool  `json:"from_me" doc:"the message is one's own, when the store does not know it"`
+}
+
+// OrderKey implements rpc.Ordered: what changes a message follows the sends before it.
+func (r *messageRef) OrderKey() string { return orderOf(r.Chat) }
+
+func (r *messageRef) ref() bridge.MessageRef {
+	return bridge.MessageRef{Chat: r.Chat, MessageID: r.MessageID, Sender: r.Sender, FromMe: r.FromMe}
+}
+
+// storedRef names a message to read.
+type storedRef struct {
+	MessageID string `json:"message_id" rpc:"required,min=1,max=128" doc:"message"`
+	Chat      string `json:"chat" rpc:"format=jid" doc:"its chat; may be left out while the id is unique in the session"`
+}
+
+type messageReactParams struct {
+	messageRef
+	Emoji string `json:"emoji" rpc:"required,max=64" doc:"empty removes the reaction"`
+}
+
+type messageEditParams struct {
+	Chat       string   `json:"chat" rpc:"required,format=jid" doc:"chat of the message"`
+	MessageID  string   `json:"message_id" rpc:"required,min=1,max=128" doc:"own message"`
+	Text       string   `json:"text" rpc:"required,min=1,max=65536" doc:"new text"`
+	Mentions   []string `json:"mentions" rpc:"max=1024,format=jid" doc:"people mentioned in it"`
+	MentionAll bool     `json:"mention_all" doc:"mention everybody in the group"`
+}
+
+// OrderKey implements rpc.Ordered.
+func (p *messageEditParams) OrderKey() string { return orderOf(p.Chat) }
+
+type messageDeleteParams struct {
+	messageRef
+	ForEveryone bool  `json:"for_everyone" rpc:"required" doc:"true revokes it, false deletes it on the own devices"`
+	DeleteMedia *bool `json:"delete_media" doc:"with for_everyone false: delete its file too; default true"`
+}
+
+type messageForwardParams struct {
+	Chat       string   `json:"chat" rpc:"required,format=jid" doc:"chat of the message"`
+	MessageID  string   `json:"message_id" rpc:"required,min=1,max=128" doc:"message to forward"`
+	Recipients []string `json:"recipients" rpc:"required,min=1,max=100,format=jid" doc:"chats to forward to"`
+}
+
+type messageForwardResult struct {
+	Messages []bridge.Forwarded `json:"messages" doc:"per recipient"`
+}
+
+type messageStarParams struct {
+	messageRef
+	Starred bool `json:"starred" rpc:"required" doc:"true stars, false unstars"`
+}
+
+type starredResult struct {
+	Starred bool `json:"starred" doc:"new state"`
+}
+
+type messageGetParams struct {
+	storedRef
+	IncludeRaw bool `json:"include_raw" doc:"with the protobuf as JSON; default false"`
+}
+
+type messageResult struct {
+	Message *bridge.Message `json:"message" doc:"message object"`
+}
+
+type messageListParams struct {
+	Chat            string     `json:"chat" rpc:"required,format=jid" doc:"chat"`
+	Limit           *int       `json:"limit" rpc:"min=1,max=1000" doc:"1-1000, default 100"`
+	BeforeMessageID string     `json:"before_message_id" rpc:"max=128" doc:"page backwards from here"`
+	Since           *time.Time `json:"since" doc:"only from this time on"`
+	FromMe          *bool      `json:"from_me" doc:"only own or only others' messages"`
+}
+
+type messageListResult struct {
+	Messages []*bridge.Message `json:"messages" doc:"message objects, oldest first"`
+	HasMore  bool              `json:"has_more" doc:"older ones exist"`
+}
+
+type messageSearchParams struct {
+	Query  string `json:"query" rpc:"max=1024" doc:"text to find; absent = all"`
+	Chat   string `json:"chat" rpc:"format=jid" doc:"only this chat"`
+	Type   string `json:"type" rpc:"max=32" doc:"only this message type"`
+	FromMe *bool  `json:"from_me" doc:"only own or only others' messages"`
+	Limit  *int   `json:"limit" rpc:"min=1,max=100" doc:"1-100, default 20"`
+	Offset int    `json:"offset" rpc:"min=0" doc:"rows to skip"`
+}
+
+type messageSearchResult struct {
+	Messages []*bridge.Message `json:"messages" doc:"message objects, newest first"`
+	Total    int               `json:"total" doc:"all matches"`
+}
+
+type mentionsResult struct {
+	Contacts []bridge.Contact `json:"contacts" doc:"contact objects"`
+}
+
+// listReply is the limit of a page of messages: at most 1000 of some KiB each.
+const listReply = 16 << 20
+
+func orDefault(value *int, otherwise int) int {
+	if value == nil {
+		return otherwise
+	}
+	return *value
+}
+
+func timeOrZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// RegisterMessage registers message.*.
+func RegisterMessage(reg *rpc.Registry, d Deps) {
+	registerSends(reg, d)
+	registerMessageActions(reg, d)
+	registerMessageReads(reg, d)
+}
+
+func registerMessageActions(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "message.react", Summary: "Put an emoji on a message, or take it off."},
+		func(ctx context.Context, s *bridge.Session, p *messageReactParams) (*bridge.Reacted, error) {
+			return s.React(ctx, p.ref(), p.Emoji)
+		})
+	onSession(reg, d, rpc.Method{Name: "message.edit", Summary: "Replace the text or caption of an own message."},
+		func(ctx context.Context, s *bridge.Session, p *messageEditParams) (*bridge.Changed, error) {
+			return s.Edit(ctx, bridge.MessageRef{Chat: p.Chat, MessageID: p.MessageID}, p.Text, p.Mentions, p.MentionAll)
+		})
+	onSession(reg, d, rpc.Method{Name: "message.delete", Summary: "Delete a message for everyone (revoke) or only for oneself."},
+		func(ctx context.Context, s *bridge.Session, p *messageDeleteParams) (*bridge.Changed, error) {
+			if p.ForEveryone {
+				return s.Revoke(ctx, p.ref())
+			}
+			return s.DeleteForMe(ctx, p.ref(), p.DeleteMedia == nil || *p.DeleteMedia)
+		})
+	onSession(reg, d, rpc.Method{Name: "message.forward", Summary: "Forward a stored message to one or more chats.", Timeout: sendTimeout},
+		func(ctx context.Context, s *bridge.Session, p *messageForwardParams) (messageForwardResult, error) {
+			forwarded, err := s.Forward(ctx, p.Chat, p.MessageID, p.Recipients)
+			return messageForwardResult{forwarded}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "message.setStarred", Summary: "Star or unstar a message."},
+		func(ctx context.Context, s *bridge.Session, p *messageStarParams) (starredResult, error) {
+			return starredResult{p.Starred}, s.SetStarred(ctx, p.ref(), p.Starred)
+		})
+}
+
+func registerMessageReads(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "message.get", Summary: "Return one stored message."},
+		func(ctx context.Context, s *bridge.Session, p *messageGetParams) (messageResult, error) {
+			m, err := s.Message(ctx, p.Chat, p.MessageID, p.IncludeRaw)
+			return messageResult{m}, err
+		})
+	onSession(reg, d, rpc.Method{
+		Name: "message.list", Summary: "List stored messages of a chat, newest page first, oldest first within the page.", MaxReply: listReply,
+	}, func(ctx context.Context, s *bridge.Session, p *messageListParams) (messageListResult, error) {
+		list, more, err := s.ListMessages(ctx, bridge.MessageQuery{
+			Chat: p.Chat, Limit: orDefault(p.Limit, 100), Before: p.BeforeMessageID, Since: timeOrZero(p.Since), FromMe: p.FromMe,
+		})
+		return messageListResult{list, more}, err
+	})
+	onSession(reg, d, rpc.Method{Name: "message.search", Summary: "Search stored messages.", MaxReply: listReply},
+		func(ctx context.Context, s *bridge.Session, p *messageSearchParams) (messageSearchResult, error) {
+			list, total, err := s.SearchMessages(ctx, bridge.MessageSearch{
+				Text: p.Query, Chat: p.Chat, Type: p.Type, FromMe: p.FromMe, Limit: orDefault(p.Limit, 20), Offset: p.Offset,
+			})
+			return messageSearchResult{list, total}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "message.getQuoted", Summary: "Return the message that a message quotes."},
+		func(ctx context.Context, s *bridge.Session, p *storedRef) (messageResult, error) {
+			m, err := s.QuotedMessage(ctx, p.Chat, p.MessageID)
+			return messageResult{m}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "message.getReceipts", Summary: "Return who got, read and played an own message."},
+		func(ctx context.Context, s *bridge.Session, p *storedRef) (*bridge.MessageReceipts, error) {
+			return s.Receipts(ctx, p.Chat, p.MessageID)
+		})
+	onSession(reg, d, rpc.Method{Name: "message.listMentions", Summary: "Return the contacts a message mentions."},
+		func(ctx context.Context, s *bridge.Session, p *storedRef) (mentionsResult, error) {
+			contacts, err := s.Mentions(ctx, p.Chat, p.MessageID)
+			return mentionsResult{contacts}, err
+		})
+	onSession(reg, d, rpc.Method{
+		Name: "message.downloadMedia", Summary: "Return the file of a stored message, fetching it from WhatsApp when needed.",
+		Timeout: sendTimeout, MaxReply: mediaReply,
+	}, func(ctx context.Context, s *bridge.Session, p *downloadMediaParams) (mediaResult, error) {
+		file, err := s.MessageMedia(ctx, p.Chat, p.MessageID)
+		if err != nil || file == nil {
+			return mediaResult{}, err
+		}
+		return d.mediaResult(file, p.As)
+	})
+}

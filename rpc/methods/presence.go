@@ -1,0 +1,50 @@
+package methods
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+type availabilityParams struct {
+	Available bool `json:"available" rpc:"required" doc:"online or not"`
+}
+
+type availabilityResult struct {
+	Available bool `json:"available" doc:"new state"`
+}
+
+type chatStateParams struct {
+	Chat  string `json:"chat" rpc:"required,format=jid" doc:"chat"`
+	State string `json:"state" rpc:"required,enum=composing|recording|paused" doc:"composing, recording or paused"`
+}
+
+type chatStateResult struct {
+	State string `json:"state" doc:"as sent"`
+}
+
+type presenceSubscribeParams struct {
+	Contacts []string `json:"contacts" rpc:"required,min=1,max=100,format=jid" doc:"whose presence"`
+}
+
+type presenceSubscribeResult struct {
+	Subscribed []string `json:"subscribed" doc:"accepted"`
+}
+
+// RegisterPresence registers presence.*.
+func RegisterPresence(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "presence.setAvailability", Summary: "Show the account as available or unavailable."},
+		func(ctx context.Context, s *bridge.Session, p *availabilityParams) (availabilityResult, error) {
+			return availabilityResult{p.Available}, s.SetAvailability(ctx, p.Available)
+		})
+	onSession(reg, d, rpc.Method{Name: "presence.setChatState", Summary: "Show typing or recording in a chat, or stop showing it."},
+		func(ctx context.Context, s *bridge.Session, p *chatStateParams) (chatStateResult, error) {
+			return chatStateResult{p.State}, s.SetChatState(ctx, p.Chat, p.State)
+		})
+	onSession(reg, d, rpc.Method{Name: "presence.subscribe", Summary: "Ask to be told when people come online or go offline."},
+		func(ctx context.Context, s *bridge.Session, p *presenceSubscribeParams) (presenceSubscribeResult, error) {
+			accepted, err := s.SubscribePresence(ctx, p.Contacts)
+			return presenceSubscribeResult{accepted}, err
+		})
+}
