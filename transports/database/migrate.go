@@ -29,7 +29,19 @@ func Migrate(ctx context.Context, db *dbutil.Database, owner string, files fs.FS
 		}
 	}()
 	owned := db.Child(owner+"_version", dbutil.BuildUpgradeTable().WithFS(readable).Finish(), nil)
-	if err = owned.Upgrade(ctx); err != nil {
+	if db.Dialect == dbutil.Postgres {
+		// Nodes that start together wait for each other here; the whole upgrade is one
+		// transaction, which dbutil's own transactions join.
+		err = db.DoTxn(ctx, nil, func(ctx context.Context) error {
+			if _, err := db.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext($1))", "migrate "+owner); err != nil {
+				return err
+			}
+			return owned.Upgrade(ctx)
+		})
+	} else {
+		err = owned.Upgrade(ctx)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("database: migrations of %s: %w", owner, err)
 	}
 	return owned, nil

@@ -3,15 +3,18 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"go.mau.fi/util/dbutil"
 )
 
@@ -21,17 +24,27 @@ const (
 	// enough that a stuck writer shows.
 	DefaultBusyTimeout = 10 * time.Second
 	// DefaultMaxOpenConns suits PostgreSQL's default of 100 connections with a few
-	// nodes; SQLite needs one per concurrent reader.
+	// nodes. On SQLite it bounds page caches (2 MB a connection at most); writers
+	// waiting at the gate hold one each.
 	DefaultMaxOpenConns = 16
-	// DefaultMaxIdleConns keeps the prepared pages of busy connections warm.
+	// DefaultMaxIdleConns keeps caches and prepared statements of busy connections.
 	DefaultMaxIdleConns = 8
+	// DefaultConnectTimeout bounds the dialling of a PostgreSQL that does not answer.
+	DefaultConnectTimeout = 5 * time.Second
+
+	// minOpenConns is what SQLite needs to make progress: the journal keeps one
+	// connection, and a transaction may meet a reader.
+	minOpenConns = 4
+	// statementCache is how many prepared statements a SQLite connection keeps: what
+	// one event takes, in whatsmeow's store and ours.
+	statementCache = 64
 )
 
 // Options tune a handle. The zero value is right for most installations.
 type Options struct {
 	MaxOpenConns int                   // connections at most; 0 = DefaultMaxOpenConns
 	MaxIdleConns int                   // idle connections kept; 0 = DefaultMaxIdleConns
-	BusyTimeout  time.Duration         // SQLite: how long a writer waits for its turn; 0 = DefaultBusyTimeout
+	BusyTimeout  time.Duration         // SQLite: how long a writer waits for its turn (ErrBusy); 0 = DefaultBusyTimeout
 	Log          dbutil.DatabaseLogger // nil = silent
 }
 
@@ -39,6 +52,7 @@ func (o Options) withDefaults() Options {
 	if o.MaxOpenConns <= 0 {
 		o.MaxOpenConns = DefaultMaxOpenConns
 	}
+	o.MaxOpenConns = max(o.MaxOpenConns, minOpenConns)
 	if o.MaxIdleConns <= 0 {
 		o.MaxIdleConns = DefaultMaxIdleConns
 	}
@@ -87,39 +101,54 @@ func isPostgres(url string) bool {
 }
 
 func openPostgres(url string) (*dbutil.Database, error) {
-	raw, err := sql.Open("pgx", url)
+	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("database: the PostgreSQL address is not valid")
+		// The parser's text can show parts of the address.
+		return nil, errors.New("database: the PostgreSQL address is not valid")
 	}
-	return dbutil.NewWithDB(raw, "pgx")
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = DefaultConnectTimeout
+	}
+	return dbutil.NewWithDB(stdlib.OpenDB(*config), "pgx")
 }
 
 func openSQLite(path string, opts Options) (*dbutil.Database, error) {
 	dsn := url.Values{}
 	dsn.Set("_foreign_keys", "on")
-	dsn.Set("_busy_timeout", fmt.Sprint(opts.BusyTimeout.Milliseconds()))
+	dsn.Set("_busy_timeout", strconv.FormatInt(opts.BusyTimeout.Milliseconds(), 10))
 	dsn.Set("_txlock", "immediate")
 	dsn.Set("_synchronous", "NORMAL")
-	name := path
-	if path == "" || path == ":memory:" {
+	dsn.Set("_stmt_cache_size", strconv.Itoa(statementCache))
+	name, inMemory := path, path == "" || path == ":memory:"
+	if inMemory {
 		// memdb gives all connections of the pool the same database, with ordinary
 		// locks (a shared cache would answer SQLITE_LOCKED to readers).
 		name = fmt.Sprintf("/waystation-%d", memoryCount.Add(1))
 		dsn.Set("vfs", "memdb")
 	} else {
 		dsn.Set("_journal_mode", "WAL")
-		if dir := filepath.Dir(path); dir != "." {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return nil, fmt.Errorf("database: cannot make the folder of the database: %w", err)
-			}
+		if err := createPrivate(path); err != nil {
+			return nil, err
 		}
 	}
-	escaped := (&url.URL{Path: name}).EscapedPath()
-	raw := sql.OpenDB(newGatedConnector("file:"+escaped+"?"+dsn.Encode(), opts.BusyTimeout))
-	if name != path {
+	raw := sql.OpenDB(newGatedConnector("file:"+(&url.URL{Path: name}).EscapedPath()+"?"+dsn.Encode(), !inMemory, opts.BusyTimeout))
+	if inMemory {
 		// The database lives as long as one connection does.
 		raw.SetConnMaxLifetime(0)
 		raw.SetConnMaxIdleTime(0)
 	}
 	return dbutil.NewWithDB(raw, "sqlite3")
+}
+
+// createPrivate makes the file, which holds keys of WhatsApp accounts, readable for
+// its owner only. SQLite gives its other files the same mode.
+func createPrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("database: cannot make the folder of the database: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("database: cannot open the database file: %w", err)
+	}
+	return file.Close()
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,13 +20,13 @@ import (
 type backend struct {
 	name       string
 	persistent bool
-	address    func(t *testing.T) string
+	address    func(t testing.TB) string
 }
 
 var backends = []backend{
 	{name: "memory"},
-	{name: "sqlite", persistent: true, address: func(t *testing.T) string { return filepath.Join(t.TempDir(), "journal.db") }},
-	{name: "postgres", persistent: true, address: func(t *testing.T) string { return dbtest.Postgres(t) }},
+	{name: "sqlite", persistent: true, address: sqlitePath},
+	{name: "postgres", persistent: true, address: dbtest.Postgres},
 }
 
 func openDB(t testing.TB, address string) *dbutil.Database {
@@ -69,6 +68,21 @@ func onEach(t *testing.T, cfg Config, test func(t *testing.T, j *Journal, reopen
 				return j
 			})
 		})
+	}
+}
+
+// eventually polls what no channel tells.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not in time: %s", what)
+		}
 	}
 }
 
@@ -209,9 +223,7 @@ func TestFailingProjectionCostsNobodyElse(t *testing.T) {
 			wg.Add(1)
 			go func() { defer wg.Done(); _, errs[i] = j.Append(t.Context(), "b", r) }()
 		}
-		for len(j.queue) < 6 {
-			time.Sleep(time.Millisecond) // nothing else shows that a call waits
-		}
+		eventually(t, "six appends wait", func() bool { return j.Stats().Waiting == 6 })
 		close(hold)
 		wg.Wait()
 		for i, want := range []error{nil, boom, nil, ErrProjection, nil, nil} {

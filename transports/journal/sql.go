@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"sync"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/database"
@@ -96,6 +97,16 @@ func release(conn dbutil.Conn) error {
 	return fmt.Errorf("journal: cannot release a connection of type %T", conn)
 }
 
+// beginAttempts is how many dead connections one commit gets past: the pool keeps
+// them idle after a restart of PostgreSQL, and notices when they are used.
+const beginAttempts = 2 * database.DefaultMaxIdleConns
+
+func retryBegin(err error, attempt int) bool {
+	var connect *pgconn.ConnectError
+	return err != nil && attempt < beginAttempts && storeGone(err) && !errors.As(err, &connect) &&
+		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, sql.ErrConnDone)
+}
+
 func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
 	conn, err := s.conn(ctx)
 	if err != nil {
@@ -103,7 +114,7 @@ func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, t
 	}
 	// The context that DoTxn hands on carries the transaction, so that a projection's
 	// db.Exec(ctx, ...) joins it on this very connection.
-	err = s.db.DoTxn(ctx, &dbutil.TxnOptions{Conn: conn}, func(ctx context.Context) error {
+	err = s.db.DoTxn(ctx, &dbutil.TxnOptions{Conn: conn, RetryBegin: retryBegin}, func(ctx context.Context) error {
 		return write(ctx, &sqlTx{sqlStore: s})
 	})
 	switch {

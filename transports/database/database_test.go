@@ -1,0 +1,250 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.uber.org/goleak"
+
+	"github.com/waystation/waystation/transports/database/dbtest"
+)
+
+func TestMain(m *testing.M) {
+	code := dbtest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func open(t *testing.T, url string, opts Options) *dbutil.Database {
+	t.Helper()
+	db, err := Open(t.Context(), url, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func exec(t *testing.T, db *dbutil.Database, query string, args ...any) {
+	t.Helper()
+	if _, err := db.Exec(t.Context(), query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSQLiteSettings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new folder", "a?b#c%d.db")
+	db := open(t, "sqlite:"+path, Options{})
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "foreign_keys": "1", "synchronous": "1", "busy_timeout": "10000",
+	} {
+		var got string
+		if err := db.QueryRow(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %s (%v), want %s", pragma, got, err, want)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("database file: %v, %v", info, err)
+	}
+}
+
+func TestMemoryIsOneDatabaseAHandle(t *testing.T) {
+	one, two := open(t, ":memory:", Options{}), open(t, ":memory:", Options{})
+	exec(t, one, "CREATE TABLE x (n INTEGER)")
+	var wg sync.WaitGroup
+	for n := range 20 {
+		wg.Go(func() {
+			if _, err := one.Exec(context.Background(), "INSERT INTO x VALUES ($1)", n); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	var n int
+	if err := one.QueryRow(t.Context(), "SELECT COUNT(*) FROM x").Scan(&n); err != nil || n != 20 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+	if err := two.QueryRow(t.Context(), "SELECT COUNT(*) FROM x").Scan(&n); err == nil {
+		t.Error("two handles share their memory")
+	}
+}
+
+func TestBadAddresses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("this is no database, and long enough to tell"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{
+		"postgres://user:s3cret@127.0.0.1:1/x?connect_timeout=2",
+		"postgres://user:s3cret@[::bad/x",
+		"postgres://user:s3cret@127.0.0.1:notaport/x",
+		filepath.Join(file, "below.db"),
+		file,
+	} {
+		db, err := Open(t.Context(), url, Options{})
+		if err == nil {
+			_ = db.Close()
+			t.Errorf("%s was opened", url)
+		} else if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("the password shows: %v", err)
+		}
+	}
+}
+
+func TestGateKeepsItsTime(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "x.db"), Options{BusyTimeout: 50 * time.Millisecond})
+	exec(t, db, "CREATE TABLE x (n INTEGER)")
+	err := db.DoTxn(t.Context(), nil, func(ctx context.Context) error {
+		if _, err := db.Exec(ctx, "INSERT INTO x VALUES (1)"); err != nil {
+			return err
+		}
+		// A context without the transaction: it would wait for itself.
+		_, err := db.Exec(t.Context(), "INSERT INTO x VALUES (2)")
+		return err
+	})
+	if !errors.Is(err, ErrBusy) {
+		t.Errorf("a second writer: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	err = db.DoTxn(t.Context(), nil, func(context.Context) error {
+		cancel()
+		_, err := db.Exec(ended, "INSERT INTO x VALUES (2)")
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("a writer who gave up: %v", err)
+	}
+	exec(t, db, "INSERT INTO x VALUES (3)") // the gate is open again
+	var n int
+	if err := db.QueryRow(t.Context(), "SELECT COUNT(*) FROM x").Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d rows (%v), want the last alone", n, err)
+	}
+}
+
+func TestEveryWayOfWritingPassesTheGate(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "x.db"), Options{})
+	exec(t, db, "CREATE TABLE x (n INTEGER PRIMARY KEY, who TEXT)")
+	statement, err := db.RawDB.PrepareContext(t.Context(), "INSERT INTO x (who) VALUES (?1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer statement.Close()
+	ways := []func() error{
+		func() error { _, err := db.Exec(t.Context(), "INSERT INTO x (who) VALUES ('exec')"); return err },
+		func() error { _, err := statement.ExecContext(t.Context(), "prepared"); return err },
+		func() error {
+			var n int
+			return db.QueryRow(t.Context(), "INSERT INTO x (who) VALUES ('returning') RETURNING n").Scan(&n)
+		},
+		func() error {
+			return db.DoTxn(t.Context(), nil, func(ctx context.Context) error {
+				var n int
+				return db.QueryRow(ctx, "INSERT INTO x (who) VALUES ('tx') RETURNING n").Scan(&n)
+			})
+		},
+	}
+	var wg sync.WaitGroup
+	for _, way := range ways {
+		for range 4 {
+			wg.Go(func() {
+				for range 50 {
+					if err := way(); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	var n int
+	if err := db.QueryRow(t.Context(), "SELECT COUNT(*) FROM x").Scan(&n); err != nil || n != 800 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+// The checkpointer keeps the WAL short, also while writers never pause.
+func TestWALStaysShort(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	db := open(t, path, Options{})
+	exec(t, db, "CREATE TABLE x (n INTEGER PRIMARY KEY, data BLOB)")
+	data := make([]byte, 16<<10)
+	for range 1500 { // 24 MB, each row also in the WAL
+		err := db.DoTxn(t.Context(), nil, func(ctx context.Context) error {
+			_, err := db.Exec(ctx, "INSERT INTO x (data) VALUES ($1)", data)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(path + "-wal")
+	if err != nil || info.Size() > 12<<20 {
+		t.Errorf("WAL: %d bytes, %v", info.Size(), err)
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	files := fstest.MapFS{
+		"01-first.sql":  {Data: []byte("-- v0 -> v1: First\nCREATE TABLE thing (n BIGINT);\n")},
+		"02-second.sql": {Data: []byte("-- v2: Second\nALTER TABLE thing ADD COLUMN name TEXT;\n")},
+	}
+	for name, url := range map[string]string{"sqlite": filepath.Join(t.TempDir(), "x.db"), "postgres": dbtest.Postgres(t)} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, url, Options{})
+			for range 2 { // the second time there is nothing to do
+				if _, err := Migrate(t.Context(), db, "things", files); err != nil {
+					t.Fatal(err)
+				}
+			}
+			exec(t, db, "INSERT INTO thing VALUES (1, 'x')")
+			var version int
+			if err := db.QueryRow(t.Context(), "SELECT version FROM things_version").Scan(&version); err != nil || version != 2 {
+				t.Errorf("version %d, %v", version, err)
+			}
+			for what, bad := range map[string]fstest.MapFS{
+				"no header":  {"01.sql": {Data: []byte("CREATE TABLE y (n BIGINT);\n")}},
+				"bad syntax": {"01.sql": {Data: []byte("-- v0 -> v1: Bad\nCREATE TABEL y;\n")}},
+			} {
+				if _, err := Migrate(t.Context(), db, "bad", bad); err == nil {
+					t.Errorf("%s: no error", what)
+				}
+			}
+		})
+	}
+}
+
+// Nodes that start together do not migrate at the same time.
+func TestMigrateTogether(t *testing.T) {
+	files := fstest.MapFS{"01.sql": {Data: []byte("-- v0 -> v1: First\nCREATE TABLE thing (n BIGINT);\n")}}
+	url := dbtest.Postgres(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		db := open(t, url, Options{})
+		wg.Go(func() {
+			if _, err := Migrate(t.Context(), db, "things", files); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
