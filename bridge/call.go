@@ -1,22 +1,57 @@
 package bridge
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
-// maxCallID bounds the id of a call; WhatsApp's have 32 characters.
-const maxCallID = 128
+const (
+	// maxCallID bounds the id of a call; WhatsApp's have 32 characters.
+	maxCallID = 128
+	// maxCallText bounds the text sent after a rejection, in characters.
+	maxCallText = 65536
+)
 
-// RejectCall rejects an incoming call and returns the caller's full address.
-func (s *Session) RejectCall(ctx context.Context, callID, from string) (string, error) {
+// RejectedCall is a call that was rejected.
+type RejectedCall struct {
+	From      string  // the caller's full address
+	MessageID *string // of the text sent afterwards; nil = none
+}
+
+// RejectCall rejects an incoming call and then writes text to the caller, if
+// there is one. When only the text fails the error says that the call was rejected.
+func (s *Session) RejectCall(ctx context.Context, callID, from, text string) (*RejectedCall, error) {
 	if callID == "" || len(callID) > maxCallID {
-		return "", badParam("call_id", "must have 1 to %d characters", maxCallID)
+		return nil, badParam("call_id", "must have 1 to %d characters", maxCallID)
 	}
 	jid, err := s.parsePerson("from", from)
 	if err != nil {
-		return "", err
+		return nil, err
+	}
+	if err := checkText("message", text, 0, maxCallText); err != nil {
+		return nil, err
 	}
 	client, err := s.live()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return jid.String(), waError("reject the call", client.RejectCall(ctx, jid, callID))
+	if err := client.RejectCall(ctx, jid, callID); err != nil {
+		return nil, waError("reject the call", err)
+	}
+	rejected := &RejectedCall{From: jid.String()}
+	if text == "" {
+		return rejected, nil
+	}
+	sent, err := s.Send(ctx, rejected.From, &Content{Type: typeText, Text: text}, &SendOptions{})
+	if err != nil {
+		var failed *Error
+		if errors.As(err, &failed) {
+			told := *failed
+			told.Message = "the call was rejected, the text was not sent: " + failed.Message
+			return nil, &told
+		}
+		return nil, err
+	}
+	rejected.MessageID = &sent.MessageID
+	return rejected, nil
 }

@@ -26,7 +26,7 @@ type GroupCreate struct {
 	Name         string   // 1 to 100 characters
 	Participants []string // other members; may be empty
 	Description  string   // empty = none
-	Picture      []byte   // JPEG as SquareJPEG makes it; nil = none
+	Picture      []byte   // JPEG as LoadPicture makes it; nil = none
 	Community    string   // community to create it in; empty = none
 	GroupSettings
 }
@@ -94,7 +94,7 @@ func finishGroup(ctx context.Context, client *whatsmeow.Client, info *types.Grou
 
 // ListGroups lists the groups the account is in. refresh asks WhatsApp; without
 // it the groups stored by the last refresh are listed, also while disconnected.
-func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]*Group, error) {
+func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error) {
 	if !refresh {
 		return s.storedGroups(ctx)
 	}
@@ -106,7 +106,7 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]*Group, error
 	if err != nil {
 		return nil, waError("list the groups", err)
 	}
-	groups := make([]*Group, 0, len(infos))
+	groups := make([]Group, 0, len(infos))
 	rows := make([]directory.Group, 0, len(infos))
 	var pairs []directory.Pair
 	for _, info := range infos {
@@ -118,7 +118,7 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]*Group, error
 		if err != nil {
 			return nil, err
 		}
-		groups, rows = append(groups, group), append(rows, row)
+		groups, rows = append(groups, *group), append(rows, row)
 		pairs = append(pairs, pairsOfMembers(info.Participants)...)
 	}
 	now := time.Now()
@@ -234,12 +234,12 @@ func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *typ
 	return group, nil
 }
 
-func (s *Session) storedGroups(ctx context.Context) ([]*Group, error) {
+func (s *Session) storedGroups(ctx context.Context) ([]Group, error) {
 	rows, err := s.b.people.Groups(ctx, s.ID())
 	if err != nil {
 		return nil, storageError("the stored groups could not be read", err)
 	}
-	groups := make([]*Group, len(rows))
+	groups := make([]Group, len(rows))
 	for i, row := range rows {
 		if err := json.Unmarshal(row.Data, &groups[i]); err != nil {
 			return nil, storageError("a stored group could not be read", err)

@@ -132,7 +132,7 @@ func (s *Session) SetGroupDescription(ctx context.Context, group, description st
 	})
 }
 
-// SetGroupPicture sets the picture of a group to a JPEG as SquareJPEG makes it
+// SetGroupPicture sets the picture of a group to a JPEG as LoadPicture makes it
 // and returns the id WhatsApp gave it. nil removes the picture.
 func (s *Session) SetGroupPicture(ctx context.Context, group string, jpeg []byte) (id string, err error) {
 	err = s.changeGroup(group, "set the group's picture", func(client *whatsmeow.Client, jid types.JID) error {

@@ -83,7 +83,7 @@ func (s *Session) SetAbout(ctx context.Context, about string) error {
 	return waError("change the about text", client.SetStatusMessage(ctx, types.SetStatusInput{Text: &about}))
 }
 
-// SetProfilePicture sets the own picture to a JPEG as SquareJPEG makes it and
+// SetProfilePicture sets the own picture to a JPEG as LoadPicture makes it and
 // returns the id WhatsApp gave it. nil removes the picture.
 func (s *Session) SetProfilePicture(ctx context.Context, jpeg []byte) (string, error) {
 	client, err := s.live()

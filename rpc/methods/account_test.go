@@ -9,6 +9,7 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 
+	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -184,6 +185,12 @@ func TestCallIsRejected(t *testing.T) {
 	})
 	if err != nil {
 		t.Errorf("bob's phone still rings: %v", err)
+	}
+	told := alice.call("call.reject", params{"call_id": id, "from": bob.pn(), "message": "at lunch"})
+	if _, err := bob.phone.Await(w.ctx(), func(r sandbox.Received) bool {
+		return r.ID == told["message_id"] && r.Message.GetConversation() == "at lunch"
+	}); err != nil || told["reason"] != "declined" {
+		t.Errorf("bob was not told: %v, %v", told, err)
 	}
 	alice.refused(rpc.CodeInvalidParams, "call.reject", params{"call_id": id, "from": "status@broadcast"})
 	alice.refused(rpc.CodeInvalidParams, "call.reject", params{"call_id": id, "from": bob.pn(), "reason": "asleep"})

@@ -8,28 +8,34 @@ import (
 )
 
 type callRejectParams struct {
-	CallID string `json:"call_id" rpc:"required,min=1,max=128" doc:"call"`
-	From   string `json:"from" rpc:"required,format=jid" doc:"caller"`
-	Reason string `json:"reason" rpc:"enum=busy|declined|unavailable" doc:"default declined; kept in the answer, WhatsApp is not told"`
+	CallID  string `json:"call_id" rpc:"required,min=1,max=128" doc:"call"`
+	From    string `json:"from" rpc:"required,format=jid" doc:"caller"`
+	Reason  string `json:"reason" rpc:"enum=busy|declined|unavailable" doc:"default declined; kept in the answer, WhatsApp is not told"`
+	Message string `json:"message" rpc:"max=65536" doc:"text sent afterwards"`
 }
 
 type callRejectResult struct {
-	CallID string `json:"call_id" doc:"call"`
-	From   string `json:"from" doc:"caller"`
-	Reason string `json:"reason" doc:"as used"`
-	// MessageID is null while no text is sent.
+	CallID    string  `json:"call_id" doc:"call"`
+	From      string  `json:"from" doc:"caller"`
+	Reason    string  `json:"reason" doc:"as used"`
 	MessageID *string `json:"message_id" doc:"id of the text; null when none was sent"`
 }
+
+// defaultCallReason is the reason of a rejection that names none.
+const defaultCallReason = "declined"
 
 // RegisterCall adds the methods of the namespace call.
 func RegisterCall(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "call.reject", Summary: "Reject an incoming call, optionally writing to the caller."},
 		func(ctx context.Context, s *bridge.Session, p *callRejectParams) (callRejectResult, error) {
-			from, err := s.RejectCall(ctx, p.CallID, p.From)
-			result := callRejectResult{CallID: p.CallID, From: from, Reason: p.Reason}
-			if result.Reason == "" {
-				result.Reason = "declined"
+			rejected, err := s.RejectCall(ctx, p.CallID, p.From, p.Message)
+			if err != nil {
+				return callRejectResult{}, err
 			}
-			return result, err
+			result := callRejectResult{CallID: p.CallID, From: rejected.From, Reason: p.Reason, MessageID: rejected.MessageID}
+			if result.Reason == "" {
+				result.Reason = defaultCallReason
+			}
+			return result, nil
 		})
 }

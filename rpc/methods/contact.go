@@ -29,7 +29,7 @@ type contactSaveParams struct {
 }
 
 type contactResult struct {
-	Contact *bridge.Contact `json:"contact" doc:"contact object"`
+	Contact bridge.Contact `json:"contact" doc:"contact object"`
 }
 
 type contactsParam struct {
@@ -95,14 +95,14 @@ func registerContactBook(reg *rpc.Registry, d Deps) {
 			return contactListResult{Contacts: contacts}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.get", Summary: "Return one contact, on request with live data."},
-		func(ctx context.Context, s *bridge.Session, p *contactGetParams) (*bridge.ContactDetails, error) {
-			return s.Contact(ctx, p.Contact, p.Include)
+		func(ctx context.Context, s *bridge.Session, p *contactGetParams) (bridge.ContactDetails, error) {
+			return value(s.Contact(ctx, p.Contact, p.Include))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.save", Summary: "Add a contact to the address book or rename it."},
 		func(ctx context.Context, s *bridge.Session, p *contactSaveParams) (contactResult, error) {
-			contact, err := s.SaveContact(ctx, bridge.ContactSave{
+			contact, err := value(s.SaveContact(ctx, bridge.ContactSave{
 				Contact: p.Contact, FullName: p.FullName, FirstName: p.FirstName, SaveOnPhone: p.SaveOnPhone,
-			})
+			}))
 			return contactResult{Contact: contact}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.remove", Summary: "Remove a contact from the address book."},
@@ -135,22 +135,22 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 			return contactCheckResult{Results: results}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.getProfilePicture", Summary: "Return the address of a profile or group picture."},
-		func(ctx context.Context, s *bridge.Session, p *contactPictureParams) (*bridge.ProfilePicture, error) {
-			return s.ProfilePicture(ctx, bridge.PictureQuery{
+		func(ctx context.Context, s *bridge.Session, p *contactPictureParams) (bridge.ProfilePicture, error) {
+			return value(s.ProfilePicture(ctx, bridge.PictureQuery{
 				Contact: p.Contact, Preview: p.Preview, KnownID: p.KnownPictureID, IsCommunity: p.IsCommunity,
 				CommonGroup: p.CommonGroup, InviteCode: p.InviteCode, PersonaID: p.PersonaID,
-			})
+			}))
 		})
 }
 
 func registerContactAddresses(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "contact.formatNumber", Summary: "Format a contact's phone number and give its country code."},
-		func(ctx context.Context, s *bridge.Session, p *contactParam) (*bridge.FormattedNumber, error) {
-			return s.FormatNumber(ctx, p.Contact)
+		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.FormattedNumber, error) {
+			return value(s.FormatNumber(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.resolveLid", Summary: "Translate between phone number and LID, either way."},
-		func(ctx context.Context, s *bridge.Session, p *contactParam) (*bridge.LIDMapping, error) {
-			return s.ResolveLID(ctx, p.Contact)
+		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.LIDMapping, error) {
+			return value(s.ResolveLID(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.listLidMappings", Summary: "Page through the known pairs of phone number and LID."},
 		func(ctx context.Context, s *bridge.Session, p *contactMappingsParams) (contactMappingsResult, error) {

@@ -15,15 +15,15 @@ type groupParam struct {
 }
 
 type groupResult struct {
-	Group *bridge.Group `json:"group" doc:"group object"`
+	Group bridge.Group `json:"group" doc:"group object"`
 }
 
 type groupCreateParams struct {
-	Name         string   `json:"name" rpc:"required,min=1,max=100" doc:"name"`
-	Participants []string `json:"participants" rpc:"required,max=1023,format=jid" doc:"other members; may be empty"`
-	Description  string   `json:"description" rpc:"max=2048" doc:"set right after creating"`
-	Picture      *media   `json:"picture" doc:"set right after creating"`
-	Community    string   `json:"community" rpc:"format=jid" doc:"create it inside this community"`
+	Name         string              `json:"name" rpc:"required,min=1,max=100" doc:"name"`
+	Participants []string            `json:"participants" rpc:"required,max=1023,format=jid" doc:"other members; may be empty"`
+	Description  string              `json:"description" rpc:"max=2048" doc:"set right after creating"`
+	Picture      *bridge.MediaSource `json:"picture" doc:"set right after creating"`
+	Community    string              `json:"community" rpc:"format=jid" doc:"create it inside this community"`
 	bridge.GroupSettings
 }
 
@@ -33,7 +33,7 @@ type groupListParams struct {
 }
 
 type groupListResult struct {
-	Groups []*bridge.Group `json:"groups" doc:"group objects"`
+	Groups []bridge.Group `json:"groups" doc:"group objects"`
 }
 
 type groupGetParams struct {
@@ -61,7 +61,7 @@ type groupDescriptionResult struct {
 
 type groupSetPictureParams struct {
 	groupParam
-	Media media `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
+	Media bridge.MediaSource `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
 }
 
 type pictureResult struct {
@@ -139,20 +139,20 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 			}
 			groups, err := s.ListGroups(ctx, refresh)
 			if p.IncludeParticipants != nil && !*p.IncludeParticipants {
-				for _, group := range groups {
-					group.Participants = nil
+				for i := range groups {
+					groups[i].Participants = nil
 				}
 			}
 			return groupListResult{Groups: groups}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.get", Summary: "Return one group."},
 		func(ctx context.Context, s *bridge.Session, p *groupGetParams) (groupResult, error) {
-			group, err := s.Group(ctx, p.Group, p.IncludePicture)
+			group, err := value(s.Group(ctx, p.Group, p.IncludePicture))
 			return groupResult{Group: group}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.getInviteInfo", Summary: "Show what an invite code or link leads to, without joining."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupResult, error) {
-			group, err := s.GroupOfInvite(ctx, p.Invite)
+			group, err := value(s.GroupOfInvite(ctx, p.Invite))
 			return groupResult{Group: group}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.getInviteLink", Summary: "Return a group's invite link."},
@@ -174,14 +174,14 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 func registerGroupChanges(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "group.create", Summary: "Create a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupCreateParams) (groupResult, error) {
-			picture, err := d.picture(ctx, s, "picture", p.Picture)
+			picture, err := s.LoadPicture(ctx, "picture", p.Picture)
 			if err != nil {
 				return groupResult{}, err
 			}
-			group, err := s.CreateGroup(ctx, bridge.GroupCreate{
+			group, err := value(s.CreateGroup(ctx, bridge.GroupCreate{
 				Name: p.Name, Participants: p.Participants, Description: p.Description, Picture: picture,
 				Community: p.Community, GroupSettings: p.GroupSettings,
-			})
+			}))
 			return groupResult{Group: group}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setName", Summary: "Change a group's name (subject)."},
@@ -198,7 +198,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setPicture", Summary: "Change a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetPictureParams) (pictureResult, error) {
-			picture, err := d.picture(ctx, s, "media", &p.Media)
+			picture, err := s.LoadPicture(ctx, "media", &p.Media)
 			if err != nil {
 				return pictureResult{}, err
 			}

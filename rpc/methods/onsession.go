@@ -21,3 +21,12 @@ func onSession[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ctx co
 		return fn(ctx, session, p)
 	})
 }
+
+// value turns what an operation returns into a result that is never null.
+func value[T any](result *T, err error) (T, error) {
+	if err != nil || result == nil {
+		var zero T
+		return zero, err
+	}
+	return *result, nil
+}

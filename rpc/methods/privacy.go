@@ -12,7 +12,7 @@ type privacyGetParams struct {
 }
 
 type privacySettingsResult struct {
-	Settings *bridge.PrivacySettings `json:"settings" doc:"privacy_settings object"`
+	Settings bridge.PrivacySettings `json:"settings" doc:"privacy_settings object"`
 }
 
 type privacyUpdateParams struct{ bridge.PrivacySettings }
@@ -37,12 +37,12 @@ type privacyDeletedResult struct {
 func RegisterPrivacy(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "privacy.getSettings", Summary: "Read the account's privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyGetParams) (privacySettingsResult, error) {
-			settings, err := s.PrivacySettings(ctx, p.Refresh)
+			settings, err := value(s.PrivacySettings(ctx, p.Refresh))
 			return privacySettingsResult{Settings: settings}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.updateSettings", Summary: "Change any of the privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyUpdateParams) (privacySettingsResult, error) {
-			settings, err := s.UpdatePrivacySettings(ctx, p.PrivacySettings)
+			settings, err := value(s.UpdatePrivacySettings(ctx, p.PrivacySettings))
 			return privacySettingsResult{Settings: settings}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.setDefaultDisappearingTimer", Summary: "Set the disappearing timer for new chats."},
@@ -57,8 +57,8 @@ func RegisterPrivacy(reg *rpc.Registry, d Deps) {
 		return privacyTokensResult{Tokens: tokens}, err
 	})
 	onSession(reg, d, rpc.Method{Name: "privacy.getToken", Summary: "Show whether a privacy token of a person is stored."},
-		func(ctx context.Context, s *bridge.Session, p *contactParam) (*bridge.PrivacyToken, error) {
-			return s.PrivacyToken(ctx, p.Contact)
+		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.PrivacyToken, error) {
+			return value(s.PrivacyToken(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.listTokens", Summary: "List the people whose privacy tokens are stored.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, _ *none) (privacyTokenPeopleResult, error) {

@@ -24,7 +24,7 @@ type profileAboutResult struct {
 }
 
 type profilePictureParams struct {
-	Media media `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
+	Media bridge.MediaSource `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
 }
 
 type profileLinkParams struct {
@@ -39,8 +39,8 @@ type profileLinkResult struct {
 // RegisterProfile adds the methods of the namespace profile.
 func RegisterProfile(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "profile.get", Summary: "Return the own profile."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (*bridge.Profile, error) {
-			return s.Profile(ctx)
+		func(ctx context.Context, s *bridge.Session, _ *none) (bridge.Profile, error) {
+			return value(s.Profile(ctx))
 		})
 	onSession(reg, d, rpc.Method{Name: "profile.setName", Summary: "Change the own display name."},
 		func(ctx context.Context, s *bridge.Session, p *profileNameParams) (profileNameResult, error) {
@@ -52,7 +52,7 @@ func RegisterProfile(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "profile.setPicture", Summary: "Change the own profile picture."},
 		func(ctx context.Context, s *bridge.Session, p *profilePictureParams) (pictureResult, error) {
-			picture, err := d.picture(ctx, s, "media", &p.Media)
+			picture, err := s.LoadPicture(ctx, "media", &p.Media)
 			if err != nil {
 				return pictureResult{}, err
 			}

@@ -10,7 +10,7 @@ import (
 // RegisterStatus adds the methods of the namespace status.
 func RegisterStatus(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "status.getPrivacy", Summary: "Read who sees status posts.", MaxReply: wideReply},
-		func(ctx context.Context, s *bridge.Session, _ *none) (*bridge.StatusPrivacy, error) {
-			return s.StatusPrivacy(ctx)
+		func(ctx context.Context, s *bridge.Session, _ *none) (bridge.StatusPrivacy, error) {
+			return value(s.StatusPrivacy(ctx))
 		})
 }

@@ -1,0 +1,43 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/waystation/waystation/bridge/picture"
+)
+
+const (
+	// maxPictureFile bounds what is read of a picture before it is scaled down, in bytes.
+	maxPictureFile = 16 << 20
+	// picturesAtOnce bounds the pictures decoded at a time, since one may take 160 MiB for a moment.
+	picturesAtOnce = 2
+)
+
+var pictureSlots = semaphore.NewWeighted(picturesAtOnce)
+
+// LoadPicture reads an image and makes it the square JPEG that WhatsApp takes
+// for people and groups. A nil source gives no picture; field names it in errors.
+func (s *Session) LoadPicture(ctx context.Context, field string, source *MediaSource) ([]byte, error) {
+	if source == nil {
+		return nil, nil
+	}
+	file, err := s.LoadMedia(ctx, field, source, maxPictureFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := pictureSlots.Acquire(ctx, 1); err != nil {
+		return nil, &Error{Reason: ReasonTimeout, Field: field, Message: "too many pictures are being read", Err: err}
+	}
+	defer pictureSlots.Release(1)
+	square, err := picture.Square(file)
+	switch {
+	case errors.Is(err, picture.ErrNotImage):
+		return nil, &Error{Reason: ReasonBadParam, Field: field, Message: "is not a JPEG, PNG, GIF or WebP image", Err: err}
+	case errors.Is(err, picture.ErrTooLarge):
+		return nil, &Error{Reason: ReasonBadParam, Field: field, Message: "has too many pixels", Err: err}
+	}
+	return square, err
+}
