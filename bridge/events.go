@@ -131,6 +131,19 @@ type translation struct {
 	insist   time.Duration
 }
 
+// later runs something on its own once the records are committed: what a
+// session does about an event must not hold up the events behind it.
+func (t *translation) later(limit time.Duration, fn func(context.Context)) {
+	b := t.s.b
+	t.after = append(t.after, func() {
+		b.spawn(func() {
+			ctx, cancel := context.WithTimeout(b.ctx, limit)
+			defer cancel()
+			fn(ctx)
+		})
+	})
+}
+
 // allTranslators gathers one function per whatsmeow event from the families of
 // events; each family has a file.
 func allTranslators() map[reflect.Type]translator {

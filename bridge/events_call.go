@@ -97,14 +97,17 @@ func (t *translation) rejectCall(from types.JID, callID string) {
 	if !t.settings.RejectCalls {
 		return
 	}
-	s, cli := t.s, t.cli
-	t.after = append(t.after, func() {
-		s.b.spawn(func() {
-			ctx, cancel := context.WithTimeout(s.b.ctx, callAnswerTimeout)
-			defer cancel()
-			if err := cli.RejectCall(ctx, from, callID); err != nil {
-				s.log().Warn("a call could not be rejected", "error", err)
-			}
-		})
+	s, cli, notice := t.s, t.cli, t.settings.CallRejectMessage
+	t.later(callAnswerTimeout, func(ctx context.Context) {
+		if err := cli.RejectCall(ctx, from, callID); err != nil {
+			s.log().Warn("a call could not be rejected", "error", err)
+			return
+		}
+		if notice == "" {
+			return
+		}
+		if _, err := s.Send(ctx, from.ToNonAD().String(), &Content{Type: typeText, Text: notice}, &SendOptions{}); err != nil {
+			s.log().Warn("the notice after a rejected call could not be sent", "error", err)
+		}
 	})
 }

@@ -1,9 +1,11 @@
 package bridge
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
@@ -52,7 +54,24 @@ func onMessage(t *translation, evt *events.Message) error {
 		return err
 	}
 	t.projectMessage(evt, data)
+	if t.settings.SendReadReceipts && !evt.Info.IsFromMe {
+		t.markRead(&evt.Info)
+	}
 	return nil
+}
+
+// readReceiptTimeout bounds one read receipt; the privacy settings may have to
+// be asked for first.
+const readReceiptTimeout = 30 * time.Second
+
+// markRead answers a recorded message with a read receipt.
+func (t *translation) markRead(info *types.MessageInfo) {
+	s, cli, id, chat, sender := t.s, t.cli, info.ID, info.Chat, info.Sender
+	t.later(readReceiptTimeout, func(ctx context.Context) {
+		if err := cli.MarkRead(ctx, []types.MessageID{id}, time.Now(), chat, sender); err != nil {
+			s.log().Warn("a read receipt could not be sent", "error", err)
+		}
+	})
 }
 
 // messageData builds the data of a message event, the addresses a filter may
