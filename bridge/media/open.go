@@ -112,7 +112,7 @@ func (l *Library) openStored(ctx context.Context, session string, in Input, clai
 	if name == "" {
 		name = stored.Filename
 	}
-	return l.receive(content, "media_id", claimed, name, l.config.MaxBytes)
+	return l.receive(content, "media_id", in, claimed, name)
 }
 
 func (l *Library) decode(in Input, claimed string) (*File, error) {
@@ -130,7 +130,7 @@ func (l *Library) decode(in Input, claimed string) (*File, error) {
 	if int64(base64.StdEncoding.DecodedLen(len(encoded))) > l.config.MaxBytes+2 {
 		return nil, tooLarge("base64", l.config.MaxBytes)
 	}
-	return l.receive(base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded)), "base64", claimed, in.Filename, l.config.MaxBytes)
+	return l.receive(base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded)), "base64", in, claimed, in.Filename)
 }
 
 func (l *Library) fetch(ctx context.Context, in Input, claimed string) (*File, error) {
@@ -151,7 +151,7 @@ func (l *Library) fetch(ctx context.Context, in Input, claimed string) (*File, e
 	if name == "" {
 		name = nameOf(response)
 	}
-	return l.receive(response.Body, "url", claimed, name, l.config.MaxBytes)
+	return l.receive(response.Body, "url", in, claimed, name)
 }
 
 func (l *Library) fetchError(err error) error {
@@ -197,8 +197,10 @@ func nameOf(response *http.Response) string {
 	return name
 }
 
-// receive streams content into a temporary file, hashes it and checks what it is.
-func (l *Library) receive(content io.Reader, field, claimed, name string, limit int64) (*File, error) {
+// receive streams content into a temporary file, hashes it and checks what it
+// is. field is where the content came in.
+func (l *Library) receive(content io.Reader, field string, in Input, claimed, name string) (*File, error) {
+	limit := l.config.MaxBytes
 	f, err := l.temp()
 	if err != nil {
 		return nil, err
@@ -208,7 +210,11 @@ func (l *Library) receive(content io.Reader, field, claimed, name string, limit 
 		f.Close()
 		return nil, l.receiveError(field, err)
 	}
-	if err := f.check(field, claimed, limit, sum); err != nil {
+	claimedIn := "mime_type"
+	if field == "base64" && in.MimeType == "" {
+		claimedIn = "base64"
+	}
+	if err := f.check(field, claimedIn, claimed, limit, sum); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -230,7 +236,7 @@ func (l *Library) receiveError(field string, err error) error {
 	return storage("the file could not be read", err)
 }
 
-func (f *File) check(field, claimed string, limit int64, sum hash.Hash) error {
+func (f *File) check(field, claimedIn, claimed string, limit int64, sum hash.Hash) error {
 	switch {
 	case f.Size == 0:
 		return bad(field, "the file is empty")
@@ -246,10 +252,7 @@ func (f *File) check(field, claimed string, limit int64, sum hash.Hash) error {
 	f.MimeType = sniff(head[:n])
 	if claimed != "" {
 		if !agree(claimed, f.MimeType) {
-			if field == "base64" {
-				return bad("base64", "is called %s and is %s", claimed, f.MimeType)
-			}
-			return bad("mime_type", "says %s and the file is %s", claimed, f.MimeType)
+			return bad(claimedIn, "says %s and the file is %s", claimed, f.MimeType)
 		}
 		if !recognised[f.MimeType] || f.MimeType == typeZip && claimed != typeBytes || isoFamily(claimed) {
 			f.MimeType = claimed
