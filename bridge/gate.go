@@ -1,0 +1,42 @@
+package bridge
+
+import "sync"
+
+// spawn runs fn in a goroutine that Close waits for. It returns false, and
+// does nothing, once Close has begun.
+func (b *Bridge) spawn(fn func()) bool {
+	if !b.gate.enter() {
+		return false
+	}
+	go func() {
+		defer b.gate.leave()
+		fn()
+	}()
+	return true
+}
+
+// gate counts what runs and lets nothing in once it is closed.
+type gate struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.wg.Add(1)
+	return true
+}
+
+func (g *gate) leave() { g.wg.Done() }
+func (g *gate) wait()  { g.wg.Wait() }
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+}

@@ -1,0 +1,56 @@
+package bridge
+
+import (
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+)
+
+// context reads what every kind of content may say about itself.
+func (m *Message) context(c *waE2E.ContextInfo) {
+	if c == nil {
+		return
+	}
+	m.Forwarded, m.ForwardingScore = c.GetIsForwarded(), int(c.GetForwardingScore())
+	m.Mentions = append(m.Mentions, c.GetMentionedJID()...)
+	if seconds := int(c.GetExpiration()); seconds > 0 {
+		m.DisappearingSeconds = &seconds
+	}
+	if c.GetStanzaID() == "" {
+		return
+	}
+	m.Quoted = &Quoted{MessageID: c.GetStanzaID(), Chat: m.Chat, Sender: c.GetParticipant()}
+	if c.GetRemoteJID() != "" {
+		m.Quoted.Chat = c.GetRemoteJID()
+	}
+	if quoted := c.GetQuotedMessage(); quoted != nil {
+		var inner Message
+		inner.describeQuoted(quoted)
+		m.Quoted.Text = inner.Text
+	}
+}
+
+// describeQuoted looks at text and media only: a quoted message may quote
+// again, and nobody needs the rest.
+func (m *Message) describeQuoted(c *waE2E.Message) {
+	c = withoutContext(c)
+	if !textPart(m, c) {
+		mediaPart(m, c)
+	}
+}
+
+func withoutContext(c *waE2E.Message) *waE2E.Message {
+	if x := c.ExtendedTextMessage; x != nil {
+		return &waE2E.Message{Conversation: x.Text}
+	}
+	return c
+}
+
+func (m *Message) target(action string, key *waCommon.MessageKey) *MessageTarget {
+	t := &MessageTarget{Action: action, MessageID: key.GetID(), Chat: m.Chat}
+	sender := key.GetParticipant()
+	if sender == "" && key.GetFromMe() {
+		sender = m.Sender // in the key's own view: the one who wrote it
+	}
+	t.Sender = orNull(sender)
+	return t
+}
