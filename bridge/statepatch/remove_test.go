@@ -33,25 +33,31 @@ func (m *memory) GetLatestAppStateSyncKeyID(context.Context) ([]byte, error) {
 	}
 	return keyID, nil
 }
+
 func (m *memory) GetAppStateSyncKey(context.Context, []byte) (*store.AppStateSyncKey, error) {
 	return m.key, nil
 }
+
 func (m *memory) GetAppStateVersion(context.Context, string) (uint64, [128]byte, error) {
 	return m.version, m.hash, nil
 }
+
 func (m *memory) PutAppStateVersion(_ context.Context, _ string, version uint64, hash [128]byte) error {
 	m.version, m.hash = version, hash
 	return nil
 }
+
 func (m *memory) GetAppStateMutationMAC(_ context.Context, _ string, index []byte) ([]byte, error) {
 	return m.macs[string(index)], nil
 }
+
 func (m *memory) PutAppStateMutationMACs(_ context.Context, _ string, _ uint64, added []store.AppStateMutationMAC) error {
 	for _, entry := range added {
 		m.macs[string(entry.IndexMAC)] = entry.ValueMAC
 	}
 	return nil
 }
+
 func (m *memory) DeleteAppStateMutationMACs(_ context.Context, _ string, removed [][]byte) error {
 	for _, index := range removed {
 		delete(m.macs, string(index))
