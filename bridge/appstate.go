@@ -141,7 +141,7 @@ func pause(ctx context.Context, longest time.Duration) error {
 
 // sendPatch offers a patch to WhatsApp; when another was there first the error is whatsmeow.ErrAppStateUpdate.
 func sendPatch(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName, patch *statepatch.Patch) error {
-	answer, err := client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{ //nolint:staticcheck // no public call sends a removal or tells a conflict from other errors
+	answer, err := client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{ // no public call sends a removal or tells a conflict from other errors
 		Namespace: "w:sync:app:state", Type: "set", To: types.ServerJID,
 		Content: []waBinary.Node{{Tag: "sync", Content: []waBinary.Node{{
 			Tag:     "collection",

@@ -89,7 +89,7 @@ func (s *Session) JoinGroup(ctx context.Context, invite string) (group string, p
 		return "", false, err
 	}
 	// whatsmeow's own function drops which of the two answers came.
-	answer, err := client.DangerousInternals().SendGroupIQ(ctx, "set", types.GroupServerJID, waBinary.Node{ //nolint:staticcheck // the public call drops which answer came
+	answer, err := client.DangerousInternals().SendGroupIQ(ctx, "set", types.GroupServerJID, waBinary.Node{ // the public call drops which answer came
 		Tag: "invite", Attrs: waBinary.Attrs{"code": code},
 	})
 	switch {

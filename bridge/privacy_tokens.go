@@ -53,7 +53,7 @@ func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]
 		}}
 		issued[i] = IssuedToken{Contact: who.contact().String(), LID: jidOrNull(who.lid), IssuedAt: now}
 	}
-	_, err = client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{ //nolint:staticcheck // no public call issues tokens
+	_, err = client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{ // no public call issues tokens
 		Namespace: "privacy", Type: "set", To: types.ServerJID,
 		Content: []waBinary.Node{{Tag: "tokens", Content: nodes}},
 	})
