@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.mau.fi/util/dbutil"
 	"go.uber.org/goleak"
 
@@ -254,4 +256,43 @@ func TestMigrateTogether(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestErrorsAreTold(t *testing.T) {
+	refused, err := Open(t.Context(), "postgres://u@127.0.0.1:1/x", Options{})
+	if err == nil {
+		_ = refused.Close()
+		t.Fatal("opened")
+	}
+	db := open(t, filepath.Join(t.TempDir(), "x.db"), Options{})
+	_, syntax := db.Exec(t.Context(), "NONSENSE")
+	small := open(t, ":memory:", Options{})
+	exec(t, small, "CREATE TABLE x (data BLOB)")
+	full := small.DoTxn(t.Context(), nil, func(ctx context.Context) error {
+		if _, err := small.Exec(ctx, "PRAGMA max_page_count=3"); err != nil {
+			return err
+		}
+		_, err := small.Exec(ctx, "INSERT INTO x VALUES ($1)", make([]byte, 100_000))
+		return err
+	})
+	for _, c := range []struct {
+		name             string
+		err              error
+		gone, full, lost bool
+	}{
+		{"nothing", nil, false, false, false},
+		{"refused", err, true, false, false},
+		{"syntax", syntax, false, false, false},
+		{"disk full", fmt.Errorf("wrapped: %w", full), true, true, false},
+		{"cut", io.ErrUnexpectedEOF, true, false, true},
+		{"server ended", &pgconn.PgError{Code: "57P01"}, true, false, true},
+		{"server full", &pgconn.PgError{Code: "53100"}, true, true, false},
+		{"standby", &pgconn.PgError{Code: "25006"}, true, false, false},
+		{"duplicate", &pgconn.PgError{Code: "23505"}, false, false, false},
+		{"odd code", &pgconn.PgError{Code: ""}, false, false, false},
+	} {
+		if g, f, l := Gone(c.err), DiskFull(c.err), ConnectionLost(c.err); g != c.gone || f != c.full || l != c.lost {
+			t.Errorf("%s: gone %v, full %v, lost %v (%v)", c.name, g, f, l, c.err)
+		}
+	}
 }

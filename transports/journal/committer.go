@@ -109,7 +109,7 @@ func (j *Journal) commitBatch(batch []*operation) {
 			return
 		}
 		guilty, err := j.commit(batch)
-		if err == nil || len(batch) == 1 || storeGone(err) {
+		if err == nil || len(batch) == 1 || isGone(err) {
 			answer(batch, err)
 			return
 		}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"sync"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/database"
@@ -102,9 +101,7 @@ func release(conn dbutil.Conn) error {
 const beginAttempts = 2 * database.DefaultMaxIdleConns
 
 func retryBegin(err error, attempt int) bool {
-	var connect *pgconn.ConnectError
-	return err != nil && attempt < beginAttempts && storeGone(err) && !errors.As(err, &connect) &&
-		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, sql.ErrConnDone)
+	return err != nil && attempt < beginAttempts && database.ConnectionLost(err)
 }
 
 func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
@@ -123,7 +120,7 @@ func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, t
 	case errors.Is(err, dbutil.ErrTxnCommit):
 		_ = s.dropConn()
 		return fmt.Errorf("%w: %w", errOutcomeUnknown, storeError(err))
-	case errors.Is(err, ErrProjection) && !storeGone(err):
+	case errors.Is(err, ErrProjection) && !isGone(err):
 		return err
 	}
 	_ = s.dropConn() // its state is open to doubt

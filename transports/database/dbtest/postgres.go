@@ -1,5 +1,6 @@
-// Package dbtest gives tests real databases: SQLite files and a throw-away
-// PostgreSQL server on loopback, one a test binary.
+// Package dbtest gives tests a real database: a throw-away PostgreSQL server on
+// loopback, one a test binary. It relies on the driver that package database, whose
+// users it serves, brings into the binary.
 package dbtest
 
 import (
@@ -19,8 +20,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 )
 
 // EnvPostgres names a PostgreSQL to use instead of a server of our own: an address
