@@ -19,11 +19,16 @@ func onPrivacySettings(t *translation, evt *events.PrivacySettings) error {
 		value   types.PrivacySetting
 		changed bool
 	}{
-		{"group_add", set.GroupAdd, evt.GroupAddChanged}, {"last_seen", set.LastSeen, evt.LastSeenChanged},
-		{"status", set.Status, evt.StatusChanged}, {"profile", set.Profile, evt.ProfileChanged},
-		{"read_receipts", set.ReadReceipts, evt.ReadReceiptsChanged}, {"online", set.Online, evt.OnlineChanged},
-		{"call_add", set.CallAdd, evt.CallAddChanged}, {"messages", set.Messages, evt.MessagesChanged},
-		{"defense", set.Defense, evt.DefenseChanged}, {"stickers", set.Stickers, evt.StickersChanged},
+		{"group_add", set.GroupAdd, evt.GroupAddChanged},
+		{"last_seen", set.LastSeen, evt.LastSeenChanged},
+		{"status", set.Status, evt.StatusChanged},
+		{"profile", set.Profile, evt.ProfileChanged},
+		{"read_receipts", set.ReadReceipts, evt.ReadReceiptsChanged},
+		{"online", set.Online, evt.OnlineChanged},
+		{"call_add", set.CallAdd, evt.CallAddChanged},
+		{"messages", set.Messages, evt.MessagesChanged},
+		{"defense", set.Defense, evt.DefenseChanged},
+		{"stickers", set.Stickers, evt.StickersChanged},
 	} {
 		settings[item.name] = orNull(string(item.value))
 		if item.changed {

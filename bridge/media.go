@@ -176,8 +176,7 @@ func downloadError(err error) error {
 		return mediaError("media", err)
 	case goneFromWhatsApp(err):
 		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file", Err: err}
-	case errors.Is(err, whatsmeow.ErrInvalidMediaSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaEncSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaHMAC),
-		errors.Is(err, whatsmeow.ErrFileLengthMismatch):
+	case errors.Is(err, whatsmeow.ErrInvalidMediaSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaEncSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaHMAC):
 		return &Error{Reason: ReasonWhatsApp, Message: "what WhatsApp sent is not the file of the message", Err: err}
 	}
 	out := waError("download the file", err)

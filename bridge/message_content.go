@@ -27,7 +27,7 @@ func NewMessage(info *types.MessageInfo, content *waE2E.Message) *Message {
 		SenderDevice: senderDevice(info.ID),
 	}
 	if info.ServerID != 0 {
-		id := int(info.ServerID)
+		id := info.ServerID
 		m.ServerID = &id
 	}
 	m.describe(content)

@@ -70,11 +70,11 @@ func (s *Session) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed,
 	return out, nil
 }
 
-func refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, recover bool) AppStateReport {
+func refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, reread bool) AppStateReport {
 	start := time.Now()
 	report := AppStateReport{Name: string(name)}
 	report.Err = cli.FetchAppState(ctx, name, true, false)
-	if report.Err != nil && recover {
+	if report.Err != nil && reread {
 		_, err := cli.SendPeerMessage(ctx, whatsmeow.BuildAppStateRecoveryRequest(name))
 		report.RecoveryRequested = err == nil
 	}

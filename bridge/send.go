@@ -345,7 +345,7 @@ func (s *Session) recordAck(ctx context.Context, out *outgoing, chat messages.Ad
 	ack := messages.Ack{Chat: chat, ID: out.id, Time: resp.Timestamp, ServerID: int64(resp.ServerID)}
 	data := &MessageStatusData{Status: messages.StatusSent.String(), Timestamp: resp.Timestamp.UTC()}
 	if resp.ServerID != 0 {
-		id := int(resp.ServerID)
+		id := resp.ServerID
 		data.ServerID = &id
 	}
 	return s.recordStatus(ctx, out, chat, data, func(ctx context.Context) error { return s.b.messages.Acknowledge(ctx, s.id, ack) })

@@ -26,4 +26,5 @@ func (signalLog) Debug(string, string)       {}
 func (signalLog) Info(string, string)        {}
 func (signalLog) Configure(string)           {}
 func (l signalLog) Warning(caller, m string) { l.log.Debug(m, "module", "libsignal", "caller", caller) }
-func (l signalLog) Error(caller, m string)   { l.log.Debug(m, "module", "libsignal", "caller", caller) }
+
+func (l signalLog) Error(caller, m string) { l.log.Debug(m, "module", "libsignal", "caller", caller) }

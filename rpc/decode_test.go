@@ -59,7 +59,7 @@ type everyShape struct {
 	Jids   []string          `json:"jids" rpc:"format=jid"`
 	Level  int               `json:"level" rpc:"enum=1|2"`
 	Labels map[string]string `json:"labels"`
-	hidden int
+	hidden int //nolint:unused // shows that a field that is not exported is left alone
 	Skip   int `json:"-"`
 }
 

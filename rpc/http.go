@@ -65,10 +65,10 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return // otherwise the caller has gone
 	}
-	h.serve(w, r.Context(), who, body)
+	h.serve(r.Context(), w, who, body)
 }
 
-func (h *httpHandler) serve(w http.ResponseWriter, ctx context.Context, who Principal, body []byte) {
+func (h *httpHandler) serve(ctx context.Context, w http.ResponseWriter, who Principal, body []byte) {
 	opts := h.opts
 	opts.Principal = who
 	opts.Gate = func(*Call, string) *Error { return h.admit(who) }
@@ -108,15 +108,15 @@ func (h *httpHandler) admit(who Principal) *Error {
 
 // forget drops the rates of callers who have been quiet; when all are busy it drops one, who gains a burst by it.
 func (h *httpHandler) forget(now time.Time) {
-	var any string
+	var last string
 	for id, b := range h.rates {
-		any = id
+		last = id
 		if b.full(now) {
 			delete(h.rates, id)
 		}
 	}
 	if len(h.rates) >= maxHTTPCallers {
-		delete(h.rates, any)
+		delete(h.rates, last)
 	}
 }
 

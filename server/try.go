@@ -152,11 +152,15 @@ func (t *trial) show(f frame) {
 		Text   *string `json:"text"`
 		FromMe bool    `json:"from_me"`
 		Chat   string  `json:"chat"`
+		PN     string  `json:"pn"` // number of the other side, when it is known
 	}
 	_ = json.Unmarshal(event.Data, &message)
 	if event.Type != "Message" || message.Text == nil {
 		fmt.Fprintf(t.out, "<-- %s %d %s %s\n", f.Method, event.Offset, event.Type, shorten(event.Data))
 		return
+	}
+	if message.PN != "" && !message.FromMe {
+		message.Chat = message.PN
 	}
 	who := "from " + message.Chat
 	if message.FromMe {

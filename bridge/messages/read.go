@@ -220,7 +220,7 @@ func (s *Store) complete(ctx context.Context, rows []*Row) error {
 	for start := 0; start < len(rows); start += maxKeysPerQuery {
 		page := rows[start:min(start+maxKeysPerQuery, len(rows))]
 		where, args := keysCondition(page)
-		err := each(s.db, ctx, `SELECT chat_id, id, sender, emoji, reacted_at FROM messages_reactions WHERE emoji<>'' AND `+where+
+		err := each(ctx, s.db, `SELECT chat_id, id, sender, emoji, reacted_at FROM messages_reactions WHERE emoji<>'' AND `+where+
 			` ORDER BY reacted_at, sender`, args, func(row dbutil.Scannable) error {
 			var k key
 			var r Reaction
@@ -235,7 +235,7 @@ func (s *Store) complete(ctx context.Context, rows []*Row) error {
 		if err != nil {
 			return fmt.Errorf("messages: reactions: %w", err)
 		}
-		err = each(s.db, ctx, `SELECT chat_id, id, voter, options, voted_at FROM messages_votes WHERE `+where+` ORDER BY voted_at, voter`,
+		err = each(ctx, s.db, `SELECT chat_id, id, voter, options, voted_at FROM messages_votes WHERE `+where+` ORDER BY voted_at, voter`,
 			args, func(row dbutil.Scannable) error {
 				var k key
 				var v Vote
@@ -291,7 +291,7 @@ func keysCondition(rows []*Row) (string, []any) {
 	return "(" + condition + ")", args
 }
 
-func each(db *dbutil.Database, ctx context.Context, query string, args []any, fn func(dbutil.Scannable) error) error {
+func each(ctx context.Context, db *dbutil.Database, query string, args []any, fn func(dbutil.Scannable) error) error {
 	rows, err := db.Query(ctx, query, args...)
 	if err != nil {
 		return err
@@ -306,7 +306,7 @@ func each(db *dbutil.Database, ctx context.Context, query string, args []any, fn
 }
 
 func replaceFirst(s string, old byte, with string) string {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] == old {
 			return s[:i] + with + s[i+1:]
 		}

@@ -84,13 +84,17 @@ func (p *Phone) firstStates() []appstate.PatchInfo {
 	return []appstate.PatchInfo{
 		appstate.BuildSettingPushName(p.PushName()),
 		entry(appstate.WAPatchCriticalUnblockLow, 3, "setting_locale", &waSyncAction.SyncActionValue{
-			LocaleSetting: &waSyncAction.LocaleSetting{Locale: proto.String("en")}}),
+			LocaleSetting: &waSyncAction.LocaleSetting{Locale: proto.String("en")},
+		}),
 		entry(appstate.WAPatchRegularLow, 4, appstate.IndexSettingUnarchiveChats, &waSyncAction.SyncActionValue{
-			UnarchiveChatsSetting: &waSyncAction.UnarchiveChatsSetting{UnarchiveChats: proto.Bool(true)}}),
+			UnarchiveChatsSetting: &waSyncAction.UnarchiveChatsSetting{UnarchiveChats: proto.Bool(true)},
+		}),
 		entry(appstate.WAPatchRegularHigh, 7, appstate.IndexStatusPrivacy, &waSyncAction.SyncActionValue{
-			StatusPrivacy: &waSyncAction.StatusPrivacyAction{Mode: waSyncAction.StatusPrivacyAction_CONTACTS.Enum()}}),
+			StatusPrivacy: &waSyncAction.StatusPrivacyAction{Mode: waSyncAction.StatusPrivacyAction_CONTACTS.Enum()},
+		}),
 		entry(appstate.WAPatchRegular, 7, appstate.IndexPrimaryFeature, &waSyncAction.SyncActionValue{
-			PrimaryFeature: &waSyncAction.PrimaryFeature{Flags: []string{"message_edit"}}}),
+			PrimaryFeature: &waSyncAction.PrimaryFeature{Flags: []string{"message_edit"}},
+		}),
 	}
 }
 

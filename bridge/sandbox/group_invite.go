@@ -101,8 +101,10 @@ func (h *groupHost) knock(r *request, g *group) ([]waBinary.Node, error) {
 		}
 		g.requests = append(g.requests, joinRequest{own, h.net.now()})
 		r.after(func() {
-			h.tell(g, own, waBinary.Node{Tag: "created_membership_requests", Attrs: waBinary.Attrs{"request_method": "invite_link"},
-				Content: []waBinary.Node{{Tag: "requested_user", Attrs: waBinary.Attrs{"jid": own.lid, "phone_number": own.pn}}}}, g.admins()...)
+			h.tell(g, own, waBinary.Node{
+				Tag: "created_membership_requests", Attrs: waBinary.Attrs{"request_method": "invite_link"},
+				Content: []waBinary.Node{{Tag: "requested_user", Attrs: waBinary.Attrs{"jid": own.lid, "phone_number": own.pn}}},
+			}, g.admins()...)
 		})
 	}
 	return []waBinary.Node{{Tag: "membership_approval_request", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil

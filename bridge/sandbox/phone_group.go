@@ -105,7 +105,7 @@ func (p *Phone) changeMembers(group types.JID, change string, members []types.JI
 	return membersError(&answer)
 }
 
-// AddMembers, RemoveMembers, Promote and Demote change a group's members. They fail with a *RequestError as a whole or with a *MembersError in part.
+// AddMembers changes a group's members, as RemoveMembers, Promote and Demote do. They fail with a *RequestError as a whole or with a *MembersError in part.
 func (p *Phone) AddMembers(group types.JID, members ...types.JID) error {
 	return p.changeMembers(group, "add", members)
 }

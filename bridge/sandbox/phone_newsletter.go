@@ -65,7 +65,7 @@ func (p *Phone) PostNewsletter(channel types.JID, message Content) (id types.Mes
 	}
 	id = p.random.messageID()
 	ack, err := p.postToNewsletter(waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"to": channel, "id": id, "type": "text"}, Content: []waBinary.Node{leaf("plaintext", raw)}})
-	return id, types.MessageServerID(numberOf(&ack, "server_id")), err
+	return id, numberOf(&ack, "server_id"), err
 }
 
 // ReactToNewsletter reacts to a post, or takes the reaction back when it is empty.

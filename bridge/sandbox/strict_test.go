@@ -17,7 +17,7 @@ import (
 // raw sends a stanza as it is and waits until the network has seen what is wrong with it.
 func (w *world) refuses(c *client, node waBinary.Node, reason string) {
 	w.t.Helper()
-	//nolint:staticcheck // the only way to make whatsmeow send what it never would
+	// The only way to make whatsmeow send what it never would.
 	if err := c.DangerousInternals().SendNode(w.ctx(), node); err != nil {
 		w.t.Fatal(err)
 	}

@@ -45,13 +45,16 @@ func TestEveryKindGoesOut(t *testing.T) {
 				t.Errorf("got %v", r.Message)
 			}
 		}},
-		{"Text", params{"text": "see https://a.example/x", "preview": params{"url": "https://a.example/x", "title": "A", "description": "B"}},
+		{
+			"Text",
+			params{"text": "see https://a.example/x", "preview": params{"url": "https://a.example/x", "title": "A", "description": "B"}},
 			func(t *testing.T, r sandbox.Received, _ result) {
 				text := r.Message.GetExtendedTextMessage()
 				if text.GetMatchedText() != "https://a.example/x" || text.GetTitle() != "A" || text.GetDescription() != "B" {
 					t.Errorf("got %v", text)
 				}
-			}},
+			},
+		},
 		{"Image", params{"media": params{"base64": dataURL("image/jpeg", picture)}, "caption": "the sea"}, func(t *testing.T, r sandbox.Received, sent result) {
 			bob.holds(r, picture)
 			image := r.Message.GetImageMessage()

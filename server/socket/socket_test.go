@@ -128,7 +128,7 @@ func TestUpgradeRefused(t *testing.T) {
 			c.hello(object{})
 		}
 	}
-	if _, resp, err := w.tryDial(nil, ""); err == nil || resp.StatusCode != 503 {
+	if _, resp, err := w.tryDial(nil, ""); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Fatalf("third connection: %v %v", resp, err)
 	}
 }

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -114,7 +115,7 @@ func (c *conn) broken(rest []byte, err error) {
 	c.mute = true
 	c.mu.Unlock()
 	c.room.Broadcast()
-	if err == errStalled {
+	if errors.Is(err, errStalled) {
 		c.e.log.Info("closing connection", "conn", c.id, "code", CloseStalled, "reason", "stalled")
 		c.wire.end(appendCloseFrame(rest, CloseStalled, "a write was blocked too long"), closeGrace/2)
 	}
