@@ -92,8 +92,6 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 // over a device's.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
-	ratchets := newSignalStore(s.b.db, device.ID.String(), device.Sessions)
-	device.Sessions = ratchets
-	device.EventBuffer = &eventBuffer{EventBuffer: device.EventBuffer, ratchets: ratchets}
+	guardRatchets(s.b.db, device)
 	device.AppState = newAppStateStore(s.b.db, device.AppState)
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -99,7 +101,7 @@ func (s *Session) record(cli *whatsmeow.Client, evt any) error {
 func (t *translation) append() error {
 	deadline := time.Now().Add(t.insist)
 	for pause := appendRetryMin; ; pause = min(2*pause, appendRetryMax) {
-		_, err := t.s.b.journal.Append(t.ctx, t.s.id, t.records...)
+		err := t.commit()
 		if err == nil || time.Now().Add(pause).After(deadline) {
 			return err
 		}
@@ -109,6 +111,31 @@ func (t *translation) append() error {
 			return errors.Join(err, t.ctx.Err())
 		}
 	}
+}
+
+// commit appends the records, and in the same transaction stores what decrypting
+// their message changed.
+func (t *translation) commit() (err error) {
+	var taken atomic.Bool // set by the committer
+	d := decryptionsOf(t.cli)
+	records := t.records
+	if d != nil {
+		if u := d.claim(); u != nil {
+			records = slices.Clone(records)
+			project := records[0].Project
+			records[0].Project = func(ctx context.Context) error {
+				taken.Store(true)
+				if err := d.write(ctx, u); err != nil || project == nil {
+					return err
+				}
+				return project(ctx)
+			}
+			// A duplicate is not projected: then the unit waits on.
+			defer func() { d.release(err == nil && taken.Load()) }()
+		}
+	}
+	_, err = t.s.b.journal.Append(t.ctx, t.s.id, records...)
+	return err
 }
 
 const (

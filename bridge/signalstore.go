@@ -9,8 +9,8 @@ import (
 	"slices"
 
 	"go.mau.fi/libsignal/state/record"
-	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // signalStore lets sending and receiving work on the ratchet of one peer at
@@ -23,21 +23,19 @@ import (
 // goes out under a counter already used, the peer takes it for a repetition
 // and drops it, and nobody hears of it.
 //
-// Two rules prevent that on either database:
+// Two rules prevent that on either database (a device is one process's alone):
 //
-//   - Decryption reads and writes a record inside one transaction that no other
-//     writer of the record can enter: SQLite transactions begin immediate
-//     (database.Open), PostgreSQL takes an advisory lock per record.
-//   - A write of sending is merged, inside such a transaction, into what is
-//     stored by then: receiving's part stays, the sender chain moves on.
+//   - A decryption and the write of a send take turns, and what was decrypted is
+//     stored before a send writes (decryptions).
+//   - A write of sending is merged into what is stored by then: receiving's part
+//     stays, the sender chain moves on.
 //
 // When the merge finds that another send used the same counter, the write
 // fails with errRatchetTaken before anything has left; Session.sendMessage
 // encrypts again.
 type signalStore struct {
 	store.SessionStore
-	db  *dbutil.Database
-	own string // the own device, part of each lock's name
+	d *decryptions
 }
 
 var (
@@ -46,29 +44,32 @@ var (
 	errRatchetTaken = errors.New("bridge: another message was encrypted at the same time")
 )
 
-func newSignalStore(db *dbutil.Database, own string, inner store.SessionStore) *signalStore {
-	return &signalStore{SessionStore: inner, db: db, own: own}
-}
-
-// decrypting marks the context of a transaction that decrypts.
-type decrypting struct{}
-
-// GetSession reads a record, and keeps other writers out when it is read to
-// decrypt with.
+// GetSession reads a record as the decryption or the send sees it.
 func (s *signalStore) GetSession(ctx context.Context, address string) ([]byte, error) {
-	if ctx.Value(decrypting{}) != nil {
-		if err := s.lock(ctx, address); err != nil {
-			return nil, err
+	if u := unitOf(ctx); u != nil {
+		if session, ok := u.sessions[address]; ok {
+			return session, nil
 		}
 	}
 	return s.SessionStore.GetSession(ctx, address)
 }
 
-// PutSession writes what decryption made of the record it holds, or merges
-// what a retry encrypted.
+// HasSession tells whether there is a record.
+func (s *signalStore) HasSession(ctx context.Context, address string) (bool, error) {
+	if u := unitOf(ctx); u != nil {
+		if session, ok := u.sessions[address]; ok {
+			return session != nil, nil
+		}
+	}
+	return s.SessionStore.HasSession(ctx, address)
+}
+
+// PutSession notes what decryption made of a record, or merges what a retry
+// encrypted.
 func (s *signalStore) PutSession(ctx context.Context, address string, session []byte) error {
-	if ctx.Value(decrypting{}) != nil {
-		return s.SessionStore.PutSession(ctx, address, session)
+	if u := unitOf(ctx); u != nil {
+		u.sessions[address] = session
+		return nil
 	}
 	return s.PutManySessions(ctx, map[string][]byte{address: session})
 }
@@ -76,56 +77,58 @@ func (s *signalStore) PutSession(ctx context.Context, address string, session []
 // PutManySessions merges the records a send encrypted with. It writes all or
 // none.
 func (s *signalStore) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
-	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		// One order for all, so that two sends cannot wait for each other's locks.
-		for _, address := range slices.Sorted(maps.Keys(sessions)) {
-			if err := s.lock(ctx, address); err != nil {
-				return err
-			}
-			stored, err := s.SessionStore.GetSession(ctx, address)
-			if err != nil {
-				return err
-			}
-			merged, err := mergeSent(stored, sessions[address])
-			if err != nil {
-				return err
-			}
-			if merged == nil {
-				continue
-			}
-			if err = s.SessionStore.PutSession(ctx, address, merged); err != nil {
-				return err
-			}
-		}
-		return nil
+	return s.alone(ctx, func() error {
+		return s.d.db.DoTxn(ctx, nil, func(ctx context.Context) error { return s.mergeMany(ctx, sessions) })
 	})
 }
 
-// lock makes the transaction in ctx the only writer of a record until it ends.
-// The record need not exist yet.
-func (s *signalStore) lock(ctx context.Context, address string) error {
-	if s.db.Dialect != dbutil.Postgres {
-		return nil // the transaction holds the only write lock there is
-	}
-	_, err := s.db.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, s.own+"/"+address)
-	if err != nil {
-		return fmt.Errorf("bridge: lock signal session: %w", err)
+func (s *signalStore) mergeMany(ctx context.Context, sessions map[string][]byte) error {
+	for _, address := range slices.Sorted(maps.Keys(sessions)) {
+		stored, err := s.SessionStore.GetSession(ctx, address)
+		if err != nil {
+			return err
+		}
+		merged, err := mergeSent(stored, sessions[address])
+		if err != nil {
+			return err
+		}
+		if merged == nil {
+			continue
+		}
+		if err = s.SessionStore.PutSession(ctx, address, merged); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// eventBuffer marks the transactions in which messages are decrypted.
-type eventBuffer struct {
-	store.EventBuffer
-	ratchets *signalStore
+// alone runs fn while nothing decrypts and nothing decrypted waits.
+func (s *signalStore) alone(ctx context.Context, fn func() error) error {
+	return s.d.take(ctx, func() error {
+		if err := s.d.settle(ctx); err != nil {
+			return err
+		}
+		return fn()
+	})
 }
 
-// DoDecryptionTxn runs fn in a transaction whose session reads exclude other
-// writers.
-func (e *eventBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Context) error) error {
-	return e.EventBuffer.DoDecryptionTxn(ctx, func(ctx context.Context) error {
-		return fn(context.WithValue(ctx, decrypting{}, true))
-	})
+// DeleteSession forgets a record, or notes that.
+func (s *signalStore) DeleteSession(ctx context.Context, address string) error {
+	if u := unitOf(ctx); u != nil {
+		u.sessions[address] = nil
+		return nil
+	}
+	return s.alone(ctx, func() error { return s.SessionStore.DeleteSession(ctx, address) })
+}
+
+// DeleteAllSessions forgets the records of a person's devices.
+func (s *signalStore) DeleteAllSessions(ctx context.Context, phone string) error {
+	return s.alone(ctx, func() error { return s.SessionStore.DeleteAllSessions(ctx, phone) })
+}
+
+// MigratePNToLID moves a person's records to the LID.
+func (s *signalStore) MigratePNToLID(ctx context.Context, pn, lid types.JID) error {
+	return s.alone(ctx, func() error { return s.SessionStore.MigratePNToLID(ctx, pn, lid) })
 }
 
 // mergeSent puts what a send did to a record into the record as it is stored

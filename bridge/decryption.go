@@ -1,0 +1,385 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+)
+
+// decryptions keeps what decrypting a message changed until it can be stored in
+// one transaction with the event that came of it.
+//
+// whatsmeow stores the ratchet's step and the plaintext before it calls the
+// handler, in a transaction that is open while it decrypts. On SQLite that is one
+// message at a time for all sessions together, and three commits a message. Here
+// decryption only reads; its writes wait in memory as a unit, and the journal's
+// commit of the event takes them along. A process that dies before that has stored
+// nothing and acknowledged nothing: WhatsApp delivers the message again, and it
+// decrypts again. What leads to no event is stored when whatsmeow reports the
+// message as handled.
+//
+// A device has one unit at most: the next decryption, and any other writer of the
+// same tables, stores a waiting one first.
+type decryptions struct {
+	db    *dbutil.Database
+	inner stores
+	// turn is held by a decryption while it reads and computes, and by a send while
+	// it merges: neither sees half of the other.
+	turn chan struct{}
+
+	mu      sync.Mutex
+	held    *unit
+	storing chan struct{}      // closed when who claimed held is done with it; nil = unclaimed
+	handled [][sha256Size]byte // messages whose buffered plaintext is no longer needed
+}
+
+const (
+	sha256Size = 32
+	// maxHandled bounds the plaintexts that wait for the next unit to be erased with.
+	maxHandled = 32
+)
+
+// stores are a device's own tables.
+type stores struct {
+	sessions   store.SessionStore
+	identities store.IdentityStore
+	preKeys    store.PreKeyStore
+	senderKeys store.SenderKeyStore
+	events     store.EventBuffer
+}
+
+func guardRatchets(db *dbutil.Database, device *store.Device) {
+	d := &decryptions{
+		db: db, turn: make(chan struct{}, 1),
+		inner: stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.EventBuffer},
+	}
+	device.Sessions = &signalStore{SessionStore: device.Sessions, d: d}
+	device.Identities = &identityStore{IdentityStore: device.Identities, d: d}
+	device.PreKeys = &preKeyStore{PreKeyStore: device.PreKeys}
+	device.SenderKeys = &senderKeyStore{SenderKeyStore: device.SenderKeys, d: d}
+	device.EventBuffer = &eventBuffer{EventBuffer: device.EventBuffer, d: d}
+}
+
+// decryptionsOf returns what guardRatchets put over a client's device; nil before pairing.
+func decryptionsOf(cli *whatsmeow.Client) *decryptions {
+	if cli == nil || cli.Store == nil {
+		return nil
+	}
+	if events, ok := cli.Store.EventBuffer.(*eventBuffer); ok {
+		return events.d
+	}
+	return nil
+}
+
+// unit is what one decryption writes. A nil value stands for a deletion.
+type unit struct {
+	sessions   map[string][]byte
+	identities map[string]*[32]byte
+	senderKeys map[senderKeyName][]byte
+	preKeys    []uint32 // used up
+	plaintexts map[[sha256Size]byte]*store.BufferedEvent
+}
+
+type senderKeyName struct{ group, user string }
+
+func newUnit() *unit {
+	return &unit{
+		sessions: map[string][]byte{}, identities: map[string]*[32]byte{}, senderKeys: map[senderKeyName][]byte{},
+		plaintexts: map[[sha256Size]byte]*store.BufferedEvent{},
+	}
+}
+
+type unitKey struct{}
+
+// unitOf returns the unit of the decryption that a context belongs to; nil outside one.
+func unitOf(ctx context.Context) *unit {
+	u, _ := ctx.Value(unitKey{}).(*unit)
+	return u
+}
+
+// take runs fn while no decryption and no merge of a send runs.
+func (d *decryptions) take(ctx context.Context, fn func() error) error {
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-d.turn }()
+	return fn()
+}
+
+// decrypt runs fn, which decrypts, and keeps what it writes.
+func (d *decryptions) decrypt(ctx context.Context, fn func(context.Context) error) error {
+	return d.take(ctx, func() error {
+		if err := d.settle(ctx); err != nil {
+			return err
+		}
+		u := newUnit()
+		if err := fn(context.WithValue(ctx, unitKey{}, u)); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		d.held = u
+		d.mu.Unlock()
+		return nil
+	})
+}
+
+// claim hands the waiting unit to the caller, who stores it and calls release; nil
+// when there is none or somebody else is storing it.
+func (d *decryptions) claim() *unit {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.held == nil || d.storing != nil {
+		return nil
+	}
+	d.storing = make(chan struct{})
+	return d.held
+}
+
+// release ends a claim. A unit whose commit failed, or may have, waits on: storing
+// it twice is harmless, as nothing else is written in between.
+func (d *decryptions) release(stored bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if stored {
+		d.held = nil
+	}
+	close(d.storing)
+	d.storing = nil
+}
+
+// settle stores a waiting unit now, or waits for the commit that does.
+func (d *decryptions) settle(ctx context.Context) error {
+	for {
+		d.mu.Lock()
+		waiting, storing := d.held != nil, d.storing
+		d.mu.Unlock()
+		if !waiting {
+			return nil
+		}
+		if storing != nil {
+			select {
+			case <-storing:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		u := d.claim()
+		if u == nil {
+			continue
+		}
+		err := d.db.DoTxn(ctx, nil, func(ctx context.Context) error { return d.write(ctx, u) })
+		d.release(err == nil)
+		return err
+	}
+}
+
+// write stores a unit in the transaction of ctx.
+func (d *decryptions) write(ctx context.Context, u *unit) error {
+	for address, session := range u.sessions {
+		var err error
+		if session == nil {
+			err = d.inner.sessions.DeleteSession(ctx, address)
+		} else {
+			err = d.inner.sessions.PutSession(ctx, address, session)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for address, key := range u.identities {
+		var err error
+		if key == nil {
+			err = d.inner.identities.DeleteIdentity(ctx, address)
+		} else {
+			err = d.inner.identities.PutIdentity(ctx, address, *key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for name, key := range u.senderKeys {
+		if err := d.inner.senderKeys.PutSenderKey(ctx, name.group, name.user, key); err != nil {
+			return err
+		}
+	}
+	for _, id := range u.preKeys {
+		if err := d.inner.preKeys.RemovePreKey(ctx, id); err != nil {
+			return err
+		}
+	}
+	for hash, event := range u.plaintexts {
+		if err := d.writePlaintext(ctx, hash, event); err != nil {
+			return err
+		}
+	}
+	return d.eraseHandled(ctx)
+}
+
+// writePlaintext stores the plaintext until the message is handled. A commit whose
+// answer was lost may have stored it already.
+func (d *decryptions) writePlaintext(ctx context.Context, hash [sha256Size]byte, event *store.BufferedEvent) error {
+	stored, err := d.inner.events.GetBufferedEvent(ctx, hash)
+	if err != nil || stored != nil {
+		return err
+	}
+	return d.inner.events.PutBufferedEvent(ctx, hash, event.Plaintext, event.ServerTime)
+}
+
+// eraseHandled empties the plaintexts of handled messages. One that a rolled back
+// transaction leaves is deleted with its row after two weeks.
+func (d *decryptions) eraseHandled(ctx context.Context) error {
+	d.mu.Lock()
+	handled := d.handled
+	d.handled = nil
+	d.mu.Unlock()
+	for _, hash := range handled {
+		if err := d.inner.events.ClearBufferedEventPlaintext(ctx, hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventBuffer is whatsmeow's entrance to decryptions.
+type eventBuffer struct {
+	store.EventBuffer
+	d *decryptions
+}
+
+// DoDecryptionTxn runs fn, whose writes are stored together and later.
+func (e *eventBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Context) error) error {
+	return e.d.decrypt(ctx, fn)
+}
+
+// GetBufferedEvent finds what was decrypted and not handled, stored or waiting.
+func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byte) (*store.BufferedEvent, error) {
+	e.d.mu.Lock()
+	held := e.d.held
+	e.d.mu.Unlock()
+	if held != nil && held.plaintexts[hash] != nil {
+		return held.plaintexts[hash], nil
+	}
+	return e.EventBuffer.GetBufferedEvent(ctx, hash)
+}
+
+// PutBufferedEvent is the last step of a decryption.
+func (e *eventBuffer) PutBufferedEvent(ctx context.Context, hash [sha256Size]byte, plaintext []byte, at time.Time) error {
+	u := unitOf(ctx)
+	if u == nil {
+		return e.EventBuffer.PutBufferedEvent(ctx, hash, plaintext, at)
+	}
+	u.plaintexts[hash] = &store.BufferedEvent{Plaintext: plaintext, InsertTime: time.Now(), ServerTime: at}
+	return nil
+}
+
+// ClearBufferedEventPlaintext says that a message was handled. A unit that no event
+// took along is stored now; the plaintext goes with the next one.
+func (e *eventBuffer) ClearBufferedEventPlaintext(ctx context.Context, hash [sha256Size]byte) error {
+	if err := e.d.settle(ctx); err != nil {
+		return err
+	}
+	e.d.mu.Lock()
+	e.d.handled = append(e.d.handled, hash)
+	full := len(e.d.handled) >= maxHandled
+	e.d.mu.Unlock()
+	if !full {
+		return nil
+	}
+	return e.d.db.DoTxn(ctx, nil, e.d.eraseHandled)
+}
+
+// identityStore keeps the identity keys a decryption learns in its unit.
+type identityStore struct {
+	store.IdentityStore
+	d *decryptions
+}
+
+// PutIdentity stores a key, or notes it.
+func (s *identityStore) PutIdentity(ctx context.Context, address string, key [32]byte) error {
+	if u := unitOf(ctx); u != nil {
+		u.identities[address] = &key
+		return nil
+	}
+	if err := s.d.settle(ctx); err != nil {
+		return err
+	}
+	return s.IdentityStore.PutIdentity(ctx, address, key)
+}
+
+// DeleteIdentity deletes a key, or notes that.
+func (s *identityStore) DeleteIdentity(ctx context.Context, address string) error {
+	if u := unitOf(ctx); u != nil {
+		u.identities[address] = nil
+		return nil
+	}
+	if err := s.d.settle(ctx); err != nil {
+		return err
+	}
+	return s.IdentityStore.DeleteIdentity(ctx, address)
+}
+
+// DeleteAllIdentities deletes the keys of a person's devices.
+func (s *identityStore) DeleteAllIdentities(ctx context.Context, phone string) error {
+	if err := s.d.settle(ctx); err != nil {
+		return err
+	}
+	return s.IdentityStore.DeleteAllIdentities(ctx, phone)
+}
+
+// IsTrustedIdentity compares a key with the noted or stored one; an unknown one is trusted.
+func (s *identityStore) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (bool, error) {
+	if u := unitOf(ctx); u != nil {
+		if noted, ok := u.identities[address]; ok {
+			return noted == nil || bytes.Equal(noted[:], key[:]), nil
+		}
+	}
+	return s.IdentityStore.IsTrustedIdentity(ctx, address, key)
+}
+
+// preKeyStore notes the one-time key that a decryption used up.
+type preKeyStore struct{ store.PreKeyStore }
+
+// RemovePreKey removes a key, or notes that.
+func (s *preKeyStore) RemovePreKey(ctx context.Context, id uint32) error {
+	if u := unitOf(ctx); u != nil {
+		u.preKeys = append(u.preKeys, id)
+		return nil
+	}
+	return s.PreKeyStore.RemovePreKey(ctx, id)
+}
+
+// senderKeyStore keeps the steps of group ratchets in the unit.
+type senderKeyStore struct {
+	store.SenderKeyStore
+	d *decryptions
+}
+
+// PutSenderKey stores a group ratchet, or notes it.
+func (s *senderKeyStore) PutSenderKey(ctx context.Context, group, user string, key []byte) error {
+	if u := unitOf(ctx); u != nil {
+		u.senderKeys[senderKeyName{group, user}] = key
+		return nil
+	}
+	if err := s.d.settle(ctx); err != nil {
+		return err
+	}
+	return s.SenderKeyStore.PutSenderKey(ctx, group, user, key)
+}
+
+// GetSenderKey returns a group ratchet as the decryption sees it.
+func (s *senderKeyStore) GetSenderKey(ctx context.Context, group, user string) ([]byte, error) {
+	if u := unitOf(ctx); u != nil {
+		if key, ok := u.senderKeys[senderKeyName{group, user}]; ok {
+			return key, nil
+		}
+	}
+	return s.SenderKeyStore.GetSenderKey(ctx, group, user)
+}
