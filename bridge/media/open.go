@@ -78,6 +78,22 @@ func (l *Library) Open(ctx context.Context, session string, in Input) (*File, er
 	return l.decode(in, claimed)
 }
 
+// Take reads a file that is handed over as it is, and checks it as Open does; of in, only the type and the name count.
+// The caller closes the file.
+func (l *Library) Take(content io.Reader, in Input) (*File, error) {
+	if err := checkFilename(in.Filename); err != nil {
+		return nil, err
+	}
+	claimed := ""
+	if in.MimeType != "" {
+		var ok bool
+		if claimed, ok = canonical(in.MimeType); !ok {
+			return nil, bad("mime_type", "is not a MIME type")
+		}
+	}
+	return l.receive(content, "", in, claimed, in.Filename)
+}
+
 func count(values ...string) (n int) {
 	for _, value := range values {
 		if value != "" {

@@ -1,0 +1,124 @@
+package bridge_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+func send(w *world, s *bridge.Session, to, text string, o bridge.SendOptions) (*bridge.Sent, error) {
+	w.t.Helper()
+	return s.Send(w.ctx(), to, &bridge.Content{Type: "text", Text: text}, &o)
+}
+
+func TestSendIsTwoEvents(t *testing.T) {
+	w := newWorld(t)
+	alice, bob := w.paired("alice", w.account("4915100000001", "Alice")), w.account("4915100000002", "Bob")
+	events := w.reader("alice")
+	sent, err := send(w, alice, "4915100000002", "hello", bridge.SendOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := events.text("hello")
+	if began.Origin != journal.OriginAPI || began.data["status"] != "pending" || began.data["from_api"] != true || began.data["message_id"] != sent.MessageID {
+		t.Errorf("event: %v", began.data)
+	}
+	if began.data["chat_pn"] != bob.JID().String() {
+		t.Errorf("chat: %v", began.data)
+	}
+	ended := events.of("MessageStatus")
+	if ended.data["status"] != "sent" || ended.data["message_id"] != sent.MessageID || ended.data["wa_code"] != nil {
+		t.Errorf("outcome: %v", ended.data)
+	}
+	events.until("delivery", func(e event) bool { return e.Type == "Receipt" && e.data["type"] == "delivered" })
+
+	quiet := false
+	if _, err = send(w, alice, "4915100000002", "unseen", bridge.SendOptions{Echo: &quiet}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = send(w, alice, "4915100000002", "seen", bridge.SendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	events.text("seen")
+	if w.count("alice", "unseen") != 0 {
+		t.Error("a send without echo is an event")
+	}
+}
+
+func TestRefusedSendIsAnEvent(t *testing.T) {
+	w := newWorld(t)
+	alice := w.paired("alice", w.account("4915100000001", "Alice"))
+	w.account("4915100000002", "Bob")
+	events := w.reader("alice")
+	if _, err := w.net.Inject(sandbox.Fault{Kind: sandbox.FaultRefuseSend, Session: "4915100000001", Code: 420}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := send(w, alice, "4915100000002", "hello", bridge.SendOptions{})
+	var refused *bridge.Error
+	if !errors.As(err, &refused) || refused.Reason != bridge.ReasonWhatsApp || refused.WACode != 420 || refused.MessageID == "" || refused.OutcomeUnknown {
+		t.Fatalf("got %+v", refused)
+	}
+	failed := events.of("MessageStatus")
+	if failed.data["status"] != "failed" || failed.data["wa_code"] != 420.0 || failed.data["message_id"] != refused.MessageID {
+		t.Errorf("event: %v", failed.data)
+	}
+}
+
+// A full disk at the first write: nothing leaves, nothing is half stored.
+func TestSendWithoutDiskStaysHere(t *testing.T) {
+	w := newWorld(t)
+	alice, bob := w.paired("alice", w.account("4915100000001", "Alice")), w.account("4915100000002", "Bob")
+	w.faults.set(func(_ string, records []journal.Record) error {
+		for _, record := range records {
+			if record.Origin == journal.OriginAPI {
+				return errDiskFull
+			}
+		}
+		return nil
+	})
+	if _, err := send(w, alice, "4915100000002", "lost", bridge.SendOptions{MessageID: "DISK1"}); bridge.ReasonOf(err) != bridge.ReasonStorage {
+		t.Fatalf("got %v", err)
+	}
+	w.faults.set(nil)
+	if _, err := alice.Message(w.ctx(), "", "DISK1", false); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+		t.Errorf("it was stored: %v", err)
+	}
+	if _, err := send(w, alice, "4915100000002", "fence", bridge.SendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Await(w.ctx(), func(r sandbox.Received) bool { return r.Text() == "fence" }); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range bob.Received() {
+		if r.Text() == "lost" {
+			t.Error("it left all the same")
+		}
+	}
+}
+
+func TestStoreSurvivesRestart(t *testing.T) {
+	w := newWorld(t)
+	phone, bob := w.account("4915100000001", "Alice"), w.account("4915100000002", "Bob")
+	alice := w.paired("alice", phone)
+	sent, err := send(w, alice, "4915100000002", "before", bridge.SendOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.restart()
+	alice = w.session("alice")
+	w.reaches(alice, bridge.StateConnected)
+	m, err := alice.Message(w.ctx(), bob.JID().String(), sent.MessageID, false)
+	if err != nil || m.Text == nil || *m.Text != "before" {
+		t.Fatalf("got %+v, %v", m, err)
+	}
+	if err := w.bridge.DeleteWithData(w.ctx(), "alice", true); err != nil {
+		t.Fatal(err)
+	}
+	again := w.create("alice")
+	if _, err := again.Message(w.ctx(), "", sent.MessageID, false); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+		t.Errorf("a deleted session's messages are there: %v", err)
+	}
+}
