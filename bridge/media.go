@@ -34,6 +34,21 @@ func (s *Session) KeepMedia(ctx context.Context, source *MediaSource) (*Uploaded
 	if err != nil {
 		return nil, mediaError("media", err)
 	}
+	return s.keepFile(ctx, f)
+}
+
+// KeepUpload stores a file that is read from content, for later use in a media object. mimeType and filename may be
+// empty; a type must fit what the file is.
+func (s *Session) KeepUpload(ctx context.Context, content io.Reader, mimeType, filename string) (*UploadedFile, error) {
+	f, err := s.b.files.Take(content, media.Input{MimeType: mimeType, Filename: filename})
+	if err != nil {
+		return nil, mediaError("media", err)
+	}
+	return s.keepFile(ctx, f)
+}
+
+// keepFile stores a file and closes it.
+func (s *Session) keepFile(ctx context.Context, f *media.File) (*UploadedFile, error) {
 	defer f.Close()
 	kept, err := s.b.files.Keep(ctx, s.id, media.MediaID(s.id, "", f.MimeType), f)
 	if err != nil {

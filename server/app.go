@@ -177,7 +177,7 @@ func (a *app) openMethods(context.Context) (err error) {
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
-	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, Log: a.log.With("part", "methods")}
+	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, MediaURL: a.mediaURL, Log: a.log.With("part", "methods")}
 	for _, register := range []func(*rpc.Registry, methods.Deps){
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,

@@ -39,6 +39,9 @@ func (a *app) newHTTPServer() *http.Server {
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxBody, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
 		Log: a.log.With("part", "rpc"),
 	}))
+	files := newFileHandler(a)
+	mux.HandleFunc("POST "+mediaPath, files.upload)
+	mux.HandleFunc("GET "+mediaPath+"/{id}", files.download)
 	mux.HandleFunc("GET /health", a.serveHealth)
 	var plain atomic.Int64
 	return &http.Server{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,9 @@ func (c *Config) check() (problems []error) {
 		problem("listen: %q is not host:port", c.Listen)
 	case c.AdminToken == "" && c.AdminTokenFile == "" && !isLoopback(host):
 		problem("listen: %s can be reached from other machines, which needs an admin token: set %sADMIN_TOKEN or -admin-token-file, or listen on 127.0.0.1", c.Listen, Prefix)
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || c.PublicURL != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		problem("public-url: %q is not an http or https address", c.PublicURL)
 	}
 	if c.DataDir == "" {
 		problem("data-dir: must not be empty")

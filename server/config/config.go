@@ -20,6 +20,8 @@ type Config struct {
 
 	AdminTokenFile string `flag:"admin-token-file" unit:"path" doc:"File that holds the admin token, instead of admin-token." why:"Files keep the token out of process lists."`
 
+	PublicURL string `flag:"public-url" unit:"URL" doc:"Where clients reach this server, for addresses in replies." why:"http:// and the address it listens on."`
+
 	AllowedOrigins []string `flag:"allowed-origins" unit:"host,..." doc:"Web origins (hosts, * as wildcard) whose pages may open the socket, besides the server's own." why:"A page elsewhere must not reach a server on the loopback of its reader."`
 
 	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time for connections and calls to end after SIGINT or SIGTERM." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`

@@ -105,6 +105,7 @@ func TestBadSettings(t *testing.T) {
 		"sandbox far away":      {args: []string{"-sandbox-addr", "192.0.2.1:1"}, want: []string{"sandbox-addr"}},
 		"sandbox without port":  {args: []string{"-sandbox-addr", "127.0.0.1"}, want: []string{"sandbox-addr"}},
 		"empty data directory":  {args: []string{"-data-dir", ""}, want: []string{"data-dir"}},
+		"public without host":   {args: []string{"-public-url", "waystation.example"}, want: []string{"public-url"}},
 		"negative sandbox seed": {args: []string{"-sandbox-seed", "-1"}, want: []string{"-sandbox-seed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
