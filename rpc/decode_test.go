@@ -59,8 +59,8 @@ type everyShape struct {
 	Jids   []string          `json:"jids" rpc:"format=jid"`
 	Level  int               `json:"level" rpc:"enum=1|2"`
 	Labels map[string]string `json:"labels"`
-	hidden int //nolint:unused // shows that a field that is not exported is left alone
-	Skip   int `json:"-"`
+	hidden int               //nolint:unused // shows that a field that is not exported is left alone
+	Skip   int               `json:"-"`
 }
 
 func decodeTest[T any](t *testing.T, raw string) (T, Fields) {
