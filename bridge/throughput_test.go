@@ -20,11 +20,11 @@ import (
 // minThroughput is the least share of the bare clients' rate that must arrive in the journal.
 const minThroughput = 0.8
 
-// TestThroughputBesideBareClients lets the same phones write to bare whatsmeow
-// clients and to sessions, in turns. The difference is what the journal, the
-// decrypted-event buffer and the store of messages cost. One session alone is
-// bound by the disk: each message waits for its own sync, which bare clients never
-// do, so that row is reported and not judged.
+// TestThroughputBesideBareClients lets the same bare whatsmeow clients write to
+// other bare clients and to sessions, in turns. The difference is what the journal,
+// the buffer of decrypted events and the store of messages cost. One session alone
+// is bound by the disk: each message waits for its own sync, which bare clients
+// never do, so that row is reported and not judged.
 func TestThroughputBesideBareClients(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		t.Skip("measures time: runs without the race detector")
@@ -47,10 +47,9 @@ func TestThroughputBesideBareClients(t *testing.T) {
 
 func compareThroughput(t *testing.T, sessions, messages, rounds int) float64 {
 	w := newWorld(t)
-	container := bareContainer(t)
 	lines := make([]*line, sessions)
 	for i := range lines {
-		lines[i] = newLine(t, w, container, i)
+		lines[i] = newLine(t, w, i)
 	}
 	var rates, bareRates, ratios []float64
 	for round := range rounds {
@@ -68,22 +67,24 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// line is a phone that writes to a bare client and to a session.
+// line is a client that writes to a bare client and to a session.
 type line struct {
-	peer, bare, own *sandbox.Phone
-	texts           chan string // what the bare client got
-	journal         *reader
+	bare, own *sandbox.Phone
+	sender    *whatsmeow.Client
+	texts     chan string // what the bare client got
+	journal   *reader
 }
 
-func newLine(t *testing.T, w *world, container *sqlstore.Container, i int) *line {
+func newLine(t *testing.T, w *world, i int) *line {
 	t.Helper()
 	l := &line{
-		peer:  w.account(fmt.Sprintf("491555100%03d", i), "Peer"),
 		bare:  w.account(fmt.Sprintf("491555200%03d", i), "Bare"),
 		own:   w.account(fmt.Sprintf("491555300%03d", i), "Own"),
 		texts: make(chan string, 4096),
 	}
-	startBare(t, w, container, l)
+	peer := w.account(fmt.Sprintf("491555100%03d", i), "Peer")
+	l.sender = startBare(t, w, peer, nil)
+	startBare(t, w, l.bare, l.texts)
 	id := fmt.Sprint("own", i)
 	w.paired(id, l.own)
 	l.journal = w.reader(id)
@@ -100,7 +101,7 @@ func rateOf(t *testing.T, lines []*line, round, messages int, to func(*line) *sa
 	for _, l := range lines {
 		all.Go(func() {
 			for i := range messages {
-				if _, err := l.peer.Send(ctx, to(l).JID(), sandbox.Text(fmt.Sprintf("%d/%d", round, i))); err != nil {
+				if _, err := l.sender.SendMessage(ctx, to(l).JID(), sandbox.Text(fmt.Sprintf("%d/%d", round, i))); err != nil {
 					t.Error(err)
 					return
 				}
@@ -156,7 +157,8 @@ func (l *line) awaitJournal(ctx context.Context, _ string) error {
 	}
 }
 
-// bareContainer is one WAL database for all bare clients, which is their cheapest arrangement.
+// bareContainer is a WAL database for one bare client: together in one they would
+// mostly wait for each other.
 func bareContainer(t *testing.T) *sqlstore.Container {
 	t.Helper()
 	container, err := sqlstore.New(t.Context(), "sqlite3", "file:"+filepath.Join(t.TempDir(), "bare.db")+
@@ -169,9 +171,9 @@ func bareContainer(t *testing.T) *sqlstore.Container {
 }
 
 // startBare pairs whatsmeow as its documentation starts it.
-func startBare(t *testing.T, w *world, container *sqlstore.Container, l *line) {
+func startBare(t *testing.T, w *world, phone *sandbox.Phone, texts chan<- string) *whatsmeow.Client {
 	t.Helper()
-	cli := whatsmeow.NewClient(container.NewDevice(), nil)
+	cli := whatsmeow.NewClient(bareContainer(t).NewDevice(), nil)
 	sandbox.Attach(cli, w.wire.Dial)
 	connected := make(chan struct{}, 4)
 	cli.AddEventHandler(func(evt any) {
@@ -179,7 +181,9 @@ func startBare(t *testing.T, w *world, container *sqlstore.Container, l *line) {
 		case *events.Connected:
 			connected <- struct{}{}
 		case *events.Message:
-			l.texts <- e.Message.GetConversation()
+			if texts != nil {
+				texts <- e.Message.GetConversation()
+			}
 		}
 	})
 	codes, err := cli.GetQRChannel(w.ctx())
@@ -190,7 +194,7 @@ func startBare(t *testing.T, w *world, container *sqlstore.Container, l *line) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cli.Disconnect)
-	if err = l.bare.ScanQR(w.ctx(), (<-codes).Code); err != nil {
+	if err = phone.ScanQR(w.ctx(), (<-codes).Code); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -198,4 +202,5 @@ func startBare(t *testing.T, w *world, container *sqlstore.Container, l *line) {
 	case <-w.ctx().Done():
 		t.Fatal("the bare client does not connect")
 	}
+	return cli
 }
