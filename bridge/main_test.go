@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/database/dbtest"
 )
 
 func TestMain(m *testing.M) {
@@ -20,7 +21,12 @@ func TestMain(m *testing.M) {
 		measure(file, address)
 		return
 	}
-	goleak.VerifyTestMain(m,
+	goleak.VerifyTestMain(withDatabases{m},
 		// A whatsmeow handshake that is given up leaves its reader behind when a frame arrives after that.
 		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow/socket.(*FrameSocket).frameComplete"))
 }
+
+// withDatabases stops the PostgreSQL server that tests started.
+type withDatabases struct{ m *testing.M }
+
+func (w withDatabases) Run() int { return dbtest.Main(w.m) }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,28 +13,36 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/transports/database/dbtest"
 )
+
+// loadEnv asks for the full size of the tests of two-way traffic: 20,000 messages.
+const loadEnv = "WAYSTATION_LOAD"
 
 // TestTwoWayTraffic: whatsmeow's two directions overwrite each other's ratchet,
 // and a few messages in a hundred vanish without a trace when both sides of a
-// chat send at full speed. Here none may. TWOWAY_MESSAGES sets how many are
-// sent in all, TWOWAY_DATABASE where.
+// chat send at full speed. Here none may, neither saturated nor at a steady rate.
 func TestTwoWayTraffic(t *testing.T) {
-	total := 600
-	if n, err := strconv.Atoi(os.Getenv("TWOWAY_MESSAGES")); err == nil {
-		total = n
+	for _, c := range []struct {
+		name     string
+		database func(t *testing.T) string
+		each     int // messages a second each way; 0 = as fast as they go
+	}{
+		{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "two.db") }, 0},
+		{"postgres", func(t *testing.T) string { return dbtest.Postgres(t) }, 0},
+		{"sqlite at 50 a second", func(t *testing.T) string { return filepath.Join(t.TempDir(), "two.db") }, 50},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			total := 400
+			if os.Getenv(loadEnv) != "" {
+				total = 20_000
+			}
+			twoWay(t, newWorldOn(t, c.database(t)), total, c.each)
+		})
 	}
-	url := os.Getenv("TWOWAY_DATABASE")
-	w := newWorld(t)
-	if url != "" {
-		w.stop()
-		w.url = url
-		w.start()
-	}
-	twoWay(t, w, total)
 }
 
-func twoWay(t *testing.T, w *world, total int) {
+func twoWay(t *testing.T, w *world, total, each int) {
 	t.Helper()
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
 	a, b := w.paired("ada", ada), w.paired("bob", bob)
@@ -55,7 +63,16 @@ func twoWay(t *testing.T, w *world, total int) {
 	var both sync.WaitGroup
 	send := func(from *bridge.Session, to types.JID, prefix string) {
 		both.Go(func() {
+			var pace <-chan time.Time
+			if each > 0 {
+				ticker := time.NewTicker(time.Second / time.Duration(each))
+				defer ticker.Stop()
+				pace = ticker.C
+			}
 			for i := range total / 2 {
+				if pace != nil {
+					<-pace
+				}
 				if _, err := from.SendText(ctx, to, fmt.Sprintf("%s %d", prefix, i)); err != nil {
 					t.Errorf("%s %d: %v", prefix, i, err)
 					return
