@@ -92,10 +92,21 @@ func TestAgree(t *testing.T) {
 		claimed, found string
 		want           bool
 	}{
-		{typeJPEG, typeJPEG, true}, {typeJPEG, typePNG, false}, {typePDF, typeText, false}, {"text/csv", typeText, true},
-		{"application/vnd.openxmlformats-officedocument.wordprocessingml.document", typeZip, true}, {"text/plain", typeZip, false},
-		{"image/png", "text/html", false}, {"application/msword", typeBytes, true}, {"video/mp4", typeBytes, false}, {"video/webm", typeText, false},
-		{"video/quicktime", typeMP4, true}, {typeM4A, typeMP4, true}, {typeBytes, typePDF, true}, {"application/json", typeText, true}, {"application/x-anything", typeJPEG, false},
+		{typeJPEG, typeJPEG, true},
+		{typeJPEG, typePNG, false},
+		{typePDF, typeText, false},
+		{"text/csv", typeText, true},
+		{"application/vnd.openxmlformats-officedocument.wordprocessingml.document", typeZip, true},
+		{"text/plain", typeZip, false},
+		{"image/png", "text/html", false},
+		{"application/msword", typeBytes, true},
+		{"video/mp4", typeBytes, false},
+		{"video/webm", typeText, false},
+		{"video/quicktime", typeMP4, true},
+		{typeM4A, typeMP4, true},
+		{typeBytes, typePDF, true},
+		{"application/json", typeText, true},
+		{"application/x-anything", typeJPEG, false},
 	} {
 		if got := agree(test.claimed, test.found); got != test.want {
 			t.Errorf("%s for a %s: %v", test.claimed, test.found, got)
