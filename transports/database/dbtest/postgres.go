@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 )
 
 // EnvPostgres names a PostgreSQL to use instead of a server of our own: an address
