@@ -126,10 +126,12 @@ func TestDeletedSessionLosesItsSockets(t *testing.T) {
 func TestFaultsThroughCalls(t *testing.T) {
 	s := startServer(t)
 	s.pair("shop", "15550100001")
+	since := func() any { return s.call("session.getStatus", object{"session": "shop"})["last_connected_at"] }
+	before := since()
 	if cut := s.call("sandbox.cut", object{"session": "shop"}); cut["connections"] != float64(1) {
 		t.Errorf("cut %v", cut)
 	}
-	eventually(t, "reconnect", func() bool { return s.state("shop") == "connected" })
+	eventually(t, "reconnect", func() bool { return since() != before && s.state("shop") == "connected" })
 	// Not logged_out: whatsmeow deletes the device without a lock, while it may still fetch the first app state.
 	s.call("sandbox.injectFault", object{"kind": "stream_replaced", "session": "shop"})
 	eventually(t, "replacement", func() bool { return s.state("shop") == "replaced" })
