@@ -274,6 +274,13 @@ type readGroup struct {
 
 // toRead finds the messages to send receipts for, by sender.
 func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*readGroup, error) {
+	var given types.JID
+	if r.Sender != "" {
+		var err error
+		if given, err = s.parsePerson("sender", r.Sender); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := s.b.messages.Unread(ctx, s.id, s.chatAddress(ctx, chat), maxReadIDs)
 	if err != nil {
 		return nil, storageError("the unread messages could not be read", err)
@@ -307,12 +314,6 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 			}
 		}
 		return groups, nil
-	}
-	var given types.JID
-	if r.Sender != "" {
-		if given, err = s.parsePerson("sender", r.Sender); err != nil {
-			return nil, err
-		}
 	}
 	for _, id := range r.MessageIDs {
 		row, err := s.storedMessage(ctx, chat.String(), id)

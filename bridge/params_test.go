@@ -37,6 +37,17 @@ func TestParseJID(t *testing.T) {
 	}
 }
 
+// A bad sender is refused even when nothing is unread and nobody would ask for it.
+func TestMarkReadRefusesABadSenderFirst(t *testing.T) {
+	for _, sender := range []string{"x@g.us", "1@example.com"} {
+		_, err := (&Session{}).toRead(t.Context(), adaPN, &MarkRead{Sender: sender})
+		var e *Error
+		if !errors.As(err, &e) || e.Reason != ReasonBadParam || e.Field != "sender" {
+			t.Errorf("%s: %v", sender, err)
+		}
+	}
+}
+
 func FuzzParseJID(f *testing.F) {
 	for _, seed := range []string{"4915112345678", "1:2@lid", "status@broadcast", "1.0:1@s.whatsapp.net", "@", "1-2@g.us"} {
 		f.Add(seed)
