@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"maps"
+	"strings"
+	"testing"
+)
+
+// Sessions that are there already, not connected, or gone.
+func TestSessionsInTheWrongState(t *testing.T) {
+	w := startWorld(t)
+	before := w.state(t)
+	ask := func(method string, params object) reply {
+		t.Helper()
+		return post(t, w.server.addr, adminToken, request(method, params))
+	}
+	ask("session.create", object{"session_id": w.session}).refused(t, "a session id twice", -32004, "-")
+	ask("session.create", object{"session_id": w.idle, "connect": true}).refused(t, "a session id twice, to connect", -32004, "-")
+	for _, id := range []string{" ", "a b", "a/b", "../x", "ü", "a\x00b", strings.Repeat("a", 300)} {
+		ask("session.create", object{"session_id": id}).refused(t, "the session id "+id[:min(len(id), 20)], -32602, "/session_id")
+	}
+	doc := discover(t, w.server)
+	for _, m := range doc.Methods {
+		base, takesSession := object{}, false
+		for _, p := range m.Params {
+			switch {
+			case p.Name == "session":
+				takesSession = true
+			case p.Required:
+				base[p.Name] = doc.sample(p.Name, p.Schema)
+			}
+		}
+		if !takesSession || strings.HasPrefix(m.Name, "sandbox.") || strings.HasPrefix(m.Name, "events.") {
+			continue
+		}
+		base["session"] = "no-such-session"
+		ask(m.Name, base).refused(t, m.Name+" on a session that is not there", -32003, "-")
+		if strings.HasPrefix(m.Name, "message.send") {
+			base["session"] = w.idle
+			r := ask(m.Name, maps.Clone(base))
+			if r.Error == nil || r.Error.Code != -32008 || !r.Error.Data.Retryable {
+				t.Errorf("%s on a session that is not connected: %s", m.Name, r.raw)
+			}
+		}
+	}
+	w.unchanged(t, before)
+}
+
+// A deleted session is gone for every call, and its id and number are free again.
+func TestADeletedSessionIsGone(t *testing.T) {
+	w := startWorld(t)
+	const token = "token-of-a-short-life-012"
+	must(t, w.server.addr, "session.create", object{"session_id": "short", "token": token}, nil)
+	socket := w.dial(t, token)
+	must(t, w.server.addr, "session.delete", object{"session": "short"}, nil)
+	post(t, w.server.addr, token, request("session.get", object{})).refused(t, "its token", -32001, "-")
+	for {
+		if _, _, err := socket.ws.Read(t.Context()); err != nil {
+			break // its sockets are closed
+		}
+	}
+	must(t, w.server.addr, "session.delete", object{"session": w.session, "purge": true}, nil)
+	for method, params := range map[string]object{
+		"session.get": {}, "session.getStatus": {}, "session.connect": {}, "session.delete": {}, "message.sendText": {"to": w.peer, "text": "late"},
+		"message.list": {"chat": w.peer}, "chat.list": {}, "group.list": {}, "profile.get": {},
+	} {
+		params["session"] = w.session
+		post(t, w.server.addr, adminToken, request(method, params)).refused(t, method+" on a deleted session", -32003, "-")
+	}
+	must(t, w.server.addr, "session.create", object{"session_id": w.session}, nil)
+	must(t, w.server.addr, "session.connect", object{"session": w.session}, nil)
+	var chats struct{ Chats []object }
+	must(t, w.server.addr, "chat.list", object{"session": w.session}, &chats)
+	if len(chats.Chats) != 0 {
+		t.Errorf("a new session has the chats of the deleted one: %v", chats.Chats)
+	}
+}
