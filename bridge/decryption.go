@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // decryptions keeps what decrypting a message changed until it can be stored in
@@ -24,7 +24,10 @@ import (
 // message as handled.
 //
 // A device has one unit at most: the next decryption, and any other writer of the
-// same tables, stores a waiting one first.
+// same tables, stores a waiting one first. Only then is the plaintext stored too,
+// because the message may come again after its keys are used up. A message that
+// comes again after it was handled is an old counter to whatsmeow, which
+// acknowledges it and raises no event.
 type decryptions struct {
 	db    *dbutil.Database
 	inner stores
@@ -34,14 +37,18 @@ type decryptions struct {
 
 	mu      sync.Mutex
 	held    *unit
-	storing chan struct{}      // closed when who claimed held is done with it; nil = unclaimed
-	handled [][sha256Size]byte // messages whose buffered plaintext is no longer needed
+	storing chan struct{}       // closed when who claimed held is done with it; nil = unclaimed
+	done    [sha256Size]byte    // the last message whose unit was committed with its event
+	known   map[string][32]byte // identity keys as they are stored
 }
 
 const (
 	sha256Size = 32
-	// maxHandled bounds the plaintexts that wait for the next unit to be erased with.
-	maxHandled = 32
+	// maxUnitSecrets is far above the one secret a message has.
+	maxUnitSecrets = 64
+	// maxKnownIdentities bounds the identity keys remembered to save a write and a read
+	// a message; about 100 bytes each.
+	maxKnownIdentities = 128
 )
 
 // stores are a device's own tables.
@@ -50,18 +57,20 @@ type stores struct {
 	identities store.IdentityStore
 	preKeys    store.PreKeyStore
 	senderKeys store.SenderKeyStore
+	secrets    store.MsgSecretStore
 	events     store.EventBuffer
 }
 
 func guardRatchets(db *dbutil.Database, device *store.Device) {
 	d := &decryptions{
-		db: db, turn: make(chan struct{}, 1),
-		inner: stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.EventBuffer},
+		db: db, turn: make(chan struct{}, 1), known: map[string][32]byte{},
+		inner: stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.MsgSecrets, device.EventBuffer},
 	}
 	device.Sessions = &signalStore{SessionStore: device.Sessions, d: d}
 	device.Identities = &identityStore{IdentityStore: device.Identities, d: d}
 	device.PreKeys = &preKeyStore{PreKeyStore: device.PreKeys}
 	device.SenderKeys = &senderKeyStore{SenderKeyStore: device.SenderKeys, d: d}
+	device.MsgSecrets = &secretStore{MsgSecretStore: device.MsgSecrets, d: d}
 	device.EventBuffer = &eventBuffer{EventBuffer: device.EventBuffer, d: d}
 }
 
@@ -82,7 +91,9 @@ type unit struct {
 	identities map[string]*[32]byte
 	senderKeys map[senderKeyName][]byte
 	preKeys    []uint32 // used up
+	secrets    []store.MessageSecretInsert
 	plaintexts map[[sha256Size]byte]*store.BufferedEvent
+	handled    bool // the event is committed with the unit, or there is none: no plaintext is needed
 }
 
 type senderKeyName struct{ group, user string }
@@ -131,14 +142,16 @@ func (d *decryptions) decrypt(ctx context.Context, fn func(context.Context) erro
 }
 
 // claim hands the waiting unit to the caller, who stores it and calls release; nil
-// when there is none or somebody else is storing it.
-func (d *decryptions) claim() *unit {
+// when there is none or somebody else is storing it. handled says that the caller's
+// commit is all that is left to do about the message.
+func (d *decryptions) claim(handled bool) *unit {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.held == nil || d.storing != nil {
 		return nil
 	}
 	d.storing = make(chan struct{})
+	d.held.handled = d.held.handled || handled
 	return d.held
 }
 
@@ -147,11 +160,47 @@ func (d *decryptions) claim() *unit {
 func (d *decryptions) release(stored bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if stored {
+	if !stored {
+		d.held.handled = false
+	} else {
+		d.remember(d.held)
+		if d.held.handled {
+			for hash := range d.held.plaintexts {
+				d.done = hash // a decryption has one plaintext
+			}
+		}
 		d.held = nil
 	}
 	close(d.storing)
 	d.storing = nil
+}
+
+// remember notes the identity keys that a commit stored.
+func (d *decryptions) remember(u *unit) {
+	for address, key := range u.identities {
+		if key == nil {
+			delete(d.known, address)
+			continue
+		}
+		if len(d.known) >= maxKnownIdentities {
+			clear(d.known)
+		}
+		d.known[address] = *key
+	}
+}
+
+// forget makes identity keys be read again.
+func (d *decryptions) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.known)
+}
+
+func (d *decryptions) isKnown(address string, key [32]byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known, ok := d.known[address]
+	return ok && known == key
 }
 
 // settle stores a waiting unit now, or waits for the commit that does.
@@ -171,7 +220,7 @@ func (d *decryptions) settle(ctx context.Context) error {
 				return ctx.Err()
 			}
 		}
-		u := d.claim()
+		u := d.claim(false)
 		if u == nil {
 			continue
 		}
@@ -196,9 +245,10 @@ func (d *decryptions) write(ctx context.Context, u *unit) error {
 	}
 	for address, key := range u.identities {
 		var err error
-		if key == nil {
+		switch {
+		case key == nil:
 			err = d.inner.identities.DeleteIdentity(ctx, address)
-		} else {
+		case !d.isKnown(address, *key):
 			err = d.inner.identities.PutIdentity(ctx, address, *key)
 		}
 		if err != nil {
@@ -215,12 +265,20 @@ func (d *decryptions) write(ctx context.Context, u *unit) error {
 			return err
 		}
 	}
+	for _, secret := range u.secrets {
+		if err := d.inner.secrets.PutMessageSecret(ctx, secret.Chat, secret.Sender, secret.ID, secret.Secret); err != nil {
+			return err
+		}
+	}
+	if u.handled {
+		return nil
+	}
 	for hash, event := range u.plaintexts {
 		if err := d.writePlaintext(ctx, hash, event); err != nil {
 			return err
 		}
 	}
-	return d.eraseHandled(ctx)
+	return nil
 }
 
 // writePlaintext stores the plaintext until the message is handled. A commit whose
@@ -231,21 +289,6 @@ func (d *decryptions) writePlaintext(ctx context.Context, hash [sha256Size]byte,
 		return err
 	}
 	return d.inner.events.PutBufferedEvent(ctx, hash, event.Plaintext, event.ServerTime)
-}
-
-// eraseHandled empties the plaintexts of handled messages. One that a rolled back
-// transaction leaves is deleted with its row after two weeks.
-func (d *decryptions) eraseHandled(ctx context.Context) error {
-	d.mu.Lock()
-	handled := d.handled
-	d.handled = nil
-	d.mu.Unlock()
-	for _, hash := range handled {
-		if err := d.inner.events.ClearBufferedEventPlaintext(ctx, hash); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // eventBuffer is whatsmeow's entrance to decryptions.
@@ -281,19 +324,26 @@ func (e *eventBuffer) PutBufferedEvent(ctx context.Context, hash [sha256Size]byt
 }
 
 // ClearBufferedEventPlaintext says that a message was handled. A unit that no event
-// took along is stored now; the plaintext goes with the next one.
+// took along is stored now.
 func (e *eventBuffer) ClearBufferedEventPlaintext(ctx context.Context, hash [sha256Size]byte) error {
-	if err := e.d.settle(ctx); err != nil {
-		return err
+	if e.d.handledBeforeStored(hash) {
+		return e.d.settle(ctx)
 	}
-	e.d.mu.Lock()
-	e.d.handled = append(e.d.handled, hash)
-	full := len(e.d.handled) >= maxHandled
-	e.d.mu.Unlock()
-	if !full {
-		return nil
+	return e.EventBuffer.ClearBufferedEventPlaintext(ctx, hash)
+}
+
+// handledBeforeStored tells that a message's plaintext was never stored, and need not be.
+func (d *decryptions) handledBeforeStored(hash [sha256Size]byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done == hash {
+		return true
 	}
-	return e.d.db.DoTxn(ctx, nil, e.d.eraseHandled)
+	if d.held == nil || d.storing != nil || d.held.plaintexts[hash] == nil {
+		return false
+	}
+	d.held.handled = true
+	return true
 }
 
 // identityStore keeps the identity keys a decryption learns in its unit.
@@ -308,7 +358,7 @@ func (s *identityStore) PutIdentity(ctx context.Context, address string, key [32
 		u.identities[address] = &key
 		return nil
 	}
-	if err := s.d.settle(ctx); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return err
 	}
 	return s.IdentityStore.PutIdentity(ctx, address, key)
@@ -320,7 +370,7 @@ func (s *identityStore) DeleteIdentity(ctx context.Context, address string) erro
 		u.identities[address] = nil
 		return nil
 	}
-	if err := s.d.settle(ctx); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return err
 	}
 	return s.IdentityStore.DeleteIdentity(ctx, address)
@@ -328,18 +378,27 @@ func (s *identityStore) DeleteIdentity(ctx context.Context, address string) erro
 
 // DeleteAllIdentities deletes the keys of a person's devices.
 func (s *identityStore) DeleteAllIdentities(ctx context.Context, phone string) error {
-	if err := s.d.settle(ctx); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return err
 	}
 	return s.IdentityStore.DeleteAllIdentities(ctx, phone)
+}
+
+// settle prepares for a write that passes the unit by.
+func (s *identityStore) settle(ctx context.Context) error {
+	defer s.d.forget()
+	return s.d.settle(ctx)
 }
 
 // IsTrustedIdentity compares a key with the noted or stored one; an unknown one is trusted.
 func (s *identityStore) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (bool, error) {
 	if u := unitOf(ctx); u != nil {
 		if noted, ok := u.identities[address]; ok {
-			return noted == nil || bytes.Equal(noted[:], key[:]), nil
+			return noted == nil || *noted == key, nil
 		}
+	}
+	if s.d.isKnown(address, key) {
+		return true, nil
 	}
 	return s.IdentityStore.IsTrustedIdentity(ctx, address, key)
 }
@@ -382,4 +441,30 @@ func (s *senderKeyStore) GetSenderKey(ctx context.Context, group, user string) (
 		}
 	}
 	return s.SenderKeyStore.GetSenderKey(ctx, group, user)
+}
+
+// secretStore sends the secret of the message just decrypted along with its unit.
+type secretStore struct {
+	store.MsgSecretStore
+	d *decryptions
+}
+
+// PutMessageSecret stores the key of a message's later edits, votes and reactions.
+func (s *secretStore) PutMessageSecret(ctx context.Context, chat, sender types.JID, id types.MessageID, secret []byte) error {
+	if s.d.note(store.MessageSecretInsert{Chat: chat, Sender: sender, ID: id, Secret: secret}) {
+		return nil
+	}
+	return s.MsgSecretStore.PutMessageSecret(ctx, chat, sender, id, secret)
+}
+
+// note adds a secret to the waiting unit, if one waits. Whose message it is does not
+// matter: the unit is stored in any case before the next decryption.
+func (d *decryptions) note(secret store.MessageSecretInsert) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.held == nil || d.storing != nil || len(d.held.secrets) >= maxUnitSecrets {
+		return false
+	}
+	d.held.secrets = append(d.held.secrets, secret)
+	return true
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -75,6 +76,7 @@ const (
 // record translates an event and commits what comes of it.
 func (s *Session) record(cli *whatsmeow.Client, evt any) error {
 	t := &translation{s: s, cli: cli, ctx: s.b.ctx, settings: s.Settings()}
+	_, t.last = evt.(*events.Message)
 	translate := s.b.translators[reflect.TypeOf(evt)]
 	if translate == nil {
 		t.unknown(evt)
@@ -120,7 +122,7 @@ func (t *translation) commit() (err error) {
 	d := decryptionsOf(t.cli)
 	records := t.records
 	if d != nil {
-		if u := d.claim(); u != nil {
+		if u := d.claim(t.last); u != nil {
 			records = slices.Clone(records)
 			project := records[0].Project
 			records[0].Project = func(ctx context.Context) error {
@@ -156,6 +158,7 @@ type translation struct {
 	signals  []journal.Signal
 	after    []func() // run once the records are committed
 	insist   time.Duration
+	last     bool // nothing follows this event when whatsmeow handles its message
 }
 
 // later runs something on its own once the records are committed: what a

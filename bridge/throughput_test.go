@@ -57,6 +57,7 @@ func compareThroughput(t *testing.T, sessions, messages, rounds int) float64 {
 		own := rateOf(t, lines, round, messages, func(l *line) *sandbox.Phone { return l.own }, (*line).awaitJournal)
 		rates, bareRates, ratios = append(rates, own), append(bareRates, bare), append(ratios, own/bare)
 	}
+	t.Logf("rates with bare clients %.0f, in the journal %.0f", bareRates, rates)
 	t.Logf("%d sessions, medians of %d rounds: %.0f/s in the journal, %.0f/s with bare clients: %.0f%%",
 		sessions, rounds, median(rates), median(bareRates), 100*median(ratios))
 	return median(ratios)
