@@ -36,6 +36,12 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 	go vet $(PKGS)
 	@echo "== go test"
 	go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
+	@$(MAKE) --no-print-directory load
+
+.PHONY: load
+load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory
+	@echo "== load tests, some seven minutes"
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
 
 .PHONY: setup
 setup: ## Install what the tests need
