@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/util/keys"
 )
 
 // decryptions keeps what decrypting a message changed until it can be stored in
@@ -31,6 +32,7 @@ import (
 type decryptions struct {
 	db    *dbutil.Database
 	inner stores
+	lost  func(error) // told of messages left alone because the store failed
 	// turn is held by a decryption while it reads and computes, and by a send while
 	// it merges: neither sees half of the other.
 	turn chan struct{}
@@ -61,9 +63,9 @@ type stores struct {
 	events     store.EventBuffer
 }
 
-func guardRatchets(db *dbutil.Database, device *store.Device) {
+func guardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
 	d := &decryptions{
-		db: db, turn: make(chan struct{}, 1), known: map[string][32]byte{},
+		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{},
 		inner: stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.MsgSecrets, device.EventBuffer},
 	}
 	device.Sessions = &signalStore{SessionStore: device.Sessions, d: d}
@@ -93,7 +95,8 @@ type unit struct {
 	preKeys    []uint32 // used up
 	secrets    []store.MessageSecretInsert
 	plaintexts map[[sha256Size]byte]*store.BufferedEvent
-	handled    bool // the event is committed with the unit, or there is none: no plaintext is needed
+	handled    bool  // the event is committed with the unit, or there is none: no plaintext is needed
+	failed     error // the store could not be read: what came of the decryption says nothing about the message
 }
 
 type senderKeyName struct{ group, user string }
@@ -128,10 +131,14 @@ func (d *decryptions) take(ctx context.Context, fn func() error) error {
 func (d *decryptions) decrypt(ctx context.Context, fn func(context.Context) error) error {
 	return d.take(ctx, func() error {
 		if err := d.settle(ctx); err != nil {
-			return err
+			return d.leaveAlone(err)
 		}
 		u := newUnit()
-		if err := fn(context.WithValue(ctx, unitKey{}, u)); err != nil {
+		err := fn(context.WithValue(ctx, unitKey{}, u))
+		if u.failed != nil {
+			return d.leaveAlone(u.failed)
+		}
+		if err != nil {
 			return err
 		}
 		d.mu.Lock()
@@ -310,7 +317,11 @@ func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byt
 	if held != nil && held.plaintexts[hash] != nil {
 		return held.plaintexts[hash], nil
 	}
-	return e.EventBuffer.GetBufferedEvent(ctx, hash)
+	event, err := e.EventBuffer.GetBufferedEvent(ctx, hash)
+	if err != nil {
+		return nil, e.d.leaveAlone(err)
+	}
+	return event, nil
 }
 
 // PutBufferedEvent is the last step of a decryption.
@@ -400,11 +411,18 @@ func (s *identityStore) IsTrustedIdentity(ctx context.Context, address string, k
 	if s.d.isKnown(address, key) {
 		return true, nil
 	}
-	return s.IdentityStore.IsTrustedIdentity(ctx, address, key)
+	trusted, err := s.IdentityStore.IsTrustedIdentity(ctx, address, key)
+	return trusted, noteFailure(ctx, err)
 }
 
 // preKeyStore notes the one-time key that a decryption used up.
 type preKeyStore struct{ store.PreKeyStore }
+
+// GetPreKey returns a one-time key.
+func (s *preKeyStore) GetPreKey(ctx context.Context, id uint32) (*keys.PreKey, error) {
+	key, err := s.PreKeyStore.GetPreKey(ctx, id)
+	return key, noteFailure(ctx, err)
+}
 
 // RemovePreKey removes a key, or notes that.
 func (s *preKeyStore) RemovePreKey(ctx context.Context, id uint32) error {
@@ -440,7 +458,8 @@ func (s *senderKeyStore) GetSenderKey(ctx context.Context, group, user string) (
 			return key, nil
 		}
 	}
-	return s.SenderKeyStore.GetSenderKey(ctx, group, user)
+	key, err := s.SenderKeyStore.GetSenderKey(ctx, group, user)
+	return key, noteFailure(ctx, err)
 }
 
 // secretStore sends the secret of the message just decrypted along with its unit.

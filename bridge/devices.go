@@ -92,6 +92,6 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 // over a device's.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
-	guardRatchets(s.b.db, device)
+	guardRatchets(s.b.db, device, s.messageLeftAlone)
 	device.AppState = newAppStateStore(s.b.db, device.AppState)
 }

@@ -51,7 +51,8 @@ func (s *signalStore) GetSession(ctx context.Context, address string) ([]byte, e
 			return session, nil
 		}
 	}
-	return s.SessionStore.GetSession(ctx, address)
+	session, err := s.SessionStore.GetSession(ctx, address)
+	return session, noteFailure(ctx, err)
 }
 
 // HasSession tells whether there is a record.
@@ -61,7 +62,8 @@ func (s *signalStore) HasSession(ctx context.Context, address string) (bool, err
 			return session != nil, nil
 		}
 	}
-	return s.SessionStore.HasSession(ctx, address)
+	has, err := s.SessionStore.HasSession(ctx, address)
+	return has, noteFailure(ctx, err)
 }
 
 // PutSession notes what decryption made of a record, or merges what a retry

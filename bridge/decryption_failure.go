@@ -1,0 +1,44 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+)
+
+// leaveAlone makes whatsmeow leave a message as it is, because the store failed.
+//
+// whatsmeow takes every error of a decryption for a message that cannot be
+// decrypted: it asks the sender for another copy, acknowledges this one, and after
+// a few copies asks no more. With a database that is away all of them fail, and the
+// message is gone. A cancelled context is the one error after which it does
+// neither, and WhatsApp delivers the message again to the next connection.
+func (d *decryptions) leaveAlone(err error) error {
+	if d.lost != nil {
+		d.lost(err)
+	}
+	return fmt.Errorf("bridge: the keys cannot be read or stored now (%w): %w", context.Canceled, err)
+}
+
+// noteFailure remembers in the decryption of ctx, if any, that the store failed:
+// libsignal's own errors do not always carry the cause.
+func noteFailure(ctx context.Context, err error) error {
+	if u := unitOf(ctx); u != nil && err != nil && u.failed == nil {
+		u.failed = err
+	}
+	return err
+}
+
+// messageLeftAlone is called when a message could not be decrypted because the
+// store failed.
+func (s *Session) messageLeftAlone(err error) {
+	if s.b.ctx.Err() != nil {
+		return
+	}
+	s.log().Error("a message could not be decrypted because the store failed; WhatsApp will deliver it again", "error", err)
+	s.mu.Lock()
+	cli := s.cli
+	s.mu.Unlock()
+	if cli != nil {
+		s.redeliver(cli)
+	}
+}

@@ -1,0 +1,113 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/util/keys"
+)
+
+var errStoreAway = errors.New("connection refused")
+
+// awayStore is a store whose database does not answer while away is set.
+type awayStore struct {
+	store.SessionStore
+	store.IdentityStore
+	store.PreKeyStore
+	store.SenderKeyStore
+	store.EventBuffer
+	away bool
+}
+
+func (a *awayStore) err() error {
+	if a.away {
+		return errStoreAway
+	}
+	return nil
+}
+
+func (a *awayStore) GetSession(context.Context, string) ([]byte, error) { return nil, a.err() }
+func (a *awayStore) HasSession(context.Context, string) (bool, error)   { return false, a.err() }
+func (a *awayStore) IsTrustedIdentity(context.Context, string, [32]byte) (bool, error) {
+	return true, a.err()
+}
+func (a *awayStore) GetPreKey(context.Context, uint32) (*keys.PreKey, error) { return nil, a.err() }
+func (a *awayStore) GetSenderKey(context.Context, string, string) ([]byte, error) {
+	return nil, a.err()
+}
+func (a *awayStore) GetBufferedEvent(context.Context, [32]byte) (*store.BufferedEvent, error) {
+	return nil, a.err()
+}
+
+// When the store fails, whatsmeow must see a cancelled context: after anything else
+// it acknowledges a message it could not read. What is wrong with a message itself
+// passes as it is.
+func TestStoreFailureLeavesTheMessageAlone(t *testing.T) {
+	errBadMAC := errors.New("bad MAC")
+	for name, read := range map[string]func(ctx context.Context, d *store.Device) error{
+		"session": func(ctx context.Context, d *store.Device) error {
+			_, err := d.Sessions.GetSession(ctx, "a")
+			return err
+		},
+		"sessions": func(ctx context.Context, d *store.Device) error {
+			_, err := d.Sessions.HasSession(ctx, "a")
+			return err
+		},
+		"prekey": func(ctx context.Context, d *store.Device) error { _, err := d.PreKeys.GetPreKey(ctx, 1); return err },
+		"sender key": func(ctx context.Context, d *store.Device) error {
+			_, err := d.SenderKeys.GetSenderKey(ctx, "g", "a")
+			return err
+		},
+		"identity": func(ctx context.Context, d *store.Device) error {
+			_, err := d.Identities.IsTrustedIdentity(ctx, "a", [32]byte{1})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			away := &awayStore{}
+			device := &store.Device{Sessions: away, Identities: away, PreKeys: away, SenderKeys: away, EventBuffer: away}
+			var lost []error
+			guardRatchets(nil, device, func(err error) { lost = append(lost, err) })
+			buffer := device.EventBuffer
+			// libsignal may hide the cause, and may even go on without what it asked for.
+			for _, outcome := range []error{errBadMAC, nil} {
+				away.away = true
+				lost = nil
+				err := buffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+					_ = read(ctx, device)
+					return outcome
+				})
+				if !errors.Is(err, context.Canceled) || !errors.Is(err, errStoreAway) || len(lost) != 1 {
+					t.Errorf("a store that is away: %v, told of %v", err, lost)
+				}
+				if d := buffer.(*eventBuffer).d; d.held != nil {
+					t.Error("what came of it waits to be stored")
+				}
+			}
+			away.away = false
+			lost = nil
+			err := buffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+				_ = read(ctx, device)
+				return errBadMAC
+			})
+			if !errors.Is(err, errBadMAC) || errors.Is(err, context.Canceled) || len(lost) != 0 {
+				t.Errorf("a broken message: %v, told of %v", err, lost)
+			}
+			err = buffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+				return errors.Join(read(ctx, device), buffer.PutBufferedEvent(ctx, [32]byte{1}, []byte("text"), time.Now()))
+			})
+			if err != nil || buffer.(*eventBuffer).d.held == nil {
+				t.Errorf("a good message: %v", err)
+			}
+		})
+	}
+	away := &awayStore{away: true}
+	device := &store.Device{EventBuffer: away}
+	guardRatchets(nil, device, nil)
+	if _, err := device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{1}); !errors.Is(err, context.Canceled) {
+		t.Errorf("whether it was decrypted before cannot be read: %v", err)
+	}
+}
