@@ -58,7 +58,7 @@ func Open(ctx context.Context, db *dbutil.Database, adminToken string) (*Auth, e
 }
 
 // unavailable is what a caller hears when the store cannot be asked, which says nothing about the token.
-var unavailable = &rpc.Error{Code: rpc.CodeInternal, Message: "credentials cannot be checked now", Reason: "storage", Retryable: true}
+var unavailable = &rpc.Error{Code: rpc.CodeInternal, Message: "credentials cannot be read or changed now", Reason: "storage", Retryable: true}
 
 // Authenticate tells whom a token belongs to. The error holds an *rpc.Error for the caller: unauthenticated for an
 // empty, overlong or unknown token, internal when the store could not be asked.

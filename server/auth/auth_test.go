@@ -208,3 +208,26 @@ func TestDatabaseGone(t *testing.T) {
 		t.Errorf("the admin needs no database: %v", err)
 	}
 }
+
+// A store that is away says nothing about tokens, and the caller may try again.
+func TestStoreAway(t *testing.T) {
+	db, err := database.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"), database.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Open(t.Context(), db, adminToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, asked := a.Authenticate(t.Context(), "a-token-of-some-session")
+	_, issued := a.IssueSessionToken(t.Context(), "shop", "")
+	for name, err := range map[string]error{"authenticate": asked, "issue": issued, "revoke": a.RevokeSession(t.Context(), "shop")} {
+		var e *rpc.Error
+		if !errors.As(err, &e) || e.Reason != "storage" || !e.Retryable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

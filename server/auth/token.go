@@ -70,8 +70,11 @@ func (a *Auth) IssueSessionToken(ctx context.Context, session, token string) (st
 			session, hash, a.now().UnixMilli())
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrTokenTaken):
 		return "", fmt.Errorf("auth: %w", err)
+	case err != nil:
+		return "", fmt.Errorf("auth: %w: %w", err, unavailable)
 	}
 	return token, nil
 }
@@ -81,7 +84,7 @@ func taken() error { return fmt.Errorf("%w: %w", ErrTokenTaken, rpc.Conflict(Err
 // RevokeSession takes the session's token away; a session without one is no error.
 func (a *Auth) RevokeSession(ctx context.Context, session string) error {
 	if _, err := a.db.Exec(ctx, `DELETE FROM auth_tokens WHERE session=$1`, session); err != nil {
-		return fmt.Errorf("auth: %w", err)
+		return fmt.Errorf("auth: %w: %w", err, unavailable)
 	}
 	return nil
 }
