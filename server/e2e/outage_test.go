@@ -1,0 +1,293 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/transports/database/dbtest"
+)
+
+const (
+	outageSession = "outage"
+	outageToken   = "token-of-the-outage-session"
+	outageOwn     = "15550400001"
+	outagePeer    = "15550400002"
+	// sentMeanwhile is how many messages the peer sends while the store is away.
+	sentMeanwhile = 40
+)
+
+// outage is a store that can be taken away from a running server.
+type outage struct {
+	network, server *process
+	begin, end      func()
+	sent            int
+}
+
+func startOutage(t *testing.T, dataDir, database string, begin, end func()) *outage {
+	t.Helper()
+	network, root := startSandbox(t)
+	o := &outage{network: network, begin: begin, end: end}
+	o.server = startServer(t, freeAddress(t), network, root, dataDir, database, "-calls-per-second", "10000", "-call-burst", "10000")
+	pair(t, o.server, network, outageSession, outageOwn)
+	must(t, o.server.addr, "session.update", object{"session": outageSession, "token": outageToken}, nil)
+	must(t, network.addr, "sandbox.createAccount", object{"number": outagePeer, "push_name": "Peer"}, nil)
+	must(t, o.server.addr, "message.sendText", o.text("own-before"), nil)
+	o.peerSends(t, 10)
+	history(t, o.server, outageSession, time.Minute, o.received)
+	return o
+}
+
+func (o *outage) text(text string) object {
+	return object{"session": outageSession, "to": outagePeer, "text": text, "message_id": strings.ToUpper("OUTAGE-" + text)}
+}
+
+func (o *outage) peerSends(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		must(t, o.network.addr, "sandbox.send", object{
+			"account": outagePeer, "to": outageOwn, "content": object{"type": "text", "text": fmt.Sprintf("p-%d", o.sent)},
+		}, nil)
+		o.sent++
+	}
+}
+
+// texts counts what the peer wrote, by text.
+func texts(all []event) map[string]int {
+	seen := map[string]int{}
+	for _, e := range all {
+		if e.Type == "Message" && !e.Data.FromMe {
+			seen[e.Data.Text]++
+		}
+	}
+	return seen
+}
+
+func (o *outage) received(all []event) bool { return len(texts(all)) >= o.sent }
+
+// failing checks that a call fails in a way that a program can act on: soon, typed, and to be tried again.
+func (o *outage) failing(t *testing.T, token, method string, params object) {
+	t.Helper()
+	began := time.Now()
+	r := post(t, o.server.addr, token, request(method, params))
+	switch {
+	case r.Error == nil:
+		t.Errorf("%s works: %.300s", method, r.raw)
+	case !r.Error.Data.Retryable || r.Error.Data.Reason != "storage" && r.Error.Data.Reason != "timeout" && r.Error.Data.Reason != "session_not_connected":
+		t.Errorf("%s: %s", method, r.raw)
+	default:
+		t.Logf("%s after %s: %s: %s", method, time.Since(began).Round(time.Millisecond), r.Error.Data.Reason, r.Error.Message)
+	}
+}
+
+// everythingArrived is what must hold once the store is back.
+func (o *outage) everythingArrived(t *testing.T) {
+	t.Helper()
+	eventually(t, 90*time.Second, "the session is connected again", func() bool { return connected(o.server, outageSession) })
+	all := history(t, o.server, outageSession, 90*time.Second, o.received)
+	// What is sent now proves that all works, and that nothing comes twice behind it.
+	for _, text := range []string{"own-before", "own-meanwhile", "own-after"} {
+		must(t, o.server.addr, "message.sendText", o.text(text), nil)
+	}
+	o.peerSends(t, 1)
+	all = history(t, o.server, outageSession, time.Minute, o.received)
+	for i, e := range all {
+		if e.Offset != all[0].Offset+uint64(i) || all[0].Offset != 1 {
+			t.Fatalf("event %d has offset %d: a hole", i, e.Offset)
+		}
+	}
+	seen := texts(all)
+	for i := range o.sent {
+		if n := seen[fmt.Sprintf("p-%d", i)]; n != 1 {
+			t.Errorf("p-%d is in the journal %d times", i, n)
+		}
+	}
+	var list struct {
+		Messages []struct{ Text string }
+	}
+	must(t, o.server.addr, "message.list", object{"session": outageSession, "chat": outagePeer, "limit": 200}, &list)
+	stored := map[string]int{}
+	for _, m := range list.Messages {
+		stored[m.Text]++
+	}
+	for i := range o.sent {
+		if n := stored[fmt.Sprintf("p-%d", i)]; n != 1 {
+			t.Errorf("p-%d is stored %d times", i, n)
+		}
+	}
+	var inbox struct {
+		Messages []struct{ Text string }
+	}
+	must(t, o.network.addr, "sandbox.listMessages", object{"account": outagePeer, "limit": 100}, &inbox)
+	got := []string{}
+	for _, m := range inbox.Messages {
+		if strings.HasPrefix(m.Text, "own-") {
+			got = append(got, m.Text)
+		}
+	}
+	if want := []string{"own-before", "own-meanwhile", "own-after"}; !slices.Equal(got, want) {
+		t.Errorf("the peer has %v, want %v", got, want)
+	}
+	var sessions struct {
+		Sessions []struct {
+			SessionID string `json:"session_id"`
+		}
+	}
+	must(t, o.server.addr, "session.list", object{}, &sessions)
+	if len(sessions.Sessions) != 1 {
+		t.Errorf("sessions: %v", sessions.Sessions)
+	}
+	o.server.mu.Lock()
+	defer o.server.mu.Unlock()
+	if log := o.server.log.String(); strings.Contains(log, "panic") {
+		t.Error("the server's log tells of a panic")
+	}
+	t.Logf("%d events, %d messages of the peer", len(all), o.sent)
+	checkNetwork(t, o.network)
+}
+
+func health(t *testing.T, server *process) (status int, body string) {
+	t.Helper()
+	response, err := client.Get("http://" + server.addr + "/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(raw)
+}
+
+// The database goes away under a running server and comes back.
+func TestDatabaseThatGoesAway(t *testing.T) {
+	postgres, err := dbtest.StartPostgres()
+	if err != nil {
+		if testing.Short() {
+			t.Skipf("no PostgreSQL: %v", err)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(postgres.Close)
+	o := startOutage(t, t.TempDir(), postgres.URL("postgres"), postgres.Stop, func() {
+		if err := postgres.Start(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	o.begin()
+	o.peerSends(t, sentMeanwhile/2)
+	on := func(params object) object { params["session"] = outageSession; return params }
+	for _, c := range []struct {
+		token, method string
+		params        object
+	}{
+		{adminToken, "chat.list", on(object{})},
+		{adminToken, "message.list", on(object{"chat": outagePeer})},
+		{adminToken, "message.get", on(object{"message_id": "X"})},
+		{adminToken, "message.search", on(object{"query": "p"})},
+		{adminToken, "contact.list", on(object{})},
+		{adminToken, "session.create", object{"session_id": "late"}},
+		{adminToken, "session.updateSettings", on(object{"reject_calls": true})},
+		{adminToken, "session.update", on(object{"name": "late"})},
+		{adminToken, "session.delete", on(object{})},
+		{adminToken, "chat.setPinned", on(object{"chat": outagePeer, "pinned": true})},
+		{adminToken, "chat.markRead", on(object{"chat": outagePeer})},
+		{adminToken, "message.sendText", o.text("own-meanwhile")},
+		{adminToken, "media.upload", on(object{"media": object{"base64": "data:text/plain;base64,aGVsbG8="}})},
+		{outageToken, "session.get", object{}}, // the token itself is in the database
+	} {
+		o.failing(t, c.token, c.method, c.params)
+	}
+	if status, body := health(t, o.server); status != http.StatusServiceUnavailable || !strings.Contains(body, `"database":"unhealthy"`) {
+		t.Errorf("/health: %d %s", status, body)
+	}
+	o.peerSends(t, sentMeanwhile/2)
+	o.end()
+	eventually(t, 30*time.Second, "/health is well again", func() bool { status, _ := health(t, o.server); return status == http.StatusOK })
+	o.everythingArrived(t)
+	var r struct{ Session json.RawMessage }
+	if reply := post(t, o.server.addr, outageToken, request("session.get", object{})); json.Unmarshal(reply.Result, &r) != nil || len(r.Session) == 0 {
+		t.Errorf("the session's token after the outage: %s", reply.raw)
+	}
+}
+
+// The disk fills up under a running server, and is cleared.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	const size = 24 << 20 // bytes; a full SQLite database of this test has a quarter
+	if err := syscall.Mount("waystation-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Skipf("a small disk needs the right to mount one: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	ballast := filepath.Join(dir, "ballast")
+	o := startOutage(t, dir, filepath.Join(dir, "waystation.db"), func() { fill(t, ballast) }, func() {
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+	})
+	o.begin()
+	// The database has some room left in its own files; the peer's messages use it up.
+	o.peerSends(t, sentMeanwhile)
+	on := func(params object) object { params["session"] = outageSession; return params }
+	upload := on(object{"media": object{"base64": dataURL("application/octet-stream", make([]byte, 1<<20))}})
+	o.failing(t, adminToken, "media.upload", upload)
+	full := false
+	for i := 0; i < 2000 && !full; i++ { // every one is a write, until there is no room for one
+		r := post(t, o.server.addr, adminToken, request("session.update", on(object{"name": strings.Repeat("n", 200) + fmt.Sprint(i)})))
+		full = r.Error != nil
+	}
+	if !full {
+		t.Fatal("the disk is not full")
+	}
+	fill(t, ballast) // what a checkpoint may have given back meanwhile
+	for _, c := range []struct {
+		method string
+		params object
+	}{
+		{"session.create", object{"session_id": "late"}},
+		{"message.sendText", o.text("own-meanwhile")},
+		{"session.updateSettings", on(object{"reject_calls": true})},
+		{"session.delete", on(object{})},
+	} {
+		o.failing(t, adminToken, c.method, c.params)
+	}
+	must(t, o.server.addr, "message.list", on(object{"chat": outagePeer}), nil) // reading takes no room
+	if status, body := health(t, o.server); body == "" {
+		t.Errorf("/health: %d", status)
+	}
+	o.end()
+	o.everythingArrived(t)
+	must(t, o.server.addr, "media.upload", upload, nil)
+}
+
+// fill writes to a file until the disk has no room.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for block := make([]byte, 64<<10); len(block) > 0; {
+		if _, err = f.Write(block); err != nil {
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Fatal(err)
+			}
+			block = block[:len(block)/2]
+		}
+	}
+}
