@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -214,10 +215,28 @@ func (s *Session) unlink(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err = cli.Logout(ctx); err != nil {
+	device := s.device()
+	if err = requestUnlink(ctx, cli, device); err != nil {
 		return waError("unlink the device", err)
 	}
+	cli.Disconnect()
+	if err = s.quarantineDevice(ctx, device, ""); err != nil {
+		return err
+	}
 	return s.clearLink(ctx)
+}
+
+// requestUnlink asks WhatsApp to unlink the device. Client.Logout does it too, but
+// then wipes the device object, under handlers that still use it.
+func requestUnlink(ctx context.Context, cli *whatsmeow.Client, device types.JID) error {
+	_, err := cli.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "md", Type: "set", To: types.ServerJID,
+		Content: []waBinary.Node{{
+			Tag:   "remove-companion-device",
+			Attrs: waBinary.Attrs{"jid": device, "reason": "user_initiated"},
+		}},
+	})
+	return err
 }
 
 // clearLink deletes the keys of a session that is linked no more, quarantined
