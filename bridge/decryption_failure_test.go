@@ -38,6 +38,7 @@ func (a *awayStore) GetPreKey(context.Context, uint32) (*keys.PreKey, error) { r
 func (a *awayStore) GetSenderKey(context.Context, string, string) ([]byte, error) {
 	return nil, a.err()
 }
+
 func (a *awayStore) GetBufferedEvent(context.Context, [32]byte) (*store.BufferedEvent, error) {
 	return nil, a.err()
 }

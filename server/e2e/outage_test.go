@@ -93,13 +93,13 @@ func (o *outage) failing(t *testing.T, token, method string, params object) {
 func (o *outage) everythingArrived(t *testing.T) {
 	t.Helper()
 	eventually(t, 90*time.Second, "the session is connected again", func() bool { return connected(o.server, outageSession) })
-	all := history(t, o.server, outageSession, 90*time.Second, o.received)
+	history(t, o.server, outageSession, 90*time.Second, o.received)
 	// What is sent now proves that all works, and that nothing comes twice behind it.
 	for _, text := range []string{"own-before", "own-meanwhile", "own-after"} {
 		must(t, o.server.addr, "message.sendText", o.text(text), nil)
 	}
 	o.peerSends(t, 1)
-	all = history(t, o.server, outageSession, time.Minute, o.received)
+	all := history(t, o.server, outageSession, time.Minute, o.received)
 	for i, e := range all {
 		if e.Offset != all[0].Offset+uint64(i) || all[0].Offset != 1 {
 			t.Fatalf("event %d has offset %d: a hole", i, e.Offset)
