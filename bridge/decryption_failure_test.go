@@ -31,13 +31,17 @@ func (a *awayStore) err() error {
 
 func (a *awayStore) GetSession(context.Context, string) ([]byte, error) { return nil, a.err() }
 func (a *awayStore) HasSession(context.Context, string) (bool, error)   { return false, a.err() }
+
 func (a *awayStore) IsTrustedIdentity(context.Context, string, [32]byte) (bool, error) {
 	return true, a.err()
 }
+
 func (a *awayStore) GetPreKey(context.Context, uint32) (*keys.PreKey, error) { return nil, a.err() }
+
 func (a *awayStore) GetSenderKey(context.Context, string, string) ([]byte, error) {
 	return nil, a.err()
 }
+
 
 func (a *awayStore) GetBufferedEvent(context.Context, [32]byte) (*store.BufferedEvent, error) {
 	return nil, a.err()
