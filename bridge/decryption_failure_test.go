@@ -42,7 +42,6 @@ func (a *awayStore) GetSenderKey(context.Context, string, string) ([]byte, error
 	return nil, a.err()
 }
 
-
 func (a *awayStore) GetBufferedEvent(context.Context, [32]byte) (*store.BufferedEvent, error) {
 	return nil, a.err()
 }
