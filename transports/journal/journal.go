@@ -196,14 +196,15 @@ func (j *Journal) lookUp(ctx context.Context, session string, create bool) (exis
 		return false, ErrInTransaction
 	}
 	op := newOperation(ctx, session)
+	var found bool // the committer's, until submit says that it ran
 	op.run = func(ctx context.Context) (err error) {
-		exists, err = j.learn(ctx, session, create)
+		found, err = j.learn(ctx, session, create)
 		return err
 	}
 	if err := j.submit(ctx, op); err != nil {
 		return false, err
 	}
-	return exists, nil
+	return found, nil
 }
 
 // learn runs in the committer.

@@ -105,6 +105,17 @@ func retryBegin(err error, attempt int) bool {
 }
 
 func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
+	err := s.tryCommit(ctx, write)
+	if errors.Is(err, dbutil.ErrTxnBegin) && errors.Is(err, sql.ErrConnDone) {
+		// A transaction that was given up may take its connection along, some time after
+		// its error was answered. Nothing was written yet.
+		_ = s.dropConn()
+		err = s.tryCommit(ctx, write)
+	}
+	return err
+}
+
+func (s *sqlStore) tryCommit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
 	conn, err := s.conn(ctx)
 	if err != nil {
 		return storeError(err)
