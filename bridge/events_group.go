@@ -37,7 +37,10 @@ func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 	if len(evt.Join) > 0 {
 		data["join_reason"] = orNull(evt.JoinReason)
 	}
-	return t.emit("GroupInfo", evt.Timestamp, "", []string{evt.JID.String()}, data)
+	if err := t.emit("GroupInfo", evt.Timestamp, "", []string{evt.JID.String()}, data); err != nil {
+		return err
+	}
+	return t.projectGroup(evt)
 }
 
 func groupChanges(data fields, evt *events.GroupInfo) {
@@ -91,7 +94,10 @@ func onJoinedGroup(t *translation, evt *events.JoinedGroup) error {
 	if err = t.actor(data, evt.Sender, evt.SenderPN); err != nil {
 		return err
 	}
-	return t.emit("JoinedGroup", time.Time{}, "", []string{evt.JID.String()}, data)
+	if err = t.emit("JoinedGroup", time.Time{}, "", []string{evt.JID.String()}, data); err != nil {
+		return err
+	}
+	return t.projectJoined(group)
 }
 
 func onPicture(t *translation, evt *events.Picture) error {

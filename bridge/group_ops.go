@@ -201,20 +201,11 @@ func (s *Session) ListCommonGroups(ctx context.Context, contact string) ([]strin
 	}
 	common := []string{}
 	for _, group := range groups {
-		if group.has(who) {
+		if group.place(who) >= 0 {
 			common = append(common, group.Group)
 		}
 	}
 	return common, nil
-}
-
-func (g *Group) has(who person) bool {
-	for _, member := range g.Participants {
-		if member.Contact == who.pn.String() || (member.LID != nil && *member.LID == who.lid.String()) {
-			return true
-		}
-	}
-	return false
 }
 
 // keepGroup translates a group and stores it for the time without a connection.

@@ -92,7 +92,7 @@ func TestGroupHasBothAddressesAndNulls(t *testing.T) {
 	if invite := bob["invite"].(map[string]any); invite["code"] != "abc" || invite["expires_at"] != "2026-05-01T09:00:00Z" {
 		t.Errorf("bob's invite: %v", invite)
 	}
-	if !group.has(person{pn: adaPN}) || !group.has(person{lid: bobLID}) || group.has(person{pn: types.NewJID("1", types.DefaultUserServer)}) {
+	if group.place(person{pn: adaPN}) != 0 || group.place(person{lid: bobLID}) != 1 || group.place(person{pn: types.NewJID("1", types.DefaultUserServer)}) != -1 {
 		t.Error("membership must be found under either address")
 	}
 }

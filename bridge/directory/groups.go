@@ -2,6 +2,8 @@ package directory
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,6 +63,18 @@ var scanGroup = dbutil.ConvertRowFn[Group](func(row dbutil.Scannable) (Group, er
 	group.Data = []byte(data)
 	return group, err
 })
+
+// Group returns one stored group.
+func (s *Store) Group(ctx context.Context, session, jid string) (group Group, found bool, err error) {
+	stored, err := scanGroup(s.db.QueryRow(ctx, `SELECT jid, data FROM directory_groups WHERE session=$1 AND jid=$2`, session, jid))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Group{}, false, nil
+	case err != nil:
+		return Group{}, false, fmt.Errorf("directory: read group: %w", err)
+	}
+	return stored, true, nil
+}
 
 // Groups lists the stored groups of a session by JID.
 func (s *Store) Groups(ctx context.Context, session string) ([]Group, error) {

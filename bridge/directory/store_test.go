@@ -56,6 +56,12 @@ func TestGroups(t *testing.T) {
 	if got := jids(t, store, "a"); got != `2@g.us={"x":1} 3@g.us=3 ` {
 		t.Errorf("groups of a: %s", got)
 	}
+	if got, found, err := store.Group(ctx, "a", "2@g.us"); err != nil || !found || got.JID != "2@g.us" || string(got.Data) != `{"x":1}` {
+		t.Errorf("group 2 of a: %v %v %v", got, found, err)
+	}
+	if got, found, err := store.Group(ctx, "b", "2@g.us"); err != nil || found {
+		t.Errorf("group 2 of b: %v %v %v", got, found, err)
+	}
 	check(store.ReplaceGroups(ctx, "a", []directory.Group{{"4@g.us", []byte(`4`)}}, day))
 	if got := jids(t, store, "a"); got != `4@g.us=4 ` {
 		t.Errorf("groups of a after replacing: %s", got)
@@ -117,6 +123,9 @@ func TestClosedDatabase(t *testing.T) {
 	cancel()
 	if err := store.PutGroup(ctx, "a", directory.Group{JID: "1"}, day); err == nil {
 		t.Error("a write without a database must fail")
+	}
+	if _, _, err := store.Group(ctx, "a", "1@g.us"); err == nil {
+		t.Error("a closed database gave a group")
 	}
 	if _, err := store.Groups(ctx, "a"); err == nil {
 		t.Error("a read without a database must fail")

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -82,6 +84,77 @@ func TestGroupIsCreatedSeenAndChanged(t *testing.T) {
 	refused := bob.refused(rpc.CodeForbidden, "group.setName", params{"group": group, "name": "Mutiny"})
 	if details, _ := refused.Details.(map[string]any); details["wa_code"] != 403 {
 		t.Errorf("details of the refusal: %v", refused.Details)
+	}
+}
+
+// The stored groups follow what others do, without a question to WhatsApp.
+func TestStoredGroupsFollowTheirEvents(t *testing.T) {
+	w := newWorld(t)
+	alice, bob, carol := w.join("alice", "4915100000001"), w.join("bob", "4915100000002"), w.join("carol", "4915100000003")
+	group := alice.call("group.create", params{"name": "Crew", "participants": []string{bob.pn()}}).object("group")["group"].(string)
+	stored := func(what string, right func(group result) bool) {
+		t.Helper()
+		bob.eventually(what, "group.list", params{"refresh": false}, func(r result) bool {
+			list := r.list("groups")
+			return len(list) == 1 && list[0]["group"] == group && right(list[0])
+		})
+	}
+	stored("the group", func(g result) bool {
+		return g["name"] == "Crew" && g["participant_count"] == 2.0 && memberOf(g, alice)["is_admin"] == true
+	})
+	alice.call("group.setName", params{"group": group, "name": "Watch"})
+	stored("its new name", func(g result) bool { return g["name"] == "Watch" })
+	alice.call("group.setDescription", params{"group": group, "description": "from four to eight"})
+	stored("its description", func(g result) bool { return g["description"] == "from four to eight" })
+	alice.call("group.updateSettings", params{"group": group, "locked": true, "disappearing_seconds": 86400, "join_approval_required": true})
+	stored("its settings", func(g result) bool {
+		return g["locked"] == true && g["disappearing_seconds"] == 86400.0 && g["join_approval_required"] == true && g["announce"] == false
+	})
+	change := func(action string, who *member) {
+		t.Helper()
+		alice.call("group.updateParticipants", params{"group": group, "action": action, "participants": []string{who.pn()}})
+	}
+	change("add", carol)
+	stored("a third member", func(g result) bool { return g["participant_count"] == 3.0 && memberOf(g, carol)["lid"] == carol.lid() })
+	change("promote", carol)
+	stored("another admin", func(g result) bool { return memberOf(g, carol)["is_admin"] == true })
+	change("demote", carol)
+	stored("no other admin", func(g result) bool { return memberOf(g, carol)["is_admin"] == false })
+	change("remove", carol)
+	stored("two members", func(g result) bool { return g["participant_count"] == 2.0 && memberOf(g, carol) == nil })
+	change("remove", bob)
+	bob.eventually("the end of it", "group.list", params{"refresh": false}, func(r result) bool { return len(r.list("groups")) == 0 })
+}
+
+// A session that is linked after a group was made knows how many people read along there.
+func TestRecipientsInAGroupNobodyAskedFor(t *testing.T) {
+	w := newWorld(t)
+	var phones []*sandbox.Phone
+	for _, number := range []string{"4915100000001", "4915100000002", "4915100000003"} {
+		phone, err := w.network.AddAccount(sandbox.AccountOptions{Number: number})
+		if err != nil {
+			t.Fatal(err)
+		}
+		phones = append(phones, phone)
+	}
+	group, err := phones[1].CreateGroup(sandbox.GroupOptions{Subject: "Crew", Members: []types.JID{phones[0].JID(), phones[2].JID()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := w.link("alice", phones[0])
+	id := alice.call("message.sendText", params{"to": group.String(), "text": "all hands"})["message_id"].(string)
+	for i, remaining := range []float64{1, 0} {
+		phone := phones[i+1]
+		got, err := phone.Await(w.ctx(), func(r sandbox.Received) bool { return r.ID == id })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := phone.Read(got); err != nil {
+			t.Fatal(err)
+		}
+		alice.eventually("a reader", "message.getReceipts", params{"message_id": id}, func(r result) bool {
+			return len(r.list("read")) == i+1 && r["read_remaining"] == remaining
+		})
 	}
 }
 
