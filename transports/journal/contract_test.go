@@ -201,30 +201,18 @@ func TestDuplicatesWithinOneAppend(t *testing.T) {
 func TestFailingProjectionCostsNobodyElse(t *testing.T) {
 	onEach(t, Config{}, func(t *testing.T, j *Journal, _ func() *Journal) {
 		boom := errors.New("boom")
-		hold, held := make(chan struct{}), make(chan struct{})
-		first := record("", `0`)
-		first.Project = func(context.Context) error {
-			select {
-			case held <- struct{}{}:
-				<-hold
-			default:
-			}
-			return nil
-		}
-		var wg sync.WaitGroup
-		wg.Add(1)
-		go func() { defer wg.Done(); _, _ = j.Append(t.Context(), "a", first) }()
-		<-held // the committer is busy: what follows becomes one batch
+		release := held(t, j) // the committer is busy: what follows becomes one batch
 		failing, panicking := record("f", `1`), record("p", `1`)
 		failing.Project = func(context.Context) error { return boom }
 		panicking.Project = func(context.Context) error { panic("projection") }
 		errs := make([]error, 6)
+		var wg sync.WaitGroup
 		for i, r := range []Record{record("1", `1`), failing, record("2", `2`), panicking, record("3", `3`), record("4", `4`)} {
 			wg.Add(1)
 			go func() { defer wg.Done(); _, errs[i] = j.Append(t.Context(), "b", r) }()
 		}
 		eventually(t, "six appends wait", func() bool { return j.Stats().Waiting == 6 })
-		close(hold)
+		release()
 		wg.Wait()
 		for i, want := range []error{nil, boom, nil, ErrProjection, nil, nil} {
 			if !errors.Is(errs[i], want) {
