@@ -42,6 +42,7 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory
 	@echo "== load tests, some seven minutes"
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
+	go test -count=1 -timeout $(TEST_TIMEOUT) ./bridge/sandbox
 
 .PHONY: setup
 setup: ## Install what the tests need
