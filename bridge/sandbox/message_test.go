@@ -116,6 +116,7 @@ func TestEveryKindBothWays(t *testing.T) {
 		}
 		contents[string(kind)] = c
 	}
+	contents["video note"] = &waE2E.Message{PtvMessage: contents["video"].GetVideoMessage()}
 	for name, c := range contents {
 		id := w.says(bob, alice.JID(), c)
 		evt := await(a, func(e *events.Message) bool { return e.Info.ID == id })

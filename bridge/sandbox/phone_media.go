@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -123,14 +124,15 @@ func (p *Phone) Download(r Received) ([]byte, error) {
 }
 
 func fileOf(m *waE2E.Message) (mediaFields, whatsmeow.MediaType) {
-	if inner := m.GetDocumentWithCaptionMessage().GetMessage(); inner != nil {
-		m = inner
-	}
+	// The content may be wrapped: a document with a caption, a picture that opens once, a message that disappears.
+	m = (&events.Message{RawMessage: m}).UnwrapRaw().Message
 	switch {
 	case m.GetImageMessage() != nil:
 		return m.GetImageMessage(), whatsmeow.MediaImage
 	case m.GetVideoMessage() != nil:
 		return m.GetVideoMessage(), whatsmeow.MediaVideo
+	case m.GetPtvMessage() != nil:
+		return m.GetPtvMessage(), whatsmeow.MediaVideo
 	case m.GetAudioMessage() != nil:
 		return m.GetAudioMessage(), whatsmeow.MediaAudio
 	case m.GetDocumentMessage() != nil:
