@@ -52,6 +52,7 @@ type sandboxAwaitStanza struct {
 	Tag         string   `json:"tag,omitempty" rpc:"max=40" doc:"only this kind: receipt, presence, chatstate, call, notification"`
 	Type        string   `json:"type,omitempty" rpc:"max=40" doc:"only with this type attribute"`
 	ID          string   `json:"id,omitempty" rpc:"max=100" doc:"only with this id attribute: a receipt has that of its message"`
+	From        string   `json:"from,omitempty" rpc:"format=jid" doc:"only from this group or this LID, whichever device it was"`
 	WaitSeconds *float64 `json:"wait_seconds,omitempty" rpc:"min=0,max=100" doc:"time to wait for it; default 10"`
 }
 
@@ -227,10 +228,19 @@ func registerSandboxInbox(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "awaitStanza", "Wait until a receipt, presence, chat state, call or notification reached an account's phone, and read it.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxAwaitStanza) (result sandboxStanzaResult, err error) {
+			var from types.JID
+			if p.From != "" {
+				if from, err = bridge.ParseJID("from", p.From); err != nil {
+					return result, err
+				}
+			}
 			wait, cancel := waitFor(ctx, p.WaitSeconds)
 			defer cancel()
 			node, err := phone.AwaitStanza(wait, func(node waBinary.Node) bool {
 				ag := node.AttrGetter()
+				if !from.IsEmpty() && ag.OptionalJIDOrEmpty("from").ToNonAD() != from.ToNonAD() {
+					return false
+				}
 				return (p.Tag == "" || p.Tag == node.Tag) && (p.ID == "" || p.ID == ag.OptionalString("id")) &&
 					(p.Type == "" || p.Type == ag.OptionalString("type"))
 			})
