@@ -198,6 +198,7 @@ func bareContainer(t *testing.T) *sqlstore.Container {
 func startBare(t *testing.T, w *world, container *sqlstore.Container, phone *sandbox.Phone, texts chan<- string) *whatsmeow.Client {
 	t.Helper()
 	cli := whatsmeow.NewClient(container.NewDevice(), nil)
+	cli.ManualHistorySyncDownload = true // its loop would outlive the client by a minute
 	sandbox.Attach(cli, w.wire.Dial)
 	connected := make(chan struct{}, 4)
 	cli.AddEventHandler(func(evt any) {
