@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"sort"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// feedWait bounds the wait for what another side learns in its own time; nothing takes a fraction of it unless it is broken.
+const feedWait = 20 * time.Second
+
+// happening is an event or a signal of a session as the socket sends it.
+type happening struct {
+	Offset uint64 `json:"offset"` // 0 = a signal
+	Type   string `json:"type"`
+	Origin string `json:"origin"`
+	Data   object `json:"data"`
+}
+
+// is tells whether it has the type and every member of the data given.
+func (h *happening) is(kind string, data object) bool {
+	return h.Type == kind && len(differences(data, h.Data)) == 0
+}
+
+// feed keeps everything a session's socket sent, signals included, from the oldest event on.
+type feed struct {
+	session string
+	changed chan struct{} // holds one when something came since the last look
+
+	mu   sync.Mutex
+	all  []happening
+	fail error
+}
+
+// follow opens a socket for one session and reads it until the test ends.
+func follow(t *testing.T, server *process, session string) *feed {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ws, _, err := websocket.Dial(ctx, "ws://"+server.addr+"/v1/ws", &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}})
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	ws.SetReadLimit(4 << 20)
+	f := &feed{session: session, changed: make(chan struct{}, 1)}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		cancel()
+		_ = ws.CloseNow()
+		<-done
+	})
+	hello, err := json.Marshal(object{"jsonrpc": "2.0", "id": 1, "method": "conn.hello", "params": object{
+		"protocol": 1, "client": object{"name": "e2e", "version": "1"}, "token": adminToken, "from": "oldest",
+		"filters": []object{{"sessions": []string{session}, "include_volatile": true}},
+	}})
+	if err == nil {
+		err = ws.Write(ctx, websocket.MessageText, hello)
+	}
+	go func() {
+		defer close(done)
+		for err == nil {
+			err = f.read(ctx, ws)
+		}
+		f.note(nil, err)
+	}()
+	return f
+}
+
+func (f *feed) read(ctx context.Context, ws *websocket.Conn) error {
+	_, raw, err := ws.Read(ctx)
+	if err != nil {
+		return err
+	}
+	var frame struct {
+		Method string          `json:"method"`
+		Params json.RawMessage `json:"params"`
+		Error  json.RawMessage `json:"error"`
+	}
+	if err := json.Unmarshal(raw, &frame); err != nil {
+		return err
+	}
+	switch {
+	case frame.Error != nil, frame.Method == "events.gap":
+		return fmt.Errorf("the socket said %s", raw)
+	case frame.Method == "event", frame.Method == "signal":
+		var h happening
+		if err := json.Unmarshal(frame.Params, &h); err != nil {
+			return err
+		}
+		f.note(&h, nil)
+	}
+	return nil
+}
+
+func (f *feed) note(h *happening, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h != nil {
+		f.all = append(f.all, *h)
+	}
+	f.fail = err
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (f *feed) snapshot() ([]happening, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.all), f.fail
+}
+
+// await returns the first event or signal of that type whose data has the members given.
+func (f *feed) await(t *testing.T, kind string, data object) happening {
+	t.Helper()
+	timeout := time.NewTimer(feedWait)
+	defer timeout.Stop()
+	for next := 0; ; {
+		all, err := f.snapshot()
+		for ; next < len(all); next++ {
+			if all[next].is(kind, data) {
+				return all[next]
+			}
+		}
+		if err != nil {
+			t.Fatalf("the socket of %s ended: %v", f.session, err)
+		}
+		select {
+		case <-f.changed:
+		case <-timeout.C:
+			for _, h := range all[max(0, len(all)-15):] {
+				t.Logf("%s had %d %s %s", f.session, h.Offset, h.Type, brief(h.Data))
+			}
+			t.Fatalf("%s never had %s with %s", f.session, kind, brief(data))
+		}
+	}
+}
+
+func brief(v any) string {
+	out, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(out[:min(len(out), 600)])
+}
+
+// differences lists where got lacks what want says. Objects in got may hold more; lists are as long as in want.
+func differences(want, got any) []string {
+	plainWant, err := plain(want)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	plainGot, err := plain(got)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return compare("", plainWant, plainGot)
+}
+
+// plain is a value as JSON knows it.
+func plain(v any) (out any, err error) {
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(raw, &out)
+	}
+	return out, err
+}
+
+func compare(at string, want, got any) []string {
+	switch w := want.(type) {
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !ok {
+			return []string{fmt.Sprintf("%s is %s, not %s", at, brief(got), brief(want))}
+		}
+		var found []string
+		for name, value := range w {
+			found = append(found, compare(at+"/"+name, value, g[name])...)
+		}
+		sort.Strings(found)
+		return found
+	case []any:
+		g, ok := got.([]any)
+		if !ok || len(g) != len(w) {
+			return []string{fmt.Sprintf("%s is %s, not %s", at, brief(got), brief(want))}
+		}
+		var found []string
+		for i := range w {
+			found = append(found, compare(fmt.Sprintf("%s/%d", at, i), w[i], g[i])...)
+		}
+		return found
+	}
+	if !reflect.DeepEqual(want, got) {
+		return []string{fmt.Sprintf("%s is %s, not %s", at, brief(got), brief(want))}
+	}
+	return nil
+}
+
+// same fails the test when got lacks anything of want.
+func same(t *testing.T, what string, want, got any) {
+	t.Helper()
+	for _, difference := range differences(want, got) {
+		t.Errorf("%s: %s", what, difference)
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	got := map[string]any{"a": 1.0, "b": []any{map[string]any{"c": "x", "d": nil}}, "e": nil}
+	for _, c := range []struct {
+		want  object
+		count int
+	}{
+		{object{}, 0},
+		{object{"a": 1, "b": []object{{"c": "x"}}, "e": nil}, 0},
+		{object{"a": 2}, 1},
+		{object{"b": []object{}}, 1},
+		{object{"b": []object{{"c": "y", "d": 1}}}, 2},
+		{object{"a": object{"x": 1}}, 1},
+		{object{"z": "here"}, 1},
+	} {
+		if found := differences(c.want, got); len(found) != c.count {
+			t.Errorf("%v: %v", c.want, found)
+		}
+	}
+}

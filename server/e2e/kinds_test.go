@@ -1,0 +1,270 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// person is an account with its phone and a session of the server linked to it.
+type person struct {
+	session, number, pn, lid string
+	feed                     *feed
+}
+
+// conversation is one chat between two sessions, as each message of it must arrive. In a group a third person reads
+// along, with a phone alone.
+type conversation struct {
+	server, network *process
+	group           string // empty = one-to-one
+	reader          string // number of the third person
+	seed            int    // of the files, so that no two are alike
+}
+
+// Two sessions of one server, linked in the two ways there are, send each other everything there is.
+func TestEveryKindBothWays(t *testing.T) {
+	network, root := startSandbox(t)
+	dataDir := t.TempDir()
+	server := startServer(t, freeAddress(t), network, root, dataDir, filepath.Join(dataDir, "waystation.db"))
+	const annasNumber, bensNumber, carlasNumber = "15550300001", "15550300002", "15550300003"
+	pair(t, server, network, "anna", annasNumber)
+	pairByCode(t, server, network, "ben", bensNumber)
+	carla := object{"number": carlasNumber, "push_name": "carla"}
+	must(t, network.addr, "sandbox.createAccount", carla, nil)
+	anna, ben := meet(t, server, network, "anna", annasNumber), meet(t, server, network, "ben", bensNumber)
+
+	t.Run("one-to-one", func(t *testing.T) {
+		c := &conversation{server: server, network: network}
+		c.bothWays(t, anna, ben)
+	})
+	t.Run("group", func(t *testing.T) {
+		var created struct {
+			Group struct {
+				Group string `json:"group"`
+			} `json:"group"`
+		}
+		must(t, server.addr, "group.create", object{
+			"session": anna.session, "name": "Harbour", "participants": []string{ben.pn, carlasNumber},
+		}, &created)
+		ben.feed.await(t, "JoinedGroup", object{"group": created.Group.Group, "name": "Harbour"})
+		c := &conversation{server: server, network: network, group: created.Group.Group, reader: carlasNumber, seed: 100}
+		c.bothWays(t, anna, ben)
+	})
+	anna.journalIsWhole(t)
+	ben.journalIsWhole(t)
+	checkNetwork(t, network)
+}
+
+// pairByCode makes an account and a session and links them by the code a person types into the phone.
+func pairByCode(t *testing.T, server, network *process, session, number string) {
+	t.Helper()
+	must(t, network.addr, "sandbox.createAccount", object{"number": number, "push_name": session}, nil)
+	must(t, server.addr, "session.create", object{"session_id": session}, nil)
+	var shown struct {
+		Code string `json:"code"`
+	}
+	must(t, server.addr, "session.requestPairingCode", object{"session": session, "phone": number}, &shown)
+	must(t, network.addr, "sandbox.enterPairingCode", object{"account": number, "code": shown.Code}, nil)
+	eventually(t, feedWait, session+" is connected", func() bool { return connected(server, session) })
+}
+
+// meet looks up a person whose session is linked, brings them online and follows the session's socket.
+func meet(t *testing.T, server, network *process, session, number string) *person {
+	t.Helper()
+	var account struct {
+		Account string   `json:"account"`
+		LID     string   `json:"lid"`
+		Devices []string `json:"devices"`
+	}
+	must(t, network.addr, "sandbox.getAccount", object{"account": number}, &account)
+	if len(account.Devices) != 1 {
+		t.Fatalf("%s has the linked devices %v", session, account.Devices)
+	}
+	must(t, server.addr, "presence.setAvailability", object{"session": session, "available": true}, nil)
+	return &person{session: session, number: number, pn: account.Account, lid: account.LID, feed: follow(t, server, session)}
+}
+
+func (c *conversation) bothWays(t *testing.T, anna, ben *person) {
+	t.Run("anna to ben", func(t *testing.T) { c.exchange(t, anna, ben) })
+	t.Run("ben to anna", func(t *testing.T) { c.exchange(t, ben, anna) })
+}
+
+// exchange goes through everything that one person can send and the other can do with it.
+func (c *conversation) exchange(t *testing.T, from, to *person) {
+	c.seed++
+	c.showsTyping(t, from, to)
+	first := c.carriesText(t, from, to)
+	c.carriesReply(t, from, to, first)
+	ids := map[string]string{"text": first}
+	for _, m := range c.kinds(t, to) {
+		t.Run(m.name, func(t *testing.T) {
+			ids[m.name] = c.send(t, from, to, m)
+			if m.file != nil {
+				c.carriesFile(t, from, to, ids[m.name], m)
+			}
+		})
+	}
+	if t.Failed() {
+		return
+	}
+	t.Run("vote", func(t *testing.T) { c.carriesVote(t, from, to, ids["poll"]) })
+	t.Run("reaction", func(t *testing.T) { c.carriesReaction(t, from, to, ids["image"]) })
+	t.Run("edit", func(t *testing.T) { c.carriesEdit(t, from, to, first) })
+	t.Run("revoke", func(t *testing.T) { c.carriesRevoke(t, from, to, ids["location"]) })
+	t.Run("read", func(t *testing.T) { c.carriesReceipts(t, from, to, ids) })
+}
+
+// chat is the address under which one person finds the conversation.
+func (c *conversation) chat(other *person) string {
+	if c.group != "" {
+		return c.group
+	}
+	return other.pn
+}
+
+func (c *conversation) call(t *testing.T, as *person, method string, params object) object {
+	t.Helper()
+	params["session"] = as.session
+	var result object
+	if err := call(c.server.addr, method, params, &result); err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// stored waits until a session's store has a message with what is wanted of it.
+func (c *conversation) stored(t *testing.T, at, other *person, id string, want object) {
+	t.Helper()
+	var last []string
+	defer func() {
+		if len(last) > 0 {
+			t.Logf("message %s at %s: %v", id, at.session, last)
+		}
+	}()
+	eventually(t, feedWait, "the message is stored", func() bool {
+		var result struct{ Message object }
+		err := call(c.server.addr, "message.get", object{"session": at.session, "chat": c.chat(other), "message_id": id, "include_raw": true}, &result)
+		if err != nil {
+			last = []string{err.Error()}
+			return false
+		}
+		last = differences(want, result.Message)
+		return len(last) == 0
+	})
+}
+
+func (c *conversation) phones(from, to *person) []string {
+	phones := []string{to.number, from.number}
+	if c.reader != "" {
+		phones = append(phones, c.reader)
+	}
+	return phones
+}
+
+// onPhone waits for a message on a phone of the network and compares it.
+func (c *conversation) onPhone(t *testing.T, number, id string, want object) {
+	t.Helper()
+	var result struct{ Message object }
+	must(t, c.network.addr, "sandbox.awaitMessage", object{"account": number, "message_id": id}, &result)
+	if result.Message == nil {
+		t.Fatalf("the phone %s never had the message", number)
+	}
+	same(t, "on the phone "+number, want, result.Message)
+}
+
+// arrives checks a message everywhere it must be: the event at the other session, both stores, all phones.
+// wire is what the other side must find in the decrypted message itself.
+func (c *conversation) arrives(t *testing.T, from, to *person, id string, want, wire object) {
+	t.Helper()
+	want = merged(want, object{"message_id": id})
+	source := object{"pn": from.pn, "lid": from.lid, "from_me": false, "sender_name": from.session, "is_group": c.group != ""}
+	if c.group == "" {
+		source["chat_pn"], source["chat_lid"] = from.pn, from.lid
+	} else {
+		source["chat"] = c.group
+	}
+	got := to.feed.await(t, "Message", object{"message_id": id})
+	same(t, "event at "+to.session, merged(want, source, object{"raw": wire}), got.Data)
+	if got.Origin != "whatsapp" {
+		t.Errorf("origin %q", got.Origin)
+	}
+	own := from.feed.await(t, "Message", object{"message_id": id})
+	same(t, "event at "+from.session, merged(want, object{"pn": from.pn, "from_me": true, "from_api": true, "status": "pending"}), own.Data)
+	if own.Origin != "api" {
+		t.Errorf("origin of the own message %q", own.Origin)
+	}
+	c.stored(t, to, from, id, merged(want, object{"sender": from.pn, "from_me": false, "raw": unwrapped(wire)}))
+	c.stored(t, from, to, id, merged(want, object{"sender": from.pn, "from_me": true}))
+	c.onPhone(t, to.number, id, merged(want, object{"sender": from.lid, "from_me": false, "raw": wire}))
+	c.onPhone(t, from.number, id, merged(want, object{"sender": from.lid, "from_me": true}))
+	if c.reader != "" {
+		c.onPhone(t, c.reader, id, merged(want, object{"chat": c.group, "sender": from.lid, "raw": wire}))
+	}
+}
+
+func merged(parts ...object) object {
+	out := object{}
+	for _, part := range parts {
+		for name, value := range part {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// carriesFile fetches the file of a message at every place it came to and compares its bytes.
+func (c *conversation) carriesFile(t *testing.T, from, to *person, id string, m message) {
+	t.Helper()
+	want := sha256.Sum256(m.file)
+	fetched := c.call(t, to, "message.downloadMedia", object{"chat": c.chat(from), "message_id": id})
+	media, _ := fetched["media"].(map[string]any)
+	head, encoded, _ := strings.Cut(str(media["base64"]), ",")
+	got, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || sha256.Sum256(got) != want {
+		t.Errorf("%s has %d bytes of %d: %v", to.session, len(got), len(m.file), err)
+	}
+	if head != "data:"+m.mime+";base64" {
+		t.Errorf("%s has a file of %q", to.session, head)
+	}
+	for _, number := range c.phones(from, to) {
+		var file struct{ Base64 []byte }
+		must(t, c.network.addr, "sandbox.downloadMedia", object{"account": number, "message_id": id}, &file)
+		if sha256.Sum256(file.Base64) != want {
+			t.Errorf("the phone %s has %d bytes of %d", number, len(file.Base64), len(m.file))
+		}
+	}
+}
+
+func str(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// journalIsWhole checks that the session's journal has every message once, under offsets without a hole.
+func (p *person) journalIsWhole(t *testing.T) {
+	t.Helper()
+	all, err := p.feed.snapshot()
+	if err != nil {
+		t.Fatalf("the socket of %s: %v", p.session, err)
+	}
+	offset, seen := uint64(0), map[string]bool{}
+	for _, h := range all {
+		if h.Offset == 0 {
+			continue
+		}
+		if offset++; h.Offset != offset {
+			t.Fatalf("%s has offset %d where %d should be", p.session, h.Offset, offset)
+		}
+		switch id := str(h.Data["message_id"]); {
+		case h.Type == "UndecryptableMessage":
+			t.Errorf("%s could not decrypt %v", p.session, h.Data)
+		case h.Type == "Message" && seen[id]:
+			t.Errorf("%s has message %s twice", p.session, id)
+		case h.Type == "Message":
+			seen[id] = true
+		}
+	}
+	t.Logf("%s: %d events, %d of them messages", p.session, offset, len(seen))
+}
