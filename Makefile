@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.builtAt=$(BUILT_AT)
 LINT := .cache/bin/golangci-lint
 
 # The examples are tested as well, or the run fails.
-export WAYSTATION_TEST_ALL := 1
+test: export WAYSTATION_TEST_ALL := 1
 
 # The SQLite driver is C.
 export CGO_ENABLED := 1
