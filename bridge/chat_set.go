@@ -77,6 +77,15 @@ func (s *Session) liveChat(chat string) (types.JID, error) {
 	return jid, err
 }
 
+// liveChatUpTo is liveChat with the last message that a change of the whole chat covers.
+func (s *Session) liveChatUpTo(ctx context.Context, chat string, last *LastMessage) (jid types.JID, at time.Time, key *waCommon.MessageKey, err error) {
+	if jid, err = s.liveChat(chat); err != nil {
+		return jid, at, nil, err
+	}
+	at, key, err = s.lastMessage(ctx, jid, last)
+	return jid, at, key, err
+}
+
 const maxPinnedChats = 3 // WhatsApp's own limit
 
 // SetPinned pins or unpins a chat.
@@ -106,11 +115,7 @@ func (s *Session) SetPinned(ctx context.Context, chat string, pinned bool) error
 
 // SetArchived archives or unarchives a chat; archiving unpins it.
 func (s *Session) SetArchived(ctx context.Context, chat string, archived bool, last *LastMessage) error {
-	jid, err := s.liveChat(chat)
-	if err != nil {
-		return err
-	}
-	at, key, err := s.lastMessage(ctx, jid, last)
+	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
 	}
@@ -135,11 +140,7 @@ func (s *Session) SetMuted(ctx context.Context, chat string, muted bool, until t
 
 // MarkUnread marks a chat as unread.
 func (s *Session) MarkUnread(ctx context.Context, chat string, last *LastMessage) error {
-	jid, err := s.liveChat(chat)
-	if err != nil {
-		return err
-	}
-	at, key, err := s.lastMessage(ctx, jid, last)
+	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
 	}
@@ -149,11 +150,7 @@ func (s *Session) MarkUnread(ctx context.Context, chat string, last *LastMessage
 
 // ClearMessages removes all messages of a chat on all own devices and keeps the chat.
 func (s *Session) ClearMessages(ctx context.Context, chat string, keepStarred bool, last *LastMessage) error {
-	jid, err := s.liveChat(chat)
-	if err != nil {
-		return err
-	}
-	at, key, err := s.lastMessage(ctx, jid, last)
+	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
 	}
@@ -187,11 +184,7 @@ func messageRange(at time.Time, key *waCommon.MessageKey) *waSyncAction.SyncActi
 
 // DeleteChat removes a chat from the chat list of all own devices.
 func (s *Session) DeleteChat(ctx context.Context, chat string, deleteMedia bool, last *LastMessage) error {
-	jid, err := s.liveChat(chat)
-	if err != nil {
-		return err
-	}
-	at, key, err := s.lastMessage(ctx, jid, last)
+	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
 	}
