@@ -34,11 +34,15 @@ type decryptions struct {
 	// it merges: neither sees half of the other.
 	turn chan struct{}
 
-	mu      sync.Mutex
-	held    *unit
-	storing chan struct{}       // closed when who claimed held is done with it; nil = unclaimed
-	done    [sha256Size]byte    // the last message whose unit was committed with its event
-	known   map[string][32]byte // identity keys as they are stored
+	device string // its JID
+
+	mu         sync.Mutex
+	held       *unit
+	storing    chan struct{}       // closed when who claimed held is done with it; nil = unclaimed
+	done       [sha256Size]byte    // the last message whose unit was committed with its event
+	known      map[string][32]byte // identity keys as they are stored
+	records    knownRecords
+	plaintexts knownPlaintexts
 }
 
 const (
@@ -62,8 +66,9 @@ type stores struct {
 
 func guardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
 	d := &decryptions{
-		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{},
-		inner: stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.MsgSecrets, device.EventBuffer},
+		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{}, records: knownRecords{},
+		device: device.GetJID().String(),
+		inner:  stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.MsgSecrets, device.EventBuffer},
 	}
 	device.Sessions = &signalStore{SessionStore: device.Sessions, d: d}
 	device.Identities = &identityStore{IdentityStore: device.Identities, d: d}
@@ -179,8 +184,11 @@ func (d *decryptions) release(stored bool) {
 	d.storing = nil
 }
 
-// remember notes the identity keys that a commit stored.
+// remember notes the session records and identity keys that a commit stored.
 func (d *decryptions) remember(u *unit) {
+	for address, session := range u.sessions {
+		d.records.put(address, session)
+	}
 	for address, key := range u.identities {
 		if key == nil {
 			delete(d.known, address)
@@ -288,6 +296,7 @@ func (d *decryptions) write(ctx context.Context, u *unit) error {
 // writePlaintext stores the plaintext until the message is handled. A commit whose
 // answer was lost may have stored it already.
 func (d *decryptions) writePlaintext(ctx context.Context, hash [sha256Size]byte, event *store.BufferedEvent) error {
+	d.notePlaintext(hash)
 	stored, err := d.inner.events.GetBufferedEvent(ctx, hash)
 	if err != nil || stored != nil {
 		return err

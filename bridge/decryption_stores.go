@@ -28,6 +28,13 @@ func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byt
 	if held != nil && held.plaintexts[hash] != nil {
 		return held.plaintexts[hash], nil
 	}
+	may, err := e.d.mayBeBuffered(ctx, hash)
+	if err != nil {
+		return nil, e.d.leaveAlone(err)
+	}
+	if !may {
+		return nil, nil
+	}
 	event, err := e.EventBuffer.GetBufferedEvent(ctx, hash)
 	if err != nil {
 		return nil, e.d.leaveAlone(err)
@@ -39,6 +46,7 @@ func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byt
 func (e *eventBuffer) PutBufferedEvent(ctx context.Context, hash [sha256Size]byte, plaintext []byte, at time.Time) error {
 	u := unitOf(ctx)
 	if u == nil {
+		e.d.notePlaintext(hash)
 		return e.EventBuffer.PutBufferedEvent(ctx, hash, plaintext, at)
 	}
 	u.plaintexts[hash] = &store.BufferedEvent{Plaintext: plaintext, InsertTime: time.Now(), ServerTime: at}

@@ -50,6 +50,9 @@ func (s *signalStore) GetSession(ctx context.Context, address string) ([]byte, e
 		if session, ok := u.sessions[address]; ok {
 			return session, nil
 		}
+		if session := s.d.record(address); session != nil {
+			return session, nil
+		}
 	}
 	session, err := s.SessionStore.GetSession(ctx, address)
 	return session, noteFailure(ctx, err)
@@ -60,6 +63,9 @@ func (s *signalStore) HasSession(ctx context.Context, address string) (bool, err
 	if u := unitOf(ctx); u != nil {
 		if session, ok := u.sessions[address]; ok {
 			return session != nil, nil
+		}
+		if s.d.record(address) != nil {
+			return true, nil
 		}
 	}
 	has, err := s.SessionStore.HasSession(ctx, address)
@@ -104,12 +110,13 @@ func (s *signalStore) mergeMany(ctx context.Context, sessions map[string][]byte)
 	return nil
 }
 
-// alone runs fn while nothing decrypts and nothing decrypted waits.
+// alone runs fn, which changes records, while nothing decrypts and nothing decrypted waits.
 func (s *signalStore) alone(ctx context.Context, fn func() error) error {
 	return s.d.take(ctx, func() error {
 		if err := s.d.settle(ctx); err != nil {
 			return err
 		}
+		s.d.forgetRecords()
 		return fn()
 	})
 }

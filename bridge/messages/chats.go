@@ -69,8 +69,14 @@ var scanAlias = dbutil.ConvertRowFn[aliasRow](func(row dbutil.Scannable) (a alia
 	return a, err
 })
 
+const ofAlias = `SELECT jid, chat_id FROM messages_aliases WHERE session=$1 AND jid`
+
 func (s *Store) aliases(ctx context.Context, session string, a Address) ([]aliasRow, error) {
-	const query = `SELECT jid, chat_id FROM messages_aliases WHERE session=$1 AND jid IN ($2, $3)`
+	if a.Alt == "" || a.Alt == a.JID {
+		return scanAlias.NewRowIter(s.db.Query(ctx, ofAlias+`=$2`, session, a.JID)).AsList()
+	}
+	// Not IN, for which SQLite fills a temporary table each time.
+	const query = ofAlias + `=$2 UNION ALL ` + ofAlias + `=$3`
 	return scanAlias.NewRowIter(s.db.Query(ctx, query, session, a.JID, a.Alt)).AsList()
 }
 
@@ -109,8 +115,8 @@ func (s *Store) chat(ctx context.Context, session string, a Address) (int64, err
 }
 
 func (s *Store) newChat(ctx context.Context, session string, a Address, jid, lid string) (id int64, err error) {
-	err = s.db.QueryRow(ctx, `INSERT INTO messages_chats (session, jid, lid, kind) VALUES ($1, $2, $3, $4) RETURNING chat_id`,
-		session, jid, lid, KindOf(jid)).Scan(&id)
+	id, err = s.insertRow(ctx, `INSERT INTO messages_chats (session, jid, lid, kind) VALUES ($1, $2, $3, $4)`, "chat_id",
+		session, jid, lid, KindOf(jid))
 	for _, address := range []string{a.JID, a.Alt} {
 		if err == nil && address != "" {
 			err = s.addAlias(ctx, session, address, id)
@@ -210,15 +216,18 @@ func mutedUntil(muted bool, until time.Time) int64 {
 // readUntil marks what was sent up to a time as read and counts the rest anew.
 // Times of WhatsApp are whole seconds, so the whole second of until counts.
 func (s *Store) readUntil(ctx context.Context, chat int64, until time.Time) error {
-	if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND unread AND sent_at<=$2`,
+	if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE `+isUnread+` AND sent_at<=$2`,
 		chat, until.UnixMilli()); err != nil {
 		return err
 	}
 	return s.recount(ctx, chat)
 }
 
+// isUnread selects the unread messages of a chat, without looking through its past.
+const isUnread = `chat_id=$1 AND unread AND sent_at>=(SELECT unread_since FROM messages_chats WHERE chat_id=$1)`
+
 func (s *Store) recount(ctx context.Context, chat int64) error {
-	return s.exec(ctx, `UPDATE messages_chats SET unread=(SELECT COUNT(*) FROM messages_messages WHERE chat_id=$1 AND unread)
+	return s.exec(ctx, `UPDATE messages_chats SET unread=(SELECT COUNT(*) FROM messages_messages WHERE `+isUnread+`)
 		WHERE chat_id=$1`, chat)
 }
 
@@ -249,15 +258,17 @@ func (s *Store) SetUnread(ctx context.Context, session string, a Address, count 
 		if err != nil {
 			return err
 		}
-		if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND unread`, chat); err != nil {
+		if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE `+isUnread, chat); err != nil {
 			return err
 		}
-		if err := s.exec(ctx, `UPDATE messages_messages SET unread=true WHERE row_id IN (
+		const newest = `FROM messages_messages WHERE row_id IN (
 			SELECT row_id FROM messages_messages WHERE chat_id=$1 AND NOT from_me AND NOT placeholder
-			ORDER BY sent_at DESC, row_id DESC LIMIT $2)`, chat, count); err != nil {
+			ORDER BY sent_at DESC, row_id DESC LIMIT $2)`
+		if err := s.exec(ctx, `UPDATE messages_messages SET unread=true WHERE row_id IN (SELECT row_id `+newest+`)`, chat, count); err != nil {
 			return err
 		}
-		return s.exec(ctx, `UPDATE messages_chats SET unread=$2 WHERE chat_id=$1`, chat, count)
+		return s.exec(ctx, `UPDATE messages_chats SET unread=$2, unread_since=COALESCE((SELECT MIN(sent_at) `+newest+`), 0) WHERE chat_id=$1`,
+			chat, count)
 	})
 }
 

@@ -168,7 +168,7 @@ func (s *Store) Unread(ctx context.Context, session string, a Address, limit int
 	chat, err := s.find(ctx, session, a)
 	if err == nil && chat != 0 {
 		var rows []*Row
-		rows, err = scanRow.NewRowIter(s.db.Query(ctx, `SELECT `+rowColumns+fromMessages+`WHERE m.chat_id=$1 AND m.unread
+		rows, err = scanRow.NewRowIter(s.db.Query(ctx, `SELECT `+rowColumns+fromMessages+`WHERE m.chat_id=$1 AND m.unread AND m.sent_at>=c.unread_since
 			ORDER BY m.sent_at DESC, m.row_id DESC LIMIT $2`, chat, limit)).AsList()
 		for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
 			rows[i], rows[j] = rows[j], rows[i]

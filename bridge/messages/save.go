@@ -88,15 +88,12 @@ const insertMessage = `
 	INSERT INTO messages_messages (session, chat_id, id, server_id, sender, sender_alt, from_me, sent_at, type, text, body, raw,
 		media_id, status, recipients, unread, placeholder)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-	ON CONFLICT (chat_id, id) DO NOTHING RETURNING row_id`
+	ON CONFLICT (chat_id, id) DO NOTHING`
 
 // insert returns 0 when the message is there already.
 func (s *Store) insert(ctx context.Context, session string, chat int64, m *Message) (row int64, err error) {
-	err = s.db.QueryRow(ctx, insertMessage, session, chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time),
-		m.Type, m.Text, string(m.Body), m.Raw, m.MediaID, int(m.Status), m.Recipients, m.Unread, m.Placeholder).Scan(&row)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
+	row, err = s.insertRow(ctx, insertMessage, "row_id", session, chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time),
+		m.Type, m.Text, string(m.Body), m.Raw, m.MediaID, int(m.Status), m.Recipients, m.Unread, m.Placeholder)
 	return row, err
 }
 
@@ -136,6 +133,7 @@ func (s *Store) touch(ctx context.Context, chat int64, m *Message) error {
 	}
 	err := s.exec(ctx, `
 		UPDATE messages_chats SET last_at=CASE WHEN last_at>$2 THEN last_at ELSE $2 END, unread=unread+$3,
+			unread_since=CASE WHEN $3=0 THEN unread_since WHEN unread=0 OR unread_since>$2 THEN $2 ELSE unread_since END,
 			name=CASE WHEN $4='' THEN name ELSE $4 END
 		WHERE chat_id=$1`, chat, millis(m.Time), unread, m.ChatName)
 	if err != nil || m.Disappearing == 0 {

@@ -41,7 +41,7 @@ type SearchQuery struct {
 
 // Search returns a page of matches, newest first, and how many there are in all.
 func (s *Store) Search(ctx context.Context, session string, q SearchQuery) (rows []*Row, total int, err error) {
-	from, where, args := fromMessages, ` WHERE m.session=$1 AND NOT m.placeholder AND m.deleted_at=0`, []any{session}
+	from, where, args := fromMessages, ` WHERE c.session=$1 AND NOT m.placeholder AND m.deleted_at=0`, []any{session}
 	add := func(format string, value any) {
 		args = append(args, value)
 		where += fmt.Sprintf(format, len(args))

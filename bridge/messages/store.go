@@ -2,6 +2,7 @@ package messages
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -54,6 +55,27 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
+// insertRow runs an INSERT and returns the number of the new row, which is in column;
+// 0 when there was a conflict. SQLite knows the number without RETURNING, for which
+// it fills a temporary table.
+func (s *Store) insertRow(ctx context.Context, query, column string, args ...any) (row int64, err error) {
+	if s.db.Dialect != dbutil.SQLite {
+		err = s.db.QueryRow(ctx, query+` RETURNING `+column, args...).Scan(&row)
+		if errors.Is(err, sql.ErrNoRows) {
+			return 0, nil
+		}
+		return row, err
+	}
+	result, err := s.db.Exec(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return 0, err
+	}
+	return result.LastInsertId()
+}
+
 // details are the tables that hang on a message by chat and id.
 var details = []string{"messages_receipts", "messages_reactions", "messages_votes"}
 
@@ -61,12 +83,12 @@ var details = []string{"messages_receipts", "messages_reactions", "messages_vote
 func (s *Store) Purge(ctx context.Context, session string) error {
 	return s.write(ctx, "purge", func(ctx context.Context) error {
 		const chats = ` WHERE chat_id IN (SELECT chat_id FROM messages_chats WHERE session=$1)`
-		for _, table := range details {
+		for _, table := range append([]string{"messages_messages"}, details...) {
 			if err := s.exec(ctx, `DELETE FROM `+table+chats, session); err != nil {
 				return err
 			}
 		}
-		for _, table := range []string{"messages_search", "messages_messages", "messages_aliases", "messages_chats"} {
+		for _, table := range []string{"messages_search", "messages_aliases", "messages_chats"} {
 			if err := s.exec(ctx, `DELETE FROM `+table+` WHERE session=$1`, session); err != nil {
 				return err
 			}

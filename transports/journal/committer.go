@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 )
 
@@ -18,9 +17,6 @@ const (
 	// settleEvery is the pause between attempts to learn the outcome of a commit that
 	// was cut off.
 	settleEvery = time.Second
-	// gatherYields is how often the committer lets others run before it closes a
-	// batch, after a batch that had company; see gather.
-	gatherYields = 4
 )
 
 // commitLoop is the only writer. While one commit runs, the next batch gathers in
@@ -28,7 +24,7 @@ const (
 func (j *Journal) commitLoop() {
 	defer j.workers.Done()
 	defer close(j.stopped)
-	company := false
+	var company company
 	for {
 		var settle <-chan time.Time
 		if len(j.unsure) > 0 {
@@ -36,7 +32,7 @@ func (j *Journal) commitLoop() {
 		}
 		select {
 		case op := <-j.queue:
-			company = j.process(op, company)
+			company.note(j.process(op, company.expected()))
 		case <-settle:
 			j.settle()
 		case <-j.life.Done():
@@ -58,16 +54,11 @@ func (j *Journal) finishWaiting() {
 	}
 }
 
-// process commits op together with what else is waiting. company says whether the
-// batch before had several appends, and so does the result.
-func (j *Journal) process(op *operation, company bool) bool {
-	if company {
-		// The appenders just released are about to come back. Without letting them run,
-		// every second batch would be the first of them alone. A lone appender never
-		// pays for this, and no clock is involved.
-		for range gatherYields {
-			runtime.Gosched()
-		}
+// process commits op together with what else is waiting, and returns how many
+// appends that were. gather lets others join first.
+func (j *Journal) process(op *operation, gather bool) int {
+	if gather {
+		j.gather()
 	}
 	var batch []*operation
 	records, bytes := 0, 0
@@ -91,8 +82,9 @@ func (j *Journal) process(op *operation, company bool) bool {
 			}
 		}
 	}
+	appends := len(batch)
 	j.commitBatch(batch)
-	return len(batch) > 1
+	return appends
 }
 
 func (j *Journal) runAlone(op *operation) error {

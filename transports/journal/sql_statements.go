@@ -14,10 +14,8 @@ const maxRows = 64
 // statements builds statements for several rows. The number of rows is always a
 // power of two, so that few texts exist and the prepared ones are found again.
 type statements struct {
-	mark  byte   // of placeholders: dbutil would rewrite $1 for SQLite on each use
-	blob  string // type name
-	lock  string // suffix of a SELECT that holds its rows
-	texts map[statementShape]string
+	dialect dbutil.Dialect
+	texts   map[statementShape]string
 }
 
 type statementShape struct {
@@ -27,61 +25,44 @@ type statementShape struct {
 
 // statementKind is a statement with a list of rows in its middle.
 type statementKind struct {
-	before, after string
-	columns       []string // types to cast to ("" = none, "blob" = the dialect's)
-	flat          bool     // (1,2,3) instead of (1),(2),(3)
-	locks         bool
+	before, row, between, after string
+	// sqlite is the form for SQLite, where it differs: what makes it fill a temporary
+	// table (IN with a list, UPDATE with FROM, RETURNING) costs more than the statement.
+	sqlite *statementKind
 }
 
 func newStatements(dialect dbutil.Dialect) statements {
-	s := statements{mark: '$', blob: "BYTEA", lock: " FOR UPDATE", texts: map[statementShape]string{}}
-	if dialect == dbutil.SQLite {
-		s.mark, s.blob, s.lock = '?', "BLOB", "" // its transactions exclude each other
-	}
-	return s
+	return statements{dialect: dialect, texts: map[statementShape]string{}}
 }
 
 // text is used by the committer alone: the map has no lock.
 func (s *statements) text(kind *statementKind, rows int) string {
+	if kind.sqlite != nil && s.dialect == dbutil.SQLite {
+		kind = kind.sqlite
+	}
 	shape := statementShape{kind, rows}
 	if text, ok := s.texts[shape]; ok {
 		return text
 	}
-	var b strings.Builder
-	b.WriteString(kind.before)
-	n := 0
-	for row := range rows {
-		if row > 0 {
-			b.WriteByte(',')
-		}
-		if !kind.flat {
-			b.WriteByte('(')
-		}
-		for i, cast := range kind.columns {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			n++
-			placeholder := string(s.mark) + strconv.Itoa(n)
-			switch cast {
-			case "":
-				b.WriteString(placeholder)
-			case "blob":
-				b.WriteString("CAST(" + placeholder + " AS " + s.blob + ")")
-			default:
-				b.WriteString("CAST(" + placeholder + " AS " + cast + ")")
-			}
-		}
-		if !kind.flat {
-			b.WriteByte(')')
-		}
-	}
-	b.WriteString(kind.after)
-	if kind.locks {
-		b.WriteString(s.lock)
-	}
-	s.texts[shape] = b.String()
+	s.texts[shape] = s.numbered(kind.before + strings.Repeat(kind.row+kind.between, rows-1) + kind.row + kind.after)
 	return s.texts[shape]
+}
+
+// numbered gives each ? its number, in the spelling of the dialect: dbutil would
+// rewrite $1 for SQLite on each use.
+func (s *statements) numbered(text string) string {
+	mark := "$"
+	if s.dialect == dbutil.SQLite {
+		mark = "?"
+	}
+	var b strings.Builder
+	for i, part := range strings.Split(text, "?") {
+		if i > 0 {
+			b.WriteString(mark + strconv.Itoa(i))
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // part is how many of n rows the next statement takes: the largest power of two.
@@ -96,33 +77,43 @@ func padded(n int) int {
 }
 
 var (
+	// On PostgreSQL the rows are held, in one order; SQLite's transactions exclude each
+	// other.
 	selectLogs = &statementKind{
-		before:  `SELECT id, session, epoch, head, oldest FROM journal_logs WHERE session IN (`,
-		columns: []string{""}, flat: true,
-		after: `) ORDER BY id`, locks: true,
+		before: `SELECT id, session, epoch, head, oldest FROM journal_logs WHERE session IN (`,
+		row:    `?`, between: `,`,
+		after:  `) ORDER BY id FOR UPDATE`,
+		sqlite: &statementKind{row: `SELECT id, session, epoch, head, oldest FROM journal_logs WHERE session=?`, between: ` UNION ALL `},
 	}
 	insertLogs = &statementKind{
-		before:  `INSERT INTO journal_logs (session, epoch, head, oldest, bytes) VALUES `,
-		columns: []string{"", "", "", "", ""},
-		after:   ` ON CONFLICT (session) DO NOTHING`,
+		before: `INSERT INTO journal_logs (session, epoch, head, oldest, bytes) VALUES `,
+		row:    `(?,?,?,?,?)`, between: `,`,
+		after: ` ON CONFLICT (session) DO NOTHING`,
 	}
 	selectKeys = &statementKind{
-		before:  `SELECT log, key, pos, id FROM journal_keys WHERE (log, key) IN (VALUES `,
-		columns: []string{"BIGINT", "blob"},
-		after:   `)`,
+		before: `SELECT log, key, pos, id FROM journal_keys WHERE (log, key) IN (VALUES `,
+		row:    `(CAST(? AS BIGINT),CAST(? AS BYTEA))`, between: `,`,
+		after:  `)`,
+		sqlite: &statementKind{row: `SELECT log, key, pos, id FROM journal_keys WHERE log=? AND key=?`, between: ` UNION ALL `},
 	}
 	insertEvents = &statementKind{
-		before:  `INSERT INTO journal_events (log, pos, id, type, origin, at, chats, data) VALUES `,
-		columns: []string{"", "", "", "", "", "", "", ""},
+		before: `INSERT INTO journal_events (log, pos, id, type, origin, at, chats, data) VALUES `,
+		row:    `(?,?,?,?,?,?,?,?)`, between: `,`,
 	}
 	insertKeys = &statementKind{
-		before:  `INSERT INTO journal_keys (log, key, pos, id, stored) VALUES `,
-		columns: []string{"", "", "", "", ""},
+		before: `INSERT INTO journal_keys (log, key, pos, id, stored) VALUES `,
+		row:    `(?,?,?,?,?)`, between: `,`,
 	}
-	// column1 and so on are the names both databases give to a list of values.
+	// column1 and so on are the names PostgreSQL gives to a list of values. On SQLite
+	// the rows, which exist, are upserted.
 	moveHeads = &statementKind{
-		before:  `UPDATE journal_logs SET head = moved.column2, bytes = bytes + moved.column3 FROM (VALUES `,
-		columns: []string{"BIGINT", "BIGINT", "BIGINT"},
-		after:   `) AS moved WHERE journal_logs.id = moved.column1`,
+		before: `UPDATE journal_logs SET head = moved.column2, bytes = bytes + moved.column3 FROM (VALUES `,
+		row:    `(CAST(? AS BIGINT),CAST(? AS BIGINT),CAST(? AS BIGINT))`, between: `,`,
+		after: `) AS moved WHERE journal_logs.id = moved.column1`,
+		sqlite: &statementKind{
+			before: `INSERT INTO journal_logs (id, epoch, oldest, head, bytes) VALUES `,
+			row:    `(?,'',0,?,?)`, between: `,`,
+			after: ` ON CONFLICT (id) DO UPDATE SET head=excluded.head, bytes=journal_logs.bytes+excluded.bytes`,
+		},
 	}
 )

@@ -38,7 +38,7 @@ func (t *sqlTx) logs(ctx context.Context, sessions []string, create bool) (map[s
 		}
 	}
 	err := inParts(len(missing), func(from, to int) error {
-		args := make([]any, 0, (to-from)*len(insertLogs.columns))
+		args := make([]any, 0, 5*(to-from))
 		for _, session := range missing[from:to] {
 			args = append(args, session, newEpoch(), 0, 1, 0)
 		}
@@ -118,7 +118,7 @@ func (t *sqlTx) eventID(ctx context.Context, log int64, offset uint64) (id strin
 
 func (t *sqlTx) insert(ctx context.Context, rows []newRow, heads []headMove) error {
 	err := inParts(len(rows), func(from, to int) error {
-		args := make([]any, 0, (to-from)*len(insertEvents.columns))
+		args := make([]any, 0, 8*(to-from))
 		for i := from; i < to; i++ {
 			e := rows[i].event
 			args = append(args, rows[i].log, int64(e.Offset), e.ID, e.Type, e.Origin,
@@ -134,7 +134,7 @@ func (t *sqlTx) insert(ctx context.Context, rows []newRow, heads []headMove) err
 		return fmt.Errorf("dedupe keys: %w", err)
 	}
 	return inParts(len(heads), func(from, to int) error {
-		args := make([]any, 0, (to-from)*len(moveHeads.columns))
+		args := make([]any, 0, 3*(to-from))
 		for _, move := range heads[from:to] {
 			args = append(args, move.log, int64(move.head), move.bytes)
 		}
@@ -151,7 +151,7 @@ func (t *sqlTx) insertKeys(ctx context.Context, rows []newRow) error {
 		}
 	}
 	return inParts(len(keyed), func(from, to int) error {
-		args := make([]any, 0, (to-from)*len(insertKeys.columns))
+		args := make([]any, 0, 5*(to-from))
 		for _, row := range keyed[from:to] {
 			args = append(args, row.log, row.hash[:], int64(row.event.Offset), row.event.ID, row.stored.UnixMilli())
 		}
