@@ -13,65 +13,72 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
 const (
-	// wantThroughput is the share of the bare clients' rate that is to arrive in the
-	// journal. It is not reached yet: 65 to 72 % on two cores, where a message costs
-	// 0.4 ms of CPU above the 1.05 ms of sender, network and receiver; half of that is
-	// SQLite, whose commit writes 13 pages a message.
+	// wantThroughput is the share of the rate of bare clients that is to arrive in the
+	// journal, when both sync what they commit.
 	wantThroughput = 0.8
-	// minThroughput only guards what is reached.
-	minThroughput = 0.5
+	// minUnsynced guards what is reached beside bare clients that sync nothing: 75 to 82 %
+	// on two cores, where a message costs 1.25 ms of CPU instead of 1.0, both with the
+	// sender and the network. Of the difference a half is the commit with its sync.
+	minUnsynced = 0.6
 )
 
 // TestThroughputBesideBareClients lets the same bare whatsmeow clients write to
 // other bare clients and to sessions, in turns. The difference is what the journal,
-// the buffer of decrypted events and the store of messages cost. One session alone
-// is bound by the disk: each message waits for its own sync, which bare clients
-// never do, so that row is reported and not judged.
+// the buffer of decrypted events and the store of messages cost.
+//
+// The bare clients share a WAL database each group. One is synced with every commit,
+// which is SQLite's default and so what whatsmeow's documentation gives; the other
+// is not, and may lose what it acknowledged when the machine stops. Sessions never do.
 func TestThroughputBesideBareClients(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		t.Skip("measures time: runs without the race detector")
 	}
 	for _, c := range []struct {
 		sessions, messages, rounds int
-		judged                     bool
+		judged                     bool // one session alone is bound by the disk, which varies
 	}{
 		{sessions: 1, messages: 1000, rounds: 3},
-		{sessions: 16, messages: 150, rounds: 5, judged: true},
+		{sessions: 16, messages: 300, rounds: 5, judged: true},
 	} {
 		t.Run(fmt.Sprintf("%d", c.sessions), func(t *testing.T) {
-			ratio := compareThroughput(t, c.sessions, c.messages, c.rounds)
-			if c.judged && ratio < minThroughput {
-				t.Errorf("%.0f%% of the rate of bare clients, %.0f%% at least", 100*ratio, 100*minThroughput)
-			} else if ratio < wantThroughput {
-				t.Logf("%.0f%% of the rate of bare clients; %.0f%% is the aim", 100*ratio, 100*wantThroughput)
+			synced, unsynced := compareThroughput(t, c.sessions, c.messages, c.rounds)
+			if !c.judged {
+				return
+			}
+			if synced < wantThroughput {
+				t.Errorf("%.0f%% of the rate of bare clients that sync, %.0f%% at least", 100*synced, 100*wantThroughput)
+			}
+			if unsynced < minUnsynced {
+				t.Errorf("%.0f%% of the rate of bare clients that do not sync, %.0f%% at least", 100*unsynced, 100*minUnsynced)
 			}
 		})
 	}
 }
 
-func compareThroughput(t *testing.T, sessions, messages, rounds int) float64 {
+func compareThroughput(t *testing.T, sessions, messages, rounds int) (beSynced, beUnsynced float64) {
 	w := newWorld(t)
-	receivers := bareContainer(t)
+	synced, unsynced := bareContainer(t, "FULL"), bareContainer(t, "NORMAL")
 	lines := make([]*line, sessions)
 	for i := range lines {
-		lines[i] = newLine(t, w, receivers, i)
+		lines[i] = newLine(t, w, synced, unsynced, i)
 	}
-	var rates, bareRates, ratios []float64
+	var own, ofSynced, ofUnsynced []float64
 	for round := range rounds {
-		bare := rateOf(t, lines, round, messages, func(l *line) *sandbox.Phone { return l.bare }, (*line).awaitBare)
-		own := rateOf(t, lines, round, messages, func(l *line) *sandbox.Phone { return l.own }, (*line).awaitJournal)
-		rates, bareRates, ratios = append(rates, own), append(bareRates, bare), append(ratios, own/bare)
+		a := rateOf(t, lines, round, messages, "bare, synced", func(l *line) receiver { return &l.synced })
+		b := rateOf(t, lines, round, messages, "bare, unsynced", func(l *line) receiver { return &l.unsynced })
+		o := rateOf(t, lines, round, messages, "journal", func(l *line) receiver { return &l.own })
+		own, ofSynced, ofUnsynced = append(own, o), append(ofSynced, o/a), append(ofUnsynced, o/b)
 	}
-	t.Logf("rates with bare clients %.0f, in the journal %.0f", bareRates, rates)
-	t.Logf("%d sessions, medians of %d rounds: %.0f/s in the journal, %.0f/s with bare clients: %.0f%%",
-		sessions, rounds, median(rates), median(bareRates), 100*median(ratios))
-	return median(ratios)
+	t.Logf("%d sessions, medians of %d rounds: %.0f/s in the journal, %.0f%% of bare clients that sync, %.0f%% of those that do not",
+		sessions, rounds, median(own), 100*median(ofSynced), 100*median(ofUnsynced))
+	return median(ofSynced), median(ofUnsynced)
 }
 
 func median(values []float64) float64 {
@@ -79,32 +86,48 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// line is a client that writes to a bare client and to a session.
+// line is a client that writes to two bare clients and to a session.
 type line struct {
-	bare, own *sandbox.Phone
-	sender    *whatsmeow.Client
-	texts     chan string // what the bare client got
-	journal   *reader
+	sender           *whatsmeow.Client
+	synced, unsynced bareReceiver
+	own              ownReceiver
 }
 
-func newLine(t *testing.T, w *world, receivers *sqlstore.Container, i int) *line {
+// receiver is one that messages are counted at.
+type receiver interface {
+	address() types.JID
+	await(ctx context.Context, prefix string) error
+}
+
+type bareReceiver struct {
+	phone *sandbox.Phone
+	texts chan string
+}
+
+type ownReceiver struct {
+	phone   *sandbox.Phone
+	journal *reader
+}
+
+func newLine(t *testing.T, w *world, synced, unsynced *sqlstore.Container, i int) *line {
 	t.Helper()
-	l := &line{
-		bare:  w.account(fmt.Sprintf("491555200%03d", i), "Bare"),
-		own:   w.account(fmt.Sprintf("491555300%03d", i), "Own"),
-		texts: make(chan string, 4096),
+	bare := func(number string, receivers *sqlstore.Container) bareReceiver {
+		b := bareReceiver{phone: w.account(fmt.Sprintf("%s%03d", number, i), "Bare"), texts: make(chan string, 4096)}
+		startBare(t, w, receivers, b.phone, b.texts)
+		return b
 	}
+	l := &line{synced: bare("491555200", synced), unsynced: bare("491555400", unsynced)}
 	peer := w.account(fmt.Sprintf("491555100%03d", i), "Peer")
-	l.sender = startBare(t, w, bareContainer(t), peer, nil)
-	startBare(t, w, receivers, l.bare, l.texts)
+	l.sender = startBare(t, w, bareContainer(t, "NORMAL"), peer, nil)
+	l.own.phone = w.account(fmt.Sprintf("491555300%03d", i), "Own")
 	id := fmt.Sprint("own", i)
-	w.paired(id, l.own)
-	l.journal = w.reader(id)
+	w.paired(id, l.own.phone)
+	l.own.journal = w.reader(id)
 	return l
 }
 
 // rateOf returns messages a second from the first send to the last arrival.
-func rateOf(t *testing.T, lines []*line, round, messages int, to func(*line) *sandbox.Phone, await func(l *line, ctx context.Context, prefix string) error) float64 {
+func rateOf(t *testing.T, lines []*line, round, messages int, what string, at func(*line) receiver) float64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -113,7 +136,7 @@ func rateOf(t *testing.T, lines []*line, round, messages int, to func(*line) *sa
 	for _, l := range lines {
 		all.Go(func() {
 			for i := range messages {
-				if _, err := l.sender.SendMessage(ctx, to(l).JID(), sandbox.Text(fmt.Sprintf("%d/%d", round, i))); err != nil {
+				if _, err := l.sender.SendMessage(ctx, at(l).address(), sandbox.Text(fmt.Sprintf("%d/%d", round, i))); err != nil {
 					t.Error(err)
 					return
 				}
@@ -121,7 +144,7 @@ func rateOf(t *testing.T, lines []*line, round, messages int, to func(*line) *sa
 		})
 		all.Go(func() {
 			for n := range messages {
-				if err := await(l, ctx, fmt.Sprintf("%d/", round)); err != nil {
+				if err := at(l).await(ctx, fmt.Sprintf("%d/", round)); err != nil {
 					t.Errorf("%d of %d messages: %v", n, messages, err)
 					return
 				}
@@ -133,7 +156,7 @@ func rateOf(t *testing.T, lines []*line, round, messages int, to func(*line) *sa
 		t.FailNow()
 	}
 	n := float64(len(lines) * messages)
-	t.Logf("%.0f/s, %.0f us CPU a message", n/time.Since(began).Seconds(), float64((cpuTime(t)-cpu).Microseconds())/n)
+	t.Logf("%s: %.0f/s, %.0f us CPU a message", what, n/time.Since(began).Seconds(), float64((cpuTime(t)-cpu).Microseconds())/n)
 	return n / time.Since(began).Seconds()
 }
 
@@ -147,10 +170,12 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func (l *line) awaitBare(ctx context.Context, prefix string) error {
+func (b *bareReceiver) address() types.JID { return b.phone.JID() }
+
+func (b *bareReceiver) await(ctx context.Context, prefix string) error {
 	for {
 		select {
-		case text := <-l.texts:
+		case text := <-b.texts:
 			if strings.HasPrefix(text, prefix) {
 				return nil
 			}
@@ -160,21 +185,23 @@ func (l *line) awaitBare(ctx context.Context, prefix string) error {
 	}
 }
 
-// awaitJournal only looks at offsets and types, to cost no more than awaitBare.
-func (l *line) awaitJournal(ctx context.Context, _ string) error {
+func (o *ownReceiver) address() types.JID { return o.phone.JID() }
+
+// await only looks at offsets and types, to cost no more than the bare one.
+func (o *ownReceiver) await(ctx context.Context, _ string) error {
 	for {
-		batch, err := l.journal.w.log.Read(ctx, l.journal.session, l.journal.after, 1, 0)
+		batch, err := o.journal.w.log.Read(ctx, o.journal.session, o.journal.after, 1, 0)
 		if err != nil {
 			return err
 		}
 		if len(batch) == 1 {
-			if l.journal.after = batch[0].Offset; batch[0].Type == "Message" {
+			if o.journal.after = batch[0].Offset; batch[0].Type == "Message" {
 				return nil
 			}
 			continue
 		}
 		select {
-		case <-l.journal.woken:
+		case <-o.journal.woken:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -183,10 +210,10 @@ func (l *line) awaitJournal(ctx context.Context, _ string) error {
 
 // bareContainer is a WAL database. The bare receivers share one, as sessions do;
 // each sender has its own, so that senders do not set the pace.
-func bareContainer(t *testing.T) *sqlstore.Container {
+func bareContainer(t *testing.T, synchronous string) *sqlstore.Container {
 	t.Helper()
 	container, err := sqlstore.New(t.Context(), "sqlite3", "file:"+filepath.Join(t.TempDir(), "bare.db")+
-		"?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_synchronous=NORMAL", nil)
+		"?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_synchronous="+synchronous, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

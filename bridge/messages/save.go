@@ -57,10 +57,22 @@ type Message struct {
 // what came before its message (a revocation, an edit) stays in force.
 func (s *Store) Save(ctx context.Context, session string, m *Message) error {
 	return s.write(ctx, "save", func(ctx context.Context) error {
+		known := hint{session: session}
+		known.jid, known.lid = m.Chat.halves()
+		if chat := s.hints.get(known); chat != 0 {
+			row, err := s.insertHinted(ctx, known, chat, m)
+			if err != nil {
+				return err
+			}
+			if row != 0 {
+				return s.inserted(ctx, session, chat, row, m)
+			}
+		}
 		chat, err := s.chat(ctx, session, m.Chat)
 		if err != nil {
 			return err
 		}
+		s.hints.put(known, chat)
 		return s.save(ctx, session, chat, m)
 	})
 }
@@ -78,23 +90,43 @@ func (s *Store) save(ctx context.Context, session string, chat int64, m *Message
 			return err
 		}
 	}
+	return s.inserted(ctx, session, chat, row, m)
+}
+
+// inserted does what follows from a message that is in the store now.
+func (s *Store) inserted(ctx context.Context, session string, chat, row int64, m *Message) error {
 	if err := s.index(ctx, session, row, m.Text); err != nil || m.Placeholder {
 		return err
 	}
 	return s.touch(ctx, chat, m)
 }
 
-const insertMessage = `
+const (
+	messageColumns = `
 	INSERT INTO messages_messages (session, chat_id, id, server_id, sender, sender_alt, from_me, sent_at, type, text, body, raw,
-		media_id, status, recipients, unread, placeholder)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-	ON CONFLICT (chat_id, id) DO NOTHING`
+		media_id, status, recipients, unread, placeholder) `
+	messageValues = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17`
+	onceOnly      = ` ON CONFLICT (chat_id, id) DO NOTHING`
+	insertMessage = messageColumns + `VALUES (` + messageValues + `)` + onceOnly
+	insertHinted  = messageColumns + `SELECT ` + messageValues + ` FROM messages_chats WHERE chat_id=$2 AND session=$1 AND jid=$18 AND lid=$19` + onceOnly
+)
+
+func (m *Message) values(session string, chat int64) []any {
+	return []any{
+		session, chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time), m.Type, m.Text, string(m.Body), m.Raw,
+		m.MediaID, int(m.Status), m.Recipients, m.Unread, m.Placeholder,
+	}
+}
 
 // insert returns 0 when the message is there already.
 func (s *Store) insert(ctx context.Context, session string, chat int64, m *Message) (row int64, err error) {
-	row, err = s.insertRow(ctx, insertMessage, "row_id", session, chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time),
-		m.Type, m.Text, string(m.Body), m.Raw, m.MediaID, int(m.Status), m.Recipients, m.Unread, m.Placeholder)
-	return row, err
+	return s.insertRow(ctx, insertMessage, "row_id", m.values(session, chat)...)
+}
+
+// insertHinted returns 0 also when the chat is not, or no longer, the one of these
+// addresses.
+func (s *Store) insertHinted(ctx context.Context, key hint, chat int64, m *Message) (row int64, err error) {
+	return s.insertRow(ctx, insertHinted, "row_id", append(m.values(key.session, chat), key.jid, key.lid)...)
 }
 
 // fill completes a placeholder; 0 when there is none. What an early edit put

@@ -27,7 +27,10 @@ var (
 
 // Store holds the messages of all sessions. Its methods may be called from many
 // goroutines; those that write join the transaction of their context.
-type Store struct{ db *dbutil.Database }
+type Store struct {
+	db    *dbutil.Database
+	hints hints
+}
 
 // Open brings the tables up to date and returns the store.
 func Open(ctx context.Context, db *dbutil.Database) (*Store, error) {

@@ -10,7 +10,7 @@ import (
 const (
 	// checkpointAfter is how many commits start a checkpoint. The journal's largest
 	// commits are some 200 pages, so the WAL stays around 25 MB under full load.
-	checkpointAfter = 64
+	checkpointAfter = 128
 	// autoCheckpoint (pages) makes SQLite do it within a commit, as a last resort when
 	// the checkpointer cannot keep up or another process writes.
 	autoCheckpoint = "PRAGMA wal_autocheckpoint=20000"

@@ -131,6 +131,7 @@ func openSQLite(path string, opts Options) (*dbutil.Database, error) {
 			return nil, err
 		}
 	}
+	keepFreed()
 	raw := sql.OpenDB(newGatedConnector("file:"+(&url.URL{Path: name}).EscapedPath()+"?"+dsn.Encode(), !inMemory, opts.BusyTimeout))
 	if inMemory {
 		// The database lives as long as one connection does.
