@@ -15,21 +15,27 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/database/dbtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// postgresVariable names a PostgreSQL database to run the suite on as well.
-const postgresVariable = "WAYSTATION_TEST_POSTGRES"
-
-// onEach runs a test on every database there is, with a session of its own.
-func onEach(t *testing.T, test func(t *testing.T, s *Store, session string)) {
-	urls := map[string]string{"sqlite": filepath.Join(t.TempDir(), "test.db")}
-	if url := os.Getenv(postgresVariable); url != "" {
-		urls["postgres"] = url
+func TestMain(m *testing.M) {
+	code := dbtest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			os.Stderr.WriteString(err.Error())
+			code = 1
+		}
 	}
-	for name, url := range urls {
-		t.Run(name, func(t *testing.T) { test(t, open(t, url), strings.ToLower(ulid.Make().String())) })
+	os.Exit(code)
+}
+
+// onEach runs a test on each database, with a session of its own.
+func onEach(t *testing.T, test func(t *testing.T, s *Store, session string)) {
+	for name, url := range map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return filepath.Join(t.TempDir(), "test.db") },
+		"postgres": dbtest.Postgres,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t, url(t)), strings.ToLower(ulid.Make().String())) })
 	}
 }
 
@@ -135,6 +141,69 @@ func TestRollbackTakesEverythingBack(t *testing.T) {
 		}
 		if _, err := s.Chat(t.Context(), session, Address{JID: alicePN}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("the chat survived: %v", err)
+		}
+	})
+}
+
+// TestWrongHints: a chat number remembered from a save that was undone, or whose chat
+// was merged or purged, leads nowhere, least of all to somebody else's chat.
+func TestWrongHints(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store, session string) {
+		ctx := t.Context()
+		undone := errors.New("undone")
+		if err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+			must(t, s.Save(ctx, session, text("A", alicePN, alicePN, "undone", 1)))
+			must(t, s.Save(ctx, session, text("B", alicePN, alicePN, "undone", 2)))
+			return undone
+		}); !errors.Is(err, undone) {
+			t.Fatal(err)
+		}
+		must(t, s.Save(ctx, session, text("G", group, bobPN, "takes the number", 1)))
+		must(t, s.Save(ctx, session, text("A", alicePN, alicePN, "again", 1)))
+		if row := get(t, s, session, "", "A"); row.Chat != alicePN {
+			t.Errorf("after an undone save: in %s", row.Chat)
+		}
+		must(t, s.Save(ctx, session, text("C", aliceLID, aliceLID, "lid", 3)))
+		must(t, s.Alias(ctx, session, Address{JID: aliceLID, Alt: alicePN}))
+		must(t, s.Save(ctx, session, text("D", aliceLID, aliceLID, "after the merge", 4)))
+		must(t, s.Save(ctx, session, text("E", alicePN, alicePN, "after the merge", 5)))
+		if c := getChat(t, s, session, alicePN); c.Unread != 4 || c.LID != aliceLID {
+			t.Errorf("after a merge: %+v", c)
+		}
+		must(t, s.Purge(ctx, session))
+		must(t, s.Save(ctx, session, text("F", group, bobPN, "anew", 6)))
+		must(t, s.Save(ctx, session, text("H", alicePN, alicePN, "anew", 7)))
+		if c := getChat(t, s, session, alicePN); c.Unread != 1 {
+			t.Errorf("after a purge: %+v", c)
+		}
+	})
+}
+
+// TestUnreadFromEarlier: a message that comes late and is older than all unread ones
+// counts, and one read with the others is not found again.
+func TestUnreadFromEarlier(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store, session string) {
+		ctx, chat := t.Context(), Address{JID: alicePN}
+		must(t, s.Save(ctx, session, text("B", alicePN, alicePN, "x", 20)))
+		must(t, s.Save(ctx, session, text("A", alicePN, alicePN, "late", 10)))
+		rows, err := s.Unread(ctx, session, chat, 10)
+		must(t, err)
+		if ids(rows) != "A B" {
+			t.Errorf("unread %s", ids(rows))
+		}
+		no := false
+		must(t, s.UpdateChat(ctx, session, chat, ChatPatch{MarkedUnread: &no, At: start.Add(time.Minute)}))
+		must(t, s.Save(ctx, session, text("C", alicePN, alicePN, "later still", 5)))
+		rows, err = s.Unread(ctx, session, chat, 10)
+		must(t, err)
+		if ids(rows) != "C" || getChat(t, s, session, alicePN).Unread != 1 {
+			t.Errorf("after reading: %s", ids(rows))
+		}
+		must(t, s.SetUnread(ctx, session, chat, 3))
+		rows, err = s.Unread(ctx, session, chat, 10)
+		must(t, err)
+		if ids(rows) != "C A B" {
+			t.Errorf("after the phone's count: %s", ids(rows))
 		}
 	})
 }

@@ -53,6 +53,32 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 }
 
+// TestCompany: batches gather only while several sessions append, and a batch of one
+// among many does not end that.
+func TestCompany(t *testing.T) {
+	var c company
+	for range 3 {
+		if c.note(1); c.expected() {
+			t.Error("a lone appender waits")
+		}
+	}
+	c.note(2)
+	for i := range companyLasts {
+		if !c.expected() {
+			t.Errorf("alone after %d batches of one", i)
+		}
+		c.note(1)
+	}
+	if c.expected() {
+		t.Error("a lone appender waits for ever")
+	}
+	began := time.Now()
+	j := open(t, nil, Config{GatherFor: time.Nanosecond})
+	if j.gather(); time.Since(began) > time.Second {
+		t.Error("gathering has no bound")
+	}
+}
+
 func TestGivingUpDuringTheCommit(t *testing.T) {
 	j := open(t, nil, Config{})
 	started, hold := make(chan struct{}), make(chan struct{})
