@@ -34,7 +34,7 @@ type decryptions struct {
 	// it merges: neither sees half of the other.
 	turn chan struct{}
 
-	device string // its JID
+	stored func(ctx context.Context, limit int) ([][]byte, error) // lists hashes of plaintexts
 
 	mu         sync.Mutex
 	held       *unit
@@ -67,7 +67,7 @@ type stores struct {
 func guardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
 	d := &decryptions{
 		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{}, records: knownRecords{},
-		device: device.GetJID().String(),
+		stored: storedPlaintexts(db, device.GetJID().String()),
 		inner:  stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.MsgSecrets, device.EventBuffer},
 	}
 	device.Sessions = &signalStore{SessionStore: device.Sessions, d: d}

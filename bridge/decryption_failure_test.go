@@ -111,7 +111,33 @@ func TestStoreFailureLeavesTheMessageAlone(t *testing.T) {
 	away := &awayStore{away: true}
 	device := &store.Device{EventBuffer: away}
 	guardRatchets(nil, device, nil)
-	if _, err := device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{1}); !errors.Is(err, context.Canceled) {
+	d := device.EventBuffer.(*eventBuffer).d
+	hash := [32]byte{1}
+	d.stored = func(context.Context, int) ([][]byte, error) { return nil, errStoreAway }
+	if _, err := device.EventBuffer.GetBufferedEvent(t.Context(), hash); !errors.Is(err, context.Canceled) {
 		t.Errorf("whether it was decrypted before cannot be read: %v", err)
+	}
+	d.stored = func(context.Context, int) ([][]byte, error) { return [][]byte{hash[:]}, nil }
+	if _, err := device.EventBuffer.GetBufferedEvent(t.Context(), hash); !errors.Is(err, context.Canceled) {
+		t.Errorf("what was decrypted before cannot be read: %v", err)
+	}
+	if _, err := device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{2}); err != nil {
+		t.Errorf("a message that was never stored is looked up: %v", err)
+	}
+}
+
+// TestManyKnownPlaintexts: with more than are remembered, each message is looked up.
+func TestManyKnownPlaintexts(t *testing.T) {
+	known := knownPlaintexts{loaded: true}
+	for i := range maxKnownPlaintexts {
+		known.add([]byte{byte(i), byte(i >> 8), 0, 0, 0, 0, 0, 0})
+	}
+	other := []byte{0, 0, 1, 0, 0, 0, 0, 0}
+	if known.mayHave(other) || !known.mayHave([]byte{1, 1, 0, 0, 0, 0, 0, 0}) {
+		t.Error("what is known is forgotten, or made up")
+	}
+	known.add(other)
+	if !known.mayHave([]byte{9, 9, 9, 0, 0, 0, 0, 0}) {
+		t.Error("one that may be stored is not looked up")
 	}
 }

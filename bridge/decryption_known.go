@@ -80,11 +80,19 @@ func (d *decryptions) mayBeBuffered(ctx context.Context, hash [sha256Size]byte) 
 	return d.plaintexts.mayHave(hash[:]), nil
 }
 
+// storedPlaintexts lists the messages a device has a plaintext of, or had; whatsmeow's
+// store can look one up but not list them.
+func storedPlaintexts(db *dbutil.Database, device string) func(context.Context, int) ([][]byte, error) {
+	return func(ctx context.Context, limit int) ([][]byte, error) {
+		const query = `SELECT ciphertext_hash FROM whatsmeow_event_buffer WHERE our_jid=$1 LIMIT $2`
+		rows, err := db.Query(ctx, query, device, limit)
+		return dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[[]byte], err).AsList()
+	}
+}
+
 // loadPlaintexts learns what an earlier process left. Only this process adds to it.
 func (d *decryptions) loadPlaintexts(ctx context.Context) error {
-	const query = `SELECT ciphertext_hash FROM whatsmeow_event_buffer WHERE our_jid=$1 LIMIT $2`
-	rows, err := d.db.Query(ctx, query, d.device, maxKnownPlaintexts+1)
-	hashes, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[[]byte], err).AsList()
+	hashes, err := d.stored(ctx, maxKnownPlaintexts+1)
 	if err != nil {
 		return err
 	}
