@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"sync"
 	"time"
@@ -22,18 +23,19 @@ type Call struct {
 	// Conn is the owner of the connection the call came over; nil for calls by HTTP and inside the process.
 	Conn any
 
-	peer     *Peer
-	job      *job
-	after    []func()
-	progress progressState
+	peer        *Peer
+	job         *job
+	after       []func()
+	progress    progressState
+	fingerprint [sha256.Size]byte // of the params; set when there is an idempotency key
 }
 
 // Meta is the params member _meta, which every method takes.
 type Meta struct {
 	// TimeoutMS replaces the method's timeout, in milliseconds; the server's maximum applies.
 	TimeoutMS int64 `json:"timeout_ms,omitempty" rpc:"min=1" doc:"time the call may take, in milliseconds"`
-	// IdempotencyKey makes repeats of the call answer with the first reply.
-	IdempotencyKey string `json:"idempotency_key,omitempty" rpc:"min=1,max=255" doc:"repeats with the same key get the first reply"`
+	// IdempotencyKey makes repeats of the call answer with the first reply. Errors that may pass are not kept.
+	IdempotencyKey string `json:"idempotency_key,omitempty" rpc:"min=1,max=200" doc:"repeats with the same key get the first reply"`
 	// ProgressToken asks for conn.progress notifications that carry it; a string or a number.
 	ProgressToken json.RawMessage `json:"progress_token,omitempty" doc:"string or number that conn.progress repeats"`
 	// TraceParent is the W3C trace context of the caller.

@@ -192,7 +192,7 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 		})
 		defer stopWatch()
 	}
-	result, problem := p.reg.run(ctx, j.method, &j.call, value)
+	result, problem := p.reg.runOnce(ctx, j.method, &j.call, value)
 	if problem != nil && j.cancelled.Load() && problem.Code != CodeTimeout {
 		problem = Cancelled().With(problem.Details)
 	}

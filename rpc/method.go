@@ -24,6 +24,9 @@ type Method struct {
 	// NoSession is for session-scope methods that act on no particular session: the shared param session is then not
 	// taken.
 	NoSession bool
+	// Repeatable says that a call made again with the same Call.OnceID has no second effect, so that a call whose process
+	// ended meanwhile is made again for a repeat with its idempotency key.
+	Repeatable bool
 	// NoBatch refuses the method inside a batch.
 	NoBatch bool
 	// NeedsConn refuses the method outside a connection (HTTP, in-process).

@@ -45,6 +45,11 @@ type Options struct {
 	MaxReply int
 	// SessionInFlight is the number of calls on one session at a time; 0 = DefaultSessionInFlight.
 	SessionInFlight int
+	// Replies keeps the replies of calls with an idempotency key; nil = such calls are refused.
+	Replies Replies
+	// MaxKeptReply is the largest result that is kept, in bytes; repeats of a call with a larger one get an error that
+	// says so. 0 = DefaultMaxKeptReply.
+	MaxKeptReply int
 	// Log gets failures and panics; nil = discard.
 	Log *slog.Logger
 }
@@ -70,6 +75,9 @@ type Registry struct {
 	prefix   string
 	counter  atomic.Uint64
 
+	flightsMu sync.Mutex
+	flights   map[CallKey]*flight // calls with an idempotency key that are running here
+
 	discoverOnce sync.Once
 	discoverDoc  json.RawMessage
 	discoverErr  error
@@ -94,6 +102,9 @@ func NewRegistry(opts Options) *Registry {
 	}
 	if opts.SessionInFlight <= 0 {
 		opts.SessionInFlight = DefaultSessionInFlight
+	}
+	if opts.MaxKeptReply <= 0 {
+		opts.MaxKeptReply = DefaultMaxKeptReply
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -151,7 +162,7 @@ func (reg *Registry) Call(ctx context.Context, call *Call, name string, params j
 	ctx, cancel := context.WithTimeout(ctx, reg.timeout(m, call))
 	defer cancel()
 	defer call.replied()
-	return reg.run(ctx, m, call, value)
+	return reg.runOnce(ctx, m, call, value)
 }
 
 // prepare checks everything about a call that needs no waiting: scope, session, params.
@@ -176,7 +187,9 @@ func (reg *Registry) prepare(m *method, call *Call, params json.RawMessage) (any
 	}
 	call.Meta = env.meta
 	if env.meta.IdempotencyKey != "" {
-		return nil, NotSupported("idempotency keys are not kept by this server")
+		if problem := reg.keyProblem(m, call); problem != nil {
+			return nil, problem
+		}
 	}
 	if env.takeSession {
 		call.Session = env.session
@@ -186,6 +199,9 @@ func (reg *Registry) prepare(m *method, call *Call, params json.RawMessage) (any
 		if !call.Principal.MayUse(call.Session) {
 			return nil, Forbidden("the credential does not reach this session")
 		}
+	}
+	if env.meta.IdempotencyKey != "" {
+		call.fingerprint = fingerprint(m, call, params)
 	}
 	return value, nil
 }

@@ -48,7 +48,7 @@ func TestScopesAndSessions(t *testing.T) {
 		{admin, "test.admin", ``, 0, `""`},
 		{admin, "test.none", ``, CodeMethodNotFound, ""},
 		{admin, "test.admin", `{`, CodeInvalidParams, ""},
-		{admin, "test.admin", `{"_meta":{"idempotency_key":"k"}}`, CodeNotSupported, ""},
+		{admin, "test.admin", `{"_meta":{"idempotency_key":"k"}}`, CodeNotSupported, ""}, // nothing to keep replies in
 	} {
 		result, problem := reg.Call(t.Context(), &Call{Principal: tc.who}, tc.method, json.RawMessage(tc.params))
 		switch {

@@ -19,6 +19,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/idempotency"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
@@ -169,12 +170,20 @@ func (a *app) openBridge(ctx context.Context) error {
 	return err
 }
 
-func (a *app) openMethods(context.Context) (err error) {
+func (a *app) openMethods(ctx context.Context) (err error) {
+	replies, err := idempotency.Open(ctx, a.db, idempotency.Config{
+		Keep: a.cfg.KeepReplies, MaxKeys: a.cfg.MaxIdempotencyKeys, Log: a.log.With("part", "rpc"),
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose("idempotency keys", func(context.Context) error { return replies.Close() })
 	a.health = methods.ServerDeps{
 		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services,
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
-		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight, Log: a.log.With("part", "rpc"),
+		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
+		Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
 	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, MediaURL: a.mediaURL, Log: a.log.With("part", "methods")}

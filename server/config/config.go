@@ -82,5 +82,11 @@ type Config struct {
 
 	CallBurst int `flag:"call-burst" unit:"calls" default:"100" min:"1" doc:"Calls a socket may make at once." why:"A client that starts asks much."`
 
+	KeepReplies time.Duration `flag:"keep-replies" unit:"duration" default:"24h" min:"10m" max:"720h" doc:"Time an idempotency key is known and a repeat of its call gets the first reply." why:"A client that was off for the night can still repeat its last call."`
+
+	MaxKeptReply int `flag:"max-kept-reply" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest reply kept for an idempotency key; repeats of a call with a larger one are told so." why:"Replies of calls that change something are small."`
+
+	MaxIdempotencyKeys int `flag:"max-idempotency-keys" unit:"keys" default:"100000" min:"1" doc:"Idempotency keys known per credential; calls with more are refused until some are forgotten." why:"One a second for a day; some 2 KB each."`
+
 	CallTimeout time.Duration `flag:"call-timeout" unit:"duration" default:"30s" min:"1s" max:"120s" doc:"Time a call may take when the caller sets no other." why:"WhatsApp answers in seconds or not at all."`
 }

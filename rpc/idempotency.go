@@ -1,0 +1,273 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DefaultMaxKeptReply is the largest result kept under an idempotency key, in bytes.
+const DefaultMaxKeptReply = 256 << 10
+
+const (
+	// keepTimeout bounds each use of Replies. It does not follow the call's context: a key that was claimed for a
+	// caller who has gone must still be given back.
+	keepTimeout = 10 * time.Second
+	// keyRetry is how long a caller is told to wait whose call is running in another process, or who has too many keys.
+	keyRetry = time.Second
+	// keyGrace is how much longer than its timeout a call is taken to be running.
+	keyGrace = 15 * time.Second
+)
+
+// CallKey is what a reply is kept under.
+type CallKey struct {
+	Principal, Method, Key string
+}
+
+// KeptCall is a call with an idempotency key that was begun before.
+type KeptCall struct {
+	// Params is the fingerprint of its params.
+	Params []byte
+	// Reply is its reply; nil while it is running, and for good when the process ended before it did.
+	Reply   []byte
+	Started time.Time
+}
+
+// ErrTooManyKeys is what Claim returns when the principal has as many keys as are kept.
+var ErrTooManyKeys = errors.New("too many idempotency keys")
+
+// Replies keeps the replies of calls that carry an idempotency key, for as long as it is set up to. What it says is
+// true for every process that shares it. Its methods may be called from many goroutines, for one key from one at a time
+// within a process.
+type Replies interface {
+	// Claim marks the key as begun. When it is there already Claim changes nothing and returns what is kept.
+	Claim(ctx context.Context, key CallKey, params []byte) (*KeptCall, error)
+	// Keep stores the reply of a claimed key.
+	Keep(ctx context.Context, key CallKey, reply []byte) error
+	// Free forgets a claimed key, unless its reply is kept.
+	Free(ctx context.Context, key CallKey) error
+}
+
+// flight is a call with an idempotency key that is running in this process.
+type flight struct {
+	params [sha256.Size]byte
+	done   chan struct{}
+	// Valid when done is closed.
+	result  json.RawMessage
+	problem *Error
+	final   bool
+}
+
+// runOnce runs a call, or answers one that carries the idempotency key of an earlier call with the reply to that.
+func (reg *Registry) runOnce(ctx context.Context, m *method, call *Call, params any) (json.RawMessage, *Error) {
+	if call.Meta.IdempotencyKey == "" {
+		return reg.run(ctx, m, call, params)
+	}
+	key := CallKey{Principal: call.Principal.ID, Method: m.Name, Key: call.Meta.IdempotencyKey}
+	for {
+		f, first := reg.board(key, call.fingerprint)
+		switch {
+		case first:
+			f.result, f.problem, f.final = reg.runKeyed(ctx, m, call, params, key)
+			reg.land(key, f)
+			return f.result, f.problem
+		case f.params != call.fingerprint:
+			return nil, IdempotencyMismatch()
+		}
+		select {
+		case <-f.done:
+			if f.final {
+				return f.result, f.problem
+			}
+			// It failed in a way that may pass: the next one tries.
+		case <-ctx.Done():
+			return nil, reg.mapError(ctx, call, ctx.Err())
+		}
+	}
+}
+
+// board returns the running call of a key, or makes one of it.
+func (reg *Registry) board(key CallKey, params [sha256.Size]byte) (f *flight, first bool) {
+	reg.flightsMu.Lock()
+	defer reg.flightsMu.Unlock()
+	if f := reg.flights[key]; f != nil {
+		return f, false
+	}
+	if reg.flights == nil {
+		reg.flights = make(map[CallKey]*flight)
+	}
+	f = &flight{params: params, done: make(chan struct{})}
+	reg.flights[key] = f
+	return f, true
+}
+
+func (reg *Registry) land(key CallKey, f *flight) {
+	reg.flightsMu.Lock()
+	delete(reg.flights, key)
+	reg.flightsMu.Unlock()
+	close(f.done)
+}
+
+// runKeyed claims the key, runs the call and keeps its reply; final tells that the reply stands for repeats.
+func (reg *Registry) runKeyed(ctx context.Context, m *method, call *Call, params any, key CallKey) (result json.RawMessage, problem *Error, final bool) {
+	var kept *KeptCall
+	problem = reg.withReplies(ctx, call, func(ctx context.Context) (err error) {
+		kept, err = reg.opts.Replies.Claim(ctx, key, call.fingerprint[:])
+		return err
+	})
+	if problem != nil {
+		return nil, problem, false
+	}
+	if kept != nil {
+		result, problem, over := reg.keptReply(m, call, kept)
+		if over {
+			return result, problem, false
+		}
+	}
+	result, problem = reg.run(ctx, m, call, params)
+	final = isFinal(problem)
+	// The caller gets the reply whether or not it can be kept; the failure is in the log.
+	_ = reg.withReplies(ctx, call, func(ctx context.Context) error {
+		if !final {
+			return reg.opts.Replies.Free(ctx, key)
+		}
+		return reg.opts.Replies.Keep(ctx, key, encodeKept(result, problem, reg.opts.MaxKeptReply))
+	})
+	return result, problem, final
+}
+
+// isFinal tells whether a repeat gets the same reply. What may work later, was cancelled or ran out of time is no
+// answer to keep.
+func isFinal(problem *Error) bool {
+	return problem == nil || !problem.Retryable && problem.Code != CodeCancelled && problem.Code != CodeTimeout
+}
+
+func (reg *Registry) withReplies(ctx context.Context, call *Call, do func(context.Context) error) *Error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	err := do(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrTooManyKeys):
+		return RateLimited("too many idempotency keys are kept for this credential", keyRetry)
+	}
+	reg.log.Error("replies cannot be kept", "method", call.Method, "request_id", call.RequestID, "error", err)
+	return &Error{Code: CodeInternal, Message: "idempotency keys cannot be kept now; the call was not made", Reason: "storage", Retryable: true}
+}
+
+// keptReply answers a repeat from what is kept. over is false when the call is to be made after all.
+func (reg *Registry) keptReply(m *method, call *Call, kept *KeptCall) (result json.RawMessage, problem *Error, over bool) {
+	switch {
+	case !bytes.Equal(kept.Params, call.fingerprint[:]):
+		return nil, IdempotencyMismatch(), true
+	case kept.Reply != nil:
+		result, problem = decodeKept(kept.Reply)
+		return result, problem, true
+	case m.Repeatable:
+		return nil, nil, false
+	}
+	most := max(reg.opts.MaxTimeout, reg.opts.Timeout, m.Timeout) + keyGrace
+	if time.Since(kept.Started) < most {
+		problem = Conflict("the first call with this idempotency key is running, or was when its process ended")
+		problem.Retryable, problem.RetryAfter = true, keyRetry
+		return nil, problem, true
+	}
+	problem = Conflict("the process ended while the first call with this idempotency key was running: what came of it is not known")
+	return nil, problem.With(map[string]any{"outcome": "unknown"}), true
+}
+
+// keptReply is the form replies are kept in. An error keeps everything but its request id.
+type keptReply struct {
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  *keptError      `json:"error,omitempty"`
+}
+
+type keptError struct {
+	Code    int             `json:"code"`
+	Message string          `json:"message"`
+	Reason  string          `json:"reason,omitempty"`
+	Details json.RawMessage `json:"details,omitempty"`
+}
+
+// encodeKept encodes a reply; in place of a result that is too large it puts the error that repeats get.
+func encodeKept(result json.RawMessage, problem *Error, limit int) []byte {
+	if problem == nil && len(result) > limit {
+		problem = TooLarge(fmt.Sprintf("the call was made, and its result of %d bytes is too large to be kept for repeats", len(result)), limit)
+	}
+	if problem == nil {
+		return append(append([]byte(`{"result":`), result...), '}')
+	}
+	kept := keptError{Code: problem.Code, Message: problem.Message, Reason: problem.Reason}
+	if problem.Details != nil {
+		kept.Details, _ = json.Marshal(problem.Details) // what cannot be encoded is left out of the first reply too
+	}
+	if len(kept.Details) > limit {
+		kept.Details = nil
+	}
+	b, _ := json.Marshal(keptReply{Error: &kept})
+	return b
+}
+
+func decodeKept(b []byte) (json.RawMessage, *Error) {
+	var kept keptReply
+	if err := json.Unmarshal(b, &kept); err != nil || kept.Error == nil && kept.Result == nil {
+		return nil, Internal()
+	}
+	if kept.Error == nil {
+		return kept.Result, nil
+	}
+	problem := &Error{Code: kept.Error.Code, Message: kept.Error.Message, Reason: kept.Error.Reason}
+	if kept.Error.Details != nil {
+		problem.Details = kept.Error.Details
+	}
+	return nil, problem
+}
+
+// keyProblem tells why a call cannot have an idempotency key.
+func (reg *Registry) keyProblem(m *method, call *Call) *Error {
+	switch {
+	case reg.opts.Replies == nil:
+		return NotSupported("idempotency keys are not kept by this server")
+	case m.Inline || m.NeedsConn:
+		return NotSupported(m.Name + " takes no idempotency key: it acts on the connection")
+	case call.Principal.ID == "":
+		return NotSupported("idempotency keys are kept for callers with a credential")
+	}
+	return nil
+}
+
+// fingerprint is the same for params that mean the same: the order of members, white space, _meta and whether the
+// session is named or comes from the credential make no difference.
+func fingerprint(m *method, call *Call, params json.RawMessage) [sha256.Size]byte {
+	members := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(params))
+	d.UseNumber()
+	_ = d.Decode(&members) // was checked; null and nothing leave it empty
+	if members == nil {
+		members = map[string]any{}
+	}
+	delete(members, "_meta")
+	if m.takesSession() {
+		members["session"] = call.Session
+	}
+	b, _ := json.Marshal(members) // sorts members
+	return sha256.Sum256(b)
+}
+
+// OnceID is an id for what the call brings about, the same for each repeat under its idempotency key and different for
+// everything else. ok is false for calls without a key.
+func (c *Call) OnceID() (id [sha256.Size]byte, ok bool) {
+	if c.Meta.IdempotencyKey == "" {
+		return id, false
+	}
+	h := sha256.New()
+	for _, part := range []string{c.Principal.ID, c.Method, c.Session, c.Meta.IdempotencyKey} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return [sha256.Size]byte(h.Sum(nil)), true
+}

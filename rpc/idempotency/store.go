@@ -1,0 +1,242 @@
+package idempotency
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/database"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Config of a Store. Zero values stand for the defaults given with each field.
+type Config struct {
+	// Keep is how long a key is known; 24 h.
+	Keep time.Duration
+	// MaxKeys is how many keys one principal may have at a time; 100,000, which is one a second for a day, and some.
+	MaxKeys int
+	// SweepEvery is the time between two sweeps of old keys; 1 min.
+	SweepEvery time.Duration
+	// Log gets sweeps that failed; nil = discard.
+	Log *slog.Logger
+}
+
+const (
+	// claimTries bounds how often a key is looked at that others claim and free at the same moment.
+	claimTries = 5
+	// sweepRows is how many rows go in one transaction, so that nobody waits long for a sweep.
+	sweepRows = 500
+)
+
+// Store keeps replies. Its methods may be called from many goroutines.
+type Store struct {
+	db  *dbutil.Database
+	cfg Config
+
+	stop context.CancelFunc
+	done chan struct{}
+
+	mu sync.Mutex
+	// counts are the rows of principals who claimed since the last sweep. Other processes' rows are in it as of then.
+	counts map[string]int
+}
+
+var _ rpc.Replies = (*Store)(nil)
+
+// Open brings the table up to date and begins to sweep; Close ends that.
+func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Store, error) {
+	if cfg.Keep <= 0 {
+		cfg.Keep = 24 * time.Hour
+	}
+	if cfg.MaxKeys <= 0 {
+		cfg.MaxKeys = 100_000
+	}
+	if cfg.SweepEvery <= 0 {
+		cfg.SweepEvery = time.Minute
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("idempotency: %w", err)
+	}
+	owned, err := database.Migrate(ctx, db, "idempotency", files)
+	if err != nil {
+		return nil, fmt.Errorf("idempotency: %w", err)
+	}
+	s := &Store{db: owned, cfg: cfg, done: make(chan struct{}), counts: make(map[string]int)}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go s.sweepLoop(ctx)
+	return s, nil
+}
+
+// Close ends the sweeping.
+func (s *Store) Close() error {
+	s.stop()
+	<-s.done
+	return nil
+}
+
+// rowID hides keys, which are the callers' own texts, and makes them all one length.
+func rowID(key rpc.CallKey) string {
+	h := sha256.New()
+	for _, part := range []string{key.Principal, key.Method, key.Key} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Claim implements rpc.Replies.
+func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (*rpc.KeptCall, error) {
+	id := rowID(key)
+	for range claimTries {
+		kept, err := s.find(ctx, id)
+		if kept != nil || err != nil {
+			return kept, err
+		}
+		if err := s.reserve(ctx, key.Principal); err != nil {
+			return nil, err
+		}
+		now := time.Now()
+		result, err := s.db.Exec(ctx, `
+			INSERT INTO idempotency_replies (id, principal, started_at, params) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (id) DO UPDATE SET started_at=excluded.started_at, params=excluded.params, reply=NULL
+			WHERE idempotency_replies.started_at<=$5`,
+			id, key.Principal, now.UnixMilli(), params, s.oldest(now))
+		var n int64
+		if err == nil {
+			n, err = result.RowsAffected()
+		}
+		if err != nil {
+			s.unreserve(key.Principal)
+			return nil, fmt.Errorf("idempotency: claim: %w", err)
+		}
+		if n == 1 {
+			return nil, nil
+		}
+		s.unreserve(key.Principal) // another process was faster
+	}
+	return nil, errors.New("idempotency: the key changes hands too fast")
+}
+
+// oldest is the time up to which a key is forgotten.
+func (s *Store) oldest(now time.Time) int64 { return now.Add(-s.cfg.Keep).UnixMilli() }
+
+func (s *Store) find(ctx context.Context, id string) (*rpc.KeptCall, error) {
+	kept := &rpc.KeptCall{}
+	var started int64
+	err := s.db.QueryRow(ctx, `SELECT started_at, params, reply FROM idempotency_replies WHERE id=$1 AND started_at>$2`,
+		id, s.oldest(time.Now())).Scan(&started, &kept.Params, &kept.Reply)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("idempotency: find: %w", err)
+	}
+	kept.Started = time.UnixMilli(started)
+	return kept, nil
+}
+
+// reserve counts one more row of a principal.
+func (s *Store) reserve(ctx context.Context, principal string) error {
+	s.mu.Lock()
+	_, known := s.counts[principal]
+	s.mu.Unlock()
+	n := 0
+	if !known { // read without the lock; who was faster is right
+		err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM idempotency_replies WHERE principal=$1`, principal).Scan(&n)
+		if err != nil {
+			return fmt.Errorf("idempotency: count: %w", err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.counts[principal]; !known {
+		s.counts[principal] = n
+	}
+	if s.counts[principal] >= s.cfg.MaxKeys {
+		return rpc.ErrTooManyKeys
+	}
+	s.counts[principal]++
+	return nil
+}
+
+func (s *Store) unreserve(principal string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n, known := s.counts[principal]; known && n > 0 {
+		s.counts[principal] = n - 1
+	}
+}
+
+// Keep implements rpc.Replies.
+func (s *Store) Keep(ctx context.Context, key rpc.CallKey, reply []byte) error {
+	if _, err := s.db.Exec(ctx, `UPDATE idempotency_replies SET reply=$2 WHERE id=$1`, rowID(key), reply); err != nil {
+		return fmt.Errorf("idempotency: keep: %w", err)
+	}
+	return nil
+}
+
+// Free implements rpc.Replies.
+func (s *Store) Free(ctx context.Context, key rpc.CallKey) error {
+	result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id=$1 AND reply IS NULL`, rowID(key))
+	if err != nil {
+		return fmt.Errorf("idempotency: free: %w", err)
+	}
+	if n, err := result.RowsAffected(); err == nil && n > 0 {
+		s.unreserve(key.Principal)
+	}
+	return nil
+}
+
+func (s *Store) sweepLoop(ctx context.Context) {
+	defer close(s.done)
+	tick := time.NewTicker(s.cfg.SweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Log.Error("old replies could not be swept", "error", err)
+			}
+		}
+	}
+}
+
+// sweep deletes keys that are too old and has the others counted anew.
+func (s *Store) sweep(ctx context.Context) error {
+	for {
+		result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id IN
+			(SELECT id FROM idempotency_replies WHERE started_at<=$1 LIMIT $2)`, s.oldest(time.Now()), sweepRows)
+		if err != nil {
+			return fmt.Errorf("idempotency: sweep: %w", err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("idempotency: sweep: %w", err)
+		}
+		if n < sweepRows {
+			break
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.counts)
+	return nil
+}

@@ -1,0 +1,228 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.uber.org/goleak"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/database/dbtest"
+)
+
+func TestMain(m *testing.M) {
+	code := dbtest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			os.Stderr.WriteString(err.Error())
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// onEach runs a test on each database; open may be called again, as another process would.
+func onEach(t *testing.T, test func(t *testing.T, open func(Config) *Store)) {
+	for name, url := range map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return filepath.Join(t.TempDir(), "test.db") },
+		"postgres": dbtest.Postgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := url(t)
+			var shared *dbutil.Database
+			test(t, func(cfg Config) *Store {
+				if shared == nil || shared.Dialect == dbutil.Postgres { // SQLite has one handle a file
+					db, err := database.Open(t.Context(), address, database.Options{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { db.Close() })
+					shared = db
+				}
+				s, err := Open(t.Context(), shared, cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { s.Close() })
+				return s
+			})
+		})
+	}
+}
+
+func key(principal, name string) rpc.CallKey {
+	return rpc.CallKey{Principal: principal, Method: "message.sendText", Key: name}
+}
+
+func claim(t *testing.T, s *Store, k rpc.CallKey, params string) *rpc.KeptCall {
+	t.Helper()
+	kept, err := s.Claim(t.Context(), k, []byte(params))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClaimKeepFree(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(Config) *Store) {
+		s := open(Config{})
+		k := key("p", "k\x00 \u00e9'\"")
+		if kept := claim(t, s, k, "1"); kept != nil {
+			t.Fatal(kept)
+		}
+		for _, s := range []*Store{s, open(Config{})} { // the second is what comes after a crash
+			kept := claim(t, s, k, "2")
+			if kept == nil || string(kept.Params) != "1" || kept.Reply != nil || time.Since(kept.Started) > time.Minute {
+				t.Fatalf("%+v", kept)
+			}
+		}
+		must(t, s.Free(t.Context(), k))
+		if kept := claim(t, s, k, "3"); kept != nil {
+			t.Fatal("not freed:", kept)
+		}
+		must(t, s.Keep(t.Context(), k, []byte("reply\x00\xff")))
+		must(t, s.Free(t.Context(), k)) // what is kept stays
+		for _, s := range []*Store{s, open(Config{})} {
+			if kept := claim(t, s, k, "4"); kept == nil || string(kept.Reply) != "reply\x00\xff" || string(kept.Params) != "3" {
+				t.Fatalf("%+v", kept)
+			}
+		}
+		for _, other := range []rpc.CallKey{key("q", k.Key), key("p", "other"), {Principal: "p", Method: "other", Key: k.Key}} {
+			if kept := claim(t, s, other, "5"); kept != nil {
+				t.Fatalf("%+v shares a row: %+v", other, kept)
+			}
+		}
+	})
+}
+
+func TestOneClaimWins(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(Config) *Store) {
+		stores := []*Store{open(Config{}), open(Config{}), open(Config{})}
+		for round := range 10 {
+			k := key("p", strconv.Itoa(round))
+			var won atomic.Int64
+			var wg sync.WaitGroup
+			for _, s := range stores {
+				for range 3 {
+					wg.Go(func() {
+						kept, err := s.Claim(t.Context(), k, []byte("x"))
+						if err != nil {
+							t.Error(err)
+						}
+						if kept == nil {
+							won.Add(1)
+						}
+					})
+				}
+			}
+			wg.Wait()
+			if won.Load() != 1 {
+				t.Fatalf("%d won", won.Load())
+			}
+		}
+	})
+}
+
+func TestKeysOfAPrincipalAreBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(Config) *Store) {
+		s := open(Config{MaxKeys: 3})
+		for i := range 3 {
+			claim(t, s, key("p", strconv.Itoa(i)), "x")
+		}
+		for _, s := range []*Store{s, open(Config{MaxKeys: 3})} {
+			if _, err := s.Claim(t.Context(), key("p", "one more"), nil); !errors.Is(err, rpc.ErrTooManyKeys) {
+				t.Fatal(err)
+			}
+			if kept := claim(t, s, key("p", "1"), "x"); kept == nil {
+				t.Fatal("a known key is known no more")
+			}
+		}
+		claim(t, s, key("q", "0"), "x") // others are not concerned
+		must(t, s.Free(t.Context(), key("p", "0")))
+		claim(t, s, key("p", "one more"), "x")
+		if _, err := s.Claim(t.Context(), key("p", "and one"), nil); !errors.Is(err, rpc.ErrTooManyKeys) {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestOldKeysAreForgotten(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(Config) *Store) {
+		s := open(Config{MaxKeys: 2, SweepEvery: 5 * time.Millisecond})
+		age := func(k rpc.CallKey, by time.Duration) {
+			_, err := s.db.Exec(t.Context(), `UPDATE idempotency_replies SET started_at=started_at-$2 WHERE id=$1`, rowID(k), by.Milliseconds())
+			must(t, err)
+		}
+		long := open(Config{SweepEvery: time.Hour})
+		k := key("p", "0")
+		claim(t, long, k, "1")
+		must(t, long.Keep(t.Context(), k, []byte("old")))
+		age(k, 23*time.Hour)
+		if kept := claim(t, long, k, "1"); kept == nil {
+			t.Fatal("forgotten too early")
+		}
+		age(k, time.Hour)
+		until(t, func() bool { // also when nobody has looked at it since
+			var n int
+			must(t, s.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM idempotency_replies`).Scan(&n))
+			return n == 0
+		})
+		must(t, s.Close())
+		claim(t, long, k, "1")
+		must(t, long.Keep(t.Context(), k, []byte("old")))
+		age(k, 25*time.Hour)
+		if kept := claim(t, long, k, "2"); kept != nil {
+			t.Fatalf("before a sweep: %+v", kept)
+		}
+		if kept := claim(t, long, k, "3"); kept == nil || string(kept.Params) != "2" || kept.Reply != nil {
+			t.Fatalf("%+v", kept)
+		}
+	})
+}
+
+func until(t *testing.T, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("did not happen")
+		}
+	}
+}
+
+func TestManyRowsAreSweptInParts(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(Config) *Store) {
+		s := open(Config{SweepEvery: time.Hour})
+		must(t, s.db.DoTxn(t.Context(), nil, func(ctx context.Context) error {
+			for i := range 2*sweepRows + 7 {
+				if _, err := s.db.Exec(ctx, `INSERT INTO idempotency_replies (id, principal, started_at, params) VALUES ($1, 'p', 1, $2)`,
+					strconv.Itoa(i), []byte("x")); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		claim(t, s, key("p", "fresh"), "x")
+		must(t, s.sweep(t.Context()))
+		var n int
+		must(t, s.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM idempotency_replies`).Scan(&n))
+		if n != 1 {
+			t.Fatal(n)
+		}
+	})
+}
