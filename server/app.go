@@ -23,6 +23,7 @@ import (
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/origin"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/guard"
@@ -41,6 +42,8 @@ type app struct {
 	journal  *journal.Journal
 	bridge   *bridge.Bridge
 	auth     *auth.Auth
+	tickets  *auth.Tickets
+	origins  *origin.List
 	registry *rpc.Registry
 	endpoint *socket.Endpoint
 	listener net.Listener
@@ -146,6 +149,10 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	if a.adminToken, a.adminTokenFile, err = adminToken(a.cfg); err != nil {
 		return err
 	}
+	a.tickets = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.TicketTTL, PerPrincipal: a.cfg.TicketsPerPrincipal})
+	if a.origins, err = origin.New(a.cfg.AllowedOrigins, a.cfg.PublicURL); err != nil {
+		return fmt.Errorf("allowed-origins: %w", err)
+	}
 	a.auth, err = auth.Open(ctx, a.db, a.adminToken)
 	return err
 }
@@ -195,13 +202,14 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		register(a.registry, deps)
 	}
 	methods.RegisterServer(a.registry, a.health)
+	methods.RegisterTickets(a.registry, a.bridge, a.tickets)
 	if a.network.local != nil {
 		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Network: a.network.local, Bridge: a.bridge})
 	} else if a.network.remote != nil {
 		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
 	}
 	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
-		Version: version, Origins: a.cfg.AllowedOrigins, MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
+		Version: version, Origins: a.origins, Tickets: a.tickets, MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
 		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database
 		Log:          a.log.With("part", "socket"),

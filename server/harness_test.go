@@ -35,11 +35,12 @@ func TestMain(m *testing.M) {
 
 // testServer is a server in this process.
 type testServer struct {
-	t     *testing.T
-	app   *app
-	token string // admin
-	out   *syncBuffer
-	stop  func()
+	t      *testing.T
+	app    *app
+	token  string // admin
+	out    *syncBuffer
+	logged *syncBuffer
+	stop   func()
 }
 
 const testAdminToken = "admin-token-of-the-test"
@@ -57,8 +58,8 @@ func startServer(t *testing.T, args ...string) *testServer {
 
 func runServer(t *testing.T, cfg *config.Config) *testServer {
 	t.Helper()
-	s := &testServer{t: t, token: cfg.AdminToken, out: &syncBuffer{}}
 	logged := &syncBuffer{}
+	s := &testServer{t: t, token: cfg.AdminToken, out: &syncBuffer{}, logged: logged}
 	var err error
 	if s.app, err = newApp(t.Context(), cfg, newLogger(logged, cfg), s.out); err != nil {
 		t.Fatal(err)

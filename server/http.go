@@ -42,10 +42,11 @@ func (a *app) newHTTPServer() *http.Server {
 	files := newFileHandler(a)
 	mux.HandleFunc("POST "+mediaPath, files.upload)
 	mux.HandleFunc("GET "+mediaPath+"/{id}", files.download)
+	mux.HandleFunc("POST /v1/tickets", a.serveTickets)
 	mux.HandleFunc("GET /health", a.serveHealth)
 	var plain atomic.Int64
 	return &http.Server{
-		Handler:           secure(mux),
+		Handler:           secure(a.origins.Guard(mux, http.HandlerFunc(a.refusePage))),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      replyTimeout,
@@ -63,6 +64,11 @@ func (a *app) newHTTPServer() *http.Server {
 			}
 		},
 	}
+}
+
+// refusePage answers web pages of origins that are not allowed.
+func (a *app) refusePage(w http.ResponseWriter, _ *http.Request) {
+	a.registry.Refuse(w, rpc.Forbidden("pages of this origin may not talk to the server; see the setting allowed-origins"))
 }
 
 // secure sets the headers that keep a browser from making more of an answer than it is.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
 )
 
 const (
@@ -60,7 +59,7 @@ func (h *fileHandler) begin(w http.ResponseWriter, r *http.Request) (who rpc.Pri
 func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 	who, end, err := h.begin(w, r)
 	if err != nil {
-		h.refuse(w, err)
+		h.app.refuse(w, err)
 		return
 	}
 	defer end()
@@ -69,16 +68,16 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 		id = who.Session
 	}
 	if id == "" {
-		h.refuse(w, rpc.InvalidParams("/session", "is needed: the token opens several sessions"))
+		h.app.refuse(w, rpc.InvalidParams("/session", "is needed: the token opens several sessions"))
 		return
 	}
 	if !who.MayUse(id) {
-		h.refuse(w, rpc.Forbidden("the credential does not reach this session"))
+		h.app.refuse(w, rpc.Forbidden("the credential does not reach this session"))
 		return
 	}
 	session, err := h.app.bridge.Session(id)
 	if err != nil {
-		h.refuse(w, err)
+		h.app.refuse(w, err)
 		return
 	}
 	kind := r.Header.Get("Content-Type")
@@ -88,7 +87,7 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 	// One byte more than the limit lets the store see that it is exceeded.
 	kept, err := session.KeepUpload(r.Context(), http.MaxBytesReader(w, r.Body, int64(h.app.cfg.MaxMediaBytes)+1), kind, r.URL.Query().Get("filename"))
 	if err != nil {
-		h.refuse(w, err)
+		h.app.refuse(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -103,13 +102,13 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 func (h *fileHandler) download(w http.ResponseWriter, r *http.Request) {
 	who, end, err := h.begin(w, r)
 	if err != nil {
-		h.refuse(w, err)
+		h.app.refuse(w, err)
 		return
 	}
 	defer end()
 	file, err := h.find(r, who)
 	if err != nil {
-		h.refuse(w, err)
+		h.app.refuse(w, err)
 		return
 	}
 	defer func() { _ = file.Content.Close() }()
@@ -147,38 +146,6 @@ func nameFor(file *bridge.MediaFile) string {
 		return file.Filename
 	}
 	return file.MediaID
-}
-
-// statusOf gives errors of a transfer their HTTP status; others are the server's fault.
-var statusOf = map[int]int{
-	rpc.CodeUnauthenticated: http.StatusUnauthorized, rpc.CodeForbidden: http.StatusForbidden, rpc.CodeNotFound: http.StatusNotFound,
-	rpc.CodeInvalidParams: http.StatusBadRequest, rpc.CodeTooLarge: http.StatusRequestEntityTooLarge, rpc.CodeRateLimited: http.StatusTooManyRequests,
-	rpc.CodeShuttingDown: http.StatusServiceUnavailable,
-}
-
-// refuse answers with the error object that a call would get.
-func (h *fileHandler) refuse(w http.ResponseWriter, err error) {
-	var problem *rpc.Error
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		problem = rpc.TooLarge("the file is too large", int(tooLarge.Limit))
-	case !errors.As(err, &problem):
-		if problem = methods.MapError(err); problem == nil {
-			h.app.log.Error("transfer failed", "error", err)
-			problem = rpc.Internal()
-		}
-	}
-	status := statusOf[problem.Code]
-	if status == 0 {
-		status = http.StatusInternalServerError
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	body := append(problem.AppendJSON([]byte(`{"error":`), ""), '}', '\n')
-	if _, err := w.Write(body); err != nil {
-		h.app.log.Debug("refusal not written", "error", err)
-	}
 }
 
 // mediaURL is where a kept file can be fetched, with a token in the header.

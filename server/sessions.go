@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
@@ -28,6 +29,7 @@ type tokens struct{ app *app }
 func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (string, error) {
 	issued, err := t.app.auth.IssueSessionToken(ctx, session, token)
 	if err == nil {
+		err = t.app.tickets.Revoke(ctx, "session:"+session)
 		t.app.endpoint.Expire("session:" + session)
 	}
 	return issued, err
@@ -35,7 +37,7 @@ func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (s
 
 // RevokeSession takes the token of a session that is being deleted.
 func (t tokens) RevokeSession(ctx context.Context, session string) error {
-	err := t.app.auth.RevokeSession(ctx, session)
+	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, "session:"+session))
 	t.app.endpoint.SessionDeleted(session)
 	return err
 }

@@ -87,7 +87,12 @@ func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, e
 	if subtle.ConstantTimeCompare([]byte(stored), []byte(wanted)) != 1 {
 		return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 	}
-	return rpc.Principal{Kind: rpc.ScopeSession, ID: "session:" + session, Session: session}, nil
+	return sessionPrincipal(session), nil
+}
+
+// sessionPrincipal is who holds the token of a session.
+func sessionPrincipal(session string) rpc.Principal {
+	return rpc.Principal{Kind: rpc.ScopeSession, ID: "session:" + session, Session: session}
 }
 
 func (a *Auth) isAdmin(hash [sha256.Size]byte) bool {

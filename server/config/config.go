@@ -22,7 +22,7 @@ type Config struct {
 
 	PublicURL string `flag:"public-url" unit:"URL" doc:"Where clients reach this server, for addresses in replies." why:"http:// and the address it listens on."`
 
-	AllowedOrigins []string `flag:"allowed-origins" unit:"host,..." doc:"Web origins (hosts, * as wildcard) whose pages may open the socket, besides the server's own." why:"A page elsewhere must not reach a server on the loopback of its reader."`
+	AllowedOrigins []string `flag:"allowed-origins" unit:"origin,..." doc:"Web origins (https://app.example, http://localhost:3000; a bare host stands for https) whose pages may use this server, besides its own. Matched exactly." why:"A page elsewhere must not reach a server on the loopback of its reader."`
 
 	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time for connections and calls to end after SIGINT or SIGTERM." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`
 
@@ -69,6 +69,10 @@ type Config struct {
 	MaxConnections int `section:"Limits" flag:"max-connections" unit:"connections" default:"10000" min:"1" doc:"Sockets open at a time." why:"About 100 MB of memory when all are idle."`
 
 	MaxSessionConnections int `flag:"max-session-connections" unit:"connections" default:"100" min:"1" doc:"Sockets open at a time for one session token." why:"A client that leaks connections hurts only itself."`
+
+	TicketTTL time.Duration `flag:"ticket-ttl" unit:"duration" default:"30s" min:"1s" max:"10m" doc:"Time in which a ticket for a browser must be used; the most a caller may ask for." why:"It stands in a URL, which proxies log."`
+
+	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
 
 	MaxFrame int `flag:"max-frame" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest frame a socket accepts." why:"Media goes by its own way; calls are small."`
 

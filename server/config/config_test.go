@@ -43,7 +43,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 }
 
 func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
-	environ := []string{"WAYSTATION_LOG_LEVEL=warn", "WAYSTATION_CALL_TIMEOUT=5s", "WAYSTATION_ALLOWED_ORIGINS=a.example, *.b.example,", "WAYSTATION_MAX_FRAME=", "PATH=/bin"}
+	environ := []string{"WAYSTATION_LOG_LEVEL=warn", "WAYSTATION_CALL_TIMEOUT=5s", "WAYSTATION_ALLOWED_ORIGINS=https://a.example, b.example:8443,", "WAYSTATION_MAX_FRAME=", "PATH=/bin"}
 	c, unknown, err := Parse([]string{"-log-level", "debug", "-sandbox"}, environ)
 	if err != nil || len(unknown) > 0 {
 		t.Fatal(err, unknown)
@@ -51,7 +51,7 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 	if c.LogLevel != "debug" || c.CallTimeout != 5*time.Second || !c.Sandbox || c.MaxFrame != 256<<10 {
 		t.Errorf("got %+v", c)
 	}
-	if strings.Join(c.AllowedOrigins, "|") != "a.example|*.b.example" {
+	if strings.Join(c.AllowedOrigins, "|") != "https://a.example|b.example:8443" {
 		t.Errorf("origins %q", c.AllowedOrigins)
 	}
 	off, _, err := Parse([]string{"-sandbox=false"}, []string{"WAYSTATION_SANDBOX=true"})

@@ -3,6 +3,8 @@ package socket
 import (
 	"log/slog"
 	"time"
+
+	"github.com/waystation/waystation/server/origin"
 )
 
 // Subprotocol is the WebSocket subprotocol; a client that offers none is served by the same rules.
@@ -37,9 +39,10 @@ type Config struct {
 	Node string
 	// Version is the server's version in conn.hello; default "0".
 	Version string
-	// Origins are host patterns (path.Match; with scheme if they contain "://") of web pages that may connect, besides
-	// those of the server's own host.
-	Origins []string
+	// Origins are those of web pages that may connect; nil = the server's own host.
+	Origins *origin.List
+	// Tickets are what browsers connect with; nil = none are taken.
+	Tickets Tickets
 	// HelloTimeout is how long a new connection may wait with conn.hello; default 10 s.
 	HelloTimeout time.Duration
 	// Heartbeat is how long a peer may be silent before it is pinged, and an idle stream before conn.position; 25 s.

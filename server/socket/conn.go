@@ -30,10 +30,9 @@ type conn struct {
 	wire   *wire
 	peer   *rpc.Peer
 
-	// Of the reading goroutine.
 	known   bool          // authenticated by the upgrade
 	who     rpc.Principal // valid when known
-	boundTo string        // session for which the connection counts; also read after the reader has ended
+	boundTo string        // of the reading goroutine: session for which the connection counts; also read after the reader has ended
 
 	greeted  atomic.Bool  // conn.hello succeeded
 	lastRead atomic.Int64 // unix nanoseconds of the last frame of any kind

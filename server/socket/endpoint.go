@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +24,13 @@ type Authenticator interface {
 
 // ErrTokenExpired is for tokens that were good once.
 var ErrTokenExpired = errors.New("token expired")
+
+// Tickets redeems what browsers connect with.
+type Tickets interface {
+	// Redeem returns the principal of a ticket and uses the ticket up. Its errors are as those of Authenticate; all
+	// that say unauthenticated must be alike.
+	Redeem(ctx context.Context, ticket string) (rpc.Principal, error)
+}
 
 // Sessions knows which sessions a principal may see.
 type Sessions interface {
@@ -71,11 +76,6 @@ type Endpoint struct {
 
 // New makes an endpoint and registers its methods, conn.hello and events.*, in reg. Close it with Shutdown.
 func New(reg *rpc.Registry, j Journal, auth Authenticator, sessions Sessions, cfg Config) (*Endpoint, error) {
-	for _, pattern := range cfg.Origins {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return nil, fmt.Errorf("socket: origin %q: %w", pattern, err)
-		}
-	}
 	cfg = cfg.withDefaults()
 	e := &Endpoint{
 		cfg: cfg, reg: reg, journal: j, auth: auth, sessions: sessions, log: cfg.Log,
@@ -113,7 +113,7 @@ func (e *Endpoint) each(f func(*conn)) {
 // Expire closes the connections of a principal whose credential is no longer good.
 func (e *Endpoint) Expire(principalID string) {
 	e.each(func(c *conn) {
-		if c.greeted.Load() && c.peer.Principal().ID == principalID {
+		if c.isOf(func(who rpc.Principal) bool { return who.ID == principalID }) {
 			_ = c.Close(CloseTokenExpired, "the token is no longer good")
 		}
 	})
@@ -123,12 +123,21 @@ func (e *Endpoint) Expire(principalID string) {
 // before the session's log is purged.
 func (e *Endpoint) SessionDeleted(session string) {
 	e.each(func(c *conn) {
-		if c.greeted.Load() && c.peer.Principal().Session == session {
+		if c.isOf(func(who rpc.Principal) bool { return who.Session == session }) {
 			_ = c.Close(CloseTokenExpired, "the session was deleted")
 			return
 		}
 		c.dropDeleted(session)
 	})
+}
+
+// isOf tells whether the connection belongs to a principal, as far as it has shown who it is: by conn.hello, or before
+// that by the upgrade.
+func (c *conn) isOf(matches func(rpc.Principal) bool) bool {
+	if c.greeted.Load() {
+		return matches(c.peer.Principal())
+	}
+	return c.known && matches(c.who)
 }
 
 // Shutdown tells all clients to go, waits for running calls (at most Config.DrainTimeout, and ctx), closes the

@@ -6,6 +6,7 @@ import (
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/rpctest"
+	"github.com/waystation/waystation/server/origin"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -99,7 +100,11 @@ func TestHelloRefused(t *testing.T) {
 }
 
 func TestUpgradeRefused(t *testing.T) {
-	w := newWorld(t, Config{Origins: []string{"good.example"}, MaxConnections: 2}, journal.Config{})
+	origins, err := origin.New([]string{"good.example"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, Config{Origins: origins, MaxConnections: 2}, journal.Config{})
 	for _, tc := range []struct {
 		name, query string
 		header      http.Header

@@ -74,39 +74,73 @@ func (e *Endpoint) authenticate(ctx context.Context, token string) (rpc.Principa
 	return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 }
 
+// ticketParam is the query parameter that carries a ticket, which unlike a token may stand in a URL: it is good once.
+const ticketParam = "ticket"
+
+// credential tells who makes a request that opens a connection: by token, else by ticket. known is false when it
+// carries neither. A ticket is used up by this.
+func (e *Endpoint) credential(r *http.Request) (who rpc.Principal, known bool, problem *rpc.Error) {
+	if tokenInQuery(r) {
+		return who, false, rpc.InvalidRequest("a token does not belong in the URL; use the Authorization header, a ticket or conn.hello")
+	}
+	if token := Token(r); token != "" {
+		who, problem = e.authenticate(r.Context(), token)
+		return who, problem == nil, problem
+	}
+	tickets, given := r.URL.Query()[ticketParam]
+	if !given || e.cfg.Tickets == nil {
+		return who, false, nil
+	}
+	ticket := "" // two tickets are none
+	if len(tickets) == 1 {
+		ticket = tickets[0]
+	}
+	who, err := e.cfg.Tickets.Redeem(r.Context(), ticket)
+	if err == nil {
+		return who, true, nil
+	}
+	if !errors.As(err, &problem) {
+		problem = rpc.Internal()
+	}
+	if problem.Code != rpc.CodeUnauthenticated {
+		e.log.Error("tickets cannot be checked", "error", err)
+	}
+	return rpc.Principal{}, false, problem
+}
+
+// errForeignPage answers pages that may not talk to the server.
+func errForeignPage() *rpc.Error {
+	return rpc.Forbidden("pages of this origin may not talk to the server")
+}
+
+// errFull answers when there is no place for another connection.
+func (e *Endpoint) errFull() *rpc.Error {
+	return &rpc.Error{Code: rpc.CodeShuttingDown, Message: "the server takes no connections now", Reason: "unavailable", Retryable: true, RetryAfter: e.cfg.DrainRetry}
+}
+
 // ServeHTTP upgrades a request and returns at once: the connection lives on goroutines of its own.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if tokenInQuery(r) {
-		http.Error(w, "a token does not belong in the URL; use the Authorization header or conn.hello", http.StatusBadRequest)
+	if !e.cfg.Origins.Allows(r) {
+		e.reg.Refuse(w, errForeignPage())
 		return
 	}
 	c := &conn{e: e, id: newConnID(), opened: time.Now()}
 	c.room.L = &c.mu
-	if token := Token(r); token != "" {
-		who, problem := e.authenticate(r.Context(), token)
-		if problem != nil && problem.Code != rpc.CodeUnauthenticated {
-			w.Header().Set("Retry-After", "2")
-			http.Error(w, problem.Message, http.StatusServiceUnavailable)
-			return
-		}
-		if problem != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="waystation"`)
-			http.Error(w, problem.Message, http.StatusUnauthorized)
-			return
-		}
-		c.known, c.who = true, who
+	var problem *rpc.Error
+	if c.who, c.known, problem = e.credential(r); problem != nil {
+		e.reg.Refuse(w, problem)
+		return
 	}
 	if !e.reserve() {
-		w.Header().Set("Retry-After", "2")
-		http.Error(w, "the server takes no connections now", http.StatusServiceUnavailable)
+		e.reg.Refuse(w, e.errFull())
 		return
 	}
 	h := &hijacker{ResponseWriter: w, timeout: e.cfg.StallTimeout}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
-		Subprotocols:   []string{Subprotocol},
-		OriginPatterns: e.cfg.Origins,
-		OnPingReceived: c.onPing,
-		OnPongReceived: c.onPong,
+		Subprotocols:       []string{Subprotocol},
+		InsecureSkipVerify: true, // the origin was checked above
+		OnPingReceived:     c.onPing,
+		OnPongReceived:     c.onPong,
 	})
 	if err != nil {
 		e.giveBack()

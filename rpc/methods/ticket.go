@@ -1,0 +1,48 @@
+package methods
+
+import (
+	"context"
+	"time"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+)
+
+// Tickets gives out credentials that are good once, for seconds.
+type Tickets interface {
+	// Issue makes a ticket for a principal, or with a session for that session alone. validFor 0 = as long as tickets
+	// are good.
+	Issue(ctx context.Context, who rpc.Principal, session string, validFor time.Duration) (ticket string, expires time.Time, err error)
+}
+
+type ticketParams struct {
+	Session string `json:"session" rpc:"max=256" doc:"the ticket opens this session alone; absent = what the credential opens"`
+	TTLMS   *int64 `json:"ttl_ms" rpc:"min=1,max=600000" doc:"time in which it must be used, in milliseconds; the server's maximum is the default"`
+}
+
+type ticketResult struct {
+	Ticket    string    `json:"ticket" doc:"for the query parameter ticket of one connection"`
+	ExpiresAt time.Time `json:"expires_at" doc:"when it is worth nothing any more"`
+}
+
+// RegisterTickets adds tickets.create.
+func RegisterTickets(reg *rpc.Registry, b *bridge.Bridge, tickets Tickets) {
+	rpc.Register(reg, rpc.Method{
+		Name: "tickets.create", Summary: "Make a credential for one connection of a browser, which must be used within seconds.", NoSession: true,
+	}, func(ctx context.Context, call *rpc.Call, p *ticketParams) (ticketResult, error) {
+		if p.Session != "" {
+			if !call.Principal.MayUse(p.Session) {
+				return ticketResult{}, rpc.Forbidden("the credential does not reach this session")
+			}
+			if _, err := b.Session(p.Session); err != nil {
+				return ticketResult{}, err
+			}
+		}
+		var validFor time.Duration
+		if p.TTLMS != nil {
+			validFor = time.Duration(*p.TTLMS) * time.Millisecond
+		}
+		ticket, expires, err := tickets.Issue(ctx, call.Principal, p.Session, validFor)
+		return ticketResult{ticket, expires}, err
+	})
+}

@@ -1,0 +1,36 @@
+package origin
+
+import "net/http"
+
+// What pages of other origins may send and read, beyond what browsers always let them.
+const (
+	corsMethods = "GET, HEAD, POST, PUT, DELETE"
+	corsHeaders = "Authorization, Token, Content-Type, Content-Range, Digest, X-Content-SHA256, If-Match, If-None-Match, If-Range, Range, Last-Event-ID"
+	corsExposed = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, Range, Retry-After"
+	// corsMaxAge is how long a browser may remember the answer, in seconds.
+	corsMaxAge = "600"
+)
+
+// Guard answers preflight requests and hands everything else to next, except what comes from pages that are not
+// allowed: that goes to refuse.
+func (l *List) Guard(next, refuse http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Origin")
+		if !l.Allows(r) {
+			refuse.ServeHTTP(w, r)
+			return
+		}
+		if page := r.Header.Get("Origin"); page != "" {
+			w.Header().Set("Access-Control-Allow-Origin", page)
+			w.Header().Set("Access-Control-Expose-Headers", corsExposed)
+			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+				w.Header().Set("Access-Control-Allow-Methods", corsMethods)
+				w.Header().Set("Access-Control-Allow-Headers", corsHeaders)
+				w.Header().Set("Access-Control-Max-Age", corsMaxAge)
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,107 @@
+package origin
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// List is the origins whose pages may talk to the server, besides the server's own. A nil List has only that. It does
+// not change, so that many goroutines may ask it.
+type List struct {
+	allowed map[string]struct{} // scheme://host:port
+	public  *place
+}
+
+// place is an origin with its port always given.
+type place struct{ scheme, host string }
+
+func (p place) String() string { return p.scheme + "://" + p.host }
+
+var ports = map[string]string{"http": "80", "https": "443"}
+
+// errNotOrigin says what an entry must be.
+var errNotOrigin = errors.New("is not an origin such as https://app.example or http://localhost:3000; there are no wildcards")
+
+// New reads a list of origins. Each is matched exactly, after case and the scheme's own port are evened out; a bare
+// host[:port] stands for https. publicURL (may be empty) is where clients reach the server: under that host only pages
+// of the same scheme are its own.
+func New(origins []string, publicURL string) (*List, error) {
+	l := &List{allowed: make(map[string]struct{}, len(origins))}
+	for _, entry := range origins {
+		text := entry
+		if !strings.Contains(text, "://") {
+			text = "https://" + text
+		}
+		p, ok := parse(text)
+		if !ok {
+			return nil, fmt.Errorf("origin: %q %w", entry, errNotOrigin)
+		}
+		l.allowed[p.String()] = struct{}{}
+	}
+	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
+		if p, ok := parse(u.Scheme + "://" + u.Host); ok {
+			l.public = &p
+		}
+	}
+	return l, nil
+}
+
+// parse reads an origin as browsers send it (RFC 6454, 6.2): scheme, host and port, and nothing else.
+func parse(text string) (place, bool) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return place{}, false
+	}
+	port, known := ports[strings.ToLower(u.Scheme)]
+	if !known || !strings.EqualFold(text, u.Scheme+"://"+u.Host) || strings.ContainsAny(u.Host, "*@") || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") {
+		return place{}, false
+	}
+	return place{strings.ToLower(u.Scheme), withPort(u.Host, port)}, true
+}
+
+func withPort(host, port string) string {
+	host = strings.ToLower(host)
+	if name, given, err := net.SplitHostPort(host); err == nil {
+		return net.JoinHostPort(name, given)
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+}
+
+// Allows tells whether the request comes from a page that may talk to the server, or from no page at all.
+func (l *List) Allows(r *http.Request) bool {
+	given, isPage := r.Header["Origin"]
+	if !isPage {
+		return true
+	}
+	if len(given) != 1 {
+		return false
+	}
+	page, ok := parse(given[0]) // "null", of sandboxed frames and files, is none
+	if !ok {
+		return false
+	}
+	if l != nil {
+		if _, ok := l.allowed[page.String()]; ok {
+			return true
+		}
+	}
+	return l.isOwn(page, r)
+}
+
+// isOwn tells whether a page was served under the address the request went to. Behind a proxy that ends TLS only the
+// public URL says which scheme that was.
+func (l *List) isOwn(page place, r *http.Request) bool {
+	if page.host != withPort(r.Host, ports[page.scheme]) {
+		return false
+	}
+	if l != nil && l.public != nil {
+		if asked := withPort(r.Host, ports[l.public.scheme]); asked == l.public.host {
+			return page.scheme == l.public.scheme
+		}
+	}
+	return r.TLS == nil || page.scheme == "https"
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// maxTicketBody bounds the body of POST /v1/tickets, in bytes.
+const maxTicketBody = 4 << 10
+
+// serveTickets is tickets.create for pages and scripts that have no connection yet: the body, which may be empty, is its
+// params, the answer its result.
+func (a *app) serveTickets(w http.ResponseWriter, r *http.Request) {
+	who, err := a.endpoint.Principal(r)
+	if err != nil {
+		a.refuse(w, err)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTicketBody))
+	if err != nil {
+		a.refuse(w, err)
+		return
+	}
+	if len(body) > 0 {
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+			a.refuse(w, rpc.InvalidRequest("Content-Type must be application/json"))
+			return
+		}
+	}
+	result, problem := a.registry.Call(r.Context(), &rpc.Call{Principal: who}, "tickets.create", body)
+	if problem != nil {
+		a.registry.Refuse(w, problem)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusCreated)
+	if _, err := w.Write(append(result, '\n')); err != nil {
+		a.log.Debug("ticket not written", "error", err)
+	}
+}
+
+// refuse answers a request outside of JSON-RPC with the error object that a call would get.
+func (a *app) refuse(w http.ResponseWriter, err error) {
+	var problem *rpc.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		problem = rpc.TooLarge("the body is too large", int(tooLarge.Limit))
+	case errors.As(err, &problem):
+	default:
+		if problem = a.registry.MapError(err); problem == nil {
+			a.log.Error("request failed", "error", err)
+			problem = rpc.Internal()
+		}
+	}
+	a.registry.Refuse(w, problem)
+}
