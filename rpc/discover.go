@@ -93,6 +93,10 @@ func (reg *Registry) describe(m *method, input, output *schemas) map[string]any 
 		}
 		params = append(params, param)
 	}
+	params = append(params, map[string]any{
+		"name": "_meta", "required": false, "description": "what is not for the method but about the call",
+		"schema": input.of(reflect.TypeFor[Meta]()),
+	})
 	d := map[string]any{
 		"name":           m.Name,
 		"summary":        m.Summary,

@@ -212,6 +212,7 @@ func TestDiscover(t *testing.T) {
 		"text":    `{"maxLength":5,"minLength":1,"type":"string"}`,
 		"kind":    `{"enum":["a","b"],"type":"string"}`,
 		"many":    `{"items":{"$ref":"#/components/schemas/innerInput"},"maxItems":3,"type":"array"}`,
+		"_meta":   `{"$ref":"#/components/schemas/MetaInput"}`,
 		"names":   `{"items":{"enum":["p","q"],"maxLength":9,"type":"string"},"type":"array"}`,
 	}
 	for _, p := range m.Params {

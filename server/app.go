@@ -185,12 +185,16 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose("idempotency keys", func(context.Context) error { return replies.Close() })
+	operations, err := methods.Operations()
+	if err != nil {
+		return err
+	}
 	a.health = methods.ServerDeps{
 		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services,
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
-		Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
+		Operations: operations, Events: methods.Events(), Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
 	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, MediaURL: a.mediaURL, Log: a.log.With("part", "methods")}

@@ -1,0 +1,87 @@
+package bridge
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The list has every event that code of this package names, and no other. What is volatile is what goes as a signal.
+func TestEventTypesAreThoseEmitted(t *testing.T) {
+	emitted := map[string]bool{eventSessionState: false}
+	for _, name := range stateEvents {
+		emitted[name] = false
+	}
+	for _, kind := range receiptKinds {
+		emitted[kind.event] = false
+	}
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if name, volatile := emittedBy(n); name != "" {
+				emitted[name] = volatile
+			}
+			return true
+		})
+	}
+	listed := map[string]bool{}
+	for _, e := range EventTypes() {
+		if _, twice := listed[e.Name]; twice || !strings.HasSuffix(e.Summary, ".") || strings.Contains(e.Summary, "\n") {
+			t.Errorf("%s is listed twice, or without a sentence", e.Name)
+		}
+		listed[e.Name] = e.Volatile
+		if volatile, found := emitted[e.Name]; !found || volatile != e.Volatile {
+			t.Errorf("%s: emitted %v, volatile %v", e.Name, found, volatile)
+		}
+	}
+	for name := range emitted {
+		if _, found := listed[name]; !found {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}
+
+// emittedBy is the event a call or a record names with a literal.
+func emittedBy(n ast.Node) (name string, volatile bool) {
+	text := func(e ast.Expr) string {
+		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			s, _ := strconv.Unquote(lit.Value)
+			return s
+		}
+		return ""
+	}
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		fn, ok := n.Fun.(*ast.SelectorExpr)
+		if !ok || len(n.Args) == 0 || !slices.Contains([]string{"emit", "signal", "about", "chatChange", "call"}, fn.Sel.Name) {
+			return "", false
+		}
+		return text(n.Args[0]), fn.Sel.Name == "signal"
+	case *ast.CompositeLit:
+		kind, ok := n.Type.(*ast.SelectorExpr)
+		if !ok || kind.Sel.Name != "Record" && kind.Sel.Name != "Signal" {
+			return "", false
+		}
+		for _, member := range n.Elts {
+			if kv, ok := member.(*ast.KeyValueExpr); ok && kv.Key.(*ast.Ident).Name == "Type" {
+				return text(kv.Value), kind.Sel.Name == "Signal"
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,297 @@
+package methods_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/server/socket"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+var (
+	update   = flag.Bool("update", false, "write what the tests compare with")
+	contract = flag.String("contract", "", "with -update: catalogue of methods (methods.json) to make operations.json from")
+)
+
+const goldenOpenRPC = "testdata/openrpc.golden.json"
+
+type nobody struct{}
+
+func (nobody) Authenticate(context.Context, string) (rpc.Principal, error) {
+	return rpc.Principal{}, nil
+}
+
+func (nobody) Visible(context.Context, rpc.Principal) ([]string, error) { return nil, nil }
+
+// everything is a registry as the server with a simulated network has it.
+func everything(t *testing.T) *rpc.Registry {
+	t.Helper()
+	table, err := methods.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := rpc.NewRegistry(rpc.Options{Operations: table, Events: methods.Events()})
+	for _, register := range []func(*rpc.Registry, methods.Deps){
+		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
+		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
+		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus,
+	} {
+		register(reg, methods.Deps{})
+	}
+	methods.RegisterServer(reg, methods.ServerDeps{})
+	network := sandbox.New(sandbox.Options{})
+	t.Cleanup(network.Close)
+	methods.RegisterSandbox(reg, methods.SandboxDeps{Network: network})
+	log, err := journal.Open(t.Context(), nil, journal.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	endpoint, err := socket.New(reg, log, nobody{}, nobody{}, socket.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { endpoint.Shutdown(context.Background()) })
+	return reg
+}
+
+// The document changes only when somebody means it to: the difference shows in the golden file.
+func TestOpenRPCDocument(t *testing.T) {
+	raw, err := everything(t).Discover()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, raw, "", "\t"); err != nil {
+		t.Fatal(err)
+	}
+	pretty.WriteByte('\n')
+	if *update {
+		if err := os.WriteFile(goldenOpenRPC, pretty.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden, err := os.ReadFile(goldenOpenRPC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(golden, pretty.Bytes()) {
+		t.Errorf("the document differs from %s near line %d; if that is meant: go test ./rpc/methods -run TestOpenRPCDocument -update",
+			goldenOpenRPC, differsAt(golden, pretty.Bytes()))
+	}
+}
+
+func differsAt(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return bytes.Count(a[:i], []byte("\n")) + 1
+		}
+	}
+	return bytes.Count(a[:min(len(a), len(b))], []byte("\n")) + 1
+}
+
+// openRPC is the part of the document that OpenRPC 1.3 makes rules for.
+type openRPC struct {
+	OpenRPC string `json:"openrpc"`
+	Info    struct{ Title, Version string }
+	Methods []struct {
+		Name, Summary, ParamStructure string
+		Params                        []descriptor
+		Result                        *descriptor
+		Errors                        []reference
+		Operations                    []string `json:"x-operations"`
+	}
+	Components struct {
+		Schemas map[string]json.RawMessage
+		Errors  map[string]struct {
+			Code    *int
+			Message string
+		}
+	}
+	Events []rpc.EventDoc `json:"x-events"`
+}
+
+type descriptor struct {
+	Name   string
+	Schema json.RawMessage
+}
+
+type reference struct {
+	Ref string `json:"$ref"`
+}
+
+// What OpenRPC 1.3 demands of a document, as far as it can be told from its structure.
+func TestDocumentIsOpenRPC(t *testing.T) {
+	raw, err := everything(t).Discover()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc openRPC
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(doc.OpenRPC) || doc.Info.Title == "" || doc.Info.Version == "" {
+		t.Errorf("openrpc %q, info %+v", doc.OpenRPC, doc.Info)
+	}
+	name := regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	for key := range doc.Components.Schemas {
+		if !name.MatchString(key) {
+			t.Errorf("component %q", key)
+		}
+	}
+	for key, e := range doc.Components.Errors {
+		if !name.MatchString(key) || e.Code == nil || e.Message == "" {
+			t.Errorf("error %q: %+v", key, e)
+		}
+	}
+	seen := map[string]bool{}
+	for _, m := range doc.Methods {
+		if m.Name == "" || seen[m.Name] || m.Summary == "" || m.ParamStructure != "by-name" || len(m.Errors) == 0 {
+			t.Errorf("%+v", m)
+		}
+		seen[m.Name] = true
+		if m.Result == nil || m.Result.Name == "" || !isSchema(m.Result.Schema) {
+			t.Errorf("%s: result %+v", m.Name, m.Result)
+		}
+		params := map[string]bool{}
+		for _, p := range m.Params {
+			if p.Name == "" || params[p.Name] || !isSchema(p.Schema) {
+				t.Errorf("%s: param %+v", m.Name, p)
+			}
+			params[p.Name] = true
+		}
+		for _, e := range m.Errors {
+			if !strings.HasPrefix(e.Ref, "#/components/errors/") {
+				t.Errorf("%s: error %+v", m.Name, e)
+			}
+		}
+	}
+	var whole any
+	_ = json.Unmarshal(raw, &whole)
+	refs := map[string]bool{}
+	collectRefs(whole, refs)
+	for ref := range refs {
+		if !resolves(whole, ref) {
+			t.Errorf("%s leads nowhere", ref)
+		}
+	}
+	if len(refs) < 50 || len(doc.Methods) < 100 || len(doc.Events) < 60 {
+		t.Errorf("%d references, %d methods, %d events", len(refs), len(doc.Methods), len(doc.Events))
+	}
+}
+
+// isSchema tells whether it can be a JSON Schema: an object or a boolean.
+func isSchema(raw json.RawMessage) bool {
+	return len(raw) > 0 && (raw[0] == '{' || string(raw) == "true" || string(raw) == "false")
+}
+
+func collectRefs(v any, into map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if text, ok := value.(string); ok && key == "$ref" {
+				into[text] = true
+			}
+			collectRefs(value, into)
+		}
+	case []any:
+		for _, value := range v {
+			collectRefs(value, into)
+		}
+	}
+}
+
+func resolves(at any, ref string) bool {
+	path, ok := strings.CutPrefix(ref, "#/")
+	if !ok {
+		return false
+	}
+	for _, key := range strings.Split(path, "/") {
+		object, ok := at.(map[string]any)
+		if at, ok = object[key]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func TestOperationsAreOfMethodsThatExist(t *testing.T) {
+	reg := everything(t)
+	if *update && *contract != "" {
+		writeOperations(t, reg)
+	}
+	raw, err := os.ReadFile("operations.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table map[string][]string
+	if err := json.Unmarshal(raw, &table); err != nil {
+		t.Fatal(err)
+	}
+	registered := map[string]bool{}
+	for _, m := range reg.Methods() {
+		registered[m.Name] = true
+	}
+	form := regexp.MustCompile(`^(digigo|wuzapi|wwebjs|waakg|operations):(GET|POST|PUT|PATCH|DELETE|HEAD) /\S*$`)
+	served := map[string]string{}
+	for method, list := range table {
+		if !registered[method] {
+			t.Errorf("%s does not exist", method)
+		}
+		for _, operation := range list {
+			if !form.MatchString(operation) || served[operation] != "" {
+				t.Errorf("%s: %q is malformed, or served by %s too", method, operation, served[operation])
+			}
+			served[operation] = method
+		}
+	}
+	if len(served) < 250 {
+		t.Errorf("%d operations", len(served))
+	}
+}
+
+// writeOperations takes from the catalogue what concerns registered methods.
+func writeOperations(t *testing.T, reg *rpc.Registry) {
+	raw, err := os.ReadFile(*contract)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var catalogue struct {
+		Methods []struct {
+			Name       string
+			Implements []string
+		}
+	}
+	if err := json.Unmarshal(raw, &catalogue); err != nil {
+		t.Fatal(err)
+	}
+	registered := map[string]bool{}
+	for _, m := range reg.Methods() {
+		registered[m.Name] = true
+	}
+	table := map[string][]string{}
+	for _, m := range catalogue.Methods {
+		if registered[m.Name] && len(m.Implements) > 0 {
+			table[m.Name] = m.Implements
+		}
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "\t")
+	if err := enc.Encode(table); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("operations.json", out.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
