@@ -1,0 +1,50 @@
+package consumer
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Defaults of Config.
+const (
+	DefaultFlushEvery   = 200 * time.Millisecond // what a crash repeats at most; five commits a second however many acks
+	DefaultFlushChanges = 1000                   // cursors: one commit of this size takes milliseconds
+	DefaultWriteTimeout = 10 * time.Second       // of a flush in the background; a database that is silent for so long is gone
+	DefaultKeepFor      = 30 * 24 * time.Hour    // a month of holidays and forgotten deployments
+	DefaultSweepEvery   = time.Hour              // expiry need not be punctual
+	DefaultMaxConsumers = 100                    // names of one principal; clients that make up names must not fill the disk
+)
+
+// Config tunes a store. Zero fields take the defaults above.
+type Config struct {
+	FlushEvery   time.Duration // pause after the first change before all are written
+	FlushChanges int           // changed cursors that are written without waiting for FlushEvery
+	WriteTimeout time.Duration // for a flush in the background; what could not be written is tried again
+	KeepFor      time.Duration // consumers that nobody used for so long are removed; negative = kept
+	SweepEvery   time.Duration // pause between removals
+	MaxConsumers int           // names a principal may have; more are ErrTooMany
+	Now          func() time.Time
+	Log          *slog.Logger // nil = silent
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.FlushEvery, DefaultFlushEvery)
+	setDefault(&c.FlushChanges, DefaultFlushChanges)
+	setDefault(&c.WriteTimeout, DefaultWriteTimeout)
+	setDefault(&c.KeepFor, DefaultKeepFor)
+	setDefault(&c.SweepEvery, DefaultSweepEvery)
+	setDefault(&c.MaxConsumers, DefaultMaxConsumers)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}

@@ -1,0 +1,114 @@
+package consumer
+
+import "context"
+
+// place is one cursor.
+type place struct {
+	ID
+	session string
+}
+
+// kind is how a change meets what is stored; a larger one includes the smaller.
+type kind int
+
+const (
+	begin   kind = iota // makes the cursor where there is none
+	advance             // as begin, and moves it forward, or to another epoch
+	move                // puts it there, also back
+)
+
+type change struct {
+	kind kind
+	to   Position
+}
+
+// then is the change that has the effect of c followed by next.
+func (c change) then(next change) change {
+	switch {
+	case next.kind == begin:
+		return c
+	case next.kind == move || c.to.Epoch != next.to.Epoch && c.kind != move:
+		return next
+	case c.to.Epoch != next.to.Epoch: // a move is in force whatever is stored
+		return change{move, next.to}
+	}
+	return change{max(c.kind, next.kind), Position{c.to.Epoch, max(c.to.Offset, next.to.Offset)}}
+}
+
+// Begin makes a cursor unless it exists. Like Advance and Move it only notes the change in memory, for the next flush;
+// the order of calls is the order of changes.
+func (s *Store) Begin(id ID, session string, at Position) { s.note(id, session, change{begin, at}) }
+
+// Advance moves a cursor forward; within an epoch it never goes back.
+func (s *Store) Advance(id ID, session string, to Position) { s.note(id, session, change{advance, to}) }
+
+// Move puts a cursor anywhere, also back.
+func (s *Store) Move(id ID, session string, to Position) { s.note(id, session, change{move, to}) }
+
+func (s *Store) note(id ID, session string, c change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := place{id, session}
+	if before, ok := s.pending[p]; ok {
+		c = before.then(c)
+	}
+	s.pending[p] = c
+	poke(s.dirty)
+	if len(s.pending) >= s.cfg.FlushChanges {
+		poke(s.full)
+	}
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Flush writes what is pending. Calls at the same time share the work.
+func (s *Store) Flush(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.flush(ctx)
+}
+
+// flush is called by whoever has the turn. What cannot be written stays pending; cursors of consumers that were open
+// when the database went are all that can gather.
+func (s *Store) flush(ctx context.Context) error {
+	s.mu.Lock()
+	batch := s.pending
+	s.pending = make(map[place]change)
+	s.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	err := s.write(ctx, batch)
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, c := range s.pending {
+		if before, ok := batch[p]; ok {
+			c = before.then(c)
+		}
+		batch[p] = c
+	}
+	s.pending = batch
+	poke(s.dirty)
+	return err
+}
+
+// discard drops pending changes; the caller has the turn.
+func (s *Store) discard(which func(place) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.pending {
+		if which(p) {
+			delete(s.pending, p)
+		}
+	}
+}

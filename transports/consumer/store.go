@@ -1,0 +1,213 @@
+package consumer
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// What the methods of Store may answer, besides errors of the database and the context.
+var (
+	// ErrTooMany says that the principal has Config.MaxConsumers names already.
+	ErrTooMany = errors.New("consumer: too many names")
+	// ErrInUse says that the consumer is open.
+	ErrInUse = errors.New("consumer: in use")
+	// ErrNotFound says that there is no consumer of that name.
+	ErrNotFound = errors.New("consumer: not found")
+)
+
+// ID is a named consumer. Names of different principals have nothing to do with each other.
+type ID struct{ Principal, Name string }
+
+// Position is a place in a session's log: the last offset that was dealt with.
+type Position struct {
+	Epoch  string
+	Offset uint64
+}
+
+// Cursor is what is stored for one session.
+type Cursor struct {
+	Name, Session string
+	Position
+	Updated time.Time // when it was last moved or used
+}
+
+// Store keeps cursors. Its methods may be called concurrently.
+type Store struct {
+	db   *dbutil.Database
+	cfg  Config
+	life context.Context // ends with Close
+	end  context.CancelFunc
+	wg   sync.WaitGroup
+
+	turn  chan struct{} // holds one while somebody writes, so that rows change in one order
+	dirty chan struct{} // holds one after the first change since the last flush
+	full  chan struct{} // holds one when FlushChanges have gathered
+
+	mu      sync.Mutex
+	pending map[place]change
+	opened  map[ID]int // how often each consumer is open
+}
+
+// Open brings the table up to date and begins to write. End it with Close before the database.
+func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Store, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("consumer: %w", err)
+	}
+	owned, err := database.Migrate(ctx, db, "consumer", files)
+	if err != nil {
+		return nil, fmt.Errorf("consumer: %w", err)
+	}
+	s := &Store{
+		db: owned, cfg: cfg.withDefaults(),
+		turn: make(chan struct{}, 1), dirty: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		pending: make(map[place]change), opened: make(map[ID]int),
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.wg.Add(2)
+	go s.flushLoop()
+	go s.sweepLoop()
+	return s, nil
+}
+
+// Close writes what is pending and ends the store's goroutines.
+func (s *Store) Close(ctx context.Context) error {
+	s.end()
+	s.wg.Wait()
+	return s.Flush(ctx)
+}
+
+// Acquire writes what is pending of a consumer, returns its cursors by session and keeps it from expiry until Release.
+// A name that was never used has none. ErrTooMany: the principal has too many others.
+func (s *Store) Acquire(ctx context.Context, id ID) (map[string]Position, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	cursors, err := s.read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(cursors) == 0 {
+		if err := s.admit(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	positions := make(map[string]Position, len(cursors))
+	used := time.Time{}
+	for _, c := range cursors {
+		positions[c.Session] = c.Position
+		if c.Updated.After(used) {
+			used = c.Updated
+		}
+	}
+	now := s.cfg.Now()
+	if s.cfg.KeepFor > 0 && len(cursors) > 0 && now.Sub(used) > s.cfg.KeepFor/10 { // not each time: a reconnect would be a commit
+		if err := s.touch(ctx, id, now); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	s.opened[id]++
+	s.mu.Unlock()
+	return positions, nil
+}
+
+// admit refuses a new name to a principal that has enough; the caller has the turn.
+func (s *Store) admit(ctx context.Context, id ID) error {
+	names, err := s.names(ctx, id.Principal)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for other := range s.opened {
+		if other.Principal == id.Principal {
+			names[other.Name] = struct{}{}
+		}
+	}
+	if _, known := names[id.Name]; !known && len(names) >= s.cfg.MaxConsumers {
+		return ErrTooMany
+	}
+	return nil
+}
+
+// Release ends what Acquire began and writes what is pending. An error means that it has not been written yet.
+func (s *Store) Release(ctx context.Context, id ID) error {
+	s.mu.Lock()
+	if s.opened[id]--; s.opened[id] <= 0 {
+		delete(s.opened, id)
+	}
+	s.mu.Unlock()
+	return s.Flush(ctx)
+}
+
+// List returns all cursors of a principal by name and session, those of one consumer if name is not empty.
+func (s *Store) List(ctx context.Context, principal, name string) ([]Cursor, error) {
+	if err := s.Flush(ctx); err != nil {
+		return nil, err
+	}
+	return s.read(ctx, ID{principal, name})
+}
+
+// InUse tells whether a consumer is open.
+func (s *Store) InUse(id ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened[id] > 0
+}
+
+// Delete removes a consumer. ErrInUse: it is open. ErrNotFound: there is nothing of it.
+func (s *Store) Delete(ctx context.Context, id ID) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	if s.InUse(id) { // Acquire needs the turn, so this holds
+		return ErrInUse
+	}
+	s.discard(func(p place) bool { return p.ID == id })
+	n, err := s.exec(ctx, `DELETE FROM consumer_cursors WHERE principal=$1 AND name=$2`, id.Principal, id.Name)
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// DeleteSession removes the cursors of all consumers on a session. Nobody may move them any more.
+func (s *Store) DeleteSession(ctx context.Context, session string) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.discard(func(p place) bool { return p.session == session })
+	_, err := s.exec(ctx, `DELETE FROM consumer_cursors WHERE session=$1`, session)
+	return err
+}
+
+// enter takes the turn to write.
+func (s *Store) enter(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("consumer: waiting to write: %w", ctx.Err())
+	}
+}
+
+func (s *Store) leave() { <-s.turn }
