@@ -71,6 +71,8 @@ type Config struct {
 	MaxPending int
 	// ScanEvents is how many events a filter may skip before the client is told the position; 1000.
 	ScanEvents int
+	// Consumers keeps the cursors of named consumers; nil = conn.hello refuses them.
+	Consumers Consumers
 	// Log gets the endpoint's own messages; default: none.
 	Log *slog.Logger
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/consumer"
 )
 
 // closeGrace is how long a peer has to answer a close frame before the connection is cut.
@@ -51,13 +52,19 @@ type conn struct {
 	pong      []byte // payload of the last ping to answer; nil = none
 	pingSent  time.Time
 
-	filters  *filterSet
-	manual   bool // manual ack
-	window   window
-	batched  bool // events of one turn come in one frame
-	held     int  // events wait until as many replies are in the lane
-	cursors  map[string]*cursor
-	dirty    []*cursor // cursors that may have something to read
+	filters *filterSet
+	manual  bool // manual ack
+	window  window
+	batched bool // events of one turn come in one frame
+	held    int  // events wait until as many replies are in the lane
+	cursors map[string]*cursor
+	dirty   []*cursor // cursors that may have something to read
+
+	consumer   consumer.ID                  // set with stored
+	stored     map[string]consumer.Position // by session, as the store has or will have it; nil = no named consumer
+	superseded bool                         // another connection is the consumer now
+	unsettled  bool                         // there may be sessions that are not in stored
+
 	signals  []signal
 	lastPush time.Time // last event or position
 }

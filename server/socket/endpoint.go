@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/consumer"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -65,13 +66,14 @@ type Endpoint struct {
 	runMu   sync.Mutex
 	stopped bool // no topic may start to run any more
 
-	mu       sync.Mutex
-	closed   bool
-	opening  int // connections that are being upgraded
-	conns    map[*conn]struct{}
-	bound    map[string]int     // connections by the session their credential is bound to
-	everyone map[*conn]struct{} // connections that take sessions as they appear
-	topics   map[string]*topic
+	mu        sync.Mutex
+	closed    bool
+	opening   int // connections that are being upgraded
+	conns     map[*conn]struct{}
+	bound     map[string]int     // connections by the session their credential is bound to
+	everyone  map[*conn]struct{} // connections that take sessions as they appear
+	topics    map[string]*topic
+	consumers map[consumer.ID]*conn // the newest connection of each
 }
 
 // New makes an endpoint and registers its methods, conn.hello and events.*, in reg. Close it with Shutdown.
@@ -81,6 +83,7 @@ func New(reg *rpc.Registry, j Journal, auth Authenticator, sessions Sessions, cf
 		cfg: cfg, reg: reg, journal: j, auth: auth, sessions: sessions, log: cfg.Log,
 		conns: make(map[*conn]struct{}), bound: make(map[string]int),
 		everyone: make(map[*conn]struct{}), topics: make(map[string]*topic),
+		consumers: make(map[consumer.ID]*conn),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	registerMethods(reg, e)
@@ -120,14 +123,15 @@ func (e *Endpoint) Expire(principalID string) {
 }
 
 // SessionDeleted takes a session that no longer exists from all connections; those bound to it are closed. Call it
-// before the session's log is purged.
+// before the session's log is purged and its stored cursors are deleted, which nobody moves any more.
 func (e *Endpoint) SessionDeleted(session string) {
 	e.each(func(c *conn) {
+		frame := c.dropDeleted(session)
 		if c.isOf(func(who rpc.Principal) bool { return who.Session == session }) {
 			_ = c.Close(CloseTokenExpired, "the session was deleted")
-			return
+		} else if frame != nil {
+			_ = c.WriteFrame(frame) // fails only when the connection has gone
 		}
-		c.dropDeleted(session)
 	})
 }
 
@@ -247,18 +251,27 @@ func (e *Endpoint) bind(session string) bool {
 	return true
 }
 
-// forget removes a connection that has ended and whose goroutines have, too.
-func (e *Endpoint) forget(c *conn) {
-	c.leaveAll()
+// unbind takes back what bind counted for a connection.
+func (e *Endpoint) unbind(c *conn) {
 	e.mu.Lock()
-	delete(e.conns, c)
-	delete(e.everyone, c)
+	defer e.mu.Unlock()
 	if c.boundTo != "" {
 		if e.bound[c.boundTo]--; e.bound[c.boundTo] <= 0 {
 			delete(e.bound, c.boundTo)
 		}
+		c.boundTo = ""
 	}
+}
+
+// forget removes a connection that has ended and whose goroutines have, too.
+func (e *Endpoint) forget(c *conn) {
+	c.leaveAll()
+	c.quit()
+	e.mu.Lock()
+	delete(e.conns, c)
+	delete(e.everyone, c)
 	e.mu.Unlock()
+	e.unbind(c)
 	e.wg.Done()
 }
 

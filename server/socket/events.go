@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/consumer"
 )
 
 // registerMethods adds the methods of a connection.
@@ -22,8 +23,13 @@ func registerMethods(reg *rpc.Registry, e *Endpoint) {
 	subscribe.MaxReply = maxHelloReply
 	rpc.Register(reg, subscribe, e.subscribe)
 	rpc.Register(reg, inline("events.unsubscribe", "Stop the events of the connection."), e.unsubscribe)
-	rpc.Register(reg, inline("events.ack", "Acknowledge the events of a session up to an offset."), e.ack)
-	rpc.Register(reg, inline("events.seek", "Move the connection's place in the log of a session."), e.seek)
+	ack := inline("events.ack", "Acknowledge the events of a session up to an offset.")
+	ack.Description = "Of a named consumer it moves the stored cursor, never back. It is written shortly after: a crash of the server " +
+		"loses the last fraction of a second at most, after which those events come again."
+	rpc.Register(reg, ack, e.ack)
+	seek := inline("events.seek", "Move the connection's place in the log of a session.")
+	seek.Description = "Of a named consumer it moves the stored cursor, too, also back; that is written before the reply."
+	rpc.Register(reg, seek, e.seek)
 }
 
 type subscribeParams struct {
@@ -56,7 +62,7 @@ func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribePa
 	c.setFilters(call.Principal, filters)
 	result := &subscribeResult{Sessions: make([]subscribedReply, 0, len(sessions))}
 	for _, id := range sessions {
-		cur, log, _, err := c.follow(ctx, id)
+		cur, log, err := c.follow(ctx, id)
 		if err != nil {
 			c.closeAfter(call, CloseInternal, "the journal cannot be read")
 			return nil, err
@@ -65,7 +71,10 @@ func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribePa
 		result.Sessions = append(result.Sessions, subscribedReply{id, cur.epoch, cur.pos + 1, log.Head})
 		c.mu.Unlock()
 	}
-	return result, nil
+	c.mu.Lock()
+	c.settle()
+	c.mu.Unlock()
+	return result, c.writeCursors(ctx)
 }
 
 type unsubscribeResult struct {
@@ -181,6 +190,10 @@ func (e *Endpoint) seek(ctx context.Context, call *rpc.Call, p *seekParams) (*se
 	call.AfterReply(c.release)
 	c.mu.Lock()
 	c.move(cur, log.Epoch, pos, g, log.Head)
+	c.store(session, consumer.Position{Epoch: log.Epoch, Offset: pos}, Consumers.Move)
 	c.mu.Unlock()
+	if err := c.writeCursors(ctx); err != nil {
+		return nil, err
+	}
 	return &seekResult{session, log.Epoch, pos + 1, log.Head, g}, nil
 }

@@ -17,11 +17,11 @@ type helloParams struct {
 	Protocol int                 `json:"protocol" rpc:"required" doc:"version of the protocol; 1"`
 	Client   *clientInfo         `json:"client" doc:"who connects, for the server's log"`
 	Token    string              `json:"token" rpc:"max=4096" doc:"credential, when the upgrade carried none"`
-	Consumer string              `json:"consumer" rpc:"max=128" doc:"name under which the server keeps the cursors"`
+	Consumer string              `json:"consumer" rpc:"max=128" doc:"name under which the server keeps a cursor in each session, moved by events.ack; sessions that resume does not name go on from there"`
 	Resume   map[string]position `json:"resume" rpc:"max=10000" doc:"session id -> place to go on from"`
-	From     string              `json:"from" rpc:"enum=head|oldest" doc:"where to begin in sessions that are not resumed; default head"`
+	From     string              `json:"from" rpc:"enum=head|oldest" doc:"where to begin in sessions that are not resumed and have no cursor of the consumer; default head"`
 	Filters  *[]Filter           `json:"filters" doc:"events to send; absent = all durable ones, empty = none"`
-	Ack      string              `json:"ack" rpc:"enum=none|manual" doc:"manual: the server waits for events.ack at the end of the window"`
+	Ack      string              `json:"ack" rpc:"enum=none|manual" doc:"manual: the server waits for events.ack at the end of the window; default none, with a consumer manual"`
 	Window   *windowParams       `json:"window" doc:"how much may be sent without ack"`
 	// BatchEvents puts the events of one write into one frame.
 	BatchEvents bool `json:"batch_events" doc:"several events may come as one array"`
@@ -59,7 +59,7 @@ type sessionReply struct {
 	Epoch   string       `json:"epoch"`
 	Head    uint64       `json:"head" doc:"newest offset; 0 = none"`
 	Oldest  uint64       `json:"oldest" doc:"oldest offset that is kept"`
-	Resumed bool         `json:"resumed" doc:"nothing was missed since the given offset"`
+	Resumed bool         `json:"resumed" doc:"nothing was missed since the given offset or the consumer's cursor"`
 	Replay  *offsetRange `json:"replay,omitempty" doc:"stored events that follow now"`
 	Gap     *gap         `json:"gap,omitempty" doc:"events that cannot be replayed"`
 }
@@ -83,9 +83,6 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 	if err != nil {
 		return nil, err
 	}
-	if p.Consumer != "" {
-		return nil, rpc.NotSupported("named consumers are not kept by this server").With(map[string]any{"field": "/consumer"})
-	}
 	list := everything
 	if p.Filters != nil {
 		list = *p.Filters
@@ -105,12 +102,18 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 		}
 		c.boundTo = who.Session
 	}
+	if p.Consumer != "" {
+		if err := c.become(ctx, call, who, p.Consumer); err != nil {
+			e.unbind(c) // the client may say hello once more
+			return nil, err
+		}
+	}
 	c.configure(p)
 	c.hold()
 	call.AfterReply(c.release)
 	replies, err := c.begin(ctx, who, filters, sessions, p)
 	if err != nil {
-		c.closeAfter(call, CloseInternal, "the journal cannot be read")
+		c.closeAfter(call, CloseInternal, "the journal or the cursors cannot be read")
 		return nil, err
 	}
 	c.peer.SetPrincipal(who)
@@ -162,7 +165,7 @@ func (c *conn) identify(ctx context.Context, call *rpc.Call, token string) (rpc.
 func (c *conn) configure(p *helloParams) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.manual = p.Ack == "manual"
+	c.manual = p.Ack == "manual" || p.Consumer != ""
 	c.batched = p.BatchEvents
 	c.window = window{c.e.cfg.WindowEvents, c.e.cfg.WindowBytes}
 	if p.Window != nil {
@@ -182,25 +185,35 @@ func (c *conn) begin(ctx context.Context, who rpc.Principal, filters *filterSet,
 	wanted := make(map[string]struct{}, len(sessions))
 	for _, id := range sessions {
 		wanted[id] = struct{}{}
-		cur, log, _, err := c.follow(ctx, id)
+		cur, log, err := c.follow(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		reply := sessionReply{Session: id, Epoch: log.Epoch, Head: log.Head, Oldest: log.Oldest}
 		pos := log.Head
-		if from, ok := p.Resume[id]; ok {
-			pos, reply.Gap = resume(log, from.Epoch, from.Offset)
-			reply.Resumed = reply.Gap == nil
-		} else if p.From == "oldest" {
+		if p.From == "oldest" {
 			pos = before(log)
 		}
+		c.mu.Lock()
+		from, found := p.Resume[id]
+		if found {
+			pos, reply.Gap = resume(log, from.Epoch, from.Offset)
+		} else {
+			pos, reply.Gap, found = c.startAt(id, log, pos)
+		}
+		reply.Resumed = found && reply.Gap == nil
 		if pos < log.Head {
 			reply.Replay = &offsetRange{From: pos + 1, To: log.Head}
 		}
-		c.mu.Lock()
 		c.move(cur, log.Epoch, pos, reply.Gap, log.Head)
 		c.mu.Unlock()
 		replies = append(replies, reply)
+	}
+	c.mu.Lock()
+	c.settle()
+	c.mu.Unlock()
+	if err := c.writeCursors(ctx); err != nil {
+		return nil, err
 	}
 	// A session to be resumed that is not there any more, or never was within reach: the client must know.
 	var lost []string

@@ -27,7 +27,13 @@ func (c *conn) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held--
-	if c.held == 0 && c.hasWork() {
+	if c.held > 0 {
+		return
+	}
+	if c.unsettled {
+		c.settle()
+	}
+	if c.hasWork() {
 		c.wake()
 	}
 }
@@ -84,12 +90,12 @@ func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
 }
 
 // follow gives the connection a cursor on a session unless it has one, and reads the log after that, so that no
-// append is missed in between. fresh tells that the cursor is new, at the head of the log.
-func (c *conn) follow(ctx context.Context, session string) (cur *cursor, log journal.Log, fresh bool, err error) {
+// append is missed in between. A new cursor is at the consumer's, else at the head of the log.
+func (c *conn) follow(ctx context.Context, session string) (cur *cursor, log journal.Log, err error) {
 	c.mu.Lock()
 	cur = c.cursors[session]
-	if cur == nil {
-		fresh = true
+	fresh := cur == nil
+	if fresh {
 		cur = &cursor{}
 		if c.cursors == nil {
 			c.cursors = make(map[string]*cursor, 1)
@@ -102,15 +108,17 @@ func (c *conn) follow(ctx context.Context, session string) (cur *cursor, log jou
 	}
 	log, err = c.e.journal.Log(ctx, session)
 	if err != nil {
-		return nil, log, false, fmt.Errorf("socket: read log: %w", err)
+		return nil, log, fmt.Errorf("socket: read log: %w", err)
 	}
 	cur.topic.update(log)
 	if fresh {
 		c.mu.Lock()
-		c.move(cur, log.Epoch, log.Head, nil, log.Head)
+		pos, g, _ := c.startAt(session, log, log.Head)
+		c.move(cur, log.Epoch, pos, g, log.Head)
+		c.unsettled = true
 		c.mu.Unlock()
 	}
-	return cur, log, fresh, nil
+	return cur, log, nil
 }
 
 // move puts a cursor somewhere; the caller holds c.mu.
@@ -163,21 +171,25 @@ func (c *conn) adopt(session string, log journal.Log) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if cur.epoch == "" { // conn.hello or events.subscribe may have come in between
-		c.move(cur, log.Epoch, before(log), nil, log.Head)
+		pos, g, _ := c.startAt(session, log, before(log))
+		c.move(cur, log.Epoch, pos, g, log.Head)
+		c.unsettled = true
 	}
 	c.queue(cur)
 	if c.held == 0 {
+		c.settle()
 		c.wake()
 	}
 }
 
-// dropDeleted ends the cursor on a session that was deleted and tells the client.
-func (c *conn) dropDeleted(session string) {
+// dropDeleted ends the cursor on a session that was deleted and returns what the client is to be told; nil = nothing.
+func (c *conn) dropDeleted(session string) []byte {
 	c.mu.Lock()
+	delete(c.stored, session)
 	cur := c.cursors[session]
 	if cur == nil {
 		c.mu.Unlock()
-		return
+		return nil
 	}
 	cur.gone = true
 	delete(c.cursors, session)
@@ -185,7 +197,7 @@ func (c *conn) dropDeleted(session string) {
 	frame := gapNote(session, cur.epoch, cur.pos, g)
 	c.mu.Unlock()
 	cur.topic.leave(c)
-	_ = c.WriteFrame(frame) // fails only when the connection has gone
+	return frame
 }
 
 // leaveAll takes an ended connection from its topics.
@@ -219,13 +231,16 @@ func (c *conn) ack(session string, offset uint64) (uint64, error) {
 	if cur == nil {
 		return 0, errNotFollowed()
 	}
-	if offset > cur.pos {
+	switch {
+	case c.superseded:
+		return 0, rpc.Conflict("the consumer has connected anew")
+	case offset > cur.pos:
 		return 0, rpc.InvalidParams("/offset", "is beyond what was sent")
-	}
-	if offset <= cur.acked {
+	case offset < cur.acked:
 		return cur.acked, nil
 	}
 	cur.acked = offset
+	c.keep(session, cur)
 	n := 0
 	for n < len(cur.sent) && cur.sent[n].offset <= offset {
 		cur.pending -= cur.sent[n].size
