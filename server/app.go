@@ -25,6 +25,7 @@ import (
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/server/origin"
 	"github.com/waystation/waystation/server/socket"
+	"github.com/waystation/waystation/transports/consumer"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
@@ -37,18 +38,19 @@ type app struct {
 	out       io.Writer // where people look: pairing codes, the demo
 	startedAt time.Time
 
-	network  *network
-	db       *dbutil.Database
-	journal  *journal.Journal
-	bridge   *bridge.Bridge
-	auth     *auth.Auth
-	tickets  *auth.Tickets
-	origins  *origin.List
-	registry *rpc.Registry
-	endpoint *socket.Endpoint
-	listener net.Listener
-	server   *http.Server
-	health   methods.ServerDeps
+	network   *network
+	db        *dbutil.Database
+	journal   *journal.Journal
+	consumers *consumer.Store
+	bridge    *bridge.Bridge
+	auth      *auth.Auth
+	tickets   *auth.Tickets
+	origins   *origin.List
+	registry  *rpc.Registry
+	endpoint  *socket.Endpoint
+	listener  net.Listener
+	server    *http.Server
+	health    methods.ServerDeps
 
 	adminToken, adminTokenFile string
 
@@ -75,6 +77,7 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"network", a.openNetwork},
 		{"database", a.openDatabase},
 		{"journal", a.openJournal},
+		{"consumers", a.openConsumers},
 		{"auth", a.openAuth},
 		{"bridge", a.openBridge},
 		{"methods", a.openMethods},
@@ -141,6 +144,17 @@ func (a *app) openJournal(ctx context.Context) (err error) {
 	})
 	if err == nil {
 		a.onClose("journal", func(context.Context) error { return a.journal.Close() })
+	}
+	return err
+}
+
+func (a *app) openConsumers(ctx context.Context) (err error) {
+	a.consumers, err = consumer.Open(ctx, a.db, consumer.Config{
+		FlushEvery: a.cfg.ConsumerFlush, FlushChanges: a.cfg.ConsumerFlushChanges,
+		KeepFor: a.cfg.KeepConsumers, MaxConsumers: a.cfg.MaxConsumers, Log: a.log.With("part", "consumers"),
+	})
+	if err == nil {
+		a.onClose("consumers", a.consumers.Close)
 	}
 	return err
 }
@@ -213,7 +227,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
 	}
 	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
-		Version: version, Origins: a.origins, Tickets: a.tickets, MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
+		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
 		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database
 		Log:          a.log.With("part", "socket"),

@@ -38,6 +38,12 @@ type Config struct {
 
 	RetainBytes int `flag:"retain-bytes" unit:"bytes" default:"67108864" min:"65536" doc:"Size of the events kept per session; the oldest go first." why:"Some 100,000 events; one busy session must not fill the disk."`
 
+	ConsumerFlush time.Duration `flag:"consumer-flush" unit:"duration" default:"200ms" min:"1ms" max:"1m" doc:"Time acknowledgements of named consumers gather before they are stored; a crash repeats the events of that time." why:"Five commits a second, however many acknowledgements."`
+
+	ConsumerFlushChanges int `flag:"consumer-flush-changes" unit:"cursors" default:"1000" min:"1" max:"100000" doc:"Changed cursors of named consumers that are stored at once, before consumer-flush is over." why:"One commit of this size takes milliseconds."`
+
+	KeepConsumers time.Duration `flag:"keep-consumers" unit:"duration" default:"720h" min:"1h" doc:"Time a named consumer that nobody uses keeps its cursors." why:"Far longer than the events they point to, so that their loss is announced."`
+
 	MaxMediaBytes int `flag:"max-media-bytes" unit:"bytes" default:"104857600" min:"1024" max:"2147483648" doc:"Largest file that is sent or kept." why:"WhatsApp itself takes 2 GB, which few servers have to spare."`
 
 	SessionMediaBytes int `flag:"session-media-bytes" unit:"bytes" default:"2147483648" min:"1024" doc:"Size of the files kept per session." why:"One busy session must not fill the disk."`
@@ -73,6 +79,8 @@ type Config struct {
 	TicketTTL time.Duration `flag:"ticket-ttl" unit:"duration" default:"30s" min:"1s" max:"10m" doc:"Time in which a ticket for a browser must be used; the most a caller may ask for." why:"It stands in a URL, which proxies log."`
 
 	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
+
+	MaxConsumers int `flag:"max-consumers" unit:"consumers" default:"100" min:"1" max:"100000" doc:"Named consumers a credential may have." why:"Clients that make up names must not fill the disk."`
 
 	MaxFrame int `flag:"max-frame" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest frame a socket accepts." why:"Media goes by its own way; calls are small."`
 

@@ -127,10 +127,14 @@ func (c *conn) startAt(session string, log journal.Log, otherwise uint64) (pos u
 		return otherwise, nil, false
 	}
 	pos, g = resume(log, at.Epoch, at.Offset)
-	if at.Epoch == log.Epoch && at.Offset > log.Head { // it would never move again by acknowledgements
-		c.store(session, consumer.Position{Epoch: log.Epoch, Offset: pos}, Consumers.Move)
-	}
 	return pos, g, true
+}
+
+// setBack puts a stored cursor that is beyond the end of its log there: acknowledgements would not move it.
+func (c *conn) setBack(session string, log journal.Log) {
+	if at := c.stored[session]; at.Epoch == log.Epoch && at.Offset > log.Head {
+		c.store(session, consumer.Position{Epoch: log.Epoch, Offset: log.Head}, Consumers.Move)
+	}
 }
 
 // settle gives sessions without a stored cursor one where the connection began, so that nothing is missed when the

@@ -68,6 +68,7 @@ func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribePa
 			return nil, err
 		}
 		c.mu.Lock()
+		c.setBack(id, log)
 		result.Sessions = append(result.Sessions, subscribedReply{id, cur.epoch, cur.pos + 1, log.Head})
 		c.mu.Unlock()
 	}

@@ -201,6 +201,7 @@ func (c *conn) begin(ctx context.Context, who rpc.Principal, filters *filterSet,
 		} else {
 			pos, reply.Gap, found = c.startAt(id, log, pos)
 		}
+		c.setBack(id, log)
 		reply.Resumed = found && reply.Gap == nil
 		if pos < log.Head {
 			reply.Replay = &offsetRange{From: pos + 1, To: log.Head}

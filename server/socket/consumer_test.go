@@ -1,0 +1,413 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/consumer"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// openConsumers opens a store for named consumers in a file, whose connections a test that fakes the clock keeps.
+func openConsumers(t testing.TB, cfg consumer.Config) *consumer.Store {
+	t.Helper()
+	db, err := database.Open(context.Background(), filepath.Join(t.TempDir(), "consumers.db"), database.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := consumer.Open(context.Background(), db, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		_ = db.Close()
+	})
+	return s
+}
+
+// newConsumerWorld is a world with named consumers, whose acknowledgements are not written before somebody asks.
+func newConsumerWorld(t testing.TB, jcfg journal.Config) (*world, *consumer.Store) {
+	t.Helper()
+	store := openConsumers(t, consumer.Config{FlushEvery: time.Hour, MaxConsumers: 3})
+	return newWorld(t, Config{Consumers: store}, jcfg), store
+}
+
+// leave ends a connection and waits until the server knows.
+func (c *client) leave() {
+	c.t.Helper()
+	before := c.w.endpoint.Connections()
+	_ = c.ws.CloseNow()
+	for end := time.Now().Add(waitLimit); c.w.endpoint.Connections() >= before; <-time.After(time.Millisecond) {
+		if time.Now().After(end) {
+			c.t.Fatal("the connection does not end")
+		}
+	}
+}
+
+func (w *world) dialConsumer(token, name string, more object) (*client, helloResult) {
+	w.t.Helper()
+	c := w.dial(token)
+	params := object{"consumer": name}
+	for k, v := range more {
+		params[k] = v
+	}
+	return c, c.hello(params)
+}
+
+func TestConsumerGoesOn(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 10)
+	c, r := w.dialConsumer("session:s1", "shop", object{"from": "oldest"})
+	if s := r.Sessions[0]; s.Resumed || s.Replay == nil || *s.Replay != (offsetRange{1, 10}) {
+		t.Fatalf("%+v", s)
+	}
+	c.events("s1", 1, 10)
+	var ack ackResult
+	c.call("events.ack", object{"offset": 4}, &ack)
+	c.leave()
+	w.append("s1", "Message", 2)
+
+	// What was not acknowledged comes again, and from counts no more.
+	c, r = w.dialConsumer("session:s1", "shop", object{"from": "head"})
+	if s := r.Sessions[0]; !s.Resumed || *s.Replay != (offsetRange{5, 12}) {
+		t.Fatalf("%+v", s)
+	}
+	c.events("s1", 5, 12)
+	c.call("events.ack", object{"offset": 12}, &ack)
+	c.call("events.ack", object{"offset": 6}, &ack) // older: changes nothing
+	if ack.Offset != 12 {
+		t.Fatalf("%+v", ack)
+	}
+	c.leave()
+	c, r = w.dialConsumer("session:s1", "shop", nil)
+	if s := r.Sessions[0]; !s.Resumed || s.Replay != nil {
+		t.Fatalf("%+v", s)
+	}
+	c.leave()
+
+	// Another name, and the same name of another principal, have their own.
+	for _, other := range []struct{ token, name string }{{"session:s1", "mail"}, {"admin", "shop"}} {
+		c, r = w.dialConsumer(other.token, other.name, object{"filters": []any{object{"sessions": []string{"s1"}}}})
+		if s := r.Sessions[0]; s.Resumed || s.Replay != nil {
+			t.Fatalf("%+v", s)
+		}
+		c.leave()
+	}
+}
+
+// A consumer that goes before it acknowledges anything misses nothing of what comes while it is away.
+func TestConsumerBeginsAtTheHead(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 3)
+	c, _ := w.dialConsumer("session:s1", "shop", nil)
+	c.leave()
+	w.append("s1", "Message", 2)
+	c, r := w.dialConsumer("session:s1", "shop", nil)
+	if s := r.Sessions[0]; !s.Resumed || *s.Replay != (offsetRange{4, 5}) {
+		t.Fatalf("%+v", s)
+	}
+	c.events("s1", 4, 5)
+}
+
+// The cursor is in the database with the reply of conn.hello, so that a crash does not undo the beginning.
+func TestConsumerBeginIsStored(t *testing.T) {
+	w, store := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 3)
+	w.dialConsumer("session:s1", "shop", nil)
+	list, err := store.List(t.Context(), "token-s1", "shop")
+	if err != nil || len(list) != 1 || list[0].Session != "s1" || list[0].Offset != 3 {
+		t.Fatalf("%v, %v", list, err)
+	}
+}
+
+func TestConsumerAndResume(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 10)
+	c, r := w.dialConsumer("session:s1", "shop", object{"from": "oldest"})
+	epoch := r.Sessions[0].Epoch
+	c.events("s1", 1, 10)
+	c.call("events.ack", object{"offset": 8}, nil)
+	c.leave()
+	// A position that the client names wins, and acknowledging from there does not set the stored one back.
+	c, _ = w.dialConsumer("session:s1", "shop", object{"resume": object{"s1": object{"epoch": epoch, "offset": 2}}})
+	c.events("s1", 3, 10)
+	c.call("events.ack", object{"offset": 5}, nil)
+	c.leave()
+	c, _ = w.dialConsumer("session:s1", "shop", nil)
+	c.events("s1", 9, 10)
+}
+
+func TestConsumerRefused(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{})
+	c := w.dial("session:s1")
+	for _, tc := range []struct {
+		params object
+		field  string
+	}{
+		{object{"consumer": "shop", "ack": "none"}, "/ack"},
+		{object{"consumer": "a\x00b"}, "/consumer"},
+		{object{"consumer": "a\nb"}, "/consumer"},
+	} {
+		tc.params["protocol"] = 1
+		m := c.fails(rpc.CodeInvalidParams, "conn.hello", tc.params)
+		if !strings.Contains(string(m.Error.Data), tc.field) {
+			t.Errorf("%v: %s", tc.params, m.Error.Data)
+		}
+	}
+	c.hello(object{"consumer": "shop", "ack": "manual"})
+	for i := range 2 {
+		w.dialConsumer("session:s1", fmt.Sprint("c", i), nil)
+	}
+	c = w.dial("session:s1")
+	c.fails(rpc.CodeConflict, "conn.hello", object{"protocol": 1, "consumer": "one too many"})
+	c.hello(object{"consumer": "c1"}) // an old one may still come
+	plain := newWorld(t, Config{}, journal.Config{})
+	plain.dial("session:s1").fails(rpc.CodeNotSupported, "conn.hello", object{"protocol": 1, "consumer": "shop"})
+}
+
+func TestConsumerHasAWindow(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 25)
+	c, _ := w.dialConsumer("session:s1", "shop", object{"from": "oldest", "window": object{"events": 10}})
+	c.events("s1", 1, 10)
+	if err := c.Quiet(); err != nil {
+		t.Fatal("more than the window:", err)
+	}
+}
+
+func TestConsumerGaps(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{RetainEvents: 10, SweepEvery: time.Millisecond, RingEvents: 10})
+	c, _ := w.dialConsumer("session:s1", "shop", nil)
+	w.append("s1", "Message", 5)
+	c.events("s1", 1, 5)
+	c.call("events.ack", object{"offset": 5}, nil)
+	c.leave()
+	w.append("s1", "Message", 25)
+	w.awaitOldest("s1", 21)
+	for range 2 { // until something is acknowledged, the gap is told again
+		var r helloResult
+		c, r = w.dialConsumer("session:s1", "shop", nil)
+		if s := r.Sessions[0]; s.Resumed || s.Gap == nil || *s.Gap != (gap{6, 20, gapRetention}) {
+			t.Fatalf("%+v", s)
+		}
+		var p gapParams
+		c.notification("events.gap", &p)
+		if p.gap != (gap{6, 20, gapRetention}) || p.Session != "s1" {
+			t.Fatalf("%+v", p)
+		}
+		c.events("s1", 21, 30)
+		if p.To == 0 {
+			t.Fatal("no gap")
+		}
+		c.leave()
+	}
+	c, _ = w.dialConsumer("session:s1", "shop", nil)
+	c.read()
+	c.events("s1", 21, 30)
+	c.call("events.ack", object{"offset": 20}, nil) // the gap alone
+	c.leave()
+	c, r := w.dialConsumer("session:s1", "shop", nil)
+	if s := r.Sessions[0]; !s.Resumed || *s.Replay != (offsetRange{21, 30}) {
+		t.Fatalf("%+v", s)
+	}
+	c.leave()
+
+	// A log that began anew.
+	if err := w.journal.Purge(t.Context(), "s1"); err != nil {
+		t.Fatal(err)
+	}
+	w.append("s1", "Message", 2)
+	c, r = w.dialConsumer("session:s1", "shop", nil)
+	if s := r.Sessions[0]; s.Resumed || s.Gap == nil || s.Gap.Reason != gapEpoch {
+		t.Fatalf("%+v", s)
+	}
+	c.read()
+	c.events("s1", 1, 2)
+	c.call("events.ack", object{"offset": 1}, nil)
+	c.leave()
+	_, r = w.dialConsumer("session:s1", "shop", nil)
+	if s := r.Sessions[0]; !s.Resumed || *s.Replay != (offsetRange{2, 2}) {
+		t.Fatalf("%+v", s)
+	}
+}
+
+// A log that is shorter than what was acknowledged, as after a restored copy: the cursor must not stay beyond it.
+func TestConsumerBeyondTheHead(t *testing.T) {
+	w, store := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 3)
+	log, err := w.journal.Log(t.Context(), "s1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Begin(consumer.ID{Principal: "token-s1", Name: "shop"}, "s1", consumer.Position{Epoch: log.Epoch, Offset: 9})
+	c, r := w.dialConsumer("session:s1", "shop", nil)
+	if s := r.Sessions[0]; s.Resumed || s.Gap == nil || *s.Gap != (gap{4, 9, gapEpoch}) {
+		t.Fatalf("%+v", s)
+	}
+	c.read()
+	w.append("s1", "Message", 2)
+	c.events("s1", 4, 5)
+	c.call("events.ack", object{"offset": 4}, nil)
+	c.leave()
+	c, _ = w.dialConsumer("session:s1", "shop", nil)
+	c.events("s1", 5, 5)
+}
+
+func TestConsumerSeeks(t *testing.T) {
+	w, store := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 10)
+	c, _ := w.dialConsumer("session:s1", "shop", object{"from": "oldest"})
+	c.events("s1", 1, 10)
+	c.call("events.ack", object{"offset": 8}, nil)
+	c.call("events.seek", object{"offset": 3}, nil)
+	if list, err := store.List(t.Context(), "token-s1", "shop"); err != nil || list[0].Offset != 3 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	c.events("s1", 4, 10)
+	c.leave()
+	c, _ = w.dialConsumer("session:s1", "shop", nil)
+	c.events("s1", 4, 10)
+	c.call("events.seek", object{"offset": 10}, nil)
+	c.leave()
+	c, r := w.dialConsumer("session:s1", "shop", nil)
+	if s := r.Sessions[0]; !s.Resumed || s.Replay != nil {
+		t.Fatalf("%+v", s)
+	}
+	c.call("events.seek", object{"offset": 0}, nil)
+	c.events("s1", 1, 10)
+}
+
+// Sessions that come and go while the consumer is connected have cursors, too.
+func TestConsumerOfManySessions(t *testing.T) {
+	w, store := newConsumerWorld(t, journal.Config{})
+	c, _ := w.dialConsumer("admin", "shop", nil)
+	w.directory.add("s3")
+	w.append("s3", "Connected", 2)
+	c.notification("conn.position", &positionParams{})
+	c.events("s3", 1, 2)
+	if err := c.Quiet(); err != nil {
+		t.Fatal(err)
+	}
+	c.leave()
+	c, r := w.dialConsumer("admin", "shop", nil)
+	if s := r.Sessions[2]; s.Session != "s3" || !s.Resumed || *s.Replay != (offsetRange{1, 2}) {
+		t.Fatalf("%+v", s)
+	}
+	c.events("s3", 1, 2)
+	c.call("events.ack", object{"session": "s3", "offset": 1}, nil)
+
+	// Filters that leave a session out keep its cursor for when they take it in again.
+	var sub subscribeResult
+	c.call("events.subscribe", object{"filters": []any{object{"sessions": []string{"s1"}}}}, &sub)
+	c.call("events.subscribe", object{"filters": []any{object{"sessions": []string{"s3"}}}}, &sub)
+	if s := sub.Sessions[0]; s.Offset != 2 {
+		t.Fatalf("%+v", s)
+	}
+	c.events("s3", 2, 2)
+
+	w.endpoint.SessionDeleted("s3")
+	if err := store.DeleteSession(t.Context(), "s3"); err != nil {
+		t.Fatal(err)
+	}
+	c.notification("events.gap", &gapParams{})
+	c.fails(rpc.CodeNotFound, "events.ack", object{"session": "s3", "offset": 2})
+	c.leave()
+	list, err := store.List(t.Context(), "admin", "shop")
+	if err != nil || len(list) != 2 || list[0].Session != "s1" || list[1].Session != "s2" {
+		t.Fatalf("%v, %v", list, err)
+	}
+}
+
+func TestConsumerIsSuperseded(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 10)
+	older, _ := w.dialConsumer("session:s1", "shop", object{"from": "oldest"})
+	older.events("s1", 1, 10)
+	older.call("events.ack", object{"offset": 7}, nil)
+	newer, _ := w.dialConsumer("session:s1", "shop", nil)
+	newer.events("s1", 8, 10)
+	older.closed(CloseSuperseded)
+	newer.call("events.ack", object{"offset": 9}, nil)
+	if err := newer.Quiet(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Of many that connect at the same time one stays, and the others learn why.
+func TestConsumersRace(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 3)
+	for range 10 {
+		const racers = 6
+		var clients [racers]*client
+		for i := range clients {
+			clients[i] = w.dial("session:s1")
+		}
+		var group sync.WaitGroup
+		stayed := make(chan *client, racers)
+		for _, c := range clients {
+			group.Go(func() {
+				if err := c.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1,"consumer":"shop","from":"oldest"}}`)); err != nil {
+					t.Error(err)
+					return
+				}
+				for range 4 { // the reply, and the three events
+					_, code, err := c.Receive()
+					if err != nil || code != 0 && code != CloseSuperseded {
+						t.Errorf("closed with %d, %v", code, err)
+					}
+					if err != nil || code != 0 {
+						return
+					}
+				}
+				stayed <- c
+			})
+		}
+		group.Wait()
+		close(stayed)
+		alive := 0
+		for c := range stayed {
+			_ = c.Send([]byte(`{"jsonrpc":"2.0","id":"quiet?","method":"test.echo"}`))
+			if _, code, err := c.Receive(); code == CloseSuperseded {
+				continue
+			} else if code != 0 || err != nil {
+				t.Fatalf("closed with %d, %v", code, err)
+			}
+			alive++
+			c.leave()
+		}
+		if alive != 1 {
+			t.Fatalf("%d connections stayed, want 1", alive)
+		}
+	}
+}
+
+// Shutting down writes what was acknowledged.
+func TestConsumerIsWrittenByShutdown(t *testing.T) {
+	w, store := newConsumerWorld(t, journal.Config{})
+	w.append("s1", "Message", 3)
+	c, _ := w.dialConsumer("session:s1", "shop", object{"from": "oldest"})
+	c.events("s1", 1, 3)
+	c.call("events.ack", object{"offset": 2}, nil)
+	down := make(chan struct{})
+	go func() {
+		defer close(down)
+		w.endpoint.Shutdown(context.Background())
+	}()
+	c.notification("conn.drain", &drainParams{})
+	c.closed(CloseRestart)
+	<-down
+	if list, err := store.List(t.Context(), "token-s1", ""); err != nil || list[0].Offset != 2 {
+		t.Fatalf("%v, %v", list, err)
+	}
+}
