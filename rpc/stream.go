@@ -3,6 +3,7 @@ package rpc
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -23,14 +24,14 @@ type stream struct {
 	queue   []*item
 	current *item // the request jsonrpc2 is handling
 	stub    []byte
-	next    uint64
+	last    uint64 // number of a request
 	errors  bucket
 
 	// ended is closed when nothing is read any more, so that no call can start after it.
 	ended chan struct{}
 
 	mu      sync.Mutex
-	pending map[uint64]*item
+	pending []*item // not answered; few enough to be looked through
 
 	// outgoing is the response that WriteObject is about to write; jsonrpc2 holds its own lock from the one to the other.
 	outgoing *jsonrpc2.Response
@@ -41,38 +42,53 @@ var _ jsonrpc2.ObjectStream = (*stream)(nil)
 func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
 	return &stream{
 		codec: codec, opts: opts, reg: reg,
-		errors:  newBucket(1, float64(opts.ProtocolErrors)),
-		pending: make(map[uint64]*item),
-		ended:   make(chan struct{}),
+		errors: newBucket(1, float64(opts.ProtocolErrors)),
+		ended:  make(chan struct{}),
 	}
 }
 
-// ReadObject gives jsonrpc2 the next request, reduced to its number: the rest stays in s.current.
+// ReadObject gives jsonrpc2 the next request, reduced to its number: the rest stays in s.current. A connection at rest
+// is inside this call; what happens with a frame is in other functions, so that little of the stack is in use then and
+// the collector halves it.
 func (s *stream) ReadObject(v any) error {
 	for len(s.queue) == 0 {
 		b, err := s.codec.ReadFrame()
-		switch {
-		case errors.Is(err, ErrFrameTooLarge):
-			err = s.answerBad(refuse(TooLarge("the frame is too large", s.opts.MaxFrame)))
-		case err == nil:
-			err = s.take(splitFrame(b, s.opts.MaxDepth, s.opts.MaxBatch))
-		}
-		if err != nil {
+		if err = s.receive(b, err); err != nil {
 			close(s.ended)
 			return err
 		}
 	}
+	return s.next(v)
+}
+
+// receive takes what ReadFrame returned apart.
+//
+//go:noinline
+func (s *stream) receive(b []byte, err error) error {
+	switch {
+	case errors.Is(err, ErrFrameTooLarge):
+		return s.answerBad(refuse(TooLarge("the frame is too large", s.opts.MaxFrame)))
+	case err != nil:
+		return err
+	}
+	return s.take(splitFrame(b, s.opts.MaxDepth, s.opts.MaxBatch))
+}
+
+// next hands over the first request of the queue.
+//
+//go:noinline
+func (s *stream) next(v any) error {
 	it := s.queue[0]
 	s.queue[0] = nil
 	s.queue = s.queue[1:]
 	if len(s.queue) == 0 {
 		s.queue = nil
 	}
-	s.next++
-	it.num = s.next
+	s.last++
+	it.num = s.last
 	if it.id != nil {
 		s.mu.Lock()
-		s.pending[it.num] = it
+		s.pending = append(s.pending, it)
 		s.mu.Unlock()
 	}
 	s.current = it
@@ -114,14 +130,24 @@ func (s *stream) WriteObject(any) error {
 	if resp == nil {
 		return errors.New("rpc: only responses go through jsonrpc2")
 	}
-	s.mu.Lock()
-	it := s.pending[resp.ID.Num]
-	delete(s.pending, resp.ID.Num)
-	s.mu.Unlock()
+	it := s.answered(resp.ID.Num)
 	if it == nil {
 		return nil
 	}
 	return s.deliver(it.batch, it.slot, encodeReply(it.id, resp))
+}
+
+// answered takes a request off the list; nil = it is not there.
+func (s *stream) answered(num uint64) *item {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.pending, func(it *item) bool { return it.num == num })
+	if i < 0 {
+		return nil
+	}
+	it := s.pending[i]
+	s.pending = slices.Delete(s.pending, i, i+1)
+	return it
 }
 
 // deliver writes a reply, or keeps it until its batch is complete.

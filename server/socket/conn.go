@@ -110,6 +110,9 @@ func (c *conn) ReadFrame() ([]byte, error) {
 		if !c.awaitRoom() {
 			return nil, io.EOF
 		}
+		if err := c.wire.await(c.onControl); err != nil {
+			return nil, err
+		}
 		// Not the request's context: a context that ends would tear the connection down.
 		kind, r, err := c.ws.Reader(context.Background())
 		if err != nil {
@@ -242,6 +245,15 @@ func (c *conn) wake() {
 		c.busy = true
 		c.writers.Add(1)
 		go c.drain()
+	}
+}
+
+// onControl takes pings and pongs that come between messages.
+func (c *conn) onControl(opcode byte, payload []byte) {
+	if opcode == opPing {
+		c.onPing(context.Background(), payload)
+	} else {
+		c.onPong(context.Background(), payload)
 	}
 }
 

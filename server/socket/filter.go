@@ -19,7 +19,7 @@ type Filter struct {
 }
 
 // everything is what a client gets that says nothing about filters: all durable events it may see.
-var everything = []Filter{{}}
+var everything = compileFilters([]Filter{{}})
 
 // filterSet is a compiled list of filters; it does not change.
 type filterSet struct {

@@ -83,14 +83,13 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 	if err != nil {
 		return nil, err
 	}
-	list := everything
+	filters := everything
 	if p.Filters != nil {
-		list = *p.Filters
+		if problem := checkFilters(*p.Filters, e.cfg.MaxFilters); problem != nil {
+			return nil, problem
+		}
+		filters = compileFilters(*p.Filters)
 	}
-	if problem := checkFilters(list, e.cfg.MaxFilters); problem != nil {
-		return nil, problem
-	}
-	filters := compileFilters(list)
 	sessions, err := c.selectSessions(ctx, who, filters)
 	if err != nil {
 		return nil, err

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// Buffer sizes of a connection, in bytes. Small, because most connections are idle: reads go through the first one
-// frame at a time, the second carries only control frames.
+// Buffer sizes of a connection, in bytes. Small, because most connections are idle.
 const (
-	readBuffer  = 1 << 10
-	writeBuffer = 512
+	readBuffer  = 128 // a small call or some acks; the payload of a larger frame is read past it
+	writeBuffer = 128 // carries only control frames, of which the largest has 127
+	leastBuffer = 16  // the WebSocket library buffers again; this is the least bufio takes
 )
 
 // flushChunk is how much is written under one deadline, so that a slow peer which takes bytes at all is not taken for
@@ -34,8 +34,12 @@ const (
 // leave in one write; the few control frames the WebSocket library writes itself come through Write.
 type wire struct {
 	net.Conn
-	early   []byte // what the HTTP server had read already
 	timeout time.Duration
+
+	// Of the reading goroutine.
+	in    []byte // was read and not used; in room, or what the HTTP server had read already
+	above *bufio.Reader
+	room  [readBuffer]byte
 
 	mu    sync.Mutex
 	ended bool // a close frame was written: nothing may follow
@@ -43,14 +47,65 @@ type wire struct {
 
 var errStalled = errors.New("socket: write stalled")
 
-// Read gives what the HTTP server had read first.
+// Read implements net.Conn for the WebSocket library. Large reads go past the buffer once that is empty.
 func (w *wire) Read(p []byte) (int, error) {
-	if len(w.early) > 0 {
-		n := copy(p, w.early)
-		w.early = w.early[n:]
-		return n, nil
+	if len(w.in) == 0 {
+		if len(p) >= readBuffer {
+			return w.Conn.Read(p)
+		}
+		if err := w.fill(); err != nil {
+			return 0, err
+		}
 	}
-	return w.Conn.Read(p)
+	n := copy(p, w.in)
+	w.in = w.in[n:]
+	return n, nil
+}
+
+func (w *wire) fill() error {
+	n, err := w.Conn.Read(w.room[:])
+	w.in = w.room[:n]
+	if n > 0 {
+		return nil // an error comes again
+	}
+	return err
+}
+
+// await returns when a frame has begun to come that is not a ping or pong; those go to control. A connection is at rest
+// here and not inside the WebSocket library, whose calls would keep the stack of the goroutine at twice its size.
+func (w *wire) await(control func(opcode byte, payload []byte)) error {
+	for w.above.Buffered() == 0 {
+		if len(w.in) == 0 {
+			if err := w.fill(); err != nil {
+				return err
+			}
+		}
+		opcode, payload, rest := cutControl(w.in)
+		if opcode == 0 {
+			break
+		}
+		w.in = rest
+		control(opcode, payload)
+	}
+	return nil
+}
+
+// cutControl takes a ping or pong from the beginning of b, in place. Opcode 0: there is none, or not a whole and
+// flawless one, which the WebSocket library deals with.
+func cutControl(b []byte) (opcode byte, payload, rest []byte) {
+	const head = 6 // with the mask
+	if len(b) < head || b[0] != 0x80|opPing && b[0] != 0x80|opPong || b[1]&0x80 == 0 {
+		return 0, nil, b
+	}
+	size := int(b[1] & 0x7f)
+	if size > 125 || len(b) < head+size {
+		return 0, nil, b
+	}
+	payload = b[head : head+size]
+	for i := range payload {
+		payload[i] ^= b[2+i%4]
+	}
+	return b[0] & 0x0f, payload, b[head+size:]
 }
 
 // Write takes whole control frames from the WebSocket library.
@@ -114,8 +169,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	_ = c.SetDeadline(time.Time{}) // those of the HTTP server
-	h.wire = &wire{Conn: c, early: append([]byte(nil), early...), timeout: h.timeout}
-	return h.wire, bufio.NewReadWriter(bufio.NewReaderSize(h.wire, readBuffer), bufio.NewWriterSize(h.wire, writeBuffer)), nil
+	h.wire = &wire{Conn: c, timeout: h.timeout, in: append([]byte(nil), early...)}
+	h.wire.above = bufio.NewReaderSize(h.wire, leastBuffer)
+	return h.wire, bufio.NewReadWriter(h.wire.above, bufio.NewWriterSize(h.wire, writeBuffer)), nil
 }
 
 // appendFrameHead begins an unmasked frame that is whole (RFC 6455, 5.2).

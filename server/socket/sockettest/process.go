@@ -1,0 +1,172 @@
+package sockettest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// dialAtOnce is how many connections are made at a time in the beginning.
+const dialAtOnce = 64
+
+// Main is the process of the clients, in which case it does not return.
+func Main() {
+	raw := os.Getenv(env)
+	if raw == "" {
+		return
+	}
+	p := &process{}
+	err := json.Unmarshal([]byte(raw), &p.options)
+	if err == nil {
+		err = p.run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "clients:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+type process struct {
+	options Options
+	clients []*client
+
+	got     atomic.Int64 // frames
+	goal    atomic.Int64 // frames from which on reach has a token
+	reach   chan struct{}
+	awaited int64          // frames that were waited for
+	counts  sync.WaitGroup // counting goroutines
+}
+
+func (p *process) run() error {
+	p.reach = make(chan struct{}, 1)
+	p.goal.Store(1 << 62)
+	if err := p.connect(dialAtOnce, 0); err != nil {
+		return err
+	}
+	fmt.Println("ok")
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if err := p.obey(lines.Text()); err != nil {
+			return fmt.Errorf("%s: %w", lines.Text(), err)
+		}
+		fmt.Println("ok")
+	}
+	return lines.Err()
+}
+
+func (p *process) obey(line string) error {
+	verb, rest, _ := strings.Cut(line, " ")
+	switch verb {
+	case "await":
+		var n int64
+		if _, err := fmt.Sscan(rest, &n); err != nil {
+			return err
+		}
+		p.await(n)
+		return nil
+	case "call":
+		var n, inFlight int
+		if _, err := fmt.Sscan(rest, &n, &inFlight); err != nil {
+			return err
+		}
+		return p.call(n, inFlight)
+	case "redial":
+		parts := strings.SplitN(rest, " ", 3)
+		var atOnce, frames int
+		if _, err := fmt.Sscan(parts[0]+" "+parts[1], &atOnce, &frames); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(parts[2]), &p.options.Greeting); err != nil {
+			return err
+		}
+		return p.redial(atOnce, frames)
+	}
+	return fmt.Errorf("unknown")
+}
+
+// connect makes all connections and waits for so many frames on each.
+func (p *process) connect(atOnce, frames int) error {
+	p.clients = make([]*client, p.options.Sockets)
+	places := make(chan struct{}, atOnce)
+	problems := make(chan error, 1)
+	var wg sync.WaitGroup
+	for i := range p.clients {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			c, err := dial(&p.options)
+			if err == nil {
+				p.clients[i] = c
+				err = c.skip(frames)
+			}
+			if err != nil {
+				select {
+				case problems <- err:
+				default:
+				}
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case err := <-problems:
+		return err
+	default:
+	}
+	for _, c := range p.clients {
+		p.counts.Go(func() {
+			for c.skip(1) == nil {
+				if p.got.Add(1) >= p.goal.Load() {
+					select {
+					case p.reach <- struct{}{}:
+					default: // a token waits already
+					}
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// await returns when n more frames have come than at its last return.
+func (p *process) await(n int64) {
+	goal := p.awaited + n
+	p.goal.Store(goal)
+	for p.got.Load() < goal {
+		<-p.reach
+	}
+	p.awaited = goal
+}
+
+// call keeps requests in flight on the first connection. Half of them are sent anew at a time.
+func (p *process) call(n, inFlight int) error {
+	frame := appendFrame(nil, p.options.Call)
+	step := max(inFlight/2, 1)
+	for sent, answered := 0, 0; answered < n; {
+		for sent < n && sent-answered+step <= inFlight {
+			if _, err := p.clients[0].Write(bytes.Repeat(frame, step)); err != nil {
+				return err
+			}
+			sent += step
+		}
+		p.await(int64(step))
+		answered += step
+	}
+	return nil
+}
+
+// redial ends all connections and makes new ones.
+func (p *process) redial(atOnce, frames int) error {
+	for _, c := range p.clients {
+		_ = c.Close()
+	}
+	p.counts.Wait()
+	p.awaited = p.got.Load()
+	return p.connect(atOnce, frames)
+}
