@@ -45,6 +45,8 @@ type Sessions interface {
 type Journal interface {
 	Log(ctx context.Context, session string) (journal.Log, error)
 	Read(ctx context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*journal.Event, error)
+	// Find returns the place before the first retained event at or after t, or an earlier one.
+	Find(ctx context.Context, session string, t time.Time) (log journal.Log, after uint64, err error)
 	Watch(session string, w journal.Watcher) (stop func())
 }
 

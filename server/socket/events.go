@@ -3,9 +3,11 @@ package socket
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/consumer"
+	"github.com/waystation/waystation/transports/journal"
 )
 
 // registerMethods adds the methods of a connection.
@@ -142,7 +144,7 @@ func ownSession(call *rpc.Call, named string) (string, error) {
 type seekParams struct {
 	Session string  `json:"session" rpc:"max=256" doc:"needed when the credential is not bound to one session"`
 	Offset  *uint64 `json:"offset" doc:"last offset that counts as seen; 0 = go back to the beginning"`
-	Time    string  `json:"time" rpc:"format=time" doc:"instead of offset: begin with the events from this time on"`
+	Time    string  `json:"time" rpc:"format=time" doc:"instead of offset: begin with the first event whose time is this or later; events that came late lie behind it"`
 }
 
 // Validate wants exactly one place.
@@ -173,19 +175,13 @@ func (e *Endpoint) seek(ctx context.Context, call *rpc.Call, p *seekParams) (*se
 	if cur == nil {
 		return nil, errNotFollowed()
 	}
+	find := e.findOffset
 	if p.Time != "" {
-		return nil, rpc.NotSupported("this server's journal cannot be searched by time")
+		find = e.findTime
 	}
-	log, err := e.journal.Log(ctx, session)
+	log, pos, g, err := find(ctx, session, p)
 	if err != nil {
-		return nil, fmt.Errorf("socket: read log: %w", err)
-	}
-	if *p.Offset > log.Head {
-		return nil, rpc.PositionLost("the offset is beyond the end of the log").With(map[string]any{"head": log.Head})
-	}
-	pos, g := resume(log, log.Epoch, *p.Offset)
-	if *p.Offset == 0 { // the beginning is wherever the log begins now
-		g = nil
+		return nil, err
 	}
 	c.hold()
 	call.AfterReply(c.release)
@@ -197,4 +193,37 @@ func (e *Endpoint) seek(ctx context.Context, call *rpc.Call, p *seekParams) (*se
 		return nil, err
 	}
 	return &seekResult{session, log.Epoch, pos + 1, log.Head, g}, nil
+}
+
+// findOffset is where a seek to an offset leads.
+func (e *Endpoint) findOffset(ctx context.Context, session string, p *seekParams) (log journal.Log, pos uint64, g *gap, err error) {
+	log, err = e.journal.Log(ctx, session)
+	if err != nil {
+		return log, 0, nil, fmt.Errorf("socket: read log: %w", err)
+	}
+	if *p.Offset > log.Head {
+		return log, 0, nil, rpc.PositionLost("the offset is beyond the end of the log").With(map[string]any{"head": log.Head})
+	}
+	pos, g = resume(log, log.Epoch, *p.Offset)
+	if *p.Offset == 0 { // the beginning is wherever the log begins now
+		g = nil
+	}
+	return log, pos, g, nil
+}
+
+// findTime is where a seek to a time leads. At the beginning of what is kept it is not known which of the events before
+// belong to what was asked for, so all count as a gap.
+func (e *Endpoint) findTime(ctx context.Context, session string, p *seekParams) (log journal.Log, pos uint64, g *gap, err error) {
+	t, err := time.Parse(time.RFC3339, p.Time)
+	if err != nil {
+		return log, 0, nil, rpc.InvalidParams("/time", "must be a time in RFC 3339 form with an offset")
+	}
+	log, pos, err = e.journal.Find(ctx, session, t)
+	if err != nil {
+		return log, 0, nil, fmt.Errorf("socket: search log: %w", err)
+	}
+	if oldest := before(log); oldest > 0 && pos <= oldest {
+		pos, g = oldest, &gap{From: 1, To: oldest, Reason: gapRetention}
+	}
+	return log, pos, g, nil
 }

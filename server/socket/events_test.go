@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,7 +103,53 @@ func TestSeek(t *testing.T) {
 	c.fails(rpc.CodeNotFound, "events.seek", object{"session": "s2", "offset": 1})
 	c.fails(rpc.CodeInvalidParams, "events.seek", object{})
 	c.fails(rpc.CodeInvalidParams, "events.seek", object{"offset": -1})
-	c.fails(rpc.CodeNotSupported, "events.seek", object{"time": "2026-01-02T03:04:05Z"})
+	c.fails(rpc.CodeInvalidParams, "events.seek", object{"time": "yesterday"})
+	c.fails(rpc.CodeInvalidParams, "events.seek", object{"offset": 1, "time": "2026-01-02T03:04:05Z"})
+}
+
+func TestSeekByTime(t *testing.T) {
+	var clock atomic.Int64 // milliseconds
+	clock.Store(time.Now().Add(-20 * time.Hour).UnixMilli())
+	now := func() time.Time { return time.UnixMilli(clock.Load()) }
+	w := newWorld(t, Config{}, journal.Config{RetainEvents: 5, SweepEvery: time.Millisecond, RingEvents: 2, Now: now})
+	c := w.dial("session:s1")
+	c.hello(object{})
+	logged := make([]time.Time, 5) // by offset
+	for offset := 1; offset < len(logged); offset++ {
+		clock.Add(2 * time.Hour.Milliseconds())
+		logged[offset] = now()
+		w.append("s1", "Message", 1)
+		c.events("s1", uint64(offset), uint64(offset))
+	}
+	seek := func(at time.Time, offset uint64, g *gap) {
+		t.Helper()
+		var r seekResult
+		c.call("events.seek", object{"time": at.In(time.FixedZone("", 3600)).Format(time.RFC3339Nano)}, &r)
+		if r.Offset != offset || (g == nil) != (r.Gap == nil) || g != nil && *g != *r.Gap {
+			t.Fatalf("%s: %+v %+v", at, r, r.Gap)
+		}
+		if g != nil {
+			var p gapParams
+			c.notification("events.gap", &p)
+			if p.gap != *g {
+				t.Fatalf("%+v", p)
+			}
+		}
+		c.events("s1", offset, r.Head)
+	}
+	seek(logged[3], 3, nil)
+	seek(logged[2].Add(time.Minute), 3, nil)
+	seek(logged[1], 1, nil)
+	seek(logged[1].Add(-240*time.Hour), 1, nil)
+	seek(now().Add(time.Hour), 5, nil)
+	// Retention passes.
+	clock.Add(2 * time.Hour.Milliseconds())
+	w.append("s1", "Message", 4)
+	c.events("s1", 5, 8)
+	w.awaitOldest("s1", 4)
+	seek(logged[4].Add(time.Millisecond), 5, nil)
+	seek(logged[2], 4, &gap{1, 3, gapRetention})
+	seek(logged[4], 4, &gap{1, 3, gapRetention}) // others of that moment may have been dropped
 }
 
 func TestWindow(t *testing.T) {

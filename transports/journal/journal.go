@@ -174,17 +174,25 @@ func (j *Journal) entryFor(session string) *sessionLog {
 
 // Log describes a session's log and makes it when there is none.
 func (j *Journal) Log(ctx context.Context, session string) (Log, error) {
-	if err := checkSession(session); err != nil {
+	row, err := j.row(ctx, session)
+	if err != nil {
 		return Log{}, err
+	}
+	return row.log(), nil
+}
+
+func (j *Journal) row(ctx context.Context, session string) (logRow, error) {
+	if err := checkSession(session); err != nil {
+		return logRow{}, err
 	}
 	for {
 		if l := j.entry(session); l != nil {
 			if row, ok := l.position(); ok {
-				return Log{Session: session, Epoch: row.epoch, Head: row.head, Oldest: row.oldest}, nil
+				return row, nil
 			}
 		}
 		if _, err := j.lookUp(ctx, session, true); err != nil {
-			return Log{}, err
+			return logRow{}, err
 		}
 	}
 }

@@ -145,6 +145,23 @@ func (m *memoryStore) page(_ context.Context, log logRow, after uint64, maxEvent
 	return page, nil
 }
 
+func (m *memoryStore) idAt(ctx context.Context, log int64, offset uint64) (string, error) {
+	return (&memoryTx{store: m}).eventID(ctx, log, offset)
+}
+
+func (m *memoryStore) firstAt(_ context.Context, log logRow, after, to uint64, at int64) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l := m.byID[log.id]; l != nil {
+		for _, e := range l.events {
+			if e.Offset > after && e.Offset <= to && e.Time.UnixMilli() >= at {
+				return e.Offset, nil
+			}
+		}
+	}
+	return 0, nil
+}
+
 func (m *memoryStore) agedLogs(_ context.Context, above int64, limit int) ([]agedLog, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -13,6 +13,10 @@ type logRow struct {
 	head, oldest uint64
 }
 
+func (r *logRow) log() Log {
+	return Log{Session: r.session, Epoch: r.epoch, Head: r.head, Oldest: r.oldest}
+}
+
 // sessionLog is what memory holds of one session's log: its position and a ring of
 // the newest events. Only the committer moves the head.
 type sessionLog struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -49,6 +50,20 @@ func (s *sqlStore) page(ctx context.Context, log logRow, after uint64, maxEvents
 		return nil, storeError(err)
 	}
 	return events, storeError(rows.Err())
+}
+
+func (s *sqlStore) idAt(ctx context.Context, log int64, offset uint64) (string, error) {
+	id, err := (&sqlTx{s}).eventID(ctx, log, offset)
+	return id, storeError(err)
+}
+
+func (s *sqlStore) firstAt(ctx context.Context, log logRow, after, to uint64, at int64) (offset uint64, err error) {
+	err = s.db.QueryRow(ctx, `SELECT pos FROM journal_events WHERE log=$1 AND pos>$2 AND pos<=$3 AND at>=$4 ORDER BY pos LIMIT 1`,
+		log.id, int64(after), int64(to), at).Scan(&offset)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return offset, storeError(err)
 }
 
 func scanEvent(rows dbutil.Rows, session string) (*Event, error) {

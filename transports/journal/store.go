@@ -17,6 +17,11 @@ type store interface {
 	commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error
 	// page returns consecutive events of a log after an offset, at most up to another.
 	page(ctx context.Context, log logRow, after uint64, maxEvents, maxBytes int) ([]*Event, error)
+	// idAt returns the id of a log's event at an offset, "" when it is not there.
+	idAt(ctx context.Context, log int64, offset uint64) (string, error)
+	// firstAt returns the lowest offset of an event after one offset and up to another whose time is at or after some
+	// milliseconds, 0 when there is none.
+	firstAt(ctx context.Context, log logRow, after, to uint64, at int64) (uint64, error)
 	// inTransaction tells whether ctx carries a transaction of the store's database.
 	inTransaction(ctx context.Context) bool
 
