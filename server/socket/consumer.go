@@ -22,6 +22,14 @@ type Consumers interface {
 	Move(id consumer.ID, session string, to consumer.Position)
 	Flush(ctx context.Context) error
 	Release(ctx context.Context, id consumer.ID) error
+	ConsumerList
+}
+
+// ConsumerList shows and deletes the consumers of a principal: List those of all names if name is empty, ordered by
+// name and session; Delete none that is acquired.
+type ConsumerList interface {
+	List(ctx context.Context, principal, name string) ([]consumer.Cursor, error)
+	Delete(ctx context.Context, id consumer.ID) error
 }
 
 // releaseTimeout bounds how long an ended connection waits until its last acknowledgements are written. After that the
@@ -65,7 +73,7 @@ func (c *conn) become(ctx context.Context, call *rpc.Call, who rpc.Principal, na
 	switch {
 	case errors.Is(err, consumer.ErrTooMany):
 		c.e.unclaim(c, id)
-		return rpc.Conflict("too many named consumers: use one of those there are").With(map[string]any{"field": "/consumer"})
+		return rpc.Conflict("too many named consumers: use or delete one of those there are").With(map[string]any{"field": "/consumer"})
 	case err != nil:
 		c.e.unclaim(c, id)
 		c.closeAfter(call, CloseInternal, "the consumer's cursors cannot be read")

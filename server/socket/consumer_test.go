@@ -411,3 +411,45 @@ func TestConsumerIsWrittenByShutdown(t *testing.T) {
 		t.Fatalf("%v, %v", list, err)
 	}
 }
+
+func TestConsumerList(t *testing.T) {
+	w, _ := newConsumerWorld(t, journal.Config{RetainEvents: 10, SweepEvery: time.Millisecond})
+	w.append("s1", "Message", 5)
+	c, _ := w.dialConsumer("admin", "shop", object{"from": "oldest"})
+	c.events("s1", 1, 5)
+	c.call("events.ack", object{"session": "s1", "offset": 2}, nil)
+	away, _ := w.dialConsumer("admin", "mail", object{"filters": []any{object{"sessions": []string{"s1"}}}})
+	away.leave()
+	w.append("s1", "Message", 20)
+	w.awaitOldest("s1", 16)
+
+	reader := w.dial("admin")
+	reader.hello(object{"filters": []any{}})
+	var r consumersResult
+	reader.call("events.consumers", object{}, &r)
+	if len(r.Consumers) != 2 || r.Consumers[0].Consumer != "mail" || r.Consumers[0].Connected || !r.Consumers[1].Connected {
+		t.Fatalf("%+v", r)
+	}
+	if s := r.Consumers[0].Sessions; len(s) != 1 || s[0].Offset != 5 || s[0].Head != 25 || s[0].Lag != 10 || s[0].Updated == "" {
+		t.Errorf("%+v", s)
+	}
+	if s := r.Consumers[1].Sessions; len(s) != 2 || s[0].Offset != 2 || s[1].Session != "s2" || s[1].Lag != 0 {
+		t.Errorf("%+v", s)
+	}
+	reader.call("events.consumers", object{"consumer": "shop"}, &r)
+	if len(r.Consumers) != 1 || r.Consumers[0].Consumer != "shop" {
+		t.Errorf("%+v", r)
+	}
+	reader.fails(rpc.CodeConflict, "events.deleteConsumer", object{"consumer": "shop"})
+	reader.fails(rpc.CodeInvalidParams, "events.deleteConsumer", object{})
+	reader.call("events.deleteConsumer", object{"consumer": "mail"}, nil)
+	reader.fails(rpc.CodeNotFound, "events.deleteConsumer", object{"consumer": "mail"})
+
+	stranger := w.dial("session:s1")
+	stranger.hello(object{"filters": []any{}})
+	stranger.call("events.consumers", object{}, &r)
+	if len(r.Consumers) != 0 {
+		t.Errorf("another credential sees %+v", r)
+	}
+	stranger.fails(rpc.CodeNotFound, "events.deleteConsumer", object{"consumer": "shop"})
+}

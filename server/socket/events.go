@@ -32,6 +32,7 @@ func registerMethods(reg *rpc.Registry, e *Endpoint) {
 	seek := inline("events.seek", "Move the connection's place in the log of a session.")
 	seek.Description = "Of a named consumer it moves the stored cursor, too, also back; that is written before the reply."
 	rpc.Register(reg, seek, e.seek)
+	registerConsumerMethods(reg, e)
 }
 
 type subscribeParams struct {

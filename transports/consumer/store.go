@@ -165,20 +165,16 @@ func (s *Store) List(ctx context.Context, principal, name string) ([]Cursor, err
 	return s.read(ctx, ID{principal, name})
 }
 
-// InUse tells whether a consumer is open.
-func (s *Store) InUse(id ID) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.opened[id] > 0
-}
-
 // Delete removes a consumer. ErrInUse: it is open. ErrNotFound: there is nothing of it.
 func (s *Store) Delete(ctx context.Context, id ID) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
-	if s.InUse(id) { // Acquire needs the turn, so this holds
+	s.mu.Lock()
+	open := s.opened[id] > 0 // for good, as Acquire needs the turn
+	s.mu.Unlock()
+	if open {
 		return ErrInUse
 	}
 	s.discard(func(p place) bool { return p.ID == id })
