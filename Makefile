@@ -39,9 +39,10 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 	@$(MAKE) --no-print-directory load
 
 .PHONY: load
-load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory
-	@echo "== load tests, some seven minutes"
+load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes
+	@echo "== load tests, some eight minutes"
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume' ./server/socket
 	go test -count=1 -timeout $(TEST_TIMEOUT) ./bridge/sandbox
 
 .PHONY: setup

@@ -78,7 +78,7 @@ func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
 	}
 	c.mu.Unlock()
 	for _, cur := range left {
-		cur.topic.leave(c)
+		cur.topic.leave(c, cur)
 	}
 	c.e.mu.Lock()
 	defer c.e.mu.Unlock()
@@ -91,34 +91,44 @@ func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
 
 // follow gives the connection a cursor on a session unless it has one, and reads the log after that, so that no
 // append is missed in between. A new cursor is at the consumer's, else at the head of the log.
-func (c *conn) follow(ctx context.Context, session string) (cur *cursor, log journal.Log, err error) {
+func (c *conn) follow(ctx context.Context, session string) (*cursor, journal.Log, error) {
 	c.mu.Lock()
-	cur = c.cursors[session]
-	fresh := cur == nil
-	if fresh {
-		cur = &cursor{}
-		if c.cursors == nil {
-			c.cursors = make(map[string]*cursor, 1)
-		}
-		c.cursors[session] = cur
-	}
+	cur := c.cursors[session]
 	c.mu.Unlock()
-	if fresh {
-		c.e.join(c, session, cur)
+	for cur == nil {
+		cur = c.e.join(c, session)
+		c.mu.Lock()
+		gone := cur.gone
+		if !gone {
+			c.setCursor(session, cur)
+		}
+		c.mu.Unlock()
+		if gone { // whoever ended it is about to leave
+			cur.topic.leave(c, cur)
+			cur = nil
+		}
 	}
-	log, err = c.e.journal.Log(ctx, session)
+	log, err := c.e.journal.Log(ctx, session)
 	if err != nil {
 		return nil, log, fmt.Errorf("socket: read log: %w", err)
 	}
 	cur.topic.update(log)
-	if fresh {
-		c.mu.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cur.epoch == "" {
 		pos, g, _ := c.startAt(session, log, log.Head)
 		c.move(cur, log.Epoch, pos, g, log.Head)
 		c.unsettled = true
-		c.mu.Unlock()
 	}
 	return cur, log, nil
+}
+
+// setCursor notes the cursor of a topic the connection has joined; the caller holds c.mu.
+func (c *conn) setCursor(session string, cur *cursor) {
+	if c.cursors == nil {
+		c.cursors = make(map[string]*cursor, 1)
+	}
+	c.cursors[session] = cur
 }
 
 // move puts a cursor somewhere; the caller holds c.mu.
@@ -157,20 +167,26 @@ func before(log journal.Log) uint64 {
 // adopt gives the connection a session that has just appeared.
 func (c *conn) adopt(session string, log journal.Log) {
 	c.mu.Lock()
-	if c.torn || c.filters == nil || !c.filters.wants(session) || c.cursors[session] != nil {
-		c.mu.Unlock()
+	wanted := c.mayAdopt(session)
+	c.mu.Unlock()
+	if !wanted {
 		return
 	}
-	cur := &cursor{tell: true}
-	if c.cursors == nil {
-		c.cursors = make(map[string]*cursor, 1)
-	}
-	c.cursors[session] = cur
-	c.mu.Unlock()
-	c.e.join(c, session, cur)
+	cur := c.e.join(c, session)
 	c.mu.Lock()
+	if cur.gone || !c.mayAdopt(session) { // the connection has ended or changed its filters, or follow was faster
+		stray := c.cursors[session] != cur
+		cur.gone = cur.gone || stray
+		c.mu.Unlock()
+		if stray {
+			cur.topic.leave(c, cur)
+		}
+		return
+	}
 	defer c.mu.Unlock()
-	if cur.epoch == "" { // conn.hello or events.subscribe may have come in between
+	c.setCursor(session, cur)
+	if cur.epoch == "" {
+		cur.tell = true
 		pos, g, _ := c.startAt(session, log, before(log))
 		c.move(cur, log.Epoch, pos, g, log.Head)
 		c.unsettled = true
@@ -180,6 +196,11 @@ func (c *conn) adopt(session string, log journal.Log) {
 		c.settle()
 		c.wake()
 	}
+}
+
+// mayAdopt tells whether a session that appears is wanted and not there yet; the caller holds c.mu.
+func (c *conn) mayAdopt(session string) bool {
+	return !c.torn && c.filters != nil && c.filters.wants(session) && c.cursors[session] == nil
 }
 
 // dropDeleted ends the cursor on a session that was deleted and returns what the client is to be told; nil = nothing.
@@ -196,7 +217,7 @@ func (c *conn) dropDeleted(session string) []byte {
 	g := gap{From: cur.pos + 1, To: cur.pos, Reason: gapPurged}
 	frame := gapNote(session, cur.epoch, cur.pos, g)
 	c.mu.Unlock()
-	cur.topic.leave(c)
+	cur.topic.leave(c, cur)
 	return frame
 }
 
@@ -211,9 +232,7 @@ func (c *conn) leaveAll() {
 	c.cursors = nil
 	c.mu.Unlock()
 	for _, cur := range list {
-		if cur.topic != nil {
-			cur.topic.leave(c)
-		}
+		cur.topic.leave(c, cur)
 	}
 }
 

@@ -69,27 +69,34 @@ func (e *Endpoint) newTopic(session string) *topic {
 	return t
 }
 
-// join puts a connection with its cursor on the topic of a session.
-func (e *Endpoint) join(c *conn, session string, cur *cursor) {
+// join puts a connection on the topic of a session and returns its cursor there: a new one, unless it has joined before.
+// The reader and the topic may both be about to, when a session appears while the client says hello.
+func (e *Endpoint) join(c *conn, session string) *cursor {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := e.topics[session]
 	if t == nil {
 		t = e.newTopic(session)
 	}
-	cur.topic = t
 	t.mu.Lock()
-	t.conns[c] = cur
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	cur := t.conns[c]
+	if cur == nil {
+		cur = &cursor{topic: t}
+		t.conns[c] = cur
+	}
+	return cur
 }
 
-// leave takes a connection from a topic; a topic without connections is dropped.
-func (t *topic) leave(c *conn) {
+// leave takes a connection's cursor from a topic; a topic without connections is dropped.
+func (t *topic) leave(c *conn, cur *cursor) {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.conns, c)
+	if t.conns[c] == cur {
+		delete(t.conns, c)
+	}
 	if len(t.conns) == 0 && t.e.topics[t.session] == t {
 		delete(t.e.topics, t.session)
 	}

@@ -1,0 +1,72 @@
+package socket
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// ledger appends events and keeps the frames every receiver must get of them.
+type ledger struct {
+	journal *journal.Journal
+	ids     []string     // sessions
+	total   atomic.Int64 // events of all sessions
+
+	mu     sync.RWMutex
+	frames map[string][][]byte // by session; [0] is the event with offset 1
+}
+
+// newLedger makes a ledger of some sessions, which are then all the world has.
+func newLedger(w *world, sessions int) *ledger {
+	l := &ledger{journal: w.journal, frames: make(map[string][][]byte)}
+	for i := range sessions {
+		l.ids = append(l.ids, fmt.Sprintf("s%d", i+1))
+	}
+	w.directory.mu.Lock()
+	w.directory.ids = l.ids
+	w.directory.mu.Unlock()
+	return l
+}
+
+func (l *ledger) append(t testing.TB, session, kind string) {
+	t.Helper()
+	data, _ := json.Marshal(map[string]any{"n": l.total.Load(), "text": "the body of a message of ordinary length"})
+	res, err := l.journal.Append(context.Background(), session, journal.Record{Type: kind, Data: data})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	body := res[0].Event.Body()
+	frame := append(append(append(make([]byte, 0, len(body)+64), eventHead...), body...), eventTail...)
+	l.mu.Lock()
+	l.frames[session] = append(l.frames[session], frame)
+	l.mu.Unlock()
+	l.total.Add(1)
+}
+
+// frame is the frame of an event, nil when it is not known yet: a receiver may be faster than the one who appends.
+func (l *ledger) frame(session string, offset uint64) []byte {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if list := l.frames[session]; offset > 0 && offset <= uint64(len(list)) {
+		return list[offset-1]
+	}
+	return nil
+}
+
+// pollUntil looks every millisecond whether something has come about.
+func pollUntil(within time.Duration, what string, done func() bool) error {
+	for end := time.Now().Add(within); !done(); {
+		if time.Now().After(end) {
+			return fmt.Errorf("%s: not within %s", what, within)
+		}
+		<-time.After(time.Millisecond)
+	}
+	return nil
+}
