@@ -38,6 +38,7 @@ type conn struct {
 	greeted  atomic.Bool  // conn.hello succeeded
 	lastRead atomic.Int64 // unix nanoseconds of the last frame of any kind
 	writers  sync.WaitGroup
+	hand     *hand // of the drain that runs
 
 	mu     sync.Mutex
 	room   sync.Cond // the lane has become shorter, or the connection has ended
@@ -244,7 +245,7 @@ func (c *conn) wake() {
 	if !c.busy && !c.mute {
 		c.busy = true
 		c.writers.Add(1)
-		go c.drain()
+		c.e.crew.add(c)
 	}
 }
 

@@ -16,6 +16,7 @@ type cursor struct {
 	pos     uint64 // last offset that was passed, sent or filtered out
 	gen     uint64 // changes when a method moves the cursor, so that a read under way is thrown away
 	queued  bool   // is in conn.dirty
+	live    bool   // has been at the head since it was moved: what is new is in memory
 	failed  bool   // the last read failed; the sweeper tries again
 	gone    bool   // no longer of the connection
 	gap     *gap   // to be announced before the next event
@@ -126,12 +127,15 @@ func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]b
 	c.mu.Lock()
 	roomEvents, roomBytes := c.roomFor(cur)
 	r := read{gen: cur.gen, epoch: cur.epoch, after: cur.pos, to: cur.pos, filters: c.filters}
-	gone := cur.gone
+	gone, live := cur.gone, cur.live
 	c.mu.Unlock()
 	if gone {
 		return out, 0
 	}
 	_, r.head = cur.topic.state()
+	if !live || r.head > r.after+uint64(c.e.cfg.TurnEvents) {
+		c.hand.leave() // the journal may have to ask its store
+	}
 	if roomEvents > 0 && roomBytes > 0 {
 		c.fetch(cur, &r, min(maxEvents, roomEvents), min(maxBytes, roomBytes))
 	}
@@ -242,6 +246,7 @@ func (c *conn) commit(cur *cursor, r *read) (n notes) {
 		}
 	}
 	cur.epoch, cur.pos = r.epoch, r.to
+	cur.live = r.to >= r.head || cur.live && r.gap == nil
 	n.events = r.matched
 	c.account(cur, r)
 	if cur.tell {

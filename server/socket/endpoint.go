@@ -59,6 +59,7 @@ type Endpoint struct {
 	sessions Sessions
 	log      *slog.Logger
 
+	crew      *crew
 	ctx       context.Context // ends when the endpoint is closed
 	cancel    context.CancelFunc
 	stopWatch func()
@@ -88,6 +89,7 @@ func New(reg *rpc.Registry, j Journal, auth Authenticator, sessions Sessions, cf
 		consumers: make(map[consumer.ID]*conn),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.crew = newCrew(e)
 	registerMethods(reg, e)
 	e.stopWatch = j.Watch("", e)
 	e.wg.Add(1)

@@ -135,6 +135,7 @@ func (c *conn) setCursor(session string, cur *cursor) {
 func (c *conn) move(cur *cursor, epoch string, pos uint64, g *gap, head uint64) {
 	cur.gen++
 	cur.epoch, cur.pos, cur.told, cur.gap = epoch, pos, pos, g
+	cur.live = pos >= head
 	cur.sent, cur.pending, cur.skipped = nil, 0, 0
 	cur.acked = pos
 	if g != nil || pos < head {

@@ -2,17 +2,14 @@ package socket
 
 import (
 	"errors"
-	"sync"
 	"time"
 )
 
 // turnCursors is how many session logs are read for one write at most; the others have the next turn.
 const turnCursors = 16
 
-// keepBuffer is the largest buffer that is kept for later turns, in bytes.
-const keepBuffer = 256 << 10
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
+// drainTurns is how many writes a connection has in a row while others may wait.
+const drainTurns = 8
 
 // outcome of one turn.
 type outcome int
@@ -23,37 +20,35 @@ const (
 	last // a close frame is due
 )
 
-// drain writes until there is nothing left. One drain runs for a connection at a time.
-func (c *conn) drain() {
-	defer c.writers.Done()
-	buf := buffers.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= keepBuffer {
-			buffers.Put(buf)
-		}
-	}()
-	for {
-		out, state := c.turn((*buf)[:0])
-		*buf = out
+// drain writes until there is nothing left, or for some turns when others wait. One drain runs for a connection at a
+// time.
+func (c *conn) drain(h *hand) (done bool) {
+	c.hand = h
+	for range drainTurns {
+		out, state := c.turn(h.buf[:0])
+		h.buf = out
 		if state == nothing {
-			return
+			return true
 		}
-		if rest, err := c.wire.flush(out); err != nil {
+		if rest, err := c.wire.flush(out, h); err != nil {
+			h.leave()
 			c.broken(rest, err)
-			return
+			return true
 		}
 		if state == last {
+			h.leave()
 			c.finish()
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // turn gathers the frames of one write: control frames, replies, signals, events, in that order.
 func (c *conn) turn(out []byte) ([]byte, outcome) {
 	c.mu.Lock()
 	if c.mute || !c.hasWork() {
-		c.busy = false
+		c.busy, c.hand = false, nil
 		c.mu.Unlock()
 		return out, nothing
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -34,6 +35,7 @@ const (
 // leave in one write; the few control frames the WebSocket library writes itself come through Write.
 type wire struct {
 	net.Conn
+	raw     syscall.RawConn // nil = it has none
 	timeout time.Duration
 
 	// Of the reading goroutine.
@@ -110,16 +112,19 @@ func cutControl(b []byte) (opcode byte, payload, rest []byte) {
 
 // Write takes whole control frames from the WebSocket library.
 func (w *wire) Write(p []byte) (int, error) {
-	if _, err := w.flush(p); err != nil {
+	if _, err := w.flush(p, &hand{left: true}); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
 // flush writes frames. After a close frame everything is dropped. When the peer takes nothing for the timeout it
-// returns errStalled and what is left.
-func (w *wire) flush(b []byte) (rest []byte, err error) {
-	w.mu.Lock()
+// returns errStalled and what is left. A hand leaves its crew before it waits.
+func (w *wire) flush(b []byte, h *hand) (rest []byte, err error) {
+	if !w.mu.TryLock() {
+		h.leave()
+		w.mu.Lock()
+	}
 	defer w.mu.Unlock()
 	if w.ended || len(b) == 0 {
 		return nil, nil
@@ -127,6 +132,18 @@ func (w *wire) flush(b []byte) (rest []byte, err error) {
 	if len(b) < 128 && b[0]&0x0f == opClose {
 		w.ended = true
 	}
+	if w.raw != nil && !h.left {
+		n, err := h.write(w.raw, b)
+		if b = b[n:]; err != nil || len(b) == 0 {
+			return b, err
+		}
+	}
+	h.leave()
+	return w.wait(b)
+}
+
+// wait writes with a deadline for each chunk; w.mu is held.
+func (w *wire) wait(b []byte) (rest []byte, err error) {
 	for len(b) > 0 {
 		chunk := b[:min(len(b), flushChunk)]
 		_ = w.SetWriteDeadline(time.Now().Add(w.timeout)) // an error shows in Write
@@ -139,7 +156,7 @@ func (w *wire) flush(b []byte) (rest []byte, err error) {
 			return b, err
 		}
 	}
-	return nil, nil
+	return nil, w.SetWriteDeadline(time.Time{}) // a write that does not wait would take notice of it
 }
 
 // end writes the last bytes of a connection, with a close frame at their end, in the given time.
@@ -170,6 +187,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	_ = c.SetDeadline(time.Time{}) // those of the HTTP server
 	h.wire = &wire{Conn: c, timeout: h.timeout, in: append([]byte(nil), early...)}
+	if sc, ok := c.(syscall.Conn); ok {
+		h.wire.raw, _ = sc.SyscallConn()
+	}
 	h.wire.above = bufio.NewReaderSize(h.wire, leastBuffer)
 	return h.wire, bufio.NewReadWriter(h.wire.above, bufio.NewWriterSize(h.wire, writeBuffer)), nil
 }
