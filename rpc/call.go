@@ -27,6 +27,7 @@ type Call struct {
 	job         *job
 	after       []func()
 	progress    progressState
+	occupies    bool              // a place among the calls of the session
 	fingerprint [sha256.Size]byte // of the params; set when there is an idempotency key
 }
 

@@ -39,6 +39,7 @@ func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 	if j.method.Inline {
 		p.execute(ctx, j, nil, false)
 		j.stop()
+		p.reg.vacate(&j.call)
 		return
 	}
 	if !p.enter(j) {
@@ -100,15 +101,25 @@ func (p *Peer) enter(j *job) bool {
 
 func (p *Peer) leave(j *job) {
 	j.stop()
+	p.reg.vacate(&j.call)
 	p.mu.Lock()
 	delete(p.running, j)
 	p.mu.Unlock()
 	p.jobs.Done()
 }
 
+// prepare checks a call and takes its place among those of its session, which leave gives back.
+func (p *Peer) prepare(j *job) (any, *Error) {
+	value, problem := p.reg.prepare(j.method, &j.call, j.item.params)
+	if problem == nil {
+		problem = p.reg.occupy(&j.call)
+	}
+	return value, problem
+}
+
 // dispatchOrdered runs a call after the earlier ones with the same key.
 func (p *Peer) dispatchOrdered(ctx context.Context, j *job) {
-	value, problem := p.reg.prepare(j.method, &j.call, j.item.params)
+	value, problem := p.prepare(j)
 	if problem != nil {
 		p.answer(j, nil, problem)
 		p.leave(j)
@@ -172,7 +183,7 @@ func (p *Peer) release(key string, done chan struct{}) {
 func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 	if !prepared {
 		var problem *Error
-		if value, problem = p.reg.prepare(j.method, &j.call, j.item.params); problem != nil {
+		if value, problem = p.prepare(j); problem != nil {
 			p.answer(j, nil, problem)
 			return
 		}
@@ -193,7 +204,7 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 		defer stopWatch()
 	}
 	result, problem := p.reg.runOnce(ctx, j.method, &j.call, value)
-	if problem != nil && j.cancelled.Load() && problem.Code != CodeTimeout {
+	if problem != nil && j.cancelled.Load() { // the details tell what may have happened nevertheless
 		problem = Cancelled().With(problem.Details)
 	}
 	p.answer(j, result, problem)

@@ -159,6 +159,10 @@ func (reg *Registry) Call(ctx context.Context, call *Call, name string, params j
 	if problem != nil {
 		return nil, problem
 	}
+	if problem := reg.occupy(call); problem != nil {
+		return nil, problem
+	}
+	defer reg.vacate(call)
 	ctx, cancel := context.WithTimeout(ctx, reg.timeout(m, call))
 	defer cancel()
 	defer call.replied()
@@ -220,12 +224,6 @@ func (reg *Registry) timeout(m *method, call *Call) time.Duration {
 
 // run calls the method and encodes what it returns. It never panics.
 func (reg *Registry) run(ctx context.Context, m *method, call *Call, params any) (result json.RawMessage, problem *Error) {
-	if call.Session != "" {
-		if !reg.sessions.enter(call.Session) {
-			return nil, RateLimited("too many calls in flight on this session", inFlightRetry)
-		}
-		defer reg.sessions.leave(call.Session)
-	}
 	value, err := reg.invoke(ctx, m, call, params)
 	if err != nil {
 		return nil, reg.mapError(ctx, call, err)
@@ -304,6 +302,25 @@ func encodeResult(value any) (json.RawMessage, error) {
 
 // inFlightRetry is how long a caller is told to wait when too many calls are running.
 const inFlightRetry = 100 * time.Millisecond
+
+// occupy takes a place among the calls of the session, for a call that runs or waits for its turn.
+func (reg *Registry) occupy(call *Call) *Error {
+	if call.Session == "" {
+		return nil
+	}
+	if !reg.sessions.enter(call.Session) {
+		return RateLimited("too many calls in flight on this session", inFlightRetry)
+	}
+	call.occupies = true
+	return nil
+}
+
+func (reg *Registry) vacate(call *Call) {
+	if call.occupies {
+		call.occupies = false
+		reg.sessions.leave(call.Session)
+	}
+}
 
 // inFlight counts running calls by key.
 type inFlight struct {

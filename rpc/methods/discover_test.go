@@ -216,7 +216,7 @@ func resolves(at any, ref string) bool {
 		return false
 	}
 	for _, key := range strings.Split(path, "/") {
-		object, ok := at.(map[string]any)
+		object, _ := at.(map[string]any)
 		if at, ok = object[key]; !ok {
 			return false
 		}
