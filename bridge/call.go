@@ -19,8 +19,9 @@ type RejectedCall struct {
 }
 
 // RejectCall rejects an incoming call and then writes text to the caller, if
-// there is one. When only the text fails the error says that the call was rejected.
-func (s *Session) RejectCall(ctx context.Context, callID, from, text string) (*RejectedCall, error) {
+// there is one, under messageID if that is not empty. When only the text fails the
+// error says that the call was rejected.
+func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID string) (*RejectedCall, error) {
 	if callID == "" || len(callID) > maxCallID {
 		return nil, badParam("call_id", "must have 1 to %d characters", maxCallID)
 	}
@@ -42,7 +43,7 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text string) (*R
 	if text == "" {
 		return rejected, nil
 	}
-	sent, err := s.Send(ctx, rejected.From, &Content{Type: typeText, Text: text}, &SendOptions{})
+	sent, err := s.Send(ctx, rejected.From, &Content{Type: typeText, Text: text}, &SendOptions{MessageID: messageID})
 	if err != nil {
 		var failed *Error
 		if errors.As(err, &failed) {

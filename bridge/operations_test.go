@@ -298,8 +298,8 @@ func TestOperationsNameTheBadParam(t *testing.T) {
 		"no privacy":    {"", func() error { _, err := s.UpdatePrivacySettings(ctx, PrivacySettings{}); return err }},
 		"default timer": {"disappearing_seconds", func() error { return s.SetDefaultDisappearingTimer(ctx, 10) }},
 		"device":        {"device_id", func() error { _, err := s.DevicePlatform(-1); return err }},
-		"call":          {"call_id", func() error { _, err := s.RejectCall(ctx, "", adaPN.String(), ""); return err }},
-		"caller":        {"from", func() error { _, err := s.RejectCall(ctx, "1", "status@broadcast", ""); return err }},
+		"call":          {"call_id", func() error { _, err := s.RejectCall(ctx, "", adaPN.String(), "", ""); return err }},
+		"caller":        {"from", func() error { _, err := s.RejectCall(ctx, "1", "status@broadcast", "", ""); return err }},
 	} {
 		err := tc.call()
 		var named *Error

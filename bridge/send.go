@@ -61,10 +61,6 @@ const (
 // in the order in which they leave here, so a caller who needs an order within
 // a chat waits for one call before the next.
 func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOptions) (*Sent, error) {
-	cli, err := s.live()
-	if err != nil {
-		return nil, err
-	}
 	chat, err := s.parseJID("to", to)
 	if err != nil {
 		return nil, err
@@ -72,10 +68,14 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	if err := checkSendOptions(c, o); err != nil {
 		return nil, err
 	}
-	if o.MessageID != "" {
+	if o.MessageID != "" { // the answer needs no connection
 		if sent, err := s.sentBefore(ctx, chat, o.MessageID); err != nil || sent != nil {
 			return sent, err
 		}
+	}
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
 	}
 	if o.CheckRecipient {
 		if err := checkRegistered(ctx, cli, chat); err != nil {

@@ -24,6 +24,10 @@ type MessageRef struct {
 	MessageID string
 	Sender    string
 	FromMe    *bool
+
+	// ActID is the id of the message that carries a change to WhatsApp; empty =
+	// generated. WhatsApp shows a change that comes twice under one id once.
+	ActID string
 }
 
 // subject is a message to act on, as WhatsApp wants it named.
@@ -68,8 +72,11 @@ func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
 
 // act sends a message that changes another one, and records it once WhatsApp
 // has taken it.
-func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, content *waE2E.Message) (*whatsmeow.SendResponse, error) {
-	out := &outgoing{to: to, id: cli.GenerateMessageID(), content: content}
+func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, id string, content *waE2E.Message) (*whatsmeow.SendResponse, error) {
+	if id == "" {
+		id = cli.GenerateMessageID()
+	}
+	out := &outgoing{to: to, id: id, content: content}
 	resp, err := sendMessage(ctx, cli, to, content, whatsmeow.SendRequestExtra{ID: out.id})
 	if err != nil {
 		return nil, sendError(out.id, err)
@@ -123,7 +130,7 @@ func (s *Session) React(ctx context.Context, ref MessageRef, emoji string) (*Rea
 	if t.chat.Server == types.NewsletterServer {
 		return nil, newError(ReasonNotSupported, "newsletter posts take reactions by newsletter.react")
 	}
-	resp, err := s.act(ctx, cli, t.chat, cli.BuildReaction(t.chat, t.sender, ref.MessageID, emoji))
+	resp, err := s.act(ctx, cli, t.chat, ref.ActID, cli.BuildReaction(t.chat, t.sender, ref.MessageID, emoji))
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +170,7 @@ func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mention
 	if err != nil {
 		return nil, err
 	}
-	resp, err := s.act(ctx, cli, t.chat, cli.BuildEdit(t.chat, ref.MessageID, content))
+	resp, err := s.act(ctx, cli, t.chat, ref.ActID, cli.BuildEdit(t.chat, ref.MessageID, content))
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +230,7 @@ func (s *Session) Revoke(ctx context.Context, ref MessageRef) (*Changed, error) 
 	if !t.fromMe && t.chat.Server != types.GroupServer {
 		return nil, newError(ReasonForbidden, "what others wrote can be deleted for everyone by group admins only")
 	}
-	resp, err := s.act(ctx, cli, t.chat, cli.BuildRevoke(t.chat, t.sender, ref.MessageID))
+	resp, err := s.act(ctx, cli, t.chat, ref.ActID, cli.BuildRevoke(t.chat, t.sender, ref.MessageID))
 	if err != nil {
 		return nil, err
 	}
@@ -314,8 +321,17 @@ type Forwarded struct {
 
 const maxForward = 100 // recipients of one call
 
+// ForwardOptions say how a message is forwarded. The zero value is usable.
+type ForwardOptions struct {
+	// MessageIDs are those of the new messages, one a recipient; nil = generated.
+	// As with Send, they make a repeat safe.
+	MessageIDs []string
+	// Progress is told how many recipients are done; nil = nobody asks.
+	Progress func(done int)
+}
+
 // Forward sends a stored message to other chats. Files are not uploaded again.
-func (s *Session) Forward(ctx context.Context, chat, id string, recipients []string) ([]Forwarded, error) {
+func (s *Session) Forward(ctx context.Context, chat, id string, recipients []string, o ForwardOptions) ([]Forwarded, error) {
 	cli, err := s.live()
 	if err != nil {
 		return nil, err
@@ -343,14 +359,31 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 		if err != nil {
 			return nil, err
 		}
-		sent, err := s.deliver(ctx, cli, &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.Settings().EchoAPIMessages})
-		if err != nil {
-			out[i].Error = orNull(publicText(err))
-			continue
+		message := &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.Settings().EchoAPIMessages}
+		if o.MessageIDs != nil {
+			message.id = o.MessageIDs[i]
 		}
-		out[i].MessageID, out[i].Timestamp = &sent.MessageID, &sent.Timestamp
+		if sent, err := s.deliverOnce(ctx, cli, message); err != nil {
+			out[i].Error = orNull(publicText(err))
+		} else {
+			out[i].MessageID, out[i].Timestamp = &sent.MessageID, &sent.Timestamp
+		}
+		if o.Progress != nil {
+			o.Progress(i + 1)
+		}
 	}
 	return out, nil
+}
+
+// deliverOnce is deliver, except that a message of that id that went out
+// already is not sent again.
+func (s *Session) deliverOnce(ctx context.Context, cli *whatsmeow.Client, out *outgoing) (*Sent, error) {
+	if out.id != "" {
+		if sent, err := s.sentBefore(ctx, out.to, out.id); err != nil || sent != nil {
+			return sent, err
+		}
+	}
+	return s.deliver(ctx, cli, out)
 }
 
 // publicText is the part of an error that callers may see.

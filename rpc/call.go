@@ -29,6 +29,7 @@ type Call struct {
 	progress    progressState
 	occupies    bool              // a place among the calls of the session
 	fingerprint [sha256.Size]byte // of the params; set when there is an idempotency key
+	begun       time.Time         // when the first call with the key was
 }
 
 // Meta is the params member _meta, which every method takes.

@@ -192,7 +192,11 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	late := time.AfterFunc(timeout+lateGrace, func() {
-		p.answer(j, nil, Timeout("the call took too long"))
+		problem := OutcomeUnknown("the call took too long and is still running", "")
+		if j.cancelled.Load() {
+			problem = Cancelled().With(problem.Details)
+		}
+		p.answer(j, nil, problem)
 	})
 	defer late.Stop()
 	if !j.method.Inline {

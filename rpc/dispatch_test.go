@@ -64,7 +64,7 @@ func TestDeafMethod(t *testing.T) {
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"test.deaf"}`))
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		expectReply(t, c, `"id":1`, "-32006")
+		expectReply(t, c, `"id":1`, "-32006", `"outcome":"unknown"`)
 		if d := time.Since(start); d != 31*time.Second {
 			t.Fatal(d)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -44,8 +45,9 @@ var ErrTooManyKeys = errors.New("too many idempotency keys")
 // true for every process that shares it. Its methods may be called from many goroutines, for one key from one at a time
 // within a process.
 type Replies interface {
-	// Claim marks the key as begun. When it is there already Claim changes nothing and returns what is kept.
-	Claim(ctx context.Context, key CallKey, params []byte) (*KeptCall, error)
+	// Claim marks the key as begun, now. When it is there already Claim changes nothing, returns what is kept, and fresh
+	// is false.
+	Claim(ctx context.Context, key CallKey, params []byte) (kept KeptCall, fresh bool, err error)
 	// Keep stores the reply of a claimed key.
 	Keep(ctx context.Context, key CallKey, reply []byte) error
 	// Free forgets a claimed key, unless its reply is kept.
@@ -114,29 +116,33 @@ func (reg *Registry) land(key CallKey, f *flight) {
 
 // runKeyed claims the key, runs the call and keeps its reply; final tells that the reply stands for repeats.
 func (reg *Registry) runKeyed(ctx context.Context, m *method, call *Call, params any, key CallKey) (result json.RawMessage, problem *Error, final bool) {
-	var kept *KeptCall
+	var kept KeptCall
+	var fresh bool
 	problem = reg.withReplies(ctx, call, func(ctx context.Context) (err error) {
-		kept, err = reg.opts.Replies.Claim(ctx, key, call.fingerprint[:])
+		kept, fresh, err = reg.opts.Replies.Claim(ctx, key, call.fingerprint[:])
 		return err
 	})
 	if problem != nil {
 		return nil, problem, false
 	}
-	if kept != nil {
-		result, problem, over := reg.keptReply(m, call, kept)
+	if !fresh {
+		result, problem, over := reg.keptReply(m, call, &kept)
 		if over {
 			return result, problem, false
 		}
 	}
+	call.begun = kept.Started
 	result, problem = reg.run(ctx, m, call, params)
 	final = isFinal(problem)
 	// The caller gets the reply whether or not it can be kept; the failure is in the log.
-	_ = reg.withReplies(ctx, call, func(ctx context.Context) error {
-		if !final {
-			return reg.opts.Replies.Free(ctx, key)
-		}
-		return reg.opts.Replies.Keep(ctx, key, encodeKept(result, problem, reg.opts.MaxKeptReply))
-	})
+	switch {
+	case final:
+		_ = reg.withReplies(ctx, call, func(ctx context.Context) error {
+			return reg.opts.Replies.Keep(ctx, key, encodeKept(result, problem, reg.opts.MaxKeptReply))
+		})
+	case !m.Repeatable: // those that are need the time they were begun for their OnceID
+		_ = reg.withReplies(ctx, call, func(ctx context.Context) error { return reg.opts.Replies.Free(ctx, key) })
+	}
 	return result, problem, final
 }
 
@@ -260,13 +266,14 @@ func fingerprint(m *method, call *Call, params json.RawMessage) [sha256.Size]byt
 }
 
 // OnceID is an id for what the call brings about, the same for each repeat under its idempotency key and different for
-// everything else. ok is false for calls without a key.
+// everything else, also when the key is used anew after it was forgotten. ok is false for calls without a key.
 func (c *Call) OnceID() (id [sha256.Size]byte, ok bool) {
 	if c.Meta.IdempotencyKey == "" {
 		return id, false
 	}
 	h := sha256.New()
-	for _, part := range []string{c.Principal.ID, c.Method, c.Session, c.Meta.IdempotencyKey} {
+	begun := strconv.FormatInt(c.begun.UnixMilli(), 10)
+	for _, part := range []string{c.Principal.ID, c.Method, c.Session, c.Meta.IdempotencyKey, begun} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return [sha256.Size]byte(h.Sum(nil)), true

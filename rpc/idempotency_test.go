@@ -227,9 +227,9 @@ type brokenReplies struct {
 	claim, keep error
 }
 
-func (b *brokenReplies) Claim(ctx context.Context, key rpc.CallKey, params []byte) (*rpc.KeptCall, error) {
+func (b *brokenReplies) Claim(ctx context.Context, key rpc.CallKey, params []byte) (rpc.KeptCall, bool, error) {
 	if b.claim != nil {
-		return nil, b.claim
+		return rpc.KeptCall{}, false, b.claim
 	}
 	return b.Replies.Claim(ctx, key, params)
 }
@@ -293,4 +293,35 @@ func TestOnceID(t *testing.T) {
 	if len(seen) != 12 {
 		t.Fatal(len(seen))
 	}
+}
+
+// What is made again for the same key has the same id, until the key is forgotten and used anew.
+func TestOnceIDOfRepeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const params = `{"session":"s","_meta":{"idempotency_key":"a"}}`
+		var ids [][32]byte
+		do := func(replies rpc.Replies) {
+			t.Helper()
+			time.Sleep(time.Minute)
+			k := newKeyed(replies, true)
+			k.answer = func(_ context.Context, call *rpc.Call) (any, error) {
+				id, _ := call.OnceID()
+				ids = append(ids, id)
+				return nil, rpc.OutcomeUnknown("it may have been sent", "")
+			}
+			if _, problem := k.do(params); problem == nil || problem.Code != rpc.CodeTimeout {
+				t.Fatal(problem)
+			}
+			if _, problem := k.do(`{"session":"s","n":2,"_meta":{"idempotency_key":"a"}}`); problem == nil || problem.Code != rpc.CodeIdempotencyMismatch {
+				t.Fatal(problem)
+			}
+		}
+		replies := &rpctest.Replies{}
+		do(replies)
+		do(replies) // also from another process
+		do(&rpctest.Replies{})
+		if len(ids) != 3 || ids[0] != ids[1] || ids[1] == ids[2] {
+			t.Fatalf("%x", ids)
+		}
+	})
 }

@@ -201,7 +201,7 @@ func TestCancelWaitingAndDeaf(t *testing.T) {
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":6,"method":"test.deaf"}`))
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":7,"method":"conn.cancel","params":{"id":6}}`))
 		expectReply(t, c, `"id":7`, `"cancelled":true`)
-		expectReply(t, c, `"id":6`, "-32006")
+		expectReply(t, c, `"id":6`, "-32007", `"outcome":"unknown"`)
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("answered after %v", took)
 		}

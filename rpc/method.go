@@ -24,8 +24,8 @@ type Method struct {
 	// NoSession is for session-scope methods that act on no particular session: the shared param session is then not
 	// taken.
 	NoSession bool
-	// Repeatable says that a call made again with the same Call.OnceID has no second effect, so that a call whose process
-	// ended meanwhile is made again for a repeat with its idempotency key.
+	// Repeatable says that a call made again with the same Call.OnceID has no second effect: a repeat under its
+	// idempotency key makes it again as long as no final reply is known, also when the process ended meanwhile.
 	Repeatable bool
 	// NoBatch refuses the method inside a batch.
 	NoBatch bool

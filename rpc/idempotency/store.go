@@ -101,15 +101,15 @@ func rowID(key rpc.CallKey) string {
 }
 
 // Claim implements rpc.Replies.
-func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (*rpc.KeptCall, error) {
+func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (kept rpc.KeptCall, fresh bool, err error) {
 	id := rowID(key)
 	for range claimTries {
-		kept, err := s.find(ctx, id)
-		if kept != nil || err != nil {
-			return kept, err
+		kept, found, err := s.find(ctx, id)
+		if found || err != nil {
+			return kept, false, err
 		}
 		if err := s.reserve(ctx, key.Principal); err != nil {
-			return nil, err
+			return kept, false, err
 		}
 		now := time.Now()
 		result, err := s.db.Exec(ctx, `
@@ -123,32 +123,31 @@ func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (*rpc
 		}
 		if err != nil {
 			s.unreserve(key.Principal)
-			return nil, fmt.Errorf("idempotency: claim: %w", err)
+			return kept, false, fmt.Errorf("idempotency: claim: %w", err)
 		}
 		if n == 1 {
-			return nil, nil
+			return rpc.KeptCall{Params: params, Started: time.UnixMilli(now.UnixMilli())}, true, nil
 		}
 		s.unreserve(key.Principal) // another process was faster
 	}
-	return nil, errors.New("idempotency: the key changes hands too fast")
+	return kept, false, errors.New("idempotency: the key changes hands too fast")
 }
 
 // oldest is the time up to which a key is forgotten.
 func (s *Store) oldest(now time.Time) int64 { return now.Add(-s.cfg.Keep).UnixMilli() }
 
-func (s *Store) find(ctx context.Context, id string) (*rpc.KeptCall, error) {
-	kept := &rpc.KeptCall{}
+func (s *Store) find(ctx context.Context, id string) (kept rpc.KeptCall, found bool, err error) {
 	var started int64
-	err := s.db.QueryRow(ctx, `SELECT started_at, params, reply FROM idempotency_replies WHERE id=$1 AND started_at>$2`,
+	err = s.db.QueryRow(ctx, `SELECT started_at, params, reply FROM idempotency_replies WHERE id=$1 AND started_at>$2`,
 		id, s.oldest(time.Now())).Scan(&started, &kept.Params, &kept.Reply)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+		return kept, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("idempotency: find: %w", err)
+		return kept, false, fmt.Errorf("idempotency: find: %w", err)
 	}
 	kept.Started = time.UnixMilli(started)
-	return kept, nil
+	return kept, true, nil
 }
 
 // reserve counts one more row of a principal.

@@ -63,13 +63,21 @@ func key(principal, name string) rpc.CallKey {
 	return rpc.CallKey{Principal: principal, Method: "message.sendText", Key: name}
 }
 
+// claim returns what is kept, nil when the key is new.
 func claim(t *testing.T, s *Store, k rpc.CallKey, params string) *rpc.KeptCall {
 	t.Helper()
-	kept, err := s.Claim(t.Context(), k, []byte(params))
-	if err != nil {
-		t.Fatal(err)
+	kept, fresh, err := s.Claim(t.Context(), k, []byte(params))
+	if err != nil || kept.Started.IsZero() || fresh && (string(kept.Params) != params || kept.Reply != nil) {
+		t.Fatalf("%+v, %v", kept, err)
 	}
-	return kept
+	if fresh {
+		again, _, err := s.Claim(t.Context(), k, nil)
+		if err != nil || !again.Started.Equal(kept.Started) {
+			t.Fatalf("begun %v, then %v, %v", kept.Started, again.Started, err)
+		}
+		return nil
+	}
+	return &kept
 }
 
 func must(t *testing.T, err error) {
@@ -121,11 +129,11 @@ func TestOneClaimWins(t *testing.T) {
 			for _, s := range stores {
 				for range 3 {
 					wg.Go(func() {
-						kept, err := s.Claim(t.Context(), k, []byte("x"))
+						_, fresh, err := s.Claim(t.Context(), k, []byte("x"))
 						if err != nil {
 							t.Error(err)
 						}
-						if kept == nil {
+						if fresh {
 							won.Add(1)
 						}
 					})
@@ -146,7 +154,7 @@ func TestKeysOfAPrincipalAreBounded(t *testing.T) {
 			claim(t, s, key("p", strconv.Itoa(i)), "x")
 		}
 		for _, s := range []*Store{s, open(Config{MaxKeys: 3})} {
-			if _, err := s.Claim(t.Context(), key("p", "one more"), nil); !errors.Is(err, rpc.ErrTooManyKeys) {
+			if _, _, err := s.Claim(t.Context(), key("p", "one more"), nil); !errors.Is(err, rpc.ErrTooManyKeys) {
 				t.Fatal(err)
 			}
 			if kept := claim(t, s, key("p", "1"), "x"); kept == nil {
@@ -156,7 +164,7 @@ func TestKeysOfAPrincipalAreBounded(t *testing.T) {
 		claim(t, s, key("q", "0"), "x") // others are not concerned
 		must(t, s.Free(t.Context(), key("p", "0")))
 		claim(t, s, key("p", "one more"), "x")
-		if _, err := s.Claim(t.Context(), key("p", "and one"), nil); !errors.Is(err, rpc.ErrTooManyKeys) {
+		if _, _, err := s.Claim(t.Context(), key("p", "and one"), nil); !errors.Is(err, rpc.ErrTooManyKeys) {
 			t.Fatal(err)
 		}
 	})

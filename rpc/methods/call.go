@@ -26,9 +26,9 @@ const defaultCallReason = "declined"
 
 // RegisterCall adds the methods of the namespace call.
 func RegisterCall(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "call.reject", Summary: "Reject an incoming call, optionally writing to the caller."},
-		func(ctx context.Context, s *bridge.Session, p *callRejectParams) (callRejectResult, error) {
-			rejected, err := s.RejectCall(ctx, p.CallID, p.From, p.Message)
+	onSessionCall(reg, d, rpc.Method{Name: "call.reject", Summary: "Reject an incoming call, optionally writing to the caller.", Repeatable: true},
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *callRejectParams) (callRejectResult, error) {
+			rejected, err := s.RejectCall(ctx, p.CallID, p.From, p.Message, messageID(call, 0))
 			if err != nil {
 				return callRejectResult{}, err
 			}

@@ -19,8 +19,8 @@ type messageRef struct {
 // OrderKey implements rpc.Ordered: what changes a message follows the sends before it.
 func (r *messageRef) OrderKey() string { return orderOf(r.Chat) }
 
-func (r *messageRef) ref() bridge.MessageRef {
-	return bridge.MessageRef{Chat: r.Chat, MessageID: r.MessageID, Sender: r.Sender, FromMe: r.FromMe}
+func (r *messageRef) ref(call *rpc.Call) bridge.MessageRef {
+	return bridge.MessageRef{Chat: r.Chat, MessageID: r.MessageID, Sender: r.Sender, FromMe: r.FromMe, ActID: messageID(call, 0)}
 }
 
 // storedRef names a message to read.
@@ -135,30 +135,40 @@ func RegisterMessage(reg *rpc.Registry, d Deps) {
 }
 
 func registerMessageActions(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "message.react", Summary: "Put an emoji on a message, or take it off."},
-		func(ctx context.Context, s *bridge.Session, p *messageReactParams) (*bridge.Reacted, error) {
-			return s.React(ctx, p.ref(), p.Emoji)
+	onSessionCall(reg, d, rpc.Method{Name: "message.react", Summary: "Put an emoji on a message, or take it off.", Repeatable: true},
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageReactParams) (*bridge.Reacted, error) {
+			return s.React(ctx, p.ref(call), p.Emoji)
 		})
-	onSession(reg, d, rpc.Method{Name: "message.edit", Summary: "Replace the text or caption of an own message."},
-		func(ctx context.Context, s *bridge.Session, p *messageEditParams) (*bridge.Changed, error) {
-			return s.Edit(ctx, bridge.MessageRef{Chat: p.Chat, MessageID: p.MessageID}, p.Text, p.Mentions, p.MentionAll)
+	onSessionCall(reg, d, rpc.Method{Name: "message.edit", Summary: "Replace the text or caption of an own message.", Repeatable: true},
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageEditParams) (*bridge.Changed, error) {
+			ref := bridge.MessageRef{Chat: p.Chat, MessageID: p.MessageID, ActID: messageID(call, 0)}
+			return s.Edit(ctx, ref, p.Text, p.Mentions, p.MentionAll)
 		})
-	onSession(reg, d, rpc.Method{Name: "message.delete", Summary: "Delete a message for everyone (revoke) or only for oneself."},
-		func(ctx context.Context, s *bridge.Session, p *messageDeleteParams) (*bridge.Changed, error) {
+	onSessionCall(reg, d, rpc.Method{Name: "message.delete", Summary: "Delete a message for everyone (revoke) or only for oneself.", Repeatable: true},
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageDeleteParams) (*bridge.Changed, error) {
 			if p.ForEveryone {
-				return s.Revoke(ctx, p.ref())
+				return s.Revoke(ctx, p.ref(call))
 			}
-			return s.DeleteForMe(ctx, p.ref(), p.DeleteMedia == nil || *p.DeleteMedia)
+			return s.DeleteForMe(ctx, p.ref(call), p.DeleteMedia == nil || *p.DeleteMedia)
 		})
-	onSession(reg, d, rpc.Method{Name: "message.forward", Summary: "Forward a stored message to one or more chats.", Timeout: sendTimeout},
-		func(ctx context.Context, s *bridge.Session, p *messageForwardParams) (messageForwardResult, error) {
-			forwarded, err := s.Forward(ctx, p.Chat, p.MessageID, p.Recipients)
-			return messageForwardResult{forwarded}, err
+	onSessionCall(reg, d, rpc.Method{
+		Name: "message.forward", Summary: "Forward a stored message to one or more chats.", Timeout: sendTimeout, Repeatable: true,
+	}, forwardMessage)
+	onSessionCall(reg, d, rpc.Method{Name: "message.setStarred", Summary: "Star or unstar a message.", Repeatable: true},
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageStarParams) (starredResult, error) {
+			return starredResult{p.Starred}, s.SetStarred(ctx, p.ref(call), p.Starred)
 		})
-	onSession(reg, d, rpc.Method{Name: "message.setStarred", Summary: "Star or unstar a message."},
-		func(ctx context.Context, s *bridge.Session, p *messageStarParams) (starredResult, error) {
-			return starredResult{p.Starred}, s.SetStarred(ctx, p.ref(), p.Starred)
-		})
+}
+
+func forwardMessage(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageForwardParams) (messageForwardResult, error) {
+	options := bridge.ForwardOptions{Progress: func(done int) { call.Progress(int64(done), int64(len(p.Recipients)), "") }}
+	if messageID(call, 0) != "" {
+		for i := range p.Recipients {
+			options.MessageIDs = append(options.MessageIDs, messageID(call, i+1))
+		}
+	}
+	forwarded, err := s.Forward(ctx, p.Chat, p.MessageID, p.Recipients, options)
+	return messageForwardResult{forwarded}, err
 }
 
 func registerMessageReads(reg *rpc.Registry, d Deps) {

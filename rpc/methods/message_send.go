@@ -1,6 +1,7 @@
 package methods
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -14,7 +15,7 @@ const sendTimeout = 120 * time.Second
 // sendParams are what every send takes beside its content.
 type sendParams struct {
 	To                  string          `json:"to" rpc:"required,format=jid" doc:"chat to send to: user, group or newsletter"`
-	MessageID           string          `json:"message_id" rpc:"max=128" doc:"own message id; generated when absent; a repeat with the same id is not sent twice"`
+	MessageID           string          `json:"message_id" rpc:"max=128" doc:"own message id; made from _meta.idempotency_key or generated when absent; a repeat with the same id is not sent twice"`
 	ReplyTo             *bridge.ReplyTo `json:"reply_to" doc:"quoted message; the message store fills what is missing"`
 	Mentions            []string        `json:"mentions" rpc:"max=1024,format=jid" doc:"people, or groups of a community, mentioned in the text"`
 	MentionAll          bool            `json:"mention_all" doc:"mention everybody in the group"`
@@ -38,9 +39,11 @@ func orderOf(chat string) string {
 	return "send " + jid.String()
 }
 
-func (p *sendParams) options() *bridge.SendOptions {
+// options takes the message id from the params, or from the idempotency key of the call: then a repeat is not sent twice
+// even when nobody knows any more what became of the first call.
+func (p *sendParams) options(call *rpc.Call) *bridge.SendOptions {
 	return &bridge.SendOptions{
-		MessageID: p.MessageID, ReplyTo: p.ReplyTo, Mentions: p.Mentions, MentionAll: p.MentionAll, Forwarded: p.Forwarded,
+		MessageID: cmp.Or(p.MessageID, messageID(call, 0)), ReplyTo: p.ReplyTo, Mentions: p.Mentions, MentionAll: p.MentionAll, Forwarded: p.Forwarded,
 		DisappearingSeconds: p.DisappearingSeconds, TypingSeconds: p.TypingSeconds, CheckRecipient: p.CheckRecipient,
 		MarkRead: p.MarkRead, Echo: p.Echo,
 	}
@@ -131,17 +134,19 @@ type sendEventParams struct {
 
 // registerSend registers a typed send: content makes the content object of its params.
 func registerSend[P any](reg *rpc.Registry, d Deps, name, summary string, split func(*P) (*sendParams, *bridge.Content)) {
-	onSession(reg, d, rpc.Method{Name: name, Summary: summary, Timeout: sendTimeout},
-		func(ctx context.Context, s *bridge.Session, p *P) (*bridge.Sent, error) {
+	onSessionCall(reg, d, rpc.Method{Name: name, Summary: summary, Timeout: sendTimeout, Repeatable: true},
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (*bridge.Sent, error) {
 			to, content := split(p)
-			return s.Send(ctx, to.To, content, to.options())
+			return s.Send(ctx, to.To, content, to.options(call))
 		})
 }
 
 func registerSends(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "message.send", Summary: "Send a message of any kind, described by one content object.", Timeout: sendTimeout},
-		func(ctx context.Context, s *bridge.Session, p *messageSendParams) (*bridge.Sent, error) {
-			options := p.options()
+	onSessionCall(reg, d, rpc.Method{
+		Name: "message.send", Summary: "Send a message of any kind, described by one content object.", Timeout: sendTimeout, Repeatable: true,
+	},
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageSendParams) (*bridge.Sent, error) {
+			options := p.options(call)
 			options.ContentField = "content"
 			return s.Send(ctx, p.To, &p.Content, options)
 		})

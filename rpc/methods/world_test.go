@@ -27,6 +27,7 @@ type world struct {
 	network *sandbox.Network
 	bridge  *bridge.Bridge
 	calls   *rpc.Registry
+	replies *forgetful
 }
 
 func newWorld(t *testing.T) *world {
@@ -50,7 +51,8 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, network: network, bridge: b, calls: rpc.NewRegistry(rpc.Options{})}
+	replies := &forgetful{}
+	w := &world{t: t, network: network, bridge: b, calls: rpc.NewRegistry(rpc.Options{Replies: replies}), replies: replies}
 	deps := methods.Deps{Bridge: b}
 	w.calls.MapError = methods.MapError
 	methods.RegisterGroup(w.calls, deps)

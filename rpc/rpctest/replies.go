@@ -17,18 +17,17 @@ type Replies struct {
 var _ rpc.Replies = (*Replies)(nil)
 
 // Claim implements rpc.Replies.
-func (r *Replies) Claim(_ context.Context, key rpc.CallKey, params []byte) (*rpc.KeptCall, error) {
+func (r *Replies) Claim(_ context.Context, key rpc.CallKey, params []byte) (rpc.KeptCall, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if k := r.kept[key]; k != nil {
-		found := *k
-		return &found, nil
+		return *k, false, nil
 	}
 	if r.kept == nil {
 		r.kept = make(map[rpc.CallKey]*rpc.KeptCall)
 	}
 	r.kept[key] = &rpc.KeptCall{Params: params, Started: time.Now()}
-	return nil, nil
+	return *r.kept[key], true, nil
 }
 
 // Keep implements rpc.Replies.
