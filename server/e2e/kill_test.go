@@ -11,7 +11,8 @@ import (
 )
 
 // A peer writes while the server is killed again and again: the journal ends with
-// every message exactly once, under offsets without a hole.
+// every message exactly once, under offsets without a hole, and a named consumer that
+// was there all the time has received each at least once and in order.
 func TestKilledServerLosesNoMessage(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -21,7 +22,7 @@ func TestKilledServerLosesNoMessage(t *testing.T) {
 		{"postgres", func(t *testing.T) string { return dbtest.Postgres(t) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			killWhileReceiving(t, c.database(t), 500, 5)
+			killWhileReceiving(t, c.database(t), 2000, 12)
 		})
 	}
 }
@@ -34,14 +35,21 @@ func killWhileReceiving(t *testing.T, database string, messages, kills int) {
 	pair(t, server, network, session, own)
 	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
 
-	// The peer sends in five stretches; somewhere inside each the server dies.
-	stretch := messages / kills
+	reader := consume(t, server, "reader", session)
+
+	// The peer sends in stretches; somewhere inside each the server dies.
+	stretch := (messages + kills - 1) / kills
 	for k := range kills {
 		killAfter := rand.IntN(stretch * 3 / 4)
+		moment := rand.N(50 * time.Millisecond)
 		killed := make(chan struct{})
-		for i := range stretch {
+		for i := range min(stretch, messages-k*stretch) {
 			if i == killAfter {
-				go func() { defer close(killed); server.kill() }()
+				go func() {
+					defer close(killed)
+					<-time.After(moment)
+					server.kill()
+				}()
 			}
 			must(t, network.addr, "sandbox.send", object{
 				"account": peer, "to": own, "content": object{"type": "text", "text": fmt.Sprintf("m-%d", k*stretch+i)},
@@ -49,6 +57,7 @@ func killWhileReceiving(t *testing.T, database string, messages, kills int) {
 		}
 		<-killed
 		server = startServer(t, addr, network, root, dataDir, database)
+		reader.stored(t) // fails when it went back
 		eventually(t, 60*time.Second, "the session is connected again", func() bool { return connected(server, session) })
 	}
 
@@ -72,6 +81,17 @@ func killWhileReceiving(t *testing.T, database string, messages, kills int) {
 			t.Errorf("message m-%d is in the journal %d times", i, n)
 		}
 	}
-	t.Logf("%d messages, %d kills, %d events in the journal", messages, kills, len(all))
+	ids := reader.await(t, len(all))
+	for i, e := range all {
+		if ids[i] != e.ID {
+			t.Errorf("event %d is %s in the journal; the consumer received %s", e.Offset, e.ID, ids[i])
+		}
+	}
+	offset, lag := reader.stored(t)
+	if offset > reader.acked || lag >= uint64(len(all)) {
+		t.Errorf("the stored cursor is at %d, %d behind, and %d were acknowledged", offset, lag, reader.acked)
+	}
+	t.Logf("%d messages, %d kills, %d events in the journal; the consumer connected %d times, had %d events more than once and is stored at %d",
+		messages, kills, len(all), reader.hellos, reader.repeated, offset)
 	checkNetwork(t, network)
 }

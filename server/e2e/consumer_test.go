@@ -1,0 +1,220 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// named is a client with a named consumer that comes back whenever its connection ends, and checks what it gets: no
+// event left out, none out of order, no event with two faces, and a stored cursor that never goes back.
+type named struct {
+	addr, name, session string
+	stop                context.CancelFunc
+	done                chan struct{}
+
+	mu       sync.Mutex
+	ids      []string // by offset-1; what was received so far
+	repeated int
+	acked    uint64 // highest offset the server took
+	floor    uint64 // highest offset known to be stored
+	hellos   int
+	problem  error
+}
+
+func consume(t *testing.T, server *process, name, session string) *named {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &named{addr: server.addr, name: name, session: session, stop: cancel, done: make(chan struct{})}
+	go n.run(ctx)
+	t.Cleanup(func() {
+		cancel()
+		<-n.done
+	})
+	return n
+}
+
+// run connects again and again until something is wrong or ctx ends.
+func (n *named) run(ctx context.Context) {
+	defer close(n.done)
+	for ctx.Err() == nil {
+		ws, _, err := websocket.Dial(ctx, "ws://"+n.addr+"/v1/ws", &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}})
+		if err == nil { // else the server is down
+			ws.SetReadLimit(4 << 20)
+			problem := n.serve(ctx, ws)
+			_ = ws.CloseNow()
+			if problem != nil {
+				n.mu.Lock()
+				n.problem = problem
+				n.mu.Unlock()
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// frame is anything the server sends to a consumer.
+type frame struct {
+	ID     int
+	Method string
+	Params struct {
+		Offset uint64
+		ID     string
+	}
+	Result struct {
+		Offset   uint64
+		Sessions []struct {
+			Head    uint64
+			Resumed bool
+			Replay  *struct{ From uint64 }
+		}
+	}
+	Error json.RawMessage
+}
+
+// serve is one connection. That it breaks is no error.
+func (n *named) serve(ctx context.Context, ws *websocket.Conn) error {
+	n.mu.Lock()
+	floor := n.floor // what is stored after this can only be more
+	n.mu.Unlock()
+	send := func(id int, method string, params object) bool {
+		raw, err := json.Marshal(object{"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+		return err == nil && ws.Write(ctx, websocket.MessageText, raw) == nil
+	}
+	if !send(1, "conn.hello", object{
+		"protocol": 1, "token": adminToken, "consumer": n.name, "from": "oldest", "filters": []object{{"sessions": []string{n.session}}},
+	}) {
+		return nil
+	}
+	var last, sent, acked uint64
+	next := uint64(1)
+	for raw := receive(ctx, ws); raw != nil; raw = receive(ctx, ws) {
+		var f frame
+		err := json.Unmarshal(raw, &f)
+		switch {
+		case err != nil || f.Error != nil || f.Method == "events.gap":
+			return fmt.Errorf("the server said %s (%w)", raw, err)
+		case f.ID == 1:
+			if last, err = n.begin(&f, floor); err != nil {
+				return err
+			}
+			sent, acked = last, last
+		case f.ID > 1:
+			if f.Result.Offset < acked || f.Result.Offset > last {
+				return fmt.Errorf("acknowledged up to %d after %d, of %d that came", f.Result.Offset, acked, last)
+			}
+			acked = f.Result.Offset
+			n.mu.Lock()
+			n.acked = max(n.acked, acked)
+			n.mu.Unlock()
+		case f.Method == "event":
+			if f.Params.Offset != last+1 {
+				return fmt.Errorf("event %d came after %d", f.Params.Offset, last)
+			}
+			last++
+			if err := n.note(last, f.Params.ID); err != nil {
+				return err
+			}
+			// Acknowledge some, so that there is always something that was not.
+			if last-sent >= next {
+				sent, next = last, 10+rand.Uint64N(40)
+				if !send(2, "events.ack", object{"session": n.session, "offset": last}) {
+					return nil
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// receive returns a frame, nil when the connection has ended.
+func receive(ctx context.Context, ws *websocket.Conn) []byte {
+	if _, raw, err := ws.Read(ctx); err == nil {
+		return raw
+	}
+	return nil
+}
+
+// begin checks where the server goes on.
+func (n *named) begin(hello *frame, floor uint64) (start uint64, err error) {
+	s := hello.Result.Sessions[0]
+	start = s.Head
+	if s.Replay != nil {
+		start = s.Replay.From - 1
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hellos++
+	switch {
+	case n.hellos > 1 && !s.Resumed:
+		return 0, fmt.Errorf("the consumer was not known any more: %+v", s)
+	case start < floor:
+		return 0, fmt.Errorf("the cursor went back from %d to %d", floor, start)
+	case start > uint64(len(n.ids)):
+		return 0, fmt.Errorf("the cursor is at %d, and %d were received", start, len(n.ids))
+	}
+	n.floor = max(n.floor, start)
+	return start, nil
+}
+
+func (n *named) note(offset uint64, id string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if offset > uint64(len(n.ids)) {
+		n.ids = append(n.ids, id) // offsets follow each other, and begin was checked
+		return nil
+	}
+	n.repeated++
+	if was := n.ids[offset-1]; was != id {
+		return fmt.Errorf("event %d was %s and is %s", offset, was, id)
+	}
+	return nil
+}
+
+// stored asks for the consumer's cursor and how far it is behind; it must never have gone back.
+func (n *named) stored(t *testing.T) (offset, lag uint64) {
+	t.Helper()
+	var list struct {
+		Consumers []struct {
+			Sessions []struct{ Offset, Lag uint64 }
+		}
+	}
+	must(t, n.addr, "events.consumers", object{"consumer": n.name}, &list)
+	if len(list.Consumers) != 1 || len(list.Consumers[0].Sessions) != 1 {
+		t.Fatalf("consumers: %+v", list)
+	}
+	s := list.Consumers[0].Sessions[0]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.Offset < n.floor {
+		t.Errorf("the stored cursor went back from %d to %d", n.floor, s.Offset)
+	}
+	n.floor = max(n.floor, s.Offset)
+	return s.Offset, s.Lag
+}
+
+// await waits until the consumer has everything up to an offset, ends it and returns the ids by offset-1.
+func (n *named) await(t *testing.T, offset int) []string {
+	t.Helper()
+	eventually(t, 60*time.Second, "the consumer has everything", func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.problem != nil || len(n.ids) >= offset
+	})
+	n.stop()
+	<-n.done
+	if n.problem != nil {
+		t.Fatalf("consumer %s: %v", n.name, n.problem)
+	}
+	return n.ids
+}
