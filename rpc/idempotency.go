@@ -241,6 +241,8 @@ func (reg *Registry) keyProblem(m *method, call *Call) *Error {
 		return NotSupported("idempotency keys are not kept by this server")
 	case m.Inline || m.NeedsConn:
 		return NotSupported(m.Name + " takes no idempotency key: it acts on the connection")
+	case m.Secret:
+		return NotSupported(m.Name + " takes no idempotency key: its result is not kept")
 	case call.Principal.ID == "":
 		return NotSupported("idempotency keys are kept for callers with a credential")
 	}

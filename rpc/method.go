@@ -27,6 +27,8 @@ type Method struct {
 	// Repeatable says that a call made again with the same Call.OnceID has no second effect: a repeat under its
 	// idempotency key makes it again as long as no final reply is known, also when the process ended meanwhile.
 	Repeatable bool
+	// Secret says that the result is a credential, so that it is never kept: no idempotency key is taken.
+	Secret bool
 	// NoBatch refuses the method inside a batch.
 	NoBatch bool
 	// NeedsConn refuses the method outside a connection (HTTP, in-process).

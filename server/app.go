@@ -40,6 +40,7 @@ type app struct {
 
 	network   *network
 	db        *dbutil.Database
+	secret    secret
 	journal   *journal.Journal
 	consumers *consumer.Store
 	bridge    *bridge.Bridge
@@ -135,7 +136,10 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose("database", func(context.Context) error { return a.db.Close() })
-	return claimDatabase(ctx, a.db, a.cfg)
+	if err = claimDatabase(ctx, a.db, a.cfg); err == nil {
+		a.secret, err = loadSecret(ctx, a.db)
+	}
+	return err
 }
 
 func (a *app) openJournal(ctx context.Context) (err error) {
@@ -227,7 +231,9 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
 	}
 	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
-		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
+		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers,
+		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
+		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
 		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database
 		Log:          a.log.With("part", "socket"),

@@ -42,6 +42,7 @@ func (a *app) newHTTPServer() *http.Server {
 	files := newFileHandler(a)
 	mux.HandleFunc("POST "+mediaPath, files.upload)
 	mux.HandleFunc("GET "+mediaPath+"/{id}", files.download)
+	mux.HandleFunc("GET /v1/events", a.endpoint.ServeEvents)
 	mux.HandleFunc("POST /v1/tickets", a.serveTickets)
 	mux.HandleFunc("GET /health", a.serveHealth)
 	var plain atomic.Int64

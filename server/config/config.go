@@ -82,6 +82,10 @@ type Config struct {
 
 	MaxConsumers int `flag:"max-consumers" unit:"consumers" default:"100" min:"1" max:"100000" doc:"Named consumers a credential may have." why:"Clients that make up names must not fill the disk."`
 
+	StreamHeartbeat time.Duration `flag:"stream-heartbeat" unit:"duration" default:"15s" min:"1s" max:"10m" doc:"Silence on an event stream (GET /v1/events) after which a comment is sent." why:"Proxies close what is silent for 30 to 60 s."`
+
+	MaxStreamSessions int `flag:"max-stream-sessions" unit:"sessions" default:"100" min:"1" max:"100" doc:"Sessions one event stream may follow." why:"The id of each event names its place in all of them and must fit into a header."`
+
 	MaxFrame int `flag:"max-frame" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest frame a socket accepts." why:"Media goes by its own way; calls are small."`
 
 	MaxBody int `flag:"max-body" unit:"bytes" default:"4194304" min:"1024" max:"67108864" doc:"Largest body of POST /v1/rpc." why:"The size of a full batch."`

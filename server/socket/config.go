@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"crypto/rand"
 	"log/slog"
 	"time"
 
@@ -47,6 +48,8 @@ type Config struct {
 	HelloTimeout time.Duration
 	// Heartbeat is how long a peer may be silent before it is pinged, and an idle stream before conn.position; 25 s.
 	Heartbeat time.Duration
+	// StreamHeartbeat is how long a stream of server-sent events may be silent before a comment is sent; 15 s.
+	StreamHeartbeat time.Duration
 	// PongTimeout is how long it may take to answer a ping; 10 s.
 	PongTimeout time.Duration
 	// StallTimeout is how long a write may make no progress; 15 s.
@@ -59,6 +62,11 @@ type Config struct {
 	MaxConnections int
 	// MaxPerSession is how many connections may be bound to one session; 100.
 	MaxPerSession int
+	// MaxStreamSessions is how many sessions one stream may follow: the id of a message names them all, and comes back
+	// in a header; 100.
+	MaxStreamSessions int
+	// StreamKey signs the ids of messages; default: random, so that clients begin anew after a restart.
+	StreamKey []byte
 	// MaxFilters of one connection; 32.
 	MaxFilters int
 	// MaxSignals is how many volatile events wait for one connection; older ones are dropped; 64.
@@ -103,12 +111,18 @@ func (c Config) withDefaults() Config {
 	}
 	setDuration(&c.HelloTimeout, 10*time.Second)
 	setDuration(&c.Heartbeat, 25*time.Second)
+	setDuration(&c.StreamHeartbeat, 15*time.Second)
 	setDuration(&c.PongTimeout, 10*time.Second)
 	setDuration(&c.StallTimeout, 15*time.Second)
 	setDuration(&c.DrainTimeout, 10*time.Second)
 	setDuration(&c.DrainRetry, 2*time.Second)
 	set(&c.MaxConnections, 20000)
 	set(&c.MaxPerSession, 100)
+	set(&c.MaxStreamSessions, 100)
+	if len(c.StreamKey) == 0 {
+		c.StreamKey = make([]byte, 32)
+		_, _ = rand.Read(c.StreamKey) // never fails
+	}
 	set(&c.MaxFilters, 32)
 	set(&c.MaxSignals, 64)
 	set(&c.TurnEvents, 64)

@@ -30,6 +30,7 @@ type conn struct {
 	ws     *websocket.Conn
 	wire   *wire
 	peer   *rpc.Peer
+	stream *stream // server-sent events instead of a WebSocket: ws and peer are nil
 
 	known   bool          // authenticated by the upgrade
 	who     rpc.Principal // valid when known

@@ -143,11 +143,15 @@ func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]b
 	notes := c.commit(cur, &r)
 	c.mu.Unlock()
 	for _, note := range notes.before {
-		out = appendFrame(out, opText, note)
+		out = c.appendNoteOf(out, note, cur, notes.events)
 	}
-	out = c.appendEvents(out, notes.events)
+	if c.stream != nil {
+		out = c.appendStreamEvents(out, cur, notes.events)
+	} else {
+		out = c.appendEvents(out, notes.events)
+	}
 	if notes.position != nil {
-		out = appendFrame(out, opText, notes.position)
+		out = c.appendText(out, notes.position)
 	}
 	return out, r.found
 }

@@ -50,7 +50,8 @@ type Journal interface {
 	Watch(session string, w journal.Watcher) (stop func())
 }
 
-// Endpoint serves WebSocket connections. It is an http.Handler; mount it at /v1/ws and /ws.
+// Endpoint serves WebSocket connections. It is an http.Handler; mount it at /v1/ws and /ws. ServeEvents gives the same
+// events as server-sent events.
 type Endpoint struct {
 	cfg      Config
 	reg      *rpc.Registry
@@ -142,7 +143,7 @@ func (e *Endpoint) SessionDeleted(session string) {
 // isOf tells whether the connection belongs to a principal, as far as it has shown who it is: by conn.hello, or before
 // that by the upgrade.
 func (c *conn) isOf(matches func(rpc.Principal) bool) bool {
-	if c.greeted.Load() {
+	if c.peer != nil && c.greeted.Load() {
 		return matches(c.peer.Principal())
 	}
 	return c.known && matches(c.who)
@@ -162,8 +163,10 @@ func (e *Endpoint) Shutdown(ctx context.Context) {
 	e.mu.Unlock()
 	e.draining.Store(true)
 	e.each(func(c *conn) {
-		c.peer.Drain(e.cfg.DrainRetry)
-		_ = c.peer.Notify("conn.drain", drainParams{RetryAfterMS: e.cfg.DrainRetry.Milliseconds()})
+		if c.peer != nil {
+			c.peer.Drain(e.cfg.DrainRetry)
+		}
+		_ = c.WriteFrame(note("conn.drain", drainParams{RetryAfterMS: e.cfg.DrainRetry.Milliseconds()}))
 	})
 	e.awaitCalls(ctx)
 	e.each(func(c *conn) { _ = c.Close(CloseRestart, "the server is restarting") })
@@ -189,7 +192,7 @@ func (e *Endpoint) awaitCalls(ctx context.Context) {
 	defer cancel()
 	e.poll(ctx, func() bool {
 		busy := false
-		e.each(func(c *conn) { busy = busy || c.peer.InFlight() > 0 })
+		e.each(func(c *conn) { busy = busy || c.peer != nil && c.peer.InFlight() > 0 })
 		return !busy
 	})
 }

@@ -65,17 +65,22 @@ func checkFilters(list []Filter, most int) *rpc.Error {
 	}
 	var bad rpc.Fields
 	for i, f := range list {
-		for k, chat := range f.Chats {
-			if !strings.Contains(chat, "@") {
-				at := "/filters/" + strconv.Itoa(i) + "/chats/" + strconv.Itoa(k)
-				bad = append(bad, rpc.Field{Pointer: at, Problem: "must be a JID"})
-			}
-		}
+		bad = append(bad, checkChats(f.Chats, "/filters/"+strconv.Itoa(i)+"/chats/")...)
 	}
 	if len(bad) > 0 {
 		return rpc.InvalidFields(bad)
 	}
 	return nil
+}
+
+// checkChats names chats that are no JIDs: events carry addresses, of which a number is only a part.
+func checkChats(chats []string, below string) (bad rpc.Fields) {
+	for i, chat := range chats {
+		if !strings.Contains(chat, "@") {
+			bad = append(bad, rpc.Field{Pointer: below + strconv.Itoa(i), Problem: "must be a JID"})
+		}
+	}
+	return bad
 }
 
 // wants tells whether any event of the session can match.

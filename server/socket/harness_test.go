@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,12 @@ func (d *directory) add(id string) {
 	d.ids = append(d.ids, id)
 }
 
+func (d *directory) remove(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ids = slices.DeleteFunc(d.ids, func(other string) bool { return other == id })
+}
+
 // world is a server with an endpoint and a journal in memory.
 type world struct {
 	t         testing.TB
@@ -102,7 +109,7 @@ func (w *world) lastDialed() net.Conn {
 func newWorld(t testing.TB, cfg Config, jcfg journal.Config) *world {
 	t.Helper()
 	w := newWorldWithoutServer(t, cfg, jcfg)
-	srv := httptest.NewServer(w.endpoint)
+	srv := httptest.NewServer(w.handler())
 	w.url = "ws" + strings.TrimPrefix(srv.URL, "http")
 	w.client = &http.Client{Transport: &http.Transport{DialContext: w.remember((&net.Dialer{}).DialContext)}}
 	t.Cleanup(func() {
@@ -126,6 +133,13 @@ func newWorldWithoutServer(t testing.TB, cfg Config, jcfg journal.Config) *world
 		t.Fatal(err)
 	}
 	return w
+}
+
+func (w *world) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/events", w.endpoint.ServeEvents)
+	mux.Handle("/", w.endpoint)
+	return mux
 }
 
 // append logs n events of a type and returns the last one.

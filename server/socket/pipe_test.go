@@ -39,7 +39,7 @@ func (l *pipeListener) dial(context.Context, string, string) (net.Conn, error) {
 func newPipeWorld(t *testing.T, cfg Config, jcfg journal.Config) (*world, func()) {
 	w := newWorldWithoutServer(t, cfg, jcfg)
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: w.endpoint}
+	srv := &http.Server{Handler: w.handler()}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

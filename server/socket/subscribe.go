@@ -173,6 +173,10 @@ func (c *conn) adopt(session string, log journal.Log) {
 	if !wanted {
 		return
 	}
+	if c.stream != nil && c.following() >= c.e.cfg.MaxStreamSessions {
+		_ = c.Close(CloseConnectionLimit, "there are more sessions now than one stream follows")
+		return
+	}
 	cur := c.e.join(c, session)
 	c.mu.Lock()
 	if cur.gone || !c.mayAdopt(session) { // the connection has ended or changed its filters, or follow was faster

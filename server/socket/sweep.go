@@ -25,6 +25,10 @@ func (e *Endpoint) sweep() {
 
 // sweep does what has come due on one connection.
 func (c *conn) sweep(now time.Time) {
+	if c.stream != nil {
+		c.sweepStream(now)
+		return
+	}
 	cfg := &c.e.cfg
 	if !c.greeted.Load() && now.Sub(c.opened) >= cfg.HelloTimeout {
 		_ = c.Close(CloseHelloMissing, "conn.hello did not come in time")

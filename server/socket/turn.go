@@ -57,8 +57,11 @@ func (c *conn) turn(out []byte) ([]byte, outcome) {
 		c.pong = nil
 	}
 	if c.ping {
-		out = appendFrame(out, opPing, nil)
+		out = c.appendPing(out)
 		c.ping = false
+	}
+	if c.stream != nil {
+		c.stream.lastBeat = time.Now()
 	}
 	lane := c.lane
 	c.lane, c.laneBytes = nil, 0
@@ -81,10 +84,10 @@ func (c *conn) turn(out []byte) ([]byte, outcome) {
 	c.room.Broadcast()
 
 	for _, frame := range lane {
-		out = appendFrame(out, opText, frame)
+		out = c.appendText(out, frame)
 	}
 	for _, s := range signals {
-		out = appendFrame(out, opText, s.frame)
+		out = c.appendText(out, s.frame)
 	}
 	if len(picked) > 0 {
 		out = c.readCursors(out, picked)
@@ -100,7 +103,11 @@ func (c *conn) hasWork() bool {
 
 // finish sends the close frame and gives the peer a moment to answer it.
 func (c *conn) finish() {
-	c.wire.end(appendCloseFrame(nil, c.ending.code, c.ending.reason), closeGrace)
+	c.wire.end(c.appendEnd(nil, c.ending.code, c.ending.reason), closeGrace)
+	if c.stream != nil {
+		c.abort()
+		return
+	}
 	_ = c.wire.SetReadDeadline(time.Now().Add(closeGrace)) // the reader ends with the peer's answer, or then
 }
 
@@ -112,7 +119,7 @@ func (c *conn) broken(rest []byte, err error) {
 	c.room.Broadcast()
 	if errors.Is(err, errStalled) {
 		c.e.log.Info("closing connection", "conn", c.id, "code", CloseStalled, "reason", "stalled")
-		c.wire.end(appendCloseFrame(rest, CloseStalled, "a write was blocked too long"), closeGrace/2)
+		c.wire.end(c.appendEnd(rest, CloseStalled, "a write was blocked too long"), closeGrace/2)
 	}
 	c.abort()
 }

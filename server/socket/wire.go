@@ -129,7 +129,7 @@ func (w *wire) flush(b []byte, h *hand) (rest []byte, err error) {
 	if w.ended || len(b) == 0 {
 		return nil, nil
 	}
-	if len(b) < 128 && b[0]&0x0f == opClose {
+	if len(b) < 128 && b[0] == 0x80|opClose {
 		w.ended = true
 	}
 	if w.raw != nil && !h.left {

@@ -1,0 +1,183 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// stream is what a connection has that sends its events as server-sent events (HTML Standard, 9.2). It shares cursors,
+// topics and the writing of turns with the sockets; it takes no calls, so it has no peer, and its reader only waits for
+// the client to go.
+type stream struct {
+	lastBeat time.Time // last time anything was written; guarded by the connection's mu
+}
+
+// maxStreamInput is how much a client may send after its request, which nobody reads, in bytes.
+const maxStreamInput = 4 << 10
+
+// ServeEvents answers a GET with a stream of events and returns at once; mount it at /v1/events. The query is a filter
+// (see streamParams) and where to begin.
+func (e *Endpoint) ServeEvents(w http.ResponseWriter, r *http.Request) {
+	if !e.cfg.Origins.Allows(r) {
+		e.reg.Refuse(w, errForeignPage())
+		return
+	}
+	if r.Method != http.MethodGet { // HEAD: a stream has no end to wait for
+		w.Header().Set("Allow", http.MethodGet)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	p, problem := e.parseStream(r)
+	if problem != nil {
+		e.reg.Refuse(w, problem)
+		return
+	}
+	who, known, problem := e.credential(r)
+	switch {
+	case problem == nil && !known:
+		problem = rpc.Unauthenticated("a token or a ticket is needed")
+	case problem == nil && (who.Kind == rpc.ScopePublic || who.Kind == ""):
+		problem = rpc.Forbidden("the credential does not reach the events")
+	case problem == nil && !e.reserve():
+		problem = e.errFull()
+	}
+	if problem != nil {
+		e.reg.Refuse(w, problem)
+		return
+	}
+	c := &conn{e: e, id: newConnID(), opened: time.Now(), known: true, who: who, stream: &stream{lastBeat: time.Now()}}
+	c.room.L = &c.mu
+	c.hold()
+	replies, problem := c.beginStream(r.Context(), p)
+	if problem != nil {
+		e.giveUp(c)
+		e.reg.Refuse(w, problem)
+		return
+	}
+	h := &hijacker{ResponseWriter: w, timeout: e.cfg.StallTimeout}
+	if _, _, err := h.Hijack(); err != nil {
+		e.giveUp(c)
+		e.log.Error("a stream cannot take over its connection", "error", err)
+		e.reg.Refuse(w, rpc.Internal())
+		return
+	}
+	c.wire = h.wire
+	c.startStream(streamHead(w.Header(), e.cfg.DrainRetry), replies)
+}
+
+// beginStream puts cursors on the sessions; the connection is held.
+func (c *conn) beginStream(ctx context.Context, p *streamStart) ([]sessionReply, *rpc.Error) {
+	e := c.e
+	filters := compileFilters([]Filter{p.filter})
+	sessions, err := c.selectSessions(ctx, c.who, filters)
+	if err != nil {
+		return nil, e.problemOf(err)
+	}
+	if len(sessions) > e.cfg.MaxStreamSessions {
+		return nil, errTooManySessions(e.cfg.MaxStreamSessions)
+	}
+	if c.who.Session != "" {
+		if !e.bind(c.who.Session) {
+			return nil, rpc.RateLimited("too many connections on this session", e.cfg.DrainRetry)
+		}
+		c.boundTo = c.who.Session
+	}
+	replies, err := c.begin(ctx, c.who, filters, sessions, &helloParams{Resume: p.resume, From: p.from})
+	if err != nil {
+		return nil, e.problemOf(err)
+	}
+	return replies, nil
+}
+
+func errTooManySessions(most int) *rpc.Error {
+	return rpc.InvalidParams("/sessions", "a stream follows "+strconv.Itoa(most)+" sessions at most: name those it should, or use the socket")
+}
+
+// problemOf is what a caller hears of an error; those of the inside go to the log.
+func (e *Endpoint) problemOf(err error) *rpc.Error {
+	var problem *rpc.Error
+	if errors.As(err, &problem) {
+		return problem
+	}
+	e.log.Error("a stream cannot begin", "error", err)
+	return rpc.Internal()
+}
+
+// giveUp takes apart a connection that was reserved and not admitted.
+func (e *Endpoint) giveUp(c *conn) {
+	e.mu.Lock()
+	e.opening--
+	e.mu.Unlock()
+	e.forget(c)
+}
+
+// startStream sends the head of the answer and what the client must know first, and lets the events go.
+func (c *conn) startStream(head []byte, replies []sessionReply) {
+	if _, err := c.wire.flush(head, &hand{left: true}); err != nil || !c.e.admit(c) {
+		c.abort()
+		c.e.giveUp(c)
+		return
+	}
+	c.greeted.Store(true)
+	c.mu.Lock()
+	c.lastPush = c.opened
+	c.mu.Unlock()
+	_ = c.WriteFrame(note("hello", streamHello{
+		Conn: c.id, Sessions: replies, HeartbeatMS: c.e.cfg.StreamHeartbeat.Milliseconds(), Version: c.e.cfg.Version,
+	}))
+	for _, s := range replies {
+		if s.Epoch == "" { // to be resumed, and not there any more
+			_ = c.WriteFrame(gapNote(s.Session, "", 0, *s.Gap))
+		}
+	}
+	go c.readStream()
+	c.release()
+}
+
+type streamHello struct {
+	Conn        string         `json:"conn"`
+	Sessions    []sessionReply `json:"sessions"`
+	HeartbeatMS int64          `json:"heartbeat_ms"`
+	Version     string         `json:"version"`
+}
+
+// readStream waits for the client to go, or for what ends the connection from this side.
+func (c *conn) readStream() {
+	_, _ = io.CopyN(io.Discard, c.wire, maxStreamInput)
+	c.mu.Lock()
+	c.torn, c.mute = true, true
+	c.lane, c.dirty, c.signals = nil, nil, nil
+	c.mu.Unlock()
+	c.abort()
+	c.writers.Wait()
+	c.e.forget(c)
+}
+
+// following is how many sessions the connection gets events of.
+func (c *conn) following() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.cursors)
+}
+
+// sweepStream does what has come due on a stream.
+func (c *conn) sweepStream(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mute || c.ending != nil {
+		return
+	}
+	if now.Sub(c.stream.lastBeat) >= c.e.cfg.StreamHeartbeat {
+		c.ping = true
+	}
+	c.sweepCursors(now)
+	if c.hasWork() {
+		c.wake()
+	}
+}
