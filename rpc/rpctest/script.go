@@ -6,11 +6,16 @@
 //	// comment
 //	#only pipe ws          the script runs on these transports alone
 //	--> {...}              the client sends this frame; the rest of the line goes out as it is
-//	-->hex c3 28           ... these bytes
+//	-->hex c3 28           ... a frame of these bytes
 //	-->big 300000          ... a frame of that many bytes
+//	-->frame 89 hi         ... a WebSocket frame with that first byte (hexadecimal) and payload
+//	-->wire 81 02 7b 7d    ... these bytes below the WebSocket
+//	-->times 20 {...}      ... this frame so many times
 //	<-- {...}              the client receives this JSON: members are compared, order is not
 //	<-- close 4507         the connection is closed with this code
 //	<-- nothing            no reply came to the frames before
+//	<--times 20 {...}      the client receives this so many times
+//	==> wait 10s           the transport does something of its own
 //
 // In expected JSON the string "*" stands for any value, and an object with the member "..." may have more members. An
 // array in {"unordered":[...]} matches any order of frames that follow one another: each element is one frame.
@@ -18,8 +23,10 @@ package rpctest
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,13 +46,30 @@ type Conn interface {
 	Quiet() error
 }
 
+// Wire is a Conn of a WebSocket whose client can send what it should not.
+type Wire interface {
+	Conn
+	// SendRaw sends bytes below the WebSocket.
+	SendRaw(b []byte) error
+}
+
+// Doer is a Conn with steps of its own: lines that begin with ==>.
+type Doer interface {
+	Conn
+	// Do does what the words say.
+	Do(words []string) error
+}
+
 // Step is one line of a script.
 type Step struct {
 	Line   int
 	Send   []byte // nil when the step expects something
+	Raw    bool   // Send goes below the WebSocket
+	Times  int    // of a frame that is sent or expected; 0 = once
 	Expect any
 	Close  int
 	Quiet  bool
+	Do     []string
 }
 
 // Script is one file.
@@ -124,6 +148,24 @@ func (s *Script) parseLine(line string) (*Step, error) {
 	case "-->big":
 		n, err := strconv.Atoi(rest)
 		return &Step{Send: []byte(`"` + strings.Repeat("x", max(n-2, 0)) + `"`)}, err
+	case "-->frame":
+		first, payload, _ := strings.Cut(rest, " ")
+		b, err := hex.DecodeString(first)
+		return &Step{Send: appendMasked(b, payload), Raw: true}, err
+	case "-->wire":
+		b, err := hex.DecodeString(strings.ReplaceAll(rest, " ", ""))
+		return &Step{Send: b, Raw: true}, err
+	case "-->times":
+		times, frame, _ := strings.Cut(rest, " ")
+		n, err := strconv.Atoi(times)
+		return &Step{Send: []byte(frame), Times: n}, err
+	case "==>":
+		return &Step{Do: strings.Fields(rest)}, nil
+	case "<--times":
+		times, frame, _ := strings.Cut(rest, " ")
+		n, err := strconv.Atoi(times)
+		step := &Step{Times: n}
+		return step, errors.Join(err, json.Unmarshal([]byte(frame), &step.Expect))
 	case "<--":
 		if rest == "nothing" {
 			return &Step{Quiet: true}, nil
@@ -138,25 +180,50 @@ func (s *Script) parseLine(line string) (*Step, error) {
 	return nil, fmt.Errorf("unknown line %q", line)
 }
 
+// appendMasked appends the rest of a client's WebSocket frame. A mask of zeros changes nothing.
+func appendMasked(b []byte, payload string) []byte {
+	if n := len(payload); n < 126 {
+		b = append(b, 0x80|byte(n))
+	} else {
+		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
+	}
+	return append(append(b, 0, 0, 0, 0), payload...)
+}
+
 // Run plays the script.
 func (s *Script) Run(t *testing.T, c Conn) {
 	t.Helper()
 	for _, step := range s.Steps {
-		var err error
-		switch {
-		case step.Send != nil:
-			err = c.Send(step.Send)
-		case step.Quiet:
-			err = c.Quiet()
-		case step.Close != 0:
-			err = expectClose(c, step.Close)
-		default:
-			err = expect(c, step.Expect)
-		}
-		if err != nil {
-			t.Fatalf("%s, line %d: %v", s.Name, step.Line, err)
+		for range max(step.Times, 1) {
+			if err := step.run(c); err != nil {
+				t.Fatalf("%s, line %d: %v", s.Name, step.Line, err)
+			}
 		}
 	}
+}
+
+func (step *Step) run(c Conn) error {
+	switch {
+	case step.Do != nil:
+		doer, ok := c.(Doer)
+		if !ok {
+			return errors.New("this transport has no steps of its own")
+		}
+		return doer.Do(step.Do)
+	case step.Raw:
+		wire, ok := c.(Wire)
+		if !ok {
+			return errors.New("this transport is no WebSocket")
+		}
+		return wire.SendRaw(step.Send)
+	case step.Send != nil:
+		return c.Send(step.Send)
+	case step.Quiet:
+		return c.Quiet()
+	case step.Close != 0:
+		return expectClose(c, step.Close)
+	}
+	return expect(c, step.Expect)
 }
 
 func expectClose(c Conn, code int) error {

@@ -16,6 +16,7 @@ const protocolVersion = 1
 
 // Close codes of the protocol. Below 4500: reconnect and resume. From 4500: do not come back unchanged.
 const (
+	CloseProtocol        = 1002 // not WebSocket as RFC 6455 has it
 	CloseRestart         = 1012 // the server is going down
 	CloseInternal        = 4000
 	CloseStalled         = 4001 // a write was blocked too long

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,7 +119,7 @@ func (c *conn) ReadFrame() ([]byte, error) {
 		// Not the request's context: a context that ends would tear the connection down.
 		kind, r, err := c.ws.Reader(context.Background())
 		if err != nil {
-			return nil, err
+			return nil, c.unreadable(err)
 		}
 		c.lastRead.Store(time.Now().UnixNano())
 		if kind != websocket.MessageText {
@@ -131,11 +132,27 @@ func (c *conn) ReadFrame() ([]byte, error) {
 			continue
 		}
 		b, err := c.readAll(r)
-		if errors.Is(err, errEnding) {
+		switch {
+		case errors.Is(err, errEnding):
 			continue
+		case err != nil && !errors.Is(err, rpc.ErrFrameTooLarge):
+			err = c.unreadable(err)
 		}
 		return b, err
 	}
+}
+
+// unreadable ends a connection whose bytes are no WebSocket frames; the library says so to the peer in some cases only.
+// Other errors it returns as they are: the peer has closed the connection or gone.
+func (c *conn) unreadable(err error) error {
+	var network net.Error
+	if websocket.CloseStatus(err) >= 0 || errors.As(err, &network) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	_ = c.Close(CloseProtocol, "this is not WebSocket")
+	_, _ = io.Copy(io.Discard, c.wire.Conn) // until the peer has taken the close frame, or a moment later
+	return err
 }
 
 var errEnding = errors.New("socket: connection is ending")

@@ -218,7 +218,10 @@ func (c *client) Receive() ([]byte, int, error) {
 }
 
 // Quiet implements rpctest.Conn.
-func (c *client) Quiet() error {
+func (c *client) Quiet() error { return quiet(c) }
+
+// quiet makes a call and expects its reply to be the next frame.
+func quiet(c rpctest.Conn) error {
 	if err := c.Send([]byte(`{"jsonrpc":"2.0","id":"quiet?","method":"test.echo"}`)); err != nil {
 		return err
 	}
