@@ -67,6 +67,7 @@ type conn struct {
 	stored     map[string]consumer.Position // by session, as the store has or will have it; nil = no named consumer
 	superseded bool                         // another connection is the consumer now
 	unsettled  bool                         // there may be sessions that are not in stored
+	unwritten  bool                         // the store was told something since writeCursors
 
 	signals  []signal
 	lastPush time.Time // last event or position

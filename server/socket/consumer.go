@@ -168,14 +168,18 @@ func (c *conn) keep(session string, cur *cursor) {
 
 func (c *conn) store(session string, at consumer.Position, change func(Consumers, consumer.ID, string, consumer.Position)) {
 	if c.keeps() {
-		c.stored[session] = at
+		c.stored[session], c.unwritten = at, true
 		change(c.e.cfg.Consumers, c.consumer, session, at)
 	}
 }
 
 // writeCursors makes what was noted durable.
 func (c *conn) writeCursors(ctx context.Context) error {
-	if c.stored == nil {
+	c.mu.Lock()
+	unwritten := c.unwritten
+	c.unwritten = false
+	c.mu.Unlock()
+	if !unwritten {
 		return nil
 	}
 	if err := c.e.cfg.Consumers.Flush(ctx); err != nil {

@@ -102,6 +102,23 @@ func (s *Store) flush(ctx context.Context) error {
 	return err
 }
 
+// flushOf writes what is pending if something of the consumer is, so that many that come and go do not make a commit
+// each; the caller has the turn.
+func (s *Store) flushOf(ctx context.Context, id ID) error {
+	s.mu.Lock()
+	waits := false
+	for p := range s.pending {
+		if waits = p.ID == id; waits {
+			break
+		}
+	}
+	s.mu.Unlock()
+	if !waits {
+		return nil
+	}
+	return s.flush(ctx)
+}
+
 // discard drops pending changes; the caller has the turn.
 func (s *Store) discard(which func(place) bool) {
 	s.mu.Lock()

@@ -96,7 +96,7 @@ func (s *Store) Acquire(ctx context.Context, id ID) (map[string]Position, error)
 		return nil, err
 	}
 	defer s.leave()
-	if err := s.flush(ctx); err != nil {
+	if err := s.flushOf(ctx, id); err != nil {
 		return nil, err
 	}
 	cursors, err := s.read(ctx, id)
@@ -147,14 +147,19 @@ func (s *Store) admit(ctx context.Context, id ID) error {
 	return nil
 }
 
-// Release ends what Acquire began and writes what is pending. An error means that it has not been written yet.
+// Release ends what Acquire began and writes what is pending of the consumer. An error means that it has not been
+// written yet.
 func (s *Store) Release(ctx context.Context, id ID) error {
 	s.mu.Lock()
 	if s.opened[id]--; s.opened[id] <= 0 {
 		delete(s.opened, id)
 	}
 	s.mu.Unlock()
-	return s.Flush(ctx)
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.flushOf(ctx, id)
 }
 
 // List returns all cursors of a principal by name and session, those of one consumer if name is not empty.
