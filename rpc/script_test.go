@@ -97,7 +97,7 @@ func quiet(c rpctest.Conn) error {
 }
 
 func startPipe(t testing.TB, opts rpc.PeerOptions) (*pipe, *rpc.Registry) {
-	reg := rpc.NewRegistry(rpc.Options{})
+	reg := rpc.NewRegistry(rpc.Options{Replies: &rpctest.Replies{}})
 	rpctest.Register(reg)
 	opts.Principal, opts.Conn = admin, "pipe"
 	c := newPipe()
@@ -165,7 +165,7 @@ func (p *post) Quiet() error {
 }
 
 func startHTTP(t *testing.T, opts rpc.PeerOptions) string {
-	reg := rpc.NewRegistry(rpc.Options{})
+	reg := rpc.NewRegistry(rpc.Options{Replies: &rpctest.Replies{}})
 	rpctest.Register(reg)
 	srv := httptest.NewServer(rpc.HTTPHandler(reg, func(r *http.Request) (rpc.Principal, error) {
 		if r.Header.Get("Authorization") == "Bearer wrong" {

@@ -14,6 +14,7 @@ import (
 type Methods struct {
 	mu    sync.Mutex
 	holds map[string]chan struct{}
+	count int
 }
 
 type subtractParams struct {
@@ -39,6 +40,10 @@ type strictParams struct {
 	Kind    string   `json:"kind" rpc:"enum=a|b"`
 	Count   *int     `json:"count" rpc:"min=1,max=3"`
 	Friends []string `json:"friends" rpc:"max=2,format=jid"`
+}
+
+type countParams struct {
+	By *int `json:"by" doc:"default 1"`
 }
 
 type orderedParams struct {
@@ -70,6 +75,12 @@ func Register(reg *rpc.Registry) *Methods {
 	rpc.Register(reg, public("test.size"), func(_ context.Context, _ *rpc.Call, p *sizeParams) (string, error) {
 		return strings.Repeat("x", p.Bytes), nil
 	})
+	rpc.Register(reg, public("test.count"), func(_ context.Context, _ *rpc.Call, p *countParams) (int, error) {
+		return m.add(p.By), nil
+	})
+	alone := public("test.alone")
+	alone.NoBatch = true
+	rpc.Register(reg, alone, func(context.Context, *rpc.Call, *struct{}) (bool, error) { return true, nil })
 	rpc.Register(reg, public("test.strict"), func(context.Context, *rpc.Call, *strictParams) (struct{}, error) {
 		return struct{}{}, nil
 	})
@@ -100,6 +111,18 @@ func Register(reg *rpc.Registry) *Methods {
 		return true, nil
 	})
 	return m
+}
+
+// add counts calls of test.count.
+func (m *Methods) add(by *int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if by == nil {
+		m.count++
+	} else {
+		m.count += *by
+	}
+	return m.count
 }
 
 func (m *Methods) hold(name string) chan struct{} {

@@ -17,12 +17,13 @@
 //	<--times 20 {...}      the client receives this so many times
 //	==> wait 10s           the transport does something of its own
 //
-// In expected JSON the string "*" stands for any value, and an object with the member "..." may have more members. An
-// array in {"unordered":[...]} matches any order of frames that follow one another: each element is one frame.
+// In expected JSON the string "*" stands for any value, and an object with the member "..." may have more members.
+// Numbers are compared as they are written. An array in {"unordered":[...]} matches any order of frames that follow one another: each element is one frame.
 package rpctest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -165,7 +166,7 @@ func (s *Script) parseLine(line string) (*Step, error) {
 		times, frame, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(times)
 		step := &Step{Times: n}
-		return step, errors.Join(err, json.Unmarshal([]byte(frame), &step.Expect))
+		return step, errors.Join(err, decode([]byte(frame), &step.Expect))
 	case "<--":
 		if rest == "nothing" {
 			return &Step{Quiet: true}, nil
@@ -175,7 +176,7 @@ func (s *Script) parseLine(line string) (*Step, error) {
 			return &Step{Close: n}, err
 		}
 		step := &Step{}
-		return step, json.Unmarshal([]byte(rest), &step.Expect)
+		return step, decode([]byte(rest), &step.Expect)
 	}
 	return nil, fmt.Errorf("unknown line %q", line)
 }
@@ -283,10 +284,20 @@ func receiveJSON(c Conn) (any, error) {
 		return nil, fmt.Errorf("closed with %d", code)
 	}
 	var got any
-	if err := json.Unmarshal(frame, &got); err != nil {
+	if err := decode(frame, &got); err != nil {
 		return nil, fmt.Errorf("%w in %s", err, frame)
 	}
 	return got, nil
+}
+
+// decode keeps numbers as they are written.
+func decode(b []byte, into *any) error {
+	if !json.Valid(b) {
+		return errors.New("not JSON")
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode(into)
 }
 
 func encode(v any) []byte {

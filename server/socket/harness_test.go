@@ -127,7 +127,7 @@ func newWorldWithoutServer(t testing.TB, cfg Config, jcfg journal.Config) *world
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, journal: j, reg: rpc.NewRegistry(rpc.Options{}), directory: &directory{ids: []string{"s1", "s2"}}}
+	w := &world{t: t, journal: j, reg: rpc.NewRegistry(rpc.Options{Replies: &rpctest.Replies{}}), directory: &directory{ids: []string{"s1", "s2"}}}
 	w.methods = rpctest.Register(w.reg)
 	if w.endpoint, err = New(w.reg, j, tokens{}, w.directory, cfg); err != nil {
 		t.Fatal(err)
