@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,12 +42,21 @@ func reportLatency(b *testing.B, took []time.Duration) {
 	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "events/s")
 }
 
+// cpuTime is what the process has used, in the database's C code, too; of PostgreSQL it is the client's side.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func BenchmarkAppend(b *testing.B) {
 	for _, sessions := range []int{1, 100} {
 		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
 			benchStores(b, func(b *testing.B, j *Journal, _ *dbutil.Database) {
 				b.ReportAllocs()
+				before := cpuTime()
 				reportLatency(b, appendAll(b, j, sessions, b.N))
+				b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-us/event")
 				stats := j.Stats()
 				b.ReportMetric(float64(stats.Appended)/float64(stats.Commits), "events/commit")
 			})

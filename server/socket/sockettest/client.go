@@ -2,6 +2,7 @@ package sockettest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -16,7 +17,9 @@ const dialTimeout = 30 * time.Second
 // client counts frames and looks at nothing in them.
 type client struct {
 	net.Conn
-	in *bufio.Reader
+	in    *bufio.Reader
+	lines bool
+	text  []byte // of a frame whose lines are counted
 }
 
 func dial(o *Options) (*client, error) {
@@ -24,7 +27,7 @@ func dial(o *Options) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{conn, bufio.NewReaderSize(conn, 4<<10)}
+	c := &client{Conn: conn, in: bufio.NewReaderSize(conn, 4<<10), lines: o.Lines}
 	if err := c.greet(o); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -55,7 +58,7 @@ func (c *client) greet(o *Options) error {
 	if _, err := c.Write(appendFrame(nil, o.Greeting)); err != nil {
 		return err
 	}
-	if err := c.skip(1); err != nil {
+	if _, err := c.skip(1); err != nil {
 		return err
 	}
 	return c.SetDeadline(time.Time{})
@@ -72,43 +75,52 @@ func appendFrame(b []byte, payload string) []byte {
 	return append(append(b, 0, 0, 0, 0), payload...)
 }
 
-// skip reads n frames that carry text.
-func (c *client) skip(n int) error {
-	for n > 0 {
-		head, err := c.in.Peek(2)
+// skip reads at least n messages, to the end of a frame, and returns how many they were.
+func (c *client) skip(n int) (got int, err error) {
+	for got < n {
+		kind, size, err := c.head()
 		if err != nil {
-			return err
+			return got, err
 		}
-		kind, size := head[0]&0x0f, int(head[1]&0x7f)
-		_, _ = c.in.Discard(2)
-		switch size {
-		case 126:
-			if head, err = c.in.Peek(2); err == nil {
-				size = int(binary.BigEndian.Uint16(head))
-				_, err = c.in.Discard(2)
-			}
-		case 127:
-			if head, err = c.in.Peek(8); err == nil {
-				size = int(binary.BigEndian.Uint64(head))
-				_, err = c.in.Discard(8)
-			}
+		messages := 1
+		if c.lines && kind == 0x1 {
+			c.text = append(c.text[:0], make([]byte, size)...)
+			_, err = io.ReadFull(c.in, c.text)
+			messages += bytes.Count(bytes.TrimSuffix(c.text, []byte("\n")), []byte("\n"))
+		} else {
+			_, err = c.in.Discard(size)
 		}
 		if err != nil {
-			return err
-		}
-		if _, err := c.in.Discard(size); err != nil {
-			return err
+			return got, err
 		}
 		switch kind {
 		case 0x1, 0x2:
-			n--
+			got += messages
 		case 0x8:
-			return io.EOF
+			return got, io.EOF
 		case 0x9:
 			if _, err := c.Write([]byte{0x8a, 0x80, 0, 0, 0, 0}); err != nil { // pings of the servers here are empty
-				return err
+				return got, err
 			}
 		}
 	}
-	return nil
+	return got, nil
+}
+
+// head reads the head of a frame.
+func (c *client) head() (kind byte, size int, err error) {
+	var b [8]byte
+	if _, err = io.ReadFull(c.in, b[:2]); err != nil {
+		return 0, 0, err
+	}
+	kind, size = b[0]&0x0f, int(b[1]&0x7f)
+	switch size {
+	case 126:
+		_, err = io.ReadFull(c.in, b[:2])
+		size = int(binary.BigEndian.Uint16(b[:]))
+	case 127:
+		_, err = io.ReadFull(c.in, b[:])
+		size = int(binary.BigEndian.Uint64(b[:]))
+	}
+	return kind, size, err
 }

@@ -36,10 +36,10 @@ type process struct {
 	options Options
 	clients []*client
 
-	got     atomic.Int64 // frames
-	goal    atomic.Int64 // frames from which on reach has a token
+	got     atomic.Int64 // messages
+	goal    atomic.Int64 // messages from which on reach has a token
 	reach   chan struct{}
-	awaited int64          // frames that were waited for
+	awaited int64          // messages that were waited for
 	counts  sync.WaitGroup // counting goroutines
 }
 
@@ -78,20 +78,20 @@ func (p *process) obey(line string) error {
 		return p.call(n, inFlight)
 	case "redial":
 		parts := strings.SplitN(rest, " ", 3)
-		var atOnce, frames int
-		if _, err := fmt.Sscan(parts[0]+" "+parts[1], &atOnce, &frames); err != nil {
+		var atOnce, messages int
+		if _, err := fmt.Sscan(parts[0]+" "+parts[1], &atOnce, &messages); err != nil {
 			return err
 		}
 		if err := json.Unmarshal([]byte(parts[2]), &p.options.Greeting); err != nil {
 			return err
 		}
-		return p.redial(atOnce, frames)
+		return p.redial(atOnce, messages)
 	}
 	return fmt.Errorf("unknown")
 }
 
-// connect makes all connections and waits for so many frames on each.
-func (p *process) connect(atOnce, frames int) error {
+// connect makes all connections and waits for so many messages on each.
+func (p *process) connect(atOnce, messages int) error {
 	p.clients = make([]*client, p.options.Sockets)
 	places := make(chan struct{}, atOnce)
 	problems := make(chan error, 1)
@@ -103,7 +103,7 @@ func (p *process) connect(atOnce, frames int) error {
 			c, err := dial(&p.options)
 			if err == nil {
 				p.clients[i] = c
-				err = c.skip(frames)
+				_, err = c.skip(messages)
 			}
 			if err != nil {
 				select {
@@ -121,12 +121,16 @@ func (p *process) connect(atOnce, frames int) error {
 	}
 	for _, c := range p.clients {
 		p.counts.Go(func() {
-			for c.skip(1) == nil {
-				if p.got.Add(1) >= p.goal.Load() {
+			for {
+				n, err := c.skip(1)
+				if p.got.Add(int64(n)) >= p.goal.Load() {
 					select {
 					case p.reach <- struct{}{}:
 					default: // a token waits already
 					}
+				}
+				if err != nil {
+					return
 				}
 			}
 		})
@@ -134,7 +138,7 @@ func (p *process) connect(atOnce, frames int) error {
 	return nil
 }
 
-// await returns when n more frames have come than at its last return.
+// await returns when n more messages have come than at its last return.
 func (p *process) await(n int64) {
 	goal := p.awaited + n
 	p.goal.Store(goal)
@@ -162,11 +166,11 @@ func (p *process) call(n, inFlight int) error {
 }
 
 // redial ends all connections and makes new ones.
-func (p *process) redial(atOnce, frames int) error {
+func (p *process) redial(atOnce, messages int) error {
 	for _, c := range p.clients {
 		_ = c.Close()
 	}
 	p.counts.Wait()
 	p.awaited = p.got.Load()
-	return p.connect(atOnce, frames)
+	return p.connect(atOnce, messages)
 }

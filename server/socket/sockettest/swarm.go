@@ -20,8 +20,9 @@ type Options struct {
 	Path     string // of the upgrade; default /
 	Token    string // bearer token of the upgrade; empty = none
 	Sockets  int    // clients
-	Greeting string // first frame; one frame is awaited in reply. Empty = none
+	Greeting string // first frame; one message is awaited in reply. Empty = none
 	Call     string // what Call sends
+	Lines    bool   // a frame holds as many messages as lines; else it is one
 }
 
 // Swarm is a process of connected clients.
@@ -84,7 +85,7 @@ func (s *Swarm) do(format string, args ...any) string {
 	return s.answer()
 }
 
-// Await returns when the clients together have got n more frames than at its last return.
+// Await returns when the clients together have got n more messages than at its last return.
 func (s *Swarm) Await(n int) {
 	s.tb.Helper()
 	s.do("await %d", n)
@@ -98,9 +99,9 @@ func (s *Swarm) Call(n, inFlight int) {
 }
 
 // Redial ends all connections and makes them anew with another greeting, so many at a time. It returns when each
-// client has got that many frames after the reply to the greeting.
-func (s *Swarm) Redial(greeting string, atOnce, frames int) {
+// client has got that many messages after the reply to the greeting.
+func (s *Swarm) Redial(greeting string, atOnce, messages int) {
 	s.tb.Helper()
 	raw, _ := json.Marshal(greeting) // on one line
-	s.do("redial %d %d %s", atOnce, frames, raw)
+	s.do("redial %d %d %s", atOnce, messages, raw)
 }
