@@ -60,7 +60,8 @@ func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 // admit decides whether a request may run at all.
 func (p *Peer) admit(j *job) *Error {
 	now := time.Now()
-	if wait, ok := p.rate.take(now); !ok {
+	j.method = p.reg.methods[j.item.method]
+	if wait, ok := p.rate.takePart(now, j.method.share()); !ok {
 		if _, ok := p.refusals.take(now); !ok {
 			j.call.AfterReply(func() { _ = p.codec.Close(CloseRate, "too many calls") })
 		}
@@ -74,7 +75,6 @@ func (p *Peer) admit(j *job) *Error {
 			return problem
 		}
 	}
-	j.method = p.reg.methods[j.item.method]
 	if j.method == nil {
 		return MethodNotFound(j.item.method)
 	}
@@ -82,6 +82,14 @@ func (p *Peer) admit(j *job) *Error {
 		return InvalidRequest(j.method.Name + " cannot be part of a batch")
 	}
 	return nil
+}
+
+// share is what a call takes of the rate.
+func (m *method) share() float64 {
+	if m == nil || m.Light <= 1 {
+		return 1
+	}
+	return 1 / float64(m.Light)
 }
 
 // enter takes a place among the running calls.

@@ -36,6 +36,9 @@ type Method struct {
 	// Inline runs the method on the goroutine that reads the connection, before the next frame is read. Only for what
 	// is quick and must be in order, such as subscribing.
 	Inline bool
+	// Light says that so many calls count as one for the rate of the connection; 0 = each counts. For what a client may
+	// rightly send with every event.
+	Light int
 	// MaxReply replaces the limit on the size of the result, in bytes; 0 = the registry's limit.
 	MaxReply int
 }

@@ -84,6 +84,21 @@ func TestFlood(t *testing.T) {
 	c.closed(CloseRate)
 }
 
+// TestAcksCountLittle: a client may acknowledge each event on its own, and is told when even that is too much.
+func TestAcksCountLittle(t *testing.T) {
+	w := newWorld(t, Config{Burst: 3, Rate: 0.001, Refusals: 10}, journal.Config{})
+	w.append("s1", "Message", 1)
+	c := w.dial("admin")
+	c.hello(object{"from": "oldest", "ack": "manual"})
+	c.events("s1", 1, 1)
+	ack := object{"session": "s1", "offset": 1}
+	for range 2 * ackShare {
+		c.call("events.ack", ack, nil)
+	}
+	c.fails(rpc.CodeRateLimited, "test.echo", object{})
+	c.fails(rpc.CodeRateLimited, "events.ack", ack)
+}
+
 func TestInFlight(t *testing.T) {
 	w := newWorld(t, Config{InFlight: 2}, journal.Config{})
 	c := w.dial("admin")
