@@ -37,10 +37,16 @@ func (s *Session) KeepMedia(ctx context.Context, source *MediaSource) (*Uploaded
 	return s.keepFile(ctx, f)
 }
 
-// KeepUpload stores a file that is read from content, for later use in a media object. mimeType and filename may be
-// empty; a type must fit what the file is.
-func (s *Session) KeepUpload(ctx context.Context, content io.Reader, mimeType, filename string) (*UploadedFile, error) {
-	f, err := s.b.files.Take(content, media.Input{MimeType: mimeType, Filename: filename})
+// Upload is what is said of a file that is handed over; all fields may be empty.
+type Upload struct {
+	MimeType string // must fit what the file is
+	Filename string
+	SHA256   string // hex; must be the hash of what arrives
+}
+
+// KeepUpload stores a file that is read from content, for later use in a media object.
+func (s *Session) KeepUpload(ctx context.Context, content io.Reader, about Upload) (*UploadedFile, error) {
+	f, err := s.b.files.Take(content, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256})
 	if err != nil {
 		return nil, mediaError("media", err)
 	}
@@ -81,6 +87,7 @@ type MediaFile struct {
 	MimeType string
 	Filename string
 	Size     int64
+	SHA256   string        // hex
 	Content  io.ReadCloser // the caller closes it
 }
 
@@ -104,7 +111,7 @@ func (s *Session) Media(ctx context.Context, mediaID string) (*MediaFile, error)
 		}
 		return nil, err
 	}
-	return &MediaFile{MediaID: kept.MediaID, MimeType: kept.MimeType, Filename: kept.Filename, Size: kept.Size, Content: content}, nil
+	return &MediaFile{MediaID: kept.MediaID, MimeType: kept.MimeType, Filename: kept.Filename, Size: kept.Size, SHA256: kept.SHA256, Content: content}, nil
 }
 
 // downloadable finds the file of a message; nil when it has none.

@@ -215,7 +215,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		Operations: operations, Events: methods.Events(), Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
-	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, MediaURL: a.mediaURL, Log: a.log.With("part", "methods")}
+	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods")}
 	for _, register := range []func(*rpc.Registry, methods.Deps){
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,

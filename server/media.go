@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -39,23 +42,29 @@ func (h *fileHandler) begin(w http.ResponseWriter, r *http.Request) (who rpc.Pri
 	if who.Kind == rpc.ScopePublic {
 		return who, nil, rpc.Unauthenticated("a token is needed")
 	}
+	end, err = h.enter(w)
+	return who, end, err
+}
+
+// enter takes a place among the transfers.
+func (h *fileHandler) enter(w http.ResponseWriter) (end func(), err error) {
 	select {
 	case h.free <- struct{}{}:
 	default:
-		return who, nil, rpc.RateLimited("too many files are on their way", time.Second)
+		return nil, rpc.RateLimited("too many files are on their way", time.Second)
 	}
 	control := http.NewResponseController(w)
 	deadline := time.Now().Add(transferTimeout)
 	err = errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline))
 	if err != nil {
 		<-h.free
-		return who, nil, err
+		return nil, err
 	}
-	return who, func() { <-h.free }, nil
+	return func() { <-h.free }, nil
 }
 
 // upload keeps the body of the request for later use in a media object. Query: session (needed when the token opens
-// several), filename. Content-Type is the file's type; application/octet-stream or none = recognise it.
+// several), filename, sha256. Content-Type is the file's type; application/octet-stream or none = recognise it.
 func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 	who, end, err := h.begin(w, r)
 	if err != nil {
@@ -63,50 +72,106 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer end()
-	id := r.URL.Query().Get("session")
-	if id == "" {
-		id = who.Session
-	}
-	if id == "" {
-		h.app.refuse(w, rpc.InvalidParams("/session", "is needed: the token opens several sessions"))
-		return
-	}
-	if !who.MayUse(id) {
-		h.app.refuse(w, rpc.Forbidden("the credential does not reach this session"))
-		return
-	}
-	session, err := h.app.bridge.Session(id)
+	session, about, err := h.describe(r, who)
 	if err != nil {
 		h.app.refuse(w, err)
 		return
 	}
-	kind := r.Header.Get("Content-Type")
-	if base, _, err := mime.ParseMediaType(kind); err == nil && (base == "application/octet-stream" || base == "application/x-www-form-urlencoded") {
-		kind = "" // what clients say when they say nothing
+	limit := h.app.cfg.MaxMediaBytes
+	if r.ContentLength > int64(limit) {
+		h.app.refuse(w, rpc.TooLarge("the file is too large", limit))
+		return
 	}
 	// One byte more than the limit lets the store see that it is exceeded.
-	kept, err := session.KeepUpload(r.Context(), http.MaxBytesReader(w, r.Body, int64(h.app.cfg.MaxMediaBytes)+1), kind, r.URL.Query().Get("filename"))
+	kept, err := session.KeepUpload(r.Context(), http.MaxBytesReader(w, r.Body, int64(limit)+1), about)
 	if err != nil {
 		h.app.refuse(w, err)
 		return
 	}
+	h.created(w, kept)
+}
+
+// created answers with what was kept.
+func (h *fileHandler) created(w http.ResponseWriter, kept *bridge.UploadedFile) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", h.app.mediaURL(kept.MediaID))
 	w.WriteHeader(http.StatusCreated)
 	if err := json.NewEncoder(w).Encode(kept); err != nil {
-		h.app.log.Debug("reply to an upload not written", "session", id, "error", err)
+		h.app.log.Debug("reply to an upload not written", "error", err)
 	}
 }
 
-// download gives a kept file.
+// describe reads which session a file is for, and what is said of it.
+func (h *fileHandler) describe(r *http.Request, who rpc.Principal) (session *bridge.Session, about bridge.Upload, err error) {
+	query := r.URL.Query()
+	id := query.Get("session")
+	if id == "" {
+		id = who.Session
+	}
+	if id == "" {
+		return nil, about, rpc.InvalidParams("/session", "is needed: the token opens several sessions")
+	}
+	if !who.MayUse(id) {
+		return nil, about, rpc.Forbidden("the credential does not reach this session")
+	}
+	if session, err = h.app.bridge.Session(id); err != nil {
+		return nil, about, err
+	}
+	about = bridge.Upload{MimeType: r.Header.Get("Content-Type"), Filename: query.Get("filename")}
+	if base, _, err := mime.ParseMediaType(about.MimeType); err == nil && unsaid[base] {
+		about.MimeType = ""
+	}
+	about.SHA256, err = expectedHash(r)
+	return session, about, err
+}
+
+// unsaid are the types clients name when they name none.
+var unsaid = map[string]bool{"application/octet-stream": true, "application/x-www-form-urlencoded": true}
+
+// expectedHash is the SHA-256 that a request says its file has, in hex: by the query parameter sha256 or the header
+// X-Content-SHA256 (both hex), or by Digest (RFC 3230: sha-256= and base64). Empty = it says nothing.
+func expectedHash(r *http.Request) (string, error) {
+	said := map[string]struct{}{}
+	for name, text := range map[string]string{"/sha256": r.URL.Query().Get("sha256"), "/X-Content-SHA256": r.Header.Get("X-Content-SHA256")} {
+		if text == "" {
+			continue
+		}
+		if b, err := hex.DecodeString(text); err != nil || len(b) != sha256.Size {
+			return "", rpc.InvalidParams(name, "must be a SHA-256 in 64 hexadecimal digits")
+		}
+		said[strings.ToLower(text)] = struct{}{}
+	}
+	for _, header := range r.Header.Values("Digest") {
+		for part := range strings.SplitSeq(header, ",") {
+			algorithm, text, _ := strings.Cut(strings.TrimSpace(part), "=")
+			if !strings.EqualFold(algorithm, "sha-256") {
+				continue // other algorithms are not checked
+			}
+			b, err := base64.StdEncoding.DecodeString(text)
+			if err != nil || len(b) != sha256.Size {
+				return "", rpc.InvalidParams("/Digest", "must be sha-256= and the hash in base64")
+			}
+			said[hex.EncodeToString(b)] = struct{}{}
+		}
+	}
+	if len(said) > 1 {
+		return "", rpc.InvalidParams("/sha256", "is given in several ways that disagree")
+	}
+	for text := range said {
+		return text, nil
+	}
+	return "", nil
+}
+
+// download gives a kept file, or parts of it, to who may use its session or has a signed address.
 func (h *fileHandler) download(w http.ResponseWriter, r *http.Request) {
-	who, end, err := h.begin(w, r)
+	may, end, err := h.beginDownload(w, r)
 	if err != nil {
 		h.app.refuse(w, err)
 		return
 	}
 	defer end()
-	file, err := h.find(r, who)
+	file, err := h.find(r, may)
 	if err != nil {
 		h.app.refuse(w, err)
 		return
@@ -116,7 +181,8 @@ func (h *fileHandler) download(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": nameFor(file)}))
 	w.Header().Set("Content-Type", file.MimeType)
-	w.Header().Set("Cache-Control", "private, no-store")
+	w.Header().Set("Cache-Control", "private, no-cache") // may be kept, and is asked for again each time, with its tag
+	w.Header().Set("ETag", `"`+file.SHA256+`"`)
 	if seeker, ok := file.Content.(io.ReadSeeker); ok {
 		http.ServeContent(w, r, "", time.Time{}, seeker)
 		return
@@ -126,11 +192,25 @@ func (h *fileHandler) download(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// beginDownload finds out whose files may be had.
+func (h *fileHandler) beginDownload(w http.ResponseWriter, r *http.Request) (may func(session string) bool, end func(), err error) {
+	if !isSigned(r) {
+		who, end, err := h.begin(w, r)
+		return who.MayUse, end, err
+	}
+	session, err := h.app.checkSigned(r, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	end, err = h.enter(w)
+	return func(other string) bool { return other == session }, end, err
+}
+
 // find looks for the file in the sessions its id can belong to, as far as the caller may use them.
-func (h *fileHandler) find(r *http.Request, who rpc.Principal) (*bridge.MediaFile, error) {
+func (h *fileHandler) find(r *http.Request, may func(session string) bool) (*bridge.MediaFile, error) {
 	id := r.PathValue("id")
 	for _, session := range h.app.bridge.Sessions() {
-		if !who.MayUse(session.ID()) || !strings.HasPrefix(id, session.ID()+"-") {
+		if !may(session.ID()) || !strings.HasPrefix(id, session.ID()+"-") {
 			continue
 		}
 		file, err := session.Media(r.Context(), id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"hash"
 	"io"
@@ -27,6 +28,7 @@ type Input struct {
 	Base64   string // data URL
 	MimeType string // must fit what the file is
 	Filename string
+	SHA256   string // hex; the file must have it, if given; for Take alone
 }
 
 // File is a file on its way, in a temporary place that Close removes.
@@ -91,7 +93,23 @@ func (l *Library) Take(content io.Reader, in Input) (*File, error) {
 			return nil, bad("mime_type", "is not a MIME type")
 		}
 	}
-	return l.receive(content, "", in, claimed, in.Filename)
+	f, err := l.receive(content, "", in, claimed, in.Filename)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.checkHash(in.SHA256); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// checkHash holds the file against the hash it should have, if that is known.
+func (f *File) checkHash(want string) error {
+	if want != "" && !strings.EqualFold(want, hex.EncodeToString(f.SHA256[:])) {
+		return bad("sha256", "is not the hash of what arrived: %d bytes with %x", f.Size, f.SHA256)
+	}
+	return nil
 }
 
 func count(values ...string) (n int) {
@@ -244,6 +262,10 @@ func (l *Library) receiveError(field string, err error) error {
 	switch {
 	case errors.As(err, &corrupt), field == "base64" && errors.Is(err, io.ErrUnexpectedEOF):
 		return bad("base64", "is not valid base64")
+	case field == "" && errors.Is(err, io.ErrUnexpectedEOF):
+		return bad("", "the file ended before its announced length")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &Error{Reason: ReasonTimeout, Field: field, Message: "the file did not come in time", Err: err}
 	case errors.As(err, &disk):
 		return storage("the file could not be written", err)
 	case field == "url":

@@ -10,6 +10,7 @@ package methods
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/waystation/waystation/bridge"
 )
@@ -35,7 +36,10 @@ type Deps struct {
 	Server ServerSettings
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string
-	Log      *slog.Logger // nil = slog.Default()
+	// SignMediaURL gives an address of a kept file that needs no token, for a time; 0 = as long as such addresses are
+	// good. nil = none. Its error is an *rpc.Error.
+	SignMediaURL func(session, mediaID string, validFor time.Duration) (url string, expires time.Time, err error)
+	Log          *slog.Logger // nil = slog.Default()
 }
 
 func (d Deps) log() *slog.Logger {

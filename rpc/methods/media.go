@@ -2,6 +2,7 @@ package methods
 
 import (
 	"context"
+	"time"
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
@@ -20,6 +21,34 @@ type mediaUploadParams struct {
 type mediaGetParams struct {
 	MediaID string `json:"media_id" rpc:"required,max=200" doc:"file"`
 	As      string `json:"as" rpc:"enum=base64|url" doc:"base64 or url; default base64"`
+}
+
+type mediaURLParams struct {
+	MediaID string `json:"media_id" rpc:"required,max=200" doc:"file"`
+	TTLMS   *int64 `json:"ttl_ms" rpc:"min=1,max=604800000" doc:"time the address is good, in milliseconds; the server's maximum is the default"`
+}
+
+type mediaURLResult struct {
+	URL       string    `json:"url" doc:"gives the file to whoever has the address"`
+	ExpiresAt time.Time `json:"expires_at" doc:"when the address is worth nothing any more"`
+}
+
+// signMediaURL makes an address for a file of a session.
+func (d Deps) signMediaURL(ctx context.Context, s *bridge.Session, p *mediaURLParams) (mediaURLResult, error) {
+	if d.SignMediaURL == nil {
+		return mediaURLResult{}, rpc.NotSupported("this server gives no addresses for files")
+	}
+	file, err := s.Media(ctx, p.MediaID)
+	if err != nil {
+		return mediaURLResult{}, err
+	}
+	file.Content.Close()
+	var validFor time.Duration
+	if p.TTLMS != nil {
+		validFor = time.Duration(*p.TTLMS) * time.Millisecond
+	}
+	address, expires, err := d.SignMediaURL(s.ID(), p.MediaID, validFor)
+	return mediaURLResult{address, expires}, err
 }
 
 type downloadMediaParams struct {
@@ -94,6 +123,7 @@ func RegisterMedia(reg *rpc.Registry, d Deps) {
 			}
 			return d.mediaResult(file, p.As)
 		})
+	onSession(reg, d, rpc.Method{Name: "media.getUrl", Summary: "Return an address of a stored file that needs no token, for a time.", Secret: true}, d.signMediaURL)
 	onSession(reg, d, rpc.Method{
 		Name: "media.download", Summary: "Download and decrypt a file from WhatsApp by the keys of its message.", Timeout: sendTimeout, MaxReply: mediaReply,
 	}, func(ctx context.Context, s *bridge.Session, p *mediaDownloadParams) (mediaResult, error) {

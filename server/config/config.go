@@ -50,6 +50,8 @@ type Config struct {
 
 	KeepMedia time.Duration `flag:"keep-media" unit:"duration" default:"168h" min:"1m" doc:"Time files are kept after they were uploaded or received." why:"As long as the events that name them."`
 
+	MediaURLTTL time.Duration `flag:"media-url-ttl" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"Time a signed address of a file (media.getUrl) is good; the most a caller may ask for." why:"Whoever has the address has the file."`
+
 	AllowHosts []string `flag:"allow-hosts" unit:"host,..." doc:"Hosts, addresses or networks (CIDR) that callers may have fetched although they are not public." why:"Addresses in calls must not reach inside your network."`
 
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// The query of a signed address: the session whose file it is, when it ends (Unix seconds), and the signature.
+const (
+	signedSession   = "session"
+	signedExpiry    = "expires"
+	signedSignature = "signature"
+)
+
+// signMediaURL makes an address of a file that needs no token. It stands for the file, the session and its end; the key
+// lives in the database, so that it holds after a restart.
+func (a *app) signMediaURL(session, mediaID string, validFor time.Duration) (string, time.Time, error) {
+	most := a.cfg.MediaURLTTL
+	switch {
+	case validFor < 0 || validFor > most:
+		return "", time.Time{}, rpc.InvalidParams("/ttl_ms", fmt.Sprintf("must be 1 to %d", most.Milliseconds()))
+	case validFor == 0:
+		validFor = most
+	}
+	expires := time.Now().Add(validFor + time.Second - 1).Truncate(time.Second).UTC()
+	end := strconv.FormatInt(expires.Unix(), 10)
+	query := url.Values{signedSession: {session}, signedExpiry: {end}, signedSignature: {a.mediaSignature(session, mediaID, end)}}
+	return a.mediaURL(mediaID) + "?" + query.Encode(), expires, nil
+}
+
+// mediaSignature signs what an address stands for. None of the parts holds a zero byte, so that they cannot be shifted
+// against each other.
+func (a *app) mediaSignature(session, mediaID, expires string) string {
+	mac := hmac.New(sha256.New, a.secret.key("media addresses"))
+	mac.Write([]byte(session + "\x00" + mediaID + "\x00" + expires))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// isSigned tells whether a request comes by a signed address, rather than with a token.
+func isSigned(r *http.Request) bool {
+	query := r.URL.Query()
+	return query.Has(signedSignature) || query.Has(signedExpiry)
+}
+
+// checkSigned tells to which session the signed address of a request opens the file it names.
+func (a *app) checkSigned(r *http.Request, now time.Time) (session string, err error) {
+	query := r.URL.Query()
+	for _, name := range []string{signedSession, signedExpiry, signedSignature} {
+		if len(query[name]) != 1 {
+			return "", rpc.Forbidden("the address is not whole: " + name + " is given once")
+		}
+	}
+	session, end := query.Get(signedSession), query.Get(signedExpiry)
+	if !hmac.Equal([]byte(query.Get(signedSignature)), []byte(a.mediaSignature(session, r.PathValue("id"), end))) {
+		return "", rpc.Forbidden("the address was altered: its signature does not fit")
+	}
+	if seconds, err := strconv.ParseInt(end, 10, 64); err != nil || now.Unix() >= seconds {
+		return "", rpc.Forbidden("the address has expired; ask for a new one")
+	}
+	return session, nil
+}
