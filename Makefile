@@ -42,7 +42,9 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes
 	@echo "== load tests, some eight minutes"
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume' ./server/socket
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget' ./server/socket
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency' ./server/e2e
+	go test -count=1 -run 'Budget' ./transports/journal
 	go test -count=1 -timeout $(TEST_TIMEOUT) ./bridge/sandbox
 
 .PHONY: setup
@@ -59,8 +61,16 @@ fmt: $(LINT) ## Format the Go code
 	$(LINT) fmt ./...
 
 .PHONY: bench
-bench: ## Run the benchmarks, without the tests
+bench: ## Run the benchmarks, without the tests, and the comparison with other servers
+	@echo "== memory of an idle connection, in a process of its own"
+	go test -run '^$$' -bench Idle -benchtime 1x -count 3 ./server/socket
+	@echo "== benchmarks"
 	go test -run '^$$' -bench . -benchmem -timeout $(TEST_TIMEOUT) $(PKGS)
+	@echo "== beside other servers, medians of one run"
+	cd server/socket/comparison && go test -v -count=1 ./...
+	@echo "== reconnects and end to end"
+	WAYSTATION_LOAD=1 go test -v -count=1 -run Reconnects ./server/socket
+	WAYSTATION_LOAD=1 go test -v -count=1 -run Latency ./server/e2e
 
 .PHONY: clean
 clean: ## Remove what was built, the demo's data and the tools

@@ -2,8 +2,10 @@ package socket
 
 import (
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -13,14 +15,21 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/socket/sockettest"
+	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"go.mau.fi/util/dbutil"
 )
 
 const benchHello = `{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1}}`
 
 // benchServer serves an endpoint on a journal in memory until the benchmark ends.
 func benchServer(b testing.TB, cfg Config) (w *world, addr string) {
-	w = newWorldWithoutServer(b, cfg, journal.Config{})
+	return benchServerOn(b, nil, cfg, journal.Config{})
+}
+
+// benchServerOn is the same with a journal in a database.
+func benchServerOn(b testing.TB, db *dbutil.Database, cfg Config, jcfg journal.Config) (w *world, addr string) {
+	w = newWorldOn(b, db, cfg, jcfg)
 	srv := httptest.NewServer(w.endpoint)
 	b.Cleanup(func() {
 		w.endpoint.Shutdown(context.Background())
@@ -78,6 +87,63 @@ func BenchmarkCall(b *testing.B) {
 	})
 	const calls = 64 * 50
 	reportCPU(b, "call", calls, func() { swarm.Call(calls, 64) })
+}
+
+// BenchmarkResume is a client that comes back and gets 1,000 events it missed: the time from its connecting until it has
+// the last one.
+func BenchmarkResume(b *testing.B) {
+	const missed = 1000
+	for _, from := range []struct {
+		name string
+		ring int
+	}{{"memory", missed}, {"store", 1}} {
+		b.Run(from.name, func(b *testing.B) {
+			db, err := database.Open(context.Background(), filepath.Join(b.TempDir(), "resume.db"), database.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = db.Close() })
+			w, addr := benchServerOn(b, db, Config{}, journal.Config{RingEvents: from.ring})
+			w.append("s1", "Message", missed)
+			hello := w.resumeHello(b, 0)
+			swarm := sockettest.Start(b, sockettest.Options{Addr: addr, Token: "session:s1", Sockets: 1, Greeting: benchHello})
+			b.ResetTimer()
+			for range b.N {
+				swarm.Redial(hello, 1, missed)
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms/resume")
+		})
+	}
+}
+
+// resumeHello goes on in session s1 after an offset.
+func (w *world) resumeHello(tb testing.TB, offset int) string {
+	log, err := w.journal.Log(context.Background(), "s1")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1,"resume":{"s1":{"epoch":%q,"offset":%d}}}}`, log.Epoch, offset)
+}
+
+// TestLoadReconnects has 10,000 clients come back at once, each of which missed 20 events.
+func TestLoadReconnects(t *testing.T) {
+	if os.Getenv(loadEnv) == "" {
+		t.Skip("needs full speed and 10,000 descriptors; make load runs it")
+	}
+	const clients, missed, limit = 10_000, 20, 20 * time.Second
+	w, addr := benchServerOn(t, nil, Config{MaxPerSession: 2 * clients, MaxConnections: 2 * clients}, journal.Config{})
+	swarm := sockettest.Start(t, sockettest.Options{Addr: addr, Token: "session:s1", Sockets: clients, Greeting: benchHello})
+	w.append("s1", "Message", missed)
+	swarm.Await(clients * missed)
+	began, cpu := time.Now(), cpuTime()
+	swarm.Redial(w.resumeHello(t, 0), 500, missed) // fails when a connection ends before that
+	took := time.Since(began)
+	t.Logf("%d clients were back with %d events each after %s, %s of it server CPU", clients, missed, took.Round(time.Millisecond), (cpuTime() - cpu).Round(time.Millisecond))
+	if took > limit {
+		t.Errorf("that is more than %s", limit)
+	}
+	w.append("s1", "Message", 1)
+	swarm.Await(clients) // and all are still there
 }
 
 // BenchmarkIdle reports the memory of an idle authenticated connection: what is resident after the connections were

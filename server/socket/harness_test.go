@@ -18,6 +18,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/journal"
+	"go.mau.fi/util/dbutil"
 )
 
 // waitLimit is how long a test waits for something that must come.
@@ -123,7 +124,13 @@ func newWorld(t testing.TB, cfg Config, jcfg journal.Config) *world {
 
 func newWorldWithoutServer(t testing.TB, cfg Config, jcfg journal.Config) *world {
 	t.Helper()
-	j, err := journal.Open(context.Background(), nil, jcfg)
+	return newWorldOn(t, nil, cfg, jcfg)
+}
+
+// newWorldOn has the journal in a database; nil = in memory.
+func newWorldOn(t testing.TB, db *dbutil.Database, cfg Config, jcfg journal.Config) *world {
+	t.Helper()
+	j, err := journal.Open(context.Background(), db, jcfg)
 	if err != nil {
 		t.Fatal(err)
 	}

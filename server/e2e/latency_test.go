@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// How long a message takes from the peer's sending it until a client on the socket has its event: through the network's
+// encryption, whatsmeow, the stores and the journal, each of which has it on the disk by then.
+func TestLoadLatency(t *testing.T) {
+	if os.Getenv("WAYSTATION_LOAD") == "" {
+		t.Skip("needs full speed; make load runs it")
+	}
+	const session, own, peer, messages, limit = "latency", "15550120001", "15550120002", 400, 250 * time.Millisecond
+	network, root := startSandbox(t)
+	server := startServer(t, freeAddress(t), network, root, t.TempDir(), filepath.Join(t.TempDir(), "waystation.db"))
+	pair(t, server, network, session, own)
+	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
+	feed := follow(t, server, session)
+	took := make([]time.Duration, messages)
+	pace := time.NewTicker(time.Second / 40) // the network takes 50 calls a second for long
+	defer pace.Stop()
+	for i := range took {
+		<-pace.C
+		text := fmt.Sprintf("latency-%d", i)
+		began := time.Now()
+		must(t, network.addr, "sandbox.send", object{"account": peer, "to": own, "content": object{"type": "text", "text": text}}, nil)
+		feed.await(t, "Message", object{"text": text})
+		took[i] = time.Since(began)
+	}
+	slices.Sort(took)
+	p50, p99 := took[messages/2], took[messages*99/100]
+	t.Logf("%d messages, at most 40 a second: p50 %.1f ms, p99 %.1f ms", messages, ms(p50), ms(p99))
+	if p50 > limit {
+		t.Errorf("half of the messages take more than %s", limit)
+	}
+	checkNetwork(t, network)
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

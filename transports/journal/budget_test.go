@@ -1,0 +1,44 @@
+//go:build !race
+
+package journal
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+)
+
+// A budget, not a measurement: what an append may allocate on SQLite, a little above what it does. Alone that is about
+// 163, with 100 sessions in one commit about 40.
+func TestBudgetAppend(t *testing.T) {
+	for sessions, budget := range map[int]float64{1: 185, 100: 50} {
+		t.Run(fmt.Sprint("sessions=", sessions), func(t *testing.T) {
+			j := open(t, openDB(t, sqlitePath(t)), Config{RingEvents: 64})
+			n := int64(0)
+			records := make(chan Record, 20*sessions)
+			round := func() {
+				for range cap(records) {
+					records <- usualRecord(n)
+					n++
+				}
+				var wg sync.WaitGroup
+				for s := range sessions {
+					wg.Go(func() {
+						for range 20 {
+							if _, err := j.Append(context.Background(), fmt.Sprint("session-", s), <-records); err != nil {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				wg.Wait()
+			}
+			if got := testing.AllocsPerRun(3, round) / float64(cap(records)); got > budget {
+				t.Errorf("an append takes %.1f allocations, more than %.0f", got, budget)
+			} else {
+				t.Logf("%.1f allocations", got)
+			}
+		})
+	}
+}
