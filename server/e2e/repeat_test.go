@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/transports/database/dbtest"
+)
+
+// Clients repeat a send under its idempotency key until it is answered, while the server is killed again and again: each
+// message goes out under one id, and a repeat of an answered send gives the same answer.
+func TestRepeatedSendsGoOutOnce(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		database func(t *testing.T) string
+	}{
+		{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "waystation.db") }},
+		{"postgres", func(t *testing.T) string { return dbtest.Postgres(t) }},
+	} {
+		t.Run(c.name, func(t *testing.T) { killWhileSending(t, c.database(t), 80, 4) })
+	}
+}
+
+func killWhileSending(t *testing.T, database string, messages, kills int) {
+	const session, own, peer = "repeat", "15550100001", "15550100002"
+	network, root := startSandbox(t)
+	dataDir, addr := t.TempDir(), freeAddress(t)
+	server := startServer(t, addr, network, root, dataDir, database)
+	pair(t, server, network, session, own)
+	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+
+	var answered, repeated atomic.Int64
+	ids := make([]string, messages)
+	var clients sync.WaitGroup
+	const workers = 4
+	for w := range workers {
+		clients.Go(func() {
+			for i := w; i < messages; i += workers {
+				for try := 0; ctx.Err() == nil; try++ {
+					id, err := sendOnce(addr, session, peer, i)
+					if err == nil {
+						ids[i] = id
+						answered.Add(1)
+						break
+					}
+					var refused *rpcError
+					if errors.As(err, &refused) && (refused.Data.Reason == "conflict" || refused.Data.Reason == "idempotency_mismatch") {
+						t.Error(err)
+					}
+					repeated.Add(1)
+					<-time.After(20 * time.Millisecond)
+				}
+			}
+		})
+	}
+	for k := range kills {
+		after := int64(messages*k/(kills+1) + rand.IntN(messages/(kills+1)))
+		eventually(t, time.Minute, "some sends are answered", func() bool { return answered.Load() >= after })
+		server.kill()
+		server = startServer(t, addr, network, root, dataDir, database)
+	}
+	clients.Wait()
+
+	for i, id := range ids {
+		var got struct {
+			Messages []struct {
+				MessageID string `json:"message_id"`
+			} `json:"messages"`
+		}
+		eventually(t, 20*time.Second, fmt.Sprintf("the peer has message %d", i), func() bool {
+			must(t, network.addr, "sandbox.listMessages", object{"account": peer, "text": textOf(i)}, &got)
+			return len(got.Messages) > 0
+		})
+		for _, m := range got.Messages {
+			if m.MessageID != id {
+				t.Errorf("message %d came as %s, and was answered as %s", i, m.MessageID, id)
+			}
+		}
+		if again, err := sendOnce(addr, session, peer, i); err != nil || again != id {
+			t.Errorf("message %d again: %s, %v, want %s", i, again, err, id)
+		}
+	}
+	t.Logf("%d messages, %d kills, %d repeats", messages, kills, repeated.Load())
+	checkNetwork(t, network)
+}
+
+func textOf(i int) string { return fmt.Sprintf("r-%d", i) }
+
+func sendOnce(addr, session, to string, i int) (id string, err error) {
+	var sent struct {
+		MessageID string `json:"message_id"`
+	}
+	err = call(addr, "message.sendText", object{
+		"session": session, "to": to, "text": textOf(i), "_meta": object{"idempotency_key": fmt.Sprintf("key-%d", i)},
+	}, &sent)
+	return sent.MessageID, err
+}
