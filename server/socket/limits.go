@@ -20,6 +20,7 @@ type limitsReply struct {
 	Batch              int     `json:"batch"`
 	BatchReplyBytes    int     `json:"batch_reply_bytes"`
 	ReplyBytes         int     `json:"reply_bytes"`
+	KeptReplyBytes     int     `json:"kept_reply_bytes" doc:"of a result kept for an idempotency key"`
 	InFlight           int     `json:"in_flight"`
 	SessionInFlight    int     `json:"session_in_flight"`
 	CallsPerSecond     float64 `json:"calls_per_second"`
@@ -36,7 +37,7 @@ func (e *Endpoint) limits() limitsReply {
 	o := e.reg.Options()
 	return limitsReply{
 		FrameBytes: e.cfg.MaxFrame, Depth: rpc.DefaultMaxDepth, Batch: rpc.DefaultMaxBatch,
-		BatchReplyBytes: rpc.DefaultMaxBatchReply, ReplyBytes: o.MaxReply,
+		BatchReplyBytes: rpc.DefaultMaxBatchReply, ReplyBytes: o.MaxReply, KeptReplyBytes: o.MaxKeptReply,
 		InFlight: e.cfg.InFlight, SessionInFlight: o.SessionInFlight,
 		CallsPerSecond: e.cfg.Rate, CallBurst: e.cfg.Burst,
 		TimeoutMS: o.Timeout.Milliseconds(), MaxTimeoutMS: o.MaxTimeout.Milliseconds(),
