@@ -39,10 +39,10 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 	@$(MAKE) --no-print-directory load
 
 .PHONY: load
-load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes
-	@echo "== load tests, some eight minutes"
+load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes, a soak
+	@echo "== load tests, some fifteen minutes"
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget' ./server/socket
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency' ./server/e2e
 	go test -count=1 -run 'Budget' ./transports/journal
 	go test -count=1 -timeout $(TEST_TIMEOUT) ./bridge/sandbox

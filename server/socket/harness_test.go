@@ -83,6 +83,7 @@ type world struct {
 	url       string
 	client    *http.Client
 	jumps     bool // the clock is a test's
+	end       func()
 
 	mu     sync.Mutex
 	dialed net.Conn
@@ -109,16 +110,23 @@ func (w *world) lastDialed() net.Conn {
 
 func newWorld(t testing.TB, cfg Config, jcfg journal.Config) *world {
 	t.Helper()
-	w := newWorldWithoutServer(t, cfg, jcfg)
+	return newWorldOver(t, nil, cfg, jcfg)
+}
+
+// newWorldOver is a world whose journal is in a database; nil = in memory.
+func newWorldOver(t testing.TB, db *dbutil.Database, cfg Config, jcfg journal.Config) *world {
+	t.Helper()
+	w := newWorldOn(t, db, cfg, jcfg)
 	srv := httptest.NewServer(w.handler())
 	w.url = "ws" + strings.TrimPrefix(srv.URL, "http")
 	w.client = &http.Client{Transport: &http.Transport{DialContext: w.remember((&net.Dialer{}).DialContext)}}
-	t.Cleanup(func() {
-		w.endpoint.Shutdown(t.Context())
+	w.end = sync.OnceFunc(func() {
+		w.endpoint.Shutdown(context.Background())
 		w.client.CloseIdleConnections()
 		srv.Close()
 		_ = w.journal.Close()
 	})
+	t.Cleanup(w.end)
 	return w
 }
 

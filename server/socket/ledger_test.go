@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,21 +30,26 @@ func newLedger(w *world, sessions int) *ledger {
 		l.ids = append(l.ids, fmt.Sprintf("s%d", i+1))
 	}
 	w.directory.mu.Lock()
-	w.directory.ids = l.ids
+	w.directory.ids = slices.Clone(l.ids)
 	w.directory.mu.Unlock()
 	return l
 }
 
 func (l *ledger) append(t testing.TB, session, kind string) {
 	t.Helper()
-	data, _ := json.Marshal(map[string]any{"n": l.total.Load(), "text": "the body of a message of ordinary length"})
+	l.appendData(t, session, kind, object{"n": l.total.Load(), "text": "the body of a message of ordinary length"})
+}
+
+func (l *ledger) appendData(t testing.TB, session, kind string, body object) {
+	t.Helper()
+	data, _ := json.Marshal(body)
 	res, err := l.journal.Append(context.Background(), session, journal.Record{Type: kind, Data: data})
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	body := res[0].Event.Body()
-	frame := append(append(append(make([]byte, 0, len(body)+64), eventHead...), body...), eventTail...)
+	encoded := res[0].Event.Body()
+	frame := append(append(append(make([]byte, 0, len(encoded)+64), eventHead...), encoded...), eventTail...)
 	l.mu.Lock()
 	l.frames[session] = append(l.frames[session], frame)
 	l.mu.Unlock()

@@ -23,6 +23,10 @@ const (
 // a stalled one.
 const flushChunk = 64 << 10
 
+// stallLooks is how often within the stall timeout a blocked write is looked at: bytes that were taken at its beginning
+// are no progress at its end.
+const stallLooks = 5
+
 // Opcodes of WebSocket frames that are written here.
 const (
 	opText  = 0x1
@@ -144,16 +148,19 @@ func (w *wire) flush(b []byte, h *hand) (rest []byte, err error) {
 
 // wait writes with a deadline for each chunk; w.mu is held.
 func (w *wire) wait(b []byte) (rest []byte, err error) {
+	progress := time.Now()
 	for len(b) > 0 {
 		chunk := b[:min(len(b), flushChunk)]
-		_ = w.SetWriteDeadline(time.Now().Add(w.timeout)) // an error shows in Write
+		_ = w.SetWriteDeadline(time.Now().Add(w.timeout / stallLooks)) // an error shows in Write
 		n, err := w.Conn.Write(chunk)
 		b = b[n:]
-		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = errStalled
-			}
+		switch {
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return b, err
+		case n > 0:
+			progress = time.Now()
+		case time.Since(progress) >= w.timeout:
+			return b, errStalled
 		}
 	}
 	return nil, w.SetWriteDeadline(time.Time{}) // a write that does not wait would take notice of it

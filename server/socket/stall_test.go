@@ -1,0 +1,136 @@
+package socket
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// logged is a log that can be asked while it is written.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) contains(s string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Contains(l.b.Bytes(), []byte(s))
+}
+
+// timed is clients of one world that measure how long events take to them.
+type timed struct {
+	clients []*client
+	done    sync.WaitGroup
+
+	mu   sync.Mutex
+	took []time.Duration
+}
+
+const timedKey = `"appended":`
+
+func newTimed(w *world, n int) *timed {
+	m := &timed{}
+	for range n {
+		c := w.dial("session:s1")
+		c.hello(object{})
+		m.clients = append(m.clients, c)
+		m.done.Go(func() {
+			for {
+				_, b, err := c.ws.Read(context.Background())
+				if err != nil {
+					return
+				}
+				now := time.Now()
+				if at := bytes.Index(b, []byte(timedKey)); at >= 0 {
+					digits, _, _ := strings.Cut(string(b[at+len(timedKey):]), "}")
+					nanos, _ := strconv.ParseInt(digits, 10, 64)
+					m.mu.Lock()
+					m.took = append(m.took, now.Sub(time.Unix(0, nanos)))
+					m.mu.Unlock()
+				}
+			}
+		})
+	}
+	return m
+}
+
+// end closes the clients and returns the 99th percentile of how many measurements.
+func (m *timed) end() (p99 time.Duration, n int) {
+	for _, c := range m.clients {
+		_ = c.ws.CloseNow()
+	}
+	m.done.Wait()
+	slices.Sort(m.took)
+	return m.took[len(m.took)*99/100], len(m.took)
+}
+
+// A client that reads nothing is closed after the stall limit and can resume. Until then it does not slow down the
+// others: their events take as long as those of a server that has no such client, measured at the same time.
+func TestStalledClientDisturbsNobody(t *testing.T) {
+	stall, readers := sized(2*time.Second, time.Minute), 20
+	factor, slack := sized(3.0, 1.2), sized(20*time.Millisecond, 100*time.Microsecond)
+	var log logged
+	with := newWorld(t, Config{StallTimeout: stall, Log: slog.New(slog.NewTextHandler(&log, nil))}, journal.Config{})
+	without := newWorld(t, Config{}, journal.Config{})
+	l, other := newLedger(with, 2), newLedger(without, 2)
+	for range 300 { // more than the system's buffers of a connection hold
+		l.appendData(t, "s2", "Message", object{"text": strings.Repeat("x", 60000)})
+	}
+	undisturbed, disturbed := newTimed(without, readers), newTimed(with, readers)
+
+	lazy := survivor{name: "the stalled client", url: with.url, ledger: l, places: make(map[string]place)}
+	var looked sync.WaitGroup
+	looked.Go(func() { // it looks at nothing but the reply to its hello until it is closed, then at what was on its way
+		closed := func() bool { return log.contains("code=4001") }
+		_, err := lazy.connection(-1, -1, func() bool {
+			if err := pollUntil(stall+waitLimit, "the close", closed); err != nil {
+				t.Error(err)
+			}
+			return false
+		})
+		if err == nil {
+			t.Error("the connection was not closed")
+		}
+	})
+	start := time.Now()
+	pace := time.NewTicker(10 * time.Millisecond)
+	defer pace.Stop()
+	for closed := false; !closed && time.Since(start) < stall+waitLimit; closed = log.contains("code=4001") {
+		<-pace.C
+		both := []*ledger{l, other}
+		rand.Shuffle(2, func(i, k int) { both[i], both[k] = both[k], both[i] })
+		for _, l := range both {
+			l.appendData(t, "s1", "Message", object{"appended": time.Now().UnixNano()})
+		}
+	}
+	within(t, start, stall, stall+stall/stallLooks+5*time.Second)
+	looked.Wait()
+	base, _ := undisturbed.end()
+	p99, n := disturbed.end()
+	t.Logf("p99 of %d deliveries: %s beside a stalled client, %s without, %.2f times", n, p99, base, float64(p99)/float64(base))
+	if p99 > time.Duration(float64(base)*factor)+slack {
+		t.Errorf("p99 %s beside a stalled client, %s without", p99, base)
+	}
+	if lazy.seen.Load() == l.total.Load() {
+		t.Error("the client was not behind when it was closed")
+	}
+	if _, err := lazy.connection(-1, -1, func() bool { return lazy.seen.Load() == l.total.Load() }); err != nil {
+		t.Error("resume:", err)
+	}
+}
