@@ -31,6 +31,7 @@ func (m *MediaSource) input() media.Input {
 var mediaReasons = map[media.Reason]Reason{
 	media.ReasonBad: ReasonBadParam, media.ReasonTooLarge: ReasonTooLarge, media.ReasonNotFound: ReasonNotFound,
 	media.ReasonForbidden: ReasonBadParam, media.ReasonFetch: ReasonBadParam, media.ReasonTimeout: ReasonTimeout,
+	media.ReasonConflict: ReasonConflict, media.ReasonTooMany: ReasonRateLimited,
 	media.ReasonUnsupported: ReasonNotSupported, media.ReasonStorage: ReasonStorage,
 }
 

@@ -184,6 +184,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		DB: a.db, Journal: a.journal, Attach: a.network.attach, HTTP: a.network.http, Outbound: outbound, Log: a.log.With("part", "bridge"),
 		Media: media.Config{
 			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
+			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
 		},
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName,

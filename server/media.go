@@ -77,6 +77,10 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 		h.app.refuse(w, err)
 		return
 	}
+	if r.Header.Get(uploadLength) != "" {
+		h.beginUpload(w, r, session, about)
+		return
+	}
 	limit := h.app.cfg.MaxMediaBytes
 	if r.ContentLength > int64(limit) {
 		h.app.refuse(w, rpc.TooLarge("the file is too large", limit))

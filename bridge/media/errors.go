@@ -12,6 +12,8 @@ type Reason string
 const (
 	ReasonBad         Reason = "bad"           // not readable, or not what it says
 	ReasonTooLarge    Reason = "too_large"     // over a limit
+	ReasonConflict    Reason = "conflict"      // an upload in parts stands elsewhere, or is being written
+	ReasonTooMany     Reason = "too_many"      // unfinished uploads
 	ReasonNotFound    Reason = "not_found"     // no such file in the store
 	ReasonForbidden   Reason = "forbidden"     // the address may not be fetched
 	ReasonFetch       Reason = "fetch"         // the address gave no file

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -30,6 +31,10 @@ type Config struct {
 	MaxSessionBytes int64
 	// Keep is how long a file is kept. Default 7 days.
 	Keep time.Duration
+	// MaxUploads is how many uploads in parts a session may have unfinished. Default 16.
+	MaxUploads int
+	// KeepUploads is how long such an upload may take. Default 24 hours.
+	KeepUploads time.Duration
 	// FetchTimeout bounds the download of a url. Default 60 s.
 	FetchTimeout time.Duration
 	// MaxPixels bounds a picture that is decoded: width times height. Default 40 million.
@@ -47,6 +52,8 @@ const (
 	defaultMaxBytes        = 100 << 20
 	defaultMaxSessionBytes = 2 << 30
 	defaultKeep            = 7 * 24 * time.Hour
+	defaultMaxUploads      = 16
+	defaultKeepUploads     = 24 * time.Hour
 	defaultFetchTimeout    = 60 * time.Second
 	defaultMaxPixels       = 40_000_000
 	defaultDecoders        = 2
@@ -57,6 +64,8 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxBytes, defaultMaxBytes)
 	set(&c.MaxSessionBytes, defaultMaxSessionBytes)
 	set(&c.Keep, defaultKeep)
+	set(&c.MaxUploads, defaultMaxUploads)
+	set(&c.KeepUploads, defaultKeepUploads)
 	set(&c.FetchTimeout, defaultFetchTimeout)
 	set(&c.MaxPixels, defaultMaxPixels)
 	set(&c.Decoders, defaultDecoders)
@@ -79,6 +88,9 @@ type Library struct {
 	decoders *semaphore.Weighted
 	dir      string
 	ownsDir  bool
+
+	uploads sync.Mutex // while one is begun
+	writing sync.Map   // ids of uploads that a request writes to
 }
 
 // New brings the table and the folders up to date. What an earlier process left
@@ -107,6 +119,9 @@ func New(ctx context.Context, db *dbutil.Database, outbound *guard.Guard, config
 		return nil, fmt.Errorf("media: %w", err)
 	}
 	if err := os.MkdirAll(l.tempDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("media: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(l.dir, "uploads"), 0o700); err != nil {
 		return nil, fmt.Errorf("media: %w", err)
 	}
 	return l, nil

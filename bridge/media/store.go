@@ -185,11 +185,18 @@ const sweepBatch = 500
 
 // Sweep removes what has expired.
 func (l *Library) Sweep(ctx context.Context) (removed int, err error) {
-	return l.removeWhere(ctx, `expires_at<=$1`, time.Now().UnixMilli())
+	now := time.Now().UnixMilli()
+	if err := l.removeUploads(ctx, `expires_at<=$1`, now); err != nil {
+		return 0, err
+	}
+	return l.removeWhere(ctx, `expires_at<=$1`, now)
 }
 
-// Purge removes all files of a session.
+// Purge removes all files of a session, and what has arrived of others.
 func (l *Library) Purge(ctx context.Context, session string) error {
+	if err := l.removeUploads(ctx, `session=$1`, session); err != nil {
+		return err
+	}
 	_, err := l.removeWhere(ctx, `session=$1`, session)
 	return err
 }

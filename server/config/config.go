@@ -50,6 +50,10 @@ type Config struct {
 
 	KeepMedia time.Duration `flag:"keep-media" unit:"duration" default:"168h" min:"1m" doc:"Time files are kept after they were uploaded or received." why:"As long as the events that name them."`
 
+	MaxUploads int `flag:"max-uploads" unit:"uploads" default:"16" min:"1" max:"10000" doc:"Uploads in parts that may be unfinished, per session." why:"What has arrived of each takes disk until it expires."`
+
+	KeepUploads time.Duration `flag:"keep-uploads" unit:"duration" default:"24h" min:"1m" max:"168h" doc:"Time an upload in parts may take until it is finished." why:"A phone that was off over night can go on."`
+
 	MediaURLTTL time.Duration `flag:"media-url-ttl" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"Time a signed address of a file (media.getUrl) is good; the most a caller may ask for." why:"Whoever has the address has the file."`
 
 	AllowHosts []string `flag:"allow-hosts" unit:"host,..." doc:"Hosts, addresses or networks (CIDR) that callers may have fetched although they are not public." why:"Addresses in calls must not reach inside your network."`
