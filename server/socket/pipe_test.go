@@ -36,7 +36,7 @@ func (l *pipeListener) dial(context.Context, string, string) (net.Conn, error) {
 }
 
 // newPipeWorld is a world whose connections are pipes; the caller ends it with its close function.
-func newPipeWorld(t *testing.T, cfg Config, jcfg journal.Config) (*world, func()) {
+func newPipeWorld(t testing.TB, cfg Config, jcfg journal.Config) (*world, func()) {
 	w := newWorldWithoutServer(t, cfg, jcfg)
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	srv := &http.Server{Handler: w.handler()}

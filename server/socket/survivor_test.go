@@ -76,6 +76,7 @@ type survivor struct {
 	seen     atomic.Int64 // events received or declared lost
 	cuts     int          // so far
 	gaps     int          // so far
+	drained  int          // times a server said that it goes
 	declared map[string]gap
 }
 
@@ -216,6 +217,9 @@ func (s *survivor) take(b []byte) error {
 		}
 		return s.advance(id, p.offset+1)
 	case "conn.position":
+		return nil
+	case "conn.drain":
+		s.drained++
 		return nil
 	case "events.gap":
 		g := m.Params.gap
