@@ -134,7 +134,7 @@ func RegisterSession(reg *rpc.Registry, d Deps) {
 }
 
 func registerSessionAdministration(reg *rpc.Registry, d Deps) {
-	rpc.Register(reg, rpc.Method{Name: "session.create", Scope: rpc.ScopeAccount, Summary: "Create a session, optionally with its settings and proxy, and optionally connect it."}, d.createSession)
+	rpc.Register(reg, rpc.Method{Name: "session.create", Scope: rpc.ScopeAccount, Summary: "Create a session, optionally with its settings and proxy, and optionally connect it.", Secret: true}, d.createSession)
 	rpc.Register(reg, rpc.Method{Name: "session.list", Scope: rpc.ScopeAccount, Summary: "List the sessions the caller may see, in short or in full."}, d.listSessions)
 	onSession(reg, d, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings and proxy."},
 		func(_ context.Context, s *bridge.Session, _ *none) (sessionResult, error) {
@@ -144,7 +144,7 @@ func registerSessionAdministration(reg *rpc.Registry, d Deps) {
 		func(_ context.Context, s *bridge.Session, _ *none) (sessionStatus, error) {
 			return shapeStatus(s.Status()), nil
 		})
-	onSession(reg, d, rpc.Method{Name: "session.update", Summary: "Change a session's name and/or its token."}, d.updateSession)
+	onSession(reg, d, rpc.Method{Name: "session.update", Summary: "Change a session's name and/or its token.", Secret: true}, d.updateSession)
 	rpc.Register(reg, rpc.Method{Name: "session.delete", Scope: rpc.ScopeAccount, Summary: "Delete a session, optionally logging out of WhatsApp and removing everything stored for it."}, d.deleteSession)
 	rpc.Register(reg, rpc.Method{Name: "session.deleteAll", Scope: rpc.ScopeAccount, Summary: "Delete every session the caller owns, or only those that are not connected.", Timeout: deleteAllTimeout}, d.deleteAllSessions)
 }
