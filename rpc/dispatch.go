@@ -196,6 +196,11 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 			return
 		}
 	}
+	if p.opts.outlive && j.call.Meta.IdempotencyKey != "" {
+		var letGo context.CancelFunc
+		ctx, letGo = j.outlive(ctx)
+		defer letGo()
+	}
 	timeout := p.reg.timeout(j.method, &j.call)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -220,6 +225,18 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 		problem = Cancelled().With(problem.Details)
 	}
 	p.answer(j, result, problem)
+}
+
+// outlive returns a context that conn.cancel ends and the loss of the caller does not: a call with an idempotency key
+// goes on, so that the repeat of a caller who hung up gets its reply.
+func (j *job) outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unlink := context.AfterFunc(ctx, func() {
+		if j.cancelled.Load() {
+			cancel()
+		}
+	})
+	return own, func() { unlink(); cancel() }
 }
 
 // answer replies once; a notification gets no reply.

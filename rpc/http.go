@@ -74,6 +74,7 @@ func (h *httpHandler) serve(ctx context.Context, w http.ResponseWriter, who Prin
 	opts.Gate = func(*Call, string) *Error { return h.admit(who) }
 	// The rate of a principal is kept over requests, so the one of this short connection must not bind.
 	opts.Burst, opts.Rate = opts.MaxBatch, float64(opts.MaxBatch)
+	opts.outlive = true // ctx ends when the caller hangs up
 	codec := &bodyCodec{body: body}
 	p := NewPeer(h.reg, codec, opts)
 	codec.idle = p.jobs.Wait

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -186,6 +188,56 @@ func TestRepeatsWait(t *testing.T) {
 }
 
 // A key whose call was running when the process ended.
+// TestCallerLost: a call with a key goes on when its caller hangs up, and the repeat gets its reply. Without a key it
+// ends with the caller.
+func TestCallerLost(t *testing.T) {
+	k := newKeyed(&rpctest.Replies{}, false)
+	begun, hold, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	k.answer = func(ctx context.Context, _ *rpc.Call) (any, error) {
+		close(begun)
+		select {
+		case <-hold:
+		case <-ctx.Done():
+		}
+		ended <- ctx.Err()
+		return "made", ctx.Err()
+	}
+	srv := httptest.NewServer(rpc.HTTPHandler(k.reg, func(*http.Request) (rpc.Principal, error) { return admin, nil }, rpc.PeerOptions{}))
+	defer srv.Close()
+	body := func(meta string) string {
+		return `{"jsonrpc":"2.0","id":1,"method":"test.do","params":{"session":"s"` + meta + `}}`
+	}
+	hangUp := func(meta string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL, strings.NewReader(body(meta)))
+		req.Header.Set("Content-Type", "application/json")
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			if resp, err := http.DefaultClient.Do(req); err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
+		<-begun
+		cancel()
+		<-gone
+	}
+	key := `,"_meta":{"idempotency_key":"k"}`
+	hangUp(key)
+	close(hold)
+	if err := <-ended; err != nil {
+		t.Errorf("the call ended with its caller: %v", err)
+	}
+	if result, problem := k.do(`{"session":"s"` + key + `}`); result != `"made"` || k.calls.Load() != 1 {
+		t.Errorf("the repeat: %s %v after %d calls", result, problem, k.calls.Load())
+	}
+	begun, hold = make(chan struct{}), make(chan struct{})
+	hangUp("")
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("a call without a key goes on without its caller: %v", err)
+	}
+}
+
 func TestKeyOfAnotherProcess(t *testing.T) {
 	const params = `{"session":"s","_meta":{"idempotency_key":"a"}}`
 	for _, repeatable := range []bool{false, true} {

@@ -35,6 +35,8 @@ type PeerOptions struct {
 	Burst          int     // calls at once
 	Refusals       int     // calls over the rate before the connection is closed
 	ProtocolErrors int     // broken frames before the connection is closed
+
+	outlive bool // the context given to Start is the caller's: calls with an idempotency key go on without it
 }
 
 func (o PeerOptions) withDefaults(reg *Registry) PeerOptions {
