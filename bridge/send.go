@@ -218,6 +218,10 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 		return nil, err
 	}
 	if !begun {
+		// A receipt may have shown meanwhile that an earlier attempt went out.
+		if sent, err := s.sentBefore(ctx, out.to, out.id); err != nil || sent != nil {
+			return sent, err
+		}
 		return nil, &Error{Reason: ReasonConflict, Field: "message_id", Message: "a message of this id is there already", MessageID: out.id}
 	}
 	resp, err := sendMessage(ctx, cli, out.to, out.content, whatsmeow.SendRequestExtra{ID: out.id, MediaHandle: out.handle})
