@@ -29,6 +29,9 @@ type CallKey struct {
 	Principal, Method, Key string
 }
 
+// Digest is the same for equal keys only, and hides their texts, which are the callers' own.
+func (k CallKey) Digest() [sha256.Size]byte { return digest(k.Principal, k.Method, k.Key) }
+
 // KeptCall is a call with an idempotency key that was begun before.
 type KeptCall struct {
 	// Params is the fingerprint of its params.
@@ -273,10 +276,15 @@ func (c *Call) OnceID() (id [sha256.Size]byte, ok bool) {
 	if c.Meta.IdempotencyKey == "" {
 		return id, false
 	}
-	h := sha256.New()
 	begun := strconv.FormatInt(c.begun.UnixMilli(), 10)
-	for _, part := range []string{c.Principal.ID, c.Method, c.Session, c.Meta.IdempotencyKey, begun} {
+	return digest(c.Principal.ID, c.Method, c.Session, c.Meta.IdempotencyKey, begun), true
+}
+
+// digest is a hash of texts that tells where each ends.
+func digest(parts ...string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, part := range parts {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
-	return [sha256.Size]byte(h.Sum(nil)), true
+	return [sha256.Size]byte(h.Sum(nil))
 }

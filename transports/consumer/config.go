@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 )
@@ -28,12 +29,12 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.FlushEvery, DefaultFlushEvery)
-	setDefault(&c.FlushChanges, DefaultFlushChanges)
-	setDefault(&c.WriteTimeout, DefaultWriteTimeout)
-	setDefault(&c.KeepFor, DefaultKeepFor)
-	setDefault(&c.SweepEvery, DefaultSweepEvery)
-	setDefault(&c.MaxConsumers, DefaultMaxConsumers)
+	c.FlushEvery = cmp.Or(c.FlushEvery, DefaultFlushEvery)
+	c.FlushChanges = cmp.Or(c.FlushChanges, DefaultFlushChanges)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, DefaultWriteTimeout)
+	c.KeepFor = cmp.Or(c.KeepFor, DefaultKeepFor)
+	c.SweepEvery = cmp.Or(c.SweepEvery, DefaultSweepEvery)
+	c.MaxConsumers = cmp.Or(c.MaxConsumers, DefaultMaxConsumers)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -41,10 +42,4 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }

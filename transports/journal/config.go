@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 )
@@ -55,23 +56,23 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.MaxData, DefaultMaxData)
-	setDefault(&c.MaxWaiting, DefaultMaxWaiting)
-	setDefault(&c.MaxBatchRecords, DefaultMaxBatchRecords)
-	setDefault(&c.MaxBatchBytes, DefaultMaxBatchBytes)
-	setDefault(&c.GatherFor, DefaultGatherFor)
-	setDefault(&c.CommitTimeout, DefaultCommitTimeout)
-	setDefault(&c.RingEvents, DefaultRingEvents)
-	setDefault(&c.RingBytes, DefaultRingBytes)
-	setDefault(&c.RingIdle, DefaultRingIdle)
-	setDefault(&c.ReadEvents, DefaultReadEvents)
-	setDefault(&c.ReadBytes, DefaultReadBytes)
-	setDefault(&c.RetainFor, DefaultRetainFor)
-	setDefault(&c.RetainEvents, DefaultRetainEvents)
-	setDefault(&c.RetainBytes, DefaultRetainBytes)
-	setDefault(&c.KeysFor, DefaultKeysFor)
-	setDefault(&c.SweepEvery, DefaultSweepEvery)
-	setDefault(&c.SweepBatch, DefaultSweepBatch)
+	c.MaxData = cmp.Or(c.MaxData, DefaultMaxData)
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, DefaultMaxWaiting)
+	c.MaxBatchRecords = cmp.Or(c.MaxBatchRecords, DefaultMaxBatchRecords)
+	c.MaxBatchBytes = cmp.Or(c.MaxBatchBytes, DefaultMaxBatchBytes)
+	c.GatherFor = cmp.Or(c.GatherFor, DefaultGatherFor)
+	c.CommitTimeout = cmp.Or(c.CommitTimeout, DefaultCommitTimeout)
+	c.RingEvents = cmp.Or(c.RingEvents, DefaultRingEvents)
+	c.RingBytes = cmp.Or(c.RingBytes, DefaultRingBytes)
+	c.RingIdle = cmp.Or(c.RingIdle, DefaultRingIdle)
+	c.ReadEvents = cmp.Or(c.ReadEvents, DefaultReadEvents)
+	c.ReadBytes = cmp.Or(c.ReadBytes, DefaultReadBytes)
+	c.RetainFor = cmp.Or(c.RetainFor, DefaultRetainFor)
+	c.RetainEvents = cmp.Or(c.RetainEvents, DefaultRetainEvents)
+	c.RetainBytes = cmp.Or(c.RetainBytes, DefaultRetainBytes)
+	c.KeysFor = cmp.Or(c.KeysFor, DefaultKeysFor)
+	c.SweepEvery = cmp.Or(c.SweepEvery, DefaultSweepEvery)
+	c.SweepBatch = cmp.Or(c.SweepBatch, DefaultSweepBatch)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -79,10 +80,4 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-func setDefault[T int | int64 | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
