@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/waystation/waystation/server/config"
 )
 
 // followStream opens an event stream and calls f with the id and data of each message until f says that it is enough.
@@ -53,13 +51,7 @@ func followStream(t *testing.T, url string, header http.Header, f func(id, event
 
 // A page follows a session with a ticket, and goes on after the server was restarted: the ids hold.
 func TestEventStreamOverARestart(t *testing.T) {
-	cfg, _, err := config.Parse([]string{
-		"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-admin-token", testAdminToken, "-sandbox",
-		"-database", t.TempDir() + "/kept.db", "-log-level", "debug", "-session", "none",
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := keptConfig(t)
 	s := runServer(t, cfg)
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	var last string

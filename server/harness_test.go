@@ -302,3 +302,16 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// keptConfig is of a server whose database is a file, so that it can be started anew.
+func keptConfig(t *testing.T) *config.Config {
+	t.Helper()
+	cfg, _, err := config.Parse([]string{
+		"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-admin-token", testAdminToken, "-sandbox",
+		"-database", t.TempDir() + "/kept.db", "-log-level", "debug", "-session", "none",
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}

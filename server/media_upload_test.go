@@ -10,19 +10,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/waystation/waystation/server/config"
 )
 
 // An upload breaks off, the server is restarted, and the rest follows.
 func TestUploadGoesOn(t *testing.T) {
-	cfg, _, err := config.Parse([]string{
-		"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-admin-token", testAdminToken, "-sandbox",
-		"-database", t.TempDir() + "/kept.db", "-log-level", "debug", "-session", "none",
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := keptConfig(t)
 	s := runServer(t, cfg)
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	other := s.call("session.create", object{"session_id": "other"})["token"].(string)

@@ -133,14 +133,7 @@ func TestKeyedSendWithUnknownOutcome(t *testing.T) {
 	if details["outcome"] != "unknown" || !madeID.MatchString(id) {
 		t.Fatalf("details: %v", details)
 	}
-	s, err := w.bridge.Session("alice")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Restart(w.ctx()); err != nil {
-		t.Fatal(err)
-	}
-	w.until(s, bridge.StateConnected)
+	w.restart("alice")
 	if again := alice.call("message.sendText", keyed("k", params{"to": bob.pn(), "text": "x"})); again["message_id"] != id {
 		t.Errorf("sent as %v, want %s", again["message_id"], id)
 	}

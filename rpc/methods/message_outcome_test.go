@@ -63,14 +63,7 @@ func TestUnansweredSendSaysSo(t *testing.T) {
 	if m := alice.call("message.get", params{"message_id": "LOST1"}).object("message"); m["status"] != "pending" {
 		t.Errorf("stored: %v", m)
 	}
-	s, err := w.bridge.Session("alice")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Restart(w.ctx()); err != nil {
-		t.Fatal(err)
-	}
-	w.until(s, bridge.StateConnected)
+	w.restart("alice")
 	alice.call("message.sendText", params{"to": bob.pn(), "text": "x", "message_id": "LOST1"})
 	bob.gets("LOST1")
 }

@@ -143,6 +143,19 @@ func (w *world) until(s *bridge.Session, state bridge.State) bridge.Status {
 	return status
 }
 
+// restart connects a session anew.
+func (w *world) restart(id string) {
+	w.t.Helper()
+	s, err := w.bridge.Session(id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := s.Restart(w.ctx()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until(s, bridge.StateConnected)
+}
+
 // result is an answer, read as a client without Go types would.
 type result map[string]any
 

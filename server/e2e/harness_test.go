@@ -257,3 +257,9 @@ func checkNetwork(t *testing.T, network *process) {
 		t.Errorf("the network refused: %v", f)
 	}
 }
+
+// onEachDatabase runs a test on SQLite and on PostgreSQL, each with a database of its own.
+func onEachDatabase(t *testing.T, test func(t *testing.T, database string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, filepath.Join(t.TempDir(), "waystation.db")) })
+	t.Run("postgres", func(t *testing.T) { test(t, dbtest.Postgres(t)) })
+}

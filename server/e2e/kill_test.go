@@ -3,28 +3,15 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/waystation/waystation/transports/database/dbtest"
 )
 
 // A peer writes while the server is killed again and again: the journal ends with
 // every message exactly once, under offsets without a hole, and a named consumer that
 // was there all the time has received each at least once and in order.
 func TestKilledServerLosesNoMessage(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		database func(t *testing.T) string
-	}{
-		{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "waystation.db") }},
-		{"postgres", func(t *testing.T) string { return dbtest.Postgres(t) }},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			killWhileReceiving(t, c.database(t), 2000, 12)
-		})
-	}
+	onEachDatabase(t, func(t *testing.T, database string) { killWhileReceiving(t, database, 2000, 12) })
 }
 
 func killWhileReceiving(t *testing.T, database string, messages, kills int) {

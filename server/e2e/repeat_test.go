@@ -5,27 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/waystation/waystation/transports/database/dbtest"
 )
 
 // Clients repeat a send under its idempotency key until it is answered, while the server is killed again and again: each
 // message goes out under one id, and a repeat of an answered send gives the same answer.
 func TestRepeatedSendsGoOutOnce(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		database func(t *testing.T) string
-	}{
-		{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "waystation.db") }},
-		{"postgres", func(t *testing.T) string { return dbtest.Postgres(t) }},
-	} {
-		t.Run(c.name, func(t *testing.T) { killWhileSending(t, c.database(t), 80, 4) })
-	}
+	onEachDatabase(t, func(t *testing.T, database string) { killWhileSending(t, database, 80, 4) })
 }
 
 func killWhileSending(t *testing.T, database string, messages, kills int) {
