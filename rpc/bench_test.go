@@ -14,8 +14,8 @@ func BenchmarkCall(b *testing.B) {
 	frame := []byte(`{"jsonrpc":"2.0","id":1,"method":"test.echo","params":{"value":1}}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.in <- frame
-		<-c.out
+		c.In <- frame
+		<-c.Out
 	}
 }
 
@@ -28,10 +28,10 @@ func BenchmarkCallInFlight(b *testing.B) {
 	sent, got := 0, 0
 	for got < b.N {
 		for sent < b.N && sent-got < window {
-			c.in <- frame
+			c.In <- frame
 			sent++
 		}
-		<-c.out
+		<-c.Out
 		got++
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // inBubble runs a peer over a pipe under a clock of its own.
-func inBubble(t *testing.T, f func(t *testing.T, c *pipe, reg *rpc.Registry)) {
+func inBubble(t *testing.T, f func(t *testing.T, c pipe, reg *rpc.Registry)) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := rpc.NewRegistry(rpc.Options{})
 		c := newPipe()
@@ -44,7 +44,7 @@ type chatParams struct {
 
 func (p *chatParams) OrderKey() string { return "one chat" }
 
-func expectReply(t *testing.T, c *pipe, wants ...string) {
+func expectReply(t *testing.T, c pipe, wants ...string) {
 	t.Helper()
 	b, code, err := c.Receive()
 	if err != nil || code != 0 {
@@ -59,7 +59,7 @@ func expectReply(t *testing.T, c *pipe, wants ...string) {
 
 // A method that does not notice its timeout is answered for, and its own result is then dropped.
 func TestDeafMethod(t *testing.T) {
-	inBubble(t, func(t *testing.T, c *pipe, _ *rpc.Registry) {
+	inBubble(t, func(t *testing.T, c pipe, _ *rpc.Registry) {
 		start := time.Now()
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"test.deaf"}`))
 		time.Sleep(31 * time.Second)
@@ -70,15 +70,15 @@ func TestDeafMethod(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if len(c.out) != 0 {
-			t.Fatalf("answered twice: %s", <-c.out)
+		if len(c.Out) != 0 {
+			t.Fatalf("answered twice: %s", <-c.Out)
 		}
 	})
 }
 
 // A cancelled method may say more than that it was cancelled.
 func TestCarefulMethod(t *testing.T) {
-	inBubble(t, func(t *testing.T, c *pipe, _ *rpc.Registry) {
+	inBubble(t, func(t *testing.T, c pipe, _ *rpc.Registry) {
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"test.careful","params":{"_meta":{"timeout_ms":50}}}`))
 		expectReply(t, c, `"id":1`, "-32006", `"outcome":"unknown"`, `"message_id":"3EB0"`)
 	})
@@ -86,7 +86,7 @@ func TestCarefulMethod(t *testing.T) {
 
 // A call that waits for its turn times out without having been started, and the one behind it still keeps the order.
 func TestOrderOutlivesTimeouts(t *testing.T) {
-	inBubble(t, func(t *testing.T, c *pipe, _ *rpc.Registry) {
+	inBubble(t, func(t *testing.T, c pipe, _ *rpc.Registry) {
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"test.chat","params":{"n":1,"seconds":4}}`))
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":2,"method":"test.chat","params":{"n":2,"_meta":{"timeout_ms":1000}}}`))
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":3,"method":"test.chat","params":{"n":3}}`))

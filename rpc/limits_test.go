@@ -36,7 +36,7 @@ func held(opts rpc.Options) (reg *rpc.Registry, begun chan string, end chan stru
 	return reg, begun, end
 }
 
-func connect(t *testing.T, reg *rpc.Registry, opts rpc.PeerOptions) *pipe {
+func connect(t *testing.T, reg *rpc.Registry, opts rpc.PeerOptions) pipe {
 	t.Helper()
 	opts.Principal, opts.Conn = admin, "pipe"
 	c := newPipe()
@@ -82,7 +82,7 @@ func TestInFlightOfASessionOverAllWays(t *testing.T) {
 	if reg.Options().SessionInFlight != 512 {
 		t.Fatal(reg.Options().SessionInFlight)
 	}
-	var conns []*pipe
+	var conns []pipe
 	for n := range 8 { // of 64 each, all but one waiting for the first
 		c := connect(t, reg, rpc.PeerOptions{})
 		conns = append(conns, c)
@@ -175,7 +175,7 @@ func TestTimeoutsOfCalls(t *testing.T) {
 }
 
 // expectBoth takes two replies in either order.
-func expectBoth(t *testing.T, c *pipe, one, other []string) {
+func expectBoth(t *testing.T, c pipe, one, other []string) {
 	t.Helper()
 	first, _, err := c.Receive()
 	if err != nil {
@@ -194,7 +194,7 @@ func expectBoth(t *testing.T, c *pipe, one, other []string) {
 
 // What a cancelled call says about its outcome reaches the caller, under the code of cancelled calls.
 func TestCancelledWithUnknownOutcome(t *testing.T) {
-	inBubble(t, func(t *testing.T, c *pipe, _ *rpc.Registry) {
+	inBubble(t, func(t *testing.T, c pipe, _ *rpc.Registry) {
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":"x","method":"test.careful"}`))
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":2,"method":"conn.cancel","params":{"id":"x"}}`))
 		expectBoth(t, c, []string{`"id":2`, `"cancelled":true`},
@@ -204,7 +204,7 @@ func TestCancelledWithUnknownOutcome(t *testing.T) {
 
 // A call that waits for its turn is cancelled without having been started, and one that does not listen is answered for.
 func TestCancelWaitingAndDeaf(t *testing.T) {
-	inBubble(t, func(t *testing.T, c *pipe, _ *rpc.Registry) {
+	inBubble(t, func(t *testing.T, c pipe, _ *rpc.Registry) {
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"test.chat","params":{"n":1,"seconds":4}}`))
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":2,"method":"test.chat","params":{"n":2}}`))
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":3,"method":"test.chat","params":{"n":3}}`))

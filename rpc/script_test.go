@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/rpctest"
@@ -19,70 +17,12 @@ import (
 
 var admin = rpc.Principal{Kind: rpc.ScopeAdmin, ID: "admin"}
 
-// receiveTimeout is how long a script waits for a frame before the test fails.
-const receiveTimeout = 10 * time.Second
+// pipe is a connection in memory that can tell whether it is quiet.
+type pipe struct{ *rpctest.Pipe }
 
-// pipe is a connection in memory: the server's codec and the client's end.
-type pipe struct {
-	in     chan []byte
-	out    chan []byte
-	closed chan struct{}
-	once   sync.Once
-	code   int
-}
+func newPipe() pipe { return pipe{rpctest.NewPipe()} }
 
-func newPipe() *pipe {
-	return &pipe{in: make(chan []byte, 64), out: make(chan []byte, 256), closed: make(chan struct{})}
-}
-
-func (p *pipe) ReadFrame() ([]byte, error) {
-	select {
-	case b := <-p.in:
-		if len(b) > rpc.DefaultMaxFrame {
-			return nil, rpc.ErrFrameTooLarge
-		}
-		return b, nil
-	case <-p.closed:
-		return nil, io.EOF
-	}
-}
-
-func (p *pipe) WriteFrame(b []byte) error {
-	select {
-	case p.out <- b:
-		return nil
-	case <-p.closed:
-		return io.ErrClosedPipe
-	}
-}
-
-func (p *pipe) Close(code int, _ string) error {
-	p.once.Do(func() {
-		p.code = code
-		close(p.closed)
-	})
-	return nil
-}
-
-func (p *pipe) Send(b []byte) error { p.in <- b; return nil }
-
-func (p *pipe) Receive() ([]byte, int, error) {
-	select { // what was written before the end comes first
-	case b := <-p.out:
-		return b, 0, nil
-	default:
-	}
-	select {
-	case b := <-p.out:
-		return b, 0, nil
-	case <-p.closed:
-		return nil, p.code, nil
-	case <-time.After(receiveTimeout):
-		return nil, 0, errors.New("nothing came")
-	}
-}
-
-func (p *pipe) Quiet() error { return quiet(p) }
+func (p pipe) Quiet() error { return quiet(p) }
 
 // quiet makes a call and expects its reply to be the next frame.
 func quiet(c rpctest.Conn) error {
@@ -96,7 +36,7 @@ func quiet(c rpctest.Conn) error {
 	return err
 }
 
-func startPipe(t testing.TB, opts rpc.PeerOptions) (*pipe, *rpc.Registry) {
+func startPipe(t testing.TB, opts rpc.PeerOptions) (pipe, *rpc.Registry) {
 	reg := rpc.NewRegistry(rpc.Options{Replies: &rpctest.Replies{}})
 	rpctest.Register(reg)
 	opts.Principal, opts.Conn = admin, "pipe"

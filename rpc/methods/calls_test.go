@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -193,39 +191,9 @@ func TestKeyedChangesAndForwards(t *testing.T) {
 	}
 }
 
-// pipe is a connection in memory.
-type pipe struct {
-	in, out chan []byte
-	closed  chan struct{}
-	once    sync.Once
-}
-
-func (p *pipe) ReadFrame() ([]byte, error) {
-	select {
-	case b := <-p.in:
-		return b, nil
-	case <-p.closed:
-		return nil, io.EOF
-	}
-}
-
-func (p *pipe) WriteFrame(b []byte) error {
-	select {
-	case p.out <- b:
-		return nil
-	case <-p.closed:
-		return io.ErrClosedPipe
-	}
-}
-
-func (p *pipe) Close(int, string) error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
 // dial opens a connection as the member.
-func (m *member) dial() *pipe {
-	p := &pipe{in: make(chan []byte, 64), out: make(chan []byte, 1024), closed: make(chan struct{})}
+func (m *member) dial() *rpctest.Pipe {
+	p := rpctest.NewPipe()
 	peer := rpc.NewPeer(m.w.calls, p, rpc.PeerOptions{
 		Principal: rpc.Principal{Kind: rpc.ScopeSession, ID: m.session, Session: m.session}, Conn: p, Rate: 1000, Burst: 1000,
 	})
@@ -237,13 +205,13 @@ func (m *member) dial() *pipe {
 	return p
 }
 
-func (m *member) put(p *pipe, id int, method string, params params) {
+func (m *member) put(p *rpctest.Pipe, id int, method string, params params) {
 	m.w.t.Helper()
 	frame, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 	if err != nil {
 		m.w.t.Fatal(err)
 	}
-	p.in <- frame
+	p.In <- frame
 }
 
 type reply struct {
@@ -256,10 +224,10 @@ type reply struct {
 	Error *struct{ Message string }
 }
 
-func (m *member) next(p *pipe) (r reply) {
+func (m *member) next(p *rpctest.Pipe) (r reply) {
 	m.w.t.Helper()
 	select {
-	case b := <-p.out:
+	case b := <-p.Out:
 		if err := json.Unmarshal(b, &r); err != nil || r.Error != nil {
 			m.w.t.Fatalf("%s: %v", b, err)
 		}
