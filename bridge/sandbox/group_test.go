@@ -125,7 +125,6 @@ func TestGroupMessages(t *testing.T) {
 }
 
 func TestGroupMembers(t *testing.T) {
-	withoutRaceDetector(t, "the group member cache changes while SendMessage reads it")
 	w := newGroupWorld(t, Options{})
 	g := w.group()
 	dave := w.account("15550004", "Dave")

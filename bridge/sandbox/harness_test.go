@@ -179,12 +179,3 @@ func (c *client) send(to types.JID, m *waE2E.Message) string {
 func isNode(tag, kind string) func(waBinary.Node) bool {
 	return func(n waBinary.Node) bool { return n.Tag == tag && text(&n, "type") == kind }
 }
-
-// withoutRaceDetector leaves a test to the run without the detector, where whatsmeow
-// itself has a data race that the test cannot avoid.
-func withoutRaceDetector(t *testing.T, race string) {
-	t.Helper()
-	if raceEnabled {
-		t.Skip("a race within whatsmeow: " + race)
-	}
-}

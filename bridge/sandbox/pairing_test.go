@@ -75,7 +75,6 @@ func TestScanRefusesBadCodes(t *testing.T) {
 }
 
 func TestScanWithWrongSecretIsRefusedByTheClient(t *testing.T) {
-	withoutRaceDetector(t, "NoiseSocket.Stop against FrameSocket.Close")
 	w := newWorld(t, Options{})
 	alice := w.account("15550001", "Alice")
 	c := w.client()

@@ -83,6 +83,9 @@ func meet(t *testing.T, server, network *process, session, number string) *perso
 		t.Fatalf("%s has the linked devices %v", session, account.Devices)
 	}
 	must(t, server.addr, "presence.setAvailability", object{"session": session, "available": true}, nil)
+	// WhatsApp answers no presence, and passes typing on to nobody who is away: the answer to a later question says that
+	// the presence has arrived.
+	must(t, server.addr, "contact.getUserInfo", object{"session": session, "contacts": []string{number}}, nil)
 	return &person{session: session, number: number, pn: account.Account, lid: account.LID, feed: follow(t, server, session)}
 }
 
