@@ -1,0 +1,82 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// Sink hands events to the targets of one transport. Its methods are called concurrently, for one lane (target and
+// session) never more than once at a time, and must return when ctx ends.
+type Sink interface {
+	// Deliver makes one attempt. code is what the other side answered in the transport's own numbers (an HTTP status, a
+	// broker's reply code), 0 when there was none; it is kept in the archive.
+	//
+	// nil means that the target has the event. Permanent ends the delivery as a dead letter, RetryAfter tries again not
+	// before its time, Unreachable says that the target as a whole is away; any other error is tried again by the policy.
+	// ctx ends with the policy's timeout, with the target and with the dispatcher. The text of an error is kept and
+	// shown: no secrets, no bodies, no credentials of a URL.
+	Deliver(ctx context.Context, t Target, d *Delivery) (code int, err error)
+}
+
+// Admitter is implemented by sinks that allow only so many attempts at a time, per host for example. Admit waits until
+// there is room for one and returns what gives the room back. Waiting costs the delivery no attempt and is not part of
+// an attempt's timeout; ctx ends with the target and the dispatcher.
+type Admitter interface {
+	Admit(ctx context.Context, t Target) (release func(), err error)
+}
+
+// Delivery is an event on its way to one target, as one attempt sees it. Neither it nor what it points to may be changed
+// or kept after the attempt.
+type Delivery struct {
+	// Event is what happened. Of a signal Offset is 0 and ID is empty.
+	Event *journal.Event
+	// Body is the JSON object that sockets get for it, on one line.
+	Body []byte
+	// Signal says that it is volatile: one attempt, no retry, no trace in the archive.
+	Signal bool
+	// Replay says that it was delivered or given up before and is sent once more because somebody asked for it.
+	Replay bool
+	// Attempt counts from 1.
+	Attempt int
+}
+
+// failure is an error with a class.
+type failure struct {
+	error
+	class class
+	after time.Duration
+}
+
+// class says how the retry middleware goes on after a failed attempt.
+type class int
+
+const (
+	classRetry class = iota
+	classRetryAfter
+	classUnreachable
+	classPermanent
+)
+
+func (f *failure) Unwrap() error { return f.error }
+
+// Permanent marks an error that no further attempt would change: the delivery becomes a dead letter at once.
+func Permanent(err error) error { return &failure{err, classPermanent, 0} }
+
+// RetryAfter marks an error whose sender said when to come again. The next attempt is made after that time, or the
+// backoff if that is longer, but at most Policy.RetryAfterCap later.
+func RetryAfter(err error, after time.Duration) error { return &failure{err, classRetryAfter, after} }
+
+// Unreachable marks an error that says nothing about the event: nobody answers there (connection refused, no such name,
+// a proxy without its server). Such errors trip the target's breaker and, once it is open, cost no attempts.
+func Unreachable(err error) error { return &failure{err, classUnreachable, 0} }
+
+func classOf(err error) (class, time.Duration) {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.class, f.after
+	}
+	return classRetry, 0
+}
