@@ -1,0 +1,203 @@
+package resttest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// ContentType is the media type without parameters.
+func (a *Answer) ContentType() string {
+	name, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// JSON decodes the body; something that is no JSON decodes to nil.
+func (a *Answer) JSON() any {
+	var value any
+	if json.Unmarshal(a.Body, &value) != nil {
+		return nil
+	}
+	return value
+}
+
+// Finding is a difference between an answer and its document.
+type Finding struct {
+	Operation string // "METHOD /path"
+	Key       string // of the answer; "" = the answer as a whole
+	Problem   string
+}
+
+func (f Finding) String() string {
+	if f.Key == "" {
+		return f.Operation + ": " + f.Problem
+	}
+	return f.Operation + ": " + f.Key + ": " + f.Problem
+}
+
+// Rules are what a dialect, or one case of it, knows beyond the catalogue.
+type Rules struct {
+	// Literal are keys whose documented value is meant as it stands, by their last part; <...> in it is any text.
+	Literal []string
+	// Extra are paths an answer may have beside the documented ones, with all below them.
+	Extra []string
+	// Absent are documented paths that this answer need not have, with all below them.
+	Absent []string
+}
+
+// comparison of one answer.
+type comparison struct {
+	operation *Operation
+	rules     Rules
+	seen      map[string]bool
+	findings  []Finding
+}
+
+// Compare tells how an answer differs from a documented one: status, content type, keys, types and literal texts. Every
+// documented key must have been there to compare, also those of the items of arrays and maps.
+func (o *Operation) Compare(want *Response, got *Answer, rules Rules) []Finding {
+	c := &comparison{operation: o, rules: rules, seen: map[string]bool{}}
+	if got.Status != want.Status {
+		c.found("", "status %d instead of %d: %.300s", got.Status, want.Status, got.Body)
+		return c.findings
+	}
+	if want.ContentType != "" && got.ContentType() != want.ContentType {
+		c.found("", "content type %q instead of %q", got.Header.Get("Content-Type"), want.ContentType)
+	}
+	if want.ContentType != "application/json" || want.Example == nil && len(want.Fields) == 0 {
+		return c.findings
+	}
+	value := got.JSON()
+	if value == nil {
+		c.found("", "no JSON: %.300q", got.Body)
+		return c.findings
+	}
+	tree := shapeOf(want.Fields)
+	c.check(tree, value)
+	for _, path := range slices.Sorted(paths(tree)) {
+		if !c.seen[path] && !under(path, rules.Absent) && !c.reported(path) {
+			c.found(path, "not there to compare")
+		}
+	}
+	c.literals("", want.Example, value)
+	return c.findings
+}
+
+func paths(tree *shape) func(yield func(string) bool) {
+	set := map[string]bool{}
+	tree.leaves(func(path string) { set[path] = true })
+	return maps.Keys(set)
+}
+
+func (c *comparison) found(key, format string, args ...any) {
+	c.findings = append(c.findings, Finding{Operation: c.operation.Name(), Key: key, Problem: fmt.Sprintf(format, args...)})
+}
+
+// reported tells whether a finding is about the path or something above it.
+func (c *comparison) reported(path string) bool {
+	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Key != "" && under(path, []string{f.Key}) })
+}
+
+// check compares a value with its place in the tree, and all below it.
+func (c *comparison) check(s *shape, value any) {
+	c.seen[s.path] = true
+	if !accepts(s.typ.Kinds, value) {
+		c.found(s.path, "%s instead of %s", kindOf(value), s.typ)
+		return
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		c.checkObject(s, value)
+	case []any:
+		for _, item := range value {
+			if !accepts(s.typ.Items, item) {
+				c.found(s.path, "an item is %s instead of %s", kindOf(item), s.typ)
+			}
+			if s.item != nil {
+				c.check(s.item, item)
+			}
+		}
+	}
+}
+
+func (c *comparison) checkObject(s *shape, value map[string]any) {
+	for _, key := range slices.Sorted(maps.Keys(s.children)) {
+		child := s.children[key]
+		if item, ok := value[key]; ok {
+			c.check(child, item)
+		} else if !child.typ.Optional && !under(child.path, c.rules.Absent) {
+			c.found(child.path, "missing")
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(value)) {
+		if s.children[key] != nil {
+			continue
+		}
+		if s.every != nil {
+			c.check(s.every, value[key])
+		} else if path := join(s.path, key); s.children != nil && !under(path, c.rules.Extra) {
+			c.found(path, "not documented")
+		}
+	}
+}
+
+// literals compares the values that are meant literally.
+func (c *comparison) literals(path string, want, got any) {
+	switch want := want.(type) {
+	case map[string]any:
+		object, _ := got.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(want)) {
+			if value, ok := object[key]; ok {
+				c.literals(join(path, key), want[key], value)
+			}
+		}
+	case []any:
+	default:
+		name := path[strings.LastIndexByte(path, '.')+1:]
+		if path != "" && !slices.Contains(c.rules.Literal, name) {
+			return
+		}
+		if !sameLiteral(want, got) {
+			c.found(path, "%#v instead of %#v", got, want)
+		}
+	}
+}
+
+// placeholder stands in a documented text for something that differs.
+var placeholder = regexp.MustCompile(`<[^<>]*>`)
+
+func sameLiteral(want, got any) bool {
+	pattern, ok := want.(string)
+	text, ok2 := got.(string)
+	if !ok || !ok2 || !placeholder.MatchString(pattern) {
+		return want == got
+	}
+	parts := placeholder.Split(pattern, -1)
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	return regexp.MustCompile(`(?s)^` + strings.Join(parts, `.+`) + `$`).MatchString(text)
+}
+
+// under tells whether a path is one of the others or lies below it.
+func under(path string, others []string) bool {
+	return slices.ContainsFunc(others, func(other string) bool {
+		rest, ok := strings.CutPrefix(path, other)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}

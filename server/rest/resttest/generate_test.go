@@ -1,0 +1,222 @@
+package resttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	update   = flag.Bool("update", false, "write what the tests compare with")
+	contract = flag.String("contract", "", "with -update: folder of the exact catalogues to make testdata from")
+)
+
+// sources name the file of each dialect's exact catalogue.
+var sources = map[string]string{
+	"digigo": "digigo.json", "wuzapi": "wuzapi.json", "wwebjs": "wwebjs.json", "waakg": "waakg.json", "operations": "operations-api.json",
+}
+
+// sourceOperation is what the exact catalogues say of an operation, beside their sentences.
+type sourceOperation struct {
+	ID, Method, Path, Auth string
+	Params                 []sourceField
+	Body                   *struct {
+		ContentType string `json:"content_type"`
+		Required    bool
+		Fields      []sourceField
+		Examples    []struct {
+			Name  string
+			Value any
+		}
+	}
+	Responses []struct {
+		Status      int
+		ContentType string `json:"content_type"`
+		Example     any
+		Fields      []struct{ Path, Type string }
+		Source      string
+	}
+}
+
+type sourceField struct {
+	Name, Path, In, Type string
+	ItemsType            string `json:"items_type"`
+	EffectiveType        string `json:"effective_type"`
+	Format               string
+	Nullable             bool
+	Required             bool
+	Enum                 []any
+	Min, Max             *float64
+	MaxLength            *int `json:"max_length"`
+	MinItems             *int `json:"min_items"`
+	MaxItems             *int `json:"max_items"`
+	Aliases              []string
+	Example              any
+}
+
+// The catalogues in testdata are what the exact ones say, without their sentences. All five can be read.
+func TestCatalogues(t *testing.T) {
+	if *contract == "" {
+		t.Skip("needs -contract")
+	}
+	for dialect, file := range sources {
+		raw, err := os.ReadFile(filepath.Join(*contract, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := encode(t, convert(t, dialect, raw))
+		again := &Catalogue{}
+		if err := json.Unmarshal(made, again); err != nil {
+			t.Fatalf("%s: %v", dialect, err)
+		}
+		if !bytes.Equal(made, encode(t, again)) {
+			t.Errorf("%s: reads back as something else", dialect)
+		}
+		path := filepath.Join("testdata", dialect+".json")
+		kept, err := os.ReadFile(path)
+		switch {
+		case os.IsNotExist(err) && dialect != "wuzapi":
+			// Comes with its dialect.
+		case bytes.Equal(kept, made):
+		case *update:
+			if err := os.WriteFile(path, made, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Errorf("%s is not what %s says", path, file)
+		}
+	}
+}
+
+func encode(t *testing.T, c *Catalogue) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "\t")
+	if err := encoder.Encode(c); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func convert(t *testing.T, dialect string, raw []byte) *Catalogue {
+	t.Helper()
+	var source struct{ Operations []sourceOperation }
+	if err := json.Unmarshal(raw, &source); err != nil {
+		t.Fatal(err)
+	}
+	c := &Catalogue{Dialect: dialect}
+	for _, from := range source.Operations {
+		o := &Operation{ID: from.ID, Method: from.Method, Path: from.Path, Auth: from.Auth}
+		for _, p := range from.Params {
+			o.Params = append(o.Params, p.field(t))
+		}
+		if from.Body != nil {
+			o.Body = &Body{ContentType: from.Body.ContentType, Required: from.Body.Required}
+			for _, f := range from.Body.Fields {
+				o.Body.Fields = append(o.Body.Fields, f.field(t))
+			}
+			for _, e := range from.Body.Examples {
+				name, _, _ := strings.Cut(e.Name, " (") // what follows are remarks
+				o.Body.Examples = append(o.Body.Examples, Example{Name: name, Value: e.Value})
+			}
+		}
+		for _, from := range from.Responses {
+			r := &Response{Status: from.Status, ContentType: from.ContentType, Source: from.Source, Example: from.Example}
+			for _, f := range from.Fields {
+				if r.Fields == nil {
+					r.Fields = map[string]Type{}
+				}
+				r.Fields[plainPath(f.Path)] = plainType(t, f.Type)
+			}
+			o.Responses = append(o.Responses, r)
+		}
+		c.Operations = append(c.Operations, o)
+	}
+	return c
+}
+
+func (f *sourceField) field(t *testing.T) *Field {
+	t.Helper()
+	is := f.Type
+	if f.EffectiveType != "" {
+		is = f.EffectiveType
+	}
+	out := &Field{
+		Path: plainPath(f.Path + f.Name), In: f.In, Type: plainType(t, is), Required: f.Required, Enum: f.Enum, Min: f.Min, Max: f.Max,
+		MaxLength: f.MaxLength, MinItems: f.MinItems, MaxItems: f.MaxItems, Aliases: f.Aliases, Example: f.Example,
+	}
+	if f.ItemsType != "" && out.Type.Is("array") {
+		out.Type.Items = []string{f.ItemsType}
+	}
+	if f.Nullable && !out.Type.Is("null") {
+		out.Type.Kinds = append(out.Type.Kinds, "null")
+	}
+	return out
+}
+
+var (
+	// dataKey are keys that the exact catalogues show as they came: addresses of people.
+	dataKey = regexp.MustCompile(`<jid>|\{\w+\}|\d+@(?:s\.whatsapp\.net|c\.us|g\.us)`)
+	remark  = regexp.MustCompile(`\s*\(.*$`)
+	formats = map[string]string{
+		"(base64)": "base64", " base64": "base64", "(data URL)": "data-url", "(JID)": "jid", "(binary)": "binary", "(date-time)": "date-time", "(email)": "email",
+	}
+	// names of the objects of whatsapp-web.js, and what the exact catalogues call an object otherwise.
+	objectKinds = []string{"Message", "Wid", "Chat", "{link,isSuspicious}", "object {mimetype,data}"}
+)
+
+func plainPath(path string) string { return dataKey.ReplaceAllString(path, "*") }
+
+// plainType reads the types of the exact catalogues, which are written for people.
+func plainType(t *testing.T, text string) Type {
+	t.Helper()
+	out := Type{}
+	if items, ok := strings.CutPrefix(text, "array of "); ok {
+		items, instead, _ := strings.Cut(items, " | ") // an array or something instead of it
+		text = "array|" + instead
+		for kind := range strings.SplitSeq(remark.ReplaceAllString(items, ""), "|") {
+			if kind == "null" || kind == "undefined" {
+				text += "|" + kind
+			} else {
+				out.Items = append(out.Items, plainKind(kind))
+			}
+		}
+	}
+	for kind := range strings.SplitSeq(text, "|") {
+		for suffix, format := range formats {
+			if plain, _, ok := strings.Cut(kind, suffix); ok {
+				kind, out.Format = plain, format
+			}
+		}
+		switch kind = plainKind(strings.TrimSpace(remark.ReplaceAllString(kind, ""))); {
+		case kind == "undefined":
+			out.Optional = true
+		case kind != "" && !out.Is(kind):
+			out.Kinds = append(out.Kinds, kind)
+		}
+	}
+	for _, kind := range append(out.Kinds, out.Items...) {
+		if !slices.Contains(kinds, kind) {
+			t.Errorf("%q in type %q", kind, text)
+		}
+	}
+	return out
+}
+
+func plainKind(kind string) string {
+	switch {
+	case slices.Contains(objectKinds, kind):
+		return "object"
+	case strings.HasPrefix(kind, "object keyed by"):
+		return "map"
+	}
+	return kind
+}
