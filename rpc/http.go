@@ -7,31 +7,26 @@ import (
 	"mime"
 	"net/http"
 	"sync"
-	"time"
 )
-
-// maxHTTPCallers bounds how many principals the HTTP handler keeps a rate for.
-const maxHTTPCallers = 4096
 
 // HTTPHandler serves calls and batches that come in the body of a POST, with the rules of a connection: the same
 // limits, batches and errors. Methods that need a connection are refused. principal tells who calls; its *Error is the
 // reply, with status 401 (503 when its code is another than unauthenticated), any other error counts as not authenticated. opts.Principal, Conn and Gate are not used; rate
-// and burst apply to each principal.
+// and burst apply to each principal, over all handlers that share opts.Rates.
 //
 // Replies have status 200; 204 stands for no reply (notifications only), 405, 413 and 415 for bodies that are not taken.
 func HTTPHandler(reg *Registry, principal func(*http.Request) (Principal, error), opts PeerOptions) http.Handler {
-	return &httpHandler{
-		reg: reg, principal: principal, opts: opts.withDefaults(reg), rates: make(map[string]*bucket),
+	h := &httpHandler{reg: reg, principal: principal, opts: opts.withDefaults(reg)}
+	if h.opts.Rates == nil {
+		h.opts.Rates = NewRates(h.opts.Rate, h.opts.Burst)
 	}
+	return h
 }
 
 type httpHandler struct {
 	reg       *Registry
 	principal func(*http.Request) (Principal, error)
 	opts      PeerOptions
-
-	mu    sync.Mutex
-	rates map[string]*bucket
 }
 
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +66,7 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *httpHandler) serve(ctx context.Context, w http.ResponseWriter, who Principal, body []byte) {
 	opts := h.opts
 	opts.Principal = who
-	opts.Gate = func(*Call, string) *Error { return h.admit(who) }
+	opts.Gate = func(*Call, string) *Error { return h.opts.Rates.Admit(who.ID) }
 	// The rate of a principal is kept over requests, so the one of this short connection must not bind.
 	opts.Burst, opts.Rate = opts.MaxBatch, float64(opts.MaxBatch)
 	opts.outlive = true // ctx ends when the caller hangs up
@@ -85,40 +80,6 @@ func (h *httpHandler) serve(ctx context.Context, w http.ResponseWriter, who Prin
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// admit applies the rate of a principal.
-func (h *httpHandler) admit(who Principal) *Error {
-	now := time.Now()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	b := h.rates[who.ID]
-	if b == nil {
-		if len(h.rates) >= maxHTTPCallers {
-			h.forget(now)
-		}
-		fresh := newBucket(h.opts.Rate, float64(h.opts.Burst))
-		b = &fresh
-		h.rates[who.ID] = b
-	}
-	if wait, ok := b.take(now); !ok {
-		return RateLimited("too many calls", wait)
-	}
-	return nil
-}
-
-// forget drops the rates of callers who have been quiet; when all are busy it drops one, who gains a burst by it.
-func (h *httpHandler) forget(now time.Time) {
-	var last string
-	for id, b := range h.rates {
-		last = id
-		if b.full(now) {
-			delete(h.rates, id)
-		}
-	}
-	if len(h.rates) >= maxHTTPCallers {
-		delete(h.rates, last)
-	}
 }
 
 func (h *httpHandler) refuse(w http.ResponseWriter, status int, problem *Error) {

@@ -33,6 +33,7 @@ type PeerOptions struct {
 	MaxBatchReply  int     // bytes of a frame of replies
 	Rate           float64 // calls a second
 	Burst          int     // calls at once
+	Rates          *Rates  // of HTTPHandler only: shared with others who take calls without a connection; nil = its own
 	Refusals       int     // calls over the rate before the connection is closed
 	ProtocolErrors int     // broken frames before the connection is closed
 

@@ -1,0 +1,149 @@
+package rest
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// Dialect is the REST surface of one document.
+type Dialect struct {
+	// Name is the word used in settings and prefixes, such as "wuzapi".
+	Name string
+	// Title and Version go into the OpenAPI document.
+	Title, Version string
+	// Mounts are the prefixes it is served under, without a slash at the end; "" is the root. Dialects that share a mount
+	// and a path are told apart by Config.DialectOf.
+	Mounts []string
+	// Credentials are the places of a request that may hold a token; the first that holds one counts.
+	Credentials []Credential
+	// Admits decides whether a caller may use the dialect at all, and names the session that the request is about ("" =
+	// the route says so itself). nil = everybody with a credential, and the session the credential is bound to.
+	Admits func(x *Exchange) (session string, problem *rpc.Error)
+	// Routes is the table of operations.
+	Routes []Route
+	// Success wraps what a route's function returned. nil = as it is.
+	Success func(x *Exchange, result any) any
+	// Fail turns what went wrong into the documented answer.
+	Fail func(x *Exchange, f *Failure) *Reply
+	// Missing answers a path that is not in the table; allowed lists the methods the path has, if any.
+	Missing func(x *Exchange, allowed []string) *Reply
+	// Shape describes Success and Fail for the OpenAPI document, in JSON Schema: the envelope around a result, and errors.
+	// nil = results bare, errors not described.
+	Shape func(result map[string]any) (success, failure map[string]any)
+}
+
+// Credential is a place of a request that may hold a token; it returns "" when it holds none.
+type Credential struct {
+	// Name and In describe it in the OpenAPI document: In is header, query or cookie.
+	Name, In string
+	// Token reads it.
+	Token func(r *http.Request) string
+	// Query marks tokens in addresses, which end up in logs and histories: they count only if the operator allows them.
+	Query bool
+}
+
+// HeaderToken is a token that is the whole value of a header field.
+func HeaderToken(name string) Credential {
+	return Credential{Name: name, In: "header", Token: func(r *http.Request) string { return strings.TrimSpace(r.Header.Get(name)) }}
+}
+
+// Authorization is a token in the header field Authorization, bare or after the word Bearer.
+func Authorization() Credential {
+	return Credential{Name: "Authorization", In: "header", Token: func(r *http.Request) string {
+		value := strings.TrimSpace(r.Header.Get("Authorization"))
+		if scheme, token, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimSpace(token)
+		}
+		return value
+	}}
+}
+
+// QueryToken is a token in the query.
+func QueryToken(name string) Credential {
+	return Credential{Name: name, In: "query", Query: true, Token: func(r *http.Request) string { return r.URL.Query().Get(name) }}
+}
+
+// Route is one operation of a document. Make it with Row.
+type Route struct {
+	// Method and Path are those of the document; parameters of the path are in braces.
+	Method, Path string
+	// Calls are the methods it calls, for the OpenAPI document and the table of operations.
+	Calls []string
+
+	opts    options
+	request *plan
+	result  reflect.Type
+	serve   func(x *Exchange, request any) (any, error)
+}
+
+type options struct {
+	public    bool
+	bodyless  bool
+	large     bool
+	form      bool
+	needsBody bool
+	failText  string
+	bodyText  string
+}
+
+// Option changes how a route is served.
+type Option func(*options)
+
+// Public lets a route be called without a credential.
+func Public() Option { return func(o *options) { o.public = true } }
+
+// IgnoresBody leaves the body unread, for documents whose operation takes none whatever is sent.
+func IgnoresBody() Option { return func(o *options) { o.bodyless = true } }
+
+// NeedsBody refuses an empty body, for documents that want at least {}.
+func NeedsBody() Option { return func(o *options) { o.needsBody = true } }
+
+// TakesFiles raises the limit of the body to that of files.
+func TakesFiles() Option { return func(o *options) { o.large = true } }
+
+// TakesForms accepts application/x-www-form-urlencoded beside JSON. Multipart is accepted where the request has a File.
+func TakesForms() Option { return func(o *options) { o.form = true } }
+
+// FailText is the documented text of an error that is not the caller's fault; %s in it stands for the reason.
+func FailText(text string) Option { return func(o *options) { o.failText = text } }
+
+// BodyText is the documented text of a body that cannot be read; %s in it stands for the problem.
+func BodyText(text string) Option { return func(o *options) { o.bodyText = text } }
+
+// Row makes a route. Calls names the methods it uses, separated by spaces. In is a struct whose fields are what the
+// document has in body, form, query and path (see Field tags below); Out is what the dialect's envelope holds, or *Reply for
+// an answer of another kind. It panics on a struct that cannot be decoded into, which only a change of code can cause.
+//
+// Tags of a field of In:
+//
+//	rest:"name,required,path,query,param=/to"  its documented name (default: the field's own) and what it is: required,
+//	     part of the path, only in the query; and the JSON pointer of the method's param it becomes, so that a complaint
+//	     of the method is given back under the documented name
+//	also:"Group|groupJID"  other names it is accepted under
+//	bad:"Could not parse Phone"  the documented text for a value that is not usable
+//	enum:"composing|paused"  documented values, for the OpenAPI document
+//	doc:"..."  its meaning, for the OpenAPI document
+//
+// Names are compared without regard to case, underscores and hyphens.
+func Row[In, Out any](method, path, calls string, serve func(x *Exchange, in *In) (Out, error), opts ...Option) Route {
+	route := Route{
+		Method: method, Path: path, Calls: strings.Fields(calls), request: planOf(reflect.TypeFor[In]()), result: reflect.TypeFor[Out](),
+		serve: func(x *Exchange, request any) (any, error) { return serve(x, request.(*In)) },
+	}
+	for _, opt := range opts {
+		opt(&route.opts)
+	}
+	return route
+}
+
+// None is the request of an operation that takes nothing.
+type None struct{}
+
+// FailText is the text given to the option of the same name, or "".
+func (r *Route) FailText() string { return r.opts.failText }
+
+// BodyText is the text given to the option of the same name, or "".
+func (r *Route) BodyText() string { return r.opts.bodyText }

@@ -1,0 +1,63 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// Exchange is one request that is being answered. It belongs to one goroutine.
+type Exchange struct {
+	// Request is what came; its body has been read.
+	Request *http.Request
+	// Principal is who calls; zero on public routes.
+	Principal rpc.Principal
+	// Session is what the calls act on; "" = the session the credential is bound to, or none.
+	Session string
+	// RequestID names the request in the log and in the answer.
+	RequestID string
+	// Dialect is the one that answers.
+	Dialect *Dialect
+
+	shim  *Shim
+	ctx   context.Context // of the calls; outlives a caller who hangs up when the request changes something
+	key   string          // idempotency key of the request
+	calls int
+}
+
+// Call calls a method and decodes its result into result (nil = not wanted). Its error is an *rpc.Error; a route's
+// function returns it as it is, unless the document asks for something else.
+func (x *Exchange) Call(method string, params Params, result any) error {
+	sent := make(Params, len(params)+2)
+	for name, value := range params {
+		sent[name] = value
+	}
+	if _, named := sent["session"]; !named && x.Session != "" && x.Principal.Session == "" {
+		sent["session"] = x.Session
+	}
+	x.calls++
+	if x.key != "" {
+		// Each call of the request has a key of its own, as they are made in the same order each time.
+		sent["_meta"] = Params{"idempotency_key": x.key + "#" + strconv.Itoa(x.calls)}
+	}
+	raw, err := json.Marshal(sent)
+	if err != nil {
+		return fmt.Errorf("rest: params of %s: %w", method, err)
+	}
+	call := &rpc.Call{Principal: x.Principal, RequestID: x.RequestID}
+	reply, problem := x.shim.caller.Call(x.ctx, call, method, raw)
+	if problem != nil {
+		return problem
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.Unmarshal(reply, result); err != nil {
+		return fmt.Errorf("rest: result of %s: %w", method, err)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package rest
+
+import (
+	"encoding/json"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+var pathParam = regexp.MustCompile(`\{([^}.]+)(\.\.\.)?\}`)
+
+// OpenAPI describes a dialect as an OpenAPI 3.1 document, from its table and the types of its rows.
+func OpenAPI(d *Dialect) ([]byte, error) {
+	paths := map[string]map[string]any{}
+	results := rpc.NewResultSchemas()
+	for i := range d.Routes {
+		route := &d.Routes[i]
+		if paths[route.Path] == nil {
+			paths[route.Path] = map[string]any{}
+		}
+		paths[route.Path][strings.ToLower(route.Method)] = d.operation(route, results)
+	}
+	schemes, wanted := map[string]any{}, []any{}
+	for _, c := range d.Credentials {
+		id := c.In + c.Name
+		schemes[id] = map[string]any{"type": "apiKey", "in": c.In, "name": c.Name}
+		wanted = append(wanted, map[string]any{id: []string{}})
+	}
+	servers := make([]any, 0, len(d.Mounts))
+	for _, prefix := range d.Mounts {
+		servers = append(servers, map[string]any{"url": prefix + "/"})
+	}
+	return json.Marshal(map[string]any{
+		"openapi": "3.1.0",
+		"info":    map[string]any{"title": d.Title, "version": d.Version},
+		"servers": servers, "paths": paths, "security": wanted,
+		"components": map[string]any{"securitySchemes": schemes, "schemas": results.Components()},
+	})
+}
+
+func (d *Dialect) operation(route *Route, results *rpc.ResultSchemas) map[string]any {
+	op := map[string]any{
+		"operationId": operationID(route), "x-methods": route.Calls, "responses": d.responses(route, results),
+	}
+	if tag, _, _ := strings.Cut(strings.TrimPrefix(route.Path, "/"), "/"); tag != "" {
+		op["tags"] = []string{tag}
+	}
+	if route.opts.public {
+		op["security"] = []any{}
+	}
+	var params []any
+	body := &plan{}
+	for _, f := range route.request.fields {
+		switch {
+		case f.inPath:
+			params = append(params, map[string]any{"name": f.name, "in": "path", "required": true, "schema": f.schema()})
+		case f.inQuery || route.Method == "GET" || route.Method == "DELETE":
+			params = append(params, map[string]any{"name": f.name, "in": "query", "required": f.required, "schema": f.schema()})
+		default:
+			body.fields = append(body.fields, f)
+		}
+	}
+	if params != nil {
+		op["parameters"] = params
+	}
+	if len(body.fields) > 0 && !route.opts.bodyless {
+		schema := map[string]any{"schema": body.schema()}
+		content := map[string]any{"application/json": schema}
+		if route.opts.form {
+			content["application/x-www-form-urlencoded"] = schema
+		}
+		if route.request.files {
+			content["multipart/form-data"] = schema
+		}
+		op["requestBody"] = map[string]any{"content": content}
+	}
+	return op
+}
+
+// operationID is the method and path in one word, as generators of clients want it.
+func operationID(route *Route) string {
+	words := strings.FieldsFunc(pathParam.ReplaceAllString(route.Path, "by_$1"), func(r rune) bool { return r == '/' || r == '-' || r == '_' })
+	id := strings.ToLower(route.Method)
+	for _, word := range words {
+		id += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return id
+}
+
+func (d *Dialect) responses(route *Route, results *rpc.ResultSchemas) map[string]any {
+	answer := func(text string, schema map[string]any) map[string]any {
+		out := map[string]any{"description": text}
+		if schema != nil {
+			out["content"] = map[string]any{"application/json": map[string]any{"schema": schema}}
+		}
+		return out
+	}
+	if route.result == reflect.TypeFor[*Reply]() {
+		return map[string]any{"200": answer("the answer", nil), "default": answer("an error", nil)}
+	}
+	success, failure := results.Of(route.result), map[string]any(nil)
+	if d.Shape != nil {
+		success, failure = d.Shape(success)
+	}
+	return map[string]any{"200": answer("success", success), "default": answer("an error", failure)}
+}
+
+func (p *plan) schema() map[string]any {
+	properties := map[string]any{}
+	var required []string
+	for _, f := range p.fields {
+		properties[f.name] = f.schema()
+		if f.required {
+			required = append(required, f.name)
+		}
+	}
+	out := map[string]any{"type": "object", "properties": properties}
+	if required != nil {
+		out["required"] = required
+	}
+	return out
+}
+
+func (f *field) schema() map[string]any {
+	out := f.value.schema()
+	if f.doc != "" {
+		out["description"] = f.doc
+	}
+	if f.enum != nil {
+		out["enum"] = f.enum
+	}
+	return out
+}
+
+func (v *valuePlan) schema() map[string]any {
+	switch v.shape {
+	case shapeString:
+		return map[string]any{"type": "string"}
+	case shapeFile:
+		return map[string]any{"type": "string", "contentEncoding": "base64"}
+	case shapeBool:
+		return map[string]any{"type": "boolean"}
+	case shapeInt:
+		return map[string]any{"type": "integer"}
+	case shapeFloat:
+		return map[string]any{"type": "number"}
+	case shapeList:
+		return map[string]any{"type": "array", "items": v.elem.schema()}
+	case shapeStrings:
+		text := map[string]any{"type": "string"}
+		return map[string]any{"anyOf": []any{text, map[string]any{"type": "array", "items": text}}}
+	case shapeObject:
+		return v.object.schema()
+	}
+	return map[string]any{}
+}

@@ -1,0 +1,184 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// shape is what kind of value a field takes.
+type shape int
+
+const (
+	shapeString shape = iota
+	shapeBool
+	shapeInt
+	shapeFloat
+	shapeList    // of elem
+	shapeStrings // Strings: one or many
+	shapeObject  // with fields
+	shapeFile
+	shapeAny // json.RawMessage, as it came
+)
+
+// plan says how a struct is filled from a request.
+type plan struct {
+	typ    reflect.Type
+	fields []*field
+	// byName finds a field by each of its names, evened out.
+	byName map[string]*field
+	files  bool // somewhere in it is a File
+}
+
+type field struct {
+	name     string // as documented
+	names    []string
+	index    []int
+	required bool
+	inPath   bool
+	inQuery  bool
+	param    string // JSON pointer of the method's param it becomes
+	bad      string
+	enum     []string
+	doc      string
+	value    valuePlan
+}
+
+type valuePlan struct {
+	shape   shape
+	typ     reflect.Type // without the pointer
+	pointer bool
+	elem    *valuePlan
+	object  *plan
+}
+
+var (
+	typeRaw     = reflect.TypeFor[json.RawMessage]()
+	typeStrings = reflect.TypeFor[Strings]()
+	typeFile    = reflect.TypeFor[File]()
+)
+
+func planOf(t reflect.Type) *plan {
+	if t.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("rest: a request must be a struct, not %s", t))
+	}
+	p := &plan{typ: t, byName: make(map[string]*field)}
+	for _, sf := range reflect.VisibleFields(t) {
+		if sf.Anonymous || !sf.IsExported() {
+			continue // the fields of embedded structs come by themselves
+		}
+		f := fieldOf(t, sf)
+		for _, name := range f.names {
+			if p.byName[even(name)] != nil {
+				panic(fmt.Sprintf("rest: %s: two fields are named %s", t, name))
+			}
+			p.byName[even(name)] = f
+		}
+		p.files = p.files || f.value.hasFile()
+		p.fields = append(p.fields, f)
+	}
+	return p
+}
+
+func fieldOf(t reflect.Type, sf reflect.StructField) *field {
+	f := &field{index: sf.Index, doc: sf.Tag.Get("doc"), bad: sf.Tag.Get("bad"), value: valueOf(sf.Type)}
+	parts := strings.Split(sf.Tag.Get("rest"), ",")
+	if f.name = parts[0]; f.name == "" {
+		f.name = sf.Name
+	}
+	for _, part := range parts[1:] {
+		key, value, _ := strings.Cut(part, "=")
+		switch key {
+		case "required":
+			f.required = true
+		case "path":
+			f.inPath, f.required = true, true
+		case "query":
+			f.inQuery = true
+		case "param":
+			f.param = value
+		default:
+			panic(fmt.Sprintf("rest: %s.%s: unknown tag %q", t, sf.Name, part))
+		}
+	}
+	if enum := sf.Tag.Get("enum"); enum != "" {
+		f.enum = strings.Split(enum, "|")
+	}
+	f.names = []string{f.name}
+	if also := sf.Tag.Get("also"); also != "" {
+		f.names = append(f.names, strings.Split(also, "|")...)
+	}
+	return f
+}
+
+func (v *valuePlan) hasFile() bool {
+	return v.shape == shapeFile || v.object != nil && v.object.files || v.elem != nil && v.elem.hasFile()
+}
+
+func valueOf(t reflect.Type) valuePlan {
+	v := valuePlan{typ: t}
+	if t.Kind() == reflect.Pointer {
+		v.pointer, v.typ = true, t.Elem()
+	}
+	switch {
+	case v.typ == typeRaw:
+		v.shape = shapeAny
+		return v
+	case v.typ == typeStrings:
+		v.shape = shapeStrings
+		return v
+	case v.typ == typeFile:
+		v.shape = shapeFile
+		return v
+	}
+	switch v.typ.Kind() {
+	case reflect.String:
+		v.shape = shapeString
+	case reflect.Bool:
+		v.shape = shapeBool
+	case reflect.Int, reflect.Int64:
+		v.shape = shapeInt
+	case reflect.Float64:
+		v.shape = shapeFloat
+	case reflect.Slice:
+		elem := valueOf(v.typ.Elem())
+		v.shape, v.elem = shapeList, &elem
+	case reflect.Struct:
+		v.shape, v.object = shapeObject, planOf(v.typ)
+	default:
+		panic(fmt.Sprintf("rest: cannot decode into %s", t))
+	}
+	return v
+}
+
+// even brings a name into the form in which names are compared.
+func even(name string) string {
+	plain := true
+	for i := range len(name) {
+		if c := name[i]; c >= 'A' && c <= 'Z' || c == '_' || c == '-' || c >= 0x80 {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return name
+	}
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+}
+
+// documented finds the name a document has for a param of a method, by the longest pointer that leads to it.
+func (p *plan) documented(pointer string) (name string, f *field) {
+	best := -1
+	for _, candidate := range p.fields {
+		if candidate.value.object != nil {
+			if inner, g := candidate.value.object.documented(pointer); g != nil && len(g.param) > best {
+				best, name, f = len(g.param), candidate.name+"."+inner, g
+			}
+		}
+		if candidate.param != "" && len(candidate.param) > best && (pointer == candidate.param || strings.HasPrefix(pointer, candidate.param+"/")) {
+			best, name, f = len(candidate.param), candidate.name, candidate
+		}
+	}
+	return name, f
+}

@@ -1,0 +1,384 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/waystation/waystation/rpc"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxBody      = 1 << 20   // bytes; texts and lists fit many times
+	DefaultMaxFileBody  = 32 << 20  // bytes; WhatsApp shows videos up to 16 MB, which base64 makes 22
+	DefaultBodiesMemory = 256 << 20 // bytes of bodies in memory at a time
+	maxRequestID        = 64        // characters of an X-Request-Id that is taken over
+	maxKey              = 190       // characters of an Idempotency-Key; methods take 200
+)
+
+// Caller calls methods; it is *rpc.Registry.
+type Caller interface {
+	Call(ctx context.Context, call *rpc.Call, method string, params json.RawMessage) (json.RawMessage, *rpc.Error)
+}
+
+// Authenticator tells whom a token belongs to. Its error holds an *rpc.Error for the caller.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string) (rpc.Principal, error)
+}
+
+// Config of a Shim. Zero fields take the defaults.
+type Config struct {
+	// Admit counts a call against the rate of a principal; its error refuses the call. nil = no limit.
+	Admit func(principal string) *rpc.Error
+	// DialectOf names the dialect that answers a caller where several share a mount and a path; "" or one that does not
+	// have the path = the first in the order given to New.
+	DialectOf func(who rpc.Principal) string
+	// QueryTokens lets tokens come in the query.
+	QueryTokens bool
+	// MaxBody bounds bodies, MaxFileBody those of operations that take files, in bytes.
+	MaxBody, MaxFileBody int64
+	// BodiesMemory bounds the bodies that are in memory at a time, in bytes; requests wait for their share.
+	BodiesMemory int64
+	Log          *slog.Logger // nil = silent
+}
+
+// Shim serves dialects. It is an http.Handler for everything under their mounts.
+type Shim struct {
+	cfg      Config
+	caller   Caller
+	auth     Authenticator
+	dialects []*Dialect
+	mounts   []*mount // longest prefix first
+	bodies   *semaphore.Weighted
+	log      *slog.Logger
+}
+
+// mount is a prefix with the dialects under it.
+type mount struct {
+	prefix   string
+	dialects []*table
+}
+
+// table is a dialect with its routes ready to be found.
+type table struct {
+	*Dialect
+	mux     *http.ServeMux
+	paths   *http.ServeMux // every path under all methods, to tell a wrong method from a wrong path
+	allowed map[string][]string
+	openAPI []byte
+}
+
+// New makes a shim. Dialects that come first are asked first. It fails on a table that contradicts itself.
+func New(caller Caller, auth Authenticator, cfg Config, dialects ...*Dialect) (*Shim, error) {
+	cfg.MaxBody = cmp.Or(cfg.MaxBody, DefaultMaxBody)
+	cfg.MaxFileBody = max(cmp.Or(cfg.MaxFileBody, DefaultMaxFileBody), cfg.MaxBody)
+	cfg.BodiesMemory = max(cmp.Or(cfg.BodiesMemory, DefaultBodiesMemory), cfg.MaxFileBody)
+	s := &Shim{cfg: cfg, caller: caller, auth: auth, dialects: dialects, log: cfg.Log, bodies: semaphore.NewWeighted(cfg.BodiesMemory)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	byPrefix := map[string]*mount{}
+	for _, d := range dialects {
+		t, err := s.tableOf(d)
+		if err != nil {
+			return nil, fmt.Errorf("rest: dialect %s: %w", d.Name, err)
+		}
+		for _, prefix := range d.Mounts {
+			m := byPrefix[prefix]
+			if m == nil {
+				m = &mount{prefix: prefix}
+				byPrefix[prefix] = m
+				s.mounts = append(s.mounts, m)
+			}
+			m.dialects = append(m.dialects, t)
+		}
+	}
+	slices.SortFunc(s.mounts, func(a, b *mount) int { return len(b.prefix) - len(a.prefix) })
+	return s, nil
+}
+
+// openAPIPath is where a dialect describes itself, under its mounts.
+const openAPIPath = "/openapi.json"
+
+func (s *Shim) tableOf(d *Dialect) (t *table, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("%v", problem) // net/http panics on patterns that contradict each other
+		}
+	}()
+	t = &table{Dialect: d, mux: http.NewServeMux(), paths: http.NewServeMux(), allowed: map[string][]string{}}
+	for i := range d.Routes {
+		route := &d.Routes[i]
+		t.mux.Handle(route.Method+" "+route.Path, handlerOf{s, t, route})
+		t.allow(route.Path, route.Method)
+	}
+	if t.openAPI, err = OpenAPI(d); err != nil {
+		return nil, err
+	}
+	t.mux.HandleFunc("GET "+openAPIPath, func(w http.ResponseWriter, r *http.Request) {
+		_ = (&Reply{Body: t.openAPI, ContentType: "application/json"}).write(w, r)
+	})
+	t.allow(openAPIPath, http.MethodGet)
+	return t, nil
+}
+
+func (t *table) allow(path, method string) {
+	if t.allowed[path] == nil {
+		t.paths.HandleFunc(path, func(http.ResponseWriter, *http.Request) {})
+	}
+	t.allowed[path] = append(t.allowed[path], method)
+	if method == http.MethodGet {
+		t.allowed[path] = append(t.allowed[path], http.MethodHead)
+	}
+}
+
+// methods lists what the path of a request can be asked with; nil = there is no such path.
+func (t *table) methods(r *http.Request) []string {
+	_, pattern := t.paths.Handler(r)
+	return t.allowed[pattern]
+}
+
+// ServeHTTP finds the dialect and the route of a request.
+func (s *Shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := tidy(r.URL.EscapedPath())
+	for _, m := range s.mounts {
+		if rest, under := strings.CutPrefix(path, m.prefix); under && strings.HasPrefix(rest, "/") {
+			if inner, ok := rebased(r, rest); ok {
+				s.serve(w, inner, m)
+				return
+			}
+		}
+	}
+	http.NotFound(w, r)
+}
+
+// tidy removes what clients add to paths by gluing addresses together: doubled slashes and one at the end.
+func tidy(path string) string {
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/")
+	}
+	return path
+}
+
+// rebased is the request as seen from below a mount.
+func rebased(r *http.Request, escaped string) (*http.Request, bool) {
+	if escaped == r.URL.EscapedPath() {
+		return r, true
+	}
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, false
+	}
+	inner := *r
+	inner.URL = new(url.URL)
+	*inner.URL = *r.URL
+	inner.URL.Path, inner.URL.RawPath = plain, escaped
+	return &inner, true
+}
+
+// serve hands the request to the dialect of the mount that has its path; when several have it, the caller's own decides.
+func (s *Shim) serve(w http.ResponseWriter, r *http.Request, m *mount) {
+	var having []*table
+	for _, t := range m.dialects {
+		if slices.Contains(t.methods(r), r.Method) {
+			having = append(having, t)
+		}
+	}
+	switch {
+	case len(having) == 1:
+		having[0].mux.ServeHTTP(w, r)
+	case len(having) > 1:
+		s.choose(r, having).mux.ServeHTTP(w, r)
+	default:
+		s.unserved(w, r, m)
+	}
+}
+
+func (s *Shim) choose(r *http.Request, having []*table) *table {
+	if s.cfg.DialectOf == nil {
+		return having[0]
+	}
+	for _, t := range having {
+		x := &Exchange{Request: r, Dialect: t.Dialect, shim: s}
+		if who, problem := s.authenticate(x); problem == nil {
+			name := s.cfg.DialectOf(who)
+			for _, other := range having {
+				if other.Name == name {
+					return other
+				}
+			}
+			break
+		}
+	}
+	return having[0]
+}
+
+// unserved answers OPTIONS, wrong methods and unknown paths.
+func (s *Shim) unserved(w http.ResponseWriter, r *http.Request, m *mount) {
+	t := m.dialects[0]
+	var allowed []string
+	for _, candidate := range m.dialects {
+		if allowed = candidate.methods(r); allowed != nil {
+			t = candidate
+			break
+		}
+	}
+	if allowed != nil {
+		allowed = append(slices.Clone(allowed), http.MethodOptions)
+		slices.Sort(allowed)
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
+	x := &Exchange{Request: r, Dialect: t.Dialect, shim: s, RequestID: requestID(r)}
+	s.answer(w, x, t.Missing(x, allowed))
+}
+
+// handlerOf serves one route.
+type handlerOf struct {
+	shim  *Shim
+	table *table
+	route *Route
+}
+
+func (h handlerOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	x := &Exchange{Request: r, Dialect: h.table.Dialect, shim: h.shim, RequestID: requestID(r), ctx: r.Context()}
+	reply := h.shim.handle(w, x, h.route)
+	h.shim.answer(w, x, reply)
+	h.shim.log.Debug("request", "dialect", h.table.Name, "operation", h.route.Method+" "+h.route.Path,
+		"status", max(reply.Status, http.StatusOK), "duration", time.Since(began), "request_id", x.RequestID)
+}
+
+func (s *Shim) answer(w http.ResponseWriter, x *Exchange, reply *Reply) {
+	if x.RequestID != "" {
+		w.Header().Set("X-Request-Id", x.RequestID)
+	}
+	if err := reply.write(w, x.Request); err != nil {
+		s.log.Error("an answer could not be encoded", "dialect", x.Dialect.Name, "request_id", x.RequestID, "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	}
+}
+
+// handle makes the answer of a route; whatever goes wrong becomes the dialect's form of an error.
+func (s *Shim) handle(w http.ResponseWriter, x *Exchange, route *Route) (reply *Reply) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			s.log.Error("a route panicked", "operation", route.Method+" "+route.Path, "request_id", x.RequestID, "panic", problem, "stack", string(debug.Stack()))
+			reply = x.Dialect.Fail(x, &Failure{Err: rpc.Internal(), Route: route})
+		}
+	}()
+	result, err := s.run(w, x, route)
+	if err != nil {
+		f := failureOf(route, err)
+		if f.Err != nil && f.Err.RetryAfter > 0 {
+			w.Header().Set("Retry-After", retryAfter(f.Err.RetryAfter))
+		}
+		return x.Dialect.Fail(x, f)
+	}
+	if whole, ok := result.(*Reply); ok {
+		return whole
+	}
+	if x.Dialect.Success != nil {
+		result = x.Dialect.Success(x, result)
+	}
+	return &Reply{Body: result}
+}
+
+func retryAfter(d time.Duration) string {
+	return fmt.Sprint(int64((d + time.Second - 1) / time.Second))
+}
+
+func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error) {
+	if !route.opts.public {
+		who, problem := s.authenticate(x)
+		if problem != nil {
+			return nil, problem
+		}
+		x.Principal, x.Session = who, who.Session
+		if s.cfg.Admit != nil {
+			if problem := s.cfg.Admit(who.ID); problem != nil {
+				return nil, problem
+			}
+		}
+		if x.Dialect.Admits != nil {
+			if x.Session, problem = x.Dialect.Admits(x); problem != nil {
+				return nil, problem
+			}
+		}
+	}
+	if x.Request.Method != http.MethodGet && x.Request.Method != http.MethodHead {
+		x.ctx = context.WithoutCancel(x.ctx) // half a request helps nobody; methods have timeouts of their own
+		if x.key = x.Request.Header.Get("Idempotency-Key"); len(x.key) > maxKey {
+			return nil, Bad("Idempotency-Key", "", fmt.Sprintf("must be at most %d characters", maxKey))
+		}
+	}
+	request, free, err := s.decode(w, x.Request, route)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	return route.serve(x, request)
+}
+
+// authenticate finds the token of a request and whom it belongs to.
+func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
+	token, refused := "", false
+	for _, c := range x.Dialect.Credentials {
+		found := c.Token(x.Request)
+		if found == "" {
+			continue
+		}
+		if refused = c.Query && !s.cfg.QueryTokens; refused {
+			continue
+		}
+		token = found
+		break
+	}
+	if token == "" {
+		if refused {
+			return rpc.Principal{}, rpc.Unauthenticated("tokens in the query are refused; see the setting allow-query-tokens")
+		}
+		return rpc.Principal{}, rpc.Unauthenticated("a token is needed")
+	}
+	who, err := s.auth.Authenticate(x.Request.Context(), token)
+	if err == nil {
+		return who, nil
+	}
+	var problem *rpc.Error
+	if !errors.As(err, &problem) {
+		problem = rpc.Unauthenticated("the token is not known")
+	}
+	return rpc.Principal{}, problem
+}
+
+// requestID takes over the caller's own name of a request when it is harmless.
+func requestID(r *http.Request) string {
+	id := r.Header.Get("X-Request-Id")
+	if len(id) > maxRequestID {
+		return ""
+	}
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return ""
+		}
+	}
+	return id
+}

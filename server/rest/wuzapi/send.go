@@ -1,0 +1,235 @@
+package wuzapi
+
+import (
+	"strings"
+	"time"
+
+	"github.com/waystation/waystation/server/rest"
+)
+
+const (
+	sendFailed  = "Error sending message: %s"
+	badBase64   = "Could not decode base64 encoded data from payload"
+	badDataURL  = `Data should start with "data:mime/type;base64,"`
+	badImage    = `Image data should start with "data:image/png;base64,"`
+	badAudio    = `Audio data should start with "data:audio/ogg;base64,"`
+	badDocument = `Document data should start with "data:application/octet-stream;base64,"`
+)
+
+func sendRoutes() []rest.Route {
+	text := []rest.Option{rest.NeedsBody(), rest.FailText(sendFailed)}
+	file := append(text[:len(text):len(text)], rest.TakesFiles())
+	return []rest.Route{
+		rest.Row("POST", "/chat/send/text", "message.sendText", sendText, text...),
+		rest.Row("POST", "/chat/send/template", "message.sendButtons", sendTemplate, text...),
+		rest.Row("POST", "/chat/send/audio", "message.sendAudio", sendAudio, file...),
+		rest.Row("POST", "/chat/send/image", "message.sendImage", sendImage, file...),
+		rest.Row("POST", "/chat/send/document", "message.sendDocument", sendDocument, file...),
+		rest.Row("POST", "/chat/send/video", "message.sendVideo", sendVideo, file...),
+		rest.Row("POST", "/chat/send/sticker", "message.sendSticker", sendSticker, file...),
+		rest.Row("POST", "/chat/send/location", "message.sendLocation", sendLocation, text...),
+		rest.Row("POST", "/chat/send/contact", "message.sendContact", sendContact, text...),
+	}
+}
+
+// envelopeOf is what every send takes beside its content.
+type address struct {
+	Phone       string       `rest:",required,param=/to" bad:"Could not parse Phone" doc:"number, or JID of a person or group"`
+	ID          string       `rest:"Id,param=/message_id" doc:"message id; made when missing"`
+	ContextInfo *contextInfo `rest:",param=/reply_to" doc:"the message replied to"`
+}
+
+type contextInfo struct {
+	StanzaID    string `rest:"StanzaId,required,param=/reply_to/message_id" doc:"id of the message replied to"`
+	Participant string `rest:",required,param=/reply_to/sender" doc:"who sent it"`
+}
+
+// sent is the answer of every send.
+type sent struct {
+	Details   string
+	ID        string `json:"Id"`
+	Timestamp time.Time
+}
+
+// send calls a method with its content and the address.
+func (a *address) send(x *rest.Exchange, method string, content rest.Params) (*sent, error) {
+	content["to"] = a.Phone
+	if a.ID != "" {
+		content["message_id"] = a.ID
+	}
+	if a.ContextInfo != nil {
+		content["reply_to"] = rest.Params{"message_id": a.ContextInfo.StanzaID, "sender": a.ContextInfo.Participant}
+	}
+	var result struct {
+		MessageID string `json:"message_id"`
+		Timestamp time.Time
+	}
+	if err := x.Call(method, content, &result); err != nil {
+		return nil, err
+	}
+	return &sent{"Sent", result.MessageID, result.Timestamp}, nil
+}
+
+type textRequest struct {
+	address
+	Body string `rest:",required,param=/text" doc:"the text"`
+}
+
+func sendText(x *rest.Exchange, in *textRequest) (*sent, error) {
+	return in.send(x, "message.sendText", rest.Params{"text": in.Body})
+}
+
+type templateRequest struct {
+	address
+	Content string           `rest:",required,param=/text" doc:"the text"`
+	Footer  string           `rest:",required,param=/footer" doc:"line below"`
+	Buttons []templateButton `rest:",required,param=/buttons" doc:"up to three replies, a link and a call"`
+}
+
+type templateButton struct {
+	DisplayText string `doc:"label"`
+	Type        string `enum:"quickreply|url|call" doc:"anything else is a reply"`
+	URL         string `rest:"Url" doc:"of type url"`
+	PhoneNumber string `doc:"of type call"`
+	ID          string `rest:"Id" doc:"of type quickreply"`
+}
+
+func sendTemplate(x *rest.Exchange, in *templateRequest) (*sent, error) {
+	buttons := make([]rest.Params, len(in.Buttons))
+	for i, b := range in.Buttons {
+		button := rest.Params{"type": "reply", "label": b.DisplayText}
+		switch b.Type {
+		case "url":
+			button["type"], button["url"] = "url", b.URL
+		case "call":
+			button["type"], button["phone"] = "call", b.PhoneNumber
+		default:
+			if b.ID != "" {
+				button["id"] = b.ID
+			}
+		}
+		buttons[i] = button
+	}
+	return in.send(x, "message.sendButtons", rest.Params{"text": in.Content, "footer": in.Footer, "buttons": buttons})
+}
+
+// dataURL is the file of a field that must be a data URL, as the methods take it.
+func dataURL(field, value, prefix, text string) (rest.Params, error) {
+	if !strings.HasPrefix(value, prefix) {
+		return nil, rest.Bad(field, text, "must begin with "+prefix)
+	}
+	if !strings.Contains(value, ";base64,") {
+		return nil, rest.Bad(field, badBase64, "must be base64")
+	}
+	return rest.Params{"base64": value}, nil
+}
+
+type audioRequest struct {
+	address
+	Audio string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL of ogg with opus"`
+}
+
+func sendAudio(x *rest.Exchange, in *audioRequest) (*sent, error) {
+	media, err := dataURL("Audio", in.Audio, "data:audio/ogg", badAudio)
+	if err != nil {
+		return nil, err
+	}
+	return in.send(x, "message.sendAudio", rest.Params{"media": media, "voice_note": true})
+}
+
+type imageRequest struct {
+	address
+	Image   string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL"`
+	Caption string `rest:",param=/caption" doc:"text under it"`
+}
+
+func sendImage(x *rest.Exchange, in *imageRequest) (*sent, error) {
+	media, err := dataURL("Image", in.Image, "data:image", badImage)
+	if err != nil {
+		return nil, err
+	}
+	return in.send(x, "message.sendImage", rest.Params{"media": media, "caption": in.Caption})
+}
+
+type documentRequest struct {
+	address
+	Document string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL of type application/octet-stream"`
+	FileName string `rest:",required,param=/media/filename" doc:"name shown"`
+	Caption  string `rest:",param=/caption" doc:"text under it"`
+}
+
+func sendDocument(x *rest.Exchange, in *documentRequest) (*sent, error) {
+	media, err := dataURL("Document", in.Document, "data:application/octet-stream", badDocument)
+	if err != nil {
+		return nil, err
+	}
+	media["filename"] = in.FileName
+	return in.send(x, "message.sendDocument", rest.Params{"media": media, "caption": in.Caption})
+}
+
+type videoRequest struct {
+	address
+	Video         string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL"`
+	Caption       string `rest:",param=/caption" doc:"text under it"`
+	JPEGThumbnail string `rest:"JpegThumbnail,param=/thumbnail" bad:"Could not decode base64 encoded data from payload" doc:"base64"`
+}
+
+func sendVideo(x *rest.Exchange, in *videoRequest) (*sent, error) {
+	media, err := dataURL("Video", in.Video, "data:", badDataURL)
+	if err != nil {
+		return nil, err
+	}
+	// The document labels videos as images; what a file is, its bytes say.
+	media["base64"] = unlabelled(in.Video)
+	content := rest.Params{"media": media, "caption": in.Caption}
+	if in.JPEGThumbnail != "" {
+		content["thumbnail"] = rest.Params{"base64": "data:image/jpeg;base64," + in.JPEGThumbnail}
+	}
+	return in.send(x, "message.sendVideo", content)
+}
+
+type stickerRequest struct {
+	address
+	Sticker      string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL"`
+	PNGThumbnail string `rest:"PngThumbnail,param=/thumbnail" bad:"Could not decode base64 encoded data from payload" doc:"base64"`
+}
+
+func sendSticker(x *rest.Exchange, in *stickerRequest) (*sent, error) {
+	media, err := dataURL("Sticker", in.Sticker, "data:", badDataURL)
+	if err != nil {
+		return nil, err
+	}
+	media["base64"] = unlabelled(in.Sticker)
+	content := rest.Params{"media": media}
+	if in.PNGThumbnail != "" {
+		content["thumbnail"] = rest.Params{"base64": "data:image/png;base64," + in.PNGThumbnail}
+	}
+	return in.send(x, "message.sendSticker", content)
+}
+
+// unlabelled is a data URL with a type that says nothing, so that the bytes decide.
+func unlabelled(url string) string {
+	_, encoded, _ := strings.Cut(url, ";base64,")
+	return "data:application/octet-stream;base64," + encoded
+}
+
+type locationRequest struct {
+	address
+	Latitude  *float64 `rest:",required,param=/latitude" doc:"degrees"`
+	Longitude *float64 `rest:",required,param=/longitude" doc:"degrees"`
+	Name      string   `rest:",param=/name" doc:"name of the place"`
+}
+
+func sendLocation(x *rest.Exchange, in *locationRequest) (*sent, error) {
+	return in.send(x, "message.sendLocation", rest.Params{"latitude": *in.Latitude, "longitude": *in.Longitude, "name": in.Name})
+}
+
+type contactRequest struct {
+	address
+	Name  string `rest:",required,param=/contacts/0/name" doc:"name shown"`
+	Vcard string `rest:",required,param=/contacts/0/vcard" doc:"the card"`
+}
+
+func sendContact(x *rest.Exchange, in *contactRequest) (*sent, error) {
+	return in.send(x, "message.sendContact", rest.Params{"contacts": []rest.Params{{"name": in.Name, "vcard": in.Vcard}}})
+}
