@@ -228,6 +228,10 @@ func (b *builder) sticker(ctx context.Context) (*waE2E.Message, error) {
 			return nil, mediaError("media", err)
 		}
 	}
+	small, err := media.PNG(file.Thumbnail)
+	if err != nil {
+		return nil, mediaError("thumbnail", err)
+	}
 	up, err := b.upload(ctx, file, whatsmeow.MediaImage)
 	if err != nil {
 		return nil, err
@@ -235,7 +239,7 @@ func (b *builder) sticker(ctx context.Context) (*waE2E.Message, error) {
 	return &waE2E.Message{StickerMessage: &waE2E.StickerMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
 		FileLength: &up.FileLength, Mimetype: &file.MimeType, Width: dimension(file.Width), Height: dimension(file.Height),
-		IsAnimated: proto.Bool(file.Animated), MediaKeyTimestamp: now(),
+		IsAnimated: proto.Bool(file.Animated), MediaKeyTimestamp: now(), PngThumbnail: small,
 	}}, nil
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/server/origin"
+	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/consumer"
 	"github.com/waystation/waystation/transports/database"
@@ -49,6 +50,8 @@ type app struct {
 	origins   *origin.List
 	registry  *rpc.Registry
 	endpoint  *socket.Endpoint
+	shim      *rest.Shim
+	rates     *rpc.Rates // of callers without a connection
 	listener  net.Listener
 	server    *http.Server
 	health    methods.ServerDeps
@@ -82,6 +85,7 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"auth", a.openAuth},
 		{"bridge", a.openBridge},
 		{"methods", a.openMethods},
+		{"dialects", a.openDialects},
 		{"listener", a.openListener},
 	} {
 		if err := step.do(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,8 +37,7 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.Handle("GET /v1/ws", a.endpoint)
 	mux.Handle("GET /ws", a.endpoint)
 	mux.Handle("/v1/rpc", rpc.HTTPHandler(a.registry, a.endpoint.Principal, rpc.PeerOptions{
-		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxBody, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
-		Log: a.log.With("part", "rpc"),
+		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxBody, Rates: a.rates, Log: a.log.With("part", "rpc"),
 	}))
 	files := newFileHandler(a)
 	mux.HandleFunc("POST "+mediaPath, files.upload)
@@ -50,7 +50,7 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("GET /health", a.serveHealth)
 	var plain atomic.Int64
 	return &http.Server{
-		Handler:           secure(a.origins.Guard(mux, http.HandlerFunc(a.refusePage))),
+		Handler:           secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage))),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      replyTimeout,
@@ -68,6 +68,17 @@ func (a *app) newHTTPServer() *http.Server {
 			}
 		},
 	}
+}
+
+// route hands Waystation's own paths to mux and all others to the dialects.
+func (a *app) route(mux http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" || path == "/health" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		a.shim.ServeHTTP(w, r)
+	})
 }
 
 // refusePage answers web pages of origins that are not allowed.

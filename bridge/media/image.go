@@ -8,7 +8,7 @@ import (
 	"image/color"
 	_ "image/gif" // decoder
 	"image/jpeg"
-	_ "image/png" // decoder
+	"image/png"
 	"io"
 
 	"golang.org/x/image/draw"
@@ -149,4 +149,20 @@ func (l *Library) Thumbnail(ctx context.Context, session string, in Input) ([]by
 		return small, err
 	}
 	return nil, bad("", "the file is %s; needed is a picture", f.MimeType)
+}
+
+// PNG is a thumbnail in the form stickers have theirs; nothing stays nothing.
+func PNG(thumbnail []byte) ([]byte, error) {
+	if thumbnail == nil {
+		return nil, nil
+	}
+	small, err := jpeg.Decode(bytes.NewReader(thumbnail))
+	if err != nil {
+		return nil, &Error{Reason: ReasonBad, Message: "the thumbnail is not a picture", Err: err}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, small); err != nil {
+		return nil, &Error{Reason: ReasonBad, Message: "the thumbnail cannot be encoded", Err: err}
+	}
+	return out.Bytes(), nil
 }

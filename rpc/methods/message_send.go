@@ -95,9 +95,10 @@ type sendDocumentParams struct {
 
 type sendStickerParams struct {
 	sendParams
-	Media      bridge.MediaSource `json:"media" rpc:"required" doc:"webp, or an image or video to convert"`
-	PackName   string             `json:"pack_name" rpc:"max=128" doc:"sticker pack name written into the file"`
-	PackAuthor string             `json:"pack_author" rpc:"max=128" doc:"author written into the file"`
+	Media      bridge.MediaSource  `json:"media" rpc:"required" doc:"webp, or an image or video to convert"`
+	PackName   string              `json:"pack_name" rpc:"max=128" doc:"sticker pack name written into the file"`
+	PackAuthor string              `json:"pack_author" rpc:"max=128" doc:"author written into the file"`
+	Thumbnail  *bridge.MediaSource `json:"thumbnail" doc:"small picture shown before the sticker is loaded; none when absent"`
 }
 
 type sendLocationParams struct {
@@ -169,7 +170,7 @@ func registerSends(reg *rpc.Registry, d Deps) {
 		return &p.sendParams, &bridge.Content{Type: "document", Media: &p.Media, Caption: p.Caption, Thumbnail: p.Thumbnail}
 	})
 	registerSend(reg, d, "message.sendSticker", "Send a sticker.", func(p *sendStickerParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "sticker", Media: &p.Media, PackName: p.PackName, PackAuthor: p.PackAuthor}
+		return &p.sendParams, &bridge.Content{Type: "sticker", Media: &p.Media, PackName: p.PackName, PackAuthor: p.PackAuthor, Thumbnail: p.Thumbnail}
 	})
 	registerSend(reg, d, "message.sendLocation", "Send a place.", func(p *sendLocationParams) (*sendParams, *bridge.Content) {
 		return &p.sendParams, &bridge.Content{Type: "location", Latitude: &p.Latitude, Longitude: &p.Longitude, Name: p.Name, Address: p.Address}

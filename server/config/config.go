@@ -96,6 +96,14 @@ type Config struct {
 
 	MaxBody int `flag:"max-body" unit:"bytes" default:"4194304" min:"1024" max:"67108864" doc:"Largest body of POST /v1/rpc." why:"The size of a full batch."`
 
+	MaxRESTBody int `flag:"max-rest-body" unit:"bytes" default:"1048576" min:"1024" max:"67108864" doc:"Largest body of a REST call that carries no file." why:"The longest text and the longest list fit many times."`
+
+	MaxRESTFileBody int `flag:"max-rest-file-body" unit:"bytes" default:"33554432" min:"1024" max:"268435456" doc:"Largest body of a REST call with a file in it." why:"Base64 makes 22 MB of the 16 MB that WhatsApp shows as a video; larger files go by POST /v1/media or by address."`
+
+	RESTBodiesMemory int `flag:"rest-bodies-memory" unit:"bytes" default:"268435456" min:"1048576" doc:"Bodies of REST calls in memory at a time; calls wait for their share." why:"A file takes some four times its size while it is decoded, so this is the gigabyte it may cost."`
+
+	AllowQueryTokens bool `flag:"allow-query-tokens" doc:"Accept tokens in the query of REST calls (?token=)." why:"Addresses end up in logs and histories."`
+
 	CallsInFlight int `flag:"calls-in-flight" unit:"calls" default:"64" min:"1" doc:"Calls running at a time on one socket." why:"Enough to keep a connection busy."`
 
 	SessionCallsInFlight int `flag:"session-calls-in-flight" unit:"calls" default:"512" min:"1" doc:"Calls running at a time on one session, over all sockets." why:"More would wait in memory for the same connection to WhatsApp."`

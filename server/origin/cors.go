@@ -4,9 +4,9 @@ import "net/http"
 
 // What pages of other origins may send and read, beyond what browsers always let them.
 const (
-	corsMethods = "GET, HEAD, POST, PATCH, DELETE"
-	corsHeaders = "Authorization, Token, Content-Type, Content-Range, Digest, X-Content-SHA256, If-Match, If-None-Match, If-Range, Range, Last-Event-ID, Upload-Length, Upload-Offset"
-	corsExposed = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, Retry-After, Upload-Expires, Upload-Length, Upload-Offset"
+	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
+	corsHeaders = "Authorization, Token, X-API-Key, Idempotency-Key, X-Request-Id, Content-Type, Content-Range, Digest, X-Content-SHA256, If-Match, If-None-Match, If-Range, Range, Last-Event-ID, Upload-Length, Upload-Offset"
+	corsExposed = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, Retry-After, Upload-Expires, Upload-Length, Upload-Offset, X-Request-Id"
 	// corsMaxAge is how long a browser may remember the answer, in seconds.
 	corsMaxAge = "600"
 )

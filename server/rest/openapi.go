@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"net/http"
 	"reflect"
 	"regexp"
 	"strings"
@@ -56,7 +57,7 @@ func (d *Dialect) operation(route *Route, results *rpc.ResultSchemas) map[string
 		switch {
 		case f.inPath:
 			params = append(params, map[string]any{"name": f.name, "in": "path", "required": true, "schema": f.schema()})
-		case f.inQuery || route.Method == "GET" || route.Method == "DELETE":
+		case f.inQuery || route.Method == http.MethodGet || route.Method == http.MethodDelete:
 			params = append(params, map[string]any{"name": f.name, "in": "query", "required": f.required, "schema": f.schema()})
 		default:
 			body.fields = append(body.fields, f)

@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,9 @@ import (
 	"net/url"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -63,6 +66,8 @@ type Shim struct {
 	mounts   []*mount // longest prefix first
 	bodies   *semaphore.Weighted
 	log      *slog.Logger
+	prefix   string // of request ids, another in each process
+	requests atomic.Uint64
 }
 
 // mount is a prefix with the dialects under it.
@@ -85,7 +90,7 @@ func New(caller Caller, auth Authenticator, cfg Config, dialects ...*Dialect) (*
 	cfg.MaxBody = cmp.Or(cfg.MaxBody, DefaultMaxBody)
 	cfg.MaxFileBody = max(cmp.Or(cfg.MaxFileBody, DefaultMaxFileBody), cfg.MaxBody)
 	cfg.BodiesMemory = max(cmp.Or(cfg.BodiesMemory, DefaultBodiesMemory), cfg.MaxFileBody)
-	s := &Shim{cfg: cfg, caller: caller, auth: auth, dialects: dialects, log: cfg.Log, bodies: semaphore.NewWeighted(cfg.BodiesMemory)}
+	s := &Shim{cfg: cfg, caller: caller, auth: auth, dialects: dialects, log: cfg.Log, bodies: semaphore.NewWeighted(cfg.BodiesMemory), prefix: rand.Text()[:8] + "-"}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -247,7 +252,7 @@ func (s *Shim) unserved(w http.ResponseWriter, r *http.Request, m *mount) {
 			return
 		}
 	}
-	x := &Exchange{Request: r, Dialect: t.Dialect, shim: s, RequestID: requestID(r)}
+	x := &Exchange{Request: r, Dialect: t.Dialect, shim: s, RequestID: s.requestID(r)}
 	s.answer(w, x, t.Missing(x, allowed))
 }
 
@@ -260,7 +265,7 @@ type handlerOf struct {
 
 func (h handlerOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &Exchange{Request: r, Dialect: h.table.Dialect, shim: h.shim, RequestID: requestID(r), ctx: r.Context()}
+	x := &Exchange{Request: r, Dialect: h.table.Dialect, shim: h.shim, RequestID: h.shim.requestID(r), ctx: r.Context()}
 	reply := h.shim.handle(w, x, h.route)
 	h.shim.answer(w, x, reply)
 	h.shim.log.Debug("request", "dialect", h.table.Name, "operation", h.route.Method+" "+h.route.Path,
@@ -268,9 +273,7 @@ func (h handlerOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Shim) answer(w http.ResponseWriter, x *Exchange, reply *Reply) {
-	if x.RequestID != "" {
-		w.Header().Set("X-Request-Id", x.RequestID)
-	}
+	w.Header().Set("X-Request-Id", x.RequestID)
 	if err := reply.write(w, x.Request); err != nil {
 		s.log.Error("an answer could not be encoded", "dialect", x.Dialect.Name, "request_id", x.RequestID, "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
@@ -369,16 +372,17 @@ func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
 	return rpc.Principal{}, problem
 }
 
-// requestID takes over the caller's own name of a request when it is harmless.
-func requestID(r *http.Request) string {
+// requestID takes over the caller's own name of a request when it is harmless, and makes one otherwise.
+func (s *Shim) requestID(r *http.Request) string {
 	id := r.Header.Get("X-Request-Id")
-	if len(id) > maxRequestID {
-		return ""
-	}
+	harmless := id != "" && len(id) <= maxRequestID
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return ""
+			harmless = false
 		}
 	}
-	return id
+	if harmless {
+		return id
+	}
+	return s.prefix + strconv.FormatUint(s.requests.Add(1), 10)
 }

@@ -37,7 +37,8 @@ func setPresence(x *rest.Exchange, in *presenceRequest) (*details, error) {
 	default:
 		return nil, rest.Bad("Media", "", "must be empty or audio")
 	}
-	return &details{"Chat presence set successfuly"}, x.Call("presence.setChatState", rest.Params{"chat": in.Phone, "state": state}, nil)
+	const done = "Chat presence set successfuly" //nolint:misspell // callers compare the document's own spelling
+	return &details{done}, x.Call("presence.setChatState", rest.Params{"chat": in.Phone, "state": state}, nil)
 }
 
 type markReadRequest struct {

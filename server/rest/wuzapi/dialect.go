@@ -59,7 +59,10 @@ const undecodable = "Could not decode Payload"
 // fail writes an error. What the request did wrong is 400, what the session or WhatsApp cannot do is 500, as documented;
 // limits and shutdown, which the document does not know, have the statuses of HTTP.
 func fail(_ *rest.Exchange, f *rest.Failure) *rest.Reply {
-	e := envelope{Code: f.Status(), Error: textOf(f), Reason: f.Reason()}
+	e := envelope{Code: f.Status(), Error: textOf(f)}
+	if reason := f.Reason(); len(f.Faults) == 0 && reason != e.Error {
+		e.Reason = reason
+	}
 	if !ownStatus[e.Code] {
 		e.Code = http.StatusInternalServerError
 	}

@@ -15,15 +15,17 @@ func webhookRoutes() []rest.Route {
 }
 
 // subscriptions maps the document's names of events onto the events of the journal, in the order in which they are shown.
-var subscriptions = []struct {
-	name   string
-	events []string
-}{
+var subscriptions = []subscription{
 	{"Message", []string{"Message"}},
 	{"ReadReceipt", []string{"Receipt"}},
 	{"HistorySync", []string{"HistorySync"}},
 	{"ChatPresence", []string{"ChatPresence"}},
 	{"Presence", []string{"Presence"}},
+}
+
+type subscription struct {
+	name   string
+	events []string
 }
 
 const all = "All"
@@ -35,12 +37,7 @@ func known(names []string) []string {
 		if name == all {
 			return []string{all}
 		}
-		if !slices.Contains(out, name) && slices.ContainsFunc(subscriptions, func(s struct {
-			name   string
-			events []string
-		}) bool {
-			return s.name == name
-		}) {
+		if !slices.Contains(out, name) && slices.ContainsFunc(subscriptions, func(s subscription) bool { return s.name == name }) {
 			out = append(out, name)
 		}
 	}

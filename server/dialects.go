@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/server/rest/wuzapi"
+)
+
+// openDialects puts together what answers REST calls.
+func (a *app) openDialects(context.Context) (err error) {
+	a.rates = rpc.NewRates(a.cfg.CallsPerSecond, a.cfg.CallBurst)
+	a.shim, err = rest.New(a.registry, a.auth, rest.Config{
+		Admit: a.rates.Admit, QueryTokens: a.cfg.AllowQueryTokens,
+		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
+		Log: a.log.With("part", "rest"),
+	}, wuzapi.New())
+	return err
+}
