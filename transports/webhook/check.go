@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/waystation/waystation/transports/guard"
+)
+
+// check lists what is wrong with the fields a change sets, seen together with those that stay.
+func (s *store) check(ctx context.Context, c *Change, w *Webhook) error {
+	var bad Problems
+	problem := func(field, text string) { bad = append(bad, Problem{field, text}) }
+	if utf8.RuneCountInString(w.Name) > maxName {
+		problem("name", "must have at most "+strconv.Itoa(maxName)+" characters")
+	}
+	if _, known := formats[w.Format]; !known {
+		problem("format", "must be one of "+formatNames())
+	} else {
+		for i, name := range w.Events {
+			if !s.known(w.Format, name) {
+				problem("events/"+strconv.Itoa(i), "is not an event of the format "+string(w.Format))
+			}
+		}
+	}
+	switch {
+	case c.Events != nil && len(c.Events) == 0:
+		problem("events", "must not be empty; active: false switches a webhook off")
+	case len(w.Events) > maxEvents:
+		problem("events", "must have at most "+strconv.Itoa(maxEvents)+" items")
+	}
+	if text := secretProblem(c.Secret); text != "" {
+		problem("secret", text)
+	}
+	if c.BodyToken != nil && len(*c.BodyToken) > maxToken {
+		problem("body_token", "must have at most "+strconv.Itoa(maxToken)+" bytes")
+	}
+	if c.Active != nil && *c.Active && w.URL == "" {
+		problem("active", "needs a url")
+	}
+	if c.URL != nil && w.URL != "" {
+		text, err := s.urlProblem(ctx, w.URL)
+		if err != nil {
+			return err
+		}
+		if text != "" {
+			problem("url", text)
+		}
+	}
+	if len(bad) > 0 {
+		return bad
+	}
+	return nil
+}
+
+func secretProblem(secret *string) string {
+	switch {
+	case secret == nil || *secret == "" || *secret == Masked:
+		return ""
+	case len(*secret) < minSecret:
+		return "must have at least " + strconv.Itoa(minSecret) + " bytes"
+	case len(*secret) > maxSecret:
+		return "must have at most " + strconv.Itoa(maxSecret) + " bytes"
+	}
+	return ""
+}
+
+// urlProblem says why an address cannot be a webhook's.
+func (s *store) urlProblem(ctx context.Context, address string) (string, error) {
+	if len(address) > s.cfg.MaxURL {
+		return "must have at most " + strconv.Itoa(s.cfg.MaxURL) + " bytes", nil
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return "is not an address", nil //nolint:nilerr // the answer says it, without repeating the address
+	}
+	if u.User != nil {
+		return "must not hold a user or password: addresses end up in logs; use secret", nil
+	}
+	err = s.cfg.Check(ctx, address)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	var refused *guard.Error
+	if errors.As(err, &refused) {
+		return urlProblems[refused.Reason], nil
+	}
+	return "", err
+}
+
+// urlProblems says in words what the guard found.
+var urlProblems = map[guard.Reason]string{
+	guard.ReasonBadURL:     "must be an http or https address with a plain host",
+	guard.ReasonForbidden:  "leads to an address that is not public; the operator can allow it (allow-hosts)",
+	guard.ReasonUnresolved: "has a host without an address",
+	guard.ReasonTimeout:    "has a host that could not be looked up in time",
+}

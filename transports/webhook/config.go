@@ -1,0 +1,73 @@
+package webhook
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxPerSession = 20                  // a lane and a cursor each
+	DefaultMaxURL        = 2048                // bytes; what browsers and proxies agree on
+	DefaultHostRequests  = 16                  // at a time; a receiver with a handful of workers is not run over
+	DefaultTimeout       = 15 * time.Second    // of one request; what Stripe, GitHub and others give is 10 to 30 s
+	DefaultMaxAnswer     = 64 << 10            // bytes read of an answer, so that its connection can be used again
+	DefaultMaxRetryAfter = time.Hour           // a receiver cannot put its events off for longer at a time
+	DefaultKeepSecret    = 24 * time.Hour      // a day to bring the new key to every receiver
+	MaxKeepSecret        = 30 * 24 * time.Hour // a rotation that never ends protects nobody
+)
+
+// Bounds of a webhook's fields.
+const (
+	maxName   = 255 // characters
+	maxEvents = 100 // names
+	minSecret = 16  // bytes; less can be guessed
+	maxSecret = 256 // bytes
+	maxToken  = 255 // bytes
+)
+
+// Config sets up Webhooks. Zero fields take the defaults above.
+type Config struct {
+	// Key encrypts secrets in the database: 32 bytes that survive a restart.
+	Key []byte
+	// Events are the names that may be subscribed to, and which of them are signals.
+	Events map[string]bool
+	// Check tells whether an address may be requested now. It is asked when an address is set; Client asks again for each
+	// connection.
+	Check func(ctx context.Context, url string) error
+	// Client makes the requests. It must be guarded and follow no redirect.
+	Client *http.Client
+	// Policy says how deliveries are tried; its AttemptTimeout is Timeout.
+	Policy dispatch.Policy
+
+	MaxPerSession int           // webhooks, the default one included
+	MaxURL        int           // bytes
+	HostRequests  int           // requests to one host and port at a time
+	Timeout       time.Duration // of one request
+	MaxAnswer     int64         // bytes
+	MaxRetryAfter time.Duration
+	Now           func() time.Time
+	Log           *slog.Logger // nil = silent
+}
+
+func (c Config) withDefaults() Config {
+	c.MaxPerSession = cmp.Or(c.MaxPerSession, DefaultMaxPerSession)
+	c.MaxURL = cmp.Or(c.MaxURL, DefaultMaxURL)
+	c.HostRequests = cmp.Or(c.HostRequests, DefaultHostRequests)
+	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
+	c.MaxAnswer = cmp.Or(c.MaxAnswer, DefaultMaxAnswer)
+	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, DefaultMaxRetryAfter)
+	c.Policy.AttemptTimeout, c.Policy.RetryAfterCap = c.Timeout, c.MaxRetryAfter
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

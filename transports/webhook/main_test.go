@@ -1,0 +1,126 @@
+package webhook
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"go.uber.org/goleak"
+
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/guard"
+)
+
+func TestMain(m *testing.M) {
+	code := dbtest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			_, _ = os.Stderr.WriteString(err.Error())
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// told is a dispatcher that notes what it is told.
+type told struct {
+	mu      sync.Mutex
+	sink    dispatch.Sink
+	policy  dispatch.Policy
+	targets map[string]dispatch.Target
+}
+
+func (d *told) AddSink(_ string, s dispatch.Sink, p dispatch.Policy) error {
+	d.sink, d.policy = s, p
+	return nil
+}
+
+func (d *told) PutTargets(_ context.Context, targets ...dispatch.Target) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range targets {
+		d.targets[t.ID] = t
+	}
+	return nil
+}
+
+func (d *told) RemoveTarget(_ context.Context, _, id string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.targets, id)
+	return nil
+}
+
+var knownEvents = map[string]bool{"Message": false, "Receipt": false, "Connected": false, "Presence": true, "ChatPresence": true}
+
+// world is webhooks on a database, with a guard that lets them reach this machine and 93.184.216.34.
+type world struct {
+	*Webhooks
+	db         *dbutil.Database
+	dispatcher *told
+	clock      time.Time // what the webhooks take for now; zero = the real time
+}
+
+func openDatabase(t *testing.T, address string) *dbutil.Database {
+	t.Helper()
+	db, err := database.Open(t.Context(), address, database.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func newWorld(t *testing.T, db *dbutil.Database, cfg Config) *world {
+	t.Helper()
+	g, err := guard.New(guard.Config{Allow: []string{"127.0.0.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	w := &world{db: db, dispatcher: &told{targets: map[string]dispatch.Target{}}}
+	cfg.Key, cfg.Events, cfg.Check = make([]byte, 32), knownEvents, g.Check
+	cfg.Client = g.Client(guard.Limits{MaxRedirects: -1, MaxBytes: 1 << 40})
+	cfg.Now = func() time.Time {
+		if w.clock.IsZero() {
+			return time.Now()
+		}
+		return w.clock
+	}
+	if w.Webhooks, err = Open(t.Context(), db, w.dispatcher, cfg); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func onSQLite(t *testing.T, cfg Config) *world {
+	t.Helper()
+	return newWorld(t, openDatabase(t, filepath.Join(t.TempDir(), "webhook.db")), cfg)
+}
+
+func onEach(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, onSQLite(t, Config{})) })
+	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, openDatabase(t, dbtest.Postgres(t)), Config{})) })
+}
+
+func ptr[T any](v T) *T { return &v }
+
+var shop = Key{"shop", DefaultID}
+
+const publicURL = "https://93.184.216.34/hook"
+
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}

@@ -1,0 +1,139 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/guard"
+)
+
+// Headers of a delivery. The signature is described at Sign.
+const (
+	headerEvent     = "X-Waystation-Event"
+	headerEventID   = "X-Waystation-Event-Id"
+	headerSession   = "X-Waystation-Session"
+	headerOffset    = "X-Waystation-Offset"
+	headerAttempt   = "X-Waystation-Delivery-Attempt"
+	headerReplay    = "X-Waystation-Replay"
+	headerTimestamp = "X-Waystation-Timestamp"
+	headerSignature = "X-Waystation-Signature"
+	userAgent       = "Waystation-Webhook/1"
+)
+
+// answer is what a receiver said.
+type answer struct {
+	status  int
+	header  http.Header
+	excerpt []byte
+}
+
+// newRequest makes the request of one attempt; nil when the webhook's format has nothing to say about the event.
+func newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.Time) (*http.Request, error) {
+	body, contentType, err := formats[w.Format].encode(w, d)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("the address cannot be used") // its own text repeats the address
+	}
+	h := request.Header
+	h.Set("Content-Type", contentType)
+	h.Set("User-Agent", userAgent)
+	h.Set(headerEvent, d.Event.Type)
+	h.Set(headerSession, url.PathEscape(d.Event.Session)) // any text may be an id
+	h.Set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
+	if d.Event.ID != "" {
+		h.Set(headerEventID, d.Event.ID)
+	}
+	if d.Event.Offset != 0 {
+		h.Set(headerOffset, strconv.FormatUint(d.Event.Offset, 10))
+	}
+	h.Set(headerAttempt, strconv.Itoa(max(d.Attempt, 1)))
+	if d.Replay {
+		h.Set(headerReplay, "true")
+	}
+	if secrets := w.secrets(now); len(secrets) > 0 {
+		h.Set(headerSignature, Sign(now, body, secrets...))
+	}
+	return request, nil
+}
+
+// post makes a request and reads at most Config.MaxAnswer of what comes back, keeping the first bytes.
+func (s *sink) post(request *http.Request, excerpt int64) (answer, error) {
+	response, err := s.cfg.Client.Do(request)
+	if err != nil {
+		return answer{}, requestError(err)
+	}
+	defer response.Body.Close()
+	// The rest of the answer is read so that the connection can be used again. What is wrong with it changes nothing: the
+	// status has been given.
+	first, _ := io.ReadAll(io.LimitReader(response.Body, excerpt))
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, s.cfg.MaxAnswer-int64(len(first))))
+	return answer{response.StatusCode, response.Header, first}, nil
+}
+
+// requestError says why a request got no answer, without its address. Where nobody answers at all, the host as a whole
+// is away; a request that was cut or timed out says something about this one only.
+func requestError(err error) error {
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	var own *guard.Error
+	if errors.As(err, &own) {
+		switch own.Reason {
+		case guard.ReasonUnreachable, guard.ReasonUnresolved, guard.ReasonTimeout: // of lookup or dial
+			return dispatch.Unreachable(own)
+		}
+		return own
+	}
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return errTimeout
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the connection ended without an answer")
+	}
+	return err
+}
+
+var errTimeout = errors.New("no answer in time")
+
+// statusError says what an answer other than 2xx means.
+func (s *sink) statusError(a answer, now time.Time) error {
+	switch classify(a.status) {
+	case delivered:
+		return nil
+	case refused:
+		return dispatch.Permanent(statusText(a.status))
+	}
+	err := statusText(a.status)
+	if pause, ok := parseRetryAfter(a.header.Get("Retry-After"), now, s.cfg.MaxRetryAfter); ok && pause > 0 {
+		return dispatch.RetryAfter(err, pause)
+	}
+	return err
+}
+
+func statusText(status int) error {
+	text := http.StatusText(status)
+	switch {
+	case status >= 300 && status < 400:
+		return fmt.Errorf("answered %d: redirects are not followed, set the address it leads to", status)
+	case text == "":
+		return fmt.Errorf("answered %d", status)
+	}
+	return fmt.Errorf("answered %d %s", status, strings.ToLower(text))
+}

@@ -1,0 +1,140 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Transport is the name of webhooks among the transports.
+const Transport = "webhook"
+
+// Standing is how the latest attempts went, since the server started.
+type Standing struct {
+	LastAttempt time.Time // zero = none yet
+	LastStatus  int       // HTTP status; 0 = there was no answer
+	LastError   string    // empty when the last attempt was a success
+	Failures    int       // attempts in a row that failed
+}
+
+// sink makes the attempts.
+type sink struct {
+	cfg   *Config
+	store *store
+	slots *slots
+
+	mu        sync.Mutex
+	standings map[Key]Standing // of webhooks that deliver
+}
+
+var (
+	_ dispatch.Sink     = (*sink)(nil)
+	_ dispatch.Admitter = (*sink)(nil)
+)
+
+func newSink(cfg *Config, st *store) *sink {
+	return &sink{cfg: cfg, store: st, slots: newSlots(cfg.HostRequests), standings: map[Key]Standing{}}
+}
+
+// errGone says that a webhook was switched off or deleted while an event was on its way to it.
+var errGone = errors.New("the webhook is switched off")
+
+// Admit implements dispatch.Admitter.
+func (s *sink) Admit(ctx context.Context, t dispatch.Target) (release func(), err error) {
+	return s.slots.take(ctx, t.Key, keyOf(t))
+}
+
+// Deliver implements dispatch.Sink.
+func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Delivery) (code int, err error) {
+	w := s.store.delivering(keyOf(t))
+	switch {
+	case w == nil:
+		return 0, dispatch.Permanent(errGone)
+	case d.Signal && !wantsSignal(w, d.Event.Type):
+		return 0, nil
+	}
+	now := s.cfg.Now()
+	request, err := newRequest(ctx, w, d, now)
+	if err != nil {
+		return 0, dispatch.Permanent(err)
+	}
+	if request == nil {
+		return 0, nil
+	}
+	a, err := s.post(request, 0)
+	if errors.Is(err, context.Canceled) {
+		return 0, err // ours, and says nothing about the receiver
+	}
+	s.slots.mark(w.Key, s.cfg.Now().Sub(now) > s.cfg.Timeout/2)
+	if err == nil {
+		err = s.statusError(a, s.cfg.Now())
+	}
+	s.note(w.Key, now, a.status, err)
+	return a.status, err
+}
+
+func (s *sink) note(key Key, at time.Time, status int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	standing := Standing{LastAttempt: at.UTC(), LastStatus: status}
+	if err != nil {
+		standing.LastError = err.Error()
+		standing.Failures = s.standings[key].Failures + 1
+	}
+	s.standings[key] = standing
+}
+
+func (s *sink) standing(key Key) Standing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.standings[key]
+}
+
+// forget drops what is known about webhooks that are switched off or deleted.
+func (s *sink) forget(key Key) {
+	s.mu.Lock()
+	delete(s.standings, key)
+	s.mu.Unlock()
+	s.slots.mark(key, false)
+}
+
+// target is a webhook as the dispatcher knows it.
+func (s *store) target(w *Webhook) dispatch.Target {
+	return dispatch.Target{Transport: Transport, ID: targetID(w.Key), Session: w.Session, Filter: s.filter(w), Key: address(w.URL)}
+}
+
+// defaultPrefix makes the ids of default webhooks unique over the server: the session's follows it.
+const defaultPrefix = DefaultID + "/"
+
+func targetID(key Key) string {
+	if key.ID == DefaultID {
+		return defaultPrefix + key.Session
+	}
+	return key.ID
+}
+
+func keyOf(t dispatch.Target) Key {
+	if strings.HasPrefix(t.ID, defaultPrefix) {
+		return Key{t.Session, DefaultID}
+	}
+	return Key{t.Session, t.ID}
+}
+
+// address is the host and port of a URL that was checked.
+func address(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
+	}
+	return net.JoinHostPort(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), port)
+}

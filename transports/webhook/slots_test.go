@@ -1,0 +1,137 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const someHost = "hooks.example:443"
+
+// queue takes slots in goroutines of their own and notes in which order they were given.
+type queue struct {
+	t     *testing.T
+	slots *slots
+	mu    sync.Mutex
+	got   []Key
+	give  map[Key]func()
+}
+
+func newQueue(t *testing.T, limit int) *queue {
+	return &queue{t: t, slots: newSlots(limit), give: map[Key]func(){}}
+}
+
+// want begins to wait for a slot; in a bubble, so that all that can happen has happened when it returns.
+func (q *queue) want(keys ...Key) {
+	q.t.Helper()
+	for _, key := range keys {
+		go func() {
+			release, err := q.slots.take(q.t.Context(), someHost, key)
+			if err != nil {
+				return
+			}
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.got = append(q.got, key)
+			q.give[key] = release
+		}()
+		synctest.Wait()
+	}
+}
+
+func (q *queue) done(key Key) {
+	q.t.Helper()
+	q.mu.Lock()
+	release := q.give[key]
+	delete(q.give, key)
+	q.mu.Unlock()
+	release()
+	synctest.Wait()
+}
+
+func (q *queue) expect(want ...Key) {
+	q.t.Helper()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !slices.Equal(q.got, want) {
+		q.t.Fatalf("admitted %v, want %v", q.got, want)
+	}
+	q.got = nil
+}
+
+func key(session, id int) Key { return Key{fmt.Sprint("s", session), fmt.Sprint("w", id)} }
+
+func TestSlotsOfOneSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 8) // a quarter are 2
+		q.want(key(1, 1), key(1, 2), key(1, 3), key(1, 4), key(2, 1), key(2, 2), key(2, 3))
+		q.expect(key(1, 1), key(1, 2), key(2, 1), key(2, 2))
+		q.done(key(2, 1))
+		q.expect(key(2, 3))
+		q.done(key(1, 2))
+		q.expect(key(1, 3))
+	})
+}
+
+func TestSlotsInTheOrderOfArrival(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 4)
+		q.want(key(1, 1), key(2, 1), key(3, 1), key(4, 1), key(5, 1), key(1, 2), key(6, 1))
+		q.expect(key(1, 1), key(2, 1), key(3, 1), key(4, 1))
+		q.done(key(3, 1))
+		q.expect(key(5, 1))
+		q.done(key(4, 1)) // session 1 has its share, so that session 6 passes
+		q.expect(key(6, 1))
+		q.done(key(1, 1))
+		q.expect(key(1, 2))
+	})
+}
+
+// Webhooks that hang leave half of their host's slots to the others, however many they are.
+func TestSlotsOfThoseThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 8)
+		var hanging []Key
+		for i := range 20 {
+			hanging = append(hanging, key(100+i, 1))
+			q.slots.mark(hanging[i], true)
+		}
+		q.want(hanging...)
+		q.expect(hanging[:4]...)
+		q.want(key(1, 1), key(2, 1), key(3, 1), key(4, 1), key(5, 1))
+		q.expect(key(1, 1), key(2, 1), key(3, 1), key(4, 1))
+		q.done(key(1, 1))
+		q.expect(key(5, 1))
+		// One that answers again is like the others from then on.
+		q.slots.mark(hanging[0], false)
+		q.done(hanging[0])
+		q.expect(hanging[4])
+		q.done(key(2, 1))
+		q.expect()
+		q.want(hanging[0])
+		q.expect(hanging[0])
+	})
+}
+
+func TestSlotsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		q.want(key(1, 1))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := q.slots.take(ctx, someHost, key(2, 1)); err == nil {
+			t.Fatal("a slot that is taken was given")
+		}
+		q.want(key(3, 1))
+		q.done(key(1, 1))
+		q.expect(key(1, 1), key(3, 1))
+		q.done(key(3, 1))
+		if len(q.slots.hosts) != 0 {
+			t.Errorf("hosts left: %v", q.slots.hosts)
+		}
+	})
+}

@@ -1,0 +1,225 @@
+package webhook
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// store keeps the webhooks, and those that deliver in memory as well.
+type store struct {
+	db    *dbutil.Database
+	cfg   *Config
+	vault *vault
+
+	turn chan struct{} // holds one while somebody changes webhooks
+
+	mu     sync.RWMutex
+	active map[Key]*Webhook // never changed, only replaced
+}
+
+func openStore(ctx context.Context, db *dbutil.Database, cfg *Config) (*store, error) {
+	vault, err := newVault(cfg.Key)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	owned, err := database.Migrate(ctx, db, "webhook", files)
+	if err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	s := &store{db: owned, cfg: cfg, vault: vault, turn: make(chan struct{}, 1), active: map[Key]*Webhook{}}
+	all, err := s.read(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range all {
+		s.remember(w)
+	}
+	return s, nil
+}
+
+// enter takes the turn to change webhooks.
+func (s *store) enter(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("webhook: waiting to write: %w", ctx.Err())
+	}
+}
+
+func (s *store) leave() { <-s.turn }
+
+// remember keeps in memory what delivers and forgets what no longer does.
+func (s *store) remember(w *Webhook) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.delivers() {
+		s.active[w.Key] = w.clone()
+	} else {
+		delete(s.active, w.Key)
+	}
+}
+
+// delivering returns a webhook that delivers, or nil. It must not be changed.
+func (s *store) delivering(key Key) *Webhook {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.active[key]
+}
+
+// list returns the webhooks of a session, the default one first, the others in the order they were made.
+func (s *store) list(ctx context.Context, session string) ([]*Webhook, error) {
+	list, err := s.read(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 || list[0].ID != DefaultID {
+		list = append([]*Webhook{empty(session)}, list...)
+	}
+	return list, nil
+}
+
+// get returns one webhook; the default one always exists.
+func (s *store) get(ctx context.Context, key Key) (*Webhook, error) {
+	w, err := s.readOne(ctx, key)
+	if err == nil && w == nil {
+		if key.ID != DefaultID {
+			return nil, ErrNotFound
+		}
+		w = empty(key.Session)
+	}
+	return w, err
+}
+
+// create makes a webhook with an id of its own. The caller has the turn, as for all that changes something.
+func (s *store) create(ctx context.Context, session string, c *Change) (*Webhook, error) {
+	now := s.now()
+	w := &Webhook{Key: Key{session, ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()}, Events: []string{}, Format: FormatNative, Created: now}
+	c.apply(w)
+	if err := s.check(ctx, c, w); err != nil {
+		return nil, err
+	}
+	n, err := s.count(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	if n >= s.cfg.MaxPerSession-1 { // one place is the default one's
+		return nil, ErrTooMany
+	}
+	return w, s.save(ctx, w)
+}
+
+func (s *store) update(ctx context.Context, key Key, c *Change) (*Webhook, error) {
+	w, err := s.get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	c.apply(w)
+	if err := s.check(ctx, c, w); err != nil {
+		return nil, err
+	}
+	return w, s.save(ctx, w)
+}
+
+// rotate makes secret the webhook's key; the one before signs as well for a time.
+func (s *store) rotate(ctx context.Context, key Key, secret string, keep time.Duration) (*Webhook, error) {
+	w, err := s.get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if secret == "" {
+		secret = newSecret()
+	}
+	w.PreviousSecret, w.PreviousUntil = "", time.Time{}
+	if keep > 0 && w.Secret != "" && w.Secret != secret {
+		w.PreviousSecret, w.PreviousUntil = w.Secret, s.now().Add(keep)
+	}
+	w.Secret = secret
+	return w, s.save(ctx, w)
+}
+
+// newSecret is a key with the strength of the signature's hash.
+func newSecret() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "whsec_" + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// now in the precision that is stored.
+func (s *store) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// save writes a webhook and notes when.
+func (s *store) save(ctx context.Context, w *Webhook) error {
+	w.Updated = s.now()
+	if w.Created.IsZero() {
+		w.Created = w.Updated
+	}
+	if err := s.write(ctx, w); err != nil {
+		return err
+	}
+	s.remember(w)
+	return nil
+}
+
+// remove deletes a webhook. The default one is empty then.
+func (s *store) remove(ctx context.Context, key Key) error {
+	n, err := s.exec(ctx, `DELETE FROM webhooks WHERE session=$1 AND id=$2`, key.Session, key.ID)
+	if err != nil {
+		return err
+	}
+	if n == 0 && key.ID != DefaultID {
+		return ErrNotFound
+	}
+	s.forget(func(k Key) bool { return k == key })
+	return nil
+}
+
+// removeSession deletes all webhooks of a session and returns those that delivered.
+func (s *store) removeSession(ctx context.Context, session string) ([]Key, error) {
+	if _, err := s.exec(ctx, `DELETE FROM webhooks WHERE session=$1`, session); err != nil {
+		return nil, err
+	}
+	return s.forget(func(k Key) bool { return k.Session == session }), nil
+}
+
+func (s *store) forget(which func(Key) bool) (gone []Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.active {
+		if which(key) {
+			delete(s.active, key)
+			gone = append(gone, key)
+		}
+	}
+	return gone
+}
+
+// targets are all webhooks that deliver, as the dispatcher knows them.
+func (s *store) targets() []dispatch.Target {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]dispatch.Target, 0, len(s.active))
+	for _, w := range s.active {
+		list = append(list, s.target(w))
+	}
+	return list
+}

@@ -1,0 +1,112 @@
+package webhook
+
+import (
+	"slices"
+	"time"
+)
+
+// DefaultID is the id of the webhook that every session has. It is empty and inactive until it is set, and deleting it
+// empties it.
+const DefaultID = "default"
+
+// AllEvents stands for every event that has an offset. Signals (typing, presence, pairing codes) must be named.
+const AllEvents = "*"
+
+// Masked is what stands in results for a secret; given as one, it means that the secret stays as it is.
+const Masked = "***"
+
+// Key names a webhook. Ids other than DefaultID are unique over the server.
+type Key struct{ Session, ID string }
+
+// Webhook is an address that receives a session's events.
+type Webhook struct {
+	Key
+	Name   string
+	URL    string   // empty = delivers nowhere
+	Events []string // names as its format knows them
+	Format Format
+	Active bool // delivers
+
+	Secret         string // key of the signature; empty = not signed
+	PreviousSecret string // the one before the last rotation
+	PreviousUntil  time.Time
+	BodyToken      string // repeated in the body by formats that know one; empty = left out
+
+	Created, Updated time.Time // zero: the default webhook, never set
+}
+
+// secrets are the keys that sign a delivery at a moment, the newest first.
+func (w *Webhook) secrets(now time.Time) []string {
+	switch {
+	case w.Secret == "":
+		return nil
+	case w.PreviousSecret != "" && now.Before(w.PreviousUntil):
+		return []string{w.Secret, w.PreviousSecret}
+	}
+	return []string{w.Secret}
+}
+
+// delivers tells whether events are to be sent to it.
+func (w *Webhook) delivers() bool { return w.Active && w.URL != "" }
+
+func (w *Webhook) clone() *Webhook {
+	c := *w
+	c.Events = slices.Clone(w.Events)
+	return &c
+}
+
+// empty is the default webhook of a session that never set it.
+func empty(session string) *Webhook {
+	return &Webhook{Key: Key{session, DefaultID}, Name: DefaultID, Events: []string{}, Format: FormatNative}
+}
+
+// Change is what Create and Update set; nil fields stay as they are.
+type Change struct {
+	Name      *string
+	URL       *string // "" switches off
+	Events    []string
+	Secret    *string // "" removes it, Masked keeps it; ends a rotation
+	Format    *Format
+	Active    *bool
+	BodyToken *string // "" removes it, Masked keeps it
+}
+
+// apply changes w. An address that is set where there was none switches on, unless the change says otherwise; an empty
+// one switches off.
+func (c *Change) apply(w *Webhook) {
+	hadURL := w.URL != ""
+	set(&w.Name, c.Name)
+	set(&w.URL, c.URL)
+	set(&w.Format, c.Format)
+	set(&w.Active, c.Active)
+	if c.Events != nil {
+		w.Events = slices.Clone(c.Events)
+	}
+	if c.Secret != nil && *c.Secret != Masked {
+		w.Secret, w.PreviousSecret, w.PreviousUntil = *c.Secret, "", time.Time{}
+	}
+	if c.BodyToken != nil && *c.BodyToken != Masked {
+		w.BodyToken = *c.BodyToken
+	}
+	switch {
+	case w.URL == "":
+		w.Active = false
+	case !hadURL && c.Active == nil:
+		w.Active = true
+	}
+	if w.URL != "" && len(w.Events) == 0 && c.Events == nil {
+		w.Events = []string{formats[w.Format].all}
+	}
+}
+
+// applied is apply for a caller who has no use for w otherwise.
+func (c *Change) applied(w *Webhook) *Webhook {
+	c.apply(w)
+	return w
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}

@@ -1,0 +1,127 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Dispatcher is the part of dispatch.Dispatcher that webhooks need.
+type Dispatcher interface {
+	AddSink(name string, s dispatch.Sink, p dispatch.Policy) error
+	PutTargets(ctx context.Context, targets ...dispatch.Target) error
+	RemoveTarget(ctx context.Context, transport, id string) error
+}
+
+var _ Dispatcher = (*dispatch.Dispatcher)(nil)
+
+// Webhooks are the webhooks of all sessions. Its methods may be called concurrently; none keeps the secrets of others
+// than the one it is asked for, and Webhook must not be shown without masking Secret, PreviousSecret and BodyToken.
+type Webhooks struct {
+	cfg        Config
+	store      *store
+	sink       *sink
+	dispatcher Dispatcher
+}
+
+// Open brings the table up to date and has the dispatcher deliver to every webhook that is switched on.
+func Open(ctx context.Context, db *dbutil.Database, d Dispatcher, cfg Config) (*Webhooks, error) {
+	w := &Webhooks{cfg: cfg.withDefaults(), dispatcher: d}
+	var err error
+	if w.store, err = openStore(ctx, db, &w.cfg); err != nil {
+		return nil, err
+	}
+	w.sink = newSink(&w.cfg, w.store)
+	if err = d.AddSink(Transport, w.sink, w.cfg.Policy); err != nil {
+		return nil, err
+	}
+	return w, d.PutTargets(ctx, w.store.targets()...)
+}
+
+// List returns the webhooks of a session, the default one first.
+func (w *Webhooks) List(ctx context.Context, session string) ([]*Webhook, error) {
+	return w.store.list(ctx, session)
+}
+
+// Get returns one webhook. ErrNotFound: the session has none of that id.
+func (w *Webhooks) Get(ctx context.Context, key Key) (*Webhook, error) { return w.store.get(ctx, key) }
+
+// Standing tells how the latest attempts of a webhook went.
+func (w *Webhooks) Standing(key Key) Standing { return w.sink.standing(key) }
+
+// Check tells what would be wrong with a change of an empty webhook: Problems, or nil.
+func (w *Webhooks) Check(ctx context.Context, session string, c Change) error {
+	return w.store.check(ctx, &c, c.applied(empty(session)))
+}
+
+// Create adds a webhook under an id of its own. Problems: a field is bad. ErrTooMany: the session has enough.
+func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webhook, error) {
+	return w.change(ctx, func() (*Webhook, error) { return w.store.create(ctx, session, &c) })
+}
+
+// Update changes a webhook. Problems: a field is bad. ErrNotFound: there is none of that id.
+func (w *Webhooks) Update(ctx context.Context, key Key, c Change) (*Webhook, error) {
+	return w.change(ctx, func() (*Webhook, error) { return w.store.update(ctx, key, &c) })
+}
+
+// RotateSecret makes secret the key of signatures, a random one if it is empty; the one before signs beside it for keep.
+func (w *Webhooks) RotateSecret(ctx context.Context, key Key, secret string, keep time.Duration) (*Webhook, error) {
+	if text := secretProblem(&secret); text != "" {
+		return nil, Problems{{"secret", text}}
+	}
+	return w.change(ctx, func() (*Webhook, error) { return w.store.rotate(ctx, key, secret, keep) })
+}
+
+// change runs a change in its turn and tells the dispatcher about the outcome.
+func (w *Webhooks) change(ctx context.Context, do func() (*Webhook, error)) (*Webhook, error) {
+	if err := w.store.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer w.store.leave()
+	changed, err := do()
+	if err != nil {
+		return nil, err
+	}
+	if changed.delivers() {
+		return changed, w.dispatcher.PutTargets(ctx, w.store.target(changed))
+	}
+	return changed, w.end(ctx, changed.Key)
+}
+
+// Delete removes a webhook; the default one is empty then.
+func (w *Webhooks) Delete(ctx context.Context, key Key) error {
+	if err := w.store.enter(ctx); err != nil {
+		return err
+	}
+	defer w.store.leave()
+	if err := w.store.remove(ctx, key); err != nil {
+		return err
+	}
+	return w.end(ctx, key)
+}
+
+// DeleteSession removes the webhooks of a session.
+func (w *Webhooks) DeleteSession(ctx context.Context, session string) error {
+	if err := w.store.enter(ctx); err != nil {
+		return err
+	}
+	defer w.store.leave()
+	delivered, err := w.store.removeSession(ctx, session)
+	for _, key := range delivered {
+		err = errors.Join(err, w.end(ctx, key))
+	}
+	return err
+}
+
+// end stops deliveries to a webhook.
+func (w *Webhooks) end(ctx context.Context, key Key) error {
+	w.sink.forget(key)
+	return w.dispatcher.RemoveTarget(ctx, Transport, targetID(key))
+}
+
+// TargetID is the name under which the dispatcher and its archive know a webhook.
+func TargetID(key Key) string { return targetID(key) }

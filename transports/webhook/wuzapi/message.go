@@ -1,0 +1,157 @@
+package wuzapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+type messageEvent struct {
+	Info                  messageInfo
+	Message               any
+	IsEphemeral           bool
+	IsViewOnce            bool
+	IsViewOnceV2          bool
+	IsDocumentWithCaption bool
+	IsEdit                bool
+	SourceWebMsg          any
+	UnavailableRequestID  string
+	RetryCount            int
+	NewsletterMeta        any
+	RawMessage            any
+}
+
+type messageInfo struct {
+	source
+	ID             string
+	ServerID       int
+	Type           string
+	PushName       string
+	Timestamp      time.Time
+	Category       string
+	Multicast      bool
+	MediaType      string
+	Edit           string
+	VerifiedName   any
+	DeviceSentMeta any
+}
+
+// kinds are what WhatsApp calls the type of a message and, of one with media, what kind. Types that are not here are
+// "text".
+var kinds = map[string]struct{ kind, media string }{
+	"image":    {"media", "image"},
+	"video":    {"media", "video"},
+	"audio":    {"media", "audio"},
+	"document": {"media", "document"},
+	"sticker":  {"media", "sticker"},
+	"location": {"media", "location"},
+	"contact":  {"media", "vcard"},
+	"reaction": {"reaction", ""},
+	"poll":     {"poll", ""},
+}
+
+// edits are what messages do to an earlier one, with WhatsApp's numbers for it.
+var edits = map[string]string{"edit": "1", "pin": "2", "revoke": "7"}
+
+func message(e *Event) (p payload, ok bool, err error) {
+	var data struct {
+		MessageID  string `json:"message_id"`
+		Chat       string
+		Sender     string
+		SenderName *string `json:"sender_name"`
+		FromMe     bool    `json:"from_me"`
+		IsGroup    bool    `json:"is_group"`
+		Timestamp  time.Time
+		Type       string
+		Text       *string
+		ViewOnce   bool `json:"view_once"`
+		ServerID   *int `json:"server_id"`
+		RetryCount int  `json:"retry_count"`
+		Target     struct{ Action string }
+		Raw        json.RawMessage
+	}
+	if err = json.Unmarshal(e.Data, &data); err != nil {
+		return p, false, err
+	}
+	kind, known := kinds[data.Type]
+	if !known {
+		kind.kind = "text"
+	}
+	event := messageEvent{
+		Info: messageInfo{
+			source: source{Chat: data.Chat, Sender: data.Sender, IsFromMe: data.FromMe, IsGroup: data.IsGroup},
+			ID:     data.MessageID, Type: kind.kind, MediaType: kind.media, PushName: text(data.SenderName),
+			Timestamp: data.Timestamp, Edit: edits[data.Target.Action],
+		},
+		IsViewOnce: data.ViewOnce, IsEdit: data.Target.Action == "edit", RetryCount: data.RetryCount,
+	}
+	if data.ServerID != nil {
+		event.Info.ServerID = *data.ServerID
+	}
+	raw, err := protoNames(data.Raw)
+	if err != nil {
+		return p, false, err
+	}
+	if raw == nil { // too large for the event
+		raw = map[string]any{"conversation": text(data.Text)}
+	}
+	event.RawMessage = raw
+	event.Message = event.unwrap(raw)
+	return payload{Type: "Message", Event: event}, true, nil
+}
+
+// unwrap takes the content out of the envelopes that WhatsApp puts around it and notes which there were, in the order
+// in which whatsmeow does.
+func (m *messageEvent) unwrap(raw map[string]any) map[string]any {
+	content := raw
+	for _, envelope := range []struct {
+		name string
+		note func()
+	}{
+		{"deviceSentMessage", func() {}},
+		{"botInvokeMessage", func() {}},
+		{"ephemeralMessage", func() { m.IsEphemeral = true }},
+		{"viewOnceMessage", func() { m.IsViewOnce = true }},
+		{"viewOnceMessageV2", func() { m.IsViewOnce, m.IsViewOnceV2 = true, true }},
+		{"viewOnceMessageV2Extension", func() { m.IsViewOnce, m.IsViewOnceV2 = true, true }},
+		{"lottieStickerMessage", func() {}},
+		{"documentWithCaptionMessage", func() { m.IsDocumentWithCaption = true }},
+		{"editedMessage", func() { m.IsEdit = true }},
+	} {
+		outer, _ := content[envelope.name].(map[string]any)
+		if inner, ok := outer["message"].(map[string]any); ok {
+			content = inner
+			envelope.note()
+		}
+	}
+	return content
+}
+
+// protoNames reads a message in the JSON form of protocol buffers and gives it the form that encoding/json makes of the
+// Go structs of that time: URL is url, fileSHA256 is fileSha256, and 64-bit numbers are numbers. Enumerations stay names.
+func protoNames(raw json.RawMessage) (map[string]any, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var decoded map[string]any
+	if err := decoder.Decode(&decoded); err != nil {
+		return nil, err
+	}
+	renamed, _ := rename(decoded, lowerRuns, func(name string, value any) any {
+		if digits, ok := value.(string); ok && longNumbers[name] && json.Valid([]byte(digits)) {
+			return json.Number(digits)
+		}
+		return value
+	}).(map[string]any)
+	return renamed, nil
+}
+
+// longNumbers are the fields of 64 bits, which the JSON form of protocol buffers writes as strings.
+var longNumbers = map[string]bool{
+	"fileLength": true, "mediaKeyTimestamp": true, "timestamp": true, "timestampMs": true, "senderTimestamp": true,
+	"senderTimestampMs": true, "recipientTimestamp": true, "ephemeralSettingTimestamp": true, "expiryTimestamp": true,
+	"inviteExpiration": true, "startTime": true, "endTime": true, "optionVoteCount": true, "stickerPackSize": true,
+	"priceAmount1000": true, "salePriceAmount1000": true, "totalAmount1000": true, "labelTimestamp": true,
+}
