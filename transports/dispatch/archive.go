@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -61,4 +62,72 @@ type Query struct {
 	OldestFirst  bool      // else the newest come first
 	Limit        int       // 0 = 50, at most 1000
 	Skip         int       // entries to leave out
+}
+
+// Tally counts the entries of one kind, transport and event name.
+type Tally struct {
+	Status         Status
+	Transport      string
+	Type           string // empty of gaps
+	Count          int
+	Oldest, Newest time.Time // archived
+}
+
+// List returns entries of the archive and how many match whatever the limit. ErrInvalid: a query that cannot be.
+func (d *Dispatcher) List(ctx context.Context, q Query) (entries []Entry, total int, err error) {
+	if entries, err = d.store.list(ctx, q); err != nil {
+		return nil, 0, err
+	}
+	if q.Skip <= 0 && len(entries) < q.limit() {
+		return entries, len(entries), nil
+	}
+	total, err = d.store.count(ctx, q)
+	return entries, total, err
+}
+
+// Get returns one entry. ErrNotFound: there is none.
+func (d *Dispatcher) Get(ctx context.Context, id int64) (Entry, error) {
+	entries, err := d.store.list(ctx, Query{IDs: []int64{id}})
+	if err != nil {
+		return Entry{}, err
+	}
+	if len(entries) == 0 {
+		return Entry{}, ErrNotFound
+	}
+	return entries[0], nil
+}
+
+// Body returns what an entry delivered or should have delivered, nil when neither the archive nor the journal has it any
+// more.
+func (d *Dispatcher) Body(ctx context.Context, e Entry) ([]byte, error) {
+	var kept []byte
+	if e.Status == DeadLetter {
+		var err error
+		if kept, err = d.store.body(ctx, e.EventID); err != nil || kept != nil {
+			return kept, err
+		}
+	}
+	event, err := d.event(ctx, &e, nil)
+	if err != nil || event == nil {
+		return nil, err
+	}
+	return event.Body(), nil
+}
+
+// Tallies counts the entries by kind, transport and event name, of one kind if status is not empty.
+func (d *Dispatcher) Tallies(ctx context.Context, status Status) ([]Tally, error) {
+	return d.store.tallies(ctx, status)
+}
+
+// Delete deletes entries and tells which; their replays are no longer sent. It takes the query's limit at a time.
+func (d *Dispatcher) Delete(ctx context.Context, q Query) ([]Entry, error) {
+	if err := d.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer d.leave()
+	entries, err := d.store.list(ctx, q)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return entries, d.store.deleteEntries(ctx, entries)
 }

@@ -45,20 +45,20 @@ func (p Policy) withDefaults() Policy {
 
 // Defaults of Config.
 const (
-	DefaultKeepDelivered     = 7 * 24 * time.Hour  // as long as the events themselves
-	DefaultMaxDelivered      = 100_000             // entries, some 300 bytes each
-	DefaultKeepDeadLetters   = 90 * 24 * time.Hour // somebody is back from holidays by then
-	DefaultMaxDeadLetters    = 100_000             // each keeps a body
-	DefaultMaxQueuedReplays  = 10_000              // ids only
-	DefaultMaxSignals        = 64                  // a target; older ones are worth nothing
-	DefaultCommitTimeout     = 30 * time.Second    // as the journal's
-	DefaultMaxCommitRecords  = 512                 // a commit of this size takes milliseconds
-	DefaultSkipEvery         = time.Second         // how late cursors that only passed unwanted events are written
-	DefaultReadEvents        = 64                  // a page
-	DefaultReadBytes         = 64 << 10            // what a lane that waits holds in memory
-	DefaultDrainTimeout      = 5 * time.Second     // most attempts under way end by then
-	DefaultSweepEvery        = time.Minute
-	DefaultSweepBatch        = 500 // rows of one delete: others wait for it about 2 ms
+	DefaultKeepDelivered    = 7 * 24 * time.Hour  // as long as the events themselves
+	DefaultMaxDelivered     = 100_000             // entries, some 300 bytes each
+	DefaultKeepDeadLetters  = 90 * 24 * time.Hour // somebody is back from holidays by then
+	DefaultMaxDeadLetters   = 100_000             // each keeps a body
+	DefaultMaxQueuedReplays = 10_000              // ids only
+	DefaultMaxSignals       = 64                  // a target; older ones are worth nothing
+	DefaultCommitTimeout    = 30 * time.Second    // as the journal's
+	DefaultMaxCommitRecords = 512                 // a commit of this size takes milliseconds
+	DefaultSkipEvery        = time.Second         // how late cursors that only passed unwanted events are written
+	DefaultReadEvents       = 64                  // a page
+	DefaultReadBytes        = 64 << 10            // what a lane that waits holds in memory
+	DefaultDrainTimeout     = 5 * time.Second     // most attempts under way end by then
+	DefaultSweepEvery       = time.Minute
+	DefaultSweepBatch       = 500 // rows of one delete: others wait for it about 2 ms
 )
 
 // Config tunes a dispatcher. Zero fields take the defaults above.

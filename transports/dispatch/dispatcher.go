@@ -2,37 +2,170 @@ package dispatch
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/journal"
 )
 
 // Dispatcher carries events from the journal to targets. Its methods may be called concurrently.
-type Dispatcher struct{ cfg Config }
+type Dispatcher struct {
+	cfg     Config
+	journal *journal.Journal
+	store   *store
+	router  *message.Router
+	commits *committer
+	unwatch func()
+
+	life       context.Context // of attempts: ends when Close waits for them no longer
+	end        context.CancelFunc
+	waiting    context.Context // of everything else: ends when Close begins
+	endWaiting context.CancelFunc
+	workers    sync.WaitGroup
+
+	turn chan struct{} // holds one while somebody changes targets or the archive
+
+	mu        sync.RWMutex
+	sinks     map[string]*sink
+	bySession map[string][]*target // lists are replaced, never changed
+
+	lanesMu sync.Mutex
+	closing bool
+	lanes   sync.WaitGroup // at work
+}
 
 // Open brings the tables up to date and begins to watch the journal. End it with Close before the journal and the
 // database.
-func Open(_ context.Context, _ *dbutil.Database, _ *journal.Journal, cfg Config) (*Dispatcher, error) {
-	return &Dispatcher{cfg: cfg.withDefaults()}, nil
+func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Config) (*Dispatcher, error) {
+	d := &Dispatcher{
+		cfg: cfg.withDefaults(), journal: j, turn: make(chan struct{}, 1),
+		sinks: map[string]*sink{}, bySession: map[string][]*target{},
+	}
+	var err error
+	if d.store, err = openStore(ctx, db, d.cfg.Now); err != nil {
+		return nil, fmt.Errorf("dispatch: open: %w", err)
+	}
+	if d.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: d.cfg.DrainTimeout}, routerLog{d}); err != nil {
+		return nil, fmt.Errorf("dispatch: open: %w", err)
+	}
+	d.life, d.end = context.WithCancel(context.Background())
+	d.waiting, d.endWaiting = context.WithCancel(d.life)
+	d.commits = newCommitter(d.store, &d.cfg)
+	go d.commits.loop()
+	d.workers.Go(d.sweepLoop)
+	d.workers.Go(func() {
+		if err := d.router.Run(context.Background()); err != nil {
+			d.cfg.Log.Error("dispatch router ended", "error", err)
+		}
+	})
+	<-d.router.Running()
+	d.unwatch = j.Watch("", watcher{d})
+	return d, nil
 }
 
-// AddSink makes a transport known under a name. It comes before the transport's targets.
-func (d *Dispatcher) AddSink(_ string, _ Sink, _ Policy) error { return nil }
+// AddSink makes a transport known under a name. It comes before the transport's targets. ErrInvalid: the name is taken.
+func (d *Dispatcher) AddSink(name string, impl Sink, policy Policy) error {
+	s := &sink{
+		d: d, name: name, sink: impl, policy: policy.withDefaults(), source: &source{out: make(chan *message.Message)},
+		targets: map[string]*target{}, keys: map[string]int{},
+	}
+	s.gates = gates{
+		failures: s.policy.BreakerFailures, pause: s.policy.BreakerPause, maxAge: s.policy.MaxAge, now: d.cfg.Now, byKey: map[string]*gate{},
+	}
+	if err := d.enter(d.waiting); err != nil {
+		return err
+	}
+	defer d.leave()
+	if d.sink(name) != nil {
+		return fmt.Errorf("%w: there is a transport %q already", ErrInvalid, name)
+	}
+	d.router.AddConsumerHandler(name, topic, s.source, s.attempt).AddMiddleware(s.middlewares()...)
+	if err := d.router.RunHandlers(context.Background()); err != nil {
+		return fmt.Errorf("dispatch: add transport %s: %w", name, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sinks[name] = s
+	return nil
+}
 
-// PutTargets adds targets or replaces those of the same transport and id. One that is new begins at the head that the
-// session's log has now, which is stored before PutTargets returns; one that is known goes on at its cursor, with what
-// changed from the next attempt on, and a delivery that waits for its retry is tried at once. A transport puts all its
-// targets at every start, best in one call.
-func (d *Dispatcher) PutTargets(_ context.Context, _ ...Target) error { return nil }
+func (d *Dispatcher) sink(name string) *sink {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.sinks[name]
+}
 
-// RemoveTarget ends a target: the attempt under way is cancelled, its cursor and queued replays are forgotten. Archive
-// entries stay. Switching a target off is removing it: put again, it begins at the head.
-func (d *Dispatcher) RemoveTarget(_ context.Context, _, _ string) error { return nil }
+// enter takes the turn to change targets or the archive.
+func (d *Dispatcher) enter(ctx context.Context) error {
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("dispatch: waiting for another change: %w", ctx.Err())
+	case <-d.waiting.Done():
+		return errClosed
+	}
+	if d.waiting.Err() != nil {
+		d.leave()
+		return errClosed
+	}
+	return nil
+}
 
-// List returns entries of the archive and how many match without the limit.
-func (d *Dispatcher) List(_ context.Context, _ Query) ([]Entry, int, error) { return nil, 0, nil }
+func (d *Dispatcher) leave() { <-d.turn }
+
+// spawn runs a lane unless Close has begun.
+func (d *Dispatcher) spawn(run func()) bool {
+	d.lanesMu.Lock()
+	defer d.lanesMu.Unlock()
+	if d.closing {
+		return false
+	}
+	d.lanes.Go(run)
+	return true
+}
 
 // Close ends the dispatcher: no new attempts, those under way have Config.DrainTimeout, what ended is stored. It waits
-// at most until ctx ends.
-func (d *Dispatcher) Close(context.Context) error { return nil }
+// at most until ctx ends; deliveries cut short by then come again after the next start.
+func (d *Dispatcher) Close(ctx context.Context) error {
+	d.unwatch()
+	d.lanesMu.Lock()
+	again := d.closing
+	d.closing = true
+	d.lanesMu.Unlock()
+	if again {
+		return nil
+	}
+	d.endWaiting()
+	drain, cancel := context.WithTimeout(ctx, d.cfg.DrainTimeout)
+	defer cancel()
+	err := waitFor(drain, &d.lanes)
+	d.end()
+	if err != nil {
+		err = waitFor(ctx, &d.lanes)
+	}
+	d.commits.close()
+	return errors.Join(err, d.closeRouter(ctx))
+}
+
+// closeRouter ends the handlers, which have nothing to do any more, and the dispatcher's goroutines.
+func (d *Dispatcher) closeRouter(ctx context.Context) error {
+	closed := make(chan error, 1)
+	go func() {
+		err := d.router.Close()
+		d.workers.Wait()
+		closed <- err
+	}()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("dispatch: waiting for handlers to end: %w", ctx.Err())
+	case <-time.After(2 * d.cfg.DrainTimeout): // beyond the router's own patience
+		return errors.New("dispatch: handlers did not end")
+	}
+}

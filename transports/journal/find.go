@@ -66,3 +66,20 @@ func (j *Journal) firstLogged(ctx context.Context, row logRow, t time.Time) (off
 	})
 	return row.oldest + uint64(n), err
 }
+
+// Lookup describes a session's log, if it has one; unlike Log it makes none.
+func (j *Journal) Lookup(ctx context.Context, session string) (log Log, exists bool, err error) {
+	if err := checkSession(session); err != nil {
+		return Log{}, false, err
+	}
+	for {
+		if l := j.entry(session); l != nil {
+			if row, ok := l.position(); ok {
+				return row.log(), true, nil
+			}
+		}
+		if exists, err = j.lookUp(ctx, session, false); err != nil || !exists {
+			return Log{}, false, err
+		}
+	}
+}

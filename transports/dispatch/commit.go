@@ -1,0 +1,201 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/waystation/waystation/transports/database"
+)
+
+// result is what one ended delivery writes, all of it or nothing.
+type result struct {
+	cursor int64 // row of the cursor that moves; 0 = none
+	at     position
+	entry  *Entry // nil = no trace in the archive
+	body   []byte // kept with the entry; nil = the journal has it
+	replay *replayed
+
+	err  error
+	done chan struct{}
+}
+
+// replayed is what a replay changes of the entry it repeated.
+type replayed struct {
+	queue  int64 // row of the queue that goes
+	entry  int64
+	failed *Entry // how the replay failed; nil = it was delivered
+	unsent bool   // there was nothing to send: it counts as no replay
+	remove bool   // the entry goes
+}
+
+// committer gathers results of all lanes: while one transaction runs, the next batch gathers in the queue. A lane sends
+// its next event only after its result is stored, so that a crash repeats one event of a lane at most.
+type committer struct {
+	store   *store
+	cfg     *Config
+	queue   chan *result
+	dirty   chan struct{} // holds one after the first skip since the last write
+	quit    chan struct{} // closed by close
+	stopped chan struct{}
+	failing bool // of the loop: the last transaction failed
+
+	mu    sync.Mutex
+	skips map[int64]position // cursors that only passed unwanted events
+}
+
+var errClosed = errors.New("dispatch: closed")
+
+func newCommitter(s *store, cfg *Config) *committer {
+	return &committer{
+		store: s, cfg: cfg, queue: make(chan *result, cfg.MaxCommitRecords), dirty: make(chan struct{}, 1),
+		quit: make(chan struct{}), stopped: make(chan struct{}), skips: map[int64]position{},
+	}
+}
+
+// submit returns when r is stored, or with the error that kept it from being so.
+func (c *committer) submit(r *result) error {
+	r.done = make(chan struct{})
+	select {
+	case c.queue <- r:
+	case <-c.stopped:
+		return errClosed
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-c.stopped:
+		return errClosed
+	}
+}
+
+// skip notes that a cursor passed events nobody wants. Losing it costs another look at them.
+func (c *committer) skip(cursor int64, to position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.skips[cursor] = to
+	select {
+	case c.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// forget drops what is noted of a cursor.
+func (c *committer) forget(cursor int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.skips, cursor)
+}
+
+// close writes what is left and ends the loop. No lane is at work any more, or the time is up.
+func (c *committer) close() {
+	close(c.quit)
+	<-c.stopped
+}
+
+func (c *committer) loop() {
+	defer close(c.stopped)
+	var tick <-chan time.Time
+	for {
+		select {
+		case r := <-c.queue:
+			c.write(c.gather(r))
+			tick = nil
+		case <-c.dirty:
+			if tick == nil {
+				tick = time.After(c.cfg.SkipEvery)
+			}
+		case <-tick:
+			c.write(nil)
+			tick = nil
+		case <-c.quit:
+			c.write(c.gather(nil))
+			return
+		}
+	}
+}
+
+// gather takes what is waiting.
+func (c *committer) gather(first *result) (batch []*result) {
+	if first != nil {
+		batch = append(batch, first)
+	}
+	for len(batch) < c.cfg.MaxCommitRecords {
+		select {
+		case r := <-c.queue:
+			batch = append(batch, r)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write stores a batch and answers it. When that fails and the database is there, the results are tried apart: one that
+// cannot be stored costs no other lane.
+func (c *committer) write(batch []*result) {
+	skips := c.takeSkips(batch)
+	err := c.commit(batch, skips)
+	switch {
+	case err == nil:
+	case len(batch) < 2 || database.Gone(err):
+		c.keepSkips(skips)
+		for _, r := range batch {
+			r.err = err
+		}
+	default:
+		c.keepSkips(skips)
+		for _, r := range batch {
+			r.err = c.commit([]*result{r}, nil)
+		}
+	}
+	for _, r := range batch {
+		close(r.done)
+	}
+}
+
+func (c *committer) commit(batch []*result, skips map[int64]position) error {
+	if len(batch) == 0 && len(skips) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.CommitTimeout)
+	defer cancel()
+	err := c.store.commit(ctx, batch, skips)
+	if err != nil && !c.failing {
+		c.cfg.Log.Warn("deliveries cannot be recorded; lanes wait", "error", err)
+	}
+	c.failing = err != nil
+	return err
+}
+
+// takeSkips takes the skips that no result of the batch is ahead of.
+func (c *committer) takeSkips(batch []*result) map[int64]position {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.skips) == 0 {
+		return nil
+	}
+	skips := c.skips
+	c.skips = map[int64]position{}
+	for _, r := range batch {
+		delete(skips, r.cursor)
+	}
+	return skips
+}
+
+func (c *committer) keepSkips(skips map[int64]position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for cursor, at := range skips {
+		if _, newer := c.skips[cursor]; !newer {
+			c.skips[cursor] = at
+		}
+	}
+	if len(c.skips) > 0 {
+		select {
+		case c.dirty <- struct{}{}:
+		default:
+		}
+	}
+}

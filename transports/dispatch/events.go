@@ -1,0 +1,136 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// position is a place in a session's log: the last offset that was dealt with.
+type position struct {
+	epoch  string
+	offset uint64
+}
+
+// eventLane follows the log of a session.
+type eventLane struct {
+	lane
+	cursor int64    // row of the stored position
+	at     position // of the lane's goroutine
+}
+
+func (l *eventLane) follow() bool {
+	for l.t.waiting.Err() == nil {
+		events, err := l.read(l.t.waiting)
+		switch {
+		case errors.Is(err, journal.ErrClosed):
+			return false
+		case err != nil:
+			l.t.d.cfg.Log.Warn("events cannot be read; trying again", "transport", l.t.sink.name, "session", l.t.session, "error", err)
+			l.t.pause(troublePause, nil)
+			continue
+		case len(events) == 0:
+			return true
+		}
+		if !l.pass(events) {
+			return false
+		}
+	}
+	return false
+}
+
+// pass sends those of consecutive events that the target wants.
+func (l *eventLane) pass(events []*journal.Event) bool {
+	skipped := false
+	for _, e := range events {
+		if l.t.waiting.Err() != nil {
+			return false
+		}
+		if !l.t.settings().Filter.wants(e.Type) {
+			l.at.offset, skipped = e.Offset, true
+			continue
+		}
+		if !l.deliver(e) {
+			return false
+		}
+		skipped = false
+	}
+	if skipped {
+		l.t.d.commits.skip(l.cursor, l.at)
+	}
+	return true
+}
+
+func (l *eventLane) deliver(e *journal.Event) bool {
+	j := &job{t: l.t, delivery: Delivery{Event: e, Body: e.Body()}, since: loggedAt(e)}
+	if !l.send(j) {
+		return false
+	}
+	l.at.offset = e.Offset
+	r := &result{cursor: l.cursor, at: l.at}
+	if j.status != Delivered || l.t.d.cfg.KeepDelivered > 0 {
+		r.entry = j.entry()
+	}
+	if j.status == DeadLetter {
+		r.body = j.delivery.Body
+	}
+	return l.settle(r)
+}
+
+// loggedAt is when an event was logged, which its id carries: its own time may be that of another clock.
+func loggedAt(e *journal.Event) time.Time {
+	id, err := ulid.ParseStrict(e.ID)
+	if err != nil {
+		return e.Time
+	}
+	return ulid.Time(id.Time())
+}
+
+// read returns the events after the lane's position, none when it is at the head. A log that was made anew is read from
+// its beginning; what retention took is put down as a gap.
+func (l *eventLane) read(ctx context.Context) ([]*journal.Event, error) {
+	for {
+		events, err := l.t.d.journal.Read(ctx, l.t.session, l.at.offset, l.t.d.cfg.ReadEvents, l.t.d.cfg.ReadBytes)
+		if err != nil && !errors.Is(err, journal.ErrPositionLost) {
+			return nil, err
+		}
+		// Asked after reading: an epoch that is still the cursor's was so while the events were read.
+		log, exists, lookupErr := l.t.d.journal.Lookup(ctx, l.t.session)
+		switch {
+		case lookupErr != nil:
+			return nil, lookupErr
+		case !exists:
+			return nil, nil // purged; the next log wakes the lane
+		case log.Epoch != l.at.epoch:
+			l.at = position{epoch: log.Epoch}
+		case err == nil:
+			return events, nil
+		case l.at.offset > log.Head:
+			l.t.d.cfg.Log.Error("a stored position is ahead of its log; going on at the log's head", "transport", l.t.sink.name,
+				"session", l.t.session, "offset", l.at.offset, "head", log.Head)
+			l.at.offset = log.Head
+		case l.at.offset+1 < log.Oldest:
+			if !l.leap(log.Oldest - 1) {
+				return nil, nil
+			}
+		}
+	}
+}
+
+// leap passes events that are no longer there.
+func (l *eventLane) leap(to uint64) bool {
+	now := l.t.d.cfg.Now()
+	gap := &Entry{
+		Status: Gap, Session: l.t.session, From: l.at.offset + 1, Offset: to, Transport: l.t.sink.name, Target: l.t.id,
+		EventTime: now, First: now, Last: now, Error: "the journal no longer had these events",
+	}
+	l.t.sink.stats.lost.Add(to - l.at.offset)
+	l.t.d.cfg.Log.Warn("events were dropped by retention before they could be delivered", "transport", l.t.sink.name,
+		"target", l.t.id, "session", l.t.session, "from", gap.From, "to", to)
+	l.at.offset = to
+	return l.settle(&result{cursor: l.cursor, at: l.at, entry: gap})
+}

@@ -1,0 +1,256 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// topic is what sinks subscribe to.
+const topic = "journal"
+
+// source is the journal as a sink's handler sees it: lanes put messages in, each after the end of its last one. The
+// router runs every message on a goroutine of its own, so none waits for another lane's.
+type source struct {
+	out  chan *message.Message
+	once sync.Once
+}
+
+var _ message.Subscriber = (*source)(nil)
+
+// Subscribe implements message.Subscriber.
+func (s *source) Subscribe(context.Context, string) (<-chan *message.Message, error) {
+	return s.out, nil
+}
+
+// Close implements message.Subscriber. The lanes have ended.
+func (s *source) Close() error {
+	s.once.Do(func() { close(s.out) })
+	return nil
+}
+
+// sink is a transport: what is sent where, and how.
+type sink struct {
+	d       *Dispatcher
+	name    string
+	sink    Sink
+	policy  Policy
+	source  *source
+	gates   gates
+	stats   sinkStats
+	targets map[string]*target // by id; guarded by d.mu
+	keys    map[string]int     // targets of each breaker key; guarded by d.mu
+}
+
+var (
+	// errAbandoned ends a job that goes on after a restart, or never because its target is gone.
+	errAbandoned = errors.New("dispatch: abandoned")
+	// errNotAdmitted says that a sink found no room for an attempt.
+	errNotAdmitted = errors.New("no room for an attempt")
+)
+
+// middlewares lists what surrounds an attempt, outermost first.
+func (s *sink) middlewares() []message.HandlerMiddleware {
+	return []message.HandlerMiddleware{s.conclude, s.retry, s.hold, s.admit, s.limit, s.recover}
+}
+
+// attempt is the handler.
+func (s *sink) attempt(msg *message.Message) error {
+	j := jobOf(msg)
+	j.begin(s.d.cfg.Now())
+	s.stats.attempts.Add(1)
+	code, err := s.sink.Deliver(msg.Context(), j.t.settings().Target, &j.delivery)
+	j.end(s.d.cfg.Now(), code, err)
+	return err
+}
+
+// conclude turns what is left of an error into the delivery's end: delivered, dead letter, or nothing when the job was
+// abandoned. The message is acknowledged in any case.
+func (s *sink) conclude(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		j := jobOf(msg)
+		_, err := next(msg)
+		switch {
+		case err == nil:
+			j.status = Delivered
+		case errors.Is(err, errAbandoned):
+		default:
+			j.status = DeadLetter
+		}
+		s.stats.ended(j)
+		return nil, nil
+	}
+}
+
+// retry repeats failed attempts after a pause, as their class and the policy say.
+func (s *sink) retry(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		j := jobOf(msg)
+		for {
+			changed := j.t.settings().changed
+			_, err := next(msg)
+			if err == nil || errors.Is(err, errAbandoned) {
+				return nil, err
+			}
+			if j.t.life.Err() != nil { // most likely the reason of the failure
+				return nil, errAbandoned
+			}
+			wait, again := s.verdict(j, err)
+			if !again {
+				return nil, err
+			}
+			if !j.t.pause(wait, changed) {
+				return nil, errAbandoned
+			}
+			s.stats.retries.Add(1)
+		}
+	}
+}
+
+// verdict says whether a job is tried again, and when.
+func (s *sink) verdict(j *job, err error) (wait time.Duration, again bool) {
+	class, after := classOf(err)
+	var tooLong *held
+	switch {
+	case class == classPermanent, j.delivery.Signal:
+		return 0, false
+	case errors.As(err, &tooLong):
+		j.note(s.d.cfg.Now(), err)
+		return 0, false
+	case class == classUnreachable && j.open:
+		return 0, true // the breaker holds it, at no cost
+	}
+	if j.paid++; j.paid >= s.policy.MaxAttempts {
+		return 0, false
+	}
+	wait = backoff(s.policy, j.paid)
+	if class == classRetryAfter {
+		wait = max(wait, min(after, s.policy.RetryAfterCap))
+	}
+	return wait, true
+}
+
+// backoff is the pause after a number of attempts: full jitter, so that lanes that failed together do not come back
+// together.
+func backoff(p Policy, attempts int) time.Duration {
+	limit := p.BackoffBase
+	for range attempts - 1 {
+		if limit *= 2; limit >= p.BackoffCap || limit <= 0 {
+			limit = p.BackoffCap
+			break
+		}
+	}
+	return rand.N(min(limit, p.BackoffCap) + 1)
+}
+
+// hold keeps attempts from a target that is away, until the breaker of its key lets one through.
+func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		j := jobOf(msg)
+		p, err := s.enter(j)
+		if err != nil {
+			return nil, err
+		}
+		_, err = next(msg)
+		class, _ := classOf(err)
+		switch {
+		case errors.Is(err, errAbandoned), errors.Is(err, errNotAdmitted), err != nil && j.t.life.Err() != nil:
+			s.gates.unused(p)
+		case class == classUnreachable:
+			j.open = s.gates.unreachable(p)
+		default:
+			s.gates.answered(p)
+		}
+		return nil, err
+	}
+}
+
+// enter gets a job past the breaker of its target's key, which may change meanwhile.
+func (s *sink) enter(j *job) (pass, error) {
+	if j.delivery.Signal {
+		p, ok := s.gates.enterNow(j.t.settings().breakerKey())
+		if !ok {
+			return pass{}, errors.New("the target is unreachable")
+		}
+		return p, nil
+	}
+	for {
+		set := j.t.settings()
+		p, again, err := s.gates.enter(j.t.waiting, set.breakerKey(), j.since, set.changed)
+		if !again {
+			return p, err
+		}
+	}
+}
+
+// admit waits for room, where the sink has only so much.
+func (s *sink) admit(next message.HandlerFunc) message.HandlerFunc {
+	admitter, ok := s.sink.(Admitter)
+	if !ok {
+		return next
+	}
+	return func(msg *message.Message) ([]*message.Message, error) {
+		j := jobOf(msg)
+		ctx := j.t.waiting
+		if j.delivery.Signal { // worth little when it is late
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, s.policy.AttemptTimeout)
+			defer cancel()
+		}
+		release, err := admitter.Admit(ctx, j.t.settings().Target)
+		if err != nil {
+			if j.t.waiting.Err() != nil {
+				return nil, errAbandoned
+			}
+			return nil, fmt.Errorf("%w: %w", errNotAdmitted, err)
+		}
+		defer release()
+		return next(msg)
+	}
+}
+
+// limit gives each attempt its time.
+func (s *sink) limit(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		whole := msg.Context()
+		ctx, cancel := context.WithTimeout(whole, s.policy.AttemptTimeout)
+		defer cancel()
+		msg.SetContext(ctx)
+		defer msg.SetContext(whole)
+		return next(msg)
+	}
+}
+
+// recover makes an error of a panic, which costs the one delivery an attempt.
+func (s *sink) recover(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) (out []*message.Message, err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				s.d.cfg.Log.Error("a sink panicked", "transport", s.name, "panic", r, "stack", string(debug.Stack()))
+				err = fmt.Errorf("the %s transport failed inside", s.name)
+				jobOf(msg).end(s.d.cfg.Now(), 0, err)
+			}
+		}()
+		return next(msg)
+	}
+}
+
+// routerLog passes on what the router has to complain about; the rest is not for operators.
+type routerLog struct{ d *Dispatcher }
+
+func (l routerLog) Error(text string, err error, _ watermill.LogFields) {
+	l.d.cfg.Log.Error("dispatch router: "+text, "error", err)
+}
+func (routerLog) Info(string, watermill.LogFields)  {}
+func (routerLog) Debug(string, watermill.LogFields) {}
+func (routerLog) Trace(string, watermill.LogFields) {}
+
+// With implements watermill.LoggerAdapter.
+func (l routerLog) With(watermill.LogFields) watermill.LoggerAdapter { return l }

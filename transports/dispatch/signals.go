@@ -1,0 +1,62 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// signalLane sends volatile happenings of one target. They touch neither cursor nor archive.
+type signalLane struct {
+	lane
+	queue []*journal.Signal // guarded by lane.mu
+}
+
+// push queues a signal; when too many wait, the oldest goes.
+func (l *signalLane) push(s *journal.Signal) {
+	l.mu.Lock()
+	if len(l.queue) >= l.t.d.cfg.MaxSignals {
+		l.queue = slices.Delete(l.queue, 0, 1)
+		l.t.sink.stats.signalsDropped.Add(1)
+	}
+	l.queue = append(l.queue, s)
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *signalLane) pop() *journal.Signal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		l.queue = nil
+		return nil
+	}
+	s := l.queue[0]
+	l.queue = slices.Delete(l.queue, 0, 1)
+	return s
+}
+
+func (l *signalLane) empty() bool {
+	for s := l.pop(); s != nil; s = l.pop() {
+		e := &journal.Event{Session: s.Session, Type: s.Type, Time: s.Time, Chats: s.Chats, Data: s.Data}
+		if !l.send(&job{t: l.t, delivery: Delivery{Event: e, Body: signalBody(s), Signal: true}}) {
+			return false
+		}
+	}
+	return true
+}
+
+// signalBody is what sockets get of a signal.
+func signalBody(s *journal.Signal) []byte {
+	body, err := json.Marshal(struct {
+		Session string          `json:"session"`
+		Type    string          `json:"type"`
+		Time    string          `json:"time"`
+		Data    json.RawMessage `json:"data"`
+	}{s.Session, s.Type, s.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), s.Data})
+	if err != nil { // data that is no JSON
+		return []byte("{}")
+	}
+	return body
+}

@@ -1,0 +1,54 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+)
+
+// sweepLoop drops what the configuration allows to drop.
+func (d *Dispatcher) sweepLoop() {
+	ticker := time.NewTicker(d.cfg.SweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-d.waiting.Done():
+			return
+		case <-ticker.C:
+			if err := d.Sweep(d.waiting); err != nil && d.waiting.Err() == nil {
+				d.cfg.Log.Warn("retention of the archive failed", "error", err)
+			}
+		}
+	}
+}
+
+// Sweep applies retention to the archive now, a bounded batch at a time. The dispatcher does it by itself every
+// Config.SweepEvery.
+func (d *Dispatcher) Sweep(ctx context.Context) error {
+	for _, kind := range []struct {
+		status Status
+		keep   time.Duration
+		most   int
+	}{
+		{Delivered, d.cfg.KeepDelivered, d.cfg.MaxDelivered},
+		{DeadLetter, d.cfg.KeepDeadLetters, d.cfg.MaxDeadLetters},
+		{Gap, d.cfg.KeepDeadLetters, d.cfg.MaxDeadLetters},
+	} {
+		dropped := 0
+		for {
+			expired, err := d.store.expired(ctx, kind.status, d.cfg.Now().Add(-max(kind.keep, 0)), kind.most, d.cfg.SweepBatch)
+			if err != nil {
+				return err
+			}
+			if err := d.store.deleteEntries(ctx, expired); err != nil {
+				return err
+			}
+			if dropped += len(expired); len(expired) < d.cfg.SweepBatch {
+				break
+			}
+		}
+		if dropped > 0 && kind.status == DeadLetter {
+			d.cfg.Log.Warn("dead letters were dropped by retention", "entries", dropped)
+		}
+	}
+	return nil
+}
