@@ -28,6 +28,7 @@ import (
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/consumer"
 	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -44,6 +45,7 @@ type app struct {
 	secret    secret
 	journal   *journal.Journal
 	consumers *consumer.Store
+	deliver   *dispatch.Dispatcher
 	bridge    *bridge.Bridge
 	auth      *auth.Auth
 	tickets   *auth.Tickets
@@ -82,6 +84,7 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"database", a.openDatabase},
 		{"journal", a.openJournal},
 		{"consumers", a.openConsumers},
+		{"dispatcher", a.openDispatcher},
 		{"auth", a.openAuth},
 		{"bridge", a.openBridge},
 		{"methods", a.openMethods},

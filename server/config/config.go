@@ -58,6 +58,28 @@ type Config struct {
 
 	AllowHosts []string `flag:"allow-hosts" unit:"host,..." doc:"Hosts, addresses or networks (CIDR) that callers may have fetched although they are not public." why:"Addresses in calls must not reach inside your network."`
 
+	KeepDeliveries time.Duration `flag:"keep-deliveries" unit:"duration" default:"168h" min:"0s" doc:"Time the archive shows what was delivered by transports; 0s = not at all." why:"As long as the events themselves."`
+
+	MaxDeliveries int `flag:"max-deliveries" unit:"entries" default:"100000" min:"1" doc:"Delivered events the archive shows; the oldest go first." why:"Some 50 MB."`
+
+	KeepDeadLetters time.Duration `flag:"keep-dead-letters" unit:"duration" default:"2160h" min:"1m" doc:"Time an event that could not be delivered is kept for replay." why:"Whoever is in charge is back from holidays by then."`
+
+	MaxDeadLetters int `flag:"max-dead-letters" unit:"entries" default:"100000" min:"1" doc:"Events kept that could not be delivered; the oldest go first." why:"Each takes its body; one target that is gone must not fill the disk."`
+
+	DeliveryAttempts int `section:"Deliveries" flag:"delivery-attempts" unit:"attempts" default:"16" min:"1" max:"1000" doc:"Attempts to deliver an event to a target that answers but does not take it." why:"With the pauses below some 45 minutes, longer than most deployments gone wrong; the target's next event waits meanwhile."`
+
+	DeliveryTimeout time.Duration `flag:"delivery-timeout" unit:"duration" default:"15s" min:"100ms" max:"5m" doc:"Time one attempt may take." why:"Others wait 5 to 30 s."`
+
+	DeliveryBackoff time.Duration `flag:"delivery-backoff" unit:"duration" default:"1s" min:"1ms" max:"1h" doc:"Longest pause after a first failed attempt; it doubles with each further one, and a random part of it is waited." why:"A process that restarts is back in seconds."`
+
+	DeliveryBackoffMax time.Duration `flag:"delivery-backoff-max" unit:"duration" default:"10m" min:"1ms" max:"24h" doc:"Longest pause between attempts." why:"What a target that came back waits at most."`
+
+	DeliveryRetryAfterMax time.Duration `flag:"delivery-retry-after-max" unit:"duration" default:"1h" min:"1s" max:"24h" doc:"Longest pause that a target may ask for." why:"Above it a target holds up its own events for no good reason."`
+
+	DeliveryMaxAge time.Duration `flag:"delivery-max-age" unit:"duration" default:"24h" min:"1s" doc:"Time an event is held for a target that cannot be reached at all." why:"A night and a day of outage cost nothing; after that, dead letters are easier to deal with than a queue."`
+
+	DeliveryProbeEvery time.Duration `flag:"delivery-probe-every" unit:"duration" default:"15s" min:"10ms" max:"1h" doc:"Pause between attempts to reach a target that cannot be reached." why:"One connection in this time costs nobody anything."`
+
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
 
 	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard output." why:"auto draws when it is a terminal."`

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// openDispatcher opens what carries events to every transport but the socket. It closes after the bridge, so that the
+// last events of this run are still sent, and before the journal.
+func (a *app) openDispatcher(ctx context.Context) (err error) {
+	a.deliver, err = dispatch.Open(ctx, a.db, a.journal, dispatch.Config{
+		KeepDelivered: cmp.Or(a.cfg.KeepDeliveries, -1), MaxDelivered: a.cfg.MaxDeliveries,
+		KeepDeadLetters: a.cfg.KeepDeadLetters, MaxDeadLetters: a.cfg.MaxDeadLetters,
+		DrainTimeout: a.cfg.ShutdownTimeout / 4, Log: a.log.With("part", "dispatch"),
+	})
+	if err == nil {
+		a.onClose("dispatcher", a.deliver.Close)
+	}
+	return err
+}
+
+// deliveryPolicy is how every transport tries its deliveries.
+func (a *app) deliveryPolicy() dispatch.Policy {
+	return dispatch.Policy{
+		MaxAttempts: a.cfg.DeliveryAttempts, AttemptTimeout: a.cfg.DeliveryTimeout, MaxAge: a.cfg.DeliveryMaxAge,
+		BackoffBase: a.cfg.DeliveryBackoff, BackoffCap: a.cfg.DeliveryBackoffMax,
+		RetryAfterCap: a.cfg.DeliveryRetryAfterMax, BreakerPause: a.cfg.DeliveryProbeEvery,
+	}
+}
