@@ -133,6 +133,12 @@ func downloadable(m *waE2E.Message) (whatsmeow.DownloadableMessage, string) {
 	case m.StickerMessage != nil:
 		return m.StickerMessage, ""
 	}
+	switch file := headerFile(m).(type) {
+	case *waE2E.DocumentMessage:
+		return file, file.GetFileName()
+	case whatsmeow.DownloadableMessage:
+		return file, ""
+	}
 	return nil, ""
 }
 

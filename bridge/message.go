@@ -40,6 +40,10 @@ type Message struct {
 	Payment             *MessagePayment  `json:"payment"`
 	GroupInvite         *MessageInvite   `json:"group_invite"`
 	ServerID            *int             `json:"server_id"`
+	// Interactive is what the message offers to press or choose, Selection what
+	// its sender pressed or chose in an earlier one, which Quoted names.
+	Interactive *MessageInteractive `json:"interactive,omitempty"`
+	Selection   *MessageSelection   `json:"selection,omitempty"`
 	// Target is the message this one acts on: the one it edits, revokes, reacts
 	// to, votes in, pins or keeps.
 	Target *MessageTarget  `json:"target,omitempty"`
@@ -123,9 +127,11 @@ type MessageEvent struct {
 
 // MessageOrder is an order from a catalogue.
 type MessageOrder struct {
-	OrderID   string `json:"order_id"`
-	Token     string `json:"token"`
-	ItemCount int    `json:"item_count"`
+	OrderID     string   `json:"order_id"`
+	Token       string   `json:"token"`
+	ItemCount   int      `json:"item_count"`
+	TotalAmount *float64 `json:"total_amount"`
+	Currency    *string  `json:"currency"`
 }
 
 // MessagePayment is a payment, or a request for one.

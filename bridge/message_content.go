@@ -57,7 +57,8 @@ func (m *Message) describe(c *waE2E.Message) {
 	}
 	// Each recognises one kind of content and reports whether it was that.
 	for _, part := range [...]func(*Message, *waE2E.Message) bool{
-		textPart, mediaPart, placePart, contactPart, pollPart, eventPart, interactivePart, orderPart, reactionPart,
+		textPart, mediaPart, placePart, contactPart, pollPart, eventPart, interactivePart, selectionPart, orderPart,
+		reactionPart,
 		pollVotePart, targetPart, invitePart, paymentPart, protocolPart,
 	} {
 		if part(m, c) {
@@ -239,48 +240,19 @@ func eventPart(m *Message, c *waE2E.Message) bool {
 	return true
 }
 
-func interactivePart(m *Message, c *waE2E.Message) bool {
-	switch {
-	case c.ButtonsMessage != nil:
-		m.Type, m.Text = typeButtons, orNull(c.ButtonsMessage.GetContentText())
-		m.context(c.ButtonsMessage.GetContextInfo())
-	case c.TemplateMessage != nil:
-		m.Type, m.Text = typeButtons, orNull(c.TemplateMessage.GetHydratedTemplate().GetHydratedContentText())
-		m.context(c.TemplateMessage.GetContextInfo())
-	case c.ListMessage != nil:
-		m.Type, m.Text = typeList, orNull(c.ListMessage.GetDescription())
-		m.context(c.ListMessage.GetContextInfo())
-	case c.InteractiveMessage != nil:
-		m.Type, m.Text = typeNativeFlow, orNull(c.InteractiveMessage.GetBody().GetText())
-		if c.InteractiveMessage.GetCarouselMessage() != nil {
-			m.Type = typeCarousel
-		}
-		m.context(c.InteractiveMessage.GetContextInfo())
-	case c.ButtonsResponseMessage != nil:
-		m.Type, m.Text = typeText, orNull(c.ButtonsResponseMessage.GetSelectedDisplayText())
-		m.context(c.ButtonsResponseMessage.GetContextInfo())
-	case c.TemplateButtonReplyMessage != nil:
-		m.Type, m.Text = typeText, orNull(c.TemplateButtonReplyMessage.GetSelectedDisplayText())
-		m.context(c.TemplateButtonReplyMessage.GetContextInfo())
-	case c.ListResponseMessage != nil:
-		m.Type, m.Text = typeText, orNull(c.ListResponseMessage.GetTitle())
-		m.context(c.ListResponseMessage.GetContextInfo())
-	case c.InteractiveResponseMessage != nil:
-		m.Type, m.Text = typeText, orNull(c.InteractiveResponseMessage.GetBody().GetText())
-		m.context(c.InteractiveResponseMessage.GetContextInfo())
-	default:
-		return false
-	}
-	return true
-}
-
 func orderPart(m *Message, c *waE2E.Message) bool {
 	x := c.OrderMessage
 	if x == nil {
 		return false
 	}
 	m.Type, m.Text = typeOrder, orNull(x.GetMessage())
-	m.Order = &MessageOrder{OrderID: x.GetOrderID(), Token: x.GetToken(), ItemCount: int(x.GetItemCount())}
+	m.Order = &MessageOrder{
+		OrderID: x.GetOrderID(), Token: x.GetToken(), ItemCount: int(x.GetItemCount()), Currency: orNull(x.GetTotalCurrencyCode()),
+	}
+	if x.TotalAmount1000 != nil {
+		total := float64(x.GetTotalAmount1000()) / 1000
+		m.Order.TotalAmount = &total
+	}
 	m.context(x.GetContextInfo())
 	return true
 }

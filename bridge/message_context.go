@@ -33,6 +33,10 @@ func (m *Message) context(c *waE2E.ContextInfo) {
 // again, and nobody needs the rest.
 func (m *Message) describeQuoted(c *waE2E.Message) {
 	c = withoutContext(c)
+	if text, ok := interactiveText(c); ok {
+		m.Text = orNull(text)
+		return
+	}
 	if !textPart(m, c) {
 		mediaPart(m, c)
 	}

@@ -412,8 +412,11 @@ func forwardable(row *messages.Row) (*waE2E.Message, error) {
 		return nil, err
 	}
 	content.MessageContextInfo = nil
-	if content.Conversation != nil {
+	switch {
+	case content.Conversation != nil:
 		content.ExtendedTextMessage, content.Conversation = &waE2E.ExtendedTextMessage{Text: content.Conversation}, nil
+	case m.Selection != nil: // means nothing where its question was not asked
+		content = &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(row.Text)}}
 	}
 	score := uint32(m.ForwardingScore) + 1
 	if !withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo {

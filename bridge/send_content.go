@@ -17,9 +17,9 @@ import (
 
 // Content is one message body: Type, and the fields of that type.
 type Content struct {
-	Type string `json:"type" rpc:"required,enum=text|image|video|audio|document|sticker|location|contact|poll|event" doc:"kind of message"`
+	Type string `json:"type" rpc:"required,enum=text|image|video|audio|document|sticker|location|contact|poll|event|buttons|list|native_flow|carousel|order" doc:"kind of message"`
 
-	Text        string   `json:"text" rpc:"max=65536" doc:"text: the text"`
+	Text        string   `json:"text" rpc:"max=65536" doc:"text: the text; buttons, list, native_flow, carousel: the body"`
 	LinkPreview bool     `json:"link_preview" doc:"text: fetch a preview for the first link; default false"`
 	Preview     *Preview `json:"preview" doc:"text: ready-made preview instead of fetching"`
 
@@ -27,7 +27,7 @@ type Content struct {
 	TextColor       string `json:"text_color" rpc:"max=9" doc:"status text: #AARRGGBB"`
 	Font            int    `json:"font" rpc:"min=0,max=20" doc:"status text: font number"`
 
-	Media       *MediaSource `json:"media" doc:"image, video, audio, document, sticker: the file"`
+	Media       *MediaSource `json:"media" doc:"image, video, audio, document, sticker: the file; buttons: what stands above"`
 	Caption     string       `json:"caption" rpc:"max=65536" doc:"image, video, document: text under it"`
 	ViewOnce    bool         `json:"view_once" doc:"image, video, audio: opens once; excludes disappearing_seconds"`
 	Thumbnail   *MediaSource `json:"thumbnail" doc:"image, video, document: small jpeg"`
@@ -55,6 +55,21 @@ type Content struct {
 	ExtraGuestsAllowed bool           `json:"extra_guests_allowed" doc:"event: guests may bring others"`
 	Canceled           bool           `json:"canceled" doc:"event: marks a cancellation"`
 	ScheduledCall      bool           `json:"scheduled_call" doc:"event: the event is a call"`
+
+	Title          string        `json:"title" rpc:"max=256" doc:"buttons, list: line above the text"`
+	Footer         string        `json:"footer" rpc:"max=256" doc:"buttons, list, native_flow: line below the text"`
+	MediaKind      string        `json:"media_kind" rpc:"enum=image|video|document" doc:"buttons: what the file is shown as; default from the MIME type"`
+	Buttons        []AnyButton   `json:"buttons" rpc:"max=10" doc:"buttons, native_flow: the buttons"`
+	ButtonText     string        `json:"button_text" rpc:"max=20" doc:"list: label that opens it"`
+	Sections       []ListSection `json:"sections" rpc:"max=10" doc:"list: what can be chosen"`
+	AsText         bool          `json:"as_text" doc:"list: as plain numbered text; default false"`
+	Header         *FlowHeader   `json:"header" doc:"native_flow: what stands above the text"`
+	MessageParams  JSONObject    `json:"message_params" doc:"native_flow: parameters of the whole message"`
+	MessageVersion int           `json:"message_version" rpc:"min=1,max=100" doc:"native_flow: version of the format; default 1"`
+	Cards          []Card        `json:"cards" rpc:"max=10" doc:"carousel: the cards"`
+	Items          []OrderItem   `json:"items" rpc:"max=100" doc:"order: its positions"`
+	Notes          string        `json:"notes" rpc:"max=1024" doc:"order: remark"`
+	Currency       string        `json:"currency" rpc:"min=3,max=3" doc:"order: ISO 4217, for items without one; default USD"`
 }
 
 // Preview is a link preview.
@@ -93,6 +108,8 @@ var builders = map[string]func(*builder, context.Context) (*waE2E.Message, error
 	typeText: (*builder).text, typeImage: (*builder).image, typeVideo: (*builder).video, typeAudio: (*builder).audio,
 	typeDocument: (*builder).document, typeSticker: (*builder).sticker, typeLocation: (*builder).location,
 	typeContact: (*builder).contact, typePoll: (*builder).poll, typeEvent: (*builder).event,
+	typeButtons: (*builder).buttons, typeList: (*builder).list, typeNativeFlow: (*builder).nativeFlow,
+	typeCarousel: (*builder).carousel, typeOrder: (*builder).order,
 }
 
 func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {

@@ -188,6 +188,20 @@ func withContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.Contex
 		return set(&m.GroupInviteMessage.ContextInfo)
 	case m.InteractiveMessage != nil:
 		return set(&m.InteractiveMessage.ContextInfo)
+	case m.ButtonsMessage != nil:
+		return set(&m.ButtonsMessage.ContextInfo)
+	case m.ListMessage != nil:
+		return set(&m.ListMessage.ContextInfo)
+	case m.TemplateMessage != nil:
+		return set(&m.TemplateMessage.ContextInfo)
+	case m.InteractiveResponseMessage != nil:
+		return set(&m.InteractiveResponseMessage.ContextInfo)
+	case m.ButtonsResponseMessage != nil:
+		return set(&m.ButtonsResponseMessage.ContextInfo)
+	case m.ListResponseMessage != nil:
+		return set(&m.ListResponseMessage.ContextInfo)
+	case m.TemplateButtonReplyMessage != nil:
+		return set(&m.TemplateButtonReplyMessage.ContextInfo)
 	case m.OrderMessage != nil:
 		return set(&m.OrderMessage.ContextInfo)
 	}

@@ -126,15 +126,24 @@ func (b *builder) image(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer file.Close()
+	image, err := b.imageOf(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return b.once(&waE2E.Message{ImageMessage: image}), nil
+}
+
+// imageOf uploads a prepared picture.
+func (b *builder) imageOf(ctx context.Context, file *media.Prepared) (*waE2E.ImageMessage, error) {
 	up, err := b.upload(ctx, file, whatsmeow.MediaImage)
 	if err != nil {
 		return nil, err
 	}
-	return b.once(&waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+	return &waE2E.ImageMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
 		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: orNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
 		Width: dimension(file.Width), Height: dimension(file.Height), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
-	}}), nil
+	}, nil
 }
 
 func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
@@ -149,14 +158,9 @@ func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer file.Close()
-	up, err := b.upload(ctx, file, whatsmeow.MediaVideo)
+	video, err := b.videoOf(ctx, file)
 	if err != nil {
 		return nil, err
-	}
-	video := &waE2E.VideoMessage{
-		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: orNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
-		Width: dimension(file.Width), Height: dimension(file.Height), Seconds: seconds(file.Duration), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
 	}
 	if b.c.GIFPlayback {
 		video.GifPlayback = proto.Bool(true)
@@ -165,6 +169,19 @@ func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
 		return b.once(&waE2E.Message{PtvMessage: video}), nil
 	}
 	return b.once(&waE2E.Message{VideoMessage: video}), nil
+}
+
+// videoOf uploads a prepared video.
+func (b *builder) videoOf(ctx context.Context, file *media.Prepared) (*waE2E.VideoMessage, error) {
+	up, err := b.upload(ctx, file, whatsmeow.MediaVideo)
+	if err != nil {
+		return nil, err
+	}
+	return &waE2E.VideoMessage{
+		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: orNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
+		Width: dimension(file.Width), Height: dimension(file.Height), Seconds: seconds(file.Duration), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
+	}, nil
 }
 
 func (b *builder) audio(ctx context.Context) (*waE2E.Message, error) {
@@ -197,6 +214,19 @@ func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer file.Close()
+	document, err := b.documentOf(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	m := &waE2E.Message{DocumentMessage: document}
+	if b.c.Caption != "" {
+		return &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: m}}, nil
+	}
+	return m, nil
+}
+
+// documentOf uploads a prepared file.
+func (b *builder) documentOf(ctx context.Context, file *media.Prepared) (*waE2E.DocumentMessage, error) {
 	up, err := b.upload(ctx, file, whatsmeow.MediaDocument)
 	if err != nil {
 		return nil, err
@@ -205,16 +235,11 @@ func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
 	if name == "" {
 		name = "file" + media.Extension(file.MimeType)
 	}
-	document := &waE2E.DocumentMessage{
+	return &waE2E.DocumentMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
 		FileLength: &up.FileLength, Mimetype: &file.MimeType, FileName: &name, Title: &name, Caption: orNull(b.c.Caption),
 		JPEGThumbnail: file.Thumbnail, MediaKeyTimestamp: now(),
-	}
-	m := &waE2E.Message{DocumentMessage: document}
-	if b.c.Caption != "" {
-		return &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: m}}, nil
-	}
-	return m, nil
+	}, nil
 }
 
 func (b *builder) sticker(ctx context.Context) (*waE2E.Message, error) {

@@ -18,6 +18,9 @@ const maxEncryptTries = 5
 // set, so that every try is the same message. Everything that sends goes
 // through here.
 func sendMessage(ctx context.Context, cli *whatsmeow.Client, to types.JID, m *waE2E.Message, extra whatsmeow.SendRequestExtra) (resp whatsmeow.SendResponse, err error) {
+	if nodes := businessNodes(to, m); nodes != nil {
+		extra.AdditionalNodes = &nodes
+	}
 	for range maxEncryptTries {
 		resp, err = cli.SendMessage(ctx, to, m, extra)
 		if !errors.Is(err, errRatchetTaken) {

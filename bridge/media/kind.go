@@ -18,12 +18,21 @@ const (
 	KindVoice    Kind = "voice"
 	KindDocument Kind = "document"
 	KindSticker  Kind = "sticker"
+
+	// KindByType is whichever of image, video and document the file's MIME type says.
+	KindByType Kind = ""
 )
+
+// kindByType are the MIME types that WhatsApp shows in place; all others are documents.
+var kindByType = map[string]Kind{
+	typeJPEG: KindImage, typePNG: KindImage, typeGIF: KindImage, typeWebP: KindImage, typeMP4: KindVideo, type3GP: KindVideo,
+}
 
 // Prepared is a file in the form WhatsApp wants for its kind, with what the
 // message says about it.
 type Prepared struct {
 	*File
+	Kind          Kind          // as asked for, or as found
 	Width, Height int           // pictures, stickers, videos; 0 = not known
 	Duration      time.Duration // audio and video; 0 = not known
 	Waveform      []byte        // voice notes: 64 values from 0 to 100
@@ -37,7 +46,12 @@ func (l *Library) Prepare(ctx context.Context, session string, in Input, kind Ki
 	if err != nil {
 		return nil, err
 	}
-	p := &Prepared{File: f}
+	if kind == KindByType {
+		if kind = kindByType[f.MimeType]; kind == KindByType {
+			kind = KindDocument
+		}
+	}
+	p := &Prepared{File: f, Kind: kind}
 	if err := l.prepare(ctx, p, kind); err != nil {
 		p.File.Close()
 		return nil, err

@@ -24,4 +24,6 @@ var (
 	ErrClosed = errors.New("network is closed")
 	// ErrNoDevice: the account has no such linked device.
 	ErrNoDevice = errors.New("no such device")
+	// ErrNoButton: the message has no such button or row, or none that sends an answer.
+	ErrNoButton = errors.New("no button or row of this id sends an answer")
 )

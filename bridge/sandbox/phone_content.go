@@ -70,10 +70,12 @@ func Echo(r Received) Content {
 
 // Text is what the message says: its text or caption.
 func (r Received) Text() string {
-	m := r.Message
+	m := bare(r.Message)
 	for _, body := range []string{
 		m.GetConversation(), m.GetExtendedTextMessage().GetText(), m.GetImageMessage().GetCaption(), m.GetVideoMessage().GetCaption(),
-		m.GetDocumentMessage().GetCaption(), m.GetDocumentWithCaptionMessage().GetMessage().GetDocumentMessage().GetCaption(),
+		m.GetDocumentMessage().GetCaption(), m.GetInteractiveMessage().GetBody().GetText(), m.GetOrderMessage().GetMessage(),
+		m.GetInteractiveResponseMessage().GetBody().GetText(), m.GetButtonsResponseMessage().GetSelectedDisplayText(),
+		m.GetTemplateButtonReplyMessage().GetSelectedDisplayText(), m.GetListResponseMessage().GetTitle(),
 	} {
 		if body != "" {
 			return body

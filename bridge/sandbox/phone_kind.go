@@ -9,6 +9,7 @@ type messageKind struct {
 	edit      string
 	poll      string
 	hidden    bool // a failure to decrypt is not shown
+	flow      bool // an interactive message
 }
 
 func kindOf(m *waE2E.Message) messageKind {
@@ -37,7 +38,7 @@ func kindOf(m *waE2E.Message) messageKind {
 	if media := mediaTypeOf(m); media != "" {
 		return messageKind{stanza: "media", mediaType: media}
 	}
-	return messageKind{stanza: "text"}
+	return messageKind{stanza: "text", flow: m.GetInteractiveMessage() != nil}
 }
 
 func protocolKind(m *waE2E.ProtocolMessage) messageKind {
@@ -73,6 +74,16 @@ func mediaTypeOf(m *waE2E.Message) string {
 		return "vcard"
 	case m.GetContactsArrayMessage() != nil:
 		return "contact_array"
+	case m.GetListMessage() != nil:
+		return "list"
+	case m.GetListResponseMessage() != nil:
+		return "list_response"
+	case m.GetButtonsResponseMessage() != nil:
+		return "buttons_response"
+	case m.GetInteractiveResponseMessage() != nil:
+		return "native_flow_response"
+	case m.GetOrderMessage() != nil:
+		return "order"
 	}
 	return ""
 }

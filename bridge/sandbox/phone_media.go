@@ -7,7 +7,6 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -125,8 +124,15 @@ func (p *Phone) Download(r Received) ([]byte, error) {
 
 func fileOf(m *waE2E.Message) (mediaFields, whatsmeow.MediaType) {
 	// The content may be wrapped: a document with a caption, a picture that opens once, a message that disappears.
-	m = (&events.Message{RawMessage: m}).UnwrapRaw().Message
+	m = bare(m)
+	header := m.GetInteractiveMessage().GetHeader()
 	switch {
+	case header.GetImageMessage() != nil:
+		return header.GetImageMessage(), whatsmeow.MediaImage
+	case header.GetVideoMessage() != nil:
+		return header.GetVideoMessage(), whatsmeow.MediaVideo
+	case header.GetDocumentMessage() != nil:
+		return header.GetDocumentMessage(), whatsmeow.MediaDocument
 	case m.GetImageMessage() != nil:
 		return m.GetImageMessage(), whatsmeow.MediaImage
 	case m.GetVideoMessage() != nil:

@@ -86,6 +86,11 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 	}
 	seconds, _ := strconv.ParseInt(text(node, "t"), 10, 64)
 	received := Received{ID: in.id, Chat: in.chat, Sender: in.sender, FromMe: in.fromMe, PushName: text(node, "notify"), Time: time.Unix(seconds, 0), Message: message}
+	if reason := unshown(node, received.Chat, message); reason != "" && !in.fromMe {
+		p.net.mu.Lock()
+		p.net.refuse(&request{net: p.net, device: p.device, node: node}, reason)
+		p.net.mu.Unlock()
+	}
 	p.mu.Lock()
 	p.noteSecret(received.Chat, received.ID, message)
 	p.mu.Unlock()

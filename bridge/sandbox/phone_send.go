@@ -220,6 +220,9 @@ func (p *Phone) messageNode(chat types.JID, kind messageKind, children ...waBina
 	if kind.poll != "" {
 		children = append(children, waBinary.Node{Tag: "meta", Attrs: waBinary.Attrs{"polltype": kind.poll}})
 	}
+	if kind.flow {
+		children = append(children, flowNodes(chat)...)
+	}
 	attrs := waBinary.Attrs{"to": chat, "type": kind.stanza}
 	if kind.edit != "" {
 		attrs["edit"] = kind.edit

@@ -135,7 +135,12 @@ type sendEventParams struct {
 
 // registerSend registers a typed send: content makes the content object of its params.
 func registerSend[P any](reg *rpc.Registry, d Deps, name, summary string, split func(*P) (*sendParams, *bridge.Content)) {
-	onSessionCall(reg, d, rpc.Method{Name: name, Summary: summary, Timeout: sendTimeout, Repeatable: true},
+	registerSendAs(reg, d, rpc.Method{Name: name, Summary: summary}, split)
+}
+
+func registerSendAs[P any](reg *rpc.Registry, d Deps, m rpc.Method, split func(*P) (*sendParams, *bridge.Content)) {
+	m.Timeout, m.Repeatable = sendTimeout, true
+	onSessionCall(reg, d, m,
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (*bridge.Sent, error) {
 			to, content := split(p)
 			return s.Send(ctx, to.To, content, to.options(call))
@@ -187,4 +192,5 @@ func registerSends(reg *rpc.Registry, d Deps) {
 			ExtraGuestsAllowed: p.ExtraGuestsAllowed, Canceled: p.Canceled, ScheduledCall: p.ScheduledCall,
 		}
 	})
+	registerInteractiveSends(reg, d)
 }

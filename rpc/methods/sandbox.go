@@ -138,7 +138,8 @@ func sandboxError(err error) error {
 	switch {
 	case errors.As(err, &refused):
 		return &rpc.Error{Code: rpc.CodeWhatsApp, Message: "the network refused the message", Details: map[string]any{"wa_code": refused.Code}}
-	case errors.Is(err, sandbox.ErrNoAccount), errors.Is(err, sandbox.ErrNoDevice), errors.Is(err, sandbox.ErrNoMedia):
+	case errors.Is(err, sandbox.ErrNoAccount), errors.Is(err, sandbox.ErrNoDevice), errors.Is(err, sandbox.ErrNoMedia),
+		errors.Is(err, sandbox.ErrNoButton):
 		return rpc.NotFound(text)
 	case errors.Is(err, sandbox.ErrAccountExists), errors.Is(err, sandbox.ErrPairingGone), errors.Is(err, sandbox.ErrPairingRefused),
 		errors.Is(err, sandbox.ErrTooManyDevices), errors.Is(err, sandbox.ErrClosed):

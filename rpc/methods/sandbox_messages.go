@@ -17,7 +17,7 @@ const arrivalWait = 5 * time.Second
 
 // sandboxContent is what a phone sends; type decides which members count.
 type sandboxContent struct {
-	Type string `json:"type" rpc:"required,enum=text|image|video|gif|audio|voice|document|sticker|location|contact|poll" doc:"kind of message"`
+	Type string `json:"type" rpc:"required,enum=text|image|video|gif|audio|voice|document|sticker|location|contact|poll|buttons|list" doc:"kind of message"`
 
 	Text    string `json:"text,omitempty" rpc:"max=65536" doc:"text"`
 	ReplyTo string `json:"reply_to,omitempty" rpc:"max=100" doc:"id of a message in the same chat that the text answers"`
@@ -37,6 +37,25 @@ type sandboxContent struct {
 	Question   string   `json:"question,omitempty" rpc:"max=255" doc:"of a poll"`
 	Options    []string `json:"options,omitempty" rpc:"max=12" doc:"of a poll"`
 	Selectable int      `json:"selectable,omitempty" rpc:"min=0,max=12" doc:"options one person may choose; 0 = any number"`
+
+	Choices []sandboxChoice `json:"choices,omitempty" rpc:"max=100" doc:"of buttons or a list: what can be pressed or chosen"`
+	Footer  string          `json:"footer,omitempty" rpc:"max=256" doc:"of buttons or a list"`
+}
+
+// sandboxChoice is a button that sends an answer, or a row of a list.
+type sandboxChoice struct {
+	ID          string `json:"id" rpc:"required,min=1,max=256" doc:"comes back in the answer"`
+	Label       string `json:"label" rpc:"required,min=1,max=256" doc:"what it says"`
+	Description string `json:"description,omitempty" rpc:"max=256" doc:"of a row"`
+}
+
+// choices in the form of the simulated network.
+func (c *sandboxContent) choices() []sandbox.Choice {
+	list := make([]sandbox.Choice, len(c.Choices))
+	for i, choice := range c.Choices {
+		list[i] = sandbox.Choice{ID: choice.ID, Label: choice.Label, Description: choice.Description}
+	}
+	return list
 }
 
 // missing names the member without which a kind makes no sense.
@@ -45,6 +64,13 @@ func (c *sandboxContent) missing() string {
 	case "text":
 		if c.Text == "" {
 			return "text"
+		}
+	case "buttons", "list":
+		if c.Text == "" {
+			return "text"
+		}
+		if len(c.Choices) == 0 {
+			return "choices"
 		}
 	case "contact":
 		if c.VCard == "" {
@@ -103,6 +129,12 @@ type sandboxVote struct {
 	asAccount
 	MessageID string   `json:"message_id" rpc:"required,min=1,max=100" doc:"poll"`
 	Options   []string `json:"options" rpc:"required,max=12" doc:"chosen options; none takes the vote back"`
+}
+
+type sandboxPress struct {
+	asAccount
+	MessageID string `json:"message_id" rpc:"required,min=1,max=100" doc:"message with buttons or a list"`
+	ButtonID  string `json:"button_id" rpc:"required,min=1,max=256" doc:"id of the button to press, or of the row to choose"`
 }
 
 type sandboxMarkRead struct {
@@ -169,6 +201,10 @@ func (c *sandboxContent) build(ctx context.Context, phone *sandbox.Phone) (sandb
 		return sandbox.Contact(c.Name, c.VCard), nil
 	case "poll":
 		return sandbox.Poll(c.Question, c.Options, c.Selectable), nil
+	case "buttons":
+		return sandbox.Buttons(c.Text, c.Footer, c.choices()...), nil
+	case "list":
+		return sandbox.List(c.Text, c.Footer, "Choose", c.choices()...), nil
 	}
 	content, err := phone.Upload(sandbox.Media{
 		Kind: sandbox.MediaKind(c.Type), Data: c.Base64, MIME: c.MIMEType, Caption: c.Caption, FileName: c.Filename, Seconds: c.Seconds,
@@ -226,6 +262,15 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 				return result, err
 			}
 			return sent(phone.Vote(ctx, poll, p.Options...))
+		})
+	onPhone(reg, d, "pressButton", "Press a button of a message, or choose a row of its list. Links, calls and the like send no answer: not found.",
+		func(ctx context.Context, phone *sandbox.Phone, p *sandboxPress) (result sandboxSent, err error) {
+			m, err := messageOn(ctx, phone, p.MessageID)
+			if err != nil {
+				return result, err
+			}
+			id, err := phone.Press(ctx, m, p.ButtonID)
+			return sent(id, at("/button_id", err))
 		})
 	onPhone(reg, d, "markRead", "Send read or played receipts for messages the phone received.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxMarkRead) (result done, err error) {

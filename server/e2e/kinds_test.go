@@ -113,6 +113,7 @@ func (c *conversation) exchange(t *testing.T, from, to *person) {
 		return
 	}
 	t.Run("vote", func(t *testing.T) { c.carriesVote(t, from, to, ids["poll"]) })
+	t.Run("press", func(t *testing.T) { c.carriesPress(t, from, to, ids) })
 	t.Run("reaction", func(t *testing.T) { c.carriesReaction(t, from, to, ids["image"]) })
 	t.Run("edit", func(t *testing.T) { c.carriesEdit(t, from, to, first) })
 	t.Run("revoke", func(t *testing.T) { c.carriesRevoke(t, from, to, ids["location"]) })

@@ -1,0 +1,423 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/media"
+)
+
+// Bounds of interactive messages, in characters where they are about text.
+// WhatsApp's apps cut what is longer.
+const (
+	maxInteractiveText = 4096
+	maxInteractiveLine = 256 // title, subtitle, footer
+	maxListButton      = 20
+	maxListTitle       = 24 // of a section or row
+	maxListDescription = 72
+	maxRowID           = 200
+	maxSections        = 10
+	maxRows            = 10 // of a section
+	maxCards           = 10
+)
+
+// ListSection is a part of a list to choose from.
+type ListSection struct {
+	Title string    `json:"title" rpc:"max=24" doc:"heading; needed when there are several sections"`
+	Rows  []ListRow `json:"rows" rpc:"required,min=1,max=10" doc:"what can be chosen"`
+}
+
+// ListRow is one choice of a list.
+type ListRow struct {
+	ID          string `json:"id" rpc:"max=200" doc:"comes back when it is chosen; default: its number, counted over all sections"`
+	Title       string `json:"title" rpc:"required,min=1,max=24" doc:"what it is"`
+	Description string `json:"description" rpc:"max=72" doc:"line below it"`
+}
+
+// FlowButton is a button of a native-flow message as WhatsApp has it.
+type FlowButton struct {
+	Name   string     `json:"name" rpc:"required,min=1,max=128" doc:"WhatsApp's name of the kind of button"`
+	Params JSONObject `json:"params" doc:"its parameters; default none"`
+}
+
+// FlowButtons puts native-flow buttons into a content object.
+func FlowButtons(list []FlowButton) []AnyButton {
+	out := make([]AnyButton, len(list))
+	for i, b := range list {
+		out[i] = AnyButton{Name: b.Name, Params: b.Params}
+	}
+	return out
+}
+
+// FlowHeader is what stands above the text of a native-flow message.
+type FlowHeader struct {
+	Title     string       `json:"title" rpc:"max=256" doc:"line above the text"`
+	Subtitle  string       `json:"subtitle" rpc:"max=256" doc:"smaller line"`
+	Media     *MediaSource `json:"media" doc:"picture, video or file"`
+	MediaKind string       `json:"media_kind" rpc:"enum=image|video|document" doc:"default from the MIME type"`
+	Caption   string       `json:"caption" rpc:"max=1024" doc:"text kept with the file"`
+}
+
+// Card is one of the cards of a carousel.
+type Card struct {
+	Text      string       `json:"text" rpc:"required,min=1,max=4096" doc:"text"`
+	Media     *MediaSource `json:"media" doc:"picture, video or file above the text"`
+	MediaKind string       `json:"media_kind" rpc:"enum=image|video|document" doc:"default from the MIME type"`
+	Caption   string       `json:"caption" rpc:"max=256" doc:"small line below the text"`
+	Buttons   []Button     `json:"buttons" rpc:"required,min=1,max=3" doc:"1 to 3"`
+}
+
+// checkInteractive refuses chats that WhatsApp delivers no buttons to.
+func (b *builder) checkInteractive() error {
+	switch b.to.Server {
+	case types.NewsletterServer:
+		return &Error{Reason: ReasonNotSupported, Field: "to", Message: "newsletters take no messages with buttons"}
+	case types.BroadcastServer:
+		return &Error{Reason: ReasonNotSupported, Field: "to", Message: "status and broadcasts take no messages with buttons"}
+	}
+	return nil
+}
+
+func (b *builder) checkLines() error {
+	for _, line := range []struct {
+		field, text string
+		max         int
+	}{{"text", b.c.Text, maxInteractiveText}, {"title", b.c.Title, maxInteractiveLine}, {"footer", b.c.Footer, maxInteractiveLine}} {
+		if err := checkLength(line.field, line.text, line.max); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buttons makes a native-flow message: WhatsApp's apps no longer show the older
+// button and template messages.
+func (b *builder) buttons(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkInteractive(); err != nil {
+		return nil, err
+	}
+	if err := b.checkLines(); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(b.c.Text) == "" && b.c.Media == nil {
+		return nil, badParam("text", "is needed without media")
+	}
+	buttons, err := flowButtons(b.c.Buttons, maxButtons)
+	if err != nil {
+		return nil, err
+	}
+	header, err := b.header(ctx, &FlowHeader{Title: b.c.Title, Media: b.c.Media, MediaKind: b.c.MediaKind})
+	if err != nil {
+		return nil, err
+	}
+	return flowMessage(header, b.c.Text, b.c.Footer, &waE2E.InteractiveMessage_NativeFlowMessage{
+		Buttons: buttons, MessageVersion: proto.Int32(flowVersion),
+	}), nil
+}
+
+func flowMessage(header *waE2E.InteractiveMessage_Header, text, footer string, flow *waE2E.InteractiveMessage_NativeFlowMessage) *waE2E.Message {
+	m := interactive(header, text, footer)
+	m.InteractiveMessage = &waE2E.InteractiveMessage_NativeFlowMessage_{NativeFlowMessage: flow}
+	return &waE2E.Message{InteractiveMessage: m}
+}
+
+func interactive(header *waE2E.InteractiveMessage_Header, text, footer string) *waE2E.InteractiveMessage {
+	m := &waE2E.InteractiveMessage{Header: header, Body: &waE2E.InteractiveMessage_Body{Text: proto.String(text)}}
+	if footer != "" {
+		m.Footer = &waE2E.InteractiveMessage_Footer{Text: proto.String(footer)}
+	}
+	return m
+}
+
+// header makes what stands above the text, and hands its file to WhatsApp. nil
+// when there is nothing.
+func (b *builder) header(ctx context.Context, h *FlowHeader) (*waE2E.InteractiveMessage_Header, error) {
+	if h == nil || h.Title == "" && h.Subtitle == "" && h.Media == nil {
+		return nil, nil
+	}
+	header := &waE2E.InteractiveMessage_Header{
+		Title: orNull(h.Title), Subtitle: orNull(h.Subtitle), HasMediaAttachment: proto.Bool(h.Media != nil),
+	}
+	if h.Media == nil {
+		return header, nil
+	}
+	inner := &builder{s: b.s, cli: b.cli, to: b.to, c: &Content{Media: h.Media, Caption: h.Caption}}
+	file, err := inner.prepare(ctx, media.Kind(h.MediaKind))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	switch file.Kind {
+	case media.KindImage:
+		image, err := inner.imageOf(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		header.Media = &waE2E.InteractiveMessage_Header_ImageMessage{ImageMessage: image}
+	case media.KindVideo:
+		video, err := inner.videoOf(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		header.Media = &waE2E.InteractiveMessage_Header_VideoMessage{VideoMessage: video}
+	case media.KindDocument:
+		document, err := inner.documentOf(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		header.Media = &waE2E.InteractiveMessage_Header_DocumentMessage{DocumentMessage: document}
+	default:
+		return nil, badParam("media_kind", "must be image, video or document")
+	}
+	return header, nil
+}
+
+// selectParams are the parameters of the button that opens a list.
+type selectParams struct {
+	Title    string          `json:"title"`
+	Sections []selectSection `json:"sections"`
+}
+
+type selectSection struct {
+	Title string      `json:"title"`
+	Rows  []selectRow `json:"rows"`
+}
+
+type selectRow struct {
+	Header      string `json:"header"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	ID          string `json:"id"`
+}
+
+func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkLines(); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(b.c.Text) == "" {
+		return nil, badParam("text", "is empty")
+	}
+	sections, err := b.sections()
+	if err != nil {
+		return nil, err
+	}
+	if b.c.AsText {
+		return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(b.listText(sections))}}, nil
+	}
+	if err := b.checkInteractive(); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(b.c.ButtonText) == "" {
+		return nil, badParam("button_text", "is missing")
+	}
+	if err := checkLength("button_text", b.c.ButtonText, maxListButton); err != nil {
+		return nil, err
+	}
+	params, err := json.Marshal(&selectParams{b.c.ButtonText, sections})
+	if err != nil {
+		return nil, err
+	}
+	header, err := b.header(ctx, &FlowHeader{Title: b.c.Title})
+	if err != nil {
+		return nil, err
+	}
+	return flowMessage(header, b.c.Text, b.c.Footer, &waE2E.InteractiveMessage_NativeFlowMessage{
+		Buttons:        []*flowButton{{Name: proto.String(flowSelect), ButtonParamsJSON: proto.String(string(params))}},
+		MessageVersion: proto.Int32(flowVersion),
+	}), nil
+}
+
+// sections checks the choices and numbers the ones without an id.
+func (b *builder) sections() ([]selectSection, error) {
+	if len(b.c.Sections) == 0 || len(b.c.Sections) > maxSections {
+		return nil, badParam("sections", "needs 1 to %d sections", maxSections)
+	}
+	out := make([]selectSection, len(b.c.Sections))
+	ids, number := map[string]bool{}, 0
+	for i, section := range b.c.Sections {
+		field := "sections/" + strconv.Itoa(i)
+		if section.Title == "" && len(b.c.Sections) > 1 && !b.c.AsText {
+			return nil, badParam(field+"/title", "is needed when there are several sections")
+		}
+		if err := checkLength(field+"/title", section.Title, maxListTitle); err != nil {
+			return nil, err
+		}
+		if len(section.Rows) == 0 || len(section.Rows) > maxRows {
+			return nil, badParam(field+"/rows", "needs 1 to %d rows", maxRows)
+		}
+		out[i].Title = section.Title
+		for j, row := range section.Rows {
+			number++
+			if row.ID == "" {
+				row.ID = strconv.Itoa(number)
+			}
+			at := field + "/rows/" + strconv.Itoa(j)
+			if err := row.check(at); err != nil {
+				return nil, err
+			}
+			if ids[row.ID] {
+				return nil, badParam(at+"/id", "is there twice")
+			}
+			ids[row.ID] = true
+			out[i].Rows = append(out[i].Rows, selectRow{Title: row.Title, Description: row.Description, ID: row.ID})
+		}
+	}
+	return out, nil
+}
+
+func (r *ListRow) check(field string) error {
+	if strings.TrimSpace(r.Title) == "" {
+		return badParam(field+"/title", "is missing")
+	}
+	for _, part := range []struct {
+		name, text string
+		max        int
+	}{{"id", r.ID, maxRowID}, {"title", r.Title, maxListTitle}, {"description", r.Description, maxListDescription}} {
+		if err := checkLength(field+"/"+part.name, part.text, part.max); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listText is a list for clients that show none: a heading and numbered lines.
+func (b *builder) listText(sections []selectSection) string {
+	var text strings.Builder
+	if b.c.Title != "" {
+		fmt.Fprintf(&text, "*%s*\n\n", b.c.Title)
+	}
+	text.WriteString(b.c.Text)
+	number := 0
+	for _, section := range sections {
+		text.WriteString("\n")
+		if section.Title != "" {
+			fmt.Fprintf(&text, "\n*%s*", section.Title)
+		}
+		for _, row := range section.Rows {
+			number++
+			fmt.Fprintf(&text, "\n%d. %s", number, row.Title)
+			if row.Description != "" {
+				text.WriteString(" - " + row.Description)
+			}
+		}
+	}
+	if b.c.Footer != "" {
+		fmt.Fprintf(&text, "\n\n_%s_", b.c.Footer)
+	}
+	return text.String()
+}
+
+func (b *builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkInteractive(); err != nil {
+		return nil, err
+	}
+	if err := b.checkLines(); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(b.c.Text) == "" {
+		return nil, badParam("text", "is empty")
+	}
+	if len(b.c.Buttons) == 0 || len(b.c.Buttons) > maxButtons {
+		return nil, badParam("buttons", "needs 1 to %d buttons", maxButtons)
+	}
+	flow := &waE2E.InteractiveMessage_NativeFlowMessage{MessageVersion: proto.Int32(flowVersion)}
+	if b.c.MessageVersion != 0 {
+		flow.MessageVersion = proto.Int32(int32(b.c.MessageVersion))
+	}
+	for i, button := range b.c.Buttons {
+		field := "buttons/" + strconv.Itoa(i)
+		if button.Name == "" {
+			return nil, badParam(field+"/name", "is missing")
+		}
+		params, err := flowParams(field+"/params", button.Params)
+		if err != nil {
+			return nil, err
+		}
+		flow.Buttons = append(flow.Buttons, &flowButton{Name: proto.String(button.Name), ButtonParamsJSON: proto.String(params)})
+	}
+	if b.c.MessageParams != nil {
+		params, err := flowParams("message_params", b.c.MessageParams)
+		if err != nil {
+			return nil, err
+		}
+		flow.MessageParamsJSON = &params
+	}
+	header, err := b.header(ctx, b.c.Header)
+	if err != nil {
+		return nil, inField("header", err)
+	}
+	return flowMessage(header, b.c.Text, b.c.Footer, flow), nil
+}
+
+func flowParams(field string, params JSONObject) (string, error) {
+	switch {
+	case params == nil:
+		return "{}", nil
+	case len(params) > maxFlowParameter:
+		return "", badParam(field, "is longer than %d bytes", maxFlowParameter)
+	}
+	return string(params), nil
+}
+
+func (b *builder) carousel(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkInteractive(); err != nil {
+		return nil, err
+	}
+	if err := b.checkLines(); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(b.c.Text) == "" {
+		return nil, badParam("text", "is empty")
+	}
+	if len(b.c.Cards) == 0 || len(b.c.Cards) > maxCards {
+		return nil, badParam("cards", "needs 1 to %d cards", maxCards)
+	}
+	cards := make([]*waE2E.InteractiveMessage, len(b.c.Cards))
+	// Every card is checked before the first file is uploaded.
+	for i := range b.c.Cards {
+		var err error
+		if cards[i], err = b.c.Cards[i].build(); err != nil {
+			return nil, inField("cards/"+strconv.Itoa(i), err)
+		}
+	}
+	for i, card := range b.c.Cards {
+		var err error
+		if cards[i].Header, err = b.header(ctx, &FlowHeader{Media: card.Media, MediaKind: card.MediaKind}); err != nil {
+			return nil, inField("cards/"+strconv.Itoa(i), err)
+		}
+	}
+	m := interactive(nil, b.c.Text, b.c.Footer)
+	m.InteractiveMessage = &waE2E.InteractiveMessage_CarouselMessage_{CarouselMessage: &waE2E.InteractiveMessage_CarouselMessage{
+		Cards: cards, MessageVersion: proto.Int32(flowVersion),
+	}}
+	return &waE2E.Message{InteractiveMessage: m}, nil
+}
+
+// build makes a card without its file.
+func (c *Card) build() (*waE2E.InteractiveMessage, error) {
+	if strings.TrimSpace(c.Text) == "" {
+		return nil, badParam("text", "is empty")
+	}
+	if err := checkLength("text", c.Text, maxInteractiveText); err != nil {
+		return nil, err
+	}
+	if err := checkLength("caption", c.Caption, maxInteractiveLine); err != nil {
+		return nil, err
+	}
+	buttons, err := flowButtons(Buttons(c.Buttons), maxCardButtons)
+	if err != nil {
+		return nil, err
+	}
+	card := interactive(nil, c.Text, c.Caption)
+	card.InteractiveMessage = &waE2E.InteractiveMessage_NativeFlowMessage_{NativeFlowMessage: &waE2E.InteractiveMessage_NativeFlowMessage{
+		Buttons: buttons, MessageVersion: proto.Int32(flowVersion),
+	}}
+	return card, nil
+}

@@ -1,0 +1,122 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
+)
+
+// OrderItem is one position of an order.
+type OrderItem struct {
+	Name     string  `json:"name" rpc:"required,min=1,max=256" doc:"what is ordered"`
+	Quantity int     `json:"quantity" rpc:"required,min=1,max=1000000" doc:"how many"`
+	Price    float64 `json:"price" rpc:"required,min=0,max=1000000000" doc:"of one, in units of the currency; thousandths count"`
+	Currency string  `json:"currency" rpc:"min=3,max=3" doc:"ISO 4217; an order has one currency"`
+	ImageURL string  `json:"image_url" rpc:"max=2048,format=uri" doc:"picture; the first one is shown with the order"`
+}
+
+const (
+	maxOrderItems   = 100
+	maxOrderTotal   = 1_000_000_000_000_000 // thousandths
+	defaultCurrency = "USD"
+	orderVersion    = 1
+)
+
+// order makes an order message. No catalogue stands behind it: the receiver
+// sees its text, number and sum, and finds nothing when they open it.
+func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
+	if !isPerson(b.to) {
+		return nil, &Error{Reason: ReasonNotSupported, Field: "to", Message: "an order goes to one business, not to a group or newsletter"}
+	}
+	if len(b.c.Items) == 0 || len(b.c.Items) > maxOrderItems {
+		return nil, badParam("items", "needs 1 to %d positions", maxOrderItems)
+	}
+	currency, err := b.orderCurrency()
+	if err != nil {
+		return nil, err
+	}
+	var total int64
+	var text strings.Builder
+	for i, item := range b.c.Items {
+		switch {
+		case strings.TrimSpace(item.Name) == "":
+			return nil, badParam("items/"+strconv.Itoa(i)+"/name", "is empty")
+		case item.Quantity < 1:
+			return nil, badParam("items/"+strconv.Itoa(i)+"/quantity", "must be at least 1")
+		case item.Price < 0:
+			return nil, badParam("items/"+strconv.Itoa(i)+"/price", "must not be negative")
+		}
+		sum := math.Round(item.Price*1000) * float64(item.Quantity)
+		if float64(total)+sum > maxOrderTotal {
+			return nil, badParam("items", "add up to more than an order can hold")
+		}
+		total += int64(sum)
+		fmt.Fprintf(&text, "%d x %s: %s %s\n", item.Quantity, item.Name, strconv.FormatFloat(sum/1000, 'f', -1, 64), currency)
+	}
+	if b.c.Notes != "" {
+		text.WriteString(b.c.Notes)
+	}
+	thumbnail, err := b.orderPicture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &waE2E.Message{OrderMessage: &waE2E.OrderMessage{
+		OrderID: proto.String(ulid.Make().String()), ItemCount: proto.Int32(int32(len(b.c.Items))), Thumbnail: thumbnail,
+		Status: waE2E.OrderMessage_INQUIRY.Enum(), Surface: waE2E.OrderMessage_CATALOG.Enum(), MessageVersion: proto.Int32(orderVersion),
+		Message: proto.String(strings.TrimSuffix(text.String(), "\n")), OrderTitle: proto.String(b.c.Items[0].Name),
+		SellerJID: proto.String(b.to.String()), TotalAmount1000: &total, TotalCurrencyCode: &currency,
+	}}, nil
+}
+
+func (b *builder) orderCurrency() (string, error) {
+	otherwise := strings.ToUpper(b.c.Currency)
+	if otherwise == "" {
+		otherwise = defaultCurrency
+	}
+	var currency string
+	for i, item := range b.c.Items {
+		field, own := "items/"+strconv.Itoa(i)+"/currency", strings.ToUpper(item.Currency)
+		if own == "" {
+			field, own = "currency", otherwise
+		}
+		switch {
+		case !isCurrency(own):
+			return "", badParam(field, "is not a currency of three letters")
+		case currency != "" && own != currency:
+			return "", badParam("items/"+strconv.Itoa(i)+"/currency", "differs from that of the other items")
+		}
+		currency = own
+	}
+	return currency, nil
+}
+
+func isCurrency(s string) bool {
+	if len(s) != 3 {
+		return false
+	}
+	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// orderPicture fetches the first picture there is.
+func (b *builder) orderPicture(ctx context.Context) ([]byte, error) {
+	for i, item := range b.c.Items {
+		if item.ImageURL != "" {
+			small, err := b.thumbnail(ctx, "", &MediaSource{URL: item.ImageURL})
+			var e *Error
+			if errors.As(err, &e) {
+				named := *e
+				named.Field = "items/" + strconv.Itoa(i) + "/image_url"
+				return nil, &named
+			}
+			return small, err
+		}
+	}
+	return nil, nil
+}
