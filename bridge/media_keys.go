@@ -89,10 +89,10 @@ func directPath(path, address string) (string, error) {
 	}
 	if path == "" {
 		u, err := url.Parse(address)
-		if err != nil || u.Path == "" {
+		if err != nil || !strings.HasPrefix(u.Path, "/") {
 			return "", badParam("url", "is not an address")
 		}
-		path = u.RequestURI()
+		return u.RequestURI(), nil
 	}
 	if !strings.HasPrefix(path, "/") || strings.Contains(path, "#") {
 		return "", badParam("direct_path", "does not begin with a slash")

@@ -88,6 +88,7 @@ func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsme
 			var e *Error
 			errors.As(own, &e)
 			e.OutcomeUnknown = false // no message was sent yet
+			e.Field = "media"
 			return nil, e
 		}
 		return nil, err

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/rest/wuzapi"
@@ -13,18 +12,9 @@ import (
 func (a *app) openDialects(context.Context) (err error) {
 	a.rates = rpc.NewRates(a.cfg.CallsPerSecond, a.cfg.CallBurst)
 	a.shim, err = rest.New(a.registry, a.auth, rest.Config{
-		Admit: a.rates.Admit, DialectOf: a.dialectOf, QueryTokens: a.cfg.AllowQueryTokens,
+		Admit: a.rates.Admit, QueryTokens: a.cfg.AllowQueryTokens,
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
 		Log: a.log.With("part", "rest"),
 	}, wuzapi.New())
 	return err
-}
-
-// dialectOf is the setting of the caller's session; who holds no session's token gets the default.
-func (a *app) dialectOf(who rpc.Principal) string {
-	session, err := a.bridge.Session(who.Session)
-	if err != nil {
-		return bridge.DefaultSettings().Dialect
-	}
-	return session.Settings().Dialect
 }

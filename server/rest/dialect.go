@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+
+	"github.com/waystation/waystation/rpc"
 )
 
 // Dialect is the REST surface of one document.
@@ -18,9 +20,8 @@ type Dialect struct {
 	// Credentials are the places of a request that may hold a token; the first that holds one counts.
 	Credentials []Credential
 	// Admits decides whether a caller may use the dialect at all, and names the session that the request is about ("" =
-	// the route says so itself). nil = everybody with a credential, and the session the credential is bound to. Its error is
-	// answered like that of a route's function.
-	Admits func(x *Exchange) (session string, err error)
+	// the route says so itself). nil = everybody with a credential, and the session the credential is bound to.
+	Admits func(x *Exchange) (session string, problem *rpc.Error)
 	// Routes is the table of operations.
 	Routes []Route
 	// Success wraps what a route's function returned. nil = as it is.
@@ -86,14 +87,10 @@ type options struct {
 	needsBody bool
 	failText  string
 	bodyText  string
-	family    string
 }
 
 // Option changes how a route is served.
 type Option func(*options)
-
-// Family names the form of answers a route shares with others, for documents that have several.
-func Family(name string) Option { return func(o *options) { o.family = name } }
 
 // Public lets a route be called without a credential.
 func Public() Option { return func(o *options) { o.public = true } }
@@ -124,7 +121,7 @@ func BodyText(text string) Option { return func(o *options) { o.bodyText = text 
 //
 //	rest:"name,required,path,query,param=/to"  its documented name (default: the field's own) and what it is: required,
 //	     part of the path, only in the query; and the JSON pointer of the method's param it becomes, so that a complaint
-//	     of the method is given back under the documented name
+//	     of the method is given back under the documented name; in a list of objects relative to the item
 //	also:"Group|groupJID"  other names it is accepted under
 //	bad:"Could not parse Phone"  the documented text for a value that is not usable
 //	enum:"composing|paused"  documented values, for the OpenAPI document
@@ -150,6 +147,3 @@ func (r *Route) FailText() string { return r.opts.failText }
 
 // BodyText is the text given to the option of the same name, or "".
 func (r *Route) BodyText() string { return r.opts.bodyText }
-
-// Family is the name given to the option of the same name, or "".
-func (r *Route) Family() string { return r.opts.family }

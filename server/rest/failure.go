@@ -84,6 +84,16 @@ func (f *Failure) Reason() string {
 	return f.Error()
 }
 
+// Param is the param of the method that an error which is not the caller's fault concerns, or "".
+func (f *Failure) Param() string {
+	if f.Err == nil {
+		return ""
+	}
+	details, _ := f.Err.Details.(map[string]any)
+	param, _ := details["field"].(string)
+	return param
+}
+
 // Status is the HTTP status that fits when a document says nothing.
 func (f *Failure) Status() int {
 	if f.Err == nil {

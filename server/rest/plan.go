@@ -176,9 +176,24 @@ func (p *plan) documented(pointer string) (name string, f *field) {
 				best, name, f = len(g.param), candidate.name+"."+inner, g
 			}
 		}
+		if item, g := candidate.item(pointer); g != nil && len(candidate.param) > best {
+			best, name, f = len(candidate.param), item, g
+			continue
+		}
 		if candidate.param != "" && len(candidate.param) > best && (pointer == candidate.param || strings.HasPrefix(pointer, candidate.param+"/")) {
 			best, name, f = len(candidate.param), candidate.name, candidate
 		}
 	}
 	return name, f
+}
+
+// item finds the name of something inside an item of a list of objects, whose params are relative to the item's.
+func (f *field) item(pointer string) (name string, inner *field) {
+	rest, under := strings.CutPrefix(pointer, f.param+"/")
+	index, inside, ok := strings.Cut(rest, "/")
+	if f.param == "" || !under || !ok || f.value.elem == nil || f.value.elem.object == nil {
+		return "", nil
+	}
+	name, inner = f.value.elem.object.documented("/" + inside)
+	return f.name + "[" + index + "]." + name, inner
 }

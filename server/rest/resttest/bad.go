@@ -6,8 +6,11 @@ import (
 	"strings"
 )
 
-// tooLong is the length of a text that nothing takes, in bytes; it fits into every body.
-const tooLong = 200_000
+// Lengths of a text that nothing takes, in bytes. The one fits into every body, the other into the head of a request.
+const (
+	tooLong        = 200_000
+	tooLongInQuery = 8_000
+)
 
 // BadRequest is a documented request with one thing wrong.
 type BadRequest struct {
@@ -65,7 +68,10 @@ func (o *Operation) BadRequests(example int, values Values, more map[string][]an
 			if _, text := bad.value.(string); p.In != "query" || !text && bad.value != Absent {
 				continue // all there is in a query is text
 			}
-			r, err := o.Request(example, values.With(Values{p.Path: bad.value}))
+			if text, ok := bad.value.(string); ok && len(text) > tooLongInQuery {
+				bad.value = text[:tooLongInQuery]
+			}
+			r, err := o.Request(example, values.With(o.withoutTwin(p)).With(Values{p.Path: bad.value}))
 			if err != nil {
 				return nil, err
 			}
@@ -95,6 +101,19 @@ func (o *Operation) BadRequests(example int, values Values, more map[string][]an
 		}
 	}
 	return all, nil
+}
+
+// withoutTwin leaves out the field of the body that means the same as a parameter and would count before it.
+func (o *Operation) withoutTwin(p *Field) Values {
+	v := Values{}
+	if o.Body != nil {
+		for _, f := range o.Body.Fields {
+			if strings.EqualFold(f.Path, p.Path) {
+				v[f.Path] = Absent
+			}
+		}
+	}
+	return v
 }
 
 // mediaType is that of the data URL a good request has in the field.
@@ -187,7 +206,7 @@ func (o *Operation) BadBodies(example int, values Values) ([]BadRequest, error) 
 	if err != nil {
 		return nil, err
 	}
-	nested := strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)
+	nested := fmt.Sprintf(`{%q:%s1%s}`, o.Body.Fields[0].Path, strings.Repeat(`{"a":`, 5000), strings.Repeat("}", 5000))
 	bodies := []struct{ what, body string }{
 		{"no body", ""},
 		{"no JSON", "Phone=1&Body=2"},

@@ -105,7 +105,10 @@ func paths(tree *shape) func(yield func(string) bool) {
 }
 
 func (c *comparison) found(key, format string, args ...any) {
-	c.findings = append(c.findings, Finding{Operation: c.operation.Name(), Key: key, Problem: fmt.Sprintf(format, args...)})
+	f := Finding{Operation: c.operation.Name(), Key: key, Problem: fmt.Sprintf(format, args...)}
+	if !slices.Contains(c.findings, f) { // items of a list tend to be alike
+		c.findings = append(c.findings, f)
+	}
 }
 
 // reported tells whether a finding is about the path or something above it.

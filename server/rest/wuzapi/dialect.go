@@ -27,7 +27,7 @@ func New() *rest.Dialect {
 }
 
 // admits lets in who holds the token of a session; the document knows nobody else.
-func admits(x *rest.Exchange) (string, error) {
+func admits(x *rest.Exchange) (string, *rpc.Error) {
 	if x.Principal.Session == "" {
 		return "", rpc.Unauthenticated("the token is not that of a session")
 	}
@@ -97,10 +97,21 @@ func textOf(f *rest.Failure) string {
 	case rpc.CodeTooLarge, rpc.CodeRateLimited, rpc.CodeShuttingDown:
 		return f.Err.Message
 	}
-	if f.Route != nil && f.Route.FailText() != "" {
-		return filled(f.Route.FailText(), f.Reason())
+	switch text := failText(f.Route); {
+	case text == "":
+		return f.Err.Message
+	case text == sendFailed && f.Param() == "media":
+		return filled(uploadFailed, f.Reason())
+	default:
+		return filled(text, f.Reason())
 	}
-	return f.Err.Message
+}
+
+func failText(route *rest.Route) string {
+	if route == nil {
+		return ""
+	}
+	return route.FailText()
 }
 
 func faultText(f *rest.Failure) string {

@@ -8,7 +8,9 @@ import (
 )
 
 const (
-	sendFailed  = "Error sending message: %s"
+	sendFailed   = "Error sending message: %s"
+	uploadFailed = "Failed to upload file: %s"
+
 	badBase64   = "Could not decode base64 encoded data from payload"
 	badDataURL  = `Data should start with "data:mime/type;base64,"`
 	badImage    = `Image data should start with "data:image/png;base64,"`
@@ -87,11 +89,11 @@ type templateRequest struct {
 }
 
 type templateButton struct {
-	DisplayText string `doc:"label"`
+	DisplayText string `rest:",param=/label" doc:"label"`
 	Type        string `enum:"quickreply|url|call" doc:"anything else is a reply"`
-	URL         string `rest:"Url" doc:"of type url"`
-	PhoneNumber string `doc:"of type call"`
-	ID          string `rest:"Id" doc:"of type quickreply"`
+	URL         string `rest:"Url,param=/url" doc:"of type url"`
+	PhoneNumber string `rest:",param=/phone" doc:"of type call"`
+	ID          string `rest:"Id,param=/id" doc:"of type quickreply"`
 }
 
 func sendTemplate(x *rest.Exchange, in *templateRequest) (*sent, error) {

@@ -113,7 +113,7 @@ func logout(x *rest.Exchange, _ *rest.None) (*details, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !s.LoggedIn:
+	case s.JID == nil:
 		return nil, rest.State("Could not disconnect as it was not logged in")
 	case !s.Connected:
 		return nil, rest.State("Could not disconnect as it was not connected")

@@ -1,6 +1,7 @@
 package wuzapi
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/waystation/waystation/server/rest"
@@ -74,12 +75,15 @@ func userInfo(x *rest.Exchange, in *peopleRequest) (*userInfoAnswer, error) {
 			shown.Devices = []string{}
 		}
 		if v := u.Verified; v != nil {
-			shown.VerifiedName = &verifiedName{certificate{v.Details, v.Signature}, verifiedDetails{deref(v.Issuer), v.Serial, v.VerifiedName}}
+			shown.VerifiedName = &verifiedName{certificate{bytesOf(v.Details), bytesOf(v.Signature)}, verifiedDetails{deref(v.Issuer), v.Serial, v.VerifiedName}}
 		}
 		answer.Users[u.Contact] = shown
 	}
 	return answer, nil
 }
+
+// bytesOf is never nil, which JSON would show as null.
+func bytesOf(b []byte) []byte { return append([]byte{}, b...) }
 
 type numbersRequest struct {
 	Phone rest.Strings `rest:",required,param=/numbers" bad:"Could not parse Phone" doc:"international numbers"`
@@ -103,13 +107,17 @@ func userCheck(x *rest.Exchange, in *numbersRequest) (*userCheckAnswer, error) {
 			Registered   bool
 			Contact      *string
 			VerifiedName *string `json:"verified_name"`
+			Error        *string
 		}
 	}
 	if err := x.Call("contact.checkRegistered", rest.Params{"numbers": in.Phone}, &result); err != nil {
 		return nil, err
 	}
 	answer := &userCheckAnswer{Users: make([]registration, 0, len(result.Results))}
-	for _, r := range result.Results {
+	for i, r := range result.Results {
+		if r.Error != nil {
+			return nil, rest.Bad(fmt.Sprintf("Phone[%d]", i), "Could not parse Phone", *r.Error)
+		}
 		jid := deref(r.Contact)
 		if jid == "" {
 			jid = strings.TrimPrefix(r.Number, "+") + "@s.whatsapp.net" // the document names it for strangers, too

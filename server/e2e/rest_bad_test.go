@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// snapshot is what bad requests must not change: what the server keeps, and what the peer and the network see.
+func (w *restWorld) snapshot(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	note := func(name, addr, method string, params object) {
+		var result json.RawMessage
+		must(t, addr, method, params, &result)
+		out[name] = uptime.ReplaceAllString(string(result), "")
+	}
+	for _, method := range []string{"chat.list", "group.list", "contact.list", "profile.get", "session.getSettings", "webhook.get"} {
+		if !w.methods[method] {
+			continue
+		}
+		note(method, w.server.addr, method, object{"session": w.caller.id})
+	}
+	note("sessions", w.server.addr, "session.list", object{"full": true})
+	out["group's picture"] = str(w.call(t, w.peer, "contact.getProfilePicture", object{"contact": w.group})["picture_id"])
+	for name, number := range map[string]string{"peer": w.peer.number, "shop": w.shop, "own phone": w.caller.number} {
+		note(name, w.network.addr, "sandbox.listMessages", object{"account": number})
+	}
+	return out
+}
+
+// refuses sends everything that is wrong with the request of each case.
+func (r *restRun) refuses(t *testing.T) {
+	used, total := map[string]bool{}, 0
+	acts := map[string]restAct{}
+	for _, c := range r.cases {
+		if c.needs != "" && !r.w.methods[c.needs] {
+			continue
+		}
+		if o := r.operation(t, c.operation); o.Body != nil || len(o.Params) > 0 {
+			acts[c.operation] = c.prepare(t, r.w)
+		}
+	}
+	before := r.w.snapshot(t)
+	for _, c := range r.cases {
+		act, ok := acts[c.operation]
+		if !ok {
+			continue
+		}
+		t.Run(c.operation, func(t *testing.T) {
+			o := r.operation(t, c.operation)
+			fields, err := o.BadRequests(act.example, act.values, r.outOfRange)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies, err := o.BadBodies(act.example, act.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range slices.Concat(fields, bodies) {
+				if key := r.reasonTolerated(o, bad); key != "" {
+					used[key] = true
+					continue
+				}
+				total++
+				r.refused(t, r.w.who(act), bad)
+			}
+		})
+	}
+	for key, reason := range r.tolerated {
+		if !used[key] || reason == "" {
+			t.Errorf("no bad request is %q, or there is no reason", key)
+		}
+	}
+	for name, now := range r.w.snapshot(t) {
+		if now != before[name] {
+			t.Errorf("%s changed\nfrom %s\nto   %s", name, before[name], now)
+		}
+	}
+	t.Logf("%d bad requests", total)
+	checkNetwork(t, r.w.network)
+}
+
+func (r *restRun) reasonTolerated(o *resttest.Operation, bad resttest.BadRequest) string {
+	for key := range r.tolerated {
+		operation, what, _ := strings.Cut(key, ": ")
+		if matches(operation, o.Name()) && matches(what, strings.TrimSpace(bad.Field+" "+bad.What)) {
+			return key
+		}
+	}
+	return ""
+}
+
+// refused sends one bad request: 400, and the answer names what is wrong.
+func (r *restRun) refused(t *testing.T, who restSession, bad resttest.BadRequest) {
+	t.Helper()
+	answer := r.send(t, r.mounts[0], who.token, bad.Request)
+	what := fmt.Sprintf("%s %s: %.120s", bad.Field, bad.What, bad.Request.Body)
+	if answer.Status != http.StatusBadRequest || answer.ContentType() != "application/json" {
+		t.Errorf("%s: status %d: %.300s", what, answer.Status, answer.Body)
+		return
+	}
+	body, _ := answer.JSON().(map[string]any)
+	if str(body["error"]) == "" || body["success"] != false {
+		t.Errorf("%s: %s", what, answer.Body)
+	}
+	if !r.names(body, bad.Field) {
+		t.Errorf("%s: not named in %.300s", what, answer.Body)
+	}
+}

@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// restCase is one documented operation: what is sent over REST, the calls that do the same, and what must have happened.
+type restCase struct {
+	operation string // "METHOD /path"
+	needs     string // method without which the case is skipped
+	rules     resttest.Rules
+	prepare   func(t *testing.T, w *restWorld) restAct
+}
+
+// restAct is one run of a case.
+type restAct struct {
+	as      *restSession // nil = the world's caller
+	example int          // which of the document's bodies
+	values  resttest.Values
+	calls   []restCall
+	effect  func(t *testing.T, out outcome)
+}
+
+// restCall is a call of a method; the session is added.
+type restCall struct {
+	method string
+	params object
+}
+
+// outcome is what was answered: over REST the documented content without its envelope, through JSON-RPC the result of
+// each call.
+type outcome struct {
+	rest any
+	rpc  []any
+}
+
+// at finds a value of the answer: under one path over REST, under the other through JSON-RPC, where the first part is
+// the number of the call. Paths are parts with slashes between; a part key=value finds the item of a list.
+func (o outcome) at(rest, rpc string) any {
+	if o.rpc != nil {
+		return dig(o.rpc, rpc)
+	}
+	return dig(o.rest, rest)
+}
+
+func dig(value any, path string) any {
+	if path == "" {
+		return value
+	}
+	part, rest, _ := strings.Cut(path, "/")
+	switch at := value.(type) {
+	case map[string]any:
+		return dig(at[part], rest)
+	case []any:
+		if key, text, ok := strings.Cut(part, "="); ok {
+			for _, item := range at {
+				if object, _ := item.(map[string]any); str(object[key]) == text {
+					return dig(item, rest)
+				}
+			}
+			return nil
+		}
+		if i, err := strconv.Atoi(part); err == nil && i < len(at) {
+			return dig(at[i], rest)
+		}
+	}
+	return nil
+}
+
+// is compares a value of the answer, which both ways must give.
+func (o outcome) is(t *testing.T, want any, rest, rpc string) {
+	t.Helper()
+	path := rest
+	if o.rpc != nil {
+		path = rpc
+	}
+	same(t, path, want, o.at(rest, rpc))
+}
+
+// perform makes the calls of an act.
+func (w *restWorld) perform(t *testing.T, act restAct) outcome {
+	t.Helper()
+	out := outcome{rpc: []any{}}
+	for _, c := range act.calls {
+		out.rpc = append(out.rpc, map[string]any(w.call(t, w.who(act), c.method, c.params)))
+	}
+	return out
+}
+
+func (w *restWorld) who(act restAct) restSession {
+	if act.as != nil {
+		return *act.as
+	}
+	return w.caller
+}

@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// restWorld is a server whose callers speak one of the documented APIs, and the people they deal with.
+type restWorld struct {
+	network, server *process
+	dialect         string
+	caller          restSession     // connected
+	idle            restSession     // never connected
+	peer            restSession     // another person, online, with a picture, an about text and a linked device
+	shop            string          // number of a business
+	stranger        string          // number of somebody who shows nothing
+	group           string          // the caller's, with peer and shop
+	methods         map[string]bool // what the server has
+	made            int             // what got a number of its own
+}
+
+// restSession is a session and whose account it is linked to.
+type restSession struct{ id, number, token string }
+
+// jid is the address of the account.
+func (s restSession) jid() string { return jidOf(s.number) }
+
+func jidOf(number string) string { return number + "@s.whatsapp.net" }
+
+func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
+	t.Helper()
+	network, root := startSandbox(t)
+	dir := t.TempDir()
+	w := &restWorld{network: network, dialect: dialect, shop: "15550600003", stranger: "15550600004"}
+	w.server = startServer(t, freeAddress(t), network, root, dir, filepath.Join(dir, "waystation.db"),
+		append([]string{"-calls-per-second", "100000", "-call-burst", "100000"}, extra...)...)
+	var document struct{ Methods []struct{ Name string } }
+	must(t, w.server.addr, "rpc.discover", object{}, &document)
+	w.methods = map[string]bool{}
+	for _, m := range document.Methods {
+		w.methods[m.Name] = true
+	}
+	w.caller, w.peer, w.idle = w.linked(t), w.linked(t), w.session(t)
+	for number, account := range map[string]object{w.shop: {"push_name": "Shop", "business_name": "Shop Inc."}, w.stranger: {}} {
+		must(t, network.addr, "sandbox.createAccount", merged(account, object{"number": number}), nil)
+	}
+	w.call(t, w.peer, "profile.setAbout", object{"about": "at sea"})
+	w.call(t, w.peer, "profile.setPicture", object{"media": object{"base64": dataURL("image/jpeg", jpegFile(t, 7))}})
+	w.group = w.newGroup(t, "Harbour", w.peer.number, w.shop)
+	for _, s := range []restSession{w.caller, w.peer} {
+		w.call(t, s, "presence.setAvailability", object{"available": true})
+	}
+	w.goOnline(t, w.peer.number)
+	w.receive(t, w.peer.number, object{"type": "text", "text": "hello"})
+	return w
+}
+
+func (w *restWorld) next() int {
+	w.made++
+	return w.made
+}
+
+// session makes a session that is not linked to any account.
+func (w *restWorld) session(t *testing.T) restSession {
+	t.Helper()
+	s := restSession{id: fmt.Sprintf("s%d", w.next())}
+	s.number = fmt.Sprintf("155506001%02d", w.made)
+	var created struct{ Token string }
+	must(t, w.server.addr, "session.create", object{"session_id": s.id}, &created)
+	s.token = created.Token
+	return s
+}
+
+// linked makes a session and links it to an account of its own.
+func (w *restWorld) linked(t *testing.T) restSession {
+	t.Helper()
+	s := w.session(t)
+	must(t, w.network.addr, "sandbox.createAccount", object{"number": s.number, "push_name": s.id}, nil)
+	must(t, w.server.addr, "session.connect", object{"session": s.id}, nil)
+	eventually(t, feedWait, "the QR code is there and scanned", func() bool {
+		return call(w.server.addr, "sandbox.scanQrCode", object{"account": s.number, "session": s.id}, nil) == nil
+	})
+	w.awaitState(t, s, "connected")
+	return s
+}
+
+// pairing makes a session that shows a QR code.
+func (w *restWorld) pairing(t *testing.T) restSession {
+	t.Helper()
+	s := w.session(t)
+	must(t, w.network.addr, "sandbox.createAccount", object{"number": s.number, "push_name": s.id}, nil)
+	must(t, w.server.addr, "session.connect", object{"session": s.id}, nil)
+	eventually(t, feedWait, "the QR code is there", func() bool { return str(w.call(t, s, "session.getQrCode", nil)["code"]) != "" })
+	return s
+}
+
+// away makes a session that is linked and disconnected.
+func (w *restWorld) away(t *testing.T) restSession {
+	t.Helper()
+	s := w.linked(t)
+	w.call(t, s, "session.disconnect", nil)
+	return s
+}
+
+func (w *restWorld) call(t *testing.T, as restSession, method string, params object) (result object) {
+	t.Helper()
+	must(t, w.server.addr, method, merged(params, object{"session": as.id}), &result)
+	return result
+}
+
+func (w *restWorld) state(t *testing.T, s restSession) string {
+	t.Helper()
+	return str(w.call(t, s, "session.getStatus", nil)["state"])
+}
+
+func (w *restWorld) awaitState(t *testing.T, s restSession, state string) {
+	t.Helper()
+	eventually(t, feedWait, s.id+" is "+state, func() bool { return w.state(t, s) == state })
+}
+
+// devices counts those that the account has linked, as the network sees it.
+func (w *restWorld) devices(t *testing.T, s restSession) int {
+	t.Helper()
+	var account struct{ Devices []string }
+	must(t, w.network.addr, "sandbox.getAccount", object{"account": s.number}, &account)
+	return len(account.Devices)
+}
+
+// phone makes somebody new who is online.
+func (w *restWorld) phone(t *testing.T) (number string) {
+	t.Helper()
+	number = fmt.Sprintf("155506002%02d", w.next())
+	must(t, w.network.addr, "sandbox.createAccount", object{"number": number}, nil)
+	w.goOnline(t, number)
+	return number
+}
+
+func (w *restWorld) goOnline(t *testing.T, number string) {
+	t.Helper()
+	must(t, w.network.addr, "sandbox.setPresence", object{"account": number, "available": true}, nil)
+}
+
+func (w *restWorld) newGroup(t *testing.T, name string, members ...string) string {
+	t.Helper()
+	made := w.call(t, w.caller, "group.create", object{"name": name, "participants": members})
+	return str(dig(map[string]any(made), "group/group"))
+}
+
+// messageID is a new one, as clients make them.
+func (w *restWorld) messageID() string {
+	return strings.ToUpper(hex.EncodeToString(fmt.Appendf(nil, "rest-message%04d", w.next())))
+}
+
+// receive has a phone write to the caller and waits until the caller's store has the message, which it returns.
+func (w *restWorld) receive(t *testing.T, from string, content object) (id string, message map[string]any) {
+	t.Helper()
+	var sent struct {
+		MessageID string `json:"message_id"`
+	}
+	must(t, w.network.addr, "sandbox.send", object{"account": from, "to": w.caller.number, "content": content}, &sent)
+	eventually(t, feedWait, "the message is stored", func() bool {
+		var result struct{ Message map[string]any }
+		err := call(w.server.addr, "message.get", object{"session": w.caller.id, "message_id": sent.MessageID, "include_raw": true}, &result)
+		message = result.Message
+		return err == nil
+	})
+	return sent.MessageID, message
+}
+
+// onPhone waits for a message at a phone and compares it.
+func (w *restWorld) onPhone(t *testing.T, number, id string, want object) {
+	t.Helper()
+	var result struct{ Message map[string]any }
+	must(t, w.network.addr, "sandbox.awaitMessage", object{"account": number, "message_id": id}, &result)
+	if result.Message == nil {
+		t.Fatalf("the phone %s never had the message", number)
+	}
+	same(t, "on the phone", want, result.Message)
+}
+
+// fileOnPhone compares the file of a message at a phone.
+func (w *restWorld) fileOnPhone(t *testing.T, number, id string, want []byte) {
+	t.Helper()
+	var file struct{ Base64 []byte }
+	must(t, w.network.addr, "sandbox.downloadMedia", object{"account": number, "message_id": id}, &file)
+	if string(file.Base64) != string(want) {
+		t.Errorf("the phone %s has another file: %d bytes instead of %d", number, len(file.Base64), len(want))
+	}
+}
+
+// stanza waits for one at a phone and returns it as text.
+func (w *restWorld) stanza(t *testing.T, number string, filter object) string {
+	t.Helper()
+	var result struct{ Stanza struct{ XML string } }
+	must(t, w.network.addr, "sandbox.awaitStanza", merged(filter, object{"account": number}), &result)
+	if result.Stanza.XML == "" {
+		t.Fatalf("the phone %s never had %v", number, filter)
+	}
+	return result.Stanza.XML
+}
+
+// fault makes something go wrong until the test ends.
+func (w *restWorld) fault(t *testing.T, s restSession, fault object) {
+	t.Helper()
+	must(t, w.network.addr, "sandbox.injectFault", merged(fault, object{"account": s.number}), nil)
+	t.Cleanup(func() { must(t, w.network.addr, "sandbox.clearFaults", object{}, nil) })
+}
+
+// fromDataURL decodes a file.
+func fromDataURL(t *testing.T, url any) (kind string, file []byte) {
+	t.Helper()
+	head, encoded, ok := strings.Cut(str(url), ";base64,")
+	file, err := base64.StdEncoding.DecodeString(encoded)
+	if !ok || err != nil {
+		t.Fatalf("no data URL: %.80s", url)
+	}
+	return strings.TrimPrefix(head, "data:"), file
+}

@@ -1,0 +1,180 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// sends makes the case of an operation that sends something to the peer. Content says what is sent: the values of the
+// request, the params of the method, what the phone must have, and its file, if any.
+func sends(operation, method string, content func(t *testing.T, w *restWorld) (values resttest.Values, params, want object, file []byte)) restCase {
+	needs := ""
+	if method == "message.sendButtons" {
+		needs = method
+	}
+	return restCase{operation: operation, needs: needs, prepare: func(t *testing.T, w *restWorld) restAct {
+		id := w.messageID()
+		values, params, want, file := content(t, w)
+		if method != "message.sendButtons" { // the only one that the document shows without a reply
+			original, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "what a question"})
+			values["ContextInfo.StanzaId"], values["ContextInfo.Participant"] = original, w.peer.jid()
+			params["reply_to"] = object{"message_id": original, "sender": w.peer.jid()}
+			want["quoted"] = object{"message_id": original}
+		}
+		return restAct{
+			values: values.With(resttest.Values{"Phone": w.peer.number, "Id": id}),
+			calls:  []restCall{{method, merged(params, object{"to": w.peer.number, "message_id": id})}},
+			effect: func(t *testing.T, out outcome) {
+				out.is(t, id, "Id", "0/message_id")
+				w.onPhone(t, w.peer.number, id, merged(want, object{"from_me": false}))
+				if file != nil {
+					w.fileOnPhone(t, w.peer.number, id, file)
+				}
+			},
+		}
+	}}
+}
+
+func plainFile(made func(seed int) []byte) func(*testing.T, int) []byte {
+	return func(_ *testing.T, seed int) []byte { return made(seed) }
+}
+
+func wuzapiSends() []restCase {
+	type content = func(t *testing.T, w *restWorld) (resttest.Values, object, object, []byte)
+	// withFile is the content of a field that holds a file.
+	withFile := func(field, kind string, made func(t *testing.T, seed int) []byte, values resttest.Values, params, want object) content {
+		return func(t *testing.T, w *restWorld) (resttest.Values, object, object, []byte) {
+			file := made(t, 1+w.next()%100)
+			url := dataURL(kind, file)
+			media := object{"base64": url}
+			if name, ok := values["FileName"]; ok {
+				media["filename"] = name
+			}
+			return values.With(resttest.Values{field: url}), merged(params, object{"media": media}), merged(want), file
+		}
+	}
+	const card = "BEGIN:VCARD\nVERSION:3.0\nN:;Zoë;;;\nFN:Zoë\nTEL;type=CELL;waid=15550309999:+15550309999\nEND:VCARD"
+	return []restCase{
+		sends("POST /chat/send/text", "message.sendText", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+			return resttest.Values{"Body": plainText}, object{"text": plainText}, object{"type": "text", "text": plainText}, nil
+		}),
+		sends("POST /chat/send/image", "message.sendImage", withFile("Image", "image/jpeg", jpegFile,
+			resttest.Values{"Caption": "the sea"}, object{"caption": "the sea"}, object{"type": "image", "text": "the sea"})),
+		sends("POST /chat/send/audio", "message.sendAudio", withFile("Audio", "audio/ogg", plainFile(opusFile),
+			resttest.Values{}, object{"voice_note": true}, object{"type": "audio", "raw": object{"audioMessage": object{"PTT": true}}})),
+		sends("POST /chat/send/video", "message.sendVideo", withFile("Video", "video/mp4", plainFile(mp4File),
+			resttest.Values{"Caption": "waves"}, object{"caption": "waves"}, object{"type": "video", "text": "waves"})),
+		sends("POST /chat/send/document", "message.sendDocument", withFile("Document", "application/octet-stream", plainFile(pdfFile),
+			resttest.Values{"FileName": "plan.pdf"}, object{}, object{"type": "document", "media": object{"filename": "plan.pdf"}})),
+		sends("POST /chat/send/sticker", "message.sendSticker", withFile("Sticker", "image/webp", webpFile,
+			resttest.Values{"PngThumbnail": resttest.Absent}, object{}, object{"type": "sticker"})),
+		sends("POST /chat/send/location", "message.sendLocation", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+			at := object{"latitude": 48.85837, "longitude": 2.294481, "name": "Paris"}
+			return resttest.Values{}, merged(at), object{"type": "location", "location": at}, nil
+		}),
+		sends("POST /chat/send/contact", "message.sendContact", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+			contacts := []object{{"name": "Zoë", "vcard": card}}
+			return resttest.Values{"Name": "Zoë", "Vcard": card}, object{"contacts": contacts}, object{"type": "contact", "contacts": contacts}, nil
+		}),
+		sends("POST /chat/send/template", "message.sendButtons", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+			params := object{"text": "Template content", "footer": "Some footer text", "buttons": []object{
+				{"type": "reply", "label": "Yes"},
+				{"type": "reply", "label": "No"},
+				{"type": "url", "label": "Visit Site", "url": "https://www.fop2.com"},
+				{"type": "call", "label": "Llamame", "phone": "1155554444"},
+			}}
+			return resttest.Values{}, params, object{"type": "buttons", "text": "Template content"}, nil
+		}),
+	}
+}
+
+func wuzapiChat() []restCase {
+	return []restCase{
+		{operation: "POST /chat/presence", prepare: func(t *testing.T, w *restWorld) restAct {
+			number := w.phone(t) // nothing of earlier runs is there
+			return restAct{
+				values: resttest.Values{"Phone": number},
+				calls:  []restCall{{"presence.setChatState", object{"chat": number, "state": "composing"}}},
+				effect: func(t *testing.T, _ outcome) {
+					if state := w.stanza(t, number, object{"tag": "chatstate"}); !strings.Contains(state, "composing") {
+						t.Errorf("the phone has %s", state)
+					}
+				},
+			}
+		}},
+		{operation: "POST /chat/markread", prepare: func(t *testing.T, w *restWorld) restAct {
+			first, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "one"})
+			second, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "two"})
+			ids := []string{first, second}
+			return restAct{
+				values: resttest.Values{"Id": ids, "Chat": w.peer.jid()},
+				calls:  []restCall{{"chat.markRead", object{"chat": w.peer.number, "message_ids": ids}}},
+				effect: func(t *testing.T, _ outcome) {
+					// One receipt tells of both: the id of one, and the other below it.
+					receipt := w.stanza(t, w.peer.number, object{"tag": "receipt", "type": "read", "id": first})
+					if !strings.Contains(receipt, second) {
+						t.Errorf("%s does not tell of %s", receipt, second)
+					}
+				},
+			}
+		}},
+		{operation: "POST /chat/react", prepare: func(t *testing.T, w *restWorld) restAct {
+			sent := w.call(t, w.caller, "message.sendText", object{"to": w.peer.number, "text": "do you like it?"})
+			id := str(sent["message_id"])
+			return restAct{
+				values: resttest.Values{"Phone": w.peer.number, "Id": "me:" + id},
+				calls:  []restCall{{"message.react", object{"chat": w.peer.number, "message_id": id, "from_me": true, "emoji": "❤️"}}},
+				effect: func(t *testing.T, out outcome) {
+					out.is(t, id, "Id", "0/message_id")
+					eventually(t, feedWait, "the reaction is on the phone", func() bool {
+						var inbox struct{ Messages []map[string]any }
+						must(t, w.network.addr, "sandbox.listMessages", object{"account": w.peer.number, "type": "reaction"}, &inbox)
+						for _, m := range inbox.Messages {
+							if len(differences(object{"target": object{"message_id": id, "emoji": "❤️"}}, m)) == 0 {
+								return true
+							}
+						}
+						return false
+					})
+				},
+			}
+		}},
+	}
+}
+
+func wuzapiDownloads() []restCase {
+	download := func(kind string, content object, made func(t *testing.T, seed int) []byte) restCase {
+		return restCase{operation: "POST /chat/download" + kind, prepare: func(t *testing.T, w *restWorld) restAct {
+			file := made(t, 1+w.next()%100)
+			_, message := w.receive(t, w.peer.number, merged(content, object{"type": kind, "base64": file}))
+			sent, _ := dig(message, "raw/"+kind+"Message").(map[string]any)
+			if sent == nil {
+				t.Fatalf("no file in %v", message)
+			}
+			return restAct{
+				values: resttest.Values{
+					"Url": sent["URL"], "MediaKey": sent["mediaKey"], "Mimetype": sent["mimetype"],
+					"FileEncSHA256": sent["fileEncSHA256"], "FileSHA256": sent["fileSHA256"], "FileLength": len(file),
+				},
+				calls: []restCall{{"media.download", object{
+					"kind": kind, "url": sent["URL"], "media_key": sent["mediaKey"], "file_sha256": sent["fileSHA256"],
+					"file_enc_sha256": sent["fileEncSHA256"], "file_length": len(file), "mime_type": sent["mimetype"],
+				}}},
+				effect: func(t *testing.T, out outcome) {
+					out.is(t, sent["mimetype"], "Mimetype", "0/media/mime_type")
+					if _, got := fromDataURL(t, out.at("Data", "0/media/base64")); string(got) != string(file) {
+						t.Errorf("%d bytes instead of %d, or others", len(got), len(file))
+					}
+				},
+			}
+		}}
+	}
+	return []restCase{
+		download("image", object{"mime_type": "image/jpeg"}, jpegFile),
+		download("video", object{"mime_type": "video/mp4"}, plainFile(mp4File)),
+		download("audio", object{"mime_type": "audio/ogg"}, plainFile(opusFile)),
+		download("document", object{"mime_type": "application/pdf", "filename": "plan.pdf"}, plainFile(pdfFile)),
+	}
+}

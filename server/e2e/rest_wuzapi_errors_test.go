@@ -1,0 +1,155 @@
+package e2e
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// wuzapi is the dialect as its callers see it.
+func wuzapi() *restDialect {
+	return &restDialect{
+		name: "wuzapi", mounts: []string{"/wuzapi", ""}, header: "Token",
+		rules: resttest.Rules{Literal: []string{"code", "success", "error", "Details", "details"}},
+		// The document's texts often do not say what is wrong; these two do.
+		failures: resttest.Rules{Extra: []string{"fields", "reason"}},
+		content: func(answer any) any {
+			envelope, _ := answer.(map[string]any)
+			return envelope["data"]
+		},
+		cases: wuzapiCases(), errors: wuzapiErrors(), unprovoked: wuzapiUnprovoked(),
+		names: wuzapiNames,
+		outOfRange: map[string][]any{
+			"Phone": {"no address", "12345@nowhere.net"}, "GroupJID": {"no address", "15550600002@s.whatsapp.net"}, "Chat": {"no address"}, "Sender": {"no address"},
+			"Participant": {"no address"}, "Latitude": {90.5, -91}, "Longitude": {180.5, -181}, "FileLength": {-1, 0}, "webhookURL": {"not an address", "ftp://example.net"},
+			"Url": {"not an address"},
+		},
+		tolerated: map[string]string{
+			"POST /chat/markread: Id string":                      "one id is a list of one",
+			"POST /chat/send/template: Buttons[[]].Type enum":     "any other type is a quick reply",
+			"POST /chat/send/template: Buttons[[]].Type too long": "any other type is a quick reply",
+		},
+	}
+}
+
+// as sends the good request with another session.
+func as(session func(t *testing.T, w *restWorld) restSession) func(*testing.T, *provoked) {
+	return func(t *testing.T, p *provoked) { p.as = session(t, p.run.w) }
+}
+
+// value puts something into a field of the good request.
+func value(field string, value any) func(*testing.T, *provoked) {
+	return func(_ *testing.T, p *provoked) { p.values = p.values.With(resttest.Values{field: value}) }
+}
+
+// broken makes something go wrong on the network for the session that calls.
+func broken(fault object) func(*testing.T, *provoked) {
+	return func(t *testing.T, p *provoked) { p.run.w.fault(t, p.as, fault) }
+}
+
+// file puts something into the field that holds a file; %s in it is the media type of a good one.
+func file(text string) func(*testing.T, *provoked) {
+	return func(t *testing.T, p *provoked) {
+		for _, f := range p.operation.Body.Fields {
+			if f.Type.Format == "data-url" {
+				kind, _, _ := strings.Cut(str(p.values[f.Path]), ";")
+				value(f.Path, strings.Replace(text, "%s", strings.TrimPrefix(kind, "data:"), 1))(t, p)
+				return
+			}
+		}
+		t.Fatal("no field holds a file")
+	}
+}
+
+// missing leaves out the field that the documented text names.
+func missing(_ *testing.T, p *provoked) {
+	words := strings.Fields(p.text) // Missing X in Payload, Missing X in ContextInfo
+	field := words[1]
+	if words[3] != "Payload" {
+		field = words[3] + "." + field
+	}
+	p.values = p.values.With(resttest.Values{field: resttest.Absent})
+}
+
+func wuzapiErrors() []provocation {
+	refused := object{"kind": "refuse_request", "tag": "iq", "code": 503, "times": -1}
+	return []provocation{
+		{"", "Unauthorized", func(t *testing.T, p *provoked) {
+			request, err := p.operation.Request(0, p.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, token := range []string{"", adminToken} { // the third, an unknown one, is sent last
+				if answer := p.run.send(t, p.run.mounts[0], token, request); answer.Status != 401 {
+					t.Errorf("status %d with the token %q", answer.Status, token)
+				}
+			}
+			p.as.token = "nobody-has-this-token"
+		}},
+		{"", "No session", as(func(_ *testing.T, w *restWorld) restSession { return w.idle })},
+		{"", "Could not decode Payload", func(_ *testing.T, p *provoked) { p.body = []byte(`{"Phone":`) }},
+		{"", "Missing * in *", missing},
+		{"", "Could not parse Phone", value("Phone", "no address")},
+		{"POST /chat/react", "Could not parse Group JID", value("Phone", "no address")},
+		{"", "Could not parse Group JID", value("GroupJID", "no address")},
+		{"", "Could not decode base64 *", file("data:%s;base64,####")},
+		{"POST /chat/send/video", "Data should start *", file("just text")},
+		{"POST /chat/send/sticker", "Data should start *", file("just text")},
+		{"", "* data should start *", file("data:text/html;base64,PGI+")},
+		{"", "Error sending message: *", broken(object{"kind": "refuse_send", "code": 403, "times": -1})},
+		{"", "Failed to upload file: *", broken(object{"kind": "media_upload", "code": 500, "times": -1})},
+		{"", "Failed to download *", broken(object{"kind": "media_download", "code": 404, "times": -1})},
+		{"", "Failed to check if *", broken(refused)},
+		{"", "Failed to get avatar: *", broken(refused)},
+		{"", "No avatar found", func(t *testing.T, p *provoked) { value("Phone", p.run.w.stranger)(t, p) }},
+		{"POST /session/connect", "Already Connected", as(func(_ *testing.T, w *restWorld) restSession { return w.caller })},
+		{"POST /session/connect", "Failed to Connect", broken(object{"kind": "temporary_ban", "delay_seconds": 60})},
+		{"POST /session/disconnect", "Cannot disconnect because it is not logged in", as(pairingSession)},
+		{"POST /session/logout", "Could not perform logout", broken(refused)},
+		{"POST /session/logout", "Could not disconnect as it was not logged in", as(pairingSession)},
+		{"POST /session/logout", "Could not disconnect as it was not connected", as(offlineSession)},
+		{"GET /session/qr", "Not connected", as(offlineSession)},
+		{"GET /session/qr", "Already Loggedin", as(func(_ *testing.T, w *restWorld) restSession { return w.caller })},
+	}
+}
+
+// wuzapiUnprovoked are documented errors that this server does not answer.
+func wuzapiUnprovoked() map[string]string {
+	return map[string]string{
+		"* /user/info: ": "a failure with success true in it is an error of the real server",
+		"* /group/*: ":   "a failure with success true in it is an error of the real server",
+		"POST /webhook: Could not set webhook: *":                                "a body that is no JSON is the caller's fault: 400 with this text",
+		"GET /user/contacts: <store error>":                                      "the database would have to fail",
+		"GET /webhook: Could not get webhook: *":                                 "the database would have to fail",
+		"POST /chat/presence: Failure sending chat presence to Whatsapp servers": "WhatsApp does not answer chat states",
+		"POST /chat/markread: Failure marking messages as read":                  "WhatsApp does not answer receipts",
+	}
+}
+
+func pairingSession(t *testing.T, w *restWorld) restSession { return w.pairing(t) }
+
+// offlineSession is linked and wants to be connected, but WhatsApp does not let it in.
+func offlineSession(t *testing.T, w *restWorld) restSession {
+	s := w.linked(t)
+	w.fault(t, s, object{"kind": "refuse_login", "times": -1})
+	must(t, w.network.addr, "sandbox.cut", object{"account": s.number}, nil)
+	eventually(t, feedWait, "the session is offline", func() bool { return w.state(t, s) != "connected" })
+	return s
+}
+
+// wuzapiNames tells whether an error names a field, or anything if the field is empty.
+func wuzapiNames(answer map[string]any, field string) bool {
+	list, _ := answer["fields"].([]any)
+	for _, item := range list {
+		bad, _ := item.(map[string]any)
+		name := indexed.ReplaceAllString(str(bad["field"]), "[]")
+		if (field == "" || strings.EqualFold(name, field) || strings.EqualFold(name, field+"[]")) && name != "" && str(bad["problem"]) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+var indexed = regexp.MustCompile(`\[\d+\]`)
