@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-
-	"github.com/waystation/waystation/rpc"
 )
 
 // Dialect is the REST surface of one document.
@@ -20,8 +18,9 @@ type Dialect struct {
 	// Credentials are the places of a request that may hold a token; the first that holds one counts.
 	Credentials []Credential
 	// Admits decides whether a caller may use the dialect at all, and names the session that the request is about ("" =
-	// the route says so itself). nil = everybody with a credential, and the session the credential is bound to.
-	Admits func(x *Exchange) (session string, problem *rpc.Error)
+	// the route says so itself). nil = everybody with a credential, and the session the credential is bound to. Its error is
+	// answered like that of a route's function.
+	Admits func(x *Exchange) (session string, err error)
 	// Routes is the table of operations.
 	Routes []Route
 	// Success wraps what a route's function returned. nil = as it is.
@@ -87,10 +86,14 @@ type options struct {
 	needsBody bool
 	failText  string
 	bodyText  string
+	family    string
 }
 
 // Option changes how a route is served.
 type Option func(*options)
+
+// Family names the form of answers a route shares with others, for documents that have several.
+func Family(name string) Option { return func(o *options) { o.family = name } }
 
 // Public lets a route be called without a credential.
 func Public() Option { return func(o *options) { o.public = true } }
@@ -147,3 +150,6 @@ func (r *Route) FailText() string { return r.opts.failText }
 
 // BodyText is the text given to the option of the same name, or "".
 func (r *Route) BodyText() string { return r.opts.bodyText }
+
+// Family is the name given to the option of the same name, or "".
+func (r *Route) Family() string { return r.opts.family }

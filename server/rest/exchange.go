@@ -22,6 +22,8 @@ type Exchange struct {
 	RequestID string
 	// Dialect is the one that answers.
 	Dialect *Dialect
+	// Route is the operation that was asked for; nil when there is no such.
+	Route *Route
 
 	shim  *Shim
 	ctx   context.Context // of the calls; outlives a caller who hangs up when the request changes something

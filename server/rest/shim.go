@@ -139,7 +139,13 @@ func (s *Shim) tableOf(d *Dialect) (t *table, err error) {
 	return t, nil
 }
 
+// allow notes that a path has a method. Documents name the same parameter differently under different methods.
 func (t *table) allow(path, method string) {
+	n := 0
+	path = pathParam.ReplaceAllStringFunc(path, func(string) string {
+		n++
+		return fmt.Sprintf("{p%d}", n)
+	})
 	if t.allowed[path] == nil {
 		t.paths.HandleFunc(path, func(http.ResponseWriter, *http.Request) {})
 	}
@@ -155,18 +161,31 @@ func (t *table) methods(r *http.Request) []string {
 	return t.allowed[pattern]
 }
 
-// ServeHTTP finds the dialect and the route of a request.
+// ServeHTTP finds the dialect and the route of a request. Of mounts within each other the inner one is asked first.
 func (s *Shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := tidy(r.URL.EscapedPath())
+	var unserved func()
 	for _, m := range s.mounts {
-		if rest, under := strings.CutPrefix(path, m.prefix); under && strings.HasPrefix(rest, "/") {
-			if inner, ok := rebased(r, rest); ok {
-				s.serve(w, inner, m)
-				return
-			}
+		rest, under := strings.CutPrefix(path, m.prefix)
+		if !under || !strings.HasPrefix(rest, "/") {
+			continue
+		}
+		inner, ok := rebased(r, rest)
+		if !ok {
+			break
+		}
+		if known := m.serve(s, w, inner); known {
+			return
+		}
+		if unserved == nil {
+			unserved = func() { s.missing(w, inner, m.dialects[0], nil) }
 		}
 	}
-	http.NotFound(w, r)
+	if unserved == nil {
+		http.NotFound(w, r)
+		return
+	}
+	unserved()
 }
 
 // tidy removes what clients add to paths by gluing addresses together: doubled slashes and one at the end.
@@ -197,11 +216,15 @@ func rebased(r *http.Request, escaped string) (*http.Request, bool) {
 }
 
 // serve hands the request to the dialect of the mount that has its path; when several have it, the caller's own decides.
-func (s *Shim) serve(w http.ResponseWriter, r *http.Request, m *mount) {
+// It returns false when none has it.
+func (m *mount) serve(s *Shim, w http.ResponseWriter, r *http.Request) bool {
 	var having []*table
+	var others *table // has the path under other methods
 	for _, t := range m.dialects {
-		if slices.Contains(t.methods(r), r.Method) {
+		if allowed := t.methods(r); slices.Contains(allowed, r.Method) {
 			having = append(having, t)
+		} else if allowed != nil && others == nil {
+			others = t
 		}
 	}
 	switch {
@@ -209,9 +232,12 @@ func (s *Shim) serve(w http.ResponseWriter, r *http.Request, m *mount) {
 		having[0].mux.ServeHTTP(w, r)
 	case len(having) > 1:
 		s.choose(r, having).mux.ServeHTTP(w, r)
+	case others != nil:
+		s.missing(w, r, others, others.methods(r))
 	default:
-		s.unserved(w, r, m)
+		return false
 	}
+	return true
 }
 
 func (s *Shim) choose(r *http.Request, having []*table) *table {
@@ -233,16 +259,8 @@ func (s *Shim) choose(r *http.Request, having []*table) *table {
 	return having[0]
 }
 
-// unserved answers OPTIONS, wrong methods and unknown paths.
-func (s *Shim) unserved(w http.ResponseWriter, r *http.Request, m *mount) {
-	t := m.dialects[0]
-	var allowed []string
-	for _, candidate := range m.dialects {
-		if allowed = candidate.methods(r); allowed != nil {
-			t = candidate
-			break
-		}
-	}
+// missing answers OPTIONS, wrong methods and unknown paths.
+func (s *Shim) missing(w http.ResponseWriter, r *http.Request, t *table, allowed []string) {
 	if allowed != nil {
 		allowed = append(slices.Clone(allowed), http.MethodOptions)
 		slices.Sort(allowed)
@@ -265,7 +283,7 @@ type handlerOf struct {
 
 func (h handlerOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &Exchange{Request: r, Dialect: h.table.Dialect, shim: h.shim, RequestID: h.shim.requestID(r), ctx: r.Context()}
+	x := &Exchange{Request: r, Dialect: h.table.Dialect, Route: h.route, shim: h.shim, RequestID: h.shim.requestID(r), ctx: r.Context()}
 	reply := h.shim.handle(w, x, h.route)
 	h.shim.answer(w, x, reply)
 	h.shim.log.Debug("request", "dialect", h.table.Name, "operation", h.route.Method+" "+h.route.Path,
@@ -322,8 +340,9 @@ func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error
 			}
 		}
 		if x.Dialect.Admits != nil {
-			if x.Session, problem = x.Dialect.Admits(x); problem != nil {
-				return nil, problem
+			var err error
+			if x.Session, err = x.Dialect.Admits(x); err != nil {
+				return nil, err
 			}
 		}
 	}

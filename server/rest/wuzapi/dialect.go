@@ -27,7 +27,7 @@ func New() *rest.Dialect {
 }
 
 // admits lets in who holds the token of a session; the document knows nobody else.
-func admits(x *rest.Exchange) (string, *rpc.Error) {
+func admits(x *rest.Exchange) (string, error) {
 	if x.Principal.Session == "" {
 		return "", rpc.Unauthenticated("the token is not that of a session")
 	}
