@@ -198,8 +198,8 @@ func wwebjs() *rest.Dialect {
 					return nil, err
 				}
 				_, encoded, _ := strings.Cut(code.Image, ",")
-				picture, err := base64.StdEncoding.DecodeString(encoded)
-				if err != nil || len(picture) == 0 {
+				picture, _ := base64.StdEncoding.DecodeString(encoded)
+				if len(picture) == 0 {
 					return &rest.Reply{Body: object{"success": false, "message": "qr code not ready or already scanned"}}, nil
 				}
 				return &rest.Reply{ContentType: "image/png", Body: picture}, nil
@@ -220,7 +220,7 @@ func wwebjs() *rest.Dialect {
 					return nil, rest.Bad("content", "", "must be a text or an object")
 				}
 				p := rest.Params{"to": strings.Replace(in.Chat, "@c.us", "@s.whatsapp.net", 1)}
-				method := ""
+				var method string
 				switch in.Type {
 				case "string":
 					method, p["text"] = "message.sendText", text

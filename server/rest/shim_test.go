@@ -107,7 +107,7 @@ func TestBodiesAreBounded(t *testing.T) {
 			t.Errorf("%d bytes to %s: %d %s", test.size, test.path, w.Code, w.Body)
 		}
 		// The same without a length said beforehand.
-		r := httptest.NewRequest("POST", test.path, io.MultiReader(strings.NewReader(body(test.size))))
+		r := httptest.NewRequest(http.MethodPost, test.path, io.MultiReader(strings.NewReader(body(test.size))))
 		r.Header.Set("Token", "ada")
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
