@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// The README's commands for plain HTTP do what it says.
-func TestReadmeCommands(t *testing.T) {
+// readmeOutput runs the first block of commands of a chapter of the README against a server with a paired session.
+func readmeOutput(t *testing.T, chapter string) string {
+	t.Helper()
 	for _, program := range []string{"sh", "curl", "sha256sum"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("needs %s", program)
@@ -19,14 +20,15 @@ func TestReadmeCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, chapter, ok := bytes.Cut(text, []byte("\n## Beside the socket"))
-	_, block, ok2 := bytes.Cut(chapter, []byte("```sh\n"))
+	_, rest, ok := bytes.Cut(text, []byte("\n## "+chapter))
+	_, block, ok2 := bytes.Cut(rest, []byte("```sh\n"))
 	script, _, ok3 := bytes.Cut(block, []byte("```\n"))
 	if !ok || !ok2 || !ok3 {
-		t.Fatal("the README has no such chapter")
+		t.Fatalf("the README has no chapter %s with commands", chapter)
 	}
 	s := startServer(t)
 	token := s.pair("shop", "15550100001")
+	s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer"})
 	command := exec.CommandContext(t.Context(), "sh", "-eu", "-c", string(script))
 	command.Dir = t.TempDir()
 	command.Env = append(os.Environ(), "URL="+s.url(""), "TOKEN="+token, "SESSION=shop", "no_proxy=*")
@@ -34,15 +36,33 @@ func TestReadmeCommands(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, out)
 	}
+	if strings.Contains(string(out), `"error"`) {
+		t.Errorf("something was refused in\n%s", out)
+	}
+	return string(out)
+}
+
+// The README's commands for plain HTTP do what it says.
+func TestReadmeCommands(t *testing.T) {
+	out := readmeOutput(t, "Beside the socket")
 	for _, want := range []string{`"ticket":"`, "retry: 2000", "event: hello", `"media_id":"shop-`, "notes", `"url":"http://`, "Upload-Offset: 5"} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
 	}
-	if n := strings.Count(string(out), `"media_id":"shop-`); n != 2 {
+	if n := strings.Count(out, `"media_id":"shop-`); n != 2 {
 		t.Errorf("%d files were kept in\n%s", n, out)
 	}
-	if strings.Contains(string(out), `"error"`) {
-		t.Errorf("something was refused in\n%s", out)
+}
+
+// The README's REST calls are answered as the document has it.
+func TestReadmeRESTCalls(t *testing.T) {
+	out := readmeOutput(t, "REST calls")
+	for _, want := range []string{
+		`{"code":200,"data":{"Connected":true,"LoggedIn":true},"success":true}`, `"Details":"Sent"`, `"IsInWhatsapp":false`, `{"Groups":[]}`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
 	}
 }
