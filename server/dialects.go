@@ -12,9 +12,18 @@ import (
 func (a *app) openDialects(context.Context) (err error) {
 	a.rates = rpc.NewRates(a.cfg.CallsPerSecond, a.cfg.CallBurst)
 	a.shim, err = rest.New(a.registry, a.auth, rest.Config{
-		Admit: a.rates.Admit, QueryTokens: a.cfg.AllowQueryTokens,
+		Admit: a.rates.Admit, DialectOf: a.dialectOf, QueryTokens: a.cfg.AllowQueryTokens,
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
 		Log: a.log.With("part", "rest"),
 	}, wuzapi.New())
 	return err
+}
+
+// dialectOf is the dialect a session has chosen for paths that several documents have.
+func (a *app) dialectOf(who rpc.Principal) string {
+	session, err := a.bridge.Session(who.Session)
+	if err != nil {
+		return ""
+	}
+	return session.Settings().Dialect
 }
