@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/webhook"
 )
 
 // Tokens gives out and takes back the credentials bound to one session.
@@ -31,8 +33,10 @@ type ServerSettings struct {
 
 // Deps is what the methods work on.
 type Deps struct {
-	Bridge *bridge.Bridge
-	Tokens Tokens
+	Bridge     *bridge.Bridge
+	Tokens     Tokens
+	Webhooks   *webhook.Webhooks
+	Deliveries *dispatch.Dispatcher
 	Server ServerSettings
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string

@@ -43,7 +43,7 @@ func everything(t *testing.T) *rpc.Registry {
 	for _, register := range []func(*rpc.Registry, methods.Deps){
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
-		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus,
+		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
 	} {
 		register(reg, methods.Deps{})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/webhook"
 )
 
 type sessionCreateParams struct {
@@ -14,12 +15,24 @@ type sessionCreateParams struct {
 	Name          string                `json:"name" rpc:"max=255" doc:"display name; defaults to the id"`
 	Token         string                `json:"token" rpc:"max=255" doc:"credential bound to this session, at least 8 characters; generated when absent"`
 	Settings      bridge.SettingsPatch  `json:"settings" doc:"initial settings, as session.updateSettings"`
-	Webhook       json.RawMessage       `json:"webhook" doc:"initial default webhook"`
+	Webhook       *sessionWebhook       `json:"webhook" doc:"initial default webhook"`
 	Transports    json.RawMessage       `json:"transports" doc:"transport name -> settings"`
 	Storage       json.RawMessage       `json:"storage" doc:"object storage settings"`
 	Proxy         bridge.Proxy          `json:"proxy" doc:"{enabled, url}"`
 	ClientProfile *bridge.ClientProfile `json:"client_profile" doc:"device identity shown to WhatsApp"`
 	Connect       bool                  `json:"connect" doc:"connect at once so that a QR code appears"`
+}
+
+// sessionWebhook is the default webhook of a new session.
+type sessionWebhook struct {
+	URL    string   `json:"url" rpc:"required,min=1" doc:"http or https address"`
+	Events []string `json:"events" rpc:"max=100" doc:"event names; default [\"*\"]"`
+	Secret *string  `json:"secret" doc:"key of the signature, 16 to 256 bytes"`
+	Format *string  `json:"format" rpc:"enum=native|wuzapi|wuzapi_json" doc:"shape of the body; default native"`
+}
+
+func (p *sessionWebhook) change() webhook.Change {
+	return webhook.Change{URL: &p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format)}
 }
 
 // minTokenLength keeps guessable tokens out.
@@ -31,7 +44,7 @@ func (p *sessionCreateParams) Validate() error {
 	for _, field := range []struct {
 		pointer string
 		value   json.RawMessage
-	}{{"/webhook", p.Webhook}, {"/transports", p.Transports}, {"/storage", p.Storage}} {
+	}{{"/transports", p.Transports}, {"/storage", p.Storage}} {
 		if len(field.value) > 0 && string(field.value) != "null" {
 			bad = append(bad, rpc.Field{Pointer: field.pointer, Problem: "is not offered by this server"})
 		}
@@ -154,18 +167,27 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	if call.Principal.Session != "" {
 		return out, rpc.Forbidden("a credential bound to one session cannot create others")
 	}
+	if p.Webhook != nil {
+		if err := d.Webhooks.Check(ctx, p.SessionID, p.Webhook.change()); err != nil {
+			return out, webhookError("/webhook", err)
+		}
+	}
 	s, err := d.Bridge.Create(ctx, bridge.CreateParams{
 		ID: p.SessionID, Name: p.Name, Settings: p.Settings, Proxy: p.Proxy, Profile: p.ClientProfile,
 	})
 	if err != nil {
 		return out, err
 	}
-	if out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token); err != nil {
+	if out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token); err == nil && p.Webhook != nil {
+		_, err = d.Webhooks.Update(ctx, webhook.Key{Session: s.ID(), ID: webhook.DefaultID}, p.Webhook.change())
+		err = webhookError("/webhook", err)
+	}
+	if err != nil {
 		// Half a session helps nobody: the id must be free for the next try.
-		if undo := d.Bridge.Delete(context.WithoutCancel(ctx), s.ID(), false); undo != nil {
-			d.log().Error("a session without a token could not be removed", "session", s.ID(), "error", undo)
+		if undo := d.removeSession(context.WithoutCancel(ctx), s.ID(), false, false); undo != nil {
+			d.log().Error("a session that is not whole could not be removed", "session", s.ID(), "error", undo)
 		}
-		return out, err
+		return sessionCreateResult{}, err
 	}
 	if p.Connect {
 		if err = s.Connect(ctx); err != nil {

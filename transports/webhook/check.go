@@ -19,11 +19,10 @@ func (s *store) check(ctx context.Context, c *Change, w *Webhook) error {
 	}
 	if _, known := formats[w.Format]; !known {
 		problem("format", "must be one of "+formatNames())
-	} else {
-		for i, name := range w.Events {
-			if !s.known(w.Format, name) {
-				problem("events/"+strconv.Itoa(i), "is not an event of the format "+string(w.Format))
-			}
+	}
+	for i, name := range c.Events {
+		if _, known := s.cfg.Events[name]; !known && name != AllEvents {
+			problem("events/"+strconv.Itoa(i), "is not an event; rpc.discover lists them under x-events")
 		}
 	}
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
-// Format is the shape of what a webhook receives, and decides under which names events are subscribed to.
+// Format is the shape of what a webhook receives. Events are subscribed to under the same names in every format.
 type Format string
 
 // The formats.
@@ -30,36 +30,20 @@ const (
 
 // format is how one Format does it.
 type format struct {
-	all   string // name that stands for every event
-	known func(events map[string]bool, name string) bool
-	// types are our types of events behind the names, AllEvents among them for every one that has an offset.
-	types func(names []string) []string
+	// types are the events that it has a word for, and that AllEvents stands for; nil: all that have an offset.
+	types []string
 	// encode makes the body; nil when the format has nothing to say about the event.
 	encode func(w *Webhook, d *dispatch.Delivery) (body []byte, contentType string, err error)
 }
 
 var formats = map[Format]format{
-	FormatNative: {
-		all:    AllEvents,
-		known:  func(events map[string]bool, name string) bool { _, ok := events[name]; return ok || name == AllEvents },
-		types:  slices.Clone[[]string],
-		encode: func(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) { return d.Body, contentJSON, nil },
-	},
-	FormatWuzapi: {
-		all:    wuzapi.All,
-		known:  func(_ map[string]bool, name string) bool { return wuzapi.Known(name) },
-		types:  wuzapi.Types,
-		encode: encodeWuzapi,
-	},
-	FormatWuzapiJSON: {
-		all:   wuzapi.All,
-		known: func(_ map[string]bool, name string) bool { return wuzapi.Known(name) },
-		types: wuzapi.Types,
-		encode: func(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-			body, err := wuzapi.PayloadFor(wuzapiEvent(d.Event), d.Event.Session)
-			return body, contentJSON, err
-		},
-	},
+	FormatNative:     {nil, encodeNative},
+	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi},
+	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON},
+}
+
+func encodeNative(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
+	return d.Body, contentJSON, nil
 }
 
 // encodeWuzapi repeats a token only when the webhook was given one: sessions' tokens are stored hashed and therefore
@@ -74,6 +58,11 @@ func encodeWuzapi(w *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
 		form.Set("token", w.BodyToken)
 	}
 	return []byte(form.Encode()), contentForm, nil
+}
+
+func encodeWuzapiJSON(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
+	body, err := wuzapi.PayloadFor(wuzapiEvent(d.Event), d.Event.Session)
+	return body, contentJSON, err
 }
 
 func wuzapiEvent(e *journal.Event) *wuzapi.Event {
@@ -92,17 +81,25 @@ func Formats() []string {
 
 func formatNames() string { return strings.Join(Formats(), ", ") }
 
-func (s *store) known(f Format, name string) bool { return formats[f].known(s.cfg.Events, name) }
-
-// filter is what the dispatcher needs to know of a webhook's subscription. Signals that only come because of AllEvents
-// are left out by wants.
-func (s *store) filter(w *Webhook) dispatch.Filter {
-	types := formats[w.Format].types(w.Events)
-	signals := slices.ContainsFunc(types, func(name string) bool { return s.cfg.Events[name] })
-	return dispatch.Filter{Events: types, Signals: signals}
+// types are the events a webhook is subscribed to and its format has a word for, AllEvents among them for every one that
+// has an offset.
+func (w *Webhook) types() []string {
+	has := formats[w.Format].types
+	switch {
+	case has == nil:
+		return w.Events
+	case slices.Contains(w.Events, AllEvents):
+		return has
+	}
+	return slices.DeleteFunc(slices.Clone(w.Events), func(name string) bool { return !slices.Contains(has, name) })
 }
 
 // wantsSignal tells whether a signal was named: AllEvents does not bring any.
-func wantsSignal(w *Webhook, name string) bool {
-	return slices.Contains(formats[w.Format].types(w.Events), name)
+func (w *Webhook) wantsSignal(name string) bool { return slices.Contains(w.types(), name) }
+
+// filter is what the dispatcher needs to know of a webhook's subscription. It may let signals pass because of AllEvents;
+// the sink leaves them out.
+func (s *store) filter(w *Webhook) dispatch.Filter {
+	types := w.types()
+	return dispatch.Filter{Events: types, Signals: slices.ContainsFunc(types, func(name string) bool { return s.cfg.Events[name] })}
 }

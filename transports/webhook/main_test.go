@@ -57,7 +57,7 @@ func (d *told) RemoveTarget(_ context.Context, _, id string) error {
 	return nil
 }
 
-var knownEvents = map[string]bool{"Message": false, "Receipt": false, "Connected": false, "Presence": true, "ChatPresence": true}
+var knownEvents = map[string]bool{"Message": false, "MessageStatus": false, "Receipt": false, "Connected": false, "Presence": true, "ChatPresence": true}
 
 // world is webhooks on a database, with a guard that lets them reach this machine and 93.184.216.34.
 type world struct {

@@ -56,7 +56,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	switch {
 	case w == nil:
 		return 0, dispatch.Permanent(errGone)
-	case d.Signal && !wantsSignal(w, d.Event.Type):
+	case d.Signal && !w.wantsSignal(d.Event.Type):
 		return 0, nil
 	}
 	now := s.cfg.Now()

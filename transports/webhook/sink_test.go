@@ -263,7 +263,7 @@ func TestWuzapiFormats(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	update(Change{URL: ptr(r.URL), Format: ptr(FormatWuzapi), Events: []string{"All"}})
+	update(Change{URL: ptr(r.URL), Format: ptr(FormatWuzapi), Events: []string{"*"}})
 	form, err := url.ParseQuery((<-r.got).body)
 	if err != nil || !strings.Contains(form.Get("jsonData"), `"conversation":"Grüße`) || form.Has("token") {
 		t.Errorf("%v, %v", form, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
 // Each session has one webhook from the beginning; it is set, switched off and emptied, and never gone.
@@ -114,7 +115,7 @@ func TestRestart(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
 		before := must[*Webhook](t)(w.Create(ctx, "shop", Change{
-			Name: ptr("it's"), URL: ptr(publicURL), Events: []string{"All"}, Format: ptr(FormatWuzapi),
+			Name: ptr("it's"), URL: ptr(publicURL), Events: []string{"Message", "Presence"}, Format: ptr(FormatWuzapi),
 			Secret: ptr("first-secret-of-shop"), BodyToken: ptr("token-of-shop"),
 		}))
 		before = must[*Webhook](t)(w.RotateSecret(ctx, before.Key, "second-secret-of-shop", time.Hour))
@@ -172,6 +173,28 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// The dispatcher is told which events a format has words for.
+func TestFilters(t *testing.T) {
+	w := onSQLite(t, Config{})
+	for _, c := range []struct {
+		format Format
+		events []string
+		want   dispatch.Filter
+	}{
+		{FormatNative, []string{"*"}, dispatch.Filter{Events: []string{"*"}}},
+		{FormatNative, []string{"*", "Presence"}, dispatch.Filter{Events: []string{"*", "Presence"}, Signals: true}},
+		{FormatNative, []string{"MessageStatus", "Message"}, dispatch.Filter{Events: []string{"MessageStatus", "Message"}}},
+		{FormatWuzapi, []string{"MessageStatus", "Message"}, dispatch.Filter{Events: []string{"Message"}}},
+		{FormatWuzapiJSON, []string{"ChatPresence"}, dispatch.Filter{Events: []string{"ChatPresence"}, Signals: true}},
+		{FormatWuzapi, []string{"*"}, dispatch.Filter{Events: wuzapi.Types(), Signals: true}},
+	} {
+		must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL), Format: &c.format, Events: c.events}))
+		if got := w.dispatcher.targets[targetID(shop)].Filter; !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s of %v: %+v, want %+v", c.format, c.events, got, c.want)
+		}
+	}
+}
+
 // A refused change names each bad field and changes nothing.
 func TestBadFields(t *testing.T) {
 	w := onSQLite(t, Config{})
@@ -192,7 +215,6 @@ func TestBadFields(t *testing.T) {
 		"no events":            {Change{Events: []string{}}, []string{"events"}},
 		"unknown event":        {Change{Events: []string{"Message", "Massage"}}, []string{"events/1"}},
 		"too many events":      {Change{Events: slices.Repeat([]string{"Message"}, maxEvents+1)}, []string{"events"}},
-		"star in wuzapi":       {Change{Format: ptr(FormatWuzapi)}, []string{"events/0"}},
 		"unknown format":       {Change{Format: ptr(Format("xml"))}, []string{"format"}},
 		"short secret":         {Change{Secret: ptr("secret-15-bytes")}, []string{"secret"}},
 		"long secret":          {Change{Secret: ptr(strings.Repeat("s", maxSecret+1))}, []string{"secret"}},

@@ -9,7 +9,8 @@ import (
 // empties it.
 const DefaultID = "default"
 
-// AllEvents stands for every event that has an offset. Signals (typing, presence, pairing codes) must be named.
+// AllEvents stands for every event that has an offset; signals (typing, presence, pairing codes) must be named. In a
+// format that has words for some events only it stands for those, signals among them.
 const AllEvents = "*"
 
 // Masked is what stands in results for a secret; given as one, it means that the secret stays as it is.
@@ -23,7 +24,7 @@ type Webhook struct {
 	Key
 	Name   string
 	URL    string   // empty = delivers nowhere
-	Events []string // names as its format knows them
+	Events []string // names, or AllEvents among them
 	Format Format
 	Active bool // delivers
 
@@ -95,7 +96,7 @@ func (c *Change) apply(w *Webhook) {
 		w.Active = true
 	}
 	if w.URL != "" && len(w.Events) == 0 && c.Events == nil {
-		w.Events = []string{formats[w.Format].all}
+		w.Events = []string{AllEvents}
 	}
 }
 

@@ -3,7 +3,6 @@ package wuzapi
 import (
 	"encoding/json"
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 )
@@ -155,29 +154,5 @@ func TestDamagedData(t *testing.T) {
 		if _, err := Payload(&Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-	}
-}
-
-func TestTypes(t *testing.T) {
-	for _, c := range []struct{ subscribed, want []string }{
-		{[]string{"Message"}, []string{"Message"}},
-		{[]string{"ReadReceipt"}, []string{"ReadReceipt", "Receipt"}},
-		{[]string{"Receipt", "ReadReceipt", "Message"}, []string{"ReadReceipt", "Receipt", "Message"}},
-	} {
-		if got := Types(c.subscribed); !slices.Equal(got, c.want) {
-			t.Errorf("%v are %v, want %v", c.subscribed, got, c.want)
-		}
-	}
-	all := Types([]string{"Message", All})
-	for _, name := range []string{"Message", "ReadReceipt", "Receipt", "HistorySync", "Presence", "ChatPresence", "Connected"} {
-		if !slices.Contains(all, name) {
-			t.Errorf("All is without %s", name)
-		}
-	}
-	if slices.Contains(all, All) || len(all) != len(names)-1 {
-		t.Errorf("All is %v", all)
-	}
-	if Known("SessionState") || !Known(All) || !slices.IsSorted(Names()[1:]) {
-		t.Error("names")
 	}
 }

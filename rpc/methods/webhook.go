@@ -1,0 +1,233 @@
+package methods
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/webhook"
+)
+
+// webhookID is the param of methods that act on one webhook.
+type webhookID struct {
+	WebhookID *string `json:"webhook_id" rpc:"min=1,max=64" doc:"id; default 'default', which every session has"`
+}
+
+func (p *webhookID) key(s *bridge.Session) webhook.Key {
+	if p.WebhookID == nil {
+		return webhook.Key{Session: s.ID(), ID: webhook.DefaultID}
+	}
+	return webhook.Key{Session: s.ID(), ID: *p.WebhookID}
+}
+
+type webhookCreateParams struct {
+	Name      string   `json:"name" rpc:"required,min=1,max=255" doc:"display name"`
+	URL       string   `json:"url" rpc:"required,min=1" doc:"http or https address"`
+	Events    []string `json:"events" rpc:"required,max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
+	Secret    *string  `json:"secret" doc:"key of the HMAC-SHA256 signature, 16 to 256 bytes; absent = not signed"`
+	Format    *string  `json:"format" rpc:"enum=native|wuzapi|wuzapi_json" doc:"shape of the body; default native"`
+	Active    *bool    `json:"active" doc:"default true"`
+	BodyToken *string  `json:"body_token" doc:"repeated as token in the body by the format wuzapi; absent = left out"`
+}
+
+func (p *webhookCreateParams) change() webhook.Change {
+	return webhook.Change{
+		Name: &p.Name, URL: &p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Active: p.Active, BodyToken: p.BodyToken,
+	}
+}
+
+// Validate refuses what only means something for a webhook that exists.
+func (p *webhookCreateParams) Validate() error {
+	if p.Secret != nil && *p.Secret == webhook.Masked {
+		return rpc.Fields{{Pointer: "/secret", Problem: "is masked"}}
+	}
+	if p.BodyToken != nil && *p.BodyToken == webhook.Masked {
+		return rpc.Fields{{Pointer: "/body_token", Problem: "is masked"}}
+	}
+	return nil
+}
+
+type webhookUpdateParams struct {
+	webhookID
+	Name      *string  `json:"name" rpc:"min=1,max=255" doc:"display name"`
+	URL       *string  `json:"url" doc:"http or https address; empty switches the webhook off, one where there was none on"`
+	Events    []string `json:"events" rpc:"max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
+	Secret    *string  `json:"secret" doc:"key of the signature; empty removes it, *** leaves it; webhook.rotateSecret changes it without a break"`
+	Format    *string  `json:"format" rpc:"enum=native|wuzapi|wuzapi_json" doc:"shape of the body"`
+	Active    *bool    `json:"active" doc:"switch on or off; one that is switched on begins with the events of that moment"`
+	BodyToken *string  `json:"body_token" doc:"repeated as token in the body by the format wuzapi; empty removes it, *** leaves it"`
+}
+
+func (p *webhookUpdateParams) change() webhook.Change {
+	return webhook.Change{
+		Name: p.Name, URL: p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Active: p.Active, BodyToken: p.BodyToken,
+	}
+}
+
+type webhookRotateParams struct {
+	webhookID
+	Secret      *string `json:"secret" doc:"new key of the signature, 16 to 256 bytes; made up when absent"`
+	KeepSeconds *int    `json:"keep_seconds" rpc:"min=0,max=2592000" doc:"time in which the key before signs as well; default 86400"`
+}
+
+type webhookRotateResult struct {
+	Webhook webhookObject `json:"webhook" doc:"the webhook, secrets masked"`
+	Secret  *string       `json:"secret,omitempty" doc:"the key, shown once; absent when the caller gave it"`
+}
+
+type webhookResult struct {
+	Webhook webhookObject `json:"webhook" doc:"the webhook, secrets masked"`
+}
+
+type webhookListResult struct {
+	Webhooks []webhookObject `json:"webhooks" doc:"webhook objects, the default one first"`
+}
+
+type webhookDeleteResult struct {
+	WebhookID string `json:"webhook_id" doc:"deleted or emptied id"`
+}
+
+type webhookTestResult struct {
+	EventID      string  `json:"event_id" doc:"id of the event that was sent"`
+	Delivered    bool    `json:"delivered" doc:"the receiver took it"`
+	Status       *int    `json:"status" doc:"HTTP status; null = there was no answer"`
+	DurationMS   int64   `json:"duration_ms" doc:"until the answer was read"`
+	Error        *string `json:"error" doc:"why it was not taken"`
+	ResponseBody string  `json:"response_body" doc:"beginning of the answer, 1024 bytes at most"`
+}
+
+type webhookDeliveriesParams struct {
+	webhookID
+	Status  string     `json:"status" rpc:"enum=delivered|dead_letter|gap" doc:"only these; absent = all"`
+	Event   string     `json:"event" rpc:"max=64" doc:"only this event name"`
+	Since   *time.Time `json:"since" doc:"ended at or after"`
+	SinceID int64      `json:"since_id" rpc:"min=0" doc:"only entries above this id"`
+	Limit   int        `json:"limit" rpc:"min=1,max=1000" doc:"page size, default 50"`
+	Offset  int        `json:"offset" rpc:"min=0" doc:"rows to skip"`
+}
+
+type webhookDeliveriesResult struct {
+	Deliveries []webhookDelivery `json:"deliveries" doc:"ended deliveries, the newest first"`
+	Total      int               `json:"total" doc:"all matches"`
+}
+
+// RegisterWebhook adds the methods of the namespace webhook.
+func RegisterWebhook(reg *rpc.Registry, d Deps) {
+	onSession(reg, d, rpc.Method{Name: "webhook.list", Summary: "List a session's webhooks."},
+		func(ctx context.Context, s *bridge.Session, _ *none) (webhookListResult, error) {
+			list, err := d.Webhooks.List(ctx, s.ID())
+			out := webhookListResult{Webhooks: make([]webhookObject, len(list))}
+			for i, w := range list {
+				out.Webhooks[i] = d.shapeWebhook(w)
+			}
+			return out, err
+		})
+	onSession(reg, d, rpc.Method{Name: "webhook.get", Summary: "Return one webhook."},
+		func(ctx context.Context, s *bridge.Session, p *webhookID) (webhookResult, error) {
+			return d.webhookAnswer(d.Webhooks.Get(ctx, p.key(s)))
+		})
+	onSession(reg, d, rpc.Method{Name: "webhook.create", Summary: "Add a webhook to a session."},
+		func(ctx context.Context, s *bridge.Session, p *webhookCreateParams) (webhookResult, error) {
+			return d.webhookAnswer(d.Webhooks.Create(ctx, s.ID(), p.change()))
+		})
+	onSession(reg, d, rpc.Method{Name: "webhook.update", Summary: "Change a webhook; absent params stay."},
+		func(ctx context.Context, s *bridge.Session, p *webhookUpdateParams) (webhookResult, error) {
+			return d.webhookAnswer(d.Webhooks.Update(ctx, p.key(s), p.change()))
+		})
+	onSession(reg, d, rpc.Method{Name: "webhook.delete", Summary: "Delete a webhook; the default one is emptied instead."},
+		func(ctx context.Context, s *bridge.Session, p *webhookID) (webhookDeleteResult, error) {
+			key := p.key(s)
+			return webhookDeleteResult{WebhookID: key.ID}, webhookError("", d.Webhooks.Delete(ctx, key))
+		})
+	onSession(reg, d, rpc.Method{Name: "webhook.rotateSecret", Summary: "Give a webhook a new signature key; the one before signs as well for a time.", Secret: true}, d.rotateWebhookSecret)
+	onSession(reg, d, rpc.Method{
+		Name: "webhook.test", Summary: "Send an event of the type WebhookTest to a webhook at once, in one attempt, and say what came of it.",
+		Timeout: webhookTestTimeout,
+	}, d.testWebhook)
+	onSession(reg, d, rpc.Method{Name: "webhook.listDeliveries", Summary: "List the ended deliveries of one webhook."}, d.listWebhookDeliveries)
+}
+
+// webhookTestTimeout leaves the attempt, which has a time of its own, room to end first.
+const webhookTestTimeout = 2 * time.Minute
+
+func (d Deps) webhookAnswer(w *webhook.Webhook, err error) (webhookResult, error) {
+	if err != nil {
+		return webhookResult{}, webhookError("", err)
+	}
+	return webhookResult{Webhook: d.shapeWebhook(w)}, nil
+}
+
+func (d Deps) rotateWebhookSecret(ctx context.Context, s *bridge.Session, p *webhookRotateParams) (out webhookRotateResult, err error) {
+	keep := webhook.DefaultKeepSecret
+	if p.KeepSeconds != nil {
+		keep = time.Duration(*p.KeepSeconds) * time.Second
+	}
+	secret := ""
+	if p.Secret != nil {
+		if secret = *p.Secret; secret == "" || secret == webhook.Masked {
+			return out, rpc.InvalidParams("/secret", "must be a key; absent = one is made up")
+		}
+	}
+	w, err := d.Webhooks.RotateSecret(ctx, p.key(s), secret, keep)
+	if err != nil {
+		return out, webhookError("", err)
+	}
+	if out.Webhook = d.shapeWebhook(w); p.Secret == nil {
+		out.Secret = &w.Secret
+	}
+	return out, nil
+}
+
+func (d Deps) testWebhook(ctx context.Context, s *bridge.Session, p *webhookID) (webhookTestResult, error) {
+	trial, err := d.Webhooks.Test(ctx, p.key(s))
+	if err != nil {
+		return webhookTestResult{}, webhookError("", err)
+	}
+	return webhookTestResult{
+		EventID: trial.EventID, Delivered: trial.Error == "", Status: codePtr(trial.Status), DurationMS: trial.Duration.Milliseconds(),
+		Error: stringPtr(trial.Error), ResponseBody: trial.Body,
+	}, nil
+}
+
+func (d Deps) listWebhookDeliveries(ctx context.Context, s *bridge.Session, p *webhookDeliveriesParams) (out webhookDeliveriesResult, err error) {
+	key := p.key(s)
+	if _, err = d.Webhooks.Get(ctx, key); err != nil {
+		return out, webhookError("", err)
+	}
+	query := dispatch.Query{
+		Transport: webhook.Transport, Target: webhook.TargetID(key), Sessions: []string{key.Session}, Status: dispatch.Status(p.Status),
+		Type: p.Event, After: p.SinceID, Limit: p.Limit, Skip: p.Offset,
+	}
+	if p.Since != nil {
+		query.Since = *p.Since
+	}
+	entries, total, err := d.Deliveries.List(ctx, query)
+	out = webhookDeliveriesResult{Deliveries: make([]webhookDelivery, len(entries)), Total: total}
+	for i := range entries {
+		out.Deliveries[i] = shapeWebhookDelivery(&entries[i])
+	}
+	return out, err
+}
+
+// webhookError turns an error of package webhook into the one a caller sees. Fields are below the pointer.
+func webhookError(below string, err error) error {
+	var bad webhook.Problems
+	switch {
+	case errors.As(err, &bad):
+		fields := make(rpc.Fields, len(bad))
+		for i, problem := range bad {
+			fields[i] = rpc.Field{Pointer: below + pointer(problem.Field), Problem: problem.Text}
+		}
+		return rpc.InvalidFields(fields)
+	case errors.Is(err, webhook.ErrNotFound):
+		return rpc.NotFound("the session has no webhook of this id").With(map[string]any{"field": "/webhook_id"})
+	case errors.Is(err, webhook.ErrTooMany):
+		return rpc.Conflict("the session has too many webhooks: change or delete one of those there are")
+	case errors.Is(err, webhook.ErrNoURL):
+		return rpc.Conflict("the webhook has no url")
+	}
+	return err
+}
