@@ -31,6 +31,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/webhook"
 )
 
 // app is a running server.
@@ -46,6 +47,8 @@ type app struct {
 	journal   *journal.Journal
 	consumers *consumer.Store
 	deliver   *dispatch.Dispatcher
+	outbound  *guard.Guard
+	webhooks  *webhook.Webhooks
 	bridge    *bridge.Bridge
 	auth      *auth.Auth
 	tickets   *auth.Tickets
@@ -84,7 +87,9 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"database", a.openDatabase},
 		{"journal", a.openJournal},
 		{"consumers", a.openConsumers},
+		{"outbound requests", a.openOutbound},
 		{"dispatcher", a.openDispatcher},
+		{"webhooks", a.openWebhooks},
 		{"auth", a.openAuth},
 		{"bridge", a.openBridge},
 		{"methods", a.openMethods},
@@ -223,11 +228,14 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		Operations: operations, Events: methods.Events(), Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
-	deps := methods.Deps{Bridge: a.bridge, Tokens: tokens{a}, MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods")}
+	deps := methods.Deps{
+		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
+		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),
+	}
 	for _, register := range []func(*rpc.Registry, methods.Deps){
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
-		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus,
+		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
 	} {
 		register(a.registry, deps)
 	}

@@ -37,7 +37,7 @@ type Deps struct {
 	Tokens     Tokens
 	Webhooks   *webhook.Webhooks
 	Deliveries *dispatch.Dispatcher
-	Server ServerSettings
+	Server     ServerSettings
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string
 	// SignMediaURL gives an address of a kept file that needs no token, for a time; 0 = as long as such addresses are

@@ -43,7 +43,8 @@ type admin struct {
 func newAdmin(t *testing.T) *admin {
 	w := newWorld(t)
 	a := &admin{world: w, tokens: &tokens{issued: map[string]string{}}}
-	methods.RegisterSession(w.calls, methods.Deps{Bridge: w.bridge, Tokens: a.tokens})
+	hooks, _ := w.hooks()
+	methods.RegisterSession(w.calls, methods.Deps{Bridge: w.bridge, Tokens: a.tokens, Webhooks: hooks})
 	return a
 }
 
@@ -162,7 +163,10 @@ func TestSessionBadInput(t *testing.T) {
 		{rpc.CodeConflict, "", "session.create", params{"session_id": "one"}},
 		{rpc.CodeConflict, "", "session.create", params{"session_id": "two", "token": "long-enough"}},
 		{rpc.CodeInvalidParams, "/token", "session.create", params{"token": "short"}},
-		{rpc.CodeInvalidParams, "/webhook", "session.create", params{"webhook": params{"url": "http://x"}}},
+		{rpc.CodeInvalidParams, "/webhook/url", "session.create", params{"webhook": params{"url": "x"}}},
+		{rpc.CodeInvalidParams, "/webhook/url", "session.create", params{"webhook": params{"events": []string{"*"}}}},
+		{rpc.CodeInvalidParams, "/webhook/events/0", "session.create", params{"webhook": params{"url": "http://127.0.0.1/", "events": []string{"x"}}}},
+		{rpc.CodeInvalidParams, "/webhook/secret", "session.create", params{"webhook": params{"url": "http://127.0.0.1/", "secret": "x"}}},
 		{rpc.CodeInvalidParams, "/transports", "session.create", params{"transports": params{"amqp": params{}}}},
 		{rpc.CodeInvalidParams, "/storage", "session.create", params{"storage": params{"bucket": "b"}}},
 		{rpc.CodeInvalidParams, "/proxy/url", "session.create", params{"proxy": params{"enabled": true, "url": "ftp://x"}}},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 
@@ -25,6 +26,8 @@ const patience = 20 * time.Second
 type world struct {
 	t       *testing.T
 	network *sandbox.Network
+	db      *dbutil.Database
+	journal *journal.Journal
 	bridge  *bridge.Bridge
 	calls   *rpc.Registry
 	replies *forgetful
@@ -52,7 +55,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	replies := &forgetful{}
-	w := &world{t: t, network: network, bridge: b, calls: rpc.NewRegistry(rpc.Options{Replies: replies}), replies: replies}
+	w := &world{t: t, network: network, db: db, journal: log, bridge: b, calls: rpc.NewRegistry(rpc.Options{Replies: replies}), replies: replies}
 	deps := methods.Deps{Bridge: b}
 	w.calls.MapError = methods.MapError
 	methods.RegisterGroup(w.calls, deps)

@@ -80,6 +80,10 @@ type Config struct {
 
 	DeliveryProbeEvery time.Duration `flag:"delivery-probe-every" unit:"duration" default:"15s" min:"10ms" max:"1h" doc:"Pause between attempts to reach a target that cannot be reached." why:"One connection in this time costs nobody anything."`
 
+	MaxWebhooks int `flag:"max-webhooks" unit:"webhooks" default:"20" min:"1" max:"1000" doc:"Webhooks a session may have." why:"Each gets every event it wants, in requests of its own."`
+
+	WebhookHostRequests int `flag:"webhook-host-requests" unit:"requests" default:"16" min:"1" max:"1000" doc:"Requests of webhooks to one host and port at a time. One session may have a quarter of them under way, those to webhooks that hang half of them together." why:"A receiver with a handful of workers is not run over, and those that hang leave room for the others."`
+
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
 
 	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard output." why:"auto draws when it is a terminal."`

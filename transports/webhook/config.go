@@ -15,9 +15,7 @@ const (
 	DefaultMaxPerSession = 20                  // a lane and a cursor each
 	DefaultMaxURL        = 2048                // bytes; what browsers and proxies agree on
 	DefaultHostRequests  = 16                  // at a time; a receiver with a handful of workers is not run over
-	DefaultTimeout       = 15 * time.Second    // of one request; what Stripe, GitHub and others give is 10 to 30 s
 	DefaultMaxAnswer     = 64 << 10            // bytes read of an answer, so that its connection can be used again
-	DefaultMaxRetryAfter = time.Hour           // a receiver cannot put its events off for longer at a time
 	DefaultKeepSecret    = 24 * time.Hour      // a day to bring the new key to every receiver
 	MaxKeepSecret        = 30 * 24 * time.Hour // a rotation that never ends protects nobody
 )
@@ -42,15 +40,14 @@ type Config struct {
 	Check func(ctx context.Context, url string) error
 	// Client makes the requests. It must be guarded and follow no redirect.
 	Client *http.Client
-	// Policy says how deliveries are tried; its AttemptTimeout is Timeout.
+	// Policy says how deliveries are tried. Its AttemptTimeout is that of trials too, and its RetryAfterCap what a
+	// receiver may ask for.
 	Policy dispatch.Policy
 
-	MaxPerSession int           // webhooks, the default one included
-	MaxURL        int           // bytes
-	HostRequests  int           // requests to one host and port at a time
-	Timeout       time.Duration // of one request
-	MaxAnswer     int64         // bytes
-	MaxRetryAfter time.Duration
+	MaxPerSession int   // webhooks, the default one included
+	MaxURL        int   // bytes
+	HostRequests  int   // requests to one host and port at a time
+	MaxAnswer     int64 // bytes
 	Now           func() time.Time
 	Log           *slog.Logger // nil = silent
 }
@@ -59,10 +56,9 @@ func (c Config) withDefaults() Config {
 	c.MaxPerSession = cmp.Or(c.MaxPerSession, DefaultMaxPerSession)
 	c.MaxURL = cmp.Or(c.MaxURL, DefaultMaxURL)
 	c.HostRequests = cmp.Or(c.HostRequests, DefaultHostRequests)
-	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
 	c.MaxAnswer = cmp.Or(c.MaxAnswer, DefaultMaxAnswer)
-	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, DefaultMaxRetryAfter)
-	c.Policy.AttemptTimeout, c.Policy.RetryAfterCap = c.Timeout, c.MaxRetryAfter
+	c.Policy.AttemptTimeout = cmp.Or(c.Policy.AttemptTimeout, dispatch.DefaultAttemptTimeout)
+	c.Policy.RetryAfterCap = cmp.Or(c.Policy.RetryAfterCap, dispatch.DefaultRetryAfterCap)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -121,7 +121,7 @@ func (s *sink) statusError(a answer, now time.Time) error {
 		return dispatch.Permanent(statusText(a.status))
 	}
 	err := statusText(a.status)
-	if pause, ok := parseRetryAfter(a.header.Get("Retry-After"), now, s.cfg.MaxRetryAfter); ok && pause > 0 {
+	if pause, ok := parseRetryAfter(a.header.Get("Retry-After"), now, s.cfg.Policy.RetryAfterCap); ok && pause > 0 {
 		return dispatch.RetryAfter(err, pause)
 	}
 	return err

@@ -71,7 +71,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	if errors.Is(err, context.Canceled) {
 		return 0, err // ours, and says nothing about the receiver
 	}
-	s.slots.mark(w.Key, s.cfg.Now().Sub(now) > s.cfg.Timeout/2)
+	s.slots.mark(w.Key, s.cfg.Now().Sub(now) > s.cfg.Policy.AttemptTimeout/2)
 	if err == nil {
 		err = s.statusError(a, s.cfg.Now())
 	}

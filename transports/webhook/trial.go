@@ -51,7 +51,7 @@ func (s *sink) try(ctx context.Context, w *Webhook) (Trial, error) {
 		Time: now, Data: json.RawMessage(`{"webhook_id":"` + w.ID + `"}`),
 	}
 	out := Trial{EventID: event.ID}
-	attempt, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	attempt, cancel := context.WithTimeout(ctx, s.cfg.Policy.AttemptTimeout)
 	defer cancel()
 	request, err := newRequest(attempt, w, &dispatch.Delivery{Event: event, Body: event.Body(), Attempt: 1}, now)
 	if err != nil {

@@ -17,7 +17,7 @@ func webhookRoutes() []rest.Route {
 // subscriptions maps the document's names of events onto the events of the journal, in the order in which they are shown.
 var subscriptions = []subscription{
 	{"Message", []string{"Message"}},
-	{"ReadReceipt", []string{"Receipt"}},
+	{"ReadReceipt", []string{"ReadReceipt", "Receipt"}},
 	{"HistorySync", []string{"HistorySync"}},
 	{"ChatPresence", []string{"ChatPresence"}},
 	{"Presence", []string{"Presence"}},

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/webhook"
+)
+
+// openOutbound makes the guard of webhooks' requests. Its own, because one host may get more of them at a time than
+// of any other request; before the dispatcher, so that it is closed after the last attempt.
+func (a *app) openOutbound(context.Context) (err error) {
+	a.outbound, err = guard.New(guard.Config{Allow: a.cfg.AllowHosts, MaxIdleConnsPerHost: a.cfg.WebhookHostRequests})
+	if err != nil {
+		return fmt.Errorf("allow-hosts: %w", err)
+	}
+	a.onClose("connections of webhooks", func(context.Context) error { a.outbound.Close(); return nil })
+	return nil
+}
+
+func (a *app) openWebhooks(ctx context.Context) (err error) {
+	events := map[string]bool{}
+	for _, e := range bridge.EventTypes() {
+		events[e.Name] = e.Volatile
+	}
+	a.webhooks, err = webhook.Open(ctx, a.db, a.deliver, webhook.Config{
+		Key: a.secret.key("webhook secrets"), Events: events, Check: a.outbound.Check,
+		// An answer may be of any size, as no more than its beginning is read; the time is that of the attempt.
+		Client: a.outbound.Client(guard.Limits{MaxRedirects: -1, MaxBytes: math.MaxInt64 / 2, Timeout: 2 * a.cfg.DeliveryTimeout}),
+		Policy: a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
+	})
+	return err
+}
