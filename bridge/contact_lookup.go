@@ -49,6 +49,8 @@ type VerifiedDetails struct {
 	HostStorage   int        `json:"host_storage" doc:"1 = on premise, 2 = at Facebook"`
 	ActualActors  int        `json:"actual_actors" doc:"1 = the business itself, 2 = a provider"`
 	PrivacyModeAt *time.Time `json:"privacy_mode_at" doc:"when hosting last changed"`
+	Details       []byte     `json:"details" doc:"what the certificate says, in WhatsApp's encoding"`
+	Signature     []byte     `json:"signature" doc:"of the details"`
 }
 
 // UserInfo asks WhatsApp about people. Those it does not know are left out.
@@ -156,6 +158,7 @@ func addVerifiedDetails(ctx context.Context, client *whatsmeow.Client, infos []U
 			VerifiedName: name, Issuer: orNull(verified.Details.GetIssuer()), Serial: verified.Details.GetSerial(),
 			Level: orNull(verified.VerifiedLevel), Version: verified.Version, HostStorage: verified.HostStorage,
 			ActualActors: verified.ActualActors, PrivacyModeAt: timeOrNull(verified.PrivacyModeTS),
+			Details: verified.Certificate.GetDetails(), Signature: verified.Certificate.GetSignature(),
 		}
 	}
 	return nil

@@ -100,11 +100,11 @@ func TestProxy(t *testing.T) {
 func TestSettingsApply(t *testing.T) {
 	yes, decline, wrong := true, "decline", "never"
 	got, err := DefaultSettings().Apply(SettingsPatch{SkipGroups: &yes, CallRejectReason: &decline, SkipGlobal: &[]string{"sqs", "redis", "sqs"}})
-	if err != nil || !got.SkipGroups || !got.AutoReconnect || got.CallRejectReason != "declined" || strings.Join(got.SkipGlobal, " ") != "redis sqs" {
+	if err != nil || !got.SkipGroups || !got.AutoReconnect || got.CallRejectReason != "declined" || strings.Join(got.SkipGlobal, " ") != "redis sqs" || got.Dialect != "digigo" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for field, patch := range map[string]SettingsPatch{
-		"call_reject_reason": {CallRejectReason: &wrong}, "skip_global": {SkipGlobal: &[]string{"pigeon"}},
+		"call_reject_reason": {CallRejectReason: &wrong}, "skip_global": {SkipGlobal: &[]string{"pigeon"}}, "dialect": {Dialect: &wrong},
 	} {
 		var e *Error
 		if _, err = DefaultSettings().Apply(patch); !errors.As(err, &e) || e.Field != field {

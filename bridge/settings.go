@@ -23,6 +23,7 @@ type Settings struct {
 	SendReadReceipts        bool     `json:"send_read_receipts"`
 	AutoReconnect           bool     `json:"auto_reconnect"`
 	SkipHistorySync         bool     `json:"skip_history_sync"`
+	Dialect                 string   `json:"dialect" doc:"document whose answers REST calls get at paths that several documents have: digigo or wuzapi"`
 }
 
 // DefaultSettings is what a new session starts with.
@@ -32,6 +33,7 @@ func DefaultSettings() Settings {
 		CallRejectReason: callRejectDeclined,
 		SkipGlobal:       []string{},
 		AutoReconnect:    true,
+		Dialect:          dialects[0],
 	}
 }
 
@@ -51,6 +53,7 @@ type SettingsPatch struct {
 	SendReadReceipts        *bool     `json:"send_read_receipts,omitempty"`
 	AutoReconnect           *bool     `json:"auto_reconnect,omitempty"`
 	SkipHistorySync         *bool     `json:"skip_history_sync,omitempty"`
+	Dialect                 *string   `json:"dialect,omitempty" rpc:"enum=digigo|wuzapi" doc:"document whose answers REST calls get at paths that several documents have"`
 }
 
 const (
@@ -64,6 +67,10 @@ const (
 
 // globalOutlets are the operator's shared outlets a session may stay out of.
 var globalOutlets = []string{"webhook", "amqp", "sqs", "redis", "websocket", "media_storage"}
+
+// dialects are the documents of REST calls that share paths; the first is the default. To the bridge they are names that it
+// keeps with the session.
+var dialects = []string{"digigo", "wuzapi"}
 
 // Apply returns the settings after the patch, or an *Error that names the bad
 // field.
@@ -101,6 +108,9 @@ func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 		slices.Sort(s.SkipGlobal)
 		s.SkipGlobal = slices.Compact(s.SkipGlobal)
 	}
+	if p.Dialect != nil {
+		s.Dialect = *p.Dialect
+	}
 	return s, s.check()
 }
 
@@ -112,6 +122,9 @@ func (s Settings) check() error {
 	}
 	if len([]rune(s.CallRejectMessage)) > maxCallRejectMessage {
 		return badParam("call_reject_message", "is longer than %d characters", maxCallRejectMessage)
+	}
+	if !slices.Contains(dialects, s.Dialect) {
+		return badParam("dialect", "is not digigo or wuzapi")
 	}
 	for _, name := range s.SkipGlobal {
 		if !slices.Contains(globalOutlets, name) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/rest/wuzapi"
@@ -19,11 +20,11 @@ func (a *app) openDialects(context.Context) (err error) {
 	return err
 }
 
-// dialectOf is the dialect a session has chosen for paths that several documents have.
+// dialectOf is the setting of the caller's session; who holds no session's token gets the default.
 func (a *app) dialectOf(who rpc.Principal) string {
 	session, err := a.bridge.Session(who.Session)
 	if err != nil {
-		return ""
+		return bridge.DefaultSettings().Dialect
 	}
 	return session.Settings().Dialect
 }

@@ -183,6 +183,9 @@ func TestContactOfBusiness(t *testing.T) {
 	if user["is_business"] != true || user["verified_name"] != "Engines Ltd" || user.object("verified_name_details")["verified_name"] != "Engines Ltd" {
 		t.Errorf("shop: %v", user)
 	}
+	if details := user.object("verified_name_details"); details["issuer"] != "smb:wa" || details["details"] == nil || details["signature"] == nil {
+		t.Errorf("certificate: %v", details)
+	}
 	if contact := alice.call("contact.get", params{"contact": shop.JID().String()}).object("contact"); contact["name"] != "Engines Ltd" || contact["is_business"] != true {
 		t.Errorf("contact: %v", contact)
 	}

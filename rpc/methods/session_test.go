@@ -178,6 +178,7 @@ func TestSessionBadInput(t *testing.T) {
 		{rpc.CodeInvalidParams, "/limit", "session.list", params{"limit": 5000}},
 		{rpc.CodeInvalidParams, "/confirm", "session.deleteAll", params{"confirm": false}},
 		{rpc.CodeInvalidParams, "/call_reject_reason", "session.updateSettings", params{"session": "one", "call_reject_reason": "never"}},
+		{rpc.CodeInvalidParams, "/dialect", "session.updateSettings", params{"session": "one", "dialect": "latin"}},
 		{rpc.CodeInvalidParams, "/url", "session.setProxy", params{"session": "one", "enabled": true}},
 		{rpc.CodeInvalidParams, "/enabled", "session.setProxy", params{"session": "one"}},
 		{rpc.CodeInvalidParams, "/phone", "session.requestPairingCode", params{"session": "one", "phone": "nobody"}},
@@ -196,11 +197,11 @@ func TestSessionSettingsAndProxy(t *testing.T) {
 	a := newAdmin(t)
 	a.call("session.create", params{"session_id": "one"})
 	got := a.call("session.updateSettings", params{"session": "one", "reject_calls": true, "call_reject_reason": "decline"}).object("settings")
-	if got["reject_calls"] != true || got["call_reject_reason"] != "declined" || got["auto_reconnect"] != true {
+	if got["reject_calls"] != true || got["call_reject_reason"] != "declined" || got["auto_reconnect"] != true || got["dialect"] != "digigo" {
 		t.Errorf("settings %v", got)
 	}
-	got = a.call("session.updateSettings", params{"session": "one", "skip_media": true, "replace": true}).object("settings")
-	if got["reject_calls"] != false || got["skip_media"] != true {
+	got = a.call("session.updateSettings", params{"session": "one", "skip_media": true, "dialect": "wuzapi", "replace": true}).object("settings")
+	if got["reject_calls"] != false || got["skip_media"] != true || got["dialect"] != "wuzapi" {
 		t.Errorf("replaced settings %v", got)
 	}
 	if whole := a.call("session.getSettings", params{"session": "one"}); whole.object("settings")["skip_media"] != true || whole.object("server")["skip_media"] != false {
