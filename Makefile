@@ -67,6 +67,8 @@ bench: ## Run the benchmarks, without the tests, and the comparison with other s
 	go test -run '^$$' -bench . -benchmem -timeout $(TEST_TIMEOUT) $(PKGS)
 	@echo "== beside other servers, medians of one run"
 	cd server/socket/comparison && go test -v -count=1 ./...
+	@echo "== REST beside JSON-RPC, medians of one run"
+	WAYSTATION_LOAD=1 go test -v -count=1 -run RESTBesideJSONRPC ./server
 	@echo "== reconnects and end to end"
 	WAYSTATION_LOAD=1 go test -v -count=1 -run Reconnects ./server/socket
 	WAYSTATION_LOAD=1 go test -v -count=1 -run Latency ./server/e2e
