@@ -56,7 +56,7 @@ func newCommitter(s *store, cfg *Config) *committer {
 
 // submit returns when r is stored, or with the error that kept it from being so.
 func (c *committer) submit(r *result) error {
-	r.done = make(chan struct{})
+	r.err, r.done = nil, make(chan struct{})
 	select {
 	case c.queue <- r:
 	case <-c.stopped:

@@ -1,5 +1,107 @@
 package dispatch
 
-const crashChildEnv = "WAYSTATION_TEST_DISPATCH_CHILD"
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
 
-func crashChild() {}
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+const (
+	crashChildEnv = "WAYSTATION_TEST_DISPATCH_CHILD"
+	crashLanes    = 10
+	crashEvents   = 400 // of each lane
+)
+
+// printer is a sink that writes one line for each event, before the dispatcher knows of its delivery.
+type printer struct{ out *os.File }
+
+func (p printer) Deliver(_ context.Context, t Target, d *Delivery) (int, error) {
+	_, err := fmt.Fprintf(p.out, "%s %d\n", t.Session, d.Event.Offset)
+	return 200, err
+}
+
+// crashChild delivers everything to its standard output until it is killed or has nothing left to do.
+func crashChild() {
+	ctx := context.Background()
+	check := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	db, err := database.Open(ctx, os.Getenv(crashChildEnv), database.Options{})
+	check(err)
+	log, err := journal.Open(ctx, db, journal.Config{})
+	check(err)
+	d, err := Open(ctx, db, log, Config{})
+	check(err)
+	check(d.AddSink("test", printer{os.Stdout}, Policy{}))
+	targets := make([]Target, crashLanes)
+	for i := range targets {
+		targets[i] = everything(fmt.Sprint("s", i))
+	}
+	check(d.PutTargets(ctx, targets...))
+	for i := range crashEvents { // what an earlier run logged is a duplicate
+		for lane := range crashLanes {
+			_, err := log.Append(ctx, fmt.Sprint("s", lane), journal.Record{Type: "Message", Key: fmt.Sprint(i)})
+			check(err)
+		}
+	}
+	select {}
+}
+
+// A process that is killed repeats one event of each lane at most, and leaves none out.
+func TestKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dispatch.db")
+	next, sent, repeated := map[string]uint64{}, 0, 0
+	for round := 0; sent < crashLanes*crashEvents; round++ {
+		if round == 40 {
+			t.Fatalf("%d events after %d rounds", sent, round)
+		}
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), crashChildEnv+"="+path)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+		lines, again := bufio.NewScanner(out), map[string]int{}
+		for seen := 0; lines.Scan(); seen++ {
+			if seen == 700 { // in the middle of things
+				_ = cmd.Process.Kill()
+			}
+			var session string
+			var offset uint64
+			if _, err := fmt.Sscanf(strings.TrimSpace(lines.Text()), "%s %d", &session, &offset); err != nil {
+				break // cut off by the kill
+			}
+			switch {
+			case offset == next[session]+1:
+				next[session]++
+				if sent++; sent == crashLanes*crashEvents {
+					_ = cmd.Process.Kill()
+				}
+			case offset == next[session] && again[session] == 0:
+				again[session]++
+				repeated++
+			default:
+				t.Errorf("round %d: %s came to %d after %d", round, session, offset, next[session])
+			}
+		}
+		timer.Stop()
+		_ = cmd.Wait()
+	}
+	t.Logf("%d events, %d repeated", sent, repeated)
+}

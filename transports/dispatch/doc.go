@@ -2,5 +2,22 @@
 // subscriber, lanes with durable cursors, attempts, retries, breakers, dead letters, the archive of ended deliveries and
 // replays. What a transport speaks is its sink's business.
 //
+// A lane is a target and a session. It has one event under way at a time, in the order of offsets; its next event goes out
+// after the end of the last one is stored, in a commit that all lanes share. A crash therefore repeats one event of a lane
+// at most (at least once), and none is left out. Lanes wait for nobody but themselves: each message runs through the
+// Watermill router's handler of its sink on a goroutine of its own, and a lane without work has none.
+//
+// A failed attempt is repeated after a random pause that grows, until Policy.MaxAttempts are used up; then the delivery is
+// a dead letter and the lane goes on with the next event. Errors that a sink marks Permanent end it at once. Errors that it
+// marks Unreachable open the breaker of the target's key after a few in a row. From then on the events of the key's lanes
+// are held: one of them is sent as a probe every Policy.BreakerPause, and while the probes find nobody, neither they nor
+// the wait use up attempts, because the events are not at fault. Any answer closes the breaker. An event is held until it
+// was logged Policy.MaxAge ago and the outage has lasted as long, and is a dead letter then, sent or not. So a target that
+// comes back gets all that happened in the last MaxAge in order, and what is older can be replayed; that the server itself
+// was off for long makes no event a dead letter.
+//
+// Events that retention took from the journal before their lane came to them are put down as a gap. Signals are sent once
+// to targets that want them and leave no trace.
+//
 // It must not know WhatsApp, JSON-RPC, HTTP or brokers. Enter at Open, Dispatcher and Sink.
 package dispatch

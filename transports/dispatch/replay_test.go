@@ -1,0 +1,181 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// refusing is a sink that refuses everything for good until it is told otherwise.
+type refusing struct {
+	recorder
+	accept atomic.Bool
+}
+
+func newRefusing() *refusing {
+	s := &refusing{}
+	s.answer = func(context.Context, Target, *Delivery) (int, error) {
+		if s.accept.Load() {
+			return 204, nil
+		}
+		return 410, Permanent(errors.New("answered 410"))
+	}
+	return s
+}
+
+func (w *world) replay(r Replay) Replayed {
+	w.t.Helper()
+	got, err := w.Replay(context.Background(), r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got
+}
+
+// Replays empty the dead letters: same events, in order, marked; their bodies go with them.
+func TestReplayEmptiesDeadLetters(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		w := openWith(t, db, Config{}, journal.Config{RetainEvents: 1})
+		s := newRefusing()
+		w.sink(s, Policy{})
+		w.put(everything("a"), everything("b"))
+		w.append("a", "Message", 4)
+		w.append("b", "Message", 1)
+		eventually(t, "dead letters", func() bool { return len(w.list(Query{Status: DeadLetter})) == 5 })
+		if err := w.journal.Sweep(t.Context()); err != nil { // only the archive has the bodies now
+			t.Fatal(err)
+		}
+		s.accept.Store(true)
+		dry := w.replay(Replay{Query: Query{Status: DeadLetter, Sessions: []string{"a"}}, DryRun: true})
+		if dry.Matched != 4 || len(dry.Queued) != 4 || len(s.seen()) != 5 {
+			t.Fatalf("dry run %+v", dry)
+		}
+		first := slices.DeleteFunc(s.seen(), func(a attempt) bool { return a.target != "to-a" })
+		got := w.replay(Replay{Query: Query{Status: DeadLetter, Sessions: []string{"a"}}, Remove: true})
+		if got.Matched != 4 || len(got.Queued) != 4 || got.Problems != nil {
+			t.Fatalf("replay %+v", got)
+		}
+		again := s.await(t, 9)[5:]
+		for i, a := range again {
+			if before := first[i]; !a.replay || a.number != 1 || a.id != before.id || a.offset != before.offset || a.body != before.body {
+				t.Errorf("replay %+v of %+v", a, before)
+			}
+		}
+		eventually(t, "the archive without them", func() bool { return len(w.list(Query{Status: DeadLetter})) == 1 })
+		delivered := w.list(Query{Status: Delivered, OldestFirst: true})
+		if len(delivered) != 4 || delivered[0].ReplayOf != got.Queued[0].ID || delivered[0].EventID != first[0].id || delivered[0].Code != 204 {
+			t.Errorf("delivered %+v", delivered)
+		}
+		var bodies int
+		if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_bodies`).Scan(&bodies); err != nil || bodies != 1 {
+			t.Errorf("%d bodies left, %v", bodies, err)
+		}
+	})
+}
+
+// A replay that fails leaves the entry, with the newest reason; one that was delivered is counted.
+func TestReplayKeepsCount(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		w := openWorld(t, db, Config{})
+		s := newRefusing()
+		w.sink(s, Policy{})
+		w.put(everything("a"))
+		w.append("a", "Message", 1)
+		eventually(t, "the dead letter", func() bool { return len(w.list(Query{})) == 1 })
+		w.replay(Replay{Remove: true})
+		eventually(t, "the failed replay", func() bool { return w.list(Query{})[0].Replays == 1 })
+		e := w.list(Query{})[0]
+		if e.Status != DeadLetter || e.Attempts != 2 || e.LastReplay.IsZero() || e.Error != "answered 410" || len(w.list(Query{})) != 1 {
+			t.Errorf("entry %+v", e)
+		}
+		s.accept.Store(true)
+		w.replay(Replay{Query: Query{IDs: []int64{e.ID}}})
+		eventually(t, "the replay", func() bool { return len(w.list(Query{})) == 2 })
+		if e, err := w.Get(t.Context(), e.ID); err != nil || e.Replays != 2 || e.Status != DeadLetter {
+			t.Errorf("entry %+v, %v", e, err)
+		}
+		// Delivered ones can be sent again too, as long as the journal has them.
+		w.replay(Replay{Query: Query{Status: Delivered}})
+		s.await(t, 4)
+		eventually(t, "the second replay", func() bool { return len(w.list(Query{Status: Delivered})) == 2 })
+	})
+}
+
+// An entry that waits is not queued twice; a restart loses none that wait; a target's end takes its queue along.
+func TestReplayQueue(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		w := openWorld(t, db, Config{MaxQueuedReplays: 5, DrainTimeout: 10 * time.Millisecond})
+		s := newRefusing()
+		w.sink(s, Policy{})
+		w.put(everything("a"))
+		w.append("a", "Message", 6)
+		eventually(t, "dead letters", func() bool { return len(w.list(Query{})) == 6 })
+		refuse := s.answer
+		s.answer = block
+		if _, err := w.Replay(t.Context(), Replay{}); !errors.Is(err, ErrTooMany) {
+			t.Fatalf("six into a queue of five: %v", err)
+		}
+		if got := w.replay(Replay{Query: Query{Limit: 3}}); len(got.Queued) != 3 {
+			t.Fatalf("%+v", got)
+		}
+		s.await(t, 7) // hangs in the first
+		if got := w.replay(Replay{Query: Query{Limit: 4}}); got.Matched != 4 || len(got.Queued) != 1 || got.Waiting != 3 {
+			t.Fatalf("%+v", got)
+		}
+		if live := w.Live([]string{"a"}); len(live) != 1 || !live[0].Replay || live[0].ReplayOf == 0 {
+			t.Errorf("live %+v", live)
+		}
+		w.close()
+		s.answer = refuse
+		s.accept.Store(true)
+		w.open(Config{})
+		w.sink(s, Policy{})
+		w.put(everything("a"))
+		eventually(t, "replays after the restart", func() bool { return len(w.list(Query{Status: Delivered})) == 4 })
+		if got := offsets(s.seen()[6:]); !slices.Equal(got, []uint64{1, 1, 2, 3, 4}) {
+			t.Errorf("offsets %v", got)
+		}
+		s.answer = block
+		w.replay(Replay{Query: Query{Status: DeadLetter, Limit: 2}})
+		s.await(t, 12)
+		if err := w.RemoveTarget(t.Context(), "test", "to-a"); err != nil {
+			t.Fatal(err)
+		}
+		if waiting, err := w.store.queuedTargets(t.Context()); err != nil || len(waiting) != 0 {
+			t.Errorf("queue %v, %v", waiting, err)
+		}
+		if got := w.replay(Replay{Query: Query{Status: DeadLetter}}); got.Matched != 6 || len(got.Queued) != 0 || len(got.Problems) != 6 {
+			t.Errorf("to a target that is gone: %+v", got)
+		}
+	})
+}
+
+// What cannot be sent any more is said so.
+func TestReplayOfWhatIsGone(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		w := openWith(t, db, Config{}, journal.Config{RetainEvents: 1})
+		r := &recorder{}
+		w.sink(r, Policy{})
+		w.put(everything("a"))
+		w.append("a", "Message", 3)
+		eventually(t, "entries", func() bool { return len(w.list(Query{})) == 3 })
+		if err := w.journal.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.replay(Replay{})
+		if got := offsets(r.await(t, 4)); !slices.Equal(got, []uint64{1, 2, 3, 3}) {
+			t.Fatalf("offsets %v", got)
+		}
+		eventually(t, "the replay's entry", func() bool { return len(w.list(Query{})) == 4 })
+		if e := w.list(Query{OldestFirst: true})[0]; e.Error != "cannot be replayed: the event is no longer kept" || e.Replays != 0 || e.Status != Delivered {
+			t.Errorf("entry %+v", e)
+		}
+	})
+}

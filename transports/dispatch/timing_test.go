@@ -1,0 +1,241 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// inBubble runs a test with a clock of its own, on a database in memory.
+func inBubble(t *testing.T, cfg Config, test func(t *testing.T, w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		db, err := database.Open(context.Background(), ":memory:", database.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := journal.Open(context.Background(), db, journal.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &world{t: t, db: db, journal: log}
+		if w.Dispatcher, err = Open(context.Background(), db, log, cfg); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := errors.Join(w.Close(context.Background()), log.Close(), db.Close()); err != nil {
+				t.Error(err)
+			}
+		}()
+		test(t, w)
+	})
+}
+
+// sleep lets time pass and everything that happens in it happen.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func fail(err error) func(context.Context, Target, *Delivery) (int, error) {
+	return func(context.Context, Target, *Delivery) (int, error) { return 0, err }
+}
+
+// Pauses are random below a bound that doubles up to the cap, over all attempts until the dead letter.
+func TestRetryTiming(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		r := &recorder{answer: fail(errors.New("no"))}
+		w.sink(r, Policy{MaxAttempts: 8, BackoffBase: time.Second, BackoffCap: 20 * time.Second})
+		w.put(everything("a"))
+		w.append("a", "Message", 1)
+		sleep(5 * time.Minute)
+		seen := r.seen()
+		if len(seen) != 8 {
+			t.Fatalf("%d attempts", len(seen))
+		}
+		limits := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 20 * time.Second, 20 * time.Second}
+		var waited time.Duration
+		for i, limit := range limits {
+			pause := seen[i+1].at.Sub(seen[i].at)
+			if pause < 0 || pause > limit || seen[i+1].number != i+2 {
+				t.Errorf("pause %d is %v, at most %v", i+1, pause, limit)
+			}
+			waited += pause
+		}
+		if waited < 5*time.Second { // of 71 s on average 35
+			t.Errorf("pauses of %v in all are no jitter over the whole range", waited)
+		}
+		if dead := w.list(Query{Status: DeadLetter}); len(dead) != 1 || dead[0].Attempts != 8 {
+			t.Errorf("dead letters %+v", dead)
+		}
+	})
+}
+
+// A target is not asked again before the time it named, up to the cap.
+func TestRetryAfter(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		answers := []error{RetryAfter(errors.New("busy"), 90*time.Second), RetryAfter(errors.New("busy"), 24*time.Hour), nil}
+		r := &recorder{answer: func(_ context.Context, _ Target, d *Delivery) (int, error) { return 429, answers[d.Attempt-1] }}
+		w.sink(r, Policy{BackoffBase: time.Second, RetryAfterCap: time.Hour})
+		w.put(everything("a"))
+		w.append("a", "Message", 1)
+		sleep(2 * time.Hour)
+		seen := r.seen()
+		if len(seen) != 3 || seen[1].at.Sub(seen[0].at) != 90*time.Second || seen[2].at.Sub(seen[1].at) != time.Hour {
+			t.Fatalf("attempts %+v", seen)
+		}
+		if got := w.list(Query{}); len(got) != 1 || got[0].Status != Delivered || got[0].Attempts != 3 || got[0].Error != "busy" {
+			t.Errorf("entries %+v", got)
+		}
+	})
+}
+
+// An attempt ends with its time, which is no fault of the next one.
+func TestAttemptTimeout(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		r := &recorder{answer: func(ctx context.Context, _ Target, d *Delivery) (int, error) {
+			if d.Attempt == 1 {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			return 200, ctx.Err()
+		}}
+		w.sink(r, Policy{AttemptTimeout: 7 * time.Second, BackoffBase: time.Nanosecond, BackoffCap: time.Nanosecond})
+		w.put(everything("a"))
+		w.append("a", "Message", 1)
+		sleep(time.Minute)
+		if seen := r.seen(); len(seen) != 2 || seen[1].at.Sub(seen[0].at).Round(time.Millisecond) != 7*time.Second {
+			t.Fatalf("attempts %+v", seen)
+		}
+	})
+}
+
+// A target that is away is asked by one probe at a time; waiting costs no attempts, and all is delivered in the end.
+func TestBreaker(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		var away atomic.Bool
+		away.Store(true)
+		r := &recorder{answer: func(context.Context, Target, *Delivery) (int, error) {
+			if away.Load() {
+				return 0, Unreachable(errors.New("connection refused"))
+			}
+			return 200, nil
+		}}
+		w.sink(r, Policy{MaxAttempts: 4, BackoffBase: time.Second, BackoffCap: time.Second, BreakerFailures: 3, BreakerPause: 30 * time.Second})
+		sessions := []string{"a", "b", "c", "d"}
+		for _, s := range sessions {
+			target := everything(s)
+			target.Key = "host"
+			w.put(target)
+			w.append(s, "Message", 3)
+		}
+		sleep(10 * time.Second)
+		if n := len(r.seen()); n > 2+len(sessions) { // attempts that were under way when the third failed may still fail
+			t.Fatalf("%d attempts until the breaker opened", n)
+		}
+		if stats := w.Stats()[0]; stats.OpenBreakers != 1 || stats.DeadLetters != 0 {
+			t.Errorf("stats %+v", stats)
+		}
+		before := len(r.seen())
+		sleep(5 * time.Minute)
+		if probes := len(r.seen()) - before; probes < 9 || probes > 11 {
+			t.Errorf("%d probes in 5 minutes", probes)
+		}
+		away.Store(false)
+		before = len(r.seen())
+		sleep(30 * time.Second)
+		if got := len(r.seen()) - before; got != 12 {
+			t.Errorf("%d attempts after the target came back, want one for each event", got)
+		}
+		if got := w.list(Query{Status: Delivered}); len(got) != 12 {
+			t.Errorf("%d delivered", len(got))
+		}
+		if stats := w.Stats()[0]; stats.OpenBreakers != 0 || stats.DeadLetters != 0 {
+			t.Errorf("stats %+v", stats)
+		}
+	})
+}
+
+// Whatever a target answers, it is there: its breaker closes, and the answer counts.
+func TestBreakerClosesOnAnyAnswer(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		r := &recorder{answer: func(_ context.Context, _ Target, d *Delivery) (int, error) {
+			if d.Attempt <= 3 {
+				return 0, Unreachable(errors.New("no such host"))
+			}
+			return 500, errors.New("answered 500")
+		}}
+		w.sink(r, Policy{MaxAttempts: 5, BackoffBase: time.Second, BackoffCap: time.Second, BreakerFailures: 3, BreakerPause: time.Minute})
+		w.put(everything("a"))
+		w.append("a", "Message", 1)
+		sleep(3 * time.Minute)
+		// Two failures and three answers count; the failure that opened the breaker does not.
+		if dead := w.list(Query{Status: DeadLetter}); len(dead) != 1 || dead[0].Attempts != 6 {
+			t.Fatalf("dead letters %+v", dead)
+		}
+	})
+}
+
+// Events are held for a target that is away until they and the outage are as old as the policy allows; younger ones wait on.
+func TestHeldTooLong(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		r := &recorder{answer: fail(Unreachable(errors.New("connection refused")))}
+		w.sink(r, Policy{BreakerFailures: 1, BreakerPause: time.Minute, MaxAge: time.Hour})
+		w.put(everything("a"))
+		w.append("a", "Message", 2)
+		sleep(30 * time.Minute)
+		w.append("a", "Message", 2)
+		sleep(29 * time.Minute)
+		if dead := w.list(Query{Status: DeadLetter}); len(dead) != 0 {
+			t.Fatalf("dead letters within the age: %+v", dead)
+		}
+		sleep(2 * time.Minute)
+		dead := w.list(Query{Status: DeadLetter, OldestFirst: true})
+		if len(dead) != 2 || dead[0].Offset != 1 || dead[1].Offset != 2 || dead[0].Attempts < 50 || dead[1].Attempts > 1 {
+			t.Fatalf("dead letters %+v", dead)
+		}
+		sleep(30 * time.Minute)
+		if dead := w.list(Query{Status: DeadLetter}); len(dead) != 4 {
+			t.Errorf("%d dead letters after the age of all", len(dead))
+		}
+	})
+}
+
+// New settings are used at once, also by a delivery that waits for its retry or its breaker.
+func TestChangedWhileWaiting(t *testing.T) {
+	for name, err := range map[string]error{"retry": errors.New("no"), "breaker": Unreachable(errors.New("away"))} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Config{}, func(t *testing.T, w *world) {
+				r := &recorder{answer: func(_ context.Context, target Target, _ *Delivery) (int, error) {
+					if target.Key == "old" {
+						return 0, err
+					}
+					return 200, nil
+				}}
+				w.sink(r, Policy{BackoffBase: time.Hour, BackoffCap: time.Hour, BreakerFailures: 1, BreakerPause: time.Hour})
+				target := everything("a")
+				target.Key = "old"
+				w.put(target)
+				w.append("a", "Message", 1)
+				synctest.Wait()
+				if len(r.seen()) != 1 {
+					t.Fatalf("attempts %+v", r.seen())
+				}
+				target.Key = "new"
+				w.put(target)
+				synctest.Wait()
+				if seen := r.seen(); len(seen) != 2 || seen[1].number != 2 {
+					t.Fatalf("attempts %+v", seen)
+				}
+				if stats := w.Stats()[0]; stats.OpenBreakers != 0 {
+					t.Error("the breaker of a key that nobody has is kept")
+				}
+			})
+		})
+	}
+}
