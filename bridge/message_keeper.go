@@ -34,7 +34,7 @@ func (b *Bridge) openMessages(ctx context.Context, opts Options) (err error) {
 	sweep, stop := context.WithCancel(b.ctx)
 	b.endSweep = stop
 	b.spawn(func() {
-		b.files.Run(sweep, func(err error) { b.log.Warn("expired files could not be removed", "error", err) })
+		b.files.Run(sweep, b.log)
 	})
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -383,7 +384,7 @@ func TestRunStops(t *testing.T) {
 	l := newLibrary(t, Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { l.Run(ctx, func(error) {}); close(done) }()
+	go func() { l.Run(ctx, slog.New(slog.DiscardHandler)); close(done) }()
 	cancel()
 	<-done
 }

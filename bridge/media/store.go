@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // Stored describes a kept file.
@@ -227,18 +230,10 @@ func (l *Library) removeWhere(ctx context.Context, condition string, arg any) (r
 // sweepInterval is how often Run looks for expired files.
 const sweepInterval = time.Hour
 
-// Run sweeps until ctx ends. report is told what fails.
-func (l *Library) Run(ctx context.Context, report func(error)) {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if _, err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
-				report(err)
-			}
-		}
-	}
+// Run sweeps until ctx ends.
+func (l *Library) Run(ctx context.Context, log *slog.Logger) {
+	database.SweepEvery(ctx, sweepInterval, func(ctx context.Context) error {
+		_, err := l.Sweep(ctx)
+		return err
+	}, log, "expired files could not be removed")
 }

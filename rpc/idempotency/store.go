@@ -200,18 +200,7 @@ func (s *Store) Free(ctx context.Context, key rpc.CallKey) error {
 
 func (s *Store) sweepLoop(ctx context.Context) {
 	defer close(s.done)
-	tick := time.NewTicker(s.cfg.SweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-				s.cfg.Log.Error("old replies could not be swept", "error", err)
-			}
-		}
-	}
+	database.SweepEvery(ctx, s.cfg.SweepEvery, s.sweep, s.cfg.Log, "old replies could not be swept")
 }
 
 // sweep deletes keys that are too old and has the others counted anew.

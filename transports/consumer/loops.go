@@ -3,6 +3,8 @@ package consumer
 import (
 	"context"
 	"time"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // flushLoop writes changes some time after the first of them, or when there are many.
@@ -42,18 +44,7 @@ func (s *Store) flushLoop() {
 // sweepLoop removes consumers that nobody uses.
 func (s *Store) sweepLoop() {
 	defer s.wg.Done()
-	ticker := time.NewTicker(s.cfg.SweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.life.Done():
-			return
-		case <-ticker.C:
-			if err := s.Sweep(s.life); err != nil && s.life.Err() == nil {
-				s.cfg.Log.Warn("unused consumers cannot be removed", "error", err)
-			}
-		}
-	}
+	database.SweepEvery(s.life, s.cfg.SweepEvery, s.Sweep, s.cfg.Log, "unused consumers cannot be removed")
 }
 
 // Sweep removes the consumers that were not used for Config.KeepFor. Those that are open are in use, however quiet

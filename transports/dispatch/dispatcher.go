@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.mau.fi/util/dbutil"
 
+	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -57,7 +58,9 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	d.waiting, d.endWaiting = context.WithCancel(d.life)
 	d.commits = newCommitter(d.store, &d.cfg)
 	go d.commits.loop()
-	d.workers.Go(d.sweepLoop)
+	d.workers.Go(func() {
+		database.SweepEvery(d.waiting, d.cfg.SweepEvery, d.Sweep, d.cfg.Log, "retention of the archive failed")
+	})
 	d.workers.Go(func() {
 		if err := d.router.Run(context.Background()); err != nil {
 			d.cfg.Log.Error("dispatch router ended", "error", err)

@@ -5,22 +5,6 @@ import (
 	"time"
 )
 
-// sweepLoop drops what the configuration allows to drop.
-func (d *Dispatcher) sweepLoop() {
-	ticker := time.NewTicker(d.cfg.SweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-d.waiting.Done():
-			return
-		case <-ticker.C:
-			if err := d.Sweep(d.waiting); err != nil && d.waiting.Err() == nil {
-				d.cfg.Log.Warn("retention of the archive failed", "error", err)
-			}
-		}
-	}
-}
-
 // Sweep applies retention to the archive now, a bounded batch at a time. The dispatcher does it by itself every
 // Config.SweepEvery.
 func (d *Dispatcher) Sweep(ctx context.Context) error {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // agedLogsPage is how many logs a retention run looks at in one query.
@@ -13,18 +15,7 @@ const agedLogsPage = 256
 // sweepLoop drops what the configuration allows to drop.
 func (j *Journal) sweepLoop() {
 	defer j.workers.Done()
-	ticker := time.NewTicker(j.cfg.SweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-j.life.Done():
-			return
-		case <-ticker.C:
-			if err := j.Sweep(j.life); err != nil && j.life.Err() == nil {
-				j.cfg.Log.Warn("journal retention failed", "error", err)
-			}
-		}
-	}
+	database.SweepEvery(j.life, j.cfg.SweepEvery, j.Sweep, j.cfg.Log, "journal retention failed")
 }
 
 // Sweep applies retention to every log now, a bounded batch at a time, and gives
