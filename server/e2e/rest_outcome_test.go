@@ -11,7 +11,6 @@ import (
 // restCase is one documented operation: what is sent over REST, the calls that do the same, and what must have happened.
 type restCase struct {
 	operation string // "METHOD /path"
-	needs     string // method without which the case is skipped
 	rules     resttest.Rules
 	prepare   func(t *testing.T, w *restWorld) restAct
 }

@@ -4,8 +4,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -13,14 +18,14 @@ import (
 type restWorld struct {
 	network, server *process
 	dialect         string
-	caller          restSession     // connected
-	idle            restSession     // never connected
-	peer            restSession     // another person, online, with a picture, an about text and a linked device
-	shop            string          // number of a business
-	stranger        string          // number of somebody who shows nothing
-	group           string          // the caller's, with peer and shop
-	methods         map[string]bool // what the server has
-	made            int             // what got a number of its own
+	caller          restSession   // connected
+	idle            restSession   // never connected
+	peer            restSession   // another person, online, with a picture, an about text and a linked device
+	shop            string        // number of a business
+	stranger        string        // number of somebody who shows nothing
+	group           string        // the caller's, with peer and shop
+	receiver        *restReceiver // of webhooks
+	made            int           // what got a number of its own
 }
 
 // restSession is a session and whose account it is linked to.
@@ -36,14 +41,9 @@ func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
 	network, root := startSandbox(t)
 	dir := t.TempDir()
 	w := &restWorld{network: network, dialect: dialect, shop: "15550600003", stranger: "15550600004"}
+	w.receiver = newRestReceiver(t)
 	w.server = startServer(t, freeAddress(t), network, root, dir, filepath.Join(dir, "waystation.db"),
-		append([]string{"-calls-per-second", "100000", "-call-burst", "100000"}, extra...)...)
-	var document struct{ Methods []struct{ Name string } }
-	must(t, w.server.addr, "rpc.discover", object{}, &document)
-	w.methods = map[string]bool{}
-	for _, m := range document.Methods {
-		w.methods[m.Name] = true
-	}
+		append([]string{"-calls-per-second", "100000", "-call-burst", "100000", "-allow-hosts", "127.0.0.1"}, extra...)...)
 	w.caller, w.peer, w.idle = w.linked(t), w.linked(t), w.session(t)
 	for number, account := range map[string]object{w.shop: {"push_name": "Shop", "business_name": "Shop Inc."}, w.stranger: {}} {
 		must(t, network.addr, "sandbox.createAccount", merged(account, object{"number": number}), nil)
@@ -70,7 +70,7 @@ func (w *restWorld) session(t *testing.T) restSession {
 	s := restSession{id: fmt.Sprintf("s%d", w.next())}
 	s.number = fmt.Sprintf("155506001%02d", w.made)
 	var created struct{ Token string }
-	must(t, w.server.addr, "session.create", object{"session_id": s.id}, &created)
+	must(t, w.server.addr, "session.create", object{"session_id": s.id, "settings": object{"dialect": w.dialect}}, &created)
 	s.token = created.Token
 	return s
 }
@@ -219,4 +219,34 @@ func fromDataURL(t *testing.T, url any) (kind string, file []byte) {
 		t.Fatalf("no data URL: %.80s", url)
 	}
 	return strings.TrimPrefix(head, "data:"), file
+}
+
+// restReceiver is where webhooks lead to.
+type restReceiver struct {
+	url string
+	mu  sync.Mutex
+	got []string // path and body of each request
+}
+
+func newRestReceiver(t *testing.T) *restReceiver {
+	r := &restReceiver{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		body, _ := io.ReadAll(request.Body)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.got = append(r.got, request.URL.Path+" "+string(body))
+	}))
+	t.Cleanup(server.Close)
+	r.url = server.URL
+	return r
+}
+
+// await waits for a request to a path whose body holds a text.
+func (r *restReceiver) await(t *testing.T, path, text string) {
+	t.Helper()
+	eventually(t, feedWait, "a delivery to "+path, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return slices.ContainsFunc(r.got, func(got string) bool { return strings.HasPrefix(got, path+" ") && strings.Contains(got, text) })
+	})
 }

@@ -10,11 +10,7 @@ import (
 // sends makes the case of an operation that sends something to the peer. Content says what is sent: the values of the
 // request, the params of the method, what the phone must have, and its file, if any.
 func sends(operation, method string, content func(t *testing.T, w *restWorld) (values resttest.Values, params, want object, file []byte)) restCase {
-	needs := ""
-	if method == "message.sendButtons" {
-		needs = method
-	}
-	return restCase{operation: operation, needs: needs, prepare: func(t *testing.T, w *restWorld) restAct {
+	return restCase{operation: operation, prepare: func(t *testing.T, w *restWorld) restAct {
 		id := w.messageID()
 		values, params, want, file := content(t, w)
 		if method != "message.sendButtons" { // the only one that the document shows without a reply

@@ -27,6 +27,8 @@ func wuzapi() *restDialect {
 			"Url": {"not an address"},
 		},
 		tolerated: map[string]string{
+			"POST /webhook: webhookURL empty":                     "an empty address switches the webhook off",
+			"POST /session/connect: Subscribe enum":               "unknown names are left out, as documented",
 			"POST /chat/markread: Id string":                      "one id is a list of one",
 			"POST /chat/send/template: Buttons[[]].Type enum":     "any other type is a quick reply",
 			"POST /chat/send/template: Buttons[[]].Type too long": "any other type is a quick reply",

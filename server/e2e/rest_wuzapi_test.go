@@ -35,19 +35,22 @@ func ofGroup(prefix string) []string {
 
 func wuzapiSession() []restCase {
 	return []restCase{
-		{operation: "POST /webhook", needs: "webhook.update", prepare: func(_ *testing.T, w *restWorld) restAct {
-			url := fmt.Sprintf("https://hooks.example.net/%d", w.next())
+		{operation: "POST /webhook", prepare: func(_ *testing.T, w *restWorld) restAct {
+			path := fmt.Sprintf("/set/%d", w.next())
+			url := w.receiver.url + path
 			return restAct{
 				values: resttest.Values{"webhookURL": url},
-				calls:  []restCall{{"webhook.update", object{"url": url}}},
+				calls:  []restCall{{"webhook.update", object{"url": url, "events": []string{"*"}, "active": true}}},
 				effect: func(t *testing.T, out outcome) {
 					out.is(t, url, "webhook", "0/webhook/url")
 					same(t, "webhook", object{"url": url, "active": true}, w.call(t, w.caller, "webhook.get", nil)["webhook"])
+					id, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "for the webhook"})
+					w.receiver.await(t, path, id)
 				},
 			}
 		}},
-		{operation: "GET /webhook", needs: "webhook.update", prepare: func(t *testing.T, w *restWorld) restAct {
-			url := fmt.Sprintf("https://hooks.example.net/%d", w.next())
+		{operation: "GET /webhook", prepare: func(t *testing.T, w *restWorld) restAct {
+			url := fmt.Sprintf("%s/get/%d", w.receiver.url, w.next())
 			w.call(t, w.caller, "webhook.update", object{"url": url, "events": []string{"Message"}})
 			return restAct{
 				calls: []restCall{{"webhook.get", nil}},
@@ -57,7 +60,7 @@ func wuzapiSession() []restCase {
 				},
 			}
 		}},
-		{operation: "POST /session/connect", needs: "webhook.update", prepare: func(t *testing.T, w *restWorld) restAct {
+		{operation: "POST /session/connect", prepare: func(t *testing.T, w *restWorld) restAct {
 			s := w.away(t)
 			return restAct{
 				as: &s, calls: []restCall{{"webhook.update", object{"events": []string{"Message"}}}, {"session.connect", object{"wait_seconds": 10}}},
@@ -124,6 +127,10 @@ func wuzapiUser() []restCase {
 						t.Error("the peer has no picture")
 					}
 					out.is(t, "Shop Inc.", "Users/"+shop+"/VerifiedName/Details/verifiedName", "0/users/contact="+shop+"/verified_name")
+					rest, rpc := "Users/"+shop+"/VerifiedName/Certificate/", "0/users/contact="+shop+"/verified_name_details/"
+					if str(out.at(rest+"details", rpc+"details")) == "" || str(out.at(rest+"signature", rpc+"signature")) == "" {
+						t.Error("the certificate of the name is not whole")
+					}
 				},
 			}
 		}},

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -27,11 +28,17 @@ type member struct {
 	value json.RawMessage
 }
 
+// errNull is null where an object should be.
+var errNull = errors.New("null")
+
 // objectOf reads a JSON object; its members stay encoded.
 func objectOf(raw []byte, p *plan) (object, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return nil, err
+	}
+	if members == nil {
+		return nil, errNull
 	}
 	o := make(object, len(members))
 	for name, value := range members {
