@@ -236,6 +236,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
 		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
+		methods.RegisterArchive, methods.RegisterDelivery,
 	} {
 		register(a.registry, deps)
 	}

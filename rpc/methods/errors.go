@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/dispatch"
 )
 
 // reasonCodes gives each reason of the bridge its code. A test holds the table
@@ -29,13 +30,20 @@ var reasonCodes = map[bridge.Reason]struct {
 	bridge.ReasonStorage:      {rpc.CodeInternal, true},
 }
 
-// MapError turns an error of the bridge into the one a caller sees, or returns
+// MapError turns an error of the bridge or the dispatcher into the one a caller sees, or returns
 // nil for errors it does not know. Causes stay behind: they are for the log.
 func MapError(err error) *rpc.Error {
 	var e *bridge.Error
 	if !errors.As(err, &e) {
-		if errors.Is(err, context.DeadlineExceeded) {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
 			return rpc.Timeout("the call took too long")
+		case errors.Is(err, dispatch.ErrNotFound):
+			return rpc.NotFound("there is no such entry")
+		case errors.Is(err, dispatch.ErrTooMany):
+			return rpc.Conflict("too many replays wait already: repeat the call when some of them are through")
+		case errors.Is(err, dispatch.ErrClosed):
+			return rpc.ShuttingDown(0)
 		}
 		return nil
 	}

@@ -16,8 +16,10 @@ const (
 	Gap        Status = "gap"         // retention of the journal passed the lane: the events From to Offset never left
 )
 
-// Errors of the archive.
+// What the methods of Dispatcher may answer, besides ErrInvalid and errors of the journal, the database and the context.
 var (
+	// ErrClosed says that the dispatcher was closed.
+	ErrClosed = errors.New("dispatch: closed")
 	// ErrNotFound says that there is no such entry.
 	ErrNotFound = errors.New("dispatch: no such entry")
 	// ErrTooMany says that Config.MaxQueuedReplays wait already.
@@ -53,6 +55,7 @@ type Entry struct {
 type Query struct {
 	IDs          []int64
 	Status       Status
+	Failed       bool // dead letters and gaps
 	Transport    string
 	Target       string
 	Sessions     []string // nil = every session; empty but not nil = none

@@ -58,6 +58,9 @@ func (q *Query) where() (text string, args []any, err error) {
 	if q.Status != "" {
 		add("status=", string(q.Status))
 	}
+	if q.Failed {
+		oneOf("status", []any{string(DeadLetter), string(Gap)})
+	}
 	for _, is := range []struct{ column, text string }{{"transport", q.Transport}, {"target", q.Target}, {"type", q.Type}} {
 		if is.text != "" {
 			add(is.column+"=", is.text)

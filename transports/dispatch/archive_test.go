@@ -52,6 +52,7 @@ func TestQuery(t *testing.T) {
 		}{
 			"all":            {Query{}, newest(all...), 5},
 			"delivered":      {Query{Status: Delivered}, newest(all[:3]...), 3},
+			"failed":         {Query{Failed: true}, newest(all[3:]...), 2},
 			"event":          {Query{Type: "Call"}, newest(all[3:]...), 2},
 			"transport":      {Query{Transport: "other"}, nil, 0},
 			"target":         {Query{Target: "to-a"}, newest(all[:3]...), 3},

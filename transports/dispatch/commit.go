@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -45,8 +44,6 @@ type committer struct {
 	skips map[int64]position // cursors that only passed unwanted events
 }
 
-var errClosed = errors.New("dispatch: closed")
-
 func newCommitter(s *store, cfg *Config) *committer {
 	return &committer{
 		store: s, cfg: cfg, queue: make(chan *result, cfg.MaxCommitRecords), dirty: make(chan struct{}, 1),
@@ -60,13 +57,13 @@ func (c *committer) submit(r *result) error {
 	select {
 	case c.queue <- r:
 	case <-c.stopped:
-		return errClosed
+		return ErrClosed
 	}
 	select {
 	case <-r.done:
 		return r.err
 	case <-c.stopped:
-		return errClosed
+		return ErrClosed
 	}
 }
 

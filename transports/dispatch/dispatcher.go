@@ -110,11 +110,11 @@ func (d *Dispatcher) enter(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("dispatch: waiting for another change: %w", ctx.Err())
 	case <-d.waiting.Done():
-		return errClosed
+		return ErrClosed
 	}
 	if d.waiting.Err() != nil {
 		d.leave()
-		return errClosed
+		return ErrClosed
 	}
 	return nil
 }

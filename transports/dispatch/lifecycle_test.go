@@ -198,7 +198,7 @@ func TestClose(t *testing.T) {
 			t.Error(err)
 		}
 		w.close()
-		if err := w.PutTargets(t.Context(), everything("y")); !errors.Is(err, errClosed) {
+		if err := w.PutTargets(t.Context(), everything("y")); !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
 	})

@@ -1,0 +1,384 @@
+package methods_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// office is a dispatcher with the methods on it, and a sink that refuses, holds back or takes what it gets.
+type office struct {
+	t       *testing.T
+	calls   *rpc.Registry
+	journal *journal.Journal
+	deliver *dispatch.Dispatcher
+	refuse  atomic.Bool
+}
+
+// Deliver implements dispatch.Sink.
+func (o *office) Deliver(ctx context.Context, t dispatch.Target, _ *dispatch.Delivery) (int, error) {
+	switch {
+	case t.ID == "hangs":
+		<-ctx.Done()
+		return 0, ctx.Err()
+	case t.ID == "waits":
+		return 429, dispatch.RetryAfter(errors.New("busy"), time.Hour)
+	case o.refuse.Load():
+		return 404, dispatch.Permanent(errors.New("answered 404"))
+	}
+	return 200, nil
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	db, err := database.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), database.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := journal.Open(t.Context(), db, journal.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver, err := dispatch.Open(t.Context(), db, log, dispatch.Config{DrainTimeout: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(deliver.Close(context.Background()), log.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	o := &office{t: t, calls: rpc.NewRegistry(rpc.Options{}), journal: log, deliver: deliver}
+	o.calls.MapError = methods.MapError
+	methods.RegisterArchive(o.calls, methods.Deps{Deliveries: deliver})
+	methods.RegisterDelivery(o.calls, methods.Deps{Deliveries: deliver})
+	if err := deliver.AddSink("webhook", o, dispatch.Policy{}); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func (o *office) put(id, session string) {
+	o.t.Helper()
+	target := dispatch.Target{Transport: "webhook", ID: id, Session: session, Filter: dispatch.Filter{Events: []string{"*"}}}
+	if err := o.deliver.PutTargets(o.t.Context(), target); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *office) append(session, kind string) {
+	o.t.Helper()
+	if _, err := o.journal.Append(o.t.Context(), session, journal.Record{Type: kind, Data: json.RawMessage(`{"text":"hello"}`)}); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// asAdmin and asSession are who calls.
+func asAdmin() rpc.Principal { return rpc.Principal{Kind: rpc.ScopeAdmin, ID: "admin"} }
+
+func asSession(id string) rpc.Principal {
+	return rpc.Principal{Kind: rpc.ScopeSession, ID: "session:" + id, Session: id}
+}
+
+func (o *office) try(who rpc.Principal, method string, p params) (result, *rpc.Error) {
+	o.t.Helper()
+	raw, err := json.Marshal(p)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	answer, failed := o.calls.Call(o.t.Context(), &rpc.Call{Principal: who}, method, raw)
+	if failed != nil {
+		return nil, failed
+	}
+	var r result
+	if err := json.Unmarshal(answer, &r); err != nil {
+		o.t.Fatalf("%s answered %s: %v", method, answer, err)
+	}
+	return r, nil
+}
+
+func (o *office) call(who rpc.Principal, method string, p params) result {
+	o.t.Helper()
+	r, failed := o.try(who, method, p)
+	if failed != nil {
+		o.t.Fatalf("%s: %v %v", method, failed, failed.Details)
+	}
+	return r
+}
+
+func (o *office) until(who rpc.Principal, method string, p params, right func(result) bool) result {
+	o.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if r := o.call(who, method, p); right(r) {
+			return r
+		} else if time.Now().After(deadline) {
+			o.t.Fatalf("%s: %v", method, r)
+		}
+	}
+}
+
+func total(n int) func(result) bool {
+	return func(r result) bool { return r["total"] == float64(n) }
+}
+
+// filled has two delivered events of anna, then a dead letter of each session.
+func filledOffice(t *testing.T) *office {
+	o := newOffice(t)
+	o.put("hook-a", "anna")
+	o.put("hook-b", "bert")
+	o.append("anna", "Message")
+	o.append("anna", "Receipt")
+	o.until(asAdmin(), "archive.list", nil, total(2))
+	o.refuse.Store(true)
+	o.append("anna", "Message")
+	o.until(asAdmin(), "archive.list", nil, total(3))
+	o.append("bert", "Message")
+	o.until(asAdmin(), "archive.list", nil, total(4))
+	return o
+}
+
+func TestArchive(t *testing.T) {
+	o := filledOffice(t)
+	all := o.call(asAdmin(), "archive.list", nil)
+	entries := all.list("entries")
+	dead := entries[0]
+	if len(entries) != 4 || dead["status"] != "dead_letter" || dead["session_id"] != "bert" || dead["event"] != "Message" || dead["transport"] != "webhook" ||
+		dead["target_id"] != "hook-b" || dead["attempts"] != 1.0 || dead["last_error"] != "answered 404" || dead["code"] != 404.0 || dead["failed_at"] == nil ||
+		dead["created_at"] == nil || dead["archived_at"] == nil || dead["replay_count"] != 0.0 || dead["last_replay_at"] != nil {
+		t.Errorf("dead letter %v", dead)
+	}
+	if _, has := dead["payload"]; has {
+		t.Error("a payload that nobody asked for")
+	}
+	if ok := entries[3]; ok["status"] != "delivered" || ok["code"] != 200.0 || ok["last_error"] != nil || ok["failed_at"] != nil {
+		t.Errorf("delivered %v", ok)
+	}
+	for _, e := range o.call(asAdmin(), "archive.list", params{"include_payload": true}).list("entries") {
+		if p := e.object("payload"); p["id"] != e["event_id"] || p.object("data")["text"] != "hello" || p["session"] != e["session_id"] {
+			t.Errorf("payload %v of %v", p, e)
+		}
+	}
+	for _, c := range []struct {
+		who   rpc.Principal
+		p     params
+		total int
+	}{
+		{asAdmin(), params{"status": "dead_letter"}, 2},
+		{asAdmin(), params{"status": "gap"}, 0},
+		{asAdmin(), params{"event": "Receipt"}, 1},
+		{asAdmin(), params{"transport": "redis"}, 0},
+		{asAdmin(), params{"target_id": "hook-a"}, 3},
+		{asAdmin(), params{"session_ids": []string{"bert", "nobody"}}, 1},
+		{asAdmin(), params{"session_ids": []string{}}, 0},
+		{asAdmin(), params{"limit": 1, "offset": 1}, 4},
+		{asAdmin(), params{"since": dead["archived_at"]}, 1},
+		{asAdmin(), params{"until": "2020-01-01T00:00:00Z"}, 0},
+		{asSession("anna"), nil, 3},
+		{asSession("anna"), params{"session_ids": []string{"anna"}}, 3},
+		{asSession("nobody"), nil, 0},
+	} {
+		if r := o.call(c.who, "archive.list", c.p); r["total"] != float64(c.total) {
+			t.Errorf("%s %v: total %v, want %d", c.who.ID, c.p, r["total"], c.total)
+		}
+	}
+	got := o.call(asAdmin(), "archive.get", params{"entry_id": dead["entry_id"], "status": "dead_letter"}).object("entry")
+	if got.object("payload")["id"] != dead["event_id"] {
+		t.Errorf("got %v", got)
+	}
+	stats := o.call(asAdmin(), "archive.getStats", nil)
+	if stats["total"] != 4.0 || fmt.Sprint(stats["by_status"], stats["by_transport"], stats["by_event"], stats["by_transport_status"]) !=
+		"map[dead_letter:2 delivered:2] map[webhook:4] map[Message:3 Receipt:1] map[webhook:map[dead_letter:2 delivered:2]]" || stats.object("newest")["dead_letter"] != dead["archived_at"] {
+		t.Errorf("stats %v", stats)
+	}
+	if stats = o.call(asAdmin(), "archive.getStats", params{"status": "delivered"}); stats["total"] != 2.0 {
+		t.Errorf("stats of one kind %v", stats)
+	}
+	o.call(asAdmin(), "archive.delete", params{"entry_id": dead["entry_id"]})
+	if _, failed := o.try(asAdmin(), "archive.get", params{"entry_id": dead["entry_id"]}); failed == nil || failed.Code != rpc.CodeNotFound {
+		t.Errorf("after its end: %v", failed)
+	}
+	dry := o.call(asAdmin(), "archive.deleteMany", params{"status": "delivered", "limit": 1, "dry_run": true})
+	if dry["matched_count"] != 2.0 || dry["deleted_count"] != 1.0 || dry["dry_run"] != true {
+		t.Errorf("dry run %v", dry)
+	}
+	done := o.call(asAdmin(), "archive.deleteMany", params{"status": "delivered", "confirm": true})
+	if done["matched_count"] != 2.0 || done["deleted_count"] != 2.0 || done["failed_count"] != 0.0 || o.call(asAdmin(), "archive.list", nil)["total"] != 1.0 {
+		t.Errorf("deleted %v", done)
+	}
+}
+
+func TestArchiveReplay(t *testing.T) {
+	o := filledOffice(t)
+	o.refuse.Store(false)
+	bert := asSession("bert")
+	id := o.call(bert, "archive.list", nil).list("entries")[0]["entry_id"]
+	dry := o.call(bert, "archive.replay", params{"status": "dead_letter", "dry_run": true})
+	if dry["matched_count"] != 1.0 || dry["replayed_count"] != 1.0 || len(dry.list("entries")) != 1 || o.call(bert, "archive.list", nil)["total"] != 1.0 {
+		t.Errorf("dry run %v", dry)
+	}
+	if r := o.call(bert, "archive.replay", params{"entry_id": id}); r["replayed_count"] != 1.0 || r["failed_count"] != 0.0 || r.list("entries")[0]["entry_id"] != id {
+		t.Errorf("replay %v", r)
+	}
+	done := o.until(bert, "archive.list", nil, total(2)).list("entries")
+	if done[0]["status"] != "delivered" || done[0]["replay_of"] != id || done[1]["replay_count"] != 1.0 || done[1]["last_replay_at"] == nil {
+		t.Errorf("after the replay %v", done)
+	}
+	r := o.call(asAdmin(), "archive.replay", params{"status": "dead_letter", "remove_after": true})
+	if r["replayed_count"] != 2.0 || r["entries"] != nil {
+		t.Errorf("replay of all %v", r)
+	}
+	o.until(asAdmin(), "archive.list", params{"status": "dead_letter"}, total(0))
+	if r := o.call(asAdmin(), "archive.replay", params{"entry_ids": []any{done[0]["entry_id"], 999}}); r["replayed_count"] != 1.0 || r["matched_count"] != 1.0 {
+		t.Errorf("replay of a list %v", r)
+	}
+	if err := o.deliver.RemoveTarget(t.Context(), "webhook", "hook-b"); err != nil {
+		t.Fatal(err)
+	}
+	if r := o.call(bert, "archive.replay", params{"status": "delivered"}); r["replayed_count"] != 0.0 || r["failed_count"] == 0.0 || len(r.texts("errors")) == 0 {
+		t.Errorf("replay to a target that is gone %v", r)
+	}
+}
+
+func TestDeliveries(t *testing.T) {
+	o := filledOffice(t)
+	o.put("hangs", "anna")
+	o.put("waits", "bert")
+	o.append("anna", "Call")
+	o.append("bert", "Call")
+	o.until(asAdmin(), "archive.list", nil, total(6))
+	first := o.call(asAdmin(), "delivery.list", params{"limit": 4})
+	list := first.list("deliveries")
+	if len(list) != 4 || first["has_more"] != true || list[0]["status"] != "delivered" || list[0]["event"] != "Message" || list[2]["status"] != "failed" || list[2]["last_error"] != "answered 404" {
+		t.Fatalf("first page %v", first)
+	}
+	rest := o.call(asAdmin(), "delivery.list", params{"limit": 4, "since_id": first["next_id"], "include_payload": true})
+	if list := rest.list("deliveries"); len(list) != 2 || rest["has_more"] != false || rest["next_id"] != 0.0 || list[0].object("payload")["type"] != "Call" {
+		t.Errorf("last page %v", rest)
+	}
+	one := func(r result) bool { return len(r.list("deliveries")) == 1 }
+	active := o.until(asAdmin(), "delivery.list", params{"status": "processing", "include_payload": true}, one).list("deliveries")[0]
+	if active["target_id"] != "hangs" || active["session_id"] != "anna" || active["delivery_id"] != nil || active["attempts"] != 1.0 || active.object("payload")["type"] != "Call" {
+		t.Errorf("processing %v", active)
+	}
+	waiting := o.until(asSession("bert"), "delivery.list", params{"status": "pending"}, one).list("deliveries")[0]
+	if waiting["target_id"] != "waits" || waiting["last_error"] != "busy" || waiting["code"] != 429.0 {
+		t.Errorf("pending %v", waiting)
+	}
+	for _, c := range []struct {
+		who  rpc.Principal
+		p    params
+		want int
+	}{
+		{asAdmin(), params{"failed_only": true}, 4},
+		{asAdmin(), params{"failed_only": true, "status": "delivered"}, 2},
+		{asAdmin(), params{"status": "failed", "event": "Call"}, 2},
+		{asAdmin(), params{"since": "2099-01-01T00:00:00Z"}, 0},
+		{asAdmin(), params{"status": "pending", "event": "Message"}, 0},
+		{asAdmin(), params{"status": "pending", "since": "2099-01-01T00:00:00Z"}, 0},
+		{asSession("anna"), params{"status": "pending"}, 0},
+		{asSession("bert"), nil, 2},
+	} {
+		if r := o.call(c.who, "delivery.list", c.p); len(r.list("deliveries")) != c.want {
+			t.Errorf("%s %v: %v, want %d", c.who.ID, c.p, r, c.want)
+		}
+	}
+	stats := o.call(asAdmin(), "delivery.getStats", nil)
+	if fmt.Sprint(stats["by_status"], stats["by_event"]) != "map[delivered:2 failed:4 pending:1 processing:1] map[Call:2 Message:3 Receipt:1]" {
+		t.Errorf("stats %v", stats)
+	}
+	if webhook := stats.list("transports")[0]; webhook["transport"] != "webhook" || webhook["targets"] != 4.0 || webhook["delivered"] != 2.0 || webhook["dead_letters"] != 4.0 || webhook["attempts"] != 8.0 {
+		t.Errorf("transports %v", webhook)
+	}
+}
+
+// Who may not see an entry is told that there is none; who may not call is refused; bad fields are named.
+func TestArchiveRefusals(t *testing.T) {
+	o := filledOffice(t)
+	bert := asSession("bert")
+	others := o.call(asSession("anna"), "archive.list", nil).list("entries")[0]["entry_id"]
+	account := rpc.Principal{Kind: rpc.ScopeAccount, ID: "account:1", Account: "1"}
+	for _, c := range []struct {
+		who    rpc.Principal
+		method string
+		p      params
+		code   int
+	}{
+		{bert, "archive.get", params{"entry_id": others}, rpc.CodeNotFound},
+		{bert, "archive.get", params{"entry_id": 999}, rpc.CodeNotFound},
+		{bert, "archive.replay", params{"entry_id": others}, rpc.CodeNotFound},
+		{bert, "archive.replay", params{"entry_id": 1, "session_ids": []string{"anna"}}, rpc.CodeForbidden},
+		{bert, "archive.list", params{"session_ids": []string{"bert", "anna"}}, rpc.CodeForbidden},
+		{bert, "delivery.list", params{"session_ids": []string{"anna"}}, rpc.CodeForbidden},
+		{bert, "delivery.list", params{"session_ids": []string{"anna"}, "status": "pending"}, rpc.CodeForbidden},
+		{bert, "archive.delete", params{"entry_id": 1}, rpc.CodeForbidden},
+		{bert, "archive.deleteMany", params{"status": "delivered", "confirm": true}, rpc.CodeForbidden},
+		{bert, "archive.getStats", nil, rpc.CodeForbidden},
+		{bert, "delivery.getStats", nil, rpc.CodeForbidden},
+		{account, "archive.list", nil, rpc.CodeForbidden},
+		{account, "delivery.list", nil, rpc.CodeForbidden},
+		{rpc.Principal{}, "archive.list", nil, rpc.CodeUnauthenticated},
+		{asAdmin(), "archive.get", params{"entry_id": others, "status": "gap"}, rpc.CodeNotFound},
+		{asAdmin(), "archive.delete", params{"entry_id": others, "status": "gap"}, rpc.CodeNotFound},
+		{asAdmin(), "archive.replay", params{"entry_id": 999}, rpc.CodeNotFound},
+	} {
+		if _, failed := o.try(c.who, c.method, c.p); failed == nil || failed.Code != c.code {
+			t.Errorf("%s %s %v: %v, want code %d", c.who.ID, c.method, c.p, failed, c.code)
+		}
+	}
+	for _, c := range []struct {
+		method  string
+		p       params
+		pointer string
+	}{
+		{"archive.list", params{"status": "lost"}, "/status"},
+		{"archive.list", params{"limit": 0}, "/limit"},
+		{"archive.list", params{"limit": 1001}, "/limit"},
+		{"archive.list", params{"offset": -1}, "/offset"},
+		{"archive.list", params{"since": "yesterday"}, "/since"},
+		{"archive.list", params{"until": 5}, "/until"},
+		{"archive.list", params{"session_ids": "anna"}, "/session_ids"},
+		{"archive.list", params{"session_ids": make([]string, 1001)}, "/session_ids"},
+		{"archive.list", params{"include_payload": "yes"}, "/include_payload"},
+		{"archive.list", params{"entry_id": 1}, "/entry_id"},
+		{"archive.get", params{}, "/entry_id"},
+		{"archive.get", params{"entry_id": 0}, "/entry_id"},
+		{"archive.get", params{"entry_id": "1"}, "/entry_id"},
+		{"archive.delete", params{"entry_id": -1}, "/entry_id"},
+		{"archive.deleteMany", params{"confirm": true}, ""},
+		{"archive.deleteMany", params{"status": "delivered"}, "/confirm"},
+		{"archive.replay", params{}, ""},
+		{"archive.replay", params{"entry_id": 0}, "/entry_id"},
+		{"archive.replay", params{"entry_ids": []int{}}, "/entry_ids"},
+		{"archive.replay", params{"entry_ids": make([]int, 1001)}, "/entry_ids"},
+		{"archive.replay", params{"status": "delivered", "remove_after": 1}, "/remove_after"},
+		{"archive.getStats", params{"status": "all"}, "/status"},
+		{"delivery.list", params{"status": "dead_letter"}, "/status"},
+		{"delivery.list", params{"since_id": -1}, "/since_id"},
+		{"delivery.list", params{"failed_only": "no"}, "/failed_only"},
+		{"delivery.list", params{"event": string(make([]byte, 65))}, "/event"},
+	} {
+		_, failed := o.try(asAdmin(), c.method, c.p)
+		if failed == nil || failed.Code != rpc.CodeInvalidParams {
+			t.Errorf("%s %v: %v", c.method, c.p, failed)
+			continue
+		}
+		details, _ := failed.Details.(map[string]any)
+		if fields, _ := details["fields"].(rpc.Fields); len(fields) != 1 || fields[0].Pointer != c.pointer || fields[0].Problem == "" {
+			t.Errorf("%s %v: bad fields %+v, want %q", c.method, c.p, fields, c.pointer)
+		}
+	}
+	if r := o.call(asAdmin(), "archive.list", nil); r["total"] != 4.0 {
+		t.Errorf("something changed: %v", r)
+	}
+}

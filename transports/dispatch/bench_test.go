@@ -1,0 +1,130 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// null is a sink that takes everything at once.
+type null struct {
+	left atomic.Int64
+	done chan struct{}
+}
+
+func (n *null) Deliver(context.Context, Target, *Delivery) (int, error) {
+	if n.left.Add(-1) == 0 {
+		close(n.done)
+	}
+	return 200, nil
+}
+
+// BenchmarkDeliver is from journal to a sink that costs nothing, with cursors and archive on SQLite. An operation is one
+// event.
+func BenchmarkDeliver(b *testing.B) {
+	for _, lanes := range []int{1, 10, 100, 1000} {
+		for _, keep := range []bool{true, false} {
+			b.Run(fmt.Sprintf("lanes=%d/archive=%t", lanes, keep), func(b *testing.B) {
+				cfg := Config{}
+				if !keep {
+					cfg.KeepDelivered = -1
+				}
+				benchmarkDeliver(b, lanes, cfg)
+			})
+		}
+	}
+}
+
+func benchmarkDeliver(b *testing.B, lanes int, cfg Config) {
+	w := openWith(b, openDatabase(b, filepath.Join(b.TempDir(), "d.db")), cfg, journal.Config{RetainEvents: -1, RetainBytes: -1})
+	targets := make([]Target, lanes)
+	for i := range targets {
+		targets[i] = everything(fmt.Sprint("s", i))
+	}
+	w.sink(&null{}, Policy{})
+	w.put(targets...)
+	w.close()
+	each := (b.N + lanes - 1) / lanes
+	data := json.RawMessage(`{"text":"` + strings.Repeat("x", 200) + `"}`)
+	for i := range lanes {
+		for left := each; left > 0; left -= 512 {
+			records := make([]journal.Record, min(left, 512))
+			for n := range records {
+				records[n] = journal.Record{Type: "Message", Data: data}
+			}
+			if _, err := w.journal.Append(context.Background(), fmt.Sprint("s", i), records...); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	sink := &null{done: make(chan struct{})}
+	sink.left.Store(int64(each * lanes))
+	w.open(cfg)
+	w.sink(sink, Policy{})
+	b.ReportAllocs()
+	b.ResetTimer()
+	w.put(targets...)
+	<-sink.done
+	b.StopTimer()
+	b.ReportMetric(float64(each*lanes)/b.Elapsed().Seconds(), "events/s")
+	w.close()
+}
+
+// BenchmarkWakeWithoutTarget is what an event costs while nobody wants it.
+func BenchmarkWakeWithoutTarget(b *testing.B) {
+	w := openWorld(b, openDatabase(b, filepath.Join(b.TempDir(), "d.db")), Config{})
+	w.sink(&null{}, Policy{})
+	w.put(everything("other"))
+	b.ReportAllocs()
+	for b.Loop() {
+		watcher{w.Dispatcher}.Wake("nobody's")
+	}
+}
+
+// BenchmarkLagBesideHanging is the time from an append to its delivery in 19 sessions, alone and with the 20th's target
+// hanging. An operation is one round of an event in each session.
+func BenchmarkLagBesideHanging(b *testing.B) {
+	for _, hanging := range []bool{false, true} {
+		b.Run(fmt.Sprintf("hanging=%t", hanging), func(b *testing.B) {
+			const sessions = 19
+			w := openWorld(b, openDatabase(b, filepath.Join(b.TempDir(), "d.db")), Config{DrainTimeout: time.Millisecond})
+			lags := make(chan time.Duration, sessions)
+			r := &recorder{answer: func(ctx context.Context, target Target, d *Delivery) (int, error) {
+				if target.Session == "hangs" {
+					return block(ctx, target, d)
+				}
+				lags <- time.Since(loggedAt(d.Event))
+				return 200, nil
+			}}
+			w.sink(r, Policy{AttemptTimeout: time.Hour})
+			for n := range sessions {
+				w.put(everything(fmt.Sprint("s", n)))
+			}
+			if hanging {
+				w.put(everything("hangs"))
+				w.append("hangs", "Message", 100)
+				r.await(b, 1)
+			}
+			var all []time.Duration
+			for b.Loop() {
+				for n := range sessions {
+					w.append(fmt.Sprint("s", n), "Message", 1)
+				}
+				for range sessions {
+					all = append(all, <-lags)
+				}
+			}
+			slices.Sort(all)
+			b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+			b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
+		})
+	}
+}
