@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -9,7 +11,7 @@ import (
 )
 
 // readmeOutput runs the first block of commands of a chapter of the README against a server with a paired session.
-func readmeOutput(t *testing.T, chapter string) string {
+func readmeOutput(t *testing.T, chapter string, env ...string) string {
 	t.Helper()
 	for _, program := range []string{"sh", "curl", "sha256sum"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -26,17 +28,17 @@ func readmeOutput(t *testing.T, chapter string) string {
 	if !ok || !ok2 || !ok3 {
 		t.Fatalf("the README has no chapter %s with commands", chapter)
 	}
-	s := startServer(t)
+	s := startServer(t, "-allow-hosts", "127.0.0.1")
 	token := s.pair("shop", "15550100001")
 	s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer"})
 	command := exec.CommandContext(t.Context(), "sh", "-eu", "-c", string(script))
 	command.Dir = t.TempDir()
-	command.Env = append(os.Environ(), "URL="+s.url(""), "TOKEN="+token, "SESSION=shop", "no_proxy=*")
+	command.Env = append(append(os.Environ(), env...), "URL="+s.url(""), "TOKEN="+token, "SESSION=shop", "no_proxy=*")
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, out)
 	}
-	if strings.Contains(string(out), `"error"`) {
+	if strings.Contains(string(out), `"error":{`) || strings.Contains(string(out), `"error":"`) {
 		t.Errorf("something was refused in\n%s", out)
 	}
 	return string(out)
@@ -60,6 +62,21 @@ func TestReadmeRESTCalls(t *testing.T) {
 	out := readmeOutput(t, "REST calls")
 	for _, want := range []string{
 		`{"code":200,"data":{"Connected":true,"LoggedIn":true},"success":true}`, `"Details":"Sent"`, `"IsInWhatsapp":false`, `{"Groups":[]}`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+}
+
+// The README's commands for webhooks set one, reach its receiver and switch it off again.
+func TestReadmeWebhooks(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(receiver.Close)
+	out := readmeOutput(t, "Webhooks", "HOOK="+receiver.URL)
+	for _, want := range []string{
+		`"webhook_id":"default"`, `"has_secret":true`, `"delivered":true,"status":204`, `"secret":"whsec_`, `"deliveries":[]`,
+		`"active":true`, `"active":false`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)
