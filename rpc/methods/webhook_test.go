@@ -175,7 +175,7 @@ func TestWebhookBadFields(t *testing.T) {
 	w := newHookWorld(t)
 	anna := w.join("anna", "15550100001")
 	const good = "http://127.0.0.1:9/hook"
-	anna.call("webhook.update", params{"url": good})
+	anna.call("webhook.update", params{"url": good, "active": false})
 	before := anna.call("webhook.list", nil)
 	create := func(change params) params {
 		p := params{"name": "mine", "url": good, "events": []string{"Message"}}

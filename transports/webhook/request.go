@@ -92,11 +92,12 @@ func requestError(err error) error {
 	}
 	var own *guard.Error
 	if errors.As(err, &own) {
+		err = errors.New(strings.TrimPrefix(own.Error(), "guard: "))
 		switch own.Reason {
 		case guard.ReasonUnreachable, guard.ReasonUnresolved, guard.ReasonTimeout: // of lookup or dial
-			return dispatch.Unreachable(own)
+			return dispatch.Unreachable(err)
 		}
-		return own
+		return err
 	}
 	var network net.Error
 	switch {

@@ -82,7 +82,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 func (s *sink) note(key Key, at time.Time, status int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	standing := Standing{LastAttempt: at.UTC(), LastStatus: status}
+	standing := Standing{LastAttempt: at.UTC().Truncate(time.Millisecond), LastStatus: status}
 	if err != nil {
 		standing.LastError = err.Error()
 		standing.Failures = s.standings[key].Failures + 1
