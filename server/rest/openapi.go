@@ -129,7 +129,12 @@ func (f *field) schema() map[string]any {
 	if f.doc != "" {
 		out["description"] = f.doc
 	}
-	if f.enum != nil {
+	if f.enum == nil {
+		return out
+	}
+	if items, list := out["items"].(map[string]any); list {
+		items["enum"] = f.enum
+	} else {
 		out["enum"] = f.enum
 	}
 	return out

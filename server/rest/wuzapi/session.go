@@ -17,8 +17,8 @@ const connectWait = 10
 
 func sessionRoutes() []rest.Route {
 	return []rest.Route{
-		rest.Row("POST", "/session/connect", "session.getStatus webhook.get webhook.update session.connect", connect, rest.NeedsBody(), rest.FailText("Failed to Connect")),
-		rest.Row("POST", "/session/disconnect", "session.getStatus session.disconnect webhook.update", disconnect),
+		rest.Row("POST", "/session/connect", "session.getStatus webhook.update session.connect", connect, rest.NeedsBody(), rest.FailText("Failed to Connect")),
+		rest.Row("POST", "/session/disconnect", "session.getStatus session.disconnect", disconnect),
 		rest.Row("POST", "/session/logout", "session.getStatus session.logout", logout, rest.FailText("Could not perform logout")),
 		rest.Row("GET", "/session/status", "session.getStatus", getStatus),
 		rest.Row("GET", "/session/qr", "session.getStatus session.getQrCode", getQR),

@@ -1,0 +1,120 @@
+package rest_test
+
+import (
+	"bytes"
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	rpcmethods "github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/server/rest/wuzapi"
+)
+
+var update = flag.Bool("update", false, "write what the tests compare with")
+
+// documents are the documented APIs in the order of the table; those without a dialect are not served over REST.
+var documents = []struct {
+	name    string
+	dialect *rest.Dialect
+}{
+	{"digigo", nil}, {"wuzapi", wuzapi.New()}, {"wwebjs", nil}, {"waakg", nil}, {"operations", nil},
+}
+
+const tableFile = "OPERATIONS.md"
+
+// OPERATIONS.md is made from the tables: which methods do the work of each documented operation, and where it is served.
+func TestTableOfOperations(t *testing.T) {
+	raw, err := os.ReadFile("testdata/paths.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := rpcmethods.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	main := map[string]string{} // method by operation
+	for method, operations := range table {
+		for _, operation := range operations {
+			main[operation] = method
+		}
+	}
+	var out bytes.Buffer
+	fmt.Fprint(&out, "# Documented operations\n\n"+
+		"Which methods do the work of each operation of the documented HTTP APIs, and where it is served over REST.\n"+
+		"Every method is called over JSON-RPC, whether or not REST serves the operation yet.\n"+
+		"A test makes this file from the tables: `go test ./server/rest -run TestTableOfOperations -update`.\n")
+	for _, d := range documents {
+		var operations []string
+		for line := range strings.Lines(string(raw)) {
+			if name, operation, _ := strings.Cut(strings.TrimSpace(line), " "); name == d.name {
+				operations = append(operations, operation)
+			}
+		}
+		writeDocument(t, &out, d.name, d.dialect, operations, main)
+	}
+	if *update {
+		if err := os.WriteFile(tableFile, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden, err := os.ReadFile(tableFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(golden, out.Bytes()) {
+		t.Errorf("%s is not what the tables say; if that is meant: go test ./server/rest -run TestTableOfOperations -update", tableFile)
+	}
+}
+
+func writeDocument(t *testing.T, out *bytes.Buffer, name string, dialect *rest.Dialect, operations []string, main map[string]string) {
+	routes := map[string]rest.Route{}
+	where := "not over REST"
+	if dialect != nil {
+		for _, r := range dialect.Routes {
+			routes[r.Method+" "+r.Path] = r
+		}
+		mounts := make([]string, len(dialect.Mounts))
+		for i, mount := range dialect.Mounts {
+			mounts[i] = "`" + cmp.Or(mount, "/") + "`"
+		}
+		where = strings.Join(mounts, ", ")
+	}
+	have := 0
+	var rows []string
+	for _, operation := range operations {
+		calls, served := []string{}, "not over REST"
+		method := main[name+":"+operation]
+		if method != "" {
+			calls, have = append(calls, method), have+1
+		}
+		if r, ok := routes[operation]; ok {
+			if !slices.Contains(r.Calls, method) {
+				t.Errorf("%s: %s is served by %v, but the table of methods says %s", name, operation, r.Calls, method)
+			}
+			for _, call := range r.Calls {
+				if !slices.Contains(calls, call) {
+					calls = append(calls, call)
+				}
+			}
+			served = where
+			delete(routes, operation)
+		} else if dialect != nil {
+			t.Errorf("%s does not serve %s", name, operation)
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", operation, cmp.Or(strings.Join(calls, ", "), "no method yet"), served))
+	}
+	fmt.Fprintf(out, "\n## %s\n\n%d operations, %d of them with a method.\n\n| operation | methods | served at |\n|---|---|---|\n%s",
+		name, len(operations), have, strings.Join(rows, ""))
+	var beside []string
+	for operation := range routes {
+		beside = append(beside, "`"+operation+"`")
+	}
+	if slices.Sort(beside); len(beside) > 0 {
+		fmt.Fprintf(out, "\nBeside the document: %s.\n", strings.Join(beside, ", "))
+	}
+}
