@@ -10,7 +10,6 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -78,8 +77,13 @@ func (t *translation) markRead(info *types.MessageInfo) {
 // name it by, and its dedupe key.
 func (t *translation) messageData(evt *events.Message) (*MessageData, []string, string, error) {
 	info := &evt.Info
+	raw, err := protoJSON(evt.RawMessage)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	info.ID, info.PushName = cleanText(info.ID), cleanText(info.PushName)
 	data := &MessageData{
-		Message: *NewMessage(info, evt.Message), IsGroup: info.IsGroup,
+		Raw: raw, RawTruncated: raw == nil, Message: *NewMessage(info, evt.Message), IsGroup: info.IsGroup,
 		RetryCount: evt.RetryCount, Resolved: evt.RetryCount > 0 || evt.UnavailableRequestID != "",
 	}
 	data.ViewOnce = data.ViewOnce || evt.IsViewOnce
@@ -101,9 +105,6 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 	data.PN, data.LID, data.ContactKey = jidOrNull(sender.pn), jidOrNull(sender.lid), orNull(senderKey)
 	chats, err := t.describeChat(data, info, sender)
 	if err != nil {
-		return nil, nil, "", err
-	}
-	if data.Raw, err = protoJSON(evt.RawMessage); err != nil {
 		return nil, nil, "", err
 	}
 	if senderKey == "" {
@@ -141,7 +142,7 @@ func messageKey(kind, chat, sender, id, suffix string) string {
 	if suffix != "" {
 		parts = append(parts, suffix)
 	}
-	return strings.Join(parts, "|")
+	return cleanText(strings.Join(parts, "|"))
 }
 
 // editStamp tells the edits of a newsletter post apart: they keep its id.
@@ -276,13 +277,4 @@ func onMediaRetry(t *translation, evt *events.MediaRetry) error {
 
 func isPerson(jid types.JID) bool {
 	return jid.Server == types.DefaultUserServer || jid.Server == types.HiddenUserServer
-}
-
-var protoEncoder = protojson.MarshalOptions{}
-
-func protoJSON(m proto.Message) (json.RawMessage, error) {
-	if m == nil {
-		return nil, nil
-	}
-	return protoEncoder.Marshal(m)
 }

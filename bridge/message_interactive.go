@@ -270,11 +270,12 @@ func describeButton(x *flowButton) MessageButton {
 	return b
 }
 
-// objectOf is JSON somebody else wrote, or nil when it is not an object: it
-// goes into events as it is.
+// objectOf is JSON somebody else wrote, or nil when it is not an object that
+// can go into events as it is.
 func objectOf(text string) json.RawMessage {
 	text = strings.TrimSpace(text)
-	if !strings.HasPrefix(text, "{") || !utf8.ValidString(text) || !json.Valid([]byte(text)) {
+	if !strings.HasPrefix(text, "{") || !utf8.ValidString(text) || strings.Contains(text, string(nulInJSON)) ||
+		deeperThan([]byte(text), maxRawDepth/2) || !json.Valid([]byte(text)) {
 		return nil
 	}
 	return json.RawMessage(text)

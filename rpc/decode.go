@@ -172,7 +172,11 @@ func (d *decoder) plain(p *plan, r *rules, raw []byte, into reflect.Value, point
 		if c != '"' {
 			return "must be a string"
 		}
-		into.SetString(unquote(raw))
+		text := unquote(raw)
+		if strings.IndexByte(text, 0) >= 0 {
+			return "must not hold the character U+0000" // no text needs it, and not every database keeps it
+		}
+		into.SetString(text)
 	case shapeBool:
 		if c != 't' && c != 'f' {
 			return "must be true or false"

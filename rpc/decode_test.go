@@ -104,6 +104,7 @@ func TestDecodeProblems(t *testing.T) {
 		`{"text":"a"}`:                      "/text: must have at least 2 characters",
 		`{"text":"abcde"}`:                  "/text: must have at most 4 characters",
 		`{"text":["ab"]}`:                   "/text: must be a string",
+		`{"text":"a\u0000b"}`:               "/text: must not hold the character U+0000",
 		`{"flag":"true"}`:                   "/flag: must be true or false",
 		`{"small":128}`:                     "/small: is out of range",
 		`{"small":1.5}`:                     "/small: must be an integer",

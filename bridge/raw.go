@@ -1,0 +1,103 @@
+package bridge
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+var protoEncoder = protojson.MarshalOptions{}
+
+// maxRawDepth bounds the nesting of what others wrote, in levels of JSON. Apps
+// nest a dozen; encoding/json gives up at 10,000, many clients sooner.
+const maxRawDepth = 100
+
+var nulInJSON = []byte(`\u0000`)
+
+// protoJSON is a message as JSON; nil when it is nested too deeply. What cannot
+// stand in JSON or in a database is replaced in the message itself, so that
+// all that is made of it agrees.
+func protoJSON(m proto.Message) (json.RawMessage, error) {
+	if m == nil {
+		return nil, nil
+	}
+	raw, err := protoEncoder.Marshal(m)
+	if err != nil || bytes.Contains(raw, nulInJSON) {
+		cleanTexts(m.ProtoReflect())
+		raw, err = protoEncoder.Marshal(m)
+	}
+	if err != nil || deeperThan(raw, maxRawDepth) {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// cleanText replaces what is not UTF-8, and NUL, which PostgreSQL does not
+// store. Peers may send both.
+func cleanText(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+// cleanTexts is cleanText for every text in a message.
+func cleanTexts(m protoreflect.Message) {
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.IsMap():
+			if kind := field.MapValue().Kind(); kind == protoreflect.MessageKind {
+				value.Map().Range(func(_ protoreflect.MapKey, inner protoreflect.Value) bool {
+					cleanTexts(inner.Message())
+					return true
+				})
+			}
+		case field.IsList():
+			cleanList(field.Kind(), value.List())
+		case field.Kind() == protoreflect.StringKind:
+			if text := value.String(); cleanText(text) != text {
+				m.Set(field, protoreflect.ValueOfString(cleanText(text)))
+			}
+		case field.Message() != nil:
+			cleanTexts(value.Message())
+		}
+		return true
+	})
+}
+
+func cleanList(kind protoreflect.Kind, list protoreflect.List) {
+	for i := range list.Len() {
+		switch kind {
+		case protoreflect.StringKind:
+			list.Set(i, protoreflect.ValueOfString(cleanText(list.Get(i).String())))
+		case protoreflect.MessageKind:
+			cleanTexts(list.Get(i).Message())
+		}
+	}
+}
+
+// deeperThan tells whether JSON is nested beyond so many levels.
+func deeperThan(raw []byte, levels int) bool {
+	depth, inString := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '"':
+			inString = !inString
+		case inString && c == '\\':
+			i++
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > levels {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
