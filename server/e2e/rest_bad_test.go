@@ -33,6 +33,15 @@ func (w *restWorld) snapshot(t *testing.T) map[string]string {
 	return out
 }
 
+func (w *restWorld) unchanged(t *testing.T, before map[string]string) {
+	t.Helper()
+	for name, now := range w.snapshot(t) {
+		if now != before[name] {
+			t.Errorf("%s changed\nfrom %s\nto   %s", name, before[name], now)
+		}
+	}
+}
+
 // refuses sends everything that is wrong with the request of each case.
 func (r *restRun) refuses(t *testing.T) {
 	used, total := map[string]bool{}, 0
@@ -73,11 +82,7 @@ func (r *restRun) refuses(t *testing.T) {
 			t.Errorf("no bad request is %q, or there is no reason", key)
 		}
 	}
-	for name, now := range r.w.snapshot(t) {
-		if now != before[name] {
-			t.Errorf("%s changed\nfrom %s\nto   %s", name, before[name], now)
-		}
-	}
+	r.w.unchanged(t, before)
 	t.Logf("%d bad requests", total)
 	checkNetwork(t, r.w.network)
 }

@@ -19,6 +19,9 @@ type restDialect struct {
 	header string
 	// rules hold for every answer, failures for errors beside them.
 	rules, failures resttest.Rules
+	// unserved is the answer to paths and methods that are not documented; beside are methods served all the same, by path.
+	unserved struct{ kind, text string }
+	beside   map[string]string
 	// content is an answer without its envelope.
 	content func(answer any) any
 	cases   []restCase

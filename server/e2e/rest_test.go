@@ -1,6 +1,11 @@
 package e2e
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
 
 // The dialect wuzapi: each documented request is answered as documented and has its effect, under both mounts and through
 // JSON-RPC; each documented error can be had.
@@ -21,5 +26,16 @@ func TestWuzapi(t *testing.T) {
 	})
 	checkNetwork(t, r.w.network)
 	t.Run("errors", r.provokes)
+	t.Run("lower case", func(t *testing.T) { r.spelled(t, strings.ToLower) })
+	t.Run("snake case", func(t *testing.T) { r.spelled(t, snake) })
+	t.Run("labels", func(t *testing.T) {
+		r.labels(t, "POST /user/check", resttest.Values{"Phone": []string{r.w.peer.number}})
+	})
+	t.Run("credentials", func(t *testing.T) { r.credentials(t, "GET /session/status") })
+	t.Run("routes", r.routes)
+	t.Run("heads", r.heads)
+	before := r.w.snapshot(t)
+	t.Run("sizes", r.sizes)
+	r.w.unchanged(t, before)
 	t.Run("bad input", r.refuses)
 }

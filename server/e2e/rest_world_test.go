@@ -43,7 +43,7 @@ func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
 	w := &restWorld{network: network, dialect: dialect, shop: "15550600003", stranger: "15550600004"}
 	w.receiver = newRestReceiver(t)
 	w.server = startServer(t, freeAddress(t), network, root, dir, filepath.Join(dir, "waystation.db"),
-		append([]string{"-calls-per-second", "100000", "-call-burst", "100000", "-allow-hosts", "127.0.0.1"}, extra...)...)
+		append([]string{"-calls-per-second", "100000", "-call-burst", "100000", "-allow-hosts", "127.0.0.1", "-max-rest-file-body", fmt.Sprint(maxFileBody)}, extra...)...)
 	w.caller, w.peer, w.idle = w.linked(t), w.linked(t), w.session(t)
 	for number, account := range map[string]object{w.shop: {"push_name": "Shop", "business_name": "Shop Inc."}, w.stranger: {}} {
 		must(t, network.addr, "sandbox.createAccount", merged(account, object{"number": number}), nil)

@@ -15,6 +15,8 @@ func wuzapi() *restDialect {
 		rules: resttest.Rules{Literal: []string{"code", "success", "error", "Details", "details"}},
 		// The document's texts often do not say what is wrong; these two do.
 		failures: resttest.Rules{Extra: []string{"fields", "reason"}},
+		unserved: struct{ kind, text string }{"text/plain", "404 page not found"},
+		beside:   map[string]string{"/user/avatar": "POST"}, // of the real server
 		content: func(answer any) any {
 			envelope, _ := answer.(map[string]any)
 			return envelope["data"]

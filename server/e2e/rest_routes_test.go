@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// maxFileBody is the setting max-rest-file-body of these tests, in bytes: small, so that the limit is quickly hit.
+const maxFileBody = 2 << 20
+
+// routes asks for every documented path in every other way, and for paths that are nowhere.
+func (r *restRun) routes(t *testing.T) {
+	byPath := map[string][]string{}
+	for _, o := range r.catalogue.Operations {
+		byPath[o.Path] = append(byPath[o.Path], o.Method)
+	}
+	for path, extra := range r.beside {
+		byPath[path] = append(byPath[path], extra)
+	}
+	for _, mount := range r.mounts {
+		for path, documented := range byPath {
+			for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+				if !slices.Contains(documented, method) {
+					r.nowhere(t, mount, method, path)
+				}
+			}
+			r.options(t, mount, path, documented)
+		}
+		for _, path := range []string{"/nothing", "/chat", "/chat/send", "/chat/send/text/more", "/session", "/webhook/1", "/%2e%2e/etc/passwd", "/group/info%00"} {
+			r.nowhere(t, mount, "GET", path)
+			r.nowhere(t, mount, "POST", path)
+		}
+	}
+}
+
+// nowhere expects the documented answer to what is not served, with a token and without.
+func (r *restRun) nowhere(t *testing.T, mount, method, path string) {
+	t.Helper()
+	for _, token := range []string{r.w.caller.token, ""} {
+		answer := r.send(t, mount, token, &resttest.Request{Method: method, Path: path})
+		if answer.Status != http.StatusNotFound || answer.ContentType() != r.unserved.kind || !strings.HasPrefix(string(answer.Body), r.unserved.text) {
+			t.Errorf("%s %s%s: %d %s %.100s", method, mount, path, answer.Status, answer.ContentType(), answer.Body)
+		}
+	}
+}
+
+func (r *restRun) options(t *testing.T, mount, path string, documented []string) {
+	t.Helper()
+	answer := r.send(t, mount, "", &resttest.Request{Method: "OPTIONS", Path: path})
+	want := append(slices.Clone(documented), "OPTIONS")
+	if slices.Contains(documented, "GET") {
+		want = append(want, "HEAD")
+	}
+	slices.Sort(want)
+	if got := answer.Header.Get("Allow"); answer.Status != http.StatusNoContent || got != strings.Join(want, ", ") || len(answer.Body) > 0 {
+		t.Errorf("OPTIONS %s%s: %d, allowed %q instead of %v", mount, path, answer.Status, got, want)
+	}
+}
+
+// heads asks for the head of each answer to a GET: it is that of the whole answer.
+func (r *restRun) heads(t *testing.T) {
+	for _, c := range r.cases {
+		o := r.operation(t, c.operation)
+		if o.Method != http.MethodGet {
+			continue
+		}
+		act := c.prepare(t, r.w)
+		request, err := o.Request(act.example, act.values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range fieldsOf(t, request.Body) { // a body with HEAD is nothing that clients send
+			request.Query.Set(name, fmt.Sprint(value))
+		}
+		request.Body = nil
+		whole := r.send(t, r.mounts[0], r.w.who(act).token, request)
+		request.Method = "HEAD"
+		head := r.send(t, r.mounts[0], r.w.who(act).token, request)
+		if head.Status != http.StatusOK || whole.Status != http.StatusOK || len(head.Body) > 0 || head.Header.Get("Content-Type") != whole.Header.Get("Content-Type") {
+			t.Errorf("%s: HEAD %d %v, GET %d %v", o.Name(), head.Status, head.Header, whole.Status, whole.Header)
+		}
+	}
+}
+
+func fieldsOf(t *testing.T, body []byte) map[string]any {
+	t.Helper()
+	fields := map[string]any{}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &fields); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fields
+}
+
+// sizes sends each operation a body that is over every limit.
+func (r *restRun) sizes(t *testing.T) {
+	for _, o := range r.catalogue.Operations {
+		if o.Body == nil {
+			continue
+		}
+		body := append([]byte(`{"filler":"`), bytes.Repeat([]byte("x"), maxFileBody)...)
+		request := &resttest.Request{Method: o.Method, Path: o.Path, Header: http.Header{"Content-Type": {"application/json"}}, Body: append(body, `"}`...)}
+		answer := r.send(t, r.mounts[0], r.w.caller.token, request)
+		fields, _ := answer.JSON().(map[string]any)
+		if answer.Status != http.StatusRequestEntityTooLarge || str(fields["error"]) == "" {
+			t.Errorf("%s: %d %.200s", o.Name(), answer.Status, answer.Body)
+		}
+	}
+}
+
+// spelled sends the documented requests with other spellings of their names, which callers use.
+func (r *restRun) spelled(t *testing.T, spell func(name string) string) {
+	for _, c := range r.cases {
+		o := r.operation(t, c.operation)
+		if o.Body == nil {
+			continue
+		}
+		t.Run(c.operation, func(t *testing.T) {
+			act := c.prepare(t, r.w)
+			request, err := o.Request(act.example, act.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if request.Body, err = json.Marshal(respelled(fieldsOf(t, request.Body), spell)); err != nil {
+				t.Fatal(err)
+			}
+			answer := r.send(t, r.mounts[0], r.w.who(act).token, request)
+			if answer.Status != http.StatusOK {
+				t.Fatalf("%d %.300s to %.300s", answer.Status, answer.Body, request.Body)
+			}
+			act.effect(t, outcome{rest: r.content(answer.JSON())})
+		})
+	}
+}
+
+func respelled(value any, spell func(name string) string) any {
+	switch value := value.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for name, inner := range value {
+			out[spell(name)] = respelled(inner, spell)
+		}
+		return out
+	case []any:
+		for i := range value {
+			value[i] = respelled(value[i], spell)
+		}
+	}
+	return value
+}
+
+// snake writes GroupJID as group_jid and FileEncSHA256 as file_enc_sha256.
+func snake(name string) string {
+	var out strings.Builder
+	for i, c := range name {
+		upper := c >= 'A' && c <= 'Z'
+		if upper && i > 0 && (name[i-1] >= 'a' && name[i-1] <= 'z') {
+			out.WriteByte('_')
+		}
+		out.WriteString(strings.ToLower(string(c)))
+	}
+	return out.String()
+}
+
+// labels sends a good body under each content type that callers give it: documents that have no forms do not look.
+func (r *restRun) labels(t *testing.T, operation string, values resttest.Values) {
+	o := r.operation(t, operation)
+	for label, status := range map[string]int{
+		"application/json": 200, "application/json; charset=utf-8": 200, "": 200, "text/plain": 200, "application/x-www-form-urlencoded": 200,
+		"application/xml": 200, "no type at all": 200, "multipart/form-data": 400, "multipart/form-data; boundary=x": 400,
+	} {
+		request, err := o.Request(0, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if request.Header.Del("Content-Type"); label != "" {
+			request.Header.Set("Content-Type", label)
+		}
+		if answer := r.send(t, r.mounts[0], r.w.caller.token, request); answer.Status != status {
+			t.Errorf("%q: %d %.200s", label, answer.Status, answer.Body)
+		}
+	}
+}
+
+// credentials are the ways in which callers give their token.
+func (r *restRun) credentials(t *testing.T, operation string) {
+	o := r.operation(t, operation)
+	token := r.w.caller.token
+	for _, c := range []struct {
+		what   string
+		header http.Header
+		query  string
+		status int
+	}{
+		{"header", http.Header{"Token": {token}}, "", 200},
+		{"bare authorization", http.Header{"Authorization": {token}}, "", 200},
+		{"bearer", http.Header{"Authorization": {"Bearer " + token}}, "", 200},
+		{"query", http.Header{}, token, 401},
+		{"another scheme", http.Header{"Authorization": {"Basic " + token}}, "", 401},
+		{"a wrong one before a good one", http.Header{"Token": {"nobody"}, "Authorization": {token}}, "", 401},
+	} {
+		request, err := o.Request(0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header = c.header
+		if c.query != "" {
+			request.Query = url.Values{"token": {c.query}}
+		}
+		if answer := r.send(t, r.mounts[0], "", request); answer.Status != c.status {
+			t.Errorf("%s: %d %.200s", c.what, answer.Status, answer.Body)
+		}
+	}
+}
