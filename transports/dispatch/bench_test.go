@@ -44,7 +44,19 @@ func BenchmarkDeliver(b *testing.B) {
 }
 
 func benchmarkDeliver(b *testing.B, lanes int, cfg Config) {
-	w := openWith(b, openDatabase(b, filepath.Join(b.TempDir(), "d.db")), cfg, journal.Config{RetainEvents: -1, RetainBytes: -1})
+	each := (b.N + lanes - 1) / lanes
+	deliverAll := backlog(b, lanes, each, cfg)
+	b.ReportAllocs()
+	b.ResetTimer()
+	deliverAll()
+	b.StopTimer()
+	b.ReportMetric(float64(each*lanes)/b.Elapsed().Seconds(), "events/s")
+}
+
+// backlog logs events for each lane and returns what delivers them.
+func backlog(t testing.TB, lanes, each int, cfg Config) (deliverAll func()) {
+	t.Helper()
+	w := openWith(t, openDatabase(t, filepath.Join(t.TempDir(), "d.db")), cfg, journal.Config{RetainEvents: -1, RetainBytes: -1})
 	targets := make([]Target, lanes)
 	for i := range targets {
 		targets[i] = everything(fmt.Sprint("s", i))
@@ -52,7 +64,6 @@ func benchmarkDeliver(b *testing.B, lanes int, cfg Config) {
 	w.sink(&null{}, Policy{})
 	w.put(targets...)
 	w.close()
-	each := (b.N + lanes - 1) / lanes
 	data := json.RawMessage(`{"text":"` + strings.Repeat("x", 200) + `"}`)
 	for i := range lanes {
 		for left := each; left > 0; left -= 512 {
@@ -61,7 +72,7 @@ func benchmarkDeliver(b *testing.B, lanes int, cfg Config) {
 				records[n] = journal.Record{Type: "Message", Data: data}
 			}
 			if _, err := w.journal.Append(context.Background(), fmt.Sprint("s", i), records...); err != nil {
-				b.Fatal(err)
+				t.Fatal(err)
 			}
 		}
 	}
@@ -69,13 +80,10 @@ func benchmarkDeliver(b *testing.B, lanes int, cfg Config) {
 	sink.left.Store(int64(each * lanes))
 	w.open(cfg)
 	w.sink(sink, Policy{})
-	b.ReportAllocs()
-	b.ResetTimer()
-	w.put(targets...)
-	<-sink.done
-	b.StopTimer()
-	b.ReportMetric(float64(each*lanes)/b.Elapsed().Seconds(), "events/s")
-	w.close()
+	return func() {
+		w.put(targets...)
+		<-sink.done
+	}
 }
 
 // BenchmarkWakeWithoutTarget is what an event costs while nobody wants it.

@@ -38,6 +38,8 @@ type committer struct {
 	dirty   chan struct{} // holds one after the first skip since the last write
 	quit    chan struct{} // closed by close
 	stopped chan struct{}
+	life    context.Context // of transactions
+	abort   context.CancelFunc
 	failing bool // of the loop: the last transaction failed
 
 	mu    sync.Mutex
@@ -45,10 +47,12 @@ type committer struct {
 }
 
 func newCommitter(s *store, cfg *Config) *committer {
-	return &committer{
+	c := &committer{
 		store: s, cfg: cfg, queue: make(chan *result, cfg.MaxCommitRecords), dirty: make(chan struct{}, 1),
 		quit: make(chan struct{}), stopped: make(chan struct{}), skips: map[int64]position{},
 	}
+	c.life, c.abort = context.WithCancel(context.Background())
+	return c
 }
 
 // submit returns when r is stored, or with the error that kept it from being so.
@@ -85,10 +89,13 @@ func (c *committer) forget(cursor int64) {
 	delete(c.skips, cursor)
 }
 
-// close writes what is left and ends the loop. No lane is at work any more, or the time is up.
-func (c *committer) close() {
+// close writes what is left, within ctx, and ends the loop. No lane is at work any more, or the time is up.
+func (c *committer) close(ctx context.Context) {
 	close(c.quit)
+	stop := context.AfterFunc(ctx, c.abort)
 	<-c.stopped
+	stop()
+	c.abort()
 }
 
 func (c *committer) loop() {
@@ -156,7 +163,7 @@ func (c *committer) commit(batch []*result, skips map[int64]position) error {
 	if len(batch) == 0 && len(skips) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.CommitTimeout)
+	ctx, cancel := context.WithTimeout(c.life, c.cfg.CommitTimeout)
 	defer cancel()
 	err := c.store.commit(ctx, batch, skips)
 	if err != nil && !c.failing {

@@ -151,7 +151,7 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 	if err != nil {
 		err = waitFor(ctx, &d.lanes)
 	}
-	d.commits.close()
+	d.commits.close(ctx)
 	return errors.Join(err, d.closeRouter(ctx))
 }
 

@@ -165,6 +165,9 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 			s.gates.unused(p)
 		case class == classUnreachable:
 			j.open = s.gates.unreachable(p)
+			if !s.usesKey(p.key) { // its targets went while the attempt was under way
+				s.gates.forget(p.key)
+			}
 		default:
 			s.gates.answered(p)
 		}

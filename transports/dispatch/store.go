@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -18,13 +16,11 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// maxRows is the most rows of one statement: 17 parameters each, and SQLite takes 32766.
-const maxRows = 64
-
 // store is the tables of this package.
 type store struct {
-	db  *dbutil.Database
-	now func() time.Time
+	db    *dbutil.Database
+	now   func() time.Time
+	texts map[shape]string // of the committer's statements
 }
 
 func openStore(ctx context.Context, db *dbutil.Database, now func() time.Time) (*store, error) {
@@ -33,7 +29,7 @@ func openStore(ctx context.Context, db *dbutil.Database, now func() time.Time) (
 		return nil, err
 	}
 	owned, err := database.Migrate(ctx, db, "dispatch", files)
-	return &store{owned, now}, err
+	return &store{owned, now, map[shape]string{}}, err
 }
 
 // targetKey names a target, place its cursor on a session.
@@ -139,13 +135,14 @@ func (s *store) move(ctx context.Context, moves []cursor) error {
 		return nil
 	}
 	slices.SortFunc(moves, func(a, b cursor) int { return int(a.id - b.id) }) // rows are locked in one order by every process
-	for part := range slices.Chunk(moves, maxRows) {
+	for len(moves) > 0 {
+		part := moves[:rowsOf(len(moves))]
+		moves = moves[len(part):]
 		args := make([]any, 0, 3*len(part))
 		for _, m := range part {
 			args = append(args, m.id, m.at.epoch, int64(m.at.offset))
 		}
-		_, err := s.db.Exec(ctx, `UPDATE dispatch_cursors SET epoch=moved.column2, pos=moved.column3 FROM (VALUES `+
-			s.values(len(part), 3, "BIGINT", "TEXT", "BIGINT")+`) AS moved WHERE dispatch_cursors.id=moved.column1`, args...)
+		_, err := s.db.Exec(ctx, s.text(moveCursors, len(part)), args...)
 		if err != nil {
 			return err
 		}
@@ -164,52 +161,12 @@ func (s *store) insert(ctx context.Context, entries []*Entry) error {
 			args = append(args, string(e.Status), e.EventID, e.Session, int64(e.From), int64(e.Offset), e.Type, e.Transport, e.Target, e.Attempts,
 				e.EventTime.UnixMilli(), e.First.UnixMilli(), e.Last.UnixMilli(), archived, e.Duration.Microseconds(), e.Error, e.Code, e.ReplayOf)
 		}
-		_, err := s.db.Exec(ctx, s.insertText(len(part)), args...)
+		_, err := s.db.Exec(ctx, s.text(insertEntries, len(part)), args...)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (s *store) insertText(rows int) string {
-	return `INSERT INTO dispatch_archive (status, event, session, from_pos, pos, type, transport, target, attempts, at, first_at, last_at, archived, took, error, code, replay_of) VALUES ` + s.values(rows, 17)
-}
-
-// rowsOf is how many of n rows the next statement takes: a power of two, so that few texts exist and prepared ones are
-// found again.
-func rowsOf(n int) int {
-	rows := maxRows
-	for rows > n {
-		rows /= 2
-	}
-	return rows
-}
-
-// values is a list of rows of numbered parameters, with types where PostgreSQL cannot tell them.
-func (s *store) values(rows, columns int, types ...string) string {
-	mark := "$"
-	if s.db.Dialect == dbutil.SQLite {
-		mark = "?" // dbutil would rewrite it on each use
-	}
-	var b strings.Builder
-	for n := range rows * columns {
-		switch {
-		case n == 0:
-			b.WriteByte('(')
-		case n%columns == 0:
-			b.WriteString("),(")
-		default:
-			b.WriteByte(',')
-		}
-		if types == nil {
-			b.WriteString(mark + strconv.Itoa(n+1))
-		} else {
-			b.WriteString("CAST(" + mark + strconv.Itoa(n+1) + " AS " + types[n%columns] + ")")
-		}
-	}
-	b.WriteByte(')')
-	return b.String()
 }
 
 // removeTarget forgets the cursor and the queued replays of a target.
@@ -228,23 +185,18 @@ func (s *store) removeTarget(ctx context.Context, transport, id string) error {
 	return nil
 }
 
-// removeSession forgets everything of a session.
-func (s *store) removeSession(ctx context.Context, session string) error {
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		for _, statement := range []string{
-			`DELETE FROM dispatch_replays WHERE entry IN (SELECT id FROM dispatch_archive WHERE session=$1)`,
-			`DELETE FROM dispatch_bodies WHERE event IN (SELECT event FROM dispatch_archive WHERE session=$1 AND status='dead_letter')`,
-			`DELETE FROM dispatch_archive WHERE session=$1`,
-			`DELETE FROM dispatch_cursors WHERE session=$1`,
-		} {
-			if _, err := s.db.Exec(ctx, statement, session); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+// removeSession forgets everything of a session, a batch of entries at a time so that nobody waits long.
+func (s *store) removeSession(ctx context.Context, session string, batch int) error {
+	if _, err := s.db.Exec(ctx, `DELETE FROM dispatch_cursors WHERE session=$1`, session); err != nil {
 		return fmt.Errorf("dispatch: remove a session: %w", err)
 	}
-	return nil
+	for {
+		entries, err := s.list(ctx, Query{Sessions: []string{session}, Limit: batch})
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		if err := s.deleteEntries(ctx, entries); err != nil {
+			return err
+		}
+	}
 }

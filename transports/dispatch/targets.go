@@ -219,6 +219,12 @@ func (s *sink) useKey(key string) {
 	s.keys[key]++
 }
 
+func (s *sink) usesKey(key string) bool {
+	s.d.mu.RLock()
+	defer s.d.mu.RUnlock()
+	return s.keys[key] > 0
+}
+
 // dropKey forgets the breaker of a key that no target has any more.
 func (s *sink) dropKey(key string) {
 	s.d.mu.Lock()
@@ -281,7 +287,7 @@ func (d *Dispatcher) DeleteSession(ctx context.Context, session string) error {
 			return err
 		}
 	}
-	return d.store.removeSession(ctx, session)
+	return d.store.removeSession(ctx, session, d.cfg.SweepBatch)
 }
 
 func (d *Dispatcher) targetsOf(session string) []*target {
