@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Receivers are killed, hang, fail and are busy in turn, and the server is killed in between. Every session's events come
+// at least once and in order, hardly any twice. What goes to an address where nobody ever listens ends as dead letters,
+// and only that; replayed once somebody listens, all of it arrives.
+func TestWebhooksThroughChaos(t *testing.T) {
+	if os.Getenv("WAYSTATION_LOAD") == "" {
+		t.Run("small", func(t *testing.T) { hookChaos(t, 6, 600, 1, 4, "12s") })
+		return
+	}
+	t.Run("load", func(t *testing.T) { hookChaos(t, 20, 5000, 3, 8, "40s") })
+}
+
+func hookChaos(t *testing.T, sessions, messages, kills, rounds int, maxAge string) {
+	const peer = "15550409999"
+	network, root := startSandbox(t)
+	addr, dataDir := freeAddress(t), t.TempDir()
+	database := filepath.Join(dataDir, "waystation.db")
+	settings := append([]string{"-delivery-max-age", maxAge}, hookSettings...)
+	begin := func() *process { return startServer(t, addr, network, root, dataDir, database, settings...) }
+	server := begin()
+	receiver, nobody := newHooks(t), newHooks(t)
+	receiver.start(t)
+	for i := range sessions {
+		pairWithHook(t, server, network, hookSession(i), hookNumber(i), receiver.url(hookSession(i)))
+	}
+	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
+	var created struct {
+		Webhook struct {
+			ID string `json:"webhook_id"`
+		}
+	}
+	must(t, server.addr, "webhook.create", object{
+		"session": hookSession(0), "name": "nobody", "url": nobody.url("late"), "events": []string{"Message"},
+	}, &created)
+
+	// Peers write all the time, to one session after the other.
+	const phase = 1500 * time.Millisecond
+	troubles := []func(){
+		func() { receiver.kill(); pause(phase); receiver.start(t) },
+		func() { receiver.be(failing); pause(phase); receiver.be(well) },
+		func() { receiver.be(hanging); pause(phase); receiver.be(well) },
+		func() { receiver.be(busy); pause(phase); receiver.be(well) },
+	}
+	each := time.NewTicker(time.Duration(rounds) * 2 * phase / time.Duration(messages))
+	defer each.Stop()
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for i := range messages {
+			<-each.C
+			err := call(network.addr, "sandbox.send", object{
+				"account": peer, "to": hookNumber(i % sessions), "content": object{"type": "text", "text": fmt.Sprintf("m-%d", i)},
+			}, nil)
+			if err != nil {
+				t.Errorf("message %d: %v", i, err)
+				return
+			}
+		}
+	})
+	for round := range rounds {
+		troubles[round%len(troubles)]()
+		if round < kills {
+			pause(rand.N(phase / 15)) // while what has gathered goes out
+			server.kill()
+			server = begin()
+		}
+	}
+	writing.Wait()
+
+	journals := map[string][]event{}
+	total, repeats := 0, 0
+	for i := range sessions {
+		name := hookSession(i)
+		eventually(t, 60*time.Second, name+" is connected again", func() bool { return connected(server, name) })
+		want := 0
+		for n := range messages {
+			if n%sessions == i {
+				want++
+			}
+		}
+		texts := map[string]bool{}
+		journals[name] = history(t, server, name, 60*time.Second, func(all []event) bool {
+			if len(all) > 0 {
+				if e := all[len(all)-1]; e.Type == "Message" && !e.Data.FromMe {
+					texts[e.Data.Text] = true
+				}
+			}
+			return len(texts) >= want
+		})
+		eventually(t, 60*time.Second, "everything of "+name+" has been delivered", func() bool { return receiver.distinct(name) >= len(journals[name]) })
+		repeats += receiver.inOrder(t, name, journals[name])
+		total += len(journals[name])
+	}
+	t.Logf("%d events of %d sessions, the server killed %d times, %d attempts refused; %d came twice (%.2f %%)",
+		total, sessions, kills, receiver.refusals, repeats, 100*float64(repeats)/float64(total))
+	if repeats*100 >= total {
+		t.Errorf("%d of %d events came twice", repeats, total)
+	}
+
+	lost := 0
+	for _, e := range journals[hookSession(0)] {
+		if e.Type == "Message" && e.Offset > 0 && e.Data.Text != "" {
+			lost++
+		}
+	}
+	var archive struct {
+		Total   int
+		Entries []struct {
+			SessionID string `json:"session_id"`
+			Transport string
+		}
+	}
+	dead := func() int {
+		must(t, server.addr, "archive.list", object{"status": "dead_letter", "limit": 1000}, &archive)
+		return archive.Total
+	}
+	eventually(t, 90*time.Second, "what nobody takes are dead letters", func() bool { return dead() == lost })
+	var own struct{ Total int }
+	must(t, server.addr, "webhook.listDeliveries", object{"session": hookSession(0), "webhook_id": created.Webhook.ID, "status": "dead_letter"}, &own)
+	if own.Total != lost {
+		t.Errorf("%d of %d dead letters are those of the address where nobody listens", own.Total, lost)
+	}
+
+	nobody.start(t)
+	must(t, server.addr, "archive.replay", object{"status": "dead_letter", "transport": "webhook", "remove_after": true, "limit": 1000}, nil)
+	eventually(t, 60*time.Second, "the replay empties the dead letters", func() bool { return dead() == 0 && nobody.distinct("late") == lost })
+	for _, one := range nobody.taken("late") {
+		if !one.replay {
+			t.Errorf("offset %d is not marked as a replay", one.offset)
+		}
+	}
+	t.Logf("%d dead letters of the one address where nobody listened, all replayed", lost)
+	checkNetwork(t, network)
+}
+
+// pause lets the processes under test run for a while.
+func pause(d time.Duration) { <-time.After(d) }
