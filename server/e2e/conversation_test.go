@@ -36,8 +36,11 @@ func (c *conversation) withFile(name, method, mime, sent string, file []byte, pa
 
 // kinds are the kinds of message beside text, with files of their own for each exchange.
 func (c *conversation) kinds(t *testing.T, to *person) []message {
+	return slices.Concat(c.fileKinds(t), c.plainKinds(), c.interactiveKinds(t))
+}
+
+func (c *conversation) fileKinds(t *testing.T) []message {
 	const opus = "audio/ogg; codecs=opus"
-	const card = "BEGIN:VCARD\nVERSION:3.0\nN:;Zoë;;;\nFN:Zoë\nTEL;type=CELL;waid=15550309999:+15550309999\nEND:VCARD"
 	return []message{
 		c.withFile("image", "message.sendImage", "image/jpeg", "image/jpeg", jpegFile(t, c.seed), object{"caption": "the sea, ünchanged"},
 			object{"type": "image", "text": "the sea, ünchanged"}, object{"width": 320, "height": 200}, object{"imageMessage": object{"caption": "the sea, ünchanged"}}),
@@ -57,6 +60,12 @@ func (c *conversation) kinds(t *testing.T, to *person) []message {
 			object{"type": "document", "text": nil}, object{}, object{"documentMessage": object{"fileName": "plan.png"}}),
 		c.withFile("sticker", "message.sendSticker", "image/webp", "image/webp", webpFile(t, c.seed), object{},
 			object{"type": "sticker"}, object{"width": 1, "height": 1}, object{"stickerMessage": object{"isAnimated": false}}),
+	}
+}
+
+func (c *conversation) plainKinds() []message {
+	const card = "BEGIN:VCARD\nVERSION:3.0\nN:;Zoë;;;\nFN:Zoë\nTEL;type=CELL;waid=15550309999:+15550309999\nEND:VCARD"
+	return []message{
 		{
 			name: "location", method: "message.sendLocation",
 			params: object{"latitude": 0, "longitude": -9.125, "name": "Harbour", "address": "Quay 1"},
@@ -82,59 +91,6 @@ func (c *conversation) kinds(t *testing.T, to *person) []message {
 			}}},
 			wire: object{"pollCreationMessage": object{"options": []object{{"optionName": "north"}, {"optionName": "süd"}}}},
 		},
-		{
-			name: "buttons", method: "message.sendButtons",
-			params: object{"text": "Wohin? ✓", "title": "Choose", "footer": "small", "buttons": []object{
-				{"type": "reply", "id": "süd", "label": "South"}, {"type": "url", "label": "Map", "url": "https://a.example/?a=1&b=2"},
-			}},
-			want: object{"type": "buttons", "text": "Wohin? ✓", "interactive": object{"title": "Choose", "footer": "small", "buttons": []object{
-				{"type": "reply", "id": "süd", "label": "South"}, {"type": "url", "id": "2", "label": "Map", "url": "https://a.example/?a=1&b=2"},
-			}}},
-			wire: object{"interactiveMessage": object{"body": object{"text": "Wohin? ✓"}, "nativeFlowMessage": object{"buttons": []object{
-				{"name": "quick_reply"}, {"name": "cta_url"},
-			}}}},
-		},
-		{
-			name: "list", method: "message.sendList",
-			params: object{"text": "What?", "button_text": "Choose", "sections": []object{{"rows": []object{{"id": "t", "title": "Tea"}, {"title": "Kaffee"}}}}},
-			want: object{"type": "list", "text": "What?", "interactive": object{"button_text": "Choose", "sections": []object{{"rows": []object{
-				{"id": "t", "title": "Tea"}, {"id": "2", "title": "Kaffee"},
-			}}}}},
-			wire: object{"interactiveMessage": object{"nativeFlowMessage": object{"buttons": []object{{"name": "single_select"}}}}},
-		},
-		{
-			name: "native flow", method: "message.sendNativeFlow",
-			params: object{"text": "Book", "buttons": []object{{"name": "open_webview", "params": object{"title": "Go"}}}},
-			want: object{"type": "native_flow", "text": "Book", "interactive": object{"buttons": []object{
-				{"type": "other", "name": "open_webview", "params": object{"title": "Go"}},
-			}}},
-			wire: object{"interactiveMessage": object{"nativeFlowMessage": object{"buttons": []object{{"name": "open_webview", "buttonParamsJSON": `{"title":"Go"}`}}}}},
-		},
-		{
-			name: "carousel", method: "message.sendCarousel",
-			params: object{"text": "Look", "cards": []object{{"text": "one", "caption": "best", "buttons": []object{{"type": "copy", "label": "Copy", "code": "C1"}}}}},
-			want: object{"type": "carousel", "text": "Look", "interactive": object{"cards": []object{
-				{"text": "one", "footer": "best", "buttons": []object{{"type": "copy", "code": "C1"}}},
-			}}},
-			wire: object{"interactiveMessage": object{"carouselMessage": object{"cards": []object{{"body": object{"text": "one"}}}}}},
-		},
-	}
-}
-
-// carriesPress has the other person press a button and choose from a list, each answer naming its question.
-func (c *conversation) carriesPress(t *testing.T, from, to *person, ids map[string]string) {
-	for _, press := range []struct{ question, id, kind, text string }{{"buttons", "süd", "button", "South"}, {"list", "2", "row", "Kaffee"}} {
-		var answer struct {
-			MessageID string `json:"message_id"`
-		}
-		must(t, c.network.addr, "sandbox.pressButton", object{"account": to.number, "message_id": ids[press.question], "button_id": press.id}, &answer)
-		want := object{
-			"type": "text", "text": press.text, "selection": object{"kind": press.kind, "id": press.id},
-			"quoted": object{"message_id": ids[press.question]},
-		}
-		from.feed.await(t, "Message", merged(want, object{"message_id": answer.MessageID, "from_me": false, "pn": to.pn, "lid": to.lid}))
-		to.feed.await(t, "Message", merged(want, object{"message_id": answer.MessageID, "from_me": true}))
-		c.stored(t, from, to, answer.MessageID, want)
 	}
 }
 

@@ -1,0 +1,90 @@
+package e2e
+
+import "testing"
+
+// interactiveKinds are the messages that offer something to press or choose, and the order, which goes to persons alone.
+func (c *conversation) interactiveKinds(t *testing.T) []message {
+	list := []message{
+		c.withFile("picture with a button", "message.sendButtons", "image/jpeg", "image/jpeg", jpegFile(t, c.seed+40),
+			object{"text": "this one?", "buttons": []object{{"type": "reply", "label": "Yes"}}},
+			object{"type": "buttons", "text": "this one?"}, object{"width": 320, "height": 200},
+			object{"interactiveMessage": object{"header": object{"imageMessage": object{"width": 320}, "hasMediaAttachment": true}}}),
+		{
+			name: "buttons", method: "message.sendButtons",
+			params: object{"text": "Wohin? ✓", "title": "Choose", "footer": "small", "buttons": []object{
+				{"type": "reply", "id": "süd", "label": "South"}, {"type": "url", "label": "Map", "url": "https://a.example/?a=1&b=2"},
+			}},
+			want: object{"type": "buttons", "text": "Wohin? ✓", "interactive": object{"title": "Choose", "footer": "small", "buttons": []object{
+				{"type": "reply", "id": "süd", "label": "South"}, {"type": "url", "id": "2", "label": "Map", "url": "https://a.example/?a=1&b=2"},
+			}}},
+			wire: object{"interactiveMessage": object{"body": object{"text": "Wohin? ✓"}, "nativeFlowMessage": object{"buttons": []object{
+				{"name": "quick_reply"}, {"name": "cta_url"},
+			}}}},
+		},
+		{
+			name: "list", method: "message.sendList",
+			params: object{"text": "What?", "button_text": "Choose", "sections": []object{{"rows": []object{{"id": "t", "title": "Tea"}, {"title": "Kaffee"}}}}},
+			want: object{"type": "list", "text": "What?", "interactive": object{"button_text": "Choose", "sections": []object{{"rows": []object{
+				{"id": "t", "title": "Tea"}, {"id": "2", "title": "Kaffee"},
+			}}}}},
+			wire: object{"interactiveMessage": object{"nativeFlowMessage": object{"buttons": []object{{"name": "single_select"}}}}},
+		},
+		{
+			name: "native flow", method: "message.sendNativeFlow",
+			params: object{"text": "Book", "buttons": []object{{"name": "open_webview", "params": object{"title": "Go"}}}},
+			want: object{"type": "native_flow", "text": "Book", "interactive": object{"buttons": []object{
+				{"type": "other", "name": "open_webview", "params": object{"title": "Go"}},
+			}}},
+			wire: object{"interactiveMessage": object{"nativeFlowMessage": object{"buttons": []object{{"name": "open_webview", "buttonParamsJSON": `{"title":"Go"}`}}}}},
+		},
+		{
+			name: "carousel", method: "message.sendCarousel",
+			params: object{"text": "Look", "cards": []object{{"text": "one", "caption": "best", "buttons": []object{{"type": "copy", "label": "Copy", "code": "C1"}}}}},
+			want: object{"type": "carousel", "text": "Look", "interactive": object{"cards": []object{
+				{"text": "one", "footer": "best", "buttons": []object{{"type": "copy", "code": "C1"}}},
+			}}},
+			wire: object{"interactiveMessage": object{"carouselMessage": object{"cards": []object{{"body": object{"text": "one"}}}}}},
+		},
+	}
+	if c.group == "" {
+		list = append(list, message{
+			name: "order", method: "message.sendOrder", params: object{"items": []object{{"name": "Tea", "quantity": 2, "price": 1.25, "currency": "EUR"}}},
+			want: object{"type": "order", "text": "2 x Tea: 2.5 EUR", "order": object{"item_count": 1, "total_amount": 2.5, "currency": "EUR"}},
+			wire: object{"orderMessage": object{"totalAmount1000": "2500", "totalCurrencyCode": "EUR"}},
+		})
+	}
+	return list
+}
+
+// carriesPress has the other person press a button and choose from a list, each answer naming its question.
+func (c *conversation) carriesPress(t *testing.T, from, to *person, ids map[string]string) {
+	for _, press := range []struct{ question, id, kind, text string }{{"buttons", "süd", "button", "South"}, {"list", "2", "row", "Kaffee"}} {
+		var answer struct {
+			MessageID string `json:"message_id"`
+		}
+		must(t, c.network.addr, "sandbox.pressButton", object{"account": to.number, "message_id": ids[press.question], "button_id": press.id}, &answer)
+		want := object{
+			"type": "text", "text": press.text, "selection": object{"kind": press.kind, "id": press.id},
+			"quoted": object{"message_id": ids[press.question]},
+		}
+		from.feed.await(t, "Message", merged(want, object{"message_id": answer.MessageID, "from_me": false, "pn": to.pn, "lid": to.lid}))
+		to.feed.await(t, "Message", merged(want, object{"message_id": answer.MessageID, "from_me": true}))
+		c.stored(t, from, to, answer.MessageID, want)
+	}
+	// And the other way round: a business asks, from its phone.
+	var asked struct {
+		MessageID string `json:"message_id"`
+	}
+	chat := from.number
+	if c.group != "" {
+		chat = c.group
+	}
+	must(t, c.network.addr, "sandbox.send", object{"account": to.number, "to": chat, "content": object{
+		"type": "list", "text": "When?", "footer": "daily", "choices": []object{{"id": "am", "label": "Morning", "description": "8 to 12"}},
+	}}, &asked)
+	from.feed.await(t, "Message", object{
+		"message_id": asked.MessageID, "type": "list", "text": "When?", "interactive": object{"footer": "daily", "sections": []object{
+			{"rows": []object{{"id": "am", "title": "Morning", "description": "8 to 12"}}},
+		}},
+	})
+}
