@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/database/dbtest"
 	"github.com/waystation/waystation/transports/journal"
 )
 
 const (
 	crashChildEnv = "WAYSTATION_TEST_DISPATCH_CHILD"
 	crashLanes    = 10
-	crashEvents   = 400 // of each lane
+	crashEvents   = 200 // of each lane
 )
 
 // printer is a sink that writes one line for each event, before the dispatcher knows of its delivery.
@@ -61,14 +62,22 @@ func crashChild() {
 
 // A process that is killed repeats one event of each lane at most, and leaves none out.
 func TestKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "dispatch.db")
+	for name, address := range map[string]func(t *testing.T) string{
+		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "dispatch.db") },
+		"postgres": func(t *testing.T) string { return dbtest.Postgres(t) },
+	} {
+		t.Run(name, func(t *testing.T) { killRepeatedly(t, address(t)) })
+	}
+}
+
+func killRepeatedly(t *testing.T, address string) {
 	next, sent, repeated := map[string]uint64{}, 0, 0
 	for round := 0; sent < crashLanes*crashEvents; round++ {
 		if round == 40 {
 			t.Fatalf("%d events after %d rounds", sent, round)
 		}
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), crashChildEnv+"="+path)
+		cmd.Env = append(os.Environ(), crashChildEnv+"="+address)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +88,7 @@ func TestKill(t *testing.T) {
 		timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 		lines, again := bufio.NewScanner(out), map[string]int{}
 		for seen := 0; lines.Scan(); seen++ {
-			if seen == 700 { // in the middle of things
+			if seen == 300 { // in the middle of things
 				_ = cmd.Process.Kill()
 			}
 			var session string

@@ -3,11 +3,16 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/journal"
 )
 
 func upTo(from, to uint64) (list []uint64) {
@@ -129,4 +134,42 @@ func TestDeadLetter(t *testing.T) {
 			t.Errorf("body of a delivered event that is gone: %s, %v", body, err)
 		}
 	})
+}
+
+// An event that comes just when its lane goes to rest is sent as well, and at once.
+func TestNoWakeIsMissed(t *testing.T) {
+	w := openWorld(t, openDatabase(t, filepath.Join(t.TempDir(), "d.db")), Config{KeepDelivered: -1})
+	const sessions, rounds = 4, 300
+	came := make([]chan uint64, sessions)
+	r := &recorder{answer: func(_ context.Context, target Target, d *Delivery) (int, error) {
+		came[target.Session[0]-'a'] <- d.Event.Offset
+		return 200, nil
+	}}
+	w.sink(r, Policy{})
+	var wg sync.WaitGroup
+	for n := range sessions {
+		came[n] = make(chan uint64, 1)
+		session := string(rune('a' + n))
+		w.put(everything(session))
+		wg.Go(func() {
+			for round := range uint64(rounds) {
+				if _, err := w.journal.Append(context.Background(), session, journal.Record{Type: "Message"}); err != nil {
+					t.Error(err)
+					return
+				}
+				select {
+				case offset := <-came[n]:
+					if offset != round+1 {
+						t.Errorf("%s: offset %d, want %d", session, offset, round+1)
+						return
+					}
+				case <-time.After(10 * time.Second):
+					t.Errorf("%s: event %d did not come", session, round+1)
+					return
+				}
+				time.Sleep(rand.N(300 * time.Microsecond)) // meets the lane in every state
+			}
+		})
+	}
+	wg.Wait()
 }
