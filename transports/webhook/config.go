@@ -3,7 +3,6 @@ package webhook
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -49,7 +48,6 @@ type Config struct {
 	HostRequests  int   // requests to one host and port at a time
 	MaxAnswer     int64 // bytes
 	Now           func() time.Time
-	Log           *slog.Logger // nil = silent
 }
 
 func (c Config) withDefaults() Config {
@@ -61,9 +59,6 @@ func (c Config) withDefaults() Config {
 	c.Policy.RetryAfterCap = cmp.Or(c.Policy.RetryAfterCap, dispatch.DefaultRetryAfterCap)
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
 }

@@ -8,5 +8,8 @@
 // the other; after a crash the one under way may be sent again, under the same id. A receiver that does not answer costs
 // its own lane, and of its host's slots no more than a share (see slots), so that it delays nobody else.
 //
+// The requests are made here and not by Watermill's HTTP publisher, which keeps the answer's status and Retry-After to
+// itself; the dispatcher's router has them around it all the same.
+//
 // It must not know WhatsApp or JSON-RPC. Enter at Open and Webhooks; Sign says how receivers check a signature.
 package webhook

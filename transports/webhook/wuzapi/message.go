@@ -55,12 +55,9 @@ var edits = map[string]string{"edit": "1", "pin": "2", "revoke": "7"}
 
 func message(e *Event) (p payload, ok bool, err error) {
 	var data struct {
-		MessageID  string `json:"message_id"`
-		Chat       string
-		Sender     string
+		origin
+		MessageID  string  `json:"message_id"`
 		SenderName *string `json:"sender_name"`
-		FromMe     bool    `json:"from_me"`
-		IsGroup    bool    `json:"is_group"`
 		Timestamp  time.Time
 		Type       string
 		Text       *string
@@ -68,6 +65,7 @@ func message(e *Event) (p payload, ok bool, err error) {
 		ServerID   *int `json:"server_id"`
 		RetryCount int  `json:"retry_count"`
 		Target     struct{ Action string }
+		Media      *file
 		Raw        json.RawMessage
 	}
 	if err = json.Unmarshal(e.Data, &data); err != nil {
@@ -79,8 +77,7 @@ func message(e *Event) (p payload, ok bool, err error) {
 	}
 	event := messageEvent{
 		Info: messageInfo{
-			source: source{Chat: data.Chat, Sender: data.Sender, IsFromMe: data.FromMe, IsGroup: data.IsGroup},
-			ID:     data.MessageID, Type: kind.kind, MediaType: kind.media, PushName: text(data.SenderName),
+			source: data.source(), ID: data.MessageID, Type: kind.kind, MediaType: kind.media, PushName: text(data.SenderName),
 			Timestamp: data.Timestamp, Edit: edits[data.Target.Action],
 		},
 		IsViewOnce: data.ViewOnce, IsEdit: data.Target.Action == "edit", RetryCount: data.RetryCount,
@@ -93,11 +90,43 @@ func message(e *Event) (p payload, ok bool, err error) {
 		return p, false, err
 	}
 	if raw == nil { // too large for the event
-		raw = map[string]any{"conversation": text(data.Text)}
+		raw = content(data.Type, text(data.Text), data.Media)
 	}
 	event.RawMessage = raw
 	event.Message = event.unwrap(raw)
 	return payload{Type: "Message", Event: event}, true, nil
+}
+
+// file is what an event says about a file, whatever its size.
+type file struct {
+	MimeType *string `json:"mime_type"`
+	Filename *string
+	Size     uint64
+	Keys     struct {
+		URL           string
+		MediaKey      []byte `json:"media_key"`
+		DirectPath    string `json:"direct_path"`
+		FileSHA256    []byte `json:"file_sha256"`
+		FileEncSHA256 []byte `json:"file_enc_sha256"`
+	}
+}
+
+// content is the message as far as the event knows it without its original: enough to read it, and to download its file.
+func content(kind, words string, f *file) map[string]any {
+	if f == nil || kinds[kind].kind != "media" {
+		return map[string]any{"conversation": words}
+	}
+	inner := map[string]any{
+		"url": f.Keys.URL, "mimetype": text(f.MimeType), "fileLength": f.Size, "mediaKey": f.Keys.MediaKey, "directPath": f.Keys.DirectPath,
+		"fileSha256": f.Keys.FileSHA256, "fileEncSha256": f.Keys.FileEncSHA256,
+	}
+	if words != "" {
+		inner["caption"] = words
+	}
+	if f.Filename != nil {
+		inner["fileName"] = *f.Filename
+	}
+	return map[string]any{kind + "Message": inner}
 }
 
 // unwrap takes the content out of the envelopes that WhatsApp puts around it and notes which there were, in the order

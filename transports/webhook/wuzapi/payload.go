@@ -73,6 +73,33 @@ func encode(p payload) ([]byte, error) {
 	return body, nil
 }
 
+// origin is where an event's data says what source is made of. Receivers of wuzapi know people by phone number, so that
+// address goes before the hidden one wherever it is known.
+type origin struct {
+	Chat    string
+	Sender  *string
+	FromMe  bool    `json:"from_me"`
+	IsGroup bool    `json:"is_group"`
+	PN      *string // the sender's
+	LID     *string // likewise
+	ChatPN  *string `json:"chat_pn"`
+}
+
+func (o *origin) source() source {
+	s := source{Chat: o.Chat, Sender: text(o.Sender), IsFromMe: o.FromMe, IsGroup: o.IsGroup}
+	switch {
+	case o.IsGroup:
+	case o.ChatPN != nil:
+		s.Chat = *o.ChatPN
+	case o.PN != nil && (o.Chat == s.Sender || o.Chat == text(o.LID)): // the sender's own chat
+		s.Chat = *o.PN
+	}
+	if o.PN != nil {
+		s.Sender = *o.PN
+	}
+	return s
+}
+
 // source is what whatsmeow's MessageSource has of an event.
 type source struct {
 	Chat               string
@@ -98,11 +125,8 @@ var receiptTypes = map[string]struct{ kind, state string }{
 
 func receipt(e *Event) (p payload, ok bool, err error) {
 	var data struct {
+		origin
 		MessageIDs []string `json:"message_ids"`
-		Chat       string
-		Sender     *string
-		FromMe     bool `json:"from_me"`
-		IsGroup    bool `json:"is_group"`
 		Type       string
 		Timestamp  time.Time
 	}
@@ -114,8 +138,7 @@ func receipt(e *Event) (p payload, ok bool, err error) {
 		return p, false, nil
 	}
 	return payload{Type: "ReadReceipt", State: kind.state, Event: receiptEvent{
-		source:     source{Chat: data.Chat, Sender: text(data.Sender), IsFromMe: data.FromMe, IsGroup: data.IsGroup},
-		MessageIDs: data.MessageIDs, Timestamp: data.Timestamp, Type: kind.kind,
+		source: data.source(), MessageIDs: data.MessageIDs, Timestamp: data.Timestamp, Type: kind.kind,
 	}}, true, nil
 }
 
@@ -128,6 +151,7 @@ type presenceEvent struct {
 func presence(e *Event) (p payload, ok bool, err error) {
 	var data struct {
 		From     string
+		PN       *string
 		State    string
 		LastSeen *time.Time `json:"last_seen"`
 	}
@@ -135,6 +159,9 @@ func presence(e *Event) (p payload, ok bool, err error) {
 		return p, false, err
 	}
 	event := presenceEvent{From: data.From, Unavailable: data.State == "unavailable"}
+	if data.PN != nil {
+		event.From = *data.PN
+	}
 	if data.LastSeen != nil {
 		event.LastSeen = *data.LastSeen
 	}
@@ -153,15 +180,13 @@ type chatPresenceEvent struct {
 
 func chatPresence(e *Event) (p payload, ok bool, err error) {
 	var data struct {
-		Chat    string
-		Sender  string
-		IsGroup bool `json:"is_group"`
-		State   string
+		origin
+		State string
 	}
 	if err = json.Unmarshal(e.Data, &data); err != nil {
 		return p, false, err
 	}
-	event := chatPresenceEvent{source: source{Chat: data.Chat, Sender: data.Sender, IsGroup: data.IsGroup}, State: data.State}
+	event := chatPresenceEvent{source: data.source(), State: data.State}
 	if data.State == "recording" {
 		event.State, event.Media = "composing", "audio"
 	}

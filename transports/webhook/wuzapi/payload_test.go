@@ -12,8 +12,8 @@ var payloads = []struct {
 	name, event, data, want string
 }{
 	{"text", "Message", `{
-		"message_id": "3EB0ABCD1234567890", "chat": "628123456789@s.whatsapp.net", "sender": "628123456789@s.whatsapp.net",
-		"sender_name": "John", "from_me": false, "is_group": false, "timestamp": "2024-06-25T15:00:00Z", "type": "text", "text": "Hello",
+		"message_id": "3EB0ABCD1234567890", "chat": "99@lid", "sender": "99@lid",
+		"sender_name": "John", "pn": "628123456789@s.whatsapp.net", "lid": "99@lid", "chat_pn": "628123456789@s.whatsapp.net", "from_me": false, "is_group": false, "timestamp": "2024-06-25T15:00:00Z", "type": "text", "text": "Hello",
 		"view_once": false, "server_id": null, "retry_count": 0, "raw": {"conversation": "Hello"}}`, `{
 		"event": {
 			"Info": {
@@ -65,6 +65,27 @@ var payloads = []struct {
 			"SourceWebMsg": null, "UnavailableRequestID": "", "RetryCount": 0, "NewsletterMeta": null,
 			"RawMessage": {"conversation": "Hello again"}},
 		"type": "Message"}`},
+	{"document whose original is too large", "Message", `{
+		"message_id": "3A", "chat": "2@s.whatsapp.net", "sender": "2@s.whatsapp.net", "sender_name": "Ann", "from_me": false, "is_group": false,
+		"timestamp": "2024-06-25T15:00:00Z", "type": "document", "text": "the invoice", "raw": null, "raw_truncated": true, "media": {
+			"media_id": "m1", "mime_type": "application/pdf", "filename": "invoice.pdf", "size": 98765, "keys": {
+				"url": "https://mmg.whatsapp.net/x", "media_key": "BBA=", "direct_path": "/v/x", "file_sha256": "AAA=", "file_enc_sha256": "CCA=",
+				"duration_seconds": 0, "width": 0, "height": 0}}}`, `{
+		"event": {
+			"Info": {
+				"Chat": "2@s.whatsapp.net", "Sender": "2@s.whatsapp.net", "IsFromMe": false, "IsGroup": false,
+				"BroadcastListOwner": "", "ID": "3A", "ServerID": 0, "Type": "media", "PushName": "Ann",
+				"Timestamp": "2024-06-25T15:00:00Z", "Category": "", "Multicast": false, "MediaType": "document", "Edit": "",
+				"VerifiedName": null, "DeviceSentMeta": null},
+			"Message": {"documentMessage": {
+				"url": "https://mmg.whatsapp.net/x", "mimetype": "application/pdf", "fileLength": 98765, "mediaKey": "BBA=", "directPath": "/v/x",
+				"fileSha256": "AAA=", "fileEncSha256": "CCA=", "caption": "the invoice", "fileName": "invoice.pdf"}},
+			"IsEphemeral": false, "IsViewOnce": false, "IsViewOnceV2": false, "IsDocumentWithCaption": false, "IsEdit": false,
+			"SourceWebMsg": null, "UnavailableRequestID": "", "RetryCount": 0, "NewsletterMeta": null,
+			"RawMessage": {"documentMessage": {
+				"url": "https://mmg.whatsapp.net/x", "mimetype": "application/pdf", "fileLength": 98765, "mediaKey": "BBA=", "directPath": "/v/x",
+				"fileSha256": "AAA=", "fileEncSha256": "CCA=", "caption": "the invoice", "fileName": "invoice.pdf"}}},
+		"type": "Message"}`},
 	{"read", "ReadReceipt", `{
 		"message_ids": ["3EB0ABCD1234567890"], "chat": "628123456789@s.whatsapp.net", "sender": "628123456789@s.whatsapp.net",
 		"from_me": false, "is_group": false, "type": "read", "timestamp": "2024-06-25T15:00:00Z", "message_sender": null, "device": 0}`, `{
@@ -82,12 +103,27 @@ var payloads = []struct {
 			"Chat": "1@g.us", "Sender": "2@s.whatsapp.net", "IsFromMe": false, "IsGroup": true, "BroadcastListOwner": "", "MessageIDs": ["1"],
 			"Timestamp": "2024-06-25T15:00:00Z", "Type": ""},
 		"type": "ReadReceipt", "state": "Delivered"}`},
+	{"delivered under hidden addresses", "Receipt", `{"message_ids": ["1"], "chat": "77@lid", "sender": "77@lid", "from_me": false, "is_group": false, "type": "delivered", "timestamp": "2024-06-25T15:00:00Z", "pn": "2@s.whatsapp.net", "lid": "77@lid"}`, `{
+		"event": {
+			"Chat": "2@s.whatsapp.net", "Sender": "2@s.whatsapp.net", "IsFromMe": false, "IsGroup": false, "BroadcastListOwner": "", "MessageIDs": ["1"],
+			"Timestamp": "2024-06-25T15:00:00Z", "Type": ""},
+		"type": "ReadReceipt", "state": "Delivered"}`},
+	{"read on another own device, under hidden addresses", "ReadReceipt", `{"message_ids": ["1"], "chat": "88@lid", "sender": "77@lid", "from_me": true, "is_group": false, "type": "read_self", "timestamp": "2024-06-25T15:00:00Z", "pn": "2@s.whatsapp.net", "lid": "77@lid"}`, `{
+		"event": {
+			"Chat": "88@lid", "Sender": "2@s.whatsapp.net", "IsFromMe": true, "IsGroup": false, "BroadcastListOwner": "", "MessageIDs": ["1"],
+			"Timestamp": "2024-06-25T15:00:00Z", "Type": "read-self"},
+		"type": "ReadReceipt", "state": "ReadSelf"}`},
+	{"typing in a group under a hidden address", "ChatPresence", `{"chat": "1@g.us", "sender": "77@lid", "is_group": true, "state": "paused", "pn": "2@s.whatsapp.net", "lid": "77@lid"}`, `{
+		"event": {
+			"Chat": "1@g.us", "Sender": "2@s.whatsapp.net", "IsFromMe": false, "IsGroup": true, "BroadcastListOwner": "",
+			"State": "paused", "Media": ""},
+		"type": "ChatPresence"}`},
 	{"played", "ReadReceipt", `{"message_ids": ["1"], "chat": "1@g.us", "type": "played", "timestamp": "2024-06-25T15:00:00Z"}`, ``},
 	{"refused by the peer", "Receipt", `{"message_ids": ["1"], "chat": "1@g.us", "type": "server_error", "timestamp": "2024-06-25T15:00:00Z"}`, ``},
 	{"online", "Presence", `{"from": "628123456789@s.whatsapp.net", "state": "available", "last_seen": null}`, `{
 		"event": {"From": "628123456789@s.whatsapp.net", "Unavailable": false, "LastSeen": "0001-01-01T00:00:00Z"},
 		"type": "Presence", "state": "online"}`},
-	{"offline", "Presence", `{"from": "628123456789@s.whatsapp.net", "state": "unavailable", "last_seen": "2024-06-25T15:00:00Z"}`, `{
+	{"offline", "Presence", `{"from": "99@lid", "pn": "628123456789@s.whatsapp.net", "state": "unavailable", "last_seen": "2024-06-25T15:00:00Z"}`, `{
 		"event": {"From": "628123456789@s.whatsapp.net", "Unavailable": true, "LastSeen": "2024-06-25T15:00:00Z"},
 		"type": "Presence", "state": "offline"}`},
 	{"typing", "ChatPresence", `{"chat": "628123456789@s.whatsapp.net", "sender": "628123456789@s.whatsapp.net", "is_group": false, "state": "composing"}`, `{
