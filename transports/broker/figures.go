@@ -1,0 +1,60 @@
+package broker
+
+import (
+	"sync"
+	"time"
+)
+
+// Figures tell how a sink does, since it was opened.
+type Figures struct {
+	Connected   bool      // the latest attempt or check had an answer
+	Published   uint64    // messages taken by the broker
+	Failed      uint64    // attempts that were not
+	Truncated   uint64    // of Published, those sent by reference because of their size
+	LastPublish time.Time // zero = none yet
+	LastError   string    // of the latest failure, also of one that is over
+	LastErrorAt time.Time // zero = none yet
+}
+
+// Meter counts what Figures show. Its zero value is ready.
+type Meter struct {
+	mu      sync.Mutex
+	figures Figures
+}
+
+// Published counts a message that was taken.
+func (m *Meter) Published(truncated bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.figures.Connected = true
+	m.figures.Published++
+	m.figures.LastPublish = time.Now().UTC()
+	if truncated {
+		m.figures.Truncated++
+	}
+}
+
+// Failed counts an attempt that failed; away says that the broker did not answer it.
+func (m *Meter) Failed(err error, away bool) {
+	m.mu.Lock()
+	m.figures.Failed++
+	m.mu.Unlock()
+	m.Checked(err, away)
+}
+
+// Checked notes how a connection or a check went.
+func (m *Meter) Checked(err error, away bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.figures.Connected = !away
+	if err != nil {
+		m.figures.LastError, m.figures.LastErrorAt = err.Error(), time.Now().UTC()
+	}
+}
+
+// Figures returns what was counted.
+func (m *Meter) Figures() Figures {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.figures
+}

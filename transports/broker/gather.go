@@ -1,0 +1,138 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// ErrClosed says that a sink was closed.
+var ErrClosed = errors.New("the transport is closed")
+
+// Gatherer joins what callers send at the same time into batches: while calls are under way, what comes meanwhile waits
+// and goes out together with the next one. Nothing waits for company, so a single caller has no delay. It has a goroutine
+// only while a call is under way. The fields are set before the first Do.
+type Gatherer[T any] struct {
+	// Run sends a batch and returns the error of each item. It must end by a deadline of its own.
+	Run func(batch []T) []error
+	// Key, if set, tells what may share a batch: items with the same key.
+	Key func(item T) string
+	// Size is the item's part of MaxBytes.
+	Size     func(item T) int
+	MaxItems int // of one batch
+	MaxBytes int // of one batch; a single larger item goes alone
+	Parallel int // batches under way at a time
+
+	mu      sync.Mutex
+	waiting []*claim[T] // in order of arrival
+	running int
+	closed  bool
+	runs    sync.WaitGroup
+}
+
+// claim is an item and its outcome.
+type claim[T any] struct {
+	item T
+	done chan error
+}
+
+// Do sends an item and waits for its outcome. When ctx ends first, an item that is not on its way yet is taken back; the
+// outcome of one that is remains unknown.
+func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
+	c := &claim[T]{item, make(chan error, 1)}
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return ErrClosed
+	}
+	g.waiting = append(g.waiting, c)
+	if g.running < g.Parallel {
+		g.running++
+		g.runs.Go(g.loop)
+	}
+	g.mu.Unlock()
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		g.withdraw(c)
+		return ctx.Err()
+	}
+}
+
+func (g *Gatherer[T]) withdraw(c *claim[T]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, w := range g.waiting {
+		if w == c {
+			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
+			return
+		}
+	}
+}
+
+// loop sends batches until nothing waits.
+func (g *Gatherer[T]) loop() {
+	for {
+		batch := g.take()
+		if len(batch) == 0 {
+			return
+		}
+		items := make([]T, len(batch))
+		for i, c := range batch {
+			items[i] = c.item
+		}
+		for i, err := range g.run(items) {
+			batch[i].done <- err
+		}
+	}
+}
+
+// run makes errors of a panic, and of answers that are missing.
+func (g *Gatherer[T]) run(items []T) (errs []error) {
+	defer func() {
+		if r := recover(); r != nil {
+			errs = make([]error, len(items))
+			for i := range errs {
+				errs[i] = fmt.Errorf("the transport failed inside: %v", r)
+			}
+		}
+	}()
+	return g.Run(items)
+}
+
+// take removes the next batch from what waits; an empty one ends the loop.
+func (g *Gatherer[T]) take() (batch []*claim[T]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	bytes, rest := 0, g.waiting[:0]
+	for i, c := range g.waiting {
+		size := g.Size(c.item)
+		full := len(batch) == g.MaxItems || len(batch) > 0 && bytes+size > g.MaxBytes
+		if full {
+			rest = append(rest, g.waiting[i:]...)
+			break
+		}
+		if g.Key != nil && len(batch) > 0 && g.Key(c.item) != g.Key(batch[0].item) {
+			rest = append(rest, c)
+			continue
+		}
+		batch = append(batch, c)
+		bytes += size
+	}
+	clear(g.waiting[len(rest):])
+	g.waiting = rest
+	if len(batch) == 0 {
+		g.running--
+	}
+	return batch
+}
+
+// Close refuses what comes and waits for what is under way or waits.
+func (g *Gatherer[T]) Close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.runs.Wait()
+}

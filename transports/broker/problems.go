@@ -1,0 +1,32 @@
+package broker
+
+import "strings"
+
+// Problem is what is wrong with one field of a configuration.
+type Problem struct {
+	Field string // in snake case, as in settings and calls
+	Text  string // for people; never repeats a secret
+}
+
+// Problems says why a configuration is refused.
+type Problems []Problem
+
+// Error names the fields and what is wrong with each.
+func (p Problems) Error() string {
+	texts := make([]string, len(p))
+	for i, problem := range p {
+		texts[i] = problem.Field + " " + problem.Text
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Add notes a problem.
+func (p *Problems) Add(field, text string) { *p = append(*p, Problem{field, text}) }
+
+// Err is nil when there is no problem.
+func (p Problems) Err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
+}

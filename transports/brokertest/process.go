@@ -1,0 +1,125 @@
+package brokertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// envAll makes a program that is missing a failure.
+const envAll = "WAYSTATION_TEST_ALL"
+
+// need finds a program, or ends the test.
+func need(t testing.TB, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv(envAll) != "" {
+		t.Fatalf("%s is needed", names[0])
+	}
+	t.Skipf("%s is not installed; make test sees to it", names[0])
+	return ""
+}
+
+// process is a server that is started and killed, any number of times.
+type process struct {
+	name    string
+	log     string // file
+	command func() *exec.Cmd
+	ready   func(ctx context.Context) error // asked until it is nil
+	cmd     *exec.Cmd
+	ended   chan struct{}
+}
+
+// startTimeout is how long a server may take until it answers; a busy machine needs a lot for RabbitMQ.
+const startTimeout = 90 * time.Second
+
+func (p *process) start() error {
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := p.command()
+	cmd.Stdout, cmd.Stderr = log, log
+	// A group of its own ends with all its children.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.cmd, p.ended = cmd, make(chan struct{})
+	go func(ended chan struct{}) {
+		_ = cmd.Wait()
+		close(ended)
+	}(p.ended)
+	if err := p.await(); err != nil {
+		p.kill()
+		return err
+	}
+	return nil
+}
+
+func (p *process) await() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := p.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+			continue
+		case <-p.ended:
+			err = errors.New("it ended")
+		case <-ctx.Done():
+		}
+		text, _ := os.ReadFile(p.log)
+		return fmt.Errorf("%s did not start: %w\n%s", p.name, err, text)
+	}
+}
+
+// kill ends the server at once, as a crash does.
+func (p *process) kill() {
+	if p.cmd == nil {
+		return
+	}
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	<-p.ended
+	p.cmd = nil
+}
+
+// signal reaches the server and its children.
+func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	port, err := port()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func port() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func logIn(dir string) string { return filepath.Join(dir, "log") }

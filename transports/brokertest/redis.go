@@ -1,0 +1,188 @@
+package brokertest
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// RedisOptions say how a Redis is set up.
+type RedisOptions struct {
+	User, Password string   // an ACL user who may do anything; the default user is off then
+	TLS            bool     // speaks nothing else
+	Persist        bool     // keeps its data over a kill
+	Args           []string // more of the command line
+}
+
+// RedisServer is a redis-server.
+type RedisServer struct {
+	process
+	Port   int
+	CAFile string // of its certificate, with TLS
+	dir    string
+	opt    RedisOptions
+}
+
+// Redis starts a server for the length of the test.
+func Redis(t testing.TB, opt RedisOptions) *RedisServer {
+	t.Helper()
+	program := need(t, "redis-server")
+	s := &RedisServer{Port: freePort(t), dir: t.TempDir(), opt: opt}
+	args := []string{"--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--port", strconv.Itoa(s.Port), "--appendonly", "no"}
+	if opt.Persist {
+		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
+	}
+	if opt.TLS {
+		cert, key := certificate(t, s.dir)
+		s.CAFile = cert
+		args = append(args, "--port", "0", "--tls-port", strconv.Itoa(s.Port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
+	}
+	if opt.User != "" {
+		rules := fmt.Sprintf("user default off\nuser %s on >%s ~* &* +@all\n", opt.User, opt.Password)
+		acl := filepath.Join(s.dir, "users.acl")
+		if err := os.WriteFile(acl, []byte(rules), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--aclfile", acl)
+	}
+	s.process = process{
+		name: "Redis", log: logIn(s.dir), ready: s.answers,
+		command: func() *exec.Cmd { return exec.Command(program, append(args, opt.Args...)...) },
+	}
+	t.Cleanup(s.Kill)
+	s.Start(t)
+	return s
+}
+
+// Sentinel starts a sentinel that watches a server under the name "main".
+func Sentinel(t testing.TB, of *RedisServer) *RedisServer {
+	t.Helper()
+	program := need(t, "redis-server")
+	s := &RedisServer{Port: freePort(t), dir: t.TempDir()}
+	conf := filepath.Join(s.dir, "sentinel.conf")
+	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n", s.Port, s.dir, of.Port)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.process = process{
+		name: "Sentinel", log: logIn(s.dir), ready: s.answers,
+		command: func() *exec.Cmd { return exec.Command(program, conf, "--sentinel") },
+	}
+	t.Cleanup(s.Kill)
+	s.Start(t)
+	return s
+}
+
+// Cluster starts two servers that share the slots between them.
+func Cluster(t testing.TB) []*RedisServer {
+	t.Helper()
+	nodes := make([]*RedisServer, 2)
+	for i := range nodes {
+		bus := freePort(t)
+		nodes[i] = Redis(t, RedisOptions{Args: []string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus)}})
+		first := i * 8192
+		nodes[i].must(t, fmt.Sprintf("CLUSTER ADDSLOTSRANGE %d %d", first, first+8191))
+		nodes[i].must(t, fmt.Sprintf("CLUSTER SET-CONFIG-EPOCH %d", i+1))
+		if i > 0 {
+			nodes[0].must(t, fmt.Sprintf("CLUSTER MEET 127.0.0.1 %d %d", nodes[i].Port, bus))
+		}
+	}
+	for _, node := range nodes {
+		for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
+			answer, err := node.ask(context.Background(), "CLUSTER INFO")
+			if err == nil && strings.Contains(answer, "cluster_state:ok") && strings.Contains(answer, "cluster_known_nodes:2") {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the cluster did not come together: %s %v", answer, err)
+			}
+		}
+	}
+	return nodes
+}
+
+// Start starts the server again, on the same port.
+func (s *RedisServer) Start(t testing.TB) {
+	t.Helper()
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Kill ends the server as a crash does; without Persist its data is gone.
+func (s *RedisServer) Kill() { s.kill() }
+
+// Freeze stops the server where it is: connections stay and nothing answers.
+func (s *RedisServer) Freeze() { s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *RedisServer) Thaw() { s.signal(syscall.SIGCONT) }
+
+// Addr is where the server listens.
+func (s *RedisServer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
+
+// URL is the server's address as clients take it.
+func (s *RedisServer) URL() string { return s.URLAt(s.Addr()) }
+
+// URLAt is the same with another host and port, a proxy's for example.
+func (s *RedisServer) URLAt(addr string) string {
+	scheme, user := "redis", ""
+	if s.opt.TLS {
+		scheme = "rediss"
+	}
+	if s.opt.User != "" {
+		user = s.opt.User + ":" + s.opt.Password + "@"
+	}
+	return scheme + "://" + user + addr + "/0"
+}
+
+func (s *RedisServer) must(t testing.TB, command string) {
+	t.Helper()
+	if answer, err := s.ask(context.Background(), command); err != nil || !strings.HasPrefix(answer, "+OK") {
+		t.Fatalf("%s: %s %v", command, answer, err)
+	}
+}
+
+func (s *RedisServer) answers(ctx context.Context) error {
+	answer, err := s.ask(ctx, "PING")
+	if err == nil && !strings.HasPrefix(answer, "+PONG") && !strings.HasPrefix(answer, "-NOAUTH") {
+		err = errors.New(answer)
+	}
+	return err
+}
+
+// ask sends one command as a line and returns what comes back first.
+func (s *RedisServer) ask(ctx context.Context, command string) (string, error) {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.Addr())
+	if err != nil {
+		return "", err
+	}
+	if s.opt.TLS {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err = fmt.Fprintf(conn, "%s\r\n", command); err != nil {
+		return "", err
+	}
+	r := bufio.NewReader(conn)
+	line, err := r.ReadString('\n')
+	if err == nil && line[0] == '$' { // a text of that many bytes follows
+		size, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
+		text := make([]byte, max(size, 0))
+		_, err = r.Read(text)
+		line = string(text)
+	}
+	return line, err
+}
