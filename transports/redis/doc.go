@@ -1,0 +1,15 @@
+// Package redis delivers events to Redis: to streams (XADD, trimmed to a length) and to channels (PUBLISH).
+//
+// It owns the configuration, the addresses of the four forms (single, TLS, Sentinel, Cluster), the form of an entry and
+// what an answer means. Entries have plain fields that any language reads with XREAD: id, session, offset, type, time,
+// payload, and replay for those sent once more. A channel gets the payload alone. A stream keeps order and what nobody has
+// read yet; a channel reaches those who listen at that moment.
+//
+// Lanes send one event at a time each, so rates come from pipelines over all lanes: what waits while one is under way goes
+// out with the next. The publisher of watermill-redisstream makes a round trip, and takes a connection, for each message
+// and knows no channels; that is why go-redis is used directly.
+//
+// A pipeline is sent once: go-redis repeats nothing, since the dispatcher repeats what had no answer, in its order.
+//
+// It must not know WhatsApp or JSON-RPC. Enter at Open.
+package redis

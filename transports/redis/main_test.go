@@ -1,0 +1,82 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/brokertest"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t testing.TB, cfg Config) *Sink {
+	t.Helper()
+	s, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// reader is a client of the test's own.
+func reader(t testing.TB, server *brokertest.RedisServer) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: server.Addr(), DisableIdentity: true})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func event(session string, offset uint64) *dispatch.Delivery {
+	e := &journal.Event{
+		Session: session, Offset: offset, ID: fmt.Sprintf("id-%s-%d", session, offset), Type: "Message", Origin: journal.OriginWhatsApp,
+		Time: time.UnixMilli(1767225600123), Data: []byte(`{"text":"Grüße"}`),
+	}
+	return &dispatch.Delivery{Event: e, Body: e.Body(), Attempt: 1}
+}
+
+func (s *Sink) deliver(t testing.TB, d *dispatch.Delivery) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := s.Deliver(ctx, targetOf(d), d)
+	return err
+}
+
+// meaning is what an error tells the dispatcher.
+func meaning(err error) string {
+	switch cause := errors.Unwrap(err); {
+	case err == nil:
+		return "delivered"
+	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
+		return "unreachable"
+	case cause != nil && reflect.DeepEqual(err, dispatch.Permanent(cause)):
+		return "permanent"
+	}
+	return "retry"
+}
+
+func problems(err error) map[string]bool {
+	fields := map[string]bool{}
+	var p broker.Problems
+	if errors.As(err, &p) {
+		for _, problem := range p {
+			fields[problem.Field] = true
+		}
+	}
+	return fields
+}
+
+func targetOf(d *dispatch.Delivery) dispatch.Target {
+	return dispatch.Target{Transport: Transport, Session: d.Event.Session}
+}
