@@ -54,15 +54,6 @@ type MessageCard struct {
 	Buttons []MessageButton `json:"buttons"`
 }
 
-// MessageSelection is what somebody pressed or chose.
-type MessageSelection struct {
-	Kind        string          `json:"kind"` // button, row or flow
-	ID          *string         `json:"id"`   // of the button or row
-	Description *string         `json:"description"`
-	Name        *string         `json:"name"`   // flow: WhatsApp's name of the answer
-	Params      json.RawMessage `json:"params"` // flow: what was filled in
-}
-
 const buttonOther = "other"
 
 // buttonTypes are the types of the buttons WhatsApp has a name for.
@@ -336,61 +327,5 @@ func (m *Message) oldList(x *waE2E.ListMessage) {
 			described.Rows = append(described.Rows, MessageRow{ID: row.GetRowID(), Title: row.GetTitle(), Description: orNull(row.GetDescription())})
 		}
 		m.Interactive.Sections = append(m.Interactive.Sections, described)
-	}
-}
-
-const (
-	selectedButton = "button"
-	selectedRow    = "row"
-	selectedFlow   = "flow"
-)
-
-// flowAnswerRow is WhatsApp's name of the answer to a list.
-const flowAnswerRow = "menu_options"
-
-// selectionPart reads the answers to interactive messages: texts that say what
-// was pressed.
-func selectionPart(m *Message, c *waE2E.Message) bool {
-	switch {
-	case c.ButtonsResponseMessage != nil:
-		x := c.ButtonsResponseMessage
-		m.Selection = &MessageSelection{Kind: selectedButton, ID: orNull(x.GetSelectedButtonID())}
-		m.context(x.GetContextInfo())
-	case c.TemplateButtonReplyMessage != nil:
-		x := c.TemplateButtonReplyMessage
-		m.Selection = &MessageSelection{Kind: selectedButton, ID: orNull(x.GetSelectedID())}
-		m.context(x.GetContextInfo())
-	case c.ListResponseMessage != nil:
-		x := c.ListResponseMessage
-		m.Selection = &MessageSelection{
-			Kind: selectedRow, ID: orNull(x.GetSingleSelectReply().GetSelectedRowID()), Description: orNull(x.GetDescription()),
-		}
-		m.context(x.GetContextInfo())
-	case c.InteractiveResponseMessage != nil:
-		x := c.InteractiveResponseMessage
-		m.Selection = flowSelection(x.GetNativeFlowResponseMessage())
-		m.context(x.GetContextInfo())
-	default:
-		return false
-	}
-	text, _ := interactiveText(c)
-	m.Type, m.Text = typeText, orNull(text)
-	return true
-}
-
-func flowSelection(x *waE2E.InteractiveResponseMessage_NativeFlowResponseMessage) *MessageSelection {
-	params := objectOf(x.GetParamsJSON())
-	var said struct {
-		ID          string `json:"id"`
-		Description string `json:"description"`
-	}
-	readable := json.Unmarshal(params, &said) == nil
-	switch name := x.GetName(); {
-	case readable && name == flowReply:
-		return &MessageSelection{Kind: selectedButton, ID: orNull(said.ID)}
-	case readable && (name == flowAnswerRow || name == flowSelect):
-		return &MessageSelection{Kind: selectedRow, ID: orNull(said.ID), Description: orNull(said.Description)}
-	default:
-		return &MessageSelection{Kind: selectedFlow, Name: orNull(name), Params: params}
 	}
 }

@@ -12,8 +12,13 @@ import (
 // Whatever a stranger calls a button and its parameters, the message can be shown.
 func FuzzFlowMessage(f *testing.F) {
 	for _, seed := range [][3]string{
-		{"quick_reply", `{"display_text":"A","id":"1"}`, "hello"}, {"single_select", `{"title":"t","sections":[{"title":"s","rows":[{"id":"1","title":"R"}]}]}`, ""},
-		{"payment_info", `{"a":{"b":[1]}}`, "pay"}, {"cta_url", `{"url":1}`, "x"}, {"", "", ""}, {"odd", `{"a":[[[[[[]]]]]]}`, "\xff"}, {"single_select", `null`, "\x00"},
+		{"quick_reply", `{"display_text":"A","id":"1"}`, "hello"},
+		{"single_select", `{"title":"t","sections":[{"title":"s","rows":[{"id":"1","title":"R"}]}]}`, ""},
+		{"payment_info", `{"a":{"b":[1]}}`, "pay"},
+		{"cta_url", `{"url":1}`, "x"},
+		{"", "", ""},
+		{"odd", `{"a":[[[[[[]]]]]]}`, "\xff"},
+		{"single_select", `null`, "\x00"},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
