@@ -221,3 +221,22 @@ func (r *restRun) credentials(t *testing.T, operation string) {
 		}
 	}
 }
+
+// described checks that the dialect describes each documented operation.
+func (r *restRun) described(t *testing.T) {
+	answer := r.send(t, r.mounts[0], "", &resttest.Request{Method: http.MethodGet, Path: "/openapi.json"})
+	var document struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			Methods []string `json:"x-methods"`
+		}
+	}
+	if err := json.Unmarshal(answer.Body, &document); err != nil || answer.Status != http.StatusOK || !strings.HasPrefix(document.OpenAPI, "3.1") {
+		t.Fatalf("%d %v", answer.Status, err)
+	}
+	for _, o := range r.catalogue.Operations {
+		if len(document.Paths[o.Path][strings.ToLower(o.Method)].Methods) == 0 {
+			t.Errorf("no %s with its methods", o.Name())
+		}
+	}
+}

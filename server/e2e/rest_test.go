@@ -26,6 +26,8 @@ func TestWuzapi(t *testing.T) {
 	})
 	checkNetwork(t, r.w.network)
 	t.Run("errors", r.provokes)
+	t.Run("honest", func(t *testing.T) { honest(t, r) })
+	t.Run("description", r.described)
 	t.Run("lower case", func(t *testing.T) { r.spelled(t, strings.ToLower) })
 	t.Run("snake case", func(t *testing.T) { r.spelled(t, snake) })
 	t.Run("labels", func(t *testing.T) {

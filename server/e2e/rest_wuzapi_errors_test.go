@@ -157,3 +157,26 @@ func wuzapiNames(answer map[string]any, field string) bool {
 }
 
 var indexed = regexp.MustCompile(`\[\d+\]`)
+
+// honest checks the operations whose failures the real server answers with success: here they are errors.
+func honest(t *testing.T, r *restRun) {
+	for _, c := range r.cases {
+		o := r.operation(t, c.operation)
+		if r.reasonNotProvoked(o, "") == "" {
+			continue
+		}
+		t.Run(c.operation, func(t *testing.T) {
+			act := c.prepare(t, r.w)
+			request, err := o.Request(act.example, act.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.w.fault(t, r.w.caller, object{"kind": "refuse_request", "tag": "iq", "code": 503, "times": -1})
+			answer := r.send(t, r.mounts[0], r.w.caller.token, request)
+			body, _ := answer.JSON().(map[string]any)
+			if answer.Status != 500 || body["success"] != false || body["code"] != 500.0 || str(body["error"]) == "" || body["data"] != nil {
+				t.Errorf("%d %.300s", answer.Status, answer.Body)
+			}
+		})
+	}
+}

@@ -64,7 +64,7 @@ func (o *Operation) BadRequests(example int, values Values, more map[string][]an
 		all = append(all, BadRequest{Field: field, What: what, Request: r})
 	}
 	for _, p := range o.Params {
-		for _, bad := range wrongValues(p, more, o.mediaType(p, values)) {
+		for _, bad := range wrongValues(p, more, o.fileType(p, values)) {
 			if _, text := bad.value.(string); p.In != "query" || !text && bad.value != Absent {
 				continue // all there is in a query is text
 			}
@@ -82,7 +82,7 @@ func (o *Operation) BadRequests(example int, values Values, more map[string][]an
 		return all, nil
 	}
 	for _, f := range o.Body.Fields {
-		for _, bad := range wrongValues(f, more, o.mediaType(f, values)) {
+		for _, bad := range wrongValues(f, more, o.fileType(f, values)) {
 			r, err := o.Request(example, values)
 			if err != nil {
 				return nil, err
@@ -91,9 +91,7 @@ func (o *Operation) BadRequests(example int, values Values, more map[string][]an
 			if err != nil {
 				return nil, err
 			}
-			if !putEach(body, f.Path, bad.value) {
-				return nil, fmt.Errorf("resttest: %s: the example has no %s to make wrong", o.Name(), f.Path)
-			}
+			putEach(body, f.Path, bad.value)
 			if err := r.setJSON(o.Body.ContentType, body); err != nil {
 				return nil, err
 			}
@@ -116,8 +114,8 @@ func (o *Operation) withoutTwin(p *Field) Values {
 	return v
 }
 
-// mediaType is that of the data URL a good request has in the field.
-func (o *Operation) mediaType(f *Field, values Values) string {
+// fileType is that of the data URL a good request has in the field.
+func (o *Operation) fileType(f *Field, values Values) string {
 	text, _ := values[f.Path].(string)
 	kind, _, _ := strings.Cut(strings.TrimPrefix(text, "data:"), ";")
 	return kind
@@ -180,21 +178,35 @@ func wrongValues(f *Field, more map[string][]any, mediaType string) []wrong {
 	return all
 }
 
-// putEach sets the value at a path, within arrays in each item; it tells whether it found the place.
-func putEach(object map[string]any, path string, value any) bool {
+// putEach sets the value at a path, within arrays in each item. Where the example has no item, it makes one.
+func putEach(object map[string]any, path string, value any) {
 	head, rest, ok := strings.Cut(path, "[].")
 	if !ok {
 		put(object, path, value)
-		return true
+		return
 	}
-	items, _ := object[head].([]any)
-	for _, item := range items {
-		inner, ok := item.(map[string]any)
-		if !ok || !putEach(inner, rest, value) {
-			return false
+	items, _ := get(object, head).([]any)
+	if len(items) == 0 {
+		items = []any{map[string]any{}}
+	}
+	for i := range items {
+		inner, ok := items[i].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
 		}
+		putEach(inner, rest, value)
+		items[i] = inner
 	}
-	return len(items) > 0
+	put(object, head, items)
+}
+
+// get is the value at a path of keys, or nil.
+func get(value any, path string) any {
+	for key := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
 }
 
 // BadBodies are requests whose body as a whole is wrong, except for its size.

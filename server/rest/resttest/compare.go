@@ -19,8 +19,10 @@ type Answer struct {
 }
 
 // ContentType is the media type without parameters.
-func (a *Answer) ContentType() string {
-	name, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
+func (a *Answer) ContentType() string { return mediaType(a.Header.Get("Content-Type")) }
+
+func mediaType(label string) string {
+	name, _, err := mime.ParseMediaType(label)
 	if err != nil {
 		return ""
 	}
@@ -76,10 +78,10 @@ func (o *Operation) Compare(want *Response, got *Answer, rules Rules) []Finding 
 		c.found("", "status %d instead of %d: %.300s", got.Status, want.Status, got.Body)
 		return c.findings
 	}
-	if want.ContentType != "" && got.ContentType() != want.ContentType {
+	if want.ContentType != "" && got.ContentType() != mediaType(want.ContentType) {
 		c.found("", "content type %q instead of %q", got.Header.Get("Content-Type"), want.ContentType)
 	}
-	if want.ContentType != "application/json" || want.Example == nil && len(want.Fields) == 0 {
+	if mediaType(want.ContentType) != "application/json" || want.Example == nil && len(want.Fields) == 0 {
 		return c.findings
 	}
 	value := got.JSON()

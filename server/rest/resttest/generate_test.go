@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -78,6 +79,7 @@ func TestCatalogues(t *testing.T) {
 		if !bytes.Equal(made, encode(t, again)) {
 			t.Errorf("%s: reads back as something else", dialect)
 		}
+		usable(t, again)
 		path := filepath.Join("testdata", dialect+".json")
 		kept, err := os.ReadFile(path)
 		switch {
@@ -90,6 +92,28 @@ func TestCatalogues(t *testing.T) {
 			}
 		default:
 			t.Errorf("%s is not what %s says", path, file)
+		}
+	}
+}
+
+// usable checks that requests can be made of all that the catalogue has.
+func usable(t *testing.T, c *Catalogue) {
+	t.Helper()
+	for _, o := range c.Operations {
+		values := Values{}
+		for _, p := range o.Params {
+			if p.In == "path" {
+				values[p.Path] = "x"
+			}
+		}
+		if _, err := o.Request(0, values); err != nil {
+			t.Error(err)
+		}
+		if _, err := o.BadRequests(0, values, nil); err != nil {
+			t.Error(err)
+		}
+		if _, err := o.BadBodies(0, values); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -136,11 +160,50 @@ func convert(t *testing.T, dialect string, raw []byte) *Catalogue {
 				}
 				r.Fields[plainPath(f.Path)] = plainType(t, f.Type)
 			}
+			settle(t, o, r)
 			o.Responses = append(o.Responses, r)
 		}
 		c.Operations = append(c.Operations, o)
 	}
 	return c
+}
+
+// settle decides where a document contradicts itself: its example counts. A key that the example does not have may be
+// missing, one that is null there may be null, one that only the example has is documented by it.
+func settle(t *testing.T, o *Operation, r *Response) {
+	t.Helper()
+	for _, f := range o.Compare(r, exampleOf(t, r), Rules{}) {
+		is := r.Fields[f.Key]
+		switch {
+		case strings.HasPrefix(f.Problem, "null instead of"):
+			is.Kinds = append(is.Kinds, "null")
+		case f.Problem == "not documented":
+			is.Kinds = []string{kindOf(get(r.Example, f.Key))}
+		default:
+			is.Optional = true
+		}
+		r.Fields[f.Key] = is
+	}
+	for _, f := range o.Compare(r, exampleOf(t, r), Rules{}) {
+		if f.Problem == "not there to compare" {
+			is := r.Fields[f.Key]
+			is.Optional = true
+			r.Fields[f.Key] = is
+		}
+	}
+	for _, f := range o.Compare(r, exampleOf(t, r), Rules{}) {
+		t.Errorf("the example of %d is not what is documented: %s", r.Status, f)
+	}
+}
+
+// exampleOf is a response as the document shows it.
+func exampleOf(t *testing.T, r *Response) *Answer {
+	t.Helper()
+	raw, err := json.Marshal(r.Example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Answer{Status: r.Status, Header: http.Header{"Content-Type": {r.ContentType}}, Body: raw}
 }
 
 func (f *sourceField) field(t *testing.T) *Field {
