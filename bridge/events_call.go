@@ -2,11 +2,17 @@ package bridge
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
 	"time"
 
+	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/transports/journal"
 )
 
 var callFamily = family{
@@ -43,7 +49,7 @@ func onCallOffer(t *translation, evt *events.CallOffer) error {
 	extra := remote(evt.CallRemoteMeta)
 	extra["media"] = offerMedia(evt.Data)
 	extra["is_group"] = !evt.GroupJID.IsEmpty()
-	t.rejectCall(evt.From, evt.CallID)
+	t.rejectCall(evt.BasicCallMeta)
 	return t.call("CallOffer", evt.BasicCallMeta, extra)
 }
 
@@ -71,7 +77,7 @@ func onCallTerminate(t *translation, evt *events.CallTerminate) error {
 }
 
 func onCallReject(t *translation, evt *events.CallReject) error {
-	return t.call("CallReject", evt.BasicCallMeta, nil)
+	return t.call("CallReject", evt.BasicCallMeta, fields{"reason": nil, "automatic": false})
 }
 
 func onUnknownCall(t *translation, _ *events.UnknownCallEvent) error {
@@ -92,22 +98,45 @@ func offerMedia(offer *waBinary.Node) string {
 const callAnswerTimeout = 30 * time.Second
 
 // rejectCall turns an incoming call down where the session asks for it, once
-// the offer is recorded.
-func (t *translation) rejectCall(from types.JID, callID string) {
+// the offer is recorded. WhatsApp is not told the reason: the event is.
+func (t *translation) rejectCall(meta types.BasicCallMeta) {
 	if !t.settings.RejectCalls {
 		return
 	}
-	s, cli, notice := t.s, t.cli, t.settings.CallRejectMessage
+	s, cli, reason, notice := t.s, t.cli, t.settings.CallRejectReason, t.settings.CallRejectMessage
 	t.later(callAnswerTimeout, func(ctx context.Context) {
-		if err := cli.RejectCall(ctx, from, callID); err != nil {
+		if err := cli.RejectCall(ctx, meta.From, meta.CallID); err != nil {
 			s.log().Warn("a call could not be rejected", "error", err)
 			return
+		}
+		if err := s.recordRejection(ctx, cli, meta, reason); err != nil {
+			s.log().Warn("the rejection of a call could not be recorded", "error", err)
 		}
 		if notice == "" {
 			return
 		}
-		if _, err := s.Send(ctx, from.ToNonAD().String(), &Content{Type: typeText, Text: notice}, &SendOptions{}); err != nil {
+		// An offer that comes twice is answered once.
+		options := &SendOptions{MessageID: noticeID(meta.CallID)}
+		if _, err := s.Send(ctx, meta.From.ToNonAD().String(), &Content{Type: typeText, Text: notice}, options); err != nil {
 			s.log().Warn("the notice after a rejected call could not be sent", "error", err)
 		}
 	})
+}
+
+// recordRejection says in an event that the session rejected a call by itself.
+func (s *Session) recordRejection(ctx context.Context, cli *whatsmeow.Client, meta types.BasicCallMeta, reason string) error {
+	t := &translation{s: s, cli: cli, ctx: ctx, settings: s.Settings()}
+	meta.Timestamp = time.Now()
+	if err := t.call("CallReject", meta, fields{"reason": reason, "automatic": true}); err != nil {
+		return err
+	}
+	t.records[len(t.records)-1].Origin = journal.OriginServer
+	return t.append()
+}
+
+// noticeID is the id of the message sent after a rejected call, in the form
+// whatsmeow gives ids.
+func noticeID(call string) types.MessageID {
+	sum := sha256.Sum256([]byte("rejected call\x00" + call))
+	return whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(sum[:9]))
 }

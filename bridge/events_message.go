@@ -153,17 +153,9 @@ func editStamp(evt *events.Message) string {
 	return strconv.FormatInt(evt.NewsletterMeta.EditTS.UnixMilli(), 10)
 }
 
-// dropped applies the session's message filters.
+// dropped applies the session's message filters. What they keep out is neither an event nor stored.
 func (t *translation) dropped(info *types.MessageInfo) bool {
-	set := t.settings
-	switch {
-	case info.Chat.Server == types.GroupServer && set.SkipGroups,
-		info.Chat.Server == types.NewsletterServer && set.SkipNewsletters,
-		info.Chat.Server == types.BroadcastServer && set.SkipBroadcasts,
-		info.IsFromMe && set.SkipOwnMessages:
-		return true
-	}
-	return false
+	return t.settings.skips(info.Chat, info.IsFromMe)
 }
 
 // plumbing handles what WhatsApp's apps say to each other inside messages.

@@ -25,7 +25,7 @@ type SendOptions struct {
 	TypingSeconds       float64
 	CheckRecipient      bool
 	MarkRead            bool
-	Echo                *bool // nil = the session's setting
+	Echo                *bool // nil = as the server and the session say
 
 	// ContentField is the parameter the content came in, for errors; empty = the
 	// call's own parameters.
@@ -106,10 +106,7 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	if err := s.showTyping(ctx, cli, chat, o.TypingSeconds, c.Type == typeAudio && c.VoiceNote); err != nil {
 		return nil, err
 	}
-	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.handle, echo: s.Settings().EchoAPIMessages}
-	if o.Echo != nil {
-		out.echo = *o.Echo
-	}
+	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.handle, echo: s.echoes(chat, o.Echo)}
 	if c.Media != nil {
 		out.mediaID = c.Media.MediaID
 	}

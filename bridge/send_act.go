@@ -92,7 +92,7 @@ func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, 
 	data.Status, data.Timestamp = &sent, resp.Timestamp.UTC()
 	m := &ProjectedMessage{Data: data, Content: inner, Raw: content, Info: &types.MessageInfo{}}
 	project := func(ctx context.Context) error { return s.b.project.messages.ProjectMessage(ctx, s.id, m) }
-	if !t.settings.EchoAPIMessages {
+	if !s.echoes(to, nil) {
 		err = project(after)
 	} else if err = t.emit("Message", data.Timestamp, key, chats, data); err == nil {
 		last := &t.records[len(t.records)-1]
@@ -359,7 +359,7 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 		if err != nil {
 			return nil, err
 		}
-		message := &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.Settings().EchoAPIMessages}
+		message := &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.echoes(to, nil)}
 		if o.MessageIDs != nil {
 			message.id = o.MessageIDs[i]
 		}

@@ -200,6 +200,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		},
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName,
+			NoEcho: !a.cfg.EchoAPIMessages,
 		},
 	})
 	if err == nil {
@@ -230,6 +231,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	a.registry.MapError = methods.MapError
 	deps := methods.Deps{
 		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
+		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),
 	}
 	for _, register := range []func(*rpc.Registry, methods.Deps){

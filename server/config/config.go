@@ -92,6 +92,10 @@ type Config struct {
 
 	ConnectConcurrency int `flag:"connect-concurrency" unit:"sessions" default:"8" min:"1" max:"1000" doc:"Sessions that may be logging in at a time." why:"More at once mostly wait for each other's cryptography."`
 
+	EchoAPIMessages bool `flag:"echo-api-messages-enabled" default:"true" doc:"Messages sent through methods become events where the session wants it. Set false, only calls that ask for their event (echo) get it." why:"The session decides."`
+
+	SkipMedia bool `flag:"global-skip-media-download" doc:"Fetch no session's media by itself; events carry metadata alone, whatever the sessions' own settings." why:"The session decides."`
+
 	DeviceName string `flag:"device-name" unit:"text" default:"Waystation" doc:"Name in the phone's list of linked devices." why:"So that its owner knows what it is."`
 
 	Sandbox bool `section:"Sandbox" flag:"sandbox" doc:"Run a simulated WhatsApp network in this process and serve it instead of the real one." why:"The server is for real phones."`

@@ -47,7 +47,7 @@ func WriteMarkdown(w io.Writer) {
 		}
 		def := ""
 		if f.isBool() {
-			def = "off"
+			def = f.onOff()
 		} else if f.def != "" {
 			def = "`" + f.def + "`"
 		}
@@ -57,12 +57,19 @@ func WriteMarkdown(w io.Writer) {
 
 func (f *field) defaultText() string {
 	if f.isBool() {
-		return "Default off:"
+		return "Default " + f.onOff() + ":"
 	}
 	if f.def == "" {
 		return "Default:"
 	}
 	return "Default " + f.def + ":"
+}
+
+func (f *field) onOff() string {
+	if f.def == "true" {
+		return "on"
+	}
+	return "off"
 }
 
 // wrap breaks text into lines of at most width bytes, at spaces.

@@ -1,0 +1,198 @@
+package bridge_test
+
+import (
+	"fmt"
+	"testing"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+)
+
+var yes, no = true, false
+
+// What a filter keeps out is neither an event, which is all that sockets and transports see, nor stored.
+func TestFilters(t *testing.T) {
+	w := newWorld(t)
+	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
+	s := w.paired("ada", ada)
+	group, err := bob.CreateGroup(sandbox.GroupOptions{Subject: "Lunch", Members: []types.JID{ada.JID()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	channel, err := bob.CreateNewsletter("News", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = ada.FollowNewsletter(channel.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = send(w, s, bob.JID().String(), "hello", bridge.SendOptions{}); err != nil { // who knows his devices sees his status posts
+		t.Fatal(err)
+	}
+	say := func(to types.JID, text string) func() (string, error) {
+		return func() (string, error) { return bob.Send(w.ctx(), to, sandbox.Text(text)) }
+	}
+	events := w.reader("ada")
+	for _, filter := range []struct {
+		name    string
+		on, off bridge.SettingsPatch
+		send    func(text string) (string, error)
+	}{
+		{
+			"groups",
+			bridge.SettingsPatch{SkipGroups: &yes},
+			bridge.SettingsPatch{SkipGroups: &no},
+			func(text string) (string, error) { return say(group, text)() },
+		},
+		{"newsletters", bridge.SettingsPatch{SkipNewsletters: &yes}, bridge.SettingsPatch{SkipNewsletters: &no}, func(text string) (string, error) {
+			id, _, err := bob.PostNewsletter(channel.ID, sandbox.Text(text))
+			return id, err
+		}},
+		{
+			"status posts",
+			bridge.SettingsPatch{SkipBroadcasts: &yes},
+			bridge.SettingsPatch{SkipBroadcasts: &no},
+			func(text string) (string, error) { return say(types.StatusBroadcastJID, text)() },
+		},
+		{
+			"own messages",
+			bridge.SettingsPatch{SkipOwnMessages: &yes},
+			bridge.SettingsPatch{SkipOwnMessages: &no},
+			func(text string) (string, error) { return ada.Send(w.ctx(), bob.JID(), sandbox.Text(text)) },
+		},
+	} {
+		send := func(text string) string {
+			id, err := filter.send(text)
+			if err != nil {
+				t.Fatalf("%s: %v", filter.name, err)
+			}
+			return id
+		}
+		id := send(filter.name + " pass")
+		events.text(filter.name + " pass")
+		if _, err := s.Message(w.ctx(), "", id, false); err != nil {
+			t.Errorf("%s: not stored without the filter: %v", filter.name, err)
+		}
+		if _, err := s.UpdateSettings(w.ctx(), filter.on, false); err != nil {
+			t.Fatal(err)
+		}
+		id = send(filter.name + " kept out")
+		if _, err := say(ada.JID(), filter.name+" fence")(); err != nil {
+			t.Fatal(err)
+		}
+		events.text(filter.name + " fence")
+		if _, err := s.UpdateSettings(w.ctx(), filter.off, false); err != nil {
+			t.Fatal(err)
+		}
+		send(filter.name + " pass again")
+		events.text(filter.name + " pass again") // and all before it was handled
+		if n := w.count("ada", filter.name+" kept out"); n != 0 {
+			t.Errorf("%s: in the journal %d times", filter.name, n)
+		}
+		if _, err := s.Message(w.ctx(), "", id, false); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+			t.Errorf("%s: stored: %v", filter.name, err)
+		}
+	}
+}
+
+// A filter that is flipped while messages come holds from the next event on: what was sent after the switch never passes,
+// what was recorded before stays, and nothing else is missing.
+func TestFilterFlippedUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
+	s := w.paired("ada", ada)
+	group, err := bob.CreateGroup(sandbox.GroupOptions{Subject: "Lunch", Members: []types.JID{ada.JID()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounds, perRound = 6, 20
+	events := w.reader("ada")
+	state := make(map[string]bool) // texts by whether they had to pass
+	for round := range rounds {
+		skip := round%2 == 1
+		if _, err := s.UpdateSettings(w.ctx(), bridge.SettingsPatch{SkipGroups: &skip}, false); err != nil {
+			t.Fatal(err)
+		}
+		for i := range perRound {
+			text := fmt.Sprintf("%d/%d", round, i)
+			state[text] = !skip
+			if _, err := bob.Send(w.ctx(), group, sandbox.Text(text)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := bob.Send(w.ctx(), ada.JID(), sandbox.Text("direct "+text)); err != nil {
+				t.Fatal(err)
+			}
+			state["direct "+text] = true
+		}
+		// The settings hold for an event when it is handled, so the round ends with its last one.
+		events.text(fmt.Sprintf("direct %d/%d", round, perRound-1))
+		if !skip {
+			w.reader("ada").text(fmt.Sprintf("%d/%d", round, perRound-1))
+		}
+	}
+	for text, passes := range state {
+		if n := w.count("ada", text); passes && n != 1 || !passes && n != 0 {
+			t.Errorf("%s is in the journal %d times; passes: %v", text, n, passes)
+		}
+	}
+}
+
+// Whether a message sent through a method is an event: the call's word, then the server's, then the session's; and the
+// filters hold for it too.
+func TestEchoPriority(t *testing.T) {
+	for _, c := range []struct {
+		server, session bool
+		call            *bool
+		filter          bool
+		want            int
+	}{
+		{server: true, session: true, want: 1},
+		{server: true, session: false, want: 0},
+		{server: false, session: true, want: 0},
+		{server: false, session: false, call: &yes, want: 1},
+		{server: true, session: true, call: &no, want: 0},
+		{server: true, session: false, call: &yes, want: 1},
+		{server: true, session: true, filter: true, want: 0},
+		{server: true, session: true, call: &yes, filter: true, want: 0},
+	} {
+		w := newWorld(t)
+		w.stop()
+		w.config.NoEcho = !c.server
+		w.start()
+		ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
+		s := w.paired("ada", ada)
+		if _, err := s.UpdateSettings(w.ctx(), bridge.SettingsPatch{EchoAPIMessages: &c.session, SkipOwnMessages: &c.filter}, false); err != nil {
+			t.Fatal(err)
+		}
+		sent, err := send(w, s, bob.JID().String(), "hello", bridge.SendOptions{Echo: c.call})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bob.Send(w.ctx(), ada.JID(), sandbox.Text("fence")); err != nil {
+			t.Fatal(err)
+		}
+		w.reader("ada").text("fence")
+		if n := w.count("ada", "hello"); n != c.want {
+			t.Errorf("%+v: %d events", c, n)
+		}
+		statuses := 0
+		for _, e := range w.all("ada") {
+			if e.Type == "MessageStatus" {
+				statuses++
+			}
+			if e.Type == "Message" && e.data["text"] == "hello" && (e.data["from_api"] != true || e.data["from_me"] != true || e.Origin != "api") {
+				t.Errorf("event %v", e.data)
+			}
+		}
+		if statuses != c.want {
+			t.Errorf("%+v: %d outcomes", c, statuses)
+		}
+		// It is stored in any case: a reply, an edit or a repeat needs it.
+		if m, err := s.Message(w.ctx(), "", sent.MessageID, false); err != nil || !m.FromMe {
+			t.Errorf("%+v: stored %v: %v", c, m, err)
+		}
+		w.stop()
+	}
+}
