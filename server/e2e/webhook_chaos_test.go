@@ -15,17 +15,16 @@ import (
 // and only that; replayed once somebody listens, all of it arrives.
 func TestWebhooksThroughChaos(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
-		t.Run("small", func(t *testing.T) { hookChaos(t, 6, 600, 1, 4, "12s") })
+		hookChaos(t, filepath.Join(t.TempDir(), "waystation.db"), 6, 600, 1, 4, "12s")
 		return
 	}
-	t.Run("load", func(t *testing.T) { hookChaos(t, 20, 5000, 3, 8, "40s") })
+	onEachDatabase(t, func(t *testing.T, database string) { hookChaos(t, database, 20, 5000, 3, 8, "40s") })
 }
 
-func hookChaos(t *testing.T, sessions, messages, kills, rounds int, maxAge string) {
+func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds int, maxAge string) {
 	const peer = "15550409999"
 	network, root := startSandbox(t)
 	addr, dataDir := freeAddress(t), t.TempDir()
-	database := filepath.Join(dataDir, "waystation.db")
 	settings := append([]string{"-delivery-max-age", maxAge}, hookSettings...)
 	begin := func() *process { return startServer(t, addr, network, root, dataDir, database, settings...) }
 	server := begin()
