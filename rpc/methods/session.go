@@ -178,7 +178,11 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	if err != nil {
 		return out, err
 	}
-	if out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token); err == nil && p.Webhook != nil {
+	// What a call that was under way while another session of this id was deleted may have left is not this one's.
+	if err = d.Webhooks.DeleteSession(ctx, s.ID()); err == nil {
+		out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token)
+	}
+	if err == nil && p.Webhook != nil {
 		_, err = d.Webhooks.Update(ctx, webhook.Key{Session: s.ID(), ID: webhook.DefaultID}, p.Webhook.change())
 		err = webhookError("/webhook", err)
 	}

@@ -10,8 +10,9 @@ import (
 	"github.com/waystation/waystation/transports/guard"
 )
 
-// check lists what is wrong with the fields a change sets, seen together with those that stay.
-func (s *store) check(ctx context.Context, c *Change, w *Webhook) error {
+// check lists what is wrong with the fields a change sets, seen together with those that stay. badURL is what urlProblem
+// said about its address.
+func (s *store) check(c *Change, w *Webhook, badURL string) error {
 	var bad Problems
 	problem := func(field, text string) { bad = append(bad, Problem{field, text}) }
 	if utf8.RuneCountInString(w.Name) > maxName {
@@ -40,14 +41,8 @@ func (s *store) check(ctx context.Context, c *Change, w *Webhook) error {
 	if c.Active != nil && *c.Active && w.URL == "" {
 		problem("active", "needs a url")
 	}
-	if c.URL != nil && w.URL != "" {
-		text, err := s.urlProblem(ctx, w.URL)
-		if err != nil {
-			return err
-		}
-		if text != "" {
-			problem("url", text)
-		}
+	if badURL != "" {
+		problem("url", badURL)
 	}
 	if len(bad) > 0 {
 		return bad
@@ -67,8 +62,13 @@ func secretProblem(secret *string) string {
 	return ""
 }
 
-// urlProblem says why an address cannot be a webhook's.
-func (s *store) urlProblem(ctx context.Context, address string) (string, error) {
+// urlProblem says why the address a change sets cannot be a webhook's. It may take as long as a look-up of its host, so
+// that nobody must wait for it but the caller.
+func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
+	if c.URL == nil || *c.URL == "" {
+		return "", nil
+	}
+	address := *c.URL
 	if len(address) > s.cfg.MaxURL {
 		return "must have at most " + strconv.Itoa(s.cfg.MaxURL) + " bytes", nil
 	}

@@ -111,11 +111,11 @@ func (s *store) get(ctx context.Context, key Key) (*Webhook, error) {
 }
 
 // create makes a webhook with an id of its own. The caller has the turn, as for all that changes something.
-func (s *store) create(ctx context.Context, session string, c *Change) (*Webhook, error) {
+func (s *store) create(ctx context.Context, session string, c *Change, badURL string) (*Webhook, error) {
 	now := s.now()
 	w := &Webhook{Key: Key{session, ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()}, Events: []string{}, Format: FormatNative, Created: now}
 	c.apply(w)
-	if err := s.check(ctx, c, w); err != nil {
+	if err := s.check(c, w, badURL); err != nil {
 		return nil, err
 	}
 	n, err := s.count(ctx, session)
@@ -128,13 +128,13 @@ func (s *store) create(ctx context.Context, session string, c *Change) (*Webhook
 	return w, s.save(ctx, w)
 }
 
-func (s *store) update(ctx context.Context, key Key, c *Change) (*Webhook, error) {
+func (s *store) update(ctx context.Context, key Key, c *Change, badURL string) (*Webhook, error) {
 	w, err := s.get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	c.apply(w)
-	if err := s.check(ctx, c, w); err != nil {
+	if err := s.check(c, w, badURL); err != nil {
 		return nil, err
 	}
 	return w, s.save(ctx, w)

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
@@ -144,6 +146,33 @@ func TestRestart(t *testing.T) {
 			t.Errorf("a secret in the wrong place: %v", err)
 		}
 	})
+}
+
+// A host that takes its time to be looked up holds up nobody else's changes.
+func TestSlowLookUp(t *testing.T) {
+	w := onSQLite(t, Config{})
+	asked, answer := make(chan struct{}), make(chan struct{})
+	check := w.cfg.Check
+	w.cfg.Check = func(ctx context.Context, url string) error {
+		if strings.HasPrefix(url, "http://slow.example") {
+			close(asked)
+			<-answer
+			return &guard.Error{Reason: guard.ReasonTimeout}
+		}
+		return check(ctx, url)
+	}
+	slow := make(chan error)
+	go func() {
+		_, err := w.Update(t.Context(), Key{"slow", DefaultID}, Change{URL: ptr("http://slow.example/")})
+		slow <- err
+	}()
+	<-asked
+	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
+	close(answer)
+	var bad Problems
+	if err := <-slow; !errors.As(err, &bad) || bad[0].Field != "url" {
+		t.Errorf("looked up too slowly: %v", err)
+	}
 }
 
 func TestRotation(t *testing.T) {

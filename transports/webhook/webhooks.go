@@ -55,17 +55,29 @@ func (w *Webhooks) Standing(key Key) Standing { return w.sink.standing(key) }
 
 // Check tells what would be wrong with a change of an empty webhook: Problems, or nil.
 func (w *Webhooks) Check(ctx context.Context, session string, c Change) error {
-	return w.store.check(ctx, &c, c.applied(empty(session)))
+	badURL, err := w.store.urlProblem(ctx, &c)
+	if err != nil {
+		return err
+	}
+	return w.store.check(&c, c.applied(empty(session)), badURL)
 }
 
 // Create adds a webhook under an id of its own. Problems: a field is bad. ErrTooMany: the session has enough.
 func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webhook, error) {
-	return w.change(ctx, func() (*Webhook, error) { return w.store.create(ctx, session, &c) })
+	badURL, err := w.store.urlProblem(ctx, &c)
+	if err != nil {
+		return nil, err
+	}
+	return w.change(ctx, func() (*Webhook, error) { return w.store.create(ctx, session, &c, badURL) })
 }
 
 // Update changes a webhook. Problems: a field is bad. ErrNotFound: there is none of that id.
 func (w *Webhooks) Update(ctx context.Context, key Key, c Change) (*Webhook, error) {
-	return w.change(ctx, func() (*Webhook, error) { return w.store.update(ctx, key, &c) })
+	badURL, err := w.store.urlProblem(ctx, &c)
+	if err != nil {
+		return nil, err
+	}
+	return w.change(ctx, func() (*Webhook, error) { return w.store.update(ctx, key, &c, badURL) })
 }
 
 // RotateSecret makes secret the key of signatures, a random one if it is empty; the one before signs beside it for keep.
