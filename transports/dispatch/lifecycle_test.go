@@ -372,6 +372,9 @@ func TestDatabaseTrouble(t *testing.T) {
 func TestBadTargets(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{})
 	w.sink(&recorder{}, Policy{})
+	if err := w.PutTargets(t.Context(), everything("a"), everything("a")); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a target twice: %v", err)
+	}
 	if err := w.AddSink("test", &recorder{}, Policy{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a second sink of one name: %v", err)
 	}

@@ -125,7 +125,7 @@ func waitFor(ctx context.Context, group *sync.WaitGroup) error {
 // targets at every start, best in one call. Errors: ErrInvalid, the journal's, the database's.
 func (d *Dispatcher) PutTargets(ctx context.Context, specs ...Target) error {
 	specs = slices.Clone(specs)
-	sinks := make([]*sink, len(specs))
+	sinks, named := make([]*sink, len(specs)), make(map[targetKey]bool, len(specs))
 	for i := range specs {
 		specs[i].Filter.Events = slices.Clone(specs[i].Filter.Events)
 		if err := specs[i].check(); err != nil {
@@ -134,6 +134,11 @@ func (d *Dispatcher) PutTargets(ctx context.Context, specs ...Target) error {
 		if sinks[i] = d.sink(specs[i].Transport); sinks[i] == nil {
 			return fmt.Errorf("%w: there is no transport %q", ErrInvalid, specs[i].Transport)
 		}
+		key := placeOf(specs[i]).targetKey
+		if named[key] {
+			return fmt.Errorf("%w: target %q is there twice", ErrInvalid, key.id)
+		}
+		named[key] = true
 	}
 	if err := d.enter(ctx); err != nil {
 		return err

@@ -239,3 +239,31 @@ func TestChangedWhileWaiting(t *testing.T) {
 		})
 	}
 }
+
+// An attempt that finds nobody after its target has another key leaves nothing behind under the old one.
+func TestKeysAreForgotten(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		r := &recorder{answer: func(_ context.Context, target Target, _ *Delivery) (int, error) {
+			if target.Key == "old" {
+				time.Sleep(time.Second)
+				return 0, Unreachable(errors.New("away"))
+			}
+			return 200, nil
+		}}
+		w.sink(r, Policy{BreakerFailures: 1, BreakerPause: time.Hour})
+		target := everything("a")
+		target.Key = "old"
+		w.put(target)
+		w.append("a", "Message", 1)
+		synctest.Wait()
+		target.Key = "new"
+		w.put(target)
+		sleep(time.Minute)
+		if seen := r.seen(); len(seen) != 2 {
+			t.Errorf("attempts %+v", seen)
+		}
+		if s := w.Dispatcher.sink("test"); len(s.gates.byKey) != 0 || len(s.keys) != 1 {
+			t.Errorf("breakers %v, keys %v", s.gates.byKey, s.keys)
+		}
+	})
+}
