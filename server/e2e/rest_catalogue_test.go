@@ -25,6 +25,8 @@ type restDialect struct {
 	// content is an answer without its envelope.
 	content func(answer any) any
 	cases   []restCase
+	// variants are what callers send beside the documented examples.
+	variants map[string]restCase
 	// errors say how to provoke the documented ones, the first that matches; unprovoked which of them nothing provokes, and
 	// why, by operation and text. A * stands for anything.
 	errors     []provocation
@@ -83,6 +85,9 @@ func (r *restRun) documented(t *testing.T, c restCase, mount string) {
 	request, err := o.Request(act.example, act.values)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if act.alter != nil {
+		act.alter(request)
 	}
 	answer := r.send(t, mount, r.w.who(act).token, request)
 	rules := resttest.Rules{Literal: r.rules.Literal, Extra: slices.Concat(r.rules.Extra, c.rules.Extra), Absent: c.rules.Absent}

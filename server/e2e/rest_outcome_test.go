@@ -20,6 +20,7 @@ type restAct struct {
 	as      *restSession // nil = the world's caller
 	example int          // which of the document's bodies
 	values  resttest.Values
+	alter   func(*resttest.Request) // of the request made of the values; nil = none
 	calls   []restCall
 	effect  func(t *testing.T, out outcome)
 }

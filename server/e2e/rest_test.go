@@ -19,6 +19,11 @@ func TestWuzapi(t *testing.T) {
 			}
 		})
 	}
+	t.Run("variants", func(t *testing.T) {
+		for name, c := range r.variants {
+			t.Run(name, func(t *testing.T) { r.documented(t, c, r.mounts[0]) })
+		}
+	})
 	t.Run("by calls", func(t *testing.T) {
 		for _, c := range r.cases {
 			t.Run(c.operation, func(t *testing.T) { r.called(t, c) })

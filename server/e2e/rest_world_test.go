@@ -182,6 +182,18 @@ func (w *restWorld) onPhone(t *testing.T, number, id string, want object) {
 	same(t, "on the phone", want, result.Message)
 }
 
+// awaitReaction waits for a reaction to a message at a phone; an empty one takes an earlier one back.
+func (w *restWorld) awaitReaction(t *testing.T, number, id, emoji string) {
+	t.Helper()
+	eventually(t, feedWait, "the reaction is on the phone", func() bool {
+		var inbox struct{ Messages []map[string]any }
+		must(t, w.network.addr, "sandbox.listMessages", object{"account": number, "type": "reaction"}, &inbox)
+		return slices.ContainsFunc(inbox.Messages, func(m map[string]any) bool {
+			return len(differences(object{"target": object{"message_id": id, "emoji": emoji}}, m)) == 0
+		})
+	})
+}
+
 // fileOnPhone compares the file of a message at a phone.
 func (w *restWorld) fileOnPhone(t *testing.T, number, id string, want []byte) {
 	t.Helper()

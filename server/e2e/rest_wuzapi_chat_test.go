@@ -81,7 +81,9 @@ func wuzapiSends() []restCase {
 				{"type": "url", "label": "Visit Site", "url": "https://www.fop2.com"},
 				{"type": "call", "label": "Llamame", "phone": "1155554444"},
 			}}
-			return resttest.Values{}, params, object{"type": "buttons", "text": "Template content"}, nil
+			return resttest.Values{}, params, object{"type": "buttons", "text": "Template content", "interactive": object{
+				"footer": "Some footer text", "buttons": params["buttons"],
+			}}, nil
 		}),
 	}
 }
@@ -124,16 +126,7 @@ func wuzapiChat() []restCase {
 				calls:  []restCall{{"message.react", object{"chat": w.peer.number, "message_id": id, "from_me": true, "emoji": "❤️"}}},
 				effect: func(t *testing.T, out outcome) {
 					out.is(t, id, "Id", "0/message_id")
-					eventually(t, feedWait, "the reaction is on the phone", func() bool {
-						var inbox struct{ Messages []map[string]any }
-						must(t, w.network.addr, "sandbox.listMessages", object{"account": w.peer.number, "type": "reaction"}, &inbox)
-						for _, m := range inbox.Messages {
-							if len(differences(object{"target": object{"message_id": id, "emoji": "❤️"}}, m)) == 0 {
-								return true
-							}
-						}
-						return false
-					})
+					w.awaitReaction(t, w.peer.number, id, "❤️")
 				},
 			}
 		}},

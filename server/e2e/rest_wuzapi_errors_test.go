@@ -21,7 +21,7 @@ func wuzapi() *restDialect {
 			envelope, _ := answer.(map[string]any)
 			return envelope["data"]
 		},
-		cases: wuzapiCases(), errors: wuzapiErrors(), unprovoked: wuzapiUnprovoked(),
+		cases: wuzapiCases(), variants: wuzapiVariants(), errors: wuzapiErrors(), unprovoked: wuzapiUnprovoked(),
 		names: wuzapiNames,
 		outOfRange: map[string][]any{
 			"Phone": {"no address", "12345@nowhere.net"}, "GroupJID": {"no address", "15550600002@s.whatsapp.net"}, "Chat": {"no address"}, "Sender": {"no address"},

@@ -1,0 +1,208 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// wuzapiVariants are requests that the document allows beside its examples, and those that real callers send.
+func wuzapiVariants() map[string]restCase {
+	text := func(values func(w *restWorld) resttest.Values, check func(t *testing.T, w *restWorld, id string)) restCase {
+		return restCase{operation: "POST /chat/send/text", prepare: func(_ *testing.T, w *restWorld) restAct {
+			return restAct{
+				values: resttest.Values{"Phone": w.peer.number, "Body": "variant", "Id": w.messageID()}.With(values(w)),
+				effect: func(t *testing.T, out outcome) { check(t, w, str(out.at("Id", ""))) },
+			}
+		}}
+	}
+	toPeer := func(t *testing.T, w *restWorld, id string) {
+		w.onPhone(t, w.peer.number, id, object{"text": "variant"})
+	}
+	all := map[string]restCase{
+		"number with plus": text(func(w *restWorld) resttest.Values { return resttest.Values{"Phone": "+" + w.peer.number} }, toPeer),
+		"JID":              text(func(w *restWorld) resttest.Values { return resttest.Values{"Phone": w.peer.jid()} }, toPeer),
+		"without id":       text(func(*restWorld) resttest.Values { return resttest.Values{"Id": resttest.Absent} }, toPeer),
+		"group": text(func(w *restWorld) resttest.Values { return resttest.Values{"Phone": w.group} }, func(t *testing.T, w *restWorld, id string) {
+			w.onPhone(t, w.peer.number, id, object{"text": "variant", "chat": w.group})
+		}),
+	}
+	for _, part := range []map[string]restCase{wuzapiMediaVariants(), wuzapiChatVariants(), wuzapiStateVariants(), wuzapiGroupVariants()} {
+		for name, c := range part {
+			all[name] = c
+		}
+	}
+	return all
+}
+
+// variant sends a documented file or content with a few other values to the peer and compares what arrives.
+func variant(operation string, prepare func(t *testing.T, w *restWorld) (values resttest.Values, want object, file []byte)) restCase {
+	return restCase{operation: operation, prepare: func(t *testing.T, w *restWorld) restAct {
+		values, want, file := prepare(t, w)
+		return restAct{values: values.With(resttest.Values{"Phone": w.peer.number}), effect: func(t *testing.T, out outcome) {
+			id := str(out.at("Id", ""))
+			w.onPhone(t, w.peer.number, id, want)
+			if file != nil {
+				w.fileOnPhone(t, w.peer.number, id, file)
+			}
+		}}
+	}}
+}
+
+func wuzapiMediaVariants() map[string]restCase {
+	return map[string]restCase{
+		"document with a caption": variant("POST /chat/send/document", func(_ *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := pdfFile(1 + w.next()%100)
+			return resttest.Values{"Document": dataURL("application/octet-stream", file), "Caption": "to sign", "FileName": "a.pdf"},
+				object{"type": "document", "text": "to sign"}, file
+		}),
+		"video that is called an image, with a thumbnail": variant("POST /chat/send/video", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file, small := mp4File(1+w.next()%100), jpegFile(t, 3)
+			return resttest.Values{"Video": dataURL("image/jpeg", file), "JpegThumbnail": base64.StdEncoding.EncodeToString(small)},
+				object{"type": "video"}, file
+		}),
+		"sticker with a thumbnail": variant("POST /chat/send/sticker", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file, small := webpFile(t, 1+w.next()%100), pngFile(t, 3)
+			return resttest.Values{"Sticker": dataURL("image/webp", file), "PngThumbnail": base64.StdEncoding.EncodeToString(small)},
+				object{"type": "sticker"}, file
+		}),
+		"image that is a png": variant("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := pngFile(t, 1+w.next()%100)
+			return resttest.Values{"Image": dataURL("image/png", file), "Caption": resttest.Absent}, object{"type": "image"}, nil
+		}),
+		"place on the equator": variant("POST /chat/send/location", func(*testing.T, *restWorld) (resttest.Values, object, []byte) {
+			return resttest.Values{"Latitude": 0, "Longitude": 0}, object{"location": object{"latitude": 0, "longitude": 0}}, nil
+		}),
+		"template with ids": variant("POST /chat/send/template", func(*testing.T, *restWorld) (resttest.Values, object, []byte) {
+			return resttest.Values{"Buttons": []object{{"DisplayText": "Yes", "Type": "quickreply", "Id": "yes"}, {"DisplayText": "Site", "Type": "url", "Url": "https://example.net"}}},
+				object{"interactive": object{"buttons": []object{{"type": "reply", "label": "Yes", "id": "yes"}, {"type": "url", "label": "Site", "url": "https://example.net"}}}}, nil
+		}),
+	}
+}
+
+func wuzapiChatVariants() map[string]restCase {
+	state := func(values resttest.Values, want ...string) restCase {
+		return restCase{operation: "POST /chat/presence", prepare: func(t *testing.T, w *restWorld) restAct {
+			number := w.phone(t)
+			return restAct{values: values.With(resttest.Values{"Phone": number}), effect: func(t *testing.T, _ outcome) {
+				got := w.stanza(t, number, object{"tag": "chatstate"})
+				for _, part := range want {
+					if !strings.Contains(got, part) {
+						t.Errorf("%s lacks %s", got, part)
+					}
+				}
+			}}
+		}}
+	}
+	reaction := func(emoji string, reacted string) restCase {
+		return restCase{operation: "POST /chat/react", prepare: func(t *testing.T, w *restWorld) restAct {
+			id, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "react to me"})
+			if reacted == "" {
+				w.call(t, w.caller, "message.react", object{"chat": w.peer.number, "message_id": id, "emoji": "👍"})
+			}
+			return restAct{values: resttest.Values{"Phone": w.peer.number, "Id": id, "Body": emoji}, effect: func(t *testing.T, _ outcome) {
+				w.awaitReaction(t, w.peer.number, id, reacted)
+			}}
+		}}
+	}
+	return map[string]restCase{
+		"recording":           state(resttest.Values{"State": "composing", "Media": "audio"}, "composing", "audio"),
+		"paused":              state(resttest.Values{"State": "paused"}, "paused"),
+		"reaction to another": reaction("🎉", "🎉"),
+		"reaction taken back": reaction("remove", ""),
+		"read in a group": {operation: "POST /chat/markread", prepare: func(t *testing.T, w *restWorld) restAct {
+			var sent struct {
+				MessageID string `json:"message_id"`
+			}
+			must(t, w.network.addr, "sandbox.send", object{"account": w.peer.number, "to": w.group, "content": object{"type": "text", "text": "all read?"}}, &sent)
+			return restAct{
+				values: resttest.Values{"Id": []string{sent.MessageID}, "Chat": w.group, "Sender": w.peer.jid()},
+				effect: func(t *testing.T, _ outcome) {
+					w.stanza(t, w.peer.number, object{"tag": "receipt", "type": "read", "id": sent.MessageID})
+				},
+			}
+		}},
+	}
+}
+
+func wuzapiStateVariants() map[string]restCase {
+	connect := func(body string, events []string) restCase {
+		return restCase{operation: "POST /session/connect", prepare: func(t *testing.T, w *restWorld) restAct {
+			s := w.away(t)
+			return restAct{as: &s, alter: func(r *resttest.Request) { r.Body = []byte(body) }, effect: func(t *testing.T, _ outcome) {
+				w.awaitState(t, s, "connected")
+				same(t, "events", events, dig(map[string]any(w.call(t, s, "webhook.get", nil)), "webhook/events"))
+			}}
+		}}
+	}
+	hook := func(body func(url string) object, events []string, active bool) restCase {
+		return restCase{operation: "POST /webhook", prepare: func(t *testing.T, w *restWorld) restAct {
+			s := w.session(t)
+			w.call(t, s, "webhook.update", object{"url": w.receiver.url + "/before", "events": []string{"Receipt"}, "active": true})
+			return restAct{
+				as:    &s,
+				alter: func(r *resttest.Request) { r.Body = jsonOf(body(w.receiver.url + "/after")) },
+				effect: func(t *testing.T, out outcome) {
+					now, _ := w.call(t, s, "webhook.get", nil)["webhook"].(map[string]any)
+					same(t, "webhook", object{"url": out.at("webhook", ""), "active": active, "events": events}, now)
+				},
+			}
+		}}
+	}
+	return map[string]restCase{
+		"connect at once":            connect(`{"Immediate":true}`, []string{"*"}),
+		"connect with nothing":       connect(`{}`, []string{"*"}),
+		"connect with unknown names": connect(`{"Subscribe":["Nothing","ReadReceipt"]}`, []string{"ReadReceipt", "Receipt"}),
+		"webhook by its other name":  hook(func(url string) object { return object{"webhook": url} }, []string{"Receipt"}, true),
+		"webhook with events":        hook(func(url string) object { return object{"webhookURL": url, "events": []string{"Message"}} }, []string{"Message"}, true),
+		"webhook switched off":       hook(func(string) object { return object{"webhookURL": ""} }, []string{"Receipt"}, false),
+	}
+}
+
+func wuzapiGroupVariants() map[string]restCase {
+	// asked has its fields in the query alone, as clients send them with GET.
+	asked := func(query func(w *restWorld) url.Values) func(w *restWorld) func(*resttest.Request) {
+		return func(w *restWorld) func(*resttest.Request) {
+			return func(r *resttest.Request) { r.Query, r.Body, r.Header = query(w), nil, http.Header{} }
+		}
+	}
+	reset := func(how func(w *restWorld) func(*resttest.Request)) restCase {
+		return restCase{operation: "GET /group/invitelink", prepare: func(t *testing.T, w *restWorld) restAct {
+			before := str(w.call(t, w.caller, "group.getInviteLink", object{"group": w.group})["url"])
+			return restAct{alter: how(w), effect: func(t *testing.T, out outcome) {
+				now := str(w.call(t, w.caller, "group.getInviteLink", object{"group": w.group})["url"])
+				if now == before || out.at("InviteLink", "") != now {
+					t.Errorf("the link was %s, is %s, and %v was answered", before, now, out.at("InviteLink", ""))
+				}
+			}}
+		}}
+	}
+	return map[string]restCase{
+		"new link": reset(func(w *restWorld) func(*resttest.Request) {
+			return func(r *resttest.Request) { r.Body = jsonOf(object{"GroupJID": w.group, "Reset": true}) }
+		}),
+		"new link by query": reset(asked(func(w *restWorld) url.Values { return url.Values{"groupJID": {w.group}, "reset": {"true"}} })),
+		"group by query": {operation: "GET /group/info", rules: extra(ofGroup("data.")...), prepare: func(_ *testing.T, w *restWorld) restAct {
+			alter := asked(func(w *restWorld) url.Values { return url.Values{"groupJID": {w.group}} })
+			return restAct{alter: alter(w), effect: func(t *testing.T, out outcome) { out.is(t, w.group, "JID", "") }}
+		}},
+		"people by JID": {operation: "POST /user/check", prepare: func(_ *testing.T, w *restWorld) restAct {
+			return restAct{values: resttest.Values{"Phone": []string{"+" + w.shop}}, effect: func(t *testing.T, out outcome) {
+				out.is(t, []object{{"IsInWhatsapp": true, "JID": jidOf(w.shop), "Query": "+" + w.shop}}, "Users", "")
+			}}
+		}},
+	}
+}
+
+func jsonOf(value any) []byte {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
