@@ -51,6 +51,7 @@ const (
 	DefaultMaxDeadLetters   = 100_000             // each keeps a body
 	DefaultMaxQueuedReplays = 10_000              // ids only
 	DefaultMaxSignals       = 64                  // a target; older ones are worth nothing
+	DefaultMaxSkips         = 1000                // of one session and outlet; some 100 bytes each
 	DefaultCommitTimeout    = 30 * time.Second    // as the journal's
 	DefaultMaxCommitRecords = 512                 // a commit of this size takes milliseconds
 	DefaultSkipEvery        = time.Second         // how late cursors that only passed unwanted events are written
@@ -69,6 +70,7 @@ type Config struct {
 	MaxDeadLetters   int           // dead letters and gaps kept; the oldest go first, counted and logged
 	MaxQueuedReplays int           // replays that wait; more are refused
 	MaxSignals       int           // signals that wait for one target; older ones are dropped and counted
+	MaxSkips         int           // stretches of a session's log that one outlet leaves out and lanes may still come to
 	CommitTimeout    time.Duration // a transaction that takes longer is given up and tried again
 	MaxCommitRecords int           // ended deliveries of one commit
 	SkipEvery        time.Duration // longest time until a cursor that passed unwanted events is written
@@ -88,6 +90,7 @@ func (c Config) withDefaults() Config {
 	c.MaxDeadLetters = cmp.Or(c.MaxDeadLetters, DefaultMaxDeadLetters)
 	c.MaxQueuedReplays = cmp.Or(c.MaxQueuedReplays, DefaultMaxQueuedReplays)
 	c.MaxSignals = cmp.Or(c.MaxSignals, DefaultMaxSignals)
+	c.MaxSkips = cmp.Or(c.MaxSkips, DefaultMaxSkips)
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, DefaultCommitTimeout)
 	c.MaxCommitRecords = cmp.Or(c.MaxCommitRecords, DefaultMaxCommitRecords)
 	c.SkipEvery = cmp.Or(c.SkipEvery, DefaultSkipEvery)

@@ -21,6 +21,7 @@ type Dispatcher struct {
 	store   *store
 	router  *message.Router
 	commits *committer
+	skips   skips
 	unwatch func()
 
 	life       context.Context // of attempts: ends when Close waits for them no longer
@@ -49,6 +50,9 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	}
 	var err error
 	if d.store, err = openStore(ctx, db, d.cfg.Now); err != nil {
+		return nil, fmt.Errorf("dispatch: open: %w", err)
+	}
+	if d.skips.bySession, err = d.store.skips(ctx, ""); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}
 	if d.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: d.cfg.DrainTimeout}, routerLog{d}); err != nil {

@@ -50,7 +50,7 @@ func (l *eventLane) pass(events []*journal.Event) bool {
 		if l.t.waiting.Err() != nil {
 			return false
 		}
-		if !l.t.settings().Filter.wants(e.Type) {
+		if set := l.t.settings(); !set.Filter.wants(e.Type) || l.t.d.skips.covers(e.Session, set.Outlet, l.at.epoch, e.Offset) {
 			l.at.offset, skipped = e.Offset, true
 			continue
 		}

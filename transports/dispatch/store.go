@@ -171,9 +171,18 @@ func (s *store) insert(ctx context.Context, entries []*Entry) error {
 
 // removeTarget forgets the cursor and the queued replays of a target.
 func (s *store) removeTarget(ctx context.Context, transport, id string) error {
+	return s.forgetTargets(ctx, `transport=$1 AND target=$2`, transport, id)
+}
+
+// removeTargets is removeTarget for all ids that begin with prefix.
+func (s *store) removeTargets(ctx context.Context, transport, prefix string) error {
+	return s.forgetTargets(ctx, `transport=$1 AND substr(target, 1, length($2))=$2`, transport, prefix)
+}
+
+func (s *store) forgetTargets(ctx context.Context, which string, args ...any) error {
 	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		for _, table := range []string{"dispatch_cursors", "dispatch_replays"} {
-			if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE transport=$1 AND target=$2`, transport, id); err != nil {
+			if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE `+which, args...); err != nil {
 				return err
 			}
 		}
@@ -187,8 +196,10 @@ func (s *store) removeTarget(ctx context.Context, transport, id string) error {
 
 // removeSession forgets everything of a session, a batch of entries at a time so that nobody waits long.
 func (s *store) removeSession(ctx context.Context, session string, batch int) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM dispatch_cursors WHERE session=$1`, session); err != nil {
-		return fmt.Errorf("dispatch: remove a session: %w", err)
+	for _, table := range []string{"dispatch_cursors", "dispatch_skips"} {
+		if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE session=$1`, session); err != nil {
+			return fmt.Errorf("dispatch: remove a session: %w", err)
+		}
 	}
 	for {
 		entries, err := s.list(ctx, Query{Sessions: []string{session}, Limit: batch})

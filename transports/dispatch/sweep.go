@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Sweep applies retention to the archive now, a bounded batch at a time. The dispatcher does it by itself every
-// Config.SweepEvery.
+// Sweep applies retention to the archive now, a bounded batch at a time, and forgets skipped stretches that all lanes have
+// passed. The dispatcher does it by itself every Config.SweepEvery.
 func (d *Dispatcher) Sweep(ctx context.Context) error {
 	for _, kind := range []struct {
 		status Status
@@ -34,5 +34,5 @@ func (d *Dispatcher) Sweep(ctx context.Context) error {
 			d.cfg.Log.Warn("dead letters were dropped by retention", "entries", dropped)
 		}
 	}
-	return nil
+	return d.sweepSkips(ctx)
 }

@@ -17,6 +17,8 @@ type Target struct {
 	// Key names what is up or down as a whole: targets with the same key share a breaker, which errors marked Unreachable
 	// trip. Empty = the target stands alone.
 	Key string
+	// Outlet is what the session may stay out of (see Dispatcher.SetSkips); empty = the target gets all that it wants.
+	Outlet string
 }
 
 // Filter says which events a target wants.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -251,6 +252,33 @@ func (d *Dispatcher) RemoveTarget(ctx context.Context, transport, id string) err
 	return d.remove(ctx, transport, id)
 }
 
+// RemoveTargets is RemoveTarget for all targets of a transport whose ids begin with prefix, whether or not they are in use.
+func (d *Dispatcher) RemoveTargets(ctx context.Context, transport, prefix string) error {
+	if err := d.enter(ctx); err != nil {
+		return err
+	}
+	defer d.leave()
+	for _, t := range d.targetsWith(transport, prefix) {
+		if err := d.detach(ctx, t); err != nil {
+			return err
+		}
+	}
+	return d.store.removeTargets(ctx, transport, prefix)
+}
+
+func (d *Dispatcher) targetsWith(transport, prefix string) (list []*target) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if s := d.sinks[transport]; s != nil {
+		for id, t := range s.targets {
+			if strings.HasPrefix(id, prefix) {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
+
 // remove is RemoveTarget for who has the turn.
 func (d *Dispatcher) remove(ctx context.Context, transport, id string) error {
 	if s := d.sink(transport); s != nil {
@@ -292,6 +320,7 @@ func (d *Dispatcher) DeleteSession(ctx context.Context, session string) error {
 			return err
 		}
 	}
+	d.skips.set(session, nil)
 	return d.store.removeSession(ctx, session, d.cfg.SweepBatch)
 }
 
@@ -316,7 +345,8 @@ func (w watcher) Wake(session string) {
 // Signal implements journal.Watcher.
 func (w watcher) Signal(s *journal.Signal) {
 	for _, t := range w.targetsOf(s.Session) {
-		if filter := &t.settings().Filter; filter.Signals && filter.wants(s.Type) {
+		set := t.settings()
+		if set.Filter.Signals && set.Filter.wants(s.Type) && !w.Skips(s.Session, set.Outlet) {
 			t.signals.push(s)
 		}
 	}
