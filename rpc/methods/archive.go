@@ -298,8 +298,8 @@ type archiveEntry struct {
 	LastError      *string         `json:"last_error" doc:"text of the last failure"`
 	Code           *int            `json:"code" doc:"answer to the last attempt in the transport's numbers, such as an HTTP status; null = none"`
 	CreatedAt      *time.Time      `json:"created_at" doc:"event time"`
-	FirstAttemptAt *time.Time      `json:"first_attempt_at" doc:"begin of the first attempt"`
-	FailedAt       *time.Time      `json:"failed_at" doc:"end of the last attempt of what was not delivered; null = it was"`
+	FirstAttemptAt *time.Time      `json:"first_attempt_at" doc:"begin of the first attempt; null = none was made"`
+	FailedAt       *time.Time      `json:"failed_at" doc:"when what was not delivered was given up; null = it was delivered"`
 	ArchivedAt     *time.Time      `json:"archived_at" doc:"when it came here"`
 	DurationMS     float64         `json:"duration_ms" doc:"of the last attempt"`
 	ReplayOf       *int64          `json:"replay_of" doc:"the entry that was sent once more by this delivery; null = it was no replay"`
@@ -349,7 +349,9 @@ func shapeEntry(e *dispatch.Entry) archiveEntry {
 		DurationMS: float64(e.Duration.Microseconds()) / 1000, ReplayCount: e.Replays, LastReplayAt: timePtr(e.LastReplay),
 	}
 	if e.Status != dispatch.Delivered {
-		out.FailedAt = timePtr(e.Last)
+		if out.FailedAt = timePtr(e.Last); e.Attempts == 0 {
+			out.FailedAt = timePtr(e.Archived)
+		}
 	}
 	if e.Status == dispatch.Gap {
 		out.FromOffset = &e.From

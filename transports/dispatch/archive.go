@@ -38,9 +38,9 @@ type Entry struct {
 	Transport string
 	Target    string
 	Attempts  int
-	EventTime time.Time     // when it happened
-	First     time.Time     // first attempt
-	Last      time.Time     // end of the last attempt
+	EventTime time.Time     // when it happened; of a gap, when it was noticed
+	First     time.Time     // first attempt; zero = none was made
+	Last      time.Time     // end of the last attempt; zero = none was made
 	Archived  time.Time     // when the entry was made
 	Duration  time.Duration // of the last attempt
 	Error     string        // of the last failed attempt

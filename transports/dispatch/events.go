@@ -123,10 +123,9 @@ func (l *eventLane) read(ctx context.Context) ([]*journal.Event, error) {
 
 // leap passes events that are no longer there.
 func (l *eventLane) leap(to uint64) bool {
-	now := l.t.d.cfg.Now()
 	gap := &Entry{
 		Status: Gap, Session: l.t.session, From: l.at.offset + 1, Offset: to, Transport: l.t.sink.name, Target: l.t.id,
-		EventTime: now, First: now, Last: now, Error: "the journal no longer had these events",
+		EventTime: l.t.d.cfg.Now(), Error: "the journal no longer had these events",
 	}
 	l.t.sink.stats.lost.Add(to - l.at.offset)
 	l.t.d.cfg.Log.Warn("events were dropped by retention before they could be delivered", "transport", l.t.sink.name,

@@ -57,12 +57,9 @@ func (j *job) end(now time.Time, code int, err error) {
 }
 
 // note keeps the reason of an end that was no attempt's.
-func (j *job) note(now time.Time, err error) {
+func (j *job) note(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.attempts == 0 {
-		j.first, j.last = now, now
-	}
 	j.problem = errorText(err)
 }
 

@@ -264,7 +264,7 @@ func TestGap(t *testing.T) {
 			t.Fatalf("offsets %v", got)
 		}
 		gaps := w.list(Query{Status: Gap})
-		if len(gaps) != 1 || gaps[0].From != 3 || gaps[0].Offset != 8 || gaps[0].Session != "a" || gaps[0].Target != "to-a" || gaps[0].Error == "" {
+		if len(gaps) != 1 || gaps[0].From != 3 || gaps[0].Offset != 8 || gaps[0].Session != "a" || gaps[0].Target != "to-a" || gaps[0].Error == "" || !gaps[0].First.IsZero() {
 			t.Errorf("gaps %+v", gaps)
 		}
 		if stats := w.Stats()[0]; stats.Lost != 6 {

@@ -122,7 +122,7 @@ func (s *sink) verdict(j *job, err error) (wait time.Duration, again bool) {
 	case class == classPermanent, j.delivery.Signal:
 		return 0, false
 	case errors.As(err, &tooLong):
-		j.note(s.d.cfg.Now(), err)
+		j.note(err)
 		return 0, false
 	case class == classUnreachable && j.open:
 		return 0, true // the breaker holds it, at no cost

@@ -126,20 +126,9 @@ func waitFor(ctx context.Context, group *sync.WaitGroup) error {
 // targets at every start, best in one call. Errors: ErrInvalid, the journal's, the database's.
 func (d *Dispatcher) PutTargets(ctx context.Context, specs ...Target) error {
 	specs = slices.Clone(specs)
-	sinks, named := make([]*sink, len(specs)), make(map[targetKey]bool, len(specs))
-	for i := range specs {
-		specs[i].Filter.Events = slices.Clone(specs[i].Filter.Events)
-		if err := specs[i].check(); err != nil {
-			return err
-		}
-		if sinks[i] = d.sink(specs[i].Transport); sinks[i] == nil {
-			return fmt.Errorf("%w: there is no transport %q", ErrInvalid, specs[i].Transport)
-		}
-		key := placeOf(specs[i]).targetKey
-		if named[key] {
-			return fmt.Errorf("%w: target %q is there twice", ErrInvalid, key.id)
-		}
-		named[key] = true
+	sinks, err := d.resolve(specs)
+	if err != nil {
+		return err
 	}
 	if err := d.enter(ctx); err != nil {
 		return err
@@ -177,6 +166,27 @@ func (d *Dispatcher) PutTargets(ctx context.Context, specs ...Target) error {
 		}
 	}
 	return nil
+}
+
+// resolve checks targets and finds their sinks; it makes the filters our own.
+func (d *Dispatcher) resolve(specs []Target) ([]*sink, error) {
+	sinks, named := make([]*sink, len(specs)), make(map[targetKey]bool, len(specs))
+	for i := range specs {
+		spec := &specs[i]
+		spec.Filter.Events = slices.Clone(spec.Filter.Events)
+		if err := spec.check(); err != nil {
+			return nil, err
+		}
+		if sinks[i] = d.sink(spec.Transport); sinks[i] == nil {
+			return nil, fmt.Errorf("%w: there is no transport %q", ErrInvalid, spec.Transport)
+		}
+		key := targetKey{spec.Transport, spec.ID}
+		if named[key] {
+			return nil, fmt.Errorf("%w: target %q is there twice", ErrInvalid, spec.ID)
+		}
+		named[key] = true
+	}
+	return sinks, nil
 }
 
 // begin stores the head of the session's log as the position of a new target.

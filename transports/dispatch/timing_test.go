@@ -196,7 +196,8 @@ func TestHeldTooLong(t *testing.T) {
 		}
 		sleep(2 * time.Minute)
 		dead := w.list(Query{Status: DeadLetter, OldestFirst: true})
-		if len(dead) != 2 || dead[0].Offset != 1 || dead[1].Offset != 2 || dead[0].Attempts < 50 || dead[1].Attempts > 1 {
+		if len(dead) != 2 || dead[0].Offset != 1 || dead[1].Offset != 2 || dead[0].Attempts < 50 || dead[1].Attempts > 1 ||
+			(dead[1].Attempts == 0) != dead[1].First.IsZero() || (dead[1].Attempts == 0) != dead[1].Last.IsZero() || dead[1].Error == "" {
 			t.Fatalf("dead letters %+v", dead)
 		}
 		sleep(30 * time.Minute)
