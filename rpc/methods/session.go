@@ -67,7 +67,7 @@ type sessionListParams struct {
 	SessionIDs    []string `json:"session_ids" rpc:"max=1000" doc:"only these"`
 	AccountID     string   `json:"account_id" doc:"only sessions of this account"`
 	State         string   `json:"state" rpc:"enum=stopped|connecting|pairing|connected|disconnected|logged_out|replaced|banned|outdated" doc:"only sessions in this state"`
-	Full          bool     `json:"full" doc:"with settings and proxy; default false = status only"`
+	Full          bool     `json:"full" doc:"with settings, proxy and webhooks; default false = status only"`
 	IncludeQRCode bool     `json:"include_qr_code" doc:"with the QR code of sessions waiting for pairing"`
 	IncludeTotal  bool     `json:"include_total" doc:"count all matches"`
 	Limit         int      `json:"limit" rpc:"min=1,max=1000" doc:"page size, default 200"`
@@ -147,11 +147,12 @@ func RegisterSession(reg *rpc.Registry, d Deps) {
 }
 
 func registerSessionAdministration(reg *rpc.Registry, d Deps) {
-	rpc.Register(reg, rpc.Method{Name: "session.create", Scope: rpc.ScopeAccount, Summary: "Create a session, optionally with its settings and proxy, and optionally connect it.", Secret: true}, d.createSession)
+	rpc.Register(reg, rpc.Method{Name: "session.create", Scope: rpc.ScopeAccount, Summary: "Create a session, optionally with its settings, webhook and proxy, and optionally connect it.", Secret: true}, d.createSession)
 	rpc.Register(reg, rpc.Method{Name: "session.list", Scope: rpc.ScopeAccount, Summary: "List the sessions the caller may see, in short or in full."}, d.listSessions)
-	onSession(reg, d, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings and proxy."},
-		func(_ context.Context, s *bridge.Session, _ *none) (sessionResult, error) {
-			return sessionResult{Session: shapeSession(s, true)}, nil
+	onSession(reg, d, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings, proxy and webhooks."},
+		func(ctx context.Context, s *bridge.Session, _ *none) (sessionResult, error) {
+			out := sessionResult{Session: shapeSession(s, true)}
+			return out, d.withWebhooks(ctx, out.Session)
 		})
 	onSession(reg, d, rpc.Method{Name: "session.getStatus", Summary: "Return the live connection and login state of one session."},
 		func(_ context.Context, s *bridge.Session, _ *none) (sessionStatus, error) {
@@ -199,10 +200,10 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 		}
 	}
 	out.Session = shapeSession(s, true)
-	return out, nil
+	return out, d.withWebhooks(ctx, out.Session)
 }
 
-func (d Deps) listSessions(_ context.Context, call *rpc.Call, p *sessionListParams) (sessionListResult, error) {
+func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListParams) (sessionListResult, error) {
 	limit := p.Limit
 	if limit == 0 {
 		limit = defaultSessionPage
@@ -240,7 +241,7 @@ func (d Deps) listSessions(_ context.Context, call *rpc.Call, p *sessionListPara
 	if p.IncludeTotal {
 		out.Total = &matches
 	}
-	return out, nil
+	return out, d.withWebhooks(ctx, out.Sessions...)
 }
 
 func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUpdateParams) (out sessionUpdateResult, err error) {
@@ -261,7 +262,7 @@ func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUp
 		}
 	}
 	out.Session = shapeSession(s, true)
-	return out, nil
+	return out, d.withWebhooks(ctx, out.Session)
 }
 
 func (d Deps) deleteSession(ctx context.Context, call *rpc.Call, p *sessionDeleteParams) (sessionDeleteResult, error) {

@@ -1,6 +1,7 @@
 package methods
 
 import (
+	"context"
 	"encoding/base64"
 	"time"
 
@@ -89,6 +90,30 @@ type sessionObject struct {
 type sessionFull struct {
 	Settings bridge.Settings `json:"settings" doc:"session_settings object"`
 	Proxy    bridge.Proxy    `json:"proxy" doc:"password masked"`
+	Webhooks []webhookObject `json:"webhooks" doc:"webhook objects, the default one first"`
+}
+
+// withWebhooks adds their webhooks to full session objects.
+func (d Deps) withWebhooks(ctx context.Context, sessions ...sessionObject) error {
+	ids := make([]string, 0, len(sessions))
+	for i := range sessions {
+		if sessions[i].sessionFull != nil {
+			ids = append(ids, sessions[i].SessionID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	lists, err := d.Webhooks.ListMany(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range sessions {
+		if full := sessions[i].sessionFull; full != nil {
+			full.Webhooks = d.shapeWebhooks(lists[sessions[i].SessionID])
+		}
+	}
+	return nil
 }
 
 func shapeSession(s *bridge.Session, full bool) sessionObject {

@@ -119,11 +119,7 @@ func RegisterWebhook(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "webhook.list", Summary: "List a session's webhooks."},
 		func(ctx context.Context, s *bridge.Session, _ *none) (webhookListResult, error) {
 			list, err := d.Webhooks.List(ctx, s.ID())
-			out := webhookListResult{Webhooks: make([]webhookObject, len(list))}
-			for i, w := range list {
-				out.Webhooks[i] = d.shapeWebhook(w)
-			}
-			return out, err
+			return webhookListResult{Webhooks: d.shapeWebhooks(list)}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "webhook.get", Summary: "Return one webhook."},
 		func(ctx context.Context, s *bridge.Session, p *webhookID) (webhookResult, error) {

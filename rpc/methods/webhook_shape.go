@@ -46,6 +46,14 @@ func (d Deps) shapeWebhook(w *webhook.Webhook) webhookObject {
 	return out
 }
 
+func (d Deps) shapeWebhooks(list []*webhook.Webhook) []webhookObject {
+	out := make([]webhookObject, len(list))
+	for i, w := range list {
+		out[i] = d.shapeWebhook(w)
+	}
+	return out
+}
+
 // webhookDelivery is an ended delivery to a webhook.
 type webhookDelivery struct {
 	EntryID        int64      `json:"entry_id" doc:"id, rising; the same in archive.get and archive.replay"`

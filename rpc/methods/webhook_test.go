@@ -254,7 +254,19 @@ func TestSessionWithWebhook(t *testing.T) {
 	if first.header.Get("X-Waystation-Offset") != "1" || first.header.Get("X-Waystation-Session") != "shop" || first.header.Get("X-Waystation-Signature") == "" {
 		t.Errorf("first: %v", first)
 	}
+	for _, s := range append(a.call("session.list", params{"full": true}).list("sessions"), a.call("session.get", params{"session": "shop"}).object("session")) {
+		if hooks := s.list("webhooks"); len(hooks) != 1 || hooks[0]["url"] != url || hooks[0]["secret"] != "***" {
+			t.Errorf("webhooks of the session: %v", hooks)
+		}
+	}
+	if short := a.call("session.list", nil).list("sessions")[0]; short["webhooks"] != nil {
+		t.Errorf("asked for less: %v", short)
+	}
 	a.call("session.delete", params{"session": "shop"})
+	a.call("session.create", params{"session_id": "shop"})
+	if hooks := a.call("session.get", params{"session": "shop"}).object("session").list("webhooks"); len(hooks) != 1 || hooks[0]["url"] != "" {
+		t.Errorf("webhooks of another session of the same name: %v", hooks)
+	}
 }
 
 // Formats that have words for some events only name events that exist.

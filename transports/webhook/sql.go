@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -27,6 +30,28 @@ func (s *store) read(ctx context.Context, session string) ([]*Webhook, error) {
 		return nil, fmt.Errorf("webhook: read: %w", err)
 	}
 	return list, nil
+}
+
+// statementSessions bounds the sessions of one statement, as databases bound parameters.
+const statementSessions = 500
+
+// readMany returns the webhooks of some sessions, in the order of read.
+func (s *store) readMany(ctx context.Context, sessions []string) ([]*Webhook, error) {
+	var all []*Webhook
+	for part := range slices.Chunk(sessions, statementSessions) {
+		places, args := make([]string, len(part)), make([]any, len(part))
+		for i, session := range part {
+			places[i], args[i] = "$"+strconv.Itoa(i+1), session
+		}
+		rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM webhooks WHERE session IN (`+strings.Join(places, ",")+`)
+			ORDER BY session, CASE WHEN id='default' THEN 0 ELSE 1 END, created, id`, args...)
+		list, err := dbutil.NewRowIterWithError(rows, s.scan, err).AsList()
+		if err != nil {
+			return nil, fmt.Errorf("webhook: read: %w", err)
+		}
+		all = append(all, list...)
+	}
+	return all, nil
 }
 
 // readOne returns nil when there is no such row.

@@ -92,10 +92,15 @@ func (s *store) list(ctx context.Context, session string) ([]*Webhook, error) {
 	if err != nil {
 		return nil, err
 	}
+	return withDefault(session, list), nil
+}
+
+// withDefault puts the default webhook before a session's others if it was never set.
+func withDefault(session string, list []*Webhook) []*Webhook {
 	if len(list) == 0 || list[0].ID != DefaultID {
 		list = append([]*Webhook{empty(session)}, list...)
 	}
-	return list, nil
+	return list
 }
 
 // get returns one webhook; the default one always exists.

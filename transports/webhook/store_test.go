@@ -77,6 +77,10 @@ func TestManyWebhooks(t *testing.T) {
 		if !slices.Equal(keys, append([]Key{shop}, made...)) {
 			t.Errorf("list %v, made %v", keys, made)
 		}
+		many := must[map[string][]*Webhook](t)(w.ListMany(ctx, []string{"shop", "other", "nobody"}))
+		if !reflect.DeepEqual(many["shop"], list) || len(many["other"]) != 2 || len(many["nobody"]) != 1 || many["nobody"][0].ID != DefaultID || len(many) != 3 {
+			t.Errorf("of many: %v", many)
+		}
 		for _, strange := range []Key{{"other", made[0].ID}, {"shop", "nothing"}} {
 			if _, err := w.Get(ctx, strange); !errors.Is(err, ErrNotFound) {
 				t.Errorf("get %v: %v", strange, err)

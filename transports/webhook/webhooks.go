@@ -47,6 +47,22 @@ func (w *Webhooks) List(ctx context.Context, session string) ([]*Webhook, error)
 	return w.store.list(ctx, session)
 }
 
+// ListMany is List for many sessions at once, by session.
+func (w *Webhooks) ListMany(ctx context.Context, sessions []string) (map[string][]*Webhook, error) {
+	stored, err := w.store.readMany(ctx, sessions)
+	if err != nil {
+		return nil, err
+	}
+	lists := make(map[string][]*Webhook, len(sessions))
+	for _, one := range stored {
+		lists[one.Session] = append(lists[one.Session], one)
+	}
+	for _, session := range sessions {
+		lists[session] = withDefault(session, lists[session])
+	}
+	return lists, nil
+}
+
 // Get returns one webhook. ErrNotFound: the session has none of that id.
 func (w *Webhooks) Get(ctx context.Context, key Key) (*Webhook, error) { return w.store.get(ctx, key) }
 
