@@ -301,6 +301,10 @@ func (n *Network) retriedMessage(r *request, to types.JID) {
 func (n *Network) peerMessage(r *request, to types.JID) {
 	d := n.findDevice(to)
 	enc := r.node.GetChildByTag("enc")
+	if d == nil && r.device.isPhone() && n.find(to) == r.device.account {
+		r.reply(n.ackOf(r.node, nil)) // unlinked while the phone still welcomed it
+		return
+	}
 	if d == nil || d.account != r.device.account || d == r.device || !readable(&enc, "msg", "pkmsg") {
 		n.nack(r, refusedMalformed, "peer message to somebody else or without ciphertext")
 		return

@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 )
@@ -47,12 +48,21 @@ func TestUnlinkByThePhone(t *testing.T) {
 	if err := alice.Unlink(types.NewJID("15550001", types.DefaultUserServer)); !errors.Is(err, ErrNoDevice) {
 		t.Errorf("unlinking the phone itself: %v", err)
 	}
-	if err := alice.Unlink(alice.Companions()[0]); err != nil {
+	gone := alice.Companions()[0]
+	if err := alice.Unlink(gone); err != nil {
 		t.Fatal(err)
 	}
 	if out := await[*events.LoggedOut](a, nil); out.OnConnect {
 		t.Errorf("logged out as %+v", out)
 	}
+	// What the phone was about to tell the device goes nowhere, and is nobody's mistake.
+	alice.mu.Lock()
+	err := alice.submit(waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"to": gone, "id": "3A01", "type": "text", "category": "peer"}})
+	alice.mu.Unlock()
+	if err != nil {
+		t.Error(err)
+	}
+	w.clean()
 }
 
 func TestStaleCredentialsAreRefused(t *testing.T) {
