@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -243,6 +244,33 @@ func TestWebhookBadFields(t *testing.T) {
 	anna.refused(rpc.CodeConflict, "webhook.create", create(nil))
 	anna.call("webhook.update", params{"url": ""})
 	anna.refused(rpc.CodeConflict, "webhook.test", nil)
+}
+
+// Somebody types: a receiver written for wuzapi hears it under the phone number, as wuzapi says it.
+func TestWebhookInAnotherFormat(t *testing.T) {
+	w := newHookWorld(t)
+	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
+	address, got := receiver(t, http.StatusOK)
+	anna.call("webhook.update", params{"url": address, "format": "wuzapi", "events": []string{"ChatPresence", "Message"}, "body_token": "of-annas-receiver"})
+	bert.call("presence.setChatState", params{"chat": "15550100001", "state": "composing"})
+	bert.call("message.sendText", params{"to": "15550100001", "text": "Hello"})
+	seen := map[string]result{}
+	for range 2 {
+		r := <-got
+		form, err := url.ParseQuery(r.body)
+		var event result
+		if err != nil || json.Unmarshal([]byte(form.Get("jsonData")), &event) != nil || form.Get("token") != "of-annas-receiver" {
+			t.Fatalf("%s: %v", r.body, err)
+		}
+		seen[event["type"].(string)] = event.object("event")
+	}
+	if typing := seen["ChatPresence"]; typing["Chat"] != bert.pn() || typing["Sender"] != bert.pn() || typing["State"] != "composing" {
+		t.Errorf("typing: %v", typing)
+	}
+	message := seen["Message"]
+	if info := message.object("Info"); info["Chat"] != bert.pn() || info["Sender"] != bert.pn() || info["Type"] != "text" || message.object("Message")["conversation"] != "Hello" {
+		t.Errorf("message: %v", message)
+	}
 }
 
 // A session can be made with its webhook, which then misses nothing.
