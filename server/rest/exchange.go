@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/waystation/waystation/rpc"
@@ -32,8 +33,12 @@ type Exchange struct {
 }
 
 // Call calls a method and decodes its result into result (nil = not wanted). Its error is an *rpc.Error; a route's
-// function returns it as it is, unless the document asks for something else.
+// function returns it as it is, unless the document asks for something else. It panics on a method that the route does not
+// name: documents are made of those names.
 func (x *Exchange) Call(method string, params Params, result any) error {
+	if x.Route != nil && !slices.Contains(x.Route.Calls, method) {
+		panic(fmt.Sprintf("rest: %s %s calls %s without naming it", x.Route.Method, x.Route.Path, method))
+	}
 	sent := make(Params, len(params)+2)
 	for name, value := range params {
 		sent[name] = value

@@ -278,10 +278,10 @@ func TestPathsOfAllDocuments(t *testing.T) {
 
 func TestIdempotencyAndRequestIDs(t *testing.T) {
 	m := echoing(t)
-	twice := rest.Row("POST", "/twice", "", func(x *rest.Exchange, _ *rest.None) (any, error) {
+	twice := rest.Row("POST", "/twice", "message.echo", func(x *rest.Exchange, _ *rest.None) (any, error) {
 		return nil, errors.Join(x.Call("message.echo", nil, nil), x.Call("message.echo", nil, nil))
 	})
-	read := rest.Row("GET", "/read", "", func(x *rest.Exchange, _ *rest.None) (any, error) { return nil, x.Call("message.echo", nil, nil) })
+	read := rest.Row("GET", "/read", "message.echo", func(x *rest.Exchange, _ *rest.None) (any, error) { return nil, x.Call("message.echo", nil, nil) })
 	s := newShim(t, m, rest.Config{}, plain("d", twice, read))
 	w := ask(s, "POST /twice", "", "Token: admin", "Idempotency-Key: k", "X-Request-Id: mine")
 	if w.Code != 200 || w.Header().Get("X-Request-Id") != "mine" {
@@ -303,6 +303,16 @@ func TestIdempotencyAndRequestIDs(t *testing.T) {
 	}
 }
 
+// A route that calls what it does not name is a bug: the caller gets an error, and nothing is called.
+func TestRoutesNameWhatTheyCall(t *testing.T) {
+	m := echoing(t)
+	secret := rest.Row("GET", "/secret", "message.other", func(x *rest.Exchange, _ *rest.None) (any, error) { return nil, x.Call("message.echo", nil, nil) })
+	s := newShim(t, m, rest.Config{}, plain("d", secret))
+	if w := ask(s, "GET /secret", "", "Token: ada"); w.Code != 500 || len(m.calls) != 0 {
+		t.Errorf("%d after %d calls: %s", w.Code, len(m.calls), w.Body)
+	}
+}
+
 // TestChangesOutliveTheCaller hangs up during a call that changes something, and during one that asks.
 func TestChangesOutliveTheCaller(t *testing.T) {
 	for method, outlives := range map[string]bool{"POST": true, "GET": false} {
@@ -312,7 +322,7 @@ func TestChangesOutliveTheCaller(t *testing.T) {
 			hangUp()
 			during = ctx.Err()
 		})
-		s := newShim(t, caller, rest.Config{}, plain("d", rest.Row(method, "/do", "", func(x *rest.Exchange, _ *rest.None) (any, error) { return nil, x.Call("message.echo", nil, nil) })))
+		s := newShim(t, caller, rest.Config{}, plain("d", rest.Row(method, "/do", "message.echo", func(x *rest.Exchange, _ *rest.None) (any, error) { return nil, x.Call("message.echo", nil, nil) })))
 		r := httptest.NewRequestWithContext(ctx, method, "/do", nil)
 		r.Header.Set("Token", "ada")
 		s.ServeHTTP(httptest.NewRecorder(), r)
