@@ -24,10 +24,11 @@ func need(t testing.TB, names ...string) string {
 			return path
 		}
 	}
+	name := filepath.Base(names[0])
 	if os.Getenv(envAll) != "" {
-		t.Fatalf("%s is needed", names[0])
+		t.Fatalf("%s is needed", name)
 	}
-	t.Skipf("%s is not installed; make test sees to it", names[0])
+	t.Skipf("%s is not installed; make test sees to it", name)
 	return ""
 }
 
