@@ -1,0 +1,116 @@
+package amqp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+var (
+	errRefused  = errors.New("the broker did not take the message, most likely because a queue is full")
+	errLongName = errors.New("the name of the queue or the routing key is longer than 255 bytes for this session")
+)
+
+// unroutable says that no queue took a message.
+type unroutable struct{ code int }
+
+func (u *unroutable) Error() string {
+	return "no queue is bound for the message's routing key"
+}
+
+// blockedError says that the broker has asked for no more messages.
+type blockedError struct{ reason string }
+
+func (b *blockedError) Error() string {
+	return "the broker takes no messages now: " + clip(b.reason)
+}
+
+// RefusedError says that the broker refuses what the settings ask for. Code is that of the protocol: 406 = an exchange or
+// a queue of that name exists with other arguments, 405 = another connection has it exclusively, 403 = user, password or
+// rights, 404 = not there, 530 = no such virtual host.
+type RefusedError struct {
+	Code int
+	Text string // of the broker
+}
+
+// Error says what is wrong and what the broker said.
+func (e *RefusedError) Error() string {
+	what, known := refusals[e.Code]
+	if !known {
+		what = "the broker refuses"
+	}
+	return fmt.Sprintf("%s (%d %s)", what, e.Code, e.Text)
+}
+
+// refusals are what codes mean, for people.
+var refusals = map[int]string{
+	amqp.AccessRefused:      "the broker refuses the user, the password or a right",
+	amqp.NotFound:           "the exchange or queue is not there",
+	amqp.ResourceLocked:     "the queue is exclusive to another connection",
+	amqp.PreconditionFailed: "the exchange or queue exists with other arguments, or the message is larger than the broker takes",
+	amqp.NotAllowed:         "the broker has no such virtual host, or does not allow it",
+	amqp.ResourceError:      "the broker is short of resources",
+	amqp.ConnectionForced:   "the broker closed the connection",
+}
+
+// classify tells what an error means for a delivery, with the code of the archive. away says that the event is not at
+// fault: it is held until the broker, or who runs it, thinks better of it. The text has no address and no credentials.
+func classify(err error) (code int, classified error, away bool) {
+	var back *unroutable
+	var full *blockedError
+	var answer *amqp.Error
+	switch {
+	case err == nil:
+		return 0, nil, false
+	case errors.Is(err, errLongName):
+		return 0, dispatch.Permanent(err), false
+	case errors.As(err, &back):
+		return back.code, err, false
+	case errors.Is(err, errRefused), errors.Is(err, broker.ErrClosed), errors.Is(err, context.Canceled):
+		return 0, err, false
+	case errors.As(err, &full):
+		return 0, dispatch.Unreachable(err), true
+	case errors.Is(err, context.DeadlineExceeded):
+		return 0, dispatch.Unreachable(errors.New("the broker did not confirm in time")), true
+	case errors.As(err, &answer) && (answer.Server || answer == amqp.ErrCredentials || answer == amqp.ErrVhost):
+		return answer.Code, dispatch.Unreachable(&RefusedError{answer.Code, clip(answer.Reason)}), true
+	}
+	return 0, dispatch.Unreachable(errors.New(unreached(err))), true
+}
+
+// unreached is why there was no answer.
+func unreached(err error) string {
+	var n net.Error
+	var certificate *tls.CertificateVerificationError
+	var name *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &certificate):
+		return "the broker has a certificate that is not believed: " + certificate.Err.Error()
+	case errors.As(err, &n) && n.Timeout():
+		return "the broker did not answer in time"
+	case errors.As(err, &name):
+		return "there is no host of the broker's name"
+	case errors.As(err, &op):
+		return "the broker cannot be reached: " + op.Err.Error()
+	case errors.Is(err, errLost), errors.Is(err, amqp.ErrClosed):
+		return errLost.Error()
+	}
+	return "the broker cannot be reached: " + clip(err.Error())
+}
+
+// clip keeps a foreign text short.
+func clip(text string) string {
+	const most = 300
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return text
+}

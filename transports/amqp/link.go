@@ -1,0 +1,242 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// link is a connection to the broker, from its greeting to its loss.
+type link struct {
+	cfg     *Config
+	conn    *amqp.Connection
+	channel *amqp.Channel // publishes, with confirms
+	done    chan struct{} // closed when it is lost
+	reason  error         // why, once done is closed
+	passed  chan struct{} // taken by who marks returns, after those that came before
+	workers sync.WaitGroup
+
+	topology topology
+
+	mu      sync.Mutex
+	flights map[string]*flight // messages on their way, by id
+	blocked string             // why the broker takes no messages; empty = it does
+}
+
+// flight is a message, or several copies of it at the same time, that the broker may return.
+type flight struct {
+	count    int
+	returned *amqp.Return
+}
+
+// connect makes a link. ctx ends the attempt.
+func connect(ctx context.Context, cfg *Config) (*link, error) {
+	at, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := cfg.TLS.Config(at.Host)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := amqp.DialConfig(cfg.URL, amqp.Config{
+		Heartbeat: cfg.Heartbeat, Locale: "en_US", TLSClientConfig: secure,
+		Properties: amqp.Table{"product": "waystation", "connection_name": "waystation"},
+		Dial:       func(network, address string) (net.Conn, error) { return dial(ctx, cfg, network, address) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := &link{cfg: cfg, conn: conn, done: make(chan struct{}), passed: make(chan struct{}), flights: map[string]*flight{}}
+	l.topology.link, l.topology.routes, l.topology.queues = l, map[route]*declaration{}, map[string]bool{}
+	if l.channel, err = conn.Channel(); err == nil {
+		err = l.channel.Confirm(false)
+	}
+	if err != nil {
+		_ = conn.CloseDeadline(time.Now().Add(closeTimeout))
+		return nil, err
+	}
+	l.watch()
+	return l, nil
+}
+
+// dial connects, for the length of the handshake with a deadline; the client takes it off after that.
+func dial(ctx context.Context, cfg *Config, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(time.Now().Add(cfg.ConnectTimeout)); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return &impatient{Conn: conn, timeout: cfg.publishTimeout()}, nil
+}
+
+// impatient is a connection whose writes end in time: the client waits for ever for a peer that reads nothing.
+type impatient struct {
+	net.Conn
+	timeout time.Duration
+}
+
+// Write implements net.Conn.
+func (c *impatient) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// watch follows what the broker tells, until the link is lost.
+func (l *link) watch() {
+	closed := l.conn.NotifyClose(make(chan *amqp.Error, 1))
+	channelClosed := l.channel.NotifyClose(make(chan *amqp.Error, 1))
+	blocked := l.conn.NotifyBlocked(make(chan amqp.Blocking, 1))
+	// Not buffered: a return is here before the confirm of the same message is seen by anybody (see settled).
+	returns := l.channel.NotifyReturn(make(chan amqp.Return))
+	l.workers.Go(func() {
+		for {
+			select {
+			case r, open := <-returns:
+				if !open {
+					return
+				}
+				l.mark(&r)
+			case <-l.passed:
+			}
+		}
+	})
+	l.workers.Go(func() {
+		for b := range blocked {
+			l.mu.Lock()
+			l.blocked = ""
+			if b.Active {
+				l.blocked = b.Reason
+			}
+			l.mu.Unlock()
+		}
+	})
+	l.workers.Go(func() {
+		var reason *amqp.Error
+		select {
+		case reason = <-closed:
+		case reason = <-channelClosed:
+		}
+		if reason == nil {
+			l.reason = errLost
+		} else {
+			l.reason = reason
+		}
+		close(l.done)
+		_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
+	})
+}
+
+// closeTimeout is what the broker gets for a farewell.
+const closeTimeout = time.Second
+
+var errLost = errors.New("the connection to the broker is lost")
+
+// mark notes that a message came back.
+func (l *link) mark(r *amqp.Return) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f := l.flights[r.MessageId]; f != nil {
+		f.returned = r
+	}
+}
+
+func (l *link) takeOff(id string) *flight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.flights[id]
+	if f == nil {
+		f = &flight{}
+		l.flights[id] = f
+	}
+	f.count++
+	return f
+}
+
+func (l *link) land(id string, f *flight) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.count--; f.count == 0 {
+		delete(l.flights, id)
+	}
+}
+
+// publish sends a message and waits until the broker has confirmed it. The errors are those of classify.
+func (l *link) publish(ctx context.Context, exchange, key string, m amqp.Publishing) error {
+	f := l.takeOff(m.MessageId)
+	defer l.land(m.MessageId, f)
+	confirm, err := l.channel.PublishWithDeferredConfirm(exchange, key, true, false, m)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-confirm.Done():
+	case <-l.done:
+		return l.reason
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !confirm.Acked() {
+		if l.channel.IsClosed() { // all that waited are told so
+			return errLost
+		}
+		return errRefused
+	}
+	return l.settled(ctx, f)
+}
+
+// settled tells whether a confirmed message came back as unroutable. The broker returns before it confirms, and the reader
+// of the connection hands a return over before it goes on to the confirm: who marks returns is done with it when he takes
+// part here.
+func (l *link) settled(ctx context.Context, f *flight) error {
+	select {
+	case l.passed <- struct{}{}:
+	case <-l.done:
+		return l.reason
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.returned != nil {
+		return &unroutable{int(f.returned.ReplyCode)}
+	}
+	return nil
+}
+
+// full is an error while the broker takes no messages.
+func (l *link) full() error {
+	if reason := l.blockedBy(); reason != "" {
+		return &blockedError{reason}
+	}
+	return nil
+}
+
+// blockedBy is why the broker takes no messages now; empty = it does.
+func (l *link) blockedBy() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.blocked
+}
+
+// close ends the connection and waits for all that belongs to it.
+func (l *link) close() {
+	_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
+	l.workers.Wait()
+	l.topology.close()
+}

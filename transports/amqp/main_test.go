@@ -1,0 +1,129 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/goleak"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/brokertest"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+func TestMain(m *testing.M) {
+	code := brokertest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			_, _ = os.Stderr.WriteString(err.Error())
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// config is the documented defaults with names of the test's own.
+func config(t testing.TB, url string) Config {
+	cfg := Config{Settings: DefaultSettings(), ReconnectBase: 20 * time.Millisecond, ReconnectCap: 200 * time.Millisecond}
+	cfg.URL, cfg.Exchange, cfg.Queue = url, name(t, "exchange"), name(t, "")+"{session}.{event_type}"
+	return cfg
+}
+
+// name is unique on the shared server.
+func name(t testing.TB, what string) string {
+	return strings.NewReplacer("/", ".", "{", "", "}", "").Replace(t.Name()) + "." + what
+}
+
+func open(t testing.TB, cfg Config) *Sink {
+	t.Helper()
+	s, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// channel is a client of the test's own.
+func channel(t testing.TB, server *brokertest.RabbitMQServer) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	c, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// get takes the next message off a queue.
+func get(t testing.TB, c *amqp.Channel, queue string) amqp.Delivery {
+	t.Helper()
+	var got amqp.Delivery
+	brokertest.Eventually(t, "a message in "+queue, func() bool {
+		m, ok, err := c.Get(queue, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = m
+		return ok
+	})
+	return got
+}
+
+func event(session string, offset uint64) *dispatch.Delivery {
+	e := &journal.Event{
+		Session: session, Offset: offset, ID: fmt.Sprintf("id-%s-%d", session, offset), Type: "Message", Origin: journal.OriginWhatsApp,
+		Time: time.UnixMilli(1767225600123), Data: []byte(`{"text":"Grüße"}`),
+	}
+	return &dispatch.Delivery{Event: e, Body: e.Body(), Attempt: 1}
+}
+
+func (s *Sink) try(t testing.TB, d *dispatch.Delivery) (int, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return s.Deliver(ctx, dispatch.Target{Transport: Transport, Session: d.Event.Session}, d)
+}
+
+func (s *Sink) must(t testing.TB, d *dispatch.Delivery) {
+	t.Helper()
+	if code, err := s.try(t, d); err != nil {
+		t.Fatal(code, err)
+	}
+}
+
+// meaning is what an error tells the dispatcher.
+func meaning(err error) string {
+	switch cause := errors.Unwrap(err); {
+	case err == nil:
+		return "delivered"
+	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
+		return "unreachable"
+	case cause != nil && reflect.DeepEqual(err, dispatch.Permanent(cause)):
+		return "permanent"
+	}
+	return "retry"
+}
+
+func problems(err error) map[string]bool {
+	fields := map[string]bool{}
+	var p broker.Problems
+	if errors.As(err, &p) {
+		for _, problem := range p {
+			fields[problem.Field] = true
+		}
+	}
+	return fields
+}

@@ -1,0 +1,91 @@
+package amqp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waystation/waystation/transports/broker"
+)
+
+// Report is what a test of the connection found.
+type Report struct {
+	Address        string // as it may be shown
+	Host           string
+	Port           int
+	Exchange       string
+	ExchangeExists bool // true for the default one
+	QueueExists    bool // false when the name differs by session or event
+	Took           time.Duration
+}
+
+// Test connects anew and asks the broker whether the exchange and the queue are there, and if so, whether they fit the
+// settings. Nothing is made: what is not there is no error, since it is declared with the first event. The error is that of
+// a delivery: unreachable, or a RefusedError.
+func (s *Sink) Test(ctx context.Context) (Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
+	defer cancel()
+	began := time.Now()
+	at, err := parseURL(s.cfg.URL)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Address: broker.Mask(s.cfg.URL), Host: at.Host, Port: at.Port, Exchange: s.cfg.Exchange}
+	l, err := connect(ctx, &s.cfg)
+	if err == nil {
+		asked := make(chan error, 1)
+		go func() { asked <- s.inspect(l.conn, &r) }() // ends with the connection
+		select {
+		case err = <-asked:
+			l.close()
+		case <-ctx.Done():
+			l.close()
+			err = cmp.Or(ctx.Err(), <-asked)
+		}
+	}
+	_, err, _ = classify(err)
+	r.Took = time.Since(began)
+	return r, err
+}
+
+func (s *Sink) inspect(conn *amqp.Connection, r *Report) (err error) {
+	r.ExchangeExists = brought(s.cfg.Exchange)
+	if !r.ExchangeExists {
+		r.ExchangeExists, err = present(conn, func(c *amqp.Channel) error {
+			return c.ExchangeDeclarePassive(s.cfg.Exchange, s.cfg.ExchangeType, s.cfg.Durable, s.cfg.AutoDelete, false, false, nil)
+		}, func(c *amqp.Channel) error { return declareExchange(c, &s.cfg.Settings) })
+	}
+	if q := s.router.queue; err == nil && !q.Empty() && !q.BySession() && !q.ByEvent() {
+		name := q.Expand("", "")
+		r.QueueExists, err = present(conn, func(c *amqp.Channel) error {
+			_, err := c.QueueDeclarePassive(name, s.cfg.Durable, s.cfg.AutoDelete, s.cfg.Exclusive, false, nil)
+			return err
+		}, func(c *amqp.Channel) error { return declareQueue(c, &s.cfg.Settings, name) })
+	}
+	return err
+}
+
+// present asks whether something is there, and if so, whether it can be declared as the settings say, which changes
+// nothing. A queue of another connection of ours is there.
+func present(conn *amqp.Connection, look, declare func(c *amqp.Channel) error) (bool, error) {
+	c, err := conn.Channel()
+	if err != nil {
+		return false, err
+	}
+	if err = look(c); err == nil {
+		return true, declare(c)
+	}
+	var answer *amqp.Error
+	if errors.As(err, &answer) {
+		switch answer.Code {
+		case amqp.NotFound:
+			return false, nil
+		case amqp.ResourceLocked:
+			return true, nil
+		}
+	}
+	return false, err
+}

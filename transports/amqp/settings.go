@@ -1,0 +1,182 @@
+package amqp
+
+import "github.com/waystation/waystation/transports/broker"
+
+// Settings are the documented fields. Start from DefaultSettings.
+type Settings struct {
+	// URL is amqp:// or amqps:// (TLS) with user, password, host, port and virtual host. It is a secret: broker.Mask shows it.
+	URL string `json:"url"`
+	// Exchange gets the messages and is declared, unless the broker brings it along (amq.*). Empty = the default exchange,
+	// which brings each message to the queue of its routing key: Queue is needed then, and RoutingKey is not used.
+	Exchange     string `json:"exchange"`
+	ExchangeType string `json:"exchange_type"` // topic, direct, fanout or headers
+	// Queue is a name pattern (see broker.Pattern): queues are declared and bound when the first event for them comes. Empty =
+	// none; whoever consumes binds queues of his own. With a headers exchange queues are bound to the headers session
+	// and type, as far as the pattern has them; otherwise with the routing key.
+	Queue      string `json:"queue"`
+	QueueType  string `json:"queue_type"`  // classic, quorum or stream
+	RoutingKey string `json:"routing_key"` // a name pattern
+
+	Durable      bool `json:"durable"`       // exchange and queues outlive a restart of the broker
+	AutoDelete   bool `json:"auto_delete"`   // they go with their last binding or consumer
+	Exclusive    bool `json:"exclusive"`     // queues belong to the sink's connection and end with it
+	DeliveryMode int  `json:"delivery_mode"` // of messages: 1 = in memory, 2 = kept on disk
+
+	// DeadLetterExchange gets what queues drop. It is not declared: without it, and a queue behind it, the broker forgets.
+	DeadLetterExchange   string `json:"dead_letter_exchange"`
+	DeadLetterRoutingKey string `json:"dead_letter_routing_key"`
+	MessageTTL           int64  `json:"message_ttl"`      // milliseconds in a queue; 0 = for ever
+	MaxLength            int64  `json:"max_length"`       // messages of a queue; 0 = any number
+	MaxLengthBytes       int64  `json:"max_length_bytes"` // of a queue; 0 = any size
+	// QueueArguments and ExchangeArguments are for the broker; they win over the fields above.
+	QueueArguments    map[string]any `json:"queue_arguments"`
+	ExchangeArguments map[string]any `json:"exchange_arguments"`
+
+	// PublishTimeout is how long a message may take to its confirm, milliseconds.
+	PublishTimeout int `json:"publish_timeout_ms"`
+
+	// The rest is accepted and kept, without effect. Declarations always wait for their answer, or a refusal would not be
+	// seen (NoWait). One connection carries all lanes (ConnectionPoolSize), and a session's events go one after the other
+	// (WorkerCount, BatchSize, BatchTimeout). Events wait in the journal, not in a buffer that a crash empties
+	// (QueueBufferSize). The dispatcher's policy says how often and when a delivery is tried again (MaxRetries, RetryDelay).
+	NoWait             bool `json:"no_wait"`
+	ConnectionPoolSize int  `json:"connection_pool_size"`
+	WorkerCount        int  `json:"worker_count"`
+	QueueBufferSize    int  `json:"queue_buffer_size"`
+	BatchSize          int  `json:"batch_size"`
+	BatchTimeout       int  `json:"batch_timeout_ms"`
+	MaxRetries         int  `json:"max_retries"`
+	RetryDelay         int  `json:"retry_delay_ms"`
+}
+
+// DefaultSettings are the documented defaults, and where there are none what keeps messages.
+func DefaultSettings() Settings {
+	return Settings{
+		Exchange: "whatsapp.events", ExchangeType: "topic", QueueType: "classic", RoutingKey: "whatsapp.{user_id}.{event_type}",
+		Durable: true, DeliveryMode: 2, PublishTimeout: 5000,
+		ConnectionPoolSize: 50, WorkerCount: 100, QueueBufferSize: 100_000, BatchSize: 1000, BatchTimeout: 100, MaxRetries: 3, RetryDelay: 1000,
+	}
+}
+
+// Limits of fields.
+const (
+	maxName    = 255           // bytes of a name in the protocol
+	maxTTL     = 1<<32 - 1     // milliseconds that RabbitMQ takes
+	maxTimeout = 5 * 60 * 1000 // milliseconds of a publish; a lane waits so long
+	maxNumber  = 1 << 53       // what JSON carries without loss
+	reserved   = "amq."        // names of the broker itself
+)
+
+// oneOf are the fields with a choice.
+var oneOf = map[string]map[string]bool{
+	"exchange_type": {"topic": true, "direct": true, "fanout": true, "headers": true},
+	"queue_type":    {"classic": true, "quorum": true, "stream": true},
+}
+
+// Validate tells what is wrong, as broker.Problems.
+func (s Settings) Validate() error {
+	var p broker.Problems
+	if _, err := parseURL(s.URL); err != nil {
+		p.Add("url", err.Error())
+	}
+	s.checkNames(&p)
+	s.checkNumbers(&p)
+	s.checkQueueType(&p)
+	for _, a := range []struct {
+		field string
+		args  map[string]any
+	}{{"queue_arguments", s.QueueArguments}, {"exchange_arguments", s.ExchangeArguments}} {
+		if _, err := table(a.args); err != nil {
+			p.Add(a.field, err.Error())
+		}
+	}
+	return p.Err()
+}
+
+func (s *Settings) checkNames(p *broker.Problems) {
+	if s.Exchange == "" && s.Queue == "" {
+		p.Add("exchange", "or queue must be named")
+	}
+	for _, f := range []struct{ field, text string }{{"queue", s.Queue}, {"routing_key", s.RoutingKey}} {
+		if _, err := broker.ParsePattern(f.text); err != nil {
+			p.Add(f.field, err.Error())
+		}
+	}
+	for _, f := range []struct{ field, text string }{
+		{"exchange", s.Exchange},
+		{"queue", s.Queue},
+		{"routing_key", s.RoutingKey},
+		{"dead_letter_exchange", s.DeadLetterExchange},
+		{"dead_letter_routing_key", s.DeadLetterRoutingKey},
+	} {
+		if len(f.text) > maxName {
+			p.Add(f.field, "is longer than 255 bytes")
+		} else if !printable(f.text) {
+			p.Add(f.field, "has bytes that are no printable text")
+		}
+	}
+	if len(s.Queue) >= len(reserved) && s.Queue[:len(reserved)] == reserved {
+		p.Add("queue", "must not begin with amq., which is the broker's own")
+	}
+	for _, f := range []struct{ field, text string }{{"exchange_type", s.ExchangeType}, {"queue_type", s.QueueType}} {
+		if !oneOf[f.field][f.text] {
+			p.Add(f.field, "is not one of "+choices(oneOf[f.field]))
+		}
+	}
+	if s.DeadLetterRoutingKey != "" && s.DeadLetterExchange == "" {
+		p.Add("dead_letter_routing_key", "needs a dead_letter_exchange")
+	}
+}
+
+func (s *Settings) checkNumbers(p *broker.Problems) {
+	if s.DeliveryMode != 1 && s.DeliveryMode != 2 {
+		p.Add("delivery_mode", "must be 1 (in memory) or 2 (on disk)")
+	}
+	if s.PublishTimeout < 1 || s.PublishTimeout > maxTimeout {
+		p.Add("publish_timeout_ms", "must be from 1 to 300000")
+	}
+	if s.MessageTTL < 0 || s.MessageTTL > maxTTL {
+		p.Add("message_ttl", "must be from 0 to 4294967295")
+	}
+	for _, f := range []struct {
+		field string
+		n     int64
+	}{
+		{"max_length", s.MaxLength},
+		{"max_length_bytes", s.MaxLengthBytes},
+		{"connection_pool_size", int64(s.ConnectionPoolSize)},
+		{"worker_count", int64(s.WorkerCount)},
+		{"queue_buffer_size", int64(s.QueueBufferSize)},
+		{"batch_size", int64(s.BatchSize)},
+		{"batch_timeout_ms", int64(s.BatchTimeout)},
+		{"max_retries", int64(s.MaxRetries)},
+		{"retry_delay_ms", int64(s.RetryDelay)},
+	} {
+		if f.n < 0 || f.n > maxNumber {
+			p.Add(f.field, "must not be negative, nor more than 2^53")
+		}
+	}
+}
+
+// checkQueueType finds what quorum queues and streams do not have.
+func (s *Settings) checkQueueType(p *broker.Problems) {
+	if s.Queue == "" || s.QueueType == "classic" {
+		return
+	}
+	for _, f := range []struct {
+		field string
+		wrong bool
+		text  string
+	}{
+		{"durable", !s.Durable, "must be true: queues of that queue_type always are"},
+		{"auto_delete", s.AutoDelete, "is not for queues of that queue_type"},
+		{"exclusive", s.Exclusive, "is not for queues of that queue_type"},
+		{"message_ttl", s.QueueType == "stream" && s.MessageTTL > 0, "is not for streams; use the argument x-max-age"},
+		{"max_length", s.QueueType == "stream" && s.MaxLength > 0, "is not for streams; use max_length_bytes"},
+		{"dead_letter_exchange", s.QueueType == "stream" && s.DeadLetterExchange != "", "is not for streams"},
+	} {
+		if f.wrong {
+			p.Add(f.field, f.text)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Transport is the name of this kind of sink among the transports, as the documents have it.
+const Transport = "rabbitmq"
+
+// Sink delivers to one broker, for any number of sessions. Its methods may be called concurrently.
+type Sink struct {
+	cfg        Config
+	router     router
+	meter      broker.Meter
+	unroutable atomic.Uint64
+
+	life   context.Context
+	end    context.CancelFunc
+	worker sync.WaitGroup
+
+	mu      sync.Mutex
+	link    *link         // nil = not connected
+	trouble error         // why the last attempt to connect failed, while the next one waits
+	changed chan struct{} // closed when link or trouble change
+}
+
+var _ dispatch.Sink = (*Sink)(nil)
+
+// Open makes a sink, which begins to connect, and connects again after each loss, until it is closed: a broker that is away is
+// no error, events wait for it. The error is that of Config.Validate or names a file of Config.TLS. End the sink with
+// Close, after the dispatcher.
+func Open(cfg Config) (*Sink, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Sink{cfg: cfg.withDefaults(), changed: make(chan struct{})}
+	if _, err := s.cfg.TLS.Config(""); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.router, err = newRouter(&s.cfg.Settings); err != nil {
+		return nil, err
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.worker.Go(s.stayConnected)
+	return s, nil
+}
+
+// Close ends the connection.
+func (s *Sink) Close() error {
+	s.end()
+	s.worker.Wait()
+	return nil
+}
+
+func (s *Sink) stayConnected() {
+	for failures := 0; s.life.Err() == nil; {
+		l, err := connect(s.life, &s.cfg)
+		if err != nil {
+			s.away(err)
+			s.set(nil, err)
+			select {
+			case <-time.After(s.pause(failures)):
+			case <-s.life.Done():
+			}
+			failures++
+			s.set(nil, nil) // deliveries wait for the attempt that comes now
+			continue
+		}
+		failures = 0
+		s.meter.Checked(nil, false)
+		s.set(l, nil)
+		select {
+		case <-l.done:
+			s.away(l.reason)
+		case <-s.life.Done():
+		}
+		s.set(nil, nil)
+		l.close()
+	}
+	s.set(nil, broker.ErrClosed)
+}
+
+func (s *Sink) away(err error) {
+	_, shown, _ := classify(err)
+	s.meter.Checked(shown, true)
+}
+
+// pause is how long to wait after a number of failures: it doubles up to the cap, less a random half.
+func (s *Sink) pause(failures int) time.Duration {
+	wait := s.cfg.ReconnectBase
+	for range failures {
+		if wait *= 2; wait >= s.cfg.ReconnectCap || wait <= 0 {
+			break
+		}
+	}
+	wait = min(wait, s.cfg.ReconnectCap)
+	return wait - rand.N(wait/2+1)
+}
+
+func (s *Sink) set(l *link, trouble error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.link, s.trouble = l, trouble
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// connected returns the link, after the attempt to connect that is under way. Between attempts it fails at once.
+func (s *Sink) connected(ctx context.Context) (*link, error) {
+	for {
+		s.mu.Lock()
+		l, trouble, changed := s.link, s.trouble, s.changed
+		s.mu.Unlock()
+		if l != nil || trouble != nil {
+			return l, trouble
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Deliver implements dispatch.Sink. Codes are those of the protocol, 312 for an unroutable message.
+func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Delivery) (int, error) {
+	limited, cancel := context.WithTimeout(ctx, s.cfg.publishTimeout())
+	defer cancel()
+	truncated, err := s.deliver(limited, d)
+	code, err, away := classify(err)
+	switch {
+	case err == nil:
+		s.meter.Published(truncated)
+	case ctx.Err() == nil || away:
+		s.meter.Failed(err, away)
+	}
+	return code, err
+}
+
+func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated bool, err error) {
+	to, err := s.router.route(d.Event.Session, d.Event.Type)
+	if err != nil {
+		return false, err
+	}
+	l, err := s.connected(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := l.full(); err != nil {
+		return false, err
+	}
+	if err := l.topology.ensure(ctx, to); err != nil {
+		return false, err
+	}
+	body, truncated := broker.Payload(d, s.cfg.MaxBytes)
+	err = l.publish(ctx, s.cfg.Exchange, to.key, s.message(d, body))
+	var back *unroutable
+	if errors.As(err, &back) {
+		s.unroutable.Add(1)
+		l.topology.forget(to) // somebody may have deleted the queue
+	}
+	return truncated, err
+}
+
+func (s *Sink) message(d *dispatch.Delivery, body []byte) amqp.Publishing {
+	e := d.Event
+	m := amqp.Publishing{
+		MessageId: e.ID, Type: e.Type, Timestamp: e.Time, AppId: "waystation", ContentType: "application/json",
+		DeliveryMode: uint8(s.cfg.DeliveryMode), Body: body,
+		Headers: amqp.Table{"id": e.ID, "session": e.Session, "offset": int64(e.Offset), "type": e.Type, "time": broker.Time(e.Time)},
+	}
+	if d.Replay {
+		m.Headers["replay"] = true
+	}
+	if len(m.Type) > maxName { // a property is short; the header has the whole
+		m.Type = ""
+	}
+	return m
+}
+
+// Stats tell how a sink does, since it was opened.
+type Stats struct {
+	broker.Figures
+	Unroutable uint64   // attempts whose message no queue took
+	Blocked    string   // why the broker takes no messages now, memory for example; empty = it does
+	Queues     []string // declared over the present connection, sorted
+}
+
+// Stats tells how the sink does.
+func (s *Sink) Stats() Stats {
+	st := Stats{Figures: s.meter.Figures(), Unroutable: s.unroutable.Load()}
+	s.mu.Lock()
+	l := s.link
+	s.mu.Unlock()
+	if st.Connected = l != nil; st.Connected {
+		st.Queues, st.Blocked = l.topology.active(), l.blockedBy()
+	}
+	return st
+}

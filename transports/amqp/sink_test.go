@@ -1,0 +1,371 @@
+package amqp
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waystation/waystation/transports/brokertest"
+)
+
+// Queues appear as events need them, and messages say what they are.
+func TestMessage(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.RoutingKey = "whatsapp.{user_id}.{event_type}"
+	s := open(t, cfg)
+	d := event("shop", 7)
+	s.must(t, d)
+	d.Replay = true
+	s.must(t, d)
+	s.must(t, event("other", 1))
+	c := channel(t, server)
+	queue := name(t, "") + "shop.Message"
+	m := get(t, c, queue)
+	if string(m.Body) != string(d.Body) || m.MessageId != "id-shop-7" || m.Type != "Message" || m.ContentType != "application/json" ||
+		m.DeliveryMode != 2 || m.RoutingKey != "whatsapp.shop.Message" || m.Exchange != cfg.Exchange {
+		t.Errorf("%+v", m)
+	}
+	for header, want := range map[string]any{"session": "shop", "offset": int64(7), "id": "id-shop-7", "time": "2026-01-01T00:00:00.123Z", "replay": nil} {
+		if m.Headers[header] != want {
+			t.Errorf("%s: %v, want %v", header, m.Headers[header], want)
+		}
+	}
+	var body map[string]any
+	m = get(t, c, queue)
+	if err := json.Unmarshal(m.Body, &body); err != nil || body["replay"] != true || m.Headers["replay"] != true {
+		t.Errorf("a replay is not marked: %s %v", m.Body, m.Headers)
+	}
+	st := s.Stats()
+	if want := []string{name(t, "") + "other.Message", queue}; !slices.Equal(st.Queues, want) || st.Published != 3 || !st.Connected || st.LastPublish.IsZero() {
+		t.Errorf("%+v", st)
+	}
+}
+
+// Every type of exchange brings an event to the queue of its session and type alone.
+func TestExchangeTypes(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	c := channel(t, server)
+	for kind, both := range map[string]bool{"topic": false, "direct": false, "headers": false, "fanout": true, "": false} {
+		t.Run(kind, func(t *testing.T) {
+			cfg := config(t, server.URL())
+			if cfg.ExchangeType = kind; kind == "" {
+				cfg.Exchange, cfg.ExchangeType = "", "direct"
+			}
+			s := open(t, cfg)
+			s.must(t, event("b", 1))
+			s.must(t, event("a", 1))
+			if m := get(t, c, name(t, "")+"a.Message"); m.MessageId != "id-a-1" {
+				t.Errorf("%+v", m)
+			}
+			q, err := c.QueueDeclarePassive(name(t, "")+"b.Message", true, false, false, false, nil)
+			if want := map[bool]int{false: 1, true: 2}[both]; err != nil || q.Messages != want {
+				t.Errorf("%d messages, want %d (%v)", q.Messages, want, err)
+			}
+		})
+	}
+}
+
+// What the settings say about queues holds at the broker.
+func TestQueues(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	c := channel(t, server)
+	if err := c.ExchangeDeclare(name(t, "dlx"), "fanout", false, true, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	dead, err := c.QueueDeclare("", false, true, true, false, nil)
+	if err == nil {
+		err = c.QueueBind(dead.Name, "", name(t, "dlx"), false, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, set := range map[string]func(*Settings){
+		"quorum":    func(s *Settings) { s.QueueType = "quorum" },
+		"stream":    func(s *Settings) { s.QueueType, s.MaxLengthBytes = "stream", 1<<20 },
+		"exclusive": func(s *Settings) { s.Exclusive, s.Durable = true, false },
+		"going":     func(s *Settings) { s.AutoDelete = true },
+		"by hand": func(s *Settings) {
+			s.QueueArguments = map[string]any{"x-max-length": float64(5), "x-single-active-consumer": true}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			cfg := config(t, server.URL())
+			set(&cfg.Settings)
+			s := open(t, cfg)
+			s.must(t, event("shop", 1))
+		})
+	}
+	t.Run("ends", func(t *testing.T) {
+		cfg := config(t, server.URL())
+		cfg.MessageTTL, cfg.DeadLetterRoutingKey = 50, "expired"
+		cfg.DeadLetterExchange = "TestQueues.dlx"
+		s := open(t, cfg)
+		s.must(t, event("shop", 1))
+		if m := get(t, c, dead.Name); m.RoutingKey != "expired" || m.MessageId != "id-shop-1" {
+			t.Errorf("%+v", m)
+		}
+	})
+	t.Run("full", func(t *testing.T) {
+		cfg := config(t, server.URL())
+		cfg.MaxLength, cfg.QueueArguments = 2, map[string]any{"x-overflow": "reject-publish"}
+		s := open(t, cfg)
+		s.must(t, event("shop", 1))
+		s.must(t, event("shop", 2))
+		brokertest.Eventually(t, "a refusal", func() bool {
+			_, err := s.try(t, event("shop", 3))
+			return meaning(err) == "retry" && errors.Is(err, errRefused)
+		})
+	})
+}
+
+// A message that no queue takes is an error, and a queue that was deleted under the sink comes back.
+func TestUnroutable(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.Queue = ""
+	s := open(t, cfg)
+	var all sync.WaitGroup
+	for i := range uint64(50) {
+		all.Go(func() {
+			if code, err := s.try(t, event("shop", i+1)); code != amqp.NoRoute || meaning(err) != "retry" {
+				t.Errorf("%d, %s: %v", code, meaning(err), err)
+			}
+		})
+	}
+	all.Wait()
+	if st := s.Stats(); st.Unroutable != 50 || st.Published != 0 || st.Failed != 50 {
+		t.Errorf("%+v", st)
+	}
+
+	cfg.Queue, cfg.Exchange = name(t, "queue"), cfg.Exchange+"2"
+	s = open(t, cfg)
+	s.must(t, event("shop", 1))
+	if _, err := channel(t, server).QueueDelete(cfg.Queue, false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := s.try(t, event("shop", 2)); code != amqp.NoRoute || err == nil {
+		t.Errorf("%d: %v", code, err)
+	}
+	s.must(t, event("shop", 2))
+}
+
+func TestOversizedAndNotUTF8(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.MaxBytes = 1000
+	s := open(t, cfg)
+	large := event("shop", 1)
+	large.Event.Data = []byte(`{"text":"` + strings.Repeat("x", 2000) + `"}`)
+	large.Body = large.Event.Body()
+	s.must(t, large)
+	broken := event("shop", 2)
+	broken.Body = []byte("{\"text\":\"a\xff\xfeb\"}")
+	s.must(t, broken)
+	c := channel(t, server)
+	for _, want := range []string{
+		`{"session":"shop","offset":1,"id":"id-shop-1","type":"Message","time":"2026-01-01T00:00:00.123Z","truncated":true}`, "{\"text\":\"a\ufffdb\"}",
+	} {
+		if m := get(t, c, name(t, "")+"shop.Message"); string(m.Body) != want {
+			t.Errorf("%s, want %s", m.Body, want)
+		}
+	}
+	if code, err := s.try(t, event(strings.Repeat("x", 300), 1)); meaning(err) != "permanent" || code != 0 {
+		t.Errorf("%s: %v", meaning(err), err)
+	}
+}
+
+// Changed arguments of a queue that exists are refused by the broker: the events wait, the other queues go on.
+func TestChangedArguments(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.Queue = name(t, "queue")
+	open(t, cfg).must(t, event("shop", 1))
+	changed := cfg
+	changed.MaxLength = 5
+	s := open(t, changed)
+	for range 2 {
+		code, err := s.try(t, event("shop", 2))
+		var refused *RefusedError
+		if code != 406 || meaning(err) != "unreachable" || !errors.As(err, &refused) || refused.Code != 406 {
+			t.Fatalf("%d, %s: %v", code, meaning(err), err)
+		}
+	}
+	if st := s.Stats(); !st.Connected || !strings.Contains(st.LastError, "other arguments") {
+		t.Errorf("%+v", st)
+	}
+	if report, err := s.Test(t.Context()); err == nil || !report.QueueExists || !report.ExchangeExists {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if _, err := channel(t, server).QueueDelete(cfg.Queue, false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	s.must(t, event("shop", 2))
+}
+
+func TestConnectionTest(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.Queue = name(t, "queue")
+	s := open(t, cfg)
+	report, err := s.Test(t.Context())
+	if err != nil || report.ExchangeExists || report.QueueExists || report.Host != "127.0.0.1" || report.Port != server.Port || strings.Contains(report.Address, "guest@") {
+		t.Errorf("%+v, %v", report, err)
+	}
+	s.must(t, event("shop", 1))
+	if report, err = s.Test(t.Context()); err != nil || !report.ExchangeExists || !report.QueueExists || report.Took == 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	for what, url := range map[string]string{
+		"wrong password":  "amqp://guest:s3cret@" + server.Addr() + "/",
+		"no virtual host": "amqp://guest:guest@" + server.Addr() + "/nowhere",
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := open(t, config(t, url))
+			code, err := s.try(t, event("shop", 1))
+			var refused *RefusedError
+			if meaning(err) != "unreachable" || !errors.As(err, &refused) || code != refused.Code || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%d, %s: %v", code, meaning(err), err)
+			}
+			if _, err := s.Test(t.Context()); !errors.As(err, &refused) {
+				t.Errorf("%v", err)
+			}
+			if st := s.Stats(); st.Connected || st.LastError == "" {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+// A broker that stands still costs its own lanes the time of a publish, and another sink nothing.
+func TestStall(t *testing.T) {
+	const timeout = 300 * time.Millisecond
+	server := brokertest.RabbitMQ(t)
+	proxy := brokertest.NewProxy(t, server.Addr())
+	cfg := config(t, server.URLAt(proxy.Addr))
+	cfg.PublishTimeout = int(timeout / time.Millisecond)
+	other := open(t, config(t, server.URL()))
+	stalled := open(t, cfg)
+	stalled.must(t, event("shop", 1))
+	other.must(t, event("shop", 1))
+	proxy.Stall()
+	var all sync.WaitGroup
+	for i := range uint64(20) {
+		all.Go(func() {
+			began := time.Now()
+			_, err := stalled.try(t, event("shop", i+2))
+			if took := time.Since(began); meaning(err) != "unreachable" || took > 5*timeout {
+				t.Errorf("after %v %s: %v", took, meaning(err), err)
+			}
+		})
+	}
+	other.must(t, event("shop", 2))
+	all.Wait()
+	proxy.Flow()
+	brokertest.Eventually(t, "the end of the stall", func() bool { _, err := stalled.try(t, event("shop", 50)); return err == nil })
+}
+
+// A peer that reads nothing and answers nothing does not keep anybody.
+func TestBlackHole(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	proxy := brokertest.NewProxy(t, server.Addr())
+	proxy.Stall()
+	cfg := config(t, server.URLAt(proxy.Addr))
+	cfg.PublishTimeout, cfg.ConnectTimeout = 200, 500*time.Millisecond
+	s := open(t, cfg)
+	began := time.Now()
+	if _, err := s.try(t, event("shop", 1)); meaning(err) != "unreachable" || time.Since(began) > 2*time.Second {
+		t.Errorf("after %v %v", time.Since(began), err)
+	}
+	if _, err := s.Test(t.Context()); meaning(err) != "unreachable" {
+		t.Error(err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	proxy := brokertest.NewProxy(t, "127.0.0.1:1")
+	proxy.Refuse()
+	s := open(t, config(t, "amqp://guest:guest@"+proxy.Addr+"/"))
+	if _, err := s.try(t, event("shop", 1)); meaning(err) != "unreachable" || s.Stats().Connected {
+		t.Errorf("%s: %v", meaning(err), err)
+	}
+}
+
+// A broker that is out of memory says so: events are held without waiting for the deadline each time, and go on after it.
+func TestMemoryAlarm(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.PublishTimeout = 300
+	s := open(t, cfg)
+	s.must(t, event("shop", 1))
+	server.Control(t, "set_vm_memory_high_watermark", "absolute", "1")
+	brokertest.Eventually(t, "the alarm", func() bool {
+		_, err := s.try(t, event("shop", 2))
+		return meaning(err) == "unreachable" && strings.Contains(err.Error(), "takes no messages now") && s.Stats().Blocked != ""
+	})
+	server.Control(t, "set_vm_memory_high_watermark", "0.4")
+	brokertest.Eventually(t, "the end of the alarm", func() bool { _, err := s.try(t, event("shop", 2)); return err == nil })
+}
+
+func TestValidate(t *testing.T) {
+	good := func(change func(*Settings)) Settings {
+		s := DefaultSettings()
+		s.URL = "amqp://guest:guest@localhost:5672/"
+		change(&s)
+		return s
+	}
+	for field, changes := range map[string][]func(*Settings){
+		"url": {
+			func(s *Settings) { s.URL = "" }, func(s *Settings) { s.URL = "http://u:s3cret@h" }, func(s *Settings) { s.URL = "amqp://u:s3cret@h:x" },
+			func(s *Settings) { s.URL = "amqps://h?cacertfile=/etc/passwd" }, func(s *Settings) { s.URL = "amqp://u:s3%cret@h" },
+		},
+		"exchange":                {func(s *Settings) { s.Exchange, s.Queue = "", "" }, func(s *Settings) { s.Exchange = "a\x00" }},
+		"exchange_type":           {func(s *Settings) { s.ExchangeType = "x-delayed" }, func(s *Settings) { s.ExchangeType = "" }},
+		"queue":                   {func(s *Settings) { s.Queue = "{nobody}" }, func(s *Settings) { s.Queue = "amq.mine" }, func(s *Settings) { s.Queue = strings.Repeat("q", 256) }},
+		"queue_type":              {func(s *Settings) { s.QueueType = "fast" }},
+		"routing_key":             {func(s *Settings) { s.RoutingKey = "a}" }},
+		"durable":                 {func(s *Settings) { s.Queue, s.QueueType, s.Durable = "q", "quorum", false }},
+		"exclusive":               {func(s *Settings) { s.Queue, s.QueueType, s.Exclusive = "q", "quorum", true }},
+		"auto_delete":             {func(s *Settings) { s.Queue, s.QueueType, s.AutoDelete = "q", "stream", true }},
+		"message_ttl":             {func(s *Settings) { s.MessageTTL = -1 }, func(s *Settings) { s.MessageTTL = 1 << 40 }, func(s *Settings) { s.Queue, s.QueueType, s.MessageTTL = "q", "stream", 5 }},
+		"max_length":              {func(s *Settings) { s.MaxLength = -1 }},
+		"delivery_mode":           {func(s *Settings) { s.DeliveryMode = 3 }, func(s *Settings) { s.DeliveryMode = 0 }},
+		"dead_letter_routing_key": {func(s *Settings) { s.DeadLetterRoutingKey = "k" }},
+		"publish_timeout_ms":      {func(s *Settings) { s.PublishTimeout = 0 }},
+		"worker_count":            {func(s *Settings) { s.WorkerCount = -1 }},
+		"queue_arguments":         {func(s *Settings) { s.QueueArguments = map[string]any{"": 1} }, func(s *Settings) { s.QueueArguments = map[string]any{"x": struct{}{}} }},
+	} {
+		for i, change := range changes {
+			s := good(change)
+			err := s.Validate()
+			if got := problems(err); len(got) != 1 || !got[field] {
+				t.Errorf("%s %d: %v", field, i, err)
+			} else if strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the error repeats the password: %v", err)
+			}
+		}
+	}
+	// The documented request is taken as it is.
+	s := DefaultSettings()
+	if err := json.Unmarshal([]byte(`{"enabled":true,"url":"amqp://guest:guest@localhost:5672/","exchange":"whatsapp.events","exchange_type":"topic",
+		"queue":"user_{user_id}_event_{event_type}","queue_type":"classic","routing_key":"whatsapp.{user_id}.{event_type}","durable":true,"auto_delete":false,
+		"exclusive":false,"no_wait":false,"delivery_mode":2,"dead_letter_exchange":"dlx.whatsapp","dead_letter_routing_key":"dlq.events","message_ttl":86400000,
+		"max_length":100000,"max_length_bytes":104857600,"queue_arguments":{"x-overflow":"reject-publish","x-queue-master-locator":"min-masters"},
+		"exchange_arguments":{},"connection_pool_size":50,"worker_count":100,"queue_buffer_size":100000,"batch_size":1000,"batch_timeout_ms":100,
+		"publish_timeout_ms":5000,"max_retries":3,"retry_delay_ms":1000}`), &s); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(); err != nil || s.WorkerCount != 100 || s.MessageTTL != 86400000 {
+		t.Errorf("%v, %+v", err, s)
+	}
+}

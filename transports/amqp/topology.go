@@ -1,0 +1,220 @@
+package amqp
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waystation/waystation/transports/broker"
+)
+
+// route is how an event goes through the exchange.
+type route struct {
+	queue, key     string // queue is empty when none is declared
+	session, event string // of the headers that a queue is bound to; empty = not by them
+}
+
+// topology is what is declared over a link.
+type topology struct {
+	link    *link
+	workers sync.WaitGroup
+
+	mu     sync.Mutex
+	routes map[route]*declaration
+	queues map[string]bool
+	closed bool // nothing is declared any more
+
+	turn     sync.Mutex    // one declares at a time
+	channel  *amqp.Channel // the broker closes it with each refusal
+	exchange bool          // declared
+}
+
+// declaration is that of a route, under way or done.
+type declaration struct {
+	done chan struct{}
+	err  error
+}
+
+// ensure declares what a route needs, unless it is known to be there.
+func (t *topology) ensure(ctx context.Context, r route) error {
+	d := t.declaration(r)
+	select {
+	case <-d.done:
+		return d.err
+	case <-t.link.done:
+		return t.link.reason
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t *topology) declaration(r route) *declaration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d := t.routes[r]; d != nil {
+		return d
+	}
+	if t.closed {
+		d := &declaration{done: make(chan struct{}), err: errLost}
+		close(d.done)
+		return d
+	}
+	if len(t.routes) >= t.link.cfg.MaxRoutes {
+		clear(t.routes)
+		clear(t.queues)
+	}
+	d := &declaration{done: make(chan struct{})}
+	t.routes[r] = d
+	// On a goroutine of its own, because the client waits for the broker's answer without a deadline.
+	t.workers.Go(func() {
+		d.err = t.declare(r)
+		t.mu.Lock()
+		if d.err != nil {
+			delete(t.routes, r) // the next event tries again
+		} else if r.queue != "" {
+			t.queues[r.queue] = true
+		}
+		t.mu.Unlock()
+		close(d.done)
+	})
+	return d
+}
+
+// close waits for declarations, which end with the connection.
+func (t *topology) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.workers.Wait()
+}
+
+// forget makes the next event of a route declare it once more.
+func (t *topology) forget(r route) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.routes, r)
+	delete(t.queues, r.queue)
+}
+
+// active lists the queues that were declared, sorted.
+func (t *topology) active() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(maps.Keys(t.queues))
+}
+
+func (t *topology) declare(r route) (err error) {
+	t.turn.Lock()
+	defer t.turn.Unlock()
+	if t.channel == nil || t.channel.IsClosed() {
+		if t.channel, err = t.link.conn.Channel(); err != nil {
+			return err
+		}
+	}
+	cfg := t.link.cfg
+	if !t.exchange {
+		if err := declareExchange(t.channel, &cfg.Settings); err != nil {
+			return err
+		}
+		t.exchange = true
+	}
+	if r.queue == "" {
+		return nil
+	}
+	if err := declareQueue(t.channel, &cfg.Settings, r.queue); err != nil || cfg.Exchange == "" {
+		return err
+	}
+	return t.channel.QueueBind(r.queue, r.key, cfg.Exchange, false, bindingArguments(cfg.ExchangeType, r))
+}
+
+// brought tells whether the broker brings an exchange along.
+func brought(exchange string) bool { return exchange == "" || strings.HasPrefix(exchange, reserved) }
+
+func declareExchange(c *amqp.Channel, s *Settings) error {
+	if brought(s.Exchange) {
+		return nil
+	}
+	args, err := table(s.ExchangeArguments)
+	if err != nil {
+		return err
+	}
+	return c.ExchangeDeclare(s.Exchange, s.ExchangeType, s.Durable, s.AutoDelete, false, false, args)
+}
+
+func declareQueue(c *amqp.Channel, s *Settings, name string) error {
+	args, err := queueArguments(s)
+	if err != nil {
+		return err
+	}
+	_, err = c.QueueDeclare(name, s.Durable, s.AutoDelete, s.Exclusive, false, args)
+	return err
+}
+
+// queueArguments are the fields that have the form of an argument, and those set by hand.
+func queueArguments(s *Settings) (amqp.Table, error) {
+	args, err := table(s.QueueArguments)
+	if err != nil {
+		return nil, err
+	}
+	set := func(name string, value any, given bool) {
+		if _, byHand := args[name]; given && !byHand {
+			args[name] = value
+		}
+	}
+	set(amqp.QueueTypeArg, s.QueueType, s.QueueType != "classic") // classic is what brokers take it for without
+	set("x-dead-letter-exchange", s.DeadLetterExchange, s.DeadLetterExchange != "")
+	set("x-dead-letter-routing-key", s.DeadLetterRoutingKey, s.DeadLetterRoutingKey != "")
+	set(amqp.QueueMessageTTLArg, s.MessageTTL, s.MessageTTL > 0)
+	set(amqp.QueueMaxLenArg, s.MaxLength, s.MaxLength > 0)
+	set(amqp.QueueMaxLenBytesArg, s.MaxLengthBytes, s.MaxLengthBytes > 0)
+	return args, nil
+}
+
+func bindingArguments(exchangeType string, r route) amqp.Table {
+	if exchangeType != "headers" {
+		return nil
+	}
+	args := amqp.Table{"x-match": "all"}
+	if r.session != "" {
+		args["session"] = r.session
+	}
+	if r.event != "" {
+		args["type"] = r.event
+	}
+	return args
+}
+
+// router makes routes of events.
+type router struct {
+	queue, key broker.Pattern
+	direct     bool // through the default exchange, whose keys are the names of queues
+	headers    bool
+}
+
+func newRouter(s *Settings) (router, error) {
+	queue, err := broker.ParsePattern(s.Queue)
+	key, keyErr := broker.ParsePattern(s.RoutingKey)
+	return router{queue, key, s.Exchange == "", s.ExchangeType == "headers"}, cmp.Or(err, keyErr)
+}
+
+func (r *router) route(session, event string) (route, error) {
+	to := route{queue: r.queue.Expand(session, event), key: r.key.Expand(session, event)}
+	if r.direct {
+		to.key = to.queue
+	}
+	if len(to.queue) > maxName || len(to.key) > maxName {
+		return route{}, errLongName
+	}
+	if r.headers && r.queue.BySession() {
+		to.session = session
+	}
+	if r.headers && r.queue.ByEvent() {
+		to.event = event
+	}
+	return to, nil
+}
