@@ -48,7 +48,7 @@ func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds 
 	troubles := []func(){
 		func() { receiver.kill(); pause(phase); receiver.start(t) },
 		func() { receiver.be(failing); pause(phase); receiver.be(well) },
-		func() { receiver.be(hanging); pause(phase); receiver.be(well) },
+		func() { receiver.be(hanging); pause(2 * phase); receiver.be(well) }, // longer than an attempt may take
 		func() { receiver.be(busy); pause(phase); receiver.be(well) },
 	}
 	each := time.NewTicker(time.Duration(rounds) * 2 * phase / time.Duration(messages))

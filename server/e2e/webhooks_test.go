@@ -10,7 +10,7 @@ import (
 
 // hookSettings let a server reach receivers on this machine, and fail and recover in test time.
 var hookSettings = []string{
-	"-allow-hosts", "127.0.0.1", "-delivery-timeout", "1s", "-delivery-backoff", "50ms", "-delivery-backoff-max", "500ms",
+	"-allow-hosts", "127.0.0.1", "-delivery-timeout", "2s", "-delivery-backoff", "50ms", "-delivery-backoff-max", "500ms",
 	"-delivery-probe-every", "200ms", "-delivery-attempts", "60",
 }
 

@@ -202,7 +202,7 @@ func TestAddressIsCheckedAgain(t *testing.T) {
 
 // A receiver that does not answer is left alone after the time of an attempt; one that was switched off gets nothing.
 func TestHangingReceiver(t *testing.T) {
-	w := onSQLite(t, Config{Policy: dispatch.Policy{AttemptTimeout: 50 * time.Millisecond}})
+	w := onSQLite(t, Config{Policy: dispatch.Policy{AttemptTimeout: 500 * time.Millisecond}})
 	released := make(chan struct{})
 	var hung atomic.Int32
 	r := newReceiver(t, func(_ http.ResponseWriter, request *http.Request) {
@@ -285,7 +285,7 @@ func TestWuzapiFormats(t *testing.T) {
 }
 
 func TestTrial(t *testing.T) {
-	w := onSQLite(t, Config{Policy: dispatch.Policy{AttemptTimeout: 100 * time.Millisecond}})
+	w := onSQLite(t, Config{})
 	if _, err := w.Test(t.Context(), shop); !errors.Is(err, ErrNoURL) {
 		t.Errorf("without url: %v", err)
 	}
