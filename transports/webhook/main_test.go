@@ -34,6 +34,7 @@ type told struct {
 	sink    dispatch.Sink
 	policy  dispatch.Policy
 	targets map[string]dispatch.Target
+	before  func() // runs before targets are put; nil = nothing
 }
 
 func (d *told) AddSink(_ string, s dispatch.Sink, p dispatch.Policy) error {
@@ -41,7 +42,13 @@ func (d *told) AddSink(_ string, s dispatch.Sink, p dispatch.Policy) error {
 	return nil
 }
 
-func (d *told) PutTargets(_ context.Context, targets ...dispatch.Target) error {
+func (d *told) PutTargets(ctx context.Context, targets ...dispatch.Target) error {
+	if d.before != nil {
+		d.before()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, t := range targets {

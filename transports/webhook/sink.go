@@ -42,7 +42,8 @@ func newSink(cfg *Config, st *store) *sink {
 	return &sink{cfg: cfg, store: st, slots: newSlots(cfg.HostRequests), standings: map[Key]Standing{}}
 }
 
-// errGone says that a webhook was switched off or deleted while an event was on its way to it.
+// errGone says that a webhook was switched off or deleted while an event was on its way to it. The event is kept for the
+// moment that it takes the dispatcher to hear of it, and is no dead letter.
 var errGone = errors.New("the webhook is switched off")
 
 // Admit implements dispatch.Admitter.
@@ -55,7 +56,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	w := s.store.delivering(keyOf(t))
 	switch {
 	case w == nil:
-		return 0, dispatch.Permanent(errGone)
+		return 0, errGone
 	case d.Signal && !w.wantsSignal(d.Event.Type):
 		return 0, nil
 	}

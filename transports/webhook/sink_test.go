@@ -224,7 +224,7 @@ func TestHangingReceiver(t *testing.T) {
 		t.Errorf("hung %d times, slow: %v", hung.Load(), w.sink.slots.slow)
 	}
 	must[*Webhook](t)(w.Update(t.Context(), shop, Change{Active: ptr(false)}))
-	if _, err := w.dispatcher.sink.Deliver(t.Context(), target, delivery(message)); outcome(err) != "permanent" || hung.Load() != 1 {
+	if _, err := w.dispatcher.sink.Deliver(t.Context(), target, delivery(message)); !errors.Is(err, errGone) || hung.Load() != 1 {
 		t.Errorf("switched off: %v", err)
 	}
 	if len(w.sink.slots.slow) != 0 {

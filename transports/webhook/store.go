@@ -58,12 +58,14 @@ func openStore(ctx context.Context, db *dbutil.Database, cfg *Config) (*store, e
 
 // enter takes the turn to change webhooks.
 func (s *store) enter(ctx context.Context) error {
-	select {
-	case s.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("webhook: waiting to write: %w", ctx.Err())
+	if ctx.Err() == nil { // of two ways that are open, select takes either
+		select {
+		case s.turn <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+		}
 	}
+	return fmt.Errorf("webhook: waiting to write: %w", ctx.Err())
 }
 
 func (s *store) leave() { <-s.turn }

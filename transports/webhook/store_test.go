@@ -179,6 +179,23 @@ func TestSlowLookUp(t *testing.T) {
 	}
 }
 
+// A caller who leaves in the middle of a change leaves no half of it behind.
+func TestCallerLeaves(t *testing.T) {
+	w := onSQLite(t, Config{})
+	ctx, leave := context.WithCancel(t.Context())
+	w.dispatcher.before = leave
+	must[*Webhook](t)(w.Update(ctx, shop, Change{URL: ptr(publicURL)}))
+	if len(w.dispatcher.targets) != 1 {
+		t.Error("switched on, and the dispatcher does not know")
+	}
+	if _, err := w.Update(ctx, shop, Change{URL: ptr("")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("left before: %v", err)
+	}
+	if got := must[*Webhook](t)(w.Get(t.Context(), shop)); !got.Active {
+		t.Errorf("left before, and changed all the same: %+v", got)
+	}
+}
+
 func TestRotation(t *testing.T) {
 	w := onSQLite(t, Config{})
 	w.clock = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -19,8 +19,8 @@ type Dispatcher interface {
 
 var _ Dispatcher = (*dispatch.Dispatcher)(nil)
 
-// Webhooks are the webhooks of all sessions. Its methods may be called concurrently; none keeps the secrets of others
-// than the one it is asked for, and Webhook must not be shown without masking Secret, PreviousSecret and BodyToken.
+// Webhooks are the webhooks of all sessions. Its methods may be called concurrently. What they return holds secrets in
+// the clear: Secret, PreviousSecret and BodyToken are not for others to see.
 type Webhooks struct {
 	cfg        Config
 	store      *store
@@ -84,7 +84,7 @@ func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webho
 	if err != nil {
 		return nil, err
 	}
-	return w.change(ctx, func() (*Webhook, error) { return w.store.create(ctx, session, &c, badURL) })
+	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.create(ctx, session, &c, badURL) })
 }
 
 // Update changes a webhook. Problems: a field is bad. ErrNotFound: there is none of that id.
@@ -93,7 +93,7 @@ func (w *Webhooks) Update(ctx context.Context, key Key, c Change) (*Webhook, err
 	if err != nil {
 		return nil, err
 	}
-	return w.change(ctx, func() (*Webhook, error) { return w.store.update(ctx, key, &c, badURL) })
+	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.update(ctx, key, &c, badURL) })
 }
 
 // RotateSecret makes secret the key of signatures, a random one if it is empty; the one before signs beside it for keep.
@@ -101,52 +101,68 @@ func (w *Webhooks) RotateSecret(ctx context.Context, key Key, secret string, kee
 	if text := secretProblem(&secret); text != "" {
 		return nil, Problems{{"secret", text}}
 	}
-	return w.change(ctx, func() (*Webhook, error) { return w.store.rotate(ctx, key, secret, keep) })
+	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.rotate(ctx, key, secret, keep) })
+}
+
+// changeTimeout bounds a change once it has begun; a database that is silent for so long is gone.
+const changeTimeout = 30 * time.Second
+
+// begin takes the turn for a change. From then on the caller's leaving ends it no more: the database, the memory and the
+// dispatcher must agree afterwards.
+func (w *Webhooks) begin(ctx context.Context) (change context.Context, end func(), err error) {
+	if err := w.store.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	change, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+	return change, func() { cancel(); w.store.leave() }, nil
 }
 
 // change runs a change in its turn and tells the dispatcher about the outcome.
-func (w *Webhooks) change(ctx context.Context, do func() (*Webhook, error)) (*Webhook, error) {
-	if err := w.store.enter(ctx); err != nil {
+func (w *Webhooks) change(ctx context.Context, do func(context.Context) (*Webhook, error)) (*Webhook, error) {
+	ctx, end, err := w.begin(ctx)
+	if err != nil {
 		return nil, err
 	}
-	defer w.store.leave()
-	changed, err := do()
+	defer end()
+	changed, err := do(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if changed.delivers() {
 		return changed, w.dispatcher.PutTargets(ctx, w.store.target(changed))
 	}
-	return changed, w.end(ctx, changed.Key)
+	return changed, w.stop(ctx, changed.Key)
 }
 
 // Delete removes a webhook; the default one is empty then.
 func (w *Webhooks) Delete(ctx context.Context, key Key) error {
-	if err := w.store.enter(ctx); err != nil {
+	ctx, end, err := w.begin(ctx)
+	if err != nil {
 		return err
 	}
-	defer w.store.leave()
+	defer end()
 	if err := w.store.remove(ctx, key); err != nil {
 		return err
 	}
-	return w.end(ctx, key)
+	return w.stop(ctx, key)
 }
 
 // DeleteSession removes the webhooks of a session.
 func (w *Webhooks) DeleteSession(ctx context.Context, session string) error {
-	if err := w.store.enter(ctx); err != nil {
+	ctx, end, err := w.begin(ctx)
+	if err != nil {
 		return err
 	}
-	defer w.store.leave()
+	defer end()
 	delivered, err := w.store.removeSession(ctx, session)
 	for _, key := range delivered {
-		err = errors.Join(err, w.end(ctx, key))
+		err = errors.Join(err, w.stop(ctx, key))
 	}
 	return err
 }
 
-// end stops deliveries to a webhook.
-func (w *Webhooks) end(ctx context.Context, key Key) error {
+// stop ends deliveries to a webhook.
+func (w *Webhooks) stop(ctx context.Context, key Key) error {
 	w.sink.forget(key)
 	return w.dispatcher.RemoveTarget(ctx, Transport, targetID(key))
 }
