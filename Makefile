@@ -41,7 +41,7 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 
 .PHONY: load
 load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes, a soak
-	@echo "== load tests, some fifteen minutes"
+	@echo "== load tests, some twenty minutes"
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency|Webhook' ./server/e2e
