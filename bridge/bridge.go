@@ -51,6 +51,8 @@ type Options struct {
 	// HTTP looks up WhatsApp's newest client version; nil = a plain client.
 	HTTP   *http.Client
 	Config Config
+	// Outlets get the events of all sessions but those that stay out; nil = there are none.
+	Outlets Outlets
 }
 
 // Bridge owns all sessions of this process. Its methods may be called from any
@@ -63,6 +65,7 @@ type Bridge struct {
 	log     *slog.Logger
 	http    *http.Client
 	store   sessionStore
+	outlets Outlets
 	devices *sqlstore.Container
 	keys    *contactKeys
 	project projectors
@@ -110,6 +113,9 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
 		history:     semaphore.NewWeighted(int64(cfg.HistoryWorkers)),
 		sessions:    make(map[string]*Session),
+	}
+	if b.outlets = opts.Outlets; b.outlets == nil {
+		b.outlets = noOutlets{}
 	}
 	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if b.people, err = directory.Open(ctx, opts.DB); err != nil {
@@ -231,9 +237,15 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 	case full:
 		return nil, newError(ReasonTooLarge, "there are %d sessions, the most this server takes", b.cfg.MaxSessions)
 	}
-	if err = b.store.put(ctx, row); err != nil {
+	if err = b.outlets.Add(ctx, row.ID, row.Settings.SkipGlobal); err == nil {
+		err = b.store.put(ctx, row)
+	}
+	if err != nil {
 		b.forget(row.ID)
-		return nil, storageError("store the session", err)
+		if undo := b.outlets.Remove(context.WithoutCancel(ctx), row.ID); undo != nil {
+			b.log.Error("a session that could not be stored is still known to outlets", "session", row.ID, "error", undo)
+		}
+		return nil, outletError("store the session", err)
 	}
 	return s, nil
 }

@@ -219,6 +219,7 @@ func (s *Session) change(ctx context.Context, fn func(*sessionRow) error) error 
 	s.mu.Lock()
 	row, deleted := s.row, s.deleted
 	s.mu.Unlock()
+	skipped := row.Settings.SkipGlobal
 	if deleted {
 		return newError(ReasonNotFound, "there is no such session")
 	}
@@ -226,8 +227,8 @@ func (s *Session) change(ctx context.Context, fn func(*sessionRow) error) error 
 		return err
 	}
 	row.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
-	if err := s.b.store.put(ctx, &row); err != nil {
-		return storageError("store the session", err)
+	if err := s.store(ctx, &row, skipped); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.row.Name, s.row.Settings, s.row.Proxy, s.row.UpdatedAt = row.Name, row.Settings, row.Proxy, row.UpdatedAt

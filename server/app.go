@@ -31,6 +31,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/outlets"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -49,6 +50,7 @@ type app struct {
 	deliver   *dispatch.Dispatcher
 	outbound  *guard.Guard
 	webhooks  *webhook.Webhooks
+	outlets   *outlets.Outlets
 	bridge    *bridge.Bridge
 	auth      *auth.Auth
 	tickets   *auth.Tickets
@@ -90,8 +92,10 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"outbound requests", a.openOutbound},
 		{"dispatcher", a.openDispatcher},
 		{"webhooks", a.openWebhooks},
+		{"outlets", a.openOutlets},
 		{"auth", a.openAuth},
 		{"bridge", a.openBridge},
+		{"global transports", a.startOutlets},
 		{"methods", a.openMethods},
 		{"dialects", a.openDialects},
 		{"listener", a.openListener},
@@ -198,6 +202,7 @@ func (a *app) openBridge(ctx context.Context) error {
 			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
 			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
 		},
+		Outlets: bridgeOutlets{a.outlets},
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName,
 			NoEcho: !a.cfg.EchoAPIMessages,
@@ -288,6 +293,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.adminTokenFile != "" {
 		a.log.Info("the admin token is in a file", "path", a.adminTokenFile)
 	}
+	a.reloadOnSignal(serving)
 	err := a.bridge.Start(serving)
 	if err == nil {
 		err = a.greet(serving)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/webhook"
 )
@@ -17,20 +16,23 @@ func (a *app) openOutbound(context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}
+	a.onClose("connections to brokers", func(context.Context) error {
+		if a.outlets == nil {
+			return nil
+		}
+		return a.outlets.Close()
+	})
 	a.onClose("connections of webhooks", func(context.Context) error { a.outbound.Close(); return nil })
 	return nil
 }
 
 func (a *app) openWebhooks(ctx context.Context) (err error) {
-	events := map[string]bool{}
-	for _, e := range bridge.EventTypes() {
-		events[e.Name] = e.Volatile
-	}
 	a.webhooks, err = webhook.Open(ctx, a.db, a.deliver, webhook.Config{
-		Key: a.secret.key("webhook secrets"), Events: events, Check: a.outbound.Check,
+		Key: a.secret.key("webhook secrets"), Events: eventNames(), Check: a.outbound.Check,
 		// An answer may be of any size, as no more than its beginning is read; the time is that of the attempt.
 		Client: a.outbound.Client(guard.Limits{MaxRedirects: -1, MaxBytes: math.MaxInt64 / 2, Timeout: 2 * a.cfg.DeliveryTimeout}),
 		Policy: a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
+		GlobalRequests: a.cfg.Global.WebhookRequests,
 	})
 	return err
 }

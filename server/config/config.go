@@ -14,6 +14,8 @@ import "time"
 //	why      reason for the default
 //	secret   never shown; better given by variable or file than on the command line
 type Config struct {
+	source source
+
 	Listen string `section:"Serving" flag:"listen" unit:"host:port" default:"127.0.0.1:8480" doc:"Address of the HTTP and WebSocket listener." why:"Only this machine; another address needs an admin token."`
 
 	AdminToken string `flag:"admin-token" unit:"token" secret:"true" doc:"Token that may do everything, 16 characters or more; better set by variable or file than on the command line." why:"One is made at the first start and kept in the file admin-token in the data directory, readable by its owner alone."`
@@ -25,6 +27,8 @@ type Config struct {
 	AllowedOrigins []string `flag:"allowed-origins" unit:"origin,..." doc:"Web origins (https://app.example, http://localhost:3000; a bare host stands for https) whose pages may use this server, besides its own. Matched exactly." why:"A page elsewhere must not reach a server on the loopback of its reader."`
 
 	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time for connections and calls to end after SIGINT or SIGTERM." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`
+
+	EnvFile string `flag:"env-file" unit:"path" doc:"File of variables (NAME=value lines), for those that the environment does not set. Read at the start, and again for the global transports at SIGHUP and transport.reloadGlobal." why:"The environment alone."`
 
 	LogLevel string `flag:"log-level" unit:"level" default:"info" enum:"debug|info|warn|error" doc:"Least level that is logged." why:"Neither bodies nor phone numbers are logged at info."`
 
@@ -83,6 +87,8 @@ type Config struct {
 	MaxWebhooks int `flag:"max-webhooks" unit:"webhooks" default:"20" min:"1" max:"1000" doc:"Webhooks a session may have." why:"Each gets every event it wants, in requests of its own."`
 
 	WebhookHostRequests int `flag:"webhook-host-requests" unit:"requests" default:"16" min:"1" max:"1000" doc:"Requests of webhooks to one host and port at a time. One session may have a quarter of them under way, those to webhooks that hang half of them together." why:"A receiver with a handful of workers is not run over, and those that hang leave room for the others."`
+
+	Global Globals
 
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
 

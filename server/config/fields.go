@@ -22,16 +22,26 @@ type field struct {
 
 // fields lists the settings of c in the order of the struct.
 func fields(c *Config) []field {
-	v := reflect.ValueOf(c).Elem()
-	list := make([]field, 0, v.NumField())
 	section := ""
+	return fieldsOf(reflect.ValueOf(c).Elem(), &section)
+}
+
+func fieldsOf(v reflect.Value, section *string) []field {
+	list := make([]field, 0, v.NumField())
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		tag := v.Type().Field(i).Tag
 		if s := tag.Get("section"); s != "" {
-			section = s
+			*section = s
+		}
+		if v.Field(i).Kind() == reflect.Struct { // a group of settings
+			list = append(list, fieldsOf(v.Field(i), section)...)
+			continue
 		}
 		f := field{
-			section: section, name: tag.Get("flag"), unit: tag.Get("unit"), def: tag.Get("default"), doc: tag.Get("doc"),
+			section: *section, name: tag.Get("flag"), unit: tag.Get("unit"), def: tag.Get("default"), doc: tag.Get("doc"),
 			why: tag.Get("why"), min: tag.Get("min"), max: tag.Get("max"), secret: tag.Get("secret") == "true", value: v.Field(i),
 		}
 		if e := tag.Get("enum"); e != "" {

@@ -51,8 +51,17 @@ func WriteMarkdown(w io.Writer) {
 		} else if f.def != "" {
 			def = "`" + f.def + "`"
 		}
-		fmt.Fprintf(w, "| `-%s` | `%s` | %s | %s | %s %s |\n", f.name, f.env(), unit, def, f.doc, f.why)
+		fmt.Fprintf(w, "| `-%s` | %s | %s | %s | %s %s |\n", f.name, f.variables(), unit, def, f.doc, f.why)
 	}
+}
+
+// variables are the names of the variables that set the field.
+func (f *field) variables() string {
+	text := "`" + f.env() + "`"
+	if name, ok := f.documented(); ok {
+		text += " or `" + name + "`"
+	}
+	return text
 }
 
 func (f *field) defaultText() string {

@@ -155,6 +155,11 @@ func (g *Guard) checkAddr(host string, addr netip.Addr) error {
 	return &Error{Reason: ReasonForbidden, Host: host}
 }
 
+// Dial opens a connection to host:port, for clients of other protocols than HTTP: only to addresses that may be reached.
+func (g *Guard) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return g.connect(ctx, network, address)
+}
+
 // connect resolves, checks and dials one of exactly the checked addresses.
 func (g *Guard) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)

@@ -97,3 +97,6 @@ var urlProblems = map[guard.Reason]string{
 	guard.ReasonUnresolved: "has a host without an address",
 	guard.ReasonTimeout:    "has a host that could not be looked up in time",
 }
+
+// isAway are the problems that another moment may not have.
+var isAway = map[string]bool{urlProblems[guard.ReasonUnresolved]: true, urlProblems[guard.ReasonTimeout]: true}

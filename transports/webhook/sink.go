@@ -29,6 +29,8 @@ type sink struct {
 	store *store
 	slots *slots
 
+	global *slots // of the operator's webhook
+
 	mu        sync.Mutex
 	standings map[Key]Standing // of webhooks that deliver
 }
@@ -39,7 +41,7 @@ var (
 )
 
 func newSink(cfg *Config, st *store) *sink {
-	return &sink{cfg: cfg, store: st, slots: newSlots(cfg.HostRequests), standings: map[Key]Standing{}}
+	return &sink{cfg: cfg, store: st, slots: newSlots(cfg.HostRequests), global: newSlots(cfg.GlobalRequests), standings: map[Key]Standing{}}
 }
 
 // errGone says that a webhook was switched off or deleted while an event was on its way to it. The event is kept for the
@@ -48,6 +50,9 @@ var errGone = errors.New("the webhook is switched off")
 
 // Admit implements dispatch.Admitter.
 func (s *sink) Admit(ctx context.Context, t dispatch.Target) (release func(), err error) {
+	if isGlobal(t) {
+		return s.global.take(ctx, t.Key, Key{t.Session, globalID}) // a session has a share of its slots, too
+	}
 	return s.slots.take(ctx, t.Key, keyOf(t))
 }
 
@@ -72,7 +77,9 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	if errors.Is(err, context.Canceled) {
 		return 0, err // ours, and says nothing about the receiver
 	}
-	s.slots.mark(w.Key, s.cfg.Now().Sub(now) > s.cfg.Policy.AttemptTimeout/2)
+	if !isGlobal(t) {
+		s.slots.mark(w.Key, s.cfg.Now().Sub(now) > s.cfg.Policy.AttemptTimeout/2)
+	}
 	if err == nil {
 		err = s.statusError(a, s.cfg.Now())
 	}
@@ -121,6 +128,9 @@ func targetID(key Key) string {
 }
 
 func keyOf(t dispatch.Target) Key {
+	if isGlobal(t) {
+		return globalKey
+	}
 	if strings.HasPrefix(t.ID, defaultPrefix) {
 		return Key{t.Session, DefaultID}
 	}

@@ -24,16 +24,17 @@ var migrations embed.FS
 type store struct {
 	db    *dbutil.Database
 	cfg   *Config
-	vault *vault
+	vault *sealer
 
 	turn chan struct{} // holds one while somebody changes webhooks
 
 	mu     sync.RWMutex
 	active map[Key]*Webhook // never changed, only replaced
+	global *Webhook         // the operator's, as those of active; nil = none
 }
 
 func openStore(ctx context.Context, db *dbutil.Database, cfg *Config) (*store, error) {
-	vault, err := newVault(cfg.Key)
+	vault, err := newSealer(cfg.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +86,9 @@ func (s *store) remember(w *Webhook) {
 func (s *store) delivering(key Key) *Webhook {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if key == globalKey {
+		return s.global
+	}
 	return s.active[key]
 }
 

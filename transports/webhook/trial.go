@@ -57,7 +57,7 @@ func (s *sink) try(ctx context.Context, w *Webhook) (Trial, error) {
 	if err != nil {
 		return out, err
 	}
-	release, err := s.slots.take(attempt, address(w.URL), w.Key)
+	release, err := s.room(w.Key == globalKey).take(attempt, address(w.URL), w.Key)
 	if err != nil {
 		if ctx.Err() != nil {
 			return out, ctx.Err()

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/outlets"
+	"github.com/waystation/waystation/transports/webhook"
+)
+
+// eventNames are the events there are, and which of them are signals.
+func eventNames() map[string]bool {
+	events := map[string]bool{}
+	for _, e := range bridge.EventTypes() {
+		events[e.Name] = e.Volatile
+	}
+	return events
+}
+
+func (a *app) openOutlets(ctx context.Context) (err error) {
+	a.outlets, err = outlets.Open(ctx, a.db, a.deliver, a.webhooks, outlets.Config{
+		Key: a.secret.key("broker settings"), Events: eventNames(), Dial: a.outbound.Dial, Policy: a.deliveryPolicy(), Log: a.log.With("part", "outlets"),
+	})
+	return err
+}
+
+// startOutlets begins the deliveries to brokers and global transports. The bridge has loaded its sessions and none of
+// them is connected yet.
+func (a *app) startOutlets(ctx context.Context) error {
+	sessions := map[string][]string{}
+	for _, s := range a.bridge.Sessions() {
+		sessions[s.ID()] = s.Settings().SkipGlobal
+	}
+	globals, err := globalsOf(&a.cfg.Global)
+	if err != nil {
+		return err
+	}
+	return namedBySetting(a.outlets.Start(ctx, sessions, globals))
+}
+
+// reloadGlobals reads the global transports' settings again. When they are not right, nothing changes.
+func (a *app) reloadGlobals(ctx context.Context) error {
+	cfg, err := a.cfg.Reread()
+	if err != nil {
+		return err
+	}
+	globals, err := globalsOf(&cfg.Global)
+	if err != nil {
+		return err
+	}
+	if err = namedBySetting(a.outlets.SetGlobals(ctx, globals)); err == nil {
+		a.log.Info("global transports were read again", "config", cfg)
+	}
+	return err
+}
+
+// reloadOnSignal reads them again at each SIGHUP until ctx ends.
+func (a *app) reloadOnSignal(ctx context.Context) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	a.helpers.Go(func() {
+		defer signal.Stop(hangups)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
+			}
+			if err := a.reloadGlobals(ctx); err != nil {
+				a.log.Error("global transports stay as they are", "error", err)
+			}
+		}
+	})
+}
+
+// settingNames are how the names of global transports' settings begin.
+var settingNames = map[string]string{webhook.Transport: "global-webhook-", "amqp": "global-rabbitmq-", "redis": "global-redis-", "sqs": "global-sqs-"}
+
+// globalsOf are the settings as outlets know them.
+func globalsOf(c *config.Globals) (g outlets.Globals, err error) {
+	g = outlets.Globals{Brokers: map[string]outlets.Settings{}, WebSocket: c.WebSocketEnabled}
+	if c.WebhookEnabled {
+		g.Webhook = &webhook.Global{URL: c.WebhookURL, Events: c.WebhookEvents, Format: webhook.Format(c.WebhookFormat), Secret: c.WebhookSecret}
+	}
+	for _, b := range []struct {
+		transport string
+		enabled   bool
+		url       string
+		events    []string
+		options   string
+		named     map[string]string
+	}{
+		{"amqp", c.RabbitMQEnabled, c.RabbitMQURL, c.RabbitMQEvents, c.RabbitMQOptions, map[string]string{
+			"exchange": c.RabbitMQExchange, "exchange_type": c.RabbitMQExchangeType, "queue": c.RabbitMQQueue,
+			"queue_type": c.RabbitMQQueueType, "routing_key": c.RabbitMQRoutingKey,
+		}},
+		{"redis", c.RedisEnabled, c.RedisURL, c.RedisEvents, c.RedisOptions, map[string]string{"stream": c.RedisStream, "channel": c.RedisChannel}},
+		{"sqs", c.SQSEnabled, c.SQSURL, c.SQSEvents, c.SQSOptions, nil},
+	} {
+		if !b.enabled {
+			continue
+		}
+		options := map[string]json.RawMessage{}
+		if b.options != "" && json.Unmarshal([]byte(b.options), &options) != nil {
+			err = errors.Join(err, fmt.Errorf("%soptions: is no JSON object", settingNames[b.transport]))
+			continue
+		}
+		for name, value := range b.named {
+			if value != "" {
+				options[name], _ = json.Marshal(value) // text never fails
+			}
+		}
+		g.Brokers[b.transport] = outlets.Settings{Enabled: true, URL: b.url, Events: b.events, Options: options}
+	}
+	return g, err
+}
+
+// namedBySetting puts the names of settings in the place of fields, for who reads them in a log or on a terminal.
+func namedBySetting(err error) error {
+	var bad outlets.Problems
+	if !errors.As(err, &bad) {
+		return err
+	}
+	var texts []string
+	for transport, problems := range bad {
+		for _, p := range problems {
+			name, _, _ := strings.Cut(strings.TrimPrefix(p.Field, "options/"), "/")
+			setting := settingNames[transport] + strings.ReplaceAll(name, "_", "-")
+			if !config.Known(setting) {
+				setting = settingNames[transport] + "options (" + name + ")"
+			}
+			texts = append(texts, setting+": "+p.Text)
+		}
+	}
+	slices.Sort(texts)
+	return fmt.Errorf("%w: %s", errBadGlobals, strings.Join(texts, "; "))
+}
+
+var errBadGlobals = errors.New("the global transports cannot be used like that")
+
+// bridgeOutlets are the outlets as the bridge knows them.
+type bridgeOutlets struct{ *outlets.Outlets }
+
+// Skip implements bridge.Outlets.
+func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error {
+	err := o.Outlets.Skip(ctx, session, skip, store)
+	if errors.Is(err, dispatch.ErrTooManySkips) {
+		return &bridge.Error{Reason: bridge.ReasonConflict, Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
+	}
+	return err
+}

@@ -1,0 +1,170 @@
+package outlets
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Masked stands in results for a secret; given as one, it means that the secret stays as it is.
+const Masked = "***"
+
+// AllEvents stands for every event that has an offset; signals (typing, presence, pairing codes) must be named. Documents
+// write it All, which is taken as well.
+const AllEvents = "*"
+
+// Connection is a sink of one configuration.
+type Connection interface {
+	dispatch.Sink
+	// Test connects, if need be, and asks whether events would be taken.
+	Test(ctx context.Context) (Report, error)
+	Figures() Figures
+	Close() error
+}
+
+// Report is what a test found.
+type Report struct {
+	Host                        string
+	Port                        int
+	Exchange, Queue             string
+	ExchangeExists, QueueExists *bool // nil = not asked
+}
+
+// Figures tell how a connection does, since it was opened.
+type Figures struct {
+	broker.Figures
+	ActiveQueues int // that took messages; 0 where there are none
+	Unroutable   uint64
+}
+
+// Options are what only one kind of broker knows. They are decoded into and shown as JSON.
+type Options interface {
+	// Open makes a connection without waiting for the broker. Its error is broker.Problems, with fields named as the options
+	// are, or url.
+	Open(url string, access Access) (Connection, error)
+}
+
+// Access is what a configuration may reach.
+type Access struct {
+	Dial     broker.Dial // nil = connect anywhere
+	Operator bool        // the operator's own: files of the server may be named
+}
+
+// Kind is a sort of broker.
+type Kind struct {
+	New     func() Options // with defaults
+	Secrets []string       // options that are never shown
+}
+
+// Settings say where the events of a session, or of all, go by one transport.
+type Settings struct {
+	Enabled bool
+	URL     string   // a secret
+	Events  []string // names, or AllEvents among them
+	Options map[string]json.RawMessage
+}
+
+// decode reads the options over the kind's defaults. The error is broker.Problems.
+func (k *Kind) decode(given map[string]json.RawMessage) (Options, error) {
+	options := k.New()
+	var p broker.Problems
+	for name, value := range given {
+		one, err := json.Marshal(map[string]json.RawMessage{name: value})
+		if err == nil {
+			decoder := json.NewDecoder(bytes.NewReader(one))
+			decoder.DisallowUnknownFields()
+			if err = decoder.Decode(options); err == nil {
+				_, err = decoder.Token()
+			}
+		}
+		var wrong *json.UnmarshalTypeError
+		switch {
+		case errors.Is(err, io.EOF):
+		case errors.As(err, &wrong):
+			p.Add("options/"+name, "must not be "+wrong.Value)
+		default:
+			p.Add("options/"+name, "is no option of this transport, or is no JSON for it")
+		}
+	}
+	slices.SortFunc(p, func(a, b broker.Problem) int { return strings.Compare(a.Field, b.Field) })
+	return options, p.Err()
+}
+
+// open makes a connection. The error is broker.Problems with the fields of Settings.
+func (k *Kind) open(s *Settings, access Access) (Connection, error) {
+	options, err := k.decode(s.Options)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := options.Open(s.URL, access)
+	var p broker.Problems
+	if errors.As(err, &p) {
+		for i := range p {
+			if p[i].Field != "url" {
+				p[i].Field = "options/" + p[i].Field
+			}
+		}
+		return nil, p
+	}
+	return conn, err
+}
+
+// Shown are settings as they may be shown: with the options that were not given, and without secrets.
+func (k *Kind) shown(s *Settings) (Settings, error) {
+	out := *s
+	out.Events = slices.Clone(s.Events)
+	if s.URL != "" {
+		out.URL = broker.Mask(s.URL)
+	}
+	options, err := k.decode(s.Options)
+	if err != nil {
+		return out, err
+	}
+	text, err := json.Marshal(options)
+	if err != nil {
+		return out, fmt.Errorf("outlets: show options: %w", err)
+	}
+	out.Options = nil
+	if err = json.Unmarshal(text, &out.Options); err != nil {
+		return out, fmt.Errorf("outlets: show options: %w", err)
+	}
+	for _, name := range k.Secrets {
+		if value := string(out.Options[name]); value != `""` && value != "null" && value != "" {
+			out.Options[name] = json.RawMessage(`"` + Masked + `"`)
+		}
+	}
+	return out, nil
+}
+
+// filter is what the dispatcher needs to know of a subscription. volatile tells which names are signals.
+func filter(events []string, volatile map[string]bool) dispatch.Filter {
+	return dispatch.Filter{Events: events, Signals: slices.ContainsFunc(events, func(name string) bool { return volatile[name] })}
+}
+
+// checkEvents puts names in their place and finds those that are none.
+func checkEvents(given []string, volatile map[string]bool) (events []string, p broker.Problems) {
+	events = make([]string, 0, len(given))
+	for i, name := range given {
+		if strings.EqualFold(name, "all") {
+			name = AllEvents
+		}
+		if _, known := volatile[name]; !known && name != AllEvents {
+			p.Add(fmt.Sprintf("events/%d", i), "is not an event; rpc.discover lists them under x-events")
+		}
+		if !slices.Contains(events, name) {
+			events = append(events, name)
+		}
+	}
+	if len(events) == 0 {
+		p.Add("events", "must not be empty; enabled: false switches a transport off")
+	}
+	return events, p
+}

@@ -1,0 +1,380 @@
+package outlets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/redis"
+	"github.com/waystation/waystation/transports/webhook"
+)
+
+// Dispatcher is the part of dispatch.Dispatcher that outlets need.
+type Dispatcher interface {
+	AddSink(name string, s dispatch.Sink, p dispatch.Policy) error
+	PutTargets(ctx context.Context, targets ...dispatch.Target) error
+	RemoveTarget(ctx context.Context, transport, id string) error
+	RemoveTargets(ctx context.Context, transport, prefix string) error
+	SetSkips(ctx context.Context, session string, outlets []string, also func(ctx context.Context) error) error
+	Skips(session, outlet string) bool
+}
+
+// Webhooks is the part of webhook.Webhooks that the operator's webhook needs.
+type Webhooks interface {
+	CheckGlobal(ctx context.Context, g webhook.Global) error
+	SetGlobal(g *webhook.Global)
+	GlobalTarget(session string) dispatch.Target
+}
+
+var (
+	_ Dispatcher = (*dispatch.Dispatcher)(nil)
+	_ Webhooks   = (*webhook.Webhooks)(nil)
+)
+
+// Kinds are the brokers there are, by the names of their transports.
+func Kinds() map[string]Kind {
+	return map[string]Kind{redis.Transport: redisKind}
+}
+
+// WebSocket is the outlet of sockets that follow all sessions. It has no targets.
+const WebSocket = "websocket"
+
+// Config sets up Outlets.
+type Config struct {
+	// Key encrypts the settings of sessions in the database: 32 bytes that survive a restart.
+	Key []byte
+	// Events are the names that may be subscribed to, and which of them are signals.
+	Events map[string]bool
+	// Dial opens connections to addresses that tenants name; nil = connect anywhere.
+	Dial   broker.Dial
+	Policy dispatch.Policy
+	Kinds  map[string]Kind // nil = Kinds()
+	Now    func() time.Time
+	Log    *slog.Logger // nil = silent
+}
+
+// Globals are the global transports.
+type Globals struct {
+	Webhook   *webhook.Global     // nil = off
+	Brokers   map[string]Settings // by transport; those that are not there, or not enabled, are off
+	WebSocket bool                // sockets may follow all sessions
+}
+
+// Outlets are the global transports and the brokers of sessions. Its methods may be called concurrently.
+type Outlets struct {
+	cfg        Config
+	store      *store
+	dispatcher Dispatcher
+	webhooks   Webhooks
+	sinks      map[string]*sink
+	pool       pool
+
+	turn     chan struct{}       // holds one while somebody changes something
+	sessions map[string]struct{} // of who has the turn
+
+	mu      sync.RWMutex
+	globals Globals // as they are in use
+}
+
+// Open brings the table up to date and makes the brokers' transports known to the dispatcher. Nothing is delivered before
+// Start.
+func Open(ctx context.Context, db *dbutil.Database, d Dispatcher, w Webhooks, cfg Config) (*Outlets, error) {
+	if cfg.Kinds == nil {
+		cfg.Kinds = Kinds()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	o := &Outlets{
+		cfg: cfg, dispatcher: d, webhooks: w, sinks: map[string]*sink{}, pool: pool{byKey: map[string]*shared{}},
+		turn: make(chan struct{}, 1), sessions: map[string]struct{}{},
+	}
+	var err error
+	if o.store, err = openStore(ctx, db, cfg); err != nil {
+		return nil, err
+	}
+	for name, kind := range cfg.Kinds {
+		o.sinks[name] = &sink{kind: kind, own: map[string]*attached{}}
+		if err = d.AddSink(name, o.sinks[name], cfg.Policy); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// Start begins to deliver: the sessions that there are, with what they stay out of, the brokers of theirs, and the global
+// transports. Brokers that are away are no error; settings of a session that cannot be used any more are logged.
+func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Globals) error {
+	if err := o.enter(ctx); err != nil {
+		return err
+	}
+	defer o.leave()
+	for session, skip := range sessions {
+		o.sessions[session] = struct{}{}
+		if !o.staysOut(session, skip) {
+			if err := o.dispatcher.SetSkips(ctx, session, withEvents(skip), nil); err != nil {
+				return err
+			}
+		}
+	}
+	if err := o.startOwn(ctx); err != nil {
+		return err
+	}
+	return o.change(ctx, g)
+}
+
+// staysOut tells whether the dispatcher knows what a session stays out of.
+func (o *Outlets) staysOut(session string, skip []string) bool {
+	for _, outlet := range outletNames {
+		if o.dispatcher.Skips(session, outlet) != slices.Contains(skip, outlet) {
+			return false
+		}
+	}
+	return true
+}
+
+// outletNames are what sessions can stay out of and gets events.
+var outletNames = []string{webhook.Transport, "amqp", "sqs", "redis", WebSocket}
+
+func withEvents(skip []string) []string {
+	return slices.DeleteFunc(slices.Clone(skip), func(name string) bool { return !slices.Contains(outletNames, name) })
+}
+
+// SetGlobals puts other global transports in the place of those there are. When one of them is not right, nothing changes;
+// the error is Problems by the name of the transport.
+func (o *Outlets) SetGlobals(ctx context.Context, g Globals) error {
+	if err := o.enter(ctx); err != nil {
+		return err
+	}
+	defer o.leave()
+	return o.change(ctx, g)
+}
+
+// change is SetGlobals for who has the turn.
+func (o *Outlets) change(ctx context.Context, g Globals) error {
+	next, g, err := o.prepare(ctx, g)
+	if err != nil {
+		return err
+	}
+	for name, s := range o.sinks {
+		err = errors.Join(err, o.switchTo(ctx, name, s, next[name]))
+	}
+	err = errors.Join(err, o.switchWebhook(ctx, g.Webhook))
+	o.mu.Lock()
+	o.globals = g
+	o.mu.Unlock()
+	return err
+}
+
+// prepare checks everything and opens what is new, or nothing.
+func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*attached, checked Globals, err error) {
+	bad := Problems{}
+	next = map[string]*attached{}
+	checked = Globals{Brokers: map[string]Settings{}, WebSocket: g.WebSocket}
+	for _, name := range slices.Sorted(maps.Keys(g.Brokers)) {
+		set := g.Brokers[name]
+		if !set.Enabled {
+			continue
+		}
+		a, err := o.attach(name, &set, Access{Operator: true})
+		var p broker.Problems
+		switch {
+		case errors.As(err, &p):
+			bad[name] = p
+			continue
+		case err != nil:
+			bad[name] = broker.Problems{{Field: "enabled", Text: err.Error()}}
+			continue
+		}
+		next[name], checked.Brokers[name] = a, set
+	}
+	if g.Webhook != nil {
+		hook := *g.Webhook
+		events, p := checkEvents(hook.Events, o.cfg.Events)
+		hook.Events = events
+		var problems webhook.Problems
+		if err := o.webhooks.CheckGlobal(ctx, hook); errors.As(err, &problems) {
+			for _, problem := range problems {
+				p.Add(problem.Field, problem.Text)
+			}
+		} else if err != nil {
+			p.Add("url", err.Error())
+		}
+		if len(p) > 0 {
+			bad[webhook.Transport] = p
+		}
+		checked.Webhook = &hook
+	}
+	if len(bad) == 0 {
+		return next, checked, nil
+	}
+	for _, a := range next {
+		_ = o.pool.release(a.shared)
+	}
+	return nil, Globals{}, bad
+}
+
+// attach opens a connection for settings, whose events it puts in order.
+func (o *Outlets) attach(transport string, set *Settings, access Access) (*attached, error) {
+	s := o.sinks[transport]
+	if s == nil {
+		return nil, fmt.Errorf("this server has no transport %s", transport)
+	}
+	events, p := checkEvents(set.Events, o.cfg.Events)
+	set.Events = events
+	conn, err := o.pool.acquire(transport, &s.kind, set, access)
+	var more broker.Problems
+	if errors.As(err, &more) {
+		p = append(p, more...)
+	} else if err != nil {
+		return nil, err
+	}
+	if err := p.Err(); err != nil {
+		_ = o.pool.release(conn)
+		return nil, err
+	}
+	return &attached{conn, *set}, nil
+}
+
+// switchTo has the global targets of a transport stand for something else; nil = off.
+func (o *Outlets) switchTo(ctx context.Context, transport string, s *sink, next *attached) error {
+	if next == nil {
+		err := o.dispatcher.RemoveTargets(ctx, transport, globalPrefix)
+		return errors.Join(err, o.drop(s.setGlobal(nil)))
+	}
+	before := s.setGlobal(next)
+	err := o.dispatcher.PutTargets(ctx, o.targets(func(session string) dispatch.Target { return o.globalTarget(transport, next, session) })...)
+	return errors.Join(err, o.drop(before))
+}
+
+func (o *Outlets) drop(a *attached) error {
+	if a == nil {
+		return nil
+	}
+	return o.pool.release(a.shared)
+}
+
+func (o *Outlets) switchWebhook(ctx context.Context, g *webhook.Global) error {
+	if g == nil {
+		err := o.dispatcher.RemoveTargets(ctx, webhook.Transport, webhook.GlobalPrefix)
+		o.webhooks.SetGlobal(nil)
+		return err
+	}
+	o.webhooks.SetGlobal(g)
+	return o.dispatcher.PutTargets(ctx, o.targets(o.webhooks.GlobalTarget)...)
+}
+
+func (o *Outlets) targets(of func(session string) dispatch.Target) []dispatch.Target {
+	list := make([]dispatch.Target, 0, len(o.sessions))
+	for session := range o.sessions {
+		list = append(list, of(session))
+	}
+	return list
+}
+
+func (o *Outlets) globalTarget(transport string, a *attached, session string) dispatch.Target {
+	return dispatch.Target{
+		Transport: transport, ID: globalPrefix + session, Session: session, Outlet: transport, Key: a.key,
+		Filter: filter(a.settings.Events, o.cfg.Events),
+	}
+}
+
+// Globals are the global transports in use.
+func (o *Outlets) Globals() Globals {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.globals
+}
+
+// Add gives the events of a new session to the global transports, but those that it stays out of.
+func (o *Outlets) Add(ctx context.Context, session string, skip []string) error {
+	if err := o.enter(ctx); err != nil {
+		return err
+	}
+	defer o.leave()
+	if !o.staysOut(session, skip) {
+		if err := o.dispatcher.SetSkips(ctx, session, withEvents(skip), nil); err != nil {
+			return err
+		}
+	}
+	var targets []dispatch.Target
+	for name, s := range o.sinks {
+		if a := s.globalNow(); a != nil {
+			targets = append(targets, o.globalTarget(name, a, session))
+		}
+	}
+	if o.Globals().Webhook != nil {
+		targets = append(targets, o.webhooks.GlobalTarget(session))
+	}
+	if len(targets) > 0 {
+		if err := o.dispatcher.PutTargets(ctx, targets...); err != nil {
+			return err
+		}
+	}
+	o.sessions[session] = struct{}{}
+	return nil
+}
+
+// Skip changes what a session stays out of, exactly from its next event on, and stores in the same transaction what must
+// change with it. The error is dispatch.ErrTooManySkips or of the storage.
+func (o *Outlets) Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error {
+	return o.dispatcher.SetSkips(ctx, session, withEvents(skip), store)
+}
+
+// Remove ends all deliveries of a session and deletes its settings.
+func (o *Outlets) Remove(ctx context.Context, session string) error {
+	if err := o.enter(ctx); err != nil {
+		return err
+	}
+	defer o.leave()
+	delete(o.sessions, session)
+	err := o.store.removeSession(ctx, session)
+	for name, s := range o.sinks {
+		if s.globalNow() != nil {
+			err = errors.Join(err, o.dispatcher.RemoveTarget(ctx, name, globalPrefix+session))
+		}
+		if s.ownNow(session) != nil {
+			err = errors.Join(err, o.endOwn(ctx, name, s, session))
+		}
+	}
+	if o.Globals().Webhook != nil {
+		err = errors.Join(err, o.dispatcher.RemoveTarget(ctx, webhook.Transport, webhook.GlobalPrefix+session))
+	}
+	return err
+}
+
+// Close ends the connections, after the dispatcher was closed.
+func (o *Outlets) Close() error {
+	var err error
+	for _, s := range o.sinks {
+		err = errors.Join(err, o.drop(s.setGlobal(nil)))
+		for session := range s.own {
+			err = errors.Join(err, o.drop(s.setOwn(session, nil)))
+		}
+	}
+	return err
+}
+
+// enter takes the turn to change something.
+func (o *Outlets) enter(ctx context.Context) error {
+	select {
+	case o.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("outlets: waiting for another change: %w", ctx.Err())
+	}
+}
+
+func (o *Outlets) leave() { <-o.turn }

@@ -1,0 +1,303 @@
+package outlets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/webhook"
+)
+
+var all = []string{"webhook", "amqp", "sqs", "redis"}
+
+// Every global transport gets the events of the sessions there are and of those that come, from when it is switched on.
+func TestGlobalTransports(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		w.append("a", 1)
+		w.start(map[string][]string{"a": nil}, w.globals(all...))
+		w.append("a", 1)
+		if err := w.o.Add(t.Context(), "b", nil); err != nil {
+			t.Fatal(err)
+		}
+		w.append("b", 1)
+		for _, name := range all {
+			w.expect(name, "a/2", "b/1")
+		}
+		// A restart goes on at the cursors; what was switched off meanwhile begins anew.
+		w.close()
+		w.append("a", 1)
+		w.open()
+		w.start(map[string][]string{"a": nil, "b": nil}, w.globals("webhook", "redis"))
+		w.expect("redis", "a/2", "a/3", "b/1")
+		w.expect("webhook", "a/2", "a/3", "b/1")
+		w.set(w.globals("redis", "amqp"))
+		w.append("b", 1)
+		w.expect("redis", "a/2", "a/3", "b/1", "b/2")
+		w.expect("amqp", "a/2", "b/1", "b/2")
+		w.expect("webhook", "a/2", "a/3", "b/1")
+		// Another address keeps the cursor.
+		w.b.mu.Lock()
+		w.b.away = true
+		w.b.mu.Unlock()
+		w.append("a", 1)
+		moved := w.globals("redis")
+		moved.Brokers["redis"] = Settings{Enabled: true, URL: "elsewhere", Events: []string{"*"}}
+		w.set(moved)
+		w.b.mu.Lock()
+		w.b.away = false
+		w.b.mu.Unlock()
+		w.expect("elsewhere", "a/4")
+		if n := w.b.open(); n != 1 {
+			t.Errorf("%d connections are open, want that of redis", n)
+		}
+		// A session that is gone has no targets.
+		if err := w.o.Remove(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		var cursors int
+		if err := w.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_cursors`).Scan(&cursors); err != nil || cursors != 1 {
+			t.Errorf("%d cursors, want that of b, %v", cursors, err)
+		}
+		w.set(Globals{})
+		if n := w.b.open(); n != 0 {
+			t.Errorf("%d connections are open", n)
+		}
+	})
+}
+
+// Each flag keeps a session's events from its own transport alone, and from none of the session's own.
+func TestEachFlagAndSink(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		w.start(map[string][]string{"a": {"sqs"}, "b": nil}, w.globals(all...))
+		own := "own"
+		if _, err := w.o.Update(t.Context(), "a", "sqs", Change{URL: &own}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][]string{}
+		offset := 0
+		for _, flag := range append([]string{"none", "media_storage"}, all...) {
+			w.skip("a", flag)
+			w.append("a", 1)
+			w.append("b", 1)
+			offset++
+			for _, name := range all {
+				if name != flag {
+					want[name] = append(want[name], fmt.Sprint("a/", offset))
+				}
+				want[name] = append(want[name], fmt.Sprint("b/", offset))
+			}
+			want["own"] = append(want["own"], fmt.Sprint("a/", offset))
+		}
+		// What a session stays out of survives a restart, whatever the lanes had done by then.
+		w.restart(map[string][]string{"a": {"redis"}, "b": nil}, w.globals(all...))
+		w.append("a", 1)
+		for _, name := range all {
+			if name != "redis" {
+				want[name] = append(want[name], fmt.Sprint("a/", offset+1))
+			}
+		}
+		want["own"] = append(want["own"], fmt.Sprint("a/", offset+1))
+		for name, list := range want {
+			w.expect(name, list...)
+		}
+	})
+}
+
+// A flag that the settings have and the dispatcher does not know yet holds from the start on, and the other way round.
+func TestFlagsAreMadeGoodAtTheStart(t *testing.T) {
+	onEach(t, func(w *world) {
+		w.start(map[string][]string{"a": {"redis"}}, w.globals("redis", "amqp"))
+		w.append("a", 1)
+		w.expect("amqp", "a/1")
+		w.restart(map[string][]string{"a": {"amqp"}}, w.globals("redis", "amqp"))
+		w.append("a", 1)
+		w.expect("redis", "a/2")
+		w.expect("amqp", "a/1")
+	})
+}
+
+// Global transports that are not right change nothing, and the error names each field without its secrets.
+func TestBadGlobals(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		w.start(map[string][]string{"a": nil}, w.globals("redis"))
+		bad := w.globals("amqp")
+		bad.Brokers["redis"] = Settings{Enabled: true, Events: []string{"Mesage"}, Options: map[string]json.RawMessage{
+			"size": json.RawMessage(`-1`), "colour": json.RawMessage(`"hunter2"`),
+		}}
+		bad.Brokers["sqs"] = Settings{Enabled: true, URL: "hunter2", Options: map[string]json.RawMessage{"size": json.RawMessage(`"hunter2"`)}}
+		bad.Brokers["fax"] = Settings{Enabled: true}
+		bad.Webhook = &webhook.Global{URL: "https://me:hunter2@h/", Format: "xml", Secret: "hunter2"}
+		err := w.o.SetGlobals(t.Context(), bad)
+		var p Problems
+		if !errors.As(err, &p) || strings.Contains(err.Error(), "hunter2") {
+			t.Fatalf("error %v", err)
+		}
+		for transport, fields := range map[string][]string{
+			"redis": {"events/0", "options/colour"}, "sqs": {"events", "options/size"}, "fax": {"enabled"}, "webhook": {"events", "format", "secret", "url"}, "amqp": nil,
+		} {
+			got := map[string]bool{}
+			for _, problem := range p[transport] {
+				got[problem.Field] = true
+			}
+			for _, field := range fields {
+				if !got[field] {
+					t.Errorf("%s: %v lacks %s", transport, p[transport], field)
+				}
+			}
+			if transport == "amqp" && p[transport] != nil {
+				t.Errorf("amqp: %v", p[transport])
+			}
+		}
+		w.append("a", 1)
+		w.expect("redis", "a/1")
+		w.expect("amqp")
+		if n := w.b.open(); n != 1 {
+			t.Errorf("%d connections are open", n)
+		}
+		if _, on := w.o.Globals().Brokers["amqp"]; on {
+			t.Error("amqp shows as on")
+		}
+	})
+}
+
+// Brokers that are away at the start keep nobody from starting; events wait for them.
+func TestBrokersAwayAtTheStart(t *testing.T) {
+	onEach(t, func(w *world) {
+		w.b.away = true
+		w.start(map[string][]string{"a": nil}, w.globals("redis"))
+		w.append("a", 3)
+		if trial, ok := w.o.TestGlobal(w.t.Context(), "redis"); !ok || !errors.Is(trial.Err, errAway) {
+			w.t.Errorf("trial %+v", trial)
+		}
+		w.b.mu.Lock()
+		w.b.away = false
+		w.b.mu.Unlock()
+		w.expect("redis", "a/1", "a/2", "a/3")
+		if trial, ok := w.o.TestGlobal(w.t.Context(), "redis"); !ok || trial.Err != nil || trial.Port != 1 {
+			w.t.Errorf("trial %+v", trial)
+		}
+	})
+}
+
+// Sessions' own brokers: stored without their secrets to be read, shown masked, changed in parts, shared by those with the
+// same settings, and gone with the session.
+func TestOwn(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		ctx := t.Context()
+		w.start(map[string][]string{"a": nil, "b": nil}, Globals{})
+		address := "redis://me:hunter2@h:1/"
+		change := Change{URL: &address, Options: map[string]json.RawMessage{"password": json.RawMessage(`"hunter3"`), "name": json.RawMessage(`"n"`)}}
+		for _, session := range []string{"a", "b"} {
+			own, err := w.o.Update(ctx, session, "redis", change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := json.Marshal(own)
+			if !own.Enabled || strings.Contains(string(text), "hunter") || string(own.Options["size"]) != "7" || string(own.Options["password"]) != `"***"` {
+				t.Errorf("settings %s", text)
+			}
+		}
+		if w.b.open() != 1 {
+			t.Errorf("%d connections for the same settings", w.b.open())
+		}
+		var sealed []byte
+		if err := w.db.QueryRow(ctx, `SELECT place FROM outlets WHERE session='a'`).Scan(&sealed); err != nil || strings.Contains(string(sealed), "hunter") {
+			t.Errorf("stored %q, %v", sealed, err)
+		}
+		w.append("a", 1)
+		w.expect(address, "a/1")
+		// What is given as it was shown stays; after a restart too.
+		masked := broker.Mask(address)
+		if _, err := w.o.Update(ctx, "a", "redis", Change{URL: &masked, Options: map[string]json.RawMessage{"password": json.RawMessage(`"***"`)}}); err != nil {
+			t.Fatal(err)
+		}
+		w.restart(map[string][]string{"a": nil, "b": nil}, Globals{})
+		w.append("a", 1)
+		w.append("b", 1)
+		w.expect(address, "a/1", "a/2", "b/1")
+		if w.b.open() != 1 {
+			t.Errorf("%d connections for the same settings", w.b.open())
+		}
+		if own, figures, err := w.o.Get(ctx, "a", "redis"); err != nil || figures.ActiveQueues != 3 || own.Created.IsZero() {
+			t.Errorf("%+v, %+v, %v", own, figures, err)
+		}
+		if trial, err := w.o.Test(ctx, "a", "redis"); err != nil || trial.Err != nil || trial.Host != "h" {
+			t.Errorf("%+v, %v", trial, err)
+		}
+		// Off and on again begins with the events of that moment.
+		off, on := false, true
+		for _, enabled := range []*bool{&off, &on} {
+			if _, err := w.o.Update(ctx, "b", "redis", Change{Enabled: enabled}); err != nil {
+				t.Fatal(err)
+			}
+			w.append("b", 1)
+		}
+		w.expect(address, "a/1", "a/2", "b/1", "b/3")
+		if err := w.o.Delete(ctx, "b", "redis"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.o.Delete(ctx, "b", "redis"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("deleted twice: %v", err)
+		}
+		if err := w.o.Remove(ctx, "a"); err != nil {
+			t.Fatal(err)
+		}
+		var rows int
+		if err := w.db.QueryRow(ctx, `SELECT COUNT(*) FROM outlets`).Scan(&rows); err != nil || rows != 0 || w.b.open() != 0 {
+			t.Errorf("%d rows, %d connections, %v", rows, w.b.open(), err)
+		}
+	})
+}
+
+func TestBadOwn(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		ctx := t.Context()
+		w.start(map[string][]string{"a": nil}, Globals{})
+		text, empty := "x", ""
+		for name, c := range map[string]struct {
+			change Change
+			field  string
+		}{
+			"no url":         {Change{}, "url"},
+			"empty url":      {Change{URL: &empty}, "url"},
+			"unknown event":  {Change{URL: &text, Events: []string{"Message", "Mesage"}}, "events/1"},
+			"no event":       {Change{URL: &text, Events: []string{}}, "events"},
+			"unknown option": {Change{URL: &text, Options: map[string]json.RawMessage{"colour": json.RawMessage(`1`)}}, "options/colour"},
+			"wrong type":     {Change{URL: &text, Options: map[string]json.RawMessage{"size": json.RawMessage(`"many"`)}}, "options/size"},
+			"wrong value":    {Change{URL: &text, Options: map[string]json.RawMessage{"size": json.RawMessage(`-1`)}}, "options/size"},
+			"a file":         {Change{URL: &text, Options: map[string]json.RawMessage{"name": json.RawMessage(`"file"`)}}, "options/name"},
+		} {
+			var p broker.Problems
+			_, err := w.o.Update(ctx, "a", "redis", c.change)
+			if !errors.As(err, &p) || len(p) != 1 || p[0].Field != c.field {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := w.o.Check("redis", c.change); !errors.As(err, &p) || p[0].Field != c.field {
+				t.Errorf("%s: check: %v", name, err)
+			}
+		}
+		if _, _, err := w.o.Get(ctx, "a", "redis"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("stored all the same: %v", err)
+		}
+		if _, err := w.o.Update(ctx, "a", "fax", Change{}); !errors.Is(err, ErrUnknown) {
+			t.Errorf("error %v", err)
+		}
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err := w.o.Update(ended, "a", "redis", Change{URL: &text}); err == nil {
+			t.Error("a call that ended changed something")
+		}
+		if w.b.open() != 0 {
+			t.Errorf("%d connections are open", w.b.open())
+		}
+	})
+}

@@ -1,0 +1,310 @@
+package outlets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Own are a session's settings of one transport.
+type Own struct {
+	Settings
+	Created, Updated time.Time
+}
+
+// Change is what Update sets; nil fields stay as they are.
+type Change struct {
+	Enabled *bool
+	URL     *string // as it was shown: stays
+	Events  []string
+	// Options replace those of the same name; null removes one, Masked keeps a secret.
+	Options map[string]json.RawMessage
+}
+
+// apply changes settings. The first address switches on, unless the change says otherwise.
+func (c *Change) apply(s *Settings, secrets []string) {
+	hadURL := s.URL != ""
+	if c.URL != nil && (!hadURL || *c.URL != broker.Mask(s.URL)) {
+		s.URL = *c.URL
+	}
+	if c.Events != nil {
+		s.Events = slices.Clone(c.Events)
+	}
+	s.Options = maps.Clone(s.Options)
+	for name, value := range c.Options {
+		switch {
+		case string(value) == "null":
+			delete(s.Options, name)
+		case slices.Contains(secrets, name) && string(value) == `"`+Masked+`"`:
+		default:
+			if s.Options == nil {
+				s.Options = map[string]json.RawMessage{}
+			}
+			s.Options[name] = value
+		}
+	}
+	switch {
+	case c.Enabled != nil:
+		s.Enabled = *c.Enabled
+	case !hadURL && s.URL != "":
+		s.Enabled = true
+	}
+	if len(s.Events) == 0 && c.Events == nil {
+		s.Events = []string{AllEvents}
+	}
+}
+
+// access is what the brokers of sessions may reach.
+func (o *Outlets) access() Access { return Access{Dial: o.cfg.Dial} }
+
+// startOwn takes up the brokers of sessions after a start.
+func (o *Outlets) startOwn(ctx context.Context) error {
+	rows, err := o.store.read(ctx, key{})
+	if err != nil {
+		return err
+	}
+	var targets []dispatch.Target
+	for i := range rows {
+		r := &rows[i]
+		if _, known := o.sessions[r.session]; !known || !r.Enabled {
+			continue
+		}
+		a, err := o.attach(r.transport, &r.Settings, o.access())
+		if err != nil {
+			o.cfg.Log.Error("settings of a session cannot be used any more", "session", r.session, "transport", r.transport, "error", err)
+			continue
+		}
+		o.sinks[r.transport].setOwn(r.session, a)
+		targets = append(targets, o.ownTarget(r.transport, a, r.session))
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	return o.dispatcher.PutTargets(ctx, targets...)
+}
+
+func (o *Outlets) ownTarget(transport string, a *attached, session string) dispatch.Target {
+	return dispatch.Target{
+		Transport: transport, ID: ownPrefix + session, Session: session, Key: a.key, Filter: filter(a.settings.Events, o.cfg.Events),
+	}
+}
+
+// endOwn stops the deliveries of a session to its broker.
+func (o *Outlets) endOwn(ctx context.Context, transport string, s *sink, session string) error {
+	err := o.dispatcher.RemoveTarget(ctx, transport, ownPrefix+session)
+	return errors.Join(err, o.drop(s.setOwn(session, nil)))
+}
+
+// Transports lists the brokers that a session may have.
+func (o *Outlets) Transports() []string { return slices.Sorted(maps.Keys(o.sinks)) }
+
+// Get returns a session's settings of one transport as they may be shown, and how its connection does. ErrNotFound: it has
+// none. ErrUnknown: there is no such transport.
+func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figures, error) {
+	s := o.sinks[transport]
+	if s == nil {
+		return Own{}, Figures{}, ErrUnknown
+	}
+	rows, err := o.store.read(ctx, key{session, transport})
+	if err != nil {
+		return Own{}, Figures{}, err
+	}
+	if len(rows) == 0 {
+		return Own{}, Figures{}, ErrNotFound
+	}
+	own := rows[0].Own
+	if own.Settings, err = s.kind.shown(&own.Settings); err != nil {
+		return Own{}, Figures{}, err
+	}
+	if a := s.ownNow(session); a != nil {
+		return own, a.Figures(), nil
+	}
+	return own, Figures{}, nil
+}
+
+// Check tells what would be wrong with a change of a session without settings: broker.Problems, or nil.
+func (o *Outlets) Check(transport string, c Change) error {
+	s := o.sinks[transport]
+	if s == nil {
+		return ErrUnknown
+	}
+	var set Settings
+	c.apply(&set, s.kind.Secrets)
+	return o.check(transport, set)
+}
+
+// check opens what a session would use, and closes it again.
+func (o *Outlets) check(transport string, set Settings) error {
+	a, err := o.attach(transport, &set, o.access())
+	if err != nil {
+		return err
+	}
+	return o.drop(a)
+}
+
+// Update changes a session's settings of one transport and applies them. A transport that is switched on begins with the
+// events of that moment; one that was on goes on where it is. broker.Problems: a field is bad.
+func (o *Outlets) Update(ctx context.Context, session, transport string, c Change) (Own, error) {
+	s := o.sinks[transport]
+	if s == nil {
+		return Own{}, ErrUnknown
+	}
+	if err := o.enter(ctx); err != nil {
+		return Own{}, err
+	}
+	defer o.leave()
+	r := row{key: key{session, transport}}
+	rows, err := o.store.read(ctx, r.key)
+	if err != nil {
+		return Own{}, err
+	}
+	if len(rows) > 0 {
+		r = rows[0]
+	}
+	c.apply(&r.Settings, s.kind.Secrets)
+	a, err := o.attach(transport, &r.Settings, o.access())
+	if err != nil {
+		return Own{}, err
+	}
+	if err = o.store.write(ctx, &r); err != nil {
+		return Own{}, errors.Join(err, o.drop(a))
+	}
+	if r.Enabled {
+		before := s.setOwn(session, a)
+		err = errors.Join(o.dispatcher.PutTargets(ctx, o.ownTarget(transport, a, session)), o.drop(before))
+	} else {
+		err = errors.Join(o.endOwn(ctx, transport, s, session), o.drop(a))
+	}
+	if err != nil {
+		return Own{}, err
+	}
+	r.Settings, err = s.kind.shown(&r.Settings)
+	return r.Own, err
+}
+
+// Delete removes a session's settings of one transport and stops its deliveries. ErrNotFound: it has none.
+func (o *Outlets) Delete(ctx context.Context, session, transport string) error {
+	s := o.sinks[transport]
+	if s == nil {
+		return ErrUnknown
+	}
+	if err := o.enter(ctx); err != nil {
+		return err
+	}
+	defer o.leave()
+	found, err := o.store.remove(ctx, key{session, transport})
+	if err != nil {
+		return err
+	}
+	if !found {
+		return ErrNotFound
+	}
+	return o.endOwn(ctx, transport, s, session)
+}
+
+// Trial is how a test went.
+type Trial struct {
+	Report
+	Took time.Duration
+	Err  error // nil = usable
+}
+
+// testTimeout bounds a test, whatever the settings say.
+const testTimeout = 20 * time.Second
+
+// Test tries a session's stored settings of one transport, also when they are switched off. ErrNotFound: it has none.
+func (o *Outlets) Test(ctx context.Context, session, transport string) (Trial, error) {
+	if o.sinks[transport] == nil {
+		return Trial{}, ErrUnknown
+	}
+	rows, err := o.store.read(ctx, key{session, transport})
+	if err != nil {
+		return Trial{}, err
+	}
+	if len(rows) == 0 {
+		return Trial{}, ErrNotFound
+	}
+	a, err := o.attach(transport, &rows[0].Settings, o.access())
+	if err != nil {
+		return Trial{Err: err}, nil //nolint:nilerr // that it fails is an outcome
+	}
+	trial := try(ctx, a)
+	if err = o.drop(a); err != nil {
+		o.cfg.Log.Warn("a connection did not close well", "transport", transport, "error", err)
+	}
+	return trial, ctx.Err()
+}
+
+func try(ctx context.Context, a *attached) Trial {
+	ctx, cancel := context.WithTimeout(ctx, testTimeout)
+	defer cancel()
+	began := time.Now()
+	report, err := a.Test(ctx)
+	return Trial{report, time.Since(began), err}
+}
+
+// Stats are how the connection of a global transport does.
+func (o *Outlets) Stats(transport string) (Figures, bool) {
+	s := o.sinks[transport]
+	if s == nil {
+		return Figures{}, false
+	}
+	a := s.globalNow()
+	if a == nil {
+		return Figures{}, false
+	}
+	return a.Figures(), true
+}
+
+// Global returns the settings of a global transport as they may be shown; ok is false when it is off.
+func (o *Outlets) Global(transport string) (shown Settings, ok bool, err error) {
+	s := o.sinks[transport]
+	if s == nil {
+		return shown, false, nil
+	}
+	a := s.globalNow()
+	if a == nil {
+		return shown, false, nil
+	}
+	shown, err = s.kind.shown(&a.settings)
+	return shown, true, err
+}
+
+// TestGlobal tries a global transport; ok is false when it is off.
+func (o *Outlets) TestGlobal(ctx context.Context, transport string) (trial Trial, ok bool) {
+	s := o.sinks[transport]
+	if s == nil {
+		return trial, false
+	}
+	a := s.globalNow()
+	if a == nil {
+		return trial, false
+	}
+	return try(ctx, a), true
+}
+
+// Send makes one attempt to deliver something to a global transport, beside the events of sessions. The session need not
+// exist. ErrNotFound: the transport is off.
+func (o *Outlets) Send(ctx context.Context, transport string, d *dispatch.Delivery) error {
+	s := o.sinks[transport]
+	if s == nil {
+		return ErrUnknown
+	}
+	if s.globalNow() == nil {
+		return ErrNotFound
+	}
+	ctx, cancel := context.WithTimeout(ctx, testTimeout)
+	defer cancel()
+	_, err := s.Deliver(ctx, dispatch.Target{Transport: transport, ID: globalPrefix + d.Event.Session, Session: d.Event.Session}, d)
+	if err != nil {
+		return fmt.Errorf("%s: %w", transport, err)
+	}
+	return nil
+}

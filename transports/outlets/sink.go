@@ -1,0 +1,90 @@
+package outlets
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Ids of targets: the session's follows.
+const (
+	globalPrefix = "global/"
+	ownPrefix    = "own/"
+)
+
+// sink is all brokers of one kind, as the dispatcher sees them.
+type sink struct {
+	kind Kind
+
+	mu     sync.RWMutex
+	global *attached            // nil = none
+	own    map[string]*attached // by session
+}
+
+// attached is a connection in use, with the settings it is used by. It is never changed, only replaced.
+type attached struct {
+	*shared
+	settings Settings
+}
+
+// errGone says that a transport was switched off while an event was on its way to it.
+var errGone = errors.New("the transport is switched off")
+
+// of is what a target stands for; nil = it is gone.
+func (s *sink) of(t dispatch.Target) *attached {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if strings.HasPrefix(t.ID, globalPrefix) {
+		return s.global
+	}
+	return s.own[t.Session]
+}
+
+// Deliver implements dispatch.Sink.
+func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Delivery) (code int, err error) {
+	a := s.of(t)
+	switch {
+	case a == nil:
+		return 0, dispatch.Permanent(errGone)
+	case d.Signal && !slices.Contains(a.settings.Events, d.Event.Type):
+		return 0, nil // AllEvents brings no signals
+	}
+	return a.Deliver(ctx, t, d)
+}
+
+// setGlobal replaces what the global targets stand for.
+func (s *sink) setGlobal(a *attached) (before *attached) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.global = s.global, a
+	return before
+}
+
+// setOwn replaces what the target of a session stands for.
+func (s *sink) setOwn(session string, a *attached) (before *attached) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before = s.own[session]
+	if a == nil {
+		delete(s.own, session)
+	} else {
+		s.own[session] = a
+	}
+	return before
+}
+
+func (s *sink) globalNow() *attached {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.global
+}
+
+func (s *sink) ownNow(session string) *attached {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.own[session]
+}
