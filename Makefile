@@ -76,7 +76,7 @@ bench: ## Run the benchmarks, without the tests, and the comparison with other s
 
 .PHONY: clean
 clean: ## Remove what was built, the demo's data and the tools
-	rm -rf bin .cache examples/*/node_modules
+	rm -rf bin .cache examples/*/node_modules transports/brokertest/testdata/*/node_modules
 
 # Rebuilt when the module that pins it changes.
 $(LINT): .ci/tools/go.mod .ci/tools/go.sum
