@@ -215,6 +215,7 @@ const (
 // Create stores a new session. It holds neither a client nor a socket until
 // Connect.
 func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
+	p.Settings = b.preset(p.Settings)
 	row, err := newRow(p)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,8 @@ type Config struct {
 	// DeviceName is what the phone shows in its list of linked devices, unless a
 	// session's client profile says otherwise. Default "Waystation".
 	DeviceName string
+	// Dialect is the setting of that name of sessions that are made without one; empty = that of DefaultSettings.
+	Dialect string
 	// NoEcho keeps messages sent through methods from becoming events, whatever
 	// the sessions' settings; a call that asks for its event gets it. Default
 	// false.

@@ -180,7 +180,7 @@ func (s *Session) UpdateSettings(ctx context.Context, patch SettingsPatch, repla
 	err := s.change(ctx, func(row *sessionRow) (err error) {
 		base := row.Settings
 		if replace {
-			base = DefaultSettings()
+			base, patch = DefaultSettings(), s.b.preset(patch)
 		}
 		out, err = base.Apply(patch)
 		row.Settings = out

@@ -37,6 +37,14 @@ func DefaultSettings() Settings {
 	}
 }
 
+// preset adds what this bridge has other defaults for.
+func (b *Bridge) preset(p SettingsPatch) SettingsPatch {
+	if p.Dialect == nil && b.cfg.Dialect != "" {
+		p.Dialect = &b.cfg.Dialect
+	}
+	return p
+}
+
 // SettingsPatch changes some switches: a nil field stays as it is.
 type SettingsPatch struct {
 	SkipMedia               *bool     `json:"skip_media,omitempty"`

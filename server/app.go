@@ -204,7 +204,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		},
 		Outlets: bridgeOutlets{a.outlets},
 		Config: bridge.Config{
-			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName,
+			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
 			NoEcho: !a.cfg.EchoAPIMessages,
 		},
 	})
@@ -227,7 +227,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		return err
 	}
 	a.health = methods.ServerDeps{
-		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services,
+		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services, Sandbox: a.cfg.OnSandbox(),
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,

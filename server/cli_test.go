@@ -225,7 +225,7 @@ func TestHTTPRefusals(t *testing.T) {
 		"token in URL":  {http.MethodPost, "/v1/rpc?token=" + testAdminToken, "application/json", `{}`, http.StatusUnauthorized},
 		"broken JSON":   {http.MethodPost, "/v1/rpc", "application/json", `{"jsonrpc":`, http.StatusOK},
 		"no upgrade":    {http.MethodGet, "/v1/ws", "", "", http.StatusUpgradeRequired},
-		"health posted": {http.MethodPost, "/health", "", "", http.StatusMethodNotAllowed},
+		"health posted": {http.MethodPost, "/health", "", "", http.StatusNotFound},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), c.method, s.url(c.path), strings.NewReader(c.body))
 		if err != nil {

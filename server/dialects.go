@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/server/rest/digigo"
 	"github.com/waystation/waystation/server/rest/wuzapi"
 )
 
@@ -16,7 +16,7 @@ func (a *app) openDialects(context.Context) (err error) {
 		Admit: a.rates.Admit, DialectOf: a.dialectOf, QueryTokens: a.cfg.AllowQueryTokens,
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
 		Log: a.log.With("part", "rest"),
-	}, wuzapi.New())
+	}, digigo.New(), wuzapi.New())
 	return err
 }
 
@@ -24,7 +24,7 @@ func (a *app) openDialects(context.Context) (err error) {
 func (a *app) dialectOf(who rpc.Principal) string {
 	session, err := a.bridge.Session(who.Session)
 	if err != nil {
-		return bridge.DefaultSettings().Dialect
+		return a.cfg.RootDialect
 	}
 	return session.Settings().Dialect
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -47,7 +46,6 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("DELETE "+uploadPath+"/{id}", files.onUpload(files.deleteUpload))
 	mux.HandleFunc("GET /v1/events", a.endpoint.ServeEvents)
 	mux.HandleFunc("POST /v1/tickets", a.serveTickets)
-	mux.HandleFunc("GET /health", a.serveHealth)
 	var plain atomic.Int64
 	return &http.Server{
 		Handler:           secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage))),
@@ -73,7 +71,7 @@ func (a *app) newHTTPServer() *http.Server {
 // route hands Waystation's own paths to mux and all others to the dialects.
 func (a *app) route(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" || path == "/health" {
+		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" {
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -93,35 +91,6 @@ func secure(next http.Handler) http.Handler {
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		next.ServeHTTP(w, r)
 	})
-}
-
-// healthReply is the answer of GET /health. It names no session.
-type healthReply struct {
-	OK            bool           `json:"ok"`
-	Status        string         `json:"status"`
-	Version       string         `json:"version"`
-	UptimeSeconds int64          `json:"uptime_seconds"`
-	Database      string         `json:"database"`
-	Sessions      map[string]int `json:"sessions"`
-	Connections   int            `json:"connections"`
-	Sandbox       bool           `json:"sandbox"`
-}
-
-func (a *app) serveHealth(w http.ResponseWriter, r *http.Request) {
-	h := a.health.Health(r.Context())
-	reply := healthReply{
-		OK: h.Status != methods.Unhealthy, Status: h.Status, Version: h.Version, UptimeSeconds: h.UptimeSeconds,
-		Database: h.Services["database"].Status, Sessions: h.Services["sessions"].Figures,
-		Connections: h.Services["sockets"].Figures["connections"], Sandbox: a.cfg.OnSandbox(),
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if !reply.OK {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
-	if err := json.NewEncoder(w).Encode(reply); err != nil {
-		a.log.Debug("health reply not written", "error", err)
-	}
 }
 
 // services probes what the server depends on.

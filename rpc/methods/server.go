@@ -29,6 +29,8 @@ type ServiceHealth struct {
 type ServerDeps struct {
 	Version, Commit, BuiltAt string
 	StartedAt                time.Time
+	// Sandbox tells that the network is a simulation.
+	Sandbox bool
 	// Services probes every dependency; it must answer within seconds.
 	Services func(ctx context.Context) map[string]ServiceHealth
 }
@@ -67,6 +69,7 @@ type ServerHealth struct {
 	Metrics       serverMetrics            `json:"metrics" doc:"process figures"`
 	Environment   serverEnvironment        `json:"environment" doc:"where it runs"`
 	Services      map[string]ServiceHealth `json:"services" doc:"dependencies by name"`
+	Sandbox       bool                     `json:"sandbox" doc:"the network is a simulation"`
 }
 
 // Health probes the server. The worst of its services decides.
@@ -77,7 +80,7 @@ func (d ServerDeps) Health(ctx context.Context) ServerHealth {
 		StartedAt: d.StartedAt.UTC(), UptimeSeconds: int64(now.Sub(d.StartedAt).Seconds()), Time: now,
 		Metrics:     serverMetrics{Goroutines: runtime.NumGoroutine(), CPUs: runtime.GOMAXPROCS(0), GoVersion: runtime.Version()},
 		Environment: serverEnvironment{Container: inContainer()},
-		Services:    d.Services(ctx),
+		Services:    d.Services(ctx), Sandbox: d.Sandbox,
 	}
 	for _, s := range h.Services {
 		if s.Status == Unhealthy || s.Status == Degraded && h.Status == Healthy {

@@ -140,6 +140,8 @@ type Config struct {
 
 	AllowQueryTokens bool `flag:"allow-query-tokens" doc:"Accept tokens in the query of REST calls (?token=)." why:"Addresses end up in logs and histories."`
 
+	RootDialect string `flag:"root-dialect" unit:"name" default:"digigo" enum:"digigo|wuzapi" doc:"Setting dialect of sessions that are made without one: whose answers REST calls get at the root, at paths that several documents have." why:"The larger of the two; under the prefixes /digigo and /wuzapi the prefix decides."`
+
 	CallsInFlight int `flag:"calls-in-flight" unit:"calls" default:"64" min:"1" doc:"Calls running at a time on one socket." why:"Enough to keep a connection busy."`
 
 	SessionCallsInFlight int `flag:"session-calls-in-flight" unit:"calls" default:"512" min:"1" doc:"Calls running at a time on one session, over all sockets." why:"More would wait in memory for the same connection to WhatsApp."`

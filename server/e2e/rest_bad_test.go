@@ -107,7 +107,7 @@ func (r *restRun) refused(t *testing.T, who restSession, bad resttest.BadRequest
 		return
 	}
 	body, _ := answer.JSON().(map[string]any)
-	if str(body["error"]) == "" || body["success"] != false {
+	if _, enveloped := body["code"]; str(body["error"]) == "" || body["success"] == true || enveloped && body["success"] != false {
 		t.Errorf("%s: %s", what, answer.Body)
 	}
 	if !r.names(body, bad.Field) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"path"
 	"slices"
@@ -15,8 +16,8 @@ type restDialect struct {
 	name string
 	// mounts are where it is served.
 	mounts []string
-	// header is the field that holds a session's token.
-	header string
+	// header is the field that holds a session's token; admin that of the admin's, if there is another.
+	header, admin string
 	// rules hold for every answer, failures for errors beside them.
 	rules, failures resttest.Rules
 	// unserved is the answer to paths and methods that are not documented; beside are methods served all the same, by path.
@@ -68,7 +69,10 @@ func (r *restRun) operation(t *testing.T, name string) *resttest.Operation {
 func (r *restRun) send(t *testing.T, mount, token string, request *resttest.Request) *resttest.Answer {
 	t.Helper()
 	c := resttest.Client{HTTP: client, Base: "http://" + r.w.server.addr + mount, Header: http.Header{}}
-	if token != "" {
+	switch {
+	case token == adminToken && r.admin != "":
+		c.Header.Set(r.admin, token)
+	case token != "":
 		c.Header.Set(r.header, token)
 	}
 	answer, err := c.Do(t.Context(), request)
@@ -76,6 +80,14 @@ func (r *restRun) send(t *testing.T, mount, token string, request *resttest.Requ
 		t.Fatal(err)
 	}
 	return answer
+}
+
+// token is the one that an operation takes.
+func (r *restRun) token(o *resttest.Operation) string {
+	if o.Auth == "admin" {
+		return adminToken
+	}
+	return r.w.caller.token
 }
 
 // documented sends the documented request of a case, compares the answer with the document and checks the effect.
@@ -162,6 +174,9 @@ func (r *restRun) fails(t *testing.T, c restCase, used map[string]bool) {
 	o := r.operation(t, c.operation)
 	for _, failure := range o.Errors() {
 		text := failure.Text()
+		if failure.Example == nil {
+			text = fmt.Sprintf("status %d", failure.Status) // the document says no more
+		}
 		if key := r.reasonNotProvoked(o, text); key != "" {
 			used[key] = true
 			continue

@@ -18,14 +18,8 @@ const maxFileBody = 2 << 20
 
 // routes asks for every documented path in every other way, and for paths that are nowhere.
 func (r *restRun) routes(t *testing.T) {
-	byPath := map[string][]string{}
-	for _, o := range r.catalogue.Operations {
-		byPath[o.Path] = append(byPath[o.Path], o.Method)
-	}
-	for path, extra := range r.beside {
-		byPath[path] = append(byPath[path], extra)
-	}
 	for _, mount := range r.mounts {
+		byPath := r.served(t, mount)
 		for path, documented := range byPath {
 			for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 				if !slices.Contains(documented, method) {
@@ -39,6 +33,41 @@ func (r *restRun) routes(t *testing.T) {
 			r.nowhere(t, mount, "POST", path)
 		}
 	}
+}
+
+// restDialects share the root.
+var restDialects = []string{"digigo", "wuzapi"}
+
+// served are the methods of each documented path, at the root those of the other dialects as well.
+func (r *restRun) served(t *testing.T, mount string) map[string][]string {
+	t.Helper()
+	byPath := map[string][]string{}
+	for _, o := range r.catalogue.Operations {
+		byPath[o.Path] = append(byPath[o.Path], o.Method)
+	}
+	for path, extra := range r.beside {
+		byPath[path] = append(byPath[path], extra)
+	}
+	for _, name := range restDialects {
+		if mount != "" || name == r.name {
+			continue
+		}
+		var document struct {
+			Paths map[string]map[string]any
+		}
+		answer := r.send(t, "/"+name, "", &resttest.Request{Method: http.MethodGet, Path: "/openapi.json"})
+		if err := json.Unmarshal(answer.Body, &document); err != nil {
+			t.Fatal(err)
+		}
+		for path, methods := range document.Paths {
+			for method := range methods {
+				if method = strings.ToUpper(method); byPath[path] != nil && !slices.Contains(byPath[path], method) {
+					byPath[path] = append(byPath[path], method)
+				}
+			}
+		}
+	}
+	return byPath
 }
 
 // nowhere expects the documented answer to what is not served, with a token and without.
@@ -109,7 +138,7 @@ func (r *restRun) sizes(t *testing.T) {
 		}
 		body := append([]byte(`{"filler":"`), bytes.Repeat([]byte("x"), maxFileBody)...)
 		request := &resttest.Request{Method: o.Method, Path: o.Path, Header: http.Header{"Content-Type": {"application/json"}}, Body: append(body, `"}`...)}
-		answer := r.send(t, r.mounts[0], r.w.caller.token, request)
+		answer := r.send(t, r.mounts[0], r.token(o), request)
 		fields, _ := answer.JSON().(map[string]any)
 		if answer.Status != http.StatusRequestEntityTooLarge || str(fields["error"]) == "" {
 			t.Errorf("%s: %d %.200s", o.Name(), answer.Status, answer.Body)

@@ -18,14 +18,15 @@ import (
 type restWorld struct {
 	network, server *process
 	dialect         string
-	caller          restSession   // connected
-	idle            restSession   // never connected
-	peer            restSession   // another person, online, with a picture, an about text and a linked device
-	shop            string        // number of a business
-	stranger        string        // number of somebody who shows nothing
-	group           string        // the caller's, with peer and shop
-	receiver        *restReceiver // of webhooks
-	made            int           // what got a number of its own
+	caller          restSession       // connected
+	idle            restSession       // never connected
+	peer            restSession       // another person, online, with a picture, an about text and a linked device
+	shop            string            // number of a business
+	stranger        string            // number of somebody who shows nothing
+	group           string            // the caller's, with peer and shop
+	receiver        *restReceiver     // of webhooks
+	made            int               // what got a number of its own
+	archives        map[string]string // webhooks of archived, by the kind of their deliveries
 }
 
 // restSession is a session and whose account it is linked to.
@@ -108,7 +109,10 @@ func (w *restWorld) away(t *testing.T) restSession {
 
 func (w *restWorld) call(t *testing.T, as restSession, method string, params object) (result object) {
 	t.Helper()
-	must(t, w.server.addr, method, merged(params, object{"session": as.id}), &result)
+	if as.id != "" { // an admin's calls need not be about a session
+		params = merged(params, object{"session": as.id})
+	}
+	must(t, w.server.addr, method, merged(params, nil), &result)
 	return result
 }
 
@@ -233,6 +237,9 @@ func fromDataURL(t *testing.T, url any) (kind string, file []byte) {
 	return strings.TrimPrefix(head, "data:"), file
 }
 
+// gonePath begins the paths of the receiver that take nothing.
+const gonePath = "/gone"
+
 // restReceiver is where webhooks lead to.
 type restReceiver struct {
 	url string
@@ -247,6 +254,9 @@ func newRestReceiver(t *testing.T) *restReceiver {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.got = append(r.got, request.URL.Path+" "+string(body))
+		if strings.HasPrefix(request.URL.Path, gonePath) {
+			w.WriteHeader(http.StatusGone)
+		}
 	}))
 	t.Cleanup(server.Close)
 	r.url = server.URL

@@ -31,7 +31,7 @@ type Dialect struct {
 	Missing func(x *Exchange, allowed []string) *Reply
 	// Shape describes Success and Fail for the OpenAPI document, in JSON Schema: the envelope around a result, and errors.
 	// nil = results bare, errors not described.
-	Shape func(result map[string]any) (success, failure map[string]any)
+	Shape func(route *Route, result map[string]any) (success, failure map[string]any)
 }
 
 // Credential is a place of a request that may hold a token; it returns "" when it holds none.

@@ -57,7 +57,7 @@ func (d *Dialect) operation(route *Route, results *rpc.ResultSchemas) map[string
 		switch {
 		case f.inPath:
 			params = append(params, map[string]any{"name": f.name, "in": "path", "required": true, "schema": f.schema()})
-		case f.inQuery || route.Method == http.MethodGet || route.Method == http.MethodDelete:
+		case f.inQuery || route.Method == http.MethodGet:
 			params = append(params, map[string]any{"name": f.name, "in": "query", "required": f.required, "schema": f.schema()})
 		default:
 			body.fields = append(body.fields, f)
@@ -103,7 +103,7 @@ func (d *Dialect) responses(route *Route, results *rpc.ResultSchemas) map[string
 	}
 	success, failure := results.Of(route.result), map[string]any(nil)
 	if d.Shape != nil {
-		success, failure = d.Shape(success)
+		success, failure = d.Shape(route, success)
 	}
 	return map[string]any{"200": answer("success", success), "default": answer("an error", failure)}
 }

@@ -12,17 +12,20 @@ import (
 
 	rpcmethods "github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/server/rest/digigo"
 	"github.com/waystation/waystation/server/rest/wuzapi"
 )
 
 var update = flag.Bool("update", false, "write what the tests compare with")
 
-// documents are the documented APIs in the order of the table; those without a dialect are not served over REST.
+// documents are the documented APIs in the order of the table; those without a dialect are not served over REST, those that
+// are partly served lack operations.
 var documents = []struct {
 	name    string
 	dialect *rest.Dialect
+	partly  bool
 }{
-	{"digigo", nil}, {"wuzapi", wuzapi.New()}, {"wwebjs", nil}, {"waakg", nil}, {"operations", nil},
+	{"digigo", digigo.New(), true}, {"wuzapi", wuzapi.New(), false}, {"wwebjs", nil, false}, {"waakg", nil, false}, {"operations", nil, false},
 }
 
 const tableFile = "OPERATIONS.md"
@@ -55,7 +58,7 @@ func TestTableOfOperations(t *testing.T) {
 				operations = append(operations, operation)
 			}
 		}
-		writeDocument(t, &out, d.name, d.dialect, operations, main)
+		writeDocument(t, &out, d.name, d.dialect, d.partly, operations, main)
 	}
 	if *update {
 		if err := os.WriteFile(tableFile, out.Bytes(), 0o644); err != nil {
@@ -71,7 +74,7 @@ func TestTableOfOperations(t *testing.T) {
 	}
 }
 
-func writeDocument(t *testing.T, out *bytes.Buffer, name string, dialect *rest.Dialect, operations []string, main map[string]string) {
+func writeDocument(t *testing.T, out *bytes.Buffer, name string, dialect *rest.Dialect, partly bool, operations []string, main map[string]string) {
 	routes := map[string]rest.Route{}
 	where := "not over REST"
 	if dialect != nil {
@@ -103,7 +106,7 @@ func writeDocument(t *testing.T, out *bytes.Buffer, name string, dialect *rest.D
 			}
 			served = where
 			delete(routes, operation)
-		} else if dialect != nil {
+		} else if dialect != nil && !partly {
 			t.Errorf("%s does not serve %s", name, operation)
 		}
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", operation, cmp.Or(strings.Join(calls, ", "), "no method yet"), served))

@@ -21,8 +21,8 @@ import (
 // The rows below are the awkward operations of the three large documents, written as a dialect would write them. They show
 // that a row and a small function are enough.
 
-// digigo has three forms of answers: an envelope, success beside a named key, and an error alone.
-func digigo() *rest.Dialect {
+// digigoForms has three forms of answers: an envelope, success beside a named key, and an error alone.
+func digigoForms() *rest.Dialect {
 	return &rest.Dialect{
 		Name: "digigo", Title: "digigo", Version: "1", Mounts: []string{"", "/digigo"},
 		Credentials: []rest.Credential{rest.HeaderToken("token"), rest.Authorization()},
@@ -408,7 +408,7 @@ func TestAwkwardOperations(t *testing.T) {
 	for _, name := range []string{"message.sendButtons", "message.sendText", "message.sendLocation", "message.sendDocument", "group.setPicture", "group.setName", "session.connect"} {
 		m.table[name] = done
 	}
-	s := newShim(t, m, rest.Config{}, digigo(), wwebjs(), waakg())
+	s := newShim(t, m, rest.Config{}, digigoForms(), wwebjs(), waakg())
 	var form bytes.Buffer
 	parts := multipart.NewWriter(&form)
 	file, _ := parts.CreateFormFile("image", "a.png")

@@ -219,11 +219,14 @@ func rebased(r *http.Request, escaped string) (*http.Request, bool) {
 // It returns false when none has it.
 func (m *mount) serve(s *Shim, w http.ResponseWriter, r *http.Request) bool {
 	var having []*table
-	var others *table // has the path under other methods
+	var others *table    // has the path under other methods
+	var allowed []string // by any of them
 	for _, t := range m.dialects {
-		if allowed := t.methods(r); slices.Contains(allowed, r.Method) {
+		methods := t.methods(r)
+		allowed = append(allowed, methods...)
+		if slices.Contains(methods, r.Method) {
 			having = append(having, t)
-		} else if allowed != nil && others == nil {
+		} else if methods != nil && others == nil {
 			others = t
 		}
 	}
@@ -233,7 +236,7 @@ func (m *mount) serve(s *Shim, w http.ResponseWriter, r *http.Request) bool {
 	case len(having) > 1:
 		s.choose(r, having).mux.ServeHTTP(w, r)
 	case others != nil:
-		s.missing(w, r, others, others.methods(r))
+		s.missing(w, r, others, allowed)
 	default:
 		return false
 	}
@@ -264,6 +267,7 @@ func (s *Shim) missing(w http.ResponseWriter, r *http.Request, t *table, allowed
 	if allowed != nil {
 		allowed = append(slices.Clone(allowed), http.MethodOptions)
 		slices.Sort(allowed)
+		allowed = slices.Compact(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)

@@ -13,13 +13,14 @@ import (
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 
 	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/server/rest/digigo"
 	"github.com/waystation/waystation/server/rest/resttest"
 	"github.com/waystation/waystation/server/rest/wuzapi"
 )
 
 // The document of a dialect is valid, has every documented operation, and lets the documented requests pass.
 func TestDocuments(t *testing.T) {
-	for _, dialect := range []*rest.Dialect{wuzapi.New()} {
+	for _, dialect := range []*rest.Dialect{digigo.New(), wuzapi.New()} {
 		t.Run(dialect.Name, func(t *testing.T) {
 			raw, err := rest.OpenAPI(dialect)
 			if err != nil {

@@ -54,7 +54,8 @@ func (f Finding) String() string {
 
 // Rules are what a dialect, or one case of it, knows beyond the catalogue.
 type Rules struct {
-	// Literal are keys whose documented value is meant as it stands, by their last part; <...> in it is any text.
+	// Literal are keys whose documented value is meant as it stands, by their last part, or by their whole path with a dot
+	// before it; <...> in the value is any text.
 	Literal []string
 	// Extra are paths an answer may have beside the documented ones, with all below them.
 	Extra []string
@@ -174,7 +175,7 @@ func (c *comparison) literals(path string, want, got any) {
 	case []any:
 	default:
 		name := path[strings.LastIndexByte(path, '.')+1:]
-		if path != "" && !slices.Contains(c.rules.Literal, name) {
+		if path != "" && !slices.Contains(c.rules.Literal, name) && !slices.Contains(c.rules.Literal, "."+path) {
 			return
 		}
 		if !sameLiteral(want, got) {

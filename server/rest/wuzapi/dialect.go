@@ -140,7 +140,7 @@ func missing(*rest.Exchange, []string) *rest.Reply {
 	return &rest.Reply{Status: http.StatusNotFound, ContentType: "text/plain; charset=utf-8", Body: []byte("404 page not found\n")}
 }
 
-func shape(result map[string]any) (success, failure map[string]any) {
+func shape(_ *rest.Route, result map[string]any) (success, failure map[string]any) {
 	text, number := map[string]any{"type": "string"}, map[string]any{"type": "integer"}
 	flag := map[string]any{"type": "boolean"}
 	object := func(properties map[string]any, required ...string) map[string]any {

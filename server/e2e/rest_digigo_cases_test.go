@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// digigoCases are the operations of digigo that are served.
+func digigoCases() []restCase {
+	return slices.Concat(digigoSettings(), digigoWebhook(), digigoDead(), digigoArchive(), digigoSystem())
+}
+
+// admins is who calls the operations of operators.
+func admins() *restSession { return &restSession{token: adminToken} }
+
+// setting gives the caller a setting until the test ends.
+func (w *restWorld) setting(t *testing.T, name string, value any) {
+	t.Helper()
+	before := w.settings(t)[name]
+	w.call(t, w.caller, "session.updateSettings", object{name: value})
+	t.Cleanup(func() { w.call(t, w.caller, "session.updateSettings", object{name: before}) })
+}
+
+func (w *restWorld) settings(t *testing.T) map[string]any {
+	t.Helper()
+	settings, _ := w.call(t, w.caller, "session.getSettings", nil)["settings"].(map[string]any)
+	return settings
+}
+
+// toggled are the cases of a setting that is on or off.
+func toggled(path, setting, key, shown string) []restCase {
+	return []restCase{
+		{operation: "POST " + path, prepare: func(t *testing.T, w *restWorld) restAct {
+			w.setting(t, setting, false)
+			return restAct{
+				values: resttest.Values{"enabled": true},
+				calls:  []restCall{{"session.updateSettings", object{setting: true}}},
+				effect: func(t *testing.T, out outcome) {
+					out.is(t, true, key, "0/settings/"+setting)
+					same(t, "settings", object{setting: true}, w.settings(t))
+				},
+			}
+		}},
+		{operation: "GET " + path, prepare: func(t *testing.T, w *restWorld) restAct {
+			w.setting(t, setting, true)
+			return restAct{
+				calls:  []restCall{{"session.getSettings", nil}},
+				effect: func(t *testing.T, out outcome) { out.is(t, true, shown, "0/settings/"+setting) },
+			}
+		}},
+	}
+}
+
+func digigoSettings() []restCase {
+	all := slices.Concat(
+		toggled("/session/skipmedia/config", "skip_media", "SkipMediaDownload", "UserSkipMediaDownload"),
+		toggled("/session/skipgroups/config", "skip_groups", "SkipGroups", "UserSkipGroups"),
+		toggled("/session/skipnewsletters/config", "skip_newsletters", "SkipNewsletters", "SkipNewsletters"),
+		toggled("/session/skipbroadcasts/config", "skip_broadcasts", "SkipBroadcasts", "SkipBroadcasts"),
+		toggled("/session/skipownmessages/config", "skip_own_messages", "SkipOwnMessages", "SkipOwnMessages"),
+		toggled("/session/presence/config", "unavailable_after_connect", "AutoPresenceUnavailable", "AutoPresenceUnavailable"),
+		toggled("/session/echo/api", "echo_api_messages", "EchoAPIMessages", "EchoAPIMessages"),
+	)
+	const message = "Write, please"
+	calls := object{"reject_calls": true, "call_reject_reason": "unavailable", "call_reject_message": message}
+	return append(all, []restCase{
+		{operation: "POST /session/skipcalls/config", prepare: func(t *testing.T, w *restWorld) restAct {
+			for name, value := range map[string]any{"reject_calls": false, "call_reject_reason": "busy", "call_reject_message": ""} {
+				w.setting(t, name, value)
+			}
+			return restAct{
+				values: resttest.Values{"reject_type": "unavailable", "reject_message": message},
+				calls:  []restCall{{"session.updateSettings", calls}},
+				effect: func(t *testing.T, out outcome) {
+					out.is(t, message, "RejectMessage", "0/settings/call_reject_message")
+					out.is(t, "unavailable", "RejectType", "0/settings/call_reject_reason")
+					same(t, "settings", calls, w.settings(t))
+				},
+			}
+		}},
+		{operation: "GET /session/skipcalls/config", prepare: func(t *testing.T, w *restWorld) restAct {
+			for name, value := range calls {
+				w.setting(t, name, value)
+			}
+			return restAct{calls: []restCall{{"session.getSettings", nil}}, effect: func(t *testing.T, out outcome) {
+				out.is(t, true, "SkipCalls", "0/settings/reject_calls")
+				out.is(t, message, "RejectMessage", "0/settings/call_reject_message")
+				out.is(t, "unavailable", "RejectType", "0/settings/call_reject_reason")
+			}}
+		}},
+		// Flags that are not named stay.
+		{operation: "POST /session/globaltransports/config", prepare: func(t *testing.T, w *restWorld) restAct {
+			w.setting(t, "skip_global", []string{"webhook", "sqs"})
+			after := []string{"amqp", "media_storage", "webhook"}
+			return restAct{
+				values: resttest.Values{"skipGlobalWebhook": resttest.Absent, "skipGlobalRabbitMQ": true, "skipGlobalS3": true},
+				calls:  []restCall{{"session.updateSettings", object{"skip_global": after}}},
+				effect: func(t *testing.T, _ outcome) { same(t, "settings", object{"skip_global": after}, w.settings(t)) },
+			}
+		}},
+		{operation: "GET /session/globaltransports/config", prepare: func(t *testing.T, w *restWorld) restAct {
+			w.setting(t, "skip_global", []string{"redis"})
+			return restAct{calls: []restCall{{"session.getSettings", nil}}, effect: func(t *testing.T, out outcome) {
+				if out.rpc == nil {
+					same(t, "flags", object{"skipGlobalRedis": true, "skipGlobalWebhook": false, "skipGlobalS3": false}, out.rest)
+				} else {
+					same(t, "settings", []string{"redis"}, dig(out.rpc, "0/settings/skip_global"))
+				}
+			}}
+		}},
+	}...)
+}
+
+func digigoWebhook() []restCase {
+	arrives := func(t *testing.T, w *restWorld, path string) {
+		t.Helper()
+		id, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "for the webhook"})
+		w.receiver.await(t, path, id)
+	}
+	change := func(operation, rest string) restCase {
+		return restCase{operation: operation, prepare: func(_ *testing.T, w *restWorld) restAct {
+			path := fmt.Sprintf("/set/%d", w.next())
+			url, events := w.receiver.url+path, []string{"Message", "Connected"}
+			return restAct{
+				values: resttest.Values{"webhookurl": url, "events": events},
+				calls:  []restCall{{"webhook.update", object{"url": url, "events": events, "active": true}}},
+				effect: func(t *testing.T, out outcome) {
+					out.is(t, url, rest, "0/webhook/url")
+					out.is(t, events, "Events", "0/webhook/events")
+					arrives(t, w, path)
+				},
+			}
+		}}
+	}
+	return []restCase{
+		change("POST /webhook", "WebhookURL"),
+		change("PUT /webhook", "Webhook"),
+		{operation: "GET /webhook", prepare: func(t *testing.T, w *restWorld) restAct {
+			url := fmt.Sprintf("%s/get/%d", w.receiver.url, w.next())
+			w.call(t, w.caller, "webhook.update", object{"url": url, "events": []string{"ReadReceipt"}})
+			return restAct{calls: []restCall{{"webhook.get", nil}}, effect: func(t *testing.T, out outcome) {
+				out.is(t, url, "webhook", "0/webhook/url")
+				out.is(t, []string{"ReadReceipt"}, "subscribe", "0/webhook/events")
+			}}
+		}},
+		{operation: "DELETE /webhook", prepare: func(t *testing.T, w *restWorld) restAct {
+			w.call(t, w.caller, "webhook.update", object{"url": w.receiver.url + "/deleted", "events": []string{"Message"}})
+			return restAct{calls: []restCall{{"webhook.delete", nil}}, effect: func(t *testing.T, _ outcome) {
+				same(t, "webhook", object{"url": "", "active": false}, w.call(t, w.caller, "webhook.get", nil)["webhook"])
+			}}
+		}},
+	}
+}
+
+func digigoSystem() []restCase {
+	return []restCase{
+		{
+			operation: "GET /health", rules: extra("ok", "uptime_seconds", "database", "sessions", "connections", "sandbox"),
+			prepare: func(*testing.T, *restWorld) restAct {
+				return restAct{as: &restSession{}, calls: []restCall{{"server.getHealth", nil}}, effect: func(t *testing.T, out outcome) {
+					out.is(t, "healthy", "status", "0/status")
+					out.is(t, "healthy", "database", "0/services/database/status")
+					out.is(t, 2, "sessions/connected", "0/services/sessions/figures/connected")
+				}}
+			},
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// The dialect digigo: each documented request of the groups that are served is answered as documented and has its effect,
+// under both mounts and through JSON-RPC; each documented error can be had.
+func TestDigigo(t *testing.T) {
+	r := newRestRun(t, digigo())
+	r.covers(t)
+	for _, mount := range r.mounts {
+		t.Run("at "+mount+"/", func(t *testing.T) {
+			for _, c := range r.cases {
+				t.Run(c.operation, func(t *testing.T) { r.documented(t, c, mount) })
+			}
+		})
+	}
+	t.Run("by calls", func(t *testing.T) {
+		for _, c := range r.cases {
+			t.Run(c.operation, func(t *testing.T) { r.called(t, c) })
+		}
+	})
+	t.Run("errors", r.provokes)
+	t.Run("other forms", func(t *testing.T) { digigoForms(t, r) })
+	t.Run("description", r.described)
+	t.Run("snake case", func(t *testing.T) { r.spelled(t, snake) })
+	t.Run("labels", func(t *testing.T) { r.labels(t, "POST /session/skipgroups/config", resttest.Values{"enabled": false}) })
+	t.Run("credentials", func(t *testing.T) { r.credentials(t, "GET /session/skipgroups/config") })
+	t.Run("routes", r.routes)
+	t.Run("heads", r.heads)
+	before := r.w.snapshot(t)
+	t.Run("sizes", r.sizes)
+	r.w.unchanged(t, before)
+	t.Run("bad input", r.refuses)
+}
+
+// digigo is the dialect as its callers see it.
+func digigo() *restDialect {
+	return &restDialect{
+		name: "digigo", mounts: []string{"/digigo", ""}, header: "Token", admin: "Authorization",
+		rules:    resttest.Rules{Literal: []string{".code", ".success", "error", "Details", "details"}},
+		failures: resttest.Rules{Extra: []string{"fields", "reason", "details"}},
+		unserved: struct{ kind, text string }{"text/plain", "404 page not found"},
+		content: func(answer any) any {
+			envelope, _ := answer.(map[string]any)
+			switch data := envelope["data"].(type) {
+			case map[string]any, []any:
+				return data
+			}
+			return answer
+		},
+		cases: digigoCases(), errors: digigoErrors(), unprovoked: digigoUnprovoked(),
+		names: wuzapiNames,
+		outOfRange: map[string][]any{
+			"webhookurl": {"not an address", "ftp://example.net"}, "from_date": {"yesterday"}, "to_date": {"yesterday"}, "since_time": {"yesterday"},
+			"since_id": {-1}, "id": {"x", 0, -1}, "event_id": {0, -1},
+		},
+		tolerated: map[string]string{
+			"*: user_id too long":                         "nobody has that id, so there is nothing",
+			"GET /admin/events/history: session too long": "the admin token counts",
+			"DELETE /admin/archive: status [mne]*":        "any one of the four filters is enough, as the text says",
+		},
+	}
+}
+
+// digigoRefused sends every kind of wrong token; the last is an unknown one.
+func digigoRefused(t *testing.T, p *provoked) {
+	request, err := p.operation.Request(0, p.values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := adminToken
+	if p.operation.Auth == "admin" {
+		wrong = p.run.w.caller.token
+	}
+	for _, token := range []string{"", wrong} {
+		if answer := p.run.send(t, p.run.mounts[0], token, request); answer.Status != 401 {
+			t.Errorf("status %d with the token %q", answer.Status, token)
+		}
+	}
+	p.as.token = "nobody-has-this-token"
+}
+
+func body(text string) func(*testing.T, *provoked) {
+	return func(_ *testing.T, p *provoked) { p.body = []byte(text) }
+}
+
+// orphaned replays an entry whose webhook is no more.
+func orphaned(field string) func(*testing.T, *provoked) {
+	return func(t *testing.T, p *provoked) {
+		w := p.run.w
+		hook := w.archive(t, "dead_letter")
+		value(field, w.archived(t, "dead_letter"))(t, p)
+		w.call(t, w.caller, "webhook.delete", object{"webhook_id": hook})
+		delete(w.archives, "dead_letter")
+	}
+}
+
+func digigoErrors() []provocation {
+	const nothing = 999999999
+	return []provocation{
+		{"", "[uU]nauthorized*", digigoRefused},
+		{"", "status 401", digigoRefused},
+		{"", "status 400", body(`{"enabled":`)},
+		{"", "no fields provided", body(`{"skip_global_fax":true}`)},
+		{"", "invalid reject_type*", value("reject_type", "never")},
+		{"", "invalid date format*", value("from_date", "yesterday")},
+		{"", "confirm=true*", value("confirm", resttest.Absent)},
+		{"", "event not found in DLQ", value("id", nothing)},
+		{"", "id is required", value("id", resttest.Absent)},
+		{"", "failed to replay event", orphaned("id")},
+		{"", "invalid status filter", value("status", "lost")},
+		{"", "bulk deletion requires*", body(`{"limit":5}`)},
+		{"", "invalid event ID", value("id", "x")},
+		{"POST *", "archive event not found", value("event_id", nothing)},
+		{"", "archive event not found", value("id", nothing)},
+		{"", "failed to replay archive event", orphaned("event_id")},
+		{"", "Invalid filter: invalid since_id*", value("since_id", "abc")},
+	}
+}
+
+// digigoUnprovoked are documented errors that need a server that is ill, or that this one cannot have.
+func digigoUnprovoked() map[string]string {
+	const ill = "the database would have to fail"
+	return map[string]string{
+		"*: status 500": ill, "*: database error": ill, "*: failed to update*": ill, "*: failed to get*": ill, "*: failed to load*": ill,
+		"*: failed to retrieve*": ill, "*: failed to delete archive event": ill, "GET /health: ERROR": ill,
+		"*: Event monitoring is disabled": "it cannot be switched off",
+	}
+}
