@@ -74,6 +74,11 @@ func TestSlotsOfOneSession(t *testing.T) {
 		q.expect(key(2, 3))
 		q.done(key(1, 2))
 		q.expect(key(1, 3))
+		q.done(key(2, 2))
+		q.done(key(2, 3))
+		if h := q.slots.hosts[someHost]; len(h.sessions) != 1 || h.total != 2 {
+			t.Errorf("%d slots of %v", h.total, h.sessions)
+		}
 	})
 }
 

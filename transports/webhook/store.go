@@ -160,8 +160,10 @@ func (s *store) rotate(ctx context.Context, key Key, secret string, keep time.Du
 	if secret == "" {
 		secret = newSecret()
 	}
-	w.PreviousSecret, w.PreviousUntil = "", time.Time{}
-	if keep > 0 && w.Secret != "" && w.Secret != secret {
+	switch {
+	case keep <= 0:
+		w.PreviousSecret, w.PreviousUntil = "", time.Time{}
+	case w.Secret != "" && w.Secret != secret: // a call that is repeated with its key leaves the one before as it is
 		w.PreviousSecret, w.PreviousUntil = w.Secret, s.now().Add(keep)
 	}
 	w.Secret = secret

@@ -209,6 +209,9 @@ func TestRotation(t *testing.T) {
 	if !slices.Equal(got.secrets(w.clock), []string{second, first}) {
 		t.Errorf("rotated: %v", got.secrets(w.clock))
 	}
+	if again := hook(w.RotateSecret(ctx, shop, second, time.Hour)); !reflect.DeepEqual(again.secrets(w.clock), got.secrets(w.clock)) {
+		t.Errorf("the same call again: %v", again.secrets(w.clock))
+	}
 	if late := got.secrets(w.clock.Add(time.Hour)); !slices.Equal(late, []string{second}) {
 		t.Errorf("an hour later: %v", late)
 	}
