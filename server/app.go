@@ -236,6 +236,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	a.registry.MapError = methods.MapError
 	deps := methods.Deps{
 		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
+		Outlets: a.outlets, Globals: a.globalDeps(),
 		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),
 	}
@@ -243,7 +244,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
 		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
-		methods.RegisterArchive, methods.RegisterDelivery,
+		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport,
 	} {
 		register(a.registry, deps)
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/outlets"
@@ -158,4 +159,11 @@ func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, 
 		return &bridge.Error{Reason: bridge.ReasonConflict, Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
 	}
 	return err
+}
+
+// globalDeps is what the methods of global transports need.
+func (a *app) globalDeps() methods.GlobalDeps {
+	return methods.GlobalDeps{
+		Reload: a.reloadGlobals, Variables: config.GlobalVariables(), Policy: a.deliveryPolicy(), WebhookRequests: a.cfg.Global.WebhookRequests,
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/outlets"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -37,6 +38,8 @@ type Deps struct {
 	Tokens     Tokens
 	Webhooks   *webhook.Webhooks
 	Deliveries *dispatch.Dispatcher
+	Outlets    *outlets.Outlets
+	Globals    GlobalDeps
 	Server     ServerSettings
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string

@@ -11,16 +11,16 @@ import (
 )
 
 type sessionCreateParams struct {
-	SessionID     string                `json:"session_id" rpc:"max=64" doc:"own id; generated when absent"`
-	Name          string                `json:"name" rpc:"max=255" doc:"display name; defaults to the id"`
-	Token         string                `json:"token" rpc:"max=255" doc:"credential bound to this session, at least 8 characters; generated when absent"`
-	Settings      bridge.SettingsPatch  `json:"settings" doc:"initial settings, as session.updateSettings"`
-	Webhook       *sessionWebhook       `json:"webhook" doc:"initial default webhook"`
-	Transports    json.RawMessage       `json:"transports" doc:"transport name -> settings"`
-	Storage       json.RawMessage       `json:"storage" doc:"object storage settings"`
-	Proxy         bridge.Proxy          `json:"proxy" doc:"{enabled, url}"`
-	ClientProfile *bridge.ClientProfile `json:"client_profile" doc:"device identity shown to WhatsApp"`
-	Connect       bool                  `json:"connect" doc:"connect at once so that a QR code appears"`
+	SessionID     string                     `json:"session_id" rpc:"max=64" doc:"own id; generated when absent"`
+	Name          string                     `json:"name" rpc:"max=255" doc:"display name; defaults to the id"`
+	Token         string                     `json:"token" rpc:"max=255" doc:"credential bound to this session, at least 8 characters; generated when absent"`
+	Settings      bridge.SettingsPatch       `json:"settings" doc:"initial settings, as session.updateSettings"`
+	Webhook       *sessionWebhook            `json:"webhook" doc:"initial default webhook"`
+	Transports    map[string]transportChange `json:"transports" rpc:"max=10" doc:"transport name -> settings, as transport.updateSettings"`
+	Storage       json.RawMessage            `json:"storage" doc:"object storage settings"`
+	Proxy         bridge.Proxy               `json:"proxy" doc:"{enabled, url}"`
+	ClientProfile *bridge.ClientProfile      `json:"client_profile" doc:"device identity shown to WhatsApp"`
+	Connect       bool                       `json:"connect" doc:"connect at once so that a QR code appears"`
 }
 
 // sessionWebhook is the default webhook of a new session.
@@ -41,13 +41,8 @@ const minTokenLength = 8
 // Validate refuses what this server does not do yet, rather than ignore it.
 func (p *sessionCreateParams) Validate() error {
 	var bad rpc.Fields
-	for _, field := range []struct {
-		pointer string
-		value   json.RawMessage
-	}{{"/transports", p.Transports}, {"/storage", p.Storage}} {
-		if len(field.value) > 0 && string(field.value) != "null" {
-			bad = append(bad, rpc.Field{Pointer: field.pointer, Problem: "is not offered by this server"})
-		}
+	if len(p.Storage) > 0 && string(p.Storage) != "null" {
+		bad = append(bad, rpc.Field{Pointer: "/storage", Problem: "is not offered by this server"})
 	}
 	if p.Token != "" && len(p.Token) < minTokenLength {
 		bad = append(bad, rpc.Field{Pointer: "/token", Problem: "must have at least 8 characters"})
@@ -173,6 +168,9 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 			return out, webhookError("/webhook", err)
 		}
 	}
+	if err := d.checkTransports(p.Transports); err != nil {
+		return out, err
+	}
 	s, err := d.Bridge.Create(ctx, bridge.CreateParams{
 		ID: p.SessionID, Name: p.Name, Settings: p.Settings, Proxy: p.Proxy, Profile: p.ClientProfile,
 	})
@@ -186,6 +184,9 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	if err == nil && p.Webhook != nil {
 		_, err = d.Webhooks.Update(ctx, webhook.Key{Session: s.ID(), ID: webhook.DefaultID}, p.Webhook.change())
 		err = webhookError("/webhook", err)
+	}
+	if err == nil {
+		err = d.setTransports(ctx, s.ID(), p.Transports)
 	}
 	if err != nil {
 		// Half a session helps nobody: the id must be free for the next try.

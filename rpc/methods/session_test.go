@@ -11,6 +11,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/transports/outlets"
 )
 
 // tokens remembers what was issued.
@@ -37,14 +38,19 @@ func (k *tokens) RevokeSession(_ context.Context, session string) error {
 // admin makes calls with the admin's credential.
 type admin struct {
 	*world
-	tokens *tokens
+	tokens       *tokens
+	outletsInUse *outlets.Outlets
+	reload       func(ctx context.Context) error
 }
 
 func newAdmin(t *testing.T) *admin {
 	w := newWorld(t)
 	a := &admin{world: w, tokens: &tokens{issued: map[string]string{}}}
-	hooks, _ := w.hooks()
-	methods.RegisterSession(w.calls, methods.Deps{Bridge: w.bridge, Tokens: a.tokens, Webhooks: hooks})
+	o, hooks, _ := w.outlets()
+	a.outletsInUse = o
+	deps := methods.Deps{Bridge: w.bridge, Tokens: a.tokens, Webhooks: hooks, Outlets: o, Globals: a.globalDeps()}
+	methods.RegisterSession(w.calls, deps)
+	methods.RegisterTransport(w.calls, deps)
 	return a
 }
 
@@ -167,7 +173,7 @@ func TestSessionBadInput(t *testing.T) {
 		{rpc.CodeInvalidParams, "/webhook/url", "session.create", params{"webhook": params{"events": []string{"*"}}}},
 		{rpc.CodeInvalidParams, "/webhook/events/0", "session.create", params{"webhook": params{"url": "http://127.0.0.1/", "events": []string{"x"}}}},
 		{rpc.CodeInvalidParams, "/webhook/secret", "session.create", params{"webhook": params{"url": "http://127.0.0.1/", "secret": "x"}}},
-		{rpc.CodeInvalidParams, "/transports", "session.create", params{"transports": params{"amqp": params{}}}},
+		{rpc.CodeInvalidParams, "/transports/redis/url", "session.create", params{"transports": params{"redis": params{}}}},
 		{rpc.CodeInvalidParams, "/storage", "session.create", params{"storage": params{"bucket": "b"}}},
 		{rpc.CodeInvalidParams, "/proxy/url", "session.create", params{"proxy": params{"enabled": true, "url": "ftp://x"}}},
 		{rpc.CodeInvalidParams, "/session_id", "session.create", params{"session_id": "a b"}},

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -107,4 +108,18 @@ func (s *slots) inUse() (n int) {
 		n += h.total
 	}
 	return n
+}
+
+// SendGlobal makes one attempt to deliver something to the operator's webhook, beside the events of sessions. ErrNoURL:
+// there is none.
+func (w *Webhooks) SendGlobal(ctx context.Context, d *dispatch.Delivery) error {
+	if w.store.delivering(globalKey) == nil {
+		return ErrNoURL
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Policy.AttemptTimeout)
+	defer cancel()
+	if _, err := w.sink.Deliver(ctx, w.GlobalTarget(d.Event.Session), d); err != nil {
+		return fmt.Errorf("%s: %w", Transport, err)
+	}
+	return nil
 }
