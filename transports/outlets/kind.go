@@ -62,6 +62,8 @@ type Access struct {
 type Kind struct {
 	New     func() Options // with defaults
 	Secrets []string       // options that are never shown
+	// Mask shows a url without its secrets; nil = broker.Mask.
+	Mask func(url string) string
 }
 
 // Settings say where the events of a session, or of all, go by one transport.
@@ -122,7 +124,7 @@ func (k *Kind) shown(s *Settings) (Settings, error) {
 	out := *s
 	out.Events = slices.Clone(s.Events)
 	if s.URL != "" {
-		out.URL = broker.Mask(s.URL)
+		out.URL = k.mask(s.URL)
 	}
 	options, err := k.decode(s.Options)
 	if err != nil {
@@ -142,6 +144,27 @@ func (k *Kind) shown(s *Settings) (Settings, error) {
 		}
 	}
 	return out, nil
+}
+
+// renamed puts the names of options in the place of a sink's own for the same thing.
+func renamed(err error, names map[string]string) error {
+	var p broker.Problems
+	if !errors.As(err, &p) {
+		return err
+	}
+	for i := range p {
+		if name, differs := names[p[i].Field]; differs {
+			p[i].Field = name
+		}
+	}
+	return p
+}
+
+func (k *Kind) mask(url string) string {
+	if k.Mask != nil {
+		return k.Mask(url)
+	}
+	return broker.Mask(url)
 }
 
 // filter is what the dispatcher needs to know of a subscription. volatile tells which names are signals.

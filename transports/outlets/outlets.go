@@ -15,6 +15,7 @@ import (
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/redis"
+	"github.com/waystation/waystation/transports/sqs"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -42,7 +43,7 @@ var (
 
 // Kinds are the brokers there are, by the names of their transports.
 func Kinds() map[string]Kind {
-	return map[string]Kind{redis.Transport: redisKind}
+	return map[string]Kind{redis.Transport: redisKind, amqpTransport: amqpKind, sqs.Transport: sqsKind}
 }
 
 // WebSocket is the outlet of sockets that follow all sessions. It has no targets.
@@ -146,7 +147,7 @@ func (o *Outlets) staysOut(session string, skip []string) bool {
 }
 
 // outletNames are what sessions can stay out of and gets events.
-var outletNames = []string{webhook.Transport, "amqp", "sqs", "redis", WebSocket}
+var outletNames = []string{webhook.Transport, amqpTransport, sqs.Transport, redis.Transport, WebSocket}
 
 func withEvents(skip []string) []string {
 	return slices.DeleteFunc(slices.Clone(skip), func(name string) bool { return !slices.Contains(outletNames, name) })

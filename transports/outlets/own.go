@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
@@ -29,9 +28,9 @@ type Change struct {
 }
 
 // apply changes settings. The first address switches on, unless the change says otherwise.
-func (c *Change) apply(s *Settings, secrets []string) {
+func (c *Change) apply(s *Settings, kind *Kind) {
 	hadURL := s.URL != ""
-	if c.URL != nil && (!hadURL || *c.URL != broker.Mask(s.URL)) {
+	if c.URL != nil && (!hadURL || *c.URL != kind.mask(s.URL)) {
 		s.URL = *c.URL
 	}
 	if c.Events != nil {
@@ -42,7 +41,7 @@ func (c *Change) apply(s *Settings, secrets []string) {
 		switch {
 		case string(value) == "null":
 			delete(s.Options, name)
-		case slices.Contains(secrets, name) && string(value) == `"`+Masked+`"`:
+		case slices.Contains(kind.Secrets, name) && string(value) == `"`+Masked+`"`:
 		default:
 			if s.Options == nil {
 				s.Options = map[string]json.RawMessage{}
@@ -136,7 +135,7 @@ func (o *Outlets) Check(transport string, c Change) error {
 		return ErrUnknown
 	}
 	var set Settings
-	c.apply(&set, s.kind.Secrets)
+	c.apply(&set, &s.kind)
 	return o.check(transport, set)
 }
 
@@ -168,7 +167,7 @@ func (o *Outlets) Update(ctx context.Context, session, transport string, c Chang
 	if len(rows) > 0 {
 		r = rows[0]
 	}
-	c.apply(&r.Settings, s.kind.Secrets)
+	c.apply(&r.Settings, &s.kind)
 	a, err := o.attach(transport, &r.Settings, o.access())
 	if err != nil {
 		return Own{}, err

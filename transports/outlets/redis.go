@@ -64,7 +64,7 @@ func (o *redisOptions) Open(address string, access Access) (Connection, error) {
 		Stream: o.Stream, Channel: o.Channel, MaxLen: o.MaxLen, MaxBytes: o.MaxBytes, Timeout: time.Duration(o.TimeoutMS) * time.Millisecond,
 	})
 	if err != nil {
-		return nil, err
+		return nil, renamed(err, map[string]string{"timeout": "timeout_ms"})
 	}
 	return redisConnection{s, address}, nil
 }
