@@ -14,8 +14,8 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// Transport is the name of this kind of sink among the transports, as the documents have it.
-const Transport = "rabbitmq"
+// Transport is the name of this kind of sink among the transports.
+const Transport = "amqp"
 
 // Sink delivers to one broker, for any number of sessions. Its methods may be called concurrently.
 type Sink struct {
