@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -22,6 +24,9 @@ type Call struct {
 	Meta Meta
 	// Conn is the owner of the connection the call came over; nil for calls by HTTP and inside the process.
 	Conn any
+	// Push takes what Stream sends, for calls inside the process that want it. Without it and without a connection there
+	// is no Stream.
+	Push func(ctx context.Context, method string, params json.RawMessage) error
 
 	peer        *Peer
 	job         *job
@@ -82,6 +87,27 @@ func (c *Call) Progress(done, total int64, message string) {
 	_ = c.peer.Notify("conn.progress", progressParams{
 		Token: c.Meta.ProgressToken, Seq: c.progress.seq, Done: done, Total: total, Message: message,
 	})
+}
+
+// Stream sends the caller a notification of a call that goes on. It waits while the connection has much to send, until ctx
+// ends, so that a slow reader holds up the call alone. The error is an *Error when the call came without a way back.
+func (c *Call) Stream(ctx context.Context, method string, params any) error {
+	raw, err := encodeResult(params)
+	if err != nil {
+		return fmt.Errorf("rpc: stream %s: %w", method, err)
+	}
+	if c.Push != nil {
+		return c.Push(ctx, method, raw)
+	}
+	if c.peer == nil || c.Conn == nil {
+		return NotSupported(c.Method + " needs a connection")
+	}
+	if codec, ok := c.peer.codec.(Pacer); ok {
+		if err := codec.Pace(ctx); err != nil {
+			return err
+		}
+	}
+	return c.peer.codec.WriteFrame(AppendNotification(nil, method, raw))
 }
 
 type progressParams struct {

@@ -1,6 +1,9 @@
 package rpc
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // ErrFrameTooLarge is what a Codec's ReadFrame returns for a frame beyond its limit that it has skipped; the
 // connection goes on and the peer is told.
@@ -18,6 +21,12 @@ type Codec interface {
 	// Close ends the connection with a close code of the protocol, after what was written before; ReadFrame then
 	// returns an error at some point. Code 0 means that nothing is read any more: release everything.
 	Close(code int, reason string) error
+}
+
+// Pacer is implemented by codecs that can tell when what was written has left.
+type Pacer interface {
+	// Pace waits until little of what was written is left; an error when ctx or the connection ends first.
+	Pace(ctx context.Context) error
 }
 
 // Close codes that dispatch can cause.

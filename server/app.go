@@ -54,6 +54,7 @@ type app struct {
 	bridge    *bridge.Bridge
 	auth      *auth.Auth
 	tickets   *auth.Tickets
+	watchers  *auth.Tickets // of delivery.createWatchToken
 	origins   *origin.List
 	registry  *rpc.Registry
 	endpoint  *socket.Endpoint
@@ -184,6 +185,7 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 		return err
 	}
 	a.tickets = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.TicketTTL, PerPrincipal: a.cfg.TicketsPerPrincipal})
+	a.watchers = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.WatchTokenTTL, PerPrincipal: a.cfg.WatchTokens})
 	if a.origins, err = origin.New(a.cfg.AllowedOrigins, a.cfg.PublicURL); err != nil {
 		return fmt.Errorf("allowed-origins: %w", err)
 	}
@@ -237,6 +239,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	deps := methods.Deps{
 		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
 		Outlets: a.outlets, Globals: a.globalDeps(),
+		Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.watchURL,
 		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),
 	}
@@ -339,6 +342,7 @@ func (a *app) shutdown(ctx context.Context) error {
 			_ = a.server.Close() // requests that outlast the time are cut
 		}
 	})
+	a.deliver.EndWatches() // which would go on for ever
 	a.endpoint.Shutdown(ctx)
 	requests.Wait()
 	return a.close(ctx)

@@ -13,7 +13,7 @@ func (a *app) openDispatcher(ctx context.Context) (err error) {
 	a.deliver, err = dispatch.Open(ctx, a.db, a.journal, dispatch.Config{
 		KeepDelivered: cmp.Or(a.cfg.KeepDeliveries, -1), MaxDelivered: a.cfg.MaxDeliveries,
 		KeepDeadLetters: a.cfg.KeepDeadLetters, MaxDeadLetters: a.cfg.MaxDeadLetters,
-		DrainTimeout: a.cfg.ShutdownTimeout / 4, Log: a.log.With("part", "dispatch"),
+		MaxWatches: a.cfg.MaxWatches, DrainTimeout: a.cfg.ShutdownTimeout / 4, Log: a.log.With("part", "dispatch"),
 	})
 	if err == nil {
 		a.onClose("dispatcher", a.deliver.Close)

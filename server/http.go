@@ -45,6 +45,7 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("PATCH "+uploadPath+"/{id}", files.onUpload(files.patchUpload))
 	mux.HandleFunc("DELETE "+uploadPath+"/{id}", files.onUpload(files.deleteUpload))
 	mux.HandleFunc("GET /v1/events", a.endpoint.ServeEvents)
+	mux.HandleFunc("GET "+deliveriesPath, a.serveDeliveries)
 	mux.HandleFunc("POST /v1/tickets", a.serveTickets)
 	var plain atomic.Int64
 	return &http.Server{

@@ -234,9 +234,13 @@ func nameFor(file *bridge.MediaFile) string {
 
 // mediaURL is where a kept file can be fetched, with a token in the header.
 func (a *app) mediaURL(mediaID string) string {
-	base := strings.TrimSuffix(a.cfg.PublicURL, "/")
-	if base == "" {
-		base = "http://" + a.listener.Addr().String()
+	return a.baseURL() + mediaPath + "/" + url.PathEscape(mediaID)
+}
+
+// baseURL is where clients reach this server.
+func (a *app) baseURL() string {
+	if base := strings.TrimSuffix(a.cfg.PublicURL, "/"); base != "" {
+		return base
 	}
-	return base + mediaPath + "/" + url.PathEscape(mediaID)
+	return "http://" + a.listener.Addr().String()
 }

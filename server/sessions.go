@@ -37,7 +37,7 @@ func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (s
 
 // RevokeSession takes the token of a session that is being deleted.
 func (t tokens) RevokeSession(ctx context.Context, session string) error {
-	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, "session:"+session))
+	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, "session:"+session), t.app.watchers.Revoke(ctx, "session:"+session))
 	t.app.endpoint.SessionDeleted(session)
 	return errors.Join(err, t.app.consumers.DeleteSession(ctx, session), t.app.webhooks.DeleteSession(ctx, session),
 		t.app.outlets.Remove(ctx, session), t.app.deliver.DeleteSession(ctx, session))

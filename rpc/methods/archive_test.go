@@ -62,7 +62,7 @@ func newOffice(t *testing.T) *office {
 	o := &office{t: t, calls: rpc.NewRegistry(rpc.Options{}), journal: log, deliver: deliver}
 	o.calls.MapError = methods.MapError
 	methods.RegisterArchive(o.calls, methods.Deps{Deliveries: deliver})
-	methods.RegisterDelivery(o.calls, methods.Deps{Deliveries: deliver})
+	methods.RegisterDelivery(o.calls, methods.Deps{Deliveries: deliver, Retention: log})
 	if err := deliver.AddSink("webhook", o, dispatch.Policy{}); err != nil {
 		t.Fatal(err)
 	}

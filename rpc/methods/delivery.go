@@ -81,6 +81,12 @@ func RegisterDelivery(reg *rpc.Registry, d Deps) {
 		Name: "delivery.list", Summary: "Page through recorded deliveries, or list those that have not ended.",
 		Description: "A session's credential sees its own session only.", NoSession: true, MaxReply: listReply,
 	}, d.listDeliveries)
+	registerWatch(reg, d)
+	rpc.Register(reg, rpc.Method{
+		Name: "delivery.prune", Summary: "Run the retention of journal and archive now.", Scope: rpc.ScopeAdmin, Timeout: pruneTimeout,
+		Description: "With older_than_hours only entries of delivered events that are older go, whatever the configured retention. What waits for its delivery, " +
+			"and dead letters, stay.",
+	}, d.prune)
 	rpc.Register(reg, rpc.Method{Name: "delivery.getStats", Summary: "Read figures on deliveries and transports.", Scope: rpc.ScopeAdmin}, d.deliveryStats)
 }
 

@@ -40,7 +40,12 @@ type Deps struct {
 	Deliveries *dispatch.Dispatcher
 	Outlets    *outlets.Outlets
 	Globals    GlobalDeps
-	Server     ServerSettings
+	// Retention is the journal's, which delivery.prune sets off.
+	Retention Retention
+	// WatchTokens are those of delivery.createWatchToken, WatchURL the address that is watched with one.
+	WatchTokens WatchTokens
+	WatchURL    func(token string) string
+	Server      ServerSettings
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string
 	// SignMediaURL gives an address of a kept file that needs no token, for a time; 0 = as long as such addresses are

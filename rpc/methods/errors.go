@@ -42,6 +42,8 @@ func MapError(err error) *rpc.Error {
 			return rpc.NotFound("there is no such entry")
 		case errors.Is(err, dispatch.ErrTooMany):
 			return rpc.Conflict("too many replays wait already: repeat the call when some of them are through")
+		case errors.Is(err, dispatch.ErrTooManyWatches):
+			return rpc.RateLimited("too many deliveries are watched already", watchRetry)
 		case errors.Is(err, dispatch.ErrClosed):
 			return rpc.ShuttingDown(0)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// Ticket is the right to open one connection.
+// Ticket is the right to open one connection, or with a filter to watch for a time.
 type Ticket struct {
 	// Issuer is the id of the principal that asked for it.
 	Issuer string
@@ -18,6 +18,8 @@ type Ticket struct {
 	Principal rpc.Principal
 	// Expires is when it is worth nothing any more.
 	Expires time.Time
+	// Filter is what the ticket is limited to, in its maker's own form; nil = nothing.
+	Filter []byte
 }
 
 // TicketStore keeps tickets under the SHA-256 of their text. Its methods may be called from many goroutines, and of
@@ -28,6 +30,8 @@ type TicketStore interface {
 	// Take removes a ticket and returns it, in one step: of many takers one has it. It returns ErrNoTicket when there
 	// is none, or it has expired.
 	Take(ctx context.Context, hash [sha256.Size]byte) (Ticket, error)
+	// Look is Take for a ticket that stays.
+	Look(ctx context.Context, hash [sha256.Size]byte) (Ticket, error)
 	// Revoke removes the tickets a principal asked for, and those that stand for it.
 	Revoke(ctx context.Context, principal string) error
 }
@@ -68,6 +72,18 @@ func NewTickets(store TicketStore, cfg TicketConfig) *Tickets {
 // ticketRetry is when a caller with too many tickets may ask again; by then some have been used or have expired.
 const ticketRetry = time.Second
 
+// IssueWatch makes a ticket that is good for as long as tickets of t are, any number of times. With a session it reaches
+// that session alone. filter is kept for Look. Errors are *rpc.Error.
+func (t *Tickets) IssueWatch(ctx context.Context, who rpc.Principal, session string, filter []byte) (ticket string, expires time.Time, err error) {
+	return t.issue(ctx, who, session, t.cfg.For, filter)
+}
+
+// Look tells whom a ticket of IssueWatch stands for and what it is limited to. Errors are those of Redeem.
+func (t *Tickets) Look(ctx context.Context, ticket string) (who rpc.Principal, filter []byte, err error) {
+	kept, err := t.find(ctx, ticket, t.store.Look)
+	return kept.Principal, kept.Filter, err
+}
+
 // Issue makes a ticket for a principal. With a session it opens that session alone; whether the principal may use it is
 // the caller's to check. validFor 0 = as long as tickets are good; more than that is an error. Errors are *rpc.Error.
 func (t *Tickets) Issue(ctx context.Context, who rpc.Principal, session string, validFor time.Duration) (ticket string, expires time.Time, err error) {
@@ -77,7 +93,11 @@ func (t *Tickets) Issue(ctx context.Context, who rpc.Principal, session string, 
 	case validFor == 0:
 		validFor = t.cfg.For
 	}
-	kept := Ticket{Issuer: who.ID, Principal: who, Expires: t.now().Add(validFor).UTC().Truncate(time.Millisecond)}
+	return t.issue(ctx, who, session, validFor, nil)
+}
+
+func (t *Tickets) issue(ctx context.Context, who rpc.Principal, session string, validFor time.Duration, filter []byte) (ticket string, expires time.Time, err error) {
+	kept := Ticket{Issuer: who.ID, Principal: who, Filter: filter, Expires: t.now().Add(validFor).UTC().Truncate(time.Millisecond)}
 	if session != "" {
 		kept.Principal = sessionPrincipal(session)
 	}
@@ -95,18 +115,23 @@ func (t *Tickets) Issue(ctx context.Context, who rpc.Principal, session string, 
 // Redeem tells who comes with a ticket, which is used up by it. The error holds an *rpc.Error for the caller, the same
 // for a ticket that is unknown, used or expired.
 func (t *Tickets) Redeem(ctx context.Context, ticket string) (rpc.Principal, error) {
+	kept, err := t.find(ctx, ticket, t.store.Take)
+	return kept.Principal, err
+}
+
+func (t *Tickets) find(ctx context.Context, ticket string, by func(context.Context, [sha256.Size]byte) (Ticket, error)) (Ticket, error) {
 	if ticket == "" || len(ticket) > MaxTokenLength {
-		return rpc.Principal{}, refusedTicket()
+		return Ticket{}, refusedTicket()
 	}
 	// The hash is the key of the look-up, so that its timing tells nothing about the ticket.
-	kept, err := t.store.Take(ctx, sha256.Sum256([]byte(ticket)))
+	kept, err := by(ctx, sha256.Sum256([]byte(ticket)))
 	switch {
 	case errors.Is(err, ErrNoTicket):
-		return rpc.Principal{}, refusedTicket()
+		return Ticket{}, refusedTicket()
 	case err != nil:
-		return rpc.Principal{}, fmt.Errorf("auth: %w: %w", err, unavailable)
+		return Ticket{}, fmt.Errorf("auth: %w: %w", err, unavailable)
 	}
-	return kept.Principal, nil
+	return kept, nil
 }
 
 func refusedTicket() error {

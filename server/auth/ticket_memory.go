@@ -58,6 +58,17 @@ func (m *memoryTickets) Take(_ context.Context, hash [sha256.Size]byte) (Ticket,
 	return t, nil
 }
 
+// Look implements TicketStore.
+func (m *memoryTickets) Look(_ context.Context, hash [sha256.Size]byte) (Ticket, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.tickets[hash]
+	if !ok || !m.now().Before(t.Expires) {
+		return Ticket{}, ErrNoTicket
+	}
+	return t, nil
+}
+
 // Revoke implements TicketStore.
 func (m *memoryTickets) Revoke(_ context.Context, principal string) error {
 	m.mu.Lock()

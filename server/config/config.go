@@ -122,6 +122,12 @@ type Config struct {
 
 	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
 
+	MaxWatches int `flag:"max-watches" unit:"watches" default:"32" min:"1" max:"10000" doc:"Streams of deliveries (delivery.watch, GET /v1/deliveries) open at a time." why:"Each reads a page of the archive up to ten times a second while something is new."`
+
+	WatchTokenTTL time.Duration `flag:"watch-token-ttl" unit:"duration" default:"5m" min:"1s" max:"24h" doc:"Time a token of delivery.createWatchToken is good." why:"It stands in a URL, which proxies log."`
+
+	WatchTokens int `flag:"watch-tokens" unit:"tokens" default:"1000" min:"1" max:"100000" doc:"Tokens of delivery.createWatchToken that are good at a time." why:"Some 500 bytes each."`
+
 	MaxConsumers int `flag:"max-consumers" unit:"consumers" default:"100" min:"1" max:"100000" doc:"Named consumers a credential may have." why:"Clients that make up names must not fill the disk."`
 
 	StreamHeartbeat time.Duration `flag:"stream-heartbeat" unit:"duration" default:"15s" min:"1s" max:"10m" doc:"Silence on an event stream (GET /v1/events) after which a comment is sent." why:"Proxies close what is silent for 30 to 60 s."`

@@ -206,6 +206,29 @@ func (c *conn) awaitRoom() bool {
 	return !c.torn
 }
 
+// paceShare is the part of Config.MaxPending that streams of calls leave to wait; the rest is for replies, so that calls
+// are still read.
+const paceShare = 8
+
+// Pace implements rpc.Pacer.
+func (c *conn) Pace(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.room.Broadcast()
+	})
+	defer stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.laneBytes > c.e.cfg.MaxPending/paceShare && !c.torn && !c.mute && ctx.Err() == nil {
+		c.room.Wait()
+	}
+	if c.torn || c.mute {
+		return io.ErrClosedPipe
+	}
+	return ctx.Err()
+}
+
 func (c *conn) isEnding() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

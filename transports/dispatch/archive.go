@@ -65,6 +65,8 @@ type Query struct {
 	OldestFirst  bool      // else the newest come first
 	Limit        int       // 0 = 50, at most 1000
 	Skip         int       // entries to leave out
+
+	upTo int64 // entries up to this id
 }
 
 // Tally counts the entries of one kind, transport and event name.

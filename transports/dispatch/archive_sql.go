@@ -75,6 +75,9 @@ func (q *Query) where() (text string, args []any, err error) {
 	if q.After > 0 {
 		add("id>", q.After)
 	}
+	if q.upTo > 0 {
+		add("id<=", q.upTo)
+	}
 	switch {
 	case q.Sessions != nil && len(q.Sessions) == 0:
 		conditions = append(conditions, "1=0")
@@ -139,6 +142,18 @@ func (s *store) count(ctx context.Context, q Query) (n int, err error) {
 		return 0, fmt.Errorf("dispatch: count the archive: %w", err)
 	}
 	return n, nil
+}
+
+// oldest and newest are ids of the archive, 0 when it is empty.
+func (s *store) oldest(ctx context.Context) (int64, error) { return s.edge(ctx, "MIN") }
+
+func (s *store) newest(ctx context.Context) (int64, error) { return s.edge(ctx, "MAX") }
+
+func (s *store) edge(ctx context.Context, which string) (id int64, err error) {
+	if err = s.db.QueryRow(ctx, `SELECT COALESCE(`+which+`(id), 0) FROM dispatch_archive`).Scan(&id); err != nil {
+		return 0, fmt.Errorf("dispatch: read the archive: %w", err)
+	}
+	return id, nil
 }
 
 // body is what is kept of a dead letter's event, nil when there is none.

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ type replayed struct {
 // its next event only after its result is stored, so that a crash repeats one event of a lane at most.
 type committer struct {
 	store   *store
+	tell    func() // that entries were stored
 	cfg     *Config
 	queue   chan *result
 	dirty   chan struct{} // holds one after the first skip since the last write
@@ -46,9 +48,9 @@ type committer struct {
 	skips map[int64]position // cursors that only passed unwanted events
 }
 
-func newCommitter(s *store, cfg *Config) *committer {
+func newCommitter(s *store, cfg *Config, tell func()) *committer {
 	c := &committer{
-		store: s, cfg: cfg, queue: make(chan *result, cfg.MaxCommitRecords), dirty: make(chan struct{}, 1),
+		store: s, tell: tell, cfg: cfg, queue: make(chan *result, cfg.MaxCommitRecords), dirty: make(chan struct{}, 1),
 		quit: make(chan struct{}), stopped: make(chan struct{}), skips: map[int64]position{},
 	}
 	c.life, c.abort = context.WithCancel(context.Background())
@@ -170,6 +172,9 @@ func (c *committer) commit(batch []*result, skips map[int64]position) error {
 		c.cfg.Log.Warn("deliveries cannot be recorded; lanes wait", "error", err)
 	}
 	c.failing = err != nil
+	if err == nil && slices.ContainsFunc(batch, func(r *result) bool { return r.entry != nil }) {
+		c.tell()
+	}
 	return err
 }
 

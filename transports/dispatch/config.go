@@ -59,7 +59,9 @@ const (
 	DefaultReadBytes        = 64 << 10            // what a lane that waits holds in memory
 	DefaultDrainTimeout     = 5 * time.Second     // most attempts under way end by then
 	DefaultSweepEvery       = time.Minute
-	DefaultSweepBatch       = 500 // rows of one delete: others wait for it about 2 ms
+	DefaultMaxWatches       = 32                     // each reads a page when there is something new
+	DefaultWatchEvery       = 100 * time.Millisecond // people look at it
+	DefaultSweepBatch       = 500                    // rows of one delete: others wait for it about 2 ms
 )
 
 // Config tunes a dispatcher. Zero fields take the defaults above.
@@ -79,6 +81,8 @@ type Config struct {
 	DrainTimeout     time.Duration // Close lets attempts under way end for so long, within its context
 	SweepEvery       time.Duration // pause between retention runs of the archive
 	SweepBatch       int           // rows deleted in one transaction
+	MaxWatches       int           // open at a time; more are refused
+	WatchEvery       time.Duration // shortest time between two looks of a watch into the archive
 	Now              func() time.Time
 	Log              *slog.Logger // nil = silent
 }
@@ -99,6 +103,8 @@ func (c Config) withDefaults() Config {
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.SweepEvery = cmp.Or(c.SweepEvery, DefaultSweepEvery)
 	c.SweepBatch = cmp.Or(c.SweepBatch, DefaultSweepBatch)
+	c.MaxWatches = cmp.Or(c.MaxWatches, DefaultMaxWatches)
+	c.WatchEvery = cmp.Or(c.WatchEvery, DefaultWatchEvery)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

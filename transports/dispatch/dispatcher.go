@@ -23,11 +23,14 @@ type Dispatcher struct {
 	commits *committer
 	skips   skips
 	unwatch func()
+	sweeps  sweeps
+	watches watches
 
 	life       context.Context // of attempts: ends when Close waits for them no longer
 	end        context.CancelFunc
 	waiting    context.Context // of everything else: ends when Close begins
 	endWaiting context.CancelFunc
+	watching   context.Context // of watches: ends when EndWatches is called, or Close begins
 	workers    sync.WaitGroup
 
 	turn chan struct{} // holds one while somebody changes targets or the archive
@@ -52,6 +55,11 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	if d.store, err = openStore(ctx, db, d.cfg.Now); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}
+	oldest, err := d.store.oldest(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("dispatch: open: %w", err)
+	}
+	d.watches = watches{changed: make(chan struct{}), dropped: max(oldest-1, 0)}
 	if d.skips.bySession, err = d.store.skips(ctx, ""); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}
@@ -60,10 +68,12 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	}
 	d.life, d.end = context.WithCancel(context.Background())
 	d.waiting, d.endWaiting = context.WithCancel(d.life)
-	d.commits = newCommitter(d.store, &d.cfg)
+	d.watching, d.watches.end = context.WithCancel(d.waiting)
+	d.sweeps.next.Store(d.cfg.Now().Add(d.cfg.SweepEvery).UnixMilli())
+	d.commits = newCommitter(d.store, &d.cfg, d.watches.tell)
 	go d.commits.loop()
 	d.workers.Go(func() {
-		database.SweepEvery(d.waiting, d.cfg.SweepEvery, d.Sweep, d.cfg.Log, "retention of the archive failed")
+		database.SweepEvery(d.waiting, d.cfg.SweepEvery, d.sweepInTurn, d.cfg.Log, "retention of the archive failed")
 	})
 	d.workers.Go(func() {
 		if err := d.router.Run(context.Background()); err != nil {

@@ -36,7 +36,7 @@ type Journal struct {
 }
 
 type counters struct {
-	appended, duplicates, commits, failed, waited, signalsDropped atomic.Uint64
+	appended, duplicates, commits, failed, waited, signalsDropped, trimmed atomic.Uint64
 }
 
 // Stats are counts since Open.
@@ -47,6 +47,7 @@ type Stats struct {
 	Failed         uint64 // appends answered with an error
 	Waited         uint64 // appends that found MaxWaiting others before them
 	SignalsDropped uint64 // signals larger than MaxData
+	Trimmed        uint64 // events dropped by retention
 	Waiting        int    // appends in the queue now
 }
 
@@ -90,7 +91,7 @@ func (j *Journal) Stats() Stats {
 	return Stats{
 		Appended: j.stats.appended.Load(), Duplicates: j.stats.duplicates.Load(),
 		Commits: j.stats.commits.Load(), Failed: j.stats.failed.Load(), Waited: j.stats.waited.Load(),
-		SignalsDropped: j.stats.signalsDropped.Load(), Waiting: len(j.queue),
+		SignalsDropped: j.stats.signalsDropped.Load(), Trimmed: j.stats.trimmed.Load(), Waiting: len(j.queue),
 	}
 }
 

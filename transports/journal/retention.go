@@ -64,6 +64,7 @@ func (j *Journal) sweepLog(ctx context.Context, log agedLog, rule trimRule) erro
 	}
 	tooOld := log.oldestID != "" && log.oldestID < rule.before
 	tooLarge := rule.maxBytes >= 0 && log.bytes > rule.maxBytes
+	before := log.oldest
 	for more := tooOld || tooLarge || log.oldest < rule.keepFrom; more; {
 		oldest, again, err := j.store.trim(ctx, log.id, rule)
 		if err != nil {
@@ -71,6 +72,10 @@ func (j *Journal) sweepLog(ctx context.Context, log agedLog, rule trimRule) erro
 		}
 		if l := j.entry(log.session); l != nil {
 			l.trimmed(log.id, oldest)
+		}
+		if oldest > before {
+			j.stats.trimmed.Add(oldest - before)
+			before = oldest
 		}
 		more = again
 	}

@@ -1,0 +1,280 @@
+package methods
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Bounds of watches.
+const (
+	// watchTimeout stands for no end: a watch runs until its caller has had enough.
+	watchTimeout = 10 * 365 * 24 * time.Hour
+	// watchRetry is when a caller may ask again for a watch that found no room.
+	watchRetry = 5 * time.Second
+	// liveEvery is how often deliveries that have not ended are looked at; they change with every attempt.
+	liveEvery = 500 * time.Millisecond
+)
+
+// Notifications of a watch.
+const (
+	noteWatching = "delivery.watching"
+	noteDelivery = "delivery.update"
+	noteMissed   = "delivery.gap"
+)
+
+type deliveryWatchParams struct {
+	SessionIDs     []string   `json:"session_ids,omitempty" rpc:"max=1000" doc:"only these sessions; absent = all the caller may see"`
+	Event          string     `json:"event,omitempty" rpc:"max=64" doc:"only this event name"`
+	Status         string     `json:"status,omitempty" rpc:"enum=pending|processing|delivered|failed" doc:"pending and processing: deliveries that have not ended, as they are and whenever they change; absent = delivered and failed"`
+	FailedOnly     bool       `json:"failed_only,omitempty" doc:"only failed ones unless status is given"`
+	SinceID        int64      `json:"since_id,omitempty" rpc:"min=0" doc:"first what is stored after this delivery id; 0 = not asked for"`
+	Since          *time.Time `json:"since,omitempty" doc:"first what is stored from this time on"`
+	Limit          int        `json:"limit,omitempty" rpc:"min=1,max=1000" doc:"most stored deliveries that come first, the newest of them; alone it asks for so many; absent = all after since_id or since, else none"`
+	IncludePayload bool       `json:"include_payload,omitempty" doc:"with what is delivered; default false"`
+}
+
+// Validate implements rpc.Validator.
+func (p *deliveryWatchParams) Validate() error {
+	if p.live() && p.SinceID > 0 {
+		return rpc.Fields{{Pointer: "/since_id", Problem: "deliveries that have not ended have no id"}}
+	}
+	return nil
+}
+
+// live tells whether deliveries that have not ended are asked for.
+func (p *deliveryWatchParams) live() bool {
+	return p.Status == deliveryPending || p.Status == deliveryProcessing
+}
+
+type deliveryWatchResult struct {
+	WatchID       string `json:"watch_id" doc:"names the stream in its notifications"`
+	ReplayedCount int    `json:"replayed_count" doc:"stored deliveries sent first"`
+}
+
+type watchingNote struct {
+	deliveryWatchResult
+	Token json.RawMessage `json:"token,omitempty"` // the call's _meta.progress_token
+}
+
+type deliveryNote struct {
+	WatchID  string         `json:"watch_id"`
+	Delivery deliveryObject `json:"delivery"`
+}
+
+type missedNote struct {
+	WatchID string `json:"watch_id"`
+	FromID  int64  `json:"from_id"`
+	ToID    int64  `json:"to_id"`
+}
+
+func registerWatch(reg *rpc.Registry, d Deps) {
+	rpc.Register(reg, rpc.Method{
+		Name: "delivery.watch", Summary: "Stream deliveries as they end, after those that are stored; runs until it is cancelled.",
+		Description: "The call goes on until conn.cancel, _meta.timeout_ms (then it is answered with its result) or the end of the connection. Its first notification is " +
+			noteWatching + " with the result's members and, as token, the call's _meta.progress_token; then come " + noteDelivery +
+			" {watch_id, delivery}, in the order of their ids, and " + noteMissed + " {watch_id, from_id, to_id} where entries may be missing, because retention took " +
+			"them first or limit left them out. The last id as since_id goes on without a hole or a repetition. A session's credential sees its own session only.",
+		NoSession: true, NoBatch: true, Timeout: watchTimeout,
+	}, d.watch)
+	rpc.Register(reg, rpc.Method{
+		Name: "delivery.createWatchToken", Summary: "Make a short-lived token that can watch and list deliveries, and nothing else.",
+		Description: "It needs the admin's credential, or as renew_token a watch token that is bound to no session. A filter with one session makes a token " +
+			"that reaches this session alone. The token is for GET /v1/deliveries and may be used often until it ends.",
+		Scope: rpc.ScopePublic, Secret: true,
+	}, d.createWatchToken)
+}
+
+// watch is one delivery.watch.
+type watch struct {
+	Deps
+	call   *rpc.Call
+	p      *deliveryWatchParams
+	query  dispatch.Query
+	result deliveryWatchResult
+}
+
+func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams) (deliveryWatchResult, error) {
+	sessions, err := sessionsOf(call.Principal, p.SessionIDs)
+	if err != nil {
+		return deliveryWatchResult{}, err
+	}
+	w := &watch{Deps: d, call: call, p: p, result: deliveryWatchResult{WatchID: call.RequestID}, query: dispatch.Query{
+		Sessions: sessions, Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit,
+		Failed: p.Status == deliveryFailed || p.Status == "" && p.FailedOnly,
+	}}
+	if p.Status == deliveryDelivered {
+		w.query.Status = dispatch.Delivered
+	}
+	err = w.run(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil
+	}
+	return w.result, err
+}
+
+func (w *watch) run(ctx context.Context) error {
+	stored := w.query
+	if w.p.live() {
+		stored = dispatch.Query{} // takes a place all the same
+	}
+	entries, err := w.Deliveries.Watch(ctx, stored)
+	if err != nil {
+		return err
+	}
+	defer entries.Close()
+	w.result.ReplayedCount = entries.Stored
+	if err := w.call.Stream(ctx, noteWatching, watchingNote{w.result, w.call.Meta.ProgressToken}); err != nil {
+		return err
+	}
+	if w.p.live() {
+		return w.followLive(ctx, entries)
+	}
+	for {
+		news, err := entries.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := w.send(ctx, news); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *watch) send(ctx context.Context, news dispatch.News) error {
+	if m := news.Missed; m != nil {
+		if err := w.call.Stream(ctx, noteMissed, missedNote{w.result.WatchID, m.From, m.To}); err != nil {
+			return err
+		}
+	}
+	for i := range news.Entries {
+		e := &news.Entries[i]
+		object := shapeDelivery(e, deliveryStatus(e.Status), e.Archived)
+		object.DeliveryID = &e.ID
+		if err := w.sendOne(ctx, e, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watch) sendOne(ctx context.Context, e *dispatch.Entry, object deliveryObject) (err error) {
+	if w.p.IncludePayload {
+		size := 0
+		if object.Payload, err = w.payload(ctx, e, &size); err != nil {
+			return err
+		}
+	}
+	return w.call.Stream(ctx, noteDelivery, deliveryNote{w.result.WatchID, object})
+}
+
+// place is where a delivery that has not ended is under way: there is one at a time.
+type livePlace struct {
+	transport, target string
+	replay            bool
+}
+
+// followLive sends deliveries that have not ended, each when it comes to have the wanted status and when it has had
+// another attempt.
+func (w *watch) followLive(ctx context.Context, open *dispatch.Watch) error {
+	tick := time.NewTicker(liveEvery)
+	defer tick.Stop()
+	known := map[livePlace]deliveryObject{}
+	for {
+		now := map[livePlace]deliveryObject{}
+		live := w.Deliveries.Live(w.query.Sessions)
+		for i := range live {
+			l := &live[i]
+			if liveStatus(l) != w.p.Status || w.p.Event != "" && l.Type != w.p.Event || w.p.Since != nil && l.Updated.Before(*w.p.Since) {
+				continue
+			}
+			at, object := livePlace{l.Transport, l.Target, l.Replay}, shapeDelivery(&l.Entry, w.p.Status, l.Updated)
+			now[at] = object
+			if before, seen := known[at]; seen && before.EventID == object.EventID && before.Attempts == object.Attempts {
+				continue
+			}
+			if err := w.sendOne(ctx, &l.Entry, object); err != nil {
+				return err
+			}
+		}
+		known = now
+		select {
+		case <-tick.C:
+		case <-open.Ended():
+			return dispatch.ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// WatchTokens gives out credentials for watching deliveries, and nothing else.
+type WatchTokens interface {
+	// IssueWatch makes a token for a principal, or with a session for that session alone, limited to a filter.
+	IssueWatch(ctx context.Context, who rpc.Principal, session string, filter []byte) (token string, expires time.Time, err error)
+	// Look returns whom a token stands for and its filter.
+	Look(ctx context.Context, token string) (who rpc.Principal, filter []byte, err error)
+}
+
+type watchTokenParams struct {
+	Filter     *deliveryWatchParams `json:"filter" doc:"params of delivery.watch built into the token"`
+	RenewToken string               `json:"renew_token" rpc:"max=256" doc:"a watch token bound to no session, instead of the admin's credential; the new one keeps its filter"`
+}
+
+// Validate implements rpc.Validator.
+func (p *watchTokenParams) Validate() error {
+	if p.Filter != nil && p.Filter.live() && p.Filter.SinceID > 0 {
+		return rpc.Fields{{Pointer: "/filter/since_id", Problem: "deliveries that have not ended have no id"}}
+	}
+	return nil
+}
+
+type watchTokenResult struct {
+	Token      string    `json:"token" doc:"value for the parameter watch_token of GET /v1/deliveries"`
+	ExpiresAt  time.Time `json:"expires_at" doc:"when it is worth nothing any more; a stream that is open then goes on"`
+	TTLSeconds int       `json:"ttl_seconds" doc:"lifetime"`
+	StreamURL  string    `json:"stream_url" doc:"address to watch at, with the token in it"`
+}
+
+func (d Deps) createWatchToken(ctx context.Context, call *rpc.Call, p *watchTokenParams) (out watchTokenResult, err error) {
+	who, filter := call.Principal, []byte(nil)
+	switch {
+	case p.RenewToken != "":
+		if who, filter, err = d.WatchTokens.Look(ctx, p.RenewToken); err != nil {
+			return out, err
+		}
+		if who.Session != "" {
+			return out, rpc.Forbidden("a watch token of one session cannot be renewed")
+		}
+		if filter != nil && p.Filter != nil {
+			return out, rpc.InvalidParams("/filter", "a renewed token keeps the filter it has")
+		}
+	case who.Kind == rpc.ScopePublic || who.Kind == "":
+		return out, rpc.Unauthenticated(call.Method + " needs a credential")
+	case who.Kind != rpc.ScopeAdmin || who.Session != "":
+		return out, rpc.Forbidden(call.Method + " needs scope " + string(rpc.ScopeAdmin))
+	}
+	session := ""
+	if p.Filter != nil {
+		if sessions := slices.Compact(slices.Sorted(slices.Values(p.Filter.SessionIDs))); len(sessions) == 1 {
+			session = sessions[0]
+			if _, err := d.Bridge.Session(session); err != nil {
+				return out, err
+			}
+		}
+		if filter, err = json.Marshal(p.Filter); err != nil {
+			return out, err
+		}
+	}
+	started := time.Now()
+	token, expires, err := d.WatchTokens.IssueWatch(ctx, who, session, filter)
+	if err != nil {
+		return out, err
+	}
+	return watchTokenResult{token, expires, int(expires.Sub(started).Round(time.Second).Seconds()), d.WatchURL(token)}, nil
+}

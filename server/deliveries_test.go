@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// taker is a sink that takes everything.
+type taker struct{}
+
+func (taker) Deliver(context.Context, dispatch.Target, *dispatch.Delivery) (int, error) {
+	return 0, nil
+}
+
+// deliverTo has the events of sessions delivered by a transport of the test.
+func (s *testServer) deliverTo(sessions ...string) {
+	s.t.Helper()
+	if err := s.app.deliver.AddSink("test", taker{}, dispatch.Policy{}); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, session := range sessions {
+		s.call("session.create", object{"session_id": session})
+		target := dispatch.Target{Transport: "test", ID: "to-" + session, Session: session, Filter: dispatch.Filter{Events: []string{"News"}}}
+		if err := s.app.deliver.PutTargets(s.t.Context(), target); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *testServer) news(session string, n int) {
+	s.t.Helper()
+	for range n {
+		if _, err := s.app.journal.Append(s.t.Context(), session, journal.Record{Type: "News", Data: json.RawMessage(`{}`)}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// sse is an event of a stream.
+type sse struct {
+	id, name string
+	data     object
+}
+
+// follow opens GET /v1/deliveries.
+func (s *testServer) follow(query, token, lastID string) (status int, next func() sse, stop func()) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url("/v1/deliveries"+query), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	if lastID != "" {
+		request.Header.Set("Last-Event-ID", lastID)
+	}
+	response, err := plainHTTP.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(response.Body)
+	return response.StatusCode, func() (e sse) {
+			s.t.Helper()
+			for lines.Scan() {
+				name, value, _ := strings.Cut(lines.Text(), ": ")
+				switch name {
+				case "id":
+					e.id = value
+				case "event":
+					e.name = value
+				case "data":
+					if err := json.Unmarshal([]byte(value), &e.data); err != nil {
+						s.t.Fatal(err)
+					}
+				case "":
+					if e.data != nil {
+						return e
+					}
+				}
+			}
+			s.t.Fatalf("the stream ended: %v", lines.Err())
+			return e
+		}, func() {
+			cancel()
+			_ = response.Body.Close()
+		}
+}
+
+func TestDeliveriesStream(t *testing.T) {
+	s := startServer(t)
+	s.deliverTo("shop", "other")
+	_, next, stop := s.follow("?session_ids=shop", s.token, "")
+	if e := next(); e.name != "watching" || e.data["replayed_count"] != 0.0 {
+		t.Errorf("began with %+v", e)
+	}
+	s.news("other", 1)
+	s.news("shop", 3)
+	first := next()
+	if first.name != "" || first.id != fmt.Sprint(first.data["delivery_id"]) || first.data["session_id"] != "shop" || first.data["transport"] != "test" {
+		t.Errorf("got %+v", first)
+	}
+	stop()
+	// limit is for the first request: what came since then is whole.
+	_, next, stop = s.follow("?session_ids=shop&limit=1", s.token, first.id)
+	if e := next(); e.name != "watching" {
+		t.Errorf("began with %+v", e)
+	}
+	for i := range 2 {
+		if e := next(); e.data["offset"] != first.data["offset"].(float64)+float64(i)+1 {
+			t.Errorf("number %d: %+v after %+v", i, e, first)
+		}
+	}
+	// The end of the server is told.
+	ended := make(chan struct{})
+	go func() { s.stop(); close(ended) }()
+	if e := next(); e.name != "close" || e.data["data"].(object)["reason"] != "shutting_down" {
+		t.Errorf("ended with %+v", e)
+	}
+	stop()
+	<-ended
+}
+
+func TestWatchTokens(t *testing.T) {
+	s := startServer(t)
+	s.deliverTo("shop", "other")
+	s.news("shop", 1)
+	s.news("other", 1)
+	eventually(t, "deliveries", func() bool { return s.call("archive.list", nil)["total"] == 2.0 })
+
+	made := s.call("delivery.createWatchToken", object{"filter": object{"session_ids": []string{"shop"}, "limit": 10}})
+	token := made["token"].(string)
+	if made["ttl_seconds"] != 300.0 || !strings.HasSuffix(made["stream_url"].(string), "/v1/deliveries?watch_token="+token) {
+		t.Errorf("made %v", made)
+	}
+	wide := s.call("delivery.createWatchToken", nil)["token"].(string)
+	renewed := s.call("delivery.createWatchToken", object{"renew_token": wide, "filter": object{"event": "News"}})["token"].(string)
+	strange := post(t, s.url("/v1/rpc"), "", "delivery.createWatchToken", object{"renew_token": wide})
+	if strange.Error != nil {
+		t.Errorf("renewed without the admin's token: %+v", strange.Error)
+	}
+	q := func(token, more string) string { return "?watch_token=" + url.QueryEscape(token) + more }
+	for range 2 { // it may be used often
+		_, next, stop := s.follow(q(token, "&session_ids=shop"), "", "")
+		if e := next(); e.data["replayed_count"] != 1.0 {
+			t.Errorf("began with %+v", e)
+		}
+		if e := next(); e.data["session_id"] != "shop" {
+			t.Errorf("got %+v", e)
+		}
+		stop()
+	}
+	session := s.call("session.create", object{"session_id": "third"})["token"].(string)
+	for _, c := range []struct {
+		name, query, token, lastID string
+		status                     int
+	}{
+		{"nobody", "", "", "", http.StatusUnauthorized},
+		{"unknown", q("x", ""), "", "", http.StatusUnauthorized},
+		{"two", q(token, "&watch_token=x"), "", "", http.StatusUnauthorized},
+		{"the admin's token in the query", "?token=" + s.token, "", "", http.StatusUnauthorized},
+		{"another session", q(token, "&session_ids=other"), "", "", http.StatusForbidden},
+		{"another limit", q(token, "&limit=11"), "", "", http.StatusForbidden},
+		{"another event", q(renewed, "&event=Message"), "", "", http.StatusForbidden},
+		{"a session's own token", "?session_ids=shop", session, "", http.StatusForbidden},
+		{"bad status", "?status=dead", s.token, "", http.StatusBadRequest},
+		{"bad number", "?since_id=x", s.token, "", http.StatusBadRequest},
+		{"bad flag", "?failed_only=maybe", s.token, "", http.StatusBadRequest},
+		{"bad time", "?since=yesterday", s.token, "", http.StatusBadRequest},
+		{"twice", "?limit=1&limit=2", s.token, "", http.StatusBadRequest},
+		{"unknown name", "?colour=red", s.token, "", http.StatusBadRequest},
+		{"not UTF-8", "?event=%ff", s.token, "", http.StatusBadRequest},
+		{"bad id", "", s.token, "newest", http.StatusBadRequest},
+	} {
+		status, _, stop := s.follow(c.query, c.token, c.lastID)
+		stop()
+		if status != c.status {
+			t.Errorf("%s: status %d, want %d", c.name, status, c.status)
+		}
+	}
+	for _, c := range []struct {
+		params object
+		reason string
+	}{
+		{object{"renew_token": "x"}, "unauthenticated"},
+		{object{"renew_token": token}, "forbidden"},
+		{object{"renew_token": renewed, "filter": object{}}, "invalid_params"},
+		{object{"filter": object{"session_ids": []string{"nobody"}}}, "not_found"},
+	} {
+		if r := post(t, s.url("/v1/rpc"), s.token, "delivery.createWatchToken", c.params); r.Error == nil || r.Error.Data.Reason != c.reason {
+			t.Errorf("%v: %+v, want %s", c.params, r.Error, c.reason)
+		}
+	}
+	// It is good for nothing else.
+	if r := post(t, s.url("/v1/rpc"), wide, "delivery.list", nil); r.Error == nil || r.Status != http.StatusUnauthorized {
+		t.Errorf("as a token: %+v", r)
+	}
+	if status, _ := s.upgrade("?ticket="+wide, nil); status != http.StatusUnauthorized {
+		t.Errorf("as a ticket: %d", status)
+	}
+	s.call("session.delete", object{"session": "shop"})
+	status, _, stop := s.follow(q(token, ""), "", "")
+	if stop(); status != http.StatusUnauthorized {
+		t.Errorf("after its session: %d", status)
+	}
+}
+
+func TestWatchOnSocket(t *testing.T) {
+	s := startServer(t)
+	s.deliverTo("shop")
+	c := dial(t, s.url("/v1/ws"), s.token, nil)
+	c.send(object{"jsonrpc": "2.0", "id": "watch", "method": "delivery.watch", "params": object{}})
+	for c.read()["method"] != "delivery.watching" {
+		continue
+	}
+	s.news("shop", 2)
+	for got := 0; got < 2; {
+		if frame := c.read(); frame["method"] == "delivery.update" {
+			got++
+		}
+	}
+	c.send(object{"jsonrpc": "2.0", "id": "end", "method": "conn.cancel", "params": object{"id": "watch"}})
+	for {
+		if frame := c.read(); frame["id"] == "watch" {
+			if problem, _ := frame["error"].(object); problem["code"] != -32007.0 {
+				t.Errorf("ended with %v", frame)
+			}
+			break
+		}
+	}
+	eventually(t, "the watch ends", func() bool { return s.app.deliver.Watches() == 0 })
+}
+
+func (c *socketClient) send(frame object) {
+	c.t.Helper()
+	raw, err := json.Marshal(frame)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.ws.Write(c.t.Context(), websocket.MessageText, raw); err != nil {
+		c.t.Fatal(err)
+	}
+}

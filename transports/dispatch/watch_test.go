@@ -1,0 +1,193 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+)
+
+// A watch that is broken off again and again while deliveries end has each once, in order, and nobody else's.
+func TestWatchGoesOnWithoutHoles(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		w := openWorld(t, db, Config{WatchEvery: time.Millisecond})
+		w.sink(&recorder{}, Policy{})
+		const sessions, each = 4, 60
+		for i := range sessions {
+			w.put(everything(fmt.Sprint("s", i)))
+		}
+		var writers sync.WaitGroup
+		for i := range sessions {
+			writers.Go(func() {
+				for range each {
+					w.append(fmt.Sprint("s", i), "message", 1)
+				}
+			})
+		}
+		var seen []Entry
+		q := Query{Sessions: []string{"s1", "s2"}, Since: time.Unix(0, 0)}
+		for len(seen) < 2*each {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			watch, err := w.Watch(ctx, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			news, err := watch.Next(ctx)
+			watch.Close()
+			cancel()
+			if err != nil || news.Missed != nil {
+				t.Fatalf("after %d: %+v, %v", len(seen), news.Missed, err)
+			}
+			// As if the connection had ended in the middle.
+			some := news.Entries[:(len(news.Entries)+1)/2]
+			seen = append(seen, some...)
+			q.After, q.Since = some[len(some)-1].ID, time.Time{}
+		}
+		writers.Wait()
+		want := w.list(Query{Sessions: q.Sessions, OldestFirst: true, Limit: 1000})
+		if len(want) != 2*each || len(seen) != len(want) {
+			t.Fatalf("%d seen, %d stored", len(seen), len(want))
+		}
+		for i := range want {
+			if want[i].ID != seen[i].ID || seen[i].Session != "s1" && seen[i].Session != "s2" {
+				t.Fatalf("number %d is %+v, want %d", i, seen[i], want[i].ID)
+			}
+		}
+		if w.Watches() != 0 {
+			t.Errorf("%d watches are open", w.Watches())
+		}
+	})
+}
+
+func TestWatchBegins(t *testing.T) {
+	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{WatchEvery: time.Millisecond})
+	sink := &recorder{}
+	w.sink(sink, Policy{})
+	w.put(everything("shop"))
+	w.append("shop", "message", 10)
+	eventually(t, "the deliveries", func() bool { return len(w.list(Query{})) == 10 })
+	stored := w.list(Query{OldestFirst: true})
+	for _, c := range []struct {
+		name   string
+		q      Query
+		stored int
+		missed *Missed
+	}{
+		{"the next", Query{}, 0, nil},
+		{"after an id", Query{After: stored[3].ID}, 6, nil},
+		{"after an id that was never there", Query{After: stored[9].ID + 1000}, 0, nil},
+		{"from a time", Query{Since: time.Unix(0, 0)}, 10, nil},
+		{"the last", Query{Limit: 3}, 3, nil},
+		{"the last after an id", Query{After: stored[1].ID, Limit: 3}, 3, &Missed{stored[2].ID, stored[6].ID}},
+		{"another session", Query{After: stored[1].ID, Sessions: []string{"other"}}, 0, nil},
+		{"failed ones", Query{After: stored[1].ID, Failed: true}, 0, nil},
+	} {
+		watch, err := w.Watch(t.Context(), c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if watch.Stored != c.stored {
+			t.Errorf("%s: %d stored, want %d", c.name, watch.Stored, c.stored)
+		}
+		if c.stored > 0 {
+			news, err := watch.Next(t.Context())
+			if err != nil || len(news.Entries) != c.stored || news.Entries[c.stored-1].ID != stored[9].ID ||
+				(news.Missed == nil) != (c.missed == nil) || news.Missed != nil && *news.Missed != *c.missed {
+				t.Errorf("%s: %d entries, missed %v, %v", c.name, len(news.Entries), news.Missed, err)
+			}
+		}
+		watch.Close()
+	}
+}
+
+// Who reads too slowly is told what retention took, and holds nobody up.
+func TestWatchIsTooSlow(t *testing.T) {
+	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{WatchEvery: time.Millisecond, MaxDelivered: 5, MaxWatches: 1})
+	w.sink(&recorder{}, Policy{})
+	w.put(everything("shop"))
+	watch, err := w.Watch(t.Context(), Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Watch(t.Context(), Query{}); !errors.Is(err, ErrTooManyWatches) {
+		t.Errorf("a second watch: %v", err)
+	}
+	w.append("shop", "message", 20)
+	eventually(t, "the deliveries", func() bool { return len(w.list(Query{})) == 20 })
+	if err := w.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left := w.list(Query{OldestFirst: true})
+	news, err := watch.Next(t.Context())
+	if err != nil || len(left) != 5 || news.Missed == nil || news.Missed.To != left[0].ID-1 || len(news.Entries) != 5 {
+		t.Fatalf("%d left, got %+v, %v", len(left), news, err)
+	}
+	// The same from before, and after a restart.
+	watch.Close()
+	for range 2 {
+		if watch, err = w.Watch(t.Context(), Query{After: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if news, err = watch.Next(t.Context()); err != nil || news.Missed == nil || *news.Missed != (Missed{2, left[0].ID - 1}) || len(news.Entries) != 5 {
+			t.Fatalf("got %+v, %v", news, err)
+		}
+		watch.Close()
+		w.close()
+		w.open(Config{})
+	}
+	if watch, err = w.Watch(t.Context(), Query{}); err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Close()
+	w.EndWatches()
+	if _, err := watch.Next(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+	if _, err := w.Watch(t.Context(), Query{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("a watch after the end: %v", err)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		now := time.Now()
+		var mu sync.Mutex
+		clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+		w := openWorld(t, db, Config{Now: clock, SweepEvery: time.Hour})
+		w.sink(&recorder{answer: func(_ context.Context, _ Target, d *Delivery) (int, error) {
+			if d.Event.Type == "bad" {
+				return 404, Permanent(errors.New("no"))
+			}
+			return 200, nil
+		}}, Policy{})
+		w.put(everything("shop"))
+		w.append("shop", "message", 3)
+		w.append("shop", "bad", 1)
+		eventually(t, "the deliveries", func() bool { return len(w.list(Query{})) == 4 })
+		mu.Lock()
+		now = now.Add(3 * time.Hour)
+		mu.Unlock()
+		w.append("shop", "message", 1)
+		eventually(t, "the newest", func() bool { return len(w.list(Query{})) == 5 })
+		for _, c := range []struct {
+			older time.Duration
+			gone  int
+			left  int
+		}{{0, 0, 5}, {4 * time.Hour, 0, 5}, {2 * time.Hour, 3, 2}} {
+			p, err := w.Prune(t.Context(), c.older)
+			if err != nil || p.Entries != c.gone || len(w.list(Query{})) != c.left {
+				t.Fatalf("older than %s: %+v, %d left, %v", c.older, p, len(w.list(Query{})), err)
+			}
+		}
+		mu.Lock()
+		now = now.Add(DefaultKeepDeadLetters)
+		mu.Unlock()
+		if p, err := w.Prune(t.Context(), 0); err != nil || p.Entries != 2 || p.TotalEntries != 5 || p.Next.IsZero() {
+			t.Errorf("%+v, %v", p, err)
+		}
+	})
+}
