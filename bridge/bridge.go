@@ -48,6 +48,8 @@ type Options struct {
 	// name (nil = public addresses only).
 	Media    media.Config
 	Outbound *guard.Guard
+	// Storage keeps the files of messages outside of this server; nil = none does.
+	Storage MediaStorage
 	// HTTP looks up WhatsApp's newest client version; nil = a plain client.
 	HTTP   *http.Client
 	Config Config
@@ -72,6 +74,7 @@ type Bridge struct {
 
 	messages *messages.Store
 	files    *media.Library
+	storage  MediaStorage       // nil = none
 	endSweep context.CancelFunc // ends the removal of expired files
 
 	translators map[reflect.Type]translator
@@ -107,7 +110,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	}
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
-		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, log: opts.Log, http: opts.HTTP,
+		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, log: opts.Log, http: opts.HTTP, storage: opts.Storage,
 		store: sessionStore{db: db}, devices: devices, keys: newContactKeys(db),
 		translators: allTranslators(),
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),

@@ -41,6 +41,9 @@ type Config struct {
 	// the sessions' settings; a call that asks for its event gets it. Default
 	// false.
 	NoEcho bool
+	// SkipMedia keeps the files of messages where they are, whatever the
+	// sessions' settings; a call that asks for one gets it. Default false.
+	SkipMedia bool
 }
 
 const (

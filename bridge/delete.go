@@ -38,6 +38,11 @@ func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error
 		s.unmarkDeleted()
 		return storageError("delete the session", err)
 	}
+	if b.storage != nil {
+		if err = b.storage.DropSession(ctx, id, data); err != nil {
+			return storageError("forget the session's stored files", err)
+		}
+	}
 	if data && b.project.messages != nil {
 		if err = b.project.messages.Purge(ctx, id); err != nil {
 			return storageError("delete the session's messages", err)

@@ -16,6 +16,7 @@ func EventTypes() []EventType { return eventTypes[:] }
 var eventTypes = [...]EventType{
 	{Name: "Message", Summary: "A message came in, was sent from another device, or is being sent through this server."},
 	{Name: "MessageStatus", Summary: "WhatsApp took or refused a message sent through this server."},
+	{Name: "MessageMedia", Summary: "The file of a message was put into an object storage, or could not be."},
 	{Name: "UndecryptableMessage", Summary: "A message came that cannot be read yet; a Message with the same id may follow."},
 	{Name: "FBMessage", Summary: "A message of the other Meta services' format came in."},
 	{Name: "MediaRetry", Summary: "The phone answered a request to upload a file again."},

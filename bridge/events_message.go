@@ -53,6 +53,9 @@ func onMessage(t *translation, evt *events.Message) error {
 		return err
 	}
 	t.projectMessage(evt, data)
+	if err = t.storeMedia(data, evt.Message, chats, key); err != nil {
+		return err
+	}
 	if t.settings.SendReadReceipts && !evt.Info.IsFromMe {
 		t.markRead(&evt.Info)
 	}

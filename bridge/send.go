@@ -273,14 +273,20 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 	if err := t.emit("Message", data.Timestamp, key, chats, data); err != nil {
 		return address, false, err
 	}
-	record := &t.records[len(t.records)-1]
-	record.Origin, record.Project = journal.OriginAPI, begin
+	last := len(t.records) - 1
+	t.records[last].Origin, t.records[last].Project = journal.OriginAPI, begin
+	if err := t.storeMedia(data, content, chats, key); err != nil {
+		return address, false, err
+	}
 	results, err := s.b.journal.Append(ctx, s.id, t.records...)
-	if err == nil && results[len(results)-1].Duplicate {
+	if err == nil && results[last].Duplicate {
 		err = begin(ctx) // sent before without success: the event stands already
 	}
 	if err != nil {
 		return address, false, storageError("the message could not be stored", err)
+	}
+	for _, then := range t.after {
+		then()
 	}
 	return row.Chat, begun, nil
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/outlets"
+	"github.com/waystation/waystation/transports/s3"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -51,6 +52,7 @@ type app struct {
 	outbound  *guard.Guard
 	webhooks  *webhook.Webhooks
 	outlets   *outlets.Outlets
+	storage   *s3.Storage
 	bridge    *bridge.Bridge
 	auth      *auth.Auth
 	tickets   *auth.Tickets
@@ -95,8 +97,10 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"webhooks", a.openWebhooks},
 		{"outlets", a.openOutlets},
 		{"auth", a.openAuth},
+		{"object storage", a.openStorage},
 		{"bridge", a.openBridge},
 		{"global transports", a.startOutlets},
+		{"uploads", a.startStorage},
 		{"methods", a.openMethods},
 		{"dialects", a.openDialects},
 		{"listener", a.openListener},
@@ -199,7 +203,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}
 	a.bridge, err = bridge.Open(ctx, bridge.Options{
-		DB: a.db, Journal: a.journal, Attach: a.network.attach, HTTP: a.network.http, Outbound: outbound, Log: a.log.With("part", "bridge"),
+		DB: a.db, Journal: a.journal, Attach: a.network.attach, HTTP: a.network.http, Outbound: outbound, Storage: a.storage, Log: a.log.With("part", "bridge"),
 		Media: media.Config{
 			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
 			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
@@ -207,7 +211,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		Outlets: bridgeOutlets{a.outlets},
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
-			NoEcho: !a.cfg.EchoAPIMessages,
+			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia,
 		},
 	})
 	if err == nil {
@@ -240,6 +244,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
 		Outlets: a.outlets, Globals: a.globalDeps(),
 		Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.watchURL,
+		Storage:  a.storage,
 		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),
 	}
@@ -247,7 +252,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
 		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
-		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport,
+		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport, methods.RegisterStorage,
 	} {
 		register(a.registry, deps)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/outlets"
+	"github.com/waystation/waystation/transports/s3"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -46,6 +47,7 @@ type Deps struct {
 	WatchTokens WatchTokens
 	WatchURL    func(token string) string
 	Server      ServerSettings
+	Storage     *s3.Storage // of media; nil only where no method of it is registered
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string
 	// SignMediaURL gives an address of a kept file that needs no token, for a time; 0 = as long as such addresses are

@@ -44,7 +44,7 @@ func everything(t *testing.T) *rpc.Registry {
 		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
 		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
 		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
-		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport,
+		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport, methods.RegisterStorage,
 	} {
 		register(reg, methods.Deps{})
 	}

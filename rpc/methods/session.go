@@ -2,7 +2,6 @@ package methods
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/waystation/waystation/bridge"
@@ -17,7 +16,7 @@ type sessionCreateParams struct {
 	Settings      bridge.SettingsPatch       `json:"settings" doc:"initial settings, as session.updateSettings"`
 	Webhook       *sessionWebhook            `json:"webhook" doc:"initial default webhook"`
 	Transports    map[string]transportChange `json:"transports" rpc:"max=10" doc:"transport name -> settings, as transport.updateSettings"`
-	Storage       json.RawMessage            `json:"storage" doc:"object storage settings"`
+	Storage       *storageSettings           `json:"storage" doc:"object storage settings, as storage.updateSettings"`
 	Proxy         bridge.Proxy               `json:"proxy" doc:"{enabled, url}"`
 	ClientProfile *bridge.ClientProfile      `json:"client_profile" doc:"device identity shown to WhatsApp"`
 	Connect       bool                       `json:"connect" doc:"connect at once so that a QR code appears"`
@@ -38,12 +37,9 @@ func (p *sessionWebhook) change() webhook.Change {
 // minTokenLength keeps guessable tokens out.
 const minTokenLength = 8
 
-// Validate refuses what this server does not do yet, rather than ignore it.
+// Validate refuses tokens that can be guessed.
 func (p *sessionCreateParams) Validate() error {
 	var bad rpc.Fields
-	if len(p.Storage) > 0 && string(p.Storage) != "null" {
-		bad = append(bad, rpc.Field{Pointer: "/storage", Problem: "is not offered by this server"})
-	}
 	if p.Token != "" && len(p.Token) < minTokenLength {
 		bad = append(bad, rpc.Field{Pointer: "/token", Problem: "must have at least 8 characters"})
 	}
@@ -171,6 +167,11 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	if err := d.checkTransports(p.Transports); err != nil {
 		return out, err
 	}
+	if p.Storage != nil {
+		if err := d.Storage.Check(ctx, p.Storage.change()); err != nil {
+			return out, storageError("/storage", err)
+		}
+	}
 	s, err := d.Bridge.Create(ctx, bridge.CreateParams{
 		ID: p.SessionID, Name: p.Name, Settings: p.Settings, Proxy: p.Proxy, Profile: p.ClientProfile,
 	})
@@ -187,6 +188,10 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	}
 	if err == nil {
 		err = d.setTransports(ctx, s.ID(), p.Transports)
+	}
+	if err == nil && p.Storage != nil {
+		_, err = d.Storage.Update(ctx, s.ID(), p.Storage.change())
+		err = storageError("/storage", err)
 	}
 	if err != nil {
 		// Half a session helps nobody: the id must be free for the next try.

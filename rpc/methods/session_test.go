@@ -174,7 +174,7 @@ func TestSessionBadInput(t *testing.T) {
 		{rpc.CodeInvalidParams, "/webhook/events/0", "session.create", params{"webhook": params{"url": "http://127.0.0.1/", "events": []string{"x"}}}},
 		{rpc.CodeInvalidParams, "/webhook/secret", "session.create", params{"webhook": params{"url": "http://127.0.0.1/", "secret": "x"}}},
 		{rpc.CodeInvalidParams, "/transports/redis/url", "session.create", params{"transports": params{"redis": params{}}}},
-		{rpc.CodeInvalidParams, "/storage", "session.create", params{"storage": params{"bucket": "b"}}},
+		{rpc.CodeInvalidParams, "/storage/retention_days", "session.create", params{"storage": params{"retention_days": -1}}},
 		{rpc.CodeInvalidParams, "/proxy/url", "session.create", params{"proxy": params{"enabled": true, "url": "ftp://x"}}},
 		{rpc.CodeInvalidParams, "/session_id", "session.create", params{"session_id": "a b"}},
 		{rpc.CodeInvalidParams, "/client_profile/version", "session.create", params{"client_profile": params{"version": "x"}}},

@@ -33,7 +33,7 @@ type world struct {
 	replies *forgetful
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 	t.Helper()
 	network := sandbox.New(sandbox.Options{})
 	listener, err := network.Listen("127.0.0.1:0")
@@ -48,9 +48,11 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := bridge.Open(t.Context(), bridge.Options{DB: db, Journal: log, Attach: func(client *whatsmeow.Client) {
-		sandbox.Attach(client, listener.Dial)
-	}})
+	options := bridge.Options{DB: db, Journal: log, Attach: func(client *whatsmeow.Client) { sandbox.Attach(client, listener.Dial) }}
+	for _, c := range change {
+		c(&options)
+	}
+	b, err := bridge.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

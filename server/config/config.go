@@ -90,6 +90,8 @@ type Config struct {
 
 	Global Globals
 
+	ObjectStorage ObjectStorage
+
 	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
 
 	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard output." why:"auto draws when it is a terminal."`

@@ -1,0 +1,245 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/s3"
+)
+
+// MediaStorage keeps the files of messages outside of this server.
+type MediaStorage interface {
+	// Plan lists where a file of the session is stored now, and where too many wait already.
+	Plan(session string, withoutGlobal bool) (places, full []s3.Place)
+	// Add notes a file, in the transaction that ctx carries; Wake says that it was committed.
+	Add(ctx context.Context, session string, place s3.Place, ref, extension string, about []byte) error
+	Wake(session string, place s3.Place)
+	// DropSession forgets a session, with purge its objects too.
+	DropSession(ctx context.Context, session string, purge bool) error
+}
+
+// outletMedia is the operator's object storage among the shared outlets.
+const outletMedia = "media_storage"
+
+// StoredObject is a file in an object storage.
+type StoredObject struct {
+	URL      string `json:"url"`
+	Bucket   string `json:"bucket"`
+	Key      string `json:"key"`
+	Size     int64  `json:"size"` // bytes
+	MimeType string `json:"mime_type"`
+	Filename string `json:"filename"` // empty = none was given
+}
+
+// MessageMediaData is the data of a MessageMedia event: where the file of an
+// earlier Message went.
+type MessageMediaData struct {
+	MessageID string        `json:"message_id"`
+	Chat      string        `json:"chat"`
+	ChatPN    *string       `json:"chat_pn"`
+	ChatLID   *string       `json:"chat_lid"`
+	Sender    string        `json:"sender"`
+	FromMe    bool          `json:"from_me"`
+	FromAPI   bool          `json:"from_api"`
+	IsGroup   bool          `json:"is_group"`
+	Timestamp time.Time     `json:"timestamp"` // of the message
+	Type      string        `json:"type"`      // of the message
+	Media     *MessageMedia `json:"media"`     // as the message has it, without keys
+	Storage   s3.Place      `json:"storage"`   // session or global
+	S3        *StoredObject `json:"s3"`        // null = not stored
+	Base64    *string       `json:"base64"`    // data URL; null = not asked for, too large for an event or not to be had
+	Error     *MediaProblem `json:"error"`     // why it was not stored; null = it was, or was not to be
+}
+
+// MediaProblem is why a file was not stored.
+type MediaProblem struct {
+	Reason  s3.Reason `json:"reason"`
+	Field   *string   `json:"field"` // the setting to look at; media = the file itself
+	Message string    `json:"message"`
+}
+
+// mediaNote is what is kept of a file that waits to be stored.
+type mediaNote struct {
+	Data  MessageMediaData `json:"data"`
+	Chats []string         `json:"chats"`
+	Key   string           `json:"key"` // of the message's event
+}
+
+// storeMedia has the file of the last record's message stored, where the session
+// wants that. The message's event does not wait for it.
+func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chats []string, key string) error {
+	b := t.s.b
+	if b.storage == nil || data.Media == nil || data.Target != nil || t.settings.SkipMedia || b.cfg.SkipMedia {
+		return nil
+	}
+	if source, _ := downloadable(content); source == nil {
+		return nil
+	}
+	places, full := b.storage.Plan(t.s.id, slices.Contains(t.settings.SkipGlobal, outletMedia))
+	if len(places)+len(full) == 0 {
+		return nil
+	}
+	file := *data.Media
+	file.Keys = nil
+	note := mediaNote{Chats: chats, Key: key, Data: MessageMediaData{
+		MessageID: data.MessageID, Chat: data.Chat, ChatPN: data.ChatPN, ChatLID: data.ChatLID, Sender: data.Sender, FromMe: data.FromMe,
+		FromAPI: data.FromAPI, IsGroup: data.IsGroup, Timestamp: data.Timestamp, Type: data.Type, Media: &file,
+	}}
+	about, err := json.Marshal(&note)
+	if err != nil {
+		return err
+	}
+	extension := ""
+	if file.MimeType != nil {
+		extension = media.Extension(*file.MimeType)
+	}
+	for _, place := range places {
+		t.project(func(ctx context.Context) error { return b.storage.Add(ctx, t.s.id, place, key, extension, about) })
+		t.after = append(t.after, func() { b.storage.Wake(t.s.id, place) })
+	}
+	for _, place := range full {
+		note.Data.Error = &MediaProblem{Reason: s3.ReasonBusy, Field: orNull("endpoint"), Message: "too many files wait for the storage already"}
+		if err := t.emit("MessageMedia", time.Time{}, mediaKey(key, place), chats, note.event(place)); err != nil {
+			return err
+		}
+		t.records[len(t.records)-1].Origin = journal.OriginServer
+	}
+	return nil
+}
+
+func mediaKey(message string, place s3.Place) string { return "media|" + string(place) + "|" + message }
+
+func (n *mediaNote) event(place s3.Place) *MessageMediaData {
+	data := n.Data
+	data.Storage = place
+	return &data
+}
+
+// storageFiles gives a storage the files of messages, and tells of them.
+type storageFiles struct{ b *Bridge }
+
+var _ s3.Files = storageFiles{}
+
+// StorageFiles is where Options.Storage gets its files from.
+func (b *Bridge) StorageFiles() s3.Files { return storageFiles{b} }
+
+// Fetch implements s3.Files.
+func (f storageFiles) Fetch(ctx context.Context, j *s3.Job) (*s3.File, error) {
+	s, note, err := f.open(j)
+	if err != nil {
+		return nil, err
+	}
+	if limit := f.b.files.MaxBytes(); note.Data.Media.Size > uint64(limit) {
+		return nil, &s3.Error{
+			Reason: s3.ReasonTooLarge, Field: "media", Final: true,
+			Message: fmt.Sprintf("the file has %d bytes, kept are %d at most", note.Data.Media.Size, limit),
+		}
+	}
+	file, err := s.MessageMedia(ctx, note.Data.Chat, note.Data.MessageID)
+	if err == nil && file == nil {
+		err = newError(ReasonNotFound, "the message has no file any more")
+	}
+	if err != nil {
+		problem := &s3.Error{Reason: s3.ReasonFile, Field: "media", Message: fetchText(err), Err: err}
+		switch ReasonOf(err) {
+		case ReasonNotFound, ReasonNotSupported, ReasonBadParam:
+			problem.Final = true
+		case ReasonTooLarge:
+			problem.Reason, problem.Final = s3.ReasonTooLarge, true
+		}
+		return nil, problem
+	}
+	return &s3.File{Content: file.Content, Size: file.Size, MimeType: file.MimeType, Filename: file.Filename}, nil
+}
+
+// fetchText is what may be said of a file that could not be fetched.
+func fetchText(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Message != "" {
+		return e.Message
+	}
+	return "the file could not be fetched"
+}
+
+func (f storageFiles) open(j *s3.Job) (*Session, *mediaNote, error) {
+	s, err := f.b.Session(j.Session)
+	if err != nil {
+		return nil, nil, &s3.Error{Reason: s3.ReasonFile, Field: "media", Message: "the session is gone", Final: true, Err: err}
+	}
+	var note mediaNote
+	if err := json.Unmarshal(j.About, &note); err != nil || note.Data.Media == nil {
+		return nil, nil, &s3.Error{Reason: s3.ReasonFile, Field: "media", Message: "the note of the file is damaged", Final: true, Err: err}
+	}
+	return s, &note, nil
+}
+
+// inlineTimeout bounds the reading of a file into an event: it is kept already,
+// or is fetched once more.
+const inlineTimeout = 30 * time.Second
+
+// Done implements s3.Files: it writes a MessageMedia event.
+func (f storageFiles) Done(ctx context.Context, j *s3.Job, o *s3.Outcome, commit func(context.Context) (bool, error)) error {
+	s, note, err := f.open(j)
+	if err != nil || s.isDeleted() {
+		_, err := commit(ctx) // nobody is there to be told
+		return err
+	}
+	data := note.event(j.Place)
+	if o.Object != nil {
+		data.S3 = &StoredObject{o.Object.URL, o.Object.Bucket, o.Object.Key, o.Object.Size, o.Object.MimeType, o.Object.Filename}
+	}
+	if o.Error != nil {
+		data.Error = &MediaProblem{o.Error.Reason, orNull(o.Error.Field), o.Error.Message}
+	}
+	f.addFile(ctx, s, data, o.Delivery.Inline() && (o.Error == nil || o.Error.Field != "media"))
+	t := &translation{s: s, ctx: ctx, settings: s.Settings()}
+	if err := t.emit("MessageMedia", time.Time{}, mediaKey(note.Key, j.Place), note.Chats, data); err != nil {
+		return err
+	}
+	record := &t.records[len(t.records)-1]
+	record.Origin = journal.OriginServer
+	record.Project = func(ctx context.Context) error { _, err := commit(ctx); return err }
+	results, err := f.b.journal.Append(ctx, j.Session, t.records...)
+	if err == nil && results[len(results)-1].Duplicate {
+		_, err = commit(ctx)
+	}
+	return err
+}
+
+// addFile notes the kept file of an event and, if it shall, puts the file itself
+// into it, where that fits.
+func (f storageFiles) addFile(ctx context.Context, s *Session, data *MessageMediaData, inline bool) {
+	fits := func(size uint64) bool { return size <= uint64(f.b.cfg.EventDataLimit)*3/4 }
+	inline = inline && fits(data.Media.Size)
+	if !inline && data.S3 == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, inlineTimeout)
+	defer cancel()
+	file, err := s.MessageMedia(ctx, data.Chat, data.MessageID)
+	if err != nil || file == nil {
+		return // the event says what there is
+	}
+	data.Media.MediaID = &file.MediaID
+	if !inline || !fits(uint64(file.Size)) {
+		_ = file.Content.Close() // it was only read
+		return
+	}
+	text, err := file.DataURL()
+	if err != nil {
+		s.log().Warn("a file could not be put into its event", "error", err)
+		return
+	}
+	data.Base64 = &text
+	if whole, err := json.Marshal(data); err != nil || len(whole) > f.b.cfg.EventDataLimit {
+		data.Base64 = nil
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/s3"
+)
+
+// openStorage opens the object storages of media. Sessions' own pass the guard; the operator's may be anywhere.
+func (a *app) openStorage(ctx context.Context) (err error) {
+	c := &a.cfg.ObjectStorage
+	open := http.DefaultTransport.(*http.Transport).Clone()
+	a.onClose("connections to the object storage", func(context.Context) error { open.CloseIdleConnections(); return nil })
+	a.storage, err = s3.Open(ctx, a.db, s3.Config{
+		Key: a.secret.key("object storage keys"), Check: a.outbound.Check, Open: open,
+		Guarded: a.outbound.Client(guard.Limits{MaxRedirects: -1}).Transport,
+		Global: s3.Settings{
+			Enabled: c.GlobalEnabled, Endpoint: strings.TrimSuffix(c.GlobalEndpoint, "/"), Region: c.GlobalRegion,
+			Bucket: c.GlobalBucket, AccessKey: c.GlobalAccessKey, SecretKey: c.GlobalSecretKey,
+			PathStyle: c.GlobalPathStyle, PublicURL: strings.TrimSuffix(c.GlobalPublicURL, "/"),
+			Delivery: s3.Delivery(c.GlobalMediaDelivery), RetentionDays: c.GlobalRetentionDays, DisableACL: c.GlobalDisableACL,
+		},
+		MaxBytes: int64(a.cfg.MaxMediaBytes), Uploads: c.Uploads, UploadTimeout: c.UploadTimeout, GiveUp: c.GiveUp,
+		MaxWaiting: c.MaxWaiting, RetainEvery: c.RetentionInterval, RetainWorkers: c.RetentionConcurrency,
+		RetainBatch: c.RetentionBatch, RetainObjects: c.RetentionObjects, Log: a.log.With("part", "s3"),
+	})
+	var bad s3.Problems
+	if errors.As(err, &bad) { // only the operator's settings come with Config
+		return fmt.Errorf("global-s3-%s: %s", strings.ReplaceAll(bad[0].Field, "_", "-"), bad[0].Text)
+	}
+	return err
+}
+
+// startStorage begins to store files. It closes before the bridge, which the files come from.
+func (a *app) startStorage(context.Context) error {
+	a.storage.Start(a.bridge.StorageFiles())
+	a.onClose("uploads", a.storage.Close)
+	return nil
+}

@@ -1,0 +1,126 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/waystation/waystation/transports/guard"
+)
+
+// ErrClosed says that the storage is shut down.
+var ErrClosed = errors.New("s3: closed")
+
+// Problem is what is wrong with one field of the settings.
+type Problem struct {
+	Field string // as in results, in snake case
+	Text  string // for people; never repeats a key
+}
+
+// Problems says why settings are refused.
+type Problems []Problem
+
+// Error names the fields and what is wrong with each.
+func (p Problems) Error() string {
+	texts := make([]string, len(p))
+	for i, problem := range p {
+		texts[i] = problem.Field + " " + problem.Text
+	}
+	return "s3: " + strings.Join(texts, "; ")
+}
+
+// Reason classifies an Error.
+type Reason string
+
+// The reasons for which a file is not stored.
+const (
+	ReasonDisabled    Reason = "disabled"    // there are no settings, or they are not enabled
+	ReasonCredentials Reason = "credentials" // the storage does not know or accept the keys
+	ReasonDenied      Reason = "denied"      // the keys do not allow it
+	ReasonBucket      Reason = "no_bucket"
+	ReasonRegion      Reason = "wrong_region"
+	ReasonUnreachable Reason = "unreachable" // no connection, or none that is allowed
+	ReasonTimeout     Reason = "timeout"
+	ReasonTooLarge    Reason = "too_large"
+	ReasonFile        Reason = "file" // the file could not be had from WhatsApp
+	ReasonBusy        Reason = "busy" // too many files wait already
+	ReasonFailed      Reason = "failed"
+)
+
+// Error is why a file was not stored or a trial failed.
+type Error struct {
+	Reason  Reason
+	Field   string // the setting to look at, "media" for the file itself; "" = none
+	Message string // for people; has no keys and no addresses
+	Final   bool   // trying again would not help
+	Err     error  // for the log
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return e.Field + ": " + e.Message
+	}
+	return e.Message
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// answers are the error codes of storages, what they mean and which setting they are about.
+var answers = map[string]struct {
+	reason  Reason
+	field   string
+	message string
+}{
+	"InvalidAccessKeyId":           {ReasonCredentials, "access_key", "the storage does not know the key"},
+	"SignatureDoesNotMatch":        {ReasonCredentials, "secret_key", "the storage refuses the signature: the secret does not belong to the key"},
+	"AccessDenied":                 {ReasonDenied, "access_key", "the key may not do this in the bucket"},
+	"NoSuchBucket":                 {ReasonBucket, "bucket", "there is no such bucket"},
+	"InvalidBucketName":            {ReasonBucket, "bucket", "the storage refuses the name"},
+	"PermanentRedirect":            {ReasonRegion, "region", "the bucket is in another region"},
+	"AuthorizationHeaderMalformed": {ReasonRegion, "region", "the bucket is in another region"},
+	"InvalidRegion":                {ReasonRegion, "region", "the storage does not know the region"},
+	"EntityTooLarge":               {ReasonTooLarge, "media", "the storage refuses a file of this size"},
+	"QuotaExceeded":                {ReasonFailed, "bucket", "the bucket is full"},
+	"XMinioStorageFull":            {ReasonFailed, "endpoint", "the storage is full"},
+	"AccessControlListNotSupported": {
+		ReasonDenied, "disable_acl", "the bucket takes no access rules of objects: set disable_acl",
+	},
+}
+
+// explain makes an *Error of what a request came to.
+func explain(err error) *Error {
+	var known *Error
+	if errors.As(err, &known) {
+		return known
+	}
+	var answer minio.ErrorResponse
+	errors.As(err, &answer) // none is the zero one
+	if meaning, ok := answers[answer.Code]; ok {
+		return &Error{Reason: meaning.reason, Field: meaning.field, Message: meaning.message, Final: meaning.reason == ReasonTooLarge, Err: err}
+	}
+	switch answer.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return &Error{Reason: ReasonDenied, Field: "access_key", Message: "the storage refuses the key", Err: err}
+	case http.StatusNotFound:
+		return &Error{Reason: ReasonBucket, Field: "bucket", Message: "there is no such bucket", Err: err}
+	case http.StatusRequestEntityTooLarge:
+		return &Error{Reason: ReasonTooLarge, Field: "media", Message: "the storage refuses a file of this size", Final: true, Err: err}
+	}
+	if answer.StatusCode != 0 && answer.Code != "" {
+		return &Error{Reason: ReasonFailed, Field: "endpoint", Message: "the storage answered " + http.StatusText(answer.StatusCode), Err: err}
+	}
+	switch reason := guard.ReasonOf(err); {
+	case reason == guard.ReasonForbidden, reason == guard.ReasonBadURL:
+		return &Error{Reason: ReasonUnreachable, Field: "endpoint", Message: "the address may not be requested: it is not public", Err: err}
+	case reason == guard.ReasonUnresolved:
+		return &Error{Reason: ReasonUnreachable, Field: "endpoint", Message: "the host has no address", Err: err}
+	case reason == guard.ReasonTimeout, errors.Is(err, context.DeadlineExceeded):
+		return &Error{Reason: ReasonTimeout, Field: "endpoint", Message: "the storage did not answer in time", Err: err}
+	}
+	return &Error{Reason: ReasonUnreachable, Field: "endpoint", Message: "the storage cannot be reached", Err: err}
+}

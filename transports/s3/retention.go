@@ -1,0 +1,192 @@
+package s3
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Stats are the figures of the worker that deletes objects; the totals are those since the server started.
+type Stats struct {
+	Running      bool // the worker is there
+	CycleRunning bool
+	Cycles       int
+	LastRun      time.Time // start of the last cycle; zero = none yet
+	LastDuration time.Duration
+	Deleted      int   // objects
+	Reclaimed    int64 // bytes
+	Errors       int
+	Sessions     int // that objects were looked for of
+	Interval     time.Duration
+	Concurrency  int // storages at a time
+	Batch        int // objects of one request
+	PerCycle     int // objects
+}
+
+// retention is the state of that worker.
+type retention struct {
+	trigger chan struct{}
+	mu      sync.Mutex
+	stats   Stats
+}
+
+// Retention tells what was deleted.
+func (s *Storage) Retention() Stats {
+	r := &s.retention
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := r.stats
+	out.Interval, out.Concurrency, out.Batch, out.PerCycle = s.cfg.RetainEvery, s.cfg.RetainWorkers, s.cfg.RetainBatch, s.cfg.RetainObjects
+	return out
+}
+
+// RunRetention starts a cycle; false when one is already under way.
+func (s *Storage) RunRetention() bool {
+	r := &s.retention
+	r.mu.Lock()
+	busy := r.stats.CycleRunning
+	r.mu.Unlock()
+	select {
+	case r.trigger <- struct{}{}: // after the one under way, if there is one
+	default:
+	}
+	return !busy
+}
+
+// retain runs cycles until Close.
+func (s *Storage) retain() {
+	r := &s.retention
+	r.update(func(st *Stats) { st.Running = true })
+	defer r.update(func(st *Stats) { st.Running = false })
+	ticker := time.NewTicker(s.cfg.RetainEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-ticker.C:
+		case <-r.trigger:
+		}
+		began := time.Now()
+		r.update(func(st *Stats) { st.CycleRunning, st.LastRun = true, s.cfg.Now().UTC() })
+		s.cycle(s.ctx)
+		r.update(func(st *Stats) { st.CycleRunning, st.LastDuration, st.Cycles = false, time.Since(began), st.Cycles+1 })
+	}
+}
+
+func (r *retention) update(change func(*Stats)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.stats)
+}
+
+// sweep is objects that are to go: those of one session, or all of a storage, up to a time.
+type sweep struct {
+	place   Place
+	session string // "" = all
+	target  *Settings
+	until   time.Time
+}
+
+// cycle deletes what is too old, and what belonged to deleted sessions.
+func (s *Storage) cycle(ctx context.Context) {
+	var budget atomic.Int64
+	budget.Store(int64(s.cfg.RetainObjects))
+	workers := errgroup.Group{}
+	workers.SetLimit(s.cfg.RetainWorkers)
+	purges, err := s.store.purges(ctx)
+	if err != nil {
+		s.failed("", err)
+	}
+	for _, p := range purges {
+		workers.Go(func() error { s.purge(ctx, p, &budget); return nil })
+	}
+	for _, one := range s.sweeps() {
+		workers.Go(func() error { s.sweep(ctx, one, &budget); return nil })
+	}
+	_ = workers.Wait() // they count their errors themselves
+}
+
+func (s *Storage) sweeps() (list []*sweep) {
+	now := s.cfg.Now()
+	age := func(c *Settings) time.Time { return now.Add(-time.Duration(c.RetentionDays) * dayLength) }
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for session, own := range s.settings {
+		if own.RetentionDays > 0 && own.AccessKey != "" {
+			list = append(list, &sweep{PlaceSession, session, own, age(own)})
+		}
+	}
+	if c := &s.cfg.Global; c.RetentionDays > 0 && c.AccessKey != "" {
+		list = append(list, &sweep{PlaceGlobal, "", c, age(c)})
+	}
+	return list
+}
+
+// purge deletes what a deleted session left.
+func (s *Storage) purge(ctx context.Context, p *purge, budget *atomic.Int64) {
+	target := p.target
+	if p.place == PlaceGlobal {
+		target = &s.cfg.Global
+	}
+	if target != nil && target.AccessKey != "" && !s.sweep(ctx, &sweep{p.place, p.session, target, p.cutoff}, budget) && s.cfg.Now().Sub(p.cutoff) < maxPurgeAge {
+		return // the next cycle goes on
+	}
+	if err := s.store.endPurge(ctx, p); err != nil {
+		s.failed(p.session, err)
+	}
+}
+
+// sweep deletes objects and tells whether none is left.
+func (s *Storage) sweep(ctx context.Context, w *sweep, budget *atomic.Int64) (done bool) {
+	c, err := s.client(w.place, w.target)
+	if err != nil {
+		s.failed(w.session, err)
+		return false
+	}
+	sessions := map[string]bool{}
+	if w.session != "" {
+		sessions[w.session] = true
+	}
+	defer func() { s.retention.update(func(st *Stats) { st.Sessions += len(sessions) }) }()
+	for budget.Load() > 0 && ctx.Err() == nil {
+		batch, err := s.store.oldObjects(ctx, w.place, w.session, w.target, w.until, s.cfg.RetainBatch)
+		if err != nil {
+			s.failed(w.session, err)
+			return false
+		}
+		if len(batch) == 0 {
+			return true
+		}
+		budget.Add(-int64(len(batch)))
+		asking, cancel := context.WithTimeout(ctx, s.cfg.UploadTimeout)
+		gone, err := c.remove(asking, batch)
+		cancel()
+		if forgotten := s.store.forgetObjects(ctx, gone); forgotten != nil {
+			s.failed(w.session, forgotten)
+			return false
+		}
+		var bytes int64
+		for _, o := range gone {
+			bytes += o.size
+			sessions[o.session] = true
+		}
+		s.retention.update(func(st *Stats) { st.Deleted += len(gone); st.Reclaimed += bytes })
+		if err != nil {
+			s.failed(w.session, explain(err))
+			return false
+		}
+	}
+	return false
+}
+
+func (s *Storage) failed(session string, err error) {
+	if s.ctx.Err() != nil {
+		return
+	}
+	s.retention.update(func(st *Stats) { st.Errors++ })
+	s.cfg.Log.Warn("old objects could not be deleted", "session", session, "error", err)
+}

@@ -1,0 +1,153 @@
+package s3
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// cycle runs one and waits for its end.
+func (w *world) runCycle() Stats {
+	w.t.Helper()
+	before := w.Retention().Cycles
+	w.RunRetention()
+	w.eventually("the cycle", func() bool { st := w.Retention(); return st.Cycles > before && !st.CycleRunning })
+	return w.Retention()
+}
+
+func (w *world) fill(session string, n int) {
+	w.t.Helper()
+	for i := range n {
+		w.add(session, fmt.Sprintf("%s-%d-%d", session, i, w.now().UnixNano()), []byte("12345"))
+	}
+	w.eventually("the objects", func() bool { return w.Standing(session).Waiting == 0 })
+}
+
+func TestRetention(t *testing.T) {
+	onEach(t, Config{RetainBatch: 3, RetainObjects: 10}, func(t *testing.T, w *world) {
+		s := newServer(t)
+		w.set("short", to(s), &Change{RetentionDays: ptr(1)})
+		w.set("long", to(s), &Change{RetentionDays: ptr(30)})
+		w.set("keeps", to(s))
+		w.fill("short", 12)
+		w.fill("long", 2)
+		w.fill("keeps", 2)
+		if st := w.runCycle(); st.Deleted != 0 || s.objects(t) != 16 || !st.Running || st.LastRun.IsZero() {
+			t.Errorf("too early: %+v, %d objects", st, s.objects(t))
+		}
+		w.advance(25 * time.Hour)
+		w.fill("short", 1) // young
+		s.be(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPost {
+				refuse(w, http.StatusForbidden, "AccessDenied")
+				return true
+			}
+			return false
+		})
+		if st := w.runCycle(); st.Deleted != 0 || st.Errors != 1 || s.objects(t) != 17 {
+			t.Errorf("refused: %+v, %d objects", st, s.objects(t))
+		}
+		s.be(nil)
+		if st := w.runCycle(); st.Deleted < 10 || st.Deleted == 12 && st.Cycles == 0 {
+			t.Errorf("a full cycle: %+v", st)
+		}
+		st := w.runCycle()
+		if st.Deleted != 12 || st.Reclaimed != 60 || st.Errors != 1 || s.objects(t) != 5 || st.Sessions == 0 {
+			t.Errorf("all cycles: %+v, %d objects", st, s.objects(t))
+		}
+		if n := w.count(`SELECT COUNT(*) FROM s3_objects`); n != 5 {
+			t.Errorf("%d are known", n)
+		}
+		w.set("short", &Change{RetentionDays: ptr(0)})
+		w.advance(1000 * time.Hour)
+		if st := w.runCycle(); s.objects(t) != 3 { // short's young one stays now, long's go
+			t.Errorf("in the end: %+v, %d objects", st, s.objects(t))
+		}
+	})
+}
+
+func TestGlobalRetention(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{Global: Settings{
+		Enabled: true, Endpoint: s.URL, Bucket: bucket, AccessKey: "key", SecretKey: "secret", PathStyle: true, RetentionDays: 2,
+	}})
+	for i := range 5 {
+		w.add(fmt.Sprintf("session-%d", i), fmt.Sprint(i), []byte("12345"))
+		w.outcome(PlaceGlobal, fmt.Sprint(i))
+	}
+	w.advance(49 * time.Hour)
+	if st := w.runCycle(); st.Deleted != 5 || st.Sessions != 5 || s.objects(t) != 0 {
+		t.Errorf("%+v, %d objects", st, s.objects(t))
+	}
+}
+
+// A session that is deleted with its data takes its objects along, even if its storage is away at first; one that is not
+// leaves them.
+func TestDroppedSession(t *testing.T) {
+	onEach(t, Config{GiveUp: time.Hour, RetainBatch: 2}, func(t *testing.T, w *world) {
+		s := newServer(t)
+		for _, session := range []string{"purged", "left", "other"} {
+			w.set(session, to(s))
+			w.fill(session, 3)
+		}
+		down := func(w http.ResponseWriter, _ *http.Request) bool {
+			refuse(w, http.StatusInternalServerError, "InternalError")
+			return true
+		}
+		s.be(down)
+		w.add("purged", "waits", []byte("x"))
+		if err := w.DropSession(t.Context(), "purged", true); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.DropSession(t.Context(), "left", false); err != nil {
+			t.Fatal(err)
+		}
+		w.runCycle()
+		if n := w.count(`SELECT COUNT(*) FROM s3_purges`); n != 1 || s.objects(t) != 9 {
+			t.Errorf("%d purges wait, %d objects", n, s.objects(t))
+		}
+		w.stop() // the settings of the session are gone; its purge has them
+		s.be(nil)
+		w.start()
+		w.runCycle()
+		w.eventually("the purge", func() bool { w.RunRetention(); return s.objects(t) == 6 })
+		w.eventually("its end", func() bool { return w.count(`SELECT COUNT(*) FROM s3_purges`) == 0 })
+		for table, want := range map[string]int{"s3_settings": 1, "s3_jobs": 0, "s3_objects": 3} {
+			if n := w.count(`SELECT COUNT(*) FROM ` + table); n != want {
+				t.Errorf("%s has %d rows, not %d", table, n, want)
+			}
+		}
+		if w.Settings("purged").Enabled {
+			t.Error("the settings are still there")
+		}
+	})
+}
+
+// A file that is on its way while its session is deleted leaves no object behind.
+func TestDroppedOnTheWay(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{})
+	w.set("shop", to(s))
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	s.be(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			close(inside)
+			<-goOn
+		}
+		return false
+	})
+	w.add("shop", "late", []byte("x"))
+	<-inside
+	if err := w.DropSession(t.Context(), "shop", true); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	w.eventually("the end of the lane", func() bool { w.Storage.mu.Lock(); defer w.Storage.mu.Unlock(); return len(w.lanes) == 0 })
+	if n := s.objects(t); n != 0 {
+		t.Errorf("%d objects are left", n)
+	}
+	if len(w.files.told) != 0 {
+		t.Error("somebody was told")
+	}
+}

@@ -1,0 +1,336 @@
+package s3
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Job is a file that is to be stored.
+type Job struct {
+	Session string
+	Place   Place
+	Ref     string // of the message, unique in its session
+	Object  string // key of the object to be
+	About   []byte // what Files needs to know
+	Created time.Time
+
+	id       int64
+	lane     string
+	due      time.Time
+	attempts int
+}
+
+// File is a file on its way. Content is read once and closed; an *os.File is sent in parts without buffers.
+type File struct {
+	Content  io.ReadCloser
+	Size     int64
+	MimeType string
+	Filename string
+}
+
+// Outcome is what became of a job.
+type Outcome struct {
+	Delivery Delivery // how the event shall carry the file; base64 when it was given up
+	Object   *Object  // nil = not stored
+	Error    *Error   // why not; nil = it was not to be stored
+}
+
+// Object is a stored file.
+type Object struct {
+	Bucket   string
+	Key      string
+	URL      string
+	Size     int64
+	MimeType string
+	Filename string
+}
+
+// Files is where files come from, and who is told of them.
+type Files interface {
+	// Fetch gets the file of a job. An *Error that is final ends the job, any other error is tried again.
+	Fetch(ctx context.Context, j *Job) (*File, error)
+	// Done tells what became of a job. It calls commit once, in the transaction in which it writes what it tells; commit
+	// does nothing and says false when the job is no longer wanted.
+	Done(ctx context.Context, j *Job, o *Outcome, commit func(ctx context.Context) (wanted bool, err error)) error
+}
+
+// Plan lists where a file of the session is stored now. A place that has too many waiting is left out and listed in full.
+func (s *Storage) Plan(session string, withoutGlobal bool) (places, full []Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	add := func(place Place) {
+		if s.waiting[laneOf(place, session)] >= s.cfg.MaxWaiting {
+			full = append(full, place)
+			return
+		}
+		places = append(places, place)
+	}
+	if own := s.settings[session]; own != nil && own.Enabled {
+		add(PlaceSession)
+	}
+	if s.cfg.Global.Enabled && !withoutGlobal {
+		add(PlaceGlobal)
+	}
+	return places, full
+}
+
+// Add notes a file to be stored, in the transaction that ctx carries. extension is that of the object's name. After the
+// commit, Wake.
+func (s *Storage) Add(ctx context.Context, session string, place Place, ref, extension string, about []byte) error {
+	now := s.cfg.Now().UTC()
+	_, err := s.store.addJob(ctx, &Job{
+		Session: session, Place: place, Ref: ref, About: about, Created: now, lane: laneOf(place, session),
+		Object: session + now.Format("/2006/01/02/") + randomName() + extension,
+	})
+	return err
+}
+
+// Wake says that a file was added.
+func (s *Storage) Wake(session string, place Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := laneOf(place, session)
+	s.waiting[name]++
+	s.wakeLane(name)
+}
+
+// lane stores one file after the other.
+type lane struct {
+	name    string
+	wake    chan struct{}
+	failing int    // attempts in a row that the storage failed
+	last    *Error // of those
+}
+
+// wakeLane has the goroutine of a lane look again, and starts it when there is none. The caller holds s.mu.
+func (s *Storage) wakeLane(name string) {
+	if s.files == nil || s.ctx.Err() != nil {
+		return
+	}
+	if l := s.lanes[name]; l != nil {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+		return
+	}
+	l := &lane{name: name, wake: make(chan struct{}, 1)}
+	s.lanes[name] = l
+	s.running.Go(func() { s.run(l) })
+}
+
+// run works a lane off and ends with its last file.
+func (s *Storage) run(l *lane) {
+	for s.ctx.Err() == nil {
+		job, err := s.store.nextJob(s.ctx, l.name)
+		switch {
+		case err != nil:
+			s.cfg.Log.Error("files that wait to be stored could not be read", "error", err)
+			s.wait(l.wake, s.cfg.RetryMax)
+		case job == nil:
+			if s.endLane(l) {
+				return
+			}
+		case job.due.After(s.cfg.Now()):
+			s.wait(l.wake, job.due.Sub(s.cfg.Now()))
+		default:
+			if pause := s.work(l, job); pause > 0 {
+				s.wait(nil, pause)
+			}
+		}
+	}
+}
+
+// endLane ends a lane unless it was woken meanwhile.
+func (s *Storage) endLane(l *lane) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-l.wake:
+		return false
+	default:
+	}
+	delete(s.lanes, l.name)
+	delete(s.waiting, l.name)
+	return true
+}
+
+func (s *Storage) wait(wake <-chan struct{}, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-wake:
+	case <-s.ctx.Done():
+	}
+}
+
+// pause is how long to wait after so many failures.
+func (s *Storage) pause(failures int) time.Duration {
+	return min(s.cfg.RetryMin<<min(failures-1, 16), s.cfg.RetryMax)
+}
+
+// work tries one job. It returns how long the lane has to leave its storage alone.
+func (s *Storage) work(l *lane, j *Job) (pause time.Duration) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.cfg.Log.Error("storing a file panicked", "session", j.Session, "panic", fmt.Sprint(cause))
+			s.delay(j)
+		}
+	}()
+	target := s.target(j.Place, j.Session)
+	old := s.cfg.Now().Sub(j.Created) >= s.cfg.GiveUp
+	switch {
+	case target == nil:
+		s.finish(j, nil, &Outcome{Delivery: DeliveryBase64})
+		return 0
+	case old && l.failing > 0:
+		s.finish(j, target, &Outcome{Delivery: DeliveryBase64, Error: l.last})
+		return 0
+	}
+	release, err := s.slot(l.failing > 0)
+	if err != nil {
+		return 0
+	}
+	outcome, fromFile := s.attempt(j, target)
+	release()
+	if s.ctx.Err() != nil {
+		return 0
+	}
+	problem := outcome.Error
+	if !fromFile {
+		s.note(standingOf(j), problem)
+		if l.failing, l.last = l.failing+1, problem; problem == nil {
+			l.failing = 0
+		}
+	}
+	switch {
+	case problem == nil:
+		s.finish(j, target, outcome)
+	case problem.Final, old:
+		s.finish(j, target, &Outcome{Delivery: DeliveryBase64, Error: problem})
+	case fromFile:
+		s.delay(j)
+	default:
+		s.cfg.Log.Warn("a file could not be stored; it is tried again", "session", j.Session, "storage", string(j.Place), "error", problem.Message)
+		s.delay(j)
+		return s.pause(l.failing)
+	}
+	return 0
+}
+
+func standingOf(j *Job) string {
+	if j.Place == PlaceGlobal {
+		return ""
+	}
+	return j.Session
+}
+
+// slot waits for a place to upload. Storages that fail get half of them at most, so that they delay nobody else.
+func (s *Storage) slot(suspect bool) (release func(), err error) {
+	take := func(places chan struct{}) error {
+		select {
+		case places <- struct{}{}:
+			return nil
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+	}
+	if !suspect {
+		return func() { <-s.slots }, take(s.slots)
+	}
+	if err = take(s.suspects); err == nil {
+		if err = take(s.slots); err != nil {
+			<-s.suspects
+		}
+	}
+	return func() { <-s.slots; <-s.suspects }, err
+}
+
+// attempt brings the file from where it is to where it belongs; fromFile says that the storage was not asked.
+func (s *Storage) attempt(j *Job, target *Settings) (o *Outcome, fromFile bool) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.UploadTimeout)
+	defer cancel()
+	file, err := s.files.Fetch(ctx, j)
+	if err != nil {
+		return &Outcome{Error: fileError(err)}, true
+	}
+	defer file.Content.Close()
+	if file.Size > s.cfg.MaxBytes {
+		return &Outcome{Error: &Error{
+			Reason: ReasonTooLarge, Field: "media", Message: fmt.Sprintf("the file has %d bytes, stored are %d at most", file.Size, s.cfg.MaxBytes), Final: true,
+		}}, true
+	}
+	if !target.Delivery.stores() {
+		return &Outcome{Delivery: target.Delivery}, true
+	}
+	c, err := s.client(j.Place, target)
+	if err == nil {
+		err = c.put(ctx, j.Object, file)
+	}
+	if err != nil {
+		return &Outcome{Error: explain(err)}, false
+	}
+	return &Outcome{Delivery: target.Delivery, Object: &Object{
+		Bucket: target.Bucket, Key: j.Object, URL: target.url(j.Object), Size: file.Size, MimeType: file.MimeType, Filename: file.Filename,
+	}}, false
+}
+
+// fileError is why a file could not be had.
+func fileError(err error) *Error {
+	problem := explain(err)
+	if problem.Field != "media" {
+		problem = &Error{Reason: ReasonFile, Field: "media", Message: "the file could not be fetched from WhatsApp", Err: err}
+	}
+	return problem
+}
+
+// delay puts a job back.
+func (s *Storage) delay(j *Job) {
+	if err := s.store.delayJob(s.ctx, j.id, s.cfg.Now().Add(s.pause(j.attempts+1))); err != nil && s.ctx.Err() == nil {
+		s.cfg.Log.Error("a file that waits to be stored could not be put back", "session", j.Session, "error", err)
+		s.wait(nil, s.cfg.RetryMin)
+	}
+}
+
+// finish ends a job and has it told.
+func (s *Storage) finish(j *Job, target *Settings, o *Outcome) {
+	wanted := true
+	err := s.files.Done(s.ctx, j, o, func(ctx context.Context) (_ bool, err error) {
+		if wanted, err = s.store.endJob(ctx, j.id); err != nil || !wanted || o.Object == nil {
+			return wanted, err
+		}
+		return true, s.store.addObject(ctx, j, target, o.Object.Size, s.cfg.Now())
+	})
+	switch {
+	case err != nil && s.ctx.Err() == nil:
+		s.cfg.Log.Error("what became of a file could not be recorded; it is stored again", "session", j.Session, "error", err)
+		s.delay(j)
+		return
+	case err != nil:
+		return // taken up by the next Start
+	}
+	if !wanted && o.Object != nil {
+		s.takeBack(j, target)
+	}
+	s.mu.Lock()
+	if s.waiting[j.lane] > 0 {
+		s.waiting[j.lane]--
+	}
+	s.mu.Unlock()
+}
+
+// takeBack deletes the object of a session that was deleted while its file was on the way.
+func (s *Storage) takeBack(j *Job, target *Settings) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.TestTimeout)
+	defer cancel()
+	c, err := s.client(j.Place, target)
+	if err == nil {
+		_, err = c.remove(ctx, []*stored{{object: j.Object}})
+	}
+	if err != nil {
+		s.cfg.Log.Warn("an object of a deleted session could not be deleted", "session", j.Session, "error", explain(err).Message)
+	}
+}

@@ -1,0 +1,270 @@
+package s3
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestFilesAreStored(t *testing.T) {
+	onEach(t, Config{}, func(t *testing.T, w *world) {
+		s := newServer(t)
+		w.set("shop", to(s))
+		large := bytes.Repeat([]byte("0123456789abcdef"), (partSize+partSize/2)/16) // two parts
+		w.add("shop", "small", []byte("a picture"))
+		w.add("shop", "large", large)
+		for ref, content := range map[string][]byte{"small": []byte("a picture"), "large": large} {
+			o := w.outcome(PlaceSession, ref)
+			if o.Error != nil || o.Object == nil || o.Delivery != DeliveryBoth {
+				t.Fatalf("%s: %+v", ref, o)
+			}
+			if !bytes.Equal(s.object(t, o.Object.Key), content) {
+				t.Errorf("%s is stored as something else", ref)
+			}
+			if o.Object.URL != s.URL+"/"+bucket+"/"+o.Object.Key || !strings.HasPrefix(o.Object.Key, "shop/") || !strings.HasSuffix(o.Object.Key, ".png") ||
+				o.Object.Size != int64(len(content)) || o.Object.MimeType != "image/png" {
+				t.Errorf("%s: %+v", ref, o.Object)
+			}
+		}
+		if s.public != 2 {
+			t.Errorf("%d objects are public", s.public)
+		}
+		if n := w.count(`SELECT COUNT(*) FROM s3_objects`); n != 2 {
+			t.Errorf("%d objects are known", n)
+		}
+		w.eventually("the end of the lane", func() bool { return w.Standing("shop").Waiting == 0 })
+		if st := w.Standing("shop"); st.Stored != 2 || st.LastError != nil {
+			t.Errorf("standing %+v", st)
+		}
+		w.set("shop", &Change{DisableACL: ptr(true), PublicURL: ptr("https://cdn.example/files/"), Delivery: ptr(Delivery("s3"))})
+		w.add("shop", "quiet", []byte("x"))
+		if o := w.outcome(PlaceSession, "quiet"); s.public != 2 || o.Delivery != DeliveryURL || o.Object.URL != "https://cdn.example/files/"+o.Object.Key {
+			t.Errorf("%+v, %d objects are public", o, s.public)
+		}
+		// A message that comes twice is stored once.
+		w.add("shop", "quiet", []byte("x"))
+	})
+}
+
+// Where a file goes: to the session's own storage, the operator's, both or none; in events alone with base64.
+func TestPlaces(t *testing.T) {
+	own, global := newServer(t), newServer(t)
+	w := onSQLite(t, Config{Global: Settings{
+		Enabled: true, Endpoint: global.URL, Bucket: bucket, AccessKey: "key", SecretKey: "secret", PathStyle: true, Delivery: "s3",
+	}})
+	w.add("shop", "one", []byte("1"))
+	if o := w.outcome(PlaceGlobal, "one"); o.Object == nil || o.Delivery != DeliveryURL {
+		t.Errorf("%+v", o)
+	}
+	w.set("shop", to(own))
+	w.add("shop", "two", []byte("2"))
+	for _, place := range []Place{PlaceSession, PlaceGlobal} {
+		if o := w.outcome(place, "two"); o.Object == nil {
+			t.Errorf("%s: %+v", place, o)
+		}
+	}
+	if places, _ := w.Plan("shop", true); len(places) != 1 || places[0] != PlaceSession {
+		t.Errorf("without the operator's: %v", places)
+	}
+	w.set("shop", &Change{Delivery: ptr(DeliveryBase64)})
+	w.add("shop", "three", []byte("3"))
+	if o := w.outcome(PlaceSession, "three"); o.Object != nil || o.Delivery != DeliveryBase64 || o.Error != nil || own.objects(t) != 1 {
+		t.Errorf("base64: %+v", o)
+	}
+	if _, err := w.Delete(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if places, _ := w.Plan("shop", true); len(places) != 0 {
+		t.Errorf("after Delete: %v", places)
+	}
+}
+
+// A storage that refuses: the trial and the status name the setting, the event comes when the time is up, and says why.
+func TestProblemsNameTheSetting(t *testing.T) {
+	s := newServer(t)
+	gone := newServer(t)
+	gone.Close()
+	answer := func(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool { refuse(w, status, code); return true }
+	}
+	for name, c := range map[string]struct {
+		change *Change
+		mood   func(http.ResponseWriter, *http.Request) bool
+		field  string
+		reason Reason
+	}{
+		"key":      {change: &Change{AccessKey: ptr("another")}, field: "access_key", reason: ReasonCredentials},
+		"secret":   {mood: answer(http.StatusForbidden, "SignatureDoesNotMatch"), field: "secret_key", reason: ReasonCredentials},
+		"rights":   {mood: answer(http.StatusForbidden, "AccessDenied"), field: "access_key", reason: ReasonDenied},
+		"bucket":   {change: &Change{Bucket: ptr("another")}, field: "bucket", reason: ReasonBucket},
+		"region":   {mood: answer(http.StatusBadRequest, "AuthorizationHeaderMalformed"), field: "region", reason: ReasonRegion},
+		"acl":      {mood: answer(http.StatusBadRequest, "AccessControlListNotSupported"), field: "disable_acl", reason: ReasonDenied},
+		"down":     {change: &Change{Endpoint: ptr(gone.URL)}, field: "endpoint", reason: ReasonUnreachable},
+		"hanging":  {mood: s.hang, field: "endpoint", reason: ReasonTimeout},
+		"an error": {mood: answer(http.StatusInternalServerError, "InternalError"), field: "endpoint", reason: ReasonFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t, Config{GiveUp: 200 * time.Millisecond, UploadTimeout: time.Second, TestTimeout: time.Second})
+			s.be(c.mood)
+			defer s.be(nil)
+			w.set("shop", to(s))
+			if c.change != nil {
+				w.set("shop", c.change)
+			}
+			err := w.Test(t.Context(), "shop")
+			var e *Error
+			if !errors.As(err, &e) || e.Field != c.field || e.Reason != c.reason {
+				t.Fatalf("trial: %#v", err)
+			}
+			w.add("shop", "file", []byte("x"))
+			o := w.outcome(PlaceSession, "file")
+			if o.Error == nil || o.Error.Field != c.field || o.Error.Reason != c.reason || o.Object != nil || o.Delivery != DeliveryBase64 {
+				t.Errorf("told: %+v, %v", o, o.Error)
+			}
+			if st := w.Standing("shop"); st.LastError == nil || st.LastError.Field != c.field || st.LastErrorAt.IsZero() {
+				t.Errorf("standing: %+v", st)
+			}
+			if text := fmt.Sprint(err); strings.Contains(text, "127.0.0.1") || strings.Contains(text, "hunter2") {
+				t.Errorf("the text says too much: %s", text)
+			}
+		})
+	}
+}
+
+func TestTrial(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{})
+	var e *Error
+	if err := w.Test(t.Context(), "shop"); !errors.As(err, &e) || e.Reason != ReasonDisabled {
+		t.Errorf("without settings: %v", err)
+	}
+	w.set("shop", to(s))
+	if err := w.Test(t.Context(), "shop"); err != nil {
+		t.Error(err)
+	}
+	if n := s.objects(t); n != 0 {
+		t.Errorf("the trial left %d objects", n)
+	}
+}
+
+func TestFileProblems(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{MaxBytes: 10, GiveUp: time.Minute})
+	w.set("shop", to(s))
+	w.add("shop", "large", make([]byte, 11))
+	if o := w.outcome(PlaceSession, "large"); o.Error == nil || o.Error.Reason != ReasonTooLarge || o.Error.Field != "media" {
+		t.Errorf("too large: %+v", o)
+	}
+	w.files.mu.Lock()
+	w.files.fail["gone"] = &Error{Reason: ReasonFile, Field: "media", Message: "WhatsApp no longer has it", Final: true}
+	w.files.fail["later"] = errors.New("not connected")
+	w.files.mu.Unlock()
+	w.add("shop", "gone", []byte("x"))
+	w.add("shop", "later", []byte("x"))
+	w.add("shop", "behind", []byte("x"))
+	if o := w.outcome(PlaceSession, "gone"); o.Error == nil || o.Error.Message != "WhatsApp no longer has it" {
+		t.Errorf("gone: %+v", o)
+	}
+	// A file that cannot be had now delays no other, and is stored when it can.
+	if o := w.outcome(PlaceSession, "behind"); o.Object == nil {
+		t.Errorf("behind: %+v", o)
+	}
+	w.files.mu.Lock()
+	delete(w.files.fail, "later")
+	w.files.mu.Unlock()
+	if o := w.outcome(PlaceSession, "later"); o.Object == nil {
+		t.Errorf("later: %+v", o)
+	}
+	w.files.mu.Lock()
+	w.files.fail["never"] = errors.New("not connected")
+	w.files.mu.Unlock()
+	w.add("shop", "never", []byte("x"))
+	w.advance(2 * time.Minute)
+	if o := w.outcome(PlaceSession, "never"); o.Error == nil || o.Error.Reason != ReasonFile {
+		t.Errorf("never: %+v", o)
+	}
+	if st := w.Standing("shop"); st.LastError != nil {
+		t.Errorf("the storage is blamed: %v", st.LastError)
+	}
+}
+
+// Storages that hang take half of the places at most and delay nobody else.
+func TestDeadStoragesDelayNobody(t *testing.T) {
+	dead, alive := newServer(t), newServer(t)
+	dead.be(dead.hang)
+	w := onSQLite(t, Config{Uploads: 4, UploadTimeout: 300 * time.Millisecond, GiveUp: time.Hour})
+	for i := range 6 {
+		session := fmt.Sprintf("dead%d", i)
+		w.set(session, to(dead))
+		for n := range 3 {
+			w.add(session, fmt.Sprintf("%s-%d", session, n), []byte("x"))
+		}
+		w.eventually("the first failure", func() bool { return w.Standing(session).LastError != nil })
+	}
+	w.set("alive", to(alive))
+	began := time.Now()
+	for n := range 20 {
+		w.add("alive", fmt.Sprint(n), []byte("x"))
+	}
+	for n := range 20 {
+		if o := w.outcome(PlaceSession, fmt.Sprint(n)); o.Object == nil {
+			t.Errorf("%d: %+v", n, o)
+		}
+	}
+	t.Logf("20 files beside 6 storages that hang: %s", time.Since(began))
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("they took %s", took)
+	}
+	dead.be(nil) // it is back: nothing was lost
+	for i := range 6 {
+		for n := range 3 {
+			if o := w.outcome(PlaceSession, fmt.Sprintf("dead%d-%d", i, n)); o.Object == nil {
+				t.Errorf("%d-%d: %+v", i, n, o)
+			}
+		}
+	}
+}
+
+// What waits when the server ends is stored by the next one, and what was stored but not told of is told.
+func TestRestart(t *testing.T) {
+	onEach(t, Config{GiveUp: time.Hour}, func(t *testing.T, w *world) {
+		s := newServer(t)
+		w.set("shop", to(s))
+		s.be(func(w http.ResponseWriter, _ *http.Request) bool {
+			refuse(w, http.StatusServiceUnavailable, "SlowDown")
+			return true
+		})
+		w.add("shop", "waits", []byte("1"))
+		w.eventually("a failure", func() bool { return w.Standing("shop").LastError != nil })
+		w.stop()
+		s.be(nil)
+		w.files.broken = true
+		w.start()
+		w.eventually("a fetch and an object", func() bool { return s.objects(t) == 1 })
+		w.stop()
+		w.files.broken = false
+		w.start()
+		if o := w.outcome(PlaceSession, "waits"); o.Object == nil || s.objects(t) != 1 {
+			t.Errorf("%+v, %d objects", o, s.objects(t))
+		}
+	})
+}
+
+func TestFullLane(t *testing.T) {
+	s := newServer(t)
+	s.be(s.hang)
+	w := onSQLite(t, Config{MaxWaiting: 2, GiveUp: time.Hour})
+	w.set("shop", to(s))
+	w.add("shop", "1", []byte("x"))
+	w.add("shop", "2", []byte("x"))
+	if places, full := w.Plan("shop", false); len(places) != 0 || len(full) != 1 || full[0] != PlaceSession {
+		t.Errorf("%v, full %v", places, full)
+	}
+	if st := w.Standing("shop"); st.Waiting != 2 {
+		t.Errorf("standing %+v", st)
+	}
+}
