@@ -1,0 +1,39 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/waystation/waystation/examples/internal/exampletest"
+	"github.com/waystation/waystation/transports/brokertest"
+)
+
+// The worker gets what is said while it is there, and after it was killed what was said meanwhile.
+func TestWorker(t *testing.T) {
+	server := brokertest.SQS(t)
+	client := sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("key", "secret", "")})
+	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("way.fifo"), Attributes: map[string]string{"FifoQueue": "true", "VisibilityTimeout": "2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	aws := []string{
+		"AWS_ENDPOINT_URL_SQS=" + server.URL(), "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret", "QUEUE_URL=" + *queue.QueueUrl,
+	}
+	world := exampletest.Start(t, append(aws, "WAYSTATION_GLOBAL_SQS_ENABLED=true", "WAYSTATION_GLOBAL_SQS_URL="+*queue.QueueUrl)...)
+	program := exampletest.Build(t, ".")
+	worker := exampletest.Run(t, aws, program)
+	world.Say("first words")
+	worker.Wait("first words")
+	world.Say("second words")
+	worker.Wait("second words")
+	exampletest.OnceInOrder(t, worker.Said(), "first words", "second words")
+	worker.Kill()
+	world.Say("third words")
+	world.Say("fourth words")
+	worker = exampletest.Run(t, aws, program)
+	worker.Wait("fourth words")
+	exampletest.OnceInOrder(t, worker.Said(), "third words", "fourth words")
+}
