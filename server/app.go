@@ -264,7 +264,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
 	}
 	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
-		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers,
+		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
 		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
 		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,

@@ -60,6 +60,9 @@ func (a *app) reloadGlobals(ctx context.Context) error {
 		return err
 	}
 	if err = namedBySetting(a.outlets.SetGlobals(ctx, globals)); err == nil {
+		if !globals.WebSocket {
+			a.endpoint.CloseShared()
+		}
 		a.log.Info("global transports were read again", "config", cfg)
 	}
 	return err
@@ -148,6 +151,22 @@ func namedBySetting(err error) error {
 }
 
 var errBadGlobals = errors.New("the global transports cannot be used like that")
+
+// sharedSockets are the rules for sockets that follow all sessions.
+type sharedSockets struct{ app *app }
+
+// Enabled implements socket.Shared.
+func (s sharedSockets) Enabled() bool { return s.app.outlets.Globals().WebSocket }
+
+// Skips implements socket.Shared.
+func (s sharedSockets) Skips(session string) bool {
+	return s.app.deliver.Skips(session, outlets.WebSocket)
+}
+
+// Skipped implements socket.Shared.
+func (s sharedSockets) Skipped(session, epoch string, offset uint64) bool {
+	return s.app.deliver.Skipped(session, outlets.WebSocket, epoch, offset)
+}
 
 // bridgeOutlets are the outlets as the bridge knows them.
 type bridgeOutlets struct{ *outlets.Outlets }

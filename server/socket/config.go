@@ -45,6 +45,8 @@ type Config struct {
 	Origins *origin.List
 	// Tickets are what browsers connect with; nil = none are taken.
 	Tickets Tickets
+	// Shared says which sessions stay out of connections that follow all; nil = none.
+	Shared Shared
 	// HelloTimeout is how long a new connection may wait with conn.hello; default 10 s.
 	HelloTimeout time.Duration
 	// Heartbeat is how long a peer may be silent before it is pinged, and an idle stream before conn.position; 25 s.
@@ -106,6 +108,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Version == "" {
 		c.Version = "0"
+	}
+	if c.Shared == nil {
+		c.Shared = anySession{}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

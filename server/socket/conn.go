@@ -56,6 +56,7 @@ type conn struct {
 	pingSent  time.Time
 
 	filters *filterSet
+	shared  bool // follows all sessions (see Shared)
 	manual  bool // manual ack
 	window  window
 	batched bool // events of one turn come in one frame

@@ -112,7 +112,8 @@ type read struct {
 	epoch   string
 	after   uint64
 	filters *filterSet
-	found   int // events read
+	shared  bool // the connection follows all sessions
+	found   int  // events read
 	to      uint64
 	head    uint64
 	matched []*journal.Event
@@ -126,7 +127,7 @@ type read struct {
 func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]byte, int) {
 	c.mu.Lock()
 	roomEvents, roomBytes := c.roomFor(cur)
-	r := read{gen: cur.gen, epoch: cur.epoch, after: cur.pos, to: cur.pos, filters: c.filters}
+	r := read{gen: cur.gen, epoch: cur.epoch, after: cur.pos, to: cur.pos, filters: c.filters, shared: c.shared}
 	gone, live := cur.gone, cur.live
 	c.mu.Unlock()
 	if gone {
@@ -188,15 +189,7 @@ func (c *conn) fetch(cur *cursor, r *read, maxEvents, maxBytes int) {
 	}
 	r.to = events[len(events)-1].Offset
 	r.head = max(r.head, r.to)
-	if r.filters.all {
-		r.matched = events
-		return
-	}
-	for _, ev := range events {
-		if r.filters.match(ev.Session, ev.Type, ev.Chats, false) {
-			r.matched = append(r.matched, ev)
-		}
-	}
+	r.matched = r.choose(c.e.cfg.Shared, events)
 }
 
 // relocate puts a read where the log can be read.

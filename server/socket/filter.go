@@ -23,8 +23,9 @@ var everything = compileFilters([]Filter{{}})
 
 // filterSet is a compiled list of filters; it does not change.
 type filterSet struct {
-	list []compiledFilter
-	all  bool // every durable event matches
+	list   []compiledFilter
+	all    bool       // every durable event matches
+	naming *filterSet // those of the filters that name sessions
 }
 
 type compiledFilter struct {
@@ -44,6 +45,7 @@ func compileFilters(list []Filter) *filterSet {
 		}
 		s.list = append(s.list, c)
 	}
+	s.naming = &filterSet{list: slices.DeleteFunc(slices.Clone(s.list), func(c compiledFilter) bool { return c.sessions == nil })}
 	return s
 }
 

@@ -41,6 +41,9 @@ func (c *conn) release() {
 // selectSessions lists the sessions that filters want among those the principal may see. Naming one that is not
 // among them is an error, whether or not it exists.
 func (c *conn) selectSessions(ctx context.Context, who rpc.Principal, filters *filterSet) ([]string, error) {
+	if takesAll(who, filters) && !c.e.cfg.Shared.Enabled() {
+		return nil, errNotShared()
+	}
 	visible, err := c.e.sessions.Visible(ctx, who)
 	if err != nil {
 		return nil, fmt.Errorf("socket: list sessions: %w", err)
@@ -64,9 +67,9 @@ func (c *conn) selectSessions(ctx context.Context, who rpc.Principal, filters *f
 
 // setFilters replaces the filters; the connection must be held. Sessions that are no longer wanted lose their cursor.
 func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
-	takesAll := who.Kind == rpc.ScopeAdmin && who.Session == "" && filters.wantsAny()
+	all := takesAll(who, filters)
 	c.mu.Lock()
-	c.filters = filters
+	c.filters, c.shared = filters, all
 	var left []*cursor
 	for id, cur := range c.cursors {
 		cur.gen++
@@ -82,7 +85,7 @@ func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
 	}
 	c.e.mu.Lock()
 	defer c.e.mu.Unlock()
-	if takesAll {
+	if all {
 		c.e.everyone[c] = struct{}{}
 	} else {
 		delete(c.e.everyone, c)

@@ -242,7 +242,7 @@ func (t *topic) handOutSignal(s *journal.Signal) {
 	defer t.mu.RUnlock()
 	for c, cur := range t.conns {
 		c.mu.Lock()
-		if !c.mute && c.filters.match(s.Session, s.Type, s.Chats, true) {
+		if !c.mute && c.wantsSignal(s) {
 			if frame == nil {
 				frame = encodeSignal(s)
 			}

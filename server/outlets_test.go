@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// receiver is the receiver of a global webhook.
+type receiver struct {
+	*httptest.Server
+	mu  sync.Mutex
+	got []string // session and n of events of the type Message
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		body, _ := io.ReadAll(request.Body)
+		var e struct {
+			Session, Type string
+			Data          struct{ N string }
+		}
+		if json.Unmarshal(body, &e) == nil && e.Type == "Message" {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.got = append(r.got, e.Session+e.Data.N)
+		}
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// expect waits until exactly these came, of each session in order.
+func (r *receiver) expect(t *testing.T, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	var got []string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		r.mu.Lock()
+		got = slices.Sorted(slices.Values(r.got))
+		r.mu.Unlock()
+		if slices.Equal(got, want) {
+			return
+		}
+	}
+	t.Fatalf("got %v, want %v", got, want)
+}
+
+func (s *testServer) message(session, n string) {
+	s.t.Helper()
+	_, err := s.app.journal.Append(context.Background(), session, journal.Record{Type: "Message", Data: json.RawMessage(`{"n":"` + n + `"}`)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *testServer) must(method string, params object) rpcReply {
+	s.t.Helper()
+	reply := post(s.t, s.url("/v1/rpc"), s.token, method, params)
+	if reply.Error != nil {
+		s.t.Fatalf("%s: %+v", method, reply.Error)
+	}
+	return reply
+}
+
+// Global transports from a file: they reach the sessions there are and those that come, sessions stay out of them from
+// their next event on, a signal and a call read the file again, a bad one changes nothing, and all of it survives a restart.
+func TestGlobalTransportsFromAFile(t *testing.T) {
+	hook := newReceiver(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "env")
+	write := func(lines ...string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	on := "GLOBAL_WEBHOOK_ENABLED=true\nGLOBAL_WEBHOOK_URL=" + hook.URL + "\nGLOBAL_WEBHOOK_SECRET=hunter2hunter2hunter2"
+	// Nobody listens there: the server starts all the same, and says so.
+	away := "GLOBAL_REDIS_ENABLED=true\nGLOBAL_REDIS_URL=redis://me:hunter3@127.0.0.1:1/"
+	write(on, away)
+	database := filepath.Join(dir, "test.db")
+	args := []string{"-allow-hosts", "127.0.0.1", "-env-file", file, "-database", database}
+	s := startServer(t, args...)
+	s.must("session.create", object{"session_id": "a"})
+	s.must("session.create", object{"session_id": "b", "settings": object{"skip_global": []string{"webhook"}}})
+	s.message("a", "1")
+	s.message("b", "1")
+	s.must("session.updateSettings", object{"session": "a", "skip_global": []string{"webhook", "redis"}})
+	s.must("session.updateSettings", object{"session": "b", "skip_global": []string{}})
+	s.message("a", "2")
+	s.message("b", "2")
+	hook.expect(t, "a1", "b2")
+	tested := string(s.must("transport.testGlobal", nil).Result)
+	if !strings.Contains(tested, `"connection_status":"disconnected"`) || !strings.Contains(tested, `"http_status":200`) || strings.Contains(tested, "hunter") {
+		t.Errorf("trial %s", tested)
+	}
+
+	// Off by a call, on again by a signal: it begins with the events of that moment.
+	write(away)
+	s.must("transport.reloadGlobal", nil)
+	s.message("b", "3")
+	write(on, away)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); s.app.outlets.Globals().Webhook == nil; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the signal did nothing")
+		}
+	}
+	s.must("transport.reloadGlobal", nil) // has the turn after the signal's
+	s.message("b", "4")
+	hook.expect(t, "a1", "b2", "b4")
+
+	for text, want := range map[string]string{
+		"GLOBAL_WEBHOOK_URL=":                                        "global-webhook-url",
+		"GLOBAL_REDIS_ENABLED=maybe":                                 "GLOBAL_REDIS_ENABLED",
+		away + "\nGLOBAL_REDIS_STREAM={hunter}x":                     "global-redis-stream",
+		away + "\nGLOBAL_REDIS_OPTIONS={\"max_len\":\"x\"}":          "global-redis-options (max_len)",
+		away + "\nGLOBAL_REDIS_OPTIONS=[1]":                          "global-redis-options",
+		away + "\nGLOBAL_REDIS_EVENTS=Mesage":                        "global-redis-events",
+		"GLOBAL_RABBITMQ_ENABLED=1\nGLOBAL_RABBITMQ_URL=http://h":    "global-rabbitmq-url",
+		"GLOBAL_SQS_ENABLED=1\nGLOBAL_SQS_URL=bad queue":             "global-sqs-url",
+		"GLOBAL_RABBITMQ_ENABLED=1\nGLOBAL_RABBITMQ_EXCHANGE_TYPE=x": "global-rabbitmq-exchange-type",
+	} {
+		write(on, text)
+		reply := post(t, s.url("/v1/rpc"), s.token, "transport.reloadGlobal", nil)
+		if reply.Error == nil || !strings.Contains(reply.Error.Message, want) || strings.Contains(reply.Error.Message, "hunter2") || strings.Contains(reply.Error.Message, "hunter3") {
+			t.Errorf("%q: %+v", text, reply.Error)
+		}
+	}
+	s.message("b", "5")
+	hook.expect(t, "a1", "b2", "b4", "b5")
+	if log := s.logged.String(); strings.Contains(log, "hunter2") || strings.Contains(log, "hunter3") {
+		t.Error("a secret is in the log")
+	}
+
+	// A start with bad ones fails and says why; one with good ones goes on where the last run ended.
+	s.stop()
+	write(on, "GLOBAL_SQS_ENABLED=true")
+	cfg, _, err := config.Parse(append([]string{"-listen", "127.0.0.1:0", "-data-dir", dir, "-sandbox"}, args...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), io.Discard); err == nil || !strings.Contains(err.Error(), "global-sqs-url") {
+		t.Fatalf("error %v", err)
+	}
+	write(on)
+	s = startServer(t, args...)
+	s.message("a", "6")
+	s.message("b", "6")
+	hook.expect(t, "a1", "b2", "b4", "b5", "b6")
+	s.must("session.delete", object{"session": "b"})
+	var cursors int
+	if err := s.app.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_cursors WHERE session='b'`).Scan(&cursors); err != nil || cursors != 0 {
+		t.Errorf("%d cursors of a deleted session, %v", cursors, err)
+	}
+}
