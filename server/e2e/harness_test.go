@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/database/dbtest"
+
+	"github.com/waystation/waystation/transports/brokertest"
 )
 
 const adminToken = "e2e-admin-token-0123456789"
@@ -44,8 +46,14 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		return 1
 	}
-	return dbtest.Main(m)
+	return brokertest.Main(runner(func() int { return dbtest.Main(m) }))
 }
+
+// runner is the tests with something around them.
+type runner func() int
+
+// Run implements what TestMain runs.
+func (r runner) Run() int { return r() }
 
 // process is a running waystation; its output ends up in the test's log when the test fails.
 type process struct {

@@ -31,10 +31,11 @@ type hooks struct {
 
 // taken is an event that a receiver answered 200 to.
 type taken struct {
-	id     string
-	offset uint64
-	replay bool
-	lag    time.Duration // since it was logged, which its id says in milliseconds
+	id      string
+	session string
+	offset  uint64
+	replay  bool
+	lag     time.Duration // since it was logged, which its id says in milliseconds
 }
 
 // mood is how a receiver answers.
@@ -127,8 +128,8 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case well:
 		var e struct {
-			ID     string
-			Offset uint64
+			ID, Session string
+			Offset      uint64
 		}
 		err := json.Unmarshal(body, &e)
 		id, notID := ulid.Parse(e.ID)
@@ -138,7 +139,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.took[name] = append(h.took[name], taken{e.ID, e.Offset, r.Header.Get("X-Waystation-Replay") != "", time.Since(id.Timestamp())})
+		h.took[name] = append(h.took[name], taken{e.ID, e.Session, e.Offset, r.Header.Get("X-Waystation-Replay") != "", time.Since(id.Timestamp())})
 	}
 }
 
@@ -148,20 +149,35 @@ func (h *hooks) taken(name string) []taken {
 	return append([]taken(nil), h.took[name]...)
 }
 
-// distinct is how many different events came.
-func (h *hooks) distinct(name string) int {
-	seen := map[string]bool{}
+// bySession is what one path took, apart for each session.
+func (h *hooks) bySession(name string) map[string][]taken {
+	out := map[string][]taken{}
 	for _, one := range h.taken(name) {
+		out[one.session] = append(out[one.session], one)
+	}
+	return out
+}
+
+// distinct is how many different events came.
+func (h *hooks) distinct(name string) int { return distinct(h.taken(name)) }
+
+func distinct(got []taken) int {
+	seen := map[string]bool{}
+	for _, one := range got {
 		seen[one.id] = true
 	}
 	return len(seen)
 }
 
-// inOrder checks that every event came at least once and, leaving out repeats and replays, in the order of offsets, and
-// returns how many repeats there were.
 func (h *hooks) inOrder(t *testing.T, name string, want []event) (repeats int) {
 	t.Helper()
-	got := h.taken(name)
+	return inOrder(t, name, h.taken(name), want)
+}
+
+// inOrder checks that every event came at least once and, leaving out repeats and replays, in the order of offsets, and
+// returns how many repeats there were.
+func inOrder(t *testing.T, name string, got []taken, want []event) (repeats int) {
+	t.Helper()
 	next := 0
 	for _, one := range got {
 		switch {

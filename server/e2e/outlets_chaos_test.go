@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	amqp091 "github.com/rabbitmq/amqp091-go"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/waystation/waystation/transports/brokertest"
+)
+
+// The global transports of a server go to Redis Streams, RabbitMQ, an SQS queue and an HTTP receiver, while each of them in
+// turn is killed, restarted, stalled, cut and refused and the server itself is killed. In the end each has every event of
+// every session at least once, in the order of its session, hardly any twice, and there is no dead letter.
+func TestGlobalTransportsThroughChaos(t *testing.T) {
+	if os.Getenv("WAYSTATION_LOAD") == "" {
+		t.Run("small", func(t *testing.T) { outletChaos(t, 6, 600, 1, 6) })
+		return
+	}
+	t.Run("load", func(t *testing.T) { outletChaos(t, 50, 20_000, 5, 16) })
+}
+
+func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
+	const peer = "15550409999"
+	redisServer := brokertest.Redis(t, brokertest.RedisOptions{Persist: true})
+	rabbit := brokertest.RabbitMQ(t)
+	queues := brokertest.SQS(t)
+	toRedis, toRabbit, toQueues := brokertest.NewProxy(t, redisServer.Addr()), brokertest.NewProxy(t, rabbit.Addr()), brokertest.NewProxy(t, queues.Addr())
+	receiver := newHooks(t)
+	receiver.start(t)
+
+	network, root := startSandbox(t)
+	addr, dataDir := freeAddress(t), t.TempDir()
+	database := filepath.Join(dataDir, "waystation.db")
+	sqsOptions := fmt.Sprintf(`{"endpoint":"http://%s","region":"us-east-1","access_key":"test","secret_key":"test-secret","create":true,"timeout_ms":2000}`, toQueues.Addr)
+	settings := append([]string{
+		"-global-webhook-enabled", "-global-webhook-url", receiver.url("all"),
+		"-global-redis-enabled", "-global-redis-url", "redis://" + toRedis.Addr, "-global-redis-stream", "chaos:{session}",
+		"-global-rabbitmq-enabled", "-global-rabbitmq-url", rabbit.URLAt(toRabbit.Addr), "-global-rabbitmq-exchange", "chaos", "-global-rabbitmq-queue", "chaos",
+		"-global-rabbitmq-options", `{"durable":true,"delivery_mode":2}`,
+		"-global-sqs-enabled", "-global-sqs-url", "chaos.fifo", "-global-sqs-options", sqsOptions,
+		"-delivery-max-age", "10m",
+	}, hookSettings...)
+	begin := func() *process { return startServer(t, addr, network, root, dataDir, database, settings...) }
+	server := begin()
+	for i := range sessions {
+		pairQuietly(t, server, network, hookSession(i), hookNumber(i))
+	}
+	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
+
+	const phase = 1500 * time.Millisecond
+	troubles := []func(){
+		func() { receiver.kill(); pause(phase); receiver.start(t) },
+		func() { redisServer.Kill(); pause(phase); redisServer.Start(t) },
+		func() { toRabbit.Cut(); toQueues.Cut(); pause(phase) },
+		func() { toRedis.Stall(); toRabbit.Stall(); pause(phase); toRedis.Flow(); toRabbit.Flow() },
+		func() { toQueues.Refuse(); receiver.be(failing); pause(phase); toQueues.Accept(t); receiver.be(well) },
+		func() { rabbit.Kill(); rabbit.Start(t) },
+		func() { toQueues.Stall(); receiver.be(hanging); pause(phase); toQueues.Flow(); receiver.be(well) },
+		func() { toRedis.Refuse(); toRabbit.Refuse(); pause(phase); toRedis.Accept(t); toRabbit.Accept(t) },
+	}
+	each := time.NewTicker(time.Duration(rounds) * 2 * phase / time.Duration(messages))
+	defer each.Stop()
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for i := range messages {
+			<-each.C
+			if err := call(network.addr, "sandbox.send", object{
+				"account": peer, "to": hookNumber(i % sessions), "content": object{"type": "text", "text": fmt.Sprintf("m-%d", i)},
+			}, nil); err != nil {
+				t.Errorf("message %d: %v", i, err)
+				return
+			}
+		}
+	})
+	for round := range rounds {
+		troubles[round%len(troubles)]()
+		if round < kills {
+			pause(rand.N(phase / 15)) // while what has gathered goes out
+			server.kill()
+			server = begin()
+		}
+	}
+	writing.Wait()
+
+	total := 0
+	journals := map[string][]event{}
+	for i := range sessions {
+		name := hookSession(i)
+		eventually(t, time.Minute, name+" is connected again", func() bool { return connected(server, name) })
+		want, texts := (messages-i+sessions-1)/sessions, map[string]bool{}
+		journals[name] = history(t, server, name, 2*time.Minute, func(all []event) bool {
+			if len(all) > 0 {
+				if e := all[len(all)-1]; e.Type == "Message" && !e.Data.FromMe {
+					texts[e.Data.Text] = true
+				}
+			}
+			return len(texts) >= want
+		})
+		total += len(journals[name])
+	}
+	for transport, read := range map[string]func() map[string][]taken{
+		"webhook": func() map[string][]taken { return receiver.bySession("all") },
+		"redis":   func() map[string][]taken { return streams(t, redisServer, journals) },
+		"amqp":    rabbitReader(t, rabbit, "chaos"),
+		"sqs":     queueReader(t, queues, "chaos.fifo"),
+	} {
+		var got map[string][]taken
+		eventually(t, 2*time.Minute, transport+" has everything", func() bool {
+			got = read()
+			for name, journal := range journals {
+				if distinct(got[name]) < len(journal) {
+					return false
+				}
+			}
+			return true
+		})
+		repeats := 0
+		for name, journal := range journals {
+			repeats += inOrder(t, transport+" of "+name, got[name], journal)
+		}
+		t.Logf("%s: %d events of %d sessions, %d came twice (%.2f %%)", transport, total, sessions, repeats, 100*float64(repeats)/float64(total))
+		if repeats*100 >= total {
+			t.Errorf("%s: %d of %d events came twice", transport, repeats, total)
+		}
+	}
+	var dead struct{ Total int }
+	must(t, server.addr, "archive.list", object{"status": "dead_letter"}, &dead)
+	if dead.Total != 0 {
+		t.Errorf("%d dead letters of targets that came back", dead.Total)
+	}
+	checkNetwork(t, network)
+}
+
+// delivered reads what identifies an event in a delivery.
+func delivered(t *testing.T, body []byte) (session string, one taken) {
+	t.Helper()
+	var e struct {
+		ID, Session string
+		Offset      uint64
+	}
+	if err := json.Unmarshal(body, &e); err != nil || e.Session == "" {
+		t.Fatalf("%v in %.200s", err, body)
+	}
+	return e.Session, taken{id: e.ID, offset: e.Offset}
+}
+
+// streams reads the stream of each session.
+func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][]event) map[string][]taken {
+	t.Helper()
+	db := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer db.Close()
+	out := map[string][]taken{}
+	for name := range sessions {
+		entries, err := db.XRange(t.Context(), "chaos:"+name, "-", "+").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			offset, err := strconv.ParseUint(fmt.Sprint(entry.Values["offset"]), 10, 64)
+			if err != nil {
+				t.Fatalf("%v in %v", err, entry.Values)
+			}
+			out[name] = append(out[name], taken{id: fmt.Sprint(entry.Values["id"]), offset: offset})
+		}
+	}
+	return out
+}
+
+// rabbitReader consumes a queue, further each time it is called.
+func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string) func() map[string][]taken {
+	out := map[string][]taken{}
+	var from <-chan amqp091.Delivery
+	return func() map[string][]taken {
+		if from == nil {
+			conn, err := amqp091.Dial(server.URL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			channel, err := conn.Channel()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if from, err = channel.Consume(queue, "", true, false, false, false, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for {
+			select {
+			case d := <-from:
+				session, one := delivered(t, d.Body)
+				out[session] = append(out[session], one)
+			case <-time.After(100 * time.Millisecond):
+				return out
+			}
+		}
+	}
+}
+
+// queueReader receives from an SQS queue and deletes what it has, further each time it is called.
+func queueReader(t *testing.T, server *brokertest.SQSServer, queue string) func() map[string][]taken {
+	db := sqs.New(sqs.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("test", "test-secret", ""),
+	})
+	out := map[string][]taken{}
+	var address *string
+	return func() map[string][]taken {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if address == nil {
+			found, err := db.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
+			if err != nil {
+				t.Fatal(err)
+			}
+			address = found.QueueUrl
+		}
+		for {
+			page, err := db.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: address, MaxNumberOfMessages: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page.Messages) == 0 {
+				return out
+			}
+			for _, m := range page.Messages {
+				session, one := delivered(t, []byte(*m.Body))
+				out[session] = append(out[session], one)
+				if _, err := db.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: address, ReceiptHandle: m.ReceiptHandle}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
