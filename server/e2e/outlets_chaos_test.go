@@ -132,7 +132,8 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 			repeats += inOrder(t, transport+" of "+name, got[name], journal)
 		}
 		t.Logf("%s: %d events of %d sessions, %d came twice (%.2f %%)", transport, total, sessions, repeats, 100*float64(repeats)/float64(total))
-		if repeats*100 >= total {
+		// A kill or a cut repeats one event of a session at most, which is more than 1 % of a short run.
+		if repeats >= max(total/100, 3*sessions) {
 			t.Errorf("%s: %d of %d events came twice", transport, repeats, total)
 		}
 	}
