@@ -6,8 +6,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/brokertest"
 )
 
 // readmeOutput runs the first block of commands of a chapter of the README against a server with a paired session.
@@ -81,5 +85,49 @@ func TestReadmeWebhooks(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
+	}
+}
+
+// The README's commands for transports give a session a broker, try it and take it away.
+func TestReadmeTransports(t *testing.T) {
+	redis := brokertest.Redis(t, brokertest.RedisOptions{})
+	out := readmeOutput(t, "Transports", "REDIS="+redis.URL())
+	for _, want := range []string{`"stream":"shop:{event_type}"`, `"ok":true`, `"published_count":`, `"skip_global":["amqp","redis"]`, `"result":{"transport":"redis"}`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+}
+
+// The README's file of global transports is taken as it stands.
+func TestReadmeGlobals(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := bytes.Cut(text, []byte("\n## Transports"))
+	_, block, ok2 := bytes.Cut(rest, []byte("```ini\n"))
+	block, _, ok3 := bytes.Cut(block, []byte("```\n"))
+	if !ok || !ok2 || !ok3 {
+		t.Fatal("the README has no file of global transports")
+	}
+	file := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(file, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, unknown, err := config.Parse([]string{"-env-file", file}, nil)
+	if err != nil || len(unknown) > 0 {
+		t.Fatal(err, unknown)
+	}
+	globals, err := globalsOf(&cfg.Global)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t)
+	if err := namedBySetting(s.app.outlets.SetGlobals(t.Context(), globals)); err != nil {
+		t.Fatal(err)
+	}
+	if now := s.app.outlets.Globals(); len(now.Brokers) != 3 || now.Webhook == nil || !now.WebSocket {
+		t.Errorf("%+v", now)
 	}
 }

@@ -19,7 +19,7 @@ type Globals struct {
 	RabbitMQEvents       []string `flag:"global-rabbitmq-events" unit:"event,..." default:"All" doc:"Names of the events; All = every one that has an offset." why:"Consumers pick by routing key."`
 	RabbitMQExchange     string   `flag:"global-rabbitmq-exchange" unit:"name" doc:"Exchange." why:"whatsapp.events."`
 	RabbitMQExchangeType string   `flag:"global-rabbitmq-exchange-type" unit:"type" doc:"Its type: topic, direct, fanout or headers." why:"topic."`
-	RabbitMQQueue        string   `flag:"global-rabbitmq-queue" unit:"pattern" doc:"Queue that is declared and bound; {session} and {event_type} make many." why:"Whoever consumes binds queues of his own."`
+	RabbitMQQueue        string   `flag:"global-rabbitmq-queue" unit:"pattern" doc:"Queue that is declared and bound; {session} and {event_type} make many." why:"Whoever consumes binds queues, before events come."`
 	RabbitMQQueueType    string   `flag:"global-rabbitmq-queue-type" unit:"type" doc:"classic, quorum or stream." why:"classic."`
 	RabbitMQRoutingKey   string   `flag:"global-rabbitmq-routing-key" unit:"pattern" doc:"Routing key." why:"whatsapp.{session}.{event_type}."`
 	RabbitMQOptions      string   `flag:"global-rabbitmq-options" unit:"JSON" secret:"true" doc:"Further options of amqp." why:"See the chapter Transports."`
@@ -32,8 +32,8 @@ type Globals struct {
 	RedisOptions string   `flag:"global-redis-options" unit:"JSON" secret:"true" doc:"Further options of redis." why:"See the chapter Transports."`
 
 	SQSEnabled bool     `flag:"global-sqs-enabled" doc:"Send the events of all sessions to Amazon SQS or a server like it." why:"There may be none."`
-	SQSURL     string   `flag:"global-sqs-url" unit:"URL" secret:"true" doc:"Address of the queue." why:"None."`
-	SQSEvents  []string `flag:"global-sqs-events" unit:"event,..." default:"All" doc:"Names of the events; All = every one that has an offset." why:"Messages have the name in an attribute."`
+	SQSURL     string   `flag:"global-sqs-url" unit:"URL" secret:"true" doc:"Address or name of the queue, with {session} and {event_type}." why:"None."`
+	SQSEvents  []string `flag:"global-sqs-events" unit:"event,..." default:"All" doc:"Names of the events; All = every one that has an offset." why:"The body has the name."`
 	SQSOptions string   `flag:"global-sqs-options" unit:"JSON" secret:"true" doc:"Options of sqs, the region and the keys among them." why:"See the chapter Transports."`
 
 	WebSocketEnabled bool `flag:"global-websocket-enabled" default:"true" doc:"Sockets and event streams with the admin token may follow all sessions at once." why:"They show their token, and sessions can stay out (skip_global)."`
