@@ -13,7 +13,7 @@ import (
 func (a *app) openDialects(context.Context) (err error) {
 	a.rates = rpc.NewRates(a.cfg.CallsPerSecond, a.cfg.CallBurst)
 	a.shim, err = rest.New(a.registry, a.auth, rest.Config{
-		Admit: a.rates.Admit, DialectOf: a.dialectOf, QueryTokens: a.cfg.AllowQueryTokens,
+		Admit: a.rates.Admit, DialectOf: a.dialectOf, Tickets: a.watchers, Heartbeat: a.cfg.StreamHeartbeat, QueryTokens: a.cfg.AllowQueryTokens,
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
 		Log: a.log.With("part", "rest"),
 	}, digigo.New(), wuzapi.New())

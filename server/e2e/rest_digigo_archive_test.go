@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waystation/waystation/server/rest/resttest"
 )
@@ -128,6 +129,18 @@ func digigoDead() []restCase {
 			out.is(t, "answered 410 gone", "event/last_error", "0/entry/last_error")
 		}),
 		onEntry("DELETE /admin/dlq/{id}", dead, "id", nothingElse, callOf("archive.delete", nil), gone),
+		{operation: "POST /admin/dlq/prune", prepare: func(t *testing.T, w *restWorld) restAct {
+			id := w.archived(t, dead)
+			return restAct{as: admins(), calls: []restCall{{"delivery.prune", nil}}, effect: func(t *testing.T, out outcome) {
+				last, err := time.Parse(time.RFC3339, str(out.at("pruner_stats/last_prune_time", "0/last_run_at")))
+				if err != nil || time.Since(last) > time.Minute {
+					t.Errorf("the last run was at %v, %v", last, err)
+				}
+				if !w.has(id) {
+					t.Error("a dead letter of now is gone")
+				}
+			}}
+		}},
 		onEntry("POST /admin/dlq/replay", dead, "id", func(float64) resttest.Values { return resttest.Values{"remove_after": false} }, callOf("archive.replay", nil), replayed),
 	}
 }
@@ -185,18 +198,6 @@ func digigoArchive() []restCase {
 		}),
 		onEntry("DELETE /admin/archive/{id}", taken, "id", nothingElse, callOf("archive.delete"), gone),
 		onEntry("POST /admin/archive/replay", taken, "event_id", nothingElse, callOf("archive.replay"), replayed),
-		{operation: "GET /admin/events/history", prepare: func(t *testing.T, w *restWorld) restAct {
-			id := w.archived(t, dead)
-			return restAct{
-				as: admins(), values: resttest.Values{"user_id": w.caller.id, "event_type": "Message", "only_failed": true, "since_id": id - 1, "limit": 1},
-				calls: []restCall{{"delivery.list", object{"session_ids": []string{w.caller.id}, "event": "Message", "failed_only": true, "since_id": id - 1, "limit": 1}}},
-				effect: func(t *testing.T, out outcome) {
-					out.is(t, id, "events/0/id", "0/deliveries/0/delivery_id")
-					out.is(t, "failed", "events/0/status", "0/deliveries/0/status")
-					out.is(t, w.caller.id, "events/0/user_id", "0/deliveries/0/session_id")
-				},
-			}
-		}},
 	}
 }
 

@@ -59,9 +59,13 @@ func digigo() *restDialect {
 			"since_id": {-1}, "id": {"x", 0, -1}, "event_id": {0, -1},
 		},
 		tolerated: map[string]string{
-			"*: user_id too long":                         "nobody has that id, so there is nothing",
-			"GET /admin/events/history: session too long": "the admin token counts",
-			"DELETE /admin/archive: status [mne]*":        "any one of the four filters is enough, as the text says",
+			"*: user_id too long":                                  "nobody has that id, so there is nothing",
+			"GET /admin/events/*: session too long":                "the admin token counts",
+			"POST /admin/events/session: deep":                     "keys that are not known are ignored, whatever they hold",
+			"POST /admin/events/*: no body":                        "the body is optional",
+			"POST /admin/events/session: session too long":         "the admin token counts",
+			"POST /admin/events/session: filters.user_id too long": "404: there is no such session",
+			"DELETE /admin/archive: status [mne]*":                 "any one of the four filters is enough, as the text says",
 		},
 	}
 }
@@ -119,6 +123,13 @@ func digigoErrors() []provocation {
 		{"", "archive event not found", value("id", nothing)},
 		{"", "failed to replay archive event", orphaned("event_id")},
 		{"", "Invalid filter: invalid since_id*", value("since_id", "abc")},
+		{"", "Invalid filter: invalid limit*", value("limit", "abc")},
+		{"", "Invalid body", value("retention_hours", -1)},
+		{"", "User token requires user_id filter", func(t *testing.T, p *provoked) {
+			w := p.run.w
+			token := w.call(t, *admins(), "delivery.createWatchToken", object{"filter": object{"session_ids": []string{w.caller.id}}})["token"]
+			p.as.token, p.values = "", p.values.With(resttest.Values{"session": token, "user_id": resttest.Absent})
+		}},
 	}
 }
 
@@ -129,5 +140,7 @@ func digigoUnprovoked() map[string]string {
 		"*: status 500": ill, "*: database error": ill, "*: failed to update*": ill, "*: failed to get*": ill, "*: failed to load*": ill,
 		"*: failed to retrieve*": ill, "*: failed to delete archive event": ill, "GET /health: ERROR": ill,
 		"*: Event monitoring is disabled": "it cannot be switched off",
+		"*: failed to execute prune":      ill, "*: manual prune not supported*": "it always is",
+		"POST /admin/events/session: Invalid filter*": "JSON has numbers: one that is out of range is named as such",
 	}
 }

@@ -13,6 +13,8 @@ type restCase struct {
 	operation string // "METHOD /path"
 	rules     resttest.Rules
 	prepare   func(t *testing.T, w *restWorld) restAct
+	// stream checks an answer without an end, instead of its comparison with the document.
+	stream func(t *testing.T, r *restRun, mount string)
 }
 
 // restAct is one run of a case.

@@ -40,6 +40,8 @@ type Credential struct {
 	Name, In string
 	// Token reads it.
 	Token func(r *http.Request) string
+	// Ticket marks tokens of delivery.createWatchToken, which Config.Tickets knows: Exchange.Ticket is set for their callers.
+	Ticket bool
 	// Query marks tokens in addresses, which end up in logs and histories: they count only if the operator allows them.
 	Query bool
 }

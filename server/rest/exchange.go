@@ -19,6 +19,10 @@ type Exchange struct {
 	Principal rpc.Principal
 	// Session is what the calls act on; "" = the session the credential is bound to, or none.
 	Session string
+	// Ticket tells that the caller has a watch token instead of a credential, Filter what that is limited to in the words of
+	// delivery.watch, as a JSON object; nil = nothing.
+	Ticket bool
+	Filter []byte
 	// RequestID names the request in the log and in the answer.
 	RequestID string
 	// Dialect is the one that answers.

@@ -27,8 +27,9 @@ const (
 	DefaultMaxBody      = 1 << 20   // bytes; texts and lists fit many times
 	DefaultMaxFileBody  = 32 << 20  // bytes; WhatsApp shows videos up to 16 MB, which base64 makes 22
 	DefaultBodiesMemory = 256 << 20 // bytes of bodies in memory at a time
-	maxRequestID        = 64        // characters of an X-Request-Id that is taken over
-	maxKey              = 190       // characters of an Idempotency-Key; methods take 200
+	DefaultHeartbeat    = 15 * time.Second
+	maxRequestID        = 64  // characters of an X-Request-Id that is taken over
+	maxKey              = 190 // characters of an Idempotency-Key; methods take 200
 )
 
 // Caller calls methods; it is *rpc.Registry.
@@ -41,6 +42,11 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (rpc.Principal, error)
 }
 
+// Tickets tells whom a watch token stands for and what it is limited to. Its error holds an *rpc.Error for the caller.
+type Tickets interface {
+	Look(ctx context.Context, ticket string) (who rpc.Principal, filter []byte, err error)
+}
+
 // Config of a Shim. Zero fields take the defaults.
 type Config struct {
 	// Admit counts a call against the rate of a principal; its error refuses the call. nil = no limit.
@@ -48,6 +54,10 @@ type Config struct {
 	// DialectOf names the dialect that answers a caller where several share a mount and a path; "" or one that does not
 	// have the path = the first in the order given to New.
 	DialectOf func(who rpc.Principal) string
+	// Tickets knows watch tokens; nil = there are none.
+	Tickets Tickets
+	// Heartbeat is how often streams say that they are alive.
+	Heartbeat time.Duration
 	// QueryTokens lets tokens come in the query.
 	QueryTokens bool
 	// MaxBody bounds bodies, MaxFileBody those of operations that take files, in bytes.
@@ -88,6 +98,7 @@ type table struct {
 // New makes a shim. Dialects that come first are asked first. It fails on a table that contradicts itself.
 func New(caller Caller, auth Authenticator, cfg Config, dialects ...*Dialect) (*Shim, error) {
 	cfg.MaxBody = cmp.Or(cfg.MaxBody, DefaultMaxBody)
+	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, DefaultHeartbeat)
 	cfg.MaxFileBody = max(cmp.Or(cfg.MaxFileBody, DefaultMaxFileBody), cfg.MaxBody)
 	cfg.BodiesMemory = max(cmp.Or(cfg.BodiesMemory, DefaultBodiesMemory), cfg.MaxFileBody)
 	s := &Shim{cfg: cfg, caller: caller, auth: auth, dialects: dialects, log: cfg.Log, bodies: semaphore.NewWeighted(cfg.BodiesMemory), prefix: rand.Text()[:8] + "-"}
@@ -366,7 +377,7 @@ func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error
 
 // authenticate finds the token of a request and whom it belongs to.
 func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
-	token, refused := "", false
+	token, refused, ticket := "", false, false
 	for _, c := range x.Dialect.Credentials {
 		found := c.Token(x.Request)
 		if found == "" {
@@ -375,7 +386,7 @@ func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
 		if refused = c.Query && !s.cfg.QueryTokens; refused {
 			continue
 		}
-		token = found
+		token, ticket = found, c.Ticket
 		break
 	}
 	if token == "" {
@@ -384,7 +395,14 @@ func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
 		}
 		return rpc.Principal{}, rpc.Unauthenticated("a token is needed")
 	}
-	who, err := s.auth.Authenticate(x.Request.Context(), token)
+	var who rpc.Principal
+	var err error
+	if ticket && s.cfg.Tickets != nil {
+		x.Ticket = true
+		who, x.Filter, err = s.cfg.Tickets.Look(x.Request.Context(), token)
+	} else {
+		who, err = s.auth.Authenticate(x.Request.Context(), token)
+	}
 	if err == nil {
 		return who, nil
 	}

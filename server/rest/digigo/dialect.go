@@ -17,7 +17,7 @@ func New() *rest.Dialect {
 	return &rest.Dialect{
 		Name: Name, Title: "DIGIGO API, served by Waystation", Version: "1",
 		Mounts:      []string{"", "/" + Name},
-		Credentials: []rest.Credential{adminToken(), rest.HeaderToken("token"), rest.Authorization(), rest.QueryToken("token")},
+		Credentials: []rest.Credential{adminToken(), watchToken(), rest.HeaderToken("token"), rest.Authorization(), rest.QueryToken("token")},
 		Admits:      admits,
 		Routes:      slices.Concat(systemRoutes(), settingRoutes(), webhookRoutes(), deadLetterRoutes(), archiveRoutes(), monitoringRoutes()),
 		Success:     success, Fail: fail, Missing: missing, Shape: shape,
@@ -37,6 +37,21 @@ func adminToken() rest.Credential {
 	return c
 }
 
+// watchToken is a token of POST /admin/events/session, on the paths that take one.
+func watchToken() rest.Credential {
+	c := rest.QueryToken("session")
+	query := c.Token
+	c.Query, c.Ticket = false, true // such tokens are made for addresses
+	c.Token = func(r *http.Request) string {
+		switch r.URL.Path {
+		case "/admin/events/stream", "/admin/events/history", "/admin/events/session":
+			return query(r)
+		}
+		return ""
+	}
+	return c
+}
+
 // family is what rows have in common.
 type family struct {
 	admin bool // takes the admin token instead of a session's
@@ -45,8 +60,8 @@ type family struct {
 	// refused is the text of 401. plainRefusal leaves out code and success from it alone.
 	refused      string
 	plainRefusal bool
+	failed       bool   // errors of the server have success, though they are plain
 	notFound     string // text of 404; empty = the method's own
-	body         string // text of a body that cannot be read; empty = what is wrong with it
 	field        string // goes before what is wrong with a field
 }
 
@@ -56,7 +71,10 @@ const adminRefused = "unauthorized - admin token required"
 const (
 	familyEcho       = "echo"
 	familyDead       = "dead letters"
+	familyPrune      = "prune"
 	familyArchive    = "archive"
+	familyGlobal     = "global transports"
+	familyRetention  = "retention"
 	familyMonitoring = "monitoring"
 )
 
@@ -64,6 +82,9 @@ var families = map[string]family{
 	"":               {refused: "unauthorized"},
 	familyEcho:       {bare: true, plain: true, refused: "unauthorized"},
 	familyDead:       {admin: true, bare: true, plain: true, refused: adminRefused, notFound: "event not found in DLQ"},
+	familyPrune:      {admin: true, bare: true, plain: true, failed: true, refused: adminRefused},
+	familyGlobal:     {admin: true, bare: true, plain: true, refused: adminRefused},
+	familyRetention:  {admin: true, bare: true, refused: adminRefused, plainRefusal: true},
 	familyArchive:    {admin: true, bare: true, refused: adminRefused, plainRefusal: true, notFound: "archive event not found"},
 	familyMonitoring: {admin: true, bare: true, plain: true, refused: "Unauthorized", field: "Invalid filter: invalid "},
 }
@@ -79,6 +100,12 @@ func familyOf(route *rest.Route) family {
 func admits(x *rest.Exchange) (string, error) {
 	who := x.Principal
 	if familyOf(x.Route).admin {
+		if x.Ticket {
+			if who.Session != "" && x.Request.URL.Query().Get("user_id") == "" {
+				return "", &rest.Failure{Err: rpc.Forbidden("the token is limited to one session"), Text: "User token requires user_id filter"}
+			}
+			return who.Session, nil
+		}
 		if who.Kind != rpc.ScopeAdmin || who.Session != "" {
 			return "", rpc.Unauthenticated("the token is not that of an admin")
 		}

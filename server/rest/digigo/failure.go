@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
@@ -50,7 +51,10 @@ func fail(x *rest.Exchange, f *rest.Failure) *rest.Reply {
 		}
 		e.Fields = append(e.Fields, badField{name, fault.Problem})
 	}
-	if plain := fam.plain || fam.plainRefusal && status == http.StatusUnauthorized; !plain {
+	switch {
+	case fam.failed && status >= http.StatusInternalServerError:
+		e.Success = new(bool)
+	case !fam.plain && !(fam.plainRefusal && status == http.StatusUnauthorized):
 		e.Code, e.Success = status, new(bool)
 	}
 	return &rest.Reply{Status: status, Body: e}
@@ -67,7 +71,7 @@ func textOf(x *rest.Exchange, f *rest.Failure, fam family) string {
 	case f.Text != "":
 		return f.Text
 	case len(f.Faults) > 0:
-		return faultText(x, &f.Faults[0], fam)
+		return faultText(x, f, fam)
 	}
 	switch f.Err.Code {
 	case rpc.CodeUnauthenticated:
@@ -88,16 +92,17 @@ func textOf(x *rest.Exchange, f *rest.Failure, fam family) string {
 	return f.Err.Message
 }
 
-func faultText(x *rest.Exchange, fault *rest.Fault, fam family) string {
+func faultText(x *rest.Exchange, f *rest.Failure, fam family) string {
+	fault := &f.Faults[0]
 	switch {
 	case fault.Text != "":
 		return fault.Text
-	case fault.Kind == rest.FaultBody && fam.body != "":
-		return fam.body
+	case fault.Kind == rest.FaultBody && f.Route != nil && f.Route.BodyText() != "":
+		return f.Route.BodyText()
 	case fault.Field == "":
 		return fault.Problem
 	case fam.field != "":
-		return fam.field + fault.Field + ": " + parsed(x, fault)
+		return fam.field + strings.TrimPrefix(fault.Field, "filters.") + ": " + parsed(x, fault)
 	}
 	return fault.Field + " " + fault.Problem
 }

@@ -8,7 +8,10 @@ import (
 
 func monitoringRoutes() []rest.Route {
 	return []rest.Route{
+		rest.Row("GET", "/admin/events/stream", "delivery.watch", streamEvents, rest.Family(familyMonitoring)),
 		rest.Row("GET", "/admin/events/history", "delivery.list", listEvents, rest.Family(familyMonitoring)),
+		rest.Row("POST", "/admin/events/prune", "delivery.prune", pruneEvents, rest.Family(familyMonitoring), rest.BodyText("Invalid body")),
+		rest.Row("POST", "/admin/events/session", "delivery.createWatchToken", makeWatchToken, rest.Family(familyMonitoring)),
 	}
 }
 
@@ -95,7 +98,11 @@ func listEvents(x *rest.Exchange, in *watchFilter) (*history, error) {
 		HasMore    bool  `json:"has_more"`
 		NextID     int64 `json:"next_id"`
 	}
-	err := x.Call("delivery.list", in.params(), &page)
+	params := in.params()
+	if err := limited(x, params); err != nil {
+		return nil, err
+	}
+	err := x.Call("delivery.list", params, &page)
 	out := &history{HasMore: page.HasMore, NextID: page.NextID, Count: len(page.Deliveries), Events: make([]monitored, len(page.Deliveries))}
 	for i := range page.Deliveries {
 		out.Events[i] = page.Deliveries[i].monitored()

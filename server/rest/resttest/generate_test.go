@@ -32,10 +32,7 @@ var served = map[string][]string{
 	},
 }
 
-var pending = map[string]bool{
-	"digigo:POST /admin/dlq/prune": true, "digigo:GET /admin/events/stream": true, "digigo:GET /admin/events/stats": true,
-	"digigo:POST /admin/events/prune": true, "digigo:POST /admin/events/session": true,
-}
+var pending = map[string]bool{"digigo:GET /admin/events/stats": true}
 
 // sourceOperation is what the exact catalogues say of an operation, beside their sentences.
 type sourceOperation struct {
