@@ -17,6 +17,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/webhook"
+	"github.com/waystation/waystation/transports/webhook/waakg"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
@@ -303,12 +304,14 @@ func TestFormatsKnowTheirEvents(t *testing.T) {
 	for _, e := range bridge.EventTypes() {
 		names = append(names, e.Name)
 	}
-	for _, name := range wuzapi.Types() {
-		if !slices.Contains(names, name) {
-			t.Errorf("wuzapi: there is no event %s", name)
+	for format, types := range map[string][]string{"wuzapi": wuzapi.Types(), "waakg": waakg.Types()} {
+		for _, name := range types {
+			if !slices.Contains(names, name) {
+				t.Errorf("%s: there is no event %s", format, name)
+			}
 		}
 	}
-	if !slices.Equal(webhook.Formats(), []string{"native", "wuzapi", "wuzapi_json"}) {
+	if !slices.Equal(webhook.Formats(), []string{"native", "waakg", "wuzapi", "wuzapi_json"}) {
 		t.Errorf("the params of webhook.create and webhook.update do not list %v", webhook.Formats())
 	}
 }

@@ -1,12 +1,14 @@
 package webhook
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/webhook/waakg"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
@@ -21,6 +23,8 @@ const (
 	FormatWuzapi Format = "wuzapi"
 	// FormatWuzapiJSON is what later revisions of wuzapi send as JSON.
 	FormatWuzapiJSON Format = "wuzapi_json"
+	// FormatWAAKG is WA-AKG's object, with its signature beside ours when the webhook has a secret.
+	FormatWAAKG Format = "waakg"
 )
 
 const (
@@ -34,12 +38,15 @@ type format struct {
 	types []string
 	// encode makes the body; nil when the format has nothing to say about the event.
 	encode func(w *Webhook, d *dispatch.Delivery) (body []byte, contentType string, err error)
+	// head adds the headers that receivers of the format look for; nil: none.
+	head func(w *Webhook, body []byte, h http.Header)
 }
 
 var formats = map[Format]format{
-	FormatNative:     {nil, encodeNative},
-	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi},
-	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON},
+	FormatNative:     {nil, encodeNative, nil},
+	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi, nil},
+	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON, nil},
+	FormatWAAKG:      {waakg.Types(), encodeWAAKG, headWAAKG},
 }
 
 func encodeNative(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
@@ -67,6 +74,19 @@ func encodeWuzapiJSON(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) 
 
 func wuzapiEvent(e *journal.Event) *wuzapi.Event {
 	return &wuzapi.Event{Type: e.Type, Time: e.Time, Data: e.Data}
+}
+
+func encodeWAAKG(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
+	e := d.Event
+	body, err := waakg.Payload(&waakg.Event{Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data})
+	return body, contentJSON, err
+}
+
+// headWAAKG signs with the newest secret alone: the header has room for one signature.
+func headWAAKG(w *Webhook, body []byte, h http.Header) {
+	if w.Secret != "" {
+		h.Set(waakg.SignatureHeader, waakg.Sign(body, w.Secret))
+	}
 }
 
 // Formats lists the names of the formats.

@@ -39,7 +39,8 @@ type answer struct {
 
 // newRequest makes the request of one attempt; nil when the webhook's format has nothing to say about the event.
 func newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.Time) (*http.Request, error) {
-	body, contentType, err := formats[w.Format].encode(w, d)
+	format := formats[w.Format]
+	body, contentType, err := format.encode(w, d)
 	if err != nil || body == nil {
 		return nil, err
 	}
@@ -65,6 +66,9 @@ func newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.
 	}
 	if secrets := w.secrets(now); len(secrets) > 0 {
 		h.Set(headerSignature, Sign(now, body, secrets...))
+	}
+	if format.head != nil {
+		format.head(w, body, h)
 	}
 	return request, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/webhook/waakg"
 )
 
 // received is what a receiver got.
@@ -261,7 +262,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-func TestWuzapiFormats(t *testing.T) {
+func TestOtherFormats(t *testing.T) {
 	w := onSQLite(t, Config{})
 	r := newReceiver(t, nil)
 	update := func(c Change) {
@@ -283,6 +284,15 @@ func TestWuzapiFormats(t *testing.T) {
 	}
 	update(Change{Format: ptr(FormatWuzapiJSON)})
 	if got = <-r.got; got.Get("Content-Type") != "application/json" || !strings.Contains(got.body, `"instanceName":"shop"`) || strings.Contains(got.body, "token-of-shop") {
+		t.Errorf("%v", got)
+	}
+	update(Change{Format: ptr(FormatWAAKG), Secret: ptr("0123456789abcdef")})
+	if got = <-r.got; got.Get("X-Webhook-Signature") != waakg.Sign([]byte(got.body), "0123456789abcdef") || got.Get(headerSignature) == "" ||
+		!strings.HasPrefix(got.body, `{"event":"message.received","sessionId":"shop"`) {
+		t.Errorf("%v", got)
+	}
+	update(Change{Format: ptr(FormatWuzapiJSON)})
+	if got = <-r.got; got.Get("X-Webhook-Signature") != "" {
 		t.Errorf("%v", got)
 	}
 	// wuzapi has no word for it: nothing is sent, and the event counts as delivered.

@@ -1,0 +1,175 @@
+package waakg
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type key struct {
+	ID          string `json:"id"`
+	RemoteJID   string `json:"remoteJid"`
+	FromMe      bool   `json:"fromMe"`
+	Participant string `json:"participant"`
+}
+
+type messageData struct {
+	Key              key     `json:"key"`
+	PushName         *string `json:"pushName,omitempty"`
+	MessageTimestamp int64   `json:"messageTimestamp,omitempty"` // seconds, of those received
+	From             string  `json:"from"`
+	Sender           string  `json:"sender"`
+	IsGroup          bool    `json:"isGroup"`
+	ChatType         string  `json:"chatType"`
+	Type             string  `json:"type"`
+	Content          string  `json:"content"`
+	FileURL          *string `json:"fileUrl"`
+	Caption          *string `json:"caption,omitempty"`
+	Quoted           *quoted `json:"quoted"`
+	Timestamp        int64   `json:"timestamp,omitempty"` // milliseconds, of those sent
+	Raw              raw     `json:"raw"`
+}
+
+type quoted struct {
+	Key struct {
+		RemoteJID   *string `json:"remoteJid"`
+		Participant *string `json:"participant"`
+		FromMe      bool    `json:"fromMe"`
+		ID          *string `json:"id"`
+	} `json:"key"`
+	Type    string  `json:"type"`
+	Content string  `json:"content"`
+	FileURL *string `json:"fileUrl"`
+}
+
+type raw struct {
+	Key              key             `json:"key"`
+	Message          json.RawMessage `json:"message"`
+	MessageTimestamp int64           `json:"messageTimestamp"`
+	PushName         *string         `json:"pushName,omitempty"`
+}
+
+// own is whom WA-AKG names as the sender of the account's messages.
+const own = "ME"
+
+// source is what the event says about a message.
+type source struct {
+	origin
+	MessageID  string  `json:"message_id"`
+	SenderName *string `json:"sender_name"`
+	Timestamp  time.Time
+	Type       string
+	Text       *string
+	Media      *struct{ Filename *string }
+	Location   *struct{ Latitude, Longitude float64 }
+	Contacts   []struct{ Name string }
+	Quoted     *struct {
+		MessageID string `json:"message_id"`
+		Sender    string
+		Text      *string
+	}
+	Target *struct {
+		Action    string
+		MessageID string `json:"message_id"`
+	}
+	Raw json.RawMessage
+}
+
+type changeData struct {
+	KeyID      string  `json:"keyId"`
+	NewContent *string `json:"newContent,omitempty"` // of edits
+	RemoteJID  string  `json:"remoteJid"`
+	FromMe     bool    `json:"fromMe"`
+}
+
+// message is one of four events; reactions, votes and what WhatsApp says to itself are none.
+func message(e *Event) (string, any, error) {
+	var m source
+	if err := json.Unmarshal(e.Data, &m); err != nil {
+		return "", nil, err
+	}
+	if m.Target != nil {
+		change := changeData{KeyID: m.Target.MessageID, RemoteJID: m.chat(), FromMe: m.FromMe}
+		switch m.Target.Action {
+		case "edit":
+			text := first(m.Text)
+			change.NewContent = &text
+			return "message.edited", change, nil
+		case "revoke":
+			return "message.deleted", change, nil
+		}
+		return "", nil, nil
+	}
+	if m.Type == "system" {
+		return "", nil, nil
+	}
+	if m.FromMe {
+		return "message.sent", m.data(), nil
+	}
+	return "message.received", m.data(), nil
+}
+
+func (m *source) data() *messageData {
+	k := key{ID: m.MessageID, RemoteJID: m.chat(), FromMe: m.FromMe}
+	_, server, _ := strings.Cut(k.RemoteJID, "@")
+	switch {
+	case m.FromMe:
+		k.Participant = own
+	case m.IsGroup, chatTypes[server] != "PERSONAL":
+		k.Participant = m.sender()
+	}
+	d := &messageData{
+		Key: k, From: k.RemoteJID, Sender: k.Participant, IsGroup: m.IsGroup, ChatType: chatTypes[server], Type: kinds[m.Type], Quoted: m.quoted(),
+		Raw: raw{Key: k, Message: m.Raw, MessageTimestamp: m.Timestamp.Unix(), PushName: m.SenderName},
+	}
+	if d.Sender == "" {
+		d.Sender = k.RemoteJID
+	}
+	if d.ChatType == "" {
+		d.ChatType = kindUnknown
+	}
+	if d.Type == "" {
+		d.Type = kindUnknown
+	}
+	if m.FromMe {
+		d.Timestamp = m.Timestamp.UnixMilli()
+	} else {
+		d.PushName, d.MessageTimestamp = m.SenderName, m.Timestamp.Unix()
+	}
+	d.Content = m.content()
+	if m.Media != nil {
+		d.Caption = m.Text
+	}
+	return d
+}
+
+// content is what WA-AKG shows of a message: of a place where it is, of a file its name, of a card whose it is.
+func (m *source) content() string {
+	switch {
+	case m.Location != nil:
+		return number(m.Location.Latitude) + "," + number(m.Location.Longitude)
+	case m.Type == "document" && m.Media != nil && m.Media.Filename != nil:
+		return *m.Media.Filename
+	case len(m.Contacts) > 0:
+		return m.Contacts[0].Name
+	}
+	return first(m.Text)
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func (m *source) quoted() *quoted {
+	if m.Quoted == nil {
+		return nil
+	}
+	q := &quoted{Type: kindUnknown, Content: first(m.Quoted.Text)}
+	q.Key.ID = &m.Quoted.MessageID
+	if m.Quoted.Sender != "" {
+		q.Key.Participant = &m.Quoted.Sender
+	}
+	if m.Quoted.Text != nil {
+		q.Type = kinds["text"]
+	}
+	return q
+}

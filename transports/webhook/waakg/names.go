@@ -1,0 +1,39 @@
+package waakg
+
+import "slices"
+
+// types are the events that WA-AKG has a word for.
+var types = []string{
+	"ClientOutdated", "Connected", "Contact", "Disconnected", "GroupInfo", "JoinedGroup", "LoggedOut", "Message", "MessageStatus",
+	"PushName", "QR", "ReadReceipt", "Receipt", "SessionState", "StreamReplaced", "TemporaryBan",
+}
+
+// Types lists the events that WA-AKG has a word for.
+func Types() []string { return slices.Clone(types) }
+
+// kinds are WA-AKG's words for the types of messages; the others are UNKNOWN.
+var kinds = map[string]string{
+	"text": "TEXT", "image": "IMAGE", "video": "VIDEO", "audio": "AUDIO", "document": "DOCUMENT", "sticker": "STICKER",
+	"location": "LOCATION", "contact": "CONTACT",
+}
+
+// kindUnknown stands for what kinds does not have.
+const kindUnknown = "UNKNOWN"
+
+// chatTypes are the kinds of chats, by what follows the @ of their address.
+var chatTypes = map[string]string{
+	"s.whatsapp.net": "PERSONAL", "lid": "PERSONAL", "g.us": "GROUP", "broadcast": "STATUS", "newsletter": "NEWSLETTER",
+}
+
+// states are what WA-AKG calls the states of a session. Created and the three that WhatsApp puts an end to are STOPPED
+// and DISCONNECTED there.
+var states = map[string]string{
+	"created": "STOPPED", "pairing": "SCAN_QR", "connecting": "CONNECTING", "connected": "CONNECTED", "disconnected": "DISCONNECTED",
+	"logged_out": "LOGGED_OUT", "replaced": "DISCONNECTED", "banned": "DISCONNECTED", "outdated": "DISCONNECTED",
+}
+
+// reasonStopped is why a session is disconnected that was stopped by command.
+const reasonStopped = "stopped"
+
+// receiptStates are the kinds of receipts that say something about messages of the account.
+var receiptStates = map[string]string{"delivered": "DELIVERED", "read": "READ", "played": "READ"}
