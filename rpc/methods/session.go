@@ -98,7 +98,7 @@ type sessionUpdateResult struct {
 type sessionDeleteParams struct {
 	Session string `json:"session" rpc:"required" doc:"id of the session"`
 	Logout  *bool  `json:"logout" doc:"unlink the device first; default true"`
-	Purge   bool   `json:"purge" doc:"also delete stored messages; default false"`
+	Purge   bool   `json:"purge" doc:"also delete stored messages, media and the objects in object storages; default false"`
 }
 
 type sessionDeleteResult struct {

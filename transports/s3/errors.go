@@ -77,6 +77,7 @@ var answers = map[string]struct {
 	message string
 }{
 	"InvalidAccessKeyId":           {ReasonCredentials, "access_key", "the storage does not know the key"},
+	"XAdminUserNotFound":           {ReasonCredentials, "access_key", "the storage does not know the key"}, // versitygw
 	"SignatureDoesNotMatch":        {ReasonCredentials, "secret_key", "the storage refuses the signature: the secret does not belong to the key"},
 	"AccessDenied":                 {ReasonDenied, "access_key", "the key may not do this in the bucket"},
 	"NoSuchBucket":                 {ReasonBucket, "bucket", "there is no such bucket"},

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// What a filter keeps out reaches neither a socket nor a transport; what a method sends is told where the call, the server
+// and the session say so.
+func TestFiltersBeforeEveryTransport(t *testing.T) {
+	bodies := make(chan object, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		var event object
+		if json.Unmarshal(raw, &event) == nil {
+			bodies <- event
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(receiver.Close)
+	s := startServer(t, "-allow-hosts", "127.0.0.1", "-echo-api-messages-enabled=false")
+	token := s.pair("shop", "15550100001")
+	s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer"})
+	group := s.call("sandbox.createGroup", object{"account": "15550100002", "name": "Lunch", "participants": []string{"15550100001"}})["group"]
+	s.call("webhook.update", object{"session": "shop", "url": receiver.URL, "events": []string{"Message"}})
+	c := dial(t, s.url("/v1/ws"), token, object{"filters": []object{{"types": []string{"Message"}}}})
+	seen := map[string][]string{}
+	until := func(text string) {
+		t.Helper()
+		for got := ""; got != text; {
+			data := c.event(func(params, _ object) bool { return params["type"] == "Message" })["data"].(object)
+			got, _ = data["text"].(string)
+			seen["socket"] = append(seen["socket"], got)
+		}
+		for got := ""; got != text; {
+			event := <-bodies
+			got, _ = event["data"].(object)["text"].(string)
+			seen["webhook"] = append(seen["webhook"], got)
+		}
+	}
+	say := func(to any, text string) {
+		t.Helper()
+		s.call("sandbox.send", object{"account": "15550100002", "to": to, "content": object{"type": "text", "text": text}})
+	}
+	say(group, "in the group")
+	until("in the group")
+	s.call("session.updateSettings", object{"session": "shop", "skip_groups": true})
+	say(group, "kept out")
+	say("15550100001", "direct")
+	until("direct")
+	s.call("message.sendText", object{"session": "shop", "to": "15550100002", "text": "no echo"})
+	s.call("message.sendText", object{"session": "shop", "to": "15550100002", "text": "echo", "echo": true})
+	s.call("session.updateSettings", object{"session": "shop", "skip_groups": false})
+	until("echo")
+	say(group, "in again")
+	until("in again")
+	for place, texts := range seen {
+		if want := []string{"in the group", "direct", "echo", "in again"}; !slices.Equal(texts, want) {
+			t.Errorf("%s saw %v, not %v", place, texts, want)
+		}
+	}
+	if server := s.call("session.getSettings", object{"session": "shop"})["server"].(object); server["echo_api_messages"] != false || server["skip_media"] != false {
+		t.Errorf("the server's own: %v", server)
+	}
+}
+
+// objectStorage is a storage in this process, with a bucket called media.
+func objectStorage(t *testing.T) (url string) {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket("media"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gofakes3.New(backend).Server())
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// The README's commands for object storage set one up and try it.
+func TestReadmeObjectStorage(t *testing.T) {
+	out := readmeOutput(t, "Object storage", "S3="+objectStorage(t))
+	for _, want := range []string{`"secret_key":"***"`, `"ok":true`, `"media_delivery":"url"`, `"deleted":true`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+}
+
+// The operator's storage, as flags have it; without the switch for media nothing goes there.
+func TestOperatorsStorage(t *testing.T) {
+	for name, c := range map[string]struct {
+		skip   string
+		stored bool
+	}{"on": {"false", true}, "skipped": {"true", false}} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, "-global-s3-enabled", "-global-s3-endpoint", objectStorage(t), "-global-s3-bucket", "media",
+				"-global-s3-access-key", "key", "-global-s3-secret-key", "hunter2", "-global-s3-path-style", "-global-skip-media-download="+c.skip)
+			token := s.pair("shop", "15550100001")
+			s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer"})
+			client := dial(t, s.url("/v1/ws"), token, object{"filters": []object{{"types": []string{"Message", "MessageMedia"}}}})
+			s.call("message.sendDocument", object{"session": "shop", "to": "15550100002", "media": object{"base64": "data:text/plain;base64,aGVsbG8="}})
+			if !c.stored {
+				s.call("message.sendText", object{"session": "shop", "to": "15550100002", "text": "fence"})
+				client.event(func(params, data object) bool {
+					if params["type"] == "MessageMedia" {
+						t.Errorf("event %v", params)
+					}
+					return data["text"] == "fence"
+				})
+				return
+			}
+			data := client.event(func(params, _ object) bool { return params["type"] == "MessageMedia" })["data"].(object)
+			if data["storage"] != "global" || data["error"] != nil || data["base64"] != "data:text/plain;base64,aGVsbG8=" {
+				t.Errorf("event %v", data)
+			}
+			response, err := plainHTTP.Get(data["s3"].(object)["url"].(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if body, _ := io.ReadAll(response.Body); string(body) != "hello" {
+				t.Errorf("stored %q", body)
+			}
+		})
+	}
+}
