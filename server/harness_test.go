@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/brokertest"
 )
 
 // patience bounds every wait of these tests; nothing takes a fraction of it unless it is broken.
@@ -27,12 +28,17 @@ const childMode = "WAYSTATION_TEST_CHILD"
 func TestMain(m *testing.M) {
 	if os.Getenv(childMode) == "" {
 		// go-redis tries to reach a server that is away for a second more after its client was closed.
-		goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+		goleak.VerifyTestMain(withBrokers{m}, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 		return
 	}
 	_ = os.Unsetenv(childMode)
 	main()
 }
+
+// withBrokers stops the broker that tests share after them.
+type withBrokers struct{ m *testing.M }
+
+func (w withBrokers) Run() int { return brokertest.Main(w.m) }
 
 // testServer is a server in this process.
 type testServer struct {
