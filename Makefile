@@ -37,6 +37,7 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 	@echo "== go test"
 	GORACE=suppressions=$(CURDIR)/.ci/race-suppressions go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
 	cd server/rest/openapicheck && go test -count=1 ./...
+	cd server/metrics/expfmtcheck && go test -count=1 ./...
 	@$(MAKE) --no-print-directory load
 
 .PHONY: load

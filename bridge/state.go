@@ -6,6 +6,13 @@ import "time"
 // stored.
 type State string
 
+// States are all there are.
+func States() []State {
+	return []State{
+		StateCreated, StatePairing, StateConnecting, StateConnected, StateDisconnected, StateLoggedOut, StateReplaced, StateBanned, StateOutdated,
+	}
+}
+
 // The states of a session.
 const (
 	StateCreated      State = "created"      // never paired, or unpaired by command; holds nothing

@@ -244,6 +244,9 @@ func (p *Peer) answer(j *job, result json.RawMessage, problem *Error) {
 	if !j.answered.CompareAndSwap(false, true) {
 		return
 	}
+	if j.method != nil {
+		j.method.outcomes.count(problem)
+	}
 	if j.item.id != nil {
 		resp := &jsonrpc2.Response{ID: jsonrpc2.ID{Num: j.item.num}}
 		if problem != nil {

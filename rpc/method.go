@@ -68,6 +68,8 @@ type method struct {
 	// prepare decodes and checks params; the value it returns goes to run.
 	prepare func(raw json.RawMessage, env *envelope) (any, *Error)
 	run     func(ctx context.Context, call *Call, params any) (any, error)
+
+	outcomes outcomes
 }
 
 // Register adds a method. P is the struct params are decoded into, R is the result. It panics on a method that is

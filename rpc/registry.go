@@ -145,11 +145,12 @@ func (reg *Registry) Methods() []Method {
 // Call runs a method inside the process and returns its encoded result. It checks scope, session and params, sets the
 // timeout, contains panics and maps errors; limits that belong to a connection do not apply. call.Principal must be
 // set; the rest of call is filled in.
-func (reg *Registry) Call(ctx context.Context, call *Call, name string, params json.RawMessage) (json.RawMessage, *Error) {
+func (reg *Registry) Call(ctx context.Context, call *Call, name string, params json.RawMessage) (result json.RawMessage, problem *Error) {
 	m := reg.methods[name]
 	if m == nil {
 		return nil, MethodNotFound(name)
 	}
+	defer func() { m.outcomes.count(problem) }()
 	if len(params) > 0 {
 		if err := checkJSON(params, DefaultMaxDepth); err != nil {
 			return nil, InvalidParams("", "params are not JSON: "+err.Error())

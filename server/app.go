@@ -64,7 +64,10 @@ type app struct {
 	rates     *rpc.Rates // of callers without a connection
 	listener  net.Listener
 	server    *http.Server
-	health    methods.ServerDeps
+	// metricsAddr is the listener of GET /metrics alone; nil = there is none.
+	metricsAddr net.Addr
+
+	health methods.ServerDeps
 
 	adminToken, adminTokenFile string
 
@@ -104,6 +107,7 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"methods", a.openMethods},
 		{"dialects", a.openDialects},
 		{"listener", a.openListener},
+		{"metrics listener", a.openMetrics},
 	} {
 		if err := step.do(ctx); err != nil {
 			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)

@@ -47,6 +47,7 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("GET /v1/events", a.endpoint.ServeEvents)
 	mux.HandleFunc("GET "+deliveriesPath, a.serveDeliveries)
 	mux.HandleFunc("POST /v1/tickets", a.serveTickets)
+	mux.HandleFunc("GET "+metricsPath, a.serveMetricsToAdmin)
 	var plain atomic.Int64
 	return &http.Server{
 		Handler:           secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage))),
@@ -72,7 +73,7 @@ func (a *app) newHTTPServer() *http.Server {
 // route hands Waystation's own paths to mux and all others to the dialects.
 func (a *app) route(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" {
+		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" || path == metricsPath {
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -97,12 +98,16 @@ func secure(next http.Handler) http.Handler {
 // services probes what the server depends on.
 func (a *app) services(ctx context.Context) map[string]methods.ServiceHealth {
 	states := map[string]int{}
-	for _, s := range a.bridge.Sessions() {
-		states[string(s.Status().State)]++
+	for state, n := range a.sessionStates() {
+		if n > 0 {
+			states[state] = n
+		}
 	}
 	return map[string]methods.ServiceHealth{
 		"database": a.probeDatabase(ctx),
 		"sessions": {Status: methods.Healthy, Figures: states},
+		"journal":  a.probeJournal(ctx),
+		"disk":     a.probeDisk(),
 		"sockets":  {Status: methods.Healthy, Figures: map[string]int{"connections": a.endpoint.Connections()}},
 	}
 }

@@ -39,6 +39,9 @@ func (c *Config) check() (problems []error) {
 	if u, err := url.Parse(c.PublicURL); err != nil || c.PublicURL != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		problem("public-url: %q is not an http or https address", c.PublicURL)
 	}
+	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
+		problem("metrics-listen: %q is not host:port", c.MetricsListen)
+	}
 	if c.DataDir == "" {
 		problem("data-dir: must not be empty")
 	}

@@ -24,6 +24,10 @@ type Config struct {
 
 	PublicURL string `flag:"public-url" unit:"URL" doc:"Where clients reach this server, for addresses in replies." why:"http:// and the address it listens on."`
 
+	MetricsListen string `flag:"metrics-listen" unit:"host:port" doc:"Address of a second listener that serves GET /metrics alone, without a token; for a network of your own." why:"GET /metrics of the first listener takes the admin token."`
+
+	MinDiskFree int `flag:"min-disk-free" unit:"bytes" default:"268435456" min:"0" doc:"Room on the disk of the data directory below which the server calls itself degraded." why:"Retention and the database need some to make room."`
+
 	AllowedOrigins []string `flag:"allowed-origins" unit:"origin,..." doc:"Web origins (https://app.example, http://localhost:3000; a bare host stands for https) whose pages may use this server, besides its own. Matched exactly." why:"A page elsewhere must not reach a server on the loopback of its reader."`
 
 	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time for connections and calls to end after SIGINT or SIGTERM." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`

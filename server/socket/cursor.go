@@ -143,6 +143,9 @@ func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]b
 	c.mu.Lock()
 	notes := c.commit(cur, &r)
 	c.mu.Unlock()
+	if len(notes.events) > 0 {
+		c.e.written.events.Add(uint64(len(notes.events)))
+	}
 	for _, note := range notes.before {
 		out = c.appendNoteOf(out, note, cur, notes.events)
 	}
@@ -233,10 +236,12 @@ func (c *conn) commit(cur *cursor, r *read) (n notes) {
 	}
 	cur.failed = false
 	if cur.gap != nil {
+		c.e.written.gaps.Add(1)
 		n.before = append(n.before, gapNote(cur.topic.session, r.epoch, r.head, *cur.gap))
 		cur.gap = nil
 	}
 	if r.gap != nil {
+		c.e.written.gaps.Add(1)
 		n.before = append(n.before, gapNote(cur.topic.session, r.epoch, r.head, *r.gap))
 		if r.epoch != cur.epoch {
 			cur.sent, cur.pending, cur.acked = nil, 0, 0

@@ -65,6 +65,7 @@ type Endpoint struct {
 	cancel    context.CancelFunc
 	stopWatch func()
 	draining  atomic.Bool
+	written   written
 	wg        sync.WaitGroup // connections, topics and the sweeper
 
 	runMu   sync.Mutex
@@ -96,6 +97,21 @@ func New(reg *rpc.Registry, j Journal, auth Authenticator, sessions Sessions, cf
 	e.wg.Add(1)
 	go e.sweep()
 	return e, nil
+}
+
+// written counts since New.
+type written struct{ events, signals, gaps, bytes atomic.Uint64 }
+
+// Sent is what was written to connections since New.
+type Sent struct {
+	Events, Signals uint64
+	Gaps            uint64 // told after a connection began
+	Bytes           uint64
+}
+
+// Sent returns the counts so far.
+func (e *Endpoint) Sent() Sent {
+	return Sent{Events: e.written.events.Load(), Signals: e.written.signals.Load(), Gaps: e.written.gaps.Load(), Bytes: e.written.bytes.Load()}
 }
 
 // Connections is the number of open connections.

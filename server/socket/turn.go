@@ -30,6 +30,7 @@ func (c *conn) drain(h *hand) (done bool) {
 		if state == nothing {
 			return true
 		}
+		c.e.written.bytes.Add(uint64(len(out)))
 		if rest, err := c.wire.flush(out, h); err != nil {
 			h.leave()
 			c.broken(rest, err)
@@ -85,6 +86,9 @@ func (c *conn) turn(out []byte) ([]byte, outcome) {
 
 	for _, frame := range lane {
 		out = c.appendText(out, frame)
+	}
+	if len(signals) > 0 {
+		c.e.written.signals.Add(uint64(len(signals)))
 	}
 	for _, s := range signals {
 		out = c.appendText(out, s.frame)

@@ -153,6 +153,7 @@ func (j *Journal) commit(batch []*operation) (guilty *operation, err error) {
 	if errors.Is(err, errOutcomeUnknown) {
 		err = j.resolve(w, err)
 	}
+	j.stats.failing.Store(err != nil && w.guilty == nil)
 	if err != nil {
 		j.cfg.Log.Warn("journal commit failed", "error", err, "appends", len(batch))
 		return w.guilty, err

@@ -37,6 +37,7 @@ type Journal struct {
 
 type counters struct {
 	appended, duplicates, commits, failed, waited, signalsDropped, trimmed atomic.Uint64
+	failing                                                                atomic.Bool
 }
 
 // Stats are counts since Open.
@@ -48,6 +49,7 @@ type Stats struct {
 	Waited         uint64 // appends that found MaxWaiting others before them
 	SignalsDropped uint64 // signals larger than MaxData
 	Trimmed        uint64 // events dropped by retention
+	Failing        bool   // the last commit failed
 	Waiting        int    // appends in the queue now
 }
 
@@ -91,7 +93,7 @@ func (j *Journal) Stats() Stats {
 	return Stats{
 		Appended: j.stats.appended.Load(), Duplicates: j.stats.duplicates.Load(),
 		Commits: j.stats.commits.Load(), Failed: j.stats.failed.Load(), Waited: j.stats.waited.Load(),
-		SignalsDropped: j.stats.signalsDropped.Load(), Trimmed: j.stats.trimmed.Load(), Waiting: len(j.queue),
+		SignalsDropped: j.stats.signalsDropped.Load(), Trimmed: j.stats.trimmed.Load(), Failing: j.stats.failing.Load(), Waiting: len(j.queue),
 	}
 }
 

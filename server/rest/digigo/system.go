@@ -105,7 +105,7 @@ func getHealth(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 		Sessions: h.Services["sessions"].Figures, Connections: h.Services["sockets"].Figures["connections"], Sandbox: h.Sandbox,
 	}
 	for name, s := range h.Services {
-		if s.Driver == "" {
+		if s.Driver == "" && s.Error == "" {
 			continue // what the process counts itself is in the keys below
 		}
 		out := service{

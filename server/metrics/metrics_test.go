@@ -1,0 +1,77 @@
+package metrics
+
+import (
+	"bytes"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the table into the README")
+
+func TestPage(t *testing.T) {
+	p := NewPage([]Family{{"b_total", Counter, nil, "What\\ever\nit is."}, {"a", Gauge, []string{"x", "y"}, "A."}})
+	p.Add("a", 1.5, "quote\" slash\\ line\n bad\xff", "")
+	p.Add("a", math.Inf(1), "1", "2")
+	p.Add("b_total", 1e15)
+	var out strings.Builder
+	if _, err := p.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := "# HELP b_total What\\\\ever\\nit is.\n# TYPE b_total counter\nb_total 1e+15\n# HELP a A.\n# TYPE a gauge\n" +
+		`a{x="quote\" slash\\ line\n bad?",y=""} 1.5` + "\n" + `a{x="1",y="2"} +Inf` + "\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	for _, add := range []func(){func() { p.Add("c", 1) }, func() { p.Add("a", 1, "x") }} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("took what is not in the table")
+				}
+			}()
+			add()
+		}()
+	}
+}
+
+func TestFamilies(t *testing.T) {
+	name, seen := regexp.MustCompile(`^[a-z][a-z0-9_]*$`), map[string]bool{}
+	for _, f := range Families {
+		if !name.MatchString(f.Name) || seen[f.Name] || f.Help == "" || (f.Kind == Counter) != strings.HasSuffix(f.Name, "_total") {
+			t.Errorf("%+v", f)
+		}
+		seen[f.Name] = true
+	}
+}
+
+func TestReadme(t *testing.T) {
+	const begin, end = "<!-- metrics: go test ./server/metrics -run TestReadme -update -->\n", "<!-- end of metrics -->"
+	path := filepath.Join("..", "..", "README.md")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := bytes.Cut(text, []byte(begin))
+	table, after, ok2 := bytes.Cut(rest, []byte(end))
+	if !ok || !ok2 {
+		t.Fatal("the README has no place for the metrics")
+	}
+	var want bytes.Buffer
+	WriteMarkdown(&want, Families)
+	want.WriteByte('\n')
+	if bytes.Equal(table, want.Bytes()) {
+		return
+	}
+	if !*update {
+		t.Fatal("the README's metrics are not those of the code; run with -update")
+	}
+	text = bytes.Join([][]byte{before, []byte(begin), want.Bytes(), []byte(end), after}, nil)
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

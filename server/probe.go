@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+
+	"github.com/waystation/waystation/rpc/methods"
+)
+
+// probeJournal tells whether events can be logged. A last commit that failed says so until a write goes through again: on
+// a quiet server the next commit may be hours away.
+func (a *app) probeJournal(ctx context.Context) methods.ServiceHealth {
+	stats := a.journal.Stats()
+	h := methods.ServiceHealth{Status: methods.Healthy, Figures: map[string]int{"waiting": stats.Waiting}}
+	if !stats.Failing {
+		return h
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	if _, err := a.db.Exec(ctx, `UPDATE server_facts SET value=value`); err != nil {
+		a.log.Warn("the database takes no writes", "error", err)
+		h.Status, h.Error = methods.Unhealthy, "events cannot be stored"
+	}
+	return h
+}
+
+// probeDisk looks for room in the data directory.
+func (a *app) probeDisk() methods.ServiceHealth {
+	h := methods.ServiceHealth{Status: methods.Healthy}
+	free, known := diskFree(a.cfg.DataDir)
+	if !known {
+		return h
+	}
+	const mega = 1 << 20
+	h.Figures = map[string]int{"free_megabytes": int(free / mega)}
+	if free < uint64(a.cfg.MinDiskFree) {
+		h.Status, h.Error = methods.Degraded, "the disk of the data directory is nearly full"
+	}
+	return h
+}
