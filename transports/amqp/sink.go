@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,6 +183,9 @@ func (s *Sink) message(d *dispatch.Delivery, body []byte) amqp.Publishing {
 	}
 	if d.Replay {
 		m.Headers["replay"] = true
+	}
+	if m.MessageId == "" { // a signal; what the broker returns is found by its id
+		m.MessageId = "signal-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
 	if len(m.Type) > maxName { // a property is short; the header has the whole
 		m.Type = ""

