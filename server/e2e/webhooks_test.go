@@ -20,7 +20,7 @@ func TestLoadWebhookIsolation(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
 		t.Skip("needs full speed; make load runs it")
 	}
-	const sessions, rounds, perRound, peer = 20, 4, 1000, "15550409999"
+	const sessions, rounds, perRound, peer = 50, 4, 1000, "15550409999"
 	network, root := startSandbox(t)
 	server := startServer(t, freeAddress(t), network, root, t.TempDir(), filepath.Join(t.TempDir(), "waystation.db"), hookSettings...)
 	receiver := newHooks(t)
