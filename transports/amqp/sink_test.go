@@ -224,6 +224,16 @@ func TestConnectionTest(t *testing.T) {
 	}
 }
 
+func TestTLS(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.TLSURL())
+	if _, err := open(t, cfg).try(t, event("shop", 1)); meaning(err) != "unreachable" || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("%s: %v", meaning(err), err)
+	}
+	cfg.TLS.CAFile = server.CAFile
+	open(t, cfg).must(t, event("shop", 1))
+}
+
 func TestRefusals(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	for what, url := range map[string]string{

@@ -19,6 +19,8 @@ import (
 type RabbitMQServer struct {
 	process
 	Port    int
+	CAFile  string // of its certificate
+	secure  int    // port that speaks TLS
 	dir     string
 	env     []string
 	mapper  process
@@ -47,7 +49,7 @@ func RabbitMQ(t testing.TB) *RabbitMQServer {
 	// Debian's program on the path changes to a user who may not read the folder.
 	program := need(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 	need(t, "epmd")
-	sharedOnce.Do(func() { shared, sharedErr = newRabbitMQ(program) })
+	sharedOnce.Do(func() { shared, sharedErr = newRabbitMQ(t, program) })
 	if sharedErr != nil {
 		t.Fatal(sharedErr)
 	}
@@ -57,19 +59,21 @@ func RabbitMQ(t testing.TB) *RabbitMQServer {
 	return shared
 }
 
-func newRabbitMQ(program string) (*RabbitMQServer, error) {
+func newRabbitMQ(t testing.TB, program string) (*RabbitMQServer, error) {
 	dir, err := os.MkdirTemp("", "waystation-rabbitmq-")
 	if err != nil {
 		return nil, err
 	}
 	s := &RabbitMQServer{dir: dir, control: filepath.Join(filepath.Dir(program), "rabbitmqctl")}
-	ports := make([]int, 3)
+	ports := make([]int, 4)
 	for i := range ports {
 		if ports[i], err = port(); err != nil {
 			return nil, err
 		}
 	}
-	s.Port = ports[0]
+	s.Port, s.secure = ports[0], ports[3]
+	cert, key := certificate(t, dir)
+	s.CAFile = cert
 	s.env = append(os.Environ(),
 		"HOME="+dir, "ERL_EPMD_PORT="+strconv.Itoa(ports[1]), "ERL_EPMD_ADDRESS=127.0.0.1",
 		"RABBITMQ_NODENAME=way"+strconv.Itoa(s.Port)+"@localhost", "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
@@ -80,7 +84,8 @@ func newRabbitMQ(program string) (*RabbitMQServer, error) {
 	)
 	for name, text := range map[string]string{
 		".erlang.cookie": "WAYSTATIONTESTCOOKIE", "env.conf": "", "plugins": "[].\n",
-		"rabbitmq.conf": "loopback_users.guest = true\nlog.console = true\nlog.file = false\n",
+		"rabbitmq.conf": fmt.Sprintf("loopback_users.guest = true\nlog.console = true\nlog.file = false\nlisteners.ssl.1 = 127.0.0.1:%d\n"+
+			"ssl_options.cacertfile = %s\nssl_options.certfile = %s\nssl_options.keyfile = %s\nssl_options.verify = verify_none\n", s.secure, cert, cert, key),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o400); err != nil {
 			return nil, err
@@ -167,6 +172,11 @@ func (s *RabbitMQServer) Addr() string { return net.JoinHostPort("127.0.0.1", st
 
 // URL is the server's address as clients take it.
 func (s *RabbitMQServer) URL() string { return s.URLAt(s.Addr()) }
+
+// TLSURL is the server's address for clients that speak TLS.
+func (s *RabbitMQServer) TLSURL() string {
+	return fmt.Sprintf("amqps://guest:guest@127.0.0.1:%d/", s.secure)
+}
 
 // URLAt is the same with another host and port, a proxy's for example.
 func (s *RabbitMQServer) URLAt(addr string) string {
