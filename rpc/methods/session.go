@@ -27,7 +27,7 @@ type sessionWebhook struct {
 	URL    string   `json:"url" rpc:"required,min=1" doc:"http or https address"`
 	Events []string `json:"events" rpc:"max=100" doc:"event names; default [\"*\"]"`
 	Secret *string  `json:"secret" doc:"key of the signature, 16 to 256 bytes"`
-	Format *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json" doc:"shape of the body; default native"`
+	Format *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body; default native"`
 }
 
 func (p *sessionWebhook) change() webhook.Change {

@@ -28,9 +28,9 @@ type webhookCreateParams struct {
 	URL       string   `json:"url" rpc:"required,min=1" doc:"http or https address"`
 	Events    []string `json:"events" rpc:"required,max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
 	Secret    *string  `json:"secret" doc:"key of the HMAC-SHA256 signature, 16 to 256 bytes; absent = not signed"`
-	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json" doc:"shape of the body; default native"`
+	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body; default native"`
 	Active    *bool    `json:"active" doc:"default true"`
-	BodyToken *string  `json:"body_token" doc:"repeated as token in the body by the format wuzapi; absent = left out"`
+	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); absent = left out"`
 }
 
 func (p *webhookCreateParams) change() webhook.Change {
@@ -56,9 +56,9 @@ type webhookUpdateParams struct {
 	URL       *string  `json:"url" doc:"http or https address; empty switches the webhook off, one where there was none on"`
 	Events    []string `json:"events" rpc:"max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
 	Secret    *string  `json:"secret" doc:"key of the signature; empty removes it, *** leaves it; webhook.rotateSecret changes it without a break"`
-	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json" doc:"shape of the body"`
+	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body"`
 	Active    *bool    `json:"active" doc:"switch on or off; one that is switched on begins with the events of that moment"`
-	BodyToken *string  `json:"body_token" doc:"repeated as token in the body by the format wuzapi; empty removes it, *** leaves it"`
+	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); empty removes it, *** leaves it"`
 }
 
 func (p *webhookUpdateParams) change() webhook.Change {

@@ -18,7 +18,7 @@ type webhookObject struct {
 	Secret              *string    `json:"secret" doc:"masked; null = deliveries are not signed"`
 	HasSecret           bool       `json:"has_secret" doc:"deliveries are signed"`
 	PreviousSecretUntil *time.Time `json:"previous_secret_until" doc:"until when the key before signs as well; null = no rotation is under way"`
-	HasBodyToken        bool       `json:"has_body_token" doc:"the format wuzapi repeats a token"`
+	HasBodyToken        bool       `json:"has_body_token" doc:"the formats wuzapi and wwebjs repeat a token"`
 	Format              string     `json:"format" doc:"shape of the body"`
 	Active              bool       `json:"active" doc:"delivers"`
 	LastAttemptAt       *time.Time `json:"last_attempt_at" doc:"null = none since the server started"`

@@ -19,6 +19,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook"
 	"github.com/waystation/waystation/transports/webhook/waakg"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
+	"github.com/waystation/waystation/transports/webhook/wwebjs"
 )
 
 // hooks are webhooks of a world, which may reach this machine.
@@ -304,14 +305,14 @@ func TestFormatsKnowTheirEvents(t *testing.T) {
 	for _, e := range bridge.EventTypes() {
 		names = append(names, e.Name)
 	}
-	for format, types := range map[string][]string{"wuzapi": wuzapi.Types(), "waakg": waakg.Types()} {
+	for format, types := range map[string][]string{"wuzapi": wuzapi.Types(), "waakg": waakg.Types(), "wwebjs": wwebjs.Types()} {
 		for _, name := range types {
 			if !slices.Contains(names, name) {
 				t.Errorf("%s: there is no event %s", format, name)
 			}
 		}
 	}
-	if !slices.Equal(webhook.Formats(), []string{"native", "waakg", "wuzapi", "wuzapi_json"}) {
+	if !slices.Equal(webhook.Formats(), []string{"native", "waakg", "wuzapi", "wuzapi_json", "wwebjs"}) {
 		t.Errorf("the params of webhook.create and webhook.update do not list %v", webhook.Formats())
 	}
 }

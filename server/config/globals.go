@@ -9,7 +9,7 @@ type Globals struct {
 	WebhookEnabled bool     `section:"Global transports" flag:"global-webhook-enabled" doc:"Send the events of all sessions to one webhook." why:"Sessions have their own."`
 	WebhookURL     string   `flag:"global-webhook-url" unit:"URL" secret:"true" doc:"Its http or https address." why:"None."`
 	WebhookEvents  []string `flag:"global-webhook-events" unit:"event,..." default:"All" doc:"Names of the events it gets; All = every one that has an offset." why:"Receivers pick what they know."`
-	WebhookFormat  string   `flag:"global-webhook-format" unit:"format" default:"native" enum:"native|waakg|wuzapi|wuzapi_json" doc:"Shape of the body." why:"The object that sockets get."`
+	WebhookFormat  string   `flag:"global-webhook-format" unit:"format" default:"native" enum:"native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"Shape of the body." why:"The object that sockets get."`
 	WebhookSecret  string   `flag:"global-webhook-secret" unit:"key" secret:"true" doc:"Key of the HMAC-SHA256 signature, 16 to 256 bytes." why:"Not signed."`
 
 	WebhookRequests int `flag:"global-webhook-requests" unit:"requests" default:"50" min:"1" max:"10000" doc:"Requests to it at a time. One session may have a quarter of them under way. Read at the start alone." why:"Its receiver is made for all sessions."`

@@ -10,6 +10,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/webhook/waakg"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
+	"github.com/waystation/waystation/transports/webhook/wwebjs"
 )
 
 // Format is the shape of what a webhook receives. Events are subscribed to under the same names in every format.
@@ -25,6 +26,8 @@ const (
 	FormatWuzapiJSON Format = "wuzapi_json"
 	// FormatWAAKG is WA-AKG's object, with its signature beside ours when the webhook has a secret.
 	FormatWAAKG Format = "waakg"
+	// FormatWWebJS is wwebjs-api's object, with the body token as its key when the webhook has one.
+	FormatWWebJS Format = "wwebjs"
 )
 
 const (
@@ -47,6 +50,7 @@ var formats = map[Format]format{
 	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi, nil},
 	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON, nil},
 	FormatWAAKG:      {waakg.Types(), encodeWAAKG, headWAAKG},
+	FormatWWebJS:     {wwebjs.Types(), encodeWWebJS, headWWebJS},
 }
 
 func encodeNative(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
@@ -86,6 +90,18 @@ func encodeWAAKG(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
 func headWAAKG(w *Webhook, body []byte, h http.Header) {
 	if w.Secret != "" {
 		h.Set(waakg.SignatureHeader, waakg.Sign(body, w.Secret))
+	}
+}
+
+func encodeWWebJS(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
+	e := d.Event
+	body, err := wwebjs.Payload(&wwebjs.Event{ID: e.ID, Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data})
+	return body, contentJSON, err
+}
+
+func headWWebJS(w *Webhook, _ []byte, h http.Header) {
+	if w.BodyToken != "" {
+		h.Set(wwebjs.KeyHeader, w.BodyToken)
 	}
 }
 

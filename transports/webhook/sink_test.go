@@ -291,8 +291,13 @@ func TestOtherFormats(t *testing.T) {
 		!strings.HasPrefix(got.body, `{"event":"message.received","sessionId":"shop"`) {
 		t.Errorf("%v", got)
 	}
+	update(Change{Format: ptr(FormatWWebJS)})
+	if got = <-r.got; got.Get("X-Api-Key") != "token-of-shop" || got.Get("X-Webhook-Signature") != "" ||
+		!strings.HasPrefix(got.body, `{"dataType":"message","data":{"message":`) || !strings.HasSuffix(got.body, `,"sessionId":"shop"}`) {
+		t.Errorf("%v", got)
+	}
 	update(Change{Format: ptr(FormatWuzapiJSON)})
-	if got = <-r.got; got.Get("X-Webhook-Signature") != "" {
+	if got = <-r.got; got.Get("X-Webhook-Signature") != "" || got.Get("X-Api-Key") != "" {
 		t.Errorf("%v", got)
 	}
 	// wuzapi has no word for it: nothing is sent, and the event counts as delivered.

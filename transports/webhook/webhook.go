@@ -31,7 +31,7 @@ type Webhook struct {
 	Secret         string // key of the signature; empty = not signed
 	PreviousSecret string // the one before the last rotation
 	PreviousUntil  time.Time
-	BodyToken      string // repeated in the body by formats that know one; empty = left out
+	BodyToken      string // repeated in the body, or a header, by formats that know one; empty = left out
 
 	Created, Updated time.Time // zero: the default webhook, never set
 }

@@ -1,0 +1,335 @@
+package wwebjs
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type messageData struct {
+	Data            object    `json:"_data"`
+	MediaKey        string    `json:"mediaKey,omitempty"`
+	ID              key       `json:"id"`
+	Ack             int       `json:"ack"`
+	HasMedia        bool      `json:"hasMedia"`
+	Body            string    `json:"body"`
+	Type            string    `json:"type"`
+	Timestamp       int64     `json:"timestamp"`
+	From            string    `json:"from"`
+	To              string    `json:"to"`
+	Author          string    `json:"author,omitempty"`
+	DeviceType      string    `json:"deviceType"`
+	IsForwarded     bool      `json:"isForwarded"`
+	ForwardingScore int       `json:"forwardingScore"`
+	IsStatus        bool      `json:"isStatus"`
+	IsStarred       bool      `json:"isStarred"`
+	Broadcast       bool      `json:"broadcast"`
+	FromMe          bool      `json:"fromMe"`
+	HasQuotedMsg    bool      `json:"hasQuotedMsg"`
+	HasReaction     bool      `json:"hasReaction"`
+	Duration        string    `json:"duration,omitempty"`
+	Location        *location `json:"location,omitempty"`
+	VCards          []string  `json:"vCards"`
+	InviteV4        *invite   `json:"inviteV4,omitempty"`
+	MentionedIDs    []string  `json:"mentionedIds"`
+	GroupMentions   []object  `json:"groupMentions"`
+	OrderID         string    `json:"orderId,omitempty"`
+	Token           string    `json:"token,omitempty"`
+	IsGIF           bool      `json:"isGif"`
+	IsEphemeral     bool      `json:"isEphemeral"`
+	Links           []object  `json:"links"`
+}
+
+type location struct {
+	Latitude    float64 `json:"latitude"`
+	Longitude   float64 `json:"longitude"`
+	Description string  `json:"description"`
+}
+
+type invite struct {
+	Code      string `json:"inviteCode"`
+	Expires   int64  `json:"inviteCodeExp"`
+	GroupID   string `json:"groupId"`
+	GroupName string `json:"groupName"`
+	FromID    string `json:"fromId"`
+	ToID      string `json:"toId"`
+}
+
+// source is what an event says about a message.
+type source struct {
+	origin
+	MessageID       string  `json:"message_id"`
+	SenderName      *string `json:"sender_name"`
+	Timestamp       time.Time
+	Type            string
+	Text            *string
+	Status          *string
+	SenderDevice    string `json:"sender_device"`
+	Forwarded       bool
+	ForwardingScore int  `json:"forwarding_score"`
+	IsStatus        bool `json:"is_status"`
+	IsBroadcast     bool `json:"is_broadcast"`
+	Starred         bool
+	Disappearing    *int `json:"disappearing_seconds"`
+	Mentions        []string
+	Reactions       []json.RawMessage
+	Quoted          *struct{}
+	Media           *struct {
+		Keys *struct {
+			MediaKey string `json:"media_key"`
+			Seconds  int    `json:"duration_seconds"`
+		}
+	}
+	Location *struct {
+		Latitude, Longitude float64
+		Name, Address       *string
+	}
+	Contacts []struct{ VCard string }
+	Poll     *struct{ Question string }
+	Order    *struct {
+		OrderID string `json:"order_id"`
+		Token   string
+	}
+	Invite *struct {
+		Group, Code string
+		ExpiresAt   *time.Time `json:"expires_at"`
+		Inviter     *string
+	} `json:"group_invite"`
+	Target *struct {
+		Action    string
+		MessageID string `json:"message_id"`
+		Sender    *string
+		Emoji     *string
+		Options   []string
+	}
+	Raw original
+}
+
+// original is what only the message as it came says about its file.
+type original struct {
+	Ephemeral *struct{ Message original } `json:"ephemeralMessage"`
+	Audio     *struct{ PTT bool }         `json:"audioMessage"`
+	Video     *struct{ GIFPlayback bool } `json:"videoMessage"`
+}
+
+func (o *original) content() *original {
+	if o.Ephemeral != nil {
+		return &o.Ephemeral.Message
+	}
+	return o
+}
+
+// author is who wrote the message where a chat has several who write.
+func (m *source) author() string {
+	if chat := m.chat(); strings.HasSuffix(chat, "@c.us") || strings.HasSuffix(chat, "@lid") {
+		return ""
+	}
+	return m.sender()
+}
+
+// bare is a message of which little is known but its key.
+func (m *source) bare(id key, kind string) *messageData {
+	d := &messageData{
+		Data: object{}, ID: id, Ack: acks["sent"], Type: kind, Timestamp: m.Timestamp.Unix(), FromMe: id.FromMe, DeviceType: m.SenderDevice,
+		VCards: []string{}, MentionedIDs: []string{}, GroupMentions: []object{}, Links: []object{},
+	}
+	if d.DeviceType == "" {
+		d.DeviceType = kindUnknown
+	}
+	if id.FromMe {
+		d.To = id.Remote
+	} else {
+		d.From = id.Remote
+	}
+	return d
+}
+
+func (m *source) data() *messageData {
+	kind := kinds[m.Type]
+	if kind == "" {
+		kind = kindUnknown
+	}
+	d := m.bare(newKey(m.FromMe, m.chat(), m.MessageID, m.author()), kind)
+	if m.FromMe {
+		d.From = m.sender()
+	}
+	if m.SenderName != nil {
+		d.Data["notifyName"] = *m.SenderName
+	}
+	if m.Status != nil {
+		d.Ack = acks[*m.Status]
+	}
+	d.Author, d.Body = m.author(), first(m.Text)
+	d.IsForwarded, d.ForwardingScore, d.IsStatus, d.IsStarred = m.Forwarded, m.ForwardingScore, m.IsStatus, m.Starred
+	d.Broadcast, d.IsEphemeral = m.IsBroadcast || m.IsStatus, m.Disappearing != nil
+	d.HasQuotedMsg, d.HasReaction = m.Quoted != nil, len(m.Reactions) > 0
+	for _, jid := range m.Mentions {
+		d.MentionedIDs = append(d.MentionedIDs, outer(jid))
+	}
+	m.file(d)
+	m.parts(d)
+	return d
+}
+
+func (m *source) file(d *messageData) {
+	if m.Media == nil {
+		return
+	}
+	d.HasMedia = true
+	if keys := m.Media.Keys; keys != nil {
+		d.MediaKey = keys.MediaKey
+		if keys.Seconds > 0 {
+			d.Duration = strconv.Itoa(keys.Seconds)
+		}
+	}
+	content := m.Raw.content()
+	if content.Audio != nil && content.Audio.PTT {
+		d.Type = kindVoice
+	}
+	d.IsGIF = content.Video != nil && content.Video.GIFPlayback
+}
+
+func (m *source) parts(d *messageData) {
+	if m.Location != nil {
+		d.Location = &location{m.Location.Latitude, m.Location.Longitude, first(m.Location.Name, m.Location.Address)}
+	}
+	for _, card := range m.Contacts {
+		d.VCards = append(d.VCards, card.VCard)
+	}
+	switch len(d.VCards) {
+	case 0:
+	case 1:
+		d.Body = d.VCards[0]
+	default:
+		d.Type = kindCards
+	}
+	if m.Poll != nil {
+		d.Body = m.Poll.Question
+	}
+	if m.Order != nil {
+		d.OrderID, d.Token = m.Order.OrderID, m.Order.Token
+	}
+	if m.Invite != nil {
+		d.InviteV4 = &invite{Code: m.Invite.Code, GroupID: m.Invite.Group, FromID: outer(first(m.Invite.Inviter))}
+		if m.Invite.ExpiresAt != nil {
+			d.InviteV4.Expires = m.Invite.ExpiresAt.Unix()
+		}
+	}
+}
+
+func message(e *Event) (string, any, error) {
+	var m source
+	if err := json.Unmarshal(e.Data, &m); err != nil {
+		return "", nil, err
+	}
+	switch {
+	case m.Target != nil:
+		return m.act()
+	case m.Type == "system":
+		return "", nil, nil
+	case m.FromMe:
+		return "message_create", object{"message": m.data()}, nil
+	}
+	return "message", object{"message": m.data()}, nil
+}
+
+// act is a message that does something to an earlier one.
+func (m *source) act() (string, any, error) {
+	target := m.target()
+	switch m.Target.Action {
+	case "reaction":
+		return "message_reaction", object{"reaction": object{
+			"id": newKey(m.FromMe, m.chat(), m.MessageID, m.author()), "orphan": 0, "orphanReason": nil, "timestamp": m.Timestamp.Unix(),
+			"reaction": first(m.Target.Emoji), "read": false, "msgId": target, "senderId": m.sender(),
+		}}, nil
+	case "edit":
+		d := m.data()
+		d.ID = target
+		return "message_edit", object{"message": d, "newBody": d.Body, "prevBody": ""}, nil
+	case "revoke":
+		return "message_revoke_everyone", object{"message": m.bare(target, kindRevoked)}, nil
+	case "poll_vote":
+		chosen := make([]object, len(m.Target.Options))
+		for i, name := range m.Target.Options {
+			chosen[i] = object{"id": nil, "name": name}
+		}
+		return "vote_update", object{"vote": object{
+			"voter": m.sender(), "selectedOptions": chosen, "interractedAtTs": m.Timestamp.UnixMilli(), "parentMessage": m.bare(target, kinds["poll"]),
+		}}, nil
+	}
+	return "", nil, nil
+}
+
+// target is the key of the message that this one acts on. Whose that is shows in what the sender says about it: one of
+// their own names them, and in a chat of two nobody is named when it is the other's.
+func (m *source) target() key {
+	t := m.Target
+	by := first(t.Sender)
+	same := by != "" && (by == first(m.Sender) || by == first(m.PN) || by == first(m.LID))
+	fromMe := m.FromMe && (same || t.Action == "edit")
+	if !m.FromMe && !m.IsGroup && by == "" && t.Action != "edit" && t.Action != "revoke" {
+		fromMe = true
+	}
+	author := outer(by)
+	switch {
+	case m.author() == "":
+		author = ""
+	case same || by == "" && t.Action == "edit":
+		author = m.author()
+	}
+	return newKey(fromMe, m.chat(), t.MessageID, author)
+}
+
+func ciphertext(e *Event) (string, any, error) {
+	var m source
+	if err := json.Unmarshal(e.Data, &m); err != nil {
+		return "", nil, err
+	}
+	d := m.data()
+	d.Type = kindCiphertext
+	return "message_ciphertext", object{"message": d}, nil
+}
+
+func deleteForMe(e *Event) (string, any, error) {
+	var m source
+	if err := json.Unmarshal(e.Data, &m); err != nil {
+		return "", nil, err
+	}
+	m.PN, m.LID, m.ChatPN = nil, nil, m.PN // they are the chat's
+	return "message_revoke_me", object{"message": m.bare(newKey(m.FromMe, m.chat(), m.MessageID, m.author()), kindUnknown)}, nil
+}
+
+func messageStatus(e *Event) (string, any, error) {
+	var m source
+	if err := json.Unmarshal(e.Data, &m); err != nil {
+		return "", nil, err
+	}
+	return m.ack(first(m.Status), []string{m.MessageID})
+}
+
+func receipt(e *Event) (string, any, error) {
+	var m struct {
+		source
+		MessageIDs []string `json:"message_ids"`
+	}
+	if err := json.Unmarshal(e.Data, &m); err != nil || len(m.MessageIDs) == 0 {
+		return "", nil, err
+	}
+	return m.ack(m.Type, m.MessageIDs)
+}
+
+// ack says how far messages of the account got; a state without a number says something else.
+func (m *source) ack(state string, ids []string) (string, any, error) {
+	number, ok := acks[state]
+	if !ok {
+		return "", nil, nil
+	}
+	serialized := make([]string, len(ids))
+	for i, id := range ids {
+		serialized[i] = newKey(true, m.chat(), id, "").Serialized
+	}
+	d := m.bare(newKey(true, m.chat(), ids[0], ""), kindUnknown)
+	d.Ack = number
+	return "message_ack", object{"message": d, "ack": number, "ids": serialized}, nil
+}

@@ -1,0 +1,67 @@
+package wwebjs
+
+import (
+	"slices"
+	"strings"
+)
+
+// KeyHeader is where wwebjs-api puts its key, by which receivers know it.
+const KeyHeader = "X-Api-Key"
+
+// types are the events that wwebjs-api has a word for.
+var types = []string{
+	"Archive", "CallOffer", "CallOfferNotice", "ClientOutdated", "Connected", "DeleteChat", "DeleteForMe", "Disconnected", "GroupInfo",
+	"JoinedGroup", "LoggedOut", "MarkChatAsRead", "Message", "MessageStatus", "PairError", "PairSuccess", "Picture", "QR",
+	"ReadReceipt", "Receipt", "SessionState", "StreamReplaced", "TemporaryBan", "UndecryptableMessage",
+}
+
+// Types lists the events that wwebjs-api has a word for.
+func Types() []string { return slices.Clone(types) }
+
+// kinds are WhatsApp Web's words for the types of messages; the others are unknown.
+var kinds = map[string]string{
+	"text": "chat", "image": "image", "video": "video", "audio": "audio", "document": "document", "sticker": "sticker",
+	"location": "location", "contact": "vcard", "poll": "poll_creation", "buttons": "interactive", "list": "list",
+	"native_flow": "native_flow", "carousel": "interactive", "order": "order", "group_invite": "groups_v4_invite", "payment": "payment",
+}
+
+const (
+	kindUnknown    = "unknown"
+	kindVoice      = "ptt"
+	kindCards      = "multi_vcard"
+	kindCiphertext = "ciphertext"
+	kindRevoked    = "revoked"
+)
+
+// acks are the numbers of how far a message got.
+var acks = map[string]int{"failed": -1, "pending": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4}
+
+// ends are why a session is disconnected, by its state, states what else it may be in.
+var (
+	ends   = map[string]string{"logged_out": "LOGOUT", "replaced": "CONFLICT", "banned": "TOS_BLOCK", "outdated": "DEPRECATED_VERSION"}
+	states = map[string]string{"pairing": "UNPAIRED", "connecting": "OPENING", "disconnected": "TIMEOUT"}
+)
+
+// endStopped is the reason of a session that was stopped by command, which is reasonStopped with us.
+const (
+	endStopped    = "UNLAUNCHED"
+	reasonStopped = "stopped"
+)
+
+// outer is an address as WhatsApp Web writes it.
+func outer(jid string) string {
+	if user, ok := strings.CutSuffix(jid, "@s.whatsapp.net"); ok {
+		return user + "@c.us"
+	}
+	return jid
+}
+
+// first is the first text that is there.
+func first(texts ...*string) string {
+	for _, text := range texts {
+		if text != nil {
+			return *text
+		}
+	}
+	return ""
+}
