@@ -60,7 +60,7 @@ func RabbitMQ(t testing.TB) *RabbitMQServer {
 }
 
 func newRabbitMQ(t testing.TB, program string) (*RabbitMQServer, error) {
-	dir, err := os.MkdirTemp("", "waystation-rabbitmq-")
+	dir, err := os.MkdirTemp("", "waystation-rabbitmq-") //nolint:usetesting // it outlives the test that starts it
 	if err != nil {
 		return nil, err
 	}
