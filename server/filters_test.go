@@ -97,16 +97,23 @@ func TestReadmeObjectStorage(t *testing.T) {
 // The operator's storage, as flags have it; without the switch for media nothing goes there.
 func TestOperatorsStorage(t *testing.T) {
 	for name, c := range map[string]struct {
-		skip   string
-		stored bool
-	}{"on": {"false", true}, "skipped": {"true", false}} {
+		skip, bucket string
+		stored       bool
+	}{"on": {"false", "media", true}, "skipped": {"true", "media", false}, "wrong bucket": {"false", "nothing", false}} {
 		t.Run(name, func(t *testing.T) {
-			s := startServer(t, "-global-s3-enabled", "-global-s3-endpoint", objectStorage(t), "-global-s3-bucket", "media",
+			s := startServer(t, "-global-s3-enabled", "-global-s3-endpoint", objectStorage(t), "-global-s3-bucket", c.bucket,
 				"-global-s3-access-key", "key", "-global-s3-secret-key", "hunter2", "-global-s3-path-style", "-global-skip-media-download="+c.skip)
 			token := s.pair("shop", "15550100001")
 			s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer"})
 			client := dial(t, s.url("/v1/ws"), token, object{"filters": []object{{"types": []string{"Message", "MessageMedia"}}}})
 			s.call("message.sendDocument", object{"session": "shop", "to": "15550100002", "media": object{"base64": "data:text/plain;base64,aGVsbG8="}})
+			if c.bucket == "nothing" {
+				eventually(t, "the problem in the server's health", func() bool {
+					storage, _ := s.call("server.getHealth", nil)["services"].(object)["media_storage"].(object)
+					return storage["status"] == "degraded" && storage["error"] == "bucket: there is no such bucket"
+				})
+				return
+			}
 			if !c.stored {
 				s.call("message.sendText", object{"session": "shop", "to": "15550100002", "text": "fence"})
 				client.event(func(params, data object) bool {

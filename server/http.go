@@ -103,13 +103,17 @@ func (a *app) services(ctx context.Context) map[string]methods.ServiceHealth {
 			states[state] = n
 		}
 	}
-	return map[string]methods.ServiceHealth{
+	services := map[string]methods.ServiceHealth{
 		"database": a.probeDatabase(ctx),
 		"sessions": {Status: methods.Healthy, Figures: states},
 		"journal":  a.probeJournal(ctx),
 		"disk":     a.probeDisk(),
 		"sockets":  {Status: methods.Healthy, Figures: map[string]int{"connections": a.endpoint.Connections()}},
 	}
+	if a.cfg.ObjectStorage.GlobalEnabled {
+		services[mediaStorage] = a.storageHealth()
+	}
+	return services
 }
 
 func (a *app) probeDatabase(ctx context.Context) methods.ServiceHealth {

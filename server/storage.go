@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/s3"
 )
@@ -34,6 +35,19 @@ func (a *app) openStorage(ctx context.Context) (err error) {
 		return fmt.Errorf("global-s3-%s: %s", strings.ReplaceAll(bad[0].Field, "_", "-"), bad[0].Text)
 	}
 	return err
+}
+
+// mediaStorage is what sessions and the server's health call the operator's object storage.
+const mediaStorage = "media_storage"
+
+// storageHealth tells how the operator's storage fared last. It is not asked for that: it gets a file often enough.
+func (a *app) storageHealth() methods.ServiceHealth {
+	standing := a.storage.GlobalStanding()
+	h := methods.ServiceHealth{Status: methods.Healthy, Figures: map[string]int{"waiting": standing.Waiting, "stored": standing.Stored}}
+	if standing.LastError != nil {
+		h.Status, h.Error = methods.Degraded, standing.LastError.Error()
+	}
+	return h
 }
 
 // startStorage begins to store files. It closes before the bridge, which the files come from.

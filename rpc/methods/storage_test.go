@@ -338,3 +338,25 @@ func TestStorageOfSessions(t *testing.T) {
 	}
 	anna.refused(rpc.CodeForbidden, "storage.runRetention", nil)
 }
+
+// Files beyond what may wait are told of at once: nothing is dropped in silence.
+func TestFullStorage(t *testing.T) {
+	w := newStorageWorld(t, s3.Config{MaxWaiting: 1, GiveUp: time.Hour})
+	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
+	anna.call("storage.updateSettings", w.settings())
+	w.hangs.Store(true)
+	picture := params{"base64": dataURL("image/jpeg", photo(t))}
+	var ids []any
+	for range 3 {
+		ids = append(ids, bert.call("message.sendImage", params{"to": "15550100001", "media": picture})["message_id"])
+		anna.eventually("the message", "message.get", params{"chat": "15550100002", "message_id": ids[len(ids)-1]}, func(result) bool { return true })
+	}
+	for i, e := range w.stored("anna", 2) {
+		if e["message_id"] != ids[i+1] || e.object("error")["reason"] != "busy" || e["s3"] != nil || e["storage"] != "session" {
+			t.Errorf("event %v", e)
+		}
+	}
+	if c := anna.call("storage.getSettings", nil).object("settings"); c["waiting_files"] != 1.0 {
+		t.Errorf("status %v", c)
+	}
+}

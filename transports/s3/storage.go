@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -137,6 +138,22 @@ func (s *Storage) Standing(session string) Standing {
 		out = *known
 	}
 	out.Waiting = s.waiting[laneOf(PlaceSession, session)]
+	return out
+}
+
+// GlobalStanding tells how the operator's storage fares.
+func (s *Storage) GlobalStanding() Standing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out Standing
+	if known := s.standing[""]; known != nil {
+		out = *known
+	}
+	for name, n := range s.waiting {
+		if strings.HasPrefix(name, globalLane) {
+			out.Waiting += n
+		}
+	}
 	return out
 }
 
@@ -294,6 +311,9 @@ func (s *Storage) enter(ctx context.Context) error {
 
 func (s *Storage) leave() { <-s.turn }
 
+// globalLane begins the names of the lanes to the operator's storage.
+const globalLane = "g:"
+
 // laneOf names the lane of a session's files: one for its own storage, one of a few for the operator's.
 func laneOf(place Place, session string) string {
 	if place == PlaceSession {
@@ -301,7 +321,7 @@ func laneOf(place Place, session string) string {
 	}
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(session)) // never fails
-	return fmt.Sprintf("g:%d", sum.Sum32()%globalLanes)
+	return fmt.Sprintf("%s%d", globalLane, sum.Sum32()%globalLanes)
 }
 
 // randomName cannot be guessed: objects may be public.
