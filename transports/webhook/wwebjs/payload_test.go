@@ -167,7 +167,7 @@ func TestPayload(t *testing.T) {
 				t.Errorf("%s", body)
 			}
 			for path, want := range c.want {
-				var at any = got["data"]
+				at := got["data"]
 				for name := range strings.SplitSeq(path, ".") {
 					inner, _ := at.(map[string]any)
 					at = inner[name]
