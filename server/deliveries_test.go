@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -251,5 +252,38 @@ func (c *socketClient) send(frame object) {
 	}
 	if err := c.ws.Write(c.t.Context(), websocket.MessageText, raw); err != nil {
 		c.t.Fatal(err)
+	}
+}
+
+// A client that does not read holds up nobody, and gets all of it later.
+func TestSlowWatcher(t *testing.T) {
+	s := startServer(t)
+	s.deliverTo("shop")
+	c := dial(t, s.url("/v1/ws"), s.token, nil)
+	c.send(object{"jsonrpc": "2.0", "id": "watch", "method": "delivery.watch", "params": object{"include_payload": true}})
+	for c.read()["method"] != "delivery.watching" {
+		continue
+	}
+	const events = 120 // of 60 KB: more than the sockets between them hold
+	data := json.RawMessage(`{"text":"` + strings.Repeat("x", 60<<10) + `"}`)
+	records := slices.Repeat([]journal.Record{{Type: "News", Data: data}}, 10)
+	for range events / len(records) {
+		if _, err := s.app.journal.Append(t.Context(), "shop", records...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all deliveries", func() bool { return s.call("archive.list", object{"limit": 1})["total"] == float64(events) })
+	for last, got := 0.0, 0; got < events; {
+		frame := c.read()
+		if frame["method"] != "delivery.update" {
+			continue
+		}
+		delivery := frame["params"].(object)["delivery"].(object)
+		if id := delivery["delivery_id"].(float64); last != 0 && id != last+1 || delivery["payload"] == nil {
+			t.Fatalf("%v after %v", id, last)
+		} else {
+			last = id
+		}
+		got++
 	}
 }
