@@ -17,7 +17,10 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A closed pool's last dial to a server that is away ends a second later.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 func open(t testing.TB, cfg Config) *Sink {
 	t.Helper()
