@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -169,5 +170,36 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 	var cursors int
 	if err := s.app.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_cursors WHERE session='b'`).Scan(&cursors); err != nil || cursors != 0 {
 		t.Errorf("%d cursors of a deleted session, %v", cursors, err)
+	}
+}
+
+// A Redis that is away at the start keeps the server from nothing: it says so, and what happened meanwhile arrives later.
+func TestBrokerAwayAtTheStart(t *testing.T) {
+	cache := brokertest.Redis(t, brokertest.RedisOptions{})
+	url := cache.URL()
+	cache.Kill()
+	s := startServer(t, "-global-redis-enabled", "-global-redis-url", url, "-global-redis-stream", "events", "-delivery-probe-every", "100ms", "-delivery-backoff", "10ms")
+	s.must("session.create", object{"session_id": "a"})
+	for _, n := range []string{"1", "2", "3"} {
+		s.message("a", n)
+	}
+	stats := func() string { return string(s.must("transport.getGlobalStats", nil).Result) }
+	eventually(t, "an error in the stats", func() bool {
+		text := stats()
+		at := strings.Index(text, `"redis":{`)
+		return strings.Contains(text[at:], `"connected":false`) && strings.Contains(text[at:], `"last_error":"`)
+	})
+	cache.Start(t)
+	out := &arrivals{got: map[string][]uint64{}}
+	read := readStream(t, cache, out)
+	eventually(t, "all events", func() bool {
+		read()
+		return slices.Contains(out.of("redis"), 3)
+	})
+	if got := slices.Compact(out.of("redis")); !slices.Equal(got, []uint64{1, 2, 3}) {
+		t.Errorf("got %v", got)
+	}
+	if text := stats(); !strings.Contains(text, `"published_count":3`) {
+		t.Errorf("stats %s", text)
 	}
 }

@@ -162,17 +162,18 @@ func (s *store) openSkip(ctx context.Context, log journal.Log, outlet string, li
 // sweepSkips forgets windows that every lane has passed for good, or that retention took.
 func (d *Dispatcher) sweepSkips(ctx context.Context) error {
 	for _, session := range d.skips.sessions() {
-		if !slices.ContainsFunc(d.skips.of(session), func(w window) bool { return !w.open() }) {
+		log, exists, err := d.journal.Lookup(ctx, session)
+		if err != nil {
+			return err
+		}
+		due := slices.ContainsFunc(d.skips.of(session), func(w window) bool {
+			return !w.open() && (d.sink(w.outlet) != nil || w.epoch != log.Epoch || w.to < log.Oldest)
+		})
+		if !exists || !due { // the windows of a purged log go with the session, or with its next change
 			continue
 		}
-		if _, exists, err := d.journal.Lookup(ctx, session); err != nil || !exists {
-			if err != nil {
-				return err
-			}
-			continue // purged: the windows go with the session, or with its next change
-		}
 		var after []window
-		err := d.journal.At(ctx, session, func(ctx context.Context, log journal.Log) (err error) {
+		err = d.journal.At(ctx, session, func(ctx context.Context, log journal.Log) (err error) {
 			after, err = d.store.passedSkips(ctx, log, func(outlet string) bool { return d.sink(outlet) != nil })
 			return err
 		}, func() { d.skips.set(session, after) })

@@ -118,10 +118,15 @@ func Open(ctx context.Context, db *dbutil.Database, d Dispatcher, w Webhooks, cf
 // Start begins to deliver: the sessions that there are, with what they stay out of, the brokers of theirs, and the global
 // transports. Brokers that are away are no error; settings of a session that cannot be used any more are logged.
 func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Globals) error {
-	if err := o.enter(ctx); err != nil {
+	next, g, err := o.prepare(ctx, g)
+	if err != nil {
 		return err
 	}
-	defer o.leave()
+	ctx, end, err := o.begin(ctx)
+	if err != nil {
+		return errors.Join(err, o.dropAll(next))
+	}
+	defer end()
 	for session, skip := range sessions {
 		o.sessions[session] = struct{}{}
 		if !o.staysOut(session, skip) {
@@ -133,7 +138,7 @@ func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Glo
 	if err := o.startOwn(ctx); err != nil {
 		return err
 	}
-	return o.change(ctx, g)
+	return o.change(ctx, next, g)
 }
 
 // staysOut tells whether the dispatcher knows what a session stays out of.
@@ -156,19 +161,20 @@ func withEvents(skip []string) []string {
 // SetGlobals puts other global transports in the place of those there are. When one of them is not right, nothing changes;
 // the error is Problems by the name of the transport.
 func (o *Outlets) SetGlobals(ctx context.Context, g Globals) error {
-	if err := o.enter(ctx); err != nil {
-		return err
-	}
-	defer o.leave()
-	return o.change(ctx, g)
-}
-
-// change is SetGlobals for who has the turn.
-func (o *Outlets) change(ctx context.Context, g Globals) error {
 	next, g, err := o.prepare(ctx, g)
 	if err != nil {
 		return err
 	}
+	ctx, end, err := o.begin(ctx)
+	if err != nil {
+		return errors.Join(err, o.dropAll(next))
+	}
+	defer end()
+	return o.change(ctx, next, g)
+}
+
+// change is SetGlobals for who has the turn.
+func (o *Outlets) change(ctx context.Context, next map[string]*attached, g Globals) (err error) {
 	for name, s := range o.sinks {
 		err = errors.Join(err, o.switchTo(ctx, name, s, next[name]))
 	}
@@ -179,7 +185,8 @@ func (o *Outlets) change(ctx context.Context, g Globals) error {
 	return err
 }
 
-// prepare checks everything and opens what is new, or nothing.
+// prepare checks everything and opens what is new, or nothing. It may take as long as a look-up of a host, so that nobody
+// must wait for it but the caller.
 func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*attached, checked Globals, err error) {
 	bad := Problems{}
 	next = map[string]*attached{}
@@ -221,9 +228,7 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 	if len(bad) == 0 {
 		return next, checked, nil
 	}
-	for _, a := range next {
-		_ = o.pool.release(a.shared)
-	}
+	_ = o.dropAll(next)
 	return nil, Globals{}, bad
 }
 
@@ -258,6 +263,13 @@ func (o *Outlets) switchTo(ctx context.Context, transport string, s *sink, next 
 	before := s.setGlobal(next)
 	err := o.dispatcher.PutTargets(ctx, o.targets(func(session string) dispatch.Target { return o.globalTarget(transport, next, session) })...)
 	return errors.Join(err, o.drop(before))
+}
+
+func (o *Outlets) dropAll(list map[string]*attached) (err error) {
+	for _, a := range list {
+		err = errors.Join(err, o.drop(a))
+	}
+	return err
 }
 
 func (o *Outlets) drop(a *attached) error {
@@ -301,10 +313,11 @@ func (o *Outlets) Globals() Globals {
 
 // Add gives the events of a new session to the global transports, but those that it stays out of.
 func (o *Outlets) Add(ctx context.Context, session string, skip []string) error {
-	if err := o.enter(ctx); err != nil {
+	ctx, end, err := o.begin(ctx)
+	if err != nil {
 		return err
 	}
-	defer o.leave()
+	defer end()
 	if !o.staysOut(session, skip) {
 		if err := o.dispatcher.SetSkips(ctx, session, withEvents(skip), nil); err != nil {
 			return err
@@ -336,12 +349,13 @@ func (o *Outlets) Skip(ctx context.Context, session string, skip []string, store
 
 // Remove ends all deliveries of a session and deletes its settings.
 func (o *Outlets) Remove(ctx context.Context, session string) error {
-	if err := o.enter(ctx); err != nil {
+	ctx, end, err := o.begin(ctx)
+	if err != nil {
 		return err
 	}
-	defer o.leave()
+	defer end()
 	delete(o.sessions, session)
-	err := o.store.removeSession(ctx, session)
+	err = o.store.removeSession(ctx, session)
 	for name, s := range o.sinks {
 		if s.globalNow() != nil {
 			err = errors.Join(err, o.dispatcher.RemoveTarget(ctx, name, globalPrefix+session))
@@ -368,14 +382,21 @@ func (o *Outlets) Close() error {
 	return err
 }
 
-// enter takes the turn to change something.
-func (o *Outlets) enter(ctx context.Context) error {
+// changeTimeout bounds a change once it has begun; a database that is silent for so long is gone. The first targets of very
+// many sessions take seconds.
+const changeTimeout = 2 * time.Minute
+
+// begin takes the turn for a change. From then on the caller's leaving ends it no more: the database, the memory and the
+// dispatcher must agree afterwards.
+func (o *Outlets) begin(ctx context.Context) (change context.Context, end func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
 	select {
 	case o.turn <- struct{}{}:
-		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("outlets: waiting for another change: %w", ctx.Err())
+		return nil, nil, fmt.Errorf("outlets: waiting for another change: %w", ctx.Err())
 	}
+	change, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+	return change, func() { cancel(); <-o.turn }, nil
 }
-
-func (o *Outlets) leave() { <-o.turn }

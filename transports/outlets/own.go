@@ -155,10 +155,11 @@ func (o *Outlets) Update(ctx context.Context, session, transport string, c Chang
 	if s == nil {
 		return Own{}, ErrUnknown
 	}
-	if err := o.enter(ctx); err != nil {
+	ctx, end, err := o.begin(ctx)
+	if err != nil {
 		return Own{}, err
 	}
-	defer o.leave()
+	defer end()
 	r := row{key: key{session, transport}}
 	rows, err := o.store.read(ctx, r.key)
 	if err != nil {
@@ -194,10 +195,11 @@ func (o *Outlets) Delete(ctx context.Context, session, transport string) error {
 	if s == nil {
 		return ErrUnknown
 	}
-	if err := o.enter(ctx); err != nil {
+	ctx, end, err := o.begin(ctx)
+	if err != nil {
 		return err
 	}
-	defer o.leave()
+	defer end()
 	found, err := o.store.remove(ctx, key{session, transport})
 	if err != nil {
 		return err

@@ -31,7 +31,8 @@ type attached struct {
 	settings Settings
 }
 
-// errGone says that a transport was switched off while an event was on its way to it.
+// errGone says that a transport was switched off while an event was on its way to it. The event is kept for the moment that
+// it takes the dispatcher to hear of it, and is no dead letter.
 var errGone = errors.New("the transport is switched off")
 
 // of is what a target stands for; nil = it is gone.
@@ -49,7 +50,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	a := s.of(t)
 	switch {
 	case a == nil:
-		return 0, dispatch.Permanent(errGone)
+		return 0, errGone
 	case d.Signal && !slices.Contains(a.settings.Events, d.Event.Type):
 		return 0, nil // AllEvents brings no signals
 	}
