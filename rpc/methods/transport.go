@@ -65,6 +65,7 @@ func shapeOwnTransport(o *outlets.Own) transportSettings {
 
 type brokerStats struct {
 	ActiveQueues    int        `json:"active_queues" doc:"queues that took messages; 0 where there are none"`
+	Queues          []string   `json:"queues" doc:"their names, those of this session alone"`
 	PublishedCount  uint64     `json:"published_count" doc:"messages the broker took since the connection was opened, of all sessions that share it"`
 	LastPublishedAt *time.Time `json:"last_published_at" doc:"null = none yet"`
 	Connected       bool       `json:"connected" doc:"the broker answered last"`
@@ -75,7 +76,7 @@ type brokerStats struct {
 
 func shapeBrokerStats(f *outlets.Figures) brokerStats {
 	return brokerStats{
-		ActiveQueues: f.ActiveQueues, PublishedCount: f.Published, LastPublishedAt: timePtr(f.LastPublish), Connected: f.Connected,
+		ActiveQueues: f.ActiveQueues, Queues: append([]string{}, f.Queues...), PublishedCount: f.Published, LastPublishedAt: timePtr(f.LastPublish), Connected: f.Connected,
 		FailedCount: f.Failed, UnroutableCount: f.Unroutable, LastError: stringPtr(f.LastError),
 	}
 }

@@ -14,6 +14,8 @@ import (
 // restDialect is what the tests know of a dialect beside its catalogue.
 type restDialect struct {
 	name string
+	// flags of the server; {receiver} in one is the address of the world's receiver.
+	flags []string
 	// mounts are where it is served.
 	mounts []string
 	// header is the field that holds a session's token; admin that of the admin's, if there is another.
@@ -53,7 +55,7 @@ func newRestRun(t *testing.T, d *restDialect) *restRun {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &restRun{restDialect: d, w: startRestWorld(t, d.name), catalogue: catalogue}
+	return &restRun{restDialect: d, w: startRestWorld(t, d.name, d.flags...), catalogue: catalogue}
 }
 
 func (r *restRun) operation(t *testing.T, name string) *resttest.Operation {

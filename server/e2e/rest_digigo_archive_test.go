@@ -44,7 +44,7 @@ func (w *restWorld) archived(t *testing.T, kind string) (entry float64) {
 // entries counts what the archive has of the caller.
 func (w *restWorld) entries(t *testing.T, kind string) any {
 	t.Helper()
-	return w.call(t, *admins(), "archive.list", object{"session_ids": []string{w.caller.id}, "status": kind})["total"]
+	return w.call(t, *admins(), "archive.list", object{"session_ids": []string{w.caller.id}, "status": kind, "transport": "webhook"})["total"]
 }
 
 // replays is how often an entry was replayed.

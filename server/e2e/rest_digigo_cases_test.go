@@ -10,7 +10,7 @@ import (
 
 // digigoCases are the operations of digigo that are served.
 func digigoCases() []restCase {
-	return slices.Concat(digigoSettings(), digigoWebhook(), digigoDead(), digigoArchive(), digigoMonitoring(), digigoSystem())
+	return slices.Concat(digigoSettings(), digigoWebhook(), digigoDead(), digigoArchive(), digigoMonitoring(), digigoStorage(), digigoRabbit(), digigoGlobals(), digigoSystem())
 }
 
 // admins is who calls the operations of operators.

@@ -4,12 +4,20 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/server/rest/resttest"
+	"github.com/waystation/waystation/transports/brokertest"
 )
 
 // The dialect digigo: each documented request of the groups that are served is answered as documented and has its effect,
 // under both mounts and through JSON-RPC; each documented error can be had.
 func TestDigigo(t *testing.T) {
-	r := newRestRun(t, digigo())
+	d, rabbit := digigo(), brokertest.RabbitMQ(t)
+	d.flags = []string{
+		// One kind of event that does not happen by itself: what tests make happen goes to the receivers of sessions alone.
+		"-global-webhook-enabled", "-global-webhook-url", "{receiver}/global", "-global-webhook-events", "ClientOutdated",
+		"-global-rabbitmq-enabled", "-global-rabbitmq-url", rabbit.URL(), "-global-rabbitmq-queue", "digigo-global", "-global-rabbitmq-events", "ClientOutdated",
+	}
+	r := newRestRun(t, d)
+	r.w.rabbit, r.w.bucket = rabbit.URL(), newBucket(t)
 	r.covers(t)
 	for _, mount := range r.mounts {
 		t.Run("at "+mount+"/", func(t *testing.T) {
@@ -46,6 +54,9 @@ func digigo() *restDialect {
 		unserved: struct{ kind, text string }{"text/plain", "404 page not found"},
 		content: func(answer any) any {
 			envelope, _ := answer.(map[string]any)
+			if envelope["code"] == nil {
+				return answer
+			}
 			switch data := envelope["data"].(type) {
 			case map[string]any, []any:
 				return data
@@ -56,7 +67,7 @@ func digigo() *restDialect {
 		names: wuzapiNames,
 		outOfRange: map[string][]any{
 			"webhookurl": {"not an address", "ftp://example.net"}, "from_date": {"yesterday"}, "to_date": {"yesterday"}, "since_time": {"yesterday"},
-			"since_id": {-1}, "id": {"x", 0, -1}, "event_id": {0, -1},
+			"endpoint": {"not an address"}, "url": {"not an address"}, "retention_days": {-1}, "message_ttl": {-1}, "max_retries": {-1}, "since_id": {-1}, "id": {"x", 0, -1}, "event_id": {0, -1},
 		},
 		tolerated: map[string]string{
 			"*: user_id too long":                                  "nobody has that id, so there is nothing",
@@ -108,6 +119,8 @@ func digigoErrors() []provocation {
 	return []provocation{
 		{"", "[uU]nauthorized*", digigoRefused},
 		{"", "status 401", digigoRefused},
+		{"POST /session/*/test", "status 400", as(func(_ *testing.T, w *restWorld) restSession { return w.idle })},
+		{"", "invalid JSON", body(`{"event_type":`)},
 		{"", "status 400", body(`{"enabled":`)},
 		{"", "no fields provided", body(`{"skip_global_fax":true}`)},
 		{"", "invalid reject_type*", value("reject_type", "never")},
@@ -141,6 +154,7 @@ func digigoUnprovoked() map[string]string {
 		"*: failed to retrieve*": ill, "*: failed to delete archive event": ill, "GET /health: ERROR": ill,
 		"*: Event monitoring is disabled": "it cannot be switched off",
 		"*: failed to execute prune":      ill, "*: manual prune not supported*": "it always is",
-		"POST /admin/events/session: Invalid filter*": "JSON has numbers: one that is out of range is named as such",
+		"* /admin/global/s3-retention/*: S3 retention manager*": "it runs as long as the server does",
+		"POST /admin/events/session: Invalid filter*":           "JSON has numbers: one that is out of range is named as such",
 	}
 }

@@ -26,6 +26,7 @@ type restWorld struct {
 	group           string            // the caller's, with peer and shop
 	receiver        *restReceiver     // of webhooks
 	made            int               // what got a number of its own
+	rabbit, bucket  string            // addresses of brokers and object storages, where the dialect has them
 	archives        map[string]string // webhooks of archived, by the kind of their deliveries
 }
 
@@ -43,6 +44,9 @@ func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
 	dir := t.TempDir()
 	w := &restWorld{network: network, dialect: dialect, shop: "15550600003", stranger: "15550600004"}
 	w.receiver = newRestReceiver(t)
+	for i := range extra {
+		extra[i] = strings.ReplaceAll(extra[i], "{receiver}", w.receiver.url)
+	}
 	w.server = startServer(t, freeAddress(t), network, root, dir, filepath.Join(dir, "waystation.db"),
 		append([]string{"-calls-per-second", "100000", "-call-burst", "100000", "-allow-hosts", "127.0.0.1", "-max-rest-file-body", fmt.Sprint(maxFileBody)}, extra...)...)
 	w.caller, w.peer, w.idle = w.linked(t), w.linked(t), w.session(t)

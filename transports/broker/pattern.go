@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -64,6 +65,13 @@ func ParsePattern(text string) (Pattern, error) {
 		text = rest
 	}
 	return p, nil
+}
+
+// Matches tells whether Expand gives a name for a session and any type of event.
+func (p Pattern) Matches(session, name string) bool {
+	const event = "\x00" // in no text
+	text := regexp.QuoteMeta(p.Expand(session, event))
+	return regexp.MustCompile("^" + strings.ReplaceAll(text, event, `\w+`) + "$").MatchString(name)
 }
 
 // Expand is the name for a session and a type of event.

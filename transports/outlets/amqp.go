@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/transports/amqp"
+	"github.com/waystation/waystation/transports/broker"
 )
 
 // amqpTransport is the name of RabbitMQ among the transports, whatever documents call it.
@@ -112,8 +113,14 @@ func (c amqpConnection) Test(ctx context.Context) (Report, error) {
 	return out, err
 }
 
+// owns tells whether a queue is one that events of a session go to.
+func (c amqpConnection) owns(session, queue string) bool {
+	p, err := broker.ParsePattern(pattern(c.queue))
+	return err == nil && p.Matches(session, queue)
+}
+
 // Figures implements Connection.
 func (c amqpConnection) Figures() Figures {
 	s := c.Stats()
-	return Figures{Figures: s.Figures, ActiveQueues: len(s.Queues), Unroutable: s.Unroutable}
+	return Figures{Figures: s.Figures, ActiveQueues: len(s.Queues), Unroutable: s.Unroutable, Queues: s.Queues}
 }

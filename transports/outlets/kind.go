@@ -43,6 +43,7 @@ type Figures struct {
 	broker.Figures
 	ActiveQueues int // that took messages; 0 where there are none
 	Unroutable   uint64
+	Queues       []string // those that are counted, of this session alone where it was asked for one
 }
 
 // Options are what only one kind of broker knows. They are decoded into and shown as JSON.

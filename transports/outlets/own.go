@@ -123,7 +123,13 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 		return Own{}, Figures{}, err
 	}
 	if a := s.ownNow(session); a != nil {
-		return own, a.Figures(), nil
+		figures := a.Figures()
+		if c, ok := a.Connection.(interface {
+			owns(session, queue string) bool
+		}); ok {
+			figures.Queues = slices.DeleteFunc(slices.Clone(figures.Queues), func(queue string) bool { return !c.owns(session, queue) })
+		}
+		return own, figures, nil
 	}
 	return own, Figures{}, nil
 }

@@ -19,7 +19,7 @@ func New() *rest.Dialect {
 		Mounts:      []string{"", "/" + Name},
 		Credentials: []rest.Credential{adminToken(), watchToken(), rest.HeaderToken("token"), rest.Authorization(), rest.QueryToken("token")},
 		Admits:      admits,
-		Routes:      slices.Concat(systemRoutes(), settingRoutes(), webhookRoutes(), deadLetterRoutes(), archiveRoutes(), monitoringRoutes()),
+		Routes:      slices.Concat(systemRoutes(), settingRoutes(), webhookRoutes(), deadLetterRoutes(), archiveRoutes(), monitoringRoutes(), storageRoutes(), rabbitRoutes(), globalRoutes()),
 		Success:     success, Fail: fail, Missing: missing, Shape: shape,
 	}
 }

@@ -37,7 +37,7 @@ var details = map[string]string{
 // fail writes an error. What the document has no status for is 500, except for what HTTP has one for.
 func fail(x *rest.Exchange, f *rest.Failure) *rest.Reply {
 	fam, status := familyOf(f.Route), f.Status()
-	if !ownStatus[status] {
+	if !ownStatus[status] || f.Err != nil && f.Err.Code == rpc.CodeSessionNotConnected {
 		status = http.StatusInternalServerError
 	}
 	e := failure{Error: textOf(x, f, fam)}
@@ -62,7 +62,7 @@ func fail(x *rest.Exchange, f *rest.Failure) *rest.Reply {
 
 var ownStatus = map[int]bool{
 	http.StatusBadRequest: true, http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusConflict: true,
-	http.StatusRequestEntityTooLarge: true, http.StatusTooManyRequests: true,
+	http.StatusRequestEntityTooLarge: true, http.StatusTooManyRequests: true, http.StatusServiceUnavailable: true,
 }
 
 // textOf is the document's text of a failure.

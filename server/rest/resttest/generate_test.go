@@ -28,7 +28,7 @@ var sources = map[string]string{
 var served = map[string][]string{
 	"digigo": {
 		"System", "Session Skips", "Session Echo", "Session Presence", "Session Global Transports", "Webhook", "Admin DLQ", "Admin Event Archive",
-		"Admin Monitoring",
+		"Admin Monitoring", "Admin Global", "Session S3", "Session RabbitMQ",
 	},
 }
 

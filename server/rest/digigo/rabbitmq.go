@@ -1,0 +1,270 @@
+package digigo
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/server/rest"
+)
+
+// amqp is what methods call RabbitMQ.
+const amqp = "amqp"
+
+func rabbitRoutes() []rest.Route {
+	return []rest.Route{
+		rest.Row("POST", "/session/rabbitmq/config", "transport.updateSettings", setRabbit, rest.NeedsBody()),
+		rest.Row("GET", "/session/rabbitmq/config", "transport.getSettings", getRabbit),
+		rest.Row("DELETE", "/session/rabbitmq/config", "transport.deleteSettings", deleteRabbit),
+		rest.Row("POST", "/session/rabbitmq/test", "transport.test transport.getSettings", testRabbit),
+	}
+}
+
+// rabbitRequest has the options under their own names; times are in milliseconds here, and in seconds in params.
+type rabbitRequest struct {
+	Enabled              *bool           `rest:"enabled,param=/enabled"`
+	URL                  *string         `rest:"url,param=/url"`
+	Events               *string         `rest:"events,param=/events" doc:"names of events between commas, or All"`
+	Exchange             *string         `rest:"exchange,param=/options/exchange"`
+	ExchangeType         *string         `rest:"exchange_type,param=/options/exchange_type" enum:"topic|direct|fanout|headers"`
+	Queue                *string         `rest:"queue,param=/options/queue" doc:"{user_id} and {event_type} stand for the session and the name of the event"`
+	QueueType            *string         `rest:"queue_type,param=/options/queue_type" enum:"classic|quorum|stream"`
+	RoutingKey           *string         `rest:"routing_key,param=/options/routing_key"`
+	Durable              *bool           `rest:"durable,param=/options/durable"`
+	AutoDelete           *bool           `rest:"auto_delete,param=/options/auto_delete"`
+	Exclusive            *bool           `rest:"exclusive,param=/options/exclusive"`
+	NoWait               *bool           `rest:"no_wait,param=/options/no_wait"`
+	DeliveryMode         *int            `rest:"delivery_mode,param=/options/delivery_mode" doc:"1 or 2"`
+	DeadLetterExchange   *string         `rest:"dead_letter_exchange,param=/options/dead_letter_exchange"`
+	DeadLetterRoutingKey *string         `rest:"dead_letter_routing_key,param=/options/dead_letter_routing_key"`
+	MessageTTL           *int            `rest:"message_ttl,param=/options/message_ttl_seconds" doc:"milliseconds"`
+	MaxLength            *int            `rest:"max_length,param=/options/max_length"`
+	MaxLengthBytes       *int            `rest:"max_length_bytes,param=/options/max_length_bytes"`
+	QueueArguments       json.RawMessage `rest:"queue_arguments,param=/options/queue_arguments"`
+	ExchangeArguments    json.RawMessage `rest:"exchange_arguments,param=/options/exchange_arguments"`
+	PoolSize             *int            `rest:"connection_pool_size,param=/options/pool_size"`
+	WorkerCount          *int            `rest:"worker_count,param=/options/worker_count"`
+	BufferSize           *int            `rest:"queue_buffer_size,param=/options/buffer_size"`
+	BatchSize            *int            `rest:"batch_size,param=/options/batch_size"`
+	BatchTimeout         *int            `rest:"batch_timeout_ms,param=/options/batch_timeout_seconds"`
+	PublishTimeout       *int            `rest:"publish_timeout_ms,param=/options/publish_timeout_seconds"`
+	MaxRetries           *int            `rest:"max_retries,param=/options/max_retries"`
+	RetryDelay           *int            `rest:"retry_delay_ms,param=/options/retry_delay_seconds"`
+}
+
+// options are the params that only RabbitMQ has.
+func (in *rabbitRequest) options() (rest.Params, error) {
+	p := rest.Params{}
+	for name, text := range map[string]*string{
+		"exchange": in.Exchange, "exchange_type": in.ExchangeType, "queue": in.Queue, "queue_type": in.QueueType, "routing_key": in.RoutingKey,
+		"dead_letter_exchange": in.DeadLetterExchange, "dead_letter_routing_key": in.DeadLetterRoutingKey,
+	} {
+		given(p, name, text)
+	}
+	for name, flag := range map[string]*bool{"durable": in.Durable, "auto_delete": in.AutoDelete, "exclusive": in.Exclusive, "no_wait": in.NoWait} {
+		given(p, name, flag)
+	}
+	for name, number := range map[string]*int{
+		"delivery_mode": in.DeliveryMode, "max_length": in.MaxLength, "max_length_bytes": in.MaxLengthBytes, "pool_size": in.PoolSize,
+		"worker_count": in.WorkerCount, "buffer_size": in.BufferSize, "batch_size": in.BatchSize, "max_retries": in.MaxRetries,
+	} {
+		given(p, name, number)
+	}
+	for name, ms := range map[string]*int{
+		"message_ttl_seconds": in.MessageTTL, "batch_timeout_seconds": in.BatchTimeout, "publish_timeout_seconds": in.PublishTimeout, "retry_delay_seconds": in.RetryDelay,
+	} {
+		if ms != nil {
+			p[name] = float64(*ms) / 1000
+		}
+	}
+	for name, table := range map[string]json.RawMessage{"queue_arguments": in.QueueArguments, "exchange_arguments": in.ExchangeArguments} {
+		if table == nil {
+			continue
+		}
+		var object map[string]any
+		if json.Unmarshal(argumentTable(table), &object) != nil {
+			return nil, rest.Bad(name, "", "must be an object")
+		}
+		p[name] = object
+	}
+	return p, nil
+}
+
+// argumentTable takes a table as text too, which is how answers have it.
+func argumentTable(raw json.RawMessage) json.RawMessage {
+	var inText string
+	if json.Unmarshal(raw, &inText) == nil {
+		return json.RawMessage(inText)
+	}
+	return raw
+}
+
+// eventList reads names between commas.
+func eventList(text string) []string {
+	names := []string{}
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return native(names)
+}
+
+func setRabbit(x *rest.Exchange, in *rabbitRequest) (*saved, error) {
+	options, err := in.options()
+	if err != nil {
+		return nil, err
+	}
+	p := rest.Params{"transport": amqp, "options": options}
+	given(p, "enabled", in.Enabled)
+	given(p, "url", in.URL)
+	if in.Events != nil {
+		p["events"] = eventList(*in.Events)
+	}
+	var r struct{ Settings broker }
+	err = x.Call("transport.updateSettings", p, &r)
+	return &saved{"RabbitMQ configuration saved successfully", r.Settings.Enabled}, err
+}
+
+// broker is what the dialect reads of a transport's settings.
+type broker struct {
+	Enabled bool
+	URL     string
+	Events  []string
+	Options brokerOptions
+}
+
+type brokerOptions struct {
+	Exchange             string          `json:"exchange"`
+	ExchangeType         string          `json:"exchange_type"`
+	Queue                string          `json:"queue"`
+	QueueType            string          `json:"queue_type"`
+	RoutingKey           string          `json:"routing_key"`
+	Durable              bool            `json:"durable"`
+	AutoDelete           bool            `json:"auto_delete"`
+	Exclusive            bool            `json:"exclusive"`
+	NoWait               bool            `json:"no_wait"`
+	DeliveryMode         int             `json:"delivery_mode"`
+	DeadLetterExchange   string          `json:"dead_letter_exchange"`
+	DeadLetterRoutingKey string          `json:"dead_letter_routing_key"`
+	MessageTTL           float64         `json:"message_ttl_seconds"`
+	MaxLength            int             `json:"max_length"`
+	MaxLengthBytes       int             `json:"max_length_bytes"`
+	QueueArguments       json.RawMessage `json:"queue_arguments"`
+	ExchangeArguments    json.RawMessage `json:"exchange_arguments"`
+}
+
+type rabbitAnswer struct {
+	Config rabbitConfig `json:"config"`
+	Stats  rabbitStats  `json:"stats"`
+}
+
+type rabbitConfig struct {
+	Enabled              bool   `json:"enabled"`
+	URL                  string `json:"url"`
+	Exchange             string `json:"exchange"`
+	ExchangeType         string `json:"exchange_type"`
+	Queue                string `json:"queue"`
+	QueueType            string `json:"queue_type"`
+	RoutingKey           string `json:"routing_key"`
+	Events               string `json:"events"`
+	Durable              bool   `json:"durable"`
+	AutoDelete           bool   `json:"auto_delete"`
+	Exclusive            bool   `json:"exclusive"`
+	NoWait               bool   `json:"no_wait"`
+	DeliveryMode         int    `json:"delivery_mode"`
+	DeadLetterExchange   string `json:"dead_letter_exchange"`
+	DeadLetterRoutingKey string `json:"dead_letter_routing_key"`
+	MessageTTL           int    `json:"message_ttl"`
+	MaxLength            int    `json:"max_length"`
+	MaxLengthBytes       int    `json:"max_length_bytes"`
+	QueueArguments       string `json:"queue_arguments"`
+	ExchangeArguments    string `json:"exchange_arguments"`
+}
+
+type rabbitStats struct {
+	Queues      []string `json:"active_queues"`
+	Published   int      `json:"total_published"`
+	LastPublish *string  `json:"last_publish" doc:"null = none yet"`
+}
+
+// tableText is a table of arguments as text.
+func tableText(raw json.RawMessage) string {
+	if len(raw) == 0 || string(raw) == "null" {
+		return "{}"
+	}
+	return string(raw)
+}
+
+func getRabbit(x *rest.Exchange, _ *rest.None) (*rabbitAnswer, error) {
+	var r struct {
+		Settings broker
+		Stats    struct {
+			Queues      []string
+			Published   int     `json:"published_count"`
+			LastPublish *string `json:"last_published_at"`
+		}
+	}
+	if err := x.Call("transport.getSettings", rest.Params{"transport": amqp}, &r); err != nil && !unset(err) {
+		return nil, err
+	}
+	s, o := &r.Settings, &r.Settings.Options
+	return &rabbitAnswer{
+		rabbitConfig{
+			Enabled: s.Enabled, URL: s.URL, Exchange: o.Exchange, ExchangeType: o.ExchangeType, Queue: o.Queue, QueueType: o.QueueType, RoutingKey: o.RoutingKey,
+			Events: strings.Join(documented(s.Events), ","), Durable: o.Durable, AutoDelete: o.AutoDelete, Exclusive: o.Exclusive, NoWait: o.NoWait,
+			DeliveryMode: o.DeliveryMode, DeadLetterExchange: o.DeadLetterExchange, DeadLetterRoutingKey: o.DeadLetterRoutingKey,
+			MessageTTL: int(o.MessageTTL * 1000), MaxLength: o.MaxLength, MaxLengthBytes: o.MaxLengthBytes,
+			QueueArguments: tableText(o.QueueArguments), ExchangeArguments: tableText(o.ExchangeArguments),
+		},
+		rabbitStats{slices.Concat([]string{}, r.Stats.Queues), r.Stats.Published, r.Stats.LastPublish},
+	}, nil
+}
+
+// unset tells that there are no settings, which the document has no error for.
+func unset(err error) bool {
+	var problem *rpc.Error
+	return errors.As(err, &problem) && problem.Code == rpc.CodeNotFound
+}
+
+func deleteRabbit(x *rest.Exchange, _ *rest.None) (*done, error) {
+	err := x.Call("transport.deleteSettings", rest.Params{"transport": amqp}, nil)
+	if unset(err) {
+		err = nil
+	}
+	return &done{"RabbitMQ configuration deleted successfully"}, err
+}
+
+type rabbitTested struct {
+	Details  string
+	Host     string
+	Port     int
+	Exchange string
+}
+
+func testRabbit(x *rest.Exchange, _ *rest.None) (*rabbitTested, error) {
+	var now struct{ Settings broker }
+	if err := x.Call("transport.getSettings", rest.Params{"transport": amqp}, &now); err != nil && !unset(err) {
+		return nil, err
+	}
+	if !now.Settings.Enabled {
+		return nil, rest.Bad("enabled", "RabbitMQ is not enabled", "must be true for a test")
+	}
+	var r struct {
+		OK      bool
+		Error   *string
+		Details struct {
+			Host, Exchange *string
+			Port           *int
+		}
+	}
+	if err := x.Call("transport.test", rest.Params{"transport": amqp}, &r); err != nil {
+		return nil, err
+	}
+	if !r.OK {
+		return nil, broken("RabbitMQ connection test failed", deref(r.Error))
+	}
+	return &rabbitTested{"RabbitMQ connection test successful", deref(r.Details.Host), deref(r.Details.Port), deref(r.Details.Exchange)}, nil
+}
