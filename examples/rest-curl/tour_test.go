@@ -4,8 +4,6 @@ package restcurl_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,14 +12,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/examples/internal/exampletest"
 )
 
-const (
-	patience   = 60 * time.Second
-	adminToken = "admin-token-of-the-test"
-	owner      = "15550100001"
-	peer       = "15550100002"
-)
+type object = exampletest.Object
+
+func serve(t *testing.T) *exampletest.World {
+	t.Helper()
+	return exampletest.Serve(t, exampletest.Build(t, "../../server"), exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir(), "-allow-hosts", "127.0.0.1")
+}
 
 func TestTour(t *testing.T) {
 	for _, program := range []string{"bash", "curl", "sed", "base64"} {
@@ -32,8 +32,8 @@ func TestTour(t *testing.T) {
 			t.Skipf("needs %s", program)
 		}
 	}
-	url := startServer(t)
-	call(t, url, "sandbox.createAccount", object{"number": peer, "auto_reply": "echo"})
+	w := serve(t)
+	w.Call("sandbox.createAccount", object{"number": exampletest.Peer, "auto_reply": "echo"})
 	heard := make(chan string, 100)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -43,7 +43,7 @@ func TestTour(t *testing.T) {
 	}))
 	defer receiver.Close()
 
-	out, token := tour(t, url, "WEBHOOK_URL="+receiver.URL, "SESSION=shop")
+	out, token := tour(t, w, "WEBHOOK_URL="+receiver.URL, "SESSION=shop")
 	for _, want := range []string{
 		`{"code":200,"data":{"details":"Connected!"`, `{"code":200,"data":{"Connected":true,"LoggedIn":true},"success":true}`,
 		`"subscribe":["Message","ReadReceipt"]`, `"webhook":"` + receiver.URL + `"`, `"Details":"Sent"`, `{"code":200,"data":{"Groups":[]},"success":true}`,
@@ -52,15 +52,12 @@ func TestTour(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
 	}
-	if token := strings.TrimSpace(token); token == "" || strings.Contains(out, token) || strings.Contains(out, adminToken) {
+	if token := strings.TrimSpace(token); token == "" || strings.Contains(out, token) || strings.Contains(out, exampletest.AdminToken) {
 		t.Error("the script shows a token")
 	}
-	got := call(t, url, "sandbox.awaitMessage", object{"account": peer, "text": "Hello from curl", "from_me": false})
-	if message, _ := got["message"].(object); message == nil {
-		t.Error("the peer never got the text")
-	}
+	w.Answered("Hello from curl")
 	// The answer of the peer arrives at the webhook.
-	timeout := time.After(patience)
+	timeout := time.After(exampletest.Patience)
 	for answered := false; !answered; {
 		select {
 		case body := <-heard:
@@ -73,32 +70,32 @@ func TestTour(t *testing.T) {
 
 // What cannot be done ends the script with the reason.
 func TestTourSaysWhatIsWrong(t *testing.T) {
-	url := startServer(t)
-	call(t, url, "session.create", object{"session_id": "shop"})
-	command := script(t, url, "SESSION=shop")
+	w := serve(t)
+	w.Call("session.create", object{"session_id": "shop"})
+	command := script(t, w, "SESSION=shop")
 	out, err := command.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "tour: the session was not created") {
 		t.Errorf("%v: %s", err, out)
 	}
 }
 
-func script(t *testing.T, url string, env ...string) *exec.Cmd {
+func script(t *testing.T, w *exampletest.World, env ...string) *exec.Cmd {
 	t.Helper()
 	here, err := filepath.Abs("tour.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), exampletest.Patience)
 	t.Cleanup(cancel)
 	command := exec.CommandContext(ctx, here)
 	command.Dir = t.TempDir()
-	command.Env = append(os.Environ(), append(env, "WAYSTATION_URL="+url, "WAYSTATION_ADMIN_TOKEN="+adminToken, "TO="+peer, "SANDBOX_PHONE="+owner, "no_proxy=*")...)
+	command.Env = append(os.Environ(), append(env, "WAYSTATION_URL=http://"+w.Address, "WAYSTATION_ADMIN_TOKEN="+exampletest.AdminToken, "TO="+exampletest.Peer, "SANDBOX_PHONE="+exampletest.Owner, "no_proxy=*")...)
 	return command
 }
 
-func tour(t *testing.T, url string, env ...string) (shown, token string) {
+func tour(t *testing.T, w *exampletest.World, env ...string) (shown, token string) {
 	t.Helper()
-	command := script(t, url, env...)
+	command := script(t, w, env...)
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -116,72 +113,4 @@ func tour(t *testing.T, url string, env ...string) (shown, token string) {
 		t.Fatal(err)
 	}
 	return string(out), string(kept)
-}
-
-// startServer builds the server and runs it until the test ends.
-func startServer(t *testing.T) (url string) {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "waystation")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../server").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
-	var logged bytes.Buffer
-	server := exec.Command(binary, "-sandbox", "-session", "none", "-listen", address, "-data-dir", t.TempDir(), "-admin-token", adminToken, "-allow-hosts", "127.0.0.1")
-	server.Stdout, server.Stderr = &logged, &logged
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt)
-		_ = server.Wait()
-		if t.Failed() {
-			t.Log(logged.String())
-		}
-	})
-	url = "http://" + address
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for timeout := time.After(patience); ; {
-		if response, err := http.Get(url + "/health"); err == nil {
-			_ = response.Body.Close()
-			return url
-		}
-		select {
-		case <-tick.C:
-		case <-timeout:
-			t.Fatal("the server does not start")
-		}
-	}
-}
-
-type object = map[string]any
-
-func call(t *testing.T, url, method string, params object) object {
-	t.Helper()
-	body, err := json.Marshal(object{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/rpc", bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+adminToken)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var reply struct{ Result, Error object }
-	if err := json.NewDecoder(response.Body).Decode(&reply); err != nil || reply.Error != nil {
-		t.Fatalf("%s: %v %v", method, err, reply.Error)
-	}
-	return reply.Result
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -19,50 +20,80 @@ import (
 	"time"
 )
 
+// What every test world is made of.
 const (
-	patience   = 90 * time.Second
-	adminToken = "admin-token-of-the-test"
-	owner      = "15550100001"
-	peer       = "15550100002"
+	Patience   = 90 * time.Second // for whatever a test waits for
+	AdminToken = "admin-token-of-the-test"
+	Owner      = "15550100001" // the session's number
+	Peer       = "15550100002"
 )
 
-type object = map[string]any
+// Object is a JSON object.
+type Object = map[string]any
 
-// World is a server with a session, and somebody who writes to it.
+// World is a server, and with Pair its session.
 type World struct {
-	t   testing.TB
-	url string
+	// Address is where the server listens. Calls go to At, which is the same unless a test says otherwise.
+	Address, At string
+	Server      *Process
+
+	t testing.TB
 }
 
-// Start builds and starts a server with some environment variables, and pairs the session.
+// Start builds and starts a server with some environment variables, and pairs its session with Owner's phone.
 func Start(t testing.TB, env ...string) *World {
 	t.Helper()
-	binary := Build(t, "../../server")
-	address := freeAddress(t)
-	w := &World{t: t, url: "http://" + address + "/v1/rpc"}
-	server := Run(t, env, binary, "-sandbox", "-listen", address, "-data-dir", t.TempDir(), "-admin-token", adminToken)
-	server.Wait("msg=(listening)")
-	w.call("sandbox.createAccount", object{"number": owner})
-	w.call("sandbox.createAccount", object{"number": peer})
-	w.call("session.create", object{"session_id": "shop", "connect": true})
-	w.until("pairing")
-	w.call("sandbox.scanQrCode", object{"account": owner, "session": "shop"})
-	w.until("connected")
+	w := Serve(t, Build(t, "../../server"), FreeAddress(t), env, "-sandbox", "-data-dir", t.TempDir())
+	w.Pair(nil)
 	return w
 }
 
-// Say sends a text message to the session.
+// Serve starts a server.
+func Serve(t testing.TB, binary, address string, env []string, args ...string) *World {
+	t.Helper()
+	w := &World{Address: address, At: address, t: t}
+	w.Server = Run(t, env, binary, append([]string{"-listen", address, "-admin-token", AdminToken, "-session", "none"}, args...)...)
+	w.Server.Wait("msg=(listening)")
+	return w
+}
+
+// Pair makes accounts for Owner and Peer and a session "shop" of Owner's, with further params of session.create, and
+// returns the session's token.
+func (w *World) Pair(params Object) (token string) {
+	w.t.Helper()
+	w.Call("sandbox.createAccount", Object{"number": Owner})
+	w.Call("sandbox.createAccount", Object{"number": Peer})
+	all := Object{"session_id": "shop", "connect": true}
+	maps.Copy(all, params)
+	token, _ = w.Call("session.create", all)["token"].(string)
+	w.until("pairing")
+	w.Call("sandbox.scanQrCode", Object{"account": Owner, "session": "shop"})
+	w.until("connected")
+	return token
+}
+
+// Say has Peer send a text message to the session.
 func (w *World) Say(text string) {
 	w.t.Helper()
-	w.call("sandbox.send", object{"account": peer, "to": owner, "content": object{"type": "text", "text": text}})
+	w.Call("sandbox.send", Object{"account": Peer, "to": Owner, "content": Object{"type": "text", "text": text}})
+}
+
+// Answered waits until Peer has got a text.
+func (w *World) Answered(text string) {
+	w.t.Helper()
+	reply := w.Call("sandbox.awaitMessage", Object{"account": Peer, "from_me": false, "text": text, "wait_seconds": 60})
+	if reply["message"] == nil {
+		w.t.Fatalf("%q never came", text)
+	}
 }
 
 func (w *World) until(state string) {
 	w.t.Helper()
-	Eventually(w.t, state, func() bool { return w.call("session.getStatus", object{"session": "shop"})["state"] == state })
+	Eventually(w.t, state, func() bool { return w.Call("session.getStatus", Object{"session": "shop"})["state"] == state })
 }
 
-func (w *World) call(method string, params object) object {
+// Call makes a call as the admin; an error ends the test.
+func (w *World) Call(method string, params Object) Object {
 	w.t.Helper()
 	result, err := w.post(method, params)
 	if err != nil {
@@ -71,17 +102,17 @@ func (w *World) call(method string, params object) object {
 	return result
 }
 
-func (w *World) post(method string, params object) (object, error) {
-	body, err := json.Marshal(object{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+func (w *World) post(method string, params Object) (Object, error) {
+	body, err := json.Marshal(Object{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+w.At+"/v1/rpc", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+adminToken)
+	request.Header.Set("Authorization", "Bearer "+AdminToken)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
@@ -92,7 +123,7 @@ func (w *World) post(method string, params object) (object, error) {
 		return nil, err
 	}
 	var reply struct {
-		Result object
+		Result Object
 		Error  any
 	}
 	if err := json.Unmarshal(raw, &reply); err != nil {
@@ -114,13 +145,15 @@ func Build(t testing.TB, dir string) string {
 	return binary
 }
 
-// Node finds Node and checks that the example's modules are installed; without them the test is skipped, unless all are
-// to run.
-func Node(t testing.TB, module string) string {
+// Node finds Node and checks that the modules the example needs are installed; without them the test is skipped, unless
+// all are to run.
+func Node(t testing.TB, modules ...string) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(filepath.Join("node_modules", module))
+	for _, module := range modules {
+		if err == nil {
+			_, err = os.Stat(filepath.Join("node_modules", module))
+		}
 	}
 	if err != nil {
 		if os.Getenv("WAYSTATION_TEST_ALL") != "" {
@@ -212,7 +245,7 @@ func OnceInOrder(t testing.TB, said string, texts ...string) {
 // Eventually polls until something holds.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
@@ -224,8 +257,8 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// freeAddress is an address that a server may listen at.
-func freeAddress(t testing.TB) string {
+// FreeAddress is an address that a server may listen at, and again after it was killed.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
