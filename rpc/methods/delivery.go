@@ -73,6 +73,9 @@ type deliveryStatsResult struct {
 	ByStatus   map[string]int   `json:"by_status" doc:"status -> count: pending and processing now, delivered and failed in the archive"`
 	ByEvent    map[string]int   `json:"by_event" doc:"event name -> count in the archive"`
 	Transports []transportStats `json:"transports" doc:"figures of each transport"`
+	Hub        hubStats         `json:"hub" doc:"figures of watching"`
+	Notifier   notifierStats    `json:"notifier" doc:"figures of what is being delivered"`
+	Watchers   []watcherObject  `json:"watchers" doc:"watches that are open, the oldest first"`
 }
 
 // RegisterDelivery adds the methods of the namespace delivery.
@@ -81,13 +84,17 @@ func RegisterDelivery(reg *rpc.Registry, d Deps) {
 		Name: "delivery.list", Summary: "Page through recorded deliveries, or list those that have not ended.",
 		Description: "A session's credential sees its own session only.", NoSession: true, MaxReply: listReply,
 	}, d.listDeliveries)
-	registerWatch(reg, d)
+	hub := newWatchHub()
+	registerWatch(reg, d, hub)
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.prune", Summary: "Run the retention of journal and archive now.", Scope: rpc.ScopeAdmin, Timeout: pruneTimeout,
 		Description: "With older_than_hours only entries of delivered events that are older go, whatever the configured retention. What waits for its delivery, " +
 			"and dead letters, stay.",
 	}, d.prune)
-	rpc.Register(reg, rpc.Method{Name: "delivery.getStats", Summary: "Read figures on deliveries and transports.", Scope: rpc.ScopeAdmin}, d.deliveryStats)
+	rpc.Register(reg, rpc.Method{Name: "delivery.getStats", Summary: "Read figures on deliveries, transports and connected watchers.", Scope: rpc.ScopeAdmin},
+		func(ctx context.Context, _ *rpc.Call, _ *none) (deliveryStatsResult, error) {
+			return d.deliveryStats(ctx, hub)
+		})
 }
 
 func (d Deps) listDeliveries(ctx context.Context, call *rpc.Call, p *deliveryListParams) (deliveryListResult, error) {
@@ -178,7 +185,7 @@ func shapeDelivery(e *dispatch.Entry, status string, updated time.Time) delivery
 	return out
 }
 
-func (d Deps) deliveryStats(ctx context.Context, _ *rpc.Call, _ *none) (deliveryStatsResult, error) {
+func (d Deps) deliveryStats(ctx context.Context, hub *watchHub) (deliveryStatsResult, error) {
 	out := deliveryStatsResult{
 		ByStatus: map[string]int{deliveryPending: 0, deliveryProcessing: 0, deliveryDelivered: 0, deliveryFailed: 0},
 		ByEvent:  map[string]int{}, Transports: []transportStats{},
@@ -197,7 +204,11 @@ func (d Deps) deliveryStats(ctx context.Context, _ *rpc.Call, _ *none) (delivery
 	for i := range live {
 		out.ByStatus[liveStatus(&live[i])]++
 	}
-	for _, s := range d.Deliveries.Stats() {
+	stats := d.Deliveries.Stats()
+	out.Hub, out.Watchers = hub.figures(stats)
+	out.Notifier = notifierStats{Enabled: true, Workers: out.ByStatus[deliveryProcessing], QueueSize: out.ByStatus[deliveryPending]}
+	for _, s := range stats {
+		out.Notifier.QueueCapacity += s.Targets
 		out.Transports = append(out.Transports, transportStats{
 			Transport: s.Transport, Targets: s.Targets, OpenBreakers: s.OpenBreakers, Attempts: s.Attempts, Retries: s.Retries, Delivered: s.Delivered,
 			DeadLetters: s.DeadLetters, Replays: s.Replays, Lost: s.Lost, Signals: s.Signals, SignalsDropped: s.SignalsDropped + s.SignalsFailed,

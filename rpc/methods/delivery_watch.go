@@ -73,7 +73,7 @@ type missedNote struct {
 	ToID    int64  `json:"to_id"`
 }
 
-func registerWatch(reg *rpc.Registry, d Deps) {
+func registerWatch(reg *rpc.Registry, d Deps, hub *watchHub) {
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.watch", Summary: "Stream deliveries as they end, after those that are stored; runs until it is cancelled.",
 		Description: "The call goes on until conn.cancel, _meta.timeout_ms (then it is answered with its result) or the end of the connection. Its first notification is " +
@@ -81,7 +81,9 @@ func registerWatch(reg *rpc.Registry, d Deps) {
 			" {watch_id, delivery}, in the order of their ids, and " + noteMissed + " {watch_id, from_id, to_id} where entries may be missing, because retention took " +
 			"them first or limit left them out. The last id as since_id goes on without a hole or a repetition. A session's credential sees its own session only.",
 		NoSession: true, NoBatch: true, Timeout: watchTimeout,
-	}, d.watch)
+	}, func(ctx context.Context, call *rpc.Call, p *deliveryWatchParams) (deliveryWatchResult, error) {
+		return d.watch(ctx, call, p, hub)
+	})
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.createWatchToken", Summary: "Make a short-lived token that can watch and list deliveries, and nothing else.",
 		Description: "It needs the admin's credential, or as renew_token a watch token that is bound to no session. A filter with one session makes a token " +
@@ -97,14 +99,16 @@ type watch struct {
 	p      *deliveryWatchParams
 	query  dispatch.Query
 	result deliveryWatchResult
+	hub    *watchHub
+	seat   *hubWatch
 }
 
-func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams) (deliveryWatchResult, error) {
+func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams, hub *watchHub) (deliveryWatchResult, error) {
 	sessions, err := sessionsOf(call.Principal, p.SessionIDs)
 	if err != nil {
 		return deliveryWatchResult{}, err
 	}
-	w := &watch{Deps: d, call: call, p: p, result: deliveryWatchResult{WatchID: call.RequestID}, query: dispatch.Query{
+	w := &watch{Deps: d, call: call, p: p, hub: hub, seat: &hubWatch{id: call.RequestID, who: call.Principal, filter: p}, result: deliveryWatchResult{WatchID: call.RequestID}, query: dispatch.Query{
 		Sessions: sessions, Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit,
 		Failed: p.Status == deliveryFailed || p.Status == "" && p.FailedOnly,
 	}}
@@ -128,6 +132,7 @@ func (w *watch) run(ctx context.Context) error {
 		return err
 	}
 	defer entries.Close()
+	defer w.hub.enter(w.seat)()
 	w.result.ReplayedCount = entries.Stored
 	if err := w.call.Stream(ctx, noteWatching, watchingNote{w.result, w.call.Meta.ProgressToken}); err != nil {
 		return err
@@ -170,7 +175,11 @@ func (w *watch) sendOne(ctx context.Context, e *dispatch.Entry, object deliveryO
 			return err
 		}
 	}
-	return w.call.Stream(ctx, noteDelivery, deliveryNote{w.result.WatchID, object})
+	if err := w.call.Stream(ctx, noteDelivery, deliveryNote{w.result.WatchID, object}); err != nil {
+		return err
+	}
+	w.hub.took(w.seat, e.ID)
+	return nil
 }
 
 // place is where a delivery that has not ended is under way: there is one at a time.

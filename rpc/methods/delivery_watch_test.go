@@ -74,6 +74,13 @@ func TestDeliveryWatch(t *testing.T) {
 	if got := o.next(notes, "delivery.update")["delivery"].(map[string]any); got["event"] != "Call" || got["status"] != "failed" || got["session_id"] != "bert" || got["payload"] != nil {
 		t.Errorf("live: %v", got)
 	}
+	stats := o.call(asAdmin(), "delivery.getStats", nil)
+	watchers := stats["watchers"].([]any)
+	if hub := stats["hub"].(map[string]any); len(watchers) != 1 || hub["watcher_count"] != 1.0 || hub["delivered_count"] != 4.0 || hub["last_broadcast_at"] == nil {
+		t.Errorf("the hub has %v, watchers %v", hub, watchers)
+	} else if w := watchers[0].(map[string]any); w["is_admin"] != true || w["last_event_id"].(float64) <= id(3).(float64) || w["filter"].(map[string]any)["since_id"] != id(0) {
+		t.Errorf("the watcher is %v", w)
+	}
 	if failed := stop(); failed == nil || failed.Code != rpc.CodeCancelled {
 		t.Errorf("ended with %v", failed)
 	}

@@ -30,6 +30,19 @@ func digigoMonitoring() []restCase {
 		{operation: "GET /admin/events/stream", stream: digigoStream, prepare: func(_ *testing.T, w *restWorld) restAct {
 			return restAct{as: admins(), values: resttest.Values{"user_id": w.caller.id}}
 		}},
+		{operation: "GET /admin/events/stats", prepare: func(t *testing.T, w *restWorld) restAct {
+			w.archived(t, dead)
+			w.open(t, "/digigo/admin/events/stream?user_id="+w.caller.id, http.Header{"Authorization": {adminToken}})
+			return restAct{
+				as: admins(), calls: []restCall{{"delivery.getStats", nil}},
+				effect: func(t *testing.T, out outcome) {
+					clients, _ := out.at("clients", "0/watchers").([]any)
+					if len(clients) == 0 {
+						t.Error("the open stream is no client")
+					}
+				},
+			}
+		}},
 		{operation: "POST /admin/events/prune", prepare: func(t *testing.T, w *restWorld) restAct {
 			id := w.archived(t, "delivered")
 			return restAct{

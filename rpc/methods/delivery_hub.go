@@ -1,0 +1,108 @@
+package methods
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// watchHub knows the watches that are open, and what all of them were sent.
+type watchHub struct {
+	started time.Time
+
+	mu   sync.Mutex
+	open map[*hubWatch]struct{}
+	sent uint64
+	last time.Time // when something was sent last
+}
+
+// hubWatch is an open watch; watchHub.mu guards what changes.
+type hubWatch struct {
+	id     string
+	who    rpc.Principal
+	filter *deliveryWatchParams
+	since  time.Time
+	lastID int64
+	beat   time.Time // when it last took something
+}
+
+func newWatchHub() *watchHub { return &watchHub{started: time.Now(), open: map[*hubWatch]struct{}{}} }
+
+// enter adds a watch until leave is called.
+func (h *watchHub) enter(w *hubWatch) (leave func()) {
+	w.since = time.Now()
+	w.beat = w.since
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open[w] = struct{}{}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.open, w)
+	}
+}
+
+// took notes that a watch was sent a delivery; id is 0 for one that has not ended.
+func (h *watchHub) took(w *hubWatch, id int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sent++
+	h.last = time.Now()
+	w.beat, w.lastID = h.last, max(w.lastID, id)
+}
+
+type hubStats struct {
+	WatcherCount    int        `json:"watcher_count" doc:"watches that are open"`
+	BroadcastCount  uint64     `json:"broadcast_count" doc:"deliveries that ended since the server started, which watches could see"`
+	DeliveredCount  uint64     `json:"delivered_count" doc:"deliveries sent to watches, to all of them together"`
+	CacheHits       int        `json:"cache_hits" doc:"0: watches read the archive, nothing is cached for them"`
+	CacheMisses     int        `json:"cache_misses" doc:"0 likewise"`
+	UptimeSeconds   int64      `json:"uptime_seconds" doc:"since the server started"`
+	StartedAt       time.Time  `json:"started_at" doc:"when that was"`
+	LastBroadcastAt *time.Time `json:"last_broadcast_at" doc:"when a watch was sent something last; null = never"`
+}
+
+type notifierStats struct {
+	Enabled       bool `json:"enabled" doc:"true: deliveries are always recorded"`
+	Workers       int  `json:"workers" doc:"attempts under way"`
+	QueueSize     int  `json:"queue_size" doc:"deliveries that wait for their retry, their target or room; one for each target and session at most"`
+	QueueCapacity int  `json:"queue_capacity" doc:"targets there are, each with one delivery at a time"`
+}
+
+type watcherObject struct {
+	WatchID         string               `json:"watch_id" doc:"as delivery.watch has it"`
+	SessionID       *string              `json:"session_id" doc:"session that the watcher's credential is bound to; null = none"`
+	IsAdmin         bool                 `json:"is_admin" doc:"the credential sees every session"`
+	Connected       bool                 `json:"connected" doc:"true"`
+	ConnectedAt     time.Time            `json:"connected_at" doc:"when the watch began"`
+	LastEventID     int64                `json:"last_event_id" doc:"newest delivery it was sent; 0 = none"`
+	LastHeartbeatAt time.Time            `json:"last_heartbeat_at" doc:"when it was last sent something"`
+	Filter          *deliveryWatchParams `json:"filter" doc:"what it asked for"`
+}
+
+// figures are those of the hub and of each watch, the oldest first.
+func (h *watchHub) figures(transports []dispatch.Stats) (hubStats, []watcherObject) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	hub := hubStats{
+		WatcherCount: len(h.open), DeliveredCount: h.sent, UptimeSeconds: int64(time.Since(h.started).Seconds()), StartedAt: h.started.UTC(), LastBroadcastAt: timePtr(h.last),
+	}
+	for _, t := range transports {
+		hub.BroadcastCount += t.Delivered + t.DeadLetters
+	}
+	watchers := make([]watcherObject, 0, len(h.open))
+	for w := range h.open {
+		watchers = append(watchers, watcherObject{
+			WatchID: w.id, SessionID: stringPtr(w.who.Session), IsAdmin: w.who.Session == "", Connected: true, ConnectedAt: w.since.UTC(),
+			LastEventID: w.lastID, LastHeartbeatAt: w.beat.UTC(), Filter: w.filter,
+		})
+	}
+	slices.SortFunc(watchers, func(a, b watcherObject) int {
+		return cmp.Or(a.ConnectedAt.Compare(b.ConnectedAt), cmp.Compare(a.WatchID, b.WatchID))
+	})
+	return hub, watchers
+}
