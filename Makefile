@@ -46,6 +46,7 @@ load: ## Tests that need full speed or full size: 20,000 messages both ways, rat
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency|Webhook|GlobalTransports' ./server/e2e
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'SkipFlags' ./server
 	go test -count=1 -run 'Budget' ./transports/journal
 
 .PHONY: setup
