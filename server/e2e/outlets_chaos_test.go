@@ -50,7 +50,7 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 		"-global-redis-enabled", "-global-redis-url", "redis://" + toRedis.Addr, "-global-redis-stream", "chaos:{session}",
 		"-global-rabbitmq-enabled", "-global-rabbitmq-url", rabbit.URLAt(toRabbit.Addr), "-global-rabbitmq-exchange", "chaos", "-global-rabbitmq-queue", "chaos",
 		"-global-rabbitmq-options", `{"durable":true,"delivery_mode":2}`,
-		"-global-sqs-enabled", "-global-sqs-url", "chaos.fifo", "-global-sqs-options", sqsOptions,
+		"-global-sqs-enabled", "-global-sqs-url", "chaos-{session}.fifo", "-global-sqs-options", sqsOptions,
 		"-delivery-max-age", "10m",
 	}, hookSettings...)
 	begin := func() *process { return startServer(t, addr, network, root, dataDir, database, settings...) }
@@ -115,7 +115,7 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 		"webhook": func() map[string][]taken { return receiver.bySession("all") },
 		"redis":   func() map[string][]taken { return streams(t, redisServer, journals) },
 		"amqp":    rabbitReader(t, rabbit, "chaos"),
-		"sqs":     queueReader(t, queues, "chaos.fifo"),
+		"sqs":     queueReader(t, queues, journals),
 	} {
 		var got map[string][]taken
 		eventually(t, 2*time.Minute, transport+" has everything", func() bool {
@@ -211,38 +211,36 @@ func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string)
 	}
 }
 
-// queueReader receives from an SQS queue and deletes what it has, further each time it is called.
-func queueReader(t *testing.T, server *brokertest.SQSServer, queue string) func() map[string][]taken {
+// queueReader receives from the SQS queue of each session and deletes what it has, further each time it is called.
+func queueReader(t *testing.T, server *brokertest.SQSServer, sessions map[string][]event) func() map[string][]taken {
 	db := sqs.New(sqs.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("test", "test-secret", ""),
 	})
 	out := map[string][]taken{}
-	var address *string
 	return func() map[string][]taken {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if address == nil {
+		for name := range sessions {
+			queue := "chaos-" + name + ".fifo"
 			found, err := db.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
 			if err != nil {
 				t.Fatal(err)
 			}
-			address = found.QueueUrl
-		}
-		for {
-			page, err := db.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: address, MaxNumberOfMessages: 10})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(page.Messages) == 0 {
-				return out
-			}
-			for _, m := range page.Messages {
-				session, one := delivered(t, []byte(*m.Body))
-				out[session] = append(out[session], one)
-				if _, err := db.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: address, ReceiptHandle: m.ReceiptHandle}); err != nil {
+			for more := true; more; {
+				page, err := db.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: found.QueueUrl, MaxNumberOfMessages: 10})
+				if err != nil {
 					t.Fatal(err)
 				}
+				for _, m := range page.Messages {
+					session, one := delivered(t, []byte(*m.Body))
+					out[session] = append(out[session], one)
+					if _, err := db.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: found.QueueUrl, ReceiptHandle: m.ReceiptHandle}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				more = len(page.Messages) > 0
 			}
 		}
+		return out
 	}
 }
