@@ -32,7 +32,7 @@ func documented(events []string) []string {
 	if slices.Contains(events, nativeEvents) {
 		return []string{allEvents}
 	}
-	return slices.Concat([]string{}, events)
+	return append([]string{}, events...) // a list, also when there is none
 }
 
 // webhook is what the dialect reads of the default webhook, which is the only one the document knows. It leaves its format

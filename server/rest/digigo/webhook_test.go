@@ -1,0 +1,17 @@
+package digigo
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// The list of events is a list, whatever the webhook has.
+func TestSubscribedEvents(t *testing.T) {
+	for want, events := range map[string][]string{
+		`[]`: nil, `["All"]`: {"Message", "*"}, `["Message","ReadReceipt"]`: {"Message", "ReadReceipt"},
+	} {
+		if got, err := json.Marshal(documented(events)); err != nil || string(got) != want {
+			t.Errorf("%v is shown as %s, %v", events, got, err)
+		}
+	}
+}
