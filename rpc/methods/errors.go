@@ -92,3 +92,13 @@ func pointer(field string) string {
 	}
 	return "/" + field
 }
+
+// refusedFields names the fields for which a transport refused its settings; they are below a pointer.
+func refusedFields[P ~struct{ Field, Text string }](below string, bad []P) *rpc.Error {
+	fields := make(rpc.Fields, len(bad))
+	for i, problem := range bad {
+		p := struct{ Field, Text string }(problem)
+		fields[i] = rpc.Field{Pointer: below + pointer(p.Field), Problem: p.Text}
+	}
+	return rpc.InvalidFields(fields)
+}

@@ -168,11 +168,7 @@ func storageError(below string, err error) error {
 	var bad s3.Problems
 	switch {
 	case errors.As(err, &bad):
-		fields := make(rpc.Fields, len(bad))
-		for i, problem := range bad {
-			fields[i] = rpc.Field{Pointer: below + pointer(problem.Field), Problem: problem.Text}
-		}
-		return rpc.InvalidFields(fields)
+		return refusedFields(below, bad)
 	case errors.Is(err, s3.ErrClosed):
 		return rpc.ShuttingDown(0)
 	}

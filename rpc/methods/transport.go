@@ -186,11 +186,7 @@ func transportError(below string, err error) error {
 	var bad broker.Problems
 	switch {
 	case errors.As(err, &bad):
-		fields := make(rpc.Fields, len(bad))
-		for i, problem := range bad {
-			fields[i] = rpc.Field{Pointer: below + pointer(problem.Field), Problem: problem.Text}
-		}
-		return rpc.InvalidFields(fields)
+		return refusedFields(below, bad)
 	case errors.Is(err, outlets.ErrNotFound):
 		return rpc.NotFound("the session has no settings of this transport").With(map[string]any{"field": "/transport"})
 	case errors.Is(err, outlets.ErrUnknown):

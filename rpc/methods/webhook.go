@@ -213,11 +213,7 @@ func webhookError(below string, err error) error {
 	var bad webhook.Problems
 	switch {
 	case errors.As(err, &bad):
-		fields := make(rpc.Fields, len(bad))
-		for i, problem := range bad {
-			fields[i] = rpc.Field{Pointer: below + pointer(problem.Field), Problem: problem.Text}
-		}
-		return rpc.InvalidFields(fields)
+		return refusedFields(below, bad)
 	case errors.Is(err, webhook.ErrNotFound):
 		return rpc.NotFound("the session has no webhook of this id").With(map[string]any{"field": "/webhook_id"})
 	case errors.Is(err, webhook.ErrTooMany):

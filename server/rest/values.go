@@ -47,3 +47,12 @@ func uploaded(name, label string, data []byte) File {
 	}
 	return File{Text: "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), Name: name}
 }
+
+// Deref is the value behind a pointer, or the zero value for null, as documents show what is not known.
+func Deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

@@ -29,7 +29,7 @@ func (u *unroutable) Error() string {
 type blockedError struct{ reason string }
 
 func (b *blockedError) Error() string {
-	return "the broker takes no messages now: " + clip(b.reason)
+	return "the broker takes no messages now: " + broker.Clip(b.reason)
 }
 
 // RefusedError says that the broker refuses what the settings ask for. Code is that of the protocol: 406 = an exchange or
@@ -80,7 +80,7 @@ func classify(err error) (code int, classified error, away bool) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return 0, dispatch.Unreachable(errors.New("the broker did not confirm in time")), true
 	case errors.As(err, &answer) && (answer.Server || answer == amqp.ErrCredentials || answer == amqp.ErrVhost):
-		return answer.Code, dispatch.Unreachable(&RefusedError{answer.Code, clip(answer.Reason)}), true
+		return answer.Code, dispatch.Unreachable(&RefusedError{answer.Code, broker.Clip(answer.Reason)}), true
 	}
 	return 0, dispatch.Unreachable(errors.New(unreached(err))), true
 }
@@ -103,14 +103,5 @@ func unreached(err error) string {
 	case errors.Is(err, errLost), errors.Is(err, amqp.ErrClosed):
 		return errLost.Error()
 	}
-	return "the broker cannot be reached: " + clip(err.Error())
-}
-
-// clip keeps a foreign text short.
-func clip(text string) string {
-	const most = 300
-	if len(text) > most {
-		text = text[:most] + "..."
-	}
-	return text
+	return "the broker cannot be reached: " + broker.Clip(err.Error())
 }

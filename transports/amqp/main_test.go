@@ -2,10 +2,8 @@ package amqp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +11,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
@@ -102,28 +99,4 @@ func (s *Sink) must(t testing.TB, d *dispatch.Delivery) {
 	if code, err := s.try(t, d); err != nil {
 		t.Fatal(code, err)
 	}
-}
-
-// meaning is what an error tells the dispatcher.
-func meaning(err error) string {
-	switch cause := errors.Unwrap(err); {
-	case err == nil:
-		return "delivered"
-	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
-		return "unreachable"
-	case cause != nil && reflect.DeepEqual(err, dispatch.Permanent(cause)):
-		return "permanent"
-	}
-	return "retry"
-}
-
-func problems(err error) map[string]bool {
-	fields := map[string]bool{}
-	var p broker.Problems
-	if errors.As(err, &p) {
-		for _, problem := range p {
-			fields[problem.Field] = true
-		}
-	}
-	return fields
 }

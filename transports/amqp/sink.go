@@ -140,12 +140,7 @@ func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Deliv
 	defer cancel()
 	truncated, err := s.deliver(limited, d)
 	code, err, away := classify(err)
-	switch {
-	case err == nil:
-		s.meter.Published(truncated)
-	case ctx.Err() == nil || away:
-		s.meter.Failed(err, away)
-	}
+	s.meter.Attempted(ctx, truncated, err, away)
 	return code, err
 }
 

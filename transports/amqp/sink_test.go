@@ -120,7 +120,7 @@ func TestQueues(t *testing.T) {
 		s.must(t, event("shop", 2))
 		brokertest.Eventually(t, "a refusal", func() bool {
 			_, err := s.try(t, event("shop", 3))
-			return meaning(err) == "retry" && errors.Is(err, errRefused)
+			return brokertest.Meaning(err) == "retry" && errors.Is(err, errRefused)
 		})
 	})
 }
@@ -134,8 +134,8 @@ func TestUnroutable(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range uint64(50) {
 		all.Go(func() {
-			if code, err := s.try(t, event("shop", i+1)); code != amqp.NoRoute || meaning(err) != "retry" {
-				t.Errorf("%d, %s: %v", code, meaning(err), err)
+			if code, err := s.try(t, event("shop", i+1)); code != amqp.NoRoute || brokertest.Meaning(err) != "retry" {
+				t.Errorf("%d, %s: %v", code, brokertest.Meaning(err), err)
 			}
 		})
 	}
@@ -176,8 +176,8 @@ func TestOversizedAndNotUTF8(t *testing.T) {
 			t.Errorf("%s, want %s", m.Body, want)
 		}
 	}
-	if code, err := s.try(t, event(strings.Repeat("x", 300), 1)); meaning(err) != "permanent" || code != 0 {
-		t.Errorf("%s: %v", meaning(err), err)
+	if code, err := s.try(t, event(strings.Repeat("x", 300), 1)); brokertest.Meaning(err) != "permanent" || code != 0 {
+		t.Errorf("%s: %v", brokertest.Meaning(err), err)
 	}
 }
 
@@ -193,8 +193,8 @@ func TestChangedArguments(t *testing.T) {
 	for range 2 {
 		code, err := s.try(t, event("shop", 2))
 		var refused *RefusedError
-		if code != 406 || meaning(err) != "unreachable" || !errors.As(err, &refused) || refused.Code != 406 {
-			t.Fatalf("%d, %s: %v", code, meaning(err), err)
+		if code != 406 || brokertest.Meaning(err) != "unreachable" || !errors.As(err, &refused) || refused.Code != 406 {
+			t.Fatalf("%d, %s: %v", code, brokertest.Meaning(err), err)
 		}
 	}
 	if st := s.Stats(); !st.Connected || !strings.Contains(st.LastError, "other arguments") {
@@ -227,8 +227,8 @@ func TestConnectionTest(t *testing.T) {
 func TestTLS(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	cfg := config(t, server.TLSURL())
-	if _, err := open(t, cfg).try(t, event("shop", 1)); meaning(err) != "unreachable" || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("%s: %v", meaning(err), err)
+	if _, err := open(t, cfg).try(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("%s: %v", brokertest.Meaning(err), err)
 	}
 	cfg.TLS.CAFile = server.CAFile
 	open(t, cfg).must(t, event("shop", 1))
@@ -244,8 +244,8 @@ func TestRefusals(t *testing.T) {
 			s := open(t, config(t, url))
 			code, err := s.try(t, event("shop", 1))
 			var refused *RefusedError
-			if meaning(err) != "unreachable" || !errors.As(err, &refused) || code != refused.Code || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("%d, %s: %v", code, meaning(err), err)
+			if brokertest.Meaning(err) != "unreachable" || !errors.As(err, &refused) || code != refused.Code || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%d, %s: %v", code, brokertest.Meaning(err), err)
 			}
 			if _, err := s.Test(t.Context()); !errors.As(err, &refused) {
 				t.Errorf("%v", err)
@@ -274,8 +274,8 @@ func TestStall(t *testing.T) {
 		all.Go(func() {
 			began := time.Now()
 			_, err := stalled.try(t, event("shop", i+2))
-			if took := time.Since(began); meaning(err) != "unreachable" || took > 5*timeout {
-				t.Errorf("after %v %s: %v", took, meaning(err), err)
+			if took := time.Since(began); brokertest.Meaning(err) != "unreachable" || took > 5*timeout {
+				t.Errorf("after %v %s: %v", took, brokertest.Meaning(err), err)
 			}
 		})
 	}
@@ -294,10 +294,10 @@ func TestBlackHole(t *testing.T) {
 	cfg.PublishTimeout, cfg.ConnectTimeout = 200, 500*time.Millisecond
 	s := open(t, cfg)
 	began := time.Now()
-	if _, err := s.try(t, event("shop", 1)); meaning(err) != "unreachable" || time.Since(began) > 2*time.Second {
+	if _, err := s.try(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || time.Since(began) > 2*time.Second {
 		t.Errorf("after %v %v", time.Since(began), err)
 	}
-	if _, err := s.Test(t.Context()); meaning(err) != "unreachable" {
+	if _, err := s.Test(t.Context()); brokertest.Meaning(err) != "unreachable" {
 		t.Error(err)
 	}
 }
@@ -306,8 +306,8 @@ func TestNobodyThere(t *testing.T) {
 	proxy := brokertest.NewProxy(t, "127.0.0.1:1")
 	proxy.Refuse()
 	s := open(t, config(t, "amqp://guest:guest@"+proxy.Addr+"/"))
-	if _, err := s.try(t, event("shop", 1)); meaning(err) != "unreachable" || s.Stats().Connected {
-		t.Errorf("%s: %v", meaning(err), err)
+	if _, err := s.try(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || s.Stats().Connected {
+		t.Errorf("%s: %v", brokertest.Meaning(err), err)
 	}
 }
 
@@ -321,7 +321,7 @@ func TestMemoryAlarm(t *testing.T) {
 	server.Control(t, "set_vm_memory_high_watermark", "absolute", "1")
 	brokertest.Eventually(t, "the alarm", func() bool {
 		_, err := s.try(t, event("shop", 2))
-		return meaning(err) == "unreachable" && strings.Contains(err.Error(), "takes no messages now") && s.Stats().Blocked != ""
+		return brokertest.Meaning(err) == "unreachable" && strings.Contains(err.Error(), "takes no messages now") && s.Stats().Blocked != ""
 	})
 	server.Control(t, "set_vm_memory_high_watermark", "0.4")
 	brokertest.Eventually(t, "the end of the alarm", func() bool { _, err := s.try(t, event("shop", 2)); return err == nil })
@@ -358,7 +358,7 @@ func TestValidate(t *testing.T) {
 		for i, change := range changes {
 			s := good(change)
 			err := s.Validate()
-			if got := problems(err); len(got) != 1 || !got[field] {
+			if got := brokertest.Problems(err); len(got) != 1 || !got[field] {
 				t.Errorf("%s %d: %v", field, i, err)
 			} else if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the error repeats the password: %v", err)

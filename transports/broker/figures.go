@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -22,8 +23,19 @@ type Meter struct {
 	figures Figures
 }
 
-// Published counts a message that was taken.
-func (m *Meter) Published(truncated bool) {
+// Attempted counts an attempt that ended with err or without: ctx is that of the attempt before the sink's own limit, and an
+// end it set itself says nothing about the broker unless that was away.
+func (m *Meter) Attempted(ctx context.Context, truncated bool, err error, away bool) {
+	switch {
+	case err == nil:
+		m.published(truncated)
+	case ctx.Err() == nil || away:
+		m.failed(err, away)
+	}
+}
+
+// published counts a message that was taken.
+func (m *Meter) published(truncated bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.figures.Connected = true
@@ -34,8 +46,8 @@ func (m *Meter) Published(truncated bool) {
 	}
 }
 
-// Failed counts an attempt that failed; away says that the broker did not answer it.
-func (m *Meter) Failed(err error, away bool) {
+// failed counts an attempt that failed; away says that the broker did not answer it.
+func (m *Meter) failed(err error, away bool) {
 	m.mu.Lock()
 	m.figures.Failed++
 	m.mu.Unlock()

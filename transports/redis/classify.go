@@ -48,7 +48,7 @@ func classify(err error) (classified error, away bool) {
 		case !is && strings.HasPrefix(answer.Error(), "ERR AUTH"), !is && strings.HasPrefix(answer.Error(), "ERR invalid password"):
 			return dispatch.Unreachable(errors.New(answers["WRONGPASS"].text)), true
 		case !is:
-			return fmt.Errorf("redis answered %s", clip(answer.Error())), false
+			return fmt.Errorf("redis answered %s", broker.Clip(answer.Error())), false
 		case known.away:
 			return dispatch.Unreachable(fmt.Errorf("%s (%s)", known.text, word)), true
 		}
@@ -82,14 +82,5 @@ func reason(err error) string {
 	if errors.As(err, &op) {
 		return "redis cannot be reached: " + op.Err.Error()
 	}
-	return "redis cannot be reached: " + clip(err.Error())
-}
-
-// clip keeps a foreign text short.
-func clip(text string) string {
-	const most = 200
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
+	return "redis cannot be reached: " + broker.Clip(err.Error())
 }

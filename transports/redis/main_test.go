@@ -2,16 +2,13 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
@@ -54,30 +51,6 @@ func (s *Sink) deliver(t testing.TB, d *dispatch.Delivery) error {
 	defer cancel()
 	_, err := s.Deliver(ctx, targetOf(d), d)
 	return err
-}
-
-// meaning is what an error tells the dispatcher.
-func meaning(err error) string {
-	switch cause := errors.Unwrap(err); {
-	case err == nil:
-		return "delivered"
-	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
-		return "unreachable"
-	case cause != nil && reflect.DeepEqual(err, dispatch.Permanent(cause)):
-		return "permanent"
-	}
-	return "retry"
-}
-
-func problems(err error) map[string]bool {
-	fields := map[string]bool{}
-	var p broker.Problems
-	if errors.As(err, &p) {
-		for _, problem := range p {
-			fields[problem.Field] = true
-		}
-	}
-	return fields
 }
 
 func targetOf(d *dispatch.Delivery) dispatch.Target {

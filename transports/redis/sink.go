@@ -83,12 +83,7 @@ func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Deliv
 		}
 	}
 	err, away := classify(s.gatherer.Do(ctx, item))
-	switch {
-	case err == nil:
-		s.meter.Published(truncated)
-	case ctx.Err() == nil || away:
-		s.meter.Failed(err, away)
-	}
+	s.meter.Attempted(ctx, truncated, err, away)
 	return 0, err
 }
 

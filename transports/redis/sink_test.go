@@ -137,8 +137,8 @@ func TestAddresses(t *testing.T) {
 			t.Fatal(err)
 		}
 		stranger := open(t, Config{URL: server.URL()})
-		if err := stranger.deliver(t, event("shop", 1)); meaning(err) != "unreachable" || !strings.Contains(err.Error(), "certificate") {
-			t.Errorf("%s: %v", meaning(err), err)
+		if err := stranger.deliver(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("%s: %v", brokertest.Meaning(err), err)
 		}
 	})
 	t.Run("sentinel", func(t *testing.T) {
@@ -201,8 +201,8 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, c.cfg)
 			err := s.deliver(t, event("shop", 1))
-			if meaning(err) != c.outcome || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("%s: %v", meaning(err), err)
+			if brokertest.Meaning(err) != c.outcome || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s: %v", brokertest.Meaning(err), err)
 			}
 			if _, err := s.Test(t.Context()); (err != nil) != c.test {
 				t.Errorf("the test of the connection says %v", err)
@@ -216,8 +216,8 @@ func TestRefusals(t *testing.T) {
 		do("CONFIG", "SET", "maxmemory", "1")
 		defer do("CONFIG", "SET", "maxmemory", "0")
 		s := open(t, Config{URL: at("way:s3cret")})
-		if err := s.deliver(t, event("shop", 1)); meaning(err) != "retry" || !strings.Contains(err.Error(), "out of memory") {
-			t.Errorf("%s: %v", meaning(err), err)
+		if err := s.deliver(t, event("shop", 1)); brokertest.Meaning(err) != "retry" || !strings.Contains(err.Error(), "out of memory") {
+			t.Errorf("%s: %v", brokertest.Meaning(err), err)
 		}
 		if _, err := s.Test(t.Context()); err == nil {
 			t.Error("the test of the connection sees nothing of it")
@@ -229,8 +229,8 @@ func TestNobodyThere(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	server.Kill()
 	s := open(t, Config{URL: server.URL()})
-	if err := s.deliver(t, event("shop", 1)); meaning(err) != "unreachable" || s.Stats().Connected {
-		t.Errorf("%s: %v", meaning(err), err)
+	if err := s.deliver(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || s.Stats().Connected {
+		t.Errorf("%s: %v", brokertest.Meaning(err), err)
 	}
 }
 
@@ -250,8 +250,8 @@ func TestStall(t *testing.T) {
 		all.Go(func() {
 			began := time.Now()
 			err := stalled.deliver(t, event(strconv.Itoa(i), 1))
-			if took := time.Since(began); meaning(err) != "unreachable" || took > 10*timeout {
-				t.Errorf("after %v %s: %v", took, meaning(err), err)
+			if took := time.Since(began); brokertest.Meaning(err) != "unreachable" || took > 10*timeout {
+				t.Errorf("after %v %s: %v", took, brokertest.Meaning(err), err)
 			}
 		})
 	}
@@ -274,7 +274,7 @@ func TestContext(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	d := event("shop", 1)
-	if _, err := s.Deliver(ctx, targetOf(d), d); meaning(err) != "unreachable" || time.Since(began) > 900*time.Millisecond {
+	if _, err := s.Deliver(ctx, targetOf(d), d); brokertest.Meaning(err) != "unreachable" || time.Since(began) > 900*time.Millisecond {
 		t.Errorf("after %v %v", time.Since(began), err)
 	}
 }
@@ -303,7 +303,7 @@ func TestValidate(t *testing.T) {
 	} {
 		for _, cfg := range c {
 			err := cfg.Validate()
-			if got := problems(err); len(got) != 1 || !got[field] {
+			if got := brokertest.Problems(err); len(got) != 1 || !got[field] {
 				t.Errorf("%+v: %v, want a problem of %s", cfg, err, field)
 			} else if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the error repeats the password: %v", err)
@@ -321,7 +321,7 @@ func TestValidate(t *testing.T) {
 	if err := os.WriteFile(notPEM, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(Config{URL: "rediss://h", TLS: broker.TLS{CAFile: notPEM}}); !problems(err)["tls_ca_file"] {
+	if _, err := Open(Config{URL: "rediss://h", TLS: broker.TLS{CAFile: notPEM}}); !brokertest.Problems(err)["tls_ca_file"] {
 		t.Errorf("%v", err)
 	}
 }

@@ -91,7 +91,7 @@ func classify(err error) (code int, classified error, isAway bool) {
 	case errors.As(err, &answer):
 		known, is := verdicts[answer.ErrorCode()]
 		if !is {
-			return code, fmt.Errorf("SQS answered %s", clip(answer.ErrorCode()+": "+answer.ErrorMessage())), false
+			return code, fmt.Errorf("SQS answered %s", broker.Clip(answer.ErrorCode()+": "+answer.ErrorMessage())), false
 		}
 		shown := fmt.Errorf("%s (%s)", known.text, answer.ErrorCode())
 		switch known.verdict {
@@ -125,15 +125,6 @@ func unreached(err error) string {
 		return "no credentials were found"
 	}
 	return "SQS cannot be reached"
-}
-
-// clip keeps a foreign text short.
-func clip(text string) string {
-	const most = 200
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
 }
 
 func failure(e *types.BatchResultErrorEntry) error {

@@ -2,9 +2,7 @@ package sqs
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
 	"testing"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -84,28 +81,4 @@ func (s *Sink) receive(t testing.TB, queue string) []types.Message {
 		}
 	}
 	return out.Messages
-}
-
-// meaning is what an error tells the dispatcher.
-func meaning(err error) string {
-	switch cause := errors.Unwrap(err); {
-	case err == nil:
-		return "delivered"
-	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
-		return "unreachable"
-	case cause != nil && reflect.DeepEqual(err, dispatch.Permanent(cause)):
-		return "permanent"
-	}
-	return "retry"
-}
-
-func problems(err error) map[string]bool {
-	fields := map[string]bool{}
-	var p broker.Problems
-	if errors.As(err, &p) {
-		for _, problem := range p {
-			fields[problem.Field] = true
-		}
-	}
-	return fields
 }

@@ -113,8 +113,8 @@ func TestRestartEmpty(t *testing.T) {
 	s := created(t, "way", server.URL())
 	s.must(t, event("shop", 1))
 	server.Kill()
-	if _, err := s.try(t, event("shop", 2)); meaning(err) != "unreachable" || s.Stats().Connected {
-		t.Errorf("%s: %v", meaning(err), err)
+	if _, err := s.try(t, event("shop", 2)); brokertest.Meaning(err) != "unreachable" || s.Stats().Connected {
+		t.Errorf("%s: %v", brokertest.Meaning(err), err)
 	}
 	server.Start(t)
 	s.must(t, event("shop", 2))
@@ -159,17 +159,17 @@ func TestNames(t *testing.T) {
 	server := brokertest.SQS(t)
 	s := open(t, setup("way-{session}", server.URL()))
 	code, err := s.try(t, event("shop", 1))
-	if meaning(err) != "unreachable" || code != 400 || !strings.Contains(err.Error(), "not there") {
-		t.Errorf("%d, %s: %v", code, meaning(err), err)
+	if brokertest.Meaning(err) != "unreachable" || code != 400 || !strings.Contains(err.Error(), "not there") {
+		t.Errorf("%d, %s: %v", code, brokertest.Meaning(err), err)
 	}
-	if _, err := s.try(t, event("a shop", 1)); meaning(err) != "permanent" {
-		t.Errorf("%s: %v", meaning(err), err)
+	if _, err := s.try(t, event("a shop", 1)); brokertest.Meaning(err) != "permanent" {
+		t.Errorf("%s: %v", brokertest.Meaning(err), err)
 	}
 	if report, err := s.Test(t.Context()); err != nil || report.QueueExists {
 		t.Errorf("%+v, %v", report, err)
 	}
 	fixed := open(t, setup("fixed", server.URL()))
-	if _, err := fixed.Test(t.Context()); meaning(err) != "unreachable" {
+	if _, err := fixed.Test(t.Context()); brokertest.Meaning(err) != "unreachable" {
 		t.Errorf("%v", err)
 	}
 	created(t, "fixed", server.URL()).must(t, event("shop", 1))
@@ -213,8 +213,8 @@ func TestAnswers(t *testing.T) {
 			defer server.Close()
 			s := open(t, setup(url, server.URL))
 			code, err := s.try(t, event("shop", 1))
-			if meaning(err) != c.want || err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("%s: %v", meaning(err), err)
+			if brokertest.Meaning(err) != c.want || err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s: %v", brokertest.Meaning(err), err)
 			}
 			if want := c.status; want != 200 && code != want {
 				t.Errorf("code %d, want %d", code, want)
@@ -243,8 +243,8 @@ func TestStall(t *testing.T) {
 		all.Go(func() {
 			began := time.Now()
 			_, err := stalled.try(t, event("shop", i+3))
-			if took := time.Since(began); meaning(err) != "unreachable" || took > 5*timeout {
-				t.Errorf("after %v %s: %v", took, meaning(err), err)
+			if took := time.Since(began); brokertest.Meaning(err) != "unreachable" || took > 5*timeout {
+				t.Errorf("after %v %s: %v", took, brokertest.Meaning(err), err)
 			}
 		})
 	}
@@ -271,14 +271,14 @@ func TestMetadata(t *testing.T) {
 	for _, chosen := range []bool{false, true} {
 		cfg := Config{Queue: "way", Endpoint: "http://127.0.0.1:1", Region: "us-east-1", InstanceMetadata: chosen}
 		_, err := open(t, cfg).try(t, event("shop", 1))
-		if meaning(err) != "unreachable" || !strings.Contains(err.Error(), "no credentials") {
-			t.Errorf("%s: %v", meaning(err), err)
+		if brokertest.Meaning(err) != "unreachable" || !strings.Contains(err.Error(), "no credentials") {
+			t.Errorf("%s: %v", brokertest.Meaning(err), err)
 		}
 		if (asked.Load() > 0) != chosen {
 			t.Errorf("the metadata service was asked %d times; chosen: %v", asked.Load(), chosen)
 		}
 	}
-	if _, err := Open(Config{Queue: "way"}); !problems(err)["region"] {
+	if _, err := Open(Config{Queue: "way"}); !brokertest.Problems(err)["region"] {
 		t.Errorf("%v", err)
 	}
 }
@@ -297,7 +297,7 @@ func TestValidate(t *testing.T) {
 	} {
 		for _, cfg := range c {
 			err := cfg.Validate()
-			if got := problems(err); len(got) != 1 || !got[field] {
+			if got := brokertest.Problems(err); len(got) != 1 || !got[field] {
 				t.Errorf("%+v: %v, want a problem of %s", cfg, err, field)
 			} else if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the error repeats a secret: %v", err)

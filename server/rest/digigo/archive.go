@@ -52,7 +52,7 @@ func (s *selection) filter(kind string) *archiveFilter {
 		limit = *s.Limit
 	}
 	return &archiveFilter{
-		Status: kind, Transport: deref(s.Transport), User: deref(s.User), Event: deref(s.Event), From: s.From, To: s.To, Limit: limit, Offset: deref(s.Offset),
+		Status: kind, Transport: rest.Deref(s.Transport), User: rest.Deref(s.User), Event: rest.Deref(s.Event), From: s.From, To: s.To, Limit: limit, Offset: rest.Deref(s.Offset),
 	}
 }
 

@@ -78,7 +78,7 @@ type deadLetter struct {
 func (e *entry) deadLetter() deadLetter {
 	return deadLetter{
 		ID: e.ID, Transport: transport(e.Transport), User: e.Session, Event: e.Event, Payload: text(e.Payload), Attempts: e.Attempts,
-		LastError: deref(e.LastError), Failed: cmp.Or(deref(e.Failed), deref(e.Archived)), Archived: deref(e.Archived), Replays: e.Replays, LastReplay: e.LastReplay,
+		LastError: rest.Deref(e.LastError), Failed: cmp.Or(rest.Deref(e.Failed), rest.Deref(e.Archived)), Archived: rest.Deref(e.Archived), Replays: e.Replays, LastReplay: e.LastReplay,
 	}
 }
 
@@ -100,7 +100,7 @@ type archived struct {
 func (e *entry) archived() archived {
 	return archived{
 		ID: e.ID, Status: kinds[e.Status], Transport: transport(e.Transport), User: e.Session, Event: e.Event, Payload: text(e.Payload), Attempts: e.Attempts,
-		LastError: e.LastError, Created: cmp.Or(deref(e.Created), deref(e.Archived)), Archived: deref(e.Archived), Replays: e.Replays, LastReplay: e.LastReplay,
+		LastError: e.LastError, Created: cmp.Or(rest.Deref(e.Created), rest.Deref(e.Archived)), Archived: rest.Deref(e.Archived), Replays: e.Replays, LastReplay: e.LastReplay,
 	}
 }
 
@@ -126,11 +126,11 @@ type selection struct {
 func (s *selection) params(kind string) rest.Params {
 	p := rest.Params{}
 	put(p, "status", nativeKinds[kind])
-	put(p, "transport", nativeTransport(deref(s.Transport)))
-	put(p, "event", deref(s.Event))
-	put(p, "since", deref(s.From))
-	put(p, "until", deref(s.To))
-	if deref(s.User) != "" {
+	put(p, "transport", nativeTransport(rest.Deref(s.Transport)))
+	put(p, "event", rest.Deref(s.Event))
+	put(p, "since", rest.Deref(s.From))
+	put(p, "until", rest.Deref(s.To))
+	if rest.Deref(s.User) != "" {
 		p["session_ids"] = []string{*s.User}
 	}
 	if s.Limit != nil {
@@ -144,7 +144,7 @@ func (s *selection) params(kind string) rest.Params {
 
 // narrow tells whether the selection leaves anything out.
 func (s *selection) narrow() bool {
-	return deref(s.Transport)+deref(s.User)+deref(s.Event)+deref(s.From)+deref(s.To) != ""
+	return rest.Deref(s.Transport)+rest.Deref(s.User)+rest.Deref(s.Event)+rest.Deref(s.From)+rest.Deref(s.To) != ""
 }
 
 // put sets a param that has a value.

@@ -30,10 +30,10 @@ type watchFilter struct {
 // params are those of delivery.list and delivery.watch.
 func (f *watchFilter) params() rest.Params {
 	p := rest.Params{"include_payload": true}
-	put(p, "event", deref(f.Event))
-	put(p, "status", deref(f.Status))
-	put(p, "since", deref(f.SinceTime))
-	if deref(f.User) != "" {
+	put(p, "event", rest.Deref(f.Event))
+	put(p, "status", rest.Deref(f.Status))
+	put(p, "since", rest.Deref(f.SinceTime))
+	if rest.Deref(f.User) != "" {
 		p["session_ids"] = []string{*f.User}
 	}
 	if f.SinceID != nil {
@@ -77,12 +77,12 @@ type payload struct {
 }
 
 func (d *delivery) monitored() monitored {
-	created, updated := deref(d.Created), deref(d.Updated)
+	created, updated := rest.Deref(d.Created), rest.Deref(d.Updated)
 	if created == "" {
 		created = updated
 	}
 	return monitored{
-		ID: deref(d.ID), User: d.Session, Event: d.Event, Payload: payload{text(d.Payload)}, Status: d.Status, Attempts: d.Attempts, Created: created, Updated: updated,
+		ID: rest.Deref(d.ID), User: d.Session, Event: d.Event, Payload: payload{text(d.Payload)}, Status: d.Status, Attempts: d.Attempts, Created: created, Updated: updated,
 	}
 }
 

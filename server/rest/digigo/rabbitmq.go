@@ -264,7 +264,7 @@ func testRabbit(x *rest.Exchange, _ *rest.None) (*rabbitTested, error) {
 		return nil, err
 	}
 	if !r.OK {
-		return nil, broken("RabbitMQ connection test failed", deref(r.Error))
+		return nil, broken("RabbitMQ connection test failed", rest.Deref(r.Error))
 	}
-	return &rabbitTested{"RabbitMQ connection test successful", deref(r.Details.Host), deref(r.Details.Port), deref(r.Details.Exchange)}, nil
+	return &rabbitTested{"RabbitMQ connection test successful", rest.Deref(r.Details.Host), rest.Deref(r.Details.Port), rest.Deref(r.Details.Exchange)}, nil
 }

@@ -111,7 +111,7 @@ func eventStats(x *rest.Exchange, _ *rest.None) (*statsAnswer, error) {
 	}
 	for _, w := range s.Watchers {
 		client := clientAnswer{
-			ID: w.ID, User: deref(w.Session), IsAdmin: w.IsAdmin, Connected: w.Connected, ConnectedAt: w.Since.Format(time.RFC3339), LastEventID: w.LastID,
+			ID: w.ID, User: rest.Deref(w.Session), IsAdmin: w.IsAdmin, Connected: w.Connected, ConnectedAt: w.Since.Format(time.RFC3339), LastEventID: w.LastID,
 			LastHeartbeat: w.Beat, ConnectionTime: time.Since(w.Since).Seconds(),
 		}
 		if f := w.Filter; f != nil {

@@ -118,7 +118,7 @@ func testStorage(x *rest.Exchange, _ *rest.None) (*storageTested, error) {
 		return nil, err
 	}
 	if !r.OK {
-		return nil, broken("S3 connection test failed", deref(r.Error))
+		return nil, broken("S3 connection test failed", rest.Deref(r.Error))
 	}
 	return &storageTested{"S3 connection test successful", r.Bucket, r.Region}, nil
 }

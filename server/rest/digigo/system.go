@@ -100,7 +100,7 @@ func getHealth(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 		Code: status, Data: "OK", Success: true, Status: h.Status, Version: h.Version, Uptime: h.UptimeSeconds, Timestamp: h.Time,
 		Metrics:     healthMetrics{Goroutines: h.Metrics.Goroutines, GoVersion: h.Metrics.GoVersion, CPUs: h.Metrics.CPUs, GoMaxProcs: h.Metrics.CPUs},
 		Environment: healthEnvironment{Containerized: h.Environment.Container, Hostname: h.Environment.Host, Name: h.Environment.Name, Region: h.Environment.Region},
-		Build:       healthBuild{Commit: deref(h.Build.Commit)}, Services: map[string]service{},
+		Build:       healthBuild{Commit: rest.Deref(h.Build.Commit)}, Services: map[string]service{},
 		OK: h.Status != "unhealthy", UptimeSeconds: h.UptimeSeconds, Database: h.Services["database"].Status,
 		Sessions: h.Services["sessions"].Figures, Connections: h.Services["sockets"].Figures["connections"], Sandbox: h.Sandbox,
 	}
@@ -109,7 +109,7 @@ func getHealth(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 			continue // what the process counts itself is in the keys below
 		}
 		out := service{
-			Status: s.Status, LatencyMS: deref(s.LatencyMS), Driver: s.Driver, Error: s.Error,
+			Status: s.Status, LatencyMS: rest.Deref(s.LatencyMS), Driver: s.Driver, Error: s.Error,
 			OpenConnections: s.Figures["open"], InUse: s.Figures["in_use"], Idle: s.Figures["idle"],
 		}
 		if word, ok := serviceStatus[s.Status]; ok {
@@ -121,13 +121,4 @@ func getHealth(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 		status, answer.Code, answer.Data = http.StatusServiceUnavailable, http.StatusServiceUnavailable, "ERROR"
 	}
 	return &rest.Reply{Status: status, Body: answer}, nil
-}
-
-// deref is the value, or the zero value for null.
-func deref[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }

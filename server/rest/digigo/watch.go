@@ -154,7 +154,7 @@ func makeWatchToken(x *rest.Exchange, in *watchTokenRequest) (*watchTokenAnswer,
 		filter := which.params()
 		delete(filter, "include_payload")
 		params["filter"] = filter
-		for name, value := range map[string]string{"user_id": deref(f.User), "event_type": deref(f.Event), "status": deref(f.Status)} {
+		for name, value := range map[string]string{"user_id": rest.Deref(f.User), "event_type": rest.Deref(f.Event), "status": rest.Deref(f.Status)} {
 			if value != "" {
 				query.Set(name, value)
 			}

@@ -90,12 +90,12 @@ type participantObject struct {
 
 func shapeGroup(g *groupObject) group {
 	out := group{
-		JID: g.Group, OwnerJID: deref(g.Owner), Name: g.Name, NameSetAt: deref(g.NameSetAt), NameSetBy: deref(g.NameSetBy),
-		Topic: deref(g.Description), TopicID: deref(g.DescriptionID), TopicSetAt: deref(g.DescriptionSetAt), TopicSetBy: deref(g.DescriptionSetBy),
-		IsLocked: g.Locked, IsAnnounce: g.Announce, AnnounceVersionID: deref(g.AnnounceVersionID),
+		JID: g.Group, OwnerJID: rest.Deref(g.Owner), Name: g.Name, NameSetAt: rest.Deref(g.NameSetAt), NameSetBy: rest.Deref(g.NameSetBy),
+		Topic: rest.Deref(g.Description), TopicID: rest.Deref(g.DescriptionID), TopicSetAt: rest.Deref(g.DescriptionSetAt), TopicSetBy: rest.Deref(g.DescriptionSetBy),
+		IsLocked: g.Locked, IsAnnounce: g.Announce, AnnounceVersionID: rest.Deref(g.AnnounceVersionID),
 		IsEphemeral: g.DisappearingSeconds > 0, DisappearingTimer: g.DisappearingSeconds, IsIncognito: g.IsIncognito, IsParent: g.IsCommunity,
-		LinkedParentJID: deref(g.Community), IsDefaultSubGroup: g.IsAnnouncementGroup, GroupCreated: deref(g.CreatedAt),
-		ParticipantVersionID: deref(g.ParticipantVersionID), MemberAddMode: deref(g.MemberAddMode),
+		LinkedParentJID: rest.Deref(g.Community), IsDefaultSubGroup: g.IsAnnouncementGroup, GroupCreated: rest.Deref(g.CreatedAt),
+		ParticipantVersionID: rest.Deref(g.ParticipantVersionID), MemberAddMode: rest.Deref(g.MemberAddMode),
 		Participants: make([]participant, 0, len(g.Participants)),
 	}
 	if g.JoinApprovalRequired {
@@ -103,7 +103,7 @@ func shapeGroup(g *groupObject) group {
 	}
 	for _, p := range g.Participants {
 		out.Participants = append(out.Participants, participant{
-			p.Contact, deref(p.LID), p.IsAdmin, p.IsSuperAdmin, deref(p.DisplayName), deref(p.ErrorCode),
+			p.Contact, rest.Deref(p.LID), p.IsAdmin, p.IsSuperAdmin, rest.Deref(p.DisplayName), rest.Deref(p.ErrorCode),
 		})
 	}
 	return out

@@ -86,7 +86,7 @@ func connect(x *rest.Exchange, in *connectRequest) (*connected, error) {
 	if wait > 0 && !now.Status.Connected {
 		return nil, rest.State("Failed to Connect")
 	}
-	return &connected{Details: "Connected!", Events: strings.Join(subscribed, ","), JID: deref(now.Status.JID), Webhook: hook.URL}, nil
+	return &connected{Details: "Connected!", Events: strings.Join(subscribed, ","), JID: rest.Deref(now.Status.JID), Webhook: hook.URL}, nil
 }
 
 // details is the answer of operations that only say that they are done.
@@ -148,13 +148,4 @@ func getQR(x *rest.Exchange, _ *rest.None) (*qrAnswer, error) {
 	var code struct{ Image string }
 	err = x.Call("session.getQrCode", nil, &code)
 	return &qrAnswer{code.Image}, err
-}
-
-// deref is the value, or the zero value for null.
-func deref[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }

@@ -70,12 +70,12 @@ func userInfo(x *rest.Exchange, in *peopleRequest) (*userInfoAnswer, error) {
 	}
 	answer := &userInfoAnswer{Users: make(map[string]userDetails, len(result.Users))}
 	for _, u := range result.Users {
-		shown := userDetails{Devices: u.Devices, PictureID: deref(u.PictureID), Status: deref(u.About)}
+		shown := userDetails{Devices: u.Devices, PictureID: rest.Deref(u.PictureID), Status: rest.Deref(u.About)}
 		if shown.Devices == nil {
 			shown.Devices = []string{}
 		}
 		if v := u.Verified; v != nil {
-			shown.VerifiedName = &verifiedName{certificate{bytesOf(v.Details), bytesOf(v.Signature)}, verifiedDetails{deref(v.Issuer), v.Serial, v.VerifiedName}}
+			shown.VerifiedName = &verifiedName{certificate{bytesOf(v.Details), bytesOf(v.Signature)}, verifiedDetails{rest.Deref(v.Issuer), v.Serial, v.VerifiedName}}
 		}
 		answer.Users[u.Contact] = shown
 	}
@@ -118,11 +118,11 @@ func userCheck(x *rest.Exchange, in *numbersRequest) (*userCheckAnswer, error) {
 		if r.Error != nil {
 			return nil, rest.Bad(fmt.Sprintf("Phone[%d]", i), "Could not parse Phone", *r.Error)
 		}
-		jid := deref(r.Contact)
+		jid := rest.Deref(r.Contact)
 		if jid == "" {
 			jid = strings.TrimPrefix(r.Number, "+") + "@s.whatsapp.net" // the document names it for strangers, too
 		}
-		answer.Users = append(answer.Users, registration{r.Registered, jid, r.Number, deref(r.VerifiedName)})
+		answer.Users = append(answer.Users, registration{r.Registered, jid, r.Number, rest.Deref(r.VerifiedName)})
 	}
 	return answer, nil
 }
@@ -167,7 +167,7 @@ func avatar(x *rest.Exchange, in *avatarRequest) (*rest.Reply, error) {
 	if p.URL == nil {
 		return nil, rest.State("No avatar found")
 	}
-	bare := picture{*p.URL, deref(p.PictureID), deref(p.Type), deref(p.DirectPath)}
+	bare := picture{*p.URL, rest.Deref(p.PictureID), rest.Deref(p.Type), rest.Deref(p.DirectPath)}
 	served := servedPicture{bare, bare.URL, bare.ID, bare.Type, bare.DirectPath}
 	return &rest.Reply{Body: barePicture{success(x, served).(envelope), bare}}, nil
 }
@@ -195,7 +195,7 @@ func contacts(x *rest.Exchange, _ *rest.None) (map[string]contact, error) {
 	}
 	answer := make(map[string]contact, len(result.Contacts))
 	for _, c := range result.Contacts {
-		answer[c.Contact] = contact{deref(c.BusinessName), deref(c.FirstName), true, deref(c.FullName), deref(c.PushName)}
+		answer[c.Contact] = contact{rest.Deref(c.BusinessName), rest.Deref(c.FirstName), true, rest.Deref(c.FullName), rest.Deref(c.PushName)}
 	}
 	return answer, nil
 }

@@ -1,0 +1,34 @@
+package brokertest
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// Meaning is what a sink's error tells the dispatcher.
+func Meaning(err error) string {
+	switch cause := errors.Unwrap(err); {
+	case err == nil:
+		return "delivered"
+	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
+		return "unreachable"
+	case cause != nil && reflect.DeepEqual(err, dispatch.Permanent(cause)):
+		return "permanent"
+	}
+	return "retry"
+}
+
+// Problems are the fields for which a configuration was refused.
+func Problems(err error) map[string]bool {
+	fields := map[string]bool{}
+	var p broker.Problems
+	if errors.As(err, &p) {
+		for _, problem := range p {
+			fields[problem.Field] = true
+		}
+	}
+	return fields
+}
