@@ -3,7 +3,6 @@ package idempotency
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -20,14 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := dbtest.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString(err.Error())
-			code = 1
-		}
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(dbtest.Runner{M: m})
 }
 
 // onEach runs a test on each database; open may be called again, as another process would.

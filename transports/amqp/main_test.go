@@ -3,7 +3,6 @@ package amqp
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,14 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := brokertest.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			_, _ = os.Stderr.WriteString(err.Error())
-			code = 1
-		}
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(brokertest.Runner{M: m})
 }
 
 // config is the documented defaults with names of the test's own.

@@ -33,6 +33,12 @@ var (
 	sharedErr  error
 )
 
+// Runner is a package's tests with Main around them, for goleak.VerifyTestMain.
+type Runner struct{ M interface{ Run() int } }
+
+// Run runs the tests and stops the shared RabbitMQ.
+func (r Runner) Run() int { return Main(r.M) }
+
 // Main runs a package's tests and stops the shared RabbitMQ after them.
 func Main(m interface{ Run() int }) int {
 	code := m.Run()

@@ -14,12 +14,5 @@ func TestMain(m *testing.M) {
 		crashChild()
 		return
 	}
-	code := dbtest.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString(err.Error())
-			code = 1
-		}
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(dbtest.Runner{M: m})
 }

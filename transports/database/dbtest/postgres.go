@@ -42,6 +42,12 @@ var (
 	databases atomic.Uint64
 )
 
+// Runner is a package's tests with Main around them, for goleak.VerifyTestMain.
+type Runner struct{ M interface{ Run() int } }
+
+// Run runs the tests and stops the shared PostgreSQL.
+func (r Runner) Run() int { return Main(r.M) }
+
 // Main runs a package's tests and stops the shared server after them.
 func Main(m interface{ Run() int }) int {
 	code := m.Run()
