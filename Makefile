@@ -7,6 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILT_AT := $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.builtAt=$(BUILT_AT)
 LINT := .cache/bin/golangci-lint
+S3_SERVER := .cache/bin/versitygw
 
 # The examples are tested as well, or the run fails.
 test: export WAYSTATION_TEST_ALL := 1
@@ -31,7 +32,7 @@ run: build ## Start with SQLite, the simulated network and a paired demo session
 	./bin/waystation -sandbox -demo -data-dir .cache/demo
 
 .PHONY: test
-test: setup lint ## Install what is missing, lint, vet, run every test
+test: setup lint $(S3_SERVER) ## Install what is missing, lint, vet, run every test
 	@echo "== go vet"
 	go vet $(PKGS)
 	@echo "== go test"
@@ -41,7 +42,7 @@ test: setup lint ## Install what is missing, lint, vet, run every test
 	@$(MAKE) --no-print-directory load
 
 .PHONY: load
-load: ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes, a soak
+load: $(S3_SERVER) ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes, a soak
 	@echo "== load tests, some twenty minutes"
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
@@ -86,3 +87,9 @@ $(LINT): .ci/tools/go.mod .ci/tools/go.sum
 	@mkdir -p $(@D)
 	cd .ci/tools && go build -buildvcs=false -o $(abspath $(LINT)) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $(LINT)
+
+$(S3_SERVER): .ci/versitygw/go.mod .ci/versitygw/go.sum
+	@echo "== building versitygw, an S3 server for tests (a minute or two, once)"
+	@mkdir -p $(@D)
+	cd .ci/versitygw && go build -buildvcs=false -o $(abspath $(S3_SERVER)) github.com/versity/versitygw/cmd/versitygw
+	@touch $(S3_SERVER)
