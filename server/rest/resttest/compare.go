@@ -38,18 +38,18 @@ func (a *Answer) JSON() any {
 	return value
 }
 
-// Finding is a difference between an answer and its document.
+// Finding is a difference between an answer or event and its document.
 type Finding struct {
-	Operation string // "METHOD /path"
-	Key       string // of the answer; "" = the answer as a whole
-	Problem   string
+	Of      string // "METHOD /path", or an event
+	Key     string // "" = the whole
+	Problem string
 }
 
 func (f Finding) String() string {
 	if f.Key == "" {
-		return f.Operation + ": " + f.Problem
+		return f.Of + ": " + f.Problem
 	}
-	return f.Operation + ": " + f.Key + ": " + f.Problem
+	return f.Of + ": " + f.Key + ": " + f.Problem
 }
 
 // Rules are what a dialect, or one case of it, knows beyond the catalogue.
@@ -63,18 +63,18 @@ type Rules struct {
 	Absent []string
 }
 
-// comparison of one answer.
+// comparison of one answer or event.
 type comparison struct {
-	operation *Operation
-	rules     Rules
-	seen      map[string]bool
-	findings  []Finding
+	of       string
+	rules    Rules
+	seen     map[string]bool
+	findings []Finding
 }
 
 // Compare tells how an answer differs from a documented one: status, content type, keys, types and literal texts. Every
 // documented key must have been there to compare, also those of the items of arrays and maps.
 func (o *Operation) Compare(want *Response, got *Answer, rules Rules) []Finding {
-	c := &comparison{operation: o, rules: rules, seen: map[string]bool{}}
+	c := &comparison{of: o.Name(), rules: rules, seen: map[string]bool{}}
 	if got.Status != want.Status {
 		c.found("", "status %d instead of %d: %.300s", got.Status, want.Status, got.Body)
 		return c.findings
@@ -108,7 +108,7 @@ func paths(tree *shape) func(yield func(string) bool) {
 }
 
 func (c *comparison) found(key, format string, args ...any) {
-	f := Finding{Operation: c.operation.Name(), Key: key, Problem: fmt.Sprintf(format, args...)}
+	f := Finding{Of: c.of, Key: key, Problem: fmt.Sprintf(format, args...)}
 	if !slices.Contains(c.findings, f) { // items of a list tend to be alike
 		c.findings = append(c.findings, f)
 	}

@@ -73,7 +73,7 @@ func TestMutationsAreFound(t *testing.T) {
 func expectFinding(t *testing.T, o *Operation, r *Response, a *Answer, path string) {
 	t.Helper()
 	for _, f := range o.Compare(r, a, wuzapiRules) {
-		if f.Operation == o.Name() && (f.Key == path || strings.HasPrefix(f.Key, path+".") || strings.HasPrefix(f.Key, path+"[")) {
+		if f.Of == o.Name() && (f.Key == path || strings.HasPrefix(f.Key, path+".") || strings.HasPrefix(f.Key, path+"[")) {
 			return
 		}
 	}

@@ -93,18 +93,25 @@ func TestCatalogues(t *testing.T) {
 			t.Errorf("%s: reads back as something else", dialect)
 		}
 		path := filepath.Join("testdata", dialect+".json")
-		kept, err := os.ReadFile(path)
-		switch {
-		case os.IsNotExist(err) && dialect != "wuzapi" && dialect != "digigo":
-			// Comes with its dialect.
-		case bytes.Equal(kept, made):
-		case *update:
-			if err := os.WriteFile(path, made, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		default:
-			t.Errorf("%s is not what %s says", path, file)
+		if _, err := os.Stat(path); os.IsNotExist(err) && dialect != "wuzapi" && dialect != "digigo" {
+			continue // Comes with its dialect.
 		}
+		keep(t, path, file, made)
+	}
+}
+
+// keep compares a file with what it must be, or writes it.
+func keep(t *testing.T, path, source string, made []byte) {
+	t.Helper()
+	kept, err := os.ReadFile(path)
+	switch {
+	case err == nil && bytes.Equal(kept, made):
+	case *update:
+		if err := os.WriteFile(path, made, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is not what %s says", path, source)
 	}
 }
 
@@ -150,7 +157,7 @@ func usable(t *testing.T, c *Catalogue) {
 	}
 }
 
-func encode(t *testing.T, c *Catalogue) []byte {
+func encode(t *testing.T, c any) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

@@ -3,12 +3,12 @@ package waakg
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/server/rest/resttest"
 )
 
 const (
@@ -131,70 +131,36 @@ func decoded(t *testing.T, raw []byte) any {
 	return v
 }
 
-// ours are the keys that WA-AKG's own payloads do not have.
-var ours = []string{"data.keyIds", "data.ephemeralDuration", "data.joinApprovalMode"}
+// beyond the document are the keys of all messages that a receipt is about, and more of what a group is like.
+var beyond = resttest.Rules{Extra: []string{"data.keyIds", "data.ephemeralDuration", "data.joinApprovalMode"}}
 
-// Every payload has the keys of the documented one: all that are always there, and none that are not in it.
-func TestDocumentedKeys(t *testing.T) {
-	file, err := os.ReadFile("testdata/events.json")
+// Every payload is as documented, and all that is documented is sent but what the package's words leave out.
+func TestDocumented(t *testing.T) {
+	documented, err := resttest.LoadEvents("waakg")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var documented map[string]struct {
-		Payload  any
-		Optional []string
+	missing := map[string]bool{}
+	for _, e := range documented.Events {
+		missing[e.Name] = true
 	}
-	if err = json.Unmarshal(file, &documented); err != nil {
-		t.Fatal(err)
-	}
-	missing := slices.Sorted(maps.Keys(documented))
 	for _, c := range cases {
 		if c.wantEvent == "" || c.wantEvent == "test" {
 			continue
 		}
-		missing = slices.DeleteFunc(missing, func(name string) bool { return name == c.wantEvent })
+		delete(missing, c.wantEvent)
 		t.Run(c.name, func(t *testing.T) {
 			body, err := Payload(&Event{Type: c.event, Data: json.RawMessage(c.data)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			doc := documented[c.wantEvent]
-			want, got := map[string]bool{}, map[string]bool{}
-			collect(want, "", doc.Payload)
-			collect(got, "", decoded(t, body))
-			for path := range got {
-				if !want[path] && !slices.Contains(ours, path) {
-					t.Errorf("%s is not documented", path)
-				}
-			}
-			for path := range want {
-				parent := path[:max(strings.LastIndexByte(path, '.'), 0)]
-				if !got[path] && (parent == "" || got[parent+"."]) && !slices.Contains(doc.Optional, path) {
-					t.Errorf("%s is missing", path)
-				}
+			for _, finding := range documented.Event(c.wantEvent).Compare(decoded(t, body), beyond) {
+				t.Error(finding)
 			}
 		})
 	}
-	if !slices.Equal(missing, []string{"status.update"}) {
-		t.Errorf("no test makes %v", missing)
-	}
-}
-
-// collect lists the paths of a value's keys, and those of objects with a dot behind them too.
-func collect(into map[string]bool, path string, value any) {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return
-	}
-	if path != "" {
-		into[path+"."] = true
-		path += "."
-	}
-	for name, inner := range object {
-		into[path+name] = true
-		if name != "raw" { // of any shape
-			collect(into, path+name, inner)
-		}
+	if got := slices.Sorted(maps.Keys(missing)); !slices.Equal(got, []string{"status.update"}) {
+		t.Errorf("no test makes %v", got)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/server/rest/resttest"
 )
 
 // Data as sessions emit it, and what a receiver written for wuzapi gets: the keys and types of wuzapi's own examples.
@@ -172,6 +174,36 @@ func decoded(t *testing.T, raw []byte) any {
 		t.Fatalf("%v: %s", err, raw)
 	}
 	return v
+}
+
+// Every payload of an event that the document shows is as documented, and all of these are sent.
+func TestDocumented(t *testing.T) {
+	documented, err := resttest.LoadEvents("wuzapi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]bool{}
+	for _, c := range payloads {
+		body, err := Payload(&Event{Type: c.event, Data: json.RawMessage(c.data)})
+		if err != nil || body == nil {
+			continue // TestPayload says more
+		}
+		got, _ := decoded(t, body).(map[string]any)
+		name, _ := got["type"].(string)
+		e := documented.Event(name)
+		if e == nil {
+			continue
+		}
+		made[name] = true
+		for _, finding := range e.Compare(got, resttest.Rules{}) {
+			t.Errorf("%s: %s", c.name, finding)
+		}
+	}
+	for _, e := range documented.Events {
+		if !made[e.Name] {
+			t.Errorf("no test makes %s", e.Name)
+		}
+	}
 }
 
 // The JSON form is the same object, with the session's name in it.

@@ -3,12 +3,13 @@ package wwebjs
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/server/rest/resttest"
 )
 
 // What the events of sessions say about where messages belong.
@@ -176,76 +177,43 @@ func TestPayload(t *testing.T) {
 					t.Errorf("%s is %v, want %v", path, at, want)
 				}
 			}
-			if doc, ok := documented[c.wantType]; ok {
-				compare(t, documented, &doc, "", "", doc.Payload, got)
-			} else if c.event != "WebhookTest" {
-				t.Errorf("%s is not documented", c.wantType)
+			if c.event == "WebhookTest" {
+				return
+			}
+			doc := documented.Event(c.wantType)
+			if doc == nil {
+				t.Fatalf("%s is not documented", c.wantType)
+			}
+			for _, finding := range doc.Compare(got, beyond) {
+				t.Error(finding)
 			}
 		})
 	}
 }
 
-// document is a documented payload; $message stands for a message, which is documented once.
-type document struct {
-	Payload  any
-	Optional []string
-}
+// beyond the document are the keys of all messages that an acknowledgement is about; nothing tells the number of an option.
+var beyond = resttest.Rules{Extra: []string{"data.ids"}, Absent: []string{"data.vote.selectedOptions[].id"}}
 
-func documents(t *testing.T) (out map[string]document) {
+func documents(t *testing.T) *resttest.Events {
 	t.Helper()
-	file, err := os.ReadFile("testdata/events.json")
-	if err == nil {
-		err = json.Unmarshal(file, &out)
-	}
+	events, err := resttest.LoadEvents("wwebjs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
-}
-
-// compare finds keys that are not documented, and documented ones that are missing. at is the path in the document, seen
-// that in the payload.
-func compare(t *testing.T, all map[string]document, doc *document, at, seen string, want, got any) {
-	if want == "$message" {
-		message := all["$message"]
-		compare(t, all, &message, "", seen, message.Payload, got)
-		return
-	}
-	wanted, ok := want.(map[string]any)
-	if !ok || strings.HasSuffix(seen, "_data") { // of any shape
-		return
-	}
-	object, ok := got.(map[string]any)
-	if !ok {
-		t.Errorf("%s is %v and no object", seen, got)
-		return
-	}
-	for name, inner := range wanted {
-		value, ok := object[name]
-		path := strings.TrimPrefix(at+"."+name, ".")
-		switch {
-		case ok:
-			compare(t, all, doc, path, seen+"."+name, inner, value)
-		case !slices.Contains(doc.Optional, path):
-			t.Errorf("%s.%s is missing", seen, name)
-		}
-	}
-	for name := range object {
-		if _, ok := wanted[name]; !ok && seen+"."+name != ".data.ids" { // which is ours
-			t.Errorf("%s.%s is not documented", seen, name)
-		}
-	}
+	return events
 }
 
 // All that is documented is sent but what the package's words leave out.
 func TestDataTypes(t *testing.T) {
-	documented := documents(t)
-	delete(documented, "$message")
+	missing := map[string]bool{}
+	for _, e := range documents(t).Events {
+		missing[e.Name] = true
+	}
 	for _, c := range cases {
-		delete(documented, c.wantType)
+		delete(missing, c.wantType)
 	}
 	want := []string{"code", "contact_changed", "group_membership_request", "loading_screen", "media", "media_uploaded"}
-	if got := slices.Sorted(maps.Keys(documented)); !slices.Equal(got, want) {
+	if got := slices.Sorted(maps.Keys(missing)); !slices.Equal(got, want) {
 		t.Errorf("no test makes %v, want %v", got, want)
 	}
 	if got := slices.Sorted(maps.Keys(shapes)); !slices.Equal(got, Types()) {
