@@ -13,7 +13,8 @@ func (a *app) openDispatcher(ctx context.Context) (err error) {
 	a.deliver, err = dispatch.Open(ctx, a.db, a.journal, dispatch.Config{
 		KeepDelivered: cmp.Or(a.cfg.KeepDeliveries, -1), MaxDelivered: a.cfg.MaxDeliveries,
 		KeepDeadLetters: a.cfg.KeepDeadLetters, MaxDeadLetters: a.cfg.MaxDeadLetters,
-		MaxWatches: a.cfg.MaxWatches, DrainTimeout: a.cfg.ShutdownTimeout / 4, Log: a.log.With("part", "dispatch"),
+		MaxSkips: a.cfg.MaxSkips, MaxWatches: a.cfg.MaxWatches, WatchEvery: a.cfg.WatchEvery,
+		DrainTimeout: a.cfg.ShutdownTimeout / 4, Log: a.log.With("part", "dispatch"),
 	})
 	if err == nil {
 		a.onClose("dispatcher", a.deliver.Close)

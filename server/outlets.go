@@ -175,7 +175,7 @@ type bridgeOutlets struct{ *outlets.Outlets }
 func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error {
 	err := o.Outlets.Skip(ctx, session, skip, store)
 	if errors.Is(err, dispatch.ErrTooManySkips) {
-		return &bridge.Error{Reason: bridge.ReasonConflict, Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
+		return &bridge.Error{Reason: bridge.ReasonConflict, Field: "skip_global", Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
 	}
 	return err
 }

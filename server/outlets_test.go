@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/journal"
@@ -201,5 +202,33 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	}
 	if text := stats(); !strings.Contains(text, `"published_count":3`) {
 		t.Errorf("stats %s", text)
+	}
+}
+
+// More changes of a flag than the server keeps in mind are refused, with the field's name, and change nothing.
+func TestTooManySkips(t *testing.T) {
+	s := startServer(t, "-max-skips", "1")
+	s.must("session.create", object{"session_id": "a"})
+	set := func(list ...string) rpcReply {
+		t.Helper()
+		s.message("a", "x") // without an event in between there is nothing new to keep in mind
+		return post(t, s.url("/v1/rpc"), s.token, "session.updateSettings", object{"session": "a", "skip_global": append([]string{}, list...), "skip_groups": len(list) > 0})
+	}
+	for _, list := range [][]string{{"websocket"}, {}} {
+		if reply := set(list...); reply.Error != nil {
+			t.Fatalf("%v: %+v", list, reply.Error)
+		}
+	}
+	reply := set("websocket")
+	if reply.Error == nil || reply.Error.Code != rpc.CodeConflict || string(reply.Error.Data.Details) != `{"field":"skip_global"}` {
+		t.Errorf("got %+v", reply.Error)
+	}
+	settings := s.call("session.getSettings", object{"session": "a"})["settings"].(object)
+	if list := settings["skip_global"].([]any); len(list) != 0 || settings["skip_groups"] != false || s.app.deliver.Skips("a", "websocket") {
+		t.Errorf("a refused change was made in part: %v", settings)
+	}
+	// The others have room of their own.
+	if reply = set("redis"); reply.Error != nil {
+		t.Errorf("redis: %+v", reply.Error)
 	}
 }

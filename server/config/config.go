@@ -88,6 +88,8 @@ type Config struct {
 
 	DeliveryProbeEvery time.Duration `flag:"delivery-probe-every" unit:"duration" default:"15s" min:"10ms" max:"1h" doc:"Pause between attempts to reach a target that cannot be reached." why:"One connection in this time costs nobody anything."`
 
+	MaxSkips int `flag:"max-skips" unit:"stretches" default:"1000" min:"1" max:"10000" doc:"Stretches of a session's log that one global transport leaves out (skip_global) and may still come to; a change that would add another is refused." why:"Some 100 bytes each. They are forgotten when the transport has passed them, those of websocket when their events are."`
+
 	MaxWebhooks int `flag:"max-webhooks" unit:"webhooks" default:"20" min:"1" max:"1000" doc:"Webhooks a session may have." why:"Each gets every event it wants, in requests of its own."`
 
 	WebhookHostRequests int `flag:"webhook-host-requests" unit:"requests" default:"16" min:"1" max:"1000" doc:"Requests of webhooks to one host and port at a time. One session may have a quarter of them under way, those to webhooks that hang half of them together." why:"A receiver with a handful of workers is not run over, and those that hang leave room for the others."`
@@ -128,7 +130,9 @@ type Config struct {
 
 	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
 
-	MaxWatches int `flag:"max-watches" unit:"watches" default:"32" min:"1" max:"10000" doc:"Streams of deliveries (delivery.watch, GET /v1/deliveries) open at a time." why:"Each reads a page of the archive up to ten times a second while something is new."`
+	MaxWatches int `flag:"max-watches" unit:"watches" default:"32" min:"1" max:"10000" doc:"Streams of deliveries (delivery.watch, GET /v1/deliveries) open at a time." why:"Each reads a page of the archive every watch-every while something is new."`
+
+	WatchEvery time.Duration `flag:"watch-every" unit:"duration" default:"100ms" min:"10ms" max:"1m" doc:"Shortest time between two looks of such a stream into the archive." why:"People look at it, and each look is a query."`
 
 	WatchTokenTTL time.Duration `flag:"watch-token-ttl" unit:"duration" default:"5m" min:"1s" max:"24h" doc:"Time a token of delivery.createWatchToken is good." why:"It stands in a URL, which proxies log."`
 
