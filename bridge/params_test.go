@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -103,8 +104,19 @@ func TestSettingsApply(t *testing.T) {
 	if err != nil || !got.SkipGroups || !got.AutoReconnect || got.CallRejectReason != "declined" || strings.Join(got.SkipGlobal, " ") != "redis sqs" || got.Dialect != "digigo" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	no := false
+	before := slices.Clone(got.SkipGlobal)
+	flags := SettingsPatch{SkipGlobalFlags: map[string]*bool{"webhook": &yes, "amqp": &yes, "sqs": &no, "media_storage": nil, "redis": &yes, "websocket": &no}}
+	changed, err := got.Apply(flags)
+	if err != nil || strings.Join(changed.SkipGlobal, " ") != "amqp redis webhook" || !slices.Equal(got.SkipGlobal, before) {
+		t.Errorf("%+v of %v, %v", changed, got.SkipGlobal, err)
+	}
+	flags.SkipGlobal = &[]string{"websocket", "media_storage"}
+	if changed, err = got.Apply(flags); err != nil || strings.Join(changed.SkipGlobal, " ") != "amqp media_storage redis webhook" {
+		t.Errorf("beside a list: %+v, %v", changed, err)
+	}
 	for field, patch := range map[string]SettingsPatch{
-		"call_reject_reason": {CallRejectReason: &wrong}, "skip_global": {SkipGlobal: &[]string{"pigeon"}}, "dialect": {Dialect: &wrong},
+		"skip_global_flags/pigeon": {SkipGlobalFlags: map[string]*bool{"pigeon": &no}}, "call_reject_reason": {CallRejectReason: &wrong}, "skip_global": {SkipGlobal: &[]string{"pigeon"}}, "dialect": {Dialect: &wrong},
 	} {
 		var e *Error
 		if _, err = DefaultSettings().Apply(patch); !errors.As(err, &e) || e.Field != field {

@@ -3,7 +3,9 @@ package bridge
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // Settings are a session's behaviour switches. They take effect with the next
@@ -47,21 +49,23 @@ func (b *Bridge) preset(p SettingsPatch) SettingsPatch {
 
 // SettingsPatch changes some switches: a nil field stays as it is.
 type SettingsPatch struct {
-	SkipMedia               *bool     `json:"skip_media,omitempty"`
-	SkipGroups              *bool     `json:"skip_groups,omitempty"`
-	SkipNewsletters         *bool     `json:"skip_newsletters,omitempty"`
-	SkipBroadcasts          *bool     `json:"skip_broadcasts,omitempty"`
-	SkipOwnMessages         *bool     `json:"skip_own_messages,omitempty"`
-	EchoAPIMessages         *bool     `json:"echo_api_messages,omitempty"`
-	RejectCalls             *bool     `json:"reject_calls,omitempty"`
-	CallRejectReason        *string   `json:"call_reject_reason,omitempty"`
-	CallRejectMessage       *string   `json:"call_reject_message,omitempty"`
-	SkipGlobal              *[]string `json:"skip_global,omitempty"`
-	UnavailableAfterConnect *bool     `json:"unavailable_after_connect,omitempty"`
-	SendReadReceipts        *bool     `json:"send_read_receipts,omitempty"`
-	AutoReconnect           *bool     `json:"auto_reconnect,omitempty"`
-	SkipHistorySync         *bool     `json:"skip_history_sync,omitempty"`
-	Dialect                 *string   `json:"dialect,omitempty" rpc:"enum=digigo|wuzapi" doc:"document whose answers REST calls get at paths that several documents have"`
+	SkipMedia         *bool     `json:"skip_media,omitempty"`
+	SkipGroups        *bool     `json:"skip_groups,omitempty"`
+	SkipNewsletters   *bool     `json:"skip_newsletters,omitempty"`
+	SkipBroadcasts    *bool     `json:"skip_broadcasts,omitempty"`
+	SkipOwnMessages   *bool     `json:"skip_own_messages,omitempty"`
+	EchoAPIMessages   *bool     `json:"echo_api_messages,omitempty"`
+	RejectCalls       *bool     `json:"reject_calls,omitempty"`
+	CallRejectReason  *string   `json:"call_reject_reason,omitempty"`
+	CallRejectMessage *string   `json:"call_reject_message,omitempty"`
+	SkipGlobal        *[]string `json:"skip_global,omitempty"`
+	// SkipGlobalFlags changes some of SkipGlobal, so that two callers with different ones in mind lose nothing of each other.
+	SkipGlobalFlags         map[string]*bool `json:"skip_global_flags,omitempty" doc:"outlet -> whether the session stays out of it; those not named stay as they are, or as skip_global has them"`
+	UnavailableAfterConnect *bool            `json:"unavailable_after_connect,omitempty"`
+	SendReadReceipts        *bool            `json:"send_read_receipts,omitempty"`
+	AutoReconnect           *bool            `json:"auto_reconnect,omitempty"`
+	SkipHistorySync         *bool            `json:"skip_history_sync,omitempty"`
+	Dialect                 *string          `json:"dialect,omitempty" rpc:"enum=digigo|wuzapi" doc:"document whose answers REST calls get at paths that several documents have"`
 }
 
 const (
@@ -116,10 +120,31 @@ func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 		slices.Sort(s.SkipGlobal)
 		s.SkipGlobal = slices.Compact(s.SkipGlobal)
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.SkipGlobalFlags)) {
+		on := p.SkipGlobalFlags[name]
+		if !slices.Contains(globalOutlets, name) {
+			return s, badParam("skip_global_flags/"+name, "is not one of %s", strings.Join(globalOutlets, ", "))
+		}
+		if on != nil {
+			s.SkipGlobal = withOutlet(s.SkipGlobal, name, *on)
+		}
+	}
 	if p.Dialect != nil {
 		s.Dialect = *p.Dialect
 	}
 	return s, s.check()
+}
+
+// withOutlet returns a sorted list with a name, or without it.
+func withOutlet(list []string, name string, on bool) []string {
+	at, found := slices.BinarySearch(list, name)
+	switch {
+	case on && !found:
+		return slices.Insert(slices.Clone(list), at, name)
+	case !on && found:
+		return slices.Delete(slices.Clone(list), at, at+1)
+	}
+	return list
 }
 
 func (s Settings) check() error {
@@ -136,7 +161,7 @@ func (s Settings) check() error {
 	}
 	for _, name := range s.SkipGlobal {
 		if !slices.Contains(globalOutlets, name) {
-			return badParam("skip_global", "%q is not one of webhook, amqp, sqs, redis, websocket, media_storage", name)
+			return badParam("skip_global", "%q is not one of %s", name, strings.Join(globalOutlets, ", "))
 		}
 	}
 	return nil

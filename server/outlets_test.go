@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -230,5 +231,67 @@ func TestTooManySkips(t *testing.T) {
 	// The others have room of their own.
 	if reply = set("redis"); reply.Error != nil {
 		t.Errorf("redis: %+v", reply.Error)
+	}
+}
+
+// Changes of single flags at the same moment lose nothing of each other, by calls and by the routes of a document.
+func TestSkipFlagsAtTheSameMoment(t *testing.T) {
+	s := startServer(t, "-calls-per-second", "100000", "-call-burst", "100000")
+	token := s.call("session.create", object{"session_id": "a"})["token"].(string)
+	byMethod := func(flag string) func(on bool) string {
+		return func(on bool) string {
+			reply := post(t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{flag: on}})
+			if reply.Error != nil {
+				return reply.Error.Message
+			}
+			return ""
+		}
+	}
+	byRoute := func(flag string) func(on bool) string {
+		return func(on bool) string {
+			body := fmt.Sprintf(`{"%s":%t}`, flag, on)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/digigo/session/globaltransports/config"), strings.NewReader(body))
+			if err != nil {
+				return err.Error()
+			}
+			request.Header.Set("token", token)
+			response, err := plainHTTP.Do(request)
+			if err != nil {
+				return err.Error()
+			}
+			defer response.Body.Close()
+			answer, _ := io.ReadAll(response.Body)
+			if response.StatusCode != http.StatusOK || !strings.Contains(string(answer), body[1:len(body)-1]) {
+				return string(answer)
+			}
+			return ""
+		}
+	}
+	const rounds = 20
+	var all sync.WaitGroup
+	for _, set := range []func(on bool) string{
+		byMethod("webhook"), byMethod("redis"), byMethod("media_storage"), byRoute("skipGlobalRabbitMQ"), byRoute("skipGlobalSQS"), byRoute("skipGlobalWebSocket"),
+	} {
+		all.Go(func() {
+			for i := range rounds {
+				if problem := set(i%2 == 1); problem != "" {
+					t.Error(problem)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	got := s.call("session.getSettings", object{"session": "a"})["settings"].(object)["skip_global"]
+	if fmt.Sprint(got) != "[amqp media_storage redis sqs webhook websocket]" {
+		t.Errorf("a change was lost: %v", got)
+	}
+	reply := post(t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{"pigeon": true}})
+	if reply.Error == nil || reply.Error.Code != rpc.CodeInvalidParams || !strings.Contains(string(reply.Error.Data.Details), "/skip_global_flags/pigeon") {
+		t.Errorf("an outlet that is none: %+v", reply.Error)
+	}
+	must[object](t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{"redis": nil}})
+	if got = s.call("session.getSettings", object{"session": "a"})["settings"].(object)["skip_global"]; !slices.Contains(got.([]any), any("redis")) {
+		t.Errorf("null changed a flag: %v", got)
 	}
 }

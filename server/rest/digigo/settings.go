@@ -55,7 +55,7 @@ func settingRoutes() []rest.Route {
 	routes := []rest.Route{
 		rest.Row("POST", "/session/skipcalls/config", "session.updateSettings session.getSettings", setSkipCalls, rest.NeedsBody()),
 		rest.Row("GET", "/session/skipcalls/config", "session.getSettings", getSkipCalls),
-		rest.Row("POST", "/session/globaltransports/config", "session.updateSettings session.getSettings", setGlobalTransports, rest.NeedsBody(),
+		rest.Row("POST", "/session/globaltransports/config", "session.updateSettings", setGlobalTransports, rest.NeedsBody(),
 			rest.FailText("failed to update transport configuration")),
 		rest.Row("GET", "/session/globaltransports/config", "session.getSettings", getGlobalTransports, rest.FailText("failed to load user configuration")),
 	}
@@ -191,25 +191,16 @@ func globalTransportsOf(s *settings, verb string) *globalTransportsAnswer {
 }
 
 func setGlobalTransports(x *rest.Exchange, in *globalTransports) (*globalTransportsAnswer, error) {
-	now, err := getSettings(x)
-	if err != nil {
-		return nil, err
-	}
-	names, given := skipped(&now), false
+	flags := map[string]bool{}
 	for name, flag := range in.outlets() {
-		if *flag == nil {
-			continue
-		}
-		given = true
-		names = slices.DeleteFunc(names, func(other string) bool { return other == name })
-		if **flag {
-			names = append(names, name)
+		if *flag != nil {
+			flags[name] = **flag
 		}
 	}
-	if !given {
+	if len(flags) == 0 {
 		return nil, rest.Missing("skipGlobalWebhook", "no fields provided")
 	}
-	s, err := updateSettings(x, rest.Params{"skip_global": slices.Concat([]string{}, names)})
+	s, err := updateSettings(x, rest.Params{"skip_global_flags": flags})
 	return globalTransportsOf(&s, "updated"), err
 }
 
