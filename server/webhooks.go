@@ -16,11 +16,11 @@ func (a *app) openOutbound(context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}
-	a.onClose("connections to brokers", func(context.Context) error {
+	a.onClose("connections to brokers", func(ctx context.Context) error {
 		if a.outlets == nil {
 			return nil
 		}
-		return a.outlets.Close()
+		return a.outlets.Close(ctx)
 	})
 	a.onClose("connections of webhooks", func(context.Context) error { a.outbound.Close(); return nil })
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/waystation/waystation/transports/amqp"
 	"github.com/waystation/waystation/transports/broker"
@@ -63,6 +64,17 @@ func milliseconds(seconds float64) int {
 		return -1
 	}
 	return int(ms)
+}
+
+// duration of milliseconds; what no duration holds becomes one that no field takes.
+func duration(ms int64) time.Duration {
+	switch {
+	case ms < 0:
+		return -1
+	case ms > math.MaxInt64/int64(time.Millisecond):
+		return math.MaxInt64
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // amqpFields are the options whose names differ from those of amqp.Settings.

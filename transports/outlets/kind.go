@@ -98,6 +98,9 @@ func (k *Kind) decode(given map[string]json.RawMessage) (Options, error) {
 		}
 	}
 	slices.SortFunc(p, func(a, b broker.Problem) int { return strings.Compare(a.Field, b.Field) })
+	if o, ok := options.(interface{ complete() }); ok { // defaults that depend on other options
+		o.complete()
+	}
 	return options, p.Err()
 }
 

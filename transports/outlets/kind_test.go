@@ -17,6 +17,10 @@ func TestOptionsOfBrokers(t *testing.T) {
 		{"redis", "redis://h/", `{"stream": "{x}"}`, "options/stream"},
 		{"redis", "http://h/", `{}`, "url"},
 		{"redis", "redis://h/", `{"timeout_ms": -1}`, "options/timeout_ms"},
+		{"redis", "redis://h/", `{"timeout_ms": 60001}`, "options/timeout_ms"},
+		{"redis", "redis://h/", `{"timeout_ms": 99999999999999999}`, "options/timeout_ms"},
+		{"redis", "redis://h/", `{"timeout_ms": -9223372036854775807}`, "options/timeout_ms"},
+		{"sqs", "queue", `{"region": "r", "access_key": "a", "secret_key": "s", "timeout_ms": 60001}`, "options/timeout_ms"},
 		{"amqp", "redis://h/", `{}`, "url"},
 		{"amqp", "amqp://h/", `{"exchange_type": "x"}`, "options/exchange_type"},
 		{"amqp", "amqp://h/", `{"queue_type": "x"}`, "options/queue_type"},
@@ -78,6 +82,9 @@ func TestShownOptions(t *testing.T) {
 		shown, err := kind.shown(&set)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if stream := string(shown.Options["stream"]); transport == "redis" && stream != `"waystation:{session}"` {
+			t.Errorf("redis: the stream is shown as %s, want the one that is used", stream)
 		}
 		text, _ := json.Marshal(shown)
 		if strings.Contains(string(text), "hunter2") || shown.URL != c.shown {

@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 type brokers struct {
 	mu     sync.Mutex
 	away   bool
+	stuck  chan struct{}       // if not nil, connections end when it is closed
 	got    map[string][]string // by address: session/offset
 	opened int
 	closed int
@@ -96,6 +97,12 @@ func (c *connection) Test(context.Context) (Report, error) {
 func (c *connection) Figures() Figures { return Figures{ActiveQueues: 3} }
 
 func (c *connection) Close() error {
+	c.b.mu.Lock()
+	stuck := c.b.stuck
+	c.b.mu.Unlock()
+	if stuck != nil {
+		<-stuck
+	}
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	c.b.closed++
@@ -180,7 +187,7 @@ func (w *world) close() {
 	if err := w.d.Close(context.Background()); err != nil {
 		w.t.Error(err)
 	}
-	if err := w.o.Close(); err != nil {
+	if err := w.o.Close(context.Background()); err != nil {
 		w.t.Error(err)
 	}
 }

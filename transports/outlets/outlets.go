@@ -81,6 +81,7 @@ type Outlets struct {
 
 	turn     chan struct{}       // holds one while somebody changes something
 	sessions map[string]struct{} // of who has the turn
+	dropped  []*shared           // of who has the turn: connections to close after it
 
 	mu      sync.RWMutex
 	globals Globals // as they are in use
@@ -124,7 +125,8 @@ func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Glo
 	}
 	ctx, end, err := o.begin(ctx)
 	if err != nil {
-		return errors.Join(err, o.dropAll(next))
+		o.releaseAll(next)
+		return err
 	}
 	defer end()
 	for session, skip := range sessions {
@@ -167,7 +169,8 @@ func (o *Outlets) SetGlobals(ctx context.Context, g Globals) error {
 	}
 	ctx, end, err := o.begin(ctx)
 	if err != nil {
-		return errors.Join(err, o.dropAll(next))
+		o.releaseAll(next)
+		return err
 	}
 	defer end()
 	return o.change(ctx, next, g)
@@ -228,7 +231,7 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 	if len(bad) == 0 {
 		return next, checked, nil
 	}
-	_ = o.dropAll(next)
+	o.releaseAll(next)
 	return nil, Globals{}, bad
 }
 
@@ -248,7 +251,7 @@ func (o *Outlets) attach(transport string, set *Settings, access Access) (*attac
 		return nil, err
 	}
 	if err := p.Err(); err != nil {
-		_ = o.pool.release(conn)
+		o.release(conn)
 		return nil, err
 	}
 	return &attached{conn, *set}, nil
@@ -258,25 +261,34 @@ func (o *Outlets) attach(transport string, set *Settings, access Access) (*attac
 func (o *Outlets) switchTo(ctx context.Context, transport string, s *sink, next *attached) error {
 	if next == nil {
 		err := o.dispatcher.RemoveTargets(ctx, transport, globalPrefix)
-		return errors.Join(err, o.drop(s.setGlobal(nil)))
+		o.drop(s.setGlobal(nil))
+		return err
 	}
 	before := s.setGlobal(next)
 	err := o.dispatcher.PutTargets(ctx, o.targets(func(session string) dispatch.Target { return o.globalTarget(transport, next, session) })...)
-	return errors.Join(err, o.drop(before))
-}
-
-func (o *Outlets) dropAll(list map[string]*attached) (err error) {
-	for _, a := range list {
-		err = errors.Join(err, o.drop(a))
-	}
+	o.drop(before)
 	return err
 }
 
-func (o *Outlets) drop(a *attached) error {
-	if a == nil {
-		return nil
+// drop gives up a connection. Who has the turn does not wait for its end, which may take as long as the other side lets it:
+// no session's broker holds up the changes of others.
+func (o *Outlets) drop(a *attached) {
+	if a != nil {
+		o.dropped = append(o.dropped, a.shared)
 	}
-	return o.pool.release(a.shared)
+}
+
+// release gives up a connection at once, and waits for what is under way on it.
+func (o *Outlets) release(c *shared) {
+	if err := o.pool.release(c); err != nil {
+		o.cfg.Log.Warn("a connection did not close well", "error", err)
+	}
+}
+
+func (o *Outlets) releaseAll(list map[string]*attached) {
+	for _, a := range list {
+		o.release(a.shared)
+	}
 }
 
 func (o *Outlets) switchWebhook(ctx context.Context, g *webhook.Global) error {
@@ -370,16 +382,30 @@ func (o *Outlets) Remove(ctx context.Context, session string) error {
 	return err
 }
 
-// Close ends the connections, after the dispatcher was closed.
-func (o *Outlets) Close() error {
-	var err error
+// Close ends the connections, after the dispatcher was closed, all at the same time: those whose other side is silent end by
+// the deadline of what is under way on them. It waits at most until ctx ends.
+func (o *Outlets) Close(ctx context.Context) error {
+	_, end, err := o.begin(ctx)
+	if err != nil {
+		return err
+	}
 	for _, s := range o.sinks {
-		err = errors.Join(err, o.drop(s.setGlobal(nil)))
+		o.drop(s.setGlobal(nil))
 		for session := range s.own {
-			err = errors.Join(err, o.drop(s.setOwn(session, nil)))
+			o.drop(s.setOwn(session, nil))
 		}
 	}
-	return err
+	ended := make(chan struct{})
+	go func() {
+		end()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("outlets: waiting for connections to end: %w", ctx.Err())
+	}
 }
 
 // changeTimeout bounds a change once it has begun; a database that is silent for so long is gone. The first targets of very
@@ -387,7 +413,7 @@ func (o *Outlets) Close() error {
 const changeTimeout = 2 * time.Minute
 
 // begin takes the turn for a change. From then on the caller's leaving ends it no more: the database, the memory and the
-// dispatcher must agree afterwards.
+// dispatcher must agree afterwards. end gives the turn back and closes, for the caller alone to wait for, what was dropped.
 func (o *Outlets) begin(ctx context.Context) (change context.Context, end func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -398,5 +424,15 @@ func (o *Outlets) begin(ctx context.Context) (change context.Context, end func()
 		return nil, nil, fmt.Errorf("outlets: waiting for another change: %w", ctx.Err())
 	}
 	change, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
-	return change, func() { cancel(); <-o.turn }, nil
+	return change, func() {
+		cancel()
+		dropped := o.dropped
+		o.dropped = nil
+		<-o.turn
+		var ends sync.WaitGroup
+		for _, c := range dropped {
+			ends.Go(func() { o.release(c) })
+		}
+		ends.Wait()
+	}, nil
 }

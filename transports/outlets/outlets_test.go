@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/webhook"
@@ -299,5 +300,63 @@ func TestBadOwn(t *testing.T) {
 		if w.b.open() != 0 {
 			t.Errorf("%d connections are open", w.b.open())
 		}
+	})
+}
+
+// A connection that takes long to end, because its other side is silent, keeps its own session waiting and nobody else.
+func TestSilentBrokerHoldsUpNobody(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		w.start(map[string][]string{"a": nil}, w.globals("redis"))
+		silent, other := "silent", "other"
+		if _, err := w.o.Update(t.Context(), "a", "redis", Change{URL: &silent}); err != nil {
+			t.Fatal(err)
+		}
+		stuck := make(chan struct{})
+		w.b.mu.Lock()
+		w.b.stuck = stuck
+		w.b.mu.Unlock()
+		done := make(chan error, 1)
+		go func() { done <- w.o.Delete(context.Background(), "a", "redis") }()
+		soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for gone := false; !gone; { // the first change that comes after that of a
+			_, _, err := w.o.Get(soon, "a", "redis")
+			if gone = errors.Is(err, ErrNotFound); !gone && err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.o.Add(soon, "b", nil); err != nil {
+			t.Error(err)
+		}
+		if _, err := w.o.Update(soon, "b", "redis", Change{URL: &other}); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-done:
+			t.Errorf("the connection has not ended, and its session does not wait: %v", err)
+		default:
+		}
+		close(stuck)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The end of the server waits for silent brokers no longer than it has time.
+func TestCloseEndsInTime(t *testing.T) {
+	onEach(t, func(w *world) {
+		w.start(map[string][]string{"a": nil}, w.globals("redis"))
+		stuck := make(chan struct{})
+		w.b.mu.Lock()
+		w.b.stuck = stuck
+		w.b.mu.Unlock()
+		ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := w.o.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			w.t.Error(err)
+		}
+		close(stuck)
 	})
 }

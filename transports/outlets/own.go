@@ -3,7 +3,6 @@ package outlets
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -98,7 +97,8 @@ func (o *Outlets) ownTarget(transport string, a *attached, session string) dispa
 // endOwn stops the deliveries of a session to its broker.
 func (o *Outlets) endOwn(ctx context.Context, transport string, s *sink, session string) error {
 	err := o.dispatcher.RemoveTarget(ctx, transport, ownPrefix+session)
-	return errors.Join(err, o.drop(s.setOwn(session, nil)))
+	o.drop(s.setOwn(session, nil))
+	return err
 }
 
 // Transports lists the brokers that a session may have.
@@ -151,7 +151,8 @@ func (o *Outlets) check(transport string, set Settings) error {
 	if err != nil {
 		return err
 	}
-	return o.drop(a)
+	o.release(a.shared)
+	return nil
 }
 
 // Update changes a session's settings of one transport and applies them. A transport that is switched on begins with the
@@ -180,13 +181,15 @@ func (o *Outlets) Update(ctx context.Context, session, transport string, c Chang
 		return Own{}, err
 	}
 	if err = o.store.write(ctx, &r); err != nil {
-		return Own{}, errors.Join(err, o.drop(a))
+		o.drop(a)
+		return Own{}, err
 	}
 	if r.Enabled {
-		before := s.setOwn(session, a)
-		err = errors.Join(o.dispatcher.PutTargets(ctx, o.ownTarget(transport, a, session)), o.drop(before))
+		o.drop(s.setOwn(session, a))
+		err = o.dispatcher.PutTargets(ctx, o.ownTarget(transport, a, session))
 	} else {
-		err = errors.Join(o.endOwn(ctx, transport, s, session), o.drop(a))
+		o.drop(a)
+		err = o.endOwn(ctx, transport, s, session)
 	}
 	if err != nil {
 		return Own{}, err
@@ -243,9 +246,7 @@ func (o *Outlets) Test(ctx context.Context, session, transport string) (Trial, e
 		return Trial{Err: err}, nil //nolint:nilerr // that it fails is an outcome
 	}
 	trial := try(ctx, a)
-	if err = o.drop(a); err != nil {
-		o.cfg.Log.Warn("a connection did not close well", "transport", transport, "error", err)
-	}
+	o.release(a.shared)
 	return trial, ctx.Err()
 }
 

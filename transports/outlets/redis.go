@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/redis"
@@ -50,18 +49,22 @@ var redisKind = Kind{
 	Secrets: []string{"sentinel_password"},
 }
 
+// complete names the stream that is used when nothing is named.
+func (o *redisOptions) complete() {
+	if o.Stream == "" && o.Channel == "" {
+		o.Stream = redis.DefaultStream
+	}
+}
+
 // Open implements Options.
 func (o *redisOptions) Open(address string, access Access) (Connection, error) {
 	secured, err := o.check(access)
 	if err != nil {
 		return nil, err
 	}
-	if o.Stream == "" && o.Channel == "" {
-		o.Stream = redis.DefaultStream
-	}
 	s, err := redis.Open(redis.Config{
 		URL: address, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: secured, Dial: access.Dial,
-		Stream: o.Stream, Channel: o.Channel, MaxLen: o.MaxLen, MaxBytes: o.MaxBytes, Timeout: time.Duration(o.TimeoutMS) * time.Millisecond,
+		Stream: o.Stream, Channel: o.Channel, MaxLen: o.MaxLen, MaxBytes: o.MaxBytes, Timeout: duration(o.TimeoutMS),
 	})
 	if err != nil {
 		return nil, renamed(err, map[string]string{"timeout": "timeout_ms"})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/sqs"
@@ -70,7 +69,7 @@ func (o *sqsOptions) Open(queue string, access Access) (Connection, error) {
 	s, err := sqs.Open(sqs.Config{
 		Queue: strings.ReplaceAll(queue, "{event}", "{event_type}"), Create: o.Create, Region: o.Region, Endpoint: o.Endpoint,
 		AccessKey: o.AccessKey, SecretKey: o.SecretKey, SessionToken: o.SessionToken, Profile: o.Profile, InstanceMetadata: o.InstanceMetadata,
-		Dial: access.Dial, Timeout: time.Duration(o.TimeoutMS) * time.Millisecond, MaxBytes: o.MaxBytes, Requests: o.Requests,
+		Dial: access.Dial, Timeout: duration(o.TimeoutMS), MaxBytes: o.MaxBytes, Requests: o.Requests,
 	})
 	if err != nil {
 		return nil, renamed(err, map[string]string{"queue": "url", "timeout": "timeout_ms"})

@@ -18,8 +18,10 @@ const (
 	DefaultPipelines = 1                      // what waits meanwhile goes into the next; two halve them and cost a third of the rate
 )
 
-// maxTrim bounds MaxLen; Redis takes more, no memory does.
-const maxTrim = 1 << 40
+const (
+	maxTrim    = 1 << 40     // of MaxLen; Redis takes more, no memory does
+	maxTimeout = time.Minute // of Timeout: who changes the settings or stops the server waits so long for what is under way
+)
 
 // Config sets up a Sink. Zero fields take the defaults above.
 type Config struct {
@@ -77,8 +79,8 @@ func (c Config) Validate() error {
 			p.Add(field, "must not be negative")
 		}
 	}
-	if c.Timeout < 0 {
-		p.Add("timeout", "must not be negative")
+	if c.Timeout < 0 || c.Timeout > maxTimeout {
+		p.Add("timeout", "must be from 0, which is the default, to "+maxTimeout.String())
 	}
 	return p.Err()
 }

@@ -298,7 +298,7 @@ func TestValidate(t *testing.T) {
 		"stream":    {{URL: good, Stream: "{nobody}"}, {URL: good, Stream: "a{"}, {URL: good, Stream: "a}"}, {URL: good, Stream: "a\xff"}},
 		"channel":   {{URL: good, Channel: "{session"}},
 		"max_len":   {{URL: good, MaxLen: 1 << 50}},
-		"timeout":   {{URL: good, Timeout: -1}},
+		"timeout":   {{URL: good, Timeout: -1}, {URL: good, Timeout: time.Minute + 1}},
 		"pipelines": {{URL: good, Pipelines: -1}},
 	} {
 		for _, cfg := range c {

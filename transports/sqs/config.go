@@ -18,8 +18,10 @@ const (
 	DefaultMaxQueues = 10_000           // some 300 bytes each
 )
 
-// maxBytes is the most that SQS takes.
-const maxBytes = 1 << 20
+const (
+	maxBytes   = 1 << 20     // the most that SQS takes
+	maxTimeout = time.Minute // of a request: who changes the settings or stops the server waits so long for what is under way
+)
 
 // Config sets up a Sink. Zero fields take the defaults above.
 type Config struct {
@@ -77,7 +79,10 @@ func (c Config) Validate() error {
 	if c.MaxBytes > maxBytes || c.MaxBytes < 0 {
 		p.Add("max_bytes", "must be from 1 to 1048576")
 	}
-	for field, negative := range map[string]bool{"timeout": c.Timeout < 0, "requests": c.Requests < 0, "max_queues": c.MaxQueues < 0} {
+	if c.Timeout < 0 || c.Timeout > maxTimeout {
+		p.Add("timeout", "must be from 0, which is the default, to "+maxTimeout.String())
+	}
+	for field, negative := range map[string]bool{"requests": c.Requests < 0, "max_queues": c.MaxQueues < 0} {
 		if negative {
 			p.Add(field, "must not be negative")
 		}

@@ -292,7 +292,7 @@ func TestValidate(t *testing.T) {
 		"session_token": {{Queue: "q", SessionToken: "s3cret"}},
 		"profile":       {{Queue: "q", AccessKey: "a", SecretKey: "s3cret", Profile: "p"}},
 		"max_bytes":     {{Queue: "q", MaxBytes: 2 << 20}, {Queue: "q", MaxBytes: -1}},
-		"timeout":       {{Queue: "q", Timeout: -1}},
+		"timeout":       {{Queue: "q", Timeout: -1}, {Queue: "q", Timeout: time.Minute + 1}},
 		"requests":      {{Queue: "q", Requests: -1}},
 	} {
 		for _, cfg := range c {
