@@ -106,6 +106,9 @@ func (a *app) addDeliveries(ctx context.Context, p *metrics.Page) {
 			p.Add("waystation_deliveries_total", float64(of.n), s.Transport, of.outcome)
 		}
 		p.Add("waystation_delivery_attempts_total", float64(s.Attempts), s.Transport)
+		for meaning, n := range s.Failures {
+			p.Add("waystation_delivery_failures_total", float64(n), s.Transport, meaning)
+		}
 		p.Add("waystation_delivery_retries_total", float64(s.Retries), s.Transport)
 		p.Add("waystation_delivery_signals_total", float64(s.Signals), s.Transport, "delivered")
 		p.Add("waystation_delivery_signals_total", float64(s.SignalsFailed), s.Transport, "failed")

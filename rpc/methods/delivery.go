@@ -56,17 +56,18 @@ type deliveryObject struct {
 }
 
 type transportStats struct {
-	Transport      string `json:"transport" doc:"websocket, webhook, redis, amqp or sqs"`
-	Targets        int    `json:"targets" doc:"targets in use"`
-	OpenBreakers   int    `json:"open_breakers" doc:"targets, or hosts of several, that cannot be reached"`
-	Attempts       uint64 `json:"attempts" doc:"attempts; this and what follows since the server started"`
-	Retries        uint64 `json:"retries" doc:"attempts after the first of a delivery"`
-	Delivered      uint64 `json:"delivered" doc:"deliveries that went well"`
-	DeadLetters    uint64 `json:"dead_letters" doc:"deliveries that were given up"`
-	Replays        uint64 `json:"replays" doc:"replays that ended"`
-	Lost           uint64 `json:"lost" doc:"events that retention dropped before they were sent"`
-	Signals        uint64 `json:"signals" doc:"volatile events that were delivered"`
-	SignalsDropped uint64 `json:"signals_dropped" doc:"volatile events that were not"`
+	Transport      string            `json:"transport" doc:"websocket, webhook, redis, amqp or sqs"`
+	Targets        int               `json:"targets" doc:"targets in use"`
+	OpenBreakers   int               `json:"open_breakers" doc:"targets, or hosts of several, that cannot be reached"`
+	Attempts       uint64            `json:"attempts" doc:"attempts; this and what follows since the server started"`
+	Retries        uint64            `json:"retries" doc:"attempts after the first of a delivery"`
+	Failures       map[string]uint64 `json:"failures" doc:"attempts that failed, by meaning: unreachable (nobody answers there), refused (by rights or settings of the target), permanent (by the event), retry_after (told to wait) or retry (anything else)"`
+	Delivered      uint64            `json:"delivered" doc:"deliveries that went well"`
+	DeadLetters    uint64            `json:"dead_letters" doc:"deliveries that were given up"`
+	Replays        uint64            `json:"replays" doc:"replays that ended"`
+	Lost           uint64            `json:"lost" doc:"events that retention dropped before they were sent"`
+	Signals        uint64            `json:"signals" doc:"volatile events that were delivered"`
+	SignalsDropped uint64            `json:"signals_dropped" doc:"volatile events that were not"`
 }
 
 type deliveryStatsResult struct {
@@ -210,7 +211,7 @@ func (d Deps) deliveryStats(ctx context.Context, hub *watchHub) (deliveryStatsRe
 	for _, s := range stats {
 		out.Notifier.QueueCapacity += s.Targets
 		out.Transports = append(out.Transports, transportStats{
-			Transport: s.Transport, Targets: s.Targets, OpenBreakers: s.OpenBreakers, Attempts: s.Attempts, Retries: s.Retries, Delivered: s.Delivered,
+			Transport: s.Transport, Targets: s.Targets, OpenBreakers: s.OpenBreakers, Attempts: s.Attempts, Retries: s.Retries, Failures: s.Failures, Delivered: s.Delivered,
 			DeadLetters: s.DeadLetters, Replays: s.Replays, Lost: s.Lost, Signals: s.Signals, SignalsDropped: s.SignalsDropped + s.SignalsFailed,
 		})
 	}

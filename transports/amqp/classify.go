@@ -66,6 +66,7 @@ func classify(err error) (code int, classified error, away bool) {
 	var back *unroutable
 	var full *blockedError
 	var answer *amqp.Error
+	var one *narrow
 	switch {
 	case err == nil:
 		return 0, nil, false
@@ -79,6 +80,8 @@ func classify(err error) (code int, classified error, away bool) {
 		return 0, dispatch.Unreachable(err), true
 	case errors.Is(err, context.DeadlineExceeded):
 		return 0, dispatch.Unreachable(errors.New("the broker did not confirm in time")), true
+	case errors.As(err, &one):
+		return one.answer.Code, dispatch.Refused(&RefusedError{one.answer.Code, broker.Clip(one.answer.Reason)}), false
 	case errors.As(err, &answer) && (answer.Server || answer == amqp.ErrCredentials || answer == amqp.ErrVhost):
 		return answer.Code, dispatch.Unreachable(&RefusedError{answer.Code, broker.Clip(answer.Reason)}), true
 	}

@@ -15,6 +15,7 @@ type link struct {
 	cfg     *Config
 	conn    *amqp.Connection
 	channel *amqp.Channel // publishes, with confirms
+	alone   *alone        // publishes what may have had the last channel closed
 	done    chan struct{} // closed when it is lost
 	reason  error         // why, once done is closed
 	passed  chan struct{} // taken by who marks returns, after those that came before
@@ -52,6 +53,7 @@ func connect(ctx context.Context, cfg *Config) (*link, error) {
 		return nil, err
 	}
 	l := &link{cfg: cfg, conn: conn, done: make(chan struct{}), passed: make(chan struct{}), flights: map[string]*flight{}}
+	l.alone = newAlone(l)
 	l.topology.link, l.topology.routes, l.topology.queues = l, map[route]*declaration{}, map[string]bool{}
 	if l.channel, err = conn.Channel(); err == nil {
 		err = l.channel.Confirm(false)
@@ -132,9 +134,12 @@ func (l *link) watch() {
 		case reason = <-closed:
 		case reason = <-channelClosed:
 		}
-		if reason == nil {
+		switch {
+		case reason == nil:
 			l.reason = errLost
-		} else {
+		case reason.Server && soft[reason.Code]:
+			l.reason = &accused{reason}
+		default:
 			l.reason = reason
 		}
 		close(l.done)
@@ -219,6 +224,16 @@ func (l *link) settled(ctx context.Context, f *flight) error {
 	return nil
 }
 
+// up tells whether the link is not known to be lost.
+func (l *link) up() bool {
+	select {
+	case <-l.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // full is an error while the broker takes no messages.
 func (l *link) full() error {
 	if reason := l.blockedBy(); reason != "" {
@@ -239,4 +254,5 @@ func (l *link) close() {
 	_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
 	l.workers.Wait()
 	l.topology.close()
+	l.alone.close()
 }

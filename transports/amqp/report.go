@@ -37,7 +37,7 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 	l, err := connect(ctx, &s.cfg)
 	if err == nil {
 		asked := make(chan error, 1)
-		go func() { asked <- s.inspect(l.conn, &r) }() // ends with the connection
+		go func() { asked <- narrowed(s.inspect(l.conn, &r)) }() // ends with the connection
 		select {
 		case err = <-asked:
 			l.close()

@@ -24,6 +24,7 @@ type Sink struct {
 	router     router
 	meter      broker.Meter
 	unroutable atomic.Uint64
+	suspects   suspects
 
 	life   context.Context
 	end    context.CancelFunc
@@ -45,6 +46,7 @@ func Open(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{cfg: cfg.withDefaults(), changed: make(chan struct{})}
+	s.suspects.most = s.cfg.MaxRoutes
 	if _, err := s.cfg.TLS.Config(""); err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ func (s *Sink) connected(ctx context.Context) (*link, error) {
 		s.mu.Lock()
 		l, trouble, changed := s.link, s.trouble, s.changed
 		s.mu.Unlock()
-		if l != nil || trouble != nil {
+		if l != nil && l.up() || trouble != nil {
 			return l, trouble
 		}
 		select {
@@ -149,24 +151,43 @@ func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated boo
 	if err != nil {
 		return false, err
 	}
+	body, truncated := broker.Payload(d, s.cfg.MaxBytes)
+	for {
+		err := s.publish(ctx, to, s.message(d, body))
+		if !suspected(err) || ctx.Err() != nil {
+			return truncated, err
+		}
+		s.suspects.add(to)
+	}
+}
+
+// publish sends a message once, alone if it may have been refused before.
+func (s *Sink) publish(ctx context.Context, to route, m amqp.Publishing) error {
 	l, err := s.connected(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := l.full(); err != nil {
-		return false, err
+		return err
 	}
-	if err := l.topology.ensure(ctx, to); err != nil {
-		return false, err
+	if err = l.topology.ensure(ctx, to); err == nil {
+		if s.suspects.has(to) {
+			if err = l.alone.publish(ctx, s.cfg.Exchange, to.key, m); err == nil {
+				s.suspects.clear(to)
+			}
+		} else {
+			err = l.publish(ctx, s.cfg.Exchange, to.key, m)
+		}
 	}
-	body, truncated := broker.Payload(d, s.cfg.MaxBytes)
-	err = l.publish(ctx, s.cfg.Exchange, to.key, s.message(d, body))
+	if errors.Is(err, errLost) || errors.Is(err, amqp.ErrClosed) {
+		return l.lost(ctx)
+	}
 	var back *unroutable
 	if errors.As(err, &back) {
 		s.unroutable.Add(1)
 		l.topology.forget(to) // somebody may have deleted the queue
 	}
-	return truncated, err
+	return err
 }
 
 func (s *Sink) message(d *dispatch.Delivery, body []byte) amqp.Publishing {

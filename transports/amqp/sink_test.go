@@ -193,7 +193,7 @@ func TestChangedArguments(t *testing.T) {
 	for range 2 {
 		code, err := s.try(t, event("shop", 2))
 		var refused *RefusedError
-		if code != 406 || brokertest.Meaning(err) != "unreachable" || !errors.As(err, &refused) || refused.Code != 406 {
+		if code != 406 || brokertest.Meaning(err) != "refused" || !errors.As(err, &refused) || refused.Code != 406 {
 			t.Fatalf("%d, %s: %v", code, brokertest.Meaning(err), err)
 		}
 	}

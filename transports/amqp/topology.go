@@ -116,6 +116,11 @@ func (t *topology) declare(r route) (err error) {
 			return err
 		}
 	}
+	defer func() {
+		if err = narrowed(err); err != nil {
+			t.exchange = false // somebody may have deleted it
+		}
+	}()
 	cfg := t.link.cfg
 	if !t.exchange {
 		if err := declareExchange(t.channel, &cfg.Settings); err != nil {

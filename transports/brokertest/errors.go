@@ -15,6 +15,8 @@ func Meaning(err error) string {
 		return "delivered"
 	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
 		return "unreachable"
+	case cause != nil && reflect.DeepEqual(err, dispatch.Refused(cause)):
+		return "refused"
 	case cause != nil && reflect.DeepEqual(err, dispatch.Permanent(cause)):
 		return "permanent"
 	}

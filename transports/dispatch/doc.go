@@ -14,7 +14,8 @@
 // the wait use up attempts, because the events are not at fault. Any answer closes the breaker. An event is held until it
 // was logged Policy.MaxAge ago and the outage has lasted as long, and is a dead letter then, sent or not. So a target that
 // comes back gets all that happened in the last MaxAge in order, and what is older can be replayed; that the server itself
-// was off for long makes no event a dead letter.
+// was off for long makes no event a dead letter. Errors that a sink marks Refused, a missing right for example, hold the
+// events of their one target in the same way, at once, while others of the key go on.
 //
 // Events that retention took from the journal before their lane came to them are put down as a gap. Signals are sent once
 // to targets that want them and leave no trace.

@@ -32,7 +32,7 @@ type gate struct {
 type held struct{ since time.Time }
 
 func (h *held) Error() string {
-	return fmt.Sprintf("held back: the target is unreachable since %s", h.since.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("held back: the target is away, or refuses all, since %s", h.since.UTC().Format(time.RFC3339))
 }
 
 // pass is the right to make one attempt.
@@ -96,8 +96,9 @@ func (g *gates) enterNow(key string) (p pass, ok bool) {
 	return pass{key: key}, b == nil || !b.open
 }
 
-// unreachable reports that an attempt found nobody, and tells whether the breaker is open now.
-func (g *gates) unreachable(p pass) (open bool) {
+// unreachable reports that an attempt found nobody, and tells whether the breaker is open now. certain opens it with the
+// first failure.
+func (g *gates) unreachable(p pass, certain bool) (open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.byKey[p.key]
@@ -109,7 +110,7 @@ func (g *gates) unreachable(p pass) (open bool) {
 	if p.probe {
 		b.probing = false
 	}
-	if p.probe || !b.open && b.failures >= g.failures {
+	if p.probe || certain || !b.open && b.failures >= g.failures {
 		b.open, b.until = true, g.now().Add(g.pause)
 		b.tell()
 	}

@@ -124,7 +124,7 @@ func (s *sink) verdict(j *job, err error) (wait time.Duration, again bool) {
 	case errors.As(err, &tooLong):
 		j.note(err)
 		return 0, false
-	case class == classUnreachable && j.open:
+	case (class == classUnreachable || class == classRefused) && j.open:
 		return 0, true // the breaker holds it, at no cost
 	}
 	if j.paid++; j.paid >= s.policy.MaxAttempts {
@@ -163,30 +163,50 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 		switch {
 		case errors.Is(err, errAbandoned), errors.Is(err, errNotAdmitted), err != nil && j.t.life.Err() != nil:
 			s.gates.unused(p)
-		case class == classUnreachable:
-			j.open = s.gates.unreachable(p)
-			if !s.usesKey(p.key) { // its targets went while the attempt was under way
+			return nil, err
+		case err != nil:
+			s.stats.failures[class].Add(1)
+		}
+		switch class {
+		case classRefused:
+			j.open = s.refused(j.t, p)
+		case classUnreachable:
+			j.open = s.gates.unreachable(p, false)
+			if p.key != j.t.ownKey() && !s.usesKey(p.key) { // its targets went while the attempt was under way
 				s.gates.forget(p.key)
 			}
 		default:
 			s.gates.answered(p)
+			j.t.refused.Store(false)
 		}
 		return nil, err
 	}
 }
 
+// refused puts a target behind a breaker of its own: the other side answered, and others of the key go on.
+func (s *sink) refused(t *target, p pass) (open bool) {
+	own := pass{key: t.ownKey()}
+	if p.key == own.key {
+		own = p
+	} else {
+		s.gates.answered(p)
+	}
+	t.refused.Store(true)
+	return s.gates.unreachable(own, true)
+}
+
 // enter gets a job past the breaker of its target's key, which may change meanwhile.
 func (s *sink) enter(j *job) (pass, error) {
 	if j.delivery.Signal {
-		p, ok := s.gates.enterNow(j.t.settings().breakerKey())
+		p, ok := s.gates.enterNow(j.t.breakerKey(j.t.settings()))
 		if !ok {
-			return pass{}, errors.New("the target is unreachable")
+			return pass{}, errors.New("the target is away, or refuses all")
 		}
 		return p, nil
 	}
 	for {
 		set := j.t.settings()
-		p, again, err := s.gates.enter(j.t.waiting, set.breakerKey(), j.since, set.changed)
+		p, again, err := s.gates.enter(j.t.waiting, j.t.breakerKey(set), j.since, set.changed)
 		if !again {
 			return p, err
 		}

@@ -15,7 +15,8 @@ type Sink interface {
 	// broker's reply code), 0 when there was none; it is kept in the archive.
 	//
 	// nil means that the target has the event. Permanent ends the delivery as a dead letter, RetryAfter tries again not
-	// before its time, Unreachable says that the target as a whole is away; any other error is tried again by the policy.
+	// before its time, Unreachable says that the other side as a whole is away, Refused that it is there and takes nothing
+	// of this target; any other error is tried again by the policy.
 	// ctx ends with the policy's timeout, with the target and with the dispatcher. The text of an error is kept and
 	// shown: no secrets, no bodies, no credentials of a URL.
 	Deliver(ctx context.Context, t Target, d *Delivery) (code int, err error)
@@ -57,8 +58,13 @@ const (
 	classRetry class = iota
 	classRetryAfter
 	classUnreachable
+	classRefused
 	classPermanent
+	classes // how many there are
 )
+
+// classNames are what failures are counted by.
+var classNames = [classes]string{"retry", "retry_after", "unreachable", "refused", "permanent"}
 
 func (f *failure) Unwrap() error { return f.error }
 
@@ -72,6 +78,11 @@ func RetryAfter(err error, after time.Duration) error { return &failure{err, cla
 // Unreachable marks an error that says nothing about the event: nobody answers there (connection refused, no such name,
 // a proxy without its server). Such errors trip the target's breaker and, once it is open, cost no attempts.
 func Unreachable(err error) error { return &failure{err, classUnreachable, 0} }
+
+// Refused marks an error that an operator mends, and that says nothing about the event nor about other targets of the same
+// key: a right is missing, a queue is not there or has other arguments. The target's events are held at once, behind a
+// breaker of its own, and cost no attempts.
+func Refused(err error) error { return &failure{err, classRefused, 0} }
 
 func classOf(err error) (class, time.Duration) {
 	var f *failure

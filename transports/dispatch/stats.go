@@ -9,6 +9,7 @@ import (
 type sinkStats struct {
 	attempts, retries, delivered, deadLetters, replays, lost atomic.Uint64
 	signals, signalsFailed, signalsDropped                   atomic.Uint64
+	failures                                                 [classes]atomic.Uint64
 }
 
 // ended counts the end of a job.
@@ -42,6 +43,7 @@ type Stats struct {
 	SignalsFailed  uint64
 	SignalsDropped uint64 // too many waited
 	OpenBreakers   int
+	Failures       map[string]uint64 // attempts by what their error meant: retry, retry_after, unreachable, refused, permanent
 }
 
 // Stats returns the counts of every transport, in no order.
@@ -54,8 +56,16 @@ func (d *Dispatcher) Stats() []Stats {
 			Transport: name, Targets: len(s.targets), Attempts: s.stats.attempts.Load(), Retries: s.stats.retries.Load(),
 			Delivered: s.stats.delivered.Load(), DeadLetters: s.stats.deadLetters.Load(), Replays: s.stats.replays.Load(), Lost: s.stats.lost.Load(),
 			Signals: s.stats.signals.Load(), SignalsFailed: s.stats.signalsFailed.Load(), SignalsDropped: s.stats.signalsDropped.Load(),
-			OpenBreakers: s.gates.open(),
+			OpenBreakers: s.gates.open(), Failures: s.stats.failed(),
 		})
+	}
+	return list
+}
+
+func (s *sinkStats) failed() map[string]uint64 {
+	list := make(map[string]uint64, classes)
+	for class, name := range classNames {
+		list[name] = s.failures[class].Load()
 	}
 	return list
 }

@@ -18,6 +18,7 @@ type target struct {
 	sink        *sink
 	id, session string
 	current     atomic.Pointer[settings]
+	refused     atomic.Bool // the last attempt was: the breaker is its own
 
 	life    context.Context // of attempts
 	waiting context.Context // of everything between attempts; ends first when the dispatcher closes
@@ -38,13 +39,26 @@ type settings struct {
 	changed chan struct{} // closed when others take their place
 }
 
-// breakerKey names the breaker. Keys of single targets cannot meet those that sinks choose.
+// breakerKey names the breaker of what is up or down as a whole.
 func (s *settings) breakerKey() string {
 	if s.Key == "" {
-		return "\n" + s.ID
+		return ownKey(s.ID)
 	}
 	return s.Key
 }
+
+// breakerKey names the breaker that attempts pass.
+func (t *target) breakerKey(s *settings) string {
+	if t.refused.Load() {
+		return t.ownKey()
+	}
+	return s.breakerKey()
+}
+
+func (t *target) ownKey() string { return ownKey(t.id) }
+
+// ownKey names the breaker of a single target. It cannot meet those that sinks choose.
+func ownKey(id string) string { return "\n" + id }
 
 func (s *sink) newTarget(spec Target, c cursor) *target {
 	t := &target{d: s.d, sink: s, id: spec.ID, session: spec.Session}
@@ -207,6 +221,9 @@ func (s *sink) change(spec Target) bool {
 	before := t.settings()
 	next := &settings{spec, make(chan struct{})}
 	s.useKey(next.breakerKey())
+	if t.refused.Swap(false) { // what changed may be what was wrong
+		s.gates.forget(t.ownKey())
+	}
 	t.current.Store(next)
 	close(before.changed)
 	s.dropKey(before.breakerKey())
@@ -314,6 +331,7 @@ func (d *Dispatcher) detach(ctx context.Context, t *target) error {
 	d.mu.Unlock()
 	err := t.stop(ctx)
 	t.sink.dropKey(t.settings().breakerKey())
+	t.sink.gates.forget(t.ownKey())
 	d.commits.forget(t.events.cursor)
 	return err
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -159,6 +160,89 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("stats %+v", stats)
 		}
 	})
+}
+
+// A target that is refused is held by itself, from the first answer on and at no cost, and others of its key go on; what it
+// missed comes in order once it is taken again, or when its settings change.
+func TestRefused(t *testing.T) {
+	for name, mend := range map[string]func(w *world, right *atomic.Bool){
+		"right given":      func(_ *world, right *atomic.Bool) { right.Store(true) },
+		"settings changed": func(w *world, right *atomic.Bool) { right.Store(true); w.put(onHost("a")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Config{}, func(t *testing.T, w *world) {
+				var right atomic.Bool
+				r := &recorder{answer: func(_ context.Context, target Target, _ *Delivery) (int, error) {
+					if target.Session == "a" && !right.Load() {
+						return 403, Refused(errors.New("no right"))
+					}
+					return 200, nil
+				}}
+				w.sink(r, Policy{MaxAttempts: 2, BackoffBase: time.Second, BackoffCap: time.Second, BreakerFailures: 3, BreakerPause: time.Minute})
+				w.put(onHost("a"), onHost("b"))
+				w.append("a", "Message", 3)
+				sleep(10*time.Minute + time.Second)
+				if n := len(r.seen()); n != 11 {
+					t.Errorf("%d attempts, want one at once and one a minute", n)
+				}
+				w.append("b", "Message", 3)
+				synctest.Wait()
+				if n := len(r.seen()); n != 14 {
+					t.Errorf("%d attempts: the other target waits", n)
+				}
+				stats := w.Stats()[0]
+				if stats.OpenBreakers != 1 || stats.DeadLetters != 0 || stats.Delivered != 3 || stats.Failures["refused"] != 11 {
+					t.Errorf("stats %+v", stats)
+				}
+				mend(w, &right)
+				synctest.Wait()
+				if at := len(w.list(Query{Sessions: []string{"a"}})); (at == 3) != (name == "settings changed") {
+					t.Errorf("%d delivered at once", at)
+				}
+				sleep(time.Minute)
+				if got := offsets(r.seen()[14:]); !slices.Equal(got, []uint64{1, 2, 3}) {
+					t.Errorf("then came %v", got)
+				}
+				if stats := w.Stats()[0]; stats.OpenBreakers != 0 || stats.Delivered != 6 || stats.DeadLetters != 0 {
+					t.Errorf("stats %+v", stats)
+				}
+			})
+		})
+	}
+}
+
+// A refused target that is removed leaves no breaker behind, and one whose broker goes away is held as any other.
+func TestRefusedThenAway(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		var away atomic.Bool
+		r := &recorder{answer: func(context.Context, Target, *Delivery) (int, error) {
+			if away.Load() {
+				return 0, Unreachable(errors.New("away"))
+			}
+			return 403, Refused(errors.New("no right"))
+		}}
+		w.sink(r, Policy{MaxAttempts: 2, BreakerFailures: 3, BreakerPause: time.Minute})
+		w.put(onHost("a"))
+		w.append("a", "Message", 1)
+		synctest.Wait()
+		away.Store(true)
+		sleep(time.Hour)
+		if stats := w.Stats()[0]; stats.DeadLetters != 0 || stats.OpenBreakers != 1 {
+			t.Errorf("stats %+v", stats)
+		}
+		if err := w.RemoveTarget(context.Background(), "test", "to-a"); err != nil {
+			t.Fatal(err)
+		}
+		if s := w.Dispatcher.sink("test"); len(s.gates.byKey) != 0 || len(s.keys) != 0 {
+			t.Errorf("breakers %v, keys %v", s.gates.byKey, s.keys)
+		}
+	})
+}
+
+func onHost(session string) Target {
+	target := everything(session)
+	target.Key = "host"
+	return target
 }
 
 // Whatever a target answers, it is there: its breaker closes, and the answer counts.

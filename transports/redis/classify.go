@@ -14,29 +14,37 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// answers are the errors of a Redis by their first word. Those that are away say nothing about the event: it is held
-// until the server, or who runs it, thinks better of it.
+// verdict is what an answer means for a delivery.
+type verdict int
+
+const (
+	retried verdict = iota
+	away            // says nothing about the event: all are held until the server, or who runs it, thinks better of it
+	refused         // the same, of this stream or channel alone: rights may be given for some of them
+)
+
+// answers are the errors of a Redis by their first word.
 var answers = map[string]struct {
-	away bool
+	verdict
 	text string
 }{
-	"NOAUTH":      {true, "redis asks for a password"},
-	"WRONGPASS":   {true, "redis refuses the user or the password"},
-	"NOPERM":      {true, "redis refuses the command or the key to this user"},
-	"LOADING":     {true, "redis is loading its data"},
-	"READONLY":    {true, "this redis is a replica that takes no writes"},
-	"MASTERDOWN":  {true, "this redis has lost its master"},
-	"CLUSTERDOWN": {true, "the redis cluster is down"},
-	"MISCONF":     {true, "redis takes no writes because it cannot save them"},
-	"NOREPLICAS":  {true, "redis takes no writes because replicas are missing"},
-	"OOM":         {false, "redis is out of memory"},
-	"WRONGTYPE":   {false, "the stream's name is that of another kind of data"},
-	"TRYAGAIN":    {false, "the redis cluster is moving the stream"},
-	"BUSY":        {false, "redis is busy with a script"},
+	"NOAUTH":      {away, "redis asks for a password"},
+	"WRONGPASS":   {away, "redis refuses the user or the password"},
+	"NOPERM":      {refused, "redis refuses the command, the key or the channel to this user"},
+	"LOADING":     {away, "redis is loading its data"},
+	"READONLY":    {away, "this redis is a replica that takes no writes"},
+	"MASTERDOWN":  {away, "this redis has lost its master"},
+	"CLUSTERDOWN": {away, "the redis cluster is down"},
+	"MISCONF":     {away, "redis takes no writes because it cannot save them"},
+	"NOREPLICAS":  {away, "redis takes no writes because replicas are missing"},
+	"OOM":         {retried, "redis is out of memory"},
+	"WRONGTYPE":   {refused, "the stream's name is that of another kind of data"},
+	"TRYAGAIN":    {retried, "the redis cluster is moving the stream"},
+	"BUSY":        {retried, "redis is busy with a script"},
 }
 
 // classify tells what an error of a command means for a delivery. Its text has no address and no credentials.
-func classify(err error) (classified error, away bool) {
+func classify(err error) (classified error, isAway bool) {
 	if err == nil {
 		return nil, false
 	}
@@ -49,10 +57,15 @@ func classify(err error) (classified error, away bool) {
 			return dispatch.Unreachable(errors.New(answers["WRONGPASS"].text)), true
 		case !is:
 			return fmt.Errorf("redis answered %s", broker.Clip(answer.Error())), false
-		case known.away:
-			return dispatch.Unreachable(fmt.Errorf("%s (%s)", known.text, word)), true
 		}
-		return fmt.Errorf("%s (%s)", known.text, word), false
+		shown := fmt.Errorf("%s (%s)", known.text, word)
+		switch known.verdict {
+		case away:
+			return dispatch.Unreachable(shown), true
+		case refused:
+			return dispatch.Refused(shown), false
+		}
+		return shown, false
 	}
 	if errors.Is(err, broker.ErrClosed) || errors.Is(err, context.Canceled) {
 		return err, false

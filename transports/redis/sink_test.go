@@ -195,8 +195,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		"no password":    {Config{URL: "redis://" + server.Addr()}, "unreachable", "password", true},
 		"wrong password": {Config{URL: at("way:wrong")}, "unreachable", "refuses the user or the password", true},
-		"no right":       {Config{URL: at("reader:s3cret")}, "unreachable", "refuses the command", true},
-		"taken":          {Config{URL: at("way:s3cret"), Stream: "taken"}, "retry", "another kind of data", false},
+		"no right":       {Config{URL: at("reader:s3cret")}, "refused", "refuses the command", true},
+		"taken":          {Config{URL: at("way:s3cret"), Stream: "taken"}, "refused", "another kind of data", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, c.cfg)

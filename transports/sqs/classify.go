@@ -33,9 +33,10 @@ func (e *entryError) ErrorFault() smithy.ErrorFault { return smithy.FaultUnknown
 type verdict int
 
 const (
-	retried verdict = iota
-	away            // says nothing about the event: it is held until the service, or who runs it, thinks better of it
-	refused         // no attempt will change it
+	retried   verdict = iota
+	away              // says nothing about the event: all are held until the service, or who runs it, thinks better of it
+	refused           // the same, of this queue alone
+	permanent         // no attempt will change it
 )
 
 // verdicts are the codes that mean something else than another attempt.
@@ -43,11 +44,11 @@ var verdicts = map[string]struct {
 	verdict
 	text string
 }{
-	"QueueDoesNotExist":                       {away, "the queue is not there"},
-	"AWS.SimpleQueueService.NonExistentQueue": {away, "the queue is not there"},
-	"QueueDeletedRecently":                    {away, "the queue was deleted less than a minute ago"},
-	"AccessDenied":                            {away, "SQS refuses the action to these credentials"},
-	"AccessDeniedException":                   {away, "SQS refuses the action to these credentials"},
+	"QueueDoesNotExist":                       {refused, "the queue is not there"},
+	"AWS.SimpleQueueService.NonExistentQueue": {refused, "the queue is not there"},
+	"QueueDeletedRecently":                    {refused, "the queue was deleted less than a minute ago"},
+	"AccessDenied":                            {refused, "SQS refuses the action to these credentials"},
+	"AccessDeniedException":                   {refused, "SQS refuses the action to these credentials"},
 	"InvalidClientTokenId":                    {away, "SQS does not know the access key"},
 	"UnrecognizedClientException":             {away, "SQS does not know the access key"},
 	"InvalidAccessKeyId":                      {away, "SQS does not know the access key"},
@@ -59,11 +60,11 @@ var verdicts = map[string]struct {
 	"MissingAuthenticationToken":              {away, "SQS asks for credentials"},
 	"InvalidSecurity":                         {away, "SQS asks for another way of signing"},
 	"OptInRequired":                           {away, "the account may not use SQS"},
-	"KmsAccessDenied":                         {away, "the queue's key is refused to these credentials"},
-	"KmsDisabled":                             {away, "the queue's key is disabled"},
-	"KmsNotFound":                             {away, "the queue's key is not there"},
-	"InvalidMessageContents":                  {refused, "the message has characters that SQS does not take"},
-	"InvalidParameterValue":                   {refused, "SQS does not take the message"},
+	"KmsAccessDenied":                         {refused, "the queue's key is refused to these credentials"},
+	"KmsDisabled":                             {refused, "the queue's key is disabled"},
+	"KmsNotFound":                             {refused, "the queue's key is not there"},
+	"InvalidMessageContents":                  {permanent, "the message has characters that SQS does not take"},
+	"InvalidParameterValue":                   {permanent, "SQS does not take the message"},
 }
 
 // absent tells whether an error says that there is no such queue.
@@ -98,6 +99,8 @@ func classify(err error) (code int, classified error, isAway bool) {
 		case away:
 			return code, dispatch.Unreachable(shown), true
 		case refused:
+			return code, dispatch.Refused(shown), false
+		case permanent:
 			return code, dispatch.Permanent(shown), false
 		}
 	case code != 0: // an answer that is none of SQS, a proxy's for example

@@ -159,7 +159,7 @@ func TestNames(t *testing.T) {
 	server := brokertest.SQS(t)
 	s := open(t, setup("way-{session}", server.URL()))
 	code, err := s.try(t, event("shop", 1))
-	if brokertest.Meaning(err) != "unreachable" || code != 400 || !strings.Contains(err.Error(), "not there") {
+	if brokertest.Meaning(err) != "refused" || code != 400 || !strings.Contains(err.Error(), "not there") {
 		t.Errorf("%d, %s: %v", code, brokertest.Meaning(err), err)
 	}
 	if _, err := s.try(t, event("a shop", 1)); brokertest.Meaning(err) != "permanent" {
@@ -169,7 +169,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("%+v, %v", report, err)
 	}
 	fixed := open(t, setup("fixed", server.URL()))
-	if _, err := fixed.Test(t.Context()); brokertest.Meaning(err) != "unreachable" {
+	if _, err := fixed.Test(t.Context()); brokertest.Meaning(err) != "refused" {
 		t.Errorf("%v", err)
 	}
 	created(t, "fixed", server.URL()).must(t, event("shop", 1))
@@ -197,7 +197,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		"wrong key":    {403, `{"__type":"com.amazon.coral.service#UnrecognizedClientException","message":"The security token is invalid"}`, "unreachable", "access key"},
 		"wrong secret": {403, `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"s3cret"}`, "unreachable", "refuses the secret key"},
-		"no right":     {400, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn is not authorized"}`, "unreachable", "refuses the action"},
+		"no right":     {400, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn is not authorized"}`, "refused", "refuses the action"},
 		"throttled":    {400, `{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}`, "retry", "slow down"},
 		"broken":       {500, `{"__type":"InternalFailure","message":"oops"}`, "retry", "oops"},
 		"not SQS":      {502, `<html>Bad gateway</html>`, "unreachable", "502"},

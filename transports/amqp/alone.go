@@ -1,0 +1,170 @@
+package amqp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// soft are the codes by which a broker closes a channel because of one thing that was asked over it. The connection stays.
+var soft = map[int]bool{
+	amqp.ContentTooLarge: true, amqp.AccessRefused: true, amqp.NotFound: true, amqp.ResourceLocked: true, amqp.PreconditionFailed: true,
+}
+
+// narrow is a refusal of one route; what else goes over the connection is well.
+type narrow struct{ answer *amqp.Error }
+
+func (n *narrow) Error() string { return n.answer.Error() }
+
+// narrowed marks refusals that came over a channel on which nothing else was under way.
+func narrowed(err error) error {
+	var answer *amqp.Error
+	if errors.As(err, &answer) && answer.Server && soft[answer.Code] {
+		return &narrow{answer}
+	}
+	return err
+}
+
+// accused says that the broker closed the channel that all share because of one of the messages under way, and does not
+// say of which.
+type accused struct{ answer *amqp.Error }
+
+func (a *accused) Error() string { return a.answer.Error() }
+func (a *accused) Unwrap() error { return a.answer }
+
+func suspected(err error) bool {
+	var a *accused
+	return errors.As(err, &a)
+}
+
+// suspects are the routes of messages that were under way when the broker refused one of them. Theirs go alone until one
+// was taken, so that a session without a right to its routing key costs the others one reconnect and no more.
+type suspects struct {
+	mu   sync.Mutex
+	most int
+	set  map[route]bool
+}
+
+func (s *suspects) add(r route) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil || len(s.set) >= s.most {
+		s.set = map[route]bool{}
+	}
+	s.set[r] = true
+}
+
+func (s *suspects) has(r route) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set[r]
+}
+
+func (s *suspects) clear(r route) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.set, r)
+}
+
+// alone is a channel with one message under way at a time, so that a refusal is that message's.
+type alone struct {
+	link *link
+	turn chan struct{} // of one
+	// Of who has the turn.
+	channel *amqp.Channel
+	returns chan amqp.Return
+	closed  chan *amqp.Error
+}
+
+func newAlone(l *link) *alone { return &alone{link: l, turn: make(chan struct{}, 1)} }
+
+// close waits for what is under way, which ends with the connection, and lets nothing follow.
+func (a *alone) close() { a.turn <- struct{}{} }
+
+// publish sends a message and waits until the broker has confirmed it. The errors are those of classify.
+func (a *alone) publish(ctx context.Context, exchange, key string, m amqp.Publishing) error {
+	select {
+	case a.turn <- struct{}{}:
+	case <-a.link.done:
+		return errLost
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	done := make(chan error, 1)
+	// On a goroutine of its own, because the client waits for answers without a deadline; it ends with the connection.
+	go func() {
+		defer func() { <-a.turn }()
+		done <- narrowed(a.send(exchange, key, m))
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *alone) send(exchange, key string, m amqp.Publishing) (err error) {
+	if a.channel == nil || a.channel.IsClosed() {
+		if err = a.open(); err != nil {
+			return err
+		}
+	}
+	confirm, err := a.channel.PublishWithDeferredConfirm(exchange, key, true, false, m)
+	if err == nil {
+		<-confirm.Done() // also when the channel closes
+		if confirm.Acked() {
+			return a.back()
+		}
+	}
+	select {
+	case reason := <-a.closed: // told before those who wait for confirms
+		if reason != nil {
+			return reason
+		}
+		return errLost
+	default:
+	}
+	if err == nil {
+		err = errRefused
+	}
+	return err
+}
+
+func (a *alone) open() (err error) {
+	if a.channel, err = a.link.conn.Channel(); err != nil {
+		return err
+	}
+	a.returns = a.channel.NotifyReturn(make(chan amqp.Return, 1))
+	a.closed = a.channel.NotifyClose(make(chan *amqp.Error, 1))
+	return a.channel.Confirm(false)
+}
+
+// back tells whether the message that was confirmed came back, which the broker does before it confirms.
+func (a *alone) back() error {
+	select {
+	case r, open := <-a.returns:
+		if open {
+			return &unroutable{int(r.ReplyCode)}
+		}
+	default:
+	}
+	return nil
+}
+
+// lost is why a link is, for who finds a channel closed before that was noticed.
+func (l *link) lost(ctx context.Context) error {
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-l.done:
+		return l.reason
+	case <-timer.C:
+		return errLost
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
