@@ -21,7 +21,7 @@ import (
 func (w *world) outlets() (o *outlets.Outlets, hooks *webhook.Webhooks, deliver *dispatch.Dispatcher) {
 	w.t.Helper()
 	w.t.Cleanup(func() { // after the dispatcher
-		if err := o.Close(); err != nil {
+		if err := o.Close(context.Background()); err != nil {
 			w.t.Errorf("close the outlets: %v", err)
 		}
 	})
