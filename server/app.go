@@ -344,15 +344,17 @@ func unlessClosed(err error) error {
 
 func (a *app) shutdown(ctx context.Context) error {
 	// Requests by HTTP and sockets end side by side: Shutdown stops accepting and waits for the first, the endpoint
-	// drains the second.
+	// drains the second. A quarter of the time is left to what must be written after them.
+	ending, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout*3/4)
+	defer cancel()
 	var requests sync.WaitGroup
 	requests.Go(func() {
-		if err := a.server.Shutdown(ctx); err != nil {
+		if err := a.server.Shutdown(ending); err != nil {
 			_ = a.server.Close() // requests that outlast the time are cut
 		}
 	})
 	a.deliver.EndWatches() // which would go on for ever
-	a.endpoint.Shutdown(ctx)
+	a.endpoint.Shutdown(ending)
 	requests.Wait()
 	return a.close(ctx)
 }
