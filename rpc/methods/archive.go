@@ -108,12 +108,17 @@ type archiveReplayParams struct {
 	archiveFilter
 	EntryID     int64   `json:"entry_id" rpc:"min=1" doc:"one entry"`
 	EntryIDs    []int64 `json:"entry_ids" rpc:"max=1000" doc:"these entries"`
-	DryRun      bool    `json:"dry_run" doc:"only show what would be replayed; default false"`
-	RemoveAfter bool    `json:"remove_after" doc:"delete an entry once its replay was delivered; default false"`
+	ToTransport string  `json:"to_transport" rpc:"enum=webhook|redis|amqp|sqs" doc:"send to this transport: webhook, redis, amqp or sqs; absent = each entry to the target it went to"`
+	ToTarget    string  `json:"to_target" rpc:"max=512" doc:"with to_transport: one target, by the target_id that entries show; absent = all targets that the event's session has there now, but a global one that it stays out of"`
+	DryRun      bool    `json:"dry_run" doc:"only show what would be replayed, and where to; default false"`
+	RemoveAfter bool    `json:"remove_after" doc:"delete an entry once its replay was delivered to all targets, not when it is queued; it stays when one of them fails. Default false"`
 }
 
 // Validate asks for entries or a filter.
 func (p *archiveReplayParams) Validate() error {
+	if p.ToTarget != "" && p.ToTransport == "" {
+		return rpc.Fields{{Pointer: "/to_target", Problem: "needs to_transport"}}
+	}
 	if p.EntryID == 0 && p.EntryIDs == nil && !p.narrow() {
 		return rpc.Fields{{Problem: "entry_id, entry_ids or a filter is needed"}}
 	}
@@ -124,13 +129,22 @@ func (p *archiveReplayParams) Validate() error {
 }
 
 type archiveReplayResult struct {
-	ReplayedCount int            `json:"replayed_count" doc:"queued again, or that would be"`
-	WaitingCount  int            `json:"waiting_count" doc:"still queued from an earlier replay, not queued twice"`
-	FailedCount   int            `json:"failed_count" doc:"could not be queued"`
+	ReplayedCount int            `json:"replayed_count" doc:"entries queued again, or that would be"`
+	DeliveryCount int            `json:"delivery_count" doc:"deliveries that makes: one for each entry and target"`
+	WaitingCount  int            `json:"waiting_count" doc:"entries still queued for the same targets from an earlier replay, not queued twice"`
+	FailedCount   int            `json:"failed_count" doc:"entries that could not be queued"`
 	MatchedCount  int            `json:"matched_count" doc:"entries that match, at most limit"`
 	DryRun        bool           `json:"dry_run" doc:"as asked"`
 	Entries       []archiveEntry `json:"entries,omitempty" doc:"dry run or a single entry: the entries"`
-	Errors        []string       `json:"errors" doc:"texts"`
+	Targets       []replayTarget `json:"targets,omitempty" doc:"dry run or a single entry: where they go"`
+	Errors        []string       `json:"errors" doc:"texts, each about one entry"`
+}
+
+type replayTarget struct {
+	Transport  string `json:"transport" doc:"webhook, redis, amqp or sqs"`
+	TargetID   string `json:"target_id" doc:"in the transport's own terms, as entries show it"`
+	SessionID  string `json:"session_id" doc:"whose target it is"`
+	EntryCount int    `json:"entry_count" doc:"entries that go there"`
 }
 
 type archiveStatsParams struct {
@@ -167,9 +181,12 @@ func RegisterArchive(reg *rpc.Registry, d Deps) {
 		return archiveGetResult{shaped[0]}, nil
 	})
 	rpc.Register(reg, rpc.Method{
-		Name: "archive.replay", Summary: "Send archived deliveries to their target once more.", NoSession: true, MaxReply: listReply,
+		Name: "archive.replay", Summary: "Send archived deliveries once more, to their target or to another transport.", NoSession: true, MaxReply: listReply,
 		Description: "The event keeps its id and is marked as a replay. Replays wait in a durable queue for each target and are sent in the order of their entries, " +
-			"beside new events and not in order with them. " + ownSessionOnly,
+			"beside new events and not in order with them; an event that waits for a target by several entries is sent once. " +
+			"The filter, transport and target_id in it, selects entries by where they went; to_transport and to_target say where they go now, to targets of the event's session. " +
+			"The events that a target subscribes to make no difference to a replay, and a global target that is named in to_target is used though the session stays out of it. " +
+			"Each delivery that ends makes an entry of its own with its transport and target, except a failure at the same target, which is noted in the entry that was replayed. " + ownSessionOnly,
 	}, d.replayArchive)
 	rpc.Register(reg, rpc.Method{Name: "archive.getStats", Summary: "Count archived deliveries by kind, transport and event.", Scope: rpc.ScopeAdmin}, d.archiveStats)
 	rpc.Register(reg, rpc.Method{Name: "archive.delete", Summary: "Delete one archived delivery.", Scope: rpc.ScopeAdmin},
@@ -239,7 +256,8 @@ func (d Deps) replayArchive(ctx context.Context, call *rpc.Call, p *archiveRepla
 	if len(query.IDs) > 0 && query.Limit == 0 {
 		query.Limit = len(query.IDs)
 	}
-	done, err := d.Deliveries.Replay(ctx, dispatch.Replay{Query: query, DryRun: p.DryRun, Remove: p.RemoveAfter})
+	to := dispatch.Destination{Transport: p.ToTransport, Target: p.ToTarget}
+	done, err := d.Deliveries.Replay(ctx, dispatch.Replay{Query: query, To: to, DryRun: p.DryRun, Remove: p.RemoveAfter})
 	if err != nil {
 		return out, err
 	}
@@ -248,7 +266,14 @@ func (d Deps) replayArchive(ctx context.Context, call *rpc.Call, p *archiveRepla
 	}
 	out.ReplayedCount, out.WaitingCount, out.MatchedCount = len(done.Queued), done.Waiting, done.Matched
 	out.FailedCount, out.Errors = len(done.Problems), append([]string{}, done.Problems...)
-	if p.DryRun || p.EntryID != 0 {
+	show := p.DryRun || p.EntryID != 0
+	for _, t := range done.Targets {
+		out.DeliveryCount += t.Entries
+		if show {
+			out.Targets = append(out.Targets, replayTarget{TargetID: t.Target, Transport: t.Transport, SessionID: t.Session, EntryCount: t.Entries})
+		}
+	}
+	if show {
 		out.Entries, err = d.shapeEntries(ctx, done.Queued, false)
 	}
 	return out, err

@@ -250,6 +250,57 @@ func TestArchiveReplay(t *testing.T) {
 	}
 }
 
+// A dead letter of a webhook goes to the session's Redis, and to nobody else's.
+func TestArchiveReplayElsewhere(t *testing.T) {
+	o := filledOffice(t)
+	o.refuse.Store(false)
+	if err := o.deliver.AddSink("redis", o, dispatch.Policy{}); err != nil {
+		t.Fatal(err)
+	}
+	bert := asSession("bert")
+	dead := params{"status": "dead_letter", "to_transport": "redis", "remove_after": true}
+	id := o.call(bert, "archive.list", nil).list("entries")[0]["entry_id"]
+	if r := o.call(bert, "archive.replay", dead); r["replayed_count"] != 0.0 || r["failed_count"] != 1.0 || r.texts("errors")[0] != fmt.Sprintf("entry %v: its session has no target of redis in use", id) {
+		t.Errorf("without a target %v", r)
+	}
+	for _, name := range []string{"own/bert", "global/bert"} {
+		if err := o.deliver.PutTargets(t.Context(), dispatch.Target{Transport: "redis", ID: name, Session: "bert"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dry := o.call(asAdmin(), "archive.replay", params{"status": "dead_letter", "to_transport": "redis", "dry_run": true})
+	if dry["matched_count"] != 2.0 || dry["replayed_count"] != 1.0 || dry["delivery_count"] != 2.0 || dry["failed_count"] != 1.0 || fmt.Sprint(dry["targets"]) !=
+		"[map[entry_count:1 session_id:bert target_id:global/bert transport:redis] map[entry_count:1 session_id:bert target_id:own/bert transport:redis]]" {
+		t.Errorf("dry run %v", dry)
+	}
+	if r := o.call(asSession("anna"), "archive.replay", params{"status": "dead_letter", "to_transport": "redis", "to_target": "own/bert"}); r["replayed_count"] != 0.0 || r["failed_count"] != 1.0 {
+		t.Errorf("to another session's target %v", r)
+	}
+	if r := o.call(bert, "archive.replay", params{"entry_id": id, "to_transport": "redis", "to_target": "own/bert"}); r["delivery_count"] != 1.0 || r.list("targets")[0]["target_id"] != "own/bert" {
+		t.Errorf("to one target %v", r)
+	}
+	done := o.until(bert, "archive.list", nil, total(2)).list("entries")
+	if done[0]["transport"] != "redis" || done[0]["target_id"] != "own/bert" || done[0]["replay_of"] != id || done[0]["event_id"] != done[1]["event_id"] || done[1]["replay_count"] != 1.0 {
+		t.Errorf("after the replay %v", done)
+	}
+	if r := o.call(bert, "archive.replay", dead); r["replayed_count"] != 1.0 || r["delivery_count"] != 2.0 || r["targets"] != nil {
+		t.Errorf("to all %v", r)
+	}
+	o.until(bert, "archive.list", params{"status": "dead_letter"}, total(0))
+	left := o.call(bert, "archive.list", nil).list("entries")
+	if len(left) != 3 {
+		t.Errorf("left are %v", left)
+	}
+	for _, e := range left {
+		if e["transport"] != "redis" || e["status"] != "delivered" || e["replay_of"] != id {
+			t.Errorf("left is %v", e)
+		}
+	}
+	if list := o.call(bert, "delivery.list", nil).list("deliveries"); len(list) != 3 || list[0]["transport"] != "redis" {
+		t.Errorf("deliveries %v", list)
+	}
+}
+
 func TestDeliveries(t *testing.T) {
 	o := filledOffice(t)
 	o.put("hangs", "anna")
@@ -362,6 +413,11 @@ func TestArchiveRefusals(t *testing.T) {
 		{"archive.replay", params{"entry_ids": []int{}}, "/entry_ids"},
 		{"archive.replay", params{"entry_ids": make([]int, 1001)}, "/entry_ids"},
 		{"archive.replay", params{"status": "delivered", "remove_after": 1}, "/remove_after"},
+		{"archive.replay", params{"to_transport": "redis"}, ""},
+		{"archive.replay", params{"entry_id": 1, "to_transport": "websocket"}, "/to_transport"},
+		{"archive.replay", params{"entry_id": 1, "to_transport": 1}, "/to_transport"},
+		{"archive.replay", params{"entry_id": 1, "to_target": "own/anna"}, "/to_target"},
+		{"archive.replay", params{"entry_id": 1, "to_transport": "redis", "to_target": string(make([]byte, 513))}, "/to_target"},
 		{"archive.getStats", params{"status": "all"}, "/status"},
 		{"delivery.list", params{"status": "dead_letter"}, "/status"},
 		{"delivery.list", params{"since_id": -1}, "/since_id"},

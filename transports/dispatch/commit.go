@@ -21,13 +21,14 @@ type result struct {
 	done chan struct{}
 }
 
-// replayed is what a replay changes of the entry it repeated.
+// replayed is how a replay ended, for all entries by which the event waited for the target.
 type replayed struct {
-	queue  int64 // row of the queue that goes
-	entry  int64
+	queue  int64 // row of the queue that was sent
+	to     targetKey
+	event  string
 	failed *Entry // how the replay failed; nil = it was delivered
+	body   []byte // of what failed
 	unsent bool   // there was nothing to send: it counts as no replay
-	remove bool   // the entry goes
 }
 
 // committer gathers results of all lanes: while one transaction runs, the next batch gathers in the queue. A lane sends
@@ -172,7 +173,7 @@ func (c *committer) commit(batch []*result, skips map[int64]position) error {
 		c.cfg.Log.Warn("deliveries cannot be recorded; lanes wait", "error", err)
 	}
 	c.failing = err != nil
-	if err == nil && slices.ContainsFunc(batch, func(r *result) bool { return r.entry != nil }) {
+	if err == nil && slices.ContainsFunc(batch, func(r *result) bool { return r.entry != nil || r.replay != nil }) {
 		c.tell()
 	}
 	return err

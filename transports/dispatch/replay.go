@@ -11,83 +11,118 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Replay says which entries are sent once more, to the targets they went to.
+// Replay says which entries are sent once more, and where to.
 type Replay struct {
 	Query  // oldest first, whatever OldestFirst says
+	To     Destination
 	DryRun bool
-	Remove bool // an entry goes when its replay was delivered
+	Remove bool // an entry goes when all replays of it that wait were delivered; it stays when one of them fails
 }
 
 // Replayed says what became of a Replay.
 type Replayed struct {
-	Matched  int      // entries the query selects, up to its limit
-	Queued   []Entry  // entries that will be sent, or would be
-	Waiting  int      // entries that were queued before and are not queued again
-	Problems []string // why others cannot be sent
+	Matched  int            // entries the query selects, up to its limit
+	Queued   []Entry        // entries that will be sent, or would be
+	Targets  []ReplayTarget // where they go, in the order in which they came up
+	Waiting  int            // entries that were queued for the same targets before and are not queued again
+	Problems []string       // why others cannot be sent; each names its entry
+}
+
+// ReplayTarget is where some of the entries go.
+type ReplayTarget struct {
+	Transport, Target, Session string
+	Entries                    int
 }
 
 // Replay queues entries to be sent once more: the event keeps its id, Delivery.Replay is set. Each target takes them in
-// the order of their entries, beside the events of its session and not in order with them. The queue is durable: a crash
-// loses none, and may repeat the one under way. A replay that is delivered makes an entry of its own; one that fails
-// changes the error of the entry it repeated. ErrTooMany: no place in the queue for that many.
+// the order of their entries, beside the events of its session and not in order with them; an event that waits for it by
+// several entries is sent once for all of them. Filters of targets are not asked: who replays an event wants it there. The
+// queue is durable: a crash loses none, and may repeat the one under way.
+//
+// A replay that is delivered makes an entry of its own. One that fails changes the error of the entry it repeated if it went
+// to the same target, else it makes a dead letter of its own. Errors: ErrInvalid, ErrTooMany (no place in the queue for that
+// many), the database's.
 func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 	if err := d.enter(ctx); err != nil {
 		return Replayed{}, err
 	}
 	defer d.leave()
+	if err := d.checkDestination(r.To); err != nil {
+		return Replayed{}, err
+	}
 	r.OldestFirst = true
 	entries, err := d.store.list(ctx, r.Query)
 	if err != nil {
 		return Replayed{}, err
 	}
-	out := Replayed{Matched: len(entries)}
-	var fit []Entry
-	targets := map[*target]struct{}{}
-	for _, e := range entries {
-		var t *target
-		if s := d.sink(e.Transport); s != nil {
-			t = s.target(e.Target)
-		}
-		switch {
-		case e.Status == Gap:
-			out.problem("entry %d: its events were lost before they could be sent", e.ID)
-		case t == nil || t.session != e.Session:
-			out.problem("entry %d: its target is not in use any more", e.ID)
-		default:
-			fit = append(fit, e)
-			targets[t] = struct{}{}
-		}
-	}
-	if len(fit) == 0 {
-		return out, nil
-	}
-	queued, err := d.store.queued(ctx, fit)
+	waiting, err := d.store.queued(ctx, entries)
 	if err != nil {
 		return Replayed{}, err
 	}
-	out.Queued = slices.DeleteFunc(fit, func(e Entry) bool { return queued[e.ID] })
-	out.Waiting = len(queued)
-	if r.DryRun || len(out.Queued) == 0 {
-		return out, nil
+	out := Replayed{Matched: len(entries)}
+	var sends []send
+	for i := range entries {
+		e := &entries[i]
+		targets, problem := d.destinations(r.To, e)
+		if problem != "" {
+			out.problem(e.ID, problem)
+			continue
+		}
+		before := len(sends)
+		for _, t := range targets {
+			if !waiting[sendKey{e.ID, t.key()}] {
+				sends = append(sends, send{e, t})
+			}
+		}
+		if len(sends) == before {
+			out.Waiting++
+		}
 	}
-	if err := d.store.enqueue(ctx, out.Queued, r.Remove, d.cfg.MaxQueuedReplays); err != nil {
-		return Replayed{}, err
+	if !r.DryRun && len(sends) > 0 {
+		gone, err := d.store.enqueue(ctx, sends, r.Remove, d.cfg.MaxQueuedReplays)
+		if err != nil {
+			return Replayed{}, err
+		}
+		sends = slices.DeleteFunc(sends, func(s send) bool { return slices.Contains(gone, s.entry.ID) })
+		for _, id := range gone {
+			out.problem(id, "it was deleted meanwhile")
+		}
 	}
-	for t := range targets {
-		t.replays.wake()
+	woken := out.add(sends)
+	if !r.DryRun {
+		for _, t := range woken {
+			t.replays.wake()
+		}
 	}
 	return out, nil
 }
 
-func (r *Replayed) problem(format string, args ...any) {
-	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+// add counts what is sent, entry by entry, and tells where to.
+func (r *Replayed) add(sends []send) (targets []*target) {
+	places := map[*target]int{}
+	for i, s := range sends {
+		if i == 0 || s.entry != sends[i-1].entry {
+			r.Queued = append(r.Queued, *s.entry)
+		}
+		at, known := places[s.to]
+		if !known {
+			at = len(targets)
+			places[s.to], targets = at, append(targets, s.to)
+			r.Targets = append(r.Targets, ReplayTarget{Transport: s.to.sink.name, Target: s.to.id, Session: s.to.session})
+		}
+		r.Targets[at].Entries++
+	}
+	return targets
+}
+
+func (r *Replayed) problem(entry int64, text string) {
+	r.Problems = append(r.Problems, fmt.Sprintf("entry %d: %s", entry, text))
 }
 
 // queuedReplay is a row of the queue with the entry it repeats.
 type queuedReplay struct {
 	id     int64
 	entry  Entry // without ID: it was deleted meanwhile
-	remove bool
 	queued time.Time
 	body   []byte // kept of a dead letter
 }
@@ -97,7 +132,7 @@ type replayLane struct{ lane }
 
 func (l *replayLane) empty() bool {
 	for l.t.waiting.Err() == nil {
-		q, found, err := l.t.d.store.nextReplay(l.t.waiting, targetKey{l.t.sink.name, l.t.id})
+		q, found, err := l.t.d.store.nextReplay(l.t.waiting, l.t.key())
 		var e *journal.Event
 		if err == nil && found {
 			e, err = l.event(q)
@@ -121,7 +156,7 @@ func (l *replayLane) empty() bool {
 
 // repeat sends one event and stores how it went. e is nil when it exists no more.
 func (l *replayLane) repeat(q queuedReplay, e *journal.Event) bool {
-	done := &replayed{queue: q.id, entry: q.entry.ID, remove: q.remove}
+	done := &replayed{queue: q.id, to: l.t.key(), event: q.entry.EventID}
 	r := &result{replay: done}
 	if e == nil {
 		done.unsent = true
@@ -133,7 +168,7 @@ func (l *replayLane) repeat(q queuedReplay, e *journal.Event) bool {
 	}
 	switch {
 	case j.status != Delivered:
-		done.failed = j.entry()
+		done.failed, done.body = j.entry(), j.delivery.Body
 	case l.t.d.cfg.KeepDelivered > 0:
 		r.entry = j.entry()
 	}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,44 +10,60 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// queued tells which entries wait for their replay.
-func (s *store) queued(ctx context.Context, entries []Entry) (map[int64]bool, error) {
-	waiting := map[int64]bool{}
+// queued tells what of entries waits already.
+func (s *store) queued(ctx context.Context, entries []Entry) (map[sendKey]bool, error) {
+	waiting := map[sendKey]bool{}
 	for part := range slices.Chunk(entries, maxRows) {
 		ids := make([]any, len(part))
-		for i, e := range part {
-			ids[i] = e.ID
+		for i := range part {
+			ids[i] = part[i].ID
 		}
-		rows, err := s.db.Query(ctx, `SELECT entry FROM dispatch_replays WHERE entry IN (`+marks(len(ids))+`)`, ids...)
-		list, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[int64], err).AsList()
+		rows, err := s.db.Query(ctx, `SELECT entry, transport, target FROM dispatch_replays WHERE entry IN (`+marks(len(ids))+`)`, ids...)
+		list, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (k sendKey, err error) {
+			err = row.Scan(&k.entry, &k.to.transport, &k.to.id)
+			return k, err
+		}, err).AsList()
 		if err != nil {
 			return nil, fmt.Errorf("dispatch: read replays: %w", err)
 		}
-		for _, id := range list {
-			waiting[id] = true
+		for _, k := range list {
+			waiting[k] = true
 		}
 	}
 	return waiting, nil
 }
 
-// enqueue adds entries to the queue unless it would grow beyond a number.
-func (s *store) enqueue(ctx context.Context, entries []Entry, remove bool, most int) error {
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+// enqueue adds sends to the queue, but those of entries that are gone, unless it would grow beyond a number. They are in
+// the order of their entries.
+func (s *store) enqueue(ctx context.Context, sends []send, remove bool, most int) (gone []int64, err error) {
+	err = s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		var waiting int
 		if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM dispatch_replays`).Scan(&waiting); err != nil {
 			return err
 		}
-		if waiting+len(entries) > most {
+		if waiting+len(sends) > most {
 			return fmt.Errorf("%w: %d, at most %d", ErrTooMany, waiting, most)
 		}
 		now := s.now().UnixMilli()
-		for part := range slices.Chunk(entries, maxRows) {
-			args := make([]any, 0, 5*len(part))
-			for _, e := range part {
-				args = append(args, e.ID, e.Transport, e.Target, remove, now)
+		for part := range slices.Chunk(sends, maxRows) {
+			there, err := s.lock(ctx, part)
+			if err != nil {
+				return err
 			}
-			_, err := s.db.Exec(ctx, `INSERT INTO dispatch_replays (entry, transport, target, remove, queued) VALUES `+
-				s.values(len(part), 5)+` ON CONFLICT (entry) DO NOTHING`, args...)
+			args := make([]any, 0, 6*len(part))
+			for _, p := range part {
+				switch {
+				case there[p.entry.ID]:
+					args = append(args, p.entry.ID, p.entry.EventID, p.to.sink.name, p.to.id, remove, now)
+				case !slices.Contains(gone, p.entry.ID):
+					gone = append(gone, p.entry.ID)
+				}
+			}
+			if len(args) == 0 {
+				continue
+			}
+			_, err = s.db.Exec(ctx, `INSERT INTO dispatch_replays (entry, event, transport, target, remove, queued) VALUES `+
+				s.values(len(args)/6, 6)+` ON CONFLICT (entry, transport, target) DO NOTHING`, args...)
 			if err != nil {
 				return err
 			}
@@ -54,9 +71,34 @@ func (s *store) enqueue(ctx context.Context, entries []Entry, remove bool, most 
 		return nil
 	})
 	if err != nil && !errors.Is(err, ErrTooMany) {
-		return fmt.Errorf("dispatch: queue replays: %w", err)
+		return nil, fmt.Errorf("dispatch: queue replays: %w", err)
 	}
-	return err
+	return gone, err
+}
+
+// lock tells which entries there are and keeps them until the transaction ends. On SQLite nobody else writes meanwhile.
+func (s *store) lock(ctx context.Context, sends []send) (there map[int64]bool, err error) {
+	var ids []any
+	for i, p := range sends {
+		if i == 0 || p.entry != sends[i-1].entry {
+			ids = append(ids, p.entry.ID)
+		}
+	}
+	rows, err := s.db.Query(ctx, `SELECT id FROM dispatch_archive WHERE id IN (`+marks(len(ids))+`) ORDER BY id`+s.forUpdate(), ids...)
+	list, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[int64], err).AsList()
+	there = make(map[int64]bool, len(list))
+	for _, id := range list {
+		there[id] = true
+	}
+	return there, err
+}
+
+// forUpdate ends a query whose rows stay as they are until the transaction ends.
+func (s *store) forUpdate() string {
+	if s.db.Dialect == dbutil.SQLite {
+		return ""
+	}
+	return " FOR UPDATE"
 }
 
 // queuedTargets lists the targets that have replays waiting.
@@ -79,10 +121,10 @@ func (s *store) queuedTargets(ctx context.Context) (map[targetKey]bool, error) {
 // nextReplay is the first in a target's queue.
 func (s *store) nextReplay(ctx context.Context, k targetKey) (q queuedReplay, found bool, err error) {
 	var entry, queued int64
-	rows, err := s.db.Query(ctx, `SELECT id, entry, remove, queued FROM dispatch_replays WHERE transport=$1 AND target=$2 ORDER BY id LIMIT 1`, k.transport, k.id)
+	rows, err := s.db.Query(ctx, `SELECT id, entry, queued FROM dispatch_replays WHERE transport=$1 AND target=$2 ORDER BY id LIMIT 1`, k.transport, k.id)
 	_, err = dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (int64, error) {
 		found = true
-		return q.id, row.Scan(&q.id, &entry, &q.remove, &queued)
+		return q.id, row.Scan(&q.id, &entry, &queued)
 	}, err).AsList()
 	if err != nil || !found {
 		return q, found, err
@@ -101,25 +143,115 @@ func (s *store) nextReplay(ctx context.Context, k targetKey) (q queuedReplay, fo
 
 // replayed writes the end of a replay; the caller is in a transaction.
 func (s *store) replayed(ctx context.Context, r *replayed) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM dispatch_replays WHERE id=$1`, r.queue); err != nil {
+	ended, err := s.dequeue(ctx, r)
+	if err != nil {
 		return err
 	}
-	now := s.now().UnixMilli()
-	switch {
-	case r.unsent:
-		_, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET error=$2 WHERE id=$1`, r.entry, "cannot be replayed: the event is no longer kept")
-		return err
-	case r.failed != nil:
-		_, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET replays=replays+1, last_replay=$2, attempts=attempts+$3, last_at=$4, error=$5, code=$6 WHERE id=$1`,
-			r.entry, now, r.failed.Attempts, r.failed.Last.UnixMilli(), r.failed.Error, r.failed.Code)
-		return err
-	case r.remove:
-		entries, err := s.list(ctx, Query{IDs: []int64{r.entry}})
+	noted := len(ended) == 0 // the entries were deleted meanwhile
+	for _, q := range ended {
+		var own bool
+		switch {
+		case r.unsent:
+			own, err = true, s.unsent(ctx, q.entry)
+		case r.failed != nil:
+			own, err = s.failed(ctx, q.entry, r)
+		default:
+			err = s.delivered(ctx, q)
+		}
 		if err != nil {
 			return err
 		}
-		return s.deleteEntries(ctx, entries)
+		noted = noted || own
 	}
-	_, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET replays=replays+1, last_replay=$2 WHERE id=$1`, r.entry, now)
+	if r.failed == nil || noted {
+		return nil
+	}
+	if err := s.keepBody(ctx, r.event, r.body); err != nil {
+		return err
+	}
+	return s.insert(ctx, []*Entry{r.failed})
+}
+
+// dequeued is an entry whose replay ended.
+type dequeued struct {
+	entry  int64
+	remove bool
+}
+
+// dequeue takes from the queue what a replay was for: its own row, and if something was sent all by which the event waited
+// for the target.
+func (s *store) dequeue(ctx context.Context, r *replayed) ([]dequeued, error) {
+	which, args := `id=$1`, []any{r.queue}
+	if !r.unsent {
+		which, args = which+` OR event=$2 AND transport=$3 AND target=$4`, append(args, r.event, r.to.transport, r.to.id)
+	}
+	rows, err := s.db.Query(ctx, `DELETE FROM dispatch_replays WHERE `+which+` RETURNING entry, remove`, args...)
+	list, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (q dequeued, err error) {
+		err = row.Scan(&q.entry, &q.remove)
+		return q, err
+	}, err).AsList()
+	slices.SortFunc(list, func(a, b dequeued) int { return cmp.Compare(a.entry, b.entry) }) // rows are locked in one order
+	return list, err
+}
+
+// unsent notes that there was nothing to send.
+func (s *store) unsent(ctx context.Context, entry int64) error {
+	if err := s.keep(ctx, entry); err != nil {
+		return err
+	}
+	_, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET error=$2 WHERE id=$1`, entry, "cannot be replayed: the event is no longer kept")
+	return err
+}
+
+// failed counts a replay that failed. An entry of the same target takes over its error, which own tells.
+func (s *store) failed(ctx context.Context, entry int64, r *replayed) (own bool, err error) {
+	if err := s.keep(ctx, entry); err != nil {
+		return false, err
+	}
+	if err := s.counted(ctx, entry); err != nil {
+		return false, err
+	}
+	changed, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET attempts=attempts+$2, last_at=$3, error=$4, code=$5 WHERE id=$1 AND transport=$6 AND target=$7`,
+		entry, r.failed.Attempts, r.failed.Last.UnixMilli(), r.failed.Error, r.failed.Code, r.to.transport, r.to.id)
+	if err != nil {
+		return false, err
+	}
+	n, err := changed.RowsAffected()
+	return n > 0, err
+}
+
+// keep has an entry stay whatever becomes of its other replays.
+func (s *store) keep(ctx context.Context, entry int64) error {
+	_, err := s.db.Exec(ctx, `UPDATE dispatch_replays SET remove=FALSE WHERE entry=$1`, entry)
+	return err
+}
+
+// delivered counts a replay that was delivered. An entry that is to go does so with the last one that waits.
+func (s *store) delivered(ctx context.Context, q dequeued) error {
+	if !q.remove {
+		return s.counted(ctx, q.entry)
+	}
+	rows, err := s.db.Query(ctx, `SELECT `+entryColumns+` FROM dispatch_archive WHERE id=$1`+s.forUpdate(), q.entry)
+	entries, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (Entry, error) { return scanEntry(row) }, err).AsList()
+	if err != nil {
+		return err
+	}
+	waiting, err := s.db.Exec(ctx, `UPDATE dispatch_replays SET remove=TRUE WHERE entry=$1`, q.entry)
+	if err != nil {
+		return err
+	}
+	n, err := waiting.RowsAffected()
+	switch {
+	case err != nil:
+		return err
+	case n > 0:
+		return s.counted(ctx, q.entry)
+	}
+	return s.deleteEntries(ctx, entries)
+}
+
+// counted notes that a replay of an entry ended.
+func (s *store) counted(ctx context.Context, entry int64) error {
+	_, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET replays=replays+1, last_replay=$2 WHERE id=$1`, entry, s.now().UnixMilli())
 	return err
 }

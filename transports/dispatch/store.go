@@ -106,7 +106,7 @@ func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]pos
 			if r.body == nil {
 				continue
 			}
-			if _, err := s.db.Exec(ctx, `INSERT INTO dispatch_bodies (event, body) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING`, r.entry.EventID, r.body); err != nil {
+			if err := s.keepBody(ctx, r.entry.EventID, r.body); err != nil {
 				return err
 			}
 		}
@@ -169,6 +169,12 @@ func (s *store) insert(ctx context.Context, entries []*Entry) error {
 	return nil
 }
 
+// keepBody stores the body of a dead letter's event.
+func (s *store) keepBody(ctx context.Context, event string, body []byte) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO dispatch_bodies (event, body) VALUES ($1, $2) ON CONFLICT (event) DO NOTHING`, event, body)
+	return err
+}
+
 // removeTarget forgets the cursor and the queued replays of a target.
 func (s *store) removeTarget(ctx context.Context, transport, id string) error {
 	return s.forgetTargets(ctx, `transport=$1 AND target=$2`, transport, id)
@@ -181,8 +187,13 @@ func (s *store) removeTargets(ctx context.Context, transport, prefix string) err
 
 func (s *store) forgetTargets(ctx context.Context, which string, args ...any) error {
 	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		for _, table := range []string{"dispatch_cursors", "dispatch_replays"} {
-			if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE `+which, args...); err != nil {
+		for _, statement := range []string{
+			// What never goes to one of its targets stays in the archive.
+			`UPDATE dispatch_replays SET remove=FALSE WHERE remove AND entry IN (SELECT entry FROM dispatch_replays WHERE ` + which + `)`,
+			`DELETE FROM dispatch_replays WHERE ` + which,
+			`DELETE FROM dispatch_cursors WHERE ` + which,
+		} {
+			if _, err := s.db.Exec(ctx, statement, args...); err != nil {
 				return err
 			}
 		}
