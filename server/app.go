@@ -237,7 +237,8 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		return err
 	}
 	a.health = methods.ServerDeps{
-		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services, Sandbox: a.cfg.OnSandbox(),
+		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services, Transports: a.transports,
+		Sandbox: a.cfg.OnSandbox(),
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,

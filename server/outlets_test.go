@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -113,6 +114,11 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 		t.Errorf("trial %s", tested)
 	}
 
+	health := s.call("server.getHealth", nil)
+	if want := (object{"webhook": object{"state": "connected"}, "redis": object{"state": "failing", "reason": "unreachable"}}); health["status"] != "healthy" || !reflect.DeepEqual(health["transports"], want) {
+		t.Errorf("health %v", health)
+	}
+
 	// Off by a call, on again by a signal: it begins with the events of that moment.
 	write(away)
 	s.must("transport.reloadGlobal", nil)
@@ -182,6 +188,13 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	cache.Kill()
 	s := startServer(t, "-global-redis-enabled", "-global-redis-url", url, "-global-redis-stream", "events", "-delivery-probe-every", "100ms", "-delivery-backoff", "10ms")
 	s.must("session.create", object{"session_id": "a"})
+	health := func() (status any, redis any) {
+		h := s.call("server.getHealth", nil)
+		return h["status"], h["transports"].(object)["redis"]
+	}
+	if _, redis := health(); !reflect.DeepEqual(redis, object{"state": "idle"}) {
+		t.Errorf("health before the first event: %v", redis)
+	}
 	for _, n := range []string{"1", "2", "3"} {
 		s.message("a", n)
 	}
@@ -191,6 +204,9 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 		at := strings.Index(text, `"redis":{`)
 		return strings.Contains(text[at:], `"connected":false`) && strings.Contains(text[at:], `"last_error":"`)
 	})
+	if status, redis := health(); status != "healthy" || !reflect.DeepEqual(redis, object{"state": "failing", "reason": "unreachable"}) {
+		t.Errorf("health without Redis: %v, %v", status, redis)
+	}
 	cache.Start(t)
 	out := &arrivals{got: map[string][]uint64{}}
 	read := readStream(t, cache, out)
@@ -203,6 +219,14 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	}
 	if text := stats(); !strings.Contains(text, `"published_count":3`) {
 		t.Errorf("stats %s", text)
+	}
+	response, err := plainHTTP.Get(s.url("/health"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); !strings.Contains(string(body), `"transports":{"redis":{"state":"connected"}}`) {
+		t.Errorf("GET /health: %s", body)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/webhook"
 )
 
 // probeJournal tells whether events can be logged. A last commit that failed says so until a write goes through again: on
@@ -36,4 +38,30 @@ func (a *app) probeDisk() methods.ServiceHealth {
 		h.Status, h.Error = methods.Degraded, "the disk of the data directory is nearly full"
 	}
 	return h
+}
+
+// transports tells how the global transports that are on fared last. Nothing is asked of them for that.
+func (a *app) transports() map[string]methods.TransportHealth {
+	list := map[string]methods.TransportHealth{}
+	globals := a.outlets.Globals()
+	for name := range globals.Brokers {
+		if figures, on := a.outlets.Stats(name); on {
+			list[name] = transportHealth(figures.Connected, figures.Reason)
+		}
+	}
+	if globals.Webhook != nil {
+		standing := a.webhooks.GlobalStanding()
+		list[webhook.Transport] = transportHealth(!standing.LastAttempt.IsZero(), standing.Reason)
+	}
+	return list
+}
+
+func transportHealth(answered bool, why broker.Reason) methods.TransportHealth {
+	switch {
+	case why != "":
+		return methods.TransportHealth{State: methods.TransportFailing, Reason: string(why)}
+	case answered:
+		return methods.TransportHealth{State: methods.TransportConnected}
+	}
+	return methods.TransportHealth{State: methods.TransportIdle}
 }

@@ -25,6 +25,19 @@ type ServiceHealth struct {
 	Figures   map[string]int `json:"figures,omitempty" doc:"pool figures, or sessions by state"`
 }
 
+// States of a global transport.
+const (
+	TransportIdle      = "idle"
+	TransportConnected = "connected"
+	TransportFailing   = "failing"
+)
+
+// TransportHealth is how one of the operator's global transports fared last.
+type TransportHealth struct {
+	State  string `json:"state" doc:"connected, failing, or idle as long as nothing was sent; of the latest attempt, none is made for the answer"`
+	Reason string `json:"reason,omitempty" doc:"why it is failing: unreachable, unresolved, certificate, timeout, credentials, missing, not_ready or refused"`
+}
+
 // ServerDeps is what the server.* methods tell about.
 type ServerDeps struct {
 	Version, Commit, BuiltAt string
@@ -33,6 +46,8 @@ type ServerDeps struct {
 	Sandbox bool
 	// Services probes every dependency; it must answer within seconds.
 	Services func(ctx context.Context) map[string]ServiceHealth
+	// Transports tells how the global transports that are on fared last, by name.
+	Transports func() map[string]TransportHealth
 }
 
 type serverPong struct {
@@ -69,7 +84,9 @@ type ServerHealth struct {
 	Metrics       serverMetrics            `json:"metrics" doc:"process figures"`
 	Environment   serverEnvironment        `json:"environment" doc:"where it runs"`
 	Services      map[string]ServiceHealth `json:"services" doc:"dependencies by name"`
-	Sandbox       bool                     `json:"sandbox" doc:"the network is a simulation"`
+	// Transports do not count: events wait for them, and the server is well.
+	Transports map[string]TransportHealth `json:"transports" doc:"global transports that are on, by name; status does not depend on them"`
+	Sandbox    bool                       `json:"sandbox" doc:"the network is a simulation"`
 }
 
 // Health probes the server. The worst of its services decides.
@@ -80,7 +97,7 @@ func (d ServerDeps) Health(ctx context.Context) ServerHealth {
 		StartedAt: d.StartedAt.UTC(), UptimeSeconds: int64(now.Sub(d.StartedAt).Seconds()), Time: now,
 		Metrics:     serverMetrics{Goroutines: runtime.NumGoroutine(), CPUs: runtime.GOMAXPROCS(0), GoVersion: runtime.Version()},
 		Environment: serverEnvironment{Container: inContainer()},
-		Services:    d.Services(ctx), Sandbox: d.Sandbox,
+		Services:    d.Services(ctx), Transports: d.Transports(), Sandbox: d.Sandbox,
 	}
 	for _, s := range h.Services {
 		if s.Status == Unhealthy || s.Status == Degraded && h.Status == Healthy {

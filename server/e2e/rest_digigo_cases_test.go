@@ -158,12 +158,13 @@ func digigoWebhook() []restCase {
 func digigoSystem() []restCase {
 	return []restCase{
 		{
-			operation: "GET /health", rules: extra("ok", "uptime_seconds", "database", "sessions", "connections", "sandbox"),
+			operation: "GET /health", rules: extra("ok", "uptime_seconds", "database", "sessions", "connections", "sandbox", "transports"),
 			prepare: func(*testing.T, *restWorld) restAct {
 				return restAct{as: &restSession{}, calls: []restCall{{"server.getHealth", nil}}, effect: func(t *testing.T, out outcome) {
 					out.is(t, "healthy", "status", "0/status")
 					out.is(t, "healthy", "database", "0/services/database/status")
 					out.is(t, 2, "sessions/connected", "0/services/sessions/figures/connected")
+					out.is(t, "connected", "transports/amqp/state", "0/transports/amqp/state")
 				}}
 			},
 		},

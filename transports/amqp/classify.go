@@ -2,10 +2,8 @@ package amqp
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -25,12 +23,18 @@ func (u *unroutable) Error() string {
 	return "no queue is bound for the message's routing key"
 }
 
+// Reason implements what broker.ReasonOf asks for.
+func (u *unroutable) Reason() broker.Reason { return broker.ReasonMissing }
+
 // blockedError says that the broker has asked for no more messages.
 type blockedError struct{ reason string }
 
 func (b *blockedError) Error() string {
 	return "the broker takes no messages now: " + broker.Clip(b.reason)
 }
+
+// Reason implements what broker.ReasonOf asks for.
+func (b *blockedError) Reason() broker.Reason { return broker.ReasonNotReady }
 
 // RefusedError says that the broker refuses what the settings ask for. Code is that of the protocol: 406 = an exchange or
 // a queue of that name exists with other arguments, 405 = another connection has it exclusively, 403 = user, password or
@@ -47,6 +51,19 @@ func (e *RefusedError) Error() string {
 		what = "the broker refuses"
 	}
 	return fmt.Sprintf("%s (%d %s)", what, e.Code, e.Text)
+}
+
+// Reason says in a word what the code means.
+func (e *RefusedError) Reason() broker.Reason {
+	switch e.Code {
+	case amqp.AccessRefused:
+		return broker.ReasonCredentials
+	case amqp.NotFound:
+		return broker.ReasonMissing
+	case amqp.ResourceError, amqp.ConnectionForced:
+		return broker.ReasonNotReady
+	}
+	return broker.ReasonRefused
 }
 
 // refusals are what codes mean, for people.
@@ -79,32 +96,22 @@ func classify(err error) (code int, classified error, away bool) {
 	case errors.As(err, &full):
 		return 0, dispatch.Unreachable(err), true
 	case errors.Is(err, context.DeadlineExceeded):
-		return 0, dispatch.Unreachable(errors.New("the broker did not confirm in time")), true
+		return 0, dispatch.Unreachable(broker.NewTrouble(broker.ReasonTimeout, "the broker did not confirm in time")), true
 	case errors.As(err, &one):
 		return one.answer.Code, dispatch.Refused(&RefusedError{one.answer.Code, broker.Clip(one.answer.Reason)}), false
 	case errors.As(err, &answer) && (answer.Server || answer == amqp.ErrCredentials || answer == amqp.ErrVhost):
 		return answer.Code, dispatch.Unreachable(&RefusedError{answer.Code, broker.Clip(answer.Reason)}), true
 	}
-	return 0, dispatch.Unreachable(errors.New(unreached(err))), true
+	return 0, dispatch.Unreachable(unreached(err)), true
 }
 
 // unreached is why there was no answer.
-func unreached(err error) string {
-	var n net.Error
-	var certificate *tls.CertificateVerificationError
-	var name *net.DNSError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &certificate):
-		return "the broker has a certificate that is not believed: " + certificate.Err.Error()
-	case errors.As(err, &n) && n.Timeout():
-		return "the broker did not answer in time"
-	case errors.As(err, &name):
-		return "there is no host of the broker's name"
-	case errors.As(err, &op):
-		return "the broker cannot be reached: " + op.Err.Error()
-	case errors.Is(err, errLost), errors.Is(err, amqp.ErrClosed):
-		return errLost.Error()
+func unreached(err error) *broker.Trouble {
+	if errors.Is(err, errLost) || errors.Is(err, amqp.ErrClosed) {
+		return broker.NewTrouble(broker.ReasonUnreachable, errLost.Error())
 	}
-	return "the broker cannot be reached: " + broker.Clip(err.Error())
+	if trouble := broker.Unanswered("the broker", err); trouble != nil {
+		return trouble
+	}
+	return broker.NewTrouble(broker.ReasonUnreachable, "the broker cannot be reached: "+broker.Clip(err.Error()))
 }

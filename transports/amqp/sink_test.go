@@ -11,6 +11,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
@@ -236,12 +237,15 @@ func TestTLS(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
-	for what, url := range map[string]string{
-		"wrong password":  "amqp://guest:s3cret@" + server.Addr() + "/",
-		"no virtual host": "amqp://guest:guest@" + server.Addr() + "/nowhere",
+	for what, c := range map[string]struct {
+		url    string
+		reason broker.Reason
+	}{
+		"wrong password":  {"amqp://guest:s3cret@" + server.Addr() + "/", broker.ReasonCredentials},
+		"no virtual host": {"amqp://guest:guest@" + server.Addr() + "/nowhere", broker.ReasonRefused},
 	} {
 		t.Run(what, func(t *testing.T) {
-			s := open(t, config(t, url))
+			s := open(t, config(t, c.url))
 			code, err := s.try(t, event("shop", 1))
 			var refused *RefusedError
 			if brokertest.Meaning(err) != "unreachable" || !errors.As(err, &refused) || code != refused.Code || strings.Contains(err.Error(), "s3cret") {
@@ -250,7 +254,7 @@ func TestRefusals(t *testing.T) {
 			if _, err := s.Test(t.Context()); !errors.As(err, &refused) {
 				t.Errorf("%v", err)
 			}
-			if st := s.Stats(); st.Connected || st.LastError == "" {
+			if st := s.Stats(); st.Connected || st.LastError == "" || st.Reason != c.reason {
 				t.Errorf("%+v", st)
 			}
 		})

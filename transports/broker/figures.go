@@ -9,6 +9,7 @@ import (
 // Figures tell how a sink does, since it was opened.
 type Figures struct {
 	Connected   bool      // the latest attempt or check had an answer
+	Reason      Reason    // why the latest attempt or check failed; empty = it did not
 	Published   uint64    // messages taken by the broker
 	Failed      uint64    // attempts that were not
 	Truncated   uint64    // of Published, those sent by reference because of their size
@@ -38,7 +39,7 @@ func (m *Meter) Attempted(ctx context.Context, truncated bool, err error, away b
 func (m *Meter) published(truncated bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.figures.Connected = true
+	m.figures.Connected, m.figures.Reason = true, ""
 	m.figures.Published++
 	m.figures.LastPublish = time.Now().UTC()
 	if truncated {
@@ -58,7 +59,7 @@ func (m *Meter) failed(err error, away bool) {
 func (m *Meter) Checked(err error, away bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.figures.Connected = !away
+	m.figures.Connected, m.figures.Reason = !away, ReasonOf(err)
 	if err != nil {
 		m.figures.LastError, m.figures.LastErrorAt = err.Error(), time.Now().UTC()
 	}

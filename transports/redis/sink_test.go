@@ -192,11 +192,12 @@ func TestRefusals(t *testing.T) {
 		cfg           Config
 		outcome, text string
 		test          bool // Test sees it too
+		reason        broker.Reason
 	}{
-		"no password":    {Config{URL: "redis://" + server.Addr()}, "unreachable", "password", true},
-		"wrong password": {Config{URL: at("way:wrong")}, "unreachable", "refuses the user or the password", true},
-		"no right":       {Config{URL: at("reader:s3cret")}, "refused", "refuses the command", true},
-		"taken":          {Config{URL: at("way:s3cret"), Stream: "taken"}, "refused", "another kind of data", false},
+		"no password":    {Config{URL: "redis://" + server.Addr()}, "unreachable", "password", true, broker.ReasonCredentials},
+		"wrong password": {Config{URL: at("way:wrong")}, "unreachable", "refuses the user or the password", true, broker.ReasonCredentials},
+		"no right":       {Config{URL: at("reader:s3cret")}, "refused", "refuses the command", true, broker.ReasonCredentials},
+		"taken":          {Config{URL: at("way:s3cret"), Stream: "taken"}, "refused", "another kind of data", false, broker.ReasonRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, c.cfg)
@@ -204,11 +205,11 @@ func TestRefusals(t *testing.T) {
 			if brokertest.Meaning(err) != c.outcome || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%s: %v", brokertest.Meaning(err), err)
 			}
+			if got := s.Stats(); got.LastError == "" || got.Failed != 1 || got.Reason != c.reason {
+				t.Errorf("%+v", got)
+			}
 			if _, err := s.Test(t.Context()); (err != nil) != c.test {
 				t.Errorf("the test of the connection says %v", err)
-			}
-			if got := s.Stats(); got.LastError == "" || got.Failed != 1 {
-				t.Errorf("%+v", got)
 			}
 		})
 	}

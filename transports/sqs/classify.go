@@ -2,10 +2,8 @@ package sqs
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -42,29 +40,30 @@ const (
 // verdicts are the codes that mean something else than another attempt.
 var verdicts = map[string]struct {
 	verdict
-	text string
+	reason broker.Reason
+	text   string
 }{
-	"QueueDoesNotExist":                       {refused, "the queue is not there"},
-	"AWS.SimpleQueueService.NonExistentQueue": {refused, "the queue is not there"},
-	"QueueDeletedRecently":                    {refused, "the queue was deleted less than a minute ago"},
-	"AccessDenied":                            {refused, "SQS refuses the action to these credentials"},
-	"AccessDeniedException":                   {refused, "SQS refuses the action to these credentials"},
-	"InvalidClientTokenId":                    {away, "SQS does not know the access key"},
-	"UnrecognizedClientException":             {away, "SQS does not know the access key"},
-	"InvalidAccessKeyId":                      {away, "SQS does not know the access key"},
-	"SignatureDoesNotMatch":                   {away, "SQS refuses the secret key"},
-	"InvalidSignatureException":               {away, "SQS refuses the secret key"},
-	"IncompleteSignature":                     {away, "SQS refuses the secret key"},
-	"ExpiredToken":                            {away, "the credentials have expired"},
-	"ExpiredTokenException":                   {away, "the credentials have expired"},
-	"MissingAuthenticationToken":              {away, "SQS asks for credentials"},
-	"InvalidSecurity":                         {away, "SQS asks for another way of signing"},
-	"OptInRequired":                           {away, "the account may not use SQS"},
-	"KmsAccessDenied":                         {refused, "the queue's key is refused to these credentials"},
-	"KmsDisabled":                             {refused, "the queue's key is disabled"},
-	"KmsNotFound":                             {refused, "the queue's key is not there"},
-	"InvalidMessageContents":                  {permanent, "the message has characters that SQS does not take"},
-	"InvalidParameterValue":                   {permanent, "SQS does not take the message"},
+	"QueueDoesNotExist":                       {refused, broker.ReasonMissing, "the queue is not there"},
+	"AWS.SimpleQueueService.NonExistentQueue": {refused, broker.ReasonMissing, "the queue is not there"},
+	"QueueDeletedRecently":                    {refused, broker.ReasonMissing, "the queue was deleted less than a minute ago"},
+	"AccessDenied":                            {refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"},
+	"AccessDeniedException":                   {refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"},
+	"InvalidClientTokenId":                    {away, broker.ReasonCredentials, "SQS does not know the access key"},
+	"UnrecognizedClientException":             {away, broker.ReasonCredentials, "SQS does not know the access key"},
+	"InvalidAccessKeyId":                      {away, broker.ReasonCredentials, "SQS does not know the access key"},
+	"SignatureDoesNotMatch":                   {away, broker.ReasonCredentials, "SQS refuses the secret key"},
+	"InvalidSignatureException":               {away, broker.ReasonCredentials, "SQS refuses the secret key"},
+	"IncompleteSignature":                     {away, broker.ReasonCredentials, "SQS refuses the secret key"},
+	"ExpiredToken":                            {away, broker.ReasonCredentials, "the credentials have expired"},
+	"ExpiredTokenException":                   {away, broker.ReasonCredentials, "the credentials have expired"},
+	"MissingAuthenticationToken":              {away, broker.ReasonCredentials, "SQS asks for credentials"},
+	"InvalidSecurity":                         {away, broker.ReasonCredentials, "SQS asks for another way of signing"},
+	"OptInRequired":                           {away, broker.ReasonCredentials, "the account may not use SQS"},
+	"KmsAccessDenied":                         {refused, broker.ReasonCredentials, "the queue's key is refused to these credentials"},
+	"KmsDisabled":                             {refused, broker.ReasonMissing, "the queue's key is disabled"},
+	"KmsNotFound":                             {refused, broker.ReasonMissing, "the queue's key is not there"},
+	"InvalidMessageContents":                  {permanent, broker.ReasonRefused, "the message has characters that SQS does not take"},
+	"InvalidParameterValue":                   {permanent, broker.ReasonRefused, "SQS does not take the message"},
 }
 
 // absent tells whether an error says that there is no such queue.
@@ -94,7 +93,7 @@ func classify(err error) (code int, classified error, isAway bool) {
 		if !is {
 			return code, fmt.Errorf("SQS answered %s", broker.Clip(answer.ErrorCode()+": "+answer.ErrorMessage())), false
 		}
-		shown := fmt.Errorf("%s (%s)", known.text, answer.ErrorCode())
+		shown := broker.NewTrouble(known.reason, known.text+" ("+answer.ErrorCode()+")")
 		switch known.verdict {
 		case away:
 			return code, dispatch.Unreachable(shown), true
@@ -106,28 +105,18 @@ func classify(err error) (code int, classified error, isAway bool) {
 	case code != 0: // an answer that is none of SQS, a proxy's for example
 		return code, dispatch.Unreachable(fmt.Errorf("the endpoint answered %d, not as SQS does", code)), true
 	}
-	return code, dispatch.Unreachable(errors.New(unreached(err))), true
+	return code, dispatch.Unreachable(unreached(err)), true
 }
 
 // unreached is why there was no answer.
-func unreached(err error) string {
-	var n net.Error
-	var certificate *tls.CertificateVerificationError
-	var name *net.DNSError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &certificate):
-		return "the endpoint has a certificate that is not believed: " + certificate.Err.Error()
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &n) && n.Timeout():
-		return "SQS did not answer in time"
-	case errors.As(err, &name):
-		return "there is no host of the endpoint's name"
-	case errors.As(err, &op):
-		return "SQS cannot be reached: " + op.Err.Error()
-	case strings.Contains(err.Error(), "credentials"), strings.Contains(err.Error(), "get identity"):
-		return "no credentials were found"
+func unreached(err error) *broker.Trouble {
+	if trouble := broker.Unanswered("SQS", err); trouble != nil {
+		return trouble
 	}
-	return "SQS cannot be reached"
+	if strings.Contains(err.Error(), "credentials") || strings.Contains(err.Error(), "get identity") {
+		return broker.NewTrouble(broker.ReasonCredentials, "no credentials were found")
+	}
+	return broker.NewTrouble(broker.ReasonUnreachable, "SQS cannot be reached")
 }
 
 func failure(e *types.BatchResultErrorEntry) error {

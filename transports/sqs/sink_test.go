@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
@@ -194,15 +195,16 @@ func TestAnswers(t *testing.T) {
 		status     int
 		body       string
 		want, text string
+		reason     broker.Reason
 	}{
-		"wrong key":    {403, `{"__type":"com.amazon.coral.service#UnrecognizedClientException","message":"The security token is invalid"}`, "unreachable", "access key"},
-		"wrong secret": {403, `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"s3cret"}`, "unreachable", "refuses the secret key"},
-		"no right":     {400, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn is not authorized"}`, "refused", "refuses the action"},
-		"throttled":    {400, `{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}`, "retry", "slow down"},
-		"broken":       {500, `{"__type":"InternalFailure","message":"oops"}`, "retry", "oops"},
-		"not SQS":      {502, `<html>Bad gateway</html>`, "unreachable", "502"},
-		"entry":        {200, `{"Successful":[],"Failed":[{"Id":"0","SenderFault":true,"Code":"InvalidMessageContents","Message":"bad"}]}`, "permanent", "characters"},
-		"silence":      {200, `{"Successful":[],"Failed":[]}`, "retry", "nothing"},
+		"wrong key":    {403, `{"__type":"com.amazon.coral.service#UnrecognizedClientException","message":"The security token is invalid"}`, "unreachable", "access key", broker.ReasonCredentials},
+		"wrong secret": {403, `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"s3cret"}`, "unreachable", "refuses the secret key", broker.ReasonCredentials},
+		"no right":     {400, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn is not authorized"}`, "refused", "refuses the action", broker.ReasonCredentials},
+		"throttled":    {400, `{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}`, "retry", "slow down", broker.ReasonRefused},
+		"broken":       {500, `{"__type":"InternalFailure","message":"oops"}`, "retry", "oops", broker.ReasonRefused},
+		"not SQS":      {502, `<html>Bad gateway</html>`, "unreachable", "502", broker.ReasonRefused},
+		"entry":        {200, `{"Successful":[],"Failed":[{"Id":"0","SenderFault":true,"Code":"InvalidMessageContents","Message":"bad"}]}`, "permanent", "characters", broker.ReasonRefused},
+		"silence":      {200, `{"Successful":[],"Failed":[]}`, "retry", "nothing", broker.ReasonRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -219,7 +221,7 @@ func TestAnswers(t *testing.T) {
 			if want := c.status; want != 200 && code != want {
 				t.Errorf("code %d, want %d", code, want)
 			}
-			if st := s.Stats(); st.Failed != 1 || st.LastError == "" {
+			if st := s.Stats(); st.Failed != 1 || st.LastError == "" || st.Reason != c.reason {
 				t.Errorf("%+v", st)
 			}
 		})

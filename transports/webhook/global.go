@@ -56,9 +56,13 @@ func (w *Webhooks) CheckGlobal(ctx context.Context, g Global) error {
 // are put by the caller.
 func (w *Webhooks) SetGlobal(g *Global) {
 	w.store.mu.Lock()
-	defer w.store.mu.Unlock()
+	before := w.store.global
 	if w.store.global = nil; g != nil {
 		w.store.global = g.webhook()
+	}
+	w.store.mu.Unlock()
+	if before != nil && (g == nil || g.URL != before.URL) {
+		w.sink.forget(globalKey) // it is about another receiver
 	}
 }
 

@@ -2,7 +2,9 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/guard"
 )
@@ -96,7 +99,7 @@ func requestError(err error) error {
 	}
 	var own *guard.Error
 	if errors.As(err, &own) {
-		err = errors.New(strings.TrimPrefix(own.Error(), "guard: "))
+		err = broker.NewTrouble(cmp.Or(reasons[own.Reason], broker.ReasonUnreachable), strings.TrimPrefix(own.Error(), "guard: "))
 		switch own.Reason {
 		case guard.ReasonUnreachable, guard.ReasonUnresolved, guard.ReasonTimeout: // of lookup or dial
 			return dispatch.Unreachable(err)
@@ -110,12 +113,21 @@ func requestError(err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return errTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the connection ended without an answer")
+		return broker.NewTrouble(broker.ReasonUnreachable, "the connection ended without an answer")
 	}
-	return err
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return broker.NewTrouble(broker.ReasonCertificate, err.Error())
+	}
+	return broker.NewTrouble(broker.ReasonUnreachable, err.Error())
 }
 
-var errTimeout = errors.New("no answer in time")
+// reasons are what the guard's mean for somebody who asks how the receiver does.
+var reasons = map[guard.Reason]broker.Reason{
+	guard.ReasonForbidden: broker.ReasonRefused, guard.ReasonUnresolved: broker.ReasonUnresolved, guard.ReasonTimeout: broker.ReasonTimeout,
+}
+
+var errTimeout = broker.NewTrouble(broker.ReasonTimeout, "no answer in time")
 
 // statusError says what an answer other than 2xx means.
 func (s *sink) statusError(a answer, now time.Time) error {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
@@ -17,10 +18,11 @@ const Transport = "webhook"
 
 // Standing is how the latest attempts went, since the server started.
 type Standing struct {
-	LastAttempt time.Time // zero = none yet
-	LastStatus  int       // HTTP status; 0 = there was no answer
-	LastError   string    // empty when the last attempt was a success
-	Failures    int       // attempts in a row that failed
+	LastAttempt time.Time     // zero = none yet
+	LastStatus  int           // HTTP status; 0 = there was no answer
+	LastError   string        // empty when the last attempt was a success
+	Reason      broker.Reason // the same in a word
+	Failures    int           // attempts in a row that failed
 }
 
 // sink makes the attempts.
@@ -92,7 +94,7 @@ func (s *sink) note(key Key, at time.Time, status int, err error) {
 	defer s.mu.Unlock()
 	standing := Standing{LastAttempt: at.UTC().Truncate(time.Millisecond), LastStatus: status}
 	if err != nil {
-		standing.LastError = err.Error()
+		standing.LastError, standing.Reason = err.Error(), broker.ReasonOf(err)
 		standing.Failures = s.standings[key].Failures + 1
 	}
 	s.standings[key] = standing

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/webhook/waakg"
@@ -178,7 +179,8 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("the error repeats the address: %v", err)
 			}
 			standing := w.Standing(shop)
-			if standing.LastStatus != c.code || (standing.LastError == "") != (err == nil) || (standing.Failures == 0) != (err == nil) {
+			reason := broker.ReasonOf(err)
+			if standing.LastStatus != c.code || standing.Reason != reason || (reason == broker.ReasonUnreachable) != (c.code == 0) || (standing.LastError == "") != (err == nil) || (standing.Failures == 0) != (err == nil) {
 				t.Errorf("standing %+v", standing)
 			}
 		})
@@ -191,7 +193,7 @@ func TestNobodyThere(t *testing.T) {
 	r := newReceiver(t, nil)
 	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL)}))
 	r.Close()
-	if code, err := w.deliver(t, shop, delivery(message)); code != 0 || outcome(err) != "unreachable" {
+	if code, err := w.deliver(t, shop, delivery(message)); code != 0 || outcome(err) != "unreachable" || w.Standing(shop).Reason != broker.ReasonUnreachable {
 		t.Errorf("%d, %s: %v", code, outcome(err), err)
 	}
 }

@@ -35,6 +35,13 @@ type health struct {
 		Error     string
 		Figures   map[string]int
 	}
+	Transports map[string]transportHealth
+}
+
+// transportHealth is how a global transport fared last.
+type transportHealth struct {
+	State  string `json:"state" doc:"connected, failing, or idle as long as nothing was sent"`
+	Reason string `json:"reason,omitempty" doc:"why it is failing, in a word"`
 }
 
 // healthAnswer has the document's keys and, below them, Waystation's own.
@@ -51,12 +58,13 @@ type healthAnswer struct {
 	Build       healthBuild        `json:"build"`
 	Services    map[string]service `json:"services"`
 
-	OK            bool           `json:"ok"`
-	UptimeSeconds int64          `json:"uptime_seconds"`
-	Database      string         `json:"database"`
-	Sessions      map[string]int `json:"sessions"`
-	Connections   int            `json:"connections"`
-	Sandbox       bool           `json:"sandbox"`
+	OK            bool                       `json:"ok"`
+	UptimeSeconds int64                      `json:"uptime_seconds"`
+	Database      string                     `json:"database"`
+	Sessions      map[string]int             `json:"sessions"`
+	Connections   int                        `json:"connections"`
+	Transports    map[string]transportHealth `json:"transports" doc:"global transports that are on; status does not depend on them"`
+	Sandbox       bool                       `json:"sandbox"`
 }
 
 type healthMetrics struct {
@@ -102,7 +110,7 @@ func getHealth(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 		Environment: healthEnvironment{Containerized: h.Environment.Container, Hostname: h.Environment.Host, Name: h.Environment.Name, Region: h.Environment.Region},
 		Build:       healthBuild{Commit: rest.Deref(h.Build.Commit)}, Services: map[string]service{},
 		OK: h.Status != "unhealthy", UptimeSeconds: h.UptimeSeconds, Database: h.Services["database"].Status,
-		Sessions: h.Services["sessions"].Figures, Connections: h.Services["sockets"].Figures["connections"], Sandbox: h.Sandbox,
+		Sessions: h.Services["sessions"].Figures, Connections: h.Services["sockets"].Figures["connections"], Sandbox: h.Sandbox, Transports: h.Transports,
 	}
 	for name, s := range h.Services {
 		if s.Driver == "" && s.Error == "" {
