@@ -27,6 +27,6 @@ func (a *app) deliveryPolicy() dispatch.Policy {
 	return dispatch.Policy{
 		MaxAttempts: a.cfg.DeliveryAttempts, AttemptTimeout: a.cfg.DeliveryTimeout, MaxAge: a.cfg.DeliveryMaxAge,
 		BackoffBase: a.cfg.DeliveryBackoff, BackoffCap: a.cfg.DeliveryBackoffMax,
-		RetryAfterCap: a.cfg.DeliveryRetryAfterMax, BreakerPause: a.cfg.DeliveryProbeEvery,
+		RetryAfterCap: a.cfg.DeliveryRetryAfterMax, BreakerPause: a.cfg.DeliveryProbeEvery, Window: a.cfg.DeliveryWindow,
 	}
 }

@@ -90,6 +90,8 @@ type Config struct {
 
 	MaxSkips int `flag:"max-skips" unit:"stretches" default:"1000" min:"1" max:"10000" doc:"Stretches of a session's log that one global transport leaves out (skip_global) and may still come to; a change that would add another is refused." why:"Some 100 bytes each. They are forgotten when the transport has passed them, those of websocket when their events are."`
 
+	DeliveryWindow int `flag:"delivery-window" unit:"events" default:"16" min:"1" max:"1000" doc:"Events that a target which catches up is sent before it is stored how far it is." why:"A crash repeats them at most; one by one, a backlog takes three times as long."`
+
 	MaxWebhooks int `flag:"max-webhooks" unit:"webhooks" default:"20" min:"1" max:"1000" doc:"Webhooks a session may have." why:"Each gets every event it wants, in requests of its own."`
 
 	WebhookHostRequests int `flag:"webhook-host-requests" unit:"requests" default:"16" min:"1" max:"1000" doc:"Requests of webhooks to one host and port at a time. One session may have a quarter of them under way, those to webhooks that hang half of them together." why:"A receiver with a handful of workers is not run over, and those that hang leave room for the others."`

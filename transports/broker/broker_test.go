@@ -86,7 +86,7 @@ func TestPayload(t *testing.T) {
 func gatherer(hold chan struct{}, batches *[][]int) *Gatherer[int] {
 	var mu sync.Mutex
 	return &Gatherer[int]{
-		Size: func(n int) int { return n }, MaxItems: 4, MaxBytes: 100, Parallel: 1,
+		Size: func(n int) (int, int) { return 1, n }, MaxItems: 4, MaxBytes: 100, Parallel: 1,
 		Run: func(batch []int) []error {
 			<-hold
 			mu.Lock()

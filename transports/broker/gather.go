@@ -19,8 +19,8 @@ type Gatherer[T any] struct {
 	Run func(batch []T) []error
 	// Key, if set, tells what may share a batch: items with the same key.
 	Key func(item T) string
-	// Size is the item's part of MaxBytes.
-	Size     func(item T) int
+	// Size is the item's part of MaxItems and of MaxBytes.
+	Size     func(item T) (items, bytes int)
 	MaxItems int // of one batch
 	MaxBytes int // of one batch; a single larger item goes alone
 	Parallel int // batches under way at a time
@@ -109,11 +109,11 @@ func (g *Gatherer[T]) run(items []T) (errs []error) {
 func (g *Gatherer[T]) take() (batch []*claim[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	bytes, rest := 0, g.waiting[:0]
+	var items, bytes int
+	rest := g.waiting[:0]
 	for i, c := range g.waiting {
-		size := g.Size(c.item)
-		full := len(batch) == g.MaxItems || len(batch) > 0 && bytes+size > g.MaxBytes
-		if full {
+		count, size := g.Size(c.item)
+		if len(batch) > 0 && (items+count > g.MaxItems || bytes+size > g.MaxBytes) {
 			rest = append(rest, g.waiting[i:]...)
 			break
 		}
@@ -122,6 +122,7 @@ func (g *Gatherer[T]) take() (batch []*claim[T]) {
 			continue
 		}
 		batch = append(batch, c)
+		items += count
 		bytes += size
 	}
 	clear(g.waiting[len(rest):])

@@ -25,6 +25,11 @@ func (g gated) Admit(ctx context.Context, _ dispatch.Target) (func(), error) {
 	}
 }
 
+// DeliverAll implements dispatch.Batcher.
+func (g gated) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch.Delivery) (taken, code int, err error) {
+	return dispatch.DeliverAll(ctx, g.Sink, t, all)
+}
+
 // DispatchRate is how many events a second go from the journal through the dispatcher, with its stored cursors and its
 // archive, to the sink: each of the sessions has n logged before the start.
 func DispatchRate(b testing.TB, sink dispatch.Sink, sessions, n, size int) float64 {

@@ -9,13 +9,13 @@ import (
 	"github.com/waystation/waystation/transports/database"
 )
 
-// result is what one ended delivery writes, all of it or nothing.
+// result is what deliveries of a lane that ended write, all of it or nothing.
 type result struct {
-	cursor int64 // row of the cursor that moves; 0 = none
-	at     position
-	entry  *Entry // nil = no trace in the archive
-	body   []byte // kept with the entry; nil = the journal has it
-	replay *replayed
+	cursor  int64 // row of the cursor that moves; 0 = none
+	at      position
+	entries []*Entry // for the archive
+	body    []byte   // kept with the last of the entries; nil = the journal has it
+	replay  *replayed
 
 	err  error
 	done chan struct{}
@@ -32,7 +32,7 @@ type replayed struct {
 }
 
 // committer gathers results of all lanes: while one transaction runs, the next batch gathers in the queue. A lane sends
-// its next event only after its result is stored, so that a crash repeats one event of a lane at most.
+// its next window only after its result is stored, so that a crash repeats one window of a lane at most.
 type committer struct {
 	store   *store
 	tell    func() // that entries were stored
@@ -128,10 +128,12 @@ func (c *committer) gather(first *result) (batch []*result) {
 	if first != nil {
 		batch = append(batch, first)
 	}
-	for len(batch) < c.cfg.MaxCommitRecords {
+	records := 0
+	for records < c.cfg.MaxCommitRecords {
 		select {
 		case r := <-c.queue:
 			batch = append(batch, r)
+			records += max(1, len(r.entries))
 		default:
 			return batch
 		}
@@ -173,7 +175,7 @@ func (c *committer) commit(batch []*result, skips map[int64]position) error {
 		c.cfg.Log.Warn("deliveries cannot be recorded; lanes wait", "error", err)
 	}
 	c.failing = err != nil
-	if err == nil && slices.ContainsFunc(batch, func(r *result) bool { return r.entry != nil || r.replay != nil }) {
+	if err == nil && slices.ContainsFunc(batch, func(r *result) bool { return len(r.entries) > 0 || r.replay != nil }) {
 		c.tell()
 	}
 	return err

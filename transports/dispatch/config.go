@@ -16,6 +16,8 @@ const (
 	DefaultRetryAfterCap   = time.Hour        // above it a target holds its lane for no good reason
 	DefaultBreakerFailures = 5                // in a row; fewer happen in any restart
 	DefaultBreakerPause    = 15 * time.Second // one probe in this time costs nobody anything
+	DefaultWindow          = 16               // more make it hardly faster
+	DefaultWindowTime      = 20 * time.Millisecond
 )
 
 // Policy says how a sink's deliveries are tried. Zero fields take the defaults above.
@@ -29,6 +31,10 @@ type Policy struct {
 	RetryAfterCap           time.Duration // longest pause a target may ask for
 	BreakerFailures         int           // Unreachable errors in a row, over all lanes of a key, that open its breaker
 	BreakerPause            time.Duration // an open breaker lets one attempt probe after this time
+	// Window is how many events a lane that catches up sends, at most, until it stores how they ended, WindowTime how long
+	// it goes on with sending: a crash repeats what was sent and not stored.
+	Window     int
+	WindowTime time.Duration
 }
 
 func (p Policy) withDefaults() Policy {
@@ -40,6 +46,8 @@ func (p Policy) withDefaults() Policy {
 	p.RetryAfterCap = cmp.Or(p.RetryAfterCap, DefaultRetryAfterCap)
 	p.BreakerFailures = cmp.Or(p.BreakerFailures, DefaultBreakerFailures)
 	p.BreakerPause = cmp.Or(p.BreakerPause, DefaultBreakerPause)
+	p.Window = cmp.Or(p.Window, DefaultWindow)
+	p.WindowTime = cmp.Or(p.WindowTime, DefaultWindowTime)
 	return p
 }
 

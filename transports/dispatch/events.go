@@ -21,6 +21,7 @@ type eventLane struct {
 	lane
 	cursor int64    // row of the stored position
 	at     position // of the lane's goroutine
+	window int      // events of the next job, at most; 0 = 1
 }
 
 func (l *eventLane) follow() bool {
@@ -45,39 +46,66 @@ func (l *eventLane) follow() bool {
 
 // pass sends those of consecutive events that the target wants.
 func (l *eventLane) pass(events []*journal.Event) bool {
-	skipped := false
-	for _, e := range events {
+	for len(events) > 0 {
 		if l.t.waiting.Err() != nil {
 			return false
 		}
-		if set := l.t.settings(); !set.Filter.wants(e.Type) || l.t.d.skips.covers(e.Session, set.Outlet, l.at.epoch, e.Offset) {
-			l.at.offset, skipped = e.Offset, true
+		window, seen := l.gather(events)
+		if len(window) == 0 {
+			l.at.offset = events[seen-1].Offset
+			l.t.d.commits.skip(l.cursor, l.at)
+			events = events[seen:]
 			continue
 		}
-		if !l.deliver(e) {
+		if !l.deliver(window) {
 			return false
 		}
-		skipped = false
-	}
-	if skipped {
-		l.t.d.commits.skip(l.cursor, l.at)
+		for len(events) > 0 && events[0].Offset <= l.at.offset {
+			events = events[1:]
+		}
 	}
 	return true
 }
 
-func (l *eventLane) deliver(e *journal.Event) bool {
-	j := &job{t: l.t, delivery: Delivery{Event: e, Body: e.Body()}, since: loggedAt(e)}
-	if !l.send(j) {
-		return false
+// gather takes a window of events that the target wants, and tells how many it has looked at.
+func (l *eventLane) gather(events []*journal.Event) (window []Delivery, seen int) {
+	set := l.t.settings()
+	for _, e := range events {
+		if len(window) >= max(l.window, 1) {
+			break
+		}
+		seen++
+		if set.Filter.wants(e.Type) && !l.t.d.skips.covers(e.Session, set.Outlet, l.at.epoch, e.Offset) {
+			window = append(window, Delivery{Event: e, Body: e.Body()})
+		}
 	}
-	l.at.offset = e.Offset
-	r := &result{cursor: l.cursor, at: l.at}
-	if j.status != Delivered || l.t.d.cfg.KeepDelivered > 0 {
-		r.entry = j.entry()
+	return window, seen
+}
+
+// deliver sends a window and stores how it went. The next one is larger when all went well, up to the policy's size, and a
+// single event after a failure: a crash amid trouble repeats one event of a lane, and only a lane that runs through what
+// has gathered repeats more.
+func (l *eventLane) deliver(window []Delivery) bool {
+	j := &job{
+		t: l.t, deliveries: window, since: loggedAt(window[0].Event), archive: l.t.d.cfg.KeepDelivered > 0, store: l.store,
 	}
-	if j.status == DeadLetter {
-		r.body = j.delivery.Body
+	whole := l.send(j)
+	switch {
+	case j.troubled:
+		l.window = 1
+	case j.over():
+		l.window = min(2*max(l.window, 1), l.t.sink.policy.Window)
+	default: // it took long
+		l.window = max(j.ended, 1)
 	}
+	return (j.ended == j.stored || l.store(j)) && whole
+}
+
+// store moves the cursor to the last delivery of a job that ended.
+func (l *eventLane) store(j *job) bool {
+	l.at.offset = j.deliveries[j.ended-1].Event.Offset
+	r := &result{cursor: l.cursor, at: l.at, entries: j.entries, body: j.body}
+	j.entries, j.body, j.stored = nil, nil, j.ended
 	return l.settle(r)
 }
 
@@ -131,5 +159,5 @@ func (l *eventLane) leap(to uint64) bool {
 	l.t.d.cfg.Log.Warn("events were dropped by retention before they could be delivered", "transport", l.t.sink.name,
 		"target", l.t.id, "session", l.t.session, "from", gap.From, "to", to)
 	l.at.offset = to
-	return l.settle(&result{cursor: l.cursor, at: l.at, entry: gap})
+	return l.settle(&result{cursor: l.cursor, at: l.at, entries: []*Entry{gap}})
 }

@@ -8,19 +8,33 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// job is a delivery on its way through the middlewares.
+// job is consecutive deliveries of a lane on their way through the middlewares: one as a rule, a window of them while the
+// lane catches up.
 type job struct {
 	t        *target
-	delivery Delivery
-	since    time.Time // from when its age counts
 	replayOf int64
+	archive  bool              // delivered events leave an entry, too
+	store    func(j *job) bool // stores what has ended so far; only windows need it. false = the lane ends
 
 	// Of the handler.
-	open   bool   // the last attempt left the breaker open
-	paid   int    // attempts that count towards Policy.MaxAttempts
-	status Status // how it ended; empty = not, or abandoned
+	open      bool     // the last attempt left the breaker open
+	paid      int      // attempts of the one under way that count towards Policy.MaxAttempts
+	ended     int      // deliveries that have, from the first on; the lane reads it when all is over
+	status    Status   // how the last of those ended
+	stored    int      // of those
+	troubled  bool     // an attempt failed
+	abandoned bool     // it goes on after a restart, or never
+	entries   []*Entry // of those that ended and are not stored
+	body      []byte   // kept with the last of the entries
 
-	mu          sync.Mutex // the rest is shown while it runs
+	mu         sync.Mutex // the rest is shown while it runs
+	deliveries []Delivery
+	trial      trial
+	since      time.Time // from when the age of the one under way counts
+}
+
+// trial is how a delivery goes.
+type trial struct {
 	attempts    int
 	active      bool // an attempt is under way
 	first, last time.Time
@@ -34,25 +48,37 @@ type jobKey struct{}
 
 func jobOf(msg *message.Message) *job { return msg.Context().Value(jobKey{}).(*job) }
 
-// begin and end frame an attempt.
+// delivery is the one under way; there is none when all have ended.
+func (j *job) delivery() *Delivery { return &j.deliveries[j.ended] }
+
+// over tells whether every delivery has ended.
+func (j *job) over() bool { return j.ended == len(j.deliveries) }
+
+// begin and end frame an attempt. One that was begun is not begun again.
 func (j *job) begin(now time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.attempts++
-	j.delivery.Attempt = j.attempts
-	j.active, j.last = true, now
-	if j.attempts == 1 {
-		j.first = now
+	t := &j.trial
+	if t.active {
+		return
 	}
+	j.t.sink.stats.attempts.Add(1)
+	t.attempts++
+	t.active, t.last = true, now
+	if t.attempts == 1 {
+		t.first = now
+	}
+	j.delivery().Attempt = t.attempts
 }
 
 func (j *job) end(now time.Time, code int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.active, j.code = false, code
-	j.duration, j.last = now.Sub(j.last), now
+	t := &j.trial
+	t.active, t.code = false, code
+	t.duration, t.last = now.Sub(t.last), now
 	if err != nil {
-		j.problem = errorText(err)
+		t.problem = errorText(err)
 	}
 }
 
@@ -60,17 +86,48 @@ func (j *job) end(now time.Time, code int, err error) {
 func (j *job) note(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.problem = errorText(err)
+	j.trial.problem = errorText(err)
 }
 
-// entry is the job's trace in the archive.
-func (j *job) entry() *Entry {
+// finish ends the delivery under way; the next one is then.
+func (j *job) finish(status Status) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e := j.delivery.Event
+	d := j.delivery()
+	j.t.sink.stats.ended(d, status)
+	if !d.Signal && (status == DeadLetter || j.archive) {
+		entry := j.entry()
+		entry.Status = status
+		j.entries = append(j.entries, entry)
+	}
+	if status == DeadLetter {
+		j.body = d.Body
+	}
+	j.status = status
+	j.trial, j.paid, j.open = trial{}, 0, false
+	if j.ended++; !j.over() {
+		j.since = loggedAt(j.delivery().Event)
+	}
+}
+
+// narrow leaves the delivery under way alone: what follows it is for another job, and what ended before is stored.
+func (j *job) narrow() bool {
+	j.troubled = true
+	if j.ended > j.stored && !j.store(j) {
+		return false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.deliveries = j.deliveries[:j.ended+1]
+	return true
+}
+
+// entry is the trace of the delivery under way in the archive.
+func (j *job) entry() *Entry {
+	e, t := j.deliveries[min(j.ended, len(j.deliveries)-1)].Event, &j.trial
 	return &Entry{
-		Status: j.status, EventID: e.ID, Session: e.Session, From: e.Offset, Offset: e.Offset, Type: e.Type, Transport: j.t.sink.name, Target: j.t.id,
-		Attempts: j.attempts, EventTime: e.Time, First: j.first, Last: j.last, Duration: j.duration, Error: j.problem, Code: j.code, ReplayOf: j.replayOf,
+		EventID: e.ID, Session: e.Session, From: e.Offset, Offset: e.Offset, Type: e.Type, Transport: j.t.sink.name, Target: j.t.id,
+		Attempts: t.attempts, EventTime: e.Time, First: t.first, Last: t.last, Duration: t.duration, Error: t.problem, Code: t.code, ReplayOf: j.replayOf,
 	}
 }
 

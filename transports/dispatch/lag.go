@@ -28,14 +28,15 @@ func (d *Dispatcher) Lags(ctx context.Context) map[string]Lag {
 			continue
 		}
 		lag, behind := lags[t.sink.name], uint64(1)
-		if log, exists, err := d.journal.Lookup(ctx, t.session); err == nil && exists && log.Head >= j.delivery.Event.Offset {
-			behind = log.Head - j.delivery.Event.Offset + 1
+		live, since := j.live()
+		if log, exists, err := d.journal.Lookup(ctx, t.session); err == nil && exists && log.Head >= live.Offset {
+			behind = log.Head - live.Offset + 1
 		}
 		lag.Events += behind
-		if lag.Oldest.IsZero() || j.since.Before(lag.Oldest) {
-			lag.Oldest = j.since
+		if lag.Oldest.IsZero() || since.Before(lag.Oldest) {
+			lag.Oldest = since
 		}
-		if j.live().Active {
+		if live.Active {
 			lag.Active++
 		} else {
 			lag.Waiting++

@@ -45,13 +45,13 @@ func (l *lane) again() bool {
 	return l.running
 }
 
-// send hands a job to the sink's handler and waits for its end. false: it was abandoned, because the target was removed
-// or the dispatcher closes.
+// send hands a job to the sink's handler and waits until it is over, or as far as it goes in the time of a window. false: it
+// was abandoned, because the target was removed or the dispatcher closes; some of its deliveries may have ended.
 func (l *lane) send(j *job) bool {
 	l.current.Store(j)
 	defer l.current.Store(nil)
 	for l.t.waiting.Err() == nil {
-		msg := message.NewMessageWithContext(context.WithValue(l.t.life, jobKey{}, j), j.delivery.Event.ID, j.delivery.Body)
+		msg := message.NewMessageWithContext(context.WithValue(l.t.life, jobKey{}, j), j.deliveries[0].Event.ID, j.deliveries[0].Body)
 		select {
 		case l.t.sink.source.out <- msg:
 		case <-l.t.waiting.Done():
@@ -59,7 +59,7 @@ func (l *lane) send(j *job) bool {
 		}
 		select {
 		case <-msg.Acked():
-			return j.status != ""
+			return !j.abandoned
 		case <-msg.Nacked(): // something around the attempt broke
 			l.t.pause(troublePause, nil)
 		}

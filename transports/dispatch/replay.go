@@ -162,15 +162,17 @@ func (l *replayLane) repeat(q queuedReplay, e *journal.Event) bool {
 		done.unsent = true
 		return l.settle(r)
 	}
-	j := &job{t: l.t, delivery: Delivery{Event: e, Body: e.Body(), Replay: true}, since: q.queued, replayOf: q.entry.ID}
+	j := &job{
+		t: l.t, deliveries: []Delivery{{Event: e, Body: e.Body(), Replay: true}}, since: q.queued, replayOf: q.entry.ID,
+		archive: l.t.d.cfg.KeepDelivered > 0,
+	}
 	if !l.send(j) {
 		return false
 	}
-	switch {
-	case j.status != Delivered:
-		done.failed, done.body = j.entry(), j.delivery.Body
-	case l.t.d.cfg.KeepDelivered > 0:
-		r.entry = j.entry()
+	if j.status == Delivered {
+		r.entries = j.entries
+	} else {
+		done.failed, done.body = j.entries[0], j.body
 	}
 	return l.settle(r)
 }

@@ -54,37 +54,66 @@ var (
 	errAbandoned = errors.New("dispatch: abandoned")
 	// errNotAdmitted says that a sink found no room for an attempt.
 	errNotAdmitted = errors.New("no room for an attempt")
+	// errNothingTaken says that a Batcher broke its word.
+	errNothingTaken = errors.New("the transport took nothing and does not tell why")
 )
 
 // middlewares lists what surrounds an attempt, outermost first.
 func (s *sink) middlewares() []message.HandlerMiddleware {
-	return []message.HandlerMiddleware{s.conclude, s.retry, s.hold, s.admit, s.limit, s.recover}
+	return []message.HandlerMiddleware{s.conclude, s.retry, s.hold, s.admit, s.recover}
 }
 
-// attempt is the handler.
+// attempt is the handler: one attempt at each delivery of the job, until one fails or the window has had its time. The
+// first is made in any case.
 func (s *sink) attempt(msg *message.Message) error {
 	j := jobOf(msg)
-	j.begin(s.d.cfg.Now())
-	s.stats.attempts.Add(1)
-	code, err := s.sink.Deliver(msg.Context(), j.t.settings().Target, &j.delivery)
-	j.end(s.d.cfg.Now(), code, err)
+	began := s.d.cfg.Now()
+	for now := began; ; {
+		if err := s.try(msg.Context(), j, now); err != nil {
+			return err
+		}
+		now = s.d.cfg.Now()
+		if j.over() || now.Sub(began) >= s.policy.WindowTime || j.t.ending() {
+			return nil
+		}
+	}
+}
+
+// try makes an attempt that begins now at the next delivery, or at all that are left, within its time.
+func (s *sink) try(ctx context.Context, j *job, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, s.policy.AttemptTimeout)
+	defer cancel()
+	j.begin(now)
+	taken, code, err := DeliverAll(ctx, s.sink, j.t.settings().Target, j.deliveries[j.ended:])
+	if err == nil && taken == 0 {
+		err = errNothingTaken
+	}
+	ended := s.d.cfg.Now()
+	for range taken {
+		j.begin(now)
+		j.end(ended, code, nil)
+		j.finish(Delivered)
+	}
+	if err != nil {
+		j.begin(now)
+		j.end(ended, code, err)
+	}
 	return err
 }
 
-// conclude turns what is left of an error into the delivery's end: delivered, dead letter, or nothing when the job was
-// abandoned. The message is acknowledged in any case.
+// conclude turns what is left of an error into the delivery's end: dead letter, or nothing when the job was abandoned. The
+// message is acknowledged in any case.
 func (s *sink) conclude(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		j := jobOf(msg)
 		_, err := next(msg)
 		switch {
 		case err == nil:
-			j.status = Delivered
 		case errors.Is(err, errAbandoned):
+			j.abandoned = true
 		default:
-			j.status = DeadLetter
+			j.finish(DeadLetter)
 		}
-		s.stats.ended(j)
 		return nil, nil
 	}
 }
@@ -99,7 +128,7 @@ func (s *sink) retry(next message.HandlerFunc) message.HandlerFunc {
 			if err == nil || errors.Is(err, errAbandoned) {
 				return nil, err
 			}
-			if j.t.life.Err() != nil { // most likely the reason of the failure
+			if j.t.life.Err() != nil || !j.narrow() { // most likely the reason of the failure
 				return nil, errAbandoned
 			}
 			wait, again := s.verdict(j, err)
@@ -119,7 +148,7 @@ func (s *sink) verdict(j *job, err error) (wait time.Duration, again bool) {
 	class, after := classOf(err)
 	var tooLong *held
 	switch {
-	case class == classPermanent, j.delivery.Signal:
+	case class == classPermanent, j.delivery().Signal:
 		return 0, false
 	case errors.As(err, &tooLong):
 		j.note(err)
@@ -197,7 +226,7 @@ func (s *sink) refused(t *target, p pass) (open bool) {
 
 // enter gets a job past the breaker of its target's key, which may change meanwhile.
 func (s *sink) enter(j *job) (pass, error) {
-	if j.delivery.Signal {
+	if j.delivery().Signal {
 		p, ok := s.gates.enterNow(j.t.breakerKey(j.t.settings()))
 		if !ok {
 			return pass{}, errors.New("the target is away, or refuses all")
@@ -222,7 +251,7 @@ func (s *sink) admit(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		j := jobOf(msg)
 		ctx := j.t.waiting
-		if j.delivery.Signal { // worth little when it is late
+		if j.delivery().Signal { // worth little when it is late
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, s.policy.AttemptTimeout)
 			defer cancel()
@@ -235,18 +264,6 @@ func (s *sink) admit(next message.HandlerFunc) message.HandlerFunc {
 			return nil, fmt.Errorf("%w: %w", errNotAdmitted, err)
 		}
 		defer release()
-		return next(msg)
-	}
-}
-
-// limit gives each attempt its time.
-func (s *sink) limit(next message.HandlerFunc) message.HandlerFunc {
-	return func(msg *message.Message) ([]*message.Message, error) {
-		whole := msg.Context()
-		ctx, cancel := context.WithTimeout(whole, s.policy.AttemptTimeout)
-		defer cancel()
-		msg.SetContext(ctx)
-		defer msg.SetContext(whole)
 		return next(msg)
 	}
 }

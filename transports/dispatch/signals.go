@@ -40,7 +40,7 @@ func (l *signalLane) pop() *journal.Signal {
 func (l *signalLane) empty() bool {
 	for s := l.pop(); s != nil; s = l.pop() {
 		e := &journal.Event{Session: s.Session, Type: s.Type, Time: s.Time, Chats: s.Chats, Data: s.Data}
-		if !l.send(&job{t: l.t, delivery: Delivery{Event: e, Body: signalBody(s), Signal: true}}) {
+		if !l.send(&job{t: l.t, deliveries: []Delivery{{Event: e, Body: signalBody(s), Signal: true}}}) {
 			return false
 		}
 	}

@@ -22,6 +22,27 @@ type Sink interface {
 	Deliver(ctx context.Context, t Target, d *Delivery) (code int, err error)
 }
 
+// Batcher is implemented by sinks that take several events of a lane in one go.
+type Batcher interface {
+	Sink
+	// DeliverAll makes one attempt at consecutive deliveries of a lane. The first taken of them have arrived; err is why the
+	// next one has not, classed as those of Deliver; what comes after that one must not have arrived, or the target would
+	// see the events in another order. Without an error it may take fewer than it got, but one at least. ctx and code are
+	// those of Deliver, for all of them together.
+	DeliverAll(ctx context.Context, t Target, all []Delivery) (taken, code int, err error)
+}
+
+// DeliverAll makes an attempt at all of consecutive deliveries if the sink is a Batcher, else at the first one.
+func DeliverAll(ctx context.Context, s Sink, t Target, all []Delivery) (taken, code int, err error) {
+	if batcher, ok := s.(Batcher); ok && len(all) > 1 {
+		return batcher.DeliverAll(ctx, t, all)
+	}
+	if code, err = s.Deliver(ctx, t, &all[0]); err == nil {
+		taken = 1
+	}
+	return taken, code, err
+}
+
 // Admitter is implemented by sinks that allow only so many attempts at a time, per host for example. Admit waits until
 // there is room for one and returns what gives the room back. Waiting costs the delivery no attempt and is not part of
 // an attempt's timeout; ctx ends with the target and the dispatcher.

@@ -12,17 +12,16 @@ type sinkStats struct {
 	failures                                                 [classes]atomic.Uint64
 }
 
-// ended counts the end of a job.
-func (s *sinkStats) ended(j *job) {
+// ended counts the end of a delivery.
+func (s *sinkStats) ended(d *Delivery, status Status) {
 	switch {
-	case j.status == "":
-	case j.delivery.Signal && j.status == Delivered:
+	case d.Signal && status == Delivered:
 		s.signals.Add(1)
-	case j.delivery.Signal:
+	case d.Signal:
 		s.signalsFailed.Add(1)
-	case j.delivery.Replay:
+	case d.Replay:
 		s.replays.Add(1)
-	case j.status == Delivered:
+	case status == Delivered:
 		s.delivered.Add(1)
 	default:
 		s.deadLetters.Add(1)
@@ -85,7 +84,8 @@ func (d *Dispatcher) Live(sessions []string) []Live {
 	for _, t := range d.liveTargets(sessions) {
 		for _, l := range []*lane{&t.events.lane, &t.replays.lane} {
 			if j := l.current.Load(); j != nil {
-				list = append(list, j.live())
+				live, _ := j.live()
+				list = append(list, live)
 			}
 		}
 	}
@@ -107,21 +107,15 @@ func (d *Dispatcher) liveTargets(sessions []string) (list []*target) {
 	return list
 }
 
-func (j *job) live() Live {
+// live is how the delivery under way stands, and from when its age counts.
+func (j *job) live() (l Live, since time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e := j.delivery.Event
-	l := Live{
-		Entry: Entry{
-			EventID: e.ID, Session: e.Session, From: e.Offset, Offset: e.Offset, Type: e.Type, Transport: j.t.sink.name, Target: j.t.id,
-			Attempts: j.attempts, EventTime: e.Time, First: j.first, Last: j.last, Duration: j.duration, Error: j.problem, Code: j.code, ReplayOf: j.replayOf,
-		},
-		Active: j.active, Replay: j.delivery.Replay, Updated: j.last,
-	}
+	l = Live{Entry: *j.entry(), Active: j.trial.active, Replay: j.deliveries[0].Replay, Updated: j.trial.last}
 	if l.Updated.IsZero() {
 		l.Updated = j.since
 	}
-	return l
+	return l, j.since
 }
 
 // open is how many breakers are open.

@@ -95,9 +95,7 @@ func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]pos
 			if r.cursor != 0 {
 				moves = append(moves, cursor{r.cursor, r.at})
 			}
-			if r.entry != nil {
-				entries = append(entries, r.entry)
-			}
+			entries = append(entries, r.entries...)
 		}
 		if err := s.move(ctx, moves); err != nil {
 			return err
@@ -106,7 +104,7 @@ func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]pos
 			if r.body == nil {
 				continue
 			}
-			if err := s.keepBody(ctx, r.entry.EventID, r.body); err != nil {
+			if err := s.keepBody(ctx, r.entries[len(r.entries)-1].EventID, r.body); err != nil {
 				return err
 			}
 		}

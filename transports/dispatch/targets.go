@@ -78,6 +78,9 @@ func (s *sink) newTarget(spec Target, c cursor) *target {
 
 func (t *target) settings() *settings { return t.current.Load() }
 
+// ending tells whether nothing new is to be begun.
+func (t *target) ending() bool { return t.waiting.Err() != nil }
+
 // spawn runs a lane unless the target or the dispatcher has ended.
 func (t *target) spawn(run func()) bool {
 	t.mu.Lock()

@@ -57,6 +57,15 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	return a.Deliver(ctx, t, d)
 }
 
+// DeliverAll implements dispatch.Batcher. Signals never come this way.
+func (s *sink) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch.Delivery) (taken, code int, err error) {
+	a := s.of(t)
+	if a == nil {
+		return 0, 0, errGone
+	}
+	return dispatch.DeliverAll(ctx, a.Connection, t, all)
+}
+
 // setGlobal replaces what the global targets stand for.
 func (s *sink) setGlobal(a *attached) (before *attached) {
 	s.mu.Lock()

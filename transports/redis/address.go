@@ -141,7 +141,14 @@ func connect(p *place, cfg *Config) (redis.UniversalClient, error) {
 	o := &redis.UniversalOptions{
 		Addrs: slices.Clone(p.addrs), DB: p.db, Username: p.user, Password: p.password, MasterName: p.master,
 		SentinelUsername: cfg.SentinelUser, SentinelPassword: cfg.SentinelPassword,
-		IsClusterMode: p.form == cluster, ClientName: "waystation",
+		IsClusterMode: p.form == cluster,
+		OnConnect: func(ctx context.Context, c *redis.Conn) error {
+			err := c.ClientSetName(ctx, "waystation").Err() // for who looks at CLIENT LIST
+			if redis.HasErrorPrefix(err, "NOPERM") {        // an ACL user may lack the command
+				return nil
+			}
+			return err
+		},
 		MaxRetries: -1, DialerRetries: 1, // the dispatcher tries again
 		DialTimeout: cfg.Timeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, PoolTimeout: cfg.Timeout,
 		ContextTimeoutEnabled: true,

@@ -16,7 +16,7 @@ import (
 // Fifty sessions to streams, beside go-redis alone with pipelines of as many XADDs of the same size: the sink as lanes use
 // it, and the way from the journal through the dispatcher. Rounds alternate.
 func BenchmarkBesideClient(b *testing.B) {
-	const lanes, each, size = 50, 400, 1000
+	const lanes, each, size = 50, 1000, 1000
 	server := brokertest.Redis(b, brokertest.RedisOptions{})
 	s := open(b, Config{URL: server.URL()})
 	client := reader(b, server)

@@ -5,8 +5,9 @@
 // payload, and replay for those sent once more. A channel gets the payload alone. A stream keeps order and what nobody has
 // read yet; a channel reaches those who listen at that moment.
 //
-// Lanes send one event at a time each, so rates come from pipelines over all lanes: what waits while one is under way goes
-// out with the next. The publisher of watermill-redisstream makes a round trip, and takes a connection, for each message
+// Rates come from pipelines over all lanes: what waits while one is under way goes out with the next. Several events of a
+// lane are a transaction (MULTI), so that a server which takes no writes for a moment leaves none out in the middle; a
+// cluster gets them one by one, as their streams may be on several servers. The publisher of watermill-redisstream makes a round trip, and takes a connection, for each message
 // (28,000 to 42,000 a second with 50 lanes, where this sink had 28,000 to 86,000 in the same run) and knows no channels; that is why
 // go-redis is used directly.
 //

@@ -1,10 +1,9 @@
 package redis
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,18 +20,12 @@ type Sink struct {
 	cfg             Config
 	client          redis.UniversalClient
 	stream, channel broker.Pattern
-	gatherer        broker.Gatherer[*entry]
+	apart           atomic.Bool // entries of a lane go one by one: in a cluster, where they may be of several servers, and without transactions
+	gatherer        broker.Gatherer[*run]
 	meter           broker.Meter
 }
 
-var _ dispatch.Sink = (*Sink)(nil)
-
-// entry is an event as it is written.
-type entry struct {
-	stream, channel string // empty = not there
-	fields          []any
-	payload         []byte
-}
+var _ dispatch.Batcher = (*Sink)(nil)
 
 // Open makes a sink without connecting: a Redis that is away is no error, events wait for it. The error is that of
 // Config.Validate or names a file of Config.TLS. End the sink with Close, after the dispatcher.
@@ -52,8 +45,9 @@ func Open(cfg Config) (*Sink, error) {
 	if s.client, err = connect(at, &s.cfg); err != nil {
 		return nil, err
 	}
-	s.gatherer = broker.Gatherer[*entry]{
-		Run: s.write, Size: func(e *entry) int { return len(e.payload) },
+	s.apart.Store(at.form == cluster)
+	s.gatherer = broker.Gatherer[*run]{
+		Run: s.write, Size: func(r *run) (items, bytes int) { return len(r.entries), r.bytes },
 		MaxItems: cfg.Pipeline, MaxBytes: cfg.Bytes, Parallel: cfg.Pipelines,
 	}
 	return s, nil
@@ -70,60 +64,64 @@ func (s *Sink) Stats() broker.Figures { return s.meter.Figures() }
 
 // Deliver implements dispatch.Sink. There are no codes.
 func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Delivery) (int, error) {
-	e := d.Event
-	payload, truncated := broker.Payload(d, s.cfg.MaxBytes)
-	item := &entry{payload: payload, stream: s.stream.Expand(e.Session, e.Type), channel: s.channel.Expand(e.Session, e.Type)}
-	if item.stream != "" {
-		item.fields = []any{
-			"id", e.ID, "session", e.Session, "offset", strconv.FormatUint(e.Offset, 10), "type", e.Type,
-			"time", broker.Time(e.Time), "payload", payload,
-		}
-		if d.Replay {
-			item.fields = append(item.fields, "replay", "true")
-		}
-	}
-	err, away := classify(s.gatherer.Do(ctx, item))
-	s.meter.Attempted(ctx, truncated, err, away)
+	r := &run{}
+	r.add(s.entry(d))
+	_, _, err := s.send(ctx, r)
 	return 0, err
 }
 
-// write sends entries in one pipeline and returns the error of each.
-func (s *Sink) write(batch []*entry) []error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
-	defer cancel()
-	pipe := s.client.Pipeline()
-	added := make([]*redis.StringCmd, len(batch))
-	published := make([]*redis.Cmd, len(batch))
-	for i, e := range batch {
-		if e.stream != "" {
-			added[i] = pipe.XAdd(ctx, &redis.XAddArgs{Stream: e.stream, MaxLen: max(s.cfg.MaxLen, 0), Approx: true, Values: e.fields})
-		}
-		if e.channel != "" {
-			published[i] = pipe.Do(ctx, "PUBLISH", e.channel, e.payload)
+// DeliverAll implements dispatch.Batcher.
+func (s *Sink) DeliverAll(ctx context.Context, _ dispatch.Target, all []dispatch.Delivery) (taken, code int, err error) {
+	if s.apart.Load() {
+		all = all[:1]
+	}
+	r := &run{entries: make([]entry, 0, len(all))}
+	for i := range all {
+		if r.add(s.entry(&all[i])); r.bytes >= s.cfg.Bytes {
+			break
 		}
 	}
-	_, failed := pipe.Exec(ctx)
-	errs := make([]error, len(batch))
-	for i := range batch {
-		if cmd := added[i]; cmd != nil {
-			errs[i] = outcome(cmd.Err(), cmd.Val() != "", failed)
-		}
-		if cmd := published[i]; cmd != nil && errs[i] == nil {
-			errs[i] = outcome(cmd.Err(), cmd.Val() != nil, failed)
-		}
+	taken, at, err := s.send(ctx, r)
+	if err == nil || at == taken {
+		return taken, 0, err
 	}
-	return errs
+	// Redis would not take one in the middle, which kept the others out.
+	if taken, _, beforeErr := s.send(ctx, &run{entries: r.entries[:at]}); beforeErr != nil {
+		return taken, 0, beforeErr
+	}
+	return at, 0, err
 }
 
-var errNoAnswer = errors.New("redis did not answer")
-
-// outcome is how a command of a pipeline went: well only if there is an answer. go-redis leaves the commands of a pipeline
-// without error when its connection was refused while it logged in.
-func outcome(err error, answered bool, failed error) error {
-	if err != nil || answered {
-		return err
+// entry is what an event is written as.
+func (s *Sink) entry(d *dispatch.Delivery) (e entry) {
+	ev := d.Event
+	e.stream, e.channel = s.stream.Expand(ev.Session, ev.Type), s.channel.Expand(ev.Session, ev.Type)
+	e.payload, e.truncated = broker.Payload(d, s.cfg.MaxBytes)
+	if e.stream != "" {
+		e.fields = []any{
+			"id", ev.ID, "session", ev.Session, "offset", strconv.FormatUint(ev.Offset, 10), "type", ev.Type,
+			"time", broker.Time(ev.Time), "payload", e.payload,
+		}
+		if d.Replay {
+			e.fields = append(e.fields, "replay", "true")
+		}
 	}
-	return cmp.Or(failed, errNoAnswer)
+	return e
+}
+
+// send writes a run and tells how many of its entries were taken, and which one was not, and why.
+func (s *Sink) send(ctx context.Context, r *run) (taken, at int, err error) {
+	err, away := classify(s.gatherer.Do(ctx, r))
+	if err == nil || ctx.Err() == nil { // else it may be on its way still, and nothing is known
+		taken, at = r.taken, r.at
+	}
+	for i := range taken {
+		s.meter.Attempted(ctx, r.entries[i].truncated, nil, false)
+	}
+	if err != nil {
+		s.meter.Attempted(ctx, false, err, away)
+	}
+	return taken, at, err
 }
 
 // Report is what a test of the connection found.

@@ -62,7 +62,7 @@ func Open(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	s.gatherer = broker.Gatherer[*item]{
-		Run: s.send, Key: func(i *item) string { return i.url }, Size: func(i *item) int { return len(i.body) },
+		Run: s.send, Key: func(i *item) string { return i.url }, Size: func(i *item) (int, int) { return 1, len(i.body) },
 		MaxItems: batchItems, MaxBytes: max(DefaultMaxBytes, s.cfg.MaxBytes), Parallel: s.cfg.Requests,
 	}
 	return s, nil

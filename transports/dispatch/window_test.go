@@ -1,0 +1,197 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+)
+
+// backlogged is a world whose target has n events to catch up with.
+func backlogged(t *testing.T, db *dbutil.Database, s Sink, p Policy, n int) *world {
+	t.Helper()
+	w := openWorld(t, db, Config{})
+	w.sink(&recorder{}, p)
+	w.put(everything("a"))
+	w.close()
+	w.append("a", "Message", n)
+	w.open(Config{})
+	w.sink(s, p)
+	w.put(everything("a"))
+	return w
+}
+
+// batcher records what it gets at once, and answers what the test says.
+type batcher struct {
+	recorder
+	answerAll func(all []Delivery) (taken int, err error) // nil = it takes all
+
+	mu    sync.Mutex
+	calls [][]uint64
+}
+
+func (b *batcher) DeliverAll(ctx context.Context, t Target, all []Delivery) (taken, code int, err error) {
+	taken = len(all)
+	if b.answerAll != nil {
+		taken, err = b.answerAll(all)
+	}
+	list := make([]uint64, len(all))
+	for i := range all {
+		list[i] = all[i].Event.Offset
+		if i < taken {
+			_, _ = b.Deliver(ctx, t, &all[i])
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, list)
+	return taken, 200, err
+}
+
+func (b *batcher) batches() [][]uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.calls)
+}
+
+// ordered fails the test unless all of n events came once, in order.
+func ordered(t *testing.T, seen []attempt, n int) {
+	t.Helper()
+	want := make([]uint64, n)
+	for i := range want {
+		want[i] = uint64(i + 1)
+	}
+	if got := offsets(seen); !slices.Equal(got, want) {
+		t.Errorf("came as %v", got)
+	}
+}
+
+// The window of a lane that catches up doubles from a single event up to the policy's size.
+func TestWindowGrows(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		b := &batcher{}
+		w := backlogged(t, db, b, Policy{Window: 8}, 30)
+		b.await(t, 30)
+		eventually(t, "the end", func() bool { return len(w.list(Query{})) == 30 })
+		ordered(t, b.seen(), 30)
+		want := [][]uint64{{2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15}, {16, 17, 18, 19, 20, 21, 22, 23}, {24, 25, 26, 27, 28, 29, 30}}
+		if got := b.batches(); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("windows %v", got)
+		}
+		if st := w.Stats()[0]; st.Attempts != 30 || st.Retries != 0 {
+			t.Errorf("%+v", st)
+		}
+		entries := w.list(Query{OldestFirst: true})
+		if len(entries) != 30 || entries[29].Offset != 30 || entries[29].Attempts != 1 || entries[29].Code != 200 {
+			t.Errorf("%d entries, the last %+v", len(entries), entries[len(entries)-1])
+		}
+	})
+}
+
+// A failure in the middle of a window: what went before is stored at once and not sent again, not even after a restart; the
+// one that failed is tried alone, with its own attempts, and what follows waits for it.
+func TestWindowFails(t *testing.T) {
+	for _, together := range []bool{true, false} {
+		t.Run(fmt.Sprint("together=", together), func(t *testing.T) {
+			onEach(t, func(t *testing.T, db *dbutil.Database) {
+				const bad = 10
+				no := errors.New("no")
+				b := &batcher{}
+				b.answerAll = func(all []Delivery) (int, error) {
+					if i := slices.IndexFunc(all, func(d Delivery) bool { return d.Event.Offset == bad }); i >= 0 {
+						return i, no
+					}
+					return len(all), nil
+				}
+				b.answer = func(_ context.Context, _ Target, d *Delivery) (int, error) {
+					if d.Event.Offset == bad {
+						return 500, no
+					}
+					return 200, nil
+				}
+				var s Sink = b
+				if !together {
+					s = struct{ Sink }{b}
+				}
+				p := Policy{MaxAttempts: 3, BackoffBase: 300 * time.Millisecond, Window: 8}
+				w := backlogged(t, db, s, p, 20)
+				eventually(t, "the failure", func() bool {
+					live := w.Live(nil)
+					return len(live) == 1 && live[0].Offset == bad && live[0].Attempts == 1 && !live[0].Active
+				})
+				if st := w.Stats()[0]; st.Delivered != bad-1 {
+					t.Errorf("%+v", st)
+				}
+				w.close() // while it waits for its second attempt
+				if got := len(w.list(Query{Status: Delivered})); got != bad-1 {
+					t.Errorf("%d entries are stored of %d", got, bad-1)
+				}
+				before := len(b.seen())
+				w.open(Config{})
+				w.sink(s, p)
+				w.put(everything("a"))
+				eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 20-bad })
+				for _, a := range b.seen()[before:] {
+					if a.offset < bad {
+						t.Errorf("%d was sent again", a.offset)
+					}
+				}
+				dead := w.list(Query{Status: DeadLetter})
+				if len(dead) != 1 || dead[0].Offset != bad || dead[0].Attempts != 3 || dead[0].Error != "no" {
+					t.Errorf("%+v", dead)
+				}
+				if body, err := w.Body(context.Background(), dead[0]); err != nil || body == nil {
+					t.Errorf("body %s, %v", body, err)
+				}
+				var came []uint64
+				for _, o := range offsets(b.seen()) {
+					if o != bad {
+						came = append(came, o)
+					}
+				}
+				if len(came) != 19 || !slices.IsSorted(came) {
+					t.Errorf("came as %v", came)
+				}
+			})
+		})
+	}
+}
+
+// A Batcher that takes nothing and gives no reason holds its lane like any failure.
+func TestWindowTakesNothing(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		b := &batcher{answerAll: func([]Delivery) (int, error) { return 0, nil }}
+		w := backlogged(t, db, b, Policy{BackoffBase: time.Millisecond}, 5)
+		eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 5 })
+		ordered(t, b.seen(), 5)
+	})
+}
+
+// A window ends when its time is up: of a slow target nothing waits long for its end to be stored.
+func TestWindowTime(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		r := &recorder{answer: func(context.Context, Target, *Delivery) (int, error) {
+			time.Sleep(30 * time.Millisecond)
+			return 200, nil
+		}}
+		w.sink(r, Policy{WindowTime: 50 * time.Millisecond})
+		w.put(everything("a"))
+		w.append("a", "Message", 12)
+		most := 0
+		for delivered := 0; delivered < 12; {
+			time.Sleep(10 * time.Millisecond)
+			delivered = int(w.Stats()[0].Delivered)
+			stored := len(w.list(Query{}))
+			most = max(most, delivered-stored)
+		}
+		if most > 2 {
+			t.Errorf("%d deliveries had ended and were not stored", most)
+		}
+		ordered(t, r.seen(), 12)
+	})
+}

@@ -1,0 +1,152 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// entry is an event as it is written.
+type entry struct {
+	stream, channel string // empty = not there
+	fields          []any
+	payload         []byte
+	truncated       bool
+}
+
+// run is consecutive entries of one lane. Several are written in a transaction: a server that takes no writes at the moment
+// then refuses all of them, and not some in the middle.
+type run struct {
+	entries []entry
+	bytes   int
+
+	// How it went, with the error of the gatherer.
+	taken int // entries that were written
+	at    int // the entry that the error is of; those before it and after taken were not written because of it
+}
+
+// add puts an entry at the end.
+func (r *run) add(e entry) {
+	r.entries = append(r.entries, e)
+	r.bytes += len(e.payload)
+}
+
+// commands are those of a run in a pipeline.
+type commands struct {
+	of          []entryCommands
+	multi, exec *redis.Cmd // around them; nil = they are no transaction
+}
+
+type entryCommands struct {
+	added     *redis.StringCmd
+	published *redis.Cmd
+}
+
+// write sends runs in one pipeline and returns the error of each.
+func (s *Sink) write(batch []*run) []error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
+	defer cancel()
+	pipe := s.client.Pipeline()
+	sent := make([]commands, len(batch))
+	for i, r := range batch {
+		sent[i] = s.queue(ctx, pipe, r)
+	}
+	_, failed := pipe.Exec(ctx)
+	errs := make([]error, len(batch))
+	for i, r := range batch {
+		if sent[i].single() {
+			s.apart.Store(true)
+		}
+		errs[i] = r.outcome(&sent[i], failed)
+	}
+	return errs
+}
+
+func (s *Sink) queue(ctx context.Context, pipe redis.Pipeliner, r *run) commands {
+	c := commands{of: make([]entryCommands, len(r.entries))}
+	if len(r.entries) > 1 {
+		c.multi = pipe.Do(ctx, "MULTI")
+	}
+	for i := range r.entries {
+		e := &r.entries[i]
+		if e.stream != "" {
+			c.of[i].added = pipe.XAdd(ctx, &redis.XAddArgs{Stream: e.stream, MaxLen: max(s.cfg.MaxLen, 0), Approx: true, Values: e.fields})
+		}
+		if e.channel != "" {
+			c.of[i].published = pipe.Do(ctx, "PUBLISH", e.channel, e.payload)
+		}
+	}
+	if len(r.entries) > 1 {
+		c.exec = pipe.Do(ctx, "EXEC")
+	}
+	return c
+}
+
+var errNoAnswer = errors.New("redis did not answer")
+
+// single tells whether Redis refused to make a transaction of commands, whose user may not have any, and did each of them.
+func (c *commands) single() bool {
+	var refused redis.Error
+	return c.multi != nil && errors.As(c.multi.Err(), &refused) && !network(refused)
+}
+
+// outcome notes how a run went and returns its error. failed is that of the pipeline as a whole: go-redis leaves its
+// commands without error when the connection was refused while it logged in.
+func (r *run) outcome(c *commands, failed error) error {
+	done := c.exec == nil || c.single()
+	for i := range c.of {
+		if err := c.of[i].refused(failed); err != nil {
+			r.at = i
+			return err
+		}
+		if done {
+			r.taken++
+		}
+	}
+	if done {
+		return nil
+	}
+	results, err := c.exec.Slice()
+	if err != nil {
+		return err
+	}
+	for i := range c.of {
+		n := c.of[i].count()
+		if len(results) < n {
+			return errNoAnswer
+		}
+		for _, result := range results[:n] {
+			if err, is := result.(error); is {
+				r.at = i
+				return err
+			}
+		}
+		results = results[n:]
+		r.taken++
+	}
+	return nil
+}
+
+// count is how many commands an entry is.
+func (c *entryCommands) count() (n int) {
+	if c.added != nil {
+		n++
+	}
+	if c.published != nil {
+		n++
+	}
+	return n
+}
+
+// refused is why a command of the entry was not taken, or not queued for the transaction.
+func (c *entryCommands) refused(failed error) error {
+	if c.added != nil && (c.added.Err() != nil || c.added.Val() == "") {
+		return cmp.Or(c.added.Err(), failed, errNoAnswer)
+	}
+	if c.published != nil && (c.published.Err() != nil || c.published.Val() == nil) {
+		return cmp.Or(c.published.Err(), failed, errNoAnswer)
+	}
+	return nil
+}
