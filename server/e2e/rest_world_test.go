@@ -248,7 +248,7 @@ const gonePath = "/gone"
 type restReceiver struct {
 	url string
 	mu  sync.Mutex
-	got []string // path and body of each request
+	got []hookRequest
 }
 
 func newRestReceiver(t *testing.T) *restReceiver {
@@ -257,7 +257,7 @@ func newRestReceiver(t *testing.T) *restReceiver {
 		body, _ := io.ReadAll(request.Body)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.got = append(r.got, request.URL.Path+" "+string(body))
+		r.got = append(r.got, hookRequest{request.URL.Path, request.Header, body})
 		if strings.HasPrefix(request.URL.Path, gonePath) {
 			w.WriteHeader(http.StatusGone)
 		}
@@ -273,6 +273,13 @@ func (r *restReceiver) await(t *testing.T, path, text string) {
 	eventually(t, feedWait, "a delivery to "+path, func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return slices.ContainsFunc(r.got, func(got string) bool { return strings.HasPrefix(got, path+" ") && strings.Contains(got, text) })
+		return slices.ContainsFunc(r.got, func(got hookRequest) bool { return got.path == path && strings.Contains(string(got.body), text) })
 	})
+}
+
+// of are the requests to a path.
+func (r *restReceiver) of(path string) []hookRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(r.got), func(got hookRequest) bool { return got.path != path })
 }

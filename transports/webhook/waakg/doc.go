@@ -6,8 +6,8 @@
 //     no payload, is not: status posts are message.received with the chatType STATUS.
 //   - message.status has keyId for the first of the messages that a receipt is about, and keyIds, which WA-AKG does not
 //     know, for all of them. A message that WhatsApp refused has no status there and is left out.
-//   - fileUrl is null, as files are not attached; quoted.key.fromMe is false, quoted.caption is absent, and quoted.type is
-//     TEXT for everything that has a text, else UNKNOWN.
+//   - fileUrl is null, as files are not attached; quoted.key.fromMe is false in what others write in groups, quoted.caption
+//     is absent, and quoted.type is TEXT for everything that has a text, else UNKNOWN.
 //   - raw has key, message, messageTimestamp and pushName; its message is in the JSON form of protocol buffers (URL where
 //     Baileys has url, numbers of 64 bits as strings), and null when it was too large for the event.
 //   - JoinedGroup is a group.update with what the group is like. Other changes of a group than those WA-AKG documents have

@@ -76,6 +76,18 @@ type source struct {
 	Raw json.RawMessage
 }
 
+// original is the message as it came, without the envelope around what the account sent from another device, which Baileys
+// takes off as well.
+func (m *source) original() json.RawMessage {
+	var outer struct {
+		DeviceSent *struct{ Message json.RawMessage } `json:"deviceSentMessage"`
+	}
+	if json.Unmarshal(m.Raw, &outer) == nil && outer.DeviceSent != nil {
+		return outer.DeviceSent.Message
+	}
+	return m.Raw
+}
+
 type changeData struct {
 	KeyID      string  `json:"keyId"`
 	NewContent *string `json:"newContent,omitempty"` // of edits
@@ -121,7 +133,7 @@ func (m *source) data() *messageData {
 	}
 	d := &messageData{
 		Key: k, From: k.RemoteJID, Sender: k.Participant, IsGroup: m.IsGroup, ChatType: chatTypes[server], Type: kinds[m.Type], Quoted: m.quoted(),
-		Raw: raw{Key: k, Message: m.Raw, MessageTimestamp: m.Timestamp.Unix(), PushName: m.SenderName},
+		Raw: raw{Key: k, Message: m.original(), MessageTimestamp: m.Timestamp.Unix(), PushName: m.SenderName},
 	}
 	if d.Sender == "" {
 		d.Sender = k.RemoteJID
@@ -167,9 +179,21 @@ func (m *source) quoted() *quoted {
 	q.Key.ID = &m.Quoted.MessageID
 	if m.Quoted.Sender != "" {
 		q.Key.Participant = &m.Quoted.Sender
+		q.Key.FromMe = m.quotesOwn()
 	}
 	if m.Quoted.Text != nil {
 		q.Type = kinds["text"]
 	}
 	return q
+}
+
+// quotesOwn tells whether the quoted message is the account's own: one who quotes quotes themselves or, in a chat of two,
+// the other. In groups nothing tells of what came in.
+func (m *source) quotesOwn() bool {
+	by := m.Quoted.Sender
+	same := by == first(m.Sender) || by == first(m.PN) || by == first(m.LID)
+	if m.FromMe {
+		return same
+	}
+	return !same && !m.IsGroup
 }

@@ -47,7 +47,7 @@ var shapes = map[string]func(e *Event) (name string, data any, err error){
 	"PushName":       contact,
 	"GroupInfo":      groupInfo,
 	"JoinedGroup":    joinedGroup,
-	"QR":             connection,
+	"QR":             qr,
 	"Connected":      connection,
 	"Disconnected":   connection,
 	"LoggedOut":      connection,
@@ -85,25 +85,31 @@ type connectionData struct {
 	QR     *string `json:"qr"`
 }
 
+func qr(e *Event) (string, any, error) {
+	var data struct{ Code *string }
+	err := json.Unmarshal(e.Data, &data)
+	return connectionUpdate, connectionData{Status: states["pairing"], QR: data.Code}, err
+}
+
+// connectionUpdate is the event of everything about the connection.
+const connectionUpdate = "connection.update"
+
 func connection(e *Event) (string, any, error) {
 	var data struct {
 		State  string
 		Reason *string
-		Code   *string
 	}
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return "", nil, err
 	}
 	status := states[data.State]
 	switch {
-	case e.Type == "QR":
-		status = states["pairing"]
 	case data.State == "disconnected" && data.Reason != nil && *data.Reason == reasonStopped:
 		status = states["created"]
 	case status == "":
 		return "", nil, nil
 	}
-	return "connection.update", connectionData{Status: status, QR: data.Code}, nil
+	return connectionUpdate, connectionData{Status: status}, nil
 }
 
 type contactData struct {
@@ -144,6 +150,7 @@ func messageStatus(e *Event) (string, any, error) {
 	return "message.status", statusData{KeyID: data.MessageID, RemoteJID: data.chat(), Status: "SENT"}, nil
 }
 
+// receipt is about messages of the account, but for what it read itself on another device.
 func receipt(e *Event) (string, any, error) {
 	var data struct {
 		origin
@@ -154,7 +161,7 @@ func receipt(e *Event) (string, any, error) {
 		return "", nil, err
 	}
 	status := receiptStates[data.Type]
-	if status == "" || len(data.MessageIDs) == 0 {
+	if status == "" || data.FromMe || len(data.MessageIDs) == 0 {
 		return "", nil, nil
 	}
 	return "message.status", statusData{

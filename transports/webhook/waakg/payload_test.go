@@ -2,6 +2,7 @@ package waakg
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -37,11 +38,12 @@ var cases = []struct{ name, event, data, wantEvent, want string }{
 	},
 	{
 		"sent", "Message", `{"message_id": "3A", "chat": "77@lid", "chat_pn": "2@s.whatsapp.net", "sender": "1@s.whatsapp.net", "pn": "1@s.whatsapp.net",
-		"from_me": true, "is_group": false, "timestamp": "2023-11-14T22:13:20Z", "type": "location", "location": {"latitude": -6.2, "longitude": 106.8}, "raw": {}}`,
+		"from_me": true, "is_group": false, "timestamp": "2023-11-14T22:13:20Z", "type": "location", "location": {"latitude": -6.2, "longitude": 106.8},
+		"raw": {"deviceSentMessage": {"message": {"locationMessage": {}}}}}`,
 		"message.sent", `{
 		"key": {"id": "3A", "remoteJid": "2@s.whatsapp.net", "fromMe": true, "participant": "ME"}, "from": "2@s.whatsapp.net", "sender": "ME",
 		"isGroup": false, "chatType": "PERSONAL", "type": "LOCATION", "content": "-6.2,106.8", "fileUrl": null, "quoted": null, "timestamp": 1700000000000,
-		"raw": {"key": {"id": "3A", "remoteJid": "2@s.whatsapp.net", "fromMe": true, "participant": "ME"}, "message": {}, "messageTimestamp": 1700000000}}`,
+		"raw": {"key": {"id": "3A", "remoteJid": "2@s.whatsapp.net", "fromMe": true, "participant": "ME"}, "message": {"locationMessage": {}}, "messageTimestamp": 1700000000}}`,
 	},
 	{"reaction", "Message", inbound + `, "type": "reaction", "target": {"action": "reaction", "message_id": "3B"}}`, "", ``},
 	{"protocol", "Message", inbound + `, "type": "system"}`, "", ``},
@@ -66,6 +68,7 @@ var cases = []struct{ name, event, data, wantEvent, want string }{
 		"played", "ReadReceipt", `{"message_ids": ["3A"], "chat": "1@g.us", "is_group": true, "type": "played"}`, "message.status",
 		`{"keyId": "3A", "remoteJid": "1@g.us", "status": "READ", "keyIds": ["3A"]}`,
 	},
+	{"read by the account elsewhere", "ReadReceipt", `{"message_ids": ["3A"], "chat": "77@lid", "sender": "88@lid", "from_me": true, "type": "read"}`, "", ``},
 	{"read by the account", "ReadReceipt", `{"message_ids": ["3A"], "chat": "1@g.us", "is_group": true, "type": "read_self"}`, "", ``},
 	{
 		"address book", "Contact", `{"contact": "77@lid", "pn": "2@s.whatsapp.net", "full_name": "John", "first_name": null}`, "contact.update",
@@ -93,7 +96,7 @@ var cases = []struct{ name, event, data, wantEvent, want string }{
 	{"connected", "Connected", `{"state": "connected", "reason": null}`, "connection.update", `{"status": "CONNECTED", "qr": null}`},
 	{"stopped", "Disconnected", `{"state": "disconnected", "reason": "stopped"}`, "connection.update", `{"status": "STOPPED", "qr": null}`},
 	{"lost", "Disconnected", `{"state": "disconnected", "reason": "connection_lost"}`, "connection.update", `{"status": "DISCONNECTED", "qr": null}`},
-	{"logged out", "LoggedOut", `{"state": "logged_out", "reason": "x"}`, "connection.update", `{"status": "LOGGED_OUT", "qr": null}`},
+	{"logged out", "LoggedOut", `{"state": "logged_out", "reason": "x", "code": 401, "on_connect": false}`, "connection.update", `{"status": "LOGGED_OUT", "qr": null}`},
 	{"code", "QR", `{"code": "2@x", "code_number": 1}`, "connection.update", `{"status": "SCAN_QR", "qr": "2@x"}`},
 	{"test", "WebhookTest", `{"webhook_id": "default"}`, "test", `{"webhook_id": "default"}`},
 }
@@ -117,6 +120,41 @@ func TestPayload(t *testing.T) {
 			}
 			if !reflect.DeepEqual(decoded(t, got), any(want)) {
 				t.Errorf("got %s\nwant %s %s", got, c.wantEvent, c.want)
+			}
+		})
+	}
+}
+
+// Whose the quoted message is shows in who quotes it, but for what others write in groups.
+func TestQuotesOwn(t *testing.T) {
+	const me, other = `"sender": "77@lid", "pn": "1@s.whatsapp.net", "lid": "77@lid"`, `"sender": "78@lid", "pn": "2@s.whatsapp.net", "lid": "78@lid"`
+	for _, c := range []struct {
+		name, by, quoted string
+		fromMe, isGroup  bool
+		want             bool
+	}{
+		{"me quoting myself", me, "77@lid", true, false, true},
+		{"me quoting myself by number", me, "1@s.whatsapp.net", true, true, true},
+		{"me quoting another", me, "78@lid", true, false, false},
+		{"another quoting me", other, "77@lid", false, false, true},
+		{"another quoting themselves", other, "2@s.whatsapp.net", false, false, false},
+		{"another in a group", other, "77@lid", false, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			body, err := Payload(&Event{Type: "Message", Data: fmt.Appendf(nil,
+				`{%s, "chat": "78@lid", "from_me": %t, "is_group": %t, "type": "text", "quoted": {"message_id": "3A", "sender": %q}}`, c.by, c.fromMe, c.isGroup, c.quoted)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got struct {
+				Data struct {
+					Quoted struct {
+						Key struct{ FromMe bool }
+					}
+				}
+			}
+			if err = json.Unmarshal(body, &got); err != nil || got.Data.Quoted.Key.FromMe != c.want {
+				t.Errorf("%s, %v", body, err)
 			}
 		})
 	}

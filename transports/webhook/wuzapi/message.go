@@ -34,6 +34,8 @@ type messageInfo struct {
 	Edit           string
 	VerifiedName   any
 	DeviceSentMeta any
+	// IsFromAPI marks what was sent through this server, for receivers written for DIGIGO; wuzapi does not know it.
+	IsFromAPI bool `json:",omitempty"`
 }
 
 // kinds are what WhatsApp calls the type of a message and, of one with media, what kind. Types that are not here are
@@ -64,6 +66,7 @@ func message(e *Event) (p payload, ok bool, err error) {
 		ViewOnce   bool `json:"view_once"`
 		ServerID   *int `json:"server_id"`
 		RetryCount int  `json:"retry_count"`
+		FromAPI    bool `json:"from_api"`
 		Target     struct{ Action string }
 		Media      *file
 		Raw        json.RawMessage
@@ -78,7 +81,7 @@ func message(e *Event) (p payload, ok bool, err error) {
 	event := messageEvent{
 		Info: messageInfo{
 			source: data.source(), ID: data.MessageID, Type: kind.kind, MediaType: kind.media, PushName: text(data.SenderName),
-			Timestamp: data.Timestamp, Edit: edits[data.Target.Action],
+			Timestamp: data.Timestamp, Edit: edits[data.Target.Action], IsFromAPI: data.FromAPI,
 		},
 		IsViewOnce: data.ViewOnce, IsEdit: data.Target.Action == "edit", RetryCount: data.RetryCount,
 	}

@@ -206,6 +206,22 @@ func TestDocumented(t *testing.T) {
 	}
 }
 
+// Receivers written for DIGIGO look for this; wuzapi's own messages do not have it.
+func TestFromAPI(t *testing.T) {
+	for data, want := range map[string]any{`{"from_me": true, "from_api": true}`: true, `{"from_me": true, "from_api": false}`: nil} {
+		body, err := Payload(&Event{Type: "Message", Data: json.RawMessage(data)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Event struct{ Info map[string]any }
+		}
+		if err = json.Unmarshal(body, &got); err != nil || got.Event.Info["IsFromAPI"] != want {
+			t.Errorf("%s: %s, %v", data, body, err)
+		}
+	}
+}
+
 // The JSON form is the same object, with the session's name in it.
 func TestPayloadFor(t *testing.T) {
 	got, err := PayloadFor(&Event{Type: "Connected", Data: json.RawMessage(`{}`)}, "shop")

@@ -106,16 +106,24 @@ type source struct {
 	Raw original
 }
 
-// original is what only the message as it came says about its file.
+// original is what only the message as it came says about its file, in the envelopes that WhatsApp puts around it.
 type original struct {
-	Ephemeral *struct{ Message original } `json:"ephemeralMessage"`
-	Audio     *struct{ PTT bool }         `json:"audioMessage"`
-	Video     *struct{ GIFPlayback bool } `json:"videoMessage"`
+	DeviceSent          *envelope                   `json:"deviceSentMessage"`
+	Ephemeral           *envelope                   `json:"ephemeralMessage"`
+	ViewOnce            *envelope                   `json:"viewOnceMessage"`
+	ViewOnceV2          *envelope                   `json:"viewOnceMessageV2"`
+	ViewOnceV2Extension *envelope                   `json:"viewOnceMessageV2Extension"`
+	Audio               *struct{ PTT bool }         `json:"audioMessage"`
+	Video               *struct{ GIFPlayback bool } `json:"videoMessage"`
 }
 
+type envelope struct{ Message original }
+
 func (o *original) content() *original {
-	if o.Ephemeral != nil {
-		return &o.Ephemeral.Message
+	for _, e := range []*envelope{o.DeviceSent, o.Ephemeral, o.ViewOnce, o.ViewOnceV2, o.ViewOnceV2Extension} {
+		if e != nil {
+			return e.Message.content()
+		}
 	}
 	return o
 }
@@ -308,12 +316,13 @@ func messageStatus(e *Event) (string, any, error) {
 	return m.ack(first(m.Status), []string{m.MessageID})
 }
 
+// receipt is about messages of the account, but for what it read itself on another device.
 func receipt(e *Event) (string, any, error) {
 	var m struct {
 		source
 		MessageIDs []string `json:"message_ids"`
 	}
-	if err := json.Unmarshal(e.Data, &m); err != nil || len(m.MessageIDs) == 0 {
+	if err := json.Unmarshal(e.Data, &m); err != nil || m.FromMe || len(m.MessageIDs) == 0 {
 		return "", nil, err
 	}
 	return m.ack(m.Type, m.MessageIDs)

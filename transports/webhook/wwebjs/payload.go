@@ -39,10 +39,10 @@ var shapes = map[string]func(e *Event) (dataType string, data any, err error){
 	"MarkChatAsRead":       chatChange,
 	"CallOffer":            call,
 	"CallOfferNotice":      call,
-	"QR":                   connection,
-	"PairSuccess":          connection,
-	"PairError":            connection,
-	"Connected":            connection,
+	"QR":                   qr,
+	"PairSuccess":          always("authenticated"),
+	"PairError":            pairError,
+	"Connected":            always("ready"),
 	"Disconnected":         connection,
 	"LoggedOut":            connection,
 	"StreamReplaced":       connection,
@@ -74,23 +74,30 @@ func Payload(e *Event) ([]byte, error) {
 
 func test(e *Event) (string, any, error) { return e.Type, e.Data, nil }
 
+func qr(e *Event) (string, any, error) {
+	var data struct{ Code string }
+	err := json.Unmarshal(e.Data, &data)
+	return "qr", object{"qr": data.Code}, err
+}
+
+func pairError(e *Event) (string, any, error) {
+	var data struct{ Error string }
+	err := json.Unmarshal(e.Data, &data)
+	return "status", object{"msg": data.Error}, err
+}
+
+// always is an event without data.
+func always(name string) func(*Event) (string, any, error) {
+	return func(*Event) (string, any, error) { return name, nil, nil }
+}
+
 func connection(e *Event) (string, any, error) {
 	var data struct {
-		State, Code, Error string
-		Reason             *string
+		State  string
+		Reason *string
 	}
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return "", nil, err
-	}
-	switch e.Type {
-	case "QR":
-		return "qr", object{"qr": data.Code}, nil
-	case "PairSuccess":
-		return "authenticated", nil, nil
-	case "PairError":
-		return "status", object{"msg": data.Error}, nil
-	case "Connected":
-		return "ready", nil, nil
 	}
 	if reason := ends[data.State]; reason != "" {
 		return "disconnected", object{"reason": reason}, nil

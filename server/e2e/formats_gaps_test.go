@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+)
+
+// What of documented events never says anything, and why. TestWebhookFormats fails when something else is silent, and
+// when one of these speaks.
+const (
+	oneRequest = "an event is one request, and this would be another"
+	keyAlone   = "little more is known of the message than its key"
+	notKnown   = "no event says it"
+	notMade    = "nothing here brings it"
+	byNature   = "these events have none"
+	ownAddress = "events do not repeat the account's own address"
+)
+
+// ofMessage are the documented fields of a message beside its key, time and kind.
+const ofMessage = "_data author body broadcast duration forwardingScore groupMentions hasMedia hasQuotedMsg hasReaction inviteV4 isEphemeral " +
+	"isForwarded isGif isStarred isStatus links location mediaKey mentionedIds orderId token vCards"
+
+var wwebjsGaps = slices.Concat(
+	gaps("code", "", "pairing codes are secrets, and in no event"),
+	gaps("contact_changed group_membership_request loading_screen", "", notKnown),
+	gaps("media media_uploaded", "", oneRequest),
+	gaps("status", "", "the simulated network refuses no pairing"),
+
+	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "groupMentions links", notKnown),
+	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "hasReaction isStarred", "events are about new messages"),
+	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "inviteV4 token", notMade),
+	gapsIn("data.message.", "message message_ciphertext", "to", ownAddress),
+	gapsIn("data.message.", "message message_ciphertext", "fromMe id.fromMe", "these came in"),
+	gapsIn("data.message.", "message_ciphertext", "body duration forwardingScore hasMedia hasQuotedMsg isEphemeral isForwarded isGif location mediaKey mentionedIds orderId vCards", "it cannot be read"),
+	gapsIn("data.message.", "message_edit message_ciphertext", "isStatus broadcast", notMade),
+	gapsIn("data.message.", "message_ciphertext", "author", notMade),
+	gapsIn("data.message.", "message_edit", "duration forwardingScore hasMedia hasQuotedMsg isEphemeral isForwarded isGif location mediaKey mentionedIds orderId vCards", "a plain text is edited here"),
+	gapsIn("data.message.", "message_ack message_revoke_everyone message_revoke_me", ofMessage, keyAlone),
+	gapsIn("data.vote.parentMessage.", "vote_update", ofMessage, keyAlone),
+	gaps("message_ack", "data.message.from", ownAddress),
+	gaps("message_revoke_me", "data.revokedMsg", keyAlone),
+	gaps("message_edit", "data.prevBody", notKnown),
+	gaps("vote_update", "data.vote.selectedOptions[].id", "votes name what was chosen, and not its number"),
+	gapsIn("data.reaction.", "message_reaction", "ack orphan orphanReason read", notKnown),
+
+	gapsIn("data.notification.", "group_join group_leave group_update group_admin_changed", "id.fromMe", ownAddress),
+	gapsIn("data.notification.", "group_join group_leave group_admin_changed", "body", byNature),
+	gapsIn("data.notification.", "group_update", "recipientIds", byNature),
+
+	gapsIn("data.chat.", "chat_archived chat_removed unread_count", "isMuted isReadOnly lastMessage muteExpiration name pinned", "of a chat only what changed is known"),
+	gapsIn("data.chat.", "chat_removed unread_count", "archived", "of a chat only what changed is known"),
+	gapsIn("data.chat.", "chat_archived chat_removed", "unreadCount", "of a chat only what changed is known"),
+	gapsIn("data.chat.", "chat_removed", "isGroup", notMade),
+
+	gapsIn("data.call.", "call", "canHandleLocally fromMe participants webClientShouldHandle", notKnown),
+	gapsIn("data.call.", "call", "isGroup", notMade),
+)
+
+var waakgGaps = slices.Concat(
+	gaps("status.update", "", "it has no documented payload; status posts are messages"),
+	gapsIn("data.", "message.received message.sent", "fileUrl quoted.fileUrl", "files are not attached"),
+	gapsIn("data.", "message.received message.sent", "quoted.caption", "whether the text of a quoted message is a caption is not known"),
+	gapsIn("data.", "message.received message.sent", "quoted.key.remoteJid", "null means this chat, and no event tells of another"),
+	gapsIn("data.", "message.received", "key.fromMe", "these came in"),
+)
+
+var wuzapiGaps = slices.Concat(
+	gapsIn("event.Info.", "Message", "BroadcastListOwner Category DeviceSentMeta Multicast VerifiedName", notKnown),
+	gapsIn("event.", "Message", "NewsletterMeta SourceWebMsg UnavailableRequestID", notKnown),
+	gapsIn("event.", "Message", "Info.ServerID IsEphemeral IsViewOnceV2 RetryCount", notMade),
+	gapsIn("event.", "ChatPresence ReadReceipt", "BroadcastListOwner", notKnown),
+	gapsIn("event.", "ChatPresence", "IsFromMe", "WhatsApp does not tell the account that it types itself"),
+)
+
+var digigoGaps = slices.Concat(
+	gaps("CallAccept CallOfferNotice CallRelayLatency CATRefreshError FBMessage IdentityChange MediaRetry PairError QRScannedWithoutMultidevice StreamError", "", notMade),
+	gaps("NewsletterJoin NewsletterLeave NewsletterMuteChange NewsletterLiveUpdate", "", "no method joins a channel"),
+	gaps("KeepAliveTimeout KeepAliveRestored", "", "they take half a minute of silence; the tests of sessions have them"),
+)
+
+func gaps(events, path, reason string) []hookGap { return []hookGap{{events, path, reason}} }
+
+// gapsIn are gaps of several paths, which are between blanks.
+func gapsIn(prefix, events, paths, reason string) (list []hookGap) {
+	for path := range strings.FieldsSeq(paths) {
+		list = append(list, hookGap{events, prefix + path, reason})
+	}
+	return list
+}

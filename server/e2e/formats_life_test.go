@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// live takes the session through everything that formats have a word for, up to the end of its link.
+func (w *formatWorld) live(t *testing.T) {
+	w.links(t)
+	pair(t, w.server, w.network, "ben", "15550800002")
+	ann, ben := meet(t, w.server, w.network, formatSession, formatNumber), meet(t, w.server, w.network, "ben", "15550800002")
+	w.call(t, ann, "presence.subscribe", object{"contacts": []string{ben.number}})
+	chat := &conversation{server: w.server, network: w.network, seed: 200}
+	chat.exchange(t, ben, ann)
+	chat.exchange(t, ann, ben)
+	w.talks(t, ann, ben)
+	group := w.gathers(t, ann, ben)
+	w.changesGroup(t, ann, ben, group)
+	w.tidies(t, ann, ben, group)
+	w.calls(t, ann, ben)
+	w.breaks(t, ann, ben)
+	w.ends(t, ann)
+}
+
+func (w *formatWorld) call(t *testing.T, as *person, method string, params object) (result object) {
+	t.Helper()
+	must(t, w.server.addr, method, merged(params, object{"session": as.session}), &result)
+	return result
+}
+
+func (w *formatWorld) onPhone(t *testing.T, account, method string, params object) (result object) {
+	t.Helper()
+	must(t, w.network.addr, "sandbox."+method, merged(params, object{"account": account}), &result)
+	return result
+}
+
+func (w *formatWorld) fault(t *testing.T, session string, fault object) {
+	t.Helper()
+	must(t, w.server.addr, "sandbox.injectFault", merged(fault, object{"session": session}), nil)
+}
+
+// links shows a code, has it scanned, and gets the history of the phone.
+func (w *formatWorld) links(t *testing.T) {
+	t.Helper()
+	must(t, w.server.addr, "session.connect", object{"session": formatSession}, nil)
+	w.receiver.await(t, "/wwebjs", `"dataType":"qr"`)
+	must(t, w.server.addr, "sandbox.scanQrCode", object{"account": formatNumber, "session": formatSession}, nil)
+	eventually(t, feedWait, "the session is connected", func() bool { return connected(w.server, formatSession) })
+}
+
+// talks has the kinds of message beside those of a conversation.
+func (w *formatWorld) talks(t *testing.T, ann, ben *person) {
+	t.Helper()
+	text := func(text string) object { return object{"type": "text", "text": text} }
+	first := str(w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "pass it on"})["message_id"])
+	ann.feed.await(t, "Message", object{"message_id": first})
+	w.call(t, ann, "message.forward", object{"chat": ben.pn, "message_id": first, "recipients": []string{ben.pn}})
+	w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "passed on", "forwarded": true})
+	for _, as := range []*person{ann, ben} {
+		w.call(t, as, "message.sendText", object{"to": map[*person]string{ann: ben.pn, ben: ann.pn}[as], "text": "soon gone", "disappearing_seconds": 86400})
+	}
+	w.call(t, ann, "message.sendText", object{"to": ben.pn, "text": "that is: at once", "reply_to": object{
+		"message_id": w.call(t, ann, "message.sendText", object{"to": ben.pn, "text": "soon"})["message_id"],
+	}})
+	// From the phones: the account's own, and a status post.
+	w.onPhone(t, ann.number, "send", object{"to": ben.pn, "content": text("from my phone")})
+	ann.feed.await(t, "Message", object{"text": "from my phone", "from_me": true})
+	w.onPhone(t, ben.number, "send", object{"to": "status@broadcast", "content": text("a status")})
+	ann.feed.await(t, "Message", object{"text": "a status"})
+	w.onPhone(t, ann.number, "send", object{"to": "status@broadcast", "content": text("my status")})
+	ann.feed.await(t, "Message", object{"text": "my status"})
+	here := object{"type": "location", "latitude": 54.5, "longitude": 10.25, "name": "Harbour"}
+	for _, from := range []*person{ann, ben} {
+		to := map[*person]*person{ann: ben, ben: ann}[from]
+		w.onPhone(t, from.number, "send", object{"to": to.pn, "content": here})
+		loop := str(w.onPhone(t, from.number, "send", object{"to": to.pn, "content": object{"type": "gif", "base64": mp4File(230), "mime_type": "video/mp4"}})["message_id"])
+		ann.feed.await(t, "Message", object{"message_id": loop})
+	}
+	w.onPhone(t, ann.number, "markRead", object{"message_ids": []string{first}})
+	ann.feed.await(t, "ReadReceipt", object{"message_ids": []string{first}, "from_me": true})
+	for _, available := range []bool{false, true} {
+		w.call(t, ben, "presence.setAvailability", object{"available": available})
+	}
+	ann.feed.await(t, "Presence", object{"state": "unavailable"})
+}
+
+// gathers makes a group in which everything is said again.
+func (w *formatWorld) gathers(t *testing.T, ann, ben *person) (group string) {
+	t.Helper()
+	const carla = "15550800003"
+	must(t, w.network.addr, "sandbox.createAccount", object{"number": carla, "push_name": "Carla"}, nil)
+	made := w.call(t, ben, "group.create", object{"name": "Harbour", "participants": []string{ann.pn, carla}})
+	group = str(dig(map[string]any(made), "group/group"))
+	ann.feed.await(t, "JoinedGroup", object{"group": group})
+	chat := &conversation{server: w.server, network: w.network, group: group, reader: carla, seed: 300}
+	chat.exchange(t, ben, ann)
+	chat.exchange(t, ann, ben)
+	w.onPhone(t, carla, "leaveGroup", object{"group": group})
+	ann.feed.await(t, "GroupInfo", object{"group": group, "left": []object{{"pn": jidOf(carla)}}})
+	return group
+}
+
+func (w *formatWorld) changesGroup(t *testing.T, ann, ben *person, group string) {
+	t.Helper()
+	const dora, emil = "15550800004", "15550800005"
+	for _, number := range []string{dora, emil} {
+		must(t, w.network.addr, "sandbox.createAccount", object{"number": number}, nil)
+	}
+	of := object{"group": group}
+	change := func(method string, params, want object) {
+		t.Helper()
+		w.call(t, ben, method, merged(of, params))
+		ann.feed.await(t, "GroupInfo", merged(of, want))
+	}
+	for _, action := range []struct{ name, says string }{{"add", "joined"}, {"promote", "promoted"}, {"demote", "demoted"}, {"remove", "left"}} {
+		change("group.updateParticipants", object{"action": action.name, "participants": []string{dora}}, object{action.says: []object{{"pn": jidOf(dora)}}})
+	}
+	change("group.setName", object{"name": "Lighthouse"}, object{"name": "Lighthouse"})
+	change("group.setDescription", object{"description": "by the sea"}, object{"description": "by the sea"})
+	change("group.updateSettings", object{"announce": true}, object{"announce": true})
+	change("group.updateSettings", object{"announce": false}, object{"announce": false})
+	change("group.updateSettings", object{"locked": true}, object{"locked": true})
+	change("group.updateSettings", object{"disappearing_seconds": 86400}, object{"disappearing_seconds": 86400})
+	change("group.updateSettings", object{"join_approval_required": false}, object{})
+	invite := w.call(t, ben, "group.getInviteLink", of)
+	w.onPhone(t, emil, "joinGroup", object{"code": str(invite["url"])[strings.LastIndexByte(str(invite["url"]), '/')+1:]})
+	ann.feed.await(t, "GroupInfo", merged(of, object{"joined": []object{{"pn": jidOf(emil)}}, "join_reason": "invite"}))
+	w.call(t, ben, "group.setPicture", merged(of, object{"media": object{"base64": dataURL("image/jpeg", jpegFile(t, 9))}}))
+	ann.feed.await(t, "Picture", object{"jid": group})
+}
+
+// tidies changes chats, contacts and names on another own device.
+func (w *formatWorld) tidies(t *testing.T, ann, ben *person, group string) {
+	t.Helper()
+	const other = "ann-desk"
+	must(t, w.server.addr, "session.create", object{"session_id": other}, nil)
+	must(t, w.server.addr, "session.connect", object{"session": other}, nil)
+	eventually(t, feedWait, "the QR code is there and scanned", func() bool {
+		return call(w.server.addr, "sandbox.scanQrCode", object{"account": ann.number, "session": other}, nil) == nil
+	})
+	eventually(t, feedWait, "the other device is connected", func() bool { return connected(w.server, other) })
+	desk := &person{session: other, number: ann.number, pn: ann.pn, lid: ann.lid, feed: follow(t, w.server, other)}
+	desk.feed.await(t, "AppStateSyncComplete", object{"name": "regular_low"})
+	w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "from the answer to this he learns of the new device"})
+	sent := str(w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "for both devices"})["message_id"])
+	for _, p := range []*person{ann, desk} {
+		p.feed.await(t, "Message", object{"message_id": sent})
+	}
+	chat := object{"chat": ben.pn}
+	change := func(method string, params object, event string) {
+		t.Helper()
+		w.call(t, desk, method, params)
+		ann.feed.await(t, event, object{})
+	}
+	change("contact.save", object{"contact": ben.pn, "full_name": "Benjamin", "first_name": "Ben"}, "Contact")
+	for _, chat := range []string{ben.pn, group} {
+		for _, archived := range []bool{true, false} {
+			w.call(t, desk, "chat.setArchived", object{"chat": chat, "archived": archived})
+		}
+	}
+	ann.feed.await(t, "Archive", object{"chat": group, "archived": false})
+	change("chat.markUnread", chat, "MarkChatAsRead")
+	change("message.delete", merged(chat, object{"message_id": sent, "for_everyone": false}), "DeleteForMe")
+	own := str(w.call(t, desk, "message.sendText", object{"to": ben.pn, "text": "not for long"})["message_id"])
+	ann.feed.await(t, "Message", object{"message_id": own})
+	w.call(t, desk, "message.delete", merged(chat, object{"message_id": own, "for_everyone": false}))
+	ann.feed.await(t, "DeleteForMe", object{"message_id": own})
+	change("chat.delete", chat, "DeleteChat")
+	change("contact.setBlocked", object{"contacts": []string{"15550800004"}, "blocked": true}, "Blocklist")
+	change("profile.setName", object{"name": formatSession}, "PushNameSetting")
+	change("privacy.updateSettings", object{"last_seen": "contacts"}, "PrivacySettings")
+	w.call(t, ben, "profile.setAbout", object{"about": "at sea"})
+	ann.feed.await(t, "UserAbout", object{})
+	w.call(t, ben, "profile.setName", object{"name": "Ben the sailor"})
+	w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "call me so"})
+	ann.feed.await(t, "PushName", object{})
+	w.call(t, desk, "session.logout", nil) // what breaks from here on breaks for one device
+}
+
+func (w *formatWorld) calls(t *testing.T, ann, ben *person) {
+	t.Helper()
+	for _, video := range []bool{false, true} {
+		ringing := w.onPhone(t, ben.number, "startCall", object{"to": ann.pn, "video": video})
+		ann.feed.await(t, "CallOffer", object{"call_id": ringing["call_id"]})
+		w.onPhone(t, ben.number, "endCall", object{"to": ann.pn, "call_id": ringing["call_id"]})
+		ann.feed.await(t, "CallTerminate", object{"call_id": ringing["call_id"]})
+	}
+}
+
+// breaks is what goes wrong and comes back.
+func (w *formatWorld) breaks(t *testing.T, ann, ben *person) {
+	t.Helper()
+	w.fault(t, ann.session, object{"kind": "refuse_send", "code": 403})
+	_ = call(w.server.addr, "message.sendText", object{"session": ann.session, "to": ben.pn, "text": "refused"}, nil)
+	ann.feed.await(t, "MessageStatus", object{"status": "failed"})
+	w.fault(t, ann.session, object{"kind": "undecryptable", "tag": "message"})
+	w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "spoilt"})
+	ann.feed.await(t, "UndecryptableMessage", object{})
+	ann.feed.await(t, "Message", object{"text": "spoilt"})
+
+	w.back(t)
+	must(t, w.server.addr, "sandbox.cut", object{"session": ann.session}, nil)
+	ann.feed.await(t, "Disconnected", object{"reason": "connection_lost"})
+	w.back(t)
+	w.call(t, ann, "session.disconnect", nil)
+	ann.feed.await(t, "Disconnected", object{"reason": "stopped"})
+	w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "while you were away"})
+	w.fault(t, ann.session, object{"kind": "refuse_login", "code": 418})
+	_ = call(w.server.addr, "session.connect", object{"session": ann.session}, nil)
+	ann.feed.await(t, "ConnectFailure", object{})
+	w.returns(t)
+	ann.feed.await(t, "OfflineSyncPreview", object{})
+	for _, end := range []struct{ kind, event string }{{"stream_replaced", "StreamReplaced"}, {"client_outdated", "ClientOutdated"}, {"temporary_ban", "TemporaryBan"}} {
+		w.fault(t, ann.session, object{"kind": end.kind, "delay_seconds": 1})
+		ann.feed.await(t, end.event, object{})
+		must(t, w.network.addr, "sandbox.clearFaults", object{}, nil)
+		w.returns(t)
+	}
+}
+
+// back waits until the session has connected by itself.
+func (w *formatWorld) back(t *testing.T) {
+	t.Helper()
+	eventually(t, feedWait, "the session is connected", func() bool { return connected(w.server, formatSession) })
+}
+
+// returns connects the session again; a ban may refuse that for a while.
+func (w *formatWorld) returns(t *testing.T) {
+	t.Helper()
+	eventually(t, feedWait, "the session is connected again", func() bool {
+		_ = call(w.server.addr, "session.connect", object{"session": formatSession, "wait_seconds": 1}, nil)
+		return connected(w.server, formatSession)
+	})
+}
+
+// ends unlinks the session and waits until every receiver has been told.
+func (w *formatWorld) ends(t *testing.T, ann *person) {
+	t.Helper()
+	w.onPhone(t, ann.number, "unlinkDevice", nil)
+	ann.feed.await(t, "LoggedOut", object{})
+	for path, last := range map[string]string{
+		"/wwebjs": `"reason":"LOGOUT"`, "/waakg": `"LOGGED_OUT"`, "/wuzapi": "LoggedOut", "/wuzapi_json": `"LoggedOut"`, "/native": `"LoggedOut"`,
+	} {
+		w.receiver.await(t, path, last)
+	}
+}

@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+// hookFormat is a format of webhooks that a document describes.
+type hookFormat struct {
+	name   string   // of the webhook's format
+	events []string // subscribed to
+	// read takes a request apart into what the document calls the body and the name of its event.
+	read func(t *testing.T, r hookRequest) (body map[string]any, event string)
+	// documented is the API whose events these are.
+	documented string
+	rules      resttest.Rules
+	gaps       []hookGap
+}
+
+// hookGap are documented fields, with all below them, that never say anything; no path = events that never come.
+type hookGap struct {
+	events string // names between blanks
+	path   string
+	reason string
+}
+
+func (g *hookGap) of(event string) bool { return slices.Contains(strings.Fields(g.events), event) }
+
+// hookRequest is what a receiver got.
+type hookRequest struct {
+	path   string
+	header http.Header
+	body   []byte
+}
+
+const (
+	formatKey    = "a key that receivers know"
+	formatSecret = "a secret that signs bodies"
+)
+
+func readJSON(t *testing.T, raw []byte) (body map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &body); err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	return body
+}
+
+func hookFormats(t *testing.T) []hookFormat {
+	every := []string{"*"}
+	// The document of DIGIGO names its events and shows none of them: they are subscribed to by these names.
+	var named []string
+	for _, e := range documentedEvents(t, "digigo").Events {
+		named = append(named, e.Name)
+	}
+	return []hookFormat{
+		{
+			name: "wwebjs", events: every, documented: "wwebjs", gaps: wwebjsGaps,
+			rules: resttest.Rules{Extra: []string{"data.ids"}, Absent: []string{"data.vote.selectedOptions[].id"}},
+			read: func(t *testing.T, r hookRequest) (map[string]any, string) {
+				if got := r.header.Get("X-Api-Key"); got != formatKey {
+					t.Errorf("the key is %q", got)
+				}
+				body := readJSON(t, r.body)
+				return body, str(body["dataType"])
+			},
+		},
+		{
+			name: "waakg", events: every, documented: "waakg", gaps: waakgGaps,
+			rules: resttest.Rules{Extra: []string{"data.keyIds", "data.ephemeralDuration", "data.inviteCode", "data.joinApprovalMode"}},
+			read: func(t *testing.T, r hookRequest) (map[string]any, string) {
+				mac := hmac.New(sha256.New, []byte(formatSecret))
+				mac.Write(r.body)
+				if got := r.header.Get("X-Webhook-Signature"); got != "sha256="+hex.EncodeToString(mac.Sum(nil)) {
+					t.Errorf("the signature is %q", got)
+				}
+				body := readJSON(t, r.body)
+				return body, str(body["event"])
+			},
+		},
+		{
+			name: "wuzapi", events: append(slices.Clone(every), "Presence", "ChatPresence"), documented: "wuzapi", gaps: wuzapiGaps,
+			rules: resttest.Rules{Extra: []string{"event.Info.IsFromAPI"}},
+			read: func(t *testing.T, r hookRequest) (map[string]any, string) {
+				form, err := url.ParseQuery(string(r.body))
+				if err != nil || form.Get("token") != formatKey {
+					t.Errorf("%v in %.200s", err, r.body)
+				}
+				body := readJSON(t, []byte(form.Get("jsonData")))
+				return body, str(body["type"])
+			},
+		},
+		{
+			name: "wuzapi_json", events: every, documented: "wuzapi", gaps: wuzapiGaps,
+			rules: resttest.Rules{Extra: []string{"userID", "instanceName", "event.Info.IsFromAPI"}},
+			read: func(t *testing.T, r hookRequest) (map[string]any, string) {
+				body := readJSON(t, r.body)
+				return body, str(body["type"])
+			},
+		},
+		{
+			name: "native", events: named, documented: "digigo", gaps: digigoGaps,
+			read: func(t *testing.T, r hookRequest) (map[string]any, string) {
+				body := readJSON(t, r.body)
+				return body, str(body["type"])
+			},
+		},
+	}
+}
+
+func documentedEvents(t *testing.T, dialect string) *resttest.Events {
+	t.Helper()
+	events, err := resttest.LoadEvents(dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// A session on the simulated network lives through everything that the documented formats of webhooks have a word for.
+// What receivers get has the documented fields and types, and each of these says something at least once, but for those
+// that the tables of gaps list.
+func TestWebhookFormats(t *testing.T) {
+	w := startFormatWorld(t)
+	w.live(t)
+	for _, f := range w.formats {
+		t.Run(f.name, func(t *testing.T) {
+			events := documentedEvents(t, f.documented)
+			bodies := map[string]int{}
+			filled := map[string]map[string]bool{}
+			for _, r := range w.receiver.of("/" + f.name) {
+				body, name := f.read(t, r)
+				bodies[name]++
+				e := events.Event(name)
+				if e == nil {
+					if f.documented == "wuzapi" || f.documented == "digigo" { // whose documents show less than they name
+						continue
+					}
+					t.Errorf("%s is not documented: %.300s", name, r.body)
+					continue
+				}
+				for _, finding := range e.Compare(body, f.rules) {
+					t.Errorf("%s in %.2000s", finding, r.body)
+				}
+				if filled[name] == nil {
+					filled[name] = map[string]bool{}
+				}
+				for _, path := range e.Filled(body) {
+					filled[name][path] = true
+				}
+			}
+			for _, problem := range gapsOf(events, bodies, filled, f.gaps) {
+				t.Error(problem)
+			}
+			t.Logf("%v", bodies)
+		})
+	}
+	var dead struct{ Total int }
+	must(t, w.server.addr, "archive.list", object{"status": "dead_letter"}, &dead)
+	if dead.Total != 0 {
+		t.Errorf("%d events could not be told in some format", dead.Total)
+	}
+	checkNetwork(t, w.network)
+}
+
+// gapsOf tells where a table of gaps is not what came.
+func gapsOf(events *resttest.Events, bodies map[string]int, filled map[string]map[string]bool, gaps []hookGap) (problems []string) {
+	used := make([]bool, len(gaps))
+	known := func(event, path string) bool {
+		found := false
+		for i := range gaps {
+			rest, below := strings.CutPrefix(path, gaps[i].path)
+			if gaps[i].of(event) && (gaps[i].path == "") == (path == "") && below && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+				found, used[i] = true, true
+			}
+		}
+		return found
+	}
+	note := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	for _, e := range events.Events {
+		absent := known(e.Name, "")
+		switch {
+		case bodies[e.Name] == 0 && !absent:
+			note("%s never came", e.Name)
+			continue
+		case bodies[e.Name] > 0 && absent:
+			note("%s came, and the table says that it does not", e.Name)
+		case absent:
+			continue
+		}
+		for path := range e.Fields {
+			switch says, gap := filled[e.Name][path], known(e.Name, path); {
+			case !says && !gap:
+				note("%s: %s never says anything", e.Name, path)
+			case says && gap:
+				note("%s: %s says something, and the table says that it does not", e.Name, path)
+			}
+		}
+	}
+	for i, g := range gaps {
+		if !used[i] {
+			note("the table has %s %s, which is not documented", g.events, g.path)
+		}
+	}
+	slices.Sort(problems)
+	return problems
+}
+
+// formatWorld is a session with a webhook of every format, from before it is linked on.
+type formatWorld struct {
+	network, server *process
+	receiver        *restReceiver
+	formats         []hookFormat
+}
+
+const (
+	formatSession = "ann" // whose webhooks are looked at
+	formatNumber  = "15550800001"
+)
+
+func startFormatWorld(t *testing.T) *formatWorld {
+	t.Helper()
+	network, root := startSandbox(t)
+	dir := t.TempDir()
+	w := &formatWorld{network: network, receiver: newRestReceiver(t), formats: hookFormats(t)}
+	w.server = startServer(t, freeAddress(t), network, root, dir, filepath.Join(dir, "waystation.db"), hookSettings...)
+	must(t, network.addr, "sandbox.createAccount", object{"number": formatNumber, "push_name": formatSession}, nil)
+	must(t, w.server.addr, "session.create", object{"session_id": formatSession}, nil)
+	for _, f := range w.formats {
+		must(t, w.server.addr, "webhook.create", object{
+			"session": formatSession, "name": f.name, "url": w.receiver.url + "/" + f.name, "events": f.events, "format": f.name,
+			"secret": formatSecret, "body_token": formatKey,
+		}, nil)
+	}
+	return w
+}
