@@ -13,7 +13,7 @@ func Meaning(err error) string {
 	switch cause := errors.Unwrap(err); {
 	case err == nil:
 		return "delivered"
-	case cause != nil && reflect.DeepEqual(err, dispatch.Unreachable(cause)):
+	case cause != nil && (reflect.DeepEqual(err, dispatch.Unreachable(cause)) || reflect.DeepEqual(err, dispatch.UnreachableApart(cause))):
 		return "unreachable"
 	case cause != nil && reflect.DeepEqual(err, dispatch.Refused(cause)):
 		return "refused"

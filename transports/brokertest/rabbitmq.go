@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -171,6 +172,35 @@ func (s *RabbitMQServer) Control(t testing.TB, args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("rabbitmqctl %v: %v\n%s", args, err, out)
 	}
+}
+
+// Rights are what a user may do in the virtual host /: patterns of the names he may declare, publish to and read from.
+// Keys, if set, are the routing keys that he may publish with to the topic exchange Exchange.
+type Rights struct {
+	Configure, Write, Read string
+	Exchange, Keys         string
+}
+
+// All is the pattern of every name, None that of no name.
+const (
+	All  = ".*"
+	None = "^$"
+)
+
+// SetUser makes a user with the password of the same name, or changes what he may do; it takes seconds. An open channel
+// remembers what it was allowed.
+func (s *RabbitMQServer) SetUser(t testing.TB, name string, r Rights) {
+	t.Helper()
+	quote := func(text string) string { return `<<"` + strings.ReplaceAll(text, `\`, `\\`) + `">>` }
+	user, host, by := quote(name), quote("/"), quote("test")
+	steps := []string{
+		fmt.Sprintf("case rabbit_auth_backend_internal:exists(%s) of true -> ok; false -> rabbit_auth_backend_internal:add_user(%s,%s,%s) end", user, user, user, by),
+		fmt.Sprintf("ok = rabbit_auth_backend_internal:set_permissions(%s,%s,%s,%s,%s,%s)", user, host, quote(r.Configure), quote(r.Write), quote(r.Read), by),
+	}
+	if r.Keys != "" {
+		steps = append(steps, fmt.Sprintf("ok = rabbit_auth_backend_internal:set_topic_permissions(%s,%s,%s,%s,%s,%s)", user, host, quote(r.Exchange), quote(r.Keys), quote(All), by))
+	}
+	s.Control(t, "eval", strings.Join(steps, ", ")+".")
 }
 
 // Addr is where the server listens.

@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,7 +41,7 @@ func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 	t.Helper()
 	program := need(t, "redis-server")
 	s := &RedisServer{Port: freePort(t), dir: t.TempDir(), opt: opt}
-	args := []string{"--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--port", strconv.Itoa(s.Port), "--appendonly", "no"}
+	args := []string{"--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--port", strconv.Itoa(s.Port), "--appendonly", "no", "--repl-diskless-sync-delay", "0"}
 	if opt.Persist {
 		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
 	}
@@ -65,13 +67,23 @@ func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 	return s
 }
 
-// Sentinel starts a sentinel that watches a server under the name "main".
-func Sentinel(t testing.TB, of *RedisServer) *RedisServer {
+// Replica starts a server that copies another one, and waits until it does.
+func Replica(t testing.TB, of *RedisServer) *RedisServer {
+	t.Helper()
+	s := Redis(t, RedisOptions{Args: []string{"--replicaof", "127.0.0.1", strconv.Itoa(of.Port)}})
+	s.until(t, "INFO replication", "master_link_status:up")
+	return s
+}
+
+// Sentinel starts a sentinel that watches a server under the name "main" and knows all of its replicas. Half a second of
+// silence is an end to it.
+func Sentinel(t testing.TB, of *RedisServer, replicas int) *RedisServer {
 	t.Helper()
 	program := need(t, "redis-server")
 	s := &RedisServer{Port: freePort(t), dir: t.TempDir()}
 	conf := filepath.Join(s.dir, "sentinel.conf")
-	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n", s.Port, s.dir, of.Port)
+	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
+		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", s.Port, s.dir, of.Port)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -81,32 +93,46 @@ func Sentinel(t testing.TB, of *RedisServer) *RedisServer {
 	}
 	t.Cleanup(s.Kill)
 	s.Start(t)
+	s.until(t, "INFO sentinel", fmt.Sprintf("slaves=%d,", replicas))
 	return s
 }
 
-// Cluster starts two servers that share the slots between them.
-func Cluster(t testing.TB) []*RedisServer {
+// Cluster starts masters, which share the slots between them, and replicas of the first one. They take half a second of
+// silence for an end.
+func Cluster(t testing.TB, masters, replicas int) []*RedisServer {
 	t.Helper()
-	nodes := make([]*RedisServer, 2)
+	const slots = 16384
+	nodes := make([]*RedisServer, masters+replicas)
 	for i := range nodes {
 		bus := freePort(t)
-		nodes[i] = Redis(t, RedisOptions{Args: []string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus)}})
-		first := i * 8192
-		nodes[i].must(t, fmt.Sprintf("CLUSTER ADDSLOTSRANGE %d %d", first, first+8191))
-		nodes[i].must(t, fmt.Sprintf("CLUSTER SET-CONFIG-EPOCH %d", i+1))
+		nodes[i] = Redis(t, RedisOptions{Args: []string{
+			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "500", "--cluster-replica-validity-factor", "0",
+		}})
+		if i < masters {
+			nodes[i].Do(t, fmt.Sprintf("CLUSTER ADDSLOTSRANGE %d %d", i*slots/masters, (i+1)*slots/masters-1))
+			nodes[i].Do(t, fmt.Sprintf("CLUSTER SET-CONFIG-EPOCH %d", i+1))
+		}
 		if i > 0 {
-			nodes[0].must(t, fmt.Sprintf("CLUSTER MEET 127.0.0.1 %d %d", nodes[i].Port, bus))
+			nodes[0].Do(t, fmt.Sprintf("CLUSTER MEET 127.0.0.1 %d %d", nodes[i].Port, bus))
+		}
+	}
+	together := fmt.Sprintf("cluster_known_nodes:%d", len(nodes))
+	for _, node := range nodes {
+		node.until(t, "CLUSTER INFO", "cluster_state:ok", together)
+	}
+	if replicas > 0 {
+		name, err := nodes[0].ask(context.Background(), "CLUSTER MYID")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, node := range nodes[masters:] {
+			node.Do(t, "CLUSTER REPLICATE "+name)
+			node.until(t, "INFO replication", "master_link_status:up")
 		}
 	}
 	for _, node := range nodes {
-		for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
-			answer, err := node.ask(context.Background(), "CLUSTER INFO")
-			if err == nil && strings.Contains(answer, "cluster_state:ok") && strings.Contains(answer, "cluster_known_nodes:2") {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("the cluster did not come together: %s %v", answer, err)
-			}
+		for _, replica := range nodes[masters:] {
+			node.until(t, "CLUSTER NODES", fmt.Sprintf("127.0.0.1:%d@", replica.Port), "slave")
 		}
 	}
 	return nodes
@@ -147,10 +173,43 @@ func (s *RedisServer) URLAt(addr string) string {
 	return scheme + "://" + user + addr + "/0"
 }
 
-func (s *RedisServer) must(t testing.TB, command string) {
+// Do runs a command that answers OK, as the user of the options.
+func (s *RedisServer) Do(t testing.TB, command string) {
 	t.Helper()
 	if answer, err := s.ask(context.Background(), command); err != nil || !strings.HasPrefix(answer, "+OK") {
 		t.Fatalf("%s: %s %v", command, answer, err)
+	}
+}
+
+// InStep waits until a replica has all that the server has.
+func (s *RedisServer) InStep(t testing.TB, replica *RedisServer) {
+	t.Helper()
+	const field = "master_repl_offset:"
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
+		mine, err := s.ask(context.Background(), "INFO replication")
+		if at := strings.Index(mine, field); err == nil && at >= 0 {
+			line, _, _ := strings.Cut(mine[at:], "\r\n")
+			if theirs, _ := replica.ask(context.Background(), "INFO replication"); strings.Contains(theirs, line+"\r\n") {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the replica did not catch up: %s %v", mine, err)
+		}
+	}
+}
+
+// until repeats a command until its answer has all of some texts.
+func (s *RedisServer) until(t testing.TB, command string, texts ...string) {
+	t.Helper()
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
+		answer, err := s.ask(context.Background(), command)
+		if err == nil && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(answer, text) }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s has not %v in time: %s %v", command, texts, answer, err)
+		}
 	}
 }
 
@@ -162,7 +221,7 @@ func (s *RedisServer) answers(ctx context.Context) error {
 	return err
 }
 
-// ask sends one command as a line and returns what comes back first.
+// ask logs in, sends one command as a line and returns what comes back first.
 func (s *RedisServer) ask(ctx context.Context, command string) (string, error) {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.Addr())
 	if err != nil {
@@ -173,15 +232,23 @@ func (s *RedisServer) ask(ctx context.Context, command string) (string, error) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err = fmt.Fprintf(conn, "%s\r\n", command); err != nil {
+	r := bufio.NewReader(conn)
+	if s.opt.User != "" {
+		if _, err = fmt.Fprintf(conn, "AUTH %s %s\r\n", s.opt.User, s.opt.Password); err == nil {
+			_, err = r.ReadString('\n')
+		}
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(conn, "%s\r\n", command)
+	}
+	if err != nil {
 		return "", err
 	}
-	r := bufio.NewReader(conn)
 	line, err := r.ReadString('\n')
 	if err == nil && line[0] == '$' { // a text of that many bytes follows
 		size, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
 		text := make([]byte, max(size, 0))
-		_, err = r.Read(text)
+		_, err = io.ReadFull(r, text)
 		line = string(text)
 	}
 	return line, err

@@ -153,7 +153,7 @@ func (s *sink) verdict(j *job, err error) (wait time.Duration, again bool) {
 	case errors.As(err, &tooLong):
 		j.note(err)
 		return 0, false
-	case (class == classUnreachable || class == classRefused) && j.open:
+	case j.open && (class == classUnreachable || class == classApart || class == classRefused):
 		return 0, true // the breaker holds it, at no cost
 	}
 	if j.paid++; j.paid >= s.policy.MaxAttempts {
@@ -197,8 +197,8 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 			s.stats.failures[class].Add(1)
 		}
 		switch class {
-		case classRefused:
-			j.open = s.refused(j.t, p)
+		case classRefused, classApart:
+			j.open = s.setApart(j.t, p, class == classRefused)
 		case classUnreachable:
 			j.open = s.gates.unreachable(p, false)
 			if p.key != j.t.ownKey() && !s.usesKey(p.key) { // its targets went while the attempt was under way
@@ -206,22 +206,22 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 			}
 		default:
 			s.gates.answered(p)
-			j.t.refused.Store(false)
+			j.t.apart.Store(false)
 		}
 		return nil, err
 	}
 }
 
-// refused puts a target behind a breaker of its own: the other side answered, and others of the key go on.
-func (s *sink) refused(t *target, p pass) (open bool) {
+// setApart puts a target behind a breaker of its own: others of the key go on. certain opens it at once.
+func (s *sink) setApart(t *target, p pass, certain bool) (open bool) {
 	own := pass{key: t.ownKey()}
 	if p.key == own.key {
 		own = p
 	} else {
 		s.gates.answered(p)
 	}
-	t.refused.Store(true)
-	return s.gates.unreachable(own, true)
+	t.apart.Store(true)
+	return s.gates.unreachable(own, certain)
 }
 
 // enter gets a job past the breaker of its target's key, which may change meanwhile.

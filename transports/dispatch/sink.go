@@ -79,13 +79,14 @@ const (
 	classRetry class = iota
 	classRetryAfter
 	classUnreachable
+	classApart
 	classRefused
 	classPermanent
 	classes // how many there are
 )
 
 // classNames are what failures are counted by.
-var classNames = [classes]string{"retry", "retry_after", "unreachable", "refused", "permanent"}
+var classNames = [classes]string{"retry", "retry_after", "unreachable", "unreachable", "refused", "permanent"}
 
 func (f *failure) Unwrap() error { return f.error }
 
@@ -99,6 +100,9 @@ func RetryAfter(err error, after time.Duration) error { return &failure{err, cla
 // Unreachable marks an error that says nothing about the event: nobody answers there (connection refused, no such name,
 // a proxy without its server). Such errors trip the target's breaker and, once it is open, cost no attempts.
 func Unreachable(err error) error { return &failure{err, classUnreachable, 0} }
+
+// UnreachableApart is Unreachable for one target, where others of its key may be served by somebody who is there.
+func UnreachableApart(err error) error { return &failure{err, classApart, 0} }
 
 // Refused marks an error that an operator mends, and that says nothing about the event nor about other targets of the same
 // key: a right is missing, a queue is not there or has other arguments. The target's events are held at once, behind a

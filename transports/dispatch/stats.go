@@ -64,7 +64,7 @@ func (d *Dispatcher) Stats() []Stats {
 func (s *sinkStats) failed() map[string]uint64 {
 	list := make(map[string]uint64, classes)
 	for class, name := range classNames {
-		list[name] = s.failures[class].Load()
+		list[name] += s.failures[class].Load()
 	}
 	return list
 }

@@ -18,7 +18,7 @@ type target struct {
 	sink        *sink
 	id, session string
 	current     atomic.Pointer[settings]
-	refused     atomic.Bool // the last attempt was: the breaker is its own
+	apart       atomic.Bool // the breaker is its own, since the last attempt failed for reasons of its own
 
 	life    context.Context // of attempts
 	waiting context.Context // of everything between attempts; ends first when the dispatcher closes
@@ -49,7 +49,7 @@ func (s *settings) breakerKey() string {
 
 // breakerKey names the breaker that attempts pass.
 func (t *target) breakerKey(s *settings) string {
-	if t.refused.Load() {
+	if t.apart.Load() {
 		return t.ownKey()
 	}
 	return s.breakerKey()
@@ -224,7 +224,7 @@ func (s *sink) change(spec Target) bool {
 	before := t.settings()
 	next := &settings{spec, make(chan struct{})}
 	s.useKey(next.breakerKey())
-	if t.refused.Swap(false) { // what changed may be what was wrong
+	if t.apart.Swap(false) { // what changed may be what was wrong
 		s.gates.forget(t.ownKey())
 	}
 	t.current.Store(next)

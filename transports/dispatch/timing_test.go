@@ -211,6 +211,31 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A target that is away by itself is tried again as any other, then held, and others of its key go on.
+func TestUnreachableApart(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		r := &recorder{answer: func(_ context.Context, target Target, d *Delivery) (int, error) {
+			if target.Session == "a" && d.Attempt < 13 {
+				return 0, UnreachableApart(errors.New("connection refused"))
+			}
+			return 200, nil
+		}}
+		w.sink(r, Policy{MaxAttempts: 4, BackoffBase: time.Second, BackoffCap: time.Second, BreakerFailures: 3, BreakerPause: time.Minute})
+		w.put(onHost("a"), onHost("b"))
+		w.append("a", "Message", 1)
+		sleep(3 * time.Second)
+		w.append("b", "Message", 3)
+		synctest.Wait()
+		if stats := w.Stats()[0]; len(r.seen()) != 6 || stats.Delivered != 3 || stats.OpenBreakers != 1 || stats.Failures["unreachable"] != 3 {
+			t.Errorf("%d attempts, %+v", len(r.seen()), stats)
+		}
+		sleep(10 * time.Minute)
+		if stats := w.Stats()[0]; stats.Delivered != 4 || stats.OpenBreakers != 0 || stats.DeadLetters != 0 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
 // A refused target that is removed leaves no breaker behind, and one whose broker goes away is held as any other.
 func TestRefusedThenAway(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {

@@ -16,6 +16,7 @@ type redisOptions struct {
 	Channel          string `json:"channel"`
 	MaxLen           int64  `json:"max_len"`
 	MaxBytes         int    `json:"max_bytes"`
+	Replicas         int    `json:"replicas"`
 	TimeoutMS        int64  `json:"timeout_ms"`
 	SentinelUser     string `json:"sentinel_user"`
 	SentinelPassword string `json:"sentinel_password"`
@@ -64,7 +65,8 @@ func (o *redisOptions) Open(address string, access Access) (Connection, error) {
 	}
 	s, err := redis.Open(redis.Config{
 		URL: address, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: secured, Dial: access.Dial,
-		Stream: o.Stream, Channel: o.Channel, MaxLen: o.MaxLen, MaxBytes: o.MaxBytes, Timeout: duration(o.TimeoutMS),
+		Stream: o.Stream, Channel: o.Channel, MaxLen: o.MaxLen, MaxBytes: o.MaxBytes, Replicas: o.Replicas,
+		Timeout: duration(o.TimeoutMS),
 	})
 	if err != nil {
 		return nil, renamed(err, map[string]string{"timeout": "timeout_ms"})

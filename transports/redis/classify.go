@@ -67,6 +67,10 @@ func classify(err error) (classified error, isAway bool) {
 		}
 		return shown, false
 	}
+	var few *tooFew
+	if errors.As(err, &few) {
+		return dispatch.Unreachable(err), true
+	}
 	if errors.Is(err, broker.ErrClosed) || errors.Is(err, context.Canceled) {
 		return err, false
 	}
@@ -75,6 +79,17 @@ func classify(err error) (classified error, isAway bool) {
 		trouble = broker.NewTrouble(broker.ReasonUnreachable, "redis cannot be reached: "+broker.Clip(err.Error()))
 	}
 	return dispatch.Unreachable(trouble), true
+}
+
+// classify is that of an error of the sink's own server or cluster. Of a cluster another part may be well; where it is now,
+// when a server is away, is asked anew, since go-redis does so by itself once a minute.
+func (s *Sink) classify(err error) (classified error, isAway bool) {
+	classified, isAway = classify(err)
+	if of, is := s.client.(*redis.ClusterClient); is && isAway {
+		of.ReloadState(context.Background())
+		return dispatch.UnreachableApart(errors.Unwrap(classified)), true
+	}
+	return classified, isAway
 }
 
 func network(err error) bool {

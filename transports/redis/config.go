@@ -39,6 +39,10 @@ type Config struct {
 	Stream, Channel string
 	MaxLen          int64 // entries a stream keeps, roughly: Redis trims in whole nodes; negative = all
 	MaxBytes        int   // bytes of a payload; larger events are sent by reference
+	// Replicas is how many replicas must have an event, too, before it counts as delivered (WAIT); zero = none. Redis copies
+	// later than it answers: a server that dies, and is replaced by a replica, takes with it what was not copied yet. Not for
+	// clusters. While there are fewer replicas, events are held, and each probe leaves another copy of one in its stream.
+	Replicas int
 
 	Timeout   time.Duration // of a connection attempt, and of a pipeline until it is written and until each answer
 	Pipeline  int           // events of one pipeline
@@ -63,8 +67,11 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() error {
 	var p broker.Problems
 	c = c.withDefaults()
-	if _, err := parseURL(c.URL); err != nil {
+	at, err := parseURL(c.URL)
+	if err != nil {
 		p.Add("url", err.Error())
+	} else if at.form == cluster && c.Replicas > 0 {
+		p.Add("replicas", "is not for clusters")
 	}
 	for _, name := range []struct{ field, text string }{{"stream", c.Stream}, {"channel", c.Channel}} {
 		if _, err := broker.ParsePattern(name.text); err != nil {
@@ -74,7 +81,7 @@ func (c Config) Validate() error {
 	if c.MaxLen > maxTrim {
 		p.Add("max_len", "is more than any Redis holds")
 	}
-	for field, n := range map[string]int{"max_bytes": c.MaxBytes, "pipeline": c.Pipeline, "bytes": c.Bytes, "pipelines": c.Pipelines} {
+	for field, n := range map[string]int{"max_bytes": c.MaxBytes, "pipeline": c.Pipeline, "bytes": c.Bytes, "pipelines": c.Pipelines, "replicas": c.Replicas} {
 		if n < 0 {
 			p.Add(field, "must not be negative")
 		}

@@ -13,5 +13,13 @@
 //
 // A pipeline is sent once: go-redis repeats nothing, since the dispatcher repeats what had no answer, in its order.
 //
+// Redis copies to replicas after it has answered. When a master dies and Sentinel, or the cluster, puts a replica in its
+// place, what it had answered and not copied is gone, though it counted as delivered; min-replicas-to-write makes that less,
+// and Config.Replicas (WAIT), with as many replicas to spare as may die, rules it out as long as the replica that takes over
+// is one that had answered. Clusters have no such way here. Everything else of a failover is a matter of time: READONLY,
+// MASTERDOWN, NOREPLICAS, CLUSTERDOWN and refused connections hold events, and cost no attempts.
+//
+// A missing right (NOPERM) holds the events of the streams and channels that it is missing for, until it is given.
+//
 // It must not know WhatsApp or JSON-RPC. Enter at Open.
 package redis

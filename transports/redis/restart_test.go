@@ -9,6 +9,12 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
+// enter notes an entry of a stream.
+func enter(ledger *brokertest.Ledger, e *redis.XMessage) {
+	offset, _ := strconv.ParseUint(e.Values["offset"].(string), 10, 64)
+	ledger.Add(e.Values["session"].(string), offset, e.Values["id"].(string))
+}
+
 // follow reads streams into a ledger, as a subscriber that starts over when a Redis came back empty.
 func follow(t *testing.T, client *redis.Client, sessions int, ledger *brokertest.Ledger, done func() bool) {
 	t.Helper()
@@ -26,8 +32,7 @@ func follow(t *testing.T, client *redis.Client, sessions int, ledger *brokertest
 		streams, _ := client.XRead(t.Context(), args).Result() // an error is a Redis that is away
 		for _, stream := range streams {
 			for _, entry := range stream.Messages {
-				offset, _ := strconv.ParseUint(entry.Values["offset"].(string), 10, 64)
-				ledger.Add(entry.Values["session"].(string), offset, entry.Values["id"].(string))
+				enter(ledger, &entry)
 				at[stream.Stream] = entry.ID
 			}
 		}

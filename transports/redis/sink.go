@@ -23,6 +23,7 @@ type Sink struct {
 	apart           atomic.Bool // entries of a lane go one by one: in a cluster, where they may be of several servers, and without transactions
 	gatherer        broker.Gatherer[*run]
 	meter           broker.Meter
+	halves          halves
 }
 
 var _ dispatch.Batcher = (*Sink)(nil)
@@ -63,21 +64,21 @@ func (s *Sink) Close() error {
 func (s *Sink) Stats() broker.Figures { return s.meter.Figures() }
 
 // Deliver implements dispatch.Sink. There are no codes.
-func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Delivery) (int, error) {
-	r := &run{}
-	r.add(s.entry(d))
+func (s *Sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Delivery) (int, error) {
+	r := &run{lane: laneOf(t, d)}
+	r.add(s.entry(r.lane, d))
 	_, _, err := s.send(ctx, r)
 	return 0, err
 }
 
 // DeliverAll implements dispatch.Batcher.
-func (s *Sink) DeliverAll(ctx context.Context, _ dispatch.Target, all []dispatch.Delivery) (taken, code int, err error) {
+func (s *Sink) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch.Delivery) (taken, code int, err error) {
 	if s.apart.Load() {
 		all = all[:1]
 	}
-	r := &run{entries: make([]entry, 0, len(all))}
+	r := &run{lane: laneOf(t, &all[0]), entries: make([]entry, 0, len(all))}
 	for i := range all {
-		if r.add(s.entry(&all[i])); r.bytes >= s.cfg.Bytes {
+		if r.add(s.entry(r.lane, &all[i])); r.bytes >= s.cfg.Bytes {
 			break
 		}
 	}
@@ -86,17 +87,21 @@ func (s *Sink) DeliverAll(ctx context.Context, _ dispatch.Target, all []dispatch
 		return taken, 0, err
 	}
 	// Redis would not take one in the middle, which kept the others out.
-	if taken, _, beforeErr := s.send(ctx, &run{entries: r.entries[:at]}); beforeErr != nil {
+	if taken, _, beforeErr := s.send(ctx, &run{lane: r.lane, entries: r.entries[:at]}); beforeErr != nil {
 		return taken, 0, beforeErr
 	}
 	return at, 0, err
 }
 
 // entry is what an event is written as.
-func (s *Sink) entry(d *dispatch.Delivery) (e entry) {
+func (s *Sink) entry(lane laneKey, d *dispatch.Delivery) (e entry) {
 	ev := d.Event
+	e.id = ev.ID
 	e.stream, e.channel = s.stream.Expand(ev.Session, ev.Type), s.channel.Expand(ev.Session, ev.Type)
 	e.payload, e.truncated = broker.Payload(d, s.cfg.MaxBytes)
+	if e.channel != "" && s.halves.has(lane, e.id) {
+		e.stream, e.half = "", true
+	}
 	if e.stream != "" {
 		e.fields = []any{
 			"id", ev.ID, "session", ev.Session, "offset", strconv.FormatUint(ev.Offset, 10), "type", ev.Type,
@@ -111,9 +116,12 @@ func (s *Sink) entry(d *dispatch.Delivery) (e entry) {
 
 // send writes a run and tells how many of its entries were taken, and which one was not, and why.
 func (s *Sink) send(ctx context.Context, r *run) (taken, at int, err error) {
-	err, away := classify(s.gatherer.Do(ctx, r))
+	err, away := s.classify(s.gatherer.Do(ctx, r))
 	if err == nil || ctx.Err() == nil { // else it may be on its way still, and nothing is known
 		taken, at = r.taken, r.at
+		if !s.channel.Empty() {
+			s.halves.note(r.lane, r.entries[at].id, err != nil && r.entries[at].half)
+		}
 	}
 	for i := range taken {
 		s.meter.Attempted(ctx, r.entries[i].truncated, nil, false)
@@ -143,7 +151,7 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 			err = nil
 		}
 	}
-	classified, away := classify(err)
+	classified, away := s.classify(err)
 	s.meter.Checked(classified, away)
 	return Report{broker.Mask(s.cfg.URL), time.Since(began)}, classified
 }

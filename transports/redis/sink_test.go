@@ -143,7 +143,7 @@ func TestAddresses(t *testing.T) {
 	})
 	t.Run("sentinel", func(t *testing.T) {
 		server := brokertest.Redis(t, brokertest.RedisOptions{})
-		watcher := brokertest.Sentinel(t, server)
+		watcher := brokertest.Sentinel(t, server, 0)
 		s := open(t, Config{URL: "redis+sentinel://" + watcher.Addr() + "/main/0"})
 		if err := s.deliver(t, event("shop", 1)); err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func TestAddresses(t *testing.T) {
 		}
 	})
 	t.Run("cluster", func(t *testing.T) {
-		nodes := brokertest.Cluster(t)
+		nodes := brokertest.Cluster(t, 2, 0)
 		s := open(t, Config{URL: "redis+cluster://" + nodes[0].Addr() + "," + nodes[1].Addr()})
 		if _, err := s.Test(t.Context()); err != nil {
 			t.Fatal(err)
@@ -301,6 +301,7 @@ func TestValidate(t *testing.T) {
 		"max_len":   {{URL: good, MaxLen: 1 << 50}},
 		"timeout":   {{URL: good, Timeout: -1}, {URL: good, Timeout: time.Minute + 1}},
 		"pipelines": {{URL: good, Pipelines: -1}},
+		"replicas":  {{URL: good, Replicas: -1}, {URL: "redis+cluster://h", Replicas: 1}},
 	} {
 		for _, cfg := range c {
 			err := cfg.Validate()

@@ -13,12 +13,15 @@ type entry struct {
 	stream, channel string // empty = not there
 	fields          []any
 	payload         []byte
+	id              string
 	truncated       bool
+	half            bool // it is in the stream, and the channel did not take it
 }
 
 // run is consecutive entries of one lane. Several are written in a transaction: a server that takes no writes at the moment
 // then refuses all of them, and not some in the middle.
 type run struct {
+	lane    laneKey
 	entries []entry
 	bytes   int
 
@@ -53,6 +56,7 @@ func (s *Sink) write(batch []*run) []error {
 	for i, r := range batch {
 		sent[i] = s.queue(ctx, pipe, r)
 	}
+	copied := s.copied(ctx, pipe)
 	_, failed := pipe.Exec(ctx)
 	errs := make([]error, len(batch))
 	for i, r := range batch {
@@ -60,6 +64,9 @@ func (s *Sink) write(batch []*run) []error {
 			s.apart.Store(true)
 		}
 		errs[i] = r.outcome(&sent[i], failed)
+		if err := copied(); err != nil {
+			r.taken, r.at, errs[i] = 0, 0, err
+		}
 	}
 	return errs
 }
@@ -99,6 +106,7 @@ func (r *run) outcome(c *commands, failed error) error {
 	for i := range c.of {
 		if err := c.of[i].refused(failed); err != nil {
 			r.at = i
+			r.entries[i].half = r.entries[i].half || done && c.of[i].entered()
 			return err
 		}
 		if done {
@@ -138,6 +146,11 @@ func (c *entryCommands) count() (n int) {
 		n++
 	}
 	return n
+}
+
+// entered tells whether the entry is in its stream, if it was sent there by itself.
+func (c *entryCommands) entered() bool {
+	return c.added != nil && c.added.Err() == nil && c.added.Val() != ""
 }
 
 // refused is why a command of the entry was not taken, or not queued for the transaction.

@@ -1,0 +1,45 @@
+package redis
+
+import (
+	"sync"
+
+	"github.com/waystation/waystation/transports/dispatch"
+)
+
+// maxHalves bounds what halves remember, some 100 bytes each: lanes that wait for a right to their channel.
+const maxHalves = 10_000
+
+// halves are events that are in their stream while their channel is refused: the next attempt publishes alone. Forgetting
+// one costs an entry that is there twice.
+type halves struct {
+	mu     sync.Mutex
+	events map[laneKey]string // ids
+}
+
+// laneKey is who delivers: one event at a time.
+type laneKey struct {
+	target string
+	replay bool
+}
+
+func laneOf(t dispatch.Target, d *dispatch.Delivery) laneKey { return laneKey{t.ID, d.Replay} }
+
+func (h *halves) has(lane laneKey, event string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return event != "" && h.events[lane] == event
+}
+
+// note keeps or forgets an event after an attempt.
+func (h *halves) note(lane laneKey, event string, half bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case !half:
+		delete(h.events, lane)
+		return
+	case h.events == nil || len(h.events) >= maxHalves && h.events[lane] == "":
+		h.events = map[laneKey]string{}
+	}
+	h.events[lane] = event
+}

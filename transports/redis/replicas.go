@@ -1,0 +1,32 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// tooFew says that replicas that were asked for do not have what was written.
+type tooFew struct{ have, want int64 }
+
+func (f *tooFew) Error() string {
+	return fmt.Sprintf("redis has the events, and %d of %d replicas that must have them too", f.have, f.want)
+}
+
+// copied puts a question to the end of a pipeline: whether enough replicas have what went before. It is answered when the
+// pipeline has been sent.
+func (s *Sink) copied(ctx context.Context, pipe redis.Pipeliner) func() error {
+	want := int64(s.cfg.Replicas)
+	if want == 0 {
+		return func() error { return nil }
+	}
+	answer := pipe.Do(ctx, "WAIT", want, (s.cfg.Timeout / 2).Milliseconds())
+	return func() error {
+		have, err := answer.Int64()
+		if err == nil && have < want {
+			err = &tooFew{have, want}
+		}
+		return err
+	}
+}

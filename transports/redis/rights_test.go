@@ -1,0 +1,70 @@
+package redis
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/waystation/waystation/transports/brokertest"
+)
+
+// A user who lacks a right for one session's names, or the right to write at all: that is told, the sessions he lacks none
+// for go on, and what waited arrives once, in order, when the right is given.
+func TestRights(t *testing.T) {
+	const (
+		sessions, each = 3, 50
+		connect        = "on >s3cret resetkeys resetchannels -@all +@connection "
+		first          = "waystation:session-0"
+		others         = "waystation:session-[^0]*"
+	)
+	server := brokertest.Redis(t, brokertest.RedisOptions{User: "root", Password: "root"})
+	for name, c := range map[string]struct {
+		lacking, given string // rules of the user
+		channels, all  bool   // a channel is written to as well; no session has the right
+	}{
+		"command":     {lacking: "~* &* +publish", given: "~* &* +xadd", all: true},
+		"key":         {lacking: "~" + others + " +xadd", given: "~* +xadd"},
+		"channel":     {lacking: "~* &" + others + " +xadd +publish", given: "~* &* +xadd +publish", channels: true},
+		"any channel": {lacking: "~* &* +xadd", given: "~* &* +xadd +publish", channels: true, all: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Do(t, "FLUSHALL")
+			server.Do(t, "ACL SETUSER limited "+connect+c.lacking)
+			cfg := Config{URL: "redis://limited:s3cret@" + server.Addr(), Stream: DefaultStream}
+			if c.channels {
+				cfg.Channel = DefaultStream
+			}
+			s := open(t, cfg)
+			run := brokertest.NewRun(t, s, sessions)
+			run.Append(each, 50)
+			free := (sessions - 1) * each
+			if c.all {
+				free = 0
+			}
+			run.Await(free)
+			brokertest.Eventually(t, "refusals", func() bool { return run.Stats()[0].Failures["refused"] >= 5 })
+			if st := run.Stats()[0]; st.DeadLetters != 0 || st.OpenBreakers == 0 || st.Delivered != uint64(free) || st.Failures["unreachable"] != 0 {
+				t.Errorf("%+v", st)
+			}
+			if st := s.Stats(); !strings.Contains(st.LastError, "NOPERM") || strings.Contains(st.LastError, "s3cret") || !st.Connected {
+				t.Errorf("%+v", st)
+			}
+			server.Do(t, "ACL SETUSER limited "+connect+c.given)
+			run.Await(sessions * each)
+			admin := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "root", Password: "root", DisableIdentity: true})
+			defer admin.Close()
+			var ledger brokertest.Ledger
+			follow(t, admin, sessions, &ledger, func() bool { return ledger.Total() >= sessions*each })
+			if twice := ledger.Check(t, sessions, each); twice != 0 {
+				t.Errorf("%d events are there twice", twice)
+			}
+			if n := admin.XLen(t.Context(), first).Val(); n != each {
+				t.Errorf("%d entries, want %d", n, each)
+			}
+			if st := run.Stats()[0]; st.OpenBreakers != 0 || st.DeadLetters != 0 {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
