@@ -71,6 +71,8 @@ type app struct {
 
 	adminToken, adminTokenFile string
 
+	reloads sync.Mutex // one at a time
+
 	// closers undo what newApp did, the last first.
 	closers []closer
 	// helpers are the goroutines of this package; run waits for them.

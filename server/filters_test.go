@@ -5,8 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/johannesboyne/gofakes3"
@@ -137,5 +140,58 @@ func TestOperatorsStorage(t *testing.T) {
 				t.Errorf("stored %q", body)
 			}
 		})
+	}
+}
+
+// The operator's storage is read again from the file: off, on, and another one, at a call and without a restart.
+func TestOperatorsStorageIsReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "env")
+	write := func(lines ...string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storage := func(url string) string {
+		return "GLOBAL_S3_ENABLED=true\nGLOBAL_S3_ENDPOINT=" + url + "\nGLOBAL_S3_BUCKET=media\nGLOBAL_S3_ACCESS_KEY=key\nGLOBAL_S3_SECRET_KEY=hunter2\nGLOBAL_S3_PATH_STYLE=true"
+	}
+	first, second := objectStorage(t), objectStorage(t)
+	write()
+	s := startServer(t, "-env-file", file)
+	token := s.pair("shop", "15550100001")
+	s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer"})
+	client := dial(t, s.url("/v1/ws"), token, object{"filters": []object{{"types": []string{"Message", "MessageMedia"}}}})
+	// next sends a file and tells where it went: that is known by the time of a second message, if it went anywhere.
+	next := func() (url string) {
+		t.Helper()
+		s.call("message.sendDocument", object{"session": "shop", "to": "15550100002", "media": object{"base64": "data:text/plain;base64,aGVsbG8="}})
+		if !s.app.storage.Global().Enabled {
+			s.call("message.sendText", object{"session": "shop", "to": "15550100002", "text": "fence"})
+		}
+		client.event(func(params, data object) bool {
+			if params["type"] == "MessageMedia" {
+				url, _ = data["s3"].(object)["url"].(string)
+			}
+			return url != "" || data["text"] == "fence"
+		})
+		return url
+	}
+	for _, step := range []struct{ name, settings, at string }{{"off", "", ""}, {"on", storage(first), first}, {"another", storage(second), second}, {"off again", "", ""}} {
+		write(step.settings)
+		s.must("transport.reloadGlobal", nil)
+		if url := next(); !strings.HasPrefix(url, step.at) || (url == "") != (step.at == "") {
+			t.Errorf("%s: the file went to %q, not to %s", step.name, url, step.at)
+		}
+		if _, shown := s.call("server.getHealth", nil)["services"].(object)["media_storage"]; shown != (step.at != "") {
+			t.Errorf("%s: shown by the server's health: %t", step.name, shown)
+		}
+	}
+	write(storage(first))
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the signal's work", func() bool { return s.app.storage.Global().Endpoint == first })
+	if strings.Contains(s.logged.String(), "hunter2") {
+		t.Error("a secret is in the log")
 	}
 }

@@ -110,7 +110,7 @@ func (a *app) services(ctx context.Context) map[string]methods.ServiceHealth {
 		"disk":     a.probeDisk(),
 		"sockets":  {Status: methods.Healthy, Figures: map[string]int{"connections": a.endpoint.Connections()}},
 	}
-	if a.cfg.ObjectStorage.GlobalEnabled {
+	if a.storage.Global().Enabled {
 		services[mediaStorage] = a.storageHealth()
 	}
 	return services

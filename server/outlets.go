@@ -49,8 +49,11 @@ func (a *app) startOutlets(ctx context.Context) error {
 	return namedBySetting(a.outlets.Start(ctx, sessions, globals))
 }
 
-// reloadGlobals reads the global transports' settings again. When they are not right, nothing changes.
+// reloadGlobals reads the settings of the global transports and of the operator's object storage again. When they are not
+// right, nothing changes.
 func (a *app) reloadGlobals(ctx context.Context) error {
+	a.reloads.Lock() // so that what is read last is what holds
+	defer a.reloads.Unlock()
 	cfg, err := a.cfg.Reread()
 	if err != nil {
 		return err
@@ -59,13 +62,21 @@ func (a *app) reloadGlobals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err = namedBySetting(a.outlets.SetGlobals(ctx, globals)); err == nil {
-		if !globals.WebSocket {
-			a.endpoint.CloseShared()
-		}
-		a.log.Info("global transports were read again", "config", cfg)
+	files := globalStorage(&cfg.ObjectStorage)
+	if err = storageSetting(a.storage.CheckGlobal(files)); err != nil {
+		return err
 	}
-	return err
+	if err = namedBySetting(a.outlets.SetGlobals(ctx, globals)); err != nil {
+		return err
+	}
+	if err = storageSetting(a.storage.SetGlobal(files)); err != nil {
+		return err
+	}
+	if !globals.WebSocket {
+		a.endpoint.CloseShared()
+	}
+	a.log.Info("global transports were read again", "config", cfg)
+	return nil
 }
 
 // reloadOnSignal reads them again at each SIGHUP until ctx ends.
@@ -94,7 +105,7 @@ var settingNames = map[string]string{webhook.Transport: "global-webhook-", "amqp
 func globalsOf(c *config.Globals) (g outlets.Globals, err error) {
 	g = outlets.Globals{Brokers: map[string]outlets.Settings{}, WebSocket: c.WebSocketEnabled}
 	if c.WebhookEnabled {
-		g.Webhook = &webhook.Global{URL: c.WebhookURL, Events: c.WebhookEvents, Format: webhook.Format(c.WebhookFormat), Secret: c.WebhookSecret}
+		g.Webhook = &webhook.Global{URL: c.WebhookURL, Events: c.WebhookEvents, Format: webhook.Format(c.WebhookFormat), Secret: c.WebhookSecret, Requests: c.WebhookRequests}
 	}
 	for _, b := range []struct {
 		transport string
@@ -183,6 +194,6 @@ func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, 
 // globalDeps is what the methods of global transports need.
 func (a *app) globalDeps() methods.GlobalDeps {
 	return methods.GlobalDeps{
-		Reload: a.reloadGlobals, Variables: config.GlobalVariables(), Policy: a.deliveryPolicy(), WebhookRequests: a.cfg.Global.WebhookRequests,
+		Reload: a.reloadGlobals, Variables: config.GlobalVariables(), Policy: a.deliveryPolicy(),
 	}
 }

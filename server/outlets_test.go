@@ -119,6 +119,12 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 		t.Errorf("health %v", health)
 	}
 
+	write(on, away, "GLOBAL_WEBHOOK_REQUESTS=7")
+	s.must("transport.reloadGlobal", nil)
+	if stats := s.call("transport.getGlobalStats", nil)["transports"].(object)["webhook"].(object); stats["max_concurrency"] != 7.0 || stats["available_slots"] != 7.0 {
+		t.Errorf("stats %v", stats)
+	}
+
 	// Off by a call, on again by a signal: it begins with the events of that moment.
 	write(away)
 	s.must("transport.reloadGlobal", nil)
@@ -137,6 +143,9 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 	hook.expect(t, "a1", "b2", "b4")
 
 	for text, want := range map[string]string{
+		"GLOBAL_WEBHOOK_REQUESTS=0":                                  "GLOBAL_WEBHOOK_REQUESTS",
+		"GLOBAL_S3_ENABLED=1\nGLOBAL_S3_SECRET_KEY=hunter2":          "global-s3-bucket",
+		"GLOBAL_S3_ENDPOINT=ftp://hunter2":                           "global-s3-endpoint",
 		"GLOBAL_WEBHOOK_URL=":                                        "global-webhook-url",
 		"GLOBAL_REDIS_ENABLED=maybe":                                 "GLOBAL_REDIS_ENABLED",
 		away + "\nGLOBAL_REDIS_STREAM={hunter}x":                     "global-redis-stream",

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/s3"
 )
@@ -19,20 +20,29 @@ func (a *app) openStorage(ctx context.Context) (err error) {
 	a.onClose("connections to the object storage", func(context.Context) error { open.CloseIdleConnections(); return nil })
 	a.storage, err = s3.Open(ctx, a.db, s3.Config{
 		Key: a.secret.key("object storage keys"), Check: a.outbound.Check, Open: open,
-		Guarded: a.outbound.Client(guard.Limits{MaxRedirects: -1}).Transport,
-		Global: s3.Settings{
-			Enabled: c.GlobalEnabled, Endpoint: strings.TrimSuffix(c.GlobalEndpoint, "/"), Region: c.GlobalRegion,
-			Bucket: c.GlobalBucket, AccessKey: c.GlobalAccessKey, SecretKey: c.GlobalSecretKey,
-			PathStyle: c.GlobalPathStyle, PublicURL: strings.TrimSuffix(c.GlobalPublicURL, "/"),
-			Delivery: s3.Delivery(c.GlobalMediaDelivery), RetentionDays: c.GlobalRetentionDays, DisableACL: c.GlobalDisableACL,
-		},
+		Guarded:  a.outbound.Client(guard.Limits{MaxRedirects: -1}).Transport,
+		Global:   globalStorage(c),
 		MaxBytes: int64(a.cfg.MaxMediaBytes), Uploads: c.Uploads, UploadTimeout: c.UploadTimeout, GiveUp: c.GiveUp,
 		MaxWaiting: c.MaxWaiting, RetainEvery: c.RetentionInterval, RetainWorkers: c.RetentionConcurrency,
 		RetainBatch: c.RetentionBatch, RetainObjects: c.RetentionObjects, Log: a.log.With("part", "s3"),
 	})
+	return storageSetting(err) // only the operator's settings come with Config
+}
+
+// globalStorage are the settings of the operator's storage.
+func globalStorage(c *config.ObjectStorage) s3.Settings {
+	return s3.Settings{
+		Enabled: c.GlobalEnabled, Endpoint: c.GlobalEndpoint, Region: c.GlobalRegion, Bucket: c.GlobalBucket,
+		AccessKey: c.GlobalAccessKey, SecretKey: c.GlobalSecretKey, PathStyle: c.GlobalPathStyle, PublicURL: c.GlobalPublicURL,
+		Delivery: s3.Delivery(c.GlobalMediaDelivery), RetentionDays: c.GlobalRetentionDays, DisableACL: c.GlobalDisableACL,
+	}
+}
+
+// storageSetting puts the name of a setting in the place of a field of the operator's storage.
+func storageSetting(err error) error {
 	var bad s3.Problems
-	if errors.As(err, &bad) { // only the operator's settings come with Config
-		return fmt.Errorf("global-s3-%s: %s", strings.ReplaceAll(bad[0].Field, "_", "-"), bad[0].Text)
+	if errors.As(err, &bad) {
+		return fmt.Errorf("%w: global-s3-%s: %s", errBadGlobals, strings.ReplaceAll(bad[0].Field, "_", "-"), bad[0].Text)
 	}
 	return err
 }

@@ -32,7 +32,6 @@ func (a *app) openWebhooks(ctx context.Context) (err error) {
 		// An answer may be of any size, as no more than its beginning is read; the time is that of the attempt.
 		Client: a.outbound.Client(guard.Limits{MaxRedirects: -1, MaxBytes: math.MaxInt64 / 2, Timeout: 2 * a.cfg.DeliveryTimeout}),
 		Policy: a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
-		GlobalRequests: a.cfg.Global.WebhookRequests,
 	})
 	return err
 }

@@ -26,8 +26,6 @@ type GlobalDeps struct {
 	Variables map[string]string
 	// Policy is how deliveries are tried.
 	Policy dispatch.Policy
-	// WebhookRequests are those of the operator's webhook at a time.
-	WebhookRequests int
 }
 
 // globalSettings are the settings of a global transport as configured.
@@ -162,7 +160,8 @@ func (d Deps) globalSettings() (map[string]globalSettings, error) {
 	}
 	put(webhook.Transport, shaped)
 	entry := list[webhook.Transport]
-	entry.MaxConcurrency = &d.Globals.WebhookRequests
+	requests := d.Webhooks.GlobalRequests()
+	entry.MaxConcurrency = &requests
 	list[webhook.Transport] = entry
 	put(outlets.WebSocket, shapeTransport(&outlets.Settings{Enabled: now.WebSocket, Events: []string{outlets.AllEvents}}))
 	return list, nil

@@ -184,6 +184,6 @@ func TestGlobalTransports(t *testing.T) {
 func (a *admin) globalDeps() methods.GlobalDeps {
 	return methods.GlobalDeps{
 		Reload: func(ctx context.Context) error { return a.reload(ctx) }, Variables: map[string]string{"GLOBAL_X": "what"},
-		Policy: dispatch.Policy{AttemptTimeout: 15 * time.Second, MaxAttempts: 4}, WebhookRequests: 50,
+		Policy: dispatch.Policy{AttemptTimeout: 15 * time.Second, MaxAttempts: 4},
 	}
 }

@@ -32,7 +32,7 @@ type Config struct {
 
 	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time to end after SIGINT or SIGTERM; connections and calls have three quarters of it." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`
 
-	EnvFile string `flag:"env-file" unit:"path" doc:"File of variables (NAME=value lines), for those that the environment does not set. Read at the start, and again for the global transports at SIGHUP and transport.reloadGlobal." why:"The environment alone."`
+	EnvFile string `flag:"env-file" unit:"path" doc:"File of variables (NAME=value lines), for those that the environment does not set. Read at the start, and again for the global transports and the object storage of all sessions at SIGHUP and transport.reloadGlobal." why:"The environment alone."`
 
 	LogLevel string `flag:"log-level" unit:"level" default:"info" enum:"debug|info|warn|error" doc:"Least level that is logged." why:"Neither bodies nor phone numbers are logged at info."`
 

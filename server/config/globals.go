@@ -12,7 +12,7 @@ type Globals struct {
 	WebhookFormat  string   `flag:"global-webhook-format" unit:"format" default:"native" enum:"native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"Shape of the body." why:"The object that sockets get."`
 	WebhookSecret  string   `flag:"global-webhook-secret" unit:"key" secret:"true" doc:"Key of the HMAC-SHA256 signature, 16 to 256 bytes." why:"Not signed."`
 
-	WebhookRequests int `flag:"global-webhook-requests" unit:"requests" default:"50" min:"1" max:"10000" doc:"Requests to it at a time. One session may have a quarter of them under way. Read at the start alone." why:"Its receiver is made for all sessions."`
+	WebhookRequests int `flag:"global-webhook-requests" unit:"requests" default:"50" min:"1" max:"10000" doc:"Requests to it at a time. One session may have a quarter of them under way." why:"Its receiver is made for all sessions."`
 
 	RabbitMQEnabled      bool     `flag:"global-rabbitmq-enabled" doc:"Send the events of all sessions to RabbitMQ." why:"There may be none."`
 	RabbitMQURL          string   `flag:"global-rabbitmq-url" unit:"URL" secret:"true" doc:"amqp:// or amqps:// with user, password, host, port and virtual host." why:"None."`

@@ -36,7 +36,7 @@ const (
 type Config struct {
 	// Key encrypts keys of storages in the database: 32 bytes that survive a restart.
 	Key []byte
-	// Global is the operator's storage; not enabled = none.
+	// Global is the operator's storage at the start (see SetGlobal); not enabled = none.
 	Global Settings
 	// Check tells whether a session's endpoint may be requested now, Guarded makes the requests to it, under the same rule.
 	Check   func(ctx context.Context, url string) error

@@ -120,7 +120,7 @@ func (s *Storage) sweeps() (list []*sweep) {
 			list = append(list, &sweep{PlaceSession, session, own, age(own)})
 		}
 	}
-	if c := &s.cfg.Global; c.RetentionDays > 0 && c.AccessKey != "" {
+	if c := s.global; c.RetentionDays > 0 && c.AccessKey != "" {
 		list = append(list, &sweep{PlaceGlobal, "", c, age(c)})
 	}
 	return list
@@ -130,7 +130,8 @@ func (s *Storage) sweeps() (list []*sweep) {
 func (s *Storage) purge(ctx context.Context, p *purge, budget *atomic.Int64) {
 	target := p.target
 	if p.place == PlaceGlobal {
-		target = &s.cfg.Global
+		global := s.Global()
+		target = &global
 	}
 	if target != nil && target.AccessKey != "" && !s.sweep(ctx, &sweep{p.place, p.session, target, p.cutoff}, budget) && s.cfg.Now().Sub(p.cutoff) < maxPurgeAge {
 		return // the next cycle goes on

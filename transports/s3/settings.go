@@ -142,6 +142,18 @@ func (s *Settings) Check() error {
 	return nil
 }
 
+// operators are settings of the operator's storage, with their defaults. The error is Problems.
+func (s Settings) operators() (*Settings, error) {
+	switch s.Delivery {
+	case "":
+		s.Delivery = DeliveryBoth
+	case "s3":
+		s.Delivery = DeliveryURL
+	}
+	s.Endpoint, s.PublicURL = strings.TrimSuffix(s.Endpoint, "/"), strings.TrimSuffix(s.PublicURL, "/")
+	return &s, s.Check()
+}
+
 func isBase(text string, path bool) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" &&

@@ -32,6 +32,7 @@ type Storage struct {
 
 	mu       sync.Mutex
 	files    Files                // nil before Start
+	global   *Settings            // the operator's; never changed, only replaced
 	settings map[string]*Settings // by session; never changed, only replaced
 	lanes    map[string]*lane
 	waiting  map[string]int       // files by lane
@@ -59,13 +60,8 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Global.Delivery == "s3" {
-		cfg.Global.Delivery = DeliveryURL
-	}
-	if cfg.Global.Delivery == "" {
-		cfg.Global.Delivery = DeliveryBoth
-	}
-	if err := cfg.Global.Check(); err != nil {
+	global, err := cfg.Global.operators()
+	if err != nil {
 		return nil, err
 	}
 	files, err := fs.Sub(migrations, "migrations")
@@ -78,7 +74,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error
 	}
 	s := &Storage{
 		cfg: cfg, store: &store{owned, vault}, turn: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Uploads),
-		suspects: make(chan struct{}, max(1, cfg.Uploads/2)), settings: map[string]*Settings{}, lanes: map[string]*lane{},
+		suspects: make(chan struct{}, max(1, cfg.Uploads/2)), global: global, settings: map[string]*Settings{}, lanes: map[string]*lane{},
 		standing: map[string]*Standing{}, retention: retention{trigger: make(chan struct{}, 1)},
 	}
 	all, err := s.store.allSettings(ctx)
@@ -155,6 +151,40 @@ func (s *Storage) GlobalStanding() Standing {
 		}
 	}
 	return out
+}
+
+// Global are the settings of the operator's storage.
+func (s *Storage) Global() Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.global
+}
+
+// CheckGlobal tells what SetGlobal would refuse: Problems or nil.
+func (s *Storage) CheckGlobal(settings Settings) error {
+	_, err := settings.operators()
+	return err
+}
+
+// SetGlobal changes the operator's storage for files that are stored from then on, those that wait included. An upload
+// under way ends where it began. Objects in another storage, or bucket, than before stay there, whatever the retention.
+// The error is Problems; then nothing has changed.
+func (s *Storage) SetGlobal(settings Settings) error {
+	next, err := settings.operators()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.global
+	s.global = next
+	if known := s.standing[""]; known != nil && *before != *next {
+		known.LastError = nil // it is about another storage, or other keys
+	}
+	for n := range globalLanes {
+		s.wakeLane(globalLaneName(n))
+	}
+	return nil
 }
 
 // Check tells what Update would refuse for a session without settings: Problems or nil.
@@ -268,12 +298,12 @@ func (s *Storage) transport(place Place) http.RoundTripper {
 
 // target returns the settings of a place; nil when there is nothing to store to.
 func (s *Storage) target(place Place, session string) *Settings {
-	settings := &s.cfg.Global
+	s.mu.Lock()
+	settings := s.global
 	if place == PlaceSession {
-		s.mu.Lock()
 		settings = s.settings[session]
-		s.mu.Unlock()
 	}
+	s.mu.Unlock()
 	if settings == nil || !settings.Enabled {
 		return nil
 	}
@@ -321,8 +351,10 @@ func laneOf(place Place, session string) string {
 	}
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(session)) // never fails
-	return fmt.Sprintf("%s%d", globalLane, sum.Sum32()%globalLanes)
+	return globalLaneName(int(sum.Sum32() % globalLanes))
 }
+
+func globalLaneName(n int) string { return fmt.Sprintf("%s%d", globalLane, n) }
 
 // randomName cannot be guessed: objects may be public.
 func randomName() string {

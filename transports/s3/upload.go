@@ -70,7 +70,7 @@ func (s *Storage) Plan(session string, withoutGlobal bool) (places, full []Place
 	if own := s.settings[session]; own != nil && own.Enabled {
 		add(PlaceSession)
 	}
-	if s.cfg.Global.Enabled && !withoutGlobal {
+	if s.global.Enabled && !withoutGlobal {
 		add(PlaceGlobal)
 	}
 	return places, full

@@ -268,3 +268,73 @@ func TestFullLane(t *testing.T) {
 		t.Errorf("standing %+v", st)
 	}
 }
+
+// Another storage of the operator: what is under way ends where it began, what waits and what comes goes to the new one.
+func TestGlobalChanges(t *testing.T) {
+	onEach(t, Config{}, func(t *testing.T, w *world) {
+		before, after := newServer(t), newServer(t)
+		global := func(s *server) Settings {
+			return Settings{Enabled: true, Endpoint: s.URL + "/", Bucket: bucket, AccessKey: "key", SecretKey: "secret", PathStyle: true, Delivery: "s3"}
+		}
+		set := func(c Settings) {
+			t.Helper()
+			if err := w.SetGlobal(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(global(before))
+		begun, release := make(chan struct{}, 10), make(chan struct{})
+		before.be(func(http.ResponseWriter, *http.Request) bool { begun <- struct{}{}; <-release; return false })
+		w.add("shop", "under way", []byte("1"))
+		w.add("shop", "waits", []byte("2"))
+		<-begun
+		set(global(after))
+		if c := w.Global(); c.Endpoint != after.URL || c.Delivery != DeliveryURL {
+			t.Errorf("settings %+v", c)
+		}
+		close(release)
+		for ref, s := range map[string]*server{"under way": before, "waits": after} {
+			o := w.outcome(PlaceGlobal, ref)
+			if o.Object == nil || o.Delivery != DeliveryURL || !strings.HasPrefix(o.Object.URL, s.URL+"/"+bucket+"/") {
+				t.Fatalf("%s: %+v", ref, o)
+			}
+			s.object(t, o.Object.Key)
+		}
+
+		// What failed with the settings before is tried with the new ones, and forgotten by the standing.
+		wrong := global(after)
+		wrong.Bucket = "nothing"
+		set(wrong)
+		w.add("shop", "tried again", []byte("3"))
+		w.eventually("a failure", func() bool { return w.GlobalStanding().LastError != nil })
+		set(global(after))
+		if o := w.outcome(PlaceGlobal, "tried again"); o.Object == nil {
+			t.Errorf("%+v", o)
+		}
+		w.eventually("the end of the lane", func() bool { return w.GlobalStanding().Waiting == 0 })
+		if st := w.GlobalStanding(); st.LastError != nil || st.Stored != 3 {
+			t.Errorf("standing %+v", st)
+		}
+
+		var bad Problems
+		wrong.Bucket = ""
+		if err := w.SetGlobal(wrong); !errors.As(err, &bad) || bad[0].Field != "bucket" || w.Global().Bucket != bucket {
+			t.Errorf("%v, %+v", err, w.Global())
+		}
+		if err := w.CheckGlobal(wrong); !errors.As(err, &bad) {
+			t.Errorf("%v", err)
+		}
+		after.be(func(w http.ResponseWriter, _ *http.Request) bool {
+			refuse(w, http.StatusServiceUnavailable, "SlowDown")
+			return true
+		})
+		w.add("shop", "not any more", []byte("4"))
+		set(Settings{})
+		if o := w.outcome(PlaceGlobal, "not any more"); o.Object != nil || o.Error != nil || o.Delivery != DeliveryBase64 {
+			t.Errorf("%+v", o)
+		}
+		if places, full := w.Plan("shop", false); len(places)+len(full) > 0 {
+			t.Errorf("places %v %v", places, full)
+		}
+	})
+}

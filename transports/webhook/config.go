@@ -14,7 +14,7 @@ const (
 	DefaultMaxPerSession  = 20                  // a lane and a cursor each
 	DefaultMaxURL         = 2048                // bytes; what browsers and proxies agree on
 	DefaultHostRequests   = 16                  // at a time; a receiver with a handful of workers is not run over
-	DefaultGlobalRequests = 50                  // what the operator's own receiver is made for
+	DefaultGlobalRequests = 50                  // of Global; what the operator's own receiver is made for
 	DefaultMaxAnswer      = 64 << 10            // bytes read of an answer, so that its connection can be used again
 	DefaultKeepSecret     = 24 * time.Hour      // a day to bring the new key to every receiver
 	MaxKeepSecret         = 30 * 24 * time.Hour // a rotation that never ends protects nobody
@@ -44,19 +44,17 @@ type Config struct {
 	// receiver may ask for.
 	Policy dispatch.Policy
 
-	MaxPerSession  int   // webhooks, the default one included
-	MaxURL         int   // bytes
-	HostRequests   int   // requests to one host and port at a time
-	GlobalRequests int   // requests of the operator's webhook at a time
-	MaxAnswer      int64 // bytes
-	Now            func() time.Time
+	MaxPerSession int   // webhooks, the default one included
+	MaxURL        int   // bytes
+	HostRequests  int   // requests to one host and port at a time
+	MaxAnswer     int64 // bytes
+	Now           func() time.Time
 }
 
 func (c Config) withDefaults() Config {
 	c.MaxPerSession = cmp.Or(c.MaxPerSession, DefaultMaxPerSession)
 	c.MaxURL = cmp.Or(c.MaxURL, DefaultMaxURL)
 	c.HostRequests = cmp.Or(c.HostRequests, DefaultHostRequests)
-	c.GlobalRequests = cmp.Or(c.GlobalRequests, DefaultGlobalRequests)
 	c.MaxAnswer = cmp.Or(c.MaxAnswer, DefaultMaxAnswer)
 	c.Policy.AttemptTimeout = cmp.Or(c.Policy.AttemptTimeout, dispatch.DefaultAttemptTimeout)
 	c.Policy.RetryAfterCap = cmp.Or(c.Policy.RetryAfterCap, dispatch.DefaultRetryAfterCap)

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,6 +25,9 @@ type Global struct {
 	Events []string // names, or AllEvents among them
 	Format Format
 	Secret string // empty = not signed
+	// Requests may be under way at a time, a quarter of them of one session; 0 = DefaultGlobalRequests. With less than before,
+	// those under way go on.
+	Requests int
 }
 
 func (g *Global) webhook() *Webhook {
@@ -61,6 +65,9 @@ func (w *Webhooks) SetGlobal(g *Global) {
 		w.store.global = g.webhook()
 	}
 	w.store.mu.Unlock()
+	if g != nil {
+		w.sink.global.resize(cmp.Or(g.Requests, DefaultGlobalRequests))
+	}
 	if before != nil && (g == nil || g.URL != before.URL) {
 		w.sink.forget(globalKey) // it is about another receiver
 	}
@@ -86,8 +93,14 @@ func (w *Webhooks) TestGlobal(ctx context.Context) (Trial, error) {
 
 // GlobalLoad tells how many requests of the operator's webhook are under way, and how many more may be.
 func (w *Webhooks) GlobalLoad() (active, free int) {
-	active = w.sink.global.inUse()
-	return active, max(w.cfg.GlobalRequests-active, 0)
+	active, limit := w.sink.global.inUse()
+	return active, max(limit-active, 0)
+}
+
+// GlobalRequests are how many requests of the operator's webhook may be under way at a time.
+func (w *Webhooks) GlobalRequests() int {
+	_, limit := w.sink.global.inUse()
+	return limit
 }
 
 // GlobalStanding tells how the latest attempts of the operator's webhook went.
@@ -104,14 +117,14 @@ func (s *sink) room(global bool) *slots {
 	return s.slots
 }
 
-// inUse is how many slots are taken over all hosts.
-func (s *slots) inUse() (n int) {
+// inUse is how many slots are taken over all hosts, and how many one host has.
+func (s *slots) inUse() (n, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range s.hosts {
 		n += h.total
 	}
-	return n
+	return n, s.limit
 }
 
 // SendGlobal makes one attempt to deliver something to the operator's webhook, beside the events of sessions. ErrNoURL:

@@ -43,7 +43,7 @@ var (
 )
 
 func newSink(cfg *Config, st *store) *sink {
-	return &sink{cfg: cfg, store: st, slots: newSlots(cfg.HostRequests), global: newSlots(cfg.GlobalRequests), standings: map[Key]Standing{}}
+	return &sink{cfg: cfg, store: st, slots: newSlots(cfg.HostRequests), global: newSlots(DefaultGlobalRequests), standings: map[Key]Standing{}}
 }
 
 // errGone says that a webhook was switched off or deleted while an event was on its way to it. The event is kept for the

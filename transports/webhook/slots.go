@@ -10,9 +10,8 @@ import (
 // together: a hanging webhook delays no other session, and many of them delay the rest for one timeout at most, the
 // first time. Whoever waits is admitted in the order of arrival, passing over those whose share is used up.
 type slots struct {
-	limit int
-
 	mu    sync.Mutex
+	limit int
 	hosts map[string]*host
 	slow  map[Key]bool // webhooks whose last request took long
 }
@@ -82,6 +81,22 @@ func (s *slots) give(address string, h *host, c *claim) {
 	if c.slow {
 		h.slow--
 	}
+	s.admitMore(h)
+	s.tidy(address, h)
+}
+
+// resize changes how many slots a host has. Those that are taken stay taken, also if they are more.
+func (s *slots) resize(limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = limit
+	for _, h := range s.hosts {
+		s.admitMore(h)
+	}
+}
+
+// admitMore admits who waits, as far as there is room; s.mu is held.
+func (s *slots) admitMore(h *host) {
 	still := h.waiting[:0]
 	for i, w := range h.waiting {
 		if h.total >= s.limit {
@@ -94,7 +109,6 @@ func (s *slots) give(address string, h *host, c *claim) {
 	}
 	clear(h.waiting[len(still):])
 	h.waiting = still
-	s.tidy(address, h)
 }
 
 // abandon takes back a claim whose caller gave up.

@@ -12,6 +12,41 @@ import (
 
 const someHost = "hooks.example:443"
 
+// More room admits those who wait, less takes none from those who have it.
+func TestSlotsOfAnotherNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 4)
+		keys := make([]Key, 10)
+		for i := range keys {
+			keys[i] = Key{fmt.Sprint("session", i), "w"}
+		}
+		q.want(keys[:6]...)
+		q.expect(keys[:4]...)
+		q.slots.resize(5)
+		synctest.Wait()
+		q.expect(keys[4])
+		q.slots.resize(2)
+		q.want(keys[6:]...)
+		for _, key := range keys[:3] {
+			q.done(key)
+		}
+		q.expect() // two are taken still
+		q.done(keys[3])
+		q.expect(keys[5])
+		for more := 3; more <= 6; more++ {
+			q.slots.resize(more)
+			synctest.Wait()
+		}
+		q.expect(keys[6:]...)
+		for _, key := range keys[4:] {
+			q.done(key)
+		}
+		if n, limit := q.slots.inUse(); n != 0 || limit != 6 || len(q.slots.hosts) != 0 {
+			t.Errorf("%d of %d are taken, hosts %v", n, limit, q.slots.hosts)
+		}
+	})
+}
+
 // queue takes slots in goroutines of their own and notes in which order they were given.
 type queue struct {
 	t     *testing.T
