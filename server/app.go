@@ -57,6 +57,7 @@ type app struct {
 	auth      *auth.Auth
 	tickets   *auth.Tickets
 	watchers  *auth.Tickets // of delivery.createWatchToken
+	watching  *methods.WatchHub
 	origins   *origin.List
 	registry  *rpc.Registry
 	endpoint  *socket.Endpoint
@@ -247,10 +248,11 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		Operations: operations, Events: methods.Events(), Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
+	a.watching = methods.NewWatchHub()
 	deps := methods.Deps{
 		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
 		Outlets: a.outlets, Globals: a.globalDeps(),
-		Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.watchURL,
+		Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.watchURL, Watching: a.watching,
 		Storage:  a.storage,
 		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),

@@ -100,6 +100,38 @@ func (s *testServer) follow(query, token, lastID string) (status int, next func(
 		}
 }
 
+// A stream ends with the credential that opened it, and shows nothing of a session that is made under the same id.
+func TestStreamEndsWithItsCredential(t *testing.T) {
+	const first, second = "first-token-of-the-shop", "second-token-of-the-shop"
+	s := startServer(t, "-session", "none")
+	s.call("session.create", object{"session_id": "shop", "token": first})
+	for _, c := range []struct {
+		token string
+		end   func()
+	}{
+		{first, func() { s.call("session.update", object{"session": "shop", "token": second}) }},
+		{second, func() { s.call("session.delete", object{"session": "shop"}) }},
+	} {
+		status, next, stop := s.follow("?include_payload=true", c.token, "")
+		all, nextOfAll, stopAll := s.follow("", s.token, "")
+		if status != http.StatusOK || all != http.StatusOK {
+			t.Fatalf("%d, %d", status, all)
+		}
+		if e := next(); e.name != "watching" {
+			t.Errorf("began with %+v", e)
+		}
+		nextOfAll()
+		c.end()
+		if e := next(); e.name != "close" || e.data["data"].(object)["reason"] != "unauthenticated" {
+			t.Errorf("ended with %+v", e)
+		}
+		eventually(t, "the admin's stream alone is open", func() bool { return s.app.deliver.Watches() == 1 })
+		stop()
+		stopAll()
+		eventually(t, "no stream is open", func() bool { return s.app.deliver.Watches() == 0 })
+	}
+}
+
 func TestDeliveriesStream(t *testing.T) {
 	s := startServer(t)
 	s.deliverTo("shop", "other")
@@ -152,6 +184,7 @@ func TestWatchTokens(t *testing.T) {
 	if strange.Error != nil {
 		t.Errorf("renewed without the admin's token: %+v", strange.Error)
 	}
+	failed := s.call("delivery.createWatchToken", object{"filter": object{"failed_only": true}})["token"].(string)
 	q := func(token, more string) string { return "?watch_token=" + url.QueryEscape(token) + more }
 	for range 2 { // it may be used often
 		_, next, stop := s.follow(q(token, "&session_ids=shop"), "", "")
@@ -175,6 +208,7 @@ func TestWatchTokens(t *testing.T) {
 		{"another session", q(token, "&session_ids=other"), "", "", http.StatusForbidden},
 		{"another limit", q(token, "&limit=11"), "", "", http.StatusForbidden},
 		{"another event", q(renewed, "&event=Message"), "", "", http.StatusForbidden},
+		{"what did not fail", q(failed, "&status=delivered"), "", "", http.StatusForbidden},
 		{"a session's own token", "?session_ids=shop", session, "", http.StatusForbidden},
 		{"bad status", "?status=dead", s.token, "", http.StatusBadRequest},
 		{"bad number", "?since_id=x", s.token, "", http.StatusBadRequest},

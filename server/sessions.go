@@ -31,6 +31,7 @@ func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (s
 	if err == nil {
 		err = t.app.tickets.Revoke(ctx, "session:"+session)
 		t.app.endpoint.Expire("session:" + session)
+		t.app.watching.Expire("session:" + session)
 	}
 	return issued, err
 }
@@ -39,6 +40,7 @@ func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (s
 func (t tokens) RevokeSession(ctx context.Context, session string) error {
 	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, "session:"+session), t.app.watchers.Revoke(ctx, "session:"+session))
 	t.app.endpoint.SessionDeleted(session)
+	t.app.watching.SessionDeleted(session)
 	return errors.Join(err, t.app.consumers.DeleteSession(ctx, session), t.app.webhooks.DeleteSession(ctx, session),
 		t.app.outlets.Remove(ctx, session), t.app.deliver.DeleteSession(ctx, session))
 }

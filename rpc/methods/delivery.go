@@ -85,7 +85,10 @@ func RegisterDelivery(reg *rpc.Registry, d Deps) {
 		Name: "delivery.list", Summary: "Page through recorded deliveries, or list those that have not ended.",
 		Description: "A session's credential sees its own session only.", NoSession: true, MaxReply: listReply,
 	}, d.listDeliveries)
-	hub := newWatchHub()
+	hub := d.Watching
+	if hub == nil {
+		hub = NewWatchHub()
+	}
 	registerWatch(reg, d, hub)
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.prune", Summary: "Run the retention of journal and archive now.", Scope: rpc.ScopeAdmin, Timeout: pruneTimeout,
@@ -186,7 +189,7 @@ func shapeDelivery(e *dispatch.Entry, status string, updated time.Time) delivery
 	return out
 }
 
-func (d Deps) deliveryStats(ctx context.Context, hub *watchHub) (deliveryStatsResult, error) {
+func (d Deps) deliveryStats(ctx context.Context, hub *WatchHub) (deliveryStatsResult, error) {
 	out := deliveryStatsResult{
 		ByStatus: map[string]int{deliveryPending: 0, deliveryProcessing: 0, deliveryDelivered: 0, deliveryFailed: 0},
 		ByEvent:  map[string]int{}, Transports: []transportStats{},

@@ -2,6 +2,7 @@ package methods
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -10,8 +11,8 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// watchHub knows the watches that are open, and what all of them were sent.
-type watchHub struct {
+// WatchHub knows the watches that are open, and what all of them were sent.
+type WatchHub struct {
 	started time.Time
 
 	mu   sync.Mutex
@@ -20,20 +21,42 @@ type watchHub struct {
 	last time.Time // when something was sent last
 }
 
-// hubWatch is an open watch; watchHub.mu guards what changes.
+// hubWatch is an open watch; WatchHub.mu guards what changes.
 type hubWatch struct {
 	id     string
 	who    rpc.Principal
 	filter *deliveryWatchParams
+	end    context.CancelCauseFunc
 	since  time.Time
 	lastID int64
 	beat   time.Time // when it last took something
 }
 
-func newWatchHub() *watchHub { return &watchHub{started: time.Now(), open: map[*hubWatch]struct{}{}} }
+// NewWatchHub makes a hub without watches.
+func NewWatchHub() *WatchHub { return &WatchHub{started: time.Now(), open: map[*hubWatch]struct{}{}} }
+
+// Expire ends the watches of a principal, whose credential is no longer good.
+func (h *WatchHub) Expire(principalID string) {
+	h.end("the token is no longer good", func(who *rpc.Principal) bool { return who.ID == principalID })
+}
+
+// SessionDeleted ends the watches that are bound to a session which no longer exists.
+func (h *WatchHub) SessionDeleted(session string) {
+	h.end("the session was deleted", func(who *rpc.Principal) bool { return who.Session == session })
+}
+
+func (h *WatchHub) end(why string, matches func(who *rpc.Principal) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.open {
+		if matches(&w.who) {
+			w.end(rpc.Unauthenticated(why))
+		}
+	}
+}
 
 // enter adds a watch until leave is called.
-func (h *watchHub) enter(w *hubWatch) (leave func()) {
+func (h *WatchHub) enter(w *hubWatch) (leave func()) {
 	w.since = time.Now()
 	w.beat = w.since
 	h.mu.Lock()
@@ -47,7 +70,7 @@ func (h *watchHub) enter(w *hubWatch) (leave func()) {
 }
 
 // took notes that a watch was sent a delivery; id is 0 for one that has not ended.
-func (h *watchHub) took(w *hubWatch, id int64) {
+func (h *WatchHub) took(w *hubWatch, id int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sent++
@@ -85,7 +108,7 @@ type watcherObject struct {
 }
 
 // figures are those of the hub and of each watch, the oldest first.
-func (h *watchHub) figures(transports []dispatch.Stats) (hubStats, []watcherObject) {
+func (h *WatchHub) figures(transports []dispatch.Stats) (hubStats, []watcherObject) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	hub := hubStats{

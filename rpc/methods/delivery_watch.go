@@ -73,7 +73,7 @@ type missedNote struct {
 	ToID    int64  `json:"to_id"`
 }
 
-func registerWatch(reg *rpc.Registry, d Deps, hub *watchHub) {
+func registerWatch(reg *rpc.Registry, d Deps, hub *WatchHub) {
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.watch", Summary: "Stream deliveries as they end, after those that are stored; runs until it is cancelled.",
 		Description: "The call goes on until conn.cancel, _meta.timeout_ms (then it is answered with its result) or the end of the connection. Its first notification is " +
@@ -99,11 +99,11 @@ type watch struct {
 	p      *deliveryWatchParams
 	query  dispatch.Query
 	result deliveryWatchResult
-	hub    *watchHub
+	hub    *WatchHub
 	seat   *hubWatch
 }
 
-func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams, hub *watchHub) (deliveryWatchResult, error) {
+func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams, hub *WatchHub) (deliveryWatchResult, error) {
 	sessions, err := sessionsOf(call.Principal, p.SessionIDs)
 	if err != nil {
 		return deliveryWatchResult{}, err
@@ -122,7 +122,7 @@ func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams,
 	return w.result, err
 }
 
-func (w *watch) run(ctx context.Context) error {
+func (w *watch) run(ctx context.Context) (err error) {
 	stored := w.query
 	if w.p.live() {
 		stored = dispatch.Query{} // takes a place all the same
@@ -132,7 +132,16 @@ func (w *watch) run(ctx context.Context) error {
 		return err
 	}
 	defer entries.Close()
+	caller := ctx
+	ctx, w.seat.end = context.WithCancelCause(caller)
+	defer w.seat.end(nil)
 	defer w.hub.enter(w.seat)()
+	defer func() {
+		var ended *rpc.Error
+		if caller.Err() == nil && errors.As(context.Cause(ctx), &ended) { // by the hub
+			err = ended
+		}
+	}()
 	w.result.ReplayedCount = entries.Stored
 	if err := w.call.Stream(ctx, noteWatching, watchingNote{w.result, w.call.Meta.ProgressToken}); err != nil {
 		return err
@@ -276,7 +285,11 @@ func (d Deps) createWatchToken(ctx context.Context, call *rpc.Call, p *watchToke
 				return out, err
 			}
 		}
-		if filter, err = json.Marshal(p.Filter); err != nil {
+		built := *p.Filter
+		if built.FailedOnly && built.Status == "" {
+			built.Status = deliveryFailed // a status in the query would go before failed_only
+		}
+		if filter, err = json.Marshal(built); err != nil {
 			return out, err
 		}
 	}

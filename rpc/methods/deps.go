@@ -46,8 +46,10 @@ type Deps struct {
 	// WatchTokens are those of delivery.createWatchToken, WatchURL the address that is watched with one.
 	WatchTokens WatchTokens
 	WatchURL    func(token string) string
-	Server      ServerSettings
-	Storage     *s3.Storage // of media; nil only where no method of it is registered
+	// Watching are the watches that are open; nil = one made by RegisterDelivery.
+	Watching *WatchHub
+	Server   ServerSettings
+	Storage  *s3.Storage // of media; nil only where no method of it is registered
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string
 	// SignMediaURL gives an address of a kept file that needs no token, for a time; 0 = as long as such addresses are
