@@ -92,7 +92,7 @@ func TestReadmeWebhooks(t *testing.T) {
 func TestReadmeTransports(t *testing.T) {
 	redis := brokertest.Redis(t, brokertest.RedisOptions{})
 	out := readmeOutput(t, "Transports", "REDIS="+redis.URL())
-	for _, want := range []string{`"stream":"shop:{event_type}"`, `"ok":true`, `"published_count":`, `"skip_global":["amqp","redis"]`, `"result":{"transport":"redis"}`} {
+	for _, want := range []string{`"stream":"shop:{event_type}"`, `"ok":true`, `"published_count":`, `"replayed_count":0`, `"skip_global":["amqp","redis"]`, `"result":{"transport":"redis"}`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)
 		}

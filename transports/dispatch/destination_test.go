@@ -234,6 +234,38 @@ func TestReplayElsewhereRemoval(t *testing.T) {
 	})
 }
 
+// A replay that is asked for while another takes its entry away is either refused or sent.
+func TestReplayMeetsRemoval(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		const letters = 40
+		w, s := twoTransports(t, db, Config{}, letters)
+		sent := map[string]bool{}
+		for _, e := range w.list(Query{}) {
+			only := Query{IDs: []int64{e.ID}}
+			w.replay(Replay{Query: only, To: Destination{"other", "one"}, Remove: true})
+			for {
+				got := w.replay(Replay{Query: only, To: Destination{"other", "two"}})
+				if len(got.Queued) == 1 {
+					sent[e.EventID] = true
+				}
+				if got.Matched == 0 || len(got.Problems) > 0 {
+					break
+				}
+			}
+		}
+		eventually(t, "the end of the queue", func() bool {
+			waiting, err := w.store.queuedTargets(t.Context())
+			return err == nil && len(waiting) == 0
+		})
+		for _, a := range s.to("two") {
+			delete(sent, a.id)
+		}
+		if len(sent) != 0 || len(s.to("two")) == 0 {
+			t.Errorf("%d events were queued and not sent, %d were", len(sent), len(s.to("two")))
+		}
+	})
+}
+
 // A crash or restart loses no replay to another transport, and what was asked for with it.
 func TestReplayElsewhereRestart(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {

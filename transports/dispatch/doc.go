@@ -18,6 +18,9 @@
 // was off for long makes no event a dead letter. Errors that a sink marks Refused, a missing right for example, hold the
 // events of their one target in the same way, at once, while others of the key go on.
 //
+// A replay sends an event of the archive once more, to the target it went to or to targets of another transport, through a
+// durable queue of each target that is beside its lane.
+//
 // Events that retention took from the journal before their lane came to them are put down as a gap. Signals are sent once
 // to targets that want them and leave no trace.
 //

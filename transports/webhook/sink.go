@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -72,7 +73,10 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	if err != nil {
 		return 0, dispatch.Permanent(err)
 	}
-	if request == nil {
+	switch {
+	case request == nil && d.Replay: // somebody asked for it, and may want it out of the archive when it is delivered
+		return 0, dispatch.Permanent(fmt.Errorf("the format %s has no word for this event", w.Format))
+	case request == nil:
 		return 0, nil
 	}
 	a, err := s.post(request, 0)

@@ -307,6 +307,11 @@ func TestOtherFormats(t *testing.T) {
 	if code, err := w.deliver(t, shop, delivery(played)); err != nil || code != 0 || len(r.got) != 0 {
 		t.Errorf("%d, %v, %d requests", code, err, len(r.got))
 	}
+	asked := delivery(played)
+	asked.Replay = true
+	if _, err := w.deliver(t, shop, asked); err == nil || err.Error() != "the format wuzapi_json has no word for this event" || len(r.got) != 0 {
+		t.Errorf("replayed: %v, %d requests", err, len(r.got))
+	}
 }
 
 func TestTrial(t *testing.T) {

@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/waystation/waystation/transports/brokertest"
+)
+
+// archived is an entry of the archive.
+type archived struct {
+	EntryID   int64  `json:"entry_id"`
+	EventID   string `json:"event_id"`
+	Status    string
+	Transport string
+	TargetID  string `json:"target_id"`
+	ReplayOf  *int64 `json:"replay_of"`
+}
+
+// replies is what archive.replay answers.
+type replies struct {
+	Replayed   int `json:"replayed_count"`
+	Deliveries int `json:"delivery_count"`
+	Failed     int `json:"failed_count"`
+	Targets    []struct {
+		Transport string
+		TargetID  string `json:"target_id"`
+		Entries   int    `json:"entry_count"`
+	}
+	Errors []string
+}
+
+// What a webhook refused goes to a Redis stream instead: one entry by its id, the rest by a filter, under the ids the events
+// have, marked, and out of the archive when the stream has it. The stream by itself asks for none of it.
+func TestReplayToAnotherTransport(t *testing.T) {
+	const session, number, peer, messages = "replayed", "15550500001", "15550500002", 4
+	redisServer := brokertest.Redis(t, brokertest.RedisOptions{})
+	db := redis.NewClient(&redis.Options{Addr: redisServer.Addr()})
+	defer db.Close()
+	network, root := startSandbox(t)
+	server := startServer(t, freeAddress(t), network, root, t.TempDir(), filepath.Join(t.TempDir(), "waystation.db"), append(hookSettings, "-delivery-attempts", "1")...)
+	receiver := newHooks(t)
+	receiver.start(t)
+	receiver.be(failing)
+	pairWithHook(t, server, network, session, number, receiver.url(session))
+	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
+	for range messages {
+		must(t, network.addr, "sandbox.send", object{"account": peer, "to": number, "content": object{"type": "text", "text": "Hello"}}, nil)
+	}
+
+	list := func(filter object) (entries []archived) {
+		t.Helper()
+		var page struct{ Entries []archived }
+		filter["session_ids"], filter["event"] = []string{session}, "Message"
+		must(t, server.addr, "archive.list", filter, &page)
+		slices.Reverse(page.Entries) // the oldest first
+		return page.Entries
+	}
+	var dead []archived
+	eventually(t, 20*time.Second, "the webhook's dead letters", func() bool {
+		dead = list(object{"status": "dead_letter"})
+		return len(dead) == messages
+	})
+	replay := func(params object) (r replies) {
+		t.Helper()
+		params["to_transport"], params["remove_after"] = "redis", true
+		must(t, server.addr, "archive.replay", params, &r)
+		return r
+	}
+	all := func() object {
+		return object{"status": "dead_letter", "event": "Message", "session_ids": []string{session}}
+	}
+	if r := replay(all()); r.Replayed != 0 || r.Failed != messages || len(r.Errors) != messages {
+		t.Errorf("without a Redis: %+v", r)
+	}
+
+	must(t, server.addr, "transport.updateSettings", object{
+		"session": session, "transport": "redis", "url": "redis://" + redisServer.Addr(), "events": []string{"CallOffer"}, "options": object{"stream": "late:{session}"},
+	}, nil)
+	try := all()
+	try["dry_run"] = true
+	if r := replay(try); r.Replayed != messages || r.Deliveries != messages || len(r.Targets) != 1 || r.Targets[0].Transport != "redis" || r.Targets[0].Entries != messages {
+		t.Errorf("dry run: %+v", r)
+	}
+	if n := db.Exists(t.Context(), "late:"+session).Val(); n != 0 {
+		t.Error("the stream is there already")
+	}
+	last := dead[messages-1]
+	if r := replay(object{"entry_id": last.EntryID}); r.Replayed != 1 || r.Failed != 0 {
+		t.Errorf("one entry: %+v", r)
+	}
+	eventually(t, 20*time.Second, "the one entry is gone", func() bool { return len(list(object{"status": "dead_letter"})) == messages-1 })
+	if r := replay(all()); r.Replayed != messages-1 || r.Deliveries != messages-1 || r.Failed != 0 {
+		t.Errorf("the rest: %+v", r)
+	}
+	eventually(t, 20*time.Second, "all entries are gone", func() bool { return len(list(object{"status": "dead_letter"})) == 0 })
+
+	want := append([]archived{last}, dead[:messages-1]...)
+	stream, err := db.XRange(t.Context(), "late:"+session, "-", "+").Result()
+	done := list(object{"transport": "redis"})
+	if err != nil || len(stream) != messages || len(done) != messages {
+		t.Fatalf("the stream has %v, %v; the archive %+v", stream, err, done)
+	}
+	for i, e := range stream {
+		var payload struct {
+			ID, Type string
+			Replay   bool
+		}
+		text, _ := e.Values["payload"].(string)
+		if err := json.Unmarshal([]byte(text), &payload); err != nil {
+			t.Fatal(err)
+		}
+		if e.Values["id"] != want[i].EventID || e.Values["replay"] != "true" || payload.ID != want[i].EventID || payload.Type != "Message" || !payload.Replay {
+			t.Errorf("%v is not the replay of %+v", e.Values, want[i])
+		}
+		if a := done[i]; a.Status != "delivered" || a.EventID != want[i].EventID || a.TargetID != "own/"+session || a.ReplayOf == nil || *a.ReplayOf != want[i].EntryID {
+			t.Errorf("entry %+v of the replay of %+v", a, want[i])
+		}
+	}
+	if len(receiver.taken(session)) != 0 {
+		t.Error("the webhook got something")
+	}
+	checkNetwork(t, network)
+}
