@@ -124,6 +124,7 @@ func TestReplayElsewhere(t *testing.T) {
 		if again := w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{"other", "two"}}); again.Waiting != 3 || len(again.Queued) != 0 {
 			t.Errorf("once more: %+v", again)
 		}
+		eventually(t, "what two is sent", func() bool { return len(s.to("two")) == 1 })
 		if live := w.Live([]string{"a"}); len(live) != 1 || live[0].Transport != "other" || live[0].Target != "two" || live[0].ReplayOf != dead[0].ID {
 			t.Errorf("live %+v", live)
 		}
