@@ -227,7 +227,10 @@ func newWorld(t *testing.T, address string, cfg Config) *world {
 		db: db, content: map[string][]byte{}, fetches: map[string]int{}, fail: map[string]error{}, told: map[string]*Outcome{},
 	}}
 	open := &http.Transport{}
-	cfg.Key, cfg.Check, cfg.Now, cfg.Open = make([]byte, 32), g.Check, w.now, open
+	cfg.Key, cfg.Now, cfg.Open = make([]byte, 32), w.now, open
+	if cfg.Check == nil {
+		cfg.Check = g.Check
+	}
 	cfg.Guarded = g.Client(guard.Limits{MaxRedirects: -1}).Transport
 	if cfg.RetryMin == 0 {
 		cfg.RetryMin, cfg.RetryMax = 5*time.Millisecond, 20*time.Millisecond

@@ -1,10 +1,12 @@
 package s3
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSettings(t *testing.T) {
@@ -102,5 +104,43 @@ func TestDisposition(t *testing.T) {
 		if got := disposition(&File{MimeType: kind, Filename: "a.html"}); got != want {
 			t.Errorf("%s: %s", kind, got)
 		}
+	}
+}
+
+// An endpoint whose host is looked up slowly keeps its own session waiting and nobody else.
+func TestSlowLookUpHoldsUpNobody(t *testing.T) {
+	asked, answered := make(chan struct{}), make(chan struct{})
+	const slow = "https://slow.example"
+	w := onSQLite(t, Config{Check: func(_ context.Context, address string) error {
+		if address == slow {
+			close(asked)
+			<-answered
+		}
+		return nil
+	}})
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.Update(context.Background(), "a", &Change{Endpoint: ptr(slow)})
+		done <- err
+	}()
+	<-asked
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := w.Update(ctx, "b", &Change{Endpoint: ptr("https://other.example")}); err != nil {
+		t.Error(err)
+	}
+	if err := w.DropSession(ctx, "c", false); err != nil {
+		t.Error(err)
+	}
+	// What another call changed meanwhile stays.
+	if _, err := w.Update(ctx, "a", &Change{Bucket: ptr("bucket")}); err != nil {
+		t.Error(err)
+	}
+	close(answered)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if c := w.Settings("a"); c.Endpoint != slow || c.Bucket != "bucket" {
+		t.Errorf("%+v", c)
 	}
 }

@@ -197,13 +197,19 @@ func (s *Storage) Check(ctx context.Context, c *Change) error {
 // Update changes a session's settings and returns them. They hold for files that are stored from then on, those that wait
 // included.
 func (s *Storage) Update(ctx context.Context, session string, c *Change) (Settings, error) {
+	// Before the turn, because it may take as long as a look-up of the endpoint's host: nobody must wait for it but the caller.
+	settings := s.Settings(session)
+	c.apply(&settings)
+	if err := s.check(ctx, &settings); err != nil {
+		return Settings{}, err
+	}
 	if err := s.enter(ctx); err != nil {
 		return Settings{}, err
 	}
 	defer s.leave()
-	settings := s.Settings(session)
+	settings = s.Settings(session) // another change may have come first; its endpoint was checked as well
 	c.apply(&settings)
-	if err := s.check(ctx, &settings); err != nil {
+	if err := settings.Check(); err != nil {
 		return Settings{}, err
 	}
 	settings.Updated = s.cfg.Now().UTC().Truncate(time.Millisecond)
