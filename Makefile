@@ -47,7 +47,8 @@ load: $(S3_SERVER) ## Tests that need full speed or full size: 20,000 messages b
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency|Webhook|GlobalTransports' ./server/e2e
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'SkipFlags' ./server
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'SkipFlags|Throughput' ./server
+	WAYSTATION_LOAD=1 go test -v -count=1 -p 1 -timeout $(TEST_TIMEOUT) -run 'Throughput' ./transports/redis ./transports/amqp ./transports/webhook
 	go test -count=1 -run 'Budget' ./transports/journal
 
 .PHONY: setup

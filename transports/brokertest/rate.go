@@ -2,27 +2,59 @@ package brokertest
 
 import (
 	"context"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/journal"
 )
 
-// gated is a sink whose deliveries wait for the start.
+// Load is what throughput is measured with: sessions that have so many events each, of about Size bytes.
+type Load struct{ Sessions, Events, Size int }
+
+// Deliveries are the first event of each session.
+func (l Load) Deliveries() []*dispatch.Delivery {
+	text := `{"text":"` + strings.Repeat("x", l.Size) + `"}`
+	list := make([]*dispatch.Delivery, l.Sessions)
+	for i := range list {
+		e := &journal.Event{Session: sessionName(i), Offset: 1, ID: "01KABC" + sessionName(i), Type: "Message", Time: time.Now(), Data: []byte(text)}
+		list[i] = &dispatch.Delivery{Event: e, Body: e.Body(), Attempt: 1}
+	}
+	return list
+}
+
+// Gate holds the deliveries of a sink until it is opened.
+type Gate struct{ opened chan struct{} }
+
+// NewGate makes a gate that is shut.
+func NewGate() *Gate { return &Gate{make(chan struct{})} }
+
+// Open lets all deliveries through.
+func (g *Gate) Open() { close(g.opened) }
+
+// Hold puts a sink behind the gate.
+func (g *Gate) Hold(s dispatch.Sink) dispatch.Sink { return gated{s, g} }
+
 type gated struct {
 	dispatch.Sink
-	start chan struct{}
+	gate *Gate
 }
 
 // Admit implements dispatch.Admitter.
-func (g gated) Admit(ctx context.Context, _ dispatch.Target) (func(), error) {
+func (g gated) Admit(ctx context.Context, t dispatch.Target) (func(), error) {
 	select {
-	case <-g.start:
-		return func() {}, nil
+	case <-g.gate.opened:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if a, ok := g.Sink.(dispatch.Admitter); ok {
+		return a.Admit(ctx, t)
+	}
+	return func() {}, nil
 }
 
 // DeliverAll implements dispatch.Batcher.
@@ -30,40 +62,65 @@ func (g gated) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch
 	return dispatch.DeliverAll(ctx, g.Sink, t, all)
 }
 
-// DispatchRate is how many events a second go from the journal through the dispatcher, with its stored cursors and its
-// archive, to the sink: each of the sessions has n logged before the start.
-func DispatchRate(b testing.TB, sink dispatch.Sink, sessions, n, size int) float64 {
-	b.Helper()
-	g := gated{sink, make(chan struct{})}
-	run := NewRun(b, g, sessions)
-	run.Append(n, size)
+// JournalRate is how many events a second go from the journal through the dispatcher, with its stored cursors and its
+// archive, to a sink. All are logged before the start.
+func (l Load) JournalRate(t testing.TB, sink dispatch.Sink) float64 {
+	t.Helper()
+	gate := NewGate()
+	run := NewRun(t, gate.Hold(sink), l.Sessions)
+	run.Append(l.Events, l.Size)
 	began := time.Now()
-	close(g.start)
-	run.Await(sessions * n)
-	rate := float64(sessions*n) / time.Since(began).Seconds()
+	gate.Open()
+	run.Await(l.Sessions * l.Events)
+	rate := l.since(began)
 	_ = run.Close(context.Background())
 	return rate
 }
 
-// LaneRate is how many events a second a sink takes from lanes that send n each, one at a time, without a dispatcher.
-func LaneRate(b testing.TB, sink dispatch.Sink, lanes, n int, delivery func(lane, n int) *dispatch.Delivery) float64 {
-	b.Helper()
+// LaneRate is how many events a second goroutines, one for each session, get through one after the other.
+func (l Load) LaneRate(t testing.TB, send func(ctx context.Context, lane int) error) float64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
 	began := time.Now()
 	var all sync.WaitGroup
-	for lane := range lanes {
+	for lane := range l.Sessions {
 		all.Go(func() {
-			for i := range n {
-				d := delivery(lane, i)
-				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-				_, err := sink.Deliver(ctx, dispatch.Target{Session: d.Event.Session}, d)
-				cancel()
-				if err != nil {
-					b.Error(err)
+			for range l.Events {
+				if err := send(ctx, lane); err != nil {
+					t.Error(err)
 					return
 				}
 			}
 		})
 	}
 	all.Wait()
-	return float64(lanes*n) / time.Since(began).Seconds()
+	return l.since(began)
+}
+
+func (l Load) since(began time.Time) float64 {
+	return float64(l.Sessions*l.Events) / time.Since(began).Seconds()
+}
+
+// Throughput compares a transport with the raw client by the medians of rounds that run in turn, and fails when it gets
+// less than aim of the client's rate from the journal. It runs only where load is asked for.
+func (l Load) Throughput(t *testing.T, aim float64, raw, journal func() float64) {
+	t.Helper()
+	if os.Getenv("WAYSTATION_LOAD") == "" {
+		t.Skip("needs a quiet machine: set WAYSTATION_LOAD=1")
+	}
+	const rounds = 5
+	var raws, journals []float64
+	for range rounds {
+		raws, journals = append(raws, raw()), append(journals, journal())
+	}
+	slices.Sort(raws)
+	slices.Sort(journals)
+	ratio := journals[rounds/2] / raws[rounds/2]
+	t.Logf("%d sessions with %d events of %d bytes each: %.0f a second from the journal, %.0f by the client alone: %.2f (aim %.2f)",
+		l.Sessions, l.Events, l.Size, journals[rounds/2], raws[rounds/2], ratio, aim)
+	t.Logf("rounds: %.0f beside %.0f", journals, raws)
+	if ratio < aim {
+		t.Errorf("%.2f of the client's rate, the aim is %.2f", ratio, aim)
+	}
 }

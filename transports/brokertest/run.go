@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func NewRun(t testing.TB, sink dispatch.Sink, sessions int) *Run {
 		t.Fatal(err)
 	}
 	for i := range sessions {
-		session := fmt.Sprintf("session-%d", i)
+		session := sessionName(i)
 		r.sessions = append(r.sessions, session)
 		target := dispatch.Target{Transport: "broker", ID: session, Session: session, Filter: dispatch.Filter{Events: []string{"*"}}, Key: "broker"}
 		if err := r.PutTargets(ctx, target); err != nil {
@@ -59,6 +60,8 @@ func NewRun(t testing.TB, sink dispatch.Sink, sessions int) *Run {
 	return r
 }
 
+func sessionName(i int) string { return fmt.Sprintf("session-%d", i) }
+
 // Append logs n events of each session, of about size bytes.
 func (r *Run) Append(n, size int) {
 	r.t.Helper()
@@ -66,8 +69,8 @@ func (r *Run) Append(n, size int) {
 	var all sync.WaitGroup
 	for _, session := range r.sessions {
 		all.Go(func() {
-			for range n {
-				if _, err := r.journal.Append(context.Background(), session, journal.Record{Type: "Message", Data: data}); err != nil {
+			for records := range slices.Chunk(slices.Repeat([]journal.Record{{Type: "Message", Data: data}}, n), 20) {
+				if _, err := r.journal.Append(context.Background(), session, records...); err != nil {
 					r.t.Error(err)
 					return
 				}
@@ -145,7 +148,7 @@ func (l *Ledger) Check(t testing.TB, sessions, n int) (duplicates int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range sessions {
-		if session := fmt.Sprintf("session-%d", i); l.last[session] != uint64(n) {
+		if session := sessionName(i); l.last[session] != uint64(n) {
 			t.Errorf("%s: the last of %d events that came is %d", session, n, l.last[session])
 		}
 	}

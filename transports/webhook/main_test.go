@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"sync"
@@ -78,7 +79,7 @@ func openDatabase(t *testing.T, address string) *dbutil.Database {
 
 func newWorld(t *testing.T, db *dbutil.Database, cfg Config) *world {
 	t.Helper()
-	g, err := guard.New(guard.Config{Allow: []string{"127.0.0.1"}})
+	g, err := guard.New(guard.Config{Allow: []string{"127.0.0.1"}, MaxIdleConnsPerHost: cmp.Or(cfg.HostRequests, DefaultHostRequests)})
 	if err != nil {
 		t.Fatal(err)
 	}
