@@ -52,7 +52,7 @@ func drain(messages <-chan amqp.Delivery, ledger *brokertest.Ledger) {
 	for {
 		select {
 		case m := <-messages:
-			ledger.Add(m.Headers["session"].(string), uint64(m.Headers["offset"].(int64)), m.MessageId)
+			enter(ledger, &m)
 		default:
 			return
 		}

@@ -64,6 +64,9 @@ func (c Config) Validate() error {
 	} else if address(name) && c.Create {
 		p.Add("create", "is for names of queues, not for URLs")
 	}
+	if c.Region != "" && !regionName.MatchString(c.Region) {
+		p.Add("region", "is no name of a region: letters, digits and -, such as eu-west-1")
+	}
 	if c.Endpoint != "" && !address(c.Endpoint) {
 		p.Add("endpoint", "must be an http:// or https:// address without user and password")
 	}
@@ -92,6 +95,9 @@ func (c Config) Validate() error {
 
 // queueName is what SQS takes for one.
 var queueName = regexp.MustCompile(`^([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$`)
+
+// regionName is what becomes part of a host's name.
+var regionName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // fifo tells whether a queue keeps order.
 func fifo(queue string) bool { return strings.HasSuffix(queue, ".fifo") }

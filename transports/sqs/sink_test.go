@@ -291,6 +291,7 @@ func TestValidate(t *testing.T) {
 		"create":        {{Queue: "https://h/1/q", Create: true}},
 		"endpoint":      {{Queue: "q", Endpoint: "h:1"}, {Queue: "q", Endpoint: "http://u:s3cret@h"}},
 		"secret_key":    {{Queue: "q", AccessKey: "a"}, {Queue: "q", SecretKey: "s3cret"}},
+		"region":        {{Queue: "q", Region: "eu west"}, {Queue: "q", Region: "x/y.evil"}, {Queue: "q", Region: "-"}},
 		"session_token": {{Queue: "q", SessionToken: "s3cret"}},
 		"profile":       {{Queue: "q", AccessKey: "a", SecretKey: "s3cret", Profile: "p"}},
 		"max_bytes":     {{Queue: "q", MaxBytes: 2 << 20}, {Queue: "q", MaxBytes: -1}},

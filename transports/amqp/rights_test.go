@@ -1,0 +1,160 @@
+package amqp
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waystation/waystation/transports/brokertest"
+)
+
+// limited is a sink of a user with the password of the same name, and how often it connected.
+func limited(t *testing.T, server *brokertest.RabbitMQServer, user, host string, cfg Config) (*Sink, *atomic.Int64) {
+	dials := new(atomic.Int64)
+	cfg.URL = "amqp://" + user + ":" + user + "@" + server.Addr() + "/" + host
+	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials.Add(1)
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	return open(t, cfg), dials
+}
+
+// A user who lacks a right for one session, or for all: that is told, the sessions he lacks none for go on over the same
+// connection, and what waited arrives in order when the right is given.
+func TestRights(t *testing.T) {
+	const sessions, each = 4, 50
+	server := brokertest.RabbitMQ(t)
+	for _, c := range []struct {
+		name, code   string
+		lacking      func(names string) brokertest.Rights
+		all          bool // no session has the right
+		reconnecting bool // a message is refused, for which the broker closes the channel
+	}{
+		{name: "declare", code: "403", lacking: func(names string) brokertest.Rights {
+			return brokertest.Rights{Configure: "^" + names + "(exchange|session-[^0].*)$", Write: brokertest.All, Read: brokertest.All}
+		}},
+		{name: "bind", code: "403", all: true, lacking: func(string) brokertest.Rights {
+			return brokertest.Rights{Configure: brokertest.All, Write: brokertest.All, Read: brokertest.None}
+		}},
+		{name: "anything", code: "403", all: true, lacking: func(string) brokertest.Rights {
+			return brokertest.Rights{Configure: brokertest.None, Write: brokertest.None, Read: brokertest.None}
+		}},
+		{name: "publish", code: "403", reconnecting: true, lacking: func(string) brokertest.Rights {
+			return brokertest.Rights{Configure: brokertest.All, Write: brokertest.All, Read: brokertest.All, Keys: `^whatsapp\.session-[^0]`}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in rabbitmqctl
+			names := name(t, "")
+			rights := c.lacking(strings.ReplaceAll(names, ".", `\.`))
+			rights.Exchange = names + "exchange"
+			server.SetUser(t, c.name, rights)
+			s, dials := limited(t, server, c.name, "", config(t, ""))
+			run := brokertest.NewRun(t, s, sessions)
+			run.Append(each, 50)
+			free := (sessions - 1) * each
+			if c.all {
+				free = 0
+			}
+			run.Await(free)
+			brokertest.Eventually(t, "refusals", func() bool { return run.Stats()[0].Failures["refused"] >= 10 })
+			if st := run.Stats()[0]; st.DeadLetters != 0 || st.OpenBreakers == 0 || st.Delivered != uint64(free) || st.Failures["unreachable"] != 0 {
+				t.Errorf("%+v", st)
+			}
+			if st := s.Stats(); !strings.Contains(st.LastError, c.code) || !st.Connected {
+				t.Errorf("%+v", st)
+			}
+			if n := dials.Load(); n > 2 || n > 1 && !c.reconnecting {
+				t.Errorf("connected %d times", n)
+			}
+			all := brokertest.Rights{Configure: brokertest.All, Write: brokertest.All, Read: brokertest.All, Exchange: names + "exchange", Keys: brokertest.All}
+			server.SetUser(t, c.name, all)
+			run.Await(sessions * each)
+			var ledger brokertest.Ledger
+			ch := channel(t, server)
+			for i := range sessions {
+				queue := names + "session-" + string(rune('0'+i)) + ".Message"
+				for m, more, err := ch.Get(queue, true); more; m, more, err = ch.Get(queue, true) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					enter(&ledger, &m)
+				}
+			}
+			if twice := ledger.Check(t, sessions, each); twice > sessions {
+				t.Errorf("%d events came twice", twice)
+			}
+		})
+	}
+}
+
+// A user who may do no more than he needs to can do all.
+func TestLeastRights(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, "")
+	only := "^" + strings.ReplaceAll(name(t, ""), ".", `\.`)
+	server.SetUser(t, "least", brokertest.Rights{Configure: only, Write: only, Read: only})
+	s, _ := limited(t, server, "least", "", cfg)
+	s.must(t, event("shop", 1))
+	if _, err := s.Test(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// An exchange or a queue that somebody deletes under a running sink comes back with the next events.
+func TestDeletedWhileRunning(t *testing.T) {
+	const sessions, each = 4, 30
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.Queue = name(t, "queue")
+	s := open(t, cfg)
+	run := brokertest.NewRun(t, s, sessions)
+	run.Append(each, 50)
+	run.Await(sessions * each)
+	c := channel(t, server)
+	for round, remove := range []func() error{
+		func() error { return c.ExchangeDelete(cfg.Exchange, false, false) },
+		func() error { _, err := c.QueuePurge(cfg.Queue, false); return err },
+		func() error { _, err := c.QueueDelete(cfg.Queue, false, false, false); return err },
+	} {
+		if err := remove(); err != nil {
+			t.Fatal(err)
+		}
+		run.Append(each, 50)
+		run.Await((round + 2) * sessions * each)
+	}
+	got := map[string]int{}
+	for m, more, err := c.Get(cfg.Queue, true); more; m, more, err = c.Get(cfg.Queue, true) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[m.MessageId]++
+	}
+	if len(got) != sessions*each {
+		t.Errorf("%d events in the queue that was made anew, want %d", len(got), sessions*each)
+	}
+	t.Logf("failures %v", run.Stats()[0].Failures)
+}
+
+// A virtual host that is made later gets what has waited for it.
+func TestVirtualHostMadeLater(t *testing.T) {
+	const each = 10
+	server := brokertest.RabbitMQ(t)
+	s, _ := limited(t, server, "guest", "later", config(t, ""))
+	run := brokertest.NewRun(t, s, 1)
+	run.Append(each, 50)
+	brokertest.Eventually(t, "an error", func() bool {
+		st := s.Stats()
+		return !st.Connected && strings.Contains(st.LastError, "530") && run.Stats()[0].OpenBreakers == 1
+	})
+	server.Control(t, "eval", `rabbit_vhost:add(<<"later">>, <<"test">>), ok = rabbit_auth_backend_internal:set_permissions(<<"guest">>,<<"later">>,<<".*">>,<<".*">>,<<".*">>,<<"test">>).`)
+	run.Await(each)
+}
+
+func enter(ledger *brokertest.Ledger, m *amqp.Delivery) {
+	ledger.Add(m.Headers["session"].(string), uint64(m.Headers["offset"].(int64)), m.MessageId)
+}

@@ -1,0 +1,187 @@
+package sqs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/waystation/waystation/transports/brokertest"
+)
+
+// guarded is a server in front of another one. It refuses, as SQS does, what names a queue, until told otherwise.
+func guarded(t *testing.T, server *brokertest.SQSServer, queue string) (address string, refuses *atomic.Bool) {
+	refuses = new(atomic.Bool)
+	to, err := url.Parse(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	pass := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if refuses.Load() && bytes.Contains(body, []byte(queue)) {
+			action := strings.ToLower(strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."))
+			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+			w.Header().Set("X-Amzn-Query-Error", "AccessDenied;Sender")
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn:aws:iam::123456789012:user/way is not authorized `+
+				`to perform: sqs:%s on resource: arn:aws:sqs:us-east-1:123456789012:%s"}`, action, queue)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		pass.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	return front.URL, refuses
+}
+
+// A queue that the credentials have no right to, from the start or from some moment on, and one that is deleted while events
+// flow: that is told, the queues of other sessions go on, and what waited arrives in order when all is well again.
+func TestRights(t *testing.T) {
+	const sessions, each = 4, 40
+	server := brokertest.SQS(t)
+	for name, c := range map[string]struct {
+		before bool // trouble is there when the sink opens
+		text   string
+		spoil  func(s *Sink, refuses *atomic.Bool, queue string) error
+		mend   func(s *Sink, refuses *atomic.Bool, queue string) error
+	}{
+		"never": {
+			before: true, text: "AccessDenied",
+			spoil: func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(true); return nil },
+			mend:  func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(false); return nil },
+		},
+		"taken away": {
+			text:  "AccessDenied",
+			spoil: func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(true); return nil },
+			mend:  func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(false); return nil },
+		},
+		"deleted": {
+			text: "the queue is not there",
+			spoil: func(s *Sink, _ *atomic.Bool, queue string) error {
+				url, err := s.look(t.Context(), queue)
+				if err == nil {
+					_, err = s.client.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(url)})
+				}
+				return err
+			},
+			mend: func(s *Sink, _ *atomic.Bool, queue string) error { _, err := s.create(t.Context(), queue); return err },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kind := strings.ReplaceAll(name, " ", "-")
+			queue := func(i int) string { return fmt.Sprintf("%s-session-%d.fifo", kind, i) }
+			direct := open(t, setup("unused", server.URL()))
+			for i := range sessions {
+				if _, err := direct.create(t.Context(), queue(i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			front, refuses := guarded(t, server, queue(0))
+			s := open(t, setup(kind+"-{session}.fifo", front))
+			run := brokertest.NewRun(t, s, sessions)
+			var ledger brokertest.Ledger
+			read := func() bool {
+				for i := range sessions {
+					for _, m := range direct.receive(t, queue(i)) {
+						var e struct {
+							Session, ID string
+							Offset      uint64
+						}
+						if err := json.Unmarshal([]byte(*m.Body), &e); err != nil {
+							t.Fatal(err)
+						}
+						ledger.Add(e.Session, e.Offset, e.ID)
+					}
+				}
+				return false
+			}
+			before := 0
+			if !c.before {
+				before = sessions * each
+				run.Append(each, 50)
+				run.Await(before)
+				brokertest.Eventually(t, "the first events", func() bool { return read() || ledger.Total() == before })
+			}
+			if err := c.spoil(direct, refuses, queue(0)); err != nil {
+				t.Fatal(err)
+			}
+			run.Append(each, 50)
+			run.Await(before + (sessions-1)*each)
+			brokertest.Eventually(t, "refusals", func() bool { return run.Stats()[0].Failures["refused"] >= 5 })
+			if st := run.Stats()[0]; st.DeadLetters != 0 || st.OpenBreakers != 1 || st.Delivered != uint64(before+(sessions-1)*each) {
+				t.Errorf("%+v", st)
+			}
+			if st := s.Stats(); !strings.Contains(st.LastError, c.text) || strings.Contains(st.LastError, "123456789012") || !st.Connected {
+				t.Errorf("%+v", st)
+			}
+			if err := c.mend(direct, refuses, queue(0)); err != nil {
+				t.Fatal(err)
+			}
+			run.Await(before + sessions*each)
+			brokertest.Eventually(t, "all events", func() bool { return read() || ledger.Total() == before+sessions*each })
+			if twice := ledger.Check(t, sessions, (before/sessions)+each); twice != 0 {
+				t.Errorf("%d events came twice", twice)
+			}
+		})
+	}
+}
+
+// A region or an endpoint that is not there is an outage, told in words that name neither.
+func TestNowhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		text   string
+	}{
+		"region":  {func(c *Config) { c.Endpoint, c.Region, c.Dial = "", "nowhere-1", unnamed }, "no address"},
+		"host":    {func(c *Config) { c.Endpoint, c.Dial = "http://sqs.invalid", unnamed }, "no address"},
+		"nobody":  {func(c *Config) { c.Endpoint = "http://127.0.0.1:1" }, "refused"},
+		"no HTTP": {func(c *Config) { c.Endpoint = "https://" + plain(t) }, ""},
+		"not SQS": {func(c *Config) { c.Endpoint = httpOnly(t) }, "404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := setup("way", "")
+			c.change(&cfg)
+			s := open(t, cfg)
+			if _, err := s.try(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "sqs.") {
+				t.Errorf("%s: %v", brokertest.Meaning(err), err)
+			}
+			if st := s.Stats(); st.Connected || st.LastError == "" {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+// unnamed finds no host.
+func unnamed(_ context.Context, network, address string) (net.Conn, error) {
+	host, _, _ := net.SplitHostPort(address)
+	return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+}
+
+// httpOnly is a server that knows nothing of SQS.
+func httpOnly(t *testing.T) string {
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// plain is the host of one that speaks no TLS.
+func plain(t *testing.T) string { return strings.TrimPrefix(httpOnly(t), "http://") }
