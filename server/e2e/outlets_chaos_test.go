@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +32,6 @@ func TestGlobalTransportsThroughChaos(t *testing.T) {
 }
 
 func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
-	const peer = "15550409999"
 	redisServer := brokertest.Redis(t, brokertest.RedisOptions{Persist: true})
 	rabbit := brokertest.RabbitMQ(t)
 	queues := brokertest.SQS(t)
@@ -58,7 +56,6 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 	for i := range sessions {
 		pairQuietly(t, server, network, hookSession(i), hookNumber(i))
 	}
-	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
 
 	const phase = 1500 * time.Millisecond
 	troubles := []func(){
@@ -71,20 +68,8 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 		func() { toQueues.Stall(); receiver.be(hanging); pause(phase); toQueues.Flow(); receiver.be(well) },
 		func() { toRedis.Refuse(); toRabbit.Refuse(); pause(phase); toRedis.Accept(t); toRabbit.Accept(t) },
 	}
-	each := time.NewTicker(time.Duration(rounds) * 2 * phase / time.Duration(messages))
-	defer each.Stop()
-	var writing sync.WaitGroup
-	writing.Go(func() {
-		for i := range messages {
-			<-each.C
-			if err := call(network.addr, "sandbox.send", object{
-				"account": peer, "to": hookNumber(i % sessions), "content": object{"type": "text", "text": fmt.Sprintf("m-%d", i)},
-			}, nil); err != nil {
-				t.Errorf("message %d: %v", i, err)
-				return
-			}
-		}
-	})
+	letters := newTraffic(t, network, sessions)
+	written := letters.write(t, messages, time.Duration(rounds)*2*phase)
 	for round := range rounds {
 		troubles[round%len(troubles)]()
 		if round < kills {
@@ -93,29 +78,14 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 			server = begin()
 		}
 	}
-	writing.Wait()
+	written()
 
-	total := 0
-	journals := map[string][]event{}
-	for i := range sessions {
-		name := hookSession(i)
-		eventually(t, time.Minute, name+" is connected again", func() bool { return connected(server, name) })
-		want, texts := (messages-i+sessions-1)/sessions, map[string]bool{}
-		journals[name] = history(t, server, name, 2*time.Minute, func(all []event) bool {
-			if len(all) > 0 {
-				if e := all[len(all)-1]; e.Type == "Message" && !e.Data.FromMe {
-					texts[e.Data.Text] = true
-				}
-			}
-			return len(texts) >= want
-		})
-		total += len(journals[name])
-	}
+	journals, total := letters.journals(t, server)
 	for transport, read := range map[string]func() map[string][]taken{
 		"webhook": func() map[string][]taken { return receiver.bySession("all") },
 		"redis":   func() map[string][]taken { return streams(t, redisServer, journals) },
 		"amqp":    rabbitReader(t, rabbit, "chaos"),
-		"sqs":     queueReader(t, queues, journals),
+		"sqs":     queueReader(t, queues, sessionQueues("chaos", sessions)...),
 	} {
 		var got map[string][]taken
 		eventually(t, 2*time.Minute, transport+" has everything", func() bool {
@@ -211,8 +181,16 @@ func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string)
 	}
 }
 
-// queueReader receives from the SQS queue of each session and deletes what it has, further each time it is called.
-func queueReader(t *testing.T, server *brokertest.SQSServer, sessions map[string][]event) func() map[string][]taken {
+// sessionQueues are the FIFO queues of sessions under a prefix.
+func sessionQueues(prefix string, sessions int) (queues []string) {
+	for i := range sessions {
+		queues = append(queues, prefix+"-"+hookSession(i)+".fifo")
+	}
+	return queues
+}
+
+// queueReader receives from SQS queues and deletes what it has, further each time it is called.
+func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) func() map[string][]taken {
 	db := sqs.New(sqs.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("test", "test-secret", ""),
 	})
@@ -220,8 +198,7 @@ func queueReader(t *testing.T, server *brokertest.SQSServer, sessions map[string
 	return func() map[string][]taken {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		for name := range sessions {
-			queue := "chaos-" + name + ".fifo"
+		for _, queue := range queues {
 			found, err := db.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
 			if err != nil {
 				t.Fatal(err)

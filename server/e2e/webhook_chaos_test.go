@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 )
@@ -22,7 +20,6 @@ func TestWebhooksThroughChaos(t *testing.T) {
 }
 
 func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds int, maxAge string) {
-	const peer = "15550409999"
 	network, root := startSandbox(t)
 	addr, dataDir := freeAddress(t), t.TempDir()
 	settings := append([]string{"-delivery-max-age", maxAge}, hookSettings...)
@@ -33,7 +30,6 @@ func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds 
 	for i := range sessions {
 		pairWithHook(t, server, network, hookSession(i), hookNumber(i), receiver.url(hookSession(i)))
 	}
-	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
 	var created struct {
 		Webhook struct {
 			ID string `json:"webhook_id"`
@@ -51,21 +47,8 @@ func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds 
 		func() { receiver.be(hanging); pause(2 * phase); receiver.be(well) }, // longer than an attempt may take
 		func() { receiver.be(busy); pause(phase); receiver.be(well) },
 	}
-	each := time.NewTicker(time.Duration(rounds) * 2 * phase / time.Duration(messages))
-	defer each.Stop()
-	var writing sync.WaitGroup
-	writing.Go(func() {
-		for i := range messages {
-			<-each.C
-			err := call(network.addr, "sandbox.send", object{
-				"account": peer, "to": hookNumber(i % sessions), "content": object{"type": "text", "text": fmt.Sprintf("m-%d", i)},
-			}, nil)
-			if err != nil {
-				t.Errorf("message %d: %v", i, err)
-				return
-			}
-		}
-	})
+	letters := newTraffic(t, network, sessions)
+	written := letters.write(t, messages, time.Duration(rounds)*2*phase)
 	for round := range rounds {
 		troubles[round%len(troubles)]()
 		if round < kills {
@@ -74,31 +57,13 @@ func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds 
 			server = begin()
 		}
 	}
-	writing.Wait()
+	written()
 
-	journals := map[string][]event{}
-	total, repeats := 0, 0
-	for i := range sessions {
-		name := hookSession(i)
-		eventually(t, 60*time.Second, name+" is connected again", func() bool { return connected(server, name) })
-		want := 0
-		for n := range messages {
-			if n%sessions == i {
-				want++
-			}
-		}
-		texts := map[string]bool{}
-		journals[name] = history(t, server, name, 60*time.Second, func(all []event) bool {
-			if len(all) > 0 {
-				if e := all[len(all)-1]; e.Type == "Message" && !e.Data.FromMe {
-					texts[e.Data.Text] = true
-				}
-			}
-			return len(texts) >= want
-		})
-		eventually(t, 60*time.Second, "everything of "+name+" has been delivered", func() bool { return receiver.distinct(name) >= len(journals[name]) })
-		repeats += receiver.inOrder(t, name, journals[name])
-		total += len(journals[name])
+	journals, total := letters.journals(t, server)
+	repeats := 0
+	for name, journal := range journals {
+		eventually(t, 60*time.Second, "everything of "+name+" has been delivered", func() bool { return receiver.distinct(name) >= len(journal) })
+		repeats += receiver.inOrder(t, name, journal)
 	}
 	t.Logf("%d events of %d sessions, the server killed %d times, %d attempts refused; %d came twice (%.2f %%)",
 		total, sessions, kills, receiver.refusals, repeats, 100*float64(repeats)/float64(total))

@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+// traffic is somebody who writes to the sessions hookSession(0) and following, one after the other.
+type traffic struct {
+	network  *process
+	sessions int
+	messages int // written, or being written
+}
+
+const trafficPeer = "15550409999"
+
+func newTraffic(t *testing.T, network *process, sessions int) *traffic {
+	t.Helper()
+	must(t, network.addr, "sandbox.createAccount", object{"number": trafficPeer, "push_name": "Peer"}, nil)
+	return &traffic{network: network, sessions: sessions}
+}
+
+// write spreads messages evenly over a while; wait returns after the last.
+func (m *traffic) write(t *testing.T, messages int, over time.Duration) (wait func()) {
+	first := m.messages
+	m.messages += messages
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		each := time.NewTicker(over / time.Duration(messages))
+		defer each.Stop()
+		for i := first; i < first+messages; i++ {
+			<-each.C
+			err := call(m.network.addr, "sandbox.send", object{
+				"account": trafficPeer, "to": hookNumber(i % m.sessions), "content": object{"type": "text", "text": fmt.Sprintf("m-%d", i)},
+			}, nil)
+			if err != nil {
+				t.Errorf("message %d: %v", i, err)
+				return
+			}
+		}
+	})
+	return writing.Wait
+}
+
+// journals reads all of every session's journal, up to the last message that was written to it.
+func (m *traffic) journals(t *testing.T, server *process) (journals map[string][]event, total int) {
+	t.Helper()
+	journals = map[string][]event{}
+	for i := range m.sessions {
+		name := hookSession(i)
+		eventually(t, time.Minute, name+" is connected again", func() bool { return connected(server, name) })
+		want, texts := (m.messages-i+m.sessions-1)/m.sessions, map[string]bool{}
+		journals[name] = history(t, server, name, 2*time.Minute, func(all []event) bool {
+			if len(all) > 0 {
+				if e := all[len(all)-1]; e.Type == "Message" && !e.Data.FromMe {
+					texts[e.Data.Text] = true
+				}
+			}
+			return len(texts) >= want
+		})
+		total += len(journals[name])
+	}
+	return journals, total
+}
