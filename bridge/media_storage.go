@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -17,8 +18,8 @@ import (
 
 // MediaStorage keeps the files of messages outside of this server.
 type MediaStorage interface {
-	// Plan lists where a file of the session is stored now, and where too many wait already.
-	Plan(session string, withoutGlobal bool) (places, full []s3.Place)
+	// Plan lists where files of the session are stored now, and where too many wait already.
+	Plan(session string) (places, full []s3.Place)
 	// Add notes a file, in the transaction that ctx carries; Wake says that it was committed.
 	Add(ctx context.Context, session string, place s3.Place, ref, extension string, about []byte) error
 	Wake(session string, place s3.Place)
@@ -74,7 +75,9 @@ type mediaNote struct {
 }
 
 // storeMedia has the file of the last record's message stored, where the session
-// wants that. The message's event does not wait for it.
+// wants that. The message's event does not wait for it. Whether the session stays
+// out of the operator's storage is asked when the event is logged, so that a
+// change of that holds exactly from the session's next event on.
 func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chats []string, key string) error {
 	b := t.s.b
 	if b.storage == nil || data.Media == nil || data.Target != nil || t.settings.SkipMedia || b.cfg.SkipMedia {
@@ -83,7 +86,7 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 	if source, _ := downloadable(content); source == nil {
 		return nil
 	}
-	places, full := b.storage.Plan(t.s.id, slices.Contains(t.settings.SkipGlobal, outletMedia))
+	places, full := b.storage.Plan(t.s.id)
 	if len(places)+len(full) == 0 {
 		return nil
 	}
@@ -102,10 +105,27 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 		extension = media.Extension(*file.MimeType)
 	}
 	for _, place := range places {
-		t.project(func(ctx context.Context) error { return b.storage.Add(ctx, t.s.id, place, key, extension, about) })
-		t.after = append(t.after, func() { b.storage.Wake(t.s.id, place) })
+		var added atomic.Bool // set by the committer, which may try again
+		t.project(func(ctx context.Context) error {
+			added.Store(false)
+			if place == s3.PlaceGlobal {
+				if out, err := b.store.staysOut(ctx, t.s.id, outletMedia); err != nil || out {
+					return err
+				}
+			}
+			added.Store(true)
+			return b.storage.Add(ctx, t.s.id, place, key, extension, about)
+		})
+		t.after = append(t.after, func() {
+			if added.Load() {
+				b.storage.Wake(t.s.id, place)
+			}
+		})
 	}
 	for _, place := range full {
+		if place == s3.PlaceGlobal && slices.Contains(t.settings.SkipGlobal, outletMedia) {
+			continue
+		}
 		note.Data.Error = &MediaProblem{Reason: s3.ReasonBusy, Field: orNull("endpoint"), Message: "too many files wait for the storage already"}
 		if err := t.emit("MessageMedia", time.Time{}, mediaKey(key, place), chats, note.event(place)); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -92,6 +93,21 @@ func scanSession(row dbutil.Scannable) (*sessionRow, error) {
 func (st sessionStore) all(ctx context.Context) ([]*sessionRow, error) {
 	rows, err := st.db.Query(ctx, "SELECT "+sessionColumns+" FROM bridge_sessions ORDER BY created_at, id")
 	return dbutil.NewRowIterWithError(rows, scanSession, err).AsList()
+}
+
+// staysOut tells whether a session stays out of an outlet, as it is stored; one that is deleted stays out of all. In the
+// transaction of an event it tells how it was when that was logged.
+func (st sessionStore) staysOut(ctx context.Context, id, outlet string) (bool, error) {
+	var stored string
+	err := st.db.QueryRow(ctx, "SELECT settings FROM bridge_sessions WHERE id=$1", id).Scan(&stored)
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	settings, err := decodeSettings(stored)
+	return slices.Contains(settings.SkipGlobal, outlet), err
 }
 
 // put inserts or replaces everything a command may change. The facts that

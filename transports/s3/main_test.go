@@ -298,7 +298,7 @@ func (w *world) add(session, ref string, content []byte) {
 	w.files.mu.Lock()
 	w.files.content[ref] = content
 	w.files.mu.Unlock()
-	places, _ := w.Plan(session, false)
+	places, _ := w.Plan(session)
 	for _, place := range places {
 		if err := w.Add(w.t.Context(), session, place, ref, ".png", []byte(`{}`)); err != nil {
 			w.t.Fatal(err)

@@ -56,8 +56,8 @@ type Files interface {
 	Done(ctx context.Context, j *Job, o *Outcome, commit func(ctx context.Context) (wanted bool, err error)) error
 }
 
-// Plan lists where a file of the session is stored now. A place that has too many waiting is left out and listed in full.
-func (s *Storage) Plan(session string, withoutGlobal bool) (places, full []Place) {
+// Plan lists where files of the session are stored now. A place that has too many waiting is left out and listed in full.
+func (s *Storage) Plan(session string) (places, full []Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	add := func(place Place) {
@@ -70,7 +70,7 @@ func (s *Storage) Plan(session string, withoutGlobal bool) (places, full []Place
 	if own := s.settings[session]; own != nil && own.Enabled {
 		add(PlaceSession)
 	}
-	if s.global.Enabled && !withoutGlobal {
+	if s.global.Enabled {
 		add(PlaceGlobal)
 	}
 	return places, full

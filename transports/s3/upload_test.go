@@ -67,9 +67,6 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: %+v", place, o)
 		}
 	}
-	if places, _ := w.Plan("shop", true); len(places) != 1 || places[0] != PlaceSession {
-		t.Errorf("without the operator's: %v", places)
-	}
 	w.set("shop", &Change{Delivery: ptr(DeliveryBase64)})
 	w.add("shop", "three", []byte("3"))
 	if o := w.outcome(PlaceSession, "three"); o.Object != nil || o.Delivery != DeliveryBase64 || o.Error != nil || own.objects(t) != 1 {
@@ -78,7 +75,7 @@ func TestPlaces(t *testing.T) {
 	if _, err := w.Delete(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	if places, _ := w.Plan("shop", true); len(places) != 0 {
+	if places, _ := w.Plan("shop"); len(places) != 1 || places[0] != PlaceGlobal {
 		t.Errorf("after Delete: %v", places)
 	}
 }
@@ -261,7 +258,7 @@ func TestFullLane(t *testing.T) {
 	w.set("shop", to(s))
 	w.add("shop", "1", []byte("x"))
 	w.add("shop", "2", []byte("x"))
-	if places, full := w.Plan("shop", false); len(places) != 0 || len(full) != 1 || full[0] != PlaceSession {
+	if places, full := w.Plan("shop"); len(places) != 0 || len(full) != 1 || full[0] != PlaceSession {
 		t.Errorf("%v, full %v", places, full)
 	}
 	if st := w.Standing("shop"); st.Waiting != 2 {
@@ -333,7 +330,7 @@ func TestGlobalChanges(t *testing.T) {
 		if o := w.outcome(PlaceGlobal, "not any more"); o.Object != nil || o.Error != nil || o.Delivery != DeliveryBase64 {
 			t.Errorf("%+v", o)
 		}
-		if places, full := w.Plan("shop", false); len(places)+len(full) > 0 {
+		if places, full := w.Plan("shop"); len(places)+len(full) > 0 {
 			t.Errorf("places %v %v", places, full)
 		}
 	})
