@@ -3,6 +3,7 @@ package digigo
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 
@@ -190,6 +191,9 @@ type rabbitStats struct {
 	LastPublish *string  `json:"last_publish" doc:"null = none yet"`
 }
 
+// milliseconds of a time in seconds; that of 1001 is a little less than 1.001 seconds.
+func milliseconds(seconds float64) int { return int(math.Round(seconds * 1000)) }
+
 // tableText is a table of arguments as text.
 func tableText(raw json.RawMessage) string {
 	if len(raw) == 0 || string(raw) == "null" {
@@ -216,7 +220,7 @@ func getRabbit(x *rest.Exchange, _ *rest.None) (*rabbitAnswer, error) {
 			Enabled: s.Enabled, URL: s.URL, Exchange: o.Exchange, ExchangeType: o.ExchangeType, Queue: o.Queue, QueueType: o.QueueType, RoutingKey: o.RoutingKey,
 			Events: strings.Join(documented(s.Events), ","), Durable: o.Durable, AutoDelete: o.AutoDelete, Exclusive: o.Exclusive, NoWait: o.NoWait,
 			DeliveryMode: o.DeliveryMode, DeadLetterExchange: o.DeadLetterExchange, DeadLetterRoutingKey: o.DeadLetterRoutingKey,
-			MessageTTL: int(o.MessageTTL * 1000), MaxLength: o.MaxLength, MaxLengthBytes: o.MaxLengthBytes,
+			MessageTTL: milliseconds(o.MessageTTL), MaxLength: o.MaxLength, MaxLengthBytes: o.MaxLengthBytes,
 			QueueArguments: tableText(o.QueueArguments), ExchangeArguments: tableText(o.ExchangeArguments),
 		},
 		rabbitStats{slices.Concat([]string{}, r.Stats.Queues), r.Stats.Published, r.Stats.LastPublish},
