@@ -248,7 +248,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		Operations: operations, Events: methods.Events(), Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
-	a.watching = methods.NewWatchHub()
+	a.watching = methods.NewWatchHub(a.cfg.MaxWatches)
 	deps := methods.Deps{
 		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
 		Outlets: a.outlets, Globals: a.globalDeps(),

@@ -257,7 +257,9 @@ func (d Deps) replayArchive(ctx context.Context, call *rpc.Call, p *archiveRepla
 		query.Limit = len(query.IDs)
 	}
 	to := dispatch.Destination{Transport: p.ToTransport, Target: p.ToTarget}
-	done, err := d.Deliveries.Replay(ctx, dispatch.Replay{Query: query, To: to, DryRun: p.DryRun, Remove: p.RemoveAfter})
+	done, err := d.Deliveries.Replay(ctx, dispatch.Replay{
+		Query: query, To: to, DryRun: p.DryRun, Remove: p.RemoveAfter, Share: call.Principal.Session != "",
+	})
 	if err != nil {
 		return out, err
 	}

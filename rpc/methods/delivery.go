@@ -87,7 +87,7 @@ func RegisterDelivery(reg *rpc.Registry, d Deps) {
 	}, d.listDeliveries)
 	hub := d.Watching
 	if hub == nil {
-		hub = NewWatchHub()
+		hub = NewWatchHub(dispatch.DefaultMaxWatches)
 	}
 	registerWatch(reg, d, hub)
 	rpc.Register(reg, rpc.Method{

@@ -13,6 +13,7 @@ import (
 
 // WatchHub knows the watches that are open, and what all of them were sent.
 type WatchHub struct {
+	most    int
 	started time.Time
 
 	mu   sync.Mutex
@@ -32,8 +33,25 @@ type hubWatch struct {
 	beat   time.Time // when it last took something
 }
 
-// NewWatchHub makes a hub without watches.
-func NewWatchHub() *WatchHub { return &WatchHub{started: time.Now(), open: map[*hubWatch]struct{}{}} }
+// NewWatchHub makes a hub without watches. Of the most that the dispatcher lets be open the credentials of one session may
+// have a quarter, and those of all sessions three quarters: nobody keeps the others from watching.
+func NewWatchHub(most int) *WatchHub {
+	return &WatchHub{most: most, started: time.Now(), open: map[*hubWatch]struct{}{}}
+}
+
+// full tells whether a session's credential can have no further watch; mu is held.
+func (h *WatchHub) full(session string) bool {
+	own, all := 0, 0
+	for w := range h.open {
+		if w.who.Session == session {
+			own++
+		}
+		if w.who.Session != "" {
+			all++
+		}
+	}
+	return own >= max(1, h.most/4) || all >= max(1, h.most*3/4)
+}
 
 // Expire ends the watches of a principal, whose credential is no longer good.
 func (h *WatchHub) Expire(principalID string) {
@@ -55,18 +73,21 @@ func (h *WatchHub) end(why string, matches func(who *rpc.Principal) bool) {
 	}
 }
 
-// enter adds a watch until leave is called.
-func (h *WatchHub) enter(w *hubWatch) (leave func()) {
+// enter adds a watch until leave is called. The error is dispatch.ErrTooManyWatches.
+func (h *WatchHub) enter(w *hubWatch) (leave func(), err error) {
 	w.since = time.Now()
 	w.beat = w.since
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if w.who.Session != "" && h.full(w.who.Session) {
+		return nil, dispatch.ErrTooManyWatches
+	}
 	h.open[w] = struct{}{}
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		delete(h.open, w)
-	}
+	}, nil
 }
 
 // took notes that a watch was sent a delivery; id is 0 for one that has not ended.

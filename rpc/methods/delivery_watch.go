@@ -135,7 +135,11 @@ func (w *watch) run(ctx context.Context) (err error) {
 	caller := ctx
 	ctx, w.seat.end = context.WithCancelCause(caller)
 	defer w.seat.end(nil)
-	defer w.hub.enter(w.seat)()
+	leave, err := w.hub.enter(w.seat)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	defer func() {
 		var ended *rpc.Error
 		if caller.Err() == nil && errors.As(context.Cause(ctx), &ended) { // by the hub

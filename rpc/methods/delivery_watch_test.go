@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/dispatch"
 )
 
 // note is a notification of a watch.
@@ -208,4 +209,39 @@ func (o *office) refused(method string, p params, name string) {
 	if len(fields) != 1 || fields[0].Pointer != want || fields[0].Problem == "" {
 		o.t.Errorf("%s %v: bad fields %+v, want %s", method, p, fields, want)
 	}
+}
+
+// A session that leaves its watches open keeps nobody else from watching.
+func TestWatchesOfOneSession(t *testing.T) {
+	o := filledOffice(t)
+	var stops []func() *rpc.Error
+	open := func(who rpc.Principal) {
+		t.Helper()
+		notes, stop := o.watch(who, nil)
+		o.next(notes, "delivery.watching")
+		stops = append(stops, stop)
+	}
+	refused := func(who rpc.Principal) {
+		t.Helper()
+		if _, failed := o.try(who, "delivery.watch", nil); failed == nil || failed.Code != rpc.CodeRateLimited {
+			t.Errorf("%s: %v, want a limit", who.ID, failed)
+		}
+	}
+	const most = dispatch.DefaultMaxWatches
+	for _, session := range []string{"anna", "bert", "carl"} {
+		for range most / 4 {
+			open(asSession(session))
+		}
+		refused(asSession(session))
+	}
+	refused(asSession("dora"))
+	for range most / 4 {
+		open(asAdmin())
+	}
+	refused(asAdmin())
+	for _, stop := range stops {
+		stop()
+	}
+	open(asSession("anna"))
+	stops[len(stops)-1]()
 }

@@ -132,7 +132,7 @@ type Config struct {
 
 	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
 
-	MaxWatches int `flag:"max-watches" unit:"watches" default:"32" min:"1" max:"10000" doc:"Streams of deliveries (delivery.watch, GET /v1/deliveries) open at a time." why:"Each reads a page of the archive every watch-every while something is new."`
+	MaxWatches int `flag:"max-watches" unit:"watches" default:"32" min:"1" max:"10000" doc:"Streams of deliveries (delivery.watch, GET /v1/deliveries) open at a time; the credentials of one session may have a quarter, those of all sessions three quarters." why:"Each reads a page of the archive every watch-every while something is new."`
 
 	WatchEvery time.Duration `flag:"watch-every" unit:"duration" default:"100ms" min:"10ms" max:"1m" doc:"Shortest time between two looks of such a stream into the archive." why:"People look at it, and each look is a query."`
 

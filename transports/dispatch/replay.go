@@ -17,6 +17,8 @@ type Replay struct {
 	To     Destination
 	DryRun bool
 	Remove bool // an entry goes when all replays of it that wait were delivered; it stays when one of them fails
+	// Share says that a session asks: its entries may have a quarter of the queue, so that it keeps no other from it.
+	Share bool
 }
 
 // Replayed says what became of a Replay.
@@ -79,7 +81,7 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 		}
 	}
 	if !r.DryRun && len(sends) > 0 {
-		gone, err := d.store.enqueue(ctx, sends, r.Remove, d.cfg.MaxQueuedReplays)
+		gone, err := d.store.enqueue(ctx, sends, &r, d.cfg.MaxQueuedReplays)
 		if err != nil {
 			return Replayed{}, err
 		}

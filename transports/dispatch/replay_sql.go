@@ -35,7 +35,7 @@ func (s *store) queued(ctx context.Context, entries []Entry) (map[sendKey]bool, 
 
 // enqueue adds sends to the queue, but those of entries that are gone, unless it would grow beyond a number. They are in
 // the order of their entries.
-func (s *store) enqueue(ctx context.Context, sends []send, remove bool, most int) (gone []int64, err error) {
+func (s *store) enqueue(ctx context.Context, sends []send, r *Replay, most int) (gone []int64, err error) {
 	err = s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		var waiting int
 		if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM dispatch_replays`).Scan(&waiting); err != nil {
@@ -43,6 +43,11 @@ func (s *store) enqueue(ctx context.Context, sends []send, remove bool, most int
 		}
 		if waiting+len(sends) > most {
 			return fmt.Errorf("%w: %d, at most %d", ErrTooMany, waiting, most)
+		}
+		if r.Share {
+			if err := s.inShare(ctx, sends, max(1, most/4)); err != nil {
+				return err
+			}
 		}
 		now := s.now().UnixMilli()
 		for part := range slices.Chunk(sends, maxRows) {
@@ -54,7 +59,7 @@ func (s *store) enqueue(ctx context.Context, sends []send, remove bool, most int
 			for _, p := range part {
 				switch {
 				case there[p.entry.ID]:
-					args = append(args, p.entry.ID, p.entry.EventID, p.to.sink.name, p.to.id, remove, now)
+					args = append(args, p.entry.ID, p.entry.EventID, p.to.sink.name, p.to.id, r.Remove, now)
 				case !slices.Contains(gone, p.entry.ID):
 					gone = append(gone, p.entry.ID)
 				}
@@ -74,6 +79,25 @@ func (s *store) enqueue(ctx context.Context, sends []send, remove bool, most int
 		return nil, fmt.Errorf("dispatch: queue replays: %w", err)
 	}
 	return gone, err
+}
+
+// inShare tells whether each session has room for its entries. The error is ErrTooMany.
+func (s *store) inShare(ctx context.Context, sends []send, most int) error {
+	more := map[string]int{}
+	for _, p := range sends {
+		more[p.entry.Session]++
+	}
+	for session, n := range more {
+		var waiting int
+		err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM dispatch_replays r JOIN dispatch_archive a ON a.id=r.entry WHERE a.session=$1`, session).Scan(&waiting)
+		if err != nil {
+			return err
+		}
+		if waiting+n > most {
+			return fmt.Errorf("%w: %d of one session, at most %d", ErrTooMany, waiting, most)
+		}
+	}
+	return nil
 }
 
 // lock tells which entries there are and keeps them until the transaction ends. On SQLite nobody else writes meanwhile.

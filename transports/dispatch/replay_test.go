@@ -179,3 +179,34 @@ func TestReplayOfWhatIsGone(t *testing.T) {
 		}
 	})
 }
+
+// What a session asks for leaves room in the queue for others.
+func TestReplayShare(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		w := openWorld(t, db, Config{MaxQueuedReplays: 8, DrainTimeout: 10 * time.Millisecond})
+		s := newRefusing()
+		w.sink(s, Policy{})
+		for _, session := range []string{"a", "b"} {
+			w.put(everything(session))
+			w.append(session, "Message", 3)
+		}
+		eventually(t, "dead letters", func() bool { return len(w.list(Query{})) == 6 })
+		s.answer = block
+		of := func(session string, limit int) Replay {
+			return Replay{Query: Query{Sessions: []string{session}, Limit: limit}, Share: true}
+		}
+		if _, err := w.Replay(t.Context(), of("a", 3)); !errors.Is(err, ErrTooMany) {
+			t.Errorf("three into a share of two: %v", err)
+		}
+		w.replay(of("a", 2))
+		if _, err := w.Replay(t.Context(), of("a", 3)); !errors.Is(err, ErrTooMany) {
+			t.Errorf("one more: %v", err)
+		}
+		if got := w.replay(of("b", 2)); len(got.Queued) != 2 {
+			t.Errorf("%+v", got)
+		}
+		if got := w.replay(Replay{}); len(got.Queued) != 2 || got.Waiting != 4 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
