@@ -38,9 +38,22 @@ func (e *Error) Error() string {
 		text += " (host " + e.Host + ")"
 	}
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + cause(e.Err)
 	}
 	return text
+}
+
+// cause is why, without what only concerns the operator: the address of the name server, and those that a name stands for.
+func cause(err error) string {
+	var name *net.DNSError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &name):
+		return name.Err
+	case errors.As(err, &network) && network.Err != nil:
+		return network.Err.Error()
+	}
+	return err.Error()
 }
 
 func (e *Error) describe() string {

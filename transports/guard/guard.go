@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -112,6 +113,11 @@ func checkURL(u *url.URL) error {
 	}
 	if host == "" {
 		return &Error{Reason: ReasonBadURL, Err: errors.New("there is no host")}
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return &Error{Reason: ReasonBadURL, Host: host, Err: errors.New("the port must be a number from 1 to 65535")}
+		}
 	}
 	if _, err := netip.ParseAddr(host); err != nil && numericHost(host) {
 		return &Error{Reason: ReasonBadURL, Host: host, Err: errors.New("the host is an unusual form of an address")}

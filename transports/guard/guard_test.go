@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,6 +136,8 @@ func TestTargets(t *testing.T) {
 		"file:///etc/passwd":                       ReasonBadURL,
 		"gopher://good.example/":                   ReasonBadURL,
 		"http:///nohost":                           ReasonBadURL,
+		"http://good.example:65536/":               ReasonBadURL,
+		"http://good.example:0/":                   ReasonBadURL,
 		"http://nowhere.example/":                  ReasonUnresolved,
 	} {
 		t.Run(url, func(t *testing.T) {
@@ -275,5 +279,18 @@ func TestErrorsHideURL(t *testing.T) {
 	err := w.Check(t.Context(), "http://10.0.0.1/secret-path?token=1")
 	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "token") {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// Whoever named a host reads why it was not reached, and neither what the name stands for nor who was asked for it.
+func TestErrorsHideAddresses(t *testing.T) {
+	for want, cause := range map[string]error{
+		"no such host":                &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "db.internal", Server: "10.0.0.53:53"}},
+		"connect: connection refused": &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 9, 9, 9), Port: 80}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)},
+	} {
+		text := (&Error{Reason: ReasonUnreachable, Host: "db.internal", Err: cause}).Error()
+		if !strings.HasSuffix(text, ": "+want) || strings.Contains(text, "10.") {
+			t.Errorf("got %q, want the end %q", text, want)
+		}
 	}
 }

@@ -218,7 +218,9 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 		var problems webhook.Problems
 		if err := o.webhooks.CheckGlobal(ctx, hook); errors.As(err, &problems) {
 			for _, problem := range problems {
-				p.Add(problem.Field, problem.Text)
+				if !slices.Contains(p, broker.Problem(problem)) {
+					p.Add(problem.Field, problem.Text)
+				}
 			}
 		} else if err != nil {
 			p.Add("url", err.Error())

@@ -360,3 +360,16 @@ func TestCloseEndsInTime(t *testing.T) {
 		close(stuck)
 	})
 }
+
+// What is wrong with the operator's webhook is said once.
+func TestBadGlobalWebhook(t *testing.T) {
+	onEach(t, func(w *world) {
+		w.start(nil, Globals{})
+		g := w.globals("webhook")
+		g.Webhook.Events = []string{"Message", "Nothing"}
+		var bad Problems
+		if err := w.o.SetGlobals(w.t.Context(), g); !errors.As(err, &bad) || len(bad["webhook"]) != 1 || bad["webhook"][0].Field != "events/1" {
+			w.t.Error(err)
+		}
+	})
+}

@@ -92,7 +92,7 @@ func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
 
 // urlProblems says in words what the guard found.
 var urlProblems = map[guard.Reason]string{
-	guard.ReasonBadURL:     "must be an http or https address with a plain host",
+	guard.ReasonBadURL:     "must be an http or https address with a plain host and, if any, a port up to 65535",
 	guard.ReasonForbidden:  "leads to an address that is not public; the operator can allow it (allow-hosts)",
 	guard.ReasonUnresolved: "has a host without an address",
 	guard.ReasonTimeout:    "has a host that could not be looked up in time",
