@@ -96,9 +96,9 @@ func (g *gates) enterNow(key string) (p pass, ok bool) {
 	return pass{key: key}, b == nil || !b.open
 }
 
-// unreachable reports that an attempt found nobody, and tells whether the breaker is open now. certain opens it with the
-// first failure.
-func (g *gates) unreachable(p pass, certain bool) (open bool) {
+// unreachable reports that an attempt found nobody, and tells whether the breaker is open now, and whether it was opened by
+// that. certain opens it with the first failure.
+func (g *gates) unreachable(p pass, certain bool) (open, opened bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.byKey[p.key]
@@ -111,14 +111,15 @@ func (g *gates) unreachable(p pass, certain bool) (open bool) {
 		b.probing = false
 	}
 	if p.probe || certain || !b.open && b.failures >= g.failures {
+		opened = !b.open
 		b.open, b.until = true, g.now().Add(g.pause)
 		b.tell()
 	}
-	return b.open
+	return b.open, opened
 }
 
-// answered reports that somebody is there, whatever they said. All who wait go on.
-func (g *gates) answered(p pass) { g.forget(p.key) }
+// answered reports that somebody is there, whatever they said, and tells whether that closed a breaker. All who wait go on.
+func (g *gates) answered(p pass) (closed bool) { return g.forget(p.key) }
 
 // unused gives back a pass that told nothing, because the attempt was cancelled.
 func (g *gates) unused(p pass) {
@@ -130,14 +131,16 @@ func (g *gates) unused(p pass) {
 	}
 }
 
-// forget drops what is known of a key.
-func (g *gates) forget(key string) {
+// forget drops what is known of a key, and tells whether its breaker was open.
+func (g *gates) forget(key string) (open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if b := g.byKey[key]; b != nil {
 		delete(g.byKey, key)
 		b.tell()
+		open = b.open
 	}
+	return open
 }
 
 func (b *gate) tell() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
@@ -198,22 +199,43 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 		}
 		switch class {
 		case classRefused, classApart:
-			j.open = s.setApart(j.t, p, class == classRefused)
+			var opened bool
+			if j.open, opened = s.setApart(j.t, p, class == classRefused); opened {
+				s.tellAway(j.t, err)
+			}
 		case classUnreachable:
-			j.open = s.gates.unreachable(p, false)
+			var opened bool
+			if j.open, opened = s.gates.unreachable(p, false); opened {
+				s.tellAway(j.t, err)
+			}
 			if p.key != j.t.ownKey() && !s.usesKey(p.key) { // its targets went while the attempt was under way
 				s.gates.forget(p.key)
 			}
 		default:
-			s.gates.answered(p)
+			if s.gates.answered(p) {
+				s.tell(j.t, slog.LevelInfo, "a target is back")
+			}
 			j.t.apart.Store(false)
 		}
 		return nil, err
 	}
 }
 
+// tellAway and tell write down what becomes of targets. Those of all sessions are the operator's business; what sessions set
+// for themselves they see in their own figures.
+func (s *sink) tellAway(t *target, err error) {
+	s.tell(t, slog.LevelWarn, "a target takes nothing; its events are held", "error", errorText(err))
+}
+
+func (s *sink) tell(t *target, level slog.Level, text string, more ...any) {
+	if t.settings().Outlet == "" {
+		level = slog.LevelDebug
+	}
+	s.d.cfg.Log.Log(context.Background(), level, text, append([]any{"transport", s.name, "target", t.id, "session", t.session}, more...)...)
+}
+
 // setApart puts a target behind a breaker of its own: others of the key go on. certain opens it at once.
-func (s *sink) setApart(t *target, p pass, certain bool) (open bool) {
+func (s *sink) setApart(t *target, p pass, certain bool) (open, opened bool) {
 	own := pass{key: t.ownKey()}
 	if p.key == own.key {
 		own = p
