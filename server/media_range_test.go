@@ -163,7 +163,7 @@ func TestSignedAddresses(t *testing.T) {
 		// A token makes no difference: whoever uses an address should learn that it is bad.
 		for _, with := range []string{"", token} {
 			response, raw := send(t, http.MethodGet, c.address, with, nil)
-			var told refusal
+			var told errorBody
 			if err := json.Unmarshal(raw, &told); err != nil || response.StatusCode != http.StatusForbidden || !strings.Contains(told.Error.Message, c.says) {
 				t.Errorf("%s: status %d, %s", name, response.StatusCode, raw)
 			}

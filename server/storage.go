@@ -10,6 +10,7 @@ import (
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/refusal"
 	"github.com/waystation/waystation/transports/s3"
 )
 
@@ -40,7 +41,7 @@ func globalStorage(c *config.ObjectStorage) s3.Settings {
 
 // storageSetting puts the name of a setting in the place of a field of the operator's storage.
 func storageSetting(err error) error {
-	var bad s3.Problems
+	var bad refusal.Problems
 	if errors.As(err, &bad) {
 		return fmt.Errorf("%w: global-s3-%s: %s", errBadGlobals, strings.ReplaceAll(bad[0].Field, "_", "-"), bad[0].Text)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// refusal is the error body of requests outside of JSON-RPC.
-type refusal struct {
+// errorBody is the error body of requests outside of JSON-RPC.
+type errorBody struct {
 	Error struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
@@ -88,7 +88,7 @@ func TestTicketOpensOneSocket(t *testing.T) {
 		"a token": "?ticket=" + url.QueryEscape(token),
 	} {
 		status, body := s.upgrade(query, nil)
-		var told refusal
+		var told errorBody
 		if err := json.Unmarshal(body, &told); err != nil || status != http.StatusUnauthorized || told.Error.Code != -32001 || told.Error.Data.RequestID == "" {
 			t.Errorf("%s: status %d, %s", name, status, body)
 		}
@@ -145,7 +145,7 @@ func TestTicketRefusals(t *testing.T) {
 		"large":           {token, "application/json", strings.Repeat(" ", 5000), "", http.StatusRequestEntityTooLarge},
 	} {
 		response, raw := transfer(t, http.MethodPost, s.url("/v1/tickets"), c.token, c.kind, strings.NewReader(c.body))
-		var told refusal
+		var told errorBody
 		if err := json.Unmarshal(raw, &told); err != nil || response.StatusCode != c.status || told.Error.Code == 0 || !strings.Contains(string(raw), c.names) {
 			t.Errorf("%s: status %d, want %d: %s", name, response.StatusCode, c.status, raw)
 		}

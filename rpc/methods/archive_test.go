@@ -169,6 +169,12 @@ func TestArchive(t *testing.T) {
 			t.Errorf("payload %v of %v", p, e)
 		}
 	}
+	newest := 0 // two can end in one millisecond
+	for _, e := range entries {
+		if e["archived_at"] == dead["archived_at"] {
+			newest++
+		}
+	}
 	for _, c := range []struct {
 		who   rpc.Principal
 		p     params
@@ -182,7 +188,7 @@ func TestArchive(t *testing.T) {
 		{asAdmin(), params{"session_ids": []string{"bert", "nobody"}}, 1},
 		{asAdmin(), params{"session_ids": []string{}}, 0},
 		{asAdmin(), params{"limit": 1, "offset": 1}, 4},
-		{asAdmin(), params{"since": dead["archived_at"]}, 1},
+		{asAdmin(), params{"since": dead["archived_at"]}, newest},
 		{asAdmin(), params{"until": "2020-01-01T00:00:00Z"}, 0},
 		{asSession("anna"), nil, 3},
 		{asSession("anna"), params{"session_ids": []string{"anna"}}, 3},

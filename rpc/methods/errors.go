@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // reasonCodes gives each reason of the bridge its code. A test holds the table
@@ -93,11 +94,15 @@ func pointer(field string) string {
 	return "/" + field
 }
 
-// refusedFields names the fields for which a transport refused its settings; they are below a pointer.
-func refusedFields[P ~struct{ Field, Text string }](below string, bad []P) *rpc.Error {
+// refusedFields names the fields for which settings were refused; they are below a pointer. It returns nil when that is not
+// what went wrong.
+func refusedFields(below string, err error) *rpc.Error {
+	var bad refusal.Problems
+	if !errors.As(err, &bad) {
+		return nil
+	}
 	fields := make(rpc.Fields, len(bad))
-	for i, problem := range bad {
-		p := struct{ Field, Text string }(problem)
+	for i, p := range bad {
 		fields[i] = rpc.Field{Pointer: below + pointer(p.Field), Problem: p.Text}
 	}
 	return rpc.InvalidFields(fields)

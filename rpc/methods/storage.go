@@ -165,11 +165,10 @@ func (d Deps) getRetentionStats(context.Context, *rpc.Call, *none) (retentionSta
 
 // storageError turns an error of package s3 into the one a caller sees. Fields are below the pointer.
 func storageError(below string, err error) error {
-	var bad s3.Problems
-	switch {
-	case errors.As(err, &bad):
-		return refusedFields(below, bad)
-	case errors.Is(err, s3.ErrClosed):
+	if refused := refusedFields(below, err); refused != nil {
+		return refused
+	}
+	if errors.Is(err, s3.ErrClosed) {
 		return rpc.ShuttingDown(0)
 	}
 	return err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/outlets"
 )
 
@@ -183,10 +182,10 @@ func (p *transportName) check() error {
 
 // transportError turns an error of package outlets into the one a caller sees. Fields are below the pointer.
 func transportError(below string, err error) error {
-	var bad broker.Problems
+	if refused := refusedFields(below, err); refused != nil {
+		return refused
+	}
 	switch {
-	case errors.As(err, &bad):
-		return refusedFields(below, bad)
 	case errors.Is(err, outlets.ErrNotFound):
 		return rpc.NotFound("the session has no settings of this transport").With(map[string]any{"field": "/transport"})
 	case errors.Is(err, outlets.ErrUnknown):

@@ -210,10 +210,10 @@ func (d Deps) listWebhookDeliveries(ctx context.Context, s *bridge.Session, p *w
 
 // webhookError turns an error of package webhook into the one a caller sees. Fields are below the pointer.
 func webhookError(below string, err error) error {
-	var bad webhook.Problems
+	if refused := refusedFields(below, err); refused != nil {
+		return refused
+	}
 	switch {
-	case errors.As(err, &bad):
-		return refusedFields(below, bad)
 	case errors.Is(err, webhook.ErrNotFound):
 		return rpc.NotFound("the session has no webhook of this id").With(map[string]any{"field": "/webhook_id"})
 	case errors.Is(err, webhook.ErrTooMany):

@@ -15,6 +15,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Defaults of Config.
@@ -55,9 +56,9 @@ func (c *Config) publishTimeout() time.Duration {
 	return time.Duration(c.PublishTimeout) * time.Millisecond
 }
 
-// Validate tells what is wrong, as broker.Problems.
+// Validate tells what is wrong, as refusal.Problems.
 func (c Config) Validate() error {
-	var p broker.Problems
+	var p refusal.Problems
 	if err := c.Settings.Validate(); !errors.As(err, &p) && err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package amqp
 
-import "github.com/waystation/waystation/transports/broker"
+import (
+	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
+)
 
 // Settings are the documented fields. Start from DefaultSettings.
 type Settings struct {
@@ -73,9 +76,9 @@ var oneOf = map[string]map[string]bool{
 	"queue_type":    {"classic": true, "quorum": true, "stream": true},
 }
 
-// Validate tells what is wrong, as broker.Problems.
+// Validate tells what is wrong, as refusal.Problems.
 func (s Settings) Validate() error {
-	var p broker.Problems
+	var p refusal.Problems
 	if _, err := parseURL(s.URL); err != nil {
 		p.Add("url", err.Error())
 	}
@@ -93,7 +96,7 @@ func (s Settings) Validate() error {
 	return p.Err()
 }
 
-func (s *Settings) checkNames(p *broker.Problems) {
+func (s *Settings) checkNames(p *refusal.Problems) {
 	if s.Exchange == "" && s.Queue == "" {
 		p.Add("exchange", "or queue must be named")
 	}
@@ -128,7 +131,7 @@ func (s *Settings) checkNames(p *broker.Problems) {
 	}
 }
 
-func (s *Settings) checkNumbers(p *broker.Problems) {
+func (s *Settings) checkNumbers(p *refusal.Problems) {
 	if s.DeliveryMode != 1 && s.DeliveryMode != 2 {
 		p.Add("delivery_mode", "must be 1 (in memory) or 2 (on disk)")
 	}
@@ -159,7 +162,7 @@ func (s *Settings) checkNumbers(p *broker.Problems) {
 }
 
 // checkQueueType finds what quorum queues and streams do not have.
-func (s *Settings) checkQueueType(p *broker.Problems) {
+func (s *Settings) checkQueueType(p *refusal.Problems) {
 	if s.Queue == "" || s.QueueType == "classic" {
 		return
 	}

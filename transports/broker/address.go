@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"strings"
+
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Mask is a URL as it may be shown: without password, query and fragment. It reads any text, lists of hosts and passwords
@@ -48,17 +50,17 @@ func (t TLS) Config(host string) (*tls.Config, error) {
 	if t.CAFile != "" {
 		text, err := os.ReadFile(t.CAFile)
 		if err != nil {
-			return nil, Problems{{"tls_ca_file", "cannot be read: " + reason(err)}}
+			return nil, refusal.Problems{{Field: "tls_ca_file", Text: "cannot be read: " + reason(err)}}
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, Problems{{"tls_ca_file", "holds no PEM certificate"}}
+			return nil, refusal.Problems{{Field: "tls_ca_file", Text: "holds no PEM certificate"}}
 		}
 	}
 	if t.CertFile != "" || t.KeyFile != "" {
 		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
-			return nil, Problems{{"tls_cert_file", fmt.Sprintf("and tls_key_file are no pair: %s", reason(err))}}
+			return nil, refusal.Problems{{Field: "tls_cert_file", Text: fmt.Sprintf("and tls_key_file are no pair: %s", reason(err))}}
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}

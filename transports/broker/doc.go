@@ -1,6 +1,6 @@
 // Package broker is what the sinks of message brokers (redis, amqp, sqs) have in common: names with placeholders, the body
 // of a message and its size, gathering what many lanes send at the same time into one call, figures for status pages,
-// TLS, why a broker takes nothing in a word, and problems of a configuration by field.
+// TLS and why a broker takes nothing in a word.
 //
 // A sink is one configuration: its connections are shared by all sessions that it serves. It makes one attempt a delivery;
 // order, retries, breakers and dead letters are the dispatcher's. Events arrive at least once: an attempt that ended

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"reflect"
 
-	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Meaning is what a sink's error tells the dispatcher.
@@ -26,7 +26,7 @@ func Meaning(err error) string {
 // Problems are the fields for which a configuration was refused.
 func Problems(err error) map[string]bool {
 	fields := map[string]bool{}
-	var p broker.Problems
+	var p refusal.Problems
 	if errors.As(err, &p) {
 		for _, problem := range p {
 			fields[problem.Field] = true

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
-// What the methods of Outlets may answer, besides broker.Problems, Problems and errors of the database and the context.
+// What the methods of Outlets may answer, besides refusal.Problems, Problems and errors of the database and the context.
 var (
 	// ErrNotFound says that the session has no settings of this transport.
 	ErrNotFound = errors.New("outlets: no settings")
@@ -18,7 +18,7 @@ var (
 )
 
 // Problems say why global transports are refused, by the transport's name.
-type Problems map[string]broker.Problems
+type Problems map[string]refusal.Problems
 
 // Error names the transports, their fields and what is wrong with each. It repeats no secret.
 func (p Problems) Error() string {

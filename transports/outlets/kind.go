@@ -12,6 +12,7 @@ import (
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Masked stands in results for a secret; given as one, it means that the secret stays as it is.
@@ -48,7 +49,7 @@ type Figures struct {
 
 // Options are what only one kind of broker knows. They are decoded into and shown as JSON.
 type Options interface {
-	// Open makes a connection without waiting for the broker. Its error is broker.Problems, with fields named as the options
+	// Open makes a connection without waiting for the broker. Its error is refusal.Problems, with fields named as the options
 	// are, or url.
 	Open(url string, access Access) (Connection, error)
 }
@@ -75,10 +76,10 @@ type Settings struct {
 	Options map[string]json.RawMessage
 }
 
-// decode reads the options over the kind's defaults. The error is broker.Problems.
+// decode reads the options over the kind's defaults. The error is refusal.Problems.
 func (k *Kind) decode(given map[string]json.RawMessage) (Options, error) {
 	options := k.New()
-	var p broker.Problems
+	var p refusal.Problems
 	for name, value := range given {
 		one, err := json.Marshal(map[string]json.RawMessage{name: value})
 		if err == nil {
@@ -97,21 +98,21 @@ func (k *Kind) decode(given map[string]json.RawMessage) (Options, error) {
 			p.Add("options/"+name, "is no option of this transport, or is no JSON for it")
 		}
 	}
-	slices.SortFunc(p, func(a, b broker.Problem) int { return strings.Compare(a.Field, b.Field) })
+	slices.SortFunc(p, func(a, b refusal.Problem) int { return strings.Compare(a.Field, b.Field) })
 	if o, ok := options.(interface{ complete() }); ok { // defaults that depend on other options
 		o.complete()
 	}
 	return options, p.Err()
 }
 
-// open makes a connection. The error is broker.Problems with the fields of Settings.
+// open makes a connection. The error is refusal.Problems with the fields of Settings.
 func (k *Kind) open(s *Settings, access Access) (Connection, error) {
 	options, err := k.decode(s.Options)
 	if err != nil {
 		return nil, err
 	}
 	conn, err := options.Open(s.URL, access)
-	var p broker.Problems
+	var p refusal.Problems
 	if errors.As(err, &p) {
 		for i := range p {
 			if p[i].Field != "url" {
@@ -152,7 +153,7 @@ func (k *Kind) shown(s *Settings) (Settings, error) {
 
 // renamed puts the names of options in the place of a sink's own for the same thing.
 func renamed(err error, names map[string]string) error {
-	var p broker.Problems
+	var p refusal.Problems
 	if !errors.As(err, &p) {
 		return err
 	}
@@ -177,7 +178,7 @@ func filter(events []string, volatile map[string]bool) dispatch.Filter {
 }
 
 // checkEvents puts names in their place and finds those that are none.
-func checkEvents(given []string, volatile map[string]bool) (events []string, p broker.Problems) {
+func checkEvents(given []string, volatile map[string]bool) (events []string, p refusal.Problems) {
 	events = make([]string, 0, len(given))
 	for i, name := range given {
 		if strings.EqualFold(name, "all") {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Bad options of each broker are refused by their own names, as settings have them.
@@ -49,7 +49,7 @@ func TestOptionsOfBrokers(t *testing.T) {
 			t.Fatal(err)
 		}
 		conn, err := kind.open(&set, Access{})
-		var p broker.Problems
+		var p refusal.Problems
 		if !errors.As(err, &p) || len(p) != 1 || p[0].Field != c.field {
 			t.Errorf("%s %s %s: %v, want %s", c.transport, c.url, c.options, err, c.field)
 		}

@@ -18,11 +18,11 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/database/dbtest"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/refusal"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -49,7 +49,7 @@ type options struct {
 }
 
 func (o *options) Open(url string, access Access) (Connection, error) {
-	var p broker.Problems
+	var p refusal.Problems
 	if url == "" {
 		p.Add("url", "must not be empty")
 	}

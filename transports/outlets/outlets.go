@@ -15,6 +15,7 @@ import (
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/redis"
+	"github.com/waystation/waystation/transports/refusal"
 	"github.com/waystation/waystation/transports/sqs"
 	"github.com/waystation/waystation/transports/webhook"
 )
@@ -200,13 +201,13 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 			continue
 		}
 		a, err := o.attach(name, &set, Access{Operator: true})
-		var p broker.Problems
+		var p refusal.Problems
 		switch {
 		case errors.As(err, &p):
 			bad[name] = p
 			continue
 		case err != nil:
-			bad[name] = broker.Problems{{Field: "enabled", Text: err.Error()}}
+			bad[name] = refusal.Problems{{Field: "enabled", Text: err.Error()}}
 			continue
 		}
 		next[name], checked.Brokers[name] = a, set
@@ -215,10 +216,10 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 		hook := *g.Webhook
 		events, p := checkEvents(hook.Events, o.cfg.Events)
 		hook.Events = events
-		var problems webhook.Problems
-		if err := o.webhooks.CheckGlobal(ctx, hook); errors.As(err, &problems) {
-			for _, problem := range problems {
-				if !slices.Contains(p, broker.Problem(problem)) {
+		var more refusal.Problems
+		if err := o.webhooks.CheckGlobal(ctx, hook); errors.As(err, &more) {
+			for _, problem := range more {
+				if !slices.Contains(p, problem) {
 					p.Add(problem.Field, problem.Text)
 				}
 			}
@@ -246,7 +247,7 @@ func (o *Outlets) attach(transport string, set *Settings, access Access) (*attac
 	events, p := checkEvents(set.Events, o.cfg.Events)
 	set.Events = events
 	conn, err := o.pool.acquire(transport, &s.kind, set, access)
-	var more broker.Problems
+	var more refusal.Problems
 	if errors.As(err, &more) {
 		p = append(p, more...)
 	} else if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -277,7 +278,7 @@ func TestBadOwn(t *testing.T) {
 			"wrong value":    {Change{URL: &text, Options: map[string]json.RawMessage{"size": json.RawMessage(`-1`)}}, "options/size"},
 			"a file":         {Change{URL: &text, Options: map[string]json.RawMessage{"name": json.RawMessage(`"file"`)}}, "options/name"},
 		} {
-			var p broker.Problems
+			var p refusal.Problems
 			_, err := w.o.Update(ctx, "a", "redis", c.change)
 			if !errors.As(err, &p) || len(p) != 1 || p[0].Field != c.field {
 				t.Errorf("%s: %v", name, err)

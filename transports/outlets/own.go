@@ -134,7 +134,7 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 	return own, Figures{}, nil
 }
 
-// Check tells what would be wrong with a change of a session without settings: broker.Problems, or nil.
+// Check tells what would be wrong with a change of a session without settings: refusal.Problems, or nil.
 func (o *Outlets) Check(transport string, c Change) error {
 	s := o.sinks[transport]
 	if s == nil {
@@ -156,7 +156,7 @@ func (o *Outlets) check(transport string, set Settings) error {
 }
 
 // Update changes a session's settings of one transport and applies them. A transport that is switched on begins with the
-// events of that moment; one that was on goes on where it is. broker.Problems: a field is bad.
+// events of that moment; one that was on goes on where it is. refusal.Problems: a field is bad.
 func (o *Outlets) Update(ctx context.Context, session, transport string, c Change) (Own, error) {
 	s := o.sinks[transport]
 	if s == nil {

@@ -21,7 +21,7 @@ type shared struct {
 	users int
 }
 
-// acquire opens a connection or finds the one that is open. The error is broker.Problems.
+// acquire opens a connection or finds the one that is open. The error is refusal.Problems.
 func (p *pool) acquire(transport string, kind *Kind, s *Settings, access Access) (*shared, error) {
 	text, err := json.Marshal(struct {
 		Transport, URL string

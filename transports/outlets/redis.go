@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/redis"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // redisOptions are documented at redis.Config.
@@ -34,7 +35,7 @@ type tlsOptions struct {
 
 // check refuses files of the server to all but its operator.
 func (o *tlsOptions) check(access Access) (broker.TLS, error) {
-	var p broker.Problems
+	var p refusal.Problems
 	for _, f := range []struct{ field, path string }{{"tls_ca_file", o.CAFile}, {"tls_cert_file", o.CertFile}, {"tls_key_file", o.KeyFile}} {
 		if f.path != "" && !access.Operator {
 			p.Add(f.field, "is for global transports alone: it names a file of the server")

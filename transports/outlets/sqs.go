@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 	"github.com/waystation/waystation/transports/sqs"
 )
 
@@ -42,7 +43,7 @@ func maskQueue(queue string) string {
 
 // Open implements Options.
 func (o *sqsOptions) Open(queue string, access Access) (Connection, error) {
-	var p broker.Problems
+	var p refusal.Problems
 	if queue == "" {
 		p.Add("url", "must be the URL or the name of a queue")
 	}

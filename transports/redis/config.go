@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Defaults of Config.
@@ -63,9 +64,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate tells what is wrong, as broker.Problems.
+// Validate tells what is wrong, as refusal.Problems.
 func (c Config) Validate() error {
-	var p broker.Problems
+	var p refusal.Problems
 	c = c.withDefaults()
 	at, err := parseURL(c.URL)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/minio/minio-go/v7"
 
@@ -13,24 +12,6 @@ import (
 
 // ErrClosed says that the storage is shut down.
 var ErrClosed = errors.New("s3: closed")
-
-// Problem is what is wrong with one field of the settings.
-type Problem struct {
-	Field string // as in results, in snake case
-	Text  string // for people; never repeats a key
-}
-
-// Problems says why settings are refused.
-type Problems []Problem
-
-// Error names the fields and what is wrong with each.
-func (p Problems) Error() string {
-	texts := make([]string, len(p))
-	for i, problem := range p {
-		texts[i] = problem.Field + " " + problem.Text
-	}
-	return "s3: " + strings.Join(texts, "; ")
-}
 
 // Reason classifies an Error.
 type Reason string

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Delivery is how events carry a file.
@@ -98,51 +100,47 @@ func setKey(to, from *string) {
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// Check tells what is wrong with the settings: Problems or nil. What an enabled storage needs is asked for only then.
+// Check tells what is wrong with the settings: refusal.Problems or nil. What an enabled storage needs is asked for only then.
 func (s *Settings) Check() error {
-	var bad Problems
-	problem := func(field, text string) { bad = append(bad, Problem{field, text}) }
+	var bad refusal.Problems
 	switch s.Delivery {
 	case DeliveryBase64, DeliveryURL, DeliveryBoth:
 	default:
-		problem("media_delivery", "is not base64, url or both")
+		bad.Add("media_delivery", "is not base64, url or both")
 	}
 	if s.RetentionDays < 0 || s.RetentionDays > maxRetentionDays {
-		problem("retention_days", "is not between 0 and 36500")
+		bad.Add("retention_days", "is not between 0 and 36500")
 	}
 	if s.Bucket != "" && !bucketName.MatchString(s.Bucket) {
-		problem("bucket", "is not the name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes")
+		bad.Add("bucket", "is not the name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes")
 	}
 	if s.Endpoint != "" && !isBase(s.Endpoint, false) {
-		problem("endpoint", "is not an http or https address without path, query and credentials")
+		bad.Add("endpoint", "is not an http or https address without path, query and credentials")
 	}
 	if s.PublicURL != "" && !isBase(s.PublicURL, true) {
-		problem("public_url", "is not an http or https address without query and credentials")
+		bad.Add("public_url", "is not an http or https address without query and credentials")
 	}
 	for _, text := range []struct{ field, value string }{
 		{"endpoint", s.Endpoint}, {"region", s.Region}, {"access_key", s.AccessKey}, {"secret_key", s.SecretKey}, {"public_url", s.PublicURL},
 	} {
 		switch {
 		case len(text.value) > maxField:
-			problem(text.field, "is longer than 1024 bytes")
+			bad.Add(text.field, "is longer than 1024 bytes")
 		case strings.ContainsFunc(text.value, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			problem(text.field, "has control characters")
+			bad.Add(text.field, "has control characters")
 		}
 	}
 	if s.Enabled {
 		for _, needed := range []struct{ field, value string }{{"bucket", s.Bucket}, {"access_key", s.AccessKey}, {"secret_key", s.SecretKey}} {
 			if needed.value == "" {
-				problem(needed.field, "is needed while enabled is true")
+				bad.Add(needed.field, "is needed while enabled is true")
 			}
 		}
 	}
-	if bad != nil {
-		return bad
-	}
-	return nil
+	return bad.Err()
 }
 
-// operators are settings of the operator's storage, with their defaults. The error is Problems.
+// operators are settings of the operator's storage, with their defaults. The error is refusal.Problems.
 func (s Settings) operators() (*Settings, error) {
 	switch s.Delivery {
 	case "":
@@ -166,7 +164,7 @@ func (s *Storage) check(ctx context.Context, c *Settings) error {
 		return err
 	}
 	if err := s.cfg.Check(ctx, c.Endpoint); err != nil {
-		return Problems{{"endpoint", "may not be requested: it is not a public address, or has none"}}
+		return refusal.Problems{{Field: "endpoint", Text: "may not be requested: it is not a public address, or has none"}}
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 func TestSettings(t *testing.T) {
@@ -51,18 +53,18 @@ func TestBadSettings(t *testing.T) {
 		"endpoint": {Endpoint: ptr("ftp://127.0.0.1")}, "public_url": {PublicURL: ptr("https://user:secret@cdn.example")},
 		"region": {Region: ptr(long)}, "access_key": {AccessKey: ptr("a\nb")}, "secret_key": {SecretKey: ptr(long)},
 	} {
-		var bad Problems
+		var bad refusal.Problems
 		if _, err := w.Update(t.Context(), "shop", c); !errors.As(err, &bad) || len(bad) != 1 || bad[0].Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
 	for _, address := range []string{"http://127.0.0.1/path", "http://127.0.0.1?x=1", "http://10.0.0.1", "http://169.254.169.254", "http://a.b.invalid", "//x", "http://"} {
-		var bad Problems
+		var bad refusal.Problems
 		if _, err := w.Update(t.Context(), "shop", &Change{Endpoint: &address}); !errors.As(err, &bad) || bad[0].Field != "endpoint" {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	var bad Problems
+	var bad refusal.Problems
 	err := w.Check(t.Context(), &Change{Enabled: ptr(true)})
 	fields := []string{}
 	if errors.As(err, &bad) {

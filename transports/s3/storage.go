@@ -160,7 +160,7 @@ func (s *Storage) Global() Settings {
 	return *s.global
 }
 
-// CheckGlobal tells what SetGlobal would refuse: Problems or nil.
+// CheckGlobal tells what SetGlobal would refuse: refusal.Problems or nil.
 func (s *Storage) CheckGlobal(settings Settings) error {
 	_, err := settings.operators()
 	return err
@@ -168,7 +168,7 @@ func (s *Storage) CheckGlobal(settings Settings) error {
 
 // SetGlobal changes the operator's storage for files that are stored from then on, those that wait included. An upload
 // under way ends where it began. Objects in another storage, or bucket, than before stay there, whatever the retention.
-// The error is Problems; then nothing has changed.
+// The error is refusal.Problems; then nothing has changed.
 func (s *Storage) SetGlobal(settings Settings) error {
 	next, err := settings.operators()
 	if err != nil {
@@ -187,7 +187,7 @@ func (s *Storage) SetGlobal(settings Settings) error {
 	return nil
 }
 
-// Check tells what Update would refuse for a session without settings: Problems or nil.
+// Check tells what Update would refuse for a session without settings: refusal.Problems or nil.
 func (s *Storage) Check(ctx context.Context, c *Change) error {
 	settings := Settings{Delivery: DeliveryBoth}
 	c.apply(&settings)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 func TestFilesAreStored(t *testing.T) {
@@ -313,7 +315,7 @@ func TestGlobalChanges(t *testing.T) {
 			t.Errorf("standing %+v", st)
 		}
 
-		var bad Problems
+		var bad refusal.Problems
 		wrong.Bucket = ""
 		if err := w.SetGlobal(wrong); !errors.As(err, &bad) || bad[0].Field != "bucket" || w.Global().Bucket != bucket {
 			t.Errorf("%v, %+v", err, w.Global())

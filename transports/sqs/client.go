@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // connect makes a client. Nothing is contacted yet.
@@ -49,10 +49,10 @@ func connect(cfg *Config) (*sqs.Client, *http.Client, error) {
 	defer cancel()
 	loaded, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil { // the error may name files and what is in them
-		return nil, nil, broker.Problems{{Field: "profile", Text: "cannot be read from the shared files or the environment"}}
+		return nil, nil, refusal.Problems{{Field: "profile", Text: "cannot be read from the shared files or the environment"}}
 	}
 	if loaded.Region == "" {
-		return nil, nil, broker.Problems{{Field: "region", Text: "is given neither here nor by the environment"}}
+		return nil, nil, refusal.Problems{{Field: "region", Text: "is given neither here nor by the environment"}}
 	}
 	if b, ok := loaded.HTTPClient.(*awshttp.BuildableClient); ok { // with the bundle
 		builder = b

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Defaults of Config.
@@ -54,9 +55,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate tells what is wrong, as broker.Problems. Whether there is a region is known to Open.
+// Validate tells what is wrong, as refusal.Problems. Whether there is a region is known to Open.
 func (c Config) Validate() error {
-	var p broker.Problems
+	var p refusal.Problems
 	if pattern, err := broker.ParsePattern(c.Queue); err != nil {
 		p.Add("queue", err.Error())
 	} else if name := pattern.Expand("s", "Message"); !address(name) && !queueName.MatchString(name) {

@@ -8,46 +8,43 @@ import (
 	"unicode/utf8"
 
 	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // check lists what is wrong with the fields a change sets, seen together with those that stay. badURL is what urlProblem
 // said about its address.
 func (s *store) check(c *Change, w *Webhook, badURL string) error {
-	var bad Problems
-	problem := func(field, text string) { bad = append(bad, Problem{field, text}) }
+	var bad refusal.Problems
 	if utf8.RuneCountInString(w.Name) > maxName {
-		problem("name", "must have at most "+strconv.Itoa(maxName)+" characters")
+		bad.Add("name", "must have at most "+strconv.Itoa(maxName)+" characters")
 	}
 	if _, known := formats[w.Format]; !known {
-		problem("format", "must be one of "+formatNames())
+		bad.Add("format", "must be one of "+formatNames())
 	}
 	for i, name := range c.Events {
 		if _, known := s.cfg.Events[name]; !known && name != AllEvents {
-			problem("events/"+strconv.Itoa(i), "is not an event; rpc.discover lists them under x-events")
+			bad.Add("events/"+strconv.Itoa(i), "is not an event; rpc.discover lists them under x-events")
 		}
 	}
 	switch {
 	case c.Events != nil && len(c.Events) == 0:
-		problem("events", "must not be empty; active: false switches a webhook off")
+		bad.Add("events", "must not be empty; active: false switches a webhook off")
 	case len(w.Events) > maxEvents:
-		problem("events", "must have at most "+strconv.Itoa(maxEvents)+" items")
+		bad.Add("events", "must have at most "+strconv.Itoa(maxEvents)+" items")
 	}
 	if text := secretProblem(c.Secret); text != "" {
-		problem("secret", text)
+		bad.Add("secret", text)
 	}
 	if c.BodyToken != nil && len(*c.BodyToken) > maxToken {
-		problem("body_token", "must have at most "+strconv.Itoa(maxToken)+" bytes")
+		bad.Add("body_token", "must have at most "+strconv.Itoa(maxToken)+" bytes")
 	}
 	if c.Active != nil && *c.Active && w.URL == "" {
-		problem("active", "needs a url")
+		bad.Add("active", "needs a url")
 	}
 	if badURL != "" {
-		problem("url", badURL)
+		bad.Add("url", badURL)
 	}
-	if len(bad) > 0 {
-		return bad
-	}
-	return nil
+	return bad.Err()
 }
 
 func secretProblem(secret *string) string {

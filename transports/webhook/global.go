@@ -36,7 +36,7 @@ func (g *Global) webhook() *Webhook {
 	}
 }
 
-// CheckGlobal tells what is wrong with the operator's webhook: Problems, or nil. A host that cannot be looked up now is
+// CheckGlobal tells what is wrong with the operator's webhook: refusal.Problems, or nil. A host that cannot be looked up now is
 // nothing wrong.
 func (w *Webhooks) CheckGlobal(ctx context.Context, g Global) error {
 	c := Change{URL: &g.URL, Events: g.Events, Secret: &g.Secret, Format: &g.Format}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/refusal"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
@@ -173,7 +174,7 @@ func TestSlowLookUp(t *testing.T) {
 	<-asked
 	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
 	close(answer)
-	var bad Problems
+	var bad refusal.Problems
 	if err := <-slow; !errors.As(err, &bad) || bad[0].Field != "url" {
 		t.Errorf("looked up too slowly: %v", err)
 	}
@@ -278,7 +279,7 @@ func TestBadFields(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.Update(ctx, shop, c.change)
-			var bad Problems
+			var bad refusal.Problems
 			errors.As(err, &bad)
 			var fields []string
 			for _, problem := range bad {

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Dispatcher is the part of dispatch.Dispatcher that webhooks need.
@@ -69,7 +70,7 @@ func (w *Webhooks) Get(ctx context.Context, key Key) (*Webhook, error) { return 
 // Standing tells how the latest attempts of a webhook went.
 func (w *Webhooks) Standing(key Key) Standing { return w.sink.standing(key) }
 
-// Check tells what would be wrong with a change of an empty webhook: Problems, or nil.
+// Check tells what would be wrong with a change of an empty webhook: refusal.Problems, or nil.
 func (w *Webhooks) Check(ctx context.Context, session string, c Change) error {
 	badURL, err := w.store.urlProblem(ctx, &c)
 	if err != nil {
@@ -78,7 +79,7 @@ func (w *Webhooks) Check(ctx context.Context, session string, c Change) error {
 	return w.store.check(&c, c.applied(empty(session)), badURL)
 }
 
-// Create adds a webhook under an id of its own. Problems: a field is bad. ErrTooMany: the session has enough.
+// Create adds a webhook under an id of its own. refusal.Problems: a field is bad. ErrTooMany: the session has enough.
 func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webhook, error) {
 	badURL, err := w.store.urlProblem(ctx, &c)
 	if err != nil {
@@ -87,7 +88,7 @@ func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webho
 	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.create(ctx, session, &c, badURL) })
 }
 
-// Update changes a webhook. Problems: a field is bad. ErrNotFound: there is none of that id.
+// Update changes a webhook. refusal.Problems: a field is bad. ErrNotFound: there is none of that id.
 func (w *Webhooks) Update(ctx context.Context, key Key, c Change) (*Webhook, error) {
 	badURL, err := w.store.urlProblem(ctx, &c)
 	if err != nil {
@@ -99,7 +100,7 @@ func (w *Webhooks) Update(ctx context.Context, key Key, c Change) (*Webhook, err
 // RotateSecret makes secret the key of signatures, a random one if it is empty; the one before signs beside it for keep.
 func (w *Webhooks) RotateSecret(ctx context.Context, key Key, secret string, keep time.Duration) (*Webhook, error) {
 	if text := secretProblem(&secret); text != "" {
-		return nil, Problems{{"secret", text}}
+		return nil, refusal.Problems{{Field: "secret", Text: text}}
 	}
 	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.rotate(ctx, key, secret, keep) })
 }

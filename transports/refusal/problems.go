@@ -1,10 +1,10 @@
-package broker
+package refusal
 
 import "strings"
 
 // Problem is what is wrong with one field of a configuration.
 type Problem struct {
-	Field string // in snake case, as in settings and calls
+	Field string // in snake case, as in settings and calls; events/2 for an element
 	Text  string // for people; never repeats a secret
 }
 
