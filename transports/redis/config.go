@@ -16,7 +16,7 @@ const (
 	DefaultMaxBytes  = 8 << 20                // bytes of a payload; larger ones hold up all other clients of the Redis
 	DefaultPipeline  = 256                    // events; more do not make it faster
 	DefaultBytes     = 1 << 20                // bytes of a pipeline: less than 10 ms on a fast network
-	DefaultPipelines = 1                      // what waits meanwhile goes into the next; two halve them and cost a third of the rate
+	DefaultPipelines = 2                      // one is written while Redis answers the other; more make them smaller
 )
 
 const (
