@@ -67,6 +67,8 @@ func (j *job) begin(now time.Time) {
 	t.active, t.last = true, now
 	if t.attempts == 1 {
 		t.first = now
+	} else {
+		j.t.sink.stats.retries.Add(1)
 	}
 	j.delivery().Attempt = t.attempts
 }
@@ -124,7 +126,7 @@ func (j *job) narrow() bool {
 
 // entry is the trace of the delivery under way in the archive.
 func (j *job) entry() *Entry {
-	e, t := j.deliveries[min(j.ended, len(j.deliveries)-1)].Event, &j.trial
+	e, t := j.delivery().Event, &j.trial
 	return &Entry{
 		EventID: e.ID, Session: e.Session, From: e.Offset, Offset: e.Offset, Type: e.Type, Transport: j.t.sink.name, Target: j.t.id,
 		Attempts: t.attempts, EventTime: e.Time, First: t.first, Last: t.last, Duration: t.duration, Error: t.problem, Code: t.code, ReplayOf: j.replayOf,

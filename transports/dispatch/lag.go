@@ -28,7 +28,10 @@ func (d *Dispatcher) Lags(ctx context.Context) map[string]Lag {
 			continue
 		}
 		lag, behind := lags[t.sink.name], uint64(1)
-		live, since := j.live()
+		live, since, ok := j.live()
+		if !ok {
+			continue
+		}
 		if log, exists, err := d.journal.Lookup(ctx, t.session); err == nil && exists && log.Head >= live.Offset {
 			behind = log.Head - live.Offset + 1
 		}

@@ -139,7 +139,6 @@ func (s *sink) retry(next message.HandlerFunc) message.HandlerFunc {
 			if !j.t.pause(wait, changed) {
 				return nil, errAbandoned
 			}
-			s.stats.retries.Add(1)
 		}
 	}
 }

@@ -84,8 +84,9 @@ func (d *Dispatcher) Live(sessions []string) []Live {
 	for _, t := range d.liveTargets(sessions) {
 		for _, l := range []*lane{&t.events.lane, &t.replays.lane} {
 			if j := l.current.Load(); j != nil {
-				live, _ := j.live()
-				list = append(list, live)
+				if live, _, ok := j.live(); ok {
+					list = append(list, live)
+				}
 			}
 		}
 	}
@@ -107,15 +108,18 @@ func (d *Dispatcher) liveTargets(sessions []string) (list []*target) {
 	return list
 }
 
-// live is how the delivery under way stands, and from when its age counts.
-func (j *job) live() (l Live, since time.Time) {
+// live is how the delivery under way stands, and from when its age counts; ok is false when all have ended.
+func (j *job) live() (l Live, since time.Time, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.over() {
+		return Live{}, time.Time{}, false
+	}
 	l = Live{Entry: *j.entry(), Active: j.trial.active, Replay: j.deliveries[0].Replay, Updated: j.trial.last}
 	if l.Updated.IsZero() {
 		l.Updated = j.since
 	}
-	return l, j.since
+	return l, j.since, true
 }
 
 // open is how many breakers are open.

@@ -156,7 +156,7 @@ func TestBreaker(t *testing.T) {
 		if got := w.list(Query{Status: Delivered}); len(got) != 12 {
 			t.Errorf("%d delivered", len(got))
 		}
-		if stats := w.Stats()[0]; stats.OpenBreakers != 0 || stats.DeadLetters != 0 {
+		if stats := w.Stats()[0]; stats.OpenBreakers != 0 || stats.DeadLetters != 0 || stats.Attempts-stats.Retries != 12 {
 			t.Errorf("stats %+v", stats)
 		}
 	})
