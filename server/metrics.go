@@ -62,7 +62,7 @@ func (a *app) serveMetricsToAdmin(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	p := metrics.NewPage(metrics.Families)
-	for _, add := range []func(context.Context, *metrics.Page){a.addProcess, a.addDeliveries, a.addJournal, a.addSockets, a.addSessions, a.addCalls, a.addStorage} {
+	for _, add := range []func(context.Context, *metrics.Page){a.addProcess, a.addDeliveries, a.addBrokers, a.addJournal, a.addSockets, a.addSessions, a.addCalls, a.addStorage} {
 		add(r.Context(), p)
 	}
 	w.Header().Set("Content-Type", metrics.ContentType)
@@ -129,6 +129,19 @@ func (a *app) addDeliveries(ctx context.Context, p *metrics.Page) {
 	}
 	p.Add("waystation_delivery_watches", float64(a.deliver.Watches()))
 	p.Add("waystation_archive_pruned_total", float64(a.deliver.Pruned()))
+}
+
+func (a *app) addBrokers(_ context.Context, p *metrics.Page) {
+	for transport, t := range a.outlets.Totals() {
+		p.Add("waystation_broker_connections", float64(t.Connected), transport, "connected")
+		p.Add("waystation_broker_connections", float64(t.Open-t.Connected), transport, "away")
+		for _, of := range []struct {
+			outcome string
+			n       uint64
+		}{{"published", t.Published}, {"failed", t.Failed}, {"truncated", t.Truncated}, {"unroutable", t.Unroutable}} {
+			p.Add("waystation_broker_messages_total", float64(of.n), transport, of.outcome)
+		}
+	}
 }
 
 func (a *app) addJournal(_ context.Context, p *metrics.Page) {

@@ -70,13 +70,15 @@ type brokerStats struct {
 	Connected       bool       `json:"connected" doc:"the broker answered last"`
 	FailedCount     uint64     `json:"failed_count" doc:"attempts that failed"`
 	UnroutableCount uint64     `json:"unroutable_count" doc:"messages that no queue took"`
+	TruncatedCount  uint64     `json:"truncated_count" doc:"of published_count, those sent by reference because of their size"`
+	Reason          *string    `json:"reason" doc:"why the latest attempt failed: unreachable, unresolved, certificate, timeout, credentials, missing, not_ready or refused; null = it did not"`
 	LastError       *string    `json:"last_error" doc:"of the latest attempt that failed, also of one that is over"`
 }
 
 func shapeBrokerStats(f *outlets.Figures) brokerStats {
 	return brokerStats{
 		ActiveQueues: f.ActiveQueues, Queues: append([]string{}, f.Queues...), PublishedCount: f.Published, LastPublishedAt: timePtr(f.LastPublish), Connected: f.Connected,
-		FailedCount: f.Failed, UnroutableCount: f.Unroutable, LastError: stringPtr(f.LastError),
+		FailedCount: f.Failed, UnroutableCount: f.Unroutable, TruncatedCount: f.Truncated, Reason: stringPtr(string(f.Reason)), LastError: stringPtr(f.LastError),
 	}
 }
 

@@ -57,6 +57,7 @@ type globalStats struct {
 	ActiveQueues    *int       `json:"active_queues,omitempty" doc:"brokers: queues that took messages"`
 	PublishedCount  *uint64    `json:"published_count,omitempty" doc:"brokers: messages taken since the connection was opened"`
 	LastPublishedAt *time.Time `json:"last_published_at" doc:"brokers: null = none yet"`
+	Reason          *string    `json:"reason" doc:"why the latest attempt failed: unreachable, unresolved, certificate, timeout, credentials, missing, not_ready or refused; null = it did not"`
 	LastError       *string    `json:"last_error" doc:"of the latest attempt that failed"`
 }
 
@@ -177,13 +178,14 @@ func (d Deps) globalStats() (map[string]globalStats, error) {
 		}
 		if figures, on := d.Outlets.Stats(name); on {
 			out.Connected, out.ActiveQueues, out.PublishedCount = figures.Connected, &figures.ActiveQueues, &figures.Published
-			out.LastPublishedAt, out.LastError = timePtr(figures.LastPublish), stringPtr(figures.LastError)
+			out.LastPublishedAt, out.LastError, out.Reason = timePtr(figures.LastPublish), stringPtr(figures.LastError), stringPtr(string(figures.Reason))
 		}
 		switch name {
 		case webhook.Transport:
 			active, free := d.Webhooks.GlobalLoad()
 			standing := d.Webhooks.GlobalStanding()
 			out.ActiveRequests, out.AvailableSlots, out.LastError = &active, &free, stringPtr(standing.LastError)
+			out.Reason = stringPtr(string(standing.Reason))
 			out.Connected = s.Enabled && standing.LastStatus != 0
 		case outlets.WebSocket:
 			out.Connected = s.Enabled

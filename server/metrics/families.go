@@ -16,6 +16,8 @@ var Families = []Family{
 	{"waystation_delivery_lag_seconds", Gauge, []string{"transport"}, "Age of the oldest event that is on its way."},
 	{"waystation_delivery_breakers_open", Gauge, []string{"transport"}, "Targets, or hosts of several, that cannot be reached or refuse everything."},
 	{"waystation_delivery_watches", Gauge, nil, "Streams of deliveries that are open."},
+	{"waystation_broker_connections", Gauge, []string{"transport", "state"}, "Connections to brokers, global ones and sessions' own: connected (the broker answered last) or away."},
+	{"waystation_broker_messages_total", Counter, []string{"transport", "outcome"}, "Messages to brokers: published, failed (attempts), truncated (of the published, those sent by reference for their size) or unroutable (of the failed, those that no queue took)."},
 	{"waystation_archive_pruned_total", Counter, nil, "Entries of the archive dropped by retention."},
 
 	{"waystation_journal_appended_total", Counter, nil, "Events logged."},

@@ -18,6 +18,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.uber.org/goleak"
 
+	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/database/dbtest"
 	"github.com/waystation/waystation/transports/dispatch"
@@ -69,8 +70,9 @@ func (o *options) Open(url string, access Access) (Connection, error) {
 }
 
 type connection struct {
-	b   *brokers
-	url string
+	b    *brokers
+	url  string
+	sent uint64
 }
 
 var errAway = errors.New("nobody answers")
@@ -81,6 +83,7 @@ func (c *connection) Deliver(_ context.Context, _ dispatch.Target, d *dispatch.D
 	if c.b.away {
 		return 0, dispatch.Unreachable(errAway)
 	}
+	c.sent++
 	c.b.got[c.url] = append(c.b.got[c.url], fmt.Sprintf("%s/%d", d.Event.Session, d.Event.Offset))
 	return 0, nil
 }
@@ -94,7 +97,11 @@ func (c *connection) Test(context.Context) (Report, error) {
 	return Report{Host: "h", Port: 1}, nil
 }
 
-func (c *connection) Figures() Figures { return Figures{ActiveQueues: 3} }
+func (c *connection) Figures() Figures {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	return Figures{Figures: broker.Figures{Connected: true, Published: c.sent}, ActiveQueues: 3}
+}
 
 func (c *connection) Close() error {
 	c.b.mu.Lock()

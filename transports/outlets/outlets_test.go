@@ -65,9 +65,16 @@ func TestGlobalTransports(t *testing.T) {
 		if err := w.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_cursors`).Scan(&cursors); err != nil || cursors != 1 {
 			t.Errorf("%d cursors, want that of b, %v", cursors, err)
 		}
+		const published = 3 // since the restart: a/3 and b/2, and a/4 elsewhere
+		if got := w.o.Totals()["redis"]; got.Open != 1 || got.Connected != 1 || got.Published != published {
+			t.Errorf("totals %+v, want %d published", got, published)
+		}
 		w.set(Globals{})
 		if n := w.b.open(); n != 0 {
 			t.Errorf("%d connections are open", n)
+		}
+		if got := w.o.Totals()["redis"]; got.Open != 0 || got.Published != published {
+			t.Errorf("totals %+v of connections that were closed", got)
 		}
 	})
 }

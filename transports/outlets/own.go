@@ -258,6 +258,10 @@ func try(ctx context.Context, a *attached) Trial {
 	return Trial{report, time.Since(began), err}
 }
 
+// Totals are the figures of all connections to brokers, global ones and sessions', by transport, since the server started.
+// A transport that never had one is not among them.
+func (o *Outlets) Totals() map[string]Totals { return o.pool.totals() }
+
 // Stats are how the connection of a global transport does.
 func (o *Outlets) Stats(transport string) (Figures, bool) {
 	s := o.sinks[transport]

@@ -5,20 +5,63 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 )
 
 // pool are the open connections. All that have the same settings share one.
 type pool struct {
-	mu    sync.Mutex
-	byKey map[string]*shared
+	mu      sync.Mutex
+	byKey   map[string]*shared
+	closing map[*shared]bool  // nobody uses them any more
+	past    map[string]Totals // of connections that were closed, by transport
 }
 
 // shared is a connection and how many use it.
 type shared struct {
 	Connection
-	key   string // names it, and its breaker; tells nothing of the settings
-	users int
+	transport string
+	key       string // names it, and its breaker; tells nothing of the settings
+	users     int
+}
+
+// Totals are the figures of all connections of a transport.
+type Totals struct {
+	Open, Connected                          int // connections there are, and those whose broker answered last
+	Published, Failed, Truncated, Unroutable uint64
+}
+
+func (t *Totals) add(c Connection) {
+	f := c.Figures()
+	t.Published += f.Published
+	t.Failed += f.Failed
+	t.Truncated += f.Truncated
+	t.Unroutable += f.Unroutable
+}
+
+// totals adds up the figures of connections that are or were, by transport.
+func (p *pool) totals() map[string]Totals {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := maps.Clone(p.past)
+	if list == nil {
+		list = map[string]Totals{}
+	}
+	for c := range p.closing {
+		t := list[c.transport]
+		t.add(c)
+		list[c.transport] = t
+	}
+	for _, c := range p.byKey {
+		t := list[c.transport]
+		t.add(c)
+		t.Open++
+		if c.Figures().Connected {
+			t.Connected++
+		}
+		list[c.transport] = t
+	}
+	return list
 }
 
 // acquire opens a connection or finds the one that is open. The error is refusal.Problems.
@@ -41,7 +84,7 @@ func (p *pool) acquire(transport string, kind *Kind, s *Settings, access Access)
 		if err != nil {
 			return nil, err
 		}
-		c = &shared{Connection: conn, key: key}
+		c = &shared{Connection: conn, transport: transport, key: key}
 		p.byKey[key] = c
 	}
 	c.users++
@@ -58,10 +101,21 @@ func (p *pool) release(c *shared) error {
 	last := c.users == 0
 	if last {
 		delete(p.byKey, c.key)
+		if p.closing == nil {
+			p.closing, p.past = map[*shared]bool{}, map[string]Totals{}
+		}
+		p.closing[c] = true
 	}
 	p.mu.Unlock()
 	if !last {
 		return nil
 	}
-	return c.Close()
+	err := c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.closing, c)
+	t := p.past[c.transport]
+	t.add(c)
+	p.past[c.transport] = t
+	return err
 }

@@ -69,7 +69,7 @@ func classify(err error) (classified error, isAway bool) {
 	}
 	var few *tooFew
 	if errors.As(err, &few) {
-		return dispatch.Unreachable(err), true
+		return dispatch.Unreachable(broker.NewTrouble(broker.ReasonNotReady, few.Error())), true
 	}
 	if errors.Is(err, broker.ErrClosed) || errors.Is(err, context.Canceled) {
 		return err, false
