@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/waystation/waystation/transports/guard"
@@ -35,8 +37,12 @@ func (s *store) check(c *Change, w *Webhook, badURL string) error {
 	if text := secretProblem(c.Secret); text != "" {
 		bad.Add("secret", text)
 	}
-	if c.BodyToken != nil && len(*c.BodyToken) > maxToken {
+	switch {
+	case c.BodyToken == nil:
+	case len(*c.BodyToken) > maxToken:
 		bad.Add("body_token", "must have at most "+strconv.Itoa(maxToken)+" bytes")
+	case strings.ContainsFunc(*c.BodyToken, unicode.IsControl): // some formats have it as a header
+		bad.Add("body_token", "must have no control characters")
 	}
 	if c.Active != nil && *c.Active && w.URL == "" {
 		bad.Add("active", "needs a url")

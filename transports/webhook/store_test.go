@@ -274,6 +274,7 @@ func TestBadFields(t *testing.T) {
 		"long secret":          {Change{Secret: ptr(strings.Repeat("s", maxSecret+1))}, []string{"secret"}},
 		"long name":            {Change{Name: ptr(strings.Repeat("ü", maxName+1))}, []string{"name"}},
 		"long token":           {Change{BodyToken: ptr(strings.Repeat("t", maxToken+1))}, []string{"body_token"}},
+		"token of two lines":   {Change{BodyToken: ptr("token\nHost: else")}, []string{"body_token"}},
 		"active without url":   {Change{URL: ptr(""), Active: ptr(true)}, []string{"active"}},
 		"several":              {Change{Secret: ptr("x"), Format: ptr(Format("x"))}, []string{"format", "secret"}},
 	} {
