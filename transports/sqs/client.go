@@ -23,6 +23,7 @@ func connect(cfg *Config) (*sqs.Client, *http.Client, error) {
 		t.DialContext = (&net.Dialer{Timeout: cfg.Timeout}).DialContext
 		if cfg.Dial != nil {
 			t.DialContext = cfg.Dial
+			t.Proxy = nil // a proxy would reach what Dial refuses
 		}
 		t.TLSHandshakeTimeout = cfg.Timeout
 		t.MaxIdleConnsPerHost, t.MaxConnsPerHost = cfg.Requests, cfg.Requests+2 // for a test and the URL of a queue

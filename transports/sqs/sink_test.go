@@ -3,6 +3,7 @@ package sqs
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -310,6 +311,21 @@ func TestValidate(t *testing.T) {
 	for _, queue := range []string{"way", "way.fifo", "{session}-{event_type}.fifo", "https://sqs.eu-west-1.amazonaws.com/1/way-{session}.fifo"} {
 		if err := (Config{Queue: queue}).Validate(); err != nil {
 			t.Errorf("%s: %v", queue, err)
+		}
+	}
+}
+
+// Who may not dial everywhere does not reach it through the proxy of the environment either.
+func TestNoProxyAroundDial(t *testing.T) {
+	for guarded, dial := range map[bool]broker.Dial{false: nil, true: (&net.Dialer{}).DialContext} {
+		cfg := setup("way", "http://127.0.0.1:1").withDefaults()
+		cfg.Dial = dial
+		_, client, err := connect(&cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if proxied := client.Transport.(*http.Transport).Proxy != nil; proxied == guarded {
+			t.Errorf("guarded: %v, by a proxy: %v", guarded, proxied)
 		}
 	}
 }
