@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/webhook/payload"
 	"github.com/waystation/waystation/transports/webhook/waakg"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 	"github.com/waystation/waystation/transports/webhook/wwebjs"
@@ -60,7 +61,7 @@ func encodeNative(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
 // encodeWuzapi repeats a token only when the webhook was given one: sessions' tokens are stored hashed and therefore
 // cannot be repeated, and a signature does the same without giving a credential away.
 func encodeWuzapi(w *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	payload, err := wuzapi.Payload(wuzapiEvent(d.Event))
+	payload, err := wuzapi.Payload(eventOf(d.Event))
 	if err != nil || payload == nil {
 		return nil, "", err
 	}
@@ -72,17 +73,17 @@ func encodeWuzapi(w *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
 }
 
 func encodeWuzapiJSON(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	body, err := wuzapi.PayloadFor(wuzapiEvent(d.Event), d.Event.Session)
+	body, err := wuzapi.PayloadFor(eventOf(d.Event), d.Event.Session)
 	return body, contentJSON, err
 }
 
-func wuzapiEvent(e *journal.Event) *wuzapi.Event {
-	return &wuzapi.Event{Type: e.Type, Time: e.Time, Data: e.Data}
+// eventOf is an event as formats get it.
+func eventOf(e *journal.Event) *payload.Event {
+	return &payload.Event{ID: e.ID, Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data}
 }
 
 func encodeWAAKG(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	e := d.Event
-	body, err := waakg.Payload(&waakg.Event{Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data})
+	body, err := waakg.Payload(eventOf(d.Event))
 	return body, contentJSON, err
 }
 
@@ -94,8 +95,7 @@ func headWAAKG(w *Webhook, body []byte, h http.Header) {
 }
 
 func encodeWWebJS(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	e := d.Event
-	body, err := wwebjs.Payload(&wwebjs.Event{ID: e.ID, Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data})
+	body, err := wwebjs.Payload(eventOf(d.Event))
 	return body, contentJSON, err
 }
 

@@ -1,6 +1,10 @@
 package waakg
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
+)
 
 type groupData struct {
 	JID               string  `json:"jid"`
@@ -50,7 +54,7 @@ type member struct {
 
 // groupInfo says who came, went, or got another role; else what changed about the group. WhatsApp tells one of these at
 // a time.
-func groupInfo(e *Event) (string, any, error) {
+func groupInfo(e *payload.Event) (string, any, error) {
 	var data struct {
 		settings
 		Group                           string
@@ -68,7 +72,7 @@ func groupInfo(e *Event) (string, any, error) {
 		}
 		out := participantData{JID: data.Group, Action: change.action}
 		for _, m := range change.who {
-			out.Participants = append(out.Participants, first(m.PN, &m.Contact))
+			out.Participants = append(out.Participants, payload.First(m.PN, &m.Contact))
 		}
 		return "group.participant", out, nil
 	}
@@ -79,7 +83,7 @@ func groupInfo(e *Event) (string, any, error) {
 	return "group.update", update, nil
 }
 
-func joinedGroup(e *Event) (string, any, error) {
+func joinedGroup(e *payload.Event) (string, any, error) {
 	var data struct {
 		Group string
 		Info  settings `json:"group_info"`

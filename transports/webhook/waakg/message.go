@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 type key struct {
@@ -55,7 +57,7 @@ const own = "ME"
 
 // source is what the event says about a message.
 type source struct {
-	origin
+	payload.Origin
 	MessageID  string  `json:"message_id"`
 	SenderName *string `json:"sender_name"`
 	Timestamp  time.Time
@@ -96,16 +98,16 @@ type changeData struct {
 }
 
 // message is one of four events; reactions, votes and what WhatsApp says to itself are none.
-func message(e *Event) (string, any, error) {
+func message(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
 	}
 	if m.Target != nil {
-		change := changeData{KeyID: m.Target.MessageID, RemoteJID: m.chat(), FromMe: m.FromMe}
+		change := changeData{KeyID: m.Target.MessageID, RemoteJID: m.InChat(), FromMe: m.FromMe}
 		switch m.Target.Action {
 		case "edit":
-			text := first(m.Text)
+			text := payload.First(m.Text)
 			change.NewContent = &text
 			return "message.edited", change, nil
 		case "revoke":
@@ -123,13 +125,13 @@ func message(e *Event) (string, any, error) {
 }
 
 func (m *source) data() *messageData {
-	k := key{ID: m.MessageID, RemoteJID: m.chat(), FromMe: m.FromMe}
+	k := key{ID: m.MessageID, RemoteJID: m.InChat(), FromMe: m.FromMe}
 	_, server, _ := strings.Cut(k.RemoteJID, "@")
 	switch {
 	case m.FromMe:
 		k.Participant = own
 	case m.IsGroup, chatTypes[server] != "PERSONAL":
-		k.Participant = m.sender()
+		k.Participant = m.By()
 	}
 	d := &messageData{
 		Key: k, From: k.RemoteJID, Sender: k.Participant, IsGroup: m.IsGroup, ChatType: chatTypes[server], Type: kinds[m.Type], Quoted: m.quoted(),
@@ -166,7 +168,7 @@ func (m *source) content() string {
 	case len(m.Contacts) > 0:
 		return m.Contacts[0].Name
 	}
-	return first(m.Text)
+	return payload.First(m.Text)
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
@@ -175,7 +177,7 @@ func (m *source) quoted() *quoted {
 	if m.Quoted == nil {
 		return nil
 	}
-	q := &quoted{Type: kindUnknown, Content: first(m.Quoted.Text)}
+	q := &quoted{Type: kindUnknown, Content: payload.First(m.Quoted.Text)}
 	q.Key.ID = &m.Quoted.MessageID
 	if m.Quoted.Sender != "" {
 		q.Key.Participant = &m.Quoted.Sender
@@ -191,7 +193,7 @@ func (m *source) quoted() *quoted {
 // the other. In groups nothing tells of what came in.
 func (m *source) quotesOwn() bool {
 	by := m.Quoted.Sender
-	same := by == first(m.Sender) || by == first(m.PN) || by == first(m.LID)
+	same := by == payload.First(m.Sender) || by == payload.First(m.PN) || by == payload.First(m.LID)
 	if m.FromMe {
 		return same
 	}

@@ -1,16 +1,5 @@
 package waakg
 
-import "slices"
-
-// types are the events that WA-AKG has a word for.
-var types = []string{
-	"ClientOutdated", "Connected", "Contact", "Disconnected", "GroupInfo", "JoinedGroup", "LoggedOut", "Message", "MessageStatus",
-	"PushName", "QR", "ReadReceipt", "Receipt", "SessionState", "StreamReplaced", "TemporaryBan",
-}
-
-// Types lists the events that WA-AKG has a word for.
-func Types() []string { return slices.Clone(types) }
-
 // kinds are WA-AKG's words for the types of messages; the others are UNKNOWN.
 var kinds = map[string]string{
 	"text": "TEXT", "image": "IMAGE", "video": "VIDEO", "audio": "AUDIO", "document": "DOCUMENT", "sticker": "STICKER",

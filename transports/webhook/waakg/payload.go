@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"time"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 // SignatureHeader is where WA-AKG's receivers look for what Sign returns.
@@ -19,73 +19,56 @@ func Sign(body []byte, secret string) string {
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// Event is what happened, as the journal has it.
-type Event struct {
-	Type    string
-	Session string
-	Time    time.Time
-	Data    json.RawMessage
+// timeLayout is how JavaScript writes a time.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// format is how WA-AKG sends events.
+var format = payload.Format{
+	Name: "waakg",
+	Shapes: map[string]payload.Shape{
+		"Message":        message,
+		"MessageStatus":  messageStatus,
+		"Receipt":        receipt,
+		"ReadReceipt":    receipt,
+		"Contact":        contact,
+		"PushName":       contact,
+		"GroupInfo":      groupInfo,
+		"JoinedGroup":    joinedGroup,
+		"QR":             qr,
+		"Connected":      connection,
+		"Disconnected":   connection,
+		"LoggedOut":      connection,
+		"StreamReplaced": connection,
+		"TemporaryBan":   connection,
+		"ClientOutdated": connection,
+		"SessionState":   connection,
+	},
+	Test: func(e *payload.Event) (string, any, error) { return "test", e.Data, nil },
+	Envelope: func(e *payload.Event, name string, data any) any {
+		return envelope{Event: name, SessionID: e.Session, Timestamp: e.Time.UTC().Format(timeLayout), Data: data}
+	},
 }
 
-type payload struct {
+type envelope struct {
 	Event     string `json:"event"`
 	SessionID string `json:"sessionId"`
 	Timestamp string `json:"timestamp"`
 	Data      any    `json:"data"`
 }
 
-// timeLayout is how JavaScript writes a time.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-// shapes make the name and the data of what WA-AKG sends for an event; no name means nothing.
-var shapes = map[string]func(e *Event) (name string, data any, err error){
-	"Message":        message,
-	"MessageStatus":  messageStatus,
-	"Receipt":        receipt,
-	"ReadReceipt":    receipt,
-	"Contact":        contact,
-	"PushName":       contact,
-	"GroupInfo":      groupInfo,
-	"JoinedGroup":    joinedGroup,
-	"QR":             qr,
-	"Connected":      connection,
-	"Disconnected":   connection,
-	"LoggedOut":      connection,
-	"StreamReplaced": connection,
-	"TemporaryBan":   connection,
-	"ClientOutdated": connection,
-	"SessionState":   connection,
-}
-
 // Payload returns the body for an event; nil when WA-AKG sends nothing for it. A type that is not among Types is a test
 // of the webhook.
-func Payload(e *Event) ([]byte, error) {
-	fill, ok := shapes[e.Type]
-	if !ok {
-		fill = test
-	}
-	name, data, err := fill(e)
-	if err != nil {
-		return nil, fmt.Errorf("waakg: %s: %w", e.Type, err)
-	}
-	if name == "" {
-		return nil, nil
-	}
-	body, err := json.Marshal(payload{Event: name, SessionID: e.Session, Timestamp: e.Time.UTC().Format(timeLayout), Data: data})
-	if err != nil {
-		return nil, fmt.Errorf("waakg: %w", err)
-	}
-	return body, nil
-}
+func Payload(e *payload.Event) ([]byte, error) { return format.Payload(e) }
 
-func test(e *Event) (string, any, error) { return "test", e.Data, nil }
+// Types lists the events that WA-AKG has a word for.
+func Types() []string { return format.Types() }
 
 type connectionData struct {
 	Status string  `json:"status"`
 	QR     *string `json:"qr"`
 }
 
-func qr(e *Event) (string, any, error) {
+func qr(e *payload.Event) (string, any, error) {
 	var data struct{ Code *string }
 	err := json.Unmarshal(e.Data, &data)
 	return connectionUpdate, connectionData{Status: states["pairing"], QR: data.Code}, err
@@ -94,7 +77,7 @@ func qr(e *Event) (string, any, error) {
 // connectionUpdate is the event of everything about the connection.
 const connectionUpdate = "connection.update"
 
-func connection(e *Event) (string, any, error) {
+func connection(e *payload.Event) (string, any, error) {
 	var data struct {
 		State  string
 		Reason *string
@@ -118,7 +101,7 @@ type contactData struct {
 	Notify *string `json:"notify,omitempty"`
 }
 
-func contact(e *Event) (string, any, error) {
+func contact(e *payload.Event) (string, any, error) {
 	var data struct {
 		Contact  string
 		PN       *string
@@ -128,7 +111,7 @@ func contact(e *Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return "", nil, err
 	}
-	return "contact.update", contactData{JID: first(data.PN, &data.Contact), Name: data.FullName, Notify: data.PushName}, nil
+	return "contact.update", contactData{JID: payload.First(data.PN, &data.Contact), Name: data.FullName, Notify: data.PushName}, nil
 }
 
 type statusData struct {
@@ -138,22 +121,22 @@ type statusData struct {
 	KeyIDs    []string `json:"keyIds,omitempty"`
 }
 
-func messageStatus(e *Event) (string, any, error) {
+func messageStatus(e *payload.Event) (string, any, error) {
 	var data struct {
-		origin
+		payload.Origin
 		MessageID string `json:"message_id"`
 		Status    string
 	}
 	if err := json.Unmarshal(e.Data, &data); err != nil || data.Status != "sent" {
 		return "", nil, err
 	}
-	return "message.status", statusData{KeyID: data.MessageID, RemoteJID: data.chat(), Status: "SENT"}, nil
+	return "message.status", statusData{KeyID: data.MessageID, RemoteJID: data.InChat(), Status: "SENT"}, nil
 }
 
 // receipt is about messages of the account, but for what it read itself on another device.
-func receipt(e *Event) (string, any, error) {
+func receipt(e *payload.Event) (string, any, error) {
 	var data struct {
-		origin
+		payload.Origin
 		MessageIDs []string `json:"message_ids"`
 		Type       string
 	}
@@ -165,42 +148,6 @@ func receipt(e *Event) (string, any, error) {
 		return "", nil, nil
 	}
 	return "message.status", statusData{
-		KeyID: data.MessageIDs[0], RemoteJID: data.chat(), Status: status, KeyIDs: data.MessageIDs,
+		KeyID: data.MessageIDs[0], RemoteJID: data.InChat(), Status: status, KeyIDs: data.MessageIDs,
 	}, nil
-}
-
-// origin is where an event's data says whose it is, and in which chat.
-type origin struct {
-	Chat    string
-	Sender  *string
-	FromMe  bool    `json:"from_me"`
-	IsGroup bool    `json:"is_group"`
-	PN      *string // the sender's
-	LID     *string // likewise
-	ChatPN  *string `json:"chat_pn"`
-}
-
-// chat is the chat's address, of a chat of two the other's phone number if that is known.
-func (o *origin) chat() string {
-	switch {
-	case o.IsGroup:
-		return o.Chat
-	case o.ChatPN != nil:
-		return *o.ChatPN
-	case o.PN != nil && (o.Chat == first(o.Sender) || o.Chat == first(o.LID)): // the sender's own chat
-		return *o.PN
-	}
-	return o.Chat
-}
-
-func (o *origin) sender() string { return first(o.PN, o.Sender) }
-
-// first is the first text that is there.
-func first(texts ...*string) string {
-	for _, text := range texts {
-		if text != nil {
-			return *text
-		}
-	}
-	return ""
 }

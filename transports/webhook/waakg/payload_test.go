@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/rest/resttest"
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 const (
@@ -105,7 +106,7 @@ func TestPayload(t *testing.T) {
 	at := time.Date(2026, 1, 15, 8, 0, 0, 0, time.UTC)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Payload(&Event{Type: c.event, Session: "marketing-1", Time: at, Data: json.RawMessage(c.data)})
+			got, err := Payload(&payload.Event{Type: c.event, Session: "marketing-1", Time: at, Data: json.RawMessage(c.data)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,7 +142,7 @@ func TestQuotesOwn(t *testing.T) {
 		{"another in a group", other, "77@lid", false, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			body, err := Payload(&Event{Type: "Message", Data: fmt.Appendf(nil,
+			body, err := Payload(&payload.Event{Type: "Message", Data: fmt.Appendf(nil,
 				`{%s, "chat": "78@lid", "from_me": %t, "is_group": %t, "type": "text", "quoted": {"message_id": "3A", "sender": %q}}`, c.by, c.fromMe, c.isGroup, c.quoted)})
 			if err != nil {
 				t.Fatal(err)
@@ -188,7 +189,7 @@ func TestDocumented(t *testing.T) {
 		}
 		delete(missing, c.wantEvent)
 		t.Run(c.name, func(t *testing.T) {
-			body, err := Payload(&Event{Type: c.event, Data: json.RawMessage(c.data)})
+			body, err := Payload(&payload.Event{Type: c.event, Data: json.RawMessage(c.data)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,12 +203,6 @@ func TestDocumented(t *testing.T) {
 	}
 }
 
-func TestTypes(t *testing.T) {
-	if got := slices.Sorted(maps.Keys(shapes)); !slices.Equal(got, Types()) {
-		t.Errorf("%v have a shape, and Types are %v", got, Types())
-	}
-}
-
 // The value comes from openssl: printf '{"a":1}' | openssl dgst -sha256 -hmac key-number-one-00
 func TestSign(t *testing.T) {
 	if got, want := Sign([]byte(`{"a":1}`), "key-number-one-00"), "sha256=065dd63a6ba547fcd5c8e6b52aefbb3ca70e31030ec8a4655e5b50f9fde43d80"; got != want {
@@ -216,8 +211,8 @@ func TestSign(t *testing.T) {
 }
 
 func TestDamagedData(t *testing.T) {
-	for name := range shapes {
-		if _, err := Payload(&Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
+	for name := range format.Shapes {
+		if _, err := Payload(&payload.Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

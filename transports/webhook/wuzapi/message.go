@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"time"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 type messageEvent struct {
@@ -55,9 +57,9 @@ var kinds = map[string]struct{ kind, media string }{
 // edits are what messages do to an earlier one, with WhatsApp's numbers for it.
 var edits = map[string]string{"edit": "1", "pin": "2", "revoke": "7"}
 
-func message(e *Event) (p payload, ok bool, err error) {
+func message(e *payload.Event) (p jsonData, ok bool, err error) {
 	var data struct {
-		origin
+		payload.Origin
 		MessageID  string  `json:"message_id"`
 		SenderName *string `json:"sender_name"`
 		Timestamp  time.Time
@@ -80,7 +82,7 @@ func message(e *Event) (p payload, ok bool, err error) {
 	}
 	event := messageEvent{
 		Info: messageInfo{
-			source: data.source(), ID: data.MessageID, Type: kind.kind, MediaType: kind.media, PushName: text(data.SenderName),
+			source: sourceOf(&data.Origin), ID: data.MessageID, Type: kind.kind, MediaType: kind.media, PushName: payload.First(data.SenderName),
 			Timestamp: data.Timestamp, Edit: edits[data.Target.Action], IsFromAPI: data.FromAPI,
 		},
 		IsViewOnce: data.ViewOnce, IsEdit: data.Target.Action == "edit", RetryCount: data.RetryCount,
@@ -93,11 +95,11 @@ func message(e *Event) (p payload, ok bool, err error) {
 		return p, false, err
 	}
 	if raw == nil { // too large for the event
-		raw = content(data.Type, text(data.Text), data.Media)
+		raw = content(data.Type, payload.First(data.Text), data.Media)
 	}
 	event.RawMessage = raw
 	event.Message = event.unwrap(raw)
-	return payload{Type: "Message", Event: event}, true, nil
+	return jsonData{Type: "Message", Event: event}, true, nil
 }
 
 // file is what an event says about a file, whatever its size.
@@ -120,7 +122,7 @@ func content(kind, words string, f *file) map[string]any {
 		return map[string]any{"conversation": words}
 	}
 	inner := map[string]any{
-		"url": f.Keys.URL, "mimetype": text(f.MimeType), "fileLength": f.Size, "mediaKey": f.Keys.MediaKey, "directPath": f.Keys.DirectPath,
+		"url": f.Keys.URL, "mimetype": payload.First(f.MimeType), "fileLength": f.Size, "mediaKey": f.Keys.MediaKey, "directPath": f.Keys.DirectPath,
 		"fileSha256": f.Keys.FileSHA256, "fileEncSha256": f.Keys.FileEncSHA256,
 	}
 	if words != "" {

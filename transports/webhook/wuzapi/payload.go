@@ -4,17 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
-// Event is what happened, as the journal has it.
-type Event struct {
-	Type string
-	Time time.Time
-	Data json.RawMessage
-}
-
-// payload is the object wuzapi calls jsonData.
-type payload struct {
+// jsonData is the object that wuzapi calls so.
+type jsonData struct {
 	Event any    `json:"event"`
 	Type  string `json:"type"`
 	State string `json:"state,omitempty"`
@@ -25,7 +20,7 @@ type payload struct {
 
 // shapes make the payload of the types that wuzapi documents; of the others the data's names are turned into Go's. A
 // shape says false when wuzapi sends nothing for such an event.
-var shapes = map[string]func(e *Event) (payload, bool, error){
+var shapes = map[string]func(e *payload.Event) (jsonData, bool, error){
 	"Message":      message,
 	"ReadReceipt":  receipt,
 	"Receipt":      receipt,
@@ -35,7 +30,7 @@ var shapes = map[string]func(e *Event) (payload, bool, error){
 }
 
 // Payload returns jsonData for an event; nil when wuzapi sends nothing for it.
-func Payload(e *Event) ([]byte, error) {
+func Payload(e *payload.Event) ([]byte, error) {
 	p, ok, err := shape(e)
 	if err != nil || !ok {
 		return nil, err
@@ -44,7 +39,7 @@ func Payload(e *Event) ([]byte, error) {
 }
 
 // PayloadFor is Payload in the JSON form, which names the session.
-func PayloadFor(e *Event, session string) ([]byte, error) {
+func PayloadFor(e *payload.Event, session string) ([]byte, error) {
 	p, ok, err := shape(e)
 	if err != nil || !ok {
 		return nil, err
@@ -53,7 +48,7 @@ func PayloadFor(e *Event, session string) ([]byte, error) {
 	return encode(p)
 }
 
-func shape(e *Event) (payload, bool, error) {
+func shape(e *payload.Event) (jsonData, bool, error) {
 	fill, ok := shapes[e.Type]
 	if !ok {
 		fill = plain
@@ -65,39 +60,12 @@ func shape(e *Event) (payload, bool, error) {
 	return p, ok, nil
 }
 
-func encode(p payload) ([]byte, error) {
+func encode(p jsonData) ([]byte, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("wuzapi: %w", err)
 	}
 	return body, nil
-}
-
-// origin is where an event's data says what source is made of. Receivers of wuzapi know people by phone number, so that
-// address goes before the hidden one wherever it is known.
-type origin struct {
-	Chat    string
-	Sender  *string
-	FromMe  bool    `json:"from_me"`
-	IsGroup bool    `json:"is_group"`
-	PN      *string // the sender's
-	LID     *string // likewise
-	ChatPN  *string `json:"chat_pn"`
-}
-
-func (o *origin) source() source {
-	s := source{Chat: o.Chat, Sender: text(o.Sender), IsFromMe: o.FromMe, IsGroup: o.IsGroup}
-	switch {
-	case o.IsGroup:
-	case o.ChatPN != nil:
-		s.Chat = *o.ChatPN
-	case o.PN != nil && (o.Chat == s.Sender || o.Chat == text(o.LID)): // the sender's own chat
-		s.Chat = *o.PN
-	}
-	if o.PN != nil {
-		s.Sender = *o.PN
-	}
-	return s
 }
 
 // source is what whatsmeow's MessageSource has of an event.
@@ -107,6 +75,11 @@ type source struct {
 	IsFromMe           bool
 	IsGroup            bool
 	BroadcastListOwner string
+}
+
+// sourceOf an event: receivers of wuzapi know people by phone number.
+func sourceOf(o *payload.Origin) source {
+	return source{Chat: o.InChat(), Sender: o.By(), IsFromMe: o.FromMe, IsGroup: o.IsGroup}
 }
 
 type receiptEvent struct {
@@ -123,9 +96,9 @@ var receiptTypes = map[string]struct{ kind, state string }{
 	"read_self": {"read-self", "ReadSelf"},
 }
 
-func receipt(e *Event) (p payload, ok bool, err error) {
+func receipt(e *payload.Event) (p jsonData, ok bool, err error) {
 	var data struct {
-		origin
+		payload.Origin
 		MessageIDs []string `json:"message_ids"`
 		Type       string
 		Timestamp  time.Time
@@ -137,8 +110,8 @@ func receipt(e *Event) (p payload, ok bool, err error) {
 	if !known {
 		return p, false, nil
 	}
-	return payload{Type: "ReadReceipt", State: kind.state, Event: receiptEvent{
-		source: data.source(), MessageIDs: data.MessageIDs, Timestamp: data.Timestamp, Type: kind.kind,
+	return jsonData{Type: "ReadReceipt", State: kind.state, Event: receiptEvent{
+		source: sourceOf(&data.Origin), MessageIDs: data.MessageIDs, Timestamp: data.Timestamp, Type: kind.kind,
 	}}, true, nil
 }
 
@@ -148,7 +121,7 @@ type presenceEvent struct {
 	LastSeen    time.Time
 }
 
-func presence(e *Event) (p payload, ok bool, err error) {
+func presence(e *payload.Event) (p jsonData, ok bool, err error) {
 	var data struct {
 		From     string
 		PN       *string
@@ -165,7 +138,7 @@ func presence(e *Event) (p payload, ok bool, err error) {
 	if data.LastSeen != nil {
 		event.LastSeen = *data.LastSeen
 	}
-	p = payload{Type: "Presence", State: "online", Event: event}
+	p = jsonData{Type: "Presence", State: "online", Event: event}
 	if event.Unavailable {
 		p.State = "offline"
 	}
@@ -178,42 +151,35 @@ type chatPresenceEvent struct {
 	Media string
 }
 
-func chatPresence(e *Event) (p payload, ok bool, err error) {
+func chatPresence(e *payload.Event) (p jsonData, ok bool, err error) {
 	var data struct {
-		origin
+		payload.Origin
 		State string
 	}
 	if err = json.Unmarshal(e.Data, &data); err != nil {
 		return p, false, err
 	}
-	event := chatPresenceEvent{source: data.source(), State: data.State}
+	event := chatPresenceEvent{source: sourceOf(&data.Origin), State: data.State}
 	if data.State == "recording" {
 		event.State, event.Media = "composing", "audio"
 	}
-	return payload{Type: "ChatPresence", Event: event}, true, nil
+	return jsonData{Type: "ChatPresence", Event: event}, true, nil
 }
 
 // historySync says what came: the history itself is in the message store, as it is too large for an event.
-func historySync(e *Event) (p payload, ok bool, err error) {
+func historySync(e *payload.Event) (p jsonData, ok bool, err error) {
 	data, err := goNames(e.Data, lowerFirst)
 	if err != nil {
 		return p, false, err
 	}
-	return payload{Type: "HistorySync", Event: map[string]any{"Data": data}}, true, nil
+	return jsonData{Type: "HistorySync", Event: map[string]any{"Data": data}}, true, nil
 }
 
 // plain is an event whose data keeps its form, under names like those of Go.
-func plain(e *Event) (p payload, ok bool, err error) {
+func plain(e *payload.Event) (p jsonData, ok bool, err error) {
 	data, err := goNames(e.Data, nil)
 	if err != nil {
 		return p, false, err
 	}
-	return payload{Type: e.Type, Event: data}, true, nil
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
+	return jsonData{Type: e.Type, Event: data}, true, nil
 }

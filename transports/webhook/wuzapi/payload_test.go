@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/rest/resttest"
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 // Data as sessions emit it, and what a receiver written for wuzapi gets: the keys and types of wuzapi's own examples.
@@ -150,7 +151,7 @@ var payloads = []struct {
 func TestPayload(t *testing.T) {
 	for _, c := range payloads {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Payload(&Event{Type: c.event, Time: time.Now(), Data: json.RawMessage(c.data)})
+			got, err := Payload(&payload.Event{Type: c.event, Time: time.Now(), Data: json.RawMessage(c.data)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,7 +185,7 @@ func TestDocumented(t *testing.T) {
 	}
 	made := map[string]bool{}
 	for _, c := range payloads {
-		body, err := Payload(&Event{Type: c.event, Data: json.RawMessage(c.data)})
+		body, err := Payload(&payload.Event{Type: c.event, Data: json.RawMessage(c.data)})
 		if err != nil || body == nil {
 			continue // TestPayload says more
 		}
@@ -209,7 +210,7 @@ func TestDocumented(t *testing.T) {
 // Receivers written for DIGIGO look for this; wuzapi's own messages do not have it.
 func TestFromAPI(t *testing.T) {
 	for data, want := range map[string]any{`{"from_me": true, "from_api": true}`: true, `{"from_me": true, "from_api": false}`: nil} {
-		body, err := Payload(&Event{Type: "Message", Data: json.RawMessage(data)})
+		body, err := Payload(&payload.Event{Type: "Message", Data: json.RawMessage(data)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,18 +225,18 @@ func TestFromAPI(t *testing.T) {
 
 // The JSON form is the same object, with the session's name in it.
 func TestPayloadFor(t *testing.T) {
-	got, err := PayloadFor(&Event{Type: "Connected", Data: json.RawMessage(`{}`)}, "shop")
+	got, err := PayloadFor(&payload.Event{Type: "Connected", Data: json.RawMessage(`{}`)}, "shop")
 	if err != nil || !reflect.DeepEqual(decoded(t, got), decoded(t, []byte(`{"event":{},"type":"Connected","userID":"shop","instanceName":"shop"}`))) {
 		t.Errorf("%s, %v", got, err)
 	}
-	if got, err = PayloadFor(&Event{Type: "ReadReceipt", Data: json.RawMessage(`{"type":"played"}`)}, "shop"); got != nil || err != nil {
+	if got, err = PayloadFor(&payload.Event{Type: "ReadReceipt", Data: json.RawMessage(`{"type":"played"}`)}, "shop"); got != nil || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
 }
 
 func TestDamagedData(t *testing.T) {
 	for name := range shapes {
-		if _, err := Payload(&Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
+		if _, err := Payload(&payload.Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

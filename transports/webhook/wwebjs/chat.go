@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 type chatData struct {
@@ -26,7 +28,7 @@ type chatData struct {
 // markedUnread is the count of unread messages in a chat that was marked as unread.
 const markedUnread = -1
 
-func chatChange(e *Event) (string, any, error) {
+func chatChange(e *payload.Event) (string, any, error) {
 	var data struct {
 		origin
 		Timestamp      time.Time
@@ -61,7 +63,7 @@ type notification struct {
 	RecipientIDs []string `json:"recipientIds"`
 }
 
-func notify(e *Event, name, group, kind, body, author string, at time.Time, who []string) (string, any, error) {
+func notify(e *payload.Event, name, group, kind, body, author string, at time.Time, who []string) (string, any, error) {
 	return name, object{"notification": notification{
 		ID: newKey(false, group, e.ID, ""), Body: body, Type: kind, Timestamp: at.Unix(), ChatID: group, Author: author, RecipientIDs: who,
 	}}, nil
@@ -75,14 +77,14 @@ type member struct {
 func members(list []member) []string {
 	out := make([]string, len(list))
 	for i, m := range list {
-		out[i] = outer(first(m.PN, &m.Contact))
+		out[i] = outer(payload.First(m.PN, &m.Contact))
 	}
 	return out
 }
 
 // groupInfo says who came, went, or got another role; else what changed about the group. WhatsApp tells one of these at
 // a time.
-func groupInfo(e *Event) (string, any, error) {
+func groupInfo(e *payload.Event) (string, any, error) {
 	var data struct {
 		Group                           string
 		Sender, PN                      *string
@@ -96,12 +98,12 @@ func groupInfo(e *Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return "", nil, err
 	}
-	author := outer(first(data.PN, data.Sender))
+	author := outer(payload.First(data.PN, data.Sender))
 	tell := func(name, kind, body string, who []member) (string, any, error) {
 		return notify(e, name, data.Group, kind, body, author, data.Timestamp, members(who))
 	}
 	switch {
-	case len(data.Joined) > 0 && first(data.JoinReason) == "invite":
+	case len(data.Joined) > 0 && payload.First(data.JoinReason) == "invite":
 		return tell("group_join", "invite", "", data.Joined)
 	case len(data.Joined) > 0:
 		return tell("group_join", "add", "", data.Joined)
@@ -134,7 +136,7 @@ func groupInfo(e *Event) (string, any, error) {
 var onOff = map[bool]string{true: "on", false: "off"}
 
 // joinedGroup does not say who joined: it is the account.
-func joinedGroup(e *Event) (string, any, error) {
+func joinedGroup(e *payload.Event) (string, any, error) {
 	var data struct {
 		Group              string
 		Sender, PN, Reason *string
@@ -143,14 +145,14 @@ func joinedGroup(e *Event) (string, any, error) {
 		return "", nil, err
 	}
 	kind := "add"
-	if first(data.Reason) == "invite" {
+	if payload.First(data.Reason) == "invite" {
 		kind = "invite"
 	}
-	return notify(e, "group_join", data.Group, kind, "", outer(first(data.PN, data.Sender)), e.Time, []string{})
+	return notify(e, "group_join", data.Group, kind, "", outer(payload.First(data.PN, data.Sender)), e.Time, []string{})
 }
 
 // picture is an event of groups alone.
-func picture(e *Event) (string, any, error) {
+func picture(e *payload.Event) (string, any, error) {
 	var data struct {
 		JID        string
 		Author, PN *string
@@ -159,5 +161,5 @@ func picture(e *Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &data); err != nil || !strings.HasSuffix(data.JID, "@g.us") {
 		return "", nil, err
 	}
-	return notify(e, "group_update", data.JID, "picture", "", outer(first(data.PN, data.Author)), data.Timestamp, []string{})
+	return notify(e, "group_update", data.JID, "picture", "", outer(payload.First(data.PN, data.Author)), data.Timestamp, []string{})
 }

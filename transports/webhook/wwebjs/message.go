@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 type messageData struct {
@@ -108,19 +110,19 @@ type source struct {
 
 // original is what only the message as it came says about its file, in the envelopes that WhatsApp puts around it.
 type original struct {
-	DeviceSent          *envelope                   `json:"deviceSentMessage"`
-	Ephemeral           *envelope                   `json:"ephemeralMessage"`
-	ViewOnce            *envelope                   `json:"viewOnceMessage"`
-	ViewOnceV2          *envelope                   `json:"viewOnceMessageV2"`
-	ViewOnceV2Extension *envelope                   `json:"viewOnceMessageV2Extension"`
+	DeviceSent          *wrapped                    `json:"deviceSentMessage"`
+	Ephemeral           *wrapped                    `json:"ephemeralMessage"`
+	ViewOnce            *wrapped                    `json:"viewOnceMessage"`
+	ViewOnceV2          *wrapped                    `json:"viewOnceMessageV2"`
+	ViewOnceV2Extension *wrapped                    `json:"viewOnceMessageV2Extension"`
 	Audio               *struct{ PTT bool }         `json:"audioMessage"`
 	Video               *struct{ GIFPlayback bool } `json:"videoMessage"`
 }
 
-type envelope struct{ Message original }
+type wrapped struct{ Message original }
 
 func (o *original) content() *original {
-	for _, e := range []*envelope{o.DeviceSent, o.Ephemeral, o.ViewOnce, o.ViewOnceV2, o.ViewOnceV2Extension} {
+	for _, e := range []*wrapped{o.DeviceSent, o.Ephemeral, o.ViewOnce, o.ViewOnceV2, o.ViewOnceV2Extension} {
 		if e != nil {
 			return e.Message.content()
 		}
@@ -168,7 +170,7 @@ func (m *source) data() *messageData {
 	if m.Status != nil {
 		d.Ack = acks[*m.Status]
 	}
-	d.Author, d.Body = m.author(), first(m.Text)
+	d.Author, d.Body = m.author(), payload.First(m.Text)
 	d.IsForwarded, d.ForwardingScore, d.IsStatus, d.IsStarred = m.Forwarded, m.ForwardingScore, m.IsStatus, m.Starred
 	d.Broadcast, d.IsEphemeral = m.IsBroadcast || m.IsStatus, m.Disappearing != nil
 	d.HasQuotedMsg, d.HasReaction = m.Quoted != nil, len(m.Reactions) > 0
@@ -200,7 +202,7 @@ func (m *source) file(d *messageData) {
 
 func (m *source) parts(d *messageData) {
 	if m.Location != nil {
-		d.Location = &location{m.Location.Latitude, m.Location.Longitude, first(m.Location.Name, m.Location.Address)}
+		d.Location = &location{m.Location.Latitude, m.Location.Longitude, payload.First(m.Location.Name, m.Location.Address)}
 	}
 	for _, card := range m.Contacts {
 		d.VCards = append(d.VCards, card.VCard)
@@ -219,14 +221,14 @@ func (m *source) parts(d *messageData) {
 		d.OrderID, d.Token = m.Order.OrderID, m.Order.Token
 	}
 	if m.Invite != nil {
-		d.InviteV4 = &invite{Code: m.Invite.Code, GroupID: m.Invite.Group, FromID: outer(first(m.Invite.Inviter))}
+		d.InviteV4 = &invite{Code: m.Invite.Code, GroupID: m.Invite.Group, FromID: outer(payload.First(m.Invite.Inviter))}
 		if m.Invite.ExpiresAt != nil {
 			d.InviteV4.Expires = m.Invite.ExpiresAt.Unix()
 		}
 	}
 }
 
-func message(e *Event) (string, any, error) {
+func message(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
@@ -249,7 +251,7 @@ func (m *source) act() (string, any, error) {
 	case "reaction":
 		return "message_reaction", object{"reaction": object{
 			"id": newKey(m.FromMe, m.chat(), m.MessageID, m.author()), "orphan": 0, "orphanReason": nil, "timestamp": m.Timestamp.Unix(),
-			"reaction": first(m.Target.Emoji), "read": false, "msgId": target, "senderId": m.sender(),
+			"reaction": payload.First(m.Target.Emoji), "read": false, "msgId": target, "senderId": m.sender(),
 		}}, nil
 	case "edit":
 		d := m.data()
@@ -273,8 +275,8 @@ func (m *source) act() (string, any, error) {
 // their own names them, and in a chat of two nobody is named when it is the other's.
 func (m *source) target() key {
 	t := m.Target
-	by := first(t.Sender)
-	same := by != "" && (by == first(m.Sender) || by == first(m.PN) || by == first(m.LID))
+	by := payload.First(t.Sender)
+	same := by != "" && (by == payload.First(m.Sender) || by == payload.First(m.PN) || by == payload.First(m.LID))
 	fromMe := m.FromMe && (same || t.Action == "edit")
 	if !m.FromMe && !m.IsGroup && by == "" && t.Action != "edit" && t.Action != "revoke" {
 		fromMe = true
@@ -289,7 +291,7 @@ func (m *source) target() key {
 	return newKey(fromMe, m.chat(), t.MessageID, author)
 }
 
-func ciphertext(e *Event) (string, any, error) {
+func ciphertext(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
@@ -299,7 +301,7 @@ func ciphertext(e *Event) (string, any, error) {
 	return "message_ciphertext", object{"message": d}, nil
 }
 
-func deleteForMe(e *Event) (string, any, error) {
+func deleteForMe(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
@@ -308,16 +310,16 @@ func deleteForMe(e *Event) (string, any, error) {
 	return "message_revoke_me", object{"message": m.bare(newKey(m.FromMe, m.chat(), m.MessageID, m.author()), kindUnknown)}, nil
 }
 
-func messageStatus(e *Event) (string, any, error) {
+func messageStatus(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
 	}
-	return m.ack(first(m.Status), []string{m.MessageID})
+	return m.ack(payload.First(m.Status), []string{m.MessageID})
 }
 
 // receipt is about messages of the account, but for what it read itself on another device.
-func receipt(e *Event) (string, any, error) {
+func receipt(e *payload.Event) (string, any, error) {
 	var m struct {
 		source
 		MessageIDs []string `json:"message_ids"`

@@ -1,22 +1,9 @@
 package wwebjs
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // KeyHeader is where wwebjs-api puts its key, by which receivers know it.
 const KeyHeader = "X-Api-Key"
-
-// types are the events that wwebjs-api has a word for.
-var types = []string{
-	"Archive", "CallOffer", "CallOfferNotice", "ClientOutdated", "Connected", "DeleteChat", "DeleteForMe", "Disconnected", "GroupInfo",
-	"JoinedGroup", "LoggedOut", "MarkChatAsRead", "Message", "MessageStatus", "PairError", "PairSuccess", "Picture", "QR",
-	"ReadReceipt", "Receipt", "SessionState", "StreamReplaced", "TemporaryBan", "UndecryptableMessage",
-}
-
-// Types lists the events that wwebjs-api has a word for.
-func Types() []string { return slices.Clone(types) }
 
 // kinds are WhatsApp Web's words for the types of messages; the others are unknown.
 var kinds = map[string]string{
@@ -54,14 +41,4 @@ func outer(jid string) string {
 		return user + "@c.us"
 	}
 	return jid
-}
-
-// first is the first text that is there.
-func first(texts ...*string) string {
-	for _, text := range texts {
-		if text != nil {
-			return *text
-		}
-	}
-	return ""
 }

@@ -2,96 +2,79 @@ package wwebjs
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
+
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
-// Event is what happened, as the journal has it.
-type Event struct {
-	ID      string
-	Type    string
-	Session string
-	Time    time.Time
-	Data    json.RawMessage
+type object = map[string]any
+
+// format is how wwebjs-api sends events.
+var format = payload.Format{
+	Name: "wwebjs",
+	Shapes: map[string]payload.Shape{
+		"Message":              message,
+		"UndecryptableMessage": ciphertext,
+		"MessageStatus":        messageStatus,
+		"Receipt":              receipt,
+		"ReadReceipt":          receipt,
+		"DeleteForMe":          deleteForMe,
+		"GroupInfo":            groupInfo,
+		"JoinedGroup":          joinedGroup,
+		"Picture":              picture,
+		"Archive":              chatChange,
+		"DeleteChat":           chatChange,
+		"MarkChatAsRead":       chatChange,
+		"CallOffer":            call,
+		"CallOfferNotice":      call,
+		"QR":                   qr,
+		"PairSuccess":          always("authenticated"),
+		"PairError":            pairError,
+		"Connected":            always("ready"),
+		"Disconnected":         connection,
+		"LoggedOut":            connection,
+		"StreamReplaced":       connection,
+		"TemporaryBan":         connection,
+		"ClientOutdated":       connection,
+		"SessionState":         connection,
+	},
+	Test: func(e *payload.Event) (string, any, error) { return e.Type, e.Data, nil },
+	Envelope: func(e *payload.Event, name string, data any) any {
+		return envelope{DataType: name, Data: data, SessionID: e.Session}
+	},
 }
 
-type payload struct {
+type envelope struct {
 	DataType  string `json:"dataType"`
 	Data      any    `json:"data,omitempty"`
 	SessionID string `json:"sessionId"`
 }
 
-type object = map[string]any
-
-// shapes make the dataType and the data of what wwebjs-api sends for an event; no dataType means nothing.
-var shapes = map[string]func(e *Event) (dataType string, data any, err error){
-	"Message":              message,
-	"UndecryptableMessage": ciphertext,
-	"MessageStatus":        messageStatus,
-	"Receipt":              receipt,
-	"ReadReceipt":          receipt,
-	"DeleteForMe":          deleteForMe,
-	"GroupInfo":            groupInfo,
-	"JoinedGroup":          joinedGroup,
-	"Picture":              picture,
-	"Archive":              chatChange,
-	"DeleteChat":           chatChange,
-	"MarkChatAsRead":       chatChange,
-	"CallOffer":            call,
-	"CallOfferNotice":      call,
-	"QR":                   qr,
-	"PairSuccess":          always("authenticated"),
-	"PairError":            pairError,
-	"Connected":            always("ready"),
-	"Disconnected":         connection,
-	"LoggedOut":            connection,
-	"StreamReplaced":       connection,
-	"TemporaryBan":         connection,
-	"ClientOutdated":       connection,
-	"SessionState":         connection,
-}
-
 // Payload returns the body for an event; nil when wwebjs-api sends nothing for it. A type that is not among Types is a
 // test of the webhook, and keeps its name and data.
-func Payload(e *Event) ([]byte, error) {
-	fill, ok := shapes[e.Type]
-	if !ok {
-		fill = test
-	}
-	name, data, err := fill(e)
-	if err != nil {
-		return nil, fmt.Errorf("wwebjs: %s: %w", e.Type, err)
-	}
-	if name == "" {
-		return nil, nil
-	}
-	body, err := json.Marshal(payload{DataType: name, Data: data, SessionID: e.Session})
-	if err != nil {
-		return nil, fmt.Errorf("wwebjs: %w", err)
-	}
-	return body, nil
-}
+func Payload(e *payload.Event) ([]byte, error) { return format.Payload(e) }
 
-func test(e *Event) (string, any, error) { return e.Type, e.Data, nil }
+// Types lists the events that wwebjs-api has a word for.
+func Types() []string { return format.Types() }
 
-func qr(e *Event) (string, any, error) {
+func qr(e *payload.Event) (string, any, error) {
 	var data struct{ Code string }
 	err := json.Unmarshal(e.Data, &data)
 	return "qr", object{"qr": data.Code}, err
 }
 
-func pairError(e *Event) (string, any, error) {
+func pairError(e *payload.Event) (string, any, error) {
 	var data struct{ Error string }
 	err := json.Unmarshal(e.Data, &data)
 	return "status", object{"msg": data.Error}, err
 }
 
 // always is an event without data.
-func always(name string) func(*Event) (string, any, error) {
-	return func(*Event) (string, any, error) { return name, nil, nil }
+func always(name string) func(*payload.Event) (string, any, error) {
+	return func(*payload.Event) (string, any, error) { return name, nil, nil }
 }
 
-func connection(e *Event) (string, any, error) {
+func connection(e *payload.Event) (string, any, error) {
 	var data struct {
 		State  string
 		Reason *string
@@ -102,7 +85,7 @@ func connection(e *Event) (string, any, error) {
 	if reason := ends[data.State]; reason != "" {
 		return "disconnected", object{"reason": reason}, nil
 	}
-	if data.State == "disconnected" && first(data.Reason) == reasonStopped {
+	if data.State == "disconnected" && payload.First(data.Reason) == reasonStopped {
 		return "disconnected", object{"reason": endStopped}, nil
 	}
 	if state := states[data.State]; state != "" {
@@ -123,7 +106,7 @@ type callData struct {
 	Participants          []string `json:"participants"`
 }
 
-func call(e *Event) (string, any, error) {
+func call(e *payload.Event) (string, any, error) {
 	var data struct {
 		CallID    string `json:"call_id"`
 		From      string
@@ -135,36 +118,16 @@ func call(e *Event) (string, any, error) {
 		return "", nil, err
 	}
 	return "call", object{"call": callData{
-		ID: data.CallID, From: outer(first(data.PN, &data.From)), Timestamp: data.Timestamp.Unix(), IsVideo: first(data.Media) == "video",
+		ID: data.CallID, From: outer(payload.First(data.PN, &data.From)), Timestamp: data.Timestamp.Unix(), IsVideo: payload.First(data.Media) == "video",
 		IsGroup: data.Group != nil,
 	}}, nil
 }
 
-// origin is where an event's data says whose it is, and in which chat.
-type origin struct {
-	Chat    string
-	Sender  *string
-	FromMe  bool    `json:"from_me"`
-	IsGroup bool    `json:"is_group"`
-	PN      *string // the sender's, or of a change of a chat the chat's
-	LID     *string // likewise
-	ChatPN  *string `json:"chat_pn"`
-}
+// origin is where an event's data says whose it is, with addresses as WhatsApp Web writes them.
+type origin struct{ payload.Origin }
 
-// chat is the chat's address, of a chat of two the other's phone number if that is known.
-func (o *origin) chat() string {
-	chat := o.Chat
-	switch {
-	case o.IsGroup:
-	case o.ChatPN != nil:
-		chat = *o.ChatPN
-	case o.PN != nil && (o.Chat == first(o.Sender) || o.Chat == first(o.LID)): // the sender's own chat
-		chat = *o.PN
-	}
-	return outer(chat)
-}
-
-func (o *origin) sender() string { return outer(first(o.PN, o.Sender)) }
+func (o *origin) chat() string   { return outer(o.InChat()) }
+func (o *origin) sender() string { return outer(o.By()) }
 
 type key struct {
 	FromMe     bool   `json:"fromMe"`

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/rest/resttest"
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 // What the events of sessions say about where messages belong.
@@ -157,7 +158,7 @@ func TestPayload(t *testing.T) {
 	documented := documents(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			body, err := Payload(&Event{ID: "01KABC", Type: c.event, Session: "ABCD", Time: time.Unix(1700000000, 0), Data: json.RawMessage(c.data)})
+			body, err := Payload(&payload.Event{ID: "01KABC", Type: c.event, Session: "ABCD", Time: time.Unix(1700000000, 0), Data: json.RawMessage(c.data)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -223,17 +224,14 @@ func TestDataTypes(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(missing)); !slices.Equal(got, want) {
 		t.Errorf("no test makes %v, want %v", got, want)
 	}
-	if got := slices.Sorted(maps.Keys(shapes)); !slices.Equal(got, Types()) {
-		t.Errorf("%v have a shape, and Types are %v", got, Types())
-	}
 }
 
 func TestDamagedData(t *testing.T) {
-	for name := range shapes {
+	for name := range format.Shapes {
 		if name == "Connected" || name == "PairSuccess" { // sent without data
 			continue
 		}
-		if _, err := Payload(&Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
+		if _, err := Payload(&payload.Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
