@@ -52,31 +52,29 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 }
 
 func (s *Sink) inspect(conn *amqp.Connection, r *Report) (err error) {
-	r.ExchangeExists = brought(s.cfg.Exchange)
-	if !r.ExchangeExists {
-		r.ExchangeExists, err = present(conn, func(c *amqp.Channel) error {
-			return c.ExchangeDeclarePassive(s.cfg.Exchange, s.cfg.ExchangeType, s.cfg.Durable, s.cfg.AutoDelete, false, false, nil)
-		}, func(c *amqp.Channel) error { return declareExchange(c, &s.cfg.Settings) })
+	declare, find := exchangeOf(&s.cfg.Settings)
+	if r.ExchangeExists, err = present(conn, declare, find); err != nil {
+		return err
 	}
-	if q := s.router.queue; err == nil && !q.Empty() && !q.BySession() && !q.ByEvent() {
-		name := q.Expand("", "")
-		r.QueueExists, err = present(conn, func(c *amqp.Channel) error {
-			_, err := c.QueueDeclarePassive(name, s.cfg.Durable, s.cfg.AutoDelete, s.cfg.Exclusive, false, nil)
-			return err
-		}, func(c *amqp.Channel) error { return declareQueue(c, &s.cfg.Settings, name) })
+	if q := s.router.queue; !q.Empty() && !q.BySession() && !q.ByEvent() {
+		declare, find = queueOf(&s.cfg.Settings, q.Expand("", ""))
+		r.QueueExists, err = present(conn, declare, find)
 	}
 	return err
 }
 
 // present asks whether something is there, and if so, whether it can be declared as the settings say, which changes
-// nothing. A queue of another connection of ours is there.
-func present(conn *amqp.Connection, look, declare func(c *amqp.Channel) error) (bool, error) {
+// nothing, or may only be used. A queue of another connection of ours is there.
+func present(conn *amqp.Connection, declare, find func(c *amqp.Channel) error) (bool, error) {
 	c, err := conn.Channel()
 	if err != nil {
 		return false, err
 	}
-	if err = look(c); err == nil {
-		return true, declare(c)
+	if err = find(c); err == nil {
+		if err = declare(c); forbidden(err) {
+			err = nil
+		}
+		return true, err
 	}
 	var answer *amqp.Error
 	if errors.As(err, &answer) {

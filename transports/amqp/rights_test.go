@@ -92,16 +92,33 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// A user who may do no more than he needs to can do all.
+// A user who may do no more than he needs to can do all: he declares what is his, or uses what somebody else has declared.
 func TestLeastRights(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
-	cfg := config(t, "")
-	only := "^" + strings.ReplaceAll(name(t, ""), ".", `\.`)
-	server.SetUser(t, "least", brokertest.Rights{Configure: only, Write: only, Read: only})
-	s, _ := limited(t, server, "least", "", cfg)
-	s.must(t, event("shop", 1))
-	if _, err := s.Test(t.Context()); err != nil {
-		t.Error(err)
+	own, theirs, noQueue := config(t, ""), config(t, ""), config(t, "")
+	own.Queue, theirs.Queue, noQueue.Queue = name(t, "own.queue"), name(t, "queue"), ""
+	own.Exchange = name(t, "own.exchange")
+	made := theirs
+	made.URL, made.MaxLength = server.URL(), 7
+	open(t, made).must(t, event("shop", 1))
+	only := func(what string) string { return "^" + strings.ReplaceAll(name(t, what), ".", `\.`) }
+	for user, c := range map[string]struct {
+		cfg    Config
+		rights brokertest.Rights
+	}{
+		"declares": {own, brokertest.Rights{Configure: only("own"), Write: only("own"), Read: only("own")}},
+		"binds":    {theirs, brokertest.Rights{Configure: brokertest.None, Write: only(""), Read: only("")}},
+		"writes":   {noQueue, brokertest.Rights{Configure: brokertest.None, Write: only("exchange"), Read: brokertest.None}},
+	} {
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			server.SetUser(t, user, c.rights)
+			s, _ := limited(t, server, user, "", c.cfg)
+			s.must(t, event("shop", 1))
+			if report, err := s.Test(t.Context()); err != nil || !report.ExchangeExists || !report.QueueExists && c.cfg.Queue != "" {
+				t.Errorf("%+v, %v", report, err)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package amqp
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -123,7 +124,7 @@ func (t *topology) declare(r route) (err error) {
 	}()
 	cfg := t.link.cfg
 	if !t.exchange {
-		if err := declareExchange(t.channel, &cfg.Settings); err != nil {
+		if err := t.declareOrFind(exchangeOf(&cfg.Settings)); err != nil {
 			return err
 		}
 		t.exchange = true
@@ -131,7 +132,7 @@ func (t *topology) declare(r route) (err error) {
 	if r.queue == "" {
 		return nil
 	}
-	if err := declareQueue(t.channel, &cfg.Settings, r.queue); err != nil || cfg.Exchange == "" {
+	if err := t.declareOrFind(queueOf(&cfg.Settings, r.queue)); err != nil || cfg.Exchange == "" {
 		return err
 	}
 	return t.channel.QueueBind(r.queue, r.key, cfg.Exchange, false, bindingArguments(cfg.ExchangeType, r))
@@ -140,24 +141,60 @@ func (t *topology) declare(r route) (err error) {
 // brought tells whether the broker brings an exchange along.
 func brought(exchange string) bool { return exchange == "" || strings.HasPrefix(exchange, reserved) }
 
-func declareExchange(c *amqp.Channel, s *Settings) error {
-	if brought(s.Exchange) {
-		return nil
-	}
-	args, err := table(s.ExchangeArguments)
-	if err != nil {
+// declareOrFind declares something, or takes it as it is when the user may not declare it and it is there.
+func (t *topology) declareOrFind(declare, find func(c *amqp.Channel) error) error {
+	err := declare(t.channel)
+	if !forbidden(err) {
 		return err
 	}
-	return c.ExchangeDeclare(s.Exchange, s.ExchangeType, s.Durable, s.AutoDelete, false, false, args)
+	var openErr error
+	if t.channel, openErr = t.link.conn.Channel(); openErr != nil { // a refusal closes it
+		return openErr
+	}
+	if find(t.channel) != nil {
+		return err
+	}
+	return nil
 }
 
-func declareQueue(c *amqp.Channel, s *Settings, name string) error {
-	args, err := queueArguments(s)
-	if err != nil {
+// forbidden tells whether the broker says that the user lacks a right.
+func forbidden(err error) bool {
+	var answer *amqp.Error
+	return errors.As(err, &answer) && answer.Code == amqp.AccessRefused
+}
+
+// exchangeOf declares the exchange, and looks whether there is one of its name.
+func exchangeOf(s *Settings) (declare, find func(c *amqp.Channel) error) {
+	if brought(s.Exchange) {
+		there := func(*amqp.Channel) error { return nil }
+		return there, there
+	}
+	declare = func(c *amqp.Channel) error {
+		args, err := table(s.ExchangeArguments)
+		if err != nil {
+			return err
+		}
+		return c.ExchangeDeclare(s.Exchange, s.ExchangeType, s.Durable, s.AutoDelete, false, false, args)
+	}
+	return declare, func(c *amqp.Channel) error {
+		return c.ExchangeDeclarePassive(s.Exchange, s.ExchangeType, s.Durable, s.AutoDelete, false, false, nil)
+	}
+}
+
+// queueOf declares a queue, and looks whether there is one of its name.
+func queueOf(s *Settings, name string) (declare, find func(c *amqp.Channel) error) {
+	declare = func(c *amqp.Channel) error {
+		args, err := queueArguments(s)
+		if err != nil {
+			return err
+		}
+		_, err = c.QueueDeclare(name, s.Durable, s.AutoDelete, s.Exclusive, false, args)
 		return err
 	}
-	_, err = c.QueueDeclare(name, s.Durable, s.AutoDelete, s.Exclusive, false, args)
-	return err
+	return declare, func(c *amqp.Channel) error {
+		_, err := c.QueueDeclarePassive(name, s.Durable, s.AutoDelete, s.Exclusive, false, nil)
+		return err
+	}
 }
 
 // queueArguments are the fields that have the form of an argument, and those set by hand.
