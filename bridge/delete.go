@@ -1,6 +1,9 @@
 package bridge
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Delete removes a session with its device keys, quarantined ones included,
 // and its journal. With logout the device is unlinked first where that is
@@ -15,17 +18,32 @@ func (b *Bridge) DeleteWithData(ctx context.Context, id string, logout bool) err
 	return b.remove(ctx, id, logout, true)
 }
 
+// drainTimeout bounds the wait for calls on a session that is deleted. Those
+// that wait for WhatsApp have failed by then; what one that takes longer stores
+// elsewhere may be left.
+const drainTimeout = 5 * time.Second
+
+// remove may be repeated when it failed: it goes on where it was.
 func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error {
 	s, err := b.Session(id)
 	if err != nil {
 		return err
 	}
-	if err = s.takeTurn(ctx); err != nil {
+	if err = s.end(ctx, logout); err != nil {
+		return err
+	}
+	s.drain(ctx)
+	return b.sweep(ctx, s, data)
+}
+
+// end ends a session's connection and deletes what makes it one.
+func (s *Session) end(ctx context.Context, logout bool) error {
+	if err := s.takeTurn(ctx); err != nil {
 		return err
 	}
 	defer s.endTurn()
-	if s.isDeleted() {
-		return newError(ReasonNotFound, "there is no such session")
+	if s.erased {
+		return nil
 	}
 	if logout {
 		if err := s.unlink(ctx); err != nil {
@@ -34,24 +52,59 @@ func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error
 	}
 	s.markDeleted()
 	s.halt(ctx, InputStop, Details{})
-	if err = b.erase(ctx, s); err != nil {
+	if err := s.b.erase(ctx, s); err != nil {
 		s.unmarkDeleted()
 		return storageError("delete the session", err)
 	}
+	s.erased = true
+	return nil
+}
+
+// drain waits for what works on the session. The turn is free meanwhile, as
+// calls may wait for it.
+func (s *Session) drain(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		s.work.wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(drainTimeout)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	s.log().Warn("calls on a deleted session do not end")
+}
+
+// sweep deletes what is stored of a session elsewhere, and gives its id free.
+func (b *Bridge) sweep(ctx context.Context, s *Session, data bool) error {
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	if current, err := b.Session(s.id); err != nil || current != s {
+		return newError(ReasonNotFound, "there is no such session")
+	}
 	if b.storage != nil {
-		if err = b.storage.DropSession(ctx, id, data); err != nil {
+		if err := b.storage.DropSession(ctx, s.id, data); err != nil {
 			return storageError("forget the session's stored files", err)
 		}
 	}
 	if data && b.project.messages != nil {
-		if err = b.project.messages.Purge(ctx, id); err != nil {
+		if err := b.project.messages.Purge(ctx, s.id); err != nil {
 			return storageError("delete the session's messages", err)
 		}
 	}
-	b.forget(id)
-	if err = b.journal.Purge(ctx, id); err != nil {
+	if err := b.outlets.Remove(ctx, s.id); err != nil {
+		return storageError("forget where the session's events go", err)
+	}
+	if err := b.journal.Purge(ctx, s.id); err != nil {
 		return storageError("drop the session's journal", err)
 	}
+	b.forget(s.id)
 	return nil
 }
 

@@ -33,9 +33,10 @@ func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 			s.redeliver(cli)
 		}
 	}()
-	if s.isDeleted() {
+	if !s.work.enter() { // deleted
 		return false
 	}
+	defer s.work.leave()
 	if s.lifeCycle(cli, evt) {
 		return true
 	}

@@ -35,8 +35,11 @@ func (g *gate) enter() bool {
 func (g *gate) leave() { g.wg.Done() }
 func (g *gate) wait()  { g.wg.Wait() }
 
-func (g *gate) close() {
+func (g *gate) close() { g.set(true) }
+func (g *gate) open()  { g.set(false) }
+
+func (g *gate) set(closed bool) {
 	g.mu.Lock()
-	g.closed = true
+	g.closed = closed
 	g.mu.Unlock()
 }

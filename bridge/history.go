@@ -97,6 +97,10 @@ func (s *Session) fetchPending(cli *whatsmeow.Client) error {
 }
 
 func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pending *pendingHistory) error {
+	if !s.work.enter() {
+		return newError(ReasonNotFound, "the session is deleted")
+	}
+	defer s.work.leave()
 	var notice waE2E.HistorySyncNotification
 	if err := proto.Unmarshal(pending.Notice, &notice); err != nil {
 		return fmt.Errorf("read notice: %w", err)

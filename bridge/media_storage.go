@@ -207,9 +207,14 @@ const inlineTimeout = 30 * time.Second
 
 // Done implements s3.Files: it writes a MessageMedia event.
 func (f storageFiles) Done(ctx context.Context, j *s3.Job, o *s3.Outcome, commit func(context.Context) (bool, error)) error {
-	s, note, err := f.open(j)
-	if err != nil || s.isDeleted() {
-		_, err := commit(ctx) // nobody is there to be told
+	s, err := f.b.Session(j.Session)
+	if err != nil || !s.work.enter() {
+		return s3.ErrGone
+	}
+	defer s.work.leave()
+	_, note, err := f.open(j)
+	if err != nil {
+		_, err := commit(ctx) // there is nothing to tell
 		return err
 	}
 	data := note.event(j.Place)

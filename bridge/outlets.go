@@ -14,7 +14,7 @@ type Outlets interface {
 	// Skip changes what a session stays out of, from its next event on. store, which ctx's transaction must be given to, stores
 	// the session with its settings in the same transaction, and may run twice.
 	Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error
-	// Remove takes back an Add.
+	// Remove takes back an Add, and forgets all that is stored of the session. It comes when no call works on it any more.
 	Remove(ctx context.Context, session string) error
 }
 

@@ -21,6 +21,11 @@ type Session struct {
 
 	// turn holds one token: the command that changes the life cycle.
 	turn chan struct{}
+	// erased says that keys and row of a deleted session are gone; what is stored elsewhere may be there. Of who has the turn.
+	erased bool
+
+	// work is what may store something of the session: calls, events, files. It is closed once the session is deleted.
+	work gate
 
 	mu      sync.Mutex
 	row     sessionRow
@@ -134,16 +139,28 @@ func (s *Session) isDeleted() bool {
 	return s.deleted
 }
 
+// Enter begins a call that may store something of the session, also elsewhere;
+// leave ends it. A session that is deleted takes none, and is gone from
+// everywhere when those under way have ended.
+func (s *Session) Enter() (leave func(), err error) {
+	if !s.work.enter() {
+		return nil, newError(ReasonNotFound, "there is no such session")
+	}
+	return s.work.leave, nil
+}
+
 func (s *Session) markDeleted() {
 	s.mu.Lock()
 	s.deleted = true
 	s.mu.Unlock()
+	s.work.close()
 }
 
 func (s *Session) unmarkDeleted() {
 	s.mu.Lock()
 	s.deleted = false
 	s.mu.Unlock()
+	s.work.open()
 }
 
 // takeTurn waits until no other command works on the session.

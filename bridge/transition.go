@@ -120,17 +120,19 @@ func (s *Session) post(r journal.Record) {
 		s.outbox = s.outbox[1:]
 	}
 	s.outbox = append(s.outbox, r)
-	if s.writing || s.deleted {
+	if s.writing || !s.work.enter() {
 		return
 	}
 	s.writing = true
 	if !s.b.spawn(s.writeOutbox) {
 		// Closing: the records of the last transitions are written by shutDown.
 		s.writing = false
+		s.work.leave()
 	}
 }
 
 func (s *Session) writeOutbox() {
+	defer s.work.leave()
 	for {
 		s.mu.Lock()
 		batch := s.outbox

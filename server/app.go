@@ -215,7 +215,7 @@ func (a *app) openBridge(ctx context.Context) error {
 			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
 			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
 		},
-		Outlets: bridgeOutlets{a.outlets},
+		Outlets: bridgeOutlets{a.outlets, a},
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
 			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia,

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/brokertest"
+	"github.com/waystation/waystation/transports/database/dbtest"
 )
 
 // patience bounds every wait of these tests; nothing takes a fraction of it unless it is broken.
@@ -35,10 +36,10 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// withBrokers stops the broker that tests share after them.
+// withBrokers stops the broker and the database that tests share after them.
 type withBrokers struct{ m *testing.M }
 
-func (w withBrokers) Run() int { return brokertest.Main(w.m) }
+func (w withBrokers) Run() int { return brokertest.Main(dbtest.Runner{M: w.m}) }
 
 // testServer is a server in this process.
 type testServer struct {

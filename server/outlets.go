@@ -180,7 +180,10 @@ func (s sharedSockets) Skipped(session, epoch string, offset uint64) bool {
 }
 
 // bridgeOutlets are the outlets as the bridge knows them.
-type bridgeOutlets struct{ *outlets.Outlets }
+type bridgeOutlets struct {
+	*outlets.Outlets
+	app *app
+}
 
 // Skip implements bridge.Outlets.
 func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error {
@@ -189,6 +192,17 @@ func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, 
 		return &bridge.Error{Reason: bridge.ReasonConflict, Field: "skip_global", Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
 	}
 	return err
+}
+
+// Remove implements bridge.Outlets.
+func (o bridgeOutlets) Remove(ctx context.Context, session string) error {
+	return o.app.forgetTransports(ctx, session)
+}
+
+// forgetTransports ends the deliveries of a session and deletes what is stored of them.
+func (a *app) forgetTransports(ctx context.Context, session string) error {
+	return errors.Join(a.consumers.DeleteSession(ctx, session), a.webhooks.DeleteSession(ctx, session), a.outlets.Remove(ctx, session),
+		a.deliver.DeleteSession(ctx, session))
 }
 
 // globalDeps is what the methods of global transports need.

@@ -41,6 +41,5 @@ func (t tokens) RevokeSession(ctx context.Context, session string) error {
 	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, "session:"+session), t.app.watchers.Revoke(ctx, "session:"+session))
 	t.app.endpoint.SessionDeleted(session)
 	t.app.watching.SessionDeleted(session)
-	return errors.Join(err, t.app.consumers.DeleteSession(ctx, session), t.app.webhooks.DeleteSession(ctx, session),
-		t.app.outlets.Remove(ctx, session), t.app.deliver.DeleteSession(ctx, session))
+	return errors.Join(err, t.app.forgetTransports(ctx, session)) // nothing is delivered while the session ends
 }

@@ -24,11 +24,16 @@ func onSession[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ctx co
 // onSessionCall is onSession for methods that need to know more of the call.
 func onSessionCall[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (R, error)) {
 	rpc.Register(reg, m, func(ctx context.Context, call *rpc.Call, p *P) (R, error) {
+		var zero R
 		session, err := d.Bridge.Session(call.Session)
 		if err != nil {
-			var zero R
 			return zero, err
 		}
+		leave, err := session.Enter()
+		if err != nil {
+			return zero, err
+		}
+		defer leave()
 		return fn(ctx, call, session, p)
 	})
 }

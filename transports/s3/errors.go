@@ -13,6 +13,9 @@ import (
 // ErrClosed says that the storage is shut down.
 var ErrClosed = errors.New("s3: closed")
 
+// ErrGone is what Files.Done answers when the job's session is deleted: then the object is, too.
+var ErrGone = errors.New("s3: the session is gone")
+
 // Reason classifies an Error.
 type Reason string
 

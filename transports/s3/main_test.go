@@ -154,6 +154,7 @@ type files struct {
 	told    map[string]*Outcome // by place and ref
 	order   []string
 	broken  bool // telling fails
+	gone    bool // sessions are deleted
 }
 
 func (f *files) Fetch(_ context.Context, j *Job) (*File, error) {
@@ -174,10 +175,13 @@ func (reader) Close() error { return nil }
 
 func (f *files) Done(ctx context.Context, j *Job, o *Outcome, commit func(context.Context) (bool, error)) error {
 	f.mu.Lock()
-	broken := f.broken
+	broken, gone := f.broken, f.gone
 	f.mu.Unlock()
-	if broken {
+	switch {
+	case broken:
 		return io.ErrUnexpectedEOF
+	case gone:
+		return ErrGone
 	}
 	wanted := false
 	err := f.db.DoTxn(ctx, nil, func(ctx context.Context) (err error) { wanted, err = commit(ctx); return err })

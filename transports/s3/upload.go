@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -52,7 +53,7 @@ type Files interface {
 	// Fetch gets the file of a job. An *Error that is final ends the job, any other error is tried again.
 	Fetch(ctx context.Context, j *Job) (*File, error)
 	// Done tells what became of a job. It calls commit once, in the transaction in which it writes what it tells; commit
-	// does nothing and says false when the job is no longer wanted.
+	// does nothing and says false when the job is no longer wanted. ErrGone: the session is deleted.
 	Done(ctx context.Context, j *Job, o *Outcome, commit func(ctx context.Context) (wanted bool, err error)) error
 }
 
@@ -304,6 +305,10 @@ func (s *Storage) finish(j *Job, target *Settings, o *Outcome) {
 		}
 		return true, s.store.addObject(ctx, j, target, o.Object.Size, s.cfg.Now())
 	})
+	if errors.Is(err, ErrGone) {
+		wanted = false
+		_, err = s.store.endJob(s.ctx, j.id)
+	}
 	switch {
 	case err != nil && s.ctx.Err() == nil:
 		s.cfg.Log.Error("what became of a file could not be recorded; it is stored again", "session", j.Session, "error", err)

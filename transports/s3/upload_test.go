@@ -337,3 +337,19 @@ func TestGlobalChanges(t *testing.T) {
 		}
 	})
 }
+
+// The file of a session that is deleted while it is on its way: neither the object nor a note of it is left.
+func TestSessionGoneMeanwhile(t *testing.T) {
+	onEach(t, Config{}, func(t *testing.T, w *world) {
+		s := newServer(t)
+		w.set("shop", to(s))
+		w.files.mu.Lock()
+		w.files.gone = true
+		w.files.mu.Unlock()
+		w.add("shop", "late", []byte("a picture"))
+		w.eventually("the end of the lane", func() bool { return w.Standing("shop").Waiting == 0 && w.Standing("shop").Stored == 1 })
+		if n := w.count(`SELECT COUNT(*) FROM s3_jobs`) + w.count(`SELECT COUNT(*) FROM s3_objects`); n != 0 || s.objects(t) != 0 {
+			t.Errorf("%d rows and %d objects are left", n, s.objects(t))
+		}
+	})
+}
