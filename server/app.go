@@ -252,7 +252,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	deps := methods.Deps{
 		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
 		Outlets: a.outlets, Globals: a.globalDeps(),
-		Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.watchURL, Watching: a.watching,
+		Events: a.journal, Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.watchURL, Watching: a.watching,
 		Storage:  a.storage,
 		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),

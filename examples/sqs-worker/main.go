@@ -22,7 +22,7 @@ type event struct {
 	Session   string
 	Offset    uint64
 	Type      string
-	Truncated bool // too large for SQS: fetch it from the server by session and offset
+	Truncated bool // too large for SQS: session.getEvent has it, by session and offset
 	Replay    bool // sent once more because somebody asked for it
 	Data      struct {
 		Sender string `json:"sender_name"`

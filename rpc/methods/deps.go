@@ -41,6 +41,7 @@ type Deps struct {
 	Deliveries *dispatch.Dispatcher
 	Outlets    *outlets.Outlets
 	Globals    GlobalDeps
+	Events     EventReader
 	// Retention is the journal's, which delivery.prune sets off.
 	Retention Retention
 	// WatchTokens are those of delivery.createWatchToken, WatchURL the address that is watched with one.

@@ -135,6 +135,7 @@ func RegisterSession(reg *rpc.Registry, d Deps) {
 	registerSessionAdministration(reg, d)
 	registerSessionConnection(reg, d)
 	registerSessionSettings(reg, d)
+	registerSessionEvent(reg, d)
 }
 
 func registerSessionAdministration(reg *rpc.Registry, d Deps) {

@@ -48,7 +48,7 @@ func newAdmin(t *testing.T) *admin {
 	a := &admin{world: w, tokens: &tokens{issued: map[string]string{}}}
 	o, hooks, _ := w.outlets()
 	a.outletsInUse = o
-	deps := methods.Deps{Bridge: w.bridge, Tokens: a.tokens, Webhooks: hooks, Outlets: o, Globals: a.globalDeps()}
+	deps := methods.Deps{Bridge: w.bridge, Tokens: a.tokens, Webhooks: hooks, Outlets: o, Globals: a.globalDeps(), Events: w.journal}
 	methods.RegisterSession(w.calls, deps)
 	methods.RegisterTransport(w.calls, deps)
 	return a
