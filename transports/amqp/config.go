@@ -53,7 +53,7 @@ func (c Config) withDefaults() Config {
 }
 
 func (c *Config) publishTimeout() time.Duration {
-	return time.Duration(c.PublishTimeout) * time.Millisecond
+	return time.Duration(c.PublishTimeout * float64(time.Second))
 }
 
 // Validate tells what is wrong, as refusal.Problems.

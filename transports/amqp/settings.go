@@ -5,10 +5,10 @@ import (
 	"github.com/waystation/waystation/transports/refusal"
 )
 
-// Settings are the documented fields. Start from DefaultSettings.
+// Settings are the documented fields, under the names that calls have for them. Start from DefaultSettings.
 type Settings struct {
 	// URL is amqp:// or amqps:// (TLS) with user, password, host, port and virtual host. It is a secret: broker.Mask shows it.
-	URL string `json:"url"`
+	URL string `json:"-"`
 	// Exchange gets the messages and is declared, unless the broker brings it along (amq.*). Empty = the default exchange,
 	// which brings each message to the queue of its routing key: Queue is needed then, and RoutingKey is not used.
 	Exchange     string `json:"exchange"`
@@ -28,46 +28,48 @@ type Settings struct {
 	// DeadLetterExchange gets what queues drop. It is not declared: without it, and a queue behind it, the broker forgets.
 	DeadLetterExchange   string `json:"dead_letter_exchange"`
 	DeadLetterRoutingKey string `json:"dead_letter_routing_key"`
-	MessageTTL           int64  `json:"message_ttl"`      // milliseconds in a queue; 0 = for ever
-	MaxLength            int64  `json:"max_length"`       // messages of a queue; 0 = any number
-	MaxLengthBytes       int64  `json:"max_length_bytes"` // of a queue; 0 = any size
+	// MessageTTL is how long a message may be in a queue, seconds; 0 = for ever. RabbitMQ counts milliseconds.
+	MessageTTL     float64 `json:"message_ttl_seconds"`
+	MaxLength      int64   `json:"max_length"`       // messages of a queue; 0 = any number
+	MaxLengthBytes int64   `json:"max_length_bytes"` // of a queue; 0 = any size
 	// QueueArguments and ExchangeArguments are for the broker; they win over the fields above.
 	QueueArguments    map[string]any `json:"queue_arguments"`
 	ExchangeArguments map[string]any `json:"exchange_arguments"`
 
-	// PublishTimeout is how long a message may take to its confirm, milliseconds.
-	PublishTimeout int `json:"publish_timeout_ms"`
+	// PublishTimeout is how long a message may take to its confirm, seconds.
+	PublishTimeout float64 `json:"publish_timeout_seconds"`
 
 	// The rest is accepted and kept, without effect. Declarations always wait for their answer, or a refusal would not be
 	// seen (NoWait). One connection carries all lanes (ConnectionPoolSize), and a session's events go one after the other
 	// (WorkerCount, BatchSize, BatchTimeout). Events wait in the journal, not in a buffer that a crash empties
 	// (QueueBufferSize). The dispatcher's policy says how often and when a delivery is tried again (MaxRetries, RetryDelay).
-	NoWait             bool `json:"no_wait"`
-	ConnectionPoolSize int  `json:"connection_pool_size"`
-	WorkerCount        int  `json:"worker_count"`
-	QueueBufferSize    int  `json:"queue_buffer_size"`
-	BatchSize          int  `json:"batch_size"`
-	BatchTimeout       int  `json:"batch_timeout_ms"`
-	MaxRetries         int  `json:"max_retries"`
-	RetryDelay         int  `json:"retry_delay_ms"`
+	NoWait             bool    `json:"no_wait"`
+	ConnectionPoolSize int     `json:"pool_size"`
+	WorkerCount        int     `json:"worker_count"`
+	QueueBufferSize    int     `json:"buffer_size"`
+	BatchSize          int     `json:"batch_size"`
+	BatchTimeout       float64 `json:"batch_timeout_seconds"`
+	MaxRetries         int     `json:"max_retries"`
+	RetryDelay         float64 `json:"retry_delay_seconds"`
 }
 
 // DefaultSettings are the documented defaults, and where there are none what keeps messages.
 func DefaultSettings() Settings {
 	return Settings{
 		Exchange: "whatsapp.events", ExchangeType: "topic", QueueType: "classic", RoutingKey: "whatsapp.{user_id}.{event_type}",
-		Durable: true, DeliveryMode: 2, PublishTimeout: 5000,
-		ConnectionPoolSize: 50, WorkerCount: 100, QueueBufferSize: 100_000, BatchSize: 1000, BatchTimeout: 100, MaxRetries: 3, RetryDelay: 1000,
+		Durable: true, DeliveryMode: 2, PublishTimeout: 5,
+		ConnectionPoolSize: 50, WorkerCount: 100, QueueBufferSize: 100_000, BatchSize: 1000, BatchTimeout: 0.1, MaxRetries: 3, RetryDelay: 1,
 	}
 }
 
 // Limits of fields.
 const (
-	maxName    = 255           // bytes of a name in the protocol
-	maxTTL     = 1<<32 - 1     // milliseconds that RabbitMQ takes
-	maxTimeout = 5 * 60 * 1000 // milliseconds of a publish; a lane waits so long
-	maxNumber  = 1 << 53       // what JSON carries without loss
-	reserved   = "amq."        // names of the broker itself
+	maxName    = 255         // bytes of a name in the protocol
+	maxTTL     = 4294967.295 // seconds: RabbitMQ has 32 bits for milliseconds
+	minTimeout = 0.001       // seconds of a publish
+	maxTimeout = 5 * 60      // seconds of a publish; a lane waits so long
+	maxNumber  = 1 << 53     // what JSON carries without loss
+	reserved   = "amq."      // names of the broker itself
 )
 
 // oneOf are the fields with a choice.
@@ -135,25 +137,25 @@ func (s *Settings) checkNumbers(p *refusal.Problems) {
 	if s.DeliveryMode != 1 && s.DeliveryMode != 2 {
 		p.Add("delivery_mode", "must be 1 (in memory) or 2 (on disk)")
 	}
-	if s.PublishTimeout < 1 || s.PublishTimeout > maxTimeout {
-		p.Add("publish_timeout_ms", "must be from 1 to 300000")
+	if s.PublishTimeout < minTimeout || s.PublishTimeout > maxTimeout {
+		p.Add("publish_timeout_seconds", "must be from 0.001 to 300 seconds")
 	}
 	if s.MessageTTL < 0 || s.MessageTTL > maxTTL {
-		p.Add("message_ttl", "must be from 0 to 4294967295")
+		p.Add("message_ttl_seconds", "must be from 0 to 4294967.295 seconds")
 	}
 	for _, f := range []struct {
 		field string
-		n     int64
+		n     float64
 	}{
-		{"max_length", s.MaxLength},
-		{"max_length_bytes", s.MaxLengthBytes},
-		{"connection_pool_size", int64(s.ConnectionPoolSize)},
-		{"worker_count", int64(s.WorkerCount)},
-		{"queue_buffer_size", int64(s.QueueBufferSize)},
-		{"batch_size", int64(s.BatchSize)},
-		{"batch_timeout_ms", int64(s.BatchTimeout)},
-		{"max_retries", int64(s.MaxRetries)},
-		{"retry_delay_ms", int64(s.RetryDelay)},
+		{"max_length", float64(s.MaxLength)},
+		{"max_length_bytes", float64(s.MaxLengthBytes)},
+		{"pool_size", float64(s.ConnectionPoolSize)},
+		{"worker_count", float64(s.WorkerCount)},
+		{"buffer_size", float64(s.QueueBufferSize)},
+		{"batch_size", float64(s.BatchSize)},
+		{"batch_timeout_seconds", s.BatchTimeout},
+		{"max_retries", float64(s.MaxRetries)},
+		{"retry_delay_seconds", s.RetryDelay},
 	} {
 		if f.n < 0 || f.n > maxNumber {
 			p.Add(f.field, "must not be negative, nor more than 2^53")
@@ -174,7 +176,7 @@ func (s *Settings) checkQueueType(p *refusal.Problems) {
 		{"durable", !s.Durable, "must be true: queues of that queue_type always are"},
 		{"auto_delete", s.AutoDelete, "is not for queues of that queue_type"},
 		{"exclusive", s.Exclusive, "is not for queues of that queue_type"},
-		{"message_ttl", s.QueueType == "stream" && s.MessageTTL > 0, "is not for streams; use the argument x-max-age"},
+		{"message_ttl_seconds", s.QueueType == "stream" && s.MessageTTL > 0, "is not for streams; use the argument x-max-age"},
 		{"max_length", s.QueueType == "stream" && s.MaxLength > 0, "is not for streams; use max_length_bytes"},
 		{"dead_letter_exchange", s.QueueType == "stream" && s.DeadLetterExchange != "", "is not for streams"},
 	} {

@@ -105,7 +105,7 @@ func TestQueues(t *testing.T) {
 	}
 	t.Run("ends", func(t *testing.T) {
 		cfg := config(t, server.URL())
-		cfg.MessageTTL, cfg.DeadLetterRoutingKey = 50, "expired"
+		cfg.MessageTTL, cfg.DeadLetterRoutingKey = 0.05, "expired"
 		cfg.DeadLetterExchange = "TestQueues.dlx"
 		s := open(t, cfg)
 		s.must(t, event("shop", 1))
@@ -267,7 +267,7 @@ func TestStall(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	proxy := brokertest.NewProxy(t, server.Addr())
 	cfg := config(t, server.URLAt(proxy.Addr))
-	cfg.PublishTimeout = int(timeout / time.Millisecond)
+	cfg.PublishTimeout = timeout.Seconds()
 	other := open(t, config(t, server.URL()))
 	stalled := open(t, cfg)
 	stalled.must(t, event("shop", 1))
@@ -295,7 +295,7 @@ func TestBlackHole(t *testing.T) {
 	proxy := brokertest.NewProxy(t, server.Addr())
 	proxy.Stall()
 	cfg := config(t, server.URLAt(proxy.Addr))
-	cfg.PublishTimeout, cfg.ConnectTimeout = 200, 500*time.Millisecond
+	cfg.PublishTimeout, cfg.ConnectTimeout = 0.2, 500*time.Millisecond
 	s := open(t, cfg)
 	began := time.Now()
 	if _, err := s.try(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || time.Since(began) > 2*time.Second {
@@ -319,7 +319,7 @@ func TestNobodyThere(t *testing.T) {
 func TestMemoryAlarm(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	cfg := config(t, server.URL())
-	cfg.PublishTimeout = 300
+	cfg.PublishTimeout = 0.3
 	s := open(t, cfg)
 	s.must(t, event("shop", 1))
 	server.Control(t, "set_vm_memory_high_watermark", "absolute", "1")
@@ -351,11 +351,11 @@ func TestValidate(t *testing.T) {
 		"durable":                 {func(s *Settings) { s.Queue, s.QueueType, s.Durable = "q", "quorum", false }},
 		"exclusive":               {func(s *Settings) { s.Queue, s.QueueType, s.Exclusive = "q", "quorum", true }},
 		"auto_delete":             {func(s *Settings) { s.Queue, s.QueueType, s.AutoDelete = "q", "stream", true }},
-		"message_ttl":             {func(s *Settings) { s.MessageTTL = -1 }, func(s *Settings) { s.MessageTTL = 1 << 40 }, func(s *Settings) { s.Queue, s.QueueType, s.MessageTTL = "q", "stream", 5 }},
+		"message_ttl_seconds":     {func(s *Settings) { s.MessageTTL = -1 }, func(s *Settings) { s.MessageTTL = 1 << 40 }, func(s *Settings) { s.Queue, s.QueueType, s.MessageTTL = "q", "stream", 5 }},
 		"max_length":              {func(s *Settings) { s.MaxLength = -1 }},
 		"delivery_mode":           {func(s *Settings) { s.DeliveryMode = 3 }, func(s *Settings) { s.DeliveryMode = 0 }},
 		"dead_letter_routing_key": {func(s *Settings) { s.DeadLetterRoutingKey = "k" }},
-		"publish_timeout_ms":      {func(s *Settings) { s.PublishTimeout = 0 }},
+		"publish_timeout_seconds": {func(s *Settings) { s.PublishTimeout = 0 }, func(s *Settings) { s.PublishTimeout = 301 }},
 		"worker_count":            {func(s *Settings) { s.WorkerCount = -1 }},
 		"queue_arguments":         {func(s *Settings) { s.QueueArguments = map[string]any{"": 1} }, func(s *Settings) { s.QueueArguments = map[string]any{"x": struct{}{}} }},
 	} {
@@ -369,17 +369,18 @@ func TestValidate(t *testing.T) {
 			}
 		}
 	}
-	// The documented request is taken as it is.
+	// The documented request, in the names and units of calls.
 	s := DefaultSettings()
-	if err := json.Unmarshal([]byte(`{"enabled":true,"url":"amqp://guest:guest@localhost:5672/","exchange":"whatsapp.events","exchange_type":"topic",
+	s.URL = "amqp://guest:guest@localhost:5672/"
+	if err := json.Unmarshal([]byte(`{"exchange":"whatsapp.events","exchange_type":"topic",
 		"queue":"user_{user_id}_event_{event_type}","queue_type":"classic","routing_key":"whatsapp.{user_id}.{event_type}","durable":true,"auto_delete":false,
-		"exclusive":false,"no_wait":false,"delivery_mode":2,"dead_letter_exchange":"dlx.whatsapp","dead_letter_routing_key":"dlq.events","message_ttl":86400000,
+		"exclusive":false,"no_wait":false,"delivery_mode":2,"dead_letter_exchange":"dlx.whatsapp","dead_letter_routing_key":"dlq.events","message_ttl_seconds":86400,
 		"max_length":100000,"max_length_bytes":104857600,"queue_arguments":{"x-overflow":"reject-publish","x-queue-master-locator":"min-masters"},
-		"exchange_arguments":{},"connection_pool_size":50,"worker_count":100,"queue_buffer_size":100000,"batch_size":1000,"batch_timeout_ms":100,
-		"publish_timeout_ms":5000,"max_retries":3,"retry_delay_ms":1000}`), &s); err != nil {
+		"exchange_arguments":{},"pool_size":50,"worker_count":100,"buffer_size":100000,"batch_size":1000,"batch_timeout_seconds":0.1,
+		"publish_timeout_seconds":5,"max_retries":3,"retry_delay_seconds":1}`), &s); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Validate(); err != nil || s.WorkerCount != 100 || s.MessageTTL != 86400000 {
+	if err := s.Validate(); err != nil || s.WorkerCount != 100 || s.MessageTTL != 86400 {
 		t.Errorf("%v, %+v", err, s)
 	}
 }

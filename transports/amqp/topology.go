@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -211,7 +212,8 @@ func queueArguments(s *Settings) (amqp.Table, error) {
 	set(amqp.QueueTypeArg, s.QueueType, s.QueueType != "classic") // classic is what brokers take it for without
 	set("x-dead-letter-exchange", s.DeadLetterExchange, s.DeadLetterExchange != "")
 	set("x-dead-letter-routing-key", s.DeadLetterRoutingKey, s.DeadLetterRoutingKey != "")
-	set(amqp.QueueMessageTTLArg, s.MessageTTL, s.MessageTTL > 0)
+	ttl := int64(math.Round(s.MessageTTL * 1000))
+	set(amqp.QueueMessageTTLArg, ttl, ttl > 0)
 	set(amqp.QueueMaxLenArg, s.MaxLength, s.MaxLength > 0)
 	set(amqp.QueueMaxLenBytesArg, s.MaxLengthBytes, s.MaxLengthBytes > 0)
 	return args, nil

@@ -2,9 +2,11 @@ package outlets
 
 import (
 	"context"
+	"math"
 	"net"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/redis"
@@ -102,4 +104,15 @@ func hostPort(address string) (host string, port int) {
 	}
 	port, _ = strconv.Atoi(text)
 	return host, port
+}
+
+// duration of milliseconds; what no duration holds becomes one that no field takes.
+func duration(ms int64) time.Duration {
+	switch {
+	case ms < 0:
+		return -1
+	case ms > math.MaxInt64/int64(time.Millisecond):
+		return math.MaxInt64
+	}
+	return time.Duration(ms) * time.Millisecond
 }

@@ -2,6 +2,7 @@ package digigo
 
 import (
 	"encoding/json"
+	"maps"
 
 	"github.com/waystation/waystation/server/rest"
 )
@@ -148,17 +149,10 @@ type globalSettings struct {
 		MaxConcurrency int      `json:"maxConcurrency"`
 	} `json:"webhook"`
 	RabbitMQ struct {
-		Enabled      bool     `json:"enabled"`
-		URL          string   `json:"url"`
-		Events       []string `json:"events"`
-		Exchange     string   `json:"exchange"`
-		Queue        string   `json:"queue"`
-		ExchangeType string   `json:"exchange_type"`
-		QueueType    string   `json:"queue_type"`
-		RoutingKey   string   `json:"routing_key"`
-		Durable      bool     `json:"durable"`
-		AutoDelete   bool     `json:"auto_delete"`
-		DeliveryMode int      `json:"delivery_mode"`
+		Enabled bool     `json:"enabled"`
+		URL     string   `json:"url"`
+		Events  []string `json:"events"`
+		routing
 	} `json:"rabbitmq"`
 	Environment map[string]string `json:"environment_variables"`
 }
@@ -170,12 +164,10 @@ func globalConfig(x *rest.Exchange, _ *rest.None) (*globalSettings, error) {
 	}
 	err := x.Call("transport.getGlobalSettings", nil, &s)
 	w, r, out := &s.Transports.Webhook, &s.Transports.RabbitMQ, &globalSettings{Environment: s.Environment}
-	o, hook, rabbit := &r.Options, &out.Webhook, &out.RabbitMQ
+	hook, rabbit := &out.Webhook, &out.RabbitMQ
 	hook.Enabled, hook.URL, hook.Events = w.Enabled, w.URL, documented(w.Events)
 	hook.Timeout, hook.RetryCount, hook.MaxConcurrency = span(w.Timeout), w.MaxRetries, w.MaxConcurrency
-	rabbit.Enabled, rabbit.URL, rabbit.Events = r.Enabled, r.URL, documented(r.Events)
-	rabbit.Exchange, rabbit.Queue, rabbit.ExchangeType, rabbit.QueueType, rabbit.RoutingKey = o.Exchange, o.Queue, o.ExchangeType, o.QueueType, o.RoutingKey
-	rabbit.Durable, rabbit.AutoDelete, rabbit.DeliveryMode = o.Durable, o.AutoDelete, o.DeliveryMode
+	rabbit.Enabled, rabbit.URL, rabbit.Events, rabbit.routing = r.Enabled, r.URL, documented(r.Events), r.Options.routing
 	return out, err
 }
 
@@ -199,9 +191,7 @@ type testEventAnswer struct {
 
 func sendTestEvent(x *rest.Exchange, in *testEventRequest) (*testEventAnswer, error) {
 	p := rest.Params{"event": "TestEvent", "session_id": "admin-test"}
-	given(p, "event", in.Event)
-	given(p, "session_id", in.User)
-	given(p, "session_token", in.Token)
+	maps.Copy(p, rest.Given(in))
 	if in.Data != nil {
 		p["data"] = in.Data
 	}

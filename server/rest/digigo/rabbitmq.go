@@ -27,7 +27,7 @@ func rabbitRoutes() []rest.Route {
 type rabbitRequest struct {
 	Enabled              *bool           `rest:"enabled,param=/enabled"`
 	URL                  *string         `rest:"url,param=/url"`
-	Events               *string         `rest:"events,param=/events" doc:"names of events between commas, or All"`
+	Events               *eventNames     `rest:"events,param=/events" doc:"names of events between commas, or All"`
 	Exchange             *string         `rest:"exchange,param=/options/exchange"`
 	ExchangeType         *string         `rest:"exchange_type,param=/options/exchange_type" enum:"topic|direct|fanout|headers"`
 	Queue                *string         `rest:"queue,param=/options/queue" doc:"{user_id} and {event_type} stand for the session and the name of the event"`
@@ -40,7 +40,7 @@ type rabbitRequest struct {
 	DeliveryMode         *int            `rest:"delivery_mode,param=/options/delivery_mode" doc:"1 or 2"`
 	DeadLetterExchange   *string         `rest:"dead_letter_exchange,param=/options/dead_letter_exchange"`
 	DeadLetterRoutingKey *string         `rest:"dead_letter_routing_key,param=/options/dead_letter_routing_key"`
-	MessageTTL           *int            `rest:"message_ttl,param=/options/message_ttl_seconds" doc:"milliseconds"`
+	MessageTTL           *inMilliseconds `rest:"message_ttl,param=/options/message_ttl_seconds" doc:"milliseconds"`
 	MaxLength            *int            `rest:"max_length,param=/options/max_length"`
 	MaxLengthBytes       *int            `rest:"max_length_bytes,param=/options/max_length_bytes"`
 	QueueArguments       json.RawMessage `rest:"queue_arguments,param=/options/queue_arguments"`
@@ -49,36 +49,38 @@ type rabbitRequest struct {
 	WorkerCount          *int            `rest:"worker_count,param=/options/worker_count"`
 	BufferSize           *int            `rest:"queue_buffer_size,param=/options/buffer_size"`
 	BatchSize            *int            `rest:"batch_size,param=/options/batch_size"`
-	BatchTimeout         *int            `rest:"batch_timeout_ms,param=/options/batch_timeout_seconds"`
-	PublishTimeout       *int            `rest:"publish_timeout_ms,param=/options/publish_timeout_seconds"`
+	BatchTimeout         *inMilliseconds `rest:"batch_timeout_ms,param=/options/batch_timeout_seconds"`
+	PublishTimeout       *inMilliseconds `rest:"publish_timeout_ms,param=/options/publish_timeout_seconds"`
 	MaxRetries           *int            `rest:"max_retries,param=/options/max_retries"`
-	RetryDelay           *int            `rest:"retry_delay_ms,param=/options/retry_delay_seconds"`
+	RetryDelay           *inMilliseconds `rest:"retry_delay_ms,param=/options/retry_delay_seconds"`
 }
 
-// options are the params that only RabbitMQ has.
-func (in *rabbitRequest) options() (rest.Params, error) {
-	p := rest.Params{}
-	for name, text := range map[string]*string{
-		"exchange": in.Exchange, "exchange_type": in.ExchangeType, "queue": in.Queue, "queue_type": in.QueueType, "routing_key": in.RoutingKey,
-		"dead_letter_exchange": in.DeadLetterExchange, "dead_letter_routing_key": in.DeadLetterRoutingKey,
-	} {
-		given(p, name, text)
-	}
-	for name, flag := range map[string]*bool{"durable": in.Durable, "auto_delete": in.AutoDelete, "exclusive": in.Exclusive, "no_wait": in.NoWait} {
-		given(p, name, flag)
-	}
-	for name, number := range map[string]*int{
-		"delivery_mode": in.DeliveryMode, "max_length": in.MaxLength, "max_length_bytes": in.MaxLengthBytes, "pool_size": in.PoolSize,
-		"worker_count": in.WorkerCount, "buffer_size": in.BufferSize, "batch_size": in.BatchSize, "max_retries": in.MaxRetries,
-	} {
-		given(p, name, number)
-	}
-	for name, ms := range map[string]*int{
-		"message_ttl_seconds": in.MessageTTL, "batch_timeout_seconds": in.BatchTimeout, "publish_timeout_seconds": in.PublishTimeout, "retry_delay_seconds": in.RetryDelay,
-	} {
-		if ms != nil {
-			p[name] = float64(*ms) / 1000
+// inMilliseconds is a time that is in seconds among params.
+type inMilliseconds int
+
+// Param implements rest.Param.
+func (ms inMilliseconds) Param() any { return float64(ms) / 1000 }
+
+// eventNames are names between commas.
+type eventNames string
+
+// Param implements rest.Param.
+func (text eventNames) Param() any {
+	names := []string{}
+	for name := range strings.SplitSeq(string(text), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
 		}
+	}
+	return native(names)
+}
+
+// params are the given fields, and the tables of arguments.
+func (in *rabbitRequest) params() (rest.Params, error) {
+	p := rest.Given(in)
+	options, _ := p["options"].(rest.Params)
+	if options == nil {
+		options = rest.Params{}
 	}
 	for name, table := range map[string]json.RawMessage{"queue_arguments": in.QueueArguments, "exchange_arguments": in.ExchangeArguments} {
 		if table == nil {
@@ -88,8 +90,9 @@ func (in *rabbitRequest) options() (rest.Params, error) {
 		if json.Unmarshal(argumentTable(table), &object) != nil {
 			return nil, rest.Bad(name, "", "must be an object")
 		}
-		p[name] = object
+		options[name] = object
 	}
+	p["transport"], p["options"] = amqp, options
 	return p, nil
 }
 
@@ -102,27 +105,10 @@ func argumentTable(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// eventList reads names between commas.
-func eventList(text string) []string {
-	names := []string{}
-	for name := range strings.SplitSeq(text, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			names = append(names, name)
-		}
-	}
-	return native(names)
-}
-
 func setRabbit(x *rest.Exchange, in *rabbitRequest) (*saved, error) {
-	options, err := in.options()
+	p, err := in.params()
 	if err != nil {
 		return nil, err
-	}
-	p := rest.Params{"transport": amqp, "options": options}
-	given(p, "enabled", in.Enabled)
-	given(p, "url", in.URL)
-	if in.Events != nil {
-		p["events"] = eventList(*in.Events)
 	}
 	var r struct{ Settings broker }
 	err = x.Call("transport.updateSettings", p, &r)
@@ -137,24 +123,34 @@ type broker struct {
 	Options brokerOptions
 }
 
+// routing is what the document shows of every RabbitMQ.
+type routing struct {
+	Exchange     string `json:"exchange"`
+	ExchangeType string `json:"exchange_type"`
+	Queue        string `json:"queue"`
+	QueueType    string `json:"queue_type"`
+	RoutingKey   string `json:"routing_key"`
+	Durable      bool   `json:"durable"`
+	AutoDelete   bool   `json:"auto_delete"`
+	DeliveryMode int    `json:"delivery_mode"`
+}
+
+// queueOptions are alike in settings and in the document.
+type queueOptions struct {
+	routing
+	Exclusive            bool   `json:"exclusive"`
+	NoWait               bool   `json:"no_wait"`
+	DeadLetterExchange   string `json:"dead_letter_exchange"`
+	DeadLetterRoutingKey string `json:"dead_letter_routing_key"`
+	MaxLength            int    `json:"max_length"`
+	MaxLengthBytes       int    `json:"max_length_bytes"`
+}
+
 type brokerOptions struct {
-	Exchange             string          `json:"exchange"`
-	ExchangeType         string          `json:"exchange_type"`
-	Queue                string          `json:"queue"`
-	QueueType            string          `json:"queue_type"`
-	RoutingKey           string          `json:"routing_key"`
-	Durable              bool            `json:"durable"`
-	AutoDelete           bool            `json:"auto_delete"`
-	Exclusive            bool            `json:"exclusive"`
-	NoWait               bool            `json:"no_wait"`
-	DeliveryMode         int             `json:"delivery_mode"`
-	DeadLetterExchange   string          `json:"dead_letter_exchange"`
-	DeadLetterRoutingKey string          `json:"dead_letter_routing_key"`
-	MessageTTL           float64         `json:"message_ttl_seconds"`
-	MaxLength            int             `json:"max_length"`
-	MaxLengthBytes       int             `json:"max_length_bytes"`
-	QueueArguments       json.RawMessage `json:"queue_arguments"`
-	ExchangeArguments    json.RawMessage `json:"exchange_arguments"`
+	queueOptions
+	MessageTTL        float64         `json:"message_ttl_seconds"`
+	QueueArguments    json.RawMessage `json:"queue_arguments"`
+	ExchangeArguments json.RawMessage `json:"exchange_arguments"`
 }
 
 type rabbitAnswer struct {
@@ -163,26 +159,13 @@ type rabbitAnswer struct {
 }
 
 type rabbitConfig struct {
-	Enabled              bool   `json:"enabled"`
-	URL                  string `json:"url"`
-	Exchange             string `json:"exchange"`
-	ExchangeType         string `json:"exchange_type"`
-	Queue                string `json:"queue"`
-	QueueType            string `json:"queue_type"`
-	RoutingKey           string `json:"routing_key"`
-	Events               string `json:"events"`
-	Durable              bool   `json:"durable"`
-	AutoDelete           bool   `json:"auto_delete"`
-	Exclusive            bool   `json:"exclusive"`
-	NoWait               bool   `json:"no_wait"`
-	DeliveryMode         int    `json:"delivery_mode"`
-	DeadLetterExchange   string `json:"dead_letter_exchange"`
-	DeadLetterRoutingKey string `json:"dead_letter_routing_key"`
-	MessageTTL           int    `json:"message_ttl"`
-	MaxLength            int    `json:"max_length"`
-	MaxLengthBytes       int    `json:"max_length_bytes"`
-	QueueArguments       string `json:"queue_arguments"`
-	ExchangeArguments    string `json:"exchange_arguments"`
+	Enabled bool   `json:"enabled"`
+	URL     string `json:"url"`
+	Events  string `json:"events"`
+	queueOptions
+	MessageTTL        int    `json:"message_ttl"`
+	QueueArguments    string `json:"queue_arguments"`
+	ExchangeArguments string `json:"exchange_arguments"`
 }
 
 type rabbitStats struct {
@@ -217,11 +200,8 @@ func getRabbit(x *rest.Exchange, _ *rest.None) (*rabbitAnswer, error) {
 	s, o := &r.Settings, &r.Settings.Options
 	return &rabbitAnswer{
 		rabbitConfig{
-			Enabled: s.Enabled, URL: s.URL, Exchange: o.Exchange, ExchangeType: o.ExchangeType, Queue: o.Queue, QueueType: o.QueueType, RoutingKey: o.RoutingKey,
-			Events: strings.Join(documented(s.Events), ","), Durable: o.Durable, AutoDelete: o.AutoDelete, Exclusive: o.Exclusive, NoWait: o.NoWait,
-			DeliveryMode: o.DeliveryMode, DeadLetterExchange: o.DeadLetterExchange, DeadLetterRoutingKey: o.DeadLetterRoutingKey,
-			MessageTTL: milliseconds(o.MessageTTL), MaxLength: o.MaxLength, MaxLengthBytes: o.MaxLengthBytes,
-			QueueArguments: tableText(o.QueueArguments), ExchangeArguments: tableText(o.ExchangeArguments),
+			Enabled: s.Enabled, URL: s.URL, Events: strings.Join(documented(s.Events), ","), queueOptions: o.queueOptions,
+			MessageTTL: milliseconds(o.MessageTTL), QueueArguments: tableText(o.QueueArguments), ExchangeArguments: tableText(o.ExchangeArguments),
 		},
 		rabbitStats{slices.Concat([]string{}, r.Stats.Queues), r.Stats.Published, r.Stats.LastPublish},
 	}, nil

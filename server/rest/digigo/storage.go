@@ -53,32 +53,13 @@ func callStorage(x *rest.Exchange, method string, params rest.Params) (storage, 
 	return result.Settings, err
 }
 
-// given puts a param that the request has.
-func given[T any](p rest.Params, name string, value *T) {
-	if value != nil {
-		p[name] = *value
-	}
-}
-
 type saved struct {
 	Details string
 	Enabled bool
 }
 
 func setStorage(x *rest.Exchange, in *storageRequest) (*saved, error) {
-	p := rest.Params{}
-	given(p, "enabled", in.Enabled)
-	given(p, "endpoint", in.Endpoint)
-	given(p, "region", in.Region)
-	given(p, "bucket", in.Bucket)
-	given(p, "access_key", in.AccessKey)
-	given(p, "secret_key", in.SecretKey)
-	given(p, "path_style", in.PathStyle)
-	given(p, "public_url", in.PublicURL)
-	given(p, "media_delivery", in.Delivery)
-	given(p, "retention_days", in.Retention)
-	given(p, "disable_acl", in.DisableACL)
-	s, err := callStorage(x, "storage.updateSettings", p)
+	s, err := callStorage(x, "storage.updateSettings", rest.Given(in))
 	return &saved{"S3 configuration saved successfully", s.Enabled}, err
 }
 
