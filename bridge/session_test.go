@@ -3,9 +3,11 @@ package bridge_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/journal"
 )
 
 func TestPairByQRAndReceive(t *testing.T) {
@@ -196,5 +198,63 @@ func TestDeleteLeavesNothing(t *testing.T) {
 	}
 	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonNotFound {
 		t.Errorf("delete again: %v", err)
+	}
+}
+
+// What a call that is under way stores is gone with its session: the call ends first, and no other begins.
+func TestDeleteWaitsForCalls(t *testing.T) {
+	w := newWorld(t)
+	s := w.create("ada")
+	leave, err := s.Enter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- w.bridge.Delete(w.t.Context(), "ada", true) }()
+	for deadline := time.Now().Add(patience); w.rows("bridge_sessions") > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the row of the session stays")
+		}
+	}
+	if _, err = s.Enter(); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+		t.Errorf("a call on a session that is deleted: %v", err)
+	}
+	if _, err = w.bridge.Create(w.ctx(), bridge.CreateParams{ID: "ada"}); bridge.ReasonOf(err) != bridge.ReasonConflict {
+		t.Errorf("the id is free before the deletion is over: %v", err)
+	}
+	if _, err = w.log.Append(w.ctx(), "ada", journal.Record{Type: "Message"}); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	if err = <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if _, exists, err := w.log.Lookup(w.ctx(), "ada"); err != nil || exists {
+		t.Errorf("the call's event is left: %t, %v", exists, err)
+	}
+	w.create("ada")
+}
+
+// A deletion that failed on its way is gone on with by the next one.
+func TestDeleteAgain(t *testing.T) {
+	w := newWorld(t)
+	w.create("ada")
+	if _, err := w.log.Append(w.ctx(), "ada", journal.Record{Type: "Message"}); err != nil {
+		t.Fatal(err)
+	}
+	w.faults.mu.Lock()
+	w.faults.purge = errDiskFull
+	w.faults.mu.Unlock()
+	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonStorage {
+		t.Errorf("with a full disk: %v", err)
+	}
+	if err := w.bridge.Delete(w.ctx(), "ada", true); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	if _, exists, err := w.log.Lookup(w.ctx(), "ada"); err != nil || exists {
+		t.Errorf("the log is left: %t, %v", exists, err)
+	}
+	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+		t.Errorf("when it is gone: %v", err)
 	}
 }

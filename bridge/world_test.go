@@ -313,6 +313,7 @@ type faultyJournal struct {
 	bridge.Journal
 	mu     sync.Mutex
 	before func(session string, records []journal.Record) error
+	purge  error // of the next Purge
 }
 
 var errDiskFull = errors.New("disk full")
@@ -327,6 +328,17 @@ func (j *faultyJournal) Append(ctx context.Context, session string, records ...j
 		}
 	}
 	return j.Journal.Append(ctx, session, records...)
+}
+
+func (j *faultyJournal) Purge(ctx context.Context, session string) error {
+	j.mu.Lock()
+	err := j.purge
+	j.purge = nil
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return j.Journal.Purge(ctx, session)
 }
 
 func (j *faultyJournal) set(before func(session string, records []journal.Record) error) {
