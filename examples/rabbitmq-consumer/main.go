@@ -14,10 +14,16 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
+// place is the last event of a session that was handled.
+type place struct {
+	offset int64
+	id     string
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	seen := map[string]int64{} // the last offset of each session; a program that must not repeat after a restart keeps it on disk
+	seen := map[string]place{} // of each session; a program that must not repeat after a restart keeps it on disk
 	for ctx.Err() == nil {
 		if err := consume(ctx, seen); err != nil {
 			log.Printf("RabbitMQ is away: %v", err)
@@ -27,7 +33,7 @@ func main() {
 }
 
 // consume handles events until the connection is lost or ctx ends.
-func consume(ctx context.Context, seen map[string]int64) error {
+func consume(ctx context.Context, seen map[string]place) error {
 	conn, err := amqp.Dial(env("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/"))
 	if err != nil {
 		return err
@@ -61,10 +67,14 @@ func consume(ctx context.Context, seen map[string]int64) error {
 	for event := range events {
 		session, _ := event.Headers["session"].(string)
 		offset, _ := event.Headers["offset"].(int64)
+		id, _ := event.Headers["id"].(string)
 		replay, _ := event.Headers["replay"].(bool)
-		if offset > seen[session] || replay {
+		switch last := seen[session]; {
+		case replay:
 			handle(event)
-			seen[session] = max(offset, seen[session])
+		case offset > last.offset || id > last.id: // else it came before
+			handle(event)
+			seen[session] = place{offset, id}
 		}
 		if err := event.Ack(false); err != nil {
 			return err

@@ -16,10 +16,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// place is how far the program came: the entry in the stream, and the offset of its event.
+// place is how far the program came: the entry in the stream, and the offset and id of its event.
 type place struct {
 	Entry  string
 	Offset uint64
+	ID     string
 }
 
 func main() {
@@ -52,11 +53,15 @@ func main() {
 		}
 		for _, entry := range streams[0].Messages {
 			offset, err := strconv.ParseUint(fmt.Sprint(entry.Values["offset"]), 10, 64)
-			if err != nil {
+			id := fmt.Sprint(entry.Values["id"])
+			switch {
+			case err != nil:
 				log.Printf("entry %s is no event", entry.ID)
-			} else if offset > at.Offset || entry.Values["replay"] != nil { // else it came before: events arrive at least once
+			case entry.Values["replay"] != nil:
 				handle(entry.Values)
-				at.Offset = max(offset, at.Offset)
+			case offset > at.Offset || id > at.ID: // else it came before: events arrive at least once
+				handle(entry.Values)
+				at.Offset, at.ID = offset, id
 			}
 			at.Entry = entry.ID
 			// After the work: a crash in between repeats the event, it never leaves one out.

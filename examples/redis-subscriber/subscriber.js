@@ -6,8 +6,8 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 const stream = process.env.STREAM ?? "waystation:default";
 const stateFile = process.env.STATE_FILE ?? "state.json";
 
-// The entry in the stream and the offset of its event; "0" is the beginning of what the stream has.
-const at = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, "utf8")) : { Entry: "0", Offset: 0 };
+// The entry in the stream, and the offset and id of its event; "0" is the beginning of what the stream has.
+const at = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, "utf8")) : { Entry: "0", Offset: 0, ID: "" };
 
 const client = createClient({ url: process.env.REDIS_URL ?? "redis://127.0.0.1:6379/0" });
 client.on("error", (err) => console.error("redis is away:", err.message)); // it connects again by itself
@@ -24,10 +24,13 @@ for (;;) {
   }
   for (const { id, message } of streams?.[0]?.messages ?? []) {
     const offset = Number(message.offset);
-    // An offset that was seen is a repeat: events arrive at least once. Replays are sent because somebody asked for them.
-    if (offset > at.Offset || message.replay) {
+    // Replays are sent because somebody asked for them.
+    if (message.replay) handle(message);
+    // What has neither a higher offset nor a later id came before: events arrive at least once.
+    else if (offset > at.Offset || message.id > at.ID) {
       handle(message);
-      at.Offset = Math.max(offset, at.Offset);
+      at.Offset = offset;
+      at.ID = message.id;
     }
     at.Entry = id;
     // After the work: a crash in between repeats the event, it never leaves one out.

@@ -11,7 +11,8 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// Both programs get each message once and in order, although they and Redis are killed in between.
+// Both programs get each message once and in order, although they and Redis are killed in between, and the session is made
+// anew.
 func TestSubscribers(t *testing.T) {
 	redis := brokertest.Redis(t, brokertest.RedisOptions{Persist: true})
 	programs := map[string][]string{"go": {exampletest.Build(t, ".")}, "node": {exampletest.Node(t, "@redis/client"), "subscriber.js"}}
@@ -44,5 +45,13 @@ func TestSubscribers(t *testing.T) {
 		p := run()
 		p.Wait("third words")
 		exampletest.OnceInOrder(t, said[name]+p.Said(), "first words", "second words", "third words")
+		p.Kill()
+	}
+	world.PairAgain()
+	world.Say("fourth words")
+	for _, run := range runs {
+		p := run()
+		p.Wait("fourth words")
+		exampletest.OnceInOrder(t, p.Said(), "fourth words")
 	}
 }

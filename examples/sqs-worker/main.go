@@ -21,6 +21,7 @@ import (
 type event struct {
 	Session   string
 	Offset    uint64
+	ID        string
 	Type      string
 	Truncated bool // too large for SQS: session.getEvent has it, by session and offset
 	Replay    bool // sent once more because somebody asked for it
@@ -28,6 +29,12 @@ type event struct {
 		Sender string `json:"sender_name"`
 		Text   string
 	}
+}
+
+// place is the last event of a session that was handled.
+type place struct {
+	offset uint64
+	id     string
 }
 
 func main() {
@@ -42,7 +49,7 @@ func main() {
 	if queue == "" {
 		log.Fatal("QUEUE_URL is the address of the queue")
 	}
-	seen := map[string]uint64{} // the last offset of each session; a program that must not repeat after a restart keeps it on disk
+	seen := map[string]place{} // of each session; a program that must not repeat after a restart keeps it on disk
 	for ctx.Err() == nil {
 		// Waiting for up to 20 seconds costs one request; asking again and again costs many.
 		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 20})
@@ -60,15 +67,18 @@ func main() {
 }
 
 // work handles a message and deletes it after that: a crash in between brings it again.
-func work(ctx context.Context, client *sqs.Client, queue string, message *types.Message, seen map[string]uint64) {
+func work(ctx context.Context, client *sqs.Client, queue string, message *types.Message, seen map[string]place) {
 	var e event
 	if err := json.Unmarshal([]byte(aws.ToString(message.Body)), &e); err != nil {
 		log.Printf("message %s is no event: %v", aws.ToString(message.MessageId), err)
 		return // it comes again, and goes to the dead letters of the queue in the end
 	}
-	if e.Offset > seen[e.Session] || e.Replay {
+	switch last := seen[e.Session]; {
+	case e.Replay:
 		handle(&e)
-		seen[e.Session] = max(e.Offset, seen[e.Session])
+	case e.Offset > last.offset || e.ID > last.id: // else it came before
+		handle(&e)
+		seen[e.Session] = place{e.Offset, e.ID}
 	}
 	if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: message.ReceiptHandle}); err != nil {
 		log.Printf("it will come again: %v", err)

@@ -36,4 +36,7 @@ func TestWorker(t *testing.T) {
 	worker = exampletest.Run(t, aws, program)
 	worker.Wait("fourth words")
 	exampletest.OnceInOrder(t, worker.Said(), "third words", "fourth words")
+	world.PairAgain()
+	world.Say("fifth words")
+	worker.Wait("fifth words")
 }

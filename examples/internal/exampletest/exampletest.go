@@ -72,6 +72,16 @@ func (w *World) Pair(params Object) (token string) {
 	return token
 }
 
+// PairAgain deletes the session and makes another of its id, whose offsets begin anew.
+func (w *World) PairAgain() {
+	w.t.Helper()
+	w.Call("session.delete", Object{"session": "shop"})
+	w.Call("session.create", Object{"session_id": "shop", "connect": true})
+	w.until("pairing")
+	w.Call("sandbox.scanQrCode", Object{"account": Owner, "session": "shop"})
+	w.until("connected")
+}
+
 // Say has Peer send a text message to the session.
 func (w *World) Say(text string) {
 	w.t.Helper()
