@@ -10,6 +10,7 @@ type Origin struct {
 	PN      *string // the sender's, or of a change of a chat the chat's
 	LID     *string // likewise
 	ChatPN  *string `json:"chat_pn"`
+	ChatLID *string `json:"chat_lid"`
 }
 
 // InChat is the chat's address, of a chat of two the other's phone number if that is known.
@@ -26,6 +27,18 @@ func (o *Origin) InChat() string {
 
 // By is the sender's address.
 func (o *Origin) By() string { return First(o.PN, o.Sender) }
+
+// Known is an address under the phone number, if it is the sender's or the chat's and their number is known.
+func (o *Origin) Known(jid string) string {
+	switch jid {
+	case "":
+	case First(o.Sender), First(o.LID):
+		return o.By()
+	case o.Chat, First(o.ChatLID):
+		return o.InChat()
+	}
+	return jid
+}
 
 // First is the first text that is there, or an empty one.
 func First(texts ...*string) string {

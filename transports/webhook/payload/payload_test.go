@@ -37,6 +37,24 @@ func TestPayload(t *testing.T) {
 	}
 }
 
+func TestKnown(t *testing.T) {
+	private := `{"chat": "77@lid", "chat_lid": "77@lid", "chat_pn": "2@s.whatsapp.net", "sender": "88@lid", "lid": "88@lid", "pn": "1@s.whatsapp.net"}`
+	for _, c := range []struct{ name, data, jid, want string }{
+		{"the sender", private, "88@lid", "1@s.whatsapp.net"},
+		{"the other", private, "77@lid", "2@s.whatsapp.net"},
+		{"somebody else", private, "78@lid", "78@lid"},
+		{"a number", private, "2@s.whatsapp.net", "2@s.whatsapp.net"},
+		{"nobody", private, "", ""},
+		{"in a group", `{"chat": "1@g.us", "is_group": true, "sender": "88@lid", "lid": "88@lid", "pn": "1@s.whatsapp.net"}`, "88@lid", "1@s.whatsapp.net"},
+		{"the group", `{"chat": "1@g.us", "is_group": true, "sender": "88@lid"}`, "1@g.us", "1@g.us"},
+	} {
+		var o Origin
+		if err := json.Unmarshal([]byte(c.data), &o); err != nil || o.Known(c.jid) != c.want {
+			t.Errorf("%s: %s, want %s, %v", c.name, o.Known(c.jid), c.want, err)
+		}
+	}
+}
+
 func TestOrigin(t *testing.T) {
 	for _, c := range []struct{ name, data, chat, by string }{
 		{"group", `{"chat": "1@g.us", "sender": "77@lid", "pn": "2@s.whatsapp.net", "lid": "77@lid", "is_group": true}`, "1@g.us", "2@s.whatsapp.net"},

@@ -180,7 +180,8 @@ func (m *source) quoted() *quoted {
 	q := &quoted{Type: kindUnknown, Content: payload.First(m.Quoted.Text)}
 	q.Key.ID = &m.Quoted.MessageID
 	if m.Quoted.Sender != "" {
-		q.Key.Participant = &m.Quoted.Sender
+		by := m.Known(m.Quoted.Sender)
+		q.Key.Participant = &by
 		q.Key.FromMe = m.quotesOwn()
 	}
 	if m.Quoted.Text != nil {

@@ -87,6 +87,8 @@ func connection(e *payload.Event) (string, any, error) {
 	}
 	status := states[data.State]
 	switch {
+	case data.State == "pairing": // the code says it
+		return "", nil, nil
 	case data.State == "disconnected" && data.Reason != nil && *data.Reason == reasonStopped:
 		status = states["created"]
 	case status == "":

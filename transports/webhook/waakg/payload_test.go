@@ -98,6 +98,7 @@ var cases = []struct{ name, event, data, wantEvent, want string }{
 	{"stopped", "Disconnected", `{"state": "disconnected", "reason": "stopped"}`, "connection.update", `{"status": "STOPPED", "qr": null}`},
 	{"lost", "Disconnected", `{"state": "disconnected", "reason": "connection_lost"}`, "connection.update", `{"status": "DISCONNECTED", "qr": null}`},
 	{"logged out", "LoggedOut", `{"state": "logged_out", "reason": "x", "code": 401, "on_connect": false}`, "connection.update", `{"status": "LOGGED_OUT", "qr": null}`},
+	{"pairing", "SessionState", `{"state": "pairing", "code_number": 1}`, "", ``},
 	{"code", "QR", `{"code": "2@x", "code_number": 1}`, "connection.update", `{"status": "SCAN_QR", "qr": "2@x"}`},
 	{"test", "WebhookTest", `{"webhook_id": "default"}`, "test", `{"webhook_id": "default"}`},
 }

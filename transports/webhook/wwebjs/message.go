@@ -175,7 +175,7 @@ func (m *source) data() *messageData {
 	d.Broadcast, d.IsEphemeral = m.IsBroadcast || m.IsStatus, m.Disappearing != nil
 	d.HasQuotedMsg, d.HasReaction = m.Quoted != nil, len(m.Reactions) > 0
 	for _, jid := range m.Mentions {
-		d.MentionedIDs = append(d.MentionedIDs, outer(jid))
+		d.MentionedIDs = append(d.MentionedIDs, outer(m.Known(jid)))
 	}
 	m.file(d)
 	m.parts(d)
@@ -281,7 +281,7 @@ func (m *source) target() key {
 	if !m.FromMe && !m.IsGroup && by == "" && t.Action != "edit" && t.Action != "revoke" {
 		fromMe = true
 	}
-	author := outer(by)
+	author := outer(m.Known(by))
 	switch {
 	case m.author() == "":
 		author = ""

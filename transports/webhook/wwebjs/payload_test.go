@@ -37,6 +37,9 @@ var cases = []struct {
 	{"own", "Message", `{` + own + `, "type": "text", "text": "Hello", "quoted": {"message_id": "3A"}}`, "message_create", map[string]any{
 		"message.id._serialized": "true_2@c.us_3EB0", "message.from": "1@c.us", "message.to": "2@c.us", "message.fromMe": true, "message.hasQuotedMsg": true,
 	}},
+	{"hidden addresses", "Message", `{` + group + `, "type": "text", "text": "@77", "mentions": ["77@lid", "78@lid"]}`, "message", map[string]any{
+		"message.mentionedIds": []any{"2@c.us", "78@lid"},
+	}},
 	{"voice note in a group", "Message", `{` + group + `, "type": "audio", "media": {"keys": {"media_key": "BBA=", "duration_seconds": 5}},
 		"raw": {"ephemeralMessage": {"message": {"audioMessage": {"PTT": true}}}}}`, "message", map[string]any{
 		"message.id._serialized": "false_9@g.us_3EB0_2@c.us", "message.from": "9@g.us", "message.author": "2@c.us", "message.type": "ptt",
