@@ -14,6 +14,7 @@ import (
 type link struct {
 	cfg     *Config
 	conn    *amqp.Connection
+	raw     net.Conn      // below conn
 	channel *amqp.Channel // publishes, with confirms
 	alone   *alone        // publishes what may have had the last channel closed
 	done    chan struct{} // closed when it is lost
@@ -44,22 +45,36 @@ func connect(ctx context.Context, cfg *Config) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The client waits for answers as long as anything comes, heartbeats for example: the connection is cut below it.
+	opening, cancel := context.WithTimeout(ctx, 2*cfg.ConnectTimeout) // the connection, and what is said over it
+	defer cancel()
+	var raw net.Conn
+	inTime := func() bool { return true }
 	conn, err := amqp.DialConfig(cfg.URL, amqp.Config{
 		Heartbeat: cfg.Heartbeat, Locale: "en_US", TLSClientConfig: secure,
 		Properties: amqp.Table{"product": "waystation", "connection_name": "waystation"},
-		Dial:       func(network, address string) (net.Conn, error) { return dial(ctx, cfg, network, address) },
+		Dial: func(network, address string) (_ net.Conn, err error) {
+			if raw, err = dial(opening, cfg, network, address); err == nil {
+				inTime = context.AfterFunc(opening, func() { _ = raw.Close() })
+			}
+			return raw, err
+		},
 	})
 	if err != nil {
+		inTime()
 		return nil, err
 	}
-	l := &link{cfg: cfg, conn: conn, done: make(chan struct{}), passed: make(chan struct{}), flights: map[string]*flight{}}
+	l := &link{cfg: cfg, conn: conn, raw: raw, done: make(chan struct{}), passed: make(chan struct{}), flights: map[string]*flight{}}
 	l.alone = newAlone(l)
 	l.topology.link, l.topology.routes, l.topology.queues = l, map[route]*declaration{}, map[string]bool{}
 	if l.channel, err = conn.Channel(); err == nil {
 		err = l.channel.Confirm(false)
 	}
+	if !inTime() && err == nil {
+		err = opening.Err()
+	}
 	if err != nil {
-		_ = conn.CloseDeadline(time.Now().Add(closeTimeout))
+		l.hangUp()
 		return nil, err
 	}
 	l.watch()
@@ -143,12 +158,19 @@ func (l *link) watch() {
 			l.reason = reason
 		}
 		close(l.done)
-		_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
+		l.hangUp()
 	})
 }
 
 // closeTimeout is what the broker gets for a farewell.
 const closeTimeout = time.Second
+
+// hangUp ends the connection, with a farewell if the broker answers it in time.
+func (l *link) hangUp() {
+	cut := time.AfterFunc(closeTimeout, func() { _ = l.raw.Close() })
+	defer cut.Stop()
+	_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
+}
 
 var errLost = errors.New("the connection to the broker is lost")
 
@@ -251,7 +273,7 @@ func (l *link) blockedBy() string {
 
 // close ends the connection and waits for all that belongs to it.
 func (l *link) close() {
-	_ = l.conn.CloseDeadline(time.Now().Add(closeTimeout))
+	l.hangUp()
 	l.workers.Wait()
 	l.topology.close()
 	l.alone.close()
