@@ -123,4 +123,16 @@ func port() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
+// inMemory is a folder for the length of the test that no slow disk holds up, where there is such: sentinels and cluster nodes
+// wait for their files, and one that waited for two seconds does nothing for half a minute.
+func inMemory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "waystation-") //nolint:usetesting // that is on a disk
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func logIn(dir string) string { return filepath.Join(dir, "log") }

@@ -40,7 +40,10 @@ type RedisServer struct {
 func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 	t.Helper()
 	program := need(t, "redis-server")
-	s := &RedisServer{Port: freePort(t), dir: t.TempDir(), opt: opt}
+	s := &RedisServer{Port: freePort(t), dir: inMemory(t), opt: opt}
+	if opt.Persist {
+		s.dir = t.TempDir()
+	}
 	args := []string{"--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--port", strconv.Itoa(s.Port), "--appendonly", "no", "--repl-diskless-sync-delay", "0"}
 	if opt.Persist {
 		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
@@ -80,7 +83,7 @@ func Replica(t testing.TB, of *RedisServer) *RedisServer {
 func Sentinel(t testing.TB, of *RedisServer, replicas int) *RedisServer {
 	t.Helper()
 	program := need(t, "redis-server")
-	s := &RedisServer{Port: freePort(t), dir: t.TempDir()}
+	s := &RedisServer{Port: freePort(t), dir: inMemory(t)}
 	conf := filepath.Join(s.dir, "sentinel.conf")
 	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
 		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", s.Port, s.dir, of.Port)
