@@ -83,6 +83,7 @@ type Outlets struct {
 	turn     chan struct{}       // holds one while somebody changes something
 	sessions map[string]struct{} // of who has the turn
 	dropped  []*shared           // of who has the turn: connections to close after it
+	endings  sync.WaitGroup      // those that nobody waits for but Close
 
 	mu      sync.RWMutex
 	globals Globals // as they are in use
@@ -362,13 +363,14 @@ func (o *Outlets) Skip(ctx context.Context, session string, skip []string, store
 	return o.dispatcher.SetSkips(ctx, session, withEvents(skip), store)
 }
 
-// Remove ends all deliveries of a session and deletes its settings.
+// Remove ends all deliveries of a session and deletes its settings. It does not wait for the end of connections, so that who
+// deletes a session need not know whether its brokers are silent.
 func (o *Outlets) Remove(ctx context.Context, session string) error {
 	ctx, end, err := o.begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer o.endings.Go(end)
 	delete(o.sessions, session)
 	err = o.store.removeSession(ctx, session)
 	for name, s := range o.sinks {
@@ -401,6 +403,7 @@ func (o *Outlets) Close(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		end()
+		o.endings.Wait()
 		close(ended)
 	}()
 	select {

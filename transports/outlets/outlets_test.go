@@ -260,8 +260,12 @@ func TestOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		var rows int
-		if err := w.db.QueryRow(ctx, `SELECT COUNT(*) FROM outlets`).Scan(&rows); err != nil || rows != 0 || w.b.open() != 0 {
-			t.Errorf("%d rows, %d connections, %v", rows, w.b.open(), err)
+		if err := w.db.QueryRow(ctx, `SELECT COUNT(*) FROM outlets`).Scan(&rows); err != nil || rows != 0 {
+			t.Errorf("%d rows, %v", rows, err)
+		}
+		w.o.endings.Wait()
+		if n := w.b.open(); n != 0 {
+			t.Errorf("%d connections", n)
 		}
 	})
 }
@@ -349,6 +353,38 @@ func TestSilentBrokerHoldsUpNobody(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A session is deleted at once, however silent its broker is.
+func TestRemoveBesideSilentBroker(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		w.start(map[string][]string{"a": nil}, Globals{})
+		silent := "silent"
+		if _, err := w.o.Update(t.Context(), "a", "redis", Change{URL: &silent}); err != nil {
+			t.Fatal(err)
+		}
+		stuck := make(chan struct{})
+		w.b.mu.Lock()
+		w.b.stuck = stuck
+		w.b.mu.Unlock()
+		done := make(chan error, 1)
+		go func() { done <- w.o.Remove(context.Background(), "a") }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("the session waits for its broker")
+		}
+		close(stuck)
+		w.close()
+		if n := w.b.open(); n != 0 {
+			t.Errorf("%d connections are open after the end", n)
+		}
+		w.open()
 	})
 }
 
