@@ -19,9 +19,9 @@ type job struct {
 	// Of the handler.
 	open      bool     // the last attempt left the breaker open
 	paid      int      // attempts of the one under way that count towards Policy.MaxAttempts
-	ended     int      // deliveries that have, from the first on; the lane reads it when all is over
-	status    Status   // how the last of those ended
+	ended     int      // deliveries that have, from the first on
 	stored    int      // of those
+	status    Status   // how the last one ended
 	troubled  bool     // an attempt failed
 	abandoned bool     // it goes on after a restart, or never
 	entries   []*Entry // of those that ended and are not stored
