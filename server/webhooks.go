@@ -29,9 +29,9 @@ func (a *app) openOutbound(context.Context) (err error) {
 func (a *app) openWebhooks(ctx context.Context) (err error) {
 	a.webhooks, err = webhook.Open(ctx, a.db, a.deliver, webhook.Config{
 		Key: a.secret.key("webhook secrets"), Events: eventNames(), Check: a.outbound.Check,
-		// An answer may be of any size, as no more than its beginning is read; the time is that of the attempt.
-		Client: a.outbound.Client(guard.Limits{MaxRedirects: -1, MaxBytes: math.MaxInt64 / 2, Timeout: 2 * a.cfg.DeliveryTimeout}),
-		Policy: a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
+		// An answer may be of any size, as no more than its beginning is read.
+		Transport: a.outbound.Client(guard.Limits{MaxBytes: math.MaxInt64 / 2}).Transport,
+		Policy:    a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
 	})
 	return err
 }

@@ -45,7 +45,7 @@ func (w *world) hooks() (*webhook.Webhooks, *dispatch.Dispatcher) {
 	}
 	hooks, err := webhook.Open(w.ctx(), w.db, deliver, webhook.Config{
 		Key: make([]byte, 32), Events: events, Check: g.Check, MaxPerSession: 3,
-		Client: g.Client(guard.Limits{MaxRedirects: -1, MaxBytes: 1 << 40}),
+		Transport: g.Client(guard.Limits{MaxBytes: 1 << 40}).Transport,
 	})
 	if err != nil {
 		w.t.Fatal(err)

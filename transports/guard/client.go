@@ -64,12 +64,12 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	tooLarge := &Error{Reason: ReasonTooLarge, Host: canonicalHost(request.URL.Hostname()), Limit: l.maxBytes}
+	body := &boundedBody{ReadCloser: response.Body, left: l.maxBytes, limit: l.maxBytes, host: request.URL.Hostname()}
 	if response.ContentLength > l.maxBytes && request.Method != http.MethodHead {
 		response.Body.Close()
-		return nil, tooLarge
+		return nil, body.tooLarge()
 	}
-	response.Body = &boundedBody{ReadCloser: response.Body, left: l.maxBytes, over: tooLarge}
+	response.Body = body
 	return response, nil
 }
 
@@ -77,13 +77,17 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 // as io.LimitReader does: a file cut short must not pass for the whole.
 type boundedBody struct {
 	io.ReadCloser
-	left int64
-	over error
+	left, limit int64
+	host        string
+}
+
+func (b *boundedBody) tooLarge() error {
+	return &Error{Reason: ReasonTooLarge, Host: canonicalHost(b.host), Limit: b.limit}
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, b.over
+		return 0, b.tooLarge()
 	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
@@ -91,7 +95,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
 	if b.left < 0 {
-		return n - 1, b.over
+		return n - 1, b.tooLarge()
 	}
 	return n, err
 }

@@ -175,7 +175,7 @@ func (w *world) open() {
 	key := bytes.Repeat([]byte{1}, 32)
 	w.hooks, err = webhook.Open(ctx, w.db, w.d, webhook.Config{
 		Key: key, Events: events, Check: func(context.Context, string) error { return nil },
-		Client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		Transport: &http.Transport{DisableKeepAlives: true},
 	})
 	if err != nil {
 		w.t.Fatal(err)

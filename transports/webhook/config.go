@@ -35,11 +35,11 @@ type Config struct {
 	Key []byte
 	// Events are the names that may be subscribed to, and which of them are signals.
 	Events map[string]bool
-	// Check tells whether an address may be requested now. It is asked when an address is set; Client asks again for each
+	// Check tells whether an address may be requested now. It is asked when an address is set; Transport asks again for each
 	// connection.
 	Check func(ctx context.Context, url string) error
-	// Client makes the requests. It must be guarded and follow no redirect.
-	Client *http.Client
+	// Transport makes the requests; an http.Client would add what they do not need, redirects and cookies. It must be guarded.
+	Transport http.RoundTripper
 	// Policy says how deliveries are tried. Its AttemptTimeout is that of trials too, and its RetryAfterCap what a
 	// receiver may ask for.
 	Policy dispatch.Policy

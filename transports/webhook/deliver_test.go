@@ -46,7 +46,7 @@ func openWhole(t testing.TB, db *dbutil.Database, policy dispatch.Policy) *whole
 	}
 	t.Cleanup(func() { _ = d.Close(t.Context()); g.Close() })
 	hooks, err := Open(t.Context(), db, d, Config{
-		Key: make([]byte, 32), Events: knownEvents, Check: g.Check, Client: g.Client(guard.Limits{MaxRedirects: -1}), Policy: policy,
+		Key: make([]byte, 32), Events: knownEvents, Check: g.Check, Transport: g.Client(guard.Limits{MaxRedirects: -1}).Transport, Policy: policy,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func newWorld(t *testing.T, db *dbutil.Database, cfg Config) *world {
 	t.Cleanup(g.Close)
 	w := &world{db: db, dispatcher: &told{targets: map[string]dispatch.Target{}}}
 	cfg.Key, cfg.Events, cfg.Check = make([]byte, 32), knownEvents, g.Check
-	cfg.Client = g.Client(guard.Limits{MaxRedirects: -1, MaxBytes: 1 << 40})
+	cfg.Transport = g.Client(guard.Limits{MaxRedirects: -1, MaxBytes: 1 << 40}).Transport
 	cfg.Now = func() time.Time {
 		if w.clock.IsZero() {
 			return time.Now()

@@ -78,14 +78,17 @@ func newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.
 
 // post makes a request and reads at most Config.MaxAnswer of what comes back, keeping the first bytes.
 func (s *sink) post(request *http.Request, excerpt int64) (answer, error) {
-	response, err := s.cfg.Client.Do(request)
+	response, err := s.cfg.Transport.RoundTrip(request)
 	if err != nil {
 		return answer{}, requestError(err)
 	}
 	defer response.Body.Close()
 	// The rest of the answer is read so that the connection can be used again. What is wrong with it changes nothing: the
 	// status has been given.
-	first, _ := io.ReadAll(io.LimitReader(response.Body, excerpt))
+	var first []byte
+	if excerpt > 0 {
+		first, _ = io.ReadAll(io.LimitReader(response.Body, excerpt))
+	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, s.cfg.MaxAnswer-int64(len(first))))
 	return answer{response.StatusCode, response.Header, first}, nil
 }
@@ -93,10 +96,6 @@ func (s *sink) post(request *http.Request, excerpt int64) (answer, error) {
 // requestError says why a request got no answer, without its address. Where nobody answers at all, the host as a whole
 // is away; a request that was cut or timed out says something about this one only.
 func requestError(err error) error {
-	var outer *url.Error
-	if errors.As(err, &outer) {
-		err = outer.Err
-	}
 	var own *guard.Error
 	if errors.As(err, &own) {
 		err = broker.NewTrouble(cmp.Or(reasons[own.Reason], broker.ReasonUnreachable), strings.TrimPrefix(own.Error(), "guard: "))
