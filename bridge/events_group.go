@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
@@ -21,6 +22,7 @@ func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 	if err := t.actor(data, evt.Sender, evt.SenderPN); err != nil {
 		return err
 	}
+	t.approvalMode(evt)
 	groupChanges(data, evt)
 	for name, jids := range map[string][]types.JID{
 		"joined": evt.Join, "left": evt.Leave, "promoted": evt.Promote, "demoted": evt.Demote,
@@ -41,6 +43,26 @@ func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 		return err
 	}
 	return t.projectGroup(evt)
+}
+
+// approvalTimeout bounds the question of approvalMode: the events behind this one wait for its answer.
+const approvalTimeout = 5 * time.Second
+
+// approvalMode finds out whether admins approve of who joins: whatsmeow says so of every change of that setting, whatever it
+// was changed to. Without an answer the event does not speak of it.
+func (t *translation) approvalMode(evt *events.GroupInfo) {
+	if evt.MembershipApprovalMode == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, approvalTimeout)
+	defer cancel()
+	info, err := t.cli.GetGroupInfo(ctx, evt.JID)
+	if err != nil {
+		t.s.log().Warn("how a group admits members could not be read after a change", "error", err)
+		evt.MembershipApprovalMode = nil
+		return
+	}
+	evt.MembershipApprovalMode.IsJoinApprovalRequired = info.IsJoinApprovalRequired
 }
 
 func groupChanges(data fields, evt *events.GroupInfo) {

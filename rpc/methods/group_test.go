@@ -87,7 +87,7 @@ func TestGroupIsCreatedSeenAndChanged(t *testing.T) {
 	}
 }
 
-// The stored groups follow what others do, without a question to WhatsApp.
+// The stored groups follow what others do, without a question to WhatsApp but for how members are admitted.
 func TestStoredGroupsFollowTheirEvents(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, carol := w.join("alice", "4915100000001"), w.join("bob", "4915100000002"), w.join("carol", "4915100000003")
@@ -110,6 +110,8 @@ func TestStoredGroupsFollowTheirEvents(t *testing.T) {
 	stored("its settings", func(g result) bool {
 		return g["locked"] == true && g["disappearing_seconds"] == 86400.0 && g["join_approval_required"] == true && g["announce"] == false
 	})
+	alice.call("group.updateSettings", params{"group": group, "join_approval_required": false})
+	stored("that nobody approves of members", func(g result) bool { return g["join_approval_required"] == false })
 	change := func(action string, who *member) {
 		t.Helper()
 		alice.call("group.updateParticipants", params{"group": group, "action": action, "participants": []string{who.pn()}})
