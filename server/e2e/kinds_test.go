@@ -82,7 +82,10 @@ func meet(t *testing.T, server, network *process, session, number string) *perso
 	if len(account.Devices) != 1 {
 		t.Fatalf("%s has the linked devices %v", session, account.Devices)
 	}
-	must(t, server.addr, "presence.setAvailability", object{"session": session, "available": true}, nil)
+	// The phone tells the display name, without which there is no presence, some time after the connection is there.
+	eventually(t, feedWait, session+" has its name and is present", func() bool {
+		return call(server.addr, "presence.setAvailability", object{"session": session, "available": true}, nil) == nil
+	})
 	// WhatsApp answers no presence, and passes typing on to nobody who is away: the answer to a later question says that
 	// the presence has arrived.
 	must(t, server.addr, "contact.getUserInfo", object{"session": session, "contacts": []string{number}}, nil)
