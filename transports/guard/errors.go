@@ -51,7 +51,7 @@ func cause(err error) string {
 	case errors.As(err, &name):
 		return name.Err
 	case errors.As(err, &network) && network.Err != nil:
-		return network.Err.Error()
+		return cause(network.Err) // which may be another of its kind
 	}
 	return err.Error()
 }

@@ -118,6 +118,9 @@ func requestError(err error) error {
 	if errors.As(err, &certificate) {
 		return broker.NewTrouble(broker.ReasonCertificate, err.Error())
 	}
+	for op := (*net.OpError)(nil); errors.As(err, &op); { // its own text names both ends
+		err = op.Err
+	}
 	return broker.NewTrouble(broker.ReasonUnreachable, err.Error())
 }
 
