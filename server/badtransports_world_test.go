@@ -172,6 +172,11 @@ func (w *badWorld) rabbitTroubles() []trouble {
 	for i := range list {
 		c := &list[i]
 		c.transport = "amqp"
+		w.t.Cleanup(func() { // other runs share the server
+			if _, err := channel.QueueDelete(c.name, false, false, false); err != nil {
+				w.t.Error(err)
+			}
+		})
 		c.settings["options"] = object{"exchange": "troubles", "queue": c.name, "routing_key": c.name}
 		var all []arrival
 		c.inbox = func() []arrival {

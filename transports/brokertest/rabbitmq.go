@@ -187,14 +187,15 @@ const (
 	None = "^$"
 )
 
-// SetUser makes a user with the password of the same name, or changes what he may do; it takes seconds. An open channel
+// SetUser makes a user, or changes what he may do, with his name as his password; it takes seconds. An open channel
 // remembers what it was allowed.
 func (s *RabbitMQServer) SetUser(t testing.TB, name string, r Rights) {
 	t.Helper()
 	quote := func(text string) string { return `<<"` + strings.ReplaceAll(text, `\`, `\\`) + `">>` }
 	user, host, by := quote(name), quote("/"), quote("test")
 	steps := []string{
-		fmt.Sprintf("case rabbit_auth_backend_internal:exists(%s) of true -> ok; false -> rabbit_auth_backend_internal:add_user(%s,%s,%s) end", user, user, user, by),
+		fmt.Sprintf("case rabbit_auth_backend_internal:exists(%s) of true -> rabbit_auth_backend_internal:change_password(%s,%s,%s); false -> rabbit_auth_backend_internal:add_user(%s,%s,%s) end",
+			user, user, user, by, user, user, by),
 		fmt.Sprintf("ok = rabbit_auth_backend_internal:set_permissions(%s,%s,%s,%s,%s,%s)", user, host, quote(r.Configure), quote(r.Write), quote(r.Read), by),
 	}
 	if r.Keys != "" {
