@@ -78,6 +78,11 @@ func TestRights(t *testing.T) {
 			ch := channel(t, server)
 			for i := range sessions {
 				queue := names + "session-" + string(rune('0'+i)) + ".Message"
+				t.Cleanup(func() { // what is there may be used without a right to declare it
+					if _, err := channel(t, server).QueueDelete(queue, false, false, false); err != nil {
+						t.Error(err)
+					}
+				})
 				for m, more, err := ch.Get(queue, true); more; m, more, err = ch.Get(queue, true) {
 					if err != nil {
 						t.Fatal(err)
@@ -170,6 +175,7 @@ func TestVirtualHostMadeLater(t *testing.T) {
 	})
 	server.Control(t, "eval", `rabbit_vhost:add(<<"later">>, <<"test">>), ok = rabbit_auth_backend_internal:set_permissions(<<"guest">>,<<"later">>,<<".*">>,<<".*">>,<<".*">>,<<"test">>).`)
 	run.Await(each)
+	server.Control(t, "delete_vhost", "later")
 }
 
 func enter(ledger *brokertest.Ledger, m *amqp.Delivery) {
