@@ -13,6 +13,7 @@ const (
 	notKnown   = "no event says it"
 	notMade    = "nothing here brings it"
 	byNature   = "these events have none"
+	byChance   = "a copy from the phone and one sent again race, and only the second is counted" // it may speak or not
 	ownAddress = "events do not repeat the account's own address"
 )
 
@@ -67,7 +68,8 @@ var waakgGaps = slices.Concat(
 var wuzapiGaps = slices.Concat(
 	gapsIn("event.Info.", "Message", "BroadcastListOwner Category DeviceSentMeta Multicast VerifiedName", notKnown),
 	gapsIn("event.", "Message", "NewsletterMeta SourceWebMsg UnavailableRequestID", notKnown),
-	gapsIn("event.", "Message", "Info.ServerID IsEphemeral IsViewOnceV2 RetryCount", notMade),
+	gapsIn("event.", "Message", "Info.ServerID IsEphemeral IsViewOnceV2", notMade),
+	gaps("Message", "event.RetryCount", byChance),
 	gapsIn("event.", "ChatPresence ReadReceipt", "BroadcastListOwner", notKnown),
 	gapsIn("event.", "ChatPresence", "IsFromMe", "WhatsApp does not tell the account that it types itself"),
 )
