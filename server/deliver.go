@@ -13,6 +13,7 @@ func (a *app) openDispatcher(ctx context.Context) (err error) {
 	a.deliver, err = dispatch.Open(ctx, a.db, a.journal, dispatch.Config{
 		KeepDelivered: cmp.Or(a.cfg.KeepDeliveries, -1), MaxDelivered: a.cfg.MaxDeliveries,
 		KeepDeadLetters: a.cfg.KeepDeadLetters, MaxDeadLetters: a.cfg.MaxDeadLetters,
+		MaxQueuedReplays: a.cfg.MaxQueuedReplays, MaxSignals: a.cfg.MaxSignals,
 		MaxSkips: a.cfg.MaxSkips, MaxWatches: a.cfg.MaxWatches, WatchEvery: a.cfg.WatchEvery,
 		DrainTimeout: a.cfg.ShutdownTimeout / 4, Log: a.log.With("part", "dispatch"),
 	})
@@ -27,6 +28,6 @@ func (a *app) deliveryPolicy() dispatch.Policy {
 	return dispatch.Policy{
 		MaxAttempts: a.cfg.DeliveryAttempts, AttemptTimeout: a.cfg.DeliveryTimeout, MaxAge: a.cfg.DeliveryMaxAge,
 		BackoffBase: a.cfg.DeliveryBackoff, BackoffCap: a.cfg.DeliveryBackoffMax,
-		RetryAfterCap: a.cfg.DeliveryRetryAfterMax, BreakerPause: a.cfg.DeliveryProbeEvery, Window: a.cfg.DeliveryWindow,
+		RetryAfterCap: a.cfg.DeliveryRetryAfterMax, BreakerFailures: a.cfg.DeliveryProbeAfter, BreakerPause: a.cfg.DeliveryProbeEvery, Window: a.cfg.DeliveryWindow,
 	}
 }

@@ -26,7 +26,7 @@ type archiveFilter struct {
 func (f *archiveFilter) query(who rpc.Principal) (dispatch.Query, error) {
 	sessions, err := sessionsOf(who, f.SessionIDs)
 	return dispatch.Query{
-		Status: dispatch.Status(f.Status), Transport: f.Transport, Target: f.TargetID, Sessions: sessions, Type: f.Event,
+		Status: dispatch.Status(f.Status), Transport: f.Transport, Target: f.TargetID, Sessions: sessions, Own: ownOnly(who), Type: f.Event,
 		Since: timeOrZero(f.Since), Until: timeOrZero(f.Until), Limit: f.Limit,
 	}, err
 }
@@ -54,6 +54,9 @@ func sessionsOf(who rpc.Principal, asked []string) ([]string, error) {
 	}
 	return asked, nil
 }
+
+// ownOnly tells whether a principal sees the targets that its session has set, and not those that the operator has.
+func ownOnly(who rpc.Principal) bool { return who.Session != "" }
 
 type archiveListParams struct {
 	archiveFilter
@@ -161,14 +164,16 @@ type archiveStatsResult struct {
 	Newest            map[string]time.Time      `json:"newest" doc:"status -> time"`
 }
 
+const ownTargetsOnly = "A session's credential sees its own session only, and there the targets that the session has set itself; " +
+	"those that the operator has set for all sessions are the admin's."
+
 // RegisterArchive adds the methods of the namespace archive.
 func RegisterArchive(reg *rpc.Registry, d Deps) {
-	const ownSessionOnly = "A session's credential sees its own session only."
 	rpc.Register(reg, rpc.Method{
-		Name: "archive.list", Summary: "List archived deliveries by filter.", Description: ownSessionOnly, NoSession: true, MaxReply: listReply,
+		Name: "archive.list", Summary: "List archived deliveries by filter.", Description: ownTargetsOnly, NoSession: true, MaxReply: listReply,
 	}, d.listArchive)
 	rpc.Register(reg, rpc.Method{
-		Name: "archive.get", Summary: "Return one archived delivery with its payload.", Description: ownSessionOnly, NoSession: true,
+		Name: "archive.get", Summary: "Return one archived delivery with its payload.", Description: ownTargetsOnly, NoSession: true,
 	}, func(ctx context.Context, call *rpc.Call, p *archiveEntryParams) (archiveGetResult, error) {
 		entry, err := d.archiveEntry(ctx, call.Principal, p)
 		if err != nil {
@@ -186,7 +191,7 @@ func RegisterArchive(reg *rpc.Registry, d Deps) {
 			"beside new events and not in order with them; an event that waits for a target by several entries is sent once. " +
 			"The filter, transport and target_id in it, selects entries by where they went; to_transport and to_target say where they go now, to targets of the event's session. " +
 			"The events that a target subscribes to make no difference to a replay, and a global target that is named in to_target is used though the session stays out of it. " +
-			"Each delivery that ends makes an entry of its own with its transport and target, except a failure at the same target, which is noted in the entry that was replayed. " + ownSessionOnly,
+			"Each delivery that ends makes an entry of its own with its transport and target, except a failure at the same target, which is noted in the entry that was replayed. " + ownTargetsOnly,
 	}, d.replayArchive)
 	rpc.Register(reg, rpc.Method{Name: "archive.getStats", Summary: "Count archived deliveries by kind, transport and event.", Scope: rpc.ScopeAdmin}, d.archiveStats)
 	rpc.Register(reg, rpc.Method{Name: "archive.delete", Summary: "Delete one archived delivery.", Scope: rpc.ScopeAdmin},
@@ -218,7 +223,7 @@ func (d Deps) listArchive(ctx context.Context, call *rpc.Call, p *archiveListPar
 // archiveEntry finds an entry that the principal may see.
 func (d Deps) archiveEntry(ctx context.Context, who rpc.Principal, p *archiveEntryParams) (dispatch.Entry, error) {
 	entry, err := d.Deliveries.Get(ctx, p.EntryID)
-	if err == nil && (!who.MayUse(entry.Session) || p.Status != "" && p.Status != string(entry.Status)) {
+	if err == nil && (!who.MayUse(entry.Session) || ownOnly(who) && !entry.Own() || p.Status != "" && p.Status != string(entry.Status)) {
 		err = dispatch.ErrNotFound
 	}
 	return entry, err
@@ -256,9 +261,9 @@ func (d Deps) replayArchive(ctx context.Context, call *rpc.Call, p *archiveRepla
 	if len(query.IDs) > 0 && query.Limit == 0 {
 		query.Limit = len(query.IDs)
 	}
-	to := dispatch.Destination{Transport: p.ToTransport, Target: p.ToTarget}
+	to := dispatch.Destination{Transport: p.ToTransport, Target: p.ToTarget, Own: ownOnly(call.Principal)}
 	done, err := d.Deliveries.Replay(ctx, dispatch.Replay{
-		Query: query, To: to, DryRun: p.DryRun, Remove: p.RemoveAfter, Share: call.Principal.Session != "",
+		Query: query, To: to, DryRun: p.DryRun, Remove: p.RemoveAfter, Share: ownOnly(call.Principal),
 	})
 	if err != nil {
 		return out, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func (o *office) Deliver(ctx context.Context, t dispatch.Target, _ *dispatch.Del
 	case t.ID == "hangs":
 		<-ctx.Done()
 		return 0, ctx.Err()
-	case t.ID == "waits":
+	case strings.HasSuffix(t.ID, "waits"):
 		return 429, dispatch.RetryAfter(errors.New("busy"), time.Hour)
 	case o.refuse.Load():
 		return 404, dispatch.Permanent(errors.New("answered 404"))
@@ -289,11 +290,11 @@ func TestArchiveReplayElsewhere(t *testing.T) {
 	if done[0]["transport"] != "redis" || done[0]["target_id"] != "own/bert" || done[0]["replay_of"] != id || done[0]["event_id"] != done[1]["event_id"] || done[1]["replay_count"] != 1.0 {
 		t.Errorf("after the replay %v", done)
 	}
-	if r := o.call(bert, "archive.replay", dead); r["replayed_count"] != 1.0 || r["delivery_count"] != 2.0 || r["targets"] != nil {
+	if r := o.call(asAdmin(), "archive.replay", params{"session_ids": []string{"bert"}, "status": "dead_letter", "to_transport": "redis", "remove_after": true}); r["replayed_count"] != 1.0 || r["delivery_count"] != 2.0 || r["targets"] != nil {
 		t.Errorf("to all %v", r)
 	}
 	o.until(bert, "archive.list", params{"status": "dead_letter"}, total(0))
-	left := o.call(bert, "archive.list", nil).list("entries")
+	left := o.call(asAdmin(), "archive.list", params{"session_ids": []string{"bert"}}).list("entries")
 	if len(left) != 3 {
 		t.Errorf("left are %v", left)
 	}
@@ -302,8 +303,54 @@ func TestArchiveReplayElsewhere(t *testing.T) {
 			t.Errorf("left is %v", e)
 		}
 	}
-	if list := o.call(bert, "delivery.list", nil).list("deliveries"); len(list) != 3 || list[0]["transport"] != "redis" {
+	if list := o.call(bert, "delivery.list", nil).list("deliveries"); len(list) != 2 || list[0]["transport"] != "redis" {
 		t.Errorf("deliveries %v", list)
+	}
+}
+
+// What the operator has set for all sessions is no session's business: neither to see nor to send again.
+func TestTargetsOfTheOperator(t *testing.T) {
+	o := newOffice(t)
+	o.put("global/anna", "anna")
+	o.put("own", "anna")
+	o.refuse.Store(true)
+	o.append("anna", "Message")
+	all := o.until(asAdmin(), "archive.list", nil, total(2)).list("entries")
+	global := all[0]["entry_id"]
+	if all[1]["target_id"] == "global/anna" {
+		global = all[1]["entry_id"]
+	}
+	anna := asSession("anna")
+	if r := o.call(anna, "archive.list", params{"include_payload": true}); r["total"] != 1.0 || r.list("entries")[0]["target_id"] != "own" {
+		t.Errorf("archive %v", r)
+	}
+	if r := o.call(anna, "delivery.list", nil).list("deliveries"); len(r) != 1 || r[0]["target_id"] != "own" {
+		t.Errorf("deliveries %v", r)
+	}
+	if r, failed := o.try(anna, "archive.get", params{"entry_id": global}); failed == nil {
+		t.Errorf("read %v", r)
+	}
+	for name, p := range map[string]params{"the entry": {"entry_id": global}, "among others": {"entry_ids": []any{global}}} {
+		if r, failed := o.try(anna, "archive.replay", p); failed == nil && r["replayed_count"] != 0.0 {
+			t.Errorf("%s is sent again: %v", name, r)
+		}
+	}
+	for _, p := range []params{{"to_transport": "webhook", "to_target": "global/anna", "event": "Message"}, {"to_transport": "webhook", "event": "Message", "dry_run": true}} {
+		for _, target := range o.call(anna, "archive.replay", p).list("targets") {
+			if target["target_id"] != "own" {
+				t.Errorf("%v goes to %v", p, target)
+			}
+		}
+	}
+	if stats := o.deliver.Stats()[0]; stats.Attempts != 2 {
+		t.Errorf("%d attempts", stats.Attempts)
+	}
+	o.put("global/waits", "anna")
+	o.append("anna", "Call")
+	pending := func(r result) bool { return len(r.list("deliveries")) == 1 }
+	o.until(asAdmin(), "delivery.list", params{"status": "pending"}, pending)
+	if r := o.call(anna, "delivery.list", params{"status": "pending"}); pending(r) {
+		t.Errorf("under way: %v", r)
 	}
 }
 

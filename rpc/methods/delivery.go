@@ -83,7 +83,7 @@ type deliveryStatsResult struct {
 func RegisterDelivery(reg *rpc.Registry, d Deps) {
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.list", Summary: "Page through recorded deliveries, or list those that have not ended.",
-		Description: "A session's credential sees its own session only.", NoSession: true, MaxReply: listReply,
+		Description: ownTargetsOnly, NoSession: true, MaxReply: listReply,
 	}, d.listDeliveries)
 	hub := d.Watching
 	if hub == nil {
@@ -108,10 +108,10 @@ func (d Deps) listDeliveries(ctx context.Context, call *rpc.Call, p *deliveryLis
 		return out, err
 	}
 	if p.Status == deliveryPending || p.Status == deliveryProcessing {
-		return d.liveDeliveries(ctx, sessions, p)
+		return d.liveDeliveries(ctx, call.Principal, sessions, p)
 	}
 	query := dispatch.Query{
-		Sessions: sessions, Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit, OldestFirst: true,
+		Sessions: sessions, Own: ownOnly(call.Principal), Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit, OldestFirst: true,
 		Failed: p.Status == deliveryFailed || p.Status == "" && p.FailedOnly,
 	}
 	if p.Status == deliveryDelivered {
@@ -139,9 +139,9 @@ func (d Deps) listDeliveries(ctx context.Context, call *rpc.Call, p *deliveryLis
 }
 
 // liveDeliveries lists what has not ended. There is one for each lane at most, so pages are not needed.
-func (d Deps) liveDeliveries(ctx context.Context, sessions []string, p *deliveryListParams) (deliveryListResult, error) {
+func (d Deps) liveDeliveries(ctx context.Context, who rpc.Principal, sessions []string, p *deliveryListParams) (deliveryListResult, error) {
 	live := slices.DeleteFunc(d.Deliveries.Live(sessions), func(l dispatch.Live) bool {
-		return liveStatus(&l) != p.Status || p.Event != "" && l.Type != p.Event || p.Since != nil && l.Updated.Before(*p.Since)
+		return liveStatus(&l) != p.Status || ownOnly(who) && !l.Own() || p.Event != "" && l.Type != p.Event || p.Since != nil && l.Updated.Before(*p.Since)
 	})
 	slices.SortFunc(live, func(a, b dispatch.Live) int {
 		return cmp.Or(a.EventTime.Compare(b.EventTime), cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.Target, b.Target))

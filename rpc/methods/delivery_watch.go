@@ -79,7 +79,7 @@ func registerWatch(reg *rpc.Registry, d Deps, hub *WatchHub) {
 		Description: "The call goes on until conn.cancel, _meta.timeout_ms (then it is answered with its result) or the end of the connection. Its first notification is " +
 			noteWatching + " with the result's members and, as token, the call's _meta.progress_token; then come " + noteDelivery +
 			" {watch_id, delivery}, in the order of their ids, and " + noteMissed + " {watch_id, from_id, to_id} where entries may be missing, because retention took " +
-			"them first or limit left them out. The last id as since_id goes on without a hole or a repetition. A session's credential sees its own session only.",
+			"them first or limit left them out. The last id as since_id goes on without a hole or a repetition. " + ownTargetsOnly,
 		NoSession: true, NoBatch: true, Timeout: watchTimeout,
 	}, func(ctx context.Context, call *rpc.Call, p *deliveryWatchParams) (deliveryWatchResult, error) {
 		return d.watch(ctx, call, p, hub)
@@ -109,7 +109,7 @@ func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams,
 		return deliveryWatchResult{}, err
 	}
 	w := &watch{Deps: d, call: call, p: p, hub: hub, seat: &hubWatch{id: call.RequestID, who: call.Principal, filter: p}, result: deliveryWatchResult{WatchID: call.RequestID}, query: dispatch.Query{
-		Sessions: sessions, Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit,
+		Sessions: sessions, Own: ownOnly(call.Principal), Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit,
 		Failed: p.Status == deliveryFailed || p.Status == "" && p.FailedOnly,
 	}}
 	if p.Status == deliveryDelivered {
@@ -212,7 +212,7 @@ func (w *watch) followLive(ctx context.Context, open *dispatch.Watch) error {
 		live := w.Deliveries.Live(w.query.Sessions)
 		for i := range live {
 			l := &live[i]
-			if liveStatus(l) != w.p.Status || w.p.Event != "" && l.Type != w.p.Event || w.p.Since != nil && l.Updated.Before(*w.p.Since) {
+			if liveStatus(l) != w.p.Status || w.query.Own && !l.Own() || w.p.Event != "" && l.Type != w.p.Event || w.p.Since != nil && l.Updated.Before(*w.p.Since) {
 				continue
 			}
 			at, object := livePlace{l.Transport, l.Target, l.Replay}, shapeDelivery(&l.Entry, w.p.Status, l.Updated)

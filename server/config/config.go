@@ -74,6 +74,10 @@ type Config struct {
 
 	MaxDeadLetters int `flag:"max-dead-letters" unit:"entries" default:"100000" min:"1" doc:"Events kept that could not be delivered; the oldest go first." why:"Each takes its body; one target that is gone must not fill the disk."`
 
+	MaxQueuedReplays int `flag:"max-queued-replays" unit:"replays" default:"10000" min:"1" max:"1000000" doc:"Replays that wait (archive.replay); a call that would add more is refused. The credentials of one session may have a quarter." why:"Some 100 bytes each; a larger archive is replayed in parts."`
+
+	MaxSignals int `flag:"max-signals" unit:"events" default:"64" min:"1" max:"10000" doc:"Volatile events (typing, presence) that wait for one target; older ones are dropped and counted." why:"They are worth nothing later."`
+
 	DeliveryAttempts int `section:"Deliveries" flag:"delivery-attempts" unit:"attempts" default:"16" min:"1" max:"1000" doc:"Attempts to deliver an event to a target that answers but does not take it." why:"With the pauses below some 45 minutes, longer than most deployments gone wrong; the target's next event waits meanwhile."`
 
 	DeliveryTimeout time.Duration `flag:"delivery-timeout" unit:"duration" default:"15s" min:"100ms" max:"5m" doc:"Time one attempt may take." why:"Others wait 5 to 30 s."`
@@ -85,6 +89,8 @@ type Config struct {
 	DeliveryRetryAfterMax time.Duration `flag:"delivery-retry-after-max" unit:"duration" default:"1h" min:"1s" max:"24h" doc:"Longest pause that a target may ask for." why:"Above it a target holds up its own events for no good reason."`
 
 	DeliveryMaxAge time.Duration `flag:"delivery-max-age" unit:"duration" default:"24h" min:"1s" doc:"Time an event is held for a target that cannot be reached at all." why:"A night and a day of outage cost nothing; after that, dead letters are easier to deal with than a queue."`
+
+	DeliveryProbeAfter int `flag:"delivery-probe-after" unit:"attempts" default:"5" min:"1" max:"1000" doc:"Attempts in a row that found nobody, after which a target counts as away: its events are held and only probes are sent." why:"Fewer happen in any restart."`
 
 	DeliveryProbeEvery time.Duration `flag:"delivery-probe-every" unit:"duration" default:"15s" min:"10ms" max:"1h" doc:"Pause between attempts to reach a target that cannot be reached." why:"One connection in this time costs nobody anything."`
 

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -51,6 +52,9 @@ type Entry struct {
 	LastReplay time.Time
 }
 
+// Own tells whether the entry is of a target that the session has set itself, and not the operator for all of them.
+func (e *Entry) Own() bool { return !strings.HasPrefix(e.Target, GlobalPrefix) }
+
 // Query selects entries. Zero fields select everything.
 type Query struct {
 	IDs          []int64
@@ -60,6 +64,7 @@ type Query struct {
 	Target       string
 	Sessions     []string // nil = every session; empty but not nil = none
 	Type         string
+	Own          bool      // leave out targets that the operator has set (GlobalPrefix)
 	Since, Until time.Time // archived at or after, at or before
 	After        int64     // entries above this id
 	OldestFirst  bool      // else the newest come first

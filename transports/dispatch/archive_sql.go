@@ -66,6 +66,9 @@ func (q *Query) where() (text string, args []any, err error) {
 			add(is.column+"=", is.text)
 		}
 	}
+	if q.Own {
+		conditions = append(conditions, fmt.Sprintf("substr(target, 1, %d)<>'%s'", len(GlobalPrefix), GlobalPrefix))
+	}
 	if !q.Since.IsZero() {
 		add("archived>=", ceilMillis(q.Since))
 	}

@@ -13,6 +13,8 @@ type Destination struct {
 	// Target is one target of it. Empty = every target of the transport that the entry's session has in use, but those whose
 	// outlet the session stays out of now.
 	Target string
+	// Own leaves out targets that the operator has set (GlobalPrefix).
+	Own bool
 }
 
 // send is one entry on its way to one target.
@@ -59,7 +61,7 @@ func (d *Dispatcher) elsewhere(to Destination, session string) (list []*target, 
 	out := false
 	for _, t := range d.targetsOf(session) {
 		switch {
-		case t.sink.name != to.Transport || to.Target != "" && t.id != to.Target:
+		case t.sink.name != to.Transport || to.Target != "" && t.id != to.Target || to.Own && strings.HasPrefix(t.id, GlobalPrefix):
 		case to.Target == "" && d.Skips(session, t.settings().Outlet):
 			out = true
 		default:

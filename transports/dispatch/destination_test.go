@@ -121,7 +121,7 @@ func TestReplayElsewhere(t *testing.T) {
 		if left := w.list(Query{Status: DeadLetter, OldestFirst: true}); len(left) != 3 || left[0].Replays != 1 || left[0].Error != "answered 410" || left[0].Attempts != 1 {
 			t.Errorf("while two has nothing: %+v", left)
 		}
-		if again := w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{"other", "two"}}); again.Waiting != 3 || len(again.Queued) != 0 {
+		if again := w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "two"}}); again.Waiting != 3 || len(again.Queued) != 0 {
 			t.Errorf("once more: %+v", again)
 		}
 		eventually(t, "what two is sent", func() bool { return len(s.to("two")) == 1 })
@@ -183,14 +183,14 @@ func testReplayElsewhereFails(t *testing.T, db *dbutil.Database, first bool) {
 	}
 	for range 2 { // failing again it stays one
 		before := w.list(Query{IDs: []int64{failed[0].ID}})[0].Replays
-		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{"other", "two"}, Remove: true})
+		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "two"}, Remove: true})
 		eventually(t, "the next failure", func() bool { return w.list(Query{IDs: []int64{failed[0].ID}})[0].Replays == before+1 })
 	}
 	if all := w.list(Query{Status: DeadLetter}); len(all) != 2 || all[0].Attempts != 3 || all[1].Attempts != 1 || all[1].Replays != 4 {
 		t.Errorf("after more failures %+v", all)
 	}
 	s.refuses("two", false)
-	if got := w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{"other", "two"}, Remove: true}); len(got.Queued) != 2 {
+	if got := w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "two"}, Remove: true}); len(got.Queued) != 2 {
 		t.Errorf("%+v", got)
 	}
 	eventually(t, "no dead letter", func() bool { return len(w.list(Query{Status: DeadLetter})) == 0 })
@@ -221,8 +221,8 @@ func TestReplayElsewhereRemoval(t *testing.T) {
 		}
 		w.put(Target{Transport: "other", ID: "three", Session: "a"})
 		release = s.holds("three")
-		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{"other", "three"}})
-		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{"other", "one"}, Remove: true})
+		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "three"}})
+		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "one"}, Remove: true})
 		eventually(t, "the second replay", func() bool { return len(w.list(Query{Target: "one"})) == 2 })
 		if got := w.list(Query{Status: DeadLetter}); len(got) != 1 || got[0].Replays != 2 {
 			t.Errorf("while three waits: %+v", got)
@@ -243,9 +243,9 @@ func TestReplayMeetsRemoval(t *testing.T) {
 		sent := map[string]bool{}
 		for _, e := range w.list(Query{}) {
 			only := Query{IDs: []int64{e.ID}}
-			w.replay(Replay{Query: only, To: Destination{"other", "one"}, Remove: true})
+			w.replay(Replay{Query: only, To: Destination{Transport: "other", Target: "one"}, Remove: true})
 			for {
-				got := w.replay(Replay{Query: only, To: Destination{"other", "two"}})
+				got := w.replay(Replay{Query: only, To: Destination{Transport: "other", Target: "two"}})
 				if len(got.Queued) == 1 {
 					sent[e.EventID] = true
 				}
@@ -303,12 +303,12 @@ func TestReplayElsewhereRefused(t *testing.T) {
 			}
 		}
 		w.put(Target{Transport: "other", ID: "of-b", Session: "b"})
-		told(Destination{"other", "three"}, `its session has no target "three" of other in use`)
-		told(Destination{"other", "of-b"}, `its session has no target "of-b" of other in use`)
+		told(Destination{Transport: "other", Target: "three"}, `its session has no target "three" of other in use`)
+		told(Destination{Transport: "other", Target: "of-b"}, `its session has no target "of-b" of other in use`)
 		if _, err := w.Replay(t.Context(), Replay{To: toOther}); !errors.Is(err, ErrTooMany) {
 			t.Errorf("four into a queue of three: %v", err)
 		}
-		for _, to := range []Destination{{"third", ""}, {"", "one"}} {
+		for _, to := range []Destination{{Transport: "third"}, {Target: "one"}} {
 			if _, err := w.Replay(t.Context(), Replay{To: to}); !errors.Is(err, ErrInvalid) {
 				t.Errorf("%+v: %v", to, err)
 			}
@@ -326,7 +326,7 @@ func TestReplayElsewhereRefused(t *testing.T) {
 		if n := len(s.seen()); n != 0 {
 			t.Errorf("%d attempts", n)
 		}
-		w.replay(Replay{To: Destination{"other", "one"}})
+		w.replay(Replay{To: Destination{Transport: "other", Target: "one"}})
 		eventually(t, "what was named", func() bool { return len(w.list(Query{Target: "one"})) == 2 })
 		if err := w.RemoveTarget(t.Context(), "other", "one"); err != nil {
 			t.Fatal(err)

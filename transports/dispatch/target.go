@@ -21,6 +21,9 @@ type Target struct {
 	Outlet string
 }
 
+// GlobalPrefix begins the ids of targets that the operator has set for every session; the session's id follows.
+const GlobalPrefix = "global/"
+
 // Filter says which events a target wants.
 type Filter struct {
 	Events  []string // names; "*" among them = every one

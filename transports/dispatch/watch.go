@@ -68,7 +68,7 @@ func (w *watches) state() (changed <-chan struct{}, dropped int64) {
 	return w.changed, w.dropped
 }
 
-// Watch begins to follow the entries that a query selects by Status, Failed, Transport, Target, Sessions and Type. It
+// Watch begins to follow the entries that a query selects by Status, Failed, Transport, Target, Sessions, Own and Type. It
 // begins after the entry After, or at the time Since, whose entries that are stored come first, else with the next entry.
 // Limit bounds the stored ones, of which the newest are taken; alone it asks for so many. An id that was read before goes
 // on without a hole and without a repetition. Other fields of the query must be zero. Errors: ErrTooManyWatches,

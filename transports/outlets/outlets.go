@@ -264,7 +264,7 @@ func (o *Outlets) attach(transport string, set *Settings, access Access) (*attac
 // switchTo has the global targets of a transport stand for something else; nil = off.
 func (o *Outlets) switchTo(ctx context.Context, transport string, s *sink, next *attached) error {
 	if next == nil {
-		err := o.dispatcher.RemoveTargets(ctx, transport, globalPrefix)
+		err := o.dispatcher.RemoveTargets(ctx, transport, dispatch.GlobalPrefix)
 		o.drop(s.setGlobal(nil))
 		return err
 	}
@@ -297,7 +297,7 @@ func (o *Outlets) releaseAll(list map[string]*attached) {
 
 func (o *Outlets) switchWebhook(ctx context.Context, g *webhook.Global) error {
 	if g == nil {
-		err := o.dispatcher.RemoveTargets(ctx, webhook.Transport, webhook.GlobalPrefix)
+		err := o.dispatcher.RemoveTargets(ctx, webhook.Transport, dispatch.GlobalPrefix)
 		o.webhooks.SetGlobal(nil)
 		return err
 	}
@@ -315,7 +315,7 @@ func (o *Outlets) targets(of func(session string) dispatch.Target) []dispatch.Ta
 
 func (o *Outlets) globalTarget(transport string, a *attached, session string) dispatch.Target {
 	return dispatch.Target{
-		Transport: transport, ID: globalPrefix + session, Session: session, Outlet: transport, Key: a.key,
+		Transport: transport, ID: dispatch.GlobalPrefix + session, Session: session, Outlet: transport, Key: a.key,
 		Filter: filter(a.settings.Events, o.cfg.Events),
 	}
 }
@@ -375,14 +375,14 @@ func (o *Outlets) Remove(ctx context.Context, session string) error {
 	err = o.store.removeSession(ctx, session)
 	for name, s := range o.sinks {
 		if s.globalNow() != nil {
-			err = errors.Join(err, o.dispatcher.RemoveTarget(ctx, name, globalPrefix+session))
+			err = errors.Join(err, o.dispatcher.RemoveTarget(ctx, name, dispatch.GlobalPrefix+session))
 		}
 		if s.ownNow(session) != nil {
 			err = errors.Join(err, o.endOwn(ctx, name, s, session))
 		}
 	}
 	if o.Globals().Webhook != nil {
-		err = errors.Join(err, o.dispatcher.RemoveTarget(ctx, webhook.Transport, webhook.GlobalPrefix+session))
+		err = errors.Join(err, o.dispatcher.RemoveTarget(ctx, webhook.Transport, dispatch.GlobalPrefix+session))
 	}
 	return err
 }

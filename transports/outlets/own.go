@@ -314,7 +314,7 @@ func (o *Outlets) Send(ctx context.Context, transport string, d *dispatch.Delive
 	}
 	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
-	_, err := s.Deliver(ctx, dispatch.Target{Transport: transport, ID: globalPrefix + d.Event.Session, Session: d.Event.Session}, d)
+	_, err := s.Deliver(ctx, dispatch.Target{Transport: transport, ID: dispatch.GlobalPrefix + d.Event.Session, Session: d.Event.Session}, d)
 	if err != nil {
 		return fmt.Errorf("%s: %w", transport, err)
 	}

@@ -12,8 +12,7 @@ import (
 
 // Ids of targets: the session's follows.
 const (
-	globalPrefix = "global/"
-	ownPrefix    = "own/"
+	ownPrefix = "own/"
 )
 
 // sink is all brokers of one kind, as the dispatcher sees them.
@@ -39,7 +38,7 @@ var errGone = errors.New("the transport is switched off")
 func (s *sink) of(t dispatch.Target) *attached {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if strings.HasPrefix(t.ID, globalPrefix) {
+	if strings.HasPrefix(t.ID, dispatch.GlobalPrefix) {
 		return s.global
 	}
 	return s.own[t.Session]

@@ -37,7 +37,7 @@ var answers = map[string]struct {
 	"CLUSTERDOWN": {away, broker.ReasonNotReady, "the redis cluster is down"},
 	"MISCONF":     {away, broker.ReasonNotReady, "redis takes no writes because it cannot save them"},
 	"NOREPLICAS":  {away, broker.ReasonNotReady, "redis takes no writes because replicas are missing"},
-	"OOM":         {retried, broker.ReasonNotReady, "redis is out of memory"},
+	"OOM":         {away, broker.ReasonNotReady, "redis is out of memory"},
 	"WRONGTYPE":   {refused, broker.ReasonRefused, "the stream's name is that of another kind of data"},
 	"TRYAGAIN":    {retried, broker.ReasonNotReady, "the redis cluster is moving the stream"},
 	"BUSY":        {retried, broker.ReasonNotReady, "redis is busy with a script"},

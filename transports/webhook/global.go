@@ -13,8 +13,6 @@ import (
 const (
 	// globalID is the id of the operator's webhook, which gets the events of all sessions. It is in no table.
 	globalID = "global"
-	// GlobalPrefix begins the ids of its targets, one a session: the session's id follows.
-	GlobalPrefix = globalID + "/"
 )
 
 var globalKey = Key{ID: globalID}
@@ -75,7 +73,7 @@ func (w *Webhooks) SetGlobal(g *Global) {
 
 // GlobalTarget is the operator's webhook as the dispatcher knows it for a session.
 func (w *Webhooks) GlobalTarget(session string) dispatch.Target {
-	t := dispatch.Target{Transport: Transport, ID: GlobalPrefix + session, Session: session, Outlet: Transport}
+	t := dispatch.Target{Transport: Transport, ID: dispatch.GlobalPrefix + session, Session: session, Outlet: Transport}
 	if hook := w.store.delivering(globalKey); hook != nil {
 		t.Filter, t.Key = w.store.filter(hook), address(hook.URL)
 	}
@@ -106,7 +104,7 @@ func (w *Webhooks) GlobalRequests() int {
 // GlobalStanding tells how the latest attempts of the operator's webhook went.
 func (w *Webhooks) GlobalStanding() Standing { return w.sink.standing(globalKey) }
 
-func isGlobal(t dispatch.Target) bool { return strings.HasPrefix(t.ID, GlobalPrefix) }
+func isGlobal(t dispatch.Target) bool { return strings.HasPrefix(t.ID, dispatch.GlobalPrefix) }
 
 // room is where a webhook's requests wait for a slot: the operator's have slots of their own, which its receiver is made
 // for, and take none of the sessions'.
