@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -104,6 +105,32 @@ func (p *process) kill() {
 
 // signal reaches the server and its children.
 func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
+
+// server is a process that listens on a port of its own on this machine.
+type server struct {
+	process
+	Port int
+}
+
+// Start starts the server again, on the same port.
+func (s *server) Start(t testing.TB) {
+	t.Helper()
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Kill ends the server as a crash does.
+func (s *server) Kill() { s.kill() }
+
+// Freeze stops the server where it is: connections stay and nothing answers.
+func (s *server) Freeze() { s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *server) Thaw() { s.signal(syscall.SIGCONT) }
+
+// Addr is where the server listens.
+func (s *server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
 func freePort(t testing.TB) int {
 	t.Helper()

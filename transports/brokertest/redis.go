@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -29,8 +28,7 @@ type RedisOptions struct {
 
 // RedisServer is a redis-server.
 type RedisServer struct {
-	process
-	Port   int
+	server
 	CAFile string // of its certificate, with TLS
 	dir    string
 	opt    RedisOptions
@@ -40,7 +38,7 @@ type RedisServer struct {
 func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 	t.Helper()
 	program := need(t, "redis-server")
-	s := &RedisServer{Port: freePort(t), dir: inMemory(t), opt: opt}
+	s := &RedisServer{server: server{Port: freePort(t)}, dir: inMemory(t), opt: opt}
 	if opt.Persist {
 		s.dir = t.TempDir()
 	}
@@ -83,7 +81,7 @@ func Replica(t testing.TB, of *RedisServer) *RedisServer {
 func Sentinel(t testing.TB, of *RedisServer, replicas int) *RedisServer {
 	t.Helper()
 	program := need(t, "redis-server")
-	s := &RedisServer{Port: freePort(t), dir: inMemory(t)}
+	s := &RedisServer{server: server{Port: freePort(t)}, dir: inMemory(t)}
 	conf := filepath.Join(s.dir, "sentinel.conf")
 	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
 		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", s.Port, s.dir, of.Port)
@@ -140,26 +138,6 @@ func Cluster(t testing.TB, masters, replicas int) []*RedisServer {
 	}
 	return nodes
 }
-
-// Start starts the server again, on the same port.
-func (s *RedisServer) Start(t testing.TB) {
-	t.Helper()
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Kill ends the server as a crash does; without Persist its data is gone.
-func (s *RedisServer) Kill() { s.kill() }
-
-// Freeze stops the server where it is: connections stay and nothing answers.
-func (s *RedisServer) Freeze() { s.signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen server go on.
-func (s *RedisServer) Thaw() { s.signal(syscall.SIGCONT) }
-
-// Addr is where the server listens.
-func (s *RedisServer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
 // URL is the server's address as clients take it.
 func (s *RedisServer) URL() string { return s.URLAt(s.Addr()) }

@@ -2,12 +2,10 @@ package brokertest
 
 import (
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"testing"
 )
 
@@ -19,9 +17,8 @@ const (
 
 // S3Server is an object storage that checks signatures and rights, and keeps objects as files.
 type S3Server struct {
-	process
-	Port int
-	dir  string
+	server
+	dir string
 }
 
 // S3 starts a server with some buckets for the length of the test.
@@ -30,7 +27,7 @@ func S3(t testing.TB, buckets ...string) *S3Server {
 	_, here, _, _ := runtime.Caller(0)
 	program := need(t, filepath.Join(filepath.Dir(here), "..", "..", ".cache", "bin", "versitygw"), "versitygw")
 	dir := t.TempDir()
-	s := &S3Server{Port: freePort(t), dir: filepath.Join(dir, "objects")}
+	s := &S3Server{server: server{Port: freePort(t)}, dir: filepath.Join(dir, "objects")}
 	about := filepath.Join(dir, "about") // beside the objects, as not every file system has attributes
 	for _, folder := range append([]string{about, s.dir}, s.paths(buckets)...) {
 		if err := os.Mkdir(folder, 0o755); err != nil {
@@ -54,20 +51,6 @@ func (s *S3Server) paths(buckets []string) (list []string) {
 	}
 	return list
 }
-
-// Start starts the server again, on the same port and with the objects it had.
-func (s *S3Server) Start(t testing.TB) {
-	t.Helper()
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Kill ends the server as a crash does.
-func (s *S3Server) Kill() { s.kill() }
-
-// Addr is where the server listens.
-func (s *S3Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
 // URL is the server's endpoint; it takes buckets in the path.
 func (s *S3Server) URL() string { return "http://" + s.Addr() }

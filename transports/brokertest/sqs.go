@@ -1,7 +1,6 @@
 package brokertest
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,8 +11,7 @@ import (
 
 // SQSServer is an SQS server in memory: what it had is gone with it. It takes any credentials.
 type SQSServer struct {
-	process
-	Port int
+	server
 }
 
 // SQS starts a server for the length of the test.
@@ -28,7 +26,7 @@ func SQS(t testing.TB) *SQSServer {
 		}
 		t.Skip("needs npm ci in brokertest/testdata/sqs, which make test sees to:", err)
 	}
-	s := &SQSServer{Port: freePort(t)}
+	s := &SQSServer{server: server{Port: freePort(t)}}
 	s.process = process{
 		name: "SQS", log: logIn(t.TempDir()), ready: listens(s.Port),
 		command: func() *exec.Cmd { return exec.Command(node, program, strconv.Itoa(s.Port)) },
@@ -37,20 +35,6 @@ func SQS(t testing.TB) *SQSServer {
 	s.Start(t)
 	return s
 }
-
-// Start starts the server again, on the same port and without data.
-func (s *SQSServer) Start(t testing.TB) {
-	t.Helper()
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Kill ends the server as a crash does.
-func (s *SQSServer) Kill() { s.kill() }
-
-// Addr is where the server listens.
-func (s *SQSServer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
 // URL is the server's endpoint.
 func (s *SQSServer) URL() string { return "http://" + s.Addr() }
