@@ -17,6 +17,7 @@ const (
 	DefaultBreakerFailures = 5                // in a row; fewer happen in any restart
 	DefaultBreakerPause    = 15 * time.Second // one probe in this time costs nobody anything
 	DefaultWindow          = 16               // more make it hardly faster
+	DefaultWindowShare     = 128              // a crash repeats less than 1 %, and one event
 	DefaultWindowTime      = 20 * time.Millisecond
 )
 
@@ -31,10 +32,11 @@ type Policy struct {
 	RetryAfterCap           time.Duration // longest pause a target may ask for
 	BreakerFailures         int           // Unreachable errors in a row, over all lanes of a key, that open its breaker
 	BreakerPause            time.Duration // an open breaker lets one attempt probe after this time
-	// Window is how many events a lane that catches up sends, at most, until it stores how they ended, WindowTime how long
-	// it goes on with sending: a crash repeats what was sent and not stored.
-	Window     int
-	WindowTime time.Duration
+	// Window is how many events a lane that catches up sends, at most, until it stores how they ended: a crash repeats what
+	// was sent and not stored. It is one event and one more for every WindowShare of those that went well in a row, and
+	// ends after WindowTime.
+	Window, WindowShare int
+	WindowTime          time.Duration
 }
 
 func (p Policy) withDefaults() Policy {
@@ -47,6 +49,7 @@ func (p Policy) withDefaults() Policy {
 	p.BreakerFailures = cmp.Or(p.BreakerFailures, DefaultBreakerFailures)
 	p.BreakerPause = cmp.Or(p.BreakerPause, DefaultBreakerPause)
 	p.Window = cmp.Or(p.Window, DefaultWindow)
+	p.WindowShare = cmp.Or(p.WindowShare, DefaultWindowShare)
 	p.WindowTime = cmp.Or(p.WindowTime, DefaultWindowTime)
 	return p
 }

@@ -77,6 +77,8 @@ func TestKill(t *testing.T) {
 
 func killRepeatedly(t *testing.T, address string) {
 	next, sent, repeated := map[string]uint64{}, 0, 0
+	policy := Policy{}.withDefaults()
+	most := uint64(policy.window(crashEvents))
 	for round := 0; sent < crashLanes*crashEvents; round++ {
 		if round == 40 {
 			t.Fatalf("%d events after %d rounds", sent, round)
@@ -111,7 +113,7 @@ func killRepeatedly(t *testing.T, address string) {
 				if sent++; sent == crashLanes*crashEvents {
 					_ = cmd.Process.Kill()
 				}
-			case offset <= next[session] && offset+DefaultWindow > next[session]:
+			case offset <= next[session] && offset+most > next[session]:
 				repeated++
 			default:
 				t.Errorf("round %d: %s came to %d after %d", round, session, offset, next[session])

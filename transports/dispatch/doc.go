@@ -3,9 +3,9 @@
 // replays. What a transport speaks is its sink's business.
 //
 // A lane is a target and a session. It sends its events in the order of offsets, and goes on after their ends are stored,
-// in a commit that all lanes share: one by one while it is up to date or in trouble, in windows that double up to
-// Policy.Window while it catches up and all goes well. A crash repeats what a lane has under way, a window at most (at
-// least once), and none is left out. Lanes wait for nobody but themselves: each window runs as a message through the
+// in a commit that all lanes share: one by one while it is up to date or in trouble, in windows while it catches up, which
+// grow up to Policy.Window as long as all goes well. A crash repeats what a lane has under way, a window at most (at least
+// once), and none is left out. Lanes wait for nobody but themselves: each window runs as a message through the
 // Watermill router's handler of its sink on a goroutine of its own, and a lane without work has none.
 //
 // A failed attempt is repeated after a random pause that grows, until Policy.MaxAttempts are used up; then the delivery is

@@ -21,7 +21,7 @@ type eventLane struct {
 	lane
 	cursor int64    // row of the stored position
 	at     position // of the lane's goroutine
-	window int      // events of the next job, at most; 0 = 1
+	row    int      // deliveries in a row that went well
 }
 
 func (l *eventLane) follow() bool {
@@ -71,7 +71,7 @@ func (l *eventLane) pass(events []*journal.Event) bool {
 func (l *eventLane) gather(events []*journal.Event) (window []Delivery, seen int) {
 	set := l.t.settings()
 	for _, e := range events {
-		if len(window) >= max(l.window, 1) {
+		if len(window) >= l.t.sink.policy.window(l.row) {
 			break
 		}
 		seen++
@@ -82,21 +82,19 @@ func (l *eventLane) gather(events []*journal.Event) (window []Delivery, seen int
 	return window, seen
 }
 
-// deliver sends a window and stores how it went. The next one is larger when all went well, up to the policy's size, and a
-// single event after a failure: a crash amid trouble repeats one event of a lane, and only a lane that runs through what
-// has gathered repeats more.
+// window is how many events go out until it is stored how they ended, after so many that went well in a row: one at first and
+// after a failure, and never more than a small part of the row, which is what a crash repeats.
+func (p *Policy) window(row int) int { return min(1+row/p.WindowShare, p.Window) }
+
+// deliver sends a window and stores how it went.
 func (l *eventLane) deliver(window []Delivery) bool {
 	j := &job{
 		t: l.t, deliveries: window, since: loggedAt(window[0].Event), archive: l.t.d.cfg.KeepDelivered > 0, store: l.store,
 	}
 	whole := l.send(j)
-	switch {
-	case j.troubled:
-		l.window = 1
-	case j.over():
-		l.window = min(2*max(l.window, 1), l.t.sink.policy.Window)
-	default: // it took long
-		l.window = max(j.ended, 1)
+	l.row += j.ended
+	if j.troubled {
+		l.row = 0
 	}
 	return (j.ended == j.stored || l.store(j)) && whole
 }

@@ -71,11 +71,21 @@ func ordered(t *testing.T, seen []attempt, n int) {
 	}
 }
 
-// The window of a lane that catches up doubles from a single event up to the policy's size.
+// What a crash can repeat is less than 1 % of what a lane has sent in a row, and one event.
+func TestWindowShare(t *testing.T) {
+	p := Policy{}.withDefaults()
+	for row, want := range map[int]int{0: 1, 1: 1, 127: 1, 128: 2, 1000: 8, 1919: 15, 1920: 16, 1_000_000: 16} {
+		if got := p.window(row); got != want {
+			t.Errorf("%d after %d, want %d", got, row, want)
+		}
+	}
+}
+
+// The window of a lane that catches up grows from a single event up to the policy's size.
 func TestWindowGrows(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		b := &batcher{}
-		w := backlogged(t, db, b, Policy{Window: 8}, 30)
+		w := backlogged(t, db, b, Policy{Window: 8, WindowShare: 1}, 30)
 		b.await(t, 30)
 		eventually(t, "the end", func() bool { return len(w.list(Query{})) == 30 })
 		ordered(t, b.seen(), 30)
@@ -118,7 +128,7 @@ func TestWindowFails(t *testing.T) {
 				if !together {
 					s = struct{ Sink }{b}
 				}
-				p := Policy{MaxAttempts: 3, BackoffBase: 300 * time.Millisecond, Window: 8}
+				p := Policy{MaxAttempts: 3, BackoffBase: 300 * time.Millisecond, Window: 8, WindowShare: 1}
 				w := backlogged(t, db, s, p, 20)
 				eventually(t, "the failure", func() bool {
 					live := w.Live(nil)
@@ -166,7 +176,7 @@ func TestWindowFails(t *testing.T) {
 func TestWindowTakesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		b := &batcher{answerAll: func([]Delivery) (int, error) { return 0, nil }}
-		w := backlogged(t, db, b, Policy{BackoffBase: time.Millisecond}, 5)
+		w := backlogged(t, db, b, Policy{BackoffBase: time.Millisecond, WindowShare: 1}, 5)
 		eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 5 })
 		ordered(t, b.seen(), 5)
 	})
@@ -179,7 +189,7 @@ func TestWindowTime(t *testing.T) {
 			time.Sleep(30 * time.Millisecond)
 			return 200, nil
 		}}
-		w.sink(r, Policy{WindowTime: 50 * time.Millisecond})
+		w.sink(r, Policy{WindowTime: 50 * time.Millisecond, WindowShare: 1})
 		w.put(everything("a"))
 		w.append("a", "Message", 12)
 		most := 0
