@@ -217,7 +217,7 @@ func TestRefusals(t *testing.T) {
 		do("CONFIG", "SET", "maxmemory", "1")
 		defer do("CONFIG", "SET", "maxmemory", "0")
 		s := open(t, Config{URL: at("way:s3cret")})
-		if err := s.deliver(t, event("shop", 1)); brokertest.Meaning(err) != "retry" || !strings.Contains(err.Error(), "out of memory") {
+		if err := s.deliver(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || !strings.Contains(err.Error(), "out of memory") {
 			t.Errorf("%s: %v", brokertest.Meaning(err), err)
 		}
 		if _, err := s.Test(t.Context()); err == nil {
