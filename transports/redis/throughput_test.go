@@ -11,7 +11,7 @@ import (
 
 // Fifty sessions to streams, beside go-redis alone with pipelines of as many XADDs of the same size.
 func TestThroughput(t *testing.T) {
-	load := brokertest.Load{Sessions: 50, Events: 2000, Size: 1000}
+	load := brokertest.Load{Sessions: 50, Events: 4000, Size: 1000}
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	s := open(t, Config{URL: server.URL()})
 	client := reader(t, server)

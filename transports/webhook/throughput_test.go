@@ -31,7 +31,7 @@ func (d toDefaults) Admit(ctx context.Context, t dispatch.Target) (func(), error
 // Fifty sessions with a webhook each at one host, beside fifty goroutines that post the same bodies with net/http over
 // connections that are kept.
 func TestThroughput(t *testing.T) {
-	load := brokertest.Load{Sessions: 50, Events: 1000, Size: 1000}
+	load := brokertest.Load{Sessions: 50, Events: 2000, Size: 1000}
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	t.Cleanup(receiver.Close)
 	w := onSQLite(t, Config{HostRequests: load.Sessions})
