@@ -261,7 +261,7 @@ func (d Deps) replayArchive(ctx context.Context, call *rpc.Call, p *archiveRepla
 	if len(query.IDs) > 0 && query.Limit == 0 {
 		query.Limit = len(query.IDs)
 	}
-	to := dispatch.Destination{Transport: p.ToTransport, Target: p.ToTarget, Own: ownOnly(call.Principal)}
+	to := dispatch.Destination{Transport: p.ToTransport, Target: p.ToTarget}
 	done, err := d.Deliveries.Replay(ctx, dispatch.Replay{
 		Query: query, To: to, DryRun: p.DryRun, Remove: p.RemoveAfter, Share: ownOnly(call.Principal),
 	})

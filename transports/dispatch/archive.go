@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 )
 
@@ -53,7 +52,7 @@ type Entry struct {
 }
 
 // Own tells whether the entry is of a target that the session has set itself, and not the operator for all of them.
-func (e *Entry) Own() bool { return !strings.HasPrefix(e.Target, GlobalPrefix) }
+func (e *Entry) Own() bool { return !IsGlobal(e.Target) }
 
 // Query selects entries. Zero fields select everything.
 type Query struct {
@@ -64,7 +63,7 @@ type Query struct {
 	Target       string
 	Sessions     []string // nil = every session; empty but not nil = none
 	Type         string
-	Own          bool      // leave out targets that the operator has set (GlobalPrefix)
+	Own          bool      // leave out targets that the operator has set (IsGlobal)
 	Since, Until time.Time // archived at or after, at or before
 	After        int64     // entries above this id
 	OldestFirst  bool      // else the newest come first

@@ -8,17 +8,17 @@ import (
 
 // Defaults of Policy.
 const (
-	DefaultMaxAttempts     = 16               // with the backoff below some 45 minutes: longer than a deployment gone wrong
-	DefaultMaxAge          = 24 * time.Hour   // a night and a day of outage hold a lane, then dead letters take over
-	DefaultAttemptTimeout  = 15 * time.Second // most webhook senders wait 5 to 30 s
-	DefaultBackoffBase     = time.Second      // a process that restarts is back in seconds
-	DefaultBackoffCap      = 10 * time.Minute // what a target that came back waits at most
-	DefaultRetryAfterCap   = time.Hour        // above it a target holds its lane for no good reason
-	DefaultBreakerFailures = 5                // in a row; fewer happen in any restart
-	DefaultBreakerPause    = 15 * time.Second // one probe in this time costs nobody anything
-	DefaultWindow          = 16               // more make it hardly faster
-	DefaultWindowShare     = 128              // a crash repeats less than 1 %, and one event
-	DefaultWindowTime      = 20 * time.Millisecond
+	DefaultMaxAttempts     = 16                    // with the backoff below some 45 minutes: longer than a deployment gone wrong
+	DefaultMaxAge          = 24 * time.Hour        // a night and a day of outage hold a lane, then dead letters take over
+	DefaultAttemptTimeout  = 15 * time.Second      // most webhook senders wait 5 to 30 s
+	DefaultBackoffBase     = time.Second           // a process that restarts is back in seconds
+	DefaultBackoffCap      = 10 * time.Minute      // what a target that came back waits at most
+	DefaultRetryAfterCap   = time.Hour             // above it a target holds its lane for no good reason
+	DefaultBreakerFailures = 5                     // in a row; fewer happen in any restart
+	DefaultBreakerPause    = 15 * time.Second      // one probe in this time costs nobody anything
+	DefaultWindow          = 16                    // more make it hardly faster
+	DefaultWindowShare     = 128                   // a crash repeats less than 1 %, and one event
+	DefaultWindowTime      = 20 * time.Millisecond // what goes to a slow target is stored one by one
 )
 
 // Policy says how a sink's deliveries are tried. Zero fields take the defaults above.

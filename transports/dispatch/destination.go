@@ -13,8 +13,6 @@ type Destination struct {
 	// Target is one target of it. Empty = every target of the transport that the entry's session has in use, but those whose
 	// outlet the session stays out of now.
 	Target string
-	// Own leaves out targets that the operator has set (GlobalPrefix).
-	Own bool
 }
 
 // send is one entry on its way to one target.
@@ -42,12 +40,12 @@ func (d *Dispatcher) checkDestination(to Destination) error {
 }
 
 // destinations are where an entry is sent, or why it cannot be.
-func (d *Dispatcher) destinations(to Destination, e *Entry) (list []*target, problem string) {
+func (d *Dispatcher) destinations(r *Replay, e *Entry) (list []*target, problem string) {
 	switch {
 	case e.Status == Gap:
 		return nil, "its events were lost before they could be sent"
-	case to.Transport != "":
-		return d.elsewhere(to, e.Session)
+	case r.To.Transport != "":
+		return d.elsewhere(r.To, e.Session, r.Own)
 	}
 	if s := d.sink(e.Transport); s != nil {
 		if t := s.target(e.Target); t != nil && t.session == e.Session {
@@ -57,11 +55,11 @@ func (d *Dispatcher) destinations(to Destination, e *Entry) (list []*target, pro
 	return nil, "its target is not in use any more"
 }
 
-func (d *Dispatcher) elsewhere(to Destination, session string) (list []*target, problem string) {
+func (d *Dispatcher) elsewhere(to Destination, session string, own bool) (list []*target, problem string) {
 	out := false
 	for _, t := range d.targetsOf(session) {
 		switch {
-		case t.sink.name != to.Transport || to.Target != "" && t.id != to.Target || to.Own && strings.HasPrefix(t.id, GlobalPrefix):
+		case t.sink.name != to.Transport || to.Target != "" && t.id != to.Target || own && IsGlobal(t.id):
 		case to.Target == "" && d.Skips(session, t.settings().Outlet):
 			out = true
 		default:

@@ -25,7 +25,7 @@ type eventLane struct {
 }
 
 func (l *eventLane) follow() bool {
-	for l.t.waiting.Err() == nil {
+	for !l.t.ending() {
 		events, err := l.read(l.t.waiting)
 		switch {
 		case errors.Is(err, journal.ErrClosed):
@@ -47,7 +47,7 @@ func (l *eventLane) follow() bool {
 // pass sends those of consecutive events that the target wants.
 func (l *eventLane) pass(events []*journal.Event) bool {
 	for len(events) > 0 {
-		if l.t.waiting.Err() != nil {
+		if l.t.ending() {
 			return false
 		}
 		window, seen := l.gather(events)
@@ -69,9 +69,9 @@ func (l *eventLane) pass(events []*journal.Event) bool {
 
 // gather takes a window of events that the target wants, and tells how many it has looked at.
 func (l *eventLane) gather(events []*journal.Event) (window []Delivery, seen int) {
-	set := l.t.settings()
+	set, most := l.t.settings(), l.t.sink.policy.window(l.row)
 	for _, e := range events {
-		if len(window) >= l.t.sink.policy.window(l.row) {
+		if len(window) == most {
 			break
 		}
 		seen++

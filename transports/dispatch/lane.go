@@ -50,7 +50,7 @@ func (l *lane) again() bool {
 func (l *lane) send(j *job) bool {
 	l.current.Store(j)
 	defer l.current.Store(nil)
-	for l.t.waiting.Err() == nil {
+	for !l.t.ending() {
 		msg := message.NewMessageWithContext(context.WithValue(l.t.life, jobKey{}, j), j.deliveries[0].Event.ID, j.deliveries[0].Body)
 		select {
 		case l.t.sink.source.out <- msg:

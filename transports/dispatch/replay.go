@@ -13,7 +13,7 @@ import (
 
 // Replay says which entries are sent once more, and where to.
 type Replay struct {
-	Query  // oldest first, whatever OldestFirst says
+	Query  // oldest first, whatever OldestFirst says; Own leaves out the operator's targets of To, too
 	To     Destination
 	DryRun bool
 	Remove bool // an entry goes when all replays of it that wait were delivered; it stays when one of them fails
@@ -65,7 +65,7 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 	var sends []send
 	for i := range entries {
 		e := &entries[i]
-		targets, problem := d.destinations(r.To, e)
+		targets, problem := d.destinations(&r, e)
 		if problem != "" {
 			out.problem(e.ID, problem)
 			continue
@@ -133,7 +133,7 @@ type queuedReplay struct {
 type replayLane struct{ lane }
 
 func (l *replayLane) empty() bool {
-	for l.t.waiting.Err() == nil {
+	for !l.t.ending() {
 		q, found, err := l.t.d.store.nextReplay(l.t.waiting, l.t.key())
 		var e *journal.Event
 		if err == nil && found {
@@ -141,7 +141,7 @@ func (l *replayLane) empty() bool {
 		}
 		switch {
 		case err != nil:
-			if l.t.waiting.Err() == nil {
+			if !l.t.ending() {
 				l.t.d.cfg.Log.Warn("replays cannot be read; trying again", "transport", l.t.sink.name, "error", err)
 			}
 			l.t.pause(troublePause, nil)

@@ -279,7 +279,7 @@ func (s *sink) admit(next message.HandlerFunc) message.HandlerFunc {
 		}
 		release, err := admitter.Admit(ctx, j.t.settings().Target)
 		if err != nil {
-			if j.t.waiting.Err() != nil {
+			if j.t.ending() {
 				return nil, errAbandoned
 			}
 			return nil, fmt.Errorf("%w: %w", errNotAdmitted, err)

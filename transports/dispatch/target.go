@@ -24,6 +24,9 @@ type Target struct {
 // GlobalPrefix begins the ids of targets that the operator has set for every session; the session's id follows.
 const GlobalPrefix = "global/"
 
+// IsGlobal tells whether a target's id is one of the operator's.
+func IsGlobal(id string) bool { return strings.HasPrefix(id, GlobalPrefix) }
+
 // Filter says which events a target wants.
 type Filter struct {
 	Events  []string // names; "*" among them = every one

@@ -102,7 +102,7 @@ func (t *target) spawn(run func()) bool {
 // pause waits for a time, less when changed is closed, and tells whether the target is still there.
 func (t *target) pause(wait time.Duration, changed <-chan struct{}) bool {
 	if wait <= 0 {
-		return t.waiting.Err() == nil
+		return !t.ending()
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -111,7 +111,7 @@ func (t *target) pause(wait time.Duration, changed <-chan struct{}) bool {
 	case <-changed:
 	case <-t.waiting.Done():
 	}
-	return t.waiting.Err() == nil
+	return !t.ending()
 }
 
 // stop ends the target's lanes and waits for them.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/waystation/waystation/transports/dispatch"
@@ -38,7 +37,7 @@ var errGone = errors.New("the transport is switched off")
 func (s *sink) of(t dispatch.Target) *attached {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if strings.HasPrefix(t.ID, dispatch.GlobalPrefix) {
+	if dispatch.IsGlobal(t.ID) {
 		return s.global
 	}
 	return s.own[t.Session]

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/waystation/waystation/transports/dispatch"
 )
@@ -104,7 +103,7 @@ func (w *Webhooks) GlobalRequests() int {
 // GlobalStanding tells how the latest attempts of the operator's webhook went.
 func (w *Webhooks) GlobalStanding() Standing { return w.sink.standing(globalKey) }
 
-func isGlobal(t dispatch.Target) bool { return strings.HasPrefix(t.ID, dispatch.GlobalPrefix) }
+func isGlobal(t dispatch.Target) bool { return dispatch.IsGlobal(t.ID) }
 
 // room is where a webhook's requests wait for a slot: the operator's have slots of their own, which its receiver is made
 // for, and take none of the sessions'.
