@@ -55,11 +55,9 @@ func (j *Journal) finishWaiting() {
 }
 
 // process commits op together with what else is waiting, and returns how many
-// appends that were. gather lets others join first.
-func (j *Journal) process(op *operation, gather bool) int {
-	if gather {
-		j.gather()
-	}
+// appends that were. With company it waits longer for others to join.
+func (j *Journal) process(op *operation, company bool) int {
+	j.gather(company)
 	var batch []*operation
 	records, bytes := 0, 0
 	for op != nil {

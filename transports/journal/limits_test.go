@@ -74,8 +74,32 @@ func TestCompany(t *testing.T) {
 	}
 	began := time.Now()
 	j := open(t, nil, Config{GatherFor: time.Nanosecond})
-	if j.gather(); time.Since(began) > time.Second {
+	if j.gather(true); time.Since(began) > time.Second {
 		t.Error("gathering has no bound")
+	}
+}
+
+// With a store as quick as memory and one processor, an answered appender and the
+// committer would take turns while 99 others wait to be let in.
+func TestSessionsShareCommitsOnOneProcessor(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const sessions, each = 100, 20
+	j := open(t, nil, Config{})
+	var wg sync.WaitGroup
+	for s := range sessions {
+		wg.Go(func() {
+			for n := range each {
+				if _, err := j.Append(t.Context(), fmt.Sprint("session-", s), record(fmt.Sprint(n), `1`)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	commits := j.stats.commits.Load()
+	t.Logf("%d appends took %d commits", sessions*each, commits)
+	if commits > sessions*each/10 {
+		t.Error("sessions commit alone")
 	}
 }
 
