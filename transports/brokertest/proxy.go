@@ -4,7 +4,6 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 )
 
 // Proxy is a TCP proxy on loopback that can be told to misbehave. Its methods may be called at any time.
@@ -14,7 +13,6 @@ type Proxy struct {
 
 	mu       sync.Mutex
 	listener net.Listener
-	latency  time.Duration
 	stalled  chan struct{} // closed when data flows; nil = it flows
 	conns    map[net.Conn]bool
 	closed   bool
@@ -92,11 +90,8 @@ func (p *Proxy) copy(to, from net.Conn) {
 
 func (p *Proxy) wait() {
 	p.mu.Lock()
-	stalled, latency := p.stalled, p.latency
+	stalled := p.stalled
 	p.mu.Unlock()
-	if latency > 0 {
-		time.Sleep(latency)
-	}
 	if stalled != nil {
 		<-stalled
 	}
@@ -117,13 +112,6 @@ func (p *Proxy) remove(conns ...net.Conn) {
 	for _, c := range conns {
 		delete(p.conns, c)
 	}
-}
-
-// Latency delays what flows, each way.
-func (p *Proxy) Latency(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.latency = d
 }
 
 // Stall holds all data back while connections stay open.

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -157,12 +156,6 @@ func (s *RabbitMQServer) Start(t testing.TB) {
 
 // Kill ends the server as a crash does. What it had on disk stays.
 func (s *RabbitMQServer) Kill() { s.kill() }
-
-// Freeze stops the server where it is: connections stay and nothing answers.
-func (s *RabbitMQServer) Freeze() { s.signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen server go on.
-func (s *RabbitMQServer) Thaw() { s.signal(syscall.SIGCONT) }
 
 // Control runs rabbitmqctl, which takes seconds.
 func (s *RabbitMQServer) Control(t testing.TB, args ...string) {

@@ -148,17 +148,6 @@ type Client struct {
 	Header http.Header
 }
 
-// With returns a client with another credential; an empty value takes the header field away.
-func (c *Client) With(key, value string) *Client {
-	other := *c
-	other.Header = c.Header.Clone()
-	other.Header.Set(key, value)
-	if value == "" {
-		other.Header.Del(key)
-	}
-	return &other
-}
-
 // Do sends a request and reads the answer.
 func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 	target := c.Base + r.Path
