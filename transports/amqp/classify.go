@@ -26,83 +26,52 @@ func (u *unroutable) Error() string {
 // Reason implements what broker.ReasonOf asks for.
 func (u *unroutable) Reason() broker.Reason { return broker.ReasonMissing }
 
-// blockedError says that the broker has asked for no more messages.
-type blockedError struct{ reason string }
-
-func (b *blockedError) Error() string {
-	return "the broker takes no messages now: " + broker.Clip(b.reason)
+// answers are a broker's refusals by the codes of the protocol. Whether one is of a route alone is told by how it came.
+var answers = map[int]broker.Answer{
+	amqp.AccessRefused:      broker.NewAnswer(nil, broker.ReasonCredentials, "the broker refuses the user, the password or a right"),
+	amqp.NotFound:           broker.NewAnswer(nil, broker.ReasonMissing, "the exchange or queue is not there"),
+	amqp.ResourceLocked:     broker.NewAnswer(nil, broker.ReasonRefused, "the queue is exclusive to another connection"),
+	amqp.PreconditionFailed: broker.NewAnswer(nil, broker.ReasonRefused, "the exchange or queue exists with other arguments, or the message is larger than the broker takes"),
+	amqp.NotAllowed:         broker.NewAnswer(nil, broker.ReasonRefused, "the broker has no such virtual host, or does not allow it"),
+	amqp.ResourceError:      broker.NewAnswer(nil, broker.ReasonNotReady, "the broker is short of resources"),
+	amqp.ConnectionForced:   broker.NewAnswer(nil, broker.ReasonNotReady, "the broker closed the connection"),
 }
 
-// Reason implements what broker.ReasonOf asks for.
-func (b *blockedError) Reason() broker.Reason { return broker.ReasonNotReady }
-
-// RefusedError says that the broker refuses what the settings ask for. Code is that of the protocol: 406 = an exchange or
-// a queue of that name exists with other arguments, 405 = another connection has it exclusively, 403 = user, password or
-// rights, 404 = not there, 530 = no such virtual host.
-type RefusedError struct {
-	Code int
-	Text string // of the broker
-}
-
-// Error says what is wrong and what the broker said.
-func (e *RefusedError) Error() string {
-	what, known := refusals[e.Code]
-	if !known {
-		what = "the broker refuses"
+// answered makes an error of a class of a broker's refusal.
+func answered(class func(error) error, refusal *amqp.Error) error {
+	known, is := answers[refusal.Code]
+	if !is {
+		known = broker.NewAnswer(nil, broker.ReasonRefused, "the broker refuses")
 	}
-	return fmt.Sprintf("%s (%d %s)", what, e.Code, e.Text)
+	return known.As(class).Err(fmt.Sprintf("%d %s", refusal.Code, broker.Clip(refusal.Reason)))
 }
 
-// Reason says in a word what the code means.
-func (e *RefusedError) Reason() broker.Reason {
-	switch e.Code {
-	case amqp.AccessRefused:
-		return broker.ReasonCredentials
-	case amqp.NotFound:
-		return broker.ReasonMissing
-	case amqp.ResourceError, amqp.ConnectionForced:
-		return broker.ReasonNotReady
-	}
-	return broker.ReasonRefused
-}
-
-// refusals are what codes mean, for people.
-var refusals = map[int]string{
-	amqp.AccessRefused:      "the broker refuses the user, the password or a right",
-	amqp.NotFound:           "the exchange or queue is not there",
-	amqp.ResourceLocked:     "the queue is exclusive to another connection",
-	amqp.PreconditionFailed: "the exchange or queue exists with other arguments, or the message is larger than the broker takes",
-	amqp.NotAllowed:         "the broker has no such virtual host, or does not allow it",
-	amqp.ResourceError:      "the broker is short of resources",
-	amqp.ConnectionForced:   "the broker closed the connection",
-}
-
-// classify tells what an error means for a delivery, with the code of the archive. away says that the event is not at
-// fault: it is held until the broker, or who runs it, thinks better of it. The text has no address and no credentials.
-func classify(err error) (code int, classified error, away bool) {
+// classify tells what an error means for a delivery, with the code of the archive. The text has no address and no
+// credentials.
+func classify(err error) (code int, classified error) {
 	var back *unroutable
-	var full *blockedError
-	var answer *amqp.Error
+	var known *broker.Trouble
+	var refusal *amqp.Error
 	var one *narrow
 	switch {
 	case err == nil:
-		return 0, nil, false
+		return 0, nil
 	case errors.Is(err, errLongName):
-		return 0, dispatch.Permanent(err), false
+		return 0, dispatch.Permanent(err)
 	case errors.As(err, &back):
-		return back.code, err, false
+		return back.code, err
 	case errors.Is(err, errRefused), errors.Is(err, broker.ErrClosed), errors.Is(err, context.Canceled):
-		return 0, err, false
-	case errors.As(err, &full):
-		return 0, dispatch.Unreachable(err), true
+		return 0, err
+	case errors.As(err, &known):
+		return 0, dispatch.Unreachable(known)
 	case errors.Is(err, context.DeadlineExceeded):
-		return 0, dispatch.Unreachable(broker.NewTrouble(broker.ReasonTimeout, "the broker did not confirm in time")), true
+		return 0, dispatch.Unreachable(broker.NewTrouble(broker.ReasonTimeout, "the broker did not confirm in time"))
 	case errors.As(err, &one):
-		return one.answer.Code, dispatch.Refused(&RefusedError{one.answer.Code, broker.Clip(one.answer.Reason)}), false
-	case errors.As(err, &answer) && (answer.Server || answer == amqp.ErrCredentials || answer == amqp.ErrVhost):
-		return answer.Code, dispatch.Unreachable(&RefusedError{answer.Code, broker.Clip(answer.Reason)}), true
+		return one.answer.Code, answered(dispatch.Refused, one.answer)
+	case errors.As(err, &refusal) && (refusal.Server || refusal == amqp.ErrCredentials || refusal == amqp.ErrVhost):
+		return refusal.Code, answered(dispatch.Unreachable, refusal)
 	}
-	return 0, dispatch.Unreachable(unreached(err)), true
+	return 0, dispatch.Unreachable(unreached(err))
 }
 
 // unreached is why there was no answer.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waystation/waystation/transports/broker"
 )
 
 // link is a connection to the broker, from its greeting to its loss.
@@ -259,7 +261,7 @@ func (l *link) up() bool {
 // full is an error while the broker takes no messages.
 func (l *link) full() error {
 	if reason := l.blockedBy(); reason != "" {
-		return &blockedError{reason}
+		return broker.NewTrouble(broker.ReasonNotReady, "the broker takes no messages now: "+broker.Clip(reason))
 	}
 	return nil
 }

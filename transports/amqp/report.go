@@ -24,7 +24,7 @@ type Report struct {
 
 // Test connects anew and asks the broker whether the exchange and the queue are there, and if so, whether they fit the
 // settings. Nothing is made: what is not there is no error, since it is declared with the first event. The error is that of
-// a delivery: unreachable, or a RefusedError.
+// a delivery.
 func (s *Sink) Test(ctx context.Context) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
@@ -46,7 +46,7 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 			err = cmp.Or(ctx.Err(), <-asked)
 		}
 	}
-	_, err, _ = classify(err)
+	_, err = classify(err)
 	r.Took = time.Since(began)
 	return r, err
 }

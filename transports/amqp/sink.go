@@ -81,7 +81,7 @@ func (s *Sink) stayConnected() {
 			continue
 		}
 		failures = 0
-		s.meter.Checked(nil, false)
+		s.meter.Checked(nil)
 		s.set(l, nil)
 		select {
 		case <-l.done:
@@ -95,8 +95,8 @@ func (s *Sink) stayConnected() {
 }
 
 func (s *Sink) away(err error) {
-	_, shown, _ := classify(err)
-	s.meter.Checked(shown, true)
+	_, shown := classify(err)
+	s.meter.Checked(shown)
 }
 
 // pause is how long to wait after a number of failures: it doubles up to the cap, less a random half.
@@ -141,8 +141,8 @@ func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Deliv
 	limited, cancel := context.WithTimeout(ctx, s.cfg.publishTimeout())
 	defer cancel()
 	truncated, err := s.deliver(limited, d)
-	code, err, away := classify(err)
-	s.meter.Attempted(ctx, truncated, err, away)
+	code, err := classify(err)
+	s.meter.Attempted(ctx, truncated, err)
 	return code, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/waystation/waystation/transports/dispatch"
 )
 
 // Figures tell how a sink does, since it was opened.
@@ -25,13 +27,13 @@ type Meter struct {
 }
 
 // Attempted counts an attempt that ended with err or without: ctx is that of the attempt before the sink's own limit, and an
-// end it set itself says nothing about the broker unless that was away.
-func (m *Meter) Attempted(ctx context.Context, truncated bool, err error, away bool) {
+// end it set itself says nothing about the broker unless that was away. err has its class.
+func (m *Meter) Attempted(ctx context.Context, truncated bool, err error) {
 	switch {
 	case err == nil:
 		m.published(truncated)
-	case ctx.Err() == nil || away:
-		m.failed(err, away)
+	case ctx.Err() == nil || dispatch.IsUnreachable(err):
+		m.failed(err)
 	}
 }
 
@@ -47,19 +49,19 @@ func (m *Meter) published(truncated bool) {
 	}
 }
 
-// failed counts an attempt that failed; away says that the broker did not answer it.
-func (m *Meter) failed(err error, away bool) {
+// failed counts an attempt that failed.
+func (m *Meter) failed(err error) {
 	m.mu.Lock()
 	m.figures.Failed++
 	m.mu.Unlock()
-	m.Checked(err, away)
+	m.Checked(err)
 }
 
-// Checked notes how a connection or a check went.
-func (m *Meter) Checked(err error, away bool) {
+// Checked notes how a connection or a check went. err has its class.
+func (m *Meter) Checked(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.figures.Connected, m.figures.Reason = !away, ReasonOf(err)
+	m.figures.Connected, m.figures.Reason = !dispatch.IsUnreachable(err), ReasonOf(err)
 	if err != nil {
 		m.figures.LastError, m.figures.LastErrorAt = err.Error(), time.Now().UTC()
 	}

@@ -104,6 +104,12 @@ func Unreachable(err error) error { return &failure{err, classUnreachable, 0} }
 // UnreachableApart is Unreachable for one target, where others of its key may be served by somebody who is there.
 func UnreachableApart(err error) error { return &failure{err, classApart, 0} }
 
+// IsUnreachable tells whether an error is marked by Unreachable or UnreachableApart.
+func IsUnreachable(err error) bool {
+	class, _ := classOf(err)
+	return class == classUnreachable || class == classApart
+}
+
 // Refused marks an error that an operator mends, and that says nothing about the event nor about other targets of the same
 // key: a right is missing, a queue is not there or has other arguments. The target's events are held at once, behind a
 // breaker of its own, and cost no attempts.

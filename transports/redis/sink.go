@@ -116,7 +116,7 @@ func (s *Sink) entry(lane laneKey, d *dispatch.Delivery) (e entry) {
 
 // send writes a run and tells how many of its entries were taken, and which one was not, and why.
 func (s *Sink) send(ctx context.Context, r *run) (taken, at int, err error) {
-	err, away := s.classify(s.gatherer.Do(ctx, r))
+	err = s.classify(s.gatherer.Do(ctx, r))
 	if err == nil || ctx.Err() == nil { // else it may be on its way still, and nothing is known
 		taken, at = r.taken, r.at
 		if !s.channel.Empty() {
@@ -124,10 +124,10 @@ func (s *Sink) send(ctx context.Context, r *run) (taken, at int, err error) {
 		}
 	}
 	for i := range taken {
-		s.meter.Attempted(ctx, r.entries[i].truncated, nil, false)
+		s.meter.Attempted(ctx, r.entries[i].truncated, nil)
 	}
 	if err != nil {
-		s.meter.Attempted(ctx, false, err, away)
+		s.meter.Attempted(ctx, false, err)
 	}
 	return taken, at, err
 }
@@ -151,7 +151,7 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 			err = nil
 		}
 	}
-	classified, away := s.classify(err)
-	s.meter.Checked(classified, away)
-	return Report{broker.Mask(s.cfg.URL), time.Since(began)}, classified
+	err = s.classify(err)
+	s.meter.Checked(err)
+	return Report{broker.Mask(s.cfg.URL), time.Since(began)}, err
 }

@@ -27,43 +27,29 @@ func (e *entryError) ErrorCode() string             { return e.code }
 func (e *entryError) ErrorMessage() string          { return e.text }
 func (e *entryError) ErrorFault() smithy.ErrorFault { return smithy.FaultUnknown }
 
-// verdict is what an answer means for a delivery.
-type verdict int
-
-const (
-	retried   verdict = iota
-	away              // says nothing about the event: all are held until the service, or who runs it, thinks better of it
-	refused           // the same, of this queue alone
-	permanent         // no attempt will change it
-)
-
-// verdicts are the codes that mean something else than another attempt.
-var verdicts = map[string]struct {
-	verdict
-	reason broker.Reason
-	text   string
-}{
-	"QueueDoesNotExist":                       {refused, broker.ReasonMissing, "the queue is not there"},
-	"AWS.SimpleQueueService.NonExistentQueue": {refused, broker.ReasonMissing, "the queue is not there"},
-	"QueueDeletedRecently":                    {refused, broker.ReasonMissing, "the queue was deleted less than a minute ago"},
-	"AccessDenied":                            {refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"},
-	"AccessDeniedException":                   {refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"},
-	"InvalidClientTokenId":                    {away, broker.ReasonCredentials, "SQS does not know the access key"},
-	"UnrecognizedClientException":             {away, broker.ReasonCredentials, "SQS does not know the access key"},
-	"InvalidAccessKeyId":                      {away, broker.ReasonCredentials, "SQS does not know the access key"},
-	"SignatureDoesNotMatch":                   {away, broker.ReasonCredentials, "SQS refuses the secret key"},
-	"InvalidSignatureException":               {away, broker.ReasonCredentials, "SQS refuses the secret key"},
-	"IncompleteSignature":                     {away, broker.ReasonCredentials, "SQS refuses the secret key"},
-	"ExpiredToken":                            {away, broker.ReasonCredentials, "the credentials have expired"},
-	"ExpiredTokenException":                   {away, broker.ReasonCredentials, "the credentials have expired"},
-	"MissingAuthenticationToken":              {away, broker.ReasonCredentials, "SQS asks for credentials"},
-	"InvalidSecurity":                         {away, broker.ReasonCredentials, "SQS asks for another way of signing"},
-	"OptInRequired":                           {away, broker.ReasonCredentials, "the account may not use SQS"},
-	"KmsAccessDenied":                         {refused, broker.ReasonCredentials, "the queue's key is refused to these credentials"},
-	"KmsDisabled":                             {refused, broker.ReasonMissing, "the queue's key is disabled"},
-	"KmsNotFound":                             {refused, broker.ReasonMissing, "the queue's key is not there"},
-	"InvalidMessageContents":                  {permanent, broker.ReasonRefused, "the message has characters that SQS does not take"},
-	"InvalidParameterValue":                   {permanent, broker.ReasonRefused, "SQS does not take the message"},
+// answers are the codes that mean something else than another attempt.
+var answers = map[string]broker.Answer{
+	"QueueDoesNotExist":                       broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue is not there"),
+	"AWS.SimpleQueueService.NonExistentQueue": broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue is not there"),
+	"QueueDeletedRecently":                    broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue was deleted less than a minute ago"),
+	"AccessDenied":                            broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"),
+	"AccessDeniedException":                   broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"),
+	"InvalidClientTokenId":                    broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
+	"UnrecognizedClientException":             broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
+	"InvalidAccessKeyId":                      broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
+	"SignatureDoesNotMatch":                   broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
+	"InvalidSignatureException":               broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
+	"IncompleteSignature":                     broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
+	"ExpiredToken":                            broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the credentials have expired"),
+	"ExpiredTokenException":                   broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the credentials have expired"),
+	"MissingAuthenticationToken":              broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS asks for credentials"),
+	"InvalidSecurity":                         broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS asks for another way of signing"),
+	"OptInRequired":                           broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the account may not use SQS"),
+	"KmsAccessDenied":                         broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "the queue's key is refused to these credentials"),
+	"KmsDisabled":                             broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key is disabled"),
+	"KmsNotFound":                             broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key is not there"),
+	"InvalidMessageContents":                  broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "the message has characters that SQS does not take"),
+	"InvalidParameterValue":                   broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "SQS does not take the message"),
 }
 
 // absent tells whether an error says that there is no such queue.
@@ -72,11 +58,11 @@ func absent(err error) bool {
 	return errors.As(err, &answer) && (strings.HasSuffix(answer.ErrorCode(), "NonExistentQueue") || answer.ErrorCode() == "QueueDoesNotExist")
 }
 
-// classify tells what an error means for a delivery, with the HTTP status for the archive. isAway: the event is not at
-// fault. The text has no address and no credentials.
-func classify(err error) (code int, classified error, isAway bool) {
+// classify tells what an error means for a delivery, with the HTTP status for the archive. The text has no address and no
+// credentials.
+func classify(err error) (code int, classified error) {
 	if err == nil {
-		return 0, nil, false
+		return 0, nil
 	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) {
@@ -85,27 +71,18 @@ func classify(err error) (code int, classified error, isAway bool) {
 	var answer smithy.APIError
 	switch {
 	case errors.Is(err, errQueueName):
-		return 0, dispatch.Permanent(err), false
+		return 0, dispatch.Permanent(err)
 	case errors.Is(err, errNoAnswer), errors.Is(err, broker.ErrClosed), errors.Is(err, context.Canceled):
-		return code, err, false
+		return code, err
 	case errors.As(err, &answer):
-		known, is := verdicts[answer.ErrorCode()]
-		if !is {
-			return code, fmt.Errorf("SQS answered %s", broker.Clip(answer.ErrorCode()+": "+answer.ErrorMessage())), false
+		if known, is := answers[answer.ErrorCode()]; is {
+			return code, known.Err(answer.ErrorCode())
 		}
-		shown := broker.NewTrouble(known.reason, known.text+" ("+answer.ErrorCode()+")")
-		switch known.verdict {
-		case away:
-			return code, dispatch.Unreachable(shown), true
-		case refused:
-			return code, dispatch.Refused(shown), false
-		case permanent:
-			return code, dispatch.Permanent(shown), false
-		}
+		return code, fmt.Errorf("SQS answered %s", broker.Clip(answer.ErrorCode()+": "+answer.ErrorMessage()))
 	case code != 0: // an answer that is none of SQS, a proxy's for example
-		return code, dispatch.Unreachable(fmt.Errorf("the endpoint answered %d, not as SQS does", code)), true
+		return code, dispatch.Unreachable(fmt.Errorf("the endpoint answered %d, not as SQS does", code))
 	}
-	return code, dispatch.Unreachable(unreached(err)), true
+	return code, dispatch.Unreachable(unreached(err))
 }
 
 // unreached is why there was no answer.

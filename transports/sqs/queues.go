@@ -92,7 +92,7 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 		err = nil
 	}
 	r.Took = time.Since(began)
-	_, err, away := classify(err)
-	s.meter.Checked(err, away)
+	_, err = classify(err)
+	s.meter.Checked(err)
 	return r, err
 }

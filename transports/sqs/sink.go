@@ -83,8 +83,8 @@ func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Deliv
 	limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	truncated, err := s.deliver(limited, d)
-	code, err, away := classify(err)
-	s.meter.Attempted(ctx, truncated, err, away)
+	code, err := classify(err)
+	s.meter.Attempted(ctx, truncated, err)
 	return code, err
 }
 
