@@ -19,17 +19,15 @@ var refused = prefixes(
 	"198.51.100.0/24", // documentation
 	"203.0.113.0/24",  // documentation
 	"240.0.0.0/4",     // reserved, and broadcast
-	"::/96",           // IPv4-compatible
-	"64:ff9b::/96",    // NAT64: reaches IPv4 behind the gateway
-	"64:ff9b:1::/48",  // local NAT64
-	"100::/64",        // discard
 	"2001::/23",       // protocol assignments, Teredo among them
 	"2001:db8::/32",   // documentation
 	"2002::/16",       // 6to4: carries an IPv4 address
 	"3fff::/20",       // documentation
-	"5f00::/16",       // segment routing
-	"fec0::/10",       // site-local
 )
+
+// assigned is what of IPv6 is given out for the open internet. Outside of it are the forms that carry IPv4 addresses to
+// translators (64:ff9b::/96, ::ffff:0:0:0/96) and what each network does with as it likes.
+var assigned = netip.MustParsePrefix("2000::/3")
 
 func prefixes(list ...string) []netip.Prefix {
 	out := make([]netip.Prefix, len(list))
@@ -42,7 +40,7 @@ func prefixes(list ...string) []netip.Prefix {
 // public tells whether an address belongs to the open internet.
 func public(addr netip.Addr) bool {
 	addr = addr.Unmap()
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Zone() != "" {
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Zone() != "" || addr.Is6() && !assigned.Contains(addr) {
 		return false
 	}
 	for _, prefix := range refused {

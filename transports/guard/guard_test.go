@@ -29,6 +29,7 @@ func TestPublic(t *testing.T) {
 		"224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false, "198.18.0.1": false, "192.0.0.192": false,
 		"::": false, "::1": false, "fe80::1": false, "fd00:ec2::254": false, "ff02::1": false, "::ffff:127.0.0.1": false,
 		"::ffff:169.254.169.254": false, "::127.0.0.1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false,
+		"::ffff:0:10.0.0.1": false, "64:ff9b:1::a00:1": false, "100:0:0:1::1": false, "4000::1": false, "fec0::1": false, "2a00:1450::1": true,
 		"2001:db8::1": false, "2001:0:1::1": false, "fe80::1%eth0": false, "172.32.0.1": true,
 	} {
 		if got := public(netip.MustParseAddr(text)); got != want {
