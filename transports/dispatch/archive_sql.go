@@ -147,13 +147,21 @@ func (s *store) count(ctx context.Context, q Query) (n int, err error) {
 	return n, nil
 }
 
-// oldest and newest are ids of the archive, 0 when it is empty.
-func (s *store) oldest(ctx context.Context) (int64, error) { return s.edge(ctx, "MIN") }
+// oldest and newest are ids of the archive, 0 when it is empty; oldest of one kind if status is not empty.
+func (s *store) oldest(ctx context.Context, status Status) (int64, error) {
+	query, args := `SELECT COALESCE(MIN(id), 0) FROM dispatch_archive`, []any{}
+	if status != "" {
+		query, args = query+` WHERE status=$1`, []any{string(status)}
+	}
+	return s.edge(ctx, query, args...)
+}
 
-func (s *store) newest(ctx context.Context) (int64, error) { return s.edge(ctx, "MAX") }
+func (s *store) newest(ctx context.Context) (int64, error) {
+	return s.edge(ctx, `SELECT COALESCE(MAX(id), 0) FROM dispatch_archive`)
+}
 
-func (s *store) edge(ctx context.Context, which string) (id int64, err error) {
-	if err = s.db.QueryRow(ctx, `SELECT COALESCE(`+which+`(id), 0) FROM dispatch_archive`).Scan(&id); err != nil {
+func (s *store) edge(ctx context.Context, query string, args ...any) (id int64, err error) {
+	if err = s.db.QueryRow(ctx, query, args...).Scan(&id); err != nil {
 		return 0, fmt.Errorf("dispatch: read the archive: %w", err)
 	}
 	return id, nil

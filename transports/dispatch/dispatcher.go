@@ -55,11 +55,9 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	if d.store, err = openStore(ctx, db, d.cfg.Now); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}
-	oldest, err := d.store.oldest(ctx)
-	if err != nil {
+	if err = d.openWatches(ctx); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}
-	d.watches = watches{changed: make(chan struct{}), dropped: max(oldest-1, 0)}
 	if d.skips.bySession, err = d.store.skips(ctx, ""); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}

@@ -19,6 +19,7 @@ type Watch struct {
 	d    *Dispatcher
 	q    Query
 	pos  int64 // last id that was dealt with
+	told int64 // newest id that retention took and that needs no word any more
 	gap  *Missed
 	read time.Time // when the archive was last looked at
 	once sync.Once
@@ -40,8 +41,22 @@ type watches struct {
 
 	mu      sync.Mutex
 	open    int
-	changed chan struct{} // closed at the next commit with entries
-	dropped int64         // newest id that retention took
+	changed chan struct{}    // closed at the next commit with entries
+	dropped map[Status]int64 // newest id of each kind that retention took: kinds are kept for different times
+}
+
+// openWatches finds out what retention took before: all that is older than the oldest entry, and of what was delivered, which
+// is kept for a shorter time, all that is older than the oldest of that.
+func (d *Dispatcher) openWatches(ctx context.Context) error {
+	d.watches = watches{changed: make(chan struct{}), dropped: map[Status]int64{}}
+	for kind, of := range map[Status]Status{Delivered: Delivered, DeadLetter: "", Gap: ""} {
+		oldest, err := d.store.oldest(ctx, of)
+		if err != nil {
+			return err
+		}
+		d.watches.dropped[kind] = max(oldest-1, 0)
+	}
+	return nil
 }
 
 func (w *watches) tell() {
@@ -58,14 +73,27 @@ func (w *watches) drop(expired []Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range expired {
-		w.dropped = max(w.dropped, expired[i].ID)
+		w.dropped[expired[i].Status] = max(w.dropped[expired[i].Status], expired[i].ID)
 	}
 }
 
-func (w *watches) state() (changed <-chan struct{}, dropped int64) {
+// news is closed at the next commit with entries.
+func (w *watches) news() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.changed, w.dropped
+	return w.changed
+}
+
+// taken is the newest id that retention took of what a query selects by its kind.
+func (w *watches) taken(q *Query) (newest int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for status, id := range w.dropped {
+		if (q.Status == "" || q.Status == status) && (!q.Failed || status != Delivered) {
+			newest = max(newest, id)
+		}
+	}
+	return newest
 }
 
 // Watch begins to follow the entries that a query selects by Status, Failed, Transport, Target, Sessions, Own and Type. It
@@ -102,17 +130,17 @@ func (w *Watch) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, dropped := w.d.watches.state()
+	w.told = w.d.watches.taken(&w.q)
+	top := max(head, w.d.watches.taken(&Query{})) // retention may have taken the newest of all
 	resumed := after > 0
 	switch {
 	case resumed:
-		w.pos = min(after, head) // above the head only if the newest entries were deleted
-	case !w.q.Since.IsZero() || limit > 0:
-		w.pos = min(dropped, head)
-	default:
-		w.pos = head
+		w.pos = min(after, top) // above it only if the newest entries were deleted
+		w.told = min(w.told, w.pos)
+	case w.q.Since.IsZero() && limit <= 0:
+		w.pos = top
 	}
-	if w.pos == head {
+	if w.pos >= head {
 		return nil
 	}
 	stored := w.q
@@ -140,7 +168,7 @@ func (w *Watch) Next(ctx context.Context) (News, error) {
 		if err := w.pause(ctx); err != nil {
 			return News{}, err
 		}
-		changed, _ := w.d.watches.state()
+		changed := w.d.watches.news()
 		news, err := w.look(ctx)
 		if err != nil || news.Missed != nil || len(news.Entries) > 0 {
 			return news, err
@@ -189,9 +217,9 @@ func (w *Watch) look(ctx context.Context) (news News, err error) {
 		}
 	}
 	// Asked after reading: what was taken meanwhile counts, what is taken from now on does not.
-	if _, dropped := w.d.watches.state(); dropped > w.pos {
-		news.Missed = &Missed{w.pos + 1, dropped}
-		w.pos = dropped
+	if taken := w.d.watches.taken(&w.q); taken > max(w.pos, w.told) {
+		news.Missed = &Missed{max(w.pos, w.told) + 1, taken}
+		w.told = taken
 	}
 	w.gap = nil
 	if n := len(news.Entries); n == watchPage {

@@ -191,3 +191,91 @@ func TestPrune(t *testing.T) {
 		}
 	})
 }
+
+// Retention of one kind of entries hides none of another kind, which is kept for longer, and none that was read before.
+func TestWatchPastRetention(t *testing.T) {
+	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{WatchEvery: time.Millisecond, MaxDelivered: 1})
+	w.sink(&recorder{answer: func(_ context.Context, _ Target, d *Delivery) (int, error) {
+		if d.Event.Type == "bad" {
+			return 404, Permanent(errors.New("no"))
+		}
+		return 200, nil
+	}}, Policy{})
+	w.put(everything("shop"))
+	watch, err := w.Watch(t.Context(), Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { watch.Close() }()
+	const dead = watchPage + 10
+	w.append("shop", "bad", dead)
+	w.append("shop", "message", 3)
+	eventually(t, "the deliveries", func() bool { return len(w.list(Query{Status: Delivered})) == 3 })
+	if err := w.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := func() News {
+		t.Helper()
+		news, err := watch.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return news
+	}
+	// One that was open has all that is left, and is told once that there was more.
+	news := next()
+	if news.Missed == nil || *news.Missed != (Missed{1, dead + 2}) || len(news.Entries) != watchPage {
+		t.Fatalf("%d entries, missed %+v", len(news.Entries), news.Missed)
+	}
+	if news = next(); news.Missed != nil || len(news.Entries) != 11 || news.Entries[0].ID != watchPage+1 {
+		t.Fatalf("then %d entries, missed %+v", len(news.Entries), news.Missed)
+	}
+	for _, c := range []struct {
+		name   string
+		q      Query
+		stored int
+		missed *Missed
+	}{
+		{"dead letters since a time", Query{Status: DeadLetter, Since: time.Unix(0, 0)}, dead, nil},
+		{"failed ones after an id", Query{Failed: true, After: dead - 5}, 5, nil},
+		{"the last failed ones", Query{Failed: true, Limit: 3}, 3, nil},
+		{"all since a time", Query{Since: time.Unix(0, 0)}, dead + 1, nil},
+		{"all after an id", Query{After: dead - 5}, 6, &Missed{dead - 4, dead + 2}},
+		{"all after the newest", Query{After: dead + 3}, 0, nil},
+	} {
+		watch.Close()
+		if watch, err = w.Watch(t.Context(), c.q); err != nil {
+			t.Fatal(err)
+		}
+		if watch.Stored != c.stored {
+			t.Errorf("%s: %d stored, want %d", c.name, watch.Stored, c.stored)
+		}
+		if watch.Stored > 0 {
+			if news := next(); (news.Missed == nil) != (c.missed == nil) || news.Missed != nil && *news.Missed != *c.missed || len(news.Entries) != min(c.stored, watchPage) {
+				t.Errorf("%s: %d entries, missed %+v", c.name, len(news.Entries), news.Missed)
+			}
+		}
+	}
+	// Nobody who has read everything, or begins now, is told of what is gone, when nothing is left at all either.
+	if _, err := w.Prune(t.Context(), time.Nanosecond); err != nil {
+		t.Fatal(err)
+	}
+	for len(w.list(Query{})) > 0 {
+		if _, err := w.Delete(t.Context(), Query{Limit: 1000}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, q := range []Query{{}, {After: dead + 3}, {Since: time.Now()}, {Limit: 5}} {
+		watch.Close()
+		if watch, err = w.Watch(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		w.append("shop", "message", 1)
+		if news := next(); news.Missed != nil || len(news.Entries) != 1 {
+			t.Errorf("%+v: %d entries, missed %+v", q, len(news.Entries), news.Missed)
+		}
+		if _, err := w.Delete(t.Context(), Query{Limit: 1000}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
