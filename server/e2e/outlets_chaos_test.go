@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	amqp091 "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 
@@ -22,10 +24,11 @@ import (
 
 // The global transports of a server go to Redis Streams, RabbitMQ, an SQS queue and an HTTP receiver, while each of them in
 // turn is killed, restarted, stalled, cut and refused and the server itself is killed. In the end each has every event of
-// every session at least once, in the order of its session, hardly any twice, and there is no dead letter.
+// every session at least once, in the order of its session, hardly any twice, and there is no dead letter. The SQS server comes
+// back with its queues, and once, emptied before, without them.
 func TestGlobalTransportsThroughChaos(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
-		t.Run("small", func(t *testing.T) { outletChaos(t, 6, 600, 1, 6) })
+		t.Run("small", func(t *testing.T) { outletChaos(t, 6, 600, 1, 8) })
 		return
 	}
 	t.Run("load", func(t *testing.T) { outletChaos(t, 50, 20_000, 5, 16) })
@@ -35,7 +38,8 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 	redisServer := brokertest.Redis(t, brokertest.RedisOptions{Persist: true})
 	rabbit := brokertest.RabbitMQ(t)
 	queues := brokertest.SQS(t)
-	toRedis, toRabbit, toQueues := brokertest.NewProxy(t, redisServer.Addr()), brokertest.NewProxy(t, rabbit.Addr()), brokertest.NewProxy(t, queues.Addr())
+	rights := brokertest.NewSQSFront(t, queues)
+	toRedis, toRabbit, toQueues := brokertest.NewProxy(t, redisServer.Addr()), brokertest.NewProxy(t, rabbit.Addr()), brokertest.NewProxy(t, rights.Addr)
 	receiver := newHooks(t)
 	receiver.start(t)
 
@@ -58,15 +62,42 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 	}
 
 	const phase = 1500 * time.Millisecond
+	fromQueues := queueReader(t, queues, sessionQueues("chaos", sessions)...)
 	troubles := []func(){
 		func() { receiver.kill(); pause(phase); receiver.start(t) },
-		func() { redisServer.Kill(); pause(phase); redisServer.Start(t) },
+		func() {
+			redisServer.Kill()
+			queues.Kill()
+			pause(phase)
+			redisServer.Start(t)
+			queues.Start(t)
+		},
 		func() { toRabbit.Cut(); toQueues.Cut(); pause(phase) },
-		func() { toRedis.Stall(); toRabbit.Stall(); pause(phase); toRedis.Flow(); toRabbit.Flow() },
+		func() {
+			toRedis.Stall()
+			toRabbit.Stall()
+			rights.Deny("chaos-")
+			pause(phase)
+			toRedis.Flow()
+			toRabbit.Flow()
+			rights.Allow()
+		},
 		func() { toQueues.Refuse(); receiver.be(failing); pause(phase); toQueues.Accept(t); receiver.be(well) },
 		func() { rabbit.Kill(); rabbit.Start(t) },
 		func() { toQueues.Stall(); receiver.be(hanging); pause(phase); toQueues.Flow(); receiver.be(well) },
-		func() { toRedis.Refuse(); toRabbit.Refuse(); pause(phase); toRedis.Accept(t); toRabbit.Accept(t) },
+		func() {
+			toQueues.Refuse()
+			fromQueues() // what has an answer is taken before it is lost
+			queues.Kill()
+			toQueues.Accept(t)
+			toRedis.Refuse()
+			toRabbit.Refuse()
+			pause(phase)
+			toRedis.Accept(t)
+			toRabbit.Accept(t)
+			queues.Forget(t)
+			queues.Start(t)
+		},
 	}
 	letters := newTraffic(t, network, sessions)
 	written := letters.write(t, messages, time.Duration(rounds)*2*phase)
@@ -85,7 +116,7 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 		"webhook": func() map[string][]taken { return receiver.bySession("all") },
 		"redis":   func() map[string][]taken { return streams(t, redisServer, journals) },
 		"amqp":    rabbitReader(t, rabbit, "chaos"),
-		"sqs":     queueReader(t, queues, sessionQueues("chaos", sessions)...),
+		"sqs":     fromQueues,
 	} {
 		var got map[string][]taken
 		eventually(t, 2*time.Minute, transport+" has everything", func() bool {
@@ -189,33 +220,45 @@ func sessionQueues(prefix string, sessions int) (queues []string) {
 	return queues
 }
 
-// queueReader receives from SQS queues and deletes what it has, further each time it is called.
+// queueReader receives from those SQS queues that are there and deletes what it has, further each time it is called.
 func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) func() map[string][]taken {
 	db := sqs.New(sqs.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("test", "test-secret", ""),
 	})
 	out := map[string][]taken{}
-	return func() map[string][]taken {
+	page := func(queue string) (more bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
+		found, err := db.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
+		if missing := new(types.QueueDoesNotExist); errors.As(err, &missing) {
+			return false // until the next event of its session
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := db.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: found.QueueUrl, MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Messages) == 0 {
+			return false
+		}
+		done := &sqs.DeleteMessageBatchInput{QueueUrl: found.QueueUrl}
+		for i, m := range got.Messages {
+			session, one := delivered(t, []byte(*m.Body))
+			out[session] = append(out[session], one)
+			done.Entries = append(done.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
+		}
+		deleted, err := db.DeleteMessageBatch(ctx, done)
+		if err != nil || len(deleted.Failed) > 0 {
+			t.Fatalf("%v, %+v", err, deleted)
+		}
+		return true
+	}
+	return func() map[string][]taken {
 		for _, queue := range queues {
-			found, err := db.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
-			if err != nil {
-				t.Fatal(err)
-			}
 			for more := true; more; {
-				page, err := db.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: found.QueueUrl, MaxNumberOfMessages: 10})
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, m := range page.Messages {
-					session, one := delivered(t, []byte(*m.Body))
-					out[session] = append(out[session], one)
-					if _, err := db.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: found.QueueUrl, ReceiptHandle: m.ReceiptHandle}); err != nil {
-						t.Fatal(err)
-					}
-				}
-				more = len(page.Messages) > 0
+				more = page(queue)
 			}
 		}
 		return out

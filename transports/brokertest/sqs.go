@@ -9,9 +9,11 @@ import (
 	"testing"
 )
 
-// SQSServer is an SQS server in memory: what it had is gone with it. It takes any credentials.
+// SQSServer is an SQS server that has after a kill what it had; only messages that were deleted come again. It takes any
+// credentials.
 type SQSServer struct {
 	server
+	kept string // file
 }
 
 // SQS starts a server for the length of the test.
@@ -26,14 +28,23 @@ func SQS(t testing.TB) *SQSServer {
 		}
 		t.Skip("needs npm ci in brokertest/testdata/sqs, which make test sees to:", err)
 	}
-	s := &SQSServer{server: server{Port: freePort(t)}}
+	dir := t.TempDir()
+	s := &SQSServer{server: server{Port: freePort(t)}, kept: filepath.Join(dir, "kept")}
 	s.process = process{
-		name: "SQS", log: logIn(t.TempDir()), ready: listens(s.Port),
-		command: func() *exec.Cmd { return exec.Command(node, program, strconv.Itoa(s.Port)) },
+		name: "SQS", log: logIn(dir), ready: listens(s.Port),
+		command: func() *exec.Cmd { return exec.Command(node, program, strconv.Itoa(s.Port), s.kept) },
 	}
 	t.Cleanup(s.Kill)
 	s.Start(t)
 	return s
+}
+
+// Forget takes from a killed server what it kept: it starts without queues.
+func (s *SQSServer) Forget(t testing.TB) {
+	t.Helper()
+	if err := os.RemoveAll(s.kept); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // URL is the server's endpoint.

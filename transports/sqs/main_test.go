@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"go.uber.org/goleak"
 
+	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -81,4 +83,19 @@ func (s *Sink) receive(t testing.TB, queue string) []types.Message {
 		}
 	}
 	return out.Messages
+}
+
+// read notes in a ledger what it takes off a queue.
+func (s *Sink) read(t testing.TB, queue string, to *brokertest.Ledger) {
+	t.Helper()
+	for _, m := range s.receive(t, queue) {
+		var e struct {
+			Session, ID string
+			Offset      uint64
+		}
+		if err := json.Unmarshal([]byte(*m.Body), &e); err != nil {
+			t.Fatal(err)
+		}
+		to.Add(e.Session, e.Offset, e.ID)
+	}
 }

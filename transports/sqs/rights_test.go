@@ -1,18 +1,12 @@
 package sqs
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,37 +14,6 @@ import (
 
 	"github.com/waystation/waystation/transports/brokertest"
 )
-
-// guarded is a server in front of another one. It refuses, as SQS does, what names a queue, until told otherwise.
-func guarded(t *testing.T, server *brokertest.SQSServer, queue string) (address string, refuses *atomic.Bool) {
-	refuses = new(atomic.Bool)
-	to, err := url.Parse(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	pass := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		if refuses.Load() && bytes.Contains(body, []byte(queue)) {
-			action := strings.ToLower(strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."))
-			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-			w.Header().Set("X-Amzn-Query-Error", "AccessDenied;Sender")
-			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprintf(w, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn:aws:iam::123456789012:user/way is not authorized `+
-				`to perform: sqs:%s on resource: arn:aws:sqs:us-east-1:123456789012:%s"}`, action, queue)
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		pass.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	return front.URL, refuses
-}
 
 // A queue that the credentials have no right to, from the start or from some moment on, and one that is deleted while events
 // flow: that is told, the queues of other sessions go on, and what waited arrives in order when all is well again.
@@ -60,29 +23,32 @@ func TestRights(t *testing.T) {
 	for name, c := range map[string]struct {
 		before bool // trouble is there when the sink opens
 		text   string
-		spoil  func(s *Sink, refuses *atomic.Bool, queue string) error
-		mend   func(s *Sink, refuses *atomic.Bool, queue string) error
+		spoil  func(s *Sink, front *brokertest.SQSFront, queue string) error
+		mend   func(s *Sink, front *brokertest.SQSFront, queue string) error
 	}{
 		"never": {
 			before: true, text: "AccessDenied",
-			spoil: func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(true); return nil },
-			mend:  func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(false); return nil },
+			spoil: func(_ *Sink, front *brokertest.SQSFront, queue string) error { front.Deny(queue); return nil },
+			mend:  func(_ *Sink, front *brokertest.SQSFront, _ string) error { front.Allow(); return nil },
 		},
 		"taken away": {
 			text:  "AccessDenied",
-			spoil: func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(true); return nil },
-			mend:  func(_ *Sink, refuses *atomic.Bool, _ string) error { refuses.Store(false); return nil },
+			spoil: func(_ *Sink, front *brokertest.SQSFront, queue string) error { front.Deny(queue); return nil },
+			mend:  func(_ *Sink, front *brokertest.SQSFront, _ string) error { front.Allow(); return nil },
 		},
 		"deleted": {
 			text: "the queue is not there",
-			spoil: func(s *Sink, _ *atomic.Bool, queue string) error {
+			spoil: func(s *Sink, _ *brokertest.SQSFront, queue string) error {
 				url, err := s.look(t.Context(), queue)
 				if err == nil {
 					_, err = s.client.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(url)})
 				}
 				return err
 			},
-			mend: func(s *Sink, _ *atomic.Bool, queue string) error { _, err := s.create(t.Context(), queue); return err },
+			mend: func(s *Sink, _ *brokertest.SQSFront, queue string) error {
+				_, err := s.create(t.Context(), queue)
+				return err
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,22 +60,13 @@ func TestRights(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			front, refuses := guarded(t, server, queue(0))
-			s := open(t, setup(kind+"-{session}.fifo", front))
+			front := brokertest.NewSQSFront(t, server)
+			s := open(t, setup(kind+"-{session}.fifo", front.URL))
 			run := brokertest.NewRun(t, s, sessions)
 			var ledger brokertest.Ledger
 			read := func() bool {
 				for i := range sessions {
-					for _, m := range direct.receive(t, queue(i)) {
-						var e struct {
-							Session, ID string
-							Offset      uint64
-						}
-						if err := json.Unmarshal([]byte(*m.Body), &e); err != nil {
-							t.Fatal(err)
-						}
-						ledger.Add(e.Session, e.Offset, e.ID)
-					}
+					direct.read(t, queue(i), &ledger)
 				}
 				return false
 			}
@@ -120,7 +77,7 @@ func TestRights(t *testing.T) {
 				run.Await(before)
 				brokertest.Eventually(t, "the first events", func() bool { return read() || ledger.Total() == before })
 			}
-			if err := c.spoil(direct, refuses, queue(0)); err != nil {
+			if err := c.spoil(direct, front, queue(0)); err != nil {
 				t.Fatal(err)
 			}
 			run.Append(each, 50)
@@ -132,7 +89,7 @@ func TestRights(t *testing.T) {
 			if st := s.Stats(); !strings.Contains(st.LastError, c.text) || strings.Contains(st.LastError, "123456789012") || !st.Connected {
 				t.Errorf("%+v", st)
 			}
-			if err := c.mend(direct, refuses, queue(0)); err != nil {
+			if err := c.mend(direct, front, queue(0)); err != nil {
 				t.Fatal(err)
 			}
 			run.Await(before + sessions*each)

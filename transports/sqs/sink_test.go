@@ -93,33 +93,11 @@ func TestOrder(t *testing.T) {
 	direct := open(t, setup("all.fifo", server.URL()))
 	var ledger brokertest.Ledger
 	brokertest.Eventually(t, "all events", func() bool {
-		for _, m := range direct.receive(t, "all.fifo") {
-			var e struct {
-				Session, ID string
-				Offset      uint64
-			}
-			if err := json.Unmarshal([]byte(*m.Body), &e); err != nil {
-				t.Fatal(err)
-			}
-			ledger.Add(e.Session, e.Offset, e.ID)
-		}
+		direct.read(t, "all.fifo", &ledger)
 		return ledger.Total() >= sessions*each
 	})
 	run.Await(sessions * each)
 	t.Logf("%d events, %d came twice", sessions*each, ledger.Check(t, sessions, each))
-}
-
-// A server that comes back without its queues gets them again.
-func TestRestartEmpty(t *testing.T) {
-	server := brokertest.SQS(t)
-	s := created(t, "way", server.URL())
-	s.must(t, event("shop", 1))
-	server.Kill()
-	if _, err := s.try(t, event("shop", 2)); brokertest.Meaning(err) != "unreachable" || s.Stats().Connected {
-		t.Errorf("%s: %v", brokertest.Meaning(err), err)
-	}
-	server.Start(t)
-	s.must(t, event("shop", 2))
 }
 
 func TestOversizedAndNotUTF8(t *testing.T) {
