@@ -104,6 +104,7 @@ func Cluster(t testing.TB, masters, replicas int) []*RedisServer {
 	t.Helper()
 	const slots = 16384
 	nodes := make([]*RedisServer, masters+replicas)
+	var meet []string
 	for i := range nodes {
 		bus := freePort(t)
 		nodes[i] = Redis(t, RedisOptions{Args: []string{
@@ -114,13 +115,10 @@ func Cluster(t testing.TB, masters, replicas int) []*RedisServer {
 			nodes[i].Do(t, fmt.Sprintf("CLUSTER SET-CONFIG-EPOCH %d", i+1))
 		}
 		if i > 0 {
-			nodes[0].Do(t, fmt.Sprintf("CLUSTER MEET 127.0.0.1 %d %d", nodes[i].Port, bus))
+			meet = append(meet, fmt.Sprintf("CLUSTER MEET 127.0.0.1 %d %d", nodes[i].Port, bus))
 		}
 	}
-	together := fmt.Sprintf("cluster_known_nodes:%d", len(nodes))
-	for _, node := range nodes {
-		node.until(t, "CLUSTER INFO", "cluster_state:ok", together)
-	}
+	introduce(t, nodes, meet)
 	if replicas > 0 {
 		name, err := nodes[0].ask(context.Background(), "CLUSTER MYID")
 		if err != nil {
@@ -180,16 +178,47 @@ func (s *RedisServer) InStep(t testing.TB, replica *RedisServer) {
 	}
 }
 
+// introduce has the nodes of a cluster know each other. It says it again after a while, since they forget an introduction
+// that takes them a second on a busy machine.
+func introduce(t testing.TB, nodes []*RedisServer, meet []string) {
+	t.Helper()
+	const patience = 3 * time.Second
+	together := fmt.Sprintf("cluster_known_nodes:%d", len(nodes))
+	strangers := func(node *RedisServer) bool {
+		_, ok := node.says("CLUSTER INFO", "cluster_state:ok", together)
+		return !ok
+	}
+	var said time.Time
+	for deadline := time.Now().Add(startTimeout); slices.ContainsFunc(nodes, strangers); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			answer, _ := nodes[0].ask(context.Background(), "CLUSTER NODES")
+			t.Fatalf("the cluster does not come together: %s", answer)
+		}
+		if time.Since(said) > patience {
+			said = time.Now()
+			for _, command := range meet {
+				nodes[0].Do(t, command)
+			}
+		}
+	}
+}
+
+// says asks something, and tells whether the answer has all of some texts.
+func (s *RedisServer) says(command string, texts ...string) (answer string, ok bool) {
+	answer, err := s.ask(context.Background(), command)
+	return answer, err == nil && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(answer, text) })
+}
+
 // until repeats a command until its answer has all of some texts.
 func (s *RedisServer) until(t testing.TB, command string, texts ...string) {
 	t.Helper()
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
-		answer, err := s.ask(context.Background(), command)
-		if err == nil && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(answer, text) }) {
+		answer, ok := s.says(command, texts...)
+		if ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s has not %v in time: %s %v", command, texts, answer, err)
+			t.Fatalf("%s has not %v in time: %s", command, texts, answer)
 		}
 	}
 }
