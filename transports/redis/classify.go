@@ -27,7 +27,36 @@ var answers = map[string]broker.Answer{
 	"OOM":         broker.NewAnswer(dispatch.Unreachable, broker.ReasonNotReady, "redis is out of memory"),
 	"WRONGTYPE":   broker.NewAnswer(dispatch.Refused, broker.ReasonRefused, "the stream's name is that of another kind of data"),
 	"TRYAGAIN":    broker.NewAnswer(nil, broker.ReasonNotReady, "the redis cluster is moving the stream"),
-	"BUSY":        broker.NewAnswer(nil, broker.ReasonNotReady, "redis is busy with a script"),
+	"BUSY":        broker.NewAnswer(dispatch.Unreachable, broker.ReasonNotReady, "redis is busy with a script"),
+	"DENIED":      broker.NewAnswer(dispatch.Unreachable, broker.ReasonRefused, "redis takes connections from its own machine alone"),
+	"MOVED":       broker.NewAnswer(dispatch.Refused, broker.ReasonRefused, "another node of the redis cluster has the stream: redis+cluster:// finds it"),
+	"ASK":         broker.NewAnswer(dispatch.Refused, broker.ReasonRefused, "another node of the redis cluster has the stream: redis+cluster:// finds it"),
+}
+
+// complaints are those that have no word of their own, by how they begin. Their texts repeat what was sent.
+var complaints = map[string]broker.Answer{
+	"ERR AUTH":                  answers["WRONGPASS"], // up to Redis 5
+	"ERR invalid password":      answers["WRONGPASS"],
+	"ERR max number of clients": broker.NewAnswer(dispatch.Unreachable, broker.ReasonNotReady, "redis takes no more connections"),
+	"ERR DB index":              broker.NewAnswer(dispatch.Unreachable, broker.ReasonMissing, "redis has no database of this number"),
+	"ERR invalid DB index":      broker.NewAnswer(dispatch.Unreachable, broker.ReasonMissing, "redis has no database of this number"),
+	"ERR SELECT is not allowed": broker.NewAnswer(dispatch.Unreachable, broker.ReasonMissing, "a redis cluster has database 0 alone"),
+	"ERR This instance has cluster support disabled": broker.NewAnswer(dispatch.Unreachable, broker.ReasonRefused, "this redis is no cluster"),
+	"ERR unknown command":                            broker.NewAnswer(dispatch.Refused, broker.ReasonRefused, "redis has no such command"),
+}
+
+// answered is the error of a delivery of which a Redis said this.
+func answered(text string) error {
+	word, _, _ := strings.Cut(text, " ")
+	if known, is := answers[word]; is {
+		return known.Err(word)
+	}
+	for beginning, known := range complaints {
+		if strings.HasPrefix(text, beginning) {
+			return known.Err(word)
+		}
+	}
+	return fmt.Errorf("redis answered %s", broker.Clip(text))
 }
 
 // classify tells what an error of a command means for a delivery. Its text has no address and no credentials.
@@ -35,17 +64,12 @@ func classify(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, redis.Nil) { // of a sentinel
+		return dispatch.Unreachable(broker.NewTrouble(broker.ReasonMissing, "the sentinels know no master of this name"))
+	}
 	var answer redis.Error
 	if errors.As(err, &answer) && !network(err) {
-		word, _, _ := strings.Cut(answer.Error(), " ")
-		known, is := answers[word]
-		switch {
-		case is:
-			return known.Err(word)
-		case strings.HasPrefix(answer.Error(), "ERR AUTH"), strings.HasPrefix(answer.Error(), "ERR invalid password"): // up to Redis 5
-			return answers["WRONGPASS"].Err("AUTH")
-		}
-		return fmt.Errorf("redis answered %s", broker.Clip(answer.Error()))
+		return answered(answer.Error())
 	}
 	var few *tooFew
 	if errors.As(err, &few) {

@@ -64,7 +64,7 @@ func (s *Sink) write(batch []*run) []error {
 			s.apart.Store(true)
 		}
 		errs[i] = r.outcome(&sent[i], failed)
-		if err := copied(); err != nil {
+		if err := copied(); err != nil && errs[i] == nil {
 			r.taken, r.at, errs[i] = 0, 0, err
 		}
 	}
