@@ -239,6 +239,24 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	}
 }
 
+// Connections to brokers remember no more names than the operator allows, and deliver all the same.
+func TestMaxBrokerNames(t *testing.T) {
+	s := startServer(t, "-max-broker-names", "2", "-global-rabbitmq-enabled", "-global-rabbitmq-url", brokertest.RabbitMQ(t).URL(),
+		"-global-rabbitmq-queue", "max-broker-names-{session}", "-global-rabbitmq-options", `{"exchange":"","exclusive":true,"durable":false}`)
+	sessions := []string{"a", "b", "c", "d", "e"}
+	for _, session := range sessions {
+		s.must("session.create", object{"session_id": session})
+		s.message(session, "1")
+	}
+	eventually(t, "all messages", func() bool {
+		figures, _ := s.app.outlets.Stats("amqp")
+		if figures.ActiveQueues > 2 {
+			t.Fatalf("%d queues are remembered", figures.ActiveQueues)
+		}
+		return figures.Published >= uint64(len(sessions))
+	})
+}
+
 // More changes of a flag than the server keeps in mind are refused, with the field's name, and change nothing.
 func TestTooManySkips(t *testing.T) {
 	s := startServer(t, "-max-skips", "1")

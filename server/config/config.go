@@ -98,6 +98,8 @@ type Config struct {
 
 	DeliveryWindow int `flag:"delivery-window" unit:"events" default:"16" min:"1" max:"1000" doc:"Events that a target which catches up is sent before it is stored how far it is." why:"A crash repeats them at most; one by one, a backlog takes three times as long."`
 
+	MaxBrokerNames int `flag:"max-broker-names" unit:"names" default:"10000" min:"1" max:"1000000" doc:"What one connection to a broker remembers: queues and routing keys that RabbitMQ has, addresses of SQS queues, sessions whose Redis channel is refused. Beyond it all are forgotten and asked for once more." why:"Some 300 bytes each; one for each session and kind of event where names have both, so that a busy server may want more."`
+
 	MaxWebhooks int `flag:"max-webhooks" unit:"webhooks" default:"20" min:"1" max:"1000" doc:"Webhooks a session may have." why:"Each gets every event it wants, in requests of its own."`
 
 	WebhookHostRequests int `flag:"webhook-host-requests" unit:"requests" default:"16" min:"1" max:"1000" doc:"Requests of webhooks to one host and port at a time. One session may have a quarter of them under way, those to webhooks that hang half of them together." why:"A receiver with a handful of workers is not run over, and those that hang leave room for the others."`

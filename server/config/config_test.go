@@ -106,6 +106,7 @@ func TestBadSettings(t *testing.T) {
 		"sandbox without port":  {args: []string{"-sandbox-addr", "127.0.0.1"}, want: []string{"sandbox-addr"}},
 		"empty data directory":  {args: []string{"-data-dir", ""}, want: []string{"data-dir"}},
 		"public without host":   {args: []string{"-public-url", "waystation.example"}, want: []string{"public-url"}},
+		"no broker names":       {args: []string{"-max-broker-names", "0"}, want: []string{"-max-broker-names", "less than 1"}},
 		"no skips":              {args: []string{"-max-skips", "0"}, want: []string{"-max-skips", "less than 1"}},
 		"too many skips":        {environ: []string{"WAYSTATION_MAX_SKIPS=10001"}, want: []string{"WAYSTATION_MAX_SKIPS", "more than 10000"}},
 		"watching all the time": {args: []string{"-watch-every", "9ms"}, want: []string{"-watch-every", "less than 10ms"}},

@@ -3,6 +3,7 @@ package amqp
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -124,6 +125,25 @@ func TestQueues(t *testing.T) {
 			return brokertest.Meaning(err) == "retry" && errors.Is(err, errRefused)
 		})
 	})
+}
+
+// More routes than a sink remembers are declared again and again, and all messages arrive.
+func TestMaxRoutes(t *testing.T) {
+	const most, sessions = 2, 5
+	cfg := config(t, brokertest.RabbitMQ(t).URL())
+	cfg.Exclusive, cfg.Durable, cfg.MaxRoutes = true, false, most
+	s := open(t, cfg)
+	for offset := range uint64(3) {
+		for i := range sessions {
+			s.must(t, event(fmt.Sprint("shop-", i), offset+1))
+			if n := len(s.Stats().Queues); n < 1 || n > most {
+				t.Fatalf("%d queues are remembered", n)
+			}
+		}
+	}
+	if st := s.Stats(); st.Published != 3*sessions || st.Failed != 0 {
+		t.Errorf("%+v", st)
+	}
 }
 
 // A message that no queue takes is an error, and a queue that was deleted under the sink comes back.

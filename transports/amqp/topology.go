@@ -76,9 +76,11 @@ func (t *topology) declaration(r route) *declaration {
 	t.workers.Go(func() {
 		d.err = t.declare(r)
 		t.mu.Lock()
-		if d.err != nil {
+		switch {
+		case t.routes[r] != d: // forgotten meanwhile
+		case d.err != nil:
 			delete(t.routes, r) // the next event tries again
-		} else if r.queue != "" {
+		case r.queue != "":
 			t.queues[r.queue] = true
 		}
 		t.mu.Unlock()

@@ -27,7 +27,7 @@ func (o *amqpOptions) Open(address string, access Access) (Connection, error) {
 	}
 	settings := o.Settings
 	settings.URL, settings.Queue, settings.RoutingKey = address, pattern(o.Queue), pattern(o.RoutingKey)
-	s, err := amqp.Open(amqp.Config{Settings: settings, TLS: secured, Dial: access.Dial})
+	s, err := amqp.Open(amqp.Config{Settings: settings, TLS: secured, Dial: access.Dial, MaxRoutes: access.MaxNames})
 	if err != nil {
 		return nil, err
 	}

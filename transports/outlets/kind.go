@@ -54,10 +54,11 @@ type Options interface {
 	Open(url string, access Access) (Connection, error)
 }
 
-// Access is what a configuration may reach.
+// Access is what a configuration may reach, and use of the server.
 type Access struct {
 	Dial     broker.Dial // nil = connect anywhere
 	Operator bool        // the operator's own: files of the server may be named
+	MaxNames int         // of queues and such that a connection remembers; 0 = the sink's default
 }
 
 // Kind is a sort of broker.

@@ -59,9 +59,12 @@ type Config struct {
 	// Dial opens connections to addresses that tenants name; nil = connect anywhere.
 	Dial   broker.Dial
 	Policy dispatch.Policy
-	Kinds  map[string]Kind // nil = Kinds()
-	Now    func() time.Time
-	Log    *slog.Logger // nil = silent
+	// MaxNames is how many queues, routing keys and the like a connection remembers, so that it need not ask for them with each
+	// event; 0 = the sinks' defaults.
+	MaxNames int
+	Kinds    map[string]Kind // nil = Kinds()
+	Now      func() time.Time
+	Log      *slog.Logger // nil = silent
 }
 
 // Globals are the global transports.
@@ -201,7 +204,7 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 		if !set.Enabled {
 			continue
 		}
-		a, err := o.attach(name, &set, Access{Operator: true})
+		a, err := o.attach(name, &set, Access{Operator: true, MaxNames: o.cfg.MaxNames})
 		var p refusal.Problems
 		switch {
 		case errors.As(err, &p):

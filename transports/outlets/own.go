@@ -60,7 +60,7 @@ func (c *Change) apply(s *Settings, kind *Kind) {
 }
 
 // access is what the brokers of sessions may reach.
-func (o *Outlets) access() Access { return Access{Dial: o.cfg.Dial} }
+func (o *Outlets) access() Access { return Access{Dial: o.cfg.Dial, MaxNames: o.cfg.MaxNames} }
 
 // startOwn takes up the brokers of sessions after a start.
 func (o *Outlets) startOwn(ctx context.Context) error {

@@ -69,7 +69,7 @@ func (o *redisOptions) Open(address string, access Access) (Connection, error) {
 	s, err := redis.Open(redis.Config{
 		URL: address, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: secured, Dial: access.Dial,
 		Stream: o.Stream, Channel: o.Channel, MaxLen: o.MaxLen, MaxBytes: o.MaxBytes, Replicas: o.Replicas,
-		Timeout: duration(o.TimeoutMS),
+		Timeout: duration(o.TimeoutMS), MaxHalves: access.MaxNames,
 	})
 	if err != nil {
 		return nil, renamed(err, map[string]string{"timeout": "timeout_ms"})

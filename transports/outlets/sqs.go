@@ -71,6 +71,7 @@ func (o *sqsOptions) Open(queue string, access Access) (Connection, error) {
 		Queue: strings.ReplaceAll(queue, "{event}", "{event_type}"), Create: o.Create, Region: o.Region, Endpoint: o.Endpoint,
 		AccessKey: o.AccessKey, SecretKey: o.SecretKey, SessionToken: o.SessionToken, Profile: o.Profile, InstanceMetadata: o.InstanceMetadata,
 		Dial: access.Dial, Timeout: duration(o.TimeoutMS), MaxBytes: o.MaxBytes, Requests: o.Requests,
+		MaxQueues: access.MaxNames,
 	})
 	if err != nil {
 		return nil, renamed(err, map[string]string{"queue": "url", "timeout": "timeout_ms"})

@@ -17,6 +17,7 @@ const (
 	DefaultPipeline  = 256                    // events; more do not make it faster
 	DefaultBytes     = 1 << 20                // bytes of a pipeline: less than 10 ms on a fast network
 	DefaultPipelines = 2                      // one is written while Redis answers the other; more make them smaller
+	DefaultMaxHalves = 10_000                 // some 100 bytes each
 )
 
 const (
@@ -49,6 +50,7 @@ type Config struct {
 	Pipeline  int           // events of one pipeline
 	Bytes     int           // bytes of the payloads of one pipeline; a larger event goes alone
 	Pipelines int           // under way at a time, and connections used
+	MaxHalves int           // sessions whose stream has an event that their channel refuses; beyond it such events are there twice
 }
 
 func (c Config) withDefaults() Config {
@@ -61,6 +63,7 @@ func (c Config) withDefaults() Config {
 	c.Pipeline = cmp.Or(c.Pipeline, DefaultPipeline)
 	c.Bytes = cmp.Or(c.Bytes, DefaultBytes)
 	c.Pipelines = cmp.Or(c.Pipelines, DefaultPipelines)
+	c.MaxHalves = cmp.Or(c.MaxHalves, DefaultMaxHalves)
 	return c
 }
 
@@ -82,7 +85,9 @@ func (c Config) Validate() error {
 	if c.MaxLen > maxTrim {
 		p.Add("max_len", "is more than any Redis holds")
 	}
-	for field, n := range map[string]int{"max_bytes": c.MaxBytes, "pipeline": c.Pipeline, "bytes": c.Bytes, "pipelines": c.Pipelines, "replicas": c.Replicas} {
+	for field, n := range map[string]int{
+		"max_bytes": c.MaxBytes, "pipeline": c.Pipeline, "bytes": c.Bytes, "pipelines": c.Pipelines, "replicas": c.Replicas, "max_halves": c.MaxHalves,
+	} {
 		if n < 0 {
 			p.Add(field, "must not be negative")
 		}

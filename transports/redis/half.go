@@ -6,12 +6,10 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// maxHalves bounds what halves remember, some 100 bytes each: lanes that wait for a right to their channel.
-const maxHalves = 10_000
-
 // halves are events that are in their stream while their channel is refused: the next attempt publishes alone. Forgetting
 // one costs an entry that is there twice.
 type halves struct {
+	most   int
 	mu     sync.Mutex
 	events map[laneKey]string // ids
 }
@@ -38,7 +36,7 @@ func (h *halves) note(lane laneKey, event string, half bool) {
 	case !half:
 		delete(h.events, lane)
 		return
-	case h.events == nil || len(h.events) >= maxHalves && h.events[lane] == "":
+	case h.events == nil || len(h.events) >= h.most && h.events[lane] == "":
 		h.events = map[laneKey]string{}
 	}
 	h.events[lane] = event

@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/waystation/waystation/transports/brokertest"
+	"github.com/waystation/waystation/transports/dispatch"
 )
 
 // A user who lacks a right for one session's names, or the right to write at all: that is told, the sessions he lacks none
@@ -66,5 +67,27 @@ func TestRights(t *testing.T) {
 				t.Errorf("%+v", st)
 			}
 		})
+	}
+}
+
+// A sink remembers of so many sessions that an event is in their stream and not in their channel. One that it had to forget is
+// in the stream twice.
+func TestMaxHalves(t *testing.T) {
+	server := brokertest.Redis(t, brokertest.RedisOptions{User: "root", Password: "root"})
+	server.Do(t, "ACL SETUSER limited on >s3cret ~* &* -@all +@connection +xadd")
+	s := open(t, Config{URL: "redis://limited:s3cret@" + server.Addr(), Stream: "{session}", Channel: "{session}", MaxHalves: 2})
+	admin := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "root", Password: "root", DisableIdentity: true})
+	defer admin.Close()
+	for i, step := range []struct {
+		session string
+		entries int64
+	}{{"a", 1}, {"b", 1}, {"a", 1}, {"b", 1}, {"c", 1}, {"c", 1}, {"a", 2}, {"a", 2}, {"c", 1}} {
+		to := dispatch.Target{Transport: Transport, ID: step.session, Session: step.session}
+		if _, err := s.Deliver(t.Context(), to, event(step.session, 1)); brokertest.Meaning(err) != "refused" {
+			t.Fatalf("%d: %v", i, err)
+		}
+		if n := admin.XLen(t.Context(), step.session).Val(); n != step.entries {
+			t.Errorf("%d: the stream of %s has %d entries, want %d", i, step.session, n, step.entries)
+		}
 	}
 }

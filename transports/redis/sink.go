@@ -35,7 +35,7 @@ func Open(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	s := &Sink{cfg: cfg}
+	s := &Sink{cfg: cfg, halves: halves{most: cfg.MaxHalves}}
 	// They were validated.
 	s.stream, _ = broker.ParsePattern(cfg.Stream)
 	s.channel, _ = broker.ParsePattern(cfg.Channel)

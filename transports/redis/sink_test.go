@@ -296,12 +296,13 @@ func TestValidate(t *testing.T) {
 			{URL: "redis://h?x=1"},
 			{URL: "redis://us er:s3cret@h:port"},
 		},
-		"stream":    {{URL: good, Stream: "{nobody}"}, {URL: good, Stream: "a{"}, {URL: good, Stream: "a}"}, {URL: good, Stream: "a\xff"}},
-		"channel":   {{URL: good, Channel: "{session"}},
-		"max_len":   {{URL: good, MaxLen: 1 << 50}},
-		"timeout":   {{URL: good, Timeout: -1}, {URL: good, Timeout: time.Minute + 1}},
-		"pipelines": {{URL: good, Pipelines: -1}},
-		"replicas":  {{URL: good, Replicas: -1}, {URL: "redis+cluster://h", Replicas: 1}},
+		"stream":     {{URL: good, Stream: "{nobody}"}, {URL: good, Stream: "a{"}, {URL: good, Stream: "a}"}, {URL: good, Stream: "a\xff"}},
+		"channel":    {{URL: good, Channel: "{session"}},
+		"max_len":    {{URL: good, MaxLen: 1 << 50}},
+		"timeout":    {{URL: good, Timeout: -1}, {URL: good, Timeout: time.Minute + 1}},
+		"pipelines":  {{URL: good, Pipelines: -1}},
+		"max_halves": {{URL: good, MaxHalves: -1}},
+		"replicas":   {{URL: good, Replicas: -1}, {URL: "redis+cluster://h", Replicas: 1}},
 	} {
 		for _, cfg := range c {
 			err := cfg.Validate()

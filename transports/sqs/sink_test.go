@@ -264,6 +264,28 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// More queues than a sink remembers are asked for again and again, and all messages arrive.
+func TestMaxQueues(t *testing.T) {
+	const most, sessions = 2, 5
+	cfg := setup("max-{session}", brokertest.SQS(t).URL())
+	cfg.Create, cfg.MaxQueues = true, most
+	s := open(t, cfg)
+	for offset := range uint64(3) {
+		for i := range sessions {
+			s.must(t, event(fmt.Sprint("shop-", i), offset+1))
+			s.mu.Lock()
+			n := len(s.urls)
+			s.mu.Unlock()
+			if n < 1 || n > most {
+				t.Fatalf("%d queues are remembered", n)
+			}
+		}
+	}
+	if st := s.Stats(); st.Published != 3*sessions || st.Failed != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for field, c := range map[string][]Config{
 		"queue":         {{}, {Queue: "{nobody}"}, {Queue: "a b"}, {Queue: strings.Repeat("q", 81)}, {Queue: "way.fifo.x"}, {Queue: "ftp://h/q"}},
@@ -276,6 +298,7 @@ func TestValidate(t *testing.T) {
 		"max_bytes":     {{Queue: "q", MaxBytes: 2 << 20}, {Queue: "q", MaxBytes: -1}},
 		"timeout":       {{Queue: "q", Timeout: -1}, {Queue: "q", Timeout: time.Minute + 1}},
 		"requests":      {{Queue: "q", Requests: -1}},
+		"max_queues":    {{Queue: "q", MaxQueues: -1}},
 	} {
 		for _, cfg := range c {
 			err := cfg.Validate()
