@@ -231,7 +231,13 @@ func (f storageFiles) Done(ctx context.Context, j *s3.Job, o *s3.Outcome, commit
 	}
 	record := &t.records[len(t.records)-1]
 	record.Origin = journal.OriginServer
-	record.Project = func(ctx context.Context) error { _, err := commit(ctx); return err }
+	record.Project = func(ctx context.Context) error {
+		wanted, err := commit(ctx)
+		if err == nil && !wanted { // the session was deleted meanwhile; this one was made anew and has nothing to do with the file
+			err = s3.ErrGone
+		}
+		return err
+	}
 	results, err := f.b.journal.Append(ctx, j.Session, t.records...)
 	if err == nil && results[len(results)-1].Duplicate {
 		_, err = commit(ctx)

@@ -53,7 +53,8 @@ type Files interface {
 	// Fetch gets the file of a job. An *Error that is final ends the job, any other error is tried again.
 	Fetch(ctx context.Context, j *Job) (*File, error)
 	// Done tells what became of a job. It calls commit once, in the transaction in which it writes what it tells; commit
-	// does nothing and says false when the job is no longer wanted. ErrGone: the session is deleted.
+	// does nothing and says false when the job is no longer wanted; then there is nothing to tell. ErrGone: the session is
+	// deleted, or is another one of the same id.
 	Done(ctx context.Context, j *Job, o *Outcome, commit func(ctx context.Context) (wanted bool, err error)) error
 }
 
