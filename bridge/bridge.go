@@ -129,6 +129,10 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 		b.cancel()
 		return nil, err
 	}
+	if err = b.wipeDeleted(ctx); err != nil {
+		b.cancel()
+		return nil, fmt.Errorf("bridge: go on with deletions: %w", err)
+	}
 	if err = b.load(ctx); err != nil {
 		b.cancel()
 		return nil, fmt.Errorf("bridge: load sessions: %w", err)

@@ -29,7 +29,7 @@ func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error
 	if err != nil {
 		return err
 	}
-	if err = s.end(ctx, logout); err != nil {
+	if err = s.end(ctx, logout, data); err != nil {
 		return err
 	}
 	s.drain(ctx)
@@ -37,7 +37,7 @@ func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error
 }
 
 // end ends a session's connection and deletes what makes it one.
-func (s *Session) end(ctx context.Context, logout bool) error {
+func (s *Session) end(ctx context.Context, logout, data bool) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *Session) end(ctx context.Context, logout bool) error {
 	}
 	s.markDeleted()
 	s.halt(ctx, InputStop, Details{})
-	if err := s.b.erase(ctx, s); err != nil {
+	if err := s.b.erase(ctx, s, data); err != nil {
 		s.unmarkDeleted()
 		return storageError("delete the session", err)
 	}
@@ -88,28 +88,54 @@ func (b *Bridge) sweep(ctx context.Context, s *Session, data bool) error {
 	if current, err := b.Session(s.id); err != nil || current != s {
 		return newError(ReasonNotFound, "there is no such session")
 	}
-	if b.storage != nil {
-		if err := b.storage.DropSession(ctx, s.id, data); err != nil {
-			return storageError("forget the session's stored files", err)
-		}
-	}
-	if data && b.project.messages != nil {
-		if err := b.project.messages.Purge(ctx, s.id); err != nil {
-			return storageError("delete the session's messages", err)
-		}
-	}
-	if err := b.outlets.Remove(ctx, s.id); err != nil {
-		return storageError("forget where the session's events go", err)
-	}
-	if err := b.journal.Purge(ctx, s.id); err != nil {
-		return storageError("drop the session's journal", err)
+	if err := b.wipe(ctx, s.id, data); err != nil {
+		return err
 	}
 	b.forget(s.id)
 	return nil
 }
 
+// wipe deletes what is stored of a session elsewhere.
+func (b *Bridge) wipe(ctx context.Context, id string, data bool) error {
+	if b.storage != nil {
+		if err := b.storage.DropSession(ctx, id, data); err != nil {
+			return storageError("forget the session's stored files", err)
+		}
+	}
+	if data && b.project.messages != nil {
+		if err := b.project.messages.Purge(ctx, id); err != nil {
+			return storageError("delete the session's messages", err)
+		}
+	}
+	if err := b.outlets.Remove(ctx, id); err != nil {
+		return storageError("forget where the session's events go", err)
+	}
+	if err := b.journal.Purge(ctx, id); err != nil {
+		return storageError("drop the session's journal", err)
+	}
+	if err := b.store.endDeletion(ctx, id); err != nil {
+		return storageError("end the deletion of the session", err)
+	}
+	return nil
+}
+
+// wipeDeleted goes on with deletions that the end of an earlier process cut
+// off: a session of the same id, made anew, must find nothing of the old one.
+func (b *Bridge) wipeDeleted(ctx context.Context) error {
+	list, err := b.store.deletions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if err := b.wipe(ctx, d.session, d.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // erase deletes the keys and the row of a session.
-func (b *Bridge) erase(ctx context.Context, s *Session) error {
+func (b *Bridge) erase(ctx context.Context, s *Session, data bool) error {
 	devices, err := b.store.quarantines(ctx, s.id)
 	if err != nil {
 		return err
@@ -127,7 +153,7 @@ func (b *Bridge) erase(ctx context.Context, s *Session) error {
 	if err = b.people.Purge(ctx, s.id); err != nil {
 		return err
 	}
-	return b.store.drop(ctx, s.id)
+	return b.store.drop(ctx, s.id, data)
 }
 
 func (b *Bridge) forget(id string) {

@@ -1,6 +1,8 @@
 package bridge_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -257,4 +259,51 @@ func TestDeleteAgain(t *testing.T) {
 	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonNotFound {
 		t.Errorf("when it is gone: %v", err)
 	}
+}
+
+// A deletion that a crash cut off is gone on with at the next start, as it was asked for.
+func TestDeletionOutlivesACrash(t *testing.T) {
+	for _, data := range []bool{false, true} {
+		w := newWorld(t)
+		dropped := &droppedFiles{}
+		w.storage = dropped
+		w.restart()
+		w.create("ada")
+		if _, err := w.log.Append(w.ctx(), "ada", journal.Record{Type: "Message"}); err != nil {
+			t.Fatal(err)
+		}
+		w.faults.mu.Lock()
+		w.faults.purge = errDiskFull
+		w.faults.mu.Unlock()
+		remove := w.bridge.Delete
+		if data {
+			remove = w.bridge.DeleteWithData
+		}
+		if err := remove(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonStorage {
+			t.Fatalf("with a full disk: %v", err)
+		}
+		w.restart()
+		if _, exists, err := w.log.Lookup(w.ctx(), "ada"); err != nil || exists {
+			t.Errorf("the log is left: %t, %v", exists, err)
+		}
+		if want := []bool{data, data}; !slices.Equal(dropped.purges, want) {
+			t.Errorf("files were dropped as %v, want %v", dropped.purges, want)
+		}
+		w.create("ada")
+		w.restart()
+		if _, err := w.bridge.Session("ada"); err != nil || len(dropped.purges) != 2 {
+			t.Errorf("the next one of that id: %v, dropped %v", err, dropped.purges)
+		}
+	}
+}
+
+// droppedFiles notes which sessions were dropped with their objects.
+type droppedFiles struct {
+	bridge.MediaStorage
+	purges []bool
+}
+
+func (d *droppedFiles) DropSession(_ context.Context, _ string, purge bool) error {
+	d.purges = append(d.purges, purge)
+	return nil
 }

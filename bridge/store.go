@@ -213,14 +213,37 @@ func (st sessionStore) release(ctx context.Context, device types.JID) error {
 	return err
 }
 
-func (st sessionStore) drop(ctx context.Context, id string) error {
+// drop deletes the row of a session, and notes that what is stored of it elsewhere has to go.
+func (st sessionStore) drop(ctx context.Context, id string, data bool) error {
 	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		if _, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE session=$1`, id); err != nil {
+			return err
+		}
+		if _, err := st.db.Exec(ctx, `INSERT INTO bridge_deletions (session, data) VALUES ($1, $2) ON CONFLICT (session) DO UPDATE SET data=excluded.data`, id, data); err != nil {
 			return err
 		}
 		_, err := st.db.Exec(ctx, `DELETE FROM bridge_sessions WHERE id=$1`, id)
 		return err
 	})
+}
+
+// deletion is a session whose row is gone while rows elsewhere may be left.
+type deletion struct {
+	session string
+	data    bool
+}
+
+func (st sessionStore) deletions(ctx context.Context) ([]deletion, error) {
+	rows, err := st.db.Query(ctx, `SELECT session, data FROM bridge_deletions ORDER BY session`)
+	return dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (d deletion, err error) {
+		err = row.Scan(&d.session, &d.data)
+		return d, err
+	}, err).AsList()
+}
+
+func (st sessionStore) endDeletion(ctx context.Context, id string) error {
+	_, err := st.db.Exec(ctx, `DELETE FROM bridge_deletions WHERE session=$1`, id)
+	return err
 }
 
 // addHistory remembers a history blob that has to be fetched.

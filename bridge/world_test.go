@@ -35,6 +35,7 @@ type world struct {
 	faults  *faultyJournal
 	bridge  *bridge.Bridge
 	config  bridge.Config
+	storage bridge.MediaStorage // nil = none
 	stopped bool
 }
 
@@ -80,7 +81,7 @@ func (w *world) start() {
 	}
 	w.faults = &faultyJournal{Journal: w.log}
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Options{
-		DB: w.db, Journal: w.faults, Config: w.config, Log: slog.New(slog.DiscardHandler),
+		DB: w.db, Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(slog.DiscardHandler),
 		Attach: func(cli *whatsmeow.Client) { sandbox.Attach(cli, w.wire.Dial) },
 	})
 	if err != nil {

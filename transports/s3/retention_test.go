@@ -97,8 +97,10 @@ func TestDroppedSession(t *testing.T) {
 		}
 		s.be(down)
 		w.add("purged", "waits", []byte("x"))
-		if err := w.DropSession(t.Context(), "purged", true); err != nil {
-			t.Fatal(err)
+		for range 2 { // a deletion that failed elsewhere is repeated
+			if err := w.DropSession(t.Context(), "purged", true); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := w.DropSession(t.Context(), "left", false); err != nil {
 			t.Fatal(err)

@@ -203,18 +203,24 @@ func (s *store) dropSession(ctx context.Context, session string, own *Settings, 
 			}
 		}
 		if purge {
-			for place, target := range map[Place][]byte{PlaceSession: sealed, PlaceGlobal: nil} {
-				_, err := s.exec(ctx, `INSERT INTO s3_purges (session, place, target, cutoff) VALUES ($1, $2, $3, $4)`,
-					session, string(place), target, now.UnixMilli())
-				if err != nil {
-					return err
-				}
+			err := s.addPurge(ctx, session, PlaceGlobal, nil, now)
+			if err == nil && own != nil {
+				err = s.addPurge(ctx, session, PlaceSession, sealed, now)
 			}
-			return nil
+			if err != nil {
+				return err
+			}
 		}
-		_, err := s.exec(ctx, `DELETE FROM s3_objects WHERE session=$1 AND place='session'`, session)
+		// Nobody can reach the others any more. A purge that has the keys may wait from before, when the deletion went no further.
+		_, err := s.exec(ctx, `DELETE FROM s3_objects WHERE session=$1 AND place='session'
+			AND NOT EXISTS (SELECT 1 FROM s3_purges WHERE session=$1 AND place='session')`, session)
 		return err
 	})
+}
+
+func (s *store) addPurge(ctx context.Context, session string, place Place, target []byte, now time.Time) error {
+	_, err := s.exec(ctx, `INSERT INTO s3_purges (session, place, target, cutoff) VALUES ($1, $2, $3, $4)`, session, string(place), target, now.UnixMilli())
+	return err
 }
 
 func (s *store) purges(ctx context.Context) ([]*purge, error) {
