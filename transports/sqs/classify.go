@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -29,34 +30,64 @@ func (e *entryError) ErrorFault() smithy.ErrorFault { return smithy.FaultUnknown
 
 // answers are the codes that mean something else than another attempt.
 var answers = map[string]broker.Answer{
-	"QueueDoesNotExist":                       broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue is not there"),
-	"AWS.SimpleQueueService.NonExistentQueue": broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue is not there"),
-	"QueueDeletedRecently":                    broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue was deleted less than a minute ago"),
-	"AccessDenied":                            broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"),
-	"AccessDeniedException":                   broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"),
-	"InvalidClientTokenId":                    broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
-	"UnrecognizedClientException":             broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
-	"InvalidAccessKeyId":                      broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
-	"SignatureDoesNotMatch":                   broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
-	"InvalidSignatureException":               broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
-	"IncompleteSignature":                     broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
-	"ExpiredToken":                            broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the credentials have expired"),
-	"ExpiredTokenException":                   broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the credentials have expired"),
-	"MissingAuthenticationToken":              broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS asks for credentials"),
-	"InvalidSecurity":                         broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS asks for another way of signing"),
-	"OptInRequired":                           broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the account may not use SQS"),
-	"KmsAccessDenied":                         broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "the queue's key is refused to these credentials"),
-	"KmsDisabled":                             broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key is disabled"),
-	"KmsNotFound":                             broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key is not there"),
-	"InvalidMessageContents":                  broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "the message has characters that SQS does not take"),
-	"InvalidParameterValue":                   broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "SQS does not take the message"),
+	"QueueDoesNotExist":           broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue is not there"),
+	"InvalidAddress":              broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's URL is none of this endpoint's"),
+	"QueueDeletedRecently":        broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue was deleted less than a minute ago"),
+	"AccessDenied":                broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"),
+	"AccessDeniedException":       broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"),
+	"InvalidClientTokenId":        broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
+	"UnrecognizedClientException": broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
+	"InvalidAccessKeyId":          broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS does not know the access key"),
+	"SignatureDoesNotMatch":       broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
+	"InvalidSignatureException":   broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
+	"IncompleteSignature":         broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS refuses the secret key"),
+	"ExpiredToken":                broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the credentials have expired"),
+	"ExpiredTokenException":       broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the credentials have expired"),
+	"RequestExpired":              broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the clocks of SQS and of this server differ"),
+	"RequestTimeTooSkewed":        broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the clocks of SQS and of this server differ"),
+	"NotAuthorized":               broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "SQS refuses the action to these credentials"),
+	"MissingAuthenticationToken":  broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS asks for credentials"),
+	"InvalidSecurity":             broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "SQS asks for another way of signing"),
+	"OptInRequired":               broker.NewAnswer(dispatch.Unreachable, broker.ReasonCredentials, "the account may not use SQS"),
+	"KmsAccessDenied":             broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "the queue's key is refused to these credentials"),
+	"KmsDisabled":                 broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key is disabled"),
+	"KmsInvalidState":             broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key cannot be used now"),
+	"KmsInvalidKeyUsage":          broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key is for something else"),
+	"KmsOptInRequired":            broker.NewAnswer(dispatch.Refused, broker.ReasonCredentials, "the account may not use the queue's key"),
+	"KmsNotFound":                 broker.NewAnswer(dispatch.Refused, broker.ReasonMissing, "the queue's key is not there"),
+	"InvalidMessageContents":      broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "the message has characters that SQS does not take"),
+	"BatchRequestTooLong":         broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "the message is larger than SQS takes"),
+	"InvalidParameterValue":       broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "SQS does not take the message"),
+}
+
+// codeOf is what SQS calls an error, in the words of its present protocol: with the one before AWS.SimpleQueueService. or KMS.
+// stood before some, and both are answered. Empty = it was not SQS that answered.
+func codeOf(err error) string {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) || answer.ErrorCode() == "UnknownError" { // of the SDK, for what it cannot read
+		return ""
+	}
+	code := strings.TrimPrefix(answer.ErrorCode(), "AWS.SimpleQueueService.")
+	if key, is := strings.CutPrefix(code, "KMS."); is {
+		return "Kms" + strings.TrimSuffix(key, "Exception")
+	}
+	if code == "NonExistentQueue" {
+		return "QueueDoesNotExist"
+	}
+	return code
 }
 
 // absent tells whether an error says that there is no such queue.
-func absent(err error) bool {
-	var answer smithy.APIError
-	return errors.As(err, &answer) && (strings.HasSuffix(answer.ErrorCode(), "NonExistentQueue") || answer.ErrorCode() == "QueueDoesNotExist")
+func absent(err error) bool { return codeOf(err) == "QueueDoesNotExist" }
+
+// unfit tells whether an error may say that a message is larger than the queue takes, which has no code of its own.
+func unfit(err error) bool {
+	code := codeOf(err)
+	return code == "InvalidParameterValue" || code == "BatchRequestTooLong"
 }
+
+// ofSome tells whether an error of a request may be that of some of its messages.
+func ofSome(err error) bool { return unfit(err) || codeOf(err) == "InvalidMessageContents" }
 
 // classify tells what an error means for a delivery, with the HTTP status for the archive. The text has no address and no
 // credentials.
@@ -68,17 +99,21 @@ func classify(err error) (code int, classified error) {
 	if errors.As(err, &response) {
 		code = response.HTTPStatusCode()
 	}
-	var answer smithy.APIError
+	name := codeOf(err)
+	known, is := answers[name]
 	switch {
 	case errors.Is(err, errQueueName):
 		return 0, dispatch.Permanent(err)
 	case errors.Is(err, errNoAnswer), errors.Is(err, broker.ErrClosed), errors.Is(err, context.Canceled):
 		return code, err
-	case errors.As(err, &answer):
-		if known, is := answers[answer.ErrorCode()]; is {
-			return code, known.Err(answer.ErrorCode())
-		}
-		return code, fmt.Errorf("SQS answered %s", broker.Clip(answer.ErrorCode()+": "+answer.ErrorMessage()))
+	case is:
+		return code, known.Err(name)
+	case code >= http.StatusInternalServerError && name != "":
+		return code, dispatch.Unreachable(broker.NewTrouble(broker.ReasonNotReady, fmt.Sprintf("SQS fails (%d %s)", code, name)))
+	case name != "":
+		var answer smithy.APIError
+		errors.As(err, &answer)
+		return code, fmt.Errorf("SQS answered %s", broker.Clip(name+": "+answer.ErrorMessage()))
 	case code != 0: // an answer that is none of SQS, a proxy's for example
 		return code, dispatch.Unreachable(fmt.Errorf("the endpoint answered %d, not as SQS does", code))
 	}

@@ -65,8 +65,11 @@ func connect(cfg *Config) (*sqs.Client, *http.Client, error) {
 	}
 	return sqs.NewFromConfig(loaded, func(o *sqs.Options) {
 		o.HTTPClient = client
-		if cfg.Endpoint != "" {
+		switch at := place(cfg.Queue); {
+		case cfg.Endpoint != "":
 			o.BaseEndpoint = aws.String(cfg.Endpoint)
+		case at != "" && o.BaseEndpoint == nil: // the environment may name one
+			o.BaseEndpoint = aws.String(at)
 		}
 	}), client, nil
 }

@@ -32,7 +32,7 @@ type Config struct {
 	Create bool // make a queue that is not there, with the attributes that SQS gives it; needs the right to
 
 	Region string // empty = as the environment or the shared files say
-	// Endpoint replaces that of the region: an http:// or https:// address.
+	// Endpoint replaces that of the queue's URL, or of the region where Queue is a name: an http:// or https:// address.
 	Endpoint string
 	// AccessKey and SecretKey, with or without SessionToken, are credentials; they are secrets. Without them the SDK's chain
 	// looks at the environment, the shared files (of Profile), web identity and container roles.
@@ -107,4 +107,23 @@ func fifo(queue string) bool { return strings.HasSuffix(queue, ".fifo") }
 func address(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+}
+
+// place is where the queue of a URL is, scheme, host and port; empty for names, and for hosts that differ by session or event.
+func place(queue string) string {
+	pattern, err := broker.ParsePattern(queue)
+	if err != nil {
+		return ""
+	}
+	at := func(name string) string {
+		u, err := url.Parse(pattern.Expand(name, name))
+		if err != nil || !address(u.String()) {
+			return ""
+		}
+		return u.Scheme + "://" + u.Host
+	}
+	if one := at("a"); one == at("b") {
+		return one
+	}
+	return ""
 }

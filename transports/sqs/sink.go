@@ -91,29 +91,56 @@ func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Deliv
 func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated bool, err error) {
 	name := s.queue.Expand(d.Event.Session, d.Event.Type)
 	body, truncated := broker.Payload(d, s.cfg.MaxBytes)
-	i := &item{body: string(permitted(body))}
+	i := &item{}
 	if fifo(name) {
 		i.group, i.dedup = group(d.Event.Session), dedup(d)
 	}
 	if i.url, err = s.url(ctx, name); err != nil {
 		return false, err
 	}
-	err = s.gatherer.Do(ctx, i)
-	if absent(err) { // deleted, or lost by a server that forgets
-		s.forget(name)
-		if s.cfg.Create {
-			if i.url, err = s.url(ctx, name); err == nil {
-				err = s.gatherer.Do(ctx, i)
-			}
-		}
+	if err = s.put(ctx, i, name, body); unfit(err) && !truncated { // the queue takes less than it may
+		body, truncated = broker.Payload(d, 0)
+		err = s.put(ctx, i, name, body)
 	}
 	return truncated, err
 }
 
-// send makes one request of messages for one queue and returns the error of each.
+// put sends a message, once more if its queue is made anew.
+func (s *Sink) put(ctx context.Context, i *item, name string, body []byte) error {
+	i.body = string(permitted(body))
+	err := s.gatherer.Do(ctx, i)
+	if !absent(err) {
+		return err
+	}
+	s.forget(name) // deleted, or lost by a server that forgets
+	if !s.cfg.Create {
+		return err
+	}
+	url, err := s.url(ctx, name)
+	if err != nil {
+		return err
+	}
+	i.url = url
+	return s.gatherer.Do(ctx, i)
+}
+
+// send makes a request of messages for one queue, or one for each where the service refuses all because of some, and returns
+// the error of each.
 func (s *Sink) send(batch []*item) []error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
+	errs, err := s.request(ctx, batch)
+	if len(batch) > 1 && ofSome(err) {
+		for n := range batch {
+			alone, _ := s.request(ctx, batch[n:n+1])
+			errs[n] = alone[0]
+		}
+	}
+	return errs
+}
+
+// request sends messages in one request and returns the error of each, and the one that is of all.
+func (s *Sink) request(ctx context.Context, batch []*item) (errs []error, err error) {
 	in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(batch[0].url), Entries: make([]types.SendMessageBatchRequestEntry, len(batch))}
 	for n, i := range batch {
 		in.Entries[n] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(n)), MessageBody: aws.String(i.body)}
@@ -122,14 +149,14 @@ func (s *Sink) send(batch []*item) []error {
 		}
 	}
 	out, err := s.client.SendMessageBatch(ctx, in)
-	errs := make([]error, len(batch))
+	errs = make([]error, len(batch))
 	for n := range errs {
 		if errs[n] = err; err == nil {
 			errs[n] = errNoAnswer
 		}
 	}
 	if err != nil {
-		return errs
+		return errs, err
 	}
 	set := func(id *string, err error) {
 		if n, parseErr := strconv.Atoi(aws.ToString(id)); parseErr == nil && n >= 0 && n < len(errs) {
@@ -142,7 +169,7 @@ func (s *Sink) send(batch []*item) []error {
 	for i := range out.Failed {
 		set(out.Failed[i].Id, failure(&out.Failed[i]))
 	}
-	return errs
+	return errs, nil
 }
 
 // permitted replaces the two characters that JSON allows and SQS does not.

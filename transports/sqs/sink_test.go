@@ -167,46 +167,6 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// What SQS answers decides whether an event is at fault.
-func TestAnswers(t *testing.T) {
-	const url = "https://sqs.us-east-1.amazonaws.com/123456789012/way"
-	for name, c := range map[string]struct {
-		status     int
-		body       string
-		want, text string
-		reason     broker.Reason
-	}{
-		"wrong key":    {403, `{"__type":"com.amazon.coral.service#UnrecognizedClientException","message":"The security token is invalid"}`, "unreachable", "access key", broker.ReasonCredentials},
-		"wrong secret": {403, `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"s3cret"}`, "unreachable", "refuses the secret key", broker.ReasonCredentials},
-		"no right":     {400, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn is not authorized"}`, "refused", "refuses the action", broker.ReasonCredentials},
-		"throttled":    {400, `{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}`, "retry", "slow down", broker.ReasonRefused},
-		"broken":       {500, `{"__type":"InternalFailure","message":"oops"}`, "retry", "oops", broker.ReasonRefused},
-		"not SQS":      {502, `<html>Bad gateway</html>`, "unreachable", "502", broker.ReasonRefused},
-		"entry":        {200, `{"Successful":[],"Failed":[{"Id":"0","SenderFault":true,"Code":"InvalidMessageContents","Message":"bad"}]}`, "permanent", "characters", broker.ReasonRefused},
-		"silence":      {200, `{"Successful":[],"Failed":[]}`, "retry", "nothing", broker.ReasonRefused},
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-				w.WriteHeader(c.status)
-				fmt.Fprint(w, c.body)
-			}))
-			defer server.Close()
-			s := open(t, setup(url, server.URL))
-			code, err := s.try(t, event("shop", 1))
-			if brokertest.Meaning(err) != c.want || err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("%s: %v", brokertest.Meaning(err), err)
-			}
-			if want := c.status; want != 200 && code != want {
-				t.Errorf("code %d, want %d", code, want)
-			}
-			if st := s.Stats(); st.Failed != 1 || st.LastError == "" || st.Reason != c.reason {
-				t.Errorf("%+v", st)
-			}
-		})
-	}
-}
-
 // A service that stands still costs its own lanes the time of a request, and another sink nothing.
 func TestStall(t *testing.T) {
 	const timeout = 400 * time.Millisecond
