@@ -172,7 +172,7 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 
 func (a *app) openJournal(ctx context.Context) (err error) {
 	a.journal, err = journal.Open(ctx, a.db, journal.Config{
-		RetainFor: a.cfg.RetainFor, RetainBytes: int64(a.cfg.RetainBytes), Log: a.log.With("part", "journal"),
+		RetainFor: a.cfg.RetainFor, RetainBytes: int64(a.cfg.RetainBytes), RetainEvents: a.cfg.RetainEvents, Log: a.log.With("part", "journal"),
 	})
 	if err == nil {
 		a.onClose("journal", func(context.Context) error { return a.journal.Close() })

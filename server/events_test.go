@@ -92,3 +92,18 @@ func TestEventStreamOverARestart(t *testing.T) {
 		t.Error("the ticket is in the log")
 	}
 }
+
+// Retention leaves of a session's events no more than the operator allows.
+func TestRetainEvents(t *testing.T) {
+	s := startServer(t, "-retain-events", "3")
+	s.must("session.create", object{"session_id": "a"})
+	for range 8 {
+		s.message("a", "x")
+	}
+	if err := s.app.journal.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := s.app.journal.Log(t.Context(), "a"); err != nil || log.Head-log.Oldest != 2 {
+		t.Errorf("%+v, %v", log, err)
+	}
+}

@@ -46,6 +46,8 @@ type Config struct {
 
 	RetainBytes int `flag:"retain-bytes" unit:"bytes" default:"67108864" min:"65536" doc:"Size of the events kept per session; the oldest go first." why:"Some 100,000 events; one busy session must not fill the disk."`
 
+	RetainEvents int `flag:"retain-events" unit:"events" default:"100000" min:"1" doc:"Events kept per session; the oldest go first." why:"What retain-bytes holds of events of usual size."`
+
 	ConsumerFlush time.Duration `flag:"consumer-flush" unit:"duration" default:"200ms" min:"1ms" max:"1m" doc:"Time acknowledgements of named consumers gather before they are stored; a crash repeats the events of that time." why:"Five commits a second, however many acknowledgements."`
 
 	ConsumerFlushChanges int `flag:"consumer-flush-changes" unit:"cursors" default:"1000" min:"1" max:"100000" doc:"Changed cursors of named consumers that are stored at once, before consumer-flush is over." why:"One commit of this size takes milliseconds."`
@@ -103,6 +105,8 @@ type Config struct {
 	MaxWebhooks int `flag:"max-webhooks" unit:"webhooks" default:"20" min:"1" max:"1000" doc:"Webhooks a session may have." why:"Each gets every event it wants, in requests of its own."`
 
 	WebhookHostRequests int `flag:"webhook-host-requests" unit:"requests" default:"16" min:"1" max:"1000" doc:"Requests of webhooks to one host and port at a time. One session may have a quarter of them under way, those to webhooks that hang half of them together." why:"A receiver with a handful of workers is not run over, and those that hang leave room for the others."`
+
+	WebhookIdleConnections int `flag:"webhook-idle-connections" unit:"connections" default:"100" min:"1" max:"100000" doc:"Connections of webhooks that are kept open while nothing is sent, to all hosts together; each for 90 s." why:"A file descriptor each; with more busy receivers than these, requests connect anew."`
 
 	Global Globals
 

@@ -21,6 +21,8 @@ type Config struct {
 	// handshake excluded. Default 10 s. net/http lets a dial go on after the
 	// request has given up, so this is its only bound.
 	ConnectTimeout time.Duration
+	// MaxIdleConns bounds kept connections to all targets. Default 100.
+	MaxIdleConns int
 	// MaxIdleConnsPerHost bounds kept connections to one target. Default 4.
 	MaxIdleConnsPerHost int
 	// Resolver finds the addresses of a host name. Default net.DefaultResolver.
@@ -36,12 +38,12 @@ type Resolver interface {
 
 const (
 	defaultConnectTimeout      = 10 * time.Second
+	defaultMaxIdleConns        = 100
 	defaultMaxIdleConnsPerHost = 4
 	defaultTimeout             = 30 * time.Second
 	defaultMaxRedirects        = 5
 	defaultMaxBytes            = 16 << 20
 	maxHeaderBytes             = 64 << 10 // of one response
-	maxIdleConns               = 100
 	idleConnTimeout            = 90 * time.Second
 	tlsHandshakeTimeout        = 10 * time.Second
 )
@@ -65,6 +67,9 @@ func New(config Config) (*Guard, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = defaultConnectTimeout
 	}
+	if config.MaxIdleConns == 0 {
+		config.MaxIdleConns = defaultMaxIdleConns
+	}
 	if config.MaxIdleConnsPerHost == 0 {
 		config.MaxIdleConnsPerHost = defaultMaxIdleConnsPerHost
 	}
@@ -79,7 +84,7 @@ func New(config Config) (*Guard, error) {
 		Proxy:                  nil, // a proxy would resolve and reach what the guard refuses
 		DialContext:            g.connect,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           maxIdleConns,
+		MaxIdleConns:           config.MaxIdleConns,
 		MaxIdleConnsPerHost:    config.MaxIdleConnsPerHost,
 		IdleConnTimeout:        idleConnTimeout,
 		TLSHandshakeTimeout:    tlsHandshakeTimeout,

@@ -99,6 +99,36 @@ func get(client *http.Client, url string) (string, error) {
 
 var hello = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") })
 
+// So many connections are kept, to whatever hosts; the one that was longest without a request is closed first.
+func TestIdleConnections(t *testing.T) {
+	for most, dials := range map[int]int{2: 6, 3: 3} {
+		server := httptest.NewServer(hello)
+		dialed := 0
+		g, err := New(Config{
+			MaxIdleConns: most,
+			Resolver:     &names{answers: map[string][]string{"a": {"1.1.1.1"}, "b": {"1.1.1.2"}, "c": {"1.1.1.3"}}, asked: map[string]int{}},
+			Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				dialed++
+				return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := g.Client(Limits{})
+		for _, host := range []string{"a", "b", "c", "a", "b", "c"} {
+			if _, err := get(client, "http://"+host+"/"); err != nil {
+				t.Error(err)
+			}
+		}
+		if dialed != dials {
+			t.Errorf("%d kept: %d connections, want %d", most, dialed, dials)
+		}
+		g.Close()
+		server.Close()
+	}
+}
+
 func TestTargets(t *testing.T) {
 	answers := map[string][]string{
 		"good.example":     {"93.184.216.34"},
