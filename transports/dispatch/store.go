@@ -86,6 +86,9 @@ func (s *store) begin(ctx context.Context, t Target, at position) (c cursor, err
 // last commits with it, and their events are sent again.
 func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]position) error {
 	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if s.db.Dialect == dbutil.SQLite { // else each statement has a goroutine of its own, to be cut short; none is long
+			ctx = context.WithoutCancel(ctx)
+		}
 		moves := make([]cursor, 0, len(batch)+len(skips))
 		for id, at := range skips {
 			moves = append(moves, cursor{id, at})

@@ -20,8 +20,11 @@ import (
 	"github.com/waystation/waystation/transports/guard"
 )
 
-// Headers of a delivery. The signature is described at Sign.
+// Headers of a delivery, in the form that they have in an http.Header. The signature is described at Sign.
 const (
+	headerContentType = "Content-Type"
+	headerUserAgent   = "User-Agent"
+
 	headerEvent     = "X-Waystation-Event"
 	headerEventID   = "X-Waystation-Event-Id"
 	headerSession   = "X-Waystation-Session"
@@ -31,7 +34,22 @@ const (
 	headerTimestamp = "X-Waystation-Timestamp"
 	headerSignature = "X-Waystation-Signature"
 	userAgent       = "Waystation-Webhook/1"
+
+	maxFields = 10 // of those above
 )
+
+// fields adds to a header that has none of them, all values in one piece of memory: http.Header.Set takes one for each, and
+// looks at each name again.
+type fields struct {
+	http.Header
+	values []string
+}
+
+func (f *fields) set(name, value string) {
+	at := len(f.values)
+	f.values = append(f.values, value)
+	f.Header[name] = f.values[at : at+1 : at+1]
+}
 
 // answer is what a receiver said.
 type answer struct {
@@ -51,27 +69,27 @@ func newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.
 	if err != nil {
 		return nil, errors.New("the address cannot be used") // its own text repeats the address
 	}
-	h := request.Header
-	h.Set("Content-Type", contentType)
-	h.Set("User-Agent", userAgent)
-	h.Set(headerEvent, d.Event.Type)
-	h.Set(headerSession, url.PathEscape(d.Event.Session)) // any text may be an id
-	h.Set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
+	h := fields{request.Header, make([]string, 0, maxFields)}
+	h.set(headerContentType, contentType)
+	h.set(headerUserAgent, userAgent)
+	h.set(headerEvent, d.Event.Type)
+	h.set(headerSession, url.PathEscape(d.Event.Session)) // any text may be an id
+	h.set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
 	if d.Event.ID != "" {
-		h.Set(headerEventID, d.Event.ID)
+		h.set(headerEventID, d.Event.ID)
 	}
 	if d.Event.Offset != 0 {
-		h.Set(headerOffset, strconv.FormatUint(d.Event.Offset, 10))
+		h.set(headerOffset, strconv.FormatUint(d.Event.Offset, 10))
 	}
-	h.Set(headerAttempt, strconv.Itoa(max(d.Attempt, 1)))
+	h.set(headerAttempt, strconv.Itoa(max(d.Attempt, 1)))
 	if d.Replay {
-		h.Set(headerReplay, "true")
+		h.set(headerReplay, "true")
 	}
 	if secrets := w.secrets(now); len(secrets) > 0 {
-		h.Set(headerSignature, Sign(now, body, secrets...))
+		h.set(headerSignature, Sign(now, body, secrets...))
 	}
 	if format.head != nil {
-		format.head(w, body, h)
+		format.head(w, body, request.Header)
 	}
 	return request, nil
 }
