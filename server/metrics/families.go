@@ -11,7 +11,7 @@ var Families = []Family{
 	{"waystation_delivery_retries_total", Counter, []string{"transport"}, "Attempts after the first of a delivery."},
 	{"waystation_delivery_signals_total", Counter, []string{"transport", "outcome"}, "Volatile events: delivered, failed or dropped."},
 	{"waystation_delivery_targets", Gauge, []string{"transport"}, "Targets in use."},
-	{"waystation_delivery_lanes", Gauge, []string{"transport", "state"}, "Targets and sessions with a delivery on its way: active (an attempt runs) or waiting (for a retry, a target that is away, or room)."},
+	{"waystation_delivery_lanes", Gauge, []string{"transport", "state"}, "Targets and sessions with a delivery on its way: active (an attempt runs) or waiting (for a retry, a target that is away, room, or the database)."},
 	{"waystation_delivery_lag_events", Gauge, []string{"transport"}, "Events logged and not yet past their targets, over all lanes."},
 	{"waystation_delivery_lag_seconds", Gauge, []string{"transport"}, "Age of the oldest event that is on its way."},
 	{"waystation_delivery_breakers_open", Gauge, []string{"transport"}, "Targets, or hosts of several, that cannot be reached or refuse everything."},

@@ -8,7 +8,7 @@ import (
 // Lag is how far a transport's targets are behind.
 type Lag struct {
 	Active  int       // lanes with an attempt under way
-	Waiting int       // lanes whose delivery waits for its retry, its breaker or room
+	Waiting int       // lanes whose delivery waits for its retry, its breaker or room, or for its end to be stored
 	Events  uint64    // logged and not yet past their target, over all lanes
 	Oldest  time.Time // when the oldest event on its way was logged; zero = none is
 }
@@ -28,18 +28,15 @@ func (d *Dispatcher) Lags(ctx context.Context) map[string]Lag {
 			continue
 		}
 		lag, behind := lags[t.sink.name], uint64(1)
-		live, since, ok := j.live()
-		if !ok {
-			continue
-		}
-		if log, exists, err := d.journal.Lookup(ctx, t.session); err == nil && exists && log.Head >= live.Offset {
-			behind = log.Head - live.Offset + 1
+		offset, since, active := j.standing()
+		if log, exists, err := d.journal.Lookup(ctx, t.session); err == nil && exists && log.Head >= offset {
+			behind = log.Head - offset + 1
 		}
 		lag.Events += behind
 		if lag.Oldest.IsZero() || since.Before(lag.Oldest) {
 			lag.Oldest = since
 		}
-		if live.Active {
+		if active {
 			lag.Active++
 		} else {
 			lag.Waiting++

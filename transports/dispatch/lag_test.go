@@ -35,3 +35,41 @@ func TestLags(t *testing.T) {
 	close(answers)
 	eventually(t, "rest", func() bool { return w.Lags(t.Context())["test"] == Lag{} })
 }
+
+// A lane is behind while it waits for the database, too.
+func TestLagWhileEndsAreStored(t *testing.T) {
+	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{})
+	inside, answers := make(chan struct{}, 5), make(chan struct{})
+	w.sink(&recorder{answer: func(ctx context.Context, _ Target, _ *Delivery) (int, error) {
+		inside <- struct{}{}
+		select {
+		case <-answers:
+		case <-ctx.Done():
+		}
+		return 200, ctx.Err()
+	}}, Policy{})
+	w.put(everything("shop"))
+	before := time.Now().Add(-time.Millisecond)
+	w.append("shop", "message", 5)
+	<-inside
+	locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- w.db.DoTxn(context.Background(), nil, func(ctx context.Context) error {
+			_, err := w.db.Exec(ctx, `DELETE FROM dispatch_bodies`)
+			close(locked)
+			<-release
+			return err
+		})
+	}()
+	<-locked
+	close(answers)
+	eventually(t, "the end of the attempt", func() bool { return w.Stats()[0].Delivered == 1 && len(w.Live(nil)) == 0 })
+	if lag := w.Lags(t.Context())["test"]; lag.Active != 0 || lag.Waiting != 1 || lag.Events != 5 || lag.Oldest.Before(before) {
+		t.Errorf("while the database is busy: %+v", lag)
+	}
+	close(release)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "rest", func() bool { return w.Lags(t.Context())["test"] == Lag{} })
+}

@@ -15,8 +15,8 @@ const troublePause = time.Second
 // lane sends one thing after the other to one target. It has a goroutine only while it has something to send.
 type lane struct {
 	t       *target
-	work    func() (on bool) // sends all there is; false = the lane has ended for good
-	current atomic.Pointer[job]
+	work    func() (on bool)    // sends all there is; false = the lane has ended for good
+	current atomic.Pointer[job] // what is sent, or was sent last and may not be stored yet; nil at rest
 
 	mu             sync.Mutex
 	running, woken bool
@@ -41,7 +41,9 @@ func (l *lane) run() {
 func (l *lane) again() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.running, l.woken = l.woken, false
+	if l.running, l.woken = l.woken, false; !l.running {
+		l.current.Store(nil)
+	}
 	return l.running
 }
 
@@ -49,7 +51,6 @@ func (l *lane) again() bool {
 // was abandoned, because the target was removed or the dispatcher closes; some of its deliveries may have ended.
 func (l *lane) send(j *job) bool {
 	l.current.Store(j)
-	defer l.current.Store(nil)
 	for !l.t.ending() {
 		msg := message.NewMessageWithContext(context.WithValue(l.t.life, jobKey{}, j), j.deliveries[0].Event.ID, j.deliveries[0].Body)
 		select {

@@ -122,6 +122,15 @@ func (j *job) live() (l Live, since time.Time, ok bool) {
 	return l, j.since, true
 }
 
+// standing is the event under way, or the last one while the ends are stored, from when its age counts, and whether an attempt
+// runs.
+func (j *job) standing() (offset uint64, since time.Time, active bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	at := min(j.ended, len(j.deliveries)-1)
+	return j.deliveries[at].Event.Offset, j.since, j.trial.active
+}
+
 // open is how many breakers are open.
 func (g *gates) open() (n int) {
 	g.mu.Lock()
