@@ -81,11 +81,26 @@ func (m *timed) end() (p99 time.Duration, n int) {
 }
 
 // A client that reads nothing is closed after the stall limit and can resume. Until then it does not slow down the
-// others: their events take as long as those of a server that has no such client, measured at the same time.
+// others: their events take as long as those of a server that has no such client, measured at the same time. What else the
+// machine does may meet one of the two alone, so where the aim is missed it is tried again, twice.
 func TestStalledClientDisturbsNobody(t *testing.T) {
+	const tries = 3
+	factor, slack := sized(3.0, 1.2), sized(20*time.Millisecond, 100*time.Microsecond)
+	for n := range tries {
+		var base, p99 time.Duration
+		t.Run(strconv.Itoa(n+1), func(t *testing.T) { base, p99 = besideStalled(t) })
+		if t.Failed() || p99 <= time.Duration(float64(base)*factor)+slack {
+			return
+		}
+	}
+	t.Errorf("deliveries are slower beside a stalled client, %d times", tries)
+}
+
+// besideStalled measures deliveries without a stalled client and beside one, which it checks is closed and resumes.
+func besideStalled(t *testing.T) (base, p99 time.Duration) {
+	t.Helper()
 	stall, silence, readers := sized(time.Second, 15*time.Second), sized(3*time.Second, time.Minute), 20
 	limit := silence + waitLimit
-	factor, slack := sized(3.0, 1.2), sized(20*time.Millisecond, 100*time.Microsecond)
 	var log logged
 	with := newWorld(t, Config{StallTimeout: stall, Heartbeat: time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))}, journal.Config{})
 	without := newWorld(t, Config{}, journal.Config{})
@@ -124,16 +139,14 @@ func TestStalledClientDisturbsNobody(t *testing.T) {
 		t.Error("not closed as stalled")
 	}
 	looked.Wait()
-	base, _ := undisturbed.end()
+	base, _ = undisturbed.end()
 	p99, n := disturbed.end()
 	t.Logf("p99 of %d deliveries: %s beside a stalled client, %s without, %.2f times", n, p99, base, float64(p99)/float64(base))
-	if p99 > time.Duration(float64(base)*factor)+slack {
-		t.Errorf("p99 %s beside a stalled client, %s without", p99, base)
-	}
 	if lazy.seen.Load() == l.total.Load() {
 		t.Error("the client was not behind when it was closed")
 	}
 	if _, err := lazy.connection(-1, -1, func() bool { return lazy.seen.Load() == l.total.Load() }); err != nil {
 		t.Error("resume:", err)
 	}
+	return base, p99
 }
