@@ -28,6 +28,21 @@ func narrowed(err error) error {
 	return err
 }
 
+// tooLarge tells whether a message was refused for its size: of what is asked with a message, RabbitMQ answers so to nothing
+// else that this sink says.
+func tooLarge(err error) bool {
+	var one *narrow
+	return errors.As(err, &one) && (one.answer.Code == amqp.PreconditionFailed || one.answer.Code == amqp.ContentTooLarge)
+}
+
+// outsize says that a message was refused for its size, and that it goes by reference next time.
+type outsize struct{ error }
+
+func outsized(err error) bool {
+	var o *outsize
+	return errors.As(err, &o)
+}
+
 // accused says that the broker closed the channel that all share because of one of the messages under way, and does not
 // say of which.
 type accused struct{ answer *amqp.Error }

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	errRefused  = errors.New("the broker did not take the message, most likely because a queue is full")
+	errRefused  = broker.NewTrouble(broker.ReasonNotReady, "the broker did not take the message, most likely because a queue is full")
 	errLongName = errors.New("the name of the queue or the routing key is longer than 255 bytes for this session")
 )
 
@@ -60,7 +60,9 @@ func classify(err error) (code int, classified error) {
 		return 0, dispatch.Permanent(err)
 	case errors.As(err, &back):
 		return back.code, err
-	case errors.Is(err, errRefused), errors.Is(err, broker.ErrClosed), errors.Is(err, context.Canceled):
+	case errors.Is(err, errRefused):
+		return 0, dispatch.Refused(err)
+	case errors.Is(err, broker.ErrClosed), errors.Is(err, context.Canceled):
 		return 0, err
 	case errors.As(err, &known):
 		return 0, dispatch.Unreachable(known)

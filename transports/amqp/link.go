@@ -29,6 +29,7 @@ type link struct {
 	mu      sync.Mutex
 	flights map[string]*flight // messages on their way, by id
 	blocked string             // why the broker takes no messages; empty = it does
+	refused int                // bytes of the smallest message that was too large for the broker; 0 = none was
 }
 
 // flight is a message, or several copies of it at the same time, that the broker may return.
@@ -271,6 +272,26 @@ func (l *link) blockedBy() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.blocked
+}
+
+// limit is how many bytes a message may have, of those that the settings allow: a broker has a limit of its own, and the
+// connection ends with each message that is over it.
+func (l *link) limit(most int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refused > 0 {
+		most = min(most, l.refused-1)
+	}
+	return most
+}
+
+// learn notes that a message was too large.
+func (l *link) learn(size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refused == 0 || size < l.refused {
+		l.refused = size
+	}
 }
 
 // close ends the connection and waits for all that belongs to it.

@@ -151,43 +151,50 @@ func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated boo
 	if err != nil {
 		return false, err
 	}
-	body, truncated := broker.Payload(d, s.cfg.MaxBytes)
 	for {
-		err := s.publish(ctx, to, s.message(d, body))
-		if !suspected(err) || ctx.Err() != nil {
+		truncated, err := s.publish(ctx, to, d)
+		switch {
+		case ctx.Err() != nil:
+			return truncated, err
+		case suspected(err):
+			s.suspects.add(to)
+		case !outsized(err):
 			return truncated, err
 		}
-		s.suspects.add(to)
 	}
 }
 
 // publish sends a message once, alone if it may have been refused before.
-func (s *Sink) publish(ctx context.Context, to route, m amqp.Publishing) error {
+func (s *Sink) publish(ctx context.Context, to route, d *dispatch.Delivery) (truncated bool, err error) {
 	l, err := s.connected(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := l.full(); err != nil {
-		return err
+		return false, err
 	}
+	body, truncated := broker.Payload(d, l.limit(s.cfg.MaxBytes))
 	if err = l.topology.ensure(ctx, to); err == nil {
 		if s.suspects.has(to) {
-			if err = l.alone.publish(ctx, s.cfg.Exchange, to.key, m); err == nil {
+			if err = l.alone.publish(ctx, s.cfg.Exchange, to.key, s.message(d, body)); err == nil {
 				s.suspects.clear(to)
+			} else if tooLarge(err) && !truncated {
+				l.learn(len(body))
+				return false, &outsize{err}
 			}
 		} else {
-			err = l.publish(ctx, s.cfg.Exchange, to.key, m)
+			err = l.publish(ctx, s.cfg.Exchange, to.key, s.message(d, body))
 		}
 	}
 	if errors.Is(err, errLost) || errors.Is(err, amqp.ErrClosed) {
-		return l.lost(ctx)
+		return false, l.lost(ctx)
 	}
 	var back *unroutable
 	if errors.As(err, &back) {
 		s.unroutable.Add(1)
 		l.topology.forget(to) // somebody may have deleted the queue
 	}
-	return err
+	return truncated, err
 }
 
 func (s *Sink) message(d *dispatch.Delivery, body []byte) amqp.Publishing {
