@@ -62,10 +62,20 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 		return Replayed{}, err
 	}
 	out := Replayed{Matched: len(entries)}
+	logs := map[string]journal.Log{}
 	var sends []send
 	for i := range entries {
 		e := &entries[i]
 		targets, problem := d.destinations(&r, e)
+		if problem == "" {
+			kept, err := d.kept(ctx, e, logs)
+			if err != nil {
+				return Replayed{}, err
+			}
+			if !kept {
+				problem = "its event is no longer kept"
+			}
+		}
 		if problem != "" {
 			out.problem(e.ID, problem)
 			continue
@@ -80,7 +90,11 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 			out.Waiting++
 		}
 	}
-	if !r.DryRun && len(sends) > 0 {
+	if r.DryRun {
+		if err := d.store.room(ctx, sends, &r, d.cfg.MaxQueuedReplays); err != nil {
+			return Replayed{}, err
+		}
+	} else if len(sends) > 0 {
 		gone, err := d.store.enqueue(ctx, sends, &r, d.cfg.MaxQueuedReplays)
 		if err != nil {
 			return Replayed{}, err
@@ -97,6 +111,23 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 		}
 	}
 	return out, nil
+}
+
+// kept tells whether there is still something to send of an entry: dead letters have a body of their own, what was delivered
+// is in the journal as long as that retains it. logs are those looked up so far, by session.
+func (d *Dispatcher) kept(ctx context.Context, e *Entry, logs map[string]journal.Log) (bool, error) {
+	if e.Status == DeadLetter {
+		return true, nil
+	}
+	log, known := logs[e.Session]
+	if !known {
+		var err error
+		if log, _, err = d.journal.Lookup(ctx, e.Session); err != nil {
+			return false, err
+		}
+		logs[e.Session] = log
+	}
+	return e.Offset >= log.Oldest && e.Offset <= log.Head, nil
 }
 
 // add counts what is sent, entry by entry, and tells where to.

@@ -37,17 +37,8 @@ func (s *store) queued(ctx context.Context, entries []Entry) (map[sendKey]bool, 
 // the order of their entries.
 func (s *store) enqueue(ctx context.Context, sends []send, r *Replay, most int) (gone []int64, err error) {
 	err = s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		var waiting int
-		if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM dispatch_replays`).Scan(&waiting); err != nil {
+		if err := s.room(ctx, sends, r, most); err != nil {
 			return err
-		}
-		if waiting+len(sends) > most {
-			return fmt.Errorf("%w: %d, at most %d", ErrTooMany, waiting, most)
-		}
-		if r.Share {
-			if err := s.inShare(ctx, sends, max(1, most/4)); err != nil {
-				return err
-			}
 		}
 		now := s.now().UnixMilli()
 		for part := range slices.Chunk(sends, maxRows) {
@@ -79,6 +70,21 @@ func (s *store) enqueue(ctx context.Context, sends []send, r *Replay, most int) 
 		return nil, fmt.Errorf("dispatch: queue replays: %w", err)
 	}
 	return gone, err
+}
+
+// room tells whether the queue has room for sends. The error is ErrTooMany.
+func (s *store) room(ctx context.Context, sends []send, r *Replay, most int) error {
+	var waiting int
+	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM dispatch_replays`).Scan(&waiting); err != nil {
+		return err
+	}
+	if waiting+len(sends) > most {
+		return fmt.Errorf("%w: %d, at most %d", ErrTooMany, waiting, most)
+	}
+	if r.Share {
+		return s.inShare(ctx, sends, max(1, most/4))
+	}
+	return nil
 }
 
 // inShare tells whether each session has room for its entries. The error is ErrTooMany.

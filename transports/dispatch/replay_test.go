@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -157,27 +158,65 @@ func TestReplayQueue(t *testing.T) {
 	})
 }
 
-// What cannot be sent any more is said so.
+// What cannot be sent any more is said so: by the call, which a dry run foretells, or in the entry when retention was quicker
+// than the queue.
 func TestReplayOfWhatIsGone(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWith(t, db, Config{}, journal.Config{RetainEvents: 1})
-		r := &recorder{}
+		goOn := make(chan struct{})
+		r := &recorder{answer: func(ctx context.Context, _ Target, d *Delivery) (int, error) {
+			if d.Replay {
+				select {
+				case <-goOn:
+				case <-ctx.Done():
+				}
+			}
+			return 200, ctx.Err()
+		}}
 		w.sink(r, Policy{})
 		w.put(everything("a"))
 		w.append("a", "Message", 3)
 		eventually(t, "entries", func() bool { return len(w.list(Query{})) == 3 })
+		if got := w.replay(Replay{}); len(got.Queued) != 3 {
+			t.Fatalf("while they are kept: %+v", got)
+		}
+		r.await(t, 4)
 		if err := w.journal.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.replay(Replay{})
-		if got := offsets(r.await(t, 4)); !slices.Equal(got, []uint64{1, 2, 3, 3}) {
+		close(goOn)
+		if got := offsets(r.await(t, 5)); !slices.Equal(got, []uint64{1, 2, 3, 1, 3}) {
 			t.Fatalf("offsets %v", got)
 		}
-		eventually(t, "the replay's entry", func() bool { return len(w.list(Query{})) == 4 })
-		if e := w.list(Query{OldestFirst: true})[0]; e.Error != "cannot be replayed: the event is no longer kept" || e.Replays != 0 || e.Status != Delivered {
+		eventually(t, "the replays' entries", func() bool { return len(w.list(Query{})) == 5 })
+		stored := w.list(Query{OldestFirst: true})
+		if e := stored[1]; e.Error != "cannot be replayed: the event is no longer kept" || e.Replays != 0 || e.Status != Delivered {
 			t.Errorf("entry %+v", e)
 		}
+		for _, dry := range []bool{true, false} {
+			got := w.replay(Replay{Query: Query{IDs: []int64{stored[0].ID, stored[1].ID, stored[2].ID}}, DryRun: dry})
+			want := []string{fmt.Sprintf("entry %d: its event is no longer kept", stored[0].ID), fmt.Sprintf("entry %d: its event is no longer kept", stored[1].ID)}
+			if got.Matched != 3 || len(got.Queued) != 1 || got.Queued[0].ID != stored[2].ID || !slices.Equal(got.Problems, want) {
+				t.Errorf("dry run %t: %+v", dry, got)
+			}
+		}
 	})
+}
+
+// A dry run is refused where the real one is.
+func TestDryRunOfTooMany(t *testing.T) {
+	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{MaxQueuedReplays: 4})
+	w.sink(newRefusing(), Policy{})
+	w.put(everything("a"))
+	w.append("a", "Message", 5)
+	eventually(t, "dead letters", func() bool { return len(w.list(Query{})) == 5 })
+	for _, r := range []Replay{{}, {Query: Query{Limit: 2}, Share: true}} {
+		for _, r.DryRun = range []bool{true, false} {
+			if _, err := w.Replay(t.Context(), r); !errors.Is(err, ErrTooMany) {
+				t.Errorf("%+v: %v", r, err)
+			}
+		}
+	}
 }
 
 // What a session asks for leaves room in the queue for others.
