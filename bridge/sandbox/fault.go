@@ -1,14 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
-	"go.mau.fi/whatsmeow/types"
 )
 
 // FaultKind is what goes wrong.
@@ -89,22 +86,6 @@ const (
 	// banReason is why an account is banned for a time: too many messages to people who do not have it in their contacts.
 	banReason = 101
 )
-
-// faultRule is a fault in force.
-type faultRule struct {
-	Fault
-	id      string
-	session types.JID
-	skip    int
-	left    int // negative: until cleared
-}
-
-// faultTable holds the rules in force. Guarded by Network.mu.
-type faultTable struct {
-	rules        []*faultRule
-	firstContact bool
-	held         map[*device][]waBinary.Node // by FaultReorder
-}
 
 var messageFaults = map[FaultKind]bool{FaultRefuseSend: true, FaultUndecryptable: true}
 
@@ -250,160 +231,6 @@ func (n *Network) applyFaults() {
 	for c := range n.conns {
 		c.delay = n.faults.slowness(c.device)
 	}
-}
-
-// slowness is the delay of a connection's stanzas.
-func (t *faultTable) slowness(d *device) time.Duration {
-	var delay time.Duration
-	for _, rule := range t.rules {
-		if rule.Kind == FaultSlow && rule.covers(d) {
-			delay = max(delay, rule.Delay)
-		}
-	}
-	return delay
-}
-
-// covers tells whether a rule is for a device: never for a phone, and for a connection that has no device yet only when it is for everybody.
-func (f *faultRule) covers(d *device) bool {
-	if d == nil {
-		return f.session.IsEmpty()
-	}
-	return !d.isPhone() && f.isFor(d.account, d)
-}
-
-func (f *faultRule) isFor(a *account, d *device) bool {
-	if f.session.IsEmpty() {
-		return true
-	}
-	if f.session.User != a.pn.User && f.session.User != a.lid.User {
-		return false
-	}
-	return f.session.Device == 0 || f.session.Device == d.number
-}
-
-// take finds the first rule of one of the kinds for a device's stanza and uses it up; nil when there is none.
-func (t *faultTable) take(d *device, node *waBinary.Node, kinds ...FaultKind) *faultRule {
-	for i, rule := range t.rules {
-		if !slices.Contains(kinds, rule.Kind) || !rule.covers(d) || !rule.selects(node) {
-			continue
-		}
-		if rule.skip > 0 {
-			rule.skip--
-			continue
-		}
-		if rule.left > 0 {
-			if rule.left--; rule.left == 0 {
-				t.rules = slices.Delete(slices.Clone(t.rules), i, i+1)
-			}
-		}
-		return rule
-	}
-	return nil
-}
-
-func (f *faultRule) selects(node *waBinary.Node) bool {
-	return node == nil || (f.Tag == "" || f.Tag == node.Tag) && (f.Type == "" || f.Type == text(node, "type")) && (f.Match == nil || f.Match(node))
-}
-
-// login gives the attributes of a refusal, or nil to let the client in. d is nil for a client that wants to pair.
-func (t *faultTable) login(d *device) waBinary.Attrs {
-	rule := t.take(d, nil, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated)
-	if rule == nil {
-		return nil
-	}
-	switch rule.Kind {
-	case FaultTemporaryBan:
-		return banAttrs(rule.Delay)
-	case FaultClientOutdated:
-		return waBinary.Attrs{"reason": "405"}
-	}
-	switch rule.Code {
-	case 0:
-		return waBinary.Attrs{"reason": "503"}
-	case 402:
-		return banAttrs(rule.Delay)
-	}
-	return waBinary.Attrs{"reason": strconv.Itoa(rule.Code)}
-}
-
-func banAttrs(d time.Duration) waBinary.Attrs {
-	return waBinary.Attrs{"reason": "402", "code": strconv.Itoa(banReason), "expire": strconv.Itoa(int(d.Seconds()))}
-}
-
-// send gives the error code with which a message is refused, or 0.
-func (t *faultTable) send(r *request) int {
-	rule := t.take(r.device, r.node, FaultRefuseSend)
-	switch {
-	case rule == nil:
-		return 0
-	case rule.Code == 0:
-		return refusedFirstContact
-	}
-	return rule.Code
-}
-
-// request gives the error with which a request is refused, or nil.
-func (t *faultTable) request(r *request) error {
-	if r.node.Tag != "iq" {
-		return nil
-	}
-	rule := t.take(r.device, r.node, FaultRefuseRequest)
-	switch {
-	case rule == nil:
-		return nil
-	case rule.Code == 0:
-		return iqFail(503)
-	}
-	return iqFail(rule.Code)
-}
-
-// outgoing lets rules change what a device is sent. cut says that the connection ends instead.
-func (t *faultTable) outgoing(d *device, node waBinary.Node) (nodes []waBinary.Node, cut bool) {
-	if len(t.rules) == 0 && len(t.held) == 0 {
-		return []waBinary.Node{node}, false
-	}
-	nodes = []waBinary.Node{node}
-	held := t.held[d]
-	delete(t.held, d)
-	rule := t.take(d, &node, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder)
-	if rule != nil {
-		switch rule.Kind {
-		case FaultCutDelivery:
-			cut = true
-		case FaultUndecryptable:
-			nodes[0] = spoiled(node)
-		case FaultDuplicate:
-			nodes = append(nodes, node)
-		case FaultReorder:
-			if t.held == nil {
-				t.held = map[*device][]waBinary.Node{}
-			}
-			t.held[d] = append(held, node)
-			return nil, false
-		}
-	}
-	return append(nodes, held...), cut
-}
-
-// release gives back what is held for a device.
-func (t *faultTable) release(d *device) []waBinary.Node {
-	held := t.held[d]
-	delete(t.held, d)
-	return held
-}
-
-// spoiled copies a message with its ciphertexts made unreadable.
-func spoiled(node waBinary.Node) waBinary.Node {
-	children := slices.Clone(node.GetChildren())
-	for i := range children {
-		if children[i].Tag == "enc" {
-			data := bytes.Clone(content(&children[i]))
-			data[len(data)-1] ^= 0xff
-			children[i].Content = data
-		}
-	}
-	node.Content = children
-	return node
 }
 
 // Cut ends the connections of an account's devices (of one device, when the JID names it) without a word; empty is everybody. It returns how many.

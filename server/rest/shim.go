@@ -5,14 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -287,143 +284,4 @@ func (s *Shim) missing(w http.ResponseWriter, r *http.Request, t *table, allowed
 	}
 	x := &Exchange{Request: r, Dialect: t.Dialect, shim: s, RequestID: s.requestID(r)}
 	s.answer(w, x, t.Missing(x, allowed))
-}
-
-// handlerOf serves one route.
-type handlerOf struct {
-	shim  *Shim
-	table *table
-	route *Route
-}
-
-func (h handlerOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	x := &Exchange{Request: r, Dialect: h.table.Dialect, Route: h.route, shim: h.shim, RequestID: h.shim.requestID(r), ctx: r.Context()}
-	reply := h.shim.handle(w, x, h.route)
-	h.shim.answer(w, x, reply)
-	h.shim.log.Debug("request", "dialect", h.table.Name, "operation", h.route.Method+" "+h.route.Path,
-		"status", max(reply.Status, http.StatusOK), "duration", time.Since(began), "request_id", x.RequestID)
-}
-
-func (s *Shim) answer(w http.ResponseWriter, x *Exchange, reply *Reply) {
-	w.Header().Set("X-Request-Id", x.RequestID)
-	if err := reply.write(w, x.Request); err != nil {
-		s.log.Error("an answer could not be encoded", "dialect", x.Dialect.Name, "request_id", x.RequestID, "error", err)
-		http.Error(w, "internal error", http.StatusInternalServerError)
-	}
-}
-
-// handle makes the answer of a route; whatever goes wrong becomes the dialect's form of an error.
-func (s *Shim) handle(w http.ResponseWriter, x *Exchange, route *Route) (reply *Reply) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			s.log.Error("a route panicked", "operation", route.Method+" "+route.Path, "request_id", x.RequestID, "panic", problem, "stack", string(debug.Stack()))
-			reply = x.Dialect.Fail(x, &Failure{Err: rpc.Internal(), Route: route})
-		}
-	}()
-	result, err := s.run(w, x, route)
-	if err != nil {
-		f := failureOf(route, err)
-		if f.Err != nil && f.Err.RetryAfter > 0 {
-			w.Header().Set("Retry-After", retryAfter(f.Err.RetryAfter))
-		}
-		return x.Dialect.Fail(x, f)
-	}
-	if whole, ok := result.(*Reply); ok {
-		return whole
-	}
-	if x.Dialect.Success != nil {
-		result = x.Dialect.Success(x, result)
-	}
-	return &Reply{Body: result}
-}
-
-func retryAfter(d time.Duration) string {
-	return fmt.Sprint(int64((d + time.Second - 1) / time.Second))
-}
-
-func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error) {
-	if !route.opts.public {
-		who, problem := s.authenticate(x)
-		if problem != nil {
-			return nil, problem
-		}
-		x.Principal, x.Session = who, who.Session
-		if s.cfg.Admit != nil {
-			if problem := s.cfg.Admit(who.ID); problem != nil {
-				return nil, problem
-			}
-		}
-		if x.Dialect.Admits != nil {
-			var err error
-			if x.Session, err = x.Dialect.Admits(x); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if x.Request.Method != http.MethodGet && x.Request.Method != http.MethodHead {
-		x.ctx = context.WithoutCancel(x.ctx) // half a request helps nobody; methods have timeouts of their own
-		if x.key = x.Request.Header.Get("Idempotency-Key"); len(x.key) > maxKey {
-			return nil, Bad("Idempotency-Key", "", fmt.Sprintf("must be at most %d characters", maxKey))
-		}
-	}
-	request, free, err := s.decode(w, x.Request, route)
-	if err != nil {
-		return nil, err
-	}
-	defer free()
-	return route.serve(x, request)
-}
-
-// authenticate finds the token of a request and whom it belongs to.
-func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
-	token, refused, ticket := "", false, false
-	for _, c := range x.Dialect.Credentials {
-		found := c.Token(x.Request)
-		if found == "" {
-			continue
-		}
-		if refused = c.Query && !s.cfg.QueryTokens; refused {
-			continue
-		}
-		token, ticket = found, c.Ticket
-		break
-	}
-	if token == "" {
-		if refused {
-			return rpc.Principal{}, rpc.Unauthenticated("tokens in the query are refused; see the setting allow-query-tokens")
-		}
-		return rpc.Principal{}, rpc.Unauthenticated("a token is needed")
-	}
-	var who rpc.Principal
-	var err error
-	if ticket && s.cfg.Tickets != nil {
-		x.Ticket = true
-		who, x.Filter, err = s.cfg.Tickets.Look(x.Request.Context(), token)
-	} else {
-		who, err = s.auth.Authenticate(x.Request.Context(), token)
-	}
-	if err == nil {
-		return who, nil
-	}
-	var problem *rpc.Error
-	if !errors.As(err, &problem) {
-		problem = rpc.Unauthenticated("the token is not known")
-	}
-	return rpc.Principal{}, problem
-}
-
-// requestID takes over the caller's own name of a request when it is harmless, and makes one otherwise.
-func (s *Shim) requestID(r *http.Request) string {
-	id := r.Header.Get("X-Request-Id")
-	harmless := id != "" && len(id) <= maxRequestID
-	for i := range len(id) {
-		if c := id[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			harmless = false
-		}
-	}
-	if harmless {
-		return id
-	}
-	return s.prefix + strconv.FormatUint(s.requests.Add(1), 10)
 }

@@ -1,11 +1,9 @@
 package socket
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,115 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/server/origin"
 	"github.com/waystation/waystation/transports/journal"
 )
-
-// streamMessage is one message of an event stream.
-type streamMessage struct {
-	ID, Event, Data string
-}
-
-// eventStream is a client's end of a stream.
-type eventStream struct {
-	t      testing.TB
-	body   io.Closer
-	lines  *bufio.Reader
-	lastID string // as an EventSource keeps it
-	retry  string
-	beats  int
-}
-
-func (w *world) tryStream(header http.Header, query string) *http.Response {
-	w.t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http"+strings.TrimPrefix(w.url, "ws")+"/v1/events"+query, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	request.Header = header
-	response, err := w.client.Do(request)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return response
-}
-
-// stream opens a stream, at an id unless that is empty, and reads its hello.
-func (w *world) stream(token, query, id string) (*eventStream, streamHello) {
-	w.t.Helper()
-	header := http.Header{"Authorization": {"Bearer " + token}}
-	if id != "" {
-		header.Set("Last-Event-ID", id)
-	}
-	response := w.tryStream(header, query)
-	if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		body, _ := io.ReadAll(response.Body)
-		w.t.Fatalf("status %d, %s", response.StatusCode, body)
-	}
-	s := &eventStream{t: w.t, body: response.Body, lines: bufio.NewReader(response.Body), lastID: id}
-	w.t.Cleanup(s.close)
-	var hello streamHello
-	s.named("hello", &hello)
-	return s, hello
-}
-
-func (s *eventStream) close() { _ = s.body.Close() }
-
-// next reads a message; ok is false at the end of the stream.
-func (s *eventStream) next() (m streamMessage, ok bool) {
-	s.t.Helper()
-	for {
-		line, err := s.lines.ReadString('\n')
-		if err != nil {
-			return m, false
-		}
-		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch name {
-		case "id":
-			m.ID, s.lastID = value, value
-		case "event":
-			m.Event = value
-		case "data":
-			m.Data = value
-		case "retry":
-			s.retry = value
-		case "":
-			if line == "\n" && m.Data != "" {
-				return m, true
-			}
-			if line != "\n" {
-				s.beats++
-			}
-		default:
-			s.t.Fatalf("line %q", line)
-		}
-	}
-}
-
-func (s *eventStream) named(event string, params any) streamMessage {
-	s.t.Helper()
-	m, ok := s.next()
-	if !ok || m.Event != event {
-		s.t.Fatalf("want %s, got %+v", event, m)
-	}
-	if err := json.Unmarshal([]byte(m.Data), params); err != nil {
-		s.t.Fatalf("%v in %s", err, m.Data)
-	}
-	return m
-}
-
-// events expects durable events from one offset to another.
-func (s *eventStream) events(session string, from, to uint64) {
-	s.t.Helper()
-	for want := from; want <= to; want++ {
-		var ev eventBody
-		if m := s.named("", &ev); ev.Session != session || ev.Offset != want || m.ID == "" {
-			s.t.Fatalf("want %s %d, got %+v", session, want, m)
-		}
-	}
-}
 
 func TestStreamEventsAndResume(t *testing.T) {
 	w := newWorld(t, Config{}, journal.Config{})
@@ -272,115 +163,6 @@ func TestStreamGaps(t *testing.T) {
 	if g.Session != "s2" || g.Reason != gapPurged {
 		t.Fatalf("%+v", g)
 	}
-}
-
-func TestStreamRefused(t *testing.T) {
-	origins, err := origin.New([]string{"https://good.example"}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t, Config{Origins: origins, MaxStreamSessions: 2, MaxPerSession: 1, Tickets: onceTickets{"good": true}}, journal.Config{})
-	s, _ := w.stream("session:s1", "", "")
-	id := s.lastID
-	flipped := func(i int) string {
-		b := []byte(id)
-		if b[i]++; b[i] == 'Z'+1 || b[i] == 'z'+1 || b[i] == '9'+1 || b[i] == '_'+1 || b[i] == '-'+1 {
-			b[i] = 'A'
-		}
-		return string(b)
-	}
-	foreign := string(appendStreamID(nil, []byte("another key"), []spot{{"s2", "e", 0}}))
-	bearer := func(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
-	with := func(name, value string) http.Header {
-		h := bearer("admin")
-		h.Set(name, value)
-		return h
-	}
-	for _, c := range []struct {
-		name, query string
-		header      http.Header
-		status      int
-		names       string
-	}{
-		{"no token", "", nil, 401, ""},
-		{"bad token", "", bearer("x"), 401, ""},
-		{"expired token", "", bearer("expired"), 401, reasonExpired},
-		{"public token", "", bearer("public"), 403, ""},
-		{"token in the URL", "?token=admin", nil, 400, ""},
-		{"unknown ticket", "?ticket=bad", nil, 401, "ticket"},
-		{"foreign origin", "", with("Origin", "https://good.example.evil"), 403, ""},
-		{"origin null", "", with("Origin", "null"), 403, ""},
-		{"foreign session", "?sessions=s2", bearer("session:s1"), 403, ""},
-		{"unknown session", "?sessions=none", bearer("session:s1"), 403, ""},
-		{"too many of a session", "", bearer("session:s1"), 429, ""},
-		{"unknown parameter", "?type=Message", bearer("admin"), 400, "/type"},
-		{"empty type", "?types=Message,", bearer("admin"), 400, "/types/1"},
-		{"long type", "?types=" + strings.Repeat("x", 65), bearer("admin"), 400, "/types/0"},
-		{"many types", "?types=" + strings.Repeat("x,", 200) + "x", bearer("admin"), 400, "/types"},
-		{"number as chat", "?chats=4915112345678", bearer("admin"), 400, "/chats/0"},
-		{"no chat", "?chats=%22", bearer("admin"), 400, "/chats/0"},
-		{"not a flag", "?include_volatile=perhaps", bearer("admin"), 400, "/include_volatile"},
-		{"flag twice", "?include_volatile=true&include_volatile=false", bearer("admin"), 400, "/include_volatile"},
-		{"from nowhere", "?from=5", bearer("admin"), 400, "/from"},
-		{"bad escape", "?types=%zz", bearer("admin"), 400, "query"},
-		{"broken UTF-8", "?types=%ff%fe", bearer("admin"), 400, "/types"},
-		{"forged id", "", with("Last-Event-ID", foreign), 400, "/last_event_id"},
-		{"forged id in the query", "?last_event_id=" + foreign, bearer("admin"), 400, "/last_event_id"},
-		{"id cut short", "", with("Last-Event-ID", id[:len(id)-4]), 400, "/last_event_id"},
-		{"damaged id", "", with("Last-Event-ID", flipped(5)), 400, "/last_event_id"},
-		{"damaged signature", "", with("Last-Event-ID", flipped(len(id)-3)), 400, "/last_event_id"},
-		{"number as id", "", with("Last-Event-ID", "42"), 400, "/last_event_id"},
-		{"long id", "", with("Last-Event-ID", strings.Repeat("A", 17<<10)), 400, "/last_event_id"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			response := w.tryStream(c.header, c.query)
-			defer response.Body.Close()
-			body, _ := io.ReadAll(response.Body)
-			var told struct{ Error struct{ Code int } }
-			if err := json.Unmarshal(body, &told); err != nil || response.StatusCode != c.status || told.Error.Code == 0 || !strings.Contains(string(body), c.names) {
-				t.Errorf("status %d, %s", response.StatusCode, body)
-			}
-			if strings.Contains(string(body), "secret of the inside") {
-				t.Error("the inside shows")
-			}
-		})
-	}
-	response := w.tryStream(http.Header{"Origin": {"https://good.example"}}, "?ticket=good&sessions=s2")
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Errorf("a ticket: status %d", response.StatusCode)
-	}
-	w.directory.add("s3")
-	response = w.tryStream(bearer("admin"), "")
-	body, _ := io.ReadAll(response.Body)
-	if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "/sessions") {
-		t.Errorf("too many sessions: status %d, %s", response.StatusCode, body)
-	}
-	narrow, _ := w.stream("admin", "?sessions=s1,s3", "")
-	narrow.close()
-	// Nothing is left of those that were refused.
-	s.close()
-	for end := time.Now().Add(waitLimit); w.endpoint.Connections() > 0; {
-		if time.Now().After(end) {
-			t.Fatalf("%d connections are left", w.endpoint.Connections())
-		}
-	}
-	w.endpoint.mu.Lock()
-	defer w.endpoint.mu.Unlock()
-	if e := w.endpoint; e.opening != 0 || len(e.bound) != 0 || len(e.everyone) != 0 || len(e.topics) != 0 {
-		t.Errorf("%d opening, %d bound, %d take all, %d topics", e.opening, len(e.bound), len(e.everyone), len(e.topics))
-	}
-}
-
-// onceTickets is a Tickets.
-type onceTickets map[string]bool
-
-func (o onceTickets) Redeem(_ context.Context, ticket string) (rpc.Principal, error) {
-	if !o[ticket] {
-		return rpc.Principal{}, rpc.Unauthenticated("no such ticket")
-	}
-	o[ticket] = false
-	return rpc.Principal{Kind: rpc.ScopeSession, ID: "token-s2", Session: "s2"}, nil
 }
 
 func TestStreamOutgrown(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -65,13 +64,6 @@ type Config struct {
 	Kinds    map[string]Kind // nil = Kinds()
 	Now      func() time.Time
 	Log      *slog.Logger // nil = silent
-}
-
-// Globals are the global transports.
-type Globals struct {
-	Webhook   *webhook.Global     // nil = off
-	Brokers   map[string]Settings // by transport; those that are not there, or not enabled, are off
-	WebSocket bool                // sockets may follow all sessions
 }
 
 // Outlets are the global transports and the brokers of sessions. Its methods may be called concurrently.
@@ -165,83 +157,6 @@ func withEvents(skip []string) []string {
 	return slices.DeleteFunc(slices.Clone(skip), func(name string) bool { return !slices.Contains(outletNames, name) })
 }
 
-// SetGlobals puts other global transports in the place of those there are. When one of them is not right, nothing changes;
-// the error is Problems by the name of the transport.
-func (o *Outlets) SetGlobals(ctx context.Context, g Globals) error {
-	next, g, err := o.prepare(ctx, g)
-	if err != nil {
-		return err
-	}
-	ctx, end, err := o.begin(ctx)
-	if err != nil {
-		o.releaseAll(next)
-		return err
-	}
-	defer end()
-	return o.change(ctx, next, g)
-}
-
-// change is SetGlobals for who has the turn.
-func (o *Outlets) change(ctx context.Context, next map[string]*attached, g Globals) (err error) {
-	for name, s := range o.sinks {
-		err = errors.Join(err, o.switchTo(ctx, name, s, next[name]))
-	}
-	err = errors.Join(err, o.switchWebhook(ctx, g.Webhook))
-	o.mu.Lock()
-	o.globals = g
-	o.mu.Unlock()
-	return err
-}
-
-// prepare checks everything and opens what is new, or nothing. It may take as long as a look-up of a host, so that nobody
-// must wait for it but the caller.
-func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*attached, checked Globals, err error) {
-	bad := Problems{}
-	next = map[string]*attached{}
-	checked = Globals{Brokers: map[string]Settings{}, WebSocket: g.WebSocket}
-	for _, name := range slices.Sorted(maps.Keys(g.Brokers)) {
-		set := g.Brokers[name]
-		if !set.Enabled {
-			continue
-		}
-		a, err := o.attach(name, &set, Access{Operator: true, MaxNames: o.cfg.MaxNames})
-		var p refusal.Problems
-		switch {
-		case errors.As(err, &p):
-			bad[name] = p
-			continue
-		case err != nil:
-			bad[name] = refusal.Problems{{Field: "enabled", Text: err.Error()}}
-			continue
-		}
-		next[name], checked.Brokers[name] = a, set
-	}
-	if g.Webhook != nil {
-		hook := *g.Webhook
-		events, p := checkEvents(hook.Events, o.cfg.Events)
-		hook.Events = events
-		var more refusal.Problems
-		if err := o.webhooks.CheckGlobal(ctx, hook); errors.As(err, &more) {
-			for _, problem := range more {
-				if !slices.Contains(p, problem) {
-					p.Add(problem.Field, problem.Text)
-				}
-			}
-		} else if err != nil {
-			p.Add("url", err.Error())
-		}
-		if len(p) > 0 {
-			bad[webhook.Transport] = p
-		}
-		checked.Webhook = &hook
-	}
-	if len(bad) == 0 {
-		return next, checked, nil
-	}
-	o.releaseAll(next)
-	return nil, Globals{}, bad
-}
-
 // attach opens a connection for settings, whose events it puts in order.
 func (o *Outlets) attach(transport string, set *Settings, access Access) (*attached, error) {
 	s := o.sinks[transport]
@@ -264,19 +179,6 @@ func (o *Outlets) attach(transport string, set *Settings, access Access) (*attac
 	return &attached{conn, *set}, nil
 }
 
-// switchTo has the global targets of a transport stand for something else; nil = off.
-func (o *Outlets) switchTo(ctx context.Context, transport string, s *sink, next *attached) error {
-	if next == nil {
-		err := o.dispatcher.RemoveTargets(ctx, transport, dispatch.GlobalPrefix)
-		o.drop(s.setGlobal(nil))
-		return err
-	}
-	before := s.setGlobal(next)
-	err := o.dispatcher.PutTargets(ctx, o.targets(func(session string) dispatch.Target { return o.globalTarget(transport, next, session) })...)
-	o.drop(before)
-	return err
-}
-
 // drop gives up a connection. Who has the turn does not wait for its end, which may take as long as the other side lets it:
 // no session's broker holds up the changes of others.
 func (o *Outlets) drop(a *attached) {
@@ -296,38 +198,6 @@ func (o *Outlets) releaseAll(list map[string]*attached) {
 	for _, a := range list {
 		o.release(a.shared)
 	}
-}
-
-func (o *Outlets) switchWebhook(ctx context.Context, g *webhook.Global) error {
-	if g == nil {
-		err := o.dispatcher.RemoveTargets(ctx, webhook.Transport, dispatch.GlobalPrefix)
-		o.webhooks.SetGlobal(nil)
-		return err
-	}
-	o.webhooks.SetGlobal(g)
-	return o.dispatcher.PutTargets(ctx, o.targets(o.webhooks.GlobalTarget)...)
-}
-
-func (o *Outlets) targets(of func(session string) dispatch.Target) []dispatch.Target {
-	list := make([]dispatch.Target, 0, len(o.sessions))
-	for session := range o.sessions {
-		list = append(list, of(session))
-	}
-	return list
-}
-
-func (o *Outlets) globalTarget(transport string, a *attached, session string) dispatch.Target {
-	return dispatch.Target{
-		Transport: transport, ID: dispatch.GlobalPrefix + session, Session: session, Outlet: transport, Key: a.key,
-		Filter: filter(a.settings.Events, o.cfg.Events),
-	}
-}
-
-// Globals are the global transports in use.
-func (o *Outlets) Globals() Globals {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	return o.globals
 }
 
 // Add gives the events of a new session to the global transports, but those that it stays out of.

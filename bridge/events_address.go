@@ -1,0 +1,95 @@
+package bridge
+
+import (
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// who completes a person's addresses and adds pn, lid and contact_key to the
+// data. It returns the addresses a chat filter should match.
+func (t *translation) who(data fields, jids ...types.JID) (person, error) {
+	p, err := t.person(jids...)
+	if err != nil {
+		return p, err
+	}
+	key, err := t.key(p)
+	if err != nil {
+		return p, err
+	}
+	data["pn"], data["lid"], data["contact_key"] = jidOrNull(p.pn), jidOrNull(p.lid), orNull(key)
+	return p, nil
+}
+
+// person puts the known addresses of one person together; what is missing is
+// looked up.
+func (t *translation) person(jids ...types.JID) (person, error) {
+	var p person
+	for _, jid := range jids {
+		jid = jid.ToNonAD()
+		switch jid.Server {
+		case types.DefaultUserServer:
+			p.pn = jid
+		case types.HiddenUserServer:
+			p.lid = jid
+		}
+	}
+	if p.pn.IsEmpty() == p.lid.IsEmpty() {
+		return p, nil // both or none: nothing to look up
+	}
+	device := t.cli.Store
+	if device.LIDs == nil {
+		return p, nil
+	}
+	return personOf(t.ctx, device, p.contact())
+}
+
+// key gives the contact key; a join of two keys becomes an Alias event.
+func (t *translation) key(p person) (string, error) {
+	key, joined, err := t.s.b.keys.of(t.ctx, p)
+	if err != nil || joined == nil {
+		return key, err
+	}
+	return key, t.emit("Alias", time.Time{}, "", addresses(p), fields{
+		"pn": jidOrNull(p.pn), "lid": jidOrNull(p.lid), "contact_key": joined.Key, "replaced_contact_key": joined.Replaced,
+	})
+}
+
+// addresses lists what a chat filter may name.
+func addresses(p person) []string {
+	var out []string
+	for _, jid := range []types.JID{p.pn, p.lid} {
+		if !jid.IsEmpty() {
+			out = append(out, jid.String())
+		}
+	}
+	return out
+}
+
+// chatAddresses lists the addresses of a chat: both of a person's, or the one
+// of a group.
+func (t *translation) chatAddresses(chat types.JID, alt types.JID) ([]string, error) {
+	switch chat.Server {
+	case types.DefaultUserServer, types.HiddenUserServer:
+		p, err := t.person(chat, alt)
+		return addresses(p), err
+	}
+	if chat.IsEmpty() {
+		return nil, nil
+	}
+	return []string{chat.ToNonAD().String()}, nil
+}
+
+// canonical gives a chat or sender one spelling for dedupe keys, whichever of
+// its addresses WhatsApp used this time.
+func (t *translation) canonical(jid types.JID, alt types.JID) (string, error) {
+	switch jid.Server {
+	case types.DefaultUserServer, types.HiddenUserServer:
+		p, err := t.person(jid, alt)
+		if err != nil {
+			return "", err
+		}
+		return t.key(p)
+	}
+	return jid.ToNonAD().String(), nil
+}

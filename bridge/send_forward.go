@@ -1,0 +1,131 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// Forwarded is what became of a message forwarded to one chat.
+type Forwarded struct {
+	To        string     `json:"to" doc:"chat"`
+	MessageID *string    `json:"message_id" doc:"id of the new message"`
+	Timestamp *time.Time `json:"timestamp" doc:"time given by the WhatsApp server"`
+	Error     *string    `json:"error" doc:"why it did not go out; null when it did"`
+}
+
+const maxForward = 100 // recipients of one call
+
+// ForwardOptions say how a message is forwarded. The zero value is usable.
+type ForwardOptions struct {
+	// MessageIDs are those of the new messages, one a recipient; nil = generated.
+	// As with Send, they make a repeat safe.
+	MessageIDs []string
+	// Progress is told how many recipients are done; nil = nobody asks.
+	Progress func(done int)
+}
+
+// Forward sends a stored message to other chats. Files are not uploaded again.
+func (s *Session) Forward(ctx context.Context, chat, id string, recipients []string, o ForwardOptions) ([]Forwarded, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	if len(recipients) == 0 || len(recipients) > maxForward {
+		return nil, badParam("recipients", "needs 1 to %d chats", maxForward)
+	}
+	chats := make([]types.JID, len(recipients))
+	for i, recipient := range recipients {
+		if chats[i], err = s.parseJID("recipients/"+strconv.Itoa(i), recipient); err != nil {
+			return nil, err
+		}
+	}
+	row, err := s.storedMessage(ctx, chat, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := forwardable(row); err != nil {
+		return nil, err
+	}
+	out := make([]Forwarded, len(chats))
+	for i, to := range chats {
+		out[i].To = to.String()
+		content, err := forwardable(row)
+		if err != nil {
+			return nil, err
+		}
+		message := &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.echoes(to, nil)}
+		if o.MessageIDs != nil {
+			message.id = o.MessageIDs[i]
+		}
+		if sent, err := s.deliverOnce(ctx, cli, message); err != nil {
+			out[i].Error = orNull(publicText(err))
+		} else {
+			out[i].MessageID, out[i].Timestamp = &sent.MessageID, &sent.Timestamp
+		}
+		if o.Progress != nil {
+			o.Progress(i + 1)
+		}
+	}
+	return out, nil
+}
+
+// deliverOnce is deliver, except that a message of that id that went out
+// already is not sent again.
+func (s *Session) deliverOnce(ctx context.Context, cli *whatsmeow.Client, out *outgoing) (*Sent, error) {
+	if out.id != "" {
+		if sent, err := s.sentBefore(ctx, out.to, out.id); err != nil || sent != nil {
+			return sent, err
+		}
+	}
+	return s.deliver(ctx, cli, out)
+}
+
+// publicText is the part of an error that callers may see.
+func publicText(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Message != "" {
+		return e.Message
+	}
+	return "could not send the message"
+}
+
+// forwardable makes the content of a forwarded message, with its mark and score.
+func forwardable(row *messages.Row) (*waE2E.Message, error) {
+	if len(row.Raw) == 0 || !row.DeletedAt.IsZero() {
+		return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "the store no longer has the content of the message"}
+	}
+	m, err := messageOf(row, false)
+	if err != nil {
+		return nil, err
+	}
+	if m.ViewOnce {
+		return nil, newError(ReasonNotSupported, "a message that opens once cannot be forwarded")
+	}
+	content, err := contentOf(row)
+	if err != nil {
+		return nil, err
+	}
+	content.MessageContextInfo = nil
+	switch {
+	case content.Conversation != nil:
+		content.ExtendedTextMessage, content.Conversation = &waE2E.ExtendedTextMessage{Text: content.Conversation}, nil
+	case m.Selection != nil: // means nothing where its question was not asked
+		content = &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(row.Text)}}
+	}
+	score := uint32(m.ForwardingScore) + 1
+	if !withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo {
+		return &waE2E.ContextInfo{IsForwarded: proto.Bool(true), ForwardingScore: &score}
+	}) {
+		return nil, newError(ReasonNotSupported, "a message of type %s cannot be forwarded", row.Type)
+	}
+	return content, nil
+}
