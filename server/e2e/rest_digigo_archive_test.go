@@ -205,6 +205,7 @@ func digigoArchive() []restCase {
 func digigoForms(t *testing.T, r *restRun) {
 	w := r.w
 	delivered, refused := w.archived(t, "delivered"), w.archived(t, dead)
+	w.unbrokered(t)
 	for _, c := range []struct {
 		what, method, path, body string
 		want                     object
@@ -228,6 +229,13 @@ func digigoForms(t *testing.T, r *restRun) {
 		},
 		{"no filter", "DELETE", "/admin/dlq?confirm=true", "", object{"fields": []object{{"field": "transport"}}}},
 		{"reset", "PUT", "/webhook", `{}`, object{"code": 200, "success": true}},
+		{"RabbitMQ that is not set up", "GET", "/session/rabbitmq/config", "", object{"data": object{"config": object{"enabled": false}, "stats": object{"active_queues": []string{}}}}},
+		{"switched off as it is", "POST", "/session/rabbitmq/config", `{"enabled":false}`, object{"code": 200, "data": object{"Enabled": false}}},
+		{"no address", "POST", "/session/rabbitmq/config", `{"enabled":false,"queue":"events"}`, object{"code": 400, "fields": []object{{"field": "url"}}}},
+		{
+			"which event", "POST", "/webhook", fmt.Sprintf(`{"webhook":"%s/all","events":["Message","Massage"]}`, w.receiver.url),
+			object{"code": 400, "fields": []object{{"field": "events[1]", "problem": `is not an event ("Massage"); rpc.discover lists them under x-events`}}},
+		},
 		{"default text", "POST", "/session/skipcalls/config", `{"enabled":true}`, object{"data": object{"RejectMessage": "Sorry, I cannot take calls at the moment."}}},
 		{"everything", "POST", "/webhook", fmt.Sprintf(`{"webhook":"%s/all","events":["Message","All"]}`, w.receiver.url), object{"data": object{"Events": []string{"All"}}}},
 	} {

@@ -190,11 +190,18 @@ func (p *plan) documented(pointer string) (name string, f *field) {
 	return name, f
 }
 
-// item finds the name of something inside an item of a list of objects, whose params are relative to the item's.
+// item finds the name of an item of a list, or of something inside an item that is an object, whose params are relative to
+// the item's.
 func (f *field) item(pointer string) (name string, inner *field) {
 	rest, under := strings.CutPrefix(pointer, f.param+"/")
 	index, inside, ok := strings.Cut(rest, "/")
-	if f.param == "" || !under || !ok || f.value.elem == nil || f.value.elem.object == nil {
+	if f.param == "" || !under || f.value.elem == nil {
+		return "", nil
+	}
+	if f.value.elem.object == nil {
+		return f.name + "[" + index + "]", f
+	}
+	if !ok {
 		return "", nil
 	}
 	name, inner = f.value.elem.object.documented("/" + inside)

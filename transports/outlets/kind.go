@@ -186,7 +186,7 @@ func checkEvents(given []string, volatile map[string]bool) (events []string, p r
 			name = AllEvents
 		}
 		if _, known := volatile[name]; !known && name != AllEvents {
-			p.Add(fmt.Sprintf("events/%d", i), "is not an event; rpc.discover lists them under x-events")
+			p.Add(fmt.Sprintf("events/%d", i), refusal.NoEvent(name))
 		}
 		if !slices.Contains(events, name) {
 			events = append(events, name)

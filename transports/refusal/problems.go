@@ -1,6 +1,9 @@
 package refusal
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Problem is what is wrong with one field of a configuration.
 type Problem struct {
@@ -22,6 +25,11 @@ func (p Problems) Error() string {
 
 // Add notes a problem.
 func (p *Problems) Add(field, text string) { *p = append(*p, Problem{field, text}) }
+
+// NoEvent is the text of a problem with an element that is not the name of an event.
+func NoEvent(name string) string {
+	return fmt.Sprintf("is not an event (%.64q); rpc.discover lists them under x-events", name)
+}
 
 // Err is nil when there is no problem.
 func (p Problems) Err() error {

@@ -25,7 +25,7 @@ func (s *store) check(c *Change, w *Webhook, badURL string) error {
 	}
 	for i, name := range c.Events {
 		if _, known := s.cfg.Events[name]; !known && name != AllEvents {
-			bad.Add("events/"+strconv.Itoa(i), "is not an event; rpc.discover lists them under x-events")
+			bad.Add("events/"+strconv.Itoa(i), refusal.NoEvent(name))
 		}
 	}
 	switch {

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"slices"
+	"reflect"
 	"strings"
 
 	"github.com/waystation/waystation/rpc"
@@ -96,6 +96,13 @@ func (in *rabbitRequest) params() (rest.Params, error) {
 	return p, nil
 }
 
+// onlySwitchesOff tells whether the request says nothing but that RabbitMQ is off.
+func (in *rabbitRequest) onlySwitchesOff() bool {
+	others := *in
+	others.Enabled = nil
+	return in.Enabled != nil && !*in.Enabled && reflect.ValueOf(others).IsZero()
+}
+
 // argumentTable takes a table as text too, which is how answers have it.
 func argumentTable(raw json.RawMessage) json.RawMessage {
 	var inText string
@@ -112,6 +119,9 @@ func setRabbit(x *rest.Exchange, in *rabbitRequest) (*saved, error) {
 	}
 	var r struct{ Settings broker }
 	err = x.Call("transport.updateSettings", p, &r)
+	if in.onlySwitchesOff() && has(err, rpc.CodeInvalidParams) {
+		err = nil // there are no settings, which is what the method says by asking for an address
+	}
 	return &saved{"RabbitMQ configuration saved successfully", r.Settings.Enabled}, err
 }
 
@@ -203,14 +213,17 @@ func getRabbit(x *rest.Exchange, _ *rest.None) (*rabbitAnswer, error) {
 			Enabled: s.Enabled, URL: s.URL, Events: strings.Join(documented(s.Events), ","), queueOptions: o.queueOptions,
 			MessageTTL: milliseconds(o.MessageTTL), QueueArguments: tableText(o.QueueArguments), ExchangeArguments: tableText(o.ExchangeArguments),
 		},
-		rabbitStats{slices.Concat([]string{}, r.Stats.Queues), r.Stats.Published, r.Stats.LastPublish},
+		rabbitStats{append([]string{}, r.Stats.Queues...), r.Stats.Published, r.Stats.LastPublish},
 	}, nil
 }
 
 // unset tells that there are no settings, which the document has no error for.
-func unset(err error) bool {
+func unset(err error) bool { return has(err, rpc.CodeNotFound) }
+
+// has tells whether a method failed with a code.
+func has(err error, code int) bool {
 	var problem *rpc.Error
-	return errors.As(err, &problem) && problem.Code == rpc.CodeNotFound
+	return errors.As(err, &problem) && problem.Code == code
 }
 
 func deleteRabbit(x *rest.Exchange, _ *rest.None) (*done, error) {
