@@ -9,9 +9,9 @@ import (
 )
 
 // A budget, not a measurement: what a delivery may allocate on SQLite with its cursor and its entry in the archive, a
-// little above what it does. Alone that is about 123, with 100 lanes that share commits about 65.
+// little above what it does. Alone, in windows that grow, that is about 35, with 100 lanes that share commits about 49.
 func TestBudgetDeliver(t *testing.T) {
-	for lanes, budget := range map[int]float64{1: 145, 100: 90} {
+	for lanes, budget := range map[int]float64{1: 45, 100: 60} {
 		t.Run(fmt.Sprint("lanes=", lanes), func(t *testing.T) {
 			const events = 4000
 			deliverAll := backlog(t, lanes, events/lanes, Config{})

@@ -69,8 +69,10 @@ func (s *sink) middlewares() []message.HandlerMiddleware {
 func (s *sink) attempt(msg *message.Message) error {
 	j := jobOf(msg)
 	began := s.d.cfg.Now()
+	var limit limit
+	defer limit.end()
 	for now := began; ; {
-		if err := s.try(msg.Context(), j, now); err != nil {
+		if err := s.try(limit.at(msg.Context(), s.policy.AttemptTimeout, now), j, now); err != nil {
 			return err
 		}
 		now = s.d.cfg.Now()
@@ -80,10 +82,32 @@ func (s *sink) attempt(msg *message.Message) error {
 	}
 }
 
+// limit bounds attempts in time. Those that follow each other closely share a context, since making one costs as much as a
+// tenth of an attempt; that takes a hundredth of its time from one that hangs, at most.
+type limit struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	since  time.Time
+}
+
+// at is the context of an attempt that begins now.
+func (l *limit) at(ctx context.Context, timeout time.Duration, now time.Time) context.Context {
+	if l.ctx == nil || now.Sub(l.since) > timeout/100 {
+		l.end()
+		l.since = now
+		l.ctx, l.cancel = context.WithTimeout(ctx, timeout)
+	}
+	return l.ctx
+}
+
+func (l *limit) end() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
 // try makes an attempt that begins now at the next delivery, or at all that are left, within its time.
 func (s *sink) try(ctx context.Context, j *job, now time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, s.policy.AttemptTimeout)
-	defer cancel()
 	j.begin(now)
 	taken, code, err := DeliverAll(ctx, s.sink, j.t.settings().Target, j.deliveries[j.ended:])
 	if err == nil && taken == 0 {

@@ -153,13 +153,15 @@ func (s *store) move(ctx context.Context, moves []cursor) error {
 
 // insert adds entries to the archive.
 func (s *store) insert(ctx context.Context, entries []*Entry) error {
-	archived := s.now().UnixMilli()
+	var archived any = s.now().UnixMilli()
+	var status, session, transport, target, kind boxed
 	for len(entries) > 0 {
 		part := entries[:rowsOf(len(entries))]
 		entries = entries[len(part):]
 		args := make([]any, 0, 17*len(part))
 		for _, e := range part {
-			args = append(args, string(e.Status), e.EventID, e.Session, int64(e.From), int64(e.Offset), e.Type, e.Transport, e.Target, e.Attempts,
+			args = append(args, status.of(string(e.Status)), e.EventID, session.of(e.Session), int64(e.From), int64(e.Offset), kind.of(e.Type),
+				transport.of(e.Transport), target.of(e.Target), e.Attempts,
 				e.EventTime.UnixMilli(), e.First.UnixMilli(), e.Last.UnixMilli(), archived, e.Duration.Microseconds(), e.Error, e.Code, e.ReplayOf)
 		}
 		_, err := s.db.Exec(ctx, s.text(insertEntries, len(part)), args...)
@@ -168,6 +170,20 @@ func (s *store) insert(ctx context.Context, entries []*Entry) error {
 		}
 	}
 	return nil
+}
+
+// boxed is a text as an argument, made anew only when the text is another one: entries of a window have most of theirs in
+// common.
+type boxed struct {
+	text string
+	arg  any
+}
+
+func (b *boxed) of(text string) any {
+	if b.arg == nil || b.text != text {
+		b.text, b.arg = text, text
+	}
+	return b.arg
 }
 
 // keepBody stores the body of a dead letter's event.

@@ -116,6 +116,33 @@ func TestAttemptTimeout(t *testing.T) {
 	})
 }
 
+// So has the last attempt of a long window, whatever time those before it took.
+func TestAttemptTimeoutInWindow(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, w *world) {
+		var hung time.Duration
+		r := &recorder{answer: func(ctx context.Context, _ Target, d *Delivery) (int, error) {
+			if d.Event.Offset == 40 && d.Attempt == 1 {
+				began := time.Now()
+				<-ctx.Done()
+				hung = time.Since(began)
+				return 0, ctx.Err()
+			}
+			time.Sleep(300 * time.Millisecond)
+			return 200, ctx.Err()
+		}}
+		w.sink(r, Policy{AttemptTimeout: 7 * time.Second, WindowTime: time.Minute, WindowShare: 1, BackoffBase: time.Nanosecond, BackoffCap: time.Nanosecond})
+		w.put(everything("a"))
+		w.append("a", "Message", 40)
+		sleep(time.Minute)
+		if hung > 7*time.Second || hung < 7*time.Second*99/100 {
+			t.Errorf("an attempt of %s", hung)
+		}
+		if seen := r.seen(); len(seen) != 41 || seen[40].number != 2 {
+			t.Errorf("%d attempts", len(seen))
+		}
+	})
+}
+
 // A target that is away is asked by one probe at a time; waiting costs no attempts, and all is delivered in the end.
 func TestBreaker(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {

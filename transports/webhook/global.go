@@ -59,7 +59,7 @@ func (w *Webhooks) SetGlobal(g *Global) {
 	w.store.mu.Lock()
 	before := w.store.global
 	if w.store.global = nil; g != nil {
-		w.store.global = g.webhook()
+		w.store.global = g.webhook().ready()
 	}
 	w.store.mu.Unlock()
 	if g != nil {

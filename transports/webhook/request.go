@@ -65,10 +65,17 @@ func newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.
 	if err != nil || body == nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("the address cannot be used") // its own text repeats the address
+	to := w.to
+	if to == nil {
+		if to, err = url.Parse(w.URL); err != nil {
+			return nil, errors.New("the address cannot be used") // its own text repeats the address
+		}
 	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.URL, request.Host = to, strings.TrimSuffix(to.Host, ":")
 	h := fields{request.Header, make([]string, 0, maxFields)}
 	h.set(headerContentType, contentType)
 	h.set(headerUserAgent, userAgent)

@@ -83,11 +83,12 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	if errors.Is(err, context.Canceled) {
 		return 0, err // ours, and says nothing about the receiver
 	}
+	ended := s.cfg.Now()
 	if !isGlobal(t) {
-		s.slots.mark(w.Key, s.cfg.Now().Sub(now) > s.cfg.Policy.AttemptTimeout/2)
+		s.slots.mark(w.Key, ended.Sub(now) > s.cfg.Policy.AttemptTimeout/2)
 	}
 	if err == nil {
-		err = s.statusError(a, s.cfg.Now())
+		err = s.statusError(a, ended)
 	}
 	s.note(w.Key, now, a.status, err)
 	return a.status, err

@@ -89,7 +89,7 @@ func TestRequest(t *testing.T) {
 		"Content-Type": "application/json", headerEvent: "Message", headerEventID: "01KABC", headerSession: "shop", headerOffset: "7",
 		headerAttempt: "1", headerTimestamp: "1767225601", headerReplay: "", headerSignature: "", "User-Agent": userAgent,
 	} {
-		if got.Get(name) != want {
+		if got.Get(name) != want || name != http.CanonicalHeaderKey(name) {
 			t.Errorf("%s: %q, want %q", name, got.Get(name), want)
 		}
 	}

@@ -76,7 +76,7 @@ func (s *store) remember(w *Webhook) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if w.delivers() {
-		s.active[w.Key] = w.clone()
+		s.active[w.Key] = w.clone().ready()
 	} else {
 		delete(s.active, w.Key)
 	}

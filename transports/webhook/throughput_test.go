@@ -14,18 +14,25 @@ import (
 )
 
 // toDefaults sends the events of each session to its default webhook.
-type toDefaults struct{ told *told }
+type toDefaults struct {
+	sink    dispatch.Sink
+	targets map[string]dispatch.Target // by session
+}
 
-func (d toDefaults) target(t dispatch.Target) dispatch.Target {
-	return d.told.targets[targetID(Key{t.Session, DefaultID})]
+func newToDefaults(d *told) toDefaults {
+	to := toDefaults{d.sink, map[string]dispatch.Target{}}
+	for _, t := range d.targets {
+		to.targets[t.Session] = t
+	}
+	return to
 }
 
 func (d toDefaults) Deliver(ctx context.Context, t dispatch.Target, e *dispatch.Delivery) (int, error) {
-	return d.told.sink.Deliver(ctx, d.target(t), e)
+	return d.sink.Deliver(ctx, d.targets[t.Session], e)
 }
 
 func (d toDefaults) Admit(ctx context.Context, t dispatch.Target) (func(), error) {
-	return d.told.sink.(dispatch.Admitter).Admit(ctx, d.target(t))
+	return d.sink.(dispatch.Admitter).Admit(ctx, d.targets[t.Session])
 }
 
 // Fifty sessions with a webhook each at one host, beside fifty goroutines that post the same bodies with net/http over
@@ -41,6 +48,7 @@ func TestThroughput(t *testing.T) {
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: load.Sessions}}
 	t.Cleanup(client.CloseIdleConnections)
+	sink := newToDefaults(w.dispatcher)
 	load.Throughput(t, 0.5, func() float64 {
 		return load.LaneRate(t, func(ctx context.Context, lane int) error {
 			request, err := http.NewRequestWithContext(ctx, http.MethodPost, receiver.URL, strings.NewReader(string(deliveries[lane].Body)))
@@ -58,5 +66,5 @@ func TestThroughput(t *testing.T) {
 			}
 			return err
 		})
-	}, func() float64 { return load.JournalRate(t, toDefaults{w.dispatcher}) })
+	}, func() float64 { return load.JournalRate(t, sink) })
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"net/url"
 	"slices"
 	"time"
 )
@@ -34,6 +35,8 @@ type Webhook struct {
 	BodyToken      string // repeated in the body, or a header, by formats that know one; empty = left out
 
 	Created, Updated time.Time // zero: the default webhook, never set
+
+	to *url.URL // URL, of those in memory that deliver; nil = to be parsed
 }
 
 // secrets are the keys that sign a delivery at a moment, the newest first.
@@ -49,6 +52,12 @@ func (w *Webhook) secrets(now time.Time) []string {
 
 // delivers tells whether events are to be sent to it.
 func (w *Webhook) delivers() bool { return w.Active && w.URL != "" }
+
+// ready prepares a webhook for its deliveries, which share it from then on.
+func (w *Webhook) ready() *Webhook {
+	w.to, _ = url.Parse(w.URL) // what is wrong with it, each delivery says
+	return w
+}
 
 func (w *Webhook) clone() *Webhook {
 	c := *w
