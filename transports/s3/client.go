@@ -43,7 +43,11 @@ func newClient(settings *Settings, transport http.RoundTripper) (*client, error)
 }
 
 // put stores a file. Of one that is larger than a part, a part after the other is sent; nothing of it is held in memory.
-func (c *client) put(ctx context.Context, object string, file *File) error {
+// again says that an earlier process may have begun it: the parts that it left are deleted, where the keys allow that.
+func (c *client) put(ctx context.Context, object string, file *File, again bool) error {
+	if again && file.Size > partSize {
+		_ = c.RemoveIncompleteUpload(ctx, c.settings.Bucket, object) // parts cost room, and no file
+	}
 	options := minio.PutObjectOptions{
 		ContentType: file.MimeType, ContentDisposition: disposition(file), PartSize: partSize, NumThreads: 1,
 	}
@@ -88,7 +92,7 @@ func (c *client) remove(ctx context.Context, objects []*stored) (gone []*stored,
 // try writes a small object and deletes it.
 func (c *client) try(ctx context.Context, object string) error {
 	const text = "Waystation was here."
-	if err := c.put(ctx, object, &File{Content: io.NopCloser(strings.NewReader(text)), Size: int64(len(text)), MimeType: "text/plain"}); err != nil {
+	if err := c.put(ctx, object, &File{Content: io.NopCloser(strings.NewReader(text)), Size: int64(len(text)), MimeType: "text/plain"}, false); err != nil {
 		return err
 	}
 	return c.RemoveObject(ctx, c.settings.Bucket, object, minio.RemoveObjectOptions{})

@@ -133,7 +133,17 @@ func (s *Storage) purge(ctx context.Context, p *purge, budget *atomic.Int64) {
 		global := s.Global()
 		target = &global
 	}
-	if target != nil && target.AccessKey != "" && !s.sweep(ctx, &sweep{p.place, p.session, target, p.cutoff}, budget) && s.cfg.Now().Sub(p.cutoff) < maxPurgeAge {
+	var done bool
+	if target != nil && target.AccessKey != "" {
+		done = s.sweep(ctx, &sweep{p.place, p.session, target, p.cutoff}, budget)
+	} else { // the operator's storage is not configured now
+		left, err := s.store.leftOf(ctx, p)
+		if err != nil {
+			s.failed(p.session, err)
+		}
+		done = err == nil && left == 0
+	}
+	if !done && s.cfg.Now().Sub(p.cutoff) < maxPurgeAge {
 		return // the next cycle goes on
 	}
 	if err := s.store.endPurge(ctx, p); err != nil {
@@ -153,8 +163,13 @@ func (s *Storage) sweep(ctx context.Context, w *sweep, budget *atomic.Int64) (do
 		sessions[w.session] = true
 	}
 	defer func() { s.retention.update(func(st *Stats) { st.Sessions += len(sessions) }) }()
-	for budget.Load() > 0 && ctx.Err() == nil {
-		batch, err := s.store.oldObjects(ctx, w.place, w.session, w.target, w.until, s.cfg.RetainBatch)
+	for ctx.Err() == nil {
+		most := take(budget, int64(s.cfg.RetainBatch))
+		if most == 0 {
+			return false
+		}
+		batch, err := s.store.oldObjects(ctx, w.place, w.session, w.target, w.until, int(most))
+		budget.Add(most - int64(len(batch)))
 		if err != nil {
 			s.failed(w.session, err)
 			return false
@@ -162,7 +177,6 @@ func (s *Storage) sweep(ctx context.Context, w *sweep, budget *atomic.Int64) (do
 		if len(batch) == 0 {
 			return true
 		}
-		budget.Add(-int64(len(batch)))
 		asking, cancel := context.WithTimeout(ctx, s.cfg.UploadTimeout)
 		gone, err := c.remove(asking, batch)
 		cancel()
@@ -182,6 +196,17 @@ func (s *Storage) sweep(ctx context.Context, w *sweep, budget *atomic.Int64) (do
 		}
 	}
 	return false
+}
+
+// take takes up to most of what a budget has left.
+func take(budget *atomic.Int64, most int64) int64 {
+	for {
+		left := budget.Load()
+		n := min(left, most)
+		if n <= 0 || budget.CompareAndSwap(left, left-n) {
+			return max(n, 0)
+		}
+	}
 }
 
 func (s *Storage) failed(session string, err error) {

@@ -153,3 +153,47 @@ func TestDroppedOnTheWay(t *testing.T) {
 		t.Error("somebody was told")
 	}
 }
+
+// A cycle deletes no more than it may, whatever fits into a request.
+func TestRetentionKeepsToItsShare(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{RetainObjects: 3})
+	w.set("shop", to(s))
+	w.set("shop", &Change{RetentionDays: ptr(1)})
+	w.fill("shop", 5)
+	w.advance(25 * time.Hour)
+	for _, want := range []int{3, 5} {
+		if st := w.runCycle(); st.Deleted != want || s.objects(t) != 5-want {
+			t.Errorf("%d deleted, want %d; %d objects", st.Deleted, want, s.objects(t))
+		}
+	}
+}
+
+// The objects of a deleted session in the operator's storage outlast a time in which that is not configured.
+func TestPurgeWaitsForTheOperatorsKeys(t *testing.T) {
+	s := newServer(t)
+	global := Settings{Enabled: true, Endpoint: s.URL, Bucket: bucket, AccessKey: "key", SecretKey: "secret", PathStyle: true}
+	w := onSQLite(t, Config{Global: global})
+	w.add("shop", "file", []byte("x"))
+	w.outcome(PlaceGlobal, "file")
+	if err := w.SetGlobal(Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, session := range []string{"shop", "empty"} {
+		if err := w.DropSession(t.Context(), session, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.runCycle()
+	w.runCycle() // one of them began after the last deletion
+	if n := w.count(`SELECT COUNT(*) FROM s3_purges`); n != 1 {
+		t.Errorf("%d purges wait, want that of the session with a file", n)
+	}
+	if err := w.SetGlobal(global); err != nil {
+		t.Fatal(err)
+	}
+	w.runCycle()
+	if n := w.count(`SELECT COUNT(*) FROM s3_purges`); n != 0 || s.objects(t) != 0 {
+		t.Errorf("%d purges wait, %d objects are left", n, s.objects(t))
+	}
+}

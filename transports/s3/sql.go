@@ -245,6 +245,16 @@ func (s *store) purges(ctx context.Context) ([]*purge, error) {
 	return list, nil
 }
 
+// leftOf counts the objects of a purge.
+func (s *store) leftOf(ctx context.Context, p *purge) (n int, err error) {
+	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM s3_objects WHERE session=$1 AND place=$2 AND created<=$3`,
+		p.session, string(p.place), p.cutoff.UnixMilli()).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("s3: count objects: %w", err)
+	}
+	return n, nil
+}
+
 // endPurge forgets a purge and what is left of its objects.
 func (s *store) endPurge(ctx context.Context, p *purge) error {
 	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {

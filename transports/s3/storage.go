@@ -23,9 +23,10 @@ var migrations embed.FS
 
 // Storage is the object storages of all sessions. Its methods may be called from any goroutine.
 type Storage struct {
-	cfg   Config
-	store *store
-	turn  chan struct{} // holds one while somebody changes settings
+	cfg    Config
+	store  *store
+	opened time.Time
+	turn   chan struct{} // holds one while somebody changes settings
 
 	slots    chan struct{} // one for each upload under way
 	suspects chan struct{} // and of those, one for each to a storage that failed last
@@ -73,7 +74,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error
 		return nil, fmt.Errorf("s3: %w", err)
 	}
 	s := &Storage{
-		cfg: cfg, store: &store{owned, vault}, turn: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Uploads),
+		cfg: cfg, store: &store{owned, vault}, opened: cfg.Now(), turn: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Uploads),
 		suspects: make(chan struct{}, max(1, cfg.Uploads/2)), global: global, settings: map[string]*Settings{}, lanes: map[string]*lane{},
 		standing: map[string]*Standing{}, retention: retention{trigger: make(chan struct{}, 1)},
 	}

@@ -270,7 +270,7 @@ func (s *Storage) attempt(j *Job, target *Settings) (o *Outcome, fromFile bool) 
 	}
 	c, err := s.client(j.Place, target)
 	if err == nil {
-		err = c.put(ctx, j.Object, file)
+		err = c.put(ctx, j.Object, file, j.attempts > 0 || j.Created.Before(s.opened))
 	}
 	if err != nil {
 		return &Outcome{Error: explain(err)}, false

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/minio/minio-go/v7"
 
 	"github.com/waystation/waystation/transports/refusal"
 )
@@ -352,4 +355,51 @@ func TestSessionGoneMeanwhile(t *testing.T) {
 			t.Errorf("%d rows and %d objects are left", n, s.objects(t))
 		}
 	})
+}
+
+// Of an upload in parts that a crash cut off nothing is left in the storage when the file is there.
+func TestPartsOfACrash(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{})
+	w.set("shop", to(s))
+	begun := make(chan struct{})
+	var once sync.Once
+	s.be(func(rw http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case r.Method == http.MethodDelete: // the process is gone: it says no more
+			refuse(rw, http.StatusServiceUnavailable, "SlowDown")
+			return true
+		case r.URL.Query().Get("partNumber") == "2":
+			once.Do(func() { close(begun) })
+			return s.hang(rw, r)
+		}
+		return false
+	})
+	w.add("shop", "large", make([]byte, partSize+1))
+	<-begun
+	w.stop()
+	s.be(nil)
+	uploads := func() int {
+		t.Helper()
+		settings := w.Settings("shop")
+		c, err := newClient(&settings, http.DefaultTransport)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := minio.Core{Client: c.Client}.ListMultipartUploads(t.Context(), bucket, "", "", "", "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list.Uploads)
+	}
+	if n := uploads(); n != 1 {
+		t.Fatalf("%d uploads are open after the crash", n)
+	}
+	w.start()
+	if o := w.outcome(PlaceSession, "large"); o.Object == nil {
+		t.Fatalf("%+v", o)
+	}
+	if n := uploads(); n != 0 {
+		t.Errorf("%d uploads are left open", n)
+	}
 }
