@@ -13,7 +13,7 @@ import (
 // and only that; replayed once somebody listens, all of it arrives.
 func TestWebhooksThroughChaos(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
-		hookChaos(t, filepath.Join(t.TempDir(), "waystation.db"), 6, 600, 1, 4, "12s")
+		hookChaos(t, filepath.Join(t.TempDir(), "waystation.db"), 6, 1200, 1, 4, "12s")
 		return
 	}
 	onEachDatabase(t, func(t *testing.T, database string) { hookChaos(t, database, 20, 5000, 3, 8, "40s") })
