@@ -18,11 +18,17 @@ const maxPeoplePerQuery = 256
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-func checkPeopleCount(field string, count int) error {
-	if count == 0 || count > maxPeoplePerQuery {
-		return badParam(field, "must have 1 to %d people", maxPeoplePerQuery)
+// liveWith returns the client, when the session is connected, and the addresses of the people that a query is about.
+func (s *Session) liveWith(contacts []string) (*whatsmeow.Client, []types.JID, error) {
+	if len(contacts) == 0 || len(contacts) > maxPeoplePerQuery {
+		return nil, nil, badParam("contacts", "must have 1 to %d people", maxPeoplePerQuery)
 	}
-	return nil
+	jids, err := s.parsePeople("contacts", contacts)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := s.live()
+	return client, jids, err
 }
 
 // UserInfo is what WhatsApp tells about a person.
@@ -55,14 +61,7 @@ type VerifiedDetails struct {
 
 // UserInfo asks WhatsApp about people. Those it does not know are left out.
 func (s *Session) UserInfo(ctx context.Context, contacts []string) ([]UserInfo, error) {
-	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
-		return nil, err
-	}
-	jids, err := s.parsePeople("contacts", contacts)
-	if err != nil {
-		return nil, err
-	}
-	client, err := s.live()
+	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
 	}

@@ -132,14 +132,7 @@ func forgetName(ctx context.Context, device *store.Device, who person) error {
 // addresses. It stops at the first refusal, which names the person; those
 // before it stay changed.
 func (s *Session) SetBlocked(ctx context.Context, contacts []string, blocked bool) ([]string, error) {
-	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
-		return nil, err
-	}
-	jids, err := s.parsePeople("contacts", contacts)
-	if err != nil {
-		return nil, err
-	}
-	client, err := s.live()
+	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
 	}

@@ -35,14 +35,7 @@ type UserDevice struct {
 // ListDevices lists the devices of people. People without devices are left out.
 // timeout bounds the query; running out of it is ReasonTimeout.
 func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout time.Duration) ([]UserDevices, error) {
-	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
-		return nil, err
-	}
-	jids, err := s.parsePeople("contacts", contacts)
-	if err != nil {
-		return nil, err
-	}
-	client, err := s.live()
+	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
 	}

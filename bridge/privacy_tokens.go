@@ -29,14 +29,7 @@ type IssuedToken struct {
 // IssuePrivacyTokens lets people reach the account like trusted contacts. It is
 // one query: WhatsApp takes all people or none.
 func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]IssuedToken, error) {
-	if err := checkPeopleCount("contacts", len(contacts)); err != nil {
-		return nil, err
-	}
-	jids, err := s.parsePeople("contacts", contacts)
-	if err != nil {
-		return nil, err
-	}
-	client, err := s.live()
+	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package amqp
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/journal"
 )
 
 func TestMain(m *testing.M) {
@@ -71,13 +69,7 @@ func get(t testing.TB, c *amqp.Channel, queue string) amqp.Delivery {
 	return got
 }
 
-func event(session string, offset uint64) *dispatch.Delivery {
-	e := &journal.Event{
-		Session: session, Offset: offset, ID: fmt.Sprintf("id-%s-%d", session, offset), Type: "Message", Origin: journal.OriginWhatsApp,
-		Time: time.UnixMilli(1767225600123), Data: []byte(`{"text":"Grüße"}`),
-	}
-	return &dispatch.Delivery{Event: e, Body: e.Body(), Attempt: 1}
-}
+var event = brokertest.Event
 
 func (s *Sink) try(t testing.TB, d *dispatch.Delivery) (int, error) {
 	t.Helper()

@@ -20,6 +20,15 @@ var Policy = dispatch.Policy{
 	BreakerPause: 50 * time.Millisecond, MaxAttempts: 1000,
 }
 
+// Event is the delivery of a message of a session, beside any journal.
+func Event(session string, offset uint64) *dispatch.Delivery {
+	e := &journal.Event{
+		Session: session, Offset: offset, ID: fmt.Sprintf("id-%s-%d", session, offset), Type: "Message", Origin: journal.OriginWhatsApp,
+		Time: time.UnixMilli(1767225600123), Data: []byte(`{"text":"Grüße"}`),
+	}
+	return &dispatch.Delivery{Event: e, Body: e.Body(), Attempt: 1}
+}
+
 // Run is a journal and a dispatcher with one sink, a target for each session.
 type Run struct {
 	t        testing.TB

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/journal"
 )
 
 // A closed pool's last dial to a server that is away ends a second later.
@@ -37,13 +35,7 @@ func reader(t testing.TB, server *brokertest.RedisServer) *redis.Client {
 	return c
 }
 
-func event(session string, offset uint64) *dispatch.Delivery {
-	e := &journal.Event{
-		Session: session, Offset: offset, ID: fmt.Sprintf("id-%s-%d", session, offset), Type: "Message", Origin: journal.OriginWhatsApp,
-		Time: time.UnixMilli(1767225600123), Data: []byte(`{"text":"Grüße"}`),
-	}
-	return &dispatch.Delivery{Event: e, Body: e.Body(), Attempt: 1}
-}
+var event = brokertest.Event
 
 func (s *Sink) deliver(t testing.TB, d *dispatch.Delivery) error {
 	t.Helper()

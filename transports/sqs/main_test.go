@@ -3,7 +3,6 @@ package sqs
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/journal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,13 +39,7 @@ func created(t testing.TB, queue, endpoint string) *Sink {
 	return open(t, cfg)
 }
 
-func event(session string, offset uint64) *dispatch.Delivery {
-	e := &journal.Event{
-		Session: session, Offset: offset, ID: fmt.Sprintf("id-%s-%d", session, offset), Type: "Message", Origin: journal.OriginWhatsApp,
-		Time: time.UnixMilli(1767225600123), Data: []byte(`{"text":"Grüße"}`),
-	}
-	return &dispatch.Delivery{Event: e, Body: e.Body(), Attempt: 1}
-}
+var event = brokertest.Event
 
 func (s *Sink) try(t testing.TB, d *dispatch.Delivery) (int, error) {
 	t.Helper()
