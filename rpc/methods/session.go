@@ -165,7 +165,7 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 			return out, webhookError("/webhook", err)
 		}
 	}
-	if err := d.checkTransports(p.Transports); err != nil {
+	if err := d.checkTransports(ctx, p.Transports); err != nil {
 		return out, err
 	}
 	if p.Storage != nil {

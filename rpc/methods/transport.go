@@ -197,10 +197,10 @@ func transportError(below string, err error) error {
 }
 
 // checkTransports finds what is wrong with the brokers of a session that is about to be made.
-func (d Deps) checkTransports(changes map[string]transportChange) error {
+func (d Deps) checkTransports(ctx context.Context, changes map[string]transportChange) error {
 	for name, c := range changes {
 		below := "/transports" + pointer(name)
-		switch err := d.Outlets.Check(name, c.change()); {
+		switch err := d.Outlets.Check(ctx, name, c.change()); {
 		case errors.Is(err, outlets.ErrUnknown):
 			return rpc.InvalidParams(below, "is no transport of this server")
 		case err != nil:

@@ -91,6 +91,15 @@ func parseURL(text string) (amqp.URI, error) {
 	return u, nil
 }
 
+// Host is that of an address, with what the protocol takes where there is none; empty for one that Config.Validate refuses.
+func Host(address string) string {
+	u, err := parseURL(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // table makes arguments of what JSON has; whole numbers become integers, as brokers want them.
 func table(args map[string]any) (amqp.Table, error) {
 	t := amqp.Table{}

@@ -110,6 +110,14 @@ func (g *Guard) Check(ctx context.Context, rawURL string) error {
 	return err
 }
 
+// CheckHost is Check for a host's name or address, where other protocols than HTTP are spoken.
+func (g *Guard) CheckHost(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	_, err := g.resolve(ctx, host)
+	return err
+}
+
 // checkURL refuses what needs no resolver to be refused.
 func checkURL(u *url.URL) error {
 	host := canonicalHost(u.Hostname())

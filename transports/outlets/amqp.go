@@ -34,6 +34,11 @@ func (o *amqpOptions) Open(address string, access Access) (Connection, error) {
 	return amqpConnection{s, address, o.Queue}, nil
 }
 
+// Hosts implements Options.
+func (o *amqpOptions) Hosts(address string) []Host {
+	return []Host{{"url", amqp.Host(address)}}
+}
+
 // pattern takes {event} as well, which some documents have for the type of an event.
 func pattern(text string) string { return strings.ReplaceAll(text, "{event}", "{event_type}") }
 

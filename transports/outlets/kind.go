@@ -52,6 +52,14 @@ type Options interface {
 	// Open makes a connection without waiting for the broker. Its error is refusal.Problems, with fields named as the options
 	// are, or url.
 	Open(url string, access Access) (Connection, error)
+	// Hosts are what would be connected to first, as far as the settings name it.
+	Hosts(url string) []Host
+}
+
+// Host is a host that settings name.
+type Host struct {
+	Field string // as those of Open's error
+	Name  string // or address; empty = none
 }
 
 // Access is what a configuration may reach, and use of the server.
@@ -116,13 +124,19 @@ func (k *Kind) open(s *Settings, access Access) (Connection, error) {
 	var p refusal.Problems
 	if errors.As(err, &p) {
 		for i := range p {
-			if p[i].Field != "url" {
-				p[i].Field = "options/" + p[i].Field
-			}
+			p[i] = optionProblem(p[i])
 		}
 		return nil, p
 	}
 	return conn, err
+}
+
+// optionProblem is a problem of a connection with the field of Settings.
+func optionProblem(p refusal.Problem) refusal.Problem {
+	if p.Field != "url" {
+		p.Field = "options/" + p.Field
+	}
+	return p
 }
 
 // Shown are settings as they may be shown: with the options that were not given, and without secrets.

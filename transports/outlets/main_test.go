@@ -69,6 +69,8 @@ func (o *options) Open(url string, access Access) (Connection, error) {
 	return &connection{b: o.b, url: url}, nil
 }
 
+func (o *options) Hosts(url string) []Host { return []Host{{"url", url}} }
+
 type connection struct {
 	b    *brokers
 	url  string

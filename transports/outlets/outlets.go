@@ -56,7 +56,10 @@ type Config struct {
 	// Events are the names that may be subscribed to, and which of them are signals.
 	Events map[string]bool
 	// Dial opens connections to addresses that tenants name; nil = connect anywhere.
-	Dial   broker.Dial
+	Dial broker.Dial
+	// Check tells whether a host that a tenant names may be connected to, as guard.Error. It is asked when settings are
+	// changed, and may take as long as a look-up; Dial asks again for each connection. nil = any.
+	Check  func(ctx context.Context, host string) error
 	Policy dispatch.Policy
 	// MaxNames is how many queues, routing keys and the like a connection remembers, so that it need not ask for them with each
 	// event; 0 = the sinks' defaults.

@@ -3,12 +3,15 @@ package outlets
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/refusal"
 )
 
 // Own are a session's settings of one transport.
@@ -135,13 +138,16 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 }
 
 // Check tells what would be wrong with a change of a session without settings: refusal.Problems, or nil.
-func (o *Outlets) Check(transport string, c Change) error {
+func (o *Outlets) Check(ctx context.Context, transport string, c Change) error {
 	s := o.sinks[transport]
 	if s == nil {
 		return ErrUnknown
 	}
 	var set Settings
 	c.apply(&set, &s.kind)
+	if err := o.checkHosts(ctx, &s.kind, set); err != nil {
+		return err
+	}
 	return o.check(transport, set)
 }
 
@@ -155,12 +161,61 @@ func (o *Outlets) check(transport string, set Settings) error {
 	return nil
 }
 
+// checkPlace is checkHosts for what a session would have after a change of where its events go. Nobody waits for it but the
+// caller.
+func (o *Outlets) checkPlace(ctx context.Context, of key, kind *Kind, c Change) error {
+	if c.URL == nil && len(c.Options) == 0 {
+		return nil
+	}
+	rows, err := o.store.read(ctx, of)
+	if err != nil {
+		return err
+	}
+	var set Settings
+	if len(rows) > 0 {
+		set = rows[0].Settings
+	}
+	c.apply(&set, kind)
+	return o.checkHosts(ctx, kind, set)
+}
+
+// checkHosts finds hosts that tenants may not reach. Those that cannot be looked up now are nothing wrong, and other things
+// that are wrong are left to who opens a connection. The error is refusal.Problems.
+func (o *Outlets) checkHosts(ctx context.Context, kind *Kind, set Settings) error {
+	options, err := kind.decode(set.Options)
+	if o.cfg.Check == nil || err != nil {
+		return nil //nolint:nilerr // told with all that is wrong
+	}
+	var p refusal.Problems
+	for _, host := range options.Hosts(set.URL) {
+		if host.Name == "" {
+			continue
+		}
+		var refused *guard.Error
+		if err := o.cfg.Check(ctx, host.Name); ctx.Err() != nil {
+			return ctx.Err()
+		} else if errors.As(err, &refused) && hostProblems[refused.Reason] != "" {
+			p = append(p, optionProblem(refusal.Problem{Field: host.Field, Text: hostProblems[refused.Reason]}))
+		}
+	}
+	return p.Err()
+}
+
+// hostProblems say in words what no other moment would mend.
+var hostProblems = map[guard.Reason]string{
+	guard.ReasonForbidden: "leads to an address that is not public; the operator can allow it (allow-hosts)",
+	guard.ReasonBadURL:    "has a host that is an unusual form of an address",
+}
+
 // Update changes a session's settings of one transport and applies them. A transport that is switched on begins with the
 // events of that moment; one that was on goes on where it is. refusal.Problems: a field is bad.
 func (o *Outlets) Update(ctx context.Context, session, transport string, c Change) (Own, error) {
 	s := o.sinks[transport]
 	if s == nil {
 		return Own{}, ErrUnknown
+	}
+	if err := o.checkPlace(ctx, key{session, transport}, &s.kind, c); err != nil {
+		return Own{}, err
 	}
 	ctx, end, err := o.begin(ctx)
 	if err != nil {

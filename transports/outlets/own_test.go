@@ -111,7 +111,7 @@ func TestBadOwn(t *testing.T) {
 			if !errors.As(err, &p) || len(p) != 1 || p[0].Field != c.field {
 				t.Errorf("%s: %v", name, err)
 			}
-			if err := w.o.Check("redis", c.change); !errors.As(err, &p) || p[0].Field != c.field {
+			if err := w.o.Check(ctx, "redis", c.change); !errors.As(err, &p) || p[0].Field != c.field {
 				t.Errorf("%s: check: %v", name, err)
 			}
 		}

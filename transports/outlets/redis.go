@@ -77,6 +77,17 @@ func (o *redisOptions) Open(address string, access Access) (Connection, error) {
 	return redisConnection{s, address}, nil
 }
 
+// Hosts implements Options.
+func (o *redisOptions) Hosts(address string) (list []Host) {
+	for _, at := range redis.Hosts(address) {
+		host, _, err := net.SplitHostPort(at)
+		if err == nil {
+			list = append(list, Host{"url", host})
+		}
+	}
+	return list
+}
+
 type redisConnection struct {
 	*redis.Sink
 	address string

@@ -79,6 +79,16 @@ func (o *sqsOptions) Open(queue string, access Access) (Connection, error) {
 	return sqsConnection{s, queue, o.Endpoint}, nil
 }
 
+// Hosts implements Options. A host in which there is a placeholder is left to the connection.
+func (o *sqsOptions) Hosts(queue string) []Host {
+	field, at := "endpoint", o.Endpoint
+	if at == "" && strings.Contains(queue, "://") && !strings.Contains(queue, "://{") {
+		field, at = "url", queue
+	}
+	host, _ := hostPort(at)
+	return []Host{{field, host}}
+}
+
 type sqsConnection struct {
 	*sqs.Sink
 	queue, endpoint string

@@ -101,6 +101,15 @@ func parseURL(text string) (*place, error) {
 	return p, p.parsePath(path)
 }
 
+// Hosts are those of an address, with their ports; none of one that Config.Validate refuses.
+func Hosts(address string) []string {
+	p, err := parseURL(address)
+	if err != nil {
+		return nil
+	}
+	return p.addrs
+}
+
 func (p *place) parsePath(path string) error {
 	if p.form == single && len(p.addrs) > 1 {
 		return errOneHost
