@@ -23,7 +23,7 @@ if (existsSync(log)) {
   }
 }
 
-createServer(async (request, response) => {
+const server = createServer(async (request, response) => {
   const chunks = [];
   try {
     for await (const chunk of request) chunks.push(chunk);
@@ -37,4 +37,6 @@ createServer(async (request, response) => {
     appendFileSync(log, JSON.stringify({ headers: kept, body: body.toString() }) + "\n");
   }
   await handle(headers, body, response);
-}).listen(port, "127.0.0.1", () => console.log("listening"));
+});
+server.keepAliveTimeout = 0; // connections stay: one that is closed while it is used is an error to who cannot ask again
+server.listen(port, "127.0.0.1", () => console.log("listening"));
