@@ -138,10 +138,6 @@ func (a *app) close(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-func (a *app) openDataDir(context.Context) error {
-	return os.MkdirAll(a.cfg.DataDir, 0o700)
-}
-
 func (a *app) openNetwork(context.Context) (err error) {
 	if a.network, err = openNetwork(a.cfg, a.log); err == nil {
 		a.onClose("network", func(context.Context) error { a.network.close(); return nil })

@@ -49,6 +49,7 @@ func TestCommandLine(t *testing.T) {
 		"bad address":       {[]string{"-session", "none", "-listen", "127.0.0.1:99999", "-data-dir", t.TempDir()}, exitFailure, "", "listener"},
 		"data dir a file":   {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", file}, exitFailure, "", "data directory"},
 		"no such database":  {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-database", "postgres://me:hunter2@127.0.0.1:1/x?connect_timeout=2"}, exitFailure, "", "database"},
+		"other database":    {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-database", "mysql://me:hunter2@127.0.0.1/x"}, exitUsage, "", "mysql:// is no database"},
 		"sandbox in public": {[]string{"sandbox", "-listen", "0.0.0.0:0"}, exitUsage, "", "loopback"},
 		"try without token": {[]string{"try", "-to", "1"}, exitUsage, "", "-token"},
 		"nobody there":      {[]string{"health", "-url", "http://127.0.0.1:1/health"}, exitFailure, "", "refused"},

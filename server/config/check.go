@@ -45,6 +45,9 @@ func (c *Config) check() (problems []error) {
 	if c.DataDir == "" {
 		problem("data-dir: must not be empty")
 	}
+	if scheme, _, isURL := strings.Cut(c.Database, "://"); isURL && scheme != "postgres" && scheme != "postgresql" {
+		problem("database: %s:// is no database of this server; give a file path for SQLite, or postgres://user:password@host/name", scheme)
+	}
 	if c.Sandbox && c.SandboxAddr != "" {
 		problem("sandbox and sandbox-addr exclude each other: the network is in this process or in another")
 	}

@@ -38,7 +38,7 @@ type Config struct {
 
 	LogFormat string `flag:"log-format" unit:"format" default:"text" enum:"text|json" doc:"Form of the log on standard error." why:"People read text first; json is for collectors."`
 
-	DataDir string `section:"Storage" flag:"data-dir" unit:"path" default:"./data" doc:"Directory of the SQLite database, media and generated files; made when missing." why:"Nothing is written elsewhere."`
+	DataDir string `section:"Storage" flag:"data-dir" unit:"path" default:"./data" doc:"Directory of the SQLite database, media and generated files, for one server at a time; made when missing." why:"Nothing is written elsewhere."`
 
 	Database string `flag:"database" unit:"URL" doc:"SQLite file path, or postgres://user:password@host/name." secret:"true" why:"waystation.db in the data directory; with the sandbox in this process sandbox.db, which is emptied at every start as the simulated network forgets too."`
 

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// openDataDir makes the data directory and takes it for this process. Two servers in one would send and deliver
+// everything twice, and one on the simulated network would empty the database below the other.
+func (a *app) openDataDir(context.Context) error {
+	dir := a.cfg.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	taken, err := lockFile(f)
+	switch {
+	case taken:
+		err = fmt.Errorf("another server runs in %s; stop it, or give this one a -data-dir of its own", dir)
+	case err != nil: // some file systems have no locks
+		a.log.Warn("the data directory cannot be locked against a second server", "error", err)
+		err = nil
+	}
+	if err != nil {
+		_ = f.Close()
+		return err
+	}
+	a.onClose("data directory", func(context.Context) error { return f.Close() })
+	return nil
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/server/config"
+)
+
+// A second server in a data directory says so and leaves the first one's database alone; when the first has ended, it may.
+func TestOneServerInADataDirectory(t *testing.T) {
+	dir := t.TempDir()
+	first := startServer(t, "-data-dir", dir)
+	first.must("session.create", object{"session_id": "kept"})
+	cfg, _, err := config.Parse([]string{"-data-dir", dir, "-sandbox", "-listen", "127.0.0.1:0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), &syncBuffer{}); err == nil || !strings.Contains(err.Error(), "another server runs in "+dir) {
+		if err == nil {
+			_ = second.close(t.Context())
+		}
+		t.Errorf("a second server: %v", err)
+	}
+	first.must("session.create", object{"session_id": "more"})
+	first.stop()
+	startServer(t, "-data-dir", dir)
+}
