@@ -163,4 +163,15 @@ func TestFullDisk(t *testing.T) {
 	if response.StatusCode != http.StatusOK || !strings.Contains(string(raw), `"status":"degraded"`) || !strings.Contains(string(raw), "nearly full") {
 		t.Errorf("%d %s", response.StatusCode, raw)
 	}
+	// Events find no room first: what a probe writes still fits.
+	if _, err := s.app.db.Exec(t.Context(), `CREATE TRIGGER full_log BEFORE INSERT ON journal_events BEGIN SELECT RAISE(ABORT, 'full'); END`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.app.journal.Append(t.Context(), "shop", journal.Record{Type: "News", Data: json.RawMessage(`{}`)}); err == nil {
+		t.Fatal("the append went through")
+	}
+	response, raw = transfer(t, http.MethodGet, s.url("/health"), "", "", nil)
+	if response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(raw), `"status":"unhealthy"`) {
+		t.Errorf("events cannot be stored: %d %s", response.StatusCode, raw)
+	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // probeJournal tells whether events can be logged. A last commit that failed says so until a write goes through again: on
-// a quiet server the next commit may be hours away.
+// a quiet server the next commit may be hours away. On a disk that is nearly full a small write proves nothing.
 func (a *app) probeJournal(ctx context.Context) methods.ServiceHealth {
 	stats := a.journal.Stats()
 	h := methods.ServiceHealth{Status: methods.Healthy, Figures: map[string]int{"waiting": stats.Waiting}}
@@ -18,8 +18,11 @@ func (a *app) probeJournal(ctx context.Context) methods.ServiceHealth {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	if _, err := a.db.Exec(ctx, `UPDATE server_facts SET value=value`); err != nil {
+	_, err := a.db.Exec(ctx, `UPDATE server_facts SET value=value`)
+	if err != nil {
 		a.log.Warn("the database takes no writes", "error", err)
+	}
+	if err != nil || a.probeDisk().Status != methods.Healthy {
 		h.Status, h.Error = methods.Unhealthy, "events cannot be stored"
 	}
 	return h
