@@ -23,9 +23,9 @@ type Report struct {
 }
 
 // Test connects anew and asks the broker whether the exchange and the queue are there, and if so, whether they fit the
-// settings. Nothing is made: what is not there is no error, since it is declared with the first event. The error is that of
-// a delivery.
-func (s *Sink) Test(ctx context.Context) (Report, error) {
+// settings, and whether an event of a session may be published. Nothing is made: what is not there is no error, since it is
+// declared with the first event. The error is that of a delivery.
+func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
 	began := time.Now()
@@ -37,7 +37,7 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 	l, err := connect(ctx, &s.cfg)
 	if err == nil {
 		asked := make(chan error, 1)
-		go func() { asked <- narrowed(s.inspect(l.conn, &r)) }() // ends with the connection
+		go func() { asked <- narrowed(s.inspect(l.conn, session, &r)) }() // ends with the connection
 		select {
 		case err = <-asked:
 			l.close()
@@ -51,14 +51,45 @@ func (s *Sink) Test(ctx context.Context) (Report, error) {
 	return r, err
 }
 
-func (s *Sink) inspect(conn *amqp.Connection, r *Report) (err error) {
+func (s *Sink) inspect(conn *amqp.Connection, session string, r *Report) (err error) {
 	declare, find := exchangeOf(&s.cfg.Settings)
 	if r.ExchangeExists, err = present(conn, declare, find); err != nil {
 		return err
 	}
 	if q := s.router.queue; !q.Empty() && !q.BySession() && !q.ByEvent() {
 		declare, find = queueOf(&s.cfg.Settings, q.Expand("", ""))
-		r.QueueExists, err = present(conn, declare, find)
+		if r.QueueExists, err = present(conn, declare, find); err != nil {
+			return err
+		}
+	}
+	if !r.ExchangeExists {
+		return nil
+	}
+	to, err := s.router.route(session, "Message")
+	if err != nil {
+		return err
+	}
+	return mayPublish(conn, s.cfg.Exchange, to.key)
+}
+
+// mayPublish asks whether the user may publish: in a transaction the broker checks his rights at once, and what is rolled
+// back goes to nobody.
+func mayPublish(conn *amqp.Connection, exchange, key string) error {
+	c, err := conn.Channel()
+	if err != nil {
+		return err
+	}
+	closed := c.NotifyClose(make(chan *amqp.Error, 1))
+	if err = c.Tx(); err == nil {
+		err = c.Publish(exchange, key, false, false, amqp.Publishing{})
+	}
+	if err == nil {
+		err = c.TxRollback()
+	}
+	if errors.Is(err, amqp.ErrClosed) { // why is told at the latest with the end of the connection
+		if reason := <-closed; reason != nil {
+			return reason
+		}
 	}
 	return err
 }

@@ -120,10 +120,38 @@ func TestLeastRights(t *testing.T) {
 			server.SetUser(t, user, c.rights)
 			s, _ := limited(t, server, user, "", c.cfg)
 			s.must(t, event("shop", 1))
-			if report, err := s.Test(t.Context()); err != nil || !report.ExchangeExists || !report.QueueExists && c.cfg.Queue != "" {
+			if report, err := s.Test(t.Context(), "shop"); err != nil || !report.ExchangeExists || !report.QueueExists && c.cfg.Queue != "" {
 				t.Errorf("%+v, %v", report, err)
 			}
 		})
+	}
+}
+
+// A test of the connection finds a right to publish that is missing, for the session that asks, and publishes nothing.
+func TestRightsAreTested(t *testing.T) {
+	server := brokertest.RabbitMQ(t)
+	cfg := config(t, server.URL())
+	cfg.Queue = name(t, "queue")
+	open(t, cfg).must(t, event("shop", 1))
+	c := channel(t, server)
+	get(t, c, cfg.Queue)
+	all := brokertest.Rights{Configure: brokertest.All, Write: brokertest.All, Read: brokertest.All, Exchange: cfg.Exchange, Keys: `^whatsapp\.shop`}
+	none := all
+	none.Write = brokertest.None
+	for user, rights := range map[string]brokertest.Rights{"may": all, "may-not": none} {
+		server.SetUser(t, user, rights)
+		s, _ := limited(t, server, user, "", cfg)
+		for session, want := range map[string]bool{"shop": user == "may", "office": false} {
+			if _, err := s.Test(t.Context(), session); (err == nil) != want || err != nil && (brokertest.Meaning(err) != "refused" || !strings.Contains(err.Error(), "403")) {
+				t.Errorf("%s, %s: %v", user, session, err)
+			}
+		}
+	}
+	if m, more, err := c.Get(cfg.Queue, true); more || err != nil {
+		t.Errorf("%+v was published, %v", m, err)
+	}
+	if _, err := c.QueueDelete(cfg.Queue, false, false, false); err != nil {
+		t.Error(err)
 	}
 }
 

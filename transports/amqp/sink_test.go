@@ -198,7 +198,7 @@ func TestChangedArguments(t *testing.T) {
 	if st := s.Stats(); !st.Connected || !strings.Contains(st.LastError, "other arguments") {
 		t.Errorf("%+v", st)
 	}
-	if report, err := s.Test(t.Context()); err == nil || !report.QueueExists || !report.ExchangeExists {
+	if report, err := s.Test(t.Context(), "shop"); err == nil || !report.QueueExists || !report.ExchangeExists {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if _, err := channel(t, server).QueueDelete(cfg.Queue, false, false, false); err != nil {
@@ -212,12 +212,12 @@ func TestConnectionTest(t *testing.T) {
 	cfg := config(t, server.URL())
 	cfg.Queue = name(t, "queue")
 	s := open(t, cfg)
-	report, err := s.Test(t.Context())
+	report, err := s.Test(t.Context(), "shop")
 	if err != nil || report.ExchangeExists || report.QueueExists || report.Host != "127.0.0.1" || report.Port != server.Port || strings.Contains(report.Address, "guest@") {
 		t.Errorf("%+v, %v", report, err)
 	}
 	s.must(t, event("shop", 1))
-	if report, err = s.Test(t.Context()); err != nil || !report.ExchangeExists || !report.QueueExists || report.Took == 0 {
+	if report, err = s.Test(t.Context(), "shop"); err != nil || !report.ExchangeExists || !report.QueueExists || report.Took == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
@@ -248,7 +248,7 @@ func TestRefusals(t *testing.T) {
 			if brokertest.Meaning(err) != "unreachable" || code != c.code || broker.ReasonOf(err) != c.reason || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%d, %s: %v", code, brokertest.Meaning(err), err)
 			}
-			if _, err := s.Test(t.Context()); brokertest.Meaning(err) != "unreachable" || broker.ReasonOf(err) != c.reason {
+			if _, err := s.Test(t.Context(), "shop"); brokertest.Meaning(err) != "unreachable" || broker.ReasonOf(err) != c.reason {
 				t.Errorf("%v", err)
 			}
 			if st := s.Stats(); st.Connected || st.LastError == "" || st.Reason != c.reason {
@@ -298,7 +298,7 @@ func TestBlackHole(t *testing.T) {
 	if _, err := s.try(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || time.Since(began) > 9*time.Second {
 		t.Errorf("after %v %v", time.Since(began), err)
 	}
-	if _, err := s.Test(t.Context()); brokertest.Meaning(err) != "unreachable" {
+	if _, err := s.Test(t.Context(), "shop"); brokertest.Meaning(err) != "unreachable" {
 		t.Error(err)
 	}
 }

@@ -48,8 +48,8 @@ type amqpConnection struct {
 }
 
 // Test implements Connection.
-func (c amqpConnection) Test(ctx context.Context) (Report, error) {
-	r, err := c.Sink.Test(ctx)
+func (c amqpConnection) Test(ctx context.Context, session string) (Report, error) {
+	r, err := c.Sink.Test(ctx, session)
 	out := Report{Host: r.Host, Port: r.Port, Exchange: r.Exchange, Queue: c.queue}
 	if out.Host == "" {
 		out.Host, out.Port = hostPort(c.address)

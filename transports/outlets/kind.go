@@ -25,8 +25,8 @@ const AllEvents = "*"
 // Connection is a sink of one configuration.
 type Connection interface {
 	dispatch.Sink
-	// Test connects, if need be, and asks whether events would be taken.
-	Test(ctx context.Context) (Report, error)
+	// Test connects, if need be, and asks whether events of a session would be taken.
+	Test(ctx context.Context, session string) (Report, error)
 	Figures() Figures
 	Close() error
 }

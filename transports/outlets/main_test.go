@@ -90,7 +90,7 @@ func (c *connection) Deliver(_ context.Context, _ dispatch.Target, d *dispatch.D
 	return 0, nil
 }
 
-func (c *connection) Test(context.Context) (Report, error) {
+func (c *connection) Test(context.Context, string) (Report, error) {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	if c.b.away {

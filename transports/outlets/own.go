@@ -300,16 +300,16 @@ func (o *Outlets) Test(ctx context.Context, session, transport string) (Trial, e
 	if err != nil {
 		return Trial{Err: err}, nil //nolint:nilerr // that it fails is an outcome
 	}
-	trial := try(ctx, a)
+	trial := try(ctx, a, session)
 	o.release(a.shared)
 	return trial, ctx.Err()
 }
 
-func try(ctx context.Context, a *attached) Trial {
+func try(ctx context.Context, a *attached, session string) Trial {
 	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	began := time.Now()
-	report, err := a.Test(ctx)
+	report, err := a.Test(ctx, session)
 	return Trial{report, time.Since(began), err}
 }
 
@@ -354,7 +354,7 @@ func (o *Outlets) TestGlobal(ctx context.Context, transport string) (trial Trial
 	if a == nil {
 		return trial, false
 	}
-	return try(ctx, a), true
+	return try(ctx, a, "test"), true
 }
 
 // Send makes one attempt to deliver something to a global transport, beside the events of sessions. The session need not

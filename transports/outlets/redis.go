@@ -94,9 +94,9 @@ type redisConnection struct {
 }
 
 // Test implements Connection.
-func (c redisConnection) Test(ctx context.Context) (r Report, err error) {
+func (c redisConnection) Test(ctx context.Context, session string) (r Report, err error) {
 	r.Host, r.Port = hostPort(c.address)
-	_, err = c.Sink.Test(ctx)
+	_, err = c.Sink.Test(ctx, session)
 	return r, err
 }
 

@@ -95,14 +95,14 @@ type sqsConnection struct {
 }
 
 // Test implements Connection.
-func (c sqsConnection) Test(ctx context.Context) (r Report, err error) {
+func (c sqsConnection) Test(ctx context.Context, session string) (r Report, err error) {
 	r.Queue = maskQueue(c.queue)
 	at := c.endpoint
 	if at == "" && strings.Contains(c.queue, "://") {
 		at = c.queue
 	}
 	r.Host, r.Port = hostPort(at)
-	_, err = c.Sink.Test(ctx)
+	_, err = c.Sink.Test(ctx, session)
 	return r, err
 }
 

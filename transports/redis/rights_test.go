@@ -91,3 +91,40 @@ func TestMaxHalves(t *testing.T) {
 		}
 	}
 }
+
+// A test of the connection finds a right that is missing, for the session that asks, and publishes nothing.
+func TestRightsAreTested(t *testing.T) {
+	server := brokertest.Redis(t, brokertest.RedisOptions{User: "root", Password: "root"})
+	admin := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "root", Password: "root", DisableIdentity: true})
+	defer admin.Close()
+	heard := admin.PSubscribe(t.Context(), "*")
+	defer heard.Close()
+	if _, err := heard.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		rules string
+		taken bool
+	}{
+		"all":             {"~waystation:shop* &waystation:shop* +xadd +publish +multi +discard", true},
+		"another stream":  {"~waystation:other &* +xadd +publish +multi +discard", false},
+		"another channel": {"~* &waystation:other +xadd +publish +multi +discard", false},
+		"no PUBLISH":      {"~* &* +xadd +multi +discard", false},
+		"no transactions": {"~* &* +xadd +publish", true},
+	} {
+		server.Do(t, "ACL SETUSER limited reset on >s3cret -@all +@connection "+c.rules)
+		s := open(t, Config{URL: "redis://limited:s3cret@" + server.Addr(), Stream: DefaultStream, Channel: DefaultStream})
+		if _, err := s.Test(t.Context(), "shop"); (err == nil) != c.taken || err != nil && brokertest.Meaning(err) != "refused" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := admin.Publish(t.Context(), "end", "").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := heard.ReceiveMessage(t.Context()); err != nil || m.Channel != "end" {
+		t.Errorf("published to %v, %v", m, err)
+	}
+	if n := admin.DBSize(t.Context()).Val(); n != 0 {
+		t.Errorf("%d keys were written", n)
+	}
+}

@@ -138,20 +138,57 @@ type Report struct {
 	Took    time.Duration
 }
 
-// Test connects and asks whether events would be taken: it sends a PING and, with streams, an entry that any Redis refuses
-// for its id, but only after it checked the user's rights, its memory and whether it takes writes. Nothing is written.
-func (s *Sink) Test(ctx context.Context) (Report, error) {
+// Test connects and asks whether events of a session would be taken: it sends a PING and, with streams, an entry that any
+// Redis refuses for its id, but only after it checked the user's rights, its memory and whether it takes writes. Nothing is
+// written or published.
+func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	began := time.Now()
 	err := s.client.Ping(ctx).Err()
 	if err == nil && !s.stream.Empty() {
-		err = s.client.XAdd(ctx, &redis.XAddArgs{Stream: s.stream.Expand("test", "Test"), ID: "0-0", Values: []any{"test", ""}}).Err()
+		err = s.client.XAdd(ctx, &redis.XAddArgs{Stream: s.stream.Expand(session, "Message"), ID: "0-0", Values: []any{"test", ""}}).Err()
 		if redis.HasErrorPrefix(err, "The ID specified in XADD must be greater than 0-0") {
 			err = nil
 		}
 	}
+	if err == nil && !s.channel.Empty() {
+		err = s.mayPublish(ctx, s.channel.Expand(session, "Message"))
+	}
 	err = s.classify(err)
 	s.meter.Checked(err)
 	return Report{broker.Mask(s.cfg.URL), time.Since(began)}, err
+}
+
+// mayPublish asks whether the user has the right to a channel: a transaction takes no command that he has none to, and is
+// discarded. It has a connection of its own, which ends with it. A user without transactions learns nothing.
+func (s *Sink) mayPublish(ctx context.Context, channel string) error {
+	var client *redis.Client
+	switch of := s.client.(type) {
+	case *redis.Client:
+		client = of
+	case *redis.ClusterClient:
+		node, err := of.MasterForKey(ctx, channel)
+		if err != nil {
+			return err
+		}
+		client = node
+	}
+	options := *client.Options()
+	options.PoolSize = 1
+	own := redis.NewClient(&options)
+	defer own.Close()
+	conn := own.Conn()
+	defer conn.Close()
+	err := conn.Do(ctx, "MULTI").Err()
+	if redis.HasErrorPrefix(err, "NOPERM") {
+		return nil
+	}
+	if err == nil {
+		err = conn.Do(ctx, "PUBLISH", channel, "").Err()
+	}
+	if err == nil {
+		err = conn.Do(ctx, "DISCARD").Err()
+	}
+	return err
 }

@@ -125,7 +125,7 @@ func TestAddresses(t *testing.T) {
 		if err := s.deliver(t, event("shop", 1)); err != nil {
 			t.Fatal(err)
 		}
-		report, err := s.Test(t.Context())
+		report, err := s.Test(t.Context(), "shop")
 		if err != nil || strings.Contains(report.Address, "s3cret") || !strings.Contains(report.Address, "way:***@127.0.0.1") {
 			t.Errorf("%+v, %v", report, err)
 		}
@@ -155,7 +155,7 @@ func TestAddresses(t *testing.T) {
 	t.Run("cluster", func(t *testing.T) {
 		nodes := brokertest.Cluster(t, 2, 0)
 		s := open(t, Config{URL: "redis+cluster://" + nodes[0].Addr() + "," + nodes[1].Addr()})
-		if _, err := s.Test(t.Context()); err != nil {
+		if _, err := s.Test(t.Context(), "shop"); err != nil {
 			t.Fatal(err)
 		}
 		var all sync.WaitGroup
@@ -208,7 +208,7 @@ func TestRefusals(t *testing.T) {
 			if got := s.Stats(); got.LastError == "" || got.Failed != 1 || got.Reason != c.reason {
 				t.Errorf("%+v", got)
 			}
-			if _, err := s.Test(t.Context()); (err != nil) != c.test {
+			if _, err := s.Test(t.Context(), "shop"); (err != nil) != c.test {
 				t.Errorf("the test of the connection says %v", err)
 			}
 		})
@@ -220,7 +220,7 @@ func TestRefusals(t *testing.T) {
 		if err := s.deliver(t, event("shop", 1)); brokertest.Meaning(err) != "unreachable" || !strings.Contains(err.Error(), "out of memory") {
 			t.Errorf("%s: %v", brokertest.Meaning(err), err)
 		}
-		if _, err := s.Test(t.Context()); err == nil {
+		if _, err := s.Test(t.Context(), "shop"); err == nil {
 			t.Error("the test of the connection sees nothing of it")
 		}
 	})

@@ -67,18 +67,18 @@ func (s *Sink) forget(name string) {
 
 // Report is what a test of the connection found.
 type Report struct {
-	Queue       string // URL or name; of a pattern with a session called "test"
+	Queue       string // URL or name; of a pattern with the session that was asked for
 	QueueExists bool
 	Took        time.Duration
 }
 
-// Test asks for the queue, with the right to GetQueueUrl for a name and GetQueueAttributes for a URL. A queue that is not
+// Test asks for the queue of a session's events, with the right to GetQueueUrl for a name and GetQueueAttributes for a URL. A queue that is not
 // there is an error unless its name differs by session or event or it may be made. Nothing is made or sent.
-func (s *Sink) Test(ctx context.Context) (Report, error) {
+func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	began := time.Now()
-	r := Report{Queue: s.queue.Expand("test", "Test")}
+	r := Report{Queue: s.queue.Expand(session, "Message")}
 	var err error
 	if address(r.Queue) {
 		_, err = s.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{

@@ -145,15 +145,15 @@ func TestNames(t *testing.T) {
 	if _, err := s.try(t, event("a shop", 1)); brokertest.Meaning(err) != "permanent" {
 		t.Errorf("%s: %v", brokertest.Meaning(err), err)
 	}
-	if report, err := s.Test(t.Context()); err != nil || report.QueueExists {
+	if report, err := s.Test(t.Context(), "shop"); err != nil || report.QueueExists {
 		t.Errorf("%+v, %v", report, err)
 	}
 	fixed := open(t, setup("fixed", server.URL()))
-	if _, err := fixed.Test(t.Context()); brokertest.Meaning(err) != "refused" {
+	if _, err := fixed.Test(t.Context(), "shop"); brokertest.Meaning(err) != "refused" {
 		t.Errorf("%v", err)
 	}
 	created(t, "fixed", server.URL()).must(t, event("shop", 1))
-	if report, err := fixed.Test(t.Context()); err != nil || !report.QueueExists || report.Took == 0 {
+	if report, err := fixed.Test(t.Context(), "shop"); err != nil || !report.QueueExists || report.Took == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
 	url, err := fixed.look(t.Context(), "fixed")
@@ -162,7 +162,7 @@ func TestNames(t *testing.T) {
 	}
 	byURL := open(t, setup(url, server.URL()))
 	byURL.must(t, event("shop", 2))
-	if report, err := byURL.Test(t.Context()); err != nil || !report.QueueExists {
+	if report, err := byURL.Test(t.Context(), "shop"); err != nil || !report.QueueExists {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
