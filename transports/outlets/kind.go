@@ -73,6 +73,7 @@ type Access struct {
 type Kind struct {
 	New     func() Options // with defaults
 	Secrets []string       // options that are never shown
+	Told    []string       // those of them that whoever is at the address is told as they are: they stay with their address
 	// Mask shows a url without its secrets; nil = broker.Mask.
 	Mask func(url string) string
 }

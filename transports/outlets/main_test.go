@@ -182,7 +182,7 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kind := Kind{New: func() Options { return &options{Size: 7, b: w.b} }, Secrets: []string{"password"}}
+	kind := Kind{New: func() Options { return &options{Size: 7, b: w.b} }, Secrets: []string{"password"}, Told: []string{"password"}}
 	w.o, err = Open(ctx, w.db, w.d, w.hooks, Config{
 		Key: key, Events: events, Kinds: map[string]Kind{"redis": kind, "amqp": kind, "sqs": kind},
 		Policy: dispatch.Policy{BackoffBase: time.Millisecond, BackoffCap: time.Millisecond, BreakerPause: 10 * time.Millisecond},

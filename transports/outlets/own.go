@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
@@ -29,10 +30,21 @@ type Change struct {
 	Options map[string]json.RawMessage
 }
 
-// apply changes settings. The first address switches on, unless the change says otherwise.
-func (c *Change) apply(s *Settings, kind *Kind) {
+// apply changes settings. The first address switches on, unless the change says otherwise. refusal.Problems: a secret that
+// is kept would go to another address, to which whoever may change settings, but not see secrets, could send it.
+func (c *Change) apply(s *Settings, kind *Kind) error {
 	hadURL := s.URL != ""
+	var p refusal.Problems
 	if c.URL != nil && (!hadURL || *c.URL != kind.mask(s.URL)) {
+		if strings.Contains(*c.URL, ":"+Masked+"@") {
+			p.Add("url", "has "+Masked+" for a password, which stands for the one of the address that is set; give the password itself")
+		}
+		for _, name := range kind.Told {
+			value, given := c.Options[name]
+			if _, has := s.Options[name]; has && hadURL && *c.URL != s.URL && (!given || isMasked(value)) {
+				p = append(p, optionProblem(refusal.Problem{Field: name, Text: "must be given again, or null, because the address changes"}))
+			}
+		}
 		s.URL = *c.URL
 	}
 	if c.Events != nil {
@@ -43,7 +55,7 @@ func (c *Change) apply(s *Settings, kind *Kind) {
 		switch {
 		case string(value) == "null":
 			delete(s.Options, name)
-		case slices.Contains(kind.Secrets, name) && string(value) == `"`+Masked+`"`:
+		case slices.Contains(kind.Secrets, name) && isMasked(value):
 		default:
 			if s.Options == nil {
 				s.Options = map[string]json.RawMessage{}
@@ -60,7 +72,11 @@ func (c *Change) apply(s *Settings, kind *Kind) {
 	if len(s.Events) == 0 && c.Events == nil {
 		s.Events = []string{AllEvents}
 	}
+	return p.Err()
 }
+
+// isMasked tells whether an option's value stands for the secret that is set.
+func isMasked(value json.RawMessage) bool { return string(value) == `"`+Masked+`"` }
 
 // access is what the brokers of sessions may reach.
 func (o *Outlets) access() Access { return Access{Dial: o.cfg.Dial, MaxNames: o.cfg.MaxNames} }
@@ -144,7 +160,9 @@ func (o *Outlets) Check(ctx context.Context, transport string, c Change) error {
 		return ErrUnknown
 	}
 	var set Settings
-	c.apply(&set, &s.kind)
+	if err := c.apply(&set, &s.kind); err != nil {
+		return err
+	}
 	if err := o.checkHosts(ctx, &s.kind, set); err != nil {
 		return err
 	}
@@ -175,7 +193,9 @@ func (o *Outlets) checkPlace(ctx context.Context, of key, kind *Kind, c Change) 
 	if len(rows) > 0 {
 		set = rows[0].Settings
 	}
-	c.apply(&set, kind)
+	if err := c.apply(&set, kind); err != nil {
+		return err
+	}
 	return o.checkHosts(ctx, kind, set)
 }
 
@@ -230,7 +250,9 @@ func (o *Outlets) Update(ctx context.Context, session, transport string, c Chang
 	if len(rows) > 0 {
 		r = rows[0]
 	}
-	c.apply(&r.Settings, &s.kind)
+	if err = c.apply(&r.Settings, &s.kind); err != nil {
+		return Own{}, err
+	}
 	a, err := o.attach(transport, &r.Settings, o.access())
 	if err != nil {
 		return Own{}, err

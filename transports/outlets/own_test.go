@@ -204,3 +204,42 @@ func TestRemoveBesideSilentBroker(t *testing.T) {
 		w.open()
 	})
 }
+
+// A secret that is kept stays with its address: else whoever may change settings could have it sent to a host of their own.
+func TestSecretsStayWithTheirAddress(t *testing.T) {
+	onEach(t, func(w *world) {
+		t := w.t
+		w.start(map[string][]string{"a": nil}, Globals{})
+		ctx, address, elsewhere, masked := t.Context(), "redis://me:hunter2@h:1/", "redis://me:hunter2@elsewhere:1/", "redis://me:***@elsewhere:1/"
+		secret := func(value string) map[string]json.RawMessage {
+			return map[string]json.RawMessage{"password": json.RawMessage(value)}
+		}
+		update := func(c Change) error { _, err := w.o.Update(ctx, "a", "redis", c); return err }
+		if err := update(Change{URL: &address, Options: secret(`"hunter3"`)}); err != nil {
+			t.Fatal(err)
+		}
+		for field, c := range map[string]Change{
+			"url":               {URL: &masked, Options: secret(`"hunter3"`)},
+			"options/password":  {URL: &elsewhere, Options: secret(`"***"`)},
+			"options/password ": {URL: &elsewhere},
+		} {
+			var p refusal.Problems
+			if err := update(c); !errors.As(err, &p) || len(p) != 1 || p[0].Field != strings.TrimSpace(field) {
+				t.Errorf("%s: %v", field, err)
+			}
+			if own, _, err := w.o.Get(ctx, "a", "redis"); err != nil || own.URL != broker.Mask(address) {
+				t.Errorf("%s: %+v, %v", field, own, err)
+			}
+		}
+		for _, c := range []Change{
+			{URL: &address}, // the same
+			{URL: &elsewhere, Options: secret(`"hunter4"`)},
+			{URL: &address, Options: secret(`null`)},
+			{URL: &elsewhere}, // there is none any more
+		} {
+			if err := update(c); err != nil {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
+	})
+}

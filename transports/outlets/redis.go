@@ -51,6 +51,7 @@ var redisKind = Kind{
 		return &redisOptions{MaxLen: redis.DefaultMaxLen, MaxBytes: redis.DefaultMaxBytes, TimeoutMS: redis.DefaultTimeout.Milliseconds()}
 	},
 	Secrets: []string{"sentinel_password"},
+	Told:    []string{"sentinel_password"},
 }
 
 // complete names the stream that is used when nothing is named.
