@@ -103,7 +103,7 @@ func (d *decoder) object(p *plan, raw []byte, into reflect.Value, pointer string
 		}
 		f := p.byName[name]
 		if f == nil {
-			d.problem(child(pointer, name), "unknown")
+			d.problem(child(pointer, name), "unknown field")
 			return len(d.problems) < maxFieldProblems
 		}
 		at := child(pointer, name)

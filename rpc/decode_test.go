@@ -98,8 +98,8 @@ func TestDecodeValues(t *testing.T) {
 
 func TestDecodeProblems(t *testing.T) {
 	for raw, want := range map[string]string{
-		`{"Text":"ab"}`:                     "/Text: unknown",
-		`{"a/b~c":1}`:                       "/a~1b~0c: unknown",
+		`{"Text":"ab"}`:                     "/Text: unknown field",
+		`{"a/b~c":1}`:                       "/a~1b~0c: unknown field",
 		`{"text":"ab","text":"cd"}`:         "/text: given twice",
 		`{"text":"a"}`:                      "/text: must have at least 2 characters",
 		`{"text":"abcde"}`:                  "/text: must have at most 4 characters",
@@ -126,7 +126,7 @@ func TestDecodeProblems(t *testing.T) {
 		`{"one":{"url":"x"}}`:               "/one/url: must be an absolute URI",
 		`{"one":{"size":0}}`:                "/one/size: must be at least 1",
 		`{"one":{"tags":["x","z"]}}`:        "/one/tags/1: must be one of x, y",
-		`{"one":{"self":{"self":{"b":1}}}}`: "/one/self/self/b: unknown",
+		`{"one":{"self":{"self":{"b":1}}}}`: "/one/self/self/b: unknown field",
 		`{"many":[]}`:                       "/many: must not be empty",
 		`{"many":[{},{"size":"x"}]}`:        "/many/1/size: must be an integer",
 		`{"many":[null]}`:                   "/many/0: must not be null",
@@ -138,8 +138,8 @@ func TestDecodeProblems(t *testing.T) {
 		`{"point":{}}`:                      "/point/x: bad",
 		`{"jids":["x"]}`:                    "/jids/0: must be a JID or an international phone number",
 		`{"level":3}`:                       "/level: must be one of 1, 2",
-		`{"hidden":1}`:                      "/hidden: unknown",
-		`{"Skip":1}`:                        "/Skip: unknown",
+		`{"hidden":1}`:                      "/hidden: unknown field",
+		`{"Skip":1}`:                        "/Skip: unknown field",
 		`[]`:                                "params must be an object: this server takes them by name",
 	} {
 		_, bad := decodeTest[everyShape](t, raw)

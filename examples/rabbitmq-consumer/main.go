@@ -86,15 +86,20 @@ func consume(ctx context.Context, seen map[string]place) error {
 // handle does the program's work with an event.
 func handle(event amqp.Delivery) {
 	var body struct {
-		Session string
-		Offset  uint64
-		Data    struct {
+		Session   string
+		Offset    uint64
+		Truncated bool // too large for a message: session.getEvent has it, by session and offset
+		Data      struct {
 			Sender string `json:"sender_name"`
 			Text   string
 		}
 	}
 	if err := json.Unmarshal(event.Body, &body); err != nil {
 		log.Printf("event %s cannot be read: %v", event.MessageId, err)
+		return
+	}
+	if body.Truncated {
+		fmt.Printf("%s %d is too large for a message\n", body.Session, body.Offset)
 		return
 	}
 	fmt.Printf("%s %d %s: %q\n", body.Session, body.Offset, body.Data.Sender, body.Data.Text)

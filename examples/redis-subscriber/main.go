@@ -78,13 +78,18 @@ func handle(fields map[string]any) {
 		return
 	}
 	var event struct {
-		Data struct {
+		Truncated bool // too large for the stream: session.getEvent has it, by session and offset
+		Data      struct {
 			Sender string `json:"sender_name"`
 			Text   string
 		}
 	}
 	if err := json.Unmarshal([]byte(fmt.Sprint(fields["payload"])), &event); err != nil {
 		log.Printf("event %v cannot be read: %v", fields["id"], err)
+		return
+	}
+	if event.Truncated {
+		fmt.Printf("%v %v is too large for the stream\n", fields["session"], fields["offset"])
 		return
 	}
 	fmt.Printf("%v %v %s: %q\n", fields["session"], fields["offset"], event.Data.Sender, event.Data.Text)

@@ -42,6 +42,8 @@ for (;;) {
 // Does the program's work with an event.
 function handle({ session, offset, type, payload }) {
   if (type !== "Message") return;
-  const { data } = JSON.parse(payload);
-  console.log(`${session} ${offset} ${data.sender_name}: ${JSON.stringify(data.text ?? "")}`);
+  const { truncated, data } = JSON.parse(payload);
+  // session.getEvent has it, by session and offset.
+  if (truncated) console.log(`${session} ${offset} is too large for the stream`);
+  else console.log(`${session} ${offset} ${data.sender_name}: ${JSON.stringify(data.text ?? "")}`);
 }

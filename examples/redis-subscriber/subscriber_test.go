@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/waystation/waystation/examples/internal/exampletest"
@@ -16,7 +17,8 @@ import (
 func TestSubscribers(t *testing.T) {
 	redis := brokertest.Redis(t, brokertest.RedisOptions{Persist: true})
 	programs := map[string][]string{"go": {exampletest.Build(t, ".")}, "node": {exampletest.Node(t, "@redis/client"), "subscriber.js"}}
-	world := exampletest.Start(t, "WAYSTATION_GLOBAL_REDIS_ENABLED=true", "WAYSTATION_GLOBAL_REDIS_URL="+redis.URL())
+	world := exampletest.Start(t, "WAYSTATION_GLOBAL_REDIS_ENABLED=true", "WAYSTATION_GLOBAL_REDIS_URL="+redis.URL(),
+		`WAYSTATION_GLOBAL_REDIS_OPTIONS={"max_bytes":4096}`)
 	runs, states := map[string]func() *exampletest.Process{}, map[string]string{}
 	for name, command := range programs {
 		state := filepath.Join(t.TempDir(), "state.json")
@@ -38,11 +40,13 @@ func TestSubscribers(t *testing.T) {
 		said[name] = p.Said()
 	}
 	world.Say("second words")
+	world.Say(strings.Repeat("more than the stream takes ", 200))
 	redis.Kill()
 	world.Say("third words")
 	redis.Start(t)
 	for name, run := range runs {
 		p := run()
+		p.Wait("is too large for the stream")
 		p.Wait("third words")
 		exampletest.OnceInOrder(t, said[name]+p.Said(), "first words", "second words", "third words")
 		p.Kill()

@@ -87,7 +87,11 @@ func work(ctx context.Context, client *sqs.Client, queue string, message *types.
 
 // handle does the program's work with an event.
 func handle(e *event) {
-	if e.Type == "Message" && !e.Truncated {
+	switch {
+	case e.Type != "Message":
+	case e.Truncated:
+		fmt.Printf("%s %d is too large for SQS\n", e.Session, e.Offset)
+	default:
 		fmt.Printf("%s %d %s: %q\n", e.Session, e.Offset, e.Data.Sender, e.Data.Text)
 	}
 }

@@ -37,6 +37,11 @@ func consume(t *testing.T, server *process, name, session string) *named {
 		cancel()
 		<-n.done
 	})
+	eventually(t, 30*time.Second, "the consumer is known to the server", func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.problem != nil || n.hellos > 0
+	})
 	return n
 }
 

@@ -33,7 +33,7 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string {
-	text := "guard: " + e.describe()
+	text := e.describe()
 	if e.Host != "" {
 		text += " (host " + e.Host + ")"
 	}
