@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/waystation/waystation/transports/database"
@@ -45,10 +44,7 @@ type committer struct {
 	stopped chan struct{}
 	life    context.Context // of transactions
 	abort   context.CancelFunc
-	lanes   atomic.Int64 // that follow a log now: they may bring a result
-	failing bool         // of the loop: the last transaction failed
-	began   time.Time    // of the loop: when the last batch was complete
-	shared  bool         // of the loop: more than one lane had a part in it
+	failing bool // of the loop: the last transaction failed
 
 	mu    sync.Mutex
 	skips map[int64]position // cursors that only passed unwanted events
@@ -113,7 +109,7 @@ func (c *committer) loop() {
 		select {
 		case r := <-c.queue:
 			runtime.Gosched() // lanes that had their answers at the same time bring theirs first: a fifth of the commits, and of the pages they write
-			c.write(c.wait(c.gather([]*result{r})))
+			c.write(c.gather(r))
 			tick = nil
 		case <-c.dirty:
 			if tick == nil {
@@ -129,51 +125,22 @@ func (c *committer) loop() {
 	}
 }
 
-// gather adds what is waiting to a batch.
-func (c *committer) gather(batch []*result) []*result {
-	for n := records(batch); n < c.cfg.MaxCommitRecords; {
+// gather takes what is waiting.
+func (c *committer) gather(first *result) (batch []*result) {
+	if first != nil {
+		batch = append(batch, first)
+	}
+	records := 0
+	for records < c.cfg.MaxCommitRecords {
 		select {
 		case r := <-c.queue:
 			batch = append(batch, r)
-			n += r.records()
+			records += max(1, len(r.entries))
 		default:
 			return batch
 		}
 	}
 	return batch
-}
-
-// wait adds what comes until Config.CommitEvery after the last batch, while other lanes may bring something: a commit for
-// every few of many lanes would write the same pages over and over. A lane that was alone in the last batch, or is the only
-// one, does not wait for the others.
-func (c *committer) wait(batch []*result) []*result {
-	if pause := c.cfg.CommitEvery - time.Since(c.began); pause > 0 && c.shared {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		for n := records(batch); n < c.cfg.MaxCommitRecords && int64(len(batch)) < c.lanes.Load() && pause > 0; {
-			select {
-			case r := <-c.queue:
-				batch = append(batch, r)
-				n += r.records()
-			case <-timer.C:
-				pause = 0
-			case <-c.quit:
-				pause = 0
-			}
-		}
-	}
-	c.began, c.shared = time.Now(), len(batch) > 1
-	return batch
-}
-
-// records is how many rows of the archive a result takes, or its cursor's alone.
-func (r *result) records() int { return max(1, len(r.entries)) }
-
-func records(batch []*result) (n int) {
-	for _, r := range batch {
-		n += r.records()
-	}
-	return n
 }
 
 // write stores a batch and answers it. When that fails and the database is there, the results are tried apart: one that

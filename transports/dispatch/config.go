@@ -72,7 +72,6 @@ const (
 	DefaultSweepEvery       = time.Minute
 	DefaultMaxWatches       = 32                     // each reads a page when there is something new
 	DefaultWatchEvery       = 100 * time.Millisecond // people look at it
-	DefaultCommitEvery      = 2 * time.Millisecond   // a third of the commits, where 50 lanes catch up
 	DefaultSweepBatch       = 500                    // rows of one delete: others wait for it about 2 ms
 )
 
@@ -87,7 +86,6 @@ type Config struct {
 	MaxSkips         int           // stretches of a session's log that one outlet leaves out and lanes may still come to
 	CommitTimeout    time.Duration // a transaction that takes longer is given up and tried again
 	MaxCommitRecords int           // ended deliveries of one commit
-	CommitEvery      time.Duration // a commit waits so long, counted from the last one, for results of other lanes under way
 	SkipEvery        time.Duration // longest time until a cursor that passed unwanted events is written
 	ReadEvents       int           // most events a lane reads at once
 	ReadBytes        int           // most bytes of bodies a lane reads at once, beyond the first event
@@ -110,7 +108,6 @@ func (c Config) withDefaults() Config {
 	c.MaxSkips = cmp.Or(c.MaxSkips, DefaultMaxSkips)
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, DefaultCommitTimeout)
 	c.MaxCommitRecords = cmp.Or(c.MaxCommitRecords, DefaultMaxCommitRecords)
-	c.CommitEvery = cmp.Or(c.CommitEvery, DefaultCommitEvery)
 	c.SkipEvery = cmp.Or(c.SkipEvery, DefaultSkipEvery)
 	c.ReadEvents = cmp.Or(c.ReadEvents, DefaultReadEvents)
 	c.ReadBytes = cmp.Or(c.ReadBytes, DefaultReadBytes)

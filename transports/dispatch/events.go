@@ -25,8 +25,6 @@ type eventLane struct {
 }
 
 func (l *eventLane) follow() bool {
-	l.t.d.commits.lanes.Add(1)
-	defer l.t.d.commits.lanes.Add(-1)
 	for !l.t.ending() {
 		events, err := l.read(l.t.waiting)
 		switch {
