@@ -21,6 +21,11 @@ type Globals struct {
 // SetGlobals puts other global transports in the place of those there are. When one of them is not right, nothing changes;
 // the error is Problems by the name of the transport.
 func (o *Outlets) SetGlobals(ctx context.Context, g Globals) error {
+	return o.withGlobals(ctx, g, o.change)
+}
+
+// withGlobals prepares global transports and takes the turn to use them.
+func (o *Outlets) withGlobals(ctx context.Context, g Globals, use func(context.Context, map[string]*attached, Globals) error) error {
 	next, g, err := o.prepare(ctx, g)
 	if err != nil {
 		return err
@@ -31,7 +36,7 @@ func (o *Outlets) SetGlobals(ctx context.Context, g Globals) error {
 		return err
 	}
 	defer end()
-	return o.change(ctx, next, g)
+	return use(ctx, next, g)
 }
 
 // change is SetGlobals for who has the turn.

@@ -119,28 +119,20 @@ func Open(ctx context.Context, db *dbutil.Database, d Dispatcher, w Webhooks, cf
 // Start begins to deliver: the sessions that there are, with what they stay out of, the brokers of theirs, and the global
 // transports. Brokers that are away are no error; settings of a session that cannot be used any more are logged.
 func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Globals) error {
-	next, g, err := o.prepare(ctx, g)
-	if err != nil {
-		return err
-	}
-	ctx, end, err := o.begin(ctx)
-	if err != nil {
-		o.releaseAll(next)
-		return err
-	}
-	defer end()
-	for session, skip := range sessions {
-		o.sessions[session] = struct{}{}
-		if !o.staysOut(session, skip) {
-			if err := o.dispatcher.SetSkips(ctx, session, withEvents(skip), nil); err != nil {
-				return err
+	return o.withGlobals(ctx, g, func(ctx context.Context, next map[string]*attached, g Globals) error {
+		for session, skip := range sessions {
+			o.sessions[session] = struct{}{}
+			if !o.staysOut(session, skip) {
+				if err := o.dispatcher.SetSkips(ctx, session, withEvents(skip), nil); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	if err := o.startOwn(ctx); err != nil {
-		return err
-	}
-	return o.change(ctx, next, g)
+		if err := o.startOwn(ctx); err != nil {
+			return err
+		}
+		return o.change(ctx, next, g)
+	})
 }
 
 // staysOut tells whether the dispatcher knows what a session stays out of.

@@ -132,19 +132,25 @@ func TestBadOwn(t *testing.T) {
 	})
 }
 
+// silence gives a session a broker whose connection ends only after the channel is closed.
+func (w *world) silence(session string) (stuck chan struct{}) {
+	silent := "silent"
+	if _, err := w.o.Update(w.t.Context(), session, "redis", Change{URL: &silent}); err != nil {
+		w.t.Fatal(err)
+	}
+	stuck = make(chan struct{})
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	w.b.stuck = stuck
+	return stuck
+}
+
 // A connection that takes long to end, because its other side is silent, keeps its own session waiting and nobody else.
 func TestSilentBrokerHoldsUpNobody(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t
 		w.start(map[string][]string{"a": nil}, w.globals("redis"))
-		silent, other := "silent", "other"
-		if _, err := w.o.Update(t.Context(), "a", "redis", Change{URL: &silent}); err != nil {
-			t.Fatal(err)
-		}
-		stuck := make(chan struct{})
-		w.b.mu.Lock()
-		w.b.stuck = stuck
-		w.b.mu.Unlock()
+		other, stuck := "other", w.silence("a")
 		done := make(chan error, 1)
 		go func() { done <- w.o.Delete(context.Background(), "a", "redis") }()
 		soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -178,14 +184,7 @@ func TestRemoveBesideSilentBroker(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t
 		w.start(map[string][]string{"a": nil}, Globals{})
-		silent := "silent"
-		if _, err := w.o.Update(t.Context(), "a", "redis", Change{URL: &silent}); err != nil {
-			t.Fatal(err)
-		}
-		stuck := make(chan struct{})
-		w.b.mu.Lock()
-		w.b.stuck = stuck
-		w.b.mu.Unlock()
+		stuck := w.silence("a")
 		done := make(chan error, 1)
 		go func() { done <- w.o.Remove(context.Background(), "a") }()
 		select {
