@@ -237,16 +237,22 @@ func TestDeleteWaitsForCalls(t *testing.T) {
 	w.create("ada")
 }
 
+// createUnpurgeable makes a session with an event, whose next deletion fails on its way.
+func (w *world) createUnpurgeable(id string) {
+	w.t.Helper()
+	w.create(id)
+	if _, err := w.log.Append(w.ctx(), id, journal.Record{Type: "Message"}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.faults.mu.Lock()
+	defer w.faults.mu.Unlock()
+	w.faults.purge = errDiskFull
+}
+
 // A deletion that failed on its way is gone on with by the next one.
 func TestDeleteAgain(t *testing.T) {
 	w := newWorld(t)
-	w.create("ada")
-	if _, err := w.log.Append(w.ctx(), "ada", journal.Record{Type: "Message"}); err != nil {
-		t.Fatal(err)
-	}
-	w.faults.mu.Lock()
-	w.faults.purge = errDiskFull
-	w.faults.mu.Unlock()
+	w.createUnpurgeable("ada")
 	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonStorage {
 		t.Errorf("with a full disk: %v", err)
 	}
@@ -268,13 +274,7 @@ func TestDeletionOutlivesACrash(t *testing.T) {
 		dropped := &droppedFiles{}
 		w.storage = dropped
 		w.restart()
-		w.create("ada")
-		if _, err := w.log.Append(w.ctx(), "ada", journal.Record{Type: "Message"}); err != nil {
-			t.Fatal(err)
-		}
-		w.faults.mu.Lock()
-		w.faults.purge = errDiskFull
-		w.faults.mu.Unlock()
+		w.createUnpurgeable("ada")
 		remove := w.bridge.Delete
 		if data {
 			remove = w.bridge.DeleteWithData

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -42,14 +40,7 @@ func (o *office) Deliver(ctx context.Context, t dispatch.Target, _ *dispatch.Del
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	db, err := database.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), database.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := journal.Open(t.Context(), db, journal.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db, log := openJournal(t)
 	deliver, err := dispatch.Open(t.Context(), db, log, dispatch.Config{DrainTimeout: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -33,13 +33,9 @@ type world struct {
 	replies *forgetful
 }
 
-func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
+// openJournal makes a database with a journal; the caller closes both.
+func openJournal(t *testing.T) (*dbutil.Database, *journal.Journal) {
 	t.Helper()
-	network := sandbox.New(sandbox.Options{})
-	listener, err := network.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	db, err := database.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), database.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +44,17 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return db, log
+}
+
+func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
+	t.Helper()
+	network := sandbox.New(sandbox.Options{})
+	listener, err := network.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, log := openJournal(t)
 	options := bridge.Options{DB: db, Journal: log, Attach: func(client *whatsmeow.Client) { sandbox.Attach(client, listener.Dial) }}
 	for _, c := range change {
 		c(&options)
