@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -133,6 +134,14 @@ type recorder struct {
 	mu       sync.Mutex
 	attempts []attempt
 	changed  chan struct{}
+}
+
+// refuseBad makes dead letters of the events of type bad.
+func refuseBad(_ context.Context, _ Target, d *Delivery) (int, error) {
+	if d.Event.Type == "bad" {
+		return 404, Permanent(errors.New("no"))
+	}
+	return 200, nil
 }
 
 func (r *recorder) Deliver(ctx context.Context, t Target, d *Delivery) (int, error) {

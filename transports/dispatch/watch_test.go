@@ -158,12 +158,7 @@ func TestPrune(t *testing.T) {
 		var mu sync.Mutex
 		clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 		w := openWorld(t, db, Config{Now: clock, SweepEvery: time.Hour})
-		w.sink(&recorder{answer: func(_ context.Context, _ Target, d *Delivery) (int, error) {
-			if d.Event.Type == "bad" {
-				return 404, Permanent(errors.New("no"))
-			}
-			return 200, nil
-		}}, Policy{})
+		w.sink(&recorder{answer: refuseBad}, Policy{})
 		w.put(everything("shop"))
 		w.append("shop", "message", 3)
 		w.append("shop", "bad", 1)
@@ -195,12 +190,7 @@ func TestPrune(t *testing.T) {
 // Retention of one kind of entries hides none of another kind, which is kept for longer, and none that was read before.
 func TestWatchPastRetention(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{WatchEvery: time.Millisecond, MaxDelivered: 1})
-	w.sink(&recorder{answer: func(_ context.Context, _ Target, d *Delivery) (int, error) {
-		if d.Event.Type == "bad" {
-			return 404, Permanent(errors.New("no"))
-		}
-		return 200, nil
-	}}, Policy{})
+	w.sink(&recorder{answer: refuseBad}, Policy{})
 	w.put(everything("shop"))
 	watch, err := w.Watch(t.Context(), Query{})
 	if err != nil {
