@@ -33,7 +33,7 @@ func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 	case cfg.Sandbox:
 		log.Warn("this process is on the simulated network; no phone can be reached")
 		sandbox.Activate()
-		n := sandbox.New(sandbox.Options{Seed: cfg.SandboxSeed, Log: log.With("part", "sandbox")})
+		n := sandbox.New(sandbox.Options{Seed: cfg.SandboxSeed, AutoReplies: cfg.SandboxAutoReplies, Log: log.With("part", "sandbox")})
 		listener, err := n.Listen("127.0.0.1:0")
 		if err != nil {
 			n.Close()

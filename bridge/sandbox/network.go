@@ -41,6 +41,8 @@ type Network struct {
 	records  records
 	tokens   map[tokenKey][]byte // trusted contact tokens, issuer to holder
 	listens  []*Listener
+	// automatic has the ids of messages that phones sent by themselves, so that no phone answers them automatically.
+	automatic idSet
 
 	// groups answers for group membership; nil until the group files set it in newGroups.
 	groups groupState

@@ -21,6 +21,8 @@ const (
 	defaultRecords = 1000
 	// defaultSeenIDs is how many message ids per device are remembered for duplicates.
 	defaultSeenIDs = 4096
+	// defaultAutoReplies is more than a script that waits for each reply needs, and bounds a loop with a program that answers every message.
+	defaultAutoReplies = 1000
 	// trickPreKeyCount makes whatsmeow upload 50 prekeys at first login instead of 812, which saves most of the pairing time.
 	trickPreKeyCount = 1
 )
@@ -44,6 +46,8 @@ type Options struct {
 	Offline int
 	// Inbox is the number of received messages a phone remembers. 0 means 10000.
 	Inbox int
+	// AutoReplies is the number of automatic replies that a phone sends to one chat in a minute; further messages get none. 0 means 1000.
+	AutoReplies int
 	// Limits bounds what the network stores for users: media, groups, pictures, lists.
 	Limits Limits
 }
@@ -61,7 +65,7 @@ func (o Options) withDefaults() Options {
 	for _, bound := range []struct {
 		value *int
 		def   int
-	}{{&o.Outbound, defaultOutbound}, {&o.Window, defaultWindow}, {&o.Offline, defaultOffline}, {&o.Inbox, defaultInbox}} {
+	}{{&o.Outbound, defaultOutbound}, {&o.Window, defaultWindow}, {&o.Offline, defaultOffline}, {&o.Inbox, defaultInbox}, {&o.AutoReplies, defaultAutoReplies}} {
 		if *bound.value <= 0 {
 			*bound.value = bound.def
 		}

@@ -30,6 +30,7 @@ type Phone struct {
 	retries   map[string]int
 	secrets   map[secretKey][]byte
 	autoReply func(Received) Content
+	replies   map[types.JID]*replyCount // automatic replies by chat
 	states    *stateReader
 
 	queueMu sync.Mutex

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -110,29 +109,6 @@ func (p *Phone) EndCall(to types.JID, id, reason string) error {
 func (p *Phone) signalCall(to types.JID, id string, signal waBinary.Node) error {
 	signal = with(signal, waBinary.Attrs{"call-id": id, "call-creator": p.account.lid, "caller_pn": p.account.pn})
 	return p.say(waBinary.Node{Tag: "call", Attrs: waBinary.Attrs{"to": to, "id": p.random.messageID()}, Content: []waBinary.Node{signal}})
-}
-
-// AutoReply makes the phone answer every message with what reply returns; nil content answers nothing and a nil function ends it. Echo is a ready one.
-// reply runs in the phone's own goroutine and must not wait for the phone.
-func (p *Phone) AutoReply(reply func(Received) Content) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.autoReply = reply
-}
-
-// react answers a message automatically.
-func (p *Phone) react(r Received) {
-	p.mu.Lock()
-	reply := p.autoReply
-	p.mu.Unlock()
-	if reply == nil || r.FromMe || r.Chat.Server == types.BroadcastServer {
-		return
-	}
-	if answer := reply(r); answer != nil {
-		if _, err := p.Send(context.Background(), r.Chat, answer); err != nil {
-			p.net.log.Warn("automatic reply not sent", "error", err)
-		}
-	}
 }
 
 // Companions lists the phone number addresses of the linked devices.

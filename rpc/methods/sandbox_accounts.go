@@ -29,7 +29,7 @@ type sandboxCreateAccount struct {
 	Number       string `json:"number" rpc:"required,min=5,max=30" doc:"international phone number"`
 	PushName     string `json:"push_name,omitempty" rpc:"max=100" doc:"name shown to others; default the number"`
 	BusinessName string `json:"business_name,omitempty" rpc:"max=100" doc:"makes it a business account"`
-	AutoReply    string `json:"auto_reply,omitempty" rpc:"enum=echo|none" doc:"echo answers every message with its own text; default none"`
+	AutoReply    string `json:"auto_reply,omitempty" rpc:"enum=echo|none" doc:"echo answers every message of a person or session with its own text, but no automatic reply; default none"`
 }
 
 type sandboxScan struct {
@@ -73,7 +73,7 @@ type sandboxUnlink struct {
 
 type sandboxAutoReply struct {
 	asAccount
-	Mode string `json:"mode" rpc:"required,enum=echo|none" doc:"echo answers every message with its own text"`
+	Mode string `json:"mode" rpc:"required,enum=echo|none" doc:"echo answers every message of a person or session with its own text, but no automatic reply"`
 }
 
 type sandboxSetPresence struct {

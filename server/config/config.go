@@ -134,6 +134,8 @@ type Config struct {
 
 	SandboxSeed uint64 `flag:"sandbox-seed" unit:"number" default:"0" doc:"Seed of the sandbox's ids and keys." why:"Same seed, same network."`
 
+	SandboxAutoReplies int `flag:"sandbox-auto-replies" unit:"messages" default:"1000" min:"1" doc:"Automatic replies that a simulated phone sends to one chat in a minute." why:"Ends a loop between an echo and a program that answers every message."`
+
 	Demo bool `flag:"demo" doc:"With sandbox: pair a session, make a peer that answers, and print how to talk to it." why:"make run turns it on."`
 
 	MaxConnections int `section:"Limits" flag:"max-connections" unit:"connections" default:"10000" min:"1" doc:"Sockets open at a time." why:"About 190 MB of memory when all are idle."`
