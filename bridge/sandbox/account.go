@@ -25,6 +25,8 @@ type AccountOptions struct {
 	BusinessName string
 	// Platform is what the account's phone calls itself: "android" when empty.
 	Platform string
+	// Passkey, when set, makes the account link devices only with its passkey.
+	Passkey *PasskeyOptions
 }
 
 // account is one WhatsApp user. Guarded by Network.mu.
@@ -34,6 +36,7 @@ type account struct {
 	businessName string
 	platform     string
 	phone        *Phone
+	passkey      *passkey           // nil = devices are linked without one
 	devices      map[uint16]*device // 0 is the phone
 	nextDevice   uint16
 	registeredAt time.Time
@@ -140,6 +143,11 @@ func (n *Network) AddAccount(options AccountOptions) (*Phone, error) {
 	}
 	a.phone = newPhone(n, a)
 	a.devices[0] = a.phone.device
+	if options.Passkey != nil {
+		if err = a.phone.requirePasskey(*options.Passkey); err != nil {
+			return nil, err
+		}
+	}
 	n.byPN[a.pn.User], n.byLID[a.lid.User] = a, a
 	return a.phone, nil
 }

@@ -20,6 +20,10 @@ var (
 	ErrPairingRefused = errors.New("client refused the pairing")
 	// ErrTooManyDevices: the account has no free device number.
 	ErrTooManyDevices = errors.New("too many linked devices")
+	// ErrNoPasskey: the account has no passkey, or no client was asked for it.
+	ErrNoPasskey = errors.New("no passkey request")
+	// ErrBadPasskey: an assertion does not verify, or a passkey's options are out of range.
+	ErrBadPasskey = errors.New("bad passkey answer")
 	// ErrClosed: the network was closed.
 	ErrClosed = errors.New("network is closed")
 	// ErrNoDevice: the account has no such linked device.

@@ -37,6 +37,14 @@ const (
 	FaultReorder FaultKind = "reorder"
 )
 
+// Faults of the passkey step of pairing. Type selects the notification: passkey_prologue_request or crsc_continuation; empty is the next one.
+const (
+	// FaultPasskeyLost loses the notification: the client is never asked for the passkey, or the phone never continues.
+	FaultPasskeyLost FaultKind = "passkey_lost"
+	// FaultPasskeyError spoils the notification. A client that fetches the request instead gets it when Code is 0, else the error Code.
+	FaultPasskeyError FaultKind = "passkey_error"
+)
+
 // Faults of connections and of the whole network.
 const (
 	// FaultSlow delays everything that is sent by Delay, until the fault is cleared.
@@ -146,7 +154,7 @@ func (n *Network) inject(rule *faultRule) (string, error) {
 	case FaultStreamReplaced, FaultServiceUnavailable, FaultLoggedOut:
 		return "", n.endSessions(rule)
 	case FaultCut, FaultCutAfter, FaultStall, FaultRefuseSend, FaultRefuseRequest, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder,
-		FaultSlow, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated, FaultFirstContact:
+		FaultPasskeyLost, FaultPasskeyError, FaultSlow, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated, FaultFirstContact:
 	default:
 		return "", fmt.Errorf("sandbox: unknown kind of fault %q", rule.Kind)
 	}

@@ -39,7 +39,11 @@ type iqHandler func(r *request) ([]waBinary.Node, error)
 type iqRoutes map[string]iqHandler
 
 // beforeLogin lists the requests that a connection may make while it pairs.
-var beforeLogin = map[string]bool{"md/set/link_code_companion_reg": true, "w:p/get": true, "w:p/get/ping": true}
+var beforeLogin = map[string]bool{
+	"md/set/link_code_companion_reg": true, "w:p/get": true, "w:p/get/ping": true,
+	"md/get/ref": true, "md/get/passkey_request_options": true, "md/set/passkey_prologue": true, "md/set/companion_nonce": true,
+	"md/set/encrypted_pairing_request": true,
+}
 
 // iqError is the error reply to a request.
 type iqError struct {

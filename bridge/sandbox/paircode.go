@@ -58,6 +58,9 @@ func (n *Network) linkByCode(r *request) ([]waBinary.Node, error) {
 
 // codeHello registers a code, of which the network sees only what it encrypts.
 func (n *Network) codeHello(r *request, p *pairing) ([]waBinary.Node, error) {
+	if p.passkey != nil {
+		return nil, iqFail(405)
+	}
 	node := r.child()
 	jid, _ := jidOf(node, "jid")
 	wrapped := childContent(node, "link_code_pairing_wrapped_companion_ephemeral_pub")
@@ -86,7 +89,8 @@ func (n *Network) codeHello(r *request, p *pairing) ([]waBinary.Node, error) {
 	}}, nil
 }
 
-// EnterCode types a pairing code into the phone, with or without dash, and waits until the client is linked. It applies to the client that asked for a
+// EnterCode types a pairing code into the phone, with or without dash, and waits until the client is linked or, when the account requires a passkey,
+// until the client was asked for it. It applies to the client that asked for a
 // code for this account last. The error wraps ErrPairingGone, ErrWrongCode, ErrPairingRefused, ErrTooManyDevices or that of ctx.
 func (p *Phone) EnterCode(ctx context.Context, code string) error {
 	code = strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(code))
@@ -112,9 +116,14 @@ func (p *Phone) EnterCode(ctx context.Context, code string) error {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	p.net.mu.Lock()
-	if pair.conn.pairing != pair || pair.code == nil || !slices.Equal(pair.code.wrapped, wrapped) || pair.account != nil {
+	if pair.conn.pairing != pair || pair.code == nil || !slices.Equal(pair.code.wrapped, wrapped) || pair.account != nil || pair.passkey != nil {
 		p.net.mu.Unlock()
 		return fmt.Errorf("sandbox: %w", ErrPairingGone)
+	}
+	if key := p.account.passkey; key != nil && key.options.InsteadOfCode {
+		err = p.net.passkeyInsteadOfCode(pair)
+		p.net.mu.Unlock()
+		return err
 	}
 	pair.code.ephemeral, pair.code.companion = ephemeral, companion
 	result := make(chan error, 1)
@@ -129,6 +138,19 @@ func (p *Phone) EnterCode(ctx context.Context, code string) error {
 	}))
 	p.net.mu.Unlock()
 	return p.awaitLink(ctx, result)
+}
+
+// passkeyInsteadOfCode asks for the passkey of an account before its phone has verified the code: see PasskeyOptions. Call under n.mu.
+func (n *Network) passkeyInsteadOfCode(p *pairing) error {
+	handoff := n.notification(types.ServerJID, "link_code_companion_reg", nil, waBinary.Node{
+		Tag: "link_code_companion_reg", Attrs: waBinary.Attrs{"jid": p.code.account.pn, "stage": "primary_hello"},
+		Content: []waBinary.Node{leaf("primary_identity_pub", p.code.account.phone.identity.Pub[:]), leaf("link_code_pairing_ref", []byte(p.code.ref))},
+	})
+	if err := n.askPasskey(p, p.code.account, nil); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	n.send(p.conn, handoff)
+	return nil
 }
 
 // pairingByCode finds the connection that asked last for a code of an account. Call under n.mu.

@@ -29,6 +29,8 @@ type pairing struct {
 	refs []string
 	keys deviceKeys
 	code *codePairing // after the client asked for a code
+	// passkey is set once the client was asked for the account's passkey.
+	passkey *passkeyPairing
 
 	// Set while a phone is linking it.
 	account   *account
@@ -93,14 +95,19 @@ func (n *Network) endPairing(c *conn) {
 	if p == nil {
 		return
 	}
+	n.dropCodes(p)
+	c.pairing = nil
+	p.finish(ErrPairingGone)
+}
+
+// dropCodes makes the QR codes and the pairing code of a connection void. Call under n.mu.
+func (n *Network) dropCodes(p *pairing) {
 	for _, ref := range p.refs {
 		delete(n.pairings, ref)
 	}
 	if p.code != nil {
 		delete(n.pairings, p.code.ref)
 	}
-	c.pairing = nil
-	p.finish(ErrPairingGone)
 }
 
 func (p *pairing) finish(err error) {
@@ -111,7 +118,7 @@ func (p *pairing) finish(err error) {
 }
 
 // ScanQR links the client that shows this QR text (the whole URL, or the five comma-separated values) to the phone's account and waits until the client
-// confirmed. The error wraps ErrBadQR, ErrPairingGone, ErrPairingRefused, ErrTooManyDevices or that of ctx.
+// confirmed. When the account requires a passkey it returns as soon as the client was asked for it; Passkey then shows how far that is. The error wraps ErrBadQR, ErrPairingGone, ErrPairingRefused, ErrTooManyDevices or that of ctx.
 func (p *Phone) ScanQR(ctx context.Context, qr string) error {
 	_, data, found := strings.Cut(qr, "#")
 	if !found {
@@ -158,8 +165,25 @@ func (p *Phone) awaitLink(ctx context.Context, result <-chan error) error {
 	}
 }
 
-// link sends the signed identity of the new companion. Call under n.mu.
+// link goes on once a phone knows the pairing secret of a client: the client is asked for the passkey of an account that requires one, else it is
+// linked. The channel reports the end. Call under n.mu.
 func (n *Network) link(p *pairing, a *account, secret []byte) (chan error, error) {
+	if a.passkey == nil {
+		return n.sendPairSuccess(p, a, secret)
+	}
+	if err := n.askPasskey(p, a, secret); err != nil {
+		return nil, err
+	}
+	if p.result == nil {
+		p.result = make(chan error, 1)
+	}
+	result := p.result
+	p.finish(nil)
+	return result, nil
+}
+
+// sendPairSuccess sends the signed identity of the new companion. Call under n.mu.
+func (n *Network) sendPairSuccess(p *pairing, a *account, secret []byte) (chan error, error) {
 	if p.account != nil {
 		return nil, ErrPairingGone
 	}

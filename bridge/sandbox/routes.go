@@ -5,6 +5,7 @@ func (n *Network) registerAll() {
 	n.addIQ(
 		n.sessionRoutes(),
 		n.pairCodeRoutes(),
+		n.passkeyRoutes(),
 		n.preKeyRoutes(),
 		n.usyncRoutes(),
 		n.tokenRoutes(),
