@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,11 +116,28 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		if err := step.do(ctx); err != nil {
 			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
 			defer cancel()
-			return nil, errors.Join(fmt.Errorf("%s: %w", step.name, err), a.close(closing))
+			return nil, errors.Join(&stepError{step.name, err}, a.close(closing))
 		}
 	}
 	return a, nil
 }
+
+// stepError is an error of a step of newApp. Its text names the step once: errors of packages begin with the package's
+// name, which often is the step's.
+type stepError struct {
+	step string
+	err  error
+}
+
+func (e *stepError) Error() string {
+	text := e.err.Error()
+	if prefix, _, ok := strings.Cut(text, ": "); ok && (strings.HasPrefix(e.step, prefix) || strings.HasPrefix(prefix, e.step)) {
+		text = text[len(prefix)+2:]
+	}
+	return e.step + ": " + text
+}
+
+func (e *stepError) Unwrap() error { return e.err }
 
 func (a *app) onClose(name string, f func(ctx context.Context) error) {
 	a.closers = append(a.closers, closer{name, f})

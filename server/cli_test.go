@@ -36,7 +36,12 @@ func TestCommandLine(t *testing.T) {
 	}{
 		"help":              {[]string{"help"}, exitOK, "waystation serve [flags]", ""},
 		"-help":             {[]string{"-help"}, exitOK, "-listen host:port", ""},
-		"serve -help":       {[]string{"serve", "-help"}, exitOK, "WAYSTATION_SANDBOX_ROOT", ""},
+		"serve -help":       {[]string{"serve", "-help"}, exitOK, "-sandbox-root hex", ""},
+		"help all":          {[]string{"help", "all"}, exitOK, "WAYSTATION_SANDBOX_ROOT", ""},
+		"help limits":       {[]string{"help", "limits"}, exitOK, "WAYSTATION_MAX_FRAME", ""},
+		"help listen":       {[]string{"help", "listen"}, exitOK, "WAYSTATION_LISTEN", ""},
+		"help try":          {[]string{"help", "try"}, exitOK, "-token token", ""},
+		"help colours":      {[]string{"help", "colours"}, exitUsage, "", "topics: serving"},
 		"sandbox -help":     {[]string{"sandbox", "-help"}, exitOK, "-seed number", ""},
 		"try -help":         {[]string{"try", "-help"}, exitOK, "-token token", ""},
 		"health -help":      {[]string{"health", "-help"}, exitOK, "-url URL", ""},
@@ -53,6 +58,8 @@ func TestCommandLine(t *testing.T) {
 		"sandbox in public": {[]string{"sandbox", "-listen", "0.0.0.0:0"}, exitUsage, "", "loopback"},
 		"try without token": {[]string{"try", "-to", "1"}, exitUsage, "", "-token"},
 		"nobody there":      {[]string{"health", "-url", "http://127.0.0.1:1/health"}, exitFailure, "", "refused"},
+		"try nobody there":  {[]string{"try", "-url", "127.0.0.1:1", "-token", "1234567890", "-to", "1"}, exitFailure, "", "cannot connect to ws://127.0.0.1:1/v1/ws"},
+		"try odd address":   {[]string{"try", "-url", "ftp://127.0.0.1", "-token", "1234567890", "-to", "1"}, exitUsage, "", "waystation: -url"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errs := runCommand(t, nil, c.args...)
@@ -70,7 +77,7 @@ func TestHealthCommand(t *testing.T) {
 	s := startServer(t)
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	code, out, errs := runCommand(t, []string{"WAYSTATION_LISTEN=" + s.app.listener.Addr().String()}, "health")
-	if code != exitOK || !strings.Contains(out, `"ok":true`) || !strings.Contains(out, `"sessions":{"created":1}`) {
+	if code != exitOK || !strings.Contains(out, `"status":"healthy"`) || !strings.Contains(out, `"figures":{"created":1}`) {
 		t.Errorf("code %d, %s %s", code, out, errs)
 	}
 	if err := s.app.db.RawDB.Close(); err != nil {
@@ -80,7 +87,7 @@ func TestHealthCommand(t *testing.T) {
 	if reply := post(t, s.url("/v1/rpc"), token, "session.get", nil); reply.Status != http.StatusServiceUnavailable || reply.Error.Data.Reason != "storage" {
 		t.Errorf("a good token was refused: %+v", reply)
 	}
-	if code != exitFailure || !strings.Contains(out, `"ok":false`) || !strings.Contains(errs, "503") {
+	if code != exitFailure || !strings.Contains(out, `"status":"unhealthy"`) || !strings.Contains(errs, "503") {
 		t.Errorf("without a database: code %d, %s %s", code, out, errs)
 	}
 }

@@ -12,7 +12,7 @@ func TestOneServerInADataDirectory(t *testing.T) {
 	dir := t.TempDir()
 	first := startServer(t, "-data-dir", dir)
 	first.must("session.create", object{"session_id": "kept"})
-	cfg, _, err := config.Parse([]string{"-data-dir", dir, "-sandbox", "-listen", "127.0.0.1:0"}, nil)
+	cfg, _, err := config.Parse([]string{"-data-dir", dir, "-sandbox", "-session", "none", "-listen", "127.0.0.1:0"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

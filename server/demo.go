@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/waystation/waystation/bridge"
@@ -72,10 +71,6 @@ func (a *app) pairDemo(ctx context.Context, session *bridge.Session, phone *sand
 }
 
 func (a *app) printDemo(token string) {
-	address := a.listener.Addr().String()
-	if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).IsUnspecified() {
-		address = "127.0.0.1:" + port
-	}
 	fmt.Fprintf(a.out, `
 Waystation runs on a simulated WhatsApp network. Session "%[1]s" is paired.
 
@@ -95,7 +90,7 @@ The same by hand:
 Admin token, for sandbox.* and everything else: %[6]s
 Stop with Ctrl-C.
 
-`, demoSession, address, token, peerNumber, program(), a.adminTokenPlace())
+`, demoSession, a.localAddress(), token, peerNumber, program(), a.adminTokenPlace())
 }
 
 // adminTokenPlace says where the admin token is, without telling it.

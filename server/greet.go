@@ -3,23 +3,30 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
 	"github.com/waystation/waystation/bridge"
 )
 
-// greet does for a person at a terminal what a first start needs: a session to pair, or the demo.
+// greet prepares a first start: it creates the session to pair, or the demo, and prints the next step.
 func (a *app) greet(ctx context.Context) error {
 	switch {
 	case a.cfg.Demo:
 		return a.runDemo(ctx)
-	case a.cfg.OnSandbox() || a.cfg.Session == "none":
+	case a.cfg.Session == "none":
 		return nil
 	}
-	session, err := a.firstSession(ctx)
+	session, err := a.firstSession(ctx, a.cfg.Session)
 	if err != nil || session == nil {
 		return err
+	}
+	if a.cfg.OnSandbox() {
+		a.printSandboxSteps(session.ID())
+		if a.cfg.QR != "always" {
+			return nil // no camera sees the simulated phones
+		}
 	}
 	if a.cfg.QR == "always" || a.cfg.QR == "auto" && isTerminal(a.out) {
 		a.helpers.Go(func() { a.showCodes(ctx, session) })
@@ -27,16 +34,16 @@ func (a *app) greet(ctx context.Context) error {
 	return nil
 }
 
-// firstSession is the session a first start makes, connected so that it shows codes; nil when there are others and it
-// is none of them, or it is paired already.
-func (a *app) firstSession(ctx context.Context) (*bridge.Session, error) {
+// firstSession creates the session id when there are no sessions, and connects it so that it shows codes. It returns nil
+// when there are only others, or when it is paired already.
+func (a *app) firstSession(ctx context.Context, id string) (*bridge.Session, error) {
 	all := a.bridge.Sessions()
-	session, err := a.bridge.Session(a.cfg.Session)
+	session, err := a.bridge.Session(id)
 	if err != nil && len(all) > 0 {
 		return nil, nil
 	}
 	if err != nil {
-		if session, err = a.bridge.Create(ctx, bridge.CreateParams{ID: a.cfg.Session}); err != nil {
+		if session, err = a.bridge.Create(ctx, bridge.CreateParams{ID: id}); err != nil {
 			return nil, fmt.Errorf("first session: %w", err)
 		}
 	}
@@ -81,4 +88,35 @@ func (a *app) showCodes(ctx context.Context, session *bridge.Session) {
 			return
 		}
 	}
+}
+
+// printSandboxSteps prints how to pair the session of a first start with a simulated phone.
+func (a *app) printSandboxSteps(session string) {
+	token := "$WAYSTATION_ADMIN_TOKEN"
+	if a.adminTokenFile != "" {
+		token = "$(cat " + a.adminTokenFile + ")"
+	}
+	fmt.Fprintf(a.out, `
+Waystation runs on a simulated WhatsApp network. Session "%[1]s" is waiting to be paired.
+
+Create an account with a phone, and let the phone scan the session's code:
+
+  curl -s http://%[2]s/v1/rpc -H "Authorization: Bearer %[3]s" -H 'Content-Type: application/json' \
+    -d '{"jsonrpc":"2.0","id":1,"method":"sandbox.createAccount","params":{"number":"%[4]s","push_name":"Me"}}'
+  curl -s http://%[2]s/v1/rpc -H "Authorization: Bearer %[3]s" -H 'Content-Type: application/json' \
+    -d '{"jsonrpc":"2.0","id":2,"method":"sandbox.scanQrCode","params":{"account":"%[4]s","session":"%[1]s"}}'
+
+Codes expire: if the scan is refused, call session.connect for new ones.
+With -demo the server does all this by itself and adds an account that answers.
+
+`, session, a.localAddress(), token, demoNumber)
+}
+
+// localAddress is the address of the listener as this machine reaches it.
+func (a *app) localAddress() string {
+	address := a.listener.Addr().String()
+	if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
 }

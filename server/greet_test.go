@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -12,7 +14,7 @@ func TestFirstSessionShowsCodes(t *testing.T) {
 	defer cancel()
 	s.call("sandbox.createAccount", object{"number": "15550100001"})
 	show := func() (ended chan struct{}) {
-		session, err := s.app.firstSession(ctx)
+		session, err := s.app.firstSession(ctx, "default")
 		if err != nil || session == nil || session.ID() != "default" {
 			t.Fatal(session, err)
 		}
@@ -43,7 +45,7 @@ func TestFirstSessionShowsCodes(t *testing.T) {
 	if strings.Contains(s.out.String(), "\x1b") {
 		t.Error("colours were sent to something that is no terminal")
 	}
-	if session, err := s.app.firstSession(ctx); session != nil || err != nil {
+	if session, err := s.app.firstSession(ctx, "default"); session != nil || err != nil {
 		t.Errorf("a paired session is shown again: %v, %v", session, err)
 	}
 }
@@ -51,7 +53,44 @@ func TestFirstSessionShowsCodes(t *testing.T) {
 func TestNoFirstSessionBesideOthers(t *testing.T) {
 	s := startServer(t)
 	s.call("session.create", object{"session_id": "shop"})
-	if session, err := s.app.firstSession(t.Context()); session != nil || err != nil {
+	if session, err := s.app.firstSession(t.Context(), "default"); session != nil || err != nil {
 		t.Errorf("got %v, %v", session, err)
+	}
+}
+
+// A server on a simulated network makes the first session too, and the commands that it prints pair it.
+func TestFirstSessionOfTheSandboxIsPairedByThePrintedCommands(t *testing.T) {
+	for _, program := range []string{"sh", "curl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("needs %s", program)
+		}
+	}
+	s := startServer(t, "-session", "default")
+	eventually(t, "the next steps", func() bool { return strings.Contains(s.out.String(), "With -demo") })
+	eventually(t, "pairing code", func() bool { return s.state("default") == "pairing" })
+	var commands []string
+	lines := strings.Split(s.out.String(), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "curl ") {
+			commands = append(commands, strings.TrimSuffix(line, "\\")+lines[i+1])
+		}
+	}
+	if len(commands) != 2 {
+		t.Fatalf("%d commands in\n%s", len(commands), s.out)
+	}
+	command := exec.CommandContext(t.Context(), "sh", "-c", strings.Join(commands, "\n"))
+	command.Env = append(os.Environ(), "WAYSTATION_ADMIN_TOKEN="+testAdminToken, "no_proxy=*")
+	out, err := command.CombinedOutput()
+	if err != nil || strings.Contains(string(out), `"error"`) {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	eventually(t, "connection", func() bool { return s.state("default") == "connected" })
+}
+
+func TestNoFirstSessionWhereNoneIsWanted(t *testing.T) {
+	s := startServer(t)
+	eventually(t, "start", func() bool { return strings.Contains(s.logged.String(), "listening") })
+	if list := s.call("session.list", nil)["sessions"].([]any); len(list) != 0 {
+		t.Errorf("got %v", list)
 	}
 }

@@ -56,7 +56,7 @@ const testAdminToken = "admin-token-of-the-test"
 // startServer starts a server on the sandbox with more flags than those every test needs.
 func startServer(t *testing.T, args ...string) *testServer {
 	t.Helper()
-	args = append([]string{"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-admin-token", testAdminToken, "-sandbox", "-log-level", "debug"}, args...)
+	args = append([]string{"-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-admin-token", testAdminToken, "-sandbox", "-session", "none", "-log-level", "debug"}, args...)
 	cfg, _, err := config.Parse(args, nil)
 	if err != nil {
 		t.Fatal(err)

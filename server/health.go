@@ -10,22 +10,24 @@ import (
 	"time"
 )
 
-// checkHealth asks a running server for /health, so that an image needs no other program for its health check.
+// checkHealth reports GET /v1/health of a running server, so that an image needs no other program for its health check.
+// Its error makes the program exit with status 1.
 func checkHealth(ctx context.Context, c console, args []string) error {
-	flags := newFlags("health", "Ask a running server whether it is well. Exits with 1 when it is not.")
-	url := flags.String("url", "", "`URL` of /health; default: port of WAYSTATION_LISTEN on this machine")
+	flags := newFlags("health", "Print the health of a running server. Exits with 1 when it is unhealthy or does not answer.")
+	address := flags.String("url", localAddress(c.environ), "address of the server: `URL` or host:port; default from WAYSTATION_LISTEN")
 	timeout := flags.Duration("timeout", 5*time.Second, "`duration` to wait for the answer")
 	if err := flags.parse(c, args); err != nil {
 		return err
 	}
-	if *url == "" {
-		*url = "http://" + localAddress(c.environ) + "/health"
+	url, err := endpointURL(*address, "http", healthPath)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, *url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return fmt.Errorf("%w: -url: %w", errUsage, err)
+		return err
 	}
 	client := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
 	response, err := client.Do(request)
@@ -37,7 +39,7 @@ func checkHealth(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server is not well: %s", response.Status)
+		return fmt.Errorf("the server is unhealthy: %s answered %s", url, response.Status)
 	}
 	return nil
 }

@@ -48,6 +48,8 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("GET "+deliveriesPath, a.serveDeliveries)
 	mux.HandleFunc("POST /v1/tickets", a.serveTickets)
 	mux.HandleFunc("GET "+metricsPath, a.serveMetricsToAdmin)
+	mux.HandleFunc("GET "+healthPath, a.serveHealth)
+	mux.HandleFunc("GET /{$}", a.serveLanding)
 	var plain atomic.Int64
 	return &http.Server{
 		Handler:           secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage))),
@@ -73,7 +75,7 @@ func (a *app) newHTTPServer() *http.Server {
 // route hands Waystation's own paths to mux and all others to the dialects.
 func (a *app) route(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" || path == metricsPath {
+		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" || path == metricsPath || path == "/" {
 			mux.ServeHTTP(w, r)
 			return
 		}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/waystation/waystation/server/config"
@@ -45,6 +47,7 @@ func commands() []command {
 		{"try", "[flags] [text]", "send a message over the socket and show what happens", try},
 		{"health", "[flags]", "ask a running server whether it is well; for health checks", checkHealth},
 		{"version", "", "print the version", printVersion},
+		{"help", "[topic]", "explain the settings: a topic, a setting, or all", help},
 	}
 }
 
@@ -75,15 +78,11 @@ func run(ctx context.Context, c console, args []string) int {
 		case errors.Is(err, config.ErrHelp):
 			return exitOK
 		case errors.Is(err, errUsage):
-			fmt.Fprintf(c.err, "waystation: %v\nSee waystation %s -help.\n", err, name)
+			fmt.Fprintf(c.err, "waystation: %s\nSee waystation %s -help.\n", strings.TrimPrefix(err.Error(), errUsage.Error()+": "), name)
 			return exitUsage
 		}
 		fmt.Fprintf(c.err, "waystation: %v\n", err)
 		return exitFailure
-	}
-	if name == "help" {
-		writeUsage(c.out)
-		return exitOK
 	}
 	fmt.Fprintf(c.err, "waystation: unknown command %q\n", name)
 	writeUsage(c.err)
@@ -97,12 +96,43 @@ func writeUsage(w io.Writer) {
 	}
 }
 
+// help explains the settings of serve: all of a topic, or a single one.
+func help(ctx context.Context, c console, args []string) error {
+	if len(args) == 0 {
+		writeUsage(c.out)
+		fmt.Fprintf(c.out, "\nStart here:\n\n"+
+			"  waystation -sandbox -demo          try it without a phone\n"+
+			"  waystation                         serve a real number; draws a code to scan\n"+
+			"  waystation serve -help             all settings, a line each\n"+
+			"  waystation help TOPIC              settings explained; topics: %s, all\n"+
+			"  waystation help SETTING            one setting explained, such as listen or WAYSTATION_LISTEN\n", strings.Join(config.Topics(), ", "))
+		return nil
+	}
+	known := false
+	for _, cmd := range commands() {
+		if cmd.name == args[0] && !slices.Contains([]string{"help", "version"}, cmd.name) {
+			known = true
+			if err := cmd.run(ctx, c, []string{"-help"}); !errors.Is(err, config.ErrHelp) {
+				return err
+			}
+			fmt.Fprintln(c.out)
+		}
+	}
+	if known && !slices.Contains(config.Topics(), args[0]) {
+		return nil
+	}
+	if !config.WriteHelp(c.out, args[0]) {
+		return fmt.Errorf("%w: no topic, setting or command %q; topics: %s, all", errUsage, args[0], strings.Join(config.Topics(), ", "))
+	}
+	return nil
+}
+
 func serve(ctx context.Context, c console, args []string) error {
 	cfg, unknown, err := config.Parse(args, c.environ)
 	if errors.Is(err, config.ErrHelp) {
 		writeUsage(c.out)
-		fmt.Fprint(c.out, "\nSettings of serve come from flags, else from the environment, else they have these defaults.\n")
-		config.WriteHelp(c.out)
+		fmt.Fprint(c.out, "\nSettings of serve come from flags, else from variables (-data-dir is WAYSTATION_DATA_DIR), else from their\n[defaults]. waystation help TOPIC explains a group of them, waystation help SETTING a single one.\n")
+		config.WriteSummary(c.out)
 		return err
 	}
 	if err != nil {

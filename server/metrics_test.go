@@ -108,7 +108,7 @@ func TestMetrics(t *testing.T) {
 func TestHealthOfDiskAndJournal(t *testing.T) {
 	s := startServer(t)
 	health := func() (int, string) {
-		response, raw := transfer(t, http.MethodGet, s.url("/health"), "", "", nil)
+		response, raw := transfer(t, http.MethodGet, s.url("/v1/health"), "", "", nil)
 		var h struct {
 			Status string `json:"status"`
 		}
@@ -159,7 +159,7 @@ func TestHealthOfDiskAndJournal(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	s := startServer(t, "-min-disk-free", "9000000000000000000")
-	response, raw := transfer(t, http.MethodGet, s.url("/health"), "", "", nil)
+	response, raw := transfer(t, http.MethodGet, s.url("/v1/health"), "", "", nil)
 	if response.StatusCode != http.StatusOK || !strings.Contains(string(raw), `"status":"degraded"`) || !strings.Contains(string(raw), "nearly full") {
 		t.Errorf("%d %s", response.StatusCode, raw)
 	}
@@ -170,7 +170,7 @@ func TestFullDisk(t *testing.T) {
 	if _, err := s.app.journal.Append(t.Context(), "shop", journal.Record{Type: "News", Data: json.RawMessage(`{}`)}); err == nil {
 		t.Fatal("the append went through")
 	}
-	response, raw = transfer(t, http.MethodGet, s.url("/health"), "", "", nil)
+	response, raw = transfer(t, http.MethodGet, s.url("/v1/health"), "", "", nil)
 	if response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(raw), `"status":"unhealthy"`) {
 		t.Errorf("events cannot be stored: %d %s", response.StatusCode, raw)
 	}

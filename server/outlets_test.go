@@ -171,7 +171,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 	// A start with bad ones fails and says why; one with good ones goes on where the last run ended.
 	s.stop()
 	write(on, "GLOBAL_SQS_ENABLED=true")
-	cfg, _, err := config.Parse(append([]string{"-listen", "127.0.0.1:0", "-data-dir", dir, "-sandbox"}, args...), nil)
+	cfg, _, err := config.Parse(append([]string{"-listen", "127.0.0.1:0", "-data-dir", dir, "-sandbox", "-session", "none"}, args...), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,13 +229,13 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	if text := stats(); !strings.Contains(text, `"published_count":3`) {
 		t.Errorf("stats %s", text)
 	}
-	response, err := plainHTTP.Get(s.url("/health"))
+	response, err := plainHTTP.Get(s.url("/v1/health"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
 	if body, _ := io.ReadAll(response.Body); !strings.Contains(string(body), `"transports":{"redis":{"state":"connected"}}`) {
-		t.Errorf("GET /health: %s", body)
+		t.Errorf("GET /v1/health: %s", body)
 	}
 }
 

@@ -79,7 +79,7 @@ func TestServersComeAndGoOnOneSandbox(t *testing.T) {
 	box := startProcess(t, "sandbox")
 	address, root := box.after(t, "address"), box.after(t, "root")
 	dir := t.TempDir()
-	args := []string{"-sandbox-addr", address, "-sandbox-root", root, "-listen", "127.0.0.1:0", "-data-dir", dir, "-admin-token", testAdminToken}
+	args := []string{"-session", "none", "-sandbox-addr", address, "-sandbox-root", root, "-listen", "127.0.0.1:0", "-data-dir", dir, "-admin-token", testAdminToken}
 
 	first := startProcess(t, args...)
 	url := "http://" + first.address(t) + "/v1/rpc"

@@ -169,17 +169,45 @@ func TestHelp(t *testing.T) {
 	if _, _, err := Parse([]string{"-help"}, nil); !errors.Is(err, ErrHelp) || !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got %v", err)
 	}
-	var help bytes.Buffer
-	WriteHelp(&help)
+	var help, summary bytes.Buffer
+	if !WriteHelp(&help, "all") {
+		t.Error("there is no help on all settings")
+	}
+	WriteSummary(&summary)
 	for _, f := range fields(&Config{}) {
 		if !strings.Contains(help.String(), "-"+f.name) || !strings.Contains(help.String(), f.env()) {
 			t.Errorf("help lacks %s", f.name)
 		}
+		if !strings.Contains(summary.String(), "  -"+f.name) {
+			t.Errorf("the summary lacks %s", f.name)
+		}
+		documented, _ := f.documented()
+		for _, name := range []string{"-" + f.name, "--" + f.name, f.env(), strings.ToLower(f.env()), documented} {
+			var one bytes.Buffer
+			if name != "" && (!WriteHelp(&one, name) || !strings.Contains(one.String(), f.env()) || strings.Count(one.String(), "\n  -") != 1) {
+				t.Errorf("help on %s: %s", name, &one)
+			}
+		}
 	}
-	for line := range strings.SplitSeq(help.String(), "\n") {
-		if len(line) > helpWidth {
+	for line := range strings.SplitSeq(help.String()+summary.String(), "\n") {
+		if len([]rune(line)) > helpWidth {
 			t.Errorf("wider than %d: %s", helpWidth, line)
 		}
+	}
+	settings := 0
+	for _, topic := range Topics() {
+		var one bytes.Buffer
+		if !WriteHelp(&one, topic) {
+			t.Errorf("no help on %s", topic)
+		}
+		settings += strings.Count(one.String(), "\n  -")
+	}
+	if all := len(fields(&Config{})); settings != all {
+		t.Errorf("the topics explain %d of %d settings", settings, all)
+	}
+	var none bytes.Buffer
+	if WriteHelp(&none, "colours") || none.Len() > 0 {
+		t.Errorf("help on a topic that does not exist: %s", &none)
 	}
 }
 

@@ -138,7 +138,7 @@ func freeAddress(t *testing.T) string {
 func startServer(t *testing.T, addr string, network *process, root, dataDir, database string, extra ...string) *process {
 	t.Helper()
 	args := append([]string{
-		"serve", "-listen", addr, "-admin-token", adminToken, "-data-dir", dataDir, "-database", database,
+		"serve", "-session", "none", "-listen", addr, "-admin-token", adminToken, "-data-dir", dataDir, "-database", database,
 		"-session", "none", "-qr", "never", "-sandbox-addr", network.addr, "-sandbox-root", root,
 	}, extra...)
 	p := start(t, nil, args...)

@@ -157,7 +157,7 @@ func (o *outage) everythingArrived(t *testing.T) {
 
 func health(t *testing.T, server *process) (status int, body string) {
 	t.Helper()
-	response, err := client.Get("http://" + server.addr + "/health")
+	response, err := client.Get("http://" + server.addr + "/v1/health")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,12 +208,12 @@ func TestDatabaseThatGoesAway(t *testing.T) {
 	} {
 		o.failing(t, c.token, c.method, c.params)
 	}
-	if status, body := health(t, o.server); status != http.StatusServiceUnavailable || !strings.Contains(body, `"database":"unhealthy"`) {
-		t.Errorf("/health: %d %s", status, body)
+	if status, body := health(t, o.server); status != http.StatusServiceUnavailable || !strings.Contains(body, `"database":{"status":"unhealthy"`) {
+		t.Errorf("/v1/health: %d %s", status, body)
 	}
 	o.peerSends(t, sentMeanwhile/2)
 	o.end()
-	eventually(t, 30*time.Second, "/health is well again", func() bool { status, _ := health(t, o.server); return status == http.StatusOK })
+	eventually(t, 30*time.Second, "the server is healthy again", func() bool { status, _ := health(t, o.server); return status == http.StatusOK })
 	o.everythingArrived(t)
 	var r struct{ Session json.RawMessage }
 	if reply := post(t, o.server.addr, outageToken, request("session.get", object{})); json.Unmarshal(reply.Result, &r) != nil || len(r.Session) == 0 {

@@ -122,6 +122,9 @@ func New(caller Caller, auth Authenticator, cfg Config, dialects ...*Dialect) (*
 	return s, nil
 }
 
+// Dialects returns the dialects in the order given to New.
+func (s *Shim) Dialects() []*Dialect { return s.dialects }
+
 // openAPIPath is where a dialect describes itself, under its mounts.
 const openAPIPath = "/openapi.json"
 

@@ -63,7 +63,7 @@ func TestServerIsScraped(t *testing.T) {
 	_ = listener.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	server := exec.CommandContext(ctx, program, "-sandbox", "-data-dir", t.TempDir(), "-listen", "127.0.0.1:0", "-metrics-listen", address, "-qr", "never")
+	server := exec.CommandContext(ctx, program, "-sandbox", "-session", "none", "-data-dir", t.TempDir(), "-listen", "127.0.0.1:0", "-metrics-listen", address, "-qr", "never")
 	server.Cancel = func() error { return server.Process.Signal(syscall.SIGTERM) }
 	if err := server.Start(); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,6 @@ type health struct {
 	Version       string `json:"version"`
 	UptimeSeconds int64  `json:"uptime_seconds"`
 	Time          string `json:"time"`
-	Sandbox       bool   `json:"sandbox"`
 	Build         struct{ Commit *string }
 	Metrics       struct {
 		Goroutines int
@@ -35,16 +34,9 @@ type health struct {
 		Error     string
 		Figures   map[string]int
 	}
-	Transports map[string]transportHealth
 }
 
-// transportHealth is how a global transport fared last.
-type transportHealth struct {
-	State  string `json:"state" doc:"connected, failing, or idle as long as nothing was sent"`
-	Reason string `json:"reason,omitempty" doc:"why it is failing, in a word"`
-}
-
-// healthAnswer has the document's keys and, below them, Waystation's own.
+// healthAnswer has the document's keys. GET /v1/health has the whole result of server.getHealth.
 type healthAnswer struct {
 	Code        int                `json:"code"`
 	Data        string             `json:"data"`
@@ -57,14 +49,6 @@ type healthAnswer struct {
 	Environment healthEnvironment  `json:"environment"`
 	Build       healthBuild        `json:"build"`
 	Services    map[string]service `json:"services"`
-
-	OK            bool                       `json:"ok"`
-	UptimeSeconds int64                      `json:"uptime_seconds"`
-	Database      string                     `json:"database"`
-	Sessions      map[string]int             `json:"sessions"`
-	Connections   int                        `json:"connections"`
-	Transports    map[string]transportHealth `json:"transports" doc:"global transports that are on; status does not depend on them"`
-	Sandbox       bool                       `json:"sandbox"`
 }
 
 type healthMetrics struct {
@@ -109,12 +93,10 @@ func getHealth(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 		Metrics:     healthMetrics{Goroutines: h.Metrics.Goroutines, GoVersion: h.Metrics.GoVersion, CPUs: h.Metrics.CPUs, GoMaxProcs: h.Metrics.CPUs},
 		Environment: healthEnvironment{Containerized: h.Environment.Container, Hostname: h.Environment.Host, Name: h.Environment.Name, Region: h.Environment.Region},
 		Build:       healthBuild{Commit: rest.Deref(h.Build.Commit)}, Services: map[string]service{},
-		OK: h.Status != "unhealthy", UptimeSeconds: h.UptimeSeconds, Database: h.Services["database"].Status,
-		Sessions: h.Services["sessions"].Figures, Connections: h.Services["sockets"].Figures["connections"], Sandbox: h.Sandbox, Transports: h.Transports,
 	}
 	for name, s := range h.Services {
 		if s.Driver == "" && s.Error == "" {
-			continue // what the process counts itself is in the keys below
+			continue // the document lists services outside of the process
 		}
 		out := service{
 			Status: s.Status, LatencyMS: rest.Deref(s.LatencyMS), Driver: s.Driver, Error: s.Error,
@@ -125,7 +107,7 @@ func getHealth(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 		}
 		answer.Services[name] = out
 	}
-	if !answer.OK {
+	if h.Status == "unhealthy" {
 		status, answer.Code, answer.Data = http.StatusServiceUnavailable, http.StatusServiceUnavailable, "ERROR"
 	}
 	return &rest.Reply{Status: status, Body: answer}, nil
