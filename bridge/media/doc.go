@@ -2,7 +2,7 @@
 //
 // It owns the way from a media object (an id, an address or a data URL) to a
 // checked temporary file (open.go), the recognition of what a file really is
-// (sniff.go), what WhatsApp wants to know of it beforehand (image.go, mp4.go,
+// (filetype.go, extension.go), what WhatsApp wants to know of it beforehand (image.go, mp4.go,
 // ogg.go), conversions where a converter is installed (convert.go), and the
 // file store with its table media_files (store.go).
 //

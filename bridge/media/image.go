@@ -118,7 +118,7 @@ func (l *Library) toJPEG(ctx context.Context, p *Prepared) error {
 
 // replace puts other content in place of a file.
 func (l *Library) replace(p *Prepared, content io.Reader, mimeType string) error {
-	next, err := l.receive(content, "", Input{}, mimeType, p.Filename)
+	next, err := l.receive(content, "", claims{declared: mimeType, filename: p.Filename})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gabriel-vasile/mimetype"
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/transports/database"
@@ -53,15 +54,15 @@ func data(mime string, content []byte) string {
 func TestSniff(t *testing.T) {
 	for want, head := range map[string]string{
 		typeJPEG: "\xff\xd8\xff\xe0", typePNG: "\x89PNG\r\n\x1a\n", typeGIF: "GIF89a", typeWebP: "RIFF\x00\x00\x00\x00WEBPVP8 ",
-		typeWAV: "RIFF\x00\x00\x00\x00WAVEfmt ", typeMPEG: "ID3\x04", typeAAC: "\xff\xf1\x50\x80", typeMP4: "\x00\x00\x00\x18ftypisom",
+		typeWAV: "RIFF\x00\x00\x00\x00WAVEfmt ", typeMPEG: "ID3\x04\x00\x00\x00\x00\x00\x04song", typeAAC: "\xff\xf1\x50\x80", typeMP4: "\x00\x00\x00\x18ftypisom",
 		type3GP: "\x00\x00\x00\x18ftyp3gp5", typeM4A: "\x00\x00\x00\x18ftypM4A ", typePDF: "%PDF-1.7", typeZip: "PK\x03\x04", typeAMR: "#!AMR\n",
 		typeText: "plain words", "text/html": "<html><body>", typeBytes: "\x00\x01\x02\x03", typeOgg: "OggS\x00\x02" + strings.Repeat("\x00", 22) + "OpusHead",
 	} {
-		if got := sniff([]byte(head)); got != want {
+		if got := sniff([]byte(head)).name; got != want {
 			t.Errorf("%q is %s, want %s", head, got, want)
 		}
 	}
-	if got := sniff([]byte("\xff\xfb\x90\x64")); got != typeMPEG {
+	if got := sniff([]byte("\xff\xfb\x90\x64")).name; got != typeMPEG {
 		t.Errorf("mp3 without tag: %s", got)
 	}
 }
@@ -87,7 +88,8 @@ func TestAgree(t *testing.T) {
 		{"application/json", typeText, true},
 		{"application/x-anything", typeJPEG, false},
 	} {
-		if got := agree(test.claimed, test.found); got != test.want {
+		found := sniffed{name: test.found, node: mimetype.Lookup(test.found)}
+		if got := found.judge(test.claimed, true) != contradicted; got != test.want {
 			t.Errorf("%s for a %s: %v", test.claimed, test.found, got)
 		}
 	}
@@ -263,13 +265,13 @@ func TestVoiceNeedsOpus(t *testing.T) {
 		content string
 		reason  Reason
 	}{
-		"mp3": {"ID3\x03 song", ReasonUnsupported}, "broken ogg": {"OggS\x00\x02" + strings.Repeat("\x00", 22) + "OpusHead", ReasonUnsupported}, "text": {"words", ReasonBad},
+		"mp3": {"ID3\x03\x00\x00\x00\x00\x00\x04song", ReasonUnsupported}, "broken ogg": {"OggS\x00\x02" + strings.Repeat("\x00", 22) + "OpusHead", ReasonUnsupported}, "text": {"words", ReasonBad},
 	} {
 		if _, err := l.Prepare(t.Context(), "s", Input{Base64: data("", []byte(test.content))}, KindVoice); ReasonOf(err) != test.reason {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if p, err := l.Prepare(t.Context(), "s", Input{Base64: data("audio/mp3", []byte("ID3\x03 song"))}, KindAudio); err != nil || p.MimeType != typeMPEG {
+	if p, err := l.Prepare(t.Context(), "s", Input{Base64: data("audio/mp3", []byte("ID3\x03\x00\x00\x00\x00\x00\x04song"))}, KindAudio); err != nil || p.MimeType != typeMPEG {
 		t.Errorf("as plain audio: %v", err)
 	} else {
 		p.Close()

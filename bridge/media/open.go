@@ -64,20 +64,17 @@ func (l *Library) Open(ctx context.Context, session string, in Input) (*File, er
 	if err := checkFilename(in.Filename); err != nil {
 		return nil, err
 	}
-	claimed := ""
-	if in.MimeType != "" {
-		var ok bool
-		if claimed, ok = canonical(in.MimeType); !ok {
-			return nil, bad("mime_type", "is not a MIME type")
-		}
+	about, err := in.claims()
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case in.MediaID != "":
-		return l.openStored(ctx, session, in, claimed)
+		return l.openStored(ctx, session, in, about)
 	case in.URL != "":
-		return l.fetch(ctx, in, claimed)
+		return l.fetch(ctx, in, about)
 	}
-	return l.decode(in, claimed)
+	return l.decode(in, about)
 }
 
 // Take reads a file that is handed over as it is, and checks it as Open does; of in, only the type and the name count.
@@ -86,14 +83,11 @@ func (l *Library) Take(content io.Reader, in Input) (*File, error) {
 	if err := checkFilename(in.Filename); err != nil {
 		return nil, err
 	}
-	claimed := ""
-	if in.MimeType != "" {
-		var ok bool
-		if claimed, ok = canonical(in.MimeType); !ok {
-			return nil, bad("mime_type", "is not a MIME type")
-		}
+	about, err := in.claims()
+	if err != nil {
+		return nil, err
 	}
-	f, err := l.receive(content, "", in, claimed, in.Filename)
+	f, err := l.receive(content, "", about)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +96,18 @@ func (l *Library) Take(content io.Reader, in Input) (*File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// claims returns what the object says about the file's type.
+func (in *Input) claims() (claims, error) {
+	about := claims{field: "mime_type", filename: in.Filename}
+	if in.MimeType != "" {
+		var ok bool
+		if about.declared, ok = canonical(in.MimeType); !ok {
+			return about, bad("mime_type", "is not a MIME type")
+		}
+	}
+	return about, nil
 }
 
 // checkHash holds the file against the hash it should have, if that is known.
@@ -136,38 +142,39 @@ func checkFilename(name string) error {
 	return nil
 }
 
-func (l *Library) openStored(ctx context.Context, session string, in Input, claimed string) (*File, error) {
+func (l *Library) openStored(ctx context.Context, session string, in Input, about claims) (*File, error) {
 	stored, content, err := l.Get(ctx, session, in.MediaID)
 	if err != nil {
 		return nil, err
 	}
 	defer content.Close()
-	name := in.Filename
-	if name == "" {
-		name = stored.Filename
+	if about.filename == "" {
+		about.filename = stored.Filename
 	}
-	return l.receive(content, "media_id", in, claimed, name)
+	about.stored, _ = canonical(stored.MimeType)
+	return l.receive(content, "media_id", about)
 }
 
-func (l *Library) decode(in Input, claimed string) (*File, error) {
+func (l *Library) decode(in Input, about claims) (*File, error) {
 	head, encoded, ok := strings.Cut(in.Base64, ",")
 	head, isData := strings.CutPrefix(head, "data:")
 	declared, isBase64 := strings.CutSuffix(head, ";base64")
 	if !ok || !isData || !isBase64 {
 		return nil, bad("base64", "is not a data URL (data:<type>;base64,...)")
 	}
-	if declared != "" && claimed == "" {
-		if claimed, ok = canonical(declared); !ok {
+	if declared != "" && about.declared == "" {
+		about.field = "base64"
+		if about.declared, ok = canonical(declared); !ok {
 			return nil, bad("base64", "the data URL names no valid MIME type")
 		}
 	}
 	if int64(base64.StdEncoding.DecodedLen(len(encoded))) > l.config.MaxBytes+2 {
 		return nil, tooLarge("base64", l.config.MaxBytes)
 	}
-	return l.receive(base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded)), "base64", in, claimed, in.Filename)
+	return l.receive(base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded)), "base64", about)
 }
 
-func (l *Library) fetch(ctx context.Context, in Input, claimed string) (*File, error) {
+func (l *Library) fetch(ctx context.Context, in Input, about claims) (*File, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, in.URL, nil)
 	if err != nil {
 		return nil, bad("url", "is not a usable address")
@@ -181,11 +188,11 @@ func (l *Library) fetch(ctx context.Context, in Input, claimed string) (*File, e
 	if response.StatusCode != http.StatusOK {
 		return nil, &Error{Reason: ReasonFetch, Field: "url", Message: "the server answered " + response.Status}
 	}
-	name := in.Filename
-	if name == "" {
-		name = nameOf(response)
+	if about.filename == "" {
+		about.filename = nameOf(response)
 	}
-	return l.receive(response.Body, "url", in, claimed, name)
+	about.server, _ = canonical(response.Header.Get("Content-Type")) // a malformed header says nothing
+	return l.receive(response.Body, "url", about)
 }
 
 func (l *Library) fetchError(err error) error {
@@ -233,7 +240,7 @@ func nameOf(response *http.Response) string {
 
 // receive streams content into a temporary file, hashes it and checks what it
 // is. field is where the content came in.
-func (l *Library) receive(content io.Reader, field string, in Input, claimed, name string) (*File, error) {
+func (l *Library) receive(content io.Reader, field string, about claims) (*File, error) {
 	limit := l.config.MaxBytes
 	f, err := l.temp()
 	if err != nil {
@@ -244,15 +251,10 @@ func (l *Library) receive(content io.Reader, field string, in Input, claimed, na
 		f.Close()
 		return nil, l.receiveError(field, err)
 	}
-	claimedIn := "mime_type"
-	if field == "base64" && in.MimeType == "" {
-		claimedIn = "base64"
-	}
-	if err := f.check(field, claimedIn, claimed, limit, sum); err != nil {
+	if err := f.check(field, about, limit, sum); err != nil {
 		f.Close()
 		return nil, err
 	}
-	f.Filename = name
 	return f, nil
 }
 
@@ -274,7 +276,8 @@ func (l *Library) receiveError(field string, err error) error {
 	return storage("the file could not be read", err)
 }
 
-func (f *File) check(field, claimedIn, claimed string, limit int64, sum hash.Hash) error {
+// check finds the type of a whole file and rewinds it.
+func (f *File) check(field string, about claims, limit int64, sum hash.Hash) error {
 	switch {
 	case f.Size == 0:
 		return bad(field, "the file is empty")
@@ -287,15 +290,10 @@ func (f *File) check(field, claimedIn, claimed string, limit int64, sum hash.Has
 	if err != nil && !errors.Is(err, io.EOF) {
 		return storage("the file could not be read", err)
 	}
-	f.MimeType = sniff(head[:n])
-	if claimed != "" {
-		if !agree(claimed, f.MimeType) {
-			return bad(claimedIn, "says %s and the file is %s", claimed, f.MimeType)
-		}
-		if !recognised[f.MimeType] || f.MimeType == typeZip && claimed != typeBytes || isoFamily(claimed) {
-			f.MimeType = claimed
-		}
+	if f.MimeType, err = sniff(head[:n]).resolve(about); err != nil {
+		return err
 	}
+	f.Filename = about.filename
 	if err := f.Rewind(); err != nil {
 		return storage("the file could not be read", err)
 	}

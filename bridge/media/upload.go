@@ -174,7 +174,11 @@ func (l *Library) keepUpload(ctx context.Context, f *File, u *Upload) (*Stored, 
 	if f.Size, err = io.Copy(sum, f.File); err != nil {
 		return nil, storage("the upload could not be read", err)
 	}
-	if err := f.check("", "mime_type", u.about.MimeType, l.config.MaxBytes, sum); err != nil {
+	about, err := u.about.claims()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check("", about, l.config.MaxBytes, sum); err != nil {
 		return nil, err
 	}
 	if err := f.checkHash(u.about.SHA256); err != nil {

@@ -3,8 +3,8 @@ package sandbox
 import (
 	"errors"
 	"fmt"
-	"net/http"
 
+	"github.com/gabriel-vasile/mimetype"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
@@ -50,7 +50,7 @@ func (p *Phone) Upload(m Media) (Content, error) {
 		return nil, fmt.Errorf("sandbox: upload: %w", err)
 	}
 	if m.MIME == "" {
-		m.MIME = http.DetectContentType(m.Data)
+		m.MIME = mimetype.Detect(m.Data).String()
 	}
 	return m.content(ref), nil
 }

@@ -3,7 +3,6 @@ package rest
 import (
 	"encoding/base64"
 	"mime"
-	"net/http"
 	"strings"
 )
 
@@ -39,11 +38,11 @@ func (f *File) Media() Params {
 }
 
 // uploaded makes a File of a part. Browsers and curl often label a part application/octet-stream, which says nothing:
-// then its first bytes decide.
+// then the media library recognises the type.
 func uploaded(name, label string, data []byte) File {
 	kind, _, err := mime.ParseMediaType(label)
-	if err != nil || kind == "application/octet-stream" {
-		kind, _, _ = strings.Cut(http.DetectContentType(data), ";")
+	if err != nil {
+		kind = ""
 	}
 	return File{Text: "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), Name: name}
 }
