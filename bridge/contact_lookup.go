@@ -296,13 +296,20 @@ func profilePicture(ctx context.Context, client *whatsmeow.Client, jid types.JID
 	return newPicture(info), nil
 }
 
+// pictureHost serves pictures whose description has a path but no URL.
+const pictureHost = "https://mmg.whatsapp.net"
+
 func newPicture(info *types.ProfilePictureInfo) *ProfilePicture {
 	if info == nil || info.URL == "" && info.DirectPath == "" {
 		return &ProfilePicture{}
 	}
 	hash := base64.StdEncoding.EncodeToString(info.Hash)
+	url := info.URL
+	if url == "" { // metadata of newsletters may have the path alone
+		url = pictureHost + info.DirectPath
+	}
 	return &ProfilePicture{
-		URL: orNull(info.URL), PictureID: orNull(info.ID), Type: orNull(cmp.Or(info.Type, "image")),
+		URL: orNull(url), PictureID: orNull(info.ID), Type: orNull(cmp.Or(info.Type, "image")),
 		DirectPath: orNull(info.DirectPath), Hash: &hash,
 	}
 }

@@ -38,6 +38,7 @@ type MessageData struct {
 func (d *MessageData) dropRaw() { d.Raw, d.RawTruncated = nil, true }
 
 func onMessage(t *translation, evt *events.Message) error {
+	fillNewsletterRevoke(evt)
 	if t.dropped(&evt.Info) || isPlumbing(evt.Message) {
 		return t.plumbing(evt)
 	}

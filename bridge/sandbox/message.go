@@ -40,7 +40,8 @@ func (n *Network) handleMessage(r *request) {
 		n.peerMessage(r, to)
 	case text(r.node, "device_fanout") == "false" || toParticipant:
 		n.retriedMessage(r, to)
-	case r.device.seen.has(text(r.node, "id")):
+	case text(r.node, "edit") == "" && r.device.seen.has(text(r.node, "id")):
+		// A changed newsletter post has the id of the post and is no repetition.
 		r.reply(n.ackOf(r.node, nil)) // sent again after a lost acknowledgement
 	default:
 		route(r)

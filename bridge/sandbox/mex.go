@@ -22,7 +22,22 @@ const (
 	mexNewsletterFollowers   = "9800646650009898"
 	mexRecommended           = "7263823273662354"
 	mexDirectory             = "6190824427689257"
+	mexNewsletterDehydrated  = "7272540469429201"
+
+	mexNewsletterFollowOrSubscribedDesktop = "8621797084555037"
 )
+
+// mexDesktopQueries are the numbers that desktop clients use for the same queries (whatsmeow, newsletter.go).
+var mexDesktopQueries = map[string]string{
+	"9779843322044422":  mexNewsletter,
+	"27256776790637714": mexRecommended,
+	"25403502652570342": mexNewsletterFollowers,
+	"5971669009605755":  mexNewsletterMute,
+	"6104029483058502":  mexNewsletterUnmute,
+	"7839742399440946":  mexNewsletterUpdate,
+	"27527996220149684": mexNewsletterCreate,
+	"8782612271820087":  mexNewsletterUnfollow,
+}
 
 // mexHandler answers one query: variables in, the content of "data" out. It runs under Network.mu.
 type mexHandler func(r *request, variables json.RawMessage) (any, error)

@@ -38,6 +38,7 @@ type newsletter struct {
 	jid               types.JID
 	code              string
 	name, description groupText
+	picture           picture
 	created           time.Time
 	followers         []*follower // in order of following, the owner first
 	posts             []*post
@@ -108,8 +109,8 @@ func (h *newsletterHost) establish(owner *account, name, description string) (*n
 	return c, nil
 }
 
-// metadata describes a channel to an account; nil is somebody who only has its link.
-func (c *newsletter) metadata(viewer *account) *types.NewsletterMetadata {
+// metadata describes a channel to an account; nil is a requester that only has its link.
+func (h *newsletterHost) metadata(c *newsletter, viewer *account) *types.NewsletterMetadata {
 	words := func(t groupText) types.NewsletterText {
 		words := types.NewsletterText{Text: t.text, ID: t.id}
 		words.UpdateTime.Time = t.at
@@ -120,10 +121,14 @@ func (c *newsletter) metadata(viewer *account) *types.NewsletterMetadata {
 		ThreadMeta: types.NewsletterThreadMetadata{
 			InviteCode: c.code, Name: words(c.name), Description: words(c.description),
 			SubscriberCount: len(c.followers), VerificationState: "UNVERIFIED",
+			Picture:  h.pictureInfo(c, "image"),
 			Settings: types.NewsletterSettings{ReactionCodes: types.NewsletterReactionSettings{Value: types.NewsletterReactionsModeAll}},
 		},
 	}
 	meta.ThreadMeta.CreationTime.Time = c.created
+	if preview := h.pictureInfo(c, "preview"); preview != nil {
+		meta.ThreadMeta.Preview = *preview
+	}
 	if viewer != nil {
 		meta.ViewerMeta = &types.NewsletterViewerMetadata{Mute: "OFF", Role: "GUEST"}
 		if f := c.follower(viewer); f != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 func (h *newsletterHost) queries() map[string]mexHandler {
-	return map[string]mexHandler{
+	table := map[string]mexHandler{
 		mexNewsletter:            h.info,
 		mexNewslettersSubscribed: h.subscribed,
 		mexNewsletterCreate:      h.create,
@@ -21,7 +21,19 @@ func (h *newsletterHost) queries() map[string]mexHandler {
 		mexNewsletterFollowers:   h.listFollowers,
 		mexRecommended:           h.directory("xwa2_newsletters_recommended"),
 		mexDirectory:             h.directory("xwa2_newsletters_directory_list"),
+		mexNewsletterDehydrated:  h.info,
+		// One desktop number stands for two queries in whatsmeow; only following names a channel.
+		mexNewsletterFollowOrSubscribedDesktop: func(r *request, v json.RawMessage) (any, error) {
+			if _, err := h.named(v); err != nil {
+				return h.subscribed(r, v)
+			}
+			return h.follow(r, v)
+		},
 	}
+	for desktop, web := range mexDesktopQueries {
+		table[desktop] = table[web]
+	}
+	return table
 }
 
 // named finds the channel in a query's newsletter_id.
@@ -64,14 +76,14 @@ func (h *newsletterHost) info(r *request, variables json.RawMessage) (any, error
 	if v.ViewerMeta {
 		viewer = r.device.account
 	}
-	return map[string]any{"xwa2_newsletter": c.metadata(viewer)}, nil
+	return map[string]any{"xwa2_newsletter": h.metadata(c, viewer)}, nil
 }
 
 func (h *newsletterHost) subscribed(r *request, _ json.RawMessage) (any, error) {
 	list := []*types.NewsletterMetadata{}
 	for _, c := range h.list {
 		if c.follower(r.device.account) != nil {
-			list = append(list, c.metadata(r.device.account))
+			list = append(list, h.metadata(c, r.device.account))
 		}
 	}
 	return map[string]any{"xwa2_newsletter_subscribed": list}, nil
@@ -82,18 +94,27 @@ func (h *newsletterHost) create(r *request, variables json.RawMessage) (any, err
 		Input struct {
 			Name        string `json:"name"`
 			Description string `json:"description"`
+			Picture     []byte `json:"picture"` // JPEG, base64
 		} `json:"newsletter_input"`
 	}
 	if json.Unmarshal(variables, &v) != nil {
 		return nil, mexFail(400)
 	}
 	own := r.device.account
-	c, err := h.establish(own, v.Input.Name, v.Input.Description)
+	fresh, err := h.newPicture(v.Input.Picture)
 	if err != nil {
 		return nil, err
 	}
-	r.after(func() { h.tell(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", c.metadata(own)) })
-	return map[string]any{"xwa2_newsletter_create": c.metadata(own)}, nil
+	c, err := h.establish(own, v.Input.Name, v.Input.Description)
+	if err != nil {
+		h.net.replacePicture(&fresh, picture{})
+		return nil, err
+	}
+	c.picture = fresh
+	r.after(func() {
+		h.tell(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", h.metadata(c, own))
+	})
+	return map[string]any{"xwa2_newsletter_create": h.metadata(c, own)}, nil
 }
 
 // tell sends the GraphQL notification of a change to all devices of an account.
@@ -116,7 +137,9 @@ func (h *newsletterHost) follow(r *request, variables json.RawMessage) (any, err
 	own := r.device.account
 	if c.follower(own) == nil {
 		c.followers = append(c.followers, &follower{account: own, role: types.NewsletterRoleSubscriber})
-		r.after(func() { h.tell(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", c.metadata(own)) })
+		r.after(func() {
+			h.tell(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", h.metadata(c, own))
+		})
 	}
 	return map[string]any{"xwa2_newsletter_join_v2": map[string]any{"id": c.jid}}, nil
 }
@@ -157,7 +180,7 @@ func (h *newsletterHost) mute(r *request, variables json.RawMessage, on bool) (a
 	return map[string]any{pick(on, "xwa2_newsletter_mute_v2", "xwa2_newsletter_unmute_v2"): map[string]any{"id": c.jid}}, nil
 }
 
-// update renames a channel or changes its description; its owner may.
+// update renames a channel or changes its description or picture; only its owner may.
 func (h *newsletterHost) update(r *request, variables json.RawMessage) (any, error) {
 	c, err := h.named(variables)
 	if err != nil {
@@ -167,6 +190,7 @@ func (h *newsletterHost) update(r *request, variables json.RawMessage) (any, err
 		Updates struct {
 			Name        *string `json:"name"`
 			Description *string `json:"description"`
+			Picture     *[]byte `json:"picture"` // JPEG, base64; empty removes it
 		} `json:"updates"`
 	}
 	if json.Unmarshal(variables, &v) != nil {
@@ -175,6 +199,13 @@ func (h *newsletterHost) update(r *request, variables json.RawMessage) (any, err
 	if f := c.follower(r.device.account); f == nil || f.role != types.NewsletterRoleOwner {
 		return nil, mexFail(403)
 	}
+	if v.Updates.Picture != nil {
+		fresh, err := h.newPicture(*v.Updates.Picture)
+		if err != nil {
+			return nil, err
+		}
+		h.net.replacePicture(&c.picture, fresh)
+	}
 	now := h.net.now()
 	if v.Updates.Name != nil {
 		c.name = groupText{id: h.random.messageID(), text: *v.Updates.Name, at: now}
@@ -182,7 +213,7 @@ func (h *newsletterHost) update(r *request, variables json.RawMessage) (any, err
 	if v.Updates.Description != nil {
 		c.description = groupText{id: h.random.messageID(), text: *v.Updates.Description, at: now}
 	}
-	return map[string]any{"xwa2_newsletter_update": c.metadata(nil)}, nil
+	return map[string]any{"xwa2_newsletter_update": h.metadata(c, nil)}, nil
 }
 
 // listFollowers tells the owner who follows.
@@ -212,7 +243,7 @@ func (h *newsletterHost) directory(key string) mexHandler {
 	return func(_ *request, _ json.RawMessage) (any, error) {
 		list := []*types.NewsletterMetadata{}
 		for _, c := range h.list[:min(len(h.list), maxNewsletterPage)] {
-			list = append(list, c.metadata(nil))
+			list = append(list, h.metadata(c, nil))
 		}
 		return map[string]any{key: map[string]any{"result": list}}, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
@@ -72,9 +73,12 @@ func (h *newsletterHost) publish(c *newsletter, node *waBinary.Node) (*post, int
 			return nil, refusedUnknown
 		}
 		p := c.posts[index]
+		if edit == types.EditAttributeAdminEdit && (p.plain == nil || len(content(&plain)) == 0) {
+			return nil, refusedMalformed // revoked posts stay revoked
+		}
 		p.changed, p.plain = now, nil
 		if edit == types.EditAttributeAdminEdit {
-			p.plain = content(&plain)
+			p.plain, p.media = content(&plain), text(&plain, "mediatype")
 		}
 		h.spread(c, p, edit)
 		return p, 0
@@ -100,9 +104,15 @@ func (h *newsletterHost) spread(c *newsletter, p *post, edit types.EditAttribute
 		for _, d := range f.account.others(f.account.devices[0]) {
 			h.net.deliver(d, node)
 		}
-		if readable && edit == types.EditAttributeEmpty {
+		if edit == types.EditAttributeAdminRevoke {
+			message = waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+				Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: &waCommon.MessageKey{RemoteJID: proto.String(c.jid.String()), ID: proto.String(p.id)},
+			}}
+			readable = true
+		}
+		if readable {
 			// Nothing to decrypt: the phone has it at once.
-			f.account.phone.messages.add(Received{ID: p.id, Chat: c.jid, Sender: c.jid, Time: p.at, Message: proto.CloneOf(&message)})
+			f.account.phone.messages.add(Received{ID: p.id, Chat: c.jid, Sender: c.jid, Time: p.changed, Message: proto.CloneOf(&message)})
 		}
 	}
 }

@@ -56,7 +56,9 @@ func TestEchoesDoNotAnswerEachOther(t *testing.T) {
 			w.says(a, g, Text("all"))
 		},
 		"without text": func(w *world, a, b, _ *Phone) { w.says(a, b.JID(), Location(1, 2, "", "")) },
-		"a reply":      func(w *world, a, b, _ *Phone) { w.says(a, b.JID(), Reply(Received{ID: "X", Sender: b.LID()}, "quoted")) },
+		"a reply": func(w *world, a, b, _ *Phone) {
+			w.says(a, b.JID(), Reply(Received{ID: "X", Sender: b.LID()}, "quoted"))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, Options{})

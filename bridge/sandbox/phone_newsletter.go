@@ -47,6 +47,36 @@ func (p *Phone) CreateNewsletter(name, description string) (*types.NewsletterMet
 	return answer.Created, err
 }
 
+// SetNewsletterPicture replaces the picture of a channel that the account owns by a JPEG; nil removes it. It returns the channel with its new picture.
+func (p *Phone) SetNewsletterPicture(channel types.JID, jpeg []byte) (*types.NewsletterMetadata, error) {
+	var answer struct {
+		Updated *types.NewsletterMetadata `json:"xwa2_newsletter_update"`
+	}
+	err := p.askMex(mexNewsletterUpdate, map[string]any{"newsletter_id": channel, "updates": map[string]any{"picture": append([]byte{}, jpeg...)}}, &answer)
+	return answer.Updated, err
+}
+
+// EditNewsletter replaces the content of a post of a channel that the account owns.
+func (p *Phone) EditNewsletter(channel types.JID, id types.MessageID, message Content) error {
+	raw, err := proto.Marshal(message)
+	if err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	return p.changeNewsletterPost(channel, id, types.EditAttributeAdminEdit, raw)
+}
+
+// RevokeNewsletter deletes a post of a channel that the account owns.
+func (p *Phone) RevokeNewsletter(channel types.JID, id types.MessageID) error {
+	return p.changeNewsletterPost(channel, id, types.EditAttributeAdminRevoke, nil)
+}
+
+func (p *Phone) changeNewsletterPost(channel types.JID, id types.MessageID, edit types.EditAttribute, plain []byte) error {
+	_, err := p.postToNewsletter(waBinary.Node{
+		Tag: "message", Attrs: waBinary.Attrs{"to": channel, "id": id, "type": "text", "edit": string(edit)}, Content: []waBinary.Node{leaf("plaintext", plain)},
+	})
+	return err
+}
+
 // FollowNewsletter subscribes to a channel; the posts appear among the phone's messages.
 func (p *Phone) FollowNewsletter(channel types.JID) error {
 	return p.askMex(mexNewsletterFollow, map[string]any{"newsletter_id": channel}, &struct{}{})

@@ -65,3 +65,10 @@ func (n *Network) Violations() []Violation {
 	defer n.mu.Unlock()
 	return slices.Clone(n.records.violations)
 }
+
+// ClearRecords forgets the unknown requests and violations recorded so far, after a script provoked them on purpose.
+func (n *Network) ClearRecords() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.records = records{}
+}

@@ -44,6 +44,8 @@ func (n *Network) getPicture(r *request) ([]waBinary.Node, error) {
 			return nil, iqFail(401)
 		}
 		found = a.profile.picture
+	} else if c := n.newsletters.find(target); c != nil {
+		found = c.picture
 	} else if g := n.groupHost.find(target); g != nil {
 		if invite := text(r.child(), "invite"); g.member(own) == nil && (invite == "" || invite != g.code) {
 			return nil, iqFail(401)
@@ -104,7 +106,10 @@ func (n *Network) setPicture(r *request) ([]waBinary.Node, error) {
 	var fresh picture
 	if len(r.node.GetChildren()) > 0 {
 		var err error
-		if fresh, err = n.storePicture(r.child()); err != nil {
+		if text(r.child(), "type") != "image" {
+			return nil, iqFail(406)
+		}
+		if fresh, err = n.storePicture(content(r.child())); err != nil {
 			return nil, err
 		}
 	}
@@ -126,10 +131,10 @@ func (n *Network) setPicture(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": fresh.id}}}, nil
 }
 
-func (n *Network) storePicture(node *waBinary.Node) (picture, error) {
-	data := content(node)
+// storePicture checks a JPEG and puts it on the media host: 406 for other files and for one beyond the limits.
+func (n *Network) storePicture(data []byte) (picture, error) {
 	config, err := jpeg.DecodeConfig(bytes.NewReader(data))
-	if err != nil || text(node, "type") != "image" || len(data) > n.options.Limits.Picture || config.Width > maxPictureSide || config.Height > maxPictureSide {
+	if err != nil || len(data) > n.options.Limits.Picture || config.Width > maxPictureSide || config.Height > maxPictureSide {
 		return picture{}, iqFail(406)
 	}
 	id := strconv.FormatUint(n.random.uint64()%9_000_000_000+1_000_000_000, 10)

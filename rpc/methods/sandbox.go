@@ -37,6 +37,7 @@ func RegisterSandbox(reg *rpc.Registry, d SandboxDeps) {
 	registerSandboxInbox(reg, d)
 	registerSandboxGroups(reg, d)
 	registerSandboxFaults(reg, d)
+	registerSandboxNewsletters(reg, d)
 }
 
 // resolver is implemented by params that may name a session; resolve puts what the network knows in its place.
