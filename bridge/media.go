@@ -172,7 +172,9 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 		return nil, err
 	}
 	mimeType := source.(mediaFile).GetMimetype()
-	mediaID := media.MediaID(s.id, row.ID, mimeType)
+	// Senders choose message ids, which are unique in their chat only. The zero byte keeps the two apart, and has MediaID
+	// hash them.
+	mediaID := media.MediaID(s.id, row.Chat+"\x00"+row.ID, mimeType)
 	fetch := func(source whatsmeow.DownloadableMessage) error {
 		_, err := s.b.files.Receive(ctx, s.id, mediaID, mimeType, name, func(f *os.File) error { return cli.DownloadToFile(ctx, source, f) })
 		return err

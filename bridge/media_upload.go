@@ -24,7 +24,7 @@ func partial(u *media.Upload, err error) (*PartialUpload, error) {
 
 // BeginUpload announces a file of a size, which then comes in parts.
 func (s *Session) BeginUpload(ctx context.Context, size int64, about Upload) (*PartialUpload, error) {
-	return partial(s.b.files.BeginUpload(ctx, s.id, size, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256}))
+	return partial(s.b.files.BeginUpload(ctx, s.id, s.id, size, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256}))
 }
 
 // PartialUpload tells how far an upload has come.

@@ -90,7 +90,7 @@ type Library struct {
 	ownsDir  bool
 
 	uploads sync.Mutex // while one is begun
-	writing sync.Map   // ids of uploads that a request writes to
+	writing sync.Map   // uploads that a request writes to: session and id
 }
 
 // New brings the table and the folders up to date. What an earlier process left
@@ -122,6 +122,9 @@ func New(ctx context.Context, db *dbutil.Database, outbound *guard.Guard, config
 		return nil, fmt.Errorf("media: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Join(l.dir, "uploads"), 0o700); err != nil {
+		return nil, fmt.Errorf("media: %w", err)
+	}
+	if err := l.nameOldFiles(ctx); err != nil {
 		return nil, fmt.Errorf("media: %w", err)
 	}
 	return l, nil

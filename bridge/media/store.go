@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/oklog/ulid/v2"
 	"go.mau.fi/util/dbutil"
@@ -31,15 +33,49 @@ type Stored struct {
 
 const maxMediaID = 200
 
-// path is where a file lies: under the hash of its id.
-func (l *Library) path(mediaID string) string {
-	sum := sha256.Sum256([]byte(mediaID))
-	name := hex.EncodeToString(sum[:])
-	return filepath.Join(l.dir, "files", name[:2], name)
+// newFileName returns a random name for a content on disk. Rows name their content by it, so neither the caller's id nor
+// the session's name is part of a path, and two rows never share a content.
+func newFileName() string {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails
+	return hex.EncodeToString(random)
 }
 
-// MediaID makes the id of a file: the session, a name and the extension of its
-// type. The name of a received file is its message id; "" makes a new one.
+// path returns where the content with a name lies.
+func (l *Library) path(file string) string { return filepath.Join(l.dir, "files", file[:2], file) }
+
+// hashName returns the name under which versions before 3 stored the content of a media id, and under which the parts of
+// an upload lie.
+func hashName(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
+}
+
+// nameOldFiles gives rows of versions before 3 the name of their content. Media ids were unique over all sessions then,
+// so each such content has one row.
+func (l *Library) nameOldFiles(ctx context.Context) error {
+	for {
+		ids, err := scanID.NewRowIter(l.db.Query(ctx, `SELECT media_id, session FROM media_files WHERE file='' LIMIT $1`, sweepBatch)).AsList()
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		err = l.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+			for _, id := range ids {
+				_, err := l.db.Exec(ctx, `UPDATE media_files SET file=$3 WHERE session=$1 AND media_id=$2 AND file=''`, id[1], id[0], hashName(id[0]))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// MediaID makes the id of a file: the session, a name and the extension of its type. An empty name makes a new one. The id
+// is unique within the session only: "shop" with the name "2-X" and "shop-2" with the name "X" have the same.
 func MediaID(session, name, mimeType string) string {
 	if name == "" {
 		name = ulid.Make().String()
@@ -52,18 +88,20 @@ func MediaID(session, name, mimeType string) string {
 	return session + "-" + name + Extension(mimeType)
 }
 
-func checkMediaID(session, mediaID string) error {
-	if len(mediaID) > maxMediaID || !strings.HasPrefix(mediaID, session+"-") {
-		return &Error{Reason: ReasonNotFound, Field: "media_id", Message: "there is no such file"}
-	}
-	return nil
+// storable reports whether a text can be an id: what is longer, or PostgreSQL cannot store, is none.
+func storable(id string) bool {
+	return len(id) <= maxMediaID && utf8.ValidString(id) && !strings.Contains(id, "\x00")
 }
 
-// Keep stores a copy of a file under an id, replacing what was there. The file
-// stays open, at its start.
+func noFile() *Error {
+	return &Error{Reason: ReasonNotFound, Field: "media_id", Message: "there is no such file"}
+}
+
+// Keep stores a copy of a file of a session under an id, replacing the session's file of that id. session is the key the
+// session's data is stored under. The file stays open, at its start.
 func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*Stored, error) {
-	if err := checkMediaID(session, mediaID); err != nil {
-		return nil, err
+	if !storable(mediaID) {
+		return nil, bad("media_id", "is longer than %d bytes or not a text", maxMediaID)
 	}
 	var used int64
 	if err := l.db.QueryRow(ctx, `SELECT COALESCE(SUM(size), 0) FROM media_files WHERE session=$1 AND media_id<>$2`, session, mediaID).Scan(&used); err != nil {
@@ -72,7 +110,8 @@ func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*
 	if used+f.Size > l.config.MaxSessionBytes {
 		return nil, &Error{Reason: ReasonTooLarge, Message: "the session's files would be larger than its share", Limit: l.config.MaxSessionBytes}
 	}
-	if err := l.copyIn(mediaID, f); err != nil {
+	name := newFileName()
+	if err := l.copyIn(name, f); err != nil {
 		return nil, storage("the file could not be stored", err)
 	}
 	now := time.Now()
@@ -80,24 +119,42 @@ func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*
 		MediaID: mediaID, MimeType: f.MimeType, Filename: f.Filename, Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]),
 		ExpiresAt: now.Add(l.config.Keep).UTC().Truncate(time.Millisecond),
 	}
-	_, err := l.db.Exec(ctx, `
-		INSERT INTO media_files (media_id, session, mime_type, filename, size, sha256, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (media_id) DO UPDATE SET mime_type=excluded.mime_type, filename=excluded.filename, size=excluded.size,
-			sha256=excluded.sha256, created_at=excluded.created_at, expires_at=excluded.expires_at`,
-		s.MediaID, session, s.MimeType, s.Filename, s.Size, s.SHA256, now.UnixMilli(), s.ExpiresAt.UnixMilli())
+	replaced, err := l.insert(ctx, session, name, s, now)
 	if err != nil {
-		return nil, storage("the file could not be stored", err)
+		return nil, storage("the file could not be stored", errors.Join(err, os.Remove(l.path(name))))
+	}
+	for _, old := range replaced { // the sweep removes what stays
+		if err := os.Remove(l.path(old)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, storage("the replaced file could not be removed", err)
+		}
 	}
 	return s, nil
 }
 
-// copyIn writes beside and renames, so that nobody reads half a file.
-func (l *Library) copyIn(mediaID string, f *File) (err error) {
+// insert stores the row of a file and returns the names of the contents it replaced.
+func (l *Library) insert(ctx context.Context, session, name string, s *Stored, now time.Time) (replaced []string, err error) {
+	err = l.db.DoTxn(ctx, nil, func(ctx context.Context) (err error) {
+		replaced, err = scanFile.NewRowIter(l.db.Query(ctx, `DELETE FROM media_files WHERE session=$1 AND media_id=$2 RETURNING file`, session, s.MediaID)).AsList()
+		if err != nil {
+			return err
+		}
+		_, err = l.db.Exec(ctx, `
+			INSERT INTO media_files (session, media_id, file, mime_type, filename, size, sha256, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			session, s.MediaID, name, s.MimeType, s.Filename, s.Size, s.SHA256, now.UnixMilli(), s.ExpiresAt.UnixMilli())
+		return err
+	})
+	return replaced, err
+}
+
+var scanFile = dbutil.ConvertRowFn[string](dbutil.ScanSingleColumn[string])
+
+// copyIn writes to a temporary file and renames it, so that a reader never finds half a file.
+func (l *Library) copyIn(name string, f *File) (err error) {
 	if err := f.Rewind(); err != nil {
 		return err
 	}
-	to := l.path(mediaID)
+	to := l.path(name)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
@@ -116,35 +173,46 @@ func (l *Library) copyIn(mediaID string, f *File) (err error) {
 	return f.Rewind()
 }
 
-var scanStored = dbutil.ConvertRowFn[*Stored](func(row dbutil.Scannable) (*Stored, error) {
-	var s Stored
+// storedFile is a row with the name of its content.
+type storedFile struct {
+	Stored
+	file string
+}
+
+var scanStored = dbutil.ConvertRowFn[*storedFile](func(row dbutil.Scannable) (*storedFile, error) {
+	var s storedFile
 	var expires int64
-	err := row.Scan(&s.MediaID, &s.MimeType, &s.Filename, &s.Size, &s.SHA256, &expires)
+	err := row.Scan(&s.MediaID, &s.file, &s.MimeType, &s.Filename, &s.Size, &s.SHA256, &expires)
 	s.ExpiresAt = time.UnixMilli(expires).UTC()
 	return &s, err
 })
 
+// openTries bounds how often Get looks a file up again that is replaced at the same moment.
+const openTries = 3
+
 // Get opens a kept file of a session. The caller closes the content.
 func (l *Library) Get(ctx context.Context, session, mediaID string) (*Stored, io.ReadCloser, error) {
-	if err := checkMediaID(session, mediaID); err != nil {
-		return nil, nil, err
+	if !storable(mediaID) {
+		return nil, nil, noFile()
 	}
-	s, err := scanStored(l.db.QueryRow(ctx, `SELECT media_id, mime_type, filename, size, sha256, expires_at FROM media_files
-		WHERE media_id=$1 AND session=$2 AND expires_at>$3`, mediaID, session, time.Now().UnixMilli()))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil, &Error{Reason: ReasonNotFound, Field: "media_id", Message: "there is no such file"}
+	for range openTries {
+		s, err := scanStored(l.db.QueryRow(ctx, `SELECT media_id, file, mime_type, filename, size, sha256, expires_at FROM media_files
+			WHERE session=$1 AND media_id=$2 AND expires_at>$3`, session, mediaID, time.Now().UnixMilli()))
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil, noFile()
+		}
+		if err != nil {
+			return nil, nil, storage("the file could not be looked up", err)
+		}
+		content, err := os.Open(l.path(s.file))
+		if err == nil {
+			return &s.Stored, content, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, nil, storage("the file could not be opened", err)
+		}
 	}
-	if err != nil {
-		return nil, nil, storage("the file could not be looked up", err)
-	}
-	content, err := os.Open(l.path(mediaID))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, &Error{Reason: ReasonNotFound, Field: "media_id", Message: "the file is gone"}
-	}
-	if err != nil {
-		return nil, nil, storage("the file could not be opened", err)
-	}
-	return s, content, nil
+	return nil, nil, &Error{Reason: ReasonNotFound, Field: "media_id", Message: "the file is gone"}
 }
 
 // Receive keeps content that came from WhatsApp.
@@ -169,16 +237,20 @@ func (l *Library) Receive(ctx context.Context, session, mediaID, mimeType, filen
 	return l.Keep(ctx, session, mediaID, f)
 }
 
-// Delete removes a kept file; one that is not there is no error.
+// Delete removes a kept file of a session; one that is not there is no error. The content goes only with the session's
+// own row.
 func (l *Library) Delete(ctx context.Context, session, mediaID string) error {
-	if checkMediaID(session, mediaID) != nil {
-		return nil //nolint:nilerr // what cannot be an id names no file
+	if !storable(mediaID) {
+		return nil
 	}
-	if _, err := l.db.Exec(ctx, `DELETE FROM media_files WHERE media_id=$1 AND session=$2`, mediaID, session); err != nil {
+	files, err := scanFile.NewRowIter(l.db.Query(ctx, `DELETE FROM media_files WHERE session=$1 AND media_id=$2 RETURNING file`, session, mediaID)).AsList()
+	if err != nil {
 		return storage("the file could not be removed", err)
 	}
-	if err := os.Remove(l.path(mediaID)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return storage("the file could not be removed", err)
+	for _, file := range files {
+		if err := os.Remove(l.path(file)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return storage("the file could not be removed", err)
+		}
 	}
 	return nil
 }
@@ -186,13 +258,16 @@ func (l *Library) Delete(ctx context.Context, session, mediaID string) error {
 // sweepBatch is how many files one step of Sweep or Purge removes.
 const sweepBatch = 500
 
-// Sweep removes what has expired.
+// Sweep removes what has expired, and contents that no row names.
 func (l *Library) Sweep(ctx context.Context) (removed int, err error) {
 	now := time.Now().UnixMilli()
 	if err := l.removeUploads(ctx, `expires_at<=$1`, now); err != nil {
 		return 0, err
 	}
-	return l.removeWhere(ctx, `expires_at<=$1`, now)
+	if removed, err = l.removeWhere(ctx, `expires_at<=$1`, now); err != nil {
+		return removed, err
+	}
+	return removed, l.removeOrphans(ctx)
 }
 
 // Purge removes all files of a session, and what has arrived of others.

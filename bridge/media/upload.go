@@ -31,11 +31,12 @@ func noUpload() *Error {
 
 // partPath is where the parts of an upload lie.
 func (l *Library) partPath(id string) string {
-	return filepath.Join(l.dir, "uploads", filepath.Base(l.path(id)))
+	return filepath.Join(l.dir, "uploads", hashName(id))
 }
 
-// BeginUpload announces a file of a size. Of about, type, name and hash count.
-func (l *Library) BeginUpload(ctx context.Context, session string, size int64, about Input) (*Upload, error) {
+// BeginUpload announces a file of a size. session is the key the session's data is stored under, name begins the ids of
+// the upload and of its file. Of about, type, name and hash count.
+func (l *Library) BeginUpload(ctx context.Context, session, name string, size int64, about Input) (*Upload, error) {
 	if err := checkFilename(about.Filename); err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (l *Library) BeginUpload(ctx context.Context, session string, size int64, a
 		return nil, &Error{Reason: ReasonTooLarge, Message: "the session's files would be larger than its share", Limit: l.config.MaxSessionBytes}
 	}
 	u := &Upload{
-		ID: session + "-" + ulid.Make().String(), Session: session, Size: size, about: about,
+		ID: name + "-" + ulid.Make().String(), Session: session, Size: size, about: about,
 		ExpiresAt: time.Now().Add(l.config.KeepUploads).UTC().Truncate(time.Millisecond),
 	}
 	if err := os.WriteFile(l.partPath(u.ID), nil, 0o600); err != nil {
@@ -91,7 +92,7 @@ var scanUpload = dbutil.ConvertRowFn[*Upload](func(row dbutil.Scannable) (*Uploa
 
 // Upload tells how far an upload of a session has come.
 func (l *Library) Upload(ctx context.Context, session, id string) (*Upload, error) {
-	if checkMediaID(session, id) != nil {
+	if !storable(id) {
 		return nil, noUpload()
 	}
 	u, err := scanUpload(l.db.QueryRow(ctx, `SELECT upload_id, session, mime_type, filename, size, sha256, expires_at FROM media_uploads
@@ -117,10 +118,11 @@ func (l *Library) Upload(ctx context.Context, session, id string) (*Upload, erro
 // before counts. kept is set when the file is whole: then it is checked and kept, and the upload has ended, also when
 // the check fails.
 func (l *Library) Continue(ctx context.Context, session, id string, offset int64, content io.Reader) (u *Upload, kept *Stored, err error) {
-	if _, busy := l.writing.LoadOrStore(id, true); busy {
+	key := [2]string{session, id}
+	if _, busy := l.writing.LoadOrStore(key, true); busy {
 		return nil, nil, &Error{Reason: ReasonConflict, Field: "offset", Message: "another request is writing to the upload"}
 	}
-	defer l.writing.Delete(id)
+	defer l.writing.Delete(key)
 	if u, err = l.Upload(ctx, session, id); err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +138,7 @@ func (l *Library) Continue(ctx context.Context, session, id string, offset int64
 		return u, nil, errors.Join(err, part.Close())
 	}
 	defer f.Close() // removes it
-	defer func() { err = errors.Join(err, l.forgetUpload(context.WithoutCancel(ctx), id)) }()
+	defer func() { err = errors.Join(err, l.forgetUpload(context.WithoutCancel(ctx), session, id)) }()
 	kept, err = l.keepUpload(ctx, f, u)
 	return u, kept, err
 }
@@ -184,11 +186,12 @@ func (l *Library) keepUpload(ctx context.Context, f *File, u *Upload) (*Stored, 
 	if err := f.checkHash(u.about.SHA256); err != nil {
 		return nil, err
 	}
-	return l.Keep(ctx, u.Session, MediaID(u.Session, "", f.MimeType), f)
+	name := u.ID[:max(0, len(u.ID)-len("-")-ulid.EncodedSize)] // as BeginUpload made it
+	return l.Keep(ctx, u.Session, MediaID(name, "", f.MimeType), f)
 }
 
-func (l *Library) forgetUpload(ctx context.Context, id string) error {
-	if _, err := l.db.Exec(ctx, `DELETE FROM media_uploads WHERE upload_id=$1`, id); err != nil {
+func (l *Library) forgetUpload(ctx context.Context, session, id string) error {
+	if _, err := l.db.Exec(ctx, `DELETE FROM media_uploads WHERE session=$1 AND upload_id=$2`, session, id); err != nil {
 		return storage("the upload could not be removed", err)
 	}
 	return nil
@@ -199,14 +202,14 @@ func (l *Library) CancelUpload(ctx context.Context, session, id string) error {
 	if _, err := l.Upload(ctx, session, id); err != nil {
 		return err
 	}
-	return l.removeUpload(ctx, id)
+	return l.removeUpload(ctx, session, id)
 }
 
-func (l *Library) removeUpload(ctx context.Context, id string) error {
+func (l *Library) removeUpload(ctx context.Context, session, id string) error {
 	if err := os.Remove(l.partPath(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return storage("the upload could not be removed", err)
 	}
-	return l.forgetUpload(ctx, id)
+	return l.forgetUpload(ctx, session, id)
 }
 
 // removeUploads removes the uploads that match.
@@ -216,7 +219,7 @@ func (l *Library) removeUploads(ctx context.Context, condition string, arg any) 
 		return storage("the uploads could not be listed", err)
 	}
 	for _, id := range ids {
-		if err := l.removeUpload(ctx, id[0]); err != nil {
+		if err := l.removeUpload(ctx, id[1], id[0]); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 func TestUploadsExpire(t *testing.T) {
 	l := newLibrary(t, Config{KeepUploads: time.Millisecond})
-	u, err := l.BeginUpload(t.Context(), "shop", 10, Input{})
+	u, err := l.BeginUpload(t.Context(), "shop", "shop", 10, Input{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestUploadsExpire(t *testing.T) {
 func TestUploadsOfAPurgedSession(t *testing.T) {
 	l := newLibrary(t, Config{})
 	for _, session := range []string{"shop", "other"} {
-		if _, err := l.BeginUpload(t.Context(), session, 10, Input{}); err != nil {
+		if _, err := l.BeginUpload(t.Context(), session, session, 10, Input{}); err != nil {
 			t.Fatal(err)
 		}
 	}
