@@ -158,7 +158,7 @@ func TestTypesOfDocuments(t *testing.T) {
 
 // inParts uploads a file in two parts; only the type and the name are returned.
 func inParts(t *testing.T, l *Library, in Input, content []byte) (*File, error) {
-	u, err := l.BeginUpload(t.Context(), "s", int64(len(content)), in)
+	u, err := l.BeginUpload(t.Context(), "s", "s", int64(len(content)), in)
 	if err != nil {
 		return nil, err
 	}
