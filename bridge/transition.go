@@ -53,6 +53,7 @@ func (s *Session) feed(in Input, d Details, f fact) bool {
 	}
 	if s.worthTelling(before, after) {
 		s.told = after
+		s.logTransition(in, before, after)
 		s.post(s.transitionRecord(before, after, f))
 	}
 	return true

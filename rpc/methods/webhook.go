@@ -110,8 +110,9 @@ type webhookDeliveriesParams struct {
 }
 
 type webhookDeliveriesResult struct {
-	Deliveries []webhookDelivery `json:"deliveries" doc:"ended deliveries, the newest first"`
-	Total      int               `json:"total" doc:"all matches"`
+	Deliveries []webhookDelivery        `json:"deliveries" doc:"ended deliveries, the newest first"`
+	Total      int                      `json:"total" doc:"all ended deliveries that match"`
+	Pending    []webhookPendingDelivery `json:"pending" doc:"deliveries that have not ended, whatever the filters: the one being attempted or waiting for its retry, and the replay likewise; later events wait behind them"`
 }
 
 // RegisterWebhook adds the methods of the namespace webhook.
@@ -143,7 +144,7 @@ func RegisterWebhook(reg *rpc.Registry, d Deps) {
 		Name: "webhook.test", Summary: "Send an event of the type WebhookTest to a webhook at once, in one attempt, and say what came of it.",
 		Timeout: webhookTestTimeout,
 	}, d.testWebhook)
-	onSession(reg, d, rpc.Method{Name: "webhook.listDeliveries", Summary: "List the ended deliveries of one webhook."}, d.listWebhookDeliveries)
+	onSession(reg, d, rpc.Method{Name: "webhook.listDeliveries", Summary: "List the ended and the pending deliveries of one webhook."}, d.listWebhookDeliveries)
 }
 
 // webhookTestTimeout leaves the attempt, which has a time of its own, room to end first.
@@ -201,7 +202,12 @@ func (d Deps) listWebhookDeliveries(ctx context.Context, s *bridge.Session, p *w
 		query.Since = *p.Since
 	}
 	entries, total, err := d.Deliveries.List(ctx, query)
-	out = webhookDeliveriesResult{Deliveries: make([]webhookDelivery, len(entries)), Total: total}
+	out = webhookDeliveriesResult{Deliveries: make([]webhookDelivery, len(entries)), Total: total, Pending: []webhookPendingDelivery{}}
+	for _, l := range d.Deliveries.Live([]string{key.Session}) {
+		if l.Transport == webhook.Transport && l.Target == webhook.TargetID(key) {
+			out.Pending = append(out.Pending, shapeWebhookPending(&l))
+		}
+	}
 	for i := range entries {
 		out.Deliveries[i] = shapeWebhookDelivery(&entries[i])
 	}

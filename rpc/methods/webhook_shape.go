@@ -88,6 +88,27 @@ func shapeWebhookDelivery(e *dispatch.Entry) webhookDelivery {
 	return out
 }
 
+// webhookPendingDelivery is a delivery to a webhook that has not ended.
+type webhookPendingDelivery struct {
+	Status         string     `json:"status" doc:"processing: an attempt is under way; pending: waiting for a retry, for the webhook to become reachable, or for a free request slot"`
+	Event          string     `json:"event" doc:"event name"`
+	EventID        string     `json:"event_id" doc:"id of the event"`
+	Offset         uint64     `json:"offset" doc:"offset of the event"`
+	Attempts       int        `json:"attempts" doc:"attempts so far"`
+	ResponseStatus *int       `json:"response_status" doc:"HTTP status of the last attempt; null = there was no answer"`
+	LastError      *string    `json:"last_error" doc:"error of the last attempt"`
+	CreatedAt      *time.Time `json:"created_at" doc:"event time"`
+	LastAttemptAt  *time.Time `json:"last_attempt_at" doc:"null = there was none"`
+	Replay         bool       `json:"replay" doc:"true for a delivery of archive.replay"`
+}
+
+func shapeWebhookPending(l *dispatch.Live) webhookPendingDelivery {
+	return webhookPendingDelivery{
+		Status: liveStatus(l), Event: l.Type, EventID: l.EventID, Offset: l.Offset, Attempts: l.Attempts, ResponseStatus: codePtr(l.Code),
+		LastError: stringPtr(l.Error), CreatedAt: timePtr(l.EventTime), LastAttemptAt: timePtr(l.Last), Replay: l.Replay,
+	}
+}
+
 // codePtr is a status that may be missing.
 func codePtr(code int) *int {
 	if code == 0 {

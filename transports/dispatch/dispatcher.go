@@ -92,6 +92,7 @@ func (d *Dispatcher) AddSink(name string, impl Sink, policy Policy) error {
 	s.gates = gates{
 		failures: s.policy.BreakerFailures, pause: s.policy.BreakerPause, maxAge: s.policy.MaxAge, now: d.cfg.Now, byKey: map[string]*gate{},
 	}
+	s.outages = outages{now: d.cfg.Now, byKey: map[string]*outage{}}
 	if err := d.enter(d.waiting); err != nil {
 		return err
 	}

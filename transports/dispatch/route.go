@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
@@ -45,6 +44,7 @@ type sink struct {
 	policy  Policy
 	source  *source
 	gates   gates
+	outages outages
 	stats   sinkStats
 	targets map[string]*target // by id; guarded by d.mu
 	keys    map[string]int     // targets of each breaker key; guarded by d.mu
@@ -220,41 +220,27 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 		case err != nil:
 			s.stats.failures[class].Add(1)
 		}
+		s.logAttempt(j, err)
 		switch class {
 		case classRefused, classApart:
 			var opened bool
 			if j.open, opened = s.setApart(j.t, p, class == classRefused); opened {
-				s.tellAway(j.t, err)
+				s.logHeld(j.t, err)
 			}
 		case classUnreachable:
 			var opened bool
 			if j.open, opened = s.gates.unreachable(p, false); opened {
-				s.tellAway(j.t, err)
+				s.logHeld(j.t, err)
 			}
 			if p.key != j.t.ownKey() && !s.usesKey(p.key) { // its targets went while the attempt was under way
 				s.gates.forget(p.key)
 			}
 		default:
-			if s.gates.answered(p) {
-				s.tell(j.t, slog.LevelInfo, "a target is back")
-			}
+			s.gates.answered(p)
 			j.t.apart.Store(false)
 		}
 		return nil, err
 	}
-}
-
-// tellAway and tell write down what becomes of targets. Those of all sessions are the operator's business; what sessions set
-// for themselves they see in their own figures.
-func (s *sink) tellAway(t *target, err error) {
-	s.tell(t, slog.LevelWarn, "a target takes nothing; its events are held", "error", errorText(err))
-}
-
-func (s *sink) tell(t *target, level slog.Level, text string, more ...any) {
-	if t.settings().Outlet == "" {
-		level = slog.LevelDebug
-	}
-	s.d.cfg.Log.Log(context.Background(), level, text, append([]any{"transport", s.name, "target", t.id, "session", t.session}, more...)...)
 }
 
 // setApart puts a target behind a breaker of its own: others of the key go on. certain opens it at once.

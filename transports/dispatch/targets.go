@@ -221,16 +221,33 @@ func (s *sink) change(spec Target) bool {
 	if t == nil {
 		return false
 	}
-	before := t.settings()
 	next := &settings{spec, make(chan struct{})}
 	s.useKey(next.breakerKey())
 	if t.apart.Swap(false) { // what changed may be what was wrong
 		s.gates.forget(t.ownKey())
 	}
-	t.current.Store(next)
+	before := t.current.Swap(next)
 	close(before.changed)
 	s.dropKey(before.breakerKey())
 	return true
+}
+
+// ReleaseTarget has the target's next attempt made at once: it closes the breaker that holds the target's events and ends the
+// pause before a retry. Call it when the target is known to work again. It does nothing for a target that is not in use.
+func (d *Dispatcher) ReleaseTarget(transport, id string) {
+	s := d.sink(transport)
+	if s == nil {
+		return
+	}
+	t := s.target(id)
+	if t == nil {
+		return
+	}
+	before := t.settings()
+	s.gates.forget(t.breakerKey(before))
+	if next := (&settings{before.Target, make(chan struct{})}); t.current.CompareAndSwap(before, next) {
+		close(before.changed) // a settings change at the same time has released the target already
+	}
 }
 
 func (d *Dispatcher) add(t *target) {
@@ -268,6 +285,7 @@ func (s *sink) dropKey(key string) {
 	if s.keys[key]--; s.keys[key] <= 0 {
 		delete(s.keys, key)
 		s.gates.forget(key)
+		s.outages.forget(key)
 	}
 }
 
@@ -335,6 +353,7 @@ func (d *Dispatcher) detach(ctx context.Context, t *target) error {
 	err := t.stop(ctx)
 	t.sink.dropKey(t.settings().breakerKey())
 	t.sink.gates.forget(t.ownKey())
+	t.sink.outages.forget(t.ownKey())
 	d.commits.forget(t.events.cursor)
 	return err
 }

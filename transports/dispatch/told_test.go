@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// The log says once that a target of the operator's is away, and once that it is back. What a session set for itself is not
-// the operator's.
-func TestOutagesAreTold(t *testing.T) {
+// The log has the first failure and the recovery of each outlet's key and of each target that a session set up, and a warning
+// when the events of the operator's are held.
+func TestOutagesAreLogged(t *testing.T) {
 	var text bytes.Buffer
 	inBubble(t, Config{Log: slog.New(slog.NewTextHandler(&text, nil))}, func(t *testing.T, w *world) {
 		var away atomic.Bool
@@ -33,17 +33,90 @@ func TestOutagesAreTold(t *testing.T) {
 			w.put(target)
 			w.append(session, "Message", 2)
 		}
-		sleep(5 * time.Minute)
-		lines := strings.Split(strings.TrimSpace(text.String()), "\n")
-		if len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "connection refused") {
-			t.Errorf("told of the outage: %q", lines)
+		check := func(what string, want map[string]int) {
+			t.Helper()
+			lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+			total := 0
+			for part, n := range want {
+				total += n
+				if got := strings.Count(text.String(), part); got != n {
+					t.Errorf("%s: %q is there %d times, want %d: %q", what, part, got, n, lines)
+				}
+			}
+			if len(lines) != total {
+				t.Errorf("%s: %q", what, lines)
+			}
+			text.Reset()
 		}
-		text.Reset()
+		sleep(5 * time.Minute)
+		if n := strings.Count(text.String(), "connection refused"); n != 4 {
+			t.Errorf("%d lines have the error", n)
+		}
+		check("outage", map[string]int{
+			`level=INFO msg="delivery failed`: 2, `level=WARN msg="target is unreachable`: 1, `level=INFO msg="target is unreachable`: 1,
+		})
 		away.Store(false)
 		sleep(time.Minute)
-		lines = strings.Split(strings.TrimSpace(text.String()), "\n")
-		if len(lines) != 1 || !strings.Contains(lines[0], "level=INFO") || !strings.Contains(lines[0], "a target is back") {
-			t.Errorf("told of its end: %q", lines)
+		check("recovery", map[string]int{`level=INFO msg="target recovered"`: 2})
+	})
+}
+
+// A target that answers with errors is logged too, and one that fails now and then once a minute.
+func TestFlappingTargetLogsOncePerMinute(t *testing.T) {
+	var text bytes.Buffer
+	inBubble(t, Config{Log: slog.New(slog.NewTextHandler(&text, nil))}, func(t *testing.T, w *world) {
+		var attempts atomic.Int64
+		r := &recorder{answer: func(context.Context, Target, *Delivery) (int, error) {
+			if attempts.Add(1)%2 == 1 {
+				return 500, errors.New("status 500")
+			}
+			return 200, nil
+		}}
+		w.sink(r, Policy{BackoffBase: time.Millisecond, BackoffCap: time.Millisecond})
+		w.put(everything("a"))
+		for range 60 {
+			w.append("a", "Message", 1)
+			sleep(2 * time.Second)
+		}
+		failed, recovered := strings.Count(text.String(), "delivery failed"), strings.Count(text.String(), "target recovered")
+		if failed != 2 || recovered != 2 {
+			t.Errorf("%d failures and %d recoveries are logged in two minutes", failed, recovered)
 		}
 	})
+}
+
+// A released target gets its next attempt at once: past an open breaker, and in the pause before a retry.
+func TestReleaseTargetSendsHeldEventsAtOnce(t *testing.T) {
+	for name, failure := range map[string]error{
+		"unreachable": Unreachable(errors.New("connection refused")), "errors": errors.New("status 500"), "refused": Refused(errors.New("credentials")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Config{}, func(t *testing.T, w *world) {
+				var broken atomic.Bool
+				broken.Store(true)
+				r := &recorder{answer: func(context.Context, Target, *Delivery) (int, error) {
+					if broken.Load() {
+						return 0, failure
+					}
+					return 200, nil
+				}}
+				w.sink(r, Policy{BackoffBase: time.Hour, BackoffCap: time.Hour, BreakerFailures: 1, BreakerPause: time.Hour, MaxAge: 24 * time.Hour})
+				w.put(everything("a"), everything("b"))
+				w.append("a", "Message", 3)
+				sleep(time.Second)
+				broken.Store(false)
+				sleep(time.Second)
+				if live := w.Live([]string{"a"}); len(live) != 1 {
+					t.Fatalf("pending before the release: %v", live)
+				}
+				w.ReleaseTarget("test", everything("a").ID)
+				w.ReleaseTarget("test", "no-such-target")
+				w.ReleaseTarget("no-such-transport", "x")
+				sleep(time.Second)
+				if live := w.Live([]string{"a"}); len(live) != 0 {
+					t.Errorf("pending after the release: %v", live)
+				}
+			})
+		})
+	}
 }

@@ -28,11 +28,19 @@ type told struct {
 	policy  dispatch.Policy
 	targets map[string]dispatch.Target
 	before  func() // runs before targets are put; nil = nothing
+
+	released []string // targets
 }
 
 func (d *told) AddSink(_ string, s dispatch.Sink, p dispatch.Policy) error {
 	d.sink, d.policy = s, p
 	return nil
+}
+
+func (d *told) ReleaseTarget(_, id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.released = append(d.released, id)
 }
 
 func (d *told) PutTargets(ctx context.Context, targets ...dispatch.Target) error {

@@ -31,8 +31,8 @@ const (
 	maxTestBody = 1024 // bytes of an answer that are shown
 )
 
-// Test sends an event of the type WebhookTest at once, in one attempt, also to a webhook that is switched off. That it
-// fails is an outcome and no error.
+// Test sends an event of the type WebhookTest at once, in one attempt, also to a webhook that is switched off. A
+// failed attempt is an outcome and no error. After a successful one, held events are sent at once.
 func (w *Webhooks) Test(ctx context.Context, key Key) (Trial, error) {
 	hook, err := w.store.get(ctx, key)
 	if err != nil {
@@ -41,7 +41,11 @@ func (w *Webhooks) Test(ctx context.Context, key Key) (Trial, error) {
 	if hook.URL == "" {
 		return Trial{}, ErrNoURL
 	}
-	return w.sink.try(ctx, hook)
+	out, err := w.sink.try(ctx, hook)
+	if err == nil && out.Error == "" {
+		w.dispatcher.ReleaseTarget(Transport, targetID(key))
+	}
+	return out, err
 }
 
 func (s *sink) try(ctx context.Context, w *Webhook) (Trial, error) {

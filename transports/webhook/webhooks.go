@@ -16,6 +16,7 @@ type Dispatcher interface {
 	AddSink(name string, s dispatch.Sink, p dispatch.Policy) error
 	PutTargets(ctx context.Context, targets ...dispatch.Target) error
 	RemoveTarget(ctx context.Context, transport, id string) error
+	ReleaseTarget(transport, id string)
 }
 
 var _ Dispatcher = (*dispatch.Dispatcher)(nil)
