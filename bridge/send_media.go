@@ -19,7 +19,7 @@ import (
 type MediaSource struct {
 	MediaID  string `json:"media_id" rpc:"max=200" doc:"file kept by this server"`
 	URL      string `json:"url" rpc:"max=2048,format=uri" doc:"http(s) address fetched by the server; private networks are refused"`
-	Base64   string `json:"base64" doc:"data URL (data:<type>;base64,...)"`
+	Base64   string `json:"base64" doc:"the file in base64, plain or as a data URL (data:<type>;base64,...)"`
 	MimeType string `json:"mime_type" rpc:"max=128" doc:"detected when absent"`
 	Filename string `json:"filename" rpc:"max=255" doc:"name shown or suggested"`
 }

@@ -3,7 +3,6 @@ package rpc
 import (
 	"bytes"
 	"encoding"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waystation/waystation/transports/base64text"
 )
 
 // maxFieldProblems bounds how many bad fields one answer lists.
@@ -197,7 +198,7 @@ func (d *decoder) plain(p *plan, r *rules, raw []byte, into reflect.Value, point
 		if c != '"' {
 			return "must be a string in base64"
 		}
-		b, err := base64.StdEncoding.DecodeString(unquote(raw))
+		b, err := base64text.Decode(unquote(raw))
 		if err != nil {
 			return "must be a string in base64"
 		}

@@ -43,7 +43,7 @@ type cancelResult struct {
 // Discover returns the OpenRPC document. It is made once; methods registered later are not in it.
 func (reg *Registry) Discover() (json.RawMessage, error) {
 	reg.discoverOnce.Do(func() {
-		reg.discoverDoc, reg.discoverErr = json.Marshal(reg.document())
+		reg.discoverDoc, reg.discoverErr = EncodeJSON(reg.document())
 	})
 	if reg.discoverErr != nil {
 		return nil, fmt.Errorf("rpc: discover: %w", reg.discoverErr)

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -109,10 +108,10 @@ func (e *Error) AppendJSON(b []byte, requestID string) []byte {
 	if e.RetryAfter > 0 {
 		data.RetryAfterMS = max(e.RetryAfter.Milliseconds(), 1)
 	}
-	raw, err := json.Marshal(data)
+	raw, err := EncodeJSON(data)
 	if err != nil {
 		data.Details = nil
-		raw, _ = json.Marshal(data)
+		raw, _ = EncodeJSON(data)
 	}
 	b = append(b, `,"data":`...)
 	b = append(b, raw...)
@@ -120,7 +119,7 @@ func (e *Error) AppendJSON(b []byte, requestID string) []byte {
 }
 
 func appendString(b []byte, s string) []byte {
-	raw, _ := json.Marshal(s) // a string always encodes
+	raw, _ := EncodeJSON(s) // a string always encodes
 	return append(b, raw...)
 }
 

@@ -213,12 +213,12 @@ func encodeKept(result json.RawMessage, problem *Error, limit int) []byte {
 	}
 	kept := keptError{Code: problem.Code, Message: problem.Message, Reason: problem.Reason}
 	if problem.Details != nil {
-		kept.Details, _ = json.Marshal(problem.Details) // what cannot be encoded is left out of the first reply too
+		kept.Details, _ = EncodeJSON(problem.Details) // what cannot be encoded is left out of the first reply too
 	}
 	if len(kept.Details) > limit {
 		kept.Details = nil
 	}
-	b, _ := json.Marshal(keptReply{Error: &kept})
+	b, _ := EncodeJSON(keptReply{Error: &kept})
 	return b
 }
 

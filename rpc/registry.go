@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -292,13 +291,11 @@ func encodeResult(value any) (json.RawMessage, error) {
 	case nil:
 		return json.RawMessage("null"), nil
 	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
+	raw, err := EncodeJSON(value)
+	if err != nil {
 		return nil, fmt.Errorf("rpc: encode result: %w", err)
 	}
-	return json.RawMessage(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
+	return raw, nil
 }
 
 // inFlightRetry is how long a caller is told to wait when too many calls are running.

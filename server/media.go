@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/base64text"
 )
 
 const (
@@ -151,7 +151,7 @@ func expectedHash(r *http.Request) (string, error) {
 			if !strings.EqualFold(algorithm, "sha-256") {
 				continue // other algorithms are not checked
 			}
-			b, err := base64.StdEncoding.DecodeString(text)
+			b, err := base64text.Decode(text)
 			if err != nil || len(b) != sha256.Size {
 				return "", rpc.InvalidParams("/Digest", "must be sha-256= and the hash in base64")
 			}

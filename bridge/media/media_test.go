@@ -116,10 +116,11 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"nothing":        {Input{}, ReasonBad, ""},
 		"two":            {Input{URL: "http://a.example", MediaID: "x"}, ReasonBad, ""},
-		"no data URL":    {Input{Base64: "aGk="}, ReasonBad, "base64"},
+		"no data URL":    {Input{Base64: "a, b"}, ReasonBad, "base64"},
+		"an address":     {Input{Base64: "https://example.com/a.png"}, ReasonBad, "base64"},
 		"not base64":     {Input{Base64: "data:text/plain,hi"}, ReasonBad, "base64"},
 		"broken base64":  {Input{Base64: "data:text/plain;base64,aGk*"}, ReasonBad, "base64"},
-		"cut base64":     {Input{Base64: "data:text/plain;base64,aGk"}, ReasonBad, "base64"},
+		"cut base64":     {Input{Base64: "data:text/plain;base64,aGkhI"}, ReasonBad, "base64"},
 		"empty":          {Input{Base64: "data:text/plain;base64,"}, ReasonBad, "base64"},
 		"too large":      {Input{Base64: data("text/plain", big)}, ReasonTooLarge, "base64"},
 		"another type":   {Input{Base64: data("image/png", []byte("hello"))}, ReasonBad, "base64"},

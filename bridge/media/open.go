@@ -3,7 +3,6 @@ package media
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"hash"
@@ -17,6 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/waystation/waystation/transports/base64text"
 	"github.com/waystation/waystation/transports/guard"
 )
 
@@ -25,7 +25,7 @@ import (
 type Input struct {
 	MediaID  string
 	URL      string
-	Base64   string // data URL
+	Base64   string // plain, or in a data URL
 	MimeType string // must fit what the file is
 	Filename string
 	SHA256   string // hex; the file must have it, if given; for Take alone
@@ -156,22 +156,15 @@ func (l *Library) openStored(ctx context.Context, session string, in Input, abou
 }
 
 func (l *Library) decode(in Input, about claims) (*File, error) {
-	head, encoded, ok := strings.Cut(in.Base64, ",")
-	head, isData := strings.CutPrefix(head, "data:")
-	declared, isBase64 := strings.CutSuffix(head, ";base64")
-	if !ok || !isData || !isBase64 {
-		return nil, bad("base64", "is not a data URL (data:<type>;base64,...)")
-	}
-	if declared != "" && about.declared == "" {
+	label, content, isDataURL := base64text.Split(in.Base64)
+	if isDataURL && label != "" && about.declared == "" {
+		var ok bool
 		about.field = "base64"
-		if about.declared, ok = canonical(declared); !ok {
+		if about.declared, ok = canonical(label); !ok && !strings.HasPrefix(label, ";") { // only parameters: no type
 			return nil, bad("base64", "the data URL names no valid MIME type")
 		}
 	}
-	if int64(base64.StdEncoding.DecodedLen(len(encoded))) > l.config.MaxBytes+2 {
-		return nil, tooLarge("base64", l.config.MaxBytes)
-	}
-	return l.receive(base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded)), "base64", about)
+	return l.receive(base64text.NewReader(content), "base64", about)
 }
 
 func (l *Library) fetch(ctx context.Context, in Input, about claims) (*File, error) {
@@ -259,11 +252,10 @@ func (l *Library) receive(content io.Reader, field string, about claims) (*File,
 }
 
 func (l *Library) receiveError(field string, err error) error {
-	var corrupt base64.CorruptInputError
 	var disk *os.PathError
 	switch {
-	case errors.As(err, &corrupt), field == "base64" && errors.Is(err, io.ErrUnexpectedEOF):
-		return bad("base64", "is not valid base64")
+	case errors.Is(err, base64text.ErrInvalid):
+		return bad("base64", "is neither base64 nor a data URL (data:<type>;base64,...)")
 	case field == "" && errors.Is(err, io.ErrUnexpectedEOF):
 		return bad("", "the file ended before its announced length")
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -71,6 +71,24 @@ func wuzapiMediaVariants() map[string]restCase {
 			return resttest.Values{"Sticker": dataURL("image/webp", file), "PngThumbnail": base64.StdEncoding.EncodeToString(small)},
 				object{"type": "sticker"}, file
 		}),
+		"image that is a png, and called a jpeg": variant("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := pngFile(t, 1+w.next()%100)
+			return resttest.Values{"Image": dataURL("image/jpeg", file), "Caption": resttest.Absent}, object{"type": "image"}, file
+		}),
+		"image with a label in capitals, in lines": variant("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := jpegFile(t, 1+w.next()%100)
+			code := base64.URLEncoding.EncodeToString(file)
+			return resttest.Values{"Image": "DATA:IMAGE/X-ANY;BASE64," + code[:50] + "\r\n" + code[50:], "Caption": resttest.Absent}, object{"type": "image"}, file
+		}),
+		"sound that is called an mpeg": variant("POST /chat/send/audio", func(_ *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := opusFile(1 + w.next()%100)
+			return resttest.Values{"Audio": dataURL("audio/mpeg", file)}, object{"type": "audio"}, file
+		}),
+		"video with a thumbnail of another type": variant("POST /chat/send/video", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file, small := mp4File(1+w.next()%100), pngFile(t, 3)
+			return resttest.Values{"Video": dataURL("video/webm", file), "JpegThumbnail": base64.RawURLEncoding.EncodeToString(small)},
+				object{"type": "video"}, file
+		}),
 		"image that is a png": variant("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
 			file := pngFile(t, 1+w.next()%100)
 			return resttest.Values{"Image": dataURL("image/png", file), "Caption": resttest.Absent}, object{"type": "image"}, nil

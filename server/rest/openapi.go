@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -33,7 +32,7 @@ func OpenAPI(d *Dialect) ([]byte, error) {
 	for _, prefix := range d.Mounts {
 		servers = append(servers, map[string]any{"url": prefix + "/"})
 	}
-	return json.Marshal(map[string]any{
+	return rpc.EncodeJSON(map[string]any{
 		"openapi": "3.1.0",
 		"info":    map[string]any{"title": d.Title, "version": d.Version},
 		"servers": servers, "paths": paths, "security": wanted,

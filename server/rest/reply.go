@@ -1,9 +1,10 @@
 package rest
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"github.com/waystation/waystation/rpc"
 )
 
 // Reply is an answer in full, for what does not fit the dialect's envelope.
@@ -38,7 +39,7 @@ func (p *Reply) write(w http.ResponseWriter, r *http.Request) error {
 	kind := p.ContentType
 	if !isBytes {
 		var err error
-		if body, err = json.Marshal(p.Body); err != nil {
+		if body, err = rpc.EncodeJSON(p.Body); err != nil {
 			return err
 		}
 	}

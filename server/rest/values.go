@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"mime"
 	"strings"
+
+	"github.com/gabriel-vasile/mimetype"
 )
 
 // Strings is a list that documents also show as a single text.
@@ -38,11 +40,11 @@ func (f *File) Media() Params {
 }
 
 // uploaded makes a File of a part. Browsers and curl often label a part application/octet-stream, which says nothing:
-// then the media library recognises the type.
+// then its first bytes decide.
 func uploaded(name, label string, data []byte) File {
 	kind, _, err := mime.ParseMediaType(label)
-	if err != nil {
-		kind = ""
+	if err != nil || kind == "application/octet-stream" {
+		kind, _, _ = strings.Cut(mimetype.Detect(data).String(), ";")
 	}
 	return File{Text: "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), Name: name}
 }

@@ -114,7 +114,7 @@ func (w *watch) text(note Note) string {
 	if f.Data == nil {
 		return ": " + f.Comment + "\n\n"
 	}
-	data, err := json.Marshal(f.Data)
+	data, err := rpc.EncodeJSON(f.Data)
 	if err != nil {
 		return ""
 	}

@@ -168,7 +168,7 @@ type photoAnswer struct {
 }
 
 func setPhoto(x *rest.Exchange, in *photoRequest) (*photoAnswer, error) {
-	media, err := dataURL("Image", in.Image, "data:image/jp", `Image data should start with "data:image/jpeg;base64,"`)
+	media, err := dataURL("Image", in.Image, "data:image", `Image data should start with "data:image/jpeg;base64,"`)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/transports/base64text"
 )
 
 const (
@@ -115,15 +116,17 @@ func sendTemplate(x *rest.Exchange, in *templateRequest) (*sent, error) {
 	return in.send(x, "message.sendButtons", rest.Params{"text": in.Content, "footer": in.Footer, "buttons": buttons})
 }
 
-// dataURL is the file of a field that must be a data URL, as the methods take it.
+// dataURL returns the file of a field that must be a data URL with a prefix. The label of the data URL says no more than
+// that: the file's type is recognised by its bytes.
 func dataURL(field, value, prefix, text string) (rest.Params, error) {
-	if !strings.HasPrefix(value, prefix) {
+	if len(value) < len(prefix) || !strings.EqualFold(value[:len(prefix)], prefix) {
 		return nil, rest.Bad(field, text, "must begin with "+prefix)
 	}
-	if !strings.Contains(value, ";base64,") {
+	_, content, ok := base64text.Split(value)
+	if !ok {
 		return nil, rest.Bad(field, badBase64, "must be base64")
 	}
-	return rest.Params{"base64": value}, nil
+	return rest.Params{"base64": content}, nil
 }
 
 type audioRequest struct {
@@ -132,7 +135,7 @@ type audioRequest struct {
 }
 
 func sendAudio(x *rest.Exchange, in *audioRequest) (*sent, error) {
-	media, err := dataURL("Audio", in.Audio, "data:audio/ogg", badAudio)
+	media, err := dataURL("Audio", in.Audio, "data:audio", badAudio)
 	if err != nil {
 		return nil, err
 	}
@@ -181,11 +184,9 @@ func sendVideo(x *rest.Exchange, in *videoRequest) (*sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The document labels videos as images; what a file is, its bytes say.
-	media["base64"] = unlabelled(in.Video)
 	content := rest.Params{"media": media, "caption": in.Caption}
 	if in.JPEGThumbnail != "" {
-		content["thumbnail"] = rest.Params{"base64": "data:image/jpeg;base64," + in.JPEGThumbnail}
+		content["thumbnail"] = rest.Params{"base64": in.JPEGThumbnail}
 	}
 	return in.send(x, "message.sendVideo", content)
 }
@@ -201,18 +202,11 @@ func sendSticker(x *rest.Exchange, in *stickerRequest) (*sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	media["base64"] = unlabelled(in.Sticker)
 	content := rest.Params{"media": media}
 	if in.PNGThumbnail != "" {
-		content["thumbnail"] = rest.Params{"base64": "data:image/png;base64," + in.PNGThumbnail}
+		content["thumbnail"] = rest.Params{"base64": in.PNGThumbnail}
 	}
 	return in.send(x, "message.sendSticker", content)
-}
-
-// unlabelled is a data URL with a type that says nothing, so that the bytes decide.
-func unlabelled(url string) string {
-	_, encoded, _ := strings.Cut(url, ";base64,")
-	return "data:application/octet-stream;base64," + encoded
 }
 
 type locationRequest struct {
