@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+
+	"github.com/waystation/waystation/server/config"
 )
 
 // flagSet is the flags of a small subcommand.
@@ -29,7 +31,14 @@ func (f *flagSet) parse(c console, args []string) error {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return fmt.Errorf("%w: %w", errUsage, f.withHint(err))
 	}
 	return nil
+}
+
+// withHint adds the nearest flag to the error of an unknown one.
+func (f *flagSet) withHint(err error) error {
+	var flags []string
+	f.VisitAll(func(known *flag.Flag) { flags = append(flags, known.Name) })
+	return config.UnknownFlag(err, flags)
 }

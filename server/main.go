@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/waystation/waystation/rpc/suggest"
 	"github.com/waystation/waystation/server/config"
 )
 
@@ -84,7 +85,11 @@ func run(ctx context.Context, c console, args []string) int {
 		fmt.Fprintf(c.err, "waystation: %v\n", err)
 		return exitFailure
 	}
-	fmt.Fprintf(c.err, "waystation: unknown command %q\n", name)
+	names := []string{}
+	for _, cmd := range commands() {
+		names = append(names, cmd.name)
+	}
+	fmt.Fprintf(c.err, "waystation: unknown command %q%s\n\n", name, suggest.Hint(name, names))
 	writeUsage(c.err)
 	return exitUsage
 }
@@ -122,7 +127,7 @@ func help(ctx context.Context, c console, args []string) error {
 		return nil
 	}
 	if !config.WriteHelp(c.out, args[0]) {
-		return fmt.Errorf("%w: no topic, setting or command %q; topics: %s, all", errUsage, args[0], strings.Join(config.Topics(), ", "))
+		return fmt.Errorf("%w: no topic, setting or command %q%s; topics: %s, all", errUsage, args[0], suggest.Hint(args[0], config.Names()), strings.Join(config.Topics(), ", "))
 	}
 	return nil
 }
@@ -140,7 +145,7 @@ func serve(ctx context.Context, c console, args []string) error {
 	}
 	log := newLogger(c.err, cfg)
 	if len(unknown) > 0 {
-		log.Warn("variables that set nothing", "names", unknown)
+		log.Warn("environment variables name no setting and are ignored", "names", unknown)
 	}
 	a, err := newApp(ctx, cfg, log, c.out)
 	if err != nil {

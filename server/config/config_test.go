@@ -62,7 +62,7 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 
 func TestUnknownVariablesAreReported(t *testing.T) {
 	_, unknown, err := Parse(nil, []string{"WAYSTATION_LISTN=:1", "WAYSTATION_PORT_8480_TCP=tcp://10.0.0.1"})
-	if err != nil || strings.Join(unknown, " ") != "WAYSTATION_LISTN WAYSTATION_PORT_8480_TCP" {
+	if err != nil || strings.Join(unknown, " ") != "WAYSTATION_LISTN (did you mean WAYSTATION_LISTEN?) WAYSTATION_PORT_8480_TCP" {
 		t.Errorf("got %v, %v", unknown, err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/waystation/waystation/rpc/suggest"
 )
 
 // ErrHelp is returned when the arguments ask for help.
@@ -15,8 +17,8 @@ var ErrHelp = flag.ErrHelp
 
 // Parse reads settings from flags, then from the environment ("NAME=value" as os.Environ gives them), then from the file
 // that env-file names, then from the defaults, and checks them. The error names every bad setting. Variables with the
-// prefix that name no setting are returned as unknown: a cluster may put some there itself, so they are worth a warning
-// but no failure.
+// prefix that name no setting are returned as unknown, each with the name it is nearest to: a cluster may set some itself,
+// so they deserve a warning and no error.
 func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 	c = &Config{source: source{args, environ}}
 	list := fields(c)
@@ -33,7 +35,7 @@ func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 		}
 	}
 	if err := set.Parse(args); err != nil {
-		return nil, nil, err
+		return nil, nil, UnknownFlag(err, Names())
 	}
 	if set.NArg() > 0 {
 		return nil, nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
@@ -81,6 +83,20 @@ func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 	return c, unknown, nil
 }
 
+// UnknownFlag adds the nearest of the flags to package flag's error on an unknown one, for which it has no type. Other
+// errors are returned as they are.
+func UnknownFlag(err error, flags []string) error {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !ok {
+		return err
+	}
+	name = strings.TrimLeft(name, "-")
+	if near := suggest.Nearest(name, flags); near != "" {
+		return fmt.Errorf("unknown flag -%s; did you mean -%s?", name, near)
+	}
+	return fmt.Errorf("unknown flag -%s", name)
+}
+
 // source is where settings came from.
 type source struct{ args, environ []string }
 
@@ -99,11 +115,13 @@ func Default() *Config {
 	return c
 }
 
-// split keeps the variables that name a setting and lists the others that carry the prefix.
+// split keeps the variables that name a setting and lists the others that carry the prefix, with the nearest setting.
 func split(environ []string, list []field) (env map[string]string, unknown []string) {
 	known := map[string]bool{}
+	var names []string
 	for i := range list {
 		known[list[i].env()] = true
+		names = append(names, list[i].env())
 		if documented, ok := list[i].documented(); ok {
 			known[documented] = true
 		}
@@ -115,9 +133,21 @@ func split(environ []string, list []field) (env map[string]string, unknown []str
 		case known[name]:
 			env[name] = value
 		case strings.HasPrefix(name, Prefix):
+			if near := suggest.Nearest(strings.TrimPrefix(name, Prefix), trimmed(names)); near != "" {
+				name += " (did you mean " + Prefix + near + "?)"
+			}
 			unknown = append(unknown, name)
 		}
 	}
 	slices.Sort(unknown)
 	return env, unknown
+}
+
+// trimmed returns the names without the prefix, which would make each name near to every other.
+func trimmed(names []string) []string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = strings.TrimPrefix(name, Prefix)
+	}
+	return list
 }

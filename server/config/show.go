@@ -47,6 +47,15 @@ func Topics() (topics []string) {
 	return topics
 }
 
+// Names are the topics and the names of all settings.
+func Names() []string {
+	names := Topics()
+	for _, f := range fields(&Config{}) {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 // topicOf is the name of a section in one word: "Global transports" is global-transports.
 func topicOf(section string) string {
 	return strings.ReplaceAll(strings.ToLower(section), " ", "-")
