@@ -29,6 +29,8 @@ type Call struct {
 	Push func(ctx context.Context, method string, params json.RawMessage) error
 
 	peer        *Peer
+	meter       Meter // nil = replies are not counted
+	reserved    int   // bytes that are counted in meter for the reply
 	job         *job
 	after       []func()
 	progress    progressState

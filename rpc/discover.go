@@ -16,7 +16,7 @@ type discoverParams struct{}
 // registerBuiltin adds the methods the library itself has.
 func registerBuiltin(reg *Registry) {
 	Register(reg, Method{
-		Name: "rpc.discover", Scope: ScopePublic, MaxReply: maxDiscoverReply,
+		Name: "rpc.discover", Scope: ScopePublic, MaxReply: maxDiscoverReply, SharedResult: true,
 		Summary: "Return the OpenRPC document of all methods.",
 	}, func(context.Context, *Call, *discoverParams) (json.RawMessage, error) {
 		return reg.Discover()

@@ -31,6 +31,9 @@ func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 	j.call = Call{
 		Principal: p.Principal(), RequestID: p.reg.requestID(), Conn: p.opts.Conn, peer: p, job: j,
 	}
+	if it.id != nil {
+		j.call.meter = p.stream.meter
+	}
 	if problem := p.admit(j); problem != nil {
 		p.answer(j, nil, problem)
 		return
@@ -109,6 +112,7 @@ func (p *Peer) enter(j *job) bool {
 
 func (p *Peer) leave(j *job) {
 	j.stop()
+	j.call.unreserve()
 	p.reg.vacate(&j.call)
 	p.mu.Lock()
 	delete(p.running, j)
@@ -213,6 +217,14 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 	})
 	defer late.Stop()
 	if !j.method.Inline {
+		if err := j.call.reserve(ctx, j.method); err != nil {
+			problem := errNoRoom()
+			if j.cancelled.Load() {
+				problem = Cancelled()
+			}
+			p.answer(j, nil, problem)
+			return
+		}
 		stopWatch := context.AfterFunc(ctx, func() {
 			if j.cancelled.Load() {
 				late.Reset(lateGrace)
@@ -248,6 +260,7 @@ func (p *Peer) answer(j *job, result json.RawMessage, problem *Error) {
 		j.method.outcomes.count(problem)
 	}
 	if j.item.id != nil {
+		j.item.shared = j.method != nil && j.method.SharedResult
 		resp := &jsonrpc2.Response{ID: jsonrpc2.ID{Num: j.item.num}}
 		if problem != nil {
 			raw := json.RawMessage(problem.AppendJSON(nil, j.call.RequestID))

@@ -41,6 +41,9 @@ type Method struct {
 	Light int
 	// MaxReply replaces the limit on the size of the result, in bytes; 0 = the registry's limit.
 	MaxReply int
+	// SharedResult says that the method returns the same json.RawMessage to all callers, which is not changed
+	// afterwards: unread replies that refer to it take no memory for it.
+	SharedResult bool
 }
 
 // Ordered is implemented by params whose calls must keep their order of arrival on a connection.
@@ -70,6 +73,7 @@ type method struct {
 	run     func(ctx context.Context, call *Call, params any) (any, error)
 
 	outcomes outcomes
+	size     replySize
 }
 
 // Register adds a method. P is the struct params are decoded into, R is the result. It panics on a method that is

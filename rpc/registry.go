@@ -228,14 +228,24 @@ func (reg *Registry) run(ctx context.Context, m *method, call *Call, params any)
 	if err != nil {
 		return nil, reg.mapError(ctx, call, err)
 	}
-	result, err = encodeResult(value)
-	if err != nil {
-		reg.log.Error("result cannot be encoded", "method", m.Name, "request_id", call.RequestID, "error", err)
-		return nil, Internal()
+	if !m.Inline {
+		if err := call.reserveAgain(ctx, m); err != nil {
+			return nil, OutcomeUnknown("the call was made, and there was no room for its reply: earlier replies have not been read", "")
+		}
 	}
+	result, err = encodeResult(value)
 	limit := m.MaxReply
 	if limit == 0 {
 		limit = reg.opts.MaxReply
+	}
+	if m.SharedResult {
+		m.size.note(0)
+	} else {
+		m.size.note(min(len(result), limit))
+	}
+	if err != nil {
+		reg.log.Error("result cannot be encoded", "method", m.Name, "request_id", call.RequestID, "error", err)
+		return nil, Internal()
 	}
 	if len(result) > limit {
 		return nil, TooLarge(fmt.Sprintf("the result has %d bytes; ask for a smaller page", len(result)), limit)

@@ -1,6 +1,9 @@
 package rpc
 
-import "errors"
+import (
+	"errors"
+	"sync"
+)
 
 // item is one request of a frame.
 type item struct {
@@ -10,13 +13,21 @@ type item struct {
 	params []byte
 	batch  *batch // nil when the request came alone
 	slot   int    // its place in the batch
+	shared bool   // the result is the same for all callers; see Method.SharedResult
 }
 
 // batch gathers the replies to the requests of one frame.
 type batch struct {
+	estimate  int           // bytes of the replies, as far as can be said before
+	reserving chan struct{} // held by the call that reserves room for all
+	asked     bool          // room was reserved; of the call that holds reserving
+
+	mu      sync.Mutex
 	replies [][]byte // nil for notifications
 	left    int      // replies that are still to come
 	size    int      // bytes of the replies so far
+	claimed int      // bytes of the replies that have been or are being encoded, as estimated
+	counted int      // bytes that the connection counts for the replies
 }
 
 var nullID = []byte("null")
@@ -59,7 +70,7 @@ func splitFrame(b []byte, maxDepth, maxBatch int) frame {
 	case n > maxBatch:
 		return refuse(InvalidRequest("batch too long").With(map[string]any{"limit": maxBatch}))
 	}
-	f := frame{batch: &batch{replies: make([][]byte, n)}}
+	f := frame{batch: &batch{replies: make([][]byte, n), reserving: make(chan struct{}, 1)}}
 	elements(b, func(slot int, raw []byte) bool {
 		it, problem := splitRequest(raw)
 		if problem != nil {

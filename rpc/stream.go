@@ -16,9 +16,11 @@ import (
 // over the rest one by one under a number of its own; on the way back it finds the caller's id by that number, puts
 // batch replies together and writes the frame.
 type stream struct {
-	codec Codec
-	opts  *PeerOptions
-	reg   *Registry
+	codec  Codec
+	meter  Meter       // nil = the codec is none
+	writer ReplyWriter // nil = the codec is none
+	opts   *PeerOptions
+	reg    *Registry
 
 	// Used by the reading goroutine only.
 	queue   []*item
@@ -40,8 +42,10 @@ type stream struct {
 var _ jsonrpc2.ObjectStream = (*stream)(nil)
 
 func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
+	meter, _ := codec.(Meter)
+	writer, _ := codec.(ReplyWriter)
 	return &stream{
-		codec: codec, opts: opts, reg: reg,
+		codec: codec, meter: meter, writer: writer, opts: opts, reg: reg,
 		errors: newBucket(1, float64(opts.ProtocolErrors)),
 		ended:  make(chan struct{}),
 	}
@@ -101,6 +105,14 @@ func (s *stream) next(v any) error {
 // take queues the requests of a frame and answers what is none.
 func (s *stream) take(f frame) error {
 	s.queue = f.items
+	if f.batch != nil {
+		for _, it := range f.items {
+			if m := s.reg.methods[it.method]; m != nil && it.id != nil {
+				f.batch.estimate += m.size.estimate()
+			}
+		}
+		f.batch.estimate = min(f.batch.estimate, s.opts.MaxBatchReply)
+	}
 	if len(f.bad) == 0 {
 		return nil
 	}
@@ -134,6 +146,10 @@ func (s *stream) WriteObject(any) error {
 	if it == nil {
 		return nil
 	}
+	if s.writer != nil && it.batch == nil && resp.Error == nil && len(*resp.Result) >= largeResult {
+		head := append(append([]byte(replyHead), it.id...), resultMember...)
+		return s.writer.WriteReply(Reply{Head: head, Body: *resp.Result, Tail: replyTail, Shared: it.shared})
+	}
 	return s.deliver(it.batch, it.slot, encodeReply(it.id, resp))
 }
 
@@ -155,16 +171,14 @@ func (s *stream) deliver(b *batch, slot int, reply []byte) error {
 	if b == nil {
 		return s.codec.WriteFrame(reply)
 	}
-	s.mu.Lock()
-	b.replies[slot] = reply
-	b.size += len(reply) + 1
-	b.left--
-	done := b.left == 0
-	s.mu.Unlock()
-	if !done {
+	if !b.keep(slot, reply, s.opts.MaxBatchReply, s.meter, s.reg) {
 		return nil
 	}
-	return s.codec.WriteFrame(b.encode(s.opts.MaxBatchReply, s.reg))
+	err := s.codec.WriteFrame(b.encode(s.opts.MaxBatchReply, s.reg))
+	if b.counted > 0 && s.meter != nil {
+		s.meter.Count(-b.counted)
+	}
+	return err
 }
 
 // encode puts the replies into one array, in the order of the requests. Replies that would make it too large are
@@ -180,8 +194,7 @@ func (b *batch) encode(limit int, reg *Registry) []byte {
 			out = append(out, ',')
 		}
 		if len(out)+len(reply)+1 > limit {
-			problem := TooLarge("the replies of the batch are too large together", limit)
-			out = appendErrorReply(out, replyID(reply), problem, reg.requestID())
+			out = append(out, errTooLargeTogether(reply, limit, reg)...)
 			continue
 		}
 		out = append(out, reply...)
@@ -195,9 +208,15 @@ func (s *stream) Close() error { return s.codec.Close(0, "") }
 // replyHead begins every reply; replyID relies on the id coming next.
 const replyHead = `{"jsonrpc":"2.0","id":`
 
+// resultMember stands between the id and the result of a reply.
+const resultMember = `,"result":`
+
+// replyTail ends a reply.
+var replyTail = []byte{'}'}
+
 // encodeReply writes a response under the caller's id. The Data of an error is the whole error object, encoded.
 func encodeReply(id []byte, resp *jsonrpc2.Response) []byte {
-	member, value := `,"result":`, resp.Result
+	member, value := resultMember, resp.Result
 	if resp.Error != nil {
 		member, value = `,"error":`, resp.Error.Data
 	}

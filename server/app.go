@@ -20,6 +20,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/rpc/idempotency"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/auth"
@@ -288,6 +289,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
 		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
+		Replies:   budget.New(int64(a.cfg.RepliesMemory), 0),
 		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
 		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,

@@ -22,14 +22,15 @@ type Budget struct {
 	mu      sync.Mutex
 	held    int64
 	byOwner map[string]int64
-	waiting []*waiter // in the order in which they arrived
+	arrived uint64               // number of the last waiter
+	waiting map[string][]*waiter // by principal, in the order in which they arrived; no empty lists
 }
 
 // waiter is one Acquire that waits for room.
 type waiter struct {
-	principal string
-	n         int64
-	granted   chan struct{} // closed when the bytes have been counted
+	number  uint64
+	n       int64
+	granted chan struct{} // closed when the bytes have been counted
 }
 
 // New returns a budget of total bytes, of which one principal may occupy share. A share of 0, or one above total, is a
@@ -39,7 +40,7 @@ func New(total, share int64) *Budget {
 	if share <= 0 || share > total {
 		share = max(total/shareDivisor, 1)
 	}
-	return &Budget{total: total, share: share, byOwner: make(map[string]int64)}
+	return &Budget{total: total, share: share, byOwner: make(map[string]int64), waiting: make(map[string][]*waiter)}
 }
 
 // Total returns the bytes that all principals may occupy together.
@@ -68,6 +69,16 @@ func (b *Budget) HeldBy(principal string) int64 {
 	return b.byOwner[principal]
 }
 
+// Exhausted reports whether a principal has used up its share, or all together the total.
+func (b *Budget) Exhausted(principal string) bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.byOwner[principal] >= b.share || b.held >= b.total
+}
+
 // TryAcquire counts n bytes for a principal when there is room, and reports whether there was. Release returns them.
 func (b *Budget) TryAcquire(principal string, n int64) bool {
 	if b == nil || n <= 0 {
@@ -75,7 +86,7 @@ func (b *Budget) TryAcquire(principal string, n int64) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.waiting) > 0 && b.blocked(principal) || !b.fits(principal, n) {
+	if b.blocked(principal) || !b.fits(principal, n) {
 		return false
 	}
 	b.count(principal, n)
@@ -93,13 +104,14 @@ func (b *Budget) Acquire(ctx context.Context, principal string, n int64) error {
 		return nil
 	}
 	b.mu.Lock()
-	if !(len(b.waiting) > 0 && b.blocked(principal)) && b.fits(principal, n) {
+	if !b.blocked(principal) && b.fits(principal, n) {
 		b.count(principal, n)
 		b.mu.Unlock()
 		return nil
 	}
-	w := &waiter{principal: principal, n: n, granted: make(chan struct{})}
-	b.waiting = append(b.waiting, w)
+	b.arrived++
+	w := &waiter{number: b.arrived, n: n, granted: make(chan struct{})}
+	b.waiting[principal] = append(b.waiting[principal], w)
 	b.mu.Unlock()
 	select {
 	case <-w.granted:
@@ -108,13 +120,22 @@ func (b *Budget) Acquire(ctx context.Context, principal string, n int64) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := slices.Index(b.waiting, w)
+	i := slices.Index(b.waiting[principal], w)
 	if i < 0 { // granted meanwhile
 		return nil
 	}
-	b.waiting = slices.Delete(b.waiting, i, i+1)
+	b.remove(principal, i)
 	b.grant() // it may have stood before others
 	return fmt.Errorf("%w: %w", ErrFull, context.Cause(ctx))
+}
+
+// remove takes a waiter off the list; b.mu is held.
+func (b *Budget) remove(principal string, i int) {
+	if list := slices.Delete(b.waiting[principal], i, i+1); len(list) > 0 {
+		b.waiting[principal] = list
+	} else {
+		delete(b.waiting, principal)
+	}
 }
 
 // Charge counts n bytes that exist already, whether there is room or not.
@@ -143,25 +164,49 @@ func (b *Budget) Release(principal string, n int64) {
 
 // fits reports whether n more bytes of a principal are within the bounds; b.mu is held.
 func (b *Budget) fits(principal string, n int64) bool {
-	own := b.byOwner[principal]
-	return (own == 0 || own+n <= b.share) && (b.held == 0 || b.held+n <= b.total)
+	return b.withinShare(principal, n) && (b.held == 0 || b.held+n <= b.total)
 }
 
-// blocked reports whether a call that waits must go first: one of the same principal, or one that waits for the total.
-// b.mu is held.
+func (b *Budget) withinShare(principal string, n int64) bool {
+	own := b.byOwner[principal]
+	return own == 0 || own+n <= b.share
+}
+
+// blocked reports whether a call that waits must go before one of the principal: one of the same principal, or one that
+// waits for the total; b.mu is held.
 func (b *Budget) blocked(principal string) bool {
-	for _, w := range b.waiting {
-		if w.principal == principal || b.withinShare(w) {
-			return true
+	if len(b.waiting) == 0 {
+		return false
+	}
+	if len(b.waiting[principal]) > 0 {
+		return true
+	}
+	next, _ := b.next()
+	return next != nil
+}
+
+// next returns the call that has waited longest of those that only the total keeps waiting; nil = there is none. b.mu is
+// held.
+func (b *Budget) next() (next *waiter, principal string) {
+	for id, list := range b.waiting {
+		if first := list[0]; (next == nil || first.number < next.number) && b.withinShare(id, first.n) {
+			next, principal = first, id
 		}
 	}
-	return false
+	return next, principal
 }
 
-// withinShare reports whether only the total keeps a call waiting; b.mu is held.
-func (b *Budget) withinShare(w *waiter) bool {
-	own := b.byOwner[w.principal]
-	return own == 0 || own+w.n <= b.share
+// grant serves the waiting calls for which there is room now; b.mu is held.
+func (b *Budget) grant() {
+	for len(b.waiting) > 0 {
+		next, principal := b.next()
+		if next == nil || !b.fits(principal, next.n) {
+			return
+		}
+		b.count(principal, next.n)
+		b.remove(principal, 0)
+		close(next.granted)
+	}
 }
 
 // count adds n, which may be negative; b.mu is held.
@@ -172,34 +217,4 @@ func (b *Budget) count(principal string, n int64) {
 	} else {
 		b.byOwner[principal] = own
 	}
-}
-
-// grant serves the waiting calls for which there is room now, in order; b.mu is held.
-func (b *Budget) grant() {
-	if len(b.waiting) == 0 {
-		return
-	}
-	kept := b.waiting[:0]
-	full := false
-	var passed map[string]struct{} // principals with a call that has to wait for their own share
-	for _, w := range b.waiting {
-		_, behind := passed[w.principal]
-		switch {
-		case full || behind:
-		case b.fits(w.principal, w.n):
-			b.count(w.principal, w.n)
-			close(w.granted)
-			continue
-		case b.withinShare(w):
-			full = true
-		default:
-			if passed == nil {
-				passed = make(map[string]struct{})
-			}
-			passed[w.principal] = struct{}{}
-		}
-		kept = append(kept, w)
-	}
-	clear(b.waiting[len(kept):])
-	b.waiting = kept
 }

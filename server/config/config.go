@@ -164,6 +164,8 @@ type Config struct {
 
 	MaxBody int `flag:"max-body" unit:"bytes" default:"4194304" min:"1024" max:"67108864" doc:"Largest body of POST /v1/rpc." why:"The size of a full batch."`
 
+	RepliesMemory int `flag:"replies-memory" unit:"bytes" default:"268435456" min:"1048576" doc:"Replies in memory at a time that clients have not read, over sockets and POST /v1/rpc. One credential may have a quarter; its calls with large replies wait for room. Each socket has 16 KiB besides." why:"A client that reads nothing must not cost more; one that reads needs room for one reply."`
+
 	MaxRESTBody int `flag:"max-rest-body" unit:"bytes" default:"1048576" min:"1024" max:"67108864" doc:"Largest body of a REST call that carries no file." why:"The longest text and the longest list fit many times."`
 
 	MaxRESTFileBody int `flag:"max-rest-file-body" unit:"bytes" default:"33554432" min:"1024" max:"268435456" doc:"Largest body of a REST call with a file in it." why:"Base64 makes 22 MB of the 16 MB that WhatsApp shows as a video; larger files go by POST /v1/media or by address."`

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/server/origin"
 )
 
@@ -80,6 +81,9 @@ type Config struct {
 	WindowEvents, WindowBytes int
 	// MaxPending bounds the bytes of replies that wait to be written; beyond it nothing more is read; 4 MiB.
 	MaxPending int
+	// Replies bounds the bytes of unread replies over all connections, with a share for each principal; 256 MiB. Each
+	// connection has 16 KiB besides.
+	Replies *budget.Budget
 	// ScanEvents is how many events a filter may skip before the client is told the position; 1000.
 	ScanEvents int
 	// Consumers keeps the cursors of named consumers; nil = conn.hello refuses them.
@@ -136,6 +140,9 @@ func (c Config) withDefaults() Config {
 	set(&c.WindowEvents, 1000)
 	set(&c.WindowBytes, 4<<20)
 	set(&c.MaxPending, 4<<20)
+	if c.Replies == nil {
+		c.Replies = budget.New(256<<20, 0)
+	}
 	set(&c.ScanEvents, 1000)
 	c.setCallLimits(set)
 	return c

@@ -49,11 +49,10 @@ type conn struct {
 	torn   bool      // the reader has ended
 	ending *ending   // a close frame is to be sent
 
-	lane      [][]byte // replies and notifications, which go before events
-	laneBytes int
-	ping      bool
-	pong      []byte // payload of the last ping to answer; nil = none
-	pingSent  time.Time
+	lane     lane // replies and notifications, which go before events
+	ping     bool
+	pong     []byte // payload of the last ping to answer; nil = none
+	pingSent time.Time
 
 	filters *filterSet
 	shared  bool // follows all sessions (see Shared)
@@ -198,55 +197,10 @@ func (c *conn) skip(r io.Reader) error {
 	return rpc.ErrFrameTooLarge
 }
 
-func (c *conn) awaitRoom() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.laneBytes > c.e.cfg.MaxPending && !c.torn && !c.mute {
-		c.room.Wait()
-	}
-	return !c.torn
-}
-
-// paceShare is the part of Config.MaxPending that streams of calls leave to wait; the rest is for replies, so that calls
-// are still read.
-const paceShare = 8
-
-// Pace implements rpc.Pacer.
-func (c *conn) Pace(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.room.Broadcast()
-	})
-	defer stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.laneBytes > c.e.cfg.MaxPending/paceShare && !c.torn && !c.mute && ctx.Err() == nil {
-		c.room.Wait()
-	}
-	if c.torn || c.mute {
-		return io.ErrClosedPipe
-	}
-	return ctx.Err()
-}
-
 func (c *conn) isEnding() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ending != nil
-}
-
-// WriteFrame puts a reply or notification into the lane.
-func (c *conn) WriteFrame(frame []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.torn || c.mute {
-		return io.ErrClosedPipe
-	}
-	c.lane = append(c.lane, frame)
-	c.laneBytes += len(frame)
-	c.wake()
-	return nil
 }
 
 // Close sends what is in the lane and a close frame; the first code counts. Code 0 comes from jsonrpc2 when the reader
@@ -269,10 +223,16 @@ func (c *conn) Close(code int, reason string) error {
 // abort cuts the connection; the reader then ends.
 func (c *conn) abort() { _ = c.wire.Close() }
 
+// dropAll drops what was to be written, for good; the caller holds c.mu.
+func (c *conn) dropAll() {
+	c.torn, c.mute = true, true
+	c.lane.frames, c.dirty, c.signals = nil, nil, nil
+	c.settleReplies()
+}
+
 func (c *conn) tearDown() {
 	c.mu.Lock()
-	c.torn, c.mute = true, true
-	c.lane, c.dirty, c.signals = nil, nil, nil
+	c.dropAll()
 	c.mu.Unlock()
 	c.room.Broadcast()
 	_ = c.ws.CloseNow()

@@ -151,8 +151,7 @@ type streamHello struct {
 func (c *conn) readStream() {
 	_, _ = io.CopyN(io.Discard, c.wire, maxStreamInput)
 	c.mu.Lock()
-	c.torn, c.mute = true, true
-	c.lane, c.dirty, c.signals = nil, nil, nil
+	c.dropAll()
 	c.mu.Unlock()
 	c.abort()
 	c.writers.Wait()

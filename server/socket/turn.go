@@ -3,6 +3,8 @@ package socket
 import (
 	"errors"
 	"time"
+
+	"github.com/waystation/waystation/rpc"
 )
 
 // turnCursors is how many session logs are read for one write at most; the others have the next turn.
@@ -25,15 +27,13 @@ const (
 func (c *conn) drain(h *hand) (done bool) {
 	c.hand = h
 	for range drainTurns {
-		out, state := c.turn(h.buf[:0])
+		out, large, state := c.turn(h.buf[:0])
 		h.buf = out
 		if state == nothing {
 			return true
 		}
-		c.e.written.bytes.Add(uint64(len(out)))
-		if rest, err := c.wire.flush(out, h); err != nil {
+		if err := c.write(h, out, large); err != nil {
 			h.leave()
-			c.broken(rest, err)
 			return true
 		}
 		if state == last {
@@ -45,13 +45,34 @@ func (c *conn) drain(h *hand) (done bool) {
 	return false
 }
 
-// turn gathers the frames of one write: control frames, replies, signals, events, in that order.
-func (c *conn) turn(out []byte) ([]byte, outcome) {
+// write sends what turn has gathered. After an error it has ended the connection.
+func (c *conn) write(h *hand, out []byte, large rpc.Reply) error {
+	parts := [...][]byte{out, large.Body, large.Tail}
+	for i, part := range parts {
+		c.e.written.bytes.Add(uint64(len(part)))
+		if rest, err := c.wire.flush(part, h); err != nil {
+			h.leave()
+			parts[i] = rest
+			c.broken(err, parts[i:]...)
+			return err
+		}
+	}
+	return nil
+}
+
+// turn gathers the frames of one write: control frames, replies, signals, events, in that order. The body and the tail of
+// a large reply are to be written behind out.
+func (c *conn) turn(out []byte) (_ []byte, large rpc.Reply, _ outcome) {
 	c.mu.Lock()
+	if c.lane.writing > 0 {
+		c.lane.wrote()
+		c.settleReplies()
+		c.room.Broadcast()
+	}
 	if c.mute || !c.hasWork() {
 		c.busy, c.hand = false, nil
 		c.mu.Unlock()
-		return out, nothing
+		return out, large, nothing
 	}
 	if c.pong != nil {
 		out = appendFrame(out, opPong, c.pong)
@@ -64,14 +85,15 @@ func (c *conn) turn(out []byte) ([]byte, outcome) {
 	if c.stream != nil {
 		c.stream.lastBeat = time.Now()
 	}
-	lane := c.lane
-	c.lane, c.laneBytes = nil, 0
+	replies := c.lane.take()
 	state := more
 	var picked []*cursor
 	var signals []signal
-	if c.ending != nil {
+	switch {
+	case len(c.lane.frames) > 0: // replies go first
+	case c.ending != nil:
 		state, c.mute = last, true
-	} else if c.held == 0 {
+	case c.held == 0 && (len(replies) == 0 || replies[len(replies)-1].Body == nil):
 		signals = c.signals
 		c.signals = nil
 		n := min(len(c.dirty), turnCursors)
@@ -82,10 +104,14 @@ func (c *conn) turn(out []byte) ([]byte, outcome) {
 		}
 	}
 	c.mu.Unlock()
-	c.room.Broadcast()
 
-	for _, frame := range lane {
-		out = c.appendText(out, frame)
+	for _, r := range replies {
+		if r.Body == nil {
+			out = c.appendText(out, r.Head)
+			continue
+		}
+		out = append(appendFrameHead(out, opText, r.Len()), r.Head...)
+		large = r
 	}
 	if len(signals) > 0 {
 		c.e.written.signals.Add(uint64(len(signals)))
@@ -96,18 +122,18 @@ func (c *conn) turn(out []byte) ([]byte, outcome) {
 	if len(picked) > 0 {
 		out = c.readCursors(out, picked)
 	}
-	return out, state
+	return out, large, state
 }
 
 // hasWork is asked with c.mu held.
 func (c *conn) hasWork() bool {
-	return c.ending != nil || c.ping || c.pong != nil || len(c.lane) > 0 ||
+	return c.ending != nil || c.ping || c.pong != nil || len(c.lane.frames) > 0 ||
 		c.held == 0 && (len(c.signals) > 0 || len(c.dirty) > 0)
 }
 
 // finish sends the close frame and gives the peer a moment to answer it.
 func (c *conn) finish() {
-	c.wire.end(c.appendEnd(nil, c.ending.code, c.ending.reason), closeGrace)
+	c.wire.end(closeGrace, c.appendEnd(nil, c.ending.code, c.ending.reason))
 	if c.stream != nil {
 		c.abort()
 		return
@@ -116,14 +142,14 @@ func (c *conn) finish() {
 }
 
 // broken ends a connection that cannot be written to. A stalled peer may take the rest and learn why.
-func (c *conn) broken(rest []byte, err error) {
+func (c *conn) broken(err error, rest ...[]byte) {
 	c.mu.Lock()
 	c.mute = true
 	c.mu.Unlock()
 	c.room.Broadcast()
 	if errors.Is(err, errStalled) {
 		c.e.log.Info("closing connection", "conn", c.id, "code", CloseStalled, "reason", "stalled")
-		c.wire.end(c.appendEnd(rest, CloseStalled, "a write was blocked too long"), closeGrace/2)
+		c.wire.end(closeGrace/2, append(rest, c.appendEnd(nil, CloseStalled, "a write was blocked too long"))...)
 	}
 	c.abort()
 }

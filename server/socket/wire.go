@@ -23,6 +23,10 @@ const (
 // a stalled one.
 const flushChunk = 64 << 10
 
+// leastProgress is how much a blocked write must have sent within the stall timeout to count as going on, in bytes: a peer
+// that takes a few bytes now and then would keep what is written to it for ever.
+const leastProgress = 16 << 10
+
 // stallLooks is how often within the stall timeout a blocked write is looked at: bytes that were taken at its beginning
 // are no progress at its end.
 const stallLooks = 5
@@ -148,7 +152,7 @@ func (w *wire) flush(b []byte, h *hand) (rest []byte, err error) {
 
 // wait writes with a deadline for each chunk; w.mu is held.
 func (w *wire) wait(b []byte) (rest []byte, err error) {
-	progress := time.Now()
+	progress, taken := time.Now(), 0
 	for len(b) > 0 {
 		chunk := b[:min(len(b), flushChunk)]
 		_ = w.SetWriteDeadline(time.Now().Add(w.timeout / stallLooks)) // an error shows in Write
@@ -158,7 +162,12 @@ func (w *wire) wait(b []byte) (rest []byte, err error) {
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return b, err
 		case n > 0:
-			progress = time.Now()
+			if taken += n; taken >= leastProgress {
+				progress, taken = time.Now(), 0
+			}
+			if time.Since(progress) >= w.timeout {
+				return b, errStalled
+			}
 		case time.Since(progress) >= w.timeout:
 			return b, errStalled
 		}
@@ -167,7 +176,7 @@ func (w *wire) wait(b []byte) (rest []byte, err error) {
 }
 
 // end writes the last bytes of a connection, with a close frame at their end, in the given time.
-func (w *wire) end(b []byte, within time.Duration) {
+func (w *wire) end(within time.Duration, parts ...[]byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
@@ -175,7 +184,11 @@ func (w *wire) end(b []byte, within time.Duration) {
 	}
 	w.ended = true
 	_ = w.SetWriteDeadline(time.Now().Add(within))
-	_, _ = w.Conn.Write(b) // the peer may be gone, and then need not know
+	for _, b := range parts {
+		if _, err := w.Conn.Write(b); err != nil {
+			return // the peer may be gone, and then need not know
+		}
+	}
 }
 
 // hijacker hands the WebSocket library a wire with small buffers instead of the HTTP server's connection.

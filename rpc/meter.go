@@ -1,0 +1,218 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+)
+
+// Meter is implemented by codecs that bound the replies a peer can make the server keep. Without it, replies are bounded
+// by the calls in flight alone.
+type Meter interface {
+	// Reserve counts n bytes for a reply that is about to be made. It waits until there is room, or ctx or the connection
+	// ends; then it counts nothing and returns an error.
+	Reserve(ctx context.Context, n int) error
+	// TryReserve is Reserve that does not wait; it reports whether there was room.
+	TryReserve(n int) bool
+	// Count counts n bytes that exist already, or returns them when n is negative, and does not wait.
+	Count(n int)
+}
+
+// ReplyWriter is implemented by codecs that write a reply from its parts, so that a large result is not copied.
+type ReplyWriter interface {
+	// WriteReply is WriteFrame for a reply in parts.
+	WriteReply(r Reply) error
+}
+
+// Reply is an encoded reply in three parts that follow each other.
+type Reply struct {
+	Head, Body, Tail []byte
+	// Shared reports that Body is also in other replies, so that this one takes no memory for it. Body does not change.
+	Shared bool
+}
+
+// Len returns the length of the frame in bytes.
+func (r Reply) Len() int { return len(r.Head) + len(r.Body) + len(r.Tail) }
+
+// Own returns the bytes that exist for this reply alone.
+func (r Reply) Own() int {
+	if r.Shared {
+		return len(r.Head) + len(r.Tail)
+	}
+	return r.Len()
+}
+
+// Append appends the frame to b.
+func (r Reply) Append(b []byte) []byte {
+	return append(append(append(b, r.Head...), r.Body...), r.Tail...)
+}
+
+// largeResult is the length from which a result is not copied into its reply, in bytes.
+const largeResult = 16 << 10
+
+// smallReply is the length up to which a reply is made without waiting for room, in bytes: sends and acknowledgements
+// must not wait for large replies of others.
+const smallReply = 2 << 10
+
+// unknownReply is the length assumed for the result of a method that has not been called yet, in bytes.
+const unknownReply = 16 << 10
+
+// replySize estimates the length of a method's results, in bytes. It rises at once and falls slowly.
+type replySize struct{ n atomic.Int64 }
+
+// replySizeDecay is the part of the difference by which one smaller result lowers the estimate.
+const replySizeDecay = 64
+
+func (s *replySize) estimate() int {
+	if n := s.n.Load(); n > 0 {
+		return int(n)
+	}
+	return unknownReply
+}
+
+func (s *replySize) note(size int) {
+	n, last := int64(size), s.n.Load()
+	if n < last {
+		n = last - (last-n+replySizeDecay-1)/replySizeDecay
+	}
+	if n != last {
+		s.n.Store(max(n, 1))
+	}
+}
+
+// reserve waits until the connection has room for a reply of usual length of the method, before the method runs.
+func (c *Call) reserve(ctx context.Context, m *method) error {
+	if c.meter == nil {
+		return nil
+	}
+	if b := c.job.item.batch; b != nil {
+		return b.reserve(ctx, c.meter)
+	}
+	n := m.size.estimate()
+	if n <= smallReply || n <= c.reserved {
+		return nil
+	}
+	c.unreserve() // keeping a part while waiting for the whole could wait for ever
+	if err := c.meter.Reserve(ctx, n); err != nil {
+		return err
+	}
+	c.reserved = n
+	return nil
+}
+
+// reserveAgain is reserve before the result is encoded, because the estimate may have risen meanwhile. A call of a batch does
+// not wait here: the batch keeps replies, and all batches of a credential could wait for each other.
+func (c *Call) reserveAgain(ctx context.Context, m *method) error {
+	if c.meter == nil || c.job.item.batch == nil {
+		return c.reserve(ctx, m)
+	}
+	if !c.job.item.batch.claim(m.size.estimate(), c.peer.opts.MaxBatchReply, c.meter) {
+		return errNoRoomInBatch
+	}
+	return nil
+}
+
+var errNoRoomInBatch = errors.New("rpc: no room for the replies of a batch")
+
+// unreserve returns what reserve has counted. The reply counts by itself once it is written.
+func (c *Call) unreserve() {
+	if c.reserved > 0 {
+		c.meter.Count(-c.reserved)
+		c.reserved = 0
+	}
+}
+
+// errNoRoom answers a call that was not made because there was no room for its reply in time.
+func errNoRoom() *Error {
+	return RateLimited("earlier replies to this credential have not been read, so there was no room for another and the call was not made; read faster or ask for smaller pages", inFlightRetry)
+}
+
+// reserve waits until there is room for the replies of the batch. One of its calls does that for all, because each of them
+// is kept until the last has come.
+func (b *batch) reserve(ctx context.Context, meter Meter) error {
+	if b.estimate <= smallReply {
+		return nil
+	}
+	select {
+	case b.reserving <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-b.reserving }()
+	if b.asked {
+		return nil
+	}
+	if err := meter.Reserve(ctx, b.estimate); err != nil {
+		return err
+	}
+	b.asked = true
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	meter.Count(-min(b.counted, b.estimate)) // replies that have come already are part of it
+	b.counted = max(b.counted, b.estimate)
+	return nil
+}
+
+// claim counts room for one more reply of usual length n and reports whether there is some. All replies take limit bytes
+// at most.
+func (b *batch) claim(n, limit int, meter Meter) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	due := min(b.claimed+n, limit)
+	if due > max(b.counted, smallReply) {
+		if !meter.TryReserve(due - b.counted) {
+			return false
+		}
+		b.counted = due
+	}
+	b.claimed += n
+	return true
+}
+
+// keep stores a reply of the batch until the others have come and counts it. Replies that do not fit into limit together
+// with the others are replaced by an error at once, those of the last requests first. It reports whether the batch is complete.
+func (b *batch) keep(slot int, reply []byte, limit int, meter Meter, reg *Registry) (done bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.replies[slot] = reply
+	b.size += len(reply) + 1
+	for b.size >= limit {
+		i := b.dispensable(b.size - limit)
+		if i < 0 {
+			break
+		}
+		b.size -= len(b.replies[i])
+		b.replies[i] = errTooLargeTogether(b.replies[i], limit, reg)
+		b.size += len(b.replies[i])
+	}
+	if meter != nil && b.size > b.counted {
+		meter.Count(b.size - b.counted)
+		b.counted = b.size
+	}
+	b.left--
+	return b.left == 0
+}
+
+// leastDispensable is the length above which a reply is longer than the error in its place, in bytes.
+const leastDispensable = 1 << 10
+
+// dispensable returns the last reply whose removal alone saves so many bytes, else the last that is long; -1 = there is
+// none.
+func (b *batch) dispensable(excess int) int {
+	last := -1
+	for i := len(b.replies) - 1; i >= 0; i-- {
+		n := len(b.replies[i])
+		if n >= leastDispensable && n-leastDispensable/2 > excess {
+			return i
+		}
+		if n >= leastDispensable && last < 0 {
+			last = i
+		}
+	}
+	return last
+}
+
+func errTooLargeTogether(reply []byte, limit int, reg *Registry) []byte {
+	problem := TooLarge("the replies of the batch are too large together", limit)
+	return appendErrorReply(nil, replyID(reply), problem, reg.requestID())
+}
