@@ -13,7 +13,8 @@ import (
 
 // Chat is a conversation as results show it.
 type Chat struct {
-	Chat                string     `json:"chat" doc:"its JID"`
+	Chat string `json:"chat" doc:"its address"`
+	ChatNames
 	Name                *string    `json:"name" doc:"contact, group or newsletter name"`
 	Kind                string     `json:"kind" doc:"user, group, newsletter, broadcast or status"`
 	PhoneNumber         *string    `json:"phone_number" doc:"digits; users only"`

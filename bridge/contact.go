@@ -13,6 +13,7 @@ import (
 type Contact struct {
 	Contact      string   `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	LID          *string  `json:"lid" doc:"LID"`
+	ContactKey   *string  `json:"contact_key" doc:"stable key of the person"`
 	PhoneNumber  *string  `json:"phone_number" doc:"digits"`
 	Name         string   `json:"name" doc:"best name: full, business, push or number"`
 	FullName     *string  `json:"full_name" doc:"from the address book"`

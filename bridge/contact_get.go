@@ -141,6 +141,7 @@ func registeredOf(ctx context.Context, client *whatsmeow.Client, who person) *bo
 // BusinessProfile is what a business tells about itself.
 type BusinessProfile struct {
 	Contact               string             `json:"contact" doc:"the business"`
+	ContactKey            *string            `json:"contact_key" doc:"stable key of the person"`
 	Address               *string            `json:"address" doc:"postal address"`
 	Email                 *string            `json:"email" doc:"address"`
 	Website               *string            `json:"website" doc:"address; WhatsApp's library does not give it"`

@@ -46,9 +46,10 @@ func (s *Session) FormatNumber(ctx context.Context, contact string) (*FormattedN
 
 // LIDMapping is a person under both addresses; a half that is not known is null.
 type LIDMapping struct {
-	Contact   *string    `json:"contact" doc:"phone JID; null when unknown"`
-	LID       *string    `json:"lid" doc:"LID; null when unknown"`
-	CreatedAt *time.Time `json:"created_at" doc:"when this session learned the pair"`
+	Contact    *string    `json:"contact" doc:"phone JID; null when unknown"`
+	LID        *string    `json:"lid" doc:"LID; null when unknown"`
+	ContactKey *string    `json:"contact_key" doc:"stable key of the person"`
+	CreatedAt  *time.Time `json:"created_at" doc:"when this session learned the pair"`
 }
 
 // ResolveLID translates between phone number and LID. It asks WhatsApp only
@@ -95,6 +96,7 @@ type StoredMapping struct {
 	MappingID  int64     `json:"mapping_id" doc:"id, unique over all sessions"`
 	Contact    string    `json:"contact" doc:"phone JID"`
 	LID        string    `json:"lid" doc:"LID"`
+	ContactKey *string   `json:"contact_key" doc:"stable key of the person"`
 	CreatedAt  time.Time `json:"created_at" doc:"first seen by this session"`
 	LastUsedAt time.Time `json:"last_used_at" doc:"last looked up or met in a list"`
 	UsageCount int64     `json:"usage_count" doc:"how often that was"`

@@ -35,6 +35,7 @@ func (s *Session) liveWith(contacts []string) (*whatsmeow.Client, []types.JID, e
 type UserInfo struct {
 	Contact             string           `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	LID                 *string          `json:"lid" doc:"LID"`
+	ContactKey          *string          `json:"contact_key" doc:"stable key of the person"`
 	About               *string          `json:"about" doc:"about text; null when empty or hidden"`
 	PictureID           *string          `json:"picture_id" doc:"id of the picture; null when there is none or it is hidden"`
 	VerifiedName        *string          `json:"verified_name" doc:"verified business name"`
@@ -169,6 +170,7 @@ type Registration struct {
 	Registered   bool    `json:"registered" doc:"on WhatsApp"`
 	Contact      *string `json:"contact" doc:"phone JID; null when not registered"`
 	LID          *string `json:"lid" doc:"LID"`
+	ContactKey   *string `json:"contact_key" doc:"stable key of the person"`
 	VerifiedName *string `json:"verified_name" doc:"verified business name"`
 	Error        *string `json:"error" doc:"why the number could not be checked"`
 }

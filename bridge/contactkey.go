@@ -35,31 +35,95 @@ type alias struct {
 	Replaced string // is over
 }
 
+// aliased is an alias with the person it is about.
+type aliased struct {
+	who   person
+	alias *alias
+}
+
 // of returns the key of a person and, when this very call joined two keys, the
 // alias that has to be announced. Both halves of p may be empty; then the key
 // is too.
 func (c *contactKeys) of(ctx context.Context, p person) (string, *alias, error) {
-	pn, lid := addressString(p.pn), addressString(p.lid)
+	keys, joined, err := c.ofAll(ctx, []person{p})
+	if err != nil {
+		return "", nil, err
+	}
+	if len(joined) > 0 {
+		return keys[0], joined[0].alias, nil
+	}
+	return keys[0], nil, nil
+}
+
+// ofAll returns the keys of people, in their order, and the aliases that have
+// to be announced. Keys that are not cached are read, or made, in one
+// transaction.
+func (c *contactKeys) ofAll(ctx context.Context, people []person) (keys []string, joined []aliased, err error) {
+	keys = make([]string, len(people))
+	missing := c.cached(people, keys)
+	if len(missing) == 0 {
+		return keys, nil, nil
+	}
+	err = c.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		joined = nil
+		for _, i := range missing {
+			pn, lid := people[i].halves()
+			key, join, err := c.settle(ctx, pn, lid)
+			if err != nil {
+				return err
+			}
+			keys[i] = key
+			if join != nil {
+				joined = append(joined, aliased{people[i], join})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("bridge: contact key: %w", err)
+	}
+	if len(joined) > 0 { // a key that was read before the join may be over
+		c.forget()
+	}
+	for _, i := range missing {
+		pn, lid := people[i].halves()
+		for _, j := range joined {
+			if keys[i] == j.alias.Replaced {
+				keys[i] = j.alias.Key
+			}
+		}
+		c.remember(keys[i], pn, lid)
+	}
+	return keys, joined, nil
+}
+
+// cached fills in the keys that are cached and returns the places of the rest.
+func (c *contactKeys) cached(people []person, keys []string) (missing []int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, p := range people {
+		pn, lid := p.halves()
+		switch key := c.cache[pn]; {
+		case pn == "":
+		case key != "" && key == c.cache[lid]:
+			keys[i] = key
+		default:
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+// halves returns both addresses as text; one that is not known repeats the other.
+func (p person) halves() (pn, lid string) {
+	pn, lid = addressString(p.pn), addressString(p.lid)
 	switch {
-	case pn == "" && lid == "":
-		return "", nil, nil
 	case pn == "":
 		pn = lid
 	case lid == "":
 		lid = pn
 	}
-	c.mu.Lock()
-	keyOfPN, keyOfLID := c.cache[pn], c.cache[lid]
-	c.mu.Unlock()
-	if keyOfPN != "" && keyOfPN == keyOfLID {
-		return keyOfPN, nil, nil
-	}
-	key, joined, err := c.settle(ctx, pn, lid)
-	if err != nil {
-		return "", nil, fmt.Errorf("bridge: contact key: %w", err)
-	}
-	c.remember(key, pn, lid)
-	return key, joined, nil
+	return pn, lid
 }
 
 func addressString(jid types.JID) string {
@@ -69,7 +133,7 @@ func addressString(jid types.JID) string {
 	return jid.ToNonAD().String()
 }
 
-// settle reads, makes or joins keys in one transaction.
+// settle reads, makes or joins the keys of one person. It needs a transaction.
 func (c *contactKeys) settle(ctx context.Context, pn, lid string) (key string, joined *alias, err error) {
 	err = c.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		key, joined = "", nil
@@ -113,6 +177,13 @@ func (c *contactKeys) settle(ctx context.Context, pn, lid string) (key string, j
 		return err
 	})
 	return key, joined, err
+}
+
+// forget empties the cache: a join of two keys changes the key of other addresses too.
+func (c *contactKeys) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.cache)
 }
 
 func (c *contactKeys) remember(key string, addresses ...string) {

@@ -20,9 +20,10 @@ const maxDeviceID = 1<<16 - 1
 
 // UserDevices are the devices of one person.
 type UserDevices struct {
-	Contact string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
-	LID     *string      `json:"lid" doc:"LID"`
-	Devices []UserDevice `json:"devices" doc:"devices; 0 is the phone"`
+	Contact    string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID        *string      `json:"lid" doc:"LID"`
+	ContactKey *string      `json:"contact_key" doc:"stable key of the person"`
+	Devices    []UserDevice `json:"devices" doc:"devices; 0 is the phone"`
 }
 
 // UserDevice is one device of a person.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/transports/journal"
@@ -158,7 +160,9 @@ type translation struct {
 	signals  []journal.Signal
 	after    []func() // run once the records are committed
 	insist   time.Duration
-	last     bool // nothing follows this event when whatsmeow handles its message
+	known    map[types.JID]person // pairs of addresses that the event shows
+	lids     store.LIDStore       // where to look addresses up without a client
+	last     bool                 // nothing follows this event when whatsmeow handles its message
 }
 
 // later runs something on its own once the records are committed: what a
@@ -218,6 +222,9 @@ type fields map[string]any
 
 // emit adds a durable event. key is its dedupe key, empty for none.
 func (t *translation) emit(name string, at time.Time, key string, chats []string, data any) error {
+	if err := t.name(data); err != nil {
+		return fmt.Errorf("name %s: %w", name, err)
+	}
 	raw, err := t.encode(data)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
@@ -230,6 +237,9 @@ func (t *translation) emit(name string, at time.Time, key string, chats []string
 
 // signal adds a volatile event.
 func (t *translation) signal(name string, at time.Time, chats []string, data any) error {
+	if err := t.name(data); err != nil {
+		return fmt.Errorf("name %s: %w", name, err)
+	}
 	raw, err := t.encode(data)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)

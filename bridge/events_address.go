@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"fmt"
 	"time"
 
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -34,14 +36,35 @@ func (t *translation) person(jids ...types.JID) (person, error) {
 			p.lid = jid
 		}
 	}
-	if p.pn.IsEmpty() == p.lid.IsEmpty() {
-		return p, nil // both or none: nothing to look up
-	}
-	device := t.cli.Store
-	if device.LIDs == nil {
+	if !p.pn.IsEmpty() && !p.lid.IsEmpty() {
+		if t.known == nil {
+			t.known = make(map[types.JID]person)
+		}
+		t.known[p.pn], t.known[p.lid] = p, p
+		// whatsmeow stores the pairs that come with messages; those of calls, receipts and the like count as well.
+		if lids := t.addressBook(); lids != nil {
+			if err := lids.PutLIDMapping(t.ctx, p.lid, p.pn); err != nil {
+				return p, fmt.Errorf("bridge: store phone number of LID: %w", err)
+			}
+		}
 		return p, nil
 	}
-	return personOf(t.ctx, device, p.contact())
+	if p.pn.IsEmpty() && p.lid.IsEmpty() {
+		return p, nil
+	}
+	lids := t.addressBook()
+	if lids == nil {
+		return p, nil
+	}
+	return personOf(t.ctx, &store.Device{LIDs: lids}, p.contact())
+}
+
+// addressBook knows which LID and phone number are one person; nil = there is none.
+func (t *translation) addressBook() store.LIDStore {
+	if t.cli != nil && t.cli.Store != nil {
+		return t.cli.Store.LIDs
+	}
+	return t.lids
 }
 
 // key gives the contact key; a join of two keys becomes an Alias event.
@@ -50,7 +73,12 @@ func (t *translation) key(p person) (string, error) {
 	if err != nil || joined == nil {
 		return key, err
 	}
-	return key, t.emit("Alias", time.Time{}, "", addresses(p), fields{
+	return key, t.emitAlias(p, joined)
+}
+
+// emitAlias announces that two keys meant one person.
+func (t *translation) emitAlias(p person, joined *alias) error {
+	return t.emit("Alias", time.Time{}, "", addresses(p), fields{
 		"pn": jidOrNull(p.pn), "lid": jidOrNull(p.lid), "contact_key": joined.Key, "replaced_contact_key": joined.Replaced,
 	})
 }

@@ -127,9 +127,21 @@ func onDeleteChat(t *translation, evt *events.DeleteChat) error {
 	return nil
 }
 
+// author is who wrote the message that a change names: app state leaves out the
+// account itself and, in a chat of two, the other person.
+func (t *translation) author(chat, sender types.JID, fromMe bool) *string {
+	switch {
+	case fromMe:
+		return jidOrNull(t.cli.Store.GetJID())
+	case sender.IsEmpty() && isPerson(chat):
+		return jidOrNull(chat)
+	}
+	return jidOrNull(sender)
+}
+
 func onStar(t *translation, evt *events.Star) error {
 	if err := t.chatChange("Star", evt.ChatJID, evt.Timestamp, evt.FromFullSync, fields{
-		"message_id": evt.MessageID, "sender": jidOrNull(evt.SenderJID), "from_me": evt.IsFromMe, "starred": evt.Action.GetStarred(),
+		"message_id": evt.MessageID, "sender": t.author(evt.ChatJID, evt.SenderJID, evt.IsFromMe), "from_me": evt.IsFromMe, "starred": evt.Action.GetStarred(),
 	}); err != nil {
 		return err
 	}
@@ -139,7 +151,7 @@ func onStar(t *translation, evt *events.Star) error {
 
 func onDeleteForMe(t *translation, evt *events.DeleteForMe) error {
 	if err := t.chatChange("DeleteForMe", evt.ChatJID, evt.Timestamp, evt.FromFullSync, fields{
-		"message_id": evt.MessageID, "sender": jidOrNull(evt.SenderJID), "from_me": evt.IsFromMe,
+		"message_id": evt.MessageID, "sender": t.author(evt.ChatJID, evt.SenderJID, evt.IsFromMe), "from_me": evt.IsFromMe,
 	}); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ var groupFamily = family{on(onGroupInfo), on(onJoinedGroup), on(onPicture)}
 // changed are present.
 func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 	data := fields{
-		"group": evt.JID.String(), "timestamp": evt.Timestamp.UTC(), "notify": orNull(evt.Notify),
+		"group": evt.JID.String(), "chat": evt.JID.String(), "timestamp": evt.Timestamp.UTC(), "notify": orNull(evt.Notify),
 		"sender":                          optionalJID(evt.Sender),
 		"participant_version_id":          orNull(evt.ParticipantVersionID),
 		"previous_participant_version_id": orNull(evt.PrevParticipantVersionID),
@@ -110,7 +110,7 @@ func onJoinedGroup(t *translation, evt *events.JoinedGroup) error {
 		return err
 	}
 	data := fields{
-		"group": evt.JID.String(), "reason": orNull(evt.Reason), "type": orNull(evt.Type), "create_key": orNull(evt.CreateKey),
+		"group": evt.JID.String(), "chat": evt.JID.String(), "reason": orNull(evt.Reason), "type": orNull(evt.Type), "create_key": orNull(evt.CreateKey),
 		"sender": optionalJID(evt.Sender), "notify": orNull(evt.Notify), "name": group.Name, "group_info": group,
 	}
 	if err = t.actor(data, evt.Sender, evt.SenderPN); err != nil {
@@ -124,7 +124,7 @@ func onJoinedGroup(t *translation, evt *events.JoinedGroup) error {
 
 func onPicture(t *translation, evt *events.Picture) error {
 	data := fields{
-		"jid": evt.JID.ToNonAD().String(), "author": jidOrNull(evt.Author), "timestamp": evt.Timestamp.UTC(),
+		"chat": evt.JID.ToNonAD().String(), "author": jidOrNull(evt.Author), "timestamp": evt.Timestamp.UTC(),
 		"removed": evt.Remove, "picture_id": orNull(evt.PictureID),
 	}
 	about := evt.JID
@@ -138,6 +138,10 @@ func onPicture(t *translation, evt *events.Picture) error {
 	if err != nil {
 		return err
 	}
+	if err = t.name(data); err != nil {
+		return err
+	}
+	data["jid"] = data["chat"] // whose picture it is
 	return t.emit("Picture", evt.Timestamp, "", chats, data)
 }
 

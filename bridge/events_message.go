@@ -21,18 +21,16 @@ var messageFamily = family{
 // only an event knows.
 type MessageData struct {
 	Message
-	PN           *string         `json:"pn"`
-	LID          *string         `json:"lid"`
-	ContactKey   *string         `json:"contact_key"`
-	ChatPN       *string         `json:"chat_pn"`
-	ChatLID      *string         `json:"chat_lid"`
-	ChatKey      string          `json:"chat_key"`
 	IsGroup      bool            `json:"is_group"`
 	FromAPI      bool            `json:"from_api"`
 	RetryCount   int             `json:"retry_count"`
 	Resolved     bool            `json:"resolved"` // came on request, after an UndecryptableMessage
 	Raw          json.RawMessage `json:"raw"`
 	RawTruncated bool            `json:"raw_truncated,omitempty"`
+
+	// wireSender is the address WhatsApp used for the sender: what acts on the
+	// message has to name the sender the same way.
+	wireSender string
 }
 
 func (d *MessageData) dropRaw() { d.Raw, d.RawTruncated = nil, true }
@@ -90,6 +88,7 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 		Raw: raw, RawTruncated: raw == nil, Message: *NewMessage(info, evt.Message), IsGroup: info.IsGroup,
 		RetryCount: evt.RetryCount, Resolved: evt.RetryCount > 0 || evt.UnavailableRequestID != "",
 	}
+	data.wireSender = data.Sender
 	data.ViewOnce = data.ViewOnce || evt.IsViewOnce
 	if evt.IsEdit && data.EditedAt == nil {
 		at := info.Timestamp.UTC()
@@ -247,7 +246,7 @@ func onFBMessage(t *translation, evt *events.FBMessage) error {
 	if _, err := t.who(data, info.Sender, info.SenderAlt); err != nil {
 		return err
 	}
-	chats, err := t.chatAddresses(info.Chat, info.RecipientAlt)
+	chats, err := t.chatAddresses(info.Chat, chatAlt(&info.MessageSource))
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ var newsletterFamily = family{
 
 func onNewsletterJoin(t *translation, evt *events.NewsletterJoin) error {
 	data := fields{
-		"newsletter": evt.ID.String(), "name": orNull(evt.ThreadMeta.Name.Text), "description": orNull(evt.ThreadMeta.Description.Text),
+		"newsletter": evt.ID.String(), "chat": evt.ID.String(), "name": orNull(evt.ThreadMeta.Name.Text), "description": orNull(evt.ThreadMeta.Description.Text),
 		"subscriber_count": evt.ThreadMeta.SubscriberCount, "invite_code": orNull(evt.ThreadMeta.InviteCode), "role": nil, "muted": nil,
 	}
 	if evt.ViewerMeta != nil {
@@ -22,12 +22,12 @@ func onNewsletterJoin(t *translation, evt *events.NewsletterJoin) error {
 
 func onNewsletterLeave(t *translation, evt *events.NewsletterLeave) error {
 	return t.emit("NewsletterLeave", evt.Mex.Timestamp, "", []string{evt.ID.String()},
-		fields{"newsletter": evt.ID.String(), "role": orNull(string(evt.Role))})
+		fields{"newsletter": evt.ID.String(), "chat": evt.ID.String(), "role": orNull(string(evt.Role))})
 }
 
 func onNewsletterMute(t *translation, evt *events.NewsletterMuteChange) error {
 	return t.emit("NewsletterMuteChange", evt.Mex.Timestamp, "", []string{evt.ID.String()},
-		fields{"newsletter": evt.ID.String(), "muted": evt.Mute == types.NewsletterMuteOn})
+		fields{"newsletter": evt.ID.String(), "chat": evt.ID.String(), "muted": evt.Mute == types.NewsletterMuteOn})
 }
 
 func onNewsletterLive(t *translation, evt *events.NewsletterLiveUpdate) error {
@@ -38,5 +38,5 @@ func onNewsletterLive(t *translation, evt *events.NewsletterLiveUpdate) error {
 		})
 	}
 	return t.emit("NewsletterLiveUpdate", evt.Time, "", []string{evt.JID.String()},
-		fields{"newsletter": evt.JID.String(), "messages": messages})
+		fields{"newsletter": evt.JID.String(), "chat": evt.JID.String(), "messages": messages})
 }

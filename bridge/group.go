@@ -43,6 +43,7 @@ type Group struct {
 // GroupParticipant is a member of a group, or somebody who could not be made one.
 type GroupParticipant struct {
 	Contact      string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	ContactKey   *string      `json:"contact_key" doc:"stable key of the person"`
 	PhoneNumber  *string      `json:"phone_number" doc:"digits"`
 	LID          *string      `json:"lid" doc:"LID"`
 	IsAdmin      bool         `json:"is_admin" doc:"admin"`

@@ -16,6 +16,7 @@ const statusOK = 200
 type ParticipantResult struct {
 	Contact    string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	LID        *string      `json:"lid" doc:"LID"`
+	ContactKey *string      `json:"contact_key" doc:"stable key of the person"`
 	StatusCode int          `json:"status_code" doc:"200, or WhatsApp's code of a refusal"`
 	Error      *string      `json:"error" doc:"the code in words"`
 	Invite     *GroupInvite `json:"invite,omitempty" doc:"what to send a person who may not be added"`
@@ -117,6 +118,7 @@ func newParticipantResult(ctx context.Context, device *store.Device, member type
 type JoinRequest struct {
 	Contact     string     `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	LID         *string    `json:"lid" doc:"LID"`
+	ContactKey  *string    `json:"contact_key" doc:"stable key of the person"`
 	RequestedAt *time.Time `json:"requested_at" doc:"when"`
 }
 

@@ -43,11 +43,11 @@ type StoredObject struct {
 // MessageMediaData is the data of a MessageMedia event: where the file of an
 // earlier Message went.
 type MessageMediaData struct {
-	MessageID string        `json:"message_id"`
-	Chat      string        `json:"chat"`
-	ChatPN    *string       `json:"chat_pn"`
-	ChatLID   *string       `json:"chat_lid"`
-	Sender    string        `json:"sender"`
+	MessageID string `json:"message_id"`
+	Chat      string `json:"chat"`
+	Sender    string `json:"sender"`
+	ChatNames
+	PersonNames
 	FromMe    bool          `json:"from_me"`
 	FromAPI   bool          `json:"from_api"`
 	IsGroup   bool          `json:"is_group"`
@@ -93,7 +93,7 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 	file := *data.Media
 	file.Keys = nil
 	note := mediaNote{Chats: chats, Key: key, Data: MessageMediaData{
-		MessageID: data.MessageID, Chat: data.Chat, ChatPN: data.ChatPN, ChatLID: data.ChatLID, Sender: data.Sender, FromMe: data.FromMe,
+		MessageID: data.MessageID, Chat: data.Chat, ChatNames: data.ChatNames, Sender: data.Sender, PersonNames: data.PersonNames, FromMe: data.FromMe,
 		FromAPI: data.FromAPI, IsGroup: data.IsGroup, Timestamp: data.Timestamp, Type: data.Type, Media: &file,
 	}}
 	about, err := json.Marshal(&note)
@@ -225,7 +225,7 @@ func (f storageFiles) Done(ctx context.Context, j *s3.Job, o *s3.Outcome, commit
 		data.Error = &MediaProblem{o.Error.Reason, orNull(o.Error.Field), o.Error.Message}
 	}
 	f.addFile(ctx, s, data, o.Delivery.Inline() && (o.Error == nil || o.Error.Field != "media"))
-	t := &translation{s: s, ctx: ctx, settings: s.Settings()}
+	t := s.ownTranslation(ctx)
 	if err := t.emit("MessageMedia", time.Time{}, mediaKey(note.Key, j.Place), note.Chats, data); err != nil {
 		return err
 	}

@@ -8,9 +8,11 @@ import (
 // Message is a message as results and events show it. A field that is not
 // known is null; the ones marked omitempty are absent instead.
 type Message struct {
-	MessageID           string           `json:"message_id"`
-	Chat                string           `json:"chat"`
-	Sender              string           `json:"sender"`
+	MessageID string `json:"message_id"`
+	Chat      string `json:"chat"`
+	Sender    string `json:"sender"`
+	ChatNames
+	PersonNames
 	SenderName          *string          `json:"sender_name"`
 	FromMe              bool             `json:"from_me"`
 	Timestamp           time.Time        `json:"timestamp"`
@@ -77,13 +79,17 @@ type Quoted struct {
 	Chat      string  `json:"chat"`
 	Sender    string  `json:"sender"`
 	Text      *string `json:"text"`
+	// The keys of its chat and its author.
+	ChatKey    string  `json:"chat_key"`
+	ContactKey *string `json:"contact_key"`
 }
 
 // Reaction is somebody's reaction to a message; an empty emoji takes one back.
 type Reaction struct {
-	Sender    string    `json:"sender"`
-	Emoji     string    `json:"emoji"`
-	Timestamp time.Time `json:"timestamp"`
+	Sender     string    `json:"sender"`
+	ContactKey *string   `json:"contact_key"`
+	Emoji      string    `json:"emoji"`
+	Timestamp  time.Time `json:"timestamp"`
 }
 
 // MessageLocation is a place.
@@ -154,13 +160,15 @@ type MessageInvite struct {
 
 // MessageTarget names the message that another one acts on.
 type MessageTarget struct {
-	Action    string   `json:"action"` // edit, revoke, reaction, poll_vote, event_response, pin, keep, comment
-	MessageID string   `json:"message_id"`
-	Chat      string   `json:"chat"`
-	Sender    *string  `json:"sender"`
-	Emoji     *string  `json:"emoji,omitempty"`   // reaction; "" takes it back
-	Options   []string `json:"options,omitempty"` // poll_vote: the chosen answers
-	Pinned    *bool    `json:"pinned,omitempty"`
+	Action     string   `json:"action"` // edit, revoke, reaction, poll_vote, event_response, pin, keep, comment
+	MessageID  string   `json:"message_id"`
+	Chat       string   `json:"chat"`
+	Sender     *string  `json:"sender"`
+	ChatKey    string   `json:"chat_key"`
+	ContactKey *string  `json:"contact_key"`
+	Emoji      *string  `json:"emoji,omitempty"`   // reaction; "" takes it back
+	Options    []string `json:"options,omitempty"` // poll_vote: the chosen answers
+	Pinned     *bool    `json:"pinned,omitempty"`
 }
 
 // The types of a message.

@@ -83,13 +83,14 @@ func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *P
 func (m *ProjectedMessage) chat() messages.Address {
 	d := m.Data
 	if m.Info != nil && m.Info.IsIncomingBroadcast() && m.Info.Chat != types.StatusBroadcastJID {
-		return messages.Address{JID: d.Sender, Alt: otherOf(d.Sender, d.PN, d.LID)}
+		return m.sender()
 	}
 	return messages.Address{JID: d.Chat, Alt: otherOf(d.Chat, d.ChatPN, d.ChatLID)}
 }
 
 func (m *ProjectedMessage) sender() messages.Address {
-	return messages.Address{JID: m.Data.Sender, Alt: otherOf(m.Data.Sender, m.Data.PN, m.Data.LID)}
+	sender := m.Data.wireSender
+	return messages.Address{JID: sender, Alt: otherOf(sender, m.Data.PN, m.Data.LID)}
 }
 
 // otherOf returns the address of the two that jid is not.

@@ -239,8 +239,9 @@ type MessageReceipts struct {
 
 // MessageReceipt is one person's.
 type MessageReceipt struct {
-	Contact string    `json:"contact" doc:"the person"`
-	At      time.Time `json:"at" doc:"when"`
+	Contact    string    `json:"contact" doc:"the person"`
+	ContactKey *string   `json:"contact_key" doc:"stable key of the person"`
+	At         time.Time `json:"at" doc:"when"`
 }
 
 // Receipts returns the receipts of an own message; nil for messages of others.

@@ -269,7 +269,7 @@ func (s *Session) clearLink(ctx context.Context) error {
 	s.mu.Lock()
 	s.row.Device, s.row.Identity, s.row.Wanted = types.EmptyJID, identity{}, false
 	s.mu.Unlock()
-	s.halt(ctx, InputUnlink, Details{Reason: reasonStopped})
+	s.halt(ctx, InputUnlink, Details{})
 	return nil
 }
 

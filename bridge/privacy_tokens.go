@@ -21,9 +21,10 @@ const (
 
 // IssuedToken tells that a person was given a token.
 type IssuedToken struct {
-	Contact  string    `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
-	LID      *string   `json:"lid" doc:"LID"`
-	IssuedAt time.Time `json:"issued_at" doc:"when"`
+	Contact    string    `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
+	LID        *string   `json:"lid" doc:"LID"`
+	ContactKey *string   `json:"contact_key" doc:"stable key of the person"`
+	IssuedAt   time.Time `json:"issued_at" doc:"when"`
 }
 
 // IssuePrivacyTokens lets people reach the account like trusted contacts. It is
@@ -98,6 +99,7 @@ func storedToken(ctx context.Context, device *store.Device, jid types.JID) (*sto
 type PrivacyToken struct {
 	Contact    string     `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	LID        *string    `json:"lid" doc:"LID"`
+	ContactKey *string    `json:"contact_key" doc:"stable key of the person"`
 	Found      bool       `json:"found" doc:"stored"`
 	ReceivedAt *time.Time `json:"received_at" doc:"time of the token"`
 	IssuedAt   *time.Time `json:"issued_at" doc:"when the own token was last issued"`

@@ -33,9 +33,11 @@ type SendOptions struct {
 
 // Sent is a message WhatsApp has taken.
 type Sent struct {
-	MessageID string    `json:"message_id" doc:"id of the sent message"`
-	Chat      string    `json:"chat" doc:"chat it went to"`
-	Sender    string    `json:"sender" doc:"own JID it was sent as"`
+	MessageID string `json:"message_id" doc:"id of the sent message"`
+	Chat      string `json:"chat" doc:"chat it went to"`
+	Sender    string `json:"sender" doc:"own JID"`
+	ChatNames
+	PersonNames
 	Timestamp time.Time `json:"timestamp" doc:"time given by the WhatsApp server"`
 	ServerID  *int      `json:"server_id" doc:"newsletter posts only"`
 	Message   *Message  `json:"message" doc:"the message as message.get returns it"`

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -15,10 +14,9 @@ import (
 // MessageStatusData is the data of a MessageStatus event: what WhatsApp said to
 // an own message. Receipts tell the rest of its way.
 type MessageStatusData struct {
-	MessageID string    `json:"message_id"`
-	Chat      string    `json:"chat"`
-	ChatPN    *string   `json:"chat_pn"`
-	ChatLID   *string   `json:"chat_lid"`
+	MessageID string `json:"message_id"`
+	Chat      string `json:"chat"`
+	ChatNames
 	Status    string    `json:"status"` // sent or failed
 	WACode    *int      `json:"wa_code"`
 	Reason    *string   `json:"reason"`
@@ -53,37 +51,30 @@ func (s *Session) recordStatus(ctx context.Context, out *outgoing, chat messages
 		return project(ctx)
 	}
 	data.MessageID, data.Chat = out.id, out.to.String()
+	t := s.ownTranslation(ctx)
 	chats := []string{data.Chat}
 	if isPerson(out.to) {
-		pn, lid := phoneAndLID(chat)
-		data.ChatPN, data.ChatLID = pn, lid
-		chats = chats[:0]
-		for _, jid := range []*string{pn, lid} {
-			if jid != nil {
-				chats = append(chats, *jid)
-			}
+		p, err := t.person(jidsOf(chat)...)
+		if err != nil {
+			return err
 		}
+		chats = addresses(p)
 	}
-	encoded, err := json.Marshal(data)
-	if err != nil {
+	if err := t.emit("MessageStatus", data.Timestamp, "", chats, data); err != nil {
 		return err
 	}
-	_, err = s.b.journal.Append(ctx, s.id, journal.Record{
-		Type: "MessageStatus", Origin: journal.OriginAPI, Time: data.Timestamp, Chats: chats, Data: encoded, Project: project,
-	})
-	return err
+	last := &t.records[len(t.records)-1]
+	last.Origin, last.Project = journal.OriginAPI, project
+	return t.append()
 }
 
-func phoneAndLID(a messages.Address) (pn, lid *string) {
+// jidsOf are the addresses of a person in the store.
+func jidsOf(a messages.Address) []types.JID {
+	var jids []types.JID
 	for _, text := range []string{a.JID, a.Alt} {
-		jid, err := types.ParseJID(text)
-		switch {
-		case text == "" || err != nil:
-		case jid.Server == types.HiddenUserServer:
-			lid = orNull(text)
-		default:
-			pn = orNull(text)
+		if jid, err := types.ParseJID(text); err == nil && text != "" {
+			jids = append(jids, jid)
 		}
 	}
-	return pn, lid
+	return jids
 }

@@ -48,7 +48,8 @@ const (
 	InputOutdated        Input = "outdated"    // client version refused
 	InputShutdown        Input = "shutdown"    // the server stops
 	reasonNone                 = ""
-	reasonStopped              = "stopped"         // by command
+	reasonStopped              = "stopped"         // disconnected by command
+	reasonLogout               = "logout"          // unlinked by command
 	reasonShutdown             = "shutdown"        // the server stopped
 	reasonConnectionLost       = "connection_lost" // the socket ended
 	reasonConnectFailed        = "connect_failed"  // it could not be opened
@@ -116,7 +117,7 @@ var transitions = map[State]map[Input]target{
 		InputOutdated:   to(StateOutdated),
 		InputStop:       lost(reasonStopped),
 		InputShutdown:   lost(reasonShutdown),
-		InputUnlink:     to(StateCreated),
+		InputUnlink:     toBecause(StateCreated, reasonLogout),
 	},
 	StatePairing: {
 		InputCode:       to(StatePairing),
@@ -128,7 +129,7 @@ var transitions = map[State]map[Input]target{
 		InputOutdated:   to(StateOutdated),
 		InputStop:       toBecause(StateCreated, reasonStopped),
 		InputShutdown:   toBecause(StateCreated, reasonShutdown),
-		InputUnlink:     to(StateCreated),
+		InputUnlink:     toBecause(StateCreated, reasonLogout),
 	},
 	StateConnected: {
 		InputLost:      lost(reasonConnectionLost),
@@ -139,7 +140,7 @@ var transitions = map[State]map[Input]target{
 		InputOutdated:  to(StateOutdated),
 		InputStop:      lost(reasonStopped),
 		InputShutdown:  lost(reasonShutdown),
-		InputUnlink:    to(StateCreated),
+		InputUnlink:    toBecause(StateCreated, reasonLogout),
 	},
 	StateDisconnected: {
 		InputConnect:   to(StateConnecting),
@@ -147,28 +148,28 @@ var transitions = map[State]map[Input]target{
 		InputOpen:      to(StateConnected),
 		InputLoggedOut: to(StateLoggedOut),
 		InputStop:      lost(reasonStopped),
-		InputUnlink:    to(StateCreated),
+		InputUnlink:    toBecause(StateCreated, reasonLogout),
 	},
 	StateLoggedOut: {
 		InputConnect: to(StateConnecting),
-		InputUnlink:  to(StateCreated),
+		InputUnlink:  toBecause(StateCreated, reasonLogout),
 	},
 	StateReplaced: {
 		InputConnect:   to(StateConnecting),
 		InputLoggedOut: to(StateLoggedOut),
 		InputStop:      lost(reasonStopped),
-		InputUnlink:    to(StateCreated),
+		InputUnlink:    toBecause(StateCreated, reasonLogout),
 	},
 	StateBanned: {
 		InputConnect:   to(StateConnecting),
 		InputLoggedOut: to(StateLoggedOut),
 		InputStop:      lost(reasonStopped),
-		InputUnlink:    to(StateCreated),
+		InputUnlink:    toBecause(StateCreated, reasonLogout),
 	},
 	StateOutdated: {
 		InputConnect: to(StateConnecting),
 		InputStop:    lost(reasonStopped),
-		InputUnlink:  to(StateCreated),
+		InputUnlink:  toBecause(StateCreated, reasonLogout),
 	},
 }
 

@@ -57,7 +57,7 @@ func TestTransitions(t *testing.T) {
 		"banned": {paired: true, start: StateConnecting, steps: []step{
 			{InputBanned, Details{Reason: "101", Until: until}, StateBanned, "101"},
 			{InputLost, Details{}, StateBanned, "101"},
-			{InputUnlink, Details{}, StateCreated, ""},
+			{InputUnlink, Details{}, StateCreated, reasonLogout},
 		}},
 		"outdated": {paired: true, start: StateConnecting, steps: []step{
 			{InputOutdated, Details{}, StateOutdated, ""},

@@ -105,7 +105,7 @@ func (s *Session) transitionRecord(before, after Snapshot, f fact) journal.Recor
 // originOf tells a transition by command from one that happened.
 func originOf(after Snapshot) string {
 	switch after.Reason {
-	case reasonStopped:
+	case reasonStopped, reasonLogout:
 		return journal.OriginAPI
 	case reasonShutdown, reasonPairingTimeout, reasonLoginTimeout, reasonKeepAlive:
 		return journal.OriginServer

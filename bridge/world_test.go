@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/namecheck"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
@@ -36,6 +37,7 @@ type world struct {
 	bridge  *bridge.Bridge
 	config  bridge.Config
 	storage bridge.MediaStorage // nil = none
+	names   *namecheck.Checker  // of every event
 	stopped bool
 }
 
@@ -43,7 +45,7 @@ func newWorld(t *testing.T) *world { return newWorldOn(t, filepath.Join(t.TempDi
 
 func newWorldOn(t *testing.T, url string) *world {
 	t.Helper()
-	w := &world{t: t, url: url, net: sandbox.New(sandbox.Options{})}
+	w := &world{t: t, url: url, net: sandbox.New(sandbox.Options{}), names: namecheck.New()}
 	w.config = bridge.Config{BackoffMin: time.Millisecond, BackoffMax: 50 * time.Millisecond, RedeliveryPause: 10 * time.Millisecond}
 	var err error
 	if w.wire, err = w.net.Listen("127.0.0.1:0"); err != nil {
@@ -54,6 +56,10 @@ func newWorldOn(t *testing.T, url string) *world {
 		w.stop()
 		w.net.Close()
 		_ = w.wire.Close()
+		problems, _ := w.names.Take("")
+		for _, problem := range problems {
+			t.Error(problem)
+		}
 		for _, v := range w.net.Violations() {
 			switch {
 			case strings.Contains(v.Stanza, `category="peer"`): // a phone greets a companion that was unlinked meanwhile
@@ -79,7 +85,7 @@ func (w *world) start() {
 	if w.log, err = journal.Open(w.t.Context(), w.db, journal.Config{}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.faults = &faultyJournal{Journal: w.log}
+	w.faults = &faultyJournal{Journal: &namecheck.Journal{Log: w.log, Checker: w.names}}
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Options{
 		DB: w.db, Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(slog.DiscardHandler),
 		Attach: func(cli *whatsmeow.Client) { sandbox.Attach(cli, w.wire.Dial) },

@@ -176,7 +176,7 @@ func TestCallIsRejected(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := alice.call("call.reject", params{"call_id": id, "from": bob.lid(), "reason": "busy"})
-	if got["call_id"] != id || got["from"] != bob.lid() || got["reason"] != "busy" || got["message_id"] != nil {
+	if got["call_id"] != id || got["from"] != bob.pn() || got["reason"] != "busy" || got["message_id"] != nil {
 		t.Errorf("rejected: %v", got)
 	}
 	_, err = bob.phone.AwaitStanza(w.ctx(), func(node waBinary.Node) bool {

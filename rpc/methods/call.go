@@ -15,10 +15,11 @@ type callRejectParams struct {
 }
 
 type callRejectResult struct {
-	CallID    string  `json:"call_id" doc:"call"`
-	From      string  `json:"from" doc:"caller"`
-	Reason    string  `json:"reason" doc:"as used"`
-	MessageID *string `json:"message_id" doc:"id of the text; null when none was sent"`
+	CallID     string  `json:"call_id" doc:"call"`
+	From       string  `json:"from" doc:"caller"`
+	ContactKey *string `json:"contact_key" doc:"stable key of the caller"`
+	Reason     string  `json:"reason" doc:"as used"`
+	MessageID  *string `json:"message_id" doc:"id of the text; null when none was sent"`
 }
 
 // defaultCallReason is the reason of a rejection that names none.

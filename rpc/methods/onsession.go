@@ -34,7 +34,11 @@ func onSessionCall[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ct
 			return zero, err
 		}
 		defer leave()
-		return fn(ctx, call, session, p)
+		result, err := fn(ctx, call, session, p)
+		if err == nil {
+			session.NameResult(ctx, &result)
+		}
+		return result, err
 	})
 }
 

@@ -57,7 +57,7 @@ type sessionCreateResult struct {
 type sessionListParams struct {
 	SessionIDs    []string `json:"session_ids" rpc:"max=1000" doc:"only these"`
 	AccountID     string   `json:"account_id" doc:"only sessions of this account"`
-	State         string   `json:"state" rpc:"enum=stopped|connecting|pairing|connected|disconnected|logged_out|replaced|banned|outdated" doc:"only sessions in this state"`
+	State         string   `json:"state" rpc:"enum=created|pairing|connecting|connected|disconnected|logged_out|replaced|banned|outdated" doc:"only sessions in this state"`
 	Full          bool     `json:"full" doc:"with settings, proxy and webhooks; default false = status only"`
 	IncludeQRCode bool     `json:"include_qr_code" doc:"with the QR code of sessions waiting for pairing"`
 	IncludeTotal  bool     `json:"include_total" doc:"count all matches"`

@@ -12,7 +12,7 @@ import (
 
 // sessionStatus is the status object of a session.
 type sessionStatus struct {
-	State               string       `json:"state" doc:"stopped, connecting, pairing, connected, disconnected, logged_out, replaced, banned or outdated"`
+	State               string       `json:"state" doc:"created, pairing, connecting, connected, disconnected, logged_out, replaced, banned or outdated, as events name it"`
 	Connected           bool         `json:"connected" doc:"socket is open"`
 	LoggedIn            bool         `json:"logged_in" doc:"paired and authenticated"`
 	Health              string       `json:"health" doc:"unknown, no_client, disconnected, connected_not_logged_in or connected"`
@@ -21,7 +21,7 @@ type sessionStatus struct {
 	AutoReconnect       bool         `json:"auto_reconnect" doc:"effective setting"`
 	ReconnectErrorCount int          `json:"reconnect_error_count" doc:"failures since the last success"`
 	UptimeSeconds       int64        `json:"uptime_seconds" doc:"since the connection opened"`
-	Reason              *string      `json:"reason" doc:"why the session is in this state"`
+	Reason              *string      `json:"reason" doc:"why the session is in this state, as events name it; stopped and logout are by command"`
 	Since               time.Time    `json:"since" doc:"when it came into this state"`
 	BannedUntil         *time.Time   `json:"banned_until" doc:"state banned only; null = not known"`
 	RetryAt             *time.Time   `json:"retry_at" doc:"next connect by itself; null = none planned"`
@@ -39,9 +39,6 @@ func shapeStatus(st bridge.Status) sessionStatus {
 		State: string(st.State), Connected: st.Connected, LoggedIn: st.LoggedIn, Health: health(st),
 		LastConnectedAt: timePtr(st.LastConnectedAt), AutoReconnect: st.AutoReconnect, ReconnectErrorCount: st.ReconnectErrors,
 		Reason: stringPtr(st.Reason), Since: st.Since.UTC(), BannedUntil: timePtr(st.Until), RetryAt: timePtr(st.RetryAt),
-	}
-	if st.State == bridge.StateCreated || st.Stopped() {
-		out.State = "stopped"
 	}
 	if !st.JID.IsEmpty() {
 		out.JID = stringPtr(st.JID.String())

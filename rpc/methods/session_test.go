@@ -140,12 +140,12 @@ func TestSessionLifeOverMethods(t *testing.T) {
 		restarted.object("prekeys")["checked"] != true || restarted.object("privacy")["fetched"] != true {
 		t.Errorf("restarted %v", restarted)
 	}
-	if status = a.call("session.disconnect", params{"session": "ada"}).object("status"); status["state"] != "stopped" {
+	if status = a.call("session.disconnect", params{"session": "ada"}).object("status"); status["state"] != "disconnected" || status["reason"] != "stopped" {
 		t.Errorf("disconnected %v", status)
 	}
 	a.refused(rpc.CodeSessionNotConnected, "", "session.logout", params{"session": "ada"})
 	a.call("session.connect", params{"session": "ada", "wait_seconds": 10})
-	if status = a.call("session.logout", params{"session": "ada"}).object("status"); status["state"] != "stopped" || status["jid"] != nil {
+	if status = a.call("session.logout", params{"session": "ada"}).object("status"); status["state"] != "created" || status["reason"] != "logout" || status["jid"] != nil {
 		t.Errorf("logged out %v", status)
 	}
 	if gone := a.call("session.delete", params{"session": "ada"}); gone["session_id"] != "ada" || gone["name"] != "Ada's" {
@@ -241,7 +241,7 @@ func TestSessionListPages(t *testing.T) {
 	if last := a.call("session.list", params{"limit": 2, "offset": 4}); last["next_offset"] != nil || len(last.list("sessions")) != 1 {
 		t.Errorf("last page %v", last)
 	}
-	if some := a.call("session.list", params{"session_ids": []string{"b", "x"}, "state": "stopped"}); len(some.list("sessions")) != 1 {
+	if some := a.call("session.list", params{"session_ids": []string{"b", "x"}, "state": "created"}); len(some.list("sessions")) != 1 {
 		t.Errorf("filtered %v", some)
 	}
 	gone := a.call("session.deleteAll", params{"confirm": true})

@@ -12,6 +12,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/namecheck"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
@@ -31,6 +32,7 @@ type world struct {
 	bridge  *bridge.Bridge
 	calls   *rpc.Registry
 	replies *forgetful
+	names   *namecheck.Checker // of every event and reply
 }
 
 // openJournal makes a database with a journal; the caller closes both.
@@ -55,7 +57,8 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 		t.Fatal(err)
 	}
 	db, log := openJournal(t)
-	options := bridge.Options{DB: db, Journal: log, Attach: func(client *whatsmeow.Client) { sandbox.Attach(client, listener.Dial) }}
+	names := namecheck.New()
+	options := bridge.Options{DB: db, Journal: &namecheck.Journal{Log: log, Checker: names}, Attach: func(client *whatsmeow.Client) { sandbox.Attach(client, listener.Dial) }}
 	for _, c := range change {
 		c(&options)
 	}
@@ -64,7 +67,7 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 		t.Fatal(err)
 	}
 	replies := &forgetful{}
-	w := &world{t: t, network: network, db: db, journal: log, bridge: b, calls: rpc.NewRegistry(rpc.Options{Replies: replies}), replies: replies}
+	w := &world{t: t, names: names, network: network, db: db, journal: log, bridge: b, calls: rpc.NewRegistry(rpc.Options{Replies: replies}), replies: replies}
 	deps := methods.Deps{Bridge: b}
 	w.calls.MapError = methods.MapError
 	methods.RegisterGroup(w.calls, deps)
@@ -90,6 +93,10 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 		network.Close()
 		_ = listener.Close()
 		_ = db.Close()
+		problems, _ := names.Take("")
+		for _, problem := range problems {
+			t.Error(problem)
+		}
 		for _, unknown := range network.UnknownIQs() {
 			t.Errorf("the network does not know %s: %s", unknown.Key, unknown.Stanza)
 		}
@@ -209,6 +216,7 @@ func (m *member) try(method string, p params) (result, *rpc.Error) {
 	if failed != nil {
 		return nil, failed
 	}
+	m.w.names.Reply(m.session, method, answer)
 	var r result
 	if err := json.Unmarshal(answer, &r); err != nil {
 		m.w.t.Fatalf("%s answered %s: %v", method, answer, err)

@@ -32,6 +32,7 @@ func (h *happening) is(kind string, data object) bool {
 
 // feed keeps everything a session's socket sent, signals included, from the oldest event on.
 type feed struct {
+	addr    string
 	session string
 	changed chan struct{} // holds one when something came since the last look
 
@@ -50,7 +51,7 @@ func follow(t *testing.T, server *process, session string) *feed {
 		t.Fatal(err)
 	}
 	ws.SetReadLimit(4 << 20)
-	f := &feed{session: session, changed: make(chan struct{}, 1)}
+	f := &feed{addr: server.addr, session: session, changed: make(chan struct{}, 1)}
 	done := make(chan struct{})
 	t.Cleanup(func() {
 		cancel()
@@ -95,6 +96,11 @@ func (f *feed) read(ctx context.Context, ws *websocket.Conn) error {
 		if err := json.Unmarshal(frame.Params, &h); err != nil {
 			return err
 		}
+		data, err := json.Marshal(h.Data)
+		if err != nil {
+			return err
+		}
+		names.Event(f.addr+" "+f.session, h.Type, data)
 		f.note(&h, nil)
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/bridge/namecheck"
 	"github.com/waystation/waystation/transports/database/dbtest"
 
 	"github.com/waystation/waystation/transports/brokertest"
@@ -141,6 +142,7 @@ func startServer(t *testing.T, addr string, network *process, root, dataDir, dat
 		"serve", "-session", "none", "-listen", addr, "-admin-token", adminToken, "-data-dir", dataDir, "-database", database,
 		"-session", "none", "-qr", "never", "-sandbox-addr", network.addr, "-sandbox-root", root,
 	}, extra...)
+	t.Cleanup(func() { checkNames(t, addr) })
 	p := start(t, nil, args...)
 	p.addr = addr
 	eventually(t, 30*time.Second, "the server answers", func() bool {
@@ -218,10 +220,25 @@ func callOnce(addr, method string, params, result any) error {
 	if reply.Error != nil {
 		return fmt.Errorf("%s: %w", method, reply.Error)
 	}
+	if named, ok := params.(object); ok {
+		session, _ := named["session"].(string)
+		names.Reply(addr+" "+session, method, reply.Result)
+	}
 	if result == nil {
 		return nil
 	}
 	return json.Unmarshal(reply.Result, result)
+}
+
+// names checks the rule of names on every reply and every event that a feed reads.
+var names = namecheck.New()
+
+func checkNames(t *testing.T, addr string) {
+	t.Helper()
+	problems, _ := names.Take(addr + " ")
+	for _, problem := range problems {
+		t.Error(problem)
+	}
 }
 
 func must(t *testing.T, addr, method string, params, result any) {

@@ -28,13 +28,22 @@ func sessionRoutes() []rest.Route {
 // status is what the dialect reads of session.getStatus.
 type status struct {
 	State     string  `json:"state"`
+	Reason    *string `json:"reason"`
 	Connected bool    `json:"connected"`
 	LoggedIn  bool    `json:"logged_in"`
 	JID       *string `json:"jid"`
 }
 
 // running tells whether there is what the document calls a session: a client that works or tries to.
-func (s *status) running() bool { return s.State != "stopped" && s.State != "logged_out" }
+func (s *status) running() bool {
+	switch s.State {
+	case "created", "logged_out":
+		return false
+	case "disconnected":
+		return s.Reason == nil || *s.Reason != "stopped"
+	}
+	return true
+}
 
 func statusOf(x *rest.Exchange) (s status, err error) {
 	return s, x.Call("session.getStatus", nil, &s)
@@ -68,7 +77,9 @@ func connect(x *rest.Exchange, in *connectRequest) (*connected, error) {
 	}
 	switch before.State {
 	case "connecting", "pairing", "connected", "disconnected":
-		return nil, rest.State(alreadyConnected)
+		if before.running() {
+			return nil, rest.State(alreadyConnected)
+		}
 	}
 	subscribed := known(in.Subscribe)
 	hook, err := updateWebhook(x, rest.Params{"events": native(subscribed)})

@@ -306,7 +306,6 @@ func deleteForMe(e *payload.Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
 	}
-	m.PN, m.LID, m.ChatPN = nil, nil, m.PN // they are the chat's
 	return "message_revoke_me", object{"message": m.bare(newKey(m.FromMe, m.chat(), m.MessageID, m.author()), kindUnknown)}, nil
 }
 

@@ -21,7 +21,7 @@ const (
 		"from_me": true, "is_group": false, "timestamp": "2023-11-14T22:13:20Z", "sender_device": "web", "raw": {}`
 	group = `"message_id": "3EB0", "chat": "9@g.us", "sender": "77@lid", "pn": "2@s.whatsapp.net", "lid": "77@lid", "from_me": false, "is_group": true,
 		"timestamp": "2023-11-14T22:13:20Z", "sender_device": "android"`
-	change = `"chat": "77@lid", "pn": "2@s.whatsapp.net", "lid": "77@lid", "timestamp": "2023-11-14T22:13:20Z"`
+	change = `"chat": "2@s.whatsapp.net", "chat_pn": "2@s.whatsapp.net", "chat_lid": "77@lid", "chat_key": "77@lid", "timestamp": "2023-11-14T22:13:20Z"`
 )
 
 // cases have data as the events of sessions have it, and some of what a receiver gets, by path.
@@ -97,7 +97,7 @@ var cases = []struct {
 		"vote.parentMessage.id._serialized": "true_2@c.us_3A",
 	}},
 	{"unreadable", "UndecryptableMessage", `{` + group + `}`, "message_ciphertext", map[string]any{"message.type": "ciphertext", "message.author": "2@c.us"}},
-	{"deleted here", "DeleteForMe", `{` + change + `, "message_id": "3A", "sender": null, "from_me": true}`, "message_revoke_me", map[string]any{
+	{"deleted here", "DeleteForMe", `{` + change + `, "message_id": "3A", "sender": "1@s.whatsapp.net", "pn": "1@s.whatsapp.net", "lid": "88@lid", "from_me": true}`, "message_revoke_me", map[string]any{
 		"message.id._serialized": "true_2@c.us_3A",
 	}},
 	{

@@ -1,0 +1,531 @@
+package bridge
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"sync"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// This file is the one place that decides how events and results name chats and
+// people (docs/concepts.md): by phone JID where the number is known, else by
+// LID, with both addresses and a stable key beside it. Translators and
+// operations fill in any address they have; name rewrites it.
+
+// ChatNames stand beside a chat.
+type ChatNames struct {
+	ChatPN  *string `json:"chat_pn" doc:"phone JID of the other person; null in chats of more than two and while not known"`
+	ChatLID *string `json:"chat_lid" doc:"LID of the other person; null likewise"`
+	ChatKey string  `json:"chat_key" doc:"stable key of the chat"`
+}
+
+// PersonNames stand beside a sender or another person that an object is about.
+type PersonNames struct {
+	PN         *string `json:"pn" doc:"the person's phone JID; null while not known"`
+	LID        *string `json:"lid" doc:"the person's LID; null while not known"`
+	ContactKey *string `json:"contact_key" doc:"stable key of the person; null for a sender that is no person"`
+}
+
+// chatField holds the address of a chat; chatNameFields stand beside it.
+const chatField = "chat"
+
+// personFields hold the address of a person. The first of primaryFields that an
+// object has is the person that pn, lid and contact_key beside it are about.
+var (
+	personFields = map[string]bool{
+		"sender": true, "contact": true, "caller": true, "from": true, "message_sender": true, "author": true, "owner": true,
+		"name_set_by": true, "description_set_by": true, "inviter": true, "receiver": true, "mentions": true,
+	}
+	primaryFields = []string{"sender", "contact", "caller", "from"}
+)
+
+// naming names what one event or result mentions.
+type naming struct {
+	ctx   context.Context
+	lids  store.LIDStore       // nil = nothing to look up in
+	known map[types.JID]person // pairs that the event itself shows
+	slots []keySlot
+}
+
+// keySlot is a place that takes the key of a person.
+type keySlot struct {
+	who person
+	set func(key string)
+}
+
+// apply rewrites the addresses in v, a pointer or a map, and collects the keys
+// to fill in.
+func (n *naming) apply(v any) error { return n.walk(reflect.ValueOf(v)) }
+
+// person returns both addresses of a person; ok is false for an address of
+// another kind.
+func (n *naming) person(text string) (p person, ok bool, err error) {
+	if !strings.HasSuffix(text, "@"+types.DefaultUserServer) && !strings.HasSuffix(text, "@"+types.HiddenUserServer) {
+		return p, false, nil
+	}
+	jid, err := types.ParseJID(text)
+	if err != nil || jid.User == "" {
+		return p, false, nil //nolint:nilerr // text that is no address stays as it is
+	}
+	jid = jid.ToNonAD()
+	if p, seen := n.known[jid]; seen {
+		return p, true, nil
+	}
+	if p.pn = jid; jid.Server == types.HiddenUserServer {
+		p = person{lid: jid}
+	}
+	if n.lids == nil {
+		return p, true, nil
+	}
+	p, err = personOf(n.ctx, &store.Device{LIDs: n.lids}, jid)
+	return p, true, err
+}
+
+// namePlan says where the names in a struct are.
+type namePlan struct {
+	chat                     []int
+	people                   [][]int
+	primary                  [][]int // by rank; nil = the struct has no such field
+	chatPN, chatLID, chatKey []int
+	pn, lid, contactKey      []int
+	nested                   [][]int
+}
+
+var namePlans sync.Map // reflect.Type -> *namePlan; nil = no names inside
+
+func planOf(t reflect.Type) *namePlan {
+	if plan, ok := namePlans.Load(t); ok {
+		return plan.(*namePlan)
+	}
+	plan := &namePlan{primary: make([][]int, len(primaryFields))}
+	if !plan.read(t, nil, map[reflect.Type]bool{}) {
+		plan = nil
+	}
+	namePlans.Store(t, plan)
+	return plan
+}
+
+// read collects the fields of a struct, of embedded structs too, as
+// encoding/json shows them. It reports whether there is anything to name.
+func (p *namePlan) read(t reflect.Type, path []int, seen map[reflect.Type]bool) (found bool) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		index := append(append([]int{}, path...), i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "" && field.Type.Kind() == reflect.Struct:
+			found = p.read(field.Type, index, seen) || found
+		case !field.IsExported() || name == "-":
+		case isText(field.Type) && p.take(name, index):
+			found = found || name == chatField || personFields[name]
+		case mayHoldNames(field.Type, seen):
+			p.nested, found = append(p.nested, index), true
+		}
+	}
+	return found
+}
+
+func (p *namePlan) take(name string, index []int) bool {
+	if to := map[string]*[]int{
+		chatField: &p.chat, "chat_pn": &p.chatPN, "chat_lid": &p.chatLID, "chat_key": &p.chatKey,
+		"pn": &p.pn, "lid": &p.lid, "contact_key": &p.contactKey,
+	}[name]; to != nil {
+		*to = index
+		return true
+	}
+	for rank, primary := range primaryFields {
+		if name == primary {
+			p.primary[rank] = index
+		}
+	}
+	if personFields[name] {
+		p.people = append(p.people, index)
+	}
+	return personFields[name]
+}
+
+// isText tells whether a field may hold an address, or a list of them.
+func isText(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.String
+}
+
+var namedTypes sync.Map // reflect.Type -> bool: whether mayHoldNames
+
+func holdsNames(t reflect.Type) bool {
+	if known, ok := namedTypes.Load(t); ok {
+		return known.(bool)
+	}
+	holds := mayHoldNames(t, nil)
+	namedTypes.Store(t, holds)
+	return holds
+}
+
+// mayHoldNames tells whether values of a type can hold something to name; seen
+// are the types around it.
+func mayHoldNames(t reflect.Type, seen map[reflect.Type]bool) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return mayHoldNames(t.Elem(), seen)
+	case reflect.Map:
+		return t.Elem().Kind() == reflect.Interface
+	case reflect.Interface:
+		return true
+	case reflect.Struct:
+		if seen[t] {
+			return false
+		}
+		inner := map[reflect.Type]bool{t: true}
+		for known := range seen {
+			inner[known] = true
+		}
+		return (&namePlan{primary: make([][]int, len(primaryFields))}).read(t, nil, inner)
+	}
+	return false
+}
+
+func (n *naming) walk(v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		return n.walk(v.Elem())
+	case reflect.Slice, reflect.Array:
+		if !holdsNames(v.Type().Elem()) {
+			return nil
+		}
+		for i := range v.Len() {
+			if err := n.walk(v.Index(i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Map:
+		if object, ok := v.Interface().(fields); ok {
+			return n.object(object)
+		}
+		if object, ok := v.Interface().(map[string]any); ok {
+			return n.object(object)
+		}
+	case reflect.Struct:
+		if plan := planOf(v.Type()); plan != nil && v.CanSet() {
+			return n.structure(v, plan)
+		}
+	}
+	return nil
+}
+
+func (n *naming) structure(v reflect.Value, plan *namePlan) error {
+	if plan.chat != nil {
+		if err := n.nameChat(textAt(v, plan.chat), structTarget{v, plan}); err != nil {
+			return err
+		}
+	}
+	about := plan.primaryOf(v)
+	if about == "" && plan.contactKey != nil && plan.lid != nil {
+		about = textAt(v, plan.lid) // a person whose number is not known
+	}
+	if err := n.namePerson(about, structTarget{v, plan}); err != nil {
+		return err
+	}
+	for _, index := range plan.people {
+		if err := n.rename(v.FieldByIndex(index)); err != nil {
+			return err
+		}
+	}
+	for _, index := range plan.nested {
+		if err := n.walk(v.FieldByIndex(index)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// primaryOf is the address of the person that a struct is about.
+func (p *namePlan) primaryOf(v reflect.Value) string {
+	for _, index := range p.primary {
+		if index == nil {
+			continue
+		}
+		if text := textAt(v, index); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// rename rewrites the addresses in a string, a pointer to one or a list.
+func (n *naming) rename(v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		text, err := n.address(v.Elem().String())
+		if err == nil && text != v.Elem().String() { // the text may be shared
+			v.Set(reflect.ValueOf(&text))
+		}
+		return err
+	case reflect.Slice:
+		for i := range v.Len() {
+			if err := n.rename(v.Index(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	text, err := n.address(v.String())
+	if err == nil {
+		v.SetString(text)
+	}
+	return err
+}
+
+// address is the name of a person; what is no person keeps its own.
+func (n *naming) address(text string) (string, error) {
+	p, ok, err := n.person(text)
+	if err != nil || !ok {
+		return text, err
+	}
+	return p.contact().String(), nil
+}
+
+// nameTarget takes the names of an object.
+type nameTarget interface {
+	setChat(chat string, pn, lid *string)
+	setPerson(pn, lid *string)
+	setKey(field, key string)
+}
+
+func (n *naming) nameChat(text string, to nameTarget) error {
+	if text == "" {
+		return nil
+	}
+	p, ok, err := n.person(text)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if jid, err := types.ParseJID(text); err == nil {
+			text = jid.ToNonAD().String()
+		}
+		to.setChat(text, nil, nil)
+		to.setKey("chat_key", text)
+		return nil
+	}
+	to.setChat(p.contact().String(), jidOrNull(p.pn), jidOrNull(p.lid))
+	n.slots = append(n.slots, keySlot{p, func(key string) { to.setKey("chat_key", key) }})
+	return nil
+}
+
+func (n *naming) namePerson(text string, to nameTarget) error {
+	p, ok, err := n.person(text)
+	if err != nil || !ok {
+		return err
+	}
+	to.setPerson(jidOrNull(p.pn), jidOrNull(p.lid))
+	n.slots = append(n.slots, keySlot{p, func(key string) { to.setKey("contact_key", key) }})
+	return nil
+}
+
+// structTarget names the fields of a struct, as far as it has them.
+type structTarget struct {
+	v    reflect.Value
+	plan *namePlan
+}
+
+func (t structTarget) setChat(chat string, pn, lid *string) {
+	setText(t.v, t.plan.chat, &chat)
+	setText(t.v, t.plan.chatPN, pn)
+	setText(t.v, t.plan.chatLID, lid)
+}
+
+func (t structTarget) setPerson(pn, lid *string) {
+	setText(t.v, t.plan.pn, pn)
+	setText(t.v, t.plan.lid, lid)
+}
+
+func (t structTarget) setKey(field, key string) {
+	if field == "chat_key" {
+		setText(t.v, t.plan.chatKey, &key)
+		return
+	}
+	setText(t.v, t.plan.contactKey, &key)
+}
+
+func textAt(v reflect.Value, index []int) string {
+	field := v.FieldByIndex(index)
+	if field.Kind() == reflect.Pointer {
+		if field.IsNil() {
+			return ""
+		}
+		field = field.Elem()
+	}
+	if field.Kind() != reflect.String {
+		return ""
+	}
+	return field.String()
+}
+
+func setText(v reflect.Value, index []int, text *string) {
+	if index == nil {
+		return
+	}
+	field := v.FieldByIndex(index)
+	switch {
+	case field.Kind() == reflect.Pointer:
+		field.Set(reflect.ValueOf(text))
+	case text != nil:
+		field.SetString(*text)
+	default:
+		field.SetString("")
+	}
+}
+
+// mapTarget names the members of an object without a type; names that are
+// missing are added.
+type mapTarget map[string]any
+
+func (t mapTarget) setChat(chat string, pn, lid *string) {
+	t[chatField], t["chat_pn"], t["chat_lid"] = chat, pn, lid
+}
+
+func (t mapTarget) setPerson(pn, lid *string) { t["pn"], t["lid"] = pn, lid }
+
+func (t mapTarget) setKey(field, key string) { t[field] = key }
+
+func (n *naming) object(object map[string]any) error {
+	if err := n.nameChat(textOf(object[chatField]), mapTarget(object)); err != nil {
+		return err
+	}
+	for _, field := range primaryFields {
+		text := textOf(object[field])
+		if text == "" {
+			continue
+		}
+		if err := n.namePerson(text, mapTarget(object)); err != nil {
+			return err
+		}
+		if _, known := object["contact_key"]; !known {
+			object["contact_key"] = nil // a sender that is no person
+		}
+		break
+	}
+	for field, value := range object {
+		if text := textOf(value); text != "" {
+			if !personFields[field] {
+				continue
+			}
+			name, err := n.address(text)
+			if err != nil {
+				return err
+			}
+			object[field] = name
+			continue
+		}
+		if err := n.member(object, field, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// member names what a member of an object holds.
+func (n *naming) member(object map[string]any, field string, value any) error {
+	v := reflect.ValueOf(value)
+	switch {
+	case !v.IsValid() || v.Kind() == reflect.String:
+		return nil
+	case v.Kind() == reflect.Struct: // a copy, which can be changed
+		inner := reflect.New(v.Type())
+		inner.Elem().Set(v)
+		if err := n.walk(inner); err != nil {
+			return err
+		}
+		object[field] = inner.Elem().Interface()
+		return nil
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.String && personFields[field]:
+		return n.rename(v)
+	}
+	return n.walk(v)
+}
+
+// textOf returns the text of a member, "" for one that is none.
+func textOf(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case *string:
+		if v != nil {
+			return *v
+		}
+	}
+	return ""
+}
+
+// fill puts the keys in their places and returns the aliases to announce.
+func (n *naming) fill(keys *contactKeys) ([]aliased, error) {
+	if len(n.slots) == 0 {
+		return nil, nil
+	}
+	people := make([]person, len(n.slots))
+	for i, slot := range n.slots {
+		people[i] = slot.who
+	}
+	found, joined, err := keys.ofAll(n.ctx, people)
+	if err != nil {
+		return nil, err
+	}
+	for i, slot := range n.slots {
+		slot.set(found[i])
+	}
+	return joined, nil
+}
+
+// name names what an event says.
+func (t *translation) name(data any) error {
+	n := &naming{ctx: t.ctx, known: t.known, lids: t.addressBook()}
+	if err := n.apply(data); err != nil {
+		return err
+	}
+	joined, err := n.fill(t.s.b.keys)
+	if err != nil {
+		return err
+	}
+	for _, j := range joined {
+		if err := t.emitAlias(j.who, j.alias); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownTranslation makes events that do not come from whatsmeow.
+func (s *Session) ownTranslation(ctx context.Context) *translation {
+	t := &translation{s: s, ctx: ctx, settings: s.Settings()}
+	if device, err := s.paired(ctx); err == nil {
+		t.lids = device.LIDs
+	}
+	return t
+}
+
+// NameResult names the chats and people in result, a pointer, as events do. A
+// result that cannot be named is left as it is: what it reports was done.
+func (s *Session) NameResult(ctx context.Context, result any) {
+	if t := reflect.TypeOf(result); t == nil || !holdsNames(t) {
+		return
+	}
+	t := s.ownTranslation(ctx)
+	err := t.name(result)
+	if err == nil && len(t.records) > 0 { // keys were joined
+		_, err = s.b.journal.Append(ctx, s.id, t.records...)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log().Warn("the chats and people in a result could not be named", "error", err)
+	}
+}
