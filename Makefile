@@ -25,7 +25,7 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build bin/waystation
-	go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o bin/waystation ./server
+	go build -buildvcs=false -trimpath -buildmode=pie -ldflags '$(LDFLAGS)' -o bin/waystation ./server
 
 .PHONY: run
 run: build ## Start with SQLite, the simulated network and a paired demo session
@@ -59,6 +59,12 @@ setup: ## Install what the tests need
 lint: $(LINT) ## Check style and the import rules
 	@echo "== golangci-lint"
 	$(LINT) run ./...
+	@echo "== licences of the modules"
+	cd .ci/licenses && go vet . && go test -count=1 . && go run . -check
+
+.PHONY: licenses
+licenses: ## Write docs/licenses.md and the licence texts that binaries carry
+	cd .ci/licenses && go run .
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the Go code

@@ -45,6 +45,7 @@ func TestCommandLine(t *testing.T) {
 		"sandbox -help":     {[]string{"sandbox", "-help"}, exitOK, "-seed number", ""},
 		"try -help":         {[]string{"try", "-help"}, exitOK, "-token token", ""},
 		"health -help":      {[]string{"health", "-help"}, exitOK, "-url URL", ""},
+		"licenses":          {[]string{"licenses"}, exitOK, "GNU GENERAL PUBLIC LICENSE", ""},
 		"version":           {[]string{"version"}, exitOK, "waystation dev go1.", ""},
 		"unknown command":   {[]string{"explode"}, exitUsage, "", `unknown command "explode"`},
 		"mistyped command":  {[]string{"healht"}, exitUsage, "", `did you mean "health"?`},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waystation/waystation/rpc/suggest"
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/notices"
 )
 
 // Set by the linker (see Makefile).
@@ -48,6 +49,7 @@ func commands() []command {
 		{"try", "[flags] [text]", "send a message over the socket and show what happens", try},
 		{"health", "[flags]", "ask a running server whether it is well; for health checks", checkHealth},
 		{"version", "", "print the version", printVersion},
+		{"licenses", "", "print the licences of everything in this binary", printLicenses},
 		{"help", "[topic]", "explain the settings: a topic, a setting, or all", help},
 	}
 }
@@ -115,7 +117,7 @@ func help(ctx context.Context, c console, args []string) error {
 	}
 	known := false
 	for _, cmd := range commands() {
-		if cmd.name == args[0] && !slices.Contains([]string{"help", "version"}, cmd.name) {
+		if cmd.name == args[0] && !slices.Contains([]string{"help", "version", "licenses"}, cmd.name) {
 			known = true
 			if err := cmd.run(ctx, c, []string{"-help"}); !errors.Is(err, config.ErrHelp) {
 				return err
@@ -144,6 +146,7 @@ func serve(ctx context.Context, c console, args []string) error {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	log := newLogger(c.err, cfg)
+	limitMemory(log)
 	if len(unknown) > 0 {
 		log.Warn("environment variables name no setting and are ignored", "names", unknown)
 	}
@@ -152,6 +155,11 @@ func serve(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	return a.run(ctx)
+}
+
+func printLicenses(_ context.Context, c console, _ []string) error {
+	_, err := io.WriteString(c.out, notices.ThirdParty)
+	return err
 }
 
 func printVersion(_ context.Context, c console, _ []string) error {
