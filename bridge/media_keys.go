@@ -2,12 +2,17 @@ package bridge
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"net/url"
 	"os"
 	"strings"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/util/cbcutil"
+	"go.mau.fi/whatsmeow/util/hkdfutil"
 
 	"github.com/waystation/waystation/bridge/media"
 )
@@ -39,6 +44,7 @@ var downloadKinds = map[string]struct {
 const (
 	mediaKeyLength = 32
 	hashLength     = 32
+	mediaMACLength = 10 // bytes at the end of an encrypted file
 )
 
 // DownloadMedia fetches and decrypts a file from WhatsApp's media hosts, and
@@ -73,12 +79,66 @@ func (s *Session) DownloadMedia(ctx context.Context, d MediaDownload) (*MediaFil
 	// The id is the file's own hash: asking twice does not keep it twice.
 	mediaID := media.MediaID(s.id, hex.EncodeToString(d.FileSHA256), d.MimeType)
 	kept, err := s.b.files.Receive(ctx, s.id, mediaID, d.MimeType, "", func(f *os.File) error {
-		return cli.DownloadMediaWithPathToFile(ctx, path, d.FileEncSHA256, d.FileSHA256, d.MediaKey, kind.kind, kind.mms, len(d.FileEncSHA256) == 0, f)
+		if len(d.FileEncSHA256) == 0 {
+			return downloadUnhashed(ctx, cli, path, &d, kind.kind, kind.mms, f)
+		}
+		return cli.DownloadMediaWithPathToFile(ctx, path, d.FileEncSHA256, d.FileSHA256, d.MediaKey, kind.kind, kind.mms, false, f)
 	})
 	if err != nil {
 		return nil, downloadError(err)
 	}
 	return s.Media(ctx, kept.MediaID)
+}
+
+// downloadUnhashed downloads a file whose encrypted form has no known hash. whatsmeow decrypts only files whose encrypted
+// hash is known, so it fetches the encrypted file as it is, and this function checks and decrypts it: the file ends with
+// the first 10 bytes of an HMAC-SHA256 over initialisation vector and ciphertext, and is encrypted by AES-256-CBC, with
+// keys derived from the media key by HKDF.
+func downloadUnhashed(ctx context.Context, cli *whatsmeow.Client, path string, d *MediaDownload, kind whatsmeow.MediaType, mms string, f *os.File) error {
+	if err := cli.DownloadMediaWithPathToFile(ctx, path, nil, nil, nil, kind, mms, true, f); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	size := info.Size() - mediaMACLength
+	if size <= 0 {
+		return whatsmeow.ErrTooShortFile
+	}
+	keys := hkdfutil.SHA256(d.MediaKey, nil, []byte(kind), 80)
+	iv, cipherKey, macKey := keys[:16], keys[16:48], keys[48:80]
+	mac, sum := make([]byte, mediaMACLength), hmac.New(sha256.New, macKey)
+	sum.Write(iv)
+	if _, err := f.ReadAt(mac, size); err != nil {
+		return err
+	}
+	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, size)); err != nil {
+		return err
+	}
+	if !hmac.Equal(sum.Sum(nil)[:mediaMACLength], mac) {
+		return whatsmeow.ErrInvalidMediaHMAC
+	}
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if err := cbcutil.DecryptFile(cipherKey, iv, f); err != nil {
+		return whatsmeow.ErrInvalidMediaHMAC
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	plain := sha256.New()
+	if _, err := io.Copy(plain, f); err != nil {
+		return err
+	}
+	if !hmac.Equal(plain.Sum(nil), d.FileSHA256) {
+		return whatsmeow.ErrInvalidMediaSHA256
+	}
+	return nil
 }
 
 // directPath takes the path out of an address: only WhatsApp's own hosts are

@@ -220,6 +220,7 @@ func TestEveryKindIsStored(t *testing.T) {
 		if byKeys["base64"] != file["base64"] {
 			t.Errorf("%s by its keys differs", kind)
 		}
+		downloadsWithoutEncryptedHash(t, alice, m, file["base64"].(string), len(data))
 	}
 	chats := alice.call("chat.list", params{})
 	if chats["total"] != 1.0 || chats.list("chats")[0]["unread_count"] != 8.0 || chats.list("chats")[0]["name"] != "Carol" {
@@ -367,5 +368,39 @@ func TestPollInAGroup(t *testing.T) {
 	}
 	if chat := alice.call("chat.get", params{"chat": group}).object("chat"); chat["unread_count"] != 0.0 {
 		t.Errorf("after reading: %v", chat)
+	}
+}
+
+// downloadsWithoutEncryptedHash downloads the file of a message by its keys without file_enc_sha256, which is optional,
+// with each way to name the place; wrong keys and hashes must still be refused.
+func downloadsWithoutEncryptedHash(t *testing.T, c *member, m result, want string, size int) {
+	t.Helper()
+	keys := m.object("media").object("keys")
+	base := func() params {
+		return params{"kind": m["type"], "media_key": keys["media_key"], "file_sha256": keys["file_sha256"], "direct_path": keys["direct_path"], "file_length": size}
+	}
+	_, content, _ := strings.Cut(want, ",")
+	other := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	for name, change := range map[string]params{
+		"absent": {}, "null": {"file_enc_sha256": nil}, "empty": {"file_enc_sha256": ""},
+		"by url": {"direct_path": nil, "url": "https://mmg.whatsapp.net" + keys["direct_path"].(string)},
+	} {
+		p := base()
+		for key, value := range change {
+			if p[key] = value; value == nil && key == "direct_path" {
+				delete(p, key)
+			}
+		}
+		file := c.call("media.download", p).object("media")
+		if _, got, _ := strings.Cut(file["base64"].(string), ","); got != content {
+			t.Errorf("%s, file_enc_sha256 %s: another file", m["type"], name)
+		}
+	}
+	for _, wrong := range []string{"media_key", "file_sha256"} {
+		p := base()
+		p[wrong] = other
+		if _, failed := c.try("media.download", p); failed == nil {
+			t.Errorf("%s with a wrong %s is accepted", m["type"], wrong)
+		}
 	}
 }
