@@ -2,14 +2,11 @@ package bridge
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 )
-
-var firstLink = regexp.MustCompile(`https?://[^\s<>"]+`)
 
 // preview adds a link preview to a text. One that cannot be fetched is left
 // out: the text is what matters.
@@ -29,11 +26,11 @@ func (b *builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) 
 	if !b.c.LinkPreview {
 		return nil
 	}
-	link := strings.TrimRight(firstLink.FindString(b.c.Text), ".,;:!?)]}'")
+	link, address := findLink(b.c.Text)
 	if link == "" {
 		return nil
 	}
-	page, err := b.s.b.files.Page(ctx, link)
+	page, err := b.s.b.files.Page(ctx, address)
 	if err != nil {
 		b.s.log().Debug("no link preview", "error", err)
 		return nil

@@ -1,36 +1,40 @@
 package media
 
 import (
+	"bytes"
 	"context"
-	"html"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+	"golang.org/x/net/html/charset"
 )
 
 // Page is what a link preview shows of a web page.
 type Page struct {
 	Title, Description string
-	Image              string // address; "" = none
+	Image              string // absolute address; "" = none
 }
 
 const (
-	maxPage        = 512 << 10 // bytes of a page that are looked at; the head comes first
+	maxPage        = 512 << 10 // bytes of a page that are read; the head comes first
 	maxTitle       = 200       // characters
 	maxDescription = 400       // characters
+	maxDepth       = 512       // nested elements of a page
 )
 
+// The names of metadata, best first: Open Graph, Twitter cards, HTML and schema.org.
 var (
-	metaTag   = regexp.MustCompile(`(?is)<meta\s+[^>]{1,1000}>`)
-	attribute = regexp.MustCompile(`(?is)([a-z:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')`)
-	titleTag  = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+	titleNames       = []string{"og:title", "twitter:title"}
+	descriptionNames = []string{"og:description", "twitter:description", "description"}
+	imageNames       = []string{"og:image", "og:image:secure_url", "og:image:url", "twitter:image", "twitter:image:src", "image_src", "image"}
 )
 
-// Page fetches a web page and reads what it says about itself.
+// Page fetches a web page and returns its metadata.
 func (l *Library) Page(ctx context.Context, address string) (*Page, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -43,57 +47,133 @@ func (l *Library) Page(ctx context.Context, address string) (*Page, error) {
 		return nil, l.fetchError(err)
 	}
 	defer response.Body.Close()
-	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // a bad header is no web page either
-	if response.StatusCode != http.StatusOK || kind != "text/html" && kind != "application/xhtml+xml" {
+	header := response.Header.Get("Content-Type")
+	kind, _ := canonical(header) // a malformed header is not that of a web page
+	if response.StatusCode != http.StatusOK || kind != typeHTML && kind != "application/xhtml+xml" {
 		return nil, &Error{Reason: ReasonFetch, Field: "url", Message: "there is no web page"}
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxPage))
 	if err != nil {
 		return nil, l.fetchError(err)
 	}
-	return readPage(strings.ToValidUTF8(string(text), ""), response.Request.URL), nil
+	return readPage(decodePage(text, header), response.Request.URL)
 }
 
-func readPage(text string, base *url.URL) *Page {
-	said := map[string]string{}
-	for _, tag := range metaTag.FindAllString(text, 200) {
-		var name, content string
-		for _, a := range attribute.FindAllStringSubmatch(tag, 20) {
-			switch strings.ToLower(a[1]) {
-			case "property", "name":
-				name = strings.ToLower(a[2] + a[3])
-			case "content":
-				content = a[2] + a[3]
+// decodePage returns a page in UTF-8. The encoding is that of the byte order mark, of the header, of a meta tag, or
+// UTF-8 if the page is valid UTF-8, as the HTML standard orders them.
+func decodePage(text []byte, header string) io.Reader {
+	encoding, name, certain := charset.DetermineEncoding(text, header)
+	if !certain && validUTF8(text) || name == "utf-8" {
+		return bytes.NewReader(bytes.ToValidUTF8(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), nil))
+	}
+	return encoding.NewDecoder().Reader(bytes.NewReader(text))
+}
+
+// validUTF8 is utf8.Valid for text that may be cut inside its last character.
+func validUTF8(text []byte) bool {
+	for cut := 0; cut < utf8.UTFMax && cut <= len(text); cut++ {
+		if utf8.Valid(text[:len(text)-cut]) {
+			return true
+		}
+	}
+	return false
+}
+
+// readPage reads the metadata of a page; its relative addresses start at base, or at the page's base element.
+func readPage(text io.Reader, base *url.URL) (*Page, error) {
+	root, err := html.ParseWithOptions(text, html.ParseOptionEnableScripting(true)) // the content of noscript is text
+	if err != nil {
+		return nil, &Error{Reason: ReasonFetch, Field: "url", Message: "the web page could not be read", Err: err}
+	}
+	m := metadata{named: map[string]string{}}
+	m.walk(root, 0)
+	if href, err := base.Parse(m.base); err == nil {
+		base = href
+	}
+	page := &Page{Title: tidy(m.first(titleNames), maxTitle), Description: tidy(m.first(descriptionNames), maxDescription)}
+	if page.Title == "" {
+		page.Title = tidy(m.title, maxTitle)
+	}
+	if address := m.first(imageNames); address != "" {
+		if image, err := base.Parse(address); err == nil && (image.Scheme == "http" || image.Scheme == "https") {
+			page.Image = image.String()
+		}
+	}
+	return page, nil
+}
+
+// metadata collects what the elements of a page say. The first of equal names counts.
+type metadata struct {
+	named       map[string]string
+	title, base string
+}
+
+func (m *metadata) walk(n *html.Node, depth int) {
+	if n.Type == html.ElementNode && n.Namespace == "" {
+		m.read(n)
+	}
+	if depth == maxDepth || n.DataAtom == atom.Template {
+		return
+	}
+	for child := n.FirstChild; child != nil; child = child.NextSibling {
+		m.walk(child, depth+1)
+	}
+}
+
+func (m *metadata) read(n *html.Node) {
+	switch n.DataAtom {
+	case atom.Title:
+		if m.title == "" && n.FirstChild != nil {
+			m.title = n.FirstChild.Data
+		}
+	case atom.Base:
+		if m.base == "" {
+			m.base = strings.TrimSpace(attribute(n, "href"))
+		}
+	case atom.Link:
+		for rel := range strings.FieldsSeq(attribute(n, "rel")) {
+			if strings.EqualFold(rel, "image_src") {
+				m.add("image_src", attribute(n, "href"))
 			}
 		}
-		if _, known := said[name]; !known && name != "" {
-			said[name] = content
+	case atom.Meta:
+		for _, key := range []string{"property", "name", "itemprop"} {
+			m.add(attribute(n, key), attribute(n, "content"))
 		}
 	}
-	page := &Page{Title: first(said, "og:title", "twitter:title"), Description: first(said, "og:description", "description", "twitter:description")}
-	if title := titleTag.FindStringSubmatch(text); page.Title == "" && title != nil {
-		page.Title = title[1]
-	}
-	page.Title, page.Description = tidy(page.Title, maxTitle), tidy(page.Description, maxDescription)
-	if image, err := base.Parse(html.UnescapeString(first(said, "og:image", "twitter:image"))); err == nil && image.String() != base.String() {
-		page.Image = image.String()
-	}
-	return page
 }
 
-func first(said map[string]string, names ...string) string {
+func (m *metadata) add(name, content string) {
+	name, content = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(content)
+	if m.named[name] == "" && name != "" {
+		m.named[name] = content
+	}
+}
+
+func (m *metadata) first(names []string) string {
 	for _, name := range names {
-		if said[name] != "" {
-			return said[name]
+		if m.named[name] != "" {
+			return m.named[name]
 		}
 	}
 	return ""
 }
 
+func attribute(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// tidy joins the words of a text by single blanks, and shortens it to a number of characters.
 func tidy(text string, limit int) string {
-	text = strings.Join(strings.Fields(html.UnescapeString(text)), " ")
+	text = strings.Join(strings.Fields(text), " ")
 	if utf8.RuneCountInString(text) > limit {
 		text = string([]rune(text)[:limit-1]) + "…"
 	}
 	return text
 }
+
