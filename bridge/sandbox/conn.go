@@ -53,6 +53,7 @@ type conn struct {
 // outgoing is a stanza on its way to the socket.
 type outgoing struct {
 	node  waBinary.Node
+	frame []byte        // sent instead of node when set
 	delay time.Duration // wait before writing, from fault rules
 	last  time.Duration // when set, close the connection this long after it
 }
@@ -263,9 +264,12 @@ func (c *conn) write(item outgoing) error {
 			return err
 		}
 	}
-	plain, err := waBinary.Marshal(item.node)
-	if err != nil {
-		return fmt.Errorf("stanza: %w", err)
+	plain := item.frame
+	if plain == nil {
+		var err error
+		if plain, err = encode(item.node); err != nil {
+			return err
+		}
 	}
 	return c.writeFrame(c.ctx, c.noise.seal(nil, plain))
 }

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -23,6 +25,8 @@ const (
 	FaultRefuseSend FaultKind = "refuse_send"
 	// FaultRefuseRequest answers a request with the error Code (503 when Code is 0).
 	FaultRefuseRequest FaultKind = "refuse_request"
+	// FaultReply changes the reply to a request with the function Reply.
+	FaultReply FaultKind = "reply"
 )
 
 // Faults of a stanza that a session is sent.
@@ -61,6 +65,10 @@ const (
 	FaultLoggedOut FaultKind = "logged_out"
 	// FaultServiceUnavailable ends the connection at once with stream error 503.
 	FaultServiceUnavailable FaultKind = "service_unavailable"
+	// FaultStreamError ends the connection at once with stream error Code (500 when Code is 0).
+	FaultStreamError FaultKind = "stream_error"
+	// FaultStreamEnd ends the connection at once with the stanza that ends a stream without an error.
+	FaultStreamEnd FaultKind = "stream_end"
 	// FaultFirstContact makes messages need the token of whom they are for, until the fault is cleared: others are refused with 463.
 	FaultFirstContact FaultKind = "first_contact"
 	// FaultMediaUpload and FaultMediaDownload fail requests to the media host with HTTP status Code (404 when Code is 0).
@@ -77,6 +85,8 @@ type Fault struct {
 	Tag, Type string
 	// Match selects stanzas further; nil is any. It runs under the network's mutex and must not call the network.
 	Match func(*waBinary.Node) bool
+	// Reply makes the reply that FaultReply sends of the one it replaces. It runs under the network's mutex and must not call the network.
+	Reply func(waBinary.Node) waBinary.Node
 	// Skip lets that many matching stanzas pass first.
 	Skip int
 	// Times is how often it happens: 0 is once, a negative number until the fault is cleared.
@@ -151,9 +161,9 @@ func (n *Network) injectMedia(f Fault) error {
 // inject acts on a checked fault. Call under n.mu.
 func (n *Network) inject(rule *faultRule) (string, error) {
 	switch rule.Kind {
-	case FaultStreamReplaced, FaultServiceUnavailable, FaultLoggedOut:
+	case FaultStreamReplaced, FaultServiceUnavailable, FaultStreamError, FaultStreamEnd, FaultLoggedOut:
 		return "", n.endSessions(rule)
-	case FaultCut, FaultCutAfter, FaultStall, FaultRefuseSend, FaultRefuseRequest, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder,
+	case FaultCut, FaultCutAfter, FaultStall, FaultRefuseSend, FaultRefuseRequest, FaultReply, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder,
 		FaultPasskeyLost, FaultPasskeyError, FaultSlow, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated, FaultFirstContact:
 	default:
 		return "", fmt.Errorf("sandbox: unknown kind of fault %q", rule.Kind)
@@ -187,11 +197,19 @@ func (n *Network) endSessions(rule *faultRule) error {
 			n.unlink(d, true)
 		case FaultStreamReplaced:
 			n.endStream(d.conn, conflictNode("replaced"))
+		case FaultStreamEnd:
+			n.endStream(d.conn, waBinary.Node{Tag: "xmlstreamend"})
+		case FaultStreamError:
+			n.endStream(d.conn, streamError(cmp.Or(rule.Code, 500)))
 		default:
-			n.endStream(d.conn, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "503"}})
+			n.endStream(d.conn, streamError(503))
 		}
 	}
 	return nil
+}
+
+func streamError(code int) waBinary.Node {
+	return waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": strconv.Itoa(code)}}
 }
 
 func conflictNode(kind string) waBinary.Node {

@@ -128,7 +128,7 @@ func (n *Network) handleIQ(r *request) {
 	case "get", "set":
 		reply := n.answer(r)
 		if r.conn != nil {
-			n.send(r.conn, reply)
+			n.send(r.conn, n.faults.reply(r, reply))
 		}
 	case "result", "error":
 		if r.conn != nil && r.conn.pairing != nil {
