@@ -81,6 +81,7 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 	if err != nil {
 		return err
 	}
+	ctx = readingAppState(ctx)
 	if err := s.ops.appState.enter(ctx); err != nil {
 		return waError(what, err)
 	}
@@ -105,7 +106,7 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 			return waError(what, sent)
 		}
 		// Whether the patch was taken or another was there first: this device must now read what it has not seen.
-		err = readAppState(ctx, client, name)
+		err = s.readAppState(ctx, client, name)
 		if err != nil {
 			return waError(what, err)
 		}
@@ -119,10 +120,10 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 }
 
 // readAppState fetches what is new. A hash that does not match is cured by reading everything again.
-func readAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
-	err := client.FetchAppState(ctx, name, false, false)
+func (s *Session) readAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
+	err := s.fetchAppState(ctx, client, name, false)
 	if errors.Is(err, appstate.ErrMismatchingLTHash) {
-		err = client.FetchAppState(ctx, name, true, false)
+		err = s.fetchAppState(ctx, client, name, true)
 	}
 	return err
 }

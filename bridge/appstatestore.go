@@ -17,9 +17,12 @@ import (
 // device of the account can read the collection. A process killed between them
 // ends up the same way. So the first two writes are held back and go out with
 // the third, in one transaction; readers see the step before or after it.
+//
+// Reads of collections that whatsmeow starts by itself are refused and left to the session, see appStateReader.
 type appStateStore struct {
 	store.AppStateStore
-	db *dbutil.Database
+	db      *dbutil.Database
+	refused func(collection string) // called for a read that was refused
 
 	mu   sync.Mutex
 	held map[string]*heldStep // by collection; whatsmeow decodes one patch of a client at a time
@@ -33,8 +36,17 @@ type heldStep struct {
 
 var _ store.AppStateStore = (*appStateStore)(nil)
 
-func newAppStateStore(db *dbutil.Database, inner store.AppStateStore) *appStateStore {
-	return &appStateStore{AppStateStore: inner, db: db, held: make(map[string]*heldStep)}
+func newAppStateStore(db *dbutil.Database, inner store.AppStateStore, refused func(string)) *appStateStore {
+	return &appStateStore{AppStateStore: inner, db: db, refused: refused, held: make(map[string]*heldStep)}
+}
+
+// GetAppStateVersion is the first step of every read and write of a collection. It fails with errReadBySession when the session did not start it.
+func (s *appStateStore) GetAppStateVersion(ctx context.Context, name string) (uint64, [128]byte, error) {
+	if !isReadingAppState(ctx) {
+		s.refused(name)
+		return 0, [128]byte{}, errReadBySession
+	}
+	return s.AppStateStore.GetAppStateVersion(ctx, name)
 }
 
 // PutAppStateVersion begins a step; what an earlier step left unfinished is dropped.

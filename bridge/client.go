@@ -42,8 +42,11 @@ func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
 	// before it is known to the journal.
 	cli.ManualHistorySyncDownload = true
 	cli.BackgroundEventCtx = s.b.ctx
+	cli.RefreshCAT = refuseMessengerLogin
+	socket := &socketGuard{}
 	profile, name := row.Profile, s.b.cfg.DeviceName
 	cli.GetClientPayload = func() *waWa6.ClientPayload {
+		socket.hold() // until dial releases it
 		payload := device.GetClientPayload()
 		profile.apply(payload, name)
 		return payload
@@ -56,13 +59,19 @@ func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
 			return nil, fmt.Errorf("bridge: set proxy: %w", hideURL(err))
 		}
 	}
+	if err = s.guardStanzas(cli); err != nil {
+		return nil, err
+	}
+	if err = wrapSocketTransports(cli, socket.wrap); err != nil {
+		return nil, err
+	}
 	cli.AddEventHandlerWithSuccessStatus(func(evt any) bool { return s.handle(cli, evt) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ctx.Err() != nil || s.deleted {
 		return nil, context.Canceled
 	}
-	s.cli = cli
+	s.cli, s.socket = cli, socket
 	return cli, nil
 }
 

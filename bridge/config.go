@@ -24,6 +24,10 @@ type Config struct {
 	// be recorded, before it opens its connection again to have it redelivered.
 	// Default 5 s.
 	RedeliveryPause time.Duration
+	// StanzaBytes is the largest stanza of WhatsApp after decompression, in bytes; larger ones are dropped. Default 32 MiB: a frame has 16 MiB.
+	StanzaBytes int
+	// StanzaDepth is how many levels deep stanzas may be inside each other; others are dropped. Default 64: WhatsApp's have fewer than ten.
+	StanzaDepth int
 	// MaxSessions bounds the stored sessions. Default 10000.
 	MaxSessions int
 	// EventDataLimit is the largest data of one event, in bytes. What is over it
@@ -54,6 +58,8 @@ const (
 	defaultBackoffMax         = 2 * time.Minute
 	defaultKeepAliveLimit     = 90 * time.Second
 	defaultRedeliveryPause    = 5 * time.Second
+	defaultStanzaBytes        = 32 << 20
+	defaultStanzaDepth        = 64
 	defaultMaxSessions        = 10000
 	defaultEventDataLimit     = 64 << 10
 	defaultHistoryWorkers     = 2
@@ -68,6 +74,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.BackoffMax, defaultBackoffMax)
 	setDefault(&c.KeepAliveLimit, defaultKeepAliveLimit)
 	setDefault(&c.RedeliveryPause, defaultRedeliveryPause)
+	setDefault(&c.StanzaBytes, defaultStanzaBytes)
+	setDefault(&c.StanzaDepth, defaultStanzaDepth)
 	setDefault(&c.MaxSessions, defaultMaxSessions)
 	setDefault(&c.EventDataLimit, defaultEventDataLimit)
 	setDefault(&c.HistoryWorkers, defaultHistoryWorkers)

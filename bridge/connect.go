@@ -162,26 +162,47 @@ func (s *Session) fly(f *flight, withSlot bool) {
 // dial opens the socket. Its context lives as long as the connection: only a
 // dial that takes too long, or a stop, ends it early.
 func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
-	ctx, end := context.WithCancel(s.b.ctx)
+	// The context is not the bridge's: its end would close the socket before the handshake can be given up (socketGuard).
+	ctx, end := context.WithCancel(context.WithoutCancel(s.b.ctx))
 	s.mu.Lock()
 	if s.endConn != nil {
 		s.endConn()
 	}
 	s.endConn = end
+	s.endReason = ""
+	socket := s.socket
 	s.mu.Unlock()
 	if cli.IsConnected() {
 		cli.Disconnect() // the rest of a refused login, which its server has not closed yet
 	}
-	stopWithFlight := context.AfterFunc(f.ctx, end)
-	tooLong := time.AfterFunc(s.b.cfg.ConnectTimeout, end)
-	err := cli.ConnectContext(ctx)
+	defer socket.release()
+	stop := func() {
+		if !socket.cut() {
+			end()
+		}
+	}
+	stopWithFlight := context.AfterFunc(f.ctx, stop)
+	tooLong := time.AfterFunc(s.b.cfg.ConnectTimeout, stop)
+	err := catchPanic("connect", func() error {
+		if err := cli.ConnectContext(ctx); err != nil {
+			return err
+		}
+		return s.guardFrames(cli)
+	})
 	if !tooLong.Stop() && err == nil {
 		err = context.DeadlineExceeded
 	}
 	if !stopWithFlight() && err == nil {
 		err = context.Canceled
 	}
-	return err
+	if err != nil {
+		s.logPanic(err)
+		end()
+		return err
+	}
+	withBridge := context.AfterFunc(s.b.ctx, end)
+	context.AfterFunc(ctx, func() { withBridge() })
+	return nil
 }
 
 // land ends the dialling part of a flight.
@@ -226,6 +247,10 @@ func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f f
 		return
 	}
 	s.stopTimers()
+	if d.Reason == reasonNone {
+		d.Reason = s.endReason
+	}
+	s.endReason = ""
 	if s.snap.State == StateConnected {
 		s.attempts = 0
 	} else {

@@ -88,10 +88,10 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 	return nil
 }
 
-// guardDevice puts the bridge's own container, signal store and app-state store
-// over a device's.
+// guardDevice puts the bridge's own container and its signal, contact and app-state stores over those of a device.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
 	guardRatchets(s.b.db, device, s.messageLeftAlone)
-	device.AppState = newAppStateStore(s.b.db, device.AppState)
+	device.Contacts = newContactStore(device.Contacts)
+	device.AppState = newAppStateStore(s.b.db, device.AppState, s.appStateRefused)
 }

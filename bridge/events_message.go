@@ -166,6 +166,7 @@ func (t *translation) plumbing(evt *events.Message) error {
 	if notice := evt.Message.GetProtocolMessage().GetHistorySyncNotification(); notice != nil && evt.Info.IsFromMe {
 		return t.historyNotice(evt.Info.ID, notice)
 	}
+	t.appStateRecovery(evt)
 	return nil
 }
 

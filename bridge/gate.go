@@ -1,15 +1,24 @@
 package bridge
 
-import "sync"
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
 
-// spawn runs fn in a goroutine that Close waits for. It returns false, and
-// does nothing, once Close has begun.
+// spawn runs fn in a goroutine that Close waits for. It returns false, and does nothing, once Close has begun. A panic of fn is logged and ends the
+// goroutine only.
 func (b *Bridge) spawn(fn func()) bool {
 	if !b.gate.enter() {
 		return false
 	}
 	go func() {
 		defer b.gate.leave()
+		defer func() {
+			if cause := recover(); cause != nil {
+				b.log.Error("a goroutine of the bridge panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			}
+		}()
 		fn()
 	}()
 	return true

@@ -105,11 +105,15 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 	if err := proto.Unmarshal(pending.Notice, &notice); err != nil {
 		return fmt.Errorf("read notice: %w", err)
 	}
-	blob, err := cli.DownloadHistorySync(ctx, &notice, true)
-	if err != nil {
+	var blob *waHistorySync.HistorySync
+	stored := 0
+	err := catchPanic("read history", func() (err error) {
+		if blob, err = cli.DownloadHistorySync(ctx, &notice, true); err == nil {
+			stored, err = s.storeHistory(ctx, cli, blob)
+		}
 		return err
-	}
-	stored, err := s.storeHistory(ctx, cli, blob)
+	})
+	s.logPanic(err)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,9 @@ func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 		s.lostConnection(cli, InputLost, Details{}, fact{})
 	case *events.ConnectFailure:
 		s.refused(cli, e)
+	case *events.CATRefreshError:
+		s.messengerLogin(cli, e)
+		return false // it is an event too
 	case *events.LoggedOut:
 		s.loggedOut(cli, e)
 	case *events.StreamReplaced:
@@ -148,13 +151,23 @@ func (s *Session) loggedOut(cli *whatsmeow.Client, e *events.LoggedOut) {
 // refused: WhatsApp answered the login with a code that has no state of its
 // own.
 func (s *Session) refused(cli *whatsmeow.Client, e *events.ConnectFailure) {
-	data := mustJSON(fields{"code": int(e.Reason), "reason": e.Reason.String(), "message": orNull(e.Message)})
+	data := mustJSON(fields{"code": int(e.Reason), "reason": refusalText(int(e.Reason)), "message": orNull(e.Message)})
 	s.mu.Lock()
 	if s.cli == cli && !s.deleted && s.attempts == 0 {
 		s.post(journal.Record{Type: "ConnectFailure", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(), Data: data})
 	}
 	s.mu.Unlock()
-	s.lostConnection(cli, InputRefused, Details{Reason: "refused: " + e.Reason.String()}, fact{})
+	s.lostConnection(cli, InputRefused, Details{Reason: streamEnd{code: int(e.Reason), login: true}.reason()}, fact{})
+}
+
+// messengerLogin: WhatsApp asked for the credentials of a Messenger client, at the login or later. whatsmeow reports no Disconnected after it.
+func (s *Session) messengerLogin(cli *whatsmeow.Client, e *events.CATRefreshError) {
+	var asked *messengerLoginError
+	if errors.As(e.Error, &asked) && asked.end.login {
+		s.refused(cli, &events.ConnectFailure{Reason: events.ConnectFailureReason(asked.end.code), Message: asked.end.message})
+		return
+	}
+	s.lostConnection(cli, InputLost, Details{}, fact{})
 }
 
 // sawPushName keeps the own display name as WhatsApp last told it.

@@ -51,7 +51,7 @@ func (s *Session) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed,
 	out := &Refreshed{}
 	if opts.AppState {
 		for _, name := range appstate.AllPatchNames {
-			out.AppState = append(out.AppState, refreshAppState(ctx, cli, name, opts.RequestRecovery))
+			out.AppState = append(out.AppState, s.refreshAppState(ctx, cli, name, opts.RequestRecovery))
 		}
 	}
 	if opts.PreKeys {
@@ -70,10 +70,10 @@ func (s *Session) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed,
 	return out, nil
 }
 
-func refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, reread bool) AppStateReport {
+func (s *Session) refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, reread bool) AppStateReport {
 	start := time.Now()
 	report := AppStateReport{Name: string(name)}
-	report.Err = cli.FetchAppState(ctx, name, true, false)
+	report.Err = s.fetchAppState(ctx, cli, name, true)
 	if report.Err != nil && reread {
 		_, err := cli.SendPeerMessage(ctx, whatsmeow.BuildAppStateRecoveryRequest(name))
 		report.RecoveryRequested = err == nil

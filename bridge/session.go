@@ -34,6 +34,8 @@ type Session struct {
 
 	cli         *whatsmeow.Client  // nil while nothing is connected or wanted
 	endConn     context.CancelFunc // ends the context the connection was opened with
+	socket      *socketGuard       // of cli
+	endReason   string             // why WhatsApp ends the connection, from the stanza before its end
 	flight      *flight            // a connect in progress
 	retry       *time.Timer        // the next connect by itself
 	retryAt     time.Time
@@ -45,7 +47,8 @@ type Session struct {
 	codesOf     int           // how many there were
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 
-	ops operations // shared by the operations on WhatsApp; guards itself
+	states appStateReader // guards itself
+	ops    operations     // shared by the operations on WhatsApp; guards itself
 
 	redeliveries   int // reconnects because an event could not be recorded
 	lastRedelivery time.Time
@@ -119,10 +122,10 @@ func (s *Session) Proxy() Proxy {
 // *Error with ReasonNotConnected.
 func (s *Session) live() (*whatsmeow.Client, error) {
 	s.mu.Lock()
-	cli, state := s.cli, s.snap.State
+	cli, snap := s.cli, s.snap
 	s.mu.Unlock()
-	if cli == nil || state != StateConnected || !cli.IsConnected() || !cli.IsLoggedIn() {
-		return nil, newError(ReasonNotConnected, "the session is not connected (%s)", state)
+	if cli == nil || snap.State != StateConnected || !cli.IsConnected() || !cli.IsLoggedIn() {
+		return nil, newError(ReasonNotConnected, "%s", notConnected(snap))
 	}
 	return cli, nil
 }

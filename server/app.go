@@ -233,6 +233,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		Outlets: bridgeOutlets{a.outlets, a},
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
+			StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
 			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia,
 		},
 	})

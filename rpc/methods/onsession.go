@@ -34,10 +34,13 @@ func onSessionCall[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ct
 			return zero, err
 		}
 		defer leave()
-		result, err := fn(ctx, call, session, p)
-		if err == nil {
-			session.NameResult(ctx, &result)
-		}
+		result := zero
+		err = session.Call(func() (err error) {
+			if result, err = fn(ctx, call, session, p); err == nil {
+				session.NameResult(ctx, &result)
+			}
+			return err
+		})
 		return result, err
 	})
 }

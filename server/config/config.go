@@ -120,6 +120,10 @@ type Config struct {
 
 	ConnectConcurrency int `flag:"connect-concurrency" unit:"sessions" default:"8" min:"1" max:"1000" doc:"Sessions that may be logging in at a time." why:"More at once mostly wait for each other's cryptography."`
 
+	MaxStanzaBytes int `flag:"max-stanza-bytes" unit:"bytes" default:"33554432" min:"65536" max:"1073741824" doc:"Largest stanza of WhatsApp after decompression; larger ones are dropped." why:"A frame has at most 16 MiB, and real stanzas are far smaller."`
+
+	MaxStanzaDepth int `flag:"max-stanza-depth" unit:"levels" default:"64" min:"16" max:"10000" doc:"How many levels deep stanzas of WhatsApp may be inside each other; others are dropped." why:"WhatsApp's have fewer than ten, and a stack that overflows ends the process."`
+
 	EchoAPIMessages bool `flag:"echo-api-messages-enabled" default:"true" doc:"Messages sent through methods become events where the session wants it. Set false, only calls that ask for their event (echo) get it." why:"The session decides."`
 
 	SkipMedia bool `flag:"global-skip-media-download" doc:"Fetch no session's media by itself; events carry metadata alone, whatever the sessions' own settings." why:"The session decides."`

@@ -1,0 +1,146 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/socket"
+)
+
+// socketGuard stands between a client and its WebSocket, below whatsmeow's frames and above TLS. It does two things that whatsmeow offers no way for:
+//
+//   - It ends a handshake at once. whatsmeow waits up to 20 s for the server's answer, whatever its context says, and holds a lock meanwhile that
+//     Disconnect and IsConnected need.
+//   - It holds back what follows the handshake until the handler of frames has been wrapped, so that no frame is handled without the wrapper.
+type socketGuard struct {
+	mu      sync.Mutex
+	conn    *guardedConn  // of the latest connection
+	held    chan struct{} // closed when reading may go on; nil = it may
+	waiting bool          // whatsmeow waits for the server's part of the handshake
+}
+
+// wrap makes transports whose WebSockets are guarded.
+func (g *socketGuard) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+			return resp, err
+		}
+		if stream, ok := resp.Body.(io.ReadWriteCloser); ok {
+			conn := &guardedConn{ReadWriteCloser: stream, guard: g}
+			g.mu.Lock()
+			g.conn, g.waiting = conn, true
+			g.mu.Unlock()
+			resp.Body = conn
+		}
+		return resp, err
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (fn roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return fn(req) }
+
+// hold stops what is read from reaching whatsmeow until release. whatsmeow calls it, through GetClientPayload, when it has the server's part of the
+// handshake and has not sent the last of its own.
+func (g *socketGuard) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = false
+	if g.held == nil {
+		g.held = make(chan struct{})
+	}
+}
+
+// release ends hold.
+func (g *socketGuard) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = false
+	if g.held != nil {
+		close(g.held)
+		g.held = nil
+	}
+}
+
+// cut ends a handshake in progress and returns true, or returns false when there is none.
+func (g *socketGuard) cut() bool {
+	g.mu.Lock()
+	conn, waiting := g.conn, g.waiting
+	g.mu.Unlock()
+	if conn == nil || !waiting {
+		return false
+	}
+	_ = conn.ReadWriteCloser.Close()
+	return true
+}
+
+// pass waits while reading is held.
+func (g *socketGuard) pass() {
+	g.mu.Lock()
+	held := g.held
+	g.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+}
+
+// spoil returns whether the handshake is still waiting; the next call returns false.
+func (g *socketGuard) spoil(conn *guardedConn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	waiting := g.waiting && g.conn == conn
+	if waiting {
+		g.waiting = false
+	}
+	return waiting
+}
+
+// guardedConn is the stream of one WebSocket.
+type guardedConn struct {
+	io.ReadWriteCloser
+	guard *socketGuard
+}
+
+// spoiledAnswer is an unmasked WebSocket message with a frame of one byte. It is no part of a handshake, so whatsmeow gives the handshake up.
+var spoiledAnswer = []byte{0x82, 4, 0, 0, 1, 0xff}
+
+// Read returns what the server sent. When the stream ends before the server's part of the handshake it returns spoiledAnswer first: whatsmeow does
+// not notice the end of the stream by itself.
+func (c *guardedConn) Read(p []byte) (int, error) {
+	n, err := c.ReadWriteCloser.Read(p)
+	if n == 0 && err != nil && len(p) >= len(spoiledAnswer) && c.guard.spoil(c) {
+		return copy(p, spoiledAnswer), nil
+	}
+	c.guard.pass()
+	return n, err
+}
+
+// errFrame is a frame that is not handled.
+var errFrame = errors.New("bridge: a frame of WhatsApp cannot be read")
+
+// guardFrames wraps the handler of decrypted frames of the connection that has just been opened: a frame that whatsmeow's decoder cannot read, or
+// that would take more memory or stack than it may, is dropped.
+func (s *Session) guardFrames(cli *whatsmeow.Client) error {
+	limits := frameLimits{bytes: s.b.cfg.StanzaBytes, depth: s.b.cfg.StanzaDepth}
+	return wrapFrameHandler(cli, func(next socket.FrameHandler) socket.FrameHandler {
+		return func(ctx context.Context, data []byte) {
+			err := catchPanic("frame", func() error {
+				checked, err := limits.check(data)
+				if err == nil {
+					next(ctx, checked)
+				}
+				return err
+			})
+			if err != nil {
+				s.logPanic(err)
+				s.log().Warn("a frame of WhatsApp was dropped", "bytes", len(data), "error", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// whatsmeow handles each stanza in a goroutine of its own that has no recover, and starts further ones from some handlers. guardStanzas puts the
+// session's own function before each handler, so that a panic drops the stanza and nothing else. Handlers that would start a goroutine which reads
+// input further are called by the session instead:
+//
+//   - notifications of the types in backgroundNotifications run in a goroutine of the bridge;
+//   - app state is read by the session (appStateReader), whoever asks for it;
+//   - the result of a pairing is checked before whatsmeow reads it.
+//
+// The goroutines that whatsmeow still starts (acknowledgements, receipts, push and business names, privacy tokens, prekeys after the login, retry
+// receipts, which have a recover) read no contents that are not checked by then.
+
+// unacknowledgedOnPanic are the stanzas that whatsmeow has not acknowledged when their handler panics. For the other kinds the acknowledgement is
+// deferred or there is none. Without one WhatsApp would deliver the stanza again with each connection.
+var unacknowledgedOnPanic = map[string]bool{"message": true, "status": true, "appdata": true}
+
+// backgroundNotifications are the types of notifications that whatsmeow handles in a goroutine beside the following stanzas.
+var backgroundNotifications = map[string]func(*Session, *whatsmeow.Client, context.Context, *waBinary.Node){
+	"encrypt": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+		cli.DangerousInternals().HandleEncryptNotification(ctx, node)
+	},
+	"account_sync": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+		cli.DangerousInternals().HandleAccountSyncNotification(ctx, node)
+	},
+	"link_code_companion_reg": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+		cli.DangerousInternals().TryHandleCodePairNotification(ctx, node)
+	},
+	"crsc_continuation": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+		cli.DangerousInternals().TryHandlePasskeyContinuationNotification(ctx, node)
+	},
+	"server_sync": (*Session).appStateChanged,
+}
+
+// guardStanzas wraps the client's handlers of stanzas. Call it before the client connects.
+func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
+	return wrapStanzaHandlers(cli, func(tag string, next stanzaHandler) stanzaHandler {
+		handle := next
+		switch tag {
+		case "notification":
+			handle = func(ctx context.Context, node *waBinary.Node) { s.handleNotification(cli, ctx, node, next) }
+		case "iq":
+			handle = func(ctx context.Context, node *waBinary.Node) { s.handleServerIQ(cli, ctx, node, next) }
+		case "failure", "stream:error":
+			handle = func(ctx context.Context, node *waBinary.Node) {
+				end := endOf(node)
+				s.noteEnd(cli, end)
+				next(context.WithValue(ctx, endKey{}, end), node)
+			}
+		}
+		return func(ctx context.Context, node *waBinary.Node) {
+			if s.guarded("stanza "+tag, func() { handle(ctx, node) }) {
+				return
+			}
+			if unacknowledgedOnPanic[tag] {
+				s.guarded("acknowledge "+tag, func() { cli.DangerousInternals().SendAck(ctx, node, whatsmeow.NackUnhandledError) })
+			}
+		}
+	})
+}
+
+// handleNotification runs the types that whatsmeow would handle in a goroutine without a recover in one that has it.
+func (s *Session) handleNotification(cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node, next stanzaHandler) {
+	kind := node.AttrGetter().OptionalString("type")
+	run := backgroundNotifications[kind]
+	if run == nil {
+		next(ctx, node)
+		return
+	}
+	acknowledge := cli.DangerousInternals().MaybeDeferredAck(ctx, node)
+	if s.b.spawn(func() { s.guarded("notification "+kind, func() { run(s, cli, ctx, node) }) }) {
+		acknowledge()
+	}
+}
+
+// handleServerIQ checks what whatsmeow takes for granted in the result of a pairing. Without an id, or without the address of the new device, the
+// pairing fails.
+func (s *Session) handleServerIQ(cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node, next stanzaHandler) {
+	success, ok := node.GetOptionalChildByTag("pair-success")
+	if !ok || node.Attrs["from"] != types.ServerJID {
+		next(ctx, node)
+		return
+	}
+	_, hasID := node.Attrs["id"].(string)
+	device := success.GetChildByTag("device")
+	jid, _ := device.Attrs["jid"].(types.JID)
+	if hasID && jid.Server == types.DefaultUserServer && jid.User != "" && jid.Device != 0 {
+		next(ctx, node)
+		return
+	}
+	cli.Disconnect()
+	cli.DangerousInternals().DispatchEvent(&events.PairError{ID: jid, Error: errors.New("WhatsApp's confirmation of the pairing has no id or no device")})
+}
+
+// streamEnd is why WhatsApp ends a connection or refuses a login.
+type streamEnd struct {
+	code    int
+	login   bool // a failure of the login, not an error of the stream
+	message string
+}
+
+type endKey struct{}
+
+// endOf reads a failure or stream:error stanza.
+func endOf(node *waBinary.Node) streamEnd {
+	ag := node.AttrGetter()
+	if node.Tag == "failure" {
+		return streamEnd{code: ag.OptionalInt("reason"), login: true, message: ag.OptionalString("message")}
+	}
+	code, _ := strconv.Atoi(ag.OptionalString("code"))
+	return streamEnd{code: code}
+}
+
+// reason is the Reason of the state that follows.
+func (e streamEnd) reason() string {
+	switch {
+	case e.login:
+		return "refused: " + refusalText(e.code)
+	case e.code != 0:
+		return "stream error " + strconv.Itoa(e.code)
+	}
+	return ""
+}
+
+// refusalTexts adds to the texts whatsmeow has for the codes of refused logins.
+var refusalTexts = map[int]string{
+	400: "bad request", 415: "account not found", 418: "client is unknown", 500: "internal server error", 501: "feature not implemented",
+	503: "service unavailable",
+}
+
+// refusalText gives the code of a refused login and its meaning, as "503: service unavailable".
+func refusalText(code int) string {
+	if text := refusalTexts[code]; text != "" {
+		return fmt.Sprintf("%d: %s", code, text)
+	}
+	return events.ConnectFailureReason(code).String()
+}
+
+// noteEnd keeps the reason for the end of the connection that follows.
+func (s *Session) noteEnd(cli *whatsmeow.Client, end streamEnd) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli == cli {
+		s.endReason = end.reason()
+	}
+}
+
+// messengerLoginError is WhatsApp's request for the credentials of a Messenger client, which no session has (codes 413 and 414).
+type messengerLoginError struct{ end streamEnd }
+
+func (e *messengerLoginError) Error() string {
+	return "WhatsApp asks for the credentials of a Messenger client: " + e.end.reason()
+}
+
+// refuseMessengerLogin is the client's RefreshCAT. whatsmeow calls it without a check whether it is set.
+func refuseMessengerLogin(ctx context.Context) error {
+	end, _ := ctx.Value(endKey{}).(streamEnd)
+	return &messengerLoginError{end: end}
+}
