@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
@@ -291,40 +292,57 @@ func (t *translation) encode(data any) (json.RawMessage, error) {
 	return shorten(raw, limit)
 }
 
-// shorten cuts the long texts of an object until it fits.
+// shorten cuts the long texts and lists of an object so that its JSON fits the limit: to the greatest length of a text, in
+// bytes, with which it does. A text that is shorter stays whole.
 func shorten(raw json.RawMessage, limit int) (json.RawMessage, error) {
 	var object map[string]any
 	if err := json.Unmarshal(raw, &object); err != nil {
 		return nil, err
 	}
 	object["truncated"] = true
-	for keep := limit / 4; keep > 0; keep /= 2 {
-		cutTexts(object, keep)
-		out, err := json.Marshal(object)
-		if err != nil || len(out) <= limit {
-			return out, err
+	var fitting json.RawMessage
+	low, high := 0, limit // the greatest length that is known to fit, the least that is not
+	for low+1 < high {
+		keep := (low + high) / 2
+		out, err := json.Marshal(cutTexts(object, keep))
+		if err != nil {
+			return nil, err
+		}
+		if len(out) <= limit {
+			low, fitting = keep, out
+		} else {
+			high = keep
 		}
 	}
-	return json.Marshal(fields{"truncated": true})
+	if fitting == nil {
+		return json.Marshal(fields{"truncated": true})
+	}
+	return fitting, nil
 }
 
+// cutTexts returns a copy of a value whose texts have at most keep bytes, cut between characters, and whose lists have at
+// most keep members.
 func cutTexts(value any, keep int) any {
 	switch v := value.(type) {
 	case string:
 		if len(v) > keep {
-			return string([]rune(v)[:min(keep/4, len([]rune(v)))])
-		}
-	case map[string]any:
-		for key, inner := range v {
-			v[key] = cutTexts(inner, keep)
-		}
-	case []any:
-		for i, inner := range v {
-			v[i] = cutTexts(inner, keep)
-		}
-		if len(v) > keep {
+			for keep > 0 && !utf8.RuneStart(v[keep]) {
+				keep--
+			}
 			return v[:keep]
 		}
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, inner := range v {
+			out[key] = cutTexts(inner, keep)
+		}
+		return out
+	case []any:
+		out := make([]any, min(len(v), keep))
+		for i := range out {
+			out[i] = cutTexts(v[i], keep)
+		}
+		return out
 	}
 	return value
 }

@@ -21,12 +21,16 @@ var messageFamily = family{
 // only an event knows.
 type MessageData struct {
 	Message
-	IsGroup      bool            `json:"is_group"`
-	FromAPI      bool            `json:"from_api"`
-	RetryCount   int             `json:"retry_count"`
-	Resolved     bool            `json:"resolved"` // came on request, after an UndecryptableMessage
-	Raw          json.RawMessage `json:"raw"`
-	RawTruncated bool            `json:"raw_truncated,omitempty"`
+	IsGroup bool `json:"is_group"`
+	FromAPI bool `json:"from_api"`
+	// EchoRequested is true for a message sent through a method whose event the call (echo) or the session
+	// (echo_to_wuzapi) explicitly asked for. Formats of gateways that do not report own API messages deliver only those.
+	EchoRequested bool            `json:"echo_requested,omitempty"`
+	RetryCount    int             `json:"retry_count"`
+	Resolved      bool            `json:"resolved"` // came on request, after an UndecryptableMessage
+	Stanza        *MessageStanza  `json:"stanza,omitempty"`
+	Raw           json.RawMessage `json:"raw"`
+	RawTruncated  bool            `json:"raw_truncated,omitempty"`
 
 	// wireSender is the address WhatsApp used for the sender: what acts on the
 	// message has to name the sender the same way.
@@ -89,7 +93,7 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 		RetryCount: evt.RetryCount, Resolved: evt.RetryCount > 0 || evt.UnavailableRequestID != "",
 	}
 	data.wireSender = data.Sender
-	data.ViewOnce = data.ViewOnce || evt.IsViewOnce
+	data.ViewOnce, data.Stanza = data.ViewOnce || evt.IsViewOnce, stanzaOf(info)
 	if evt.IsEdit && data.EditedAt == nil {
 		at := info.Timestamp.UTC()
 		data.EditedAt = &at

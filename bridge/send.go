@@ -107,7 +107,7 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	if err := s.showTyping(ctx, cli, chat, o.TypingSeconds, c.Type == typeAudio && c.VoiceNote); err != nil {
 		return nil, err
 	}
-	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.handle, echo: s.echoes(chat, o.Echo)}
+	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.handle, echo: s.echoes(chat, o.Echo), asked: o.Echo != nil && *o.Echo}
 	if c.Media != nil {
 		out.mediaID = c.Media.MediaID
 	}
@@ -204,6 +204,7 @@ type outgoing struct {
 	handle  string // of media in newsletters
 	mediaID string // the kept file it was made from
 	echo    bool   // with an event
+	asked   bool   // the call itself asked for the event
 }
 
 // deliver stores a message as pending, sends it and records the outcome.
@@ -312,6 +313,7 @@ func (t *translation) outgoingData(out *outgoing) (*MessageData, []string, strin
 	}
 	pending := messages.StatusPending.String()
 	data.FromAPI, data.Status = true, &pending
+	data.EchoRequested = out.asked || t.settings.EchoToWuzapi
 	return data, chats, key, evt.Message, nil
 }
 

@@ -17,6 +17,7 @@ type Settings struct {
 	SkipBroadcasts          bool     `json:"skip_broadcasts"`
 	SkipOwnMessages         bool     `json:"skip_own_messages"`
 	EchoAPIMessages         bool     `json:"echo_api_messages"`
+	EchoToWuzapi            bool     `json:"echo_to_wuzapi" doc:"webhooks in wuzapi's formats also deliver messages sent through this server; wuzapi itself does not"`
 	RejectCalls             bool     `json:"reject_calls"`
 	CallRejectReason        string   `json:"call_reject_reason"`
 	CallRejectMessage       string   `json:"call_reject_message"`
@@ -55,6 +56,7 @@ type SettingsPatch struct {
 	SkipBroadcasts    *bool     `json:"skip_broadcasts,omitempty"`
 	SkipOwnMessages   *bool     `json:"skip_own_messages,omitempty"`
 	EchoAPIMessages   *bool     `json:"echo_api_messages,omitempty"`
+	EchoToWuzapi      *bool     `json:"echo_to_wuzapi,omitempty" doc:"webhooks in wuzapi's formats also deliver messages sent through this server; default false, and what echo_api_messages is set to when only that is given"`
 	RejectCalls       *bool     `json:"reject_calls,omitempty"`
 	CallRejectReason  *string   `json:"call_reject_reason,omitempty"`
 	CallRejectMessage *string   `json:"call_reject_message,omitempty"`
@@ -98,6 +100,9 @@ func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 	setBool(&s.SkipBroadcasts, p.SkipBroadcasts)
 	setBool(&s.SkipOwnMessages, p.SkipOwnMessages)
 	setBool(&s.EchoAPIMessages, p.EchoAPIMessages)
+	// A session that sets the echo explicitly asks for it in every format; the default does not.
+	setBool(&s.EchoToWuzapi, p.EchoAPIMessages)
+	setBool(&s.EchoToWuzapi, p.EchoToWuzapi)
 	setBool(&s.RejectCalls, p.RejectCalls)
 	setBool(&s.UnavailableAfterConnect, p.UnavailableAfterConnect)
 	setBool(&s.SendReadReceipts, p.SendReadReceipts)

@@ -45,28 +45,29 @@ type app struct {
 	out       io.Writer // where people look: pairing codes, the demo
 	startedAt time.Time
 
-	network   *network
-	db        *dbutil.Database
-	secret    secret
-	journal   *journal.Journal
-	consumers *consumer.Store
-	deliver   *dispatch.Dispatcher
-	outbound  *guard.Guard
-	webhooks  *webhook.Webhooks
-	outlets   *outlets.Outlets
-	storage   *s3.Storage
-	bridge    *bridge.Bridge
-	auth      *auth.Auth
-	tickets   *auth.Tickets
-	watchers  *auth.Tickets // of delivery.createWatchToken
-	watching  *methods.WatchHub
-	origins   *origin.List
-	registry  *rpc.Registry
-	endpoint  *socket.Endpoint
-	shim      *rest.Shim
-	rates     *rpc.Rates // of callers without a connection
-	listener  net.Listener
-	server    *http.Server
+	network    *network
+	db         *dbutil.Database
+	secret     secret
+	journal    *journal.Journal
+	consumers  *consumer.Store
+	deliver    *dispatch.Dispatcher
+	outbound   *guard.Guard
+	webhooks   *webhook.Webhooks
+	outlets    *outlets.Outlets
+	storage    *s3.Storage
+	bridge     *bridge.Bridge
+	bridgeOpen chan struct{} // closed when bridge is set
+	auth       *auth.Auth
+	tickets    *auth.Tickets
+	watchers   *auth.Tickets // of delivery.createWatchToken
+	watching   *methods.WatchHub
+	origins    *origin.List
+	registry   *rpc.Registry
+	endpoint   *socket.Endpoint
+	shim       *rest.Shim
+	rates      *rpc.Rates // of callers without a connection
+	listener   net.Listener
+	server     *http.Server
 	// metricsAddr is the listener of GET /metrics alone; nil = there is none.
 	metricsAddr net.Addr
 
@@ -90,7 +91,7 @@ type closer struct {
 // newApp puts the server together and opens its listener; nothing is connected and no request is answered before run.
 // When it fails, it has closed what it opened.
 func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*app, error) {
-	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now()}
+	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now(), bridgeOpen: make(chan struct{})}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -238,6 +239,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		},
 	})
 	if err == nil {
+		close(a.bridgeOpen)
 		a.onClose("bridge", a.bridge.Close)
 	}
 	return err

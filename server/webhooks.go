@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 
+	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/webhook"
 )
@@ -34,6 +36,26 @@ func (a *app) openWebhooks(ctx context.Context) (err error) {
 		// An answer may be of any size, as no more than its beginning is read.
 		Transport: a.outbound.Client(guard.Limits{MaxBytes: math.MaxInt64 / 2}).Transport,
 		Policy:    a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
+		Messages: webhookMessages{a},
 	})
 	return err
 }
+
+// webhookMessages gives the formats of webhooks what the message store has. Deliveries begin before the bridge is open, and
+// wait for it.
+type webhookMessages struct{ app *app }
+
+var _ webhook.Messages = webhookMessages{}
+
+// Whole implements webhook.Messages.
+func (m webhookMessages) Whole(ctx context.Context, session string, data json.RawMessage) (json.RawMessage, error) {
+	select {
+	case <-m.app.bridgeOpen:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return m.app.bridge.WholeMessage(ctx, session, data, m.app.cfg.WebhookMessageBytes)
+}
+
+// GoJSON implements webhook.Messages.
+func (m webhookMessages) GoJSON(raw json.RawMessage) (json.RawMessage, error) { return bridge.GoJSON(raw) }

@@ -108,6 +108,8 @@ type Config struct {
 
 	WebhookIdleConnections int `flag:"webhook-idle-connections" unit:"connections" default:"100" min:"1" max:"100000" doc:"Connections of webhooks that are kept open while nothing is sent, to all hosts together; each for 90 s." why:"A file descriptor each; with more busy receivers than these, requests connect anew."`
 
+	WebhookMessageBytes int `flag:"webhook-message-bytes" unit:"bytes" default:"4194304" min:"65536" max:"67108864" doc:"Largest message that a webhook in the format of another gateway delivers whole. What an event leaves out is read from the message store up to this size." why:"A text of 65,536 characters takes up to 400 KiB as JSON; it stands there twice, and twice again as the quote of a reply."`
+
 	Global Globals
 
 	ObjectStorage ObjectStorage

@@ -3,6 +3,7 @@ package webhook
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -44,11 +45,24 @@ type Config struct {
 	// receiver may ask for.
 	Policy dispatch.Policy
 
+	// Messages reads what events leave out or write in another form, for the formats of other gateways. nil: they make do
+	// with the events.
+	Messages Messages
+
 	MaxPerSession int   // webhooks, the default one included
 	MaxURL        int   // bytes
 	HostRequests  int   // requests to one host and port at a time
 	MaxAnswer     int64 // bytes
 	Now           func() time.Time
+}
+
+// Messages gives formats what a message has beyond its event. Its methods may be called concurrently.
+type Messages interface {
+	// Whole returns the data of a Message event with the texts and the original that it lost because it was too large. An
+	// error is temporary: the delivery is tried again.
+	Whole(ctx context.Context, session string, data json.RawMessage) (json.RawMessage, error)
+	// GoJSON returns the original of a message as encoding/json makes it of whatsmeow's Go structs.
+	GoJSON(raw json.RawMessage) (json.RawMessage, error)
 }
 
 func (c Config) withDefaults() Config {

@@ -1,6 +1,9 @@
 package webhook
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,8 +43,8 @@ const (
 type format struct {
 	// types are the events that it has a word for, and that AllEvents stands for; nil: all that have an offset.
 	types []string
-	// encode makes the body; nil when the format has nothing to say about the event.
-	encode func(w *Webhook, d *dispatch.Delivery) (body []byte, contentType string, err error)
+	// encode makes the body; nil when the format has nothing to say about the event. e is nil for the native format.
+	encode func(w *Webhook, d *dispatch.Delivery, e *payload.Event) (body []byte, contentType string, err error)
 	// head adds the headers that receivers of the format look for; nil: none.
 	head func(w *Webhook, body []byte, h http.Header)
 }
@@ -54,14 +57,14 @@ var formats = map[Format]format{
 	FormatWWebJS:     {wwebjs.Types(), encodeWWebJS, headWWebJS},
 }
 
-func encodeNative(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
+func encodeNative(_ *Webhook, d *dispatch.Delivery, _ *payload.Event) ([]byte, string, error) {
 	return d.Body, contentJSON, nil
 }
 
 // encodeWuzapi repeats a token only when the webhook was given one: sessions' tokens are stored hashed and therefore
 // cannot be repeated, and a signature does the same without giving a credential away.
-func encodeWuzapi(w *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	payload, err := wuzapi.Payload(eventOf(d.Event))
+func encodeWuzapi(w *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, string, error) {
+	payload, err := wuzapi.Payload(e)
 	if err != nil || payload == nil {
 		return nil, "", err
 	}
@@ -72,18 +75,34 @@ func encodeWuzapi(w *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
 	return []byte(form.Encode()), contentForm, nil
 }
 
-func encodeWuzapiJSON(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	body, err := wuzapi.PayloadFor(eventOf(d.Event), d.Event.Session)
+func encodeWuzapiJSON(_ *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, string, error) {
+	body, err := wuzapi.PayloadFor(e, e.Session)
 	return body, contentJSON, err
 }
 
-// eventOf is an event as formats get it.
-func eventOf(e *journal.Event) *payload.Event {
-	return &payload.Event{ID: e.ID, Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data}
+// errNotWhole says that what an event leaves out could not be read. It is temporary.
+var errNotWhole = errors.New("the rest of the message could not be read")
+
+// messageType is the event whose data may lack what did not fit.
+const messageType = "Message"
+
+// eventOf returns an event as formats get it, with all of a message's text however long it is.
+func (c *Config) eventOf(ctx context.Context, e *journal.Event) (*payload.Event, error) {
+	out := &payload.Event{ID: e.ID, Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data}
+	if c.Messages == nil || e.Type != messageType {
+		return out, nil
+	}
+	out.GoJSON = c.Messages.GoJSON
+	whole, err := c.Messages.Whole(ctx, e.Session, e.Data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotWhole, err)
+	}
+	out.Data = whole
+	return out, nil
 }
 
-func encodeWAAKG(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	body, err := waakg.Payload(eventOf(d.Event))
+func encodeWAAKG(_ *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, string, error) {
+	body, err := waakg.Payload(e)
 	return body, contentJSON, err
 }
 
@@ -94,8 +113,8 @@ func headWAAKG(w *Webhook, body []byte, h http.Header) {
 	}
 }
 
-func encodeWWebJS(_ *Webhook, d *dispatch.Delivery) ([]byte, string, error) {
-	body, err := wwebjs.Payload(eventOf(d.Event))
+func encodeWWebJS(_ *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, string, error) {
+	body, err := wwebjs.Payload(e)
 	return body, contentJSON, err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
 // Headers of a delivery, in the form that they have in an http.Header. The signature is described at Sign.
@@ -58,10 +59,18 @@ type answer struct {
 	excerpt []byte
 }
 
-// newRequest makes the request of one attempt; nil when the webhook's format has nothing to say about the event.
-func newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.Time) (*http.Request, error) {
+// newRequest makes the request of one attempt; nil when the webhook's format has nothing to say about the event. An error
+// that wraps errNotWhole is temporary.
+func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.Time) (*http.Request, error) {
 	format := formats[w.Format]
-	body, contentType, err := format.encode(w, d)
+	var event *payload.Event
+	if w.Format != FormatNative {
+		var err error
+		if event, err = c.eventOf(ctx, d.Event); err != nil {
+			return nil, err
+		}
+	}
+	body, contentType, err := format.encode(w, d, event)
 	if err != nil || body == nil {
 		return nil, err
 	}

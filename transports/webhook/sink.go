@@ -69,7 +69,10 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 		return 0, nil
 	}
 	now := s.cfg.Now()
-	request, err := newRequest(ctx, w, d, now)
+	request, err := s.cfg.newRequest(ctx, w, d, now)
+	if errors.Is(err, errNotWhole) {
+		return 0, err
+	}
 	if err != nil {
 		return 0, dispatch.Permanent(err)
 	}

@@ -40,6 +40,16 @@ func (o *Origin) Known(jid string) string {
 	return jid
 }
 
+// Other is the first address that is there and is not jid, or an empty one.
+func Other(jid string, addresses ...*string) string {
+	for _, address := range addresses {
+		if address != nil && *address != jid {
+			return *address
+		}
+	}
+	return ""
+}
+
 // First is the first text that is there, or an empty one.
 func First(texts ...*string) string {
 	for _, text := range texts {

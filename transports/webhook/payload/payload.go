@@ -15,6 +15,10 @@ type Event struct {
 	Session string
 	Time    time.Time
 	Data    json.RawMessage
+
+	// GoJSON converts the raw member of a Message event into the JSON that encoding/json makes of whatsmeow's Go structs;
+	// nil: raw is in that form already.
+	GoJSON func(raw json.RawMessage) (json.RawMessage, error)
 }
 
 // Shape makes the name and the data of what a format sends for an event; no name means nothing.

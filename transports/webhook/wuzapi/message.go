@@ -36,8 +36,78 @@ type messageInfo struct {
 	Edit           string
 	VerifiedName   any
 	DeviceSentMeta any
+	MsgBotInfo     botInfo
+	MsgMetaInfo    metaInfo
 	// IsFromAPI marks what was sent through this server, for receivers written for DIGIGO; wuzapi does not know it.
 	IsFromAPI bool `json:",omitempty"`
+}
+
+// botInfo is whatsmeow's MsgBotInfo.
+type botInfo struct {
+	EditType              string
+	EditTargetID          string
+	EditSenderTimestampMS time.Time
+}
+
+// metaInfo is whatsmeow's MsgMetaInfo.
+type metaInfo struct {
+	TargetID               string
+	TargetSender           string
+	TargetChat             string
+	DeprecatedLIDSession   *bool
+	ThreadMessageID        string
+	ThreadMessageSenderJID string
+}
+
+// sentMeta is whatsmeow's DeviceSentMeta.
+type sentMeta struct {
+	DestinationJID string
+	Phash          string
+}
+
+// stanza is what an event knows of the message's stanza beyond its content.
+type stanza struct {
+	Category  string
+	Multicast bool
+	Bot       *struct {
+		EditType string     `json:"edit_type"`
+		TargetID string     `json:"target_id"`
+		SentAt   *time.Time `json:"sent_at"`
+	}
+	Meta *struct {
+		TargetID     string `json:"target_id"`
+		TargetSender string `json:"target_sender"`
+		TargetChat   string `json:"target_chat"`
+		Deprecated   *bool  `json:"deprecated_lid_session"`
+		ThreadID     string `json:"thread_id"`
+		ThreadSender string `json:"thread_sender"`
+	}
+	VerifiedName json.RawMessage `json:"verified_name"`
+	DeviceSent   *struct {
+		Destination string
+		Phash       string
+	} `json:"device_sent"`
+}
+
+func (s *stanza) describe(info *messageInfo) {
+	info.Category, info.Multicast = s.Category, s.Multicast
+	if s.Bot != nil {
+		info.MsgBotInfo = botInfo{EditType: s.Bot.EditType, EditTargetID: s.Bot.TargetID}
+		if s.Bot.SentAt != nil {
+			info.MsgBotInfo.EditSenderTimestampMS = *s.Bot.SentAt
+		}
+	}
+	if s.Meta != nil {
+		info.MsgMetaInfo = metaInfo{
+			s.Meta.TargetID, s.Meta.TargetSender, s.Meta.TargetChat, s.Meta.Deprecated, s.Meta.ThreadID, s.Meta.ThreadSender,
+		}
+	}
+	if s.VerifiedName != nil {
+		info.VerifiedName = s.VerifiedName
+	}
+	if s.DeviceSent != nil {
+		info.DeviceSentMeta = sentMeta{s.DeviceSent.Destination, s.DeviceSent.Phash}
+	}
 }
 
 // kinds are what WhatsApp calls the type of a message and, of one with media, what kind. Types that are not here are
@@ -69,12 +139,18 @@ func message(e *payload.Event) (p jsonData, ok bool, err error) {
 		ServerID   *int `json:"server_id"`
 		RetryCount int  `json:"retry_count"`
 		FromAPI    bool `json:"from_api"`
-		Target     struct{ Action string }
-		Media      *file
-		Raw        json.RawMessage
+		// EchoRequested: the session or the call asked for the event of its own message.
+		EchoRequested bool `json:"echo_requested"`
+		Target        struct{ Action string }
+		Media         *file
+		Stanza        stanza
+		Raw           json.RawMessage
 	}
 	if err = json.Unmarshal(e.Data, &data); err != nil {
 		return p, false, err
+	}
+	if data.FromAPI && !data.EchoRequested {
+		return p, false, nil // wuzapi sends no event for what its own API sends: receivers would answer themselves
 	}
 	kind, known := kinds[data.Type]
 	if !known {
@@ -87,16 +163,18 @@ func message(e *payload.Event) (p jsonData, ok bool, err error) {
 		},
 		IsViewOnce: data.ViewOnce, IsEdit: data.Target.Action == "edit", RetryCount: data.RetryCount,
 	}
+	data.Stanza.describe(&event.Info)
 	if data.ServerID != nil {
 		event.Info.ServerID = *data.ServerID
 	}
-	raw, err := protoNames(data.Raw)
+	raw, err := original(e, data.Raw)
 	if err != nil {
 		return p, false, err
 	}
-	if raw == nil { // too large for the event
+	if raw == nil { // too large for the event, and not in the store
 		raw = content(data.Type, payload.First(data.Text), data.Media)
 	}
+	bothSpellings(raw)
 	event.RawMessage = raw
 	event.Message = event.unwrap(raw)
 	return jsonData{Type: "Message", Event: event}, true, nil
@@ -122,8 +200,8 @@ func content(kind, words string, f *file) map[string]any {
 		return map[string]any{"conversation": words}
 	}
 	inner := map[string]any{
-		"url": f.Keys.URL, "mimetype": payload.First(f.MimeType), "fileLength": f.Size, "mediaKey": f.Keys.MediaKey, "directPath": f.Keys.DirectPath,
-		"fileSha256": f.Keys.FileSHA256, "fileEncSha256": f.Keys.FileEncSHA256,
+		"URL": f.Keys.URL, "mimetype": payload.First(f.MimeType), "fileLength": f.Size, "mediaKey": f.Keys.MediaKey, "directPath": f.Keys.DirectPath,
+		"fileSHA256": f.Keys.FileSHA256, "fileEncSHA256": f.Keys.FileEncSHA256,
 	}
 	if words != "" {
 		inner["caption"] = words
@@ -161,31 +239,19 @@ func (m *messageEvent) unwrap(raw map[string]any) map[string]any {
 	return content
 }
 
-// protoNames reads a message in the JSON form of protocol buffers and gives it the form that encoding/json makes of the
-// Go structs of that time: URL is url, fileSHA256 is fileSha256, and 64-bit numbers are numbers. Enumerations stay names.
-func protoNames(raw json.RawMessage) (map[string]any, error) {
+// original returns the message as the Go structs of whatsmeow encode it; nil when the event has no original. Numbers keep
+// their digits.
+func original(e *payload.Event, raw json.RawMessage) (decoded map[string]any, err error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
+	if e.GoJSON != nil {
+		if raw, err = e.GoJSON(raw); err != nil {
+			return nil, err
+		}
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
-	var decoded map[string]any
-	if err := decoder.Decode(&decoded); err != nil {
-		return nil, err
-	}
-	renamed, _ := rename(decoded, lowerRuns, func(name string, value any) any {
-		if digits, ok := value.(string); ok && longNumbers[name] && json.Valid([]byte(digits)) {
-			return json.Number(digits)
-		}
-		return value
-	}).(map[string]any)
-	return renamed, nil
-}
-
-// longNumbers are the fields of 64 bits, which the JSON form of protocol buffers writes as strings.
-var longNumbers = map[string]bool{
-	"fileLength": true, "mediaKeyTimestamp": true, "timestamp": true, "timestampMs": true, "senderTimestamp": true,
-	"senderTimestampMs": true, "recipientTimestamp": true, "ephemeralSettingTimestamp": true, "expiryTimestamp": true,
-	"inviteExpiration": true, "startTime": true, "endTime": true, "optionVoteCount": true, "stickerPackSize": true,
-	"priceAmount1000": true, "salePriceAmount1000": true, "totalAmount1000": true, "labelTimestamp": true,
+	err = decoder.Decode(&decoded)
+	return decoded, err
 }

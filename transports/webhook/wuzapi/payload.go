@@ -3,6 +3,7 @@ package wuzapi
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waystation/waystation/transports/webhook/payload"
@@ -70,16 +71,29 @@ func encode(p jsonData) ([]byte, error) {
 
 // source is what whatsmeow's MessageSource has of an event.
 type source struct {
-	Chat               string
-	Sender             string
-	IsFromMe           bool
-	IsGroup            bool
-	BroadcastListOwner string
+	Chat                string
+	Sender              string
+	IsFromMe            bool
+	IsGroup             bool
+	AddressingMode      string // pn or lid: which of its two addresses Sender is
+	SenderAlt           string // the sender's other address, if it is known
+	RecipientAlt        string // the other address of the chat of an own message in a chat of two
+	BroadcastListOwner  string
+	BroadcastRecipients any
 }
+
+// addressingModes are whatsmeow's words for the servers of people's addresses.
+var addressingModes = map[string]string{"s.whatsapp.net": "pn", "lid": "lid"}
 
 // sourceOf an event: receivers of wuzapi know people by phone number.
 func sourceOf(o *payload.Origin) source {
-	return source{Chat: o.InChat(), Sender: o.By(), IsFromMe: o.FromMe, IsGroup: o.IsGroup}
+	s := source{Chat: o.InChat(), Sender: o.By(), IsFromMe: o.FromMe, IsGroup: o.IsGroup}
+	_, server, _ := strings.Cut(s.Sender, "@")
+	s.AddressingMode, s.SenderAlt = addressingModes[server], payload.Other(s.Sender, o.PN, o.LID)
+	if o.FromMe && !o.IsGroup {
+		s.RecipientAlt = payload.Other(s.Chat, o.ChatPN, o.ChatLID)
+	}
+	return s
 }
 
 type receiptEvent struct {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
-	"unicode"
 )
 
 // initialisms are the parts of names that Go writes in capitals.
@@ -41,25 +40,6 @@ func lowerFirst(name string) string {
 	return strings.ToLower(name[:1]) + name[1:]
 }
 
-// lowerRuns turns URL into url, fileSHA256 into fileSha256 and JPEGThumbnail into jpegThumbnail: of several capitals in
-// a row only the first stays, and the last if a word begins there.
-func lowerRuns(name string) string {
-	letters := []rune(name)
-	out := make([]rune, len(letters))
-	for i, c := range letters {
-		out[i] = c
-		if !unicode.IsUpper(c) {
-			continue
-		}
-		inRun := i > 0 && unicode.IsUpper(letters[i-1])
-		beginsWord := i+1 < len(letters) && unicode.IsLower(letters[i+1])
-		if i == 0 || inRun && !beginsWord {
-			out[i] = unicode.ToLower(c)
-		}
-	}
-	return string(out)
-}
-
 // goNames decodes data and renames its members, by goName when by is nil.
 func goNames(data json.RawMessage, by func(string) string) (any, error) {
 	if by == nil {
@@ -74,22 +54,21 @@ func goNames(data json.RawMessage, by func(string) string) (any, error) {
 	if err := decoder.Decode(&decoded); err != nil {
 		return nil, err
 	}
-	return rename(decoded, by, func(_ string, value any) any { return value }), nil
+	return rename(decoded, by), nil
 }
 
-// rename renames the members of objects at every depth. each sees every value under its new name.
-func rename(value any, by func(string) string, each func(name string, value any) any) any {
+// rename renames the members of objects at every depth.
+func rename(value any, by func(string) string) any {
 	switch v := value.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for name, member := range v {
-			name = by(name)
-			out[name] = each(name, rename(member, by, each))
+			out[by(name)] = rename(member, by)
 		}
 		return out
 	case []any:
 		for i := range v {
-			v[i] = rename(v[i], by, each)
+			v[i] = rename(v[i], by)
 		}
 	}
 	return value

@@ -1,0 +1,69 @@
+package bridge
+
+import (
+	"encoding/json"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// MessageStanza holds attributes of a message's stanza that are rarely set: those of bots, threads, business accounts and
+// of messages that the account sent from another device.
+type MessageStanza struct {
+	Category     string          `json:"category,omitempty"`
+	Multicast    bool            `json:"multicast,omitempty"`
+	Bot          *StanzaBot      `json:"bot,omitempty"`
+	Meta         *StanzaMeta     `json:"meta,omitempty"`
+	VerifiedName json.RawMessage `json:"verified_name,omitempty"` // certificate and details, as encoding/json writes whatsmeow's struct
+	DeviceSent   *StanzaSent     `json:"device_sent,omitempty"`
+}
+
+// StanzaBot is the bot element: which part of a streamed answer the message is.
+type StanzaBot struct {
+	EditType string     `json:"edit_type"` // first, inner or last
+	TargetID string     `json:"target_id"`
+	SentAt   *time.Time `json:"sent_at"`
+}
+
+// StanzaMeta is the meta element.
+type StanzaMeta struct {
+	TargetID             string `json:"target_id,omitempty"`
+	TargetSender         string `json:"target_sender,omitempty"`
+	TargetChat           string `json:"target_chat,omitempty"`
+	DeprecatedLIDSession *bool  `json:"deprecated_lid_session,omitempty"`
+	ThreadID             string `json:"thread_id,omitempty"`
+	ThreadSender         string `json:"thread_sender,omitempty"`
+}
+
+// StanzaSent is where a message that another device of the account sent goes.
+type StanzaSent struct {
+	Destination string `json:"destination"`
+	Phash       string `json:"phash"`
+}
+
+// stanzaOf returns nil if the stanza has none of the attributes.
+func stanzaOf(info *types.MessageInfo) *MessageStanza {
+	out := MessageStanza{Category: cleanText(info.Category), Multicast: info.Multicast}
+	if bot := info.MsgBotInfo; bot != (types.MsgBotInfo{}) {
+		out.Bot = &StanzaBot{EditType: cleanText(string(bot.EditType)), TargetID: cleanText(bot.EditTargetID), SentAt: timeOrNull(bot.EditSenderTimestampMS)}
+	}
+	if meta := info.MsgMetaInfo; meta != (types.MsgMetaInfo{}) {
+		out.Meta = &StanzaMeta{
+			TargetID: cleanText(meta.TargetID), TargetSender: addressString(meta.TargetSender), TargetChat: addressString(meta.TargetChat),
+			DeprecatedLIDSession: meta.DeprecatedLIDSession,
+			ThreadID:             cleanText(meta.ThreadMessageID), ThreadSender: addressString(meta.ThreadMessageSenderJID),
+		}
+	}
+	if info.VerifiedName != nil {
+		if raw, err := json.Marshal(info.VerifiedName); err == nil { // without it the message is whole otherwise
+			out.VerifiedName = json.RawMessage(cleanText(string(raw)))
+		}
+	}
+	if sent := info.DeviceSentMeta; sent != nil {
+		out.DeviceSent = &StanzaSent{Destination: cleanText(sent.DestinationJID), Phash: cleanText(sent.Phash)}
+	}
+	if out.Category == "" && !out.Multicast && out.Bot == nil && out.Meta == nil && out.VerifiedName == nil && out.DeviceSent == nil {
+		return nil
+	}
+	return &out
+}

@@ -1,0 +1,193 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wuzapiBot is a program written for wuzapi: it receives webhooks as forms and answers every text it gets.
+type wuzapiBot func(t *testing.T, api, token string) (hook string)
+
+// nodeBot runs the bot of testdata.
+func nodeBot(t *testing.T, api, token string) string {
+	t.Helper()
+	cmd := exec.Command("node", "testdata/wuzapi-bot.mjs", api, token)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// goBot is the same in Go.
+func goBot(t *testing.T, api, token string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var event struct {
+			Type  string
+			Event struct {
+				Info    struct{ Chat string }
+				Message struct{ Conversation string }
+			}
+		}
+		if json.Unmarshal([]byte(r.FormValue("jsonData")), &event) != nil || event.Type != "Message" || event.Event.Message.Conversation == "" {
+			return
+		}
+		phone, _, _ := strings.Cut(event.Event.Info.Chat, "@")
+		answer, _ := json.Marshal(map[string]string{"Phone": phone, "Body": "You said: " + event.Event.Message.Conversation})
+		request, _ := http.NewRequest(http.MethodPost, api+"/chat/send/text", bytes.NewReader(answer))
+		request.Header.Set("Token", token)
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			_, _ = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// A bot that answers every message sends exactly one answer to one message: its own answers do not come back to it. A
+// session that asks for them gets them.
+func TestWuzapiBotAnswersOnce(t *testing.T) {
+	w := startRestWorld(t, "wuzapi")
+	for name, c := range map[string]struct {
+		bot  wuzapiBot
+		base string
+	}{"node at the prefix": {nodeBot, "/wuzapi"}, "go at the root": {goBot, ""}} {
+		t.Run(name, func(t *testing.T) {
+			hook := c.bot(t, "http://"+w.server.addr+c.base, w.caller.token)
+			if status, body := wuzapiPost(t, w, w.caller, c.base+"/webhook", object{"webhookURL": hook, "events": []string{"All"}}); status != http.StatusOK {
+				t.Fatalf("%d %s", status, body)
+			}
+			text := "hello? " + name
+			w.receive(t, w.peer.number, object{"type": "text", "text": text})
+			answers := func() (n int) {
+				var inbox struct{ Messages []map[string]any }
+				must(t, w.network.addr, "sandbox.listMessages", object{"account": w.peer.number, "type": "text"}, &inbox)
+				for _, m := range inbox.Messages {
+					if strings.HasPrefix(str(m["text"]), "You said: ") && strings.HasSuffix(str(m["text"]), text) {
+						n++
+					}
+				}
+				return n
+			}
+			eventually(t, feedWait, "the answer", func() bool { return answers() > 0 })
+			time.Sleep(2 * time.Second) // an answer to the answer would come within milliseconds
+			if n := answers(); n != 1 {
+				t.Errorf("%d answers to one message", n)
+			}
+		})
+	}
+}
+
+// Own messages reach webhooks as the gateway whose format they have reports them.
+func TestOwnMessagesByFormat(t *testing.T) {
+	w := startRestWorld(t, "wuzapi")
+	for _, format := range []string{"wuzapi", "wuzapi_json", "waakg", "wwebjs", "native"} {
+		w.call(t, w.caller, "webhook.create", object{"name": format, "url": w.receiver.url + "/" + format, "events": []string{"*"}, "format": format})
+	}
+	has := func(format, text string) bool {
+		for _, r := range w.receiver.of("/" + format) {
+			body := string(r.body)
+			if form, err := url.ParseQuery(body); err == nil && form.Get("jsonData") != "" {
+				body = form.Get("jsonData")
+			}
+			if strings.Contains(body, text) {
+				return true
+			}
+		}
+		return false
+	}
+	all := []string{"native", "waakg", "wuzapi", "wuzapi_json", "wwebjs"}
+	echoing := []string{"native", "waakg", "wwebjs"}
+	for i, c := range []struct {
+		name string
+		send func(text string)
+		want []string
+	}{
+		{"by the API", func(text string) {
+			w.call(t, w.caller, "message.sendText", object{"to": w.peer.number, "text": text})
+		}, echoing},
+		{"by the REST API", func(text string) {
+			wuzapiPost(t, w, w.caller, "/wuzapi/chat/send/text", object{"Phone": w.peer.number, "Body": text})
+		}, echoing},
+		{"an edit by the API", func(text string) {
+			sent := w.call(t, w.caller, "message.sendText", object{"to": w.peer.number, "text": "draft", "echo": false})
+			w.call(t, w.caller, "message.edit", object{"chat": w.peer.number, "message_id": sent["message_id"], "text": text})
+		}, echoing},
+		{"by the API, the call asks for the event", func(text string) {
+			w.call(t, w.caller, "message.sendText", object{"to": w.peer.number, "text": text, "echo": true})
+		}, all},
+		{"from the phone", func(text string) {
+			must(t, w.network.addr, "sandbox.send", object{"account": w.caller.number, "to": w.peer.number, "content": object{"type": "text", "text": text}}, nil)
+		}, all},
+		{"of another person", func(text string) { w.receive(t, w.peer.number, object{"type": "text", "text": text}) }, all},
+		{"by the API, the session asks for echoes", func(text string) {
+			w.call(t, w.caller, "session.updateSettings", object{"echo_api_messages": true})
+			w.call(t, w.caller, "message.sendText", object{"to": w.peer.number, "text": text})
+		}, all},
+		{"by the API, the session stops asking", func(text string) {
+			w.call(t, w.caller, "session.updateSettings", object{"echo_to_wuzapi": false})
+			w.call(t, w.caller, "message.sendText", object{"to": w.peer.number, "text": text})
+		}, echoing},
+	} {
+		text, after := fmt.Sprintf("own message %d.", i), fmt.Sprintf("barrier %d.", i)
+		c.send(text)
+		w.receive(t, w.peer.number, object{"type": "text", "text": after}) // what is ahead of it has been delivered or never will be
+		for _, format := range all {
+			eventually(t, feedWait, format+" has the message after", func() bool { return has(format, after) })
+			wanted := false
+			for _, name := range c.want {
+				wanted = wanted || name == format
+			}
+			if got := has(format, text); got != wanted {
+				t.Errorf("%s: the format %s has it: %v, want %v", c.name, format, got, wanted)
+			}
+		}
+	}
+}
+
+// wuzapiPost sends JSON to a path with the token of a session.
+func wuzapiPost(t *testing.T, w *restWorld, s restSession, path string, body any) (status int, answer []byte) {
+	t.Helper()
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequest(http.MethodPost, "http://"+w.server.addr+path, bytes.NewReader(encoded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Token", s.token)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, answer
+}
