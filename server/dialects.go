@@ -15,6 +15,7 @@ func (a *app) openDialects(context.Context) (err error) {
 	a.shim, err = rest.New(a.registry, a.auth, rest.Config{
 		Admit: a.rates.Admit, DialectOf: a.dialectOf, Tickets: a.watchers, Heartbeat: a.cfg.StreamHeartbeat, QueryTokens: a.cfg.AllowQueryTokens,
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
+		BodyMinRate: int64(a.cfg.BodyMinRate), BodyGrace: a.cfg.BodyGrace, BodyWait: a.cfg.RESTBodyWait,
 		Log: a.log.With("part", "rest"),
 	}, digigo.New(), wuzapi.New())
 	return err

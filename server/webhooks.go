@@ -58,4 +58,6 @@ func (m webhookMessages) Whole(ctx context.Context, session string, data json.Ra
 }
 
 // GoJSON implements webhook.Messages.
-func (m webhookMessages) GoJSON(raw json.RawMessage) (json.RawMessage, error) { return bridge.GoJSON(raw) }
+func (m webhookMessages) GoJSON(raw json.RawMessage) (json.RawMessage, error) {
+	return bridge.GoJSON(raw)
+}

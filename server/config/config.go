@@ -176,7 +176,13 @@ type Config struct {
 
 	MaxRESTFileBody int `flag:"max-rest-file-body" unit:"bytes" default:"33554432" min:"1024" max:"268435456" doc:"Largest body of a REST call with a file in it." why:"Base64 makes 22 MB of the 16 MB that WhatsApp shows as a video; larger files go by POST /v1/media or by address."`
 
-	RESTBodiesMemory int `flag:"rest-bodies-memory" unit:"bytes" default:"268435456" min:"1048576" doc:"Bodies of REST calls in memory at a time; calls wait for their share." why:"A file takes some four times its size while it is decoded, so this is the gigabyte it may cost."`
+	RESTBodiesMemory int `flag:"rest-bodies-memory" unit:"bytes" default:"268435456" min:"1048576" doc:"Bodies of REST calls in memory at a time, counted as they arrive. One caller may occupy a quarter of it, at least max-rest-file-body; more of its calls wait." why:"A file takes some four times its size while it is decoded, so this is the gigabyte it may cost."`
+
+	RESTBodyWait time.Duration `flag:"rest-body-wait" unit:"duration" default:"30s" min:"10ms" max:"2m" doc:"Time a REST call waits for room in rest-bodies-memory before it is answered 429." why:"The files before it are sent on in that time."`
+
+	BodyMinRate int `flag:"body-min-rate" unit:"bytes a second" default:"4096" min:"1" max:"1048576" doc:"Least average rate of the body of a REST call and of a file transfer; a slower one is ended." why:"The slowest mobile network brings more."`
+
+	BodyGrace time.Duration `flag:"body-grace" unit:"duration" default:"10s" min:"10ms" max:"10m" doc:"Time in which a body or file transfer may be slower than body-min-rate, and longest pause in it." why:"A mobile network that changes its cell pauses for a few seconds."`
 
 	AllowQueryTokens bool `flag:"allow-query-tokens" doc:"Accept tokens in the query of REST calls (?token=)." why:"Addresses end up in logs and histories."`
 

@@ -66,7 +66,8 @@ var waakgGaps = slices.Concat(
 )
 
 var wuzapiGaps = slices.Concat(
-	gapsIn("event.Info.", "Message", "BroadcastListOwner Category DeviceSentMeta Multicast VerifiedName", notKnown),
+	gapsIn("event.Info.", "Message", "BroadcastListOwner", notKnown),
+	gapsIn("event.Info.", "Message", "Category Multicast VerifiedName", notMade),
 	gapsIn("event.", "Message", "NewsletterMeta SourceWebMsg UnavailableRequestID", notKnown),
 	gapsIn("event.", "Message", "Info.ServerID IsEphemeral IsViewOnceV2", notMade),
 	gaps("Message", "event.RetryCount", byChance),

@@ -10,14 +10,17 @@ import (
 	"net/url"
 	"reflect"
 	"unicode/utf8"
+
+	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/budget"
 )
 
 // maxParts bounds the parts of a multipart body; documents have three.
 const maxParts = 32
 
-// decode reads the request of a route. free gives the memory of its body back.
-func (s *Shim) decode(w http.ResponseWriter, r *http.Request, route *Route) (request any, free func(), err error) {
-	p := route.request
+// decode reads the request of a route. free returns the memory of its body to the budget.
+func (s *Shim) decode(w http.ResponseWriter, x *Exchange, route *Route) (request any, free func(), err error) {
+	r, p := x.Request, route.request
 	src := &source{path: r.PathValue, query: evened(r.URL.Query())}
 	free = func() {}
 	if reads := !route.opts.bodyless && len(p.fields) > 0; reads && (r.Body == nil || r.Body == http.NoBody) {
@@ -29,10 +32,16 @@ func (s *Shim) decode(w http.ResponseWriter, r *http.Request, route *Route) (req
 		if route.opts.large || p.files {
 			limit = s.cfg.MaxFileBody
 		}
-		if free, err = s.reserve(r, limit); err != nil {
-			return nil, nil, err
+		var body []byte
+		body, free, err = budget.Body{
+			Budget: s.bodies, Principal: bodyOwner(x), Limit: limit, MinRate: s.cfg.BodyMinRate, Grace: s.cfg.BodyGrace, Wait: s.cfg.BodyWait,
+		}.Read(w, r)
+		if err == nil {
+			err = parseBody(r, body, route, src)
+		} else {
+			err = s.bodyError(err, limit)
 		}
-		if err = readBody(w, r, route, src, limit); err != nil {
+		if err != nil {
 			free()
 			return nil, nil, err
 		}
@@ -47,30 +56,18 @@ func (s *Shim) decode(w http.ResponseWriter, r *http.Request, route *Route) (req
 	return value.Interface(), free, nil
 }
 
-// reserve waits for room for the body of a request.
-func (s *Shim) reserve(r *http.Request, limit int64) (free func(), err error) {
-	size := r.ContentLength
-	if size > limit {
-		return nil, tooLarge(limit)
+// bodyOwner is the principal whose share of the memory a body takes: the session, whichever of its tokens is used.
+func bodyOwner(x *Exchange) string {
+	if session := x.Principal.Session; session != "" {
+		return "session:" + session
 	}
-	if size < 0 {
-		size = limit // not told beforehand
-	}
-	if err := s.bodies.Acquire(r.Context(), size); err != nil {
-		return nil, err // the caller has gone
-	}
-	return func() { s.bodies.Release(size) }, nil
+	return x.Principal.ID
 }
 
-func readBody(w http.ResponseWriter, r *http.Request, route *Route, src *source, limit int64) error {
+func parseBody(r *http.Request, body []byte, route *Route, src *source) error {
 	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	limited := http.MaxBytesReader(w, r.Body, limit)
 	if kind == "multipart/form-data" {
-		return readParts(multipart.NewReader(limited, params["boundary"]), src, limit)
-	}
-	body, err := io.ReadAll(limited)
-	if err != nil {
-		return bodyError(err, limit)
+		return readParts(multipart.NewReader(bytes.NewReader(body), params["boundary"]), src)
 	}
 	text := bytes.TrimLeft(body, " \t\r\n")
 	if len(text) == 0 {
@@ -88,6 +85,7 @@ func readBody(w http.ResponseWriter, r *http.Request, route *Route, src *source,
 		src.form = evened(values)
 		return nil
 	}
+	var err error
 	if src.body, err = objectOf(text, route.request); err != nil {
 		return broken("is not a JSON object")
 	}
@@ -105,15 +103,20 @@ func broken(problem string) error {
 	return &Failure{Faults: []Fault{{Kind: FaultBody, Problem: "the body " + problem}}}
 }
 
-func bodyError(err error, limit int64) error {
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
+// bodyError returns the failure of a body that could not be read.
+func (s *Shim) bodyError(err error, limit int64) error {
+	switch {
+	case errors.Is(err, budget.ErrTooLarge):
 		return tooLarge(limit)
+	case errors.Is(err, budget.ErrFull):
+		return rpc.RateLimited("too many bytes of this caller's requests are in memory; repeat when others have ended", s.cfg.BodyWait)
+	case errors.Is(err, budget.ErrTooSlow):
+		return broken("arrived too slowly")
 	}
 	return broken("could not be read")
 }
 
-func readParts(parts *multipart.Reader, src *source, limit int64) error {
+func readParts(parts *multipart.Reader, src *source) error {
 	src.form, src.files = map[string][]string{}, map[string]File{}
 	for range maxParts {
 		part, err := parts.NextPart()
@@ -121,11 +124,11 @@ func readParts(parts *multipart.Reader, src *source, limit int64) error {
 			return nil
 		}
 		if err != nil {
-			return partError(err, limit)
+			return broken("is not multipart/form-data")
 		}
 		data, err := io.ReadAll(part)
 		if err != nil {
-			return partError(err, limit)
+			return broken("is not multipart/form-data")
 		}
 		name := even(part.FormName())
 		if file := part.FileName(); file != "" {
@@ -137,14 +140,6 @@ func readParts(parts *multipart.Reader, src *source, limit int64) error {
 		}
 	}
 	return broken("has too many parts")
-}
-
-func partError(err error, limit int64) error {
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		return tooLarge(limit)
-	}
-	return broken("is not multipart/form-data")
 }
 
 func evened(values url.Values) map[string][]string {

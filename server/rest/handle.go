@@ -90,7 +90,7 @@ func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error
 			return nil, Bad("Idempotency-Key", "", fmt.Sprintf("must be at most %d characters", maxKey))
 		}
 	}
-	request, free, err := s.decode(w, x.Request, route)
+	request, free, err := s.decode(w, x, route)
 	if err != nil {
 		return nil, err
 	}

@@ -14,16 +14,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/budget"
 )
 
 // Defaults of Config.
 const (
-	DefaultMaxBody      = 1 << 20   // bytes; texts and lists fit many times
-	DefaultMaxFileBody  = 32 << 20  // bytes; WhatsApp shows videos up to 16 MB, which base64 makes 22
-	DefaultBodiesMemory = 256 << 20 // bytes of bodies in memory at a time
+	DefaultMaxBody      = 1 << 20          // bytes; texts and lists fit many times
+	DefaultMaxFileBody  = 32 << 20         // bytes; WhatsApp shows videos up to 16 MB, which base64 makes 22
+	DefaultBodiesMemory = 256 << 20        // bytes of bodies in memory at a time
+	DefaultBodyWait     = 30 * time.Second // the files before it are sent on in that time
 	DefaultHeartbeat    = 15 * time.Second
 	maxRequestID        = 64  // characters of an X-Request-Id that is taken over
 	maxKey              = 190 // characters of an Idempotency-Key; methods take 200
@@ -59,9 +59,14 @@ type Config struct {
 	QueryTokens bool
 	// MaxBody bounds bodies, MaxFileBody those of operations that take files, in bytes.
 	MaxBody, MaxFileBody int64
-	// BodiesMemory bounds the bodies that are in memory at a time, in bytes; requests wait for their share.
+	// BodiesMemory bounds the bodies that are in memory at a time, in bytes, counted as they arrive. One principal may occupy
+	// a quarter of it, at least MaxFileBody.
 	BodiesMemory int64
-	Log          *slog.Logger // nil = silent
+	// BodyMinRate is the least average rate of a body in bytes a second, BodyGrace how long one may be slower or pause,
+	// BodyWait how long one waits for room in BodiesMemory. 0 = the defaults of package budget; BodyWait = DefaultBodyWait.
+	BodyMinRate         int64
+	BodyGrace, BodyWait time.Duration
+	Log                 *slog.Logger // nil = silent
 }
 
 // Shim serves dialects. It is an http.Handler for everything under their mounts.
@@ -71,7 +76,7 @@ type Shim struct {
 	auth     Authenticator
 	dialects []*Dialect
 	mounts   []*mount // longest prefix first
-	bodies   *semaphore.Weighted
+	bodies   *budget.Budget
 	log      *slog.Logger
 	prefix   string // of request ids, another in each process
 	requests atomic.Uint64
@@ -97,8 +102,9 @@ func New(caller Caller, auth Authenticator, cfg Config, dialects ...*Dialect) (*
 	cfg.MaxBody = cmp.Or(cfg.MaxBody, DefaultMaxBody)
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, DefaultHeartbeat)
 	cfg.MaxFileBody = max(cmp.Or(cfg.MaxFileBody, DefaultMaxFileBody), cfg.MaxBody)
-	cfg.BodiesMemory = max(cmp.Or(cfg.BodiesMemory, DefaultBodiesMemory), cfg.MaxFileBody)
-	s := &Shim{cfg: cfg, caller: caller, auth: auth, dialects: dialects, log: cfg.Log, bodies: semaphore.NewWeighted(cfg.BodiesMemory), prefix: rand.Text()[:8] + "-"}
+	cfg.BodyWait = cmp.Or(cfg.BodyWait, DefaultBodyWait)
+	cfg.BodiesMemory = max(cmp.Or(cfg.BodiesMemory, DefaultBodiesMemory), cfg.MaxFileBody+1)
+	s := &Shim{cfg: cfg, caller: caller, auth: auth, dialects: dialects, log: cfg.Log, bodies: budget.New(cfg.BodiesMemory, max(cfg.BodiesMemory/4, cfg.MaxFileBody+1)), prefix: rand.Text()[:8] + "-"}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -128,19 +128,19 @@ func TestBodiesWaitForMemory(t *testing.T) {
 	s := newShim(t, nil, rest.Config{MaxBody: 100, MaxFileBody: 100, BodiesMemory: 200}, plain("d", slow))
 	body := `{"text":"` + strings.Repeat("x", 80) + `"}`
 	done := make(chan int, 3)
-	post := func(ctx context.Context) {
+	post := func(ctx context.Context, token string) {
 		r := httptest.NewRequestWithContext(ctx, "POST", "/slow", strings.NewReader(body))
-		r.Header.Set("Token", "ada")
+		r.Header.Set("Token", token)
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		done <- w.Code
 	}
-	for range 2 {
-		go post(t.Context())
+	for _, token := range []string{"ada", "ben"} { // one may have half of it: a body of the greatest size
+		go post(t.Context(), token)
 		<-entered
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	go post(ctx)
+	go post(ctx, "admin")
 	select {
 	case <-entered:
 		t.Fatal("a third body was read")
@@ -156,7 +156,7 @@ func TestBodiesWaitForMemory(t *testing.T) {
 			t.Errorf("status %d", code)
 		}
 	}
-	go post(t.Context())
+	go post(t.Context(), "ada")
 	<-entered // the memory was given back
 	if code := <-done; code != http.StatusOK {
 		t.Errorf("status %d", code)
