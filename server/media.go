@@ -14,6 +14,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/transports/base64text"
 )
 
@@ -22,19 +23,20 @@ const (
 	mediaPath = "/v1/media"
 	// transferTimeout is how long one file may take, in either direction.
 	transferTimeout = 10 * time.Minute
-	// maxTransfers bounds files on their way: each may fill the disk with a file of the largest size.
-	maxTransfers = 32
 )
 
 // fileHandler serves files of sessions: the same store that media.upload and media.get use, as streams.
 type fileHandler struct {
-	app  *app
-	free chan struct{}
+	app       *app
+	transfers *budget.Budget // counts transfers that are under way
 }
 
-func newFileHandler(a *app) *fileHandler { return &fileHandler{a, make(chan struct{}, maxTransfers)} }
+func newFileHandler(a *app) *fileHandler {
+	most := int64(a.cfg.MaxTransfers)
+	return &fileHandler{a, budget.New(most, max(most/4, 1))}
+}
 
-// begin finds out who calls, takes a place and gives the transfer its time.
+// begin authenticates the caller, counts the request against its rate, and admits the transfer.
 func (h *fileHandler) begin(w http.ResponseWriter, r *http.Request) (who rpc.Principal, end func(), err error) {
 	if who, err = h.app.endpoint.Principal(r); err != nil {
 		return who, nil, err
@@ -42,25 +44,33 @@ func (h *fileHandler) begin(w http.ResponseWriter, r *http.Request) (who rpc.Pri
 	if who.Kind == rpc.ScopePublic {
 		return who, nil, rpc.Unauthenticated("a token is needed")
 	}
-	end, err = h.enter(w)
+	owner := who.ID
+	if who.Session != "" {
+		owner = sessionOwner(who.Session)
+	}
+	end, err = h.admit(w, who.ID, owner)
 	return who, end, err
 }
 
-// enter takes a place among the transfers.
-func (h *fileHandler) enter(w http.ResponseWriter) (end func(), err error) {
-	select {
-	case h.free <- struct{}{}:
-	default:
-		return nil, rpc.RateLimited("too many files are on their way", time.Second)
+// sessionOwner names a session among the owners of transfers.
+func sessionOwner(session string) string { return "session:" + session }
+
+// admit counts a request against a rate and the transfers of its owner, and sets its deadlines. end must be called when it
+// is over.
+func (h *fileHandler) admit(w http.ResponseWriter, rate, owner string) (end func(), err error) {
+	if problem := h.app.rates.Admit(rate); problem != nil {
+		return nil, problem
+	}
+	if !h.transfers.TryAcquire(owner, 1) {
+		return nil, rpc.RateLimited("too many files of this caller, or of all together, are being transferred", time.Second)
 	}
 	control := http.NewResponseController(w)
 	deadline := time.Now().Add(transferTimeout)
-	err = errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline))
-	if err != nil {
-		<-h.free
+	if err := errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline)); err != nil {
+		h.transfers.Release(owner, 1)
 		return nil, err
 	}
-	return func() { <-h.free }, nil
+	return func() { h.transfers.Release(owner, 1) }, nil
 }
 
 // upload keeps the body of the request for later use in a media object. Query: session (needed when the token opens
@@ -87,7 +97,8 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// One byte more than the limit lets the store see that it is exceeded.
-	kept, err := session.KeepUpload(r.Context(), http.MaxBytesReader(w, r.Body, int64(limit)+1), about)
+	body := h.paced(w, http.MaxBytesReader(w, r.Body, int64(limit)+1))
+	kept, err := session.KeepUpload(r.Context(), body, about)
 	if err != nil {
 		h.app.refuse(w, err)
 		return
@@ -188,10 +199,10 @@ func (h *fileHandler) download(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "private, no-cache") // may be kept, and is asked for again each time, with its tag
 	w.Header().Set("ETag", `"`+file.SHA256+`"`)
 	if seeker, ok := file.Content.(io.ReadSeeker); ok {
-		http.ServeContent(w, r, "", time.Time{}, seeker)
+		http.ServeContent(h.pacedWriter(w), r, "", time.Time{}, seeker)
 		return
 	}
-	if _, err := io.Copy(w, file.Content); err != nil {
+	if _, err := io.Copy(h.pacedWriter(w), file.Content); err != nil {
 		h.app.log.Debug("file not written", "error", err)
 	}
 }
@@ -206,7 +217,8 @@ func (h *fileHandler) beginDownload(w http.ResponseWriter, r *http.Request) (may
 	if err != nil {
 		return nil, nil, err
 	}
-	end, err = h.enter(w)
+	// Addresses that were given away have a rate of their own, beside that of the session's calls.
+	end, err = h.admit(w, "signed:"+session, sessionOwner(session))
 	return func(other string) bool { return other == session }, end, err
 }
 

@@ -102,7 +102,7 @@ func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, sessio
 	if err != nil {
 		return err
 	}
-	at, kept, err := session.ContinueUpload(r.Context(), u.ID, offset, r.Body)
+	at, kept, err := session.ContinueUpload(r.Context(), u.ID, offset, h.paced(w, r.Body))
 	if at != nil {
 		showUpload(w, at)
 	}

@@ -84,7 +84,7 @@ func TestUploadGoesOn(t *testing.T) {
 }
 
 func TestUploadBounds(t *testing.T) {
-	s := startServer(t, "-max-media-bytes", "2000", "-session-media-bytes", "5000", "-max-uploads", "2")
+	s := startServer(t, "-max-media-bytes", "20000", "-session-media-bytes", "50000", "-max-uploads", "2")
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	begin := func(fields ...string) (*http.Response, []byte) {
 		return send(t, http.MethodPost, s.url("/v1/media"), token, nil, fields...)
@@ -97,7 +97,7 @@ func TestUploadBounds(t *testing.T) {
 		"empty":      {[]string{"Upload-Length: 0"}, nil, http.StatusBadRequest},
 		"no number":  {[]string{"Upload-Length: much"}, nil, http.StatusBadRequest},
 		"negative":   {[]string{"Upload-Length: -5"}, nil, http.StatusBadRequest},
-		"too large":  {[]string{"Upload-Length: 2001"}, nil, http.StatusRequestEntityTooLarge},
+		"too large":  {[]string{"Upload-Length: 20001"}, nil, http.StatusRequestEntityTooLarge},
 		"bad hash":   {[]string{"Upload-Length: 5", "X-Content-SHA256: x"}, nil, http.StatusBadRequest},
 		"bad type":   {[]string{"Upload-Length: 5", "Content-Type: nonsense"}, nil, http.StatusBadRequest},
 		"with parts": {[]string{"Upload-Length: 5"}, strings.NewReader("12345"), http.StatusBadRequest},
@@ -108,7 +108,7 @@ func TestUploadBounds(t *testing.T) {
 	}
 	wrong := sha256.Sum256([]byte("something else"))
 	first, _ := begin("Upload-Length: 4", "X-Content-SHA256: "+hex.EncodeToString(wrong[:]))
-	second, _ := begin("Upload-Length: 2000")
+	second, _ := begin("Upload-Length: 20000")
 	if response, raw := begin("Upload-Length: 1"); response.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a third: status %d, %s", response.StatusCode, raw)
 	}
@@ -121,14 +121,57 @@ func TestUploadBounds(t *testing.T) {
 		t.Errorf("after that: status %d", response.StatusCode)
 	}
 	// What is announced counts as if it were there.
-	if response, raw := begin("Upload-Length: 2000"); response.StatusCode != http.StatusCreated {
+	if response, raw := begin("Upload-Length: 20000"); response.StatusCode != http.StatusCreated {
 		t.Fatalf("status %d, %s", response.StatusCode, raw)
 	}
 	if response, _ := send(t, http.MethodDelete, second.Header.Get("Location"), token, nil); response.StatusCode != http.StatusNoContent {
 		t.Errorf("removal: status %d", response.StatusCode)
 	}
-	s.keep(token, bytes.Repeat([]byte("x"), 1900))
-	if response, raw := begin("Upload-Length: 1500"); response.StatusCode != http.StatusRequestEntityTooLarge {
+	s.keep(token, bytes.Repeat([]byte("x"), 19000))
+	if response, raw := begin("Upload-Length: 15000"); response.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("over the share: status %d, %s", response.StatusCode, raw)
+	}
+}
+
+// A session's share counts files as they fill a disk: 4 KiB at least, whichever way they come.
+func TestSmallFilesCountABlock(t *testing.T) {
+	for name, upload := range map[string]func(s *testServer, token string) int{
+		"whole": func(s *testServer, token string) int {
+			response, _ := send(t, http.MethodPost, s.url("/v1/media"), token, strings.NewReader("x"))
+			return response.StatusCode
+		},
+		"in parts": func(s *testServer, token string) int {
+			begun, _ := send(t, http.MethodPost, s.url("/v1/media"), token, nil, "Upload-Length: 1")
+			if begun.StatusCode != http.StatusCreated {
+				return begun.StatusCode
+			}
+			response, _ := send(t, http.MethodPatch, begun.Header.Get("Location"), token, strings.NewReader("x"), "Upload-Offset: 0")
+			return response.StatusCode
+		},
+		"by a call": func(s *testServer, token string) int {
+			response, raw := transfer(t, http.MethodPost, s.url("/v1/rpc"), token, "application/json",
+				strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"media.upload","params":{"media":{"base64":"data:text/plain;base64,eA=="}}}`))
+			if response.StatusCode != http.StatusOK || strings.Contains(string(raw), `"too_large"`) {
+				return http.StatusRequestEntityTooLarge
+			}
+			if !strings.Contains(string(raw), `"media_id"`) {
+				t.Fatalf("%s", raw)
+			}
+			return http.StatusCreated
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, "-session-media-bytes", "20480") // five blocks
+			token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
+			for i := range 6 {
+				want := http.StatusCreated
+				if i == 5 {
+					want = http.StatusRequestEntityTooLarge
+				}
+				if status := upload(s, token); status != want {
+					t.Fatalf("file %d: status %d, want %d", i+1, status, want)
+				}
+			}
+		})
 	}
 }

@@ -185,7 +185,7 @@ func TestFetch(t *testing.T) {
 }
 
 func TestKeep(t *testing.T) {
-	l := newLibrary(t, Config{MaxSessionBytes: 100})
+	l := newLibrary(t, Config{MaxSessionBytes: 2*block - 1}) // the second file does not fit, however small
 	ctx := t.Context()
 	keep := func(content string) (*Stored, error) {
 		f, err := l.Open(ctx, "s", Input{Base64: data("text/plain", []byte(content)), Filename: "a.txt"})

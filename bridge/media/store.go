@@ -97,6 +97,15 @@ func noFile() *Error {
 	return &Error{Reason: ReasonNotFound, Field: "media_id", Message: "there is no such file"}
 }
 
+// block is the least that a file occupies on a disk, in bytes: many small files fill one as a few large ones do.
+const block = 4 << 10
+
+// occupiedSum is the SQL of occupied, over all rows.
+const occupiedSum = `COALESCE(SUM(CASE WHEN size<4096 THEN 4096 ELSE size END), 0)`
+
+// occupied is what a file of a size counts against the share of its session.
+func occupied(size int64) int64 { return max(size, block) }
+
 // Keep stores a copy of a file of a session under an id, replacing the session's file of that id. session is the key the
 // session's data is stored under. The file stays open, at its start.
 func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*Stored, error) {
@@ -104,10 +113,10 @@ func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*
 		return nil, bad("media_id", "is longer than %d bytes or not a text", maxMediaID)
 	}
 	var used int64
-	if err := l.db.QueryRow(ctx, `SELECT COALESCE(SUM(size), 0) FROM media_files WHERE session=$1 AND media_id<>$2`, session, mediaID).Scan(&used); err != nil {
+	if err := l.db.QueryRow(ctx, `SELECT `+occupiedSum+` FROM media_files WHERE session=$1 AND media_id<>$2`, session, mediaID).Scan(&used); err != nil {
 		return nil, storage("the file could not be stored", err)
 	}
-	if used+f.Size > l.config.MaxSessionBytes {
+	if used+occupied(f.Size) > l.config.MaxSessionBytes {
 		return nil, &Error{Reason: ReasonTooLarge, Message: "the session's files would be larger than its share", Limit: l.config.MaxSessionBytes}
 	}
 	name := newFileName()

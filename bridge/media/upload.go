@@ -55,16 +55,16 @@ func (l *Library) BeginUpload(ctx context.Context, session, name string, size in
 	l.uploads.Lock() // so that the sums hold until the row is there
 	defer l.uploads.Unlock()
 	var open, announced, kept int64
-	err := l.db.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(size), 0) FROM media_uploads WHERE session=$1`, session).Scan(&open, &announced)
+	err := l.db.QueryRow(ctx, `SELECT COUNT(*), `+occupiedSum+` FROM media_uploads WHERE session=$1`, session).Scan(&open, &announced)
 	if err == nil {
-		err = l.db.QueryRow(ctx, `SELECT COALESCE(SUM(size), 0) FROM media_files WHERE session=$1`, session).Scan(&kept)
+		err = l.db.QueryRow(ctx, `SELECT `+occupiedSum+` FROM media_files WHERE session=$1`, session).Scan(&kept)
 	}
 	switch {
 	case err != nil:
 		return nil, storage("the upload could not be begun", err)
 	case open >= int64(l.config.MaxUploads):
 		return nil, &Error{Reason: ReasonTooMany, Message: "too many uploads of this session are not finished"}
-	case announced+kept+size > l.config.MaxSessionBytes:
+	case announced+kept+occupied(size) > l.config.MaxSessionBytes:
 		return nil, &Error{Reason: ReasonTooLarge, Message: "the session's files would be larger than its share", Limit: l.config.MaxSessionBytes}
 	}
 	u := &Upload{

@@ -56,7 +56,9 @@ type Config struct {
 
 	MaxMediaBytes int `flag:"max-media-bytes" unit:"bytes" default:"104857600" min:"1024" max:"2147483648" doc:"Largest file that is sent or kept." why:"WhatsApp itself takes 2 GB, which few servers have to spare."`
 
-	SessionMediaBytes int `flag:"session-media-bytes" unit:"bytes" default:"2147483648" min:"1024" doc:"Size of the files kept per session." why:"One busy session must not fill the disk."`
+	SessionMediaBytes int `flag:"session-media-bytes" unit:"bytes" default:"2147483648" min:"1024" doc:"Size of the files kept per session. Each counts for 4 KiB at least." why:"One busy session must not fill the disk."`
+
+	MaxTransfers int `flag:"max-transfers" unit:"files" default:"32" min:"1" max:"10000" doc:"Files that are uploaded to or downloaded from /v1/media at a time; a session, or a token that is not a session's, may have a quarter of them." why:"Each may fill the disk with a file of the largest size."`
 
 	KeepMedia time.Duration `flag:"keep-media" unit:"duration" default:"168h" min:"1m" doc:"Time files are kept after they were uploaded or received." why:"As long as the events that name them."`
 
