@@ -13,6 +13,12 @@ type Config struct {
 	// LoginTimeout is how long an open socket may stay without a login or a
 	// pairing code. Default 60 s.
 	LoginTimeout time.Duration
+	// PasskeyTimeout bounds the wait for the answer to a passkey request; a request that says less ends earlier. Default 10 min,
+	// which WhatsApp's own requests say.
+	PasskeyTimeout time.Duration
+	// ConfirmTimeout bounds each wait between an accepted passkey answer and the end of pairing: for the phone, for the caller's
+	// confirmation, for WhatsApp. Default 2 min.
+	ConfirmTimeout time.Duration
 	// BackoffMin and BackoffMax bound the pause before a reconnect: it doubles
 	// from the first to the second, and the real pause is a random part of it.
 	// Defaults 1 s and 2 min.
@@ -54,6 +60,8 @@ const (
 	defaultConnectConcurrency = 8
 	defaultConnectTimeout     = 30 * time.Second
 	defaultLoginTimeout       = 60 * time.Second
+	defaultPasskeyTimeout     = 10 * time.Minute
+	defaultConfirmTimeout     = 2 * time.Minute
 	defaultBackoffMin         = time.Second
 	defaultBackoffMax         = 2 * time.Minute
 	defaultKeepAliveLimit     = 90 * time.Second
@@ -70,6 +78,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.ConnectConcurrency, defaultConnectConcurrency)
 	setDefault(&c.ConnectTimeout, defaultConnectTimeout)
 	setDefault(&c.LoginTimeout, defaultLoginTimeout)
+	setDefault(&c.PasskeyTimeout, defaultPasskeyTimeout)
+	setDefault(&c.ConfirmTimeout, defaultConfirmTimeout)
 	setDefault(&c.BackoffMin, defaultBackoffMin)
 	setDefault(&c.BackoffMax, defaultBackoffMax)
 	setDefault(&c.KeepAliveLimit, defaultKeepAliveLimit)

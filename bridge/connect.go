@@ -256,6 +256,10 @@ func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f f
 	} else {
 		s.attempts++
 	}
+	if in == InputLost && s.snap.Step.ofPasskey() {
+		d.Reason = reasonConnectionLost
+		s.postPairError(d.Reason, "the connection ended in the passkey step", 0)
+	}
 	if !s.feed(in, d, f) && s.snap.State != StateDisconnected {
 		return
 	}
@@ -352,7 +356,7 @@ func (s *Session) halt(ctx context.Context, in Input, d Details) {
 	s.feed(in, d, fact{})
 	end := s.endConn
 	s.endConn = nil
-	s.codes, s.codesOf = nil, 0
+	s.endSteps()
 	s.mu.Unlock()
 	if f != nil {
 		select {
@@ -373,7 +377,7 @@ func (s *Session) dropClient() {
 	s.stopTimers()
 	cli, end := s.cli, s.endConn
 	s.cli, s.endConn = nil, nil
-	s.codes, s.codesOf = nil, 0
+	s.endSteps()
 	if cli == nil {
 		return
 	}

@@ -25,6 +25,20 @@ const (
 	ReasonStorage      Reason = "storage"        // the database failed
 )
 
+// Kind tells apart errors of one Reason between which a program has to choose. It is the reason that a caller sees.
+type Kind string
+
+// Kinds of errors of pairing.
+const (
+	KindNoPasskeyRequest  Kind = "no_passkey_request"  // no phone has asked for a passkey
+	KindPasskeyExpired    Kind = "passkey_expired"     // the request ended before the answer came
+	KindPasskeyAnswered   Kind = "passkey_answered"    // WhatsApp has accepted an answer already
+	KindPasskeyBusy       Kind = "passkey_busy"        // another call of this step waits for WhatsApp
+	KindPasskeyRejected   Kind = "passkey_rejected"    // WhatsApp refused the answer
+	KindPasskeyPending    Kind = "passkey_pending"     // pairing is in the passkey step, which forbids this
+	KindNoConfirmationDue Kind = "no_confirmation_due" // nothing waits for a confirmation
+)
+
 // Reasons lists every Reason, for tables that must cover all of them.
 var Reasons = []Reason{
 	ReasonNotFound, ReasonConflict, ReasonNotConnected, ReasonBadParam, ReasonWhatsApp, ReasonTimeout,
@@ -35,6 +49,7 @@ var Reasons = []Reason{
 // a client; Err is not, and stays in the log.
 type Error struct {
 	Reason         Reason
+	Kind           Kind   // tells apart errors of one reason; empty for most
 	Field          string // the parameter at fault, as the caller named it
 	WACode         int    // WhatsApp's own code, 0 = none
 	Message        string

@@ -78,6 +78,8 @@ var eventTypes = [...]EventType{
 	{Name: "HistorySync", Summary: "The phone sent a part of its history, which is now stored."},
 
 	{Name: "QR", Summary: "A pairing code to show; each replaces the one before.", Volatile: true},
+	{Name: "PasskeyRequest", Summary: "WhatsApp wants the account's passkey before it links the session; session.submitPasskey answers. Codes shown before are void.", Volatile: true},
+	{Name: "PasskeyConfirmation", Summary: "The passkey was accepted; the code stands on the phone, too.", Volatile: true},
 	{Name: "PairSuccess", Summary: "The phone linked this session."},
 	{Name: "PairError", Summary: "Linking failed."},
 	{Name: "QRScannedWithoutMultidevice", Summary: "A code was scanned by a phone that cannot link devices."},

@@ -21,6 +21,12 @@ func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 		s.linked(cli, e)
 	case *events.PairError:
 		s.pairingFailed(cli, e)
+	case *events.PairPasskeyRequest:
+		s.passkeyRequested(cli, e)
+	case *events.PairPasskeyConfirmation:
+		s.passkeyContinued(cli, e)
+	case *events.PairPasskeyError:
+		s.passkeyFailed(cli, e.Error)
 	case *events.ManualLoginReconnect:
 		s.relogin(cli)
 	case *events.Connected:
@@ -60,7 +66,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 		s.watchdog.Stop()
 		s.watchdog = nil
 	}
-	s.codes, s.codesOf = nil, 0
+	s.endSteps()
 	s.attempts = 0
 	if !lid.IsEmpty() {
 		s.row.Identity.LID = lid

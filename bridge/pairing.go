@@ -43,7 +43,7 @@ func (s *Session) QR() PairingCode {
 func (s *Session) startCodes(cli *whatsmeow.Client, codes []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cli != cli || s.deleted || len(codes) == 0 {
+	if s.cli != cli || s.deleted || len(codes) == 0 || s.snap.Step.ofPasskey() {
 		return
 	}
 	s.codes, s.codesOf = codes, len(codes)
@@ -68,7 +68,11 @@ func (s *Session) showNextCode(cli *whatsmeow.Client) {
 	now := time.Now().UTC()
 	code := PairingCode{Number: number, Of: s.codesOf, Text: s.codes[0], ExpiresAt: now.Add(life)}
 	s.codes = s.codes[1:]
-	s.feed(InputCode, Details{Code: code}, fact{})
+	step := s.snap.Step
+	if step.Name != StepCode {
+		step = PairingStep{Name: StepQR, ExpiresAt: code.ExpiresAt}
+	}
+	s.feed(InputCode, Details{Code: code, Step: step}, fact{})
 	s.b.journal.Signal(journal.Signal{Session: s.id, Type: "QR", Time: now, Data: mustJSON(fields{
 		"code": code.Text, "code_number": number, "code_count": s.codesOf, "expires_at": code.ExpiresAt,
 	})})
@@ -113,10 +117,17 @@ func (s *Session) RequestPairingCode(ctx context.Context, phone string, notify b
 	if st.State != StatePairing || cli == nil {
 		return "", time.Time{}, newError(ReasonNotConnected, "WhatsApp could not be reached for pairing (%s)", st.State)
 	}
+	if st.Step.ofPasskey() {
+		return "", time.Time{}, &Error{
+			Reason: ReasonConflict, Kind: KindPasskeyPending,
+			Message: "a phone has accepted this session and WhatsApp waits for the passkey: call session.submitPasskey, or session.disconnect to give up",
+		}
+	}
 	code, err = cli.PairPhone(ctx, number.User, notify, whatsmeow.PairClientChrome, pairingDisplayName)
 	if err != nil {
 		return "", time.Time{}, waError("ask for a pairing code", err)
 	}
+	s.codeShown(cli, ends)
 	return code, ends, nil
 }
 
@@ -155,10 +166,7 @@ func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
 	if s.cli != cli || s.deleted {
 		return
 	}
-	s.post(journal.Record{
-		Type: "PairError", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(),
-		Data: mustJSON(fields{"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": e.Error.Error()}),
-	})
+	s.post(pairErrorRecord(fields{"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": e.Error.Error(), "reason": reasonPairingFailed}, s.snap.Step, 0))
 	if s.feed(InputPairFailed, Details{}, fact{}) {
 		s.dropClient()
 	}

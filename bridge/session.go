@@ -45,6 +45,7 @@ type Session struct {
 	connectedAt time.Time
 	codes       []string      // pairing codes not shown yet
 	codesOf     int           // how many there were
+	passkey     passkeyState  // of the pairing under way
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 
 	states appStateReader // guards itself

@@ -37,6 +37,7 @@ const (
 	InputUnlink  Input = "unlink"  // logout was carried out
 
 	InputCode            Input = "code"        // a pairing code is up
+	InputStep            Input = "step"        // pairing goes on with another step
 	InputPairFailed      Input = "pair_failed" // pairing ended without a device
 	InputPaired          Input = "paired"      // a device was linked; login follows
 	InputOpen            Input = "open"        // logged in
@@ -65,6 +66,7 @@ type Details struct {
 	Reason string    // why, in one word or WhatsApp's own text
 	Until  time.Time // end of a ban; zero = unknown
 	Code   PairingCode
+	Step   PairingStep
 }
 
 // PairingCode is what a phone scans or types.
@@ -81,7 +83,8 @@ type Snapshot struct {
 	Reason string
 	Since  time.Time
 	Until  time.Time   // banned only
-	Code   PairingCode // pairing only
+	Code   PairingCode // pairing only; empty in the steps passkey and confirm
+	Step   PairingStep // pairing only
 }
 
 // paired is the part of a transition that depends on whether the session has a
@@ -106,6 +109,7 @@ var transitions = map[State]map[Input]target{
 	},
 	StateConnecting: {
 		InputCode:       to(StatePairing),
+		InputStep:       to(StatePairing),
 		InputOpen:       to(StateConnected),
 		InputPaired:     to(StateConnecting),
 		InputPairFailed: lost(reasonPairingFailed),
@@ -121,6 +125,7 @@ var transitions = map[State]map[Input]target{
 	},
 	StatePairing: {
 		InputCode:       to(StatePairing),
+		InputStep:       to(StatePairing),
 		InputPaired:     to(StateConnecting),
 		InputPairFailed: toBecause(StateCreated, reasonPairingFailed),
 		InputLost:       toBecause(StateCreated, reasonPairingTimeout),
@@ -189,7 +194,7 @@ func (s Snapshot) next(in Input, d Details, paired bool, now time.Time) (out Sna
 	}
 	switch out.State {
 	case StatePairing:
-		out.Code = d.Code
+		out.Code, out.Step = d.Code, d.Step
 		if s.State == StatePairing {
 			out.Since = s.Since
 		}
@@ -198,7 +203,7 @@ func (s Snapshot) next(in Input, d Details, paired bool, now time.Time) (out Sna
 	case StateConnecting, StateConnected:
 		out.Reason = d.Reason
 	}
-	if out.State == s.State && out.Reason == s.Reason && out.Code == s.Code && out.Until.Equal(s.Until) {
+	if out.State == s.State && out.Reason == s.Reason && out.Code == s.Code && out.Step == s.Step && out.Until.Equal(s.Until) {
 		return s, false
 	}
 	return out, true

@@ -60,12 +60,12 @@ func (s *Session) feed(in Input, d Details, f fact) bool {
 }
 
 // worthTelling coalesces an outage: the tries to connect again and their
-// failures for the same reason are one event, not one per try. Pairing codes
-// are signals, so only the first makes an event.
+// failures for the same reason are one event, not one per try. QR codes are
+// signals, so within the state pairing only a new step makes an event.
 func (s *Session) worthTelling(before, after Snapshot) bool {
 	switch after.State {
 	case StatePairing:
-		return before.State != StatePairing
+		return before.State != StatePairing || after.Step.differs(before.Step)
 	case StateConnecting:
 		return s.attempts == 0
 	case StateDisconnected:
@@ -86,7 +86,8 @@ func (s *Session) transitionRecord(before, after Snapshot, f fact) journal.Recor
 	}
 	switch after.State {
 	case StatePairing:
-		data["code_number"], data["code_count"], data["expires_at"] = after.Code.Number, after.Code.Of, after.Code.ExpiresAt
+		data["code_number"], data["code_count"], data["expires_at"] = after.Code.Number, after.Code.Of, after.Step.ExpiresAt
+		data["pairing"] = after.Step.fields(after.Code)
 	case StateBanned:
 		data["until"] = timeOrNull(after.Until)
 	}
@@ -107,7 +108,7 @@ func originOf(after Snapshot) string {
 	switch after.Reason {
 	case reasonStopped, reasonLogout:
 		return journal.OriginAPI
-	case reasonShutdown, reasonPairingTimeout, reasonLoginTimeout, reasonKeepAlive:
+	case reasonShutdown, reasonPairingTimeout, reasonPasskeyTimeout, reasonConfirmTimeout, reasonLoginTimeout, reasonKeepAlive:
 		return journal.OriginServer
 	}
 	return journal.OriginWhatsApp

@@ -236,6 +236,7 @@ func (a *app) openBridge(ctx context.Context) error {
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
 			StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
 			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia,
+			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
 		},
 	})
 	if err == nil {

@@ -62,10 +62,10 @@ func (a *app) firstSession(ctx context.Context, id string) (*bridge.Session, err
 // showCodes draws the session's pairing codes as they change, until it is paired or the codes have run out.
 func (a *app) showCodes(ctx context.Context, session *bridge.Session) {
 	colours := wantsColours(a.out, os.Environ())
-	shown := ""
+	shown, asked := "", false
 	for {
 		status, err := session.Wait(ctx, func(st bridge.Status) bool {
-			return st.Code.Text != shown && st.Code.Text != "" || st.State == bridge.StateConnected ||
+			return st.Code.Text != shown && st.Code.Text != "" || st.State == bridge.StateConnected || st.Step.Name == bridge.StepPasskey && !asked ||
 				shown != "" && st.State != bridge.StatePairing && st.State != bridge.StateConnecting
 		})
 		switch {
@@ -74,8 +74,13 @@ func (a *app) showCodes(ctx context.Context, session *bridge.Session) {
 		case status.State == bridge.StateConnected:
 			fmt.Fprintf(a.out, "\nSession %s is connected as %s.\n", session.ID(), status.JID.User)
 			return
+		case status.Step.Name == bridge.StepPasskey:
+			asked = true
+			fmt.Fprintf(a.out, "\nThe phone accepted the code. WhatsApp now asks for the passkey of this account, and the code is void.\n"+
+				"session.getStatus of session %s shows the request, session.submitPasskey takes the answer; docs/passkey.md says how to make it. Good until %s.\n",
+				session.ID(), status.Step.ExpiresAt.Local().Format(time.TimeOnly))
 		case status.State == bridge.StatePairing:
-			shown = status.Code.Text
+			shown, asked = status.Code.Text, false
 			picture, err := drawQR(shown, colours)
 			if err != nil {
 				a.log.Warn("pairing code cannot be drawn", "session", session.ID(), "error", err)
@@ -83,6 +88,9 @@ func (a *app) showCodes(ctx context.Context, session *bridge.Session) {
 			}
 			fmt.Fprintf(a.out, "\nOn the phone: WhatsApp, Linked devices, Link a device, then scan this.\n\n%s\nCode %d of %d for session %s, good until %s.\n",
 				picture, status.Code.Number, status.Code.Of, session.ID(), status.Code.ExpiresAt.Local().Format(time.TimeOnly))
+		case asked:
+			fmt.Fprintf(a.out, "\nSession %s is not linked (%s). Call session.connect for a new code.\n", session.ID(), status.Reason)
+			return
 		default:
 			fmt.Fprintf(a.out, "\nNo phone scanned the codes of session %s (%s). Start again, or call session.connect for new ones.\n", session.ID(), status.Reason)
 			return

@@ -1,6 +1,7 @@
 package methods
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -63,12 +64,12 @@ func MapError(err error) *rpc.Error {
 		return rpc.InvalidParams(pointer(e.Field), message)
 	case e.OutcomeUnknown:
 		out := rpc.OutcomeUnknown(message, e.MessageID)
-		out.Code = mapped.code
+		out.Code, out.Reason = mapped.code, cmp.Or(string(e.Kind), out.Reason)
 		return out
 	case e.Reason == bridge.ReasonStorage:
 		return &rpc.Error{Code: mapped.code, Message: "the database failed: " + message, Reason: "storage", Retryable: true}
 	}
-	out := &rpc.Error{Code: mapped.code, Message: message, Retryable: mapped.retryable}
+	out := &rpc.Error{Code: mapped.code, Message: message, Reason: string(e.Kind), Retryable: mapped.retryable}
 	details := map[string]any{}
 	if e.WACode != 0 {
 		details["wa_code"] = e.WACode

@@ -33,6 +33,7 @@ const sandboxTimeout = 2 * time.Minute
 // server is on the sandbox.
 func RegisterSandbox(reg *rpc.Registry, d SandboxDeps) {
 	registerSandboxAccounts(reg, d)
+	registerSandboxPasskey(reg, d)
 	registerSandboxMessages(reg, d)
 	registerSandboxInbox(reg, d)
 	registerSandboxGroups(reg, d)
@@ -140,7 +141,7 @@ func sandboxError(err error) error {
 	case errors.As(err, &refused):
 		return &rpc.Error{Code: rpc.CodeWhatsApp, Message: "the network refused the message", Details: map[string]any{"wa_code": refused.Code}}
 	case errors.Is(err, sandbox.ErrNoAccount), errors.Is(err, sandbox.ErrNoDevice), errors.Is(err, sandbox.ErrNoMedia),
-		errors.Is(err, sandbox.ErrNoButton):
+		errors.Is(err, sandbox.ErrNoButton), errors.Is(err, sandbox.ErrNoPasskey):
 		return rpc.NotFound(text)
 	case errors.Is(err, sandbox.ErrAccountExists), errors.Is(err, sandbox.ErrPairingGone), errors.Is(err, sandbox.ErrPairingRefused),
 		errors.Is(err, sandbox.ErrTooManyDevices), errors.Is(err, sandbox.ErrClosed):

@@ -11,14 +11,15 @@ import (
 )
 
 type sandboxAccount struct {
-	Account  string   `json:"account" doc:"phone number JID"`
-	LID      string   `json:"lid" doc:"LID"`
-	PushName string   `json:"push_name" doc:"name shown to others"`
-	Devices  []string `json:"devices" doc:"linked devices, without the phone"`
+	Account  string              `json:"account" doc:"phone number JID"`
+	LID      string              `json:"lid" doc:"LID"`
+	PushName string              `json:"push_name" doc:"name shown to others"`
+	Devices  []string            `json:"devices" doc:"linked devices, without the phone"`
+	Passkey  sandboxPasskeyState `json:"passkey" doc:"what the phone shows of the passkey step of pairing"`
 }
 
 func describeAccount(p *sandbox.Phone) sandboxAccount {
-	a := sandboxAccount{Account: p.JID().String(), LID: p.LID().String(), PushName: p.PushName(), Devices: []string{}}
+	a := sandboxAccount{Account: p.JID().String(), LID: p.LID().String(), PushName: p.PushName(), Devices: []string{}, Passkey: describePasskey(p)}
 	for _, device := range p.Companions() {
 		a.Devices = append(a.Devices, device.String())
 	}
@@ -26,10 +27,11 @@ func describeAccount(p *sandbox.Phone) sandboxAccount {
 }
 
 type sandboxCreateAccount struct {
-	Number       string `json:"number" rpc:"required,min=5,max=30" doc:"international phone number"`
-	PushName     string `json:"push_name,omitempty" rpc:"max=100" doc:"name shown to others; default the number"`
-	BusinessName string `json:"business_name,omitempty" rpc:"max=100" doc:"makes it a business account"`
-	AutoReply    string `json:"auto_reply,omitempty" rpc:"enum=echo|none" doc:"echo answers every message of a person or session with its own text, but no automatic reply; default none"`
+	Number       string          `json:"number" rpc:"required,min=5,max=30" doc:"international phone number"`
+	PushName     string          `json:"push_name,omitempty" rpc:"max=100" doc:"name shown to others; default the number"`
+	BusinessName string          `json:"business_name,omitempty" rpc:"max=100" doc:"makes it a business account"`
+	Passkey      *sandboxPasskey `json:"passkey,omitempty" doc:"an object, which may be empty, makes the account link devices only with its passkey"`
+	AutoReply    string          `json:"auto_reply,omitempty" rpc:"enum=echo|none" doc:"echo answers every message of a person or session with its own text, but no automatic reply; default none"`
 }
 
 type sandboxScan struct {
@@ -91,7 +93,7 @@ func sessionOf(b *bridge.Bridge, id string) (*bridge.Session, error) {
 func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 	onNetwork(reg, d, "createAccount", "Register a number on the simulated network and give it a phone.",
 		func(_ context.Context, n *sandbox.Network, p *sandboxCreateAccount) (result sandboxAccount, err error) {
-			phone, err := n.AddAccount(sandbox.AccountOptions{Number: p.Number, PushName: p.PushName, BusinessName: p.BusinessName})
+			phone, err := n.AddAccount(sandbox.AccountOptions{Number: p.Number, PushName: p.PushName, BusinessName: p.BusinessName, Passkey: p.Passkey.options()})
 			if err != nil {
 				return result, at("/number", err)
 			}
@@ -104,14 +106,14 @@ func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 		func(_ context.Context, phone *sandbox.Phone, _ *asAccount) (sandboxAccount, error) {
 			return describeAccount(phone), nil
 		})
-	onPhone(reg, d, "scanQrCode", "Scan a session's pairing code with the account's phone, which links the two.",
+	onPhone(reg, d, "scanQrCode", "Scan a session's pairing code with the account's phone, which links the two or, when the account requires it, asks for the passkey.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxScan) (result sandboxAccount, err error) {
 			if err := phone.ScanQR(ctx, p.QR); err != nil {
 				return result, at("/qr", err)
 			}
 			return describeAccount(phone), nil
 		})
-	onPhone(reg, d, "enterPairingCode", "Type a session's pairing code into the account's phone, which links the two.",
+	onPhone(reg, d, "enterPairingCode", "Type a session's pairing code into the account's phone, which links the two or, when the account requires it, asks for the passkey.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxEnterCode) (result sandboxAccount, err error) {
 			if err := phone.EnterCode(ctx, p.Code); err != nil {
 				return result, at("/code", err)

@@ -36,7 +36,7 @@ func (p *ofSession) resolve(b *bridge.Bridge) error {
 
 type sandboxInjectFault struct {
 	ofSession
-	Kind         string  `json:"kind" rpc:"required,enum=cut|cut_after|stall|refuse_send|refuse_request|cut_delivery|undecryptable|duplicate|reorder|slow|refuse_login|temporary_ban|client_outdated|stream_replaced|logged_out|service_unavailable|stream_error|stream_end|first_contact|media_upload|media_download" doc:"what goes wrong"`
+	Kind         string  `json:"kind" rpc:"required,enum=cut|cut_after|stall|refuse_send|refuse_request|cut_delivery|undecryptable|duplicate|reorder|slow|refuse_login|temporary_ban|client_outdated|stream_replaced|logged_out|service_unavailable|stream_error|stream_end|first_contact|passkey_lost|passkey_error|media_upload|media_download" doc:"what goes wrong"`
 	Tag          string  `json:"tag,omitempty" rpc:"max=40" doc:"only stanzas of this kind"`
 	Type         string  `json:"type,omitempty" rpc:"max=40" doc:"only stanzas with this type attribute"`
 	Skip         int     `json:"skip,omitempty" rpc:"min=0,max=1000000" doc:"matching stanzas that pass first"`

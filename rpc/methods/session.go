@@ -134,6 +134,7 @@ type sessionDeleteError struct {
 func RegisterSession(reg *rpc.Registry, d Deps) {
 	registerSessionAdministration(reg, d)
 	registerSessionConnection(reg, d)
+	registerSessionPasskey(reg, d)
 	registerSessionSettings(reg, d)
 	registerSessionEvent(reg, d)
 }

@@ -28,12 +28,6 @@ type sessionStatus struct {
 	Pairing             *pairingStep `json:"pairing" doc:"state pairing only"`
 }
 
-type pairingStep struct {
-	CodeNumber int       `json:"code_number" doc:"which code is up, from 1"`
-	CodeCount  int       `json:"code_count" doc:"how many there are before pairing ends"`
-	ExpiresAt  time.Time `json:"expires_at" doc:"when the code expires"`
-}
-
 func shapeStatus(st bridge.Status) sessionStatus {
 	out := sessionStatus{
 		State: string(st.State), Connected: st.Connected, LoggedIn: st.LoggedIn, Health: health(st),
@@ -46,9 +40,7 @@ func shapeStatus(st bridge.Status) sessionStatus {
 	if !st.ConnectedAt.IsZero() {
 		out.UptimeSeconds = int64(time.Since(st.ConnectedAt).Seconds())
 	}
-	if st.State == bridge.StatePairing {
-		out.Pairing = &pairingStep{CodeNumber: st.Code.Number, CodeCount: st.Code.Of, ExpiresAt: st.Code.ExpiresAt.UTC()}
-	}
+	out.Pairing = shapePairing(st)
 	return out
 }
 

@@ -128,6 +128,10 @@ type Config struct {
 
 	MaxStanzaDepth int `flag:"max-stanza-depth" unit:"levels" default:"64" min:"16" max:"10000" doc:"How many levels deep stanzas of WhatsApp may be inside each other; others are dropped." why:"WhatsApp's have fewer than ten, and a stack that overflows ends the process."`
 
+	PasskeyTimeout time.Duration `flag:"passkey-timeout" unit:"duration" default:"10m" min:"1s" max:"1h" doc:"Longest wait in pairing for the answer to WhatsApp's passkey request; a request that says less ends earlier." why:"WhatsApp's own requests say ten minutes."`
+
+	PasskeyConfirmTimeout time.Duration `flag:"passkey-confirm-timeout" unit:"duration" default:"2m" min:"1s" max:"1h" doc:"Longest wait in pairing, after the passkey was accepted, for each of the phone, a confirmation by the caller, and WhatsApp." why:"Time to look at the phone and compare eight characters."`
+
 	EchoAPIMessages bool `flag:"echo-api-messages-enabled" default:"true" doc:"Messages sent through methods become events where the session wants it. Set false, only calls that ask for their event (echo) get it." why:"The session decides."`
 
 	SkipMedia bool `flag:"global-skip-media-download" doc:"Fetch no session's media by itself; events carry metadata alone, whatever the sessions' own settings." why:"The session decides."`

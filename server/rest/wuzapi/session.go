@@ -32,6 +32,9 @@ type status struct {
 	Connected bool    `json:"connected"`
 	LoggedIn  bool    `json:"logged_in"`
 	JID       *string `json:"jid"`
+	Pairing   *struct {
+		Step string `json:"step"`
+	} `json:"pairing"`
 }
 
 // running tells whether there is what the document calls a session: a client that works or tries to.
@@ -155,6 +158,8 @@ func getQR(x *rest.Exchange, _ *rest.None) (*qrAnswer, error) {
 		return nil, rest.State("Already Loggedin")
 	case !s.Connected:
 		return nil, rest.State("Not connected")
+	case s.Pairing != nil && (s.Pairing.Step == "passkey" || s.Pairing.Step == "confirm"):
+		return nil, rest.State("There is no QR code: WhatsApp waits for the passkey of the account, which session.submitPasskey takes")
 	}
 	var code struct{ Image string }
 	err = x.Call("session.getQrCode", nil, &code)

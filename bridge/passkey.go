@@ -1,0 +1,238 @@
+package bridge
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+// passkeyRequested: a phone accepted the session, and WhatsApp wants the account's passkey. whatsmeow has made a new pairing secret,
+// so that codes shown before no longer link anything.
+func (s *Session) passkeyRequested(cli *whatsmeow.Client, e *events.PairPasskeyRequest) {
+	request, err := newPasskeyRequest(e.PublicKey)
+	if err != nil {
+		s.passkeyFailed(cli, err)
+		return
+	}
+	limit := s.b.cfg.PasskeyTimeout
+	if asked := time.Duration(e.PublicKey.Timeout) * time.Millisecond; asked > 0 {
+		limit = min(limit, asked)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted || s.snap.State != StatePairing && s.snap.State != StateConnecting {
+		return
+	}
+	var withdrawn StepName
+	if !s.snap.Step.ofPasskey() {
+		withdrawn = s.snap.Step.Name
+	}
+	s.endSteps()
+	now := time.Now().UTC()
+	step := PairingStep{Name: StepPasskey, ExpiresAt: now.Add(limit), Request: request}
+	s.enterStep(cli, step, reasonPasskeyTimeout, fact{data: map[string]any{"withdrawn": orNull(string(withdrawn))}})
+	s.b.journal.Signal(journal.Signal{Session: s.id, Type: "PasskeyRequest", Time: now, Data: mustJSON(fields{
+		"public_key": request.Options, "expires_at": step.ExpiresAt, "withdrawn": orNull(string(withdrawn)),
+	})})
+}
+
+// newPasskeyRequest writes WhatsApp's request in the form that PublicKeyCredential.parseRequestOptionsFromJSON takes.
+func newPasskeyRequest(key *types.WebAuthnPublicKey) (*PasskeyRequest, error) {
+	if key == nil || len(key.Challenge) == 0 {
+		return nil, errors.New("WhatsApp's passkey request has no challenge")
+	}
+	allowed := make([]map[string]any, 0, len(key.AllowCredentials))
+	for _, c := range key.AllowCredentials {
+		credential := map[string]any{"id": c.ID, "type": c.Type}
+		if c.Transports != nil {
+			credential["transports"] = c.Transports
+		}
+		allowed = append(allowed, credential)
+	}
+	options := map[string]any{"challenge": key.Challenge, "rpId": key.RelyingPartID, "allowCredentials": allowed, "userVerification": key.UserVerification}
+	if key.Timeout > 0 {
+		options["timeout"] = key.Timeout
+	}
+	if key.Extensions != nil {
+		options["extensions"] = key.Extensions
+	}
+	encoded, err := json.Marshal(options)
+	if err != nil {
+		return nil, err
+	}
+	return &PasskeyRequest{Options: encoded, challenge: base64.RawURLEncoding.EncodeToString(key.Challenge)}, nil
+}
+
+// passkeyContinued: WhatsApp accepted the answer and the phone has sent its part of the code.
+func (s *Session) passkeyContinued(cli *whatsmeow.Client, e *events.PairPasskeyConfirmation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted || s.snap.State != StatePairing || !s.snap.Step.ofPasskey() {
+		return
+	}
+	now := time.Now().UTC()
+	step := PairingStep{
+		Name: StepConfirm, ExpiresAt: now.Add(s.b.cfg.ConfirmTimeout), Code: e.Code, ConfirmationDue: !e.SkipHandoffUX || s.passkey.manual,
+	}
+	s.enterStep(cli, step, reasonConfirmTimeout, fact{})
+	s.b.journal.Signal(journal.Signal{Session: s.id, Type: "PasskeyConfirmation", Time: now, Data: mustJSON(fields{
+		"code": step.Code, "confirmation_due": step.ConfirmationDue, "expires_at": step.ExpiresAt,
+	})})
+	if step.ConfirmationDue {
+		return
+	}
+	s.b.spawn(func() {
+		ctx, cancel := context.WithDeadline(s.b.ctx, step.ExpiresAt)
+		defer cancel()
+		if err := cli.SendPasskeyConfirmation(ctx); err != nil {
+			s.passkeyFailed(cli, err)
+		}
+	})
+}
+
+// passkeyFailed ends the pairing: whatsmeow cannot go on with it.
+func (s *Session) passkeyFailed(cli *whatsmeow.Client, cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted || s.snap.State != StatePairing {
+		return
+	}
+	var lost *whatsmeow.DisconnectedError
+	if errors.As(cause, &lost) || errors.Is(cause, whatsmeow.ErrNotConnected) {
+		s.failPairing(reasonConnectionLost, "the connection ended in the passkey step")
+		return
+	}
+	s.log().Warn("the passkey step failed", "error", cause)
+	s.failPairing(reasonPasskeyFailed, "the passkey exchange with WhatsApp broke off")
+}
+
+// SubmitPasskey answers the request of the step passkey. It returns when WhatsApp has accepted the answer; pairing then goes on by itself,
+// or waits for ConfirmPasskey when WhatsApp or manual asks for that. An answer that WhatsApp refuses leaves the request open. ctx bounds
+// the waiting.
+func (s *Session) SubmitPasskey(ctx context.Context, answer *types.WebAuthnResponse, manual bool) error {
+	s.mu.Lock()
+	cli, step := s.cli, s.snap.Step
+	call, err := s.beginPasskeyCall("session.submitPasskey", StepPasskey)
+	if err == nil {
+		s.passkey.manual = manual // before WhatsApp can continue
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	defer s.endPasskeyCall(call)
+	if err := step.Request.answers(answer); err != nil {
+		return err
+	}
+	if err := cli.SendPasskeyResponse(ctx, answer); err != nil {
+		return s.passkeyRefused(cli, "submit the passkey answer", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli == cli && s.snap.State == StatePairing && s.snap.Step == step { // else the phone was faster
+		s.enterStep(cli, PairingStep{Name: StepConfirm, ExpiresAt: time.Now().UTC().Add(s.b.cfg.ConfirmTimeout)}, reasonConfirmTimeout, fact{})
+	}
+	return nil
+}
+
+// answers refuses an answer to another request, of which WhatsApp would only say that it is wrong.
+func (r *PasskeyRequest) answers(answer *types.WebAuthnResponse) error {
+	var signed struct {
+		Challenge string `json:"challenge"`
+	}
+	_ = json.Unmarshal(answer.Response.ClientDataJSON, &signed) // ParsePasskeyAnswer has read it
+	if strings.TrimRight(signed.Challenge, "=") != r.challenge {
+		return badParam("response/response/clientDataJSON", "signs another challenge than that of the present passkey request; session.getStatus shows it")
+	}
+	return nil
+}
+
+// ConfirmPasskey confirms that the phone shows the code of the step confirm. A code that is given must be that one; dashes, spaces and case
+// do not matter. ctx bounds the waiting.
+func (s *Session) ConfirmPasskey(ctx context.Context, code string) error {
+	s.mu.Lock()
+	cli, step := s.cli, s.snap.Step
+	call, err := s.beginPasskeyCall("session.confirmPasskey", StepConfirm)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	defer s.endPasskeyCall(call)
+	if code != "" && plainCode(code) != plainCode(step.Code) {
+		return badParam("code", "is not the code that session.getStatus shows; do not confirm when the phone shows another one")
+	}
+	if err := cli.SendPasskeyConfirmation(ctx); err != nil {
+		return s.passkeyRefused(cli, "confirm the passkey", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli == cli && s.snap.State == StatePairing && s.snap.Step == step {
+		s.enterStep(cli, PairingStep{Name: StepConfirm, ExpiresAt: time.Now().UTC().Add(s.b.cfg.ConfirmTimeout), Code: step.Code}, reasonConfirmTimeout, fact{})
+	}
+	return nil
+}
+
+func plainCode(code string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(code))
+}
+
+// beginPasskeyCall admits a call in its step, one at a time. The caller holds s.mu.
+func (s *Session) beginPasskeyCall(method string, in StepName) (*passkeyCall, error) {
+	step := s.snap.Step
+	refuse := func(kind Kind, text string) (*passkeyCall, error) {
+		return nil, &Error{Reason: ReasonConflict, Kind: kind, Message: text}
+	}
+	switch {
+	case s.deleted:
+		return nil, newError(ReasonNotFound, "there is no such session")
+	case s.snap.State != StatePairing && (s.snap.Reason == reasonPasskeyTimeout || s.snap.Reason == reasonConfirmTimeout):
+		return refuse(KindPasskeyExpired, "the passkey request has expired: call session.connect and let the phone scan a new code")
+	case s.snap.State != StatePairing || !step.ofPasskey() || s.cli == nil:
+		return refuse(KindNoPasskeyRequest, "WhatsApp has not asked this session for a passkey")
+	case s.passkey.call != nil:
+		return refuse(KindPasskeyBusy, s.passkey.call.method+" is waiting for WhatsApp")
+	case in == StepPasskey && step.Name != StepPasskey:
+		return refuse(KindPasskeyAnswered, "WhatsApp has accepted an answer to this request already")
+	case in == StepConfirm && !step.ConfirmationDue:
+		return refuse(KindNoConfirmationDue, "the pairing does not wait for a confirmation")
+	}
+	s.passkey.call = &passkeyCall{method: method}
+	return s.passkey.call, nil
+}
+
+func (s *Session) endPasskeyCall(call *passkeyCall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.passkey.call == call {
+		s.passkey.call = nil
+	}
+}
+
+// passkeyRefused turns what WhatsApp answered to a call of the passkey step into an error of this package. The step stays open.
+func (s *Session) passkeyRefused(cli *whatsmeow.Client, what string, cause error) error {
+	var refused *whatsmeow.IQError
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deleted {
+		return newError(ReasonNotFound, "there is no such session")
+	}
+	if !errors.As(cause, &refused) {
+		return waError(what, cause)
+	}
+	if s.cli == cli && s.snap.State == StatePairing {
+		s.postPairError(reasonPasskeyRejected, "WhatsApp refused to "+what, refused.Code)
+	}
+	return &Error{
+		Reason: ReasonWhatsApp, Kind: KindPasskeyRejected, WACode: refused.Code, Err: cause,
+		Message: "could not " + what + ": WhatsApp refused it; the request stays open until it expires",
+	}
+}

@@ -1,0 +1,109 @@
+package methods
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/rpc"
+)
+
+// sandboxPasskey is how an account asks for its passkey.
+type sandboxPasskey struct {
+	TimeoutSeconds float64 `json:"timeout_seconds,omitempty" rpc:"min=0,max=3600" doc:"how long a request may be answered; default 600"`
+	InsteadOfCode  bool    `json:"instead_of_code,omitempty" doc:"a phone into which a pairing code was typed asks at once, without verifying the code"`
+}
+
+func (p *sandboxPasskey) options() *sandbox.PasskeyOptions {
+	if p == nil {
+		return nil
+	}
+	return &sandbox.PasskeyOptions{Timeout: time.Duration(p.TimeoutSeconds * float64(time.Second)), InsteadOfCode: p.InsteadOfCode}
+}
+
+type sandboxSetPasskey struct {
+	asAccount
+	Required bool `json:"required" rpc:"required" doc:"whether devices are linked only with the account's passkey"`
+	sandboxPasskey
+}
+
+type sandboxPasskeyState struct {
+	Required bool    `json:"required" doc:"devices are linked only with the account's passkey"`
+	Pending  bool    `json:"pending" doc:"a client was asked for it and is not linked yet"`
+	Code     *string `json:"code" doc:"what the phone shows for comparison; null before it has continued"`
+	Handoff  bool    `json:"handoff" doc:"the client proved to be the one whose code was scanned or typed"`
+}
+
+func describePasskey(p *sandbox.Phone) sandboxPasskeyState {
+	state := p.Passkey()
+	return sandboxPasskeyState{Required: state.Required, Pending: state.Pending, Code: stringPtr(state.Code), Handoff: state.Handoff}
+}
+
+type sandboxSignPasskey struct {
+	asAccount
+	Session   string            `json:"session,omitempty" rpc:"max=100" doc:"session whose request is answered; default the latest request of the account"`
+	PublicKey bridge.JSONObject `json:"public_key,omitempty" doc:"or the request itself, as session.getStatus and PasskeyRequest give it"`
+	Wrong     string            `json:"wrong,omitempty" rpc:"enum=challenge|signature|key|origin|rp_id|type|user_presence|user_verification|counter|credential|user_handle" doc:"what is wrong with the answer; default nothing"`
+}
+
+func (p *sandboxSignPasskey) resolve(b *bridge.Bridge) error {
+	if p.Session == "" {
+		return nil
+	}
+	if p.PublicKey != nil {
+		return rpc.InvalidParams("/public_key", "give either session or public_key")
+	}
+	s, err := sessionOf(b, p.Session)
+	if err != nil {
+		return err
+	}
+	request := s.Status().Step.Request
+	if request == nil {
+		return rpc.Conflict("the session was not asked for a passkey")
+	}
+	p.Session, p.PublicKey = "", bridge.JSONObject(request.Options)
+	return nil
+}
+
+type sandboxSignedPasskey struct {
+	Response json.RawMessage `json:"response" doc:"WebAuthn assertion; the parameter response of session.submitPasskey"`
+}
+
+// signedCredential is an assertion as PublicKeyCredential.toJSON gives it; WhatsApp does not get the members that it adds.
+type signedCredential struct {
+	*types.WebAuthnResponse
+	Attachment string         `json:"authenticatorAttachment"`
+	Extensions map[string]any `json:"clientExtensionResults"`
+}
+
+func registerSandboxPasskey(reg *rpc.Registry, d SandboxDeps) {
+	onPhone(reg, d, "setPasskey", "Make an account link devices only with its passkey, or without one again.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxSetPasskey) (result sandboxPasskeyState, err error) {
+			if p.Required {
+				err = phone.RequirePasskey(*p.options())
+			} else {
+				phone.DropPasskey()
+			}
+			return describePasskey(phone), err
+		})
+	onPhone(reg, d, "signPasskey", "Answer a passkey request as a page on WhatsApp's own web origin would, or give a wrong answer.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxSignPasskey) (result sandboxSignedPasskey, err error) {
+			var options *types.WebAuthnPublicKey
+			if p.PublicKey != nil {
+				options = new(types.WebAuthnPublicKey)
+				if err = json.Unmarshal(p.PublicKey, options); err != nil {
+					return result, rpc.InvalidParams("/public_key", "is not a WebAuthn request")
+				}
+			}
+			answer, err := phone.SignPasskey(options, sandbox.PasskeyMistake(p.Wrong))
+			if err != nil {
+				return result, err
+			}
+			result.Response, err = json.Marshal(signedCredential{answer, "platform", map[string]any{}})
+			return result, err
+		})
+}
