@@ -84,6 +84,7 @@ var landingHTML = template.Must(template.New("landing").Parse(`<!DOCTYPE html>
   :root { color-scheme: light dark; }
   body { max-width: 42rem; margin: 3rem auto; padding: 0 1rem; font: 1rem/1.55 system-ui, sans-serif; }
   h1 { font-size: 1.5rem; }
+  h2 { font-size: 1.15rem; margin-top: 2rem; }
   code { font: .9em/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
   li { margin: .35rem 0; }
 </style>
