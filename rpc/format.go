@@ -64,7 +64,7 @@ func checkDate(s string) string {
 }
 
 func checkURI(s string) string {
-	if u, err := url.Parse(s); err != nil || u.Scheme == "" || (u.Host == "" && u.Opaque == "" && u.Path == "") {
+	if u, err := url.Parse(strings.TrimSpace(s)); err != nil || u.Scheme == "" || (u.Host == "" && u.Opaque == "" && u.Path == "") {
 		return "must be an absolute URI"
 	}
 	return ""

@@ -168,11 +168,10 @@ func (l *Library) decode(in Input, about claims) (*File, error) {
 }
 
 func (l *Library) fetch(ctx context.Context, in Input, about claims) (*File, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, in.URL, nil)
+	request, err := l.request(ctx, in.URL)
 	if err != nil {
-		return nil, bad("url", "is not a usable address")
+		return nil, err
 	}
-	request.Header.Set("User-Agent", l.config.UserAgent)
 	response, err := l.client.Do(request)
 	if err != nil {
 		return nil, l.fetchError(err)
@@ -188,13 +187,31 @@ func (l *Library) fetch(ctx context.Context, in Input, about claims) (*File, err
 	return l.receive(response.Body, "url", about)
 }
 
+// request returns a GET request for an address that a user typed.
+func (l *Library) request(ctx context.Context, address string) (*http.Request, error) {
+	address, err := guard.Normalize(address)
+	if err != nil {
+		var malformed *guard.Error
+		if errors.As(err, &malformed) && malformed.Err != nil {
+			return nil, bad("url", "is not a usable address: %s", malformed.Err)
+		}
+		return nil, bad("url", "is not a usable address")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, bad("url", "is not a usable address")
+	}
+	request.Header.Set("User-Agent", l.config.UserAgent)
+	return request, nil
+}
+
 func (l *Library) fetchError(err error) error {
 	e := &Error{Reason: ReasonFetch, Field: "url", Message: "the file could not be fetched", Err: hideURL(err)}
 	switch guard.ReasonOf(err) {
 	case guard.ReasonTooLarge:
 		return tooLarge("url", l.config.MaxBytes)
 	case guard.ReasonForbidden:
-		e.Reason, e.Message = ReasonForbidden, "does not point at a public address"
+		e.Reason, e.Message = ReasonForbidden, "does not point at a public address; the operator can allow it (allow-hosts host:port)"
 	case guard.ReasonBadURL:
 		e.Reason, e.Message = ReasonBad, "is not a usable http or https address"
 	case guard.ReasonTimeout:

@@ -36,11 +36,10 @@ var (
 
 // Page fetches a web page and returns its metadata.
 func (l *Library) Page(ctx context.Context, address string) (*Page, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	request, err := l.request(ctx, address)
 	if err != nil {
-		return nil, bad("url", "is not a usable address")
+		return nil, err
 	}
-	request.Header.Set("User-Agent", l.config.UserAgent)
 	request.Header.Set("Accept", "text/html")
 	response, err := l.client.Do(request)
 	if err != nil {
@@ -176,4 +175,3 @@ func tidy(text string, limit int) string {
 	}
 	return text
 }
-

@@ -3,8 +3,8 @@ package e2e
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"image/png"
+	"strings"
 	"testing"
 
 	"github.com/waystation/waystation/server/rest/resttest"

@@ -3,6 +3,8 @@ package guard
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -53,47 +55,92 @@ func public(addr netip.Addr) bool {
 
 // allowList holds the operator's exceptions.
 type allowList struct {
-	hosts    map[string]bool
-	prefixes []netip.Prefix
+	hosts    map[string]portSet
+	prefixes []allowedPrefix
 }
 
-func parseAllowList(entries []string) (allowList, error) {
-	list := allowList{hosts: map[string]bool{}}
+type allowedPrefix struct {
+	prefix netip.Prefix
+	ports  portSet
+}
+
+// portSet are the ports that an entry allows.
+type portSet struct {
+	all   bool
+	ports []uint16
+}
+
+func (s portSet) with(other portSet) portSet {
+	return portSet{s.all || other.all, append(s.ports[:len(s.ports):len(s.ports)], other.ports...)}
+}
+
+// has reports whether a port is in the set; port 0 is any of them.
+func (s portSet) has(port uint16) bool { return s.all || port == 0 || slices.Contains(s.ports, port) }
+
+func parseAllowList(entries []string, bare []uint16) (allowList, error) {
+	list := allowList{hosts: map[string]portSet{}}
 	for _, entry := range entries {
-		entry = strings.TrimSpace(entry)
-		if entry == "" {
+		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
 		}
-		if prefix, err := netip.ParsePrefix(entry); err == nil {
-			list.prefixes = append(list.prefixes, prefix.Masked())
+		target, ports, ok := splitEntry(entry, portSet{len(bare) == 0, bare})
+		if !ok {
+			return allowList{}, fmt.Errorf("guard: allow list: %q has a port that is neither a number from 1 to 65535 nor *", entry)
+		}
+		if prefix, err := netip.ParsePrefix(target); err == nil {
+			list.prefixes = append(list.prefixes, allowedPrefix{prefix.Masked(), ports})
 			continue
 		}
-		if addr, err := netip.ParseAddr(entry); err == nil {
+		if addr, err := netip.ParseAddr(target); err == nil {
 			addr = addr.Unmap()
-			list.prefixes = append(list.prefixes, netip.PrefixFrom(addr, addr.BitLen()))
+			list.prefixes = append(list.prefixes, allowedPrefix{netip.PrefixFrom(addr, addr.BitLen()), ports})
 			continue
 		}
-		host := canonicalHost(entry)
-		if strings.ContainsAny(host, "/:@ ") || numericHost(host) {
-			return allowList{}, fmt.Errorf("guard: allow list: %q is neither a host name, an address nor a CIDR", entry)
+		host := canonicalHost(target)
+		if strings.ContainsAny(host, "/:@[] ") || numericHost(host) || !isASCII(host) {
+			return allowList{}, fmt.Errorf("guard: allow list: %q is neither a host name, an address nor a CIDR, with or without :port", entry)
 		}
-		list.hosts[host] = true
+		list.hosts[host] = list.hosts[host].with(ports)
 	}
 	return list, nil
 }
 
-func (l allowList) addr(addr netip.Addr) bool {
+// splitEntry splits an entry into host, address or network, and the ports of "host:8080", "host:*", "[fd00::1]:8080" or
+// "10.0.0.0/8:8080". An entry without a port has the bare ones. It reports false for a port that is not usable.
+func splitEntry(entry string, bare portSet) (target string, ports portSet, ok bool) {
+	_, notPrefix := netip.ParsePrefix(entry)
+	_, notAddr := netip.ParseAddr(entry)
+	colon := strings.LastIndexByte(entry, ':')
+	unbracketed := func(text string) string { return strings.TrimSuffix(strings.TrimPrefix(text, "["), "]") }
+	if notPrefix == nil || notAddr == nil || colon < 0 || strings.HasSuffix(entry, "]") {
+		return unbracketed(entry), bare, true
+	}
+	target = unbracketed(entry[:colon])
+	if entry[colon+1:] == "*" {
+		return target, portSet{all: true}, true
+	}
+	if strings.Contains(entry, "://") { // an URL, which the caller refuses as a host
+		return entry, bare, true
+	}
+	port, err := strconv.ParseUint(entry[colon+1:], 10, 16)
+	return target, portSet{ports: []uint16{uint16(port)}}, err == nil && port != 0
+}
+
+// addr reports whether an address and port are allowed.
+func (l allowList) addr(addr netip.Addr, port uint16) bool {
 	addr = addr.Unmap()
-	for _, prefix := range l.prefixes {
-		if prefix.Contains(addr) {
+	for _, allowed := range l.prefixes {
+		if allowed.prefix.Contains(addr) && allowed.ports.has(port) {
 			return true
 		}
 	}
 	return false
 }
 
-func canonicalHost(host string) string {
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+// host reports whether a host, which is canonical, and a port are allowed.
+func (l allowList) host(host string, port uint16) bool {
+	ports, listed := l.hosts[host]
+	return listed && ports.has(port)
 }
 
 // numericHost finds hosts that some resolvers read as an address although they

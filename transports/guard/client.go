@@ -60,6 +60,10 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
+	if query := EncodeQuery(request.URL.RawQuery); query != request.URL.RawQuery { // of a redirect, for example
+		request = request.Clone(request.Context())
+		request.URL.RawQuery = query
+	}
 	response, err := l.next.RoundTrip(request)
 	if err != nil {
 		return nil, err

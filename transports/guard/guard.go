@@ -14,9 +14,13 @@ import (
 // Config sets up a Guard. A zero field takes its default.
 type Config struct {
 	// Allow names hosts, addresses and CIDRs that may be reached although they
-	// are not public. Default none. A host entry allows whatever the name
-	// resolves to.
+	// are not public, each alone or with a port: "host:8080", "host:*" for all
+	// ports, "[fd00::1]:8080", "10.0.0.0/8:8080". Default none. A host entry
+	// allows whatever the name resolves to.
 	Allow []string
+	// BarePorts are the ports that an entry of Allow without a port allows.
+	// Default all.
+	BarePorts []uint16
 	// ConnectTimeout bounds the name lookup and the dial of one connection, TLS
 	// handshake excluded. Default 10 s. net/http lets a dial go on after the
 	// request has given up, so this is its only bound.
@@ -60,7 +64,7 @@ type Guard struct {
 
 // New makes a guard; it fails on an unreadable allow list.
 func New(config Config) (*Guard, error) {
-	allow, err := parseAllowList(config.Allow)
+	allow, err := parseAllowList(config.Allow, config.BarePorts)
 	if err != nil {
 		return nil, err
 	}
@@ -106,15 +110,26 @@ func (g *Guard) Check(ctx context.Context, rawURL string) error {
 	if err := checkURL(u); err != nil {
 		return err
 	}
-	_, err = g.resolve(ctx, u.Hostname())
+	_, err = g.resolve(ctx, u.Hostname(), portNumber(u))
 	return err
 }
 
-// CheckHost is Check for a host's name or address, where other protocols than HTTP are spoken.
+// portNumber returns the port of a checked URL.
+func portNumber(u *url.URL) uint16 {
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); err == nil {
+		return uint16(port)
+	}
+	if u.Scheme == "https" {
+		return 443
+	}
+	return 80
+}
+
+// CheckHost is Check for a host's name or address, where other protocols than HTTP are spoken. Any port may be allowed.
 func (g *Guard) CheckHost(ctx context.Context, host string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	_, err := g.resolve(ctx, host)
+	_, err := g.resolve(ctx, host, 0)
 	return err
 }
 
@@ -132,19 +147,22 @@ func checkURL(u *url.URL) error {
 			return &Error{Reason: ReasonBadURL, Host: host, Err: errors.New("the port must be a number from 1 to 65535")}
 		}
 	}
+	if !isASCII(host) {
+		return &Error{Reason: ReasonBadURL, Host: host, Err: errors.New("the host is not a host name")}
+	}
 	if _, err := netip.ParseAddr(host); err != nil && numericHost(host) {
 		return &Error{Reason: ReasonBadURL, Host: host, Err: errors.New("the host is an unusual form of an address")}
 	}
 	return nil
 }
 
-// resolve returns the addresses of a host, all of them checked.
-func (g *Guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+// resolve returns the addresses of a host, all of them checked for a connection to a port; 0 = any port.
+func (g *Guard) resolve(ctx context.Context, host string, port uint16) ([]netip.Addr, error) {
 	host = canonicalHost(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr.Unmap()}, g.checkAddr(host, addr)
+		return []netip.Addr{addr.Unmap()}, g.checkAddr(host, addr, port)
 	}
-	if host == "" || numericHost(host) {
+	if host == "" || numericHost(host) || !isASCII(host) {
 		return nil, &Error{Reason: ReasonBadURL, Host: host}
 	}
 	addrs, err := g.resolver.LookupNetIP(ctx, "ip", host)
@@ -156,19 +174,19 @@ func (g *Guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 	}
 	for i, addr := range addrs {
 		addrs[i] = addr.Unmap()
-		if g.allow.hosts[host] {
+		if g.allow.host(host, port) {
 			continue
 		}
 		// One bad address is enough: a name that mixes public and private ones is probing.
-		if err := g.checkAddr(host, addr); err != nil {
+		if err := g.checkAddr(host, addr, port); err != nil {
 			return nil, err
 		}
 	}
 	return addrs, nil
 }
 
-func (g *Guard) checkAddr(host string, addr netip.Addr) error {
-	if public(addr) || g.allow.addr(addr) {
+func (g *Guard) checkAddr(host string, addr netip.Addr, port uint16) error {
+	if public(addr) || g.allow.addr(addr, port) {
 		return nil
 	}
 	return &Error{Reason: ReasonForbidden, Host: host}
@@ -187,7 +205,11 @@ func (g *Guard) connect(ctx context.Context, network, address string) (net.Conn,
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	addrs, err := g.resolve(ctx, host)
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return nil, &Error{Reason: ReasonBadURL, Host: canonicalHost(host), Err: errors.New("the port must be a number from 1 to 65535")}
+	}
+	addrs, err := g.resolve(ctx, host, uint16(number))
 	if err != nil {
 		return nil, err
 	}

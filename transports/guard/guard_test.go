@@ -298,7 +298,7 @@ func TestEnvironmentProxyIsIgnored(t *testing.T) {
 }
 
 func TestAllowListIsChecked(t *testing.T) {
-	for _, bad := range []string{"http://x.example", "10.0.0.0/99", "2130706433", "host:80", "a b"} {
+	for _, bad := range []string{"http://x.example", "10.0.0.0/99", "2130706433", "host:0", "host:65536", "host:x", "host:", "127.0.0.1:99999", "10.0.0.0/8:x", "a b", "2130706433:80"} {
 		if _, err := New(Config{Allow: []string{bad}}); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}

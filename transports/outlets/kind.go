@@ -12,6 +12,7 @@ import (
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/refusal"
 )
 
@@ -121,7 +122,7 @@ func (k *Kind) open(s *Settings, access Access) (Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := options.Open(s.URL, access)
+	conn, err := options.Open(guard.Tidy(s.URL), access)
 	var p refusal.Problems
 	if errors.As(err, &p) {
 		for i := range p {

@@ -36,16 +36,17 @@ func (c *Change) apply(s *Settings, kind *Kind) error {
 	hadURL := s.URL != ""
 	var p refusal.Problems
 	if c.URL != nil && (!hadURL || *c.URL != kind.mask(s.URL)) {
+		address := guard.Tidy(*c.URL)
 		if strings.Contains(*c.URL, ":"+Masked+"@") {
 			p.Add("url", "has "+Masked+" for a password, which stands for the one of the address that is set; give the password itself")
 		}
 		for _, name := range kind.Told {
 			value, given := c.Options[name]
-			if _, has := s.Options[name]; has && hadURL && *c.URL != s.URL && (!given || isMasked(value)) {
+			if _, has := s.Options[name]; has && hadURL && address != s.URL && (!given || isMasked(value)) {
 				p = append(p, optionProblem(refusal.Problem{Field: name, Text: "must be given again, or null, because the address changes"}))
 			}
 		}
-		s.URL = *c.URL
+		s.URL = address
 	}
 	if c.Events != nil {
 		s.Events = slices.Clone(c.Events)
@@ -223,7 +224,7 @@ func (o *Outlets) checkHosts(ctx context.Context, kind *Kind, set Settings) erro
 
 // hostProblems say in words what no other moment would mend.
 var hostProblems = map[guard.Reason]string{
-	guard.ReasonForbidden: "leads to an address that is not public; the operator can allow it (allow-hosts)",
+	guard.ReasonForbidden: "leads to an address that is not public; the operator can allow it (allow-hosts host:port)",
 	guard.ReasonBadURL:    "has a host that is an unusual form of an address",
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/refusal"
 )
 
@@ -80,7 +81,7 @@ func (c *Change) apply(s *Settings) {
 	set(&s.Delivery, c.Delivery)
 	set(&s.RetentionDays, c.RetentionDays)
 	set(&s.DisableACL, c.DisableACL)
-	s.Endpoint, s.PublicURL = strings.TrimSuffix(s.Endpoint, "/"), strings.TrimSuffix(s.PublicURL, "/")
+	s.Endpoint, s.PublicURL = baseAddress(s.Endpoint), baseAddress(s.PublicURL)
 	if s.Delivery == "s3" { // as one of the documents calls it
 		s.Delivery = DeliveryURL
 	}
@@ -148,8 +149,13 @@ func (s Settings) operators() (*Settings, error) {
 	case "s3":
 		s.Delivery = DeliveryURL
 	}
-	s.Endpoint, s.PublicURL = strings.TrimSuffix(s.Endpoint, "/"), strings.TrimSuffix(s.PublicURL, "/")
+	s.Endpoint, s.PublicURL = baseAddress(s.Endpoint), baseAddress(s.PublicURL)
 	return &s, s.Check()
+}
+
+// baseAddress returns an address in order and without a final slash, for paths to be appended.
+func baseAddress(address string) string {
+	return strings.TrimSuffix(guard.NormalizeOrKeep(address), "/")
 }
 
 func isBase(text string, path bool) bool {
@@ -163,7 +169,7 @@ func (s *Storage) check(ctx context.Context, c *Settings) error {
 	if err := c.Check(); err != nil || c.Endpoint == "" || s.cfg.Check == nil {
 		return err
 	}
-	if err := s.cfg.Check(ctx, c.Endpoint); err != nil {
+	if err := s.cfg.Check(ctx, baseAddress(c.Endpoint)); err != nil {
 		return refusal.Problems{{Field: "endpoint", Text: "may not be requested: it is not a public address, or has none"}}
 	}
 	return nil

@@ -51,6 +51,9 @@ func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
 	c.MaxBytes = cmp.Or(c.MaxBytes, DefaultMaxBytes)
 	c.Requests = cmp.Or(c.Requests, DefaultRequests)
+	if address(c.Queue) {
+		c.Queue = strings.TrimRight(c.Queue, "/")
+	}
 	c.MaxQueues = cmp.Or(c.MaxQueues, DefaultMaxQueues)
 	return c
 }

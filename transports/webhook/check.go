@@ -75,6 +75,14 @@ func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
 	if len(address) > s.cfg.MaxURL {
 		return "must have at most " + strconv.Itoa(s.cfg.MaxURL) + " bytes", nil
 	}
+	address, err := guard.Normalize(address)
+	if err != nil {
+		var malformed *guard.Error
+		if errors.As(err, &malformed) && malformed.Err != nil {
+			return "is not an address: " + malformed.Err.Error(), nil // which does not repeat the address
+		}
+		return "is not an address", nil
+	}
 	u, err := url.Parse(address)
 	if err != nil {
 		return "is not an address", nil //nolint:nilerr // the answer says it, without repeating the address
@@ -96,7 +104,7 @@ func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
 // urlProblems says in words what the guard found.
 var urlProblems = map[guard.Reason]string{
 	guard.ReasonBadURL:     "must be an http or https address with a plain host and, if any, a port up to 65535",
-	guard.ReasonForbidden:  "leads to an address that is not public; the operator can allow it (allow-hosts)",
+	guard.ReasonForbidden:  "leads to an address that is not public; the operator can allow it (allow-hosts host:port)",
 	guard.ReasonUnresolved: "has a host without an address",
 	guard.ReasonTimeout:    "has a host that could not be looked up in time",
 }

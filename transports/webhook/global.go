@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/guard"
 )
 
 const (
@@ -29,7 +30,7 @@ type Global struct {
 
 func (g *Global) webhook() *Webhook {
 	return &Webhook{
-		Key: globalKey, Name: globalID, URL: g.URL, Events: slices.Clone(g.Events), Format: g.Format, Active: true, Secret: g.Secret,
+		Key: globalKey, Name: globalID, URL: guard.NormalizeOrKeep(g.URL), Events: slices.Clone(g.Events), Format: g.Format, Active: true, Secret: g.Secret,
 	}
 }
 

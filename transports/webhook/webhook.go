@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/waystation/waystation/transports/guard"
 )
 
 // DefaultID is the id of the webhook that every session has. It is empty and inactive until it is set, and deleting it
@@ -55,7 +57,7 @@ func (w *Webhook) delivers() bool { return w.Active && w.URL != "" }
 
 // ready prepares a webhook for its deliveries, which share it from then on.
 func (w *Webhook) ready() *Webhook {
-	w.to, _ = url.Parse(w.URL) // what is wrong with it, each delivery says
+	w.to, _ = url.Parse(guard.NormalizeOrKeep(w.URL)) // what is wrong with it, each delivery says
 	return w
 }
 
@@ -87,6 +89,7 @@ func (c *Change) apply(w *Webhook) {
 	hadURL := w.URL != ""
 	set(&w.Name, c.Name)
 	set(&w.URL, c.URL)
+	w.URL = guard.NormalizeOrKeep(w.URL)
 	set(&w.Format, c.Format)
 	set(&w.Active, c.Active)
 	if c.Events != nil {
