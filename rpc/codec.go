@@ -23,6 +23,16 @@ type Codec interface {
 	Close(code int, reason string) error
 }
 
+// LargeFrame is the length from which a frame counts for a FrameMeter, in bytes.
+const LargeFrame = 2 << 10
+
+// FrameMeter is implemented by codecs that count frames until their calls have been answered.
+type FrameMeter interface {
+	// FrameDone is called once for each frame of LargeFrame or more that ReadFrame has returned, with its length, when all
+	// its calls have ended. When the connection ends before, it may not be called.
+	FrameDone(n int)
+}
+
 // Pacer is implemented by codecs that can tell when what was written has left.
 type Pacer interface {
 	// Pace waits until little of what was written is left; an error when ctx or the connection ends first.
@@ -41,8 +51,9 @@ const (
 	DefaultInFlight = 64
 	// DefaultMaxDepth is how deep a frame may be nested.
 	DefaultMaxDepth = 32
-	// DefaultMaxFrame is the largest frame a peer may send, in bytes.
-	DefaultMaxFrame = 256 << 10
+	// DefaultMaxFrame is the largest frame a peer may send, in bytes. The longest text of a message (65,536 characters)
+	// fits also when each of them is written as two escapes of six bytes.
+	DefaultMaxFrame = 1 << 20
 	// DefaultMaxBatch is how many requests one frame may hold.
 	DefaultMaxBatch = 50
 	// DefaultMaxBatchReply is the largest frame of batch replies in bytes.

@@ -36,6 +36,7 @@ func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 	}
 	if problem := p.admit(j); problem != nil {
 		p.answer(j, nil, problem)
+		p.stream.itemEnded(it)
 		return
 	}
 	ctx, j.stop = context.WithCancel(ctx)
@@ -43,11 +44,13 @@ func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 		p.execute(ctx, j, nil, false)
 		j.stop()
 		p.reg.vacate(&j.call)
+		p.stream.itemEnded(it)
 		return
 	}
 	if !p.enter(j) {
 		j.stop()
 		p.answer(j, nil, RateLimited("too many calls in flight on this connection", inFlightRetry))
+		p.stream.itemEnded(it)
 		return
 	}
 	if !j.method.ordered {
@@ -113,6 +116,7 @@ func (p *Peer) enter(j *job) bool {
 func (p *Peer) leave(j *job) {
 	j.stop()
 	j.call.unreserve()
+	p.stream.itemEnded(j.item)
 	p.reg.vacate(&j.call)
 	p.mu.Lock()
 	delete(p.running, j)

@@ -37,6 +37,9 @@ type PeerOptions struct {
 	Refusals       int     // calls over the rate before the connection is closed
 	ProtocolErrors int     // broken frames before the connection is closed
 
+	// HTTP is what HTTPHandler needs besides.
+	HTTP HTTPOptions
+
 	outlive bool // the context given to Start is the caller's: calls with an idempotency key go on without it
 }
 

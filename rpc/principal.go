@@ -38,6 +38,17 @@ type Principal struct {
 	Session string
 	// Account is the account behind the credential; empty when there is none.
 	Account string
+	// Address names where a caller without a credential calls from; limits are kept under it. It may be empty.
+	Address string
+}
+
+// LimitKey is the name under which limits and budgets of the principal are kept: its id, or for callers without a
+// credential their address.
+func (p Principal) LimitKey() string {
+	if p.ID != "" {
+		return p.ID
+	}
+	return p.Address
 }
 
 // MayUse tells whether the principal may act on the session: an admin on any, others on the one they are bound to.

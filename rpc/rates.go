@@ -42,6 +42,22 @@ func (r *Rates) Admit(principal string) *Error {
 	return nil
 }
 
+// Peek is Admit that does not count the call.
+func (r *Rates) Peek(principal string) *Error {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.byCaller[principal]
+	if b == nil {
+		return nil
+	}
+	if wait, ok := b.takePart(now, 0); !ok || b.tokens < 1 {
+		wait = max(wait, time.Duration((1-b.tokens)/b.rate*float64(time.Second)))
+		return RateLimited("too many calls", wait)
+	}
+	return nil
+}
+
 // forget drops the rates of callers who have been quiet; when all are busy it drops one, who gains a burst by it.
 func (r *Rates) forget(now time.Time) {
 	var last string

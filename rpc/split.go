@@ -3,6 +3,7 @@ package rpc
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // item is one request of a frame.
@@ -11,9 +12,16 @@ type item struct {
 	id     []byte // id as the peer wrote it; nil for a notification
 	method string
 	params []byte
-	batch  *batch // nil when the request came alone
-	slot   int    // its place in the batch
-	shared bool   // the result is the same for all callers; see Method.SharedResult
+	batch  *batch    // nil when the request came alone
+	slot   int       // its place in the batch
+	frame  *frameUse // the frame it came in; nil = it is not counted
+	shared bool      // the result is the same for all callers; see Method.SharedResult
+}
+
+// frameUse counts the requests of a large frame that have not ended.
+type frameUse struct {
+	size int
+	left atomic.Int32
 }
 
 // batch gathers the replies to the requests of one frame.

@@ -19,6 +19,7 @@ type stream struct {
 	codec  Codec
 	meter  Meter       // nil = the codec is none
 	writer ReplyWriter // nil = the codec is none
+	frames FrameMeter  // nil = the codec is none
 	opts   *PeerOptions
 	reg    *Registry
 
@@ -44,8 +45,9 @@ var _ jsonrpc2.ObjectStream = (*stream)(nil)
 func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
 	meter, _ := codec.(Meter)
 	writer, _ := codec.(ReplyWriter)
+	frames, _ := codec.(FrameMeter)
 	return &stream{
-		codec: codec, meter: meter, writer: writer, opts: opts, reg: reg,
+		codec: codec, meter: meter, writer: writer, frames: frames, opts: opts, reg: reg,
 		errors: newBucket(1, float64(opts.ProtocolErrors)),
 		ended:  make(chan struct{}),
 	}
@@ -75,7 +77,31 @@ func (s *stream) receive(b []byte, err error) error {
 	case err != nil:
 		return err
 	}
-	return s.take(splitFrame(b, s.opts.MaxDepth, s.opts.MaxBatch))
+	f := splitFrame(b, s.opts.MaxDepth, s.opts.MaxBatch)
+	if s.frames != nil && len(b) >= LargeFrame {
+		s.count(f, len(b))
+	}
+	return s.take(f)
+}
+
+// count makes FrameDone be called when the requests of a frame have ended.
+func (s *stream) count(f frame, size int) {
+	if len(f.items) == 0 {
+		s.frames.FrameDone(size)
+		return
+	}
+	use := &frameUse{size: size}
+	use.left.Store(int32(len(f.items)))
+	for _, it := range f.items {
+		it.frame = use
+	}
+}
+
+// itemEnded reports that a request has ended.
+func (s *stream) itemEnded(it *item) {
+	if it.frame != nil && it.frame.left.Add(-1) == 0 {
+		s.frames.FrameDone(it.frame.size)
+	}
 }
 
 // next hands over the first request of the queue.

@@ -23,6 +23,7 @@ import (
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/rpc/idempotency"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/server/address"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/server/origin"
@@ -66,6 +67,9 @@ type app struct {
 	endpoint   *socket.Endpoint
 	shim       *rest.Shim
 	rates      *rpc.Rates // of callers without a connection
+	proxies    *address.Proxies
+	bodies     *budget.Budget // bodies of POST /v1/rpc and frames of sockets
+	replies    *budget.Budget // replies that have not been read
 	listener   net.Listener
 	server     *http.Server
 	// metricsAddr is the listener of GET /metrics alone; nil = there is none.
@@ -216,6 +220,11 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	if a.origins, err = origin.New(a.cfg.AllowedOrigins, a.cfg.PublicURL); err != nil {
 		return fmt.Errorf("allowed-origins: %w", err)
 	}
+	if a.proxies, err = address.NewProxies(a.cfg.TrustedProxies); err != nil {
+		return fmt.Errorf("trusted-proxies: %w", err)
+	}
+	a.bodies = budget.New(int64(a.cfg.BodiesMemory), 0)
+	a.replies = budget.New(int64(a.cfg.RepliesMemory), 0)
 	a.auth, err = auth.Open(ctx, a.db, a.adminToken)
 	return err
 }
@@ -293,10 +302,10 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
 		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
-		Replies:   budget.New(int64(a.cfg.RepliesMemory), 0),
+		Replies: a.replies, Frames: a.bodies, MinRate: a.cfg.MinBodyRate, Proxies: a.proxies,
 		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
 		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
-		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
+		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, MaxHelloFrame: a.cfg.MaxHelloFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
 		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database
 		Log:          a.log.With("part", "socket"),
 	})

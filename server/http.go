@@ -37,6 +37,9 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.Handle("GET /ws", a.endpoint)
 	mux.Handle("/v1/rpc", rpc.HTTPHandler(a.registry, a.endpoint.Principal, rpc.PeerOptions{
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxBody, Rates: a.rates, Log: a.log.With("part", "rpc"),
+		HTTP: rpc.HTTPOptions{
+			Bodies: a.bodies, MinRate: int64(a.cfg.MinBodyRate), PublicBody: a.cfg.MaxPublicBody, Replies: a.replies,
+		},
 	}))
 	files := newFileHandler(a)
 	mux.HandleFunc("POST "+mediaPath, files.upload)
@@ -52,7 +55,7 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("GET /{$}", a.serveLanding)
 	var plain atomic.Int64
 	return &http.Server{
-		Handler:           secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage))),
+		Handler:           a.proxies.Handler(secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage)))),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      replyTimeout,

@@ -79,7 +79,7 @@ func (o Body) Read(w http.ResponseWriter, r *http.Request) (body []byte, release
 		return nil, release, fmt.Errorf("%w: %d bytes are announced, %d are allowed", ErrTooLarge, r.ContentLength, o.Limit)
 	}
 	if r.Body == nil || r.Body == http.NoBody {
-		return nil, release, nil
+		return []byte{}, release, nil
 	}
 	started := time.Now()
 	for {

@@ -30,6 +30,8 @@ type Config struct {
 
 	AllowedOrigins []string `flag:"allowed-origins" unit:"origin,..." doc:"Web origins (https://app.example, http://localhost:3000; a bare host stands for https) whose pages may use this server, besides its own. Matched exactly." why:"A page elsewhere must not reach a server on the loopback of its reader."`
 
+	TrustedProxies []string `flag:"trusted-proxies" unit:"address,..." default:"127.0.0.0/8,::1" doc:"Addresses and networks of reverse proxies whose X-Forwarded-For header names the caller, for limits by address." why:"A proxy on this machine is the usual one; processes on it could only lie about themselves."`
+
 	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time to end after SIGINT or SIGTERM; connections and calls have three quarters of it." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`
 
 	EnvFile string `flag:"env-file" unit:"path" doc:"File of variables (NAME=value lines), for those that the environment does not set. Read at the start, and again for the global transports and the object storage of all sessions at SIGHUP and transport.reloadGlobal." why:"The environment alone."`
@@ -172,9 +174,17 @@ type Config struct {
 
 	MaxStreamSessions int `flag:"max-stream-sessions" unit:"sessions" default:"100" min:"1" max:"100" doc:"Sessions one event stream may follow." why:"The id of each event names its place in all of them and must fit into a header."`
 
-	MaxFrame int `flag:"max-frame" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest frame a socket accepts." why:"Media goes by its own way; calls are small."`
+	MaxFrame int `flag:"max-frame" unit:"bytes" default:"1048576" min:"1024" max:"16777216" doc:"Largest frame a socket accepts." why:"The longest text of a message fits, also with all its characters escaped; media goes by its own way."`
+
+	MaxHelloFrame int `flag:"max-hello-frame" unit:"bytes" default:"65536" min:"1024" max:"16777216" doc:"Largest frame a socket accepts before the credential is known; with a credential in the upgrade max-frame applies at once." why:"Places in some 500 sessions fit into conn.hello."`
 
 	MaxBody int `flag:"max-body" unit:"bytes" default:"4194304" min:"1024" max:"67108864" doc:"Largest body of POST /v1/rpc." why:"The size of a full batch."`
+
+	MaxPublicBody int `flag:"max-public-body" unit:"bytes" default:"65536" min:"1024" max:"67108864" doc:"Largest body of POST /v1/rpc without a credential." why:"Public methods have small parameters."`
+
+	BodiesMemory int `flag:"bodies-memory" unit:"bytes" default:"134217728" min:"1048576" doc:"Bodies of POST /v1/rpc and frames of sockets in memory at a time, counted as they arrive and until their calls are answered. One credential, or one address without a credential, may have a quarter; calls wait for room and are refused after 5 s. Each socket has 8 KiB besides." why:"Bodies that are sent slowly must not fill the memory."`
+
+	MinBodyRate int `flag:"min-body-rate" unit:"bytes/s" default:"4096" min:"1" max:"104857600" doc:"Least rate at which a body or a frame must arrive, after 10 s; slower ones are ended." why:"The slowest mobile networks are faster."`
 
 	RepliesMemory int `flag:"replies-memory" unit:"bytes" default:"268435456" min:"1048576" doc:"Replies in memory at a time that clients have not read, over sockets and POST /v1/rpc. One credential may have a quarter; its calls with large replies wait for room. Each socket has 16 KiB besides." why:"A client that reads nothing must not cost more; one that reads needs room for one reply."`
 

@@ -48,7 +48,7 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 	if err != nil || len(unknown) > 0 {
 		t.Fatal(err, unknown)
 	}
-	if c.LogLevel != "debug" || c.CallTimeout != 5*time.Second || !c.Sandbox || c.MaxFrame != 256<<10 {
+	if c.LogLevel != "debug" || c.CallTimeout != 5*time.Second || !c.Sandbox || c.MaxFrame != 1<<20 {
 		t.Errorf("got %+v", c)
 	}
 	if strings.Join(c.AllowedOrigins, "|") != "https://a.example|b.example:8443" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc/budget"
+	"github.com/waystation/waystation/server/address"
 	"github.com/waystation/waystation/server/origin"
 )
 
@@ -18,6 +19,7 @@ const protocolVersion = 1
 // Close codes of the protocol. Below 4500: reconnect and resume. From 4500: do not come back unchanged.
 const (
 	CloseProtocol        = 1002 // not WebSocket as RFC 6455 has it
+	CloseInvalidText     = 1007 // a text frame is not UTF-8
 	CloseRestart         = 1012 // the server is going down
 	CloseInternal        = 4000
 	CloseStalled         = 4001 // a write was blocked too long
@@ -84,6 +86,17 @@ type Config struct {
 	// Replies bounds the bytes of unread replies over all connections, with a share for each principal; 256 MiB. Each
 	// connection has 16 KiB besides.
 	Replies *budget.Budget
+	// Frames bounds the bytes of frames that clients have sent, from their first bytes until their calls are answered,
+	// with a share for each principal, or for each address before conn.hello; 128 MiB. Each connection has 8 KiB besides.
+	Frames *budget.Budget
+	// MinRate is the least rate at which a frame must arrive, in bytes a second, after FrameGrace; 4 KiB.
+	MinRate int
+	// FrameGrace is how long a frame may be slower than MinRate, and how long it waits for room; 60 s.
+	FrameGrace time.Duration
+	// MaxHelloFrame is the largest frame before conn.hello has succeeded; 64 KiB, at most MaxFrame.
+	MaxHelloFrame int
+	// Proxies are trusted to name the address of a caller; nil = none.
+	Proxies *address.Proxies
 	// ScanEvents is how many events a filter may skip before the client is told the position; 1000.
 	ScanEvents int
 	// Consumers keeps the cursors of named consumers; nil = conn.hello refuses them.
@@ -143,7 +156,14 @@ func (c Config) withDefaults() Config {
 	if c.Replies == nil {
 		c.Replies = budget.New(256<<20, 0)
 	}
+	if c.Frames == nil {
+		c.Frames = budget.New(128<<20, 0)
+	}
+	set(&c.MinRate, budget.DefaultMinRate)
+	setDuration(&c.FrameGrace, time.Minute)
+	set(&c.MaxHelloFrame, 64<<10)
 	set(&c.ScanEvents, 1000)
 	c.setCallLimits(set)
+	c.MaxHelloFrame = min(c.MaxHelloFrame, c.MaxFrame)
 	return c
 }

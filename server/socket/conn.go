@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 	"github.com/waystation/waystation/rpc"
@@ -16,9 +17,6 @@ import (
 
 // closeGrace is how long a peer has to answer a close frame before the connection is cut.
 const closeGrace = 2 * time.Second
-
-// skipFactor times the frame limit is how much of one frame is skipped before it counts as an attack.
-const skipFactor = 16
 
 // conn is one connection. It is the rpc.Codec its Peer reads from and writes to.
 //
@@ -39,8 +37,11 @@ type conn struct {
 
 	greeted  atomic.Bool  // conn.hello succeeded
 	lastRead atomic.Int64 // unix nanoseconds of the last frame of any kind
-	writers  sync.WaitGroup
-	hand     *hand // of the drain that runs
+	// Of the frame that is being read: since when (unix nanoseconds, 0 = none is) and how many bytes have arrived.
+	frameSince, frameGot atomic.Int64
+
+	writers sync.WaitGroup
+	hand    *hand // of the drain that runs
 
 	mu     sync.Mutex
 	room   sync.Cond // the lane has become shorter, or the connection has ended
@@ -49,6 +50,7 @@ type conn struct {
 	torn   bool      // the reader has ended
 	ending *ending   // a close frame is to be sent
 
+	inbound  inbound
 	lane     lane // replies and notifications, which go before events
 	ping     bool
 	pong     []byte // payload of the last ping to answer; nil = none
@@ -136,6 +138,9 @@ func (c *conn) ReadFrame() ([]byte, error) {
 		switch {
 		case errors.Is(err, errEnding):
 			continue
+		case err == nil && !utf8.Valid(b):
+			_ = c.Close(CloseInvalidText, "a text frame is not UTF-8")
+			continue
 		case err != nil && !errors.Is(err, rpc.ErrFrameTooLarge):
 			err = c.unreadable(err)
 		}
@@ -154,47 +159,6 @@ func (c *conn) unreadable(err error) error {
 	_ = c.Close(CloseProtocol, "this is not WebSocket")
 	_, _ = io.Copy(io.Discard, c.wire.Conn) // until the peer has taken the close frame, or a moment later
 	return err
-}
-
-var errEnding = errors.New("socket: connection is ending")
-
-func (c *conn) readAll(r io.Reader) ([]byte, error) {
-	limit := c.e.cfg.MaxFrame
-	b := make([]byte, 0, 512)
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if len(b) > limit {
-			return nil, c.skip(r)
-		}
-		if err == io.EOF {
-			return b, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// skip reads to the end of a frame that is too large.
-func (c *conn) skip(r io.Reader) error {
-	most := int64(c.e.cfg.MaxFrame) * skipFactor
-	n, err := io.Copy(io.Discard, io.LimitReader(r, most))
-	if err != nil {
-		return err
-	}
-	if n == most {
-		_ = c.Close(CloseBadFrame, "the frame is far too large")
-		_, err = io.Copy(io.Discard, r)
-		if err != nil {
-			return err
-		}
-		return errEnding
-	}
-	return rpc.ErrFrameTooLarge
 }
 
 func (c *conn) isEnding() bool {
@@ -228,6 +192,7 @@ func (c *conn) dropAll() {
 	c.torn, c.mute = true, true
 	c.lane.frames, c.dirty, c.signals = nil, nil, nil
 	c.settleReplies()
+	c.settleFrames()
 }
 
 func (c *conn) tearDown() {

@@ -115,7 +115,7 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 		c.closeAfter(call, CloseInternal, "the journal or the cursors cannot be read")
 		return nil, err
 	}
-	c.ownReplies(who.ID)
+	c.setOwner(who.ID)
 	c.peer.SetPrincipal(who)
 	c.greeted.Store(true)
 	if p.Client != nil {

@@ -21,7 +21,7 @@ const freeReplies = 16 << 10
 // lane is the replies and notifications of a connection, which are written before events, and what they occupy. All is
 // guarded by the connection's mu.
 type lane struct {
-	owner     string      // the principal that Config.Replies counts for
+	owner     string      // the principal that Config.Replies and Config.Frames count for
 	frames    []rpc.Reply // not taken for writing yet
 	bytes     int         // of frames, and of those that are being written
 	writing   int         // part of bytes that is being written
@@ -133,13 +133,15 @@ func (c *conn) settleReplies() {
 	l.charged = due
 }
 
-// ownReplies makes unread replies count for a principal.
-func (c *conn) ownReplies(principal string) {
+// setOwner makes unread replies and frames count for a principal.
+func (c *conn) setOwner(principal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.e.cfg.Replies.Release(c.lane.owner, c.lane.charged)
-	c.lane.owner, c.lane.charged = principal, 0
+	c.e.cfg.Frames.Release(c.lane.owner, c.inbound.charged)
+	c.lane.owner, c.lane.charged, c.inbound.charged = principal, 0, 0
 	c.settleReplies()
+	c.settleFrames()
 }
 
 // wakeWaiting lets all that wait for room in the lane look again.

@@ -34,6 +34,7 @@ func (c *conn) sweep(now time.Time) {
 		_ = c.Close(CloseHelloMissing, "conn.hello did not come in time")
 		return
 	}
+	c.sweepFrame(now)
 	lastRead := time.Unix(0, c.lastRead.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -44,7 +44,7 @@ func (e *Endpoint) Principal(r *http.Request) (rpc.Principal, error) {
 	}
 	token := Token(r)
 	if token == "" {
-		return rpc.Principal{Kind: rpc.ScopePublic}, nil
+		return rpc.Principal{Kind: rpc.ScopePublic, Address: e.cfg.Proxies.KeyOf(r)}, nil
 	}
 	who, problem := e.authenticate(r.Context(), token)
 	if problem != nil {
@@ -126,6 +126,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &conn{e: e, id: newConnID(), opened: time.Now()}
 	c.room.L = &c.mu
+	c.lane.owner = e.cfg.Proxies.KeyOf(r)
 	var problem *rpc.Error
 	if c.who, c.known, problem = e.credential(r); problem != nil {
 		e.reg.Refuse(w, problem)
