@@ -53,9 +53,7 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 	}
 	if group := groups[stored.JID]; group != nil {
 		c.Name = orNull(group.Name)
-		if c.DisappearingSeconds == 0 {
-			c.DisappearingSeconds = group.DisappearingSeconds
-		}
+		c.DisappearingSeconds = group.DisappearingSeconds
 	}
 	if stored.Kind != messages.KindUser {
 		return c, nil
@@ -71,6 +69,13 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 	contact, err := storedContact(ctx, device, jid)
 	if err != nil {
 		return nil, err
+	}
+	if stored.LastAt.IsZero() && c.DisappearingSeconds == 0 { // nothing was said yet
+		timer, err := s.personTimer(ctx, jid)
+		if err != nil {
+			return nil, err
+		}
+		c.DisappearingSeconds = int(timer.Lifetime.Seconds())
 	}
 	c.Contact, c.PhoneNumber, c.Chat = &contact, contact.PhoneNumber, contact.Contact
 	if contact.IsSaved || c.Name == nil {

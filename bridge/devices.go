@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -44,6 +45,7 @@ func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) e
 	guardDevice(s, device)
 	s.mu.Lock()
 	s.row.Device, s.row.HoldReason = jid, ""
+	s.row.DefaultTimer, s.row.DefaultTimerAt = 0, time.Time{}
 	s.mu.Unlock()
 	return nil
 }

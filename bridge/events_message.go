@@ -44,6 +44,9 @@ func onMessage(t *translation, evt *events.Message) error {
 	if t.dropped(&evt.Info) || isPlumbing(evt.Message) {
 		return t.plumbing(evt)
 	}
+	if err := t.completeEdit(evt); err != nil {
+		return err
+	}
 	data, chats, key, err := t.messageData(evt)
 	if err != nil {
 		return err

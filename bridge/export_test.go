@@ -5,6 +5,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -17,4 +18,13 @@ func (s *Session) SendText(ctx context.Context, to types.JID, text string) (stri
 	id := cli.GenerateMessageID()
 	_, err = sendMessage(ctx, cli, to, &waE2E.Message{Conversation: &text}, whatsmeow.SendRequestExtra{ID: id})
 	return id, err
+}
+
+// StoreHistory stores what a history blob holds.
+func (s *Session) StoreHistory(ctx context.Context, blob *waHistorySync.HistorySync) (int, error) {
+	cli, err := s.live()
+	if err != nil {
+		return 0, err
+	}
+	return s.storeHistory(ctx, cli, blob)
 }

@@ -72,6 +72,9 @@ func (s *Session) CreateGroup(ctx context.Context, create GroupCreate) (*Group, 
 	if err := finishGroup(ctx, client, info, create); err != nil {
 		return nil, err
 	}
+	if create.DisappearingSeconds != nil {
+		info.IsEphemeral, info.DisappearingTimer = *create.DisappearingSeconds > 0, uint32(*create.DisappearingSeconds)
+	}
 	return s.keepGroup(ctx, client.Store, info)
 }
 

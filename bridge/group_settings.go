@@ -83,25 +83,30 @@ func (s *Session) UpdateGroupSettings(ctx context.Context, group string, setting
 		given bool
 		what  string
 		set   func() error
+		store func(*Group)
 	}{
-		{settings.Locked != nil, "lock or unlock the group", func() error { return client.SetGroupLocked(ctx, jid, *settings.Locked) }},
-		{settings.Announce != nil, "set who may write", func() error { return client.SetGroupAnnounce(ctx, jid, *settings.Announce) }},
+		{settings.Locked != nil, "lock or unlock the group", func() error { return client.SetGroupLocked(ctx, jid, *settings.Locked) }, func(g *Group) { g.Locked = *settings.Locked }},
+		{settings.Announce != nil, "set who may write", func() error { return client.SetGroupAnnounce(ctx, jid, *settings.Announce) }, func(g *Group) { g.Announce = *settings.Announce }},
 		{settings.DisappearingSeconds != nil, "set the disappearing timer", func() error {
 			timer := time.Duration(*settings.DisappearingSeconds) * time.Second
 			return client.SetDisappearingTimer(ctx, jid, timer, time.Time{})
-		}},
+		}, func(g *Group) { g.DisappearingSeconds = *settings.DisappearingSeconds }},
 		{settings.JoinApprovalRequired != nil, "set the approval of new members", func() error {
 			return client.SetGroupJoinApprovalMode(ctx, jid, *settings.JoinApprovalRequired)
-		}},
+		}, func(g *Group) { g.JoinApprovalRequired = *settings.JoinApprovalRequired }},
 		{settings.MemberAddMode != nil, "set who may add members", func() error {
 			return client.SetGroupMemberAddMode(ctx, jid, types.GroupMemberAddMode(*settings.MemberAddMode))
-		}},
+		}, func(g *Group) { g.MemberAddMode = settings.MemberAddMode }},
 	} {
 		if !step.given {
 			continue
 		}
 		if err := step.set(); err != nil {
 			return GroupSettings{}, waError(step.what, err)
+		}
+		// The notification of it comes later, and a send must not wait for that.
+		if err := s.changeStoredGroup(ctx, jid, step.store); err != nil {
+			return GroupSettings{}, err
 		}
 	}
 	return settings, nil

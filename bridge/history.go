@@ -145,6 +145,9 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 // storeHistory hands the messages of a blob to the message store, in batches,
 // and counts them.
 func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob *waHistorySync.HistorySync) (int, error) {
+	if err := s.storeTimers(ctx, blob); err != nil {
+		return 0, err
+	}
 	p := s.b.project.messages
 	count := 0
 	batch := make([]*ProjectedMessage, 0, historyBatch)

@@ -62,8 +62,11 @@ func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *P
 		if m.Data.DisappearingSeconds == nil {
 			return nil
 		}
+		if messages.KindOf(m.chat().JID) == messages.KindGroup {
+			return nil // its timer comes with the group
+		}
 		timer := time.Duration(*m.Data.DisappearingSeconds) * time.Second
-		return k.store.UpdateChat(ctx, session, m.chat(), messages.ChatPatch{Disappearing: &timer})
+		return k.store.UpdateChat(ctx, session, m.chat(), messages.ChatPatch{Disappearing: &timer, At: m.Data.Timestamp})
 	}
 	row, err := m.row()
 	if err != nil {
@@ -121,15 +124,26 @@ func (m *ProjectedMessage) row() (*messages.Message, error) {
 	if d.ServerID != nil {
 		row.ServerID = int64(*d.ServerID)
 	}
-	if d.DisappearingSeconds != nil {
-		row.Disappearing = time.Duration(*d.DisappearingSeconds) * time.Second
-	}
+	row.ChatTimer = m.chatTimer(row.Chat)
 	if d.FromMe {
 		row.Status = messages.StatusSent
 	} else if !d.IsGroup && !d.IsStatus && d.SenderName != nil && messages.KindOf(row.Chat.JID) == messages.KindUser {
 		row.ChatName = *d.SenderName
 	}
 	return row, nil
+}
+
+// chatTimer is the timer of the chat as a message shows it. A message carries its
+// own lifetime in any case; that it is the chat's shows in the time of the
+// setting beside it. Groups have theirs as a property.
+func (m *ProjectedMessage) chatTimer(chat messages.Address) *messages.Timer {
+	about := contextOf(m.Content)
+	if about.GetEphemeralSettingTimestamp() <= 0 || messages.KindOf(chat.JID) != messages.KindUser {
+		return nil
+	}
+	return &messages.Timer{
+		Lifetime: time.Duration(about.GetExpiration()) * time.Second, SetAt: time.Unix(about.GetEphemeralSettingTimestamp(), 0),
+	}
 }
 
 // encodeStored gives the two forms a message is kept in: the result object

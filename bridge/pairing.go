@@ -276,6 +276,7 @@ func (s *Session) clearLink(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	s.row.Device, s.row.Identity, s.row.Wanted = types.EmptyJID, identity{}, false
+	s.row.DefaultTimer, s.row.DefaultTimerAt = 0, time.Time{}
 	s.mu.Unlock()
 	s.halt(ctx, InputUnlink, Details{})
 	return nil

@@ -110,7 +110,11 @@ func (s *Session) SetDefaultDisappearingTimer(ctx context.Context, seconds int) 
 	if err != nil {
 		return err
 	}
-	return waError("set the default timer", client.SetDefaultDisappearingTimer(ctx, time.Duration(seconds)*time.Second))
+	lifetime := time.Duration(seconds) * time.Second
+	if err := client.SetDefaultDisappearingTimer(ctx, lifetime); err != nil {
+		return waError("set the default timer", err)
+	}
+	return s.setDefaultTimer(ctx, lifetime, time.Now().Truncate(time.Second))
 }
 
 // StatusPrivacy says who sees status posts.

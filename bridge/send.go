@@ -258,7 +258,7 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 	if err != nil {
 		return address, false, err
 	}
-	row.Status, row.Recipients, row.MediaID = messages.StatusPending, s.recipients(ctx, cli, out.to), out.mediaID
+	row.Status, row.Recipients, row.MediaID = messages.StatusPending, s.recipients(ctx, out.to), out.mediaID
 	if err := ctx.Err(); err != nil {
 		return address, false, &Error{Reason: ReasonTimeout, Message: "the time ran out before the message left", Err: err}
 	}
@@ -318,22 +318,15 @@ func (t *translation) outgoingData(out *outgoing) (*MessageData, []string, strin
 }
 
 // recipients tells how many people a message goes to; 0 = not known.
-func (s *Session) recipients(ctx context.Context, cli *whatsmeow.Client, to types.JID) int {
+func (s *Session) recipients(ctx context.Context, to types.JID) int {
 	switch {
 	case isPerson(to):
 		return 1
 	case to.Server != types.GroupServer:
 		return 0
 	}
-	group, err := s.storedGroup(ctx, to)
-	if err == nil && group == nil {
-		// The members are needed for sending anyhow: whatsmeow keeps this answer and does not ask again.
-		var info *types.GroupInfo
-		if info, err = cli.GetGroupInfo(ctx, to); err == nil {
-			group, err = s.keepGroup(ctx, cli.Store, info)
-		}
-	}
-	if err != nil {
+	group, err := s.knownGroup(ctx, to)
+	if err != nil || group == nil {
 		s.log().Debug("the number of recipients is not known", "error", err)
 		return 0
 	}

@@ -2,15 +2,12 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/waystation/waystation/bridge/messages"
 )
 
 // ReplyTo names the message a reply quotes. What is missing comes from the
@@ -88,15 +85,13 @@ func (s *Session) setTimer(ctx context.Context, to types.JID, o *SendOptions, in
 		}
 		return nil
 	}
-	chat, err := s.b.messages.Chat(ctx, s.id, s.chatAddress(ctx, to))
-	switch {
-	case errors.Is(err, messages.ErrNotFound):
-		return nil
-	case err != nil:
-		return storageError("the chat could not be read", err)
+	timer, err := s.chatTimer(ctx, to)
+	if err != nil || timer.Lifetime == 0 {
+		return err
 	}
-	if chat.Disappearing > 0 {
-		info.Expiration = proto.Uint32(uint32(chat.Disappearing / time.Second))
+	info.Expiration = proto.Uint32(uint32(timer.Lifetime / time.Second))
+	if !timer.SetAt.IsZero() {
+		info.EphemeralSettingTimestamp = proto.Int64(timer.SetAt.Unix())
 	}
 	return nil
 }

@@ -62,6 +62,9 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 		if err != nil {
 			return nil, err
 		}
+		if err := s.setTimer(ctx, to, &SendOptions{}, contextOf(content)); err != nil {
+			return nil, err
+		}
 		message := &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.echoes(to, nil)}
 		if o.MessageIDs != nil {
 			message.id = o.MessageIDs[i]

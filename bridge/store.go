@@ -41,6 +41,8 @@ type sessionRow struct {
 	LastConnectedAt time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	DefaultTimer    time.Duration // of new chats; 0 = off
+	DefaultTimerAt  time.Time     // when it was set; zero = not known
 }
 
 // identity is how the account shows itself, as last seen.
@@ -55,14 +57,14 @@ type identity struct {
 type sessionStore struct{ db *dbutil.Database }
 
 const sessionColumns = `id, name, device_jid, device_lid, push_name, platform, business_name, wanted, hold_reason, hold_until, settings, proxy_enabled, proxy_url,
-	client_profile, last_connected_at, created_at, updated_at`
+	client_profile, last_connected_at, created_at, updated_at, default_timer, default_timer_at`
 
 func scanSession(row dbutil.Scannable) (*sessionRow, error) {
 	var r sessionRow
 	var device, lid, settings, profile string
-	var holdUntil, lastConnected, created, updated int64
+	var holdUntil, lastConnected, created, updated, timer, timerAt int64
 	err := row.Scan(&r.ID, &r.Name, &device, &lid, &r.Identity.PushName, &r.Identity.Platform, &r.Identity.BusinessName, &r.Wanted, &r.HoldReason, &holdUntil, &settings, &r.Proxy.Enabled, &r.Proxy.URL,
-		&profile, &lastConnected, &created, &updated)
+		&profile, &lastConnected, &created, &updated, &timer, &timerAt)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +89,7 @@ func scanSession(row dbutil.Scannable) (*sessionRow, error) {
 	}
 	r.HoldUntil, r.LastConnectedAt = fromMillis(holdUntil), fromMillis(lastConnected)
 	r.CreatedAt, r.UpdatedAt = fromMillis(created), fromMillis(updated)
+	r.DefaultTimer, r.DefaultTimerAt = time.Duration(timer)*time.Second, fromMillis(timerAt)
 	return &r, nil
 }
 
@@ -134,6 +137,11 @@ func (st sessionStore) put(ctx context.Context, r *sessionRow) error {
 	return err
 }
 
+func (st sessionStore) setDefaultTimer(ctx context.Context, id string, lifetime time.Duration, at time.Time) error {
+	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET default_timer=$2, default_timer_at=$3 WHERE id=$1`, id, int64(lifetime.Seconds()), toMillis(at))
+	return err
+}
+
 func (st sessionStore) setWanted(ctx context.Context, id string, wanted bool) error {
 	_, err := st.db.Exec(ctx,
 		`UPDATE bridge_sessions SET wanted=$2, hold_reason='', hold_until=0, updated_at=$3 WHERE id=$1`,
@@ -155,7 +163,7 @@ func (st sessionStore) setConnectedAt(ctx context.Context, id string, at time.Ti
 
 // setDevice gives the session a device, or takes it away when it is empty.
 func (st sessionStore) setDevice(ctx context.Context, id string, device types.JID) error {
-	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET device_jid=$2, hold_reason='', hold_until=0 WHERE id=$1`,
+	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET device_jid=$2, hold_reason='', hold_until=0, default_timer=0, default_timer_at=0 WHERE id=$1`,
 		id, deviceString(device))
 	return err
 }

@@ -191,7 +191,9 @@ func (s *Store) UpdateChat(ctx context.Context, session string, a Address, p Cha
 			set("read_only", *p.ReadOnly)
 		}
 		if p.Disappearing != nil {
-			set("disappearing", int64(p.Disappearing.Seconds()))
+			if err == nil {
+				err = s.setTimer(ctx, id, *p.Disappearing, at)
+			}
 		}
 		if p.MarkedUnread != nil {
 			set("marked_unread", *p.MarkedUnread)

@@ -46,8 +46,9 @@ const mergeChat = `
 		archived=messages_chats.archived OR twin.archived,
 		pinned_at=CASE WHEN messages_chats.pinned_at>twin.pinned_at THEN messages_chats.pinned_at ELSE twin.pinned_at END,
 		muted_until=CASE WHEN messages_chats.muted_until=0 THEN twin.muted_until ELSE messages_chats.muted_until END,
-		disappearing=CASE WHEN messages_chats.disappearing=0 THEN twin.disappearing ELSE messages_chats.disappearing END,
+		disappearing=CASE WHEN messages_chats.disappearing_at<twin.disappearing_at THEN twin.disappearing ELSE messages_chats.disappearing END,
+		disappearing_at=CASE WHEN messages_chats.disappearing_at<twin.disappearing_at THEN twin.disappearing_at ELSE messages_chats.disappearing_at END,
 		unread_since=CASE WHEN messages_chats.unread_since<twin.unread_since THEN messages_chats.unread_since ELSE twin.unread_since END,
 		last_at=CASE WHEN messages_chats.last_at>twin.last_at THEN messages_chats.last_at ELSE twin.last_at END
-	FROM (SELECT name, marked_unread, archived, pinned_at, muted_until, disappearing, unread_since, last_at FROM messages_chats WHERE chat_id=$2) AS twin
+	FROM (SELECT name, marked_unread, archived, pinned_at, muted_until, disappearing, disappearing_at, unread_since, last_at FROM messages_chats WHERE chat_id=$2) AS twin
 	WHERE messages_chats.chat_id=$1`

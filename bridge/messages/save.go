@@ -34,23 +34,23 @@ func (s Status) String() string {
 
 // Message is a message on its way into the store.
 type Message struct {
-	Chat         Address
-	ID           string
-	ServerID     int64   // newsletter posts only
-	Sender       Address // both addresses as far as known
-	FromMe       bool
-	Time         time.Time
-	Type         string
-	Text         string // searched
-	Body         []byte // the caller's own form of it
-	Raw          []byte // WhatsApp's protobuf
-	MediaID      string // the file, when it is kept
-	Status       Status
-	Recipients   int  // how many people an own message goes to; 0 = not known
-	Unread       bool // counts as unread in its chat
-	ChatName     string
-	Placeholder  bool // its content is not known yet; a later Save fills it in
-	Disappearing time.Duration
+	Chat        Address
+	ID          string
+	ServerID    int64   // newsletter posts only
+	Sender      Address // both addresses as far as known
+	FromMe      bool
+	Time        time.Time
+	Type        string
+	Text        string // searched
+	Body        []byte // the caller's own form of it
+	Raw         []byte // WhatsApp's protobuf
+	MediaID     string // the file, when it is kept
+	Status      Status
+	Recipients  int  // how many people an own message goes to; 0 = not known
+	Unread      bool // counts as unread in its chat
+	ChatName    string
+	Placeholder bool   // its content is not known yet; a later Save fills it in
+	ChatTimer   *Timer // the chat's own timer as the message shows it; nil = it shows none
 }
 
 // Save stores a message unless it is there already. A placeholder is filled in;
@@ -168,10 +168,10 @@ func (s *Store) touch(ctx context.Context, chat int64, m *Message) error {
 			unread_since=CASE WHEN $3=0 THEN unread_since WHEN unread=0 OR unread_since>$2 THEN $2 ELSE unread_since END,
 			name=CASE WHEN $4='' THEN name ELSE $4 END
 		WHERE chat_id=$1`, chat, millis(m.Time), unread, m.ChatName)
-	if err != nil || m.Disappearing == 0 {
+	if err != nil || m.ChatTimer == nil {
 		return err
 	}
-	return s.exec(ctx, `UPDATE messages_chats SET disappearing=$2 WHERE chat_id=$1`, chat, int64(m.Disappearing.Seconds()))
+	return s.setTimer(ctx, chat, m.ChatTimer.Lifetime, m.ChatTimer.SetAt)
 }
 
 // Begin stores an own message that is about to be sent, as pending. A message

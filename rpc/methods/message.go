@@ -38,7 +38,7 @@ type messageEditParams struct {
 	Chat       string   `json:"chat" rpc:"required,format=jid" doc:"chat of the message"`
 	MessageID  string   `json:"message_id" rpc:"required,min=1,max=128" doc:"own message"`
 	Text       string   `json:"text" rpc:"required,min=1,max=65536" doc:"new text"`
-	Mentions   []string `json:"mentions" rpc:"max=1024,format=jid" doc:"people mentioned in it"`
+	Mentions   []string `json:"mentions" rpc:"max=1024,format=jid" doc:"people mentioned in it; absent keeps the mentions of the message"`
 	MentionAll bool     `json:"mention_all" doc:"mention everybody in the group"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/namecheck"
@@ -283,4 +284,13 @@ func (m *member) sees(group, tag string, match func(child *waBinary.Node) bool) 
 	if err != nil {
 		m.w.t.Fatalf("%s never heard of %s in %s: %v", m.session, tag, group, err)
 	}
+}
+
+func (w *world) jid(text string) types.JID {
+	w.t.Helper()
+	jid, err := types.ParseJID(text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return jid
 }

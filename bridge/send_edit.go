@@ -1,0 +1,204 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// Edit replaces the text or caption of an own message, within WhatsApp's window.
+// Everything else the message had stays: its quote, forwarding, timer, file.
+// mentions nil with mentionAll false keeps the mentions, too.
+func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mentions []string, mentionAll bool) (*Changed, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, badParam("text", "is empty")
+	}
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	yes := true
+	ref.FromMe = &yes // only own ones can be edited, so an unknown one is taken for one
+	t, err := s.find(ctx, ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.fromMe:
+		return nil, newError(ReasonForbidden, "only own messages can be edited")
+	case t.row != nil && !t.row.DeletedAt.IsZero():
+		return nil, newError(ReasonConflict, "the message was deleted")
+	case t.row != nil && t.chat.Server != types.NewsletterServer && time.Since(t.row.Time) > whatsmeow.EditWindow:
+		return nil, newError(ReasonConflict, "the message is older than %s and can no longer be edited", whatsmeow.EditWindow)
+	case mentionAll && t.chat.Server != types.GroupServer:
+		return nil, badParam("mention_all", "works in groups only")
+	}
+	content, err := s.editedBody(ctx, t, text, mentions, mentionAll)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.act(ctx, cli, t.chat, ref.ActID, cli.BuildEdit(t.chat, ref.MessageID, content))
+	if err != nil {
+		return nil, err
+	}
+	return &Changed{MessageID: ref.MessageID, Timestamp: resp.Timestamp.UTC()}, nil
+}
+
+// editedBody is the content an edit puts in place of the old one.
+func (s *Session) editedBody(ctx context.Context, t *subject, text string, mentions []string, mentionAll bool) (*waE2E.Message, error) {
+	content := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &text}}
+	if t.row != nil && len(t.row.Raw) > 0 {
+		original, err := contentOf(t.row)
+		if err != nil {
+			return nil, err
+		}
+		if original.Conversation == nil && original.ExtendedTextMessage == nil && captionOf(original) == nil {
+			return nil, newError(ReasonNotSupported, "a message of type %s has no text to edit", t.row.Type)
+		}
+		content = mergeEdit(original, content)
+	} else if isPerson(t.chat) || t.chat.Server == types.GroupServer { // the timer is all that is known of it
+		about := &waE2E.ContextInfo{}
+		if err := s.setTimer(ctx, t.chat, &SendOptions{}, about); err != nil {
+			return nil, err
+		}
+		if proto.Size(about) > 0 {
+			content.ExtendedTextMessage.ContextInfo = about
+		}
+	}
+	if mentions != nil || mentionAll {
+		named := &waE2E.ContextInfo{}
+		if err := s.mention(named, mentions, mentionAll); err != nil {
+			return nil, err
+		}
+		withContext(content, func(old *waE2E.ContextInfo) *waE2E.ContextInfo {
+			if old == nil {
+				old = &waE2E.ContextInfo{}
+			}
+			old.MentionedJID, old.GroupMentions, old.NonJIDMentions = named.MentionedJID, named.GroupMentions, named.NonJIDMentions
+			return old
+		})
+	}
+	content.MessageContextInfo = nil
+	simplify(content)
+	return content, nil
+}
+
+// captionOf is where content has its caption; nil for content that has none.
+func captionOf(m *waE2E.Message) **string {
+	switch {
+	case m.ImageMessage != nil:
+		return &m.ImageMessage.Caption
+	case m.VideoMessage != nil:
+		return &m.VideoMessage.Caption
+	case m.DocumentMessage != nil:
+		return &m.DocumentMessage.Caption
+	case m.DocumentWithCaptionMessage.GetMessage().GetDocumentMessage() != nil:
+		return &m.DocumentWithCaptionMessage.Message.DocumentMessage.Caption
+	}
+	return nil
+}
+
+// mergeEdit returns original with what edited changes in it. An edit states the
+// new text or caption; clients leave out what else the message had, in part or
+// altogether.
+func mergeEdit(original, edited *waE2E.Message) *waE2E.Message {
+	text, about := edited.Conversation, contextOf(edited)
+	if edited.ExtendedTextMessage != nil {
+		text = edited.ExtendedTextMessage.Text
+	}
+	if caption := captionOf(edited); caption != nil {
+		text = *caption
+	}
+	isText := edited.Conversation != nil || edited.ExtendedTextMessage != nil
+	if !isText && captionOf(edited) == nil {
+		return edited // a poll, an appointment: whole as it is
+	}
+	merged := proto.Clone(original).(*waE2E.Message)
+	caption := captionOf(merged)
+	switch {
+	case caption != nil:
+		*caption = text
+	case merged.Conversation != nil, merged.ExtendedTextMessage != nil:
+		merged = proto.Clone(edited).(*waE2E.Message)
+		if merged.Conversation != nil {
+			merged.ExtendedTextMessage, merged.Conversation = &waE2E.ExtendedTextMessage{Text: merged.Conversation}, nil
+		}
+	default:
+		return edited
+	}
+	merged.MessageContextInfo = edited.MessageContextInfo
+	kept := mergeContext(contextOf(original), about)
+	withContext(merged, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return kept })
+	simplify(merged)
+	return merged
+}
+
+// mergeContext is the context of a message after an edit that has the context
+// edited, nil for none. Mentions belong to the text: an edit with a context has
+// its own.
+func mergeContext(original, edited *waE2E.ContextInfo) *waE2E.ContextInfo {
+	switch {
+	case original == nil:
+		return edited
+	case edited == nil:
+		return proto.Clone(original).(*waE2E.ContextInfo)
+	}
+	kept := proto.Clone(original).(*waE2E.ContextInfo)
+	kept.MentionedJID, kept.GroupMentions, kept.NonJIDMentions = nil, nil, nil
+	if edited.QuotedMessage != nil { // merging would mix two quoted messages
+		kept.QuotedMessage = nil
+	}
+	proto.Merge(kept, edited)
+	return kept
+}
+
+// completeEdit puts back into an edit by somebody else what it leaves out of the
+// message it changes, so that event and store show the whole message.
+func (t *translation) completeEdit(evt *events.Message) error {
+	p := evt.Message.GetProtocolMessage()
+	if p.GetType() != waE2E.ProtocolMessage_MESSAGE_EDIT || p.GetEditedMessage() == nil || p.GetKey().GetID() == "" {
+		return nil
+	}
+	who, err := t.chatOf(evt)
+	if err != nil {
+		return err
+	}
+	row, err := t.s.b.messages.Message(t.ctx, t.s.id, who, p.GetKey().GetID())
+	if errors.Is(err, messages.ErrNotFound) || err == nil && (len(row.Raw) == 0 || row.Placeholder) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	original, err := contentOf(row)
+	if err != nil {
+		return nil //nolint:nilerr // the edit is worth showing without it
+	}
+	evt.Message = proto.Clone(evt.Message).(*waE2E.Message) // RawMessage stays as it came
+	p = evt.Message.ProtocolMessage
+	p.EditedMessage = mergeEdit(original, p.EditedMessage)
+	return nil
+}
+
+// chatOf names the chat of a message for the store.
+func (t *translation) chatOf(evt *events.Message) (messages.Address, error) {
+	info := &evt.Info
+	chat := messages.Address{JID: info.Chat.ToNonAD().String()}
+	if !isPerson(info.Chat) {
+		return chat, nil
+	}
+	p, err := t.person(info.Chat, chatAlt(&info.MessageSource))
+	if err != nil {
+		return chat, err
+	}
+	chat.Alt = otherOf(chat.JID, jidOrNull(p.pn), jidOrNull(p.lid))
+	return chat, nil
+}

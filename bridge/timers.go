@@ -1,0 +1,119 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// chatTimer returns the timer that messages to a chat get unless they have one of
+// their own: a group's setting, or what either side of a chat of two has set last.
+func (s *Session) chatTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
+	switch {
+	case isPerson(chat):
+		return s.personTimer(ctx, chat)
+	case chat.Server != types.GroupServer:
+		return messages.Timer{}, nil
+	}
+	group, err := s.knownGroup(ctx, chat)
+	if err != nil || group == nil {
+		return messages.Timer{}, err
+	}
+	return messages.Timer{Lifetime: time.Duration(group.DisappearingSeconds) * time.Second}, nil
+}
+
+// personTimer is the timer of a chat of two. A chat that was begun after the
+// account's default was set, and in which nobody has set a timer, has the default.
+func (s *Session) personTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
+	timer, err := s.b.messages.Timer(ctx, s.id, s.chatAddress(ctx, chat))
+	if err != nil {
+		return timer, storageError("the timer of the chat could not be read", err)
+	}
+	s.mu.Lock()
+	lifetime, setAt := s.row.DefaultTimer, s.row.DefaultTimerAt
+	s.mu.Unlock()
+	if timer.SetAt.IsZero() && timer.Lifetime == 0 && !setAt.IsZero() && (timer.Begun.IsZero() || !timer.Begun.Before(setAt)) {
+		timer.Lifetime, timer.SetAt = lifetime, setAt
+	}
+	return timer, nil
+}
+
+// knownGroup returns a group from the store, else from WhatsApp, which whatsmeow
+// asks for sending anyhow. nil when neither knows it.
+func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*Group, error) {
+	group, err := s.storedGroup(ctx, jid)
+	if err != nil || group != nil {
+		return group, err
+	}
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	info, err := cli.GetGroupInfo(ctx, jid)
+	if err != nil {
+		s.log().Debug("a group could not be read before a send", "error", err)
+		return nil, nil // sending answers with the reason
+	}
+	return s.keepGroup(ctx, cli.Store, info)
+}
+
+// changeStoredGroup applies a change that was made by command to the stored
+// group. One that is not stored is read from WhatsApp when it is needed.
+func (s *Session) changeStoredGroup(ctx context.Context, jid types.JID, change func(*Group)) error {
+	group, err := s.storedGroup(ctx, jid)
+	if err != nil || group == nil {
+		return err
+	}
+	change(group)
+	row, err := groupRow(group)
+	if err != nil {
+		return err
+	}
+	if err := s.b.people.PutGroup(ctx, s.id, row, time.Now()); err != nil {
+		return storageError("the group could not be stored", err)
+	}
+	return nil
+}
+
+// setDefaultTimer stores the account's timer for new chats unless a later one is known.
+func (s *Session) setDefaultTimer(ctx context.Context, lifetime time.Duration, at time.Time) error {
+	s.mu.Lock()
+	known := s.row.DefaultTimerAt
+	s.mu.Unlock()
+	if at.Before(known) {
+		return nil
+	}
+	if err := s.b.store.setDefaultTimer(ctx, s.id, lifetime, at); err != nil {
+		return storageError("the default timer could not be stored", err)
+	}
+	s.mu.Lock()
+	s.row.DefaultTimer, s.row.DefaultTimerAt = lifetime, at
+	s.mu.Unlock()
+	return nil
+}
+
+// storeTimers takes the timers over that a history blob shows.
+func (s *Session) storeTimers(ctx context.Context, blob *waHistorySync.HistorySync) error {
+	if set := blob.GetGlobalSettings(); set.GetDisappearingModeTimestamp() > 0 {
+		lifetime := time.Duration(set.GetDisappearingModeDuration()) * time.Second
+		if err := s.setDefaultTimer(ctx, lifetime, time.Unix(set.GetDisappearingModeTimestamp(), 0)); err != nil {
+			return err
+		}
+	}
+	for _, conversation := range blob.GetConversations() {
+		chat, err := types.ParseJID(conversation.GetID())
+		if err != nil || !isPerson(chat) || conversation.EphemeralExpiration == nil && conversation.EphemeralSettingTimestamp == nil {
+			continue
+		}
+		lifetime := time.Duration(conversation.GetEphemeralExpiration()) * time.Second
+		at := time.Unix(max(conversation.GetEphemeralSettingTimestamp(), 1), 0) // without a time it is older than any other setting
+		if err := s.b.messages.UpdateChat(ctx, s.id, s.chatAddress(ctx, chat), messages.ChatPatch{Disappearing: &lifetime, At: at}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
