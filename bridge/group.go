@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow/store"
@@ -68,7 +69,6 @@ func newGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) 
 		DescriptionID:        orNull(info.TopicID),
 		DescriptionSetAt:     timeOrNull(info.TopicSetAt),
 		CreatedAt:            timeOrNull(info.GroupCreated),
-		ParticipantCount:     max(info.ParticipantCount, len(info.Participants)),
 		ParticipantVersionID: orNull(info.ParticipantVersionID),
 		Locked:               info.IsLocked,
 		Announce:             info.IsAnnounce,
@@ -115,7 +115,24 @@ func newGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) 
 		}
 		group.Participants = append(group.Participants, participant)
 	}
+	group.ParticipantCount = len(group.members())
+	if refused := len(group.Participants) - group.ParticipantCount; info.ParticipantCount > 0 {
+		// WhatsApp hides members of some groups, and counts them all the same.
+		group.ParticipantCount = max(group.ParticipantCount, info.ParticipantCount-refused)
+	}
 	return group, nil
+}
+
+// members are the participants without the people who could not be added, which
+// only the answer to creating a group shows.
+func (g *Group) members() []GroupParticipant {
+	return slices.DeleteFunc(slices.Clone(g.Participants), func(p GroupParticipant) bool { return p.ErrorCode != nil })
+}
+
+// refused tells whether WhatsApp did not make a person a member, or did not
+// change it.
+func refused(member types.GroupParticipant) bool {
+	return member.Error != 0 && member.Error != statusOK
 }
 
 // personOfParticipant takes both addresses from WhatsApp's answer and looks up only what it leaves out.
@@ -141,7 +158,7 @@ func newParticipant(ctx context.Context, device *store.Device, member types.Grou
 		DisplayName:  orNull(member.DisplayName),
 		Invite:       newInvite(member.AddRequest),
 	}
-	if member.Error != 0 {
+	if refused(member) {
 		participant.ErrorCode = &member.Error
 	}
 	return participant, nil

@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 )
 
 // statusOK is what WhatsApp means by not giving a code for a participant.
@@ -47,8 +48,33 @@ func (s *Session) UpdateParticipants(ctx context.Context, group, action string, 
 	}
 	return s.changeParticipants(ctx, group, people, action+" the participants",
 		func(client *whatsmeow.Client, jid types.JID, jids []types.JID) ([]types.GroupParticipant, error) {
-			return client.UpdateGroupParticipants(ctx, jid, jids, change)
+			changed, err := client.UpdateGroupParticipants(ctx, jid, jids, change)
+			if err != nil {
+				return nil, err
+			}
+			return changed, s.storeMembers(ctx, client.Store, jid, change, changed)
 		})
+}
+
+// storeMembers applies a change of members to the stored group, without the
+// people whom WhatsApp refused.
+func (s *Session) storeMembers(ctx context.Context, device *store.Device, group types.JID, how whatsmeow.ParticipantChange, changed []types.GroupParticipant) error {
+	var change groupChange
+	to := map[whatsmeow.ParticipantChange]*[]person{
+		whatsmeow.ParticipantChangeAdd: &change.joined, whatsmeow.ParticipantChangeRemove: &change.left,
+		whatsmeow.ParticipantChangePromote: &change.promoted, whatsmeow.ParticipantChangeDemote: &change.demoted,
+	}[how]
+	for _, member := range changed {
+		if refused(member) {
+			continue
+		}
+		p, err := personOfParticipant(ctx, device, member)
+		if err != nil {
+			return err
+		}
+		*to = append(*to, p)
+	}
+	return s.changeStoredGroup(ctx, group, func(g *Group) { change.apply(g, &events.GroupInfo{}) })
 }
 
 // UpdateJoinRequests approves or rejects people who wait to be let in.
@@ -104,7 +130,7 @@ func newParticipantResult(ctx context.Context, device *store.Device, member type
 	result := ParticipantResult{
 		Contact: p.contact().String(), LID: jidOrNull(p.lid), StatusCode: statusOK, Invite: newInvite(member.AddRequest),
 	}
-	if member.Error != 0 && member.Error != statusOK {
+	if refused(member) {
 		text, known := participantErrors[member.Error]
 		if !known {
 			text = "WhatsApp refused"

@@ -243,7 +243,9 @@ func (s *Session) storedGroups(ctx context.Context) ([]Group, error) {
 }
 
 func groupRow(group *Group) (directory.Group, error) {
-	data, err := json.Marshal(group)
+	stored := *group
+	stored.Participants = group.members()
+	data, err := json.Marshal(&stored)
 	if err != nil {
 		return directory.Group{}, storageError("the group could not be encoded", err)
 	}

@@ -112,7 +112,7 @@ type groupUpdateRequestsParams struct {
 
 type groupUpdateRequestsResult struct {
 	Participants   []bridge.ParticipantResult `json:"participants" doc:"per person"`
-	ProcessedCount int                        `json:"processed_count" doc:"people handled"`
+	ProcessedCount int                        `json:"processed_count" doc:"people approved or rejected; those WhatsApp refused do not count"`
 }
 
 type contactParam struct {
@@ -121,6 +121,16 @@ type contactParam struct {
 
 type groupCommonResult struct {
 	Groups []string `json:"groups" doc:"groups"`
+}
+
+// processed counts the people that a change was made for.
+func processed(results []bridge.ParticipantResult) (n int) {
+	for _, r := range results {
+		if r.Error == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // RegisterGroup adds the methods of the namespace group.
@@ -238,6 +248,6 @@ func registerGroupMembers(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "group.updateJoinRequests", Summary: "Approve or reject join requests."},
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateRequestsParams) (groupUpdateRequestsResult, error) {
 			decided, err := s.UpdateJoinRequests(ctx, p.Group, p.Action, p.Participants)
-			return groupUpdateRequestsResult{Participants: decided, ProcessedCount: len(decided)}, err
+			return groupUpdateRequestsResult{Participants: decided, ProcessedCount: processed(decided)}, err
 		})
 }
