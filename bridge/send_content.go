@@ -20,6 +20,7 @@ type Content struct {
 	Type string `json:"type" rpc:"required,enum=text|image|video|audio|document|sticker|location|contact|poll|event|buttons|list|native_flow|carousel|order" doc:"kind of message"`
 
 	Text        string   `json:"text" rpc:"max=65536" doc:"text: the text; buttons, list, native_flow, carousel: the body"`
+	Verbatim    bool     `json:"verbatim" doc:"text, contact, document: send a blank text, a vCard of any form and a filename with slashes, as other gateways do; default false"`
 	LinkPreview bool     `json:"link_preview" doc:"text: fetch a preview for the first link; default false"`
 	Preview     *Preview `json:"preview" doc:"text: ready-made preview instead of fetching"`
 
@@ -121,7 +122,7 @@ func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {
 }
 
 func (b *builder) text(ctx context.Context) (*waE2E.Message, error) {
-	if strings.TrimSpace(b.c.Text) == "" {
+	if b.c.Text == "" || !b.c.Verbatim && strings.TrimSpace(b.c.Text) == "" {
 		return nil, badParam("text", "is empty")
 	}
 	text := &waE2E.ExtendedTextMessage{Text: proto.String(b.c.Text)}
@@ -204,7 +205,7 @@ func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMe
 	case card.VCard != "" && card.Contact != "":
 		return nil, badParam("contact", "cannot stand beside a vcard")
 	case card.VCard != "":
-		if !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(card.VCard)), "BEGIN:VCARD") {
+		if !b.c.Verbatim && !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(card.VCard)), "BEGIN:VCARD") {
 			return nil, badParam("vcard", "does not begin with BEGIN:VCARD")
 		}
 		if card.Name == "" {

@@ -210,11 +210,21 @@ func (b *builder) audio(ctx context.Context) (*waE2E.Message, error) {
 }
 
 func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
+	var shown string
+	if b.c.Verbatim && b.c.Media != nil {
+		// The name is shown to the recipient only; the file store takes none that is a path.
+		source := *b.c.Media
+		shown, source.Filename = source.Filename, media.SafeFilename(source.Filename)
+		b.c.Media = &source
+	}
 	file, err := b.prepare(ctx, media.KindDocument)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	if shown != "" {
+		file.Filename = shown
+	}
 	document, err := b.documentOf(ctx, file)
 	if err != nil {
 		return nil, err

@@ -142,6 +142,15 @@ func checkFilename(name string) error {
 	return nil
 }
 
+// SafeFilename returns a name that is shown, such as "01/2025.pdf", without what makes it a path.
+func SafeFilename(name string) string {
+	name = strings.NewReplacer("/", "_", `\`, "_").Replace(name)
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "_")
+	}
+	return name
+}
+
 func (l *Library) openStored(ctx context.Context, session string, in Input, about claims) (*File, error) {
 	stored, content, err := l.Get(ctx, session, in.MediaID)
 	if err != nil {

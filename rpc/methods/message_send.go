@@ -57,6 +57,7 @@ type messageSendParams struct {
 type sendTextParams struct {
 	sendParams
 	Text        string          `json:"text" rpc:"required,min=1,max=65536" doc:"up to 65536 characters"`
+	Verbatim    bool            `json:"verbatim" doc:"also send a text of nothing but white space; default false"`
 	LinkPreview bool            `json:"link_preview" doc:"fetch a preview for the first link; default false"`
 	Preview     *bridge.Preview `json:"preview" doc:"ready-made preview instead of fetching"`
 }
@@ -90,6 +91,7 @@ type sendDocumentParams struct {
 	sendParams
 	Media     bridge.MediaSource  `json:"media" rpc:"required" doc:"the file; media.filename is shown"`
 	Caption   string              `json:"caption" rpc:"max=65536" doc:"text under the file"`
+	Verbatim  bool                `json:"verbatim" doc:"show media.filename as it is, also with slashes; default false"`
 	Thumbnail *bridge.MediaSource `json:"thumbnail" doc:"small jpeg"`
 }
 
@@ -112,6 +114,7 @@ type sendLocationParams struct {
 type sendContactParams struct {
 	sendParams
 	Contacts []bridge.ContactCard `json:"contacts" rpc:"required,min=1,max=100" doc:"{name, vcard} or {contact}"`
+	Verbatim bool                 `json:"verbatim" doc:"also send a vcard that does not begin with BEGIN:VCARD; default false"`
 }
 
 type sendPollParams struct {
@@ -157,7 +160,7 @@ func registerSends(reg *rpc.Registry, d Deps) {
 			return s.Send(ctx, p.To, &p.Content, options)
 		})
 	registerSend(reg, d, "message.sendText", "Send text, with a link preview if wanted.", func(p *sendTextParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "text", Text: p.Text, LinkPreview: p.LinkPreview, Preview: p.Preview}
+		return &p.sendParams, &bridge.Content{Type: "text", Text: p.Text, Verbatim: p.Verbatim, LinkPreview: p.LinkPreview, Preview: p.Preview}
 	})
 	registerSend(reg, d, "message.sendImage", "Send an image.", func(p *sendImageParams) (*sendParams, *bridge.Content) {
 		return &p.sendParams, &bridge.Content{Type: "image", Media: &p.Media, Caption: p.Caption, ViewOnce: p.ViewOnce, Thumbnail: p.Thumbnail}
@@ -172,7 +175,7 @@ func registerSends(reg *rpc.Registry, d Deps) {
 		return &p.sendParams, &bridge.Content{Type: "audio", Media: &p.Media, VoiceNote: p.VoiceNote, ViewOnce: p.ViewOnce}
 	})
 	registerSend(reg, d, "message.sendDocument", "Send a file of any type.", func(p *sendDocumentParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "document", Media: &p.Media, Caption: p.Caption, Thumbnail: p.Thumbnail}
+		return &p.sendParams, &bridge.Content{Type: "document", Media: &p.Media, Verbatim: p.Verbatim, Caption: p.Caption, Thumbnail: p.Thumbnail}
 	})
 	registerSend(reg, d, "message.sendSticker", "Send a sticker.", func(p *sendStickerParams) (*sendParams, *bridge.Content) {
 		return &p.sendParams, &bridge.Content{Type: "sticker", Media: &p.Media, PackName: p.PackName, PackAuthor: p.PackAuthor, Thumbnail: p.Thumbnail}
@@ -181,7 +184,7 @@ func registerSends(reg *rpc.Registry, d Deps) {
 		return &p.sendParams, &bridge.Content{Type: "location", Latitude: &p.Latitude, Longitude: &p.Longitude, Name: p.Name, Address: p.Address}
 	})
 	registerSend(reg, d, "message.sendContact", "Send one or more contact cards.", func(p *sendContactParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "contact", Contacts: p.Contacts}
+		return &p.sendParams, &bridge.Content{Type: "contact", Contacts: p.Contacts, Verbatim: p.Verbatim}
 	})
 	registerSend(reg, d, "message.sendPoll", "Send a poll.", func(p *sendPollParams) (*sendParams, *bridge.Content) {
 		return &p.sendParams, &bridge.Content{Type: "poll", Question: p.Question, Options: p.Options, SelectableCount: p.SelectableCount}

@@ -32,6 +32,9 @@ func wuzapi() *restDialect {
 			"POST /webhook: webhookURL empty":                     "an empty address switches the webhook off",
 			"POST /session/connect: Subscribe enum":               "unknown names are left out, as documented",
 			"POST /chat/markread: Id string":                      "one id is a list of one",
+			"POST /chat/send/template: Footer missing":            "a template without a footer is sent, as the real server does",
+			"POST /chat/send/template: Footer null":               "as missing",
+			"POST /chat/send/template: Footer empty":              "as missing",
 			"POST /chat/send/template: Buttons[[]].Type enum":     "any other type is a quick reply",
 			"POST /chat/send/template: Buttons[[]].Type too long": "any other type is a quick reply",
 		},
@@ -127,6 +130,7 @@ func wuzapiUnprovoked() map[string]string {
 		"POST /webhook: Could not set webhook: *":                                "a body that is no JSON is the caller's fault: 400 with this text",
 		"GET /user/contacts: <store error>":                                      "the database would have to fail",
 		"GET /webhook: Could not get webhook: *":                                 "the database would have to fail",
+		"POST /chat/send/template: Missing Footer in Payload":                    "a template without a footer is sent, as the real server does",
 		"POST /chat/presence: Failure sending chat presence to Whatsapp servers": "WhatsApp does not answer chat states",
 		"POST /chat/markread: Failure marking messages as read":                  "WhatsApp does not answer receipts",
 	}

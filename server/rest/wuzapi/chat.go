@@ -1,9 +1,11 @@
 package wuzapi
 
 import (
+	"errors"
 	"strings"
 	"time"
 
+	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
 )
 
@@ -44,7 +46,17 @@ func setPresence(x *rest.Exchange, in *presenceRequest) (*details, error) {
 type markReadRequest struct {
 	ID     rest.Strings `rest:"Id,required,param=/message_ids" doc:"messages"`
 	Chat   string       `rest:",required,param=/chat" doc:"JID of the chat"`
-	Sender string       `rest:",param=/sender" doc:"their author; needed in groups"`
+	Sender string       `rest:",param=/sender" doc:"their author; needed in groups when the server does not know the messages"`
+}
+
+// nameAuthor returns the failure of an action on a message that the server does not know, and whose author the request does
+// not name either: every message from before the session came here. Other errors stay.
+func nameAuthor(err error, field string) error {
+	var problem *rpc.Error
+	if errors.As(err, &problem) && problem.Code == rpc.CodeNotFound {
+		return rest.Missing(field, "")
+	}
+	return err
 }
 
 func markRead(x *rest.Exchange, in *markReadRequest) (*details, error) {
@@ -52,31 +64,33 @@ func markRead(x *rest.Exchange, in *markReadRequest) (*details, error) {
 	if in.Sender != "" {
 		p["sender"] = in.Sender
 	}
-	return &details{"Message(s) marked as read"}, x.Call("chat.markRead", p, nil)
+	return &details{"Message(s) marked as read"}, nameAuthor(x.Call("chat.markRead", p, nil), "Sender")
 }
 
 type reactRequest struct {
 	Phone string `rest:",required,param=/chat" bad:"Could not parse Group JID" doc:"number, or JID of a person or group"`
 	Body  string `rest:",required,param=/emoji" doc:"emoji; the word remove takes the reaction back"`
 	ID    string `rest:"Id,required,param=/message_id" doc:"message; me: before it for one's own"`
+	// Participant is a field of later versions.
+	Participant string `rest:",param=/sender" doc:"who sent it; needed in groups when the server does not know the message"`
 }
 
 func react(x *rest.Exchange, in *reactRequest) (*sent, error) {
 	id, own := strings.CutPrefix(in.ID, "me:")
-	p := rest.Params{"chat": in.Phone, "message_id": id, "emoji": in.Body}
+	p := rest.Params{"chat": in.Phone, "message_id": id, "emoji": in.Body, "from_me": own}
 	if in.Body == "remove" {
 		p["emoji"] = ""
 	}
-	if own {
-		p["from_me"] = true
+	if in.Participant != "" && !own {
+		p["sender"] = in.Participant
 	}
 	var result struct{ Timestamp time.Time }
 	err := x.Call("message.react", p, &result)
-	return &sent{"Sent", id, result.Timestamp}, err
+	return &sent{"Sent", id, result.Timestamp}, nameAuthor(err, "Participant")
 }
 
 type downloadRequest struct {
-	URL           string `rest:"Url,required,param=/url" doc:"address of the encrypted file"`
+	URL           string `rest:"Url,param=/url" doc:"address of the encrypted file; may be missing when DirectPath is there"`
 	DirectPath    string `rest:",param=/direct_path" doc:"its path"`
 	MediaKey      string `rest:",required,param=/media_key" doc:"base64"`
 	Mimetype      string `rest:",required,param=/mime_type" doc:"type for the answer"`
@@ -92,8 +106,14 @@ type downloaded struct {
 
 func download(kind string) func(*rest.Exchange, *downloadRequest) (*downloaded, error) {
 	return func(x *rest.Exchange, in *downloadRequest) (*downloaded, error) {
+		if in.URL == "" && in.DirectPath == "" {
+			return nil, rest.Missing("Url", "")
+		}
 		p := rest.Params{
-			"kind": kind, "url": in.URL, "media_key": in.MediaKey, "mime_type": in.Mimetype, "file_sha256": in.FileSHA256, "file_length": in.FileLength,
+			"kind": kind, "media_key": in.MediaKey, "mime_type": in.Mimetype, "file_sha256": in.FileSHA256, "file_length": in.FileLength,
+		}
+		if in.URL != "" {
+			p["url"] = in.URL
 		}
 		if in.DirectPath != "" {
 			p["direct_path"] = in.DirectPath

@@ -39,12 +39,34 @@ func sendRoutes() []rest.Route {
 type address struct {
 	Phone       string       `rest:",required,param=/to" bad:"Could not parse Phone" doc:"number, or JID of a person or group"`
 	ID          string       `rest:"Id,param=/message_id" doc:"message id; made when missing"`
-	ContextInfo *contextInfo `rest:",param=/reply_to" doc:"the message replied to"`
+	ContextInfo *contextInfo `rest:",param=/reply_to" doc:"the message replied to, and who is mentioned"`
 }
 
+// contextInfo may be empty: a reply needs both of its fields, a mention none.
 type contextInfo struct {
-	StanzaID    string `rest:"StanzaId,required,param=/reply_to/message_id" doc:"id of the message replied to"`
-	Participant string `rest:",required,param=/reply_to/sender" doc:"who sent it"`
+	StanzaID     string   `rest:"StanzaId,param=/reply_to/message_id" doc:"id of the message replied to; needs Participant"`
+	Participant  string   `rest:",param=/reply_to/sender" doc:"who sent it"`
+	MentionedJID []string `rest:",param=/mentions" doc:"people mentioned in the text"`
+	IsForwarded  bool     `rest:",param=/forwarded" doc:"mark as forwarded"`
+}
+
+// into adds the params of a send.
+func (c *contextInfo) into(content rest.Params) error {
+	switch {
+	case c.StanzaID != "" && c.Participant == "":
+		return rest.Missing("ContextInfo.Participant", "")
+	case c.StanzaID == "" && c.Participant != "":
+		return rest.Missing("ContextInfo.StanzaId", "")
+	case c.StanzaID != "":
+		content["reply_to"] = rest.Params{"message_id": c.StanzaID, "sender": c.Participant}
+	}
+	if len(c.MentionedJID) > 0 {
+		content["mentions"] = c.MentionedJID
+	}
+	if c.IsForwarded {
+		content["forwarded"] = true
+	}
+	return nil
 }
 
 // sent is the answer of every send.
@@ -61,7 +83,9 @@ func (a *address) send(x *rest.Exchange, method string, content rest.Params) (*s
 		content["message_id"] = a.ID
 	}
 	if a.ContextInfo != nil {
-		content["reply_to"] = rest.Params{"message_id": a.ContextInfo.StanzaID, "sender": a.ContextInfo.Participant}
+		if err := a.ContextInfo.into(content); err != nil {
+			return nil, err
+		}
 	}
 	var result struct {
 		MessageID string `json:"message_id"`
@@ -79,13 +103,13 @@ type textRequest struct {
 }
 
 func sendText(x *rest.Exchange, in *textRequest) (*sent, error) {
-	return in.send(x, "message.sendText", rest.Params{"text": in.Body})
+	return in.send(x, "message.sendText", rest.Params{"text": in.Body, "verbatim": true})
 }
 
 type templateRequest struct {
 	address
 	Content string           `rest:",required,param=/text" doc:"the text"`
-	Footer  string           `rest:",required,param=/footer" doc:"line below"`
+	Footer  string           `rest:",param=/footer" doc:"line below"`
 	Buttons []templateButton `rest:",required,param=/buttons" doc:"up to three replies, a link and a call"`
 }
 
@@ -113,7 +137,11 @@ func sendTemplate(x *rest.Exchange, in *templateRequest) (*sent, error) {
 		}
 		buttons[i] = button
 	}
-	return in.send(x, "message.sendButtons", rest.Params{"text": in.Content, "footer": in.Footer, "buttons": buttons})
+	content := rest.Params{"text": in.Content, "buttons": buttons}
+	if in.Footer != "" {
+		content["footer"] = in.Footer
+	}
+	return in.send(x, "message.sendButtons", content)
 }
 
 // dataURL returns the file of a field that must be a data URL with a prefix. The label of the data URL says no more than
@@ -131,7 +159,8 @@ func dataURL(field, value, prefix, text string) (rest.Params, error) {
 
 type audioRequest struct {
 	address
-	Audio string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL of ogg with opus"`
+	Audio string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL; what is not ogg with opus is converted"`
+	PTT   *bool  `rest:",param=/voice_note" doc:"voice note; default true"`
 }
 
 func sendAudio(x *rest.Exchange, in *audioRequest) (*sent, error) {
@@ -139,7 +168,7 @@ func sendAudio(x *rest.Exchange, in *audioRequest) (*sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in.send(x, "message.sendAudio", rest.Params{"media": media, "voice_note": true})
+	return in.send(x, "message.sendAudio", rest.Params{"media": media, "voice_note": in.PTT == nil || *in.PTT})
 }
 
 type imageRequest struct {
@@ -169,7 +198,7 @@ func sendDocument(x *rest.Exchange, in *documentRequest) (*sent, error) {
 		return nil, err
 	}
 	media["filename"] = in.FileName
-	return in.send(x, "message.sendDocument", rest.Params{"media": media, "caption": in.Caption})
+	return in.send(x, "message.sendDocument", rest.Params{"media": media, "caption": in.Caption, "verbatim": true})
 }
 
 type videoRequest struct {
@@ -227,5 +256,5 @@ type contactRequest struct {
 }
 
 func sendContact(x *rest.Exchange, in *contactRequest) (*sent, error) {
-	return in.send(x, "message.sendContact", rest.Params{"contacts": []rest.Params{{"name": in.Name, "vcard": in.Vcard}}})
+	return in.send(x, "message.sendContact", rest.Params{"contacts": []rest.Params{{"name": in.Name, "vcard": in.Vcard}}, "verbatim": true})
 }

@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// wuzapiID sends a request that must succeed and returns the id of the message.
+func wuzapiID(t *testing.T, w *restWorld, path string, body object) string {
+	t.Helper()
+	status, answer := wuzapiPost(t, w, w.caller, path, body)
+	var out struct{ Data struct{ Id string } } //nolint:revive // as the document spells it
+	if err := json.Unmarshal(answer, &out); err != nil || status != http.StatusOK {
+		t.Fatalf("%s %v: %d %s", path, body, status, answer)
+	}
+	return out.Data.Id
+}
+
+// ContextInfo may hold nothing, mentions alone, a reply alone or both; only half a reply is an error. In every route that
+// sends.
+func TestWuzapiContextInfo(t *testing.T) {
+	w := startRestWorld(t, "wuzapi")
+	original, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "what a question"})
+	jpeg := dataURL("image/jpeg", jpegFile(t, 3))
+	routes := map[string]object{
+		"/chat/send/text":     {"Body": "hello @" + w.shop},
+		"/chat/send/image":    {"Image": jpeg, "Caption": "hello"},
+		"/chat/send/audio":    {"Audio": dataURL("audio/ogg", opusFile(3))},
+		"/chat/send/video":    {"Video": dataURL("video/mp4", mp4File(3))},
+		"/chat/send/document": {"Document": dataURL("application/octet-stream", pdfFile(3)), "FileName": "plan.pdf"},
+		"/chat/send/sticker":  {"Sticker": dataURL("image/webp", webpFile(t, 3))},
+		"/chat/send/location": {"Latitude": 1.5, "Longitude": 2.5},
+		"/chat/send/contact":  {"Name": "Zoë", "Vcard": "BEGIN:VCARD\nFN:Zoë\nEND:VCARD"},
+		"/chat/send/template": {"Content": "choose", "Footer": "f", "Buttons": []object{{"DisplayText": "Yes"}}},
+	}
+	mentioned, reply := []string{jidOf(w.shop)}, object{"StanzaId": original, "Participant": w.peer.jid()}
+	for path, content := range routes {
+		for name, c := range map[string]struct {
+			context any
+			want    object
+			missing string
+		}{
+			"empty":           {object{}, object{"quoted": nil, "mentions": []string{}}, ""},
+			"null":            {nil, object{"quoted": nil}, ""},
+			"empty fields":    {object{"StanzaId": "", "Participant": "", "MentionedJID": []string{}}, object{"quoted": nil}, ""},
+			"mentions":        {object{"MentionedJID": mentioned}, object{"quoted": nil, "mentions": mentioned}, ""},
+			"mentions, older": {object{"mentionedJid": mentioned}, object{"mentions": mentioned}, ""},
+			"reply":           {reply, object{"quoted": object{"message_id": original}}, ""},
+			"both":            {merged(reply, object{"MentionedJID": mentioned}), object{"quoted": object{"message_id": original}, "mentions": mentioned}, ""},
+			"half, id":        {object{"StanzaId": original}, nil, "Missing Participant in ContextInfo"},
+			"half, author":    {object{"Participant": w.peer.jid()}, nil, "Missing StanzaId in ContextInfo"},
+			"half, mentions":  {object{"StanzaId": original, "MentionedJID": mentioned}, nil, "Missing Participant in ContextInfo"},
+		} {
+			body := merged(content, object{"Phone": w.peer.number, "ContextInfo": c.context})
+			if c.missing != "" {
+				if status, answer := wuzapiPost(t, w, w.caller, "/wuzapi"+path, body); status != http.StatusBadRequest || !strings.Contains(string(answer), c.missing) {
+					t.Errorf("%s, %s: %d %s", path, name, status, answer)
+				}
+				continue
+			}
+			w.onPhone(t, w.peer.number, wuzapiID(t, w, "/wuzapi"+path, body), c.want)
+		}
+	}
+}
+
+// A reaction or a receipt may be about a message that the server does not know, as all from before a move: in a chat of two
+// its author is known, in a group the request names it, and one that does not is told so. None is a fault of the server.
+func TestWuzapiActsOnUnknownMessages(t *testing.T) {
+	w := startRestWorld(t, "wuzapi")
+	for _, base := range []string{"", "/wuzapi"} {
+		for name, c := range map[string]struct {
+			path   string
+			body   object
+			status int
+			text   string
+		}{
+			"reaction in a chat of two":       {"/chat/react", object{"Phone": w.peer.number, "Body": "❤️", "Id": "3EB0BEFORE0001"}, 200, ""},
+			"reaction to one's own":           {"/chat/react", object{"Phone": w.peer.number, "Body": "👍", "Id": "me:3EB0BEFORE0002"}, 200, ""},
+			"removal":                         {"/chat/react", object{"Phone": w.peer.number, "Body": "remove", "Id": "3EB0BEFORE0003"}, 200, ""},
+			"reaction in a group, with it":    {"/chat/react", object{"Phone": w.group, "Body": "👍", "Id": "3EB0BEFORE0004", "Participant": w.peer.jid()}, 200, ""},
+			"reaction to one's own, group":    {"/chat/react", object{"Phone": w.group, "Body": "👍", "Id": "me:3EB0BEFORE0005"}, 200, ""},
+			"reaction in a group, without it": {"/chat/react", object{"Phone": w.group, "Body": "👍", "Id": "3EB0BEFORE0006"}, 400, "Missing Participant in Payload"},
+			"receipt in a chat of two":        {"/chat/markread", object{"Chat": w.peer.jid(), "Id": []string{"3EB0BEFORE0007"}}, 200, ""},
+			"receipts with their author":      {"/chat/markread", object{"Chat": w.peer.jid(), "Sender": w.peer.jid(), "Id": []string{"3EB0BEFORE0008", "3EB0BEFORE0009"}}, 200, ""},
+			"receipt in a group, with it":     {"/chat/markread", object{"Chat": w.group, "Sender": w.peer.jid(), "Id": []string{"3EB0BEFORE0010"}}, 200, ""},
+			"receipt in a group, without it":  {"/chat/markread", object{"Chat": w.group, "Id": []string{"3EB0BEFORE0011"}}, 400, "Missing Sender in Payload"},
+		} {
+			status, answer := wuzapiPost(t, w, w.caller, base+c.path, c.body)
+			if status != c.status || !strings.Contains(string(answer), c.text) {
+				t.Errorf("%s at %q: %d %s, want %d", name, base, status, answer, c.status)
+			}
+			if id, is := c.body["Id"].(string); is && c.status == 200 && c.body["Body"] != "remove" && !strings.Contains(w.group, str(c.body["Phone"])) {
+				w.awaitReaction(t, w.peer.number, strings.TrimPrefix(id, "me:"), str(c.body["Body"]))
+			}
+		}
+	}
+}
+
+// What the real server sends without a look is sent: names with slashes, blank texts, cards of any form, templates without a
+// last line.
+func TestWuzapiSendsWithoutALook(t *testing.T) {
+	w := startRestWorld(t, "wuzapi")
+	pdf := dataURL("application/octet-stream", pdfFile(3))
+	document := func(name string) object { return object{"Document": pdf, "FileName": name} }
+	card := func(text string) object { return object{"Name": "Zoë", "Vcard": text} }
+	for name, c := range map[string]struct {
+		path       string
+		body, want object
+	}{
+		"name with a slash":      {"document", document("01/2025.pdf"), object{"type": "document", "media": object{"filename": "01/2025.pdf"}}},
+		"name with a backslash":  {"document", document(`01\2025.pdf`), object{"media": object{"filename": `01\2025.pdf`}}},
+		"name that climbs":       {"document", document("../../etc/passwd"), object{"media": object{"filename": "../../etc/passwd"}}},
+		"name of dots":           {"document", document(".."), object{"media": object{"filename": ".."}}},
+		"blank text":             {"text", object{"Body": " "}, object{"type": "text", "text": " "}},
+		"lines of nothing":       {"text", object{"Body": "\n\n"}, object{"type": "text", "text": "\n\n"}},
+		"card after a line":      {"contact", card("\nBEGIN:VCARD\nFN:Z\nEND:VCARD"), object{"type": "contact", "contacts": []object{{"vcard": "\nBEGIN:VCARD\nFN:Z\nEND:VCARD"}}}},
+		"card of another form":   {"contact", card("FN:Zoë\nTEL:+15550600003"), object{"contacts": []object{{"vcard": "FN:Zoë\nTEL:+15550600003"}}}},
+		"card after a mark":      {"contact", card("\ufeffBEGIN:VCARD\nEND:VCARD"), object{"type": "contact"}},
+		"template, no footer":    {"template", object{"Content": "choose", "Buttons": []object{{"DisplayText": "Yes"}}}, object{"type": "buttons", "text": "choose"}},
+		"template, empty footer": {"template", object{"Content": "choose", "Footer": "", "Buttons": []object{{"DisplayText": "Yes"}}}, object{"type": "buttons"}},
+		"template, null footer":  {"template", object{"Content": "choose", "Footer": nil, "Buttons": []object{{"DisplayText": "Yes"}}}, object{"type": "buttons"}},
+	} {
+		id := wuzapiID(t, w, "/wuzapi/chat/send/"+c.path, merged(c.body, object{"Phone": w.peer.number}))
+		t.Run(name, func(t *testing.T) { w.onPhone(t, w.peer.number, id, c.want) })
+	}
+}
+
+// Any sound under the label of a voice note is sent as one, converted where it is needed.
+func TestWuzapiAudioIsAVoiceNote(t *testing.T) {
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		t.Skip("ffmpeg is not installed")
+	}
+	w := startRestWorld(t, "wuzapi")
+	for _, format := range []string{"wav", "mp3", "ogg", "flac", "adts", "ipod", "amr"} {
+		t.Run(format, func(t *testing.T) {
+			arguments := []string{"-loglevel", "error", "-f", "lavfi", "-i", "sine=frequency=440:duration=1:sample_rate=8000", "-ac", "1"}
+			if format == "ogg" {
+				arguments = append(arguments, "-ac", "2", "-ar", "44100", "-c:a", "libvorbis")
+			}
+			sound, err := exec.Command("ffmpeg", append(arguments, "-f", format, "-movflags", "frag_keyframe", "pipe:1")...).Output()
+			if err != nil || len(sound) == 0 {
+				t.Skipf("ffmpeg makes no %s: %v", format, err)
+			}
+			id := wuzapiID(t, w, "/wuzapi/chat/send/audio", object{"Phone": w.peer.number, "Audio": dataURL("audio/ogg", sound)})
+			w.onPhone(t, w.peer.number, id, object{"type": "audio", "raw": object{"audioMessage": object{"PTT": true, "mimetype": "audio/ogg; codecs=opus"}}})
+		})
+	}
+}
+
+// A file of a message is downloaded by its path alone, as later clients do.
+func TestWuzapiDownloadsByPath(t *testing.T) {
+	w := startRestWorld(t, "wuzapi")
+	for kind, file := range map[string][]byte{"image": jpegFile(t, 9), "video": mp4File(9), "document": pdfFile(9), "audio": opusFile(9)} {
+		content := object{"type": kind, "base64": file}
+		_, message := w.receive(t, w.peer.number, content)
+		keys, _ := dig(message, "media/keys").(map[string]any)
+		body := object{
+			"DirectPath": keys["direct_path"], "MediaKey": keys["media_key"], "Mimetype": dig(message, "media/mime_type"),
+			"FileSHA256": keys["file_sha256"], "FileEncSHA256": keys["file_enc_sha256"], "FileLength": dig(message, "media/size"),
+		}
+		for name, change := range map[string]object{"by path": {}, "empty url": {"Url": ""}, "no encrypted hash": {"FileEncSHA256": ""}} {
+			status, answer := wuzapiPost(t, w, w.caller, "/wuzapi/chat/download"+kind, merged(body, change))
+			var out struct{ Data struct{ Data string } }
+			if err := json.Unmarshal(answer, &out); err != nil || status != http.StatusOK {
+				t.Errorf("%s %s: %d %.300s", kind, name, status, answer)
+				continue
+			}
+			if _, got := fromDataURL(t, out.Data.Data); string(got) != string(file) {
+				t.Errorf("%s %s: another file", kind, name)
+			}
+		}
+		if status, answer := wuzapiPost(t, w, w.caller, "/wuzapi/chat/download"+kind, merged(body, object{"DirectPath": ""})); status != http.StatusBadRequest || !strings.Contains(string(answer), "Missing Url") {
+			t.Errorf("%s without both: %d %s", kind, status, answer)
+		}
+	}
+}
