@@ -43,7 +43,10 @@ type Options struct {
 	// Attach prepares each whatsmeow client before it connects; the sandbox sets
 	// its HTTP clients here. nil = the real WhatsApp.
 	Attach func(*whatsmeow.Client)
-	Log    *slog.Logger // nil = slog.Default()
+	// Simulation is the host:port of the simulation that Attach points clients at, for
+	// sessions that reach it through a proxy; "" = none can.
+	Simulation string
+	Log        *slog.Logger // nil = slog.Default()
 	// Media bounds the file store; Outbound is the guard for addresses callers
 	// name (nil = public addresses only).
 	Media    media.Config
@@ -64,13 +67,16 @@ type Bridge struct {
 	db      *dbutil.Database
 	journal Journal
 	attach  func(*whatsmeow.Client)
-	log     *slog.Logger
-	http    *http.Client
-	store   sessionStore
-	outlets Outlets
-	devices *sqlstore.Container
-	keys    *contactKeys
-	project projectors
+	// simulation and outbound are those of Options; outbound is never nil.
+	simulation string
+	outbound   *guard.Guard
+	log        *slog.Logger
+	http       *http.Client
+	store      sessionStore
+	outlets    Outlets
+	devices    *sqlstore.Container
+	keys       *contactKeys
+	project    projectors
 
 	messages *messages.Store
 	files    *media.Library
@@ -104,13 +110,18 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bridge: migrate: %w", err)
 	}
+	if opts.Outbound == nil {
+		if opts.Outbound, err = guard.New(guard.Config{}); err != nil {
+			return nil, fmt.Errorf("bridge: %w", err)
+		}
+	}
 	devices := sqlstore.NewWithWrappedDB(opts.DB.Child("whatsmeow_version", upgrades.Table, nil), clientLog(opts.Log))
 	if err = devices.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("bridge: upgrade whatsmeow tables: %w", err)
 	}
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
-		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, log: opts.Log, http: opts.HTTP, storage: opts.Storage,
+		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, storage: opts.Storage,
 		store: sessionStore{db: db}, devices: devices, keys: newContactKeys(db),
 		translators: allTranslators(),
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
@@ -227,6 +238,9 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkProxy(ctx, row.Proxy); err != nil {
+		return nil, inField("proxy", err)
+	}
 	if !b.gate.enter() {
 		return nil, newError(ReasonUnavailable, "the bridge is closed")
 	}
@@ -260,6 +274,7 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 
 func newRow(p CreateParams) (*sessionRow, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
+	p.Proxy.URL = guard.NormalizeOrKeep(p.Proxy.URL)
 	row := &sessionRow{ID: p.ID, Name: p.Name, Proxy: p.Proxy, Profile: p.Profile, CreatedAt: now, UpdatedAt: now}
 	if row.ID == "" {
 		row.ID = strings.ToLower(ulid.Make().String())

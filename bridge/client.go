@@ -54,10 +54,14 @@ func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
 	if s.b.attach != nil {
 		s.b.attach(cli)
 	}
-	if address := row.Proxy.address(); address != "" {
-		if err = cli.SetProxyAddress(address); err != nil {
-			return nil, fmt.Errorf("bridge: set proxy: %w", hideURL(err))
+	if row.Proxy.Enabled {
+		client, err := s.b.proxyClient(row.Proxy)
+		if err != nil {
+			return nil, err
 		}
+		cli.SetPreLoginHTTPClient(client)
+		cli.SetWebsocketHTTPClient(client)
+		cli.SetMediaHTTPClient(client)
 	}
 	if err = s.guardStanzas(cli); err != nil {
 		return nil, err
@@ -91,9 +95,6 @@ func (b *Bridge) loadDevice(ctx context.Context, s *Session, jid types.JID) (*st
 	guardDevice(s, device)
 	return device, nil
 }
-
-// hideURL drops an error's text, which may hold a proxy password.
-func hideURL(error) error { return errors.New("the address is not usable") }
 
 // slogAdapter hands whatsmeow's log to slog. Its debug lines hold whole
 // stanzas and its info lines phone numbers, so both become debug lines and the

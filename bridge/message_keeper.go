@@ -13,7 +13,6 @@ import (
 
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/messages"
-	"github.com/waystation/waystation/transports/guard"
 )
 
 // openMessages opens the message store and the file store.
@@ -21,13 +20,7 @@ func (b *Bridge) openMessages(ctx context.Context, opts Options) (err error) {
 	if b.messages, err = messages.Open(ctx, opts.DB); err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
-	outbound := opts.Outbound
-	if outbound == nil {
-		if outbound, err = guard.New(guard.Config{}); err != nil {
-			return fmt.Errorf("bridge: %w", err)
-		}
-	}
-	if b.files, err = media.New(ctx, opts.DB, outbound, opts.Media); err != nil {
+	if b.files, err = media.New(ctx, opts.DB, b.outbound, opts.Media); err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
 	b.project.messages = &messageKeeper{store: b.messages, files: b.files}

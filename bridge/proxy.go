@@ -3,6 +3,8 @@ package bridge
 import (
 	"net/url"
 	"strings"
+
+	"github.com/waystation/waystation/transports/guard"
 )
 
 // Proxy is how a session reaches WhatsApp. URL may hold a password: it is
@@ -39,7 +41,8 @@ func (p Proxy) Masked() Proxy {
 // merge returns the proxy after a change: an empty URL keeps the stored one,
 // and so does the masked form of the stored one.
 func (p Proxy) merge(change Proxy) (Proxy, error) {
-	out := Proxy{Enabled: change.Enabled, URL: change.URL}
+	change.URL = strings.TrimSpace(change.URL)
+	out := Proxy{Enabled: change.Enabled, URL: guard.NormalizeOrKeep(change.URL)}
 	if change.URL == "" || change.URL == p.Masked().URL {
 		out.URL = p.URL
 	}
@@ -69,12 +72,4 @@ func (p Proxy) check() error {
 		return badParam("url", "holds a masked password that is not the stored one's")
 	}
 	return nil
-}
-
-// address is what whatsmeow dials through; empty means directly.
-func (p Proxy) address() string {
-	if !p.Enabled {
-		return ""
-	}
-	return p.URL
 }

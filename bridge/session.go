@@ -216,8 +216,16 @@ func (s *Session) UpdateSettings(ctx context.Context, patch SettingsPatch, repla
 // SetProxy changes the proxy and returns it masked. An open connection is
 // opened again through it.
 func (s *Session) SetProxy(ctx context.Context, proxy Proxy) (Proxy, error) {
-	var out Proxy
-	err := s.change(ctx, func(row *sessionRow) (err error) {
+	s.mu.Lock()
+	out, err := s.row.Proxy.merge(proxy)
+	s.mu.Unlock()
+	if err != nil {
+		return Proxy{}, err
+	}
+	if err := s.b.checkProxy(ctx, out); err != nil { // outside of the session's turn: it may look a host up
+		return Proxy{}, err
+	}
+	err = s.change(ctx, func(row *sessionRow) (err error) {
 		out, err = row.Proxy.merge(proxy)
 		row.Proxy = out
 		return err

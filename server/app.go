@@ -235,7 +235,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}
 	a.bridge, err = bridge.Open(ctx, bridge.Options{
-		DB: a.db, Journal: a.journal, Attach: a.network.attach, HTTP: a.network.http, Outbound: outbound, Storage: a.storage, Log: a.log.With("part", "bridge"),
+		DB: a.db, Journal: a.journal, Attach: a.network.attach, Simulation: a.network.address, HTTP: a.network.http, Outbound: outbound, Storage: a.storage, Log: a.log.With("part", "bridge"),
 		Media: media.Config{
 			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
 			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,

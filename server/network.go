@@ -16,6 +16,8 @@ import (
 
 // network is what this process is on: WhatsApp, a simulation in this process, or one in another.
 type network struct {
+	// address is where the simulation listens; "" on WhatsApp.
+	address string
 	// attach points a client at the simulation; nil on WhatsApp.
 	attach func(*whatsmeow.Client)
 	// http reaches the simulation's web hosts; nil on WhatsApp.
@@ -39,7 +41,7 @@ func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 			n.Close()
 			return nil, err
 		}
-		return onSandbox(network{local: n}, listener.Dial), nil
+		return onSandbox(network{local: n, address: listener.Addr().String()}, listener.Dial), nil
 	case cfg.SandboxAddr != "":
 		log.Warn("this process is on a simulated network; no phone can be reached", "address", cfg.SandboxAddr)
 		if root, ok := cfg.Root(); ok {
@@ -47,19 +49,16 @@ func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 		} else {
 			sandbox.Activate()
 		}
-		return onSandbox(network{remote: newRemoteSandbox(cfg.SandboxAddr)}, sandbox.Dialer(cfg.SandboxAddr)), nil
+		return onSandbox(network{remote: newRemoteSandbox(cfg.SandboxAddr), address: cfg.SandboxAddr}, sandbox.Dialer(cfg.SandboxAddr)), nil
 	}
 	return &network{}, nil
 }
 
-// onSandbox fills in how the simulation is reached; all clients share one HTTP client.
+// onSandbox fills in how the simulation is reached. Each client has an HTTP client of its own, so that nothing that one
+// session sets concerns another.
 func onSandbox(n network, dial sandbox.DialFunc) *network {
 	n.http = sandbox.NewHTTPClient(dial)
-	n.attach = func(cli *whatsmeow.Client) {
-		cli.SetPreLoginHTTPClient(n.http)
-		cli.SetWebsocketHTTPClient(n.http)
-		cli.SetMediaHTTPClient(n.http)
-	}
+	n.attach = func(cli *whatsmeow.Client) { sandbox.Attach(cli, dial) }
 	return &n
 }
 

@@ -213,11 +213,11 @@ func TestSessionSettingsAndProxy(t *testing.T) {
 	if whole := a.call("session.getSettings", params{"session": "one"}); whole.object("settings")["skip_media"] != true || whole.object("server")["skip_media"] != false {
 		t.Errorf("settings %v", whole)
 	}
-	proxy := a.call("session.setProxy", params{"session": "one", "enabled": true, "url": "socks5://me:geheim@127.0.0.1:1"})
-	if proxy["url"] != "socks5://me:***@127.0.0.1:1" || proxy["enabled"] != true {
+	proxy := a.call("session.setProxy", params{"session": "one", "enabled": true, "url": "socks5://me:geheim@93.184.216.34:1"})
+	if proxy["url"] != "socks5://me:***@93.184.216.34:1" || proxy["enabled"] != true {
 		t.Errorf("proxy %v", proxy)
 	}
-	if proxy = a.call("session.setProxy", params{"session": "one", "enabled": false}); proxy["enabled"] != false || proxy["url"] != "socks5://me:***@127.0.0.1:1" {
+	if proxy = a.call("session.setProxy", params{"session": "one", "enabled": false}); proxy["enabled"] != false || proxy["url"] != "socks5://me:***@93.184.216.34:1" {
 		t.Errorf("proxy switched off %v", proxy)
 	}
 	if version := a.call("session.getClientVersion", params{"session": "one"}); version["version"] == "" || version["latest_version"] != nil {

@@ -133,6 +133,22 @@ func (g *Guard) CheckHost(ctx context.Context, host string) error {
 	return err
 }
 
+// CheckAddress is Check for a host:port, where other protocols than HTTP are spoken.
+func (g *Guard) CheckAddress(ctx context.Context, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return &Error{Reason: ReasonBadURL, Err: err}
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return &Error{Reason: ReasonBadURL, Host: canonicalHost(host), Err: errors.New("the port must be a number from 1 to 65535")}
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	_, err = g.resolve(ctx, host, uint16(number))
+	return err
+}
+
 // checkURL refuses what needs no resolver to be refused.
 func checkURL(u *url.URL) error {
 	host := canonicalHost(u.Hostname())

@@ -1,0 +1,178 @@
+package bridge
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/net/proxy"
+
+	"github.com/waystation/waystation/transports/guard"
+)
+
+// dialContext opens a connection, as net.Dialer.DialContext does.
+type dialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
+// DialContext implements proxy.ContextDialer.
+func (d dialContext) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return d(ctx, network, address)
+}
+
+// Dial implements proxy.Dialer.
+func (d dialContext) Dial(network, address string) (net.Conn, error) {
+	return d(context.Background(), network, address)
+}
+
+const (
+	proxyHandshakeTimeout = 30 * time.Second // until a proxy has answered
+	maxProxyAnswer        = 64 << 10         // bytes of a proxy's answer
+)
+
+var proxyPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080"}
+
+// proxyServer returns the host:port of the proxy itself.
+func proxyServer(u *url.URL) string {
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), proxyPorts[u.Scheme]))
+}
+
+// dialer returns a function that opens connections through the proxy. forward opens those to the proxy; names of targets
+// are left to the proxy to resolve.
+func (p Proxy) dialer(forward dialContext) (dialContext, error) {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return nil, errors.New("bridge: the proxy's address is not usable") // without the address, which may have a password
+	}
+	if u.Scheme != "socks5" {
+		return (&tunnel{u, forward}).dial, nil
+	}
+	var auth *proxy.Auth
+	if u.User != nil {
+		password, _ := u.User.Password()
+		auth = &proxy.Auth{User: u.User.Username(), Password: password}
+	}
+	through, err := proxy.SOCKS5("tcp", proxyServer(u), auth, forward)
+	if err != nil {
+		return nil, errors.New("bridge: the proxy's address is not usable")
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, proxyHandshakeTimeout)
+		defer cancel()
+		return through.(proxy.ContextDialer).DialContext(ctx, network, address)
+	}, nil
+}
+
+// tunnel opens connections through an HTTP proxy by CONNECT (RFC 9110, 9.3.6).
+type tunnel struct {
+	proxy   *url.URL
+	forward dialContext
+}
+
+func (t *tunnel) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, proxyHandshakeTimeout)
+	defer cancel()
+	conn, err := t.forward(ctx, "tcp", proxyServer(t.proxy))
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) }) // ends what waits; the error shows below
+	through, err := t.connect(ctx, conn, address)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = conn.Close() // the error before it is what counts
+		return nil, fmt.Errorf("proxy: %w", cmp.Or(ctx.Err(), err))
+	}
+	return through, nil
+}
+
+// connect has the proxy connect to an address.
+func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
+	if t.proxy.Scheme == "https" {
+		secure := tls.Client(conn, &tls.Config{ServerName: t.proxy.Hostname(), MinVersion: tls.VersionTLS12})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		conn = secure
+	}
+	request := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{}}
+	if user := t.proxy.User; user != nil {
+		password, _ := user.Password()
+		request.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
+	}
+	if err := request.Write(conn); err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(io.LimitReader(conn, maxProxyAnswer))
+	response, err := http.ReadResponse(in, request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it answered %d to CONNECT", response.StatusCode)
+	}
+	rest, err := in.Peek(in.Buffered())
+	if err != nil {
+		return nil, err
+	}
+	return &bufferedConn{conn, io.MultiReader(bytes.NewReader(bytes.Clone(rest)), conn)}, nil
+}
+
+// bufferedConn is a connection whose first bytes have been read already.
+type bufferedConn struct {
+	net.Conn
+	in io.Reader
+}
+
+func (c *bufferedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+// proxyClient returns the HTTP client of a session that uses a proxy. The proxy is dialled through the guard. On a
+// simulated network the proxy is asked for the simulation, never for WhatsApp's hosts.
+func (b *Bridge) proxyClient(p Proxy) (*http.Client, error) {
+	dial, err := p.dialer(b.outbound.Dial)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy, transport.DialContext = nil, dial
+	switch {
+	case b.simulation != "":
+		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dial(ctx, network, b.simulation)
+		}
+		transport.DialTLSContext = transport.DialContext // the simulation has no TLS
+		transport.DisableKeepAlives = true
+	case b.attach != nil:
+		return nil, errors.New("bridge: the simulated network cannot be reached through a proxy")
+	}
+	return &http.Client{Transport: transport}, nil
+}
+
+// checkProxy refuses a proxy that the guard would not dial. A host that cannot be looked up now is accepted: every
+// connection is checked again.
+func (b *Bridge) checkProxy(ctx context.Context, p Proxy) error {
+	if !p.Enabled {
+		return nil
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return badParam("url", "is not an address like socks5://user:password@host:port")
+	}
+	switch err := b.outbound.CheckAddress(ctx, proxyServer(u)); guard.ReasonOf(err) {
+	case guard.ReasonForbidden:
+		return badParam("url", "leads to an address that is not public; the operator can allow it (allow-hosts host:port)")
+	case guard.ReasonBadURL:
+		return badParam("url", "has a host that is not a host name, or an unusual form of an address")
+	}
+	return ctx.Err()
+}
