@@ -164,8 +164,13 @@ func (b *Bridge) load(ctx context.Context) error {
 	for _, q := range quarantines {
 		held[q.Session] = q
 	}
+	bindings, err := b.store.bindings(ctx)
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		b.sessions[row.ID] = newSession(b, row, held[row.ID])
+		b.sessions[row.ID].bound = bindings[row.ID]
 	}
 	return nil
 }

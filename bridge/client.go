@@ -69,6 +69,7 @@ func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
 	if err = wrapSocketTransports(cli, socket.wrap); err != nil {
 		return nil, err
 	}
+	cli.PrePairCallback = func(jid types.JID, _, _ string) bool { return s.admits(jid) }
 	cli.AddEventHandlerWithSuccessStatus(func(evt any) bool { return s.handle(cli, evt) })
 	s.mu.Lock()
 	defer s.mu.Unlock()

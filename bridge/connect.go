@@ -17,18 +17,30 @@ type flight struct {
 	done   chan struct{}
 }
 
+// ConnectOptions change how a session is connected.
+type ConnectOptions struct {
+	// Rebind lets a session that was paired before be paired with another
+	// account. What is stored of the old one is deleted as soon as a phone of
+	// the new one has accepted. It holds until the pairing ends.
+	Rebind bool
+}
+
 // Connect asks for a connection: with stored keys the session logs in, else it
-// starts pairing. It returns at once; Wait tells how it went. The wish is
+// starts pairing. It returns at once; Wait reports how it went. The wish is
 // stored, so that a restart of the process connects again.
-func (s *Session) Connect(ctx context.Context) error {
+func (s *Session) Connect(ctx context.Context) error { return s.ConnectWith(ctx, ConnectOptions{}) }
+
+// ConnectWith is Connect with options. They hold for the pairing under way,
+// too.
+func (s *Session) ConnectWith(ctx context.Context, o ConnectOptions) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
 	}
 	defer s.endTurn()
-	return s.connect(ctx)
+	return s.connect(ctx, o)
 }
 
-func (s *Session) connect(ctx context.Context) error {
+func (s *Session) connect(ctx context.Context, o ConnectOptions) error {
 	s.mu.Lock()
 	snap, deleted, wanted := s.snap, s.deleted, s.row.Wanted
 	s.mu.Unlock()
@@ -46,6 +58,7 @@ func (s *Session) connect(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.row.Wanted, s.row.HoldReason, s.row.HoldUntil = true, "", time.Time{}
+	s.rebind = s.rebind || o.Rebind && s.row.Device.IsEmpty()
 	switch s.snap.State {
 	case StateConnected, StatePairing, StateConnecting:
 		return nil
@@ -84,7 +97,7 @@ func (s *Session) Restart(ctx context.Context) error {
 	}
 	defer s.endTurn()
 	s.halt(ctx, InputStop, Details{})
-	return s.connect(ctx)
+	return s.connect(ctx, ConnectOptions{})
 }
 
 // resume connects a stored session at start; the caller has a connect slot,
@@ -147,6 +160,9 @@ func (s *Session) fly(f *flight, withSlot bool) {
 	}
 	defer s.b.slots.Release(1)
 	cli, err := s.ensureClient(f.ctx)
+	if err == nil {
+		err = s.settleBinding(f.ctx, s.device(), cli.Store.GetLID())
+	}
 	if err == nil {
 		err = s.dial(f, cli)
 	}
@@ -356,7 +372,7 @@ func (s *Session) halt(ctx context.Context, in Input, d Details) {
 	s.feed(in, d, fact{})
 	end := s.endConn
 	s.endConn = nil
-	s.endSteps()
+	s.endPairing()
 	s.mu.Unlock()
 	if f != nil {
 		select {
@@ -377,7 +393,7 @@ func (s *Session) dropClient() {
 	s.stopTimers()
 	cli, end := s.cli, s.endConn
 	s.cli, s.endConn = nil, nil
-	s.endSteps()
+	s.endPairing()
 	if cli == nil {
 		return
 	}

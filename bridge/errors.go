@@ -37,6 +37,7 @@ const (
 	KindPasskeyRejected   Kind = "passkey_rejected"    // WhatsApp refused the answer
 	KindPasskeyPending    Kind = "passkey_pending"     // pairing is in the passkey step, which forbids this
 	KindNoConfirmationDue Kind = "no_confirmation_due" // nothing waits for a confirmation
+	KindWrongNumber       Kind = "wrong_number"        // the session belongs to another number
 )
 
 // Reasons lists every Reason, for tables that must cover all of them.

@@ -66,7 +66,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 		s.watchdog.Stop()
 		s.watchdog = nil
 	}
-	s.endSteps()
+	s.endPairing()
 	s.attempts = 0
 	if !lid.IsEmpty() {
 		s.row.Identity.LID = lid

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -97,6 +98,11 @@ const pairingDisplayName = "Chrome (Linux)"
 // RequestPairingCode asks for a code to type into the phone with this number.
 // It connects first when the session is stopped. ctx bounds the waiting.
 func (s *Session) RequestPairingCode(ctx context.Context, phone string, notify bool) (code string, expires time.Time, err error) {
+	return s.RequestPairingCodeWith(ctx, phone, notify, ConnectOptions{})
+}
+
+// RequestPairingCodeWith is RequestPairingCode with options.
+func (s *Session) RequestPairingCodeWith(ctx context.Context, phone string, notify bool, o ConnectOptions) (code string, expires time.Time, err error) {
 	number, err := parsePhone("phone", phone)
 	if err != nil {
 		return "", time.Time{}, err
@@ -104,7 +110,10 @@ func (s *Session) RequestPairingCode(ctx context.Context, phone string, notify b
 	if !s.device().IsEmpty() {
 		return "", time.Time{}, newError(ReasonConflict, "the session is paired already")
 	}
-	if err = s.Connect(ctx); err != nil {
+	if err = s.checkNumber(number, o.Rebind); err != nil {
+		return "", time.Time{}, err
+	}
+	if err = s.ConnectWith(ctx, o); err != nil {
 		return "", time.Time{}, err
 	}
 	st, err := s.Wait(ctx, Status.Settled)
@@ -134,15 +143,19 @@ func (s *Session) RequestPairingCode(ctx context.Context, phone string, notify b
 // linked: a phone has accepted the device. The login that follows is a new
 // connection.
 func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
+	if !s.stopWatchdog(cli) {
+		return
+	}
+	// Before the first event of the new account. The login comes here again.
+	if err := s.settleBinding(s.b.ctx, e.ID, e.LID); err != nil {
+		s.log().Error("the account of the session could not be stored; the login tries again", "error", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cli != cli || s.deleted {
 		return
 	}
 	s.codes = nil
-	if s.watchdog != nil {
-		s.watchdog.Stop()
-	}
 	s.watchdog = time.AfterFunc(s.b.cfg.LoginTimeout, func() { s.dropConnection(cli, reasonLoginTimeout) })
 	s.row.Identity = identity{LID: e.LID, Platform: e.Platform, BusinessName: e.BusinessName}
 	who := s.row.Identity
@@ -160,14 +173,35 @@ func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
 	}
 }
 
+// stopWatchdog keeps the pairing from being ended as too slow. It returns
+// false when the client is not the session's any more.
+func (s *Session) stopWatchdog(cli *whatsmeow.Client) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli != cli || s.deleted {
+		return false
+	}
+	if s.watchdog != nil {
+		s.watchdog.Stop()
+		s.watchdog = nil
+	}
+	return true
+}
+
 func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cli != cli || s.deleted {
 		return
 	}
-	s.post(pairErrorRecord(fields{"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": e.Error.Error(), "reason": reasonPairingFailed}, s.snap.Step, 0))
-	if s.feed(InputPairFailed, Details{}, fact{}) {
+	reason, text := reasonPairingFailed, e.Error.Error()
+	if errors.Is(e.Error, whatsmeow.ErrPairRejectedLocally) {
+		reason, text = reasonWrongNumber, "the phone belongs to another account than the session; session.connect with rebind=true pairs it all the same"
+	}
+	s.post(pairErrorRecord(fields{
+		"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": text, "reason": reason, "bound_jid": jidOrNull(s.bound.pn),
+	}, s.snap.Step, 0))
+	if s.feed(InputPairFailed, Details{Reason: reason}, fact{}) {
 		s.dropClient()
 	}
 }

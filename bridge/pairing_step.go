@@ -74,10 +74,16 @@ type passkeyState struct {
 // passkeyCall identifies a call that waits for WhatsApp.
 type passkeyCall struct{ method string }
 
-// endSteps forgets what belongs to a pairing that is over. The caller holds s.mu.
+// endSteps forgets the codes and calls of a pairing. The caller holds s.mu.
 func (s *Session) endSteps() {
 	s.codes, s.codesOf = nil, 0
 	s.passkey = passkeyState{}
+}
+
+// endPairing forgets what a pairing that is over was allowed, too. The caller holds s.mu.
+func (s *Session) endPairing() {
+	s.endSteps()
+	s.rebind = false
 }
 
 // enterStep puts a step of the passkey in force and ends the pairing when it takes too long. The caller holds s.mu.

@@ -46,6 +46,8 @@ type Session struct {
 	codes       []string      // pairing codes not shown yet
 	codesOf     int           // how many there were
 	passkey     passkeyState  // of the pairing under way
+	bound       binding       // the account whose data the session holds
+	rebind      bool          // the pairing under way may be with another account
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 
 	states appStateReader // guards itself

@@ -14,6 +14,7 @@ type Status struct {
 	LoggedIn        bool // paired and authenticated
 	HasClient       bool
 	JID, LID        types.JID // empty before pairing
+	BoundTo         types.JID // the account whose data the session holds; it outlives a logout
 	PushName        string
 	Platform        string
 	BusinessName    string
@@ -32,6 +33,7 @@ func (s *Session) Status() Status {
 		HasClient:       s.cli != nil,
 		JID:             s.row.Device.ToNonAD(),
 		LID:             s.row.Identity.LID.ToNonAD(),
+		BoundTo:         s.bound.pn,
 		PushName:        s.row.Identity.PushName,
 		Platform:        s.row.Identity.Platform,
 		BusinessName:    s.row.Identity.BusinessName,

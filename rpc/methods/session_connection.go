@@ -21,6 +21,7 @@ type statusResult struct {
 }
 
 type sessionConnectParams struct {
+	Rebind      bool    `json:"rebind" doc:"allow pairing with another number than bound_number; journal, messages and contacts of the old one are deleted once a phone has accepted; default false"`
 	WaitSeconds float64 `json:"wait_seconds" rpc:"min=0,max=110" doc:"wait up to this long for the real state; default 0 = answer at once"`
 }
 
@@ -63,6 +64,7 @@ type privacyReport struct {
 
 type pairingCodeParams struct {
 	Phone  string `json:"phone" rpc:"required,max=32" doc:"international number of the account, digits only"`
+	Rebind bool   `json:"rebind" doc:"as in session.connect; default false"`
 	Notify *bool  `json:"notify" doc:"show the prompt on the phone; default true"`
 }
 
@@ -92,13 +94,13 @@ func registerSessionConnection(reg *rpc.Registry, d Deps) {
 		func(_ context.Context, s *bridge.Session, _ *none) (qrCode, error) { return shapeQR(s) })
 	onSession(reg, d, rpc.Method{Name: "session.requestPairingCode", Timeout: pairingTimeout, Summary: "Ask for a code to type into the phone instead of scanning a QR code."},
 		func(ctx context.Context, s *bridge.Session, p *pairingCodeParams) (pairingCodeResult, error) {
-			code, expires, err := s.RequestPairingCode(ctx, p.Phone, p.Notify == nil || *p.Notify)
+			code, expires, err := s.RequestPairingCodeWith(ctx, p.Phone, p.Notify == nil || *p.Notify, bridge.ConnectOptions{Rebind: p.Rebind})
 			return pairingCodeResult{Code: code, ExpiresAt: expires.UTC()}, err
 		})
 }
 
 func connectSession(ctx context.Context, s *bridge.Session, p *sessionConnectParams) (statusResult, error) {
-	if err := s.Connect(ctx); err != nil {
+	if err := s.ConnectWith(ctx, bridge.ConnectOptions{Rebind: p.Rebind}); err != nil {
 		return statusResult{}, err
 	}
 	st := s.Status()

@@ -224,3 +224,43 @@ func TestPasskeyAnswerShape(t *testing.T) {
 	a.call("session.submitPasskey", params{"session": "ada", "response": answer})
 	a.connected("ada")
 }
+
+func TestRebindOverMethods(t *testing.T) {
+	a := newSandboxAdmin(t)
+	a.call("sandbox.createAccount", params{"number": "15550001"})
+	a.call("sandbox.createAccount", params{"number": "15550002", "passkey": params{}})
+	a.call("session.create", params{"session_id": "shop"})
+	if status := a.status("shop"); status["bound_number"] != nil {
+		t.Errorf("a new session is bound: %v", status)
+	}
+	a.call("session.connect", params{"session": "shop", "wait_seconds": 10})
+	a.call("sandbox.scanQrCode", params{"account": "15550001", "session": "shop"})
+	a.connected("shop")
+	a.call("session.logout", params{"session": "shop"})
+	if status := a.status("shop"); status["bound_number"] != "15550001" || status["jid"] != nil {
+		t.Errorf("after logout: %v", status)
+	}
+	a.call("sandbox.setPasskey", params{"account": "15550002", "required": false})
+	a.call("session.connect", params{"session": "shop", "wait_seconds": 10})
+	a.refused(rpc.CodeConflict, "", "sandbox.scanQrCode", params{"account": "15550002", "session": "shop"})
+	s, _ := a.bridge.Session("shop")
+	a.until(s, bridge.StateCreated)
+	if status := a.status("shop"); status["reason"] != "wrong_number" || status["bound_number"] != "15550001" {
+		t.Errorf("after another number has scanned: %v", status)
+	}
+	if devices := a.call("sandbox.getAccount", params{"account": "15550002"}).list("devices"); len(devices) != 0 {
+		t.Errorf("the phone lists %v", devices)
+	}
+	if _, failed := a.try("session.requestPairingCode", params{"session": "shop", "phone": "15550002"}); failed == nil || failed.Reason != "wrong_number" || failed.Code != rpc.CodeConflict {
+		t.Errorf("pairing code for another number: %v", failed)
+	}
+	a.call("sandbox.setPasskey", params{"account": "15550002", "required": true})
+	code := a.call("session.requestPairingCode", params{"session": "shop", "phone": "15550002", "rebind": true})
+	a.call("sandbox.enterPairingCode", params{"account": "15550002", "code": code["code"]})
+	a.step("shop", "passkey", nil)
+	a.call("session.submitPasskey", params{"session": "shop", "response": a.sign("15550002", "shop", "")})
+	a.connected("shop")
+	if status := a.status("shop"); status["bound_number"] != "15550002" {
+		t.Errorf("after rebind: %v", status)
+	}
+}

@@ -17,6 +17,7 @@ type sessionStatus struct {
 	LoggedIn            bool         `json:"logged_in" doc:"paired and authenticated"`
 	Health              string       `json:"health" doc:"unknown, no_client, disconnected, connected_not_logged_in or connected"`
 	JID                 *string      `json:"jid" doc:"own JID; null before pairing"`
+	BoundNumber         *string      `json:"bound_number" doc:"number the session belongs to since it was first paired; null = none. Another one needs rebind"`
 	LastConnectedAt     *time.Time   `json:"last_connected_at" doc:"null = never"`
 	AutoReconnect       bool         `json:"auto_reconnect" doc:"effective setting"`
 	ReconnectErrorCount int          `json:"reconnect_error_count" doc:"failures since the last success"`
@@ -36,6 +37,9 @@ func shapeStatus(st bridge.Status) sessionStatus {
 	}
 	if !st.JID.IsEmpty() {
 		out.JID = stringPtr(st.JID.String())
+	}
+	if !st.BoundTo.IsEmpty() {
+		out.BoundNumber = stringPtr(st.BoundTo.User)
 	}
 	if !st.ConnectedAt.IsZero() {
 		out.UptimeSeconds = int64(time.Since(st.ConnectedAt).Seconds())

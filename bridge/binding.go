@@ -1,0 +1,156 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// reasonWrongNumber: a phone of another account scanned the code.
+const reasonWrongNumber = "wrong_number"
+
+// binding is the account that a session belongs to, from its first pairing on. Journal, messages and contacts of the session are those of
+// this account, so that another one needs ConnectOptions.Rebind. The zero value is a session that was never paired.
+type binding struct {
+	pn, lid types.JID // without device; lid may be empty
+}
+
+func (b binding) isFor(pn types.JID) bool { return b.pn.IsEmpty() || b.pn.User == pn.User }
+
+// sameAccount reports whether a device belongs to the account, under its number or, when the account changed its number, under its LID.
+func (b binding) sameAccount(pn, lid types.JID) bool {
+	return b.isFor(pn) || !lid.IsEmpty() && b.lid.User == lid.User
+}
+
+func (st sessionStore) bindings(ctx context.Context) (map[string]binding, error) {
+	type row struct {
+		session string
+		binding
+	}
+	rows, err := st.db.Query(ctx, `SELECT session, pn, lid FROM bridge_bindings`)
+	list, err := dbutil.NewRowIterWithError(rows, func(scan dbutil.Scannable) (r row, err error) {
+		var pn, lid string
+		if err = scan.Scan(&r.session, &pn, &lid); err != nil {
+			return r, err
+		}
+		if r.pn, err = types.ParseJID(pn); err == nil && lid != "" {
+			r.lid, err = types.ParseJID(lid)
+		}
+		if err != nil {
+			return r, fmt.Errorf("read the account of session %s: %w", r.session, err)
+		}
+		r.pn, r.lid = r.pn.ToNonAD(), r.lid.ToNonAD()
+		return r, nil
+	}, err).AsList()
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]binding, len(list))
+	for _, r := range list {
+		out[r.session] = r.binding
+	}
+	return out, nil
+}
+
+func (st sessionStore) bind(ctx context.Context, session string, b binding) error {
+	_, err := st.db.Exec(ctx, `
+		INSERT INTO bridge_bindings (session, pn, lid) VALUES ($1, $2, $3)
+		ON CONFLICT (session) DO UPDATE SET pn=excluded.pn, lid=excluded.lid`, session, b.pn.String(), deviceString(b.lid))
+	return err
+}
+
+// dropAllHistory forgets the history blobs that have not been read.
+func (st sessionStore) dropAllHistory(ctx context.Context, session string) error {
+	_, err := st.db.Exec(ctx, `DELETE FROM bridge_history WHERE session=$1`, session)
+	return err
+}
+
+// admits decides for whatsmeow, before it confirms a pairing, whether the account may be linked. Refused, WhatsApp gets an error instead of
+// the device's signature and links nothing.
+func (s *Session) admits(jid types.JID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rebind || s.bound.isFor(jid)
+}
+
+// checkNumber refuses a number, before a code is asked for it, that the session could not be paired with.
+func (s *Session) checkNumber(number types.JID, rebind bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rebind || s.rebind || s.bound.isFor(number) {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonConflict, Kind: KindWrongNumber, Field: "phone",
+		Message: "the session belongs to another number: rebind=true pairs it with this one and drops the journal, messages and contacts of the old one",
+	}
+}
+
+// settleBinding makes the session one of the account whose device it has. When that is another account than before, which Rebind allowed,
+// what is stored of the old one goes first: messages, files, contacts, groups, history that waits, keys in quarantine, and the journal, the
+// next event of which begins a new epoch. It may be repeated: a process that died meanwhile comes here before it connects.
+func (s *Session) settleBinding(ctx context.Context, device, lid types.JID) error {
+	if device.IsEmpty() {
+		return nil
+	}
+	s.mu.Lock()
+	bound := s.bound
+	s.mu.Unlock()
+	now := binding{pn: device.ToNonAD(), lid: lid.ToNonAD()}
+	if now.lid.IsEmpty() && bound.pn.User == now.pn.User {
+		now.lid = bound.lid
+	}
+	if bound == now {
+		return nil
+	}
+	if !bound.sameAccount(now.pn, now.lid) {
+		s.log().Info("the session is paired with another account; what was stored of the old one is deleted")
+		if err := s.b.wipeAccount(ctx, s.id, now); err != nil {
+			return err
+		}
+	}
+	if err := s.b.store.bind(ctx, s.id, now); err != nil {
+		return storageError("store the account of the session", err)
+	}
+	s.mu.Lock()
+	s.bound = now
+	s.mu.Unlock()
+	return nil
+}
+
+// wipeAccount deletes what is stored of the account that a session had before. Settings, webhooks and what was delivered already stay, and
+// so do files in an object storage.
+func (b *Bridge) wipeAccount(ctx context.Context, session string, now binding) error {
+	held, err := b.store.quarantines(ctx, session)
+	if err != nil {
+		return storageError("find the keys of the old account", err)
+	}
+	for _, q := range held {
+		if now.sameAccount(q.Device, types.EmptyJID) {
+			continue
+		}
+		if err = b.deleteKeys(ctx, q.Device); err == nil {
+			err = b.store.release(ctx, q.Device)
+		}
+		if err != nil {
+			return storageError("delete the keys of the old account", err)
+		}
+	}
+	if err = b.store.dropAllHistory(ctx, session); err != nil {
+		return storageError("drop the history of the old account", err)
+	}
+	if b.project.messages != nil {
+		if err = b.project.messages.Purge(ctx, session); err != nil {
+			return storageError("delete the messages of the old account", err)
+		}
+	}
+	if err = b.people.Purge(ctx, session); err != nil {
+		return storageError("delete the contacts of the old account", err)
+	}
+	if err = b.journal.Purge(ctx, session); err != nil {
+		return storageError("drop the journal of the old account", err)
+	}
+	return nil
+}
