@@ -230,7 +230,7 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 }
 
 func (a *app) openBridge(ctx context.Context) error {
-	outbound, err := guard.New(guard.Config{Allow: a.cfg.AllowHosts})
+	outbound, err := guard.New(guardConfig(a.cfg))
 	if err != nil {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}

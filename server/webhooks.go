@@ -14,10 +14,9 @@ import (
 // openOutbound makes the guard of webhooks' requests. Its own, because one host may get more of them at a time than
 // of any other request; before the dispatcher, so that it is closed after the last attempt.
 func (a *app) openOutbound(context.Context) (err error) {
-	a.outbound, err = guard.New(guard.Config{
-		Allow: a.cfg.AllowHosts, MaxIdleConns: a.cfg.WebhookIdleConnections, MaxIdleConnsPerHost: a.cfg.WebhookHostRequests,
-	})
-	if err != nil {
+	cfg := guardConfig(a.cfg)
+	cfg.MaxIdleConns, cfg.MaxIdleConnsPerHost = a.cfg.WebhookIdleConnections, a.cfg.WebhookHostRequests
+	if a.outbound, err = guard.New(cfg); err != nil {
 		return fmt.Errorf("allow-hosts: %w", err)
 	}
 	a.onClose("connections to brokers", func(ctx context.Context) error {

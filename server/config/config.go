@@ -70,7 +70,7 @@ type Config struct {
 
 	MediaURLTTL time.Duration `flag:"media-url-ttl" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"Time a signed address of a file (media.getUrl) is good; the most a caller may ask for." why:"Whoever has the address has the file."`
 
-	AllowHosts []string `flag:"allow-hosts" unit:"host,..." doc:"Hosts, addresses or networks (CIDR) that callers may have fetched although they are not public." why:"Addresses in calls must not reach inside your network."`
+	AllowHosts []string `flag:"allow-hosts" unit:"host[:port],..." doc:"Hosts, addresses or networks (CIDR) that callers may have the server connect to although they are not public. host:8080 allows one port, host:* all; without a port: 80, 443, 1080, 5671, 5672 and 6379, on a simulated network all. -sandbox allows this machine by itself." why:"Addresses in calls must not reach inside your network."`
 
 	KeepDeliveries time.Duration `flag:"keep-deliveries" unit:"duration" default:"168h" min:"0s" doc:"Time the archive shows what was delivered by transports; 0s = not at all." why:"As long as the events themselves."`
 
