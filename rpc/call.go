@@ -106,10 +106,18 @@ func (c *Call) Stream(ctx context.Context, method string, params any) error {
 	}
 	if codec, ok := c.peer.codec.(Pacer); ok {
 		if err := codec.Pace(ctx); err != nil {
-			return err
+			return goneError(ctx, err)
 		}
 	}
-	return c.peer.codec.WriteFrame(AppendNotification(nil, method, raw))
+	return goneError(ctx, c.peer.codec.WriteFrame(AppendNotification(nil, method, raw)))
+}
+
+// goneError makes the error of a connection that has ended count as a call that its caller has ended.
+func goneError(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("rpc: the connection has ended: %w: %w", err, Cancelled())
 }
 
 type progressParams struct {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/base64text"
+
+	"github.com/waystation/waystation/rpc/suggest"
 )
 
 // maxFieldProblems bounds how many bad fields one answer lists.
@@ -104,7 +106,7 @@ func (d *decoder) object(p *plan, raw []byte, into reflect.Value, pointer string
 		}
 		f := p.byName[name]
 		if f == nil {
-			d.problem(child(pointer, name), "unknown field")
+			d.problem(child(pointer, name), "unknown field"+suggest.Hint(name, p.names(env)))
 			return len(d.problems) < maxFieldProblems
 		}
 		at := child(pointer, name)
@@ -129,6 +131,21 @@ func (d *decoder) object(p *plan, raw []byte, into reflect.Value, pointer string
 	if env != nil && env.takeSession && !sessionSeen && env.bound == "" {
 		d.problem("/session", "required: the credential is not bound to one session")
 	}
+}
+
+// names lists the members of an object that are known, with those of every method when env is not nil.
+func (p *plan) names(env *envelope) []string {
+	list := make([]string, 0, len(p.fields)+2)
+	for _, f := range p.fields {
+		list = append(list, f.name)
+	}
+	if env != nil {
+		list = append(list, "_meta")
+		if env.takeSession && p.byName["session"] == nil {
+			list = append(list, "session")
+		}
+	}
+	return list
 }
 
 // value decodes any value and checks its rules.

@@ -98,7 +98,7 @@ func TestDecodeValues(t *testing.T) {
 
 func TestDecodeProblems(t *testing.T) {
 	for raw, want := range map[string]string{
-		`{"Text":"ab"}`:                     "/Text: unknown field",
+		`{"Text":"ab"}`:                     "/Text: unknown field; did you mean \"text\"?",
 		`{"a/b~c":1}`:                       "/a~1b~0c: unknown field",
 		`{"text":"ab","text":"cd"}`:         "/text: given twice",
 		`{"text":"a"}`:                      "/text: must have at least 2 characters",

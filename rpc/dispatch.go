@@ -82,7 +82,7 @@ func (p *Peer) admit(j *job) *Error {
 		}
 	}
 	if j.method == nil {
-		return MethodNotFound(j.item.method)
+		return p.reg.methodNotFound(j.item.method)
 	}
 	if j.method.NoBatch && j.item.batch != nil {
 		return InvalidRequest(j.method.Name + " cannot be part of a batch")

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/waystation/waystation/rpc/suggest"
 )
 
 // Defaults of Options.
@@ -141,13 +143,28 @@ func (reg *Registry) Methods() []Method {
 	return list
 }
 
+// methodNotFound is MethodNotFound with the name of a method that is near.
+func (reg *Registry) methodNotFound(name string) *Error {
+	problem := MethodNotFound(name)
+	names := make([]string, 0, len(reg.methods))
+	for known := range reg.methods {
+		names = append(names, known)
+	}
+	sort.Strings(names)
+	if near := suggest.Nearest(name, names); near != "" {
+		problem.Message += `; did you mean "` + near + `"?`
+		problem.Details = map[string]any{"did_you_mean": near}
+	}
+	return problem
+}
+
 // Call runs a method inside the process and returns its encoded result. It checks scope, session and params, sets the
 // timeout, contains panics and maps errors; limits that belong to a connection do not apply. call.Principal must be
 // set; the rest of call is filled in.
 func (reg *Registry) Call(ctx context.Context, call *Call, name string, params json.RawMessage) (result json.RawMessage, problem *Error) {
 	m := reg.methods[name]
 	if m == nil {
-		return nil, MethodNotFound(name)
+		return nil, reg.methodNotFound(name)
 	}
 	defer func() { m.outcomes.count(problem) }()
 	if len(params) > 0 {

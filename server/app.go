@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +60,7 @@ type app struct {
 	bridge     *bridge.Bridge
 	bridgeOpen chan struct{} // closed when bridge is set
 	auth       *auth.Auth
+	tokens     *auth.Throttle // auth for callers
 	tickets    *auth.Tickets
 	watchers   *auth.Tickets // of delivery.createWatchToken
 	watching   *methods.WatchHub
@@ -67,6 +69,7 @@ type app struct {
 	endpoint   *socket.Endpoint
 	shim       *rest.Shim
 	rates      *rpc.Rates // of callers without a connection
+	refusals   *rpc.Rates // of log lines about refused origins and hosts
 	proxies    *address.Proxies
 	bodies     *budget.Budget // bodies of POST /v1/rpc and frames of sockets
 	replies    *budget.Budget // replies that have not been read
@@ -211,6 +214,17 @@ func (a *app) openConsumers(ctx context.Context) (err error) {
 	return err
 }
 
+// Log lines about refused origins and hosts: in a second, and at once.
+const (
+	refusalsLogged = 0.2
+	refusalBurst   = 10
+)
+
+// hostsOf returns the names under which a listener is reached.
+func (a *app) hostsOf(listen string) *origin.Hosts {
+	return origin.NewHosts(listen, slices.Concat([]string{a.cfg.PublicURL}, a.cfg.AllowedOrigins, a.cfg.AllowedHosts)...)
+}
+
 func (a *app) openAuth(ctx context.Context) (err error) {
 	if a.adminToken, a.adminTokenFile, err = adminToken(a.cfg); err != nil {
 		return err
@@ -220,12 +234,16 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	if a.origins, err = origin.New(a.cfg.AllowedOrigins, a.cfg.PublicURL); err != nil {
 		return fmt.Errorf("allowed-origins: %w", err)
 	}
+	a.refusals = rpc.NewRates(refusalsLogged, refusalBurst)
+	a.origins.SetHosts(a.hostsOf(a.cfg.Listen))
 	if a.proxies, err = address.NewProxies(a.cfg.TrustedProxies); err != nil {
 		return fmt.Errorf("trusted-proxies: %w", err)
 	}
 	a.bodies = budget.New(int64(a.cfg.BodiesMemory), 0)
 	a.replies = budget.New(int64(a.cfg.RepliesMemory), 0)
-	a.auth, err = auth.Open(ctx, a.db, a.adminToken)
+	if a.auth, err = auth.Open(ctx, a.db, a.adminToken); err == nil {
+		a.tokens = auth.NewThrottle(a.auth, a.cfg.WrongTokens)
+	}
 	return err
 }
 
@@ -300,10 +318,11 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	} else if a.network.remote != nil {
 		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
 	}
-	a.endpoint, err = socket.New(a.registry, a.journal, a.auth, visibility{a.bridge}, socket.Config{
+	a.endpoint, err = socket.New(a.registry, a.journal, a.tokens, visibility{a.bridge}, socket.Config{
 		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
 		Replies: a.replies, Frames: a.bodies, MinRate: a.cfg.MinBodyRate, Proxies: a.proxies,
 		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
+		MaxWaiting: a.cfg.MaxWaitingConnections, MaxWaitingPerAddress: a.cfg.MaxWaitingPerAddress, ControlRate: a.cfg.ControlFrames,
 		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, MaxHelloFrame: a.cfg.MaxHelloFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
 		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database

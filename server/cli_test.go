@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow"
 
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/socket"
 )
 
 // command runs the program's entry in this process.
@@ -207,12 +208,18 @@ func TestNormalStartInChild(t *testing.T) {
 
 func TestBrowserPagesElsewhereAreRefused(t *testing.T) {
 	s := startServer(t, "-allowed-origins", "console.example")
-	for origin, want := range map[string]int{"https://evil.example": http.StatusForbidden, "https://console.example": http.StatusSwitchingProtocols} {
+	for origin, want := range map[string]int{"https://evil.example": socket.CloseForbidden, "https://console.example": http.StatusSwitchingProtocols} {
+		ticket := s.newTicket(s.token, "")
+		if status, body := s.upgrade("?ticket="+ticket, http.Header{"Origin": {origin}}); status != want {
+			t.Errorf("%s: status %d, %s, want %d", origin, status, body, want)
+		}
+	}
+	for origin, want := range map[string]int{"https://evil.example": http.StatusForbidden, "https://console.example": http.StatusBadRequest} { // no upgrade
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/v1/ws"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, value := range map[string]string{"Origin": origin, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
+		for name, value := range map[string]string{"Origin": origin, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"} {
 			request.Header.Set(name, value)
 		}
 		response, err := plainHTTP.Do(request)

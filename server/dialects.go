@@ -12,7 +12,7 @@ import (
 // openDialects puts together what answers REST calls.
 func (a *app) openDialects(context.Context) (err error) {
 	a.rates = rpc.NewRates(a.cfg.CallsPerSecond, a.cfg.CallBurst)
-	a.shim, err = rest.New(a.registry, a.auth, rest.Config{
+	a.shim, err = rest.New(a.registry, a.tokens, rest.Config{
 		Admit: a.rates.Admit, DialectOf: a.dialectOf, Tickets: a.watchers, Heartbeat: a.cfg.StreamHeartbeat, QueryTokens: a.cfg.AllowQueryTokens,
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
 		BodyMinRate: int64(a.cfg.BodyMinRate), BodyGrace: a.cfg.BodyGrace, BodyWait: a.cfg.RESTBodyWait,

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/waystation/waystation/rpc"
@@ -25,8 +23,6 @@ const (
 	keepAlive = 2 * time.Minute
 	// maxHeader is the largest header, in bytes; tokens and cookies fit in a fraction.
 	maxHeader = 16 << 10
-	// maxPlainConns bounds open connections that are not sockets; each costs some 10 KB.
-	maxPlainConns = 2048
 	// probeTimeout bounds the probe of one dependency.
 	probeTimeout = 2 * time.Second
 )
@@ -53,7 +49,6 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("GET "+metricsPath, a.serveMetricsToAdmin)
 	mux.HandleFunc("GET "+healthPath, a.serveHealth)
 	mux.HandleFunc("GET /{$}", a.serveLanding)
-	var plain atomic.Int64
 	return &http.Server{
 		Handler:           a.proxies.Handler(secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage)))),
 		ReadHeaderTimeout: headerTimeout,
@@ -62,16 +57,7 @@ func (a *app) newHTTPServer() *http.Server {
 		IdleTimeout:       keepAlive,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(a.log.With("part", "http").Handler(), slog.LevelDebug),
-		ConnState: func(c net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				if plain.Add(1) > maxPlainConns {
-					_ = c.Close()
-				}
-			case http.StateClosed, http.StateHijacked:
-				plain.Add(-1)
-			}
-		},
+		ConnState:         newPlainConns(a.cfg.MaxHTTPConnections, a.cfg.MaxHTTPPerAddress, a.proxies).Changed,
 	}
 }
 
@@ -86,9 +72,34 @@ func (a *app) route(mux http.Handler) http.Handler {
 	})
 }
 
-// refusePage answers web pages of origins that are not allowed.
-func (a *app) refusePage(w http.ResponseWriter, _ *http.Request) {
-	a.registry.Refuse(w, rpc.Forbidden("pages of this origin may not talk to the server; see the setting allowed-origins"))
+// refusePage answers requests to hosts that are not this server's, and web pages of origins that are not allowed. A page
+// that opens a socket learns the reason from the close code; of an HTTP status it learns nothing.
+func (a *app) refusePage(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Header.Get("Origin") != "" && (r.URL.Path == "/v1/ws" || r.URL.Path == "/ws"):
+		a.endpoint.ServeHTTP(w, r) // refuses by the same rules
+	case !a.origins.AllowsHost(r):
+		a.refuseHost(w, r)
+	default:
+		a.logRefusal("a page was refused", "origin", r.Header.Get("Origin"), "allowed-origins")
+		a.registry.Refuse(w, rpc.Forbidden("pages of this origin may not talk to the server; see the setting allowed-origins"))
+	}
+}
+
+// refuseHost answers requests whose Host is none of this server's names.
+func (a *app) refuseHost(w http.ResponseWriter, r *http.Request) {
+	a.logRefusal("a request was refused for its Host", "host", r.Host, "allowed-hosts")
+	a.registry.Refuse(w, rpc.Forbidden("the Host of the request is none of this server's names; see the settings public-url and allowed-hosts"))
+}
+
+// longestLogged is how much of a header of a refused request is logged, in bytes.
+const longestLogged = 200
+
+// logRefusal logs a refused request, unless many are; setting is what allows it.
+func (a *app) logRefusal(message, header, value, setting string) {
+	if a.refusals.Admit(setting) == nil {
+		a.log.Warn(message, header, value[:min(len(value), longestLogged)], "setting", setting)
+	}
 }
 
 // secure sets the headers that keep a browser from making more of an answer than it is.

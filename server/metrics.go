@@ -30,7 +30,7 @@ func (a *app) openMetrics(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+metricsPath, a.serveMetrics)
 	server := &http.Server{
-		Handler: secure(mux), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: bodyTimeout, IdleTimeout: keepAlive,
+		Handler: secure(a.hostsOf(a.cfg.MetricsListen).Guard(mux, http.HandlerFunc(a.refuseHost))), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: bodyTimeout, IdleTimeout: keepAlive,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.log.With("part", "metrics").Handler(), slog.LevelDebug),
 	}
 	a.metricsAddr = listener.Addr()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/waystation/waystation/server/socket"
 )
 
 // errorBody is the error body of requests outside of JSON-RPC.
@@ -53,15 +54,34 @@ func (s *testServer) newTicket(token, body string) string {
 func (s *testServer) upgrade(query string, header http.Header) (status int, body []byte) {
 	s.t.Helper()
 	ws, response, err := websocket.Dial(s.t.Context(), strings.Replace(s.url("/v1/ws"+query), "http", "ws", 1), &websocket.DialOptions{HTTPHeader: header})
-	if err == nil {
-		_ = ws.CloseNow()
-		return response.StatusCode, nil
+	if err == nil { // a page that is refused learns it from a close code
+		status, ended := response.StatusCode, s.endsAtOnce(ws)
+		if code := websocket.CloseStatus(ended); code > 0 {
+			return int(code), []byte(ended.Error())
+		}
+		return status, nil
 	}
 	if response == nil {
 		s.t.Fatal(err)
 	}
 	body, _ = io.ReadAll(response.Body)
 	return response.StatusCode, body
+}
+
+// endsAtOnce sends a call, whose refusal is the reply of an open connection without conn.hello, and returns the error of a
+// connection that is closed instead; nil = there was a reply.
+func (s *testServer) endsAtOnce(ws *websocket.Conn) error {
+	defer func() { _ = ws.CloseNow() }()
+	_ = ws.Write(s.t.Context(), websocket.MessageText, []byte(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1}}`))
+	for {
+		_, reply, err := ws.Read(s.t.Context())
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(reply), `"result"`) {
+			return nil
+		}
+	}
 }
 
 func TestTicketOpensOneSocket(t *testing.T) {
@@ -169,7 +189,7 @@ func TestPagesElsewhere(t *testing.T) {
 		"https://console.example:8443": false, "http://127.0.0.1": false, "http://localhost.evil": false,
 	} {
 		header := http.Header{"Origin": {page}}
-		if status, body := s.upgrade("?ticket="+s.newTicket(s.token, ""), header); (status == http.StatusSwitchingProtocols) != want || !want && (status != http.StatusForbidden || !strings.Contains(string(body), `"forbidden"`)) {
+		if status, body := s.upgrade("?ticket="+s.newTicket(s.token, ""), header); (status == http.StatusSwitchingProtocols) != want || !want && (status != socket.CloseForbidden || !strings.Contains(string(body), "allowed-origins")) {
 			t.Errorf("%s: upgrade has status %d, %s", page, status, body)
 		}
 		for _, c := range []struct{ method, path string }{

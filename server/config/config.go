@@ -28,6 +28,8 @@ type Config struct {
 
 	MinDiskFree int `flag:"min-disk-free" unit:"bytes" default:"268435456" min:"0" doc:"Room on the disk of the data directory below which the server calls itself degraded." why:"Retention and the database need some to make room."`
 
+	AllowedHosts []string `flag:"allowed-hosts" unit:"host,..." doc:"Names under which clients reach this server, in the Host header, besides the listen address, IP addresses, localhost, public-url and allowed-origins; * = any." why:"A page elsewhere could have its own name resolve to this server (DNS rebinding)."`
+
 	AllowedOrigins []string `flag:"allowed-origins" unit:"origin,..." doc:"Web origins (https://app.example, http://localhost:3000; a bare host stands for https) whose pages may use this server, besides its own. Matched exactly." why:"A page elsewhere must not reach a server on the loopback of its reader."`
 
 	TrustedProxies []string `flag:"trusted-proxies" unit:"address,..." default:"127.0.0.0/8,::1" doc:"Addresses and networks of reverse proxies whose X-Forwarded-For header names the caller, for limits by address." why:"A proxy on this machine is the usual one; processes on it could only lie about themselves."`
@@ -154,9 +156,21 @@ type Config struct {
 
 	MaxConnections int `section:"Limits" flag:"max-connections" unit:"connections" default:"10000" min:"1" doc:"Sockets open at a time." why:"About 190 MB of memory when all are idle."`
 
+	MaxWaitingConnections int `flag:"max-waiting-connections" unit:"connections" default:"2000" min:"1" doc:"Sockets that may not have said conn.hello yet; the oldest is closed for a new one." why:"They must not take the places of those that work."`
+
+	MaxWaitingPerAddress int `flag:"max-waiting-per-address" unit:"connections" default:"200" min:"1" doc:"Of them those from one address, or with one session token in the upgrade." why:"A gateway with many clients behind it reconnects with some at a time."`
+
+	MaxHTTPConnections int `flag:"max-http-connections" unit:"connections" default:"2048" min:"8" doc:"Connections that are not sockets open at a time; the one that has been idle longest is closed for a new one." why:"Some 10 KB each."`
+
+	MaxHTTPPerAddress int `flag:"max-http-per-address" unit:"connections" default:"512" min:"1" doc:"Of them those from one address; trusted proxies are not bounded." why:"Browsers open six; servers keep a pool."`
+
+	ControlFrames float64 `flag:"control-frames" unit:"frames/s" default:"50" min:"1" doc:"Pings, pongs and small fragments a socket may send; 120 times as many at once." why:"Clients ping every few seconds."`
+
 	MaxSessionConnections int `flag:"max-session-connections" unit:"connections" default:"100" min:"1" doc:"Sockets open at a time for one session token." why:"A client that leaks connections hurts only itself."`
 
 	TicketTTL time.Duration `flag:"ticket-ttl" unit:"duration" default:"30s" min:"1s" max:"10m" doc:"Time in which a ticket for a browser must be used; the most a caller may ask for." why:"It stands in a URL, which proxies log."`
+
+	WrongTokens int `flag:"wrong-tokens" unit:"tokens/min" default:"300" min:"1" max:"1000000" doc:"Wrong tokens that one address may send in a minute. While it has sent more, its tokens are not checked, except those that were good before." why:"Nobody can try many tokens; a client that is set up wrongly still gets its error."`
 
 	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
 

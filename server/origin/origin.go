@@ -14,7 +14,12 @@ import (
 type List struct {
 	allowed map[string]struct{} // scheme://host:port
 	public  *place
+	hosts   *Hosts
 }
+
+// SetHosts makes the list refuse requests whose Host is none of hosts. Without it every Host counts as the server's own.
+// Call it before the list is used.
+func (l *List) SetHosts(hosts *Hosts) { l.hosts = hosts }
 
 // place is an origin with its port always given.
 type place struct{ scheme, host string }
@@ -73,6 +78,9 @@ func withPort(host, port string) string {
 
 // Allows tells whether the request comes from a page that may talk to the server, or from no page at all.
 func (l *List) Allows(r *http.Request) bool {
+	if !l.AllowsHost(r) {
+		return false
+	}
 	given, isPage := r.Header["Origin"]
 	if !isPage {
 		return true
@@ -91,6 +99,9 @@ func (l *List) Allows(r *http.Request) bool {
 	}
 	return l.isOwn(page, r)
 }
+
+// AllowsHost reports whether the Host of a request names this server, as far as SetHosts says.
+func (l *List) AllowsHost(r *http.Request) bool { return l == nil || l.hosts.Allows(r) }
 
 // isOwn tells whether a page was served under the address the request went to. Behind a proxy that ends TLS only the
 // public URL says which scheme that was.

@@ -66,6 +66,11 @@ type Config struct {
 	DrainRetry time.Duration
 	// MaxConnections of the whole endpoint; 20000. One costs about 15 KB.
 	MaxConnections int
+	// MaxWaiting is how many connections may not have said conn.hello yet, and MaxWaitingPerAddress how many of one
+	// address, or of one credential in the upgrade; the oldest is closed in favour of a new one. 2000 and 200.
+	MaxWaiting, MaxWaitingPerAddress int
+	// ControlRate is how many control frames and small fragments a peer may send a second; 120 times as many at once; 50.
+	ControlRate float64
 	// MaxPerSession is how many connections may be bound to one session; 100.
 	MaxPerSession int
 	// MaxStreamSessions is how many sessions one stream may follow: the id of a message names them all, and comes back
@@ -140,6 +145,11 @@ func (c Config) withDefaults() Config {
 	setDuration(&c.DrainTimeout, 10*time.Second)
 	setDuration(&c.DrainRetry, 2*time.Second)
 	set(&c.MaxConnections, 20000)
+	set(&c.MaxWaiting, 2000)
+	set(&c.MaxWaitingPerAddress, 200)
+	if c.ControlRate <= 0 {
+		c.ControlRate = 50
+	}
 	set(&c.MaxPerSession, 100)
 	set(&c.MaxStreamSessions, 100)
 	if len(c.StreamKey) == 0 {

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -31,6 +32,9 @@ type conn struct {
 	peer   *rpc.Peer
 	stream *stream // server-sent events instead of a WebSocket: ws and peer are nil
 
+	place   *list.Element // among those before conn.hello; the endpoint's mu guards it
+	refused bool          // is only told why it is closed
+	address string        // key of the peer's address
 	known   bool          // authenticated by the upgrade
 	who     rpc.Principal // valid when known
 	boundTo string        // of the reading goroutine: session for which the connection counts; also read after the reader has ended
@@ -93,17 +97,26 @@ func (c *conn) start() {
 		InFlight: cfg.InFlight, MaxFrame: cfg.MaxFrame, Rate: cfg.Rate, Burst: cfg.Burst,
 		Refusals: cfg.Refusals, ProtocolErrors: cfg.ProtocolErrors,
 	})
-	if !c.e.admit(c) {
+	victim, admitted := c.e.admit(c)
+	if !admitted {
 		_ = c.ws.CloseNow()
 		c.e.giveBack()
 		return
+	}
+	if victim != nil {
+		_ = victim.Close(CloseRate, "too many connections wait with conn.hello, and this was the oldest")
+	}
+	c.wire.flood = func() { _ = c.Close(CloseRate, "too many control frames or small fragments") }
+	c.wire.heads.rate = cfg.ControlRate
+	if !c.wire.heads.pass(c.wire.in) {
+		c.wire.flood()
 	}
 	c.peer.Start(c.e.ctx)
 }
 
 // gate lets nothing pass before conn.hello.
 func (c *conn) gate(call *rpc.Call, method string) *rpc.Error {
-	if c.greeted.Load() || method == methodHello {
+	if c.greeted.Load() || method == methodHello && !c.refused {
 		return nil
 	}
 	call.AfterReply(func() { _ = c.Close(CloseHelloMissing, "conn.hello must come first") })

@@ -254,8 +254,7 @@ func TestConsumerOfManySessions(t *testing.T) {
 	c, _ := w.dialConsumer("admin", "shop", nil)
 	w.directory.add("s3")
 	w.append("s3", "Connected", 2)
-	c.notification("conn.position", &positionParams{})
-	c.events("s3", 1, 2)
+	c.newSession("s3", 2)
 	if err := c.Quiet(); err != nil {
 		t.Fatal(err)
 	}

@@ -251,10 +251,8 @@ func (c *conn) commit(cur *cursor, r *read) (n notes) {
 	cur.live = r.to >= r.head || cur.live && r.gap == nil
 	n.events = r.matched
 	c.account(cur, r)
-	if cur.tell {
-		n.before = append(n.before, c.positionNote(cur, r.head))
+	if cur.tell || cur.skipped >= c.e.cfg.ScanEvents {
 		cur.tell = false
-	} else if cur.skipped >= c.e.cfg.ScanEvents {
 		n.position = c.positionNote(cur, r.head)
 	}
 	if r.again || r.found > 0 && cur.pos < r.head {

@@ -66,6 +66,7 @@ type Endpoint struct {
 	stopWatch func()
 	draining  atomic.Bool
 	written   written
+	refusals  *rpc.Rates     // of log lines about refused pages
 	wg        sync.WaitGroup // connections, topics and the sweeper
 
 	runMu   sync.Mutex
@@ -75,7 +76,8 @@ type Endpoint struct {
 	closed    bool
 	opening   int // connections that are being upgraded
 	conns     map[*conn]struct{}
-	bound     map[string]int     // connections by the session their credential is bound to
+	bound     map[string]int // connections by the session their credential is bound to
+	waiting   waiting
 	everyone  map[*conn]struct{} // connections that take sessions as they appear
 	topics    map[string]*topic
 	consumers map[consumer.ID]*conn // the newest connection of each
@@ -88,7 +90,7 @@ func New(reg *rpc.Registry, j Journal, auth Authenticator, sessions Sessions, cf
 		cfg: cfg, reg: reg, journal: j, auth: auth, sessions: sessions, log: cfg.Log,
 		conns: make(map[*conn]struct{}), bound: make(map[string]int),
 		everyone: make(map[*conn]struct{}), topics: make(map[string]*topic),
-		consumers: make(map[consumer.ID]*conn),
+		consumers: make(map[consumer.ID]*conn), refusals: rpc.NewRates(0.2, 10),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.crew = newCrew(e)
@@ -252,9 +254,27 @@ func (e *Endpoint) giveBack() {
 }
 
 // admit lets an upgraded connection in on its reserved place, unless the endpoint has begun to go down.
-func (e *Endpoint) admit(c *conn) bool {
+// Until conn.hello it is among those that wait; victim is one of them that must go in its favour.
+func (e *Endpoint) admit(c *conn) (victim *conn, admitted bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !e.admitLocked(c) {
+		return nil, false
+	}
+	if c.known && c.who.Kind == rpc.ScopeAdmin && c.who.Session == "" {
+		return nil, true // the operator's own clients are not bounded
+	}
+	return e.waiting.add(c, e.cfg.MaxWaitingPerAddress, e.cfg.MaxWaiting), true
+}
+
+// admitStream is admit for a stream of server-sent events, which needs no conn.hello.
+func (e *Endpoint) admitStream(c *conn) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.admitLocked(c)
+}
+
+func (e *Endpoint) admitLocked(c *conn) bool {
 	if e.closed {
 		return false
 	}
@@ -292,6 +312,7 @@ func (e *Endpoint) forget(c *conn) {
 	c.quit()
 	e.mu.Lock()
 	delete(e.conns, c)
+	e.waiting.remove(c)
 	delete(e.everyone, c)
 	e.mu.Unlock()
 	e.unbind(c)

@@ -355,6 +355,31 @@ func (c *client) events(session string, from, to uint64) {
 	}
 }
 
+// newSession expects the events of a session that has just appeared, up to an offset, and one conn.position that says where
+// the client stands, behind the events it covers.
+func (c *client) newSession(session string, to uint64) {
+	c.t.Helper()
+	var last uint64
+	var p positionParams
+	for last < to || p.Epoch == "" {
+		m := c.read()
+		switch m.Method {
+		case "event":
+			var ev eventBody
+			if err := json.Unmarshal(m.Params, &ev); err != nil || ev.Session != session || ev.Offset != last+1 {
+				c.t.Fatalf("after %d: %+v, %v", last, ev, err)
+			}
+			last = ev.Offset
+		case "conn.position":
+			if err := json.Unmarshal(m.Params, &p); err != nil || p.Session != session || p.Offset != last || p.Epoch == "" || last == 0 {
+				c.t.Fatalf("after %d: %+v, %v", last, p, err)
+			}
+		default:
+			c.t.Fatalf("got %+v", m)
+		}
+	}
+}
+
 // notification expects the next frame to be a notification.
 func (c *client) notification(method string, params any) {
 	c.t.Helper()

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/server/address"
 )
 
 const methodHello = "conn.hello"
@@ -118,6 +119,7 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 	c.setOwner(who.ID)
 	c.peer.SetPrincipal(who)
 	c.greeted.Store(true)
+	e.stopWaiting(c)
 	if p.Client != nil {
 		e.log.Info("client connected", "conn", c.id, "principal", who.ID, "client", p.Client.Name, "client_version", p.Client.Version)
 	}
@@ -142,9 +144,11 @@ func (c *conn) identify(ctx context.Context, call *rpc.Call, token string) (rpc.
 			return who, rpc.Unauthenticated("a token is needed, in the upgrade or in conn.hello")
 		}
 		var problem *rpc.Error
-		if who, problem = c.e.authenticate(ctx, token); problem != nil {
+		if who, problem = c.e.authenticate(address.With(ctx, c.address), token); problem != nil {
 			code := CloseAuth
 			switch {
+			case problem.Code == rpc.CodeRateLimited:
+				code = CloseRate
 			case problem.Code != rpc.CodeUnauthenticated:
 				code = CloseInternal
 			case problem.Reason == reasonExpired:

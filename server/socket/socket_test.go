@@ -114,8 +114,6 @@ func TestUpgradeRefused(t *testing.T) {
 		{"bad token header", "", http.Header{"Token": {"x"}}, 401},
 		{"token in the URL", "?token=admin", nil, 400},
 		{"token in the URL, other name", "?x=1&Access_Token=admin", nil, 400},
-		{"foreign origin", "", http.Header{"Origin": {"https://evil.example"}}, 403},
-		{"origin null", "", http.Header{"Origin": {"null"}}, 403},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, resp, err := w.tryDial(tc.header, tc.query)

@@ -119,7 +119,7 @@ func (e *Endpoint) giveUp(c *conn) {
 
 // startStream sends the head of the answer and what the client must know first, and lets the events go.
 func (c *conn) startStream(head []byte, replies []sessionReply) {
-	if _, err := c.wire.flush(head, &hand{left: true}); err != nil || !c.e.admit(c) {
+	if _, err := c.wire.flush(head, &hand{left: true}); err != nil || !c.e.admitStream(c) {
 		c.abort()
 		c.e.giveUp(c)
 		return

@@ -75,10 +75,14 @@ func TestStreamCutAnywhere(t *testing.T) {
 	s.events("s3", 1, 2)
 	// So does one that appears while it is there.
 	w.directory.add("s4")
-	w.append("s4", "Message", 2)
+	w.append("s4", "Message", 1)
 	var p positionParams
+	s.events("s4", 1, 1)
 	s.named("position", &p)
-	s.events("s4", 1, 2)
+	s.close()
+	w.append("s4", "Message", 1)
+	s, _ = w.stream("admin", "", s.lastID)
+	s.events("s4", 2, 2)
 	s.close()
 	w.append("s4", "Message", 1)
 	s, _ = w.stream("admin", "", s.lastID)

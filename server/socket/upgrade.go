@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/server/address"
 )
 
 // Token finds the credential of a request: Authorization: Bearer, else the header token. Empty = none.
@@ -46,7 +47,7 @@ func (e *Endpoint) Principal(r *http.Request) (rpc.Principal, error) {
 	if token == "" {
 		return rpc.Principal{Kind: rpc.ScopePublic, Address: e.cfg.Proxies.KeyOf(r)}, nil
 	}
-	who, problem := e.authenticate(r.Context(), token)
+	who, problem := e.authenticate(address.With(r.Context(), e.cfg.Proxies.KeyOf(r)), token)
 	if problem != nil {
 		return rpc.Principal{}, problem
 	}
@@ -66,6 +67,9 @@ func (e *Endpoint) authenticate(ctx context.Context, token string) (rpc.Principa
 		return rpc.Principal{}, problem
 	}
 	var problem *rpc.Error
+	if errors.As(err, &problem) && problem.Code == rpc.CodeRateLimited {
+		return rpc.Principal{}, problem
+	}
 	if errors.As(err, &problem) && problem.Code != rpc.CodeUnauthenticated {
 		e.log.Error("tokens cannot be checked", "error", err)
 		return rpc.Principal{}, problem
@@ -84,7 +88,7 @@ func (e *Endpoint) credential(r *http.Request) (who rpc.Principal, known bool, p
 		return who, false, rpc.InvalidRequest("a token does not belong in the URL; use the Authorization header, a ticket or conn.hello")
 	}
 	if token := Token(r); token != "" {
-		who, problem = e.authenticate(r.Context(), token)
+		who, problem = e.authenticate(address.With(r.Context(), e.cfg.Proxies.KeyOf(r)), token)
 		return who, problem == nil, problem
 	}
 	tickets, given := r.URL.Query()[ticketParam]
@@ -110,7 +114,7 @@ func (e *Endpoint) credential(r *http.Request) (who rpc.Principal, known bool, p
 
 // errForeignPage answers pages that may not talk to the server.
 func errForeignPage() *rpc.Error {
-	return rpc.Forbidden("pages of this origin may not talk to the server")
+	return rpc.Forbidden("pages of this origin may not talk to the server; see the setting allowed-origins")
 }
 
 // errFull answers when there is no place for another connection.
@@ -120,15 +124,18 @@ func (e *Endpoint) errFull() *rpc.Error {
 
 // ServeHTTP upgrades a request and returns at once: the connection lives on goroutines of its own.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !e.cfg.Origins.Allows(r) {
-		e.reg.Refuse(w, errForeignPage())
-		return
-	}
 	c := &conn{e: e, id: newConnID(), opened: time.Now()}
 	c.room.L = &c.mu
-	c.lane.owner = e.cfg.Proxies.KeyOf(r)
+	c.address = e.cfg.Proxies.KeyOf(r)
+	c.lane.owner = c.address
 	var problem *rpc.Error
-	if c.who, c.known, problem = e.credential(r); problem != nil {
+	if !e.cfg.Origins.Allows(r) {
+		problem = errForeignPage()
+		e.logForeignPage(r)
+	} else {
+		c.who, c.known, problem = e.credential(r)
+	}
+	if problem != nil && !(r.Header.Get("Origin") != "" && isUpgrade(r)) {
 		e.reg.Refuse(w, problem)
 		return
 	}
@@ -150,7 +157,43 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ws.SetReadLimit(-1) // readFrame has its own limit, which does not end the connection
 	c.ws, c.wire = ws, h.wire
+	c.refused = problem != nil
 	c.start()
+	if problem != nil { // a page sees an HTTP status as 1006, like a server that is away
+		_ = c.Close(closeCodeOf(problem), problem.Message)
+	}
+}
+
+// isUpgrade reports whether a request asks for a WebSocket.
+func isUpgrade(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && r.Header.Get("Sec-WebSocket-Key") != ""
+}
+
+// closeCodeOf returns the close code for a credential or page that was refused.
+func closeCodeOf(problem *rpc.Error) int {
+	switch {
+	case problem.Reason == reasonExpired:
+		return CloseTokenExpired
+	case problem.Code == rpc.CodeForbidden:
+		return CloseForbidden
+	case problem.Code == rpc.CodeUnauthenticated, problem.Code == rpc.CodeInvalidRequest:
+		return CloseAuth
+	case problem.Code == rpc.CodeRateLimited:
+		return CloseRate
+	}
+	return CloseInternal
+}
+
+// longestOrigin is how much of a refused origin is logged, in bytes.
+const longestOrigin = 200
+
+// logForeignPage logs a refused origin, unless many are.
+func (e *Endpoint) logForeignPage(r *http.Request) {
+	if e.refusals.Admit("") == nil {
+		page := r.Header.Get("Origin")
+		e.log.Warn("a page was refused", "origin", page[:min(len(page), longestOrigin)], "host", r.Host[:min(len(r.Host), longestOrigin)],
+			"setting", "allowed-origins")
+	}
 }
 
 // reasonExpired marks the error of a token that was good once.

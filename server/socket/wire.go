@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -49,6 +50,8 @@ type wire struct {
 	// Of the reading goroutine.
 	in    []byte // was read and not used; in room, or what the HTTP server had read already
 	above *bufio.Reader
+	heads headReader
+	flood func() // called once when the peer sends too many control frames or small fragments; nil = never
 	room  [readBuffer]byte
 
 	mu    sync.Mutex
@@ -61,7 +64,8 @@ var errStalled = errors.New("socket: write stalled")
 func (w *wire) Read(p []byte) (int, error) {
 	if len(w.in) == 0 {
 		if len(p) >= readBuffer {
-			return w.Conn.Read(p)
+			n, err := w.Conn.Read(p)
+			return w.passed(p, n, err)
 		}
 		if err := w.fill(); err != nil {
 			return 0, err
@@ -74,11 +78,28 @@ func (w *wire) Read(p []byte) (int, error) {
 
 func (w *wire) fill() error {
 	n, err := w.Conn.Read(w.room[:])
+	n, err = w.passed(w.room[:], n, err)
 	w.in = w.room[:n]
 	if n > 0 {
 		return nil // an error comes again
 	}
 	return err
+}
+
+// passed follows what was read. When the peer floods, it reads on without using anything, until the connection has been
+// closed.
+func (w *wire) passed(b []byte, n int, err error) (int, error) {
+	if w.heads.pass(b[:n]) {
+		return n, err
+	}
+	if w.flood != nil {
+		w.flood()
+	}
+	_, err = io.Copy(io.Discard, w.Conn)
+	if err == nil {
+		err = io.EOF
+	}
+	return 0, err
 }
 
 // await returns when a frame has begun to come that is not a ping or pong; those go to control. A connection is at rest
