@@ -72,7 +72,23 @@ func (st sessionStore) dropAllHistory(ctx context.Context, session string) error
 func (s *Session) admits(jid types.JID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rebind || s.bound.isFor(jid)
+	if s.rebind || s.bound.isFor(jid) {
+		return true
+	}
+	s.refusedJID = jid
+	return false
+}
+
+// failWrongNumber ends a pairing that admits has refused. WhatsApp may close the connection before whatsmeow reports the refusal, so that
+// either of the two comes here. The caller holds s.mu.
+func (s *Session) failWrongNumber() {
+	s.post(pairErrorRecord(fields{
+		"jid": jidOrNull(s.refusedJID), "lid": nil, "bound_jid": jidOrNull(s.bound.pn), "reason": reasonWrongNumber,
+		"error": "the phone belongs to another account than the session; session.connect with rebind=true pairs it all the same",
+	}, s.snap.Step, 0))
+	if s.feed(InputPairFailed, Details{Reason: reasonWrongNumber}, fact{}) {
+		s.dropClient()
+	}
 }
 
 // checkNumber refuses a number, before a code is asked for it, that the session could not be paired with.

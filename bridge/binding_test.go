@@ -238,7 +238,7 @@ func TestBindingsOfAnOlderDatabase(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.reaches(w.session("left"), bridge.StateLoggedOut)
-			for _, query := range []string{`DROP TABLE bridge_bindings`, `UPDATE bridge_version SET version=2, compat=2`} {
+			for _, query := range []string{`DROP TABLE bridge_bindings`, `UPDATE bridge_version SET version=3, compat=3`} {
 				if _, err := w.db.Exec(w.ctx(), query); err != nil {
 					t.Fatal(err)
 				}

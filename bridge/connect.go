@@ -272,6 +272,10 @@ func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f f
 	} else {
 		s.attempts++
 	}
+	if s.snap.State == StatePairing && !s.refusedJID.IsEmpty() {
+		s.failWrongNumber()
+		return
+	}
 	if in == InputLost && s.snap.Step.ofPasskey() {
 		d.Reason = reasonConnectionLost
 		s.postPairError(d.Reason, "the connection ended in the passkey step", 0)

@@ -194,14 +194,14 @@ func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
 	if s.cli != cli || s.deleted {
 		return
 	}
-	reason, text := reasonPairingFailed, e.Error.Error()
 	if errors.Is(e.Error, whatsmeow.ErrPairRejectedLocally) {
-		reason, text = reasonWrongNumber, "the phone belongs to another account than the session; session.connect with rebind=true pairs it all the same"
+		s.failWrongNumber()
+		return
 	}
 	s.post(pairErrorRecord(fields{
-		"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": text, "reason": reason, "bound_jid": jidOrNull(s.bound.pn),
+		"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": e.Error.Error(), "reason": reasonPairingFailed,
 	}, s.snap.Step, 0))
-	if s.feed(InputPairFailed, Details{Reason: reason}, fact{}) {
+	if s.feed(InputPairFailed, Details{}, fact{}) {
 		s.dropClient()
 	}
 }

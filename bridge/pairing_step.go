@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -83,7 +84,7 @@ func (s *Session) endSteps() {
 // endPairing forgets what a pairing that is over was allowed, too. The caller holds s.mu.
 func (s *Session) endPairing() {
 	s.endSteps()
-	s.rebind = false
+	s.rebind, s.refusedJID = false, types.EmptyJID
 }
 
 // enterStep puts a step of the passkey in force and ends the pairing when it takes too long. The caller holds s.mu.

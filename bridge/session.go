@@ -47,6 +47,7 @@ type Session struct {
 	codesOf     int           // how many there were
 	passkey     passkeyState  // of the pairing under way
 	bound       binding       // the account whose data the session holds
+	refusedJID  types.JID     // the account that the pairing under way was refused for
 	rebind      bool          // the pairing under way may be with another account
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 

@@ -1,4 +1,4 @@
--- v2 -> v3: The account that a session belongs to; it outlives a logout
+-- v3 -> v4: The account that a session belongs to; it outlives a logout
 CREATE TABLE bridge_bindings (
 	session TEXT PRIMARY KEY REFERENCES bridge_sessions (id) ON DELETE CASCADE,
 	pn      TEXT NOT NULL, -- JID; a device part is ignored
