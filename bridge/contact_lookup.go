@@ -172,6 +172,7 @@ type Registration struct {
 	LID          *string `json:"lid" doc:"LID"`
 	ContactKey   *string `json:"contact_key" doc:"stable key of the person"`
 	VerifiedName *string `json:"verified_name" doc:"verified business name"`
+	PhoneNumber  *string `json:"phone_number" doc:"the number in digits; null when it is none"`
 	Error        *string `json:"error" doc:"why the number could not be checked"`
 }
 
@@ -192,6 +193,7 @@ func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Regi
 			results[i].Error = &problem
 			continue
 		}
+		results[i].PhoneNumber = &jid.User
 		if places[jid.User] == nil {
 			asked = append(asked, "+"+jid.User)
 		}

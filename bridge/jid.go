@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/phonenumber"
 )
 
 // Bounds of an international number in digits: E.164 allows 15, a few test
@@ -15,8 +17,8 @@ const (
 )
 
 // parseJID reads a parameter that points at a chat, a person or a group: a JID
-// as WhatsApp writes it, or an international number in digits with or without
-// a plus. A device part is dropped. The error names field.
+// as WhatsApp writes it, or an international number in any form that
+// phonenumber.Normalize takes. A device part is dropped. The error names field.
 func (s *Session) parseJID(field, value string) (types.JID, error) {
 	return ParseJID(field, value)
 }
@@ -31,7 +33,7 @@ func ParseJID(field, value string) (types.JID, error) {
 	case !strings.Contains(value, "@"):
 		return parsePhone(field, value)
 	}
-	jid, err := types.ParseJID(value)
+	jid, err := types.ParseJID(plainUser(value))
 	if err != nil {
 		return types.EmptyJID, badParam(field, "is not a JID")
 	}
@@ -45,9 +47,24 @@ func ParseJID(field, value string) (types.JID, error) {
 	return jid, nil
 }
 
+// plainUser writes the number of a JID as digits: callers put @s.whatsapp.net or @c.us behind a number as a person typed it.
+func plainUser(value string) string {
+	user, server, _ := strings.Cut(value, "@")
+	if server != types.DefaultUserServer && server != types.LegacyUserServer || isDigits(user) || strings.Contains(user, ":") {
+		return value
+	}
+	if _, err := types.ParseJID(value); err == nil && strings.Count(user, ".") == 1 {
+		return value // with an agent, such as 15550100002.0
+	}
+	if digits, ok := phonenumber.International(user, minPhoneDigits, maxPhoneDigits); ok {
+		return digits + "@" + server
+	}
+	return value
+}
+
 func parsePhone(field, value string) (types.JID, error) {
-	digits := strings.TrimPrefix(value, "+")
-	if !isDigits(digits) || len(digits) < minPhoneDigits || len(digits) > maxPhoneDigits || digits[0] == '0' {
+	digits, ok := phonenumber.International(value, minPhoneDigits, maxPhoneDigits)
+	if !ok {
 		return types.EmptyJID, badParam(field, "is neither a JID nor an international number of %d to %d digits",
 			minPhoneDigits, maxPhoneDigits)
 	}

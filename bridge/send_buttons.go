@@ -9,6 +9,8 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/phonenumber"
 )
 
 // Button is a button under a message; its type says which members count.
@@ -207,14 +209,18 @@ func callParams(b *ButtonAction) (any, error) {
 		return nil, badParam("phone", "is missing")
 	}
 	// Short numbers are fine: people call hotlines.
-	if digits := strings.TrimPrefix(b.Phone, "+"); !isDigits(digits) || len(digits) > maxButtonNumber {
-		return nil, badParam("phone", "is not a number in digits")
+	number, international, ok := phonenumber.Normalize(b.Phone)
+	if !ok || len(number) > maxButtonNumber {
+		return nil, badParam("phone", "is not a phone number")
+	}
+	if international {
+		number = "+" + number
 	}
 	return &struct {
 		Label string `json:"display_text"`
 		Phone string `json:"phone_number"`
 		ID    string `json:"id"`
-	}{b.Label, b.Phone, b.ID}, nil
+	}{b.Label, number, b.ID}, nil
 }
 
 func copyParams(b *ButtonAction) (any, error) {

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // format is a named form of strings.
@@ -15,7 +17,7 @@ type format struct {
 // formats are the values of the rule format=.
 var formats = map[string]format{
 	"jid": {checkJID, map[string]any{
-		"description": "a JID, or an international phone number in digits with or without +",
+		"description": "a JID, or an international phone number in digits; +, 00, spaces, dots, brackets and hyphens do not matter",
 		"examples":    []string{"4915112345678@s.whatsapp.net", "+4915112345678"},
 	}},
 	"time": {checkTime, map[string]any{"format": "date-time"}},
@@ -32,19 +34,25 @@ func checkJID(s string) string {
 	}
 	user, server, isJID := strings.Cut(s, "@")
 	if isJID {
-		if user == "" || server == "" || strings.ContainsAny(s, " \t\r\n/\\\"<>") || strings.Contains(server, "@") {
+		if strings.ContainsAny(user, " \t") && strings.ContainsFunc(user, unicode.IsLetter) {
+			return problem // blanks stand in numbers only
+		}
+		if user == "" || server == "" || strings.ContainsAny(user, "\r\n/\\\"<>") || strings.ContainsAny(server, " \t\r\n/\\\"<>@") {
 			return problem
 		}
 		return ""
 	}
-	digits := strings.TrimPrefix(s, "+")
-	if len(digits) < 5 || len(digits) > 20 {
-		return problem
-	}
-	for _, c := range digits {
-		if c < '0' || c > '9' {
+	digits := 0
+	for _, c := range s {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case unicode.IsLetter(c) || unicode.IsControl(c) && c != '\t' || c == utf8.RuneError:
 			return problem
 		}
+	}
+	if digits < 5 || digits > 20 {
+		return problem
 	}
 	return ""
 }

@@ -208,7 +208,7 @@ func TestDiscover(t *testing.T) {
 	}
 	want := map[string]string{
 		"session": `{"type":"string"}`,
-		"to":      `{"description":"chat (a JID, or an international phone number in digits with or without +)","examples":["4915112345678@s.whatsapp.net","+4915112345678"],"type":"string"}`,
+		"to":      `{"description":"chat (a JID, or an international phone number in digits; +, 00, spaces, dots, brackets and hyphens do not matter)","examples":["4915112345678@s.whatsapp.net","+4915112345678"],"type":"string"}`,
 		"text":    `{"maxLength":5,"minLength":1,"type":"string"}`,
 		"kind":    `{"enum":["a","b"],"type":"string"}`,
 		"many":    `{"items":{"$ref":"#/components/schemas/innerInput"},"maxItems":3,"type":"array"}`,

@@ -5,5 +5,7 @@
 // how mobile numbers are grouped. It is no validator: a number of unusual
 // length is written with its calling code set apart and the rest in one piece.
 //
-// It must not know WhatsApp; enter at Parse.
+// Normalize takes numbers as people write them.
+//
+// It must not know WhatsApp; enter at Parse, International and Normalize.
 package phonenumber

@@ -85,7 +85,15 @@ type asAccount struct {
 	Account string `json:"account" rpc:"required,min=1,max=100" doc:"account whose phone acts: number or JID"`
 }
 
-func (a asAccount) actor() string { return a.Account }
+func (a asAccount) actor() string { return plainNumber(a.Account) }
+
+// plainNumber returns a number in digits, which is all that the network takes; what is no number stays as it is.
+func plainNumber(text string) string {
+	if jid, err := bridge.ParseJID("", text); err == nil && !strings.Contains(text, ":") && jid.Server == types.DefaultUserServer {
+		return jid.User
+	}
+	return text
+}
 
 // onPhone registers a method on one account's simulated phone.
 func onPhone[P actor, R any](reg *rpc.Registry, d SandboxDeps, name, summary string, fn func(ctx context.Context, phone *sandbox.Phone, p *P) (R, error)) {

@@ -93,7 +93,7 @@ func sessionOf(b *bridge.Bridge, id string) (*bridge.Session, error) {
 func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 	onNetwork(reg, d, "createAccount", "Register a number on the simulated network and give it a phone.",
 		func(_ context.Context, n *sandbox.Network, p *sandboxCreateAccount) (result sandboxAccount, err error) {
-			phone, err := n.AddAccount(sandbox.AccountOptions{Number: p.Number, PushName: p.PushName, BusinessName: p.BusinessName, Passkey: p.Passkey.options()})
+			phone, err := n.AddAccount(sandbox.AccountOptions{Number: plainNumber(p.Number), PushName: p.PushName, BusinessName: p.BusinessName, Passkey: p.Passkey.options()})
 			if err != nil {
 				return result, at("/number", err)
 			}

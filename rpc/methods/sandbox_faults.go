@@ -19,7 +19,7 @@ func (p *ofSession) resolve(b *bridge.Bridge) error {
 	if p.Session == "" {
 		return nil
 	}
-	if p.Account != "" {
+	if plainNumber(p.Account) != "" {
 		return rpc.InvalidParams("/account", "give either session or account")
 	}
 	s, err := sessionOf(b, p.Session)

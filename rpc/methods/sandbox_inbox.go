@@ -155,7 +155,7 @@ func (f *sandboxFilter) phoneChat(n *sandbox.Network) error {
 	if f.Chat == "" || strings.HasSuffix(f.Chat, "@"+types.GroupServer) || f.Chat == types.StatusBroadcastJID.String() {
 		return nil
 	}
-	other, err := n.Phone(f.Chat)
+	other, err := n.Phone(plainNumber(f.Chat))
 	if err != nil {
 		return at("/chat", err)
 	}
@@ -179,7 +179,7 @@ func nothingCame(call context.Context, err error) bool {
 func registerSandboxInbox(reg *rpc.Registry, d SandboxDeps) {
 	onNetwork(reg, d, "awaitMessage", "Wait until an account's phone has a message, and read it.",
 		func(ctx context.Context, n *sandbox.Network, p *sandboxAwaitMessage) (result sandboxMessageResult, err error) {
-			phone, err := n.Phone(p.Account)
+			phone, err := n.Phone(plainNumber(p.Account))
 			if err != nil {
 				return result, at("/account", err)
 			}
@@ -202,7 +202,7 @@ func registerSandboxInbox(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onNetwork(reg, d, "listMessages", "List what an account's phone received and sent.",
 		func(_ context.Context, n *sandbox.Network, p *sandboxListMessages) (result sandboxMessagesResult, err error) {
-			phone, err := n.Phone(p.Account)
+			phone, err := n.Phone(plainNumber(p.Account))
 			if err != nil {
 				return result, at("/account", err)
 			}

@@ -31,6 +31,8 @@ func wuzapi() *restDialect {
 		tolerated: map[string]string{
 			"POST /webhook: webhookURL empty":                     "an empty address switches the webhook off",
 			"POST /session/connect: Subscribe enum":               "unknown names are left out, as documented",
+			"POST /user/check: Phone string":                      "each number is answered by itself, as WhatsApp does",
+			"POST /user/check: Phone range":                       "each number is answered by itself, as WhatsApp does",
 			"POST /chat/markread: Id string":                      "one id is a list of one",
 			"POST /chat/send/template: Footer missing":            "a template without a footer is sent, as the real server does",
 			"POST /chat/send/template: Footer null":               "as missing",

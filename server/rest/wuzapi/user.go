@@ -1,9 +1,6 @@
 package wuzapi
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/waystation/waystation/server/rest"
 )
 
@@ -95,9 +92,11 @@ type userCheckAnswer struct {
 
 type registration struct {
 	IsInWhatsapp bool
-	JID          string
+	JID          string // of strangers too; empty for what is no number
 	Query        string
 	VerifiedName string
+	// Error is ours: why a number could not be checked, which the others are all the same.
+	Error string `json:",omitempty"`
 }
 
 func userCheck(x *rest.Exchange, in *numbersRequest) (*userCheckAnswer, error) {
@@ -107,6 +106,7 @@ func userCheck(x *rest.Exchange, in *numbersRequest) (*userCheckAnswer, error) {
 			Registered   bool
 			Contact      *string
 			VerifiedName *string `json:"verified_name"`
+			PhoneNumber  *string `json:"phone_number"`
 			Error        *string
 		}
 	}
@@ -114,15 +114,12 @@ func userCheck(x *rest.Exchange, in *numbersRequest) (*userCheckAnswer, error) {
 		return nil, err
 	}
 	answer := &userCheckAnswer{Users: make([]registration, 0, len(result.Results))}
-	for i, r := range result.Results {
-		if r.Error != nil {
-			return nil, rest.Bad(fmt.Sprintf("Phone[%d]", i), "Could not parse Phone", *r.Error)
-		}
+	for _, r := range result.Results {
 		jid := rest.Deref(r.Contact)
-		if jid == "" {
-			jid = strings.TrimPrefix(r.Number, "+") + "@s.whatsapp.net" // the document names it for strangers, too
+		if jid == "" && r.PhoneNumber != nil {
+			jid = *r.PhoneNumber + "@s.whatsapp.net" // the document names it for strangers, too
 		}
-		answer.Users = append(answer.Users, registration{r.Registered, jid, r.Number, rest.Deref(r.VerifiedName)})
+		answer.Users = append(answer.Users, registration{r.Registered, jid, r.Number, rest.Deref(r.VerifiedName), rest.Deref(r.Error)})
 	}
 	return answer, nil
 }
