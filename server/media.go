@@ -91,13 +91,22 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 		h.beginUpload(w, r, session, about)
 		return
 	}
-	limit := h.app.cfg.MaxMediaBytes
-	if r.ContentLength > int64(limit) {
+	limit, overhead := h.app.cfg.MaxMediaBytes, 0
+	if isForm(r) {
+		overhead = maxFormOverhead
+	}
+	if r.ContentLength > int64(limit+overhead) {
 		h.app.refuse(w, rpc.TooLarge("the file is too large", limit))
 		return
 	}
 	// One byte more than the limit lets the store see that it is exceeded.
-	body := h.paced(w, http.MaxBytesReader(w, r.Body, int64(limit)+1))
+	var body io.Reader = h.paced(w, http.MaxBytesReader(w, r.Body, int64(limit+overhead)+1))
+	if isForm(r) {
+		if body, about, err = formFile(r, body, about); err != nil {
+			h.app.refuse(w, err)
+			return
+		}
+	}
 	kept, err := session.KeepUpload(r.Context(), body, about)
 	if err != nil {
 		h.app.refuse(w, err)

@@ -127,11 +127,11 @@ func count(values ...string) (n int) {
 	return n
 }
 
-const maxFilename = 255 // bytes, as file systems have it
+const maxFilename = 255 // characters, as the schema of the methods counts
 
 func checkFilename(name string) error {
-	if len(name) > maxFilename {
-		return bad("filename", "is longer than %d bytes", maxFilename)
+	if utf8.RuneCountInString(name) > maxFilename {
+		return bad("filename", "is longer than %d characters", maxFilename)
 	}
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return bad("filename", "holds control characters")
