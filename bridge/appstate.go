@@ -49,6 +49,7 @@ func (q *appStateQueue) leave() { <-q.slot }
 // not". whatsmeow's own SendAppState is not used: after a conflict it applies
 // the other side's patches beside, not after, the notice of them.
 func (s *Session) writeAppState(ctx context.Context, what string, patch appstate.PatchInfo) error {
+	ctx = readingAppState(ctx)
 	return s.inAppState(ctx, what, patch.Type, func(client *whatsmeow.Client, key []byte) (*statepatch.Patch, error) {
 		version, hash, err := client.Store.AppState.GetAppStateVersion(ctx, string(patch.Type))
 		if err != nil {
@@ -62,6 +63,7 @@ func (s *Session) writeAppState(ctx context.Context, what string, patch appstate
 
 // removeAppState removes an entry; found is false when there is none under the current key.
 func (s *Session) removeAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
+	ctx = readingAppState(ctx)
 	err = s.inAppState(ctx, what, name, func(client *whatsmeow.Client, _ []byte) (*statepatch.Patch, error) {
 		patch, err := statepatch.EncodeRemove(ctx, client.Store, name, entry, time.Now())
 		found = !errors.Is(err, statepatch.ErrNoEntry)
@@ -73,7 +75,7 @@ func (s *Session) removeAppState(ctx context.Context, what string, name appstate
 	return found && err == nil, err
 }
 
-// inAppState encodes and sends a patch as the only writer, up to appStateAttempts times. No patch is nothing to send.
+// inAppState encodes and sends a patch as the only writer, in a context that readingAppState has marked, up to appStateAttempts times. No patch is nothing to send.
 func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAPatchName,
 	encode func(client *whatsmeow.Client, key []byte) (*statepatch.Patch, error),
 ) error {
@@ -81,7 +83,6 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 	if err != nil {
 		return err
 	}
-	ctx = readingAppState(ctx)
 	if err := s.ops.appState.enter(ctx); err != nil {
 		return waError(what, err)
 	}

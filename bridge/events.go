@@ -42,7 +42,9 @@ func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 	if s.lifeCycle(cli, evt) {
 		return true
 	}
-	if err := s.record(cli, evt); err != nil {
+	if err := s.record(cli, evt); neverRecorded(err) {
+		s.log().Error("an event that can never be recorded was dropped", "event", fmt.Sprintf("%T", evt), "error", err)
+	} else if err != nil {
 		s.log().Error("an event could not be recorded; WhatsApp will deliver it again", "event", fmt.Sprintf("%T", evt), "error", err)
 		s.redeliver(cli)
 		return false
@@ -231,7 +233,7 @@ func (t *translation) emit(name string, at time.Time, key string, chats []string
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
 	t.records = append(t.records, journal.Record{
-		Type: name, Origin: journal.OriginWhatsApp, Time: eventTime(at), Chats: chats, Key: key, Data: raw,
+		Type: name, Origin: journal.OriginWhatsApp, Time: eventTime(at), Chats: validChats(chats), Key: key, Data: raw,
 	})
 	return nil
 }
@@ -245,7 +247,7 @@ func (t *translation) signal(name string, at time.Time, chats []string, data any
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	t.signals = append(t.signals, journal.Signal{Session: t.s.id, Type: name, Time: eventTime(at), Chats: chats, Data: raw})
+	t.signals = append(t.signals, journal.Signal{Session: t.s.id, Type: name, Time: eventTime(at), Chats: validChats(chats), Data: raw})
 	return nil
 }
 
@@ -268,13 +270,13 @@ type rawHolder interface {
 // that does not do, the event says that it was cut.
 func (t *translation) encode(data any) (json.RawMessage, error) {
 	limit := t.s.b.cfg.EventDataLimit
-	raw, err := json.Marshal(data)
+	raw, err := marshalData(data)
 	if err != nil || len(raw) <= limit {
 		return raw, err
 	}
 	if holder, ok := data.(rawHolder); ok {
 		holder.dropRaw()
-		if raw, err = json.Marshal(data); err != nil || len(raw) <= limit {
+		if raw, err = marshalData(data); err != nil || len(raw) <= limit {
 			return raw, err
 		}
 	}
@@ -284,7 +286,7 @@ func (t *translation) encode(data any) (json.RawMessage, error) {
 				continue
 			}
 			f[key], f[key+"_truncated"] = nil, true
-			if raw, err = json.Marshal(f); err != nil || len(raw) <= limit {
+			if raw, err = marshalData(f); err != nil || len(raw) <= limit {
 				return raw, err
 			}
 		}
@@ -349,7 +351,7 @@ func cutTexts(value any, keep int) any {
 
 // eventTime is WhatsApp's time of an event, or now where it gives none.
 func eventTime(at time.Time) time.Time {
-	if at.IsZero() || at.Unix() == 0 {
+	if at.IsZero() || at.Unix() == 0 || !hasForm(at) {
 		return time.Now().UTC()
 	}
 	return at.UTC()

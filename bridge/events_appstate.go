@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 )
 
 // What another device of the account changed. AppState is the general event;
@@ -74,7 +75,7 @@ func onPin(t *translation, evt *events.Pin) error {
 	if err := t.chatChange("Pin", evt.JID, evt.Timestamp, evt.FromFullSync, fields{"pinned": evt.Action.GetPinned()}); err != nil {
 		return err
 	}
-	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Pinned: evt.Action.Pinned})
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Pinned: proto.Bool(evt.Action.GetPinned())})
 	return nil
 }
 
@@ -87,7 +88,7 @@ func onMute(t *translation, evt *events.Mute) error {
 		fields{"muted": evt.Action.GetMuted(), "muted_until": until}); err != nil {
 		return err
 	}
-	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Muted: evt.Action.Muted, MutedUntil: until})
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Muted: proto.Bool(evt.Action.GetMuted()), MutedUntil: until})
 	return nil
 }
 
@@ -96,7 +97,7 @@ func onArchive(t *translation, evt *events.Archive) error {
 		fields{"archived": evt.Action.GetArchived()}); err != nil {
 		return err
 	}
-	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Archived: evt.Action.Archived})
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Archived: proto.Bool(evt.Action.GetArchived())})
 	return nil
 }
 
@@ -105,7 +106,7 @@ func onMarkChatAsRead(t *translation, evt *events.MarkChatAsRead) error {
 		fields{"read": evt.Action.GetRead()}); err != nil {
 		return err
 	}
-	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Read: evt.Action.Read})
+	t.projectChat(evt.JID, ProjectedChat{At: evt.Timestamp, Read: proto.Bool(evt.Action.GetRead())})
 	return nil
 }
 
@@ -145,7 +146,7 @@ func onStar(t *translation, evt *events.Star) error {
 	}); err != nil {
 		return err
 	}
-	t.projectChat(evt.ChatJID, ProjectedChat{At: evt.Timestamp, MessageID: evt.MessageID, Starred: evt.Action.Starred})
+	t.projectChat(evt.ChatJID, ProjectedChat{At: evt.Timestamp, MessageID: evt.MessageID, Starred: proto.Bool(evt.Action.GetStarred())})
 	return nil
 }
 

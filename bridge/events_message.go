@@ -39,7 +39,18 @@ type MessageData struct {
 
 func (d *MessageData) dropRaw() { d.Raw, d.RawTruncated = nil, true }
 
+// withMessage gives an event without a message an empty one. The phone's answer to a request for a missing message may lead to an edit without content.
+func withMessage(evt *events.Message) {
+	if evt.Message == nil {
+		evt.Message = &waE2E.Message{}
+	}
+	if evt.RawMessage == nil {
+		evt.RawMessage = evt.Message
+	}
+}
+
 func onMessage(t *translation, evt *events.Message) error {
+	withMessage(evt)
 	fillNewsletterRevoke(evt)
 	if t.dropped(&evt.Info) || isPlumbing(evt.Message) {
 		return t.plumbing(evt)

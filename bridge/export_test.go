@@ -28,3 +28,16 @@ func (s *Session) StoreHistory(ctx context.Context, blob *waHistorySync.HistoryS
 	}
 	return s.storeHistory(ctx, cli, blob)
 }
+
+// BotProfiles calls what panics in whatsmeow when an answer is incomplete.
+func (s *Session) BotProfiles(ctx context.Context) ([]types.BotProfileInfo, error) {
+	cli, err := s.live()
+	if err != nil {
+		return nil, err
+	}
+	bots, err := cli.GetBotListV2(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return cli.GetBotProfiles(ctx, bots)
+}

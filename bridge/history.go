@@ -173,11 +173,19 @@ func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob 
 			continue
 		}
 		for _, item := range conversation.GetMessages() {
-			m, err := s.oldMessage(ctx, cli, chat, item)
-			if err != nil {
+			var m *ProjectedMessage
+			err := catchPanic("old message", func() (err error) {
+				m, err = s.oldMessage(ctx, cli, chat, item)
+				return err
+			})
+			var broken *panicError
+			switch {
+			case errors.As(err, &broken): // one bad message must not keep the rest away
+				s.logPanic(err)
+				continue
+			case err != nil:
 				return count, err
-			}
-			if m == nil {
+			case m == nil:
 				continue
 			}
 			count++

@@ -123,7 +123,7 @@ func jidOrNull(jid types.JID) *string {
 
 func timeOrNull(t time.Time) *time.Time {
 	// whatsmeow turns an absent attribute into the zero time or into the epoch.
-	if t.IsZero() || t.Unix() == 0 {
+	if t.IsZero() || t.Unix() == 0 || !hasForm(t) {
 		return nil
 	}
 	t = t.UTC()

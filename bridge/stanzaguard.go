@@ -44,6 +44,9 @@ var backgroundNotifications = map[string]func(*Session, *whatsmeow.Client, conte
 	"server_sync": (*Session).appStateChanged,
 }
 
+// pairingNotifications are steps of a pairing. In a session that is paired whatsmeow would begin it anew, and then refuse the next login.
+var pairingNotifications = map[string]bool{"link_code_companion_reg": true, "passkey_prologue_request": true, "crsc_continuation": true}
+
 // guardStanzas wraps the client's handlers of stanzas. Call it before the client connects.
 func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 	return wrapStanzaHandlers(cli, func(tag string, next stanzaHandler) stanzaHandler {
@@ -61,6 +64,7 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 			}
 		}
 		return func(ctx context.Context, node *waBinary.Node) {
+			repairStanzaTime(node)
 			if s.guarded("stanza "+tag, func() { handle(ctx, node) }) {
 				return
 			}
@@ -74,6 +78,10 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 // handleNotification runs the types that whatsmeow would handle in a goroutine without a recover in one that has it.
 func (s *Session) handleNotification(cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node, next stanzaHandler) {
 	kind := node.AttrGetter().OptionalString("type")
+	if pairingNotifications[kind] && !s.device().IsEmpty() {
+		cli.DangerousInternals().SendAck(ctx, node, 0)
+		return
+	}
 	run := backgroundNotifications[kind]
 	if run == nil {
 		next(ctx, node)
@@ -88,6 +96,9 @@ func (s *Session) handleNotification(cli *whatsmeow.Client, ctx context.Context,
 // handleServerIQ checks what whatsmeow takes for granted in the result of a pairing. Without an id, or without the address of the new device, the
 // pairing fails.
 func (s *Session) handleServerIQ(cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node, next stanzaHandler) {
+	if !s.device().IsEmpty() {
+		return // all requests of the server are steps of a pairing, and would make whatsmeow forget that it is paired
+	}
 	success, ok := node.GetOptionalChildByTag("pair-success")
 	if !ok || node.Attrs["from"] != types.ServerJID {
 		next(ctx, node)

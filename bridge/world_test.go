@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,7 +28,7 @@ const patience = 20 * time.Second
 
 // world is a simulated WhatsApp with a bridge on it.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	net     *sandbox.Network
 	wire    *sandbox.Listener
 	url     string
@@ -39,11 +40,12 @@ type world struct {
 	storage bridge.MediaStorage // nil = none
 	names   *namecheck.Checker  // of every event
 	stopped bool
+	hostile bool // the network makes clients misbehave: what they do is not judged
 }
 
-func newWorld(t *testing.T) *world { return newWorldOn(t, filepath.Join(t.TempDir(), "test.db")) }
+func newWorld(t testing.TB) *world { return newWorldOn(t, filepath.Join(t.TempDir(), "test.db")) }
 
-func newWorldOn(t *testing.T, url string) *world {
+func newWorldOn(t testing.TB, url string) *world {
 	t.Helper()
 	w := &world{t: t, url: url, net: sandbox.New(sandbox.Options{}), names: namecheck.New()}
 	w.config = bridge.Config{BackoffMin: time.Millisecond, BackoffMax: 50 * time.Millisecond, RedeliveryPause: 10 * time.Millisecond}
@@ -56,6 +58,9 @@ func newWorldOn(t *testing.T, url string) *world {
 		w.stop()
 		w.net.Close()
 		_ = w.wire.Close()
+		if w.hostile {
+			return
+		}
 		problems, _ := w.names.Take("")
 		for _, problem := range problems {
 			t.Error(problem)
@@ -87,7 +92,7 @@ func (w *world) start() {
 	}
 	w.faults = &faultyJournal{Journal: &namecheck.Journal{Log: w.log, Checker: w.names}}
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Options{
-		DB: w.db, Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(slog.DiscardHandler),
+		DB: w.db, Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(w.logs()),
 		Attach: func(cli *whatsmeow.Client) { sandbox.Attach(cli, w.wire.Dial) },
 	})
 	if err != nil {
@@ -265,7 +270,7 @@ func (r *reader) text(text string) event {
 	return r.until("message "+text, func(e event) bool { return e.Type == "Message" && e.data["text"] == text })
 }
 
-func decode(t *testing.T, e *journal.Event) event {
+func decode(t testing.TB, e *journal.Event) event {
 	t.Helper()
 	out := event{Event: e}
 	if err := json.Unmarshal(e.Data, &out.data); err != nil {
@@ -352,4 +357,12 @@ func (j *faultyJournal) set(before func(session string, records []journal.Record
 	j.mu.Lock()
 	j.before = before
 	j.mu.Unlock()
+}
+
+// logs is where the bridge logs to: nowhere, or with TEST_BRIDGE_LOG set to standard error.
+func (w *world) logs() slog.Handler {
+	if os.Getenv("TEST_BRIDGE_LOG") == "" {
+		return slog.DiscardHandler
+	}
+	return slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
 }

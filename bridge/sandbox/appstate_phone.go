@@ -199,6 +199,9 @@ func (p *Phone) noteState(change StateChange) {
 
 // applyState lets the network know what the phone's app would tell it.
 func (p *Phone) applyState(change StateChange) {
+	if len(change.Index) == 0 {
+		return
+	}
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	switch change.Index[0] {

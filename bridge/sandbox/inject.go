@@ -1,14 +1,17 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/socket"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // InjectStanza sends a stanza that no phone would send to an account's linked devices, or to one of them when session names its device. It
-// bypasses all checks and fault rules. A stanza that clients acknowledge (message, receipt, notification, call, status) is queued until they do,
+// bypasses all checks and fault rules. A stanza that clients acknowledge (message, status, receipt, notification, call) is queued until they do,
 // see Unacknowledged; any other is sent at once to the devices that are connected. It returns the number of devices. The error wraps ErrBadJID,
 // ErrNoAccount or ErrNoDevice, or says why the stanza cannot be encoded.
 func (n *Network) InjectStanza(session string, node waBinary.Node) (int, error) {
@@ -21,7 +24,7 @@ func (n *Network) InjectStanza(session string, node waBinary.Node) (int, error) 
 	}
 	return n.eachDevice(session, func(d *device) bool {
 		switch node.Tag {
-		case "message", "status", "appdata", "receipt", "notification", "call":
+		case "message", "status", "receipt", "notification", "call":
 			n.enqueue(d, queued{node: node, key: keyOf(&node)})
 			return true
 		}
@@ -56,6 +59,24 @@ func (n *Network) Unacknowledged(session string) (count int, err error) {
 		return true
 	})
 	return count, err
+}
+
+// Waiting lists the stanzas that Unacknowledged counts, as text.
+func (n *Network) Waiting(session string) (stanzas []string) {
+	_, _ = n.eachDevice(session, func(d *device) bool {
+		for _, item := range d.queue.items {
+			stanzas = append(stanzas, item.node.String())
+		}
+		return true
+	})
+	return stanzas
+}
+
+// SendPeer sends a message of the account's own business to one of its linked devices, whatever it holds: history, keys, answers.
+func (p *Phone) SendPeer(ctx context.Context, companion types.JID, message *waE2E.ProtocolMessage) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sendPeer(ctx, companion, message)
 }
 
 // eachDevice calls act, under n.mu, for the linked devices that session names and counts for how many it returned true.
