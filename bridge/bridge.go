@@ -58,6 +58,9 @@ type Options struct {
 	Config Config
 	// Outlets get the events of all sessions but those that stay out; nil = there are none.
 	Outlets Outlets
+	// Forget deletes what is kept elsewhere under the key of a deleted session's data (Session.Owner); nil = nothing is. It
+	// may be called again for a session whose deletion was cut off.
+	Forget func(ctx context.Context, owner string) error
 }
 
 // Bridge owns all sessions of this process. Its methods may be called from any
@@ -77,6 +80,8 @@ type Bridge struct {
 	devices    *sqlstore.Container
 	keys       *contactKeys
 	project    projectors
+	elsewhere  func(ctx context.Context, owner string) error // Options.Forget
+	lids       *lidStore
 
 	messages *messages.Store
 	files    *media.Library
@@ -121,8 +126,8 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	}
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
-		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, storage: opts.Storage,
-		store: sessionStore{db: db}, devices: devices, keys: newContactKeys(db),
+		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, storage: opts.Storage, elsewhere: opts.Forget,
+		store: sessionStore{db: db}, devices: devices, keys: newContactKeys(db), lids: newLIDStore(db),
 		translators: allTranslators(),
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
 		history:     semaphore.NewWeighted(int64(cfg.HistoryWorkers)),
@@ -228,6 +233,7 @@ type CreateParams struct {
 	Settings SettingsPatch
 	Proxy    Proxy
 	Profile  *ClientProfile
+	Restore  bool // take over the data that the last session of this id left
 }
 
 const (
@@ -250,6 +256,11 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 		return nil, newError(ReasonUnavailable, "the bridge is closed")
 	}
 	defer b.gate.leave()
+	if p.Restore {
+		if err = b.restore(ctx, row); err != nil {
+			return nil, err
+		}
+	}
 	s := newSession(b, row, quarantined{})
 	b.mu.Lock()
 	_, exists := b.sessions[row.ID]
@@ -265,7 +276,7 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 		return nil, newError(ReasonTooLarge, "there are %d sessions, the most this server takes", b.cfg.MaxSessions)
 	}
 	if err = b.outlets.Add(ctx, row.ID, row.Settings.SkipGlobal); err == nil {
-		err = b.store.put(ctx, row)
+		err = b.store.create(ctx, row)
 	}
 	if err != nil {
 		b.forget(row.ID)
@@ -280,7 +291,7 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 func newRow(p CreateParams) (*sessionRow, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	p.Proxy.URL = guard.NormalizeOrKeep(p.Proxy.URL)
-	row := &sessionRow{ID: p.ID, Name: p.Name, Proxy: p.Proxy, Profile: p.Profile, CreatedAt: now, UpdatedAt: now}
+	row := &sessionRow{ID: p.ID, Incarnation: newIncarnation(), Name: p.Name, Proxy: p.Proxy, Profile: p.Profile, CreatedAt: now, UpdatedAt: now}
 	if row.ID == "" {
 		row.ID = strings.ToLower(ulid.Make().String())
 	}

@@ -39,7 +39,7 @@ func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMe
 		}
 		return given.Timestamp, key, nil
 	}
-	stored, err := s.b.messages.Chat(ctx, s.id, s.chatAddress(ctx, chat))
+	stored, err := s.b.messages.Chat(ctx, s.owner, s.chatAddress(ctx, chat))
 	switch {
 	case errors.Is(err, messages.ErrNotFound):
 		return time.Time{}, nil, nil
@@ -62,7 +62,7 @@ func (s *Session) setChat(ctx context.Context, what string, chat types.JID, patc
 	if err := s.writeAppState(ctx, what, patch); err != nil {
 		return err
 	}
-	if err := s.b.messages.UpdateChat(ctx, s.id, s.chatAddress(ctx, chat), stored); err != nil {
+	if err := s.b.messages.UpdateChat(ctx, s.owner, s.chatAddress(ctx, chat), stored); err != nil {
 		return storageError("the chat could not be stored", err)
 	}
 	return nil
@@ -96,7 +96,7 @@ func (s *Session) SetPinned(ctx context.Context, chat string, pinned bool) error
 	}
 	if pinned {
 		yes := true
-		others, count, err := s.b.messages.Chats(ctx, s.id, messages.ChatQuery{Pinned: &yes})
+		others, count, err := s.b.messages.Chats(ctx, s.owner, messages.ChatQuery{Pinned: &yes})
 		if err != nil {
 			return storageError("the chats could not be counted", err)
 		}
@@ -166,7 +166,7 @@ func (s *Session) ClearMessages(ctx context.Context, chat string, keepStarred bo
 	if err != nil {
 		return err
 	}
-	if err := s.b.messages.ClearChat(ctx, s.id, s.chatAddress(ctx, jid), at, keepStarred); err != nil {
+	if err := s.b.messages.ClearChat(ctx, s.owner, s.chatAddress(ctx, jid), at, keepStarred); err != nil {
 		return storageError("the messages could not be removed", err)
 	}
 	return nil
@@ -191,7 +191,7 @@ func (s *Session) DeleteChat(ctx context.Context, chat string, deleteMedia bool,
 	if err := s.writeAppState(ctx, "delete the chat", appstate.BuildDeleteChat(jid, at, key, deleteMedia)); err != nil {
 		return err
 	}
-	if err := s.b.messages.DeleteChat(ctx, s.id, s.chatAddress(ctx, jid), at); err != nil {
+	if err := s.b.messages.DeleteChat(ctx, s.owner, s.chatAddress(ctx, jid), at); err != nil {
 		return storageError("the chat could not be removed", err)
 	}
 	return nil
@@ -247,7 +247,7 @@ func (s *Session) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
 			done = append(done, ids...)
 		}
 	}
-	if err := s.b.messages.MarkRead(ctx, s.id, s.chatAddress(ctx, chat), done); err != nil {
+	if err := s.b.messages.MarkRead(ctx, s.owner, s.chatAddress(ctx, chat), done); err != nil {
 		return nil, storageError("the messages could not be marked as read", err)
 	}
 	if len(r.MessageIDs) == 0 {
@@ -274,7 +274,7 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 			return nil, err
 		}
 	}
-	rows, err := s.b.messages.Unread(ctx, s.id, s.chatAddress(ctx, chat), maxReadIDs)
+	rows, err := s.b.messages.Unread(ctx, s.owner, s.chatAddress(ctx, chat), maxReadIDs)
 	if err != nil {
 		return nil, storageError("the unread messages could not be read", err)
 	}

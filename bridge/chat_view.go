@@ -86,7 +86,7 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 
 // knownGroups are the groups in the directory, by JID.
 func (s *Session) knownGroups(ctx context.Context) (map[string]*Group, error) {
-	stored, err := s.b.people.Groups(ctx, s.id)
+	stored, err := s.b.people.Groups(ctx, s.owner)
 	if err != nil {
 		return nil, storageError("the groups could not be read", err)
 	}
@@ -124,11 +124,11 @@ func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, to
 	if q.IncludeContacts {
 		query.Limit, query.Offset = 0, 0
 	}
-	stored, total, err := s.b.messages.Chats(ctx, s.id, query)
+	stored, total, err := s.b.messages.Chats(ctx, s.owner, query)
 	if err != nil {
 		return nil, 0, stats, storageError("the chats could not be read", err)
 	}
-	counted, err := s.b.messages.Stats(ctx, s.id)
+	counted, err := s.b.messages.Stats(ctx, s.owner)
 	if err != nil {
 		return nil, 0, stats, storageError("the chats could not be counted", err)
 	}
@@ -205,7 +205,7 @@ func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := s.b.messages.Chat(ctx, s.id, s.chatAddress(ctx, jid))
+	stored, err := s.b.messages.Chat(ctx, s.owner, s.chatAddress(ctx, jid))
 	switch {
 	case errors.Is(err, messages.ErrNotFound) && (isPerson(jid) || groups[jid.String()] != nil):
 		stored = &messages.Chat{JID: jid.String(), Kind: messages.KindOf(jid.String())} // nothing was said yet

@@ -54,6 +54,10 @@ type Config struct {
 	// SkipMedia keeps the files of messages where they are, whatever the
 	// sessions' settings; a call that asks for one gets it. Default false.
 	SkipMedia bool
+	// KeepDeleted is how long messages, media and contact keys of a session
+	// stay that was deleted without purge, for a session created with Restore.
+	// Default 30 days.
+	KeepDeleted time.Duration
 }
 
 const (
@@ -72,6 +76,7 @@ const (
 	defaultEventDataLimit     = 64 << 10
 	defaultHistoryWorkers     = 2
 	defaultDeviceName         = "Waystation"
+	defaultKeepDeleted        = 30 * 24 * time.Hour
 )
 
 func (c Config) withDefaults() Config {
@@ -90,6 +95,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.EventDataLimit, defaultEventDataLimit)
 	setDefault(&c.HistoryWorkers, defaultHistoryWorkers)
 	setDefault(&c.DeviceName, defaultDeviceName)
+	setDefault(&c.KeepDeleted, defaultKeepDeleted)
 	return c
 }
 

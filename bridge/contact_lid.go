@@ -80,7 +80,7 @@ func (s *Session) ResolveLID(ctx context.Context, contact string) (*LIDMapping, 
 	mapping := &LIDMapping{Contact: jidOrNull(who.pn), LID: jidOrNull(who.lid)}
 	if pair := who.pair(); pair != (directory.Pair{}) {
 		s.sawPairs(ctx, pair)
-		seen, found, err := s.b.people.Pair(ctx, s.ID(), pair.LID)
+		seen, found, err := s.b.people.Pair(ctx, s.owner, pair.LID)
 		if err != nil {
 			return nil, storageError("the pair could not be read", err)
 		}
@@ -114,7 +114,7 @@ func (s *Session) ListLIDMappings(ctx context.Context, limit, offset int) ([]Sto
 			return nil, 0, err
 		}
 	}
-	pairs, total, err := s.b.people.Pairs(ctx, s.ID(), limit, offset)
+	pairs, total, err := s.b.people.Pairs(ctx, s.owner, limit, offset)
 	if err != nil {
 		return nil, 0, storageError("the pairs could not be read", err)
 	}
@@ -141,7 +141,7 @@ func (s *Session) importPairs(ctx context.Context, device *store.Device) error {
 	for who := range people {
 		pairs = append(pairs, who.pair())
 	}
-	if err := s.b.people.AddPairs(ctx, s.ID(), pairs, time.Now()); err != nil {
+	if err := s.b.people.AddPairs(ctx, s.owner, pairs, time.Now()); err != nil {
 		return storageError("the pairs could not be stored", err)
 	}
 	return nil
@@ -149,7 +149,7 @@ func (s *Session) importPairs(ctx context.Context, device *store.Device) error {
 
 // sawPairs counts pairs the session came across. It is bookkeeping: a failure is logged and hinders nobody.
 func (s *Session) sawPairs(ctx context.Context, pairs ...directory.Pair) {
-	if err := s.b.people.SeePairs(ctx, s.ID(), pairs, time.Now()); err != nil {
+	if err := s.b.people.SeePairs(ctx, s.owner, pairs, time.Now()); err != nil {
 		s.log().Warn("pairs of phone number and LID could not be stored", "error", err)
 	}
 }

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// contactKeys gives each person one key that does not change: not when the
+// contactKeys gives each person one key per session that does not change: not when the
 // phone number of a LID becomes known later, nor the LID of a number. The key
 // is the first address the person was seen under, the LID where both were
 // known then. When two addresses turn out to be one person after both have
@@ -19,14 +20,17 @@ type contactKeys struct {
 	db *dbutil.Database
 
 	mu    sync.Mutex
-	cache map[string]string // address -> key
+	cache map[owned]string // address -> key
 }
+
+// owned is an address as the session with a key of its data knows it.
+type owned struct{ owner, address string }
 
 // maxCachedKeys bounds the cache; the table knows the rest.
 const maxCachedKeys = 20000
 
 func newContactKeys(db *dbutil.Database) *contactKeys {
-	return &contactKeys{db: db, cache: make(map[string]string)}
+	return &contactKeys{db: db, cache: make(map[owned]string)}
 }
 
 // alias tells that two keys meant one person.
@@ -44,8 +48,8 @@ type aliased struct {
 // of returns the key of a person and, when this very call joined two keys, the
 // alias that has to be announced. Both halves of p may be empty; then the key
 // is too.
-func (c *contactKeys) of(ctx context.Context, p person) (string, *alias, error) {
-	keys, joined, err := c.ofAll(ctx, []person{p})
+func (c *contactKeys) of(ctx context.Context, owner string, p person) (string, *alias, error) {
+	keys, joined, err := c.ofAll(ctx, owner, []person{p})
 	if err != nil {
 		return "", nil, err
 	}
@@ -58,9 +62,9 @@ func (c *contactKeys) of(ctx context.Context, p person) (string, *alias, error) 
 // ofAll returns the keys of people, in their order, and the aliases that have
 // to be announced. Keys that are not cached are read, or made, in one
 // transaction.
-func (c *contactKeys) ofAll(ctx context.Context, people []person) (keys []string, joined []aliased, err error) {
+func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) (keys []string, joined []aliased, err error) {
 	keys = make([]string, len(people))
-	missing := c.cached(people, keys)
+	missing := c.cached(owner, people, keys)
 	if len(missing) == 0 {
 		return keys, nil, nil
 	}
@@ -68,7 +72,7 @@ func (c *contactKeys) ofAll(ctx context.Context, people []person) (keys []string
 		joined = nil
 		for _, i := range missing {
 			pn, lid := people[i].halves()
-			key, join, err := c.settle(ctx, pn, lid)
+			key, join, err := c.settle(ctx, owner, pn, lid)
 			if err != nil {
 				return err
 			}
@@ -92,20 +96,20 @@ func (c *contactKeys) ofAll(ctx context.Context, people []person) (keys []string
 				keys[i] = j.alias.Key
 			}
 		}
-		c.remember(keys[i], pn, lid)
+		c.remember(owner, keys[i], pn, lid)
 	}
 	return keys, joined, nil
 }
 
 // cached fills in the keys that are cached and returns the places of the rest.
-func (c *contactKeys) cached(people []person, keys []string) (missing []int) {
+func (c *contactKeys) cached(owner string, people []person, keys []string) (missing []int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, p := range people {
 		pn, lid := p.halves()
-		switch key := c.cache[pn]; {
+		switch key := c.cache[owned{owner, pn}]; {
 		case pn == "":
-		case key != "" && key == c.cache[lid]:
+		case key != "" && key == c.cache[owned{owner, lid}]:
 			keys[i] = key
 		default:
 			missing = append(missing, i)
@@ -134,34 +138,42 @@ func addressString(jid types.JID) string {
 }
 
 // settle reads, makes or joins the keys of one person. It needs a transaction.
-func (c *contactKeys) settle(ctx context.Context, pn, lid string) (key string, joined *alias, err error) {
+func (c *contactKeys) settle(ctx context.Context, owner, pn, lid string) (key string, joined *alias, err error) {
 	err = c.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		key, joined = "", nil
 		now := time.Now().UnixMilli()
+		if !strings.Contains(owner, ownerSeparator) { // older than keys of its own
+			if _, err := c.db.Exec(ctx, `
+				INSERT INTO bridge_contacts (session, jid, contact_key, created_at)
+				SELECT CAST($1 AS TEXT), jid, contact_key, created_at FROM bridge_contact_keys WHERE jid IN ($2, $3) ORDER BY jid
+				ON CONFLICT (session, jid) DO NOTHING`, owner, pn, lid); err != nil {
+				return err
+			}
+		}
 		// Insert first: it decides between two that see the person at the same moment.
 		if _, err := c.db.Exec(ctx, `
-			INSERT INTO bridge_contact_keys (jid, contact_key, created_at)
-			SELECT CAST($1 AS TEXT), COALESCE((SELECT contact_key FROM bridge_contact_keys WHERE jid=$2), $1), CAST($3 AS BIGINT)
+			INSERT INTO bridge_contacts (session, jid, contact_key, created_at)
+			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), COALESCE((SELECT contact_key FROM bridge_contacts WHERE session=$1 AND jid=$3), $2), CAST($4 AS BIGINT)
 			WHERE true
-			ON CONFLICT (jid) DO NOTHING`, lid, pn, now); err != nil {
+			ON CONFLICT (session, jid) DO NOTHING`, owner, lid, pn, now); err != nil {
 			return err
 		}
 		if pn == lid {
-			return c.db.QueryRow(ctx, `SELECT contact_key FROM bridge_contact_keys WHERE jid=$1`, lid).Scan(&key)
+			return c.db.QueryRow(ctx, `SELECT contact_key FROM bridge_contacts WHERE session=$1 AND jid=$2`, owner, lid).Scan(&key)
 		}
 		if _, err := c.db.Exec(ctx, `
-			INSERT INTO bridge_contact_keys (jid, contact_key, created_at)
-			SELECT CAST($1 AS TEXT), contact_key, CAST($3 AS BIGINT) FROM bridge_contact_keys WHERE jid=$2
-			ON CONFLICT (jid) DO NOTHING`, pn, lid, now); err != nil {
+			INSERT INTO bridge_contacts (session, jid, contact_key, created_at)
+			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), contact_key, CAST($4 AS BIGINT) FROM bridge_contacts WHERE session=$1 AND jid=$3
+			ON CONFLICT (session, jid) DO NOTHING`, owner, pn, lid, now); err != nil {
 			return err
 		}
 		var lidKey, pnKey string
 		var lidAt, pnAt int64
-		const query = `SELECT contact_key, created_at FROM bridge_contact_keys WHERE jid=$1`
-		if err := c.db.QueryRow(ctx, query, lid).Scan(&lidKey, &lidAt); err != nil {
+		const query = `SELECT contact_key, created_at FROM bridge_contacts WHERE session=$1 AND jid=$2`
+		if err := c.db.QueryRow(ctx, query, owner, lid).Scan(&lidKey, &lidAt); err != nil {
 			return err
 		}
-		if err := c.db.QueryRow(ctx, query, pn).Scan(&pnKey, &pnAt); err != nil {
+		if err := c.db.QueryRow(ctx, query, owner, pn).Scan(&pnKey, &pnAt); err != nil {
 			return err
 		}
 		key = lidKey
@@ -173,7 +185,7 @@ func (c *contactKeys) settle(ctx context.Context, pn, lid string) (key string, j
 			key, over = pnKey, lidKey
 		}
 		joined = &alias{Key: key, Replaced: over}
-		_, err := c.db.Exec(ctx, `UPDATE bridge_contact_keys SET contact_key=$1 WHERE contact_key=$2`, key, over)
+		_, err := c.db.Exec(ctx, `UPDATE bridge_contacts SET contact_key=$2 WHERE session=$1 AND contact_key=$3`, owner, key, over)
 		return err
 	})
 	return key, joined, err
@@ -186,13 +198,22 @@ func (c *contactKeys) forget() {
 	clear(c.cache)
 }
 
-func (c *contactKeys) remember(key string, addresses ...string) {
+// purge deletes the keys of a session.
+func (c *contactKeys) purge(ctx context.Context, owner string) error {
+	_, err := c.db.Exec(ctx, `DELETE FROM bridge_contacts WHERE session=$1`, owner)
+	if err == nil {
+		c.forget()
+	}
+	return err
+}
+
+func (c *contactKeys) remember(owner, key string, addresses ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.cache) > maxCachedKeys {
 		clear(c.cache)
 	}
 	for _, address := range addresses {
-		c.cache[address] = key
+		c.cache[owned{owner, address}] = key
 	}
 }

@@ -28,7 +28,7 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 	keys := newContactKeys(db)
 	ask := func(p person) (string, *alias) {
 		t.Helper()
-		key, joined, err := keys.of(t.Context(), p)
+		key, joined, err := keys.of(t.Context(), "s", p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 	if got, _ := ask(bob); got != bobLID.String() {
 		t.Errorf("both known: %q", got)
 	}
-	if got, joined, err := keys.of(t.Context(), person{}); got != "" || joined != nil || err != nil {
+	if got, joined, err := keys.of(t.Context(), "s", person{}); got != "" || joined != nil || err != nil {
 		t.Errorf("nobody: %q %v %v", got, joined, err)
 	}
 }
@@ -65,13 +65,13 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
 	db := openTestDB(t, ":memory:")
 	keys := newContactKeys(db)
-	if _, _, err := keys.of(t.Context(), person{lid: adaLID}); err != nil {
+	if _, _, err := keys.of(t.Context(), "s", person{lid: adaLID}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := keys.of(t.Context(), person{pn: adaPN}); err != nil {
+	if _, _, err := keys.of(t.Context(), "s", person{pn: adaPN}); err != nil {
 		t.Fatal(err)
 	}
-	key, joined, err := keys.of(t.Context(), person{pn: adaPN, lid: adaLID})
+	key, joined, err := keys.of(t.Context(), "s", person{pn: adaPN, lid: adaLID})
 	if err != nil || joined == nil {
 		t.Fatalf("joined %+v, %v", joined, err)
 	}
@@ -79,7 +79,7 @@ func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
 		t.Errorf("key %q, alias %+v", key, joined)
 	}
 	for _, p := range []person{{pn: adaPN}, {lid: adaLID}, {pn: adaPN, lid: adaLID}} {
-		if got, again, err := keys.of(t.Context(), p); got != key || again != nil || err != nil {
+		if got, again, err := keys.of(t.Context(), "s", p); got != key || again != nil || err != nil {
 			t.Errorf("%+v: %q %+v %v", p, got, again, err)
 		}
 	}

@@ -7,8 +7,9 @@ import (
 
 // Delete removes a session with its device keys, quarantined ones included,
 // and its journal. With logout the device is unlinked first where that is
-// possible; a failure to do so does not stop the deletion. Stored messages
-// stay.
+// possible; a failure to do so does not stop the deletion. Messages, media and
+// contact keys stay for Config.KeepDeleted: a session that is created with
+// CreateParams.Restore takes them over, no other reads them.
 func (b *Bridge) Delete(ctx context.Context, id string, logout bool) error {
 	return b.remove(ctx, id, logout, false)
 }
@@ -88,24 +89,42 @@ func (b *Bridge) sweep(ctx context.Context, s *Session, data bool) error {
 	if current, err := b.Session(s.id); err != nil || current != s {
 		return newError(ReasonNotFound, "there is no such session")
 	}
-	if err := b.wipe(ctx, s.id, data); err != nil {
+	if err := b.wipe(ctx, deletion{session: s.id, owner: s.owner, data: data}); err != nil {
 		return err
 	}
 	b.forget(s.id)
 	return nil
 }
 
-// wipe deletes what is stored of a session elsewhere.
-func (b *Bridge) wipe(ctx context.Context, id string, data bool) error {
+// wipe deletes what is stored of a session elsewhere, with data what earlier sessions of its id left too.
+func (b *Bridge) wipe(ctx context.Context, d deletion) error {
+	id, data := d.session, d.data
 	if b.storage != nil {
 		if err := b.storage.DropSession(ctx, id, data); err != nil {
 			return storageError("forget the session's stored files", err)
 		}
 	}
-	if data && b.project.messages != nil {
-		if err := b.project.messages.Purge(ctx, id); err != nil {
-			return storageError("delete the session's messages", err)
+	if err := b.lids.purge(ctx, d.owner); err != nil {
+		return storageError("delete the session's phone number pairs", err)
+	}
+	if data {
+		owners, err := b.store.keptOwners(ctx, id)
+		if err != nil {
+			return storageError("look for kept data", err)
 		}
+		for _, owner := range append(owners, d.owner, id) {
+			if err := b.purgeData(ctx, owner); err != nil {
+				return storageError("delete the session's data", err)
+			}
+		}
+	}
+	if b.elsewhere != nil {
+		if err := b.elsewhere(ctx, d.owner); err != nil {
+			return storageError("forget the session's kept replies", err)
+		}
+	}
+	if err := b.store.forgetShared(ctx); err != nil {
+		return storageError("delete shared contact keys", err)
 	}
 	if err := b.outlets.Remove(ctx, id); err != nil {
 		return storageError("forget where the session's events go", err)
@@ -127,7 +146,7 @@ func (b *Bridge) wipeDeleted(ctx context.Context) error {
 		return err
 	}
 	for _, d := range list {
-		if err := b.wipe(ctx, d.session, d.data); err != nil {
+		if err := b.wipe(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -150,10 +169,10 @@ func (b *Bridge) erase(ctx context.Context, s *Session, data bool) error {
 			return err
 		}
 	}
-	if err = b.people.Purge(ctx, s.id); err != nil {
+	if err = b.people.Purge(ctx, s.owner); err != nil {
 		return err
 	}
-	return b.store.drop(ctx, s.id, data)
+	return b.store.drop(ctx, s.id, s.owner, data)
 }
 
 func (b *Bridge) forget(id string) {

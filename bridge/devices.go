@@ -81,19 +81,23 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 	if err != nil {
 		return fmt.Errorf("bridge: load device: %w", err)
 	}
-	if device == nil {
-		return nil
+	if device != nil {
+		if err = b.devices.DeleteDevice(ctx, device); err != nil {
+			return fmt.Errorf("bridge: delete device: %w", err)
+		}
 	}
-	if err = b.devices.DeleteDevice(ctx, device); err != nil {
-		return fmt.Errorf("bridge: delete device: %w", err)
+	// The only table of a device that has no foreign key.
+	if _, err = b.db.Exec(ctx, `DELETE FROM whatsmeow_privacy_tokens WHERE our_jid=$1`, jid); err != nil {
+		return fmt.Errorf("bridge: delete privacy tokens: %w", err)
 	}
 	return nil
 }
 
-// guardDevice puts the bridge's own container and its signal, contact and app-state stores over those of a device.
+// guardDevice puts the bridge's own container and its signal, contact, app-state and LID stores over those of a device.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
 	guardRatchets(s.b.db, device, s.messageLeftAlone)
 	device.Contacts = newContactStore(device.Contacts)
 	device.AppState = newAppStateStore(s.b.db, device.AppState, s.appStateRefused)
+	device.LIDs = &sessionLIDs{store: s.b.lids, owner: s.owner}
 }

@@ -69,7 +69,7 @@ func (t *translation) addressBook() store.LIDStore {
 
 // key gives the contact key; a join of two keys becomes an Alias event.
 func (t *translation) key(p person) (string, error) {
-	key, joined, err := t.s.b.keys.of(t.ctx, p)
+	key, joined, err := t.s.b.keys.of(t.ctx, t.s.owner, p)
 	if err != nil || joined == nil {
 		return key, err
 	}

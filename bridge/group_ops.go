@@ -125,7 +125,7 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error)
 		pairs = append(pairs, pairsOfMembers(info.Participants)...)
 	}
 	now := time.Now()
-	if err := s.b.people.ReplaceGroups(ctx, s.ID(), rows, now); err != nil {
+	if err := s.b.people.ReplaceGroups(ctx, s.owner, rows, now); err != nil {
 		return nil, storageError("the groups could not be stored", err)
 	}
 	s.sawPairs(ctx, pairs...)
@@ -175,7 +175,7 @@ func (s *Session) LeaveGroup(ctx context.Context, group string) error {
 	if err := client.LeaveGroup(ctx, jid); err != nil {
 		return waError("leave the group", err)
 	}
-	if err := s.b.people.RemoveGroup(ctx, s.ID(), jid.String()); err != nil {
+	if err := s.b.people.RemoveGroup(ctx, s.owner, jid.String()); err != nil {
 		return storageError("the group could not be removed from the store", err)
 	}
 	return nil
@@ -221,7 +221,7 @@ func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *typ
 	if err != nil {
 		return nil, err
 	}
-	if err := s.b.people.PutGroup(ctx, s.ID(), row, time.Now()); err != nil {
+	if err := s.b.people.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
 		return nil, storageError("the group could not be stored", err)
 	}
 	s.sawPairs(ctx, pairsOfMembers(info.Participants)...)
@@ -229,7 +229,7 @@ func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *typ
 }
 
 func (s *Session) storedGroups(ctx context.Context) ([]Group, error) {
-	rows, err := s.b.people.Groups(ctx, s.ID())
+	rows, err := s.b.people.Groups(ctx, s.owner)
 	if err != nil {
 		return nil, storageError("the stored groups could not be read", err)
 	}

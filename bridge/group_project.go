@@ -19,7 +19,7 @@ func (t *translation) projectJoined(group *Group) error {
 	if err != nil {
 		return err
 	}
-	t.project(func(ctx context.Context) error { return t.s.b.people.PutGroup(ctx, t.s.id, row, time.Now()) })
+	t.project(func(ctx context.Context) error { return t.s.b.people.PutGroup(ctx, t.s.owner, row, time.Now()) })
 	return nil
 }
 
@@ -44,7 +44,7 @@ func (t *translation) projectGroup(evt *events.GroupInfo) error {
 	s := t.s
 	t.project(func(ctx context.Context) error {
 		if gone {
-			return s.b.people.RemoveGroup(ctx, s.id, evt.JID.String())
+			return s.b.people.RemoveGroup(ctx, s.owner, evt.JID.String())
 		}
 		group, err := s.storedGroup(ctx, evt.JID)
 		if err != nil || group == nil {
@@ -55,7 +55,7 @@ func (t *translation) projectGroup(evt *events.GroupInfo) error {
 		if err != nil {
 			return err
 		}
-		return s.b.people.PutGroup(ctx, s.id, row, time.Now())
+		return s.b.people.PutGroup(ctx, s.owner, row, time.Now())
 	})
 	return nil
 }
@@ -149,7 +149,7 @@ func (g *Group) place(who person) int {
 // that cannot be read counts as not known: WhatsApp can be asked again, and the
 // event that tells of a change must not fail over it.
 func (s *Session) storedGroup(ctx context.Context, jid types.JID) (*Group, error) {
-	stored, found, err := s.b.people.Group(ctx, s.id, jid.String())
+	stored, found, err := s.b.people.Group(ctx, s.owner, jid.String())
 	if err != nil {
 		return nil, storageError("the stored group could not be read", err)
 	}

@@ -158,7 +158,7 @@ func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob 
 		}
 		err := s.b.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 			for _, m := range batch {
-				if err := p.ProjectMessage(ctx, s.id, m); err != nil {
+				if err := p.ProjectMessage(ctx, s.owner, m); err != nil {
 					return err
 				}
 			}

@@ -30,7 +30,7 @@ type UploadedFile struct {
 
 // KeepMedia stores a file for later use in a media object.
 func (s *Session) KeepMedia(ctx context.Context, source *MediaSource) (*UploadedFile, error) {
-	f, err := s.b.files.Open(ctx, s.id, source.input())
+	f, err := s.b.files.Open(ctx, s.owner, source.input())
 	if err != nil {
 		return nil, mediaError("media", err)
 	}
@@ -56,7 +56,7 @@ func (s *Session) KeepUpload(ctx context.Context, content io.Reader, about Uploa
 // keepFile stores a file and closes it.
 func (s *Session) keepFile(ctx context.Context, f *media.File) (*UploadedFile, error) {
 	defer f.Close()
-	kept, err := s.b.files.Keep(ctx, s.id, media.MediaID(s.id, "", f.MimeType), f)
+	kept, err := s.b.files.Keep(ctx, s.owner, media.MediaID(s.id, "", f.MimeType), f)
 	if err != nil {
 		return nil, mediaError("media", err)
 	}
@@ -66,7 +66,7 @@ func (s *Session) keepFile(ctx context.Context, f *media.File) (*UploadedFile, e
 // LoadMedia reads a picture or another small file of a media object into
 // memory; field names the object in errors.
 func (s *Session) LoadMedia(ctx context.Context, field string, source *MediaSource, limit int64) ([]byte, error) {
-	f, err := s.b.files.Open(ctx, s.id, source.input())
+	f, err := s.b.files.Open(ctx, s.owner, source.input())
 	if err != nil {
 		return nil, mediaError(field, err)
 	}
@@ -103,7 +103,7 @@ func (f *MediaFile) DataURL() (string, error) {
 
 // Media opens a kept file.
 func (s *Session) Media(ctx context.Context, mediaID string) (*MediaFile, error) {
-	kept, content, err := s.b.files.Get(ctx, s.id, mediaID)
+	kept, content, err := s.b.files.Get(ctx, s.owner, mediaID)
 	if err != nil {
 		var e *media.Error
 		if errors.As(err, &e) {
@@ -176,7 +176,7 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 	// hash them.
 	mediaID := media.MediaID(s.id, row.Chat+"\x00"+row.ID, mimeType)
 	fetch := func(source whatsmeow.DownloadableMessage) error {
-		_, err := s.b.files.Receive(ctx, s.id, mediaID, mimeType, name, func(f *os.File) error { return cli.DownloadToFile(ctx, source, f) })
+		_, err := s.b.files.Receive(ctx, s.owner, mediaID, mimeType, name, func(f *os.File) error { return cli.DownloadToFile(ctx, source, f) })
 		return err
 	}
 	err = fetch(source)
@@ -188,7 +188,7 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 	if err != nil {
 		return nil, downloadError(err)
 	}
-	if err := s.b.messages.SetMedia(ctx, s.id, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, mediaID); err != nil {
+	if err := s.b.messages.SetMedia(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, mediaID); err != nil {
 		return nil, storageError("the file could not be noted", err)
 	}
 	return s.Media(ctx, mediaID)
@@ -271,7 +271,7 @@ func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *mess
 	if err != nil {
 		return err
 	}
-	if err := s.b.messages.SetRaw(ctx, s.id, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, raw); err != nil {
+	if err := s.b.messages.SetRaw(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, raw); err != nil {
 		return storageError("the new place of the file could not be noted", err)
 	}
 	return nil

@@ -78,7 +78,7 @@ func (s *Session) DownloadMedia(ctx context.Context, d MediaDownload) (*MediaFil
 	}
 	// The id is the file's own hash: asking twice does not keep it twice.
 	mediaID := media.MediaID(s.id, hex.EncodeToString(d.FileSHA256), d.MimeType)
-	kept, err := s.b.files.Receive(ctx, s.id, mediaID, d.MimeType, "", func(f *os.File) error {
+	kept, err := s.b.files.Receive(ctx, s.owner, mediaID, d.MimeType, "", func(f *os.File) error {
 		if len(d.FileEncSHA256) == 0 {
 			return downloadUnhashed(ctx, cli, path, &d, kind.kind, kind.mms, f)
 		}

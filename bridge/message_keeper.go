@@ -29,6 +29,9 @@ func (b *Bridge) openMessages(ctx context.Context, opts Options) (err error) {
 	b.spawn(func() {
 		b.files.Run(sweep, b.log)
 	})
+	b.spawn(func() {
+		b.runExpiry(sweep)
+	})
 	return nil
 }
 

@@ -123,7 +123,7 @@ func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages
 		}
 		address = s.chatAddress(ctx, jid)
 	}
-	row, err := s.b.messages.Message(ctx, s.id, address, id)
+	row, err := s.b.messages.Message(ctx, s.owner, address, id)
 	switch {
 	case errors.Is(err, messages.ErrNotFound):
 		return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "there is no such message"}
@@ -159,7 +159,7 @@ func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*Mes
 	if err != nil {
 		return nil, false, err
 	}
-	rows, more, err := s.b.messages.List(ctx, s.id, messages.ListQuery{
+	rows, more, err := s.b.messages.List(ctx, s.owner, messages.ListQuery{
 		Chat: s.chatAddress(ctx, chat), Limit: q.Limit, Before: q.Before, Since: q.Since, FromMe: q.FromMe,
 	})
 	if errors.Is(err, messages.ErrNotFound) {
@@ -192,7 +192,7 @@ func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*
 		}
 		search.Chat = s.chatAddress(ctx, chat)
 	}
-	rows, total, err := s.b.messages.Search(ctx, s.id, search)
+	rows, total, err := s.b.messages.Search(ctx, s.owner, search)
 	if err != nil {
 		return nil, 0, storageError("the messages could not be searched", err)
 	}

@@ -469,7 +469,7 @@ func textOf(value any) string {
 }
 
 // fill puts the keys in their places and returns the aliases to announce.
-func (n *naming) fill(keys *contactKeys) ([]aliased, error) {
+func (n *naming) fill(keys *contactKeys, owner string) ([]aliased, error) {
 	if len(n.slots) == 0 {
 		return nil, nil
 	}
@@ -477,7 +477,7 @@ func (n *naming) fill(keys *contactKeys) ([]aliased, error) {
 	for i, slot := range n.slots {
 		people[i] = slot.who
 	}
-	found, joined, err := keys.ofAll(n.ctx, people)
+	found, joined, err := keys.ofAll(n.ctx, owner, people)
 	if err != nil {
 		return nil, err
 	}
@@ -493,7 +493,7 @@ func (t *translation) name(data any) error {
 	if err := n.apply(data); err != nil {
 		return err
 	}
-	joined, err := n.fill(t.s.b.keys)
+	joined, err := n.fill(t.s.b.keys, t.s.owner)
 	if err != nil {
 		return err
 	}

@@ -54,5 +54,6 @@ func (s *Session) paired(ctx context.Context) (*store.Device, error) {
 	if device == nil {
 		return nil, newError(ReasonNotConnected, "the session is not paired")
 	}
+	device.LIDs = &sessionLIDs{store: s.b.lids, owner: s.owner}
 	return device, nil
 }

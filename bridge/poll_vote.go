@@ -20,7 +20,7 @@ func (t *translation) readVote(evt *events.Message, data *MessageData) {
 		return
 	}
 	chat := messages.Address{JID: data.Chat, Alt: otherOf(data.Chat, data.ChatPN, data.ChatLID)}
-	row, err := t.s.b.messages.Message(t.ctx, t.s.id, chat, data.Target.MessageID)
+	row, err := t.s.b.messages.Message(t.ctx, t.s.owner, chat, data.Target.MessageID)
 	if err != nil {
 		return
 	}

@@ -12,7 +12,8 @@ import (
 // Projector keeps rows of its own about what happened. Each method runs in the
 // transaction that commits the event (ctx carries it): rows and event appear
 // together or not at all. A method may run again when the transaction is
-// repeated, and does not run for an event that was recorded before.
+// repeated, and does not run for an event that was recorded before. session is
+// the key the session's data is stored under (Session.Owner), not its id.
 type Projector interface {
 	// ProjectMessage stores a message that came in, or was sent from another
 	// device of the account. An edit, a revocation or a reaction names its
@@ -76,7 +77,7 @@ func (t *translation) projectMessage(evt *events.Message, data *MessageData) {
 		return
 	}
 	m := &ProjectedMessage{Data: data, Content: evt.Message, Raw: evt.RawMessage, Info: &evt.Info}
-	t.project(func(ctx context.Context) error { return p.ProjectMessage(ctx, t.s.id, m) })
+	t.project(func(ctx context.Context) error { return p.ProjectMessage(ctx, t.s.owner, m) })
 }
 
 func (t *translation) projectReceipt(evt *events.Receipt, kind string) {
@@ -93,7 +94,7 @@ func (t *translation) projectReceipt(evt *events.Receipt, kind string) {
 			r.ChatPN, r.ChatLID = addressString(other.pn), addressString(other.lid)
 		}
 	}
-	t.project(func(ctx context.Context) error { return p.ProjectReceipt(ctx, t.s.id, r) })
+	t.project(func(ctx context.Context) error { return p.ProjectReceipt(ctx, t.s.owner, r) })
 }
 
 // projectChat hangs a change of a chat on the last record.
@@ -108,5 +109,5 @@ func (t *translation) projectChat(chat types.JID, change ProjectedChat) {
 			change.PN, change.LID = addressString(other.pn), addressString(other.lid)
 		}
 	}
-	t.project(func(ctx context.Context) error { return p.ProjectChat(ctx, t.s.id, &change) })
+	t.project(func(ctx context.Context) error { return p.ProjectChat(ctx, t.s.owner, &change) })
 }

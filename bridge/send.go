@@ -239,7 +239,7 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 	if err := s.recordAck(after, out, address, &resp); err != nil {
 		return nil, &Error{Reason: ReasonStorage, Message: "the message went out, and that could not be recorded", Err: err, MessageID: out.id}
 	}
-	row, err := s.b.messages.Message(after, s.id, address, out.id)
+	row, err := s.b.messages.Message(after, s.owner, address, out.id)
 	if err != nil {
 		return nil, storageError("the message went out, and could not be read back", err)
 	}
@@ -263,7 +263,7 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 		return address, false, &Error{Reason: ReasonTimeout, Message: "the time ran out before the message left", Err: err}
 	}
 	begin := func(ctx context.Context) (err error) {
-		begun, err = s.b.messages.Begin(ctx, s.id, row)
+		begun, err = s.b.messages.Begin(ctx, s.owner, row)
 		return err
 	}
 	if !out.echo {

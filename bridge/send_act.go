@@ -89,7 +89,7 @@ func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, 
 	sent := messages.StatusSent.String()
 	data.Status, data.Timestamp = &sent, resp.Timestamp.UTC()
 	m := &ProjectedMessage{Data: data, Content: inner, Raw: content, Info: &types.MessageInfo{}}
-	project := func(ctx context.Context) error { return s.b.project.messages.ProjectMessage(ctx, s.id, m) }
+	project := func(ctx context.Context) error { return s.b.project.messages.ProjectMessage(ctx, s.owner, m) }
 	if !s.echoes(to, nil) {
 		err = project(after)
 	} else if err = t.emit("Message", data.Timestamp, key, chats, data); err == nil {
@@ -202,11 +202,11 @@ func (s *Session) DeleteForMe(ctx context.Context, ref MessageRef, deleteMedia b
 	if err != nil {
 		return nil, err
 	}
-	if err := s.b.messages.Delete(ctx, s.id, s.chatAddress(ctx, t.chat), ref.MessageID); err != nil {
+	if err := s.b.messages.Delete(ctx, s.owner, s.chatAddress(ctx, t.chat), ref.MessageID); err != nil {
 		return nil, storageError("the message could not be removed", err)
 	}
 	if deleteMedia && t.row != nil && t.row.MediaID != "" {
-		if err := s.b.files.Delete(ctx, s.id, t.row.MediaID); err != nil {
+		if err := s.b.files.Delete(ctx, s.owner, t.row.MediaID); err != nil {
 			return nil, mediaError("media_id", err)
 		}
 	}
@@ -229,7 +229,7 @@ func (s *Session) SetStarred(ctx context.Context, ref MessageRef, starred bool) 
 	if err := s.writeAppState(ctx, "star the message", appstate.BuildStar(t.chat, sender, ref.MessageID, t.fromMe, starred)); err != nil {
 		return err
 	}
-	if err := s.b.messages.SetStarred(ctx, s.id, s.chatAddress(ctx, t.chat), ref.MessageID, starred); err != nil {
+	if err := s.b.messages.SetStarred(ctx, s.owner, s.chatAddress(ctx, t.chat), ref.MessageID, starred); err != nil {
 		return storageError("the message could not be starred", err)
 	}
 	return nil

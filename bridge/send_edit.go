@@ -171,7 +171,7 @@ func (t *translation) completeEdit(evt *events.Message) error {
 	if err != nil {
 		return err
 	}
-	row, err := t.s.b.messages.Message(t.ctx, t.s.id, who, p.GetKey().GetID())
+	row, err := t.s.b.messages.Message(t.ctx, t.s.owner, who, p.GetKey().GetID())
 	if errors.Is(err, messages.ErrNotFound) || err == nil && (len(row.Raw) == 0 || row.Placeholder) {
 		return nil
 	}

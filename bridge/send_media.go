@@ -52,7 +52,7 @@ func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared
 	if b.c.Media == nil {
 		return nil, badParam("media", "is missing")
 	}
-	file, err := b.s.b.files.Prepare(ctx, b.s.id, b.c.Media.input(), kind)
+	file, err := b.s.b.files.Prepare(ctx, b.s.owner, b.c.Media.input(), kind)
 	if err != nil {
 		return nil, mediaError("media", err)
 	}
@@ -66,7 +66,7 @@ func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared
 }
 
 func (b *builder) thumbnail(ctx context.Context, field string, source *MediaSource) ([]byte, error) {
-	small, err := b.s.b.files.Thumbnail(ctx, b.s.id, source.input())
+	small, err := b.s.b.files.Thumbnail(ctx, b.s.owner, source.input())
 	if err != nil {
 		return nil, mediaError(field, err)
 	}

@@ -31,7 +31,7 @@ func (s *Session) recordAck(ctx context.Context, out *outgoing, chat messages.Ad
 		id := resp.ServerID
 		data.ServerID = &id
 	}
-	return s.recordStatus(ctx, out, chat, data, func(ctx context.Context) error { return s.b.messages.Acknowledge(ctx, s.id, ack) })
+	return s.recordStatus(ctx, out, chat, data, func(ctx context.Context) error { return s.b.messages.Acknowledge(ctx, s.owner, ack) })
 }
 
 func (s *Session) recordFailure(ctx context.Context, out *outgoing, chat messages.Address, failure *Error) error {
@@ -42,7 +42,7 @@ func (s *Session) recordFailure(ctx context.Context, out *outgoing, chat message
 		data.WACode = &failure.WACode
 	}
 	return s.recordStatus(ctx, out, chat, data, func(ctx context.Context) error {
-		return s.b.messages.Fail(ctx, s.id, chat, out.id, failure.WACode, failure.Message)
+		return s.b.messages.Fail(ctx, s.owner, chat, out.id, failure.WACode, failure.Message)
 	})
 }
 

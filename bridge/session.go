@@ -17,6 +17,7 @@ import (
 type Session struct {
 	b         *Bridge
 	id        string
+	owner     string // key of its stored data, see sessionRow.owner
 	createdAt time.Time
 
 	// turn holds one token: the command that changes the life cycle.
@@ -66,7 +67,7 @@ type Session struct {
 }
 
 func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
-	s := &Session{b: b, id: row.ID, createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
+	s := &Session{b: b, id: row.ID, owner: row.owner(), createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
 	s.snap = initialSnapshot(row, held, time.Now())
 	s.told = s.snap
 	return s

@@ -29,6 +29,7 @@ func migrations() fs.FS {
 // sessionRow is what the database knows of a session.
 type sessionRow struct {
 	ID              string
+	Incarnation     string // see owner
 	Name            string
 	Device          types.JID // empty = not paired
 	Identity        identity
@@ -56,14 +57,14 @@ type identity struct {
 // sessionStore is the SQL of the bridge's own tables.
 type sessionStore struct{ db *dbutil.Database }
 
-const sessionColumns = `id, name, device_jid, device_lid, push_name, platform, business_name, wanted, hold_reason, hold_until, settings, proxy_enabled, proxy_url,
+const sessionColumns = `id, incarnation, name, device_jid, device_lid, push_name, platform, business_name, wanted, hold_reason, hold_until, settings, proxy_enabled, proxy_url,
 	client_profile, last_connected_at, created_at, updated_at, default_timer, default_timer_at`
 
 func scanSession(row dbutil.Scannable) (*sessionRow, error) {
 	var r sessionRow
 	var device, lid, settings, profile string
 	var holdUntil, lastConnected, created, updated, timer, timerAt int64
-	err := row.Scan(&r.ID, &r.Name, &device, &lid, &r.Identity.PushName, &r.Identity.Platform, &r.Identity.BusinessName, &r.Wanted, &r.HoldReason, &holdUntil, &settings, &r.Proxy.Enabled, &r.Proxy.URL,
+	err := row.Scan(&r.ID, &r.Incarnation, &r.Name, &device, &lid, &r.Identity.PushName, &r.Identity.Platform, &r.Identity.BusinessName, &r.Wanted, &r.HoldReason, &holdUntil, &settings, &r.Proxy.Enabled, &r.Proxy.URL,
 		&profile, &lastConnected, &created, &updated, &timer, &timerAt)
 	if err != nil {
 		return nil, err
@@ -127,13 +128,13 @@ func (st sessionStore) put(ctx context.Context, r *sessionRow) error {
 		}
 	}
 	_, err = st.db.Exec(ctx, `
-		INSERT INTO bridge_sessions (id, name, wanted, settings, proxy_enabled, proxy_url, client_profile, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		INSERT INTO bridge_sessions (id, name, wanted, settings, proxy_enabled, proxy_url, client_profile, created_at, updated_at, incarnation)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (id) DO UPDATE SET name=excluded.name, wanted=excluded.wanted, settings=excluded.settings,
 			proxy_enabled=excluded.proxy_enabled, proxy_url=excluded.proxy_url, client_profile=excluded.client_profile,
 			updated_at=excluded.updated_at`,
 		r.ID, r.Name, r.Wanted, string(settings), r.Proxy.Enabled, r.Proxy.URL, string(profile),
-		toMillis(r.CreatedAt), toMillis(r.UpdatedAt))
+		toMillis(r.CreatedAt), toMillis(r.UpdatedAt), r.Incarnation)
 	return err
 }
 
@@ -218,39 +219,6 @@ func (st sessionStore) quarantines(ctx context.Context, session string) ([]quara
 
 func (st sessionStore) release(ctx context.Context, device types.JID) error {
 	_, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE device_jid=$1`, device.String())
-	return err
-}
-
-// drop deletes the row of a session, and notes that what is stored of it elsewhere has to go.
-func (st sessionStore) drop(ctx context.Context, id string, data bool) error {
-	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		if _, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE session=$1`, id); err != nil {
-			return err
-		}
-		if _, err := st.db.Exec(ctx, `INSERT INTO bridge_deletions (session, data) VALUES ($1, $2) ON CONFLICT (session) DO UPDATE SET data=excluded.data`, id, data); err != nil {
-			return err
-		}
-		_, err := st.db.Exec(ctx, `DELETE FROM bridge_sessions WHERE id=$1`, id)
-		return err
-	})
-}
-
-// deletion is a session whose row is gone while rows elsewhere may be left.
-type deletion struct {
-	session string
-	data    bool
-}
-
-func (st sessionStore) deletions(ctx context.Context) ([]deletion, error) {
-	rows, err := st.db.Query(ctx, `SELECT session, data FROM bridge_deletions ORDER BY session`)
-	return dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (d deletion, err error) {
-		err = row.Scan(&d.session, &d.data)
-		return d, err
-	}, err).AsList()
-}
-
-func (st sessionStore) endDeletion(ctx context.Context, id string) error {
-	_, err := st.db.Exec(ctx, `DELETE FROM bridge_deletions WHERE session=$1`, id)
 	return err
 }
 

@@ -29,7 +29,7 @@ func (s *Session) chatTimer(ctx context.Context, chat types.JID) (messages.Timer
 // personTimer is the timer of a chat of two. A chat that was begun after the
 // account's default was set, and in which nobody has set a timer, has the default.
 func (s *Session) personTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
-	timer, err := s.b.messages.Timer(ctx, s.id, s.chatAddress(ctx, chat))
+	timer, err := s.b.messages.Timer(ctx, s.owner, s.chatAddress(ctx, chat))
 	if err != nil {
 		return timer, storageError("the timer of the chat could not be read", err)
 	}
@@ -73,7 +73,7 @@ func (s *Session) changeStoredGroup(ctx context.Context, jid types.JID, change f
 	if err != nil {
 		return err
 	}
-	if err := s.b.people.PutGroup(ctx, s.id, row, time.Now()); err != nil {
+	if err := s.b.people.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
 		return storageError("the group could not be stored", err)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (s *Session) storeTimers(ctx context.Context, blob *waHistorySync.HistorySy
 		}
 		lifetime := time.Duration(conversation.GetEphemeralExpiration()) * time.Second
 		at := time.Unix(max(conversation.GetEphemeralSettingTimestamp(), 1), 0) // without a time it is older than any other setting
-		if err := s.b.messages.UpdateChat(ctx, s.id, s.chatAddress(ctx, chat), messages.ChatPatch{Disappearing: &lifetime, At: at}); err != nil {
+		if err := s.b.messages.UpdateChat(ctx, s.owner, s.chatAddress(ctx, chat), messages.ChatPatch{Disappearing: &lifetime, At: at}); err != nil {
 			return err
 		}
 	}

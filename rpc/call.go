@@ -36,6 +36,7 @@ type Call struct {
 	progress    progressState
 	occupies    bool              // a place among the calls of the session
 	fingerprint [sha256.Size]byte // of the params; set when there is an idempotency key
+	owner       string            // see CallKey; set when there is an idempotency key
 	begun       time.Time         // when the first call with the key was
 }
 

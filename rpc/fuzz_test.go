@@ -255,7 +255,8 @@ func mustJSON(t *testing.T, v any) []byte {
 
 func fingerprintOf(t *testing.T, raw string) any {
 	t.Helper()
-	return fingerprint(&method{Method: Method{Scope: ScopeSession}}, &Call{Session: "s"}, json.RawMessage(raw))
+	sum, _ := NewRegistry(Options{}).fingerprint(&method{Method: Method{Scope: ScopeSession}}, &Call{Session: "s"}, json.RawMessage(raw))
+	return sum
 }
 
 // reorder writes an object again: members sorted, white space and escapes gone.

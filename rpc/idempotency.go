@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,15 +28,20 @@ const (
 // CallKey is what a reply is kept under.
 type CallKey struct {
 	Principal, Method, Key string
+	// Owner is the key of the data of the session that the call acts on, or a hash of the keys of those it names; empty when
+	// it names none. A reply that was kept for one owner is none for another.
+	Owner string
 }
 
-// Digest is the same for equal keys only, and hides their texts, which are the callers' own.
+// Digest is the same for equal keys only, apart from their Owner, and hides their texts, which are the callers' own.
 func (k CallKey) Digest() [sha256.Size]byte { return digest(k.Principal, k.Method, k.Key) }
 
 // KeptCall is a call with an idempotency key that was begun before.
 type KeptCall struct {
 	// Params is the fingerprint of its params.
 	Params []byte
+	// Owner is that of its key.
+	Owner string
 	// Reply is its reply; nil while it is running, and for good when the process ended before it did.
 	Reply   []byte
 	Started time.Time
@@ -49,9 +55,9 @@ var ErrTooManyKeys = errors.New("too many idempotency keys")
 // within a process.
 type Replies interface {
 	// Claim marks the key as begun, now. When it is there already Claim changes nothing, returns what is kept, and fresh
-	// is false.
+	// is false. A key with the same params and another owner was used for a session that is gone: it is claimed anew.
 	Claim(ctx context.Context, key CallKey, params []byte) (kept KeptCall, fresh bool, err error)
-	// Keep stores the reply of a claimed key.
+	// Keep stores the reply of a claimed key; nothing happens when another owner has claimed it since.
 	Keep(ctx context.Context, key CallKey, reply []byte) error
 	// Free forgets a claimed key, unless its reply is kept.
 	Free(ctx context.Context, key CallKey) error
@@ -72,7 +78,7 @@ func (reg *Registry) runOnce(ctx context.Context, m *method, call *Call, params 
 	if call.Meta.IdempotencyKey == "" {
 		return reg.run(ctx, m, call, params)
 	}
-	key := CallKey{Principal: call.Principal.ID, Method: m.Name, Key: call.Meta.IdempotencyKey}
+	key := CallKey{Principal: call.Principal.ID, Method: m.Name, Key: call.Meta.IdempotencyKey, Owner: call.owner}
 	for {
 		f, first := reg.board(key, call.fingerprint)
 		switch {
@@ -253,8 +259,8 @@ func (reg *Registry) keyProblem(m *method, call *Call) *Error {
 }
 
 // fingerprint is the same for params that mean the same: the order of members, white space, _meta and whether the
-// session is named or comes from the credential make no difference.
-func fingerprint(m *method, call *Call, params json.RawMessage) [sha256.Size]byte {
+// session is named or comes from the credential make no difference. owner is that of the CallKey.
+func (reg *Registry) fingerprint(m *method, call *Call, params json.RawMessage) (sum [sha256.Size]byte, owner string) {
 	members := map[string]any{}
 	d := json.NewDecoder(bytes.NewReader(params))
 	d.UseNumber()
@@ -265,9 +271,33 @@ func fingerprint(m *method, call *Call, params json.RawMessage) [sha256.Size]byt
 	delete(members, "_meta")
 	if m.takesSession() {
 		members["session"] = call.Session
+		owner = reg.opts.OwnerOf(call.Session)
+	} else {
+		owner = reg.ownersNamed(members)
 	}
 	b, _ := json.Marshal(members) // sorts members
-	return sha256.Sum256(b)
+	return sha256.Sum256(b), owner
+}
+
+// ownersNamed returns a hash of the owners of the sessions that params name; empty when they name none.
+func (reg *Registry) ownersNamed(members map[string]any) string {
+	var owners []string
+	for _, name := range []string{"session", "session_id", "sessions", "session_ids"} {
+		list, isList := members[name].([]any)
+		if !isList {
+			list = []any{members[name]}
+		}
+		for _, item := range list {
+			if session, ok := item.(string); ok && session != "" {
+				owners = append(owners, reg.opts.OwnerOf(session))
+			}
+		}
+	}
+	if owners == nil {
+		return ""
+	}
+	sum := digest(owners...)
+	return hex.EncodeToString(sum[:])
 }
 
 // OnceID is an id for what the call brings about, the same for each repeat under its idempotency key and different for
@@ -277,7 +307,7 @@ func (c *Call) OnceID() (id [sha256.Size]byte, ok bool) {
 		return id, false
 	}
 	begun := strconv.FormatInt(c.begun.UnixMilli(), 10)
-	return digest(c.Principal.ID, c.Method, c.Session, c.Meta.IdempotencyKey, begun), true
+	return digest(c.Principal.ID, c.Method, c.owner, c.Meta.IdempotencyKey, begun), true
 }
 
 // digest is a hash of texts that tells where each ends.

@@ -48,6 +48,8 @@ type Options struct {
 	SessionInFlight int
 	// Replies keeps the replies of calls with an idempotency key; nil = such calls are refused.
 	Replies Replies
+	// OwnerOf returns the key that a session's data is stored under, which no later session of the same id has; nil = the id.
+	OwnerOf func(session string) string
 	// MaxKeptReply is the largest result that is kept, in bytes; repeats of a call with a larger one get an error that
 	// says so. 0 = DefaultMaxKeptReply.
 	MaxKeptReply int
@@ -106,6 +108,9 @@ func NewRegistry(opts Options) *Registry {
 	}
 	if opts.MaxKeptReply <= 0 {
 		opts.MaxKeptReply = DefaultMaxKeptReply
+	}
+	if opts.OwnerOf == nil {
+		opts.OwnerOf = func(session string) string { return session }
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -222,7 +227,7 @@ func (reg *Registry) prepare(m *method, call *Call, params json.RawMessage) (any
 		}
 	}
 	if env.meta.IdempotencyKey != "" {
-		call.fingerprint = fingerprint(m, call, params)
+		call.fingerprint, call.owner = reg.fingerprint(m, call, params)
 	}
 	return value, nil
 }

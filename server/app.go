@@ -84,6 +84,8 @@ type app struct {
 
 	reloads sync.Mutex // one at a time
 
+	keptReplies *idempotency.Store // of calls with an idempotency key
+
 	// closers undo what newApp did, the last first.
 	closers []closer
 	// helpers are the goroutines of this package; run waits for them.
@@ -113,6 +115,7 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"webhooks", a.openWebhooks},
 		{"outlets", a.openOutlets},
 		{"auth", a.openAuth},
+		{"idempotency keys", a.openReplies},
 		{"object storage", a.openStorage},
 		{"bridge", a.openBridge},
 		{"global transports", a.startOutlets},
@@ -229,8 +232,8 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	if a.adminToken, a.adminTokenFile, err = adminToken(a.cfg); err != nil {
 		return err
 	}
-	a.tickets = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.TicketTTL, PerPrincipal: a.cfg.TicketsPerPrincipal})
-	a.watchers = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.WatchTokenTTL, PerPrincipal: a.cfg.WatchTokens})
+	a.tickets = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.TicketTTL, PerPrincipal: a.cfg.TicketsPerPrincipal, OwnerOf: a.ownerOf})
+	a.watchers = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.WatchTokenTTL, PerPrincipal: a.cfg.WatchTokens, OwnerOf: a.ownerOf})
 	if a.origins, err = origin.New(a.cfg.AllowedOrigins, a.cfg.PublicURL); err != nil {
 		return fmt.Errorf("allowed-origins: %w", err)
 	}
@@ -258,11 +261,11 @@ func (a *app) openBridge(ctx context.Context) error {
 			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
 			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
 		},
-		Outlets: bridgeOutlets{a.outlets, a},
+		Outlets: bridgeOutlets{a.outlets, a}, Forget: a.forgetOwner,
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
 			StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
-			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia,
+			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia, KeepDeleted: a.cfg.KeepDeleted,
 			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
 		},
 	})
@@ -273,14 +276,26 @@ func (a *app) openBridge(ctx context.Context) error {
 	return err
 }
 
-func (a *app) openMethods(ctx context.Context) (err error) {
-	replies, err := idempotency.Open(ctx, a.db, idempotency.Config{
+// openReplies opens the kept replies. They close after the bridge, which has those of a deleted session forgotten.
+func (a *app) openReplies(ctx context.Context) (err error) {
+	a.keptReplies, err = idempotency.Open(ctx, a.db, idempotency.Config{
 		Keep: a.cfg.KeepReplies, MaxKeys: a.cfg.MaxIdempotencyKeys, Log: a.log.With("part", "rpc"),
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		a.onClose("idempotency keys", func(context.Context) error { return a.keptReplies.Close() })
 	}
-	a.onClose("idempotency keys", func(context.Context) error { return replies.Close() })
+	return err
+}
+
+// ownerOf returns the key of a session's data.
+func (a *app) ownerOf(session string) string { return a.bridge.OwnerOf(session) }
+
+// forgetOwner deletes what is kept outside of the bridge for a session that is deleted.
+func (a *app) forgetOwner(ctx context.Context, owner string) error {
+	return a.keptReplies.DeleteOwner(ctx, owner, auth.SessionPrincipal(owner), auth.AdminID)
+}
+
+func (a *app) openMethods(ctx context.Context) (err error) {
 	operations, err := methods.Operations()
 	if err != nil {
 		return err
@@ -291,7 +306,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
-		Operations: operations, Events: methods.Events(), Replies: replies, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
+		Operations: operations, Events: methods.Events(), Replies: a.keptReplies, OwnerOf: a.ownerOf, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
 	a.watching = methods.NewWatchHub(a.cfg.MaxWatches)

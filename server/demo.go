@@ -36,7 +36,7 @@ func (a *app) runDemo(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	token, err := a.auth.IssueSessionToken(wait, demoSession, "")
+	token, err := a.auth.IssueSessionToken(wait, demoSession, a.bridge.OwnerOf(demoSession), "")
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

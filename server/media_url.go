@@ -32,15 +32,16 @@ func (a *app) signMediaURL(session, mediaID string, validFor time.Duration) (str
 	}
 	expires := time.Now().Add(validFor + time.Second - 1).Truncate(time.Second).UTC()
 	end := strconv.FormatInt(expires.Unix(), 10)
-	query := url.Values{signedSession: {session}, signedExpiry: {end}, signedSignature: {a.mediaSignature(session, mediaID, end)}}
+	query := url.Values{signedSession: {session}, signedExpiry: {end}, signedSignature: {a.mediaSignature(a.bridge.OwnerOf(session), mediaID, end)}}
 	return a.mediaURL(mediaID) + "?" + query.Encode(), expires, nil
 }
 
-// mediaSignature signs what an address stands for. None of the parts holds a zero byte, so that they cannot be shifted
+// mediaSignature signs what an address stands for. owner is the key of the session's data: an address does not open files
+// of a later session with the same id. None of the parts holds a zero byte, so that they cannot be shifted
 // against each other.
-func (a *app) mediaSignature(session, mediaID, expires string) string {
+func (a *app) mediaSignature(owner, mediaID, expires string) string {
 	mac := hmac.New(sha256.New, a.secret.key("media addresses"))
-	mac.Write([]byte(session + "\x00" + mediaID + "\x00" + expires))
+	mac.Write([]byte(owner + "\x00" + mediaID + "\x00" + expires))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
@@ -59,7 +60,7 @@ func (a *app) checkSigned(r *http.Request, now time.Time) (session string, err e
 		}
 	}
 	session, end := query.Get(signedSession), query.Get(signedExpiry)
-	if !hmac.Equal([]byte(query.Get(signedSignature)), []byte(a.mediaSignature(session, r.PathValue("id"), end))) {
+	if !hmac.Equal([]byte(query.Get(signedSignature)), []byte(a.mediaSignature(a.bridge.OwnerOf(session), r.PathValue("id"), end))) {
 		return "", rpc.Forbidden("the address was altered: its signature does not fit")
 	}
 	if seconds, err := strconv.ParseInt(end, 10, 64); err != nil || now.Unix() >= seconds {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/server/auth"
 )
 
 // visibility tells the socket which sessions a principal may see.
@@ -27,18 +28,21 @@ type tokens struct{ app *app }
 
 // IssueSessionToken gives a session a new token.
 func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (string, error) {
-	issued, err := t.app.auth.IssueSessionToken(ctx, session, token)
+	owner := t.app.bridge.OwnerOf(session)
+	who := auth.SessionPrincipal(owner)
+	issued, err := t.app.auth.IssueSessionToken(ctx, session, owner, token)
 	if err == nil {
-		err = t.app.tickets.Revoke(ctx, "session:"+session)
-		t.app.endpoint.Expire("session:" + session)
-		t.app.watching.Expire("session:" + session)
+		err = t.app.tickets.Revoke(ctx, who)
+		t.app.endpoint.Expire(who)
+		t.app.watching.Expire(who)
 	}
 	return issued, err
 }
 
 // RevokeSession takes the token of a session that is being deleted.
 func (t tokens) RevokeSession(ctx context.Context, session string) error {
-	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, "session:"+session), t.app.watchers.Revoke(ctx, "session:"+session))
+	who := auth.SessionPrincipal(t.app.bridge.OwnerOf(session))
+	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, who), t.app.watchers.Revoke(ctx, who))
 	t.app.endpoint.SessionDeleted(session)
 	t.app.watching.SessionDeleted(session)
 	return errors.Join(err, t.app.forgetTransports(ctx, session)) // nothing is delivered while the session ends

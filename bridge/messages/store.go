@@ -82,6 +82,13 @@ func (s *Store) insertRow(ctx context.Context, query, column string, args ...any
 // details are the tables that hang on a message by chat and id.
 var details = []string{"messages_receipts", "messages_reactions", "messages_votes"}
 
+// Holds reports whether anything is stored of a session.
+func (s *Store) Holds(ctx context.Context, session string) (bool, error) {
+	var n int
+	err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM messages_chats WHERE session=$1 LIMIT 1) AS stored`, session).Scan(&n)
+	return n > 0, err
+}
+
 // Purge forgets everything of a session.
 func (s *Store) Purge(ctx context.Context, session string) error {
 	return s.write(ctx, "purge", func(ctx context.Context) error {

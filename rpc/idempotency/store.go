@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"embed"
@@ -101,6 +102,11 @@ func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (kept
 	id := rowID(key)
 	for range claimTries {
 		kept, found, err := s.find(ctx, id)
+		if found && bytes.Equal(kept.Params, params) && kept.Owner != "" && kept.Owner != key.Owner {
+			if found, err = false, s.forget(ctx, key, kept.Owner); err == nil {
+				continue
+			}
+		}
 		if found || err != nil {
 			return kept, false, err
 		}
@@ -109,10 +115,10 @@ func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (kept
 		}
 		now := time.Now()
 		result, err := s.db.Exec(ctx, `
-			INSERT INTO idempotency_replies (id, principal, started_at, params) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (id) DO UPDATE SET started_at=excluded.started_at, params=excluded.params, reply=NULL
+			INSERT INTO idempotency_replies (id, principal, started_at, params, owner) VALUES ($1, $2, $3, $4, $6)
+			ON CONFLICT (id) DO UPDATE SET started_at=excluded.started_at, params=excluded.params, owner=excluded.owner, reply=NULL
 			WHERE idempotency_replies.started_at<=$5`,
-			id, key.Principal, now.UnixMilli(), params, s.oldest(now))
+			id, key.Principal, now.UnixMilli(), params, s.oldest(now), key.Owner)
 		var n int64
 		if err == nil {
 			n, err = result.RowsAffected()
@@ -134,8 +140,8 @@ func (s *Store) oldest(now time.Time) int64 { return now.Add(-s.cfg.Keep).UnixMi
 
 func (s *Store) find(ctx context.Context, id string) (kept rpc.KeptCall, found bool, err error) {
 	var started int64
-	err = s.db.QueryRow(ctx, `SELECT started_at, params, reply FROM idempotency_replies WHERE id=$1 AND started_at>$2`,
-		id, s.oldest(time.Now())).Scan(&started, &kept.Params, &kept.Reply)
+	err = s.db.QueryRow(ctx, `SELECT started_at, params, owner, reply FROM idempotency_replies WHERE id=$1 AND started_at>$2`,
+		id, s.oldest(time.Now())).Scan(&started, &kept.Params, &kept.Owner, &kept.Reply)
 	if errors.Is(err, sql.ErrNoRows) {
 		return kept, false, nil
 	}
@@ -180,7 +186,7 @@ func (s *Store) unreserve(principal string) {
 
 // Keep implements rpc.Replies.
 func (s *Store) Keep(ctx context.Context, key rpc.CallKey, reply []byte) error {
-	if _, err := s.db.Exec(ctx, `UPDATE idempotency_replies SET reply=$2 WHERE id=$1`, rowID(key), reply); err != nil {
+	if _, err := s.db.Exec(ctx, `UPDATE idempotency_replies SET reply=$2 WHERE id=$1 AND owner=$3`, rowID(key), reply, key.Owner); err != nil {
 		return fmt.Errorf("idempotency: keep: %w", err)
 	}
 	return nil
@@ -188,12 +194,37 @@ func (s *Store) Keep(ctx context.Context, key rpc.CallKey, reply []byte) error {
 
 // Free implements rpc.Replies.
 func (s *Store) Free(ctx context.Context, key rpc.CallKey) error {
-	result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id=$1 AND reply IS NULL`, rowID(key))
+	result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id=$1 AND owner=$2 AND reply IS NULL`, rowID(key), key.Owner)
 	if err != nil {
 		return fmt.Errorf("idempotency: free: %w", err)
 	}
 	if n, err := result.RowsAffected(); err == nil && n > 0 {
 		s.unreserve(key.Principal)
+	}
+	return nil
+}
+
+// forget removes what is kept of a key for an owner.
+func (s *Store) forget(ctx context.Context, key rpc.CallKey, owner string) error {
+	result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id=$1 AND owner=$2`, rowID(key), owner)
+	if err != nil {
+		return fmt.Errorf("idempotency: forget: %w", err)
+	}
+	if n, err := result.RowsAffected(); err == nil && n > 0 {
+		s.unreserve(key.Principal)
+	}
+	return nil
+}
+
+// DeleteOwner forgets the keys that principals used on the session whose data has the key owner.
+func (s *Store) DeleteOwner(ctx context.Context, owner string, principals ...string) error {
+	for _, principal := range principals {
+		if _, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE principal=$1 AND owner=$2`, principal, owner); err != nil {
+			return fmt.Errorf("idempotency: delete: %w", err)
+		}
+		s.mu.Lock()
+		delete(s.counts, principal)
+		s.mu.Unlock()
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type sessionCreateParams struct {
 	Storage       *storageSettings           `json:"storage" doc:"object storage settings, as storage.updateSettings"`
 	Proxy         bridge.Proxy               `json:"proxy" doc:"{enabled, url}"`
 	ClientProfile *bridge.ClientProfile      `json:"client_profile" doc:"device identity shown to WhatsApp"`
+	Restore       bool                       `json:"restore" doc:"take over the messages, media and contact keys that the last session of this id left when it was deleted without purge; not_found when none are kept; default false = the new session sees nothing of them"`
 	Connect       bool                       `json:"connect" doc:"connect at once so that a QR code appears"`
 }
 
@@ -98,7 +99,7 @@ type sessionUpdateResult struct {
 type sessionDeleteParams struct {
 	Session string `json:"session" rpc:"required" doc:"id of the session"`
 	Logout  *bool  `json:"logout" doc:"unlink the device first; default true"`
-	Purge   bool   `json:"purge" doc:"also delete stored messages, media and the objects in object storages; default false"`
+	Purge   bool   `json:"purge" doc:"also delete all that is stored: messages, media, contact keys, objects in object storages, also what earlier sessions of the id left; default false = messages, media and contact keys stay for keep-deleted, for session.create with restore"`
 }
 
 type sessionDeleteResult struct {
@@ -175,7 +176,7 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 		}
 	}
 	s, err := d.Bridge.Create(ctx, bridge.CreateParams{
-		ID: p.SessionID, Name: p.Name, Settings: p.Settings, Proxy: p.Proxy, Profile: p.ClientProfile,
+		ID: p.SessionID, Name: p.Name, Settings: p.Settings, Proxy: p.Proxy, Profile: p.ClientProfile, Restore: p.Restore,
 	})
 	if err != nil {
 		return out, err

@@ -74,8 +74,8 @@ func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, e
 		return rpc.Principal{Kind: rpc.ScopeAdmin, ID: AdminID}, nil
 	}
 	wanted := hex.EncodeToString(hash[:])
-	var session, stored string
-	err := a.db.QueryRow(ctx, `SELECT session, hash FROM auth_tokens WHERE hash=$1`, wanted).Scan(&session, &stored)
+	var session, owner, stored string
+	err := a.db.QueryRow(ctx, `SELECT session, owner, hash FROM auth_tokens WHERE hash=$1`, wanted).Scan(&session, &owner, &stored)
 	if errors.Is(err, sql.ErrNoRows) {
 		return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 	}
@@ -87,13 +87,15 @@ func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, e
 	if subtle.ConstantTimeCompare([]byte(stored), []byte(wanted)) != 1 {
 		return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 	}
-	return sessionPrincipal(session), nil
+	if owner == "" {
+		owner = session
+	}
+	return rpc.Principal{Kind: rpc.ScopeSession, ID: SessionPrincipal(owner), Session: session}, nil
 }
 
-// sessionPrincipal is who holds the token of a session.
-func sessionPrincipal(session string) rpc.Principal {
-	return rpc.Principal{Kind: rpc.ScopeSession, ID: "session:" + session, Session: session}
-}
+// SessionPrincipal returns the principal id of who holds the token of a session. owner is the key of the session's data,
+// not its id: what is kept under the id of a principal must not pass to a later session of the same id.
+func SessionPrincipal(owner string) string { return "session:" + owner }
 
 func (a *Auth) isAdmin(hash [sha256.Size]byte) bool {
 	return a.hasAdmin && subtle.ConstantTimeCompare(hash[:], a.admin[:]) == 1

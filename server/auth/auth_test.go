@@ -43,7 +43,7 @@ func openAuth(t *testing.T, admin string) *Auth {
 
 func mustIssue(t *testing.T, a *Auth, session, token string) string {
 	t.Helper()
-	got, err := a.IssueSessionToken(t.Context(), session, token)
+	got, err := a.IssueSessionToken(t.Context(), session, session, token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestIssueRefuses(t *testing.T) {
 		"admin's":       {adminToken, ErrTokenTaken},
 		"control bytes": {"token\x00\x01\x02\x03", ErrWeakToken},
 	} {
-		_, err := a.IssueSessionToken(t.Context(), "bakery", c.token)
+		_, err := a.IssueSessionToken(t.Context(), "bakery", "bakery", c.token)
 		var problem *rpc.Error
 		if !errors.Is(err, c.want) || !errors.As(err, &problem) {
 			t.Errorf("%s: got %v, want %v with an error for the caller", name, err, c.want)
@@ -223,7 +223,7 @@ func TestStoreAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, asked := a.Authenticate(t.Context(), "a-token-of-some-session")
-	_, issued := a.IssueSessionToken(t.Context(), "shop", "")
+	_, issued := a.IssueSessionToken(t.Context(), "shop", "shop", "")
 	for name, err := range map[string]error{"authenticate": asked, "issue": issued, "revoke": a.RevokeSession(t.Context(), "shop")} {
 		var e *rpc.Error
 		if !errors.As(err, &e) || e.Reason != "storage" || !e.Retryable {

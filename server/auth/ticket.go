@@ -49,6 +49,8 @@ type TicketConfig struct {
 	For time.Duration
 	// PerPrincipal is how many unused tickets a principal may have; 100.
 	PerPrincipal int
+	// OwnerOf returns the key of a session's data, see SessionPrincipal; nil = the session's id.
+	OwnerOf func(session string) string
 }
 
 // Tickets gives out and takes tickets, for browsers, which cannot send a token with a socket or an event stream.
@@ -65,6 +67,9 @@ func NewTickets(store TicketStore, cfg TicketConfig) *Tickets {
 	}
 	if cfg.PerPrincipal <= 0 {
 		cfg.PerPrincipal = 100
+	}
+	if cfg.OwnerOf == nil {
+		cfg.OwnerOf = func(session string) string { return session }
 	}
 	return &Tickets{store: store, cfg: cfg, now: time.Now}
 }
@@ -99,7 +104,7 @@ func (t *Tickets) Issue(ctx context.Context, who rpc.Principal, session string, 
 func (t *Tickets) issue(ctx context.Context, who rpc.Principal, session string, validFor time.Duration, filter []byte) (ticket string, expires time.Time, err error) {
 	kept := Ticket{Issuer: who.ID, Principal: who, Filter: filter, Expires: t.now().Add(validFor).UTC().Truncate(time.Millisecond)}
 	if session != "" {
-		kept.Principal = sessionPrincipal(session)
+		kept.Principal = rpc.Principal{Kind: rpc.ScopeSession, ID: SessionPrincipal(t.cfg.OwnerOf(session)), Session: session}
 	}
 	ticket = NewToken()
 	err = t.store.Put(ctx, sha256.Sum256([]byte(ticket)), kept, t.cfg.PerPrincipal)

@@ -40,10 +40,10 @@ func NewToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// IssueSessionToken gives a session its token and returns it; the earlier one stops working at once. An empty token
-// means a generated one. Errors: ErrWeakToken and ErrTokenTaken, both with an *rpc.Error for the caller, or what the
+// IssueSessionToken gives a session its token and returns it; the earlier one stops working at once. owner is the key of
+// the session's data, which makes the id of its principal. An empty token means a generated one. Errors: ErrWeakToken and ErrTokenTaken, both with an *rpc.Error for the caller, or what the
 // database said.
-func (a *Auth) IssueSessionToken(ctx context.Context, session, token string) (string, error) {
+func (a *Auth) IssueSessionToken(ctx context.Context, session, owner, token string) (string, error) {
 	if token == "" {
 		token = NewToken()
 	} else if err := checkToken(token); err != nil {
@@ -57,17 +57,17 @@ func (a *Auth) IssueSessionToken(ctx context.Context, session, token string) (st
 	a.issuing.Lock()
 	defer a.issuing.Unlock()
 	err := a.db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		var owner string
-		err := a.db.QueryRow(ctx, `SELECT session FROM auth_tokens WHERE hash=$1`, hash).Scan(&owner)
+		var holder string
+		err := a.db.QueryRow(ctx, `SELECT session FROM auth_tokens WHERE hash=$1`, hash).Scan(&holder)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err == nil && owner != session {
+		if err == nil && holder != session {
 			return taken()
 		}
-		_, err = a.db.Exec(ctx, `INSERT INTO auth_tokens (session, hash, created_at) VALUES ($1, $2, $3)
-			ON CONFLICT (session) DO UPDATE SET hash=excluded.hash, created_at=excluded.created_at`,
-			session, hash, a.now().UnixMilli())
+		_, err = a.db.Exec(ctx, `INSERT INTO auth_tokens (session, hash, created_at, owner) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (session) DO UPDATE SET hash=excluded.hash, created_at=excluded.created_at, owner=excluded.owner`,
+			session, hash, a.now().UnixMilli(), owner)
 		return err
 	})
 	switch {

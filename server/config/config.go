@@ -64,7 +64,8 @@ type Config struct {
 
 	MaxTransfers int `flag:"max-transfers" unit:"files" default:"32" min:"1" max:"10000" doc:"Files that are uploaded to or downloaded from /v1/media at a time; a session, or a token that is not a session's, may have a quarter of them." why:"Each may fill the disk with a file of the largest size."`
 
-	KeepMedia time.Duration `flag:"keep-media" unit:"duration" default:"168h" min:"1m" doc:"Time files are kept after they were uploaded or received." why:"As long as the events that name them."`
+	KeepDeleted time.Duration `flag:"keep-deleted" unit:"duration" default:"720h" min:"1m" doc:"Time messages, media and contact keys of a session stay that was deleted without purge. session.create with restore takes them over; no other session of that id reads them." why:"A month to notice a mistake, and no data without an end."`
+	KeepMedia   time.Duration `flag:"keep-media" unit:"duration" default:"168h" min:"1m" doc:"Time files are kept after they were uploaded or received." why:"As long as the events that name them."`
 
 	MaxUploads int `flag:"max-uploads" unit:"uploads" default:"16" min:"1" max:"10000" doc:"Uploads in parts that may be unfinished, per session." why:"What has arrived of each takes disk until it expires."`
 

@@ -1,0 +1,215 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+)
+
+// lidStore keeps the pairs of LID and phone number of each session. whatsmeow's own map is one for all sessions: it would
+// show a session the numbers that another has learned, and keep them when that one is deleted. It is written too, since
+// whatsmeow's statements for message secrets and privacy tokens join it.
+type lidStore struct {
+	db *dbutil.Database
+
+	mu    sync.Mutex
+	cache map[owned]string // user@server -> the other user; empty = not known
+}
+
+// maxCachedLIDs bounds the cache; the table knows the rest.
+const maxCachedLIDs = 50000
+
+func newLIDStore(db *dbutil.Database) *lidStore {
+	return &lidStore{db: db, cache: make(map[owned]string)}
+}
+
+// lidPair is a pair of users without their servers.
+type lidPair struct{ lid, pn string }
+
+func (l *lidStore) cached(owner, user, server string) (other string, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	other, known = l.cache[owned{owner, user + "@" + server}]
+	return other, known
+}
+
+func (l *lidStore) remember(owner, user, server, other string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.cache) > maxCachedLIDs {
+		clear(l.cache)
+	}
+	l.cache[owned{owner, user + "@" + server}] = other
+}
+
+// put stores pairs that are not known yet, in the order of their LIDs, so that two calls cannot wait for each other.
+func (l *lidStore) put(ctx context.Context, owner string, pairs []lidPair) error {
+	pairs = slices.DeleteFunc(pairs, func(p lidPair) bool {
+		pn, _ := l.cached(owner, p.lid, types.HiddenUserServer)
+		lid, _ := l.cached(owner, p.pn, types.DefaultUserServer)
+		return pn == p.pn && lid == p.lid
+	})
+	if len(pairs) == 0 {
+		return nil
+	}
+	slices.SortFunc(pairs, func(a, b lidPair) int { return cmp.Or(cmp.Compare(a.lid, b.lid), cmp.Compare(a.pn, b.pn)) })
+	err := l.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		for _, p := range pairs {
+			for _, statement := range []struct {
+				query string
+				args  []any
+			}{
+				{`DELETE FROM bridge_lids WHERE session=$1 AND pn=$3 AND lid<>$2`, []any{owner, p.lid, p.pn}},
+				{`INSERT INTO bridge_lids (session, lid, pn) VALUES ($1, $2, $3)
+					ON CONFLICT (session, lid) DO UPDATE SET pn=excluded.pn WHERE bridge_lids.pn<>excluded.pn`, []any{owner, p.lid, p.pn}},
+				{`DELETE FROM whatsmeow_lid_map WHERE pn=$2 AND lid<>$1`, []any{p.lid, p.pn}},
+				{`INSERT INTO whatsmeow_lid_map (lid, pn) VALUES ($1, $2)
+					ON CONFLICT (lid) DO UPDATE SET pn=excluded.pn WHERE whatsmeow_lid_map.pn<>excluded.pn`, []any{p.lid, p.pn}},
+			} {
+				if _, err := l.db.Exec(ctx, statement.query, statement.args...); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("bridge: store phone number pairs: %w", err)
+	}
+	for _, p := range pairs {
+		l.rememberPair(owner, p)
+	}
+	return nil
+}
+
+// rememberPair takes a pair into the cache, and what either half was paired with before out of it.
+func (l *lidStore) rememberPair(owner string, p lidPair) {
+	lid, pn := owned{owner, p.lid + "@" + types.HiddenUserServer}, owned{owner, p.pn + "@" + types.DefaultUserServer}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.cache) > maxCachedLIDs {
+		clear(l.cache)
+	}
+	if old := l.cache[lid]; old != "" && old != p.pn {
+		delete(l.cache, owned{owner, old + "@" + types.DefaultUserServer})
+	}
+	if old := l.cache[pn]; old != "" && old != p.lid {
+		delete(l.cache, owned{owner, old + "@" + types.HiddenUserServer})
+	}
+	l.cache[lid], l.cache[pn] = p.pn, p.lid
+}
+
+// find returns the user that is paired with one on a server; empty = the session does not know it.
+func (l *lidStore) find(ctx context.Context, owner, user, server string) (other string, err error) {
+	if other, known := l.cached(owner, user, server); known {
+		return other, nil
+	}
+	query, shared := `SELECT pn FROM bridge_lids WHERE session=$1 AND lid=$2`, `SELECT pn FROM whatsmeow_lid_map WHERE lid=$1`
+	if server == types.DefaultUserServer {
+		query, shared = `SELECT lid FROM bridge_lids WHERE session=$1 AND pn=$2`, `SELECT lid FROM whatsmeow_lid_map WHERE pn=$1`
+	}
+	err = l.db.QueryRow(ctx, query, owner, user).Scan(&other)
+	if errors.Is(err, sql.ErrNoRows) && !strings.Contains(owner, ownerSeparator) { // older than pairs of its own
+		err = l.db.QueryRow(ctx, shared, user).Scan(&other)
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("bridge: look up a phone number pair: %w", err)
+	}
+	l.remember(owner, user, server, other)
+	return other, nil
+}
+
+// purge deletes the pairs of a session, and those of the shared map that no session is left with. While a session is left
+// that is older than pairs of its own, the shared map stays.
+func (l *lidStore) purge(ctx context.Context, owner string) error {
+	err := l.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if _, err := l.db.Exec(ctx, `DELETE FROM whatsmeow_lid_map WHERE lid IN (SELECT lid FROM bridge_lids WHERE session=$1)
+			AND NOT EXISTS (SELECT 1 FROM bridge_lids WHERE bridge_lids.lid=whatsmeow_lid_map.lid AND session<>$1)
+			AND NOT EXISTS (SELECT 1 FROM bridge_sessions WHERE incarnation='')`, owner); err != nil {
+			return err
+		}
+		_, err := l.db.Exec(ctx, `DELETE FROM bridge_lids WHERE session=$1`, owner)
+		return err
+	})
+	if err == nil {
+		l.mu.Lock()
+		clear(l.cache)
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// sessionLIDs is the LID store of one session.
+type sessionLIDs struct {
+	store *lidStore
+	owner string
+}
+
+var _ store.LIDStore = (*sessionLIDs)(nil)
+
+// PutLIDMapping implements store.LIDStore.
+func (s *sessionLIDs) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {
+	if lid.Server != types.HiddenUserServer || pn.Server != types.DefaultUserServer {
+		return fmt.Errorf("bridge: %s and %s are no pair of LID and phone number", lid.Server, pn.Server)
+	}
+	return s.store.put(ctx, s.owner, []lidPair{{lid.User, pn.User}})
+}
+
+// PutManyLIDMappings implements store.LIDStore; it leaves out what is no pair.
+func (s *sessionLIDs) PutManyLIDMappings(ctx context.Context, mappings []store.LIDMapping) error {
+	pairs := make([]lidPair, 0, len(mappings))
+	for _, m := range mappings {
+		if m.LID.Server == types.HiddenUserServer && m.PN.Server == types.DefaultUserServer {
+			pairs = append(pairs, lidPair{m.LID.User, m.PN.User})
+		}
+	}
+	return s.store.put(ctx, s.owner, pairs)
+}
+
+// GetPNForLID implements store.LIDStore.
+func (s *sessionLIDs) GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error) {
+	return s.other(ctx, lid, types.HiddenUserServer, types.DefaultUserServer)
+}
+
+// GetLIDForPN implements store.LIDStore.
+func (s *sessionLIDs) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error) {
+	return s.other(ctx, pn, types.DefaultUserServer, types.HiddenUserServer)
+}
+
+func (s *sessionLIDs) other(ctx context.Context, jid types.JID, from, to string) (types.JID, error) {
+	if jid.Server != from {
+		return types.EmptyJID, fmt.Errorf("bridge: an address of %s is looked up among those of %s", jid.Server, from)
+	}
+	user, err := s.store.find(ctx, s.owner, jid.User, from)
+	if err != nil || user == "" {
+		return types.EmptyJID, err
+	}
+	return types.JID{User: user, Device: jid.Device, Server: to}, nil
+}
+
+// GetManyLIDsForPNs implements store.LIDStore.
+func (s *sessionLIDs) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[types.JID]types.JID, error) {
+	found := make(map[types.JID]types.JID, len(pns))
+	for _, pn := range pns {
+		if pn.Server != types.DefaultUserServer {
+			continue
+		}
+		lid, err := s.GetLIDForPN(ctx, pn)
+		if err != nil {
+			return nil, err
+		}
+		if !lid.IsEmpty() {
+			found[pn] = lid
+		}
+	}
+	return found, nil
+}

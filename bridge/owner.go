@@ -1,0 +1,197 @@
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
+)
+
+// ownerSeparator stands between the id and the incarnation of a session; session ids cannot contain it.
+const ownerSeparator = "~"
+
+// newIncarnation returns a random text that no other session has had.
+func newIncarnation() string {
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return hex.EncodeToString(random[:])
+}
+
+// owner returns the key that the data of a session is stored under. A session that is created under the id of a deleted
+// one has another key, so it cannot reach what is left of that.
+func (r *sessionRow) owner() string {
+	if r.Incarnation == "" {
+		return r.ID
+	}
+	return r.ID + ownerSeparator + r.Incarnation
+}
+
+// Owner returns the key the session's data is stored under: unique to this session, also among sessions that had or will
+// have its id. It is no secret.
+func (s *Session) Owner() string { return s.owner }
+
+// OwnerOf returns the key of a session's data; the id itself when there is no such session.
+func (b *Bridge) OwnerOf(id string) string {
+	s, err := b.Session(id)
+	if err != nil {
+		return id
+	}
+	return s.owner
+}
+
+// drop deletes the row of a session, and notes that what is stored of it elsewhere has to go. Without data, the data
+// stays for a session that is created with restore.
+func (st sessionStore) drop(ctx context.Context, id, owner string, data bool) error {
+	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if _, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE session=$1`, id); err != nil {
+			return err
+		}
+		if _, err := st.db.Exec(ctx, `INSERT INTO bridge_deletions (session, data, owner) VALUES ($1, $2, $3)
+			ON CONFLICT (session) DO UPDATE SET data=excluded.data, owner=excluded.owner`, id, data, owner); err != nil {
+			return err
+		}
+		if !data {
+			if _, err := st.db.Exec(ctx, `INSERT INTO bridge_kept (session, owner, deleted_at) VALUES ($1, $2, $3)
+				ON CONFLICT (owner) DO UPDATE SET deleted_at=excluded.deleted_at`, id, owner, time.Now().UnixMilli()); err != nil {
+				return err
+			}
+		}
+		_, err := st.db.Exec(ctx, `DELETE FROM bridge_sessions WHERE id=$1`, id)
+		return err
+	})
+}
+
+// deletion is a session whose row is gone while rows elsewhere may be left.
+type deletion struct {
+	session, owner string
+	data           bool
+}
+
+func (st sessionStore) deletions(ctx context.Context) ([]deletion, error) {
+	rows, err := st.db.Query(ctx, `SELECT session, owner, data FROM bridge_deletions ORDER BY session`)
+	return dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (d deletion, err error) {
+		err = row.Scan(&d.session, &d.owner, &d.data)
+		if d.owner == "" {
+			d.owner = d.session
+		}
+		return d, err
+	}, err).AsList()
+}
+
+func (st sessionStore) endDeletion(ctx context.Context, id string) error {
+	_, err := st.db.Exec(ctx, `DELETE FROM bridge_deletions WHERE session=$1`, id)
+	return err
+}
+
+// scanText reads rows of one text.
+var scanText = dbutil.ConvertRowFn[string](dbutil.ScanSingleColumn[string])
+
+// keptOwners lists the keys of data that earlier sessions of an id left, the newest first.
+func (st sessionStore) keptOwners(ctx context.Context, id string) ([]string, error) {
+	return scanText.NewRowIter(st.db.Query(ctx, `SELECT owner FROM bridge_kept WHERE session=$1 ORDER BY deleted_at DESC, owner`, id)).AsList()
+}
+
+// expiredOwners lists keys of data that was left before a time.
+func (st sessionStore) expiredOwners(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	return scanText.NewRowIter(st.db.Query(ctx, `SELECT owner FROM bridge_kept WHERE deleted_at<=$1 ORDER BY deleted_at LIMIT $2`, before.UnixMilli(), limit)).AsList()
+}
+
+func (st sessionStore) forgetKept(ctx context.Context, owner string) (forgotten bool, err error) {
+	result, err := st.db.Exec(ctx, `DELETE FROM bridge_kept WHERE owner=$1`, owner)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// forgetShared deletes the contact keys that versions before 3 shared between all sessions, once no session of those
+// versions is left that could take its own over.
+func (st sessionStore) forgetShared(ctx context.Context) error {
+	_, err := st.db.Exec(ctx, `DELETE FROM bridge_contact_keys WHERE NOT EXISTS (SELECT 1 FROM bridge_sessions WHERE incarnation='')`)
+	return err
+}
+
+// purgeData deletes the data that is stored under a key.
+func (b *Bridge) purgeData(ctx context.Context, owner string) error {
+	if b.project.messages != nil {
+		if err := b.project.messages.Purge(ctx, owner); err != nil {
+			return err
+		}
+	}
+	if err := b.people.Purge(ctx, owner); err != nil {
+		return err
+	}
+	if err := b.keys.purge(ctx, owner); err != nil {
+		return err
+	}
+	_, err := b.store.forgetKept(ctx, owner)
+	return err
+}
+
+// restore gives a new session the data that the last session of its id left. It returns an *Error with ReasonNotFound
+// when nothing is kept.
+func (b *Bridge) restore(ctx context.Context, row *sessionRow) error {
+	kept, err := b.store.keptOwners(ctx, row.ID)
+	if err != nil {
+		return storageError("look for kept data", err)
+	}
+	owner := ""
+	if len(kept) > 0 {
+		owner = kept[0]
+	} else if left, err := b.messages.Holds(ctx, row.ID); err != nil { // deleted by a version that noted nothing
+		return storageError("look for kept data", err)
+	} else if left {
+		owner = row.ID
+	}
+	switch {
+	case owner == "":
+		return &Error{Reason: ReasonNotFound, Field: "restore", Message: "no data of an earlier session with this id is kept"}
+	case owner == row.ID:
+		row.Incarnation = ""
+	default:
+		row.Incarnation = owner[len(row.ID)+len(ownerSeparator):]
+	}
+	return nil
+}
+
+// ExpireKept deletes data of sessions that were deleted without purge longer ago than Config.KeepDeleted.
+func (b *Bridge) ExpireKept(ctx context.Context, now time.Time) error {
+	const batch = 100
+	for {
+		owners, err := b.store.expiredOwners(ctx, now.Add(-b.cfg.KeepDeleted), batch)
+		if err != nil {
+			return err
+		}
+		for _, owner := range owners {
+			if err := b.purgeData(ctx, owner); err != nil {
+				return err
+			}
+		}
+		if len(owners) < batch {
+			return nil
+		}
+	}
+}
+
+// keptSweep is the time between two looks for kept data that has expired.
+const keptSweep = time.Hour
+
+// runExpiry deletes expired data until ctx ends.
+func (b *Bridge) runExpiry(ctx context.Context) {
+	database.SweepEvery(ctx, keptSweep, func(ctx context.Context) error { return b.ExpireKept(ctx, time.Now()) }, b.log, "data of deleted sessions could not be removed")
+}
+
+// create stores a new session; the data it takes over is no longer kept for another.
+func (st sessionStore) create(ctx context.Context, r *sessionRow) error {
+	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if _, err := st.forgetKept(ctx, r.owner()); err != nil {
+			return err
+		}
+		return st.put(ctx, r)
+	})
+}
