@@ -337,7 +337,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
 		Replies: a.replies, Frames: a.bodies, MinRate: a.cfg.MinBodyRate, Proxies: a.proxies,
 		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
-		MaxWaiting: a.cfg.MaxWaitingConnections, MaxWaitingPerAddress: a.cfg.MaxWaitingPerAddress, ControlRate: a.cfg.ControlFrames,
+		MaxCloses: a.cfg.KeptCloses, MaxWaiting: a.cfg.MaxWaitingConnections, MaxWaitingPerAddress: a.cfg.MaxWaitingPerAddress, ControlRate: a.cfg.ControlFrames,
 		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, MaxHelloFrame: a.cfg.MaxHelloFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
 		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database

@@ -165,6 +165,8 @@ type Config struct {
 
 	MaxHTTPPerAddress int `flag:"max-http-per-address" unit:"connections" default:"512" min:"1" doc:"Of them those from one address; trusted proxies are not bounded." why:"Browsers open six; servers keep a pool."`
 
+	KeptCloses int `flag:"kept-closes" unit:"connections" default:"100" min:"1" max:"10000" doc:"Ended connections that conn.list shows." why:"Some 300 bytes each."`
+
 	ControlFrames float64 `flag:"control-frames" unit:"frames/s" default:"50" min:"1" doc:"Pings, pongs and small fragments a socket may send; 120 times as many at once." why:"Clients ping every few seconds."`
 
 	MaxSessionConnections int `flag:"max-session-connections" unit:"connections" default:"100" min:"1" doc:"Sockets open at a time for one session token." why:"A client that leaks connections hurts only itself."`

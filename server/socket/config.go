@@ -91,6 +91,8 @@ type Config struct {
 	// Replies bounds the bytes of unread replies over all connections, with a share for each principal; 256 MiB. Each
 	// connection has 16 KiB besides.
 	Replies *budget.Budget
+	// MaxCloses is how many ended connections conn.list shows; 100.
+	MaxCloses int
 	// Frames bounds the bytes of frames that clients have sent, from their first bytes until their calls are answered,
 	// with a share for each principal, or for each address before conn.hello; 128 MiB. Each connection has 8 KiB besides.
 	Frames *budget.Budget
@@ -145,6 +147,7 @@ func (c Config) withDefaults() Config {
 	setDuration(&c.DrainTimeout, 10*time.Second)
 	setDuration(&c.DrainRetry, 2*time.Second)
 	set(&c.MaxConnections, 20000)
+	set(&c.MaxCloses, 100)
 	set(&c.MaxWaiting, 2000)
 	set(&c.MaxWaitingPerAddress, 200)
 	if c.ControlRate <= 0 {

@@ -54,20 +54,23 @@ type conn struct {
 	torn   bool      // the reader has ended
 	ending *ending   // a close frame is to be sent
 
+	client   string     // name and version that the client gave
+	closed   closeReply // how it ended; Code 0 = not known yet
 	inbound  inbound
 	lane     lane // replies and notifications, which go before events
 	ping     bool
 	pong     []byte // payload of the last ping to answer; nil = none
 	pingSent time.Time
 
-	filters *filterSet
-	shared  bool // follows all sessions (see Shared)
-	manual  bool // manual ack
-	window  window
-	batched bool // events of one turn come in one frame
-	held    int  // events wait until as many replies are in the lane
-	cursors map[string]*cursor
-	dirty   []*cursor // cursors that may have something to read
+	filters          *filterSet
+	shared           bool // follows all sessions (see Shared)
+	manual           bool // manual ack
+	window           window
+	heartbeatMessage bool // an idle connection gets conn.position at each heartbeat
+	batched          bool // events of one turn come in one frame
+	held             int  // events wait until as many replies are in the lane
+	cursors          map[string]*cursor
+	dirty            []*cursor // cursors that may have something to read
 
 	consumer   consumer.ID                  // set with stored
 	stored     map[string]consumer.Position // by session, as the store has or will have it; nil = no named consumer
@@ -164,6 +167,7 @@ func (c *conn) ReadFrame() ([]byte, error) {
 // unreadable ends a connection whose bytes are no WebSocket frames; the library says so to the peer in some cases only.
 // Other errors it returns as they are: the peer has closed the connection or gone.
 func (c *conn) unreadable(err error) error {
+	c.noteReadError(err)
 	var network net.Error
 	if websocket.CloseStatus(err) >= 0 || errors.As(err, &network) || errors.Is(err, io.EOF) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) {
@@ -191,6 +195,9 @@ func (c *conn) Close(code int, reason string) error {
 	defer c.mu.Unlock()
 	if c.ending == nil && !c.torn {
 		c.ending = &ending{code, reason}
+		if c.closed.Code == 0 {
+			c.closed = closeReply{Code: code, Reason: reason}
+		}
 		c.e.log.Debug("closing connection", "conn", c.id, "code", code, "reason", reason)
 		c.wake()
 	}

@@ -78,6 +78,7 @@ type Endpoint struct {
 	conns     map[*conn]struct{}
 	bound     map[string]int // connections by the session their credential is bound to
 	waiting   waiting
+	closes    closes
 	everyone  map[*conn]struct{} // connections that take sessions as they appear
 	topics    map[string]*topic
 	consumers map[consumer.ID]*conn // the newest connection of each
@@ -310,6 +311,7 @@ func (e *Endpoint) unbind(c *conn) {
 func (e *Endpoint) forget(c *conn) {
 	c.leaveAll()
 	c.quit()
+	e.recordClose(c)
 	e.mu.Lock()
 	delete(e.conns, c)
 	e.waiting.remove(c)

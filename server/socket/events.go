@@ -34,6 +34,9 @@ func registerMethods(reg *rpc.Registry, e *Endpoint) {
 	seek.Description = "Of a named consumer it moves the stored cursor, too, also back; that is written before the reply."
 	rpc.Register(reg, seek, e.seek)
 	registerConsumerMethods(reg, e)
+	rpc.Register(reg, rpc.Method{
+		Name: "conn.list", Scope: rpc.ScopeAdmin, Summary: "List the open connections of this node with their places, and how the last ones ended.",
+	}, e.listConnections)
 }
 
 // ackShare is how many acknowledgements count as one call: with the default rate a client may acknowledge 1,000 events a

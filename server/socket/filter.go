@@ -13,7 +13,7 @@ import (
 type Filter struct {
 	Sessions        []string `json:"sessions,omitempty" rpc:"max=200,each.min=1,each.max=256" doc:"session ids, or * for all; absent = all"`
 	Types           []string `json:"types,omitempty" rpc:"max=200,each.min=1,each.max=64" doc:"event types, or * for all; absent = all"`
-	Chats           []string `json:"chats,omitempty" rpc:"max=500,format=jid" doc:"chat JIDs, or * for all; absent = all"`
+	Chats           []string `json:"chats,omitempty" rpc:"max=500,format=jid" doc:"chat JIDs; absent = all"`
 	ExcludeTypes    []string `json:"exclude_types,omitempty" rpc:"max=200,each.min=1,each.max=64" doc:"event types left out; * = all"`
 	IncludeVolatile bool     `json:"include_volatile,omitempty" doc:"also send signals such as typing"`
 }
@@ -37,7 +37,7 @@ func compileFilters(list []Filter) *filterSet {
 	s := &filterSet{}
 	for _, f := range list {
 		c := compiledFilter{
-			sessions: setOrAny(f.Sessions), types: setOrAny(f.Types), chats: setOrAny(f.Chats), exclude: set(f.ExcludeTypes), volatile: f.IncludeVolatile,
+			sessions: setOrAny(f.Sessions), types: setOrAny(f.Types), chats: set(f.Chats), exclude: set(f.ExcludeTypes), volatile: f.IncludeVolatile,
 		}
 		if c.sessions == nil && c.types == nil && c.chats == nil && c.exclude == nil {
 			s.all = true
@@ -48,7 +48,7 @@ func compileFilters(list []Filter) *filterSet {
 	return s
 }
 
-// anyValue in a list of sessions, types or chats stands for all, and in exclude_types for all types.
+// anyValue in a list of sessions or types stands for all, and in exclude_types for all types.
 const anyValue = "*"
 
 // setOrAny is set for a list in which anyValue may stand; nil = any.
@@ -88,7 +88,7 @@ func checkFilters(list []Filter, most int) *rpc.Error {
 // checkChats names chats that are no JIDs: events carry addresses, of which a number is only a part.
 func checkChats(chats []string, below string) (bad rpc.Fields) {
 	for i, chat := range chats {
-		if chat != anyValue && !strings.Contains(chat, "@") {
+		if !strings.Contains(chat, "@") {
 			bad = append(bad, rpc.Field{Pointer: below + strconv.Itoa(i), Problem: "must be a JID"})
 		}
 	}

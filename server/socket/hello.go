@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/address"
@@ -15,15 +16,16 @@ const methodHello = "conn.hello"
 const maxHelloReply = 4 << 20
 
 type helloParams struct {
-	Protocol int                 `json:"protocol" rpc:"required" doc:"version of the protocol; 1"`
-	Client   *clientInfo         `json:"client" doc:"who connects, for the server's log"`
-	Token    string              `json:"token" rpc:"max=4096" doc:"credential, when the upgrade carried none"`
-	Consumer string              `json:"consumer" rpc:"max=128" doc:"name under which the server keeps a cursor in each session, moved by events.ack; sessions that resume does not name go on from there"`
-	Resume   map[string]position `json:"resume" rpc:"max=10000" doc:"session id -> place to go on from"`
-	From     string              `json:"from" rpc:"enum=head|oldest" doc:"where to begin in sessions that are not resumed and have no cursor of the consumer; default head"`
-	Filters  *[]Filter           `json:"filters" doc:"events to send; absent = all durable ones, empty = none"`
-	Ack      string              `json:"ack" rpc:"enum=none|manual" doc:"manual: the server waits for events.ack at the end of the window; default none, with a consumer manual"`
-	Window   *windowParams       `json:"window" doc:"how much may be sent without ack"`
+	Protocol  int                 `json:"protocol" rpc:"required" doc:"version of the protocol; 1"`
+	Client    *clientInfo         `json:"client" doc:"who connects, for the server's log"`
+	Token     string              `json:"token" rpc:"max=4096" doc:"credential, when the upgrade carried none"`
+	Consumer  string              `json:"consumer" rpc:"max=128" doc:"name under which the server keeps a cursor in each session, moved by events.ack; sessions that resume does not name go on from there"`
+	Resume    map[string]position `json:"resume" rpc:"max=10000" doc:"session id -> place to go on from"`
+	From      string              `json:"from" rpc:"enum=head|oldest" doc:"where to begin in sessions that are not resumed and have no cursor of the consumer; default head"`
+	Filters   *[]Filter           `json:"filters" doc:"events to send; absent = all durable ones, empty = none"`
+	Ack       string              `json:"ack" rpc:"enum=none|manual" doc:"manual: the server waits for events.ack at the end of the window; default none, with a consumer manual"`
+	Window    *windowParams       `json:"window" doc:"how much may be sent without ack"`
+	Heartbeat string              `json:"heartbeat" rpc:"enum=ping|message" doc:"message: while nothing else comes, conn.position is sent at each heartbeat, for clients that cannot see pings; default ping alone"`
 	// BatchEvents puts the events of one write into one frame.
 	BatchEvents bool `json:"batch_events" doc:"several events may come as one array"`
 }
@@ -171,6 +173,10 @@ func (c *conn) configure(p *helloParams) {
 	defer c.mu.Unlock()
 	c.manual = p.Ack == "manual" || p.Consumer != ""
 	c.batched = p.BatchEvents
+	c.heartbeatMessage = p.Heartbeat == "message"
+	if p.Client != nil {
+		c.client = strings.TrimSpace(p.Client.Name + " " + p.Client.Version)
+	}
 	c.window = window{c.e.cfg.WindowEvents, c.e.cfg.WindowBytes}
 	if p.Window != nil {
 		if p.Window.Events > 0 {

@@ -1,6 +1,10 @@
 package socket
 
-import "time"
+import (
+	"time"
+
+	"github.com/waystation/waystation/rpc"
+)
 
 // sweepInterval is how often timers of connections are looked at. One goroutine does it for all, so that an idle
 // connection needs no timer of its own.
@@ -58,10 +62,31 @@ func (c *conn) sweep(now time.Time) {
 	}
 }
 
+// beat sends a conn.position to a client that has asked for heartbeats it can see, although nothing is new: of one of its
+// sessions, or of none when it follows none. The caller holds c.mu.
+func (c *conn) beat() {
+	for _, cur := range c.cursors {
+		cur.tell = true
+		c.queue(cur)
+		c.lastPush = time.Now() // a read that fails must not repeat it at each sweep
+		return
+	}
+	frame := note("conn.position", positionParams{})
+	c.lane.frames = append(c.lane.frames, rpc.Reply{Head: frame})
+	c.lane.bytes += len(frame) + laneEntry
+	c.settleReplies()
+	c.lastPush = time.Now()
+}
+
 // sweepCursors tries failed reads again and tells an idle client where it stands; the caller holds c.mu.
 func (c *conn) sweepCursors(now time.Time) {
 	idle := now.Sub(c.lastPush) >= c.e.cfg.Heartbeat
 	told := 0
+	defer func() {
+		if idle && told == 0 && c.heartbeatMessage {
+			c.beat()
+		}
+	}()
 	for _, cur := range c.cursors {
 		if cur.failed {
 			c.queue(cur)

@@ -148,6 +148,7 @@ func (c *conn) broken(err error, rest ...[]byte) {
 	c.mu.Unlock()
 	c.room.Broadcast()
 	if errors.Is(err, errStalled) {
+		c.noteClose(CloseStalled, "a write was blocked too long", false)
 		c.e.log.Info("closing connection", "conn", c.id, "code", CloseStalled, "reason", "stalled")
 		c.wire.end(closeGrace/2, append(rest, c.appendEnd(nil, CloseStalled, "a write was blocked too long"))...)
 	}
