@@ -12,7 +12,11 @@ import (
 func wuzapi() *restDialect {
 	return &restDialect{
 		name: "wuzapi", mounts: []string{"/wuzapi", ""}, header: "Token",
-		rules: resttest.Rules{Literal: []string{"code", "success", "error", "Details", "details"}},
+		rules: resttest.Rules{
+			Literal: []string{"code", "success", "error", "Details", "details"},
+			// Of later versions.
+			Extra: []string{"data.connected", "data.loggedIn", "data.jid", "data.Participants[].PhoneNumber", "data.Groups[].Participants[].PhoneNumber"},
+		},
 		// The document's texts often do not say what is wrong; these two do.
 		failures: resttest.Rules{Extra: []string{"fields", "reason"}},
 		unserved: struct{ kind, text string }{"text/plain", "404 page not found"},

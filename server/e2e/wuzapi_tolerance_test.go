@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"strings"
 	"testing"
@@ -174,6 +175,29 @@ func TestWuzapiDownloadsByPath(t *testing.T) {
 		}
 		if status, answer := wuzapiPost(t, w, w.caller, "/wuzapi/chat/download"+kind, merged(body, object{"DirectPath": ""})); status != http.StatusBadRequest || !strings.Contains(string(answer), "Missing Url") {
 			t.Errorf("%s without both: %d %s", kind, status, answer)
+		}
+	}
+}
+
+// Form webhooks name the session; the token is among the fields only after the session asked for it. Answers have the keys of
+// later versions beside the document's.
+func TestWuzapiFieldsOfLaterVersions(t *testing.T) {
+	w := startRestWorld(t, "wuzapi")
+	for i, c := range []struct{ token, want any }{{nil, ""}, {"a word of mine", "a word of mine"}, {"", ""}} {
+		body := object{"events": []string{"Message"}}
+		if c.token != nil {
+			body["bodyToken"] = c.token
+		}
+		path := "/form" + string(rune('a'+i))
+		body["webhookURL"] = w.receiver.url + path
+		if status, answer := wuzapiPost(t, w, w.caller, "/wuzapi/webhook", body); status != http.StatusOK {
+			t.Fatalf("%d %s", status, answer)
+		}
+		w.receive(t, w.peer.number, object{"type": "text", "text": "hello"})
+		w.receiver.await(t, path, "jsonData")
+		form, err := url.ParseQuery(string(w.receiver.of(path)[0].body))
+		if err != nil || form.Get("userID") != w.caller.id || form.Get("instanceName") != w.caller.id || form.Get("token") != c.want {
+			t.Errorf("token %v: %v, %v", c.token, form, err)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func encodeWuzapi(w *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, s
 	if err != nil || payload == nil {
 		return nil, "", err
 	}
-	form := url.Values{"jsonData": {string(payload)}}
+	form := url.Values{"jsonData": {string(payload)}, "userID": {e.Session}, "instanceName": {e.Session}}
 	if w.BodyToken != "" {
 		form.Set("token", w.BodyToken)
 	}

@@ -46,6 +46,7 @@ type group struct {
 
 type participant struct {
 	JID          string
+	PhoneNumber  string // JID of later versions; empty = the number is not known
 	LID          string
 	IsAdmin      bool
 	IsSuperAdmin bool
@@ -80,6 +81,7 @@ type groupObject struct {
 }
 
 type participantObject struct {
+	PhoneNumber  *string `json:"phone_number"`
 	Contact      string
 	LID          *string
 	IsAdmin      bool    `json:"is_admin"`
@@ -103,10 +105,18 @@ func shapeGroup(g *groupObject) group {
 	}
 	for _, p := range g.Participants {
 		out.Participants = append(out.Participants, participant{
-			p.Contact, rest.Deref(p.LID), p.IsAdmin, p.IsSuperAdmin, rest.Deref(p.DisplayName), rest.Deref(p.ErrorCode),
+			p.Contact, phoneJID(p.PhoneNumber), rest.Deref(p.LID), p.IsAdmin, p.IsSuperAdmin, rest.Deref(p.DisplayName), rest.Deref(p.ErrorCode),
 		})
 	}
 	return out
+}
+
+// phoneJID is the JID of a number in digits, or empty.
+func phoneJID(number *string) string {
+	if number == nil {
+		return ""
+	}
+	return *number + "@s.whatsapp.net"
 }
 
 type groupsAnswer struct {

@@ -135,14 +135,19 @@ func logout(x *rest.Exchange, _ *rest.None) (*details, error) {
 	return &details{"Logged out"}, x.Call("session.logout", nil, nil)
 }
 
+// statusAnswer has the document's keys, and those of later versions.
 type statusAnswer struct {
 	Connected bool
 	LoggedIn  bool
+
+	LaterConnected bool   `json:"connected"`
+	LaterLoggedIn  bool   `json:"loggedIn"`
+	JID            string `json:"jid"` // of the account; empty = none is linked
 }
 
 func getStatus(x *rest.Exchange, _ *rest.None) (*statusAnswer, error) {
 	s, err := runningStatus(x)
-	return &statusAnswer{s.Connected, s.LoggedIn}, err
+	return &statusAnswer{s.Connected, s.LoggedIn, s.Connected, s.LoggedIn, rest.Deref(s.JID)}, err
 }
 
 type qrAnswer struct {

@@ -93,6 +93,8 @@ func updateWebhook(x *rest.Exchange, change rest.Params) (webhook, error) {
 type webhookRequest struct {
 	URL    *string  `rest:"webhookURL,param=/url" also:"webhook" doc:"address; empty switches the webhook off"`
 	Events []string `rest:"events" doc:"replaces the subscription"`
+	// BodyToken is ours: the server keeps no session token that it could repeat.
+	BodyToken *string `rest:"bodyToken,param=/body_token" doc:"sent as the form field token with each event; empty removes it"`
 }
 
 type webhookSet struct {
@@ -104,6 +106,9 @@ func setWebhook(x *rest.Exchange, in *webhookRequest) (*webhookSet, error) {
 		return nil, rest.Missing("webhookURL", "")
 	}
 	change := rest.Params{"url": *in.URL, "active": *in.URL != ""}
+	if in.BodyToken != nil {
+		change["body_token"] = *in.BodyToken
+	}
 	if in.Events != nil {
 		change["events"] = native(known(in.Events))
 	} else if now, err := defaultWebhook(x); err != nil {
