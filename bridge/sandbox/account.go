@@ -27,6 +27,8 @@ type AccountOptions struct {
 	Platform string
 	// Passkey, when set, makes the account link devices only with its passkey.
 	Passkey *PasskeyOptions
+	// NoContactSalt leaves the account without the salt of tokens for first contacts, as accounts are that WhatsApp has not given one yet.
+	NoContactSalt bool
 }
 
 // account is one WhatsApp user. Guarded by Network.mu.
@@ -45,6 +47,8 @@ type account struct {
 	followers map[*account]struct{}
 	// watchers are the devices that subscribed to this account's presence.
 	watchers map[*device]struct{}
+	// nctSalt is the secret of the tokens with which the account may write to people it never wrote to: HMAC-SHA256(nctSalt, LID of the recipient).
+	nctSalt []byte
 	// profile is what the user set: about, picture, privacy, block list, app state.
 	profile profile
 }
@@ -140,6 +144,9 @@ func (n *Network) AddAccount(options AccountOptions) (*Phone, error) {
 	}
 	if a.platform == "" {
 		a.platform = "android"
+	}
+	if !options.NoContactSalt {
+		a.nctSalt = n.random.derive("nct/" + pn.User).bytes(nctSaltSize)
 	}
 	a.phone = newPhone(n, a)
 	a.devices[0] = a.phone.device

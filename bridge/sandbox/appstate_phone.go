@@ -28,6 +28,10 @@ type StateChange struct {
 	Removed    bool
 	Value      *waSyncAction.SyncActionValue
 	Version    uint64 // of the collection
+
+	// keyID, mac and action are what a recovery of the collection repeats: the key and MAC of the entry and the version of its kind.
+	keyID, mac []byte
+	action     int32
 }
 
 // stateReader is a phone's side of the synchronised settings. Phone.mu serialises all use but that of changes.
@@ -81,7 +85,7 @@ func (p *Phone) firstStates() []appstate.PatchInfo {
 	entry := func(name appstate.WAPatchName, version int32, index string, value *waSyncAction.SyncActionValue) appstate.PatchInfo {
 		return appstate.PatchInfo{Type: name, Mutations: []appstate.MutationInfo{{Index: []string{index}, Version: version, Value: value}}}
 	}
-	return []appstate.PatchInfo{
+	patches := []appstate.PatchInfo{
 		appstate.BuildSettingPushName(p.PushName()),
 		entry(appstate.WAPatchCriticalUnblockLow, 3, "setting_locale", &waSyncAction.SyncActionValue{
 			LocaleSetting: &waSyncAction.LocaleSetting{Locale: proto.String("en")},
@@ -96,6 +100,18 @@ func (p *Phone) firstStates() []appstate.PatchInfo {
 			PrimaryFeature: &waSyncAction.PrimaryFeature{Flags: []string{"message_edit"}},
 		}),
 	}
+	if p.account.nctSalt == nil {
+		return patches
+	}
+	for i := range patches {
+		if patches[i].Type == appstate.WAPatchRegularHigh {
+			patches[i].Mutations = append(patches[i].Mutations, appstate.MutationInfo{
+				Index: []string{appstate.IndexNCTSaltSync}, Version: 1,
+				Value: &waSyncAction.SyncActionValue{NctSaltSyncAction: &waSyncAction.NctSaltSyncAction{Salt: p.account.nctSalt}},
+			})
+		}
+	}
+	return patches
 }
 
 // ChangeState writes entries of the synchronised settings, as the phone's own app would; companions are told. Use the Build functions of whatsmeow's
@@ -171,7 +187,7 @@ func (p *Phone) readState(ctx context.Context, name appstate.WAPatchName) error 
 		for _, mutation := range mutations {
 			p.noteState(StateChange{
 				Collection: name, Index: mutation.Index, Removed: mutation.Operation == waServerSync.SyncdMutation_REMOVE,
-				Value: mutation.Action, Version: mutation.PatchVersion,
+				Value: mutation.Action, Version: mutation.PatchVersion, keyID: mutation.KeyID, mac: mutation.ValueMAC, action: mutation.Version,
 			})
 		}
 		more = list.HasMorePatches

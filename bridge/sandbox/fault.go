@@ -69,7 +69,8 @@ const (
 	FaultStreamError FaultKind = "stream_error"
 	// FaultStreamEnd ends the connection at once with the stanza that ends a stream without an error.
 	FaultStreamEnd FaultKind = "stream_end"
-	// FaultFirstContact makes messages need the token of whom they are for, until the fault is cleared: others are refused with 463.
+	// FaultFirstContact makes messages to a person need a token, until the fault is cleared: the one that the recipient issued (tctoken) or the one derived
+	// from the sender's own salt (cstoken). Messages without either are refused with 463.
 	FaultFirstContact FaultKind = "first_contact"
 	// FaultMediaUpload and FaultMediaDownload fail requests to the media host with HTTP status Code (404 when Code is 0).
 	FaultMediaUpload   FaultKind = "media_upload"

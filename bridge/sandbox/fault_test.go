@@ -63,7 +63,11 @@ func TestSendIsRefusedWithCode(t *testing.T) {
 
 func TestFirstContactNeedsToken(t *testing.T) {
 	w := newWorld(t, Options{})
-	alice, bob := w.account("15550001", "Alice"), w.account("15550002", "Bob")
+	alice, err := w.net.AddAccount(AccountOptions{Number: "15550001", PushName: "Alice", NoContactSalt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := w.account("15550002", "Bob")
 	a := w.pair(alice)
 	id := w.inject(Fault{Kind: FaultFirstContact})
 	if _, err := a.SendMessage(w.ctx(), bob.JID(), text1("stranger")); err == nil || !strings.Contains(err.Error(), "463") {

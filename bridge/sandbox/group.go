@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"time"
 
@@ -75,6 +76,7 @@ type group struct {
 
 	members  []*member // in order of joining
 	removed  map[*account]bool
+	past     []pastMember // the latest of those who left or were removed
 	requests []joinRequest
 	invites  map[string]addRequest
 	code     string   // of the invite link
@@ -96,6 +98,18 @@ type groupText struct {
 type member struct {
 	account *account
 	rank    rank
+}
+
+// pastMember is a former member.
+type pastMember struct {
+	account *account
+	at      time.Time
+	left    bool // by itself
+}
+
+// of lists the groups that an account is in.
+func (h *groupHost) of(a *account) []*group {
+	return slices.DeleteFunc(slices.Clone(h.list), func(g *group) bool { return g.member(a) == nil })
 }
 
 // joinRequest waits for an admin.

@@ -135,6 +135,9 @@ func (h *groupHost) depart(g *group, by *account, gone []*account) {
 	var nodes []waBinary.Node
 	for _, a := range gone {
 		nodes = append(nodes, participant(a))
+		if g.past = append(g.past, pastMember{account: a, at: h.net.now(), left: a == by}); len(g.past) > h.net.options.Limits.GroupMembers {
+			g.past = g.past[1:]
+		}
 	}
 	g.members = slices.DeleteFunc(g.members, func(m *member) bool { return slices.Contains(gone, m.account) })
 	h.notify(g, by, waBinary.Node{Tag: "remove", Attrs: waBinary.Attrs{"prev_v_id": previous, "v_id": g.memberID()}, Content: nodes}, gone...)

@@ -319,9 +319,3 @@ func (n *Network) peerMessage(r *request, to types.JID) {
 	delete(inbound.Attrs, "notify") // nobody shows who wrote it
 	n.deliver(d, inbound)
 }
-
-// trusted checks the token that a message to a contact must carry while first contacts are restricted.
-func (n *Network) trusted(r *request, sender, target *account) bool {
-	token := n.tokens[tokenKey{issuer: target, holder: sender}]
-	return token != nil && slices.Equal(childContent(r.node, "tctoken"), token)
-}

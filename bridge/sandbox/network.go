@@ -39,7 +39,7 @@ type Network struct {
 	pairings map[string]*pairing // by pairing reference
 	faults   faultTable
 	records  records
-	tokens   map[tokenKey][]byte // trusted contact tokens, issuer to holder
+	tokens   map[tokenKey]*contactToken // trusted contact tokens, issuer to holder
 	listens  []*Listener
 	// automatic has the ids of messages that phones sent by themselves, so that no phone answers them automatically.
 	automatic idSet
@@ -78,7 +78,7 @@ func New(options Options) *Network {
 		byLID:         map[string]*account{},
 		conns:         map[*conn]struct{}{},
 		pairings:      map[string]*pairing{},
-		tokens:        map[tokenKey][]byte{},
+		tokens:        map[tokenKey]*contactToken{},
 	}
 	n.pki = newCertificates(n.random.derive("certificates"))
 	n.registerAll()

@@ -21,6 +21,8 @@ const (
 	defaultRecords = 1000
 	// defaultSeenIDs is how many message ids per device are remembered for duplicates.
 	defaultSeenIDs = 4096
+	// defaultHistoryChunk is how many messages a chunk of history carries.
+	defaultHistoryChunk = 200
 	// defaultAutoReplies is more than a script that waits for each reply needs, and bounds a loop with a program that answers every message.
 	defaultAutoReplies = 1000
 	// trickPreKeyCount makes whatsmeow upload 50 prekeys at first login instead of 812, which saves most of the pairing time.
@@ -46,6 +48,8 @@ type Options struct {
 	Offline int
 	// Inbox is the number of received messages a phone remembers. 0 means 10000.
 	Inbox int
+	// HistoryChunk is the number of messages in one chunk of history sync. 0 means 200.
+	HistoryChunk int
 	// AutoReplies is the number of automatic replies that a phone sends to one chat in a minute; further messages get none. 0 means 1000.
 	AutoReplies int
 	// Limits bounds what the network stores for users: media, groups, pictures, lists.
@@ -65,7 +69,7 @@ func (o Options) withDefaults() Options {
 	for _, bound := range []struct {
 		value *int
 		def   int
-	}{{&o.Outbound, defaultOutbound}, {&o.Window, defaultWindow}, {&o.Offline, defaultOffline}, {&o.Inbox, defaultInbox}, {&o.AutoReplies, defaultAutoReplies}} {
+	}{{&o.Outbound, defaultOutbound}, {&o.Window, defaultWindow}, {&o.Offline, defaultOffline}, {&o.Inbox, defaultInbox}, {&o.AutoReplies, defaultAutoReplies}, {&o.HistoryChunk, defaultHistoryChunk}} {
 		if *bound.value <= 0 {
 			*bound.value = bound.def
 		}

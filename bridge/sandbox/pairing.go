@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waAdv"
+	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/proto/waWa6"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
@@ -78,6 +79,10 @@ func registrationKeys(s *noiseSession) (deviceKeys, error) {
 	k.signed = signedPreKey{id: [3]byte(data.GetESkeyID()), public: [32]byte(data.GetESkeyVal()), signature: [64]byte(data.GetESkeySig())}
 	if !k.signed.signedBy(k.identity) {
 		return k, errors.New("registration with a bad signed prekey")
+	}
+	k.props = &waCompanionReg.DeviceProps{}
+	if proto.Unmarshal(data.GetDeviceProps(), k.props) != nil {
+		return k, errors.New("registration with unreadable device properties")
 	}
 	return k, checkUserAgent(s.payload)
 }

@@ -32,6 +32,8 @@ type Phone struct {
 	autoReply func(Received) Content
 	replies   map[types.JID]*replyCount // automatic replies by chat
 	states    *stateReader
+	chats     map[types.JID]*chatRecord
+	read      idSet // messages that the account read
 
 	queueMu sync.Mutex
 	waiting []waBinary.Node

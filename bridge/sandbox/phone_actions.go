@@ -29,6 +29,7 @@ func (p *Phone) mark(kind string, messages []Received) error {
 		ids[t] = append(ids[t], m.ID)
 	}
 	for _, t := range order {
+		p.noteRead(t.chat, ids[t]...)
 		node := waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": ids[t][0], "type": kind, "to": t.chat, "t": p.net.unixNow()}}
 		if !t.participant.IsEmpty() {
 			node.Attrs["participant"] = t.participant
@@ -134,14 +135,21 @@ func (p *Phone) Unlink(companion types.JID) error {
 func (p *Phone) tokenFor(chat types.JID) []byte {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
-	return p.net.tokens[tokenKey{issuer: p.net.find(chat), holder: p.account}]
+	if token := p.net.tokens[tokenKey{issuer: p.net.find(chat), holder: p.account}]; token != nil {
+		return token.value
+	}
+	return nil
 }
 
 // giveToken lets a contact write back even while first contacts are restricted. Call without n.mu.
 func (p *Phone) giveToken(chat types.JID) {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
-	if holder := p.net.find(chat); holder != nil && holder != p.account && p.net.tokens[tokenKey{p.account, holder}] == nil {
-		p.net.issueToken(p.account, holder, p.net.unixNow())
+	holder := p.net.find(chat)
+	if holder == nil || holder == p.account {
+		return
+	}
+	if token := p.net.tokens[tokenKey{p.account, holder}]; token == nil || token.expired(p.net.now()) {
+		p.net.issueToken(p.account, holder, p.net.now())
 	}
 }

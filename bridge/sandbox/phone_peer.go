@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
@@ -20,6 +21,7 @@ func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
 	asked := message.GetProtocolMessage()
 	request := asked.GetPeerDataOperationRequestMessage()
 	var answer *waE2E.ProtocolMessage
+	var pieces []historyPiece
 	switch {
 	case asked.GetType() == waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
 		p.mu.Lock()
@@ -28,14 +30,22 @@ func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
 	case request.GetPlaceholderMessageResendRequest() != nil:
 		answer = p.placeholders(in.id, request)
 	case request.GetHistorySyncOnDemandRequest() != nil:
-		answer = p.olderHistory(request.GetHistorySyncOnDemandRequest())
+		answer = p.olderHistory(in.id, request.GetHistorySyncOnDemandRequest())
+	case request.GetFullHistorySyncOnDemandRequest() != nil:
+		answer, pieces = p.fullHistory(in.id, request.GetFullHistorySyncOnDemandRequest())
+	case request.GetSyncdCollectionFatalRecoveryRequest() != nil:
+		answer = p.recoverState(in.id, appstate.WAPatchName(request.GetSyncdCollectionFatalRecoveryRequest().GetCollectionName()))
 	}
 	if answer == nil {
 		return
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.sendPeer(context.Background(), in.sender, answer); err != nil {
+	err := p.sendPeer(context.Background(), in.sender, answer)
+	p.mu.Unlock()
+	if err == nil {
+		err = p.sendHistory(context.Background(), in.sender, pieces)
+	}
+	if err != nil {
 		p.net.log.Warn("companion got no answer from its phone", "error", err)
 	}
 }
@@ -64,14 +74,11 @@ func (p *Phone) placeholders(id string, request *waE2E.PeerDataOperationRequestM
 	if len(response.PeerDataOperationResult) == 0 {
 		return nil
 	}
-	return &waE2E.ProtocolMessage{
-		Type:                                    waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE.Enum(),
-		PeerDataOperationRequestResponseMessage: response,
-	}
+	return peerAnswer(response)
 }
 
 // olderHistory gives a companion the messages before one it knows, the newest first.
-func (p *Phone) olderHistory(request *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest) *waE2E.ProtocolMessage {
+func (p *Phone) olderHistory(id string, request *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest) *waE2E.ProtocolMessage {
 	chat, err := types.ParseJID(request.GetChatJID())
 	if err != nil {
 		return nil
@@ -79,26 +86,28 @@ func (p *Phone) olderHistory(request *waE2E.PeerDataOperationRequestMessage_Hist
 	if direct, err := p.chatOf(chat); err == nil {
 		chat = direct
 	}
+	chats, messages := p.conversations()
 	conversation := &waHistorySync.Conversation{ID: proto.String(chat.String())}
-	count := min(max(int(request.GetOnDemandMsgCount()), 0), maxHistory)
-	older := false
-	for _, r := range slices.Backward(p.messages.list()) {
-		switch {
-		case r.Chat != chat:
-		case r.ID == request.GetOldestMsgID():
-			older = true
-		case older && len(conversation.Messages) < count:
-			conversation.Messages = append(conversation.Messages, &waHistorySync.HistorySyncMsg{Message: p.webMessage(r), MsgOrderID: proto.Uint64(uint64(len(conversation.Messages) + 1))})
-		}
+	if index := slices.IndexFunc(chats, func(c *waHistorySync.Conversation) bool { return c.GetID() == chat.String() }); index >= 0 {
+		conversation = chats[index]
 	}
-	history, err := packHistory(&waHistorySync.HistorySync{
-		SyncType: waHistorySync.HistorySync_ON_DEMAND.Enum(), ChunkOrder: proto.Uint32(0), Progress: proto.Uint32(100),
-		Conversations: []*waHistorySync.Conversation{conversation},
-	})
+	list := messages[chat]
+	start := slices.IndexFunc(list, func(r Received) bool { return r.ID == request.GetOldestMsgID() }) + 1
+	count := min(max(int(request.GetOnDemandMsgCount()), 0), maxHistory)
+	if start == 0 {
+		count = 0 // the phone does not have the message
+	}
+	end := min(start+count, len(list))
+	p.addMessages(conversation, list[start:end])
+	endOf(conversation, end == len(list), true)
+	h := p.newHistory(waHistorySync.HistorySync_ON_DEMAND)
+	h.Conversations = []*waHistorySync.Conversation{conversation}
+	notice, err := p.pack(historyPiece{history: h, session: id})
 	if err != nil {
+		p.net.log.Warn("history not packed", "error", err)
 		return nil
 	}
-	return history
+	return notice
 }
 
 // webMessage is a message as phones keep it in their history.

@@ -24,6 +24,8 @@ const retriesKept = 4096
 func (n *Network) registerPhoneRoutes() {
 	n.phoneRoutes[welcomeTag] = (*Phone).bootstrapCompanion
 	n.phoneRoutes["message"] = (*Phone).receiveMessage
+	n.phoneRoutes["receipt/read"] = (*Phone).ownReceipt
+	n.phoneRoutes["receipt/read-self"] = (*Phone).ownReceipt
 	n.phoneRoutes["receipt/retry"] = (*Phone).answerRetry
 	n.phoneRoutes["receipt/server-error"] = (*Phone).retryMedia
 }
@@ -95,6 +97,7 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 	p.noteSecret(received.Chat, received.ID, message)
 	p.mu.Unlock()
 	p.messages.add(received)
+	p.noteTimer(received)
 	p.react(received)
 }
 

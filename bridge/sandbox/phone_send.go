@@ -57,7 +57,9 @@ func (p *Phone) SendMessage(ctx context.Context, to types.JID, id string, messag
 	}
 	p.giveToken(chat)
 	p.noteSecret(chat, id, message)
-	p.messages.add(Received{ID: id, Chat: chat, Sender: p.account.lid, FromMe: true, Time: p.net.now(), Message: message})
+	own := Received{ID: id, Chat: chat, Sender: p.account.lid, FromMe: true, Time: p.net.now(), Message: message}
+	p.messages.add(own)
+	p.noteTimerLocked(own)
 	return id, nil
 }
 

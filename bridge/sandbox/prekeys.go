@@ -6,6 +6,7 @@ import (
 
 	"go.mau.fi/libsignal/ecc"
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -25,6 +26,8 @@ type deviceKeys struct {
 	oneTime      []preKey
 	uploaded     bool
 	adv          []byte // signed device identity, companions only
+	// props is what a companion said about itself when it registered.
+	props *waCompanionReg.DeviceProps
 }
 
 type preKey struct {

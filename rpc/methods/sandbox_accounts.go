@@ -31,6 +31,7 @@ type sandboxCreateAccount struct {
 	PushName     string          `json:"push_name,omitempty" rpc:"max=100" doc:"name shown to others; default the number"`
 	BusinessName string          `json:"business_name,omitempty" rpc:"max=100" doc:"makes it a business account"`
 	Passkey      *sandboxPasskey `json:"passkey,omitempty" doc:"an object, which may be empty, makes the account link devices only with its passkey"`
+	ContactSalt  *bool           `json:"contact_salt,omitempty" doc:"whether the account has the salt of tokens for first contacts (cstoken); default true"`
 	AutoReply    string          `json:"auto_reply,omitempty" rpc:"enum=echo|none" doc:"echo answers every message of a person or session with its own text, but no automatic reply; default none"`
 }
 
@@ -93,7 +94,10 @@ func sessionOf(b *bridge.Bridge, id string) (*bridge.Session, error) {
 func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 	onNetwork(reg, d, "createAccount", "Register a number on the simulated network and give it a phone.",
 		func(_ context.Context, n *sandbox.Network, p *sandboxCreateAccount) (result sandboxAccount, err error) {
-			phone, err := n.AddAccount(sandbox.AccountOptions{Number: plainNumber(p.Number), PushName: p.PushName, BusinessName: p.BusinessName, Passkey: p.Passkey.options()})
+			phone, err := n.AddAccount(sandbox.AccountOptions{
+				Number: plainNumber(p.Number), PushName: p.PushName, BusinessName: p.BusinessName, Passkey: p.Passkey.options(),
+				NoContactSalt: p.ContactSalt != nil && !*p.ContactSalt,
+			})
 			if err != nil {
 				return result, at("/number", err)
 			}
