@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"strings"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
@@ -108,6 +109,10 @@ func (s *Session) ContactLink(ctx context.Context, revoke bool) (string, error) 
 	code, err := client.GetContactQRLink(ctx, revoke)
 	if err != nil {
 		return "", waError("make the contact link", err)
+	}
+	// WhatsApp may answer the code alone or the whole link, in either of its forms.
+	for _, prefix := range []string{whatsmeow.ContactQRLinkPrefix, whatsmeow.ContactQRLinkDirectPrefix} {
+		code = strings.TrimPrefix(code, prefix)
 	}
 	return whatsmeow.ContactQRLinkPrefix + code, nil
 }

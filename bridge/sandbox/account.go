@@ -49,6 +49,11 @@ type account struct {
 	watchers map[*device]struct{}
 	// nctSalt is the secret of the tokens with which the account may write to people it never wrote to: HMAC-SHA256(nctSalt, LID of the recipient).
 	nctSalt []byte
+	// nameCertificate is the signed name of a business, made when it is first needed.
+	nameCertificate []byte
+	// restriction is the account's reach-out timelock, chats the accounts it exchanged messages with.
+	restriction restriction
+	chats       map[*account]struct{}
 	// profile is what the user set: about, picture, privacy, block list, app state.
 	profile profile
 }

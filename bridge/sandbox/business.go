@@ -46,14 +46,16 @@ func (n *Network) registerBusinessFields() {
 	})
 }
 
-// verifiedName is the certificate of a business account's name.
+// verifiedName is the certificate of a business account's name. Call under n.mu.
 func verifiedName(a *account) waBinary.Node {
-	details, _ := proto.Marshal(&waVnameCert.VerifiedNameCertificate_Details{
-		Serial: proto.Uint64(uint64(a.registeredAt.UnixNano())), Issuer: proto.String("smb:wa"), VerifiedName: proto.String(a.businessName),
-	})
-	signature := a.phone.identity.Sign(a.phone.identity) // clients never check it
-	cert, _ := proto.Marshal(&waVnameCert.VerifiedNameCertificate{Details: details, Signature: signature[:]})
-	node := leaf("verified_name", cert)
+	if a.nameCertificate == nil {
+		details, _ := proto.Marshal(&waVnameCert.VerifiedNameCertificate_Details{
+			Serial: proto.Uint64(uint64(a.registeredAt.UnixNano())), Issuer: proto.String("smb:wa"), VerifiedName: proto.String(a.businessName),
+		})
+		signature := a.phone.identity.Sign(a.phone.identity) // clients never check it
+		a.nameCertificate, _ = proto.Marshal(&waVnameCert.VerifiedNameCertificate{Details: details, Signature: signature[:]})
+	}
+	node := leaf("verified_name", a.nameCertificate)
 	node.Attrs = waBinary.Attrs{
 		"v": "1", "verified_level": "unknown", "host_storage": "2", "actual_actors": "2", "privacy_mode_ts": unix(a.registeredAt),
 	}

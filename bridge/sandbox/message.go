@@ -134,6 +134,7 @@ func (n *Network) directMessage(r *request) {
 	to, _ := jidOf(r.node, "to")
 	own, target := r.device.account, n.find(to)
 	if target == nil || to.Device != 0 {
+		n.wroteToUnknown(own)
 		n.nack(r, refusedUnknown, "message to nobody")
 		return
 	}
@@ -154,6 +155,11 @@ func (n *Network) directMessage(r *request) {
 		n.nack(r, refusedFirstContact, "first contact without token")
 		return
 	}
+	if !n.mayReach(own, target) {
+		r.reply(n.ackOf(r.node, waBinary.Attrs{"error": refusedFirstContact}))
+		return
+	}
+	noteChat(own, target)
 	var extra waBinary.Attrs
 	expected := target.lids()
 	if own != target {
@@ -185,6 +191,10 @@ func (n *Network) inbound(r *request, attrs waBinary.Attrs, children []waBinary.
 		if value := text(r.node, key); value != "" {
 			out[key] = value
 		}
+	}
+	if sender := r.device.account; sender.businessName != "" && out["category"] == nil {
+		out["verified_level"] = "unknown"
+		children = append(slices.Clone(children), verifiedName(sender))
 	}
 	return with(waBinary.Node{Tag: "message", Attrs: out, Content: children}, attrs)
 }

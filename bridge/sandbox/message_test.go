@@ -296,6 +296,10 @@ func TestReceiptsPresenceAndCalls(t *testing.T) {
 	}
 	await(a2, func(e *events.Receipt) bool { return e.Type == types.ReceiptTypeRead && e.IsFromMe })
 
+	if err := a.SendPresence(ctx, types.PresenceAvailable); err != nil { // typing and presence come to nobody else
+		t.Fatal(err)
+	}
+	w.until("the presence of the session", func() bool { return alice.account.devices[1].present })
 	if err := bob.Typing(alice.JID(), true); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
@@ -110,17 +111,28 @@ func (n *Network) answerMex(r *request, handlers map[string]mexHandler) ([]waBin
 	return []waBinary.Node{leaf("result", raw)}, nil
 }
 
-// mexSetAbout changes the requester's about text.
+// mexSetAbout changes the requester's about: a text, an emoji or both, for a time or for good.
 func (n *Network) mexSetAbout(r *request, variables json.RawMessage) (any, error) {
 	var v struct {
 		Input struct {
-			Text *string `json:"text"`
+			Text  *string `json:"text"`
+			Emoji *struct {
+				Content string `json:"content"`
+			} `json:"emoji"`
+			Seconds int64 `json:"ephemeral_duration_sec"`
 		} `json:"input"`
 	}
-	if json.Unmarshal(variables, &v) != nil || v.Input.Text == nil {
+	if json.Unmarshal(variables, &v) != nil || v.Input.Text == nil && v.Input.Emoji == nil || v.Input.Seconds < 0 {
 		return nil, mexFail(400)
 	}
-	if !n.setAbout(r.device.account, *v.Input.Text) {
+	about := About{Duration: time.Duration(v.Input.Seconds) * time.Second}
+	if v.Input.Text != nil {
+		about.Text = *v.Input.Text
+	}
+	if v.Input.Emoji != nil {
+		about.Emoji = v.Input.Emoji.Content
+	}
+	if !n.setAbout(r.device.account, about) {
 		return nil, mexFail(406)
 	}
 	return map[string]any{"xwa2_update_text_status": map[string]any{"result": "SUCCESS"}}, nil

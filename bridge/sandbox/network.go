@@ -95,6 +95,9 @@ func (n *Network) Close() {
 		c.close()
 	}
 	for _, a := range n.byPN {
+		if a.restriction.timer != nil {
+			a.restriction.timer.Stop()
+		}
 		a.phone.stop()
 	}
 	n.mu.Unlock()

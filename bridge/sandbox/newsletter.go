@@ -69,7 +69,7 @@ func (n *Network) registerNewsletters() {
 	h := &newsletterHost{net: n, random: n.random.derive("newsletters"), byUser: map[string]*newsletter{}, byCode: map[string]*newsletter{}, next: firstNewsletter}
 	n.newsletters = h
 	n.addIQ(h.routes())
-	n.registerMex(h.queries())
+	n.registerMex(h.queries(), n.restrictionQueries())
 	n.messageRoutes[types.NewsletterServer] = h.message
 }
 

@@ -83,6 +83,11 @@ func (p *Phone) AddHistory(chat types.JID, h HistoryChat) ([]string, error) {
 		ids = append(ids, m.ID)
 		p.messages.add(received)
 	}
+	p.net.mu.Lock()
+	if other := p.net.find(chat); other != nil {
+		noteChat(p.account, other)
+	}
+	p.net.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	record := p.chatRecord(chat)

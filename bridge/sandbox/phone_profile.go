@@ -24,7 +24,7 @@ var ErrAboutTooLong = errors.New("about text too long")
 func (p *Phone) SetAbout(about string) error {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
-	if !p.net.setAbout(p.account, about) {
+	if !p.net.setAbout(p.account, About{Text: about}) {
 		return fmt.Errorf("sandbox: %w", ErrAboutTooLong)
 	}
 	return nil
@@ -34,7 +34,16 @@ func (p *Phone) SetAbout(about string) error {
 func (p *Phone) About() string {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
+	p.net.dropOldAbout(p.account)
 	return p.account.aboutText()
+}
+
+// FullAbout is the account's about with its emoji and duration.
+func (p *Phone) FullAbout() About {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	p.net.dropOldAbout(p.account)
+	return p.account.profile.about
 }
 
 // SetPicture replaces the account's picture by a JPEG; nil removes it. It returns the id of the new one.

@@ -17,9 +17,14 @@ func (n *Network) setPresent(d *device, present bool) {
 	}
 	a.lastSeen = n.now()
 	for watcher := range a.watchers {
-		n.deliverNow(watcher, n.presenceOf(a, watcher.account))
+		if watcher.hears() {
+			n.deliverNow(watcher, n.presenceOf(a, watcher.account))
+		}
 	}
 }
+
+// hears reports whether a device gets presence and typing: companions only while they say that they are available.
+func (d *device) hears() bool { return d.isPhone() || d.active && d.present }
 
 // presenceOf is what somebody may know of an account: whether it is online, and when it last was.
 func (n *Network) presenceOf(a, viewer *account) waBinary.Node {
@@ -45,12 +50,18 @@ func (n *Network) handlePresence(r *request) {
 		if name := text(r.node, "name"); name != "" {
 			d.account.pushName = name
 		}
+		before := d.hears()
 		n.setPresent(d, text(r.node, "type") != "unavailable")
+		if !before && d.hears() {
+			n.showWatched(d)
+		}
 	case "subscribe":
 		to, _ := jidOf(r.node, "to")
 		if target := n.find(to); target != nil {
 			target.watchers[d] = struct{}{}
-			n.deliverNow(d, n.presenceOf(target, d.account))
+			if d.hears() {
+				n.deliverNow(d, n.presenceOf(target, d.account))
+			}
 		}
 	case "unsubscribe":
 		to, _ := jidOf(r.node, "to")
@@ -59,6 +70,15 @@ func (n *Network) handlePresence(r *request) {
 		}
 	default:
 		n.refuse(r, "presence of unknown type")
+	}
+}
+
+// showWatched sends a device the presence of everybody it subscribed to before it said that it is available.
+func (n *Network) showWatched(d *device) {
+	for _, a := range n.sortedAccounts() {
+		if _, watched := a.watchers[d]; watched {
+			n.deliverNow(d, n.presenceOf(a, d.account))
+		}
 	}
 }
 
@@ -90,7 +110,7 @@ func (n *Network) handleChatState(r *request) {
 			continue
 		}
 		for _, d := range a.sorted() {
-			if d.isPhone() || d.active {
+			if d.hears() {
 				n.deliverNow(d, state)
 			}
 		}

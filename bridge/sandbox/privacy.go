@@ -85,6 +85,11 @@ func (a *account) shows(category string, to *account) bool {
 	return false
 }
 
+// sendsReadReceipts reports whether the account shows others that it read their messages, and sees it of them.
+func (a *account) sendsReadReceipts() bool {
+	return a.privacyOf(string(types.PrivacySettingTypeReadReceipts)) != string(types.PrivacySettingNone)
+}
+
 // mayBeAddedBy tells whether an account lets somebody put it into groups.
 func (a *account) mayBeAddedBy(by *account) bool { return a.shows(privacyGroupAdd, by) }
 

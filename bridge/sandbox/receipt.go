@@ -67,6 +67,12 @@ func (n *Network) directReceipt(r *request, to types.JID, kind string) {
 		}
 		n.deliver(d, n.forwarded(r, waBinary.Attrs{"from": r.device.lid()}))
 	case "sender", "read-self", "played-self":
+	case "read":
+		// In chats of two neither side sees blue ticks when one of them switched read receipts off.
+		if !r.device.account.sendsReadReceipts() || !target.sendsReadReceipts() {
+			break
+		}
+		fallthrough
 	default:
 		receipt := n.forwarded(r, waBinary.Attrs{"from": seenBy(r.device, kind)})
 		for _, d := range target.sorted() {

@@ -13,7 +13,7 @@ const maxAbout = 139
 
 // profile is what an account's user set. Guarded by Network.mu; maps are made when first needed.
 type profile struct {
-	about                    string
+	about                    About
 	aboutAt                  time.Time
 	picture                  picture
 	privacy                  map[string]string     // category to value; what is missing is at its default
@@ -34,21 +34,38 @@ func (a *account) aboutText() string {
 	if a.profile.aboutAt.IsZero() {
 		return defaultAbout
 	}
-	return a.profile.about
+	return a.profile.about.Text
+}
+
+// About is what an account says about itself.
+type About struct {
+	Text     string
+	Emoji    string
+	Duration time.Duration // how long it is shown after it was set; 0 is for good
+}
+
+// maxAboutEmoji bounds the emoji of an about, in bytes: the longest joined sequences have some 40.
+const maxAboutEmoji = 64
+
+// dropOldAbout removes an about whose time is over. Call under n.mu.
+func (n *Network) dropOldAbout(a *account) {
+	if d := a.profile.about.Duration; d > 0 && n.now().Sub(a.profile.aboutAt) >= d {
+		a.profile.about = About{}
+	}
 }
 
 // setAbout changes the about text and tells those who may see it. Call under n.mu.
-func (n *Network) setAbout(a *account, about string) bool {
-	if !utf8.ValidString(about) || utf8.RuneCountInString(about) > maxAbout {
+func (n *Network) setAbout(a *account, about About) bool {
+	if !utf8.ValidString(about.Text) || utf8.RuneCountInString(about.Text) > maxAbout || !utf8.ValidString(about.Emoji) || len(about.Emoji) > maxAboutEmoji {
 		return false
 	}
 	a.profile.about, a.profile.aboutAt = about, n.now()
 	for _, follower := range n.followersOf(a) {
 		if a.shows(privacyAbout, follower) {
-			n.notifyAccount(follower, a.lid, "status", nil, leaf("set", []byte(about)))
+			n.notifyAccount(follower, a.lid, "status", nil, leaf("set", []byte(about.Text)))
 		}
 	}
-	n.notifyAccount(a, a.lid, "status", nil, leaf("set", []byte(about)))
+	n.notifyAccount(a, a.lid, "status", nil, leaf("set", []byte(about.Text)))
 	return true
 }
 
@@ -61,6 +78,7 @@ func (n *Network) registerProfileFields() {
 		if !q.account.shows(privacyAbout, q.r.device.account) {
 			return &waBinary.Node{Tag: "status", Attrs: waBinary.Attrs{"code": "401", "type": "fail"}}
 		}
+		n.dropOldAbout(q.account)
 		node := leaf("status", []byte(q.account.aboutText()))
 		set := q.account.profile.aboutAt
 		if set.IsZero() {

@@ -43,7 +43,10 @@ func (n *Network) registerUsyncFields() {
 	})
 	n.addUsyncField("contact", func(q *usyncQuery) *waBinary.Node {
 		kind := "out"
-		if q.account != nil {
+		switch {
+		case q.jid.IsEmpty():
+			kind = "invalid"
+		case q.account != nil:
 			kind = "in"
 		}
 		node := leaf("contact", childContent(q.user, "contact"))
@@ -63,9 +66,8 @@ func (n *Network) usync(r *request) ([]waBinary.Node, error) {
 	var users []waBinary.Node
 	for _, user := range list.GetChildrenByTag("user") {
 		attrs, q := n.usyncUser(r, &user)
-		if q == nil {
-			n.refuse(r, "usync of a malformed user")
-			return nil, iqFail(400)
+		if q.account == nil && !q.jid.IsEmpty() && text(r.child(), "context") != "interactive" {
+			n.wroteToUnknown(r.device.account) // clients ask this before they write to a number
 		}
 		var children []waBinary.Node
 		for i := range fields {
@@ -93,7 +95,8 @@ func (n *Network) usyncUser(r *request, user *waBinary.Node) (waBinary.Attrs, *u
 	number, _, _ := strings.Cut(string(childContent(user, "contact")), "@")
 	jid, err := parseUser(number)
 	if err != nil {
-		return nil, nil
+		// A text that is no phone number gets an answer of its own, and the others theirs.
+		return waBinary.Attrs{"jid": types.NewJID(number, types.LegacyUserServer)}, &usyncQuery{r: r, user: user}
 	}
 	q := &usyncQuery{r: r, user: user, account: n.find(jid), jid: jid}
 	if q.account == nil {

@@ -39,6 +39,7 @@ func RegisterSandbox(reg *rpc.Registry, d SandboxDeps) {
 	registerSandboxGroups(reg, d)
 	registerSandboxFaults(reg, d)
 	registerSandboxNewsletters(reg, d)
+	registerSandboxRules(reg, d)
 }
 
 // resolver is implemented by params that may name a session; resolve puts what the network knows in its place.
