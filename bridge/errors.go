@@ -55,6 +55,7 @@ type Error struct {
 	WACode         int    // WhatsApp's own code, 0 = none
 	Message        string
 	Err            error
+	Retryable      bool   // the same call may succeed later, although the reason's usual answer is that it will not
 	OutcomeUnknown bool   // a send may or may not have happened
 	MessageID      string // the message such a send carried
 }

@@ -309,7 +309,7 @@ func TestMalformedAnswersAreSurvived(t *testing.T) {
 						return reply
 					}
 					v.inputs++
-					return all[round]
+					return all[round].node
 				})
 				ctx, cancel := context.WithTimeout(v.w.t.Context(), 300*time.Millisecond)
 				_ = v.s.Call(func() error { return call(ctx) })
@@ -338,10 +338,10 @@ func (v *victim) fault(reply func(waBinary.Node) waBinary.Node) string {
 }
 
 // answers makes the variants of a reply that still answer the request.
-func answers(reply waBinary.Node) (list []waBinary.Node) {
+func answers(reply waBinary.Node) (list []malformed) {
 	for _, m := range variants(reply) {
 		if m.node.Attrs["id"] == reply.Attrs["id"] {
-			list = append(list, m.node)
+			list = append(list, m)
 		}
 	}
 	return list

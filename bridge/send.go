@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -229,6 +230,9 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 	defer cancel()
 	if err != nil {
 		failure := sendError(out.id, err)
+		if explained := (*Error)(nil); errors.As(s.explain(failure), &explained) {
+			failure = explained
+		}
 		if !failure.OutcomeUnknown {
 			if err := s.recordFailure(after, out, address, failure); err != nil {
 				s.log().Error("the failure of a message could not be recorded", "error", err)

@@ -44,7 +44,7 @@ func sendError(id string, err error) *Error {
 		if known.reason != ReasonRateLimited {
 			known.reason = ReasonWhatsApp
 		}
-		return &Error{Reason: known.reason, WACode: code, Message: known.message, Err: err, MessageID: id}
+		return &Error{Reason: known.reason, WACode: code, Message: known.message, Err: err, MessageID: id, Retryable: temporaryCode(code)}
 	case errors.Is(err, whatsmeow.ErrMessageTimedOut), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Error{
 			Reason: ReasonTimeout, Message: "WhatsApp has not acknowledged the message; it may have been sent", Err: err,
@@ -67,6 +67,15 @@ func sendError(id string, err error) *Error {
 		return &out
 	}
 	return &Error{Reason: ReasonWhatsApp, Message: "could not send the message", Err: err, MessageID: id}
+}
+
+// temporaryCode reports whether a code of WhatsApp is about the moment and not about the request: too much at once, or a failure of WhatsApp's own.
+func temporaryCode(code int) bool {
+	switch code {
+	case 408, 429, 500, 502, 503, 504:
+		return true
+	}
+	return false
 }
 
 // codeIn reads the code whatsmeow writes behind its error.

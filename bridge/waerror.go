@@ -75,7 +75,7 @@ func waError(what string, err error) error {
 		if text != "" {
 			message += " (" + text + ")"
 		}
-		return &Error{Reason: reason, WACode: code, Message: message, Err: err}
+		return &Error{Reason: reason, WACode: code, Message: message, Err: err, Retryable: temporaryCode(code)}
 	case errors.As(err, &lost):
 		return &Error{Reason: ReasonNotConnected, Message: "the connection ended before WhatsApp answered", Err: err, OutcomeUnknown: true}
 	case errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):

@@ -40,7 +40,8 @@ type world struct {
 	storage bridge.MediaStorage // nil = none
 	names   *namecheck.Checker  // of every event
 	stopped bool
-	hostile bool // the network makes clients misbehave: what they do is not judged
+	attach  func(*whatsmeow.Client) // nil = to wire
+	hostile bool                    // the network makes clients misbehave: what they do is not judged
 }
 
 func newWorld(t testing.TB) *world { return newWorldOn(t, filepath.Join(t.TempDir(), "test.db")) }
@@ -93,7 +94,7 @@ func (w *world) start() {
 	w.faults = &faultyJournal{Journal: &namecheck.Journal{Log: w.log, Checker: w.names}}
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Options{
 		DB: w.db, Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(w.logs()),
-		Attach: func(cli *whatsmeow.Client) { sandbox.Attach(cli, w.wire.Dial) },
+		Attach: w.attachClient,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -365,4 +366,12 @@ func (w *world) logs() slog.Handler {
 		return slog.DiscardHandler
 	}
 	return slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
+}
+
+func (w *world) attachClient(cli *whatsmeow.Client) {
+	if w.attach != nil {
+		w.attach(cli)
+		return
+	}
+	sandbox.Attach(cli, w.wire.Dial)
 }

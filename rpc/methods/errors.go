@@ -69,7 +69,7 @@ func MapError(err error) *rpc.Error {
 	case e.Reason == bridge.ReasonStorage:
 		return &rpc.Error{Code: mapped.code, Message: "the database failed: " + message, Reason: "storage", Retryable: true}
 	}
-	out := &rpc.Error{Code: mapped.code, Message: message, Reason: string(e.Kind), Retryable: mapped.retryable}
+	out := &rpc.Error{Code: mapped.code, Message: message, Reason: string(e.Kind), Retryable: mapped.retryable || e.Retryable}
 	details := map[string]any{}
 	if e.WACode != 0 {
 		details["wa_code"] = e.WACode
