@@ -286,12 +286,12 @@ func dimension(n int) *uint32 {
 	return proto.Uint32(uint32(n))
 }
 
-// seconds rounds up: a sound of half a second lasts one.
+// seconds rounds to whole seconds; a shorter sound lasts one.
 func seconds(d time.Duration) *uint32 {
 	if d <= 0 {
 		return nil
 	}
-	return proto.Uint32(uint32(math.Ceil(d.Seconds())))
+	return proto.Uint32(uint32(max(1, math.Round(d.Seconds()))))
 }
 
 func now() *int64 { return proto.Int64(time.Now().Unix()) }

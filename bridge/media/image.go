@@ -52,6 +52,11 @@ func (l *Library) decodePicture(ctx context.Context, f *File) (img image.Image, 
 	if err = f.Rewind(); err == nil {
 		img, _, err = image.Decode(f.File)
 	}
+	if err != nil && f.MimeType == typeWebP {
+		if frame := firstFrame(f); frame != nil {
+			img, _, err = image.Decode(bytes.NewReader(frame))
+		}
+	}
 	if err != nil {
 		release()
 		return nil, nil, bad("", "the file is a broken picture")
@@ -76,12 +81,16 @@ func (l *Library) thumbnail(ctx context.Context, f *File) (small []byte, width, 
 		return nil, 0, 0, err
 	}
 	defer release()
-	small, err = shrink(img)
-	return small, img.Bounds().Dx(), img.Bounds().Dy(), err
+	how := orientation(f.File)
+	small, err = shrink(img, how)
+	if width, height = img.Bounds().Dx(), img.Bounds().Dy(); how >= 5 {
+		width, height = height, width
+	}
+	return small, width, height, err
 }
 
-// shrink makes the small JPEG a message carries.
-func shrink(img image.Image) ([]byte, error) {
+// shrink makes the small JPEG a message carries, turned as an orientation says.
+func shrink(img image.Image, how int) ([]byte, error) {
 	width, height := img.Bounds().Dx(), img.Bounds().Dy()
 	if longer := max(width, height); longer > thumbnailSide {
 		width, height = max(1, width*thumbnailSide/longer), max(1, height*thumbnailSide/longer)
@@ -90,7 +99,7 @@ func shrink(img image.Image) ([]byte, error) {
 	draw.Draw(small, small.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.ApproxBiLinear.Scale(small, small.Bounds(), img, img.Bounds(), draw.Over, nil)
 	var out bytes.Buffer
-	if err := jpeg.Encode(&out, small, &jpeg.Options{Quality: thumbnailQuality}); err != nil {
+	if err := jpeg.Encode(&out, orient(small, how), &jpeg.Options{Quality: thumbnailQuality}); err != nil {
 		return nil, storage("the thumbnail could not be made", err)
 	}
 	return out.Bytes(), nil
@@ -109,7 +118,7 @@ func (l *Library) toJPEG(ctx context.Context, p *Prepared) error {
 	if err := jpeg.Encode(&out, flat, &jpeg.Options{Quality: imageQuality}); err != nil {
 		return storage("the picture could not be converted", err)
 	}
-	if p.Thumbnail, err = shrink(flat); err != nil {
+	if p.Thumbnail, err = shrink(flat, 1); err != nil {
 		return err
 	}
 	p.Width, p.Height = flat.Bounds().Dx(), flat.Bounds().Dy()

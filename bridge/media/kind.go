@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"strings"
@@ -104,8 +105,10 @@ func prepareVideo(p *Prepared) error {
 func prepareAudio(p *Prepared) error {
 	switch p.MimeType {
 	case typeOgg:
-		if sound, err := readOpus(p.File); err == nil {
-			p.Duration, p.MimeType = sound.duration, opusType
+		if sound, err := readOgg(p.File); err == nil {
+			if p.Duration = sound.duration; !sound.vorbis {
+				p.MimeType = opusType
+			}
 		}
 	case typeM4A, typeMP4:
 		movie, err := readMovie(p.File, p.Size)
@@ -116,6 +119,13 @@ func prepareAudio(p *Prepared) error {
 	case typeWAV:
 		p.Duration = wavDuration(p.File, p.Size)
 	case typeMPEG, typeAAC, typeAMR:
+		if err := p.Rewind(); err != nil {
+			return storage("the file could not be read", err)
+		}
+		in := bufio.NewReader(p.File.File)
+		p.Duration = map[string]func(*bufio.Reader) time.Duration{typeMPEG: mp3Duration, typeAAC: aacDuration, typeAMR: amrDuration}[p.MimeType](in)
+	case "audio/flac":
+		p.Duration = flacDuration(p.File)
 	default:
 		return wrongKind(p, "ogg/opus, mp3, aac, m4a or wav audio")
 	}
@@ -126,7 +136,7 @@ func prepareAudio(p *Prepared) error {
 const opusType = "audio/ogg; codecs=opus"
 
 func (l *Library) prepareVoice(ctx context.Context, p *Prepared) error {
-	if !strings.HasPrefix(p.MimeType, "audio/") && p.MimeType != typeMP4 {
+	if !strings.HasPrefix(p.MimeType, "audio/") && !strings.HasPrefix(p.MimeType, "video/") { // containers of films hold sounds too
 		return wrongKind(p, "audio")
 	}
 	sound, err := readOpus(p.File)

@@ -30,6 +30,9 @@ func readMovie(r io.ReaderAt, size int64) (*movie, error) {
 	if !w.found {
 		return nil, errNoMovie
 	}
+	if w.movie.duration == 0 {
+		w.movie.duration = w.fragments.duration()
+	}
 	return &w.movie, nil
 }
 
@@ -38,6 +41,7 @@ type boxWalker struct {
 	left  int
 	found bool
 	movie movie
+	fragments
 }
 
 func (w *boxWalker) walk(from, to int64, depth int) error {
@@ -50,12 +54,16 @@ func (w *boxWalker) walk(from, to int64, depth int) error {
 			return err
 		}
 		switch name {
-		case "moov", "trak":
+		case "moov", "trak", "mdia", "mvex", "moof", "traf":
 			if depth < maxBoxDepth {
 				err = w.walk(from+head, from+size, depth+1)
 			}
 		case "mvhd":
 			err = w.movieHeader(from+head, size-head)
+		case "mdhd":
+			err = w.mediaHeader(from+head, size-head)
+		case "mehd", "trex", "tfhd", "trun":
+			err = w.fragment(name, from+head, size-head)
 		case "tkhd":
 			err = w.trackHeader(from+head, size-head)
 		}
@@ -100,7 +108,7 @@ func (w *boxWalker) movieHeader(at, size int64) error {
 	if b[0] == 1 {
 		scale, length = uint64(binary.BigEndian.Uint32(b[20:])), binary.BigEndian.Uint64(b[24:])
 	}
-	w.found = true
+	w.found, w.scale = true, scale
 	if scale > 0 && length/scale < 1<<24 { // an unknown length is all ones
 		w.movie.duration = time.Duration(float64(length) / float64(scale) * float64(time.Second))
 	}
@@ -108,29 +116,26 @@ func (w *boxWalker) movieHeader(at, size int64) error {
 }
 
 func (w *boxWalker) trackHeader(at, size int64) error {
-	var b [8]byte
+	var b [44]byte
 	if size < 84 {
 		return nil
 	}
-	if _, err := w.r.ReadAt(b[:], at+size-8); err != nil { // width and height end the box, as 16.16 fixed point
+	if _, err := w.r.ReadAt(b[:24], at); err != nil {
 		return err
 	}
-	width, height := int(binary.BigEndian.Uint16(b[0:])), int(binary.BigEndian.Uint16(b[4:]))
+	w.track = binary.BigEndian.Uint32(b[12:])
+	if b[0] == 1 {
+		w.track = binary.BigEndian.Uint32(b[20:])
+	}
+	if _, err := w.r.ReadAt(b[:], at+size-44); err != nil { // a matrix, and width and height as 16.16 fixed point, end the box
+		return err
+	}
+	width, height := int(binary.BigEndian.Uint16(b[36:])), int(binary.BigEndian.Uint16(b[40:]))
+	if binary.BigEndian.Uint32(b[0:]) == 0 && binary.BigEndian.Uint32(b[4:]) != 0 { // a quarter turn
+		width, height = height, width
+	}
 	if width > w.movie.width {
 		w.movie.width, w.movie.height = width, height
 	}
 	return nil
-}
-
-// wavDuration computes the length of uncompressed audio; 0 when it cannot.
-func wavDuration(r io.ReaderAt, size int64) time.Duration {
-	var head [36]byte
-	if _, err := r.ReadAt(head[:], 0); err != nil || string(head[12:16]) != "fmt " {
-		return 0
-	}
-	perSecond := binary.LittleEndian.Uint32(head[28:])
-	if perSecond == 0 {
-		return 0
-	}
-	return time.Duration(float64(size-44) / float64(perSecond) * float64(time.Second))
 }

@@ -19,12 +19,23 @@ const (
 type opusSound struct {
 	duration time.Duration
 	packets  []int // size of each audio packet in bytes
+	vorbis   bool  // a stream is Vorbis, not Opus
 }
 
 var errNotOpus = errors.New("not ogg/opus")
 
-// readOpus walks the pages of an ogg file (RFC 3533) that holds opus (RFC 7845).
+// readOpus is readOgg for files that hold Opus alone.
 func readOpus(f *File) (*opusSound, error) {
+	sound, err := readOgg(f)
+	if err == nil && sound.vorbis {
+		return nil, errNotOpus
+	}
+	return sound, err
+}
+
+// readOgg walks the pages of an ogg file (RFC 3533) that holds Opus (RFC 7845) or Vorbis. Joined files are as
+// long as their streams together.
+func readOgg(f *File) (*opusSound, error) {
 	if err := f.Rewind(); err != nil {
 		return nil, err
 	}
@@ -33,13 +44,18 @@ func readOpus(f *File) (*opusSound, error) {
 	var preSkip, last int64
 	packet, number := 0, 0
 	var first []byte
+	rate := int64(opusRate)
 	for {
-		granule, segments, err := oggPage(in)
+		granule, begins, segments, err := oggPage(in)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return nil, err
+		}
+		if begins && number > 0 { // another stream follows, as in joined files
+			sound.duration += samplesToTime(last-preSkip, rate)
+			packet, number, first, last = 0, 0, nil, 0
 		}
 		for _, length := range segments {
 			data := make([]byte, length)
@@ -54,10 +70,14 @@ func readOpus(f *File) (*opusSound, error) {
 				continue // the packet goes on
 			}
 			if number == 0 {
-				if len(first) < 19 || string(first[:8]) != "OpusHead" {
+				switch {
+				case len(first) >= 19 && string(first[:8]) == "OpusHead":
+					preSkip, rate = int64(binary.LittleEndian.Uint16(first[10:])), opusRate
+				case len(first) >= 16 && string(first[:7]) == "\x01vorbis":
+					preSkip, rate, sound.vorbis = 0, int64(binary.LittleEndian.Uint32(first[12:])), true
+				default:
 					return nil, errNotOpus
 				}
-				preSkip = int64(binary.LittleEndian.Uint16(first[10:]))
 			}
 			if number >= 2 { // after the header and the tags
 				if len(sound.packets) >= maxOpusPackets {
@@ -75,27 +95,27 @@ func readOpus(f *File) (*opusSound, error) {
 	if number == 0 {
 		return nil, errNotOpus
 	}
-	sound.duration = time.Duration(max(0, last-preSkip)) * time.Second / opusRate
+	sound.duration += samplesToTime(last-preSkip, rate)
 	return &sound, nil
 }
 
 // oggPage reads a page header and leaves the reader at the page's body.
-func oggPage(in *bufio.Reader) (granule int64, segments []byte, err error) {
+func oggPage(in *bufio.Reader) (granule int64, begins bool, segments []byte, err error) {
 	var head [27]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
 		if errors.Is(err, io.EOF) {
-			return 0, nil, io.EOF
+			return 0, false, nil, io.EOF
 		}
-		return 0, nil, errNotOpus
+		return 0, false, nil, errNotOpus
 	}
 	if string(head[:4]) != "OggS" || head[4] != 0 {
-		return 0, nil, errNotOpus
+		return 0, false, nil, errNotOpus
 	}
 	segments = make([]byte, head[26])
 	if _, err := io.ReadFull(in, segments); err != nil {
-		return 0, nil, errNotOpus
+		return 0, false, nil, errNotOpus
 	}
-	return int64(binary.LittleEndian.Uint64(head[6:])), segments, nil
+	return int64(binary.LittleEndian.Uint64(head[6:])), head[5]&2 != 0, segments, nil
 }
 
 // waveform draws the loudness of a voice note. Nothing here decodes opus; the

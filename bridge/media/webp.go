@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -59,15 +60,18 @@ type chunk struct {
 }
 
 // readWebP takes the RIFF container apart.
-func readWebP(f *File) (*webpFile, error) {
+func readWebP(f *File) (*webpFile, error) { return readWebPUpTo(f, maxSticker) }
+
+// readWebPUpTo is readWebP for files of at most limit bytes.
+func readWebPUpTo(f *File, limit int) (*webpFile, error) {
 	if err := f.Rewind(); err != nil {
 		return nil, err
 	}
-	all, err := io.ReadAll(io.LimitReader(f.File, maxSticker+1))
+	all, err := io.ReadAll(io.LimitReader(f.File, int64(limit)+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(all) < riffHeader+8 || len(all) > maxSticker {
+	if len(all) < riffHeader+8 || len(all) > limit {
 		return nil, io.ErrUnexpectedEOF
 	}
 	w := &webpFile{}
@@ -116,6 +120,9 @@ func (l *Library) NameStickerPack(p *Prepared, id, name, author string) error {
 		return storage("the sticker could not be written", err)
 	}
 	flags := byte(vp8xEXIF)
+	for _, c := range w.body {
+		flags |= metadataFlags[c.name]
+	}
 	if w.animated {
 		flags |= vp8xAnimation
 	}
@@ -126,14 +133,25 @@ func (l *Library) NameStickerPack(p *Prepared, id, name, author string) error {
 		flags, 0, 0, 0, byte(w.width - 1), byte((w.width - 1) >> 8), byte((w.width - 1) >> 16),
 		byte(w.height - 1), byte((w.height - 1) >> 8), byte((w.height - 1) >> 16),
 	}
-	out := []chunk{{"VP8X", extended}}
+	// The order is fixed: VP8X, ICCP, the picture, EXIF, XMP.
+	var profile, picture, xmp []chunk
 	for _, c := range w.body {
-		if c.name != "VP8X" && c.name != "EXIF" {
-			out = append(out, c)
+		switch c.name {
+		case "VP8X", "EXIF":
+		case "ICCP":
+			profile = append(profile, c)
+		case "XMP ":
+			xmp = append(xmp, c)
+		default:
+			picture = append(picture, c)
 		}
 	}
-	return l.replace(p, bytes.NewReader(riff(append(out, chunk{"EXIF", stickerEXIF(about)}))), typeWebP)
+	out := slices.Concat([]chunk{{"VP8X", extended}}, profile, picture, []chunk{{"EXIF", stickerEXIF(about)}}, xmp)
+	return l.replace(p, bytes.NewReader(riff(out)), typeWebP)
 }
+
+// metadataFlags are the flags of VP8X for chunks that a file has.
+var metadataFlags = map[string]byte{"ICCP": 0x20, "XMP ": 0x04}
 
 // stickerEXIF is a TIFF with a single entry, tag 0x5741 ("WA"), that holds the JSON.
 func stickerEXIF(about []byte) []byte {
