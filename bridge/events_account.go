@@ -12,6 +12,10 @@ var accountFamily = family{on(onPrivacySettings), on(onBlocklist), on(onReachout
 
 func onPrivacySettings(t *translation, evt *events.PrivacySettings) error {
 	set := evt.NewSettings
+	// whatsmeow names the settings that changed and keeps all values in its cache.
+	if known, err := t.cli.TryFetchPrivacySettings(t.ctx, false); err == nil && known != nil {
+		set = *known
+	}
 	changed := []string{}
 	settings := fields{}
 	for _, item := range []struct {

@@ -24,6 +24,9 @@ func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 	}
 	t.approvalMode(evt)
 	groupChanges(data, evt)
+	if err := t.moreChanges(data, evt); err != nil {
+		return err
+	}
 	for name, jids := range map[string][]types.JID{
 		"joined": evt.Join, "left": evt.Leave, "promoted": evt.Promote, "demoted": evt.Demote,
 	} {

@@ -55,6 +55,11 @@ func onMessage(t *translation, evt *events.Message) error {
 	if t.dropped(&evt.Info) || isPlumbing(evt.Message) {
 		return t.plumbing(evt)
 	}
+	envelopes := openEnvelopes(evt)
+	if err := t.openSecrets(evt); err != nil {
+		return err
+	}
+	envelopes = append(envelopes, openEnvelopes(evt)...)
 	if err := t.completeEdit(evt); err != nil {
 		return err
 	}
@@ -62,6 +67,7 @@ func onMessage(t *translation, evt *events.Message) error {
 	if err != nil {
 		return err
 	}
+	data.Envelopes = append(envelopes, data.Envelopes...)
 	t.readVote(evt, data)
 	if evt.UnavailableRequestID != "" {
 		t.insist = insistFor
@@ -102,11 +108,13 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 		return nil, nil, "", err
 	}
 	info.ID, info.PushName = cleanText(info.ID), cleanText(info.PushName)
+	envelopes := openEnvelopes(evt)
 	data := &MessageData{
 		Raw: raw, RawTruncated: raw == nil, Message: *NewMessage(info, evt.Message), IsGroup: info.IsGroup,
 		RetryCount: evt.RetryCount, Resolved: evt.RetryCount > 0 || evt.UnavailableRequestID != "",
 	}
-	data.wireSender = data.Sender
+	data.wireSender, data.Envelopes = data.Sender, envelopes
+	data.ParentMessageID = orNull(evt.Message.GetMessageContextInfo().GetMessageAssociation().GetParentMessageKey().GetID())
 	data.ViewOnce, data.Stanza = data.ViewOnce || evt.IsViewOnce, stanzaOf(info)
 	if evt.IsEdit && data.EditedAt == nil {
 		at := info.Timestamp.UTC()

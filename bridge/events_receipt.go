@@ -14,9 +14,11 @@ var receiptKinds = map[types.ReceiptType]struct {
 	event, kind string
 	own         bool // says something about this account's reading
 }{
-	types.ReceiptTypeDelivered:   {"Receipt", "delivered", false},
-	types.ReceiptTypeSender:      {"Receipt", "sender", true},
-	types.ReceiptTypeInactive:    {"Receipt", "delivered", false},
+	types.ReceiptTypeDelivered: {"Receipt", "delivered", false},
+	types.ReceiptTypeSender:    {"Receipt", "sender", true},
+	// A device that is not in use has the message. WhatsApp's apps show two ticks
+	// for it no sooner than the phone or a device in use has it.
+	types.ReceiptTypeInactive:    {"Receipt", "inactive", false},
 	types.ReceiptTypeRead:        {"ReadReceipt", "read", false},
 	types.ReceiptTypeReadSelf:    {"ReadReceipt", "read_self", true},
 	types.ReceiptTypePlayed:      {"ReadReceipt", "played", false},

@@ -95,6 +95,7 @@ func (c *groupChange) apply(g *Group, evt *events.GroupInfo) {
 		g.ParticipantVersionID = &evt.ParticipantVersionID
 	}
 	g.applySettings(evt)
+	g.storeMoreChanges(evt)
 }
 
 func (g *Group) applySettings(evt *events.GroupInfo) {

@@ -44,8 +44,18 @@ type Message struct {
 	ServerID            *int             `json:"server_id"`
 	// Interactive is what the message offers to press or choose, Selection what
 	// its sender pressed or chose in an earlier one, which Quoted names.
-	Interactive *MessageInteractive `json:"interactive,omitempty"`
-	Selection   *MessageSelection   `json:"selection,omitempty"`
+	Interactive      *MessageInteractive      `json:"interactive,omitempty"`
+	Selection        *MessageSelection        `json:"selection,omitempty"`
+	Album            *MessageAlbum            `json:"album,omitempty"`
+	Call             *MessageCall             `json:"call,omitempty"`
+	Product          *MessageProduct          `json:"product,omitempty"`
+	StickerPack      *MessageStickerPack      `json:"sticker_pack,omitempty"`
+	NewsletterInvite *MessageNewsletterInvite `json:"newsletter_invite,omitempty"`
+	// ParentMessageID is the message this one belongs to: the album of a picture.
+	ParentMessageID *string `json:"parent_message_id,omitempty"`
+	// Envelopes are WhatsApp's wrappers around the content, outermost first, as
+	// spoilerMessage.
+	Envelopes []string `json:"envelopes,omitempty"`
 	// Target is the message this one acts on: the one it edits, revokes, reacts
 	// to, votes in, pins or keeps.
 	Target *MessageTarget  `json:"target,omitempty"`

@@ -59,7 +59,7 @@ func (m *Message) describe(c *waE2E.Message) {
 	for _, part := range [...]func(*Message, *waE2E.Message) bool{
 		textPart, mediaPart, placePart, contactPart, pollPart, eventPart, interactivePart, selectionPart, orderPart,
 		reactionPart,
-		pollVotePart, targetPart, invitePart, paymentPart, protocolPart,
+		pollVotePart, targetPart, invitePart, paymentPart, protocolPart, morePart,
 	} {
 		if part(m, c) {
 			return
@@ -302,8 +302,11 @@ func targetPart(m *Message, c *waE2E.Message) bool {
 		m.Type = typeSystem
 		m.Target = m.target(actionComment, c.EncCommentMessage.GetTargetMessageKey())
 	case c.CommentMessage != nil:
-		m.Type = typeSystem
-		m.Target = m.target(actionComment, c.CommentMessage.GetTargetMessageKey())
+		target := m.target(actionComment, c.CommentMessage.GetTargetMessageKey())
+		if m.describe(c.CommentMessage.GetMessage()); m.Type == typeUnknown {
+			m.Type = typeSystem
+		}
+		m.Target = target
 	default:
 		return false
 	}

@@ -51,7 +51,7 @@ func (k *messageKeeper) Purge(ctx context.Context, session string) error {
 // ProjectMessage implements Projector. What acts on another message changes
 // that one; notices without content (pins, calls, key changes) are events only.
 func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *ProjectedMessage) error {
-	if m.Data.Target != nil {
+	if m.Data.Target != nil && (m.Data.Target.Action != actionComment || m.Data.Type == typeSystem) {
 		return k.projectTarget(ctx, session, m)
 	}
 	if m.Data.Type == typeSystem {
@@ -146,7 +146,10 @@ func (m *ProjectedMessage) chatTimer(chat messages.Address) *messages.Timer {
 // without what changes later, and the protobuf.
 func encodeStored(m *Message, content *waE2E.Message) (body, raw []byte, err error) {
 	kept := *m
-	kept.Target, kept.Raw, kept.Status = nil, nil, nil
+	kept.Raw, kept.Status = nil, nil
+	if kept.Target != nil && kept.Target.Action != actionComment { // a comment stays one
+		kept.Target = nil
+	}
 	if body, err = json.Marshal(&kept); err != nil {
 		return nil, nil, err
 	}

@@ -72,6 +72,7 @@ func countVotes(poll *MessagePoll, votes []messages.Vote) {
 func forgetContent(m *Message) {
 	m.Text, m.Media, m.Quoted, m.Location, m.Poll, m.Event = nil, nil, nil, nil, nil, nil
 	m.Order, m.Payment, m.GroupInvite, m.Interactive, m.Selection, m.Raw = nil, nil, nil, nil, nil, nil
+	m.Album, m.Call, m.Product, m.StickerPack, m.NewsletterInvite = nil, nil, nil, nil, nil
 	m.Contacts, m.Mentions, m.Reactions = []MessageContact{}, []string{}, []Reaction{}
 }
 

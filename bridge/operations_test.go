@@ -71,7 +71,7 @@ func TestGroupHasBothAddressesAndNulls(t *testing.T) {
 	for field, want := range map[string]any{
 		"group": teamID.String(), "name": "Team", "owner": adaPN.String(), "name_set_by": bobLID.String(),
 		"created_at": "2026-05-01T09:00:00Z", "description": nil, "description_id": "T1", "name_set_at": nil,
-		"disappearing_seconds": 86400.0, "participant_count": 2.0, "community": nil, "invite_code": nil, "member_add_mode": nil,
+		"disappearing_seconds": 86400.0, "participant_count": 1.0, "community": nil, "invite_code": nil, "member_add_mode": nil,
 	} {
 		value, present := got[field]
 		if !present || value != want {

@@ -203,5 +203,5 @@ func withContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.Contex
 	if poll := firstPoll(m); poll != nil {
 		return set(&poll.ContextInfo)
 	}
-	return false
+	return m != nil && withAnyContext(m, change)
 }

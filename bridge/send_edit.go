@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -119,7 +118,9 @@ func mergeEdit(original, edited *waE2E.Message) *waE2E.Message {
 	}
 	isText := edited.Conversation != nil || edited.ExtendedTextMessage != nil
 	if !isText && captionOf(edited) == nil {
-		return edited // a poll, an appointment: whole as it is
+		whole := proto.Clone(edited).(*waE2E.Message) // a poll, an appointment
+		withContext(whole, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return mergeContext(contextOf(original), about) })
+		return whole
 	}
 	merged := proto.Clone(original).(*waE2E.Message)
 	caption := captionOf(merged)
@@ -167,20 +168,9 @@ func (t *translation) completeEdit(evt *events.Message) error {
 	if p.GetType() != waE2E.ProtocolMessage_MESSAGE_EDIT || p.GetEditedMessage() == nil || p.GetKey().GetID() == "" {
 		return nil
 	}
-	who, err := t.chatOf(evt)
-	if err != nil {
+	original, err := t.storedContent(evt, p.GetKey().GetID())
+	if err != nil || original == nil {
 		return err
-	}
-	row, err := t.s.b.messages.Message(t.ctx, t.s.owner, who, p.GetKey().GetID())
-	if errors.Is(err, messages.ErrNotFound) || err == nil && (len(row.Raw) == 0 || row.Placeholder) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	original, err := contentOf(row)
-	if err != nil {
-		return nil //nolint:nilerr // the edit is worth showing without it
 	}
 	evt.Message = proto.Clone(evt.Message).(*waE2E.Message) // RawMessage stays as it came
 	p = evt.Message.ProtocolMessage

@@ -2,7 +2,10 @@ package methods
 
 import (
 	"context"
+	"strconv"
+	"time"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge"
@@ -56,6 +59,32 @@ type sandboxGetInvite struct {
 type sandboxJoin struct {
 	asAccount
 	Code string `json:"code" rpc:"required,min=1,max=100" doc:"invite code"`
+}
+
+type sandboxGroupNotice struct {
+	asAccount
+	inGroup
+	Change       string   `json:"change" rpc:"required,enum=created_membership_requests|revoked_membership_requests|growth_locked|growth_unlocked|member_link_mode|modify" doc:"what changed"`
+	Participants []string `json:"participants,omitempty" rpc:"max=100,format=jid" doc:"people it is about"`
+	Value        string   `json:"value,omitempty" rpc:"max=64" doc:"of member_link_mode: admin_link or all_member_link"`
+}
+
+func (p *sandboxGroupNotice) node(people []types.JID) waBinary.Node {
+	node := waBinary.Node{Tag: p.Change, Attrs: waBinary.Attrs{}}
+	var children []waBinary.Node
+	for _, jid := range people {
+		children = append(children, waBinary.Node{Tag: "participant", Attrs: waBinary.Attrs{"jid": jid}})
+	}
+	switch {
+	case p.Change == "growth_locked":
+		node.Attrs["type"], node.Attrs["expiration"] = "invite", strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
+	case p.Value != "":
+		node.Content = []byte(p.Value)
+	}
+	if children != nil {
+		node.Content = children
+	}
+	return node
 }
 
 type sandboxListMembers struct {
@@ -146,6 +175,18 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 				return result, err
 			}
 			return did(p.apply(phone, group, people))
+		})
+	onPhone(reg, d, "sendGroupNotice", "Tell the members of a group of a change that no other method makes.",
+		func(_ context.Context, phone *sandbox.Phone, p *sandboxGroupNotice) (result done, err error) {
+			group, err := bridge.ParseJID("group", p.Group)
+			if err != nil {
+				return result, err
+			}
+			people, err := parseJIDs("participants", p.Participants)
+			if err != nil {
+				return result, err
+			}
+			return did(phone.SendGroupNotice(group, p.node(people)))
 		})
 	onPhone(reg, d, "leaveGroup", "Leave a group.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxOneGroup) (result done, err error) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
@@ -17,7 +19,8 @@ const arrivalWait = 5 * time.Second
 
 // sandboxContent is what a phone sends; type decides which members count.
 type sandboxContent struct {
-	Type string `json:"type" rpc:"required,enum=text|image|video|gif|audio|voice|document|sticker|location|contact|poll|buttons|list" doc:"kind of message"`
+	Type    string `json:"type" rpc:"required,enum=text|image|video|gif|audio|voice|document|sticker|location|contact|poll|buttons|list|proto" doc:"kind of message; proto is any other, written out"`
+	Message string `json:"message,omitempty" rpc:"max=262144" doc:"of proto: the message in the JSON form of WhatsApp's protobuf (waE2E.Message)"`
 
 	Text    string `json:"text,omitempty" rpc:"max=65536" doc:"text"`
 	ReplyTo string `json:"reply_to,omitempty" rpc:"max=100" doc:"id of a message in the same chat that the text answers"`
@@ -84,6 +87,10 @@ func (c *sandboxContent) missing() string {
 			return "options"
 		}
 	case "location":
+	case "proto":
+		if c.Message == "" {
+			return "message"
+		}
 	default:
 		if len(c.Base64) == 0 {
 			return "base64"
@@ -149,6 +156,12 @@ type sandboxTyping struct {
 	State string `json:"state" rpc:"required,enum=typing|recording|paused" doc:"what the person does"`
 }
 
+type sandboxChatTimer struct {
+	asAccount
+	Chat                string `json:"chat" rpc:"required,format=jid" doc:"chat"`
+	DisappearingSeconds uint32 `json:"disappearing_seconds" rpc:"required,enum=0|86400|604800|7776000" doc:"0 = for ever"`
+}
+
 type sandboxCall struct {
 	asAccount
 	To    string `json:"to" rpc:"required,format=jid" doc:"who is called"`
@@ -195,6 +208,12 @@ func (c *sandboxContent) build(ctx context.Context, phone *sandbox.Phone) (sandb
 			return nil, err
 		}
 		return sandbox.Reply(quoted, c.Text), nil
+	case "proto":
+		message := &waE2E.Message{}
+		if err := protojson.Unmarshal([]byte(c.Message), message); err != nil {
+			return nil, rpc.InvalidParams("/content/message", "is no message in the JSON form of the protobuf")
+		}
+		return message, nil
 	case "location":
 		return sandbox.Location(c.Latitude, c.Longitude, c.Name, c.Address), nil
 	case "contact":
@@ -295,6 +314,14 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 				return did(phone.Recording(chat, true))
 			}
 			return did(phone.Typing(chat, p.State == "typing"))
+		})
+	onPhone(reg, d, "setChatTimer", "Set how long the messages of a chat of two live.",
+		func(ctx context.Context, phone *sandbox.Phone, p *sandboxChatTimer) (result sandboxSent, err error) {
+			chat, err := bridge.ParseJID("chat", p.Chat)
+			if err != nil {
+				return result, err
+			}
+			return sent(phone.SetChatTimer(ctx, chat, p.DisappearingSeconds))
 		})
 	onPhone(reg, d, "startCall", "Ring at somebody.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxCall) (result sandboxCallStarted, err error) {

@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// moreGroupChanges are the notifications of groups (w:gp2) that whatsmeow hands on
+// unread, by tag. Each adds what changed to the event.
+var moreGroupChanges = map[string]func(t *translation, data fields, change *waBinary.Node) error{
+	"created_membership_requests": func(t *translation, data fields, change *waBinary.Node) error {
+		data["join_request_method"] = orNull(change.AttrGetter().OptionalString("request_method"))
+		return t.changedPeople(data, "join_requests", change)
+	},
+	"revoked_membership_requests": func(t *translation, data fields, change *waBinary.Node) error {
+		return t.changedPeople(data, "revoked_join_requests", change)
+	},
+	"growth_locked": func(_ *translation, data fields, change *waBinary.Node) error {
+		data["growth_locked"] = true
+		data["growth_locked_type"] = orNull(change.AttrGetter().OptionalString("type"))
+		data["growth_locked_until"] = timeOrNull(change.AttrGetter().OptionalUnixTime("expiration"))
+		return nil
+	},
+	"growth_unlocked": func(_ *translation, data fields, _ *waBinary.Node) error {
+		data["growth_locked"] = false
+		return nil
+	},
+	"member_link_mode": func(_ *translation, data fields, change *waBinary.Node) error {
+		data["member_link_mode"] = textOrNull(change)
+		return nil
+	},
+	"member_add_mode": func(_ *translation, data fields, change *waBinary.Node) error {
+		data["member_add_mode"] = textOrNull(change)
+		return nil
+	},
+	"modify": func(t *translation, data fields, change *waBinary.Node) error {
+		return t.changedPeople(data, "modified", change)
+	},
+}
+
+// moreChanges puts the changes that whatsmeow did not read into the data. One
+// without a row in moreGroupChanges is named in unknown_changes.
+func (t *translation) moreChanges(data fields, evt *events.GroupInfo) error {
+	for _, change := range evt.UnknownChanges {
+		read := moreGroupChanges[change.Tag]
+		if read == nil {
+			names, _ := data["unknown_changes"].([]string)
+			data["unknown_changes"] = append(names, change.Tag)
+			continue
+		}
+		if err := read(t, data, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedPeople adds the people that the children of a change name.
+func (t *translation) changedPeople(data fields, name string, change *waBinary.Node) error {
+	list := []eventPerson{}
+	for _, child := range change.GetChildren() {
+		attrs := child.AttrGetter()
+		jid := attrs.OptionalJIDOrEmpty("jid")
+		if jid.IsEmpty() {
+			continue
+		}
+		jids := []types.JID{jid}
+		for _, other := range []string{"phone_number", "lid"} {
+			if alt := attrs.OptionalJIDOrEmpty(other); !alt.IsEmpty() {
+				jids = append(jids, alt)
+			}
+		}
+		p, err := t.person(jids...)
+		if err != nil {
+			return err
+		}
+		list = append(list, eventPerson{Contact: p.contact().String(), PN: jidOrNull(p.pn), LID: jidOrNull(p.lid)})
+	}
+	known, _ := data[name].([]eventPerson)
+	data[name] = append(known, list...)
+	return nil
+}
+
+// textOrNull is the text that a node holds.
+func textOrNull(n *waBinary.Node) *string {
+	content, _ := n.Content.([]byte)
+	return orNull(string(content))
+}
+
+// storeMoreChanges takes over what the stored group shows of such changes.
+func (g *Group) storeMoreChanges(evt *events.GroupInfo) {
+	for _, change := range evt.UnknownChanges {
+		if mode := textOrNull(change); change.Tag == "member_add_mode" && mode != nil {
+			g.MemberAddMode = mode
+		}
+	}
+}

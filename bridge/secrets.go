@@ -1,0 +1,107 @@
+package bridge
+
+import (
+	"errors"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// openSecrets decrypts what a message encrypts once more under the secret of the
+// message it is about (edits, reactions and comments of communities, polls and
+// appointments), and puts the plain form in its place. What cannot be decrypted,
+// because nobody here has seen the other message, stays as it is.
+func (t *translation) openSecrets(evt *events.Message) error {
+	plain, err := t.decryptSecret(evt)
+	if err != nil {
+		t.s.log().Debug("a secret message could not be decrypted", "error", err)
+		return nil
+	}
+	if plain == nil {
+		return nil
+	}
+	if plain.MessageContextInfo == nil {
+		plain.MessageContextInfo = evt.Message.MessageContextInfo
+	}
+	evt.Message = plain
+	return t.applyAddedOption(evt)
+}
+
+func (t *translation) decryptSecret(evt *events.Message) (*waE2E.Message, error) {
+	switch m := evt.Message; {
+	case m.GetEncReactionMessage() != nil:
+		reaction, err := t.cli.DecryptReaction(t.ctx, evt)
+		if err != nil {
+			return nil, err
+		}
+		reaction.Key = m.EncReactionMessage.TargetMessageKey
+		return &waE2E.Message{ReactionMessage: reaction}, nil
+	case m.GetEncCommentMessage() != nil:
+		comment, err := t.cli.DecryptComment(t.ctx, evt)
+		if err != nil {
+			return nil, err
+		}
+		return &waE2E.Message{CommentMessage: &waE2E.CommentMessage{Message: comment, TargetMessageKey: m.EncCommentMessage.TargetMessageKey}}, nil
+	case m.GetSecretEncryptedMessage() != nil:
+		inner, err := t.cli.DecryptSecretEncryptedMessage(t.ctx, evt)
+		if err != nil {
+			return nil, err
+		}
+		edited := inner
+		if wrapped := inner.GetEditedMessage().GetMessage(); wrapped != nil {
+			edited = wrapped
+		}
+		if p := edited.GetProtocolMessage(); p.GetEditedMessage() != nil {
+			edited = p.EditedMessage
+		}
+		evt.IsEdit = true
+		return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+			Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: m.SecretEncryptedMessage.TargetMessageKey, EditedMessage: edited,
+			TimestampMS: proto.Int64(evt.Info.Timestamp.UnixMilli()),
+		}}, nil
+	}
+	return nil, nil
+}
+
+// applyAddedOption makes of an option that somebody added to a poll an edit of
+// the poll, which then has the option.
+func (t *translation) applyAddedOption(evt *events.Message) error {
+	p := evt.Message.GetProtocolMessage()
+	added := p.GetEditedMessage().GetPollAddOptionMessage()
+	if added.GetAddOption() == nil {
+		return nil
+	}
+	original, err := t.storedContent(evt, p.GetKey().GetID())
+	if err != nil || original == nil {
+		return err
+	}
+	if poll := firstPoll(original); poll != nil {
+		poll.Options = append(poll.Options, added.AddOption)
+		p.EditedMessage = original
+	}
+	return nil
+}
+
+// storedContent is the content of an earlier message of the chat; nil when it is
+// not in the store.
+func (t *translation) storedContent(evt *events.Message, id string) (*waE2E.Message, error) {
+	who, err := t.chatOf(evt)
+	if err != nil {
+		return nil, err
+	}
+	row, err := t.s.b.messages.Message(t.ctx, t.s.owner, who, id)
+	if errors.Is(err, messages.ErrNotFound) || err == nil && (len(row.Raw) == 0 || row.Placeholder) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	content, err := contentOf(row)
+	if err != nil {
+		return nil, nil //nolint:nilerr // the message is worth showing without it
+	}
+	return content, nil
+}
