@@ -12,6 +12,7 @@ type message struct {
 	params       object
 	want         object // of the message object, at every place
 	wire         object // of the decrypted protobuf, at the other side
+	phone        object // of the message on phones, which name people as the wire does, where that differs from want
 	file         []byte // nil = none
 	mime         string // of the file, as it is downloaded
 }
@@ -114,7 +115,7 @@ func (c *conversation) send(t *testing.T, from, to *person, m message) string {
 	if status := str(result["status"]); status != "sent" && status != "delivered" {
 		t.Errorf("status %q after WhatsApp took the message", status)
 	}
-	c.arrives(t, from, to, id, m.want, m.wire)
+	c.arrives(t, from, to, id, m.want, m.wire, m.phone)
 	from.feed.await(t, "MessageStatus", object{"message_id": id, "status": "sent"})
 	from.feed.await(t, "Receipt", object{"message_ids": []string{id}, "type": "delivered", "pn": to.pn, "lid": to.lid})
 	c.stored(t, from, to, id, object{"status": "delivered"})
@@ -139,8 +140,11 @@ func (c *conversation) carriesReply(t *testing.T, from, to *person, first string
 	id := c.send(t, to, from, message{
 		method: "message.sendText", params: object{"text": text, "reply_to": object{"message_id": first}, "mentions": []string{from.lid, to.pn}},
 		want: object{
-			"type": "text", "text": text, "mentions": []string{from.lid, to.pn},
-			"quoted": object{"message_id": first, "sender": from.lid, "text": plainText},
+			"type": "text", "text": text, "mentions": []string{from.pn, to.pn},
+			"quoted": object{"message_id": first, "sender": from.pn, "text": plainText},
+		},
+		phone: object{
+			"mentions": []string{from.lid, to.pn}, "quoted": object{"message_id": first, "sender": from.lid, "text": plainText},
 		},
 		wire: object{"extendedTextMessage": object{"text": text, "contextInfo": object{
 			"stanzaID": first, "participant": from.lid, "mentionedJID": []string{from.lid, to.pn},

@@ -183,9 +183,10 @@ func (c *conversation) onPhone(t *testing.T, number, id string, want object) {
 
 // arrives checks a message everywhere it must be: the event at the other session, both stores, all phones.
 // wire is what the other side must find in the decrypted message itself.
-func (c *conversation) arrives(t *testing.T, from, to *person, id string, want, wire object) {
+func (c *conversation) arrives(t *testing.T, from, to *person, id string, want, wire object, phone ...object) {
 	t.Helper()
 	want = merged(want, object{"message_id": id})
+	onPhone := merged(append([]object{want}, phone...)...)
 	source := object{"pn": from.pn, "lid": from.lid, "from_me": false, "sender_name": from.session, "is_group": c.group != ""}
 	if c.group == "" {
 		source["chat_pn"], source["chat_lid"] = from.pn, from.lid
@@ -204,10 +205,10 @@ func (c *conversation) arrives(t *testing.T, from, to *person, id string, want, 
 	}
 	c.stored(t, to, from, id, merged(want, object{"sender": from.pn, "from_me": false, "raw": unwrapped(wire)}))
 	c.stored(t, from, to, id, merged(want, object{"sender": from.pn, "from_me": true}))
-	c.onPhone(t, to.number, id, merged(want, object{"sender": from.lid, "from_me": false, "raw": wire}))
-	c.onPhone(t, from.number, id, merged(want, object{"sender": from.lid, "from_me": true}))
+	c.onPhone(t, to.number, id, merged(onPhone, object{"sender": from.lid, "from_me": false, "raw": wire}))
+	c.onPhone(t, from.number, id, merged(onPhone, object{"sender": from.lid, "from_me": true}))
 	if c.reader != "" {
-		c.onPhone(t, c.reader, id, merged(want, object{"chat": c.group, "sender": from.lid, "raw": wire}))
+		c.onPhone(t, c.reader, id, merged(onPhone, object{"chat": c.group, "sender": from.lid, "raw": wire}))
 	}
 }
 
