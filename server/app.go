@@ -100,6 +100,7 @@ type closer struct {
 // newApp puts the server together and opens its listener; nothing is connected and no request is answered before run.
 // When it fails, it has closed what it opened.
 func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*app, error) {
+	cfg.PublicURL = guard.NormalizeOrKeep(cfg.PublicURL)
 	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now(), bridgeOpen: make(chan struct{})}
 	for _, step := range []struct {
 		name string

@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/waystation/waystation/transports/guard"
 )
 
 // NoSession is the value of Session that means none.
@@ -38,7 +36,6 @@ func (c *Config) check() (problems []error) {
 	case c.AdminToken == "" && c.AdminTokenFile == "" && !isLoopback(host):
 		problem("listen: %s can be reached from other machines, which needs an admin token: set %sADMIN_TOKEN or -admin-token-file, or listen on 127.0.0.1", c.Listen, Prefix)
 	}
-	c.PublicURL = guard.NormalizeOrKeep(c.PublicURL)
 	if u, err := url.Parse(c.PublicURL); err != nil || c.PublicURL != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		problem("public-url: %q is not an http or https address", c.PublicURL)
 	}
