@@ -201,27 +201,32 @@ func TestBindingWithPasskey(t *testing.T) {
 	}
 }
 
-// A process that died between the pairing and the clean-up does that before it connects again.
+// A process that died between the pairing and the clean-up does that before it connects again. An account under a new number is the same account.
 func TestRebindIsResumed(t *testing.T) {
 	for database, open := range bindingDatabases {
-		t.Run(database, func(t *testing.T) {
-			w := newWorldOn(t, open(t))
-			ada, bob := w.account("15550001", "Ada"), w.account("15550003", "Bob")
-			w.paired("shop", ada)
-			if _, err := bob.Send(w.ctx(), ada.JID(), sandbox.Text("of the old number")); err != nil {
-				t.Fatal(err)
-			}
-			w.reader("shop").text("of the old number")
-			epoch := w.epoch("shop")
-			if _, err := w.db.Exec(w.ctx(), `UPDATE bridge_bindings SET pn='15550009@s.whatsapp.net', lid='' WHERE session='shop'`); err != nil {
-				t.Fatal(err)
-			}
-			w.restart()
-			w.reaches(w.session("shop"), bridge.StateConnected)
-			if st := w.session("shop").Status(); st.BoundTo != ada.JID() || w.epoch("shop") == epoch || w.count("shop", "of the old number") != 0 {
-				t.Errorf("after the restart: %+v", st)
-			}
-		})
+		for name, sameLID := range map[string]bool{"another account": false, "another number of the account": true} {
+			t.Run(database+" "+name, func(t *testing.T) {
+				w := newWorldOn(t, open(t))
+				ada, bob := w.account("15550001", "Ada"), w.account("15550003", "Bob")
+				w.paired("shop", ada)
+				if _, err := bob.Send(w.ctx(), ada.JID(), sandbox.Text("of the old number")); err != nil {
+					t.Fatal(err)
+				}
+				w.reader("shop").text("of the old number")
+				epoch, lid, kept := w.epoch("shop"), "", 0
+				if sameLID {
+					lid, kept = ada.LID().String(), 1
+				}
+				if _, err := w.db.Exec(w.ctx(), `UPDATE bridge_bindings SET pn='15550009@s.whatsapp.net', lid=$1 WHERE session='shop'`, lid); err != nil {
+					t.Fatal(err)
+				}
+				w.restart()
+				w.reaches(w.session("shop"), bridge.StateConnected)
+				if st := w.session("shop").Status(); st.BoundTo != ada.JID() || (w.epoch("shop") == epoch) != sameLID || w.count("shop", "of the old number") != kept {
+					t.Errorf("after the restart: %+v", st)
+				}
+			})
+		}
 	}
 }
 

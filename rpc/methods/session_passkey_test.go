@@ -99,7 +99,7 @@ func TestPasskeyPairingOverMethods(t *testing.T) {
 			a.call("sandbox.createAccount", params{"number": "15550001", "passkey": way.passkey})
 			a.call("session.create", params{"session_id": "ada"})
 			pairing := a.ask("ada", "15550001", way.byCode)
-			key := result(pairing).object("public_key")
+			key := pairing.object("public_key")
 			if key["rpId"] != "whatsapp.com" || key["challenge"] == "" || key["userVerification"] != "required" || key["allowCredentials"] == nil ||
 				pairing["code_number"] != nil || pairing["confirmation_due"] != false {
 				t.Errorf("step %v", pairing)
