@@ -9,6 +9,8 @@ import (
 
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // contactKeys gives each person one key per session that does not change: not when the
@@ -68,7 +70,7 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) 
 	if len(missing) == 0 {
 		return keys, nil, nil
 	}
-	err = c.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err = database.Transact(ctx, c.db, func(ctx context.Context) error {
 		joined = nil
 		for _, i := range missing {
 			pn, lid := people[i].halves()

@@ -13,6 +13,8 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // lidStore keeps the pairs of LID and phone number of each session. whatsmeow's own map is one for all sessions: it would
@@ -62,7 +64,7 @@ func (l *lidStore) put(ctx context.Context, owner string, pairs []lidPair) error
 		return nil
 	}
 	slices.SortFunc(pairs, func(a, b lidPair) int { return cmp.Or(cmp.Compare(a.lid, b.lid), cmp.Compare(a.pn, b.pn)) })
-	err := l.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, l.db, func(ctx context.Context) error {
 		for _, p := range pairs {
 			for _, statement := range []struct {
 				query string

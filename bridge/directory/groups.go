@@ -1,13 +1,17 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // Group is a group as last seen: its JID and the caller's own description of it.
@@ -21,9 +25,17 @@ const putGroup = `
 	ON CONFLICT (session, jid) DO UPDATE SET data=excluded.data, updated_at=excluded.updated_at
 `
 
-// ReplaceGroups stores the complete list of a session's groups; groups not in it are forgotten.
+// ReplaceGroups stores the complete list of a session's groups; groups not in it are forgotten. Calls for one session take
+// turns, and write the rows in the order of their JIDs: on PostgreSQL, two that locked the same rows in different orders
+// would wait for each other.
 func (s *Store) ReplaceGroups(ctx context.Context, session string, groups []Group, now time.Time) error {
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	groups = slices.SortedFunc(slices.Values(groups), func(a, b Group) int { return cmp.Compare(a.JID, b.JID) })
+	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
+		if s.db.Dialect == dbutil.Postgres {
+			if _, err := s.db.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "groups "+session); err != nil {
+				return err
+			}
+		}
 		if _, err := s.db.Exec(ctx, `DELETE FROM directory_groups WHERE session=$1`, session); err != nil {
 			return err
 		}

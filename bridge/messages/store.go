@@ -47,7 +47,7 @@ func Open(ctx context.Context, db *dbutil.Database) (*Store, error) {
 
 // write runs fn in the transaction of ctx, or in one of its own.
 func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Context) error) error {
-	if err := s.db.DoTxn(ctx, nil, fn); err != nil {
+	if err := database.Transact(ctx, s.db, fn); err != nil {
 		return fmt.Errorf("messages: %s: %w", what, err)
 	}
 	return nil
