@@ -321,6 +321,10 @@ func checkSessionID(id string) error {
 	if len(id) > maxSessionID {
 		return badParam("session_id", "is longer than %d characters", maxSessionID)
 	}
+	// Ids are part of paths: of routes, object names and files. "." and ".." mean something else there.
+	if strings.HasPrefix(id, ".") {
+		return badParam("session_id", "must not begin with a dot")
+	}
 	for _, r := range id {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':

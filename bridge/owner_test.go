@@ -29,3 +29,17 @@ func TestStoredDataIsKeyedByOwner(t *testing.T) {
 		}
 	}
 }
+
+// Session ids are part of routes, object names and file names: what a path reads as a folder is no id.
+func TestSessionIDsThatArePaths(t *testing.T) {
+	for _, id := range []string{".", "..", "...", ".hidden", "../shop", "a/b", `a\b`, "a%2fb", "shop~1", "shop\x00", "sh op"} {
+		if err := checkSessionID(id); ReasonOf(err) != ReasonBadParam {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	for _, id := range []string{"shop", "shop.2", "a..b", "shop.", "-shop", "_", "S-1_2.3"} {
+		if err := checkSessionID(id); err != nil {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}

@@ -294,6 +294,9 @@ func (reg *Registry) mapError(ctx context.Context, call *Call, err error) *Error
 	}
 	if reg.MapError != nil {
 		if e := reg.MapError(err); e != nil {
+			if e.Code == CodeInternal { // the caller learns that the server failed; only the log says why
+				reg.log.Error("method failed", "method", call.Method, "request_id", call.RequestID, "session", call.Session, "error", err)
+			}
 			return e
 		}
 	}

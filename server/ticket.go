@@ -53,7 +53,11 @@ func (a *app) refuse(w http.ResponseWriter, err error) {
 		problem = rpc.TooLarge("the body is too large", int(tooLarge.Limit))
 	case errors.As(err, &problem):
 	default:
-		if problem = a.registry.MapError(err); problem == nil {
+		problem = a.registry.MapError(err)
+		if problem != nil && problem.Code == rpc.CodeInternal {
+			a.log.Error("request failed", "error", err)
+		}
+		if problem == nil {
 			a.log.Error("request failed", "error", err)
 			problem = rpc.Internal()
 		}

@@ -29,7 +29,7 @@ var sqsKind = Kind{
 	New: func() Options {
 		return &sqsOptions{MaxBytes: sqs.DefaultMaxBytes, Requests: sqs.DefaultRequests, TimeoutMS: sqs.DefaultTimeout.Milliseconds()}
 	},
-	Secrets: []string{"secret_key", "session_token"},
+	Secrets: []string{"access_key", "secret_key", "session_token"},
 	Mask:    maskQueue,
 }
 
