@@ -70,7 +70,7 @@ func TestShownOptions(t *testing.T) {
 		},
 		"redis": {"redis://me:hunter2@h/", "redis://me:***@h/", `{"sentinel_password": "hunter2"}`, "stream channel max_len sentinel_password"},
 		"sqs": {
-			"events-{session}", "events-{session}", `{"region": "r", "access_key": "a", "secret_key": "hunter2", "session_token": "hunter2"}`,
+			"events-{session}", "events-{session}", `{"region": "r", "access_key": "hunter2", "secret_key": "hunter2", "session_token": "hunter2"}`,
 			"region endpoint access_key secret_key session_token",
 		},
 	} {
