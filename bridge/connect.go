@@ -368,6 +368,7 @@ func (s *Session) stopTimers() {
 func (s *Session) halt(ctx context.Context, in Input, d Details) {
 	s.mu.Lock()
 	s.stopTimers()
+	s.stopReachoutTimer()
 	f, cli := s.flight, s.cli
 	if f != nil {
 		f.cancel()
@@ -409,8 +410,7 @@ func (s *Session) dropClient() {
 	})
 }
 
-// shutDown ends the connection because the process stops; the wish to be
-// connected stays stored.
+// shutDown ends the connection because the process stops. The stored wish to be connected stays.
 func (s *Session) shutDown() {
 	s.mu.Lock()
 	s.stopTimers()

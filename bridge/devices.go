@@ -69,6 +69,8 @@ func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason st
 	s.mu.Lock()
 	if s.row.Device == jid {
 		s.row.Device = types.EmptyJID
+		s.setReachout(Reachout{}) // the account's, and the next pairing may be with another one
+		s.history = HistoryProgress{}
 	}
 	s.mu.Unlock()
 	s.log().Warn("the device was unlinked; its keys are in quarantine", "reason", reason)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Reason classifies an Error. rpc/methods maps each one to a JSON-RPC error.
@@ -40,6 +41,9 @@ const (
 	KindWrongNumber       Kind = "wrong_number"        // the session belongs to another number
 )
 
+// KindReachoutTimelock is the kind of a refused message to a new contact. Error.RetryAt holds the end of the restriction.
+const KindReachoutTimelock Kind = "reachout_timelock"
+
 // Reasons lists every Reason, for tables that must cover all of them.
 var Reasons = []Reason{
 	ReasonNotFound, ReasonConflict, ReasonNotConnected, ReasonBadParam, ReasonWhatsApp, ReasonTimeout,
@@ -55,9 +59,10 @@ type Error struct {
 	WACode         int    // WhatsApp's own code, 0 = none
 	Message        string
 	Err            error
-	Retryable      bool   // the same call may succeed later, although the reason's usual answer is that it will not
-	OutcomeUnknown bool   // a send may or may not have happened
-	MessageID      string // the message such a send carried
+	Retryable      bool      // the same call may succeed later, although the reason's usual answer is that it will not
+	RetryAt        time.Time // when the call may succeed; zero = not known
+	OutcomeUnknown bool      // a send may or may not have happened
+	MessageID      string    // the message such a send carried
 }
 
 // Error implements error.

@@ -61,9 +61,3 @@ func onBlocklist(t *translation, evt *events.Blocklist) error {
 		"refresh": evt.Action == events.BlocklistActionModify, "changes": changes,
 	})
 }
-
-func onReachoutTimelock(t *translation, evt *events.NotifyAccountReachoutTimelock) error {
-	return t.emit("AccountReachoutTimelock", evt.Mex.Timestamp, "", nil, fields{
-		"active": evt.IsActive, "enforcement_type": orNull(evt.EnforcementType), "until": timeOrNull(evt.TimeEnforcementEnds.Time),
-	})
-}

@@ -117,6 +117,10 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 	if err != nil {
 		return err
 	}
+	if err := s.storeConversations(ctx, blob); err != nil {
+		return err
+	}
+	s.noteHistory(blob)
 	t := &translation{s: s, cli: cli, ctx: ctx, settings: s.Settings()}
 	err = t.emit("HistorySync", time.Time{}, "history|"+pending.MessageID, nil, fields{
 		"sync_type": blob.GetSyncType().String(), "progress": blob.GetProgress(), "chunk_order": blob.GetChunkOrder(),

@@ -79,6 +79,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 		},
 	})
 	s.fetchHistory(cli)
+	s.b.spawn(func() { s.readReachout(s.b.ctx, cli) })
 	if s.row.Settings.UnavailableAfterConnect {
 		s.b.spawn(func() { s.goUnavailable(cli) })
 	}

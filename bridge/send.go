@@ -79,6 +79,9 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayReach(ctx, cli, chat); err != nil { // before media is uploaded and typing is shown
+		return nil, err
+	}
 	if o.CheckRecipient {
 		if err := checkRegistered(ctx, cli, chat); err != nil {
 			return nil, err
@@ -213,6 +216,9 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 	if out.id == "" {
 		out.id = cli.GenerateMessageID()
 	}
+	if err := s.mayReach(ctx, cli, out.to); err != nil {
+		return nil, err
+	}
 	address, begun, err := s.begin(ctx, cli, out)
 	if err != nil {
 		return nil, err
@@ -233,6 +239,7 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 		if explained := (*Error)(nil); errors.As(s.explain(failure), &explained) {
 			failure = explained
 		}
+		failure = s.explainRefusedReachout(after, cli, out.to, failure)
 		if !failure.OutcomeUnknown {
 			if err := s.recordFailure(after, out, address, failure); err != nil {
 				s.log().Error("the failure of a message could not be recorded", "error", err)

@@ -58,6 +58,11 @@ type Session struct {
 	redeliveries   int // reconnects because an event could not be recorded
 	lastRedelivery time.Time
 
+	reach      Reachout    // the account's reach-out timelock
+	reachOver  bool        // its end is recorded
+	reachTimer *time.Timer // reports its end
+	history    HistoryProgress
+
 	readingHistory bool // a goroutine is fetching history
 	moreHistory    bool // and should look again when it is done
 
@@ -160,6 +165,7 @@ func (s *Session) Enter() (leave func(), err error) {
 func (s *Session) markDeleted() {
 	s.mu.Lock()
 	s.deleted = true
+	s.stopReachoutTimer()
 	s.mu.Unlock()
 	s.work.close()
 }

@@ -21,8 +21,10 @@ type Status struct {
 	LastConnectedAt time.Time // zero = never
 	ConnectedAt     time.Time // zero = not connected
 	AutoReconnect   bool
-	ReconnectErrors int       // failed connects since the last success
-	RetryAt         time.Time // next connect by itself; zero = none planned
+	ReconnectErrors int             // failed connects since the last success
+	Reachout        Reachout        // the account's reach-out timelock
+	History         HistoryProgress // of the latest chunk; the zero value = none since the start
+	RetryAt         time.Time       // next connect by itself; zero = none planned
 }
 
 // Status returns the present status. It does not block on WhatsApp.
@@ -41,6 +43,7 @@ func (s *Session) Status() Status {
 		AutoReconnect:   s.row.Settings.AutoReconnect,
 		ReconnectErrors: s.attempts,
 	}
+	st.Reachout, st.History = s.reach.current(time.Now()), s.history
 	if s.retry != nil {
 		st.RetryAt = s.retryAt
 	}

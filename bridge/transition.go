@@ -47,16 +47,21 @@ func (s *Session) feed(in Input, d Details, f fact) bool {
 		s.connectedAt = now
 		s.row.LastConnectedAt = now.Truncate(time.Millisecond)
 	}
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
+	s.wakeWaiters()
 	if s.worthTelling(before, after) {
 		s.told = after
 		s.logTransition(in, before, after)
 		s.post(s.transitionRecord(before, after, f))
 	}
 	return true
+}
+
+// wakeWaiters makes every call of Wait look at the status again. The caller holds s.mu.
+func (s *Session) wakeWaiters() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 }
 
 // worthTelling coalesces an outage: the tries to connect again and their

@@ -150,6 +150,7 @@ type ChatPatch struct {
 	Pinned       *bool
 	Muted        *bool
 	MutedUntil   time.Time // with Muted true; zero = for good
+	Unread       *int      // at least so many are unread; more that were counted meanwhile stay
 	MarkedUnread *bool     // false also marks every message as read
 	ReadOnly     *bool
 	Disappearing *time.Duration
@@ -186,6 +187,9 @@ func (s *Store) UpdateChat(ctx context.Context, session string, a Address, p Cha
 		}
 		if p.Muted != nil {
 			set("muted_until", mutedUntil(*p.Muted, p.MutedUntil))
+		}
+		if p.Unread != nil && err == nil {
+			err = s.exec(ctx, `UPDATE messages_chats SET unread=CASE WHEN unread>$2 THEN unread ELSE $2 END WHERE chat_id=$1`, id, *p.Unread)
 		}
 		if p.ReadOnly != nil {
 			set("read_only", *p.ReadOnly)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
@@ -76,6 +77,10 @@ func MapError(err error) *rpc.Error {
 	}
 	if e.Field != "" {
 		details["field"] = e.Field
+	}
+	if !e.RetryAt.IsZero() {
+		details["retry_at"] = e.RetryAt.UTC()
+		out.Retryable, out.RetryAfter = true, max(time.Until(e.RetryAt), time.Millisecond)
 	}
 	if e.MessageID != "" {
 		details["message_id"] = e.MessageID

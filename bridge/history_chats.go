@@ -1,0 +1,105 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/messages"
+)
+
+// HistoryProgress is the state of the history sync that follows a pairing. It is kept in memory and starts empty with each process.
+type HistoryProgress struct {
+	SyncType   string    // of the latest chunk
+	Progress   int       // percent of its type, as the phone states it
+	ChunkOrder int       // number of the chunk within its type
+	At         time.Time // when it was stored
+}
+
+// noteHistory remembers the latest chunk for the session's status.
+func (s *Session) noteHistory(blob *waHistorySync.HistorySync) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history = HistoryProgress{
+		SyncType: blob.GetSyncType().String(), Progress: int(blob.GetProgress()), ChunkOrder: int(blob.GetChunkOrder()), At: time.Now().UTC(),
+	}
+	s.wakeWaiters()
+}
+
+// storeConversations takes over what a chunk says about chats besides their messages: names, timers, unread counts, archived, pinned and muted chats, and the
+// two addresses of people. Only the first chunk describes the present; later ones and those on demand repeat what may have changed since.
+func (s *Session) storeConversations(ctx context.Context, blob *waHistorySync.HistorySync) error {
+	pairs := make([]directory.Pair, 0, len(blob.GetConversations()))
+	for _, c := range blob.GetConversations() {
+		pn, _ := types.ParseJID(c.GetPnJID())
+		lid, _ := types.ParseJID(c.GetLidJID())
+		if who := (person{pn: pn, lid: lid}); !pn.IsEmpty() && !lid.IsEmpty() {
+			pairs = append(pairs, who.pair())
+		}
+	}
+	if len(pairs) > 0 {
+		s.sawPairs(ctx, pairs...)
+	}
+	if blob.GetSyncType() != waHistorySync.HistorySync_INITIAL_BOOTSTRAP || s.b.messages == nil {
+		return nil
+	}
+	settings := s.Settings()
+	for _, c := range blob.GetConversations() {
+		chat, err := types.ParseJID(c.GetID())
+		if err != nil || settings.skips(chat, false) {
+			continue
+		}
+		if err := s.b.messages.UpdateChat(ctx, s.owner, conversationAddress(c), conversationPatch(c)); err != nil {
+			return storageError("a chat of the history could not be stored", err)
+		}
+	}
+	return nil
+}
+
+func conversationAddress(c *waHistorySync.Conversation) messages.Address {
+	address := messages.Address{JID: c.GetID()}
+	for _, other := range []string{c.GetPnJID(), c.GetLidJID()} {
+		if other != "" && other != address.JID {
+			address.Alt = other
+		}
+	}
+	return address
+}
+
+// conversationPatch sets only what differs from a new chat, so that changes which arrived before the history stay.
+func conversationPatch(c *waHistorySync.Conversation) messages.ChatPatch {
+	yes, patch := true, messages.ChatPatch{}
+	if name := cmp.Or(c.GetName(), c.GetDisplayName()); name != "" {
+		patch.Name = &name
+	}
+	if c.EphemeralExpiration != nil {
+		timer := time.Duration(c.GetEphemeralExpiration()) * time.Second
+		patch.Disappearing = &timer
+	}
+	if c.GetArchived() {
+		patch.Archived = &yes
+	}
+	if c.GetPinned() != 0 {
+		patch.Pinned, patch.At = &yes, time.Unix(int64(c.GetPinned()), 0)
+	}
+	if end := int64(c.GetMuteEndTime()); end < 0 || end > time.Now().UnixMilli() {
+		patch.Muted = &yes
+		if end > 0 {
+			patch.MutedUntil = time.UnixMilli(end)
+		}
+	}
+	if c.GetMarkedAsUnread() {
+		patch.MarkedUnread = &yes
+	}
+	if c.GetReadOnly() {
+		patch.ReadOnly = &yes
+	}
+	if unread := int(c.GetUnreadCount()); unread > 0 {
+		patch.Unread = &unread
+	}
+	return patch
+}

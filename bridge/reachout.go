@@ -1,0 +1,202 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/transports/journal"
+)
+
+const (
+	// reachoutQuery is the number of the query by which WhatsApp Web asks for the account's reach-out timelock; whatsmeow has no call for it.
+	reachoutQuery = "23983697327930364"
+	// reachoutTimeout bounds that query.
+	reachoutTimeout = 10 * time.Second
+	// refusedReachout is the code with which WhatsApp refuses a message to a new contact.
+	refusedReachout = 463
+)
+
+// Reachout is the account's reach-out timelock: while it lasts WhatsApp refuses messages to people that the account has no chat with.
+type Reachout struct {
+	Active          bool
+	EnforcementType string    // WhatsApp's word for the cause, such as BIZ_QUALITY; empty = not stated
+	Until           time.Time // its end; zero = not stated
+}
+
+// current returns the timelock without one whose time is over.
+func (r Reachout) current(now time.Time) Reachout {
+	if r.Active && !r.Until.IsZero() && !now.Before(r.Until) {
+		return Reachout{}
+	}
+	return r
+}
+
+func (r Reachout) fields() map[string]any {
+	return fields{"active": r.Active, "enforcement_type": orNull(r.EnforcementType), "until": timeOrNull(r.Until)}
+}
+
+func reachoutOf(evt *events.NotifyAccountReachoutTimelock) Reachout {
+	if !evt.IsActive {
+		return Reachout{}
+	}
+	return Reachout{Active: true, EnforcementType: evt.EnforcementType, Until: evt.TimeEnforcementEnds.Time}
+}
+
+// setReachout stores the timelock, starts the timer of its end and wakes Wait. It returns false when nothing changed. The caller holds s.mu.
+func (s *Session) setReachout(next Reachout) bool {
+	before := s.reach
+	if before.Active == next.Active && before.EnforcementType == next.EnforcementType && before.Until.Equal(next.Until) {
+		return false
+	}
+	s.reach = next
+	s.stopReachoutTimer()
+	if next.Active {
+		s.reachOver = false
+		if !next.Until.IsZero() && !s.deleted {
+			s.reachTimer = time.AfterFunc(time.Until(next.Until), s.endReachout)
+		}
+	}
+	s.wakeWaiters()
+	return true
+}
+
+// stopReachoutTimer stops the timer that reports the end of the timelock. The caller holds s.mu.
+func (s *Session) stopReachoutTimer() {
+	if s.reachTimer != nil {
+		s.reachTimer.Stop()
+		s.reachTimer = nil
+	}
+}
+
+// endReachout records that the time of the timelock is over. It does nothing when WhatsApp ended or extended the timelock before.
+func (s *Session) endReachout() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.reach.Active || s.reach.current(time.Now()).Active || s.deleted {
+		return
+	}
+	s.setReachout(Reachout{})
+	s.postReachout(journal.OriginServer)
+}
+
+// postReachout records the timelock as an event without a notification of WhatsApp. The caller holds s.mu.
+func (s *Session) postReachout(origin string) {
+	s.reachOver = !s.reach.Active
+	s.post(journal.Record{Type: "AccountReachoutTimelock", Origin: origin, Time: time.Now().UTC(), Data: mustJSON(s.reach.fields())})
+}
+
+// readReachout asks WhatsApp for the timelock, after each login and when WhatsApp refused a first message, and records a change.
+func (s *Session) readReachout(ctx context.Context, cli *whatsmeow.Client) {
+	ctx, cancel := context.WithTimeout(ctx, reachoutTimeout)
+	defer cancel()
+	raw, err := cli.DangerousInternals().SendMexIQ(ctx, reachoutQuery, map[string]any{}) // no public call asks for it
+	var answer struct {
+		State *events.NotifyAccountReachoutTimelock `json:"xwa2_fetch_account_reachout_timelock"`
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &answer)
+	}
+	if err != nil || answer.State == nil {
+		s.log().Debug("the reach-out timelock could not be read", "error", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cli == cli && !s.deleted && s.setReachout(reachoutOf(answer.State).current(time.Now())) {
+		s.postReachout(journal.OriginWhatsApp)
+	}
+}
+
+// onReachoutTimelock records a notification about the timelock, unless it announces an end that is recorded already. The session's state changes before the
+// event is stored, so that the timer does not record the same end; reachOver is set after it, so that a redelivered notification is recorded.
+func onReachoutTimelock(t *translation, evt *events.NotifyAccountReachoutTimelock) error {
+	next, s := reachoutOf(evt), t.s
+	s.mu.Lock()
+	s.setReachout(next)
+	recorded := s.reachOver && !next.Active
+	s.mu.Unlock()
+	if recorded {
+		return nil
+	}
+	t.after = append(t.after, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reachOver = !s.reach.Active
+	})
+	return t.emit("AccountReachoutTimelock", evt.Mex.Timestamp, "", nil, next.fields())
+}
+
+// mayReach refuses a message to a new contact while the timelock lasts: a person that the account has neither a chat with nor a valid privacy token of.
+// Everything else passes; WhatsApp decides about it.
+func (s *Session) mayReach(ctx context.Context, cli *whatsmeow.Client, to types.JID) error {
+	s.mu.Lock()
+	reach := s.reach.current(time.Now())
+	s.mu.Unlock()
+	if !reach.Active {
+		return nil
+	}
+	first, err := s.isNewContact(ctx, cli, to)
+	if err != nil {
+		return err
+	}
+	if !first {
+		return nil
+	}
+	return refusedByTimelock(reach)
+}
+
+// isNewContact reports whether a chat is with a person, not the account itself, that the account has neither a chat with nor a valid privacy token of.
+func (s *Session) isNewContact(ctx context.Context, cli *whatsmeow.Client, to types.JID) (bool, error) {
+	s.mu.Lock()
+	own, lid := s.row.Device.ToNonAD(), s.row.Identity.LID.ToNonAD()
+	s.mu.Unlock()
+	if to = to.ToNonAD(); !isPerson(to) || to == own || to == lid {
+		return false, nil
+	}
+	known, err := s.b.messages.HasContact(ctx, s.owner, s.chatAddress(ctx, to))
+	if err != nil {
+		return false, storageError("the chat could not be read", err)
+	}
+	if known {
+		return false, nil
+	}
+	token, err := cli.DangerousInternals().EnsureTCToken(ctx, to) // what whatsmeow sends with the message; no public call returns it
+	if err != nil {
+		return false, waError("read the privacy token of the contact", err)
+	}
+	return len(token) == 0, nil
+}
+
+// refusedByTimelock is the error of a message to a new contact.
+func refusedByTimelock(reach Reachout) *Error {
+	message := "WhatsApp does not let the account write to new contacts at present; existing chats and groups are not affected"
+	if !reach.Until.IsZero() {
+		message = "WhatsApp does not let the account write to new contacts until " + reach.Until.UTC().Format(time.RFC3339) + "; existing chats and groups are not affected"
+	}
+	return &Error{Reason: ReasonWhatsApp, Kind: KindReachoutTimelock, Field: "to", WACode: refusedReachout, Message: message, RetryAt: reach.Until}
+}
+
+// explainRefusedReachout gives WhatsApp's refusal of a first message, code 463, the same kind as a refusal by this server. It asks for the timelock when none
+// is known, to name its end. Refusals in existing chats keep their general form.
+func (s *Session) explainRefusedReachout(ctx context.Context, cli *whatsmeow.Client, to types.JID, failure *Error) *Error {
+	if failure.WACode != refusedReachout {
+		return failure
+	}
+	if first, err := s.isNewContact(ctx, cli, to); err != nil || !first {
+		return failure
+	}
+	if !s.Status().Reachout.Active {
+		s.readReachout(ctx, cli)
+	}
+	out := *failure
+	out.Kind, out.Field = KindReachoutTimelock, "to"
+	if reach := s.Status().Reachout; reach.Active {
+		out.Message, out.RetryAt = refusedByTimelock(reach).Message, reach.Until
+	}
+	return &out
+}
