@@ -123,7 +123,7 @@ func (s *Session) settleBinding(ctx context.Context, device, lid types.JID) erro
 	}
 	if !bound.sameAccount(now.pn, now.lid) {
 		s.log().Info("the session is paired with another account; what was stored of the old one is deleted")
-		if err := s.b.wipeAccount(ctx, s.id, now); err != nil {
+		if err := s.b.wipeAccount(ctx, s, now); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,8 @@ func (s *Session) settleBinding(ctx context.Context, device, lid types.JID) erro
 
 // wipeAccount deletes what is stored of the account that a session had before. Settings, webhooks and what was delivered already stay, and
 // so do files in an object storage.
-func (b *Bridge) wipeAccount(ctx context.Context, session string, now binding) error {
+func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error {
+	session := s.id
 	held, err := b.store.quarantines(ctx, session)
 	if err != nil {
 		return storageError("find the keys of the old account", err)
@@ -157,13 +158,8 @@ func (b *Bridge) wipeAccount(ctx context.Context, session string, now binding) e
 	if err = b.store.dropAllHistory(ctx, session); err != nil {
 		return storageError("drop the history of the old account", err)
 	}
-	if b.project.messages != nil {
-		if err = b.project.messages.Purge(ctx, session); err != nil {
-			return storageError("delete the messages of the old account", err)
-		}
-	}
-	if err = b.people.Purge(ctx, session); err != nil {
-		return storageError("delete the contacts of the old account", err)
+	if err = b.purgeData(ctx, s.owner); err != nil {
+		return storageError("delete the messages and contacts of the old account", err)
 	}
 	if err = b.journal.Purge(ctx, session); err != nil {
 		return storageError("drop the journal of the old account", err)

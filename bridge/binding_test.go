@@ -24,12 +24,12 @@ func (w *world) epoch(session string) string {
 	return log.Epoch
 }
 
-// stored counts the rows that belong to a session's account.
+// stored counts the rows of messages, contacts and groups of a session's account.
 func (w *world) stored(session string) (rows int) {
 	w.t.Helper()
 	for _, table := range []string{"messages_chats", "messages_aliases", "directory_groups", "directory_pairs"} {
 		var n int
-		if err := w.db.QueryRow(w.ctx(), `SELECT COUNT(*) FROM `+table+` WHERE session=$1`, session).Scan(&n); err != nil {
+		if err := w.db.QueryRow(w.ctx(), `SELECT COUNT(*) FROM `+table+` WHERE session=$1`, w.bridge.OwnerOf(session)).Scan(&n); err != nil {
 			w.t.Fatal(err)
 		}
 		rows += n
@@ -243,7 +243,11 @@ func TestBindingsOfAnOlderDatabase(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.reaches(w.session("left"), bridge.StateLoggedOut)
-			for _, query := range []string{`DROP TABLE bridge_bindings`, `UPDATE bridge_version SET version=3, compat=3`} {
+			for _, query := range []string{
+				`DROP TABLE bridge_lids`, `DROP TABLE bridge_contacts`, `DROP TABLE bridge_kept`,
+				`ALTER TABLE bridge_deletions DROP COLUMN owner`, `ALTER TABLE bridge_sessions DROP COLUMN incarnation`,
+				`DROP TABLE bridge_bindings`, `UPDATE bridge_version SET version=3, compat=3`,
+			} {
 				if _, err := w.db.Exec(w.ctx(), query); err != nil {
 					t.Fatal(err)
 				}
