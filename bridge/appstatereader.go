@@ -56,7 +56,7 @@ func (r *appStateReader) enter(ctx context.Context) error {
 func (r *appStateReader) leave() { <-r.turn }
 
 // appStateChanged handles the notification that collections have new versions.
-func (s *Session) appStateChanged(cli *whatsmeow.Client, _ context.Context, node *waBinary.Node) {
+func (s *Session) appStateChanged(_ context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 	for _, collection := range node.GetChildrenByTag("collection") {
 		s.wantAppState(cli, appstate.WAPatchName(collection.AttrGetter().OptionalString("name")))
 	}

@@ -107,7 +107,7 @@ func trimLink(before, link string) string {
 // opensFormat reports whether a mark at the beginning of a word opens formatted text that is not closed yet.
 func opensFormat(before, mark string) bool {
 	open := false
-	for i := 0; i < len(before); i++ {
+	for i := range len(before) {
 		if before[i:i+1] != mark {
 			continue
 		}

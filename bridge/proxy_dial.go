@@ -114,7 +114,7 @@ func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) (ne
 		return nil, err
 	}
 	in := bufio.NewReader(io.LimitReader(conn, maxProxyAnswer))
-	response, err := http.ReadResponse(in, request)
+	response, err := http.ReadResponse(in, request) //nolint:bodyclose // the answer to CONNECT has no body, what follows is the tunnel
 	if err != nil {
 		return nil, err
 	}

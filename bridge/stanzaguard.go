@@ -28,17 +28,17 @@ import (
 var unacknowledgedOnPanic = map[string]bool{"message": true, "status": true, "appdata": true}
 
 // backgroundNotifications are the types of notifications that whatsmeow handles in a goroutine beside the following stanzas.
-var backgroundNotifications = map[string]func(*Session, *whatsmeow.Client, context.Context, *waBinary.Node){
-	"encrypt": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+var backgroundNotifications = map[string]func(*Session, context.Context, *whatsmeow.Client, *waBinary.Node){
+	"encrypt": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 		cli.DangerousInternals().HandleEncryptNotification(ctx, node)
 	},
-	"account_sync": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+	"account_sync": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 		cli.DangerousInternals().HandleAccountSyncNotification(ctx, node)
 	},
-	"link_code_companion_reg": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+	"link_code_companion_reg": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 		cli.DangerousInternals().TryHandleCodePairNotification(ctx, node)
 	},
-	"crsc_continuation": func(_ *Session, cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node) {
+	"crsc_continuation": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 		cli.DangerousInternals().TryHandlePasskeyContinuationNotification(ctx, node)
 	},
 	"server_sync": (*Session).appStateChanged,
@@ -53,9 +53,9 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 		handle := next
 		switch tag {
 		case "notification":
-			handle = func(ctx context.Context, node *waBinary.Node) { s.handleNotification(cli, ctx, node, next) }
+			handle = func(ctx context.Context, node *waBinary.Node) { s.handleNotification(ctx, cli, node, next) }
 		case "iq":
-			handle = func(ctx context.Context, node *waBinary.Node) { s.handleServerIQ(cli, ctx, node, next) }
+			handle = func(ctx context.Context, node *waBinary.Node) { s.handleServerIQ(ctx, cli, node, next) }
 		case "failure", "stream:error":
 			handle = func(ctx context.Context, node *waBinary.Node) {
 				end := endOf(node)
@@ -76,7 +76,7 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 }
 
 // handleNotification runs the types that whatsmeow would handle in a goroutine without a recover in one that has it.
-func (s *Session) handleNotification(cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node, next stanzaHandler) {
+func (s *Session) handleNotification(ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node, next stanzaHandler) {
 	kind := node.AttrGetter().OptionalString("type")
 	if pairingNotifications[kind] && !s.device().IsEmpty() {
 		cli.DangerousInternals().SendAck(ctx, node, 0)
@@ -88,14 +88,14 @@ func (s *Session) handleNotification(cli *whatsmeow.Client, ctx context.Context,
 		return
 	}
 	acknowledge := cli.DangerousInternals().MaybeDeferredAck(ctx, node)
-	if s.b.spawn(func() { s.guarded("notification "+kind, func() { run(s, cli, ctx, node) }) }) {
+	if s.b.spawn(func() { s.guarded("notification "+kind, func() { run(s, ctx, cli, node) }) }) {
 		acknowledge()
 	}
 }
 
 // handleServerIQ checks what whatsmeow takes for granted in the result of a pairing. Without an id, or without the address of the new device, the
 // pairing fails.
-func (s *Session) handleServerIQ(cli *whatsmeow.Client, ctx context.Context, node *waBinary.Node, next stanzaHandler) {
+func (s *Session) handleServerIQ(ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node, next stanzaHandler) {
 	if !s.device().IsEmpty() {
 		return // all requests of the server are steps of a pairing, and would make whatsmeow forget that it is paired
 	}

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/textproto"
 	"net/url"
 	"strings"
 	"testing"
-
-	"mime/multipart"
 )
 
 // form returns a multipart body and its type. Parts are name, file name, type and content; no file name = a plain field.
@@ -92,7 +91,7 @@ func TestUploadsByForm(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"multipart/form-data", "multipart/form-data; boundary=x"} {
-		if response, raw := send(t, http.MethodPost, s.url("/v1/media"), token, strings.NewReader(pdf), "Content-Type: "+kind); response.StatusCode != 400 {
+		if response, raw := send(t, http.MethodPost, s.url("/v1/media"), token, strings.NewReader(pdf), "Content-Type: "+kind); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: status %d, %s", kind, response.StatusCode, raw)
 		}
 	}

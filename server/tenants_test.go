@@ -34,11 +34,11 @@ func paint(t *testing.T, shade uint8) []byte {
 
 // tenant is a session of the test with what it owns.
 type tenant struct {
-	session, token, upload string
-	media, partial         string // ids of a kept file and of an upload in parts
-	canary                 string // in the text, file and webhook of the session
-	messages               []string
-	webhook                string
+	session, token string
+	media, partial string // ids of a kept file and of an upload in parts
+	canary         string // in the text, file and webhook of the session
+	messages       []string
+	webhook        string
 }
 
 const tenantsPeer = "15550100099"
@@ -221,7 +221,9 @@ func testSessionsWithSimilarIDs(t *testing.T, args ...string) {
 			{http.MethodGet, "/v1/media/" + victim.media},
 			{http.MethodGet, "/v1/media/" + victim.session + "-X.png"},
 			{http.MethodGet, "/v1/media/shop-" + suffix + "-X.png"},
-			{http.MethodHead, victim.partial}, {http.MethodPatch, victim.partial}, {http.MethodDelete, victim.partial},
+			{http.MethodHead, victim.partial},
+			{http.MethodPatch, victim.partial},
+			{http.MethodDelete, victim.partial},
 			{http.MethodGet, "/" + victim.session + "/message/X"},
 			{http.MethodGet, "/v1/events?sessions=" + victim.session},
 		} {

@@ -139,8 +139,10 @@ func TestAboutKeepsEmojiAndDuration(t *testing.T) {
 	}{
 		"text":  {types.SetStatusInput{Text: proto.String("busy")}, About{Text: "busy"}},
 		"emoji": {types.SetStatusInput{Emoji: &types.SetStatusEmoji{Content: "🌴"}}, About{Emoji: "🌴"}},
-		"both for a day": {types.SetStatusInput{Text: proto.String("away"), Emoji: &types.SetStatusEmoji{Content: "👩‍👩‍👧‍👦"}, Duration: jsontime.S(24 * time.Hour)},
-			About{Text: "away", Emoji: "👩‍👩‍👧‍👦", Duration: 24 * time.Hour}},
+		"both for a day": {
+			types.SetStatusInput{Text: proto.String("away"), Emoji: &types.SetStatusEmoji{Content: "👩‍👩‍👧‍👦"}, Duration: jsontime.S(24 * time.Hour)},
+			About{Text: "away", Emoji: "👩‍👩‍👧‍👦", Duration: 24 * time.Hour},
+		},
 		"empty": {types.SetStatusInput{Text: proto.String("")}, About{}},
 	} {
 		if err := a.SetStatusMessage(w.ctx(), test.in); err != nil {

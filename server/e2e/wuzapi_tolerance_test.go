@@ -13,7 +13,7 @@ import (
 func wuzapiID(t *testing.T, w *restWorld, path string, body object) string {
 	t.Helper()
 	status, answer := wuzapiPost(t, w, w.caller, path, body)
-	var out struct{ Data struct{ Id string } } //nolint:revive // as the document spells it
+	var out struct{ Data struct{ Id string } }
 	if err := json.Unmarshal(answer, &out); err != nil || status != http.StatusOK {
 		t.Fatalf("%s %v: %d %s", path, body, status, answer)
 	}

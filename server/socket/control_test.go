@@ -73,8 +73,11 @@ func TestUsualControlFrames(t *testing.T) {
 // The reader of heads finds the frames in whatever pieces they come.
 func TestHeadReader(t *testing.T) {
 	stream := bytes.Join([][]byte{
-		masked(0x81, "hello"), masked(0x89, "ping"), {0x81, 126, 0x01, 0x00}, bytes.Repeat([]byte{0x89}, 256),
-		{0x02, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0}, make([]byte, 4+65536), masked(0x00, "x"), masked(0x80, ""), masked(0x8A, ""),
+		masked(0x81, "hello"), masked(0x89, "ping"),
+		{0x81, 126, 0x01, 0x00},
+		bytes.Repeat([]byte{0x89}, 256),
+		{0x02, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0},
+		make([]byte, 4+65536), masked(0x00, "x"), masked(0x80, ""), masked(0x8A, ""),
 	}, nil)
 	for _, piece := range []int{1, 2, 3, 7, 128, 100_000} {
 		h := headReader{rate: 0.05, tokens: 3, last: time.Now()}

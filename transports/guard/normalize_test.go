@@ -53,7 +53,7 @@ func TestNormalize(t *testing.T) {
 // TestUnicodeHosts requests hosts by the names that people type, which resolve and are allowed by their ASCII form.
 func TestUnicodeHosts(t *testing.T) {
 	answers := map[string][]string{"xn--bcher-kva.example": {"93.184.216.34"}, "xn--mller-kva.example": {"10.0.0.7"}, "xn--r8jz45g.example": {"10.0.0.8"}}
-	w := newWorld(t, http.HandlerFunc(hello), answers, "müller.example", "xn--r8jz45g.example")
+	w := newWorld(t, hello, answers, "müller.example", "xn--r8jz45g.example")
 	for address, want := range map[string]Reason{
 		"http://bücher.example/": "", "http://BÜCHER.example/": "", "http://xn--bcher-kva.example/": "", "http://bücher.example./": "",
 		"http://müller.example/": "", "http://xn--mller-kva.example/": "", "http://例え.example/": "", "http://例え。example/": "",
@@ -97,7 +97,7 @@ func TestQueriesAreEncoded(t *testing.T) {
 
 func TestPortsOfTheAllowList(t *testing.T) {
 	answers := map[string][]string{"in.example": {"10.0.0.1"}, "all.example": {"10.0.0.2"}, "bare.example": {"10.0.0.3"}}
-	w := newWorld(t, http.HandlerFunc(hello), answers)
+	w := newWorld(t, hello, answers)
 	g, err := New(Config{
 		Allow: []string{
 			"in.example:8080", "in.example:8081", "all.example:*", "bare.example", "10.1.0.1:9000", "10.2.0.0/16:9000", "10.3.0.0/16", "[fd00::1]:9000",

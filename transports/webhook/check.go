@@ -79,7 +79,7 @@ func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
 	if err != nil {
 		var malformed *guard.Error
 		if errors.As(err, &malformed) && malformed.Err != nil {
-			return "is not an address: " + malformed.Err.Error(), nil // which does not repeat the address
+			return "is not an address: " + malformed.Err.Error(), nil //nolint:nilerr // the answer says it, without repeating the address
 		}
 		return "is not an address", nil
 	}

@@ -135,7 +135,8 @@ func echoServer(t *testing.T) *contestant {
 // objectStream is how jsonrpc2 is put on a WebSocket without further ado.
 type objectStream struct{ *websocket.Conn }
 
-func (s objectStream) ReadObject(v any) error  { return wsjson.Read(context.Background(), s.Conn, v) }
+func (s objectStream) ReadObject(v any) error { return wsjson.Read(context.Background(), s.Conn, v) }
+
 func (s objectStream) WriteObject(v any) error { return wsjson.Write(context.Background(), s.Conn, v) }
 func (s objectStream) Close() error            { return s.CloseNow() }
 
