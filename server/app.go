@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -49,6 +50,7 @@ type app struct {
 
 	network    *network
 	db         *dbutil.Database
+	fileLost   atomic.Bool // the last check found another file at the database's path, or none
 	secret     secret
 	journal    *journal.Journal
 	consumers  *consumer.Store

@@ -131,23 +131,3 @@ func (a *app) services(ctx context.Context) map[string]methods.ServiceHealth {
 	}
 	return services
 }
-
-func (a *app) probeDatabase(ctx context.Context) methods.ServiceHealth {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	stats := a.db.RawDB.Stats()
-	h := methods.ServiceHealth{
-		Status: methods.Healthy, Driver: a.db.Dialect.String(),
-		Figures: map[string]int{"open": stats.OpenConnections, "in_use": stats.InUse, "idle": stats.Idle},
-	}
-	started := time.Now()
-	var one int
-	if err := a.db.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil {
-		a.log.Warn("the database does not answer", "error", err)
-		h.Status, h.Error = methods.Unhealthy, "does not answer" // its own words may hold addresses
-		return h
-	}
-	latency := float64(time.Since(started).Microseconds()) / 1000
-	h.LatencyMS = &latency
-	return h
-}

@@ -210,6 +210,11 @@ func (a *app) addStorage(_ context.Context, p *metrics.Page) {
 	pool := a.db.RawDB.Stats()
 	p.Add("waystation_database_connections", float64(pool.InUse), "in_use")
 	p.Add("waystation_database_connections", float64(pool.Idle), "idle")
+	inPlace := 0.0
+	if a.databaseFileInPlace() {
+		inPlace = 1
+	}
+	p.Add("waystation_database_file_in_place", inPlace)
 	if free, known := diskFree(a.cfg.DataDir); known {
 		p.Add("waystation_disk_free_bytes", float64(free))
 	}

@@ -41,6 +41,7 @@ var Families = []Family{
 	{"waystation_messages_sent_total", Counter, nil, "Calls of message.send* that went well."},
 
 	{"waystation_database_connections", Gauge, []string{"state"}, "Connections to the database: in_use or idle."},
+	{"waystation_database_file_in_place", Gauge, nil, "1; 0 while the SQLite file was removed, moved or replaced under the server, which then writes nothing."},
 	{"waystation_disk_free_bytes", Gauge, nil, "Room on the disk of the data directory; absent where it cannot be told."},
 
 	{"go_goroutines", Gauge, nil, "Goroutines."},

@@ -42,7 +42,7 @@ func Gone(err error) bool {
 		return pg.Code == "25006" // read only: a standby
 	}
 	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || errors.Is(err, sql.ErrConnDone) || ConnectionLost(err)
+	return errors.Is(err, ErrFileReplaced) || errors.As(err, &connect) || errors.Is(err, sql.ErrConnDone) || ConnectionLost(err)
 }
 
 // ConnectionLost tells whether err is about one connection that ended, as all of a

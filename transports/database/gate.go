@@ -52,22 +52,31 @@ type gatedConnector struct {
 	driver       *sqlite3.SQLiteDriver
 	dsn          string
 	gate         *gate
+	files        *fileIdentity // nil for a database in memory
 	checkpointer *checkpointer // nil for a database in memory
 }
 
-func newGatedConnector(dsn string, wal bool, timeout time.Duration) *gatedConnector {
+func newGatedConnector(dsn string, files *fileIdentity, timeout time.Duration) *gatedConnector {
 	c := &gatedConnector{
-		driver: &sqlite3.SQLiteDriver{}, dsn: dsn,
+		driver: &sqlite3.SQLiteDriver{}, dsn: dsn, files: files,
 		gate: &gate{turn: make(chan struct{}, 1), timeout: timeout},
 	}
-	if wal {
-		c.checkpointer = startCheckpointer(c.gate, func() (driver.Conn, error) { return c.driver.Open(dsn) })
+	if files != nil {
+		c.checkpointer = startCheckpointer(c.gate, c.open)
 	}
 	return c
 }
 
 // Driver and Connect make it a driver.Connector.
-func (c *gatedConnector) Driver() driver.Driver { return c.driver }
+func (c *gatedConnector) Driver() driver.Driver { return fileDriver{c.driver, c.files} }
+
+// open refuses to mix connections to two files in one pool.
+func (c *gatedConnector) open() (driver.Conn, error) {
+	if err := c.files.check(); err != nil {
+		return nil, err
+	}
+	return c.driver.Open(c.dsn)
+}
 
 // Connect opens a connection.
 func (c *gatedConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -76,15 +85,19 @@ func (c *gatedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	defer c.gate.leave()
-	opened, err := c.driver.Open(c.dsn)
+	opened, err := c.open()
 	if err != nil {
 		return nil, err
 	}
-	conn := &gatedConn{SQLiteConn: opened.(*sqlite3.SQLiteConn), gate: c.gate, checkpointer: c.checkpointer}
+	conn := &gatedConn{SQLiteConn: opened.(*sqlite3.SQLiteConn), gate: c.gate, files: c.files, checkpointer: c.checkpointer}
+	c.files.opened()
 	if c.checkpointer != nil {
 		if _, err := conn.SQLiteConn.ExecContext(ctx, autoCheckpoint, nil); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
+	}
+	if err := c.files.check(); err != nil { // replaced meanwhile; it also records the log of the first connection
+		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }
@@ -103,12 +116,25 @@ func (c *gatedConnector) Close() error {
 type gatedConn struct {
 	*sqlite3.SQLiteConn
 	gate         *gate
+	files        *fileIdentity
 	checkpointer *checkpointer
 	inTx         bool // database/sql serialises all use of a connection
 }
 
-func (c *gatedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+// enter waits for the turn to write to a file that is still at its path.
+func (c *gatedConn) enter(ctx context.Context) error {
 	if err := c.gate.enter(ctx); err != nil {
+		return err
+	}
+	if err := c.files.check(); err != nil {
+		c.gate.leave()
+		return err
+	}
+	return nil
+}
+
+func (c *gatedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if err := c.enter(ctx); err != nil {
 		return nil, err
 	}
 	tx, err := c.SQLiteConn.BeginTx(ctx, opts)
@@ -122,7 +148,7 @@ func (c *gatedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.
 
 func (c *gatedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if !c.inTx {
-		if err := c.gate.enter(ctx); err != nil {
+		if err := c.enter(ctx); err != nil {
 			return nil, err
 		}
 		defer c.gate.leave()
@@ -136,7 +162,7 @@ func (c *gatedConn) QueryContext(ctx context.Context, query string, args []drive
 	if c.inTx || readsOnly(query) {
 		return c.SQLiteConn.QueryContext(ctx, query, args)
 	}
-	if err := c.gate.enter(ctx); err != nil {
+	if err := c.enter(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := c.SQLiteConn.QueryContext(ctx, query, args)
@@ -184,7 +210,7 @@ type gatedStmt struct {
 
 func (s *gatedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	if !s.conn.inTx {
-		if err := s.conn.gate.enter(ctx); err != nil {
+		if err := s.conn.enter(ctx); err != nil {
 			return nil, err
 		}
 		defer s.conn.gate.leave()

@@ -19,7 +19,16 @@ import (
 func BenchmarkSmallWritesBesideFullCommits(b *testing.B) {
 	const options = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_synchronous=NORMAL&_stmt_cache_size=64"
 	b.Run("gate", func(b *testing.B) {
-		benchmarkWrites(b, sql.OpenDB(newGatedConnector("file:"+filepath.Join(b.TempDir(), "x.db")+options, true, DefaultBusyTimeout)))
+		path := filepath.Join(b.TempDir(), "x.db")
+		info, err := createPrivate(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		files, err := newFileIdentity(path, info)
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchmarkWrites(b, sql.OpenDB(newGatedConnector("file:"+path+options, files, DefaultBusyTimeout)))
 	})
 	b.Run("busy", func(b *testing.B) {
 		benchmarkWrites(b, sql.OpenDB(plainConnector{&sqlite3.SQLiteDriver{}, "file:" + filepath.Join(b.TempDir(), "x.db") + options}))

@@ -119,6 +119,7 @@ func openSQLite(path string, opts Options) (*dbutil.Database, error) {
 	dsn.Set("_txlock", "immediate")
 	dsn.Set("_synchronous", "NORMAL")
 	dsn.Set("_stmt_cache_size", strconv.Itoa(statementCache))
+	var files *fileIdentity // nil for a database in memory
 	name, inMemory := path, path == "" || path == ":memory:"
 	if inMemory {
 		// memdb gives all connections of the pool the same database, with ordinary
@@ -127,12 +128,17 @@ func openSQLite(path string, opts Options) (*dbutil.Database, error) {
 		dsn.Set("vfs", "memdb")
 	} else {
 		dsn.Set("_journal_mode", "WAL")
-		if err := createPrivate(path); err != nil {
+		dsn.Set("mode", "rw") // the file exists by now; when it is removed, SQLite must not create an empty one
+		main, err := createPrivate(path)
+		if err != nil {
+			return nil, err
+		}
+		if files, err = newFileIdentity(path, main); err != nil {
 			return nil, err
 		}
 	}
 	keepFreed()
-	raw := sql.OpenDB(newGatedConnector("file:"+(&url.URL{Path: name}).EscapedPath()+"?"+dsn.Encode(), !inMemory, opts.BusyTimeout))
+	raw := sql.OpenDB(newGatedConnector("file:"+(&url.URL{Path: name}).EscapedPath()+"?"+dsn.Encode(), files, opts.BusyTimeout))
 	if inMemory {
 		// The database lives as long as one connection does.
 		raw.SetConnMaxLifetime(0)
@@ -141,15 +147,19 @@ func openSQLite(path string, opts Options) (*dbutil.Database, error) {
 	return dbutil.NewWithDB(raw, "sqlite3")
 }
 
-// createPrivate makes the file, which holds keys of WhatsApp accounts, readable for
-// its owner only. SQLite gives its other files the same mode.
-func createPrivate(path string) error {
+// createPrivate creates the file, which holds keys of WhatsApp accounts, readable for its owner only, and returns its
+// identity. SQLite gives its other files the same mode.
+func createPrivate(path string) (os.FileInfo, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("database: cannot make the folder of the database: %w", err)
+		return nil, fmt.Errorf("database: cannot make the folder of the database: %w", err)
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("database: cannot open the database file: %w", err)
+		return nil, fmt.Errorf("database: cannot open the database file: %w", err)
 	}
-	return file.Close()
+	info, err := file.Stat()
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("database: cannot open the database file: %w", err)
+	}
+	return info, nil
 }

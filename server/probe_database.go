@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/transports/database"
+)
+
+// fileReplaced is the error of the health report when the SQLite file is not the one that the server has open. Writes fail
+// meanwhile, so that nothing is acknowledged that the restart would lose.
+const fileReplaced = "the database file was removed, moved or replaced while the server has it open, so nothing is written; " +
+	"move the original file back, or restart the server on the file that is to be used"
+
+// probeDatabase checks that the database answers and that a SQLite file is still at its path.
+func (a *app) probeDatabase(ctx context.Context) methods.ServiceHealth {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	stats := a.db.RawDB.Stats()
+	h := methods.ServiceHealth{
+		Status: methods.Healthy, Driver: a.db.Dialect.String(),
+		Figures: map[string]int{"open": stats.OpenConnections, "in_use": stats.InUse, "idle": stats.Idle},
+	}
+	if !a.databaseFileInPlace() {
+		h.Status, h.Error = methods.Unhealthy, fileReplaced
+		return h
+	}
+	started := time.Now()
+	var one int
+	if err := a.db.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil {
+		a.log.Warn("the database does not answer", "error", err)
+		h.Status, h.Error = methods.Unhealthy, "does not answer" // its own words may hold addresses
+		return h
+	}
+	latency := float64(time.Since(started).Microseconds()) / 1000
+	h.LatencyMS = &latency
+	return h
+}
+
+// databaseFileInPlace reports whether the files of a SQLite database are those that the server has open; it is true for
+// other databases. It logs each change once.
+func (a *app) databaseFileInPlace() bool {
+	err := database.CheckFiles(a.db)
+	if lost := err != nil; a.fileLost.Swap(lost) != lost {
+		if lost {
+			a.log.Error("the database file is not in place, writes fail", "error", err)
+		} else {
+			a.log.Info("the database file is back in place")
+		}
+	}
+	return err == nil
+}
