@@ -178,7 +178,7 @@ func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[strin
 		return nil, err
 	}
 	for i, contact := range contacts {
-		if !there[contact.Contact] {
+		if !there[contact.Contact] && !contact.IsSelf { // the chat with oneself is listed once it has messages
 			chats = append(chats, &Chat{
 				Chat: contact.Contact, Name: orNull(contact.Name), Kind: messages.KindUser, PhoneNumber: contact.PhoneNumber,
 				LabelIDs: []string{}, Contact: &contacts[i],

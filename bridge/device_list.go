@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout ti
 		}
 		return nil, failed
 	}
+	if err := s.learnLIDs(ctx, client, found); err != nil {
+		return nil, err
+	}
 	users := []UserDevices{}
 	places := make(map[types.JID]int)
 	for _, device := range found {
@@ -67,6 +71,32 @@ func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout ti
 		users[place].Devices = append(users[place].Devices, newUserDevice(device))
 	}
 	return users, nil
+}
+
+// learnLIDs asks WhatsApp for the LIDs of the devices' owners that are known by number only, which the query for devices does
+// not return. whatsmeow stores the answer. An owner without an answer stays known by number.
+func (s *Session) learnLIDs(ctx context.Context, client *whatsmeow.Client, devices []types.JID) error {
+	var unknown []types.JID
+	for _, device := range devices {
+		owner := device.ToNonAD()
+		if slices.Contains(unknown, owner) {
+			continue
+		}
+		who, err := personOf(ctx, client.Store, owner)
+		if err != nil {
+			return err
+		}
+		if who.lid.IsEmpty() {
+			unknown = append(unknown, owner)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	if _, err := client.GetUserInfo(ctx, unknown); err != nil {
+		s.log().Debug("LIDs of people with devices are not known", "people", len(unknown), "error", err)
+	}
+	return nil
 }
 
 func newUserDevice(device types.JID) UserDevice {

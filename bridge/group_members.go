@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -158,17 +159,29 @@ func (s *Session) ListJoinRequests(ctx context.Context, group string) ([]JoinReq
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := client.GetGroupRequestParticipants(ctx, jid)
+	answer, err := client.DangerousInternals().SendGroupIQ(ctx, "get", jid, waBinary.Node{ // the public call drops the phone numbers
+		Tag: "membership_approval_requests",
+	})
 	if err != nil {
 		return nil, waError("list the join requests", err)
 	}
-	requests := make([]JoinRequest, len(waiting))
-	for i, request := range waiting {
-		p, err := personOf(ctx, client.Store, request.JID)
+	list := answer.GetChildByTag("membership_approval_requests")
+	waiting := list.GetChildrenByTag("membership_approval_request")
+	requests := make([]JoinRequest, 0, len(waiting))
+	for i := range waiting {
+		attrs := waiting[i].AttrGetter()
+		applicant, number := attrs.OptionalJIDOrEmpty("jid").ToNonAD(), attrs.OptionalJIDOrEmpty("phone_number").ToNonAD()
+		if applicant.IsEmpty() {
+			continue
+		}
+		if applicant.Server == types.HiddenUserServer && number.Server == types.DefaultUserServer {
+			client.StoreLIDPNMapping(ctx, applicant, number)
+		}
+		p, err := personOf(ctx, client.Store, applicant)
 		if err != nil {
 			return nil, err
 		}
-		requests[i] = JoinRequest{Contact: p.contact().String(), LID: jidOrNull(p.lid), RequestedAt: timeOrNull(request.RequestedAt)}
+		requests = append(requests, JoinRequest{Contact: p.contact().String(), LID: jidOrNull(p.lid), RequestedAt: timeOrNull(attrs.UnixTime("request_time"))})
 	}
 	return requests, nil
 }

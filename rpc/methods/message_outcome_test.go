@@ -117,7 +117,8 @@ func TestBadContentNamesItsField(t *testing.T) {
 		{"message.sendText", params{"to": bob, "text": "x", "colour": "red"}, "/colour"},
 		{"message.sendImage", params{"to": bob, "media": params{"base64": dataURL("image/png", []byte("<html>"))}}, "/media/base64"},
 		{"message.sendImage", params{"to": bob, "media": params{"base64": dataURL("image/jpeg", sticker(t))}}, "/media/base64"},
-		{"message.sendImage", params{"to": bob, "media": params{"base64": "aGVsbG8="}}, "/media/base64"},
+		{"message.sendImage", params{"to": bob, "media": params{"base64": "aGVsbG8="}}, "/media"}, // base64 of a text
+		{"message.sendImage", params{"to": bob, "media": params{"base64": "no base64!"}}, "/media/base64"},
 		{"message.sendImage", params{"to": bob, "media": params{"base64": "data:image/png;base64,!!!!"}}, "/media/base64"},
 		{"message.sendImage", params{"to": bob, "media": params{"base64": dataURL("", report())}}, "/media"},
 		{"message.sendImage", params{"to": bob, "media": params{"base64": dataURL("", photo(t)[:200])}}, "/media"},

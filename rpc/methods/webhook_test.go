@@ -254,8 +254,9 @@ func TestWebhookInAnotherFormat(t *testing.T) {
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
 	address, got := receiver(t, http.StatusOK)
 	anna.call("webhook.update", params{"url": address, "format": "wuzapi", "events": []string{"ChatPresence", "Message"}, "body_token": "of-annas-receiver"})
-	bert.call("presence.setChatState", params{"chat": "15550100001", "state": "composing"})
+	anna.call("presence.setAvailability", params{"available": true}) // WhatsApp tells only available sessions who is typing
 	bert.call("message.sendText", params{"to": "15550100001", "text": "Hello"})
+	bert.call("presence.setChatState", params{"chat": "15550100001", "state": "composing"})
 	seen := map[string]result{}
 	for range 2 {
 		r := <-got
