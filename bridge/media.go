@@ -87,8 +87,8 @@ type MediaFile struct {
 	MimeType string
 	Filename string
 	Size     int64
-	SHA256   string        // hex
-	Content  io.ReadCloser // the caller closes it
+	SHA256   string            // hex
+	Content  io.ReadSeekCloser // the caller closes it
 }
 
 // DataURL reads the whole file and closes it.

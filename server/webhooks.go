@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/webhook"
 )
@@ -35,7 +37,8 @@ func (a *app) openWebhooks(ctx context.Context) (err error) {
 		// An answer may be of any size, as no more than its beginning is read.
 		Transport: a.outbound.Client(guard.Limits{MaxBytes: math.MaxInt64 / 2}).Transport,
 		Policy:    a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
-		Messages: webhookMessages{a},
+		Messages: webhookMessages{a}, Files: webhookFiles{a}, FileBytes: int64(a.cfg.WebhookFileBytes),
+		FileMemory: budget.New(int64(a.cfg.WebhookFilesMemory), 0),
 	})
 	return err
 }
@@ -59,4 +62,36 @@ func (m webhookMessages) Whole(ctx context.Context, session string, data json.Ra
 // GoJSON implements webhook.Messages.
 func (m webhookMessages) GoJSON(raw json.RawMessage) (json.RawMessage, error) {
 	return bridge.GoJSON(raw)
+}
+
+// webhookFiles opens the files of messages for webhooks. Deliveries begin before the bridge is open, and wait for it.
+type webhookFiles struct{ app *app }
+
+var _ webhook.Files = webhookFiles{}
+
+// OpenFile implements webhook.Files.
+func (f webhookFiles) OpenFile(ctx context.Context, ref webhook.FileRef) (*webhook.File, error) {
+	select {
+	case <-f.app.bridgeOpen:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	file, err := f.app.bridge.EventFile(ctx, ref.Session, ref.Chat, ref.Sender, ref.MessageID)
+	if err == nil {
+		return &webhook.File{Content: file.Content, Size: file.Size, MimeType: file.MimeType, Filename: file.Filename}, nil
+	}
+	var problem *bridge.FileProblem
+	if !errors.As(err, &problem) || !problem.Final {
+		return nil, err
+	}
+	reason := webhook.FileNotFound
+	switch {
+	case problem.Skipped:
+		reason = webhook.FileSkipMedia
+	case problem.Reason == bridge.ReasonTooLarge:
+		reason = webhook.FileTooLarge
+	case problem.Reason == bridge.ReasonNotConnected:
+		reason = webhook.FileUnavailable
+	}
+	return nil, &webhook.FileError{Reason: reason, Err: problem}
 }

@@ -200,7 +200,7 @@ var scanStored = dbutil.ConvertRowFn[*storedFile](func(row dbutil.Scannable) (*s
 const openTries = 3
 
 // Get opens a kept file of a session. The caller closes the content.
-func (l *Library) Get(ctx context.Context, session, mediaID string) (*Stored, io.ReadCloser, error) {
+func (l *Library) Get(ctx context.Context, session, mediaID string) (*Stored, io.ReadSeekCloser, error) {
 	if !storable(mediaID) {
 		return nil, nil, noFile()
 	}

@@ -29,13 +29,15 @@ type webhookCreateParams struct {
 	Events    []string `json:"events" rpc:"required,max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
 	Secret    *string  `json:"secret" doc:"key of the HMAC-SHA256 signature, 16 to 256 bytes; absent = not signed"`
 	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body; default native"`
+	Files     *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (base64 in the JSON; formats native, wuzapi, wuzapi_json) or multipart (a part 'file' of multipart/form-data; formats wuzapi, wuzapi_json); default none"`
 	Active    *bool    `json:"active" doc:"default true"`
 	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); absent = left out"`
 }
 
 func (p *webhookCreateParams) change() webhook.Change {
 	return webhook.Change{
-		Name: &p.Name, URL: &p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Active: p.Active, BodyToken: p.BodyToken,
+		Name: &p.Name, URL: &p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Active: p.Active,
+		Files: (*webhook.FileMode)(p.Files), BodyToken: p.BodyToken,
 	}
 }
 
@@ -57,13 +59,15 @@ type webhookUpdateParams struct {
 	Events    []string `json:"events" rpc:"max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
 	Secret    *string  `json:"secret" doc:"key of the signature; empty removes it, *** leaves it; webhook.rotateSecret changes it without a break"`
 	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body"`
+	Files     *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (formats native, wuzapi, wuzapi_json) or multipart (formats wuzapi, wuzapi_json)"`
 	Active    *bool    `json:"active" doc:"switch on or off; one that is switched on begins with the events of that moment"`
 	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); empty removes it, *** leaves it"`
 }
 
 func (p *webhookUpdateParams) change() webhook.Change {
 	return webhook.Change{
-		Name: p.Name, URL: p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Active: p.Active, BodyToken: p.BodyToken,
+		Name: p.Name, URL: p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Active: p.Active,
+		Files: (*webhook.FileMode)(p.Files), BodyToken: p.BodyToken,
 	}
 }
 

@@ -1,6 +1,7 @@
 package methods
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
@@ -20,6 +21,7 @@ type webhookObject struct {
 	PreviousSecretUntil *time.Time `json:"previous_secret_until" doc:"until when the key before signs as well; null = no rotation is under way"`
 	HasBodyToken        bool       `json:"has_body_token" doc:"the formats wuzapi and wwebjs repeat a token"`
 	Format              string     `json:"format" doc:"shape of the body"`
+	Files               string     `json:"files" doc:"how the files of messages are sent: none, inline or multipart"`
 	Active              bool       `json:"active" doc:"delivers"`
 	LastAttemptAt       *time.Time `json:"last_attempt_at" doc:"null = none since the server started"`
 	LastStatus          *int       `json:"last_status" doc:"HTTP status of the last attempt; null = there was no answer"`
@@ -33,7 +35,7 @@ func (d Deps) shapeWebhook(w *webhook.Webhook) webhookObject {
 	standing := d.Webhooks.Standing(w.Key)
 	out := webhookObject{
 		WebhookID: w.ID, SessionID: w.Session, Name: w.Name, URL: w.URL, Events: w.Events, HasSecret: w.Secret != "",
-		HasBodyToken: w.BodyToken != "", Format: string(w.Format), Active: w.Active,
+		HasBodyToken: w.BodyToken != "", Format: string(w.Format), Files: string(cmp.Or(w.Files, webhook.FilesNone)), Active: w.Active,
 		LastAttemptAt: timePtr(standing.LastAttempt), LastStatus: codePtr(standing.LastStatus), LastError: stringPtr(standing.LastError),
 		Failures: standing.Failures, CreatedAt: timePtr(w.Created), UpdatedAt: timePtr(w.Updated),
 	}

@@ -117,6 +117,10 @@ type Config struct {
 
 	WebhookMessageBytes int `flag:"webhook-message-bytes" unit:"bytes" default:"4194304" min:"65536" max:"67108864" doc:"Largest message that a webhook in the format of another gateway delivers whole. What an event leaves out is read from the message store up to this size." why:"A text of 65,536 characters takes up to 400 KiB as JSON; it stands there twice, and twice again as the quote of a reply."`
 
+	WebhookFileBytes int `flag:"webhook-file-bytes" unit:"bytes" default:"16777216" min:"1" max:"2147483647" doc:"Largest file that a webhook with files: inline or multipart sends. A larger one is left out, and fileSkipped says why." why:"WhatsApp's bound of pictures, sounds and most videos."`
+
+	WebhookFilesMemory int `flag:"webhook-files-memory" unit:"bytes" default:"67108864" min:"1048576" max:"17179869184" doc:"Bodies of webhooks with files in memory at a time. One session may occupy a quarter of it; a body that is larger is sent alone." why:"A file inline takes 1.4 times its size; two or three of the largest at a time."`
+
 	Global Globals
 
 	ObjectStorage ObjectStorage

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,6 +23,15 @@ func (s *store) check(c *Change, w *Webhook, badURL string) error {
 	}
 	if _, known := formats[w.Format]; !known {
 		bad.Add("format", "must be one of "+formatNames())
+	}
+	switch modes := formats[w.Format].files; {
+	case w.Files == "" || w.Files == FilesNone || slices.Contains(modes, w.Files):
+	case w.Files != FilesInline && w.Files != FilesMultipart:
+		bad.Add("files", "must be one of none, inline, multipart")
+	case len(modes) == 0:
+		bad.Add("files", "must be none: the format "+string(w.Format)+" carries no files")
+	default:
+		bad.Add("files", "must be none or "+string(modes[0])+" with the format "+string(w.Format))
 	}
 	for i, name := range c.Events {
 		if _, known := s.cfg.Events[name]; !known && name != AllEvents {

@@ -17,6 +17,7 @@ const (
 	DefaultHostRequests   = 16                  // at a time; a receiver with a handful of workers is not run over
 	DefaultGlobalRequests = 50                  // of Global; what the operator's own receiver is made for
 	DefaultMaxAnswer      = 64 << 10            // bytes read of an answer, so that its connection can be used again
+	DefaultFileBytes      = 16 << 20            // WhatsApp's bound of pictures, sounds and most videos
 	DefaultKeepSecret     = 24 * time.Hour      // a day to bring the new key to every receiver
 	MaxKeepSecret         = 30 * 24 * time.Hour // a rotation that never ends protects nobody
 )
@@ -49,6 +50,13 @@ type Config struct {
 	// with the events.
 	Messages Messages
 
+	// Files opens the files of messages. nil: every file counts as unavailable.
+	Files Files
+	// FileBytes is the largest file that is sent, in bytes; larger ones are left out.
+	FileBytes int64
+	// FileMemory bounds the bodies with files that are in memory at a time. nil: no bound.
+	FileMemory Memory
+
 	MaxPerSession int   // webhooks, the default one included
 	MaxURL        int   // bytes
 	HostRequests  int   // requests to one host and port at a time
@@ -70,6 +78,8 @@ func (c Config) withDefaults() Config {
 	c.MaxURL = cmp.Or(c.MaxURL, DefaultMaxURL)
 	c.HostRequests = cmp.Or(c.HostRequests, DefaultHostRequests)
 	c.MaxAnswer = cmp.Or(c.MaxAnswer, DefaultMaxAnswer)
+	c.FileBytes = cmp.Or(c.FileBytes, DefaultFileBytes)
+	c.Policy.MaxAttempts = cmp.Or(c.Policy.MaxAttempts, dispatch.DefaultMaxAttempts)
 	c.Policy.AttemptTimeout = cmp.Or(c.Policy.AttemptTimeout, dispatch.DefaultAttemptTimeout)
 	c.Policy.RetryAfterCap = cmp.Or(c.Policy.RetryAfterCap, dispatch.DefaultRetryAfterCap)
 	if c.Now == nil {

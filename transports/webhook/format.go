@@ -47,14 +47,18 @@ type format struct {
 	encode func(w *Webhook, d *dispatch.Delivery, e *payload.Event) (body []byte, contentType string, err error)
 	// head adds the headers that receivers of the format look for; nil: none.
 	head func(w *Webhook, body []byte, h http.Header)
+	// files are the modes, besides FilesNone, in which the format carries files, and attach makes a body with one, or with
+	// the reason why it is missing; none: it carries no files.
+	files  []FileMode
+	attach func(w *Webhook, d *dispatch.Delivery, e *payload.Event, f *attachment) (fileBody, error)
 }
 
 var formats = map[Format]format{
-	FormatNative:     {nil, encodeNative, nil},
-	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi, nil},
-	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON, nil},
-	FormatWAAKG:      {waakg.Types(), encodeWAAKG, headWAAKG},
-	FormatWWebJS:     {wwebjs.Types(), encodeWWebJS, headWWebJS},
+	FormatNative:     {nil, encodeNative, nil, []FileMode{FilesInline}, attachNative},
+	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi, nil, []FileMode{FilesInline, FilesMultipart}, attachWuzapi},
+	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON, nil, []FileMode{FilesInline, FilesMultipart}, attachWuzapiJSON},
+	FormatWAAKG:      {waakg.Types(), encodeWAAKG, headWAAKG, nil, nil},
+	FormatWWebJS:     {wwebjs.Types(), encodeWWebJS, headWWebJS, nil, nil},
 }
 
 func encodeNative(_ *Webhook, d *dispatch.Delivery, _ *payload.Event) ([]byte, string, error) {
@@ -68,11 +72,18 @@ func encodeWuzapi(w *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, s
 	if err != nil || payload == nil {
 		return nil, "", err
 	}
-	form := url.Values{"jsonData": {string(payload)}, "userID": {e.Session}, "instanceName": {e.Session}}
+	form := wuzapiFields(w, e)
+	form.Set("jsonData", string(payload))
+	return []byte(form.Encode()), contentForm, nil
+}
+
+// wuzapiFields are the fields of wuzapi's form besides jsonData.
+func wuzapiFields(w *Webhook, e *payload.Event) url.Values {
+	form := url.Values{"userID": {e.Session}, "instanceName": {e.Session}}
 	if w.BodyToken != "" {
 		form.Set("token", w.BodyToken)
 	}
-	return []byte(form.Encode()), contentForm, nil
+	return form
 }
 
 func encodeWuzapiJSON(_ *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, string, error) {

@@ -59,21 +59,39 @@ type answer struct {
 	excerpt []byte
 }
 
-// newRequest makes the request of one attempt; nil when the webhook's format has nothing to say about the event. An error
-// that wraps errNotWhole is temporary.
-func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery, now time.Time) (*http.Request, error) {
+// newRequest makes the request of one attempt; nil when the webhook's format has no body for the event. An error that
+// wraps errNotWhole or errNoFile is temporary. release returns the memory of the body, once the request has ended; it is
+// never nil.
+func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery) (request *http.Request, release func(), err error) {
+	release = func() {}
 	format := formats[w.Format]
 	var event *payload.Event
 	if w.Format != FormatNative {
-		var err error
 		if event, err = c.eventOf(ctx, d.Event); err != nil {
-			return nil, err
+			return nil, release, err
 		}
 	}
 	body, contentType, err := format.encode(w, d, event)
 	if err != nil || body == nil {
-		return nil, err
+		return nil, release, err
 	}
+	if w.carriesFiles() && d.Event.Type == messageType && !d.Signal {
+		if with, err := c.bodyWithFile(ctx, w, d, event); err != nil {
+			return nil, release, err
+		} else if with != nil {
+			body, contentType, release = with.body, with.contentType, with.release
+		}
+	}
+	if request, err = c.requestOf(ctx, w, d, body, contentType); err != nil {
+		release()
+		return nil, func() {}, err
+	}
+	return request, release, nil
+}
+
+// requestOf makes the request that has a body.
+func (c *Config) requestOf(ctx context.Context, w *Webhook, d *dispatch.Delivery, body []byte, contentType string) (_ *http.Request, err error) {
+	now := c.Now() // after the file was fetched, as receivers compare it with their own clock
 	to := w.to
 	if to == nil {
 		if to, err = url.Parse(w.URL); err != nil {
@@ -104,8 +122,8 @@ func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Deliver
 	if secrets := w.secrets(now); len(secrets) > 0 {
 		h.set(headerSignature, Sign(now, body, secrets...))
 	}
-	if format.head != nil {
-		format.head(w, body, request.Header)
+	if head := formats[w.Format].head; head != nil {
+		head(w, body, request.Header)
 	}
 	return request, nil
 }

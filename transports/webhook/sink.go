@@ -69,8 +69,9 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 		return 0, nil
 	}
 	now := s.cfg.Now()
-	request, err := s.cfg.newRequest(ctx, w, d, now)
-	if errors.Is(err, errNotWhole) {
+	request, release, err := s.cfg.newRequest(ctx, w, d)
+	defer release()
+	if errors.Is(err, errNotWhole) || errors.Is(err, errNoFile) {
 		return 0, err
 	}
 	if err != nil {
@@ -82,13 +83,14 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	case request == nil:
 		return 0, nil
 	}
+	posted := s.cfg.Now()
 	a, err := s.post(request, 0)
 	if errors.Is(err, context.Canceled) {
 		return 0, err // ours, and says nothing about the receiver
 	}
 	ended := s.cfg.Now()
 	if !isGlobal(t) {
-		s.slots.mark(w.Key, ended.Sub(now) > s.cfg.Policy.AttemptTimeout/2)
+		s.slots.mark(w.Key, ended.Sub(posted) > s.cfg.Policy.AttemptTimeout/2)
 	}
 	if err == nil {
 		err = s.statusError(a, ended)

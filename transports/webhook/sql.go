@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-const columns = `session, id, name, url, events, format, active, secret, previous_secret, previous_until, body_token, created, updated`
+const columns = `session, id, name, url, events, format, files, active, secret, previous_secret, previous_until, body_token, created, updated`
 
 // The columns that are encrypted, as the vault names them. A stored secret opens under its column's name only.
 const (
@@ -72,7 +73,7 @@ func (s *store) scan(row dbutil.Scannable) (*Webhook, error) {
 	var events string
 	var secret, previous, token []byte
 	var until, created, updated int64
-	err := row.Scan(&w.Session, &w.ID, &w.Name, &w.URL, &events, &w.Format, &w.Active, &secret, &previous, &until, &token, &created, &updated)
+	err := row.Scan(&w.Session, &w.ID, &w.Name, &w.URL, &events, &w.Format, &w.Files, &w.Active, &secret, &previous, &until, &token, &created, &updated)
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +105,11 @@ func (s *store) write(ctx context.Context, w *Webhook) error {
 	if !w.PreviousUntil.IsZero() {
 		until = w.PreviousUntil.UnixMilli()
 	}
-	_, err = s.exec(ctx, `INSERT INTO webhooks (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)
+	_, err = s.exec(ctx, `INSERT INTO webhooks (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)
 		ON CONFLICT (session, id) DO UPDATE SET name=excluded.name, url=excluded.url, events=excluded.events,
-			format=excluded.format, active=excluded.active, secret=excluded.secret, previous_secret=excluded.previous_secret,
+			format=excluded.format, files=excluded.files, active=excluded.active, secret=excluded.secret, previous_secret=excluded.previous_secret,
 			previous_until=excluded.previous_until, body_token=excluded.body_token, updated=excluded.updated`,
-		w.Session, w.ID, w.Name, w.URL, string(events), string(w.Format), w.Active,
+		w.Session, w.ID, w.Name, w.URL, string(events), string(w.Format), string(cmp.Or(w.Files, FilesNone)), w.Active,
 		s.vault.seal(w.Secret, w.Key, fieldSecret), s.vault.seal(w.PreviousSecret, w.Key, fieldPrevious), until,
 		s.vault.seal(w.BodyToken, w.Key, fieldBodyToken), w.Created.UnixMilli(), w.Updated.UnixMilli())
 	return err

@@ -57,7 +57,8 @@ func (s *sink) try(ctx context.Context, w *Webhook) (Trial, error) {
 	out := Trial{EventID: event.ID}
 	attempt, cancel := context.WithTimeout(ctx, s.cfg.Policy.AttemptTimeout)
 	defer cancel()
-	request, err := s.cfg.newRequest(attempt, w, &dispatch.Delivery{Event: event, Body: event.Body(), Attempt: 1}, now)
+	request, free, err := s.cfg.newRequest(attempt, w, &dispatch.Delivery{Event: event, Body: event.Body(), Attempt: 1})
+	defer free()
 	if err != nil {
 		return out, err
 	}

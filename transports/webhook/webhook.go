@@ -29,7 +29,8 @@ type Webhook struct {
 	URL    string   // empty = delivers nowhere
 	Events []string // names, or AllEvents among them
 	Format Format
-	Active bool // delivers
+	Files  FileMode // of messages; empty = FilesNone
+	Active bool     // delivers
 
 	Secret         string // key of the signature; empty = not signed
 	PreviousSecret string // the one before the last rotation
@@ -69,7 +70,7 @@ func (w *Webhook) clone() *Webhook {
 
 // empty is the default webhook of a session that never set it.
 func empty(session string) *Webhook {
-	return &Webhook{Key: Key{session, DefaultID}, Name: DefaultID, Events: []string{}, Format: FormatNative}
+	return &Webhook{Key: Key{session, DefaultID}, Name: DefaultID, Events: []string{}, Format: FormatNative, Files: FilesNone}
 }
 
 // Change is what Create and Update set; nil fields stay as they are.
@@ -79,6 +80,7 @@ type Change struct {
 	Events    []string
 	Secret    *string // "" removes it, Masked keeps it; ends a rotation
 	Format    *Format
+	Files     *FileMode
 	Active    *bool
 	BodyToken *string // "" removes it, Masked keeps it
 }
@@ -91,6 +93,7 @@ func (c *Change) apply(w *Webhook) {
 	set(&w.URL, c.URL)
 	w.URL = guard.NormalizeOrKeep(w.URL)
 	set(&w.Format, c.Format)
+	set(&w.Files, c.Files)
 	set(&w.Active, c.Active)
 	if c.Events != nil {
 		w.Events = slices.Clone(c.Events)

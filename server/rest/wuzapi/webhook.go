@@ -95,6 +95,8 @@ type webhookRequest struct {
 	Events []string `rest:"events" doc:"replaces the subscription"`
 	// BodyToken is ours: the server keeps no session token that it could repeat.
 	BodyToken *string `rest:"bodyToken,param=/body_token" doc:"sent as the form field token with each event; empty removes it"`
+	// Files is an extension: the setting files of webhook.update.
+	Files *string `rest:"files,param=/files" doc:"how the files of messages are sent: none, inline or multipart; absent = unchanged"`
 }
 
 type webhookSet struct {
@@ -108,6 +110,9 @@ func setWebhook(x *rest.Exchange, in *webhookRequest) (*webhookSet, error) {
 	change := rest.Params{"url": *in.URL, "active": *in.URL != ""}
 	if in.BodyToken != nil {
 		change["body_token"] = *in.BodyToken
+	}
+	if in.Files != nil {
+		change["files"] = *in.Files
 	}
 	if in.Events != nil {
 		change["events"] = native(known(in.Events))

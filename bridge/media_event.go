@@ -1,0 +1,68 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"go.mau.fi/whatsmeow"
+
+	"github.com/waystation/waystation/bridge/media"
+)
+
+// FileProblem reports why the file of a message could not be opened. Message holds no addresses and may be shown.
+type FileProblem struct {
+	Reason  Reason
+	Final   bool // no later attempt succeeds
+	Skipped bool // skip_media of the session, or of the server, forbids to fetch files
+	Message string
+	Err     error
+}
+
+func (e *FileProblem) Error() string { return e.Message }
+func (e *FileProblem) Unwrap() error { return e.Err }
+
+// EventFile opens the file of a Message event's message, fetching it when it is not kept. The error is a *FileProblem.
+// The filename is never empty: of a file without one it is made of the message's id and the type. Messages to a broadcast
+// list are looked up in the chat with their sender, too.
+func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string) (*MediaFile, error) {
+	s, err := b.Session(session)
+	if err != nil {
+		return nil, &FileProblem{Reason: ReasonNotFound, Final: true, Message: "the session is gone", Err: err}
+	}
+	if b.cfg.SkipMedia || s.Settings().SkipMedia {
+		return nil, &FileProblem{Reason: ReasonNotSupported, Final: true, Skipped: true, Message: "files are not fetched (skip_media)"}
+	}
+	file, err := s.MessageMedia(ctx, chat, id)
+	if ReasonOf(err) == ReasonNotFound && strings.HasSuffix(chat, "@broadcast") && sender != "" {
+		file, err = s.MessageMedia(ctx, sender, id)
+	}
+	if err == nil && file == nil {
+		err = newError(ReasonNotFound, "the message has no file any more")
+	}
+	if err != nil {
+		inTime := ctx.Err() == nil // else the phone may still answer a later request for the file
+		return nil, &FileProblem{Reason: ReasonOf(err), Final: inTime && s.fileIsLost(err), Message: fetchText(err), Err: err}
+	}
+	if file.Filename == "" {
+		file.Filename = id + media.Extension(file.MimeType)
+	}
+	return file, nil
+}
+
+// lasting are the states that a session leaves only when its owner does something.
+var lasting = map[State]bool{StateCreated: true, StatePairing: true, StateLoggedOut: true, StateReplaced: true, StateBanned: true, StateOutdated: true}
+
+// fileIsLost reports whether no later attempt would fetch the file.
+func (s *Session) fileIsLost(err error) bool {
+	switch ReasonOf(err) {
+	case ReasonNotFound, ReasonNotSupported, ReasonBadParam, ReasonTooLarge, ReasonForbidden:
+		return true
+	case ReasonNotConnected:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return lasting[s.snap.State]
+	}
+	return errors.Is(err, whatsmeow.ErrInvalidMediaSHA256) || errors.Is(err, whatsmeow.ErrInvalidMediaEncSHA256) ||
+		errors.Is(err, whatsmeow.ErrInvalidMediaHMAC) || errors.Is(err, whatsmeow.ErrNoURLPresent) || errors.Is(err, whatsmeow.ErrFileLengthMismatch)
+}
