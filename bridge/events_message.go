@@ -228,13 +228,16 @@ func onUndecryptable(t *translation, evt *events.UndecryptableMessage) error {
 	if t.dropped(&evt.Info) || evt.DecryptFailMode == events.DecryptFailHide {
 		return nil
 	}
+	if evt.UnavailableType == events.UnavailableTypeViewOnce {
+		return t.viewOnceUnavailable(evt)
+	}
 	info := &evt.Info
 	message := NewMessage(info, nil)
 	data := fields{
 		"message_id": message.MessageID, "chat": message.Chat, "sender": message.Sender, "sender_name": message.SenderName,
 		"from_me": message.FromMe, "timestamp": message.Timestamp, "is_group": info.IsGroup,
 		"unavailable": evt.IsUnavailable, "unavailable_type": orNull(string(evt.UnavailableType)),
-		"view_once": evt.UnavailableType == events.UnavailableTypeViewOnce,
+		"view_once": false,
 	}
 	sender, err := t.who(data, info.Sender, info.SenderAlt)
 	if err != nil {

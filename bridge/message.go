@@ -3,6 +3,8 @@ package bridge
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/waystation/waystation/bridge/messages"
 )
 
 // Message is a message as results and events show it. A field that is not
@@ -13,20 +15,22 @@ type Message struct {
 	Sender    string `json:"sender"`
 	ChatNames
 	PersonNames
-	SenderName          *string          `json:"sender_name"`
-	FromMe              bool             `json:"from_me"`
-	Timestamp           time.Time        `json:"timestamp"`
-	Type                string           `json:"type"`
-	Text                *string          `json:"text"`
-	Media               *MessageMedia    `json:"media"`
-	Quoted              *Quoted          `json:"quoted"`
-	Mentions            []string         `json:"mentions"`
-	Forwarded           bool             `json:"forwarded"`
-	ForwardingScore     int              `json:"forwarding_score"`
-	Status              *string          `json:"status"`
-	Starred             bool             `json:"starred"`
-	Reactions           []Reaction       `json:"reactions"`
-	ViewOnce            bool             `json:"view_once"`
+	SenderName      *string       `json:"sender_name"`
+	FromMe          bool          `json:"from_me"`
+	Timestamp       time.Time     `json:"timestamp"`
+	Type            string        `json:"type"`
+	Text            *string       `json:"text"`
+	Media           *MessageMedia `json:"media"`
+	Quoted          *Quoted       `json:"quoted"`
+	Mentions        []string      `json:"mentions"`
+	Forwarded       bool          `json:"forwarded"`
+	ForwardingScore int           `json:"forwarding_score"`
+	Status          *string       `json:"status"`
+	Starred         bool          `json:"starred"`
+	Reactions       []Reaction    `json:"reactions"`
+	ViewOnce        bool          `json:"view_once"`
+	// UnavailableReason says why WhatsApp gives the content of a message of type unavailable to phones only: view_once.
+	UnavailableReason   *string          `json:"unavailable_reason,omitempty"`
 	DisappearingSeconds *int             `json:"disappearing_seconds"`
 	EditedAt            *time.Time       `json:"edited_at"`
 	DeletedAt           *time.Time       `json:"deleted_at"`
@@ -202,6 +206,7 @@ const (
 	typeGroupInvite = "group_invite"
 	typePayment     = "payment"
 	typeSystem      = "system"
+	typeUnavailable = messages.TypeUnavailable
 	typeUnknown     = "unknown"
 )
 

@@ -129,14 +129,19 @@ func (s *Store) insertHinted(ctx context.Context, key hint, chat int64, m *Messa
 	return s.insertRow(ctx, insertHinted, "row_id", append(m.values(key.session, chat), key.jid, key.lid)...)
 }
 
-// fill completes a placeholder; 0 when there is none. What an early edit put
+// TypeUnavailable is the type of a message whose content WhatsApp gives to phones only, such as a view-once one. It is
+// listed like any other, and filled in when a phone hands over the content all the same.
+const TypeUnavailable = "unavailable"
+
+// fill completes a placeholder or an unavailable message; 0 when there is none. What an early edit put
 // into it is newer than the message and stays.
 func (s *Store) fill(ctx context.Context, chat int64, m *Message) (row int64, err error) {
 	err = s.db.QueryRow(ctx, `
 		UPDATE messages_messages SET server_id=$3, sender=$4, sender_alt=$5, from_me=$6, sent_at=$7, unread=$8, placeholder=false,
 			status=CASE WHEN status>$9 THEN status ELSE $9 END, recipients=$10, type=CASE WHEN edited_at=0 THEN $11 ELSE type END
-		WHERE chat_id=$1 AND id=$2 AND placeholder RETURNING row_id`,
-		chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time), m.Unread, int(m.Status), m.Recipients, m.Type).Scan(&row)
+		WHERE chat_id=$1 AND id=$2 AND (placeholder OR type=$12) RETURNING row_id`,
+		chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time), m.Unread, int(m.Status), m.Recipients, m.Type,
+		TypeUnavailable).Scan(&row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

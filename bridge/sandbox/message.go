@@ -180,7 +180,7 @@ func (n *Network) directMessage(r *request) {
 		} else {
 			attrs["sender_pn"] = own.pn
 		}
-		n.deliver(d, n.inbound(r, attrs, append([]waBinary.Node{env.direct[jid]}, env.shared...)))
+		n.deliver(d, n.inbound(r, attrs, contentFor(d, r, append([]waBinary.Node{env.direct[jid]}, env.shared...))))
 	}
 }
 
@@ -269,7 +269,7 @@ func (n *Network) spread(r *request, chat types.JID, env *envelope, devices []*d
 			children = append(children, direct)
 		}
 		children = append(append(children, *env.group), env.shared...)
-		n.deliver(d, n.inbound(r, attrs, children))
+		n.deliver(d, n.inbound(r, attrs, contentFor(d, r, children)))
 	}
 }
 
@@ -305,7 +305,7 @@ func (n *Network) retriedMessage(r *request, to types.JID) {
 		attrs = waBinary.Attrs{"from": r.device.lid(), "sender_pn": r.device.account.pn, "addressing_mode": "lid"}
 	}
 	n.accepted(r, nil)
-	n.deliver(d, n.inbound(r, attrs, r.node.GetChildren()))
+	n.deliver(d, n.inbound(r, attrs, contentFor(d, r, r.node.GetChildren())))
 }
 
 // peerMessage passes a message between the devices of one account: from a companion to its phone, or from the phone to a companion.

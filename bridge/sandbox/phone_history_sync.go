@@ -151,6 +151,9 @@ func (p *Phone) newHistory(kind waHistorySync.HistorySync_HistorySyncType) *waHi
 
 func (p *Phone) addMessages(c *waHistorySync.Conversation, messages []Received) {
 	for _, r := range messages {
+		if isViewOnce(r.Message) {
+			continue
+		}
 		c.Messages = append(c.Messages, &waHistorySync.HistorySyncMsg{Message: p.webMessage(r), MsgOrderID: proto.Uint64(uint64(len(c.Messages) + 1))})
 	}
 }

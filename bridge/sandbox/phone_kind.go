@@ -10,16 +10,27 @@ type messageKind struct {
 	poll      string
 	hidden    bool // a failure to decrypt is not shown
 	flow      bool // an interactive message
+	viewOnce  bool // companions get no content
 }
 
 func kindOf(m *waE2E.Message) messageKind {
+	kind := contentKind(m)
+	kind.viewOnce = isViewOnce(m)
+	return kind
+}
+
+func contentKind(m *waE2E.Message) messageKind {
 	switch {
 	case m.GetEphemeralMessage() != nil:
-		return kindOf(m.GetEphemeralMessage().GetMessage())
+		return contentKind(m.GetEphemeralMessage().GetMessage())
+	case m.GetViewOnceMessage() != nil:
+		return contentKind(m.GetViewOnceMessage().GetMessage())
 	case m.GetViewOnceMessageV2() != nil:
-		return kindOf(m.GetViewOnceMessageV2().GetMessage())
+		return contentKind(m.GetViewOnceMessageV2().GetMessage())
+	case m.GetViewOnceMessageV2Extension() != nil:
+		return contentKind(m.GetViewOnceMessageV2Extension().GetMessage())
 	case m.GetDocumentWithCaptionMessage() != nil:
-		return kindOf(m.GetDocumentWithCaptionMessage().GetMessage())
+		return contentKind(m.GetDocumentWithCaptionMessage().GetMessage())
 	case m.GetReactionMessage() != nil:
 		kind := messageKind{stanza: "reaction", hidden: true}
 		if m.GetReactionMessage().GetText() == "" {

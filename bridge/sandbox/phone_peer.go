@@ -50,7 +50,7 @@ func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
 	}
 }
 
-// placeholders gives a companion the messages that it could not decrypt itself, those that the phone has.
+// placeholders gives a companion the messages that it could not decrypt itself, those that the phone has and that are not view-once.
 func (p *Phone) placeholders(id string, request *waE2E.PeerDataOperationRequestMessage) *waE2E.ProtocolMessage {
 	response := &waE2E.PeerDataOperationRequestResponseMessage{
 		PeerDataOperationRequestType: waE2E.PeerDataOperationRequestType_PLACEHOLDER_MESSAGE_RESEND.Enum(), StanzaID: proto.String(id),
@@ -58,7 +58,7 @@ func (p *Phone) placeholders(id string, request *waE2E.PeerDataOperationRequestM
 	messages := p.messages.list()
 	for _, wanted := range request.GetPlaceholderMessageResendRequest() {
 		index := slices.IndexFunc(messages, func(r Received) bool { return r.ID == wanted.GetMessageKey().GetID() })
-		if index < 0 {
+		if index < 0 || isViewOnce(messages[index].Message) {
 			continue
 		}
 		raw, err := proto.Marshal(p.webMessage(messages[index]))

@@ -229,6 +229,9 @@ func (p *Phone) messageNode(chat types.JID, kind messageKind, children ...waBina
 	if kind.edit != "" {
 		attrs["edit"] = kind.edit
 	}
+	if kind.viewOnce {
+		attrs[viewOnceMark] = "true"
+	}
 	return waBinary.Node{Tag: "message", Attrs: attrs, Content: children}
 }
 

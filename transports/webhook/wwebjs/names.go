@@ -10,6 +10,7 @@ var kinds = map[string]string{
 	"text": "chat", "image": "image", "video": "video", "audio": "audio", "document": "document", "sticker": "sticker",
 	"location": "location", "contact": "vcard", "poll": "poll_creation", "buttons": "interactive", "list": "list",
 	"native_flow": "native_flow", "carousel": "interactive", "order": "order", "group_invite": "groups_v4_invite", "payment": "payment",
+	"unavailable": kindCiphertext,
 }
 
 const (

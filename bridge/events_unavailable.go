@@ -1,0 +1,27 @@
+package bridge
+
+import (
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types/events"
+)
+
+// viewOnceUnavailable emits and stores a message that can be opened once. WhatsApp delivers its content to phones only and
+// companions get a note (<unavailable type="view_once">), so that nothing failed and no retry helps. whatsmeow requests the
+// content from the phone; phones refuse as far as is known. A phone that answers leads to a Message event with the content
+// under the same message id, which therefore has another dedupe key.
+func (t *translation) viewOnceUnavailable(evt *events.UndecryptableMessage) error {
+	shown := &events.Message{Info: evt.Info, Message: &waE2E.Message{}, RawMessage: &waE2E.Message{}, IsViewOnce: true}
+	data, chats, key, err := t.messageData(shown)
+	if err != nil {
+		return err
+	}
+	data.Type, data.UnavailableReason = typeUnavailable, orNull(string(evt.UnavailableType))
+	if err = t.emit("Message", evt.Info.Timestamp, key+"|"+typeUnavailable, chats, data); err != nil {
+		return err
+	}
+	t.projectMessage(shown, data)
+	if t.settings.SendReadReceipts && !evt.Info.IsFromMe {
+		t.markRead(&shown.Info)
+	}
+	return nil
+}
