@@ -368,7 +368,6 @@ func (s *Session) stopTimers() {
 func (s *Session) halt(ctx context.Context, in Input, d Details) {
 	s.mu.Lock()
 	s.stopTimers()
-	s.stopReachoutTimer()
 	f, cli := s.flight, s.cli
 	if f != nil {
 		f.cancel()
@@ -414,6 +413,7 @@ func (s *Session) dropClient() {
 func (s *Session) shutDown() {
 	s.mu.Lock()
 	s.stopTimers()
+	s.stopReachoutTimer()
 	f, cli := s.flight, s.cli
 	if f != nil {
 		f.cancel()

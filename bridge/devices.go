@@ -70,7 +70,7 @@ func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason st
 	if s.row.Device == jid {
 		s.row.Device = types.EmptyJID
 		s.setReachout(Reachout{}) // the account's, and the next pairing may be with another one
-		s.history = HistoryProgress{}
+		s.reachEvent, s.history = nil, HistoryProgress{}
 	}
 	s.mu.Unlock()
 	s.log().Warn("the device was unlinked; its keys are in quarantine", "reason", reason)

@@ -36,6 +36,10 @@ func (r Reachout) current(now time.Time) Reachout {
 	return r
 }
 
+func (r Reachout) equal(other Reachout) bool {
+	return r.Active == other.Active && r.EnforcementType == other.EnforcementType && r.Until.Equal(other.Until)
+}
+
 func (r Reachout) fields() map[string]any {
 	return fields{"active": r.Active, "enforcement_type": orNull(r.EnforcementType), "until": timeOrNull(r.Until)}
 }
@@ -49,20 +53,21 @@ func reachoutOf(evt *events.NotifyAccountReachoutTimelock) Reachout {
 
 // setReachout stores the timelock, starts the timer of its end and wakes Wait. It returns false when nothing changed. The caller holds s.mu.
 func (s *Session) setReachout(next Reachout) bool {
-	before := s.reach
-	if before.Active == next.Active && before.EnforcementType == next.EnforcementType && before.Until.Equal(next.Until) {
+	if s.reach.equal(next) {
 		return false
 	}
 	s.reach = next
 	s.stopReachoutTimer()
-	if next.Active {
-		s.reachOver = false
-		if !next.Until.IsZero() && !s.deleted {
-			s.reachTimer = time.AfterFunc(time.Until(next.Until), s.endReachout)
-		}
-	}
+	s.startReachoutTimer()
 	s.wakeWaiters()
 	return true
+}
+
+// startReachoutTimer starts the timer that reports the end of the timelock, where the end is known. The caller holds s.mu.
+func (s *Session) startReachoutTimer() {
+	if s.reach.Active && !s.reach.Until.IsZero() && !s.deleted {
+		s.reachTimer = time.AfterFunc(time.Until(s.reach.Until), s.endReachout)
+	}
 }
 
 // stopReachoutTimer stops the timer that reports the end of the timelock. The caller holds s.mu.
@@ -77,7 +82,12 @@ func (s *Session) stopReachoutTimer() {
 func (s *Session) endReachout() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.reach.Active || s.reach.current(time.Now()).Active || s.deleted {
+	if !s.reach.Active || s.deleted {
+		return
+	}
+	if s.reach.current(time.Now()).Active { // the clock was set back, or the timelock was extended
+		s.stopReachoutTimer()
+		s.startReachoutTimer()
 		return
 	}
 	s.setReachout(Reachout{})
@@ -86,7 +96,8 @@ func (s *Session) endReachout() {
 
 // postReachout records the timelock as an event without a notification of WhatsApp. The caller holds s.mu.
 func (s *Session) postReachout(origin string) {
-	s.reachOver = !s.reach.Active
+	recorded := s.reach
+	s.reachEvent = &recorded
 	s.post(journal.Record{Type: "AccountReachoutTimelock", Origin: origin, Time: time.Now().UTC(), Data: mustJSON(s.reach.fields())})
 }
 
@@ -112,13 +123,16 @@ func (s *Session) readReachout(ctx context.Context, cli *whatsmeow.Client) {
 	}
 }
 
-// onReachoutTimelock records a notification about the timelock, unless it announces an end that is recorded already. The session's state changes before the
-// event is stored, so that the timer does not record the same end; reachOver is set after it, so that a redelivered notification is recorded.
+// onReachoutTimelock records a notification about the timelock, unless the last event showed the same state: WhatsApp repeats what was not acknowledged, and
+// announces an end that the timer has recorded. A queued notification of a timelock that is over by now counts as its end. The session's state changes before
+// the event is stored, so that the timer does not record the same end; reachEvent is set after it, so that a notification that could not be stored is recorded
+// when it comes again.
 func onReachoutTimelock(t *translation, evt *events.NotifyAccountReachoutTimelock) error {
-	next, s := reachoutOf(evt), t.s
+	next, s := reachoutOf(evt).current(time.Now()), t.s
 	s.mu.Lock()
+	before := s.reach
 	s.setReachout(next)
-	recorded := s.reachOver && !next.Active
+	recorded := s.reachEvent != nil && s.reachEvent.equal(next) || evt.IsActive && !next.Active && !before.Active
 	s.mu.Unlock()
 	if recorded {
 		return nil
@@ -126,7 +140,7 @@ func onReachoutTimelock(t *translation, evt *events.NotifyAccountReachoutTimeloc
 	t.after = append(t.after, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.reachOver = !s.reach.Active
+		s.reachEvent = &next
 	})
 	return t.emit("AccountReachoutTimelock", evt.Mex.Timestamp, "", nil, next.fields())
 }

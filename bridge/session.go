@@ -59,7 +59,7 @@ type Session struct {
 	lastRedelivery time.Time
 
 	reach      Reachout    // the account's reach-out timelock
-	reachOver  bool        // its end is recorded
+	reachEvent *Reachout   // as the last event showed it; nil = no event yet
 	reachTimer *time.Timer // reports its end
 	history    HistoryProgress
 
