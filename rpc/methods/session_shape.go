@@ -27,6 +27,24 @@ type sessionStatus struct {
 	BannedUntil         *time.Time   `json:"banned_until" doc:"state banned only; null = not known"`
 	RetryAt             *time.Time   `json:"retry_at" doc:"next connect by itself; null = none planned"`
 	Pairing             *pairingStep `json:"pairing" doc:"state pairing only"`
+
+	ReachoutTimelock reachoutTimelock `json:"reachout_timelock" doc:"WhatsApp's restriction on messages to new contacts, as last stated by WhatsApp to this process"`
+	HistorySync      *historySync     `json:"history_sync" doc:"latest chunk of history that was stored; null = none since this process started"`
+}
+
+// reachoutTimelock is the account's reach-out timelock.
+type reachoutTimelock struct {
+	Active bool       `json:"active" doc:"true = messages to people without a chat with the account are refused with the reason reachout_timelock; existing chats and groups are not affected"`
+	Until  *time.Time `json:"until" doc:"its end; null = not active, or not stated by WhatsApp"`
+	Reason *string    `json:"reason" doc:"WhatsApp's word for the cause, enforcement_type of the event AccountReachoutTimelock; null = none stated"`
+}
+
+// historySync is the progress of the history sync that follows a pairing.
+type historySync struct {
+	SyncType   string    `json:"sync_type" doc:"kind of the chunk, as in the event HistorySync"`
+	Progress   int       `json:"progress" doc:"percent of this kind that the phone has sent, as the phone states it"`
+	ChunkOrder int       `json:"chunk_order" doc:"number of the chunk within its kind"`
+	At         time.Time `json:"at" doc:"when it was stored"`
 }
 
 func shapeStatus(st bridge.Status) sessionStatus {
@@ -45,6 +63,10 @@ func shapeStatus(st bridge.Status) sessionStatus {
 		out.UptimeSeconds = int64(time.Since(st.ConnectedAt).Seconds())
 	}
 	out.Pairing = shapePairing(st)
+	out.ReachoutTimelock = reachoutTimelock{Active: st.Reachout.Active, Until: timePtr(st.Reachout.Until), Reason: stringPtr(st.Reachout.EnforcementType)}
+	if h := st.History; !h.At.IsZero() {
+		out.HistorySync = &historySync{SyncType: h.SyncType, Progress: h.Progress, ChunkOrder: h.ChunkOrder, At: h.At.UTC()}
+	}
 	return out
 }
 

@@ -95,7 +95,7 @@ func (w *storageWorld) settings() params {
 }
 
 // events lists the events of a type in a session's journal.
-func (w *storageWorld) events(session, kind string) (list []result) {
+func (w *world) events(session, kind string) (list []result) {
 	w.t.Helper()
 	for after := uint64(0); ; {
 		page, err := w.journal.Read(w.ctx(), session, after, 100, 16<<20)
