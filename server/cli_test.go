@@ -239,7 +239,7 @@ func TestHTTPRefusals(t *testing.T) {
 		method, path, kind, body string
 		status                   int
 	}{
-		"no such path":  {http.MethodGet, "/", "", "", http.StatusNotFound},
+		"no such path":  {http.MethodGet, "/no/such/path", "", "", http.StatusNotFound},
 		"get":           {http.MethodGet, "/v1/rpc", "", "", http.StatusMethodNotAllowed},
 		"form":          {http.MethodPost, "/v1/rpc", "text/plain", `{"jsonrpc":"2.0","id":1,"method":"server.ping"}`, http.StatusUnsupportedMediaType},
 		"large":         {http.MethodPost, "/v1/rpc", "application/json", strings.Repeat(" ", 5000), http.StatusRequestEntityTooLarge},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"testing"
+
+	"github.com/waystation/waystation/server/auth"
 )
 
 // A deleted session takes the cursors of every credential's consumers with it, and leaves the others.
@@ -11,8 +13,9 @@ func TestDeletedSessionLosesItsCursors(t *testing.T) {
 	s.call("session.create", object{"session_id": "bakery"})
 	own := dial(t, s.url("/v1/ws"), token, object{"consumer": "reader"})
 	all := dial(t, s.url("/v1/ws"), s.token, object{"consumer": "reader", "from": "oldest"})
+	shop := auth.SessionPrincipal(s.app.bridge.OwnerOf("shop"))
 	stored := func() (sessions []string) {
-		for _, principal := range []string{"admin", "session:shop"} {
+		for _, principal := range []string{"admin", shop} {
 			list, err := s.app.consumers.List(t.Context(), principal, "reader")
 			if err != nil {
 				t.Fatal(err)

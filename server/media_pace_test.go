@@ -33,19 +33,19 @@ func TestTransfersOfOneSessionBlockNoOther(t *testing.T) {
 		closed bool                                     // it ends without a reply
 	}{
 		"uploads": {begin: func(_ *testServer, token string) string {
-			return "POST /v1/media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 100000\r\n\r\nx"
+			return "POST /v1/media HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 100000\r\n\r\nx"
 		}},
 		"uploads in chunks": {begin: func(_ *testServer, token string) string {
-			return "POST /v1/media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+			return "POST /v1/media HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 		}},
 		"parts": {begin: func(s *testServer, token string) string {
 			begun, _ := send(t, http.MethodPost, s.url("/v1/media"), token, nil, "Upload-Length: 1000")
 			_, path, _ := strings.Cut(strings.TrimPrefix(begun.Header.Get("Location"), "http://"), "/")
-			return "PATCH /" + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nUpload-Offset: 0\r\nContent-Length: 1000\r\n\r\nx"
+			return "PATCH /" + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\nUpload-Offset: 0\r\nContent-Length: 1000\r\n\r\nx"
 		}},
 		"downloads that are not read": {begin: func(s *testServer, token string) string {
 			id, _ := s.keep(token, bytes.Repeat([]byte("0123456789abcdef"), 2<<20))
-			return "GET /v1/media/" + id + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n\r\n"
+			return "GET /v1/media/" + id + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\n\r\n"
 		}, closed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestSlowTransfersGoOn(t *testing.T) {
 	s := startServer(t, "-body-grace", "1s", "-body-min-rate", "1000")
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	content := bytes.Repeat([]byte("0123456789"), 800)
-	conn := s.hang(fmt.Sprintf("POST /v1/media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", token, len(content)))
+	conn := s.hang(fmt.Sprintf("POST /v1/media HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", token, len(content)))
 	for part := range len(content) / 400 {
 		if _, err := conn.Write(content[part*400 : part*400+400]); err != nil {
 			t.Fatal(err)

@@ -38,7 +38,7 @@ func TestUploadGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(c, "PATCH /%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nUpload-Offset: 30000\r\nContent-Length: 70000\r\n\r\n%s", path, token, content[30_000:42_000])
+	fmt.Fprintf(c, "PATCH /%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nUpload-Offset: 30000\r\nContent-Length: 70000\r\n\r\n%s", path, token, content[30_000:42_000])
 	_ = c.Close()
 	eventually(t, "the part before the cut", func() bool { return at() == "42000" })
 

@@ -65,7 +65,7 @@ func TestReadmeCommands(t *testing.T) {
 func TestReadmeRESTCalls(t *testing.T) {
 	out := readmeOutput(t, "REST calls")
 	for _, want := range []string{
-		`{"code":200,"data":{"Connected":true,"LoggedIn":true},"success":true}`, `"Details":"Sent"`, `"IsInWhatsapp":false`, `{"Groups":[]}`,
+		`{"code":200,"data":{"Connected":true,"LoggedIn":true,"connected":true,"loggedIn":true,"jid":"15550100001@s.whatsapp.net"},"success":true}`, `"Details":"Sent"`, `"IsInWhatsapp":false`, `{"Groups":[]}`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)

@@ -41,7 +41,7 @@ func connectWire(t *testing.T, s *testServer) *wire {
 // overHTTP sends one request again and again on one connection.
 func overHTTP(t *testing.T, s *testServer, method, path, header, body string) *wire {
 	w := connectWire(t, s)
-	w.request = fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", method, path, header, len(body), body)
+	w.request = fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", method, path, header, len(body), body)
 	w.reply = readHTTP
 	return w
 }
@@ -80,7 +80,7 @@ func bytesText(b []byte) string { return string(b) } // the compiler makes no co
 // overSocket makes one call again and again on a WebSocket.
 func overSocket(t *testing.T, s *testServer, token string, call []byte) *wire {
 	w := connectWire(t, s)
-	fmt.Fprintf(w.conn, "GET /v1/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+	fmt.Fprintf(w.conn, "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: waystation.v1\r\nAuthorization: Bearer %s\r\n\r\n", token)
 	response, err := http.ReadResponse(w.in, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
