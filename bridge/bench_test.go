@@ -183,7 +183,7 @@ func openProcess(file, address string) *process {
 	}
 	dial := sandbox.Dialer(address)
 	x.bridge, err = bridge.Open(ctx, bridge.Options{
-		DB: x.db, Journal: x.log, Log: slog.New(slog.DiscardHandler),
+		DB: x.db, Key: make([]byte, 32), Journal: x.log, Log: slog.New(slog.DiscardHandler),
 		Attach: func(cli *whatsmeow.Client) { sandbox.Attach(cli, dial) },
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/vault"
 )
 
 // Journal is what the bridge needs of the journal. Append returns after the
@@ -58,6 +59,10 @@ type Options struct {
 	Config Config
 	// Outlets get the events of all sessions but those that stay out; nil = there are none.
 	Outlets Outlets
+	// Key encrypts the addresses of proxies in the database: 32 bytes that survive a restart. PreviousKeys open those that
+	// were sealed before the key was replaced; Open seals them with Key.
+	Key          []byte
+	PreviousKeys [][]byte
 	// Forget deletes what is kept elsewhere under the key of a deleted session's data (Session.Owner); nil = nothing is. It
 	// may be called again for a session whose deletion was cut off.
 	Forget func(ctx context.Context, owner string) error
@@ -124,10 +129,17 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	if err = devices.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("bridge: upgrade whatsmeow tables: %w", err)
 	}
+	sealed, err := vault.New(opts.Key, opts.PreviousKeys...)
+	if err == nil {
+		err = sealed.Reseal(ctx, db, proxyColumn)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
 		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, storage: opts.Storage, elsewhere: opts.Forget,
-		store: sessionStore{db: db}, devices: devices, keys: newContactKeys(db), lids: newLIDStore(db),
+		store: sessionStore{db: db, vault: sealed}, devices: devices, keys: newContactKeys(db), lids: newLIDStore(db),
 		translators: allTranslators(),
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
 		history:     semaphore.NewWeighted(int64(cfg.HistoryWorkers)),

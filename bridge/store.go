@@ -13,6 +13,8 @@ import (
 
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/vault"
 )
 
 //go:embed migrations/*.sql
@@ -55,12 +57,20 @@ type identity struct {
 }
 
 // sessionStore is the SQL of the bridge's own tables.
-type sessionStore struct{ db *dbutil.Database }
+type sessionStore struct {
+	db    *dbutil.Database
+	vault *vault.Vault // seals the addresses of proxies
+}
+
+// proxyColumn holds the addresses of proxies, which may contain passwords.
+var proxyColumn = vault.Column{Table: "bridge_sessions", Name: "proxy_url", Of: []string{"id"}, Place: func(of []string) []string { return proxyPlace(of[0]) }, Text: true}
+
+func proxyPlace(session string) []string { return []string{"proxy_url", session} }
 
 const sessionColumns = `id, incarnation, name, device_jid, device_lid, push_name, platform, business_name, wanted, hold_reason, hold_until, settings, proxy_enabled, proxy_url,
 	client_profile, last_connected_at, created_at, updated_at, default_timer, default_timer_at`
 
-func scanSession(row dbutil.Scannable) (*sessionRow, error) {
+func (st sessionStore) scan(row dbutil.Scannable) (*sessionRow, error) {
 	var r sessionRow
 	var device, lid, settings, profile string
 	var holdUntil, lastConnected, created, updated, timer, timerAt int64
@@ -68,6 +78,9 @@ func scanSession(row dbutil.Scannable) (*sessionRow, error) {
 		&profile, &lastConnected, &created, &updated, &timer, &timerAt)
 	if err != nil {
 		return nil, err
+	}
+	if r.Proxy.URL, err = st.vault.OpenText(r.Proxy.URL, proxyPlace(r.ID)...); err != nil {
+		return nil, fmt.Errorf("read proxy of session %s: %w", r.ID, err)
 	}
 	if device != "" {
 		if r.Device, err = types.ParseJID(device); err != nil {
@@ -96,7 +109,7 @@ func scanSession(row dbutil.Scannable) (*sessionRow, error) {
 
 func (st sessionStore) all(ctx context.Context) ([]*sessionRow, error) {
 	rows, err := st.db.Query(ctx, "SELECT "+sessionColumns+" FROM bridge_sessions ORDER BY created_at, id")
-	return dbutil.NewRowIterWithError(rows, scanSession, err).AsList()
+	return dbutil.NewRowIterWithError(rows, st.scan, err).AsList()
 }
 
 // staysOut tells whether a session stays out of an outlet, as it is stored; one that is deleted stays out of all. In the
@@ -133,7 +146,7 @@ func (st sessionStore) put(ctx context.Context, r *sessionRow) error {
 		ON CONFLICT (id) DO UPDATE SET name=excluded.name, wanted=excluded.wanted, settings=excluded.settings,
 			proxy_enabled=excluded.proxy_enabled, proxy_url=excluded.proxy_url, client_profile=excluded.client_profile,
 			updated_at=excluded.updated_at`,
-		r.ID, r.Name, r.Wanted, string(settings), r.Proxy.Enabled, r.Proxy.URL, string(profile),
+		r.ID, r.Name, r.Wanted, string(settings), r.Proxy.Enabled, st.vault.SealText(r.Proxy.URL, proxyPlace(r.ID)...), string(profile),
 		toMillis(r.CreatedAt), toMillis(r.UpdatedAt), r.Incarnation)
 	return err
 }

@@ -93,7 +93,7 @@ func (w *world) start() {
 	}
 	w.faults = &faultyJournal{Journal: &namecheck.Journal{Log: w.log, Checker: w.names}}
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Options{
-		DB: w.db, Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(w.logs()),
+		DB: w.db, Key: make([]byte, 32), Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(w.logs()),
 		Attach: w.attachClient,
 	})
 	if err != nil {

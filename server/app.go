@@ -121,6 +121,7 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"idempotency keys", a.openReplies},
 		{"object storage", a.openStorage},
 		{"bridge", a.openBridge},
+		{"secret", a.settleSecret},
 		{"global transports", a.startOutlets},
 		{"uploads", a.startStorage},
 		{"methods", a.openMethods},
@@ -194,7 +195,7 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 	}
 	a.onClose("database", func(context.Context) error { return a.db.Close() })
 	if err = claimDatabase(ctx, a.db, a.cfg); err == nil {
-		a.secret, err = loadSecret(ctx, a.db)
+		err = a.openSecret(ctx)
 	}
 	return err
 }
@@ -264,6 +265,7 @@ func (a *app) openBridge(ctx context.Context) error {
 			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
 			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
 		},
+		Key: a.secret.key("proxy addresses"), PreviousKeys: a.secret.previousKeys("proxy addresses"),
 		Outlets: bridgeOutlets{a.outlets, a}, Forget: a.forgetOwner,
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,

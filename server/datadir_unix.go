@@ -17,3 +17,12 @@ func lockFile(f *os.File) (taken bool, err error) {
 	}
 	return false, err
 }
+
+// syncDir waits until the names in a directory are on the disk.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -20,7 +20,7 @@ func (a *app) openStorage(ctx context.Context) (err error) {
 	open := http.DefaultTransport.(*http.Transport).Clone()
 	a.onClose("connections to the object storage", func(context.Context) error { open.CloseIdleConnections(); return nil })
 	a.storage, err = s3.Open(ctx, a.db, s3.Config{
-		Key: a.secret.key("object storage keys"), Check: a.outbound.Check, Open: open,
+		Key: a.secret.key("object storage keys"), PreviousKeys: a.secret.previousKeys("object storage keys"), Check: a.outbound.Check, Open: open,
 		Guarded:  a.outbound.Client(guard.Limits{MaxRedirects: -1}).Transport,
 		Global:   globalStorage(c),
 		MaxBytes: int64(a.cfg.MaxMediaBytes), Uploads: c.Uploads, UploadTimeout: c.UploadTimeout, GiveUp: c.GiveUp,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/waystation/waystation/server/auth"
@@ -29,25 +28,8 @@ func adminToken(cfg *config.Config) (token, kept string, err error) {
 		return token, kept, nil
 	}
 	token = auth.NewToken()
-	if err := writeToken(kept, token); err != nil {
+	if err := writePrivate(kept, token); err != nil {
 		return "", "", fmt.Errorf("admin token: %w", err)
 	}
 	return token, kept, nil
-}
-
-// writeToken makes the file, whole or not at all, readable by its owner alone.
-func writeToken(path, token string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), adminTokenFile+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(token + "\n")
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

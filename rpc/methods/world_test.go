@@ -59,7 +59,7 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 	}
 	db, log := openJournal(t)
 	names := namecheck.New()
-	options := bridge.Options{DB: db, Journal: &namecheck.Journal{Log: log, Checker: names}, Attach: func(client *whatsmeow.Client) { sandbox.Attach(client, listener.Dial) }, Simulation: listener.Addr().String()}
+	options := bridge.Options{DB: db, Key: make([]byte, 32), Journal: &namecheck.Journal{Log: log, Checker: names}, Attach: func(client *whatsmeow.Client) { sandbox.Attach(client, listener.Dial) }, Simulation: listener.Addr().String()}
 	for _, c := range change {
 		c(&options)
 	}

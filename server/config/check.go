@@ -29,6 +29,9 @@ func (c *Config) check() (problems []error) {
 		}
 		c.AdminToken = token
 	}
+	for _, err := range c.readSecrets() {
+		problem("%w", err)
+	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	switch {
 	case err != nil:

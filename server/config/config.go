@@ -22,6 +22,14 @@ type Config struct {
 
 	AdminTokenFile string `flag:"admin-token-file" unit:"path" doc:"File that holds the admin token, instead of admin-token." why:"Files keep the token out of process lists."`
 
+	Secret string `flag:"secret" unit:"text" secret:"true" doc:"Secret of 32 characters or more that encrypts passwords and keys in the database (of webhooks, brokers, object storages and proxies) and signs media addresses and event ids. Servers on one PostgreSQL database need the same; back it up, as the database is of no use without it." why:"One is made at the first start and kept in the file secret in the data directory, readable by its owner alone."`
+
+	SecretFile string `flag:"secret-file" unit:"path" doc:"File that holds the secret, instead of secret. It must exist." why:"The file secret in the data directory, which is made at the first start."`
+
+	PreviousSecretFile string `flag:"previous-secret-file" unit:"path" doc:"File with the secret that was used before. Values encrypted with it are encrypted with the current one at the start; then this setting can go. Stop all servers on the database first." why:"The secret was not replaced."`
+
+	previousSecret string // read from PreviousSecretFile
+
 	PublicURL string `flag:"public-url" unit:"URL" doc:"Where clients reach this server, for addresses in replies." why:"http:// and the address it listens on."`
 
 	MetricsListen string `flag:"metrics-listen" unit:"host:port" doc:"Address of a second listener that serves GET /metrics alone, without a token; for a network of your own." why:"GET /metrics of the first listener takes the admin token."`

@@ -53,6 +53,8 @@ const WebSocket = "websocket"
 type Config struct {
 	// Key encrypts the settings of sessions in the database: 32 bytes that survive a restart.
 	Key []byte
+	// PreviousKeys open values that were sealed before the key was replaced. Open seals those with Key.
+	PreviousKeys [][]byte
 	// Events are the names that may be subscribed to, and which of them are signals.
 	Events map[string]bool
 	// Dial opens connections to addresses that tenants name; nil = connect anywhere.

@@ -40,7 +40,7 @@ type place struct {
 }
 
 func openStore(ctx context.Context, db *dbutil.Database, cfg Config) (*store, error) {
-	sealed, err := vault.New(cfg.Key)
+	sealed, err := vault.New(cfg.Key, cfg.PreviousKeys...)
 	if err != nil {
 		return nil, fmt.Errorf("outlets: %w", err)
 	}
@@ -50,6 +50,9 @@ func openStore(ctx context.Context, db *dbutil.Database, cfg Config) (*store, er
 	}
 	owned, err := database.Migrate(ctx, db, "outlets", files)
 	if err != nil {
+		return nil, fmt.Errorf("outlets: %w", err)
+	}
+	if err = sealed.Reseal(ctx, owned, vault.Column{Table: "outlets", Name: "place", Of: []string{"session", "transport"}}); err != nil {
 		return nil, fmt.Errorf("outlets: %w", err)
 	}
 	return &store{owned, sealed, cfg.Now}, nil

@@ -36,6 +36,8 @@ const (
 type Config struct {
 	// Key encrypts keys of storages in the database: 32 bytes that survive a restart.
 	Key []byte
+	// PreviousKeys open values that were sealed before the key was replaced. Open seals those with Key.
+	PreviousKeys [][]byte
 	// Global is the operator's storage at the start (see SetGlobal); not enabled = none.
 	Global Settings
 	// Check tells whether a session's endpoint may be requested now, Guarded makes the requests to it, under the same rule.

@@ -22,7 +22,7 @@ const settingsColumns = `session, enabled, endpoint, region, bucket, access_key,
 // store is the SQL of this package.
 type store struct {
 	db    *dbutil.Database
-	vault *vault
+	vault *sealer
 }
 
 type sessionSettings struct {

@@ -57,7 +57,7 @@ type Standing struct {
 // Open brings the tables up to date and reads the settings. Nothing is stored before Start.
 func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error) {
 	cfg = cfg.withDefaults()
-	vault, err := newVault(cfg.Key)
+	vault, err := newSealer(cfg.Key, cfg.PreviousKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,9 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error
 	}
 	owned, err := database.Migrate(ctx, db, "s3", files)
 	if err != nil {
+		return nil, fmt.Errorf("s3: %w", err)
+	}
+	if err = vault.vault.Reseal(ctx, owned, sealedColumns()...); err != nil {
 		return nil, fmt.Errorf("s3: %w", err)
 	}
 	s := &Storage{

@@ -9,8 +9,8 @@ import (
 // sealer encrypts the secrets of webhooks.
 type sealer struct{ vault *vault.Vault }
 
-func newSealer(key []byte) (*sealer, error) {
-	v, err := vault.New(key)
+func newSealer(key []byte, previous [][]byte) (*sealer, error) {
+	v, err := vault.New(key, previous...)
 	if err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
@@ -28,4 +28,16 @@ func (s *sealer) open(sealed []byte, of Key, field string) (string, error) {
 		return "", fmt.Errorf("webhook: %w", err)
 	}
 	return text, nil
+}
+
+// sealedColumns are the encrypted columns.
+func sealedColumns() []vault.Column {
+	var columns []vault.Column
+	for _, name := range []string{fieldSecret, fieldPrevious, fieldBodyToken} {
+		columns = append(columns, vault.Column{
+			Table: "webhooks", Name: name, Of: []string{"session", "id"},
+			Place: func(of []string) []string { return []string{name, of[0], of[1]} },
+		})
+	}
+	return columns
 }

@@ -35,6 +35,8 @@ const (
 type Config struct {
 	// Key encrypts secrets in the database: 32 bytes that survive a restart.
 	Key []byte
+	// PreviousKeys open values that were sealed before the key was replaced. Open seals those with Key.
+	PreviousKeys [][]byte
 	// Events are the names that may be subscribed to, and which of them are signals.
 	Events map[string]bool
 	// Check tells whether an address may be requested now. It is asked when an address is set; Transport asks again for each

@@ -34,7 +34,7 @@ type store struct {
 }
 
 func openStore(ctx context.Context, db *dbutil.Database, cfg *Config) (*store, error) {
-	vault, err := newSealer(cfg.Key)
+	vault, err := newSealer(cfg.Key, cfg.PreviousKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +44,9 @@ func openStore(ctx context.Context, db *dbutil.Database, cfg *Config) (*store, e
 	}
 	owned, err := database.Migrate(ctx, db, "webhook", files)
 	if err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	if err = vault.vault.Reseal(ctx, owned, sealedColumns()...); err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
 	s := &store{db: owned, cfg: cfg, vault: vault, turn: make(chan struct{}, 1), active: map[Key]*Webhook{}}
