@@ -57,7 +57,10 @@ func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
 	w.call(t, w.peer, "profile.setPicture", object{"media": object{"base64": dataURL("image/jpeg", jpegFile(t, 7))}})
 	w.group = w.newGroup(t, "Harbour", w.peer.number, w.shop)
 	for _, s := range []restSession{w.caller, w.peer} {
-		w.call(t, s, "presence.setAvailability", object{"available": true})
+		// The phone sends the display name, without which there is no presence, some time after the connection.
+		eventually(t, feedWait, s.id+" has its name and is present", func() bool {
+			return call(w.server.addr, "presence.setAvailability", object{"session": s.id, "available": true}, nil) == nil
+		})
 	}
 	w.goOnline(t, w.peer.number)
 	w.receive(t, w.peer.number, object{"type": "text", "text": "hello"})
