@@ -3,6 +3,7 @@ package bridge
 import (
 	"crypto/sha256"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/bridge/messages"
@@ -14,8 +15,10 @@ func (t *translation) readVote(evt *events.Message, data *MessageData) {
 	if evt.Message.GetPollUpdateMessage() == nil || data.Target == nil {
 		return
 	}
-	vote, err := t.cli.DecryptPollVote(t.ctx, evt)
+	var vote *waE2E.PollVoteMessage
+	err := catchPanic("decrypt a vote", func() (err error) { vote, err = t.cli.DecryptPollVote(t.ctx, evt); return err })
 	if err != nil {
+		t.s.logPanic(err)
 		t.s.log().Debug("a vote could not be decrypted", "error", err)
 		return
 	}

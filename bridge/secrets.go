@@ -15,8 +15,10 @@ import (
 // appointments), and puts the plain form in its place. What cannot be decrypted,
 // because nobody here has seen the other message, stays as it is.
 func (t *translation) openSecrets(evt *events.Message) error {
-	plain, err := t.decryptSecret(evt)
+	var plain *waE2E.Message
+	err := catchPanic("decrypt a secret message", func() (err error) { plain, err = t.decryptSecret(evt); return err })
 	if err != nil {
+		t.s.logPanic(err)
 		t.s.log().Debug("a secret message could not be decrypted", "error", err)
 		return nil
 	}

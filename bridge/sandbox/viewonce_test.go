@@ -12,7 +12,9 @@ import (
 // viewOnceForms are the ways in which apps send a file that can be opened once.
 func viewOnceForms() map[string]Content {
 	wrapped := func(m *waE2E.Message) *waE2E.FutureProofMessage { return &waE2E.FutureProofMessage{Message: m} }
-	image := func() *waE2E.Message { return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{ViewOnce: proto.Bool(true)}} }
+	image := func() *waE2E.Message {
+		return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{ViewOnce: proto.Bool(true)}}
+	}
 	return map[string]Content{
 		"wrapper":           {ViewOnceMessage: wrapped(image())},
 		"second wrapper":    {ViewOnceMessageV2: wrapped(&waE2E.Message{VideoMessage: &waE2E.VideoMessage{ViewOnce: proto.Bool(true)}})},
