@@ -1,10 +1,12 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // panicError is a panic that catchPanic has recovered from.
@@ -90,6 +92,9 @@ func (s *Session) explain(err error) error {
 	default:
 		return err
 	}
+	if e.Reason == ReasonNotConnected {
+		s.awaitDisconnect() // the connection has ended, the state follows
+	}
 	s.mu.Lock()
 	snap, live := s.snap, s.cli != nil && s.snap.State == StateConnected
 	s.mu.Unlock()
@@ -99,6 +104,16 @@ func (s *Session) explain(err error) error {
 	out := *e
 	out.Reason, out.Message = ReasonNotConnected, notConnected(snap)
 	return &out
+}
+
+// disconnectDelay bounds how long the state of a session may follow the end of its connection.
+const disconnectDelay = time.Second
+
+// awaitDisconnect waits until the session is not connected, disconnectDelay at most.
+func (s *Session) awaitDisconnect() {
+	ctx, cancel := context.WithTimeout(s.b.ctx, disconnectDelay)
+	defer cancel()
+	_, _ = s.Wait(ctx, func(st Status) bool { return st.State != StateConnected }) // the state is read afterwards in any case
 }
 
 // notConnected says where a session stands that cannot do what was asked of it.

@@ -31,6 +31,9 @@ func TestEveryEnvelopeIsOpened(t *testing.T) {
 			continue
 		}
 		count++
+		if strings.HasPrefix(string(field.Name()), "viewOnce") {
+			continue // companions do not get the content: TestViewOnceMessageIsAnEventAndStored
+		}
 		text := fmt.Sprintf("inside %s", field.Name())
 		inner := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &text, ContextInfo: &waE2E.ContextInfo{IsForwarded: proto.Bool(true)}}}
 		m := &waE2E.Message{}

@@ -25,6 +25,9 @@ type Session struct {
 	// erased says that keys and row of a deleted session are gone; what is stored elsewhere may be there. Of who has the turn.
 	erased bool
 
+	// accountSync is held by the handler of one account_sync notification at a time.
+	accountSync sync.Mutex
+
 	// work is what may store something of the session: calls, events, files. It is closed once the session is deleted.
 	work gate
 

@@ -32,7 +32,10 @@ var backgroundNotifications = map[string]func(*Session, context.Context, *whatsm
 	"encrypt": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 		cli.DangerousInternals().HandleEncryptNotification(ctx, node)
 	},
-	"account_sync": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
+	"account_sync": func(s *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
+		// whatsmeow changes its cached privacy settings in place, while the handler of the notification before may read them.
+		s.accountSync.Lock()
+		defer s.accountSync.Unlock()
 		cli.DangerousInternals().HandleAccountSyncNotification(ctx, node)
 	},
 	"link_code_companion_reg": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {

@@ -25,7 +25,6 @@ type chatRecord struct {
 	pinnedAt     time.Time
 	mutedUntil   time.Time // the zero time is not muted, foreverMuted is for good
 	markedUnread bool
-	endOfHistory bool
 }
 
 // foreverMuted stands for a chat that is muted for good.

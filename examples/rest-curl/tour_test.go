@@ -45,7 +45,7 @@ func TestTour(t *testing.T) {
 
 	out, token := tour(t, w, "WEBHOOK_URL="+receiver.URL, "SESSION=shop")
 	for _, want := range []string{
-		`{"code":200,"data":{"details":"Connected!"`, `{"code":200,"data":{"Connected":true,"LoggedIn":true},"success":true}`,
+		`{"code":200,"data":{"details":"Connected!"`, `{"code":200,"data":{"Connected":true,"LoggedIn":true,"connected":true,"loggedIn":true,"jid":"`,
 		`"subscribe":["Message","ReadReceipt"]`, `"webhook":"` + receiver.URL + `"`, `"Details":"Sent"`, `{"code":200,"data":{"Groups":[]},"success":true}`,
 	} {
 		if !strings.Contains(out, want) {

@@ -43,8 +43,8 @@ func writes(db *dbutil.Database) map[string]error {
 	if statement, err := db.RawDB.PrepareContext(ctx, "INSERT INTO x (who) VALUES (?1)"); err != nil {
 		result["prepared"] = err
 	} else {
+		defer statement.Close()
 		_, result["prepared"] = statement.ExecContext(ctx, "prepared")
-		_ = statement.Close()
 	}
 	var n int
 	result["returning"] = db.QueryRow(ctx, "INSERT INTO x (who) VALUES ('returning') RETURNING n").Scan(&n)
