@@ -1,6 +1,7 @@
 package rpctest
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -20,21 +21,22 @@ var _ rpc.Replies = (*Replies)(nil)
 func (r *Replies) Claim(_ context.Context, key rpc.CallKey, params []byte) (rpc.KeptCall, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if k := r.kept[key]; k != nil {
+	id := withoutOwner(key)
+	if k := r.kept[id]; k != nil && (k.Owner == key.Owner || !bytes.Equal(k.Params, params)) {
 		return *k, false, nil
 	}
 	if r.kept == nil {
 		r.kept = make(map[rpc.CallKey]*rpc.KeptCall)
 	}
-	r.kept[key] = &rpc.KeptCall{Params: params, Started: time.Now()}
-	return *r.kept[key], true, nil
+	r.kept[id] = &rpc.KeptCall{Params: params, Owner: key.Owner, Started: time.Now()}
+	return *r.kept[id], true, nil
 }
 
 // Keep implements rpc.Replies.
 func (r *Replies) Keep(_ context.Context, key rpc.CallKey, reply []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if k := r.kept[key]; k != nil {
+	if k := r.kept[withoutOwner(key)]; k != nil && k.Owner == key.Owner {
 		k.Reply = reply
 	}
 	return nil
@@ -44,8 +46,14 @@ func (r *Replies) Keep(_ context.Context, key rpc.CallKey, reply []byte) error {
 func (r *Replies) Free(_ context.Context, key rpc.CallKey) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if k := r.kept[key]; k != nil && k.Reply == nil {
-		delete(r.kept, key)
+	if k := r.kept[withoutOwner(key)]; k != nil && k.Owner == key.Owner && k.Reply == nil {
+		delete(r.kept, withoutOwner(key))
 	}
 	return nil
+}
+
+// withoutOwner is what identifies a key.
+func withoutOwner(key rpc.CallKey) rpc.CallKey {
+	key.Owner = ""
+	return key
 }
