@@ -73,8 +73,8 @@ func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout ti
 	return users, nil
 }
 
-// learnLIDs asks WhatsApp for the LIDs of the devices' owners that are known by number only, which neither the query for devices
-// nor a change of members returns. whatsmeow stores the answer. An owner without an answer stays known by number.
+// learnLIDs asks WhatsApp for the LIDs of the devices' owners that are known by number only, which the query for devices does
+// not return. whatsmeow stores the answer. An owner without an answer stays known by number.
 func (s *Session) learnLIDs(ctx context.Context, client *whatsmeow.Client, devices []types.JID) error {
 	var unknown []types.JID
 	for _, device := range devices {

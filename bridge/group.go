@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -138,10 +139,19 @@ func refused(member types.GroupParticipant) bool {
 // personOfParticipant takes both addresses from WhatsApp's answer and looks up only what it leaves out.
 func personOfParticipant(ctx context.Context, device *store.Device, member types.GroupParticipant) (person, error) {
 	p := person{pn: member.PhoneNumber.ToNonAD(), lid: member.LID.ToNonAD()}
-	if !p.pn.IsEmpty() && !p.lid.IsEmpty() {
-		return p, nil
+	switch jid := member.JID.ToNonAD(); { // answers name a member by either address, and fill the other one alone
+	case p.pn.IsEmpty() && jid.Server == types.DefaultUserServer:
+		p.pn = jid
+	case p.lid.IsEmpty() && jid.Server == types.HiddenUserServer:
+		p.lid = jid
 	}
-	return personOf(ctx, device, member.JID)
+	if p.pn.IsEmpty() || p.lid.IsEmpty() {
+		return personOf(ctx, device, member.JID)
+	}
+	if err := device.LIDs.PutLIDMapping(ctx, p.lid, p.pn); err != nil {
+		return p, fmt.Errorf("bridge: store phone number of LID: %w", err)
+	}
+	return p, nil
 }
 
 func newParticipant(ctx context.Context, device *store.Device, member types.GroupParticipant) (GroupParticipant, error) {

@@ -114,15 +114,6 @@ func (s *Session) changeParticipants(ctx context.Context, group string, people [
 	if err != nil {
 		return nil, waError(what, err)
 	}
-	var members []types.JID
-	for _, member := range changed {
-		if !refused(member) && member.LID.IsEmpty() && member.JID.Server == types.DefaultUserServer {
-			members = append(members, member.JID)
-		}
-	}
-	if err := s.learnLIDs(ctx, client, members); err != nil {
-		return nil, err
-	}
 	results := make([]ParticipantResult, len(changed))
 	for i, member := range changed {
 		if results[i], err = newParticipantResult(ctx, client.Store, member); err != nil {

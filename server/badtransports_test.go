@@ -51,7 +51,7 @@ func TestBadTransports(t *testing.T) {
 	w := newBadWorld(t)
 	list := w.troubles()
 	args := []string{
-		"-allow-hosts", "127.0.0.1", "-database", filepath.Join(t.TempDir(), "test.db"), "-delivery-probe-every", "200ms", "-delivery-backoff", "10ms",
+		"-allow-hosts", "127.0.0.1", "-database", filepath.Join(t.TempDir(), "test.db"), "-secret", strings.Repeat("test-secret-", 4), "-delivery-probe-every", "200ms", "-delivery-backoff", "10ms",
 		"-delivery-backoff-max", "100ms", "-log-level", "info", "-calls-per-second", "100000", "-call-burst", "100000",
 	}
 	s := startServer(t, args...)

@@ -98,7 +98,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 	away := "GLOBAL_REDIS_ENABLED=true\nGLOBAL_REDIS_URL=redis://me:hunter3@127.0.0.1:1/"
 	write(on, away)
 	database := filepath.Join(dir, "test.db")
-	args := []string{"-allow-hosts", "127.0.0.1", "-env-file", file, "-database", database}
+	args := []string{"-allow-hosts", "127.0.0.1", "-env-file", file, "-database", database, "-secret", strings.Repeat("test-secret-", 4)}
 	s := startServer(t, args...)
 	s.must("session.create", object{"session_id": "a"})
 	s.must("session.create", object{"session_id": "b", "settings": object{"skip_global": []string{"webhook"}}})
