@@ -128,7 +128,7 @@ type wrong struct {
 }
 
 var badJIDs = []string{
-	"", "nobody", "@s.whatsapp.net", "15550300009@", "1555@030@s.whatsapp.net", "1555x0300009@s.whatsapp.net", "+1555x0300009", "1234",
+	"", "nobody", "@s.whatsapp.net", "15550300009@", "1555@030@s.whatsapp.net", "+1555x0300009", "1234",
 	strings.Repeat("1", 200) + "@s.whatsapp.net", "15550300009@s.whatsapp.net\n", "<script>@s.whatsapp.net",
 }
 
