@@ -131,7 +131,7 @@ func TestLoadReconnects(t *testing.T) {
 		t.Skip("needs full speed and 10,000 descriptors; make load runs it")
 	}
 	const clients, missed, limit = 10_000, 20, 20 * time.Second
-	w, addr := benchServerOn(t, nil, Config{MaxPerSession: 2 * clients, MaxConnections: 2 * clients}, journal.Config{})
+	w, addr := benchServerOn(t, nil, Config{MaxPerSession: 2 * clients, MaxConnections: 2 * clients, MaxWaiting: clients, MaxWaitingPerAddress: clients}, journal.Config{})
 	swarm := sockettest.Start(t, sockettest.Options{Addr: addr, Token: "session:s1", Sockets: clients, Greeting: benchHello})
 	w.append("s1", "Message", missed)
 	swarm.Await(clients * missed)
