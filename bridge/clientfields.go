@@ -14,7 +14,7 @@ import (
 )
 
 // This file is the only one that reaches fields of whatsmeow's types that its API does not export. The version in go.mod has them; with one that has
-// not, the functions return an error, sessions do not connect, and TestFieldsOfWhatsmeow fails.
+// not, the functions return an error, and sessions do not connect, which every test that connects one shows.
 
 // field returns the address of a field of a struct, whose type must be T.
 func field[T any](structure any, name string) (*T, error) {

@@ -118,8 +118,8 @@ func (g *gates) unreachable(p pass, certain bool) (open, opened bool) {
 	return b.open, opened
 }
 
-// answered reports that somebody is there, whatever they said, and tells whether that closed a breaker. All who wait go on.
-func (g *gates) answered(p pass) (closed bool) { return g.forget(p.key) }
+// answered reports an answer of the target, whatever it was. The breaker closes and all waiting attempts go on.
+func (g *gates) answered(p pass) { g.forget(p.key) }
 
 // unused gives back a pass that told nothing, because the attempt was cancelled.
 func (g *gates) unused(p pass) {
@@ -131,16 +131,14 @@ func (g *gates) unused(p pass) {
 	}
 }
 
-// forget drops what is known of a key, and tells whether its breaker was open.
-func (g *gates) forget(key string) (open bool) {
+// forget closes the breaker of a key and drops its failures.
+func (g *gates) forget(key string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if b := g.byKey[key]; b != nil {
 		delete(g.byKey, key)
 		b.tell()
-		open = b.open
 	}
-	return open
 }
 
 func (b *gate) tell() {
