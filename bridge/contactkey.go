@@ -21,8 +21,9 @@ import (
 type contactKeys struct {
 	db *dbutil.Database
 
-	mu    sync.Mutex
-	cache map[owned]string // address -> key
+	mu      sync.Mutex
+	cache   map[owned]string // address -> key
+	version uint64           // changes when keys are joined or deleted: what was read before is out of date
 }
 
 // owned is an address as the session with a key of its data knows it.
@@ -66,7 +67,7 @@ func (c *contactKeys) of(ctx context.Context, owner string, p person) (string, *
 // transaction.
 func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) (keys []string, joined []aliased, err error) {
 	keys = make([]string, len(people))
-	missing := c.cached(owner, people, keys)
+	missing, version := c.cached(owner, people, keys)
 	if len(missing) == 0 {
 		return keys, nil, nil
 	}
@@ -89,7 +90,9 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) 
 		return nil, nil, fmt.Errorf("bridge: contact key: %w", err)
 	}
 	if len(joined) > 0 { // a key that was read before the join may be over
-		c.forget()
+		if joinedAt := c.forget(); joinedAt == version+1 {
+			version = joinedAt
+		}
 	}
 	for _, i := range missing {
 		pn, lid := people[i].halves()
@@ -98,13 +101,13 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) 
 				keys[i] = j.alias.Key
 			}
 		}
-		c.remember(owner, keys[i], pn, lid)
+		c.remember(owner, keys[i], version, pn, lid)
 	}
 	return keys, joined, nil
 }
 
-// cached fills in the keys that are cached and returns the places of the rest.
-func (c *contactKeys) cached(owner string, people []person, keys []string) (missing []int) {
+// cached fills in the keys that are cached and returns the places of the rest, with the version that what is read for them has.
+func (c *contactKeys) cached(owner string, people []person, keys []string) (missing []int, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, p := range people {
@@ -117,7 +120,7 @@ func (c *contactKeys) cached(owner string, people []person, keys []string) (miss
 			missing = append(missing, i)
 		}
 	}
-	return missing
+	return missing, c.version
 }
 
 // halves returns both addresses as text; one that is not known repeats the other.
@@ -193,11 +196,13 @@ func (c *contactKeys) settle(ctx context.Context, owner, pn, lid string) (key st
 	return key, joined, err
 }
 
-// forget empties the cache: a join of two keys changes the key of other addresses too.
-func (c *contactKeys) forget() {
+// forget empties the cache and returns its new version: a join of two keys changes the key of other addresses too.
+func (c *contactKeys) forget() (version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.cache)
+	c.version++
+	return c.version
 }
 
 // purge deletes the keys of a session.
@@ -209,9 +214,13 @@ func (c *contactKeys) purge(ctx context.Context, owner string) error {
 	return err
 }
 
-func (c *contactKeys) remember(owner, key string, addresses ...string) {
+// remember caches a key that was read at a version of the cache, unless keys were joined since.
+func (c *contactKeys) remember(owner, key string, version uint64, addresses ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.version != version {
+		return
+	}
 	if len(c.cache) > maxCachedKeys {
 		clear(c.cache)
 	}

@@ -86,3 +86,29 @@ func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
 }
 
 func bobPN() types.JID { return types.NewJID("4915112345679", types.DefaultUserServer) }
+
+// TestKeysJoinedDuringLookups: a lookup that has read a key before it was joined with another must not cache it.
+func TestKeysJoinedDuringLookups(t *testing.T) {
+	keys := newContactKeys(openTestDB(t, ":memory:"))
+	key := func(p person) string {
+		t.Helper()
+		key, _, err := keys.of(t.Context(), "s", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	old := key(person{pn: adaPN})
+	keys.forget()
+	_, version := keys.cached("s", []person{{lid: adaLID}}, []string{""})
+	read := key(person{lid: adaLID})
+	joined := key(person{pn: adaPN, lid: adaLID})
+	replaced := read
+	if joined == read {
+		replaced = old
+	}
+	keys.remember("s", replaced, version, addressString(adaLID), addressString(adaPN))
+	if got := key(person{lid: adaLID}); got != joined {
+		t.Errorf("the key is %q, want %q", got, joined)
+	}
+}

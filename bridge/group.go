@@ -148,7 +148,7 @@ func personOfParticipant(ctx context.Context, device *store.Device, member types
 	if p.pn.IsEmpty() || p.lid.IsEmpty() {
 		return personOf(ctx, device, member.JID)
 	}
-	if err := device.LIDs.PutLIDMapping(ctx, p.lid, p.pn); err != nil {
+	if err := device.LIDs.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: p.lid, PN: p.pn}}); err != nil { // without what is no pair
 		return p, fmt.Errorf("bridge: store phone number of LID: %w", err)
 	}
 	return p, nil

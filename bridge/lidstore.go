@@ -23,8 +23,9 @@ import (
 type lidStore struct {
 	db *dbutil.Database
 
-	mu    sync.Mutex
-	cache map[owned]string // user@server -> the other user; empty = not known
+	mu      sync.Mutex
+	cache   map[owned]string // user@server -> the other user; empty = not known
+	version uint64           // changes with every stored or deleted pair: what was read before is out of date
 }
 
 // maxCachedLIDs bounds the cache; the table knows the rest.
@@ -37,16 +38,20 @@ func newLIDStore(db *dbutil.Database) *lidStore {
 // lidPair is a pair of users without their servers.
 type lidPair struct{ lid, pn string }
 
-func (l *lidStore) cached(owner, user, server string) (other string, known bool) {
+func (l *lidStore) cached(owner, user, server string) (other string, known bool, version uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	other, known = l.cache[owned{owner, user + "@" + server}]
-	return other, known
+	return other, known, l.version
 }
 
-func (l *lidStore) remember(owner, user, server, other string) {
+// remember caches what was read from the table at a version of the cache, unless pairs have changed since.
+func (l *lidStore) remember(owner, user, server, other string, version uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.version != version {
+		return
+	}
 	if len(l.cache) > maxCachedLIDs {
 		clear(l.cache)
 	}
@@ -56,8 +61,8 @@ func (l *lidStore) remember(owner, user, server, other string) {
 // put stores pairs that are not known yet, in the order of their LIDs, so that two calls cannot wait for each other.
 func (l *lidStore) put(ctx context.Context, owner string, pairs []lidPair) error {
 	pairs = slices.DeleteFunc(pairs, func(p lidPair) bool {
-		pn, _ := l.cached(owner, p.lid, types.HiddenUserServer)
-		lid, _ := l.cached(owner, p.pn, types.DefaultUserServer)
+		pn, _, _ := l.cached(owner, p.lid, types.HiddenUserServer)
+		lid, _, _ := l.cached(owner, p.pn, types.DefaultUserServer)
 		return pn == p.pn && lid == p.lid
 	})
 	if len(pairs) == 0 {
@@ -108,11 +113,13 @@ func (l *lidStore) rememberPair(owner string, p lidPair) {
 		delete(l.cache, owned{owner, old + "@" + types.HiddenUserServer})
 	}
 	l.cache[lid], l.cache[pn] = p.pn, p.lid
+	l.version++
 }
 
 // find returns the user that is paired with one on a server; empty = the session does not know it.
 func (l *lidStore) find(ctx context.Context, owner, user, server string) (other string, err error) {
-	if other, known := l.cached(owner, user, server); known {
+	other, known, version := l.cached(owner, user, server)
+	if known {
 		return other, nil
 	}
 	query, shared := `SELECT pn FROM bridge_lids WHERE session=$1 AND lid=$2`, `SELECT pn FROM whatsmeow_lid_map WHERE lid=$1`
@@ -126,7 +133,7 @@ func (l *lidStore) find(ctx context.Context, owner, user, server string) (other 
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("bridge: look up a phone number pair: %w", err)
 	}
-	l.remember(owner, user, server, other)
+	l.remember(owner, user, server, other, version)
 	return other, nil
 }
 
@@ -145,6 +152,7 @@ func (l *lidStore) purge(ctx context.Context, owner string) error {
 	if err == nil {
 		l.mu.Lock()
 		clear(l.cache)
+		l.version++
 		l.mu.Unlock()
 	}
 	return err

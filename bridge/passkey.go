@@ -106,8 +106,7 @@ func (s *Session) passkeyFailed(cli *whatsmeow.Client, cause error) {
 	if s.cli != cli || s.deleted || s.snap.State != StatePairing {
 		return
 	}
-	var lost *whatsmeow.DisconnectedError
-	if errors.As(cause, &lost) || errors.Is(cause, whatsmeow.ErrNotConnected) {
+	if connectionLost(cause) || ReasonOf(waError("pair", cause)) == ReasonNotConnected || errors.Is(cause, context.Canceled) {
 		s.failPairing(reasonConnectionLost, "the connection ended in the passkey step")
 		return
 	}

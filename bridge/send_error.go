@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/socket"
 )
 
 // sendCodes says in words what WhatsApp's codes for refused messages mean.
@@ -31,7 +32,6 @@ var sendCodes = map[int]struct {
 // sendError says what became of a message that WhatsApp did not acknowledge.
 func sendError(id string, err error) *Error {
 	var own *Error
-	var lost *whatsmeow.DisconnectedError
 	switch {
 	case errors.As(err, &own):
 		return own
@@ -50,12 +50,12 @@ func sendError(id string, err error) *Error {
 			Reason: ReasonTimeout, Message: "WhatsApp has not acknowledged the message; it may have been sent", Err: err,
 			OutcomeUnknown: true, MessageID: id,
 		}
-	case errors.As(err, &lost):
+	case connectionLost(err):
 		return &Error{
 			Reason: ReasonTimeout, Message: "the connection ended before WhatsApp acknowledged the message; it may have been sent", Err: err,
 			OutcomeUnknown: true, MessageID: id,
 		}
-	case errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrNotLoggedIn):
+	case errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, socket.ErrSocketClosed), errors.Is(err, whatsmeow.ErrNotLoggedIn):
 		return &Error{Reason: ReasonNotConnected, Message: "the connection ended before the message was sent", Err: err, MessageID: id}
 	case strings.Contains(err.Error(), "no LID found for"):
 		return &Error{Reason: ReasonNotFound, Field: "to", Message: "the number is not on WhatsApp", Err: err, MessageID: id}

@@ -3,8 +3,13 @@ package bridge
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
+	"syscall"
 
+	"github.com/coder/websocket"
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/socket"
 )
 
 // refusals are the errors whatsmeow has a name for. Their WhatsApp code, where
@@ -30,6 +35,15 @@ var refusals = []struct {
 	{whatsmeow.ErrClientIsNil, ReasonNotConnected, "", "the session is not connected"},
 	{whatsmeow.ErrNotConnected, ReasonNotConnected, "", "the session is not connected"},
 	{whatsmeow.ErrNotLoggedIn, ReasonNotConnected, "", "the session is not paired"},
+	{socket.ErrSocketClosed, ReasonNotConnected, "", "the session is not connected"},
+}
+
+// connectionLost reports whether a call failed because the connection to WhatsApp ended while it was under way: before the
+// answer, or while the request was written. Whether WhatsApp carried the request out is not known then.
+func connectionLost(err error) bool {
+	var beforeAnswer *whatsmeow.DisconnectedError
+	return errors.As(err, &beforeAnswer) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || websocket.CloseStatus(err) != -1
 }
 
 // codeReasons classifies the codes WhatsApp answers queries with; others are ReasonWhatsApp.
@@ -63,7 +77,6 @@ func waError(what string, err error) error {
 			return &Error{Reason: known.reason, Field: known.field, WACode: code, Message: known.message, Err: err}
 		}
 	}
-	var lost *whatsmeow.DisconnectedError
 	var odd *whatsmeow.ElementMissingError
 	switch {
 	case refused != nil:
@@ -76,7 +89,7 @@ func waError(what string, err error) error {
 			message += " (" + text + ")"
 		}
 		return &Error{Reason: reason, WACode: code, Message: message, Err: err, Retryable: temporaryCode(code)}
-	case errors.As(err, &lost):
+	case connectionLost(err):
 		return &Error{Reason: ReasonNotConnected, Message: "the connection ended before WhatsApp answered", Err: err, OutcomeUnknown: true}
 	case errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Reason: ReasonTimeout, Message: "could not " + what + " in time", Err: err, OutcomeUnknown: true}

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"syscall"
 	"testing"
 
+	"github.com/coder/websocket"
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/socket"
 )
 
 func TestWAErrorClassifies(t *testing.T) {
@@ -28,6 +33,12 @@ func TestWAErrorClassifies(t *testing.T) {
 		{whatsmeow.ErrInvalidImageFormat, ReasonBadParam, "media", 0, false},
 		{whatsmeow.ErrNotConnected, ReasonNotConnected, "", 0, false},
 		{whatsmeow.ErrIQDisconnected, ReasonNotConnected, "", 0, true},
+		{socket.ErrSocketClosed, ReasonNotConnected, "", 0, false},
+		{fmt.Errorf("failed to write: %w", net.ErrClosed), ReasonNotConnected, "", 0, true},
+		{fmt.Errorf("failed to write: %w", io.EOF), ReasonNotConnected, "", 0, true},
+		{&net.OpError{Op: "write", Err: syscall.EPIPE}, ReasonNotConnected, "", 0, true},
+		{&net.OpError{Op: "write", Err: syscall.ECONNRESET}, ReasonNotConnected, "", 0, true},
+		{fmt.Errorf("failed to write: %w", websocket.CloseError{Code: websocket.StatusGoingAway}), ReasonNotConnected, "", 0, true},
 		{whatsmeow.ErrIQTimedOut, ReasonTimeout, "", 0, true},
 		{context.DeadlineExceeded, ReasonTimeout, "", 0, true},
 		{&whatsmeow.ElementMissingError{Tag: "group", In: "x"}, ReasonWhatsApp, "", 0, false},

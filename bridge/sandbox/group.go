@@ -142,6 +142,11 @@ func (h *groupHost) members(jid types.JID) ([]*account, bool) {
 	return list, true
 }
 
+func (h *groupHost) wasMember(jid types.JID, a *account) bool {
+	g := h.find(jid)
+	return g != nil && slices.ContainsFunc(g.past, func(m pastMember) bool { return m.account == a })
+}
+
 func (h *groupHost) maySend(jid types.JID, sender *account) int {
 	g := h.find(jid)
 	if g == nil {

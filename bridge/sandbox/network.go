@@ -53,10 +53,12 @@ type Network struct {
 	bootstrap []func(p *Phone, companion types.JID)
 }
 
-// groupState is what the core asks about groups. Both methods are called under Network.mu.
+// groupState is what the core asks about groups. Its methods are called under Network.mu.
 type groupState interface {
 	// members lists the accounts in a group in a stable order; ok is false when the group does not exist.
 	members(group types.JID) (accounts []*account, ok bool)
+	// wasMember reports whether an account left the group or was removed from it.
+	wasMember(group types.JID, a *account) bool
 	// maySend is 0 when the account may post in the group, else the error code of the refusal (420 announce-only, 421 not a member, 404 no group).
 	maySend(group types.JID, sender *account) int
 }

@@ -114,7 +114,9 @@ func (n *Network) ownReceipt(r *request, to types.JID, kind string) {
 func (n *Network) groupReceipt(r *request, group, participant types.JID, kind string) {
 	if group.Server == types.GroupServer {
 		if _, code := n.groupMembers(group, r.device.account); code != 0 {
-			n.refuse(r, "receipt to a group of others")
+			if n.groups == nil || !n.groups.wasMember(group, r.device.account) { // else the message came before the account left
+				n.refuse(r, "receipt to a group of others")
+			}
 			return
 		}
 	}
