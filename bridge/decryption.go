@@ -92,6 +92,7 @@ func decryptionsOf(cli *whatsmeow.Client) *decryptions {
 // unit is what one decryption writes. A nil value stands for a deletion.
 type unit struct {
 	sessions   map[string][]byte
+	read       map[string][]byte // session records as the decryption last saw them; not written
 	identities map[string]*[32]byte
 	senderKeys map[senderKeyName][]byte
 	preKeys    []uint32 // used up
@@ -105,7 +106,7 @@ type senderKeyName struct{ group, user string }
 
 func newUnit() *unit {
 	return &unit{
-		sessions: map[string][]byte{}, identities: map[string]*[32]byte{}, senderKeys: map[senderKeyName][]byte{},
+		sessions: map[string][]byte{}, read: map[string][]byte{}, identities: map[string]*[32]byte{}, senderKeys: map[senderKeyName][]byte{},
 		plaintexts: map[[sha256Size]byte]*store.BufferedEvent{},
 	}
 }

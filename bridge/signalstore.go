@@ -11,6 +11,8 @@ import (
 	"go.mau.fi/libsignal/state/record"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/signalrecord"
 )
 
 // signalStore lets sending and receiving work on the ratchet of one peer at
@@ -46,15 +48,20 @@ var (
 
 // GetSession reads a record as the decryption or the send sees it.
 func (s *signalStore) GetSession(ctx context.Context, address string) ([]byte, error) {
-	if u := unitOf(ctx); u != nil {
+	u := unitOf(ctx)
+	if u != nil {
 		if session, ok := u.sessions[address]; ok {
 			return session, nil
 		}
 		if session := s.d.record(address); session != nil {
+			u.read[address] = session
 			return session, nil
 		}
 	}
 	session, err := s.SessionStore.GetSession(ctx, address)
+	if u != nil && err == nil {
+		u.read[address] = session
+	}
 	return session, noteFailure(ctx, err)
 }
 
@@ -72,14 +79,27 @@ func (s *signalStore) HasSession(ctx context.Context, address string) (bool, err
 	return has, noteFailure(ctx, err)
 }
 
-// PutSession notes what decryption made of a record, or merges what a retry
-// encrypted.
+// PutSession keeps the record that a decryption wrote in its unit, with the archived sessions as they were (signalrecord);
+// outside of a decryption it merges what a retry encrypted.
 func (s *signalStore) PutSession(ctx context.Context, address string, session []byte) error {
-	if u := unitOf(ctx); u != nil {
-		u.sessions[address] = session
-		return nil
+	u := unitOf(ctx)
+	if u == nil {
+		return s.PutManySessions(ctx, map[string][]byte{address: session})
 	}
-	return s.PutManySessions(ctx, map[string][]byte{address: session})
+	stored, read := u.read[address]
+	if !read {
+		var err error
+		if stored, err = s.GetSession(ctx, address); err != nil {
+			return err
+		}
+	}
+	session, err := signalrecord.KeepArchived(stored, session)
+	if err != nil {
+		return err
+	}
+	u.sessions[address] = session
+	u.read[address] = session
+	return nil
 }
 
 // PutManySessions merges the records a send encrypted with. It writes all or
@@ -124,7 +144,7 @@ func (s *signalStore) alone(ctx context.Context, fn func() error) error {
 // DeleteSession forgets a record, or notes that.
 func (s *signalStore) DeleteSession(ctx context.Context, address string) error {
 	if u := unitOf(ctx); u != nil {
-		u.sessions[address] = nil
+		u.sessions[address], u.read[address] = nil, nil
 		return nil
 	}
 	return s.alone(ctx, func() error { return s.SessionStore.DeleteSession(ctx, address) })

@@ -6,6 +6,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/util/keys"
+
+	"github.com/waystation/waystation/bridge/signalrecord"
 )
 
 // memoryStore keeps a phone's Signal state in memory. Phone.mu serialises all use, so it has no lock of its own.
@@ -59,6 +61,10 @@ func (m *memoryStore) HasSession(_ context.Context, address string) (bool, error
 }
 
 func (m *memoryStore) PutSession(_ context.Context, address string, session []byte) error {
+	session, err := signalrecord.KeepArchived(m.sessions[address], session)
+	if err != nil {
+		return err
+	}
 	m.sessions[address] = session
 	return nil
 }
