@@ -141,6 +141,13 @@ func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return describeAccount(phone), nil
 		})
+	onPhone(reg, d, "changeIdentity", "Reinstall WhatsApp on the account's phone: it gets a new identity key, its linked devices are logged out, and accounts that know it are notified (event IdentityChange).",
+		func(_ context.Context, phone *sandbox.Phone, _ *asAccount) (result sandboxAccount, err error) {
+			if err := phone.ChangeIdentity(); err != nil {
+				return result, err
+			}
+			return describeAccount(phone), nil
+		})
 	onPhone(reg, d, "setAutoReply", "Make the account's phone answer messages by itself, or stop it.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxAutoReply) (done, error) {
 			if p.Mode == "echo" {
