@@ -28,10 +28,13 @@ const (
 // CallKey is what a reply is kept under.
 type CallKey struct {
 	Principal, Method, Key string
-	// Owner is the key of the data of the session that the call acts on, or a hash of the keys of those it names; empty when
-	// it names none. A reply that was kept for one owner is none for another.
+	// Owner is the key of the data of the session that the call acts on or names; SharedOwner and a hash of the keys when it
+	// names several; empty when it names none. A reply that was kept for one owner is none for another.
 	Owner string
 }
+
+// SharedOwner begins the owner of a call that names several sessions.
+const SharedOwner = "*"
 
 // Digest is the same for equal keys only, apart from their Owner, and hides their texts, which are the callers' own.
 func (k CallKey) Digest() [sha256.Size]byte { return digest(k.Principal, k.Method, k.Key) }
@@ -228,6 +231,13 @@ func encodeKept(result json.RawMessage, problem *Error, limit int) []byte {
 	return b
 }
 
+// DeletedReply returns what Replies keep in place of a reply that was deleted with the data of a session: the error that repeats
+// get. The key stays claimed, so that the call is not made again.
+func DeletedReply() []byte {
+	problem := Conflict("the reply to the first call with this idempotency key was deleted together with a session")
+	return encodeKept(nil, problem.With(map[string]any{"outcome": "unknown"}), DefaultMaxKeptReply)
+}
+
 func decodeKept(b []byte) (json.RawMessage, *Error) {
 	var kept keptReply
 	if err := json.Unmarshal(b, &kept); err != nil || kept.Error == nil && kept.Result == nil {
@@ -279,7 +289,8 @@ func (reg *Registry) fingerprint(m *method, call *Call, params json.RawMessage) 
 	return sha256.Sum256(b), owner
 }
 
-// ownersNamed returns a hash of the owners of the sessions that params name; empty when they name none.
+// ownersNamed returns the owner of the session that params name, SharedOwner and a hash of the owners when they name several,
+// and an empty string when they name none.
 func (reg *Registry) ownersNamed(members map[string]any) string {
 	var owners []string
 	for _, name := range []string{"session", "session_id", "sessions", "session_ids"} {
@@ -293,11 +304,14 @@ func (reg *Registry) ownersNamed(members map[string]any) string {
 			}
 		}
 	}
-	if owners == nil {
+	switch len(owners) {
+	case 0:
 		return ""
+	case 1:
+		return owners[0]
 	}
 	sum := digest(owners...)
-	return hex.EncodeToString(sum[:])
+	return SharedOwner + hex.EncodeToString(sum[:])
 }
 
 // OnceID is an id for what the call brings about, the same for each repeat under its idempotency key and different for

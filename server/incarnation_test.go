@@ -124,7 +124,15 @@ func testPurgeLeavesNoMention(t *testing.T, args ...string) {
 		if found := s.mentions(session); len(found) < 10 {
 			t.Fatalf("a live session is mentioned in %v only", found)
 		}
-		s.call("session.delete", object{"session": session, "purge": purge})
+		keyed := func(method string, params object) {
+			params["_meta"] = object{"idempotency_key": fmt.Sprint("key of ", number, len(params))}
+			s.call(method, params)
+		}
+		keyed("session.list", object{"full": true}) // its reply is kept, and names no session in its params
+		keyed("archive.list", object{"session_ids": []string{session}})
+		keyed("archive.list", object{"session_ids": []string{session, "another"}, "limit": 10})
+		keyed("session.getStatus", object{"session": session})
+		keyed("session.delete", object{"session": session, "purge": purge}) // its own reply names the session and the number
 	}
 	var found []string
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {

@@ -216,11 +216,16 @@ func (s *Store) forget(ctx context.Context, key rpc.CallKey, owner string) error
 	return nil
 }
 
-// DeleteOwner forgets the keys that principals used on the session whose data has the key owner.
+// DeleteOwner forgets the keys that principals used on the session whose data has the key owner. Replies to their calls that
+// name several sessions or none may hold something of it too: rpc.DeletedReply replaces them.
 func (s *Store) DeleteOwner(ctx context.Context, owner string, principals ...string) error {
 	for _, principal := range principals {
 		if _, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE principal=$1 AND owner=$2`, principal, owner); err != nil {
 			return fmt.Errorf("idempotency: delete: %w", err)
+		}
+		if _, err := s.db.Exec(ctx, `UPDATE idempotency_replies SET reply=$2
+			WHERE principal=$1 AND (owner='' OR owner LIKE $3) AND reply IS NOT NULL`, principal, rpc.DeletedReply(), rpc.SharedOwner+"%"); err != nil {
+			return fmt.Errorf("idempotency: delete shared replies: %w", err)
 		}
 		s.mu.Lock()
 		delete(s.counts, principal)

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path/filepath"
@@ -158,6 +159,49 @@ func TestKeysOfAPrincipalAreBounded(t *testing.T) {
 		claim(t, s, key("p", "one more"), "x")
 		if _, _, err := s.Claim(t.Context(), key("p", "and one"), nil); !errors.Is(err, rpc.ErrTooManyKeys) {
 			t.Fatal(err)
+		}
+	})
+}
+
+// The replies that may hold something of a session go with it. Their keys stay claimed when the calls concern others too.
+func TestDeleteOwnerDeletesReplies(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(Config) *Store) {
+		s := open(Config{})
+		const gone = "(deleted)"
+		for name, c := range map[string]struct {
+			principal, owner string
+			running          bool
+			want             string // empty = the key is free
+		}{
+			"of the session":             {principal: "admin", owner: "o1"},
+			"of the session, running":    {principal: "admin", owner: "o1", running: true},
+			"of another session":         {principal: "admin", owner: "o2", want: "reply"},
+			"of several":                 {principal: "admin", owner: rpc.SharedOwner + "hash", want: gone},
+			"of none":                    {principal: "admin", want: gone},
+			"of none, running":           {principal: "admin", running: true, want: "running"},
+			"of another caller":          {principal: "other", want: "reply"},
+			"of the session's own token": {principal: "token", owner: "o1"},
+		} {
+			k := rpc.CallKey{Principal: c.principal, Method: "test.call", Key: name, Owner: c.owner}
+			claim(t, s, k, "x")
+			if !c.running {
+				must(t, s.Keep(t.Context(), k, []byte("reply")))
+			}
+			must(t, s.DeleteOwner(t.Context(), "o1", "admin", "token"))
+			must(t, s.Keep(t.Context(), rpc.CallKey{Principal: c.principal, Method: "test.call", Key: name, Owner: "o1"}, []byte("late")))
+			got := ""
+			switch kept := claim(t, s, k, "x"); {
+			case kept == nil:
+			case kept.Reply == nil:
+				got = "running"
+			case bytes.Equal(kept.Reply, rpc.DeletedReply()):
+				got = gone
+			default:
+				got = string(kept.Reply)
+			}
+			if got != c.want {
+				t.Errorf("%s: %q, want %q", name, got, c.want)
+			}
 		}
 	})
 }
