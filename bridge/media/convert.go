@@ -16,10 +16,11 @@ const convertTimeout = 60 * time.Second
 
 // convertible are the input formats ffmpeg may see in a file. Playlists are not
 // among them: they name other files and addresses.
-const convertible = "mov,mp3,aac,ogg,wav,amr,flac,matroska,gif,gif_pipe,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe"
+const convertible = "mov,mp3,aac,ogg,wav,amr,flac,matroska,aiff,asf,avi,gif,gif_pipe,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe"
 
 var (
 	voiceArguments         = []string{"-vn", "-ac", "1", "-ar", "48000", "-c:a", "libopus", "-b:a", "32k", "-f", "ogg"}
+	audioArguments         = []string{"-vn", "-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart", "-f", "ipod"}
 	stickerFilter          = "scale=512:512:force_original_aspect_ratio=decrease,format=rgba,pad=512:512:(ow-iw)/2:(oh-ih)/2:color=0x00000000"
 	stickerArguments       = []string{"-frames:v", "1", "-vf", stickerFilter, "-c:v", "libwebp", "-f", "webp"}
 	movingStickerArguments = []string{"-t", "6", "-an", "-loop", "0", "-vf", "fps=12," + stickerFilter, "-c:v", "libwebp_anim", "-f", "webp"}

@@ -44,7 +44,7 @@ var synonyms = map[string]string{
 	"image/jpg": typeJPEG, "image/pjpeg": typeJPEG, "image/x-png": typePNG, "image/apng": typePNG, "image/vnd.mozilla.apng": typePNG,
 	"audio/mp3": typeMPEG, "audio/x-mp3": typeMPEG, "audio/mpeg3": typeMPEG, "audio/x-mpeg": typeMPEG,
 	"audio/opus": typeOgg, "application/ogg": typeOgg, "audio/x-ogg": typeOgg, "application/x-ogg": typeOgg,
-	"audio/x-wav": typeWAV, "audio/wave": typeWAV, "audio/vnd.wave": typeWAV,
+	"audio/x-flac": "audio/flac", "audio/x-wav": typeWAV, "audio/wave": typeWAV, "audio/vnd.wave": typeWAV,
 	"audio/x-m4a": typeM4A, "audio/m4a": typeM4A, "audio/x-mp4a": typeM4A, "audio/aacp": typeAAC, "audio/x-aac": typeAAC, "audio/amr-nb": typeAMR,
 	"application/x-pdf": typePDF, "application/x-zip-compressed": typeZip, "application/x-zip": typeZip,
 	"video/3gp": type3GP, "video/3gpp2": type3GP, "video/x-m4v": typeMP4,

@@ -73,7 +73,7 @@ func (l *Library) prepare(ctx context.Context, p *Prepared, kind Kind) error {
 	case KindVideo:
 		return prepareVideo(p)
 	case KindAudio:
-		return prepareAudio(p)
+		return l.prepareAudio(ctx, p)
 	case KindVoice:
 		return l.prepareVoice(ctx, p)
 	}
@@ -102,7 +102,8 @@ func prepareVideo(p *Prepared) error {
 	return nil
 }
 
-func prepareAudio(p *Prepared) error {
+// prepareAudio measures sounds in the types that WhatsApp's apps play, and converts all others to AAC.
+func (l *Library) prepareAudio(ctx context.Context, p *Prepared) error {
 	switch p.MimeType {
 	case typeOgg:
 		if sound, err := readOgg(p.File); err == nil {
@@ -127,7 +128,17 @@ func prepareAudio(p *Prepared) error {
 	case "audio/flac":
 		p.Duration = flacDuration(p.File)
 	default:
-		return wrongKind(p, "ogg/opus, mp3, aac, m4a or wav audio")
+		if !holdsSound(p.MimeType) {
+			return wrongKind(p, "audio")
+		}
+		if err := l.convert(ctx, p, "audio needs to be ogg/opus, mp3, aac, m4a, amr, wav or flac", typeM4A, audioArguments); err != nil {
+			return err
+		}
+		movie, err := readMovie(p.File, p.Size)
+		if err != nil {
+			return bad("", "the converted file is not readable audio")
+		}
+		p.Duration = movie.duration
 	}
 	return nil
 }
@@ -135,8 +146,13 @@ func prepareAudio(p *Prepared) error {
 // opusType is the type WhatsApp expects of a voice note.
 const opusType = "audio/ogg; codecs=opus"
 
+// holdsSound reports whether files of a type may hold sound. Video types are among them: recorders write sound into the same containers.
+func holdsSound(mimeType string) bool {
+	return strings.HasPrefix(mimeType, "audio/") || strings.HasPrefix(mimeType, "video/")
+}
+
 func (l *Library) prepareVoice(ctx context.Context, p *Prepared) error {
-	if !strings.HasPrefix(p.MimeType, "audio/") && !strings.HasPrefix(p.MimeType, "video/") { // containers of films hold sounds too
+	if !holdsSound(p.MimeType) {
 		return wrongKind(p, "audio")
 	}
 	sound, err := readOpus(p.File)

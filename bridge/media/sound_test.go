@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,6 +121,63 @@ func TestVoiceNotesOfOtherContainers(t *testing.T) {
 			t.Errorf("%s: %s, %s", name, p.MimeType, p.Duration)
 		}
 		p.Close()
+	}
+}
+
+// TestAudioOfOtherContainers sends sounds as plain audio: those that WhatsApp's apps play as they are, all others as AAC.
+func TestAudioOfOtherContainers(t *testing.T) {
+	film := made(t, "a.webm", "-f lavfi -i testsrc=size=64x32:duration=3:rate=5 "+sine+"-c:v libvpx -c:a libopus -shortest")
+	flac, mov := made(t, "a.flac", sine), made(t, "a.mov", sine+"-c:a aac")
+	webm, wma := made(t, "a.webm", sine+"-c:a libopus"), made(t, "a.wma", sine)
+	for name, c := range map[string]struct {
+		content  []byte
+		declared string
+		want     string // MIME type
+	}{
+		"webm":                  {webm, "", typeM4A},
+		"webm, declared audio":  {webm, "audio/webm", typeM4A},
+		"webm, declared video":  {webm, "video/webm", typeM4A},
+		"webm, declared codecs": {webm, "audio/webm;codecs=opus", typeM4A},
+		"webm, octet-stream":    {webm, typeBytes, typeM4A},
+		"webm, vorbis":          {made(t, "a.webm", sine+"-c:a libvorbis"), "", typeM4A},
+		"webm, film":            {film, "", typeM4A},
+		"mka":                   {made(t, "a.mka", sine+"-c:a libopus"), "", typeM4A},
+		"mov":                   {mov, "", typeM4A},
+		"3gp":                   {made(t, "a.3gp", sine+"-c:a aac"), "", typeM4A},
+		"aiff":                  {made(t, "a.aiff", sine), "", typeM4A},
+		"aiff, declared":        {made(t, "a.aiff", sine), "audio/x-aiff", typeM4A},
+		"wma":                   {wma, "", typeM4A},
+		"wma, declared":         {wma, "audio/x-ms-wma", typeM4A},
+		"avi":                   {made(t, "a.avi", sine), "", typeM4A},
+		"flac":                  {flac, "", "audio/flac"},
+		"flac, declared":        {flac, "audio/flac", "audio/flac"},
+		"flac, declared x-flac": {flac, "audio/x-flac", "audio/flac"},
+	} {
+		p, err := newLibrary(t, Config{}).Prepare(t.Context(), "s", Input{Base64: data("", c.content), MimeType: c.declared}, KindAudio)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if p.MimeType != c.want || (p.Duration-3*time.Second).Abs() > 150*time.Millisecond {
+			t.Errorf("%s: %s, %s; want %s", name, p.MimeType, p.Duration, c.want)
+		}
+		p.Close()
+	}
+	silent := made(t, "a.webm", "-f lavfi -i testsrc=size=64x32:duration=1:rate=5 -c:v libvpx")
+	for name, c := range map[string]struct {
+		config  Config
+		content []byte
+		reason  Reason
+	}{
+		"no converter":     {Config{Converter: "/nonexistent/ffmpeg"}, webm, ReasonUnsupported},
+		"film, no sound":   {Config{}, silent, ReasonBad},
+		"half of a header": {Config{}, webm[:40], ReasonBad},
+		"no sound at all":  {Config{}, []byte("%PDF-1.4\n"), ReasonBad},
+	} {
+		_, err := newLibrary(t, c.config).Prepare(t.Context(), "s", Input{Base64: data("", c.content)}, KindAudio)
+		if refused := (*Error)(nil); !errors.As(err, &refused) || refused.Reason != c.reason {
+			t.Errorf("%s: %v, want %s", name, err, c.reason)
+		}
 	}
 }
 
