@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,7 +36,7 @@ func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 	case cfg.Sandbox:
 		log.Warn("this process is on the simulated network; no phone can be reached")
 		sandbox.Activate()
-		n := sandbox.New(sandbox.Options{Seed: cfg.SandboxSeed, AutoReplies: cfg.SandboxAutoReplies, Log: log.With("part", "sandbox")})
+		n := sandbox.New(sandboxOptions(cfg, log.With("part", "sandbox")))
 		listener, err := n.Listen("127.0.0.1:0")
 		if err != nil {
 			n.Close()
@@ -52,6 +53,13 @@ func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 		return onSandbox(network{remote: newRemoteSandbox(cfg.SandboxAddr), address: cfg.SandboxAddr}, sandbox.Dialer(cfg.SandboxAddr)), nil
 	}
 	return &network{}, nil
+}
+
+// sandboxSettings are the settings that configure a simulated network, in the server's process or in one of its own.
+var sandboxSettings = []string{"sandbox-seed", "sandbox-auto-replies", "sandbox-history-chunk"}
+
+func sandboxOptions(cfg *config.Config, log *slog.Logger) sandbox.Options {
+	return sandbox.Options{Seed: cfg.SandboxSeed, AutoReplies: cfg.SandboxAutoReplies, HistoryChunk: cfg.SandboxHistoryChunk, Log: log}
 }
 
 // onSandbox fills in how the simulation is reached. Each client has an HTTP client of its own, so that nothing that one
@@ -75,11 +83,21 @@ func (n *network) close() {
 func runSandbox(ctx context.Context, c console, args []string) error {
 	flags := newFlags("sandbox", "Run a simulated WhatsApp network that servers attach to with -sandbox-addr. It also answers sandbox.* calls at /v1/rpc.")
 	listen := flags.String("listen", "127.0.0.1:0", "`address` on this machine; port 0 picks a free one")
-	seed := flags.Uint64("seed", 0, "`number` that decides ids and keys: same seed, same network")
+	settings := config.Some(flags.FlagSet, append([]string{"env-file"}, sandboxSettings...)...)
+	seed := flags.Uint64("seed", 0, "`number`: short for -sandbox-seed")
 	verbose := flags.Bool("verbose", false, "log what the network does")
 	if err := flags.parse(c, args); err != nil {
 		return err
 	}
+	cfg, err := settings(c.environ)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name == "seed" {
+			cfg.SandboxSeed = *seed
+		}
+	})
 	if host, _, err := net.SplitHostPort(*listen); err != nil || !net.ParseIP(host).IsLoopback() {
 		return fmt.Errorf("%w: -listen: %q is not a loopback address with port; the sandbox protects nothing", errUsage, *listen)
 	}
@@ -91,7 +109,7 @@ func runSandbox(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	n := sandbox.New(sandbox.Options{Seed: *seed, Log: log})
+	n := sandbox.New(sandboxOptions(cfg, log))
 	server := newSandboxServer(n, tcp.Addr().String(), log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(tcp) }()

@@ -165,6 +165,8 @@ type Config struct {
 
 	SandboxAutoReplies int `flag:"sandbox-auto-replies" unit:"messages" default:"1000" min:"1" doc:"Automatic replies that a simulated phone sends to one chat in a minute." why:"Ends a loop between an echo and a program that answers every message."`
 
+	SandboxHistoryChunk int `flag:"sandbox-history-chunk" unit:"messages" default:"200" min:"1" max:"10000" doc:"Messages in one chunk of the history sync that a simulated phone sends to a linked device." why:"WhatsApp sends history in several chunks; a small value makes a short history do so."`
+
 	Demo bool `flag:"demo" doc:"With sandbox: pair a session, make a peer that answers, and print how to talk to it." why:"make run turns it on."`
 
 	MaxConnections int `section:"Limits" flag:"max-connections" unit:"connections" default:"10000" min:"1" doc:"Sockets open at a time." why:"About 190 MB of memory when all are idle."`

@@ -40,21 +40,68 @@ func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 	if set.NArg() > 0 {
 		return nil, nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
-	env, unknown := split(environ, list)
-	var problems []error
-	if path := cmp.Or(given["env-file"], env[Prefix+"ENV_FILE"]); path != "" {
-		more, err := readEnvFile(path)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("env-file: %w", err))
+	env, unknown, problems := variables(list, given, environ)
+	problems = append(problems, resolve(list, given, env)...)
+	if len(problems) == 0 {
+		problems = c.check()
+	}
+	if len(problems) > 0 {
+		return nil, unknown, errors.Join(problems...)
+	}
+	return c, unknown, nil
+}
+
+// Some adds flags for the named settings to the flags of a subcommand that needs no others. The returned function, which
+// is called after parsing, reads these settings in the same order of precedence as Parse. All others are zero, and
+// variables that set them are neither read nor checked. It panics if a name is not a setting.
+func Some(set *flag.FlagSet, names ...string) func(environ []string) (*Config, error) {
+	c, given := &Config{}, map[string]string{}
+	list := slices.DeleteFunc(fields(c), func(f field) bool { return !slices.Contains(names, f.name) })
+	if len(list) != len(names) {
+		panic(fmt.Sprintf("config: not all of %v are settings", names))
+	}
+	for i := range list {
+		f := &list[i]
+		usage := fmt.Sprintf("%s (%s; default %s)", f.doc, f.env(), cmp.Or(f.def, "none"))
+		if f.unit != "" {
+			usage = fmt.Sprintf("`%s`: %s", f.unit, usage)
 		}
-		fromFile, unknownThere := split(more, list)
-		unknown = append(unknown, unknownThere...)
-		for name, value := range fromFile {
-			if env[name] == "" {
-				env[name] = value
-			}
+		remember := func(text string) error { given[f.name] = text; return nil }
+		if f.isBool() {
+			set.BoolFunc(f.name, usage, remember)
+		} else {
+			set.Func(f.name, usage, remember)
 		}
 	}
+	return func(environ []string) (*Config, error) {
+		env, _, problems := variables(list, given, environ)
+		return c, errors.Join(append(problems, resolve(list, given, env)...)...)
+	}
+}
+
+// variables returns the variables of the settings in list, those of the file that env-file names included, and the
+// unknown ones that carry the prefix.
+func variables(list []field, given map[string]string, environ []string) (env map[string]string, unknown []string, problems []error) {
+	env, unknown = split(environ, list)
+	path := cmp.Or(given["env-file"], env[Prefix+"ENV_FILE"])
+	if path == "" {
+		return env, unknown, nil
+	}
+	more, err := readEnvFile(path)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("env-file: %w", err))
+	}
+	fromFile, unknownThere := split(more, list)
+	for name, value := range fromFile {
+		if env[name] == "" {
+			env[name] = value
+		}
+	}
+	return env, append(unknown, unknownThere...), problems
+}
+
+// resolve sets each field to the value of its flag, its variable or its default, in that order of precedence.
+func resolve(list []field, given, env map[string]string) (problems []error) {
 	for i := range list {
 		f := &list[i]
 		text, source := f.def, "default of "+f.name
@@ -74,13 +121,7 @@ func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 			problems = append(problems, fmt.Errorf("%s: %w", source, err))
 		}
 	}
-	if len(problems) == 0 {
-		problems = c.check()
-	}
-	if len(problems) > 0 {
-		return nil, unknown, errors.Join(problems...)
-	}
-	return c, unknown, nil
+	return problems
 }
 
 // UnknownFlag adds the nearest of the flags to package flag's error on an unknown one, for which it has no type. Other
