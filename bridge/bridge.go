@@ -115,6 +115,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
+	opts.Log = maskLog(opts.Log)
 	silenceSignalLibrary(opts.Log)
 	db, err := database.Migrate(ctx, opts.DB, "bridge", migrations())
 	if err != nil {

@@ -97,9 +97,9 @@ func (b *Bridge) loadDevice(ctx context.Context, s *Session, jid types.JID) (*st
 	return device, nil
 }
 
-// slogAdapter hands whatsmeow's log to slog. Its debug lines hold whole
-// stanzas and its info lines phone numbers, so both become debug lines and the
-// first are dropped.
+// slogAdapter passes whatsmeow's log to slog, errors, warnings and information all at the level debug: the bridge logs what
+// an operator has to know. Whatsmeow's debug lines, which hold whole stanzas, are dropped. The log must be one of maskLog,
+// since the other lines name phone numbers and some hold stanzas too.
 type slogAdapter struct {
 	log    *slog.Logger
 	module string
