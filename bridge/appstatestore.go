@@ -6,6 +6,8 @@ import (
 
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/store"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // appStateStore makes one step of a collection one step of the database.
@@ -80,7 +82,7 @@ func (s *appStateStore) PutAppStateMutationMACs(ctx context.Context, name string
 	if step == nil || step.version != version {
 		return s.AppStateStore.PutAppStateMutationMACs(ctx, name, version, mutations)
 	}
-	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, s.db, func(ctx context.Context) error {
 		if err := s.AppStateStore.PutAppStateVersion(ctx, name, version, step.hash); err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // reasonWrongNumber: a phone of another account scanned the code.
@@ -63,7 +65,7 @@ func (st sessionStore) bind(ctx context.Context, session string, b binding) erro
 
 // dropAllHistory forgets the history blobs that have not been read.
 func (st sessionStore) dropAllHistory(ctx context.Context, session string) error {
-	_, err := st.db.Exec(ctx, `DELETE FROM bridge_history WHERE session=$1`, session)
+	_, err := database.Exec(ctx, st.db, `DELETE FROM bridge_history WHERE session=$1`, session)
 	return err
 }
 

@@ -64,7 +64,8 @@ func (c *contactKeys) of(ctx context.Context, owner string, p person) (string, *
 
 // ofAll returns the keys of people, in their order, and the aliases that have
 // to be announced. Keys that are not cached are read, or made, in one
-// transaction.
+// transaction; on PostgreSQL those of one session take turns, since a join
+// writes the rows of any address that has the key that is over.
 func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) (keys []string, joined []aliased, err error) {
 	keys = make([]string, len(people))
 	missing, version := c.cached(owner, people, keys)
@@ -73,6 +74,11 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) 
 	}
 	err = database.Transact(ctx, c.db, func(ctx context.Context) error {
 		joined = nil
+		if c.db.Dialect == dbutil.Postgres {
+			if _, err := c.db.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "contacts "+owner); err != nil {
+				return err
+			}
+		}
 		for _, i := range missing {
 			pn, lid := people[i].halves()
 			key, join, err := c.settle(ctx, owner, pn, lid)
@@ -144,7 +150,7 @@ func addressString(jid types.JID) string {
 
 // settle reads, makes or joins the keys of one person. It needs a transaction.
 func (c *contactKeys) settle(ctx context.Context, owner, pn, lid string) (key string, joined *alias, err error) {
-	err = c.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err = database.Transact(ctx, c.db, func(ctx context.Context) error {
 		key, joined = "", nil
 		now := time.Now().UnixMilli()
 		if !strings.Contains(owner, ownerSeparator) { // older than keys of its own
@@ -207,7 +213,7 @@ func (c *contactKeys) forget() (version uint64) {
 
 // purge deletes the keys of a session.
 func (c *contactKeys) purge(ctx context.Context, owner string) error {
-	_, err := c.db.Exec(ctx, `DELETE FROM bridge_contacts WHERE session=$1`, owner)
+	_, err := database.Exec(ctx, c.db, `DELETE FROM bridge_contacts WHERE session=$1`, owner)
 	if err == nil {
 		c.forget()
 	}

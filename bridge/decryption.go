@@ -7,6 +7,8 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // decryptions keeps what decrypting a message changed until it can be stored in
@@ -237,7 +239,7 @@ func (d *decryptions) settle(ctx context.Context) error {
 		if u == nil {
 			continue
 		}
-		err := d.db.DoTxn(ctx, nil, func(ctx context.Context) error { return d.write(ctx, u) })
+		err := database.Transact(ctx, d.db, func(ctx context.Context) error { return d.write(ctx, u) })
 		d.release(err == nil)
 		return err
 	}

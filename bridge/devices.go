@@ -7,6 +7,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // deviceContainer stands between a whatsmeow device and its tables. whatsmeow
@@ -25,7 +27,7 @@ func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) e
 		return b.devices.PutDevice(ctx, device)
 	}
 	jid := *device.ID
-	err := b.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, b.db, func(ctx context.Context) error {
 		// The same device number may come back after a logout. Its row would keep the old keys.
 		if err := b.deleteKeys(ctx, jid); err != nil {
 			return err

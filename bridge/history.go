@@ -1,9 +1,11 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -11,6 +13,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // The phone sends history as blobs and a message that points at each. The
@@ -160,7 +164,9 @@ func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob 
 			batch = batch[:0]
 			return nil
 		}
-		err := s.b.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		// One order of the chats for all blobs, the messages of each in the order of the blob.
+		slices.SortStableFunc(batch, func(a, b *ProjectedMessage) int { return cmp.Compare(a.Info.Chat.String(), b.Info.Chat.String()) })
+		err := database.Transact(ctx, s.b.db, func(ctx context.Context) error {
 			for _, m := range batch {
 				if err := p.ProjectMessage(ctx, s.owner, m); err != nil {
 					return err

@@ -140,7 +140,7 @@ func (l *lidStore) find(ctx context.Context, owner, user, server string) (other 
 // purge deletes the pairs of a session, and those of the shared map that no session is left with. While a session is left
 // that is older than pairs of its own, the shared map stays.
 func (l *lidStore) purge(ctx context.Context, owner string) error {
-	err := l.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, l.db, func(ctx context.Context) error {
 		if _, err := l.db.Exec(ctx, `DELETE FROM whatsmeow_lid_map WHERE lid IN (SELECT lid FROM bridge_lids WHERE session=$1)
 			AND NOT EXISTS (SELECT 1 FROM bridge_lids WHERE bridge_lids.lid=whatsmeow_lid_map.lid AND session<>$1)
 			AND NOT EXISTS (SELECT 1 FROM bridge_sessions WHERE incarnation='')`, owner); err != nil {

@@ -46,7 +46,7 @@ func (b *Bridge) OwnerOf(id string) string {
 // drop deletes the row of a session, and notes that what is stored of it elsewhere has to go. Without data, the data
 // stays for a session that is created with restore.
 func (st sessionStore) drop(ctx context.Context, id, owner string, data bool) error {
-	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, st.db, func(ctx context.Context) error {
 		if _, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE session=$1`, id); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (st sessionStore) forgetKept(ctx context.Context, owner string) (forgotten 
 // forgetShared deletes the contact keys that versions before 3 shared between all sessions, once no session of those
 // versions is left that could take its own over.
 func (st sessionStore) forgetShared(ctx context.Context) error {
-	_, err := st.db.Exec(ctx, `DELETE FROM bridge_contact_keys WHERE NOT EXISTS (SELECT 1 FROM bridge_sessions WHERE incarnation='')`)
+	_, err := database.Exec(ctx, st.db, `DELETE FROM bridge_contact_keys WHERE NOT EXISTS (SELECT 1 FROM bridge_sessions WHERE incarnation='')`)
 	return err
 }
 
@@ -188,7 +188,7 @@ func (b *Bridge) runExpiry(ctx context.Context) {
 
 // create stores a new session; the data it takes over is no longer kept for another.
 func (st sessionStore) create(ctx context.Context, r *sessionRow) error {
-	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, st.db, func(ctx context.Context) error {
 		if _, err := st.forgetKept(ctx, r.owner()); err != nil {
 			return err
 		}

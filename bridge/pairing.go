@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -288,7 +289,7 @@ func (s *Session) clearLink(ctx context.Context) error {
 	if err != nil {
 		return storageError("find the session's devices", err)
 	}
-	err = s.b.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err = database.Transact(ctx, s.b.db, func(ctx context.Context) error {
 		for _, q := range held {
 			if err := s.b.deleteKeys(ctx, q.Device); err != nil {
 				return err

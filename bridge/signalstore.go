@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/signalrecord"
+	"github.com/waystation/waystation/transports/database"
 )
 
 // signalStore lets sending and receiving work on the ratchet of one peer at
@@ -106,7 +107,7 @@ func (s *signalStore) PutSession(ctx context.Context, address string, session []
 // none.
 func (s *signalStore) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
 	return s.alone(ctx, func() error {
-		return s.d.db.DoTxn(ctx, nil, func(ctx context.Context) error { return s.mergeMany(ctx, sessions) })
+		return database.Transact(ctx, s.d.db, func(ctx context.Context) error { return s.mergeMany(ctx, sessions) })
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/vault"
 )
 
@@ -192,7 +193,7 @@ func (st sessionStore) setIdentity(ctx context.Context, id string, who identity)
 // quarantine takes the device away from its session and remembers why. The
 // keys themselves stay where they are.
 func (st sessionStore) quarantine(ctx context.Context, id string, device types.JID, reason string) error {
-	return st.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, st.db, func(ctx context.Context) error {
 		_, err := st.db.Exec(ctx, `
 			INSERT INTO bridge_quarantine (device_jid, session, reason, created_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (device_jid) DO UPDATE SET session=excluded.session,

@@ -17,6 +17,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/vault"
 )
 
@@ -155,7 +156,7 @@ func (a *app) settleSecret(ctx context.Context) error {
 	if len(a.secret.previous) == 0 {
 		return nil
 	}
-	err := a.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, a.db, func(ctx context.Context) error {
 		if a.db.Dialect == dbutil.SQLite {
 			// Otherwise the deleted bytes stay in the free space of the file.
 			if _, err := a.db.Exec(ctx, `PRAGMA secure_delete=ON`); err != nil {

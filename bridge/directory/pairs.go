@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // Pair is a phone number JID and the LID of the same person.
@@ -54,7 +56,7 @@ func (s *Store) putPairs(ctx context.Context, query, session string, pairs []Pai
 	// One order for all writers, so that two transactions cannot wait for each other.
 	slices.SortFunc(pairs, func(a, b Pair) int { return strings.Compare(a.LID, b.LID) })
 	pairs = slices.Compact(pairs)
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for _, pair := range pairs {
 			if _, err := s.db.Exec(ctx, query, session, pair.LID, pair.PN, now.Unix()); err != nil {
 				return err

@@ -31,7 +31,7 @@ func Open(ctx context.Context, db *dbutil.Database) (*Store, error) {
 
 // Purge forgets everything of a session.
 func (s *Store) Purge(ctx context.Context, session string) error {
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for _, query := range []string{`DELETE FROM directory_groups WHERE session=$1`, `DELETE FROM directory_pairs WHERE session=$1`} {
 			if _, err := s.db.Exec(ctx, query, session); err != nil {
 				return err

@@ -59,7 +59,7 @@ func (l *Library) nameOldFiles(ctx context.Context) error {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		err = l.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		err = database.Transact(ctx, l.db, func(ctx context.Context) error {
 			for _, id := range ids {
 				_, err := l.db.Exec(ctx, `UPDATE media_files SET file=$3 WHERE session=$1 AND media_id=$2 AND file=''`, id[1], id[0], hashName(id[0]))
 				if err != nil {
@@ -142,7 +142,7 @@ func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*
 
 // insert stores the row of a file and returns the names of the contents it replaced.
 func (l *Library) insert(ctx context.Context, session, name string, s *Stored, now time.Time) (replaced []string, err error) {
-	err = l.db.DoTxn(ctx, nil, func(ctx context.Context) (err error) {
+	err = database.Transact(ctx, l.db, func(ctx context.Context) (err error) {
 		replaced, err = scanFile.NewRowIter(l.db.Query(ctx, `DELETE FROM media_files WHERE session=$1 AND media_id=$2 RETURNING file`, session, s.MediaID)).AsList()
 		if err != nil {
 			return err

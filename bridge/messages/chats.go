@@ -2,6 +2,8 @@ package messages
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +82,60 @@ func (s *Store) aliases(ctx context.Context, session string, a Address) ([]alias
 	return scanAlias.NewRowIter(s.db.Query(ctx, query, session, a.JID, a.Alt)).AsList()
 }
 
+// lockedChat returns a chat's id, 0 when there is none, and locks its row as lock does. Every method that writes more than
+// one row of a chat begins with it or with chat, so that two of them take their rows one after the other.
+func (s *Store) lockedChat(ctx context.Context, session string, a Address) (int64, error) {
+	found, err := s.lockedAliases(ctx, session, a)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	return found[0].chat, nil
+}
+
+// lookups bounds how often a chat is looked up again that another transaction creates, merges or deletes at the same moment.
+const lookups = 10
+
+// lockedAliases is aliases with the rows of the chats locked.
+func (s *Store) lockedAliases(ctx context.Context, session string, a Address) ([]aliasRow, error) {
+	for range lookups {
+		found, err := s.aliases(ctx, session, a)
+		if err != nil || len(found) == 0 || s.db.Dialect == dbutil.SQLite {
+			return found, err
+		}
+		there, err := s.lock(ctx, found)
+		if err != nil || there {
+			return found, err
+		}
+		for _, alias := range found { // an address of a chat that is gone names none
+			if err := s.exec(ctx, `DELETE FROM messages_aliases WHERE session=$1 AND jid=$2 AND chat_id=$3
+				AND NOT EXISTS (SELECT 1 FROM messages_chats c WHERE c.chat_id=$3)`, session, alias.jid, alias.chat); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, errChatChanges
+}
+
+// errChatChanges: other transactions create, merge or delete a chat again and again.
+var errChatChanges = errors.New("messages: the chat is being changed by other calls; try again")
+
+// lock locks the rows of chats on PostgreSQL until the transaction ends, in the order of their ids. It reports false when a
+// chat is gone or an address belongs to another one meanwhile.
+func (s *Store) lock(ctx context.Context, found []aliasRow) (there bool, err error) {
+	first, last := found[0], found[len(found)-1]
+	ids, err := scanChatID.NewRowIter(s.db.Query(ctx, `SELECT c.chat_id FROM messages_chats c WHERE c.chat_id IN ($1, $2)
+		ORDER BY c.chat_id FOR UPDATE`, first.chat, last.chat)).AsList()
+	if err != nil {
+		return false, err
+	}
+	if first.chat == last.chat {
+		return len(ids) == 1, nil
+	}
+	return len(ids) == 2, nil
+}
+
+var scanChatID = dbutil.ConvertRowFn[int64](dbutil.ScanSingleColumn[int64])
+
 // find returns a chat's id, 0 when there is none.
 func (s *Store) find(ctx context.Context, session string, a Address) (int64, error) {
 	found, err := s.aliases(ctx, session, a)
@@ -92,7 +148,18 @@ func (s *Store) find(ctx context.Context, session string, a Address) (int64, err
 // chat returns the id of a chat, makes it when it is new, and learns the other
 // address; two chats that turn out to be one are merged. It needs a transaction.
 func (s *Store) chat(ctx context.Context, session string, a Address) (int64, error) {
-	found, err := s.aliases(ctx, session, a)
+	for range lookups {
+		id, err := s.tryChat(ctx, session, a)
+		if err != nil || id != 0 {
+			return id, err
+		}
+	}
+	return 0, errChatChanges
+}
+
+// tryChat is chat; it returns 0 when another transaction creates a chat of one of the addresses at the same moment.
+func (s *Store) tryChat(ctx context.Context, session string, a Address) (int64, error) {
+	found, err := s.lockedAliases(ctx, session, a)
 	if err != nil {
 		return 0, err
 	}
@@ -104,30 +171,57 @@ func (s *Store) chat(ctx context.Context, session string, a Address) (int64, err
 		return s.merge(ctx, session, found[0].chat, found[1].chat, jid, lid)
 	case len(found) == 1 && a.JID != "" && a.Alt != "":
 		id := found[0].chat
-		for _, address := range []string{a.JID, a.Alt} {
-			if err := s.addAlias(ctx, session, address, id); err != nil {
-				return 0, err
-			}
+		if added, err := s.addAliases(ctx, session, a, id, 1); err != nil || !added {
+			return 0, err
 		}
 		return id, s.exec(ctx, `UPDATE messages_chats SET jid=$2, lid=$3 WHERE chat_id=$1`, id, jid, lid)
 	}
 	return found[0].chat, nil
 }
 
+// newChat stores a chat and its addresses; it returns 0 and stores nothing when another transaction stored one of the
+// addresses first.
 func (s *Store) newChat(ctx context.Context, session string, a Address, jid, lid string) (id int64, err error) {
 	id, err = s.insertRow(ctx, `INSERT INTO messages_chats (session, jid, lid, kind) VALUES ($1, $2, $3, $4)`, "chat_id",
 		session, jid, lid, KindOf(jid))
-	for _, address := range []string{a.JID, a.Alt} {
-		if err == nil && address != "" {
-			err = s.addAlias(ctx, session, address, id)
+	if err != nil {
+		return 0, err
+	}
+	added, err := s.addAliases(ctx, session, a, id, 0)
+	if err != nil || added {
+		return id, err
+	}
+	for _, table := range []string{"messages_aliases", "messages_chats"} {
+		if err := s.exec(ctx, `DELETE FROM `+table+` WHERE chat_id=$1`, id); err != nil {
+			return 0, err
 		}
 	}
-	return id, err
+	return 0, nil
 }
 
-func (s *Store) addAlias(ctx context.Context, session, jid string, chat int64) error {
-	return s.exec(ctx, `INSERT INTO messages_aliases (session, jid, chat_id) VALUES ($1, $2, $3) ON CONFLICT (session, jid) DO NOTHING`,
-		session, jid, chat)
+// addAliases stores that the addresses of a name a chat, in the order of the addresses. known is how many of them did so
+// before. It reports false when another transaction stored one of them first.
+func (s *Store) addAliases(ctx context.Context, session string, a Address, chat int64, known int) (added bool, err error) {
+	addresses := []string{a.JID, a.Alt}
+	slices.Sort(addresses)
+	missing := -known
+	for _, address := range slices.Compact(addresses) {
+		if address == "" {
+			continue
+		}
+		missing++
+		result, err := s.db.Exec(ctx, `INSERT INTO messages_aliases (session, jid, chat_id) VALUES ($1, $2, $3) ON CONFLICT (session, jid) DO NOTHING`,
+			session, address, chat)
+		if err != nil {
+			return false, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return false, err
+		}
+		missing -= int(n)
+	}
+	return missing <= 0, nil
 }
 
 // Alias records that two addresses are one person. It touches nothing when
@@ -240,11 +334,11 @@ func (s *Store) recount(ctx context.Context, chat int64) error {
 // MarkRead marks messages of a chat as read.
 func (s *Store) MarkRead(ctx context.Context, session string, a Address, ids []string) error {
 	return s.write(ctx, "mark read", func(ctx context.Context) error {
-		chat, err := s.find(ctx, session, a)
+		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}
-		for _, id := range ids {
+		for _, id := range sorted(ids) {
 			if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND id=$2 AND unread`, chat, id); err != nil {
 				return err
 			}
@@ -281,7 +375,7 @@ func (s *Store) SetUnread(ctx context.Context, session string, a Address, count 
 // ClearChat removes a chat's messages up to a time (zero = all) and keeps the chat.
 func (s *Store) ClearChat(ctx context.Context, session string, a Address, until time.Time, keepStarred bool) error {
 	return s.write(ctx, "clear chat", func(ctx context.Context) error {
-		chat, err := s.find(ctx, session, a)
+		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}
@@ -310,7 +404,7 @@ func (s *Store) clear(ctx context.Context, chat int64, until time.Time, keepStar
 // = all). What is newer brings it back, as on the phone.
 func (s *Store) DeleteChat(ctx context.Context, session string, a Address, until time.Time) error {
 	return s.write(ctx, "delete chat", func(ctx context.Context) error {
-		chat, err := s.find(ctx, session, a)
+		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}

@@ -44,7 +44,7 @@ func (s *Store) SaveReceipt(ctx context.Context, session string, r *Receipt) err
 				times[i] = at
 			}
 		}
-		for _, id := range r.IDs {
+		for _, id := range sorted(r.IDs) {
 			if err := s.exec(ctx, saveReceipt, chat, id, r.Recipient, times[0], times[1], times[2]); err != nil {
 				return err
 			}

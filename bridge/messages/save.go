@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"go.mau.fi/util/dbutil"
 )
 
 // Status is how far an own message got. A later state replaces an earlier one,
@@ -108,7 +110,7 @@ const (
 	messageValues = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17`
 	onceOnly      = ` ON CONFLICT (chat_id, id) DO NOTHING`
 	insertMessage = messageColumns + `VALUES (` + messageValues + `)` + onceOnly
-	insertHinted  = messageColumns + `SELECT ` + messageValues + ` FROM messages_chats WHERE chat_id=$2 AND session=$1 AND jid=$18 AND lid=$19` + onceOnly
+	insertHinted  = messageColumns + `SELECT ` + messageValues + ` FROM messages_chats WHERE chat_id=$2 AND session=$1 AND jid=$18 AND lid=$19`
 )
 
 func (m *Message) values(session string, chat int64) []any {
@@ -125,8 +127,14 @@ func (s *Store) insert(ctx context.Context, session string, chat int64, m *Messa
 
 // insertHinted returns 0 also when the chat is not, or no longer, the one of these
 // addresses.
+//
+// On PostgreSQL it locks the row of the chat, as lockedChat does.
 func (s *Store) insertHinted(ctx context.Context, key hint, chat int64, m *Message) (row int64, err error) {
-	return s.insertRow(ctx, insertHinted, "row_id", append(m.values(key.session, chat), key.jid, key.lid)...)
+	query := insertHinted + onceOnly
+	if s.db.Dialect != dbutil.SQLite {
+		query = insertHinted + ` FOR UPDATE` + onceOnly
+	}
+	return s.insertRow(ctx, query, "row_id", append(m.values(key.session, chat), key.jid, key.lid)...)
 }
 
 // TypeUnavailable is the type of a message whose content WhatsApp gives to phones only, such as a view-once one. It is

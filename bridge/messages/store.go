@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -89,23 +92,53 @@ func (s *Store) Holds(ctx context.Context, session string) (bool, error) {
 	return n > 0, err
 }
 
-// Purge forgets everything of a session.
+// purgeChats is how many chats Purge deletes with one statement.
+const purgeChats = 200
+
+// Purge deletes everything of a session. A chat that another transaction creates meanwhile stays, whole.
 func (s *Store) Purge(ctx context.Context, session string) error {
 	return s.write(ctx, "purge", func(ctx context.Context) error {
-		const chats = ` WHERE chat_id IN (SELECT chat_id FROM messages_chats WHERE session=$1)`
-		for _, table := range append([]string{"messages_messages"}, details...) {
-			if err := s.exec(ctx, `DELETE FROM `+table+chats, session); err != nil {
+		lock := ""
+		if s.db.Dialect != dbutil.SQLite {
+			lock = ` FOR UPDATE`
+		}
+		chats, err := scanChatID.NewRowIter(s.db.Query(ctx, `SELECT chat_id FROM messages_chats WHERE session=$1 ORDER BY chat_id`+lock, session)).AsList()
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(chats, purgeChats) {
+			if err := s.purge(ctx, part); err != nil {
 				return err
 			}
 		}
-		for _, table := range []string{"messages_search", "messages_aliases", "messages_chats"} {
-			if err := s.exec(ctx, `DELETE FROM `+table+` WHERE session=$1`, session); err != nil {
+		for _, query := range []string{
+			`DELETE FROM messages_search WHERE session=$1 AND NOT EXISTS (SELECT 1 FROM messages_messages m WHERE m.row_id=messages_search.row_id)`,
+			`DELETE FROM messages_aliases WHERE session=$1 AND NOT EXISTS (SELECT 1 FROM messages_chats c WHERE c.chat_id=messages_aliases.chat_id)`,
+		} {
+			if err := s.exec(ctx, query, session); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 }
+
+// purge deletes chats with what belongs to them, except their addresses and what is searched.
+func (s *Store) purge(ctx context.Context, chats []int64) error {
+	marks, args := make([]string, len(chats)), make([]any, len(chats))
+	for i, chat := range chats {
+		marks[i], args[i] = "$"+strconv.Itoa(i+1), chat
+	}
+	for _, table := range append([]string{"messages_messages", "messages_chats"}, details...) {
+		if err := s.exec(ctx, `DELETE FROM `+table+` WHERE chat_id IN (`+strings.Join(marks, ",")+`)`, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sorted returns ids in order and each once: transactions that write rows of several ids take them in this order.
+func sorted(ids []string) []string { return slices.Compact(slices.Sorted(slices.Values(ids))) }
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {

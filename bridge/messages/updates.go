@@ -19,7 +19,7 @@ type Ack struct {
 // Acknowledge marks an own message as sent.
 func (s *Store) Acknowledge(ctx context.Context, session string, a Ack) error {
 	return s.write(ctx, "acknowledge", func(ctx context.Context) error {
-		chat, err := s.find(ctx, session, a.Chat)
+		chat, err := s.lockedChat(ctx, session, a.Chat)
 		if err != nil || chat == 0 {
 			return err
 		}
@@ -144,7 +144,7 @@ func (s *Store) placeholder(ctx context.Context, session string, c *Change) (cha
 // Delete removes a message for the account alone.
 func (s *Store) Delete(ctx context.Context, session string, a Address, id string) error {
 	return s.write(ctx, "delete", func(ctx context.Context) error {
-		chat, err := s.find(ctx, session, a)
+		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}

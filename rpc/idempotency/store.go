@@ -220,7 +220,7 @@ func (s *Store) forget(ctx context.Context, key rpc.CallKey, owner string) error
 // name several sessions or none may hold something of it too: rpc.DeletedReply replaces them.
 func (s *Store) DeleteOwner(ctx context.Context, owner string, principals ...string) error {
 	for _, principal := range principals {
-		if _, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE principal=$1 AND owner=$2`, principal, owner); err != nil {
+		if _, err := database.Exec(ctx, s.db, `DELETE FROM idempotency_replies WHERE principal=$1 AND owner=$2`, principal, owner); err != nil {
 			return fmt.Errorf("idempotency: delete: %w", err)
 		}
 		if _, err := s.db.Exec(ctx, `UPDATE idempotency_replies SET reply=$2
@@ -242,7 +242,7 @@ func (s *Store) sweepLoop(ctx context.Context) {
 // sweep deletes keys that are too old and has the others counted anew.
 func (s *Store) sweep(ctx context.Context) error {
 	for {
-		result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id IN
+		result, err := database.Exec(ctx, s.db, `DELETE FROM idempotency_replies WHERE id IN
 			(SELECT id FROM idempotency_replies WHERE started_at<=$1 LIMIT $2)`, s.oldest(time.Now()), sweepRows)
 		if err != nil {
 			return fmt.Errorf("idempotency: sweep: %w", err)

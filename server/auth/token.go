@@ -11,6 +11,7 @@ import (
 	"fmt"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/database"
 )
 
 const (
@@ -56,7 +57,7 @@ func (a *Auth) IssueSessionToken(ctx context.Context, session, owner, token stri
 	hash := hex.EncodeToString(sum[:])
 	a.issuing.Lock()
 	defer a.issuing.Unlock()
-	err := a.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, a.db, func(ctx context.Context) error {
 		var holder string
 		err := a.db.QueryRow(ctx, `SELECT session FROM auth_tokens WHERE hash=$1`, hash).Scan(&holder)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // statementRows is the most rows of one statement: 6 parameters each, and SQLite takes 32766.
@@ -32,7 +34,7 @@ func (s *Store) write(ctx context.Context, batch map[place]change) error {
 		byKind[c.kind] = append(byKind[c.kind], p)
 	}
 	now := s.cfg.Now().UnixMilli()
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for _, k := range []kind{begin, advance, move} {
 			places := byKind[k]
 			slices.SortFunc(places, comparePlaces) // rows are locked in one order by every process
@@ -110,7 +112,7 @@ func (s *Store) touch(ctx context.Context, id ID, now time.Time) error {
 }
 
 func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	result, err := s.db.Exec(ctx, query, args...)
+	result, err := database.Exec(ctx, s.db, query, args...)
 	if err == nil {
 		rows, err = result.RowsAffected()
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // Bounds of one Query.
@@ -182,7 +184,7 @@ func (s *store) body(ctx context.Context, event string) (body []byte, err error)
 
 // deleteEntries deletes entries with their queued replays, and bodies that none needs any more.
 func (s *store) deleteEntries(ctx context.Context, entries []Entry) error {
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for part := range slices.Chunk(entries, maxRows) {
 			ids, dead := make([]any, 0, len(part)), make([]any, 0, len(part))
 			for _, e := range part {

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // queued tells what of entries waits already.
@@ -36,7 +38,8 @@ func (s *store) queued(ctx context.Context, entries []Entry) (map[sendKey]bool, 
 // enqueue adds sends to the queue, but those of entries that are gone, unless it would grow beyond a number. They are in
 // the order of their entries.
 func (s *store) enqueue(ctx context.Context, sends []send, r *Replay, most int) (gone []int64, err error) {
-	err = s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err = database.Transact(ctx, s.db, func(ctx context.Context) error {
+		gone = nil
 		if err := s.room(ctx, sends, r, most); err != nil {
 			return err
 		}

@@ -85,7 +85,7 @@ func (s *store) begin(ctx context.Context, t Target, at position) (c cursor, err
 // commit stores results and skips in one transaction. On SQLite it does not wait for the disk: a power cut may take the
 // last commits with it, and their events are sent again.
 func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]position) error {
-	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, s.db, func(ctx context.Context) error {
 		if s.db.Dialect == dbutil.SQLite { // else each statement has a goroutine of its own, to be cut short; none is long
 			ctx = context.WithoutCancel(ctx)
 		}
@@ -203,7 +203,7 @@ func (s *store) removeTargets(ctx context.Context, transport, prefix string) err
 }
 
 func (s *store) forgetTargets(ctx context.Context, which string, args ...any) error {
-	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for _, statement := range []string{
 			// What never goes to one of its targets stays in the archive.
 			`UPDATE dispatch_replays SET remove=FALSE WHERE remove AND entry IN (SELECT entry FROM dispatch_replays WHERE ` + which + `)`,
@@ -225,7 +225,7 @@ func (s *store) forgetTargets(ctx context.Context, which string, args ...any) er
 // removeSession forgets everything of a session, a batch of entries at a time so that nobody waits long.
 func (s *store) removeSession(ctx context.Context, session string, batch int) error {
 	for _, table := range []string{"dispatch_cursors", "dispatch_skips"} {
-		if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE session=$1`, session); err != nil {
+		if _, err := database.Exec(ctx, s.db, `DELETE FROM `+table+` WHERE session=$1`, session); err != nil {
 			return fmt.Errorf("dispatch: remove a session: %w", err)
 		}
 	}

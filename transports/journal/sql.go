@@ -104,7 +104,13 @@ func retryBegin(err error, attempt int) bool {
 	return err != nil && attempt < beginAttempts && database.ConnectionLost(err)
 }
 
+// commit runs write in a transaction, and again as database.Retry does: projections write rows that other transactions may
+// lock in another order.
 func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
+	return database.Retry(ctx, func() error { return s.commitOnce(ctx, write) })
+}
+
+func (s *sqlStore) commitOnce(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
 	err := s.tryCommit(ctx, write)
 	if errors.Is(err, dbutil.ErrTxnBegin) && errors.Is(err, sql.ErrConnDone) {
 		// A transaction that was given up may take its connection along, some time after

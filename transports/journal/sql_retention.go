@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 func (s *sqlStore) agedLogs(ctx context.Context, above int64, limit int) ([]agedLog, error) {
@@ -27,7 +29,7 @@ func (s *sqlStore) agedLogs(ctx context.Context, above int64, limit int) ([]aged
 }
 
 func (s *sqlStore) trim(ctx context.Context, id int64, rule trimRule) (oldest uint64, more bool, err error) {
-	err = s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err = database.Transact(ctx, s.db, func(ctx context.Context) error {
 		// Writing first takes the lock of the row: a commit waits for us or we for it.
 		var bytes int64
 		if err := s.db.QueryRow(ctx, `UPDATE journal_logs SET oldest=oldest WHERE id=$1 RETURNING oldest, bytes`, id).
@@ -72,7 +74,7 @@ func (s *sqlStore) drain(ctx context.Context, id int64, batch int) (more bool, e
 		`DELETE FROM journal_events WHERE log=$1 AND pos IN (SELECT pos FROM journal_events WHERE log=$1 ORDER BY pos LIMIT $2)`,
 		`DELETE FROM journal_keys WHERE log=$1 AND key IN (SELECT key FROM journal_keys WHERE log=$1 ORDER BY key LIMIT $2)`,
 	} {
-		result, err := s.db.Exec(ctx, statement, id, batch)
+		result, err := database.Exec(ctx, s.db, statement, id, batch)
 		if err != nil {
 			return false, storeError(err)
 		}
@@ -86,7 +88,7 @@ func (s *sqlStore) drain(ctx context.Context, id int64, batch int) (more bool, e
 
 func (s *sqlStore) expireKeys(ctx context.Context, before time.Time, batch int) (more bool, err error) {
 	// Keys of one millisecond go together, so a batch may be a little larger.
-	result, err := s.db.Exec(ctx, `DELETE FROM journal_keys WHERE stored <= (SELECT MAX(stored) FROM
+	result, err := database.Exec(ctx, s.db, `DELETE FROM journal_keys WHERE stored <= (SELECT MAX(stored) FROM
 		(SELECT stored FROM journal_keys WHERE stored < $1 ORDER BY stored LIMIT $2) AS expired)`, before.UnixMilli(), batch)
 	if err != nil {
 		return false, storeError(err)

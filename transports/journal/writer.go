@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -28,6 +29,7 @@ func (w *writer) sessions() []string {
 			names = append(names, op.session)
 		}
 	}
+	slices.Sort(names) // processes with a common database lock the logs in one order
 	return names
 }
 

@@ -130,7 +130,7 @@ func (s *store) remove(ctx context.Context, of key) (bool, error) {
 }
 
 func (s *store) removeSession(ctx context.Context, session string) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM outlets WHERE session=$1`, session); err != nil {
+	if _, err := database.Exec(ctx, s.db, `DELETE FROM outlets WHERE session=$1`, session); err != nil {
 		return fmt.Errorf("outlets: delete settings: %w", err)
 	}
 	return nil

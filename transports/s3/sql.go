@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // The columns that are encrypted, as the vault names them.
@@ -167,7 +169,7 @@ func (s *store) oldObjects(ctx context.Context, place Place, session string, tar
 }
 
 func (s *store) forgetObjects(ctx context.Context, objects []*stored) error {
-	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for _, o := range objects {
 			if _, err := s.exec(ctx, `DELETE FROM s3_objects WHERE id=$1`, o.id); err != nil {
 				return err
@@ -196,7 +198,7 @@ func (s *store) dropSession(ctx context.Context, session string, own *Settings, 
 		}
 		sealed = s.vault.seal(string(text), session, fieldTarget)
 	}
-	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for _, query := range []string{`DELETE FROM s3_settings WHERE session=$1`, `DELETE FROM s3_jobs WHERE session=$1`} {
 			if _, err := s.exec(ctx, query, session); err != nil {
 				return err
@@ -257,7 +259,7 @@ func (s *store) leftOf(ctx context.Context, p *purge) (n int, err error) {
 
 // endPurge forgets a purge and what is left of its objects.
 func (s *store) endPurge(ctx context.Context, p *purge) error {
-	return s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, s.db, func(ctx context.Context) error {
 		_, err := s.exec(ctx, `DELETE FROM s3_objects WHERE session=$1 AND place=$2 AND created<=$3`, p.session, string(p.place), p.cutoff.UnixMilli())
 		if err == nil {
 			_, err = s.exec(ctx, `DELETE FROM s3_purges WHERE id=$1`, p.id)
@@ -267,7 +269,7 @@ func (s *store) endPurge(ctx context.Context, p *purge) error {
 }
 
 func (s *store) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	result, err := s.db.Exec(ctx, query, args...)
+	result, err := database.Exec(ctx, s.db, query, args...)
 	if err == nil {
 		rows, err = result.RowsAffected()
 	}

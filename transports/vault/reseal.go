@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 // Column names stored values that a vault sealed.
@@ -23,7 +25,7 @@ type Column struct {
 // in a column of text. Without previous keys only columns of text are read. The error is ErrDamaged if a value opens with
 // none of the keys.
 func (v *Vault) Reseal(ctx context.Context, db *dbutil.Database, columns ...Column) error {
-	return db.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return database.Transact(ctx, db, func(ctx context.Context) error {
 		if db.Dialect == dbutil.SQLite {
 			// Otherwise the former bytes stay in the free space of the file.
 			if _, err := db.Exec(ctx, `PRAGMA secure_delete=ON`); err != nil {

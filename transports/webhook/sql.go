@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/database"
 )
 
 const columns = `session, id, name, url, events, format, files, active, secret, previous_secret, previous_until, body_token, created, updated`
@@ -125,7 +127,7 @@ func (s *store) count(ctx context.Context, session string) (n int, err error) {
 }
 
 func (s *store) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	result, err := s.db.Exec(ctx, query, args...)
+	result, err := database.Exec(ctx, s.db, query, args...)
 	if err == nil {
 		rows, err = result.RowsAffected()
 	}
