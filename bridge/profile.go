@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"go.mau.fi/whatsmeow"
@@ -110,9 +111,14 @@ func (s *Session) ContactLink(ctx context.Context, revoke bool) (string, error) 
 	if err != nil {
 		return "", waError("make the contact link", err)
 	}
-	// WhatsApp may answer the code alone or the whole link, in either of its forms.
-	for _, prefix := range []string{whatsmeow.ContactQRLinkPrefix, whatsmeow.ContactQRLinkDirectPrefix} {
-		code = strings.TrimPrefix(code, prefix)
-	}
-	return whatsmeow.ContactQRLinkPrefix + code, nil
+	return contactLink(code), nil
+}
+
+// contactLinkPrefix matches what precedes the code in both forms of a contact link: whatsmeow.ContactQRLinkPrefix and
+// whatsmeow.ContactQRLinkDirectPrefix.
+var contactLinkPrefix = regexp.MustCompile(`(?i)^(?:https?://)?(?:www\.)?(?:wa\.me|api\.whatsapp\.com)/qr/`)
+
+// contactLink returns the short link with a code. WhatsApp may answer the code alone or the whole link, in either form.
+func contactLink(answer string) string {
+	return whatsmeow.ContactQRLinkPrefix + contactLinkPrefix.ReplaceAllString(strings.TrimSpace(answer), "")
 }

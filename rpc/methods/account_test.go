@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"regexp"
 	"testing"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -60,6 +61,9 @@ func TestProfile(t *testing.T) {
 		t.Errorf("after removing the picture: %v", got)
 	}
 	link := alice.call("profile.createContactLink", nil)
+	if url, _ := link["url"].(string); !regexp.MustCompile(`^https://wa\.me/qr/[A-Za-z0-9]+$`).MatchString(url) {
+		t.Errorf("contact link %q", url)
+	}
 	if same := alice.call("profile.createContactLink", params{"revoke_previous": false}); same["url"] != link["url"] {
 		t.Errorf("the link changed: %v, %v", link, same)
 	}
