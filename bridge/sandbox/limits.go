@@ -20,6 +20,8 @@ const (
 	defaultNewsletters = 1000
 	// defaultNewsletterPosts bounds what one channel keeps; older posts go.
 	defaultNewsletterPosts = 10_000
+	// defaultStickerPacks bounds the published sticker packs.
+	defaultStickerPacks = 1000
 )
 
 // Limits bounds what a network stores. Zero fields take their defaults.
@@ -42,6 +44,8 @@ type Limits struct {
 	Newsletters int
 	// NewsletterPosts is the number of posts a channel keeps. 0 means 10000.
 	NewsletterPosts int
+	// StickerPacks is the number of published sticker packs. 0 means 1000.
+	StickerPacks int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -54,6 +58,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Patches, defaultPatches)
 	setDefault(&l.Newsletters, defaultNewsletters)
 	setDefault(&l.NewsletterPosts, defaultNewsletterPosts)
+	setDefault(&l.StickerPacks, defaultStickerPacks)
 	return l
 }
 

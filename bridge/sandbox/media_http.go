@@ -32,6 +32,7 @@ func (n *Network) registerMedia() {
 		n.handleHTTP(host, "/m1/", store.serveFile)
 	}
 	n.handleHTTP(pictureHost, "/v/", store.serveFile)
+	n.handleHTTP(staticHost, "/sticker", n.serveStickerPack)
 }
 
 // mediaConn tells a client where the media host is and lets it upload.

@@ -6,13 +6,16 @@ type services struct {
 	groupHost   *groupHost
 	newsletters *newsletterHost
 	links       map[string]userLink // by code
-	orders      orderBook
-	spam        []SpamReport
+	// stickerPacks are the published packs by id, encoded as the static host serves them.
+	stickerPacks map[string][]byte
+	orders       orderBook
+	spam         []SpamReport
 }
 
 // registerServices opens all of them.
 func (n *Network) registerServices() {
 	n.links = map[string]userLink{}
+	n.stickerPacks = map[string][]byte{}
 	n.orders.byID = map[string]*storedOrder{}
 	n.registerMedia()
 	n.registerGroups()
