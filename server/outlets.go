@@ -106,7 +106,7 @@ var settingNames = map[string]string{webhook.Transport: "global-webhook-", "amqp
 func globalsOf(c *config.Globals) (g outlets.Globals, err error) {
 	g = outlets.Globals{Brokers: map[string]outlets.Settings{}, WebSocket: c.WebSocketEnabled}
 	if c.WebhookEnabled {
-		g.Webhook = &webhook.Global{URL: c.WebhookURL, Events: c.WebhookEvents, Format: webhook.Format(c.WebhookFormat), Secret: c.WebhookSecret, Requests: c.WebhookRequests}
+		g.Webhook = &webhook.Global{URL: c.WebhookURL, Events: c.WebhookEvents, Format: webhook.Format(c.WebhookFormat), Files: webhook.FileMode(c.WebhookFiles), Secret: c.WebhookSecret, Requests: c.WebhookRequests}
 	}
 	for _, b := range []struct {
 		transport string

@@ -144,6 +144,9 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 
 	for text, want := range map[string]string{
 		"GLOBAL_WEBHOOK_REQUESTS=0":                                  "GLOBAL_WEBHOOK_REQUESTS",
+		"GLOBAL_WEBHOOK_FILES=both":                                  "GLOBAL_WEBHOOK_FILES",
+		"GLOBAL_WEBHOOK_FILES=multipart":                             "global-webhook-files",
+		"GLOBAL_WEBHOOK_FORMAT=waakg\nGLOBAL_WEBHOOK_FILES=inline":   "global-webhook-files",
 		"GLOBAL_S3_ENABLED=1\nGLOBAL_S3_SECRET_KEY=hunter2":          "global-s3-bucket",
 		"GLOBAL_S3_ENDPOINT=ftp://hunter2":                           "global-s3-endpoint",
 		"GLOBAL_WEBHOOK_URL=":                                        "global-webhook-url",

@@ -29,10 +29,11 @@ type sessionWebhook struct {
 	Events []string `json:"events" rpc:"max=100" doc:"event names; default [\"*\"]"`
 	Secret *string  `json:"secret" doc:"key of the signature, 16 to 256 bytes"`
 	Format *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body; default native"`
+	Files  *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (formats native, wuzapi, wuzapi_json) or multipart (formats wuzapi, wuzapi_json); default none"`
 }
 
 func (p *sessionWebhook) change() webhook.Change {
-	return webhook.Change{URL: &p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format)}
+	return webhook.Change{URL: &p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Files: (*webhook.FileMode)(p.Files)}
 }
 
 // minTokenLength keeps guessable tokens out.

@@ -280,13 +280,13 @@ func TestWebhookInAnotherFormat(t *testing.T) {
 func TestSessionWithWebhook(t *testing.T) {
 	a := newAdmin(t)
 	url, got := receiver(t, http.StatusOK)
-	a.call("session.create", params{"session_id": "shop", "webhook": params{"url": url, "secret": "a-secret-of-the-shop"}, "connect": true})
+	a.call("session.create", params{"session_id": "shop", "webhook": params{"url": url, "secret": "a-secret-of-the-shop", "files": "inline"}, "connect": true})
 	first := <-got
 	if first.header.Get("X-Waystation-Offset") != "1" || first.header.Get("X-Waystation-Session") != "shop" || first.header.Get("X-Waystation-Signature") == "" {
 		t.Errorf("first: %v", first)
 	}
 	for _, s := range append(a.call("session.list", params{"full": true}).list("sessions"), a.call("session.get", params{"session": "shop"}).object("session")) {
-		if hooks := s.list("webhooks"); len(hooks) != 1 || hooks[0]["url"] != url || hooks[0]["secret"] != "***" {
+		if hooks := s.list("webhooks"); len(hooks) != 1 || hooks[0]["url"] != url || hooks[0]["secret"] != "***" || hooks[0]["files"] != "inline" {
 			t.Errorf("webhooks of the session: %v", hooks)
 		}
 	}

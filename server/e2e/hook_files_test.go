@@ -69,14 +69,15 @@ func readHookFile(t *testing.T, r hookRequest) (id string, f hookFile) {
 // Files that arrive at the account arrive at its webhooks, in each form; one over the cap and one that WhatsApp lost are
 // left out with the reason, and the messages arrive all the same.
 func TestWebhookFiles(t *testing.T) {
-	w := startRestWorld(t, "wuzapi", "-webhook-file-bytes", "60000")
+	w := startRestWorld(t, "wuzapi", "-webhook-file-bytes", "60000",
+		"-global-webhook-enabled", "-global-webhook-url", "{receiver}/global", "-global-webhook-files", "inline")
 	if status, body := wuzapiPost(t, w, w.caller, "/webhook", object{"webhookURL": w.receiver.url + "/default", "events": []string{"Message"}, "files": "multipart"}); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
 	if hook := w.call(t, w.caller, "webhook.get", nil); str(dig(map[string]any(hook), "webhook/files")) != "multipart" {
 		t.Errorf("%v", hook)
 	}
-	paths := []string{"/default"}
+	paths := []string{"/default", "/global"}
 	for path, hook := range map[string]object{
 		"/form-inline": {"format": "wuzapi", "files": "inline"}, "/json-inline": {"format": "wuzapi_json", "files": "inline"},
 		"/json-multipart": {"format": "wuzapi_json", "files": "multipart"}, "/native": {"format": "native", "files": "inline"},

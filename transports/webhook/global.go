@@ -22,7 +22,8 @@ type Global struct {
 	URL    string
 	Events []string // names, or AllEvents among them
 	Format Format
-	Secret string // empty = not signed
+	Files  FileMode // of messages; empty = FilesNone
+	Secret string   // empty = not signed
 	// Requests may be under way at a time, a quarter of them of one session; 0 = DefaultGlobalRequests. With less than before,
 	// those under way go on.
 	Requests int
@@ -30,7 +31,7 @@ type Global struct {
 
 func (g *Global) webhook() *Webhook {
 	return &Webhook{
-		Key: globalKey, Name: globalID, URL: guard.NormalizeOrKeep(g.URL), Events: slices.Clone(g.Events), Format: g.Format, Active: true, Secret: g.Secret,
+		Key: globalKey, Name: globalID, URL: guard.NormalizeOrKeep(g.URL), Events: slices.Clone(g.Events), Format: g.Format, Files: g.Files, Active: true, Secret: g.Secret,
 	}
 }
 
