@@ -26,6 +26,7 @@ type hooks struct {
 	moods    map[string]mood // of one path, instead
 	freed    chan struct{}   // closed when nothing hangs any more
 	took     map[string][]taken
+	names    *deliveredNames
 	refusals int
 }
 
@@ -50,7 +51,7 @@ const (
 
 func newHooks(t *testing.T) *hooks {
 	t.Helper()
-	h := &hooks{addr: freeAddress(t), took: map[string][]taken{}, moods: map[string]mood{}, freed: make(chan struct{})}
+	h := &hooks{addr: freeAddress(t), took: map[string][]taken{}, names: checkDelivered(t, "webhooks"), moods: map[string]mood{}, freed: make(chan struct{})}
 	t.Cleanup(func() { h.be(hanging); h.be(well); h.kill() })
 	return h
 }
@@ -137,6 +138,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
+		h.names.add(name, body)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.took[name] = append(h.took[name], taken{e.ID, e.Session, e.Offset, r.Header.Get("X-Waystation-Replay") != "", time.Since(id.Timestamp())})

@@ -183,6 +183,7 @@ func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][
 
 // rabbitReader consumes a queue, further each time it is called.
 func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string) func() map[string][]taken {
+	names := checkDelivered(t, "RabbitMQ "+queue)
 	out := map[string][]taken{}
 	var from <-chan amqp091.Delivery
 	return func() map[string][]taken {
@@ -204,6 +205,7 @@ func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string)
 			select {
 			case d := <-from:
 				session, one := delivered(t, d.Body)
+				names.add(queue, d.Body)
 				out[session] = append(out[session], one)
 			case <-time.After(100 * time.Millisecond):
 				return out
@@ -225,6 +227,7 @@ func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) f
 	db := sqs.New(sqs.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("test", "test-secret", ""),
 	})
+	names := checkDelivered(t, "SQS")
 	out := map[string][]taken{}
 	page := func(queue string) (more bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -246,6 +249,7 @@ func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) f
 		done := &sqs.DeleteMessageBatchInput{QueueUrl: found.QueueUrl}
 		for i, m := range got.Messages {
 			session, one := delivered(t, []byte(*m.Body))
+			names.add(queue, []byte(*m.Body))
 			out[session] = append(out[session], one)
 			done.Entries = append(done.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 		}

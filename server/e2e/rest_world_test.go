@@ -256,8 +256,10 @@ type restReceiver struct {
 
 func newRestReceiver(t *testing.T) *restReceiver {
 	r := &restReceiver{}
+	names := checkDelivered(t, "webhooks")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		body, _ := io.ReadAll(request.Body)
+		names.add(request.URL.Path, body)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.got = append(r.got, hookRequest{request.URL.Path, request.Header, body})
