@@ -107,7 +107,7 @@ func (s *Session) checkNumber(number types.JID, rebind bool) error {
 }
 
 // settleBinding makes the session one of the account whose device it has. When that is another account than before, which Rebind allowed,
-// what is stored of the old one goes first: messages, files, contacts, groups, history that waits, keys in quarantine, and the journal, the
+// what is stored of the old one goes first: messages, files, contacts, groups, pairs of phone number and LID, history that waits, keys in quarantine, and the journal, the
 // next event of which begins a new epoch. It may be repeated: a process that died meanwhile comes here before it connects.
 func (s *Session) settleBinding(ctx context.Context, device, lid types.JID) error {
 	if device.IsEmpty() {
@@ -162,6 +162,12 @@ func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error
 	}
 	if err = b.purgeData(ctx, s.owner); err != nil {
 		return storageError("delete the messages and contacts of the old account", err)
+	}
+	if err = b.lids.purge(ctx, s.owner); err == nil && !now.lid.IsEmpty() { // pairing stored the new account's own pair already
+		err = b.lids.put(ctx, s.owner, []lidPair{{now.lid.User, now.pn.User}})
+	}
+	if err != nil {
+		return storageError("delete the phone number pairs of the old account", err)
 	}
 	if err = b.journal.Purge(ctx, session); err != nil {
 		return storageError("drop the journal of the old account", err)

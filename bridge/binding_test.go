@@ -214,6 +214,9 @@ func TestRebindIsResumed(t *testing.T) {
 				}
 				w.reader("shop").text("of the old number")
 				epoch, lid, kept := w.epoch("shop"), "", 0
+				if _, err := w.db.Exec(w.ctx(), `INSERT INTO bridge_lids (session, lid, pn) VALUES ($1, '100000000000777', '15550777')`, w.bridge.OwnerOf("shop")); err != nil {
+					t.Fatal(err)
+				}
 				if sameLID {
 					lid, kept = ada.LID().String(), 1
 				}
@@ -224,6 +227,14 @@ func TestRebindIsResumed(t *testing.T) {
 				w.reaches(w.session("shop"), bridge.StateConnected)
 				if st := w.session("shop").Status(); st.BoundTo != ada.JID() || (w.epoch("shop") == epoch) != sameLID || w.count("shop", "of the old number") != kept {
 					t.Errorf("after the restart: %+v", st)
+				}
+				var old, own int
+				if err := w.db.QueryRow(w.ctx(), `SELECT COUNT(CASE WHEN pn='15550777' THEN 1 END), COUNT(CASE WHEN pn=$2 AND lid=$3 THEN 1 END)
+					FROM bridge_lids WHERE session=$1`, w.bridge.OwnerOf("shop"), ada.JID().User, ada.LID().User).Scan(&old, &own); err != nil {
+					t.Fatal(err)
+				}
+				if old != kept || own != 1 {
+					t.Errorf("pairs after the restart: %d of the old account, want %d; %d own, want 1", old, kept, own)
 				}
 			})
 		}
