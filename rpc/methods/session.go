@@ -3,6 +3,7 @@ package methods
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
@@ -39,6 +40,19 @@ func (p *sessionWebhook) change() webhook.Change {
 // minTokenLength keeps guessable tokens out.
 const minTokenLength = 8
 
+// shortToken is the length in bytes below which a token of the caller's choice causes a warning: the least of an admin token.
+const shortToken = 16
+
+// tokenWarnings logs that a session has a short token, and returns the warning for the reply. A generated token is long.
+func (d Deps) tokenWarnings(session, token string) []string {
+	if len(token) >= shortToken {
+		return nil
+	}
+	d.log().Warn("the token of a session is short and may be guessed; session.update gives it another", "session", session,
+		"characters", len(token), "advised", shortToken)
+	return []string{fmt.Sprintf("the token has %d characters and may be guessed: use %d or more, or let the server generate it", len(token), shortToken)}
+}
+
 // Validate refuses tokens that can be guessed.
 func (p *sessionCreateParams) Validate() error {
 	var bad rpc.Fields
@@ -54,6 +68,8 @@ func (p *sessionCreateParams) Validate() error {
 type sessionCreateResult struct {
 	Session sessionObject `json:"session" doc:"the stored session, secrets masked"`
 	Token   string        `json:"token" doc:"the credential, shown once"`
+	// Warnings says what is allowed but weak. It never holds the token.
+	Warnings []string `json:"warnings,omitempty" doc:"what is allowed but weak, in English, such as a token shorter than 16 characters"`
 }
 
 type sessionListParams struct {
@@ -95,6 +111,8 @@ type sessionUpdateParams struct {
 type sessionUpdateResult struct {
 	Session sessionObject `json:"session" doc:"the updated session"`
 	Token   *string       `json:"token,omitempty" doc:"the new credential when changed"`
+	// Warnings is that of sessionCreateResult.
+	Warnings []string `json:"warnings,omitempty" doc:"what is allowed but weak, in English, such as a token shorter than 16 characters"`
 }
 
 type sessionDeleteParams struct {
@@ -204,6 +222,7 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 		}
 		return sessionCreateResult{}, err
 	}
+	out.Warnings = d.tokenWarnings(s.ID(), out.Token)
 	if p.Connect {
 		if err = s.Connect(ctx); err != nil {
 			return out, err
@@ -264,7 +283,7 @@ func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUp
 		if err != nil {
 			return out, err
 		}
-		out.Token = &token
+		out.Token, out.Warnings = &token, d.tokenWarnings(s.ID(), token)
 	}
 	if p.Name != nil {
 		if err = s.Rename(ctx, *p.Name); err != nil {

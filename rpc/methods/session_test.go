@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -155,6 +156,31 @@ func TestSessionLifeOverMethods(t *testing.T) {
 		t.Errorf("tokens are left: %v", a.tokens.issued)
 	}
 	a.refused(rpc.CodeNotFound, "", "session.get", params{"session": "ada"})
+}
+
+// TestShortTokensAreWarnedOf checks that replies warn of a token of the caller's choice that may be guessed, and do not hold it
+// in the warning.
+func TestShortTokensAreWarnedOf(t *testing.T) {
+	a := newAdmin(t)
+	for token, short := range map[string]bool{
+		"": false, "12345678": true, "123456789012345": true, "1234567890123456": false, strings.Repeat("x", 255): false,
+	} {
+		session := fmt.Sprint("s", len(token))
+		made := a.call("session.create", params{"session_id": session, "token": token})
+		if warnings, _ := made["warnings"].([]any); (len(warnings) == 1) != short || short && strings.Contains(fmt.Sprint(warnings), token) {
+			t.Errorf("session.create with a token of %d characters: warnings %v", len(token), made["warnings"])
+		}
+		if token == "" {
+			continue
+		}
+		changed := a.call("session.update", params{"session": session, "token": "u" + token[1:]})
+		if warnings, _ := changed["warnings"].([]any); (len(warnings) == 1) != short || short && strings.Contains(fmt.Sprint(warnings), token[1:]) {
+			t.Errorf("session.update with a token of %d characters: warnings %v", len(token), changed["warnings"])
+		}
+		if renamed := a.call("session.update", params{"session": session, "name": "x"}); renamed["warnings"] != nil {
+			t.Errorf("session.update without a token: warnings %v", renamed["warnings"])
+		}
+	}
 }
 
 func TestSessionBadInput(t *testing.T) {
