@@ -44,6 +44,8 @@ type decryptions struct {
 	done       [sha256Size]byte    // the last message whose unit was committed with its event
 	known      map[string][32]byte // identity keys as they are stored
 	records    knownRecords
+	lids       store.LIDStore
+	replaced   replacedIdentities
 	plaintexts knownPlaintexts
 }
 
@@ -69,6 +71,7 @@ type stores struct {
 func guardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
 	d := &decryptions{
 		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{}, records: knownRecords{},
+		lids:   device.LIDs,
 		stored: storedPlaintexts(db, device.GetJID().String()),
 		inner:  stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.MsgSecrets, device.EventBuffer},
 	}

@@ -82,6 +82,7 @@ func (s *identityStore) PutIdentity(ctx context.Context, address string, key [32
 
 // DeleteIdentity deletes a key, or notes that.
 func (s *identityStore) DeleteIdentity(ctx context.Context, address string) error {
+	s.d.replaced.note(address)
 	if u := unitOf(ctx); u != nil {
 		u.identities[address] = nil
 		return nil
@@ -92,12 +93,15 @@ func (s *identityStore) DeleteIdentity(ctx context.Context, address string) erro
 	return s.IdentityStore.DeleteIdentity(ctx, address)
 }
 
-// DeleteAllIdentities deletes the keys of a person's devices.
-func (s *identityStore) DeleteAllIdentities(ctx context.Context, phone string) error {
+// DeleteAllIdentities deletes the keys of a contact's devices under each of its addresses.
+func (s *identityStore) DeleteAllIdentities(ctx context.Context, user string) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	return s.IdentityStore.DeleteAllIdentities(ctx, phone)
+	return s.d.eachAddress(ctx, user, func(address string) error {
+		s.d.replaced.note(address)
+		return s.IdentityStore.DeleteAllIdentities(ctx, address)
+	})
 }
 
 // settle prepares for a write that passes the unit by.
@@ -106,8 +110,12 @@ func (s *identityStore) settle(ctx context.Context) error {
 	return s.d.settle(ctx)
 }
 
-// IsTrustedIdentity compares a key with the noted or stored one; an unknown one is trusted.
+// IsTrustedIdentity compares a key with the noted or stored one; an unknown one is trusted. So is each key of an address
+// whose key was deleted recently (replacedIdentities).
 func (s *identityStore) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (bool, error) {
+	if s.d.replaced.recently(address) {
+		return true, nil
+	}
 	if u := unitOf(ctx); u != nil {
 		if noted, ok := u.identities[address]; ok {
 			return noted == nil || *noted == key, nil

@@ -45,3 +45,37 @@ func TestIdentityChangeIsReported(t *testing.T) {
 		answer("from the new phone")
 	}
 }
+
+// The notification of a contact's new identity deletes the sessions and keys of its devices, which are stored under its LID.
+func TestIdentityChangeDeletesSessions(t *testing.T) {
+	w := newWorld(t)
+	ada, bob := w.account("15550001", "Ada"), w.account("15550002", "Bob")
+	s := w.paired("ada", ada)
+	r := w.reader("ada")
+	if _, err := send(w, s, bob.JID().User, "before", bridge.SendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	stored := func(table string) (count int) {
+		t.Helper()
+		query := "SELECT COUNT(*) FROM " + table + " WHERE their_id LIKE $1"
+		if err := w.db.QueryRow(w.ctx(), query, bob.LID().SignalAddressUser()+":%").Scan(&count); err != nil {
+			t.Fatal(err)
+		}
+		return count
+	}
+	tables := []string{"whatsmeow_sessions", "whatsmeow_identity_keys"}
+	for _, table := range tables {
+		if stored(table) == 0 {
+			t.Errorf("%s has nothing of the contact", table)
+		}
+	}
+	if err := bob.ChangeIdentity(); err != nil {
+		t.Fatal(err)
+	}
+	r.of("IdentityChange")
+	for _, table := range tables {
+		if count := stored(table); count != 0 {
+			t.Errorf("%s: %d rows of the old installation", table, count)
+		}
+	}
+}

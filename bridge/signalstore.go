@@ -151,9 +151,11 @@ func (s *signalStore) DeleteSession(ctx context.Context, address string) error {
 	return s.alone(ctx, func() error { return s.SessionStore.DeleteSession(ctx, address) })
 }
 
-// DeleteAllSessions forgets the records of a person's devices.
-func (s *signalStore) DeleteAllSessions(ctx context.Context, phone string) error {
-	return s.alone(ctx, func() error { return s.SessionStore.DeleteAllSessions(ctx, phone) })
+// DeleteAllSessions deletes the records of a contact's devices under each of its addresses.
+func (s *signalStore) DeleteAllSessions(ctx context.Context, user string) error {
+	return s.alone(ctx, func() error {
+		return s.d.eachAddress(ctx, user, func(address string) error { return s.SessionStore.DeleteAllSessions(ctx, address) })
+	})
 }
 
 // MigratePNToLID moves a person's records to the LID.
