@@ -72,6 +72,7 @@ func FuzzMalformedInput(f *testing.F) {
 
 // changed picks one of the variants of a stanza.
 func changed(r *rand.Rand, n waBinary.Node) waBinary.Node {
-	all := variants(n)
-	return all[r.IntN(len(all))].node
+	all := []func() waBinary.Node{func() waBinary.Node { return n }}
+	vary(n, "", func(_ string, build func() waBinary.Node) { all = append(all, build) })
+	return all[r.IntN(len(all))]()
 }

@@ -60,34 +60,45 @@ func nested(levels int) []waBinary.Node {
 // variants makes every stanza that differs from the base in one attribute, content or child.
 func variants(base waBinary.Node) []malformed {
 	list := []malformed{{"as it is", base}}
-	vary(base, base.Tag, func(change string, n waBinary.Node) { list = append(list, malformed{change, n}) })
+	vary(base, base.Tag, func(change string, build func() waBinary.Node) { list = append(list, malformed{change, build()}) })
 	return list
 }
 
-func vary(n waBinary.Node, path string, found func(string, waBinary.Node)) {
+// vary names each change of a stanza and how to build the changed one. Some are large; callers that need one build one.
+func vary(n waBinary.Node, path string, found func(change string, build func() waBinary.Node)) {
 	for _, key := range slices.Sorted(maps.Keys(n.Attrs)) {
-		less := maps.Clone(n.Attrs)
-		delete(less, key)
-		found(path+" without "+key, node(n.Tag, less, n.Content))
+		found(path+" without "+key, func() waBinary.Node {
+			less := maps.Clone(n.Attrs)
+			delete(less, key)
+			return node(n.Tag, less, n.Content)
+		})
 		odd := oddValues()
 		for _, name := range slices.Sorted(maps.Keys(odd)) {
-			other := maps.Clone(n.Attrs)
-			other[key] = odd[name]
-			found(fmt.Sprintf("%s with %s %s", path, name, key), node(n.Tag, other, n.Content))
+			found(fmt.Sprintf("%s with %s %s", path, name, key), func() waBinary.Node {
+				other := maps.Clone(n.Attrs)
+				other[key] = odd[name]
+				return node(n.Tag, other, n.Content)
+			})
 		}
 	}
 	odd := oddContents()
 	for _, name := range slices.Sorted(maps.Keys(odd)) {
-		found(path+" with content "+name, node(n.Tag, n.Attrs, odd[name]))
+		found(path+" with content "+name, func() waBinary.Node { return node(n.Tag, n.Attrs, odd[name]) })
 	}
 	inner := n.GetChildren()
 	for i, child := range inner {
-		found(fmt.Sprintf("%s without child %s", path, child.Tag), node(n.Tag, n.Attrs, slices.Delete(slices.Clone(inner), i, i+1)))
-		found(fmt.Sprintf("%s with child %s twice", path, child.Tag), node(n.Tag, n.Attrs, slices.Insert(slices.Clone(inner), i, child)))
-		vary(child, path+"/"+child.Tag, func(change string, other waBinary.Node) {
-			changed := slices.Clone(inner)
-			changed[i] = other
-			found(change, node(n.Tag, n.Attrs, changed))
+		found(fmt.Sprintf("%s without child %s", path, child.Tag), func() waBinary.Node {
+			return node(n.Tag, n.Attrs, slices.Delete(slices.Clone(inner), i, i+1))
+		})
+		found(fmt.Sprintf("%s with child %s twice", path, child.Tag), func() waBinary.Node {
+			return node(n.Tag, n.Attrs, slices.Insert(slices.Clone(inner), i, child))
+		})
+		vary(child, path+"/"+child.Tag, func(change string, build func() waBinary.Node) {
+			found(change, func() waBinary.Node {
+				changed := slices.Clone(inner)
+				changed[i] = build()
+				return node(n.Tag, n.Attrs, changed)
+			})
 		})
 	}
 }

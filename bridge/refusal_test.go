@@ -1,7 +1,12 @@
 package bridge_test
 
 import (
+	"bytes"
 	"fmt"
+	"go/build"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -65,6 +70,8 @@ func TestEveryRefusalAndStreamErrorHasStateAndReason(t *testing.T) {
 		"414":          {sandbox.Fault{Kind: sandbox.FaultStreamError, Code: 414}, lostBecause("stream error 414")},
 		"other":        {sandbox.Fault{Kind: sandbox.FaultStreamError, Code: 7777}, lostBecause("stream error 7777")},
 		"replaced":     {sandbox.Fault{Kind: sandbox.FaultStreamReplaced}, outcome{bridge.StateReplaced, "", "StreamReplaced", false}},
+		"401":          {sandbox.Fault{Kind: sandbox.FaultStreamError, Code: 401}, lostBecause("stream error 401")},
+		"403":          {sandbox.Fault{Kind: sandbox.FaultStreamError, Code: 403}, lostBecause("stream error 403")},
 		"removed":      {sandbox.Fault{Kind: sandbox.FaultLoggedOut}, linkEnded(401, "logged out from another device")},
 		"xmlstreamend": {sandbox.Fault{Kind: sandbox.FaultStreamEnd}, lostBecause("connection_lost")},
 		"cut":          {sandbox.Fault{}, lostBecause("connection_lost")},
@@ -158,4 +165,40 @@ func arrives(w *world, r *reader, from, to *sandbox.Phone) {
 		w.t.Fatal(err)
 	}
 	r.text(text)
+}
+
+// TestRefusalTableIsComplete compares the codes of TestEveryRefusalAndStreamErrorHasStateAndReason with those in whatsmeow's source.
+func TestRefusalTableIsComplete(t *testing.T) {
+	own, err := os.ReadFile("refusal_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failures, streams, _ := bytes.Cut(own, []byte("streams := map"))
+	for _, source := range []struct {
+		importPath, file, code string
+		table                  []byte
+		entry                  string
+		least                  int
+	}{
+		{"go.mau.fi/whatsmeow/types/events", "events.go", `ConnectFailureReason = (\d+)`, failures, "\n\t\t%s: ", 14},
+		{"go.mau.fi/whatsmeow", "connectionevents.go", `code == "(\d+)"`, streams, "\n\t\t\"%s", 3},
+	} {
+		pkg, err := build.Import(source.importPath, ".", build.FindOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(pkg.Dir, source.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes := regexp.MustCompile(source.code).FindAllSubmatch(text, -1)
+		if len(codes) < source.least {
+			t.Errorf("%s has %d codes, want %d or more", source.file, len(codes), source.least)
+		}
+		for _, code := range codes {
+			if !bytes.Contains(source.table, fmt.Appendf(nil, source.entry, code[1])) {
+				t.Errorf("no case for code %s of %s", code[1], source.file)
+			}
+		}
+	}
 }
