@@ -87,6 +87,7 @@ type Bridge struct {
 	project    projectors
 	elsewhere  func(ctx context.Context, owner string) error // Options.Forget
 	lids       *lidStore
+	probe      *storeProbe
 
 	messages *messages.Store
 	files    *media.Library
@@ -141,6 +142,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	b := &Bridge{
 		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, storage: opts.Storage, elsewhere: opts.Forget,
 		store: sessionStore{db: db, vault: sealed}, devices: devices, keys: newContactKeys(db), lids: newLIDStore(db),
+		probe:       &storeProbe{db: db, keep: cfg.StoreProbe / 2},
 		translators: allTranslators(),
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
 		history:     semaphore.NewWeighted(int64(cfg.HistoryWorkers)),

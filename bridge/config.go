@@ -30,6 +30,9 @@ type Config struct {
 	// be recorded, before it opens its connection again to have it redelivered.
 	// Default 5 s.
 	RedeliveryPause time.Duration
+	// StoreProbe is the pause between probes of a store that refused an event; the session reconnects once a probe succeeds.
+	// Default 1 s.
+	StoreProbe time.Duration
 	// StanzaBytes is the largest stanza of WhatsApp after decompression, in bytes; larger ones are dropped. Default 32 MiB: a frame has 16 MiB.
 	StanzaBytes int
 	// StanzaDepth is how many levels deep stanzas may be inside each other; others are dropped. Default 64: WhatsApp's have fewer than ten.
@@ -70,6 +73,7 @@ const (
 	defaultBackoffMax         = 2 * time.Minute
 	defaultKeepAliveLimit     = 90 * time.Second
 	defaultRedeliveryPause    = 5 * time.Second
+	defaultStoreProbe         = time.Second
 	defaultStanzaBytes        = 32 << 20
 	defaultStanzaDepth        = 64
 	defaultMaxSessions        = 10000
@@ -89,6 +93,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.BackoffMax, defaultBackoffMax)
 	setDefault(&c.KeepAliveLimit, defaultKeepAliveLimit)
 	setDefault(&c.RedeliveryPause, defaultRedeliveryPause)
+	setDefault(&c.StoreProbe, defaultStoreProbe)
 	setDefault(&c.StanzaBytes, defaultStanzaBytes)
 	setDefault(&c.StanzaDepth, defaultStanzaDepth)
 	setDefault(&c.MaxSessions, defaultMaxSessions)

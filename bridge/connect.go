@@ -350,8 +350,7 @@ func backoff(failures int, lowest, highest time.Duration, random func() float64)
 	return limit/4 + time.Duration(random()*float64(limit-limit/4))
 }
 
-// stopTimers stops everything that would act on the connection later. The
-// caller holds s.mu.
+// stopTimers stops everything that would act on the connection later. The caller holds s.mu.
 func (s *Session) stopTimers() {
 	if s.retry != nil {
 		s.retry.Stop()
@@ -361,6 +360,7 @@ func (s *Session) stopTimers() {
 		s.watchdog.Stop()
 		s.watchdog = nil
 	}
+	s.stopRedelivery()
 }
 
 // halt ends the connection and the client by command and waits for a connect

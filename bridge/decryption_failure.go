@@ -19,6 +19,22 @@ func (d *decryptions) leaveAlone(err error) error {
 	return fmt.Errorf("bridge: the keys cannot be read or stored now (%w): %w", context.Canceled, err)
 }
 
+// storeFailed returns the error of the store to whatsmeow so that nothing is lost by it: a decryption leaves its message
+// alone, a send ends before anything has left, and what else uses the keys leaves its stanza alone. The last is the answer to
+// a retry receipt: whatsmeow would acknowledge the receipt, and the message would not reach the device that asked for it.
+func (d *decryptions) storeFailed(ctx context.Context, err error) error {
+	if err == nil || unitOf(ctx) != nil {
+		return noteFailure(ctx, err)
+	}
+	if e, ok := ctx.Value(encryptionKey{}).(*encryption); ok {
+		if ctx.Err() == nil { // else the caller has gone
+			e.fail(err)
+		}
+		return err
+	}
+	return d.leaveAlone(err)
+}
+
 // noteFailure remembers in the decryption of ctx, if any, that the store failed:
 // libsignal's own errors do not always carry the cause.
 func noteFailure(ctx context.Context, err error) error {
@@ -34,7 +50,7 @@ func (s *Session) messageLeftAlone(err error) {
 	if s.b.ctx.Err() != nil {
 		return
 	}
-	s.log().Error("a message could not be decrypted because the store failed; WhatsApp will deliver it again", "error", err)
+	s.log().Error("keys could not be read or stored; WhatsApp will deliver what they were needed for again", "error", err)
 	s.mu.Lock()
 	cli := s.cli
 	s.mu.Unlock()

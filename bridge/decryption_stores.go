@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"go.mau.fi/whatsmeow/store"
@@ -42,6 +44,15 @@ func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byt
 	return event, nil
 }
 
+// GetOutgoingEvent finds a message that a device asks for again.
+func (e *eventBuffer) GetOutgoingEvent(ctx context.Context, chat, alternative types.JID, id types.MessageID) (format string, message []byte, err error) {
+	format, message, err = e.EventBuffer.GetOutgoingEvent(ctx, chat, alternative, id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		err = e.d.storeFailed(ctx, err)
+	}
+	return format, message, err
+}
+
 // PutBufferedEvent is the last step of a decryption.
 func (e *eventBuffer) PutBufferedEvent(ctx context.Context, hash [sha256Size]byte, plaintext []byte, at time.Time) error {
 	u := unitOf(ctx)
@@ -75,9 +86,9 @@ func (s *identityStore) PutIdentity(ctx context.Context, address string, key [32
 		return nil
 	}
 	if err := s.settle(ctx); err != nil {
-		return err
+		return s.d.storeFailed(ctx, err)
 	}
-	return s.IdentityStore.PutIdentity(ctx, address, key)
+	return s.d.storeFailed(ctx, s.IdentityStore.PutIdentity(ctx, address, key))
 }
 
 // DeleteIdentity deletes a key, or notes that.
@@ -88,9 +99,9 @@ func (s *identityStore) DeleteIdentity(ctx context.Context, address string) erro
 		return nil
 	}
 	if err := s.settle(ctx); err != nil {
-		return err
+		return s.d.storeFailed(ctx, err)
 	}
-	return s.IdentityStore.DeleteIdentity(ctx, address)
+	return s.d.storeFailed(ctx, s.IdentityStore.DeleteIdentity(ctx, address))
 }
 
 // DeleteAllIdentities deletes the keys of a contact's devices under each of its addresses.
@@ -125,7 +136,7 @@ func (s *identityStore) IsTrustedIdentity(ctx context.Context, address string, k
 		return true, nil
 	}
 	trusted, err := s.IdentityStore.IsTrustedIdentity(ctx, address, key)
-	return trusted, noteFailure(ctx, err)
+	return trusted, s.d.storeFailed(ctx, err)
 }
 
 // preKeyStore notes the one-time key that a decryption used up.
@@ -159,9 +170,9 @@ func (s *senderKeyStore) PutSenderKey(ctx context.Context, group, user string, k
 		return nil
 	}
 	if err := s.d.settle(ctx); err != nil {
-		return err
+		return s.d.storeFailed(ctx, err)
 	}
-	return s.SenderKeyStore.PutSenderKey(ctx, group, user, key)
+	return s.d.storeFailed(ctx, s.SenderKeyStore.PutSenderKey(ctx, group, user, key))
 }
 
 // GetSenderKey returns a group ratchet as the decryption sees it.
@@ -172,7 +183,7 @@ func (s *senderKeyStore) GetSenderKey(ctx context.Context, group, user string) (
 		}
 	}
 	key, err := s.SenderKeyStore.GetSenderKey(ctx, group, user)
-	return key, noteFailure(ctx, err)
+	return key, s.d.storeFailed(ctx, err)
 }
 
 // secretStore sends the secret of the message just decrypted along with its unit.

@@ -49,34 +49,11 @@ func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 		s.redeliver(cli)
 		return false
 	}
+	if _, done := evt.(*events.OfflineSyncCompleted); done {
+		s.deliveredAll(cli)
+	}
 	return true
 }
-
-// redeliver opens the connection again after a while: WhatsApp repeats what
-// was not acknowledged to a new connection only. The pause doubles while it
-// does not help, so that one event that can never be recorded does not keep
-// the session from its work.
-func (s *Session) redeliver(cli *whatsmeow.Client) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cli != cli || s.snap.State != StateConnected || s.watchdog != nil {
-		return
-	}
-	now := time.Now()
-	if now.Sub(s.lastRedelivery) > redeliveryForgotten {
-		s.redeliveries = 0
-	}
-	pause := min(s.b.cfg.RedeliveryPause<<min(s.redeliveries, maxRedeliveryShift), redeliveryLongest)
-	s.redeliveries++
-	s.lastRedelivery = now
-	s.watchdog = time.AfterFunc(pause, func() { s.dropConnection(cli, reasonRedelivery) })
-}
-
-const (
-	redeliveryLongest   = 10 * time.Minute
-	redeliveryForgotten = 30 * time.Minute // without a failure the pause is short again
-	maxRedeliveryShift  = 16               // more would only be cut by redeliveryLongest
-)
 
 // record translates an event and commits what comes of it.
 func (s *Session) record(cli *whatsmeow.Client, evt any) error {

@@ -78,6 +78,9 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 			return errors.Join(s.b.store.setConnectedAt(ctx, s.id, at), s.b.store.setIdentity(ctx, s.id, who))
 		},
 	})
+	if s.redelivery.failed {
+		s.planRedelivery(cli)
+	}
 	s.fetchHistory(cli)
 	s.b.spawn(func() { s.readReachout(s.b.ctx, cli) })
 	if s.row.Settings.UnavailableAfterConnect {

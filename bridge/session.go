@@ -58,8 +58,7 @@ type Session struct {
 	states appStateReader // guards itself
 	ops    operations     // shared by the operations on WhatsApp; guards itself
 
-	redeliveries   int // reconnects because an event could not be recorded
-	lastRedelivery time.Time
+	redelivery redelivery
 
 	reach      Reachout    // the account's reach-out timelock
 	reachEvent *Reachout   // as the last event showed it; nil = no event yet

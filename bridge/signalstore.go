@@ -63,7 +63,13 @@ func (s *signalStore) GetSession(ctx context.Context, address string) ([]byte, e
 	if u != nil && err == nil {
 		u.read[address] = session
 	}
-	return session, noteFailure(ctx, err)
+	return session, s.d.storeFailed(ctx, err)
+}
+
+// GetManySessions reads the records that a send needs.
+func (s *signalStore) GetManySessions(ctx context.Context, addresses []string) (map[string][]byte, error) {
+	sessions, err := s.SessionStore.GetManySessions(ctx, addresses)
+	return sessions, s.d.storeFailed(ctx, err)
 }
 
 // HasSession tells whether there is a record.
@@ -77,7 +83,7 @@ func (s *signalStore) HasSession(ctx context.Context, address string) (bool, err
 		}
 	}
 	has, err := s.SessionStore.HasSession(ctx, address)
-	return has, noteFailure(ctx, err)
+	return has, s.d.storeFailed(ctx, err)
 }
 
 // PutSession keeps the record that a decryption wrote in its unit, with the archived sessions as they were (signalrecord);
@@ -106,9 +112,9 @@ func (s *signalStore) PutSession(ctx context.Context, address string, session []
 // PutManySessions merges the records a send encrypted with. It writes all or
 // none.
 func (s *signalStore) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
-	return s.alone(ctx, func() error {
+	return s.d.storeFailed(ctx, s.alone(ctx, func() error {
 		return database.Transact(ctx, s.d.db, func(ctx context.Context) error { return s.mergeMany(ctx, sessions) })
-	})
+	}))
 }
 
 func (s *signalStore) mergeMany(ctx context.Context, sessions map[string][]byte) error {
@@ -160,7 +166,7 @@ func (s *signalStore) DeleteAllSessions(ctx context.Context, user string) error 
 
 // MigratePNToLID moves a person's records to the LID.
 func (s *signalStore) MigratePNToLID(ctx context.Context, pn, lid types.JID) error {
-	return s.alone(ctx, func() error { return s.SessionStore.MigratePNToLID(ctx, pn, lid) })
+	return s.d.storeFailed(ctx, s.alone(ctx, func() error { return s.SessionStore.MigratePNToLID(ctx, pn, lid) }))
 }
 
 // mergeSent puts what a send did to a record into the record as it is stored
