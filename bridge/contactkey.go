@@ -213,7 +213,15 @@ func (c *contactKeys) forget() (version uint64) {
 
 // purge deletes the keys of a session.
 func (c *contactKeys) purge(ctx context.Context, owner string) error {
-	_, err := database.Exec(ctx, c.db, `DELETE FROM bridge_contacts WHERE session=$1`, owner)
+	err := database.Transact(ctx, c.db, func(ctx context.Context) error {
+		if c.db.Dialect == dbutil.Postgres { // the turn of ofAll: it reads back the rows that it has stored
+			if _, err := c.db.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "contacts "+owner); err != nil {
+				return err
+			}
+		}
+		_, err := c.db.Exec(ctx, `DELETE FROM bridge_contacts WHERE session=$1`, owner)
+		return err
+	})
 	if err == nil {
 		c.forget()
 	}

@@ -70,6 +70,13 @@ func (l *lidStore) put(ctx context.Context, owner string, pairs []lidPair) error
 	}
 	slices.SortFunc(pairs, func(a, b lidPair) int { return cmp.Or(cmp.Compare(a.lid, b.lid), cmp.Compare(a.pn, b.pn)) })
 	err := database.Transact(ctx, l.db, func(ctx context.Context) error {
+		// The halves of a pair are unique, each for itself: of two calls that pair a number with different LIDs at the same
+		// moment, PostgreSQL would refuse one. Whatsmeow's map is common to all sessions, and so is the lock.
+		if l.db.Dialect == dbutil.Postgres {
+			if _, err := l.db.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('lids', 0))`); err != nil {
+				return err
+			}
+		}
 		for _, p := range pairs {
 			for _, statement := range []struct {
 				query string

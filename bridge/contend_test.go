@@ -1,0 +1,95 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/database/dbtest"
+)
+
+// TestWritersOfPeopleDoNotDeadlock runs the writers of contact keys, pairs, contacts and groups of one session against each
+// other on PostgreSQL, with the same few people in opposite orders, and the purge of each against all.
+func TestWritersOfPeopleDoNotDeadlock(t *testing.T) {
+	const owner, n = "s~1", 6
+	address := dbtest.Contended(t)
+	db := openTestDB(t, address)
+	if _, err := db.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS whatsmeow_lid_map (lid TEXT PRIMARY KEY, pn TEXT UNIQUE NOT NULL)`); err != nil {
+		t.Fatal(err)
+	}
+	people, err := directory.Open(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pn := func(i int) types.JID { return types.NewJID(fmt.Sprintf("1555010%04d", i), types.DefaultUserServer) }
+	lid := func(i int) types.JID { return types.NewJID(fmt.Sprintf("10000000000%04d", i), types.HiddenUserServer) }
+	at := func(i, call int) int {
+		if call%2 == 1 {
+			return n - 1 - i
+		}
+		return i
+	}
+	groups := func(call int) (list []directory.Group) {
+		for _, jid := range dbtest.Keys("g", n, call) {
+			list = append(list, directory.Group{JID: jid, Data: []byte("{}")})
+		}
+		return list
+	}
+	dbtest.Contend(t, address, 4, 6, nil, dbtest.Writers{
+		"contact keys": func(ctx context.Context, call int) error {
+			keys, list := newContactKeys(db), make([]person, n) // no cache: each call writes
+			for i := range list {
+				switch k := at(i, call); call % 3 {
+				case 0:
+					list[i] = person{pn: pn(k)}
+				case 1:
+					list[i] = person{lid: lid(k)}
+				default:
+					list[i] = person{pn: pn(k), lid: lid(k)}
+				}
+			}
+			_, _, err := keys.ofAll(ctx, owner, list)
+			return err
+		},
+		"lids": func(ctx context.Context, call int) error {
+			pairs := make([]lidPair, n)
+			for i := range pairs {
+				pairs[i] = lidPair{lid(at(i, call)).User, pn((i + call) % n).User}
+			}
+			return newLIDStore(db).put(ctx, owner, pairs)
+		},
+		"pairs": func(ctx context.Context, call int) error {
+			pairs := make([]directory.Pair, n)
+			for i := range pairs {
+				pairs[i] = directory.Pair{PN: pn(at(i, call)).String(), LID: lid(at(i, call)).String()}
+			}
+			return people.SeePairs(ctx, owner, pairs, time.UnixMilli(1760000000000))
+		},
+		"group list": func(ctx context.Context, call int) error {
+			return people.ReplaceGroups(ctx, owner, groups(call), time.UnixMilli(1760000000000))
+		},
+		"groups of a commit": func(ctx context.Context, call int) error {
+			return database.Transact(ctx, db, func(ctx context.Context) error {
+				for _, group := range groups(call) {
+					if err := people.PutGroup(ctx, owner, group, time.UnixMilli(1760000000000)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+		"purge": func(ctx context.Context, _ int) error {
+			for _, purge := range []func(context.Context, string) error{newContactKeys(db).purge, newLIDStore(db).purge, people.Purge} {
+				if err := purge(ctx, owner); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+}
