@@ -94,3 +94,39 @@ func TestKnownTokensAreBounded(t *testing.T) {
 		t.Errorf("%d tokens are remembered", n)
 	}
 }
+
+// switchable accepts every token while good is set.
+type switchable struct{ good bool }
+
+func (s *switchable) Authenticate(context.Context, string) (rpc.Principal, error) {
+	if s.good {
+		return rpc.Principal{ID: "p"}, nil
+	}
+	return rpc.Principal{}, rpc.Unauthenticated("unknown token")
+}
+
+// A token that was revoked is throttled like any wrong one, and the number of remembered tokens is bounded.
+func TestThrottleForgetsTokens(t *testing.T) {
+	next := &switchable{good: true}
+	throttle := NewThrottle(next, 2)
+	ctx := address.With(t.Context(), "address:192.0.2.1")
+	for i := range knownTokens + 10 {
+		if _, err := throttle.Authenticate(ctx, fmt.Sprint("token ", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(throttle.known); n != knownTokens {
+		t.Errorf("%d tokens are remembered, want %d", n, knownTokens)
+	}
+	if _, err := throttle.Authenticate(ctx, "revoked"); err != nil {
+		t.Fatal(err)
+	}
+	next.good = false
+	for range 3 {
+		_, _ = throttle.Authenticate(ctx, "revoked")
+	}
+	var problem *rpc.Error
+	if _, err := throttle.Authenticate(ctx, "revoked"); !errors.As(err, &problem) || problem.Code != rpc.CodeRateLimited {
+		t.Errorf("a revoked token gets %v, want rate_limited", err)
+	}
+}

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -135,6 +136,15 @@ func TestTidy(t *testing.T) {
 	} {
 		if got := Tidy(address); got != want || Tidy(got) != want {
 			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}
+
+// The errors of addresses show nothing of them: they may contain passwords.
+func TestNormalizeErrorsShowNoAddress(t *testing.T) {
+	for _, address := range []string{"http://user:hunter2@[::1", "http://user:hunter2@host:port/", "http://hunter2%zz/", "://hunter2", "http://a hunter2/", "http://hunter2\x01/", "hunter2:1/ab:%"} {
+		if _, err := Normalize(address); err != nil && strings.Contains(fmt.Sprint(err), "hunter2") {
+			t.Errorf("%q: %v", address, err)
 		}
 	}
 }
