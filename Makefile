@@ -62,6 +62,10 @@ lint: $(LINT) ## Check style and the import rules
 	@echo "== licences of the modules"
 	cd .ci/licenses && go vet . && go test -count=1 . && go run . -check
 
+.PHONY: docs
+docs: ## Write the generated pages and sections of the documentation
+	go test -count=1 -run 'TestReferenceOf|TestTableOfOperations' ./rpc/methods ./server ./server/config ./server/metrics ./server/rest -update-docs
+
 .PHONY: licenses
 licenses: ## Write docs/licenses.md and the licence texts that binaries carry
 	cd .ci/licenses && go run .

@@ -87,16 +87,6 @@ func objectStorage(t *testing.T) (url string) {
 	return server.URL
 }
 
-// The README's commands for object storage set one up and try it.
-func TestReadmeObjectStorage(t *testing.T) {
-	out := readmeOutput(t, "Object storage", "S3="+objectStorage(t))
-	for _, want := range []string{`"secret_key":"***"`, `"ok":true`, `"media_delivery":"url"`, `"deleted":true`} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %s in\n%s", want, out)
-		}
-	}
-}
-
 // The operator's storage, as flags have it; without the switch for media nothing goes there.
 func TestOperatorsStorage(t *testing.T) {
 	for name, c := range map[string]struct {

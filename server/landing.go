@@ -104,7 +104,7 @@ var landingHTML = template.Must(template.New("landing").Parse(`<!DOCTYPE html>
   <li><a href="{{.Path}}">{{.Path}}</a>: {{.About}}</li>
 {{- end}}
 </ul>
-<p>Guides and examples are in the README of the project.</p>
+<p>Guides and examples are in the folder docs of the project; the README has the map.</p>
 </body>
 </html>
 `))

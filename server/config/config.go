@@ -4,7 +4,7 @@ import "time"
 
 // Config is every setting of `waystation serve`. Tags of a field:
 //
-//	section  begins a group of settings in -help and README
+//	section  begins a group of settings in -help and docs/reference/settings.md
 //	flag     name of the flag; the variable is WAYSTATION_ and the name in capitals
 //	unit     what the value is; empty for booleans
 //	default  value when nothing is given; absent = empty

@@ -110,13 +110,13 @@ func (f *field) writeHelp(w io.Writer) {
 	}
 }
 
-// WriteMarkdown writes the settings as the tables of the README.
+// WriteMarkdown writes the settings as the tables of docs/reference/settings.md.
 func WriteMarkdown(w io.Writer) {
 	section := ""
 	for _, f := range fields(&Config{}) {
 		if f.section != section {
 			section = f.section
-			fmt.Fprintf(w, "\n**%s**\n\n| flag | variable | unit | default | meaning |\n|---|---|---|---|---|\n", section)
+			fmt.Fprintf(w, "\n## %s\n\n| flag | variable | unit | default | meaning |\n|---|---|---|---|---|\n", section)
 		}
 		unit := f.unit
 		if f.enum != nil {

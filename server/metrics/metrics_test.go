@@ -2,16 +2,13 @@ package metrics
 
 import (
 	"bytes"
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the table into the README")
+	"github.com/waystation/waystation/docs/doctest"
+)
 
 func TestPage(t *testing.T) {
 	p := NewPage([]Family{{"b_total", Counter, nil, "What\\ever\nit is."}, {"a", Gauge, []string{"x", "y"}, "A."}})
@@ -49,29 +46,9 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-func TestReadme(t *testing.T) {
-	const begin, end = "<!-- metrics: go test ./server/metrics -run TestReadme -update -->\n", "<!-- end of metrics -->"
-	path := filepath.Join("..", "..", "README.md")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := bytes.Cut(text, []byte(begin))
-	table, after, ok2 := bytes.Cut(rest, []byte(end))
-	if !ok || !ok2 {
-		t.Fatal("the README has no place for the metrics")
-	}
-	var want bytes.Buffer
-	WriteMarkdown(&want, Families)
-	want.WriteByte('\n')
-	if bytes.Equal(table, want.Bytes()) {
-		return
-	}
-	if !*update {
-		t.Fatal("the README's metrics are not those of the code; run with -update")
-	}
-	text = bytes.Join([][]byte{before, []byte(begin), want.Bytes(), []byte(end), after}, nil)
-	if err := os.WriteFile(path, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+// The page of metrics has every family.
+func TestReferenceOfMetrics(t *testing.T) {
+	var table bytes.Buffer
+	WriteMarkdown(&table, Families)
+	doctest.Section(t, "docs/reference/metrics.md", "metrics", table.String())
 }

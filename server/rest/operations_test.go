@@ -3,20 +3,18 @@ package rest_test
 import (
 	"bytes"
 	"cmp"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/waystation/waystation/docs/doctest"
 	rpcmethods "github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/rest/digigo"
 	"github.com/waystation/waystation/server/rest/wuzapi"
 )
-
-var update = flag.Bool("update", false, "write what the tests compare with")
 
 // documents are the documented APIs in the order of the table; those without a dialect are not served over REST, those that
 // are partly served lack operations.
@@ -28,9 +26,15 @@ var documents = []struct {
 	{"digigo", digigo.New(), true}, {"wuzapi", wuzapi.New(), false}, {"wwebjs", nil, false}, {"waakg", nil, false}, {"operations", nil, false},
 }
 
-const tableFile = "OPERATIONS.md"
+// pageOf has the page of each document. Those that are not served over REST share one.
+func pageOf(document string, dialect *rest.Dialect) string {
+	if dialect == nil {
+		return "docs/rest/others.md"
+	}
+	return "docs/rest/" + document + ".md"
+}
 
-// OPERATIONS.md is made from the tables: which methods do the work of each documented operation, and where it is served.
+// The pages of the documents have a table of operations: which methods do the work of each, and where it is served.
 func TestTableOfOperations(t *testing.T) {
 	raw, err := os.ReadFile("testdata/paths.txt")
 	if err != nil {
@@ -46,11 +50,6 @@ func TestTableOfOperations(t *testing.T) {
 			main[operation] = method
 		}
 	}
-	var out bytes.Buffer
-	fmt.Fprint(&out, "# Documented operations\n\n"+
-		"Which methods do the work of each operation of the documented HTTP APIs, and where it is served over REST.\n"+
-		"Every method is called over JSON-RPC, whether or not REST serves the operation yet.\n"+
-		"A test makes this file from the tables: `go test ./server/rest -run TestTableOfOperations -update`.\n")
 	for _, d := range documents {
 		var operations []string
 		for line := range strings.Lines(string(raw)) {
@@ -58,19 +57,9 @@ func TestTableOfOperations(t *testing.T) {
 				operations = append(operations, operation)
 			}
 		}
+		var out bytes.Buffer
 		writeDocument(t, &out, d.name, d.dialect, d.partly, operations, main)
-	}
-	if *update {
-		if err := os.WriteFile(tableFile, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	golden, err := os.ReadFile(tableFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(golden, out.Bytes()) {
-		t.Errorf("%s is not what the tables say; if that is meant: go test ./server/rest -run TestTableOfOperations -update", tableFile)
+		doctest.Section(t, pageOf(d.name, d.dialect), "operations of "+d.name, out.String())
 	}
 }
 
@@ -109,10 +98,13 @@ func writeDocument(t *testing.T, out *bytes.Buffer, name string, dialect *rest.D
 		} else if dialect != nil && !partly {
 			t.Errorf("%s does not serve %s", name, operation)
 		}
+		for i, call := range calls {
+			calls[i] = methodLink(call)
+		}
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", operation, cmp.Or(strings.Join(calls, ", "), "no method yet"), served))
 	}
-	fmt.Fprintf(out, "\n## %s\n\n%d operations, %d of them with a method.\n\n| operation | methods | served at |\n|---|---|---|\n%s",
-		name, len(operations), have, strings.Join(rows, ""))
+	fmt.Fprintf(out, "%d operations, %d of them with a method.\n\n| operation | methods | served at |\n|---|---|---|\n%s",
+		len(operations), have, strings.Join(rows, ""))
 	var beside []string
 	for operation := range routes {
 		beside = append(beside, "`"+operation+"`")
@@ -120,4 +112,10 @@ func writeDocument(t *testing.T, out *bytes.Buffer, name string, dialect *rest.D
 	if slices.Sort(beside); len(beside) > 0 {
 		fmt.Fprintf(out, "\nBeside the document: %s.\n", strings.Join(beside, ", "))
 	}
+}
+
+// methodLink links to a method in the reference.
+func methodLink(method string) string {
+	space, _, _ := strings.Cut(method, ".")
+	return fmt.Sprintf("[%s](../reference/methods/%s.md#%s)", method, space, strings.ToLower(strings.ReplaceAll(method, ".", "")))
 }

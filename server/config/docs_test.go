@@ -1,0 +1,15 @@
+package config
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/waystation/waystation/docs/doctest"
+)
+
+// The page of settings has every setting, as the struct describes it.
+func TestReferenceOfSettings(t *testing.T) {
+	var tables bytes.Buffer
+	WriteMarkdown(&tables)
+	doctest.Section(t, "docs/reference/settings.md", "settings", tables.String())
+}
