@@ -25,7 +25,7 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID 
 	if callID == "" || len(callID) > maxCallID {
 		return nil, badParam("call_id", "must have 1 to %d characters", maxCallID)
 	}
-	jid, err := s.parsePerson("from", from)
+	jid, err := parsePerson("from", from)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMe
 	if given != nil {
 		key = &waCommon.MessageKey{RemoteJID: proto.String(chat.String()), FromMe: &given.FromMe, ID: &given.MessageID}
 		if given.Sender != "" {
-			sender, err := s.parsePerson("last_message/sender", given.Sender)
+			sender, err := parsePerson("last_message/sender", given.Sender)
 			if err != nil {
 				return at, nil, err
 			}
@@ -69,7 +69,7 @@ func (s *Session) setChat(ctx context.Context, what string, chat types.JID, patc
 }
 
 func (s *Session) liveChat(chat string) (types.JID, error) {
-	jid, err := s.parseJID("chat", chat)
+	jid, err := ParseJID("chat", chat)
 	if err != nil {
 		return types.EmptyJID, err
 	}
@@ -218,7 +218,7 @@ func (s *Session) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	chat, err := s.parseJID("chat", r.Chat)
+	chat, err := ParseJID("chat", r.Chat)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +270,7 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 	var given types.JID
 	if r.Sender != "" {
 		var err error
-		if given, err = s.parsePerson("sender", r.Sender); err != nil {
+		if given, err = parsePerson("sender", r.Sender); err != nil {
 			return nil, err
 		}
 	}

@@ -197,7 +197,7 @@ func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[strin
 
 // Chat returns one chat, for groups with what is known of the group.
 func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
-	jid, err := s.parseJID("chat", chat)
+	jid, err := ParseJID("chat", chat)
 	if err != nil {
 		return nil, err
 	}

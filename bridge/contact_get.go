@@ -35,7 +35,7 @@ type ContactDetails struct {
 // Contact returns one contact. Without parts it reads the store alone and works
 // without a connection. Of the parts that fail each is null.
 func (s *Session) Contact(ctx context.Context, contact string, parts []string) (*ContactDetails, error) {
-	jid, err := s.parseJID("contact", contact)
+	jid, err := ParseJID("contact", contact)
 	if err != nil {
 		return nil, err
 	}

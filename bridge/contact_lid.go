@@ -21,7 +21,7 @@ type FormattedNumber struct {
 // FormatNumber writes a contact's number. It works without a connection; a LID
 // whose number is not known gives nulls.
 func (s *Session) FormatNumber(ctx context.Context, contact string) (*FormattedNumber, error) {
-	jid, err := s.parsePerson("contact", contact)
+	jid, err := parsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ type LIDMapping struct {
 // for the LID of a number, and only when the store has no pair and the session
 // is connected.
 func (s *Session) ResolveLID(ctx context.Context, contact string) (*LIDMapping, error) {
-	jid, err := s.parsePerson("contact", contact)
+	jid, err := parsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (s *Session) liveWith(contacts []string) (*whatsmeow.Client, []types.JID, e
 	if len(contacts) == 0 || len(contacts) > maxPeoplePerQuery {
 		return nil, nil, badParam("contacts", "must have 1 to %d people", maxPeoplePerQuery)
 	}
-	jids, err := s.parsePeople("contacts", contacts)
+	jids, err := parsePeople("contacts", contacts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,7 +187,7 @@ func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Regi
 	var asked []string
 	for i, number := range numbers {
 		results[i].Number = number
-		jid, err := s.parseJID("numbers/"+itoa(i), number)
+		jid, err := ParseJID("numbers/"+itoa(i), number)
 		if err != nil || jid.Server != types.DefaultUserServer {
 			problem := "is not an international number"
 			results[i].Error = &problem
@@ -266,7 +266,7 @@ type PictureQuery struct {
 
 // ProfilePicture returns the address of a picture.
 func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*ProfilePicture, error) {
-	jid, err := s.parseJID("contact", query.Contact)
+	jid, err := ParseJID("contact", query.Contact)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +275,7 @@ func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*Prof
 		InviteCode: query.InviteCode, PersonaID: query.PersonaID,
 	}
 	if query.CommonGroup != "" {
-		if params.CommonGID, err = s.parseGroup("common_group", query.CommonGroup); err != nil {
+		if params.CommonGID, err = parseGroup("common_group", query.CommonGroup); err != nil {
 			return nil, err
 		}
 	}

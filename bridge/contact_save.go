@@ -31,7 +31,7 @@ type ContactSave struct {
 
 // SaveContact adds a person to the account's address book or renames it, on all its devices.
 func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, error) {
-	jid, err := s.parsePerson("contact", save.Contact)
+	jid, err := parsePerson("contact", save.Contact)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 // RemoveContact takes a person out of the account's address book, on all its
 // devices. removed is false when the person was not in it.
 func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bool, err error) {
-	jid, err := s.parsePerson("contact", contact)
+	jid, err := parsePerson("contact", contact)
 	if err != nil {
 		return false, err
 	}

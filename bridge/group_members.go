@@ -95,14 +95,14 @@ func (s *Session) UpdateJoinRequests(ctx context.Context, group, action string, 
 func (s *Session) changeParticipants(ctx context.Context, group string, people []string, what string,
 	change func(*whatsmeow.Client, types.JID, []types.JID) ([]types.GroupParticipant, error),
 ) ([]ParticipantResult, error) {
-	jid, err := s.parseGroup("group", group)
+	jid, err := parseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}
 	if len(people) == 0 || len(people) > maxGroupMembers {
 		return nil, badParam("participants", "must have 1 to %d people", maxGroupMembers)
 	}
-	jids, err := s.parsePeople("participants", people)
+	jids, err := parsePeople("participants", people)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ type JoinRequest struct {
 
 // ListJoinRequests lists the people waiting to be let into a group or community.
 func (s *Session) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
-	jid, err := s.parseGroup("group", group)
+	jid, err := parseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}

@@ -48,13 +48,13 @@ func (s *Session) CreateGroup(ctx context.Context, create GroupCreate) (*Group, 
 	if err := create.check(); err != nil {
 		return nil, err
 	}
-	people, err := s.parsePeople("participants", create.Participants)
+	people, err := parsePeople("participants", create.Participants)
 	if err != nil {
 		return nil, err
 	}
 	request := whatsmeow.ReqCreateGroup{Name: create.Name, Participants: people}
 	if create.Community != "" {
-		community, err := s.parseGroup("community", create.Community)
+		community, err := parseGroup("community", create.Community)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +134,7 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error)
 
 // Group asks WhatsApp for one group; withPicture adds the address of its picture.
 func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*Group, error) {
-	jid, err := s.parseGroup("group", group)
+	jid, err := parseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*G
 
 // LeaveGroup leaves a group.
 func (s *Session) LeaveGroup(ctx context.Context, group string) error {
-	jid, err := s.parseGroup("group", group)
+	jid, err := parseGroup("group", group)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (s *Session) LeaveGroup(ctx context.Context, group string) error {
 // query for it: it is computed from the members of the own groups, fresh while
 // connected and from the store otherwise.
 func (s *Session) ListCommonGroups(ctx context.Context, contact string) ([]string, error) {
-	jid, err := s.parsePerson("contact", contact)
+	jid, err := parsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}

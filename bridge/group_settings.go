@@ -65,7 +65,7 @@ func (g GroupSettings) applyTo(request *whatsmeow.ReqCreateGroup) {
 // returns those that were set. It stops at the first refusal; what was set
 // before it stays.
 func (s *Session) UpdateGroupSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
-	jid, err := s.parseGroup("group", group)
+	jid, err := parseGroup("group", group)
 	if err != nil {
 		return GroupSettings{}, err
 	}
@@ -148,7 +148,7 @@ func (s *Session) SetGroupPicture(ctx context.Context, group string, jpeg []byte
 }
 
 func (s *Session) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
-	jid, err := s.parseGroup("group", group)
+	jid, err := parseGroup("group", group)
 	if err != nil {
 		return err
 	}

@@ -16,14 +16,9 @@ const (
 	maxJIDLength   = 128
 )
 
-// parseJID reads a parameter that points at a chat, a person or a group: a JID
-// as WhatsApp writes it, or an international number in any form that
-// phonenumber.Normalize takes. A device part is dropped. The error names field.
-func (s *Session) parseJID(field, value string) (types.JID, error) {
-	return ParseJID(field, value)
-}
-
-// ParseJID is the rule behind every jid parameter; see Session.parseJID.
+// ParseJID reads a parameter that names a chat, a person or a group: a JID as
+// WhatsApp writes it, or an international number in any form that
+// phonenumber.Normalize takes. A device part is dropped. Errors name field.
 func ParseJID(field, value string) (types.JID, error) {
 	switch {
 	case value == "":

@@ -118,7 +118,7 @@ func (s *Session) chatAddress(ctx context.Context, chat types.JID) messages.Addr
 func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages.Row, error) {
 	var address messages.Address
 	if chat != "" {
-		jid, err := s.parseJID("chat", chat)
+		jid, err := ParseJID("chat", chat)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +156,7 @@ type MessageQuery struct {
 
 // ListMessages returns a page of a chat, oldest first.
 func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*Message, more bool, err error) {
-	chat, err := s.parseJID("chat", q.Chat)
+	chat, err := ParseJID("chat", q.Chat)
 	if err != nil {
 		return nil, false, err
 	}
@@ -187,7 +187,7 @@ type MessageSearch struct {
 func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*Message, total int, err error) {
 	search := messages.SearchQuery{Text: q.Text, Type: q.Type, FromMe: q.FromMe, Limit: q.Limit, Offset: q.Offset}
 	if q.Chat != "" {
-		chat, err := s.parseJID("chat", q.Chat)
+		chat, err := ParseJID("chat", q.Chat)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -68,10 +68,10 @@ func (p person) pair() directory.Pair {
 
 // parsePeople parses a list of people, one address each. field is the JSON
 // name of the list; a bad element is named by its place in it.
-func (s *Session) parsePeople(field string, values []string) ([]types.JID, error) {
+func parsePeople(field string, values []string) ([]types.JID, error) {
 	jids := make([]types.JID, len(values))
 	for i, value := range values {
-		jid, err := s.parsePerson(field+"/"+strconv.Itoa(i), value)
+		jid, err := parsePerson(field+"/"+strconv.Itoa(i), value)
 		if err != nil {
 			return nil, err
 		}
@@ -81,8 +81,8 @@ func (s *Session) parsePeople(field string, values []string) ([]types.JID, error
 }
 
 // parsePerson parses the address of a person and drops a device number.
-func (s *Session) parsePerson(field, value string) (types.JID, error) {
-	jid, err := s.parseJID(field, value)
+func parsePerson(field, value string) (types.JID, error) {
+	jid, err := ParseJID(field, value)
 	if err != nil {
 		return types.EmptyJID, err
 	}
@@ -93,8 +93,8 @@ func (s *Session) parsePerson(field, value string) (types.JID, error) {
 }
 
 // parseGroup parses the JID of a group or community.
-func (s *Session) parseGroup(field, value string) (types.JID, error) {
-	jid, err := s.parseJID(field, value)
+func parseGroup(field, value string) (types.JID, error) {
+	jid, err := ParseJID(field, value)
 	if err != nil {
 		return types.EmptyJID, err
 	}

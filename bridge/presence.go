@@ -33,7 +33,7 @@ func (s *Session) SetChatState(ctx context.Context, chat, state string) error {
 	if err != nil {
 		return err
 	}
-	jid, err := s.parseJID("chat", chat)
+	jid, err := ParseJID("chat", chat)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *Session) SubscribePresence(ctx context.Context, contacts []string) ([]s
 	}
 	accepted := make([]string, 0, len(contacts))
 	for i, contact := range contacts {
-		jid, err := s.parsePerson("contacts/"+strconv.Itoa(i), contact)
+		jid, err := parsePerson("contacts/"+strconv.Itoa(i), contact)
 		if err != nil {
 			return nil, err
 		}

@@ -107,7 +107,7 @@ type PrivacyToken struct {
 
 // PrivacyToken looks up the stored token of a person.
 func (s *Session) PrivacyToken(ctx context.Context, contact string) (*PrivacyToken, error) {
-	jid, err := s.parsePerson("contact", contact)
+	jid, err := parsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ const (
 // in the order in which they leave here, so a caller who needs an order within
 // a chat waits for one call before the next.
 func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOptions) (*Sent, error) {
-	chat, err := s.parseJID("to", to)
+	chat, err := ParseJID("to", to)
 	if err != nil {
 		return nil, err
 	}

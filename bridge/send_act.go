@@ -38,7 +38,7 @@ type subject struct {
 
 // find resolves a reference: the store's word, then the caller's.
 func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
-	chat, err := s.parseJID("chat", ref.Chat)
+	chat, err := ParseJID("chat", ref.Chat)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
 		t.fromMe = true
 		return t, nil
 	case ref.Sender != "":
-		t.sender, err = s.parsePerson("sender", ref.Sender)
+		t.sender, err = parsePerson("sender", ref.Sender)
 		return t, err
 	case ref.FromMe != nil && isPerson(chat):
 		t.sender = chat

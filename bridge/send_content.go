@@ -215,7 +215,7 @@ func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMe
 	case card.Contact == "":
 		return nil, badParam("vcard", "is missing")
 	}
-	jid, err := b.s.parsePerson("contact", card.Contact)
+	jid, err := parsePerson("contact", card.Contact)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (s *Session) mention(info *waE2E.ContextInfo, mentions []string, all bool) 
 		return badParam("mentions", "has more than %d entries", maxMentions)
 	}
 	for i, value := range mentions {
-		jid, err := s.parseJID("mentions/"+strconv.Itoa(i), value)
+		jid, err := ParseJID("mentions/"+strconv.Itoa(i), value)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 	chat := to
 	if r.Chat != "" {
 		var err error
-		if chat, err = s.parseJID("chat", r.Chat); err != nil {
+		if chat, err = ParseJID("chat", r.Chat); err != nil {
 			return err
 		}
 	}
@@ -127,7 +127,7 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 		info.QuotedMessage, info.Participant = &waE2E.Message{Conversation: proto.String(r.Text)}, proto.String(chat.String())
 	}
 	if r.Sender != "" {
-		sender, err := s.parsePerson("sender", r.Sender)
+		sender, err := parsePerson("sender", r.Sender)
 		if err != nil {
 			return err
 		}

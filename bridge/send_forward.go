@@ -44,7 +44,7 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 	}
 	chats := make([]types.JID, len(recipients))
 	for i, recipient := range recipients {
-		if chats[i], err = s.parseJID("recipients/"+strconv.Itoa(i), recipient); err != nil {
+		if chats[i], err = ParseJID("recipients/"+strconv.Itoa(i), recipient); err != nil {
 			return nil, err
 		}
 	}
