@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/statepatch"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 const (
@@ -84,38 +85,38 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 		return err
 	}
 	if err := s.ops.appState.enter(ctx); err != nil {
-		return waError(what, err)
+		return wa.Wrap(what, err)
 	}
 	defer s.ops.appState.leave()
 	key, err := client.Store.AppStateKeys.GetLatestAppStateSyncKeyID(ctx)
 	if err != nil {
-		return storageError("the keys of the app state could not be read", err)
+		return wa.StorageError("the keys of the app state could not be read", err)
 	}
 	if key == nil {
-		return newError(ReasonConflict, "the phone has not shared its keys with this device yet")
+		return wa.NewError(wa.ReasonConflict, "the phone has not shared its keys with this device yet")
 	}
 	for attempt := 1; ; attempt++ {
 		patch, err := encode(client, key)
 		if err != nil {
-			return storageError("the change could not be encoded", err)
+			return wa.StorageError("the change could not be encoded", err)
 		}
 		if patch == nil {
 			return nil
 		}
 		sent := sendPatch(ctx, client, name, patch)
 		if sent != nil && !errors.Is(sent, whatsmeow.ErrAppStateUpdate) {
-			return waError(what, sent)
+			return wa.Wrap(what, sent)
 		}
 		// Whether the patch was taken or another was there first: this device must now read what it has not seen.
 		err = s.readAppState(ctx, client, name)
 		if err != nil {
-			return waError(what, err)
+			return wa.Wrap(what, err)
 		}
 		if sent == nil || attempt == appStateAttempts {
-			return waError(what, sent)
+			return wa.Wrap(what, sent)
 		}
 		if err := pause(ctx, appStatePause<<(attempt-1)); err != nil {
-			return waError(what, err)
+			return wa.Wrap(what, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 )
 
@@ -85,7 +86,7 @@ func (s *Session) admits(jid types.JID) bool {
 // either of the two comes here. The caller holds s.mu.
 func (s *Session) failWrongNumber() {
 	s.post(pairErrorRecord(fields{
-		"jid": jidOrNull(s.refusedJID), "lid": nil, "bound_jid": jidOrNull(s.bound.pn), "reason": reasonWrongNumber,
+		"jid": wa.JIDOrNull(s.refusedJID), "lid": nil, "bound_jid": wa.JIDOrNull(s.bound.pn), "reason": reasonWrongNumber,
 		"error": "the phone belongs to another account than the session; session.connect with rebind=true pairs it all the same",
 	}, s.snap.Step, 0))
 	if s.feed(InputPairFailed, Details{Reason: reasonWrongNumber}, fact{}) {
@@ -100,8 +101,8 @@ func (s *Session) checkNumber(number types.JID, rebind bool) error {
 	if rebind || s.rebind || s.bound.isFor(number) {
 		return nil
 	}
-	return &Error{
-		Reason: ReasonConflict, Kind: KindWrongNumber, Field: "phone",
+	return &wa.Error{
+		Reason: wa.ReasonConflict, Kind: wa.KindWrongNumber, Field: "phone",
 		Message: "the session belongs to another number: rebind=true pairs it with this one and drops the journal, messages and contacts of the old one",
 	}
 }
@@ -130,7 +131,7 @@ func (s *Session) settleBinding(ctx context.Context, device, lid types.JID) erro
 		}
 	}
 	if err := s.b.store.bind(ctx, s.id, now); err != nil {
-		return storageError("store the account of the session", err)
+		return wa.StorageError("store the account of the session", err)
 	}
 	s.mu.Lock()
 	s.bound = now
@@ -144,7 +145,7 @@ func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error
 	session := s.id
 	held, err := b.store.quarantines(ctx, session)
 	if err != nil {
-		return storageError("find the keys of the old account", err)
+		return wa.StorageError("find the keys of the old account", err)
 	}
 	for _, q := range held {
 		if now.sameAccount(q.Device, types.EmptyJID) {
@@ -154,23 +155,23 @@ func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error
 			err = b.store.release(ctx, q.Device)
 		}
 		if err != nil {
-			return storageError("delete the keys of the old account", err)
+			return wa.StorageError("delete the keys of the old account", err)
 		}
 	}
 	if err = b.store.dropAllHistory(ctx, session); err != nil {
-		return storageError("drop the history of the old account", err)
+		return wa.StorageError("drop the history of the old account", err)
 	}
 	if err = b.purgeData(ctx, s.owner); err != nil {
-		return storageError("delete the messages and contacts of the old account", err)
+		return wa.StorageError("delete the messages and contacts of the old account", err)
 	}
 	if err = b.lids.purge(ctx, s.owner); err == nil && !now.lid.IsEmpty() { // pairing stored the new account's own pair already
 		err = b.lids.put(ctx, s.owner, []lidPair{{now.lid.User, now.pn.User}})
 	}
 	if err != nil {
-		return storageError("delete the phone number pairs of the old account", err)
+		return wa.StorageError("delete the phone number pairs of the old account", err)
 	}
 	if err = b.journal.Purge(ctx, session); err != nil {
-		return storageError("drop the journal of the old account", err)
+		return wa.StorageError("drop the journal of the old account", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database/dbtest"
 )
 
@@ -61,7 +62,7 @@ func (w *world) refusesNumber(s *bridge.Session, phone *sandbox.Phone, r *reader
 	if len(phone.Companions()) != 0 {
 		w.t.Errorf("the phone lists %v", phone.Companions())
 	}
-	if _, _, err := s.RequestPairingCode(w.ctx(), phone.JID().User, false); kindOf(err) != bridge.KindWrongNumber {
+	if _, _, err := s.RequestPairingCode(w.ctx(), phone.JID().User, false); kindOf(err) != wa.KindWrongNumber {
 		w.t.Errorf("pairing code for another number: %v", err)
 	}
 }

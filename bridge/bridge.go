@@ -23,6 +23,7 @@ import (
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
@@ -213,7 +214,7 @@ func (b *Bridge) Start(context.Context) error {
 		}
 	})
 	if !started {
-		return newError(ReasonUnavailable, "the bridge is closed")
+		return wa.NewError(wa.ReasonUnavailable, "the bridge is closed")
 	}
 	return nil
 }
@@ -268,7 +269,7 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 		return nil, inField("proxy", err)
 	}
 	if !b.gate.enter() {
-		return nil, newError(ReasonUnavailable, "the bridge is closed")
+		return nil, wa.NewError(wa.ReasonUnavailable, "the bridge is closed")
 	}
 	defer b.gate.leave()
 	if p.Restore {
@@ -286,9 +287,9 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 	b.mu.Unlock()
 	switch {
 	case exists:
-		return nil, newError(ReasonConflict, "a session with this id already exists")
+		return nil, wa.NewError(wa.ReasonConflict, "a session with this id already exists")
 	case full:
-		return nil, newError(ReasonTooLarge, "there are %d sessions, the most this server takes", b.cfg.MaxSessions)
+		return nil, wa.NewError(wa.ReasonTooLarge, "there are %d sessions, the most this server takes", b.cfg.MaxSessions)
 	}
 	if err = b.outlets.Add(ctx, row.ID, row.Settings.SkipGlobal); err == nil {
 		err = b.store.create(ctx, row)
@@ -334,17 +335,17 @@ func newRow(p CreateParams) (*sessionRow, error) {
 
 func checkSessionID(id string) error {
 	if len(id) > maxSessionID {
-		return badParam("session_id", "is longer than %d characters", maxSessionID)
+		return wa.BadParam("session_id", "is longer than %d characters", maxSessionID)
 	}
 	// Ids are part of paths: of routes, object names and files. "." and ".." mean something else there.
 	if strings.HasPrefix(id, ".") {
-		return badParam("session_id", "must not begin with a dot")
+		return wa.BadParam("session_id", "must not begin with a dot")
 	}
 	for _, r := range id {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
 		default:
-			return badParam("session_id", "may hold letters, digits, dots, dashes and underscores only")
+			return wa.BadParam("session_id", "may hold letters, digits, dots, dashes and underscores only")
 		}
 	}
 	return nil
@@ -352,14 +353,14 @@ func checkSessionID(id string) error {
 
 func checkSessionName(name string) error {
 	if n := len([]rune(name)); n == 0 || n > maxSessionName {
-		return badParam("name", "must have 1 to %d characters", maxSessionName)
+		return wa.BadParam("name", "must have 1 to %d characters", maxSessionName)
 	}
 	return nil
 }
 
 // inField puts the field of a bad parameter under the object it came in.
 func inField(parent string, err error) error {
-	var e *Error
+	var e *wa.Error
 	if errors.As(err, &e) && e.Field != "" {
 		out := *e
 		out.Field = parent + "/" + e.Field
@@ -374,7 +375,7 @@ func (b *Bridge) Session(id string) (*Session, error) {
 	s := b.sessions[id]
 	b.mu.RUnlock()
 	if s == nil {
-		return nil, newError(ReasonNotFound, "there is no such session")
+		return nil, wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	return s, nil
 }

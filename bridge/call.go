@@ -3,6 +3,8 @@ package bridge
 import (
 	"context"
 	"errors"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 const (
@@ -23,9 +25,9 @@ type RejectedCall struct {
 // error says that the call was rejected.
 func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID string) (*RejectedCall, error) {
 	if callID == "" || len(callID) > maxCallID {
-		return nil, badParam("call_id", "must have 1 to %d characters", maxCallID)
+		return nil, wa.BadParam("call_id", "must have 1 to %d characters", maxCallID)
 	}
-	jid, err := parsePerson("from", from)
+	jid, err := wa.ParsePerson("from", from)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +39,7 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID 
 		return nil, err
 	}
 	if err := client.RejectCall(ctx, jid, callID); err != nil {
-		return nil, waError("reject the call", err)
+		return nil, wa.Wrap("reject the call", err)
 	}
 	rejected := &RejectedCall{From: jid.String()}
 	if text == "" {
@@ -45,7 +47,7 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID 
 	}
 	sent, err := s.Send(ctx, rejected.From, &Content{Type: typeText, Text: text}, &SendOptions{MessageID: messageID})
 	if err != nil {
-		var failed *Error
+		var failed *wa.Error
 		if errors.As(err, &failed) {
 			told := *failed
 			told.Message = "the call was rejected, the text was not sent: " + failed.Message

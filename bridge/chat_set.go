@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // LastMessage names the newest message of a chat; app state wants to know up to
@@ -29,7 +30,7 @@ func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMe
 	if given != nil {
 		key = &waCommon.MessageKey{RemoteJID: proto.String(chat.String()), FromMe: &given.FromMe, ID: &given.MessageID}
 		if given.Sender != "" {
-			sender, err := parsePerson("last_message/sender", given.Sender)
+			sender, err := wa.ParsePerson("last_message/sender", given.Sender)
 			if err != nil {
 				return at, nil, err
 			}
@@ -44,7 +45,7 @@ func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMe
 	case errors.Is(err, messages.ErrNotFound):
 		return time.Time{}, nil, nil
 	case err != nil:
-		return at, nil, storageError("the chat could not be read", err)
+		return at, nil, wa.StorageError("the chat could not be read", err)
 	case stored.Last == nil:
 		return time.Time{}, nil, nil
 	}
@@ -63,13 +64,13 @@ func (s *Session) setChat(ctx context.Context, what string, chat types.JID, patc
 		return err
 	}
 	if err := s.b.messages.UpdateChat(ctx, s.owner, s.chatAddress(ctx, chat), stored); err != nil {
-		return storageError("the chat could not be stored", err)
+		return wa.StorageError("the chat could not be stored", err)
 	}
 	return nil
 }
 
 func (s *Session) liveChat(chat string) (types.JID, error) {
-	jid, err := ParseJID("chat", chat)
+	jid, err := wa.ParseJID("chat", chat)
 	if err != nil {
 		return types.EmptyJID, err
 	}
@@ -98,7 +99,7 @@ func (s *Session) SetPinned(ctx context.Context, chat string, pinned bool) error
 		yes := true
 		others, count, err := s.b.messages.Chats(ctx, s.owner, messages.ChatQuery{Pinned: &yes})
 		if err != nil {
-			return storageError("the chats could not be counted", err)
+			return wa.StorageError("the chats could not be counted", err)
 		}
 		address := s.chatAddress(ctx, jid)
 		for _, other := range others {
@@ -107,7 +108,7 @@ func (s *Session) SetPinned(ctx context.Context, chat string, pinned bool) error
 			}
 		}
 		if count >= maxPinnedChats {
-			return newError(ReasonConflict, "there are %d pinned chats already", maxPinnedChats)
+			return wa.NewError(wa.ReasonConflict, "there are %d pinned chats already", maxPinnedChats)
 		}
 	}
 	return s.setChat(ctx, "pin the chat", jid, appstate.BuildPin(jid, pinned), messages.ChatPatch{Pinned: &pinned})
@@ -129,7 +130,7 @@ func (s *Session) SetMuted(ctx context.Context, chat string, muted bool, until t
 		return err
 	}
 	if muted && !until.IsZero() && !until.After(time.Now()) {
-		return badParam("until", "is in the past")
+		return wa.BadParam("until", "is in the past")
 	}
 	var end *int64
 	if muted && !until.IsZero() {
@@ -167,7 +168,7 @@ func (s *Session) ClearMessages(ctx context.Context, chat string, keepStarred bo
 		return err
 	}
 	if err := s.b.messages.ClearChat(ctx, s.owner, s.chatAddress(ctx, jid), at, keepStarred); err != nil {
-		return storageError("the messages could not be removed", err)
+		return wa.StorageError("the messages could not be removed", err)
 	}
 	return nil
 }
@@ -192,7 +193,7 @@ func (s *Session) DeleteChat(ctx context.Context, chat string, deleteMedia bool,
 		return err
 	}
 	if err := s.b.messages.DeleteChat(ctx, s.owner, s.chatAddress(ctx, jid), at); err != nil {
-		return storageError("the chat could not be removed", err)
+		return wa.StorageError("the chat could not be removed", err)
 	}
 	return nil
 }
@@ -218,12 +219,12 @@ func (s *Session) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	chat, err := ParseJID("chat", r.Chat)
+	chat, err := wa.ParseJID("chat", r.Chat)
 	if err != nil {
 		return nil, err
 	}
 	if len(r.MessageIDs) > maxReadIDs {
-		return nil, badParam("message_ids", "has more than %d entries", maxReadIDs)
+		return nil, wa.BadParam("message_ids", "has more than %d entries", maxReadIDs)
 	}
 	if r.At.IsZero() {
 		r.At = time.Now()
@@ -242,13 +243,13 @@ func (s *Session) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
 				extra = append(extra, types.ReceiptTypePlayed)
 			}
 			if err := cli.MarkRead(ctx, ids, r.At, group.chat, group.sender, extra...); err != nil {
-				return nil, waError("mark the messages as read", err)
+				return nil, wa.Wrap("mark the messages as read", err)
 			}
 			done = append(done, ids...)
 		}
 	}
 	if err := s.b.messages.MarkRead(ctx, s.owner, s.chatAddress(ctx, chat), done); err != nil {
-		return nil, storageError("the messages could not be marked as read", err)
+		return nil, wa.StorageError("the messages could not be marked as read", err)
 	}
 	if len(r.MessageIDs) == 0 {
 		err = s.markChatRead(ctx, chat)
@@ -270,13 +271,13 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 	var given types.JID
 	if r.Sender != "" {
 		var err error
-		if given, err = parsePerson("sender", r.Sender); err != nil {
+		if given, err = wa.ParsePerson("sender", r.Sender); err != nil {
 			return nil, err
 		}
 	}
 	rows, err := s.b.messages.Unread(ctx, s.owner, s.chatAddress(ctx, chat), maxReadIDs)
 	if err != nil {
-		return nil, storageError("the unread messages could not be read", err)
+		return nil, wa.StorageError("the unread messages could not be read", err)
 	}
 	var groups []*readGroup
 	add := func(chat, sender types.JID, id string) {
@@ -291,7 +292,7 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 	addRow := func(row *messages.Row) error {
 		sender, err := types.ParseJID(row.Sender.JID)
 		if err != nil {
-			return storageError("the stored message cannot be read", err)
+			return wa.StorageError("the stored message cannot be read", err)
 		}
 		to := chat
 		if isPerson(chat) {
@@ -312,10 +313,10 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 		row, err := s.storedMessage(ctx, chat.String(), id)
 		switch {
 		case err == nil && row.FromMe:
-			return nil, badParam("message_ids", "names an own message")
+			return nil, wa.BadParam("message_ids", "names an own message")
 		case err == nil:
 			err = addRow(row)
-		case ReasonOf(err) == ReasonNotFound && (isPerson(chat) || !given.IsEmpty()):
+		case wa.ReasonOf(err) == wa.ReasonNotFound && (isPerson(chat) || !given.IsEmpty()):
 			add(chat, given, id)
 			err = nil
 		}

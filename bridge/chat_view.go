@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Chat is a conversation as results show it.
@@ -37,9 +38,9 @@ type Chat struct {
 // of groups.
 func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[string]*Group) (*Chat, error) {
 	c := &Chat{
-		Chat: stored.JID, Name: orNull(stored.Name), Kind: stored.Kind, UnreadCount: stored.Unread, Archived: stored.Archived,
-		Pinned: !stored.PinnedAt.IsZero(), Muted: stored.Muted, MutedUntil: timeOrNull(stored.MutedUntil), ReadOnly: stored.ReadOnly,
-		DisappearingSeconds: int(stored.Disappearing.Seconds()), LabelIDs: []string{}, LastMessageAt: timeOrNull(stored.LastAt),
+		Chat: stored.JID, Name: wa.OrNull(stored.Name), Kind: stored.Kind, UnreadCount: stored.Unread, Archived: stored.Archived,
+		Pinned: !stored.PinnedAt.IsZero(), Muted: stored.Muted, MutedUntil: wa.TimeOrNull(stored.MutedUntil), ReadOnly: stored.ReadOnly,
+		DisappearingSeconds: int(stored.Disappearing.Seconds()), LabelIDs: []string{}, LastMessageAt: wa.TimeOrNull(stored.LastAt),
 	}
 	if stored.MarkedUnread && stored.Unread == 0 {
 		c.UnreadCount = -1
@@ -52,7 +53,7 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 		c.LastMessage = last
 	}
 	if group := groups[stored.JID]; group != nil {
-		c.Name = orNull(group.Name)
+		c.Name = wa.OrNull(group.Name)
 		c.DisappearingSeconds = group.DisappearingSeconds
 	}
 	if stored.Kind != messages.KindUser {
@@ -79,7 +80,7 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 	}
 	c.Contact, c.PhoneNumber, c.Chat = &contact, contact.PhoneNumber, contact.Contact
 	if contact.IsSaved || c.Name == nil {
-		c.Name = orNull(contact.Name)
+		c.Name = wa.OrNull(contact.Name)
 	}
 	return c, nil
 }
@@ -88,13 +89,13 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 func (s *Session) knownGroups(ctx context.Context) (map[string]*Group, error) {
 	stored, err := s.b.people.Groups(ctx, s.owner)
 	if err != nil {
-		return nil, storageError("the groups could not be read", err)
+		return nil, wa.StorageError("the groups could not be read", err)
 	}
 	groups := make(map[string]*Group, len(stored))
 	for _, entry := range stored {
 		group := new(Group)
 		if err := json.Unmarshal(entry.Data, group); err != nil {
-			return nil, storageError("a stored group cannot be read", err)
+			return nil, wa.StorageError("a stored group cannot be read", err)
 		}
 		groups[entry.JID] = group
 	}
@@ -126,11 +127,11 @@ func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, to
 	}
 	stored, total, err := s.b.messages.Chats(ctx, s.owner, query)
 	if err != nil {
-		return nil, 0, stats, storageError("the chats could not be read", err)
+		return nil, 0, stats, wa.StorageError("the chats could not be read", err)
 	}
 	counted, err := s.b.messages.Stats(ctx, s.owner)
 	if err != nil {
-		return nil, 0, stats, storageError("the chats could not be counted", err)
+		return nil, 0, stats, wa.StorageError("the chats could not be counted", err)
 	}
 	stats = ChatStats{PinnedCount: counted.Pinned, ArchivedCount: counted.Archived, MutedCount: counted.Muted, UnreadCount: counted.Unread}
 	groups, err := s.knownGroups(ctx)
@@ -174,13 +175,13 @@ func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[strin
 		there[chat.Chat] = true
 	}
 	contacts, err := s.ListContacts(ctx, false)
-	if err != nil && ReasonOf(err) != ReasonNotConnected {
+	if err != nil && wa.ReasonOf(err) != wa.ReasonNotConnected {
 		return nil, err
 	}
 	for i, contact := range contacts {
 		if !there[contact.Contact] && !contact.IsSelf { // the chat with oneself is listed once it has messages
 			chats = append(chats, &Chat{
-				Chat: contact.Contact, Name: orNull(contact.Name), Kind: messages.KindUser, PhoneNumber: contact.PhoneNumber,
+				Chat: contact.Contact, Name: wa.OrNull(contact.Name), Kind: messages.KindUser, PhoneNumber: contact.PhoneNumber,
 				LabelIDs: []string{}, Contact: &contacts[i],
 			})
 		}
@@ -188,7 +189,7 @@ func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[strin
 	for jid, group := range groups {
 		if !there[jid] {
 			chats = append(chats, &Chat{
-				Chat: jid, Name: orNull(group.Name), Kind: messages.KindGroup, LabelIDs: []string{}, DisappearingSeconds: group.DisappearingSeconds,
+				Chat: jid, Name: wa.OrNull(group.Name), Kind: messages.KindGroup, LabelIDs: []string{}, DisappearingSeconds: group.DisappearingSeconds,
 			})
 		}
 	}
@@ -197,7 +198,7 @@ func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[strin
 
 // Chat returns one chat, for groups with what is known of the group.
 func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
-	jid, err := ParseJID("chat", chat)
+	jid, err := wa.ParseJID("chat", chat)
 	if err != nil {
 		return nil, err
 	}
@@ -210,9 +211,9 @@ func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
 	case errors.Is(err, messages.ErrNotFound) && (isPerson(jid) || groups[jid.String()] != nil):
 		stored = &messages.Chat{JID: jid.String(), Kind: messages.KindOf(jid.String())} // nothing was said yet
 	case errors.Is(err, messages.ErrNotFound):
-		return nil, &Error{Reason: ReasonNotFound, Field: "chat", Message: "there is no such chat"}
+		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "chat", Message: "there is no such chat"}
 	case err != nil:
-		return nil, storageError("the chat could not be read", err)
+		return nil, wa.StorageError("the chat could not be read", err)
 	}
 	out, err := s.chatOf(ctx, stored, groups)
 	if err != nil {

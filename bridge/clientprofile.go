@@ -7,6 +7,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waWa6"
 	"go.mau.fi/whatsmeow/store"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // ClientProfile is the device identity a session shows to WhatsApp. An empty
@@ -38,12 +40,12 @@ func (p *ClientProfile) check() error {
 		"country": p.Country, "mcc": p.MCC, "mnc": p.MNC, "connect_type": p.ConnectType, "browser": p.Browser,
 	} {
 		if len(value) > maxProfileField {
-			return badParam("client_profile/"+field, "is longer than %d characters", maxProfileField)
+			return wa.BadParam("client_profile/"+field, "is longer than %d characters", maxProfileField)
 		}
 	}
 	if p.Version != "" {
 		if _, err := store.ParseVersion(p.Version); err != nil {
-			return badParam("client_profile/version", "is not three numbers with dots")
+			return wa.BadParam("client_profile/version", "is not three numbers with dots")
 		}
 	}
 	for _, e := range []struct {
@@ -59,7 +61,7 @@ func (p *ClientProfile) check() error {
 			continue
 		}
 		if _, ok := e.known[strings.ToUpper(e.value)]; !ok {
-			return badParam("client_profile/"+e.field, "%q is not known", e.value)
+			return wa.BadParam("client_profile/"+e.field, "%q is not known", e.value)
 		}
 	}
 	return nil

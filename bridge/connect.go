@@ -8,6 +8,8 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // flight is one attempt to connect; there is never more than one per session.
@@ -45,14 +47,14 @@ func (s *Session) connect(ctx context.Context, o ConnectOptions) error {
 	snap, deleted, wanted := s.snap, s.deleted, s.row.Wanted
 	s.mu.Unlock()
 	if deleted {
-		return newError(ReasonNotFound, "there is no such session")
+		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	if snap.State == StateBanned && snap.Until.After(time.Now()) {
-		return newError(ReasonConflict, "WhatsApp bars this account until %s", snap.Until.UTC().Format(time.RFC3339))
+		return wa.NewError(wa.ReasonConflict, "WhatsApp bars this account until %s", snap.Until.UTC().Format(time.RFC3339))
 	}
 	if !wanted || snap.State == StateReplaced || snap.State == StateBanned {
 		if err := s.b.store.setWanted(ctx, s.id, true); err != nil {
-			return storageError("store the session", err)
+			return wa.StorageError("store the session", err)
 		}
 	}
 	s.mu.Lock()
@@ -65,7 +67,7 @@ func (s *Session) connect(ctx context.Context, o ConnectOptions) error {
 	}
 	s.attempts = 0
 	if !s.launch(false) {
-		return newError(ReasonUnavailable, "the bridge is closed")
+		return wa.NewError(wa.ReasonUnavailable, "the bridge is closed")
 	}
 	return nil
 }
@@ -78,10 +80,10 @@ func (s *Session) Disconnect(ctx context.Context) error {
 	}
 	defer s.endTurn()
 	if s.isDeleted() {
-		return newError(ReasonNotFound, "there is no such session")
+		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	if err := s.b.store.setWanted(ctx, s.id, false); err != nil {
-		return storageError("store the session", err)
+		return wa.StorageError("store the session", err)
 	}
 	s.mu.Lock()
 	s.row.Wanted, s.row.HoldReason, s.row.HoldUntil = false, "", time.Time{}

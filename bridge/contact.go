@@ -7,6 +7,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Contact is what a session knows of a person. Null means not known.
@@ -32,7 +34,7 @@ type Contact struct {
 }
 
 // newContact merges what is stored under the two addresses of a person.
-func newContact(device *store.Device, p person, infos ...types.ContactInfo) Contact {
+func newContact(device *store.Device, p wa.Person, infos ...types.ContactInfo) Contact {
 	var known types.ContactInfo
 	for _, info := range infos {
 		known.FullName = cmp.Or(known.FullName, info.FullName)
@@ -42,24 +44,24 @@ func newContact(device *store.Device, p person, infos ...types.ContactInfo) Cont
 		known.RedactedPhone = cmp.Or(known.RedactedPhone, info.RedactedPhone)
 	}
 	contact := Contact{
-		Contact:      p.contact().String(),
-		LID:          jidOrNull(p.lid),
-		PhoneNumber:  p.phoneNumber(),
-		FullName:     orNull(known.FullName),
-		FirstName:    orNull(known.FirstName),
-		PushName:     orNull(known.PushName),
-		BusinessName: orNull(known.BusinessName),
+		Contact:      p.Address().String(),
+		LID:          wa.JIDOrNull(p.LID),
+		PhoneNumber:  p.PhoneNumber(),
+		FullName:     wa.OrNull(known.FullName),
+		FirstName:    wa.OrNull(known.FirstName),
+		PushName:     wa.OrNull(known.PushName),
+		BusinessName: wa.OrNull(known.BusinessName),
 		// WhatsApp hands out business names only from verified certificates.
-		VerifiedName: orNull(known.BusinessName),
+		VerifiedName: wa.OrNull(known.BusinessName),
 		IsSaved:      known.FullName != "" || known.FirstName != "",
-		IsSelf:       p.is(device.GetJID()) || p.is(device.GetLID()),
+		IsSelf:       p.Is(device.GetJID()) || p.Is(device.GetLID()),
 	}
 	if known.BusinessName != "" {
 		yes := true
 		contact.IsBusiness = &yes
 	}
-	number := p.contact().User
-	if p.pn.IsEmpty() {
+	number := p.Address().User
+	if p.PN.IsEmpty() {
 		number = cmp.Or(known.RedactedPhone, number)
 	}
 	contact.Name = cmp.Or(known.FullName, known.FirstName, known.BusinessName, known.PushName, number)
@@ -68,18 +70,18 @@ func newContact(device *store.Device, p person, infos ...types.ContactInfo) Cont
 
 // storedContact reads one person from the device store.
 func storedContact(ctx context.Context, device *store.Device, jid types.JID) (Contact, error) {
-	p, err := personOf(ctx, device, jid)
+	p, err := wa.PersonOf(ctx, device, jid)
 	if err != nil {
 		return Contact{}, err
 	}
 	var infos []types.ContactInfo
-	for _, address := range []types.JID{p.pn, p.lid} {
+	for _, address := range []types.JID{p.PN, p.LID} {
 		if address.IsEmpty() {
 			continue
 		}
 		info, err := device.Contacts.GetContact(ctx, address)
 		if err != nil {
-			return Contact{}, storageError("the contact could not be read", err)
+			return Contact{}, wa.StorageError("the contact could not be read", err)
 		}
 		infos = append(infos, info)
 	}
@@ -95,7 +97,7 @@ func (s *Session) ListContacts(ctx context.Context, savedOnly bool) ([]Contact, 
 	}
 	stored, err := device.Contacts.GetAllContacts(ctx)
 	if err != nil {
-		return nil, storageError("the contacts could not be read", err)
+		return nil, wa.StorageError("the contacts could not be read", err)
 	}
 	people, err := mergePeople(ctx, device, stored)
 	if err != nil {
@@ -113,13 +115,13 @@ func (s *Session) ListContacts(ctx context.Context, savedOnly bool) ([]Contact, 
 }
 
 // mergePeople puts the entries of one person, under phone number and LID, together.
-func mergePeople(ctx context.Context, device *store.Device, stored map[types.JID]types.ContactInfo) (map[person][]types.ContactInfo, error) {
-	people := make(map[person][]types.ContactInfo, len(stored))
+func mergePeople(ctx context.Context, device *store.Device, stored map[types.JID]types.ContactInfo) (map[wa.Person][]types.ContactInfo, error) {
+	people := make(map[wa.Person][]types.ContactInfo, len(stored))
 	for jid := range stored {
 		if jid.Server != types.DefaultUserServer && jid.Server != types.HiddenUserServer {
 			continue
 		}
-		p, err := personOf(ctx, device, jid)
+		p, err := wa.PersonOf(ctx, device, jid)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +129,7 @@ func mergePeople(ctx context.Context, device *store.Device, stored map[types.JID
 			continue
 		}
 		// Entries under the phone number win over those under the LID.
-		for _, address := range []types.JID{p.pn, p.lid} {
+		for _, address := range []types.JID{p.PN, p.LID} {
 			if info, known := stored[address]; known && !address.IsEmpty() {
 				people[p] = append(people[p], info)
 			}

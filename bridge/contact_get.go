@@ -7,6 +7,8 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // The live parts Session.Contact can add.
@@ -35,7 +37,7 @@ type ContactDetails struct {
 // Contact returns one contact. Without parts it reads the store alone and works
 // without a connection. Of the parts that fail each is null.
 func (s *Session) Contact(ctx context.Context, contact string, parts []string) (*ContactDetails, error) {
-	jid, err := ParseJID("contact", contact)
+	jid, err := wa.ParseJID("contact", contact)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func (s *Session) Contact(ctx context.Context, contact string, parts []string) (
 func checkParts(parts []string) error {
 	for i, part := range parts {
 		if !slices.Contains(contactParts, part) {
-			return badParam("include/"+itoa(i), "must be one of %s", strings.Join(contactParts, ", "))
+			return wa.BadParam("include/"+itoa(i), "must be one of %s", strings.Join(contactParts, ", "))
 		}
 	}
 	return nil
@@ -91,7 +93,7 @@ func inputType(given string, jid types.JID) string {
 }
 
 func addPart(ctx context.Context, client *whatsmeow.Client, details *ContactDetails, jid types.JID, part string) error {
-	who, err := personOf(ctx, client.Store, jid)
+	who, err := wa.PersonOf(ctx, client.Store, jid)
 	if err != nil {
 		return err
 	}
@@ -127,11 +129,11 @@ func addPart(ctx context.Context, client *whatsmeow.Client, details *ContactDeta
 	return nil
 }
 
-func registeredOf(ctx context.Context, client *whatsmeow.Client, who person) *bool {
-	if who.phoneNumber() == nil {
+func registeredOf(ctx context.Context, client *whatsmeow.Client, who wa.Person) *bool {
+	if who.PhoneNumber() == nil {
 		return nil
 	}
-	answers, err := client.IsOnWhatsApp(ctx, []string{"+" + who.pn.User})
+	answers, err := client.IsOnWhatsApp(ctx, []string{"+" + who.PN.User})
 	if err != nil || len(answers) == 0 {
 		return nil
 	}
@@ -166,22 +168,22 @@ type BusinessHours struct {
 	CloseTime *string `json:"close_time" doc:"minutes after midnight"`
 }
 
-func businessProfileOf(ctx context.Context, client *whatsmeow.Client, who person) *BusinessProfile {
-	profile, err := client.GetBusinessProfile(ctx, who.contact())
+func businessProfileOf(ctx context.Context, client *whatsmeow.Client, who wa.Person) *BusinessProfile {
+	profile, err := client.GetBusinessProfile(ctx, who.Address())
 	if err != nil {
 		return nil
 	}
 	result := &BusinessProfile{
-		Contact: who.contact().String(), Address: orNull(profile.Address), Email: orNull(profile.Email),
+		Contact: who.Address().String(), Address: wa.OrNull(profile.Address), Email: wa.OrNull(profile.Email),
 		Categories: []BusinessCategory{}, ProfileOptions: profile.ProfileOptions,
-		BusinessHoursTimezone: orNull(profile.BusinessHoursTimeZone), BusinessHours: []BusinessHours{},
+		BusinessHoursTimezone: wa.OrNull(profile.BusinessHoursTimeZone), BusinessHours: []BusinessHours{},
 	}
 	for _, category := range profile.Categories {
 		result.Categories = append(result.Categories, BusinessCategory{ID: category.ID, Name: category.Name})
 	}
 	for _, hours := range profile.BusinessHours {
 		result.BusinessHours = append(result.BusinessHours, BusinessHours{
-			DayOfWeek: hours.DayOfWeek, Mode: hours.Mode, OpenTime: orNull(hours.OpenTime), CloseTime: orNull(hours.CloseTime),
+			DayOfWeek: hours.DayOfWeek, Mode: hours.Mode, OpenTime: wa.OrNull(hours.OpenTime), CloseTime: wa.OrNull(hours.CloseTime),
 		})
 	}
 	return result

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/phonenumber"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // FormattedNumber is a phone number in writing. Null means not known.
@@ -21,7 +22,7 @@ type FormattedNumber struct {
 // FormatNumber writes a contact's number. It works without a connection; a LID
 // whose number is not known gives nulls.
 func (s *Session) FormatNumber(ctx context.Context, contact string) (*FormattedNumber, error) {
-	jid, err := parsePerson("contact", contact)
+	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}
@@ -30,18 +31,18 @@ func (s *Session) FormatNumber(ctx context.Context, contact string) (*FormattedN
 		if err != nil {
 			return nil, err
 		}
-		who, err := personOf(ctx, device, jid)
+		who, err := wa.PersonOf(ctx, device, jid)
 		if err != nil {
 			return nil, err
 		}
-		jid = who.pn
+		jid = who.PN
 	}
 	number, known := phonenumber.Parse(jid.User)
 	if !known {
 		return &FormattedNumber{}, nil
 	}
 	written := number.International()
-	return &FormattedNumber{FormattedNumber: &written, CountryCode: &number.Code, Region: orNull(number.Region)}, nil
+	return &FormattedNumber{FormattedNumber: &written, CountryCode: &number.Code, Region: wa.OrNull(number.Region)}, nil
 }
 
 // LIDMapping is a person under both addresses; a half that is not known is null.
@@ -56,7 +57,7 @@ type LIDMapping struct {
 // for the LID of a number, and only when the store has no pair and the session
 // is connected.
 func (s *Session) ResolveLID(ctx context.Context, contact string) (*LIDMapping, error) {
-	jid, err := parsePerson("contact", contact)
+	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}
@@ -64,25 +65,25 @@ func (s *Session) ResolveLID(ctx context.Context, contact string) (*LIDMapping, 
 	if err != nil {
 		return nil, err
 	}
-	who, err := personOf(ctx, device, jid)
+	who, err := wa.PersonOf(ctx, device, jid)
 	if err != nil {
 		return nil, err
 	}
-	if who.lid.IsEmpty() {
+	if who.LID.IsEmpty() {
 		if client, err := s.live(); err == nil {
 			answers, err := client.GetUserInfo(ctx, []types.JID{jid})
 			if err != nil {
-				return nil, waError("ask for the person", err)
+				return nil, wa.Wrap("ask for the person", err)
 			}
-			who.lid = answers[jid].LID.ToNonAD()
+			who.LID = answers[jid].LID.ToNonAD()
 		}
 	}
-	mapping := &LIDMapping{Contact: jidOrNull(who.pn), LID: jidOrNull(who.lid)}
-	if pair := who.pair(); pair != (directory.Pair{}) {
+	mapping := &LIDMapping{Contact: wa.JIDOrNull(who.PN), LID: wa.JIDOrNull(who.LID)}
+	if pair := who.Pair(); pair != (directory.Pair{}) {
 		s.sawPairs(ctx, pair)
 		seen, found, err := s.b.people.Pair(ctx, s.owner, pair.LID)
 		if err != nil {
-			return nil, storageError("the pair could not be read", err)
+			return nil, wa.StorageError("the pair could not be read", err)
 		}
 		if found {
 			mapping.CreatedAt = &seen.Created
@@ -116,7 +117,7 @@ func (s *Session) ListLIDMappings(ctx context.Context, limit, offset int) ([]Sto
 	}
 	pairs, total, err := s.b.people.Pairs(ctx, s.owner, limit, offset)
 	if err != nil {
-		return nil, 0, storageError("the pairs could not be read", err)
+		return nil, 0, wa.StorageError("the pairs could not be read", err)
 	}
 	mappings := make([]StoredMapping, len(pairs))
 	for i, pair := range pairs {
@@ -131,7 +132,7 @@ func (s *Session) ListLIDMappings(ctx context.Context, limit, offset int) ([]Sto
 func (s *Session) importPairs(ctx context.Context, device *store.Device) error {
 	stored, err := device.Contacts.GetAllContacts(ctx)
 	if err != nil {
-		return storageError("the contacts could not be read", err)
+		return wa.StorageError("the contacts could not be read", err)
 	}
 	people, err := mergePeople(ctx, device, stored)
 	if err != nil {
@@ -139,10 +140,10 @@ func (s *Session) importPairs(ctx context.Context, device *store.Device) error {
 	}
 	pairs := make([]directory.Pair, 0, len(people))
 	for who := range people {
-		pairs = append(pairs, who.pair())
+		pairs = append(pairs, who.Pair())
 	}
 	if err := s.b.people.AddPairs(ctx, s.owner, pairs, time.Now()); err != nil {
-		return storageError("the pairs could not be stored", err)
+		return wa.StorageError("the pairs could not be stored", err)
 	}
 	return nil
 }
@@ -157,8 +158,8 @@ func (s *Session) sawPairs(ctx context.Context, pairs ...directory.Pair) {
 func (s *Session) sawPeople(ctx context.Context, device *store.Device, jids []types.JID) {
 	pairs := make([]directory.Pair, 0, len(jids))
 	for _, jid := range jids {
-		if who, err := personOf(ctx, device, jid); err == nil {
-			pairs = append(pairs, who.pair())
+		if who, err := wa.PersonOf(ctx, device, jid); err == nil {
+			pairs = append(pairs, who.Pair())
 		}
 	}
 	s.sawPairs(ctx, pairs...)

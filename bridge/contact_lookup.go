@@ -11,6 +11,8 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // maxPeoplePerQuery bounds the people of one query; WhatsApp's own clients ask in chunks of this order.
@@ -21,9 +23,9 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // liveWith returns the client, when the session is connected, and the addresses of the people that a query is about.
 func (s *Session) liveWith(contacts []string) (*whatsmeow.Client, []types.JID, error) {
 	if len(contacts) == 0 || len(contacts) > maxPeoplePerQuery {
-		return nil, nil, badParam("contacts", "must have 1 to %d people", maxPeoplePerQuery)
+		return nil, nil, wa.BadParam("contacts", "must have 1 to %d people", maxPeoplePerQuery)
 	}
-	jids, err := parsePeople("contacts", contacts)
+	jids, err := wa.ParsePeople("contacts", contacts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,15 +80,15 @@ func userInfos(ctx context.Context, client *whatsmeow.Client, jids []types.JID) 
 	// Asking by number brings the LID along; asking by LID brings no number.
 	asked := make([]types.JID, len(jids))
 	for i, jid := range jids {
-		p, err := personOf(ctx, client.Store, jid)
+		p, err := wa.PersonOf(ctx, client.Store, jid)
 		if err != nil {
 			return nil, err
 		}
-		asked[i] = p.contact()
+		asked[i] = p.Address()
 	}
 	answers, err := client.GetUserInfo(ctx, asked)
 	if err != nil {
-		return nil, waError("ask for the people", err)
+		return nil, wa.Wrap("ask for the people", err)
 	}
 	infos := []UserInfo{}
 	for _, jid := range asked {
@@ -94,12 +96,12 @@ func userInfos(ctx context.Context, client *whatsmeow.Client, jids []types.JID) 
 		if !known {
 			continue
 		}
-		p, err := personOf(ctx, client.Store, jid)
+		p, err := wa.PersonOf(ctx, client.Store, jid)
 		if err != nil {
 			return nil, err
 		}
-		if p.lid.IsEmpty() {
-			p.lid = answer.LID.ToNonAD()
+		if p.LID.IsEmpty() {
+			p.LID = answer.LID.ToNonAD()
 		}
 		info := newUserInfo(p, answer)
 		// whatsmeow reads the verified name of this answer but only puts it into the contact store.
@@ -113,10 +115,10 @@ func userInfos(ctx context.Context, client *whatsmeow.Client, jids []types.JID) 
 	return infos, addVerifiedDetails(ctx, client, infos)
 }
 
-func newUserInfo(p person, answer types.UserInfo) UserInfo {
+func newUserInfo(p wa.Person, answer types.UserInfo) UserInfo {
 	info := UserInfo{
-		Contact: p.contact().String(), LID: jidOrNull(p.lid), About: orNull(answer.Status), PictureID: orNull(answer.PictureID),
-		Devices: []string{}, phoneNumber: p.phoneNumber(),
+		Contact: p.Address().String(), LID: wa.JIDOrNull(p.LID), About: wa.OrNull(answer.Status), PictureID: wa.OrNull(answer.PictureID),
+		Devices: []string{}, phoneNumber: p.PhoneNumber(),
 	}
 	for _, device := range answer.Devices {
 		info.Devices = append(info.Devices, device.String())
@@ -144,7 +146,7 @@ func addVerifiedDetails(ctx context.Context, client *whatsmeow.Client, infos []U
 	}
 	answers, err := client.IsOnWhatsApp(ctx, numbers)
 	if err != nil {
-		return waError("ask for the verified names", err)
+		return wa.Wrap("ask for the verified names", err)
 	}
 	for _, answer := range answers {
 		place, known := places[strings.TrimPrefix(answer.Query, "+")]
@@ -153,11 +155,11 @@ func addVerifiedDetails(ctx context.Context, client *whatsmeow.Client, infos []U
 		}
 		verified := answer.VerifiedName
 		name := verified.Details.GetVerifiedName()
-		infos[place].setBusiness(orNull(name))
+		infos[place].setBusiness(wa.OrNull(name))
 		infos[place].VerifiedNameDetails = &VerifiedDetails{
-			VerifiedName: name, Issuer: orNull(verified.Details.GetIssuer()), Serial: verified.Details.GetSerial(),
-			Level: orNull(verified.VerifiedLevel), Version: verified.Version, HostStorage: verified.HostStorage,
-			ActualActors: verified.ActualActors, PrivacyModeAt: timeOrNull(verified.PrivacyModeTS),
+			VerifiedName: name, Issuer: wa.OrNull(verified.Details.GetIssuer()), Serial: verified.Details.GetSerial(),
+			Level: wa.OrNull(verified.VerifiedLevel), Version: verified.Version, HostStorage: verified.HostStorage,
+			ActualActors: verified.ActualActors, PrivacyModeAt: wa.TimeOrNull(verified.PrivacyModeTS),
 			Details: verified.Certificate.GetDetails(), Signature: verified.Certificate.GetSignature(),
 		}
 	}
@@ -180,14 +182,14 @@ type Registration struct {
 // number is not asked for and has an error in the result.
 func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Registration, error) {
 	if len(numbers) == 0 || len(numbers) > maxNumbersPerCheck {
-		return nil, badParam("numbers", "must have 1 to %d numbers", maxNumbersPerCheck)
+		return nil, wa.BadParam("numbers", "must have 1 to %d numbers", maxNumbersPerCheck)
 	}
 	results := make([]Registration, len(numbers))
 	places := make(map[string][]int, len(numbers))
 	var asked []string
 	for i, number := range numbers {
 		results[i].Number = number
-		jid, err := ParseJID("numbers/"+itoa(i), number)
+		jid, err := wa.ParseJID("numbers/"+itoa(i), number)
 		if err != nil || jid.Server != types.DefaultUserServer {
 			problem := "is not an international number"
 			results[i].Error = &problem
@@ -211,7 +213,7 @@ func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Regi
 	}
 	answers, err := client.IsOnWhatsApp(ctx, asked)
 	if err != nil {
-		return nil, waError("check the numbers", err)
+		return nil, wa.Wrap("check the numbers", err)
 	}
 	for _, answer := range answers {
 		number := strings.TrimPrefix(answer.Query, "+")
@@ -227,18 +229,18 @@ func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Regi
 func fillRegistration(result *Registration, number string, answer types.IsOnWhatsAppResponse) {
 	result.Registered = answer.IsIn
 	if answer.VerifiedName != nil {
-		result.VerifiedName = orNull(answer.VerifiedName.Details.GetVerifiedName())
+		result.VerifiedName = wa.OrNull(answer.VerifiedName.Details.GetVerifiedName())
 	}
 	if !answer.IsIn {
 		return
 	}
-	result.Contact = jidOrNull(types.NewJID(number, types.DefaultUserServer))
+	result.Contact = wa.JIDOrNull(types.NewJID(number, types.DefaultUserServer))
 	for _, jid := range []types.JID{answer.JID, answer.PhoneNumber} {
 		switch jid.Server {
 		case types.DefaultUserServer:
-			result.Contact = jidOrNull(jid)
+			result.Contact = wa.JIDOrNull(jid)
 		case types.HiddenUserServer:
-			result.LID = jidOrNull(jid)
+			result.LID = wa.JIDOrNull(jid)
 		}
 	}
 }
@@ -266,7 +268,7 @@ type PictureQuery struct {
 
 // ProfilePicture returns the address of a picture.
 func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*ProfilePicture, error) {
-	jid, err := ParseJID("contact", query.Contact)
+	jid, err := wa.ParseJID("contact", query.Contact)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +277,7 @@ func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*Prof
 		InviteCode: query.InviteCode, PersonaID: query.PersonaID,
 	}
 	if query.CommonGroup != "" {
-		if params.CommonGID, err = parseGroup("common_group", query.CommonGroup); err != nil {
+		if params.CommonGID, err = wa.ParseGroup("common_group", query.CommonGroup); err != nil {
 			return nil, err
 		}
 	}
@@ -295,7 +297,7 @@ func profilePicture(ctx context.Context, client *whatsmeow.Client, jid types.JID
 		return &ProfilePicture{}, nil
 	}
 	if err != nil {
-		return nil, waError("read the picture", err)
+		return nil, wa.Wrap("read the picture", err)
 	}
 	return newPicture(info), nil
 }
@@ -313,8 +315,8 @@ func newPicture(info *types.ProfilePictureInfo) *ProfilePicture {
 		url = pictureHost + info.DirectPath
 	}
 	return &ProfilePicture{
-		URL: orNull(url), PictureID: orNull(info.ID), Type: orNull(cmp.Or(info.Type, "image")),
-		DirectPath: orNull(info.DirectPath), Hash: &hash,
+		URL: wa.OrNull(url), PictureID: wa.OrNull(info.ID), Type: wa.OrNull(cmp.Or(info.Type, "image")),
+		DirectPath: wa.OrNull(info.DirectPath), Hash: &hash,
 	}
 }
 
@@ -326,7 +328,7 @@ func pictureHidden(err error) bool {
 func newsletterPicture(ctx context.Context, client *whatsmeow.Client, jid types.JID, params *whatsmeow.GetProfilePictureParams) (*ProfilePicture, error) {
 	info, err := client.GetNewsletterInfo(ctx, jid)
 	if err != nil {
-		return nil, waError("read the newsletter", err)
+		return nil, wa.Wrap("read the newsletter", err)
 	}
 	picture := info.ThreadMeta.Picture
 	if params.Preview || picture == nil {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/statepatch"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 const (
@@ -31,7 +32,7 @@ type ContactSave struct {
 
 // SaveContact adds a person to the account's address book or renames it, on all its devices.
 func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, error) {
-	jid, err := parsePerson("contact", save.Contact)
+	jid, err := wa.ParsePerson("contact", save.Contact)
 	if err != nil {
 		return nil, err
 	}
@@ -49,25 +50,25 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 	if err != nil {
 		return nil, err
 	}
-	who, err := personOf(ctx, client.Store, jid)
+	who, err := wa.PersonOf(ctx, client.Store, jid)
 	if err != nil {
 		return nil, err
 	}
 	action := &waSyncAction.ContactAction{
 		FullName: &save.FullName, FirstName: &save.FirstName, SaveOnPrimaryAddressbook: &save.SaveOnPhone,
-		LidJID: jidOrNull(who.lid), PnJID: jidOrNull(who.pn),
+		LidJID: wa.JIDOrNull(who.LID), PnJID: wa.JIDOrNull(who.PN),
 	}
 	err = s.writeAppState(ctx, "save the contact", appstate.PatchInfo{
 		Type: appstate.WAPatchCriticalUnblockLow,
 		Mutations: []appstate.MutationInfo{{
-			Index: []string{appstate.IndexContact, who.contact().String()}, Version: contactActionVersion,
+			Index: []string{appstate.IndexContact, who.Address().String()}, Version: contactActionVersion,
 			Value: &waSyncAction.SyncActionValue{ContactAction: action},
 		}},
 	})
 	if err != nil {
 		return nil, err
 	}
-	contact, err := storedContact(ctx, client.Store, who.contact())
+	contact, err := storedContact(ctx, client.Store, who.Address())
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 // RemoveContact takes a person out of the account's address book, on all its
 // devices. removed is false when the person was not in it.
 func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bool, err error) {
-	jid, err := parsePerson("contact", contact)
+	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return false, err
 	}
@@ -85,7 +86,7 @@ func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bo
 	if err != nil {
 		return false, err
 	}
-	who, err := personOf(ctx, client.Store, jid)
+	who, err := wa.PersonOf(ctx, client.Store, jid)
 	if err != nil {
 		return false, err
 	}
@@ -94,7 +95,7 @@ func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bo
 		return false, err
 	}
 	// Whoever saved the contact may have done so under the number or under the LID.
-	for _, address := range []types.JID{who.pn, who.lid} {
+	for _, address := range []types.JID{who.PN, who.LID} {
 		if address.IsEmpty() {
 			continue
 		}
@@ -108,21 +109,21 @@ func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bo
 		removed = removed || found
 	}
 	if !removed && before.IsSaved {
-		return false, newError(ReasonNotSupported, "the contact was saved under an earlier key of the account; remove it on the phone")
+		return false, wa.NewError(wa.ReasonNotSupported, "the contact was saved under an earlier key of the account; remove it on the phone")
 	}
 	return removed, forgetName(ctx, client.Store, who)
 }
 
 // forgetName clears the names in the store: whatsmeow takes no notice of removals.
-func forgetName(ctx context.Context, device *store.Device, who person) error {
-	if !who.pn.IsEmpty() {
-		if err := device.Contacts.PutContactName(ctx, who.pn, "", ""); err != nil {
-			return storageError("the contact was removed but its stored name was not", err)
+func forgetName(ctx context.Context, device *store.Device, who wa.Person) error {
+	if !who.PN.IsEmpty() {
+		if err := device.Contacts.PutContactName(ctx, who.PN, "", ""); err != nil {
+			return wa.StorageError("the contact was removed but its stored name was not", err)
 		}
 	}
-	if !who.lid.IsEmpty() {
-		if err := device.Contacts.PutContactName(ctx, who.lid, "", ""); err != nil {
-			return storageError("the contact was removed but its stored name was not", err)
+	if !who.LID.IsEmpty() {
+		if err := device.Contacts.PutContactName(ctx, who.LID, "", ""); err != nil {
+			return wa.StorageError("the contact was removed but its stored name was not", err)
 		}
 	}
 	return nil
@@ -148,28 +149,28 @@ func (s *Session) SetBlocked(ctx context.Context, contacts []string, blocked boo
 			return nil, err
 		}
 		if _, err := client.UpdateBlocklist(ctx, jid, action); err != nil {
-			return nil, nameField("contacts/"+itoa(i), waError("change the block list", err))
+			return nil, wa.NameField("contacts/"+itoa(i), wa.Wrap("change the block list", err))
 		}
-		changed[i] = who.contact().String()
+		changed[i] = who.Address().String()
 	}
 	return changed, nil
 }
 
 // withLID finds a person's LID, asking WhatsApp when the store does not know it.
-func (s *Session) withLID(ctx context.Context, client *whatsmeow.Client, field string, jid types.JID) (person, error) {
-	who, err := personOf(ctx, client.Store, jid)
-	if err != nil || !who.lid.IsEmpty() {
+func (s *Session) withLID(ctx context.Context, client *whatsmeow.Client, field string, jid types.JID) (wa.Person, error) {
+	who, err := wa.PersonOf(ctx, client.Store, jid)
+	if err != nil || !who.LID.IsEmpty() {
 		return who, err
 	}
 	answers, err := client.GetUserInfo(ctx, []types.JID{jid})
 	if err != nil {
-		return person{}, waError("ask for the person", err)
+		return wa.Person{}, wa.Wrap("ask for the person", err)
 	}
-	who.lid = answers[jid].LID.ToNonAD()
-	if who.lid.IsEmpty() {
-		return person{}, &Error{Reason: ReasonNotFound, Field: field, Message: "is not on WhatsApp"}
+	who.LID = answers[jid].LID.ToNonAD()
+	if who.LID.IsEmpty() {
+		return wa.Person{}, &wa.Error{Reason: wa.ReasonNotFound, Field: field, Message: "is not on WhatsApp"}
 	}
-	s.sawPairs(ctx, who.pair())
+	s.sawPairs(ctx, who.Pair())
 	return who, nil
 }
 
@@ -181,7 +182,7 @@ func (s *Session) ListBlocked(ctx context.Context) ([]Contact, error) {
 	}
 	list, err := client.GetBlocklist(ctx)
 	if err != nil {
-		return nil, waError("read the block list", err)
+		return nil, wa.Wrap("read the block list", err)
 	}
 	yes := true
 	contacts := make([]Contact, len(list.JIDs))

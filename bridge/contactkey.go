@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 )
 
@@ -44,15 +45,15 @@ type alias struct {
 
 // aliased is an alias with the person it is about.
 type aliased struct {
-	who   person
+	who   wa.Person
 	alias *alias
 }
 
 // of returns the key of a person and, when this very call joined two keys, the
 // alias that has to be announced. Both halves of p may be empty; then the key
 // is too.
-func (c *contactKeys) of(ctx context.Context, owner string, p person) (string, *alias, error) {
-	keys, joined, err := c.ofAll(ctx, owner, []person{p})
+func (c *contactKeys) of(ctx context.Context, owner string, p wa.Person) (string, *alias, error) {
+	keys, joined, err := c.ofAll(ctx, owner, []wa.Person{p})
 	if err != nil {
 		return "", nil, err
 	}
@@ -66,7 +67,7 @@ func (c *contactKeys) of(ctx context.Context, owner string, p person) (string, *
 // to be announced. Keys that are not cached are read, or made, in one
 // transaction; on PostgreSQL those of one session take turns, since a join
 // writes the rows of any address that has the key that is over.
-func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) (keys []string, joined []aliased, err error) {
+func (c *contactKeys) ofAll(ctx context.Context, owner string, people []wa.Person) (keys []string, joined []aliased, err error) {
 	keys = make([]string, len(people))
 	missing, version := c.cached(owner, people, keys)
 	if len(missing) == 0 {
@@ -80,7 +81,7 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) 
 			}
 		}
 		for _, i := range missing {
-			pn, lid := people[i].halves()
+			pn, lid := halves(people[i])
 			key, join, err := c.settle(ctx, owner, pn, lid)
 			if err != nil {
 				return err
@@ -101,7 +102,7 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) 
 		}
 	}
 	for _, i := range missing {
-		pn, lid := people[i].halves()
+		pn, lid := halves(people[i])
 		for _, j := range joined {
 			if keys[i] == j.alias.Replaced {
 				keys[i] = j.alias.Key
@@ -113,11 +114,11 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []person) 
 }
 
 // cached fills in the keys that are cached and returns the places of the rest, with the version that what is read for them has.
-func (c *contactKeys) cached(owner string, people []person, keys []string) (missing []int, version uint64) {
+func (c *contactKeys) cached(owner string, people []wa.Person, keys []string) (missing []int, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, p := range people {
-		pn, lid := p.halves()
+		pn, lid := halves(p)
 		switch key := c.cache[owned{owner, pn}]; {
 		case pn == "":
 		case key != "" && key == c.cache[owned{owner, lid}]:
@@ -129,9 +130,9 @@ func (c *contactKeys) cached(owner string, people []person, keys []string) (miss
 	return missing, c.version
 }
 
-// halves returns both addresses as text; one that is not known repeats the other.
-func (p person) halves() (pn, lid string) {
-	pn, lid = addressString(p.pn), addressString(p.lid)
+// halves returns both addresses of a person as text; one that is not known repeats the other.
+func halves(p wa.Person) (pn, lid string) {
+	pn, lid = addressString(p.PN), addressString(p.LID)
 	switch {
 	case pn == "":
 		pn = lid

@@ -6,6 +6,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 )
 
@@ -26,7 +27,7 @@ func openTestDB(t *testing.T, url string) *dbutil.Database {
 func TestContactKeyDoesNotChange(t *testing.T) {
 	db := openTestDB(t, ":memory:")
 	keys := newContactKeys(db)
-	ask := func(p person) (string, *alias) {
+	ask := func(p wa.Person) (string, *alias) {
 		t.Helper()
 		key, joined, err := keys.of(t.Context(), "s", p)
 		if err != nil {
@@ -34,14 +35,14 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 		}
 		return key, joined
 	}
-	both, onlyPN, onlyLID := person{pn: adaPN, lid: adaLID}, person{pn: adaPN}, person{lid: adaLID}
+	both, onlyPN, onlyLID := wa.Person{PN: adaPN, LID: adaLID}, wa.Person{PN: adaPN}, wa.Person{LID: adaLID}
 
 	// First seen under the number alone; the LID arrives later.
 	key, _ := ask(onlyPN)
 	if key != adaPN.String() {
 		t.Errorf("first key %q", key)
 	}
-	for _, p := range []person{both, onlyLID, onlyPN} {
+	for _, p := range []wa.Person{both, onlyLID, onlyPN} {
 		if again, joined := ask(p); again != key || joined != nil {
 			t.Errorf("%+v: key %q, joined %+v", p, again, joined)
 		}
@@ -53,11 +54,11 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 	}
 
 	// Both known at once: the LID is the key.
-	bob := person{pn: bobPN(), lid: bobLID}
+	bob := wa.Person{PN: bobPN(), LID: bobLID}
 	if got, _ := ask(bob); got != bobLID.String() {
 		t.Errorf("both known: %q", got)
 	}
-	if got, joined, err := keys.of(t.Context(), "s", person{}); got != "" || joined != nil || err != nil {
+	if got, joined, err := keys.of(t.Context(), "s", wa.Person{}); got != "" || joined != nil || err != nil {
 		t.Errorf("nobody: %q %v %v", got, joined, err)
 	}
 }
@@ -65,20 +66,20 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
 	db := openTestDB(t, ":memory:")
 	keys := newContactKeys(db)
-	if _, _, err := keys.of(t.Context(), "s", person{lid: adaLID}); err != nil {
+	if _, _, err := keys.of(t.Context(), "s", wa.Person{LID: adaLID}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := keys.of(t.Context(), "s", person{pn: adaPN}); err != nil {
+	if _, _, err := keys.of(t.Context(), "s", wa.Person{PN: adaPN}); err != nil {
 		t.Fatal(err)
 	}
-	key, joined, err := keys.of(t.Context(), "s", person{pn: adaPN, lid: adaLID})
+	key, joined, err := keys.of(t.Context(), "s", wa.Person{PN: adaPN, LID: adaLID})
 	if err != nil || joined == nil {
 		t.Fatalf("joined %+v, %v", joined, err)
 	}
 	if joined.Key != key || joined.Replaced == key {
 		t.Errorf("key %q, alias %+v", key, joined)
 	}
-	for _, p := range []person{{pn: adaPN}, {lid: adaLID}, {pn: adaPN, lid: adaLID}} {
+	for _, p := range []wa.Person{{PN: adaPN}, {LID: adaLID}, {PN: adaPN, LID: adaLID}} {
 		if got, again, err := keys.of(t.Context(), "s", p); got != key || again != nil || err != nil {
 			t.Errorf("%+v: %q %+v %v", p, got, again, err)
 		}
@@ -90,7 +91,7 @@ func bobPN() types.JID { return types.NewJID("4915112345679", types.DefaultUserS
 // TestKeysJoinedDuringLookups: a lookup that has read a key before it was joined with another must not cache it.
 func TestKeysJoinedDuringLookups(t *testing.T) {
 	keys := newContactKeys(openTestDB(t, ":memory:"))
-	key := func(p person) string {
+	key := func(p wa.Person) string {
 		t.Helper()
 		key, _, err := keys.of(t.Context(), "s", p)
 		if err != nil {
@@ -98,17 +99,17 @@ func TestKeysJoinedDuringLookups(t *testing.T) {
 		}
 		return key
 	}
-	old := key(person{pn: adaPN})
+	old := key(wa.Person{PN: adaPN})
 	keys.forget()
-	_, version := keys.cached("s", []person{{lid: adaLID}}, []string{""})
-	read := key(person{lid: adaLID})
-	joined := key(person{pn: adaPN, lid: adaLID})
+	_, version := keys.cached("s", []wa.Person{{LID: adaLID}}, []string{""})
+	read := key(wa.Person{LID: adaLID})
+	joined := key(wa.Person{PN: adaPN, LID: adaLID})
 	replaced := read
 	if joined == read {
 		replaced = old
 	}
 	keys.remember("s", replaced, version, addressString(adaLID), addressString(adaPN))
-	if got := key(person{lid: adaLID}); got != joined {
+	if got := key(wa.Person{LID: adaLID}); got != joined {
 		t.Errorf("the key is %q, want %q", got, joined)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // A message refused with a code that is about the moment may be sent again; one that WhatsApp will never take may not.
@@ -27,7 +28,7 @@ func TestTemporaryRefusalsAreRetryable(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := send(w, s, "15550003002", "hello", bridge.SendOptions{})
-		var refused *bridge.Error
+		var refused *wa.Error
 		if !errors.As(err, &refused) || refused.WACode != code || refused.Retryable != want {
 			t.Errorf("code %d: %+v", code, err)
 		}
@@ -48,12 +49,12 @@ func TestSendsCutOffByLogoutNameTheState(t *testing.T) {
 				if err == nil {
 					continue
 				}
-				var e *bridge.Error
+				var e *wa.Error
 				if !errors.As(err, &e) {
 					t.Errorf("error without a type: %v", err)
 				} else if e.OutcomeUnknown {
 					continue // one that had left
-				} else if e.Reason != bridge.ReasonNotConnected || !strings.Contains(e.Message, "created") {
+				} else if e.Reason != wa.ReasonNotConnected || !strings.Contains(e.Message, "created") {
 					t.Errorf("%s: %s", e.Reason, e.Message)
 				}
 				return
@@ -147,7 +148,7 @@ func TestCallTurnsPanicsOfWhatsmeowIntoErrors(t *testing.T) {
 	})
 	err := v.s.Call(func() error { _, err := v.s.BotProfiles(v.w.ctx()); return err })
 	v.w.net.ClearFault(id)
-	if bridge.ReasonOf(err) != bridge.ReasonWhatsApp {
+	if wa.ReasonOf(err) != wa.ReasonWhatsApp {
 		t.Errorf("incomplete answer: %v", err)
 	}
 	v.check("it")

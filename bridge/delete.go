@@ -3,6 +3,8 @@ package bridge
 import (
 	"context"
 	"time"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Delete removes a session with its device keys, quarantined ones included,
@@ -55,7 +57,7 @@ func (s *Session) end(ctx context.Context, logout, data bool) error {
 	s.halt(ctx, InputStop, Details{})
 	if err := s.b.erase(ctx, s, data); err != nil {
 		s.unmarkDeleted()
-		return storageError("delete the session", err)
+		return wa.StorageError("delete the session", err)
 	}
 	s.erased = true
 	return nil
@@ -87,7 +89,7 @@ func (b *Bridge) sweep(ctx context.Context, s *Session, data bool) error {
 	}
 	defer s.endTurn()
 	if current, err := b.Session(s.id); err != nil || current != s {
-		return newError(ReasonNotFound, "there is no such session")
+		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	if err := b.wipe(ctx, deletion{session: s.id, owner: s.owner, data: data}); err != nil {
 		return err
@@ -101,39 +103,39 @@ func (b *Bridge) wipe(ctx context.Context, d deletion) error {
 	id, data := d.session, d.data
 	if b.storage != nil {
 		if err := b.storage.DropSession(ctx, id, data); err != nil {
-			return storageError("forget the session's stored files", err)
+			return wa.StorageError("forget the session's stored files", err)
 		}
 	}
 	if err := b.lids.purge(ctx, d.owner); err != nil {
-		return storageError("delete the session's phone number pairs", err)
+		return wa.StorageError("delete the session's phone number pairs", err)
 	}
 	if data {
 		owners, err := b.store.keptOwners(ctx, id)
 		if err != nil {
-			return storageError("look for kept data", err)
+			return wa.StorageError("look for kept data", err)
 		}
 		for _, owner := range append(owners, d.owner, id) {
 			if err := b.purgeData(ctx, owner); err != nil {
-				return storageError("delete the session's data", err)
+				return wa.StorageError("delete the session's data", err)
 			}
 		}
 	}
 	if b.elsewhere != nil {
 		if err := b.elsewhere(ctx, d.owner); err != nil {
-			return storageError("forget the session's kept replies", err)
+			return wa.StorageError("forget the session's kept replies", err)
 		}
 	}
 	if err := b.store.forgetShared(ctx); err != nil {
-		return storageError("delete shared contact keys", err)
+		return wa.StorageError("delete shared contact keys", err)
 	}
 	if err := b.outlets.Remove(ctx, id); err != nil {
-		return storageError("forget where the session's events go", err)
+		return wa.StorageError("forget where the session's events go", err)
 	}
 	if err := b.journal.Purge(ctx, id); err != nil {
-		return storageError("drop the session's journal", err)
+		return wa.StorageError("drop the session's journal", err)
 	}
 	if err := b.store.endDeletion(ctx, id); err != nil {
-		return storageError("end the deletion of the session", err)
+		return wa.StorageError("end the deletion of the session", err)
 	}
 	return nil
 }

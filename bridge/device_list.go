@@ -8,6 +8,8 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Platforms as far as WhatsApp tells them.
@@ -45,9 +47,9 @@ func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout ti
 	defer cancel()
 	found, err := client.GetUserDevices(ctx, jids)
 	if err != nil {
-		failed := waError("list the devices", err)
-		if ReasonOf(failed) == ReasonTimeout { // a question leaves nothing open
-			failed = &Error{Reason: ReasonTimeout, Message: "could not list the devices in time", Err: err}
+		failed := wa.Wrap("list the devices", err)
+		if wa.ReasonOf(failed) == wa.ReasonTimeout { // a question leaves nothing open
+			failed = &wa.Error{Reason: wa.ReasonTimeout, Message: "could not list the devices in time", Err: err}
 		}
 		return nil, failed
 	}
@@ -60,13 +62,13 @@ func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout ti
 		owner := device.ToNonAD()
 		place, known := places[owner]
 		if !known {
-			who, err := personOf(ctx, client.Store, owner)
+			who, err := wa.PersonOf(ctx, client.Store, owner)
 			if err != nil {
 				return nil, err
 			}
 			place = len(users)
 			places[owner] = place
-			users = append(users, UserDevices{Contact: who.contact().String(), LID: jidOrNull(who.lid)})
+			users = append(users, UserDevices{Contact: who.Address().String(), LID: wa.JIDOrNull(who.LID)})
 		}
 		users[place].Devices = append(users[place].Devices, newUserDevice(device))
 	}
@@ -82,11 +84,11 @@ func (s *Session) learnLIDs(ctx context.Context, client *whatsmeow.Client, devic
 		if slices.Contains(unknown, owner) {
 			continue
 		}
-		who, err := personOf(ctx, client.Store, owner)
+		who, err := wa.PersonOf(ctx, client.Store, owner)
 		if err != nil {
 			return err
 		}
-		if who.lid.IsEmpty() {
+		if who.LID.IsEmpty() {
 			unknown = append(unknown, owner)
 		}
 	}
@@ -102,7 +104,7 @@ func (s *Session) learnLIDs(ctx context.Context, client *whatsmeow.Client, devic
 func newUserDevice(device types.JID) UserDevice {
 	result := UserDevice{DeviceID: int(device.Device), JID: device.String()}
 	if device.Device == 0 {
-		result.Platform = orNull(PlatformPhone)
+		result.Platform = wa.OrNull(PlatformPhone)
 	}
 	return result
 }
@@ -124,14 +126,14 @@ func (s *Session) ListLinkedDevices(ctx context.Context) ([]LinkedDevice, error)
 	}
 	found, err := client.GetUserDevices(ctx, []types.JID{s.device().ToNonAD()})
 	if err != nil {
-		return nil, waError("list the own devices", err)
+		return nil, wa.Wrap("list the own devices", err)
 	}
 	devices := make([]LinkedDevice, len(found))
 	for i, device := range found {
 		linked := LinkedDevice{DeviceID: int(device.Device), JID: device.String(), IsThis: device.Device == s.device().Device}
 		if linked.IsThis || device.Device == 0 {
 			yes := true
-			linked.Platform, linked.Connected = orNull(s.platform(client, linked.DeviceID)), &yes
+			linked.Platform, linked.Connected = wa.OrNull(s.platform(client, linked.DeviceID)), &yes
 		}
 		devices[i] = linked
 	}
@@ -162,10 +164,10 @@ func (s *Session) platform(client *whatsmeow.Client, id int) string {
 // as far as it is known: WhatsApp has no query for it.
 func (s *Session) DevicePlatform(id int) (string, error) {
 	if id < 0 || id > maxDeviceID {
-		return "", badParam("device_id", "must be 0 to %d", maxDeviceID)
+		return "", wa.BadParam("device_id", "must be 0 to %d", maxDeviceID)
 	}
 	if s.device().IsEmpty() {
-		return "", newError(ReasonNotConnected, "the session is not paired")
+		return "", wa.NewError(wa.ReasonNotConnected, "the session is not paired")
 	}
 	if id == 0 {
 		return PlatformPhone, nil

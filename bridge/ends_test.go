@@ -6,6 +6,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 func TestReplacedDoesNotReconnect(t *testing.T) {
@@ -47,7 +48,7 @@ func TestBanIsWaitedOut(t *testing.T) {
 	if e := w.reader("ada").of("TemporaryBan"); e.data["code"] != float64(101) || e.data["until"] == nil {
 		t.Errorf("event says %v", e.data)
 	}
-	if err = s.Connect(w.ctx()); bridge.ReasonOf(err) != bridge.ReasonConflict {
+	if err = s.Connect(w.ctx()); wa.ReasonOf(err) != wa.ReasonConflict {
 		t.Errorf("connect while banned: %v", err)
 	}
 	w.net.ClearFault(id)

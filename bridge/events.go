@@ -17,6 +17,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -42,7 +43,7 @@ func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 	if s.lifeCycle(cli, evt) {
 		return true
 	}
-	if err := s.record(cli, evt); neverRecorded(err) {
+	if err := s.record(cli, evt); wa.NeverRecorded(err) {
 		s.log().Error("an event that can never be recorded was dropped", "event", fmt.Sprintf("%T", evt), "error", err)
 	} else if err != nil {
 		s.log().Error("an event could not be recorded; WhatsApp will deliver it again", "event", fmt.Sprintf("%T", evt), "error", err)
@@ -140,9 +141,9 @@ type translation struct {
 	signals  []journal.Signal
 	after    []func() // run once the records are committed
 	insist   time.Duration
-	known    map[types.JID]person // pairs of addresses that the event shows
-	lids     store.LIDStore       // where to look addresses up without a client
-	last     bool                 // nothing follows this event when whatsmeow handles its message
+	known    map[types.JID]wa.Person // pairs of addresses that the event shows
+	lids     store.LIDStore          // where to look addresses up without a client
+	last     bool                    // nothing follows this event when whatsmeow handles its message
 }
 
 // later runs something on its own once the records are committed: what a
@@ -210,7 +211,7 @@ func (t *translation) emit(name string, at time.Time, key string, chats []string
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
 	t.records = append(t.records, journal.Record{
-		Type: name, Origin: journal.OriginWhatsApp, Time: eventTime(at), Chats: validChats(chats), Key: key, Data: raw,
+		Type: name, Origin: journal.OriginWhatsApp, Time: eventTime(at), Chats: wa.ValidChats(chats), Key: key, Data: raw,
 	})
 	return nil
 }
@@ -224,7 +225,7 @@ func (t *translation) signal(name string, at time.Time, chats []string, data any
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	t.signals = append(t.signals, journal.Signal{Session: t.s.id, Type: name, Time: eventTime(at), Chats: validChats(chats), Data: raw})
+	t.signals = append(t.signals, journal.Signal{Session: t.s.id, Type: name, Time: eventTime(at), Chats: wa.ValidChats(chats), Data: raw})
 	return nil
 }
 
@@ -247,13 +248,13 @@ type rawHolder interface {
 // that does not do, the event says that it was cut.
 func (t *translation) encode(data any) (json.RawMessage, error) {
 	limit := t.s.b.cfg.EventDataLimit
-	raw, err := marshalData(data)
+	raw, err := wa.MarshalData(data)
 	if err != nil || len(raw) <= limit {
 		return raw, err
 	}
 	if holder, ok := data.(rawHolder); ok {
 		holder.dropRaw()
-		if raw, err = marshalData(data); err != nil || len(raw) <= limit {
+		if raw, err = wa.MarshalData(data); err != nil || len(raw) <= limit {
 			return raw, err
 		}
 	}
@@ -263,7 +264,7 @@ func (t *translation) encode(data any) (json.RawMessage, error) {
 				continue
 			}
 			f[key], f[key+"_truncated"] = nil, true
-			if raw, err = marshalData(f); err != nil || len(raw) <= limit {
+			if raw, err = wa.MarshalData(f); err != nil || len(raw) <= limit {
 				return raw, err
 			}
 		}
@@ -328,7 +329,7 @@ func cutTexts(value any, keep int) any {
 
 // eventTime is WhatsApp's time of an event, or now where it gives none.
 func eventTime(at time.Time) time.Time {
-	if at.IsZero() || at.Unix() == 0 || !hasForm(at) {
+	if at.IsZero() || at.Unix() == 0 || !wa.HasForm(at) {
 		return time.Now().UTC()
 	}
 	return at.UTC()

@@ -5,6 +5,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // What changed about the own account.
@@ -34,7 +36,7 @@ func onPrivacySettings(t *translation, evt *events.PrivacySettings) error {
 		{"defense", set.Defense, evt.DefenseChanged},
 		{"stickers", set.Stickers, evt.StickersChanged},
 	} {
-		settings[item.name] = orNull(string(item.value))
+		settings[item.name] = wa.OrNull(string(item.value))
 		if item.changed {
 			changed = append(changed, item.name)
 		}

@@ -6,11 +6,13 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // who completes a person's addresses and adds pn, lid and contact_key to the
 // data. It returns the addresses a chat filter should match.
-func (t *translation) who(data fields, jids ...types.JID) (person, error) {
+func (t *translation) who(data fields, jids ...types.JID) (wa.Person, error) {
 	p, err := t.person(jids...)
 	if err != nil {
 		return p, err
@@ -19,44 +21,44 @@ func (t *translation) who(data fields, jids ...types.JID) (person, error) {
 	if err != nil {
 		return p, err
 	}
-	data["pn"], data["lid"], data["contact_key"] = jidOrNull(p.pn), jidOrNull(p.lid), orNull(key)
+	data["pn"], data["lid"], data["contact_key"] = wa.JIDOrNull(p.PN), wa.JIDOrNull(p.LID), wa.OrNull(key)
 	return p, nil
 }
 
 // person puts the known addresses of one person together; what is missing is
 // looked up.
-func (t *translation) person(jids ...types.JID) (person, error) {
-	var p person
+func (t *translation) person(jids ...types.JID) (wa.Person, error) {
+	var p wa.Person
 	for _, jid := range jids {
 		jid = jid.ToNonAD()
 		switch jid.Server {
 		case types.DefaultUserServer:
-			p.pn = jid
+			p.PN = jid
 		case types.HiddenUserServer:
-			p.lid = jid
+			p.LID = jid
 		}
 	}
-	if !p.pn.IsEmpty() && !p.lid.IsEmpty() {
+	if !p.PN.IsEmpty() && !p.LID.IsEmpty() {
 		if t.known == nil {
-			t.known = make(map[types.JID]person)
+			t.known = make(map[types.JID]wa.Person)
 		}
-		t.known[p.pn], t.known[p.lid] = p, p
+		t.known[p.PN], t.known[p.LID] = p, p
 		// whatsmeow stores the pairs that come with messages; those of calls, receipts and the like count as well.
 		if lids := t.addressBook(); lids != nil {
-			if err := lids.PutLIDMapping(t.ctx, p.lid, p.pn); err != nil {
+			if err := lids.PutLIDMapping(t.ctx, p.LID, p.PN); err != nil {
 				return p, fmt.Errorf("bridge: store phone number of LID: %w", err)
 			}
 		}
 		return p, nil
 	}
-	if p.pn.IsEmpty() && p.lid.IsEmpty() {
+	if p.PN.IsEmpty() && p.LID.IsEmpty() {
 		return p, nil
 	}
 	lids := t.addressBook()
 	if lids == nil {
 		return p, nil
 	}
-	return personOf(t.ctx, &store.Device{LIDs: lids}, p.contact())
+	return wa.PersonOf(t.ctx, &store.Device{LIDs: lids}, p.Address())
 }
 
 // addressBook knows which LID and phone number are one person; nil = there is none.
@@ -68,7 +70,7 @@ func (t *translation) addressBook() store.LIDStore {
 }
 
 // key gives the contact key; a join of two keys becomes an Alias event.
-func (t *translation) key(p person) (string, error) {
+func (t *translation) key(p wa.Person) (string, error) {
 	key, joined, err := t.s.b.keys.of(t.ctx, t.s.owner, p)
 	if err != nil || joined == nil {
 		return key, err
@@ -77,16 +79,16 @@ func (t *translation) key(p person) (string, error) {
 }
 
 // emitAlias announces that two keys meant one person.
-func (t *translation) emitAlias(p person, joined *alias) error {
+func (t *translation) emitAlias(p wa.Person, joined *alias) error {
 	return t.emit("Alias", time.Time{}, "", addresses(p), fields{
-		"pn": jidOrNull(p.pn), "lid": jidOrNull(p.lid), "contact_key": joined.Key, "replaced_contact_key": joined.Replaced,
+		"pn": wa.JIDOrNull(p.PN), "lid": wa.JIDOrNull(p.LID), "contact_key": joined.Key, "replaced_contact_key": joined.Replaced,
 	})
 }
 
 // addresses lists what a chat filter may name.
-func addresses(p person) []string {
+func addresses(p wa.Person) []string {
 	var out []string
-	for _, jid := range []types.JID{p.pn, p.lid} {
+	for _, jid := range []types.JID{p.PN, p.LID} {
 		if !jid.IsEmpty() {
 			out = append(out, jid.String())
 		}

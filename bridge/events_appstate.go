@@ -8,6 +8,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // What another device of the account changed. AppState is the general event;
@@ -26,7 +28,7 @@ var secretIndexes = map[string]bool{"nct_salt_sync": true}
 func onAppState(t *translation, evt *events.AppState) error {
 	data := fields{"index": evt.Index, "value": nil}
 	if len(evt.Index) > 0 && !secretIndexes[evt.Index[0]] && evt.SyncActionValue != nil {
-		raw, err := protoJSON(evt.SyncActionValue)
+		raw, err := wa.ProtoJSON(evt.SyncActionValue)
 		if err != nil {
 			return err
 		}
@@ -133,11 +135,11 @@ func onDeleteChat(t *translation, evt *events.DeleteChat) error {
 func (t *translation) author(chat, sender types.JID, fromMe bool) *string {
 	switch {
 	case fromMe:
-		return jidOrNull(t.cli.Store.GetJID())
+		return wa.JIDOrNull(t.cli.Store.GetJID())
 	case sender.IsEmpty() && isPerson(chat):
-		return jidOrNull(chat)
+		return wa.JIDOrNull(chat)
 	}
-	return jidOrNull(sender)
+	return wa.JIDOrNull(sender)
 }
 
 func onStar(t *translation, evt *events.Star) error {
@@ -175,7 +177,7 @@ func onPushNameSetting(t *translation, evt *events.PushNameSetting) error {
 
 func onLabelEdit(t *translation, evt *events.LabelEdit) error {
 	return t.emit("LabelEdit", evt.Timestamp, "", nil, fields{
-		"label_id": evt.LabelID, "name": orNull(evt.Action.GetName()), "color": evt.Action.GetColor(),
+		"label_id": evt.LabelID, "name": wa.OrNull(evt.Action.GetName()), "color": evt.Action.GetColor(),
 		"deleted": evt.Action.GetDeleted(), "timestamp": evt.Timestamp.UTC(), "from_full_sync": evt.FromFullSync,
 	})
 }

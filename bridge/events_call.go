@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -24,8 +25,8 @@ var callFamily = family{
 // a dedupe key of it.
 func (t *translation) call(name string, meta types.BasicCallMeta, extra fields) error {
 	data := fields{
-		"call_id": meta.CallID, "from": meta.From.ToNonAD().String(), "caller": jidOrNull(meta.CallCreator),
-		"group": jidOrNull(meta.GroupJID), "timestamp": meta.Timestamp.UTC(),
+		"call_id": meta.CallID, "from": meta.From.ToNonAD().String(), "caller": wa.JIDOrNull(meta.CallCreator),
+		"group": wa.JIDOrNull(meta.GroupJID), "timestamp": meta.Timestamp.UTC(),
 	}
 	for key, value := range extra {
 		data[key] = value
@@ -42,7 +43,7 @@ func (t *translation) call(name string, meta types.BasicCallMeta, extra fields) 
 }
 
 func remote(meta types.CallRemoteMeta) fields {
-	return fields{"remote_platform": orNull(meta.RemotePlatform), "remote_version": orNull(meta.RemoteVersion)}
+	return fields{"remote_platform": wa.OrNull(meta.RemotePlatform), "remote_version": wa.OrNull(meta.RemoteVersion)}
 }
 
 func onCallOffer(t *translation, evt *events.CallOffer) error {
@@ -54,7 +55,7 @@ func onCallOffer(t *translation, evt *events.CallOffer) error {
 }
 
 func onCallOfferNotice(t *translation, evt *events.CallOfferNotice) error {
-	return t.call("CallOfferNotice", evt.BasicCallMeta, fields{"media": orNull(evt.Media), "type": orNull(evt.Type)})
+	return t.call("CallOfferNotice", evt.BasicCallMeta, fields{"media": wa.OrNull(evt.Media), "type": wa.OrNull(evt.Type)})
 }
 
 func onCallAccept(t *translation, evt *events.CallAccept) error {
@@ -73,7 +74,7 @@ func onCallRelayLatency(t *translation, evt *events.CallRelayLatency) error {
 }
 
 func onCallTerminate(t *translation, evt *events.CallTerminate) error {
-	return t.call("CallTerminate", evt.BasicCallMeta, fields{"reason": orNull(evt.Reason)})
+	return t.call("CallTerminate", evt.BasicCallMeta, fields{"reason": wa.OrNull(evt.Reason)})
 }
 
 func onCallReject(t *translation, evt *events.CallReject) error {

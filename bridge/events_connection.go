@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // What is reported about a connection without changing the session's state;
@@ -18,7 +20,7 @@ func onKeepAliveTimeout(t *translation, evt *events.KeepAliveTimeout) error {
 		t.after = append(t.after, func() { s.dropConnection(cli, reasonKeepAlive) })
 	}
 	return t.emit("KeepAliveTimeout", time.Time{}, "", nil, fields{
-		"error_count": evt.ErrorCount, "last_success": timeOrNull(evt.LastSuccess),
+		"error_count": evt.ErrorCount, "last_success": wa.TimeOrNull(evt.LastSuccess),
 	})
 }
 
@@ -27,7 +29,7 @@ func onKeepAliveRestored(t *translation, _ *events.KeepAliveRestored) error {
 }
 
 func onStreamError(t *translation, evt *events.StreamError) error {
-	return t.emit("StreamError", time.Time{}, "", nil, fields{"code": orNull(evt.Code)})
+	return t.emit("StreamError", time.Time{}, "", nil, fields{"code": wa.OrNull(evt.Code)})
 }
 
 func onCATRefreshError(t *translation, evt *events.CATRefreshError) error {

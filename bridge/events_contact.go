@@ -5,6 +5,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 var contactFamily = family{
@@ -25,21 +27,21 @@ func (t *translation) about(name string, at time.Time, data fields, jids ...type
 
 func onContact(t *translation, evt *events.Contact) error {
 	err := t.about("Contact", evt.Timestamp, fields{
-		"contact": evt.JID.ToNonAD().String(), "full_name": orNull(evt.Action.GetFullName()),
-		"first_name": orNull(evt.Action.GetFirstName()), "from_full_sync": evt.FromFullSync,
+		"contact": evt.JID.ToNonAD().String(), "full_name": wa.OrNull(evt.Action.GetFullName()),
+		"first_name": wa.OrNull(evt.Action.GetFirstName()), "from_full_sync": evt.FromFullSync,
 	}, evt.JID)
 	return err
 }
 
 func onPushName(t *translation, evt *events.PushName) error {
 	return t.about("PushName", time.Time{}, fields{
-		"contact": evt.JID.ToNonAD().String(), "push_name": evt.NewPushName, "old_push_name": orNull(evt.OldPushName),
+		"contact": evt.JID.ToNonAD().String(), "push_name": evt.NewPushName, "old_push_name": wa.OrNull(evt.OldPushName),
 	}, evt.JID, evt.JIDAlt)
 }
 
 func onBusinessName(t *translation, evt *events.BusinessName) error {
 	return t.about("BusinessName", time.Time{}, fields{
-		"contact": evt.JID.ToNonAD().String(), "business_name": evt.NewBusinessName, "old_business_name": orNull(evt.OldBusinessName),
+		"contact": evt.JID.ToNonAD().String(), "business_name": evt.NewBusinessName, "old_business_name": wa.OrNull(evt.OldBusinessName),
 	}, evt.JID)
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 var groupFamily = family{on(onGroupInfo), on(onJoinedGroup), on(onPicture)}
@@ -14,10 +16,10 @@ var groupFamily = family{on(onGroupInfo), on(onJoinedGroup), on(onPicture)}
 // changed are present.
 func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 	data := fields{
-		"group": evt.JID.String(), "chat": evt.JID.String(), "timestamp": evt.Timestamp.UTC(), "notify": orNull(evt.Notify),
+		"group": evt.JID.String(), "chat": evt.JID.String(), "timestamp": evt.Timestamp.UTC(), "notify": wa.OrNull(evt.Notify),
 		"sender":                          optionalJID(evt.Sender),
-		"participant_version_id":          orNull(evt.ParticipantVersionID),
-		"previous_participant_version_id": orNull(evt.PrevParticipantVersionID),
+		"participant_version_id":          wa.OrNull(evt.ParticipantVersionID),
+		"previous_participant_version_id": wa.OrNull(evt.PrevParticipantVersionID),
 	}
 	if err := t.actor(data, evt.Sender, evt.SenderPN); err != nil {
 		return err
@@ -40,7 +42,7 @@ func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 		data[name] = people
 	}
 	if len(evt.Join) > 0 {
-		data["join_reason"] = orNull(evt.JoinReason)
+		data["join_reason"] = wa.OrNull(evt.JoinReason)
 	}
 	if err := t.emit("GroupInfo", evt.Timestamp, "", []string{evt.JID.String()}, data); err != nil {
 		return err
@@ -73,7 +75,7 @@ func groupChanges(data fields, evt *events.GroupInfo) {
 		data["name"] = evt.Name.Name
 	}
 	if evt.Topic != nil {
-		data["description"], data["description_id"] = evt.Topic.Topic, orNull(evt.Topic.TopicID)
+		data["description"], data["description_id"] = evt.Topic.Topic, wa.OrNull(evt.Topic.TopicID)
 		if evt.Topic.TopicDeleted {
 			data["description"] = nil
 		}
@@ -91,7 +93,7 @@ func groupChanges(data fields, evt *events.GroupInfo) {
 		data["join_approval_required"] = evt.MembershipApprovalMode.IsJoinApprovalRequired
 	}
 	if evt.Delete != nil {
-		data["deleted"], data["delete_reason"] = evt.Delete.Deleted, orNull(evt.Delete.DeleteReason)
+		data["deleted"], data["delete_reason"] = evt.Delete.Deleted, wa.OrNull(evt.Delete.DeleteReason)
 	}
 	if evt.Link != nil {
 		data["linked_group"] = evt.Link.Group.JID.String()
@@ -113,8 +115,8 @@ func onJoinedGroup(t *translation, evt *events.JoinedGroup) error {
 		return err
 	}
 	data := fields{
-		"group": evt.JID.String(), "chat": evt.JID.String(), "reason": orNull(evt.Reason), "type": orNull(evt.Type), "create_key": orNull(evt.CreateKey),
-		"sender": optionalJID(evt.Sender), "notify": orNull(evt.Notify), "name": group.Name, "group_info": group,
+		"group": evt.JID.String(), "chat": evt.JID.String(), "reason": wa.OrNull(evt.Reason), "type": wa.OrNull(evt.Type), "create_key": wa.OrNull(evt.CreateKey),
+		"sender": optionalJID(evt.Sender), "notify": wa.OrNull(evt.Notify), "name": group.Name, "group_info": group,
 	}
 	if err = t.actor(data, evt.Sender, evt.SenderPN); err != nil {
 		return err
@@ -127,8 +129,8 @@ func onJoinedGroup(t *translation, evt *events.JoinedGroup) error {
 
 func onPicture(t *translation, evt *events.Picture) error {
 	data := fields{
-		"chat": evt.JID.ToNonAD().String(), "author": jidOrNull(evt.Author), "timestamp": evt.Timestamp.UTC(),
-		"removed": evt.Remove, "picture_id": orNull(evt.PictureID),
+		"chat": evt.JID.ToNonAD().String(), "author": wa.JIDOrNull(evt.Author), "timestamp": evt.Timestamp.UTC(),
+		"removed": evt.Remove, "picture_id": wa.OrNull(evt.PictureID),
 	}
 	about := evt.JID
 	if !isPerson(about) {
@@ -179,7 +181,7 @@ func (t *translation) people(jids []types.JID) ([]eventPerson, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, eventPerson{Contact: p.contact().String(), PN: jidOrNull(p.pn), LID: jidOrNull(p.lid), ContactKey: orNull(key)})
+		out = append(out, eventPerson{Contact: p.Address().String(), PN: wa.JIDOrNull(p.PN), LID: wa.JIDOrNull(p.LID), ContactKey: wa.OrNull(key)})
 	}
 	return out, nil
 }
@@ -188,5 +190,5 @@ func optionalJID(jid *types.JID) *string {
 	if jid == nil {
 		return nil
 	}
-	return jidOrNull(*jid)
+	return wa.JIDOrNull(*jid)
 }

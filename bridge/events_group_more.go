@@ -4,13 +4,15 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // moreGroupChanges are the notifications of groups (w:gp2) that whatsmeow hands on
 // unread, by tag. Each adds what changed to the event.
 var moreGroupChanges = map[string]func(t *translation, data fields, change *waBinary.Node) error{
 	"created_membership_requests": func(t *translation, data fields, change *waBinary.Node) error {
-		data["join_request_method"] = orNull(change.AttrGetter().OptionalString("request_method"))
+		data["join_request_method"] = wa.OrNull(change.AttrGetter().OptionalString("request_method"))
 		return t.changedPeople(data, "join_requests", change)
 	},
 	"revoked_membership_requests": func(t *translation, data fields, change *waBinary.Node) error {
@@ -18,8 +20,8 @@ var moreGroupChanges = map[string]func(t *translation, data fields, change *waBi
 	},
 	"growth_locked": func(_ *translation, data fields, change *waBinary.Node) error {
 		data["growth_locked"] = true
-		data["growth_locked_type"] = orNull(change.AttrGetter().OptionalString("type"))
-		data["growth_locked_until"] = timeOrNull(change.AttrGetter().OptionalUnixTime("expiration"))
+		data["growth_locked_type"] = wa.OrNull(change.AttrGetter().OptionalString("type"))
+		data["growth_locked_until"] = wa.TimeOrNull(change.AttrGetter().OptionalUnixTime("expiration"))
 		return nil
 	},
 	"growth_unlocked": func(_ *translation, data fields, _ *waBinary.Node) error {
@@ -75,7 +77,7 @@ func (t *translation) changedPeople(data fields, name string, change *waBinary.N
 		if err != nil {
 			return err
 		}
-		list = append(list, eventPerson{Contact: p.contact().String(), PN: jidOrNull(p.pn), LID: jidOrNull(p.lid)})
+		list = append(list, eventPerson{Contact: p.Address().String(), PN: wa.JIDOrNull(p.PN), LID: wa.JIDOrNull(p.LID)})
 	}
 	known, _ := data[name].([]eventPerson)
 	data[name] = append(known, list...)
@@ -85,7 +87,7 @@ func (t *translation) changedPeople(data fields, name string, change *waBinary.N
 // textOrNull is the text that a node holds.
 func textOrNull(n *waBinary.Node) *string {
 	content, _ := n.Content.([]byte)
-	return orNull(string(content))
+	return wa.OrNull(string(content))
 }
 
 // storeMoreChanges takes over what the stored group shows of such changes.

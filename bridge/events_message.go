@@ -11,6 +11,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 var messageFamily = family{
@@ -103,25 +105,25 @@ func (t *translation) markRead(info *types.MessageInfo) {
 // name it by, and its dedupe key.
 func (t *translation) messageData(evt *events.Message) (*MessageData, []string, string, error) {
 	info := &evt.Info
-	raw, err := protoJSON(evt.RawMessage)
+	raw, err := wa.ProtoJSON(evt.RawMessage)
 	if err != nil {
 		return nil, nil, "", err
 	}
-	info.ID, info.PushName = cleanText(info.ID), cleanText(info.PushName)
+	info.ID, info.PushName = wa.CleanText(info.ID), wa.CleanText(info.PushName)
 	envelopes := openEnvelopes(evt)
 	data := &MessageData{
 		Raw: raw, RawTruncated: raw == nil, Message: *NewMessage(info, evt.Message), IsGroup: info.IsGroup,
 		RetryCount: evt.RetryCount, Resolved: evt.RetryCount > 0 || evt.UnavailableRequestID != "",
 	}
 	data.wireSender, data.Envelopes = data.Sender, envelopes
-	data.ParentMessageID = orNull(evt.Message.GetMessageContextInfo().GetMessageAssociation().GetParentMessageKey().GetID())
+	data.ParentMessageID = wa.OrNull(evt.Message.GetMessageContextInfo().GetMessageAssociation().GetParentMessageKey().GetID())
 	data.ViewOnce, data.Stanza = data.ViewOnce || evt.IsViewOnce, stanzaOf(info)
 	if evt.IsEdit && data.EditedAt == nil {
 		at := info.Timestamp.UTC()
 		data.EditedAt = &at
 	}
 	if evt.NewsletterMeta != nil {
-		data.EditedAt = timeOrNull(evt.NewsletterMeta.EditTS)
+		data.EditedAt = wa.TimeOrNull(evt.NewsletterMeta.EditTS)
 	}
 	sender, err := t.person(info.Sender, info.SenderAlt)
 	if err != nil {
@@ -131,7 +133,7 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 	if err != nil {
 		return nil, nil, "", err
 	}
-	data.PN, data.LID, data.ContactKey = jidOrNull(sender.pn), jidOrNull(sender.lid), orNull(senderKey)
+	data.PN, data.LID, data.ContactKey = wa.JIDOrNull(sender.PN), wa.JIDOrNull(sender.LID), wa.OrNull(senderKey)
 	chats, err := t.describeChat(data, info, sender)
 	if err != nil {
 		return nil, nil, "", err
@@ -144,13 +146,13 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 
 // describeChat fills in the chat's own addresses: in a chat of two it is the
 // other person, also for messages sent from another device of the account.
-func (t *translation) describeChat(data *MessageData, info *types.MessageInfo, sender person) ([]string, error) {
+func (t *translation) describeChat(data *MessageData, info *types.MessageInfo, sender wa.Person) ([]string, error) {
 	if !isPerson(info.Chat) {
 		data.ChatKey = info.Chat.ToNonAD().String()
 		return []string{data.ChatKey}, nil
 	}
 	other := sender
-	if info.IsFromMe || !sender.is(info.Chat) {
+	if info.IsFromMe || !sender.Is(info.Chat) {
 		var err error
 		if other, err = t.person(info.Chat, info.RecipientAlt); err != nil {
 			return nil, err
@@ -160,7 +162,7 @@ func (t *translation) describeChat(data *MessageData, info *types.MessageInfo, s
 	if err != nil {
 		return nil, err
 	}
-	data.ChatPN, data.ChatLID, data.ChatKey = jidOrNull(other.pn), jidOrNull(other.lid), key
+	data.ChatPN, data.ChatLID, data.ChatKey = wa.JIDOrNull(other.PN), wa.JIDOrNull(other.LID), key
 	return addresses(other), nil
 }
 
@@ -171,7 +173,7 @@ func messageKey(kind, chat, sender, id, suffix string) string {
 	if suffix != "" {
 		parts = append(parts, suffix)
 	}
-	return cleanText(strings.Join(parts, "|"))
+	return wa.CleanText(strings.Join(parts, "|"))
 }
 
 // editStamp tells the edits of a newsletter post apart: they keep its id.
@@ -236,7 +238,7 @@ func onUndecryptable(t *translation, evt *events.UndecryptableMessage) error {
 	data := fields{
 		"message_id": message.MessageID, "chat": message.Chat, "sender": message.Sender, "sender_name": message.SenderName,
 		"from_me": message.FromMe, "timestamp": message.Timestamp, "is_group": info.IsGroup,
-		"unavailable": evt.IsUnavailable, "unavailable_type": orNull(string(evt.UnavailableType)),
+		"unavailable": evt.IsUnavailable, "unavailable_type": wa.OrNull(string(evt.UnavailableType)),
 		"view_once": false,
 	}
 	sender, err := t.who(data, info.Sender, info.SenderAlt)
@@ -264,10 +266,10 @@ func onFBMessage(t *translation, evt *events.FBMessage) error {
 	info := &evt.Info
 	data := fields{
 		"message_id": info.ID, "chat": info.Chat.ToNonAD().String(), "sender": info.Sender.ToNonAD().String(),
-		"sender_name": orNull(info.PushName), "from_me": info.IsFromMe, "timestamp": info.Timestamp.UTC(), "is_group": info.IsGroup,
+		"sender_name": wa.OrNull(info.PushName), "from_me": info.IsFromMe, "timestamp": info.Timestamp.UTC(), "is_group": info.IsGroup,
 	}
 	if consumer := evt.GetConsumerApplication(); consumer != nil {
-		raw, err := protoJSON(consumer)
+		raw, err := wa.ProtoJSON(consumer)
 		if err != nil {
 			return err
 		}
@@ -286,7 +288,7 @@ func onFBMessage(t *translation, evt *events.FBMessage) error {
 
 func onMediaRetry(t *translation, evt *events.MediaRetry) error {
 	data := fields{
-		"message_id": evt.MessageID, "chat": evt.ChatID.ToNonAD().String(), "sender": jidOrNull(evt.SenderID),
+		"message_id": evt.MessageID, "chat": evt.ChatID.ToNonAD().String(), "sender": wa.JIDOrNull(evt.SenderID),
 		"from_me": evt.FromMe, "timestamp": evt.Timestamp.UTC(), "ok": evt.Error == nil && len(evt.Ciphertext) > 0,
 		"error_code": nil,
 	}

@@ -3,6 +3,8 @@ package bridge
 import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 var newsletterFamily = family{
@@ -11,8 +13,8 @@ var newsletterFamily = family{
 
 func onNewsletterJoin(t *translation, evt *events.NewsletterJoin) error {
 	data := fields{
-		"newsletter": evt.ID.String(), "chat": evt.ID.String(), "name": orNull(evt.ThreadMeta.Name.Text), "description": orNull(evt.ThreadMeta.Description.Text),
-		"subscriber_count": evt.ThreadMeta.SubscriberCount, "invite_code": orNull(evt.ThreadMeta.InviteCode), "role": nil, "muted": nil,
+		"newsletter": evt.ID.String(), "chat": evt.ID.String(), "name": wa.OrNull(evt.ThreadMeta.Name.Text), "description": wa.OrNull(evt.ThreadMeta.Description.Text),
+		"subscriber_count": evt.ThreadMeta.SubscriberCount, "invite_code": wa.OrNull(evt.ThreadMeta.InviteCode), "role": nil, "muted": nil,
 	}
 	if evt.ViewerMeta != nil {
 		data["role"], data["muted"] = string(evt.ViewerMeta.Role), evt.ViewerMeta.Mute == types.NewsletterMuteOn
@@ -22,7 +24,7 @@ func onNewsletterJoin(t *translation, evt *events.NewsletterJoin) error {
 
 func onNewsletterLeave(t *translation, evt *events.NewsletterLeave) error {
 	return t.emit("NewsletterLeave", evt.Mex.Timestamp, "", []string{evt.ID.String()},
-		fields{"newsletter": evt.ID.String(), "chat": evt.ID.String(), "role": orNull(string(evt.Role))})
+		fields{"newsletter": evt.ID.String(), "chat": evt.ID.String(), "role": wa.OrNull(string(evt.Role))})
 }
 
 func onNewsletterMute(t *translation, evt *events.NewsletterMuteChange) error {
@@ -34,7 +36,7 @@ func onNewsletterLive(t *translation, evt *events.NewsletterLiveUpdate) error {
 	messages := make([]fields, 0, len(evt.Messages))
 	for _, m := range evt.Messages {
 		messages = append(messages, fields{
-			"server_id": m.MessageServerID, "message_id": orNull(m.MessageID), "view_count": m.ViewsCount, "reaction_counts": m.ReactionCounts,
+			"server_id": m.MessageServerID, "message_id": wa.OrNull(m.MessageID), "view_count": m.ViewsCount, "reaction_counts": m.ReactionCounts,
 		})
 	}
 	return t.emit("NewsletterLiveUpdate", evt.Time, "", []string{evt.JID.String()},

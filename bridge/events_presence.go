@@ -5,6 +5,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Presence and typing are signals: what was not seen at once has no value.
@@ -15,7 +17,7 @@ func onPresence(t *translation, evt *events.Presence) error {
 	if evt.Unavailable {
 		state = "unavailable"
 	}
-	data := fields{"from": evt.From.ToNonAD().String(), "state": state, "last_seen": timeOrNull(evt.LastSeen)}
+	data := fields{"from": evt.From.ToNonAD().String(), "state": state, "last_seen": wa.TimeOrNull(evt.LastSeen)}
 	p, err := t.who(data, evt.From)
 	if err != nil {
 		return err

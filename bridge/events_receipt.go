@@ -5,6 +5,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 var receiptFamily = family{on(onReceipt)}
@@ -34,9 +36,9 @@ func onReceipt(t *translation, evt *events.Receipt) error {
 		return nil
 	}
 	data := fields{
-		"message_ids": evt.MessageIDs, "chat": evt.Chat.ToNonAD().String(), "sender": jidOrNull(evt.Sender),
+		"message_ids": evt.MessageIDs, "chat": evt.Chat.ToNonAD().String(), "sender": wa.JIDOrNull(evt.Sender),
 		"from_me": evt.IsFromMe, "is_group": evt.IsGroup, "type": kind.kind, "timestamp": evt.Timestamp.UTC(),
-		"message_sender": jidOrNull(evt.MessageSender), "device": evt.Sender.Device,
+		"message_sender": wa.JIDOrNull(evt.MessageSender), "device": evt.Sender.Device,
 	}
 	if _, err := t.who(data, evt.Sender, evt.SenderAlt); err != nil {
 		return err

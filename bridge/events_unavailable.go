@@ -3,6 +3,8 @@ package bridge
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // viewOnceUnavailable emits and stores a message that can be opened once. WhatsApp delivers its content to phones only and
@@ -15,7 +17,7 @@ func (t *translation) viewOnceUnavailable(evt *events.UndecryptableMessage) erro
 	if err != nil {
 		return err
 	}
-	data.Type, data.UnavailableReason = typeUnavailable, orNull(string(evt.UnavailableType))
+	data.Type, data.UnavailableReason = typeUnavailable, wa.OrNull(string(evt.UnavailableType))
 	if err = t.emit("Message", evt.Info.Timestamp, key+"|"+typeUnavailable, chats, data); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // shortenedMark is in the data of every event that lost its raw part or the end of a text.
@@ -53,7 +54,7 @@ func (b *Bridge) WholeMessage(ctx context.Context, session string, data json.Raw
 	}
 	var members, kept map[string]json.RawMessage
 	if err := errors.Join(json.Unmarshal(data, &members), json.Unmarshal(row.Body, &kept)); err != nil {
-		return nil, storageError("the stored message cannot be read", err)
+		return nil, wa.StorageError("the stored message cannot be read", err)
 	}
 	if event.Truncated {
 		delete(members, "truncated")
@@ -90,7 +91,7 @@ func (b *Bridge) eventRow(ctx context.Context, session string, d *MessageData, i
 		return nil, nil
 	}
 	if err != nil {
-		return nil, storageError("the message could not be read", err)
+		return nil, wa.StorageError("the message could not be read", err)
 	}
 	return row, nil
 }
@@ -112,5 +113,5 @@ func rawOf(row *messages.Row, d *MessageData) (json.RawMessage, error) {
 			EditedMessage: content, TimestampMS: proto.Int64(d.Timestamp.UnixMilli()),
 		}}
 	}
-	return protoJSON(content)
+	return wa.ProtoJSON(content)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 var yes, no = true, false
@@ -91,7 +92,7 @@ func TestFilters(t *testing.T) {
 		if n := w.count("ada", filter.name+" kept out"); n != 0 {
 			t.Errorf("%s: in the journal %d times", filter.name, n)
 		}
-		if _, err := s.Message(w.ctx(), "", id, false); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+		if _, err := s.Message(w.ctx(), "", id, false); wa.ReasonOf(err) != wa.ReasonNotFound {
 			t.Errorf("%s: stored: %v", filter.name, err)
 		}
 	}

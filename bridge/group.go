@@ -8,6 +8,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Group is a group or community as WhatsApp describes it to a session.
@@ -66,24 +68,24 @@ func newGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) 
 	group := &Group{
 		Group:                info.JID.String(),
 		Name:                 info.Name,
-		NameSetAt:            timeOrNull(info.NameSetAt),
-		DescriptionID:        orNull(info.TopicID),
-		DescriptionSetAt:     timeOrNull(info.TopicSetAt),
-		CreatedAt:            timeOrNull(info.GroupCreated),
-		ParticipantVersionID: orNull(info.ParticipantVersionID),
+		NameSetAt:            wa.TimeOrNull(info.NameSetAt),
+		DescriptionID:        wa.OrNull(info.TopicID),
+		DescriptionSetAt:     wa.TimeOrNull(info.TopicSetAt),
+		CreatedAt:            wa.TimeOrNull(info.GroupCreated),
+		ParticipantVersionID: wa.OrNull(info.ParticipantVersionID),
 		Locked:               info.IsLocked,
 		Announce:             info.IsAnnounce,
-		AnnounceVersionID:    orNull(info.AnnounceVersionID),
+		AnnounceVersionID:    wa.OrNull(info.AnnounceVersionID),
 		JoinApprovalRequired: info.IsJoinApprovalRequired,
-		MemberAddMode:        orNull(string(info.MemberAddMode)),
+		MemberAddMode:        wa.OrNull(string(info.MemberAddMode)),
 		IsCommunity:          info.IsParent,
-		Community:            jidOrNull(info.LinkedParentJID),
+		Community:            wa.JIDOrNull(info.LinkedParentJID),
 		IsAnnouncementGroup:  info.IsDefaultSubGroup,
 		IsIncognito:          info.IsIncognito,
 		Suspended:            info.Suspended,
 	}
 	if !info.TopicDeleted {
-		group.Description = orNull(info.Topic)
+		group.Description = wa.OrNull(info.Topic)
 	}
 	if info.IsEphemeral {
 		group.DisappearingSeconds = int(info.DisappearingTimer)
@@ -97,17 +99,17 @@ func newGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) 
 		{&group.Owner, info.OwnerJID, info.OwnerPN},
 	} {
 		if !who.pn.IsEmpty() {
-			*who.to = jidOrNull(who.pn)
+			*who.to = wa.JIDOrNull(who.pn)
 			continue
 		}
 		if who.jid.IsEmpty() {
 			continue
 		}
-		p, err := personOf(ctx, device, who.jid)
+		p, err := wa.PersonOf(ctx, device, who.jid)
 		if err != nil {
 			return nil, err
 		}
-		*who.to = jidOrNull(p.contact())
+		*who.to = wa.JIDOrNull(p.Address())
 	}
 	for _, member := range info.Participants {
 		participant, err := newParticipant(ctx, device, member)
@@ -137,18 +139,18 @@ func refused(member types.GroupParticipant) bool {
 }
 
 // personOfParticipant takes both addresses from WhatsApp's answer and looks up only what it leaves out.
-func personOfParticipant(ctx context.Context, device *store.Device, member types.GroupParticipant) (person, error) {
-	p := person{pn: member.PhoneNumber.ToNonAD(), lid: member.LID.ToNonAD()}
+func personOfParticipant(ctx context.Context, device *store.Device, member types.GroupParticipant) (wa.Person, error) {
+	p := wa.Person{PN: member.PhoneNumber.ToNonAD(), LID: member.LID.ToNonAD()}
 	switch jid := member.JID.ToNonAD(); { // answers name a member by either address, and fill the other one alone
-	case p.pn.IsEmpty() && jid.Server == types.DefaultUserServer:
-		p.pn = jid
-	case p.lid.IsEmpty() && jid.Server == types.HiddenUserServer:
-		p.lid = jid
+	case p.PN.IsEmpty() && jid.Server == types.DefaultUserServer:
+		p.PN = jid
+	case p.LID.IsEmpty() && jid.Server == types.HiddenUserServer:
+		p.LID = jid
 	}
-	if p.pn.IsEmpty() || p.lid.IsEmpty() {
-		return personOf(ctx, device, member.JID)
+	if p.PN.IsEmpty() || p.LID.IsEmpty() {
+		return wa.PersonOf(ctx, device, member.JID)
 	}
-	if err := device.LIDs.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: p.lid, PN: p.pn}}); err != nil { // without what is no pair
+	if err := device.LIDs.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: p.LID, PN: p.PN}}); err != nil { // without what is no pair
 		return p, fmt.Errorf("bridge: store phone number of LID: %w", err)
 	}
 	return p, nil
@@ -160,12 +162,12 @@ func newParticipant(ctx context.Context, device *store.Device, member types.Grou
 		return GroupParticipant{}, err
 	}
 	participant := GroupParticipant{
-		Contact:      p.contact().String(),
-		PhoneNumber:  p.phoneNumber(),
-		LID:          jidOrNull(p.lid),
+		Contact:      p.Address().String(),
+		PhoneNumber:  p.PhoneNumber(),
+		LID:          wa.JIDOrNull(p.LID),
 		IsAdmin:      member.IsAdmin,
 		IsSuperAdmin: member.IsSuperAdmin,
-		DisplayName:  orNull(member.DisplayName),
+		DisplayName:  wa.OrNull(member.DisplayName),
 		Invite:       newInvite(member.AddRequest),
 	}
 	if refused(member) {

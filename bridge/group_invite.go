@@ -10,6 +10,8 @@ import (
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // InviteLink is a group's invite link.
@@ -27,16 +29,16 @@ func inviteCode(invite string) (string, error) {
 	if strings.Contains(code, "/") {
 		link, err := url.Parse(code)
 		if err != nil || !strings.EqualFold(link.Host, "chat.whatsapp.com") {
-			return "", badParam("invite", "is not a link to chat.whatsapp.com")
+			return "", wa.BadParam("invite", "is not a link to chat.whatsapp.com")
 		}
 		code = strings.TrimPrefix(strings.Trim(link.Path, "/"), "invite/")
 	}
 	if code == "" || len(code) > maxInviteCode {
-		return "", badParam("invite", "is not an invite code or link")
+		return "", wa.BadParam("invite", "is not an invite code or link")
 	}
 	for _, r := range code {
 		if (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_' {
-			return "", badParam("invite", "is not an invite code or link")
+			return "", wa.BadParam("invite", "is not an invite code or link")
 		}
 	}
 	return code, nil
@@ -68,7 +70,7 @@ func (s *Session) GroupOfInvite(ctx context.Context, invite string) (*Group, err
 	}
 	info, err := client.GetGroupInfoFromLink(ctx, code)
 	if err != nil {
-		return nil, waError("read the invite", err)
+		return nil, wa.Wrap("read the invite", err)
 	}
 	group, err := newGroup(ctx, client.Store, info)
 	if err != nil {
@@ -99,7 +101,7 @@ func (s *Session) JoinGroup(ctx context.Context, invite string) (group string, p
 		err = fmt.Errorf("%w: %w", whatsmeow.ErrInviteLinkInvalid, err)
 	}
 	if err != nil {
-		return "", false, waError("join the group", err)
+		return "", false, wa.Wrap("join the group", err)
 	}
 	for _, child := range answer.GetChildren() {
 		if child.Tag != "group" && child.Tag != "membership_approval_request" {
@@ -112,5 +114,5 @@ func (s *Session) JoinGroup(ctx context.Context, invite string) (group string, p
 		}
 		return jid.String(), child.Tag == "membership_approval_request", nil
 	}
-	return "", false, waError("join the group", &whatsmeow.ElementMissingError{Tag: "group", In: "answer to joining"})
+	return "", false, wa.Wrap("join the group", &whatsmeow.ElementMissingError{Tag: "group", In: "answer to joining"})
 }

@@ -9,6 +9,8 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // statusOK is what WhatsApp means by not giving a code for a participant.
@@ -45,7 +47,7 @@ func (s *Session) UpdateParticipants(ctx context.Context, group, action string, 
 	case whatsmeow.ParticipantChangeAdd, whatsmeow.ParticipantChangeRemove,
 		whatsmeow.ParticipantChangePromote, whatsmeow.ParticipantChangeDemote:
 	default:
-		return nil, badParam("action", "must be add, remove, promote or demote")
+		return nil, wa.BadParam("action", "must be add, remove, promote or demote")
 	}
 	return s.changeParticipants(ctx, group, people, action+" the participants",
 		func(client *whatsmeow.Client, jid types.JID, jids []types.JID) ([]types.GroupParticipant, error) {
@@ -61,7 +63,7 @@ func (s *Session) UpdateParticipants(ctx context.Context, group, action string, 
 // people whom WhatsApp refused.
 func (s *Session) storeMembers(ctx context.Context, device *store.Device, group types.JID, how whatsmeow.ParticipantChange, changed []types.GroupParticipant) error {
 	var change groupChange
-	to := map[whatsmeow.ParticipantChange]*[]person{
+	to := map[whatsmeow.ParticipantChange]*[]wa.Person{
 		whatsmeow.ParticipantChangeAdd: &change.joined, whatsmeow.ParticipantChangeRemove: &change.left,
 		whatsmeow.ParticipantChangePromote: &change.promoted, whatsmeow.ParticipantChangeDemote: &change.demoted,
 	}[how]
@@ -84,7 +86,7 @@ func (s *Session) UpdateJoinRequests(ctx context.Context, group, action string, 
 	switch change {
 	case whatsmeow.ParticipantChangeApprove, whatsmeow.ParticipantChangeReject:
 	default:
-		return nil, badParam("action", "must be approve or reject")
+		return nil, wa.BadParam("action", "must be approve or reject")
 	}
 	return s.changeParticipants(ctx, group, people, action+" the join requests",
 		func(client *whatsmeow.Client, jid types.JID, jids []types.JID) ([]types.GroupParticipant, error) {
@@ -95,14 +97,14 @@ func (s *Session) UpdateJoinRequests(ctx context.Context, group, action string, 
 func (s *Session) changeParticipants(ctx context.Context, group string, people []string, what string,
 	change func(*whatsmeow.Client, types.JID, []types.JID) ([]types.GroupParticipant, error),
 ) ([]ParticipantResult, error) {
-	jid, err := parseGroup("group", group)
+	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}
 	if len(people) == 0 || len(people) > maxGroupMembers {
-		return nil, badParam("participants", "must have 1 to %d people", maxGroupMembers)
+		return nil, wa.BadParam("participants", "must have 1 to %d people", maxGroupMembers)
 	}
-	jids, err := parsePeople("participants", people)
+	jids, err := wa.ParsePeople("participants", people)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func (s *Session) changeParticipants(ctx context.Context, group string, people [
 	}
 	changed, err := change(client, jid, jids)
 	if err != nil {
-		return nil, waError(what, err)
+		return nil, wa.Wrap(what, err)
 	}
 	results := make([]ParticipantResult, len(changed))
 	for i, member := range changed {
@@ -129,7 +131,7 @@ func newParticipantResult(ctx context.Context, device *store.Device, member type
 		return ParticipantResult{}, err
 	}
 	result := ParticipantResult{
-		Contact: p.contact().String(), LID: jidOrNull(p.lid), StatusCode: statusOK, Invite: newInvite(member.AddRequest),
+		Contact: p.Address().String(), LID: wa.JIDOrNull(p.LID), StatusCode: statusOK, Invite: newInvite(member.AddRequest),
 	}
 	if refused(member) {
 		text, known := participantErrors[member.Error]
@@ -151,7 +153,7 @@ type JoinRequest struct {
 
 // ListJoinRequests lists the people waiting to be let into a group or community.
 func (s *Session) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
-	jid, err := parseGroup("group", group)
+	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +165,7 @@ func (s *Session) ListJoinRequests(ctx context.Context, group string) ([]JoinReq
 		Tag: "membership_approval_requests",
 	})
 	if err != nil {
-		return nil, waError("list the join requests", err)
+		return nil, wa.Wrap("list the join requests", err)
 	}
 	list := answer.GetChildByTag("membership_approval_requests")
 	waiting := list.GetChildrenByTag("membership_approval_request")
@@ -177,11 +179,11 @@ func (s *Session) ListJoinRequests(ctx context.Context, group string) ([]JoinReq
 		if applicant.Server == types.HiddenUserServer && number.Server == types.DefaultUserServer {
 			client.StoreLIDPNMapping(ctx, applicant, number)
 		}
-		p, err := personOf(ctx, client.Store, applicant)
+		p, err := wa.PersonOf(ctx, client.Store, applicant)
 		if err != nil {
 			return nil, err
 		}
-		requests = append(requests, JoinRequest{Contact: p.contact().String(), LID: jidOrNull(p.lid), RequestedAt: timeOrNull(attrs.UnixTime("request_time"))})
+		requests = append(requests, JoinRequest{Contact: p.Address().String(), LID: wa.JIDOrNull(p.LID), RequestedAt: wa.TimeOrNull(attrs.UnixTime("request_time"))})
 	}
 	return requests, nil
 }

@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // WhatsApp's limits of a group.
@@ -43,18 +44,18 @@ func (s *Session) CreateGroup(ctx context.Context, create GroupCreate) (*Group, 
 		return nil, err
 	}
 	if len(create.Participants) > maxGroupMembers {
-		return nil, badParam("participants", "has more than %d people", maxGroupMembers)
+		return nil, wa.BadParam("participants", "has more than %d people", maxGroupMembers)
 	}
 	if err := create.check(); err != nil {
 		return nil, err
 	}
-	people, err := parsePeople("participants", create.Participants)
+	people, err := wa.ParsePeople("participants", create.Participants)
 	if err != nil {
 		return nil, err
 	}
 	request := whatsmeow.ReqCreateGroup{Name: create.Name, Participants: people}
 	if create.Community != "" {
-		community, err := parseGroup("community", create.Community)
+		community, err := wa.ParseGroup("community", create.Community)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +68,7 @@ func (s *Session) CreateGroup(ctx context.Context, create GroupCreate) (*Group, 
 	}
 	info, err := client.CreateGroup(ctx, request)
 	if err != nil {
-		return nil, waError("create the group", err)
+		return nil, wa.Wrap("create the group", err)
 	}
 	if err := finishGroup(ctx, client, info, create); err != nil {
 		return nil, err
@@ -83,13 +84,13 @@ func finishGroup(ctx context.Context, client *whatsmeow.Client, info *types.Grou
 	if create.Description != "" {
 		id := client.GenerateMessageID()
 		if err := client.SetGroupTopic(ctx, info.JID, info.TopicID, id, create.Description); err != nil {
-			return waError("describe the group "+info.JID.String()+", which was created", err)
+			return wa.Wrap("describe the group "+info.JID.String()+", which was created", err)
 		}
 		info.Topic, info.TopicID, info.TopicDeleted = create.Description, id, false
 	}
 	if create.Picture != nil {
 		if _, err := client.SetGroupPhoto(ctx, info.JID, create.Picture); err != nil {
-			return waError("set the picture of the group "+info.JID.String()+", which was created", err)
+			return wa.Wrap("set the picture of the group "+info.JID.String()+", which was created", err)
 		}
 	}
 	return nil
@@ -107,7 +108,7 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error)
 	}
 	infos, err := client.GetJoinedGroups(ctx)
 	if err != nil {
-		return nil, waError("list the groups", err)
+		return nil, wa.Wrap("list the groups", err)
 	}
 	groups := make([]Group, 0, len(infos))
 	rows := make([]directory.Group, 0, len(infos))
@@ -126,7 +127,7 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error)
 	}
 	now := time.Now()
 	if err := s.b.people.ReplaceGroups(ctx, s.owner, rows, now); err != nil {
-		return nil, storageError("the groups could not be stored", err)
+		return nil, wa.StorageError("the groups could not be stored", err)
 	}
 	s.sawPairs(ctx, pairs...)
 	return groups, nil
@@ -134,7 +135,7 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error)
 
 // Group asks WhatsApp for one group; withPicture adds the address of its picture.
 func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*Group, error) {
-	jid, err := parseGroup("group", group)
+	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*G
 	}
 	info, err := client.GetGroupInfo(ctx, jid)
 	if err != nil {
-		return nil, waError("read the group", err)
+		return nil, wa.Wrap("read the group", err)
 	}
 	result, err := s.keepGroup(ctx, client.Store, info)
 	if err != nil || !withPicture {
@@ -154,9 +155,9 @@ func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*G
 	picture, err := client.GetProfilePictureInfo(ctx, jid, &whatsmeow.GetProfilePictureParams{IsCommunity: info.IsParent})
 	switch {
 	case err == nil && picture != nil:
-		url = orNull(picture.URL)
+		url = wa.OrNull(picture.URL)
 	case err != nil && !pictureHidden(err):
-		return nil, waError("read the group's picture", err)
+		return nil, wa.Wrap("read the group's picture", err)
 	}
 	result.PictureURL = &url
 	return result, nil
@@ -164,7 +165,7 @@ func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*G
 
 // LeaveGroup leaves a group.
 func (s *Session) LeaveGroup(ctx context.Context, group string) error {
-	jid, err := parseGroup("group", group)
+	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return err
 	}
@@ -173,10 +174,10 @@ func (s *Session) LeaveGroup(ctx context.Context, group string) error {
 		return err
 	}
 	if err := client.LeaveGroup(ctx, jid); err != nil {
-		return waError("leave the group", err)
+		return wa.Wrap("leave the group", err)
 	}
 	if err := s.b.people.RemoveGroup(ctx, s.owner, jid.String()); err != nil {
-		return storageError("the group could not be removed from the store", err)
+		return wa.StorageError("the group could not be removed from the store", err)
 	}
 	return nil
 }
@@ -185,7 +186,7 @@ func (s *Session) LeaveGroup(ctx context.Context, group string) error {
 // query for it: it is computed from the members of the own groups, fresh while
 // connected and from the store otherwise.
 func (s *Session) ListCommonGroups(ctx context.Context, contact string) ([]string, error) {
-	jid, err := parsePerson("contact", contact)
+	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +199,7 @@ func (s *Session) ListCommonGroups(ctx context.Context, contact string) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	who, err := personOf(ctx, device, jid)
+	who, err := wa.PersonOf(ctx, device, jid)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +223,7 @@ func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *typ
 		return nil, err
 	}
 	if err := s.b.people.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
-		return nil, storageError("the group could not be stored", err)
+		return nil, wa.StorageError("the group could not be stored", err)
 	}
 	s.sawPairs(ctx, pairsOfMembers(info.Participants)...)
 	return group, nil
@@ -231,12 +232,12 @@ func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *typ
 func (s *Session) storedGroups(ctx context.Context) ([]Group, error) {
 	rows, err := s.b.people.Groups(ctx, s.owner)
 	if err != nil {
-		return nil, storageError("the stored groups could not be read", err)
+		return nil, wa.StorageError("the stored groups could not be read", err)
 	}
 	groups := make([]Group, len(rows))
 	for i, row := range rows {
 		if err := json.Unmarshal(row.Data, &groups[i]); err != nil {
-			return nil, storageError("a stored group could not be read", err)
+			return nil, wa.StorageError("a stored group could not be read", err)
 		}
 	}
 	return groups, nil
@@ -247,7 +248,7 @@ func groupRow(group *Group) (directory.Group, error) {
 	stored.Participants = group.members()
 	data, err := json.Marshal(&stored)
 	if err != nil {
-		return directory.Group{}, storageError("the group could not be encoded", err)
+		return directory.Group{}, wa.StorageError("the group could not be encoded", err)
 	}
 	return directory.Group{JID: group.Group, Data: data}, nil
 }
@@ -256,7 +257,7 @@ func pairsOfMembers(members []types.GroupParticipant) []directory.Pair {
 	var pairs []directory.Pair
 	for _, member := range members {
 		if !member.PhoneNumber.IsEmpty() && !member.LID.IsEmpty() {
-			pairs = append(pairs, person{pn: member.PhoneNumber.ToNonAD(), lid: member.LID.ToNonAD()}.pair())
+			pairs = append(pairs, wa.Person{PN: member.PhoneNumber.ToNonAD(), LID: member.LID.ToNonAD()}.Pair())
 		}
 	}
 	return pairs
@@ -265,10 +266,10 @@ func pairsOfMembers(members []types.GroupParticipant) []directory.Pair {
 // checkText checks the length of a text in characters; a text of blanks counts as empty.
 func checkText(field, text string, least, most int) error {
 	if least > 0 && strings.TrimSpace(text) == "" {
-		return badParam(field, "must not be empty")
+		return wa.BadParam(field, "must not be empty")
 	}
 	if utf8.RuneCountInString(text) > most {
-		return badParam(field, "has more than %d characters", most)
+		return wa.BadParam(field, "has more than %d characters", most)
 	}
 	return nil
 }

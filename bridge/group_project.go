@@ -8,6 +8,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // The directory follows the groups through their events: names of chats and
@@ -28,7 +30,7 @@ func (t *translation) projectJoined(group *Group) error {
 func (t *translation) projectGroup(evt *events.GroupInfo) error {
 	var change groupChange
 	for _, part := range []struct {
-		to   *[]person
+		to   *[]wa.Person
 		jids []types.JID
 	}{{&change.joined, evt.Join}, {&change.left, evt.Leave}, {&change.promoted, evt.Promote}, {&change.demoted, evt.Demote}} {
 		for _, jid := range part.jids {
@@ -39,8 +41,8 @@ func (t *translation) projectGroup(evt *events.GroupInfo) error {
 			*part.to = append(*part.to, p)
 		}
 	}
-	own := person{pn: t.cli.Store.GetJID().ToNonAD(), lid: t.cli.Store.GetLID().ToNonAD()}
-	gone := evt.Delete != nil || slices.ContainsFunc(evt.Leave, own.is)
+	own := wa.Person{PN: t.cli.Store.GetJID().ToNonAD(), LID: t.cli.Store.GetLID().ToNonAD()}
+	gone := evt.Delete != nil || slices.ContainsFunc(evt.Leave, own.Is)
 	s := t.s
 	t.project(func(ctx context.Context) error {
 		if gone {
@@ -61,7 +63,7 @@ func (t *translation) projectGroup(evt *events.GroupInfo) error {
 }
 
 // groupChange is the people of a change; evt has the rest of it.
-type groupChange struct{ joined, left, promoted, demoted []person }
+type groupChange struct{ joined, left, promoted, demoted []wa.Person }
 
 // apply may run again for the same change, and for one that a call stored
 // already.
@@ -70,7 +72,7 @@ func (c *groupChange) apply(g *Group, evt *events.GroupInfo) {
 	for _, p := range c.joined {
 		if g.place(p) < 0 {
 			g.Participants = append(g.Participants, GroupParticipant{
-				Contact: p.contact().String(), PhoneNumber: p.phoneNumber(), LID: jidOrNull(p.lid),
+				Contact: p.Address().String(), PhoneNumber: p.PhoneNumber(), LID: wa.JIDOrNull(p.LID),
 			})
 		}
 	}
@@ -100,12 +102,12 @@ func (c *groupChange) apply(g *Group, evt *events.GroupInfo) {
 
 func (g *Group) applySettings(evt *events.GroupInfo) {
 	if evt.Name != nil {
-		g.Name, g.NameSetAt = evt.Name.Name, timeOrNull(evt.Name.NameSetAt)
+		g.Name, g.NameSetAt = evt.Name.Name, wa.TimeOrNull(evt.Name.NameSetAt)
 		g.NameSetBy = firstJID(evt.Name.NameSetByPN, evt.Name.NameSetBy)
 	}
 	if evt.Topic != nil {
-		g.Description, g.DescriptionID = orNull(evt.Topic.Topic), orNull(evt.Topic.TopicID)
-		g.DescriptionSetAt, g.DescriptionSetBy = timeOrNull(evt.Topic.TopicSetAt), firstJID(evt.Topic.TopicSetByPN, evt.Topic.TopicSetBy)
+		g.Description, g.DescriptionID = wa.OrNull(evt.Topic.Topic), wa.OrNull(evt.Topic.TopicID)
+		g.DescriptionSetAt, g.DescriptionSetBy = wa.TimeOrNull(evt.Topic.TopicSetAt), firstJID(evt.Topic.TopicSetByPN, evt.Topic.TopicSetBy)
 		if evt.Topic.TopicDeleted {
 			g.Description = nil
 		}
@@ -114,7 +116,7 @@ func (g *Group) applySettings(evt *events.GroupInfo) {
 		g.Locked = evt.Locked.IsLocked
 	}
 	if evt.Announce != nil {
-		g.Announce, g.AnnounceVersionID = evt.Announce.IsAnnounce, orNull(evt.Announce.AnnounceVersionID)
+		g.Announce, g.AnnounceVersionID = evt.Announce.IsAnnounce, wa.OrNull(evt.Announce.AnnounceVersionID)
 	}
 	if evt.Ephemeral != nil {
 		g.DisappearingSeconds = int(evt.Ephemeral.DisappearingTimer)
@@ -123,7 +125,7 @@ func (g *Group) applySettings(evt *events.GroupInfo) {
 		g.JoinApprovalRequired = evt.MembershipApprovalMode.IsJoinApprovalRequired
 	}
 	if evt.NewInviteLink != nil {
-		g.InviteCode = orNull(*evt.NewInviteLink)
+		g.InviteCode = wa.OrNull(*evt.NewInviteLink)
 	}
 	if evt.Suspended || evt.Unsuspended {
 		g.Suspended = evt.Suspended
@@ -133,16 +135,16 @@ func (g *Group) applySettings(evt *events.GroupInfo) {
 func firstJID(jids ...types.JID) *string {
 	for _, jid := range jids {
 		if !jid.IsEmpty() {
-			return jidOrNull(jid)
+			return wa.JIDOrNull(jid)
 		}
 	}
 	return nil
 }
 
 // place is the index of a member, -1 for somebody who is none.
-func (g *Group) place(who person) int {
+func (g *Group) place(who wa.Person) int {
 	return slices.IndexFunc(g.Participants, func(member GroupParticipant) bool {
-		return member.Contact == who.pn.String() || member.LID != nil && *member.LID == who.lid.String()
+		return member.Contact == who.PN.String() || member.LID != nil && *member.LID == who.LID.String()
 	})
 }
 
@@ -152,7 +154,7 @@ func (g *Group) place(who person) int {
 func (s *Session) storedGroup(ctx context.Context, jid types.JID) (*Group, error) {
 	stored, found, err := s.b.people.Group(ctx, s.owner, jid.String())
 	if err != nil {
-		return nil, storageError("the stored group could not be read", err)
+		return nil, wa.StorageError("the stored group could not be read", err)
 	}
 	if !found {
 		return nil, nil

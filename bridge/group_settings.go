@@ -6,6 +6,8 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // GroupSettings are a group's switches; nil leaves one as it is.
@@ -22,7 +24,7 @@ var disappearingTimers = map[int]bool{0: true, 86400: true, 604800: true, 777600
 
 func checkTimer(seconds int) error {
 	if !disappearingTimers[seconds] {
-		return badParam("disappearing_seconds", "must be 0, 86400, 604800 or 7776000")
+		return wa.BadParam("disappearing_seconds", "must be 0, 86400, 604800 or 7776000")
 	}
 	return nil
 }
@@ -40,7 +42,7 @@ func (g GroupSettings) check() error {
 	case types.GroupMemberAddModeAdmin, types.GroupMemberAddModeAllMember:
 		return nil
 	}
-	return badParam("member_add_mode", "must be admin_add or all_member_add")
+	return wa.BadParam("member_add_mode", "must be admin_add or all_member_add")
 }
 
 func (g GroupSettings) applyTo(request *whatsmeow.ReqCreateGroup) {
@@ -65,7 +67,7 @@ func (g GroupSettings) applyTo(request *whatsmeow.ReqCreateGroup) {
 // returns those that were set. It stops at the first refusal; what was set
 // before it stays.
 func (s *Session) UpdateGroupSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
-	jid, err := parseGroup("group", group)
+	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return GroupSettings{}, err
 	}
@@ -73,7 +75,7 @@ func (s *Session) UpdateGroupSettings(ctx context.Context, group string, setting
 		return GroupSettings{}, err
 	}
 	if settings == (GroupSettings{}) {
-		return GroupSettings{}, badParam("", "at least one setting must be given")
+		return GroupSettings{}, wa.BadParam("", "at least one setting must be given")
 	}
 	client, err := s.live()
 	if err != nil {
@@ -102,7 +104,7 @@ func (s *Session) UpdateGroupSettings(ctx context.Context, group string, setting
 			continue
 		}
 		if err := step.set(); err != nil {
-			return GroupSettings{}, waError(step.what, err)
+			return GroupSettings{}, wa.Wrap(step.what, err)
 		}
 		// The notification of it comes later, and a send must not wait for that.
 		if err := s.changeStoredGroup(ctx, jid, step.store); err != nil {
@@ -148,7 +150,7 @@ func (s *Session) SetGroupPicture(ctx context.Context, group string, jpeg []byte
 }
 
 func (s *Session) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
-	jid, err := parseGroup("group", group)
+	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return err
 	}
@@ -156,5 +158,5 @@ func (s *Session) changeGroup(group, what string, change func(*whatsmeow.Client,
 	if err != nil {
 		return err
 	}
-	return waError(what, change(client, jid))
+	return wa.Wrap(what, change(client, jid))
 }

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // panicError is a panic that catchPanic has recovered from.
@@ -61,7 +63,7 @@ func (s *Session) Call(fn func() error) error {
 			panic(broken.cause)
 		}
 		s.logPanic(err)
-		err = &Error{Reason: ReasonWhatsApp, Message: "WhatsApp's answer is incomplete and could not be read", Err: err}
+		err = &wa.Error{Reason: wa.ReasonWhatsApp, Message: "WhatsApp's answer is incomplete and could not be read", Err: err}
 	}
 	return s.explain(err)
 }
@@ -83,16 +85,16 @@ func panicIn(stack, module string) bool {
 // explain replaces an error that says nothing about its cause by one that names the state of the session, when the session is not connected any
 // more: the operation was cut off by a logout, a disconnect or a lost connection.
 func (s *Session) explain(err error) error {
-	var e *Error
+	var e *wa.Error
 	if !errors.As(err, &e) || e.OutcomeUnknown || e.WACode != 0 {
 		return err
 	}
 	switch e.Reason {
-	case ReasonWhatsApp, ReasonNotConnected, ReasonStorage:
+	case wa.ReasonWhatsApp, wa.ReasonNotConnected, wa.ReasonStorage:
 	default:
 		return err
 	}
-	if e.Reason == ReasonNotConnected {
+	if e.Reason == wa.ReasonNotConnected {
 		s.awaitDisconnect() // the connection has ended, the state follows
 	}
 	s.mu.Lock()
@@ -102,7 +104,7 @@ func (s *Session) explain(err error) error {
 		return err
 	}
 	out := *e
-	out.Reason, out.Message = ReasonNotConnected, notConnected(snap)
+	out.Reason, out.Message = wa.ReasonNotConnected, notConnected(snap)
 	return &out
 }
 

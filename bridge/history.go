@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 )
 
@@ -102,7 +103,7 @@ func (s *Session) fetchPending(cli *whatsmeow.Client) error {
 
 func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pending *pendingHistory) error {
 	if !s.work.enter() {
-		return newError(ReasonNotFound, "the session is deleted")
+		return wa.NewError(wa.ReasonNotFound, "the session is deleted")
 	}
 	defer s.work.leave()
 	var notice waE2E.HistorySyncNotification
@@ -129,7 +130,7 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 	err = t.emit("HistorySync", time.Time{}, "history|"+pending.MessageID, nil, fields{
 		"sync_type": blob.GetSyncType().String(), "progress": blob.GetProgress(), "chunk_order": blob.GetChunkOrder(),
 		"conversation_count": len(blob.GetConversations()), "message_count": stored, "push_name_count": len(blob.GetPushnames()),
-		"request_id": orNull(notice.GetPeerDataRequestSessionID()), "status_count": len(blob.GetStatusV3Messages()),
+		"request_id": wa.OrNull(notice.GetPeerDataRequestSessionID()), "status_count": len(blob.GetStatusV3Messages()),
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // HistoryProgress is the state of the history sync that follows a pairing. It is kept in memory and starts empty with each process.
@@ -37,8 +38,8 @@ func (s *Session) storeConversations(ctx context.Context, blob *waHistorySync.Hi
 	for _, c := range blob.GetConversations() {
 		pn, _ := types.ParseJID(c.GetPnJID())
 		lid, _ := types.ParseJID(c.GetLidJID())
-		if who := (person{pn: pn, lid: lid}); !pn.IsEmpty() && !lid.IsEmpty() {
-			pairs = append(pairs, who.pair())
+		if who := (wa.Person{PN: pn, LID: lid}); !pn.IsEmpty() && !lid.IsEmpty() {
+			pairs = append(pairs, who.Pair())
 		}
 	}
 	if len(pairs) > 0 {
@@ -54,7 +55,7 @@ func (s *Session) storeConversations(ctx context.Context, blob *waHistorySync.Hi
 			continue
 		}
 		if err := s.b.messages.UpdateChat(ctx, s.owner, conversationAddress(c), conversationPatch(c)); err != nil {
-			return storageError("a chat of the history could not be stored", err)
+			return wa.StorageError("a chat of the history could not be stored", err)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -73,7 +74,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 	}
 	who, at := s.row.Identity, time.Now()
 	s.feed(InputOpen, Details{}, fact{
-		data: map[string]any{"push_name": orNull(who.PushName), "platform": orNull(who.Platform)},
+		data: map[string]any{"push_name": wa.OrNull(who.PushName), "platform": wa.OrNull(who.Platform)},
 		project: func(ctx context.Context) error {
 			return errors.Join(s.b.store.setConnectedAt(ctx, s.id, at), s.b.store.setIdentity(ctx, s.id, who))
 		},
@@ -154,14 +155,14 @@ func (s *Session) loggedOut(cli *whatsmeow.Client, e *events.LoggedOut) {
 		}
 	}
 	s.ended(cli, InputLoggedOut, Details{Reason: reason}, fact{
-		data: map[string]any{"code": int(e.Reason), "on_connect": e.OnConnect, "jid": jidOrNull(device)},
+		data: map[string]any{"code": int(e.Reason), "on_connect": e.OnConnect, "jid": wa.JIDOrNull(device)},
 	})
 }
 
 // refused: WhatsApp answered the login with a code that has no state of its
 // own.
 func (s *Session) refused(cli *whatsmeow.Client, e *events.ConnectFailure) {
-	data := mustJSON(fields{"code": int(e.Reason), "reason": refusalText(int(e.Reason)), "message": orNull(e.Message)})
+	data := mustJSON(fields{"code": int(e.Reason), "reason": refusalText(int(e.Reason)), "message": wa.OrNull(e.Message)})
 	s.mu.Lock()
 	if s.cli == cli && !s.deleted && s.attempts == 0 {
 		s.post(journal.Record{Type: "ConnectFailure", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(), Data: data})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // UploadedFile is a file kept for later use.
@@ -72,11 +73,11 @@ func (s *Session) LoadMedia(ctx context.Context, field string, source *MediaSour
 	}
 	defer f.Close()
 	if f.Size > limit {
-		return nil, &Error{Reason: ReasonTooLarge, Field: field, Message: "is too large"}
+		return nil, &wa.Error{Reason: wa.ReasonTooLarge, Field: field, Message: "is too large"}
 	}
 	data, err := io.ReadAll(f.File)
 	if err != nil {
-		return nil, storageError("the file could not be read", err)
+		return nil, wa.StorageError("the file could not be read", err)
 	}
 	return data, nil
 }
@@ -96,7 +97,7 @@ func (f *MediaFile) DataURL() (string, error) {
 	defer f.Content.Close()
 	data, err := io.ReadAll(io.LimitReader(f.Content, f.Size))
 	if err != nil {
-		return "", storageError("the file could not be read", err)
+		return "", wa.StorageError("the file could not be read", err)
 	}
 	return "data:" + f.MimeType + ";base64," + base64.StdEncoding.EncodeToString(data), nil
 }
@@ -107,7 +108,7 @@ func (s *Session) Media(ctx context.Context, mediaID string) (*MediaFile, error)
 	if err != nil {
 		var e *media.Error
 		if errors.As(err, &e) {
-			return nil, &Error{Reason: mediaReasons[e.Reason], Field: "media_id", Message: e.Message, Err: e.Err}
+			return nil, &wa.Error{Reason: mediaReasons[e.Reason], Field: "media_id", Message: e.Message, Err: e.Err}
 		}
 		return nil, err
 	}
@@ -152,7 +153,7 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 	}
 	if row.MediaID != "" {
 		file, err := s.Media(ctx, row.MediaID)
-		if err == nil || ReasonOf(err) != ReasonNotFound {
+		if err == nil || wa.ReasonOf(err) != wa.ReasonNotFound {
 			return file, err
 		}
 	}
@@ -189,7 +190,7 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 		return nil, downloadError(err)
 	}
 	if err := s.b.messages.SetMedia(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, mediaID); err != nil {
-		return nil, storageError("the file could not be noted", err)
+		return nil, wa.StorageError("the file could not be noted", err)
 	}
 	return s.Media(ctx, mediaID)
 }
@@ -205,12 +206,12 @@ func downloadError(err error) error {
 	case errors.As(err, &stored):
 		return mediaError("media", err)
 	case goneFromWhatsApp(err):
-		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file", Err: err}
+		return &wa.Error{Reason: wa.ReasonNotFound, Message: "WhatsApp no longer has the file", Err: err}
 	case errors.Is(err, whatsmeow.ErrInvalidMediaSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaEncSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaHMAC):
-		return &Error{Reason: ReasonWhatsApp, Message: "what WhatsApp sent is not the file of the message", Err: err}
+		return &wa.Error{Reason: wa.ReasonWhatsApp, Message: "what WhatsApp sent is not the file of the message", Err: err}
 	}
-	out := waError("download the file", err)
-	var e *Error
+	out := wa.Wrap("download the file", err)
+	var e *wa.Error
 	if errors.As(out, &e) {
 		known := *e
 		known.OutcomeUnknown = false
@@ -226,11 +227,11 @@ const mediaRetryTime = 30 * time.Second
 func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *messages.Row, content *waE2E.Message, source whatsmeow.DownloadableMessage) error {
 	chat, err := types.ParseJID(row.Chat)
 	if err != nil {
-		return storageError("the stored message cannot be read", err)
+		return wa.StorageError("the stored message cannot be read", err)
 	}
 	sender, err := types.ParseJID(row.Sender.JID)
 	if err != nil {
-		return storageError("the stored message cannot be read", err)
+		return wa.StorageError("the stored message cannot be read", err)
 	}
 	if isPerson(chat) && !row.FromMe {
 		chat = sender
@@ -257,14 +258,14 @@ func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *mess
 	select {
 	case answer = <-answers:
 	case <-ctx.Done():
-		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not answer", Err: ctx.Err()}
+		return &wa.Error{Reason: wa.ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not answer", Err: ctx.Err()}
 	}
 	retry, err := whatsmeow.DecryptMediaRetryNotification(answer, source.GetMediaKey())
 	if err != nil {
-		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not either", Err: err}
+		return &wa.Error{Reason: wa.ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not either", Err: err}
 	}
 	if retry.GetResult() != waMmsRetry.MediaRetryNotification_SUCCESS {
-		return &Error{Reason: ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not either"}
+		return &wa.Error{Reason: wa.ReasonNotFound, Message: "WhatsApp no longer has the file, and the phone does not either"}
 	}
 	setPath(source, retry.GetDirectPath())
 	raw, err := proto.Marshal(content)
@@ -272,7 +273,7 @@ func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *mess
 		return err
 	}
 	if err := s.b.messages.SetRaw(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, raw); err != nil {
-		return storageError("the new place of the file could not be noted", err)
+		return wa.StorageError("the new place of the file could not be noted", err)
 	}
 	return nil
 }

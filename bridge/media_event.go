@@ -8,11 +8,12 @@ import (
 	"go.mau.fi/whatsmeow"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // FileProblem reports why the file of a message could not be opened. Message holds no addresses and may be shown.
 type FileProblem struct {
-	Reason  Reason
+	Reason  wa.Reason
 	Final   bool // no later attempt succeeds
 	Skipped bool // skip_media of the session, or of the server, forbids to fetch files
 	Message string
@@ -28,21 +29,21 @@ func (e *FileProblem) Unwrap() error { return e.Err }
 func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string) (*MediaFile, error) {
 	s, err := b.Session(session)
 	if err != nil {
-		return nil, &FileProblem{Reason: ReasonNotFound, Final: true, Message: "the session is gone", Err: err}
+		return nil, &FileProblem{Reason: wa.ReasonNotFound, Final: true, Message: "the session is gone", Err: err}
 	}
 	if b.cfg.SkipMedia || s.Settings().SkipMedia {
-		return nil, &FileProblem{Reason: ReasonNotSupported, Final: true, Skipped: true, Message: "files are not fetched (skip_media)"}
+		return nil, &FileProblem{Reason: wa.ReasonNotSupported, Final: true, Skipped: true, Message: "files are not fetched (skip_media)"}
 	}
 	file, err := s.MessageMedia(ctx, chat, id)
-	if ReasonOf(err) == ReasonNotFound && strings.HasSuffix(chat, "@broadcast") && sender != "" {
+	if wa.ReasonOf(err) == wa.ReasonNotFound && strings.HasSuffix(chat, "@broadcast") && sender != "" {
 		file, err = s.MessageMedia(ctx, sender, id)
 	}
 	if err == nil && file == nil {
-		err = newError(ReasonNotFound, "the message has no file any more")
+		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")
 	}
 	if err != nil {
 		inTime := ctx.Err() == nil // else the phone may still answer a later request for the file
-		return nil, &FileProblem{Reason: ReasonOf(err), Final: inTime && s.fileIsLost(err), Message: fetchText(err), Err: err}
+		return nil, &FileProblem{Reason: wa.ReasonOf(err), Final: inTime && s.fileIsLost(err), Message: fetchText(err), Err: err}
 	}
 	if file.Filename == "" {
 		file.Filename = id + media.Extension(file.MimeType)
@@ -55,10 +56,10 @@ var lasting = map[State]bool{StateCreated: true, StatePairing: true, StateLogged
 
 // fileIsLost reports whether no later attempt would fetch the file.
 func (s *Session) fileIsLost(err error) bool {
-	switch ReasonOf(err) {
-	case ReasonNotFound, ReasonNotSupported, ReasonBadParam, ReasonTooLarge, ReasonForbidden:
+	switch wa.ReasonOf(err) {
+	case wa.ReasonNotFound, wa.ReasonNotSupported, wa.ReasonBadParam, wa.ReasonTooLarge, wa.ReasonForbidden:
 		return true
-	case ReasonNotConnected:
+	case wa.ReasonNotConnected:
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return lasting[s.snap.State]

@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/util/hkdfutil"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // MediaDownload names a file of WhatsApp by the keys of its message.
@@ -57,17 +58,17 @@ func (s *Session) DownloadMedia(ctx context.Context, d MediaDownload) (*MediaFil
 	kind, known := downloadKinds[d.Kind]
 	switch {
 	case !known:
-		return nil, badParam("kind", "must be image, video, audio, document or sticker")
+		return nil, wa.BadParam("kind", "must be image, video, audio, document or sticker")
 	case len(d.MediaKey) != mediaKeyLength:
-		return nil, badParam("media_key", "is not a key of %d bytes", mediaKeyLength)
+		return nil, wa.BadParam("media_key", "is not a key of %d bytes", mediaKeyLength)
 	case len(d.FileSHA256) != hashLength:
-		return nil, badParam("file_sha256", "is not a hash of %d bytes", hashLength)
+		return nil, wa.BadParam("file_sha256", "is not a hash of %d bytes", hashLength)
 	case len(d.FileEncSHA256) != 0 && len(d.FileEncSHA256) != hashLength:
-		return nil, badParam("file_enc_sha256", "is not a hash of %d bytes", hashLength)
+		return nil, wa.BadParam("file_enc_sha256", "is not a hash of %d bytes", hashLength)
 	case d.FileLength <= 0:
-		return nil, badParam("file_length", "must be at least 1")
+		return nil, wa.BadParam("file_length", "must be at least 1")
 	case d.FileLength > s.b.files.MaxBytes():
-		return nil, &Error{Reason: ReasonTooLarge, Field: "file_length", Message: "the file is too large"}
+		return nil, &wa.Error{Reason: wa.ReasonTooLarge, Field: "file_length", Message: "the file is too large"}
 	}
 	path, err := directPath(d.DirectPath, d.URL)
 	if err != nil {
@@ -145,17 +146,17 @@ func downloadUnhashed(ctx context.Context, cli *whatsmeow.Client, path string, d
 // asked, whatever host the address names.
 func directPath(path, address string) (string, error) {
 	if path == "" && address == "" {
-		return "", badParam("direct_path", "is needed when url is absent")
+		return "", wa.BadParam("direct_path", "is needed when url is absent")
 	}
 	if path == "" {
 		u, err := url.Parse(address)
 		if err != nil || !strings.HasPrefix(u.Path, "/") {
-			return "", badParam("url", "is not an address")
+			return "", wa.BadParam("url", "is not an address")
 		}
 		return u.RequestURI(), nil
 	}
 	if !strings.HasPrefix(path, "/") || strings.Contains(path, "#") {
-		return "", badParam("direct_path", "does not begin with a slash")
+		return "", wa.BadParam("direct_path", "does not begin with a slash")
 	}
 	return path, nil
 }

@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/s3"
 )
@@ -126,7 +127,7 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 		if place == s3.PlaceGlobal && slices.Contains(t.settings.SkipGlobal, outletMedia) {
 			continue
 		}
-		note.Data.Error = &MediaProblem{Reason: s3.ReasonBusy, Field: orNull("endpoint"), Message: "too many files wait for the storage already"}
+		note.Data.Error = &MediaProblem{Reason: s3.ReasonBusy, Field: wa.OrNull("endpoint"), Message: "too many files wait for the storage already"}
 		if err := t.emit("MessageMedia", time.Time{}, mediaKey(key, place), chats, note.event(place)); err != nil {
 			return err
 		}
@@ -165,14 +166,14 @@ func (f storageFiles) Fetch(ctx context.Context, j *s3.Job) (*s3.File, error) {
 	}
 	file, err := s.MessageMedia(ctx, note.Data.Chat, note.Data.MessageID)
 	if err == nil && file == nil {
-		err = newError(ReasonNotFound, "the message has no file any more")
+		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")
 	}
 	if err != nil {
 		problem := &s3.Error{Reason: s3.ReasonFile, Field: "media", Message: fetchText(err), Err: err}
-		switch ReasonOf(err) {
-		case ReasonNotFound, ReasonNotSupported, ReasonBadParam:
+		switch wa.ReasonOf(err) {
+		case wa.ReasonNotFound, wa.ReasonNotSupported, wa.ReasonBadParam:
 			problem.Final = true
-		case ReasonTooLarge:
+		case wa.ReasonTooLarge:
 			problem.Reason, problem.Final = s3.ReasonTooLarge, true
 		}
 		return nil, problem
@@ -182,7 +183,7 @@ func (f storageFiles) Fetch(ctx context.Context, j *s3.Job) (*s3.File, error) {
 
 // fetchText is what may be said of a file that could not be fetched.
 func fetchText(err error) string {
-	var e *Error
+	var e *wa.Error
 	if errors.As(err, &e) && e.Message != "" {
 		return e.Message
 	}
@@ -222,7 +223,7 @@ func (f storageFiles) Done(ctx context.Context, j *s3.Job, o *s3.Outcome, commit
 		data.S3 = &StoredObject{o.Object.URL, o.Object.Bucket, o.Object.Key, o.Object.Size, o.Object.MimeType, o.Object.Filename}
 	}
 	if o.Error != nil {
-		data.Error = &MediaProblem{o.Error.Reason, orNull(o.Error.Field), o.Error.Message}
+		data.Error = &MediaProblem{o.Error.Reason, wa.OrNull(o.Error.Field), o.Error.Message}
 	}
 	f.addFile(ctx, s, data, o.Delivery.Inline() && (o.Error == nil || o.Error.Field != "media"))
 	t := s.ownTranslation(ctx)

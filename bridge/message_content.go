@@ -6,6 +6,8 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // NewMessage describes a message by its source and its unwrapped content (what
@@ -15,7 +17,7 @@ func NewMessage(info *types.MessageInfo, content *waE2E.Message) *Message {
 		MessageID:    info.ID,
 		Chat:         info.Chat.ToNonAD().String(),
 		Sender:       info.Sender.ToNonAD().String(),
-		SenderName:   orNull(info.PushName),
+		SenderName:   wa.OrNull(info.PushName),
 		FromMe:       info.IsFromMe,
 		Timestamp:    info.Timestamp.UTC(),
 		Mentions:     []string{},
@@ -72,7 +74,7 @@ func textPart(m *Message, c *waE2E.Message) bool {
 	case c.Conversation != nil:
 		m.Text = c.Conversation
 	case c.ExtendedTextMessage != nil:
-		m.Text = orNull(c.ExtendedTextMessage.GetText())
+		m.Text = wa.OrNull(c.ExtendedTextMessage.GetText())
 		m.context(c.ExtendedTextMessage.GetContextInfo())
 	default:
 		return false
@@ -106,7 +108,7 @@ func mediaPart(m *Message, c *waE2E.Message) bool {
 	case c.ImageMessage != nil:
 		x := c.ImageMessage
 		m.file(typeImage, x)
-		m.Text = orNull(x.GetCaption())
+		m.Text = wa.OrNull(x.GetCaption())
 		m.Media.Keys.Width, m.Media.Keys.Height = x.GetWidth(), x.GetHeight()
 		m.ViewOnce = m.ViewOnce || x.GetViewOnce()
 	case c.VideoMessage != nil, c.PtvMessage != nil:
@@ -115,7 +117,7 @@ func mediaPart(m *Message, c *waE2E.Message) bool {
 			x = c.PtvMessage
 		}
 		m.file(typeVideo, x)
-		m.Text = orNull(x.GetCaption())
+		m.Text = wa.OrNull(x.GetCaption())
 		m.Media.Keys.Width, m.Media.Keys.Height = x.GetWidth(), x.GetHeight()
 		m.Media.Keys.DurationSeconds = x.GetSeconds()
 		m.ViewOnce = m.ViewOnce || x.GetViewOnce()
@@ -125,8 +127,8 @@ func mediaPart(m *Message, c *waE2E.Message) bool {
 		m.ViewOnce = m.ViewOnce || c.AudioMessage.GetViewOnce()
 	case c.DocumentMessage != nil:
 		m.file(typeDocument, c.DocumentMessage)
-		m.Text = orNull(c.DocumentMessage.GetCaption())
-		m.Media.Filename = orNull(c.DocumentMessage.GetFileName())
+		m.Text = wa.OrNull(c.DocumentMessage.GetCaption())
+		m.Media.Filename = wa.OrNull(c.DocumentMessage.GetFileName())
 	case c.StickerMessage != nil:
 		m.file(typeSticker, c.StickerMessage)
 		m.Media.Keys.Width, m.Media.Keys.Height = c.StickerMessage.GetWidth(), c.StickerMessage.GetHeight()
@@ -139,7 +141,7 @@ func mediaPart(m *Message, c *waE2E.Message) bool {
 func (m *Message) file(kind string, f mediaFile) {
 	m.Type = kind
 	m.Media = &MessageMedia{
-		MimeType: orNull(f.GetMimetype()),
+		MimeType: wa.OrNull(f.GetMimetype()),
 		Size:     f.GetFileLength(),
 		Keys: &MediaKeys{
 			URL: f.GetURL(), MediaKey: f.GetMediaKey(), DirectPath: f.GetDirectPath(),
@@ -155,14 +157,14 @@ func placePart(m *Message, c *waE2E.Message) bool {
 		x := c.LocationMessage
 		m.Location = &MessageLocation{
 			Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(),
-			Name: orNull(x.GetName()), Address: orNull(x.GetAddress()), Live: x.GetIsLive(),
+			Name: wa.OrNull(x.GetName()), Address: wa.OrNull(x.GetAddress()), Live: x.GetIsLive(),
 		}
-		m.Text = orNull(x.GetComment())
+		m.Text = wa.OrNull(x.GetComment())
 		m.context(x.GetContextInfo())
 	case c.LiveLocationMessage != nil:
 		x := c.LiveLocationMessage
 		m.Location = &MessageLocation{Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(), Live: true}
-		m.Text = orNull(x.GetCaption())
+		m.Text = wa.OrNull(x.GetCaption())
 		m.context(x.GetContextInfo())
 	default:
 		return false
@@ -202,7 +204,7 @@ func pollPart(m *Message, c *waE2E.Message) bool {
 	for _, option := range poll.GetOptions() {
 		m.Poll.Options = append(m.Poll.Options, PollOption{Text: option.GetOptionName()})
 	}
-	m.Text = orNull(poll.GetName())
+	m.Text = wa.OrNull(poll.GetName())
 	m.context(poll.GetContextInfo())
 	return true
 }
@@ -226,16 +228,16 @@ func eventPart(m *Message, c *waE2E.Message) bool {
 	}
 	m.Type = typeEvent
 	m.Event = &MessageEvent{
-		Name: x.GetName(), Description: orNull(x.GetDescription()), JoinLink: orNull(x.GetJoinLink()),
+		Name: x.GetName(), Description: wa.OrNull(x.GetDescription()), JoinLink: wa.OrNull(x.GetJoinLink()),
 		StartTime: unixOrNull(x.GetStartTime()), EndTime: unixOrNull(x.GetEndTime()), Cancelled: x.GetIsCanceled(),
 	}
 	if place := x.GetLocation(); place != nil {
 		m.Event.Location = &MessageLocation{
 			Latitude: place.GetDegreesLatitude(), Longitude: place.GetDegreesLongitude(),
-			Name: orNull(place.GetName()), Address: orNull(place.GetAddress()),
+			Name: wa.OrNull(place.GetName()), Address: wa.OrNull(place.GetAddress()),
 		}
 	}
-	m.Text = orNull(x.GetName())
+	m.Text = wa.OrNull(x.GetName())
 	m.context(x.GetContextInfo())
 	return true
 }
@@ -245,9 +247,9 @@ func orderPart(m *Message, c *waE2E.Message) bool {
 	if x == nil {
 		return false
 	}
-	m.Type, m.Text = typeOrder, orNull(x.GetMessage())
+	m.Type, m.Text = typeOrder, wa.OrNull(x.GetMessage())
 	m.Order = &MessageOrder{
-		OrderID: x.GetOrderID(), Token: x.GetToken(), ItemCount: int(x.GetItemCount()), Currency: orNull(x.GetTotalCurrencyCode()),
+		OrderID: x.GetOrderID(), Token: x.GetToken(), ItemCount: int(x.GetItemCount()), Currency: wa.OrNull(x.GetTotalCurrencyCode()),
 	}
 	if x.TotalAmount1000 != nil {
 		total := float64(x.GetTotalAmount1000()) / 1000
@@ -267,7 +269,7 @@ func reactionPart(m *Message, c *waE2E.Message) bool {
 		m.Target = m.target(actionReaction, c.EncReactionMessage.GetTargetMessageKey())
 		return true
 	}
-	m.Type, m.Text = typeReaction, orNull(x.GetText())
+	m.Type, m.Text = typeReaction, wa.OrNull(x.GetText())
 	m.Target = m.target(actionReaction, x.GetKey())
 	emoji := x.GetText()
 	m.Target.Emoji = &emoji
@@ -318,11 +320,11 @@ func invitePart(m *Message, c *waE2E.Message) bool {
 	if x == nil {
 		return false
 	}
-	m.Type, m.Text = typeGroupInvite, orNull(x.GetCaption())
+	m.Type, m.Text = typeGroupInvite, wa.OrNull(x.GetCaption())
 	inviter := m.Sender
 	m.GroupInvite = &MessageInvite{
 		Group: x.GetGroupJID(), Code: x.GetInviteCode(), ExpiresAt: unixOrNull(x.GetInviteExpiration()),
-		Inviter: &inviter, Caption: orNull(x.GetCaption()),
+		Inviter: &inviter, Caption: wa.OrNull(x.GetCaption()),
 	}
 	m.context(x.GetContextInfo())
 	return true
@@ -331,12 +333,12 @@ func invitePart(m *Message, c *waE2E.Message) bool {
 func paymentPart(m *Message, c *waE2E.Message) bool {
 	switch {
 	case c.SendPaymentMessage != nil:
-		m.Payment = &MessagePayment{Note: orNull(c.SendPaymentMessage.GetNoteMessage().GetConversation())}
+		m.Payment = &MessagePayment{Note: wa.OrNull(c.SendPaymentMessage.GetNoteMessage().GetConversation())}
 	case c.RequestPaymentMessage != nil:
 		x := c.RequestPaymentMessage
 		m.Payment = &MessagePayment{
-			Amount: thousandths(x.GetAmount1000()), Currency: orNull(x.GetCurrencyCodeIso4217()),
-			Receiver: orNull(x.GetRequestFrom()), Note: orNull(x.GetNoteMessage().GetConversation()),
+			Amount: thousandths(x.GetAmount1000()), Currency: wa.OrNull(x.GetCurrencyCodeIso4217()),
+			Receiver: wa.OrNull(x.GetRequestFrom()), Note: wa.OrNull(x.GetNoteMessage().GetConversation()),
 		}
 	case c.DeclinePaymentRequestMessage != nil, c.CancelPaymentRequestMessage != nil, c.PaymentInviteMessage != nil:
 		m.Payment = &MessagePayment{}

@@ -3,6 +3,8 @@ package bridge
 import (
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // context reads what every kind of content may say about itself.
@@ -34,7 +36,7 @@ func (m *Message) context(c *waE2E.ContextInfo) {
 func (m *Message) describeQuoted(c *waE2E.Message) {
 	c = withoutContext(c)
 	if text, ok := interactiveText(c); ok {
-		m.Text = orNull(text)
+		m.Text = wa.OrNull(text)
 		return
 	}
 	if !textPart(m, c) {
@@ -55,6 +57,6 @@ func (m *Message) target(action string, key *waCommon.MessageKey) *MessageTarget
 	if sender == "" && key.GetFromMe() {
 		sender = m.Sender // in the key's own view: the one who wrote it
 	}
-	t.Sender = orNull(sender)
+	t.Sender = wa.OrNull(sender)
 	return t
 }

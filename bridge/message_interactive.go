@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // MessageInteractive is what a message offers beside its text.
@@ -82,13 +84,13 @@ func interactivePart(m *Message, c *waE2E.Message) bool {
 		return false
 	}
 	text, _ := interactiveText(c)
-	m.Text = orNull(text)
+	m.Text = wa.OrNull(text)
 	if file := headerFile(c); file != nil {
 		kind := m.Type
 		mediaPart(m, &waE2E.Message{
 			ImageMessage: as[*waE2E.ImageMessage](file), VideoMessage: as[*waE2E.VideoMessage](file), DocumentMessage: as[*waE2E.DocumentMessage](file),
 		})
-		m.Type, m.Text = kind, orNull(text)
+		m.Type, m.Text = kind, wa.OrNull(text)
 	}
 	return true
 }
@@ -176,7 +178,7 @@ func hydrated(m *waE2E.TemplateMessage) *waE2E.TemplateMessage_HydratedFourRowTe
 // that opens it.
 func (m *Message) interactive(x *waE2E.InteractiveMessage) {
 	m.Interactive = &MessageInteractive{
-		Title: orNull(x.GetHeader().GetTitle()), Subtitle: orNull(x.GetHeader().GetSubtitle()), Footer: orNull(x.GetFooter().GetText()),
+		Title: wa.OrNull(x.GetHeader().GetTitle()), Subtitle: wa.OrNull(x.GetHeader().GetSubtitle()), Footer: wa.OrNull(x.GetFooter().GetText()),
 		Buttons: []MessageButton{}, Sections: []MessageSection{}, Cards: []MessageCard{},
 	}
 	if x.GetCarouselMessage() != nil {
@@ -191,7 +193,7 @@ func (m *Message) interactive(x *waE2E.InteractiveMessage) {
 	if len(buttons) == 1 && buttons[0].GetName() == flowSelect {
 		var list selectParams
 		if json.Unmarshal([]byte(buttons[0].GetButtonParamsJSON()), &list) == nil {
-			m.Type, m.Interactive.ButtonText = typeList, orNull(list.Title)
+			m.Type, m.Interactive.ButtonText = typeList, wa.OrNull(list.Title)
 			for _, section := range list.Sections {
 				m.Interactive.Sections = append(m.Interactive.Sections, sectionOf(&section))
 			}
@@ -211,16 +213,16 @@ func (m *Message) interactive(x *waE2E.InteractiveMessage) {
 }
 
 func sectionOf(section *selectSection) MessageSection {
-	out := MessageSection{Title: orNull(section.Title), Rows: []MessageRow{}}
+	out := MessageSection{Title: wa.OrNull(section.Title), Rows: []MessageRow{}}
 	for _, row := range section.Rows {
-		out.Rows = append(out.Rows, MessageRow{ID: row.ID, Title: row.Title, Description: orNull(row.Description)})
+		out.Rows = append(out.Rows, MessageRow{ID: row.ID, Title: row.Title, Description: wa.OrNull(row.Description)})
 	}
 	return out
 }
 
 func cardOf(x *waE2E.InteractiveMessage) MessageCard {
 	card := MessageCard{
-		Title: orNull(x.GetHeader().GetTitle()), Text: orNull(x.GetBody().GetText()), Footer: orNull(x.GetFooter().GetText()),
+		Title: wa.OrNull(x.GetHeader().GetTitle()), Text: wa.OrNull(x.GetBody().GetText()), Footer: wa.OrNull(x.GetFooter().GetText()),
 		Buttons: describeButtons(x.GetNativeFlowMessage().GetButtons()),
 	}
 	var inner Message
@@ -253,10 +255,10 @@ func describeButton(x *flowButton) MessageButton {
 		b.Type = buttonOther
 	}
 	if json.Unmarshal(params, &said) == nil {
-		b.ID, b.Label, b.URL, b.Phone, b.Code = orNull(said.ID), orNull(said.Label), orNull(said.URL), orNull(said.Phone), orNull(said.Code)
+		b.ID, b.Label, b.URL, b.Phone, b.Code = wa.OrNull(said.ID), wa.OrNull(said.Label), wa.OrNull(said.URL), wa.OrNull(said.Phone), wa.OrNull(said.Code)
 	}
 	if b.Type == buttonOther || b.Type == buttonPix || b.Type == buttonPay {
-		b.Name, b.Params = orNull(x.GetName()), params
+		b.Name, b.Params = wa.OrNull(x.GetName()), params
 	}
 	return b
 }
@@ -265,8 +267,8 @@ func describeButton(x *flowButton) MessageButton {
 // can go into events as it is.
 func objectOf(text string) json.RawMessage {
 	text = strings.TrimSpace(text)
-	if !strings.HasPrefix(text, "{") || !utf8.ValidString(text) || strings.Contains(text, string(nulInJSON)) ||
-		deeperThan([]byte(text), maxRawDepth/2) || !json.Valid([]byte(text)) {
+	if !strings.HasPrefix(text, "{") || !utf8.ValidString(text) || strings.Contains(text, string(wa.NulInJSON)) ||
+		wa.DeeperThan([]byte(text), wa.MaxRawDepth/2) || !json.Valid([]byte(text)) {
 		return nil
 	}
 	return json.RawMessage(text)
@@ -277,7 +279,7 @@ func objectOf(text string) json.RawMessage {
 func (m *Message) oldButtons(x *waE2E.ButtonsMessage) {
 	m.Type = typeButtons
 	m.Interactive = &MessageInteractive{
-		Title: orNull(x.GetText()), Footer: orNull(x.GetFooterText()),
+		Title: wa.OrNull(x.GetText()), Footer: wa.OrNull(x.GetFooterText()),
 		Buttons: []MessageButton{}, Sections: []MessageSection{}, Cards: []MessageCard{},
 	}
 	for _, button := range x.GetButtons() {
@@ -286,7 +288,7 @@ func (m *Message) oldButtons(x *waE2E.ButtonsMessage) {
 			continue
 		}
 		m.Interactive.Buttons = append(m.Interactive.Buttons, MessageButton{
-			Type: buttonReply, ID: orNull(button.GetButtonID()), Label: orNull(button.GetButtonText().GetDisplayText()),
+			Type: buttonReply, ID: wa.OrNull(button.GetButtonID()), Label: wa.OrNull(button.GetButtonText().GetDisplayText()),
 		})
 	}
 }
@@ -295,7 +297,7 @@ func (m *Message) template(x *waE2E.TemplateMessage) {
 	body := hydrated(x)
 	m.Type = typeButtons
 	m.Interactive = &MessageInteractive{
-		Title: orNull(body.GetHydratedTitleText()), Footer: orNull(body.GetHydratedFooterText()),
+		Title: wa.OrNull(body.GetHydratedTitleText()), Footer: wa.OrNull(body.GetHydratedFooterText()),
 		Buttons: []MessageButton{}, Sections: []MessageSection{}, Cards: []MessageCard{},
 	}
 	for _, button := range body.GetHydratedButtons() {
@@ -303,13 +305,13 @@ func (m *Message) template(x *waE2E.TemplateMessage) {
 		switch {
 		case button.GetQuickReplyButton() != nil:
 			reply := button.GetQuickReplyButton()
-			described = MessageButton{Type: buttonReply, ID: orNull(reply.GetID()), Label: orNull(reply.GetDisplayText())}
+			described = MessageButton{Type: buttonReply, ID: wa.OrNull(reply.GetID()), Label: wa.OrNull(reply.GetDisplayText())}
 		case button.GetUrlButton() != nil:
 			link := button.GetUrlButton()
-			described = MessageButton{Type: buttonURL, Label: orNull(link.GetDisplayText()), URL: orNull(link.GetURL())}
+			described = MessageButton{Type: buttonURL, Label: wa.OrNull(link.GetDisplayText()), URL: wa.OrNull(link.GetURL())}
 		case button.GetCallButton() != nil:
 			call := button.GetCallButton()
-			described = MessageButton{Type: buttonCall, Label: orNull(call.GetDisplayText()), Phone: orNull(call.GetPhoneNumber())}
+			described = MessageButton{Type: buttonCall, Label: wa.OrNull(call.GetDisplayText()), Phone: wa.OrNull(call.GetPhoneNumber())}
 		}
 		m.Interactive.Buttons = append(m.Interactive.Buttons, described)
 	}
@@ -318,13 +320,13 @@ func (m *Message) template(x *waE2E.TemplateMessage) {
 func (m *Message) oldList(x *waE2E.ListMessage) {
 	m.Type = typeList
 	m.Interactive = &MessageInteractive{
-		Title: orNull(x.GetTitle()), Footer: orNull(x.GetFooterText()), ButtonText: orNull(x.GetButtonText()),
+		Title: wa.OrNull(x.GetTitle()), Footer: wa.OrNull(x.GetFooterText()), ButtonText: wa.OrNull(x.GetButtonText()),
 		Buttons: []MessageButton{}, Sections: []MessageSection{}, Cards: []MessageCard{},
 	}
 	for _, section := range x.GetSections() {
-		described := MessageSection{Title: orNull(section.GetTitle()), Rows: []MessageRow{}}
+		described := MessageSection{Title: wa.OrNull(section.GetTitle()), Rows: []MessageRow{}}
 		for _, row := range section.GetRows() {
-			described.Rows = append(described.Rows, MessageRow{ID: row.GetRowID(), Title: row.GetTitle(), Description: orNull(row.GetDescription())})
+			described.Rows = append(described.Rows, MessageRow{ID: row.GetRowID(), Title: row.GetTitle(), Description: wa.OrNull(row.GetDescription())})
 		}
 		m.Interactive.Sections = append(m.Interactive.Sections, described)
 	}

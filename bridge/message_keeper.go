@@ -13,6 +13,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // openMessages opens the message store and the file store.
@@ -228,7 +229,7 @@ var receiptStatus = map[string]messages.Status{
 
 // ProjectReceipt implements Projector.
 func (k *messageKeeper) ProjectReceipt(ctx context.Context, session string, r *ProjectedReceipt) error {
-	chat := messages.Address{JID: r.Chat, Alt: otherOf(r.Chat, orNull(r.ChatPN), orNull(r.ChatLID))}
+	chat := messages.Address{JID: r.Chat, Alt: otherOf(r.Chat, wa.OrNull(r.ChatPN), wa.OrNull(r.ChatLID))}
 	if r.Kind == "read_self" || r.Kind == "played_self" || r.FromMe && r.Kind == "read" {
 		return k.store.MarkRead(ctx, session, chat, r.MessageIDs)
 	}
@@ -245,7 +246,7 @@ func (k *messageKeeper) ProjectReceipt(ctx context.Context, session string, r *P
 
 // ProjectChat implements Projector.
 func (k *messageKeeper) ProjectChat(ctx context.Context, session string, c *ProjectedChat) error {
-	chat := messages.Address{JID: c.Chat, Alt: otherOf(c.Chat, orNull(c.PN), orNull(c.LID))}
+	chat := messages.Address{JID: c.Chat, Alt: otherOf(c.Chat, wa.OrNull(c.PN), wa.OrNull(c.LID))}
 	switch {
 	case c.MessageID != "" && c.DeletedMessage:
 		return k.store.Delete(ctx, session, chat, c.MessageID)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // The types of messages with content of their own that is not in message.go.
@@ -83,21 +85,21 @@ var moreKinds = []struct {
 		x := c.CallLogMesssage
 		m.Call = &MessageCall{Video: x.GetIsVideo(), DurationSeconds: x.GetDurationSecs()}
 		if x.GetCallOutcome().String() != "" && x != nil {
-			m.Call.Outcome = orNull(strings.ToLower(x.GetCallOutcome().String()))
+			m.Call.Outcome = wa.OrNull(strings.ToLower(x.GetCallOutcome().String()))
 		}
 		return x != nil
 	}},
 	{typeCall, func(m *Message, c *waE2E.Message) bool {
 		x := c.BcallMessage
-		m.Call, m.Text = &MessageCall{Video: x.GetMediaType() == waE2E.BCallMessage_VIDEO}, orNull(x.GetCaption())
+		m.Call, m.Text = &MessageCall{Video: x.GetMediaType() == waE2E.BCallMessage_VIDEO}, wa.OrNull(x.GetCaption())
 		return x != nil
 	}},
 	{typeScheduledCall, func(m *Message, c *waE2E.Message) bool {
 		x := c.ScheduledCallCreationMessage
 		m.Call = &MessageCall{
-			Video: x.GetCallType() == waE2E.ScheduledCallCreationMessage_VIDEO, Title: orNull(x.GetTitle()), StartTime: millisOrNull(x.GetScheduledTimestampMS()),
+			Video: x.GetCallType() == waE2E.ScheduledCallCreationMessage_VIDEO, Title: wa.OrNull(x.GetTitle()), StartTime: millisOrNull(x.GetScheduledTimestampMS()),
 		}
-		m.Text = orNull(x.GetTitle())
+		m.Text = wa.OrNull(x.GetTitle())
 		return x != nil
 	}},
 	{typeSystem, func(m *Message, c *waE2E.Message) bool {
@@ -109,10 +111,10 @@ var moreKinds = []struct {
 	}},
 	{typeProduct, func(m *Message, c *waE2E.Message) bool {
 		x, product := c.ProductMessage, c.GetProductMessage().GetProduct()
-		m.Text = orNull(x.GetBody())
+		m.Text = wa.OrNull(x.GetBody())
 		m.Product = &MessageProduct{
-			ProductID: product.GetProductID(), Title: orNull(product.GetTitle()), Description: orNull(product.GetDescription()),
-			Currency: orNull(product.GetCurrencyCode()), RetailerID: orNull(product.GetRetailerID()), URL: orNull(product.GetURL()),
+			ProductID: product.GetProductID(), Title: wa.OrNull(product.GetTitle()), Description: wa.OrNull(product.GetDescription()),
+			Currency: wa.OrNull(product.GetCurrencyCode()), RetailerID: wa.OrNull(product.GetRetailerID()), URL: wa.OrNull(product.GetURL()),
 		}
 		if product.GetPriceAmount1000() != 0 {
 			price := float64(product.GetPriceAmount1000()) / 1000
@@ -124,23 +126,23 @@ var moreKinds = []struct {
 		return x != nil
 	}},
 	{typeInvoice, func(m *Message, c *waE2E.Message) bool {
-		m.Text = orNull(c.GetInvoiceMessage().GetNote())
+		m.Text = wa.OrNull(c.GetInvoiceMessage().GetNote())
 		return c.InvoiceMessage != nil
 	}},
 	{typeEventInvite, func(m *Message, c *waE2E.Message) bool {
 		x := c.EventInviteMessage
-		m.Text = orNull(x.GetCaption())
+		m.Text = wa.OrNull(x.GetCaption())
 		m.Event = &MessageEvent{
-			Name: x.GetEventTitle(), JoinLink: orNull(x.GetCallLink()), StartTime: unixOrNull(x.GetStartTime()), EndTime: unixOrNull(x.GetEndTime()),
+			Name: x.GetEventTitle(), JoinLink: wa.OrNull(x.GetCallLink()), StartTime: unixOrNull(x.GetStartTime()), EndTime: unixOrNull(x.GetEndTime()),
 			Cancelled: x.GetIsCanceled(),
 		}
 		return x != nil
 	}},
 	{typeStickerPack, func(m *Message, c *waE2E.Message) bool {
 		x := c.StickerPackMessage
-		m.Text = orNull(x.GetCaption())
+		m.Text = wa.OrNull(x.GetCaption())
 		m.StickerPack = &MessageStickerPack{
-			PackID: x.GetStickerPackID(), Name: orNull(x.GetName()), Publisher: orNull(x.GetPublisher()), Description: orNull(x.GetPackDescription()),
+			PackID: x.GetStickerPackID(), Name: wa.OrNull(x.GetName()), Publisher: wa.OrNull(x.GetPublisher()), Description: wa.OrNull(x.GetPackDescription()),
 			StickerCount: len(x.GetStickers()),
 		}
 		return x != nil
@@ -148,16 +150,16 @@ var moreKinds = []struct {
 	{typePhoneNumber, func(_ *Message, c *waE2E.Message) bool { return c.RequestPhoneNumberMessage != nil }},
 	{typeNewsletterInvite, func(m *Message, c *waE2E.Message) bool {
 		x := c.NewsletterAdminInviteMessage
-		m.Text = orNull(x.GetCaption())
+		m.Text = wa.OrNull(x.GetCaption())
 		m.NewsletterInvite = &MessageNewsletterInvite{
-			Newsletter: x.GetNewsletterJID(), Name: orNull(x.GetNewsletterName()), Admin: true, ExpiresAt: unixOrNull(x.GetInviteExpiration()),
+			Newsletter: x.GetNewsletterJID(), Name: wa.OrNull(x.GetNewsletterName()), Admin: true, ExpiresAt: unixOrNull(x.GetInviteExpiration()),
 		}
 		return x != nil
 	}},
 	{typeNewsletterInvite, func(m *Message, c *waE2E.Message) bool {
 		x := c.NewsletterFollowerInviteMessageV2
-		m.Text = orNull(x.GetCaption())
-		m.NewsletterInvite = &MessageNewsletterInvite{Newsletter: x.GetNewsletterJID(), Name: orNull(x.GetNewsletterName())}
+		m.Text = wa.OrNull(x.GetCaption())
+		m.NewsletterInvite = &MessageNewsletterInvite{Newsletter: x.GetNewsletterJID(), Name: wa.OrNull(x.GetNewsletterName())}
 		return x != nil
 	}},
 	{typePollResult, func(m *Message, c *waE2E.Message) bool {
@@ -165,7 +167,7 @@ var moreKinds = []struct {
 		if x == nil {
 			x = c.PollResultSnapshotMessageV3
 		}
-		m.Text = orNull(x.GetName())
+		m.Text = wa.OrNull(x.GetName())
 		m.Poll = &MessagePoll{Question: x.GetName(), Options: []PollOption{}}
 		for _, vote := range x.GetPollVotes() {
 			m.Poll.Options = append(m.Poll.Options, PollOption{Text: vote.GetOptionName(), VoteCount: int(vote.GetOptionVoteCount())})
@@ -174,26 +176,26 @@ var moreKinds = []struct {
 	}},
 	{typeMusic, func(m *Message, c *waE2E.Message) bool {
 		song := c.GetMusicMessage().GetEmbeddedMusic()
-		m.Text = orNull(strings.Trim(song.GetTitle()+" - "+song.GetAuthor(), " -"))
+		m.Text = wa.OrNull(strings.Trim(song.GetTitle()+" - "+song.GetAuthor(), " -"))
 		return c.MusicMessage != nil
 	}},
 	{typeText, func(m *Message, c *waE2E.Message) bool {
-		m.Text = orNull(c.GetQuestionResponseMessage().GetText())
+		m.Text = wa.OrNull(c.GetQuestionResponseMessage().GetText())
 		return c.QuestionResponseMessage != nil
 	}},
 	{typeText, func(m *Message, c *waE2E.Message) bool {
-		m.Text = orNull(c.GetStatusQuestionAnswerMessage().GetText())
+		m.Text = wa.OrNull(c.GetStatusQuestionAnswerMessage().GetText())
 		return c.StatusQuestionAnswerMessage != nil
 	}},
 	{typeText, func(m *Message, c *waE2E.Message) bool {
-		m.Text = orNull(c.GetStatusQuotedMessage().GetText())
+		m.Text = wa.OrNull(c.GetStatusQuotedMessage().GetText())
 		return c.StatusQuotedMessage != nil
 	}},
 	{typePayment, func(m *Message, c *waE2E.Message) bool {
 		x := c.PaymentReminderMessage
-		m.Payment = &MessagePayment{Note: orNull(x.GetDescription())}
+		m.Payment = &MessagePayment{Note: wa.OrNull(x.GetDescription())}
 		if x != nil {
-			m.Payment.Status = orNull(strings.ToLower(x.GetStatus().String()))
+			m.Payment.Status = wa.OrNull(strings.ToLower(x.GetStatus().String()))
 		}
 		return x != nil
 	}},

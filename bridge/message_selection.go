@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // MessageSelection is what somebody pressed or chose.
@@ -30,16 +32,16 @@ func selectionPart(m *Message, c *waE2E.Message) bool {
 	switch {
 	case c.ButtonsResponseMessage != nil:
 		x := c.ButtonsResponseMessage
-		m.Selection = &MessageSelection{Kind: selectedButton, ID: orNull(x.GetSelectedButtonID())}
+		m.Selection = &MessageSelection{Kind: selectedButton, ID: wa.OrNull(x.GetSelectedButtonID())}
 		m.context(x.GetContextInfo())
 	case c.TemplateButtonReplyMessage != nil:
 		x := c.TemplateButtonReplyMessage
-		m.Selection = &MessageSelection{Kind: selectedButton, ID: orNull(x.GetSelectedID())}
+		m.Selection = &MessageSelection{Kind: selectedButton, ID: wa.OrNull(x.GetSelectedID())}
 		m.context(x.GetContextInfo())
 	case c.ListResponseMessage != nil:
 		x := c.ListResponseMessage
 		m.Selection = &MessageSelection{
-			Kind: selectedRow, ID: orNull(x.GetSingleSelectReply().GetSelectedRowID()), Description: orNull(x.GetDescription()),
+			Kind: selectedRow, ID: wa.OrNull(x.GetSingleSelectReply().GetSelectedRowID()), Description: wa.OrNull(x.GetDescription()),
 		}
 		m.context(x.GetContextInfo())
 	case c.InteractiveResponseMessage != nil:
@@ -50,7 +52,7 @@ func selectionPart(m *Message, c *waE2E.Message) bool {
 		return false
 	}
 	text, _ := interactiveText(c)
-	m.Type, m.Text = typeText, orNull(text)
+	m.Type, m.Text = typeText, wa.OrNull(text)
 	return true
 }
 
@@ -63,10 +65,10 @@ func flowSelection(x *waE2E.InteractiveResponseMessage_NativeFlowResponseMessage
 	readable := json.Unmarshal(params, &said) == nil
 	switch name := x.GetName(); {
 	case readable && name == flowReply:
-		return &MessageSelection{Kind: selectedButton, ID: orNull(said.ID)}
+		return &MessageSelection{Kind: selectedButton, ID: wa.OrNull(said.ID)}
 	case readable && (name == flowAnswerRow || name == flowSelect):
-		return &MessageSelection{Kind: selectedRow, ID: orNull(said.ID), Description: orNull(said.Description)}
+		return &MessageSelection{Kind: selectedRow, ID: wa.OrNull(said.ID), Description: wa.OrNull(said.Description)}
 	default:
-		return &MessageSelection{Kind: selectedFlow, Name: orNull(name), Params: params}
+		return &MessageSelection{Kind: selectedFlow, Name: wa.OrNull(name), Params: params}
 	}
 }

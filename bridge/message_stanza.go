@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // MessageStanza holds attributes of a message's stanza that are rarely set: those of bots, threads, business accounts and
@@ -43,24 +45,24 @@ type StanzaSent struct {
 
 // stanzaOf returns nil if the stanza has none of the attributes.
 func stanzaOf(info *types.MessageInfo) *MessageStanza {
-	out := MessageStanza{Category: cleanText(info.Category), Multicast: info.Multicast}
+	out := MessageStanza{Category: wa.CleanText(info.Category), Multicast: info.Multicast}
 	if bot := info.MsgBotInfo; bot != (types.MsgBotInfo{}) {
-		out.Bot = &StanzaBot{EditType: cleanText(string(bot.EditType)), TargetID: cleanText(bot.EditTargetID), SentAt: timeOrNull(bot.EditSenderTimestampMS)}
+		out.Bot = &StanzaBot{EditType: wa.CleanText(string(bot.EditType)), TargetID: wa.CleanText(bot.EditTargetID), SentAt: wa.TimeOrNull(bot.EditSenderTimestampMS)}
 	}
 	if meta := info.MsgMetaInfo; meta != (types.MsgMetaInfo{}) {
 		out.Meta = &StanzaMeta{
-			TargetID: cleanText(meta.TargetID), TargetSender: addressString(meta.TargetSender), TargetChat: addressString(meta.TargetChat),
+			TargetID: wa.CleanText(meta.TargetID), TargetSender: addressString(meta.TargetSender), TargetChat: addressString(meta.TargetChat),
 			DeprecatedLIDSession: meta.DeprecatedLIDSession,
-			ThreadID:             cleanText(meta.ThreadMessageID), ThreadSender: addressString(meta.ThreadMessageSenderJID),
+			ThreadID:             wa.CleanText(meta.ThreadMessageID), ThreadSender: addressString(meta.ThreadMessageSenderJID),
 		}
 	}
 	if info.VerifiedName != nil {
 		if raw, err := json.Marshal(info.VerifiedName); err == nil { // without it the message is whole otherwise
-			out.VerifiedName = json.RawMessage(cleanText(string(raw)))
+			out.VerifiedName = json.RawMessage(wa.CleanText(string(raw)))
 		}
 	}
 	if sent := info.DeviceSentMeta; sent != nil {
-		out.DeviceSent = &StanzaSent{Destination: cleanText(sent.DestinationJID), Phash: cleanText(sent.Phash)}
+		out.DeviceSent = &StanzaSent{Destination: wa.CleanText(sent.DestinationJID), Phash: wa.CleanText(sent.Phash)}
 	}
 	if out.Category == "" && !out.Multicast && out.Bot == nil && out.Meta == nil && out.VerifiedName == nil && out.DeviceSent == nil {
 		return nil

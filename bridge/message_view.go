@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // messageOf makes the result object of a stored message: what it said, and what
@@ -19,13 +20,13 @@ func messageOf(row *messages.Row, includeRaw bool) (*Message, error) {
 	m := &Message{Mentions: []string{}, Contacts: []MessageContact{}, LabelIDs: []string{}}
 	if len(row.Body) > 0 {
 		if err := json.Unmarshal(row.Body, m); err != nil {
-			return nil, storageError("the stored message cannot be read", err)
+			return nil, wa.StorageError("the stored message cannot be read", err)
 		}
 	}
 	m.MessageID, m.Chat, m.Sender, m.FromMe = row.ID, row.Chat, phoneFirst(row.Sender), row.FromMe
-	m.Timestamp, m.Type, m.Text, m.Starred = row.Time, row.Type, orNull(row.Text), row.Starred
-	m.Status = orNull(row.Status.String())
-	m.EditedAt, m.DeletedAt = timeOrNull(row.EditedAt), timeOrNull(row.DeletedAt)
+	m.Timestamp, m.Type, m.Text, m.Starred = row.Time, row.Type, wa.OrNull(row.Text), row.Starred
+	m.Status = wa.OrNull(row.Status.String())
+	m.EditedAt, m.DeletedAt = wa.TimeOrNull(row.EditedAt), wa.TimeOrNull(row.DeletedAt)
 	if row.ServerID != 0 {
 		id := int(row.ServerID)
 		m.ServerID = &id
@@ -35,7 +36,7 @@ func messageOf(row *messages.Row, includeRaw bool) (*Message, error) {
 		m.Reactions[i] = Reaction{Sender: r.Sender, Emoji: r.Emoji, Timestamp: r.At}
 	}
 	if m.Media != nil {
-		m.Media.MediaID = orNull(row.MediaID)
+		m.Media.MediaID = wa.OrNull(row.MediaID)
 	}
 	if m.Poll != nil {
 		countVotes(m.Poll, row.Votes)
@@ -48,7 +49,7 @@ func messageOf(row *messages.Row, includeRaw bool) (*Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m.Raw, err = protoJSON(content); err != nil {
+		if m.Raw, err = wa.ProtoJSON(content); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +81,7 @@ func forgetContent(m *Message) {
 func contentOf(row *messages.Row) (*waE2E.Message, error) {
 	var content waE2E.Message
 	if err := proto.Unmarshal(row.Raw, &content); err != nil {
-		return nil, storageError("the stored message cannot be read", err)
+		return nil, wa.StorageError("the stored message cannot be read", err)
 	}
 	return &content, nil
 }
@@ -108,8 +109,8 @@ func (s *Session) chatAddress(ctx context.Context, chat types.JID) messages.Addr
 		return address
 	}
 	// Without a mapping the chat is still found under the one address.
-	if who, err := personOf(ctx, device, chat); err == nil {
-		address.Alt = otherOf(address.JID, jidOrNull(who.pn), jidOrNull(who.lid))
+	if who, err := wa.PersonOf(ctx, device, chat); err == nil {
+		address.Alt = otherOf(address.JID, wa.JIDOrNull(who.PN), wa.JIDOrNull(who.LID))
 	}
 	return address
 }
@@ -118,7 +119,7 @@ func (s *Session) chatAddress(ctx context.Context, chat types.JID) messages.Addr
 func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages.Row, error) {
 	var address messages.Address
 	if chat != "" {
-		jid, err := ParseJID("chat", chat)
+		jid, err := wa.ParseJID("chat", chat)
 		if err != nil {
 			return nil, err
 		}
@@ -127,11 +128,11 @@ func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages
 	row, err := s.b.messages.Message(ctx, s.owner, address, id)
 	switch {
 	case errors.Is(err, messages.ErrNotFound):
-		return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "there is no such message"}
+		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "message_id", Message: "there is no such message"}
 	case errors.Is(err, messages.ErrAmbiguous):
-		return nil, badParam("chat", "is needed: the message id occurs in several chats")
+		return nil, wa.BadParam("chat", "is needed: the message id occurs in several chats")
 	case err != nil:
-		return nil, storageError("the message could not be read", err)
+		return nil, wa.StorageError("the message could not be read", err)
 	}
 	return row, nil
 }
@@ -156,7 +157,7 @@ type MessageQuery struct {
 
 // ListMessages returns a page of a chat, oldest first.
 func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*Message, more bool, err error) {
-	chat, err := ParseJID("chat", q.Chat)
+	chat, err := wa.ParseJID("chat", q.Chat)
 	if err != nil {
 		return nil, false, err
 	}
@@ -164,10 +165,10 @@ func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*Mes
 		Chat: s.chatAddress(ctx, chat), Limit: q.Limit, Before: q.Before, Since: q.Since, FromMe: q.FromMe,
 	})
 	if errors.Is(err, messages.ErrNotFound) {
-		return nil, false, &Error{Reason: ReasonNotFound, Field: "before_message_id", Message: "there is no such message in the chat"}
+		return nil, false, &wa.Error{Reason: wa.ReasonNotFound, Field: "before_message_id", Message: "there is no such message in the chat"}
 	}
 	if err != nil {
-		return nil, false, storageError("the messages could not be read", err)
+		return nil, false, wa.StorageError("the messages could not be read", err)
 	}
 	list, err = messagesOf(rows)
 	return list, more, err
@@ -187,7 +188,7 @@ type MessageSearch struct {
 func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*Message, total int, err error) {
 	search := messages.SearchQuery{Text: q.Text, Type: q.Type, FromMe: q.FromMe, Limit: q.Limit, Offset: q.Offset}
 	if q.Chat != "" {
-		chat, err := ParseJID("chat", q.Chat)
+		chat, err := wa.ParseJID("chat", q.Chat)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -195,7 +196,7 @@ func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*
 	}
 	rows, total, err := s.b.messages.Search(ctx, s.owner, search)
 	if err != nil {
-		return nil, 0, storageError("the messages could not be searched", err)
+		return nil, 0, wa.StorageError("the messages could not be searched", err)
 	}
 	list, err = messagesOf(rows)
 	return list, total, err
@@ -214,7 +215,7 @@ func (s *Session) QuotedMessage(ctx context.Context, chat, id string) (*Message,
 	}
 	if original, err := s.storedMessage(ctx, m.Quoted.Chat, m.Quoted.MessageID); err == nil {
 		return messageOf(original, false)
-	} else if ReasonOf(err) != ReasonNotFound {
+	} else if wa.ReasonOf(err) != wa.ReasonNotFound {
 		return nil, err
 	}
 	content, err := contentOf(row)
@@ -253,7 +254,7 @@ func (s *Session) Receipts(ctx context.Context, chat, id string) (*MessageReceip
 	}
 	times, err := s.b.messages.Receipts(ctx, row)
 	if err != nil {
-		return nil, storageError("the receipts could not be read", err)
+		return nil, wa.StorageError("the receipts could not be read", err)
 	}
 	out := &MessageReceipts{Delivered: []MessageReceipt{}, Read: []MessageReceipt{}, Played: []MessageReceipt{}}
 	for _, t := range times {

@@ -8,6 +8,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // This file is the one place that decides how events and results name chats and
@@ -45,14 +47,14 @@ var (
 // naming names what one event or result mentions.
 type naming struct {
 	ctx   context.Context
-	lids  store.LIDStore       // nil = nothing to look up in
-	known map[types.JID]person // pairs that the event itself shows
+	lids  store.LIDStore          // nil = nothing to look up in
+	known map[types.JID]wa.Person // pairs that the event itself shows
 	slots []keySlot
 }
 
 // keySlot is a place that takes the key of a person.
 type keySlot struct {
-	who person
+	who wa.Person
 	set func(key string)
 }
 
@@ -62,7 +64,7 @@ func (n *naming) apply(v any) error { return n.walk(reflect.ValueOf(v)) }
 
 // person returns both addresses of a person; ok is false for an address of
 // another kind.
-func (n *naming) person(text string) (p person, ok bool, err error) {
+func (n *naming) person(text string) (p wa.Person, ok bool, err error) {
 	if !strings.HasSuffix(text, "@"+types.DefaultUserServer) && !strings.HasSuffix(text, "@"+types.HiddenUserServer) {
 		return p, false, nil
 	}
@@ -74,13 +76,13 @@ func (n *naming) person(text string) (p person, ok bool, err error) {
 	if p, seen := n.known[jid]; seen {
 		return p, true, nil
 	}
-	if p.pn = jid; jid.Server == types.HiddenUserServer {
-		p = person{lid: jid}
+	if p.PN = jid; jid.Server == types.HiddenUserServer {
+		p = wa.Person{LID: jid}
 	}
 	if n.lids == nil {
 		return p, true, nil
 	}
-	p, err = personOf(n.ctx, &store.Device{LIDs: n.lids}, jid)
+	p, err = wa.PersonOf(n.ctx, &store.Device{LIDs: n.lids}, jid)
 	return p, true, err
 }
 
@@ -292,7 +294,7 @@ func (n *naming) address(text string) (string, error) {
 	if err != nil || !ok {
 		return text, err
 	}
-	return p.contact().String(), nil
+	return p.Address().String(), nil
 }
 
 // nameTarget takes the names of an object.
@@ -318,7 +320,7 @@ func (n *naming) nameChat(text string, to nameTarget) error {
 		to.setKey("chat_key", text)
 		return nil
 	}
-	to.setChat(p.contact().String(), jidOrNull(p.pn), jidOrNull(p.lid))
+	to.setChat(p.Address().String(), wa.JIDOrNull(p.PN), wa.JIDOrNull(p.LID))
 	n.slots = append(n.slots, keySlot{p, func(key string) { to.setKey("chat_key", key) }})
 	return nil
 }
@@ -328,7 +330,7 @@ func (n *naming) namePerson(text string, to nameTarget) error {
 	if err != nil || !ok {
 		return err
 	}
-	to.setPerson(jidOrNull(p.pn), jidOrNull(p.lid))
+	to.setPerson(wa.JIDOrNull(p.PN), wa.JIDOrNull(p.LID))
 	n.slots = append(n.slots, keySlot{p, func(key string) { to.setKey("contact_key", key) }})
 	return nil
 }
@@ -473,7 +475,7 @@ func (n *naming) fill(keys *contactKeys, owner string) ([]aliased, error) {
 	if len(n.slots) == 0 {
 		return nil, nil
 	}
-	people := make([]person, len(n.slots))
+	people := make([]wa.Person, len(n.slots))
 	for i, slot := range n.slots {
 		people[i] = slot.who
 	}

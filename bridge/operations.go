@@ -7,6 +7,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"golang.org/x/time/rate"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Mass checking of numbers gets accounts banned, hence both bounds.
@@ -31,7 +33,7 @@ func (o *operations) mayCheck(count int, now time.Time) error {
 		o.checks = rate.NewLimiter(rate.Every(numberCheckInterval), maxNumbersPerHour)
 	}
 	if !o.checks.AllowN(now, count) {
-		return newError(ReasonRateLimited, "the session may check %d numbers an hour", maxNumbersPerHour)
+		return wa.NewError(wa.ReasonRateLimited, "the session may check %d numbers an hour", maxNumbersPerHour)
 	}
 	return nil
 }
@@ -42,17 +44,17 @@ func (s *Session) paired(ctx context.Context) (*store.Device, error) {
 	cli, jid := s.cli, s.row.Device
 	s.mu.Unlock()
 	if jid.IsEmpty() {
-		return nil, newError(ReasonNotConnected, "the session is not paired")
+		return nil, wa.NewError(wa.ReasonNotConnected, "the session is not paired")
 	}
 	if cli != nil && cli.Store.GetJID() == jid {
 		return cli.Store, nil
 	}
 	device, err := s.b.devices.GetDevice(ctx, jid)
 	if err != nil {
-		return nil, storageError("the session's keys could not be read", err)
+		return nil, wa.StorageError("the session's keys could not be read", err)
 	}
 	if device == nil {
-		return nil, newError(ReasonNotConnected, "the session is not paired")
+		return nil, wa.NewError(wa.ReasonNotConnected, "the session is not paired")
 	}
 	device.LIDs = &sessionLIDs{store: s.b.lids, owner: s.owner}
 	return device, nil

@@ -10,6 +10,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 var (
@@ -92,14 +94,14 @@ func TestGroupHasBothAddressesAndNulls(t *testing.T) {
 	if invite := bob["invite"].(map[string]any); invite["code"] != "abc" || invite["expires_at"] != "2026-05-01T09:00:00Z" {
 		t.Errorf("bob's invite: %v", invite)
 	}
-	if group.place(person{pn: adaPN}) != 0 || group.place(person{lid: bobLID}) != 1 || group.place(person{pn: types.NewJID("1", types.DefaultUserServer)}) != -1 {
+	if group.place(wa.Person{PN: adaPN}) != 0 || group.place(wa.Person{LID: bobLID}) != 1 || group.place(wa.Person{PN: types.NewJID("1", types.DefaultUserServer)}) != -1 {
 		t.Error("membership must be found under either address")
 	}
 }
 
 func TestPictureOfGroupIsAbsentNullOrText(t *testing.T) {
 	var hidden *string
-	shown := orNull("https://x")
+	shown := wa.OrNull("https://x")
 	for want, group := range map[string]Group{
 		"{}":                          {},
 		`{"picture_url":null}`:        {PictureURL: &hidden},
@@ -145,7 +147,7 @@ func TestInviteCode(t *testing.T) {
 		"", " ", "https://chat.whatsapp.com/", "https://example.com/" + code, "a b", "code\"", strings.Repeat("a", 65),
 		"https://chat.whatsapp.com.example.com/" + code, "chat.whatsapp.com/" + code, "://",
 	} {
-		if got, err := inviteCode(bad); ReasonOf(err) != ReasonBadParam {
+		if got, err := inviteCode(bad); wa.ReasonOf(err) != wa.ReasonBadParam {
 			t.Errorf("inviteCode(%q) = %q, %v", bad, got, err)
 		}
 	}
@@ -212,7 +214,7 @@ func TestNumberChecksAreLimited(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := ops.mayCheck(1, now); ReasonOf(err) != ReasonRateLimited {
+	if err := ops.mayCheck(1, now); wa.ReasonOf(err) != wa.ReasonRateLimited {
 		t.Errorf("over the allowance: %v", err)
 	}
 	if err := ops.mayCheck(1, now.Add(numberCheckInterval)); err != nil {
@@ -302,8 +304,8 @@ func TestOperationsNameTheBadParam(t *testing.T) {
 		"caller":        {"from", func() error { _, err := s.RejectCall(ctx, "1", "status@broadcast", "", ""); return err }},
 	} {
 		err := tc.call()
-		var named *Error
-		if !errors.As(err, &named) || named.Reason != ReasonBadParam || named.Field != tc.field {
+		var named *wa.Error
+		if !errors.As(err, &named) || named.Reason != wa.ReasonBadParam || named.Field != tc.field {
 			t.Errorf("%s: %v, want a bad %q", what, err, tc.field)
 		}
 	}

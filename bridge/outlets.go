@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Outlets are the operator's shared ways out for events, as far as sessions can stay out of them (Settings.SkipGlobal). An
@@ -39,12 +41,12 @@ func (s *Session) store(ctx context.Context, row *sessionRow, before []string) e
 
 // outletError is an error of the outlets as callers get it.
 func outletError(what string, err error) error {
-	var typed *Error
+	var typed *wa.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &typed):
 		return typed
 	}
-	return storageError(what, err)
+	return wa.StorageError(what, err)
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 )
 
@@ -138,19 +139,19 @@ func (b *Bridge) purgeData(ctx context.Context, owner string) error {
 func (b *Bridge) restore(ctx context.Context, row *sessionRow) error {
 	kept, err := b.store.keptOwners(ctx, row.ID)
 	if err != nil {
-		return storageError("look for kept data", err)
+		return wa.StorageError("look for kept data", err)
 	}
 	owner := ""
 	if len(kept) > 0 {
 		owner = kept[0]
 	} else if left, err := b.messages.Holds(ctx, row.ID); err != nil { // deleted by a version that noted nothing
-		return storageError("look for kept data", err)
+		return wa.StorageError("look for kept data", err)
 	} else if left {
 		owner = row.ID
 	}
 	switch {
 	case owner == "":
-		return &Error{Reason: ReasonNotFound, Field: "restore", Message: "no data of an earlier session with this id is kept"}
+		return &wa.Error{Reason: wa.ReasonNotFound, Field: "restore", Message: "no data of an earlier session with this id is kept"}
 	case owner == row.ID:
 		row.Incarnation = ""
 	default:

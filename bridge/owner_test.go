@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Messages, media, groups and pairs are stored under the owner key of a session, never under its id, which a later
@@ -33,7 +35,7 @@ func TestStoredDataIsKeyedByOwner(t *testing.T) {
 // Session ids are part of routes, object names and file names: what a path reads as a folder is no id.
 func TestSessionIDsThatArePaths(t *testing.T) {
 	for _, id := range []string{".", "..", "...", ".hidden", "../shop", "a/b", `a\b`, "a%2fb", "shop~1", "shop\x00", "sh op"} {
-		if err := checkSessionID(id); ReasonOf(err) != ReasonBadParam {
+		if err := checkSessionID(id); wa.ReasonOf(err) != wa.ReasonBadParam {
 			t.Errorf("%q: %v", id, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -104,12 +105,12 @@ func (s *Session) RequestPairingCode(ctx context.Context, phone string, notify b
 
 // RequestPairingCodeWith is RequestPairingCode with options.
 func (s *Session) RequestPairingCodeWith(ctx context.Context, phone string, notify bool, o ConnectOptions) (code string, expires time.Time, err error) {
-	number, err := parsePhone("phone", phone)
+	number, err := wa.ParsePhone("phone", phone)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	if !s.device().IsEmpty() {
-		return "", time.Time{}, newError(ReasonConflict, "the session is paired already")
+		return "", time.Time{}, wa.NewError(wa.ReasonConflict, "the session is paired already")
 	}
 	if err = s.checkNumber(number, o.Rebind); err != nil {
 		return "", time.Time{}, err
@@ -119,23 +120,23 @@ func (s *Session) RequestPairingCodeWith(ctx context.Context, phone string, noti
 	}
 	st, err := s.Wait(ctx, Status.Settled)
 	if err != nil {
-		return "", time.Time{}, &Error{Reason: ReasonTimeout, Message: "the connection was not ready in time", Err: err}
+		return "", time.Time{}, &wa.Error{Reason: wa.ReasonTimeout, Message: "the connection was not ready in time", Err: err}
 	}
 	s.mu.Lock()
 	cli, ends := s.cli, s.pairingEnds()
 	s.mu.Unlock()
 	if st.State != StatePairing || cli == nil {
-		return "", time.Time{}, newError(ReasonNotConnected, "WhatsApp could not be reached for pairing (%s)", st.State)
+		return "", time.Time{}, wa.NewError(wa.ReasonNotConnected, "WhatsApp could not be reached for pairing (%s)", st.State)
 	}
 	if st.Step.ofPasskey() {
-		return "", time.Time{}, &Error{
-			Reason: ReasonConflict, Kind: KindPasskeyPending,
+		return "", time.Time{}, &wa.Error{
+			Reason: wa.ReasonConflict, Kind: wa.KindPasskeyPending,
 			Message: "a phone has accepted this session and WhatsApp waits for the passkey: call session.submitPasskey, or session.disconnect to give up",
 		}
 	}
 	code, err = cli.PairPhone(ctx, number.User, notify, whatsmeow.PairClientChrome, pairingDisplayName)
 	if err != nil {
-		return "", time.Time{}, waError("ask for a pairing code", err)
+		return "", time.Time{}, wa.Wrap("ask for a pairing code", err)
 	}
 	s.codeShown(cli, ends)
 	return code, ends, nil
@@ -163,8 +164,8 @@ func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
 	s.post(journal.Record{
 		Type: "PairSuccess", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(),
 		Data: mustJSON(fields{
-			"jid": e.ID.String(), "lid": jidOrNull(e.LID), "phone_number": e.ID.User, "platform": orNull(e.Platform),
-			"business_name": orNull(e.BusinessName),
+			"jid": e.ID.String(), "lid": wa.JIDOrNull(e.LID), "phone_number": e.ID.User, "platform": wa.OrNull(e.Platform),
+			"business_name": wa.OrNull(e.BusinessName),
 		}),
 		Project: func(ctx context.Context) error { return s.b.store.setIdentity(ctx, s.id, who) },
 	})
@@ -200,7 +201,7 @@ func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
 		return
 	}
 	s.post(pairErrorRecord(fields{
-		"jid": jidOrNull(e.ID), "lid": jidOrNull(e.LID), "error": e.Error.Error(), "reason": reasonPairingFailed,
+		"jid": wa.JIDOrNull(e.ID), "lid": wa.JIDOrNull(e.LID), "error": e.Error.Error(), "reason": reasonPairingFailed,
 	}, s.snap.Step, 0))
 	if s.feed(InputPairFailed, Details{}, fact{}) {
 		s.dropClient()
@@ -244,7 +245,7 @@ func (s *Session) Logout(ctx context.Context) error {
 	}
 	defer s.endTurn()
 	if s.isDeleted() {
-		return newError(ReasonNotFound, "there is no such session")
+		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	if s.device().IsEmpty() {
 		return s.clearLink(ctx)
@@ -260,7 +261,7 @@ func (s *Session) unlink(ctx context.Context) error {
 	}
 	device := s.device()
 	if err = requestUnlink(ctx, cli, device); err != nil {
-		return waError("unlink the device", err)
+		return wa.Wrap("unlink the device", err)
 	}
 	cli.Disconnect()
 	if err = s.quarantineDevice(ctx, device, ""); err != nil {
@@ -287,7 +288,7 @@ func requestUnlink(ctx context.Context, cli *whatsmeow.Client, device types.JID)
 func (s *Session) clearLink(ctx context.Context) error {
 	held, err := s.b.store.quarantines(ctx, s.id)
 	if err != nil {
-		return storageError("find the session's devices", err)
+		return wa.StorageError("find the session's devices", err)
 	}
 	err = database.Transact(ctx, s.b.db, func(ctx context.Context) error {
 		for _, q := range held {
@@ -307,7 +308,7 @@ func (s *Session) clearLink(ctx context.Context) error {
 		return s.b.store.setIdentity(ctx, s.id, identity{})
 	})
 	if err != nil {
-		return storageError("delete the session's keys", err)
+		return wa.StorageError("delete the session's keys", err)
 	}
 	s.mu.Lock()
 	s.row.Device, s.row.Identity, s.row.Wanted = types.EmptyJID, identity{}, false
@@ -336,7 +337,7 @@ func (b *Bridge) LatestClientVersion(ctx context.Context) (string, error) {
 	}
 	version, err := whatsmeow.GetLatestVersion(ctx, client)
 	if err != nil {
-		return "", &Error{Reason: ReasonWhatsApp, Message: "the newest version could not be read from WhatsApp's web site", Err: err}
+		return "", &wa.Error{Reason: wa.ReasonWhatsApp, Message: "the newest version could not be read from WhatsApp's web site", Err: err}
 	}
 	return version.String(), nil
 }

@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -116,7 +117,7 @@ func (s *Session) postPairError(reason, text string, code int) {
 }
 
 func pairErrorRecord(data fields, step PairingStep, code int) journal.Record {
-	data["step"], data["code"] = orNull(string(step.Name)), nil
+	data["step"], data["code"] = wa.OrNull(string(step.Name)), nil
 	if code != 0 {
 		data["code"] = code
 	}

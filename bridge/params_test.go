@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 func TestParseJID(t *testing.T) {
@@ -20,7 +22,7 @@ func TestParseJID(t *testing.T) {
 		"status@broadcast":                "status@broadcast",
 		"120363000000000001@newsletter":   "120363000000000001@newsletter",
 	} {
-		got, err := ParseJID("to", in)
+		got, err := wa.ParseJID("to", in)
 		if err != nil || got.String() != want {
 			t.Errorf("%q: %v, %v", in, got, err)
 		}
@@ -30,9 +32,9 @@ func TestParseJID(t *testing.T) {
 		"123@example.com", "4915112345678@", strings.Repeat("1", 200), strings.Repeat("1", 16), "1@2@3", "123-@g.us", "x@broadcast",
 		"123@lid\x00", "१२३४५६७८",
 	} {
-		_, err := ParseJID("to", in)
-		var e *Error
-		if !errors.As(err, &e) || e.Reason != ReasonBadParam || e.Field != "to" {
+		_, err := wa.ParseJID("to", in)
+		var e *wa.Error
+		if !errors.As(err, &e) || e.Reason != wa.ReasonBadParam || e.Field != "to" {
 			t.Errorf("%q: %v", in, err)
 		}
 	}
@@ -42,8 +44,8 @@ func TestParseJID(t *testing.T) {
 func TestMarkReadRefusesABadSenderFirst(t *testing.T) {
 	for _, sender := range []string{"x@g.us", "1@example.com"} {
 		_, err := (&Session{}).toRead(t.Context(), adaPN, &MarkRead{Sender: sender})
-		var e *Error
-		if !errors.As(err, &e) || e.Reason != ReasonBadParam || e.Field != "sender" {
+		var e *wa.Error
+		if !errors.As(err, &e) || e.Reason != wa.ReasonBadParam || e.Field != "sender" {
 			t.Errorf("%s: %v", sender, err)
 		}
 	}
@@ -54,11 +56,11 @@ func FuzzParseJID(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		jid, err := ParseJID("to", in)
+		jid, err := wa.ParseJID("to", in)
 		if err != nil {
 			return
 		}
-		again, err := ParseJID("to", jid.String())
+		again, err := wa.ParseJID("to", jid.String())
 		if err != nil || again != jid {
 			t.Errorf("%q became %v, and that %v (%v)", in, jid, again, err)
 		}
@@ -93,7 +95,7 @@ func TestProxy(t *testing.T) {
 			t.Errorf("%s: the error tells the password", name)
 		}
 	}
-	if _, err := (Proxy{}).merge(Proxy{Enabled: true}); ReasonOf(err) != ReasonBadParam {
+	if _, err := (Proxy{}).merge(Proxy{Enabled: true}); wa.ReasonOf(err) != wa.ReasonBadParam {
 		t.Errorf("on without an address: %v", err)
 	}
 }
@@ -118,7 +120,7 @@ func TestSettingsApply(t *testing.T) {
 	for field, patch := range map[string]SettingsPatch{
 		"skip_global_flags/pigeon": {SkipGlobalFlags: map[string]*bool{"pigeon": &no}}, "call_reject_reason": {CallRejectReason: &wrong}, "skip_global": {SkipGlobal: &[]string{"pigeon"}}, "dialect": {Dialect: &wrong},
 	} {
-		var e *Error
+		var e *wa.Error
 		if _, err = DefaultSettings().Apply(patch); !errors.As(err, &e) || e.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
@@ -135,7 +137,7 @@ func TestNewRowNamesTheBadField(t *testing.T) {
 		"client_profile/version":      {Profile: &ClientProfile{Version: "one"}},
 		"client_profile/browser":      {Profile: &ClientProfile{Browser: "LYNX"}},
 	} {
-		var e *Error
+		var e *wa.Error
 		if _, err := newRow(p); !errors.As(err, &e) || e.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -39,9 +40,9 @@ func (s *Session) passkeyRequested(cli *whatsmeow.Client, e *events.PairPasskeyR
 	s.endSteps()
 	now := time.Now().UTC()
 	step := PairingStep{Name: StepPasskey, ExpiresAt: now.Add(limit), Request: request}
-	s.enterStep(cli, step, reasonPasskeyTimeout, fact{data: map[string]any{"withdrawn": orNull(string(withdrawn))}})
+	s.enterStep(cli, step, reasonPasskeyTimeout, fact{data: map[string]any{"withdrawn": wa.OrNull(string(withdrawn))}})
 	s.b.journal.Signal(journal.Signal{Session: s.id, Type: "PasskeyRequest", Time: now, Data: mustJSON(fields{
-		"public_key": request.Options, "expires_at": step.ExpiresAt, "withdrawn": orNull(string(withdrawn)),
+		"public_key": request.Options, "expires_at": step.ExpiresAt, "withdrawn": wa.OrNull(string(withdrawn)),
 	})})
 }
 
@@ -106,7 +107,7 @@ func (s *Session) passkeyFailed(cli *whatsmeow.Client, cause error) {
 	if s.cli != cli || s.deleted || s.snap.State != StatePairing {
 		return
 	}
-	if connectionLost(cause) || ReasonOf(waError("pair", cause)) == ReasonNotConnected || errors.Is(cause, context.Canceled) {
+	if wa.ConnectionLost(cause) || wa.ReasonOf(wa.Wrap("pair", cause)) == wa.ReasonNotConnected || errors.Is(cause, context.Canceled) {
 		s.failPairing(reasonConnectionLost, "the connection ended in the passkey step")
 		return
 	}
@@ -150,7 +151,7 @@ func (r *PasskeyRequest) answers(answer *types.WebAuthnResponse) error {
 	}
 	_ = json.Unmarshal(answer.Response.ClientDataJSON, &signed) // ParsePasskeyAnswer has read it
 	if strings.TrimRight(signed.Challenge, "=") != r.challenge {
-		return badParam("response/response/clientDataJSON", "signs another challenge than that of the present passkey request; session.getStatus shows it")
+		return wa.BadParam("response/response/clientDataJSON", "signs another challenge than that of the present passkey request; session.getStatus shows it")
 	}
 	return nil
 }
@@ -167,7 +168,7 @@ func (s *Session) ConfirmPasskey(ctx context.Context, code string) error {
 	}
 	defer s.endPasskeyCall(call)
 	if code != "" && plainCode(code) != plainCode(step.Code) {
-		return badParam("code", "is not the code that session.getStatus shows; do not confirm when the phone shows another one")
+		return wa.BadParam("code", "is not the code that session.getStatus shows; do not confirm when the phone shows another one")
 	}
 	if err := cli.SendPasskeyConfirmation(ctx); err != nil {
 		return s.passkeyRefused(cli, "confirm the passkey", err)
@@ -187,22 +188,22 @@ func plainCode(code string) string {
 // beginPasskeyCall admits a call in its step, one at a time. The caller holds s.mu.
 func (s *Session) beginPasskeyCall(method string, in StepName) (*passkeyCall, error) {
 	step := s.snap.Step
-	refuse := func(kind Kind, text string) (*passkeyCall, error) {
-		return nil, &Error{Reason: ReasonConflict, Kind: kind, Message: text}
+	refuse := func(kind wa.Kind, text string) (*passkeyCall, error) {
+		return nil, &wa.Error{Reason: wa.ReasonConflict, Kind: kind, Message: text}
 	}
 	switch {
 	case s.deleted:
-		return nil, newError(ReasonNotFound, "there is no such session")
+		return nil, wa.NewError(wa.ReasonNotFound, "there is no such session")
 	case s.snap.State != StatePairing && (s.snap.Reason == reasonPasskeyTimeout || s.snap.Reason == reasonConfirmTimeout):
-		return refuse(KindPasskeyExpired, "the passkey request has expired: call session.connect and let the phone scan a new code")
+		return refuse(wa.KindPasskeyExpired, "the passkey request has expired: call session.connect and let the phone scan a new code")
 	case s.snap.State != StatePairing || !step.ofPasskey() || s.cli == nil:
-		return refuse(KindNoPasskeyRequest, "WhatsApp has not asked this session for a passkey")
+		return refuse(wa.KindNoPasskeyRequest, "WhatsApp has not asked this session for a passkey")
 	case s.passkey.call != nil:
-		return refuse(KindPasskeyBusy, s.passkey.call.method+" is waiting for WhatsApp")
+		return refuse(wa.KindPasskeyBusy, s.passkey.call.method+" is waiting for WhatsApp")
 	case in == StepPasskey && step.Name != StepPasskey:
-		return refuse(KindPasskeyAnswered, "WhatsApp has accepted an answer to this request already")
+		return refuse(wa.KindPasskeyAnswered, "WhatsApp has accepted an answer to this request already")
 	case in == StepConfirm && !step.ConfirmationDue:
-		return refuse(KindNoConfirmationDue, "the pairing does not wait for a confirmation")
+		return refuse(wa.KindNoConfirmationDue, "the pairing does not wait for a confirmation")
 	}
 	s.passkey.call = &passkeyCall{method: method}
 	return s.passkey.call, nil
@@ -222,16 +223,16 @@ func (s *Session) passkeyRefused(cli *whatsmeow.Client, what string, cause error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.deleted {
-		return newError(ReasonNotFound, "there is no such session")
+		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	if !errors.As(cause, &refused) {
-		return waError(what, cause)
+		return wa.Wrap(what, cause)
 	}
 	if s.cli == cli && s.snap.State == StatePairing {
 		s.postPairError(reasonPasskeyRejected, "WhatsApp refused to "+what, refused.Code)
 	}
-	return &Error{
-		Reason: ReasonWhatsApp, Kind: KindPasskeyRejected, WACode: refused.Code, Err: cause,
+	return &wa.Error{
+		Reason: wa.ReasonWhatsApp, Kind: wa.KindPasskeyRejected, WACode: refused.Code, Err: cause,
 		Message: "could not " + what + ": WhatsApp refused it; the request stays open until it expires",
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 func (w *world) passkeyAccount(number string, options sandbox.PasskeyOptions) *sandbox.Phone {
@@ -79,8 +80,8 @@ func (w *world) sign(s *bridge.Session, phone *sandbox.Phone, mistake sandbox.Pa
 	return answer
 }
 
-func kindOf(err error) bridge.Kind {
-	var e *bridge.Error
+func kindOf(err error) wa.Kind {
+	var e *wa.Error
 	if errors.As(err, &e) {
 		return e.Kind
 	}
@@ -114,7 +115,7 @@ func TestPairWithPasskey(t *testing.T) {
 					if err != nil || st.Step.Code != ada.Passkey().Code {
 						t.Fatalf("step %+v, phone shows %q: %v", st.Step, ada.Passkey().Code, err)
 					}
-					if err = s.ConfirmPasskey(w.ctx(), "AAAA-AAAA"); bridge.ReasonOf(err) != bridge.ReasonBadParam {
+					if err = s.ConfirmPasskey(w.ctx(), "AAAA-AAAA"); wa.ReasonOf(err) != wa.ReasonBadParam {
 						t.Errorf("wrong code: %v", err)
 					}
 					if err = s.ConfirmPasskey(w.ctx(), st.Step.Code); err != nil {
@@ -156,12 +157,12 @@ func TestPasskeyAnswersThatAreWrong(t *testing.T) {
 			s := w.askedForPasskey("ada", ada, false)
 			err := s.SubmitPasskey(w.ctx(), w.sign(s, ada, mistake), false)
 			if mistake == sandbox.MistakeChallenge {
-				if bridge.ReasonOf(err) != bridge.ReasonBadParam {
+				if wa.ReasonOf(err) != wa.ReasonBadParam {
 					t.Errorf("answer to another request: %v", err)
 				}
 			} else {
-				var refused *bridge.Error
-				if !errors.As(err, &refused) || refused.Reason != bridge.ReasonWhatsApp || refused.Kind != bridge.KindPasskeyRejected || refused.WACode != 401 {
+				var refused *wa.Error
+				if !errors.As(err, &refused) || refused.Reason != wa.ReasonWhatsApp || refused.Kind != wa.KindPasskeyRejected || refused.WACode != 401 {
 					t.Errorf("wrong answer: %v", err)
 				}
 				if e := w.reader("ada").of("PairError"); e.data["reason"] != "passkey_rejected" || e.data["code"] != 401.0 || e.data["step"] != "passkey" {
@@ -182,7 +183,7 @@ func TestPasskeyCallsInTheWrongState(t *testing.T) {
 	ada := w.passkeyAccount("15550001", sandbox.PasskeyOptions{})
 	s := w.create("ada")
 	foreign := new(types.WebAuthnResponse)
-	both := func(when string, submit, confirm bridge.Kind) {
+	both := func(when string, submit, confirm wa.Kind) {
 		t.Helper()
 		if err := s.SubmitPasskey(w.ctx(), foreign, false); kindOf(err) != submit {
 			t.Errorf("%s: submit: %v, want %s", when, err, submit)
@@ -191,22 +192,22 @@ func TestPasskeyCallsInTheWrongState(t *testing.T) {
 			t.Errorf("%s: confirm: %v, want %s", when, err, confirm)
 		}
 	}
-	both("stopped", bridge.KindNoPasskeyRequest, bridge.KindNoPasskeyRequest)
+	both("stopped", wa.KindNoPasskeyRequest, wa.KindNoPasskeyRequest)
 	if err := s.Connect(w.ctx()); err != nil {
 		t.Fatal(err)
 	}
 	w.reachesStep(s, bridge.StepQR)
-	both("QR code", bridge.KindNoPasskeyRequest, bridge.KindNoPasskeyRequest)
+	both("QR code", wa.KindNoPasskeyRequest, wa.KindNoPasskeyRequest)
 	if err := s.Disconnect(w.ctx()); err != nil {
 		t.Fatal(err)
 	}
-	both("disconnected", bridge.KindNoPasskeyRequest, bridge.KindNoPasskeyRequest)
+	both("disconnected", wa.KindNoPasskeyRequest, wa.KindNoPasskeyRequest)
 
 	w.askForPasskey(s, ada, false)
-	if err := s.ConfirmPasskey(w.ctx(), ""); kindOf(err) != bridge.KindNoConfirmationDue {
+	if err := s.ConfirmPasskey(w.ctx(), ""); kindOf(err) != wa.KindNoConfirmationDue {
 		t.Errorf("confirm before the answer: %v", err)
 	}
-	if _, _, err := s.RequestPairingCode(w.ctx(), "15550001", false); kindOf(err) != bridge.KindPasskeyPending {
+	if _, _, err := s.RequestPairingCode(w.ctx(), "15550001", false); kindOf(err) != wa.KindPasskeyPending {
 		t.Errorf("pairing code in the passkey step: %v", err)
 	}
 	if err := s.Connect(w.ctx()); err != nil || s.Status().Step.Name != bridge.StepPasskey {
@@ -216,7 +217,7 @@ func TestPasskeyCallsInTheWrongState(t *testing.T) {
 	if err := s.SubmitPasskey(w.ctx(), answer, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SubmitPasskey(w.ctx(), answer, true); kindOf(err) != bridge.KindPasskeyAnswered {
+	if err := s.SubmitPasskey(w.ctx(), answer, true); kindOf(err) != wa.KindPasskeyAnswered {
 		t.Errorf("answered twice: %v", err)
 	}
 	if _, err := s.Wait(w.ctx(), func(st bridge.Status) bool { return st.Step.ConfirmationDue }); err != nil {
@@ -229,7 +230,7 @@ func TestPasskeyCallsInTheWrongState(t *testing.T) {
 		t.Errorf("confirmed twice: %v", err)
 	}
 	w.reaches(s, bridge.StateConnected)
-	both("connected", bridge.KindNoPasskeyRequest, bridge.KindNoPasskeyRequest)
+	both("connected", wa.KindNoPasskeyRequest, wa.KindNoPasskeyRequest)
 }
 
 func TestPasskeyTimesOut(t *testing.T) {
@@ -275,9 +276,9 @@ func TestPasskeyTimesOut(t *testing.T) {
 			if e := w.reader("ada").of("PairError"); e.data["reason"] != test.reason {
 				t.Errorf("event %s", e.Data)
 			}
-			want := bridge.KindPasskeyExpired
+			want := wa.KindPasskeyExpired
 			if test.reason == "passkey_failed" {
-				want = bridge.KindNoPasskeyRequest
+				want = wa.KindNoPasskeyRequest
 			}
 			if err := s.SubmitPasskey(w.ctx(), answer, false); kindOf(err) != want {
 				t.Errorf("late answer: %v", err)
@@ -288,7 +289,7 @@ func TestPasskeyTimesOut(t *testing.T) {
 			}
 			if test.config == nil { // the session is as good as before
 				w.askForPasskey(s, ada, false)
-				if err := s.SubmitPasskey(w.ctx(), answer, false); bridge.ReasonOf(err) != bridge.ReasonBadParam {
+				if err := s.SubmitPasskey(w.ctx(), answer, false); wa.ReasonOf(err) != wa.ReasonBadParam {
 					t.Errorf("answer of the earlier pairing: %v", err)
 				}
 				if err := s.SubmitPasskey(w.ctx(), w.sign(s, ada, ""), false); err != nil {
@@ -346,7 +347,7 @@ func TestPasskeyStepIsInterrupted(t *testing.T) {
 					t.Fatal(err)
 				}
 				if test.reason == "" {
-					if err := s.SubmitPasskey(w.ctx(), answer, false); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+					if err := s.SubmitPasskey(w.ctx(), answer, false); wa.ReasonOf(err) != wa.ReasonNotFound {
 						t.Errorf("answer to a deleted session: %v", err)
 					}
 					s = w.create("ada")
@@ -356,10 +357,10 @@ func TestPasskeyStepIsInterrupted(t *testing.T) {
 					if test.reason != "restart" && st.Reason != test.reason || st.Step != (bridge.PairingStep{}) || st.Reason == "pairing_timeout" {
 						t.Errorf("afterwards: %+v", st)
 					}
-					if err := s.SubmitPasskey(w.ctx(), answer, false); kindOf(err) != bridge.KindNoPasskeyRequest {
+					if err := s.SubmitPasskey(w.ctx(), answer, false); kindOf(err) != wa.KindNoPasskeyRequest {
 						t.Errorf("answer afterwards: %v", err)
 					}
-					if err := s.ConfirmPasskey(w.ctx(), ""); kindOf(err) != bridge.KindNoPasskeyRequest {
+					if err := s.ConfirmPasskey(w.ctx(), ""); kindOf(err) != wa.KindNoPasskeyRequest {
 						t.Errorf("confirmation afterwards: %v", err)
 					}
 				}
@@ -393,7 +394,7 @@ func TestPasskeyCallsDoNotHang(t *testing.T) {
 			answer, done := w.sign(s, ada, ""), make(chan error, 1)
 			go func() { done <- s.SubmitPasskey(w.ctx(), answer, false) }()
 			deadline := time.Now().Add(patience)
-			for kindOf(s.SubmitPasskey(w.ctx(), new(types.WebAuthnResponse), false)) != bridge.KindPasskeyBusy && time.Now().Before(deadline) {
+			for kindOf(s.SubmitPasskey(w.ctx(), new(types.WebAuthnResponse), false)) != wa.KindPasskeyBusy && time.Now().Before(deadline) {
 				time.Sleep(time.Millisecond)
 			}
 			if err := interrupt(w, s); err != nil {
@@ -401,7 +402,7 @@ func TestPasskeyCallsDoNotHang(t *testing.T) {
 			}
 			select {
 			case err := <-done:
-				if reason := bridge.ReasonOf(err); reason != bridge.ReasonNotConnected && reason != bridge.ReasonNotFound {
+				if reason := wa.ReasonOf(err); reason != wa.ReasonNotConnected && reason != wa.ReasonNotFound {
 					t.Errorf("call on an interrupted pairing: %v", err)
 				}
 			case <-time.After(patience):
@@ -422,7 +423,7 @@ func TestTwoSessionsInThePasskeyStep(t *testing.T) {
 			if i == j {
 				continue
 			}
-			if err := s.SubmitPasskey(w.ctx(), w.sign(other, phones[j], ""), false); bridge.ReasonOf(err) != bridge.ReasonBadParam {
+			if err := s.SubmitPasskey(w.ctx(), w.sign(other, phones[j], ""), false); wa.ReasonOf(err) != wa.ReasonBadParam {
 				t.Errorf("session %d takes the answer to session %d: %v", i, j, err)
 			}
 		}

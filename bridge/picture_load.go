@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/waystation/waystation/bridge/picture"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 const (
@@ -29,15 +30,15 @@ func (s *Session) LoadPicture(ctx context.Context, field string, source *MediaSo
 		return nil, err
 	}
 	if err := pictureSlots.Acquire(ctx, 1); err != nil {
-		return nil, &Error{Reason: ReasonTimeout, Field: field, Message: "too many pictures are being read", Err: err}
+		return nil, &wa.Error{Reason: wa.ReasonTimeout, Field: field, Message: "too many pictures are being read", Err: err}
 	}
 	defer pictureSlots.Release(1)
 	square, err := picture.Square(file)
 	switch {
 	case errors.Is(err, picture.ErrNotImage):
-		return nil, &Error{Reason: ReasonBadParam, Field: field, Message: "is not a JPEG, PNG, GIF or WebP image", Err: err}
+		return nil, &wa.Error{Reason: wa.ReasonBadParam, Field: field, Message: "is not a JPEG, PNG, GIF or WebP image", Err: err}
 	case errors.Is(err, picture.ErrTooLarge):
-		return nil, &Error{Reason: ReasonBadParam, Field: field, Message: "has too many pixels", Err: err}
+		return nil, &wa.Error{Reason: wa.ReasonBadParam, Field: field, Message: "has too many pixels", Err: err}
 	}
 	return square, err
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // SetAvailability shows the account as online or not.
@@ -17,7 +19,7 @@ func (s *Session) SetAvailability(ctx context.Context, available bool) error {
 	if available {
 		state = types.PresenceAvailable
 	}
-	return waError("set the presence", cli.SendPresence(ctx, state))
+	return wa.Wrap("set the presence", cli.SendPresence(ctx, state))
 }
 
 // The states of a chat a person can show.
@@ -33,7 +35,7 @@ func (s *Session) SetChatState(ctx context.Context, chat, state string) error {
 	if err != nil {
 		return err
 	}
-	jid, err := ParseJID("chat", chat)
+	jid, err := wa.ParseJID("chat", chat)
 	if err != nil {
 		return err
 	}
@@ -45,9 +47,9 @@ func (s *Session) SetChatState(ctx context.Context, chat, state string) error {
 	case ChatStatePaused:
 		presence = types.ChatPresencePaused
 	default:
-		return badParam("state", "must be composing, recording or paused")
+		return wa.BadParam("state", "must be composing, recording or paused")
 	}
-	return waError("show the chat state", cli.SendChatPresence(ctx, jid, presence, kind))
+	return wa.Wrap("show the chat state", cli.SendChatPresence(ctx, jid, presence, kind))
 }
 
 const maxPresenceContacts = 100 // of one call
@@ -59,16 +61,16 @@ func (s *Session) SubscribePresence(ctx context.Context, contacts []string) ([]s
 		return nil, err
 	}
 	if len(contacts) > maxPresenceContacts {
-		return nil, badParam("contacts", "has more than %d people", maxPresenceContacts)
+		return nil, wa.BadParam("contacts", "has more than %d people", maxPresenceContacts)
 	}
 	accepted := make([]string, 0, len(contacts))
 	for i, contact := range contacts {
-		jid, err := parsePerson("contacts/"+strconv.Itoa(i), contact)
+		jid, err := wa.ParsePerson("contacts/"+strconv.Itoa(i), contact)
 		if err != nil {
 			return nil, err
 		}
 		if err := cli.SubscribePresence(ctx, jid); err != nil {
-			return nil, waError("subscribe to the presence", err)
+			return nil, wa.Wrap("subscribe to the presence", err)
 		}
 		accepted = append(accepted, jid.String())
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // PrivacySettings say who may see or do what. A value WhatsApp did not name is null.
@@ -25,16 +27,16 @@ type PrivacySettings struct {
 
 func newPrivacySettings(settings *types.PrivacySettings) *PrivacySettings {
 	return &PrivacySettings{
-		GroupAdd:     orNull(string(settings.GroupAdd)),
-		LastSeen:     orNull(string(settings.LastSeen)),
-		Status:       orNull(string(settings.Status)),
-		Profile:      orNull(string(settings.Profile)),
-		ReadReceipts: orNull(string(settings.ReadReceipts)),
-		Online:       orNull(string(settings.Online)),
-		CallAdd:      orNull(string(settings.CallAdd)),
-		Messages:     orNull(string(settings.Messages)),
-		Defense:      orNull(string(settings.Defense)),
-		Stickers:     orNull(string(settings.Stickers)),
+		GroupAdd:     wa.OrNull(string(settings.GroupAdd)),
+		LastSeen:     wa.OrNull(string(settings.LastSeen)),
+		Status:       wa.OrNull(string(settings.Status)),
+		Profile:      wa.OrNull(string(settings.Profile)),
+		ReadReceipts: wa.OrNull(string(settings.ReadReceipts)),
+		Online:       wa.OrNull(string(settings.Online)),
+		CallAdd:      wa.OrNull(string(settings.CallAdd)),
+		Messages:     wa.OrNull(string(settings.Messages)),
+		Defense:      wa.OrNull(string(settings.Defense)),
+		Stickers:     wa.OrNull(string(settings.Stickers)),
 	}
 }
 
@@ -46,7 +48,7 @@ func (s *Session) PrivacySettings(ctx context.Context, refresh bool) (*PrivacySe
 	}
 	settings, err := client.TryFetchPrivacySettings(ctx, refresh)
 	if err != nil {
-		return nil, waError("read the privacy settings", err)
+		return nil, wa.Wrap("read the privacy settings", err)
 	}
 	return newPrivacySettings(settings), nil
 }
@@ -77,11 +79,11 @@ var audience = []string{"all", "contacts", "contact_blacklist", "none"}
 // refusal, which names the setting; those before it stay changed.
 func (s *Session) UpdatePrivacySettings(ctx context.Context, change PrivacySettings) (*PrivacySettings, error) {
 	if change == (PrivacySettings{}) {
-		return nil, badParam("", "at least one setting must be given")
+		return nil, wa.BadParam("", "at least one setting must be given")
 	}
 	for _, field := range privacyFields {
 		if value := field.value(&change); value != nil && !slices.Contains(field.allowed, *value) {
-			return nil, badParam(field.field, "must be one of %s", strings.Join(field.allowed, ", "))
+			return nil, wa.BadParam(field.field, "must be one of %s", strings.Join(field.allowed, ", "))
 		}
 	}
 	client, err := s.live()
@@ -94,7 +96,7 @@ func (s *Session) UpdatePrivacySettings(ctx context.Context, change PrivacySetti
 			continue
 		}
 		if _, err := client.SetPrivacySetting(ctx, field.name, types.PrivacySetting(*value)); err != nil {
-			return nil, nameField(field.field, waError("change the privacy settings", err))
+			return nil, wa.NameField(field.field, wa.Wrap("change the privacy settings", err))
 		}
 	}
 	// whatsmeow's cache does not follow all of them.
@@ -112,7 +114,7 @@ func (s *Session) SetDefaultDisappearingTimer(ctx context.Context, seconds int) 
 	}
 	lifetime := time.Duration(seconds) * time.Second
 	if err := client.SetDefaultDisappearingTimer(ctx, lifetime); err != nil {
-		return waError("set the default timer", err)
+		return wa.Wrap("set the default timer", err)
 	}
 	return s.setDefaultTimer(ctx, lifetime, time.Now().Truncate(time.Second))
 }
@@ -139,17 +141,17 @@ func (s *Session) StatusPrivacy(ctx context.Context) (*StatusPrivacy, error) {
 	}
 	stored, err := client.GetStatusPrivacy(ctx)
 	if err != nil {
-		return nil, waError("read the status privacy", err)
+		return nil, wa.Wrap("read the status privacy", err)
 	}
 	result := &StatusPrivacy{Lists: make([]StatusList, len(stored))}
 	for i, list := range stored {
 		contacts := make([]string, len(list.List))
 		for j, jid := range list.List {
-			who, err := personOf(ctx, client.Store, jid)
+			who, err := wa.PersonOf(ctx, client.Store, jid)
 			if err != nil {
 				return nil, err
 			}
-			contacts[j] = who.contact().String()
+			contacts[j] = who.Address().String()
 		}
 		result.Lists[i] = StatusList{Type: string(list.Type), Contacts: contacts, IsDefault: list.IsDefault}
 	}

@@ -11,6 +11,8 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 const (
@@ -38,21 +40,21 @@ func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]
 	nodes := make([]waBinary.Node, len(jids))
 	issued := make([]IssuedToken, len(jids))
 	for i, jid := range jids {
-		who, err := personOf(ctx, client.Store, jid)
+		who, err := wa.PersonOf(ctx, client.Store, jid)
 		if err != nil {
 			return nil, err
 		}
 		nodes[i] = waBinary.Node{Tag: "token", Attrs: waBinary.Attrs{
 			"jid": tokenOwner(who), "t": strconv.FormatInt(now.Unix(), 10), "type": "trusted_contact",
 		}}
-		issued[i] = IssuedToken{Contact: who.contact().String(), LID: jidOrNull(who.lid), IssuedAt: now}
+		issued[i] = IssuedToken{Contact: who.Address().String(), LID: wa.JIDOrNull(who.LID), IssuedAt: now}
 	}
 	_, err = client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{ // no public call issues tokens
 		Namespace: "privacy", Type: "set", To: types.ServerJID,
 		Content: []waBinary.Node{{Tag: "tokens", Content: nodes}},
 	})
 	if err != nil {
-		return nil, waError("issue the tokens", err)
+		return nil, wa.Wrap("issue the tokens", err)
 	}
 	for _, jid := range jids {
 		if err := noteIssued(ctx, client.Store, jid, now); err != nil {
@@ -63,11 +65,11 @@ func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]
 }
 
 // tokenOwner is the address tokens are kept under: the LID where it is known.
-func tokenOwner(who person) types.JID {
-	if !who.lid.IsEmpty() {
-		return who.lid
+func tokenOwner(who wa.Person) types.JID {
+	if !who.LID.IsEmpty() {
+		return who.LID
 	}
-	return who.pn
+	return who.PN
 }
 
 // noteIssued writes the time beside a stored token; the store has no room for it without one.
@@ -78,19 +80,19 @@ func noteIssued(ctx context.Context, device *store.Device, jid types.JID, now ti
 	}
 	token.SenderTimestamp = now
 	if err := device.PrivacyTokens.PutPrivacyTokens(ctx, *token); err != nil {
-		return storageError("the time of the token could not be stored", err)
+		return wa.StorageError("the time of the token could not be stored", err)
 	}
 	return nil
 }
 
 func storedToken(ctx context.Context, device *store.Device, jid types.JID) (*store.PrivacyToken, error) {
-	who, err := personOf(ctx, device, jid)
+	who, err := wa.PersonOf(ctx, device, jid)
 	if err != nil {
 		return nil, err
 	}
 	token, err := device.PrivacyTokens.GetPrivacyToken(ctx, tokenOwner(who))
 	if err != nil {
-		return nil, storageError("the token could not be read", err)
+		return nil, wa.StorageError("the token could not be read", err)
 	}
 	return token, nil
 }
@@ -107,7 +109,7 @@ type PrivacyToken struct {
 
 // PrivacyToken looks up the stored token of a person.
 func (s *Session) PrivacyToken(ctx context.Context, contact string) (*PrivacyToken, error) {
-	jid, err := parsePerson("contact", contact)
+	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +121,13 @@ func (s *Session) PrivacyToken(ctx context.Context, contact string) (*PrivacyTok
 	if err != nil {
 		return nil, err
 	}
-	who, err := personOf(ctx, device, jid)
+	who, err := wa.PersonOf(ctx, device, jid)
 	if err != nil {
 		return nil, err
 	}
-	result := &PrivacyToken{Contact: who.contact().String(), LID: jidOrNull(who.lid), Found: token != nil && len(token.Token) > 0}
+	result := &PrivacyToken{Contact: who.Address().String(), LID: wa.JIDOrNull(who.LID), Found: token != nil && len(token.Token) > 0}
 	if result.Found {
-		result.ReceivedAt, result.IssuedAt = timeOrNull(token.Timestamp), timeOrNull(token.SenderTimestamp)
+		result.ReceivedAt, result.IssuedAt = wa.TimeOrNull(token.Timestamp), wa.TimeOrNull(token.SenderTimestamp)
 	}
 	return result, nil
 }
@@ -142,15 +144,15 @@ func (s *Session) ListPrivacyTokens(ctx context.Context) ([]string, error) {
 		return jid, row.Scan(&jid)
 	}).NewRowIter(s.b.db.Query(ctx, query, device.GetJID())).AsList()
 	if err != nil {
-		return nil, storageError("the tokens could not be read", err)
+		return nil, wa.StorageError("the tokens could not be read", err)
 	}
 	contacts := make([]string, len(owners))
 	for i, owner := range owners {
-		who, err := personOf(ctx, device, owner)
+		who, err := wa.PersonOf(ctx, device, owner)
 		if err != nil {
 			return nil, err
 		}
-		contacts[i] = who.contact().String()
+		contacts[i] = who.Address().String()
 	}
 	slices.Sort(contacts)
 	return slices.Compact(contacts), nil
@@ -164,7 +166,7 @@ func (s *Session) DeleteExpiredPrivacyTokens(ctx context.Context) (int64, error)
 	}
 	deleted, err := device.PrivacyTokens.DeleteExpiredPrivacyTokens(ctx, tokenCutoff(time.Now()))
 	if err != nil {
-		return 0, storageError("the tokens could not be deleted", err)
+		return 0, wa.StorageError("the tokens could not be deleted", err)
 	}
 	return deleted, nil
 }

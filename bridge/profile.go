@@ -8,6 +8,8 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 const (
@@ -41,8 +43,8 @@ func (s *Session) Profile(ctx context.Context) (*Profile, error) {
 		return nil, err
 	}
 	profile := &Profile{
-		JID: status.JID.String(), LID: jidOrNull(status.LID), PushName: orNull(status.PushName),
-		PictureURL: picture.URL, BusinessName: orNull(status.BusinessName),
+		JID: status.JID.String(), LID: wa.JIDOrNull(status.LID), PushName: wa.OrNull(status.PushName),
+		PictureURL: picture.URL, BusinessName: wa.OrNull(status.BusinessName),
 	}
 	for _, info := range infos {
 		profile.About = info.About
@@ -70,7 +72,7 @@ func (s *Session) SetPushName(ctx context.Context, name string) error {
 	if s.Settings().UnavailableAfterConnect {
 		presence = types.PresenceUnavailable
 	}
-	return waError("announce the name", client.SendPresence(ctx, presence))
+	return wa.Wrap("announce the name", client.SendPresence(ctx, presence))
 }
 
 // SetAbout changes the own about text; empty removes it.
@@ -82,7 +84,7 @@ func (s *Session) SetAbout(ctx context.Context, about string) error {
 	if err != nil {
 		return err
 	}
-	return waError("change the about text", client.SetStatusMessage(ctx, types.SetStatusInput{Text: &about}))
+	return wa.Wrap("change the about text", client.SetStatusMessage(ctx, types.SetStatusInput{Text: &about}))
 }
 
 // SetProfilePicture sets the own picture to a JPEG as LoadPicture makes it and
@@ -95,7 +97,7 @@ func (s *Session) SetProfilePicture(ctx context.Context, jpeg []byte) (string, e
 	// whatsmeow's name for it notwithstanding: without a group it is the own picture.
 	id, err := client.SetGroupPhoto(ctx, types.EmptyJID, jpeg)
 	if err != nil {
-		return "", waError("change the own picture", err)
+		return "", wa.Wrap("change the own picture", err)
 	}
 	return id, nil
 }
@@ -109,7 +111,7 @@ func (s *Session) ContactLink(ctx context.Context, revoke bool) (string, error) 
 	}
 	code, err := client.GetContactQRLink(ctx, revoke)
 	if err != nil {
-		return "", waError("make the contact link", err)
+		return "", wa.Wrap("make the contact link", err)
 	}
 	return contactLink(code), nil
 }

@@ -91,7 +91,7 @@ func (t *translation) projectReceipt(evt *events.Receipt, kind string) {
 	}
 	if isPerson(evt.Chat) {
 		if other, err := t.person(evt.Chat, chatAlt(&evt.MessageSource)); err == nil {
-			r.ChatPN, r.ChatLID = addressString(other.pn), addressString(other.lid)
+			r.ChatPN, r.ChatLID = addressString(other.PN), addressString(other.LID)
 		}
 	}
 	t.project(func(ctx context.Context) error { return p.ProjectReceipt(ctx, t.s.owner, r) })
@@ -106,7 +106,7 @@ func (t *translation) projectChat(chat types.JID, change ProjectedChat) {
 	change.Chat = chat.ToNonAD().String()
 	if isPerson(chat) {
 		if other, err := t.person(chat); err == nil {
-			change.PN, change.LID = addressString(other.pn), addressString(other.lid)
+			change.PN, change.LID = addressString(other.PN), addressString(other.LID)
 		}
 	}
 	t.project(func(ctx context.Context) error { return p.ProjectChat(ctx, t.s.owner, &change) })

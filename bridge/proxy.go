@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/guard"
 )
 
@@ -52,24 +53,24 @@ func (p Proxy) merge(change Proxy) (Proxy, error) {
 func (p Proxy) check() error {
 	if p.URL == "" {
 		if p.Enabled {
-			return badParam("url", "is needed to switch the proxy on")
+			return wa.BadParam("url", "is needed to switch the proxy on")
 		}
 		return nil
 	}
 	if len(p.URL) > maxProxyLength {
-		return badParam("url", "is longer than %d characters", maxProxyLength)
+		return wa.BadParam("url", "is longer than %d characters", maxProxyLength)
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Host == "" || u.Hostname() == "" {
-		return badParam("url", "is not an address like socks5://user:password@host:port")
+		return wa.BadParam("url", "is not an address like socks5://user:password@host:port")
 	}
 	switch u.Scheme {
 	case "http", "https", "socks5":
 	default:
-		return badParam("url", "must begin with http, https or socks5")
+		return wa.BadParam("url", "must begin with http, https or socks5")
 	}
 	if password, _ := u.User.Password(); password == maskedSecret {
-		return badParam("url", "holds a masked password that is not the stored one's")
+		return wa.BadParam("url", "holds a masked password that is not the stored one's")
 	}
 	return nil
 }

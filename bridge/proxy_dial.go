@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/net/proxy"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/guard"
 )
 
@@ -166,13 +167,13 @@ func (b *Bridge) checkProxy(ctx context.Context, p Proxy) error {
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil {
-		return badParam("url", "is not an address like socks5://user:password@host:port")
+		return wa.BadParam("url", "is not an address like socks5://user:password@host:port")
 	}
 	switch err := b.outbound.CheckAddress(ctx, proxyServer(u)); guard.ReasonOf(err) {
 	case guard.ReasonForbidden:
-		return badParam("url", "leads to an address that is not public; the operator can allow it (allow-hosts host:port)")
+		return wa.BadParam("url", "leads to an address that is not public; the operator can allow it (allow-hosts host:port)")
 	case guard.ReasonBadURL:
-		return badParam("url", "has a host that is not a host name, or an unusual form of an address")
+		return wa.BadParam("url", "has a host that is not a host name, or an unusual form of an address")
 	}
 	return ctx.Err()
 }

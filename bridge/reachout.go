@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -41,7 +42,7 @@ func (r Reachout) equal(other Reachout) bool {
 }
 
 func (r Reachout) fields() map[string]any {
-	return fields{"active": r.Active, "enforcement_type": orNull(r.EnforcementType), "until": timeOrNull(r.Until)}
+	return fields{"active": r.Active, "enforcement_type": wa.OrNull(r.EnforcementType), "until": wa.TimeOrNull(r.Until)}
 }
 
 func reachoutOf(evt *events.NotifyAccountReachoutTimelock) Reachout {
@@ -174,30 +175,30 @@ func (s *Session) isNewContact(ctx context.Context, cli *whatsmeow.Client, to ty
 	}
 	known, err := s.b.messages.HasContact(ctx, s.owner, s.chatAddress(ctx, to))
 	if err != nil {
-		return false, storageError("the chat could not be read", err)
+		return false, wa.StorageError("the chat could not be read", err)
 	}
 	if known {
 		return false, nil
 	}
 	token, err := cli.DangerousInternals().EnsureTCToken(ctx, to) // what whatsmeow sends with the message; no public call returns it
 	if err != nil {
-		return false, waError("read the privacy token of the contact", err)
+		return false, wa.Wrap("read the privacy token of the contact", err)
 	}
 	return len(token) == 0, nil
 }
 
 // refusedByTimelock is the error of a message to a new contact.
-func refusedByTimelock(reach Reachout) *Error {
+func refusedByTimelock(reach Reachout) *wa.Error {
 	message := "WhatsApp does not let the account write to new contacts at present; existing chats and groups are not affected"
 	if !reach.Until.IsZero() {
 		message = "WhatsApp does not let the account write to new contacts until " + reach.Until.UTC().Format(time.RFC3339) + "; existing chats and groups are not affected"
 	}
-	return &Error{Reason: ReasonWhatsApp, Kind: KindReachoutTimelock, Field: "to", WACode: refusedReachout, Message: message, RetryAt: reach.Until}
+	return &wa.Error{Reason: wa.ReasonWhatsApp, Kind: wa.KindReachoutTimelock, Field: "to", WACode: refusedReachout, Message: message, RetryAt: reach.Until}
 }
 
 // explainRefusedReachout gives WhatsApp's refusal of a first message, code 463, the same kind as a refusal by this server. It asks for the timelock when none
 // is known, to name its end. Refusals in existing chats keep their general form.
-func (s *Session) explainRefusedReachout(ctx context.Context, cli *whatsmeow.Client, to types.JID, failure *Error) *Error {
+func (s *Session) explainRefusedReachout(ctx context.Context, cli *whatsmeow.Client, to types.JID, failure *wa.Error) *wa.Error {
 	if failure.WACode != refusedReachout {
 		return failure
 	}
@@ -208,7 +209,7 @@ func (s *Session) explainRefusedReachout(ctx context.Context, cli *whatsmeow.Cli
 		s.readReachout(ctx, cli)
 	}
 	out := *failure
-	out.Kind, out.Field = KindReachoutTimelock, "to"
+	out.Kind, out.Field = wa.KindReachoutTimelock, "to"
 	if reach := s.Status().Reachout; reach.Active {
 		out.Message, out.RetryAt = refusedByTimelock(reach).Message, reach.Until
 	}

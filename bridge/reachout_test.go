@@ -10,6 +10,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 func TestReachoutTimelockStopsFirstMessagesOnly(t *testing.T) {
@@ -38,8 +39,8 @@ func TestReachoutTimelockStopsFirstMessagesOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.reaches(s, bridge.StateConnected)
-	var refused *bridge.Error
-	if err := text(carol.JID()); !errors.As(err, &refused) || refused.Kind != bridge.KindReachoutTimelock || refused.RetryAt.IsZero() || refused.WACode != 463 {
+	var refused *wa.Error
+	if err := text(carol.JID()); !errors.As(err, &refused) || refused.Kind != wa.KindReachoutTimelock || refused.RetryAt.IsZero() || refused.WACode != 463 {
 		t.Errorf("new contact: %+v", err)
 	}
 	if err := text(bob.JID()); err != nil {

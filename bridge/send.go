@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -63,7 +64,7 @@ const (
 // in the order in which they leave here, so a caller who needs an order within
 // a chat waits for one call before the next.
 func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOptions) (*Sent, error) {
-	chat, err := ParseJID("to", to)
+	chat, err := wa.ParseJID("to", to)
 	if err != nil {
 		return nil, err
 	}
@@ -120,13 +121,13 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 
 func checkSendOptions(c *Content, o *SendOptions) error {
 	if len(o.MessageID) > maxMessageID {
-		return badParam("message_id", "is longer than %d characters", maxMessageID)
+		return wa.BadParam("message_id", "is longer than %d characters", maxMessageID)
 	}
 	if o.TypingSeconds < 0 || o.TypingSeconds > maxTyping {
-		return badParam("typing_seconds", "must be between 0 and %d", maxTyping)
+		return wa.BadParam("typing_seconds", "must be between 0 and %d", maxTyping)
 	}
 	if c.ViewOnce && o.DisappearingSeconds != nil && *o.DisappearingSeconds > 0 {
-		return badParam("disappearing_seconds", "does not go with view_once")
+		return wa.BadParam("disappearing_seconds", "does not go with view_once")
 	}
 	return nil
 }
@@ -136,12 +137,12 @@ func checkSendOptions(c *Content, o *SendOptions) error {
 func (s *Session) sentBefore(ctx context.Context, chat types.JID, id string) (*Sent, error) {
 	row, err := s.storedMessage(ctx, chat.String(), id)
 	switch {
-	case ReasonOf(err) == ReasonNotFound:
+	case wa.ReasonOf(err) == wa.ReasonNotFound:
 		return nil, nil
 	case err != nil:
 		return nil, err
 	case !row.FromMe:
-		return nil, &Error{Reason: ReasonConflict, Field: "message_id", Message: "somebody else's message in this chat has this id"}
+		return nil, &wa.Error{Reason: wa.ReasonConflict, Field: "message_id", Message: "somebody else's message in this chat has this id"}
 	case row.Status <= messages.StatusPending:
 		return nil, nil
 	}
@@ -168,14 +169,14 @@ func checkRegistered(ctx context.Context, cli *whatsmeow.Client, to types.JID) e
 	}
 	found, err := cli.IsOnWhatsApp(ctx, []string{"+" + to.User})
 	if err != nil {
-		return waError("check the number", err)
+		return wa.Wrap("check the number", err)
 	}
 	for _, answer := range found {
 		if answer.IsIn {
 			return nil
 		}
 	}
-	return &Error{Reason: ReasonNotFound, Field: "to", Message: "the number is not on WhatsApp"}
+	return &wa.Error{Reason: wa.ReasonNotFound, Field: "to", Message: "the number is not on WhatsApp"}
 }
 
 // showTyping shows typing, or recording, for a while.
@@ -188,7 +189,7 @@ func (s *Session) showTyping(ctx context.Context, cli *whatsmeow.Client, chat ty
 		kind = types.ChatPresenceMediaAudio
 	}
 	if err := cli.SendChatPresence(ctx, chat, types.ChatPresenceComposing, kind); err != nil {
-		return waError("show typing", err)
+		return wa.Wrap("show typing", err)
 	}
 	timer := time.NewTimer(time.Duration(seconds * float64(time.Second)))
 	defer timer.Stop()
@@ -196,7 +197,7 @@ func (s *Session) showTyping(ctx context.Context, cli *whatsmeow.Client, chat ty
 	case <-timer.C:
 		return nil // the message itself ends the typing
 	case <-ctx.Done():
-		return &Error{Reason: ReasonTimeout, Message: "the time ran out while typing was shown; nothing was sent", Err: ctx.Err()}
+		return &wa.Error{Reason: wa.ReasonTimeout, Message: "the time ran out while typing was shown; nothing was sent", Err: ctx.Err()}
 	}
 }
 
@@ -228,15 +229,15 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 		if sent, err := s.sentBefore(ctx, out.to, out.id); err != nil || sent != nil {
 			return sent, err
 		}
-		return nil, &Error{Reason: ReasonConflict, Field: "message_id", Message: "a message of this id is there already", MessageID: out.id}
+		return nil, &wa.Error{Reason: wa.ReasonConflict, Field: "message_id", Message: "a message of this id is there already", MessageID: out.id}
 	}
 	resp, err := sendMessage(ctx, cli, out.to, out.content, whatsmeow.SendRequestExtra{ID: out.id, MediaHandle: out.handle})
 	// What became of the message is recorded even when the caller has gone.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterSendTime)
 	defer cancel()
 	if err != nil {
-		failure := sendError(out.id, err)
-		if explained := (*Error)(nil); errors.As(s.explain(failure), &explained) {
+		failure := wa.SendError(out.id, err)
+		if explained := (*wa.Error)(nil); errors.As(s.explain(failure), &explained) {
 			failure = explained
 		}
 		failure = s.explainRefusedReachout(after, cli, out.to, failure)
@@ -248,11 +249,11 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 		return nil, failure
 	}
 	if err := s.recordAck(after, out, address, &resp); err != nil {
-		return nil, &Error{Reason: ReasonStorage, Message: "the message went out, and that could not be recorded", Err: err, MessageID: out.id}
+		return nil, &wa.Error{Reason: wa.ReasonStorage, Message: "the message went out, and that could not be recorded", Err: err, MessageID: out.id}
 	}
 	row, err := s.b.messages.Message(after, s.owner, address, out.id)
 	if err != nil {
-		return nil, storageError("the message went out, and could not be read back", err)
+		return nil, wa.StorageError("the message went out, and could not be read back", err)
 	}
 	return sentOf(row)
 }
@@ -271,7 +272,7 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 	}
 	row.Status, row.Recipients, row.MediaID = messages.StatusPending, s.recipients(ctx, out.to), out.mediaID
 	if err := ctx.Err(); err != nil {
-		return address, false, &Error{Reason: ReasonTimeout, Message: "the time ran out before the message left", Err: err}
+		return address, false, &wa.Error{Reason: wa.ReasonTimeout, Message: "the time ran out before the message left", Err: err}
 	}
 	begin := func(ctx context.Context) (err error) {
 		begun, err = s.b.messages.Begin(ctx, s.owner, row)
@@ -279,7 +280,7 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 	}
 	if !out.echo {
 		if err := begin(ctx); err != nil {
-			return address, false, storageError("the message could not be stored", err)
+			return address, false, wa.StorageError("the message could not be stored", err)
 		}
 		return row.Chat, begun, nil
 	}
@@ -296,7 +297,7 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 		err = begin(ctx) // sent before without success: the event stands already
 	}
 	if err != nil {
-		return address, false, storageError("the message could not be stored", err)
+		return address, false, wa.StorageError("the message could not be stored", err)
 	}
 	for _, then := range t.after {
 		then()

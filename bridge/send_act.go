@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -38,7 +39,7 @@ type subject struct {
 
 // find resolves a reference: the store's word, then the caller's.
 func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
-	chat, err := ParseJID("chat", ref.Chat)
+	chat, err := wa.ParseJID("chat", ref.Chat)
 	if err != nil {
 		return nil, err
 	}
@@ -49,23 +50,23 @@ func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
 		t.row, t.fromMe = row, row.FromMe
 		if !t.fromMe {
 			if t.sender, err = types.ParseJID(row.Sender.JID); err != nil {
-				return nil, storageError("the stored message cannot be read", err)
+				return nil, wa.StorageError("the stored message cannot be read", err)
 			}
 		}
 		return t, nil
-	case err != nil && ReasonOf(err) != ReasonNotFound:
+	case err != nil && wa.ReasonOf(err) != wa.ReasonNotFound:
 		return nil, err
 	case ref.FromMe != nil && *ref.FromMe:
 		t.fromMe = true
 		return t, nil
 	case ref.Sender != "":
-		t.sender, err = parsePerson("sender", ref.Sender)
+		t.sender, err = wa.ParsePerson("sender", ref.Sender)
 		return t, err
 	case ref.FromMe != nil && isPerson(chat):
 		t.sender = chat
 		return t, nil
 	}
-	return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "the store does not know the message; name its sender or from_me"}
+	return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "message_id", Message: "the store does not know the message; name its sender or from_me"}
 }
 
 // act sends a message that changes another one, and records it once WhatsApp
@@ -77,7 +78,7 @@ func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, 
 	out := &outgoing{to: to, id: id, content: content}
 	resp, err := sendMessage(ctx, cli, to, content, whatsmeow.SendRequestExtra{ID: out.id})
 	if err != nil {
-		return nil, sendError(out.id, err)
+		return nil, wa.SendError(out.id, err)
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterSendTime)
 	defer cancel()
@@ -98,7 +99,7 @@ func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, 
 		err = t.append()
 	}
 	if err != nil {
-		return nil, &Error{Reason: ReasonStorage, Message: "it was sent, and that could not be recorded", Err: err, MessageID: out.id}
+		return nil, &wa.Error{Reason: wa.ReasonStorage, Message: "it was sent, and that could not be recorded", Err: err, MessageID: out.id}
 	}
 	return &resp, nil
 }
@@ -119,14 +120,14 @@ func (s *Session) React(ctx context.Context, ref MessageRef, emoji string) (*Rea
 		return nil, err
 	}
 	if len(emoji) > maxEmoji {
-		return nil, badParam("emoji", "is longer than an emoji")
+		return nil, wa.BadParam("emoji", "is longer than an emoji")
 	}
 	t, err := s.find(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if t.chat.Server == types.NewsletterServer {
-		return nil, newError(ReasonNotSupported, "newsletter posts take reactions by newsletter.react")
+		return nil, wa.NewError(wa.ReasonNotSupported, "newsletter posts take reactions by newsletter.react")
 	}
 	resp, err := s.act(ctx, cli, t.chat, ref.ActID, cli.BuildReaction(t.chat, t.sender, ref.MessageID, emoji))
 	if err != nil {
@@ -152,7 +153,7 @@ func (s *Session) Revoke(ctx context.Context, ref MessageRef) (*Changed, error) 
 		return nil, err
 	}
 	if !t.fromMe && t.chat.Server != types.GroupServer {
-		return nil, newError(ReasonForbidden, "what others wrote can be deleted for everyone by group admins only")
+		return nil, wa.NewError(wa.ReasonForbidden, "what others wrote can be deleted for everyone by group admins only")
 	}
 	resp, err := s.act(ctx, cli, t.chat, ref.ActID, cli.BuildRevoke(t.chat, t.sender, ref.MessageID))
 	if err != nil {
@@ -203,7 +204,7 @@ func (s *Session) DeleteForMe(ctx context.Context, ref MessageRef, deleteMedia b
 		return nil, err
 	}
 	if err := s.b.messages.Delete(ctx, s.owner, s.chatAddress(ctx, t.chat), ref.MessageID); err != nil {
-		return nil, storageError("the message could not be removed", err)
+		return nil, wa.StorageError("the message could not be removed", err)
 	}
 	if deleteMedia && t.row != nil && t.row.MediaID != "" {
 		if err := s.b.files.Delete(ctx, s.owner, t.row.MediaID); err != nil {
@@ -230,7 +231,7 @@ func (s *Session) SetStarred(ctx context.Context, ref MessageRef, starred bool) 
 		return err
 	}
 	if err := s.b.messages.SetStarred(ctx, s.owner, s.chatAddress(ctx, t.chat), ref.MessageID, starred); err != nil {
-		return storageError("the message could not be starred", err)
+		return wa.StorageError("the message could not be starred", err)
 	}
 	return nil
 }

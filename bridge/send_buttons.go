@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/phonenumber"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Button is a button under a message; its type says which members count.
@@ -36,8 +37,8 @@ type ButtonAction struct {
 type AnyButton struct {
 	Type string `json:"type" rpc:"enum=reply|url|call|copy|pix|review_and_pay" doc:"buttons: what pressing it does"`
 	ButtonAction
-	Name   string     `json:"name" rpc:"max=128" doc:"native_flow: WhatsApp's name of the kind of button"`
-	Params JSONObject `json:"params" doc:"native_flow: its parameters"`
+	Name   string        `json:"name" rpc:"max=128" doc:"native_flow: WhatsApp's name of the kind of button"`
+	Params wa.JSONObject `json:"params" doc:"native_flow: its parameters"`
 }
 
 // Buttons puts buttons of the known types into a content object.
@@ -119,10 +120,10 @@ var buttonKinds = map[string]struct {
 // flowButtons makes the buttons of a native-flow message. Errors name the button by its position.
 func flowButtons(list []AnyButton, limit int) ([]*flowButton, error) {
 	if len(list) == 0 {
-		return nil, badParam("buttons", "is empty")
+		return nil, wa.BadParam("buttons", "is empty")
 	}
 	if len(list) > limit {
-		return nil, badParam("buttons", "has more than %d buttons", limit)
+		return nil, wa.BadParam("buttons", "has more than %d buttons", limit)
 	}
 	out := make([]*flowButton, len(list))
 	ids := map[string]bool{}
@@ -134,7 +135,7 @@ func flowButtons(list []AnyButton, limit int) ([]*flowButton, error) {
 		if list[i].Type == buttonReply {
 			// The answer names a button by its id: two alike could not be told apart.
 			if ids[action.ID] {
-				return nil, badParam(field+"/id", "is there twice")
+				return nil, wa.BadParam(field+"/id", "is there twice")
 			}
 			ids[action.ID] = true
 		}
@@ -151,11 +152,11 @@ func flowButtonOf(kind string, action *ButtonAction) (*flowButton, error) {
 	how, known := buttonKinds[kind]
 	switch {
 	case kind == "":
-		return nil, badParam("type", "is missing")
+		return nil, wa.BadParam("type", "is missing")
 	case !known:
-		return nil, badParam("type", "is not a type of button")
+		return nil, wa.BadParam("type", "is not a type of button")
 	case strings.TrimSpace(action.Label) == "" && kind != buttonPix && kind != buttonPay:
-		return nil, badParam("label", "is missing")
+		return nil, wa.BadParam("label", "is missing")
 	}
 	params, err := how.params(action)
 	if err != nil {
@@ -179,17 +180,17 @@ func urlParams(b *ButtonAction) (any, error) {
 	address, fallback := b.URL, b.MerchantURL
 	switch {
 	case address == "" && fallback == "":
-		return nil, badParam("url", "is missing")
+		return nil, wa.BadParam("url", "is missing")
 	case address == "":
 		address = fallback
 	case fallback == "":
 		fallback = address
 	}
 	if !isWebAddress(address) {
-		return nil, badParam("url", "is not an http(s) address")
+		return nil, wa.BadParam("url", "is not an http(s) address")
 	}
 	if !isWebAddress(fallback) {
-		return nil, badParam("merchant_url", "is not an http(s) address")
+		return nil, wa.BadParam("merchant_url", "is not an http(s) address")
 	}
 	return &struct {
 		Label    string `json:"display_text"`
@@ -206,12 +207,12 @@ func isWebAddress(s string) bool {
 
 func callParams(b *ButtonAction) (any, error) {
 	if b.Phone == "" {
-		return nil, badParam("phone", "is missing")
+		return nil, wa.BadParam("phone", "is missing")
 	}
 	// Short numbers are fine: people call hotlines.
 	number, international, ok := phonenumber.Normalize(b.Phone)
 	if !ok || len(number) > maxButtonNumber {
-		return nil, badParam("phone", "is not a phone number")
+		return nil, wa.BadParam("phone", "is not a phone number")
 	}
 	if international {
 		number = "+" + number
@@ -225,7 +226,7 @@ func callParams(b *ButtonAction) (any, error) {
 
 func copyParams(b *ButtonAction) (any, error) {
 	if b.Code == "" {
-		return nil, badParam("code", "is missing")
+		return nil, wa.BadParam("code", "is missing")
 	}
 	return &struct {
 		Label string `json:"display_text"`
@@ -283,11 +284,11 @@ var pixKeyTypes = map[string]bool{"PHONE": true, "EMAIL": true, "CPF": true, "CN
 func (p *payment) payTo(pix *PixKey) error {
 	switch {
 	case pix.Key == "":
-		return badParam("pix/key", "is missing")
+		return wa.BadParam("pix/key", "is missing")
 	case pix.MerchantName == "":
-		return badParam("pix/merchant_name", "is missing")
+		return wa.BadParam("pix/merchant_name", "is missing")
 	case !pixKeyTypes[pix.KeyType]:
-		return badParam("pix/key_type", "must be PHONE, EMAIL, CPF, CNPJ or EVP")
+		return wa.BadParam("pix/key_type", "must be PHONE, EMAIL, CPF, CNPJ or EVP")
 	}
 	setting := paymentSetting{Type: "pix_static_code"}
 	setting.Pix.Merchant, setting.Pix.Key, setting.Pix.KeyType = pix.MerchantName, pix.Key, pix.KeyType
@@ -298,7 +299,7 @@ func (p *payment) payTo(pix *PixKey) error {
 // pixParams show a Pix key without a sum: the payer enters it.
 func pixParams(b *ButtonAction) (any, error) {
 	if b.Pix == nil {
-		return nil, badParam("pix", "is missing")
+		return nil, wa.BadParam("pix", "is missing")
 	}
 	nothing := amount{0, defaultOffset}
 	p := newPayment(b.Label, b.ID, defaultPayment, nothing, []paymentItem{{ID: b.ID, Amount: nothing}})
@@ -309,11 +310,11 @@ func payParams(b *ButtonAction) (any, error) {
 	order := b.Order
 	switch {
 	case order == nil:
-		return nil, badParam("order", "is missing")
+		return nil, wa.BadParam("order", "is missing")
 	case order.ReferenceID == "":
-		return nil, badParam("order/reference_id", "is missing")
+		return nil, wa.BadParam("order/reference_id", "is missing")
 	case len(order.Items) == 0:
-		return nil, badParam("order/items", "is empty")
+		return nil, wa.BadParam("order/items", "is empty")
 	}
 	total, items := amount{0, orDefault(order.AmountOffset, defaultOffset)}, make([]paymentItem, len(order.Items))
 	for i, item := range order.Items {
@@ -322,10 +323,10 @@ func payParams(b *ButtonAction) (any, error) {
 			Amount: amount{item.AmountValue, orDefault(item.AmountOffset, defaultOffset)},
 		}
 		if order.TotalValue == nil && items[i].Amount.Offset != total.Offset {
-			return nil, badParam("order/total_value", "is needed: the items have other offsets than the total")
+			return nil, wa.BadParam("order/total_value", "is needed: the items have other offsets than the total")
 		}
 		if total.Value += item.AmountValue * item.Quantity; total.Value > maxPayment {
-			return nil, badParam("order/items", "add up to more than %d", int64(maxPayment))
+			return nil, wa.BadParam("order/items", "add up to more than %d", int64(maxPayment))
 		}
 	}
 	if order.TotalValue != nil {
@@ -352,7 +353,7 @@ func orDefault(n, otherwise int64) int64 {
 // checkLength refuses a text of more than so many characters.
 func checkLength(field, text string, most int) error {
 	if len(text) > most && utf8.RuneCountInString(text) > most {
-		return badParam(field, "is longer than %d characters", most)
+		return wa.BadParam(field, "is longer than %d characters", most)
 	}
 	return nil
 }

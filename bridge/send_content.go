@@ -13,6 +13,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Content is one message body: Type, and the fields of that type.
@@ -65,7 +67,7 @@ type Content struct {
 	Sections       []ListSection `json:"sections" rpc:"max=10" doc:"list: what can be chosen"`
 	AsText         bool          `json:"as_text" doc:"list: as plain numbered text; default false"`
 	Header         *FlowHeader   `json:"header" doc:"native_flow: what stands above the text"`
-	MessageParams  JSONObject    `json:"message_params" doc:"native_flow: parameters of the whole message"`
+	MessageParams  wa.JSONObject `json:"message_params" doc:"native_flow: parameters of the whole message"`
 	MessageVersion int           `json:"message_version" rpc:"min=1,max=100" doc:"native_flow: version of the format; default 1"`
 	Cards          []Card        `json:"cards" rpc:"max=10" doc:"carousel: the cards"`
 	Items          []OrderItem   `json:"items" rpc:"max=100" doc:"order: its positions"`
@@ -116,14 +118,14 @@ var builders = map[string]func(*builder, context.Context) (*waE2E.Message, error
 func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {
 	build := builders[b.c.Type]
 	if build == nil {
-		return nil, badParam("type", "is not a kind of message that can be sent")
+		return nil, wa.BadParam("type", "is not a kind of message that can be sent")
 	}
 	return build(b, ctx)
 }
 
 func (b *builder) text(ctx context.Context) (*waE2E.Message, error) {
 	if b.c.Text == "" || !b.c.Verbatim && strings.TrimSpace(b.c.Text) == "" {
-		return nil, badParam("text", "is empty")
+		return nil, wa.BadParam("text", "is empty")
 	}
 	text := &waE2E.ExtendedTextMessage{Text: proto.String(b.c.Text)}
 	if err := b.style(text); err != nil {
@@ -148,7 +150,7 @@ func (b *builder) style(text *waE2E.ExtendedTextMessage) error {
 		digits, hash := strings.CutPrefix(color.value, "#")
 		value, err := strconv.ParseUint(digits, 16, 32)
 		if !hash || len(digits) != 8 || err != nil {
-			return badParam(color.field, "is not of the form #AARRGGBB")
+			return wa.BadParam(color.field, "is not of the form #AARRGGBB")
 		}
 		*color.to = proto.Uint32(uint32(value))
 	}
@@ -171,18 +173,18 @@ func simplify(m *waE2E.Message) {
 func (b *builder) location(context.Context) (*waE2E.Message, error) {
 	switch {
 	case b.c.Latitude == nil:
-		return nil, badParam("latitude", "is missing")
+		return nil, wa.BadParam("latitude", "is missing")
 	case b.c.Longitude == nil:
-		return nil, badParam("longitude", "is missing")
+		return nil, wa.BadParam("longitude", "is missing")
 	}
 	return &waE2E.Message{LocationMessage: &waE2E.LocationMessage{
-		DegreesLatitude: b.c.Latitude, DegreesLongitude: b.c.Longitude, Name: orNull(b.c.Name), Address: orNull(b.c.Address),
+		DegreesLatitude: b.c.Latitude, DegreesLongitude: b.c.Longitude, Name: wa.OrNull(b.c.Name), Address: wa.OrNull(b.c.Address),
 	}}, nil
 }
 
 func (b *builder) contact(ctx context.Context) (*waE2E.Message, error) {
 	if len(b.c.Contacts) == 0 {
-		return nil, badParam("contacts", "is empty")
+		return nil, wa.BadParam("contacts", "is empty")
 	}
 	cards := make([]*waE2E.ContactMessage, len(b.c.Contacts))
 	for i := range b.c.Contacts {
@@ -203,19 +205,19 @@ func (b *builder) contact(ctx context.Context) (*waE2E.Message, error) {
 func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMessage, error) {
 	switch {
 	case card.VCard != "" && card.Contact != "":
-		return nil, badParam("contact", "cannot stand beside a vcard")
+		return nil, wa.BadParam("contact", "cannot stand beside a vcard")
 	case card.VCard != "":
 		if !b.c.Verbatim && !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(card.VCard)), "BEGIN:VCARD") {
-			return nil, badParam("vcard", "does not begin with BEGIN:VCARD")
+			return nil, wa.BadParam("vcard", "does not begin with BEGIN:VCARD")
 		}
 		if card.Name == "" {
-			return nil, badParam("name", "is needed with a vcard")
+			return nil, wa.BadParam("name", "is needed with a vcard")
 		}
 		return &waE2E.ContactMessage{DisplayName: proto.String(card.Name), Vcard: proto.String(card.VCard)}, nil
 	case card.Contact == "":
-		return nil, badParam("vcard", "is missing")
+		return nil, wa.BadParam("vcard", "is missing")
 	}
-	jid, err := parsePerson("contact", card.Contact)
+	jid, err := wa.ParsePerson("contact", card.Contact)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +226,7 @@ func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMe
 		return nil, err
 	}
 	if known.PhoneNumber == nil {
-		return nil, badParam("contact", "has no known phone number to put on a card")
+		return nil, wa.BadParam("contact", "has no known phone number to put on a card")
 	}
 	name := card.Name
 	if name == "" {
@@ -246,17 +248,17 @@ const minPollOptions = 2
 func (b *builder) poll(context.Context) (*waE2E.Message, error) {
 	switch {
 	case strings.TrimSpace(b.c.Question) == "":
-		return nil, badParam("question", "is empty")
+		return nil, wa.BadParam("question", "is empty")
 	case len(b.c.Options) < minPollOptions:
-		return nil, badParam("options", "needs at least %d answers", minPollOptions)
+		return nil, wa.BadParam("options", "needs at least %d answers", minPollOptions)
 	}
 	for i, option := range b.c.Options {
 		if strings.TrimSpace(option) == "" {
-			return nil, badParam("options/"+strconv.Itoa(i), "is empty")
+			return nil, wa.BadParam("options/"+strconv.Itoa(i), "is empty")
 		}
 		// Votes name an option by its hash: two of the same text could not be told apart.
 		if slices.Contains(b.c.Options[:i], option) {
-			return nil, badParam("options/"+strconv.Itoa(i), "is there twice")
+			return nil, wa.BadParam("options/"+strconv.Itoa(i), "is there twice")
 		}
 	}
 	selectable := 1
@@ -264,7 +266,7 @@ func (b *builder) poll(context.Context) (*waE2E.Message, error) {
 		selectable = *b.c.SelectableCount
 	}
 	if selectable > len(b.c.Options) {
-		return nil, badParam("selectable_count", "is more than there are options")
+		return nil, wa.BadParam("selectable_count", "is more than there are options")
 	}
 	return b.cli.BuildPollCreation(b.c.Question, b.c.Options, selectable), nil
 }
@@ -272,21 +274,21 @@ func (b *builder) poll(context.Context) (*waE2E.Message, error) {
 func (b *builder) event(context.Context) (*waE2E.Message, error) {
 	switch {
 	case strings.TrimSpace(b.c.Name) == "":
-		return nil, badParam("name", "is empty")
+		return nil, wa.BadParam("name", "is empty")
 	case b.c.StartAt == nil:
-		return nil, badParam("start_at", "is missing")
+		return nil, wa.BadParam("start_at", "is missing")
 	case b.c.EndAt != nil && b.c.EndAt.Before(*b.c.StartAt):
-		return nil, badParam("end_at", "is before start_at")
+		return nil, wa.BadParam("end_at", "is before start_at")
 	}
 	event := &waE2E.EventMessage{
-		Name: proto.String(b.c.Name), Description: orNull(b.c.Description), StartTime: proto.Int64(b.c.StartAt.Unix()),
+		Name: proto.String(b.c.Name), Description: wa.OrNull(b.c.Description), StartTime: proto.Int64(b.c.StartAt.Unix()),
 		IsCanceled: proto.Bool(b.c.Canceled), ExtraGuestsAllowed: proto.Bool(b.c.ExtraGuestsAllowed), IsScheduleCall: proto.Bool(b.c.ScheduledCall),
 	}
 	if b.c.EndAt != nil {
 		event.EndTime = proto.Int64(b.c.EndAt.Unix())
 	}
 	if place := b.c.Location; place != nil {
-		event.Location = &waE2E.LocationMessage{Name: orNull(place.Name), DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude}
+		event.Location = &waE2E.LocationMessage{Name: wa.OrNull(place.Name), DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude}
 	}
 	// Answers to an event are encrypted with this secret.
 	return &waE2E.Message{EventMessage: event, MessageContextInfo: &waE2E.MessageContextInfo{MessageSecret: random.Bytes(32)}}, nil

@@ -8,6 +8,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // ReplyTo names the message a reply quotes. What is missing comes from the
@@ -37,7 +39,7 @@ func (s *Session) messageContext(ctx context.Context, to types.JID, o *SendOptio
 		return nil, err
 	}
 	if o.MentionAll && to.Server != types.GroupServer {
-		return nil, badParam("mention_all", "works in groups only")
+		return nil, wa.BadParam("mention_all", "works in groups only")
 	}
 	if o.Forwarded {
 		info.IsForwarded, info.ForwardingScore = proto.Bool(true), proto.Uint32(1)
@@ -53,10 +55,10 @@ func (s *Session) messageContext(ctx context.Context, to types.JID, o *SendOptio
 
 func (s *Session) mention(info *waE2E.ContextInfo, mentions []string, all bool) error {
 	if len(mentions) > maxMentions {
-		return badParam("mentions", "has more than %d entries", maxMentions)
+		return wa.BadParam("mentions", "has more than %d entries", maxMentions)
 	}
 	for i, value := range mentions {
-		jid, err := ParseJID("mentions/"+strconv.Itoa(i), value)
+		jid, err := wa.ParseJID("mentions/"+strconv.Itoa(i), value)
 		if err != nil {
 			return err
 		}
@@ -66,7 +68,7 @@ func (s *Session) mention(info *waE2E.ContextInfo, mentions []string, all bool) 
 		case jid.Server == types.GroupServer:
 			info.GroupMentions = append(info.GroupMentions, &waE2E.GroupMention{GroupJID: proto.String(jid.String())})
 		default:
-			return badParam("mentions/"+strconv.Itoa(i), "must be a person or a group")
+			return wa.BadParam("mentions/"+strconv.Itoa(i), "must be a person or a group")
 		}
 	}
 	if all {
@@ -78,7 +80,7 @@ func (s *Session) mention(info *waE2E.ContextInfo, mentions []string, all bool) 
 func (s *Session) setTimer(ctx context.Context, to types.JID, o *SendOptions, info *waE2E.ContextInfo) error {
 	if o.DisappearingSeconds != nil {
 		if !disappearingSeconds[*o.DisappearingSeconds] {
-			return badParam("disappearing_seconds", "must be 0, 86400, 604800 or 7776000")
+			return wa.BadParam("disappearing_seconds", "must be 0, 86400, 604800 or 7776000")
 		}
 		if *o.DisappearingSeconds > 0 {
 			info.Expiration = proto.Uint32(uint32(*o.DisappearingSeconds))
@@ -101,7 +103,7 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 	chat := to
 	if r.Chat != "" {
 		var err error
-		if chat, err = ParseJID("chat", r.Chat); err != nil {
+		if chat, err = wa.ParseJID("chat", r.Chat); err != nil {
 			return err
 		}
 	}
@@ -119,15 +121,15 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 		content.MessageContextInfo = nil
 		withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return nil }) // a quote does not quote again
 		info.QuotedMessage, info.Participant = content, proto.String(row.Sender.JID)
-	case err != nil && ReasonOf(err) != ReasonNotFound:
+	case err != nil && wa.ReasonOf(err) != wa.ReasonNotFound:
 		return err
 	case r.Sender == "" && !isPerson(chat):
-		return badParam("sender", "is needed: the store does not know the quoted message")
+		return wa.BadParam("sender", "is needed: the store does not know the quoted message")
 	default:
 		info.QuotedMessage, info.Participant = &waE2E.Message{Conversation: proto.String(r.Text)}, proto.String(chat.String())
 	}
 	if r.Sender != "" {
-		sender, err := parsePerson("sender", r.Sender)
+		sender, err := wa.ParsePerson("sender", r.Sender)
 		if err != nil {
 			return err
 		}

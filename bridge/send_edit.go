@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Edit replaces the text or caption of an own message, within WhatsApp's window.
@@ -19,7 +20,7 @@ import (
 // mentions nil with mentionAll false keeps the mentions, too.
 func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mentions []string, mentionAll bool) (*Changed, error) {
 	if strings.TrimSpace(text) == "" {
-		return nil, badParam("text", "is empty")
+		return nil, wa.BadParam("text", "is empty")
 	}
 	cli, err := s.live()
 	if err != nil {
@@ -32,13 +33,13 @@ func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mention
 	case err != nil:
 		return nil, err
 	case !t.fromMe:
-		return nil, newError(ReasonForbidden, "only own messages can be edited")
+		return nil, wa.NewError(wa.ReasonForbidden, "only own messages can be edited")
 	case t.row != nil && !t.row.DeletedAt.IsZero():
-		return nil, newError(ReasonConflict, "the message was deleted")
+		return nil, wa.NewError(wa.ReasonConflict, "the message was deleted")
 	case t.row != nil && t.chat.Server != types.NewsletterServer && time.Since(t.row.Time) > whatsmeow.EditWindow:
-		return nil, newError(ReasonConflict, "the message is older than %s and can no longer be edited", whatsmeow.EditWindow)
+		return nil, wa.NewError(wa.ReasonConflict, "the message is older than %s and can no longer be edited", whatsmeow.EditWindow)
 	case mentionAll && t.chat.Server != types.GroupServer:
-		return nil, badParam("mention_all", "works in groups only")
+		return nil, wa.BadParam("mention_all", "works in groups only")
 	}
 	content, err := s.editedBody(ctx, t, text, mentions, mentionAll)
 	if err != nil {
@@ -60,7 +61,7 @@ func (s *Session) editedBody(ctx context.Context, t *subject, text string, menti
 			return nil, err
 		}
 		if original.Conversation == nil && original.ExtendedTextMessage == nil && captionOf(original) == nil {
-			return nil, newError(ReasonNotSupported, "a message of type %s has no text to edit", t.row.Type)
+			return nil, wa.NewError(wa.ReasonNotSupported, "a message of type %s has no text to edit", t.row.Type)
 		}
 		content = mergeEdit(original, content)
 	} else if isPerson(t.chat) || t.chat.Server == types.GroupServer { // the timer is all that is known of it
@@ -189,6 +190,6 @@ func (t *translation) chatOf(evt *events.Message) (messages.Address, error) {
 	if err != nil {
 		return chat, err
 	}
-	chat.Alt = otherOf(chat.JID, jidOrNull(p.pn), jidOrNull(p.lid))
+	chat.Alt = otherOf(chat.JID, wa.JIDOrNull(p.PN), wa.JIDOrNull(p.LID))
 	return chat, nil
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Forwarded is what became of a message forwarded to one chat.
@@ -40,11 +41,11 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 		return nil, err
 	}
 	if len(recipients) == 0 || len(recipients) > maxForward {
-		return nil, badParam("recipients", "needs 1 to %d chats", maxForward)
+		return nil, wa.BadParam("recipients", "needs 1 to %d chats", maxForward)
 	}
 	chats := make([]types.JID, len(recipients))
 	for i, recipient := range recipients {
-		if chats[i], err = ParseJID("recipients/"+strconv.Itoa(i), recipient); err != nil {
+		if chats[i], err = wa.ParseJID("recipients/"+strconv.Itoa(i), recipient); err != nil {
 			return nil, err
 		}
 	}
@@ -70,7 +71,7 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 			message.id = o.MessageIDs[i]
 		}
 		if sent, err := s.deliverOnce(ctx, cli, message); err != nil {
-			out[i].Error = orNull(publicText(err))
+			out[i].Error = wa.OrNull(publicText(err))
 		} else {
 			out[i].MessageID, out[i].Timestamp = &sent.MessageID, &sent.Timestamp
 		}
@@ -94,7 +95,7 @@ func (s *Session) deliverOnce(ctx context.Context, cli *whatsmeow.Client, out *o
 
 // publicText is the part of an error that callers may see.
 func publicText(err error) string {
-	var e *Error
+	var e *wa.Error
 	if errors.As(err, &e) && e.Message != "" {
 		return e.Message
 	}
@@ -104,14 +105,14 @@ func publicText(err error) string {
 // forwardable makes the content of a forwarded message, with its mark and score.
 func forwardable(row *messages.Row) (*waE2E.Message, error) {
 	if len(row.Raw) == 0 || !row.DeletedAt.IsZero() {
-		return nil, &Error{Reason: ReasonNotFound, Field: "message_id", Message: "the store no longer has the content of the message"}
+		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "message_id", Message: "the store no longer has the content of the message"}
 	}
 	m, err := messageOf(row, false)
 	if err != nil {
 		return nil, err
 	}
 	if m.ViewOnce {
-		return nil, newError(ReasonNotSupported, "a message that opens once cannot be forwarded")
+		return nil, wa.NewError(wa.ReasonNotSupported, "a message that opens once cannot be forwarded")
 	}
 	content, err := contentOf(row)
 	if err != nil {
@@ -128,7 +129,7 @@ func forwardable(row *messages.Row) (*waE2E.Message, error) {
 	if !withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo {
 		return &waE2E.ContextInfo{IsForwarded: proto.Bool(true), ForwardingScore: &score}
 	}) {
-		return nil, newError(ReasonNotSupported, "a message of type %s cannot be forwarded", row.Type)
+		return nil, wa.NewError(wa.ReasonNotSupported, "a message of type %s cannot be forwarded", row.Type)
 	}
 	return content, nil
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Bounds of interactive messages, in characters where they are about text.
@@ -22,8 +23,8 @@ const (
 
 // FlowButton is a button of a native-flow message as WhatsApp has it.
 type FlowButton struct {
-	Name   string     `json:"name" rpc:"required,min=1,max=128" doc:"WhatsApp's name of the kind of button"`
-	Params JSONObject `json:"params" doc:"its parameters; default none"`
+	Name   string        `json:"name" rpc:"required,min=1,max=128" doc:"WhatsApp's name of the kind of button"`
+	Params wa.JSONObject `json:"params" doc:"its parameters; default none"`
 }
 
 // FlowButtons puts native-flow buttons into a content object.
@@ -57,9 +58,9 @@ type Card struct {
 func (b *builder) checkInteractive() error {
 	switch b.to.Server {
 	case types.NewsletterServer:
-		return &Error{Reason: ReasonNotSupported, Field: "to", Message: "newsletters take no messages with buttons"}
+		return &wa.Error{Reason: wa.ReasonNotSupported, Field: "to", Message: "newsletters take no messages with buttons"}
 	case types.BroadcastServer:
-		return &Error{Reason: ReasonNotSupported, Field: "to", Message: "status and broadcasts take no messages with buttons"}
+		return &wa.Error{Reason: wa.ReasonNotSupported, Field: "to", Message: "status and broadcasts take no messages with buttons"}
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func (b *builder) buttons(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(b.c.Text) == "" && b.c.Media == nil {
-		return nil, badParam("text", "is needed without media")
+		return nil, wa.BadParam("text", "is needed without media")
 	}
 	buttons, err := flowButtons(b.c.Buttons, maxButtons)
 	if err != nil {
@@ -122,7 +123,7 @@ func (b *builder) header(ctx context.Context, h *FlowHeader) (*waE2E.Interactive
 		return nil, nil
 	}
 	header := &waE2E.InteractiveMessage_Header{
-		Title: orNull(h.Title), Subtitle: orNull(h.Subtitle), HasMediaAttachment: proto.Bool(h.Media != nil),
+		Title: wa.OrNull(h.Title), Subtitle: wa.OrNull(h.Subtitle), HasMediaAttachment: proto.Bool(h.Media != nil),
 	}
 	if h.Media == nil {
 		return header, nil
@@ -153,7 +154,7 @@ func (b *builder) header(ctx context.Context, h *FlowHeader) (*waE2E.Interactive
 		}
 		header.Media = &waE2E.InteractiveMessage_Header_DocumentMessage{DocumentMessage: document}
 	default:
-		return nil, badParam("media_kind", "must be image, video or document")
+		return nil, wa.BadParam("media_kind", "must be image, video or document")
 	}
 	return header, nil
 }
@@ -166,10 +167,10 @@ func (b *builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(b.c.Text) == "" {
-		return nil, badParam("text", "is empty")
+		return nil, wa.BadParam("text", "is empty")
 	}
 	if len(b.c.Buttons) == 0 || len(b.c.Buttons) > maxButtons {
-		return nil, badParam("buttons", "needs 1 to %d buttons", maxButtons)
+		return nil, wa.BadParam("buttons", "needs 1 to %d buttons", maxButtons)
 	}
 	flow := &waE2E.InteractiveMessage_NativeFlowMessage{MessageVersion: proto.Int32(flowVersion)}
 	if b.c.MessageVersion != 0 {
@@ -178,7 +179,7 @@ func (b *builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
 	for i, button := range b.c.Buttons {
 		field := "buttons/" + strconv.Itoa(i)
 		if button.Name == "" {
-			return nil, badParam(field+"/name", "is missing")
+			return nil, wa.BadParam(field+"/name", "is missing")
 		}
 		params, err := flowParams(field+"/params", button.Params)
 		if err != nil {
@@ -200,12 +201,12 @@ func (b *builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
 	return flowMessage(header, b.c.Text, b.c.Footer, flow), nil
 }
 
-func flowParams(field string, params JSONObject) (string, error) {
+func flowParams(field string, params wa.JSONObject) (string, error) {
 	switch {
 	case params == nil:
 		return "{}", nil
 	case len(params) > maxFlowParameter:
-		return "", badParam(field, "is longer than %d bytes", maxFlowParameter)
+		return "", wa.BadParam(field, "is longer than %d bytes", maxFlowParameter)
 	}
 	return string(params), nil
 }
@@ -218,10 +219,10 @@ func (b *builder) carousel(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(b.c.Text) == "" {
-		return nil, badParam("text", "is empty")
+		return nil, wa.BadParam("text", "is empty")
 	}
 	if len(b.c.Cards) == 0 || len(b.c.Cards) > maxCards {
-		return nil, badParam("cards", "needs 1 to %d cards", maxCards)
+		return nil, wa.BadParam("cards", "needs 1 to %d cards", maxCards)
 	}
 	cards := make([]*waE2E.InteractiveMessage, len(b.c.Cards))
 	// Every card is checked before the first file is uploaded.
@@ -247,7 +248,7 @@ func (b *builder) carousel(ctx context.Context) (*waE2E.Message, error) {
 // build makes a card without its file.
 func (c *Card) build() (*waE2E.InteractiveMessage, error) {
 	if strings.TrimSpace(c.Text) == "" {
-		return nil, badParam("text", "is empty")
+		return nil, wa.BadParam("text", "is empty")
 	}
 	if err := checkLength("text", c.Text, maxInteractiveText); err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Bounds of lists, in characters where they are about text.
@@ -57,7 +59,7 @@ func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(b.c.Text) == "" {
-		return nil, badParam("text", "is empty")
+		return nil, wa.BadParam("text", "is empty")
 	}
 	sections, err := b.sections()
 	if err != nil {
@@ -70,7 +72,7 @@ func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(b.c.ButtonText) == "" {
-		return nil, badParam("button_text", "is missing")
+		return nil, wa.BadParam("button_text", "is missing")
 	}
 	if err := checkLength("button_text", b.c.ButtonText, maxListButton); err != nil {
 		return nil, err
@@ -92,20 +94,20 @@ func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
 // sections checks the choices and numbers the ones without an id.
 func (b *builder) sections() ([]selectSection, error) {
 	if len(b.c.Sections) == 0 || len(b.c.Sections) > maxSections {
-		return nil, badParam("sections", "needs 1 to %d sections", maxSections)
+		return nil, wa.BadParam("sections", "needs 1 to %d sections", maxSections)
 	}
 	out := make([]selectSection, len(b.c.Sections))
 	ids, number := map[string]bool{}, 0
 	for i, section := range b.c.Sections {
 		field := "sections/" + strconv.Itoa(i)
 		if section.Title == "" && len(b.c.Sections) > 1 && !b.c.AsText {
-			return nil, badParam(field+"/title", "is needed when there are several sections")
+			return nil, wa.BadParam(field+"/title", "is needed when there are several sections")
 		}
 		if err := checkLength(field+"/title", section.Title, maxListTitle); err != nil {
 			return nil, err
 		}
 		if len(section.Rows) == 0 || len(section.Rows) > maxRows {
-			return nil, badParam(field+"/rows", "needs 1 to %d rows", maxRows)
+			return nil, wa.BadParam(field+"/rows", "needs 1 to %d rows", maxRows)
 		}
 		out[i].Title = section.Title
 		for j, row := range section.Rows {
@@ -118,7 +120,7 @@ func (b *builder) sections() ([]selectSection, error) {
 				return nil, err
 			}
 			if ids[row.ID] {
-				return nil, badParam(at+"/id", "is there twice")
+				return nil, wa.BadParam(at+"/id", "is there twice")
 			}
 			ids[row.ID] = true
 			out[i].Rows = append(out[i].Rows, selectRow{Title: row.Title, Description: row.Description, ID: row.ID})
@@ -129,7 +131,7 @@ func (b *builder) sections() ([]selectSection, error) {
 
 func (r *ListRow) check(field string) error {
 	if strings.TrimSpace(r.Title) == "" {
-		return badParam(field+"/title", "is missing")
+		return wa.BadParam(field+"/title", "is missing")
 	}
 	for _, part := range []struct {
 		name, text string

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // MediaSource is a file as callers give it: exactly one of MediaID, URL and Base64.
@@ -28,11 +29,11 @@ func (m *MediaSource) input() media.Input {
 	return media.Input{MediaID: m.MediaID, URL: m.URL, Base64: m.Base64, MimeType: m.MimeType, Filename: m.Filename}
 }
 
-var mediaReasons = map[media.Reason]Reason{
-	media.ReasonBad: ReasonBadParam, media.ReasonTooLarge: ReasonTooLarge, media.ReasonNotFound: ReasonNotFound,
-	media.ReasonForbidden: ReasonBadParam, media.ReasonFetch: ReasonBadParam, media.ReasonTimeout: ReasonTimeout,
-	media.ReasonConflict: ReasonConflict, media.ReasonTooMany: ReasonRateLimited,
-	media.ReasonUnsupported: ReasonNotSupported, media.ReasonStorage: ReasonStorage,
+var mediaReasons = map[media.Reason]wa.Reason{
+	media.ReasonBad: wa.ReasonBadParam, media.ReasonTooLarge: wa.ReasonTooLarge, media.ReasonNotFound: wa.ReasonNotFound,
+	media.ReasonForbidden: wa.ReasonBadParam, media.ReasonFetch: wa.ReasonBadParam, media.ReasonTimeout: wa.ReasonTimeout,
+	media.ReasonConflict: wa.ReasonConflict, media.ReasonTooMany: wa.ReasonRateLimited,
+	media.ReasonUnsupported: wa.ReasonNotSupported, media.ReasonStorage: wa.ReasonStorage,
 }
 
 // mediaError puts a problem with a file under the parameter it came in.
@@ -44,13 +45,13 @@ func mediaError(field string, err error) error {
 	if e.Field != "" {
 		field += "/" + e.Field
 	}
-	return &Error{Reason: mediaReasons[e.Reason], Field: field, Message: e.Message, Err: e.Err}
+	return &wa.Error{Reason: mediaReasons[e.Reason], Field: field, Message: e.Message, Err: e.Err}
 }
 
 // prepare gets the file of the content ready for its kind.
 func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared, error) {
 	if b.c.Media == nil {
-		return nil, badParam("media", "is missing")
+		return nil, wa.BadParam("media", "is missing")
 	}
 	file, err := b.s.b.files.Prepare(ctx, b.s.owner, b.c.Media.input(), kind)
 	if err != nil {
@@ -84,8 +85,8 @@ func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsme
 		up, err = b.cli.UploadReader(ctx, file.File, nil, kind)
 	}
 	if err != nil {
-		if own := waError("upload the file", err); ReasonOf(own) != "" {
-			var e *Error
+		if own := wa.Wrap("upload the file", err); wa.ReasonOf(own) != "" {
+			var e *wa.Error
 			errors.As(own, &e)
 			e.OutcomeUnknown = false // no message was sent yet
 			e.Field = "media"
@@ -98,7 +99,7 @@ func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsme
 
 func (b *builder) checkViewOnce() error {
 	if b.c.ViewOnce && b.to.Server == types.NewsletterServer {
-		return badParam("view_once", "does not exist in newsletters")
+		return wa.BadParam("view_once", "does not exist in newsletters")
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ func (b *builder) imageOf(ctx context.Context, file *media.Prepared) (*waE2E.Ima
 	}
 	return &waE2E.ImageMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: orNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: wa.OrNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
 		Width: dimension(file.Width), Height: dimension(file.Height), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
 	}, nil
 }
@@ -152,7 +153,7 @@ func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	if b.c.VideoNote && b.c.Caption != "" {
-		return nil, badParam("caption", "does not go with a video note")
+		return nil, wa.BadParam("caption", "does not go with a video note")
 	}
 	file, err := b.prepare(ctx, media.KindVideo)
 	if err != nil {
@@ -180,7 +181,7 @@ func (b *builder) videoOf(ctx context.Context, file *media.Prepared) (*waE2E.Vid
 	}
 	return &waE2E.VideoMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: orNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: wa.OrNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
 		Width: dimension(file.Width), Height: dimension(file.Height), Seconds: seconds(file.Duration), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
 	}, nil
 }
@@ -248,7 +249,7 @@ func (b *builder) documentOf(ctx context.Context, file *media.Prepared) (*waE2E.
 	}
 	return &waE2E.DocumentMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, FileName: &name, Title: &name, Caption: orNull(b.c.Caption),
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, FileName: &name, Title: &name, Caption: wa.OrNull(b.c.Caption),
 		JPEGThumbnail: file.Thumbnail, MediaKeyTimestamp: now(),
 	}, nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // OrderItem is one position of an order.
@@ -33,10 +35,10 @@ const (
 // sees its text, number and sum, and finds nothing when they open it.
 func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
 	if !isPerson(b.to) {
-		return nil, &Error{Reason: ReasonNotSupported, Field: "to", Message: "an order goes to one business, not to a group or newsletter"}
+		return nil, &wa.Error{Reason: wa.ReasonNotSupported, Field: "to", Message: "an order goes to one business, not to a group or newsletter"}
 	}
 	if len(b.c.Items) == 0 || len(b.c.Items) > maxOrderItems {
-		return nil, badParam("items", "needs 1 to %d positions", maxOrderItems)
+		return nil, wa.BadParam("items", "needs 1 to %d positions", maxOrderItems)
 	}
 	currency, err := b.orderCurrency()
 	if err != nil {
@@ -47,15 +49,15 @@ func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
 	for i, item := range b.c.Items {
 		switch {
 		case strings.TrimSpace(item.Name) == "":
-			return nil, badParam("items/"+strconv.Itoa(i)+"/name", "is empty")
+			return nil, wa.BadParam("items/"+strconv.Itoa(i)+"/name", "is empty")
 		case item.Quantity < 1:
-			return nil, badParam("items/"+strconv.Itoa(i)+"/quantity", "must be at least 1")
+			return nil, wa.BadParam("items/"+strconv.Itoa(i)+"/quantity", "must be at least 1")
 		case item.Price < 0:
-			return nil, badParam("items/"+strconv.Itoa(i)+"/price", "must not be negative")
+			return nil, wa.BadParam("items/"+strconv.Itoa(i)+"/price", "must not be negative")
 		}
 		sum := math.Round(item.Price*1000) * float64(item.Quantity)
 		if float64(total)+sum > maxOrderTotal {
-			return nil, badParam("items", "add up to more than an order can hold")
+			return nil, wa.BadParam("items", "add up to more than an order can hold")
 		}
 		total += int64(sum)
 		fmt.Fprintf(&text, "%d x %s: %s %s\n", item.Quantity, item.Name, strconv.FormatFloat(sum/1000, 'f', -1, 64), currency)
@@ -88,9 +90,9 @@ func (b *builder) orderCurrency() (string, error) {
 		}
 		switch {
 		case !isCurrency(own):
-			return "", badParam(field, "is not a currency of three letters")
+			return "", wa.BadParam(field, "is not a currency of three letters")
 		case currency != "" && own != currency:
-			return "", badParam("items/"+strconv.Itoa(i)+"/currency", "differs from that of the other items")
+			return "", wa.BadParam("items/"+strconv.Itoa(i)+"/currency", "differs from that of the other items")
 		}
 		currency = own
 	}
@@ -109,7 +111,7 @@ func (b *builder) orderPicture(ctx context.Context) ([]byte, error) {
 	for i, item := range b.c.Items {
 		if item.ImageURL != "" {
 			small, err := b.thumbnail(ctx, "", &MediaSource{URL: item.ImageURL})
-			var e *Error
+			var e *wa.Error
 			if errors.As(err, &e) {
 				named := *e
 				named.Field = "items/" + strconv.Itoa(i) + "/image_url"

@@ -6,6 +6,8 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // preview adds a link preview to a text. One that cannot be fetched is left
@@ -13,9 +15,9 @@ import (
 func (b *builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) error {
 	if given := b.c.Preview; given != nil {
 		if !strings.Contains(b.c.Text, given.URL) {
-			return badParam("preview/url", "does not occur in the text")
+			return wa.BadParam("preview/url", "does not occur in the text")
 		}
-		text.MatchedText, text.Title, text.Description = proto.String(given.URL), orNull(given.Title), orNull(given.Description)
+		text.MatchedText, text.Title, text.Description = proto.String(given.URL), wa.OrNull(given.Title), wa.OrNull(given.Description)
 		if given.Thumbnail == nil {
 			return nil
 		}
@@ -35,7 +37,7 @@ func (b *builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) 
 		b.s.log().Debug("no link preview", "error", err)
 		return nil
 	}
-	text.MatchedText, text.Title, text.Description = proto.String(link), orNull(page.Title), orNull(page.Description)
+	text.MatchedText, text.Title, text.Description = proto.String(link), wa.OrNull(page.Title), wa.OrNull(page.Description)
 	if page.Image != "" {
 		if small, err := b.thumbnail(ctx, "", &MediaSource{URL: page.Image}); err == nil {
 			text.JPEGThumbnail = small

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -34,9 +35,9 @@ func (s *Session) recordAck(ctx context.Context, out *outgoing, chat messages.Ad
 	return s.recordStatus(ctx, out, chat, data, func(ctx context.Context) error { return s.b.messages.Acknowledge(ctx, s.owner, ack) })
 }
 
-func (s *Session) recordFailure(ctx context.Context, out *outgoing, chat messages.Address, failure *Error) error {
+func (s *Session) recordFailure(ctx context.Context, out *outgoing, chat messages.Address, failure *wa.Error) error {
 	data := &MessageStatusData{
-		Status: messages.StatusFailed.String(), Reason: orNull(failure.Message), Timestamp: time.Now().UTC().Truncate(time.Millisecond),
+		Status: messages.StatusFailed.String(), Reason: wa.OrNull(failure.Message), Timestamp: time.Now().UTC().Truncate(time.Millisecond),
 	}
 	if failure.WACode != 0 {
 		data.WACode = &failure.WACode

@@ -6,6 +6,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -57,8 +58,8 @@ func TestRefusedSendIsAnEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := send(w, alice, "4915100000002", "hello", bridge.SendOptions{})
-	var refused *bridge.Error
-	if !errors.As(err, &refused) || refused.Reason != bridge.ReasonWhatsApp || refused.WACode != 420 || refused.MessageID == "" || refused.OutcomeUnknown {
+	var refused *wa.Error
+	if !errors.As(err, &refused) || refused.Reason != wa.ReasonWhatsApp || refused.WACode != 420 || refused.MessageID == "" || refused.OutcomeUnknown {
 		t.Fatalf("got %+v", refused)
 	}
 	failed := events.of("MessageStatus")
@@ -79,11 +80,11 @@ func TestSendWithoutDiskStaysHere(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := send(w, alice, "4915100000002", "lost", bridge.SendOptions{MessageID: "DISK1"}); bridge.ReasonOf(err) != bridge.ReasonStorage {
+	if _, err := send(w, alice, "4915100000002", "lost", bridge.SendOptions{MessageID: "DISK1"}); wa.ReasonOf(err) != wa.ReasonStorage {
 		t.Fatalf("got %v", err)
 	}
 	w.faults.set(nil)
-	if _, err := alice.Message(w.ctx(), "", "DISK1", false); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+	if _, err := alice.Message(w.ctx(), "", "DISK1", false); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("it was stored: %v", err)
 	}
 	if _, err := send(w, alice, "4915100000002", "fence", bridge.SendOptions{}); err != nil {
@@ -118,7 +119,7 @@ func TestStoreSurvivesRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := w.create("alice")
-	if _, err := again.Message(w.ctx(), "", sent.MessageID, false); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+	if _, err := again.Message(w.ctx(), "", sent.MessageID, false); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("a deleted session's messages are there: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -137,7 +138,7 @@ func (s *Session) live() (*whatsmeow.Client, error) {
 	cli, snap := s.cli, s.snap
 	s.mu.Unlock()
 	if cli == nil || snap.State != StateConnected || !cli.IsConnected() || !cli.IsLoggedIn() {
-		return nil, newError(ReasonNotConnected, "%s", notConnected(snap))
+		return nil, wa.NewError(wa.ReasonNotConnected, "%s", notConnected(snap))
 	}
 	return cli, nil
 }
@@ -159,7 +160,7 @@ func (s *Session) isDeleted() bool {
 // everywhere when those under way have ended.
 func (s *Session) Enter() (leave func(), err error) {
 	if !s.work.enter() {
-		return nil, newError(ReasonNotFound, "there is no such session")
+		return nil, wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	return s.work.leave, nil
 }
@@ -185,9 +186,9 @@ func (s *Session) takeTurn(ctx context.Context) error {
 	case s.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return &Error{Reason: ReasonTimeout, Message: "another command on this session is still running", Err: ctx.Err()}
+		return &wa.Error{Reason: wa.ReasonTimeout, Message: "another command on this session is still running", Err: ctx.Err()}
 	case <-s.b.ctx.Done():
-		return newError(ReasonUnavailable, "the bridge is closed")
+		return wa.NewError(wa.ReasonUnavailable, "the bridge is closed")
 	}
 }
 
@@ -262,7 +263,7 @@ func (s *Session) change(ctx context.Context, fn func(*sessionRow) error) error 
 	s.mu.Unlock()
 	skipped := row.Settings.SkipGlobal
 	if deleted {
-		return newError(ReasonNotFound, "there is no such session")
+		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
 	if err := fn(&row); err != nil {
 		return err

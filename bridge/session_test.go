@@ -9,6 +9,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -52,7 +53,7 @@ func TestPairByCode(t *testing.T) {
 	w := newWorld(t)
 	ada := w.account("4915550001", "Ada")
 	s := w.create("ada")
-	if _, _, err := s.RequestPairingCode(w.ctx(), "0123", true); bridge.ReasonOf(err) != bridge.ReasonBadParam {
+	if _, _, err := s.RequestPairingCode(w.ctx(), "0123", true); wa.ReasonOf(err) != wa.ReasonBadParam {
 		t.Errorf("bad number: %v", err)
 	}
 	code, expires, err := s.RequestPairingCode(w.ctx(), "+4915550001", true)
@@ -66,7 +67,7 @@ func TestPairByCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.reaches(s, bridge.StateConnected)
-	if _, _, err = s.RequestPairingCode(w.ctx(), "4915550001", true); bridge.ReasonOf(err) != bridge.ReasonConflict {
+	if _, _, err = s.RequestPairingCode(w.ctx(), "4915550001", true); wa.ReasonOf(err) != wa.ReasonConflict {
 		t.Errorf("code for a paired session: %v", err)
 	}
 }
@@ -190,7 +191,7 @@ func TestDeleteLeavesNothing(t *testing.T) {
 	if err := w.bridge.Delete(w.ctx(), "ada", true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.bridge.Session("ada"); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+	if _, err := w.bridge.Session("ada"); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("after delete: %v", err)
 	}
 	for _, table := range []string{"whatsmeow_device", "bridge_sessions", "bridge_quarantine"} {
@@ -198,7 +199,7 @@ func TestDeleteLeavesNothing(t *testing.T) {
 			t.Errorf("%s holds %d rows", table, n)
 		}
 	}
-	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+	if err := w.bridge.Delete(w.ctx(), "ada", true); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("delete again: %v", err)
 	}
 }
@@ -218,10 +219,10 @@ func TestDeleteWaitsForCalls(t *testing.T) {
 			t.Fatal("the row of the session stays")
 		}
 	}
-	if _, err = s.Enter(); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+	if _, err = s.Enter(); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("a call on a session that is deleted: %v", err)
 	}
-	if _, err = w.bridge.Create(w.ctx(), bridge.CreateParams{ID: "ada"}); bridge.ReasonOf(err) != bridge.ReasonConflict {
+	if _, err = w.bridge.Create(w.ctx(), bridge.CreateParams{ID: "ada"}); wa.ReasonOf(err) != wa.ReasonConflict {
 		t.Errorf("the id is free before the deletion is over: %v", err)
 	}
 	if _, err = w.log.Append(w.ctx(), "ada", journal.Record{Type: "Message"}); err != nil {
@@ -253,7 +254,7 @@ func (w *world) createUnpurgeable(id string) {
 func TestDeleteAgain(t *testing.T) {
 	w := newWorld(t)
 	w.createUnpurgeable("ada")
-	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonStorage {
+	if err := w.bridge.Delete(w.ctx(), "ada", true); wa.ReasonOf(err) != wa.ReasonStorage {
 		t.Errorf("with a full disk: %v", err)
 	}
 	if err := w.bridge.Delete(w.ctx(), "ada", true); err != nil {
@@ -262,7 +263,7 @@ func TestDeleteAgain(t *testing.T) {
 	if _, exists, err := w.log.Lookup(w.ctx(), "ada"); err != nil || exists {
 		t.Errorf("the log is left: %t, %v", exists, err)
 	}
-	if err := w.bridge.Delete(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonNotFound {
+	if err := w.bridge.Delete(w.ctx(), "ada", true); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("when it is gone: %v", err)
 	}
 }
@@ -279,7 +280,7 @@ func TestDeletionOutlivesACrash(t *testing.T) {
 		if data {
 			remove = w.bridge.DeleteWithData
 		}
-		if err := remove(w.ctx(), "ada", true); bridge.ReasonOf(err) != bridge.ReasonStorage {
+		if err := remove(w.ctx(), "ada", true); wa.ReasonOf(err) != wa.ReasonStorage {
 			t.Fatalf("with a full disk: %v", err)
 		}
 		w.restart()

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Settings are a session's behaviour switches. They take effect with the next
@@ -128,7 +130,7 @@ func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 	for _, name := range slices.Sorted(maps.Keys(p.SkipGlobalFlags)) {
 		on := p.SkipGlobalFlags[name]
 		if !slices.Contains(globalOutlets, name) {
-			return s, badParam("skip_global_flags/"+name, "is not one of %s", strings.Join(globalOutlets, ", "))
+			return s, wa.BadParam("skip_global_flags/"+name, "is not one of %s", strings.Join(globalOutlets, ", "))
 		}
 		if on != nil {
 			s.SkipGlobal = withOutlet(s.SkipGlobal, name, *on)
@@ -156,17 +158,17 @@ func (s Settings) check() error {
 	switch s.CallRejectReason {
 	case callRejectBusy, callRejectDeclined, callRejectUnavailable:
 	default:
-		return badParam("call_reject_reason", "is not busy, declined or unavailable")
+		return wa.BadParam("call_reject_reason", "is not busy, declined or unavailable")
 	}
 	if len([]rune(s.CallRejectMessage)) > maxCallRejectMessage {
-		return badParam("call_reject_message", "is longer than %d characters", maxCallRejectMessage)
+		return wa.BadParam("call_reject_message", "is longer than %d characters", maxCallRejectMessage)
 	}
 	if !slices.Contains(dialects, s.Dialect) {
-		return badParam("dialect", "is not digigo or wuzapi")
+		return wa.BadParam("dialect", "is not digigo or wuzapi")
 	}
 	for _, name := range s.SkipGlobal {
 		if !slices.Contains(globalOutlets, name) {
-			return badParam("skip_global", "%q is not one of %s", name, strings.Join(globalOutlets, ", "))
+			return wa.BadParam("skip_global", "%q is not one of %s", name, strings.Join(globalOutlets, ", "))
 		}
 	}
 	return nil

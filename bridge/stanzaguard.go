@@ -10,6 +10,8 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // whatsmeow handles each stanza in a goroutine of its own that has no recover, and starts further ones from some handlers. guardStanzas puts the
@@ -67,7 +69,7 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 			}
 		}
 		return func(ctx context.Context, node *waBinary.Node) {
-			repairStanzaTime(node)
+			wa.RepairStanzaTime(node)
 			if s.guarded("stanza "+tag, func() { handle(ctx, node) }) {
 				return
 			}

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // chatTimer returns the timer that messages to a chat get unless they have one of
@@ -31,7 +32,7 @@ func (s *Session) chatTimer(ctx context.Context, chat types.JID) (messages.Timer
 func (s *Session) personTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
 	timer, err := s.b.messages.Timer(ctx, s.owner, s.chatAddress(ctx, chat))
 	if err != nil {
-		return timer, storageError("the timer of the chat could not be read", err)
+		return timer, wa.StorageError("the timer of the chat could not be read", err)
 	}
 	s.mu.Lock()
 	lifetime, setAt := s.row.DefaultTimer, s.row.DefaultTimerAt
@@ -74,7 +75,7 @@ func (s *Session) changeStoredGroup(ctx context.Context, jid types.JID, change f
 		return err
 	}
 	if err := s.b.people.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
-		return storageError("the group could not be stored", err)
+		return wa.StorageError("the group could not be stored", err)
 	}
 	return nil
 }
@@ -88,7 +89,7 @@ func (s *Session) setDefaultTimer(ctx context.Context, lifetime time.Duration, a
 		return nil
 	}
 	if err := s.b.store.setDefaultTimer(ctx, s.id, lifetime, at); err != nil {
-		return storageError("the default timer could not be stored", err)
+		return wa.StorageError("the default timer could not be stored", err)
 	}
 	s.mu.Lock()
 	s.row.DefaultTimer, s.row.DefaultTimerAt = lifetime, at

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -84,17 +85,17 @@ func (s *Session) transitionRecord(before, after Snapshot, f fact) journal.Recor
 	data := map[string]any{
 		"state":          after.State,
 		"previous_state": before.State,
-		"reason":         orNull(after.Reason),
+		"reason":         wa.OrNull(after.Reason),
 		"since":          after.Since,
-		"jid":            jidOrNull(s.row.Device),
-		"lid":            jidOrNull(s.row.Identity.LID),
+		"jid":            wa.JIDOrNull(s.row.Device),
+		"lid":            wa.JIDOrNull(s.row.Identity.LID),
 	}
 	switch after.State {
 	case StatePairing:
 		data["code_number"], data["code_count"], data["expires_at"] = after.Code.Number, after.Code.Of, after.Step.ExpiresAt
 		data["pairing"] = after.Step.fields(after.Code)
 	case StateBanned:
-		data["until"] = timeOrNull(after.Until)
+		data["until"] = wa.TimeOrNull(after.Until)
 	}
 	for key, value := range f.data {
 		data[key] = value

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/transports/base64text"
@@ -239,7 +240,7 @@ func (h *fileHandler) find(r *http.Request, may func(session string) bool) (*bri
 			continue
 		}
 		file, err := session.Media(r.Context(), id)
-		if bridge.ReasonOf(err) != bridge.ReasonNotFound {
+		if wa.ReasonOf(err) != wa.ReasonNotFound {
 			return file, err
 		}
 	}

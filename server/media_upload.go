@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -65,7 +66,7 @@ func (h *fileHandler) findUpload(r *http.Request, who rpc.Principal) (*bridge.Se
 			continue
 		}
 		u, err := session.PartialUpload(r.Context(), id)
-		if bridge.ReasonOf(err) != bridge.ReasonNotFound {
+		if wa.ReasonOf(err) != wa.ReasonNotFound {
 			return session, u, err
 		}
 	}

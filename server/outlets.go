@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/dispatch"
@@ -190,7 +191,7 @@ type bridgeOutlets struct {
 func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error {
 	err := o.Outlets.Skip(ctx, session, skip, store)
 	if errors.Is(err, dispatch.ErrTooManySkips) {
-		return &bridge.Error{Reason: bridge.ReasonConflict, Field: "skip_global", Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
+		return &wa.Error{Reason: wa.ReasonConflict, Field: "skip_global", Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
 	}
 	return err
 }

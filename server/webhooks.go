@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/webhook"
@@ -61,7 +62,7 @@ func (m webhookMessages) Whole(ctx context.Context, session string, data json.Ra
 
 // GoJSON implements webhook.Messages.
 func (m webhookMessages) GoJSON(raw json.RawMessage) (json.RawMessage, error) {
-	return bridge.GoJSON(raw)
+	return wa.GoJSON(raw)
 }
 
 // webhookFiles opens the files of messages for webhooks. Deliveries begin before the bridge is open, and wait for it.
@@ -88,9 +89,9 @@ func (f webhookFiles) OpenFile(ctx context.Context, ref webhook.FileRef) (*webho
 	switch {
 	case problem.Skipped:
 		reason = webhook.FileSkipMedia
-	case problem.Reason == bridge.ReasonTooLarge:
+	case problem.Reason == wa.ReasonTooLarge:
 		reason = webhook.FileTooLarge
-	case problem.Reason == bridge.ReasonNotConnected:
+	case problem.Reason == wa.ReasonNotConnected:
 		reason = webhook.FileUnavailable
 	}
 	return nil, &webhook.FileError{Reason: reason, Err: problem}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
 )
@@ -19,8 +19,8 @@ import (
 func TestStorageErrorsAreLoggedWithTheirCause(t *testing.T) {
 	const cause = "no space left on device"
 	for name, err := range map[string]error{
-		"storage": &bridge.Error{Reason: bridge.ReasonStorage, Message: "the group was not stored", Err: errors.New(cause)},
-		"wrapped": fmt.Errorf("read the page: %w", &bridge.Error{Reason: bridge.ReasonStorage, Err: errors.New(cause)}),
+		"storage": &wa.Error{Reason: wa.ReasonStorage, Message: "the group was not stored", Err: errors.New(cause)},
+		"wrapped": fmt.Errorf("read the page: %w", &wa.Error{Reason: wa.ReasonStorage, Err: errors.New(cause)}),
 		"unknown": errors.New(cause),
 	} {
 		var logged bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/refusal"
@@ -15,28 +15,28 @@ import (
 
 // reasonCodes gives each reason of the bridge its code. A test holds the table
 // complete.
-var reasonCodes = map[bridge.Reason]struct {
+var reasonCodes = map[wa.Reason]struct {
 	code      int
 	retryable bool
 }{
-	bridge.ReasonNotFound:     {rpc.CodeNotFound, false},
-	bridge.ReasonConflict:     {rpc.CodeConflict, false},
-	bridge.ReasonNotConnected: {rpc.CodeSessionNotConnected, true},
-	bridge.ReasonBadParam:     {rpc.CodeInvalidParams, false},
-	bridge.ReasonWhatsApp:     {rpc.CodeWhatsApp, false},
-	bridge.ReasonTimeout:      {rpc.CodeTimeout, true},
-	bridge.ReasonTooLarge:     {rpc.CodeTooLarge, false},
-	bridge.ReasonNotSupported: {rpc.CodeNotSupported, false},
-	bridge.ReasonForbidden:    {rpc.CodeForbidden, false},
-	bridge.ReasonRateLimited:  {rpc.CodeRateLimited, true},
-	bridge.ReasonUnavailable:  {rpc.CodeShuttingDown, true},
-	bridge.ReasonStorage:      {rpc.CodeInternal, true},
+	wa.ReasonNotFound:     {rpc.CodeNotFound, false},
+	wa.ReasonConflict:     {rpc.CodeConflict, false},
+	wa.ReasonNotConnected: {rpc.CodeSessionNotConnected, true},
+	wa.ReasonBadParam:     {rpc.CodeInvalidParams, false},
+	wa.ReasonWhatsApp:     {rpc.CodeWhatsApp, false},
+	wa.ReasonTimeout:      {rpc.CodeTimeout, true},
+	wa.ReasonTooLarge:     {rpc.CodeTooLarge, false},
+	wa.ReasonNotSupported: {rpc.CodeNotSupported, false},
+	wa.ReasonForbidden:    {rpc.CodeForbidden, false},
+	wa.ReasonRateLimited:  {rpc.CodeRateLimited, true},
+	wa.ReasonUnavailable:  {rpc.CodeShuttingDown, true},
+	wa.ReasonStorage:      {rpc.CodeInternal, true},
 }
 
 // MapError turns an error of the bridge or the dispatcher into the one a caller sees, or returns
 // nil for errors it does not know. Causes stay behind: they are for the log.
 func MapError(err error) *rpc.Error {
-	var e *bridge.Error
+	var e *wa.Error
 	if !errors.As(err, &e) {
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
@@ -61,13 +61,13 @@ func MapError(err error) *rpc.Error {
 		message = string(e.Reason)
 	}
 	switch {
-	case e.Reason == bridge.ReasonBadParam:
+	case e.Reason == wa.ReasonBadParam:
 		return rpc.InvalidParams(pointer(e.Field), message)
 	case e.OutcomeUnknown:
 		out := rpc.OutcomeUnknown(message, e.MessageID)
 		out.Code, out.Reason = mapped.code, cmp.Or(string(e.Kind), out.Reason)
 		return out
-	case e.Reason == bridge.ReasonStorage:
+	case e.Reason == wa.ReasonStorage:
 		return &rpc.Error{Code: mapped.code, Message: "the database failed: " + message, Reason: "storage", Retryable: true}
 	}
 	out := &rpc.Error{Code: mapped.code, Message: message, Reason: string(e.Kind), Retryable: mapped.retryable || e.Retryable}

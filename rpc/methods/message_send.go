@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -32,7 +33,7 @@ type sendParams struct {
 func (p *sendParams) OrderKey() string { return orderOf(p.To) }
 
 func orderOf(chat string) string {
-	jid, err := bridge.ParseJID("", chat)
+	jid, err := wa.ParseJID("", chat)
 	if err != nil {
 		return "" // refused later, by the bridge
 	}

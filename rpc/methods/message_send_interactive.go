@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -33,7 +34,7 @@ type sendNativeFlowParams struct {
 	Header         *bridge.FlowHeader  `json:"header" doc:"what stands above the text"`
 	Footer         string              `json:"footer" rpc:"max=256" doc:"line below"`
 	Buttons        []bridge.FlowButton `json:"buttons" rpc:"required,min=1,max=10" doc:"1 to 10 buttons as WhatsApp has them; not checked any further"`
-	MessageParams  bridge.JSONObject   `json:"message_params" doc:"parameters of the whole message"`
+	MessageParams  wa.JSONObject       `json:"message_params" doc:"parameters of the whole message"`
 	MessageVersion int                 `json:"message_version" rpc:"min=1,max=100" doc:"flow format version; default 1"`
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -90,7 +91,7 @@ func (a asAccount) actor() string { return plainNumber(a.Account) }
 
 // plainNumber returns a number in digits, which is all that the network takes; what is no number stays as it is.
 func plainNumber(text string) string {
-	if jid, err := bridge.ParseJID("", text); err == nil && !strings.Contains(text, ":") && jid.Server == types.DefaultUserServer {
+	if jid, err := wa.ParseJID("", text); err == nil && !strings.Contains(text, ":") && jid.Server == types.DefaultUserServer {
 		return jid.User
 	}
 	return text
@@ -134,7 +135,7 @@ func at(pointer string, err error) error {
 // simulation is one.
 func sandboxError(err error) error {
 	var problem *rpc.Error
-	var ofBridge *bridge.Error
+	var ofBridge *wa.Error
 	var refused *sandbox.SendError
 	var field *fieldError
 	if err == nil || errors.As(err, &problem) || errors.As(err, &ofBridge) ||
@@ -165,7 +166,7 @@ func sandboxError(err error) error {
 func parseJIDs(field string, texts []string) ([]types.JID, error) {
 	list := make([]types.JID, len(texts))
 	for i, text := range texts {
-		jid, err := bridge.ParseJID(fmt.Sprintf("%s/%d", field, i), text)
+		jid, err := wa.ParseJID(fmt.Sprintf("%s/%d", field, i), text)
 		if err != nil {
 			return nil, err
 		}

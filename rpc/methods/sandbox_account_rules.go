@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -61,7 +61,7 @@ func (p *sandboxAddHistory) history() (sandbox.HistoryChat, error) {
 		message := sandbox.HistoryMessage{ID: m.MessageID, FromMe: m.FromMe, Time: m.Timestamp, Content: sandbox.Text(m.Text)}
 		if m.Sender != "" {
 			var err error
-			if message.Sender, err = bridge.ParseJID("messages/sender", m.Sender); err != nil {
+			if message.Sender, err = wa.ParseJID("messages/sender", m.Sender); err != nil {
 				return h, err
 			}
 		}
@@ -86,7 +86,7 @@ func registerSandboxRules(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "addHistory", "Put messages and properties of the past into a chat of the account's phone; companions learn of them by history sync.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxAddHistory) (result sandboxHistoryAdded, err error) {
-			chat, err := bridge.ParseJID("chat", p.Chat)
+			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {
 				return result, err
 			}

@@ -8,8 +8,8 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -158,7 +158,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "updateGroup", "Change a group from an account's phone; absent parameters stay.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxUpdateGroup) (result done, err error) {
-			group, err := bridge.ParseJID("group", p.Group)
+			group, err := wa.ParseJID("group", p.Group)
 			if err != nil {
 				return result, err
 			}
@@ -166,7 +166,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "updateParticipants", "Add, remove, promote or demote members of a group, or answer requests to join.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxUpdateParticipants) (result done, err error) {
-			group, err := bridge.ParseJID("group", p.Group)
+			group, err := wa.ParseJID("group", p.Group)
 			if err != nil {
 				return result, err
 			}
@@ -178,7 +178,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "sendGroupNotice", "Tell the members of a group of a change that no other method makes.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxGroupNotice) (result done, err error) {
-			group, err := bridge.ParseJID("group", p.Group)
+			group, err := wa.ParseJID("group", p.Group)
 			if err != nil {
 				return result, err
 			}
@@ -190,7 +190,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "leaveGroup", "Leave a group.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxOneGroup) (result done, err error) {
-			group, err := bridge.ParseJID("group", p.Group)
+			group, err := wa.ParseJID("group", p.Group)
 			if err != nil {
 				return result, err
 			}
@@ -198,7 +198,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "getInviteCode", "Read a group's invite code.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxGetInvite) (result sandboxInvite, err error) {
-			group, err := bridge.ParseJID("group", p.Group)
+			group, err := wa.ParseJID("group", p.Group)
 			if err != nil {
 				return result, err
 			}
@@ -212,7 +212,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onNetwork(reg, d, "listMembers", "List the members of a group.",
 		func(_ context.Context, n *sandbox.Network, p *sandboxListMembers) (result sandboxMembers, err error) {
-			group, err := bridge.ParseJID("group", p.Group)
+			group, err := wa.ParseJID("group", p.Group)
 			if err != nil {
 				return result, err
 			}

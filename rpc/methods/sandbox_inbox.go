@@ -14,6 +14,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -120,7 +121,7 @@ func (f *sandboxFilter) matcher(phone *sandbox.Phone) (func(sandbox.Received) bo
 	var chat types.JID
 	if f.Chat != "" {
 		var err error
-		if chat, err = bridge.ParseJID("chat", f.Chat); err != nil {
+		if chat, err = wa.ParseJID("chat", f.Chat); err != nil {
 			return nil, err
 		}
 	}
@@ -230,7 +231,7 @@ func registerSandboxInbox(reg *rpc.Registry, d SandboxDeps) {
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxAwaitStanza) (result sandboxStanzaResult, err error) {
 			var from types.JID
 			if p.From != "" {
-				if from, err = bridge.ParseJID("from", p.From); err != nil {
+				if from, err = wa.ParseJID("from", p.From); err != nil {
 					return result, err
 				}
 			}

@@ -9,8 +9,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -234,7 +234,7 @@ func (c *sandboxContent) build(ctx context.Context, phone *sandbox.Phone) (sandb
 func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 	onPhone(reg, d, "send", "Send a message of any kind from an account's phone.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxSend) (result sandboxSent, err error) {
-			to, err := bridge.ParseJID("to", p.To)
+			to, err := wa.ParseJID("to", p.To)
 			if err != nil {
 				return result, err
 			}
@@ -254,7 +254,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "edit", "Edit a message that the account sent.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxEdit) (result sandboxSent, err error) {
-			chat, err := bridge.ParseJID("chat", p.Chat)
+			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {
 				return result, err
 			}
@@ -262,13 +262,13 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "revoke", "Delete a message for everyone.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxRevoke) (result sandboxSent, err error) {
-			chat, err := bridge.ParseJID("chat", p.Chat)
+			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {
 				return result, err
 			}
 			var sender types.JID
 			if p.Sender != "" {
-				if sender, err = bridge.ParseJID("sender", p.Sender); err != nil {
+				if sender, err = wa.ParseJID("sender", p.Sender); err != nil {
 					return result, err
 				}
 			}
@@ -306,7 +306,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "setChatPresence", "Show that a person types or records in a chat, or stopped.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxTyping) (result done, err error) {
-			chat, err := bridge.ParseJID("chat", p.Chat)
+			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {
 				return result, err
 			}
@@ -317,7 +317,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "setChatTimer", "Set how long the messages of a chat of two live.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxChatTimer) (result sandboxSent, err error) {
-			chat, err := bridge.ParseJID("chat", p.Chat)
+			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {
 				return result, err
 			}
@@ -325,7 +325,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "startCall", "Ring at somebody.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxCall) (result sandboxCallStarted, err error) {
-			to, err := bridge.ParseJID("to", p.To)
+			to, err := wa.ParseJID("to", p.To)
 			if err != nil {
 				return result, err
 			}
@@ -334,7 +334,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 		})
 	onPhone(reg, d, "endCall", "Stop ringing, or hang up.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxEndCall) (result done, err error) {
-			to, err := bridge.ParseJID("to", p.To)
+			to, err := wa.ParseJID("to", p.To)
 			if err != nil {
 				return result, err
 			}

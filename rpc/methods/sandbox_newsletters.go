@@ -5,8 +5,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -25,7 +25,7 @@ type inNewsletter struct {
 
 // jid reads the newsletter's address.
 func (p *inNewsletter) jid() (types.JID, error) {
-	jid, err := bridge.ParseJID("newsletter", p.Newsletter)
+	jid, err := wa.ParseJID("newsletter", p.Newsletter)
 	if err == nil && jid.Server != types.NewsletterServer {
 		err = rpc.InvalidParams("/newsletter", "is not the address of a newsletter")
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -45,9 +46,9 @@ func describePasskey(p *sandbox.Phone) sandboxPasskeyState {
 
 type sandboxSignPasskey struct {
 	asAccount
-	Session   string            `json:"session,omitempty" rpc:"max=100" doc:"session whose request is answered; default the latest request of the account"`
-	PublicKey bridge.JSONObject `json:"public_key,omitempty" doc:"or the request itself, as session.getStatus and PasskeyRequest give it"`
-	Wrong     string            `json:"wrong,omitempty" rpc:"enum=challenge|signature|key|origin|rp_id|type|user_presence|user_verification|counter|credential|user_handle" doc:"what is wrong with the answer; default nothing"`
+	Session   string        `json:"session,omitempty" rpc:"max=100" doc:"session whose request is answered; default the latest request of the account"`
+	PublicKey wa.JSONObject `json:"public_key,omitempty" doc:"or the request itself, as session.getStatus and PasskeyRequest give it"`
+	Wrong     string        `json:"wrong,omitempty" rpc:"enum=challenge|signature|key|origin|rp_id|type|user_presence|user_verification|counter|credential|user_handle" doc:"what is wrong with the answer; default nothing"`
 }
 
 func (p *sandboxSignPasskey) resolve(b *bridge.Bridge) error {
@@ -65,7 +66,7 @@ func (p *sandboxSignPasskey) resolve(b *bridge.Bridge) error {
 	if request == nil {
 		return rpc.Conflict("the session was not asked for a passkey")
 	}
-	p.Session, p.PublicKey = "", bridge.JSONObject(request.Options)
+	p.Session, p.PublicKey = "", wa.JSONObject(request.Options)
 	return nil
 }
 

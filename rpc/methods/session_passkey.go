@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
 type submitPasskeyParams struct {
-	Response bridge.JSONObject `json:"response" rpc:"required" doc:"WebAuthn assertion as PublicKeyCredential.toJSON() gives it: id, rawId, type, response{clientDataJSON, authenticatorData, signature, userHandle}, in base64url without padding"`
-	Confirm  string            `json:"confirm" rpc:"enum=auto|manual" doc:"manual = wait for session.confirmPasskey even where WhatsApp lets it be skipped; default auto"`
+	Response wa.JSONObject `json:"response" rpc:"required" doc:"WebAuthn assertion as PublicKeyCredential.toJSON() gives it: id, rawId, type, response{clientDataJSON, authenticatorData, signature, userHandle}, in base64url without padding"`
+	Confirm  string        `json:"confirm" rpc:"enum=auto|manual" doc:"manual = wait for session.confirmPasskey even where WhatsApp lets it be skipped; default auto"`
 }
 
 type confirmPasskeyParams struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/transports/outlets"
@@ -282,8 +283,8 @@ func TestSessionListPages(t *testing.T) {
 // TestEveryReasonHasACode holds the table of errors complete, and inner causes
 // away from callers.
 func TestEveryReasonHasACode(t *testing.T) {
-	for _, reason := range bridge.Reasons {
-		mapped := methods.MapError(&bridge.Error{Reason: reason, Field: "to", Message: "as it is", Err: errors.New("geheim")})
+	for _, reason := range wa.Reasons {
+		mapped := methods.MapError(&wa.Error{Reason: reason, Field: "to", Message: "as it is", Err: errors.New("geheim")})
 		if mapped == nil {
 			t.Errorf("%s has no code", reason)
 			continue
@@ -295,7 +296,7 @@ func TestEveryReasonHasACode(t *testing.T) {
 	if mapped := methods.MapError(errors.New("geheim")); mapped != nil {
 		t.Errorf("a foreign error became %v", mapped)
 	}
-	unknown := methods.MapError(&bridge.Error{Reason: bridge.ReasonTimeout, OutcomeUnknown: true, MessageID: "3EB0"})
+	unknown := methods.MapError(&wa.Error{Reason: wa.ReasonTimeout, OutcomeUnknown: true, MessageID: "3EB0"})
 	if text := string(unknown.AppendJSON(nil, "1")); !strings.Contains(text, `"outcome":"unknown"`) || !strings.Contains(text, "3EB0") {
 		t.Errorf("an open outcome became %s", text)
 	}

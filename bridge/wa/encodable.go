@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"encoding/json"
@@ -21,14 +21,14 @@ import (
 // lastTime is the last second with an RFC 3339 form.
 const lastTime = 253_402_300_799
 
-// hasForm reports whether a time has an RFC 3339 form.
-func hasForm(t time.Time) bool {
+// HasForm reports whether a time has an RFC 3339 form.
+func HasForm(t time.Time) bool {
 	year := t.UTC().Year()
 	return year >= 0 && year <= 9999
 }
 
-// repairStanzaTime replaces the time of a stanza that no clock shows by the present. What is no number at all stays for whatsmeow to refuse.
-func repairStanzaTime(node *waBinary.Node) {
+// RepairStanzaTime replaces the time of a stanza that no clock shows by the present. What is no number at all stays for whatsmeow to refuse.
+func RepairStanzaTime(node *waBinary.Node) {
 	text, ok := node.Attrs["t"].(string)
 	if !ok {
 		return
@@ -39,9 +39,9 @@ func repairStanzaTime(node *waBinary.Node) {
 	}
 }
 
-// marshalData is json.Marshal for data of events. When a time or a number in it has no form in JSON, all such values are replaced: optional ones by
+// MarshalData is json.Marshal for data of events. When a time or a number in it has no form in JSON, all such values are replaced: optional ones by
 // null, times by the present, numbers by 0.
-func marshalData(data any) (json.RawMessage, error) {
+func MarshalData(data any) (json.RawMessage, error) {
 	raw, err := json.Marshal(data)
 	if err == nil {
 		return raw, nil
@@ -114,7 +114,7 @@ func encodable(v reflect.Value) bool {
 		return !math.IsNaN(v.Float()) && !math.IsInf(v.Float(), 0)
 	case reflect.Struct:
 		if v.Type() == timeType && v.CanInterface() {
-			return hasForm(v.Interface().(time.Time))
+			return HasForm(v.Interface().(time.Time))
 		}
 	}
 	return true
@@ -123,8 +123,8 @@ func encodable(v reflect.Value) bool {
 // maxChatBytes is the longest address of a chat that the journal takes.
 const maxChatBytes = 512
 
-// validChats returns the addresses that the journal takes.
-func validChats(chats []string) []string {
+// ValidChats returns the addresses that the journal takes.
+func ValidChats(chats []string) []string {
 	for i, chat := range chats {
 		if validChat(chat) {
 			continue
@@ -144,7 +144,7 @@ func validChat(chat string) bool {
 	return chat != "" && len(chat) <= maxChatBytes && utf8.ValidString(chat) && !strings.ContainsAny(chat, "\x00\n")
 }
 
-// neverRecorded reports whether the journal refuses a record for what it is, so that it would refuse it each time.
-func neverRecorded(err error) bool {
+// NeverRecorded reports whether the journal refuses a record for what it is, so that it would refuse it each time.
+func NeverRecorded(err error) bool {
 	return errors.Is(err, journal.ErrInvalid) || errors.Is(err, journal.ErrTooLarge)
 }

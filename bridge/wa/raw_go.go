@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"errors"
@@ -101,14 +101,14 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
-func newError(reason Reason, format string, args ...any) *Error {
+func NewError(reason Reason, format string, args ...any) *Error {
 	return &Error{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
-func badParam(field, format string, args ...any) *Error {
+func BadParam(field, format string, args ...any) *Error {
 	return &Error{Reason: ReasonBadParam, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-func storageError(what string, err error) *Error {
+func StorageError(what string, err error) *Error {
 	return &Error{Reason: ReasonStorage, Message: what, Err: err}
 }

@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"encoding/json"
@@ -17,7 +17,7 @@ func TestGoJSONOfEveryField(t *testing.T) {
 	for _, field := range fieldsOf((&waE2E.Message{}).ProtoReflect().Descriptor()) {
 		message := &waE2E.Message{}
 		fill(message.ProtoReflect(), field, 3)
-		raw, err := protoJSON(message)
+		raw, err := ProtoJSON(message)
 		if err != nil || raw == nil {
 			t.Fatalf("%s: %s, %v", field.Name(), raw, err)
 		}
@@ -114,7 +114,7 @@ func TestGoJSONOfOtherInput(t *testing.T) {
 	if err != nil || string(got) != `{"conversation":"a"}` {
 		t.Errorf("%s, %v", got, err)
 	}
-	revoke, err := protoJSON(&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), EphemeralExpiration: proto.Uint32(7)}})
+	revoke, err := ProtoJSON(&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), EphemeralExpiration: proto.Uint32(7)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"context"
@@ -29,8 +29,8 @@ var sendCodes = map[int]struct {
 	479: {ReasonWhatsApp, "WhatsApp cannot read the message"},
 }
 
-// sendError says what became of a message that WhatsApp did not acknowledge.
-func sendError(id string, err error) *Error {
+// SendError says what became of a message that WhatsApp did not acknowledge.
+func SendError(id string, err error) *Error {
 	var own *Error
 	switch {
 	case errors.As(err, &own):
@@ -50,7 +50,7 @@ func sendError(id string, err error) *Error {
 			Reason: ReasonTimeout, Message: "WhatsApp has not acknowledged the message; it may have been sent", Err: err,
 			OutcomeUnknown: true, MessageID: id,
 		}
-	case connectionLost(err):
+	case ConnectionLost(err):
 		return &Error{
 			Reason: ReasonTimeout, Message: "the connection ended before WhatsApp acknowledged the message; it may have been sent", Err: err,
 			OutcomeUnknown: true, MessageID: id,
@@ -61,7 +61,7 @@ func sendError(id string, err error) *Error {
 		return &Error{Reason: ReasonNotFound, Field: "to", Message: "the number is not on WhatsApp", Err: err, MessageID: id}
 	}
 	var e *Error
-	if errors.As(waError("send the message", err), &e) {
+	if errors.As(Wrap("send the message", err), &e) {
 		out := *e
 		out.MessageID = id
 		return &out

@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"bytes"
@@ -13,33 +13,33 @@ import (
 
 var protoEncoder = protojson.MarshalOptions{}
 
-// maxRawDepth bounds the nesting of what others wrote, in levels of JSON. Apps
+// MaxRawDepth bounds the nesting of what others wrote, in levels of JSON. Apps
 // nest a dozen; encoding/json gives up at 10,000, many clients sooner.
-const maxRawDepth = 100
+const MaxRawDepth = 100
 
-var nulInJSON = []byte(`\u0000`)
+var NulInJSON = []byte(`\u0000`)
 
-// protoJSON is a message as JSON; nil when it is nested too deeply. What cannot
+// ProtoJSON is a message as JSON; nil when it is nested too deeply. What cannot
 // stand in JSON or in a database is replaced in the message itself, so that
 // all that is made of it agrees.
-func protoJSON(m proto.Message) (json.RawMessage, error) {
+func ProtoJSON(m proto.Message) (json.RawMessage, error) {
 	if m == nil {
 		return nil, nil
 	}
 	raw, err := protoEncoder.Marshal(m)
-	if err != nil || bytes.Contains(raw, nulInJSON) {
+	if err != nil || bytes.Contains(raw, NulInJSON) {
 		cleanTexts(m.ProtoReflect())
 		raw, err = protoEncoder.Marshal(m)
 	}
-	if err != nil || deeperThan(raw, maxRawDepth) {
+	if err != nil || DeeperThan(raw, MaxRawDepth) {
 		return nil, err
 	}
 	return raw, nil
 }
 
-// cleanText replaces what is not UTF-8, and NUL, which PostgreSQL does not
+// CleanText replaces what is not UTF-8, and NUL, which PostgreSQL does not
 // store. Peers may send both.
-func cleanText(s string) string {
+func CleanText(s string) string {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s
 	}
@@ -60,8 +60,8 @@ func cleanTexts(m protoreflect.Message) {
 		case field.IsList():
 			cleanList(field.Kind(), value.List())
 		case field.Kind() == protoreflect.StringKind:
-			if text := value.String(); cleanText(text) != text {
-				m.Set(field, protoreflect.ValueOfString(cleanText(text)))
+			if text := value.String(); CleanText(text) != text {
+				m.Set(field, protoreflect.ValueOfString(CleanText(text)))
 			}
 		case field.Message() != nil:
 			cleanTexts(value.Message())
@@ -74,15 +74,15 @@ func cleanList(kind protoreflect.Kind, list protoreflect.List) {
 	for i := range list.Len() {
 		switch kind {
 		case protoreflect.StringKind:
-			list.Set(i, protoreflect.ValueOfString(cleanText(list.Get(i).String())))
+			list.Set(i, protoreflect.ValueOfString(CleanText(list.Get(i).String())))
 		case protoreflect.MessageKind:
 			cleanTexts(list.Get(i).Message())
 		}
 	}
 }
 
-// deeperThan tells whether JSON is nested beyond so many levels.
-func deeperThan(raw []byte, levels int) bool {
+// DeeperThan tells whether JSON is nested beyond so many levels.
+func DeeperThan(raw []byte, levels int) bool {
 	depth, inString := 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {

@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"strings"
@@ -22,22 +22,22 @@ const (
 func ParseJID(field, value string) (types.JID, error) {
 	switch {
 	case value == "":
-		return types.EmptyJID, badParam(field, "is empty")
+		return types.EmptyJID, BadParam(field, "is empty")
 	case len(value) > maxJIDLength:
-		return types.EmptyJID, badParam(field, "is longer than %d characters", maxJIDLength)
+		return types.EmptyJID, BadParam(field, "is longer than %d characters", maxJIDLength)
 	case !strings.Contains(value, "@"):
-		return parsePhone(field, value)
+		return ParsePhone(field, value)
 	}
 	jid, err := types.ParseJID(plainUser(value))
 	if err != nil {
-		return types.EmptyJID, badParam(field, "is not a JID")
+		return types.EmptyJID, BadParam(field, "is not a JID")
 	}
 	jid = jid.ToNonAD()
 	if jid.Server == types.LegacyUserServer {
 		jid.Server = types.DefaultUserServer
 	}
 	if problem := checkJID(jid); problem != "" {
-		return types.EmptyJID, badParam(field, "%s", problem)
+		return types.EmptyJID, BadParam(field, "%s", problem)
 	}
 	return jid, nil
 }
@@ -57,10 +57,10 @@ func plainUser(value string) string {
 	return value
 }
 
-func parsePhone(field, value string) (types.JID, error) {
+func ParsePhone(field, value string) (types.JID, error) {
 	digits, ok := phonenumber.International(value, minPhoneDigits, maxPhoneDigits)
 	if !ok {
-		return types.EmptyJID, badParam(field, "is neither a JID nor an international number of %d to %d digits",
+		return types.EmptyJID, BadParam(field, "is neither a JID nor an international number of %d to %d digits",
 			minPhoneDigits, maxPhoneDigits)
 	}
 	return types.NewJID(digits, types.DefaultUserServer), nil

@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"context"
@@ -38,9 +38,9 @@ var refusals = []struct {
 	{socket.ErrSocketClosed, ReasonNotConnected, "", "the session is not connected"},
 }
 
-// connectionLost reports whether a call failed because the connection to WhatsApp ended while it was under way: before the
+// ConnectionLost reports whether a call failed because the connection to WhatsApp ended while it was under way: before the
 // answer, or while the request was written. Whether WhatsApp carried the request out is not known then.
-func connectionLost(err error) bool {
+func ConnectionLost(err error) bool {
 	var beforeAnswer *whatsmeow.DisconnectedError
 	return errors.As(err, &beforeAnswer) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || websocket.CloseStatus(err) != -1
@@ -59,10 +59,10 @@ var codeReasons = map[int]Reason{
 	501: ReasonNotSupported,
 }
 
-// waError turns what whatsmeow returned into an *Error. what says what was
+// Wrap turns what whatsmeow returned into an *Error. what says what was
 // tried, in words that continue "could not". Errors of this package pass.
 // Lost connections and timeouts leave open whether a change was made.
-func waError(what string, err error) error {
+func Wrap(what string, err error) error {
 	var own *Error
 	if err == nil || errors.As(err, &own) {
 		return err
@@ -89,7 +89,7 @@ func waError(what string, err error) error {
 			message += " (" + text + ")"
 		}
 		return &Error{Reason: reason, WACode: code, Message: message, Err: err, Retryable: temporaryCode(code)}
-	case connectionLost(err):
+	case ConnectionLost(err):
 		return &Error{Reason: ReasonNotConnected, Message: "the connection ended before WhatsApp answered", Err: err, OutcomeUnknown: true}
 	case errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Reason: ReasonTimeout, Message: "could not " + what + " in time", Err: err, OutcomeUnknown: true}
@@ -101,8 +101,8 @@ func waError(what string, err error) error {
 	return &Error{Reason: ReasonWhatsApp, Message: "could not " + what, Err: err}
 }
 
-// nameField names the parameter an error is about, unless it has one.
-func nameField(field string, err error) error {
+// NameField names the parameter an error is about, unless it has one.
+func NameField(field string, err error) error {
 	var own *Error
 	if errors.As(err, &own) && own.Field == "" {
 		named := *own

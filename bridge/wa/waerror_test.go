@@ -1,4 +1,4 @@
-package bridge
+package wa
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func TestWAErrorClassifies(t *testing.T) {
 		{errors.New("secret inner text"), ReasonWhatsApp, "", 0, false},
 	} {
 		var got *Error
-		if !errors.As(waError("do it", tc.err), &got) {
+		if !errors.As(Wrap("do it", tc.err), &got) {
 			t.Errorf("%v is not classified", tc.err)
 			continue
 		}
@@ -59,14 +59,14 @@ func TestWAErrorClassifies(t *testing.T) {
 			t.Errorf("%v: message %q", tc.err, got.Message)
 		}
 	}
-	own := badParam("x", "y")
-	if waError("do it", nil) != nil {
+	own := BadParam("x", "y")
+	if Wrap("do it", nil) != nil {
 		t.Error("nil must stay nil")
 	}
-	if !errors.Is(waError("do it", context.Canceled), context.Canceled) || ReasonOf(waError("do it", context.Canceled)) != "" {
+	if !errors.Is(Wrap("do it", context.Canceled), context.Canceled) || ReasonOf(Wrap("do it", context.Canceled)) != "" {
 		t.Error("a cancelled call is the caller's own doing and must pass as it is")
 	}
-	if err := waError("do it", own); !errors.Is(err, own) || ReasonOf(err) != ReasonBadParam {
+	if err := Wrap("do it", own); !errors.Is(err, own) || ReasonOf(err) != ReasonBadParam {
 		t.Errorf("an error of this package must pass, got %v", err)
 	}
 }
