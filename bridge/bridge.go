@@ -266,7 +266,7 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 		return nil, err
 	}
 	if err := b.checkProxy(ctx, row.Proxy); err != nil {
-		return nil, inField("proxy", err)
+		return nil, wa.InField("proxy", err)
 	}
 	if !b.gate.enter() {
 		return nil, wa.NewError(wa.ReasonUnavailable, "the bridge is closed")
@@ -322,10 +322,10 @@ func newRow(p CreateParams) (*sessionRow, error) {
 	}
 	var err error
 	if row.Settings, err = DefaultSettings().Apply(p.Settings); err != nil {
-		return nil, inField("settings", err)
+		return nil, wa.InField("settings", err)
 	}
 	if err = p.Proxy.check(); err != nil {
-		return nil, inField("proxy", err)
+		return nil, wa.InField("proxy", err)
 	}
 	if p.Profile != nil {
 		err = p.Profile.check()
@@ -356,17 +356,6 @@ func checkSessionName(name string) error {
 		return wa.BadParam("name", "must have 1 to %d characters", maxSessionName)
 	}
 	return nil
-}
-
-// inField puts the field of a bad parameter under the object it came in.
-func inField(parent string, err error) error {
-	var e *wa.Error
-	if errors.As(err, &e) && e.Field != "" {
-		out := *e
-		out.Field = parent + "/" + e.Field
-		return &out
-	}
-	return err
 }
 
 // Session returns a stored session.

@@ -295,7 +295,7 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 			return wa.StorageError("the stored message cannot be read", err)
 		}
 		to := chat
-		if isPerson(chat) {
+		if wa.IsPerson(chat) {
 			to = sender // the address the message came from
 		}
 		add(to, sender, row.ID)
@@ -316,7 +316,7 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 			return nil, wa.BadParam("message_ids", "names an own message")
 		case err == nil:
 			err = addRow(row)
-		case wa.ReasonOf(err) == wa.ReasonNotFound && (isPerson(chat) || !given.IsEmpty()):
+		case wa.ReasonOf(err) == wa.ReasonNotFound && (wa.IsPerson(chat) || !given.IsEmpty()):
 			add(chat, given, id)
 			err = nil
 		}

@@ -15,7 +15,7 @@ import (
 // Chat is a conversation as results show it.
 type Chat struct {
 	Chat string `json:"chat" doc:"its address"`
-	ChatNames
+	wa.ChatNames
 	Name                *string    `json:"name" doc:"contact, group or newsletter name"`
 	Kind                string     `json:"kind" doc:"user, group, newsletter, broadcast or status"`
 	PhoneNumber         *string    `json:"phone_number" doc:"digits; users only"`
@@ -64,7 +64,7 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 		return c, nil //nolint:nilerr // the chat is worth showing without its contact
 	}
 	device, err := s.paired(ctx)
-	if err != nil || !isPerson(jid) {
+	if err != nil || !wa.IsPerson(jid) {
 		return c, nil //nolint:nilerr // a session that was unlinked still shows its chats
 	}
 	contact, err := storedContact(ctx, device, jid)
@@ -208,7 +208,7 @@ func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
 	}
 	stored, err := s.b.messages.Chat(ctx, s.owner, s.chatAddress(ctx, jid))
 	switch {
-	case errors.Is(err, messages.ErrNotFound) && (isPerson(jid) || groups[jid.String()] != nil):
+	case errors.Is(err, messages.ErrNotFound) && (wa.IsPerson(jid) || groups[jid.String()] != nil):
 		stored = &messages.Chat{JID: jid.String(), Kind: messages.KindOf(jid.String())} // nothing was said yet
 	case errors.Is(err, messages.ErrNotFound):
 		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "chat", Message: "there is no such chat"}

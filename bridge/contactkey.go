@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
-	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
@@ -132,7 +131,7 @@ func (c *contactKeys) cached(owner string, people []wa.Person, keys []string) (m
 
 // halves returns both addresses of a person as text; one that is not known repeats the other.
 func halves(p wa.Person) (pn, lid string) {
-	pn, lid = addressString(p.PN), addressString(p.LID)
+	pn, lid = wa.AddressString(p.PN), wa.AddressString(p.LID)
 	switch {
 	case pn == "":
 		pn = lid
@@ -140,13 +139,6 @@ func halves(p wa.Person) (pn, lid string) {
 		lid = pn
 	}
 	return pn, lid
-}
-
-func addressString(jid types.JID) string {
-	if jid.IsEmpty() {
-		return ""
-	}
-	return jid.ToNonAD().String()
 }
 
 // settle reads, makes or joins the keys of one person. It needs a transaction.

@@ -108,7 +108,7 @@ func TestKeysJoinedDuringLookups(t *testing.T) {
 	if joined == read {
 		replaced = old
 	}
-	keys.remember("s", replaced, version, addressString(adaLID), addressString(adaPN))
+	keys.remember("s", replaced, version, wa.AddressString(adaLID), wa.AddressString(adaPN))
 	if got := key(wa.Person{LID: adaLID}); got != joined {
 		t.Errorf("the key is %q, want %q", got, joined)
 	}

@@ -136,7 +136,7 @@ func (t *translation) author(chat, sender types.JID, fromMe bool) *string {
 	switch {
 	case fromMe:
 		return wa.JIDOrNull(t.cli.Store.GetJID())
-	case sender.IsEmpty() && isPerson(chat):
+	case sender.IsEmpty() && wa.IsPerson(chat):
 		return wa.JIDOrNull(chat)
 	}
 	return wa.JIDOrNull(sender)

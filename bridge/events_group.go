@@ -133,7 +133,7 @@ func onPicture(t *translation, evt *events.Picture) error {
 		"removed": evt.Remove, "picture_id": wa.OrNull(evt.PictureID),
 	}
 	about := evt.JID
-	if !isPerson(about) {
+	if !wa.IsPerson(about) {
 		about = evt.Author
 	}
 	if _, err := t.who(data, about); err != nil {

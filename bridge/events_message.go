@@ -147,7 +147,7 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 // describeChat fills in the chat's own addresses: in a chat of two it is the
 // other person, also for messages sent from another device of the account.
 func (t *translation) describeChat(data *MessageData, info *types.MessageInfo, sender wa.Person) ([]string, error) {
-	if !isPerson(info.Chat) {
+	if !wa.IsPerson(info.Chat) {
 		data.ChatKey = info.Chat.ToNonAD().String()
 		return []string{data.ChatKey}, nil
 	}
@@ -300,8 +300,4 @@ func onMediaRetry(t *translation, evt *events.MediaRetry) error {
 		return err
 	}
 	return t.emit("MediaRetry", evt.Timestamp, "", chats, data)
-}
-
-func isPerson(jid types.JID) bool {
-	return jid.Server == types.DefaultUserServer || jid.Server == types.HiddenUserServer
 }

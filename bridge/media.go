@@ -233,7 +233,7 @@ func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *mess
 	if err != nil {
 		return wa.StorageError("the stored message cannot be read", err)
 	}
-	if isPerson(chat) && !row.FromMe {
+	if wa.IsPerson(chat) && !row.FromMe {
 		chat = sender
 	}
 	ctx, cancel := context.WithTimeout(ctx, mediaRetryTime)

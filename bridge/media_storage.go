@@ -47,8 +47,8 @@ type MessageMediaData struct {
 	MessageID string `json:"message_id"`
 	Chat      string `json:"chat"`
 	Sender    string `json:"sender"`
-	ChatNames
-	PersonNames
+	wa.ChatNames
+	wa.PersonNames
 	FromMe    bool          `json:"from_me"`
 	FromAPI   bool          `json:"from_api"`
 	IsGroup   bool          `json:"is_group"`

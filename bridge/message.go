@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Message is a message as results and events show it. A field that is not
@@ -13,8 +14,8 @@ type Message struct {
 	MessageID string `json:"message_id"`
 	Chat      string `json:"chat"`
 	Sender    string `json:"sender"`
-	ChatNames
-	PersonNames
+	wa.ChatNames
+	wa.PersonNames
 	SenderName      *string       `json:"sender_name"`
 	FromMe          bool          `json:"from_me"`
 	Timestamp       time.Time     `json:"timestamp"`

@@ -193,14 +193,14 @@ func (k *messageKeeper) projectTarget(ctx context.Context, session string, m *Pr
 			return nil // encrypted for a newsletter or community; it cannot be read
 		}
 		return k.store.React(ctx, session, &messages.Reaction{
-			Chat: m.chat(), ID: target.MessageID, Sender: phoneFirst(m.sender()), Emoji: *target.Emoji, At: d.Timestamp,
+			Chat: m.chat(), ID: target.MessageID, Sender: m.sender().Preferred(), Emoji: *target.Emoji, At: d.Timestamp,
 		})
 	case actionPollVote:
 		if target.Options == nil {
 			return nil
 		}
 		return k.store.SaveVote(ctx, session, &messages.Vote{
-			Chat: m.chat(), ID: target.MessageID, Voter: phoneFirst(m.sender()), Options: target.Options, At: d.Timestamp,
+			Chat: m.chat(), ID: target.MessageID, Voter: m.sender().Preferred(), Options: target.Options, At: d.Timestamp,
 		})
 	}
 	return nil
@@ -212,15 +212,6 @@ func editedContent(m *waE2E.Message) *waE2E.Message {
 		m = inner
 	}
 	return m.GetProtocolMessage().GetEditedMessage()
-}
-
-// phoneFirst gives the address results show: the phone number where it is known.
-func phoneFirst(a messages.Address) string {
-	jid, err := types.ParseJID(a.JID)
-	if err == nil && jid.Server == types.HiddenUserServer && a.Alt != "" {
-		return a.Alt
-	}
-	return a.JID
 }
 
 var receiptStatus = map[string]messages.Status{
@@ -239,7 +230,7 @@ func (k *messageKeeper) ProjectReceipt(ctx context.Context, session string, r *P
 	}
 	by := r.By
 	if r.By == r.Chat {
-		by = phoneFirst(chat)
+		by = chat.Preferred()
 	}
 	return k.store.SaveReceipt(ctx, session, &messages.Receipt{Chat: chat, IDs: r.MessageIDs, Recipient: by, Status: status, At: r.At})
 }

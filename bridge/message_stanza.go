@@ -51,9 +51,9 @@ func stanzaOf(info *types.MessageInfo) *MessageStanza {
 	}
 	if meta := info.MsgMetaInfo; meta != (types.MsgMetaInfo{}) {
 		out.Meta = &StanzaMeta{
-			TargetID: wa.CleanText(meta.TargetID), TargetSender: addressString(meta.TargetSender), TargetChat: addressString(meta.TargetChat),
+			TargetID: wa.CleanText(meta.TargetID), TargetSender: wa.AddressString(meta.TargetSender), TargetChat: wa.AddressString(meta.TargetChat),
 			DeprecatedLIDSession: meta.DeprecatedLIDSession,
-			ThreadID:             wa.CleanText(meta.ThreadMessageID), ThreadSender: addressString(meta.ThreadMessageSenderJID),
+			ThreadID:             wa.CleanText(meta.ThreadMessageID), ThreadSender: wa.AddressString(meta.ThreadMessageSenderJID),
 		}
 	}
 	if info.VerifiedName != nil {

@@ -7,6 +7,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Projector keeps rows of its own about what happened. Each method runs in the
@@ -89,9 +91,9 @@ func (t *translation) projectReceipt(evt *events.Receipt, kind string) {
 		MessageIDs: evt.MessageIDs, Kind: kind, Chat: evt.Chat.ToNonAD().String(), By: evt.Sender.ToNonAD().String(),
 		FromMe: evt.IsFromMe, At: evt.Timestamp.UTC(),
 	}
-	if isPerson(evt.Chat) {
+	if wa.IsPerson(evt.Chat) {
 		if other, err := t.person(evt.Chat, chatAlt(&evt.MessageSource)); err == nil {
-			r.ChatPN, r.ChatLID = addressString(other.PN), addressString(other.LID)
+			r.ChatPN, r.ChatLID = wa.AddressString(other.PN), wa.AddressString(other.LID)
 		}
 	}
 	t.project(func(ctx context.Context) error { return p.ProjectReceipt(ctx, t.s.owner, r) })
@@ -104,9 +106,9 @@ func (t *translation) projectChat(chat types.JID, change ProjectedChat) {
 		return
 	}
 	change.Chat = chat.ToNonAD().String()
-	if isPerson(chat) {
+	if wa.IsPerson(chat) {
 		if other, err := t.person(chat); err == nil {
-			change.PN, change.LID = addressString(other.PN), addressString(other.LID)
+			change.PN, change.LID = wa.AddressString(other.PN), wa.AddressString(other.LID)
 		}
 	}
 	t.project(func(ctx context.Context) error { return p.ProjectChat(ctx, t.s.owner, &change) })

@@ -170,7 +170,7 @@ func (s *Session) isNewContact(ctx context.Context, cli *whatsmeow.Client, to ty
 	s.mu.Lock()
 	own, lid := s.row.Device.ToNonAD(), s.row.Identity.LID.ToNonAD()
 	s.mu.Unlock()
-	if to = to.ToNonAD(); !isPerson(to) || to == own || to == lid {
+	if to = to.ToNonAD(); !wa.IsPerson(to) || to == own || to == lid {
 		return false, nil
 	}
 	known, err := s.b.messages.HasContact(ctx, s.owner, s.chatAddress(ctx, to))

@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -38,8 +39,8 @@ type Sent struct {
 	MessageID string `json:"message_id" doc:"id of the sent message"`
 	Chat      string `json:"chat" doc:"chat it went to"`
 	Sender    string `json:"sender" doc:"own JID"`
-	ChatNames
-	PersonNames
+	wa.ChatNames
+	wa.PersonNames
 	Timestamp time.Time `json:"timestamp" doc:"time given by the WhatsApp server"`
 	ServerID  *int      `json:"server_id" doc:"newsletter posts only"`
 	Message   *Message  `json:"message" doc:"the message as message.get returns it"`
@@ -92,11 +93,11 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{s: s, cli: cli, to: chat, c: c}
+	b := &builder{Client: cli, Files: s.b.files, Owner: s.owner, To: chat, Content: c, Log: s.log(), FindCard: contactCard(cli.Store)}
 	content, err := b.build(ctx)
 	if err != nil {
 		if o.ContentField != "" {
-			err = inField(o.ContentField, err)
+			err = wa.InField(o.ContentField, err)
 		}
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	if err := s.showTyping(ctx, cli, chat, o.TypingSeconds, c.Type == typeAudio && c.VoiceNote); err != nil {
 		return nil, err
 	}
-	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.handle, echo: s.echoes(chat, o.Echo), asked: o.Echo != nil && *o.Echo}
+	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.Handle, echo: s.echoes(chat, o.Echo), asked: o.Echo != nil && *o.Echo}
 	if c.Media != nil {
 		out.mediaID = c.Media.MediaID
 	}
@@ -157,10 +158,12 @@ func sentOf(row *messages.Row) (*Sent, error) {
 	return &Sent{MessageID: m.MessageID, Chat: m.Chat, Sender: m.Sender, Timestamp: m.Timestamp, ServerID: m.ServerID, Message: m}, nil
 }
 
-// innermost is the content inside wrappers that a builder puts around it.
-func innermost(m *waE2E.Message) *waE2E.Message {
-	evt := &events.Message{RawMessage: m}
-	return evt.UnwrapRaw().Message
+// contactCard reads the name and the phone number of a person from a contact store.
+func contactCard(device *store.Device) func(context.Context, types.JID) (string, *string, error) {
+	return func(ctx context.Context, person types.JID) (name string, phoneNumber *string, err error) {
+		known, err := storedContact(ctx, device, person)
+		return known.Name, known.PhoneNumber, err
+	}
 }
 
 func checkRegistered(ctx context.Context, cli *whatsmeow.Client, to types.JID) error {
@@ -332,7 +335,7 @@ func (t *translation) outgoingData(out *outgoing) (*MessageData, []string, strin
 // recipients tells how many people a message goes to; 0 = not known.
 func (s *Session) recipients(ctx context.Context, to types.JID) int {
 	switch {
-	case isPerson(to):
+	case wa.IsPerson(to):
 		return 1
 	case to.Server != types.GroupServer:
 		return 0

@@ -62,7 +62,7 @@ func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
 	case ref.Sender != "":
 		t.sender, err = wa.ParsePerson("sender", ref.Sender)
 		return t, err
-	case ref.FromMe != nil && isPerson(chat):
+	case ref.FromMe != nil && wa.IsPerson(chat):
 		t.sender = chat
 		return t, nil
 	}
@@ -165,7 +165,7 @@ func (s *Session) Revoke(ctx context.Context, ref MessageRef) (*Changed, error) 
 // indexSender is how app state names the author of a message: only in groups,
 // and only when it is somebody else.
 func (t *subject) indexSender() string {
-	if t.fromMe || isPerson(t.chat) {
+	if t.fromMe || wa.IsPerson(t.chat) {
 		return "0"
 	}
 	return t.sender.ToNonAD().String()

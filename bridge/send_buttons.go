@@ -141,7 +141,7 @@ func flowButtons(list []AnyButton, limit int) ([]*flowButton, error) {
 		}
 		button, err := flowButtonOf(list[i].Type, &action)
 		if err != nil {
-			return nil, inField(field, err)
+			return nil, wa.InField(field, err)
 		}
 		out[i] = button
 	}

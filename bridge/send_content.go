@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -100,11 +102,16 @@ type EventLocation struct {
 // builder is one message on its way from content to protobuf. This is the only
 // place where messages are built, whichever method sends them.
 type builder struct {
-	s      *Session
-	cli    *whatsmeow.Client
-	to     types.JID
-	c      *Content
-	handle string // of media in newsletters
+	Client   *whatsmeow.Client
+	Files    *media.Library
+	Owner    string // of the media files
+	To       types.JID
+	Content  *Content
+	Log      *slog.Logger
+	FindCard func(ctx context.Context, person types.JID) (name string, phoneNumber *string, err error) // reads the contact store
+
+	// Handle is set by Build: the handle of media that were uploaded for a newsletter.
+	Handle string
 }
 
 var builders = map[string]func(*builder, context.Context) (*waE2E.Message, error){
@@ -115,8 +122,13 @@ var builders = map[string]func(*builder, context.Context) (*waE2E.Message, error
 	typeCarousel: (*builder).carousel, typeOrder: (*builder).order,
 }
 
+// with returns a builder of other content for the same recipient.
+func (b *builder) with(content *Content) *builder {
+	return &builder{Client: b.Client, Files: b.Files, Owner: b.Owner, To: b.To, Content: content, Log: b.Log, FindCard: b.FindCard}
+}
+
 func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {
-	build := builders[b.c.Type]
+	build := builders[b.Content.Type]
 	if build == nil {
 		return nil, wa.BadParam("type", "is not a kind of message that can be sent")
 	}
@@ -124,10 +136,10 @@ func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {
 }
 
 func (b *builder) text(ctx context.Context) (*waE2E.Message, error) {
-	if b.c.Text == "" || !b.c.Verbatim && strings.TrimSpace(b.c.Text) == "" {
+	if b.Content.Text == "" || !b.Content.Verbatim && strings.TrimSpace(b.Content.Text) == "" {
 		return nil, wa.BadParam("text", "is empty")
 	}
-	text := &waE2E.ExtendedTextMessage{Text: proto.String(b.c.Text)}
+	text := &waE2E.ExtendedTextMessage{Text: proto.String(b.Content.Text)}
 	if err := b.style(text); err != nil {
 		return nil, err
 	}
@@ -142,7 +154,7 @@ func (b *builder) style(text *waE2E.ExtendedTextMessage) error {
 		field, value string
 		to           **uint32
 	}{
-		{"background_color", b.c.BackgroundColor, &text.BackgroundArgb}, {"text_color", b.c.TextColor, &text.TextArgb},
+		{"background_color", b.Content.BackgroundColor, &text.BackgroundArgb}, {"text_color", b.Content.TextColor, &text.TextArgb},
 	} {
 		if color.value == "" {
 			continue
@@ -154,8 +166,8 @@ func (b *builder) style(text *waE2E.ExtendedTextMessage) error {
 		}
 		*color.to = proto.Uint32(uint32(value))
 	}
-	if b.c.Font != 0 {
-		text.Font = waE2E.ExtendedTextMessage_FontType(b.c.Font).Enum()
+	if b.Content.Font != 0 {
+		text.Font = waE2E.ExtendedTextMessage_FontType(b.Content.Font).Enum()
 	}
 	return nil
 }
@@ -172,25 +184,25 @@ func simplify(m *waE2E.Message) {
 
 func (b *builder) location(context.Context) (*waE2E.Message, error) {
 	switch {
-	case b.c.Latitude == nil:
+	case b.Content.Latitude == nil:
 		return nil, wa.BadParam("latitude", "is missing")
-	case b.c.Longitude == nil:
+	case b.Content.Longitude == nil:
 		return nil, wa.BadParam("longitude", "is missing")
 	}
 	return &waE2E.Message{LocationMessage: &waE2E.LocationMessage{
-		DegreesLatitude: b.c.Latitude, DegreesLongitude: b.c.Longitude, Name: wa.OrNull(b.c.Name), Address: wa.OrNull(b.c.Address),
+		DegreesLatitude: b.Content.Latitude, DegreesLongitude: b.Content.Longitude, Name: wa.OrNull(b.Content.Name), Address: wa.OrNull(b.Content.Address),
 	}}, nil
 }
 
 func (b *builder) contact(ctx context.Context) (*waE2E.Message, error) {
-	if len(b.c.Contacts) == 0 {
+	if len(b.Content.Contacts) == 0 {
 		return nil, wa.BadParam("contacts", "is empty")
 	}
-	cards := make([]*waE2E.ContactMessage, len(b.c.Contacts))
-	for i := range b.c.Contacts {
-		card, err := b.card(ctx, &b.c.Contacts[i])
+	cards := make([]*waE2E.ContactMessage, len(b.Content.Contacts))
+	for i := range b.Content.Contacts {
+		card, err := b.card(ctx, &b.Content.Contacts[i])
 		if err != nil {
-			return nil, inField("contacts/"+strconv.Itoa(i), err)
+			return nil, wa.InField("contacts/"+strconv.Itoa(i), err)
 		}
 		cards[i] = card
 	}
@@ -207,7 +219,7 @@ func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMe
 	case card.VCard != "" && card.Contact != "":
 		return nil, wa.BadParam("contact", "cannot stand beside a vcard")
 	case card.VCard != "":
-		if !b.c.Verbatim && !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(card.VCard)), "BEGIN:VCARD") {
+		if !b.Content.Verbatim && !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(card.VCard)), "BEGIN:VCARD") {
 			return nil, wa.BadParam("vcard", "does not begin with BEGIN:VCARD")
 		}
 		if card.Name == "" {
@@ -221,18 +233,18 @@ func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMe
 	if err != nil {
 		return nil, err
 	}
-	known, err := storedContact(ctx, b.cli.Store, jid)
+	known, phoneNumber, err := b.FindCard(ctx, jid)
 	if err != nil {
 		return nil, err
 	}
-	if known.PhoneNumber == nil {
+	if phoneNumber == nil {
 		return nil, wa.BadParam("contact", "has no known phone number to put on a card")
 	}
 	name := card.Name
 	if name == "" {
-		name = known.Name
+		name = known
 	}
-	return &waE2E.ContactMessage{DisplayName: proto.String(name), Vcard: proto.String(vCard(name, *known.PhoneNumber))}, nil
+	return &waE2E.ContactMessage{DisplayName: proto.String(name), Vcard: proto.String(vCard(name, *phoneNumber))}, nil
 }
 
 var vCardText = strings.NewReplacer(`\`, `\\`, "\r\n", `\n`, "\n", `\n`, "\r", `\n`, ",", `\,`, ";", `\;`)
@@ -247,47 +259,47 @@ const minPollOptions = 2
 
 func (b *builder) poll(context.Context) (*waE2E.Message, error) {
 	switch {
-	case strings.TrimSpace(b.c.Question) == "":
+	case strings.TrimSpace(b.Content.Question) == "":
 		return nil, wa.BadParam("question", "is empty")
-	case len(b.c.Options) < minPollOptions:
+	case len(b.Content.Options) < minPollOptions:
 		return nil, wa.BadParam("options", "needs at least %d answers", minPollOptions)
 	}
-	for i, option := range b.c.Options {
+	for i, option := range b.Content.Options {
 		if strings.TrimSpace(option) == "" {
 			return nil, wa.BadParam("options/"+strconv.Itoa(i), "is empty")
 		}
 		// Votes name an option by its hash: two of the same text could not be told apart.
-		if slices.Contains(b.c.Options[:i], option) {
+		if slices.Contains(b.Content.Options[:i], option) {
 			return nil, wa.BadParam("options/"+strconv.Itoa(i), "is there twice")
 		}
 	}
 	selectable := 1
-	if b.c.SelectableCount != nil {
-		selectable = *b.c.SelectableCount
+	if b.Content.SelectableCount != nil {
+		selectable = *b.Content.SelectableCount
 	}
-	if selectable > len(b.c.Options) {
+	if selectable > len(b.Content.Options) {
 		return nil, wa.BadParam("selectable_count", "is more than there are options")
 	}
-	return b.cli.BuildPollCreation(b.c.Question, b.c.Options, selectable), nil
+	return b.Client.BuildPollCreation(b.Content.Question, b.Content.Options, selectable), nil
 }
 
 func (b *builder) event(context.Context) (*waE2E.Message, error) {
 	switch {
-	case strings.TrimSpace(b.c.Name) == "":
+	case strings.TrimSpace(b.Content.Name) == "":
 		return nil, wa.BadParam("name", "is empty")
-	case b.c.StartAt == nil:
+	case b.Content.StartAt == nil:
 		return nil, wa.BadParam("start_at", "is missing")
-	case b.c.EndAt != nil && b.c.EndAt.Before(*b.c.StartAt):
+	case b.Content.EndAt != nil && b.Content.EndAt.Before(*b.Content.StartAt):
 		return nil, wa.BadParam("end_at", "is before start_at")
 	}
 	event := &waE2E.EventMessage{
-		Name: proto.String(b.c.Name), Description: wa.OrNull(b.c.Description), StartTime: proto.Int64(b.c.StartAt.Unix()),
-		IsCanceled: proto.Bool(b.c.Canceled), ExtraGuestsAllowed: proto.Bool(b.c.ExtraGuestsAllowed), IsScheduleCall: proto.Bool(b.c.ScheduledCall),
+		Name: proto.String(b.Content.Name), Description: wa.OrNull(b.Content.Description), StartTime: proto.Int64(b.Content.StartAt.Unix()),
+		IsCanceled: proto.Bool(b.Content.Canceled), ExtraGuestsAllowed: proto.Bool(b.Content.ExtraGuestsAllowed), IsScheduleCall: proto.Bool(b.Content.ScheduledCall),
 	}
-	if b.c.EndAt != nil {
-		event.EndTime = proto.Int64(b.c.EndAt.Unix())
+	if b.Content.EndAt != nil {
+		event.EndTime = proto.Int64(b.Content.EndAt.Unix())
 	}
-	if place := b.c.Location; place != nil {
+	if place := b.Content.Location; place != nil {
 		event.Location = &waE2E.LocationMessage{Name: wa.OrNull(place.Name), DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude}
 	}
 	// Answers to an event are encrypted with this secret.

@@ -32,7 +32,7 @@ func (s *Session) messageContext(ctx context.Context, to types.JID, o *SendOptio
 	info := &waE2E.ContextInfo{}
 	if o.ReplyTo != nil {
 		if err := s.quote(ctx, to, o.ReplyTo, info); err != nil {
-			return nil, inField("reply_to", err)
+			return nil, wa.InField("reply_to", err)
 		}
 	}
 	if err := s.mention(info, o.Mentions, o.MentionAll); err != nil {
@@ -63,7 +63,7 @@ func (s *Session) mention(info *waE2E.ContextInfo, mentions []string, all bool) 
 			return err
 		}
 		switch {
-		case isPerson(jid):
+		case wa.IsPerson(jid):
 			info.MentionedJID = append(info.MentionedJID, jid.String())
 		case jid.Server == types.GroupServer:
 			info.GroupMentions = append(info.GroupMentions, &waE2E.GroupMention{GroupJID: proto.String(jid.String())})
@@ -123,7 +123,7 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 		info.QuotedMessage, info.Participant = content, proto.String(row.Sender.JID)
 	case err != nil && wa.ReasonOf(err) != wa.ReasonNotFound:
 		return err
-	case r.Sender == "" && !isPerson(chat):
+	case r.Sender == "" && !wa.IsPerson(chat):
 		return wa.BadParam("sender", "is needed: the store does not know the quoted message")
 	default:
 		info.QuotedMessage, info.Participant = &waE2E.Message{Conversation: proto.String(r.Text)}, proto.String(chat.String())
@@ -136,74 +136,4 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 		info.Participant = proto.String(sender.String())
 	}
 	return nil
-}
-
-// contextOf returns the context of a message's content, nil when it has none.
-func contextOf(m *waE2E.Message) (found *waE2E.ContextInfo) {
-	withContext(m, func(info *waE2E.ContextInfo) *waE2E.ContextInfo {
-		found = info
-		return info
-	})
-	return found
-}
-
-// withContext replaces the context of a message's content by what change makes
-// of it. ok is false for content that takes none.
-func withContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.ContextInfo) (ok bool) {
-	set := func(field **waE2E.ContextInfo) bool {
-		*field = change(*field)
-		return true
-	}
-	switch {
-	case m.ExtendedTextMessage != nil:
-		return set(&m.ExtendedTextMessage.ContextInfo)
-	case m.ImageMessage != nil:
-		return set(&m.ImageMessage.ContextInfo)
-	case m.VideoMessage != nil:
-		return set(&m.VideoMessage.ContextInfo)
-	case m.PtvMessage != nil:
-		return set(&m.PtvMessage.ContextInfo)
-	case m.AudioMessage != nil:
-		return set(&m.AudioMessage.ContextInfo)
-	case m.DocumentMessage != nil:
-		return set(&m.DocumentMessage.ContextInfo)
-	case m.DocumentWithCaptionMessage.GetMessage().GetDocumentMessage() != nil:
-		return set(&m.DocumentWithCaptionMessage.Message.DocumentMessage.ContextInfo)
-	case m.StickerMessage != nil:
-		return set(&m.StickerMessage.ContextInfo)
-	case m.LocationMessage != nil:
-		return set(&m.LocationMessage.ContextInfo)
-	case m.LiveLocationMessage != nil:
-		return set(&m.LiveLocationMessage.ContextInfo)
-	case m.ContactMessage != nil:
-		return set(&m.ContactMessage.ContextInfo)
-	case m.ContactsArrayMessage != nil:
-		return set(&m.ContactsArrayMessage.ContextInfo)
-	case m.EventMessage != nil:
-		return set(&m.EventMessage.ContextInfo)
-	case m.GroupInviteMessage != nil:
-		return set(&m.GroupInviteMessage.ContextInfo)
-	case m.InteractiveMessage != nil:
-		return set(&m.InteractiveMessage.ContextInfo)
-	case m.ButtonsMessage != nil:
-		return set(&m.ButtonsMessage.ContextInfo)
-	case m.ListMessage != nil:
-		return set(&m.ListMessage.ContextInfo)
-	case m.TemplateMessage != nil:
-		return set(&m.TemplateMessage.ContextInfo)
-	case m.InteractiveResponseMessage != nil:
-		return set(&m.InteractiveResponseMessage.ContextInfo)
-	case m.ButtonsResponseMessage != nil:
-		return set(&m.ButtonsResponseMessage.ContextInfo)
-	case m.ListResponseMessage != nil:
-		return set(&m.ListResponseMessage.ContextInfo)
-	case m.TemplateButtonReplyMessage != nil:
-		return set(&m.TemplateButtonReplyMessage.ContextInfo)
-	case m.OrderMessage != nil:
-		return set(&m.OrderMessage.ContextInfo)
-	}
-	if poll := firstPoll(m); poll != nil {
-		return set(&poll.ContextInfo)
-	}
-	return m != nil && withAnyContext(m, change)
 }

@@ -64,7 +64,7 @@ func (s *Session) editedBody(ctx context.Context, t *subject, text string, menti
 			return nil, wa.NewError(wa.ReasonNotSupported, "a message of type %s has no text to edit", t.row.Type)
 		}
 		content = mergeEdit(original, content)
-	} else if isPerson(t.chat) || t.chat.Server == types.GroupServer { // the timer is all that is known of it
+	} else if wa.IsPerson(t.chat) || t.chat.Server == types.GroupServer { // the timer is all that is known of it
 		about := &waE2E.ContextInfo{}
 		if err := s.setTimer(ctx, t.chat, &SendOptions{}, about); err != nil {
 			return nil, err
@@ -91,77 +91,6 @@ func (s *Session) editedBody(ctx context.Context, t *subject, text string, menti
 	return content, nil
 }
 
-// captionOf is where content has its caption; nil for content that has none.
-func captionOf(m *waE2E.Message) **string {
-	switch {
-	case m.ImageMessage != nil:
-		return &m.ImageMessage.Caption
-	case m.VideoMessage != nil:
-		return &m.VideoMessage.Caption
-	case m.DocumentMessage != nil:
-		return &m.DocumentMessage.Caption
-	case m.DocumentWithCaptionMessage.GetMessage().GetDocumentMessage() != nil:
-		return &m.DocumentWithCaptionMessage.Message.DocumentMessage.Caption
-	}
-	return nil
-}
-
-// mergeEdit returns original with what edited changes in it. An edit states the
-// new text or caption; clients leave out what else the message had, in part or
-// altogether.
-func mergeEdit(original, edited *waE2E.Message) *waE2E.Message {
-	text, about := edited.Conversation, contextOf(edited)
-	if edited.ExtendedTextMessage != nil {
-		text = edited.ExtendedTextMessage.Text
-	}
-	if caption := captionOf(edited); caption != nil {
-		text = *caption
-	}
-	isText := edited.Conversation != nil || edited.ExtendedTextMessage != nil
-	if !isText && captionOf(edited) == nil {
-		whole := proto.Clone(edited).(*waE2E.Message) // a poll, an appointment
-		withContext(whole, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return mergeContext(contextOf(original), about) })
-		return whole
-	}
-	merged := proto.Clone(original).(*waE2E.Message)
-	caption := captionOf(merged)
-	switch {
-	case caption != nil:
-		*caption = text
-	case merged.Conversation != nil, merged.ExtendedTextMessage != nil:
-		merged = proto.Clone(edited).(*waE2E.Message)
-		if merged.Conversation != nil {
-			merged.ExtendedTextMessage, merged.Conversation = &waE2E.ExtendedTextMessage{Text: merged.Conversation}, nil
-		}
-	default:
-		return edited
-	}
-	merged.MessageContextInfo = edited.MessageContextInfo
-	kept := mergeContext(contextOf(original), about)
-	withContext(merged, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return kept })
-	simplify(merged)
-	return merged
-}
-
-// mergeContext is the context of a message after an edit that has the context
-// edited, nil for none. Mentions belong to the text: an edit with a context has
-// its own.
-func mergeContext(original, edited *waE2E.ContextInfo) *waE2E.ContextInfo {
-	switch {
-	case original == nil:
-		return edited
-	case edited == nil:
-		return proto.Clone(original).(*waE2E.ContextInfo)
-	}
-	kept := proto.Clone(original).(*waE2E.ContextInfo)
-	kept.MentionedJID, kept.GroupMentions, kept.NonJIDMentions = nil, nil, nil
-	if edited.QuotedMessage != nil { // merging would mix two quoted messages
-		kept.QuotedMessage = nil
-	}
-	proto.Merge(kept, edited)
-	return kept
-}
-
 // completeEdit puts back into an edit by somebody else what it leaves out of the
 // message it changes, so that event and store show the whole message.
 func (t *translation) completeEdit(evt *events.Message) error {
@@ -183,7 +112,7 @@ func (t *translation) completeEdit(evt *events.Message) error {
 func (t *translation) chatOf(evt *events.Message) (messages.Address, error) {
 	info := &evt.Info
 	chat := messages.Address{JID: info.Chat.ToNonAD().String()}
-	if !isPerson(info.Chat) {
+	if !wa.IsPerson(info.Chat) {
 		return chat, nil
 	}
 	p, err := t.person(info.Chat, chatAlt(&info.MessageSource))

@@ -56,7 +56,7 @@ type Card struct {
 
 // checkInteractive refuses chats that WhatsApp delivers no buttons to.
 func (b *builder) checkInteractive() error {
-	switch b.to.Server {
+	switch b.To.Server {
 	case types.NewsletterServer:
 		return &wa.Error{Reason: wa.ReasonNotSupported, Field: "to", Message: "newsletters take no messages with buttons"}
 	case types.BroadcastServer:
@@ -69,7 +69,7 @@ func (b *builder) checkLines() error {
 	for _, line := range []struct {
 		field, text string
 		max         int
-	}{{"text", b.c.Text, maxInteractiveText}, {"title", b.c.Title, maxInteractiveLine}, {"footer", b.c.Footer, maxInteractiveLine}} {
+	}{{"text", b.Content.Text, maxInteractiveText}, {"title", b.Content.Title, maxInteractiveLine}, {"footer", b.Content.Footer, maxInteractiveLine}} {
 		if err := checkLength(line.field, line.text, line.max); err != nil {
 			return err
 		}
@@ -86,18 +86,18 @@ func (b *builder) buttons(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkLines(); err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(b.c.Text) == "" && b.c.Media == nil {
+	if strings.TrimSpace(b.Content.Text) == "" && b.Content.Media == nil {
 		return nil, wa.BadParam("text", "is needed without media")
 	}
-	buttons, err := flowButtons(b.c.Buttons, maxButtons)
+	buttons, err := flowButtons(b.Content.Buttons, maxButtons)
 	if err != nil {
 		return nil, err
 	}
-	header, err := b.header(ctx, &FlowHeader{Title: b.c.Title, Media: b.c.Media, MediaKind: b.c.MediaKind})
+	header, err := b.header(ctx, &FlowHeader{Title: b.Content.Title, Media: b.Content.Media, MediaKind: b.Content.MediaKind})
 	if err != nil {
 		return nil, err
 	}
-	return flowMessage(header, b.c.Text, b.c.Footer, &waE2E.InteractiveMessage_NativeFlowMessage{
+	return flowMessage(header, b.Content.Text, b.Content.Footer, &waE2E.InteractiveMessage_NativeFlowMessage{
 		Buttons: buttons, MessageVersion: proto.Int32(flowVersion),
 	}), nil
 }
@@ -128,7 +128,7 @@ func (b *builder) header(ctx context.Context, h *FlowHeader) (*waE2E.Interactive
 	if h.Media == nil {
 		return header, nil
 	}
-	inner := &builder{s: b.s, cli: b.cli, to: b.to, c: &Content{Media: h.Media, Caption: h.Caption}}
+	inner := b.with(&Content{Media: h.Media, Caption: h.Caption})
 	file, err := inner.prepare(ctx, media.Kind(h.MediaKind))
 	if err != nil {
 		return nil, err
@@ -166,17 +166,17 @@ func (b *builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkLines(); err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(b.c.Text) == "" {
+	if strings.TrimSpace(b.Content.Text) == "" {
 		return nil, wa.BadParam("text", "is empty")
 	}
-	if len(b.c.Buttons) == 0 || len(b.c.Buttons) > maxButtons {
+	if len(b.Content.Buttons) == 0 || len(b.Content.Buttons) > maxButtons {
 		return nil, wa.BadParam("buttons", "needs 1 to %d buttons", maxButtons)
 	}
 	flow := &waE2E.InteractiveMessage_NativeFlowMessage{MessageVersion: proto.Int32(flowVersion)}
-	if b.c.MessageVersion != 0 {
-		flow.MessageVersion = proto.Int32(int32(b.c.MessageVersion))
+	if b.Content.MessageVersion != 0 {
+		flow.MessageVersion = proto.Int32(int32(b.Content.MessageVersion))
 	}
-	for i, button := range b.c.Buttons {
+	for i, button := range b.Content.Buttons {
 		field := "buttons/" + strconv.Itoa(i)
 		if button.Name == "" {
 			return nil, wa.BadParam(field+"/name", "is missing")
@@ -187,18 +187,18 @@ func (b *builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
 		}
 		flow.Buttons = append(flow.Buttons, &flowButton{Name: proto.String(button.Name), ButtonParamsJSON: proto.String(params)})
 	}
-	if b.c.MessageParams != nil {
-		params, err := flowParams("message_params", b.c.MessageParams)
+	if b.Content.MessageParams != nil {
+		params, err := flowParams("message_params", b.Content.MessageParams)
 		if err != nil {
 			return nil, err
 		}
 		flow.MessageParamsJSON = &params
 	}
-	header, err := b.header(ctx, b.c.Header)
+	header, err := b.header(ctx, b.Content.Header)
 	if err != nil {
-		return nil, inField("header", err)
+		return nil, wa.InField("header", err)
 	}
-	return flowMessage(header, b.c.Text, b.c.Footer, flow), nil
+	return flowMessage(header, b.Content.Text, b.Content.Footer, flow), nil
 }
 
 func flowParams(field string, params wa.JSONObject) (string, error) {
@@ -218,27 +218,27 @@ func (b *builder) carousel(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkLines(); err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(b.c.Text) == "" {
+	if strings.TrimSpace(b.Content.Text) == "" {
 		return nil, wa.BadParam("text", "is empty")
 	}
-	if len(b.c.Cards) == 0 || len(b.c.Cards) > maxCards {
+	if len(b.Content.Cards) == 0 || len(b.Content.Cards) > maxCards {
 		return nil, wa.BadParam("cards", "needs 1 to %d cards", maxCards)
 	}
-	cards := make([]*waE2E.InteractiveMessage, len(b.c.Cards))
+	cards := make([]*waE2E.InteractiveMessage, len(b.Content.Cards))
 	// Every card is checked before the first file is uploaded.
-	for i := range b.c.Cards {
+	for i := range b.Content.Cards {
 		var err error
-		if cards[i], err = b.c.Cards[i].build(); err != nil {
-			return nil, inField("cards/"+strconv.Itoa(i), err)
+		if cards[i], err = b.Content.Cards[i].build(); err != nil {
+			return nil, wa.InField("cards/"+strconv.Itoa(i), err)
 		}
 	}
-	for i, card := range b.c.Cards {
+	for i, card := range b.Content.Cards {
 		var err error
 		if cards[i].Header, err = b.header(ctx, &FlowHeader{Media: card.Media, MediaKind: card.MediaKind}); err != nil {
-			return nil, inField("cards/"+strconv.Itoa(i), err)
+			return nil, wa.InField("cards/"+strconv.Itoa(i), err)
 		}
 	}
-	m := interactive(nil, b.c.Text, b.c.Footer)
+	m := interactive(nil, b.Content.Text, b.Content.Footer)
 	m.InteractiveMessage = &waE2E.InteractiveMessage_CarouselMessage_{CarouselMessage: &waE2E.InteractiveMessage_CarouselMessage{
 		Cards: cards, MessageVersion: proto.Int32(flowVersion),
 	}}

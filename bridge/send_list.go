@@ -58,34 +58,34 @@ func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkLines(); err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(b.c.Text) == "" {
+	if strings.TrimSpace(b.Content.Text) == "" {
 		return nil, wa.BadParam("text", "is empty")
 	}
 	sections, err := b.sections()
 	if err != nil {
 		return nil, err
 	}
-	if b.c.AsText {
+	if b.Content.AsText {
 		return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(b.listText(sections))}}, nil
 	}
 	if err := b.checkInteractive(); err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(b.c.ButtonText) == "" {
+	if strings.TrimSpace(b.Content.ButtonText) == "" {
 		return nil, wa.BadParam("button_text", "is missing")
 	}
-	if err := checkLength("button_text", b.c.ButtonText, maxListButton); err != nil {
+	if err := checkLength("button_text", b.Content.ButtonText, maxListButton); err != nil {
 		return nil, err
 	}
-	params, err := json.Marshal(&selectParams{b.c.ButtonText, sections})
+	params, err := json.Marshal(&selectParams{b.Content.ButtonText, sections})
 	if err != nil {
 		return nil, err
 	}
-	header, err := b.header(ctx, &FlowHeader{Title: b.c.Title})
+	header, err := b.header(ctx, &FlowHeader{Title: b.Content.Title})
 	if err != nil {
 		return nil, err
 	}
-	return flowMessage(header, b.c.Text, b.c.Footer, &waE2E.InteractiveMessage_NativeFlowMessage{
+	return flowMessage(header, b.Content.Text, b.Content.Footer, &waE2E.InteractiveMessage_NativeFlowMessage{
 		Buttons:        []*flowButton{{Name: proto.String(flowSelect), ButtonParamsJSON: proto.String(string(params))}},
 		MessageVersion: proto.Int32(flowVersion),
 	}), nil
@@ -93,14 +93,14 @@ func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
 
 // sections checks the choices and numbers the ones without an id.
 func (b *builder) sections() ([]selectSection, error) {
-	if len(b.c.Sections) == 0 || len(b.c.Sections) > maxSections {
+	if len(b.Content.Sections) == 0 || len(b.Content.Sections) > maxSections {
 		return nil, wa.BadParam("sections", "needs 1 to %d sections", maxSections)
 	}
-	out := make([]selectSection, len(b.c.Sections))
+	out := make([]selectSection, len(b.Content.Sections))
 	ids, number := map[string]bool{}, 0
-	for i, section := range b.c.Sections {
+	for i, section := range b.Content.Sections {
 		field := "sections/" + strconv.Itoa(i)
-		if section.Title == "" && len(b.c.Sections) > 1 && !b.c.AsText {
+		if section.Title == "" && len(b.Content.Sections) > 1 && !b.Content.AsText {
 			return nil, wa.BadParam(field+"/title", "is needed when there are several sections")
 		}
 		if err := checkLength(field+"/title", section.Title, maxListTitle); err != nil {
@@ -147,10 +147,10 @@ func (r *ListRow) check(field string) error {
 // listText is a list for clients that show none: a heading and numbered lines.
 func (b *builder) listText(sections []selectSection) string {
 	var text strings.Builder
-	if b.c.Title != "" {
-		fmt.Fprintf(&text, "*%s*\n\n", b.c.Title)
+	if b.Content.Title != "" {
+		fmt.Fprintf(&text, "*%s*\n\n", b.Content.Title)
 	}
-	text.WriteString(b.c.Text)
+	text.WriteString(b.Content.Text)
 	number := 0
 	for _, section := range sections {
 		text.WriteString("\n")
@@ -165,8 +165,8 @@ func (b *builder) listText(sections []selectSection) string {
 			}
 		}
 	}
-	if b.c.Footer != "" {
-		fmt.Fprintf(&text, "\n\n_%s_", b.c.Footer)
+	if b.Content.Footer != "" {
+		fmt.Fprintf(&text, "\n\n_%s_", b.Content.Footer)
 	}
 	return text.String()
 }

@@ -50,15 +50,15 @@ func mediaError(field string, err error) error {
 
 // prepare gets the file of the content ready for its kind.
 func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared, error) {
-	if b.c.Media == nil {
+	if b.Content.Media == nil {
 		return nil, wa.BadParam("media", "is missing")
 	}
-	file, err := b.s.b.files.Prepare(ctx, b.s.owner, b.c.Media.input(), kind)
+	file, err := b.Files.Prepare(ctx, b.Owner, b.Content.Media.input(), kind)
 	if err != nil {
 		return nil, mediaError("media", err)
 	}
-	if b.c.Thumbnail != nil {
-		if file.Thumbnail, err = b.thumbnail(ctx, "thumbnail", b.c.Thumbnail); err != nil {
+	if b.Content.Thumbnail != nil {
+		if file.Thumbnail, err = b.thumbnail(ctx, "thumbnail", b.Content.Thumbnail); err != nil {
 			file.Close()
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared
 }
 
 func (b *builder) thumbnail(ctx context.Context, field string, source *MediaSource) ([]byte, error) {
-	small, err := b.s.b.files.Thumbnail(ctx, b.s.owner, source.input())
+	small, err := b.Files.Thumbnail(ctx, b.Owner, source.input())
 	if err != nil {
 		return nil, mediaError(field, err)
 	}
@@ -78,11 +78,11 @@ func (b *builder) thumbnail(ctx context.Context, field string, source *MediaSour
 func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsmeow.MediaType) (*whatsmeow.UploadResponse, error) {
 	var up whatsmeow.UploadResponse
 	var err error
-	if b.to.Server == types.NewsletterServer {
-		up, err = b.cli.UploadNewsletterReader(ctx, file.File, kind)
-		b.handle = up.Handle
+	if b.To.Server == types.NewsletterServer {
+		up, err = b.Client.UploadNewsletterReader(ctx, file.File, kind)
+		b.Handle = up.Handle
 	} else {
-		up, err = b.cli.UploadReader(ctx, file.File, nil, kind)
+		up, err = b.Client.UploadReader(ctx, file.File, nil, kind)
 	}
 	if err != nil {
 		if own := wa.Wrap("upload the file", err); wa.ReasonOf(own) != "" {
@@ -98,7 +98,7 @@ func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsme
 }
 
 func (b *builder) checkViewOnce() error {
-	if b.c.ViewOnce && b.to.Server == types.NewsletterServer {
+	if b.Content.ViewOnce && b.To.Server == types.NewsletterServer {
 		return wa.BadParam("view_once", "does not exist in newsletters")
 	}
 	return nil
@@ -106,14 +106,14 @@ func (b *builder) checkViewOnce() error {
 
 // once marks a message that opens once.
 func (b *builder) once(m *waE2E.Message) *waE2E.Message {
-	if !b.c.ViewOnce {
+	if !b.Content.ViewOnce {
 		return m
 	}
 	return &waE2E.Message{ViewOnceMessage: &waE2E.FutureProofMessage{Message: m}}
 }
 
 func (b *builder) onceFlag() *bool {
-	if !b.c.ViewOnce {
+	if !b.Content.ViewOnce {
 		return nil
 	}
 	return proto.Bool(true)
@@ -143,7 +143,7 @@ func (b *builder) imageOf(ctx context.Context, file *media.Prepared) (*waE2E.Ima
 	}
 	return &waE2E.ImageMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: wa.OrNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: wa.OrNull(b.Content.Caption), JPEGThumbnail: file.Thumbnail,
 		Width: dimension(file.Width), Height: dimension(file.Height), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
 	}, nil
 }
@@ -152,7 +152,7 @@ func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkViewOnce(); err != nil {
 		return nil, err
 	}
-	if b.c.VideoNote && b.c.Caption != "" {
+	if b.Content.VideoNote && b.Content.Caption != "" {
 		return nil, wa.BadParam("caption", "does not go with a video note")
 	}
 	file, err := b.prepare(ctx, media.KindVideo)
@@ -164,10 +164,10 @@ func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.c.GIFPlayback {
+	if b.Content.GIFPlayback {
 		video.GifPlayback = proto.Bool(true)
 	}
-	if b.c.VideoNote {
+	if b.Content.VideoNote {
 		return b.once(&waE2E.Message{PtvMessage: video}), nil
 	}
 	return b.once(&waE2E.Message{VideoMessage: video}), nil
@@ -181,7 +181,7 @@ func (b *builder) videoOf(ctx context.Context, file *media.Prepared) (*waE2E.Vid
 	}
 	return &waE2E.VideoMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: wa.OrNull(b.c.Caption), JPEGThumbnail: file.Thumbnail,
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Caption: wa.OrNull(b.Content.Caption), JPEGThumbnail: file.Thumbnail,
 		Width: dimension(file.Width), Height: dimension(file.Height), Seconds: seconds(file.Duration), ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
 	}, nil
 }
@@ -191,7 +191,7 @@ func (b *builder) audio(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	kind := media.KindAudio
-	if b.c.VoiceNote {
+	if b.Content.VoiceNote {
 		kind = media.KindVoice
 	}
 	file, err := b.prepare(ctx, kind)
@@ -205,18 +205,18 @@ func (b *builder) audio(ctx context.Context) (*waE2E.Message, error) {
 	}
 	return b.once(&waE2E.Message{AudioMessage: &waE2E.AudioMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, Seconds: seconds(file.Duration), PTT: proto.Bool(b.c.VoiceNote),
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, Seconds: seconds(file.Duration), PTT: proto.Bool(b.Content.VoiceNote),
 		Waveform: file.Waveform, ViewOnce: b.onceFlag(), MediaKeyTimestamp: now(),
 	}}), nil
 }
 
 func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
 	var shown string
-	if b.c.Verbatim && b.c.Media != nil {
+	if b.Content.Verbatim && b.Content.Media != nil {
 		// The name is shown to the recipient only; the file store takes none that is a path.
-		source := *b.c.Media
+		source := *b.Content.Media
 		shown, source.Filename = source.Filename, media.SafeFilename(source.Filename)
-		b.c.Media = &source
+		b.Content.Media = &source
 	}
 	file, err := b.prepare(ctx, media.KindDocument)
 	if err != nil {
@@ -231,7 +231,7 @@ func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	m := &waE2E.Message{DocumentMessage: document}
-	if b.c.Caption != "" {
+	if b.Content.Caption != "" {
 		return &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: m}}, nil
 	}
 	return m, nil
@@ -249,7 +249,7 @@ func (b *builder) documentOf(ctx context.Context, file *media.Prepared) (*waE2E.
 	}
 	return &waE2E.DocumentMessage{
 		URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256,
-		FileLength: &up.FileLength, Mimetype: &file.MimeType, FileName: &name, Title: &name, Caption: wa.OrNull(b.c.Caption),
+		FileLength: &up.FileLength, Mimetype: &file.MimeType, FileName: &name, Title: &name, Caption: wa.OrNull(b.Content.Caption),
 		JPEGThumbnail: file.Thumbnail, MediaKeyTimestamp: now(),
 	}, nil
 }
@@ -260,8 +260,8 @@ func (b *builder) sticker(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer func() { file.Close() }()
-	if b.c.PackName != "" || b.c.PackAuthor != "" {
-		if err := b.s.b.files.NameStickerPack(file, ulid.Make().String(), b.c.PackName, b.c.PackAuthor); err != nil {
+	if b.Content.PackName != "" || b.Content.PackAuthor != "" {
+		if err := b.Files.NameStickerPack(file, ulid.Make().String(), b.Content.PackName, b.Content.PackAuthor); err != nil {
 			return nil, mediaError("media", err)
 		}
 	}

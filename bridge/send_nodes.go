@@ -4,6 +4,8 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // paymentFlows are the names under which WhatsApp announces a message whose
@@ -35,7 +37,7 @@ func businessNodes(to types.JID, m *waE2E.Message) []waBinary.Node {
 			Content: []waBinary.Node{{Tag: "native_flow", Attrs: waBinary.Attrs{"v": "9", "name": "mixed"}}},
 		}}
 	}
-	if !isPerson(to) {
+	if !wa.IsPerson(to) {
 		return []waBinary.Node{biz}
 	}
 	return []waBinary.Node{{Tag: "bot", Attrs: waBinary.Attrs{"biz_bot": "1"}}, biz}

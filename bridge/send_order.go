@@ -34,10 +34,10 @@ const (
 // order makes an order message. No catalogue stands behind it: the receiver
 // sees its text, number and sum, and finds nothing when they open it.
 func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
-	if !isPerson(b.to) {
+	if !wa.IsPerson(b.To) {
 		return nil, &wa.Error{Reason: wa.ReasonNotSupported, Field: "to", Message: "an order goes to one business, not to a group or newsletter"}
 	}
-	if len(b.c.Items) == 0 || len(b.c.Items) > maxOrderItems {
+	if len(b.Content.Items) == 0 || len(b.Content.Items) > maxOrderItems {
 		return nil, wa.BadParam("items", "needs 1 to %d positions", maxOrderItems)
 	}
 	currency, err := b.orderCurrency()
@@ -46,7 +46,7 @@ func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
 	}
 	var total int64
 	var text strings.Builder
-	for i, item := range b.c.Items {
+	for i, item := range b.Content.Items {
 		switch {
 		case strings.TrimSpace(item.Name) == "":
 			return nil, wa.BadParam("items/"+strconv.Itoa(i)+"/name", "is empty")
@@ -62,28 +62,28 @@ func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
 		total += int64(sum)
 		fmt.Fprintf(&text, "%d x %s: %s %s\n", item.Quantity, item.Name, strconv.FormatFloat(sum/1000, 'f', -1, 64), currency)
 	}
-	if b.c.Notes != "" {
-		text.WriteString(b.c.Notes)
+	if b.Content.Notes != "" {
+		text.WriteString(b.Content.Notes)
 	}
 	thumbnail, err := b.orderPicture(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &waE2E.Message{OrderMessage: &waE2E.OrderMessage{
-		OrderID: proto.String(ulid.Make().String()), ItemCount: proto.Int32(int32(len(b.c.Items))), Thumbnail: thumbnail,
+		OrderID: proto.String(ulid.Make().String()), ItemCount: proto.Int32(int32(len(b.Content.Items))), Thumbnail: thumbnail,
 		Status: waE2E.OrderMessage_INQUIRY.Enum(), Surface: waE2E.OrderMessage_CATALOG.Enum(), MessageVersion: proto.Int32(orderVersion),
-		Message: proto.String(strings.TrimSuffix(text.String(), "\n")), OrderTitle: proto.String(b.c.Items[0].Name),
-		SellerJID: proto.String(b.to.String()), TotalAmount1000: &total, TotalCurrencyCode: &currency,
+		Message: proto.String(strings.TrimSuffix(text.String(), "\n")), OrderTitle: proto.String(b.Content.Items[0].Name),
+		SellerJID: proto.String(b.To.String()), TotalAmount1000: &total, TotalCurrencyCode: &currency,
 	}}, nil
 }
 
 func (b *builder) orderCurrency() (string, error) {
-	otherwise := strings.ToUpper(b.c.Currency)
+	otherwise := strings.ToUpper(b.Content.Currency)
 	if otherwise == "" {
 		otherwise = defaultCurrency
 	}
 	var currency string
-	for i, item := range b.c.Items {
+	for i, item := range b.Content.Items {
 		field, own := "items/"+strconv.Itoa(i)+"/currency", strings.ToUpper(item.Currency)
 		if own == "" {
 			field, own = "currency", otherwise
@@ -108,7 +108,7 @@ func isCurrency(s string) bool {
 
 // orderPicture fetches the first picture there is.
 func (b *builder) orderPicture(ctx context.Context) ([]byte, error) {
-	for i, item := range b.c.Items {
+	for i, item := range b.Content.Items {
 		if item.ImageURL != "" {
 			small, err := b.thumbnail(ctx, "", &MediaSource{URL: item.ImageURL})
 			var e *wa.Error

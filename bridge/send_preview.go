@@ -13,8 +13,8 @@ import (
 // preview adds a link preview to a text. One that cannot be fetched is left
 // out: the text is what matters.
 func (b *builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) error {
-	if given := b.c.Preview; given != nil {
-		if !strings.Contains(b.c.Text, given.URL) {
+	if given := b.Content.Preview; given != nil {
+		if !strings.Contains(b.Content.Text, given.URL) {
 			return wa.BadParam("preview/url", "does not occur in the text")
 		}
 		text.MatchedText, text.Title, text.Description = proto.String(given.URL), wa.OrNull(given.Title), wa.OrNull(given.Description)
@@ -25,16 +25,16 @@ func (b *builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) 
 		text.JPEGThumbnail = small
 		return err
 	}
-	if !b.c.LinkPreview {
+	if !b.Content.LinkPreview {
 		return nil
 	}
-	link, address := findLink(b.c.Text)
+	link, address := findLink(b.Content.Text)
 	if link == "" {
 		return nil
 	}
-	page, err := b.s.b.files.Page(ctx, address)
+	page, err := b.Files.Page(ctx, address)
 	if err != nil {
-		b.s.log().Debug("no link preview", "error", err)
+		b.Log.Debug("no link preview", "error", err)
 		return nil
 	}
 	text.MatchedText, text.Title, text.Description = proto.String(link), wa.OrNull(page.Title), wa.OrNull(page.Description)

@@ -17,7 +17,7 @@ import (
 type MessageStatusData struct {
 	MessageID string `json:"message_id"`
 	Chat      string `json:"chat"`
-	ChatNames
+	wa.ChatNames
 	Status    string    `json:"status"` // sent or failed
 	WACode    *int      `json:"wa_code"`
 	Reason    *string   `json:"reason"`
@@ -54,7 +54,7 @@ func (s *Session) recordStatus(ctx context.Context, out *outgoing, chat messages
 	data.MessageID, data.Chat = out.id, out.to.String()
 	t := s.ownTranslation(ctx)
 	chats := []string{data.Chat}
-	if isPerson(out.to) {
+	if wa.IsPerson(out.to) {
 		p, err := t.person(jidsOf(chat)...)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 // their own: a group's setting, or what either side of a chat of two has set last.
 func (s *Session) chatTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
 	switch {
-	case isPerson(chat):
+	case wa.IsPerson(chat):
 		return s.personTimer(ctx, chat)
 	case chat.Server != types.GroupServer:
 		return messages.Timer{}, nil
@@ -107,7 +107,7 @@ func (s *Session) storeTimers(ctx context.Context, blob *waHistorySync.HistorySy
 	}
 	for _, conversation := range blob.GetConversations() {
 		chat, err := types.ParseJID(conversation.GetID())
-		if err != nil || !isPerson(chat) || conversation.EphemeralExpiration == nil && conversation.EphemeralSettingTimestamp == nil {
+		if err != nil || !wa.IsPerson(chat) || conversation.EphemeralExpiration == nil && conversation.EphemeralSettingTimestamp == nil {
 			continue
 		}
 		lifetime := time.Duration(conversation.GetEphemeralExpiration()) * time.Second

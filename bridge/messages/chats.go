@@ -14,6 +14,14 @@ import (
 // person where it is known (phone number against LID, in either order).
 type Address struct{ JID, Alt string }
 
+// Preferred returns the address that results show: the phone number where it is known.
+func (a Address) Preferred() string {
+	if strings.HasSuffix(a.JID, lidServer) && a.Alt != "" {
+		return a.Alt
+	}
+	return a.JID
+}
+
 // The kinds of chats.
 const (
 	KindUser       = "user"

@@ -112,3 +112,14 @@ func BadParam(field, format string, args ...any) *Error {
 func StorageError(what string, err error) *Error {
 	return &Error{Reason: ReasonStorage, Message: what, Err: err}
 }
+
+// InField names the field of a bad parameter below the object that holds it.
+func InField(parent string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Field != "" {
+		out := *e
+		out.Field = parent + "/" + e.Field
+		return &out
+	}
+	return err
+}

@@ -100,3 +100,16 @@ func isDigits(s string) bool {
 	}
 	return true
 }
+
+// IsPerson reports whether jid is the address of a person: a phone number or a LID.
+func IsPerson(jid types.JID) bool {
+	return jid.Server == types.DefaultUserServer || jid.Server == types.HiddenUserServer
+}
+
+// AddressString returns jid without its device part; empty for an empty JID.
+func AddressString(jid types.JID) string {
+	if jid.IsEmpty() {
+		return ""
+	}
+	return jid.ToNonAD().String()
+}
