@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -45,7 +46,7 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID 
 	if text == "" {
 		return rejected, nil
 	}
-	sent, err := s.Send(ctx, rejected.From, &Content{Type: typeText, Text: text}, &SendOptions{MessageID: messageID})
+	sent, err := s.Send(ctx, rejected.From, &message.Content{Type: message.TypeText, Text: text}, &SendOptions{MessageID: messageID})
 	if err != nil {
 		var failed *wa.Error
 		if errors.As(err, &failed) {

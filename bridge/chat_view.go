@@ -8,6 +8,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -16,22 +17,22 @@ import (
 type Chat struct {
 	Chat string `json:"chat" doc:"its address"`
 	wa.ChatNames
-	Name                *string    `json:"name" doc:"contact, group or newsletter name"`
-	Kind                string     `json:"kind" doc:"user, group, newsletter, broadcast or status"`
-	PhoneNumber         *string    `json:"phone_number" doc:"digits; users only"`
-	UnreadCount         int        `json:"unread_count" doc:"unread messages; -1 = marked unread"`
-	Archived            bool       `json:"archived" doc:"archived"`
-	Pinned              bool       `json:"pinned" doc:"pinned"`
-	Muted               bool       `json:"muted" doc:"muted now"`
-	MutedUntil          *time.Time `json:"muted_until" doc:"null = for good or not muted"`
-	ReadOnly            bool       `json:"read_only" doc:"one may not write"`
-	DisappearingSeconds int        `json:"disappearing_seconds" doc:"timer; 0 = off"`
-	LabelIDs            []string   `json:"label_ids" doc:"labels"`
-	LastMessage         *Message   `json:"last_message" doc:"message object; null when empty"`
-	LastMessageAt       *time.Time `json:"last_message_at" doc:"null when empty"`
-	PictureURL          *string    `json:"picture_url" doc:"when known"`
-	Contact             *Contact   `json:"contact" doc:"contact object; users only"`
-	Group               *Group     `json:"group,omitempty" doc:"group object; chat.get only"`
+	Name                *string          `json:"name" doc:"contact, group or newsletter name"`
+	Kind                string           `json:"kind" doc:"user, group, newsletter, broadcast or status"`
+	PhoneNumber         *string          `json:"phone_number" doc:"digits; users only"`
+	UnreadCount         int              `json:"unread_count" doc:"unread messages; -1 = marked unread"`
+	Archived            bool             `json:"archived" doc:"archived"`
+	Pinned              bool             `json:"pinned" doc:"pinned"`
+	Muted               bool             `json:"muted" doc:"muted now"`
+	MutedUntil          *time.Time       `json:"muted_until" doc:"null = for good or not muted"`
+	ReadOnly            bool             `json:"read_only" doc:"one may not write"`
+	DisappearingSeconds int              `json:"disappearing_seconds" doc:"timer; 0 = off"`
+	LabelIDs            []string         `json:"label_ids" doc:"labels"`
+	LastMessage         *message.Message `json:"last_message" doc:"message object; null when empty"`
+	LastMessageAt       *time.Time       `json:"last_message_at" doc:"null when empty"`
+	PictureURL          *string          `json:"picture_url" doc:"when known"`
+	Contact             *Contact         `json:"contact" doc:"contact object; users only"`
+	Group               *Group           `json:"group,omitempty" doc:"group object; chat.get only"`
 }
 
 // chatOf makes the result object of a stored chat; groups are the known names
@@ -46,7 +47,7 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 		c.UnreadCount = -1
 	}
 	if stored.Last != nil {
-		last, err := messageOf(stored.Last, false)
+		last, err := message.FromRow(stored.Last, false)
 		if err != nil {
 			return nil, err
 		}

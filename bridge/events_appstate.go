@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -82,7 +83,7 @@ func onPin(t *translation, evt *events.Pin) error {
 }
 
 func onMute(t *translation, evt *events.Mute) error {
-	until := millisOrNull(evt.Action.GetMuteEndTimestamp())
+	until := message.MillisOrNull(evt.Action.GetMuteEndTimestamp())
 	if evt.Action.GetMuteEndTimestamp() < 0 {
 		until = nil // for good
 	}

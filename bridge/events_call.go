@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -118,7 +119,7 @@ func (t *translation) rejectCall(meta types.BasicCallMeta) {
 		}
 		// An offer that comes twice is answered once.
 		options := &SendOptions{MessageID: noticeID(meta.CallID)}
-		if _, err := s.Send(ctx, meta.From.ToNonAD().String(), &Content{Type: typeText, Text: notice}, options); err != nil {
+		if _, err := s.Send(ctx, meta.From.ToNonAD().String(), &message.Content{Type: message.TypeText, Text: notice}, options); err != nil {
 			s.log().Warn("the notice after a rejected call could not be sent", "error", err)
 		}
 	})

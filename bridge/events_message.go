@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -22,17 +23,17 @@ var messageFamily = family{
 // MessageData is the data of a Message event: the message object with what
 // only an event knows.
 type MessageData struct {
-	Message
+	message.Message
 	IsGroup bool `json:"is_group"`
 	FromAPI bool `json:"from_api"`
 	// EchoRequested is true for a message sent through a method whose event the call (echo) or the session
 	// (echo_to_wuzapi) explicitly asked for. Formats of gateways that do not report own API messages deliver only those.
-	EchoRequested bool            `json:"echo_requested,omitempty"`
-	RetryCount    int             `json:"retry_count"`
-	Resolved      bool            `json:"resolved"` // came on request, after an UndecryptableMessage
-	Stanza        *MessageStanza  `json:"stanza,omitempty"`
-	Raw           json.RawMessage `json:"raw"`
-	RawTruncated  bool            `json:"raw_truncated,omitempty"`
+	EchoRequested bool                   `json:"echo_requested,omitempty"`
+	RetryCount    int                    `json:"retry_count"`
+	Resolved      bool                   `json:"resolved"` // came on request, after an UndecryptableMessage
+	Stanza        *message.MessageStanza `json:"stanza,omitempty"`
+	Raw           json.RawMessage        `json:"raw"`
+	RawTruncated  bool                   `json:"raw_truncated,omitempty"`
 
 	// wireSender is the address WhatsApp used for the sender: what acts on the
 	// message has to name the sender the same way.
@@ -57,11 +58,11 @@ func onMessage(t *translation, evt *events.Message) error {
 	if t.dropped(&evt.Info) || isPlumbing(evt.Message) {
 		return t.plumbing(evt)
 	}
-	envelopes := openEnvelopes(evt)
+	envelopes := message.OpenEnvelopes(evt)
 	if err := t.openSecrets(evt); err != nil {
 		return err
 	}
-	envelopes = append(envelopes, openEnvelopes(evt)...)
+	envelopes = append(envelopes, message.OpenEnvelopes(evt)...)
 	if err := t.completeEdit(evt); err != nil {
 		return err
 	}
@@ -110,14 +111,14 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 		return nil, nil, "", err
 	}
 	info.ID, info.PushName = wa.CleanText(info.ID), wa.CleanText(info.PushName)
-	envelopes := openEnvelopes(evt)
+	envelopes := message.OpenEnvelopes(evt)
 	data := &MessageData{
-		Raw: raw, RawTruncated: raw == nil, Message: *NewMessage(info, evt.Message), IsGroup: info.IsGroup,
+		Raw: raw, RawTruncated: raw == nil, Message: *message.NewMessage(info, evt.Message), IsGroup: info.IsGroup,
 		RetryCount: evt.RetryCount, Resolved: evt.RetryCount > 0 || evt.UnavailableRequestID != "",
 	}
 	data.wireSender, data.Envelopes = data.Sender, envelopes
 	data.ParentMessageID = wa.OrNull(evt.Message.GetMessageContextInfo().GetMessageAssociation().GetParentMessageKey().GetID())
-	data.ViewOnce, data.Stanza = data.ViewOnce || evt.IsViewOnce, stanzaOf(info)
+	data.ViewOnce, data.Stanza = data.ViewOnce || evt.IsViewOnce, message.StanzaOf(info)
 	if evt.IsEdit && data.EditedAt == nil {
 		at := info.Timestamp.UTC()
 		data.EditedAt = &at
@@ -234,7 +235,7 @@ func onUndecryptable(t *translation, evt *events.UndecryptableMessage) error {
 		return t.viewOnceUnavailable(evt)
 	}
 	info := &evt.Info
-	message := NewMessage(info, nil)
+	message := message.NewMessage(info, nil)
 	data := fields{
 		"message_id": message.MessageID, "chat": message.Chat, "sender": message.Sender, "sender_name": message.SenderName,
 		"from_me": message.FromMe, "timestamp": message.Timestamp, "is_group": info.IsGroup,

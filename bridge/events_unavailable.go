@@ -4,6 +4,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -17,8 +18,8 @@ func (t *translation) viewOnceUnavailable(evt *events.UndecryptableMessage) erro
 	if err != nil {
 		return err
 	}
-	data.Type, data.UnavailableReason = typeUnavailable, wa.OrNull(string(evt.UnavailableType))
-	if err = t.emit("Message", evt.Info.Timestamp, key+"|"+typeUnavailable, chats, data); err != nil {
+	data.Type, data.UnavailableReason = message.TypeUnavailable, wa.OrNull(string(evt.UnavailableType))
+	if err = t.emit("Message", evt.Info.Timestamp, key+"|"+message.TypeUnavailable, chats, data); err != nil {
 		return err
 	}
 	t.projectMessage(shown, data)

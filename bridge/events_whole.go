@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -43,7 +44,7 @@ func (b *Bridge) WholeMessage(ctx context.Context, session string, data json.Raw
 	}
 	id := event.MessageID
 	if event.Target != nil {
-		if event.Target.Action != actionEdit {
+		if event.Target.Action != message.ActionEdit {
 			return data, nil
 		}
 		id = event.Target.MessageID
@@ -102,7 +103,7 @@ func rawOf(row *messages.Row, d *MessageData) (json.RawMessage, error) {
 	if len(row.Raw) == 0 {
 		return nil, nil
 	}
-	content, err := contentOf(row)
+	content, err := message.ContentOfRow(row)
 	if err != nil {
 		return nil, err
 	}

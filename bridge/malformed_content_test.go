@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
@@ -282,7 +283,7 @@ func (v *victim) operations() map[string]func(ctx context.Context) error {
 	}
 }
 
-func text(body string) *bridge.Content { return &bridge.Content{Type: "text", Text: body} }
+func text(body string) *message.Content { return &message.Content{Type: "text", Text: body} }
 
 // An answer of WhatsApp without an expected part, or with another in its place, fails the call and nothing else.
 func TestMalformedAnswersAreSurvived(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -30,10 +31,10 @@ type UploadedFile struct {
 }
 
 // KeepMedia stores a file for later use in a media object.
-func (s *Session) KeepMedia(ctx context.Context, source *MediaSource) (*UploadedFile, error) {
-	f, err := s.b.files.Open(ctx, s.owner, source.input())
+func (s *Session) KeepMedia(ctx context.Context, source *message.MediaSource) (*UploadedFile, error) {
+	f, err := s.b.files.Open(ctx, s.owner, source.Input())
 	if err != nil {
-		return nil, mediaError("media", err)
+		return nil, message.MediaError("media", err)
 	}
 	return s.keepFile(ctx, f)
 }
@@ -49,7 +50,7 @@ type Upload struct {
 func (s *Session) KeepUpload(ctx context.Context, content io.Reader, about Upload) (*UploadedFile, error) {
 	f, err := s.b.files.Take(content, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256})
 	if err != nil {
-		return nil, mediaError("media", err)
+		return nil, message.MediaError("media", err)
 	}
 	return s.keepFile(ctx, f)
 }
@@ -59,17 +60,17 @@ func (s *Session) keepFile(ctx context.Context, f *media.File) (*UploadedFile, e
 	defer f.Close()
 	kept, err := s.b.files.Keep(ctx, s.owner, media.MediaID(s.id, "", f.MimeType), f)
 	if err != nil {
-		return nil, mediaError("media", err)
+		return nil, message.MediaError("media", err)
 	}
 	return &UploadedFile{MediaID: kept.MediaID, MimeType: kept.MimeType, Size: kept.Size, SHA256: kept.SHA256, ExpiresAt: kept.ExpiresAt}, nil
 }
 
 // LoadMedia reads a picture or another small file of a media object into
 // memory; field names the object in errors.
-func (s *Session) LoadMedia(ctx context.Context, field string, source *MediaSource, limit int64) ([]byte, error) {
-	f, err := s.b.files.Open(ctx, s.owner, source.input())
+func (s *Session) LoadMedia(ctx context.Context, field string, source *message.MediaSource, limit int64) ([]byte, error) {
+	f, err := s.b.files.Open(ctx, s.owner, source.Input())
 	if err != nil {
-		return nil, mediaError(field, err)
+		return nil, message.MediaError(field, err)
 	}
 	defer f.Close()
 	if f.Size > limit {
@@ -108,7 +109,7 @@ func (s *Session) Media(ctx context.Context, mediaID string) (*MediaFile, error)
 	if err != nil {
 		var e *media.Error
 		if errors.As(err, &e) {
-			return nil, &wa.Error{Reason: mediaReasons[e.Reason], Field: "media_id", Message: e.Message, Err: e.Err}
+			return nil, &wa.Error{Reason: message.MediaReasons[e.Reason], Field: "media_id", Message: e.Message, Err: e.Err}
 		}
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (s *Session) Media(ctx context.Context, mediaID string) (*MediaFile, error)
 
 // downloadable finds the file of a message; nil when it has none.
 func downloadable(m *waE2E.Message) (whatsmeow.DownloadableMessage, string) {
-	if inner := innermost(m); inner != nil {
+	if inner := message.Innermost(m); inner != nil {
 		m = inner
 	}
 	switch {
@@ -134,7 +135,7 @@ func downloadable(m *waE2E.Message) (whatsmeow.DownloadableMessage, string) {
 	case m.StickerMessage != nil:
 		return m.StickerMessage, ""
 	}
-	switch file := headerFile(m).(type) {
+	switch file := message.HeaderFile(m).(type) {
 	case *waE2E.DocumentMessage:
 		return file, file.GetFileName()
 	case whatsmeow.DownloadableMessage:
@@ -160,7 +161,7 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 	if len(row.Raw) == 0 {
 		return nil, nil
 	}
-	content, err := contentOf(row)
+	content, err := message.ContentOfRow(row)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +173,7 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 	if err != nil {
 		return nil, err
 	}
-	mimeType := source.(mediaFile).GetMimetype()
+	mimeType := source.(message.MediaFile).GetMimetype()
 	// Senders choose message ids, which are unique in their chat only. The zero byte keeps the two apart, and has MediaID
 	// hash them.
 	mediaID := media.MediaID(s.id, row.Chat+"\x00"+row.ID, mimeType)
@@ -204,7 +205,7 @@ func downloadError(err error) error {
 	var stored *media.Error
 	switch {
 	case errors.As(err, &stored):
-		return mediaError("media", err)
+		return message.MediaError("media", err)
 	case goneFromWhatsApp(err):
 		return &wa.Error{Reason: wa.ReasonNotFound, Message: "WhatsApp no longer has the file", Err: err}
 	case errors.Is(err, whatsmeow.ErrInvalidMediaSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaEncSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaHMAC):

@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/util/hkdfutil"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -35,11 +36,11 @@ var downloadKinds = map[string]struct {
 	mms      string
 	mimeType string
 }{
-	typeImage:    {whatsmeow.MediaImage, "image", "image/jpeg"},
-	typeVideo:    {whatsmeow.MediaVideo, "video", "video/mp4"},
-	typeAudio:    {whatsmeow.MediaAudio, "audio", "audio/ogg"},
-	typeDocument: {whatsmeow.MediaDocument, "document", "application/octet-stream"},
-	typeSticker:  {whatsmeow.MediaImage, "image", "image/webp"},
+	message.TypeImage:    {whatsmeow.MediaImage, "image", "image/jpeg"},
+	message.TypeVideo:    {whatsmeow.MediaVideo, "video", "video/mp4"},
+	message.TypeAudio:    {whatsmeow.MediaAudio, "audio", "audio/ogg"},
+	message.TypeDocument: {whatsmeow.MediaDocument, "document", "application/octet-stream"},
+	message.TypeSticker:  {whatsmeow.MediaImage, "image", "image/webp"},
 }
 
 const (

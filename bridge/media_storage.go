@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/s3"
@@ -49,16 +50,16 @@ type MessageMediaData struct {
 	Sender    string `json:"sender"`
 	wa.ChatNames
 	wa.PersonNames
-	FromMe    bool          `json:"from_me"`
-	FromAPI   bool          `json:"from_api"`
-	IsGroup   bool          `json:"is_group"`
-	Timestamp time.Time     `json:"timestamp"` // of the message
-	Type      string        `json:"type"`      // of the message
-	Media     *MessageMedia `json:"media"`     // as the message has it, without keys
-	Storage   s3.Place      `json:"storage"`   // session or global
-	S3        *StoredObject `json:"s3"`        // null = not stored
-	Base64    *string       `json:"base64"`    // data URL; null = not asked for, too large for an event or not to be had
-	Error     *MediaProblem `json:"error"`     // why it was not stored; null = it was, or was not to be
+	FromMe    bool                  `json:"from_me"`
+	FromAPI   bool                  `json:"from_api"`
+	IsGroup   bool                  `json:"is_group"`
+	Timestamp time.Time             `json:"timestamp"` // of the message
+	Type      string                `json:"type"`      // of the message
+	Media     *message.MessageMedia `json:"media"`     // as the message has it, without keys
+	Storage   s3.Place              `json:"storage"`   // session or global
+	S3        *StoredObject         `json:"s3"`        // null = not stored
+	Base64    *string               `json:"base64"`    // data URL; null = not asked for, too large for an event or not to be had
+	Error     *MediaProblem         `json:"error"`     // why it was not stored; null = it was, or was not to be
 }
 
 // MediaProblem is why a file was not stored.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/message"
 )
 
 // PartialUpload is a file that comes in parts.
@@ -17,7 +18,7 @@ type PartialUpload struct {
 
 func partial(u *media.Upload, err error) (*PartialUpload, error) {
 	if err != nil {
-		return nil, mediaError("", err)
+		return nil, message.MediaError("", err)
 	}
 	return &PartialUpload{u.ID, u.Size, u.Offset, u.ExpiresAt}, nil
 }
@@ -41,7 +42,7 @@ func (s *Session) ContinueUpload(ctx context.Context, id string, offset int64, c
 		at = &PartialUpload{u.ID, u.Size, u.Offset, u.ExpiresAt}
 	}
 	if err != nil {
-		return at, nil, mediaError("", err)
+		return at, nil, message.MediaError("", err)
 	}
 	if kept == nil {
 		return at, nil, nil
@@ -52,7 +53,7 @@ func (s *Session) ContinueUpload(ctx context.Context, id string, offset int64, c
 // CancelUpload removes what has arrived of an upload.
 func (s *Session) CancelUpload(ctx context.Context, id string) error {
 	if err := s.b.files.CancelUpload(ctx, s.owner, id); err != nil {
-		return mediaError("", err)
+		return message.MediaError("", err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -52,10 +53,10 @@ func (k *messageKeeper) Purge(ctx context.Context, session string) error {
 // ProjectMessage implements Projector. What acts on another message changes
 // that one; notices without content (pins, calls, key changes) are events only.
 func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *ProjectedMessage) error {
-	if m.Data.Target != nil && (m.Data.Target.Action != actionComment || m.Data.Type == typeSystem) {
+	if m.Data.Target != nil && (m.Data.Target.Action != message.ActionComment || m.Data.Type == message.TypeSystem) {
 		return k.projectTarget(ctx, session, m)
 	}
-	if m.Data.Type == typeSystem {
+	if m.Data.Type == message.TypeSystem {
 		if m.Data.DisappearingSeconds == nil {
 			return nil
 		}
@@ -113,7 +114,7 @@ func (m *ProjectedMessage) row() (*messages.Message, error) {
 	row := &messages.Message{
 		Chat: m.chat(), ID: d.MessageID, Sender: m.sender(), FromMe: d.FromMe, Time: d.Timestamp, Type: d.Type, Body: body, Raw: raw,
 		Unread:      !d.FromMe && !m.History && !d.IsStatus,
-		Placeholder: d.Type == typeUnknown && len(raw) == 0,
+		Placeholder: d.Type == message.TypeUnknown && len(raw) == 0,
 	}
 	if d.Text != nil {
 		row.Text = *d.Text
@@ -134,7 +135,7 @@ func (m *ProjectedMessage) row() (*messages.Message, error) {
 // own lifetime in any case; that it is the chat's shows in the time of the
 // setting beside it. Groups have theirs as a property.
 func (m *ProjectedMessage) chatTimer(chat messages.Address) *messages.Timer {
-	about := contextOf(m.Content)
+	about := message.ContextOf(m.Content)
 	if about.GetEphemeralSettingTimestamp() <= 0 || messages.KindOf(chat.JID) != messages.KindUser {
 		return nil
 	}
@@ -145,10 +146,10 @@ func (m *ProjectedMessage) chatTimer(chat messages.Address) *messages.Timer {
 
 // encodeStored gives the two forms a message is kept in: the result object
 // without what changes later, and the protobuf.
-func encodeStored(m *Message, content *waE2E.Message) (body, raw []byte, err error) {
+func encodeStored(m *message.Message, content *waE2E.Message) (body, raw []byte, err error) {
 	kept := *m
 	kept.Raw, kept.Status = nil, nil
-	if kept.Target != nil && kept.Target.Action != actionComment { // a comment stays one
+	if kept.Target != nil && kept.Target.Action != message.ActionComment { // a comment stays one
 		kept.Target = nil
 	}
 	if body, err = json.Marshal(&kept); err != nil {
@@ -166,10 +167,10 @@ func (k *messageKeeper) projectTarget(ctx context.Context, session string, m *Pr
 		return nil
 	}
 	change := &messages.Change{
-		Chat: m.chat(), ID: target.MessageID, By: m.sender(), FromMe: d.FromMe, At: d.Timestamp, Type: typeUnknown,
+		Chat: m.chat(), ID: target.MessageID, By: m.sender(), FromMe: d.FromMe, At: d.Timestamp, Type: message.TypeUnknown,
 	}
 	switch target.Action {
-	case actionEdit:
+	case message.ActionEdit:
 		edited := editedContent(m.Content)
 		if edited == nil {
 			return nil
@@ -186,16 +187,16 @@ func (k *messageKeeper) projectTarget(ctx context.Context, session string, m *Pr
 		}
 		change.Type = d.Type
 		return k.store.Edit(ctx, session, change)
-	case actionRevoke:
+	case message.ActionRevoke:
 		return k.store.Revoke(ctx, session, change)
-	case actionReaction:
+	case message.ActionReaction:
 		if target.Emoji == nil {
 			return nil // encrypted for a newsletter or community; it cannot be read
 		}
 		return k.store.React(ctx, session, &messages.Reaction{
 			Chat: m.chat(), ID: target.MessageID, Sender: m.sender().Preferred(), Emoji: *target.Emoji, At: d.Timestamp,
 		})
-	case actionPollVote:
+	case message.ActionPollVote:
 		if target.Options == nil {
 			return nil
 		}

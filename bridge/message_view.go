@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -51,12 +52,12 @@ func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages
 }
 
 // Message returns a stored message.
-func (s *Session) Message(ctx context.Context, chat, id string, includeRaw bool) (*Message, error) {
+func (s *Session) Message(ctx context.Context, chat, id string, includeRaw bool) (*message.Message, error) {
 	row, err := s.storedMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
 	}
-	return messageOf(row, includeRaw)
+	return message.FromRow(row, includeRaw)
 }
 
 // MessageQuery selects messages of a chat.
@@ -69,7 +70,7 @@ type MessageQuery struct {
 }
 
 // ListMessages returns a page of a chat, oldest first.
-func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*Message, more bool, err error) {
+func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*message.Message, more bool, err error) {
 	chat, err := wa.ParseJID("chat", q.Chat)
 	if err != nil {
 		return nil, false, err
@@ -83,7 +84,7 @@ func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*Mes
 	if err != nil {
 		return nil, false, wa.StorageError("the messages could not be read", err)
 	}
-	list, err = messagesOf(rows)
+	list, err = message.FromRows(rows)
 	return list, more, err
 }
 
@@ -98,7 +99,7 @@ type MessageSearch struct {
 }
 
 // SearchMessages returns a page of matches, newest first, and how many there are.
-func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*Message, total int, err error) {
+func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*message.Message, total int, err error) {
 	search := messages.SearchQuery{Text: q.Text, Type: q.Type, FromMe: q.FromMe, Limit: q.Limit, Offset: q.Offset}
 	if q.Chat != "" {
 		chat, err := wa.ParseJID("chat", q.Chat)
@@ -111,35 +112,35 @@ func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*
 	if err != nil {
 		return nil, 0, wa.StorageError("the messages could not be searched", err)
 	}
-	list, err = messagesOf(rows)
+	list, err = message.FromRows(rows)
 	return list, total, err
 }
 
 // QuotedMessage returns the message another one quotes, or nil. Without the
 // original it is made from the quote.
-func (s *Session) QuotedMessage(ctx context.Context, chat, id string) (*Message, error) {
+func (s *Session) QuotedMessage(ctx context.Context, chat, id string) (*message.Message, error) {
 	row, err := s.storedMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
 	}
-	m, err := messageOf(row, false)
+	m, err := message.FromRow(row, false)
 	if err != nil || m.Quoted == nil {
 		return nil, err
 	}
 	if original, err := s.storedMessage(ctx, m.Quoted.Chat, m.Quoted.MessageID); err == nil {
-		return messageOf(original, false)
+		return message.FromRow(original, false)
 	} else if wa.ReasonOf(err) != wa.ReasonNotFound {
 		return nil, err
 	}
-	content, err := contentOf(row)
+	content, err := message.ContentOfRow(row)
 	if err != nil {
 		return nil, err
 	}
-	quoted := contextOf(content).GetQuotedMessage()
+	quoted := message.ContextOf(content).GetQuotedMessage()
 	sender, _ := types.ParseJID(m.Quoted.Sender) // an unreadable one stays empty
 	chatJID, _ := types.ParseJID(m.Quoted.Chat)
 	info := &types.MessageInfo{ID: m.Quoted.MessageID, MessageSource: types.MessageSource{Chat: chatJID, Sender: sender}}
-	return NewMessage(info, quoted), nil
+	return message.NewMessage(info, quoted), nil
 }
 
 // MessageReceipts is how far an own message got with whom.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
@@ -33,7 +34,7 @@ func TestOneConversationHasOneName(t *testing.T) {
 	}
 	check("incoming", r.text("hello").data)
 	for _, to := range []string{bob.JID().String(), bob.LID().String(), bob.JID().User} {
-		sent, err := s.Send(w.ctx(), to, &bridge.Content{Type: "text", Text: "to " + to}, &bridge.SendOptions{})
+		sent, err := s.Send(w.ctx(), to, &message.Content{Type: "text", Text: "to " + to}, &bridge.SendOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 )
 
@@ -27,7 +28,7 @@ func (t *translation) readVote(evt *events.Message, data *MessageData) {
 	if err != nil {
 		return
 	}
-	poll, err := messageOf(row, false)
+	poll, err := message.FromRow(row, false)
 	if err != nil || poll.Poll == nil {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -19,7 +20,7 @@ func TestReachoutTimelockStopsFirstMessagesOnly(t *testing.T) {
 	s := w.paired("ada", ada)
 	r := w.reader("ada")
 	text := func(to types.JID) error {
-		_, err := s.Send(w.ctx(), to.String(), &bridge.Content{Type: "text", Text: "hello"}, &bridge.SendOptions{})
+		_, err := s.Send(w.ctx(), to.String(), &message.Content{Type: "text", Text: "hello"}, &bridge.SendOptions{})
 		return err
 	}
 	if err := text(bob.JID()); err != nil {

@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 )
 
@@ -80,7 +81,7 @@ func (t *translation) applyAddedOption(evt *events.Message) error {
 	if err != nil || original == nil {
 		return err
 	}
-	if poll := firstPoll(original); poll != nil {
+	if poll := message.FirstPoll(original); poll != nil {
 		poll.Options = append(poll.Options, added.AddOption)
 		p.EditedMessage = original
 	}
@@ -101,7 +102,7 @@ func (t *translation) storedContent(evt *events.Message, id string) (*waE2E.Mess
 	if err != nil {
 		return nil, err
 	}
-	content, err := contentOf(row)
+	content, err := message.ContentOfRow(row)
 	if err != nil {
 		return nil, nil //nolint:nilerr // the message is worth showing without it
 	}

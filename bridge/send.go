@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
@@ -41,9 +42,9 @@ type Sent struct {
 	Sender    string `json:"sender" doc:"own JID"`
 	wa.ChatNames
 	wa.PersonNames
-	Timestamp time.Time `json:"timestamp" doc:"time given by the WhatsApp server"`
-	ServerID  *int      `json:"server_id" doc:"newsletter posts only"`
-	Message   *Message  `json:"message" doc:"the message as message.get returns it"`
+	Timestamp time.Time        `json:"timestamp" doc:"time given by the WhatsApp server"`
+	ServerID  *int             `json:"server_id" doc:"newsletter posts only"`
+	Message   *message.Message `json:"message" doc:"the message as message.get returns it"`
 }
 
 const (
@@ -64,7 +65,7 @@ const (
 // Calls for one session may run at the same time; WhatsApp gets their messages
 // in the order in which they leave here, so a caller who needs an order within
 // a chat waits for one call before the next.
-func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOptions) (*Sent, error) {
+func (s *Session) Send(ctx context.Context, to string, c *message.Content, o *SendOptions) (*Sent, error) {
 	chat, err := wa.ParseJID("to", to)
 	if err != nil {
 		return nil, err
@@ -93,8 +94,8 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{Client: cli, Files: s.b.files, Owner: s.owner, To: chat, Content: c, Log: s.log(), FindCard: contactCard(cli.Store)}
-	content, err := b.build(ctx)
+	b := &message.Builder{Client: cli, Files: s.b.files, Owner: s.owner, To: chat, Content: c, Log: s.log(), FindCard: contactCard(cli.Store)}
+	content, err := b.Build(ctx)
 	if err != nil {
 		if o.ContentField != "" {
 			err = wa.InField(o.ContentField, err)
@@ -102,15 +103,15 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 		return nil, err
 	}
 	if about != nil {
-		withContext(innermost(content), func(*waE2E.ContextInfo) *waE2E.ContextInfo { return about })
+		message.WithContext(message.Innermost(content), func(*waE2E.ContextInfo) *waE2E.ContextInfo { return about })
 	}
-	simplify(content)
+	message.Simplify(content)
 	if o.MarkRead {
 		if _, err := s.MarkRead(ctx, MarkRead{Chat: to}); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.showTyping(ctx, cli, chat, o.TypingSeconds, c.Type == typeAudio && c.VoiceNote); err != nil {
+	if err := s.showTyping(ctx, cli, chat, o.TypingSeconds, c.Type == message.TypeAudio && c.VoiceNote); err != nil {
 		return nil, err
 	}
 	out := &outgoing{to: chat, id: o.MessageID, content: content, handle: b.Handle, echo: s.echoes(chat, o.Echo), asked: o.Echo != nil && *o.Echo}
@@ -120,7 +121,7 @@ func (s *Session) Send(ctx context.Context, to string, c *Content, o *SendOption
 	return s.deliver(ctx, cli, out)
 }
 
-func checkSendOptions(c *Content, o *SendOptions) error {
+func checkSendOptions(c *message.Content, o *SendOptions) error {
 	if len(o.MessageID) > maxMessageID {
 		return wa.BadParam("message_id", "is longer than %d characters", maxMessageID)
 	}
@@ -151,7 +152,7 @@ func (s *Session) sentBefore(ctx context.Context, chat types.JID, id string) (*S
 }
 
 func sentOf(row *messages.Row) (*Sent, error) {
-	m, err := messageOf(row, false)
+	m, err := message.FromRow(row, false)
 	if err != nil {
 		return nil, err
 	}

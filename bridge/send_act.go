@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
@@ -208,7 +209,7 @@ func (s *Session) DeleteForMe(ctx context.Context, ref MessageRef, deleteMedia b
 	}
 	if deleteMedia && t.row != nil && t.row.MediaID != "" {
 		if err := s.b.files.Delete(ctx, s.owner, t.row.MediaID); err != nil {
-			return nil, mediaError("media_id", err)
+			return nil, message.MediaError("media_id", err)
 		}
 	}
 	return &Changed{MessageID: ref.MessageID, Timestamp: at.UTC()}, nil

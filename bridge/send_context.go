@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -114,12 +115,12 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 	row, err := s.storedMessage(ctx, chat.String(), r.MessageID)
 	switch {
 	case err == nil && len(row.Raw) > 0:
-		content, err := contentOf(row)
+		content, err := message.ContentOfRow(row)
 		if err != nil {
 			return err
 		}
 		content.MessageContextInfo = nil
-		withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return nil }) // a quote does not quote again
+		message.WithContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return nil }) // a quote does not quote again
 		info.QuotedMessage, info.Participant = content, proto.String(row.Sender.JID)
 	case err != nil && wa.ReasonOf(err) != wa.ReasonNotFound:
 		return err

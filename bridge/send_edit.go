@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -56,14 +57,14 @@ func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mention
 func (s *Session) editedBody(ctx context.Context, t *subject, text string, mentions []string, mentionAll bool) (*waE2E.Message, error) {
 	content := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &text}}
 	if t.row != nil && len(t.row.Raw) > 0 {
-		original, err := contentOf(t.row)
+		original, err := message.ContentOfRow(t.row)
 		if err != nil {
 			return nil, err
 		}
-		if original.Conversation == nil && original.ExtendedTextMessage == nil && captionOf(original) == nil {
+		if original.Conversation == nil && original.ExtendedTextMessage == nil && message.CaptionOf(original) == nil {
 			return nil, wa.NewError(wa.ReasonNotSupported, "a message of type %s has no text to edit", t.row.Type)
 		}
-		content = mergeEdit(original, content)
+		content = message.MergeEdit(original, content)
 	} else if wa.IsPerson(t.chat) || t.chat.Server == types.GroupServer { // the timer is all that is known of it
 		about := &waE2E.ContextInfo{}
 		if err := s.setTimer(ctx, t.chat, &SendOptions{}, about); err != nil {
@@ -78,7 +79,7 @@ func (s *Session) editedBody(ctx context.Context, t *subject, text string, menti
 		if err := s.mention(named, mentions, mentionAll); err != nil {
 			return nil, err
 		}
-		withContext(content, func(old *waE2E.ContextInfo) *waE2E.ContextInfo {
+		message.WithContext(content, func(old *waE2E.ContextInfo) *waE2E.ContextInfo {
 			if old == nil {
 				old = &waE2E.ContextInfo{}
 			}
@@ -87,7 +88,7 @@ func (s *Session) editedBody(ctx context.Context, t *subject, text string, menti
 		})
 	}
 	content.MessageContextInfo = nil
-	simplify(content)
+	message.Simplify(content)
 	return content, nil
 }
 
@@ -104,7 +105,7 @@ func (t *translation) completeEdit(evt *events.Message) error {
 	}
 	evt.Message = proto.Clone(evt.Message).(*waE2E.Message) // RawMessage stays as it came
 	p = evt.Message.ProtocolMessage
-	p.EditedMessage = mergeEdit(original, p.EditedMessage)
+	p.EditedMessage = message.MergeEdit(original, p.EditedMessage)
 	return nil
 }
 

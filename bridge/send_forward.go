@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -63,7 +64,7 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 		if err != nil {
 			return nil, err
 		}
-		if err := s.setTimer(ctx, to, &SendOptions{}, contextOf(content)); err != nil {
+		if err := s.setTimer(ctx, to, &SendOptions{}, message.ContextOf(content)); err != nil {
 			return nil, err
 		}
 		message := &outgoing{to: to, content: content, mediaID: row.MediaID, echo: s.echoes(to, nil)}
@@ -107,14 +108,14 @@ func forwardable(row *messages.Row) (*waE2E.Message, error) {
 	if len(row.Raw) == 0 || !row.DeletedAt.IsZero() {
 		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "message_id", Message: "the store no longer has the content of the message"}
 	}
-	m, err := messageOf(row, false)
+	m, err := message.FromRow(row, false)
 	if err != nil {
 		return nil, err
 	}
 	if m.ViewOnce {
 		return nil, wa.NewError(wa.ReasonNotSupported, "a message that opens once cannot be forwarded")
 	}
-	content, err := contentOf(row)
+	content, err := message.ContentOfRow(row)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func forwardable(row *messages.Row) (*waE2E.Message, error) {
 		content = &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(row.Text)}}
 	}
 	score := uint32(m.ForwardingScore) + 1
-	if !withContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo {
+	if !message.WithContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo {
 		return &waE2E.ContextInfo{IsForwarded: proto.Bool(true), ForwardingScore: &score}
 	}) {
 		return nil, wa.NewError(wa.ReasonNotSupported, "a message of type %s cannot be forwarded", row.Type)

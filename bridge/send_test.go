@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
@@ -12,7 +13,7 @@ import (
 
 func send(w *world, s *bridge.Session, to, text string, o bridge.SendOptions) (*bridge.Sent, error) {
 	w.t.Helper()
-	return s.Send(w.ctx(), to, &bridge.Content{Type: "text", Text: text}, &o)
+	return s.Send(w.ctx(), to, &message.Content{Type: "text", Text: text}, &o)
 }
 
 func TestSendIsTwoEvents(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/message"
 )
 
 // maxEncryptTries bounds how often a message is encrypted again because its
@@ -19,7 +21,7 @@ const maxEncryptTries = 5
 // set, so that every try is the same message. Everything that sends goes
 // through here.
 func sendMessage(ctx context.Context, cli *whatsmeow.Client, to types.JID, m *waE2E.Message, extra whatsmeow.SendRequestExtra) (resp whatsmeow.SendResponse, err error) {
-	if nodes := businessNodes(to, m); nodes != nil {
+	if nodes := message.BusinessNodes(to, m); nodes != nil {
 		extra.AdditionalNodes = &nodes
 	}
 	for range maxEncryptTries {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
@@ -33,7 +34,7 @@ func TestTimersComeWithTheHistory(t *testing.T) {
 	}
 	expect := func(who *sandbox.Phone, want int) {
 		t.Helper()
-		sent, err := s.Send(w.ctx(), who.JID().String(), &bridge.Content{Type: "text", Text: "hello"}, &bridge.SendOptions{})
+		sent, err := s.Send(w.ctx(), who.JID().String(), &message.Content{Type: "text", Text: "hello"}, &bridge.SendOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -19,11 +20,11 @@ type groupResult struct {
 }
 
 type groupCreateParams struct {
-	Name         string              `json:"name" rpc:"required,min=1,max=100" doc:"name"`
-	Participants []string            `json:"participants" rpc:"required,max=1023,format=jid" doc:"other members; may be empty"`
-	Description  string              `json:"description" rpc:"max=2048" doc:"set right after creating"`
-	Picture      *bridge.MediaSource `json:"picture" doc:"set right after creating"`
-	Community    string              `json:"community" rpc:"format=jid" doc:"create it inside this community"`
+	Name         string               `json:"name" rpc:"required,min=1,max=100" doc:"name"`
+	Participants []string             `json:"participants" rpc:"required,max=1023,format=jid" doc:"other members; may be empty"`
+	Description  string               `json:"description" rpc:"max=2048" doc:"set right after creating"`
+	Picture      *message.MediaSource `json:"picture" doc:"set right after creating"`
+	Community    string               `json:"community" rpc:"format=jid" doc:"create it inside this community"`
 	bridge.GroupSettings
 }
 
@@ -61,7 +62,7 @@ type groupDescriptionResult struct {
 
 type groupSetPictureParams struct {
 	groupParam
-	Media bridge.MediaSource `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
+	Media message.MediaSource `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
 }
 
 type pictureResult struct {

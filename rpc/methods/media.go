@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -15,7 +16,7 @@ const (
 )
 
 type mediaUploadParams struct {
-	Media bridge.MediaSource `json:"media" rpc:"required" doc:"the file"`
+	Media message.MediaSource `json:"media" rpc:"required" doc:"the file"`
 }
 
 type mediaGetParams struct {

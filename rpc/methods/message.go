@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -76,7 +77,7 @@ type messageGetParams struct {
 }
 
 type messageResult struct {
-	Message *bridge.Message `json:"message" doc:"message object"`
+	Message *message.Message `json:"message" doc:"message object"`
 }
 
 type messageListParams struct {
@@ -88,8 +89,8 @@ type messageListParams struct {
 }
 
 type messageListResult struct {
-	Messages []*bridge.Message `json:"messages" doc:"message objects, oldest first"`
-	HasMore  bool              `json:"has_more" doc:"older ones exist"`
+	Messages []*message.Message `json:"messages" doc:"message objects, oldest first"`
+	HasMore  bool               `json:"has_more" doc:"older ones exist"`
 }
 
 type messageSearchParams struct {
@@ -102,8 +103,8 @@ type messageSearchParams struct {
 }
 
 type messageSearchResult struct {
-	Messages []*bridge.Message `json:"messages" doc:"message objects, newest first"`
-	Total    int               `json:"total" doc:"all matches"`
+	Messages []*message.Message `json:"messages" doc:"message objects, newest first"`
+	Total    int                `json:"total" doc:"all matches"`
 }
 
 type mentionsResult struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
@@ -52,56 +53,56 @@ func (p *sendParams) options(call *rpc.Call) *bridge.SendOptions {
 
 type messageSendParams struct {
 	sendParams
-	Content bridge.Content `json:"content" rpc:"required" doc:"content object: {type, ...the params of the matching typed method}"`
+	Content message.Content `json:"content" rpc:"required" doc:"content object: {type, ...the params of the matching typed method}"`
 }
 
 type sendTextParams struct {
 	sendParams
-	Text        string          `json:"text" rpc:"required,min=1,max=65536" doc:"up to 65536 characters"`
-	Verbatim    bool            `json:"verbatim" doc:"also send a text of nothing but white space; default false"`
-	LinkPreview bool            `json:"link_preview" doc:"fetch a preview for the first link; default false"`
-	Preview     *bridge.Preview `json:"preview" doc:"ready-made preview instead of fetching"`
+	Text        string           `json:"text" rpc:"required,min=1,max=65536" doc:"up to 65536 characters"`
+	Verbatim    bool             `json:"verbatim" doc:"also send a text of nothing but white space; default false"`
+	LinkPreview bool             `json:"link_preview" doc:"fetch a preview for the first link; default false"`
+	Preview     *message.Preview `json:"preview" doc:"ready-made preview instead of fetching"`
 }
 
 type sendImageParams struct {
 	sendParams
-	Media     bridge.MediaSource  `json:"media" rpc:"required" doc:"jpeg, png, gif or webp"`
-	Caption   string              `json:"caption" rpc:"max=65536" doc:"text under the image"`
-	ViewOnce  bool                `json:"view_once" doc:"opens once; excludes disappearing_seconds"`
-	Thumbnail *bridge.MediaSource `json:"thumbnail" doc:"small jpeg; made when absent"`
+	Media     message.MediaSource  `json:"media" rpc:"required" doc:"jpeg, png, gif or webp"`
+	Caption   string               `json:"caption" rpc:"max=65536" doc:"text under the image"`
+	ViewOnce  bool                 `json:"view_once" doc:"opens once; excludes disappearing_seconds"`
+	Thumbnail *message.MediaSource `json:"thumbnail" doc:"small jpeg; made when absent"`
 }
 
 type sendVideoParams struct {
 	sendParams
-	Media       bridge.MediaSource  `json:"media" rpc:"required" doc:"mp4 or 3gpp, H.264 and AAC"`
-	Caption     string              `json:"caption" rpc:"max=65536" doc:"text under the video; not for video notes"`
-	VideoNote   bool                `json:"video_note" doc:"round video note; default false"`
-	GIFPlayback bool                `json:"gif_playback" doc:"loop without sound; default false"`
-	ViewOnce    bool                `json:"view_once" doc:"opens once; excludes disappearing_seconds"`
-	Thumbnail   *bridge.MediaSource `json:"thumbnail" doc:"small jpeg; none when absent"`
+	Media       message.MediaSource  `json:"media" rpc:"required" doc:"mp4 or 3gpp, H.264 and AAC"`
+	Caption     string               `json:"caption" rpc:"max=65536" doc:"text under the video; not for video notes"`
+	VideoNote   bool                 `json:"video_note" doc:"round video note; default false"`
+	GIFPlayback bool                 `json:"gif_playback" doc:"loop without sound; default false"`
+	ViewOnce    bool                 `json:"view_once" doc:"opens once; excludes disappearing_seconds"`
+	Thumbnail   *message.MediaSource `json:"thumbnail" doc:"small jpeg; none when absent"`
 }
 
 type sendAudioParams struct {
 	sendParams
-	Media     bridge.MediaSource `json:"media" rpc:"required" doc:"ogg/opus, mp3, aac, m4a or wav"`
-	VoiceNote bool               `json:"voice_note" doc:"voice note with waveform; needs ogg/opus, converted when possible; default false"`
-	ViewOnce  bool               `json:"view_once" doc:"opens once; excludes disappearing_seconds"`
+	Media     message.MediaSource `json:"media" rpc:"required" doc:"ogg/opus, mp3, aac, m4a or wav"`
+	VoiceNote bool                `json:"voice_note" doc:"voice note with waveform; needs ogg/opus, converted when possible; default false"`
+	ViewOnce  bool                `json:"view_once" doc:"opens once; excludes disappearing_seconds"`
 }
 
 type sendDocumentParams struct {
 	sendParams
-	Media     bridge.MediaSource  `json:"media" rpc:"required" doc:"the file; media.filename is shown"`
-	Caption   string              `json:"caption" rpc:"max=65536" doc:"text under the file"`
-	Verbatim  bool                `json:"verbatim" doc:"show media.filename as it is, also with slashes; default false"`
-	Thumbnail *bridge.MediaSource `json:"thumbnail" doc:"small jpeg"`
+	Media     message.MediaSource  `json:"media" rpc:"required" doc:"the file; media.filename is shown"`
+	Caption   string               `json:"caption" rpc:"max=65536" doc:"text under the file"`
+	Verbatim  bool                 `json:"verbatim" doc:"show media.filename as it is, also with slashes; default false"`
+	Thumbnail *message.MediaSource `json:"thumbnail" doc:"small jpeg"`
 }
 
 type sendStickerParams struct {
 	sendParams
-	Media      bridge.MediaSource  `json:"media" rpc:"required" doc:"webp, or an image or video to convert"`
-	PackName   string              `json:"pack_name" rpc:"max=128" doc:"sticker pack name written into the file"`
-	PackAuthor string              `json:"pack_author" rpc:"max=128" doc:"author written into the file"`
-	Thumbnail  *bridge.MediaSource `json:"thumbnail" doc:"small picture shown before the sticker is loaded; none when absent"`
+	Media      message.MediaSource  `json:"media" rpc:"required" doc:"webp, or an image or video to convert"`
+	PackName   string               `json:"pack_name" rpc:"max=128" doc:"sticker pack name written into the file"`
+	PackAuthor string               `json:"pack_author" rpc:"max=128" doc:"author written into the file"`
+	Thumbnail  *message.MediaSource `json:"thumbnail" doc:"small picture shown before the sticker is loaded; none when absent"`
 }
 
 type sendLocationParams struct {
@@ -114,8 +115,8 @@ type sendLocationParams struct {
 
 type sendContactParams struct {
 	sendParams
-	Contacts []bridge.ContactCard `json:"contacts" rpc:"required,min=1,max=100" doc:"{name, vcard} or {contact}"`
-	Verbatim bool                 `json:"verbatim" doc:"also send a vcard that does not begin with BEGIN:VCARD; default false"`
+	Contacts []message.ContactCard `json:"contacts" rpc:"required,min=1,max=100" doc:"{name, vcard} or {contact}"`
+	Verbatim bool                  `json:"verbatim" doc:"also send a vcard that does not begin with BEGIN:VCARD; default false"`
 }
 
 type sendPollParams struct {
@@ -127,22 +128,22 @@ type sendPollParams struct {
 
 type sendEventParams struct {
 	sendParams
-	Name               string                `json:"name" rpc:"required,min=1,max=1024" doc:"title"`
-	Description        string                `json:"description" rpc:"max=2048" doc:"text"`
-	StartAt            time.Time             `json:"start_at" rpc:"required" doc:"begin"`
-	EndAt              *time.Time            `json:"end_at" doc:"end"`
-	Location           *bridge.EventLocation `json:"location" doc:"{name, latitude, longitude}"`
-	ExtraGuestsAllowed bool                  `json:"extra_guests_allowed" doc:"guests may bring others"`
-	Canceled           bool                  `json:"canceled" doc:"marks a cancellation"`
-	ScheduledCall      bool                  `json:"scheduled_call" doc:"the event is a call"`
+	Name               string                 `json:"name" rpc:"required,min=1,max=1024" doc:"title"`
+	Description        string                 `json:"description" rpc:"max=2048" doc:"text"`
+	StartAt            time.Time              `json:"start_at" rpc:"required" doc:"begin"`
+	EndAt              *time.Time             `json:"end_at" doc:"end"`
+	Location           *message.EventLocation `json:"location" doc:"{name, latitude, longitude}"`
+	ExtraGuestsAllowed bool                   `json:"extra_guests_allowed" doc:"guests may bring others"`
+	Canceled           bool                   `json:"canceled" doc:"marks a cancellation"`
+	ScheduledCall      bool                   `json:"scheduled_call" doc:"the event is a call"`
 }
 
 // registerSend registers a typed send: content makes the content object of its params.
-func registerSend[P any](reg *rpc.Registry, d Deps, name, summary string, split func(*P) (*sendParams, *bridge.Content)) {
+func registerSend[P any](reg *rpc.Registry, d Deps, name, summary string, split func(*P) (*sendParams, *message.Content)) {
 	registerSendAs(reg, d, rpc.Method{Name: name, Summary: summary}, split)
 }
 
-func registerSendAs[P any](reg *rpc.Registry, d Deps, m rpc.Method, split func(*P) (*sendParams, *bridge.Content)) {
+func registerSendAs[P any](reg *rpc.Registry, d Deps, m rpc.Method, split func(*P) (*sendParams, *message.Content)) {
 	m.Timeout, m.Repeatable = sendTimeout, true
 	onSessionCall(reg, d, m,
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (*bridge.Sent, error) {
@@ -160,38 +161,38 @@ func registerSends(reg *rpc.Registry, d Deps) {
 			options.ContentField = "content"
 			return s.Send(ctx, p.To, &p.Content, options)
 		})
-	registerSend(reg, d, "message.sendText", "Send text, with a link preview if wanted.", func(p *sendTextParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "text", Text: p.Text, Verbatim: p.Verbatim, LinkPreview: p.LinkPreview, Preview: p.Preview}
+	registerSend(reg, d, "message.sendText", "Send text, with a link preview if wanted.", func(p *sendTextParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "text", Text: p.Text, Verbatim: p.Verbatim, LinkPreview: p.LinkPreview, Preview: p.Preview}
 	})
-	registerSend(reg, d, "message.sendImage", "Send an image.", func(p *sendImageParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "image", Media: &p.Media, Caption: p.Caption, ViewOnce: p.ViewOnce, Thumbnail: p.Thumbnail}
+	registerSend(reg, d, "message.sendImage", "Send an image.", func(p *sendImageParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "image", Media: &p.Media, Caption: p.Caption, ViewOnce: p.ViewOnce, Thumbnail: p.Thumbnail}
 	})
-	registerSend(reg, d, "message.sendVideo", "Send a video, a looping gif or a round video note.", func(p *sendVideoParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{
+	registerSend(reg, d, "message.sendVideo", "Send a video, a looping gif or a round video note.", func(p *sendVideoParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{
 			Type: "video", Media: &p.Media, Caption: p.Caption, VideoNote: p.VideoNote, GIFPlayback: p.GIFPlayback, ViewOnce: p.ViewOnce,
 			Thumbnail: p.Thumbnail,
 		}
 	})
-	registerSend(reg, d, "message.sendAudio", "Send an audio file or a voice note.", func(p *sendAudioParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "audio", Media: &p.Media, VoiceNote: p.VoiceNote, ViewOnce: p.ViewOnce}
+	registerSend(reg, d, "message.sendAudio", "Send an audio file or a voice note.", func(p *sendAudioParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "audio", Media: &p.Media, VoiceNote: p.VoiceNote, ViewOnce: p.ViewOnce}
 	})
-	registerSend(reg, d, "message.sendDocument", "Send a file of any type.", func(p *sendDocumentParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "document", Media: &p.Media, Verbatim: p.Verbatim, Caption: p.Caption, Thumbnail: p.Thumbnail}
+	registerSend(reg, d, "message.sendDocument", "Send a file of any type.", func(p *sendDocumentParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "document", Media: &p.Media, Verbatim: p.Verbatim, Caption: p.Caption, Thumbnail: p.Thumbnail}
 	})
-	registerSend(reg, d, "message.sendSticker", "Send a sticker.", func(p *sendStickerParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "sticker", Media: &p.Media, PackName: p.PackName, PackAuthor: p.PackAuthor, Thumbnail: p.Thumbnail}
+	registerSend(reg, d, "message.sendSticker", "Send a sticker.", func(p *sendStickerParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "sticker", Media: &p.Media, PackName: p.PackName, PackAuthor: p.PackAuthor, Thumbnail: p.Thumbnail}
 	})
-	registerSend(reg, d, "message.sendLocation", "Send a place.", func(p *sendLocationParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "location", Latitude: &p.Latitude, Longitude: &p.Longitude, Name: p.Name, Address: p.Address}
+	registerSend(reg, d, "message.sendLocation", "Send a place.", func(p *sendLocationParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "location", Latitude: &p.Latitude, Longitude: &p.Longitude, Name: p.Name, Address: p.Address}
 	})
-	registerSend(reg, d, "message.sendContact", "Send one or more contact cards.", func(p *sendContactParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "contact", Contacts: p.Contacts, Verbatim: p.Verbatim}
+	registerSend(reg, d, "message.sendContact", "Send one or more contact cards.", func(p *sendContactParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "contact", Contacts: p.Contacts, Verbatim: p.Verbatim}
 	})
-	registerSend(reg, d, "message.sendPoll", "Send a poll.", func(p *sendPollParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{Type: "poll", Question: p.Question, Options: p.Options, SelectableCount: p.SelectableCount}
+	registerSend(reg, d, "message.sendPoll", "Send a poll.", func(p *sendPollParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{Type: "poll", Question: p.Question, Options: p.Options, SelectableCount: p.SelectableCount}
 	})
-	registerSend(reg, d, "message.sendEvent", "Send a calendar event.", func(p *sendEventParams) (*sendParams, *bridge.Content) {
-		return &p.sendParams, &bridge.Content{
+	registerSend(reg, d, "message.sendEvent", "Send a calendar event.", func(p *sendEventParams) (*sendParams, *message.Content) {
+		return &p.sendParams, &message.Content{
 			Type: "event", Name: p.Name, Description: p.Description, StartAt: &p.StartAt, EndAt: p.EndAt, Location: p.Location,
 			ExtraGuestsAllowed: p.ExtraGuestsAllowed, Canceled: p.Canceled, ScheduledCall: p.ScheduledCall,
 		}

@@ -4,51 +4,52 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
 
 type sendButtonsParams struct {
 	sendParams
-	Text      string              `json:"text" rpc:"max=4096" doc:"body; required without media"`
-	Title     string              `json:"title" rpc:"max=256" doc:"line above; WhatsApp's apps cut it at about 60 characters"`
-	Footer    string              `json:"footer" rpc:"max=256" doc:"line below"`
-	Media     *bridge.MediaSource `json:"media" doc:"header picture, video or file"`
-	MediaKind string              `json:"media_kind" rpc:"enum=image|video|document" doc:"what the file is shown as; default from the MIME type"`
-	Buttons   []bridge.Button     `json:"buttons" rpc:"required,min=1,max=10" doc:"1 to 10 buttons"`
+	Text      string               `json:"text" rpc:"max=4096" doc:"body; required without media"`
+	Title     string               `json:"title" rpc:"max=256" doc:"line above; WhatsApp's apps cut it at about 60 characters"`
+	Footer    string               `json:"footer" rpc:"max=256" doc:"line below"`
+	Media     *message.MediaSource `json:"media" doc:"header picture, video or file"`
+	MediaKind string               `json:"media_kind" rpc:"enum=image|video|document" doc:"what the file is shown as; default from the MIME type"`
+	Buttons   []message.Button     `json:"buttons" rpc:"required,min=1,max=10" doc:"1 to 10 buttons"`
 }
 
 type sendListParams struct {
 	sendParams
-	Text       string               `json:"text" rpc:"required,min=1,max=4096" doc:"body; the heading with as_text"`
-	Sections   []bridge.ListSection `json:"sections" rpc:"required,min=1,max=10" doc:"up to 10 sections of up to 10 rows"`
-	ButtonText string               `json:"button_text" rpc:"max=20" doc:"label that opens the list; required unless as_text"`
-	Title      string               `json:"title" rpc:"max=256" doc:"line above"`
-	Footer     string               `json:"footer" rpc:"max=256" doc:"line below"`
-	AsText     bool                 `json:"as_text" doc:"send plain numbered text instead of an interactive list; default false"`
+	Text       string                `json:"text" rpc:"required,min=1,max=4096" doc:"body; the heading with as_text"`
+	Sections   []message.ListSection `json:"sections" rpc:"required,min=1,max=10" doc:"up to 10 sections of up to 10 rows"`
+	ButtonText string                `json:"button_text" rpc:"max=20" doc:"label that opens the list; required unless as_text"`
+	Title      string                `json:"title" rpc:"max=256" doc:"line above"`
+	Footer     string                `json:"footer" rpc:"max=256" doc:"line below"`
+	AsText     bool                  `json:"as_text" doc:"send plain numbered text instead of an interactive list; default false"`
 }
 
 type sendNativeFlowParams struct {
 	sendParams
-	Text           string              `json:"text" rpc:"required,min=1,max=4096" doc:"body"`
-	Header         *bridge.FlowHeader  `json:"header" doc:"what stands above the text"`
-	Footer         string              `json:"footer" rpc:"max=256" doc:"line below"`
-	Buttons        []bridge.FlowButton `json:"buttons" rpc:"required,min=1,max=10" doc:"1 to 10 buttons as WhatsApp has them; not checked any further"`
-	MessageParams  wa.JSONObject       `json:"message_params" doc:"parameters of the whole message"`
-	MessageVersion int                 `json:"message_version" rpc:"min=1,max=100" doc:"flow format version; default 1"`
+	Text           string               `json:"text" rpc:"required,min=1,max=4096" doc:"body"`
+	Header         *message.FlowHeader  `json:"header" doc:"what stands above the text"`
+	Footer         string               `json:"footer" rpc:"max=256" doc:"line below"`
+	Buttons        []message.FlowButton `json:"buttons" rpc:"required,min=1,max=10" doc:"1 to 10 buttons as WhatsApp has them; not checked any further"`
+	MessageParams  wa.JSONObject        `json:"message_params" doc:"parameters of the whole message"`
+	MessageVersion int                  `json:"message_version" rpc:"min=1,max=100" doc:"flow format version; default 1"`
 }
 
 type sendCarouselParams struct {
 	sendParams
-	Text  string        `json:"text" rpc:"required,min=1,max=4096" doc:"body above the cards"`
-	Cards []bridge.Card `json:"cards" rpc:"required,min=1,max=10" doc:"1 to 10 cards"`
+	Text  string         `json:"text" rpc:"required,min=1,max=4096" doc:"body above the cards"`
+	Cards []message.Card `json:"cards" rpc:"required,min=1,max=10" doc:"1 to 10 cards"`
 }
 
 type sendOrderParams struct {
 	sendParams
-	Items    []bridge.OrderItem `json:"items" rpc:"required,min=1,max=100" doc:"1 to 100 positions"`
-	Notes    string             `json:"notes" rpc:"max=1024" doc:"remark"`
-	Currency string             `json:"currency" rpc:"min=3,max=3" doc:"ISO 4217, for items without one; default USD"`
+	Items    []message.OrderItem `json:"items" rpc:"required,min=1,max=100" doc:"1 to 100 positions"`
+	Notes    string              `json:"notes" rpc:"max=1024" doc:"remark"`
+	Currency string              `json:"currency" rpc:"min=3,max=3" doc:"ISO 4217, for items without one; default USD"`
 }
 
 // orderSent is a sent order. What was ordered is null for a repeat of an order that was revoked since.
@@ -66,27 +67,27 @@ const interactiveNote = "Sent as WhatsApp's native-flow message: current apps on
 
 func registerInteractiveSends(reg *rpc.Registry, d Deps) {
 	registerSendAs(reg, d, rpc.Method{Name: "message.sendButtons", Summary: "Send text or media with up to ten buttons.", Description: interactiveNote},
-		func(p *sendButtonsParams) (*sendParams, *bridge.Content) {
-			return &p.sendParams, &bridge.Content{
-				Type: "buttons", Text: p.Text, Title: p.Title, Footer: p.Footer, Media: p.Media, MediaKind: p.MediaKind, Buttons: bridge.Buttons(p.Buttons),
+		func(p *sendButtonsParams) (*sendParams, *message.Content) {
+			return &p.sendParams, &message.Content{
+				Type: "buttons", Text: p.Text, Title: p.Title, Footer: p.Footer, Media: p.Media, MediaKind: p.MediaKind, Buttons: message.Buttons(p.Buttons),
 			}
 		})
 	registerSendAs(reg, d, rpc.Method{Name: "message.sendList", Summary: "Send a list to choose from, or the same as numbered text.", Description: interactiveNote},
-		func(p *sendListParams) (*sendParams, *bridge.Content) {
-			return &p.sendParams, &bridge.Content{
+		func(p *sendListParams) (*sendParams, *message.Content) {
+			return &p.sendParams, &message.Content{
 				Type: "list", Text: p.Text, Title: p.Title, Footer: p.Footer, ButtonText: p.ButtonText, Sections: p.Sections, AsText: p.AsText,
 			}
 		})
 	registerSendAs(reg, d, rpc.Method{Name: "message.sendNativeFlow", Summary: "Send a native-flow interactive message with raw buttons.", Description: interactiveNote},
-		func(p *sendNativeFlowParams) (*sendParams, *bridge.Content) {
-			return &p.sendParams, &bridge.Content{
-				Type: "native_flow", Text: p.Text, Header: p.Header, Footer: p.Footer, Buttons: bridge.FlowButtons(p.Buttons),
+		func(p *sendNativeFlowParams) (*sendParams, *message.Content) {
+			return &p.sendParams, &message.Content{
+				Type: "native_flow", Text: p.Text, Header: p.Header, Footer: p.Footer, Buttons: message.FlowButtons(p.Buttons),
 				MessageParams: p.MessageParams, MessageVersion: p.MessageVersion,
 			}
 		})
 	registerSendAs(reg, d, rpc.Method{Name: "message.sendCarousel", Summary: "Send up to ten cards that can be swiped.", Description: interactiveNote},
-		func(p *sendCarouselParams) (*sendParams, *bridge.Content) {
-			return &p.sendParams, &bridge.Content{Type: "carousel", Text: p.Text, Cards: p.Cards}
+		func(p *sendCarouselParams) (*sendParams, *message.Content) {
+			return &p.sendParams, &message.Content{Type: "carousel", Text: p.Text, Cards: p.Cards}
 		})
 	onSessionCall(reg, d, rpc.Method{
 		Name: "message.sendOrder", Timeout: sendTimeout, Repeatable: true,
@@ -94,7 +95,7 @@ func registerInteractiveSends(reg *rpc.Registry, d Deps) {
 		Description: "No catalogue stands behind it: the receiver sees its text and sum, and WhatsApp knows no such order.",
 	},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *sendOrderParams) (*orderSent, error) {
-			content := &bridge.Content{Type: "order", Items: p.Items, Notes: p.Notes, Currency: p.Currency}
+			content := &message.Content{Type: "order", Items: p.Items, Notes: p.Notes, Currency: p.Currency}
 			sent, err := s.Send(ctx, p.To, content, p.options(call))
 			if err != nil {
 				return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -24,7 +25,7 @@ type profileAboutResult struct {
 }
 
 type profilePictureParams struct {
-	Media bridge.MediaSource `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
+	Media message.MediaSource `json:"media" rpc:"required" doc:"image; cropped and scaled to a square jpeg"`
 }
 
 type profileLinkParams struct {

@@ -12,7 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
@@ -63,7 +63,7 @@ type sandboxOneMessage struct {
 }
 
 type sandboxMessage struct {
-	*bridge.Message
+	*message.Message
 	Raw json.RawMessage `json:"raw" doc:"protobuf content as JSON"`
 }
 
@@ -113,7 +113,7 @@ func describeReceived(m sandbox.Received) *sandboxMessage {
 	if err != nil {
 		raw = []byte("null") // invalid UTF-8, which a client may well send
 	}
-	return &sandboxMessage{Message: bridge.NewMessage(&event.Info, event.Message), Raw: raw}
+	return &sandboxMessage{Message: message.NewMessage(&event.Info, event.Message), Raw: raw}
 }
 
 // matcher compiles the filter for a phone.

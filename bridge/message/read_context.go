@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"go.mau.fi/whatsmeow/proto/waCommon"

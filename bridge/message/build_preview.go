@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // preview adds a link preview to a text. One that cannot be fetched is left
 // out: the text is what matters.
-func (b *builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) error {
+func (b *Builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) error {
 	if given := b.Content.Preview; given != nil {
 		if !strings.Contains(b.Content.Text, given.URL) {
 			return wa.BadParam("preview/url", "does not occur in the text")

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"strconv"
@@ -53,7 +53,7 @@ func senderDevice(id string) string {
 // describe fills in the type and everything that depends on it. The first
 // content that is present decides; a message holds one.
 func (m *Message) describe(c *waE2E.Message) {
-	m.Type = typeUnknown
+	m.Type = TypeUnknown
 	if c == nil {
 		return
 	}
@@ -79,12 +79,12 @@ func textPart(m *Message, c *waE2E.Message) bool {
 	default:
 		return false
 	}
-	m.Type = typeText
+	m.Type = TypeText
 	return true
 }
 
-// mediaFile is what the messages with a file have in common.
-type mediaFile interface {
+// MediaFile is what the messages with a file have in common.
+type MediaFile interface {
 	GetURL() string
 	GetDirectPath() string
 	GetMediaKey() []byte
@@ -96,18 +96,18 @@ type mediaFile interface {
 }
 
 var (
-	_ mediaFile = (*waE2E.ImageMessage)(nil)
-	_ mediaFile = (*waE2E.VideoMessage)(nil)
-	_ mediaFile = (*waE2E.AudioMessage)(nil)
-	_ mediaFile = (*waE2E.DocumentMessage)(nil)
-	_ mediaFile = (*waE2E.StickerMessage)(nil)
+	_ MediaFile = (*waE2E.ImageMessage)(nil)
+	_ MediaFile = (*waE2E.VideoMessage)(nil)
+	_ MediaFile = (*waE2E.AudioMessage)(nil)
+	_ MediaFile = (*waE2E.DocumentMessage)(nil)
+	_ MediaFile = (*waE2E.StickerMessage)(nil)
 )
 
 func mediaPart(m *Message, c *waE2E.Message) bool {
 	switch {
 	case c.ImageMessage != nil:
 		x := c.ImageMessage
-		m.file(typeImage, x)
+		m.file(TypeImage, x)
 		m.Text = wa.OrNull(x.GetCaption())
 		m.Media.Keys.Width, m.Media.Keys.Height = x.GetWidth(), x.GetHeight()
 		m.ViewOnce = m.ViewOnce || x.GetViewOnce()
@@ -116,21 +116,21 @@ func mediaPart(m *Message, c *waE2E.Message) bool {
 		if x == nil {
 			x = c.PtvMessage
 		}
-		m.file(typeVideo, x)
+		m.file(TypeVideo, x)
 		m.Text = wa.OrNull(x.GetCaption())
 		m.Media.Keys.Width, m.Media.Keys.Height = x.GetWidth(), x.GetHeight()
 		m.Media.Keys.DurationSeconds = x.GetSeconds()
 		m.ViewOnce = m.ViewOnce || x.GetViewOnce()
 	case c.AudioMessage != nil:
-		m.file(typeAudio, c.AudioMessage)
+		m.file(TypeAudio, c.AudioMessage)
 		m.Media.Keys.DurationSeconds = c.AudioMessage.GetSeconds()
 		m.ViewOnce = m.ViewOnce || c.AudioMessage.GetViewOnce()
 	case c.DocumentMessage != nil:
-		m.file(typeDocument, c.DocumentMessage)
+		m.file(TypeDocument, c.DocumentMessage)
 		m.Text = wa.OrNull(c.DocumentMessage.GetCaption())
 		m.Media.Filename = wa.OrNull(c.DocumentMessage.GetFileName())
 	case c.StickerMessage != nil:
-		m.file(typeSticker, c.StickerMessage)
+		m.file(TypeSticker, c.StickerMessage)
 		m.Media.Keys.Width, m.Media.Keys.Height = c.StickerMessage.GetWidth(), c.StickerMessage.GetHeight()
 	default:
 		return false
@@ -138,7 +138,7 @@ func mediaPart(m *Message, c *waE2E.Message) bool {
 	return true
 }
 
-func (m *Message) file(kind string, f mediaFile) {
+func (m *Message) file(kind string, f MediaFile) {
 	m.Type = kind
 	m.Media = &MessageMedia{
 		MimeType: wa.OrNull(f.GetMimetype()),
@@ -193,7 +193,7 @@ func contactPart(m *Message, c *waE2E.Message) bool {
 }
 
 func pollPart(m *Message, c *waE2E.Message) bool {
-	poll := firstPoll(c)
+	poll := FirstPoll(c)
 	if poll == nil {
 		return false
 	}
@@ -209,7 +209,7 @@ func pollPart(m *Message, c *waE2E.Message) bool {
 	return true
 }
 
-func firstPoll(c *waE2E.Message) *waE2E.PollCreationMessage {
+func FirstPoll(c *waE2E.Message) *waE2E.PollCreationMessage {
 	for _, poll := range []*waE2E.PollCreationMessage{
 		c.PollCreationMessage, c.PollCreationMessageV2, c.PollCreationMessageV3,
 		c.GetPollCreationMessageV4().GetMessage().GetPollCreationMessage(), c.PollCreationMessageV5, c.PollCreationMessageV6,
@@ -266,11 +266,11 @@ func reactionPart(m *Message, c *waE2E.Message) bool {
 			return false
 		}
 		m.Type = typeReaction
-		m.Target = m.target(actionReaction, c.EncReactionMessage.GetTargetMessageKey())
+		m.Target = m.target(ActionReaction, c.EncReactionMessage.GetTargetMessageKey())
 		return true
 	}
 	m.Type, m.Text = typeReaction, wa.OrNull(x.GetText())
-	m.Target = m.target(actionReaction, x.GetKey())
+	m.Target = m.target(ActionReaction, x.GetKey())
 	emoji := x.GetText()
 	m.Target.Emoji = &emoji
 	return true
@@ -279,10 +279,10 @@ func reactionPart(m *Message, c *waE2E.Message) bool {
 func pollVotePart(m *Message, c *waE2E.Message) bool {
 	switch {
 	case c.PollUpdateMessage != nil:
-		m.Type = typeSystem
-		m.Target = m.target(actionPollVote, c.PollUpdateMessage.GetPollCreationMessageKey())
+		m.Type = TypeSystem
+		m.Target = m.target(ActionPollVote, c.PollUpdateMessage.GetPollCreationMessageKey())
 	case c.EncEventResponseMessage != nil:
-		m.Type = typeSystem
+		m.Type = TypeSystem
 		m.Target = m.target(actionEventResponse, c.EncEventResponseMessage.GetEventCreationMessageKey())
 	default:
 		return false
@@ -293,20 +293,20 @@ func pollVotePart(m *Message, c *waE2E.Message) bool {
 func targetPart(m *Message, c *waE2E.Message) bool {
 	switch {
 	case c.PinInChatMessage != nil:
-		m.Type = typeSystem
+		m.Type = TypeSystem
 		m.Target = m.target(actionPin, c.PinInChatMessage.GetKey())
 		pinned := c.PinInChatMessage.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL
 		m.Target.Pinned = &pinned
 	case c.KeepInChatMessage != nil:
-		m.Type = typeSystem
+		m.Type = TypeSystem
 		m.Target = m.target(actionKeep, c.KeepInChatMessage.GetKey())
 	case c.EncCommentMessage != nil:
-		m.Type = typeSystem
-		m.Target = m.target(actionComment, c.EncCommentMessage.GetTargetMessageKey())
+		m.Type = TypeSystem
+		m.Target = m.target(ActionComment, c.EncCommentMessage.GetTargetMessageKey())
 	case c.CommentMessage != nil:
-		target := m.target(actionComment, c.CommentMessage.GetTargetMessageKey())
-		if m.describe(c.CommentMessage.GetMessage()); m.Type == typeUnknown {
-			m.Type = typeSystem
+		target := m.target(ActionComment, c.CommentMessage.GetTargetMessageKey())
+		if m.describe(c.CommentMessage.GetMessage()); m.Type == TypeUnknown {
+			m.Type = TypeSystem
 		}
 		m.Target = target
 	default:
@@ -354,17 +354,17 @@ func protocolPart(m *Message, c *waE2E.Message) bool {
 	if x == nil {
 		return false
 	}
-	m.Type = typeSystem
+	m.Type = TypeSystem
 	switch x.GetType() {
 	case waE2E.ProtocolMessage_REVOKE:
-		m.Target = m.target(actionRevoke, x.GetKey())
+		m.Target = m.target(ActionRevoke, x.GetKey())
 	case waE2E.ProtocolMessage_MESSAGE_EDIT:
-		target := m.target(actionEdit, x.GetKey())
+		target := m.target(ActionEdit, x.GetKey())
 		if edited := x.GetEditedMessage(); edited != nil {
 			m.describe(edited)
 		}
 		m.Target = target
-		m.EditedAt = millisOrNull(x.GetTimestampMS())
+		m.EditedAt = MillisOrNull(x.GetTimestampMS())
 	case waE2E.ProtocolMessage_EPHEMERAL_SETTING:
 		seconds := int(x.GetEphemeralExpiration())
 		m.DisappearingSeconds = &seconds
@@ -380,7 +380,7 @@ func unixOrNull(seconds int64) *time.Time {
 	return &t
 }
 
-func millisOrNull(ms int64) *time.Time {
+func MillisOrNull(ms int64) *time.Time {
 	if ms == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"context"
@@ -25,19 +25,19 @@ type MediaSource struct {
 	Filename string `json:"filename" rpc:"max=255" doc:"name shown or suggested"`
 }
 
-func (m *MediaSource) input() media.Input {
+func (m *MediaSource) Input() media.Input {
 	return media.Input{MediaID: m.MediaID, URL: m.URL, Base64: m.Base64, MimeType: m.MimeType, Filename: m.Filename}
 }
 
-var mediaReasons = map[media.Reason]wa.Reason{
+var MediaReasons = map[media.Reason]wa.Reason{
 	media.ReasonBad: wa.ReasonBadParam, media.ReasonTooLarge: wa.ReasonTooLarge, media.ReasonNotFound: wa.ReasonNotFound,
 	media.ReasonForbidden: wa.ReasonBadParam, media.ReasonFetch: wa.ReasonBadParam, media.ReasonTimeout: wa.ReasonTimeout,
 	media.ReasonConflict: wa.ReasonConflict, media.ReasonTooMany: wa.ReasonRateLimited,
 	media.ReasonUnsupported: wa.ReasonNotSupported, media.ReasonStorage: wa.ReasonStorage,
 }
 
-// mediaError puts a problem with a file under the parameter it came in.
-func mediaError(field string, err error) error {
+// MediaError puts a problem with a file under the parameter it came in.
+func MediaError(field string, err error) error {
 	var e *media.Error
 	if !errors.As(err, &e) {
 		return err
@@ -45,17 +45,17 @@ func mediaError(field string, err error) error {
 	if e.Field != "" {
 		field += "/" + e.Field
 	}
-	return &wa.Error{Reason: mediaReasons[e.Reason], Field: field, Message: e.Message, Err: e.Err}
+	return &wa.Error{Reason: MediaReasons[e.Reason], Field: field, Message: e.Message, Err: e.Err}
 }
 
 // prepare gets the file of the content ready for its kind.
-func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared, error) {
+func (b *Builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared, error) {
 	if b.Content.Media == nil {
 		return nil, wa.BadParam("media", "is missing")
 	}
-	file, err := b.Files.Prepare(ctx, b.Owner, b.Content.Media.input(), kind)
+	file, err := b.Files.Prepare(ctx, b.Owner, b.Content.Media.Input(), kind)
 	if err != nil {
-		return nil, mediaError("media", err)
+		return nil, MediaError("media", err)
 	}
 	if b.Content.Thumbnail != nil {
 		if file.Thumbnail, err = b.thumbnail(ctx, "thumbnail", b.Content.Thumbnail); err != nil {
@@ -66,16 +66,16 @@ func (b *builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared
 	return file, nil
 }
 
-func (b *builder) thumbnail(ctx context.Context, field string, source *MediaSource) ([]byte, error) {
-	small, err := b.Files.Thumbnail(ctx, b.Owner, source.input())
+func (b *Builder) thumbnail(ctx context.Context, field string, source *MediaSource) ([]byte, error) {
+	small, err := b.Files.Thumbnail(ctx, b.Owner, source.Input())
 	if err != nil {
-		return nil, mediaError(field, err)
+		return nil, MediaError(field, err)
 	}
 	return small, nil
 }
 
 // upload hands the file to WhatsApp, encrypted except for newsletters.
-func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsmeow.MediaType) (*whatsmeow.UploadResponse, error) {
+func (b *Builder) upload(ctx context.Context, file *media.Prepared, kind whatsmeow.MediaType) (*whatsmeow.UploadResponse, error) {
 	var up whatsmeow.UploadResponse
 	var err error
 	if b.To.Server == types.NewsletterServer {
@@ -97,7 +97,7 @@ func (b *builder) upload(ctx context.Context, file *media.Prepared, kind whatsme
 	return &up, nil
 }
 
-func (b *builder) checkViewOnce() error {
+func (b *Builder) checkViewOnce() error {
 	if b.Content.ViewOnce && b.To.Server == types.NewsletterServer {
 		return wa.BadParam("view_once", "does not exist in newsletters")
 	}
@@ -105,21 +105,21 @@ func (b *builder) checkViewOnce() error {
 }
 
 // once marks a message that opens once.
-func (b *builder) once(m *waE2E.Message) *waE2E.Message {
+func (b *Builder) once(m *waE2E.Message) *waE2E.Message {
 	if !b.Content.ViewOnce {
 		return m
 	}
 	return &waE2E.Message{ViewOnceMessage: &waE2E.FutureProofMessage{Message: m}}
 }
 
-func (b *builder) onceFlag() *bool {
+func (b *Builder) onceFlag() *bool {
 	if !b.Content.ViewOnce {
 		return nil
 	}
 	return proto.Bool(true)
 }
 
-func (b *builder) image(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) image(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkViewOnce(); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (b *builder) image(ctx context.Context) (*waE2E.Message, error) {
 }
 
 // imageOf uploads a prepared picture.
-func (b *builder) imageOf(ctx context.Context, file *media.Prepared) (*waE2E.ImageMessage, error) {
+func (b *Builder) imageOf(ctx context.Context, file *media.Prepared) (*waE2E.ImageMessage, error) {
 	up, err := b.upload(ctx, file, whatsmeow.MediaImage)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (b *builder) imageOf(ctx context.Context, file *media.Prepared) (*waE2E.Ima
 	}, nil
 }
 
-func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) video(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkViewOnce(); err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (b *builder) video(ctx context.Context) (*waE2E.Message, error) {
 }
 
 // videoOf uploads a prepared video.
-func (b *builder) videoOf(ctx context.Context, file *media.Prepared) (*waE2E.VideoMessage, error) {
+func (b *Builder) videoOf(ctx context.Context, file *media.Prepared) (*waE2E.VideoMessage, error) {
 	up, err := b.upload(ctx, file, whatsmeow.MediaVideo)
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (b *builder) videoOf(ctx context.Context, file *media.Prepared) (*waE2E.Vid
 	}, nil
 }
 
-func (b *builder) audio(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) audio(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkViewOnce(); err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (b *builder) audio(ctx context.Context) (*waE2E.Message, error) {
 	}}), nil
 }
 
-func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) document(ctx context.Context) (*waE2E.Message, error) {
 	var shown string
 	if b.Content.Verbatim && b.Content.Media != nil {
 		// The name is shown to the recipient only; the file store takes none that is a path.
@@ -238,7 +238,7 @@ func (b *builder) document(ctx context.Context) (*waE2E.Message, error) {
 }
 
 // documentOf uploads a prepared file.
-func (b *builder) documentOf(ctx context.Context, file *media.Prepared) (*waE2E.DocumentMessage, error) {
+func (b *Builder) documentOf(ctx context.Context, file *media.Prepared) (*waE2E.DocumentMessage, error) {
 	up, err := b.upload(ctx, file, whatsmeow.MediaDocument)
 	if err != nil {
 		return nil, err
@@ -254,7 +254,7 @@ func (b *builder) documentOf(ctx context.Context, file *media.Prepared) (*waE2E.
 	}, nil
 }
 
-func (b *builder) sticker(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) sticker(ctx context.Context) (*waE2E.Message, error) {
 	file, err := b.prepare(ctx, media.KindSticker)
 	if err != nil {
 		return nil, err
@@ -262,12 +262,12 @@ func (b *builder) sticker(ctx context.Context) (*waE2E.Message, error) {
 	defer func() { file.Close() }()
 	if b.Content.PackName != "" || b.Content.PackAuthor != "" {
 		if err := b.Files.NameStickerPack(file, ulid.Make().String(), b.Content.PackName, b.Content.PackAuthor); err != nil {
-			return nil, mediaError("media", err)
+			return nil, MediaError("media", err)
 		}
 	}
 	small, err := media.PNG(file.Thumbnail)
 	if err != nil {
-		return nil, mediaError("thumbnail", err)
+		return nil, MediaError("thumbnail", err)
 	}
 	up, err := b.upload(ctx, file, whatsmeow.MediaImage)
 	if err != nil {

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"context"
@@ -54,7 +54,7 @@ type selectRow struct {
 	ID          string `json:"id"`
 }
 
-func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) list(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkLines(); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (b *builder) list(ctx context.Context) (*waE2E.Message, error) {
 }
 
 // sections checks the choices and numbers the ones without an id.
-func (b *builder) sections() ([]selectSection, error) {
+func (b *Builder) sections() ([]selectSection, error) {
 	if len(b.Content.Sections) == 0 || len(b.Content.Sections) > maxSections {
 		return nil, wa.BadParam("sections", "needs 1 to %d sections", maxSections)
 	}
@@ -145,7 +145,7 @@ func (r *ListRow) check(field string) error {
 }
 
 // listText is a list for clients that show none: a heading and numbered lines.
-func (b *builder) listText(sections []selectSection) string {
+func (b *Builder) listText(sections []selectSection) string {
 	var text strings.Builder
 	if b.Content.Title != "" {
 		fmt.Fprintf(&text, "*%s*\n\n", b.Content.Title)

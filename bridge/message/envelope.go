@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -12,10 +12,10 @@ const maxEnvelopes = 8
 
 var futureProof = (&waE2E.FutureProofMessage{}).ProtoReflect().Descriptor().FullName()
 
-// openEnvelopes takes the content of a message out of the wrappers around it and
+// OpenEnvelopes takes the content of a message out of the wrappers around it and
 // returns their names, outermost first. whatsmeow knows some of them; every field
 // of the message that holds another message is one.
-func openEnvelopes(evt *events.Message) (names []string) {
+func OpenEnvelopes(evt *events.Message) (names []string) {
 	for range maxEnvelopes {
 		name, inner := envelope(evt.Message)
 		if inner == nil {

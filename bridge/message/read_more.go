@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"strings"
@@ -97,12 +97,12 @@ var moreKinds = []struct {
 	{typeScheduledCall, func(m *Message, c *waE2E.Message) bool {
 		x := c.ScheduledCallCreationMessage
 		m.Call = &MessageCall{
-			Video: x.GetCallType() == waE2E.ScheduledCallCreationMessage_VIDEO, Title: wa.OrNull(x.GetTitle()), StartTime: millisOrNull(x.GetScheduledTimestampMS()),
+			Video: x.GetCallType() == waE2E.ScheduledCallCreationMessage_VIDEO, Title: wa.OrNull(x.GetTitle()), StartTime: MillisOrNull(x.GetScheduledTimestampMS()),
 		}
 		m.Text = wa.OrNull(x.GetTitle())
 		return x != nil
 	}},
-	{typeSystem, func(m *Message, c *waE2E.Message) bool {
+	{TypeSystem, func(m *Message, c *waE2E.Message) bool {
 		x := c.ScheduledCallEditMessage
 		if x != nil {
 			m.Target = m.target(actionCallCancel, x.GetKey())
@@ -179,15 +179,15 @@ var moreKinds = []struct {
 		m.Text = wa.OrNull(strings.Trim(song.GetTitle()+" - "+song.GetAuthor(), " -"))
 		return c.MusicMessage != nil
 	}},
-	{typeText, func(m *Message, c *waE2E.Message) bool {
+	{TypeText, func(m *Message, c *waE2E.Message) bool {
 		m.Text = wa.OrNull(c.GetQuestionResponseMessage().GetText())
 		return c.QuestionResponseMessage != nil
 	}},
-	{typeText, func(m *Message, c *waE2E.Message) bool {
+	{TypeText, func(m *Message, c *waE2E.Message) bool {
 		m.Text = wa.OrNull(c.GetStatusQuestionAnswerMessage().GetText())
 		return c.StatusQuestionAnswerMessage != nil
 	}},
-	{typeText, func(m *Message, c *waE2E.Message) bool {
+	{TypeText, func(m *Message, c *waE2E.Message) bool {
 		m.Text = wa.OrNull(c.GetStatusQuotedMessage().GetText())
 		return c.StatusQuotedMessage != nil
 	}},
@@ -211,7 +211,7 @@ func morePart(m *Message, c *waE2E.Message) bool {
 		}
 		*m = tried
 		m.Type = kind.kind
-		m.context(contextOf(c))
+		m.context(ContextOf(c))
 		return true
 	}
 	return false

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"encoding/json"
@@ -85,7 +85,7 @@ func interactivePart(m *Message, c *waE2E.Message) bool {
 	}
 	text, _ := interactiveText(c)
 	m.Text = wa.OrNull(text)
-	if file := headerFile(c); file != nil {
+	if file := HeaderFile(c); file != nil {
 		kind := m.Type
 		mediaPart(m, &waE2E.Message{
 			ImageMessage: as[*waE2E.ImageMessage](file), VideoMessage: as[*waE2E.VideoMessage](file), DocumentMessage: as[*waE2E.DocumentMessage](file),
@@ -95,7 +95,7 @@ func interactivePart(m *Message, c *waE2E.Message) bool {
 	return true
 }
 
-func as[T any](file mediaFile) T {
+func as[T any](file MediaFile) T {
 	typed, _ := file.(T)
 	return typed
 }
@@ -138,9 +138,9 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// headerFile is the file above the text of an interactive message; nil when
+// HeaderFile is the file above the text of an interactive message; nil when
 // there is none.
-func headerFile(c *waE2E.Message) mediaFile {
+func HeaderFile(c *waE2E.Message) MediaFile {
 	flow := c.GetInteractiveMessage()
 	if flow == nil {
 		flow = c.GetTemplateMessage().GetInteractiveMessageTemplate()
@@ -226,7 +226,7 @@ func cardOf(x *waE2E.InteractiveMessage) MessageCard {
 		Buttons: describeButtons(x.GetNativeFlowMessage().GetButtons()),
 	}
 	var inner Message
-	if headerFile(&waE2E.Message{InteractiveMessage: x}) != nil {
+	if HeaderFile(&waE2E.Message{InteractiveMessage: x}) != nil {
 		interactivePart(&inner, &waE2E.Message{InteractiveMessage: &waE2E.InteractiveMessage{Header: x.Header}})
 		card.Media = inner.Media
 	}

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"encoding/json"
@@ -188,12 +188,12 @@ type MessageTarget struct {
 
 // The types of a message.
 const (
-	typeText        = "text"
-	typeImage       = "image"
-	typeVideo       = "video"
-	typeAudio       = "audio"
-	typeDocument    = "document"
-	typeSticker     = "sticker"
+	TypeText        = "text"
+	TypeImage       = "image"
+	TypeVideo       = "video"
+	TypeAudio       = "audio"
+	TypeDocument    = "document"
+	TypeSticker     = "sticker"
 	typeLocation    = "location"
 	typeContact     = "contact"
 	typePoll        = "poll"
@@ -206,18 +206,18 @@ const (
 	typeReaction    = "reaction"
 	typeGroupInvite = "group_invite"
 	typePayment     = "payment"
-	typeSystem      = "system"
-	typeUnavailable = messages.TypeUnavailable
-	typeUnknown     = "unknown"
+	TypeSystem      = "system"
+	TypeUnavailable = messages.TypeUnavailable
+	TypeUnknown     = "unknown"
 )
 
 const (
-	actionEdit          = "edit"
-	actionRevoke        = "revoke"
-	actionReaction      = "reaction"
-	actionPollVote      = "poll_vote"
+	ActionEdit          = "edit"
+	ActionRevoke        = "revoke"
+	ActionReaction      = "reaction"
+	ActionPollVote      = "poll_vote"
 	actionEventResponse = "event_response"
 	actionPin           = "pin"
 	actionKeep          = "keep"
-	actionComment       = "comment"
+	ActionComment       = "comment"
 )

@@ -1,12 +1,12 @@
-package bridge
+package message
 
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 )
 
-// captionOf is where content has its caption; nil for content that has none.
-func captionOf(m *waE2E.Message) **string {
+// CaptionOf is where content has its caption; nil for content that has none.
+func CaptionOf(m *waE2E.Message) **string {
 	switch {
 	case m.ImageMessage != nil:
 		return &m.ImageMessage.Caption
@@ -20,25 +20,25 @@ func captionOf(m *waE2E.Message) **string {
 	return nil
 }
 
-// mergeEdit returns original with what edited changes in it. An edit states the
+// MergeEdit returns original with what edited changes in it. An edit states the
 // new text or caption; clients leave out what else the message had, in part or
 // altogether.
-func mergeEdit(original, edited *waE2E.Message) *waE2E.Message {
-	text, about := edited.Conversation, contextOf(edited)
+func MergeEdit(original, edited *waE2E.Message) *waE2E.Message {
+	text, about := edited.Conversation, ContextOf(edited)
 	if edited.ExtendedTextMessage != nil {
 		text = edited.ExtendedTextMessage.Text
 	}
-	if caption := captionOf(edited); caption != nil {
+	if caption := CaptionOf(edited); caption != nil {
 		text = *caption
 	}
 	isText := edited.Conversation != nil || edited.ExtendedTextMessage != nil
-	if !isText && captionOf(edited) == nil {
+	if !isText && CaptionOf(edited) == nil {
 		whole := proto.Clone(edited).(*waE2E.Message) // a poll, an appointment
-		withContext(whole, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return mergeContext(contextOf(original), about) })
+		WithContext(whole, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return mergeContext(ContextOf(original), about) })
 		return whole
 	}
 	merged := proto.Clone(original).(*waE2E.Message)
-	caption := captionOf(merged)
+	caption := CaptionOf(merged)
 	switch {
 	case caption != nil:
 		*caption = text
@@ -51,9 +51,9 @@ func mergeEdit(original, edited *waE2E.Message) *waE2E.Message {
 		return edited
 	}
 	merged.MessageContextInfo = edited.MessageContextInfo
-	kept := mergeContext(contextOf(original), about)
-	withContext(merged, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return kept })
-	simplify(merged)
+	kept := mergeContext(ContextOf(original), about)
+	WithContext(merged, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return kept })
+	Simplify(merged)
 	return merged
 }
 

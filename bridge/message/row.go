@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"encoding/json"
@@ -10,9 +10,9 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// messageOf makes the result object of a stored message: what it said, and what
+// FromRow makes the result object of a stored message: what it said, and what
 // happened to it since.
-func messageOf(row *messages.Row, includeRaw bool) (*Message, error) {
+func FromRow(row *messages.Row, includeRaw bool) (*Message, error) {
 	m := &Message{Mentions: []string{}, Contacts: []MessageContact{}, LabelIDs: []string{}}
 	if len(row.Body) > 0 {
 		if err := json.Unmarshal(row.Body, m); err != nil {
@@ -41,7 +41,7 @@ func messageOf(row *messages.Row, includeRaw bool) (*Message, error) {
 		forgetContent(m)
 	}
 	if includeRaw && len(row.Raw) > 0 {
-		content, err := contentOf(row)
+		content, err := ContentOfRow(row)
 		if err != nil {
 			return nil, err
 		}
@@ -73,8 +73,8 @@ func forgetContent(m *Message) {
 	m.Contacts, m.Mentions, m.Reactions = []MessageContact{}, []string{}, []Reaction{}
 }
 
-// contentOf decodes the protobuf of a stored message.
-func contentOf(row *messages.Row) (*waE2E.Message, error) {
+// ContentOfRow decodes the protobuf of a stored message.
+func ContentOfRow(row *messages.Row) (*waE2E.Message, error) {
 	var content waE2E.Message
 	if err := proto.Unmarshal(row.Raw, &content); err != nil {
 		return nil, wa.StorageError("the stored message cannot be read", err)
@@ -82,10 +82,10 @@ func contentOf(row *messages.Row) (*waE2E.Message, error) {
 	return &content, nil
 }
 
-func messagesOf(rows []*messages.Row) ([]*Message, error) {
+func FromRows(rows []*messages.Row) ([]*Message, error) {
 	out := make([]*Message, len(rows))
 	for i, row := range rows {
-		m, err := messageOf(row, false)
+		m, err := FromRow(row, false)
 		if err != nil {
 			return nil, err
 		}

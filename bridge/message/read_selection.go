@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"encoding/json"
@@ -52,7 +52,7 @@ func selectionPart(m *Message, c *waE2E.Message) bool {
 		return false
 	}
 	text, _ := interactiveText(c)
-	m.Type, m.Text = typeText, wa.OrNull(text)
+	m.Type, m.Text = TypeText, wa.OrNull(text)
 	return true
 }
 

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"context"
@@ -33,7 +33,7 @@ const (
 
 // order makes an order message. No catalogue stands behind it: the receiver
 // sees its text, number and sum, and finds nothing when they open it.
-func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) order(ctx context.Context) (*waE2E.Message, error) {
 	if !wa.IsPerson(b.To) {
 		return nil, &wa.Error{Reason: wa.ReasonNotSupported, Field: "to", Message: "an order goes to one business, not to a group or newsletter"}
 	}
@@ -77,7 +77,7 @@ func (b *builder) order(ctx context.Context) (*waE2E.Message, error) {
 	}}, nil
 }
 
-func (b *builder) orderCurrency() (string, error) {
+func (b *Builder) orderCurrency() (string, error) {
 	otherwise := strings.ToUpper(b.Content.Currency)
 	if otherwise == "" {
 		otherwise = defaultCurrency
@@ -107,7 +107,7 @@ func isCurrency(s string) bool {
 }
 
 // orderPicture fetches the first picture there is.
-func (b *builder) orderPicture(ctx context.Context) ([]byte, error) {
+func (b *Builder) orderPicture(ctx context.Context) ([]byte, error) {
 	for i, item := range b.Content.Items {
 		if item.ImageURL != "" {
 			small, err := b.thumbnail(ctx, "", &MediaSource{URL: item.ImageURL})

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -15,7 +15,7 @@ var paymentFlows = map[string]string{
 	"payment_status": "payment_status", "payment_method": "payment_method", "payment_reminder": "payment_reminder",
 }
 
-// businessNodes are the parts of the stanza without which WhatsApp delivers an
+// BusinessNodes are the parts of the stanza without which WhatsApp delivers an
 // interactive message that its apps then do not show. nil for other content.
 //
 // WhatsApp documents none of this. Other projects found that every name but
@@ -23,8 +23,8 @@ var paymentFlows = map[string]string{
 // the mark of a business bot as well. whatsmeow keeps no such nodes for
 // retries: a device that could not decrypt the first attempt gets the message
 // without them, and may not show it.
-func businessNodes(to types.JID, m *waE2E.Message) []waBinary.Node {
-	content := innermost(m).GetInteractiveMessage()
+func BusinessNodes(to types.JID, m *waE2E.Message) []waBinary.Node {
+	content := Innermost(m).GetInteractiveMessage()
 	if content == nil {
 		return nil
 	}

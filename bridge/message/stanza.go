@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"encoding/json"
@@ -43,8 +43,8 @@ type StanzaSent struct {
 	Phash       string `json:"phash"`
 }
 
-// stanzaOf returns nil if the stanza has none of the attributes.
-func stanzaOf(info *types.MessageInfo) *MessageStanza {
+// StanzaOf returns nil if the stanza has none of the attributes.
+func StanzaOf(info *types.MessageInfo) *MessageStanza {
 	out := MessageStanza{Category: wa.CleanText(info.Category), Multicast: info.Multicast}
 	if bot := info.MsgBotInfo; bot != (types.MsgBotInfo{}) {
 		out.Bot = &StanzaBot{EditType: wa.CleanText(string(bot.EditType)), TargetID: wa.CleanText(bot.EditTargetID), SentAt: wa.TimeOrNull(bot.EditSenderTimestampMS)}

@@ -1,28 +1,28 @@
-package bridge
+package message
 
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// innermost is the content inside wrappers that a builder puts around it.
-func innermost(m *waE2E.Message) *waE2E.Message {
+// Innermost is the content inside wrappers that a builder puts around it.
+func Innermost(m *waE2E.Message) *waE2E.Message {
 	evt := &events.Message{RawMessage: m}
 	return evt.UnwrapRaw().Message
 }
 
-// contextOf returns the context of a message's content, nil when it has none.
-func contextOf(m *waE2E.Message) (found *waE2E.ContextInfo) {
-	withContext(m, func(info *waE2E.ContextInfo) *waE2E.ContextInfo {
+// ContextOf returns the context of a message's content, nil when it has none.
+func ContextOf(m *waE2E.Message) (found *waE2E.ContextInfo) {
+	WithContext(m, func(info *waE2E.ContextInfo) *waE2E.ContextInfo {
 		found = info
 		return info
 	})
 	return found
 }
 
-// withContext replaces the context of a message's content by what change makes
+// WithContext replaces the context of a message's content by what change makes
 // of it. ok is false for content that takes none.
-func withContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.ContextInfo) (ok bool) {
+func WithContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.ContextInfo) (ok bool) {
 	set := func(field **waE2E.ContextInfo) bool {
 		*field = change(*field)
 		return true
@@ -75,7 +75,7 @@ func withContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.Contex
 	case m.OrderMessage != nil:
 		return set(&m.OrderMessage.ContextInfo)
 	}
-	if poll := firstPoll(m); poll != nil {
+	if poll := FirstPoll(m); poll != nil {
 		return set(&poll.ContextInfo)
 	}
 	return m != nil && withAnyContext(m, change)

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"encoding/json"
@@ -40,7 +40,7 @@ func FuzzFlowMessage(f *testing.F) {
 			}},
 		} {
 			m := NewMessage(&types.MessageInfo{ID: "X"}, content)
-			if m.Type == typeUnknown {
+			if m.Type == TypeUnknown {
 				t.Errorf("%v has no type", content)
 			}
 			raw, err := json.Marshal(m)

@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"context"
@@ -99,9 +99,9 @@ type EventLocation struct {
 	Longitude *float64 `json:"longitude" rpc:"min=-180,max=180" doc:"degrees"`
 }
 
-// builder is one message on its way from content to protobuf. This is the only
+// Builder is one message on its way from content to protobuf. This is the only
 // place where messages are built, whichever method sends them.
-type builder struct {
+type Builder struct {
 	Client   *whatsmeow.Client
 	Files    *media.Library
 	Owner    string // of the media files
@@ -114,20 +114,20 @@ type builder struct {
 	Handle string
 }
 
-var builders = map[string]func(*builder, context.Context) (*waE2E.Message, error){
-	typeText: (*builder).text, typeImage: (*builder).image, typeVideo: (*builder).video, typeAudio: (*builder).audio,
-	typeDocument: (*builder).document, typeSticker: (*builder).sticker, typeLocation: (*builder).location,
-	typeContact: (*builder).contact, typePoll: (*builder).poll, typeEvent: (*builder).event,
-	typeButtons: (*builder).buttons, typeList: (*builder).list, typeNativeFlow: (*builder).nativeFlow,
-	typeCarousel: (*builder).carousel, typeOrder: (*builder).order,
+var builders = map[string]func(*Builder, context.Context) (*waE2E.Message, error){
+	TypeText: (*Builder).text, TypeImage: (*Builder).image, TypeVideo: (*Builder).video, TypeAudio: (*Builder).audio,
+	TypeDocument: (*Builder).document, TypeSticker: (*Builder).sticker, typeLocation: (*Builder).location,
+	typeContact: (*Builder).contact, typePoll: (*Builder).poll, typeEvent: (*Builder).event,
+	typeButtons: (*Builder).buttons, typeList: (*Builder).list, typeNativeFlow: (*Builder).nativeFlow,
+	typeCarousel: (*Builder).carousel, typeOrder: (*Builder).order,
 }
 
 // with returns a builder of other content for the same recipient.
-func (b *builder) with(content *Content) *builder {
-	return &builder{Client: b.Client, Files: b.Files, Owner: b.Owner, To: b.To, Content: content, Log: b.Log, FindCard: b.FindCard}
+func (b *Builder) with(content *Content) *Builder {
+	return &Builder{Client: b.Client, Files: b.Files, Owner: b.Owner, To: b.To, Content: content, Log: b.Log, FindCard: b.FindCard}
 }
 
-func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) Build(ctx context.Context) (*waE2E.Message, error) {
 	build := builders[b.Content.Type]
 	if build == nil {
 		return nil, wa.BadParam("type", "is not a kind of message that can be sent")
@@ -135,7 +135,7 @@ func (b *builder) build(ctx context.Context) (*waE2E.Message, error) {
 	return build(b, ctx)
 }
 
-func (b *builder) text(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) text(ctx context.Context) (*waE2E.Message, error) {
 	if b.Content.Text == "" || !b.Content.Verbatim && strings.TrimSpace(b.Content.Text) == "" {
 		return nil, wa.BadParam("text", "is empty")
 	}
@@ -149,7 +149,7 @@ func (b *builder) text(ctx context.Context) (*waE2E.Message, error) {
 	return &waE2E.Message{ExtendedTextMessage: text}, nil
 }
 
-func (b *builder) style(text *waE2E.ExtendedTextMessage) error {
+func (b *Builder) style(text *waE2E.ExtendedTextMessage) error {
 	for _, color := range []struct {
 		field, value string
 		to           **uint32
@@ -172,9 +172,9 @@ func (b *builder) style(text *waE2E.ExtendedTextMessage) error {
 	return nil
 }
 
-// simplify turns a text message that says nothing beside its text into the
+// Simplify turns a text message that says nothing beside its text into the
 // short form, as WhatsApp's apps send it.
-func simplify(m *waE2E.Message) {
+func Simplify(m *waE2E.Message) {
 	text := m.ExtendedTextMessage
 	if text == nil || text.ContextInfo != nil || text.MatchedText != nil || text.BackgroundArgb != nil || text.TextArgb != nil || text.Font != nil {
 		return
@@ -182,7 +182,7 @@ func simplify(m *waE2E.Message) {
 	m.Conversation, m.ExtendedTextMessage = text.Text, nil
 }
 
-func (b *builder) location(context.Context) (*waE2E.Message, error) {
+func (b *Builder) location(context.Context) (*waE2E.Message, error) {
 	switch {
 	case b.Content.Latitude == nil:
 		return nil, wa.BadParam("latitude", "is missing")
@@ -194,7 +194,7 @@ func (b *builder) location(context.Context) (*waE2E.Message, error) {
 	}}, nil
 }
 
-func (b *builder) contact(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) contact(ctx context.Context) (*waE2E.Message, error) {
 	if len(b.Content.Contacts) == 0 {
 		return nil, wa.BadParam("contacts", "is empty")
 	}
@@ -214,7 +214,7 @@ func (b *builder) contact(ctx context.Context) (*waE2E.Message, error) {
 	}}, nil
 }
 
-func (b *builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMessage, error) {
+func (b *Builder) card(ctx context.Context, card *ContactCard) (*waE2E.ContactMessage, error) {
 	switch {
 	case card.VCard != "" && card.Contact != "":
 		return nil, wa.BadParam("contact", "cannot stand beside a vcard")
@@ -257,7 +257,7 @@ func vCard(name, number string) string {
 
 const minPollOptions = 2
 
-func (b *builder) poll(context.Context) (*waE2E.Message, error) {
+func (b *Builder) poll(context.Context) (*waE2E.Message, error) {
 	switch {
 	case strings.TrimSpace(b.Content.Question) == "":
 		return nil, wa.BadParam("question", "is empty")
@@ -283,7 +283,7 @@ func (b *builder) poll(context.Context) (*waE2E.Message, error) {
 	return b.Client.BuildPollCreation(b.Content.Question, b.Content.Options, selectable), nil
 }
 
-func (b *builder) event(context.Context) (*waE2E.Message, error) {
+func (b *Builder) event(context.Context) (*waE2E.Message, error) {
 	switch {
 	case strings.TrimSpace(b.Content.Name) == "":
 		return nil, wa.BadParam("name", "is empty")

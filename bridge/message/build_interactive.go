@@ -1,4 +1,4 @@
-package bridge
+package message
 
 import (
 	"context"
@@ -55,7 +55,7 @@ type Card struct {
 }
 
 // checkInteractive refuses chats that WhatsApp delivers no buttons to.
-func (b *builder) checkInteractive() error {
+func (b *Builder) checkInteractive() error {
 	switch b.To.Server {
 	case types.NewsletterServer:
 		return &wa.Error{Reason: wa.ReasonNotSupported, Field: "to", Message: "newsletters take no messages with buttons"}
@@ -65,7 +65,7 @@ func (b *builder) checkInteractive() error {
 	return nil
 }
 
-func (b *builder) checkLines() error {
+func (b *Builder) checkLines() error {
 	for _, line := range []struct {
 		field, text string
 		max         int
@@ -79,7 +79,7 @@ func (b *builder) checkLines() error {
 
 // buttons makes a native-flow message: WhatsApp's apps no longer show the older
 // button and template messages.
-func (b *builder) buttons(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) buttons(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkInteractive(); err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func interactive(header *waE2E.InteractiveMessage_Header, text, footer string) *
 
 // header makes what stands above the text, and hands its file to WhatsApp. nil
 // when there is nothing.
-func (b *builder) header(ctx context.Context, h *FlowHeader) (*waE2E.InteractiveMessage_Header, error) {
+func (b *Builder) header(ctx context.Context, h *FlowHeader) (*waE2E.InteractiveMessage_Header, error) {
 	if h == nil || h.Title == "" && h.Subtitle == "" && h.Media == nil {
 		return nil, nil
 	}
@@ -159,7 +159,7 @@ func (b *builder) header(ctx context.Context, h *FlowHeader) (*waE2E.Interactive
 	return header, nil
 }
 
-func (b *builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkInteractive(); err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ func flowParams(field string, params wa.JSONObject) (string, error) {
 	return string(params), nil
 }
 
-func (b *builder) carousel(ctx context.Context) (*waE2E.Message, error) {
+func (b *Builder) carousel(ctx context.Context) (*waE2E.Message, error) {
 	if err := b.checkInteractive(); err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func (b *builder) carousel(ctx context.Context) (*waE2E.Message, error) {
 	return &waE2E.Message{InteractiveMessage: m}, nil
 }
 
-// build makes a card without its file.
+// Build makes a card without its file.
 func (c *Card) build() (*waE2E.InteractiveMessage, error) {
 	if strings.TrimSpace(c.Text) == "" {
 		return nil, wa.BadParam("text", "is empty")
