@@ -31,18 +31,6 @@ type appStateReader struct {
 	reading bool                   // a goroutine works them off
 }
 
-type appStateKey struct{}
-
-// readingAppState marks the context of reads and writes of app state that the session does itself.
-func readingAppState(ctx context.Context) context.Context {
-	return context.WithValue(ctx, appStateKey{}, true)
-}
-
-func isReadingAppState(ctx context.Context) bool { return ctx.Value(appStateKey{}) != nil }
-
-// errReadBySession refuses a read that whatsmeow started.
-var errReadBySession = errors.New("bridge: the session reads the app state itself")
-
 func (r *appStateReader) enter(ctx context.Context) error {
 	r.once.Do(func() { r.turn = make(chan struct{}, 1) })
 	select {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"go.mau.fi/util/dbutil"
@@ -35,6 +36,18 @@ type heldStep struct {
 	hash    [128]byte
 	gone    [][]byte // index MACs
 }
+
+type appStateKey struct{}
+
+// readingAppState marks the context of reads and writes of app state that the session does itself.
+func readingAppState(ctx context.Context) context.Context {
+	return context.WithValue(ctx, appStateKey{}, true)
+}
+
+func isReadingAppState(ctx context.Context) bool { return ctx.Value(appStateKey{}) != nil }
+
+// errReadBySession refuses a read that whatsmeow started.
+var errReadBySession = errors.New("bridge: the session reads the app state itself")
 
 var _ store.AppStateStore = (*appStateStore)(nil)
 

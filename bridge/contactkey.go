@@ -26,6 +26,9 @@ type contactKeys struct {
 	version uint64           // changes when keys are joined or deleted: what was read before is out of date
 }
 
+// ownerSeparator stands between the id and the incarnation of a session in the key of its data; session ids cannot contain it.
+const ownerSeparator = "~"
+
 // owned is an address as the session with a key of its data knows it.
 type owned struct{ owner, address string }
 

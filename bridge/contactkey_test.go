@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"os"
 	"testing"
 
 	"go.mau.fi/util/dbutil"
@@ -10,14 +11,20 @@ import (
 	"github.com/waystation/waystation/transports/database"
 )
 
-func openTestDB(t *testing.T, url string) *dbutil.Database {
+var (
+	annaPN  = types.NewJID("15550001", types.DefaultUserServer)
+	annaLID = types.NewJID("123456789012", types.HiddenUserServer)
+	bertLID = types.NewJID("999999999999", types.HiddenUserServer)
+)
+
+func openTestDB(t *testing.T) *dbutil.Database {
 	t.Helper()
-	db, err := database.Open(t.Context(), url, database.Options{})
+	db, err := database.Open(t.Context(), ":memory:", database.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	own, err := database.Migrate(t.Context(), db, "bridge", migrations())
+	own, err := database.Migrate(t.Context(), db, "bridge", os.DirFS("../migrations"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +32,7 @@ func openTestDB(t *testing.T, url string) *dbutil.Database {
 }
 
 func TestContactKeyDoesNotChange(t *testing.T) {
-	db := openTestDB(t, ":memory:")
+	db := openTestDB(t)
 	keys := newContactKeys(db)
 	ask := func(p wa.Person) (string, *alias) {
 		t.Helper()
@@ -35,11 +42,11 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 		}
 		return key, joined
 	}
-	both, onlyPN, onlyLID := wa.Person{PN: adaPN, LID: adaLID}, wa.Person{PN: adaPN}, wa.Person{LID: adaLID}
+	both, onlyPN, onlyLID := wa.Person{PN: annaPN, LID: annaLID}, wa.Person{PN: annaPN}, wa.Person{LID: annaLID}
 
 	// First seen under the number alone; the LID arrives later.
 	key, _ := ask(onlyPN)
-	if key != adaPN.String() {
+	if key != annaPN.String() {
 		t.Errorf("first key %q", key)
 	}
 	for _, p := range []wa.Person{both, onlyLID, onlyPN} {
@@ -54,8 +61,8 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 	}
 
 	// Both known at once: the LID is the key.
-	bob := wa.Person{PN: bobPN(), LID: bobLID}
-	if got, _ := ask(bob); got != bobLID.String() {
+	bob := wa.Person{PN: bobPN(), LID: bertLID}
+	if got, _ := ask(bob); got != bertLID.String() {
 		t.Errorf("both known: %q", got)
 	}
 	if got, joined, err := keys.of(t.Context(), "s", wa.Person{}); got != "" || joined != nil || err != nil {
@@ -64,22 +71,22 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 }
 
 func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
-	db := openTestDB(t, ":memory:")
+	db := openTestDB(t)
 	keys := newContactKeys(db)
-	if _, _, err := keys.of(t.Context(), "s", wa.Person{LID: adaLID}); err != nil {
+	if _, _, err := keys.of(t.Context(), "s", wa.Person{LID: annaLID}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := keys.of(t.Context(), "s", wa.Person{PN: adaPN}); err != nil {
+	if _, _, err := keys.of(t.Context(), "s", wa.Person{PN: annaPN}); err != nil {
 		t.Fatal(err)
 	}
-	key, joined, err := keys.of(t.Context(), "s", wa.Person{PN: adaPN, LID: adaLID})
+	key, joined, err := keys.of(t.Context(), "s", wa.Person{PN: annaPN, LID: annaLID})
 	if err != nil || joined == nil {
 		t.Fatalf("joined %+v, %v", joined, err)
 	}
 	if joined.Key != key || joined.Replaced == key {
 		t.Errorf("key %q, alias %+v", key, joined)
 	}
-	for _, p := range []wa.Person{{PN: adaPN}, {LID: adaLID}, {PN: adaPN, LID: adaLID}} {
+	for _, p := range []wa.Person{{PN: annaPN}, {LID: annaLID}, {PN: annaPN, LID: annaLID}} {
 		if got, again, err := keys.of(t.Context(), "s", p); got != key || again != nil || err != nil {
 			t.Errorf("%+v: %q %+v %v", p, got, again, err)
 		}
@@ -90,7 +97,7 @@ func bobPN() types.JID { return types.NewJID("4915112345679", types.DefaultUserS
 
 // TestKeysJoinedDuringLookups: a lookup that has read a key before it was joined with another must not cache it.
 func TestKeysJoinedDuringLookups(t *testing.T) {
-	keys := newContactKeys(openTestDB(t, ":memory:"))
+	keys := newContactKeys(openTestDB(t))
 	key := func(p wa.Person) string {
 		t.Helper()
 		key, _, err := keys.of(t.Context(), "s", p)
@@ -99,17 +106,17 @@ func TestKeysJoinedDuringLookups(t *testing.T) {
 		}
 		return key
 	}
-	old := key(wa.Person{PN: adaPN})
+	old := key(wa.Person{PN: annaPN})
 	keys.forget()
-	_, version := keys.cached("s", []wa.Person{{LID: adaLID}}, []string{""})
-	read := key(wa.Person{LID: adaLID})
-	joined := key(wa.Person{PN: adaPN, LID: adaLID})
+	_, version := keys.cached("s", []wa.Person{{LID: annaLID}}, []string{""})
+	read := key(wa.Person{LID: annaLID})
+	joined := key(wa.Person{PN: annaPN, LID: annaLID})
 	replaced := read
 	if joined == read {
 		replaced = old
 	}
-	keys.remember("s", replaced, version, wa.AddressString(adaLID), wa.AddressString(adaPN))
-	if got := key(wa.Person{LID: adaLID}); got != joined {
+	keys.remember("s", replaced, version, wa.AddressString(annaLID), wa.AddressString(annaPN))
+	if got := key(wa.Person{LID: annaLID}); got != joined {
 		t.Errorf("the key is %q, want %q", got, joined)
 	}
 }

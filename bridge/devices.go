@@ -103,5 +103,5 @@ func guardDevice(s *Session, device *store.Device) {
 	guardRatchets(s.b.db, device, s.messageLeftAlone)
 	device.Contacts = newContactStore(device.Contacts)
 	device.AppState = newAppStateStore(s.b.db, device.AppState, s.appStateRefused)
-	device.LIDs = &sessionLIDs{store: s.b.lids, owner: s.owner}
+	device.LIDs = s.b.lids.of(s.owner)
 }

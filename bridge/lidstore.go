@@ -173,6 +173,9 @@ type sessionLIDs struct {
 
 var _ store.LIDStore = (*sessionLIDs)(nil)
 
+// of returns the LID store of the session whose data has the key owner.
+func (l *lidStore) of(owner string) store.LIDStore { return &sessionLIDs{store: l, owner: owner} }
+
 // PutLIDMapping implements store.LIDStore.
 func (s *sessionLIDs) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {
 	if lid.Server != types.HiddenUserServer || pn.Server != types.DefaultUserServer {

@@ -56,6 +56,6 @@ func (s *Session) paired(ctx context.Context) (*store.Device, error) {
 	if device == nil {
 		return nil, wa.NewError(wa.ReasonNotConnected, "the session is not paired")
 	}
-	device.LIDs = &sessionLIDs{store: s.b.lids, owner: s.owner}
+	device.LIDs = s.b.lids.of(s.owner)
 	return device, nil
 }

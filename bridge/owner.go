@@ -12,9 +12,6 @@ import (
 	"github.com/waystation/waystation/transports/database"
 )
 
-// ownerSeparator stands between the id and the incarnation of a session; session ids cannot contain it.
-const ownerSeparator = "~"
-
 // newIncarnation returns a random text that no other session has had.
 func newIncarnation() string {
 	var random [10]byte
