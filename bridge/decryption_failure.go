@@ -43,18 +43,3 @@ func noteFailure(ctx context.Context, err error) error {
 	}
 	return err
 }
-
-// messageLeftAlone is called when a message could not be decrypted because the
-// store failed.
-func (s *Session) messageLeftAlone(err error) {
-	if s.b.ctx.Err() != nil {
-		return
-	}
-	s.log().Error("keys could not be read or stored; WhatsApp will deliver what they were needed for again", "error", err)
-	s.mu.Lock()
-	cli := s.cli
-	s.mu.Unlock()
-	if cli != nil {
-		s.redeliver(cli)
-	}
-}

@@ -105,3 +105,18 @@ func guardDevice(s *Session, device *store.Device) {
 	device.AppState = newAppStateStore(s.b.db, device.AppState, s.appStateRefused)
 	device.LIDs = s.b.lids.of(s.owner)
 }
+
+// messageLeftAlone is called when a message could not be decrypted because the
+// store failed.
+func (s *Session) messageLeftAlone(err error) {
+	if s.b.ctx.Err() != nil {
+		return
+	}
+	s.log().Error("keys could not be read or stored; WhatsApp will deliver what they were needed for again", "error", err)
+	s.mu.Lock()
+	cli := s.cli
+	s.mu.Unlock()
+	if cli != nil {
+		s.redeliver(cli)
+	}
+}
