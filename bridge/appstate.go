@@ -13,6 +13,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/signal"
 	"github.com/waystation/waystation/bridge/statepatch"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -50,7 +51,7 @@ func (q *appStateQueue) leave() { <-q.slot }
 // not". whatsmeow's own SendAppState is not used: after a conflict it applies
 // the other side's patches beside, not after, the notice of them.
 func (s *Session) writeAppState(ctx context.Context, what string, patch appstate.PatchInfo) error {
-	ctx = readingAppState(ctx)
+	ctx = signal.ReadingAppState(ctx)
 	return s.inAppState(ctx, what, patch.Type, func(client *whatsmeow.Client, key []byte) (*statepatch.Patch, error) {
 		version, hash, err := client.Store.AppState.GetAppStateVersion(ctx, string(patch.Type))
 		if err != nil {
@@ -64,7 +65,7 @@ func (s *Session) writeAppState(ctx context.Context, what string, patch appstate
 
 // removeAppState removes an entry; found is false when there is none under the current key.
 func (s *Session) removeAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
-	ctx = readingAppState(ctx)
+	ctx = signal.ReadingAppState(ctx)
 	err = s.inAppState(ctx, what, name, func(client *whatsmeow.Client, _ []byte) (*statepatch.Patch, error) {
 		patch, err := statepatch.EncodeRemove(ctx, client.Store, name, entry, time.Now())
 		found = !errors.Is(err, statepatch.ErrNoEntry)

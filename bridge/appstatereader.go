@@ -14,6 +14,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/signal"
 )
 
 // appStateReader reads the account's synchronised settings for a session. whatsmeow's own FetchAppState is not used, because one entry that it does
@@ -103,7 +105,7 @@ func (s *Session) fetchAppState(ctx context.Context, cli *whatsmeow.Client, name
 		return err
 	}
 	defer s.states.leave()
-	ctx = readingAppState(ctx)
+	ctx = signal.ReadingAppState(ctx)
 	store := cli.Store.AppState
 	if full {
 		if err := store.DeleteAppStateVersion(ctx, string(name)); err != nil {
@@ -229,7 +231,7 @@ func (s *Session) recoverAppState(ctx context.Context, cli *whatsmeow.Client, an
 		return err
 	}
 	defer s.states.leave()
-	ctx = readingAppState(ctx)
+	ctx = signal.ReadingAppState(ctx)
 	return catchPanic("recover app state", func() error {
 		snapshot, err := appstate.ParseRecovery(results[0].GetSyncdSnapshotFatalRecoveryResponse())
 		if err != nil {

@@ -164,8 +164,8 @@ func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error
 	if err = b.purgeData(ctx, s.owner); err != nil {
 		return wa.StorageError("delete the messages and contacts of the old account", err)
 	}
-	if err = b.lids.purge(ctx, s.owner); err == nil && !now.lid.IsEmpty() { // pairing stored the new account's own pair already
-		err = b.lids.put(ctx, s.owner, []lidPair{{now.lid.User, now.pn.User}})
+	if err = b.lids.Purge(ctx, s.owner); err == nil && !now.lid.IsEmpty() { // pairing stored the new account's own pair already
+		err = b.lids.Of(s.owner).PutLIDMapping(ctx, now.lid, now.pn)
 	}
 	if err != nil {
 		return wa.StorageError("delete the phone number pairs of the old account", err)

@@ -23,6 +23,8 @@ import (
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/people"
+	"github.com/waystation/waystation/bridge/signal"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/guard"
@@ -84,10 +86,10 @@ type Bridge struct {
 	store      sessionStore
 	outlets    Outlets
 	devices    *sqlstore.Container
-	keys       *contactKeys
+	keys       *people.Keys
 	project    projectors
 	elsewhere  func(ctx context.Context, owner string) error // Options.Forget
-	lids       *lidStore
+	lids       *people.LIDs
 	probe      *storeProbe
 
 	messages *messages.Store
@@ -118,7 +120,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 		opts.Log = slog.Default()
 	}
 	opts.Log = maskLog(opts.Log)
-	silenceSignalLibrary(opts.Log)
+	signal.SilenceSignalLibrary(opts.Log)
 	db, err := database.Migrate(ctx, opts.DB, "bridge", migrations())
 	if err != nil {
 		return nil, fmt.Errorf("bridge: migrate: %w", err)
@@ -142,7 +144,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
 		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, storage: opts.Storage, elsewhere: opts.Forget,
-		store: sessionStore{db: db, vault: sealed}, devices: devices, keys: newContactKeys(db), lids: newLIDStore(db),
+		store: sessionStore{db: db, vault: sealed}, devices: devices, keys: people.NewKeys(db), lids: people.NewLIDs(db),
 		probe:       &storeProbe{db: db, keep: cfg.StoreProbe / 2},
 		translators: allTranslators(),
 		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),

@@ -106,7 +106,7 @@ func (b *Bridge) wipe(ctx context.Context, d deletion) error {
 			return wa.StorageError("forget the session's stored files", err)
 		}
 	}
-	if err := b.lids.purge(ctx, d.owner); err != nil {
+	if err := b.lids.Purge(ctx, d.owner); err != nil {
 		return wa.StorageError("delete the session's phone number pairs", err)
 	}
 	if data {

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/signal"
 	"github.com/waystation/waystation/transports/database"
 )
 
@@ -100,10 +101,10 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 // guardDevice puts the bridge's own container and its signal, contact, app-state and LID stores over those of a device.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
-	guardRatchets(s.b.db, device, s.messageLeftAlone)
-	device.Contacts = newContactStore(device.Contacts)
-	device.AppState = newAppStateStore(s.b.db, device.AppState, s.appStateRefused)
-	device.LIDs = s.b.lids.of(s.owner)
+	signal.GuardRatchets(s.b.db, device, s.messageLeftAlone)
+	device.Contacts = signal.NewContactStore(device.Contacts)
+	device.AppState = signal.NewAppStateStore(s.b.db, device.AppState, s.appStateRefused)
+	device.LIDs = s.b.lids.Of(s.owner)
 }
 
 // messageLeftAlone is called when a message could not be decrypted because the

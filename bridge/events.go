@@ -17,6 +17,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/signal"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -102,21 +103,21 @@ func (t *translation) append() error {
 // their message changed.
 func (t *translation) commit() (err error) {
 	var taken atomic.Bool // set by the committer
-	d := decryptionsOf(t.cli)
+	d := signal.DecryptionsOf(t.cli)
 	records := t.records
 	if d != nil {
-		if u := d.claim(t.last); u != nil {
+		if u := d.Claim(t.last); u != nil {
 			records = slices.Clone(records)
 			project := records[0].Project
 			records[0].Project = func(ctx context.Context) error {
 				taken.Store(true)
-				if err := d.write(ctx, u); err != nil || project == nil {
+				if err := d.Write(ctx, u); err != nil || project == nil {
 					return err
 				}
 				return project(ctx)
 			}
 			// A duplicate is not projected: then the unit waits on.
-			defer func() { d.release(err == nil && taken.Load()) }()
+			defer func() { d.Release(err == nil && taken.Load()) }()
 		}
 	}
 	_, err = t.s.b.journal.Append(t.ctx, t.s.id, records...)

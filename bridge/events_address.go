@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -71,7 +72,7 @@ func (t *translation) addressBook() store.LIDStore {
 
 // key gives the contact key; a join of two keys becomes an Alias event.
 func (t *translation) key(p wa.Person) (string, error) {
-	key, joined, err := t.s.b.keys.of(t.ctx, t.s.owner, p)
+	key, joined, err := t.s.b.keys.Key(t.ctx, t.s.owner, p)
 	if err != nil || joined == nil {
 		return key, err
 	}
@@ -79,7 +80,7 @@ func (t *translation) key(p wa.Person) (string, error) {
 }
 
 // emitAlias announces that two keys meant one person.
-func (t *translation) emitAlias(p wa.Person, joined *alias) error {
+func (t *translation) emitAlias(p wa.Person, joined *people.Alias) error {
 	return t.emit("Alias", time.Time{}, "", addresses(p), fields{
 		"pn": wa.JIDOrNull(p.PN), "lid": wa.JIDOrNull(p.LID), "contact_key": joined.Key, "replaced_contact_key": joined.Replaced,
 	})

@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/transports/database"
 )
 
@@ -26,7 +27,7 @@ func openBridgeDB(t *testing.T) *dbutil.Database {
 
 // TestParticipantsWithoutAPhoneNumber: the answer of a group may pair a LID with an address that is no phone number.
 func TestParticipantsWithoutAPhoneNumber(t *testing.T) {
-	device := &store.Device{LIDs: newLIDStore(openBridgeDB(t)).of("s")}
+	device := &store.Device{LIDs: people.NewLIDs(openBridgeDB(t)).Of("s")}
 	lid := types.NewJID("1", types.HiddenUserServer)
 	for _, server := range []string{types.HostedServer, types.BotServer} {
 		member := types.GroupParticipant{JID: lid, LID: lid, PhoneNumber: types.NewJID("2", server)}

@@ -10,6 +10,8 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/signal"
 )
 
 // TestLogMasksPeople passes the forms in which whatsmeow, libsignal and the bridge log addresses, names and stanzas, and looks
@@ -35,7 +37,7 @@ func TestLogMasksPeople(t *testing.T) {
 		write("Failed to parse user ID '%s' in push name history sync: %v", "+"+number, failed)
 		write("retry of x%s_1:12", number)
 	}
-	signalLog{log: log}.Error("session.go", "no session for "+pn.SignalAddress().String())
+	signal.LibraryLog(log).Error("session.go", "no session for "+pn.SignalAddress().String())
 	log.Warn("a receipt of "+pn.String()+" could not be sent", "error", failed, "to", pn, "chat", &hidden, "text", pn.String(),
 		slog.Group("of", "jid", pn), "stanza", &stanza, "numbers", []string{number})
 	log.WithGroup("g").Info("x", "jid", pn)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // TestMaxSessionsHolds creates sessions one after the other and at the same time: Config.MaxSessions of them exist at most, and
@@ -28,11 +29,11 @@ func TestMaxSessionsHolds(t *testing.T) {
 	close(errs)
 	made := 0
 	for err := range errs {
-		var refused *bridge.Error
+		var refused *wa.Error
 		switch {
 		case err == nil:
 			made++
-		case !errors.As(err, &refused) || refused.Reason != bridge.ReasonTooLarge:
+		case !errors.As(err, &refused) || refused.Reason != wa.ReasonTooLarge:
 			t.Errorf("beyond the bound: %v", err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -457,7 +458,7 @@ func textOf(value any) string {
 }
 
 // fill puts the keys in their places and returns the aliases to announce.
-func (n *naming) fill(keys *contactKeys, owner string) ([]aliased, error) {
+func (n *naming) fill(keys *people.Keys, owner string) ([]people.Join, error) {
 	if len(n.slots) == 0 {
 		return nil, nil
 	}
@@ -465,7 +466,7 @@ func (n *naming) fill(keys *contactKeys, owner string) ([]aliased, error) {
 	for i, slot := range n.slots {
 		people[i] = slot.who
 	}
-	found, joined, err := keys.ofAll(n.ctx, owner, people)
+	found, joined, err := keys.Keys(n.ctx, owner, people)
 	if err != nil {
 		return nil, err
 	}
@@ -486,7 +487,7 @@ func (t *translation) name(data any) error {
 		return err
 	}
 	for _, j := range joined {
-		if err := t.emitAlias(j.who, j.alias); err != nil {
+		if err := t.emitAlias(j.Person, j.Alias); err != nil {
 			return err
 		}
 	}

@@ -56,6 +56,6 @@ func (s *Session) paired(ctx context.Context) (*store.Device, error) {
 	if device == nil {
 		return nil, wa.NewError(wa.ReasonNotConnected, "the session is not paired")
 	}
-	device.LIDs = s.b.lids.of(s.owner)
+	device.LIDs = s.b.lids.Of(s.owner)
 	return device, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
+	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 )
@@ -25,7 +26,7 @@ func (r *sessionRow) owner() string {
 	if r.Incarnation == "" {
 		return r.ID
 	}
-	return r.ID + ownerSeparator + r.Incarnation
+	return r.ID + people.OwnerSeparator + r.Incarnation
 }
 
 // Owner returns the key the session's data is stored under: unique to this session, also among sessions that had or will
@@ -124,7 +125,7 @@ func (b *Bridge) purgeData(ctx context.Context, owner string) error {
 	if err := b.people.Purge(ctx, owner); err != nil {
 		return err
 	}
-	if err := b.keys.purge(ctx, owner); err != nil {
+	if err := b.keys.Purge(ctx, owner); err != nil {
 		return err
 	}
 	_, err := b.store.forgetKept(ctx, owner)
@@ -152,7 +153,7 @@ func (b *Bridge) restore(ctx context.Context, row *sessionRow) error {
 	case owner == row.ID:
 		row.Incarnation = ""
 	default:
-		row.Incarnation = owner[len(row.ID)+len(ownerSeparator):]
+		row.Incarnation = owner[len(row.ID)+len(people.OwnerSeparator):]
 	}
 	return nil
 }

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database/dbtest"
 )
 
@@ -61,13 +63,13 @@ func TestSendEndsWhenKeysFail(t *testing.T) {
 				}
 				text, id := "text of "+c.name, "KEYS"+string(rune('A'+i))
 				send := func() error {
-					_, err := s.Send(w.ctx(), peer.JID().String(), &bridge.Content{Type: "text", Text: text}, &bridge.SendOptions{MessageID: id})
+					_, err := s.Send(w.ctx(), peer.JID().String(), &message.Content{Type: "text", Text: text}, &bridge.SendOptions{MessageID: id})
 					return err
 				}
 				end := c.begin(peer.LID().User)
 				err := send()
 				end()
-				if bridge.ReasonOf(err) != bridge.ReasonStorage {
+				if wa.ReasonOf(err) != wa.ReasonStorage {
 					t.Errorf("%s: the send returns %v", c.name, err)
 				}
 				if err := send(); err != nil {

@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"context"
@@ -47,7 +47,7 @@ func TestAppStateStepIsWrittenAsOne(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	inner := &steps{}
-	guarded := newAppStateStore(db, inner, func(string) {})
+	guarded := NewAppStateStore(db, inner, func(string) {})
 	ctx := t.Context()
 	step := func(version uint64, gone string, came ...store.AppStateMutationMAC) error {
 		if err := guarded.PutAppStateVersion(ctx, "regular", version, [128]byte{}); err != nil {

@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (c *countingContacts) GetAllContacts(context.Context) (map[types.JID]types.
 
 func TestContactStoreIsUsedByOneCallAtATime(t *testing.T) {
 	inner := &countingContacts{}
-	s := newContactStore(inner)
+	s := NewContactStore(inner)
 	var calls sync.WaitGroup
 	for range 16 {
 		calls.Go(func() {

@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"context"
@@ -16,7 +16,7 @@ type contactStore struct {
 
 var _ store.ContactStore = (*contactStore)(nil)
 
-func newContactStore(inner store.ContactStore) *contactStore {
+func NewContactStore(inner store.ContactStore) *contactStore {
 	return &contactStore{ContactStore: inner, turn: make(chan struct{}, 1)}
 }
 

@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"context"
@@ -74,7 +74,7 @@ func TestStoreFailureLeavesTheMessageAlone(t *testing.T) {
 			away := &awayStore{}
 			device := &store.Device{Sessions: away, Identities: away, PreKeys: away, SenderKeys: away, EventBuffer: away}
 			var lost []error
-			guardRatchets(nil, device, func(err error) { lost = append(lost, err) })
+			GuardRatchets(nil, device, func(err error) { lost = append(lost, err) })
 			buffer := device.EventBuffer
 			// libsignal may hide the cause, and may even go on without what it asked for.
 			for _, outcome := range []error{errBadMAC, nil} {
@@ -110,7 +110,7 @@ func TestStoreFailureLeavesTheMessageAlone(t *testing.T) {
 	}
 	away := &awayStore{away: true}
 	device := &store.Device{EventBuffer: away}
-	guardRatchets(nil, device, nil)
+	GuardRatchets(nil, device, nil)
 	d := device.EventBuffer.(*eventBuffer).d
 	hash := [32]byte{1}
 	d.stored = func(context.Context, int) ([][]byte, error) { return nil, errStoreAway }

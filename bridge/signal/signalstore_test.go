@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"errors"
@@ -56,7 +56,7 @@ func TestMergeSent(t *testing.T) {
 				t.Error("the new chains were overwritten")
 			}
 		}},
-		"another send took the position": {encoded(state(10, chainAt(20, 8), chainAt(30, 3))), sent, errRatchetTaken, nil},
+		"another send took the position": {encoded(state(10, chainAt(20, 8), chainAt(30, 3))), sent, ErrRatchetTaken, nil},
 		"the peer began a new session": {
 			encoded(state(11, chainAt(22, 0), chainAt(32, 1)), state(10, chainAt(20, 7), chainAt(30, 3))), sent, nil,
 			func(t *testing.T, s *record.SessionStructure) {

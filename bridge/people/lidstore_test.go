@@ -1,4 +1,4 @@
-package bridge
+package people
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 // TestPairsLearnedDuringLookups: a lookup that has read the table before a pair is stored, and caches its result afterwards, must
 // not hide the pair.
 func TestPairsLearnedDuringLookups(t *testing.T) {
-	pairs := &sessionLIDs{store: newLIDStore(openTestDB(t)), owner: "s"}
+	pairs := &sessionLIDs{store: NewLIDs(openTestDB(t)), owner: "s"}
 	if _, err := pairs.store.db.Exec(t.Context(), `CREATE TABLE whatsmeow_lid_map (lid TEXT PRIMARY KEY, pn TEXT UNIQUE NOT NULL)`); err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestPairsLearnedDuringLookups(t *testing.T) {
 // TestOnlyPairsOfNumberAndLIDAreStored: answers of WhatsApp may pair a LID with an address that is no phone number.
 func TestOnlyPairsOfNumberAndLIDAreStored(t *testing.T) {
 	db := openTestDB(t)
-	pairs := &sessionLIDs{store: newLIDStore(db), owner: "s"}
+	pairs := &sessionLIDs{store: NewLIDs(db), owner: "s"}
 	lid := types.NewJID("1", types.HiddenUserServer)
 	for _, server := range []string{types.HostedServer, types.HiddenUserServer, types.BotServer, types.GroupServer, ""} {
 		if err := pairs.PutManyLIDMappings(t.Context(), []store.LIDMapping{{LID: lid, PN: types.NewJID("2", server)}}); err != nil {

@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"context"
@@ -68,7 +68,7 @@ type stores struct {
 	events     store.EventBuffer
 }
 
-func guardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
+func GuardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
 	d := &decryptions{
 		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{}, records: knownRecords{},
 		lids:   device.LIDs,
@@ -83,8 +83,8 @@ func guardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) 
 	device.EventBuffer = &eventBuffer{EventBuffer: device.EventBuffer, d: d}
 }
 
-// decryptionsOf returns what guardRatchets put over a client's device; nil before pairing.
-func decryptionsOf(cli *whatsmeow.Client) *decryptions {
+// DecryptionsOf returns what guardRatchets put over a client's device; nil before pairing.
+func DecryptionsOf(cli *whatsmeow.Client) *decryptions {
 	if cli == nil || cli.Store == nil {
 		return nil
 	}
@@ -156,10 +156,10 @@ func (d *decryptions) decrypt(ctx context.Context, fn func(context.Context) erro
 	})
 }
 
-// claim hands the waiting unit to the caller, who stores it and calls release; nil
+// Claim hands the waiting unit to the caller, who stores it and calls release; nil
 // when there is none or somebody else is storing it. handled says that the caller's
 // commit is all that is left to do about the message.
-func (d *decryptions) claim(handled bool) *unit {
+func (d *decryptions) Claim(handled bool) *unit {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.held == nil || d.storing != nil {
@@ -170,9 +170,9 @@ func (d *decryptions) claim(handled bool) *unit {
 	return d.held
 }
 
-// release ends a claim. A unit whose commit failed, or may have, waits on: storing
+// Release ends a claim. A unit whose commit failed, or may have, waits on: storing
 // it twice is harmless, as nothing else is written in between.
-func (d *decryptions) release(stored bool) {
+func (d *decryptions) Release(stored bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !stored {
@@ -238,18 +238,18 @@ func (d *decryptions) settle(ctx context.Context) error {
 				return ctx.Err()
 			}
 		}
-		u := d.claim(false)
+		u := d.Claim(false)
 		if u == nil {
 			continue
 		}
-		err := database.Transact(ctx, d.db, func(ctx context.Context) error { return d.write(ctx, u) })
-		d.release(err == nil)
+		err := database.Transact(ctx, d.db, func(ctx context.Context) error { return d.Write(ctx, u) })
+		d.Release(err == nil)
 		return err
 	}
 }
 
-// write stores a unit in the transaction of ctx.
-func (d *decryptions) write(ctx context.Context, u *unit) error {
+// Write stores a unit in the transaction of ctx.
+func (d *decryptions) Write(ctx context.Context, u *unit) error {
 	for address, session := range u.sessions {
 		var err error
 		if session == nil {

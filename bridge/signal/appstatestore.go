@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"context"
@@ -39,8 +39,8 @@ type heldStep struct {
 
 type appStateKey struct{}
 
-// readingAppState marks the context of reads and writes of app state that the session does itself.
-func readingAppState(ctx context.Context) context.Context {
+// ReadingAppState marks the context of reads and writes of app state that the session does itself.
+func ReadingAppState(ctx context.Context) context.Context {
 	return context.WithValue(ctx, appStateKey{}, true)
 }
 
@@ -51,7 +51,7 @@ var errReadBySession = errors.New("bridge: the session reads the app state itsel
 
 var _ store.AppStateStore = (*appStateStore)(nil)
 
-func newAppStateStore(db *dbutil.Database, inner store.AppStateStore, refused func(string)) *appStateStore {
+func NewAppStateStore(db *dbutil.Database, inner store.AppStateStore, refused func(string)) *appStateStore {
 	return &appStateStore{AppStateStore: inner, db: db, refused: refused, held: make(map[string]*heldStep)}
 }
 

@@ -1,4 +1,4 @@
-package bridge
+package people
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 	"github.com/waystation/waystation/transports/database"
 )
 
-// contactKeys gives each person one key per session that does not change: not when the
+// Keys gives each person one key per session that does not change: not when the
 // phone number of a LID becomes known later, nor the LID of a number. The key
 // is the first address the person was seen under, the LID where both were
 // known then. When two addresses turn out to be one person after both have
 // got a key, the older key stays and an Alias event says which one is over.
-type contactKeys struct {
+type Keys struct {
 	db *dbutil.Database
 
 	mu      sync.Mutex
@@ -26,8 +26,8 @@ type contactKeys struct {
 	version uint64           // changes when keys are joined or deleted: what was read before is out of date
 }
 
-// ownerSeparator stands between the id and the incarnation of a session in the key of its data; session ids cannot contain it.
-const ownerSeparator = "~"
+// OwnerSeparator stands between the id and the incarnation of a session in the key of its data; session ids cannot contain it.
+const OwnerSeparator = "~"
 
 // owned is an address as the session with a key of its data knows it.
 type owned struct{ owner, address string }
@@ -35,41 +35,41 @@ type owned struct{ owner, address string }
 // maxCachedKeys bounds the cache; the table knows the rest.
 const maxCachedKeys = 20000
 
-func newContactKeys(db *dbutil.Database) *contactKeys {
-	return &contactKeys{db: db, cache: make(map[owned]string)}
+func NewKeys(db *dbutil.Database) *Keys {
+	return &Keys{db: db, cache: make(map[owned]string)}
 }
 
-// alias tells that two keys meant one person.
-type alias struct {
+// Alias tells that two keys meant one person.
+type Alias struct {
 	Key      string // stays
 	Replaced string // is over
 }
 
-// aliased is an alias with the person it is about.
-type aliased struct {
-	who   wa.Person
-	alias *alias
+// Join is an alias with the person it is about.
+type Join struct {
+	Person wa.Person
+	Alias  *Alias
 }
 
-// of returns the key of a person and, when this very call joined two keys, the
+// Key returns the key of a person and, when this very call joined two keys, the
 // alias that has to be announced. Both halves of p may be empty; then the key
 // is too.
-func (c *contactKeys) of(ctx context.Context, owner string, p wa.Person) (string, *alias, error) {
-	keys, joined, err := c.ofAll(ctx, owner, []wa.Person{p})
+func (c *Keys) Key(ctx context.Context, owner string, p wa.Person) (string, *Alias, error) {
+	keys, joined, err := c.Keys(ctx, owner, []wa.Person{p})
 	if err != nil {
 		return "", nil, err
 	}
 	if len(joined) > 0 {
-		return keys[0], joined[0].alias, nil
+		return keys[0], joined[0].Alias, nil
 	}
 	return keys[0], nil, nil
 }
 
-// ofAll returns the keys of people, in their order, and the aliases that have
+// Keys returns the keys of people, in their order, and the aliases that have
 // to be announced. Keys that are not cached are read, or made, in one
 // transaction; on PostgreSQL those of one session take turns, since a join
 // writes the rows of any address that has the key that is over.
-func (c *contactKeys) ofAll(ctx context.Context, owner string, people []wa.Person) (keys []string, joined []aliased, err error) {
+func (c *Keys) Keys(ctx context.Context, owner string, people []wa.Person) (keys []string, joined []Join, err error) {
 	keys = make([]string, len(people))
 	missing, version := c.cached(owner, people, keys)
 	if len(missing) == 0 {
@@ -90,7 +90,7 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []wa.Perso
 			}
 			keys[i] = key
 			if join != nil {
-				joined = append(joined, aliased{people[i], join})
+				joined = append(joined, Join{people[i], join})
 			}
 		}
 		return nil
@@ -106,8 +106,8 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []wa.Perso
 	for _, i := range missing {
 		pn, lid := halves(people[i])
 		for _, j := range joined {
-			if keys[i] == j.alias.Replaced {
-				keys[i] = j.alias.Key
+			if keys[i] == j.Alias.Replaced {
+				keys[i] = j.Alias.Key
 			}
 		}
 		c.remember(owner, keys[i], version, pn, lid)
@@ -116,7 +116,7 @@ func (c *contactKeys) ofAll(ctx context.Context, owner string, people []wa.Perso
 }
 
 // cached fills in the keys that are cached and returns the places of the rest, with the version that what is read for them has.
-func (c *contactKeys) cached(owner string, people []wa.Person, keys []string) (missing []int, version uint64) {
+func (c *Keys) cached(owner string, people []wa.Person, keys []string) (missing []int, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, p := range people {
@@ -145,11 +145,11 @@ func halves(p wa.Person) (pn, lid string) {
 }
 
 // settle reads, makes or joins the keys of one person. It needs a transaction.
-func (c *contactKeys) settle(ctx context.Context, owner, pn, lid string) (key string, joined *alias, err error) {
+func (c *Keys) settle(ctx context.Context, owner, pn, lid string) (key string, joined *Alias, err error) {
 	err = database.Transact(ctx, c.db, func(ctx context.Context) error {
 		key, joined = "", nil
 		now := time.Now().UnixMilli()
-		if !strings.Contains(owner, ownerSeparator) { // older than keys of its own
+		if !strings.Contains(owner, OwnerSeparator) { // older than keys of its own
 			if _, err := c.db.Exec(ctx, `
 				INSERT INTO bridge_contacts (session, jid, contact_key, created_at)
 				SELECT CAST($1 AS TEXT), jid, contact_key, created_at FROM bridge_contact_keys WHERE jid IN ($2, $3) ORDER BY jid
@@ -191,7 +191,7 @@ func (c *contactKeys) settle(ctx context.Context, owner, pn, lid string) (key st
 		if pnAt < lidAt {
 			key, over = pnKey, lidKey
 		}
-		joined = &alias{Key: key, Replaced: over}
+		joined = &Alias{Key: key, Replaced: over}
 		_, err := c.db.Exec(ctx, `UPDATE bridge_contacts SET contact_key=$2 WHERE session=$1 AND contact_key=$3`, owner, key, over)
 		return err
 	})
@@ -199,7 +199,7 @@ func (c *contactKeys) settle(ctx context.Context, owner, pn, lid string) (key st
 }
 
 // forget empties the cache and returns its new version: a join of two keys changes the key of other addresses too.
-func (c *contactKeys) forget() (version uint64) {
+func (c *Keys) forget() (version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.cache)
@@ -207,10 +207,10 @@ func (c *contactKeys) forget() (version uint64) {
 	return c.version
 }
 
-// purge deletes the keys of a session.
-func (c *contactKeys) purge(ctx context.Context, owner string) error {
+// Purge deletes the keys of a session.
+func (c *Keys) Purge(ctx context.Context, owner string) error {
 	err := database.Transact(ctx, c.db, func(ctx context.Context) error {
-		if c.db.Dialect == dbutil.Postgres { // the turn of ofAll: it reads back the rows that it has stored
+		if c.db.Dialect == dbutil.Postgres { // the turn of Keys: it reads back the rows that it has stored
 			if _, err := c.db.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "contacts "+owner); err != nil {
 				return err
 			}
@@ -225,7 +225,7 @@ func (c *contactKeys) purge(ctx context.Context, owner string) error {
 }
 
 // remember caches a key that was read at a version of the cache, unless keys were joined since.
-func (c *contactKeys) remember(owner, key string, version uint64, addresses ...string) {
+func (c *Keys) remember(owner, key string, version uint64, addresses ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.version != version {

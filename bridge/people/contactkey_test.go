@@ -1,4 +1,4 @@
-package bridge
+package people
 
 import (
 	"os"
@@ -19,7 +19,12 @@ var (
 
 func openTestDB(t *testing.T) *dbutil.Database {
 	t.Helper()
-	db, err := database.Open(t.Context(), ":memory:", database.Options{})
+	return openTestDBAt(t, ":memory:")
+}
+
+func openTestDBAt(t *testing.T, url string) *dbutil.Database {
+	t.Helper()
+	db, err := database.Open(t.Context(), url, database.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +38,10 @@ func openTestDB(t *testing.T) *dbutil.Database {
 
 func TestContactKeyDoesNotChange(t *testing.T) {
 	db := openTestDB(t)
-	keys := newContactKeys(db)
-	ask := func(p wa.Person) (string, *alias) {
+	keys := NewKeys(db)
+	ask := func(p wa.Person) (string, *Alias) {
 		t.Helper()
-		key, joined, err := keys.of(t.Context(), "s", p)
+		key, joined, err := keys.Key(t.Context(), "s", p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +60,7 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 		}
 	}
 	// A new process reads the same.
-	keys = newContactKeys(db)
+	keys = NewKeys(db)
 	if again, _ := ask(onlyLID); again != key {
 		t.Errorf("after a restart: %q", again)
 	}
@@ -65,21 +70,21 @@ func TestContactKeyDoesNotChange(t *testing.T) {
 	if got, _ := ask(bob); got != bertLID.String() {
 		t.Errorf("both known: %q", got)
 	}
-	if got, joined, err := keys.of(t.Context(), "s", wa.Person{}); got != "" || joined != nil || err != nil {
+	if got, joined, err := keys.Key(t.Context(), "s", wa.Person{}); got != "" || joined != nil || err != nil {
 		t.Errorf("nobody: %q %v %v", got, joined, err)
 	}
 }
 
 func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
 	db := openTestDB(t)
-	keys := newContactKeys(db)
-	if _, _, err := keys.of(t.Context(), "s", wa.Person{LID: annaLID}); err != nil {
+	keys := NewKeys(db)
+	if _, _, err := keys.Key(t.Context(), "s", wa.Person{LID: annaLID}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := keys.of(t.Context(), "s", wa.Person{PN: annaPN}); err != nil {
+	if _, _, err := keys.Key(t.Context(), "s", wa.Person{PN: annaPN}); err != nil {
 		t.Fatal(err)
 	}
-	key, joined, err := keys.of(t.Context(), "s", wa.Person{PN: annaPN, LID: annaLID})
+	key, joined, err := keys.Key(t.Context(), "s", wa.Person{PN: annaPN, LID: annaLID})
 	if err != nil || joined == nil {
 		t.Fatalf("joined %+v, %v", joined, err)
 	}
@@ -87,7 +92,7 @@ func TestContactKeysOfOnePersonAreJoined(t *testing.T) {
 		t.Errorf("key %q, alias %+v", key, joined)
 	}
 	for _, p := range []wa.Person{{PN: annaPN}, {LID: annaLID}, {PN: annaPN, LID: annaLID}} {
-		if got, again, err := keys.of(t.Context(), "s", p); got != key || again != nil || err != nil {
+		if got, again, err := keys.Key(t.Context(), "s", p); got != key || again != nil || err != nil {
 			t.Errorf("%+v: %q %+v %v", p, got, again, err)
 		}
 	}
@@ -97,10 +102,10 @@ func bobPN() types.JID { return types.NewJID("4915112345679", types.DefaultUserS
 
 // TestKeysJoinedDuringLookups: a lookup that has read a key before it was joined with another must not cache it.
 func TestKeysJoinedDuringLookups(t *testing.T) {
-	keys := newContactKeys(openTestDB(t))
+	keys := NewKeys(openTestDB(t))
 	key := func(p wa.Person) string {
 		t.Helper()
-		key, _, err := keys.of(t.Context(), "s", p)
+		key, _, err := keys.Key(t.Context(), "s", p)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package bridge
+package people
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/database/dbtest"
 )
@@ -18,11 +19,11 @@ import (
 func TestWritersOfPeopleDoNotDeadlock(t *testing.T) {
 	const owner, n = "s~1", 6
 	address := dbtest.Contended(t)
-	db := openTestDB(t, address)
+	db := openTestDBAt(t, address)
 	if _, err := db.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS whatsmeow_lid_map (lid TEXT PRIMARY KEY, pn TEXT UNIQUE NOT NULL)`); err != nil {
 		t.Fatal(err)
 	}
-	people, err := directory.Open(t.Context(), db)
+	listed, err := directory.Open(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,18 +43,18 @@ func TestWritersOfPeopleDoNotDeadlock(t *testing.T) {
 	}
 	dbtest.Contend(t, address, 4, 6, nil, dbtest.Writers{
 		"contact keys": func(ctx context.Context, call int) error {
-			keys, list := newContactKeys(db), make([]person, n) // no cache: each call writes
+			keys, list := NewKeys(db), make([]wa.Person, n) // no cache: each call writes
 			for i := range list {
 				switch k := at(i, call); call % 3 {
 				case 0:
-					list[i] = person{pn: pn(k)}
+					list[i] = wa.Person{PN: pn(k)}
 				case 1:
-					list[i] = person{lid: lid(k)}
+					list[i] = wa.Person{LID: lid(k)}
 				default:
-					list[i] = person{pn: pn(k), lid: lid(k)}
+					list[i] = wa.Person{PN: pn(k), LID: lid(k)}
 				}
 			}
-			_, _, err := keys.ofAll(ctx, owner, list)
+			_, _, err := keys.Keys(ctx, owner, list)
 			return err
 		},
 		"lids": func(ctx context.Context, call int) error {
@@ -61,22 +62,22 @@ func TestWritersOfPeopleDoNotDeadlock(t *testing.T) {
 			for i := range pairs {
 				pairs[i] = lidPair{lid(at(i, call)).User, pn((i + call) % n).User}
 			}
-			return newLIDStore(db).put(ctx, owner, pairs)
+			return NewLIDs(db).put(ctx, owner, pairs)
 		},
 		"pairs": func(ctx context.Context, call int) error {
 			pairs := make([]directory.Pair, n)
 			for i := range pairs {
 				pairs[i] = directory.Pair{PN: pn(at(i, call)).String(), LID: lid(at(i, call)).String()}
 			}
-			return people.SeePairs(ctx, owner, pairs, time.UnixMilli(1760000000000))
+			return listed.SeePairs(ctx, owner, pairs, time.UnixMilli(1760000000000))
 		},
 		"group list": func(ctx context.Context, call int) error {
-			return people.ReplaceGroups(ctx, owner, groups(call), time.UnixMilli(1760000000000))
+			return listed.ReplaceGroups(ctx, owner, groups(call), time.UnixMilli(1760000000000))
 		},
 		"groups of a commit": func(ctx context.Context, call int) error {
 			return database.Transact(ctx, db, func(ctx context.Context) error {
 				for _, group := range groups(call) {
-					if err := people.PutGroup(ctx, owner, group, time.UnixMilli(1760000000000)); err != nil {
+					if err := listed.PutGroup(ctx, owner, group, time.UnixMilli(1760000000000)); err != nil {
 						return err
 					}
 				}
@@ -84,7 +85,7 @@ func TestWritersOfPeopleDoNotDeadlock(t *testing.T) {
 			})
 		},
 		"purge": func(ctx context.Context, _ int) error {
-			for _, purge := range []func(context.Context, string) error{newContactKeys(db).purge, newLIDStore(db).purge, people.Purge} {
+			for _, purge := range []func(context.Context, string) error{NewKeys(db).Purge, NewLIDs(db).Purge, listed.Purge} {
 				if err := purge(ctx, owner); err != nil {
 					return err
 				}

@@ -1,4 +1,4 @@
-package bridge
+package people
 
 import (
 	"cmp"
@@ -17,10 +17,10 @@ import (
 	"github.com/waystation/waystation/transports/database"
 )
 
-// lidStore keeps the pairs of LID and phone number of each session. whatsmeow's own map is one for all sessions: it would
+// LIDs keeps the pairs of LID and phone number of each session. whatsmeow's own map is one for all sessions: it would
 // show a session the numbers that another has learned, and keep them when that one is deleted. It is written too, since
 // whatsmeow's statements for message secrets and privacy tokens join it.
-type lidStore struct {
+type LIDs struct {
 	db *dbutil.Database
 
 	mu      sync.Mutex
@@ -31,14 +31,14 @@ type lidStore struct {
 // maxCachedLIDs bounds the cache; the table knows the rest.
 const maxCachedLIDs = 50000
 
-func newLIDStore(db *dbutil.Database) *lidStore {
-	return &lidStore{db: db, cache: make(map[owned]string)}
+func NewLIDs(db *dbutil.Database) *LIDs {
+	return &LIDs{db: db, cache: make(map[owned]string)}
 }
 
 // lidPair is a pair of users without their servers.
 type lidPair struct{ lid, pn string }
 
-func (l *lidStore) cached(owner, user, server string) (other string, known bool, version uint64) {
+func (l *LIDs) cached(owner, user, server string) (other string, known bool, version uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	other, known = l.cache[owned{owner, user + "@" + server}]
@@ -46,7 +46,7 @@ func (l *lidStore) cached(owner, user, server string) (other string, known bool,
 }
 
 // remember caches what was read from the table at a version of the cache, unless pairs have changed since.
-func (l *lidStore) remember(owner, user, server, other string, version uint64) {
+func (l *LIDs) remember(owner, user, server, other string, version uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.version != version {
@@ -59,7 +59,7 @@ func (l *lidStore) remember(owner, user, server, other string, version uint64) {
 }
 
 // put stores pairs that are not known yet, in the order of their LIDs, so that two calls cannot wait for each other.
-func (l *lidStore) put(ctx context.Context, owner string, pairs []lidPair) error {
+func (l *LIDs) put(ctx context.Context, owner string, pairs []lidPair) error {
 	pairs = slices.DeleteFunc(pairs, func(p lidPair) bool {
 		pn, _, _ := l.cached(owner, p.lid, types.HiddenUserServer)
 		lid, _, _ := l.cached(owner, p.pn, types.DefaultUserServer)
@@ -106,7 +106,7 @@ func (l *lidStore) put(ctx context.Context, owner string, pairs []lidPair) error
 }
 
 // rememberPair takes a pair into the cache, and what either half was paired with before out of it.
-func (l *lidStore) rememberPair(owner string, p lidPair) {
+func (l *LIDs) rememberPair(owner string, p lidPair) {
 	lid, pn := owned{owner, p.lid + "@" + types.HiddenUserServer}, owned{owner, p.pn + "@" + types.DefaultUserServer}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,7 +124,7 @@ func (l *lidStore) rememberPair(owner string, p lidPair) {
 }
 
 // find returns the user that is paired with one on a server; empty = the session does not know it.
-func (l *lidStore) find(ctx context.Context, owner, user, server string) (other string, err error) {
+func (l *LIDs) find(ctx context.Context, owner, user, server string) (other string, err error) {
 	other, known, version := l.cached(owner, user, server)
 	if known {
 		return other, nil
@@ -134,7 +134,7 @@ func (l *lidStore) find(ctx context.Context, owner, user, server string) (other 
 		query, shared = `SELECT lid FROM bridge_lids WHERE session=$1 AND pn=$2`, `SELECT lid FROM whatsmeow_lid_map WHERE pn=$1`
 	}
 	err = l.db.QueryRow(ctx, query, owner, user).Scan(&other)
-	if errors.Is(err, sql.ErrNoRows) && !strings.Contains(owner, ownerSeparator) { // older than pairs of its own
+	if errors.Is(err, sql.ErrNoRows) && !strings.Contains(owner, OwnerSeparator) { // older than pairs of its own
 		err = l.db.QueryRow(ctx, shared, user).Scan(&other)
 	}
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -144,9 +144,9 @@ func (l *lidStore) find(ctx context.Context, owner, user, server string) (other 
 	return other, nil
 }
 
-// purge deletes the pairs of a session, and those of the shared map that no session is left with. While a session is left
+// Purge deletes the pairs of a session, and those of the shared map that no session is left with. While a session is left
 // that is older than pairs of its own, the shared map stays.
-func (l *lidStore) purge(ctx context.Context, owner string) error {
+func (l *LIDs) Purge(ctx context.Context, owner string) error {
 	err := database.Transact(ctx, l.db, func(ctx context.Context) error {
 		if _, err := l.db.Exec(ctx, `DELETE FROM whatsmeow_lid_map WHERE lid IN (SELECT lid FROM bridge_lids WHERE session=$1)
 			AND NOT EXISTS (SELECT 1 FROM bridge_lids WHERE bridge_lids.lid=whatsmeow_lid_map.lid AND session<>$1)
@@ -167,14 +167,14 @@ func (l *lidStore) purge(ctx context.Context, owner string) error {
 
 // sessionLIDs is the LID store of one session.
 type sessionLIDs struct {
-	store *lidStore
+	store *LIDs
 	owner string
 }
 
 var _ store.LIDStore = (*sessionLIDs)(nil)
 
-// of returns the LID store of the session whose data has the key owner.
-func (l *lidStore) of(owner string) store.LIDStore { return &sessionLIDs{store: l, owner: owner} }
+// Of returns the LID store of the session whose data has the key owner.
+func (l *LIDs) Of(owner string) store.LIDStore { return &sessionLIDs{store: l, owner: owner} }
 
 // PutLIDMapping implements store.LIDStore.
 func (s *sessionLIDs) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {

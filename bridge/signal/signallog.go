@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"log/slog"
@@ -9,14 +9,17 @@ import (
 
 var silenceOnce sync.Once
 
-// silenceSignalLibrary keeps libsignal from printing to standard output. Its
+// SilenceSignalLibrary keeps libsignal from printing to standard output. Its
 // logger is one per process, so the first bridge decides.
-func silenceSignalLibrary(log *slog.Logger) {
+func SilenceSignalLibrary(log *slog.Logger) {
 	silenceOnce.Do(func() {
-		var l signallogger.Loggable = signalLog{log: log}
+		l := LibraryLog(log)
 		signallogger.Setup(&l)
 	})
 }
+
+// LibraryLog returns a logger for libsignal that writes to log.
+func LibraryLog(log *slog.Logger) signallogger.Loggable { return signalLog{log: log} }
 
 // signalLog keeps warnings and errors as debug lines: whatsmeow reports the
 // same failures with the message they belong to.

@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func (d *decryptions) storeFailed(ctx context.Context, err error) error {
 	if err == nil || unitOf(ctx) != nil {
 		return noteFailure(ctx, err)
 	}
-	if e, ok := ctx.Value(encryptionKey{}).(*encryption); ok {
+	if e, ok := ctx.Value(encryptionKey{}).(*Encryption); ok {
 		if ctx.Err() == nil { // else the caller has gone
 			e.fail(err)
 		}

@@ -1,4 +1,4 @@
-package bridge
+package signal
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ type signalStore struct {
 var (
 	_ store.SessionStore = (*signalStore)(nil)
 
-	errRatchetTaken = errors.New("bridge: another message was encrypted at the same time")
+	ErrRatchetTaken = errors.New("bridge: another message was encrypted at the same time")
 )
 
 // GetSession reads a record as the decryption or the send sees it.
@@ -217,7 +217,7 @@ func mergeSameSession(now, mine *record.SessionStructure) ([]byte, error) {
 		return nil, nil
 	}
 	if is.ChainKey.Index >= was.ChainKey.Index {
-		return nil, errRatchetTaken
+		return nil, ErrRatchetTaken
 	}
 	now.SessionState.SenderChain = was
 	return encodeRecord(now), nil
