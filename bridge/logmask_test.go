@@ -21,7 +21,8 @@ func TestLogMasksPeople(t *testing.T) {
 	pn := types.JID{User: number, Server: types.DefaultUserServer, Device: 12}
 	hidden := types.NewJID(lid, types.HiddenUserServer)
 	stanza := waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"from": pn, "notify": name, "t": "1760000000"}, Content: []waBinary.Node{
-		{Tag: "body", Content: words}, {Tag: "enc", Attrs: waBinary.Attrs{"type": "msg"}, Content: []byte(name)},
+		{Tag: "body", Content: words},
+		{Tag: "enc", Attrs: waBinary.Attrs{"type": "msg"}, Content: []byte(name)},
 		{Tag: "raw", Content: []byte{1, 2, 3, 250}},
 	}}
 	failed := fmt.Errorf("parse %s: %w", &stanza, errors.New("no attribute from "+pn.String()))

@@ -127,6 +127,7 @@ func (b *Builder) with(content *Content) *Builder {
 	return &Builder{Client: b.Client, Files: b.Files, Owner: b.Owner, To: b.To, Content: content, Log: b.Log, FindCard: b.FindCard}
 }
 
+// Build returns the protobuf message for the content. Errors about the content are *wa.Error and name the field.
 func (b *Builder) Build(ctx context.Context) (*waE2E.Message, error) {
 	build := builders[b.Content.Type]
 	if build == nil {

@@ -25,6 +25,7 @@ type MediaSource struct {
 	Filename string `json:"filename" rpc:"max=255" doc:"name shown or suggested"`
 }
 
+// Input returns the source in the form that package media reads.
 func (m *MediaSource) Input() media.Input {
 	return media.Input{MediaID: m.MediaID, URL: m.URL, Base64: m.Base64, MimeType: m.MimeType, Filename: m.Filename}
 }

@@ -211,6 +211,7 @@ const (
 	TypeUnknown     = "unknown"
 )
 
+// The actions of messages that act on another message.
 const (
 	ActionEdit          = "edit"
 	ActionRevoke        = "revoke"

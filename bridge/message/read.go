@@ -209,6 +209,7 @@ func pollPart(m *Message, c *waE2E.Message) bool {
 	return true
 }
 
+// FirstPoll returns the poll in a message of any of the versions of polls, or nil.
 func FirstPoll(c *waE2E.Message) *waE2E.PollCreationMessage {
 	for _, poll := range []*waE2E.PollCreationMessage{
 		c.PollCreationMessage, c.PollCreationMessageV2, c.PollCreationMessageV3,
@@ -380,6 +381,7 @@ func unixOrNull(seconds int64) *time.Time {
 	return &t
 }
 
+// MillisOrNull returns a time in milliseconds since 1970, or nil for 0.
 func MillisOrNull(ms int64) *time.Time {
 	if ms == 0 {
 		return nil

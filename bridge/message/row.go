@@ -82,6 +82,7 @@ func ContentOfRow(row *messages.Row) (*waE2E.Message, error) {
 	return &content, nil
 }
 
+// FromRows returns the messages of stored rows, without their raw content.
 func FromRows(rows []*messages.Row) ([]*Message, error) {
 	out := make([]*Message, len(rows))
 	for i, row := range rows {

@@ -54,8 +54,10 @@ func TestWritersOfOneChatDoNotDeadlock(t *testing.T) {
 			return s.Save(ctx, session, m)
 		},
 		"edit": func(ctx context.Context, call int) error {
-			return s.Edit(ctx, session, &Change{Chat: known, ID: fmt.Sprint("M", call%n), By: Address{JID: bobPN}, FromMe: true,
-				At: start.Add(time.Duration(call) * time.Second), Type: "text", Text: fmt.Sprint("edited ", call)})
+			return s.Edit(ctx, session, &Change{
+				Chat: known, ID: fmt.Sprint("M", call%n), By: Address{JID: bobPN}, FromMe: true,
+				At: start.Add(time.Duration(call) * time.Second), Type: "text", Text: fmt.Sprint("edited ", call),
+			})
 		},
 		"delete": func(ctx context.Context, call int) error {
 			return s.Delete(ctx, session, Address{JID: aliceLID}, fmt.Sprint("M", call%n))

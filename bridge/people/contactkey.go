@@ -35,6 +35,7 @@ type owned struct{ owner, address string }
 // maxCachedKeys bounds the cache; the table knows the rest.
 const maxCachedKeys = 20000
 
+// NewKeys returns the contact keys stored in db, which has the tables of the bridge.
 func NewKeys(db *dbutil.Database) *Keys {
 	return &Keys{db: db, cache: make(map[owned]string)}
 }

@@ -31,6 +31,7 @@ type LIDs struct {
 // maxCachedLIDs bounds the cache; the table knows the rest.
 const maxCachedLIDs = 50000
 
+// NewLIDs returns the pairs stored in db, which has the tables of the bridge and of whatsmeow.
 func NewLIDs(db *dbutil.Database) *LIDs {
 	return &LIDs{db: db, cache: make(map[owned]string)}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/database"
 )
 
-// appStateStore makes one step of a collection one step of the database.
+// AppStateStore makes one step of a collection one step of the database.
 //
 // whatsmeow stores a decoded patch in three writes: the new version with its
 // hash, the entries that went, the entries that came. A patch encoded between
@@ -22,7 +22,7 @@ import (
 // the third, in one transaction; readers see the step before or after it.
 //
 // Reads of collections that whatsmeow starts by itself are refused and left to the session, see appStateReader.
-type appStateStore struct {
+type AppStateStore struct {
 	store.AppStateStore
 	db      *dbutil.Database
 	refused func(collection string) // called for a read that was refused
@@ -49,14 +49,15 @@ func isReadingAppState(ctx context.Context) bool { return ctx.Value(appStateKey{
 // errReadBySession refuses a read that whatsmeow started.
 var errReadBySession = errors.New("bridge: the session reads the app state itself")
 
-var _ store.AppStateStore = (*appStateStore)(nil)
+var _ store.AppStateStore = (*AppStateStore)(nil)
 
-func NewAppStateStore(db *dbutil.Database, inner store.AppStateStore, refused func(string)) *appStateStore {
-	return &appStateStore{AppStateStore: inner, db: db, refused: refused, held: make(map[string]*heldStep)}
+// NewAppStateStore wraps inner. refused is called with the collection of each read that whatsmeow began by itself.
+func NewAppStateStore(db *dbutil.Database, inner store.AppStateStore, refused func(string)) *AppStateStore {
+	return &AppStateStore{AppStateStore: inner, db: db, refused: refused, held: make(map[string]*heldStep)}
 }
 
 // GetAppStateVersion is the first step of every read and write of a collection. It fails with errReadBySession when the session did not start it.
-func (s *appStateStore) GetAppStateVersion(ctx context.Context, name string) (uint64, [128]byte, error) {
+func (s *AppStateStore) GetAppStateVersion(ctx context.Context, name string) (uint64, [128]byte, error) {
 	if !isReadingAppState(ctx) {
 		s.refused(name)
 		return 0, [128]byte{}, errReadBySession
@@ -65,7 +66,7 @@ func (s *appStateStore) GetAppStateVersion(ctx context.Context, name string) (ui
 }
 
 // PutAppStateVersion begins a step; what an earlier step left unfinished is dropped.
-func (s *appStateStore) PutAppStateVersion(_ context.Context, name string, version uint64, hash [128]byte) error {
+func (s *AppStateStore) PutAppStateVersion(_ context.Context, name string, version uint64, hash [128]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held[name] = &heldStep{version: version, hash: hash}
@@ -73,7 +74,7 @@ func (s *appStateStore) PutAppStateVersion(_ context.Context, name string, versi
 }
 
 // DeleteAppStateMutationMACs adds to a step that has begun.
-func (s *appStateStore) DeleteAppStateMutationMACs(ctx context.Context, name string, indexMACs [][]byte) error {
+func (s *AppStateStore) DeleteAppStateMutationMACs(ctx context.Context, name string, indexMACs [][]byte) error {
 	s.mu.Lock()
 	step := s.held[name]
 	if step != nil {
@@ -87,7 +88,7 @@ func (s *appStateStore) DeleteAppStateMutationMACs(ctx context.Context, name str
 }
 
 // PutAppStateMutationMACs ends a step and stores all of it.
-func (s *appStateStore) PutAppStateMutationMACs(ctx context.Context, name string, version uint64, mutations []store.AppStateMutationMAC) error {
+func (s *AppStateStore) PutAppStateMutationMACs(ctx context.Context, name string, version uint64, mutations []store.AppStateMutationMAC) error {
 	s.mu.Lock()
 	step := s.held[name]
 	delete(s.held, name)

@@ -7,21 +7,22 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// contactStore lets one call at a time use whatsmeow's store of contacts. GetContact of the SQL store copies an entry of its cache after it has
+// ContactStore lets one call at a time use whatsmeow's store of contacts. GetContact of the SQL store copies an entry of its cache after it has
 // released the lock of the cache, while another goroutine may change the entry: a data race, of sqlstore.SQLStore in the version in go.mod.
-type contactStore struct {
+type ContactStore struct {
 	store.ContactStore
 	turn chan struct{}
 }
 
-var _ store.ContactStore = (*contactStore)(nil)
+var _ store.ContactStore = (*ContactStore)(nil)
 
-func NewContactStore(inner store.ContactStore) *contactStore {
-	return &contactStore{ContactStore: inner, turn: make(chan struct{}, 1)}
+// NewContactStore wraps inner.
+func NewContactStore(inner store.ContactStore) *ContactStore {
+	return &ContactStore{ContactStore: inner, turn: make(chan struct{}, 1)}
 }
 
 // use calls fn while no other call uses the store. It returns the context's error when that ends first.
-func (s *contactStore) use(ctx context.Context, fn func() error) error {
+func (s *ContactStore) use(ctx context.Context, fn func() error) error {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -32,7 +33,7 @@ func (s *contactStore) use(ctx context.Context, fn func() error) error {
 }
 
 // PutPushName stores the name a contact shows and returns whether it changed and the name before.
-func (s *contactStore) PutPushName(ctx context.Context, user types.JID, name string) (changed bool, previous string, err error) {
+func (s *ContactStore) PutPushName(ctx context.Context, user types.JID, name string) (changed bool, previous string, err error) {
 	err = s.use(ctx, func() (err error) {
 		changed, previous, err = s.ContactStore.PutPushName(ctx, user, name)
 		return err
@@ -41,7 +42,7 @@ func (s *contactStore) PutPushName(ctx context.Context, user types.JID, name str
 }
 
 // PutBusinessName stores the verified name of a business and returns whether it changed and the name before.
-func (s *contactStore) PutBusinessName(ctx context.Context, user types.JID, name string) (changed bool, previous string, err error) {
+func (s *ContactStore) PutBusinessName(ctx context.Context, user types.JID, name string) (changed bool, previous string, err error) {
 	err = s.use(ctx, func() (err error) {
 		changed, previous, err = s.ContactStore.PutBusinessName(ctx, user, name)
 		return err
@@ -50,22 +51,22 @@ func (s *contactStore) PutBusinessName(ctx context.Context, user types.JID, name
 }
 
 // PutContactName stores the names of a contact in the address book.
-func (s *contactStore) PutContactName(ctx context.Context, user types.JID, firstName, fullName string) error {
+func (s *ContactStore) PutContactName(ctx context.Context, user types.JID, firstName, fullName string) error {
 	return s.use(ctx, func() error { return s.ContactStore.PutContactName(ctx, user, firstName, fullName) })
 }
 
 // PutAllContactNames stores the names of many contacts.
-func (s *contactStore) PutAllContactNames(ctx context.Context, contacts []store.ContactEntry) error {
+func (s *ContactStore) PutAllContactNames(ctx context.Context, contacts []store.ContactEntry) error {
 	return s.use(ctx, func() error { return s.ContactStore.PutAllContactNames(ctx, contacts) })
 }
 
 // PutManyRedactedPhones stores the shortened numbers of members of groups.
-func (s *contactStore) PutManyRedactedPhones(ctx context.Context, entries []store.RedactedPhoneEntry) error {
+func (s *ContactStore) PutManyRedactedPhones(ctx context.Context, entries []store.RedactedPhoneEntry) error {
 	return s.use(ctx, func() error { return s.ContactStore.PutManyRedactedPhones(ctx, entries) })
 }
 
 // GetContact returns what is stored of a contact.
-func (s *contactStore) GetContact(ctx context.Context, user types.JID) (info types.ContactInfo, err error) {
+func (s *ContactStore) GetContact(ctx context.Context, user types.JID) (info types.ContactInfo, err error) {
 	err = s.use(ctx, func() (err error) {
 		info, err = s.ContactStore.GetContact(ctx, user)
 		return err
@@ -74,7 +75,7 @@ func (s *contactStore) GetContact(ctx context.Context, user types.JID) (info typ
 }
 
 // GetAllContacts returns what is stored of all contacts.
-func (s *contactStore) GetAllContacts(ctx context.Context) (all map[types.JID]types.ContactInfo, err error) {
+func (s *ContactStore) GetAllContacts(ctx context.Context) (all map[types.JID]types.ContactInfo, err error) {
 	err = s.use(ctx, func() (err error) {
 		all, err = s.ContactStore.GetAllContacts(ctx)
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/database"
 )
 
-// decryptions keeps what decrypting a message changed until it can be stored in
+// Decryptions keeps what decrypting a message changed until it can be stored in
 // one transaction with the event that came of it.
 //
 // whatsmeow stores the ratchet's step and the plaintext before it calls the
@@ -28,7 +28,7 @@ import (
 // because the message may come again after its keys are used up. A message that
 // comes again after it was handled is an old counter to whatsmeow, which
 // acknowledges it and raises no event.
-type decryptions struct {
+type Decryptions struct {
 	db    *dbutil.Database
 	inner stores
 	lost  func(error) // told of messages left alone because the store failed
@@ -39,7 +39,7 @@ type decryptions struct {
 	stored func(ctx context.Context, limit int) ([][]byte, error) // lists hashes of plaintexts
 
 	mu         sync.Mutex
-	held       *unit
+	held       *Unit
 	storing    chan struct{}       // closed when who claimed held is done with it; nil = unclaimed
 	done       [sha256Size]byte    // the last message whose unit was committed with its event
 	known      map[string][32]byte // identity keys as they are stored
@@ -68,8 +68,10 @@ type stores struct {
 	events     store.EventBuffer
 }
 
+// GuardRatchets replaces the Signal stores of a device by guarded ones. lost is called when a message could not be decrypted or
+// encrypted because the database failed.
 func GuardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
-	d := &decryptions{
+	d := &Decryptions{
 		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{}, records: knownRecords{},
 		lids:   device.LIDs,
 		stored: storedPlaintexts(db, device.GetJID().String()),
@@ -84,7 +86,7 @@ func GuardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) 
 }
 
 // DecryptionsOf returns what guardRatchets put over a client's device; nil before pairing.
-func DecryptionsOf(cli *whatsmeow.Client) *decryptions {
+func DecryptionsOf(cli *whatsmeow.Client) *Decryptions {
 	if cli == nil || cli.Store == nil {
 		return nil
 	}
@@ -94,8 +96,8 @@ func DecryptionsOf(cli *whatsmeow.Client) *decryptions {
 	return nil
 }
 
-// unit is what one decryption writes. A nil value stands for a deletion.
-type unit struct {
+// Unit is what one decryption writes. A nil value stands for a deletion.
+type Unit struct {
 	sessions   map[string][]byte
 	read       map[string][]byte // session records as the decryption last saw them; not written
 	identities map[string]*[32]byte
@@ -109,8 +111,8 @@ type unit struct {
 
 type senderKeyName struct{ group, user string }
 
-func newUnit() *unit {
-	return &unit{
+func newUnit() *Unit {
+	return &Unit{
 		sessions: map[string][]byte{}, read: map[string][]byte{}, identities: map[string]*[32]byte{}, senderKeys: map[senderKeyName][]byte{},
 		plaintexts: map[[sha256Size]byte]*store.BufferedEvent{},
 	}
@@ -119,13 +121,13 @@ func newUnit() *unit {
 type unitKey struct{}
 
 // unitOf returns the unit of the decryption that a context belongs to; nil outside one.
-func unitOf(ctx context.Context) *unit {
-	u, _ := ctx.Value(unitKey{}).(*unit)
+func unitOf(ctx context.Context) *Unit {
+	u, _ := ctx.Value(unitKey{}).(*Unit)
 	return u
 }
 
 // take runs fn while no decryption and no merge of a send runs.
-func (d *decryptions) take(ctx context.Context, fn func() error) error {
+func (d *Decryptions) take(ctx context.Context, fn func() error) error {
 	select {
 	case d.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -136,7 +138,7 @@ func (d *decryptions) take(ctx context.Context, fn func() error) error {
 }
 
 // decrypt runs fn, which decrypts, and keeps what it writes.
-func (d *decryptions) decrypt(ctx context.Context, fn func(context.Context) error) error {
+func (d *Decryptions) decrypt(ctx context.Context, fn func(context.Context) error) error {
 	return d.take(ctx, func() error {
 		if err := d.settle(ctx); err != nil {
 			return d.leaveAlone(err)
@@ -159,7 +161,7 @@ func (d *decryptions) decrypt(ctx context.Context, fn func(context.Context) erro
 // Claim hands the waiting unit to the caller, who stores it and calls release; nil
 // when there is none or somebody else is storing it. handled says that the caller's
 // commit is all that is left to do about the message.
-func (d *decryptions) Claim(handled bool) *unit {
+func (d *Decryptions) Claim(handled bool) *Unit {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.held == nil || d.storing != nil {
@@ -172,7 +174,7 @@ func (d *decryptions) Claim(handled bool) *unit {
 
 // Release ends a claim. A unit whose commit failed, or may have, waits on: storing
 // it twice is harmless, as nothing else is written in between.
-func (d *decryptions) Release(stored bool) {
+func (d *Decryptions) Release(stored bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !stored {
@@ -191,7 +193,7 @@ func (d *decryptions) Release(stored bool) {
 }
 
 // remember notes the session records and identity keys that a commit stored.
-func (d *decryptions) remember(u *unit) {
+func (d *Decryptions) remember(u *Unit) {
 	for address, session := range u.sessions {
 		d.records.put(address, session)
 	}
@@ -208,13 +210,13 @@ func (d *decryptions) remember(u *unit) {
 }
 
 // forget makes identity keys be read again.
-func (d *decryptions) forget() {
+func (d *Decryptions) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.known)
 }
 
-func (d *decryptions) isKnown(address string, key [32]byte) bool {
+func (d *Decryptions) isKnown(address string, key [32]byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known, ok := d.known[address]
@@ -222,7 +224,7 @@ func (d *decryptions) isKnown(address string, key [32]byte) bool {
 }
 
 // settle stores a waiting unit now, or waits for the commit that does.
-func (d *decryptions) settle(ctx context.Context) error {
+func (d *Decryptions) settle(ctx context.Context) error {
 	for {
 		d.mu.Lock()
 		waiting, storing := d.held != nil, d.storing
@@ -249,7 +251,7 @@ func (d *decryptions) settle(ctx context.Context) error {
 }
 
 // Write stores a unit in the transaction of ctx.
-func (d *decryptions) Write(ctx context.Context, u *unit) error {
+func (d *Decryptions) Write(ctx context.Context, u *Unit) error {
 	for address, session := range u.sessions {
 		var err error
 		if session == nil {
@@ -301,7 +303,7 @@ func (d *decryptions) Write(ctx context.Context, u *unit) error {
 
 // writePlaintext stores the plaintext until the message is handled. A commit whose
 // answer was lost may have stored it already.
-func (d *decryptions) writePlaintext(ctx context.Context, hash [sha256Size]byte, event *store.BufferedEvent) error {
+func (d *Decryptions) writePlaintext(ctx context.Context, hash [sha256Size]byte, event *store.BufferedEvent) error {
 	d.notePlaintext(hash)
 	stored, err := d.inner.events.GetBufferedEvent(ctx, hash)
 	if err != nil || stored != nil {
@@ -311,7 +313,7 @@ func (d *decryptions) writePlaintext(ctx context.Context, hash [sha256Size]byte,
 }
 
 // handledBeforeStored tells that a message's plaintext was never stored, and need not be.
-func (d *decryptions) handledBeforeStored(hash [sha256Size]byte) bool {
+func (d *Decryptions) handledBeforeStored(hash [sha256Size]byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.done == hash {
@@ -326,7 +328,7 @@ func (d *decryptions) handledBeforeStored(hash [sha256Size]byte) bool {
 
 // note adds a secret to the waiting unit, if one waits. Whose message it is does not
 // matter: the unit is stored in any case before the next decryption.
-func (d *decryptions) note(secret store.MessageSecretInsert) bool {
+func (d *Decryptions) note(secret store.MessageSecretInsert) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.held == nil || d.storing != nil || len(d.held.secrets) >= maxUnitSecrets {

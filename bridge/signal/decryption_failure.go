@@ -12,7 +12,7 @@ import (
 // a few copies asks no more. With a database that is away all of them fail, and the
 // message is gone. A cancelled context is the one error after which it does
 // neither, and WhatsApp delivers the message again to the next connection.
-func (d *decryptions) leaveAlone(err error) error {
+func (d *Decryptions) leaveAlone(err error) error {
 	if d.lost != nil {
 		d.lost(err)
 	}
@@ -22,7 +22,7 @@ func (d *decryptions) leaveAlone(err error) error {
 // storeFailed returns the error of the store to whatsmeow so that nothing is lost by it: a decryption leaves its message
 // alone, a send ends before anything has left, and what else uses the keys leaves its stanza alone. The last is the answer to
 // a retry receipt: whatsmeow would acknowledge the receipt, and the message would not reach the device that asked for it.
-func (d *decryptions) storeFailed(ctx context.Context, err error) error {
+func (d *Decryptions) storeFailed(ctx context.Context, err error) error {
 	if err == nil || unitOf(ctx) != nil {
 		return noteFailure(ctx, err)
 	}

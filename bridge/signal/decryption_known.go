@@ -66,7 +66,7 @@ func (k *knownPlaintexts) mayHave(hash []byte) bool {
 
 // mayBeBuffered tells whether a plaintext of the message may be stored. Nearly none
 // is, as most are handled before they would be.
-func (d *decryptions) mayBeBuffered(ctx context.Context, hash [sha256Size]byte) (bool, error) {
+func (d *Decryptions) mayBeBuffered(ctx context.Context, hash [sha256Size]byte) (bool, error) {
 	d.mu.Lock()
 	loaded := d.plaintexts.loaded
 	d.mu.Unlock()
@@ -91,7 +91,7 @@ func storedPlaintexts(db *dbutil.Database, device string) func(context.Context, 
 }
 
 // loadPlaintexts learns what an earlier process left. Only this process adds to it.
-func (d *decryptions) loadPlaintexts(ctx context.Context) error {
+func (d *Decryptions) loadPlaintexts(ctx context.Context) error {
 	hashes, err := d.stored(ctx, maxKnownPlaintexts+1)
 	if err != nil {
 		return err
@@ -108,21 +108,21 @@ func (d *decryptions) loadPlaintexts(ctx context.Context) error {
 }
 
 // notePlaintext says that a plaintext is about to be stored.
-func (d *decryptions) notePlaintext(hash [sha256Size]byte) {
+func (d *Decryptions) notePlaintext(hash [sha256Size]byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.plaintexts.add(hash[:])
 }
 
 // record returns a session record as it is stored, if it is known.
-func (d *decryptions) record(address string) []byte {
+func (d *Decryptions) record(address string) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.records[address]
 }
 
 // forgetRecords makes session records be read again.
-func (d *decryptions) forgetRecords() {
+func (d *Decryptions) forgetRecords() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.records)

@@ -11,10 +11,10 @@ import (
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// eventBuffer is whatsmeow's entrance to decryptions.
+// eventBuffer is whatsmeow's entrance to Decryptions.
 type eventBuffer struct {
 	store.EventBuffer
-	d *decryptions
+	d *Decryptions
 }
 
 // DoDecryptionTxn runs fn, whose writes are stored together and later.
@@ -76,7 +76,7 @@ func (e *eventBuffer) ClearBufferedEventPlaintext(ctx context.Context, hash [sha
 // identityStore keeps the identity keys a decryption learns in its unit.
 type identityStore struct {
 	store.IdentityStore
-	d *decryptions
+	d *Decryptions
 }
 
 // PutIdentity stores a key, or notes it.
@@ -160,7 +160,7 @@ func (s *preKeyStore) RemovePreKey(ctx context.Context, id uint32) error {
 // senderKeyStore keeps the steps of group ratchets in the unit.
 type senderKeyStore struct {
 	store.SenderKeyStore
-	d *decryptions
+	d *Decryptions
 }
 
 // PutSenderKey stores a group ratchet, or notes it.
@@ -189,7 +189,7 @@ func (s *senderKeyStore) GetSenderKey(ctx context.Context, group, user string) (
 // secretStore sends the secret of the message just decrypted along with its unit.
 type secretStore struct {
 	store.MsgSecretStore
-	d *decryptions
+	d *Decryptions
 }
 
 // PutMessageSecret stores the key of a message's later edits, votes and reactions.

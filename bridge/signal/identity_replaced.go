@@ -58,7 +58,7 @@ func (r *replacedIdentities) recently(address string) bool {
 
 // eachAddress calls fn with each form in which Signal addresses name a user: as it is, with the suffix of LIDs, and as
 // the LID of the number. whatsmeow passes only the bare user of an identity notification, which no LID session has.
-func (d *decryptions) eachAddress(ctx context.Context, user string, fn func(address string) error) error {
+func (d *Decryptions) eachAddress(ctx context.Context, user string, fn func(address string) error) error {
 	forms := []string{user}
 	if !strings.Contains(user, "_") {
 		forms = append(forms, types.NewJID(user, types.HiddenUserServer).SignalAddressUser())

@@ -17,7 +17,7 @@ func TestReplacedIdentityIsTrusted(t *testing.T) {
 			"one device":  func(r *replacedIdentities) { r.note("15550002_1:3") },
 			"all devices": func(r *replacedIdentities) { r.note("15550002_1") },
 		} {
-			d := &decryptions{}
+			d := &Decryptions{}
 			s := &identityStore{IdentityStore: distrustful{}, d: d}
 			trusts := func(address string) bool {
 				trusted, err := s.IsTrustedIdentity(t.Context(), address, [32]byte{1})

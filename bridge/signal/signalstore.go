@@ -29,7 +29,7 @@ import (
 // Two rules prevent that on either database (a device is one process's alone):
 //
 //   - A decryption and the write of a send take turns, and what was decrypted is
-//     stored before a send writes (decryptions).
+//     stored before a send writes (Decryptions).
 //   - A write of sending is merged into what is stored by then: receiving's part
 //     stays, the sender chain moves on.
 //
@@ -38,7 +38,7 @@ import (
 // encrypts again.
 type signalStore struct {
 	store.SessionStore
-	d *decryptions
+	d *Decryptions
 }
 
 var (

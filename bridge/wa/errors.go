@@ -101,14 +101,17 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
+// NewError returns an Error with a formatted message.
 func NewError(reason Reason, format string, args ...any) *Error {
 	return &Error{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
+// BadParam returns the Error for a parameter that cannot be accepted. The message continues the name of the field: "is empty".
 func BadParam(field, format string, args ...any) *Error {
 	return &Error{Reason: ReasonBadParam, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
+// StorageError returns the Error for a failure of the database; what says what could not be done, for the client.
 func StorageError(what string, err error) *Error {
 	return &Error{Reason: ReasonStorage, Message: what, Err: err}
 }

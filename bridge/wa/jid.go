@@ -57,6 +57,7 @@ func plainUser(value string) string {
 	return value
 }
 
+// ParsePhone parses an international number in any form that phonenumber.International accepts. The error names field.
 func ParsePhone(field, value string) (types.JID, error) {
 	digits, ok := phonenumber.International(value, minPhoneDigits, maxPhoneDigits)
 	if !ok {

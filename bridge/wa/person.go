@@ -59,6 +59,7 @@ func (p Person) PhoneNumber() *string {
 	return &p.PN.User
 }
 
+// Pair returns both addresses for the directory; empty unless both are known.
 func (p Person) Pair() directory.Pair {
 	if p.PN.IsEmpty() || p.LID.IsEmpty() {
 		return directory.Pair{}
@@ -104,8 +105,7 @@ func ParseGroup(field, value string) (types.JID, error) {
 	return jid, nil
 }
 
-// The results of operations carry null for what is not known; these helpers make the pointers for it.
-
+// OrNull returns nil for an empty text, which JSON shows as null.
 func OrNull(text string) *string {
 	if text == "" {
 		return nil
@@ -113,6 +113,7 @@ func OrNull(text string) *string {
 	return &text
 }
 
+// JIDOrNull returns the text of jid without its device part, or nil for an empty JID.
 func JIDOrNull(jid types.JID) *string {
 	if jid.IsEmpty() {
 		return nil
@@ -121,6 +122,7 @@ func JIDOrNull(jid types.JID) *string {
 	return &text
 }
 
+// TimeOrNull returns t in UTC, or nil for a time that is not set or has no form in JSON.
 func TimeOrNull(t time.Time) *time.Time {
 	// whatsmeow turns an absent attribute into the zero time or into the epoch.
 	if t.IsZero() || t.Unix() == 0 || !HasForm(t) {
