@@ -26,10 +26,10 @@ import (
 	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/bridge/signal"
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
-	"github.com/waystation/waystation/transports/vault"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/vault"
 )
 
 // Journal is what the bridge needs of the journal. Append returns after the

@@ -11,7 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/sandbox"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // TestFirstMessagesCross lets both sides of new chats send at the same moment, so that each side opens a Signal session and

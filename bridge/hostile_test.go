@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge/sandbox"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // quoting is a text that quotes a text that quotes ..., so many levels deep.

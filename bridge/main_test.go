@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/bridge/sandbox"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 func TestMain(m *testing.M) {

@@ -13,18 +13,18 @@ import (
 
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
-	"github.com/waystation/waystation/transports/s3"
 )
 
 // MediaStorage keeps the files of messages outside of this server.
 type MediaStorage interface {
 	// Plan lists where files of the session are stored now, and where too many wait already.
-	Plan(session string) (places, full []s3.Place)
+	Plan(session string) (places, full []objectstore.Place)
 	// Add notes a file, in the transaction that ctx carries; Wake says that it was committed.
-	Add(ctx context.Context, session string, place s3.Place, ref, extension string, about []byte) error
-	Wake(session string, place s3.Place)
+	Add(ctx context.Context, session string, place objectstore.Place, ref, extension string, about []byte) error
+	Wake(session string, place objectstore.Place)
 	// DropSession forgets a session, with purge its objects too.
 	DropSession(ctx context.Context, session string, purge bool) error
 }
@@ -56,7 +56,7 @@ type MessageMediaData struct {
 	Timestamp time.Time             `json:"timestamp"` // of the message
 	Type      string                `json:"type"`      // of the message
 	Media     *message.MessageMedia `json:"media"`     // as the message has it, without keys
-	Storage   s3.Place              `json:"storage"`   // session or global
+	Storage   objectstore.Place     `json:"storage"`   // session or global
 	S3        *StoredObject         `json:"s3"`        // null = not stored
 	Base64    *string               `json:"base64"`    // data URL; null = not asked for, too large for an event or not to be had
 	Error     *MediaProblem         `json:"error"`     // why it was not stored; null = it was, or was not to be
@@ -64,9 +64,9 @@ type MessageMediaData struct {
 
 // MediaProblem is why a file was not stored.
 type MediaProblem struct {
-	Reason  s3.Reason `json:"reason"`
-	Field   *string   `json:"field"` // the setting to look at; media = the file itself
-	Message string    `json:"message"`
+	Reason  objectstore.Reason `json:"reason"`
+	Field   *string            `json:"field"` // the setting to look at; media = the file itself
+	Message string             `json:"message"`
 }
 
 // mediaNote is what is kept of a file that waits to be stored.
@@ -110,7 +110,7 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 		var added atomic.Bool // set by the committer, which may try again
 		t.project(func(ctx context.Context) error {
 			added.Store(false)
-			if place == s3.PlaceGlobal {
+			if place == objectstore.PlaceGlobal {
 				if out, err := b.store.staysOut(ctx, t.s.id, outletMedia); err != nil || out {
 					return err
 				}
@@ -125,10 +125,10 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 		})
 	}
 	for _, place := range full {
-		if place == s3.PlaceGlobal && slices.Contains(t.settings.SkipGlobal, outletMedia) {
+		if place == objectstore.PlaceGlobal && slices.Contains(t.settings.SkipGlobal, outletMedia) {
 			continue
 		}
-		note.Data.Error = &MediaProblem{Reason: s3.ReasonBusy, Field: wa.OrNull("endpoint"), Message: "too many files wait for the storage already"}
+		note.Data.Error = &MediaProblem{Reason: objectstore.ReasonBusy, Field: wa.OrNull("endpoint"), Message: "too many files wait for the storage already"}
 		if err := t.emit("MessageMedia", time.Time{}, mediaKey(key, place), chats, note.event(place)); err != nil {
 			return err
 		}
@@ -137,9 +137,11 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 	return nil
 }
 
-func mediaKey(message string, place s3.Place) string { return "media|" + string(place) + "|" + message }
+func mediaKey(message string, place objectstore.Place) string {
+	return "media|" + string(place) + "|" + message
+}
 
-func (n *mediaNote) event(place s3.Place) *MessageMediaData {
+func (n *mediaNote) event(place objectstore.Place) *MessageMediaData {
 	data := n.Data
 	data.Storage = place
 	return &data
@@ -148,20 +150,20 @@ func (n *mediaNote) event(place s3.Place) *MessageMediaData {
 // storageFiles gives a storage the files of messages, and tells of them.
 type storageFiles struct{ b *Bridge }
 
-var _ s3.Files = storageFiles{}
+var _ objectstore.Files = storageFiles{}
 
 // StorageFiles is where Options.Storage gets its files from.
-func (b *Bridge) StorageFiles() s3.Files { return storageFiles{b} }
+func (b *Bridge) StorageFiles() objectstore.Files { return storageFiles{b} }
 
-// Fetch implements s3.Files.
-func (f storageFiles) Fetch(ctx context.Context, j *s3.Job) (*s3.File, error) {
+// Fetch implements objectstore.Files.
+func (f storageFiles) Fetch(ctx context.Context, j *objectstore.Job) (*objectstore.File, error) {
 	s, note, err := f.open(j)
 	if err != nil {
 		return nil, err
 	}
 	if limit := f.b.files.MaxBytes(); note.Data.Media.Size > uint64(limit) {
-		return nil, &s3.Error{
-			Reason: s3.ReasonTooLarge, Field: "media", Final: true,
+		return nil, &objectstore.Error{
+			Reason: objectstore.ReasonTooLarge, Field: "media", Final: true,
 			Message: fmt.Sprintf("the file has %d bytes, kept are %d at most", note.Data.Media.Size, limit),
 		}
 	}
@@ -170,16 +172,16 @@ func (f storageFiles) Fetch(ctx context.Context, j *s3.Job) (*s3.File, error) {
 		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")
 	}
 	if err != nil {
-		problem := &s3.Error{Reason: s3.ReasonFile, Field: "media", Message: fetchText(err), Err: err}
+		problem := &objectstore.Error{Reason: objectstore.ReasonFile, Field: "media", Message: fetchText(err), Err: err}
 		switch wa.ReasonOf(err) {
 		case wa.ReasonNotFound, wa.ReasonNotSupported, wa.ReasonBadParam:
 			problem.Final = true
 		case wa.ReasonTooLarge:
-			problem.Reason, problem.Final = s3.ReasonTooLarge, true
+			problem.Reason, problem.Final = objectstore.ReasonTooLarge, true
 		}
 		return nil, problem
 	}
-	return &s3.File{Content: file.Content, Size: file.Size, MimeType: file.MimeType, Filename: file.Filename}, nil
+	return &objectstore.File{Content: file.Content, Size: file.Size, MimeType: file.MimeType, Filename: file.Filename}, nil
 }
 
 // fetchText is what may be said of a file that could not be fetched.
@@ -191,14 +193,14 @@ func fetchText(err error) string {
 	return "the file could not be fetched"
 }
 
-func (f storageFiles) open(j *s3.Job) (*Session, *mediaNote, error) {
+func (f storageFiles) open(j *objectstore.Job) (*Session, *mediaNote, error) {
 	s, err := f.b.Session(j.Session)
 	if err != nil {
-		return nil, nil, &s3.Error{Reason: s3.ReasonFile, Field: "media", Message: "the session is gone", Final: true, Err: err}
+		return nil, nil, &objectstore.Error{Reason: objectstore.ReasonFile, Field: "media", Message: "the session is gone", Final: true, Err: err}
 	}
 	var note mediaNote
 	if err := json.Unmarshal(j.About, &note); err != nil || note.Data.Media == nil {
-		return nil, nil, &s3.Error{Reason: s3.ReasonFile, Field: "media", Message: "the note of the file is damaged", Final: true, Err: err}
+		return nil, nil, &objectstore.Error{Reason: objectstore.ReasonFile, Field: "media", Message: "the note of the file is damaged", Final: true, Err: err}
 	}
 	return s, &note, nil
 }
@@ -207,11 +209,11 @@ func (f storageFiles) open(j *s3.Job) (*Session, *mediaNote, error) {
 // or is fetched once more.
 const inlineTimeout = 30 * time.Second
 
-// Done implements s3.Files: it writes a MessageMedia event.
-func (f storageFiles) Done(ctx context.Context, j *s3.Job, o *s3.Outcome, commit func(context.Context) (bool, error)) error {
+// Done implements objectstore.Files: it writes a MessageMedia event.
+func (f storageFiles) Done(ctx context.Context, j *objectstore.Job, o *objectstore.Outcome, commit func(context.Context) (bool, error)) error {
 	s, err := f.b.Session(j.Session)
 	if err != nil || !s.work.enter() {
-		return s3.ErrGone
+		return objectstore.ErrGone
 	}
 	defer s.work.leave()
 	_, note, err := f.open(j)
@@ -236,7 +238,7 @@ func (f storageFiles) Done(ctx context.Context, j *s3.Job, o *s3.Outcome, commit
 	record.Project = func(ctx context.Context) error {
 		wanted, err := commit(ctx)
 		if err == nil && !wanted { // the session was deleted meanwhile; this one was made anew and has nothing to do with the file
-			err = s3.ErrGone
+			err = objectstore.ErrGone
 		}
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/waystation/waystation/transports/s3"
+	"github.com/waystation/waystation/bridge/objectstore"
 )
 
 // A file of a deleted session is still on its way to the storage while another session of the same id is made: the new one
@@ -14,13 +14,13 @@ func TestFileOfASessionMadeAnew(t *testing.T) {
 	w := newWorld(t)
 	w.create("ada")
 	files := w.bridge.StorageFiles()
-	job := func(id string) *s3.Job {
-		return &s3.Job{
-			Session: "ada", Place: s3.PlaceSession, Ref: "message|" + id,
+	job := func(id string) *objectstore.Job {
+		return &objectstore.Job{
+			Session: "ada", Place: objectstore.PlaceSession, Ref: "message|" + id,
 			About: []byte(`{"data":{"message_id":"` + id + `","chat":"4915100000002@s.whatsapp.net","media":{}},"chats":["4915100000002@s.whatsapp.net"],"key":"message|` + id + `"}`),
 		}
 	}
-	stored := &s3.Outcome{Delivery: s3.DeliveryURL, Object: &s3.Object{URL: "https://files.example/1"}}
+	stored := &objectstore.Outcome{Delivery: objectstore.DeliveryURL, Object: &objectstore.Object{URL: "https://files.example/1"}}
 	done := func(id string, wanted bool) error {
 		return files.Done(w.ctx(), job(id), stored, func(context.Context) (bool, error) { return wanted, nil })
 	}
@@ -30,11 +30,11 @@ func TestFileOfASessionMadeAnew(t *testing.T) {
 	if err := w.bridge.Delete(w.ctx(), "ada", true); err != nil {
 		t.Fatal(err)
 	}
-	if err := done("2", true); !errors.Is(err, s3.ErrGone) {
+	if err := done("2", true); !errors.Is(err, objectstore.ErrGone) {
 		t.Errorf("while there is none: %v", err)
 	}
 	w.create("ada")
-	if err := done("3", false); !errors.Is(err, s3.ErrGone) {
+	if err := done("3", false); !errors.Is(err, objectstore.ErrGone) {
 		t.Errorf("to the new one: %v", err)
 	}
 	if err := done("4", true); err != nil {

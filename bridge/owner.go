@@ -10,7 +10,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/people"
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // newIncarnation returns a random text that no other session has had.

@@ -13,8 +13,8 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // How long a pairing code is good for. WhatsApp hands out six; the first lives

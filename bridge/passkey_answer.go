@@ -9,7 +9,7 @@ import (
 	"go.mau.fi/util/jsonbytes"
 	"go.mau.fi/whatsmeow/types"
 
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Bounds of the parts of a WebAuthn assertion, in bytes: the largest that the specification allows or authenticators make, with room.

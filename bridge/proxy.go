@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // Proxy is how a session reaches WhatsApp. URL may hold a password: it is

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/net/proxy"
 
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // dialContext opens a connection, as net.Dialer.DialContext does.

@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // TestSendEndsWhenKeysFail makes the store refuse the keys of the recipient, or all keys, while a message is encrypted.

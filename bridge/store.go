@@ -14,8 +14,8 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/vault"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/vault"
 )
 
 //go:embed migrations/*.sql

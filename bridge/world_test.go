@@ -18,8 +18,8 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/namecheck"
 	"github.com/waystation/waystation/bridge/sandbox"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // patience bounds every wait of these tests; nothing takes a fraction of it

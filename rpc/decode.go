@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waystation/waystation/transports/base64text"
+	"github.com/waystation/waystation/transports/kit/base64text"
 
 	"github.com/waystation/waystation/rpc/suggest"
 )

@@ -21,6 +21,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/media"
+	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/rpc/idempotency"
@@ -32,12 +33,11 @@ import (
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/consumer"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/guard"
 	"github.com/waystation/waystation/transports/outlets"
-	"github.com/waystation/waystation/transports/s3"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -58,7 +58,7 @@ type app struct {
 	outbound   *guard.Guard
 	webhooks   *webhook.Webhooks
 	outlets    *outlets.Outlets
-	storage    *s3.Storage
+	storage    *objectstore.Storage
 	bridge     *bridge.Bridge
 	bridgeOpen chan struct{} // closed when bridge is set
 	auth       *auth.Auth

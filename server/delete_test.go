@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/brokertest"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // left lists the tables that still have rows of a session, or of what belongs to no session and is its own alone here.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/brokertest"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // patience bounds every wait of these tests; nothing takes a fraction of it unless it is broken.

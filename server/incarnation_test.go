@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // mentions lists the columns of all tables that hold one of the texts, with how often.

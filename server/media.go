@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/budget"
-	"github.com/waystation/waystation/transports/base64text"
+	"github.com/waystation/waystation/transports/kit/base64text"
 )
 
 const (

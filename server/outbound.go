@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/waystation/waystation/server/config"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // barePorts are the ports that an entry of allow-hosts without a port allows: the default ones of HTTP, AMQP, Redis and

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/server/config"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // TestAllowedHosts checks which addresses are open on WhatsApp, with a simulation in this process, and with one in another.

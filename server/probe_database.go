@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc/methods"
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // fileReplaced is the error of the health report when the SQLite file is not the one that the server has open. Writes fail

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // databaseHealth returns the status of /v1/health and what it reports about the database.

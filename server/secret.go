@@ -17,8 +17,8 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/server/config"
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/vault"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/vault"
 )
 
 const (

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/server/config"
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
-	"github.com/waystation/waystation/transports/vault"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/vault"
 )
 
 // storedSecrets are the texts that must not be readable in the database.

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/config"
-	"github.com/waystation/waystation/transports/guard"
-	"github.com/waystation/waystation/transports/refusal"
-	"github.com/waystation/waystation/transports/s3"
+	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // openStorage opens the object storages of media. Sessions' own pass the guard; the operator's may be anywhere.
@@ -19,7 +19,7 @@ func (a *app) openStorage(ctx context.Context) (err error) {
 	c := &a.cfg.ObjectStorage
 	open := http.DefaultTransport.(*http.Transport).Clone()
 	a.onClose("connections to the object storage", func(context.Context) error { open.CloseIdleConnections(); return nil })
-	a.storage, err = s3.Open(ctx, a.db, s3.Config{
+	a.storage, err = objectstore.Open(ctx, a.db, objectstore.Config{
 		Key: a.secret.key("object storage keys"), PreviousKeys: a.secret.previousKeys("object storage keys"), Check: a.outbound.Check, Open: open,
 		Guarded:  a.outbound.Client(guard.Limits{MaxRedirects: -1}).Transport,
 		Global:   globalStorage(c),
@@ -31,11 +31,11 @@ func (a *app) openStorage(ctx context.Context) (err error) {
 }
 
 // globalStorage are the settings of the operator's storage.
-func globalStorage(c *config.ObjectStorage) s3.Settings {
-	return s3.Settings{
+func globalStorage(c *config.ObjectStorage) objectstore.Settings {
+	return objectstore.Settings{
 		Enabled: c.GlobalEnabled, Endpoint: c.GlobalEndpoint, Region: c.GlobalRegion, Bucket: c.GlobalBucket,
 		AccessKey: c.GlobalAccessKey, SecretKey: c.GlobalSecretKey, PathStyle: c.GlobalPathStyle, PublicURL: c.GlobalPublicURL,
-		Delivery: s3.Delivery(c.GlobalMediaDelivery), RetentionDays: c.GlobalRetentionDays, DisableACL: c.GlobalDisableACL,
+		Delivery: objectstore.Delivery(c.GlobalMediaDelivery), RetentionDays: c.GlobalRetentionDays, DisableACL: c.GlobalDisableACL,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // paint returns a picture whose bytes differ by shade.

@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc/budget"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 	"github.com/waystation/waystation/transports/webhook"
 )
 

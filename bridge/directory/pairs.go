@@ -11,7 +11,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // Pair is a phone number JID and the LID of the same person.

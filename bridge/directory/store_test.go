@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge/directory"
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 var day = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

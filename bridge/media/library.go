@@ -14,8 +14,8 @@ import (
 	"go.mau.fi/util/dbutil"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 //go:embed migrations/*.sql

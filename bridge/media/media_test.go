@@ -20,8 +20,8 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -16,8 +16,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/waystation/waystation/transports/base64text"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/base64text"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // Input is a media object as callers give it: exactly one of MediaID, URL and

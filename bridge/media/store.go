@@ -18,7 +18,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // Stored describes a kept file.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // TestWritersOfOneChatDoNotDeadlock runs all writers of few messages in two chats against each other on PostgreSQL.

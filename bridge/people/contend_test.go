@@ -10,8 +10,8 @@ import (
 
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // TestWritersOfPeopleDoNotDeadlock runs the writers of contact keys, pairs, contacts and groups of one session against each

@@ -14,7 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // LIDs keeps the pairs of LID and phone number of each session. whatsmeow's own map is one for all sessions: it would

@@ -8,7 +8,7 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // steps is a store that remembers what was written and can fail.

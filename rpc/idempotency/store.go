@@ -16,7 +16,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 //go:embed migrations/*.sql

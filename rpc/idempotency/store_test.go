@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 func TestMain(m *testing.M) {

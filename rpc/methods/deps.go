@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/outlets"
-	"github.com/waystation/waystation/transports/s3"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -50,7 +50,7 @@ type Deps struct {
 	// Watching are the watches that are open; nil = one made by RegisterDelivery.
 	Watching *WatchHub
 	Server   ServerSettings
-	Storage  *s3.Storage // of media; nil only where no method of it is registered
+	Storage  *objectstore.Storage // of media; nil only where no method of it is registered
 	// MediaURL gives the address a kept file can be fetched at; nil = none.
 	MediaURL func(mediaID string) string
 	// SignMediaURL gives an address of a kept file that needs no token, for a time; 0 = as long as such addresses are

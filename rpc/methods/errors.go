@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // reasonCodes gives each reason of the bridge its code. A test holds the table

@@ -13,7 +13,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // testProxy is an HTTP or SOCKS5 proxy that notes the targets it is asked for.

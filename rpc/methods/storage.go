@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/s3"
 )
 
 // storageSettings are the settings of an object storage as calls give them; absent ones stay.
@@ -25,34 +25,34 @@ type storageSettings struct {
 	DisableACL    *bool   `json:"disable_acl" doc:"send no ACL"`
 }
 
-func (p *storageSettings) change() *s3.Change {
-	return &s3.Change{
+func (p *storageSettings) change() *objectstore.Change {
+	return &objectstore.Change{
 		Enabled: p.Enabled, Endpoint: p.Endpoint, Region: p.Region, Bucket: p.Bucket, AccessKey: p.AccessKey, SecretKey: p.SecretKey,
-		PathStyle: p.PathStyle, PublicURL: p.PublicURL, Delivery: (*s3.Delivery)(p.MediaDelivery), RetentionDays: p.RetentionDays,
+		PathStyle: p.PathStyle, PublicURL: p.PublicURL, Delivery: (*objectstore.Delivery)(p.MediaDelivery), RetentionDays: p.RetentionDays,
 		DisableACL: p.DisableACL,
 	}
 }
 
 // storageObject is the settings of an object storage in results, with how it fares.
 type storageObject struct {
-	Enabled        bool        `json:"enabled" doc:"used"`
-	Endpoint       string      `json:"endpoint" doc:"address; empty = AWS"`
-	Region         string      `json:"region" doc:"region; empty = us-east-1"`
-	Bucket         string      `json:"bucket" doc:"bucket"`
-	AccessKey      *string     `json:"access_key" doc:"masked; null = none"`
-	SecretKey      *string     `json:"secret_key" doc:"masked; null = none"`
-	PathStyle      bool        `json:"path_style" doc:"path addressing"`
-	PublicURL      string      `json:"public_url" doc:"base address of offered links"`
-	MediaDelivery  s3.Delivery `json:"media_delivery" doc:"base64, url or both"`
-	RetentionDays  int         `json:"retention_days" doc:"0 = kept"`
-	DisableACL     bool        `json:"disable_acl" doc:"no ACL is sent"`
-	UpdatedAt      *time.Time  `json:"updated_at" doc:"last change; null = never set"`
-	WaitingFiles   int         `json:"waiting_files" doc:"files that wait to be stored"`
-	StoredFiles    int         `json:"stored_files" doc:"files stored since the server started"`
-	LastStoredAt   *time.Time  `json:"last_stored_at" doc:"null = none since the server started"`
-	LastError      *string     `json:"last_error" doc:"why the last attempt failed; null = it did not"`
-	LastErrorField *string     `json:"last_error_field" doc:"the setting it is about"`
-	LastErrorAt    *time.Time  `json:"last_error_at" doc:"when the last failure was; null = none since the server started"`
+	Enabled        bool                 `json:"enabled" doc:"used"`
+	Endpoint       string               `json:"endpoint" doc:"address; empty = AWS"`
+	Region         string               `json:"region" doc:"region; empty = us-east-1"`
+	Bucket         string               `json:"bucket" doc:"bucket"`
+	AccessKey      *string              `json:"access_key" doc:"masked; null = none"`
+	SecretKey      *string              `json:"secret_key" doc:"masked; null = none"`
+	PathStyle      bool                 `json:"path_style" doc:"path addressing"`
+	PublicURL      string               `json:"public_url" doc:"base address of offered links"`
+	MediaDelivery  objectstore.Delivery `json:"media_delivery" doc:"base64, url or both"`
+	RetentionDays  int                  `json:"retention_days" doc:"0 = kept"`
+	DisableACL     bool                 `json:"disable_acl" doc:"no ACL is sent"`
+	UpdatedAt      *time.Time           `json:"updated_at" doc:"last change; null = never set"`
+	WaitingFiles   int                  `json:"waiting_files" doc:"files that wait to be stored"`
+	StoredFiles    int                  `json:"stored_files" doc:"files stored since the server started"`
+	LastStoredAt   *time.Time           `json:"last_stored_at" doc:"null = none since the server started"`
+	LastError      *string              `json:"last_error" doc:"why the last attempt failed; null = it did not"`
+	LastErrorField *string              `json:"last_error_field" doc:"the setting it is about"`
+	LastErrorAt    *time.Time           `json:"last_error_at" doc:"when the last failure was; null = none since the server started"`
 }
 
 type storageResult struct {
@@ -134,10 +134,10 @@ func (d Deps) shapeStorage(session string) storageObject {
 		WaitingFiles: standing.Waiting, StoredFiles: standing.Stored, LastStoredAt: timePtr(standing.LastStored), LastErrorAt: timePtr(standing.LastErrorAt),
 	}
 	if c.AccessKey != "" {
-		out.AccessKey = stringPtr(s3.Masked)
+		out.AccessKey = stringPtr(objectstore.Masked)
 	}
 	if c.SecretKey != "" {
-		out.SecretKey = stringPtr(s3.Masked)
+		out.SecretKey = stringPtr(objectstore.Masked)
 	}
 	if problem := standing.LastError; problem != nil {
 		out.LastError, out.LastErrorField = stringPtr(problem.Message), stringPtr(problem.Field)
@@ -168,7 +168,7 @@ func storageError(below string, err error) error {
 	if refused := refusedFields(below, err); refused != nil {
 		return refused
 	}
-	if errors.Is(err, s3.ErrClosed) {
+	if errors.Is(err, objectstore.ErrClosed) {
 		return rpc.ShuttingDown(0)
 	}
 	return err

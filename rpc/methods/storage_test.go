@@ -17,18 +17,18 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
-	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
-	"github.com/waystation/waystation/transports/s3"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // storageWorld is a world whose sessions may have object storages, and one of them.
 type storageWorld struct {
 	*world
 	admin   *admin
-	storage *s3.Storage
+	storage *objectstore.Storage
 	url     string
 	hangs   atomic.Bool // the storage answers nothing
 	freed   chan struct{}
@@ -36,7 +36,7 @@ type storageWorld struct {
 
 const mediaBucket = "media"
 
-func newStorageWorld(t *testing.T, cfg s3.Config) *storageWorld {
+func newStorageWorld(t *testing.T, cfg objectstore.Config) *storageWorld {
 	t.Helper()
 	g, err := guard.New(guard.Config{Allow: []string{"127.0.0.1"}})
 	if err != nil {
@@ -67,7 +67,7 @@ func newStorageWorld(t *testing.T, cfg s3.Config) *storageWorld {
 	}
 	sw.world = newWorld(t, func(o *bridge.Options) {
 		cfg.Key, cfg.Check, cfg.Guarded, cfg.Open = make([]byte, 32), g.Check, g.Client(guard.Limits{MaxRedirects: -1}).Transport, open
-		if sw.storage, err = s3.Open(t.Context(), o.DB, cfg); err != nil {
+		if sw.storage, err = objectstore.Open(t.Context(), o.DB, cfg); err != nil {
 			t.Fatal(err)
 		}
 		o.Storage = sw.storage
@@ -155,7 +155,7 @@ func fetch(t *testing.T, url string) []byte {
 
 // Received and sent files go to the session's storage; the message itself does not wait, and a later event says where.
 func TestMediaIsStored(t *testing.T) {
-	w := newStorageWorld(t, s3.Config{})
+	w := newStorageWorld(t, objectstore.Config{})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
 	if c := anna.call("storage.getSettings", nil).object("settings"); c["enabled"] != false || c["access_key"] != nil || c["updated_at"] != nil {
 		t.Errorf("at first: %v", c)
@@ -242,7 +242,7 @@ func ptr[T any](v T) *T { return &v }
 
 // A storage that hangs delays no message; when the time is up the event has the file itself and says why.
 func TestDeadStorage(t *testing.T) {
-	w := newStorageWorld(t, s3.Config{UploadTimeout: 300 * time.Millisecond, GiveUp: time.Second, RetryMin: 10 * time.Millisecond, RetryMax: 50 * time.Millisecond})
+	w := newStorageWorld(t, objectstore.Config{UploadTimeout: 300 * time.Millisecond, GiveUp: time.Second, RetryMin: 10 * time.Millisecond, RetryMax: 50 * time.Millisecond})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
 	anna.call("storage.updateSettings", w.settings())
 	w.hangs.Store(true)
@@ -268,8 +268,8 @@ func TestDeadStorage(t *testing.T) {
 
 // The operator's storage gets the files of all sessions but those that stay out of it.
 func TestGlobalStorage(t *testing.T) {
-	w := newStorageWorld(t, s3.Config{Global: s3.Settings{
-		Enabled: true, Bucket: mediaBucket, AccessKey: "key", SecretKey: "secret", PathStyle: true, Delivery: s3.DeliveryURL,
+	w := newStorageWorld(t, objectstore.Config{Global: objectstore.Settings{
+		Enabled: true, Bucket: mediaBucket, AccessKey: "key", SecretKey: "secret", PathStyle: true, Delivery: objectstore.DeliveryURL,
 	}})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
 	setting(t, w, "bert", bridge.SettingsPatch{SkipGlobal: &[]string{"media_storage"}})
@@ -290,7 +290,7 @@ func TestGlobalStorage(t *testing.T) {
 }
 
 func TestStorageOfSessions(t *testing.T) {
-	w := newStorageWorld(t, s3.Config{})
+	w := newStorageWorld(t, objectstore.Config{})
 	w.admin.call("session.create", params{"session_id": "shop", "storage": w.settings()})
 	if c := w.storage.Settings("shop"); !c.Enabled || c.SecretKey != "hunter2hunter2" {
 		t.Errorf("created with %+v", c)
@@ -341,7 +341,7 @@ func TestStorageOfSessions(t *testing.T) {
 
 // Files beyond what may wait are told of at once: nothing is dropped in silence.
 func TestFullStorage(t *testing.T) {
-	w := newStorageWorld(t, s3.Config{MaxWaiting: 1, GiveUp: time.Hour})
+	w := newStorageWorld(t, objectstore.Config{MaxWaiting: 1, GiveUp: time.Hour})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
 	anna.call("storage.updateSettings", w.settings())
 	w.hangs.Store(true)

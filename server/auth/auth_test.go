@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

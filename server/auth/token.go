@@ -11,7 +11,7 @@ import (
 	"fmt"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 const (

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge/namecheck"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 
 	"github.com/waystation/waystation/transports/brokertest"
 )

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 const (

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/socket/sockettest"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 	"go.mau.fi/util/dbutil"
 )
 

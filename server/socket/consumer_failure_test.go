@@ -12,8 +12,8 @@ import (
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/consumer"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // Shutting down writes what was acknowledged.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/consumer"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // consumerStore is a store with the file it is in.

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // Servers that follow one another on one journal: each tells its clients to go, closes with 1012, and they resume on

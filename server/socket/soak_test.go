@@ -18,8 +18,8 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 	"go.mau.fi/util/dbutil"
 )
 

@@ -2,7 +2,7 @@ package amqp
 
 import (
 	"github.com/waystation/waystation/transports/broker"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Settings are the documented fields, under the names that calls have for them. Start from DefaultSettings.

@@ -10,7 +10,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Mask is a URL as it may be shown: without password, query and fragment. It reads any text, lists of hosts and passwords

@@ -5,7 +5,7 @@ import (
 	"reflect"
 
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Meaning is what a sink's error tells the dispatcher.

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // Policy tries again soon, as tests want it.

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // BenchmarkAdvance is an acknowledgement, with the writing that happens beside it: 100 consumers of 10 sessions each.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // flushLoop writes changes some time after the first of them, or when there are many.

@@ -11,7 +11,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // statementRows is the most rows of one statement: 6 parameters each, and SQLite takes 32766.

@@ -13,8 +13,8 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 func TestMain(m *testing.M) {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // result is what deliveries of a lane that ended write, all of it or nothing.

@@ -9,7 +9,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // What waited in the queue of before is sent after the upgrade, and its entry goes as it was to.

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // inBubble runs a test with a clock of its own, on a database in memory.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 const (

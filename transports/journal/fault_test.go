@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // faultyStore answers the next commits wrongly.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // storeError gives an error of the database its type.

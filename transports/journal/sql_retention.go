@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 func (s *sqlStore) agedLogs(ctx context.Context, above int64, limit int) ([]agedLog, error) {

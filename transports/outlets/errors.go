@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // What the methods of Outlets may answer, besides refusal.Problems, Problems and errors of the database and the context.

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/waystation/waystation/transports/guard"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // names is a resolver from a table.

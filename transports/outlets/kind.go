@@ -12,8 +12,8 @@ import (
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/guard"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Masked stands in results for a secret; given as one, it means that the secret stays as it is.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Bad options of each broker are refused by their own names, as settings have them.

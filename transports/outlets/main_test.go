@@ -19,11 +19,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/transports/broker"
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/refusal"
 	"github.com/waystation/waystation/transports/webhook"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/kit/refusal"
 	"github.com/waystation/waystation/transports/redis"
-	"github.com/waystation/waystation/transports/refusal"
 	"github.com/waystation/waystation/transports/sqs"
 	"github.com/waystation/waystation/transports/webhook"
 )

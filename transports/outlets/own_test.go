@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/broker"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Sessions' own brokers: stored without their secrets to be read, shown masked, changed in parts, shared by those with the

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/broker"
+	"github.com/waystation/waystation/transports/kit/refusal"
 	"github.com/waystation/waystation/transports/redis"
-	"github.com/waystation/waystation/transports/refusal"
 )
 
 // redisOptions are documented at redis.Config.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/transports/broker"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 	"github.com/waystation/waystation/transports/sqs"
 )
 

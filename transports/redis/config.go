@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/broker"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Defaults of Config.

@@ -10,8 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/waystation/waystation/transports/guard"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // check lists what is wrong with the fields a change sets, seen together with those that stay. badURL is what urlProblem

@@ -3,7 +3,7 @@ package webhook
 import (
 	"fmt"
 
-	"github.com/waystation/waystation/transports/vault"
+	"github.com/waystation/waystation/transports/kit/vault"
 )
 
 // sealer encrypts the secrets of webhooks.

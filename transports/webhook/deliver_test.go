@@ -15,11 +15,11 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/guard"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // whole is webhooks with everything below them.

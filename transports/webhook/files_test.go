@@ -19,7 +19,7 @@ import (
 
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // opened is a file that counts how many are open.

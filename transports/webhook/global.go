@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 const (

@@ -11,10 +11,10 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/database"
-	"github.com/waystation/waystation/transports/database/dbtest"
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 func TestMain(m *testing.M) {

@@ -12,7 +12,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 const columns = `session, id, name, url, events, format, files, active, secret, previous_secret, previous_until, body_token, created, updated`

@@ -13,8 +13,8 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
 	"github.com/waystation/waystation/transports/dispatch"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 //go:embed migrations/*.sql

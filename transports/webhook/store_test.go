@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/guard"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/refusal"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // DefaultID is the id of the webhook that every session has. It is empty and inactive until it is set, and deleting it

@@ -8,7 +8,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/dispatch"
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 // Dispatcher is the part of dispatch.Dispatcher that webhooks need.

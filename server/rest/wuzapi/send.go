@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/rest"
-	"github.com/waystation/waystation/transports/base64text"
+	"github.com/waystation/waystation/transports/kit/base64text"
 )
 
 const (

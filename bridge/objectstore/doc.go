@@ -1,4 +1,4 @@
-// Package s3 keeps the files of messages in object storages of the S3 kind: one of the operator for all sessions that do
+// Package objectstore keeps the files of messages in object storages of the S3 kind: one of the operator for all sessions that do
 // not stay out of it, and one of a session's own.
 //
 // It owns the settings of sessions (their table, the rules for their fields, the encryption of their keys), the files that
@@ -15,4 +15,4 @@
 // Requests to a session's own storage pass the guard for outbound requests; the operator's may be anywhere.
 //
 // It must not know WhatsApp or JSON-RPC. Enter at Open and Storage.
-package s3
+package objectstore

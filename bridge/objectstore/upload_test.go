@@ -1,4 +1,4 @@
-package s3
+package objectstore
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 func TestFilesAreStored(t *testing.T) {

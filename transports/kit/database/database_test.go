@@ -17,7 +17,7 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.uber.org/goleak"
 
-	"github.com/waystation/waystation/transports/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 func TestMain(m *testing.M) {

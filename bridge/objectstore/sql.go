@@ -1,4 +1,4 @@
-package s3
+package objectstore
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // The columns that are encrypted, as the vault names them.

@@ -7,7 +7,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // Column names stored values that a vault sealed.

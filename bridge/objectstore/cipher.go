@@ -1,9 +1,9 @@
-package s3
+package objectstore
 
 import (
 	"fmt"
 
-	"github.com/waystation/waystation/transports/vault"
+	"github.com/waystation/waystation/transports/kit/vault"
 )
 
 // sealer encrypts the keys of sessions' storages.

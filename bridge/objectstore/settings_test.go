@@ -1,4 +1,4 @@
-package s3
+package objectstore
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waystation/waystation/transports/refusal"
+	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
 func TestSettings(t *testing.T) {

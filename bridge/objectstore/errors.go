@@ -1,4 +1,4 @@
-package s3
+package objectstore
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/waystation/waystation/transports/guard"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
 
 // ErrClosed says that the storage is shut down.

@@ -1,4 +1,4 @@
-package s3
+package objectstore
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"go.mau.fi/util/dbutil"
 
-	"github.com/waystation/waystation/transports/database"
+	"github.com/waystation/waystation/transports/kit/database"
 )
 
 //go:embed migrations/*.sql
