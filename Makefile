@@ -61,6 +61,8 @@ lint: $(LINT) ## Check style and the import rules
 	$(LINT) run ./...
 	@echo "== licences of the modules"
 	cd .ci/licenses && go vet . && go test -count=1 . && go run . -check
+	@echo "== wording"
+	cd .ci/prose && go vet . && go test -count=1 . && go run . -check limits.txt ../..
 
 .PHONY: docs
 docs: ## Write the generated pages and sections of the documentation

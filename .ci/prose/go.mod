@@ -1,0 +1,3 @@
+module github.com/waystation/waystation/.ci/prose
+
+go 1.26
