@@ -39,7 +39,7 @@ func benchServerOn(b testing.TB, db *dbutil.Database, cfg Config, jcfg journal.C
 	return w, srv.Listener.Addr().String()
 }
 
-// cpuTime is what the process has used; the clients are in another.
+// cpuTime returns the CPU time of this process; the clients run in another process.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -78,7 +78,7 @@ func benchmarkFanOut(b *testing.B, sockets, burst int) {
 func BenchmarkFanOutSingle(b *testing.B) { benchmarkFanOut(b, 1000, 1) }
 func BenchmarkFanOutBurst(b *testing.B)  { benchmarkFanOut(b, 1000, 16) }
 
-// BenchmarkCall is a call that does nothing, over a socket with 64 of them in flight.
+// BenchmarkCall measures a call without work, over a socket with 64 calls in flight.
 func BenchmarkCall(b *testing.B) {
 	_, addr := benchServer(b, Config{Rate: 1e12, Burst: 1 << 30})
 	swarm := sockettest.Start(b, sockettest.Options{
@@ -89,8 +89,8 @@ func BenchmarkCall(b *testing.B) {
 	reportCPU(b, "call", calls, func() { swarm.Call(calls, 64) })
 }
 
-// BenchmarkResume is a client that comes back and gets 1,000 events it missed: the time from its connecting until it has
-// the last one.
+// BenchmarkResume measures a client that reconnects and receives 1,000 missed events: the time from the start of its
+// connecting to the last event.
 func BenchmarkResume(b *testing.B) {
 	const missed = 1000
 	for _, from := range []struct {
@@ -116,7 +116,7 @@ func BenchmarkResume(b *testing.B) {
 	}
 }
 
-// resumeHello goes on in session s1 after an offset.
+// resumeHello returns a conn.hello that resumes session s1 after an offset.
 func (w *world) resumeHello(tb testing.TB, offset int) string {
 	log, err := w.journal.Log(context.Background(), "s1")
 	if err != nil {
@@ -125,7 +125,7 @@ func (w *world) resumeHello(tb testing.TB, offset int) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1,"resume":{"s1":{"epoch":%q,"offset":%d}}}}`, log.Epoch, offset)
 }
 
-// TestLoadReconnects has 10,000 clients come back at once, each of which missed 20 events.
+// TestLoadReconnects reconnects 10,000 clients at once, each of which missed 20 events.
 func TestLoadReconnects(t *testing.T) {
 	if os.Getenv(loadEnv) == "" {
 		t.Skip("needs full speed and 10,000 descriptors; make load runs it")
@@ -136,20 +136,20 @@ func TestLoadReconnects(t *testing.T) {
 	w.append("s1", "Message", missed)
 	swarm.Await(clients * missed)
 	began, cpu := time.Now(), cpuTime()
-	swarm.Redial(w.resumeHello(t, 0), 500, missed) // fails when a connection ends before that
+	swarm.Redial(w.resumeHello(t, 0), 500, missed) // fails when a connection ends earlier
 	took := time.Since(began)
 	t.Logf("%d clients were back with %d events each after %s, %s of it server CPU", clients, missed, took.Round(time.Millisecond), (cpuTime() - cpu).Round(time.Millisecond))
 	if took > limit {
 		t.Errorf("that is more than %s", limit)
 	}
 	w.append("s1", "Message", 1)
-	swarm.Await(clients) // and all are still there
+	swarm.Await(clients) // and all are still connected
 }
 
-// BenchmarkIdle reports the memory of an idle authenticated connection: what is resident after the connections were
-// made and garbage was collected, with the room the collector keeps for more garbage, and what is left of it when that
-// room is given back to the system. The time it reports means nothing. Memory the process was given before counts as
-// free, so run it alone.
+// BenchmarkIdle reports the memory of an idle authenticated connection: the resident size after the connections were
+// made and garbage was collected, including the room the collector keeps for more garbage, and the rest after that
+// room is returned to the system. The reported time is meaningless. Memory the process had before counts as free, so
+// run it alone.
 func BenchmarkIdle(b *testing.B) {
 	const sockets = 5000
 	_, addr := benchServer(b, Config{MaxPerSession: sockets})

@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Budgets, not measurements: limits a little above what was measured when they were set. The race detector changes what
-// things cost.
+// Budgets, not measurements: limits a little above the values measured when they were set. The race detector changes
+// the costs.
 
 // TestBudgetIdle is about 12.4 KB: 4 KB and 2 KB of stack, the rest heap.
 func TestBudgetIdle(t *testing.T) {
@@ -30,7 +30,7 @@ func TestBudgetIdle(t *testing.T) {
 	}
 }
 
-// allocations counts those of run, of which each of n operations has its share. The clients are another process.
+// allocations returns the allocations of run for each of n operations. The clients are another process.
 func allocations(n int, run func()) float64 {
 	var before, after runtime.MemStats
 	run() // warms up
@@ -64,7 +64,7 @@ func TestBudgetDelivery(t *testing.T) {
 	}
 }
 
-// TestBudgetCall is about 67 allocations, of which jsonrpc2 and encoding/json have most.
+// TestBudgetCall is about 67 allocations, most of them in jsonrpc2 and encoding/json.
 func TestBudgetCall(t *testing.T) {
 	const calls, budget = 6400, 75
 	_, addr := benchServer(t, Config{Rate: 1e12, Burst: 1 << 30})

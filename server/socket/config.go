@@ -10,17 +10,18 @@ import (
 	"github.com/waystation/waystation/server/origin"
 )
 
-// Subprotocol is the WebSocket subprotocol; a client that offers none is served by the same rules.
+// Subprotocol is the WebSocket subprotocol. Clients that offer no subprotocol are served by the same rules.
 const Subprotocol = "waystation.v1"
 
-// protocolVersion is the one conn.hello asks for.
+// protocolVersion is the version that conn.hello requires.
 const protocolVersion = 1
 
-// Close codes of the protocol. Below 4500: reconnect and resume. From 4500: do not come back unchanged.
+// Close codes of the protocol. Below 4500: the client reconnects and resumes. From 4500: reconnecting with the same
+// request is useless.
 const (
-	CloseProtocol        = 1002 // not WebSocket as RFC 6455 has it
+	CloseProtocol        = 1002 // a violation of RFC 6455
 	CloseInvalidText     = 1007 // a text frame is not UTF-8
-	CloseRestart         = 1012 // the server is going down
+	CloseRestart         = 1012 // the server is shutting down
 	CloseInternal        = 4000
 	CloseStalled         = 4001 // a write was blocked too long
 	CloseNoPong          = 4002
@@ -28,7 +29,7 @@ const (
 	CloseSuperseded      = 4004
 	ClosePositionLost    = 4005
 	CloseOwnerLost       = 4006
-	CloseBadFrame        = 4500 // a binary frame, or one far beyond the limit
+	CloseBadFrame        = 4500 // a binary frame, or one far beyond the size limit
 	CloseHelloMissing    = 4501
 	CloseAuth            = 4502
 	CloseTokenExpired    = 4503
@@ -38,80 +39,83 @@ const (
 	CloseProtocolErrors  = 4507
 )
 
-// Config of an Endpoint. Zero values stand for the defaults given with each field.
+// Config of an Endpoint. Zero values mean the defaults given with each field.
 type Config struct {
-	// Node names this process in conn.hello; default "node".
+	// Node is the name of this process in conn.hello; default "node".
 	Node string
 	// Version is the server's version in conn.hello; default "0".
 	Version string
-	// Origins are those of web pages that may connect; nil = the server's own host.
+	// Origins are the origins of web pages that may connect; nil = the server's own host.
 	Origins *origin.List
-	// Tickets are what browsers connect with; nil = none are taken.
+	// Tickets redeems the tickets of browsers; nil = tickets are rejected.
 	Tickets Tickets
-	// Shared says which sessions stay out of connections that follow all; nil = none.
+	// Shared reports the sessions that are left out of connections that follow all; nil = no session.
 	Shared Shared
-	// HelloTimeout is how long a new connection may wait with conn.hello; default 10 s.
+	// HelloTimeout is how long a new connection may wait before conn.hello; default 10 s.
 	HelloTimeout time.Duration
-	// Heartbeat is how long a peer may be silent before it is pinged, and an idle stream before conn.position; 25 s.
+	// Heartbeat is the silence of a peer after which it is pinged, and of an idle stream before conn.position; 25 s.
 	Heartbeat time.Duration
-	// StreamHeartbeat is how long a stream of server-sent events may be silent before a comment is sent; 15 s.
+	// StreamHeartbeat is the silence of a stream of server-sent events after which a comment is sent; 15 s.
 	StreamHeartbeat time.Duration
-	// PongTimeout is how long it may take to answer a ping; 10 s.
+	// PongTimeout is how long a peer may take to answer a ping; 10 s.
 	PongTimeout time.Duration
 	// StallTimeout is how long a write may make no progress; 15 s.
 	StallTimeout time.Duration
 	// DrainTimeout is how long Shutdown waits for running calls; 10 s.
 	DrainTimeout time.Duration
-	// DrainRetry is when clients are told to come back after a drain; 2 s.
+	// DrainRetry is the reconnect delay that clients receive when the server drains; 2 s.
 	DrainRetry time.Duration
-	// MaxConnections of the whole endpoint; 20000. One costs about 15 KB.
+	// MaxConnections is the limit of the whole endpoint; 20000. One connection costs about 15 KB.
 	MaxConnections int
-	// MaxWaiting is how many connections may not have said conn.hello yet, and MaxWaitingPerAddress how many of one
-	// address, or of one credential in the upgrade; the oldest is closed in favour of a new one. 2000 and 200.
+	// MaxWaiting limits the connections before conn.hello, and MaxWaitingPerAddress those of one address or of one
+	// credential in the upgrade; the oldest is closed in favour of a new one. 2000 and 200.
 	MaxWaiting, MaxWaitingPerAddress int
-	// ControlRate is how many control frames and small fragments a peer may send a second; 120 times as many at once; 50.
+	// ControlRate is the number of control frames and small fragments that a peer may send per second, with a burst
+	// of 120 times as many; 50.
 	ControlRate float64
-	// MaxPerSession is how many connections may be bound to one session; 100.
+	// MaxPerSession is the number of connections that may be bound to one session; 100.
 	MaxPerSession int
-	// MaxStreamSessions is how many sessions one stream may follow: the id of a message names them all, and comes back
-	// in a header; 100.
+	// MaxStreamSessions is the number of sessions one stream may follow: the id of a message lists them all, and the
+	// client returns it in a header; 100.
 	MaxStreamSessions int
-	// StreamKey signs the ids of messages; default: random, so that clients begin anew after a restart.
+	// StreamKey signs the ids of messages; default: random, so that clients start without a position after a restart.
 	StreamKey []byte
-	// MaxFilters of one connection; 32.
+	// MaxFilters is the number of filters of one connection; 32.
 	MaxFilters int
-	// MaxSignals is how many volatile events wait for one connection; older ones are dropped; 64.
+	// MaxSignals is the number of volatile events queued for one connection; older ones are dropped; 64.
 	MaxSignals int
-	// TurnEvents and TurnBytes bound what is read from the journal for one write; 64 and 64 KiB.
+	// TurnEvents and TurnBytes limit the events read from the journal for one turn (one write of a connection); 64
+	// and 64 KiB.
 	TurnEvents, TurnBytes int
-	// WindowEvents and WindowBytes bound what may be unacknowledged with manual ack; 1000 and 4 MiB.
+	// WindowEvents and WindowBytes limit the unacknowledged events with manual ack; 1000 and 4 MiB.
 	WindowEvents, WindowBytes int
-	// MaxPending bounds the bytes of replies that wait to be written; beyond it nothing more is read; 4 MiB.
+	// MaxPending limits the bytes of replies queued for writing; beyond it no further calls are read; 4 MiB.
 	MaxPending int
-	// Replies bounds the bytes of unread replies over all connections, with a share for each principal; 256 MiB. Each
-	// connection has 16 KiB besides.
+	// Replies limits the bytes of unread replies over all connections, with a share for each principal; 256 MiB. Each
+	// connection has 16 KiB in addition.
 	Replies *budget.Budget
-	// MaxCloses is how many ended connections conn.list shows; 100.
+	// MaxCloses is the number of ended connections that conn.list shows; 100.
 	MaxCloses int
-	// Frames bounds the bytes of frames that clients have sent, from their first bytes until their calls are answered,
-	// with a share for each principal, or for each address before conn.hello; 128 MiB. Each connection has 8 KiB besides.
+	// Frames limits the bytes of frames that clients have sent, from their first bytes until their calls are
+	// answered, with a share for each principal, or for each address before conn.hello; 128 MiB. Each connection has
+	// 8 KiB in addition.
 	Frames *budget.Budget
-	// MinRate is the least rate at which a frame must arrive, in bytes a second, after FrameGrace; 4 KiB.
+	// MinRate is the lowest rate at which a frame must arrive, in bytes per second, after FrameGrace; 4 KiB.
 	MinRate int
 	// FrameGrace is how long a frame may be slower than MinRate, and how long it waits for room; 60 s.
 	FrameGrace time.Duration
 	// MaxHelloFrame is the largest frame before conn.hello has succeeded; 64 KiB, at most MaxFrame.
 	MaxHelloFrame int
-	// Proxies are trusted to name the address of a caller; nil = none.
+	// Proxies are trusted to report the address of a caller; nil = no proxy is trusted.
 	Proxies *address.Proxies
-	// ScanEvents is how many events a filter may skip before the client is told the position; 1000.
+	// ScanEvents is the number of events that a filter may skip before the position is sent to the client; 1000.
 	ScanEvents int
-	// Consumers keeps the cursors of named consumers; nil = conn.hello refuses them.
+	// Consumers stores the cursors of named consumers; nil = conn.hello rejects them.
 	Consumers Consumers
-	// Log gets the endpoint's own messages; default: none.
+	// Log receives the endpoint's own messages; default: no logging.
 	Log *slog.Logger
 
-	// Limits of calls; zero values are the defaults of package rpc.
+	// Limits of calls; zero values mean the defaults of package rpc.
 	InFlight, MaxFrame, Burst, Refusals, ProtocolErrors int
 	Rate                                                float64
 }

@@ -19,10 +19,10 @@ import (
 // closeGrace is how long a peer has to answer a close frame before the connection is cut.
 const closeGrace = 2 * time.Second
 
-// conn is one connection. It is the rpc.Codec its Peer reads from and writes to.
+// conn is one connection. It is the rpc.Codec that its Peer reads from and writes to.
 //
-// At rest it has the goroutines of its reader only. Whoever has something for it calls wake, which starts drain unless
-// it is running; drain ends when there is nothing left.
+// An idle connection has only the goroutines of its reader. Code that queues something for it calls wake, which
+// starts drain unless it is running; drain ends when nothing is left to write.
 type conn struct {
 	e      *Endpoint
 	id     string
@@ -30,59 +30,59 @@ type conn struct {
 	ws     *websocket.Conn
 	wire   *wire
 	peer   *rpc.Peer
-	stream *stream // server-sent events instead of a WebSocket: ws and peer are nil
+	stream *stream // set for server-sent events instead of a WebSocket: ws and peer are nil
 
-	place   *list.Element // among those before conn.hello; the endpoint's mu guards it
-	refused bool          // is only told why it is closed
-	address string        // key of the peer's address
-	known   bool          // authenticated by the upgrade
-	who     rpc.Principal // valid when known
-	boundTo string        // of the reading goroutine: session for which the connection counts; also read after the reader has ended
+	waitingEntry  *list.Element // entry in the list of connections before conn.hello; guarded by the endpoint's mu
+	refused       bool          // only receives the reason why it is closed
+	address       string        // key of the peer's address
+	authenticated bool          // authenticated by the upgrade
+	principal     rpc.Principal // valid when authenticated
+	boundTo       string        // owned by the reading goroutine: session for which the connection counts; also read after the reader has ended
 
 	greeted  atomic.Bool  // conn.hello succeeded
 	lastRead atomic.Int64 // unix nanoseconds of the last frame of any kind
-	// Of the frame that is being read: since when (unix nanoseconds, 0 = none is) and how many bytes have arrived.
+	// Start of the frame that is being read (unix nanoseconds, 0 = no frame) and the number of bytes received.
 	frameSince, frameGot atomic.Int64
 
 	writers sync.WaitGroup
-	hand    *hand // of the drain that runs
+	worker  *worker // worker of the running drain
 
-	mu     sync.Mutex
-	room   sync.Cond // the lane has become shorter, or the connection has ended
-	busy   bool      // drain is running
-	mute   bool      // nothing is written any more
-	torn   bool      // the reader has ended
-	ending *ending   // a close frame is to be sent
+	mu          sync.Mutex
+	room        sync.Cond // signalled when the lane has become shorter, or the connection has ended
+	busy        bool      // drain is running
+	writesEnded bool      // nothing is written from now on
+	readerEnded bool      // the reader has ended
+	ending      *ending   // a close frame is to be sent
 
-	client   string     // name and version that the client gave
+	client   string     // name and version from conn.hello
 	closed   closeReply // how it ended; Code 0 = not known yet
 	inbound  inbound
-	lane     lane // replies and notifications, which go before events
+	lane     lane // replies and notifications, which are written before events
 	ping     bool
-	pong     []byte // payload of the last ping to answer; nil = none
+	pong     []byte // payload of the last unanswered ping; nil = no ping
 	pingSent time.Time
 
 	filters          *filterSet
 	shared           bool // follows all sessions (see Shared)
 	manual           bool // manual ack
 	window           window
-	heartbeatMessage bool // an idle connection gets conn.position at each heartbeat
-	batched          bool // events of one turn come in one frame
-	held             int  // events wait until as many replies are in the lane
+	heartbeatMessage bool // an idle connection receives conn.position at each heartbeat
+	batched          bool // events of one turn are sent in one frame
+	eventHolds       int  // number of replies that must be in the lane before events are sent
 	cursors          map[string]*cursor
 	dirty            []*cursor // cursors that may have something to read
 
 	consumer   consumer.ID                  // set with stored
-	stored     map[string]consumer.Position // by session, as the store has or will have it; nil = no named consumer
-	superseded bool                         // another connection is the consumer now
-	unsettled  bool                         // there may be sessions that are not in stored
-	unwritten  bool                         // the store was told something since writeCursors
+	stored     map[string]consumer.Position // by session, the positions that the store has or will have; nil = no named consumer
+	superseded bool                         // another connection has taken over the consumer
+	unsettled  bool                         // stored may lack some sessions
+	unwritten  bool                         // the store has received changes since writeCursors
 
 	signals  []signal
-	lastPush time.Time // last event or position
+	lastPush time.Time // time of the last event or position
 }
 
-// ending is how a connection is to be closed.
+// ending is the close code and reason of a connection that is being closed.
 type ending struct {
 	code   int
 	reason string
@@ -90,20 +90,20 @@ type ending struct {
 
 var _ rpc.Codec = (*conn)(nil)
 
-// start begins to serve on a reserved place, which the connection has until its last goroutine has ended.
+// start begins to serve on a reserved slot, which the connection occupies until its last goroutine has ended.
 func (c *conn) start() {
 	cfg := &c.e.cfg
 	c.lastRead.Store(time.Now().UnixNano())
 	c.lastPush = c.opened
 	c.peer = rpc.NewPeer(c.e.reg, c, rpc.PeerOptions{
-		Principal: rpc.Principal{Kind: rpc.ScopePublic}, Conn: c, Gate: c.gate, Name: c.id, Log: c.e.log,
+		Principal: rpc.Principal{Kind: rpc.ScopePublic}, Conn: c, Gate: c.requireHello, Name: c.id, Log: c.e.log,
 		InFlight: cfg.InFlight, MaxFrame: cfg.MaxFrame, Rate: cfg.Rate, Burst: cfg.Burst,
 		Refusals: cfg.Refusals, ProtocolErrors: cfg.ProtocolErrors,
 	})
-	victim, admitted := c.e.admit(c)
+	victim, admitted := c.e.admitConn(c)
 	if !admitted {
 		_ = c.ws.CloseNow()
-		c.e.giveBack()
+		c.e.cancelReservation()
 		return
 	}
 	if victim != nil {
@@ -111,14 +111,14 @@ func (c *conn) start() {
 	}
 	c.wire.flood = func() { _ = c.Close(CloseRate, "too many control frames or small fragments") }
 	c.wire.heads.rate = cfg.ControlRate
-	if !c.wire.heads.pass(c.wire.in) {
+	if !c.wire.heads.allows(c.wire.in) {
 		c.wire.flood()
 	}
 	c.peer.Start(c.e.ctx)
 }
 
-// gate lets nothing pass before conn.hello.
-func (c *conn) gate(call *rpc.Call, method string) *rpc.Error {
+// requireHello rejects all calls before conn.hello.
+func (c *conn) requireHello(call *rpc.Call, method string) *rpc.Error {
 	if c.greeted.Load() || method == methodHello && !c.refused {
 		return nil
 	}
@@ -126,16 +126,16 @@ func (c *conn) gate(call *rpc.Call, method string) *rpc.Error {
 	return rpc.Unauthenticated("conn.hello must come first")
 }
 
-// ReadFrame reads the next text frame. It waits while too many replies have not been written.
+// ReadFrame reads the next text frame. It blocks while too many replies are unwritten.
 func (c *conn) ReadFrame() ([]byte, error) {
 	for {
 		if !c.awaitRoom() {
 			return nil, io.EOF
 		}
-		if err := c.wire.await(c.onControl); err != nil {
+		if err := c.wire.awaitFrame(c.onControl); err != nil {
 			return nil, err
 		}
-		// Not the request's context: a context that ends would tear the connection down.
+		// Not the request's context: the end of that context would close the connection.
 		kind, r, err := c.ws.Reader(context.Background())
 		if err != nil {
 			return nil, c.unreadable(err)
@@ -164,8 +164,8 @@ func (c *conn) ReadFrame() ([]byte, error) {
 	}
 }
 
-// unreadable ends a connection whose bytes are no WebSocket frames; the library says so to the peer in some cases only.
-// Other errors it returns as they are: the peer has closed the connection or gone.
+// unreadable ends a connection whose bytes are not WebSocket frames; the library reports this to the peer in some
+// cases only. Other errors, which mean that the peer has closed the connection or has gone, are returned unchanged.
 func (c *conn) unreadable(err error) error {
 	c.noteReadError(err)
 	var network net.Error
@@ -174,7 +174,7 @@ func (c *conn) unreadable(err error) error {
 		return err
 	}
 	_ = c.Close(CloseProtocol, "this is not WebSocket")
-	_, _ = io.Copy(io.Discard, c.wire.Conn) // until the peer has taken the close frame, or a moment later
+	_, _ = io.Copy(io.Discard, c.wire.Conn) // until the peer has read the close frame, or briefly after
 	return err
 }
 
@@ -184,8 +184,8 @@ func (c *conn) isEnding() bool {
 	return c.ending != nil
 }
 
-// Close sends what is in the lane and a close frame; the first code counts. Code 0 comes from jsonrpc2 when the reader
-// has ended, and takes the connection apart.
+// Close sends the frames in the lane and a close frame; the first code counts. Code 0 comes from jsonrpc2 when the
+// reader has ended, and tears the connection down.
 func (c *conn) Close(code int, reason string) error {
 	if code == 0 {
 		c.tearDown()
@@ -193,7 +193,7 @@ func (c *conn) Close(code int, reason string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ending == nil && !c.torn {
+	if c.ending == nil && !c.readerEnded {
 		c.ending = &ending{code, reason}
 		if c.closed.Code == 0 {
 			c.closed = closeReply{Code: code, Reason: reason}
@@ -204,12 +204,12 @@ func (c *conn) Close(code int, reason string) error {
 	return nil
 }
 
-// abort cuts the connection; the reader then ends.
+// abort cuts the connection, which ends the reader.
 func (c *conn) abort() { _ = c.wire.Close() }
 
-// dropAll drops what was to be written, for good; the caller holds c.mu.
+// dropAll drops all unwritten data for good; the caller holds c.mu.
 func (c *conn) dropAll() {
-	c.torn, c.mute = true, true
+	c.readerEnded, c.writesEnded = true, true
 	c.lane.frames, c.dirty, c.signals = nil, nil, nil
 	c.settleReplies()
 	c.settleFrames()
@@ -221,23 +221,23 @@ func (c *conn) tearDown() {
 	c.mu.Unlock()
 	c.room.Broadcast()
 	_ = c.ws.CloseNow()
-	go func() { // counted by the endpoint through forget
+	go func() { // the endpoint waits for it in removeConn
 		c.peer.Wait()
 		c.writers.Wait()
-		c.e.forget(c)
+		c.e.removeConn(c)
 	}()
 }
 
-// wake has drain look at the connection; the caller holds c.mu.
+// wake schedules drain for the connection; the caller holds c.mu.
 func (c *conn) wake() {
-	if !c.busy && !c.mute {
+	if !c.busy && !c.writesEnded {
 		c.busy = true
 		c.writers.Add(1)
-		c.e.crew.add(c)
+		c.e.writers.enqueue(c)
 	}
 }
 
-// onControl takes pings and pongs that come between messages.
+// onControl handles pings and pongs that arrive between messages.
 func (c *conn) onControl(opcode byte, payload []byte) {
 	if opcode == opPing {
 		c.onPing(context.Background(), payload)
@@ -246,7 +246,8 @@ func (c *conn) onControl(opcode byte, payload []byte) {
 	}
 }
 
-// onPing answers in the lane: an answer by the library itself would cut the connection when the peer reads slowly.
+// onPing queues the answer in the lane: an answer by the library itself would cut the connection when the peer reads
+// slowly.
 func (c *conn) onPing(_ context.Context, payload []byte) bool {
 	c.lastRead.Store(time.Now().UnixNano())
 	c.mu.Lock()

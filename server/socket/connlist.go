@@ -9,14 +9,14 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// Bounds of conn.list.
+// Limits of conn.list.
 const (
 	connListDefault  = 100
 	connListMost     = 500
-	connListSessions = 20 // sessions that are listed of one connection
+	connListSessions = 20 // sessions listed per connection
 )
 
-// closeLost is the code that stands for a connection that ended without a close frame (RFC 6455, 7.1.5).
+// closeLost is the code of a connection that ended without a close frame (RFC 6455, 7.1.5).
 const closeLost = 1006
 
 type connListParams struct {
@@ -92,7 +92,7 @@ func (l *closes) list() []closeReply {
 
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// listConnections is conn.list.
+// listConnections implements conn.list.
 func (e *Endpoint) listConnections(_ context.Context, _ *rpc.Call, p *connListParams) (*connListResult, error) {
 	limit := p.Limit
 	if limit == 0 {
@@ -120,15 +120,15 @@ func (e *Endpoint) listConnections(_ context.Context, _ *rpc.Call, p *connListPa
 	return result, nil
 }
 
-// isListed reports whether a connection is one that conn.list asks for.
+// isListed reports whether the connection matches the params of conn.list.
 func (c *conn) isListed(p *connListParams) bool {
-	isBound := c.isOf(func(who rpc.Principal) bool { return who.Session == p.Session })
+	isBound := c.belongsTo(func(who rpc.Principal) bool { return who.Session == p.Session })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return (p.Consumer == "" || c.consumer.Name == p.Consumer) && (p.Session == "" || isBound || c.cursors[p.Session] != nil)
 }
 
-// describe returns what conn.list says about a connection.
+// describe returns the entry of the connection in conn.list.
 func (c *conn) describe() connReply {
 	r := connReply{Conn: c.id, Transport: "websocket", Opened: timeText(c.opened), Sessions: []connCursorReply{}}
 	if c.stream != nil {
@@ -137,7 +137,7 @@ func (c *conn) describe() connReply {
 	if c.peer != nil {
 		r.InFlight = c.peer.InFlight()
 	}
-	c.isOf(func(who rpc.Principal) bool {
+	c.belongsTo(func(who rpc.Principal) bool {
 		r.Principal = &principalReply{who.Kind, who.ID, who.Session, who.Account}
 		return true
 	})
@@ -149,7 +149,7 @@ func (c *conn) describe() connReply {
 		topics = append(topics, cur.topic)
 	}
 	c.mu.Unlock()
-	for i, t := range topics { // a topic is locked before its connections, so not within
+	for i, t := range topics { // a topic is locked before its connections, so not under c.mu
 		s := &r.Sessions[i]
 		epoch, head := t.state()
 		if s.Head = s.Offset; epoch == s.Epoch {
@@ -165,7 +165,7 @@ func (c *conn) describe() connReply {
 	return r
 }
 
-// noteClose keeps how the connection ended; the first reason counts.
+// noteClose records how the connection ended; the first reason counts.
 func (c *conn) noteClose(code int, reason string, byClient bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -174,7 +174,7 @@ func (c *conn) noteClose(code int, reason string, byClient bool) {
 	}
 }
 
-// noteReadError is noteClose for what ended the reader.
+// noteReadError records the error that ended the reader.
 func (c *conn) noteReadError(err error) {
 	if code := websocket.CloseStatus(err); code > 0 {
 		c.noteClose(int(code), "", true)
@@ -194,7 +194,7 @@ func (e *Endpoint) recordClose(c *conn) {
 		r.Code = closeLost
 	}
 	r.Conn, r.Opened, r.Closed = c.id, timeText(c.opened), timeText(time.Now())
-	c.isOf(func(who rpc.Principal) bool { r.Principal = who.ID; return true })
+	c.belongsTo(func(who rpc.Principal) bool { r.Principal = who.ID; return true })
 	level := e.log.Debug
 	if c.greeted.Load() || r.Code >= CloseInternal {
 		level = e.log.Info

@@ -72,7 +72,7 @@ func TestConnList(t *testing.T) {
 	}
 }
 
-// A client that asks for it sees a heartbeat as long as nothing else comes, also when it follows nothing.
+// A client that requests heartbeats receives them while nothing else is sent, also when it follows no session.
 func TestHeartbeatMessages(t *testing.T) {
 	w := newWorld(t, Config{Heartbeat: time.Second}, journal.Config{})
 	w.append("s1", "Message", 3)

@@ -12,9 +12,9 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Consumers keeps the cursors of named consumers. Begin, Advance and Move only note a change, which must not block;
-// Acquire and Release write what was noted, and Acquire returns it. An acknowledged offset may be lost in a crash, but
-// never one that was not acknowledged be stored.
+// Consumers stores the cursors of named consumers. Begin, Advance and Move only note a change and must not block;
+// Acquire and Release write the noted changes, and Acquire returns the cursors. A crash may lose an acknowledged
+// offset, but an offset that was not acknowledged must never be stored.
 type Consumers interface {
 	Acquire(ctx context.Context, id consumer.ID) (map[string]consumer.Position, error)
 	Begin(id consumer.ID, session string, at consumer.Position)
@@ -25,18 +25,18 @@ type Consumers interface {
 	ConsumerList
 }
 
-// ConsumerList shows and deletes the consumers of a principal: List those of all names if name is empty, ordered by
-// name and session; Delete none that is acquired.
+// ConsumerList lists and deletes the consumers of a principal. List with an empty name returns the consumers of all
+// names, ordered by name and session. Delete skips consumers that are acquired.
 type ConsumerList interface {
 	List(ctx context.Context, principal, name string) ([]consumer.Cursor, error)
 	Delete(ctx context.Context, id consumer.ID) error
 }
 
-// releaseTimeout bounds how long an ended connection waits until its last acknowledgements are written. After that the
-// store goes on trying by itself.
+// releaseTimeout is how long an ended connection waits until its last acknowledgements are written. After that the
+// store keeps retrying.
 const releaseTimeout = 5 * time.Second
 
-// checkConsumer says what is wrong with how conn.hello names a consumer.
+// checkConsumer returns the errors in the consumer fields of conn.hello.
 func (p *helloParams) checkConsumer() (fields rpc.Fields) {
 	if p.Consumer == "" {
 		return nil
@@ -53,7 +53,7 @@ func (p *helloParams) checkConsumer() (fields rpc.Fields) {
 	return fields
 }
 
-// Validate has the rules for consumers.
+// Validate checks the rules for consumers.
 func (p *helloParams) Validate() error {
 	if fields := p.checkConsumer(); fields != nil {
 		return fields
@@ -61,21 +61,21 @@ func (p *helloParams) Validate() error {
 	return nil
 }
 
-// become makes the connection the one of a named consumer and reads its cursors. A connection that was it until now is
-// closed first, and what it acknowledged is written.
-func (c *conn) become(ctx context.Context, call *rpc.Call, who rpc.Principal, name string) error {
+// becomeConsumer makes the connection the one of a named consumer and reads its cursors. The previous connection of
+// the consumer is closed first, and its acknowledgements are written.
+func (c *conn) becomeConsumer(ctx context.Context, call *rpc.Call, who rpc.Principal, name string) error {
 	if c.e.cfg.Consumers == nil {
 		return rpc.NotSupported("named consumers are not kept by this server").With(map[string]any{"field": "/consumer"})
 	}
 	id := consumer.ID{Principal: who.ID, Name: name}
-	c.e.claim(c, id)
+	c.e.claimConsumer(c, id)
 	stored, err := c.e.cfg.Consumers.Acquire(ctx, id)
 	switch {
 	case errors.Is(err, consumer.ErrTooMany):
-		c.e.unclaim(c, id)
+		c.e.unclaimConsumer(c, id)
 		return rpc.Conflict("too many named consumers: use or delete one of those there are").With(map[string]any{"field": "/consumer"})
 	case err != nil:
-		c.e.unclaim(c, id)
+		c.e.unclaimConsumer(c, id)
 		c.closeAfter(call, CloseInternal, "the consumer's cursors cannot be read")
 		return fmt.Errorf("socket: read cursors: %w", err)
 	}
@@ -85,8 +85,8 @@ func (c *conn) become(ctx context.Context, call *rpc.Call, who rpc.Principal, na
 	return nil
 }
 
-// claim makes c the connection of a consumer. Of two that come at the same time the later one stays.
-func (e *Endpoint) claim(c *conn, id consumer.ID) {
+// claimConsumer makes c the connection of a consumer. Of two concurrent claims the later one wins.
+func (e *Endpoint) claimConsumer(c *conn, id consumer.ID) {
 	e.mu.Lock()
 	older := e.consumers[id]
 	e.consumers[id] = c
@@ -96,7 +96,7 @@ func (e *Endpoint) claim(c *conn, id consumer.ID) {
 	}
 }
 
-func (e *Endpoint) unclaim(c *conn, id consumer.ID) {
+func (e *Endpoint) unclaimConsumer(c *conn, id consumer.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.consumers[id] == c {
@@ -104,7 +104,7 @@ func (e *Endpoint) unclaim(c *conn, id consumer.ID) {
 	}
 }
 
-// supersede ends a connection whose consumer has come back on another one. From here on it moves no stored cursor.
+// supersede ends a connection whose consumer has reconnected elsewhere. From then on it moves no stored cursor.
 func (c *conn) supersede() {
 	c.mu.Lock()
 	c.superseded = true
@@ -112,12 +112,12 @@ func (c *conn) supersede() {
 	_ = c.Close(CloseSuperseded, "the consumer has connected anew")
 }
 
-// quit gives up the consumer of a connection that has ended, and writes what it acknowledged.
-func (c *conn) quit() {
+// releaseConsumer releases the consumer of a connection that has ended, and writes its acknowledgements.
+func (c *conn) releaseConsumer() {
 	if c.stored == nil {
 		return
 	}
-	c.e.unclaim(c, c.consumer)
+	c.e.unclaimConsumer(c, c.consumer)
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
 	if err := c.e.cfg.Consumers.Release(ctx, c.consumer); err != nil {
@@ -125,29 +125,31 @@ func (c *conn) quit() {
 	}
 }
 
-// keeps tells whether the connection moves stored cursors; the caller holds c.mu, as for the following.
-func (c *conn) keeps() bool { return c.stored != nil && !c.superseded }
+// movesStored reports whether the connection moves stored cursors. The caller of this and of the following methods
+// holds c.mu.
+func (c *conn) movesStored() bool { return c.stored != nil && !c.superseded }
 
-// startAt is where a new cursor begins: at the consumer's stored one, else at another offset.
+// startAt returns the start of a new cursor: the consumer's stored position, else the offset otherwise.
 func (c *conn) startAt(session string, log journal.Log, otherwise uint64) (pos uint64, g *gap, found bool) {
 	at, found := c.stored[session]
 	if !found {
 		return otherwise, nil, false
 	}
-	pos, g = resume(log, at.Epoch, at.Offset)
+	pos, g = resumeAt(log, at.Epoch, at.Offset)
 	return pos, g, true
 }
 
-// setBack puts a stored cursor that is beyond the end of its log there: acknowledgements would not move it.
-func (c *conn) setBack(session string, log journal.Log) {
+// clampStored moves a stored cursor that is beyond the end of its log to that end: acknowledgements would not move
+// it.
+func (c *conn) clampStored(session string, log journal.Log) {
 	if at := c.stored[session]; at.Epoch == log.Epoch && at.Offset > log.Head {
 		c.store(session, consumer.Position{Epoch: log.Epoch, Offset: log.Head}, Consumers.Move)
 	}
 }
 
-// settle gives sessions without a stored cursor one where the connection began, so that nothing is missed when the
-// client goes before it acknowledges anything.
-func (c *conn) settle() {
+// storeMissing stores a cursor for sessions without one, where the connection began, so that no event is missed when
+// the client disconnects before its first acknowledgement.
+func (c *conn) storeMissing() {
 	c.unsettled = false
 	if c.stored == nil {
 		return
@@ -159,21 +161,21 @@ func (c *conn) settle() {
 	}
 }
 
-// keep notes how far a session was acknowledged.
-func (c *conn) keep(session string, cur *cursor) {
+// noteAcked notes the acknowledged offset of a session.
+func (c *conn) noteAcked(session string, cur *cursor) {
 	if was := c.stored[session]; was.Epoch != cur.epoch || was.Offset < cur.acked {
 		c.store(session, consumer.Position{Epoch: cur.epoch, Offset: cur.acked}, Consumers.Advance)
 	}
 }
 
 func (c *conn) store(session string, at consumer.Position, change func(Consumers, consumer.ID, string, consumer.Position)) {
-	if c.keeps() {
+	if c.movesStored() {
 		c.stored[session], c.unwritten = at, true
 		change(c.e.cfg.Consumers, c.consumer, session, at)
 	}
 }
 
-// writeCursors makes what was noted durable.
+// writeCursors makes the noted cursors durable.
 func (c *conn) writeCursors(ctx context.Context) error {
 	c.mu.Lock()
 	unwritten := c.unwritten

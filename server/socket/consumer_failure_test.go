@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// Shutting down writes what was acknowledged.
+// Shutdown writes the acknowledgements.
 func TestConsumerIsWrittenByShutdown(t *testing.T) {
 	w, store := newConsumerWorld(t, journal.Config{})
 	w.append("s1", "Message", 3)
@@ -36,7 +36,7 @@ func TestConsumerIsWrittenByShutdown(t *testing.T) {
 	}
 }
 
-// unsteady is a store whose database comes and goes.
+// unsteady is a store whose database can be made to fail.
 type unsteady struct {
 	Consumers
 	gone atomic.Bool
@@ -58,7 +58,7 @@ func (u *unsteady) Flush(ctx context.Context) error {
 	return u.Consumers.Flush(ctx)
 }
 
-// Without its database a consumer cannot begin; one that has begun goes on.
+// Without its database a consumer cannot begin; one that has begun continues.
 func TestConsumerWithoutDatabase(t *testing.T) {
 	store := &unsteady{Consumers: openConsumers(t, filepath.Join(t.TempDir(), "consumers.db"), consumer.Config{FlushEvery: time.Hour})}
 	w := newWorld(t, Config{Consumers: store}, journal.Config{})
@@ -83,8 +83,8 @@ func TestConsumerWithoutDatabase(t *testing.T) {
 	c.events("s1", 4, 5)
 }
 
-// A client that has gone without a word is still connected as far as the server knows, and cannot be written to. Its
-// next connection does not wait for that.
+// A client that has disappeared without closing is still connected for the server, and cannot be written to. Its next
+// connection does not wait for that.
 func TestSupersedeOfAStalledConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, err := database.Open(context.Background(), filepath.Join(t.TempDir(), "consumers.db"), database.Options{})
@@ -103,7 +103,7 @@ func TestSupersedeOfAStalledConnection(t *testing.T) {
 		older, _ := w.dialConsumer("session:s1", "shop", object{"from": "oldest"})
 		older.events("s1", 1, 2)
 		older.call("events.ack", object{"offset": 1}, nil)
-		w.append("s1", "Message", 1) // which nobody reads
+		w.append("s1", "Message", 1) // which the client does not read
 		synctest.Wait()
 		start := time.Now()
 		newer, _ := w.dialConsumer("session:s1", "shop", nil)

@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-func TestConsumerGoesOn(t *testing.T) {
+func TestConsumerResumes(t *testing.T) {
 	w, _ := newConsumerWorld(t, journal.Config{})
 	w.append("s1", "Message", 10)
 	c, r := w.dialConsumer("session:s1", "shop", object{"from": "oldest"})
@@ -25,7 +25,7 @@ func TestConsumerGoesOn(t *testing.T) {
 	c.leave()
 	w.append("s1", "Message", 2)
 
-	// What was not acknowledged comes again, and from counts no more.
+	// Unacknowledged events are sent again, and from is ignored.
 	c, r = w.dialConsumer("session:s1", "shop", object{"from": "head"})
 	if s := r.Sessions[0]; !s.Resumed || *s.Replay != (offsetRange{5, 12}) {
 		t.Fatalf("%+v", s)
@@ -43,7 +43,7 @@ func TestConsumerGoesOn(t *testing.T) {
 	}
 	c.leave()
 
-	// Another name, and the same name of another principal, have their own.
+	// Another name, and the same name of another principal, have cursors of their own.
 	for _, other := range []struct{ token, name string }{{"session:s1", "mail"}, {"admin", "shop"}} {
 		c, r = w.dialConsumer(other.token, other.name, object{"filters": []any{object{"sessions": []string{"s1"}}}})
 		if s := r.Sessions[0]; s.Resumed || s.Replay != nil {
@@ -53,7 +53,7 @@ func TestConsumerGoesOn(t *testing.T) {
 	}
 }
 
-// A consumer that goes before it acknowledges anything misses nothing of what comes while it is away.
+// A consumer that disconnects before its first acknowledgement misses no event of its absence.
 func TestConsumerBeginsAtTheHead(t *testing.T) {
 	w, _ := newConsumerWorld(t, journal.Config{})
 	w.append("s1", "Message", 3)
@@ -67,8 +67,8 @@ func TestConsumerBeginsAtTheHead(t *testing.T) {
 	c.events("s1", 4, 5)
 }
 
-// The cursor is in the database with the reply of conn.hello, so that a crash does not undo the beginning; what is
-// acknowledged then is there at the latest when the connection has ended.
+// The cursor is in the database with the reply of conn.hello, so that a crash does not undo the beginning; later
+// acknowledgements are there at the latest when the connection has ended.
 func TestConsumerBeginIsStored(t *testing.T) {
 	w, store := newConsumerWorld(t, journal.Config{})
 	w.append("s1", "Message", 3)
@@ -96,7 +96,7 @@ func TestConsumerAndResume(t *testing.T) {
 	c.events("s1", 1, 10)
 	c.call("events.ack", object{"offset": 8}, nil)
 	c.leave()
-	// A position that the client names wins, and acknowledging from there does not set the stored one back.
+	// A position named by the client has precedence, and acknowledging from there does not set the stored one back.
 	c, _ = w.dialConsumer("session:s1", "shop", object{"resume": object{"s1": object{"epoch": epoch, "offset": 2}}})
 	c.events("s1", 3, 10)
 	c.call("events.ack", object{"offset": 5}, nil)
@@ -152,7 +152,7 @@ func TestConsumerGaps(t *testing.T) {
 	c.leave()
 	w.append("s1", "Message", 25)
 	w.awaitOldest("s1", 21)
-	for range 2 { // until something is acknowledged, the gap is told again
+	for range 2 { // until the first acknowledgement the gap is reported again
 		var r helloResult
 		c, r = w.dialConsumer("session:s1", "shop", nil)
 		if s := r.Sessions[0]; s.Resumed || s.Gap == nil || *s.Gap != (gap{6, 20, gapRetention}) {
@@ -180,7 +180,7 @@ func TestConsumerGaps(t *testing.T) {
 	}
 	c.leave()
 
-	// A log that began anew.
+	// A log that was started anew.
 	if err := w.journal.Purge(t.Context(), "s1"); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestConsumerGaps(t *testing.T) {
 	}
 }
 
-// A log that is shorter than what was acknowledged, as after a restored copy: the cursor must not stay beyond it.
+// A log that ends before the acknowledged offset, as after a restored copy: the cursor must not stay beyond it.
 func TestConsumerBeyondTheHead(t *testing.T) {
 	w, store := newConsumerWorld(t, journal.Config{})
 	w.append("s1", "Message", 3)
@@ -248,7 +248,7 @@ func TestConsumerSeeks(t *testing.T) {
 	}
 }
 
-// Sessions that come and go while the consumer is connected have cursors, too.
+// Sessions that appear and are deleted while the consumer is connected have cursors, too.
 func TestConsumerOfManySessions(t *testing.T) {
 	w, store := newConsumerWorld(t, journal.Config{})
 	c, _ := w.dialConsumer("admin", "shop", nil)
@@ -266,7 +266,7 @@ func TestConsumerOfManySessions(t *testing.T) {
 	c.events("s3", 1, 2)
 	c.call("events.ack", object{"session": "s3", "offset": 1}, nil)
 
-	// Filters that leave a session out keep its cursor for when they take it in again.
+	// Filters that leave a session out keep its cursor until they include it again.
 	var sub subscribeResult
 	c.call("events.subscribe", object{"filters": []any{object{"sessions": []string{"s1"}}}}, &sub)
 	c.call("events.subscribe", object{"filters": []any{object{"sessions": []string{"s3"}}}}, &sub)
@@ -303,7 +303,7 @@ func TestConsumerIsSuperseded(t *testing.T) {
 	}
 }
 
-// Of many that connect at the same time one stays, and the others learn why.
+// Of many that connect at the same time one stays, and the others receive the reason.
 func TestConsumersRace(t *testing.T) {
 	w, _ := newConsumerWorld(t, journal.Config{})
 	w.append("s1", "Message", 3)

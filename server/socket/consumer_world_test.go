@@ -37,7 +37,7 @@ func openConsumers(t testing.TB, path string, cfg consumer.Config) consumerStore
 	return consumerStore{s, path}
 }
 
-// written lists what another process would find in the database.
+// written lists the consumers that another process would find in the database.
 func (s consumerStore) written(t testing.TB, principal string) []consumer.Cursor {
 	t.Helper()
 	list, err := openConsumers(t, s.path, consumer.Config{}).List(context.Background(), principal, "")
@@ -47,14 +47,14 @@ func (s consumerStore) written(t testing.TB, principal string) []consumer.Cursor
 	return list
 }
 
-// newConsumerWorld is a world with named consumers, whose acknowledgements are not written before somebody asks.
+// newConsumerWorld is a world with named consumers, whose acknowledgements are written only on request.
 func newConsumerWorld(t testing.TB, jcfg journal.Config) (*world, consumerStore) {
 	t.Helper()
 	store := openConsumers(t, filepath.Join(t.TempDir(), "consumers.db"), consumer.Config{FlushEvery: time.Hour, MaxConsumers: 3})
 	return newWorld(t, Config{Consumers: store}, jcfg), store
 }
 
-// leave ends a connection and waits until the server knows.
+// leave ends a connection and waits until the server has noticed.
 func (c *client) leave() {
 	c.t.Helper()
 	before := c.w.endpoint.Connections()

@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/transports/consumer"
 )
 
-// registerConsumerMethods adds what a principal can do about its named consumers. They need no connection, so that one
-// can be cleared away that nobody connects as any more.
+// registerConsumerMethods registers the methods for a principal's named consumers. They need no connection as that
+// consumer, so that an abandoned one can be deleted.
 func registerConsumerMethods(reg *rpc.Registry, e *Endpoint) {
 	rpc.Register(reg, rpc.Method{
 		Name: "events.consumers", Summary: "List the named consumers of the credential and how far they are behind.",
@@ -68,17 +68,17 @@ func (e *Endpoint) listConsumers(ctx context.Context, call *rpc.Call, p *consume
 		n := len(result.Consumers)
 		if n == 0 || result.Consumers[n-1].Consumer != cursor.Name {
 			id := consumer.ID{Principal: call.Principal.ID, Name: cursor.Name}
-			result.Consumers = append(result.Consumers, consumerReply{cursor.Name, e.serves(id), []cursorReply{}})
+			result.Consumers = append(result.Consumers, consumerReply{cursor.Name, e.hasConsumer(id), []cursorReply{}})
 			n++
 		}
 		if _, ok := may[cursor.Session]; !ok {
-			continue // its log must not be asked for, which would begin one
+			continue // Log must not be called, because it would create a log
 		}
 		log, err := e.journal.Log(ctx, cursor.Session)
 		if err != nil {
 			return nil, fmt.Errorf("socket: read log: %w", err)
 		}
-		pos, _ := resume(log, cursor.Epoch, cursor.Offset)
+		pos, _ := resumeAt(log, cursor.Epoch, cursor.Offset)
 		last := &result.Consumers[n-1]
 		last.Sessions = append(last.Sessions, cursorReply{
 			Session: cursor.Session, Epoch: cursor.Epoch, Offset: cursor.Offset, Head: log.Head, Lag: log.Head - pos,
@@ -88,8 +88,8 @@ func (e *Endpoint) listConsumers(ctx context.Context, call *rpc.Call, p *consume
 	return result, nil
 }
 
-// serves tells whether a consumer is connected.
-func (e *Endpoint) serves(id consumer.ID) bool {
+// hasConsumer reports whether a consumer is connected.
+func (e *Endpoint) hasConsumer(id consumer.ID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.consumers[id] != nil

@@ -5,26 +5,27 @@ import (
 	"time"
 )
 
-// smallFragment is the length below which a fragment counts like a control frame, in bytes. Clients that split messages use
-// larger ones; the last fragment of a message does not count.
+// smallFragment is the length below which a fragment counts like a control frame, in bytes. Clients that split
+// messages use larger ones; the last fragment of a message does not count.
 const smallFragment = 256
 
-// controlBurst times the rate of control frames is how many may come at once.
+// controlBurst is the burst of control frames, as a multiple of their rate.
 const controlBurst = 120
 
-// headReader follows the frames in the bytes a peer sends and counts control frames and small fragments (RFC 6455, 5.2).
+// headReader parses frame heads in the bytes from a peer and counts control frames and small fragments (RFC 6455,
+// 5.2).
 type headReader struct {
-	rate   float64 // counted frames a second; 0 = they are not counted
+	rate   float64 // permitted counted frames per second; 0 = no limit
 	tokens float64
 	last   time.Time
 
 	skip uint64 // bytes left of the payload and its mask
 	head [10]byte
-	have int // bytes of head
+	have int // bytes of head read so far
 }
 
-// pass follows b and reports whether the peer keeps to the rate.
-func (h *headReader) pass(b []byte) bool {
+// allows parses b and reports whether the peer is within the rate.
+func (h *headReader) allows(b []byte) bool {
 	if h.rate <= 0 {
 		return true
 	}
@@ -38,7 +39,7 @@ func (h *headReader) pass(b []byte) bool {
 		h.head[h.have] = b[0]
 		h.have++
 		b = b[1:]
-		size, whole := h.size()
+		size, whole := h.payloadSize()
 		if !whole {
 			continue
 		}
@@ -47,18 +48,18 @@ func (h *headReader) pass(b []byte) bool {
 		} else {
 			h.skip = size
 		}
-		if h.skip < size { // no length a frame has; the library refuses it
+		if h.skip < size { // not a valid length; the library rejects it
 			h.skip = size
 		}
-		if h.counts(size) && !h.take() {
+		if h.isCounted(size) && !h.take() {
 			return false
 		}
 	}
 	return true
 }
 
-// size returns the length of the payload once the head has come that far.
-func (h *headReader) size() (size uint64, whole bool) {
+// payloadSize returns the length of the payload once the head is complete.
+func (h *headReader) payloadSize() (payloadSize uint64, whole bool) {
 	if h.have < 2 {
 		return 0, false
 	}
@@ -72,7 +73,7 @@ func (h *headReader) size() (size uint64, whole bool) {
 	}
 }
 
-func (h *headReader) counts(size uint64) bool {
+func (h *headReader) isCounted(size uint64) bool {
 	isControl, isLast := h.head[0]&0x08 != 0, h.head[0]&0x80 != 0
 	return isControl || !isLast && size < smallFragment
 }

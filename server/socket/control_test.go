@@ -14,7 +14,7 @@ func masked(first byte, payload string) []byte {
 	return append(b, payload...)
 }
 
-// Control frames and small fragments have a rate, wherever they come.
+// Control frames and small fragments have a rate, at any position in the stream.
 func TestControlFramesHaveARate(t *testing.T) {
 	hello := `{"jsonrpc":"2.0","id":1,"method":"test.echo"}`
 	for name, c := range map[string]struct {
@@ -70,7 +70,7 @@ func TestUsualControlFrames(t *testing.T) {
 	conn.call("test.echo", object{"value": 1}, nil)
 }
 
-// The reader of heads finds the frames in whatever pieces they come.
+// The head parser finds the frames for any split of the input.
 func TestHeadReader(t *testing.T) {
 	stream := bytes.Join([][]byte{
 		masked(0x81, "hello"), masked(0x89, "ping"),
@@ -83,7 +83,7 @@ func TestHeadReader(t *testing.T) {
 		h := headReader{rate: 0.05, tokens: 3, last: time.Now()}
 		for rest := stream; len(rest) > 0; {
 			n := min(piece, len(rest))
-			if !h.pass(rest[:n]) {
+			if !h.allows(rest[:n]) {
 				t.Errorf("pieces of %d: more than a ping, a fragment and a pong are counted", piece)
 				break
 			}

@@ -9,25 +9,25 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// cursor is where a connection stands in the log of one session. The fields are guarded by the connection's mu.
+// cursor is the position of a connection in the log of one session. The fields are guarded by the connection's mu.
 type cursor struct {
-	topic   *topic
-	epoch   string
-	pos     uint64 // last offset that was passed, sent or filtered out
-	gen     uint64 // changes when a method moves the cursor, so that a read under way is thrown away
-	queued  bool   // is in conn.dirty
-	live    bool   // has been at the head since it was moved: what is new is in memory
-	failed  bool   // the last read failed; the sweeper tries again
-	gone    bool   // no longer of the connection
-	gap     *gap   // to be announced before the next event
-	tell    bool   // send conn.position with the next turn
-	skipped int    // events filtered out since the client last heard an offset
-	told    uint64 // last offset the client heard of
-	dropped int    // signals that were dropped
-	owned   int    // dropped signals the client knows of
-	acked   uint64
-	sent    []sent // not acknowledged; with manual ack only
-	pending int    // bytes of sent
+	topic         *topic
+	epoch         string
+	pos           uint64 // last offset that was passed: sent or filtered out
+	gen           uint64 // incremented when a method moves the cursor, so that a concurrent read is discarded
+	queued        bool   // is in conn.dirty
+	live          bool   // has reached the head since it was moved: new events are in memory
+	failed        bool   // the last read failed; the sweeper retries
+	gone          bool   // removed from the connection
+	gap           *gap   // to be reported before the next event
+	positionDue   bool   // send conn.position with the next turn
+	skipped       int    // events filtered out since the client last received an offset
+	knownOffset   uint64 // last offset that the client received
+	dropped       int    // signals that were dropped
+	reportedDrops int    // dropped signals that were reported to the client
+	acked         uint64
+	sent          []sent // unacknowledged events; with manual ack only
+	pending       int    // bytes of sent
 }
 
 type sent struct {
@@ -35,7 +35,7 @@ type sent struct {
 	size   int
 }
 
-// window bounds what may be sent without being acknowledged.
+// window limits the events and bytes that may be sent without being acknowledged.
 type window struct{ events, bytes int }
 
 // gap is a part of a log that cannot be replayed.
@@ -48,7 +48,7 @@ type gap struct {
 // Reasons of a gap.
 const (
 	gapRetention = "retention" // removed by age or size
-	gapEpoch     = "epoch"     // the log was begun anew since the client last saw it
+	gapEpoch     = "epoch"     // the log was started anew since the client last read it
 	gapPurged    = "purged"    // the log was removed while the client was reading it
 )
 
@@ -67,16 +67,16 @@ type positionParams struct {
 	Dropped int    `json:"dropped"`
 }
 
-// queue marks a cursor as having something to read; the caller holds c.mu.
-func (c *conn) queue(cur *cursor) {
-	if !cur.queued && !cur.gone && !c.mute {
+// queueCursor marks a cursor as having events to read; the caller holds c.mu.
+func (c *conn) queueCursor(cur *cursor) {
+	if !cur.queued && !cur.gone && !c.writesEnded {
 		cur.queued = true
 		c.dirty = append(c.dirty, cur)
 	}
 }
 
-// roomFor is how much may be sent to a cursor; the caller holds c.mu.
-func (c *conn) roomFor(cur *cursor) (events, bytes int) {
+// capacityFor returns how many events and bytes may be sent to a cursor; the caller holds c.mu.
+func (c *conn) capacityFor(cur *cursor) (events, bytes int) {
 	events, bytes = c.e.cfg.TurnEvents, c.e.cfg.TurnBytes
 	if c.manual {
 		events = min(events, c.window.events-len(cur.sent))
@@ -92,7 +92,7 @@ func (c *conn) readCursors(out []byte, picked []*cursor) []byte {
 		if events <= 0 || bytes <= 0 {
 			c.mu.Lock()
 			for _, left := range picked[i:] {
-				c.queue(left)
+				c.queueCursor(left)
 			}
 			c.mu.Unlock()
 			break
@@ -106,7 +106,7 @@ func (c *conn) readCursors(out []byte, picked []*cursor) []byte {
 	return out
 }
 
-// read is what was found for a cursor, before it is certain that it may be sent.
+// read is the result of reading for a cursor, before it is certain that it may be sent.
 type read struct {
 	gen     uint64
 	epoch   string
@@ -118,15 +118,15 @@ type read struct {
 	head    uint64
 	matched []*journal.Event
 	gap     *gap
-	again   bool // there is more, although nothing was found
+	again   bool // there is more to read, although no event was found
 	err     error
 }
 
-// readCursor reads on from a cursor. The read happens without the lock; when a method has moved the cursor meanwhile,
-// what was read is dropped.
+// readCursor reads on from a cursor. The read happens without the lock; its result is dropped if a method has moved
+// the cursor meanwhile.
 func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]byte, int) {
 	c.mu.Lock()
-	roomEvents, roomBytes := c.roomFor(cur)
+	roomEvents, roomBytes := c.capacityFor(cur)
 	r := read{gen: cur.gen, epoch: cur.epoch, after: cur.pos, to: cur.pos, filters: c.filters, shared: c.shared}
 	gone, live := cur.gone, cur.live
 	c.mu.Unlock()
@@ -135,13 +135,13 @@ func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]b
 	}
 	_, r.head = cur.topic.state()
 	if !live || r.head > r.after+uint64(c.e.cfg.TurnEvents) {
-		c.hand.leave() // the journal may have to ask its store
+		c.worker.leavePool() // the journal may have to query its store
 	}
 	if roomEvents > 0 && roomBytes > 0 {
-		c.fetch(cur, &r, min(maxEvents, roomEvents), min(maxBytes, roomBytes))
+		c.fetchEvents(cur, &r, min(maxEvents, roomEvents), min(maxBytes, roomBytes))
 	}
 	c.mu.Lock()
-	notes := c.commit(cur, &r)
+	notes := c.commitRead(cur, &r)
 	c.mu.Unlock()
 	if len(notes.events) > 0 {
 		c.e.written.events.Add(uint64(len(notes.events)))
@@ -160,9 +160,9 @@ func (c *conn) readCursor(out []byte, cur *cursor, maxEvents, maxBytes int) ([]b
 	return out, r.found
 }
 
-// fetch reads from the journal. A cursor that the log does not continue from is put where the log begins now, with a
-// gap.
-func (c *conn) fetch(cur *cursor, r *read, maxEvents, maxBytes int) {
+// fetchEvents reads from the journal. A cursor at a position that the log does not continue from is moved to the
+// beginning of the log, with a gap.
+func (c *conn) fetchEvents(cur *cursor, r *read, maxEvents, maxBytes int) {
 	j, ctx, session := c.e.journal, c.e.ctx, cur.topic.session
 	epoch, head := cur.topic.state()
 	r.head = head
@@ -171,14 +171,14 @@ func (c *conn) fetch(cur *cursor, r *read, maxEvents, maxBytes int) {
 	if epoch == r.epoch {
 		events, err = j.Read(ctx, session, r.after, maxEvents, maxBytes)
 	}
-	if errors.Is(err, journal.ErrPositionLost) { // or the topic knows of another epoch, perhaps an older one: ask
+	if errors.Is(err, journal.ErrPositionLost) { // or the topic has seen another epoch, perhaps an older one: ask the journal
 		var log journal.Log
 		if log, err = j.Log(ctx, session); err == nil {
-			cur.topic.update(log)
+			cur.topic.updateLog(log)
 			r.relocate(log)
 			events, err = j.Read(ctx, session, r.after, maxEvents, maxBytes)
 		}
-		if errors.Is(err, journal.ErrPositionLost) { // the log moved on once more: next turn
+		if errors.Is(err, journal.ErrPositionLost) { // the log moved on again: retry in the next turn
 			r.again, err = true, nil
 		}
 	}
@@ -192,13 +192,13 @@ func (c *conn) fetch(cur *cursor, r *read, maxEvents, maxBytes int) {
 	}
 	r.to = events[len(events)-1].Offset
 	r.head = max(r.head, r.to)
-	r.matched = r.choose(c.e.cfg.Shared, events)
+	r.matched = r.selectEvents(c.e.cfg.Shared, events)
 }
 
-// relocate puts a read where the log can be read.
+// relocate moves a read to the first position at which the log can be read.
 func (r *read) relocate(log journal.Log) {
 	r.head = log.Head
-	oldest := before(log)
+	oldest := offsetBefore(log)
 	switch {
 	case log.Epoch != r.epoch:
 		r.gap = &gap{From: 1, To: oldest, Reason: gapPurged}
@@ -212,20 +212,20 @@ func (r *read) relocate(log journal.Log) {
 	}
 }
 
-// notes are what a committed read has to tell the client.
+// notes are the notifications that a committed read causes.
 type notes struct {
 	before   [][]byte
 	events   []*journal.Event
 	position []byte
 }
 
-// commit moves the cursor over what was read; the caller holds c.mu.
-func (c *conn) commit(cur *cursor, r *read) (n notes) {
+// commitRead moves the cursor over the read events; the caller holds c.mu.
+func (c *conn) commitRead(cur *cursor, r *read) (n notes) {
 	switch {
 	case cur.gone:
 		return notes{}
-	case cur.gen != r.gen || c.held > 0:
-		c.queue(cur)
+	case cur.gen != r.gen || c.eventHolds > 0:
+		c.queueCursor(cur)
 		return notes{}
 	case r.err != nil:
 		if !cur.failed {
@@ -250,27 +250,27 @@ func (c *conn) commit(cur *cursor, r *read) (n notes) {
 	cur.epoch, cur.pos = r.epoch, r.to
 	cur.live = r.to >= r.head || cur.live && r.gap == nil
 	n.events = r.matched
-	c.account(cur, r)
-	if cur.tell || cur.skipped >= c.e.cfg.ScanEvents {
-		cur.tell = false
+	c.countRead(cur, r)
+	if cur.positionDue || cur.skipped >= c.e.cfg.ScanEvents {
+		cur.positionDue = false
 		n.position = c.positionNote(cur, r.head)
 	}
 	if r.again || r.found > 0 && cur.pos < r.head {
-		if events, bytes := c.roomFor(cur); events > 0 && bytes > 0 {
-			c.queue(cur)
+		if events, bytes := c.capacityFor(cur); events > 0 && bytes > 0 {
+			c.queueCursor(cur)
 		}
 	}
 	return n
 }
 
-// account keeps count of what is sent and what is filtered out; the caller holds c.mu.
-func (c *conn) account(cur *cursor, r *read) {
+// countRead updates the counts of sent and filtered events; the caller holds c.mu.
+func (c *conn) countRead(cur *cursor, r *read) {
 	if len(r.matched) == 0 {
 		cur.skipped += r.found
 		return
 	}
-	cur.told = r.matched[len(r.matched)-1].Offset
-	cur.skipped = int(r.to - cur.told)
+	cur.knownOffset = r.matched[len(r.matched)-1].Offset
+	cur.skipped = int(r.to - cur.knownOffset)
 	c.lastPush = time.Now()
 	if !c.manual {
 		return
@@ -282,21 +282,21 @@ func (c *conn) account(cur *cursor, r *read) {
 	}
 }
 
-// positionNote makes a conn.position and notes that the client knows; the caller holds c.mu.
+// positionNote returns a conn.position and records that the client has received it; the caller holds c.mu.
 func (c *conn) positionNote(cur *cursor, head uint64) []byte {
-	cur.told, cur.skipped, cur.owned = cur.pos, 0, cur.dropped
+	cur.knownOffset, cur.skipped, cur.reportedDrops = cur.pos, 0, cur.dropped
 	c.lastPush = time.Now()
-	return note("conn.position", positionParams{
+	return encodeNote("conn.position", positionParams{
 		Session: cur.topic.session, Epoch: cur.epoch, Offset: cur.pos, Head: max(head, cur.pos), Dropped: cur.dropped,
 	})
 }
 
 func gapNote(session, epoch string, head uint64, g gap) []byte {
-	return note("events.gap", gapParams{Session: session, Epoch: epoch, gap: g, Head: head})
+	return encodeNote("events.gap", gapParams{Session: session, Epoch: epoch, gap: g, Head: head})
 }
 
-// note encodes a notification of plain fields, which cannot fail.
-func note(method string, params any) []byte {
+// encodeNote encodes a notification of plain fields, which cannot fail.
+func encodeNote(method string, params any) []byte {
 	raw, _ := json.Marshal(params)
 	return rpc.AppendNotification(nil, method, raw)
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Wherever a client or a stored cursor says it was: it goes on inside the log, and what lies between is a gap that says
-// so, or nothing.
+// For any position of a client or a stored cursor: it continues inside the log, and the range in between is a
+// reported gap or empty.
 func FuzzResume(f *testing.F) {
 	f.Add(true, uint64(0), uint64(0), uint64(0))
 	f.Add(true, uint64(25), uint64(30), uint64(20))
@@ -22,7 +22,7 @@ func FuzzResume(f *testing.F) {
 		if !same {
 			epoch = "other"
 		}
-		pos, g := resume(log, epoch, offset)
+		pos, g := resumeAt(log, epoch, offset)
 		if pos < dropped || pos > head {
 			t.Fatalf("goes on at %d of %+v", pos, log)
 		}

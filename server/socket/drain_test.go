@@ -10,9 +10,9 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// Servers that follow one another on one journal: each tells its clients to go, closes with 1012, and they resume on
-// the next without a loss, a duplicate or a gap.
-func TestClientsGoOnAfterDrain(t *testing.T) {
+// Servers that follow one another on one journal: each sends conn.drain to its clients, closes with 1012, and they
+// resume on the next without a loss, a duplicate or a gap.
+func TestClientsResumeAfterDrain(t *testing.T) {
 	const clients, servers, perServer = 20, 3, 200
 	db, err := database.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"), database.Options{})
 	if err != nil {

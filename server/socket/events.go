@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// registerMethods adds the methods of a connection.
+// registerMethods registers the methods of a connection.
 func registerMethods(reg *rpc.Registry, e *Endpoint) {
 	inline := func(name, summary string) rpc.Method {
 		return rpc.Method{
@@ -39,8 +39,8 @@ func registerMethods(reg *rpc.Registry, e *Endpoint) {
 	}, e.listConnections)
 }
 
-// ackShare is how many acknowledgements count as one call: with the default rate a client may acknowledge 1,000 events a
-// second one by one.
+// ackShare is the number of acknowledgements that count as one call: with the default rate a client may acknowledge
+// 1,000 events per second one by one.
 const ackShare = 20
 
 type subscribeParams struct {
@@ -68,8 +68,8 @@ func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribePa
 	if err != nil {
 		return nil, err
 	}
-	c.hold()
-	call.AfterReply(c.release)
+	c.holdEvents()
+	call.AfterReply(c.releaseEvents)
 	c.setFilters(call.Principal, filters)
 	result := &subscribeResult{Sessions: make([]subscribedReply, 0, len(sessions))}
 	for _, id := range sessions {
@@ -79,12 +79,12 @@ func (e *Endpoint) subscribe(ctx context.Context, call *rpc.Call, p *subscribePa
 			return nil, err
 		}
 		c.mu.Lock()
-		c.setBack(id, log)
+		c.clampStored(id, log)
 		result.Sessions = append(result.Sessions, subscribedReply{id, cur.epoch, cur.pos + 1, log.Head})
 		c.mu.Unlock()
 	}
 	c.mu.Lock()
-	c.settle()
+	c.storeMissing()
 	c.mu.Unlock()
 	return result, c.writeCursors(ctx)
 }
@@ -101,8 +101,8 @@ type placeReply struct {
 
 func (e *Endpoint) unsubscribe(_ context.Context, call *rpc.Call, _ *struct{}) (*unsubscribeResult, error) {
 	c := call.Conn.(*conn)
-	c.hold()
-	call.AfterReply(c.release)
+	c.holdEvents()
+	call.AfterReply(c.releaseEvents)
 	result := &unsubscribeResult{Sessions: []placeReply{}}
 	c.mu.Lock()
 	for id, cur := range c.cursors {
@@ -130,16 +130,16 @@ func (e *Endpoint) ack(_ context.Context, call *rpc.Call, p *ackParams) (*ackRes
 		return nil, err
 	}
 	c := call.Conn.(*conn)
-	c.hold()
-	call.AfterReply(c.release)
-	offset, err := c.ack(session, p.Offset)
+	c.holdEvents()
+	call.AfterReply(c.releaseEvents)
+	offset, err := c.ackEvents(session, p.Offset)
 	if err != nil {
 		return nil, err
 	}
 	return &ackResult{session, offset}, nil
 }
 
-// ownSession is the session a call names, or the one its credential is bound to.
+// ownSession returns the session named in a call, or the one of its credential.
 func ownSession(call *rpc.Call, named string) (string, error) {
 	switch {
 	case named != "":
@@ -156,7 +156,7 @@ type seekParams struct {
 	Time    string  `json:"time" rpc:"format=time" doc:"instead of offset: begin with the first event whose time is this or later; events that came late lie behind it"`
 }
 
-// Validate wants exactly one place.
+// Validate requires exactly one position.
 func (p *seekParams) Validate() error {
 	if (p.Offset == nil) == (p.Time == "") {
 		return rpc.Fields{{Pointer: "/offset", Problem: "give exactly one of offset and time"}}
@@ -192,10 +192,10 @@ func (e *Endpoint) seek(ctx context.Context, call *rpc.Call, p *seekParams) (*se
 	if err != nil {
 		return nil, err
 	}
-	c.hold()
-	call.AfterReply(c.release)
+	c.holdEvents()
+	call.AfterReply(c.releaseEvents)
 	c.mu.Lock()
-	c.move(cur, log.Epoch, pos, g, log.Head)
+	c.moveCursor(cur, log.Epoch, pos, g, log.Head)
 	c.store(session, consumer.Position{Epoch: log.Epoch, Offset: pos}, Consumers.Move)
 	c.mu.Unlock()
 	if err := c.writeCursors(ctx); err != nil {
@@ -204,7 +204,7 @@ func (e *Endpoint) seek(ctx context.Context, call *rpc.Call, p *seekParams) (*se
 	return &seekResult{session, log.Epoch, pos + 1, log.Head, g}, nil
 }
 
-// findOffset is where a seek to an offset leads.
+// findOffset resolves a seek to an offset.
 func (e *Endpoint) findOffset(ctx context.Context, session string, p *seekParams) (log journal.Log, pos uint64, g *gap, err error) {
 	log, err = e.journal.Log(ctx, session)
 	if err != nil {
@@ -213,15 +213,15 @@ func (e *Endpoint) findOffset(ctx context.Context, session string, p *seekParams
 	if *p.Offset > log.Head {
 		return log, 0, nil, rpc.PositionLost("the offset is beyond the end of the log").With(map[string]any{"head": log.Head})
 	}
-	pos, g = resume(log, log.Epoch, *p.Offset)
-	if *p.Offset == 0 { // the beginning is wherever the log begins now
+	pos, g = resumeAt(log, log.Epoch, *p.Offset)
+	if *p.Offset == 0 { // the beginning is the current beginning of the log
 		g = nil
 	}
 	return log, pos, g, nil
 }
 
-// findTime is where a seek to a time leads. At the beginning of what is kept it is not known which of the events before
-// belong to what was asked for, so all count as a gap.
+// findTime resolves a seek to a time. If that is the beginning of the log, removed events may have matched the time,
+// so all of them count as a gap.
 func (e *Endpoint) findTime(ctx context.Context, session string, p *seekParams) (log journal.Log, pos uint64, g *gap, err error) {
 	t, err := time.Parse(time.RFC3339, p.Time)
 	if err != nil {
@@ -231,7 +231,7 @@ func (e *Endpoint) findTime(ctx context.Context, session string, p *seekParams) 
 	if err != nil {
 		return log, 0, nil, fmt.Errorf("socket: search log: %w", err)
 	}
-	if oldest := before(log); oldest > 0 && pos <= oldest {
+	if oldest := offsetBefore(log); oldest > 0 && pos <= oldest {
 		pos, g = oldest, &gap{From: 1, To: oldest, Reason: gapRetention}
 	}
 	return log, pos, g, nil

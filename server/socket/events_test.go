@@ -142,7 +142,7 @@ func TestSeekByTime(t *testing.T) {
 	seek(logged[1], 1, nil)
 	seek(logged[1].Add(-240*time.Hour), 1, nil)
 	seek(now().Add(time.Hour), 5, nil)
-	// Retention passes.
+	// Time passes, and retention removes events.
 	clock.Add(2 * time.Hour.Milliseconds())
 	w.append("s1", "Message", 4)
 	c.events("s1", 5, 8)
@@ -228,7 +228,7 @@ func TestGaps(t *testing.T) {
 	})
 }
 
-// awaitOldest waits for retention to have done its work.
+// awaitOldest waits until retention has removed events.
 func (w *world) awaitOldest(session string, oldest uint64) journal.Log {
 	w.t.Helper()
 	for end := time.Now().Add(waitLimit); ; {
@@ -243,7 +243,7 @@ func (w *world) awaitOldest(session string, oldest uint64) journal.Log {
 	}
 }
 
-// Retention overtakes a connection that stands still at its window.
+// Retention overtakes a connection whose window is full.
 func TestGapWhileConnected(t *testing.T) {
 	w := newWorld(t, Config{}, journal.Config{RetainEvents: 10, SweepEvery: time.Millisecond, RingEvents: 10})
 	c := w.dial("session:s1")
@@ -261,7 +261,7 @@ func TestGapWhileConnected(t *testing.T) {
 	c.events("s1", 31, 32)
 }
 
-// A purged log begins anew under another epoch while a client is connected.
+// A purged log starts anew under another epoch while a client is connected.
 func TestPurge(t *testing.T) {
 	w := newWorld(t, Config{}, journal.Config{})
 	c := w.dial("session:s1")

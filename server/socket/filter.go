@@ -8,8 +8,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// Filter says which events a connection wants: all conditions that are given must hold. Several filters are
-// alternatives.
+// Filter selects events of a connection: all given conditions must hold. Several filters are alternatives.
 type Filter struct {
 	Sessions        []string `json:"sessions,omitempty" rpc:"max=200,each.min=1,each.max=256" doc:"session ids, or * for all; absent = all"`
 	Types           []string `json:"types,omitempty" rpc:"max=200,each.min=1,each.max=64" doc:"event types, or * for all; absent = all"`
@@ -18,14 +17,14 @@ type Filter struct {
 	IncludeVolatile bool     `json:"include_volatile,omitempty" doc:"also send signals such as typing"`
 }
 
-// everything is what a client gets that says nothing about filters: all durable events it may see.
+// everything is the default of a client without filters: all durable events it may see.
 var everything = compileFilters([]Filter{{}})
 
-// filterSet is a compiled list of filters; it does not change.
+// filterSet is a compiled list of filters; it is immutable.
 type filterSet struct {
 	list   []compiledFilter
 	all    bool       // every durable event matches
-	naming *filterSet // those of the filters that name sessions
+	naming *filterSet // only the filters that name sessions
 }
 
 type compiledFilter struct {
@@ -37,7 +36,7 @@ func compileFilters(list []Filter) *filterSet {
 	s := &filterSet{}
 	for _, f := range list {
 		c := compiledFilter{
-			sessions: setOrAny(f.Sessions), types: setOrAny(f.Types), chats: set(f.Chats), exclude: set(f.ExcludeTypes), volatile: f.IncludeVolatile,
+			sessions: setOrAny(f.Sessions), types: setOrAny(f.Types), chats: toSet(f.Chats), exclude: toSet(f.ExcludeTypes), volatile: f.IncludeVolatile,
 		}
 		if c.sessions == nil && c.types == nil && c.chats == nil && c.exclude == nil {
 			s.all = true
@@ -51,15 +50,15 @@ func compileFilters(list []Filter) *filterSet {
 // anyValue in a list of sessions or types stands for all, and in exclude_types for all types.
 const anyValue = "*"
 
-// setOrAny is set for a list in which anyValue may stand; nil = any.
+// setOrAny returns the set of a list that may contain anyValue; nil = any.
 func setOrAny(list []string) map[string]struct{} {
 	if slices.Contains(list, anyValue) {
 		return nil
 	}
-	return set(list)
+	return toSet(list)
 }
 
-func set(list []string) map[string]struct{} {
+func toSet(list []string) map[string]struct{} {
 	if len(list) == 0 {
 		return nil
 	}
@@ -70,7 +69,7 @@ func set(list []string) map[string]struct{} {
 	return m
 }
 
-// checkFilters refuses what a filter cannot mean; fields are named below /filters.
+// checkFilters rejects invalid filters; fields are named below /filters.
 func checkFilters(list []Filter, most int) *rpc.Error {
 	if len(list) > most {
 		return rpc.InvalidParams("/filters", "must have at most "+strconv.Itoa(most)+" items")
@@ -85,7 +84,7 @@ func checkFilters(list []Filter, most int) *rpc.Error {
 	return nil
 }
 
-// checkChats names chats that are no JIDs: events carry addresses, of which a number is only a part.
+// checkChats reports chats that are not JIDs: events carry addresses, of which a number is only a part.
 func checkChats(chats []string, below string) (bad rpc.Fields) {
 	for i, chat := range chats {
 		if !strings.Contains(chat, "@") {
@@ -95,21 +94,21 @@ func checkChats(chats []string, below string) (bad rpc.Fields) {
 	return bad
 }
 
-// wants tells whether any event of the session can match.
-func (s *filterSet) wants(session string) bool {
+// matchesSession reports whether any event of the session can match.
+func (s *filterSet) matchesSession(session string) bool {
 	if s.all {
 		return true
 	}
 	for i := range s.list {
-		if has(s.list[i].sessions, session) {
+		if contains(s.list[i].sessions, session) {
 			return true
 		}
 	}
 	return false
 }
 
-// wantsAny tells whether sessions that are not named can match.
-func (s *filterSet) wantsAny() bool {
+// matchesUnnamed reports whether sessions that are not named can match.
+func (s *filterSet) matchesUnnamed() bool {
 	for i := range s.list {
 		if s.list[i].sessions == nil {
 			return true
@@ -118,8 +117,8 @@ func (s *filterSet) wantsAny() bool {
 	return false
 }
 
-// named lists the sessions that filters name.
-func (s *filterSet) named() []string {
+// namedSessions returns the sessions that filters name.
+func (s *filterSet) namedSessions() []string {
 	var list []string
 	for i := range s.list {
 		for id := range s.list[i].sessions {
@@ -129,7 +128,7 @@ func (s *filterSet) named() []string {
 	return list
 }
 
-// match tells whether an event passes.
+// match reports whether an event matches.
 func (s *filterSet) match(session, kind string, chats []string, volatile bool) bool {
 	if s.all && !volatile {
 		return true
@@ -143,7 +142,7 @@ func (s *filterSet) match(session, kind string, chats []string, volatile bool) b
 }
 
 func (f *compiledFilter) match(session, kind string, chats []string, volatile bool) bool {
-	if volatile && !f.volatile || !has(f.sessions, session) || !has(f.types, kind) {
+	if volatile && !f.volatile || !contains(f.sessions, session) || !contains(f.types, kind) {
 		return false
 	}
 	if _, out := f.exclude[kind]; out {
@@ -163,7 +162,7 @@ func (f *compiledFilter) match(session, kind string, chats []string, volatile bo
 	return false
 }
 
-func has(m map[string]struct{}, key string) bool {
+func contains(m map[string]struct{}, key string) bool {
 	if m == nil {
 		return true
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// documented are the codes a client can be closed with for what it sends.
+// documented are the close codes for invalid input of a client.
 var documented = []int{
 	closedNoCode, 1000, CloseProtocol, CloseRate, CloseBadFrame, CloseHelloMissing, CloseAuth, CloseTokenExpired,
 	CloseProtocolVersion, CloseForbidden, CloseProtocolErrors, CloseSuperseded,
 }
 
-// FuzzFrames: after any text frame, before conn.hello or after it, a connection answers the next call or is closed with
-// a documented code; everything it sends is JSON, and nothing of it stays.
+// FuzzFrames: after any text frame, before conn.hello or after it, a connection answers the next call or is closed
+// with a documented code; all its output is JSON, and none of its state remains.
 func FuzzFrames(f *testing.F) {
 	for _, frame := range []string{
 		``, `{`, `[]`, `[1,2]`, `{"jsonrpc":"2.0","id":1,"method":"test.echo","params":{"value":[[]]}}`,
@@ -63,7 +63,7 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
-// FuzzWire: any bytes below the WebSocket end in nothing worse than the end of their connection.
+// FuzzWire: arbitrary bytes below the WebSocket only end their own connection.
 func FuzzWire(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(maskedFrame(0x81, []byte(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1}}`)))
@@ -82,7 +82,7 @@ func FuzzWire(f *testing.F) {
 		read := make(chan struct{})
 		go func(in *bufio.Reader) {
 			defer close(read)
-			_, _ = io.Copy(io.Discard, in) // until the connection ends, from whichever side
+			_, _ = io.Copy(io.Discard, in) // until the connection ends, from either side
 		}(c.in)
 		_ = c.net.SetWriteDeadline(time.Now().Add(waitLimit))
 		_, _ = c.net.Write(b) // fails when the server has closed the connection before

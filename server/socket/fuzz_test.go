@@ -11,15 +11,15 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// FuzzStreamID: whatever comes back as an id is refused as such, or is one that the server made, and says what that
-// said.
+// FuzzStreamID: any id is either rejected as an invalid id, or was made by the server and decodes to the encoded
+// positions.
 func FuzzStreamID(f *testing.F) {
 	key := []byte("key of the test")
 	f.Add("", []byte{})
 	f.Add("42", []byte{1, 's', 1, 'e', 9})
 	f.Add(string(appendStreamID(nil, key, nil)), []byte{2, 's', '1', 1, 'e', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
-	f.Add(string(appendStreamID(nil, key, []spot{{"s1", "0123456789abcdef", 7}, {"s2", "e", 1 << 60}})), []byte{1, 'a', 1, 'b', 1, 1, 'a', 1, 'b', 2})
-	f.Add(string(appendStreamID(nil, []byte("other"), []spot{{"s1", "e", 1}})), []byte{0, 0, 0})
+	f.Add(string(appendStreamID(nil, key, []streamPosition{{"s1", "0123456789abcdef", 7}, {"s2", "e", 1 << 60}})), []byte{1, 'a', 1, 'b', 1, 1, 'a', 1, 'b', 2})
+	f.Add(string(appendStreamID(nil, []byte("other"), []streamPosition{{"s1", "e", 1}})), []byte{0, 0, 0})
 	f.Fuzz(func(t *testing.T, id string, signed []byte) {
 		check := func(id string) {
 			places, problem := parseStreamID(id, key)
@@ -29,12 +29,12 @@ func FuzzStreamID(f *testing.F) {
 				}
 				return
 			}
-			var list []spot
+			var list []streamPosition
 			for session, at := range places {
 				if session == "" || at.Epoch == "" {
 					t.Fatalf("%q names %q in %q", id, session, at.Epoch)
 				}
-				list = append(list, spot{session, at.Epoch, at.Offset})
+				list = append(list, streamPosition{session, at.Epoch, at.Offset})
 			}
 			again, problem := parseStreamID(string(appendStreamID(nil, key, list)), key)
 			if problem != nil || !reflect.DeepEqual(again, places) {
@@ -42,14 +42,14 @@ func FuzzStreamID(f *testing.F) {
 			}
 		}
 		check(id)
-		// Behind a good signature the rest must hold by itself.
+		// Behind a valid signature the other checks must hold by themselves.
 		body := append([]byte{idVersion}, signed...)
 		check(base64.RawURLEncoding.EncodeToString(append(body, signID(key, body)...)))
 	})
 }
 
-// FuzzStreamQuery: a query is refused with an error that names what is wrong, or gives a filter that keeps to the
-// bounds of one and can be matched.
+// FuzzStreamQuery: a query is rejected with an error that names the invalid parameter, or gives a filter within the
+// limits that can be matched.
 func FuzzStreamQuery(f *testing.F) {
 	for _, query := range []string{
 		"", "sessions=*", "sessions=s1,s2&types=Message&types=Receipt", "chats=1@g.us,2@s.whatsapp.net&exclude_types=Call&include_volatile=true",
@@ -77,7 +77,7 @@ func FuzzStreamQuery(f *testing.F) {
 	})
 }
 
-// FuzzFilters: filters as calls give them.
+// FuzzFilters: filters in the form of call params.
 func FuzzFilters(f *testing.F) {
 	for _, text := range []string{
 		`{"filters":[]}`, `{"filters":[{}]}`, `{"filters":[{"sessions":["*"]},{"types":["Message"],"chats":["1@g.us"],"include_volatile":true}]}`,
@@ -102,7 +102,7 @@ func FuzzFilters(f *testing.F) {
 	})
 }
 
-// checkFilter holds a compiled filter against what the filter says, for events that it names and others.
+// checkFilter compares a compiled filter with its definition, for events that it names and others.
 func checkFilter(t *testing.T, f Filter) {
 	if len(f.Sessions) > 200 || len(f.Types) > 200 || len(f.Chats) > 500 || len(f.ExcludeTypes) > 200 {
 		t.Fatalf("larger than a filter may be: %+v", f)
@@ -125,7 +125,7 @@ func checkFilter(t *testing.T, f Filter) {
 	}
 	for _, session := range []string{"unnamed", first(f.Sessions, "s")} {
 		inSession := anyOf(f.Sessions, "*") || anyOf(f.Sessions, session)
-		if compiled.wants(session) != inSession {
+		if compiled.matchesSession(session) != inSession {
 			t.Fatalf("%+v wants %q: %v", f, session, !inSession)
 		}
 		for _, kind := range []string{"Unnamed", first(f.Types, "T"), first(f.ExcludeTypes, "X")} {

@@ -21,10 +21,10 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// waitLimit is how long a test waits for something that must come.
+// waitLimit is how long a test waits for a required condition.
 const waitLimit = 10 * time.Second
 
-// tokens is an Authenticator that knows "admin", "expired", "public" and "session:<id>".
+// tokens is an Authenticator that accepts "admin", "expired", "public" and "session:<id>".
 type tokens struct{}
 
 func (tokens) Authenticate(_ context.Context, token string) (rpc.Principal, error) {
@@ -82,7 +82,7 @@ type world struct {
 	directory *directory
 	url       string
 	client    *http.Client
-	jumps     bool // the clock is a test's
+	jumps     bool // a test controls the clock
 	end       func()
 
 	mu     sync.Mutex
@@ -91,7 +91,7 @@ type world struct {
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// remember keeps the connection a dial made, for tests that go below the WebSocket.
+// remember records the connection that a dial made, for tests that go below the WebSocket.
 func (w *world) remember(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
@@ -247,7 +247,7 @@ func quiet(c rpctest.Conn) error {
 	return err
 }
 
-// message is anything the server sends.
+// message is any message of the server.
 type message struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
@@ -355,8 +355,8 @@ func (c *client) events(session string, from, to uint64) {
 	}
 }
 
-// newSession expects the events of a session that has just appeared, up to an offset, and one conn.position that says where
-// the client stands, behind the events it covers.
+// newSession expects the events of a session that has just appeared, up to an offset, and one conn.position with the
+// client's position behind the events it covers.
 func (c *client) newSession(session string, to uint64) {
 	c.t.Helper()
 	var last uint64
@@ -400,7 +400,7 @@ func (c *client) closed(code int) {
 	}
 }
 
-// skipPositions is fails for calls during which conn.position may come.
+// skipPositions is fails for calls during which conn.position may arrive.
 func (c *client) skipPositions(code int, method string, params any) message {
 	c.t.Helper()
 	c.send(method, params)

@@ -12,7 +12,7 @@ import (
 
 const methodHello = "conn.hello"
 
-// maxHelloReply bounds the reply of conn.hello, which lists every session, in bytes.
+// maxHelloReply limits the reply of conn.hello, which lists every session, in bytes.
 const maxHelloReply = 4 << 20
 
 type helloParams struct {
@@ -26,7 +26,7 @@ type helloParams struct {
 	Ack       string              `json:"ack" rpc:"enum=none|manual" doc:"manual: the server waits for events.ack at the end of the window; default none, with a consumer manual"`
 	Window    *windowParams       `json:"window" doc:"how much may be sent without ack"`
 	Heartbeat string              `json:"heartbeat" rpc:"enum=ping|message" doc:"message: while nothing else comes, conn.position is sent at each heartbeat, for clients that cannot see pings; default ping alone"`
-	// BatchEvents puts the events of one write into one frame.
+	// BatchEvents puts the events of one turn into one frame.
 	BatchEvents bool `json:"batch_events" doc:"several events may come as one array"`
 }
 
@@ -72,7 +72,7 @@ type offsetRange struct {
 	To   uint64 `json:"to"`
 }
 
-// hello is conn.hello. It runs on the reading goroutine, before any other call.
+// hello implements conn.hello. It runs on the reading goroutine, before any other call.
 func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*helloResult, error) {
 	c := call.Conn.(*conn)
 	if c.greeted.Load() {
@@ -98,22 +98,22 @@ func (e *Endpoint) hello(ctx context.Context, call *rpc.Call, p *helloParams) (*
 		return nil, err
 	}
 	if who.Session != "" {
-		if !e.bind(who.Session) {
+		if !e.bindSession(who.Session) {
 			c.closeAfter(call, CloseConnectionLimit, "too many connections on this session")
 			return nil, rpc.RateLimited("too many connections on this session", e.cfg.DrainRetry)
 		}
 		c.boundTo = who.Session
 	}
 	if p.Consumer != "" {
-		if err := c.become(ctx, call, who, p.Consumer); err != nil {
-			e.unbind(c) // the client may say hello once more
+		if err := c.becomeConsumer(ctx, call, who, p.Consumer); err != nil {
+			e.unbindSession(c) // the client may repeat conn.hello
 			return nil, err
 		}
 	}
 	c.configure(p)
-	c.hold()
-	call.AfterReply(c.release)
-	replies, err := c.begin(ctx, who, filters, sessions, p)
+	c.holdEvents()
+	call.AfterReply(c.releaseEvents)
+	replies, err := c.beginCursors(ctx, who, filters, sessions, p)
 	if err != nil {
 		c.closeAfter(call, CloseInternal, "the journal or the cursors cannot be read")
 		return nil, err
@@ -137,10 +137,10 @@ func (c *conn) closeAfter(call *rpc.Call, code int, reason string) {
 	call.AfterReply(func() { _ = c.Close(code, reason) })
 }
 
-// identify finds out who is at the other end: by the upgrade, else by the token.
+// identify returns the principal of the connection: from the upgrade, else from the token.
 func (c *conn) identify(ctx context.Context, call *rpc.Call, token string) (rpc.Principal, error) {
-	who := c.who
-	if !c.known {
+	who := c.principal
+	if !c.authenticated {
 		if token == "" {
 			c.closeAfter(call, CloseAuth, "no credential")
 			return who, rpc.Unauthenticated("a token is needed, in the upgrade or in conn.hello")
@@ -167,7 +167,7 @@ func (c *conn) identify(ctx context.Context, call *rpc.Call, token string) (rpc.
 	return who, nil
 }
 
-// configure takes over how the client wants its events.
+// configure applies the options of conn.hello.
 func (c *conn) configure(p *helloParams) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,8 +188,8 @@ func (c *conn) configure(p *helloParams) {
 	}
 }
 
-// begin puts cursors on the sessions, where the client left off or as it asked.
-func (c *conn) begin(ctx context.Context, who rpc.Principal, filters *filterSet, sessions []string, p *helloParams) ([]sessionReply, error) {
+// beginCursors puts cursors on the sessions, at the positions to resume or the requested ones.
+func (c *conn) beginCursors(ctx context.Context, who rpc.Principal, filters *filterSet, sessions []string, p *helloParams) ([]sessionReply, error) {
 	c.setFilters(who, filters)
 	replies := make([]sessionReply, 0, len(sessions))
 	wanted := make(map[string]struct{}, len(sessions))
@@ -202,34 +202,34 @@ func (c *conn) begin(ctx context.Context, who rpc.Principal, filters *filterSet,
 		reply := sessionReply{Session: id, Epoch: log.Epoch, Head: log.Head, Oldest: log.Oldest}
 		pos := log.Head
 		if p.From == "oldest" {
-			pos = before(log)
+			pos = offsetBefore(log)
 		}
 		c.mu.Lock()
 		from, found := p.Resume[id]
 		if found {
-			pos, reply.Gap = resume(log, from.Epoch, from.Offset)
+			pos, reply.Gap = resumeAt(log, from.Epoch, from.Offset)
 		} else {
 			pos, reply.Gap, found = c.startAt(id, log, pos)
 		}
-		c.setBack(id, log)
+		c.clampStored(id, log)
 		reply.Resumed = found && reply.Gap == nil
 		if pos < log.Head {
 			reply.Replay = &offsetRange{From: pos + 1, To: log.Head}
 		}
-		c.move(cur, log.Epoch, pos, reply.Gap, log.Head)
+		c.moveCursor(cur, log.Epoch, pos, reply.Gap, log.Head)
 		c.mu.Unlock()
 		replies = append(replies, reply)
 	}
 	c.mu.Lock()
-	c.settle()
+	c.storeMissing()
 	c.mu.Unlock()
 	if err := c.writeCursors(ctx); err != nil {
 		return nil, err
 	}
-	// A session to be resumed that is not there any more, or never was within reach: the client must know.
+	// Sessions to be resumed that are deleted, or not visible to the principal, are reported to the client.
 	var lost []string
 	for id := range p.Resume {
-		if _, ok := wanted[id]; !ok && filters.wants(id) {
+		if _, ok := wanted[id]; !ok && filters.matchesSession(id) {
 			lost = append(lost, id)
 		}
 	}

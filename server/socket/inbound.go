@@ -9,17 +9,17 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// freeFrames is how many bytes of frames each connection may have that do not count in Config.Frames.
+// freeFrames is the number of bytes of frames per connection that do not count in Config.Frames.
 const freeFrames = 8 << 10
 
-// leastSkip is how much of a frame that is too large is skipped at least before it counts as an attack, in bytes.
+// leastSkip is the minimum part of an oversized frame that is skipped before it counts as an attack, in bytes.
 const leastSkip = 4 << 20
 
-// skipFactor times the frame limit is how much is skipped when that is more.
+// skipFactor times the frame limit is the skipped part if that is more than leastSkip.
 const skipFactor = 4
 
-// inbound is what frames of a connection occupy, from their first bytes until their calls are answered. The conn's mu
-// guards it.
+// inbound is the memory that frames of a connection occupy, from their first bytes until their calls are answered.
+// The conn's mu guards it.
 type inbound struct {
 	held    int   // bytes
 	charged int64 // counted in Config.Frames
@@ -27,9 +27,9 @@ type inbound struct {
 
 var errEnding = errors.New("socket: connection is ending")
 
-// frameLimit is the longest frame that is read now: before the credential is known it is small.
+// frameLimit returns the current maximum length of a frame: small before the caller is authenticated.
 func (c *conn) frameLimit() int {
-	if c.known || c.greeted.Load() {
+	if c.authenticated || c.greeted.Load() {
 		return c.e.cfg.MaxFrame
 	}
 	return c.e.cfg.MaxHelloFrame
@@ -78,7 +78,7 @@ func (c *conn) readAll(r io.Reader) ([]byte, error) {
 	}
 }
 
-// skip reads to the end of a frame that is too large.
+// skip reads to the end of an oversized frame.
 func (c *conn) skip(r io.Reader, limit int) error {
 	most := max(int64(limit)*skipFactor, leastSkip)
 	n, err := io.Copy(io.Discard, io.LimitReader(r, most))
@@ -96,7 +96,7 @@ func (c *conn) skip(r io.Reader, limit int) error {
 	return rpc.ErrFrameTooLarge
 }
 
-// acquireFrame counts n more bytes of the frame that is being read and waits a while for room.
+// acquireFrame counts n more bytes of the frame that is being read and waits up to Config.FrameGrace for room.
 func (c *conn) acquireFrame(n int) bool {
 	c.mu.Lock()
 	fits := c.inbound.held+n <= freeFrames
@@ -115,7 +115,7 @@ func (c *conn) acquireFrame(n int) bool {
 		if err := c.e.cfg.Frames.Acquire(ctx, owner, int64(n)); err != nil {
 			return false
 		}
-		c.frameSince.Add(int64(time.Since(asked))) // the peer could not send meanwhile
+		c.frameSince.Add(int64(time.Since(asked))) // the wait is not the peer's fault
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,10 +138,10 @@ func (c *conn) countFrame(n int) {
 	c.settleFrames()
 }
 
-// settleFrames makes Config.Frames count what exceeds freeFrames; the caller holds c.mu.
+// settleFrames charges the bytes beyond freeFrames to Config.Frames; the caller holds c.mu.
 func (c *conn) settleFrames() {
 	due := int64(max(0, c.inbound.held-freeFrames))
-	if c.torn {
+	if c.readerEnded {
 		due = 0
 	}
 	switch n := due - c.inbound.charged; {

@@ -21,7 +21,7 @@ func startFrame(t *testing.T, conn net.Conn, size, sent int) {
 	b = append(b, 0, 0, 0, 0)
 	b = append(b, strings.Repeat(" ", sent)...)
 	_ = conn.SetWriteDeadline(time.Now().Add(waitLimit))
-	_, _ = conn.Write(b) // a refused frame may be cut
+	_, _ = conn.Write(b) // a rejected frame may be cut
 }
 
 // Frames of which the rest never comes take the share of their credential, or of their address before there is one, and no
@@ -50,7 +50,7 @@ func TestHalfSentFramesAreBounded(t *testing.T) {
 			other.hello(object{"filters": []any{}})
 			other.call("test.echo", object{"value": strings.Repeat("x", 100_000)}, nil)
 			deadline := time.Now().Add(2 * waitLimit)
-			for frames.Held() > 0 && time.Now().Before(deadline) { // all are ended for want of progress
+			for frames.Held() > 0 && time.Now().Before(deadline) { // all are ended for lack of progress
 				time.Sleep(20 * time.Millisecond)
 			}
 			if frames.Held() > 0 {

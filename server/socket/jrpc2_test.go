@@ -19,7 +19,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Another library's client, which shares no code with this server, understands it and is understood.
+// The client of another library, which shares no code with this server, is interoperable with it.
 
 // wsChannel is a channel of that library over a WebSocket.
 type wsChannel struct{ ws *websocket.Conn }
@@ -40,7 +40,7 @@ func (c wsChannel) Close() error { return c.ws.Close(websocket.StatusNormalClosu
 
 var fast = Config{Rate: 10000, Burst: 10000}
 
-// overWebSocket says hello and is told of events.
+// overWebSocket sends conn.hello and receives events.
 func overWebSocket(t *testing.T, w *world, opts *jrpc2.ClientOptions) *jrpc2.Client {
 	t.Helper()
 	c := jrpc2.NewClient(wsChannel{w.dial("admin").ws}, opts)
@@ -188,7 +188,8 @@ func TestOtherClientIsPushedTo(t *testing.T) {
 	if _, err := c.Call(t.Context(), "test.progress", object{"_meta": object{"progress_token": "p"}}); err != nil {
 		t.Fatal(err)
 	}
-	// That library hands over each frame on a goroutine of its own, so it is all that counts here and not the order.
+	// That library passes each frame to a goroutine of its own, so only the set of reports is checked and not their
+	// order.
 	reports := map[int]bool{}
 	for range 2 {
 		var p struct {

@@ -8,24 +8,24 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// laneEntry is what one frame in the lane takes besides its bytes.
+// laneEntry is the memory of one frame in the lane besides its bytes.
 const laneEntry = 128
 
-// laneTurn is how many bytes of replies are taken from the lane for one write; one reply is always taken.
+// laneTurn is the number of bytes of replies taken from the lane for one turn; at least one reply is taken.
 const laneTurn = 256 << 10
 
-// freeReplies is how many bytes of unread replies each connection may have that do not count in Config.Replies, so that
-// small calls go on while another connection of the same credential has used up its share.
+// freeReplies is the number of bytes of unread replies per connection that do not count in Config.Replies, so that
+// small calls continue while another connection of the same credential has used up its share.
 const freeReplies = 16 << 10
 
-// lane is the replies and notifications of a connection, which are written before events, and what they occupy. All is
-// guarded by the connection's mu.
+// lane contains the replies and notifications of a connection, which are written before events, and their memory. All
+// fields are guarded by the connection's mu.
 type lane struct {
-	owner     string      // the principal that Config.Replies and Config.Frames count for
-	frames    []rpc.Reply // not taken for writing yet
+	owner     string      // the principal that is charged in Config.Replies and Config.Frames
+	frames    []rpc.Reply // not yet taken for writing
 	bytes     int         // of frames, and of those that are being written
 	writing   int         // part of bytes that is being written
-	counted   int         // reserved for replies that are being made, and kept for unfinished batches
+	counted   int         // reserved for replies in preparation, and kept for unfinished batches
 	acquiring int         // part of counted that waits for room in Config.Replies
 	charged   int64       // counted in Config.Replies
 }
@@ -42,7 +42,7 @@ func (c *conn) WriteFrame(frame []byte) error { return c.WriteReply(rpc.Reply{He
 func (c *conn) WriteReply(r rpc.Reply) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.torn || c.mute {
+	if c.readerEnded || c.writesEnded {
 		return io.ErrClosedPipe
 	}
 	c.lane.frames = append(c.lane.frames, r)
@@ -52,19 +52,19 @@ func (c *conn) WriteReply(r rpc.Reply) error {
 	return nil
 }
 
-// Reserve implements rpc.Meter. A connection that has much to read waits for itself, others for the share of their
-// principal and for the room of all.
+// Reserve implements rpc.Meter. A connection with many unread replies waits for its own peer, others wait for the
+// share of their principal and for the total limit.
 func (c *conn) Reserve(ctx context.Context, n int) error {
 	c.mu.Lock()
 	if c.lane.bytes > c.e.cfg.MaxPending {
 		stop := context.AfterFunc(ctx, c.wakeWaiting)
-		for c.lane.bytes > c.e.cfg.MaxPending && !c.torn && !c.mute && ctx.Err() == nil {
+		for c.lane.bytes > c.e.cfg.MaxPending && !c.readerEnded && !c.writesEnded && ctx.Err() == nil {
 			c.room.Wait()
 		}
 		stop()
 	}
 	err := ctx.Err()
-	if c.torn || c.mute {
+	if c.readerEnded || c.writesEnded {
 		err = io.ErrClosedPipe
 	}
 	if err != nil || c.lane.bytes+c.lane.counted+n <= freeReplies {
@@ -95,7 +95,7 @@ func (c *conn) Reserve(ctx context.Context, n int) error {
 func (c *conn) TryReserve(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.torn || c.mute {
+	if c.readerEnded || c.writesEnded {
 		return false
 	}
 	if c.lane.bytes+c.lane.counted+n > freeReplies {
@@ -117,11 +117,11 @@ func (c *conn) Count(n int) {
 	c.settleReplies()
 }
 
-// settleReplies makes Config.Replies count what exceeds freeReplies; the caller holds c.mu.
+// settleReplies charges the bytes beyond freeReplies to Config.Replies; the caller holds c.mu.
 func (c *conn) settleReplies() {
 	l := &c.lane
 	due := int64(max(0, l.bytes+l.counted-l.acquiring-freeReplies))
-	if c.torn {
+	if c.readerEnded {
 		due = 0
 	}
 	switch {
@@ -133,7 +133,7 @@ func (c *conn) settleReplies() {
 	l.charged = due
 }
 
-// setOwner makes unread replies and frames count for a principal.
+// setOwner charges unread replies and frames to a principal.
 func (c *conn) setOwner(principal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,26 +144,27 @@ func (c *conn) setOwner(principal string) {
 	c.settleFrames()
 }
 
-// wakeWaiting lets all that wait for room in the lane look again.
+// wakeWaiting wakes all goroutines that wait for room in the lane.
 func (c *conn) wakeWaiting() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.room.Broadcast()
 }
 
-// awaitRoom waits while the peer has much to read, or some while its principal has used up its share; false = the reader
-// has ended. It depends on what this peer reads alone, so that it ends with the stall rule at the latest.
+// awaitRoom waits while the peer has many unread replies, or some while its principal has used up its share; false =
+// the reader has ended. It depends only on the reading of this peer, so that it ends with the stall timeout at the
+// latest.
 func (c *conn) awaitRoom() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.lane.bytes > freeReplies && !c.torn && !c.mute &&
+	for c.lane.bytes > freeReplies && !c.readerEnded && !c.writesEnded &&
 		(c.lane.bytes > c.e.cfg.MaxPending || c.e.cfg.Replies.Exhausted(c.lane.owner)) {
 		c.room.Wait()
 	}
-	return !c.torn
+	return !c.readerEnded
 }
 
-// paceShare is the part of Config.MaxPending that streams of calls leave to wait; the rest is for replies, so that calls
+// paceShare is the part of Config.MaxPending that streams of calls may fill; the rest is for replies, so that calls
 // are still read.
 const paceShare = 8
 
@@ -173,23 +174,23 @@ func (c *conn) Pace(ctx context.Context) error {
 	defer stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.lane.bytes > c.e.cfg.MaxPending/paceShare && !c.torn && !c.mute && ctx.Err() == nil {
+	for c.lane.bytes > c.e.cfg.MaxPending/paceShare && !c.readerEnded && !c.writesEnded && ctx.Err() == nil {
 		c.room.Wait()
 	}
-	if c.torn || c.mute {
+	if c.readerEnded || c.writesEnded {
 		return io.ErrClosedPipe
 	}
 	return ctx.Err()
 }
 
-// wrote drops what the last turn has written from the count; the caller holds c.mu.
-func (l *lane) wrote() {
+// finishWrite subtracts the frames written in the last turn from the count; the caller holds c.mu.
+func (l *lane) finishWrite() {
 	l.bytes -= l.writing
 	l.writing = 0
 }
 
-// take takes frames for one write. A reply with a body of its own is the last of them.
-func (l *lane) take() (frames []rpc.Reply) {
+// takeFrames takes frames for one turn. A reply with a body of its own is the last of them.
+func (l *lane) takeFrames() (frames []rpc.Reply) {
 	n := 0
 	for n < len(l.frames) && l.writing < laneTurn {
 		f := &l.frames[n]
@@ -204,7 +205,7 @@ func (l *lane) take() (frames []rpc.Reply) {
 		return frames
 	}
 	frames = slices.Clone(l.frames[:n])
-	clear(l.frames[:n]) // they must not be kept until the lane is empty
+	clear(l.frames[:n]) // otherwise they would be retained until the lane is empty
 	l.frames = l.frames[n:]
 	return frames
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// ledger appends events and keeps the frames every receiver must get of them.
+// ledger appends events and keeps the frames that every receiver must get.
 type ledger struct {
 	journal *journal.Journal
 	ids     []string     // sessions
@@ -23,7 +23,7 @@ type ledger struct {
 	frames map[string][][]byte // by session; [0] is the event with offset 1
 }
 
-// newLedger makes a ledger of some sessions, which are then all the world has.
+// newLedger makes a ledger of some sessions, which become the only ones of the world.
 func newLedger(w *world, sessions int) *ledger {
 	l := &ledger{journal: w.journal, frames: make(map[string][][]byte)}
 	for i := range sessions {
@@ -56,7 +56,7 @@ func (l *ledger) appendData(t testing.TB, session, kind string, body object) {
 	l.total.Add(1)
 }
 
-// frame is the frame of an event, nil when it is not known yet: a receiver may be faster than the one who appends.
+// frame is the frame of an event, nil when it is not known yet: a receiver may be faster than the appender.
 func (l *ledger) frame(session string, offset uint64) []byte {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -66,7 +66,7 @@ func (l *ledger) frame(session string, offset uint64) []byte {
 	return nil
 }
 
-// pollUntil looks every millisecond whether something has come about.
+// pollUntil checks a condition every millisecond.
 func pollUntil(within time.Duration, what string, done func() bool) error {
 	for end := time.Now().Add(within); !done(); {
 		if time.Now().After(end) {

@@ -13,7 +13,7 @@ func (c *Config) setCallLimits(set func(*int, int)) {
 	}
 }
 
-// limitsReply tells a client what it must keep to.
+// limitsReply contains the limits that a client must observe.
 type limitsReply struct {
 	FrameBytes         int     `json:"frame_bytes"`
 	Depth              int     `json:"depth"`

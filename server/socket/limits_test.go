@@ -84,8 +84,9 @@ func TestFlood(t *testing.T) {
 	c.closed(CloseRate)
 }
 
-// TestAcksCountLittle: a client may acknowledge each event on its own, and is told when even that is too much.
-func TestAcksCountLittle(t *testing.T) {
+// TestAckCost: a client may acknowledge each event on its own, and receives an error when even that is too
+// much.
+func TestAckCost(t *testing.T) {
 	w := newWorld(t, Config{Burst: 3, Rate: 0.001, Refusals: 10}, journal.Config{})
 	w.append("s1", "Message", 1)
 	c := w.dial("admin")

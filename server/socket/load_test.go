@@ -2,10 +2,10 @@ package socket
 
 import "os"
 
-// loadEnv asks for the tests at full size; see the target load of the Makefile.
+// loadEnv enables the tests at full size; see the target load of the Makefile.
 const loadEnv = "WAYSTATION_LOAD"
 
-// sized is a number of a test that has a full size.
+// sized returns the number for an ordinary run or for a full-size run.
 func sized[T any](ordinary, full T) T {
 	if os.Getenv(loadEnv) != "" {
 		return full

@@ -26,7 +26,7 @@ func (usedTickets) Redeem(_ context.Context, ticket string) (rpc.Principal, erro
 	return rpc.Principal{}, rpc.Unauthenticated("the ticket is not good, or not any more")
 }
 
-// A page learns from the close code why it is refused; other clients get an HTTP status.
+// A page receives the reason of its rejection as a close code; other clients get an HTTP status.
 func TestRefusedPagesGetCloseCodes(t *testing.T) {
 	origins, err := origin.New([]string{"https://good.example"}, "")
 	if err != nil {
@@ -63,7 +63,7 @@ func TestRefusedPagesGetCloseCodes(t *testing.T) {
 		}
 		_ = conn.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1,"token":"admin"}}`)) // too late
 		b, code, err := conn.Receive()
-		for code == 0 && err == nil && strings.Contains(string(b), "-32001") { // the refusal of the call
+		for code == 0 && err == nil && strings.Contains(string(b), "-32001") { // the rejection of the call
 			b, code, err = conn.Receive()
 		}
 		if code != c.code {
@@ -88,7 +88,7 @@ func TestRefusedPagesGetCloseCodes(t *testing.T) {
 	conn.hello(object{})
 }
 
-// Connections before conn.hello have a bound of their own, and each address one: the oldest goes.
+// Connections before conn.hello have a limit of their own, and each address has one: the oldest is closed.
 func TestConnectionsBeforeHello(t *testing.T) {
 	w := newWorld(t, Config{MaxConnections: 40, MaxWaiting: 6, MaxWaitingPerAddress: 4}, journal.Config{})
 	working := w.dial("admin")
@@ -117,11 +117,11 @@ func TestConnectionsBeforeHello(t *testing.T) {
 	}
 }
 
-// A credential in the upgrade counts instead of the address; the operator's is not bounded.
+// A credential in the upgrade counts instead of the address; the operator's has no limit.
 func TestWaitingConnectionsOfCredentials(t *testing.T) {
 	var list waiting
 	add := func(key string, known bool) (*conn, *conn) {
-		c := &conn{address: key, known: known, who: rpc.Principal{ID: key}}
+		c := &conn{address: key, authenticated: known, principal: rpc.Principal{ID: key}}
 		return c, list.add(c, 2, 5)
 	}
 	a1, _ := add("a", false)

@@ -57,7 +57,7 @@ func newPipeWorld(t testing.TB, cfg Config, jcfg journal.Config) (*world, func()
 	}
 }
 
-// rawClient reads frames from below the WebSocket of a client, so that nothing is answered by itself.
+// rawClient reads frames below the WebSocket of a client, so that no frame is answered automatically.
 type rawClient struct{ conn net.Conn }
 
 func (w *world) rawClient(c *client) *rawClient { return &rawClient{c.net} }

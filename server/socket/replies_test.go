@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// floods are ways to make the server keep unread replies. One frame costs up to 1.5 MB.
+// floods are ways to make the server retain unread replies. One frame costs up to 1.5 MB.
 var floods = map[string]func(id int) string{
 	"the discover document": func(id int) string {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"rpc.discover"}`, id)
@@ -57,7 +57,7 @@ func flood(t *testing.T, w *world, connections, calls int, frame func(id int) st
 	return list
 }
 
-// settled waits until the number of counted bytes does not change any more.
+// settled waits until the number of counted bytes is stable.
 func settled(b *budget.Budget) int64 {
 	last, since := int64(-1), time.Now()
 	for time.Since(since) < 300*time.Millisecond {
@@ -76,9 +76,9 @@ func heapNow() uint64 {
 	return m.HeapAlloc
 }
 
-// Replies that one credential does not read take its share and no more, whatever the calls are. Others, and small calls
-// on other connections of the same credential, are answered meanwhile. When the replies are read after all, each call
-// has been answered once.
+// Unread replies of one credential occupy at most its share, for all kinds of calls. Others, and small calls on other
+// connections of the same credential, are answered meanwhile. When the replies are read after all, each call has been
+// answered once.
 func TestUnreadRepliesAreBounded(t *testing.T) {
 	const connections, calls, total, share = 6, 20, 8 << 20, 2 << 20
 	for name, frame := range floods {
@@ -88,7 +88,7 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 			before := heapNow()
 			lazy := flood(t, w, connections, calls, frame)
 			held := settled(b)
-			// One reply beyond the share for each connection may be on its way, as was assumed to be smaller.
+			// One reply per connection may exceed the share, because it was estimated to be smaller.
 			const slack = connections * (500_000 + freeReplies)
 			if held > share+slack {
 				t.Errorf("%d bytes are counted", held)
@@ -168,8 +168,8 @@ func TestStalledConnectionFreesItsShare(t *testing.T) {
 	}
 }
 
-// A peer that takes a few bytes now and then is stalled, too.
-func TestTrickleIsAStall(t *testing.T) {
+// A peer that reads a few bytes now and then is stalled, too.
+func TestTrickleCountsAsStall(t *testing.T) {
 	w := newWorld(t, Config{Rate: 1e6, Burst: 1e6, StallTimeout: time.Second}, journal.Config{})
 	c := flood(t, w, 1, 60, floods["large results"])[0]
 	start := time.Now()

@@ -51,7 +51,7 @@ func (list crowd) slowest() int64 {
 	return least
 }
 
-// feed appends events to the sessions of the ledger in turn; it does not run ahead of the slowest by more than lead.
+// feed appends events to the sessions of the ledger in turn; it runs at most lead events ahead of the slowest.
 func (list crowd) feed(t *testing.T, l *ledger, events, lead int) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for range events {
@@ -65,8 +65,8 @@ func (list crowd) feed(t *testing.T, l *ledger, events, lead int) {
 	}
 }
 
-// survive uses connections, the first ones until they are cut, until all events have come. Between two of them it is
-// away for up to outage events.
+// survive uses connections, the first ones until they are cut, until all events have arrived. Between two of them it
+// is disconnected for up to outage events.
 func (s *survivor) survive(events int64, cuts, maxBytes, outage int) error {
 	done := func() bool { return s.seen.Load() == events }
 	for !done() {
@@ -91,15 +91,15 @@ func (s *survivor) survive(events int64, cuts, maxBytes, outage int) error {
 	return nil
 }
 
-// Clients whose connections are reset at random bytes, some in the middle of the upgrade or of conn.hello, miss nothing,
-// get nothing twice and see no gap.
+// Clients whose connections are reset at random bytes, some in the middle of the upgrade or of conn.hello, miss no
+// event, get no event twice and see no gap.
 func TestResumeAfterCuts(t *testing.T) {
 	clients, cuts, events := sized(20, 200), sized(10, 50), sized(1000, 10000)
 	w := newWorld(t, Config{}, journal.Config{})
 	l := newLedger(w, 4)
 	list := newCrowd(w, l, clients)
 	start := time.Now()
-	// Seven tenths of the bytes go by before the last cut, so that each has its number of cuts before the events end.
+	// Seven tenths of the bytes pass before the last cut, so that each has its number of cuts before the events end.
 	const frame = 260
 	most := events * frame * 7 / 10 * 2 / cuts
 	var feeding sync.WaitGroup
@@ -117,7 +117,7 @@ func TestResumeAfterCuts(t *testing.T) {
 	t.Logf("%d clients, %d cuts each, %d events in %s", clients, cuts, events, time.Since(start).Round(time.Millisecond))
 }
 
-// The same while old events are being removed: every event comes or is in exactly one announced gap.
+// The same while old events are being removed: every event is received or is in exactly one announced gap.
 func TestResumeWhileRetentionRuns(t *testing.T) {
 	clients, cuts, events := sized(20, 100), sized(10, 50), sized(1000, 10000)
 	w := newWorld(t, Config{}, journal.Config{RetainEvents: 60, RingEvents: 60, SweepEvery: time.Millisecond})
@@ -127,7 +127,7 @@ func TestResumeWhileRetentionRuns(t *testing.T) {
 	feeding.Go(func() { list.feed(t, l, events, 600) })
 	list.each(t, func(s *survivor) error {
 		s.mayGap = true
-		return s.survive(int64(events), cuts, 10000, 400) // few of the bytes come, so the cuts come early
+		return s.survive(int64(events), cuts, 10000, 400) // few of the bytes arrive, so the cuts come early
 	})
 	feeding.Wait()
 	gaps := 0
@@ -140,8 +140,8 @@ func TestResumeWhileRetentionRuns(t *testing.T) {
 	t.Logf("%d gaps for %d clients", gaps, clients)
 }
 
-// A client that was away for longer than events are kept gets one gap, in the reply to conn.hello and at its place in
-// the stream, with the bounds of what it has missed.
+// A client that was disconnected for longer than events are kept gets one gap, in the reply to conn.hello and at its
+// position in the stream, with the range of the missed events.
 func TestResumeBeyondRetention(t *testing.T) {
 	clients := sized(20, 200)
 	const first, away, kept = 500, 1200, 800
@@ -151,7 +151,7 @@ func TestResumeBeyondRetention(t *testing.T) {
 	for range first {
 		l.append(t, "s1", "Message")
 	}
-	list.each(t, func(s *survivor) error { // each leaves at a place of its own
+	list.each(t, func(s *survivor) error { // each disconnects at a different position
 		at := int64(s.rng.IntN(first + 1))
 		_, err := s.connection(-1, -1, func() bool { return s.seen.Load() == at })
 		return err
@@ -174,7 +174,7 @@ func TestResumeBeyondRetention(t *testing.T) {
 		}
 		return nil
 	})
-	list.each(t, func(s *survivor) error { // and none when it comes back in time
+	list.each(t, func(s *survivor) error { // and none when it returns in time
 		s.mayGap = false
 		_, err := s.connection(-1, -1, all(s))
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// What stands for a close frame without a code, and for none (RFC 6455, 7.1.5).
+// Codes for a close frame without a code, and for a missing close frame (RFC 6455, 7.1.5).
 const (
 	closedNoCode  = 1005
 	closedWithout = 1006
@@ -94,7 +94,7 @@ func (c *scripted) Do(words []string) error {
 	return fmt.Errorf("no step %q", words[0])
 }
 
-// pings sends pings as fast as it can until the last is answered; those before it need not be.
+// pings sends pings as fast as it can until the last is answered; earlier ones may stay unanswered.
 func (c *scripted) pings(number string) error {
 	n, err := strconv.Atoi(number)
 	sent := make(chan error, 1)
@@ -157,7 +157,7 @@ func (c *scripted) Receive() ([]byte, int, error) {
 		case errors.As(err, &timeout) && timeout.Timeout():
 			return nil, 0, err
 		case err != nil:
-			return nil, closedWithout, nil //nolint:nilerr // how the connection ended is what is asked for
+			return nil, closedWithout, nil //nolint:nilerr // the test wants to know how the connection ended
 		case opcode == opText:
 			return payload, 0, nil
 		case opcode == opClose:
@@ -177,7 +177,8 @@ func (c *scripted) Receive() ([]byte, int, error) {
 // Quiet implements rpctest.Conn.
 func (c *scripted) Quiet() error { return quiet(c) }
 
-// Each script runs beside a witness, which gets all events of a session of its own meanwhile, and leaves nothing behind.
+// Each script runs beside a witness, which receives all events of a session of its own meanwhile, and leaves no state
+// behind.
 func TestSocketScripts(t *testing.T) {
 	play := func(t *testing.T, s *rpctest.Script, w *world) {
 		witness := newWitness(t, w)
@@ -204,7 +205,7 @@ func TestSocketScripts(t *testing.T) {
 	}
 }
 
-// witness is a client that must not notice what others do.
+// witness is a client that must not be affected by others.
 type witness struct {
 	client *client
 	stop   context.CancelFunc
@@ -243,7 +244,7 @@ func newWitness(t *testing.T, w *world) *witness {
 	return x
 }
 
-// end waits until the other connections are forgotten.
+// end waits until the other connections are removed.
 func (x *witness) end(t *testing.T, w *world) {
 	t.Helper()
 	x.stop()
@@ -259,9 +260,9 @@ func (x *witness) end(t *testing.T, w *world) {
 	}
 }
 
-// empty tells whether nothing of a connection is left.
+// empty reports whether no state of any connection is left.
 func (e *Endpoint) empty() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.conns)+len(e.bound)+len(e.everyone)+len(e.topics)+e.opening == 0
+	return len(e.conns)+len(e.bound)+len(e.adopters)+len(e.topics)+e.upgrading == 0
 }

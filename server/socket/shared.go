@@ -5,35 +5,37 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Shared is what operators and sessions say about connections that follow all sessions: those with an admin's credential
-// and a filter that names no session. Filters that name a session, and its own credential, are not concerned.
+// Shared contains the rules of operators and sessions for connections that follow all sessions: those with an admin
+// credential and a filter that names no session. Filters that name a session, and credentials of the session itself,
+// are not affected.
 type Shared interface {
-	// Enabled tells whether there may be such connections.
+	// Enabled reports whether such connections are permitted.
 	Enabled() bool
-	// Skips tells whether a session stays out of them now, Skipped whether it did when an event was logged.
+	// Skips reports whether a session is left out of them now, Skipped whether it was left out when an event was
+	// logged.
 	Skips(session string) bool
 	Skipped(session, epoch string, offset uint64) bool
 }
 
-// anySession is a server without such rules.
+// anySession is a Shared without rules.
 type anySession struct{}
 
 func (anySession) Enabled() bool                       { return true }
 func (anySession) Skips(string) bool                   { return false }
 func (anySession) Skipped(string, string, uint64) bool { return false }
 
-// takesAll tells whether a principal's connection with these filters follows all sessions.
-func takesAll(who rpc.Principal, filters *filterSet) bool {
-	return who.Kind == rpc.ScopeAdmin && who.Session == "" && filters.wantsAny()
+// followsAll reports whether a connection of the principal with these filters follows all sessions.
+func followsAll(who rpc.Principal, filters *filterSet) bool {
+	return who.Kind == rpc.ScopeAdmin && who.Session == "" && filters.matchesUnnamed()
 }
 
 func errNotShared() *rpc.Error {
 	return rpc.Forbidden("the operator lets no connection follow all sessions (global-websocket-enabled): name those it should")
 }
 
-// choose returns the events that filters want. Those of a session that stays out of connections to all sessions only pass
-// filters that name it.
-func (r *read) choose(shared Shared, events []*journal.Event) []*journal.Event {
+// selectEvents returns the events that match the filters. Events of a session that is left out of connections to all
+// sessions only match filters that name it.
+func (r *read) selectEvents(shared Shared, events []*journal.Event) []*journal.Event {
 	if r.filters.all && !r.shared {
 		return events
 	}
@@ -50,7 +52,7 @@ func (r *read) choose(shared Shared, events []*journal.Event) []*journal.Event {
 	return matched
 }
 
-// wantsSignal tells whether a connection gets a signal; the caller holds c.mu.
+// wantsSignal reports whether a connection receives a signal; the caller holds c.mu.
 func (c *conn) wantsSignal(s *journal.Signal) bool {
 	filters := c.filters
 	if c.shared && c.e.cfg.Shared.Skips(s.Session) {
@@ -59,11 +61,11 @@ func (c *conn) wantsSignal(s *journal.Signal) bool {
 	return filters.match(s.Session, s.Type, s.Chats, true)
 }
 
-// CloseShared ends the connections that follow all sessions, after the operator has switched them off.
+// CloseShared closes the connections that follow all sessions, after the operator has disabled them.
 func (e *Endpoint) CloseShared() {
 	e.mu.Lock()
-	list := make([]*conn, 0, len(e.everyone))
-	for c := range e.everyone {
+	list := make([]*conn, 0, len(e.adopters))
+	for c := range e.adopters {
 		list = append(list, c)
 	}
 	e.mu.Unlock()

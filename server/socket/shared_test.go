@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// rules are what sessions and the operator of a test say.
+// rules are the settings of the sessions and of the operator of a test.
 type rules struct {
 	mu      sync.Mutex
 	off     bool
@@ -36,8 +36,8 @@ func (r *rules) Skipped(session, _ string, offset uint64) bool {
 	return session == "s1" && slices.Contains(r.skipped, offset)
 }
 
-// A session that stays out is left out where all are followed, exactly by offset and also when it is read later, and
-// nowhere else: its own connections and those that name it have it all.
+// A session that is left out is left out of connections that follow all, exactly by offset and also when it is read
+// later; its own connections and those that name it receive everything.
 func TestSharedSockets(t *testing.T) {
 	r := &rules{skipped: []uint64{2, 3, 5}, now: true}
 	w := newWorld(t, Config{Shared: r}, journal.Config{})
@@ -71,14 +71,14 @@ func TestSharedSockets(t *testing.T) {
 			}
 			w.journal.Signal(journal.Signal{Session: "s1", Type: "ChatPresence"})
 			if c.typing {
-				for conn.read().Method != "signal" { // what s2 has to say comes before
+				for conn.read().Method != "signal" { // events of s2 come before
 				}
 			}
 		})
 	}
 }
 
-// What the operator has switched off is refused, ended, and allowed again.
+// Connections that the operator has disabled are rejected, closed, and permitted again.
 func TestSharedSocketsOff(t *testing.T) {
 	r := &rules{}
 	w := newWorld(t, Config{Shared: r}, journal.Config{})

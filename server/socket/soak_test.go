@@ -23,8 +23,8 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// What may be more after the last tenth of a soak than after the first, with no client connected. A goroutine more would
-// be a leak; the database opens and closes files of its own; the heap holds the same number of events, of other sizes.
+// Permitted growth between the first and the last tenth of a soak, with no client connected. One more goroutine would
+// be a leak; the database opens and closes files of its own; the heap has the same number of events, of other sizes.
 const (
 	soakGoroutines = 0
 	soakSockets    = 0
@@ -32,7 +32,7 @@ const (
 	soakHeap       = 2 << 20
 )
 
-// soak is a server whose clients come and go.
+// soak is a server whose clients connect and disconnect.
 type soak struct {
 	w        *world
 	sessions []string
@@ -41,12 +41,12 @@ type soak struct {
 	gaps     atomic.Int64
 	ended    atomic.Bool
 
-	// open is held while a client is connected, and taken to look at a server without any.
+	// open is locked for reading while a client is connected, and for writing to measure a server without clients.
 	open sync.RWMutex
 }
 
-// Four hours of events of 50 sessions, each one a second, in some minutes, while clients connect, resume, acknowledge,
-// change their filters and go in every way, and sessions come and are deleted.
+// Four hours of events of 50 sessions, one per second each, in some minutes, while clients connect, resume,
+// acknowledge, change their filters and disconnect in every way, and sessions appear and are deleted.
 func TestSoak(t *testing.T) {
 	perSession, length := sized(200, 4*60*60), sized(4*time.Second, 4*time.Minute)
 	const sessions, clients = 50, 12
@@ -83,7 +83,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d events, %d connections, %d deliveries, %d gaps", perSession*sessions, s.visits.Load(), s.events.Load(), s.gaps.Load())
 	first, last := list[0], list[parts-1]
 	for end := time.Now().Add(waitLimit); last.grown(first) && time.Now().Before(end); {
-		last = s.footprint(t) // what takes a while to end on a busy machine is no leak
+		last = s.footprint(t) // a goroutine that ends slowly on a busy machine is no leak
 	}
 	if last.grown(first) {
 		t.Errorf("grown from %+v to %+v", first, last)
@@ -93,8 +93,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// feed appends events from one offset to another to every session, evenly over a time; once a round a session comes
-// and goes.
+// feed appends events from one offset to another to every session, evenly over a time; once a round a session appears
+// and is deleted.
 func (s *soak) feed(t *testing.T, from, to int, within time.Duration) {
 	const burst = 10
 	start := time.Now()
@@ -131,10 +131,10 @@ func (s *soak) passing(t *testing.T, id string) {
 	}
 }
 
-// footprint is what a server without clients holds.
+// footprint is the resources of a server without clients.
 type footprint struct{ goroutines, sockets, files, heap int }
 
-// grown tells whether it is more than it was at first.
+// grown reports whether it exceeds the first footprint by more than the permitted growth.
 func (f footprint) grown(first footprint) bool {
 	return f.goroutines > first.goroutines+soakGoroutines || f.sockets > first.sockets+soakSockets ||
 		f.files > first.files+soakFiles || f.heap > first.heap+first.heap/20+soakHeap
@@ -143,12 +143,12 @@ func (f footprint) grown(first footprint) bool {
 func (s *soak) footprint(t *testing.T) footprint {
 	s.open.Lock()
 	defer s.open.Unlock()
-	// Connections that were cut are noticed a moment later; a topic is dropped when it has told its news.
+	// Connections that were cut are noticed after a delay; a topic is dropped when it has delivered its wake-ups.
 	if err := pollUntil(6*waitLimit, "no connection is left", s.w.endpoint.empty); err != nil {
 		t.Fatal(err)
 	}
 	f := footprint{goroutines: runtime.NumGoroutine()}
-	for range 100 { // others are about to end; what stays is the least of many looks
+	for range 100 { // others are about to end; the minimum of many samples is the steady number
 		<-time.After(time.Millisecond)
 		f.goroutines = min(f.goroutines, runtime.NumGoroutine())
 	}
@@ -168,7 +168,7 @@ func (s *soak) footprint(t *testing.T) footprint {
 	return f
 }
 
-// visitor is a client that connects again and again and does what comes to its mind.
+// visitor is a client that connects again and again and acts at random.
 type visitor struct {
 	soak *soak
 	t    *testing.T
@@ -224,14 +224,14 @@ func (v *visitor) visit() {
 	v.soak.visits.Add(1)
 }
 
-// hello is what the client says this time.
+// hello returns a random conn.hello.
 func (v *visitor) hello() object {
 	p := object{"protocol": 1, "batch_events": v.rng.IntN(4) == 0, "from": [...]string{"head", "oldest"}[v.rng.IntN(2)]}
 	if v.rng.IntN(2) == 0 {
 		v.mu.Lock()
 		resume := object{}
 		for id, at := range v.places {
-			if at.epoch != "" { // what appeared while connected has none here
+			if at.epoch != "" { // a session that appeared while connected has no position here
 				resume[id] = object{"epoch": at.epoch, "offset": at.offset}
 			}
 		}
@@ -288,7 +288,7 @@ func (v *visitor) call(ctx context.Context, ws *websocket.Conn, method string, p
 	}
 }
 
-// read takes a frame and tells whether more can come. Errors in calls are part of it, failures of the server are not.
+// read reads a frame and reports whether more can come. Errors in calls are expected, failures of the server are not.
 func (v *visitor) read(ctx context.Context, ws *websocket.Conn) bool {
 	_, b, err := ws.Read(ctx)
 	if err != nil {

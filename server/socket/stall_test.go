@@ -15,7 +15,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// logged is a log that can be asked while it is written.
+// logged is a log that can be read while it is written.
 type logged struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -33,7 +33,7 @@ func (l *logged) contains(s string) bool {
 	return bytes.Contains(l.b.Bytes(), []byte(s))
 }
 
-// timed is clients of one world that measure how long events take to them.
+// timed is clients of one world that measure the delivery time of events.
 type timed struct {
 	clients []*client
 	done    sync.WaitGroup
@@ -81,9 +81,9 @@ func (m *timed) end() (p99 time.Duration, n int) {
 }
 
 // A client that reads nothing is closed after the stall limit and can resume. Until then it does not slow down the
-// others: their events take as long as those of a server that has no such client, measured at the same time. What else the
-// machine does may meet one of the two alone, so where the aim is missed it is tried again, twice.
-func TestStalledClientDisturbsNobody(t *testing.T) {
+// others: their events take as long as those of a server without such a client, measured at the same time. Other load
+// on the machine may affect only one of the two, so a missed target is retried twice.
+func TestStalledClientDoesNotSlowOthers(t *testing.T) {
 	const tries = 3
 	factor, slack := sized(3.0, 1.2), sized(20*time.Millisecond, 100*time.Microsecond)
 	for n := range tries {
@@ -113,7 +113,7 @@ func besideStalled(t *testing.T) (base, p99 time.Duration) {
 	start := time.Now()
 	lazy := survivor{name: "the stalled client", url: with.url, ledger: l, places: make(map[string]place)}
 	var looked sync.WaitGroup
-	looked.Go(func() { // it looks at nothing but the reply to its hello until it is closed, then at what was on its way
+	looked.Go(func() { // it ignores everything except the reply to its hello until it is closed, then reads the rest
 		closed := func() bool { return time.Since(start) > silence && log.contains("code=4001") }
 		_, err := lazy.connection(-1, -1, func() bool {
 			if err := pollUntil(limit, "the close", closed); err != nil {

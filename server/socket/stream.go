@@ -11,24 +11,24 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// stream is what a connection has that sends its events as server-sent events (HTML Standard, 9.2). It shares cursors,
-// topics and the writing of turns with the sockets; it takes no calls, so it has no peer, and its reader only waits for
-// the client to go.
+// stream is the state of a connection that sends server-sent events (HTML Standard, 9.2). It shares cursors, topics
+// and the writing of turns with the sockets; it accepts no calls, so it has no peer, and its reader only waits for
+// the client to disconnect.
 type stream struct {
-	lastBeat time.Time // last time anything was written; guarded by the connection's mu
+	lastBeat time.Time // time of the last write; guarded by the connection's mu
 }
 
-// maxStreamInput is how much a client may send after its request, which nobody reads, in bytes.
+// maxStreamInput is the number of ignored bytes that a client may send after its request.
 const maxStreamInput = 4 << 10
 
-// ServeEvents answers a GET with a stream of events and returns at once; mount it at /v1/events. The query is a filter
-// (see streamParams) and where to begin.
+// ServeEvents answers a GET with a stream of events and returns at once; mount it at /v1/events. The query is a
+// filter (see streamParams) and the start position.
 func (e *Endpoint) ServeEvents(w http.ResponseWriter, r *http.Request) {
 	if !e.cfg.Origins.Allows(r) {
 		e.reg.Refuse(w, errForeignPage())
 		return
 	}
-	if r.Method != http.MethodGet { // HEAD: a stream has no end to wait for
+	if r.Method != http.MethodGet { // HEAD is rejected: a stream has no end to wait for
 		w.Header().Set("Allow", http.MethodGet)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
@@ -44,25 +44,25 @@ func (e *Endpoint) ServeEvents(w http.ResponseWriter, r *http.Request) {
 		problem = rpc.Unauthenticated("a token or a ticket is needed")
 	case problem == nil && (who.Kind == rpc.ScopePublic || who.Kind == ""):
 		problem = rpc.Forbidden("the credential does not reach the events")
-	case problem == nil && !e.reserve():
+	case problem == nil && !e.reserveConn():
 		problem = e.errFull()
 	}
 	if problem != nil {
 		e.reg.Refuse(w, problem)
 		return
 	}
-	c := &conn{e: e, id: newConnID(), opened: time.Now(), known: true, who: who, stream: &stream{lastBeat: time.Now()}}
+	c := &conn{e: e, id: newConnID(), opened: time.Now(), authenticated: true, principal: who, stream: &stream{lastBeat: time.Now()}}
 	c.room.L = &c.mu
-	c.hold()
+	c.holdEvents()
 	replies, problem := c.beginStream(r.Context(), p)
 	if problem != nil {
-		e.giveUp(c)
+		e.discardConn(c)
 		e.reg.Refuse(w, problem)
 		return
 	}
 	h := &hijacker{ResponseWriter: w, timeout: e.cfg.StallTimeout}
 	if _, _, err := h.Hijack(); err != nil {
-		e.giveUp(c)
+		e.discardConn(c)
 		e.log.Error("a stream cannot take over its connection", "error", err)
 		e.reg.Refuse(w, rpc.Internal())
 		return
@@ -75,22 +75,22 @@ func (e *Endpoint) ServeEvents(w http.ResponseWriter, r *http.Request) {
 func (c *conn) beginStream(ctx context.Context, p *streamStart) ([]sessionReply, *rpc.Error) {
 	e := c.e
 	filters := compileFilters([]Filter{p.filter})
-	sessions, err := c.selectSessions(ctx, c.who, filters)
+	sessions, err := c.selectSessions(ctx, c.principal, filters)
 	if err != nil {
-		return nil, e.problemOf(err)
+		return nil, e.errorReply(err)
 	}
 	if len(sessions) > e.cfg.MaxStreamSessions {
 		return nil, errTooManySessions(e.cfg.MaxStreamSessions)
 	}
-	if c.who.Session != "" {
-		if !e.bind(c.who.Session) {
+	if c.principal.Session != "" {
+		if !e.bindSession(c.principal.Session) {
 			return nil, rpc.RateLimited("too many connections on this session", e.cfg.DrainRetry)
 		}
-		c.boundTo = c.who.Session
+		c.boundTo = c.principal.Session
 	}
-	replies, err := c.begin(ctx, c.who, filters, sessions, &helloParams{Resume: p.resume, From: p.from})
+	replies, err := c.beginCursors(ctx, c.principal, filters, sessions, &helloParams{Resume: p.resume, From: p.from})
 	if err != nil {
-		return nil, e.problemOf(err)
+		return nil, e.errorReply(err)
 	}
 	return replies, nil
 }
@@ -99,8 +99,8 @@ func errTooManySessions(most int) *rpc.Error {
 	return rpc.InvalidParams("/sessions", "a stream follows "+strconv.Itoa(most)+" sessions at most: name those it should, or use the socket")
 }
 
-// problemOf is what a caller hears of an error; those of the inside go to the log.
-func (e *Endpoint) problemOf(err error) *rpc.Error {
+// errorReply returns the error for the caller; internal errors are only logged.
+func (e *Endpoint) errorReply(err error) *rpc.Error {
 	var problem *rpc.Error
 	if errors.As(err, &problem) {
 		return problem
@@ -109,35 +109,35 @@ func (e *Endpoint) problemOf(err error) *rpc.Error {
 	return rpc.Internal()
 }
 
-// giveUp takes apart a connection that was reserved and not admitted.
-func (e *Endpoint) giveUp(c *conn) {
+// discardConn releases a connection that was reserved and not admitted.
+func (e *Endpoint) discardConn(c *conn) {
 	e.mu.Lock()
-	e.opening--
+	e.upgrading--
 	e.mu.Unlock()
-	e.forget(c)
+	e.removeConn(c)
 }
 
-// startStream sends the head of the answer and what the client must know first, and lets the events go.
+// startStream sends the response head and the first messages, and releases the events.
 func (c *conn) startStream(head []byte, replies []sessionReply) {
-	if _, err := c.wire.flush(head, &hand{left: true}); err != nil || !c.e.admitStream(c) {
+	if _, err := c.wire.flush(head, &worker{left: true}); err != nil || !c.e.admitStream(c) {
 		c.abort()
-		c.e.giveUp(c)
+		c.e.discardConn(c)
 		return
 	}
 	c.greeted.Store(true)
 	c.mu.Lock()
 	c.lastPush = c.opened
 	c.mu.Unlock()
-	_ = c.WriteFrame(note("hello", streamHello{
+	_ = c.WriteFrame(encodeNote("hello", streamHello{
 		Conn: c.id, Sessions: replies, HeartbeatMS: c.e.cfg.StreamHeartbeat.Milliseconds(), Version: c.e.cfg.Version,
 	}))
 	for _, s := range replies {
-		if s.Epoch == "" { // to be resumed, and not there any more
+		if s.Epoch == "" { // resumed, and deleted meanwhile
 			_ = c.WriteFrame(gapNote(s.Session, "", 0, *s.Gap))
 		}
 	}
 	go c.readStream()
-	c.release()
+	c.releaseEvents()
 }
 
 type streamHello struct {
@@ -147,7 +147,7 @@ type streamHello struct {
 	Version     string         `json:"version"`
 }
 
-// readStream waits for the client to go, or for what ends the connection from this side.
+// readStream waits until the client disconnects or the server ends the connection.
 func (c *conn) readStream() {
 	_, _ = io.CopyN(io.Discard, c.wire, maxStreamInput)
 	c.mu.Lock()
@@ -155,21 +155,21 @@ func (c *conn) readStream() {
 	c.mu.Unlock()
 	c.abort()
 	c.writers.Wait()
-	c.e.forget(c)
+	c.e.removeConn(c)
 }
 
-// following is how many sessions the connection gets events of.
-func (c *conn) following() int {
+// followedCount returns the number of sessions that the connection follows.
+func (c *conn) followedCount() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.cursors)
 }
 
-// sweepStream does what has come due on a stream.
+// sweepStream runs the expired timers of a stream.
 func (c *conn) sweepStream(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mute || c.ending != nil {
+	if c.writesEnded || c.ending != nil {
 		return
 	}
 	if now.Sub(c.stream.lastBeat) >= c.e.cfg.StreamHeartbeat {

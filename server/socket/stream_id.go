@@ -9,24 +9,24 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// spot is where a stream stands in a session: everything up to the offset was sent or filtered out.
-type spot struct {
+// streamPosition is the position of a stream in a session: all events up to the offset were sent or filtered out.
+type streamPosition struct {
 	session, epoch string
 	offset         uint64
 }
 
 // The id of a message is base64url of: version, then for each session its id, the epoch of its log (each with its
-// length before it) and the offset, then a truncated HMAC-SHA256. Numbers are varints. Clients give it back as it is.
+// length before it) and the offset, then a truncated HMAC-SHA256. Numbers are varints. Clients return it unchanged.
 const (
 	idVersion = 1
 	idMAC     = 16 // bytes
-	// maxStreamID bounds an id that comes back, in characters; headers have no more room.
+	// maxStreamID limits an id returned by a client, in characters; headers have no more room.
 	maxStreamID = 16 << 10
-	// maxIDText bounds a session id or an epoch, in bytes.
+	// maxIDText limits a session id or an epoch, in bytes.
 	maxIDText = 256
 )
 
-// idLabel keeps the signature from standing for anything else that the key signs.
+// idLabel separates the signature from other uses of the key.
 const idLabel = "waystation event id\x00"
 
 func signID(key, id []byte) []byte {
@@ -36,8 +36,8 @@ func signID(key, id []byte) []byte {
 	return mac.Sum(nil)[:idMAC]
 }
 
-// appendStreamID appends the id that stands for the places.
-func appendStreamID(out, key []byte, list []spot) []byte {
+// appendStreamID appends the id that encodes the positions.
+func appendStreamID(out, key []byte, list []streamPosition) []byte {
 	raw := make([]byte, 0, 64+48*len(list))
 	raw = append(raw, idVersion)
 	for _, p := range list {
@@ -53,12 +53,12 @@ func appendIDText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// errStreamID answers an id that this server did not make, or that was damaged on the way.
+// errStreamID rejects an id that this server did not make, or that was damaged.
 func errStreamID() *rpc.Error {
 	return rpc.InvalidParams("/last_event_id", "is not an id of a message of this server; leave it out to begin anew")
 }
 
-// parseStreamID reads an id that a client gives back.
+// parseStreamID parses an id returned by a client.
 func parseStreamID(id string, key []byte) (map[string]position, *rpc.Error) {
 	if len(id) > maxStreamID {
 		return nil, errStreamID()

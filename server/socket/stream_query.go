@@ -11,7 +11,8 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// streamParams are the query of a stream: one filter, and where to begin. Lists may be repeated or comma separated.
+// streamParams are the query of a stream: one filter, and the start position. Lists may be repeated or comma
+// separated.
 type streamParams struct {
 	Sessions        []string `json:"sessions" rpc:"max=200,each.min=1,each.max=256" doc:"session ids, or * for all; absent = all"`
 	Types           []string `json:"types" rpc:"max=200,each.min=1,each.max=64" doc:"event types; absent = all"`
@@ -22,21 +23,21 @@ type streamParams struct {
 	LastEventID     string   `json:"last_event_id" rpc:"max=16384" doc:"id of the last message that was dealt with; the header Last-Event-ID goes before"`
 }
 
-// streamStart is what a client asks for.
+// streamStart is the parsed request for a stream.
 type streamStart struct {
 	filter Filter
 	resume map[string]position
 	from   string
 }
 
-// queryLists are the parameters that are lists, queryFlags those that are yes or no.
+// queryLists are the list parameters, queryFlags the boolean ones.
 var (
 	queryLists = map[string]bool{"sessions": true, "types": true, "chats": true, "exclude_types": true}
 	queryFlags = map[string]bool{"include_volatile": true}
 )
 
-// parseStream reads a request for a stream. A session that the given id does not cover has appeared since, or was
-// filtered out until now: it begins at its oldest event, so that nothing is missed.
+// parseStream parses a request for a stream. A session that the given id does not cover has appeared since, or was
+// filtered out until now: it begins at its oldest event, so that no event is missed.
 func (e *Endpoint) parseStream(r *http.Request) (*streamStart, *rpc.Error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -62,7 +63,7 @@ func (e *Endpoint) parseStream(r *http.Request) (*streamStart, *rpc.Error) {
 	return start, nil
 }
 
-// parseStreamQuery checks a query as the params of a call are checked.
+// parseStreamQuery validates a query like the params of a call.
 func parseStreamQuery(query url.Values) (*streamParams, *rpc.Error) {
 	params := make(map[string]any, len(query))
 	for name, values := range query {
@@ -99,7 +100,7 @@ func parseStreamQuery(query url.Values) (*streamParams, *rpc.Error) {
 	return p, nil
 }
 
-// clipName keeps an unknown name from filling the answer.
+// clipName shortens an unknown name for the error text.
 func clipName(name string) string {
 	const longest = 64 // bytes
 	return strings.ToValidUTF8(name[:min(len(name), longest)], "")

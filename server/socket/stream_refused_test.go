@@ -29,7 +29,7 @@ func TestStreamRefused(t *testing.T) {
 		}
 		return string(b)
 	}
-	foreign := string(appendStreamID(nil, []byte("another key"), []spot{{"s2", "e", 0}}))
+	foreign := string(appendStreamID(nil, []byte("another key"), []streamPosition{{"s2", "e", 0}}))
 	bearer := func(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 	with := func(name, value string) http.Header {
 		h := bearer("admin")
@@ -98,7 +98,7 @@ func TestStreamRefused(t *testing.T) {
 	}
 	narrow, _ := w.stream("admin", "?sessions=s1,s3", "")
 	narrow.close()
-	// Nothing is left of those that were refused.
+	// No state of rejected connections is left.
 	s.close()
 	for end := time.Now().Add(waitLimit); w.endpoint.Connections() > 0; {
 		if time.Now().After(end) {
@@ -107,8 +107,8 @@ func TestStreamRefused(t *testing.T) {
 	}
 	w.endpoint.mu.Lock()
 	defer w.endpoint.mu.Unlock()
-	if e := w.endpoint; e.opening != 0 || len(e.bound) != 0 || len(e.everyone) != 0 || len(e.topics) != 0 {
-		t.Errorf("%d opening, %d bound, %d take all, %d topics", e.opening, len(e.bound), len(e.everyone), len(e.topics))
+	if e := w.endpoint; e.upgrading != 0 || len(e.bound) != 0 || len(e.adopters) != 0 || len(e.topics) != 0 {
+		t.Errorf("%d opening, %d bound, %d take all, %d topics", e.upgrading, len(e.bound), len(e.adopters), len(e.topics))
 	}
 }
 

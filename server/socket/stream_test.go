@@ -40,7 +40,7 @@ func TestStreamEventsAndResume(t *testing.T) {
 		again.events("s1", 4, 203)
 		again.close()
 	}
-	// The header is newer than the query, with which a browser comes back each time.
+	// The header is newer than the query, with which a browser reconnects each time.
 	last := w.append("s1", "Message", 1)
 	first, _ := w.stream("session:s1", "?from=oldest", "")
 	first.events("s1", 1, last.Offset)
@@ -49,7 +49,7 @@ func TestStreamEventsAndResume(t *testing.T) {
 	again.events("s1", last.Offset+1, last.Offset+1)
 }
 
-// Each message of several sessions stands for the place in all of them, wherever the stream is cut.
+// The id of each message covers the positions in all sessions, wherever the stream is cut.
 func TestStreamCutAnywhere(t *testing.T) {
 	w := newWorld(t, Config{TurnEvents: 4}, journal.Config{})
 	const n = 30
@@ -67,13 +67,13 @@ func TestStreamCutAnywhere(t *testing.T) {
 		s.close()
 		s, _ = w.stream("admin", "", s.lastID)
 	}
-	// A session that appeared while the client was away comes from its beginning.
+	// A session that appeared while the client was disconnected is sent from its beginning.
 	s.close()
 	w.directory.add("s3")
 	w.append("s3", "Message", 2)
 	s, _ = w.stream("admin", "", s.lastID)
 	s.events("s3", 1, 2)
-	// So does one that appears while it is there.
+	// So is one that appears while it is connected.
 	w.directory.add("s4")
 	w.append("s4", "Message", 1)
 	var p positionParams
@@ -109,7 +109,7 @@ func TestStreamFilters(t *testing.T) {
 	if m := s.named("signal", &signal); m.ID != "" || signal.Session != "s1" || !strings.Contains(m.Data, `{"a":"}"}`) {
 		t.Fatalf("%+v", m)
 	}
-	// Far ahead without a match the client gets an id, so that it need not go through all that again.
+	// After many events without a match the client gets an id, so that it need not filter them again.
 	w.append("s1", "Other", 2500)
 	var p positionParams
 	if m := s.named("position", &p); m.ID == "" || p.Offset < 1000 {
@@ -153,7 +153,7 @@ func TestStreamGaps(t *testing.T) {
 		t.Fatalf("%+v", g)
 	}
 	s.events("s1", 1, 1)
-	// A session that was deleted meanwhile, or is out of reach: the same.
+	// A session that was deleted meanwhile, or is not visible: the same.
 	other, _ := w.stream("session:s2", "", s.lastID)
 	other.close()
 	w.directory.remove("s1")
@@ -169,7 +169,7 @@ func TestStreamGaps(t *testing.T) {
 	}
 }
 
-func TestStreamOutgrown(t *testing.T) {
+func TestStreamTooManySessions(t *testing.T) {
 	w := newWorld(t, Config{MaxStreamSessions: 2}, journal.Config{})
 	s, _ := w.stream("admin", "", "")
 	w.directory.add("s3")
@@ -217,13 +217,13 @@ func TestStreamHeartbeat(t *testing.T) {
 	})
 }
 
-// A client that reads nothing is cut off after the stall timeout and holds up nobody.
+// A client that reads nothing is cut off after the stall timeout and delays no other.
 func TestStreamStalled(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {
 		slow, _ := w.stream("session:s1", "", "")
 		fast, _ := w.stream("session:s1", "", "")
 		start := time.Now()
-		// More than what http.Transport reads ahead.
+		// More than http.Transport reads ahead.
 		data, _ := json.Marshal(strings.Repeat("x", 30000))
 		for range 3 {
 			if _, err := w.journal.Append(t.Context(), "s1", journal.Record{Type: "Message", Data: data}); err != nil {
@@ -278,10 +278,10 @@ func TestStreamHead(t *testing.T) {
 
 func TestStreamIDs(t *testing.T) {
 	key := []byte("key")
-	var list []spot
+	var list []streamPosition
 	want := map[string]position{}
 	for i := range 100 {
-		p := spot{strings.Repeat("s", 60) + fmt.Sprint(i), "0123456789abcdef", uint64(i) << 50}
+		p := streamPosition{strings.Repeat("s", 60) + fmt.Sprint(i), "0123456789abcdef", uint64(i) << 50}
 		list = append(list, p)
 		want[p.session] = position{p.epoch, p.offset}
 	}
@@ -298,7 +298,7 @@ func TestStreamIDs(t *testing.T) {
 			t.Errorf("%s: %v, want %v", session, got[session], p)
 		}
 	}
-	for name, list := range map[string][]spot{
+	for name, list := range map[string][]streamPosition{
 		"session twice": {{"a", "e", 1}, {"a", "e", 2}}, "no session": {{"", "e", 1}}, "no epoch": {{"a", "", 1}}, "long": {{strings.Repeat("x", 257), "e", 1}},
 	} {
 		if _, problem := parseStreamID(string(appendStreamID(nil, key, list)), key); problem == nil {

@@ -20,7 +20,7 @@ type eventStream struct {
 	t      testing.TB
 	body   io.Closer
 	lines  *bufio.Reader
-	lastID string // as an EventSource keeps it
+	lastID string // as stored by an EventSource
 	retry  string
 	beats  int
 }

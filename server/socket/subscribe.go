@@ -9,39 +9,39 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// position is a place in a session's log: the last offset that was seen.
+// position is a position in a session's log: the last offset that was seen.
 type position struct {
 	Epoch  string `json:"epoch" rpc:"required,min=1,max=128" doc:"epoch of the log the offset belongs to"`
 	Offset uint64 `json:"offset" doc:"last offset that was seen; 0 = none"`
 }
 
-// hold keeps events back until release. Methods that change what a connection gets hold it, and release it once their
-// reply is in the lane.
-func (c *conn) hold() {
+// holdEvents keeps events back until releaseEvents. Methods that change the events of a connection hold them, and
+// release them once their reply is in the lane.
+func (c *conn) holdEvents() {
 	c.mu.Lock()
-	c.held++
+	c.eventHolds++
 	c.mu.Unlock()
 }
 
-func (c *conn) release() {
+func (c *conn) releaseEvents() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held--
-	if c.held > 0 {
+	c.eventHolds--
+	if c.eventHolds > 0 {
 		return
 	}
 	if c.unsettled {
-		c.settle()
+		c.storeMissing()
 	}
 	if c.hasWork() {
 		c.wake()
 	}
 }
 
-// selectSessions lists the sessions that filters want among those the principal may see. Naming one that is not
-// among them is an error, whether or not it exists.
+// selectSessions returns the sessions that match the filters among those the principal may see. Naming any other
+// session is an error, whether or not it exists.
 func (c *conn) selectSessions(ctx context.Context, who rpc.Principal, filters *filterSet) ([]string, error) {
-	if takesAll(who, filters) && !c.e.cfg.Shared.Enabled() {
+	if followsAll(who, filters) && !c.e.cfg.Shared.Enabled() {
 		return nil, errNotShared()
 	}
 	visible, err := c.e.sessions.Visible(ctx, who)
@@ -52,11 +52,11 @@ func (c *conn) selectSessions(ctx context.Context, who rpc.Principal, filters *f
 	var wanted []string
 	for _, id := range visible {
 		may[id] = struct{}{}
-		if filters.wants(id) {
+		if filters.matchesSession(id) {
 			wanted = append(wanted, id)
 		}
 	}
-	for _, id := range filters.named() {
+	for _, id := range filters.namedSessions() {
 		if _, ok := may[id]; !ok {
 			return nil, rpc.Forbidden("the credential does not reach a session the filters name").With(map[string]any{"session": id})
 		}
@@ -65,15 +65,15 @@ func (c *conn) selectSessions(ctx context.Context, who rpc.Principal, filters *f
 	return wanted, nil
 }
 
-// setFilters replaces the filters; the connection must be held. Sessions that are no longer wanted lose their cursor.
+// setFilters replaces the filters; the connection must be held. Sessions that no longer match lose their cursor.
 func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
-	all := takesAll(who, filters)
+	all := followsAll(who, filters)
 	c.mu.Lock()
 	c.filters, c.shared = filters, all
 	var left []*cursor
 	for id, cur := range c.cursors {
 		cur.gen++
-		if !filters.wants(id) {
+		if !filters.matchesSession(id) {
 			cur.gone = true
 			left = append(left, cur)
 			delete(c.cursors, id)
@@ -81,33 +81,33 @@ func (c *conn) setFilters(who rpc.Principal, filters *filterSet) {
 	}
 	c.mu.Unlock()
 	for _, cur := range left {
-		cur.topic.leave(c, cur)
+		cur.topic.removeCursor(c, cur)
 	}
 	c.e.mu.Lock()
 	defer c.e.mu.Unlock()
 	if all {
-		c.e.everyone[c] = struct{}{}
+		c.e.adopters[c] = struct{}{}
 	} else {
-		delete(c.e.everyone, c)
+		delete(c.e.adopters, c)
 	}
 }
 
-// follow gives the connection a cursor on a session unless it has one, and reads the log after that, so that no
-// append is missed in between. A new cursor is at the consumer's, else at the head of the log.
+// follow adds a cursor on a session unless the connection has one, and reads the log after that, so that no append is
+// missed in between. A new cursor is at the consumer's position, else at the head of the log.
 func (c *conn) follow(ctx context.Context, session string) (*cursor, journal.Log, error) {
 	c.mu.Lock()
 	cur := c.cursors[session]
 	c.mu.Unlock()
 	for cur == nil {
-		cur = c.e.join(c, session)
+		cur = c.e.joinTopic(c, session)
 		c.mu.Lock()
 		gone := cur.gone
 		if !gone {
 			c.setCursor(session, cur)
 		}
 		c.mu.Unlock()
-		if gone { // whoever ended it is about to leave
-			cur.topic.leave(c, cur)
+		if gone { // the goroutine that ended it is about to call leaveAll
+			cur.topic.removeCursor(c, cur)
 			cur = nil
 		}
 	}
@@ -115,18 +115,18 @@ func (c *conn) follow(ctx context.Context, session string) (*cursor, journal.Log
 	if err != nil {
 		return nil, log, fmt.Errorf("socket: read log: %w", err)
 	}
-	cur.topic.update(log)
+	cur.topic.updateLog(log)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if cur.epoch == "" {
 		pos, g, _ := c.startAt(session, log, log.Head)
-		c.move(cur, log.Epoch, pos, g, log.Head)
+		c.moveCursor(cur, log.Epoch, pos, g, log.Head)
 		c.unsettled = true
 	}
 	return cur, log, nil
 }
 
-// setCursor notes the cursor of a topic the connection has joined; the caller holds c.mu.
+// setCursor records the cursor of a topic that the connection has joined; the caller holds c.mu.
 func (c *conn) setCursor(session string, cur *cursor) {
 	if c.cursors == nil {
 		c.cursors = make(map[string]*cursor, 1)
@@ -134,25 +134,26 @@ func (c *conn) setCursor(session string, cur *cursor) {
 	c.cursors[session] = cur
 }
 
-// move puts a cursor somewhere; the caller holds c.mu.
-func (c *conn) move(cur *cursor, epoch string, pos uint64, g *gap, head uint64) {
+// moveCursor moves a cursor; the caller holds c.mu.
+func (c *conn) moveCursor(cur *cursor, epoch string, pos uint64, g *gap, head uint64) {
 	cur.gen++
-	cur.epoch, cur.pos, cur.told, cur.gap = epoch, pos, pos, g
+	cur.epoch, cur.pos, cur.knownOffset, cur.gap = epoch, pos, pos, g
 	cur.live = pos >= head
 	cur.sent, cur.pending, cur.skipped = nil, 0, 0
 	cur.acked = pos
 	if g != nil || pos < head {
-		c.queue(cur)
+		c.queueCursor(cur)
 	}
 }
 
-// resume finds where a reader goes on that saw everything up to offset, and what it has missed for good.
-func resume(log journal.Log, epoch string, offset uint64) (pos uint64, g *gap) {
-	oldest := before(log)
+// resumeAt returns the position from which a reader continues that has read everything up to offset, and the gap of
+// events it can no longer read.
+func resumeAt(log journal.Log, epoch string, offset uint64) (pos uint64, g *gap) {
+	oldest := offsetBefore(log)
 	switch {
 	case epoch != log.Epoch:
 		return oldest, &gap{From: 1, To: oldest, Reason: gapEpoch}
-	case offset > log.Head: // the log was set back, for example by a restored copy
+	case offset > log.Head: // the log was set back, for example restored from a copy
 		return log.Head, &gap{From: log.Head + 1, To: offset, Reason: gapEpoch}
 	case offset < oldest:
 		return oldest, &gap{From: offset + 1, To: oldest, Reason: gapRetention}
@@ -160,58 +161,59 @@ func resume(log journal.Log, epoch string, offset uint64) (pos uint64, g *gap) {
 	return offset, nil
 }
 
-// before is the offset ahead of the oldest event that is kept.
-func before(log journal.Log) uint64 {
+// offsetBefore returns the offset before the oldest retained event.
+func offsetBefore(log journal.Log) uint64 {
 	if log.Oldest == 0 {
 		return 0
 	}
 	return log.Oldest - 1
 }
 
-// adopt gives the connection a session that has just appeared.
-func (c *conn) adopt(session string, log journal.Log) {
+// adoptSession adds a new session to the connection.
+func (c *conn) adoptSession(session string, log journal.Log) {
 	c.mu.Lock()
 	wanted := c.mayAdopt(session)
 	c.mu.Unlock()
 	if !wanted {
 		return
 	}
-	if c.stream != nil && c.following() >= c.e.cfg.MaxStreamSessions {
+	if c.stream != nil && c.followedCount() >= c.e.cfg.MaxStreamSessions {
 		_ = c.Close(CloseConnectionLimit, "there are more sessions now than one stream follows")
 		return
 	}
-	cur := c.e.join(c, session)
+	cur := c.e.joinTopic(c, session)
 	c.mu.Lock()
 	if cur.gone || !c.mayAdopt(session) { // the connection has ended or changed its filters, or follow was faster
 		stray := c.cursors[session] != cur
 		cur.gone = cur.gone || stray
 		c.mu.Unlock()
 		if stray {
-			cur.topic.leave(c, cur)
+			cur.topic.removeCursor(c, cur)
 		}
 		return
 	}
 	defer c.mu.Unlock()
 	c.setCursor(session, cur)
 	if cur.epoch == "" {
-		cur.tell = true
-		pos, g, _ := c.startAt(session, log, before(log))
-		c.move(cur, log.Epoch, pos, g, log.Head)
+		cur.positionDue = true
+		pos, g, _ := c.startAt(session, log, offsetBefore(log))
+		c.moveCursor(cur, log.Epoch, pos, g, log.Head)
 		c.unsettled = true
 	}
-	c.queue(cur)
-	if c.held == 0 {
-		c.settle()
+	c.queueCursor(cur)
+	if c.eventHolds == 0 {
+		c.storeMissing()
 		c.wake()
 	}
 }
 
-// mayAdopt tells whether a session that appears is wanted and not there yet; the caller holds c.mu.
+// mayAdopt reports whether a new session matches the filters and has no cursor yet; the caller holds c.mu.
 func (c *conn) mayAdopt(session string) bool {
-	return !c.torn && c.filters != nil && c.filters.wants(session) && c.cursors[session] == nil
+	return !c.readerEnded && c.filters != nil && c.filters.matchesSession(session) && c.cursors[session] == nil
 }
 
-// dropDeleted ends the cursor on a session that was deleted and returns what the client is to be told; nil = nothing.
+// dropDeleted removes the cursor of a deleted session and returns the notification for the client; nil = the session
+// was not followed.
 func (c *conn) dropDeleted(session string) []byte {
 	c.mu.Lock()
 	delete(c.stored, session)
@@ -225,11 +227,11 @@ func (c *conn) dropDeleted(session string) []byte {
 	g := gap{From: cur.pos + 1, To: cur.pos, Reason: gapPurged}
 	frame := gapNote(session, cur.epoch, cur.pos, g)
 	c.mu.Unlock()
-	cur.topic.leave(c, cur)
+	cur.topic.removeCursor(c, cur)
 	return frame
 }
 
-// leaveAll takes an ended connection from its topics.
+// leaveAll removes an ended connection from its topics.
 func (c *conn) leaveAll() {
 	c.mu.Lock()
 	list := make([]*cursor, 0, len(c.cursors))
@@ -240,18 +242,18 @@ func (c *conn) leaveAll() {
 	c.cursors = nil
 	c.mu.Unlock()
 	for _, cur := range list {
-		cur.topic.leave(c, cur)
+		cur.topic.removeCursor(c, cur)
 	}
 }
 
-// errNotFollowed answers methods that name a session the connection gets no events of.
+// errNotFollowed rejects methods on a session that the connection does not follow.
 func errNotFollowed() *rpc.Error {
 	return rpc.NotFound("the connection gets no events of this session")
 }
 
-// ack notes that everything up to offset was dealt with, and returns the highest offset for which that is so. The
+// ackEvents records that everything up to offset was processed, and returns the highest processed offset. The
 // connection must be held.
-func (c *conn) ack(session string, offset uint64) (uint64, error) {
+func (c *conn) ackEvents(session string, offset uint64) (uint64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	cur := c.cursors[session]
@@ -267,7 +269,7 @@ func (c *conn) ack(session string, offset uint64) (uint64, error) {
 		return cur.acked, nil
 	}
 	cur.acked = offset
-	c.keep(session, cur)
+	c.noteAcked(session, cur)
 	n := 0
 	for n < len(cur.sent) && cur.sent[n].offset <= offset {
 		cur.pending -= cur.sent[n].size
@@ -275,7 +277,7 @@ func (c *conn) ack(session string, offset uint64) (uint64, error) {
 	}
 	cur.sent = append(cur.sent[:0], cur.sent[n:]...)
 	if n > 0 {
-		c.queue(cur)
+		c.queueCursor(cur)
 	}
 	return offset, nil
 }

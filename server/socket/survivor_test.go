@@ -14,7 +14,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// errCut is what a connection's own end sees after it was cut.
+// errCut is the error of a connection's own end after it was cut.
 var errCut = errors.New("cut")
 
 // fragile is a TCP connection that is reset after a number of bytes in either direction; negative = never.
@@ -49,7 +49,7 @@ func (f *fragile) Write(p []byte) (int, error) {
 	return n, f.reset()
 }
 
-// reset ends the connection without a word: the peer gets an RST, what is under way is lost.
+// reset ends the connection without a close frame: the peer gets an RST, data in flight is lost.
 func (f *fragile) reset() error {
 	f.cut.Store(true)
 	if tcp, ok := f.Conn.(*net.TCPConn); ok {
@@ -59,13 +59,13 @@ func (f *fragile) reset() error {
 	return errCut
 }
 
-// place is what a client keeps about a session between connections.
+// place is a client's state of a session between connections.
 type place struct {
 	epoch  string
 	offset uint64
 }
 
-// survivor is a client that keeps its places, resumes after each cut and checks all it gets against the ledger.
+// survivor is a client that keeps its places, resumes after each cut and compares all input with the ledger.
 type survivor struct {
 	name     string
 	url      string
@@ -76,11 +76,11 @@ type survivor struct {
 	seen     atomic.Int64 // events received or declared lost
 	cuts     int          // so far
 	gaps     int          // so far
-	drained  int          // times a server said that it goes
+	drained  int          // number of received conn.drain
 	declared map[string]gap
 }
 
-// pushed is any frame but an event.
+// pushed is any frame except an event.
 type pushed struct {
 	Method string          `json:"method"`
 	Result *helloResult    `json:"result"`
@@ -91,7 +91,7 @@ type pushed struct {
 	} `json:"params"`
 }
 
-// connection uses one connection until it is cut or done says that all has come. It tells whether it was cut.
+// connection uses one connection until it is cut or done returns true. It reports whether it was cut.
 func (s *survivor) connection(reads, writes int, done func() bool) (cut bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 6*waitLimit)
 	defer cancel()
@@ -236,7 +236,8 @@ func (s *survivor) take(b []byte) error {
 	return fmt.Errorf("unexpected %s", b)
 }
 
-// advance moves on by one event; one that hello had put into a gap must not come, nor any before its announcement.
+// advance moves on by one event; an event that hello reported in a gap must not arrive, nor one before the
+// announcement.
 func (s *survivor) advance(id string, offset uint64) error {
 	if g, waiting := s.declared[id]; waiting {
 		return fmt.Errorf("%s %d came before the gap %+v", id, offset, g)

@@ -6,11 +6,11 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// sweepInterval is how often timers of connections are looked at. One goroutine does it for all, so that an idle
-// connection needs no timer of its own.
+// sweepInterval is the interval at which timers of connections are checked. One goroutine checks all of them, so that
+// an idle connection needs no timer of its own.
 const sweepInterval = 500 * time.Millisecond
 
-// sweepPositions bounds how many positions one connection is told at a time.
+// sweepPositions limits the positions sent to one connection at a time.
 const sweepPositions = 64
 
 func (e *Endpoint) sweep() {
@@ -20,14 +20,14 @@ func (e *Endpoint) sweep() {
 	for {
 		select {
 		case now := <-tick.C:
-			e.each(func(c *conn) { c.sweep(now) })
+			e.forEachConn(func(c *conn) { c.sweep(now) })
 		case <-e.ctx.Done():
 			return
 		}
 	}
 }
 
-// sweep does what has come due on one connection.
+// sweep runs the connection's expired timers.
 func (c *conn) sweep(now time.Time) {
 	if c.stream != nil {
 		c.sweepStream(now)
@@ -42,7 +42,7 @@ func (c *conn) sweep(now time.Time) {
 	lastRead := time.Unix(0, c.lastRead.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mute || c.ending != nil {
+	if c.writesEnded || c.ending != nil {
 		return
 	}
 	if !lastRead.Before(c.pingSent) {
@@ -62,38 +62,38 @@ func (c *conn) sweep(now time.Time) {
 	}
 }
 
-// beat sends a conn.position to a client that has asked for heartbeats it can see, although nothing is new: of one of its
-// sessions, or of none when it follows none. The caller holds c.mu.
-func (c *conn) beat() {
+// sendHeartbeat sends a conn.position without news to a client that has requested visible heartbeats: of one of its
+// sessions, or without a session when it follows none. The caller holds c.mu.
+func (c *conn) sendHeartbeat() {
 	for _, cur := range c.cursors {
-		cur.tell = true
-		c.queue(cur)
-		c.lastPush = time.Now() // a read that fails must not repeat it at each sweep
+		cur.positionDue = true
+		c.queueCursor(cur)
+		c.lastPush = time.Now() // a failing read must not repeat it at each sweep
 		return
 	}
-	frame := note("conn.position", positionParams{})
+	frame := encodeNote("conn.position", positionParams{})
 	c.lane.frames = append(c.lane.frames, rpc.Reply{Head: frame})
 	c.lane.bytes += len(frame) + laneEntry
 	c.settleReplies()
 	c.lastPush = time.Now()
 }
 
-// sweepCursors tries failed reads again and tells an idle client where it stands; the caller holds c.mu.
+// sweepCursors retries failed reads and sends positions to an idle client; the caller holds c.mu.
 func (c *conn) sweepCursors(now time.Time) {
 	idle := now.Sub(c.lastPush) >= c.e.cfg.Heartbeat
 	told := 0
 	defer func() {
 		if idle && told == 0 && c.heartbeatMessage {
-			c.beat()
+			c.sendHeartbeat()
 		}
 	}()
 	for _, cur := range c.cursors {
 		if cur.failed {
-			c.queue(cur)
+			c.queueCursor(cur)
 		}
-		if idle && told < sweepPositions && (cur.told != cur.pos || cur.owned != cur.dropped) {
-			cur.tell = true
-			c.queue(cur)
+		if idle && told < sweepPositions && (cur.knownOffset != cur.pos || cur.reportedDrops != cur.dropped) {
+			cur.positionDue = true
+			c.queueCursor(cur)
 			told++
 		}
 	}

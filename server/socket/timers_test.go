@@ -39,7 +39,7 @@ func TestHeartbeat(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {
 		c := w.dial("admin")
 		c.hello(object{})
-		// The library answers pings while something reads.
+		// The library answers pings while a read is in progress.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()
 		done := make(chan error)
@@ -87,8 +87,8 @@ func TestPositionWhenIdle(t *testing.T) {
 	})
 }
 
-// A client that reads nothing is closed after the stall timeout, learns why when it reads again, and does not hold up
-// another one.
+// A client that reads nothing is closed after the stall timeout, receives the reason when it reads again, and does
+// not delay another one.
 func TestStalled(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {
 		slow, fast := w.dial("session:s1"), w.dial("session:s1")
@@ -110,7 +110,7 @@ func TestStalled(t *testing.T) {
 	})
 }
 
-// A peer that takes bytes slowly is not stalled.
+// A peer that reads slowly is not stalled.
 func TestSlowIsNotStalled(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {
 		c := w.dial("session:s1")

@@ -6,10 +6,11 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// maxTopicSignals bounds the volatile events of one session that wait to be handed out; the oldest go first.
+// maxTopicSignals limits the undelivered volatile events of one session; the oldest are dropped.
 const maxTopicSignals = 256
 
-// topic hands the news of one session to its connections. It runs only while there are news.
+// topic delivers the wake-ups and signals of one session to its connections. It has a goroutine only while there are
+// any.
 type topic struct {
 	e       *Endpoint
 	session string
@@ -39,39 +40,39 @@ type signalParams struct {
 // Wake implements journal.Watcher.
 func (e *Endpoint) Wake(session string) {
 	if t := e.topicFor(session); t != nil {
-		t.kick(nil)
+		t.schedule(nil)
 	}
 }
 
 // Signal implements journal.Watcher.
 func (e *Endpoint) Signal(s *journal.Signal) {
 	if t := e.topicFor(s.Session); t != nil {
-		t.kick(s)
+		t.schedule(s)
 	}
 }
 
-// topicFor finds the topic of a session. One that nobody has asked for yet is made if there are connections that take
-// sessions as they appear.
+// topicFor returns the topic of a session. If the session has no topic, it is created if there are connections that
+// adopt new sessions.
 func (e *Endpoint) topicFor(session string) *topic {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := e.topics[session]
-	if t == nil && len(e.everyone) > 0 {
+	if t == nil && len(e.adopters) > 0 {
 		t = e.newTopic(session)
 	}
 	return t
 }
 
-// newTopic is called with e.mu held.
+// newTopic creates a topic; the caller holds e.mu.
 func (e *Endpoint) newTopic(session string) *topic {
 	t := &topic{e: e, session: session, conns: make(map[*conn]*cursor)}
 	e.topics[session] = t
 	return t
 }
 
-// join puts a connection on the topic of a session and returns its cursor there: a new one, unless it has joined before.
-// The reader and the topic may both be about to, when a session appears while the client says hello.
-func (e *Endpoint) join(c *conn, session string) *cursor {
+// joinTopic adds a connection to the topic of a session and returns its cursor there: a new one, unless it has joined
+// before. The reader and the topic may both join when a session appears during conn.hello.
+func (e *Endpoint) joinTopic(c *conn, session string) *cursor {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := e.topics[session]
@@ -88,8 +89,8 @@ func (e *Endpoint) join(c *conn, session string) *cursor {
 	return cur
 }
 
-// leave takes a connection's cursor from a topic; a topic without connections is dropped.
-func (t *topic) leave(c *conn, cur *cursor) {
+// removeCursor removes a connection's cursor; a topic without connections is dropped.
+func (t *topic) removeCursor(c *conn, cur *cursor) {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
 	t.mu.Lock()
@@ -102,8 +103,8 @@ func (t *topic) leave(c *conn, cur *cursor) {
 	}
 }
 
-// dropIdle forgets a topic that nobody joined. Whoever still holds it can do no harm: a connection reads the log after
-// it has joined, so it misses no wake-up of a topic that was there before.
+// dropIdle removes a topic without connections. A goroutine that still has it does no harm: a connection reads the
+// log after it has joined, so it misses no wake-up of an earlier topic.
 func (t *topic) dropIdle() {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
@@ -120,8 +121,8 @@ func (t *topic) state() (epoch string, head uint64) {
 	return t.epoch, t.head
 }
 
-// update notes what the journal said about the log.
-func (t *topic) update(log journal.Log) {
+// updateLog stores the state of the log that the journal reported.
+func (t *topic) updateLog(log journal.Log) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.epoch != log.Epoch || t.head < log.Head {
@@ -129,8 +130,8 @@ func (t *topic) update(log journal.Log) {
 	}
 }
 
-// kick has the topic run. News that come while it runs are one more round, however many they are.
-func (t *topic) kick(s *journal.Signal) {
+// schedule starts the topic's goroutine unless it runs. Any number of wake-ups while it runs cause one more round.
+func (t *topic) schedule(s *journal.Signal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s == nil {
@@ -141,14 +142,14 @@ func (t *topic) kick(s *journal.Signal) {
 		}
 		t.signals = append(t.signals, s)
 	}
-	if !t.running && t.e.enter() {
+	if !t.running && t.e.addGoroutine() {
 		t.running = true
 		go t.run()
 	}
 }
 
-// enter counts a goroutine of the endpoint, unless that is closing.
-func (e *Endpoint) enter() bool {
+// addGoroutine counts a goroutine of the endpoint; false = the endpoint is closing.
+func (e *Endpoint) addGoroutine() bool {
 	e.runMu.Lock()
 	defer e.runMu.Unlock()
 	if e.stopped {
@@ -172,41 +173,41 @@ func (t *topic) run() {
 		}
 		t.mu.Unlock()
 		if woken {
-			t.handOut()
+			t.wakeConns()
 		}
 		for _, s := range signals {
-			t.handOutSignal(s)
+			t.pushSignalToConns(s)
 		}
 	}
 }
 
-// handOut wakes the connections after an append.
-func (t *topic) handOut() {
-	if t.abandoned() {
+// wakeConns wakes the connections after an append.
+func (t *topic) wakeConns() {
+	if t.isAbandoned() {
 		return
 	}
 	log, err := t.e.journal.Log(t.e.ctx, t.session)
 	if err != nil {
 		t.e.log.Warn("journal cannot be read", "session", t.session, "error", err)
 	} else {
-		t.update(log)
-		t.adopt(log)
+		t.updateLog(log)
+		t.adoptSession(log)
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for c, cur := range t.conns {
 		c.mu.Lock()
-		c.queue(cur)
-		if c.held == 0 {
+		c.queueCursor(cur)
+		if c.eventHolds == 0 {
 			c.wake()
 		}
 		c.mu.Unlock()
 	}
 }
 
-// abandoned tells that nobody follows the session and its log has no events, as after its removal. Then Log must not be
-// asked, because it would begin a new one.
-func (t *topic) abandoned() bool {
+// isAbandoned reports whether the session has no followers and its log no events, as after its removal. Then Log must
+// not be called, because it would create a new log.
+func (t *topic) isAbandoned() bool {
 	t.mu.RLock()
 	followed := len(t.conns) > 0
 	t.mu.RUnlock()
@@ -217,12 +218,12 @@ func (t *topic) abandoned() bool {
 	return err == nil && len(events) == 0
 }
 
-// adopt gives the session to the connections that take all sessions and do not have this one: it is new, so they get
+// adoptSession adds the session to the connections that follow all sessions and lack it: it is new, so they receive
 // its log from the beginning.
-func (t *topic) adopt(log journal.Log) {
+func (t *topic) adoptSession(log journal.Log) {
 	t.e.mu.Lock()
 	var takers []*conn
-	for c := range t.e.everyone {
+	for c := range t.e.adopters {
 		takers = append(takers, c)
 	}
 	t.e.mu.Unlock()
@@ -231,18 +232,18 @@ func (t *topic) adopt(log journal.Log) {
 		_, has := t.conns[c]
 		t.mu.RUnlock()
 		if !has {
-			c.adopt(t.session, log)
+			c.adoptSession(t.session, log)
 		}
 	}
 }
 
-func (t *topic) handOutSignal(s *journal.Signal) {
+func (t *topic) pushSignalToConns(s *journal.Signal) {
 	var frame []byte
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for c, cur := range t.conns {
 		c.mu.Lock()
-		if !c.mute && c.wantsSignal(s) {
+		if !c.writesEnded && c.wantsSignal(s) {
 			if frame == nil {
 				frame = encodeSignal(s)
 			}
@@ -258,17 +259,17 @@ func encodeSignal(s *journal.Signal) []byte {
 	if len(s.Data) == 0 {
 		data = nil
 	}
-	return note("signal", signalParams{Session: s.Session, Type: s.Type, Time: s.Time.UTC().Format(layout), Data: data})
+	return encodeNote("signal", signalParams{Session: s.Session, Type: s.Type, Time: s.Time.UTC().Format(layout), Data: data})
 }
 
-// pushSignal queues a signal; the caller holds c.mu. When too many wait, the oldest is dropped and counted.
+// pushSignal queues a signal; the caller holds c.mu. When the queue is full, the oldest is dropped and counted.
 func (c *conn) pushSignal(cur *cursor, frame []byte) {
 	if len(c.signals) >= c.e.cfg.MaxSignals {
 		c.signals[0].cur.dropped++
 		c.signals = c.signals[1:]
 	}
 	c.signals = append(c.signals, signal{cur, frame})
-	if c.held == 0 {
+	if c.eventHolds == 0 {
 		c.wake()
 	}
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// turnCursors is how many session logs are read for one write at most; the others have the next turn.
+// turnCursors is the number of session logs read for one turn at most; the others wait for the next turn.
 const turnCursors = 16
 
-// drainTurns is how many writes a connection has in a row while others may wait.
+// drainTurns is the number of turns a connection has in a row while others may wait.
 const drainTurns = 8
 
-// outcome of one turn.
+// outcome is the result of one turn.
 type outcome int
 
 const (
@@ -22,55 +22,54 @@ const (
 	last // a close frame is due
 )
 
-// drain writes until there is nothing left, or for some turns when others wait. One drain runs for a connection at a
-// time.
-func (c *conn) drain(h *hand) (done bool) {
-	c.hand = h
+// drain runs turns until nothing is left to write, or drainTurns turns. One drain runs for a connection at a time.
+func (c *conn) drain(h *worker) (done bool) {
+	c.worker = h
 	for range drainTurns {
-		out, large, state := c.turn(h.buf[:0])
+		out, large, state := c.gatherTurn(h.buf[:0])
 		h.buf = out
 		if state == nothing {
 			return true
 		}
-		if err := c.write(h, out, large); err != nil {
-			h.leave()
+		if err := c.writeTurn(h, out, large); err != nil {
+			h.leavePool()
 			return true
 		}
 		if state == last {
-			h.leave()
-			c.finish()
+			h.leavePool()
+			c.sendClose()
 			return true
 		}
 	}
 	return false
 }
 
-// write sends what turn has gathered. After an error it has ended the connection.
-func (c *conn) write(h *hand, out []byte, large rpc.Reply) error {
+// writeTurn writes the frames of a turn. On an error it has ended the connection.
+func (c *conn) writeTurn(h *worker, out []byte, large rpc.Reply) error {
 	parts := [...][]byte{out, large.Body, large.Tail}
 	for i, part := range parts {
 		c.e.written.bytes.Add(uint64(len(part)))
 		if rest, err := c.wire.flush(part, h); err != nil {
-			h.leave()
+			h.leavePool()
 			parts[i] = rest
-			c.broken(err, parts[i:]...)
+			c.endBroken(err, parts[i:]...)
 			return err
 		}
 	}
 	return nil
 }
 
-// turn gathers the frames of one write: control frames, replies, signals, events, in that order. The body and the tail of
-// a large reply are to be written behind out.
-func (c *conn) turn(out []byte) (_ []byte, large rpc.Reply, _ outcome) {
+// gatherTurn gathers the frames of one turn: control frames, replies, signals, events, in that order. The body and
+// the tail of a large reply must be written after out.
+func (c *conn) gatherTurn(out []byte) (_ []byte, large rpc.Reply, _ outcome) {
 	c.mu.Lock()
 	if c.lane.writing > 0 {
-		c.lane.wrote()
+		c.lane.finishWrite()
 		c.settleReplies()
 		c.room.Broadcast()
 	}
-	if c.mute || !c.hasWork() {
-		c.busy, c.hand = false, nil
+	if c.writesEnded || !c.hasWork() {
+		c.busy, c.worker = false, nil
 		c.mu.Unlock()
 		return out, large, nothing
 	}
@@ -85,15 +84,15 @@ func (c *conn) turn(out []byte) (_ []byte, large rpc.Reply, _ outcome) {
 	if c.stream != nil {
 		c.stream.lastBeat = time.Now()
 	}
-	replies := c.lane.take()
+	replies := c.lane.takeFrames()
 	state := more
 	var picked []*cursor
 	var signals []signal
 	switch {
 	case len(c.lane.frames) > 0: // replies go first
 	case c.ending != nil:
-		state, c.mute = last, true
-	case c.held == 0 && (len(replies) == 0 || replies[len(replies)-1].Body == nil):
+		state, c.writesEnded = last, true
+	case c.eventHolds == 0 && (len(replies) == 0 || replies[len(replies)-1].Body == nil):
 		signals = c.signals
 		c.signals = nil
 		n := min(len(c.dirty), turnCursors)
@@ -125,32 +124,32 @@ func (c *conn) turn(out []byte) (_ []byte, large rpc.Reply, _ outcome) {
 	return out, large, state
 }
 
-// hasWork is asked with c.mu held.
+// hasWork reports whether there is something to write; the caller holds c.mu.
 func (c *conn) hasWork() bool {
 	return c.ending != nil || c.ping || c.pong != nil || len(c.lane.frames) > 0 ||
-		c.held == 0 && (len(c.signals) > 0 || len(c.dirty) > 0)
+		c.eventHolds == 0 && (len(c.signals) > 0 || len(c.dirty) > 0)
 }
 
-// finish sends the close frame and gives the peer a moment to answer it.
-func (c *conn) finish() {
-	c.wire.end(closeGrace, c.appendEnd(nil, c.ending.code, c.ending.reason))
+// sendClose sends the close frame and gives the peer closeGrace to answer it.
+func (c *conn) sendClose() {
+	c.wire.writeEnd(closeGrace, c.appendEnd(nil, c.ending.code, c.ending.reason))
 	if c.stream != nil {
 		c.abort()
 		return
 	}
-	_ = c.wire.SetReadDeadline(time.Now().Add(closeGrace)) // the reader ends with the peer's answer, or then
+	_ = c.wire.SetReadDeadline(time.Now().Add(closeGrace)) // the reader ends with the peer's answer, or at the deadline
 }
 
-// broken ends a connection that cannot be written to. A stalled peer may take the rest and learn why.
-func (c *conn) broken(err error, rest ...[]byte) {
+// endBroken ends a connection whose write failed. A stalled peer may still read the rest and the close reason.
+func (c *conn) endBroken(err error, rest ...[]byte) {
 	c.mu.Lock()
-	c.mute = true
+	c.writesEnded = true
 	c.mu.Unlock()
 	c.room.Broadcast()
 	if errors.Is(err, errStalled) {
 		c.noteClose(CloseStalled, "a write was blocked too long", false)
 		c.e.log.Info("closing connection", "conn", c.id, "code", CloseStalled, "reason", "stalled")
-		c.wire.end(closeGrace/2, append(rest, c.appendEnd(nil, CloseStalled, "a write was blocked too long"))...)
+		c.wire.writeEnd(closeGrace/2, append(rest, c.appendEnd(nil, CloseStalled, "a write was blocked too long"))...)
 	}
 	c.abort()
 }

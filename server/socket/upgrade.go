@@ -12,7 +12,8 @@ import (
 	"github.com/waystation/waystation/server/address"
 )
 
-// Token finds the credential of a request: Authorization: Bearer, else the header token. Empty = none.
+// Token returns the credential of a request: Authorization: Bearer, else the header token. Empty = the request has no
+// credential.
 func Token(r *http.Request) string {
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(token)
@@ -20,7 +21,7 @@ func Token(r *http.Request) string {
 	return r.Header.Get("token")
 }
 
-// queryTokens are the query parameters under which clients like to put a token, where logs would keep it.
+// queryTokens are the query parameters in which clients commonly put a token; there it would end up in logs.
 var queryTokens = []string{"token", "access_token", "api_key", "apikey", "key", "auth", "authorization"}
 
 func tokenInQuery(r *http.Request) bool {
@@ -37,8 +38,8 @@ func tokenInQuery(r *http.Request) bool {
 	return false
 }
 
-// Principal tells who makes an HTTP request; it fits rpc.HTTPHandler. Without a token it is a stranger, who may call
-// public methods.
+// Principal returns the principal of an HTTP request; it fits rpc.HTTPHandler. Without a token it is an anonymous
+// principal, who may call public methods.
 func (e *Endpoint) Principal(r *http.Request) (rpc.Principal, error) {
 	if tokenInQuery(r) {
 		return rpc.Principal{}, rpc.Unauthenticated("a token does not belong in the URL; use the Authorization header")
@@ -54,8 +55,8 @@ func (e *Endpoint) Principal(r *http.Request) (rpc.Principal, error) {
 	return who, nil
 }
 
-// authenticate hides why a token was refused. An error with another code than unauthenticated says nothing about the
-// token: it could not be checked.
+// authenticate hides the reason why a token was rejected. An error with another code than unauthenticated says
+// nothing about the token: it could not be checked.
 func (e *Endpoint) authenticate(ctx context.Context, token string) (rpc.Principal, *rpc.Error) {
 	who, err := e.auth.Authenticate(ctx, token)
 	if err == nil {
@@ -78,11 +79,11 @@ func (e *Endpoint) authenticate(ctx context.Context, token string) (rpc.Principa
 	return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 }
 
-// ticketParam is the query parameter that carries a ticket, which unlike a token may stand in a URL: it is good once.
+// ticketParam is the query parameter for a ticket, which unlike a token may be part of a URL: it is valid once.
 const ticketParam = "ticket"
 
-// credential tells who makes a request that opens a connection: by token, else by ticket. known is false when it
-// carries neither. A ticket is used up by this.
+// credential returns the principal of a request that opens a connection: by token, else by ticket. known is false
+// when it has neither. A ticket is consumed.
 func (e *Endpoint) credential(r *http.Request) (who rpc.Principal, known bool, problem *rpc.Error) {
 	if tokenInQuery(r) {
 		return who, false, rpc.InvalidRequest("a token does not belong in the URL; use the Authorization header, a ticket or conn.hello")
@@ -95,7 +96,7 @@ func (e *Endpoint) credential(r *http.Request) (who rpc.Principal, known bool, p
 	if !given || e.cfg.Tickets == nil {
 		return who, false, nil
 	}
-	ticket := "" // two tickets are none
+	ticket := "" // two tickets are rejected like none
 	if len(tickets) == 1 {
 		ticket = tickets[0]
 	}
@@ -112,17 +113,17 @@ func (e *Endpoint) credential(r *http.Request) (who rpc.Principal, known bool, p
 	return rpc.Principal{}, false, problem
 }
 
-// errForeignPage answers pages that may not talk to the server.
+// errForeignPage rejects pages of an origin that is not permitted.
 func errForeignPage() *rpc.Error {
 	return rpc.Forbidden("pages of this origin may not talk to the server; see the setting allowed-origins")
 }
 
-// errFull answers when there is no place for another connection.
+// errFull rejects a connection because the limit is reached.
 func (e *Endpoint) errFull() *rpc.Error {
 	return &rpc.Error{Code: rpc.CodeShuttingDown, Message: "the server takes no connections now", Reason: "unavailable", Retryable: true, RetryAfter: e.cfg.DrainRetry}
 }
 
-// ServeHTTP upgrades a request and returns at once: the connection lives on goroutines of its own.
+// ServeHTTP upgrades a request and returns at once: the connection has goroutines of its own.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &conn{e: e, id: newConnID(), opened: time.Now()}
 	c.room.L = &c.mu
@@ -133,13 +134,13 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem = errForeignPage()
 		e.logForeignPage(r)
 	} else {
-		c.who, c.known, problem = e.credential(r)
+		c.principal, c.authenticated, problem = e.credential(r)
 	}
 	if problem != nil && !(r.Header.Get("Origin") != "" && isUpgrade(r)) {
 		e.reg.Refuse(w, problem)
 		return
 	}
-	if !e.reserve() {
+	if !e.reserveConn() {
 		e.reg.Refuse(w, e.errFull())
 		return
 	}
@@ -151,15 +152,15 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		OnPongReceived:     c.onPong,
 	})
 	if err != nil {
-		e.giveBack()
+		e.cancelReservation()
 		e.log.Debug("upgrade refused", "error", err)
-		return // Accept has answered
+		return // Accept has written the response
 	}
 	ws.SetReadLimit(-1) // readFrame has its own limit, which does not end the connection
 	c.ws, c.wire = ws, h.wire
 	c.refused = problem != nil
 	c.start()
-	if problem != nil { // a page sees an HTTP status as 1006, like a server that is away
+	if problem != nil { // a page sees an HTTP status as 1006, as if the server were unreachable
 		_ = c.Close(closeCodeOf(problem), problem.Message)
 	}
 }
@@ -169,7 +170,7 @@ func isUpgrade(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && r.Header.Get("Sec-WebSocket-Key") != ""
 }
 
-// closeCodeOf returns the close code for a credential or page that was refused.
+// closeCodeOf returns the close code for a rejected credential or page.
 func closeCodeOf(problem *rpc.Error) int {
 	switch {
 	case problem.Reason == reasonExpired:
@@ -184,10 +185,10 @@ func closeCodeOf(problem *rpc.Error) int {
 	return CloseInternal
 }
 
-// longestOrigin is how much of a refused origin is logged, in bytes.
+// longestOrigin is the logged length of a rejected origin, in bytes.
 const longestOrigin = 200
 
-// logForeignPage logs a refused origin, unless many are.
+// logForeignPage logs a rejected origin, at a limited rate.
 func (e *Endpoint) logForeignPage(r *http.Request) {
 	if e.refusals.Admit("") == nil {
 		page := r.Header.Get("Origin")
@@ -196,5 +197,5 @@ func (e *Endpoint) logForeignPage(r *http.Request) {
 	}
 }
 
-// reasonExpired marks the error of a token that was good once.
+// reasonExpired is the reason of an error for an expired token.
 const reasonExpired = "token_expired"

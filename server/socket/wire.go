@@ -15,24 +15,24 @@ import (
 
 // Buffer sizes of a connection, in bytes. Small, because most connections are idle.
 const (
-	readBuffer  = 128 // a small call or some acks; the payload of a larger frame is read past it
+	readBuffer  = 128 // fits a small call or some acks; the payload of a larger frame bypasses it
 	writeBuffer = 128 // carries only control frames, of which the largest has 127
 	leastBuffer = 16  // the WebSocket library buffers again; this is the least bufio takes
 )
 
-// flushChunk is how much is written under one deadline, so that a slow peer which takes bytes at all is not taken for
+// flushChunk is the number of bytes written under one deadline, so that a peer that reads slowly is not mistaken for
 // a stalled one.
 const flushChunk = 64 << 10
 
-// leastProgress is how much a blocked write must have sent within the stall timeout to count as going on, in bytes: a peer
-// that takes a few bytes now and then would keep what is written to it for ever.
+// leastProgress is how much a blocked write must have sent within the stall timeout to count as progressing, in
+// bytes: a peer that reads a few bytes now and then would retain the pending data for ever.
 const leastProgress = 16 << 10
 
-// stallLooks is how often within the stall timeout a blocked write is looked at: bytes that were taken at its beginning
+// stallLooks is how often within the stall timeout a blocked write is checked: bytes that were sent at its beginning
 // are no progress at its end.
 const stallLooks = 5
 
-// Opcodes of WebSocket frames that are written here.
+// Opcodes of WebSocket frames that this package writes.
 const (
 	opText  = 0x1
 	opClose = 0x8
@@ -40,18 +40,18 @@ const (
 	opPong  = 0xA
 )
 
-// wire is the network connection below the WebSocket. Frames of one turn are put together in a buffer above it and
-// leave in one write; the few control frames the WebSocket library writes itself come through Write.
+// wire is the network connection below the WebSocket. Frames of one turn are collected in a buffer above it and sent
+// in one write; the few control frames that the WebSocket library writes itself go through Write.
 type wire struct {
 	net.Conn
 	raw     syscall.RawConn // nil = it has none
 	timeout time.Duration
 
-	// Of the reading goroutine.
-	in    []byte // was read and not used; in room, or what the HTTP server had read already
+	// Owned by the reading goroutine.
+	in    []byte // read and not yet consumed; in room, or the bytes that the HTTP server had already read
 	above *bufio.Reader
 	heads headReader
-	flood func() // called once when the peer sends too many control frames or small fragments; nil = never
+	flood func() // called once when the peer sends too many control frames or small fragments; nil = no callback
 	room  [readBuffer]byte
 
 	mu    sync.Mutex
@@ -60,12 +60,12 @@ type wire struct {
 
 var errStalled = errors.New("socket: write stalled")
 
-// Read implements net.Conn for the WebSocket library. Large reads go past the buffer once that is empty.
+// Read implements net.Conn for the WebSocket library. Large reads bypass the buffer once that is empty.
 func (w *wire) Read(p []byte) (int, error) {
 	if len(w.in) == 0 {
 		if len(p) >= readBuffer {
 			n, err := w.Conn.Read(p)
-			return w.passed(p, n, err)
+			return w.checkFlood(p, n, err)
 		}
 		if err := w.fill(); err != nil {
 			return 0, err
@@ -78,18 +78,18 @@ func (w *wire) Read(p []byte) (int, error) {
 
 func (w *wire) fill() error {
 	n, err := w.Conn.Read(w.room[:])
-	n, err = w.passed(w.room[:], n, err)
+	n, err = w.checkFlood(w.room[:], n, err)
 	w.in = w.room[:n]
 	if n > 0 {
-		return nil // an error comes again
+		return nil // a persistent error is returned again
 	}
 	return err
 }
 
-// passed follows what was read. When the peer floods, it reads on without using anything, until the connection has been
-// closed.
-func (w *wire) passed(b []byte, n int, err error) (int, error) {
-	if w.heads.pass(b[:n]) {
+// checkFlood counts the control frames in the bytes that were read. When the peer floods, it discards further input
+// until the connection has been closed.
+func (w *wire) checkFlood(b []byte, n int, err error) (int, error) {
+	if w.heads.allows(b[:n]) {
 		return n, err
 	}
 	if w.flood != nil {
@@ -102,9 +102,10 @@ func (w *wire) passed(b []byte, n int, err error) (int, error) {
 	return 0, err
 }
 
-// await returns when a frame has begun to come that is not a ping or pong; those go to control. A connection is at rest
-// here and not inside the WebSocket library, whose calls would keep the stack of the goroutine at twice its size.
-func (w *wire) await(control func(opcode byte, payload []byte)) error {
+// awaitFrame returns when a frame has begun that is not a ping or pong; those are passed to control. An idle
+// connection waits here and not inside the WebSocket library, whose calls would keep the stack of the goroutine at
+// twice its size.
+func (w *wire) awaitFrame(control func(opcode byte, payload []byte)) error {
 	for w.above.Buffered() == 0 {
 		if len(w.in) == 0 {
 			if err := w.fill(); err != nil {
@@ -121,10 +122,10 @@ func (w *wire) await(control func(opcode byte, payload []byte)) error {
 	return nil
 }
 
-// cutControl takes a ping or pong from the beginning of b, in place. Opcode 0: there is none, or not a whole and
-// flawless one, which the WebSocket library deals with.
+// cutControl cuts a ping or pong from the beginning of b, in place. Opcode 0: b does not begin with a complete, valid
+// ping or pong, and the WebSocket library handles it.
 func cutControl(b []byte) (opcode byte, payload, rest []byte) {
-	const head = 6 // with the mask
+	const head = 6 // including the mask
 	if len(b) < head || b[0] != 0x80|opPing && b[0] != 0x80|opPong || b[1]&0x80 == 0 {
 		return 0, nil, b
 	}
@@ -139,19 +140,19 @@ func cutControl(b []byte) (opcode byte, payload, rest []byte) {
 	return b[0] & 0x0f, payload, b[head+size:]
 }
 
-// Write takes whole control frames from the WebSocket library.
+// Write writes whole control frames of the WebSocket library.
 func (w *wire) Write(p []byte) (int, error) {
-	if _, err := w.flush(p, &hand{left: true}); err != nil {
+	if _, err := w.flush(p, &worker{left: true}); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// flush writes frames. After a close frame everything is dropped. When the peer takes nothing for the timeout it
-// returns errStalled and what is left. A hand leaves its crew before it waits.
-func (w *wire) flush(b []byte, h *hand) (rest []byte, err error) {
+// flush writes frames. After a close frame everything is dropped. When the peer reads nothing for the timeout it
+// returns errStalled and the unwritten rest. The worker leaves its pool before a blocking write.
+func (w *wire) flush(b []byte, h *worker) (rest []byte, err error) {
 	if !w.mu.TryLock() {
-		h.leave()
+		h.leavePool()
 		w.mu.Lock()
 	}
 	defer w.mu.Unlock()
@@ -162,21 +163,21 @@ func (w *wire) flush(b []byte, h *hand) (rest []byte, err error) {
 		w.ended = true
 	}
 	if w.raw != nil && !h.left {
-		n, err := h.write(w.raw, b)
+		n, err := h.writeNow(w.raw, b)
 		if b = b[n:]; err != nil || len(b) == 0 {
 			return b, err
 		}
 	}
-	h.leave()
-	return w.wait(b)
+	h.leavePool()
+	return w.writeBlocking(b)
 }
 
-// wait writes with a deadline for each chunk; w.mu is held.
-func (w *wire) wait(b []byte) (rest []byte, err error) {
+// writeBlocking writes with a deadline for each chunk; w.mu is held.
+func (w *wire) writeBlocking(b []byte) (rest []byte, err error) {
 	progress, taken := time.Now(), 0
 	for len(b) > 0 {
 		chunk := b[:min(len(b), flushChunk)]
-		_ = w.SetWriteDeadline(time.Now().Add(w.timeout / stallLooks)) // an error shows in Write
+		_ = w.SetWriteDeadline(time.Now().Add(w.timeout / stallLooks)) // an error surfaces in Write
 		n, err := w.Conn.Write(chunk)
 		b = b[n:]
 		switch {
@@ -193,11 +194,11 @@ func (w *wire) wait(b []byte) (rest []byte, err error) {
 			return b, errStalled
 		}
 	}
-	return nil, w.SetWriteDeadline(time.Time{}) // a write that does not wait would take notice of it
+	return nil, w.SetWriteDeadline(time.Time{}) // a later non-blocking write would see the deadline
 }
 
-// end writes the last bytes of a connection, with a close frame at their end, in the given time.
-func (w *wire) end(within time.Duration, parts ...[]byte) {
+// writeEnd writes the last bytes of a connection, which end with a close frame, in the given time.
+func (w *wire) writeEnd(within time.Duration, parts ...[]byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
@@ -207,12 +208,12 @@ func (w *wire) end(within time.Duration, parts ...[]byte) {
 	_ = w.SetWriteDeadline(time.Now().Add(within))
 	for _, b := range parts {
 		if _, err := w.Conn.Write(b); err != nil {
-			return // the peer may be gone, and then need not know
+			return // an unreachable peer needs no close frame
 		}
 	}
 }
 
-// hijacker hands the WebSocket library a wire with small buffers instead of the HTTP server's connection.
+// hijacker passes the WebSocket library a wire with small buffers instead of the HTTP server's connection.
 type hijacker struct {
 	http.ResponseWriter
 	timeout time.Duration
@@ -226,7 +227,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	_ = c.SetDeadline(time.Time{}) // those of the HTTP server
+	_ = c.SetDeadline(time.Time{}) // deadlines of the HTTP server
 	h.wire = &wire{Conn: c, timeout: h.timeout, in: append([]byte(nil), early...)}
 	if sc, ok := c.(syscall.Conn); ok {
 		h.wire.raw, _ = sc.SyscallConn()
@@ -235,7 +236,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.wire, bufio.NewReadWriter(h.wire.above, bufio.NewWriterSize(h.wire, writeBuffer)), nil
 }
 
-// appendFrameHead begins an unmasked frame that is whole (RFC 6455, 5.2).
+// appendFrameHead appends the head of an unmasked, unfragmented frame (RFC 6455, 5.2).
 func appendFrameHead(b []byte, opcode byte, size int) []byte {
 	b = append(b, 0x80|opcode)
 	switch {

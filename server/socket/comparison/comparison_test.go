@@ -17,10 +17,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// rounds is how often the servers take turns; medians are reported.
+// rounds is the number of alternating measurements per server; medians are reported.
 const rounds = 15
 
-// cpuTime is what this process has used: the servers, one of which works at a time.
+// cpuTime returns the CPU time of this process: the servers, of which one works at a time.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -33,14 +33,15 @@ type entry struct {
 	run  func() // does the work once
 }
 
-// compare has the entries take turns and prints the CPU time of one of n operations, and how it relates to the first.
+// compare measures the entries alternately and prints the CPU time of one of n operations, and its ratio to the first
+// entry.
 func compare(t *testing.T, what string, n int, entries ...entry) {
 	took := make([][]float64, len(entries))
 	for round := range rounds + 1 {
 		for i, e := range entries {
 			before := cpuTime()
 			e.run()
-			if round > 0 { // the first warms up
+			if round > 0 { // the first round warms up
 				took[i] = append(took[i], float64((cpuTime()-before).Nanoseconds())/1000/float64(n))
 			}
 		}
@@ -64,7 +65,7 @@ func TestFanOut(t *testing.T) {
 	const sockets = 1000
 	contestants := map[string]*contestant{"waystation": waystation(t, sockets), "centrifuge v0.38.0": centrifugeServer(t, sockets)}
 	for _, burst := range []int{1, 16} {
-		perRound := 320 / burst // some tenths of a second, to which rusage is exact
+		perRound := 320 / burst // some tenths of a second, which is the resolution of rusage
 		if burst == 1 {
 			perRound = 40
 		}

@@ -21,10 +21,10 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// session is the name of the one session, or channel, there is.
+// session is the name of the only session, or channel.
 const session = "s1"
 
-// payload makes events of 200 bytes; what is around it differs a little.
+// payload makes events of 200 bytes; the envelope differs a little between servers.
 var payload = []byte(`"` + strings.Repeat("x", 60) + `"`)
 
 // contestant is a server with its clients.
@@ -102,7 +102,7 @@ func centrifugeServer(t *testing.T, sockets int) *contestant {
 	swarm := serve(t, h, sockettest.Options{
 		Path: "/connection/websocket", Sockets: sockets, Greeting: `{"id":1,"connect":{}}`, Lines: true,
 	})
-	data, _ := json.Marshal(strings.Repeat("x", 160)) // with its envelope 200 bytes
+	data, _ := json.Marshal(strings.Repeat("x", 160)) // 200 bytes with its envelope
 	return &contestant{swarm, func(burst int) {
 		for range burst {
 			if _, err := node.Publish(session, data); err != nil {
@@ -112,7 +112,7 @@ func centrifugeServer(t *testing.T, sockets int) *contestant {
 	}}
 }
 
-// echoServer returns each frame, with nothing else of a protocol.
+// echoServer returns each frame, without any protocol on top.
 func echoServer(t *testing.T) *contestant {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := websocket.Accept(w, r, nil)
@@ -132,7 +132,7 @@ func echoServer(t *testing.T) *contestant {
 	})}
 }
 
-// objectStream is how jsonrpc2 is put on a WebSocket without further ado.
+// objectStream is the plain way to run jsonrpc2 over a WebSocket.
 type objectStream struct{ *websocket.Conn }
 
 func (s objectStream) ReadObject(v any) error { return wsjson.Read(context.Background(), s.Conn, v) }

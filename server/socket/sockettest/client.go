@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// dialTimeout bounds the handshake and the greeting of one client.
+// dialTimeout limits the handshake and the greeting of one client.
 const dialTimeout = 30 * time.Second
 
-// client counts frames and looks at nothing in them.
+// client counts frames without parsing their contents.
 type client struct {
 	net.Conn
 	in    *bufio.Reader
@@ -35,7 +35,7 @@ func dial(o *Options) (*client, error) {
 	return c, nil
 }
 
-// greet makes the handshake, sends the greeting and takes its reply.
+// greet makes the handshake, sends the greeting and reads its reply.
 func (c *client) greet(o *Options) error {
 	_ = c.SetDeadline(time.Now().Add(dialTimeout))
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
@@ -75,7 +75,7 @@ func appendFrame(b []byte, payload string) []byte {
 	return append(append(b, 0, 0, 0, 0), payload...)
 }
 
-// skip reads at least n messages, to the end of a frame, and returns how many they were.
+// skip reads at least n messages, to the end of a frame, and returns the number read.
 func (c *client) skip(n int) (got int, err error) {
 	for got < n {
 		kind, size, err := c.head()

@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 )
 
-// dialAtOnce is how many connections are made at a time in the beginning.
+// dialAtOnce is the number of connections made concurrently at the beginning.
 const dialAtOnce = 64
 
-// Main is the process of the clients, in which case it does not return.
+// Main runs the process of the clients and then does not return; no-op in any other process.
 func Main() {
 	raw := os.Getenv(env)
 	if raw == "" {
@@ -37,9 +37,9 @@ type process struct {
 	clients []*client
 
 	got     atomic.Int64 // messages
-	goal    atomic.Int64 // messages from which on reach has a token
+	goal    atomic.Int64 // number of messages from which reach has a token
 	reach   chan struct{}
-	awaited int64          // messages that were waited for
+	awaited int64          // messages already waited for
 	counts  sync.WaitGroup // counting goroutines
 }
 

@@ -14,14 +14,14 @@ import (
 // env carries the options to the process of the clients.
 const env = "WAYSTATION_SOCKETTEST"
 
-// Options say what the clients connect to. They are the same for all clients.
+// Options configure the clients. They are the same for all clients.
 type Options struct {
 	Addr     string // host:port
 	Path     string // of the upgrade; default /
 	Token    string // bearer token of the upgrade; empty = none
 	Sockets  int    // clients
 	Greeting string // first frame; one message is awaited in reply. Empty = none
-	Call     string // what Call sends
+	Call     string // sent by Call
 	Lines    bool   // a frame holds as many messages as lines; else it is one
 }
 
@@ -85,21 +85,21 @@ func (s *Swarm) do(format string, args ...any) string {
 	return s.answer()
 }
 
-// Await returns when the clients together have got n more messages than at its last return.
+// Await returns when the clients together have received n more messages than at its last return.
 func (s *Swarm) Await(n int) {
 	s.tb.Helper()
 	s.do("await %d", n)
 }
 
-// Call has the first client send Options.Call n times, with so many unanswered at most. It returns when all are
+// Call makes the first client send Options.Call n times, with at most inFlight unanswered. It returns when all are
 // answered.
 func (s *Swarm) Call(n, inFlight int) {
 	s.tb.Helper()
 	s.do("call %d %d", n, inFlight)
 }
 
-// Redial ends all connections and makes them anew with another greeting, so many at a time. It returns when each
-// client has got that many messages after the reply to the greeting.
+// Redial closes all connections and reconnects them with another greeting, atOnce at a time. It returns when each
+// client has received messages messages after the reply to the greeting.
 func (s *Swarm) Redial(greeting string, atOnce, messages int) {
 	s.tb.Helper()
 	raw, _ := json.Marshal(greeting) // on one line

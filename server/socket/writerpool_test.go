@@ -11,8 +11,8 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Peers that take nothing, more of them than hands, do not keep the crew from the others.
-func TestStalledPeersHoldNobodyUp(t *testing.T) {
+// Stalled peers, more of them than workers, do not block the pool.
+func TestStalledPeersDoNotBlockPool(t *testing.T) {
 	w := newWorld(t, Config{StallTimeout: time.Hour}, journal.Config{})
 	stalled := 2*runtime.GOMAXPROCS(0) + 2
 	for range stalled {
@@ -21,7 +21,7 @@ func TestStalledPeersHoldNobodyUp(t *testing.T) {
 	c := w.dial("session:s1")
 	c.hello(object{})
 	data, _ := json.Marshal(string(bytes.Repeat([]byte("x"), 60_000)))
-	const events = 300 // far more than the buffers of a socket take
+	const events = 300 // far more than the buffers of a socket hold
 	for range events {
 		if _, err := w.journal.Append(context.Background(), "s1", journal.Record{Type: "Message", Data: data}); err != nil {
 			t.Fatal(err)
@@ -30,7 +30,7 @@ func TestStalledPeersHoldNobodyUp(t *testing.T) {
 	c.events("s1", 1, events)
 	for deadline := time.Now().Add(waitLimit); ; runtime.Gosched() {
 		alone := 0
-		w.endpoint.each(func(c *conn) {
+		w.endpoint.forEachConn(func(c *conn) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if c.busy {
@@ -49,17 +49,17 @@ func TestStalledPeersHoldNobodyUp(t *testing.T) {
 	c.events("s1", events+1, events+1)
 }
 
-// A connection whose last frame went by a write that waited is written to without waiting again.
+// After a blocking write of its last frame, a connection is written to without blocking again.
 func TestWriteAfterWaiting(t *testing.T) {
 	w := newWorld(t, Config{StallTimeout: 100 * time.Millisecond}, journal.Config{})
 	c := w.dial("session:s1")
 	c.hello(object{})
-	w.endpoint.each(func(c *conn) {
-		if _, err := c.wire.Write(appendFrame(nil, opPong, nil)); err != nil { // waits, so has a deadline
+	w.endpoint.forEachConn(func(c *conn) {
+		if _, err := c.wire.Write(appendFrame(nil, opPong, nil)); err != nil { // blocks, so has a deadline
 			t.Error(err)
 		}
 	})
-	<-time.After(120 * time.Millisecond) // the deadline it had
+	<-time.After(120 * time.Millisecond) // the previous deadline
 	w.append("s1", "Message", 1)
 	c.events("s1", 1, 1)
 }
