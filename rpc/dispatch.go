@@ -67,8 +67,8 @@ func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 func (p *Peer) admit(j *job) *Error {
 	now := time.Now()
 	j.method = p.reg.methods[j.item.method]
-	if wait, ok := p.rate.takePart(now, j.method.share()); !ok {
-		if _, ok := p.refusals.take(now); !ok {
+	if wait, ok := p.rate.take(now, j.method.tokens()); !ok {
+		if !p.refusals.take(now, p.opts.Rate, p.opts.Refusals) {
 			j.call.AfterReply(func() { _ = p.codec.Close(CloseRate, "too many calls") })
 		}
 		return RateLimited("too many calls on this connection", wait)
@@ -90,12 +90,12 @@ func (p *Peer) admit(j *job) *Error {
 	return nil
 }
 
-// share is what a call takes of the rate.
-func (m *method) share() float64 {
+// tokens returns the number of tokens that a call takes from the connection's limiter.
+func (m *method) tokens() int {
 	if m == nil || m.Light <= 1 {
-		return 1
+		return callTokens
 	}
-	return 1 / float64(m.Light)
+	return callTokens / m.Light
 }
 
 // enter takes a place among the running calls.

@@ -37,7 +37,7 @@ type Method struct {
 	// is quick and must be in order, such as subscribing.
 	Inline bool
 	// Light says that so many calls count as one for the rate of the connection; 0 = each counts. For what a client may
-	// rightly send with every event.
+	// rightly send with every event. It divides 60.
 	Light int
 	// MaxReply replaces the limit on the size of the result, in bytes; 0 = the registry's limit.
 	MaxReply int
@@ -77,7 +77,7 @@ type method struct {
 }
 
 // Register adds a method. P is the struct params are decoded into, R is the result. It panics on a method that is
-// declared wrongly (bad name, unknown scope, bad struct tag, registered twice), which only a change of code can cause.
+// declared wrongly (bad name, unknown scope, bad Light, bad struct tag, registered twice), which only a change of code can cause.
 func Register[P, R any](reg *Registry, m Method, fn func(ctx context.Context, call *Call, p *P) (R, error)) {
 	if !methodName.MatchString(m.Name) {
 		panic(fmt.Sprintf("rpc: bad method name %q", m.Name))
@@ -87,6 +87,9 @@ func Register[P, R any](reg *Registry, m Method, fn func(ctx context.Context, ca
 	}
 	if !m.Scope.valid() {
 		panic(fmt.Sprintf("rpc: %s: unknown scope %q", m.Name, m.Scope))
+	}
+	if m.Light < 0 || m.Light > 1 && callTokens%m.Light != 0 {
+		panic(fmt.Sprintf("rpc: %s: Light is %d, which does not divide %d", m.Name, m.Light, callTokens))
 	}
 	p, err := planOf(reflect.TypeFor[P]())
 	if err != nil {

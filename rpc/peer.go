@@ -76,7 +76,8 @@ type Peer struct {
 	draining  atomic.Int64 // retry_after in nanoseconds; 0 = open
 
 	// Used by the reading goroutine only.
-	rate, refusals bucket
+	rate     limiter
+	refusals lazyLimiter
 
 	jobs sync.WaitGroup
 
@@ -90,8 +91,7 @@ func NewPeer(reg *Registry, codec Codec, opts PeerOptions) *Peer {
 	opts = opts.withDefaults(reg)
 	p := &Peer{
 		reg: reg, codec: codec, opts: opts,
-		rate:     newBucket(opts.Rate, float64(opts.Burst)),
-		refusals: newBucket(opts.Rate, float64(opts.Refusals)),
+		rate: newLimiter(opts.Rate, opts.Burst),
 	}
 	p.stream = newStream(reg, codec, &p.opts)
 	p.SetPrincipal(opts.Principal)

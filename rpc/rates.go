@@ -11,15 +11,16 @@ const maxRateCallers = 4096
 // Rates limits how often principals may call, over all requests that do not belong to a connection. It may be used from many
 // goroutines.
 type Rates struct {
-	perSecond, burst float64
+	perSecond float64
+	burst     int
 
 	mu       sync.Mutex
-	byCaller map[string]*bucket
+	byCaller map[string]limiter
 }
 
 // NewRates allows each principal perSecond calls on average and burst at once.
 func NewRates(perSecond float64, burst int) *Rates {
-	return &Rates{perSecond: perSecond, burst: float64(burst), byCaller: make(map[string]*bucket)}
+	return &Rates{perSecond: perSecond, burst: burst, byCaller: make(map[string]limiter)}
 }
 
 // Admit counts a call; its error says when to come again.
@@ -27,16 +28,15 @@ func (r *Rates) Admit(principal string) *Error {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.byCaller[principal]
-	if b == nil {
+	l, known := r.byCaller[principal]
+	if !known {
 		if len(r.byCaller) >= maxRateCallers {
 			r.forget(now)
 		}
-		fresh := newBucket(r.perSecond, r.burst)
-		b = &fresh
-		r.byCaller[principal] = b
+		l = newLimiter(r.perSecond, r.burst)
+		r.byCaller[principal] = l
 	}
-	if wait, ok := b.take(now); !ok {
+	if wait, ok := l.take(now, callTokens); !ok {
 		return RateLimited("too many calls", wait)
 	}
 	return nil
@@ -47,12 +47,11 @@ func (r *Rates) Peek(principal string) *Error {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.byCaller[principal]
-	if b == nil {
+	l, known := r.byCaller[principal]
+	if !known {
 		return nil
 	}
-	if wait, ok := b.takePart(now, 0); !ok || b.tokens < 1 {
-		wait = max(wait, time.Duration((1-b.tokens)/b.rate*float64(time.Second)))
+	if wait, ok := l.peek(now, callTokens); !ok {
 		return RateLimited("too many calls", wait)
 	}
 	return nil
@@ -61,9 +60,9 @@ func (r *Rates) Peek(principal string) *Error {
 // forget drops the rates of callers who have been quiet; when all are busy it drops one, who gains a burst by it.
 func (r *Rates) forget(now time.Time) {
 	var last string
-	for id, b := range r.byCaller {
+	for id, l := range r.byCaller {
 		last = id
-		if b.full(now) {
+		if l.isFull(now) {
 			delete(r.byCaller, id)
 		}
 	}

@@ -28,7 +28,7 @@ type stream struct {
 	current *item // the request jsonrpc2 is handling
 	stub    []byte
 	last    uint64 // number of a request
-	errors  bucket
+	errors  lazyLimiter
 
 	// ended is closed when nothing is read any more, so that no call can start after it.
 	ended chan struct{}
@@ -40,6 +40,9 @@ type stream struct {
 	outgoing *jsonrpc2.Response
 }
 
+// protocolErrorsPerSecond is how many broken frames a second a connection may send on average.
+const protocolErrorsPerSecond = 1
+
 var _ jsonrpc2.ObjectStream = (*stream)(nil)
 
 func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
@@ -48,8 +51,7 @@ func newStream(reg *Registry, codec Codec, opts *PeerOptions) *stream {
 	frames, _ := codec.(FrameMeter)
 	return &stream{
 		codec: codec, meter: meter, writer: writer, frames: frames, opts: opts, reg: reg,
-		errors: newBucket(1, float64(opts.ProtocolErrors)),
-		ended:  make(chan struct{}),
+		ended: make(chan struct{}),
 	}
 }
 
@@ -152,7 +154,7 @@ func (s *stream) answerBad(f frame) error {
 			return err
 		}
 	}
-	if _, ok := s.errors.take(time.Now()); !ok {
+	if !s.errors.take(time.Now(), protocolErrorsPerSecond, s.opts.ProtocolErrors) {
 		_ = s.codec.Close(CloseProtocolErrors, "too many protocol errors")
 	}
 	return nil
