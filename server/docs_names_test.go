@@ -1,0 +1,174 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/docs/doctest"
+	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/metrics"
+)
+
+// Names in pages that are of nothing which a table of the code has: flags of commands and of other programs, and variables of
+// examples and tests.
+var otherNames = []string{
+	"-url", "-token", "-to", "-wait", "-help", "-short", "-run", "-race",
+	"conn.drain", "conn.position", "events.gap", // notifications
+	"WAYSTATION_URL", "WAYSTATION_TOKEN", "WAYSTATION_TEST_ALL", "WAYSTATION_LOAD", "WAYSTATION_", "GLOBAL_S3_", "GLOBAL_",
+}
+
+var (
+	flagName   = regexp.MustCompile("`(-[a-z][a-z0-9-]+)[` ]")
+	envName    = regexp.MustCompile(`\b(?:WAYSTATION|GLOBAL)_[A-Z0-9_]*`)
+	metricName = regexp.MustCompile(`\bwaystation_[a-z_]+`)
+	methodName = regexp.MustCompile("[`\\[]([a-z]+\\.[a-z][A-Za-z]+)[`\\] {]")
+)
+
+// Settings, variables, metrics and methods that pages name exist.
+func TestPagesNameWhatExists(t *testing.T) {
+	s := startServer(t)
+	methods := s.methodScopes()
+	spaces := map[string]bool{}
+	for method := range methods {
+		space, _, _ := strings.Cut(method, ".")
+		spaces[space] = true
+	}
+	families := map[string]bool{}
+	for _, f := range metrics.Families {
+		families[f.Name] = true
+	}
+	settings, err := os.ReadFile(filepath.Join(doctest.Root(), "docs", "reference", "settings.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	variables := envName.FindAllString(string(settings), -1)
+	checked := 0
+	for _, page := range doctest.All(t) {
+		raw, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(page.Path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(pattern *regexp.Regexp, what string, known func(name string) bool) {
+			for _, m := range pattern.FindAllStringSubmatch(string(raw), -1) {
+				checked++
+				if name := m[len(m)-1]; !known(name) && !slices.Contains(otherNames, name) {
+					t.Errorf("%s names the %s %s, which does not exist", page.Path, what, name)
+				}
+			}
+		}
+		check(flagName, "setting", func(name string) bool { return slices.Contains(config.Names(), name[1:]) })
+		check(envName, "variable", func(name string) bool { return slices.Contains(variables, name) })
+		check(metricName, "metric", func(name string) bool { return families[name] || families[strings.TrimSuffix(name, "_")] })
+		check(methodName, "method", func(name string) bool {
+			space, _, _ := strings.Cut(name, ".")
+			_, known := methods[name]
+			return known || !spaces[space] || strings.HasSuffix(name, ".md") || strings.HasSuffix(name, ".db") || strings.HasSuffix(name, ".go")
+		})
+	}
+	if checked < 1000 {
+		t.Errorf("only %d names were found", checked)
+	}
+}
+
+// Each setting, metric, event and error is described on exactly one page.
+func TestEverythingHasOnePage(t *testing.T) {
+	described := map[string][]string{}
+	for _, page := range doctest.All(t) {
+		raw, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(page.Path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(raw)) {
+			if m := regexp.MustCompile("^\\| `(-[a-z][a-z0-9-]+|waystation_[a-z_]+)` \\|").FindStringSubmatch(line); m != nil {
+				described[m[1]] = append(described[m[1]], page.Path)
+			}
+		}
+		for _, h := range page.Headings {
+			name := ""
+			switch {
+			case strings.HasPrefix(page.Path, eventsDir+"/") && h.Level == 2:
+				name = "event " + h.Text
+			case page.Path == errorsPage && h.Level == 3:
+				name = "error " + h.Text
+			case strings.HasPrefix(page.Path, "docs/reference/methods/") && h.Level == 2 && strings.Contains(h.Text, "."):
+				name = "method " + h.Text
+			}
+			if name != "" {
+				described[name] = append(described[name], page.Path)
+			}
+		}
+	}
+	var wanted []string
+	for _, name := range config.Names() {
+		if !slices.Contains(config.Topics(), name) || name == "sandbox" {
+			wanted = append(wanted, "-"+name)
+		}
+	}
+	for _, f := range metrics.Families {
+		if strings.HasPrefix(f.Name, "waystation_") {
+			wanted = append(wanted, f.Name)
+		}
+	}
+	for _, e := range bridge.EventTypes() {
+		wanted = append(wanted, "event "+e.Name)
+	}
+	for reason := range errorMeanings {
+		wanted = append(wanted, "error "+reason)
+	}
+	slices.Sort(wanted)
+	for _, name := range slices.Compact(wanted) {
+		if len(described[name]) != 1 {
+			t.Errorf("%s is described on %d pages: %v", name, len(described[name]), described[name])
+		}
+	}
+}
+
+// Messages that the page of troubleshooting quotes are in the code.
+func TestTroubleshootingQuotesMessages(t *testing.T) {
+	var sources strings.Builder
+	for _, dir := range []string{".", "config", "socket", "../bridge", "../transports/database", "../transports/journal", "../transports/dispatch", "../transports/consumer", "../transports/s3", "../rpc/suggest"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources.Write(text)
+		}
+	}
+	// Texts over several lines of code are joined.
+	code := regexp.MustCompile(`" \+\s*"`).ReplaceAllString(sources.String(), "")
+	page, err := os.ReadFile("../docs/operations/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotes := 0
+	for i, quoted := range strings.Split(string(page), "`") {
+		if i%2 == 0 || strings.HasPrefix(quoted, "GET ") || strings.HasPrefix(quoted, "waystation ") {
+			continue
+		}
+		for part := range strings.SplitSeq(quoted, "...") {
+			if part = strings.Trim(part, " ;"); !strings.Contains(part, " ") {
+				continue
+			}
+			quotes++
+			if !strings.Contains(code, part) {
+				t.Errorf("no code says %q", part)
+			}
+		}
+	}
+	if quotes < 15 {
+		t.Errorf("the page quotes %d messages", quotes)
+	}
+}
