@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -145,15 +146,21 @@ func TestReferenceOfErrors(t *testing.T) {
 	writeCloseCodes(t)
 }
 
+// kindsOfFiles are constants of another type Kind.
+var kindsOfFiles = []string{"image", "video", "audio", "voice", "document", "sticker"}
+
 // writeReasons compares reasonMeanings with the reasons that the code names, and writes their table.
 func writeReasons(t *testing.T) {
 	named := map[string]bool{}
 	for dir, pattern := range map[string]string{
-		"rpc": `Reason: +"([a-z_]+)"`, "rpc/methods": `Reason: +"([a-z_]+)"`, "server": `Reason: +"([a-z_]+)"`, "server/auth": `Reason: +"([a-z_]+)"`,
-		"server/socket": `(?:Reason: +|reason[A-Z]\w* += +)"([a-z_]+)"`, "bridge": `Kind[A-Z]\w* +Kind += +"([a-z_]+)"`,
+		"rpc":    `Reason: +"([a-z_]+)"`,
+		"server": `(?:Reason: +|reasonExpired += +)"([a-z_]+)"`,
+		"bridge": `Kind[A-Z]\w* +(?:wa\.)?Kind += +"([a-z_]+)"`,
 	} {
 		for _, match := range inSources(t, dir, pattern) {
-			named[match[1]] = true
+			if !slices.Contains(kindsOfFiles, match[1]) {
+				named[match[1]] = true
+			}
 		}
 	}
 	var out strings.Builder
@@ -195,22 +202,26 @@ func writeCloseCodes(t *testing.T) {
 	doctest.Section(t, errorsPage, "close codes", out.String())
 }
 
-// inSources returns the matches of a pattern in the Go files of a directory that are no tests.
+// inSources returns the matches of a pattern in the Go files below a directory that are no tests.
 func inSources(t *testing.T, dir, pattern string) (matches [][]string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(doctest.Root(), filepath.FromSlash(dir), "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no sources in %s: %v", dir, err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
+	return regexp.MustCompile(pattern).FindAllStringSubmatch(sourcesBelow(t, dir), -1)
+}
+
+// sourcesBelow returns the text of all Go files below a directory that are no tests.
+func sourcesBelow(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(filepath.Join(doctest.Root(), filepath.FromSlash(dir)), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
 		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		matches = append(matches, regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1)...)
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil || all.Len() == 0 {
+		t.Fatalf("no sources below %s: %v", dir, err)
 	}
-	return matches
+	return all.String()
 }

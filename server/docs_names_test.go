@@ -130,25 +130,8 @@ func TestEverythingHasOnePage(t *testing.T) {
 
 // Messages that the page of troubleshooting quotes are in the code.
 func TestTroubleshootingQuotesMessages(t *testing.T) {
-	var sources strings.Builder
-	for _, dir := range []string{".", "config", "socket", "../bridge", "../transports/database", "../transports/journal", "../transports/dispatch", "../transports/consumer", "../transports/s3", "../rpc/suggest"} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sources.Write(text)
-		}
-	}
 	// Texts over several lines of code are joined.
-	code := regexp.MustCompile(`" \+\s*"`).ReplaceAllString(sources.String(), "")
+	code := regexp.MustCompile(`" \+\s*"`).ReplaceAllString(sourcesBelow(t, "server")+sourcesBelow(t, "bridge")+sourcesBelow(t, "transports")+sourcesBelow(t, "rpc"), "")
 	page, err := os.ReadFile("../docs/operations/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)

@@ -212,3 +212,20 @@ func TestReadmeIsShort(t *testing.T) {
 		t.Errorf("the README takes %d lines of 100 columns, 100 are allowed: move text to docs", lines)
 	}
 }
+
+// Continuous integration runs the command that the README names.
+func TestContinuousIntegration(t *testing.T) {
+	const command = "make test"
+	for _, file := range []string{"README.md", ".github/CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml"} {
+		text, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), command) {
+			t.Errorf("%s does not name %s", file, command)
+		}
+		if filepath.Ext(file) == ".yml" {
+			checkYAML(t, &doctest.Block{Page: file, Text: string(text)})
+		}
+	}
+}
