@@ -13,11 +13,11 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// Bounds of one Query.
+// Limits of one Query.
 const (
 	defaultLimit = 50
 	maxLimit     = 1000
-	maxIDs       = 1000 // ids, and sessions, of one Query
+	maxIDs       = 1000 // ids, and sessions, in one Query
 )
 
 const entryColumns = `id, status, event, session, from_pos, pos, type, transport, target, attempts, at, first_at, last_at, archived, took, error, code,
@@ -39,8 +39,8 @@ func scanEntry(row dbutil.Scannable, more ...any) (e Entry, err error) {
 
 func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-// where is the condition of a query; its parameters begin at $1.
-func (q *Query) where() (text string, args []any, err error) {
+// buildCondition returns the WHERE condition of a query; its parameters begin at $1.
+func (q *Query) buildCondition() (text string, args []any, err error) {
 	if len(q.IDs) > maxIDs || len(q.Sessions) > maxIDs {
 		return "", nil, fmt.Errorf("%w: a query names more than %d ids or sessions", ErrInvalid, maxIDs)
 	}
@@ -87,15 +87,15 @@ func (q *Query) where() (text string, args []any, err error) {
 	case q.Sessions != nil && len(q.Sessions) == 0:
 		conditions = append(conditions, "1=0")
 	case q.Sessions != nil:
-		oneOf("session", anys(q.Sessions))
+		oneOf("session", toArgs(q.Sessions))
 	}
 	if len(q.IDs) > 0 {
-		oneOf("id", anys(q.IDs))
+		oneOf("id", toArgs(q.IDs))
 	}
 	return strings.Join(conditions, " AND "), args, nil
 }
 
-func anys[T any](list []T) []any {
+func toArgs[T any](list []T) []any {
 	out := make([]any, len(list))
 	for i, v := range list {
 		out[i] = v
@@ -103,7 +103,7 @@ func anys[T any](list []T) []any {
 	return out
 }
 
-// ceilMillis rounds up, as stored times are whole milliseconds.
+// ceilMillis rounds up, because stored times are whole milliseconds.
 func ceilMillis(t time.Time) int64 {
 	ms := t.UnixMilli()
 	if time.UnixMilli(ms).Before(t) {
@@ -119,9 +119,9 @@ func (q *Query) limit() int {
 	return min(q.Limit, maxLimit)
 }
 
-// list returns a page of entries.
-func (s *store) list(ctx context.Context, q Query) ([]Entry, error) {
-	where, args, err := q.where()
+// listEntries returns a page of entries.
+func (s *store) listEntries(ctx context.Context, q Query) ([]Entry, error) {
+	where, args, err := q.buildCondition()
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +138,8 @@ func (s *store) list(ctx context.Context, q Query) ([]Entry, error) {
 	return entries, nil
 }
 
-func (s *store) count(ctx context.Context, q Query) (n int, err error) {
-	where, args, err := q.where()
+func (s *store) countEntries(ctx context.Context, q Query) (n int, err error) {
+	where, args, err := q.buildCondition()
 	if err != nil {
 		return 0, err
 	}
@@ -149,28 +149,28 @@ func (s *store) count(ctx context.Context, q Query) (n int, err error) {
 	return n, nil
 }
 
-// oldest and newest are ids of the archive, 0 when it is empty; oldest of one kind if status is not empty.
-func (s *store) oldest(ctx context.Context, status Status) (int64, error) {
+// oldestEntry and newestEntry return ids of the archive, 0 if it is empty; oldestEntry is restricted to one kind if status is not empty.
+func (s *store) oldestEntry(ctx context.Context, status Status) (int64, error) {
 	query, args := `SELECT COALESCE(MIN(id), 0) FROM dispatch_archive`, []any{}
 	if status != "" {
 		query, args = query+` WHERE status=$1`, []any{string(status)}
 	}
-	return s.edge(ctx, query, args...)
+	return s.edgeEntry(ctx, query, args...)
 }
 
-func (s *store) newest(ctx context.Context) (int64, error) {
-	return s.edge(ctx, `SELECT COALESCE(MAX(id), 0) FROM dispatch_archive`)
+func (s *store) newestEntry(ctx context.Context) (int64, error) {
+	return s.edgeEntry(ctx, `SELECT COALESCE(MAX(id), 0) FROM dispatch_archive`)
 }
 
-func (s *store) edge(ctx context.Context, query string, args ...any) (id int64, err error) {
+func (s *store) edgeEntry(ctx context.Context, query string, args ...any) (id int64, err error) {
 	if err = s.db.QueryRow(ctx, query, args...).Scan(&id); err != nil {
 		return 0, fmt.Errorf("dispatch: read the archive: %w", err)
 	}
 	return id, nil
 }
 
-// body is what is kept of a dead letter's event, nil when there is none.
-func (s *store) body(ctx context.Context, event string) (body []byte, err error) {
+// loadBody returns the stored body of a dead letter's event, nil if there is none.
+func (s *store) loadBody(ctx context.Context, event string) (body []byte, err error) {
 	rows, err := s.db.Query(ctx, `SELECT body FROM dispatch_bodies WHERE event=$1`, event)
 	list, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[[]byte], err).AsList()
 	if err != nil {
@@ -182,7 +182,7 @@ func (s *store) body(ctx context.Context, event string) (body []byte, err error)
 	return list[0], nil
 }
 
-// deleteEntries deletes entries with their queued replays, and bodies that none needs any more.
+// deleteEntries deletes entries with their queued replays, and the bodies that no remaining entry needs.
 func (s *store) deleteEntries(ctx context.Context, entries []Entry) error {
 	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for part := range slices.Chunk(entries, maxRows) {
@@ -194,14 +194,14 @@ func (s *store) deleteEntries(ctx context.Context, entries []Entry) error {
 				}
 			}
 			for _, statement := range []string{`DELETE FROM dispatch_replays WHERE entry IN (`, `DELETE FROM dispatch_archive WHERE id IN (`} {
-				if _, err := s.db.Exec(ctx, statement+marks(len(ids))+`)`, ids...); err != nil {
+				if _, err := s.db.Exec(ctx, statement+placeholderList(len(ids))+`)`, ids...); err != nil {
 					return err
 				}
 			}
 			if len(dead) == 0 {
 				continue
 			}
-			if _, err := s.db.Exec(ctx, dropBodies+marks(len(dead))+`)`, dead...); err != nil {
+			if _, err := s.db.Exec(ctx, dropBodies+placeholderList(len(dead))+`)`, dead...); err != nil {
 				return err
 			}
 		}
@@ -217,7 +217,7 @@ func (s *store) deleteEntries(ctx context.Context, entries []Entry) error {
 const dropBodies = `DELETE FROM dispatch_bodies WHERE NOT EXISTS
 	(SELECT 1 FROM dispatch_archive a WHERE a.event=dispatch_bodies.event AND a.status='dead_letter') AND event IN (`
 
-func marks(n int) string {
+func placeholderList(n int) string {
 	list := make([]string, n)
 	for i := range list {
 		list[i] = "$" + strconv.Itoa(i+1)
@@ -225,10 +225,10 @@ func marks(n int) string {
 	return strings.Join(list, ",")
 }
 
-// expired returns the oldest entries of a kind that are older than a time or beyond a number, a batch at most. Entries
-// lie in the order of their times.
-func (s *store) expired(ctx context.Context, status Status, before time.Time, keep, batch int) ([]Entry, error) {
-	var newestLost int64 // the newest entry beyond the number
+// expiredEntries returns the oldest entries of a kind that are older than a time or exceed a number, at most one batch. Ids increase with the archive
+// times.
+func (s *store) expiredEntries(ctx context.Context, status Status, before time.Time, keep, batch int) ([]Entry, error) {
+	var newestLost int64 // the newest entry that exceeds the number
 	row := s.db.QueryRow(ctx, `SELECT COALESCE((SELECT id FROM dispatch_archive WHERE status=$1 ORDER BY id DESC LIMIT 1 OFFSET $2), 0)`, string(status), keep)
 	if err := row.Scan(&newestLost); err != nil {
 		return nil, fmt.Errorf("dispatch: find expired entries: %w", err)
@@ -242,8 +242,8 @@ func (s *store) expired(ctx context.Context, status Status, before time.Time, ke
 	return entries, nil
 }
 
-// tallies counts entries by kind, transport and event name.
-func (s *store) tallies(ctx context.Context, status Status) ([]Tally, error) {
+// countByType counts entries by kind, transport and event name.
+func (s *store) countByType(ctx context.Context, status Status) ([]Tally, error) {
 	rows, err := s.db.Query(ctx, `SELECT status, transport, type, COUNT(*), MIN(archived), MAX(archived) FROM dispatch_archive
 		WHERE ($1='' OR status=$1) GROUP BY status, transport, type ORDER BY status, transport, type`, string(status))
 	list, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (t Tally, err error) {

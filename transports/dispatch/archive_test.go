@@ -11,8 +11,8 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// filled is a world with 3 delivered events of a, then 2 dead letters of b.
-func filled(t *testing.T, db *dbutil.Database, cfg Config) *world {
+// newFilledWorld returns a world with 3 delivered events of a, then 2 dead letters of b.
+func newFilledWorld(t *testing.T, db *dbutil.Database, cfg Config) *world {
 	w := openWorld(t, db, cfg)
 	r := &recorder{answer: func(_ context.Context, target Target, _ *Delivery) (int, error) {
 		if target.Session == "b" {
@@ -20,13 +20,13 @@ func filled(t *testing.T, db *dbutil.Database, cfg Config) *world {
 		}
 		return 200, nil
 	}}
-	w.sink(r, Policy{})
-	w.put(everything("a"), everything("b"))
-	w.append("a", "Message", 3)
-	r.await(t, 3)
+	w.addSink(r, Policy{})
+	w.putTargets(allEvents("a"), allEvents("b"))
+	w.appendEvents("a", "Message", 3)
+	r.awaitAttempts(t, 3)
 	eventually(t, "quiet", func() bool { return w.Live(nil) == nil })
-	w.append("b", "Call", 2)
-	eventually(t, "entries", func() bool { return len(w.list(Query{Status: DeadLetter})) == 2 })
+	w.appendEvents("b", "Call", 2)
+	eventually(t, "entries", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 2 })
 	return w
 }
 
@@ -34,8 +34,8 @@ func TestQuery(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		var clock atomic.Int64
 		clock.Store(time.Now().UnixMilli())
-		w := filled(t, db, Config{Now: func() time.Time { return time.UnixMilli(clock.Add(1000)) }})
-		all := w.list(Query{OldestFirst: true})
+		w := newFilledWorld(t, db, Config{Now: func() time.Time { return time.UnixMilli(clock.Add(1000)) }})
+		all := w.listEntries(Query{OldestFirst: true})
 		if len(all) != 5 {
 			t.Fatalf("%d entries", len(all))
 		}
@@ -80,14 +80,14 @@ func TestQuery(t *testing.T) {
 			t.Errorf("too many ids: %v", err)
 		}
 		if _, err := w.Get(t.Context(), 999); !errors.Is(err, ErrNotFound) {
-			t.Errorf("an entry that is not there: %v", err)
+			t.Errorf("a missing entry: %v", err)
 		}
 	})
 }
 
 func TestTalliesAndDelete(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
-		w := filled(t, db, Config{})
+		w := newFilledWorld(t, db, Config{})
 		tallies, err := w.Tallies(t.Context(), "")
 		if err != nil || len(tallies) != 2 || tallies[0].Status != DeadLetter || tallies[0].Type != "Call" || tallies[0].Count != 2 ||
 			tallies[1].Status != Delivered || tallies[1].Count != 3 || tallies[1].Oldest.After(tallies[1].Newest) {
@@ -97,28 +97,28 @@ func TestTalliesAndDelete(t *testing.T) {
 			t.Errorf("tallies of one kind %+v, %v", tallies, err)
 		}
 		gone, err := w.Delete(t.Context(), Query{Type: "Call", Limit: 1})
-		if err != nil || len(gone) != 1 || len(w.list(Query{})) != 4 {
+		if err != nil || len(gone) != 1 || len(w.listEntries(Query{})) != 4 {
 			t.Fatalf("deleted %+v, %v", gone, err)
 		}
-		if body, err := w.store.body(t.Context(), gone[0].EventID); err != nil || body != nil {
+		if body, err := w.store.loadBody(t.Context(), gone[0].EventID); err != nil || body != nil {
 			t.Errorf("the body of a deleted dead letter: %s, %v", body, err)
 		}
-		if gone, err = w.Delete(t.Context(), Query{}); err != nil || len(gone) != 4 || len(w.list(Query{})) != 0 {
+		if gone, err = w.Delete(t.Context(), Query{}); err != nil || len(gone) != 4 || len(w.listEntries(Query{})) != 0 {
 			t.Errorf("deleted %+v, %v", gone, err)
 		}
 	})
 }
 
-// Dead letters of one event share its body, which lives as long as the last of them.
+// Dead letters of one event share its body, which is kept until the last of them is deleted.
 func TestSharedBody(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{})
-		w.sink(newRefusing(), Policy{})
-		one, other := everything("a"), everything("a")
+		w.addSink(newRefusing(), Policy{})
+		one, other := allEvents("a"), allEvents("a")
 		other.ID = "other"
-		w.put(one, other)
-		w.append("a", "Message", 1)
-		eventually(t, "both dead letters", func() bool { return len(w.list(Query{})) == 2 })
+		w.putTargets(one, other)
+		w.appendEvents("a", "Message", 1)
+		eventually(t, "both dead letters", func() bool { return len(w.listEntries(Query{})) == 2 })
 		for left := range 2 {
 			var bodies int
 			if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_bodies`).Scan(&bodies); err != nil || bodies != 1 {
@@ -135,7 +135,7 @@ func TestSharedBody(t *testing.T) {
 	})
 }
 
-// Retention takes entries by age and by number, each kind by its own rule.
+// Retention removes entries by age and by number, with separate limits for each kind.
 func TestSweep(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		var ahead atomic.Int64
@@ -143,20 +143,20 @@ func TestSweep(t *testing.T) {
 			KeepDelivered: time.Hour, MaxDelivered: 2, KeepDeadLetters: 24 * time.Hour, SweepBatch: 1,
 			Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 		}
-		w := filled(t, db, cfg)
+		w := newFilledWorld(t, db, cfg)
 		check := func(when string, delivered, dead int) {
 			t.Helper()
 			if err := w.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if d, l := len(w.list(Query{Status: Delivered})), len(w.list(Query{Status: DeadLetter})); d != delivered || l != dead {
+			if d, l := len(w.listEntries(Query{Status: Delivered})), len(w.listEntries(Query{Status: DeadLetter})); d != delivered || l != dead {
 				t.Errorf("%s: %d delivered, %d dead letters, want %d and %d", when, d, l, delivered, dead)
 			}
 		}
-		newest := w.list(Query{Status: Delivered})[0].ID
+		newest := w.listEntries(Query{Status: Delivered})[0].ID
 		check("at once", 2, 2)
-		if w.list(Query{Status: Delivered})[0].ID != newest {
-			t.Error("not the oldest went")
+		if w.listEntries(Query{Status: Delivered})[0].ID != newest {
+			t.Error("an entry other than the oldest was deleted")
 		}
 		ahead.Store(int64(2 * time.Hour))
 		check("after two hours", 0, 2)
@@ -169,10 +169,10 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// Delivered events need leave no trace; dead letters always do.
+// Entries of delivered events can be switched off; dead letters are always stored.
 func TestKeepNoDeliveries(t *testing.T) {
-	w := filled(t, openDatabase(t, t.TempDir()+"/d.db"), Config{KeepDelivered: -1})
-	if got := w.list(Query{}); len(got) != 2 || got[0].Status != DeadLetter {
+	w := newFilledWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{KeepDelivered: -1})
+	if got := w.listEntries(Query{}); len(got) != 2 || got[0].Status != DeadLetter {
 		t.Errorf("entries %+v", got)
 	}
 }

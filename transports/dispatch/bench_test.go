@@ -15,21 +15,20 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// null is a sink that takes everything at once.
-type null struct {
+// nullSink accepts every delivery immediately.
+type nullSink struct {
 	left atomic.Int64
 	done chan struct{}
 }
 
-func (n *null) Deliver(context.Context, Target, *Delivery) (int, error) {
+func (n *nullSink) Deliver(context.Context, Target, *Delivery) (int, error) {
 	if n.left.Add(-1) == 0 {
 		close(n.done)
 	}
 	return 200, nil
 }
 
-// BenchmarkDeliver is from journal to a sink that costs nothing, with cursors and archive on SQLite. An operation is one
-// event.
+// BenchmarkDeliver measures the path from the journal to a sink that does nothing, with cursors and archive on SQLite. An operation is one event.
 func BenchmarkDeliver(b *testing.B) {
 	for _, lanes := range []int{1, 10, 100, 1000} {
 		for _, keep := range []bool{true, false} {
@@ -46,7 +45,7 @@ func BenchmarkDeliver(b *testing.B) {
 
 func benchmarkDeliver(b *testing.B, lanes int, cfg Config) {
 	each := (b.N + lanes - 1) / lanes
-	deliverAll := backlog(b, lanes, each, cfg)
+	deliverAll := newBacklog(b, lanes, each, cfg)
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := cpuTime()
@@ -57,23 +56,23 @@ func benchmarkDeliver(b *testing.B, lanes int, cfg Config) {
 	b.ReportMetric(float64(used.Microseconds())/float64(each*lanes), "cpu-us/event")
 }
 
-// cpuTime is what the process has used, in the database's C code, too.
+// cpuTime returns the CPU time of the process, including the database's C code.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// backlog logs events for each lane and returns what delivers them.
-func backlog(t testing.TB, lanes, each int, cfg Config) (deliverAll func()) {
+// newBacklog logs events for each lane and returns a function that delivers them.
+func newBacklog(t testing.TB, lanes, each int, cfg Config) (deliverAll func()) {
 	t.Helper()
 	w := openWith(t, openDatabase(t, filepath.Join(t.TempDir(), "d.db")), cfg, journal.Config{RetainEvents: -1, RetainBytes: -1})
 	targets := make([]Target, lanes)
 	for i := range targets {
-		targets[i] = everything(fmt.Sprint("s", i))
+		targets[i] = allEvents(fmt.Sprint("s", i))
 	}
-	w.sink(&null{}, Policy{})
-	w.put(targets...)
+	w.addSink(&nullSink{}, Policy{})
+	w.putTargets(targets...)
 	w.close()
 	data := json.RawMessage(`{"text":"` + strings.Repeat("x", 200) + `"}`)
 	for i := range lanes {
@@ -87,29 +86,29 @@ func backlog(t testing.TB, lanes, each int, cfg Config) (deliverAll func()) {
 			}
 		}
 	}
-	sink := &null{done: make(chan struct{})}
+	sink := &nullSink{done: make(chan struct{})}
 	sink.left.Store(int64(each * lanes))
-	w.open(cfg)
-	w.sink(sink, Policy{})
+	w.openDispatcher(cfg)
+	w.addSink(sink, Policy{})
 	return func() {
-		w.put(targets...)
+		w.putTargets(targets...)
 		<-sink.done
 	}
 }
 
-// BenchmarkWakeWithoutTarget is what an event costs while nobody wants it.
+// BenchmarkWakeWithoutTarget measures the cost of an event in a session without targets.
 func BenchmarkWakeWithoutTarget(b *testing.B) {
 	w := openWorld(b, openDatabase(b, filepath.Join(b.TempDir(), "d.db")), Config{})
-	w.sink(&null{}, Policy{})
-	w.put(everything("other"))
+	w.addSink(&nullSink{}, Policy{})
+	w.putTargets(allEvents("other"))
 	b.ReportAllocs()
 	for b.Loop() {
 		watcher{w.Dispatcher}.Wake("nobody's")
 	}
 }
 
-// BenchmarkLagBesideHanging is the time from an append to its delivery in 19 sessions, alone and with the 20th's target
-// hanging. An operation is one round of an event in each session.
+// BenchmarkLagBesideHanging measures the time from append to delivery in 19 sessions, alone and while the target of the 20th hangs. An operation is
+// one round of one event in each session.
 func BenchmarkLagBesideHanging(b *testing.B) {
 	for _, hanging := range []bool{false, true} {
 		b.Run(fmt.Sprintf("hanging=%t", hanging), func(b *testing.B) {
@@ -118,24 +117,24 @@ func BenchmarkLagBesideHanging(b *testing.B) {
 			lags := make(chan time.Duration, sessions)
 			r := &recorder{answer: func(ctx context.Context, target Target, d *Delivery) (int, error) {
 				if target.Session == "hangs" {
-					return block(ctx, target, d)
+					return blockUntilDone(ctx, target, d)
 				}
 				lags <- time.Since(loggedAt(d.Event))
 				return 200, nil
 			}}
-			w.sink(r, Policy{AttemptTimeout: time.Hour})
+			w.addSink(r, Policy{AttemptTimeout: time.Hour})
 			for n := range sessions {
-				w.put(everything(fmt.Sprint("s", n)))
+				w.putTargets(allEvents(fmt.Sprint("s", n)))
 			}
 			if hanging {
-				w.put(everything("hangs"))
-				w.append("hangs", "Message", 100)
-				r.await(b, 1)
+				w.putTargets(allEvents("hangs"))
+				w.appendEvents("hangs", "Message", 100)
+				r.awaitAttempts(b, 1)
 			}
 			var all []time.Duration
 			for b.Loop() {
 				for n := range sessions {
-					w.append(fmt.Sprint("s", n), "Message", 1)
+					w.appendEvents(fmt.Sprint("s", n), "Message", 1)
 				}
 				for range sessions {
 					all = append(all, <-lags)

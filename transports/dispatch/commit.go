@@ -10,56 +10,56 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// result is what deliveries of a lane that ended write, all of it or nothing.
+// result holds the writes of finished deliveries of one lane. All of them are stored, or none.
 type result struct {
-	cursor  int64 // row of the cursor that moves; 0 = none
+	cursor  int64 // id of the cursor row to move; 0 = no cursor
 	at      position
 	entries []*Entry // for the archive
-	body    []byte   // kept with the last of the entries; nil = the journal has it
+	body    []byte   // stored with the last of the entries; nil = the journal has it
 	replay  *replayed
 
 	err  error
 	done chan struct{}
 }
 
-// replayed is how a replay ended, for all entries by which the event waited for the target.
+// replayed is the outcome of a replay, for all entries that had this event queued for the target.
 type replayed struct {
-	queue  int64 // row of the queue that was sent
+	queue  int64 // id of the queue row that was sent
 	to     targetKey
 	event  string
-	failed *Entry // how the replay failed; nil = it was delivered
-	body   []byte // of what failed
-	unsent bool   // there was nothing to send: it counts as no replay
+	failed *Entry // dead letter of the failed replay; nil = delivered
+	body   []byte // body of the failed event
+	unsent bool   // nothing could be sent; not counted as a replay
 }
 
-// committer gathers results of all lanes: while one transaction runs, the next batch gathers in the queue. A lane sends
-// its next window only after its result is stored, so that a crash repeats one window of a lane at most.
+// committer batches the results of all lanes: while one transaction runs, the next batch accumulates in the queue. A lane sends its next window only
+// after its previous result is stored, so a crash repeats at most one window per lane.
 type committer struct {
-	store   *store
-	tell    func() // that entries were stored
-	cfg     *Config
-	queue   chan *result
-	dirty   chan struct{} // holds one after the first skip since the last write
-	quit    chan struct{} // closed by close
-	stopped chan struct{}
-	life    context.Context // of transactions
-	abort   context.CancelFunc
-	failing bool // of the loop: the last transaction failed
+	store    *store
+	onStored func() // called after entries were stored
+	cfg      *Config
+	queue    chan *result
+	dirty    chan struct{} // contains one element after the first skip since the last write
+	quit     chan struct{} // closed by close
+	stopped  chan struct{}
+	life     context.Context // context of transactions
+	abort    context.CancelFunc
+	failing  bool // used by the loop only: the last transaction failed
 
 	mu    sync.Mutex
-	skips map[int64]position // cursors that only passed unwanted events
+	skips map[int64]position // cursors that passed only unwanted events
 }
 
 func newCommitter(s *store, cfg *Config, tell func()) *committer {
 	c := &committer{
-		store: s, tell: tell, cfg: cfg, queue: make(chan *result, cfg.MaxCommitRecords), dirty: make(chan struct{}, 1),
+		store: s, onStored: tell, cfg: cfg, queue: make(chan *result, cfg.MaxCommitRecords), dirty: make(chan struct{}, 1),
 		quit: make(chan struct{}), stopped: make(chan struct{}), skips: map[int64]position{},
 	}
 	c.life, c.abort = context.WithCancel(context.Background())
 	return c
 }
 
-// submit returns when r is stored, or with the error that kept it from being so.
+// submit returns after r is stored, or the error that prevented it.
 func (c *committer) submit(r *result) error {
 	r.err, r.done = nil, make(chan struct{})
 	select {
@@ -75,7 +75,7 @@ func (c *committer) submit(r *result) error {
 	}
 }
 
-// skip notes that a cursor passed events nobody wants. Losing it costs another look at them.
+// skip records that a cursor passed unwanted events. If the record is lost, the events are only filtered again.
 func (c *committer) skip(cursor int64, to position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,14 +86,14 @@ func (c *committer) skip(cursor int64, to position) {
 	}
 }
 
-// forget drops what is noted of a cursor.
-func (c *committer) forget(cursor int64) {
+// forgetCursor drops the recorded skip of a cursor.
+func (c *committer) forgetCursor(cursor int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.skips, cursor)
 }
 
-// close writes what is left, within ctx, and ends the loop. No lane is at work any more, or the time is up.
+// close writes the queued results, within ctx, and ends the loop. All lanes have stopped, or the drain timeout has expired.
 func (c *committer) close(ctx context.Context) {
 	close(c.quit)
 	stop := context.AfterFunc(ctx, c.abort)
@@ -108,25 +108,25 @@ func (c *committer) loop() {
 	for {
 		select {
 		case r := <-c.queue:
-			runtime.Gosched() // lanes that had their answers at the same time bring theirs first: a fifth of the commits, and of the pages they write
-			c.write(c.gather(r))
+			runtime.Gosched() // Lanes whose responses arrived together submit their results first: saves a fifth of the commits and written pages.
+			c.writeBatch(c.gatherBatch(r))
 			tick = nil
 		case <-c.dirty:
 			if tick == nil {
 				tick = time.After(c.cfg.SkipEvery)
 			}
 		case <-tick:
-			c.write(nil)
+			c.writeBatch(nil)
 			tick = nil
 		case <-c.quit:
-			c.write(c.gather(nil))
+			c.writeBatch(c.gatherBatch(nil))
 			return
 		}
 	}
 }
 
-// gather takes what is waiting.
-func (c *committer) gather(first *result) (batch []*result) {
+// gatherBatch returns the first result and all queued ones, up to the batch limit.
+func (c *committer) gatherBatch(first *result) (batch []*result) {
 	if first != nil {
 		batch = append(batch, first)
 	}
@@ -143,11 +143,11 @@ func (c *committer) gather(first *result) (batch []*result) {
 	return batch
 }
 
-// write stores a batch and answers it. When that fails and the database is there, the results are tried apart: one that
-// cannot be stored costs no other lane.
-func (c *committer) write(batch []*result) {
+// writeBatch stores a batch and reports the outcome to each lane. If the transaction fails while the database is reachable, each result is stored
+// separately, so one invalid result does not block other lanes.
+func (c *committer) writeBatch(batch []*result) {
 	skips := c.takeSkips(batch)
-	err := c.commit(batch, skips)
+	err := c.commitBatch(batch, skips)
 	switch {
 	case err == nil:
 	case len(batch) < 2 || database.Gone(err):
@@ -158,7 +158,7 @@ func (c *committer) write(batch []*result) {
 	default:
 		c.keepSkips(skips)
 		for _, r := range batch {
-			r.err = c.commit([]*result{r}, nil)
+			r.err = c.commitBatch([]*result{r}, nil)
 		}
 	}
 	for _, r := range batch {
@@ -166,7 +166,7 @@ func (c *committer) write(batch []*result) {
 	}
 }
 
-func (c *committer) commit(batch []*result, skips map[int64]position) error {
+func (c *committer) commitBatch(batch []*result, skips map[int64]position) error {
 	if len(batch) == 0 && len(skips) == 0 {
 		return nil
 	}
@@ -178,12 +178,12 @@ func (c *committer) commit(batch []*result, skips map[int64]position) error {
 	}
 	c.failing = err != nil
 	if err == nil && slices.ContainsFunc(batch, func(r *result) bool { return len(r.entries) > 0 || r.replay != nil }) {
-		c.tell()
+		c.onStored()
 	}
 	return err
 }
 
-// takeSkips takes the skips that no result of the batch is ahead of.
+// takeSkips returns the recorded skips that are ahead of the results of the batch.
 func (c *committer) takeSkips(batch []*result) map[int64]position {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,33 +8,32 @@ import (
 
 // Defaults of Policy.
 const (
-	DefaultMaxAttempts     = 16                    // with the backoff below some 45 minutes: longer than a deployment gone wrong
-	DefaultMaxAge          = 24 * time.Hour        // a night and a day of outage hold a lane, then dead letters take over
-	DefaultAttemptTimeout  = 15 * time.Second      // most webhook senders wait 5 to 30 s
-	DefaultBackoffBase     = time.Second           // a process that restarts is back in seconds
-	DefaultBackoffCap      = 10 * time.Minute      // what a target that came back waits at most
-	DefaultRetryAfterCap   = time.Hour             // above it a target holds its lane for no good reason
-	DefaultBreakerFailures = 5                     // in a row; fewer happen in any restart
-	DefaultBreakerPause    = 15 * time.Second      // one probe in this time costs nobody anything
-	DefaultWindow          = 16                    // more make it hardly faster
-	DefaultWindowShare     = 128                   // a crash repeats less than 1 %, and one event
-	DefaultWindowTime      = 20 * time.Millisecond // what goes to a slow target is stored one by one
+	DefaultMaxAttempts     = 16                    // with the backoff below about 45 minutes: longer than a failed deployment
+	DefaultMaxAge          = 24 * time.Hour        // covers an outage of a night and a day; afterwards events become dead letters
+	DefaultAttemptTimeout  = 15 * time.Second      // most webhook senders use 5 to 30 s
+	DefaultBackoffBase     = time.Second           // a restarting process is back within seconds
+	DefaultBackoffCap      = 10 * time.Minute      // longest wait of a target that has recovered
+	DefaultRetryAfterCap   = time.Hour             // a longer delay blocks the lane without benefit
+	DefaultBreakerFailures = 5                     // in a row; a restart causes fewer
+	DefaultBreakerPause    = 15 * time.Second      // one probe per period is negligible load
+	DefaultWindow          = 16                    // larger windows gain little
+	DefaultWindowShare     = 128                   // a crash repeats less than 1 %, plus one event
+	DefaultWindowTime      = 20 * time.Millisecond // deliveries to a slow target are stored one at a time
 )
 
-// Policy says how a sink's deliveries are tried. Zero fields take the defaults above.
+// Policy is the retry policy of a sink. Zero fields take the defaults above.
 type Policy struct {
-	MaxAttempts int // attempts of one delivery until it is a dead letter
-	// MaxAge is how old an event may become while its target is Unreachable, counted from when it was logged.
+	MaxAttempts int // attempts per delivery before it becomes a dead letter
+	// MaxAge is the longest time that an event is held while its target is Unreachable, measured from when it was logged.
 	MaxAge         time.Duration
 	AttemptTimeout time.Duration // of one attempt
 	// BackoffBase and BackoffCap bound the pause before attempt n+1: a random time up to base*2^(n-1), at most the cap.
 	BackoffBase, BackoffCap time.Duration
-	RetryAfterCap           time.Duration // longest pause a target may ask for
-	BreakerFailures         int           // Unreachable errors in a row, over all lanes of a key, that open its breaker
-	BreakerPause            time.Duration // an open breaker lets one attempt probe after this time
-	// Window is how many events a lane that catches up sends, at most, until it stores how they ended: a crash repeats what
-	// was sent and not stored. It is one event and one more for every WindowShare of those that went well in a row, and
-	// ends after WindowTime.
+	RetryAfterCap           time.Duration // longest delay that a target may request
+	BreakerFailures         int           // consecutive Unreachable errors, over all lanes of a key, that open its breaker
+	BreakerPause            time.Duration // interval between probes while the breaker is open
+	// Window is the maximum number of events that a lane sends while it catches up before it stores the outcomes: a crash repeats events that were
+	// sent but not stored. The window is one event plus one for every WindowShare consecutive successes, and ends after WindowTime.
 	Window, WindowShare int
 	WindowTime          time.Duration
 }
@@ -56,46 +55,46 @@ func (p Policy) withDefaults() Policy {
 
 // Defaults of Config.
 const (
-	DefaultKeepDelivered    = 7 * 24 * time.Hour  // as long as the events themselves
+	DefaultKeepDelivered    = 7 * 24 * time.Hour  // same as the events themselves
 	DefaultMaxDelivered     = 100_000             // entries, some 300 bytes each
-	DefaultKeepDeadLetters  = 90 * 24 * time.Hour // somebody is back from holidays by then
+	DefaultKeepDeadLetters  = 90 * 24 * time.Hour // long enough for an operator to return from holidays
 	DefaultMaxDeadLetters   = 100_000             // each keeps a body
 	DefaultMaxQueuedReplays = 10_000              // ids only
-	DefaultMaxSignals       = 64                  // a target; older ones are worth nothing
-	DefaultMaxSkips         = 1000                // of one session and outlet; some 100 bytes each
-	DefaultCommitTimeout    = 30 * time.Second    // as the journal's
+	DefaultMaxSignals       = 64                  // per target; older signals are worthless
+	DefaultMaxSkips         = 1000                // per session and outlet; about 100 bytes each
+	DefaultCommitTimeout    = 30 * time.Second    // same as the journal's
 	DefaultMaxCommitRecords = 512                 // a commit of this size takes milliseconds
-	DefaultSkipEvery        = time.Second         // how late cursors that only passed unwanted events are written
+	DefaultSkipEvery        = time.Second         // delay before cursors that passed only unwanted events are written
 	DefaultReadEvents       = 64                  // a page
-	DefaultReadBytes        = 64 << 10            // what a lane that waits holds in memory
-	DefaultDrainTimeout     = 5 * time.Second     // most attempts under way end by then
+	DefaultReadBytes        = 64 << 10            // memory of a waiting lane
+	DefaultDrainTimeout     = 5 * time.Second     // most running attempts end by then
 	DefaultSweepEvery       = time.Minute
-	DefaultMaxWatches       = 32                     // each reads a page when there is something new
-	DefaultWatchEvery       = 100 * time.Millisecond // people look at it
-	DefaultSweepBatch       = 500                    // rows of one delete: others wait for it about 2 ms
+	DefaultMaxWatches       = 32                     // each reads a page per change
+	DefaultWatchEvery       = 100 * time.Millisecond // sufficient for a person watching
+	DefaultSweepBatch       = 500                    // rows per delete: blocks other writers for about 2 ms
 )
 
 // Config tunes a dispatcher. Zero fields take the defaults above.
 type Config struct {
-	KeepDelivered    time.Duration // archive entries of delivered events; negative = none is made
-	MaxDelivered     int           // entries of delivered events kept; the oldest go first
+	KeepDelivered    time.Duration // archive entries of delivered events; negative = not stored
+	MaxDelivered     int           // limit of entries of delivered events; the oldest are removed first
 	KeepDeadLetters  time.Duration // dead letters and gaps
-	MaxDeadLetters   int           // dead letters and gaps kept; the oldest go first, counted and logged
-	MaxQueuedReplays int           // replays that wait; more are refused
-	MaxSignals       int           // signals that wait for one target; older ones are dropped and counted
-	MaxSkips         int           // stretches of a session's log that one outlet leaves out and lanes may still come to
-	CommitTimeout    time.Duration // a transaction that takes longer is given up and tried again
+	MaxDeadLetters   int           // limit of dead letters and gaps; the oldest are removed first, counted and logged
+	MaxQueuedReplays int           // limit of queued replays; further ones are rejected
+	MaxSignals       int           // limit of queued signals per target; the oldest are dropped and counted
+	MaxSkips         int           // skipped ranges of a session's log per outlet that lanes may not have passed yet
+	CommitTimeout    time.Duration // a longer transaction is cancelled and retried
 	MaxCommitRecords int           // ended deliveries of one commit
-	SkipEvery        time.Duration // longest time until a cursor that passed unwanted events is written
-	ReadEvents       int           // most events a lane reads at once
-	ReadBytes        int           // most bytes of bodies a lane reads at once, beyond the first event
-	DrainTimeout     time.Duration // Close lets attempts under way end for so long, within its context
+	SkipEvery        time.Duration // longest delay before a cursor that passed unwanted events is written
+	ReadEvents       int           // most events per read of a lane
+	ReadBytes        int           // most bytes of bodies per read of a lane, beyond the first event
+	DrainTimeout     time.Duration // time that Close waits for running attempts, within its context
 	SweepEvery       time.Duration // pause between retention runs of the archive
 	SweepBatch       int           // rows deleted in one transaction
-	MaxWatches       int           // open at a time; more are refused
-	WatchEvery       time.Duration // shortest time between two looks of a watch into the archive
+	MaxWatches       int           // limit of open watches; further ones are rejected
+	WatchEvery       time.Duration // shortest interval between two archive reads of a watch
 	Now              func() time.Time
-	Log              *slog.Logger // nil = silent
+	Log              *slog.Logger // nil = no logging
 }
 
 func (c Config) withDefaults() Config {

@@ -48,7 +48,7 @@ func crashChild() {
 	check(d.AddSink("test", printer{os.Stdout}, Policy{}))
 	targets := make([]Target, crashLanes)
 	for i := range targets {
-		targets[i] = everything(fmt.Sprint("s", i))
+		targets[i] = allEvents(fmt.Sprint("s", i))
 	}
 	check(d.PutTargets(ctx, targets...))
 	const batch = 40 // so that lanes have something to catch up with
@@ -78,7 +78,7 @@ func TestKill(t *testing.T) {
 func killRepeatedly(t *testing.T, address string) {
 	next, sent, repeated := map[string]uint64{}, 0, 0
 	policy := Policy{}.withDefaults()
-	most := uint64(policy.window(crashEvents))
+	most := uint64(policy.windowSize(crashEvents))
 	for round := 0; sent < crashLanes*crashEvents; round++ {
 		if round == 40 {
 			t.Fatalf("%d events after %d rounds", sent, round)
@@ -104,7 +104,7 @@ func killRepeatedly(t *testing.T, address string) {
 				break // cut off by the kill
 			}
 			if before, known := last[session]; known && offset != before+1 {
-				t.Errorf("round %d: %s came to %d after %d", round, session, offset, before)
+				t.Errorf("round %d: %s reached %d after %d", round, session, offset, before)
 			}
 			last[session] = offset
 			switch {
@@ -116,7 +116,7 @@ func killRepeatedly(t *testing.T, address string) {
 			case offset <= next[session] && offset+most > next[session]:
 				repeated++
 			default:
-				t.Errorf("round %d: %s came to %d after %d", round, session, offset, next[session])
+				t.Errorf("round %d: %s reached %d after %d", round, session, offset, next[session])
 			}
 		}
 		timer.Stop()

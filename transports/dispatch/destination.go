@@ -8,54 +8,54 @@ import (
 
 // Destination is where else entries are sent. The zero value is the target that each of them went to.
 type Destination struct {
-	// Transport is the name of a sink; the empty name stands for each entry's own target.
+	// Transport is the name of a sink; empty = each entry's own target.
 	Transport string
-	// Target is one target of it. Empty = every target of the transport that the entry's session has in use, but those whose
-	// outlet the session stays out of now.
+	// Target is a target of the transport. Empty = every target of the transport that the entry's session has in use, except those whose outlet the
+	// session currently skips.
 	Target string
 }
 
-// send is one entry on its way to one target.
+// send is one entry to be sent to one target.
 type send struct {
 	entry *Entry
 	to    *target
 }
 
-// sendKey names a send.
+// sendKey identifies a send.
 type sendKey struct {
 	entry int64
 	to    targetKey
 }
 
-func (t *target) key() targetKey { return targetKey{t.sink.name, t.id} }
+func (t *target) lookupKey() targetKey { return targetKey{t.sink.name, t.id} }
 
 func (d *Dispatcher) checkDestination(to Destination) error {
 	switch {
 	case to.Transport == "" && to.Target != "":
 		return fmt.Errorf("%w: a destination without a transport", ErrInvalid)
-	case to.Transport != "" && d.sink(to.Transport) == nil:
-		return fmt.Errorf("%w: there is no transport %q", ErrInvalid, to.Transport)
+	case to.Transport != "" && d.lookupSink(to.Transport) == nil:
+		return fmt.Errorf("%w: unknown transport %q", ErrInvalid, to.Transport)
 	}
 	return nil
 }
 
-// destinations are where an entry is sent, or why it cannot be.
-func (d *Dispatcher) destinations(r *Replay, e *Entry) (list []*target, problem string) {
+// resolveDestinations returns the targets to which an entry is sent, or the problem that prevents it.
+func (d *Dispatcher) resolveDestinations(r *Replay, e *Entry) (list []*target, problem string) {
 	switch {
 	case e.Status == Gap:
 		return nil, "its events were lost before they could be sent"
 	case r.To.Transport != "":
-		return d.elsewhere(r.To, e.Session, r.Own)
+		return d.targetsOfTransport(r.To, e.Session, r.Own)
 	}
-	if s := d.sink(e.Transport); s != nil {
-		if t := s.target(e.Target); t != nil && t.session == e.Session {
+	if s := d.lookupSink(e.Transport); s != nil {
+		if t := s.lookupTarget(e.Target); t != nil && t.session == e.Session {
 			return []*target{t}, ""
 		}
 	}
 	return nil, "its target is not in use any more"
 }
 
-func (d *Dispatcher) elsewhere(to Destination, session string, own bool) (list []*target, problem string) {
+func (d *Dispatcher) targetsOfTransport(to Destination, session string, own bool) (list []*target, problem string) {
 	out := false
 	for _, t := range d.targetsOf(session) {
 		switch {

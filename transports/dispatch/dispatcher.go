@@ -14,7 +14,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// Dispatcher carries events from the journal to targets. Its methods may be called concurrently.
+// Dispatcher delivers events from the journal to targets. Its methods are safe for concurrent use.
 type Dispatcher struct {
 	cfg     Config
 	journal *journal.Journal
@@ -26,29 +26,28 @@ type Dispatcher struct {
 	sweeps  sweeps
 	watches watches
 
-	life       context.Context // of attempts: ends when Close waits for them no longer
+	life       context.Context // context of attempts: ends when Close stops waiting for them
 	end        context.CancelFunc
-	waiting    context.Context // of everything else: ends when Close begins
+	waiting    context.Context // context of everything else: ends when Close begins
 	endWaiting context.CancelFunc
-	watching   context.Context // of watches: ends when EndWatches is called, or Close begins
+	watching   context.Context // context of watches: ends when EndWatches is called, or Close begins
 	workers    sync.WaitGroup
 
-	turn chan struct{} // holds one while somebody changes targets or the archive
+	changeLock chan struct{} // contains one element while a call changes targets or the archive
 
 	mu        sync.RWMutex
 	sinks     map[string]*sink
-	bySession map[string][]*target // lists are replaced, never changed
+	bySession map[string][]*target // lists are replaced, never modified
 
 	lanesMu sync.Mutex
 	closing bool
-	lanes   sync.WaitGroup // at work
+	lanes   sync.WaitGroup // running lanes
 }
 
-// Open brings the tables up to date and begins to watch the journal. End it with Close before the journal and the
-// database.
+// Open migrates the tables and subscribes to the journal. Close it before the journal and the database.
 func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Config) (*Dispatcher, error) {
 	d := &Dispatcher{
-		cfg: cfg.withDefaults(), journal: j, turn: make(chan struct{}, 1),
+		cfg: cfg.withDefaults(), journal: j, changeLock: make(chan struct{}, 1),
 		sinks: map[string]*sink{}, bySession: map[string][]*target{},
 	}
 	var err error
@@ -58,7 +57,7 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	if err = d.openWatches(ctx); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}
-	if d.skips.bySession, err = d.store.skips(ctx, ""); err != nil {
+	if d.skips.bySession, err = d.store.loadSkips(ctx, ""); err != nil {
 		return nil, fmt.Errorf("dispatch: open: %w", err)
 	}
 	if d.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: d.cfg.DrainTimeout}, routerLog{d}); err != nil {
@@ -68,7 +67,7 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	d.waiting, d.endWaiting = context.WithCancel(d.life)
 	d.watching, d.watches.end = context.WithCancel(d.waiting)
 	d.sweeps.next.Store(d.cfg.Now().Add(d.cfg.SweepEvery).UnixMilli())
-	d.commits = newCommitter(d.store, &d.cfg, d.watches.tell)
+	d.commits = newCommitter(d.store, &d.cfg, d.watches.notify)
 	go d.commits.loop()
 	d.workers.Go(func() {
 		database.SweepEvery(d.waiting, d.cfg.SweepEvery, d.sweepInTurn, d.cfg.Log, "retention of the archive failed")
@@ -83,24 +82,24 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 	return d, nil
 }
 
-// AddSink makes a transport known under a name. It comes before the transport's targets. ErrInvalid: the name is taken.
+// AddSink registers a transport under a name. Register it before its targets. ErrInvalid: the name is in use.
 func (d *Dispatcher) AddSink(name string, impl Sink, policy Policy) error {
 	s := &sink{
 		d: d, name: name, sink: impl, policy: policy.withDefaults(), source: &source{out: make(chan *message.Message)},
 		targets: map[string]*target{}, keys: map[string]int{},
 	}
-	s.gates = gates{
-		failures: s.policy.BreakerFailures, pause: s.policy.BreakerPause, maxAge: s.policy.MaxAge, now: d.cfg.Now, byKey: map[string]*gate{},
+	s.breakers = breakers{
+		failures: s.policy.BreakerFailures, pause: s.policy.BreakerPause, maxAge: s.policy.MaxAge, now: d.cfg.Now, byKey: map[string]*breaker{},
 	}
 	s.outages = outages{now: d.cfg.Now, byKey: map[string]*outage{}}
-	if err := d.enter(d.waiting); err != nil {
+	if err := d.lockChanges(d.waiting); err != nil {
 		return err
 	}
-	defer d.leave()
-	if d.sink(name) != nil {
-		return fmt.Errorf("%w: there is a transport %q already", ErrInvalid, name)
+	defer d.unlockChanges()
+	if d.lookupSink(name) != nil {
+		return fmt.Errorf("%w: transport %q already exists", ErrInvalid, name)
 	}
-	d.router.AddConsumerHandler(name, topic, s.source, s.attempt).AddMiddleware(s.middlewares()...)
+	d.router.AddConsumerHandler(name, topic, s.source, s.attemptJob).AddMiddleware(s.middlewares()...)
 	if err := d.router.RunHandlers(context.Background()); err != nil {
 		return fmt.Errorf("dispatch: add transport %s: %w", name, err)
 	}
@@ -110,32 +109,32 @@ func (d *Dispatcher) AddSink(name string, impl Sink, policy Policy) error {
 	return nil
 }
 
-func (d *Dispatcher) sink(name string) *sink {
+func (d *Dispatcher) lookupSink(name string) *sink {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.sinks[name]
 }
 
-// enter takes the turn to change targets or the archive.
-func (d *Dispatcher) enter(ctx context.Context) error {
+// lockChanges acquires the lock for changes of targets or the archive.
+func (d *Dispatcher) lockChanges(ctx context.Context) error {
 	select {
-	case d.turn <- struct{}{}:
+	case d.changeLock <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("dispatch: waiting for another change: %w", ctx.Err())
 	case <-d.waiting.Done():
 		return ErrClosed
 	}
 	if d.waiting.Err() != nil {
-		d.leave()
+		d.unlockChanges()
 		return ErrClosed
 	}
 	return nil
 }
 
-func (d *Dispatcher) leave() { <-d.turn }
+func (d *Dispatcher) unlockChanges() { <-d.changeLock }
 
-// spawn runs a lane unless Close has begun.
-func (d *Dispatcher) spawn(run func()) bool {
+// spawnLane runs a lane unless Close has begun.
+func (d *Dispatcher) spawnLane(run func()) bool {
 	d.lanesMu.Lock()
 	defer d.lanesMu.Unlock()
 	if d.closing {
@@ -145,8 +144,8 @@ func (d *Dispatcher) spawn(run func()) bool {
 	return true
 }
 
-// Close ends the dispatcher: no new attempts, those under way have Config.DrainTimeout, what ended is stored. It waits
-// at most until ctx ends; deliveries cut short by then come again after the next start.
+// Close stops the dispatcher: it starts no attempts, waits up to Config.DrainTimeout for running ones and stores their outcomes. It returns at the
+// latest when ctx ends; interrupted deliveries are repeated after the next start.
 func (d *Dispatcher) Close(ctx context.Context) error {
 	d.unwatch()
 	d.lanesMu.Lock()
@@ -168,7 +167,7 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 	return errors.Join(err, d.closeRouter(ctx))
 }
 
-// closeRouter ends the handlers, which have nothing to do any more, and the dispatcher's goroutines.
+// closeRouter stops the handlers, which are idle by now, and the dispatcher's goroutines.
 func (d *Dispatcher) closeRouter(ctx context.Context) error {
 	closed := make(chan error, 1)
 	go func() {
@@ -181,7 +180,7 @@ func (d *Dispatcher) closeRouter(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("dispatch: waiting for handlers to end: %w", ctx.Err())
-	case <-time.After(2 * d.cfg.DrainTimeout): // beyond the router's own patience
+	case <-time.After(2 * d.cfg.DrainTimeout): // longer than the router's own timeout
 		return errors.New("dispatch: handlers did not end")
 	}
 }

@@ -24,7 +24,7 @@ type world struct {
 	*Dispatcher
 }
 
-// onEach runs a test on both databases.
+// onEach runs a test on SQLite and PostgreSQL.
 func onEach(t *testing.T, test func(t *testing.T, db *dbutil.Database)) {
 	for name, address := range map[string]func(t *testing.T) string{
 		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "dispatch.db") },
@@ -57,12 +57,12 @@ func openWith(t testing.TB, db *dbutil.Database, cfg Config, journalCfg journal.
 	}
 	t.Cleanup(func() { _ = log.Close() })
 	w := &world{t: t, db: db, journal: log}
-	w.open(cfg)
+	w.openDispatcher(cfg)
 	return w
 }
 
-// open opens a dispatcher on the world's journal, in the place of the one before.
-func (w *world) open(cfg Config) {
+// openDispatcher opens a dispatcher on the world's journal and replaces the previous one.
+func (w *world) openDispatcher(cfg Config) {
 	w.t.Helper()
 	d, err := Open(context.Background(), w.db, w.journal, cfg)
 	if err != nil {
@@ -72,8 +72,8 @@ func (w *world) open(cfg Config) {
 	w.t.Cleanup(func() { _ = d.Close(context.Background()) })
 }
 
-// append logs n events of a type.
-func (w *world) append(session, kind string, n int) {
+// appendEvents logs n events of a type.
+func (w *world) appendEvents(session, kind string, n int) {
 	w.t.Helper()
 	for i := range n {
 		if _, err := w.journal.Append(context.Background(), session, journal.Record{Type: kind, Data: fmt.Appendf(nil, `{"n":%d}`, i)}); err != nil {
@@ -82,14 +82,14 @@ func (w *world) append(session, kind string, n int) {
 	}
 }
 
-func (w *world) sink(s Sink, p Policy) {
+func (w *world) addSink(s Sink, p Policy) {
 	w.t.Helper()
 	if err := w.AddSink("test", s, p); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *world) put(targets ...Target) {
+func (w *world) putTargets(targets ...Target) {
 	w.t.Helper()
 	if err := w.PutTargets(context.Background(), targets...); err != nil {
 		w.t.Fatal(err)
@@ -103,7 +103,7 @@ func (w *world) close() {
 	}
 }
 
-func (w *world) list(q Query) []Entry {
+func (w *world) listEntries(q Query) []Entry {
 	w.t.Helper()
 	entries, _, err := w.List(context.Background(), q)
 	if err != nil {
@@ -112,11 +112,11 @@ func (w *world) list(q Query) []Entry {
 	return entries
 }
 
-func everything(session string) Target {
+func allEvents(session string) Target {
 	return Target{Transport: "test", ID: "to-" + session, Session: session, Filter: Filter{Events: []string{"*"}}}
 }
 
-// attempt is what a recorder saw.
+// attempt is an attempt recorded by a recorder.
 type attempt struct {
 	target         string
 	offset         uint64
@@ -127,7 +127,7 @@ type attempt struct {
 	at             time.Time
 }
 
-// recorder is a sink that answers what the test says.
+// recorder is a sink that returns the configured answers.
 type recorder struct {
 	answer func(ctx context.Context, t Target, d *Delivery) (int, error) // nil = 200
 
@@ -136,7 +136,7 @@ type recorder struct {
 	changed  chan struct{}
 }
 
-// refuseBad makes dead letters of the events of type bad.
+// refuseBad rejects events of type bad permanently.
 func refuseBad(_ context.Context, _ Target, d *Delivery) (int, error) {
 	if d.Event.Type == "bad" {
 		return 404, Permanent(errors.New("no"))
@@ -158,21 +158,21 @@ func (r *recorder) Deliver(ctx context.Context, t Target, d *Delivery) (int, err
 	return r.answer(ctx, t, d)
 }
 
-func (r *recorder) seen() []attempt {
+func (r *recorder) recordedAttempts() []attempt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]attempt(nil), r.attempts...)
 }
 
-// await returns the attempts when there are n.
-func (r *recorder) await(t testing.TB, n int) []attempt {
+// awaitAttempts waits for n attempts and returns them.
+func (r *recorder) awaitAttempts(t testing.TB, n int) []attempt {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
 		r.mu.Lock()
 		if len(r.attempts) >= n {
 			r.mu.Unlock()
-			return r.seen()
+			return r.recordedAttempts()
 		}
 		if r.changed == nil {
 			r.changed = make(chan struct{})
@@ -182,7 +182,7 @@ func (r *recorder) await(t testing.TB, n int) []attempt {
 		select {
 		case <-changed:
 		case <-deadline:
-			t.Fatalf("%d attempts, want %d", len(r.seen()), n)
+			t.Fatalf("%d attempts, want %d", len(r.recordedAttempts()), n)
 		}
 	}
 }
@@ -192,12 +192,12 @@ func eventually(t testing.TB, what string, check func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !check(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s did not come", what)
+			t.Fatalf("timeout waiting for %s", what)
 		}
 	}
 }
 
-func offsets(attempts []attempt) []uint64 {
+func attemptOffsets(attempts []attempt) []uint64 {
 	list := make([]uint64, len(attempts))
 	for i, a := range attempts {
 		list[i] = a.offset

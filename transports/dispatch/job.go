@@ -8,35 +8,34 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// job is consecutive deliveries of a lane on their way through the middlewares: one as a rule, a window of them while the
-// lane catches up.
+// job holds consecutive deliveries of a lane that pass through the middlewares: usually one, a window of them while the lane catches up.
 type job struct {
 	t        *target
 	replayOf int64
-	archive  bool              // delivered events leave an entry, too
-	store    func(j *job) bool // stores what has ended so far; only windows need it. false = the lane ends
+	archive  bool              // also archive delivered events
+	store    func(j *job) bool // stores the finished deliveries so far; set for windows only. false = the lane ends
 
-	// Of the handler.
+	// Fields of the handler.
 	open      bool     // the last attempt left the breaker open
-	paid      int      // attempts of the one under way that count towards Policy.MaxAttempts
-	ended     int      // deliveries that have, from the first on
-	stored    int      // of those
-	status    Status   // how the last one ended
+	paid      int      // attempts of the current delivery that count towards Policy.MaxAttempts
+	ended     int      // number of finished deliveries, from the first on
+	stored    int      // number of stored ones
+	status    Status   // outcome of the last one
 	troubled  bool     // an attempt failed
-	abandoned bool     // it goes on after a restart, or never
-	entries   []*Entry // of those that ended and are not stored
-	body      []byte   // kept with the last of the entries
+	abandoned bool     // continues after a restart, or never
+	entries   []*Entry // finished but not stored
+	body      []byte   // stored with the last of the entries
 
-	mu         sync.Mutex // the rest is shown while it runs
+	mu         sync.Mutex // the fields below are displayed while the job runs
 	deliveries []Delivery
-	trial      trial
-	since      time.Time // from when the age of the one under way counts
+	trial      progress
+	since      time.Time // start of the age of the current delivery
 }
 
-// trial is how a delivery goes.
-type trial struct {
+// progress is the state of a delivery.
+type progress struct {
 	attempts    int
-	active      bool // an attempt is under way
+	active      bool // an attempt is running
 	first, last time.Time
 	duration    time.Duration
 	code        int
@@ -48,14 +47,14 @@ type jobKey struct{}
 
 func jobOf(msg *message.Message) *job { return msg.Context().Value(jobKey{}).(*job) }
 
-// delivery is the one under way; there is none when all have ended.
-func (j *job) delivery() *Delivery { return &j.deliveries[j.ended] }
+// currentDelivery returns the unfinished delivery in progress; it must not be called when all have ended.
+func (j *job) currentDelivery() *Delivery { return &j.deliveries[j.ended] }
 
-// over tells whether every delivery has ended.
-func (j *job) over() bool { return j.ended == len(j.deliveries) }
+// isOver reports whether every delivery has ended.
+func (j *job) isOver() bool { return j.ended == len(j.deliveries) }
 
-// begin and end frame an attempt. One that was begun is not begun again.
-func (j *job) begin(now time.Time) {
+// beginAttempt and endAttempt enclose an attempt. A second beginAttempt has no effect.
+func (j *job) beginAttempt(now time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	t := &j.trial
@@ -70,10 +69,10 @@ func (j *job) begin(now time.Time) {
 	} else {
 		j.t.sink.stats.retries.Add(1)
 	}
-	j.delivery().Attempt = t.attempts
+	j.currentDelivery().Attempt = t.attempts
 }
 
-func (j *job) end(now time.Time, code int, err error) {
+func (j *job) endAttempt(now time.Time, code int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	t := &j.trial
@@ -84,21 +83,21 @@ func (j *job) end(now time.Time, code int, err error) {
 	}
 }
 
-// note keeps the reason of an end that was no attempt's.
-func (j *job) note(err error) {
+// noteFailure records a failure that no attempt caused.
+func (j *job) noteFailure(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.trial.problem = errorText(err)
 }
 
-// finish ends the delivery under way; the next one is then.
-func (j *job) finish(status Status) {
+// finishDelivery ends the current delivery and moves to the next one.
+func (j *job) finishDelivery(status Status) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	d := j.delivery()
-	j.t.sink.stats.ended(d, status)
+	d := j.currentDelivery()
+	j.t.sink.stats.countEnd(d, status)
 	if !d.Signal && (status == DeadLetter || j.archive) {
-		entry := j.entry()
+		entry := j.newEntry()
 		entry.Status = status
 		j.entries = append(j.entries, entry)
 	}
@@ -106,14 +105,14 @@ func (j *job) finish(status Status) {
 		j.body = d.Body
 	}
 	j.status = status
-	j.trial, j.paid, j.open = trial{}, 0, false
-	if j.ended++; !j.over() {
-		j.since = loggedAt(j.delivery().Event)
+	j.trial, j.paid, j.open = progress{}, 0, false
+	if j.ended++; !j.isOver() {
+		j.since = loggedAt(j.currentDelivery().Event)
 	}
 }
 
-// narrow leaves the delivery under way alone: what follows it is for another job, and what ended before is stored.
-func (j *job) narrow() bool {
+// narrowToCurrent restricts the job to the current delivery: the following ones move to another job, and the finished ones are stored.
+func (j *job) narrowToCurrent() bool {
 	j.troubled = true
 	if j.ended > j.stored && !j.store(j) {
 		return false
@@ -124,9 +123,9 @@ func (j *job) narrow() bool {
 	return true
 }
 
-// entry is the trace of the delivery under way in the archive.
-func (j *job) entry() *Entry {
-	e, t := j.delivery().Event, &j.trial
+// newEntry returns the archive entry of the current delivery.
+func (j *job) newEntry() *Entry {
+	e, t := j.currentDelivery().Event, &j.trial
 	return &Entry{
 		EventID: e.ID, Session: e.Session, From: e.Offset, Offset: e.Offset, Type: e.Type, Transport: j.t.sink.name, Target: j.t.id,
 		Attempts: t.attempts, EventTime: e.Time, First: t.first, Last: t.last, Duration: t.duration, Error: t.problem, Code: t.code, ReplayOf: j.replayOf,
@@ -136,7 +135,7 @@ func (j *job) entry() *Entry {
 // maxErrorText bounds the text of an error in the archive, in bytes.
 const maxErrorText = 512
 
-// errorText is what of an error is kept: one line that every database takes.
+// errorText returns the error as one line that every database accepts.
 func errorText(err error) string {
 	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\x00", " ")), " ")
 	if len(text) > maxErrorText {

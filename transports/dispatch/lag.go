@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// Lag is how far a transport's targets are behind.
+// Lag is the backlog of a transport's targets.
 type Lag struct {
-	Active  int       // lanes with an attempt under way
-	Waiting int       // lanes whose delivery waits for its retry, its breaker or room, or for its end to be stored
-	Events  uint64    // logged and not yet past their target, over all lanes
-	Oldest  time.Time // when the oldest event on its way was logged; zero = none is
+	Active  int       // lanes with a running attempt
+	Waiting int       // lanes whose delivery waits for its retry, its breaker, a free slot, or the commit of its outcome
+	Events  uint64    // logged and not yet delivered, over all lanes
+	Oldest  time.Time // when the oldest unfinished event was logged; zero = no unfinished event
 }
 
-// Lags returns the lag of every transport. Replays and signals do not count. A lane whose log cannot be looked up counts
-// with the event that it has under way.
+// Lags returns the lag of every transport, without replays and signals. A lane whose log lookup fails counts only its current event.
 func (d *Dispatcher) Lags(ctx context.Context) map[string]Lag {
 	lags := map[string]Lag{}
 	d.mu.RLock()
@@ -28,7 +27,7 @@ func (d *Dispatcher) Lags(ctx context.Context) map[string]Lag {
 			continue
 		}
 		lag, behind := lags[t.sink.name], uint64(1)
-		offset, since, active := j.standing()
+		offset, since, active := j.currentPosition()
 		if log, exists, err := d.journal.Lookup(ctx, t.session); err == nil && exists && log.Head >= offset {
 			behind = log.Head - offset + 1
 		}
@@ -46,5 +45,5 @@ func (d *Dispatcher) Lags(ctx context.Context) map[string]Lag {
 	return lags
 }
 
-// Pruned is how many entries of the archive retention has dropped since Open.
+// Pruned returns the number of archive entries that retention has removed since Open.
 func (d *Dispatcher) Pruned() uint64 { return d.sweeps.entries.Load() }

@@ -9,7 +9,7 @@ import (
 func TestLags(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{})
 	answers := make(chan struct{})
-	w.sink(&recorder{answer: func(ctx context.Context, t Target, _ *Delivery) (int, error) {
+	w.addSink(&recorder{answer: func(ctx context.Context, t Target, _ *Delivery) (int, error) {
 		if t.Session == "slow" {
 			select {
 			case <-answers:
@@ -18,14 +18,14 @@ func TestLags(t *testing.T) {
 		}
 		return 200, ctx.Err()
 	}}, Policy{})
-	w.put(everything("slow"), everything("quick"))
+	w.putTargets(allEvents("slow"), allEvents("quick"))
 	if lag, known := w.Lags(t.Context())["test"]; !known || lag != (Lag{}) {
 		t.Errorf("at rest: %+v", lag)
 	}
 	before := time.Now().Add(-time.Millisecond)
-	w.append("slow", "message", 5)
-	w.append("quick", "message", 5)
-	eventually(t, "the quick ones", func() bool { return len(w.list(Query{})) == 5 })
+	w.appendEvents("slow", "message", 5)
+	w.appendEvents("quick", "message", 5)
+	eventually(t, "the quick ones", func() bool { return len(w.listEntries(Query{})) == 5 })
 	eventually(t, "the lag", func() bool {
 		lag := w.Lags(t.Context())["test"]
 		return lag.Active == 1 && lag.Waiting == 0 && lag.Events == 5 && lag.Oldest.After(before) && lag.Oldest.Before(time.Now())
@@ -36,11 +36,11 @@ func TestLags(t *testing.T) {
 	eventually(t, "rest", func() bool { return w.Lags(t.Context())["test"] == Lag{} })
 }
 
-// A lane is behind while it waits for the database, too.
+// A lane that waits for the database counts as behind.
 func TestLagWhileEndsAreStored(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{})
 	inside, answers := make(chan struct{}, 5), make(chan struct{})
-	w.sink(&recorder{answer: func(ctx context.Context, _ Target, _ *Delivery) (int, error) {
+	w.addSink(&recorder{answer: func(ctx context.Context, _ Target, _ *Delivery) (int, error) {
 		inside <- struct{}{}
 		select {
 		case <-answers:
@@ -48,9 +48,9 @@ func TestLagWhileEndsAreStored(t *testing.T) {
 		}
 		return 200, ctx.Err()
 	}}, Policy{})
-	w.put(everything("shop"))
+	w.putTargets(allEvents("shop"))
 	before := time.Now().Add(-time.Millisecond)
-	w.append("shop", "message", 5)
+	w.appendEvents("shop", "message", 5)
 	<-inside
 	locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {

@@ -9,36 +9,35 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// troublePause is how long a lane waits before it tries the journal or the database once more.
+// troublePause is the pause of a lane before it retries the journal or the database.
 const troublePause = time.Second
 
-// lane sends one thing after the other to one target. It has a goroutine only while it has something to send.
+// lane sends one delivery after the other to one target. It has a goroutine only while it has work.
 type lane struct {
 	t       *target
-	work    func() (on bool)    // sends all there is; false = the lane has ended for good
-	current atomic.Pointer[job] // what is sent, or was sent last and may not be stored yet; nil at rest
+	work    func() (on bool)    // sends everything available; false = the lane has ended permanently
+	current atomic.Pointer[job] // current job, or the last one while it may not be stored yet; nil when idle
 
 	mu             sync.Mutex
 	running, woken bool
 }
 
-// wake says that there may be something to send. No call is missed: one that comes while the lane works makes it look
-// again.
+// wake signals that there may be work. No call is lost: a call during a run causes another check.
 func (l *lane) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.woken = true
 	if !l.running {
-		l.running = l.t.spawn(l.run)
+		l.running = l.t.spawnLane(l.run)
 	}
 }
 
 func (l *lane) run() {
-	for l.again() && l.work() {
+	for l.hasMoreWork() && l.work() {
 	}
 }
 
-func (l *lane) again() bool {
+func (l *lane) hasMoreWork() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.running, l.woken = l.woken, false; !l.running {
@@ -47,11 +46,11 @@ func (l *lane) again() bool {
 	return l.running
 }
 
-// send hands a job to the sink's handler and waits until it is over, or as far as it goes in the time of a window. false: it
-// was abandoned, because the target was removed or the dispatcher closes; some of its deliveries may have ended.
-func (l *lane) send(j *job) bool {
+// sendJob passes a job to the sink's handler and waits until it is over or the window time has expired. false: the job was abandoned, because the
+// target was removed or the dispatcher closes; some of its deliveries may have ended.
+func (l *lane) sendJob(j *job) bool {
 	l.current.Store(j)
-	for !l.t.ending() {
+	for !l.t.isEnding() {
 		msg := message.NewMessageWithContext(context.WithValue(l.t.life, jobKey{}, j), j.deliveries[0].Event.ID, j.deliveries[0].Body)
 		select {
 		case l.t.sink.source.out <- msg:
@@ -61,15 +60,15 @@ func (l *lane) send(j *job) bool {
 		select {
 		case <-msg.Acked():
 			return !j.abandoned
-		case <-msg.Nacked(): // something around the attempt broke
+		case <-msg.Nacked(): // a middleware around the attempt failed
 			l.t.pause(troublePause, nil)
 		}
 	}
 	return false
 }
 
-// settle stores how a job ended; it is tried until it is stored or the lane ends.
-func (l *lane) settle(r *result) bool {
+// storeResult stores the outcomes of a job; it retries until they are stored or the lane ends.
+func (l *lane) storeResult(r *result) bool {
 	for {
 		if l.t.d.commits.submit(r) == nil {
 			return true

@@ -14,31 +14,31 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// block never answers, until its context ends.
-func block(ctx context.Context, _ Target, _ *Delivery) (int, error) {
+// blockUntilDone blocks until its context ends.
+func blockUntilDone(ctx context.Context, _ Target, _ *Delivery) (int, error) {
 	<-ctx.Done()
 	return 0, ctx.Err()
 }
 
-// A target that hangs for ever costs the lanes of others nothing, whatever transport they use.
-func TestHangingTargetDelaysNobody(t *testing.T) {
+// A target that hangs forever does not delay other lanes, of the same or another transport.
+func TestHangingTargetDelaysNoOtherLane(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{})
 	const sessions, events = 20, 30
 	r := &recorder{answer: func(ctx context.Context, target Target, d *Delivery) (int, error) {
 		if target.Session == "s0" {
-			return block(ctx, target, d)
+			return blockUntilDone(ctx, target, d)
 		}
 		return 200, nil
 	}}
-	w.sink(r, Policy{AttemptTimeout: time.Hour})
+	w.addSink(r, Policy{AttemptTimeout: time.Hour})
 	for n := range sessions {
-		w.put(everything(fmt.Sprint("s", n)))
+		w.putTargets(allEvents(fmt.Sprint("s", n)))
 	}
 	for n := range sessions {
-		w.append(fmt.Sprint("s", n), "Message", events)
+		w.appendEvents(fmt.Sprint("s", n), "Message", events)
 	}
 	byTarget := map[string][]uint64{}
-	for _, a := range r.await(t, (sessions-1)*events+1) {
+	for _, a := range r.awaitAttempts(t, (sessions-1)*events+1) {
 		byTarget[a.target] = append(byTarget[a.target], a.offset)
 	}
 	for n := range sessions {
@@ -64,13 +64,13 @@ func TestHangingTargetDelaysNobody(t *testing.T) {
 	}
 }
 
-// slots is a sink with room for one attempt at a time.
-type slots struct {
+// oneSlotSink is a sink that allows one attempt at a time.
+type oneSlotSink struct {
 	recorder
 	room chan struct{}
 }
 
-func (s *slots) Admit(ctx context.Context, _ Target) (func(), error) {
+func (s *oneSlotSink) Admit(ctx context.Context, _ Target) (func(), error) {
 	select {
 	case s.room <- struct{}{}:
 		return func() { <-s.room }, nil
@@ -79,26 +79,26 @@ func (s *slots) Admit(ctx context.Context, _ Target) (func(), error) {
 	}
 }
 
-// Waiting for room is no attempt and takes nothing of an attempt's time.
-func TestRoom(t *testing.T) {
+// Waiting for a slot uses neither an attempt nor an attempt's timeout.
+func TestWaitingForSlotUsesNoAttempt(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {
-		s := &slots{room: make(chan struct{}, 1)}
+		s := &oneSlotSink{room: make(chan struct{}, 1)}
 		s.answer = func(ctx context.Context, _ Target, _ *Delivery) (int, error) {
 			time.Sleep(9 * time.Second)
 			return 200, ctx.Err()
 		}
-		w.sink(s, Policy{AttemptTimeout: 10 * time.Second})
+		w.addSink(s, Policy{AttemptTimeout: 10 * time.Second})
 		for _, session := range []string{"a", "b", "c"} {
-			w.put(everything(session))
-			w.append(session, "Message", 1)
+			w.putTargets(allEvents(session))
+			w.appendEvents(session, "Message", 1)
 		}
 		sleep(20 * time.Second)
 		live := w.Live(nil)
-		if len(live) != 1 || !live[0].Active || len(w.list(Query{})) != 2 {
+		if len(live) != 1 || !live[0].Active || len(w.listEntries(Query{})) != 2 {
 			t.Errorf("live %+v", live)
 		}
 		sleep(20 * time.Second)
-		for _, e := range w.list(Query{}) {
+		for _, e := range w.listEntries(Query{}) {
 			if e.Attempts != 1 || e.Status != Delivered {
 				t.Errorf("entry %+v", e)
 			}
@@ -106,34 +106,34 @@ func TestRoom(t *testing.T) {
 	})
 }
 
-// Removing a target cancels its attempt, and nothing of it goes out afterwards.
+// Removing a target cancels its attempt, and no event is sent afterwards.
 func TestRemoveWhileInFlight(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{})
-		r := &recorder{answer: block}
-		w.sink(r, Policy{AttemptTimeout: time.Hour})
-		target := everything("a")
-		w.put(target)
-		w.append("a", "Message", 3)
-		r.await(t, 1)
+		r := &recorder{answer: blockUntilDone}
+		w.addSink(r, Policy{AttemptTimeout: time.Hour})
+		target := allEvents("a")
+		w.putTargets(target)
+		w.appendEvents("a", "Message", 3)
+		r.awaitAttempts(t, 1)
 		if err := w.RemoveTarget(t.Context(), "test", target.ID); err != nil {
 			t.Fatal(err)
 		}
-		w.append("a", "Message", 1)
-		if n := len(r.seen()); n != 1 {
+		w.appendEvents("a", "Message", 1)
+		if n := len(r.recordedAttempts()); n != 1 {
 			t.Errorf("%d attempts", n)
 		}
-		if got := w.list(Query{}); len(got) != 0 {
+		if got := w.listEntries(Query{}); len(got) != 0 {
 			t.Errorf("entries %+v", got)
 		}
 		r.answer = nil
-		w.put(target) // begins at the head
-		w.append("a", "Message", 1)
-		if got := offsets(r.await(t, 2)); !slices.Equal(got, []uint64{1, 5}) {
+		w.putTargets(target) // begins at the head
+		w.appendEvents("a", "Message", 1)
+		if got := attemptOffsets(r.awaitAttempts(t, 2)); !slices.Equal(got, []uint64{1, 5}) {
 			t.Errorf("offsets %v", got)
 		}
 		if err := w.RemoveTarget(t.Context(), "test", "nobody"); err != nil {
-			t.Errorf("removing what is not there: %v", err)
+			t.Errorf("removing a missing target: %v", err)
 		}
 	})
 }
@@ -142,38 +142,38 @@ func TestRemoveWhileInFlight(t *testing.T) {
 func TestTargetMovesToAnotherSession(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{})
 	r := &recorder{}
-	w.sink(r, Policy{})
-	w.append("b", "Message", 2)
-	target := everything("a")
-	w.put(target)
-	w.append("a", "Message", 1)
-	r.await(t, 1)
+	w.addSink(r, Policy{})
+	w.appendEvents("b", "Message", 2)
+	target := allEvents("a")
+	w.putTargets(target)
+	w.appendEvents("a", "Message", 1)
+	r.awaitAttempts(t, 1)
 	target.Session = "b"
-	w.put(target)
-	w.append("a", "Message", 1)
-	w.append("b", "Message", 1)
-	if got := r.await(t, 2)[1]; got.offset != 3 {
+	w.putTargets(target)
+	w.appendEvents("a", "Message", 1)
+	w.appendEvents("b", "Message", 1)
+	if got := r.awaitAttempts(t, 2)[1]; got.offset != 3 {
 		t.Errorf("attempt %+v", got)
 	}
 }
 
-// Close lets an attempt end that is under way, and stores it; what hangs is cut off and comes again.
+// Close lets a running attempt finish and stores its outcome; a hanging attempt is cancelled and repeated after the restart.
 func TestClose(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{DrainTimeout: 300 * time.Millisecond})
 		r := &recorder{answer: func(ctx context.Context, target Target, d *Delivery) (int, error) {
 			if target.Session == "hangs" {
-				return block(ctx, target, d)
+				return blockUntilDone(ctx, target, d)
 			}
 			time.Sleep(50 * time.Millisecond)
 			return 200, nil
 		}}
-		w.sink(r, Policy{AttemptTimeout: time.Hour})
-		w.put(everything("slow"), everything("hangs"))
-		w.append("hangs", "Message", 1)
-		r.await(t, 1)
-		w.append("slow", "Message", 100)
-		r.await(t, 2)
+		w.addSink(r, Policy{AttemptTimeout: time.Hour})
+		w.putTargets(allEvents("slow"), allEvents("hangs"))
+		w.appendEvents("hangs", "Message", 1)
+		r.awaitAttempts(t, 1)
+		w.appendEvents("slow", "Message", 100)
+		r.awaitAttempts(t, 2)
 		began := time.Now()
 		if err := w.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -181,38 +181,38 @@ func TestClose(t *testing.T) {
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("Close took %v", took)
 		}
-		before := len(r.seen())
-		w.append("slow", "Message", 1) // wakes nobody
+		before := len(r.recordedAttempts())
+		w.appendEvents("slow", "Message", 1) // wakes no target
 		r.answer = nil
-		w.open(Config{})
-		w.sink(r, Policy{})
-		w.put(everything("slow"), everything("hangs"))
+		w.openDispatcher(Config{})
+		w.addSink(r, Policy{})
+		w.putTargets(allEvents("slow"), allEvents("hangs"))
 		counts := map[string]int{}
-		for _, a := range r.await(t, 103) {
+		for _, a := range r.awaitAttempts(t, 103) {
 			counts[fmt.Sprint(a.target, a.offset)]++
 		}
 		if len(counts) != 102 || counts["to-hangs1"] != 2 {
 			t.Errorf("%d events, the hanging one %d times, after %d before Close", len(counts), counts["to-hangs1"], before)
 		}
-		if err := w.PutTargets(t.Context(), everything("x")); err != nil {
+		if err := w.PutTargets(t.Context(), allEvents("x")); err != nil {
 			t.Error(err)
 		}
 		w.close()
-		if err := w.PutTargets(t.Context(), everything("y")); !errors.Is(err, ErrClosed) {
+		if err := w.PutTargets(t.Context(), allEvents("y")); !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
 	})
 }
 
-// Close waits for a sink that ignores its context no longer than it is told to.
-func TestCloseWithStubbornSink(t *testing.T) {
+// Close waits for a sink that ignores its context no longer than its own context allows.
+func TestCloseWithSinkIgnoringContext(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{DrainTimeout: 10 * time.Millisecond})
 	release := make(chan struct{})
 	r := &recorder{answer: func(context.Context, Target, *Delivery) (int, error) { <-release; return 200, nil }}
-	w.sink(r, Policy{})
-	w.put(everything("a"))
-	w.append("a", "Message", 1)
-	r.await(t, 1)
+	w.addSink(r, Policy{})
+	w.putTargets(allEvents("a"))
+	w.appendEvents("a", "Message", 1)
+	r.awaitAttempts(t, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	began := time.Now()
@@ -226,44 +226,44 @@ func TestCloseWithStubbornSink(t *testing.T) {
 func TestIdleTargets(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{})
 	r := &recorder{}
-	w.sink(r, Policy{})
-	w.put(everything("first"))
-	w.append("first", "Message", 1)
-	eventually(t, "the entry", func() bool { return len(w.list(Query{})) == 1 && w.Live(nil) == nil })
+	w.addSink(r, Policy{})
+	w.putTargets(allEvents("first"))
+	w.appendEvents("first", "Message", 1)
+	eventually(t, "the entry", func() bool { return len(w.listEntries(Query{})) == 1 && w.Live(nil) == nil })
 	before := runtime.NumGoroutine()
 	targets := make([]Target, 3000)
 	for n := range targets {
-		targets[n] = everything(fmt.Sprint("s", n))
+		targets[n] = allEvents(fmt.Sprint("s", n))
 	}
-	w.put(targets...)
+	w.putTargets(targets...)
 	eventually(t, "quiet", func() bool { return runtime.NumGoroutine() <= before+5 })
-	w.append("s1234", "Message", 1)
-	if got := r.await(t, 2)[1]; got.target != "to-s1234" {
+	w.appendEvents("s1234", "Message", 1)
+	if got := r.awaitAttempts(t, 2)[1]; got.target != "to-s1234" {
 		t.Errorf("attempt %+v", got)
 	}
 }
 
-// What retention took before the lane came to it is put down as a gap.
+// Events that retention removed before the lane sent them are recorded as a gap.
 func TestGap(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWith(t, db, Config{}, journal.Config{RetainEvents: 4})
 		r := &recorder{}
-		w.sink(r, Policy{})
-		w.put(everything("a"))
-		w.append("a", "Message", 2)
-		eventually(t, "both entries", func() bool { return len(w.list(Query{})) == 2 })
+		w.addSink(r, Policy{})
+		w.putTargets(allEvents("a"))
+		w.appendEvents("a", "Message", 2)
+		eventually(t, "both entries", func() bool { return len(w.listEntries(Query{})) == 2 })
 		w.close()
-		w.append("a", "Message", 10)
+		w.appendEvents("a", "Message", 10)
 		if err := w.journal.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.open(Config{})
-		w.sink(r, Policy{})
-		w.put(everything("a"))
-		if got := offsets(r.await(t, 6)); !slices.Equal(got, []uint64{1, 2, 9, 10, 11, 12}) {
+		w.openDispatcher(Config{})
+		w.addSink(r, Policy{})
+		w.putTargets(allEvents("a"))
+		if got := attemptOffsets(r.awaitAttempts(t, 6)); !slices.Equal(got, []uint64{1, 2, 9, 10, 11, 12}) {
 			t.Fatalf("offsets %v", got)
 		}
-		gaps := w.list(Query{Status: Gap})
+		gaps := w.listEntries(Query{Status: Gap})
 		if len(gaps) != 1 || gaps[0].From != 3 || gaps[0].Offset != 8 || gaps[0].Session != "a" || gaps[0].Target != "to-a" || gaps[0].Error == "" || !gaps[0].First.IsZero() {
 			t.Errorf("gaps %+v", gaps)
 		}
@@ -273,30 +273,30 @@ func TestGap(t *testing.T) {
 	})
 }
 
-// A log made anew is sent from its beginning.
+// A recreated log is sent from its beginning.
 func TestEpoch(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{})
 		r := &recorder{}
-		w.sink(r, Policy{})
-		w.put(everything("a"))
-		w.append("a", "Message", 5)
-		r.await(t, 5)
+		w.addSink(r, Policy{})
+		w.putTargets(allEvents("a"))
+		w.appendEvents("a", "Message", 5)
+		r.awaitAttempts(t, 5)
 		eventually(t, "quiet", func() bool { return w.Live(nil) == nil })
 		if err := w.journal.Purge(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
 		if _, exists, err := w.journal.Lookup(t.Context(), "a"); exists || err != nil {
-			t.Fatalf("a log was made by looking: %v", err)
+			t.Fatalf("the lookup created a log: %v", err)
 		}
-		w.append("a", "Message", 6)
-		if got := offsets(r.await(t, 11)); !slices.Equal(got, append(upTo(1, 5), upTo(1, 6)...)) {
+		w.appendEvents("a", "Message", 6)
+		if got := attemptOffsets(r.awaitAttempts(t, 11)); !slices.Equal(got, append(upTo(1, 5), upTo(1, 6)...)) {
 			t.Errorf("offsets %v", got)
 		}
 	})
 }
 
-// A deleted session leaves nothing behind.
+// DeleteSession removes all stored data of a session.
 func TestDeleteSession(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{})
@@ -306,11 +306,11 @@ func TestDeleteSession(t *testing.T) {
 			}
 			return 404, Permanent(errors.New("no"))
 		}}
-		w.sink(r, Policy{BackoffBase: time.Hour, BackoffCap: time.Hour})
-		w.put(everything("a"), everything("b"))
-		w.append("a", "Message", 2)
-		w.append("b", "Message", 2)
-		eventually(t, "dead letters", func() bool { return len(w.list(Query{})) == 4 })
+		w.addSink(r, Policy{BackoffBase: time.Hour, BackoffCap: time.Hour})
+		w.putTargets(allEvents("a"), allEvents("b"))
+		w.appendEvents("a", "Message", 2)
+		w.appendEvents("b", "Message", 2)
+		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 4 })
 		if got, err := w.Replay(t.Context(), Replay{}); err != nil || len(got.Queued) != 4 {
 			t.Fatalf("%+v, %v", got, err)
 		}
@@ -326,7 +326,7 @@ func TestDeleteSession(t *testing.T) {
 	})
 }
 
-// A panic of a sink costs the one delivery an attempt.
+// A panic of a sink uses up one attempt of its delivery.
 func TestPanic(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{})
 	r := &recorder{answer: func(_ context.Context, _ Target, d *Delivery) (int, error) {
@@ -335,35 +335,35 @@ func TestPanic(t *testing.T) {
 		}
 		return 200, nil
 	}}
-	w.sink(r, Policy{BackoffBase: time.Millisecond})
-	w.put(everything("a"))
-	w.append("a", "Message", 2)
-	r.await(t, 3)
-	eventually(t, "entries", func() bool { return len(w.list(Query{})) == 2 })
-	if e := w.list(Query{OldestFirst: true})[0]; e.Attempts != 2 || e.Error != "the test transport failed inside" {
+	w.addSink(r, Policy{BackoffBase: time.Millisecond})
+	w.putTargets(allEvents("a"))
+	w.appendEvents("a", "Message", 2)
+	r.awaitAttempts(t, 3)
+	eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 2 })
+	if e := w.listEntries(Query{OldestFirst: true})[0]; e.Attempts != 2 || e.Error != "internal error in the test transport" {
 		t.Errorf("entry %+v", e)
 	}
 }
 
-// While ends cannot be stored, lanes wait: nothing is lost, and no event is sent again and again.
+// While outcomes cannot be stored, lanes wait: no event is lost or sent repeatedly.
 func TestDatabaseTrouble(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{})
 		r := &recorder{}
-		w.sink(r, Policy{})
-		w.put(everything("a"), everything("b"))
+		w.addSink(r, Policy{})
+		w.putTargets(allEvents("a"), allEvents("b"))
 		if _, err := db.Exec(t.Context(), `ALTER TABLE dispatch_archive RENAME TO away`); err != nil {
 			t.Fatal(err)
 		}
-		w.append("a", "Message", 3)
-		w.append("b", "Message", 3)
-		r.await(t, 2)
+		w.appendEvents("a", "Message", 3)
+		w.appendEvents("b", "Message", 3)
+		r.awaitAttempts(t, 2)
 		if _, err := db.Exec(t.Context(), `ALTER TABLE away RENAME TO dispatch_archive`); err != nil {
 			t.Fatal(err)
 		}
-		got := r.await(t, 6)
-		eventually(t, "entries", func() bool { return len(w.list(Query{})) == 6 })
-		if len(r.seen()) != 6 {
+		got := r.awaitAttempts(t, 6)
+		eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 6 })
+		if len(r.recordedAttempts()) != 6 {
 			t.Errorf("attempts %+v", got)
 		}
 	})
@@ -371,12 +371,12 @@ func TestDatabaseTrouble(t *testing.T) {
 
 func TestBadTargets(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{})
-	w.sink(&recorder{}, Policy{})
-	if err := w.PutTargets(t.Context(), everything("a"), everything("a")); !errors.Is(err, ErrInvalid) {
-		t.Errorf("a target twice: %v", err)
+	w.addSink(&recorder{}, Policy{})
+	if err := w.PutTargets(t.Context(), allEvents("a"), allEvents("a")); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a duplicate target: %v", err)
 	}
 	if err := w.AddSink("test", &recorder{}, Policy{}); !errors.Is(err, ErrInvalid) {
-		t.Errorf("a second sink of one name: %v", err)
+		t.Errorf("a second sink with the same name: %v", err)
 	}
 	for name, target := range map[string]Target{
 		"unknown transport": {Transport: "other", ID: "x", Session: "a"},

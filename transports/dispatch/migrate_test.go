@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// What waited in the queue of before is sent after the upgrade, and its entry goes as it was to.
+// Replays queued by the previous version are sent after the upgrade, and their entries are removed as requested.
 func TestUpgradeKeepsReplays(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		before := fstest.MapFS{}
@@ -44,14 +44,14 @@ func TestUpgradeKeepsReplays(t *testing.T) {
 		}
 		w := openWorld(t, db, Config{})
 		r := &recorder{}
-		w.sink(r, Policy{})
-		w.put(everything("a"))
-		eventually(t, "the replay", func() bool { return len(w.list(Query{Status: DeadLetter})) == 0 })
-		if got := r.seen(); len(got) != 1 || got[0].id != "e7" || !got[0].replay || !slices.Equal(offsets(got), []uint64{7}) {
+		w.addSink(r, Policy{})
+		w.putTargets(allEvents("a"))
+		eventually(t, "the replay", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
+		if got := r.recordedAttempts(); len(got) != 1 || got[0].id != "e7" || !got[0].replay || !slices.Equal(attemptOffsets(got), []uint64{7}) {
 			t.Errorf("sent %+v", got)
 		}
-		if e := w.list(Query{}); len(e) != 1 || e[0].Status != Delivered || e[0].ReplayOf != 1 || w.bodies() != 0 {
-			t.Errorf("entries %+v, %d bodies", e, w.bodies())
+		if e := w.listEntries(Query{}); len(e) != 1 || e[0].Status != Delivered || e[0].ReplayOf != 1 || w.countBodies() != 0 {
+			t.Errorf("entries %+v, %d bodies", e, w.countBodies())
 		}
 		eventually(t, "the end of the row without an entry", func() bool {
 			waiting, err := w.store.queuedTargets(t.Context())

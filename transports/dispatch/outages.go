@@ -12,8 +12,8 @@ import (
 // fill the log.
 const outageQuiet = time.Minute
 
-// outages remembers which targets failed last, for the log: the first failure and the recovery are logged, the failures
-// between them are not. Targets of one outlet that share a breaker key are one.
+// outages records which targets failed last, for the log: the first failure and the recovery are logged, the failures between them are not. Targets
+// of one outlet that share a breaker key count as one.
 type outages struct {
 	now func() time.Time
 
@@ -24,13 +24,13 @@ type outages struct {
 
 type outage struct {
 	failing bool
-	logged  bool // the outage under way
+	logged  bool // the current outage was logged
 	since   time.Time
-	last    time.Time // the last outage that was logged
+	last    time.Time // time of the last logged outage
 }
 
-// failed reports a failed attempt, and returns whether it is the first one of an outage that is to be logged.
-func (o *outages) failed(key string) bool {
+// recordFailure records a failed attempt, and returns whether it is the first one of an outage to be logged.
+func (o *outages) recordFailure(key string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out := o.byKey[key]
@@ -49,8 +49,8 @@ func (o *outages) failed(key string) bool {
 	return out.logged
 }
 
-// succeeded reports a successful attempt, and returns whether it ends an outage that was logged, and how long that was.
-func (o *outages) succeeded(key string) (lasted time.Duration, ended bool) {
+// recordSuccess records a successful attempt, and returns whether it ends a logged outage, and its duration.
+func (o *outages) recordSuccess(key string) (lasted time.Duration, ended bool) {
 	if o.known.Load() == 0 {
 		return 0, false
 	}
@@ -65,15 +65,15 @@ func (o *outages) succeeded(key string) (lasted time.Duration, ended bool) {
 	return now.Sub(out.since), out.logged
 }
 
-// forget drops a key that no target has any more.
-func (o *outages) forget(key string) {
+// forgetKey drops a key that no target uses any more.
+func (o *outages) forgetKey(key string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.byKey, key)
 	o.known.Store(int64(len(o.byKey)))
 }
 
-// outageKey names what fails and recovers as a whole: the outlet's breaker key, or the target that a session set up itself.
+// outageKey identifies the unit that fails and recovers as a whole: the outlet's breaker key, or a session's own target.
 func (t *target) outageKey() string {
 	if set := t.settings(); set.Outlet != "" {
 		return set.breakerKey()
@@ -88,25 +88,25 @@ func (s *sink) logAttempt(j *job, err error) {
 	}
 	key := j.t.outageKey()
 	if err != nil {
-		if s.outages.failed(key) {
-			s.log(j.t, slog.LevelInfo, "delivery failed, retrying as the policy says", "event", j.delivery().Event.Type, "error", errorText(err))
+		if s.outages.recordFailure(key) {
+			s.logTarget(j.t, slog.LevelInfo, "delivery failed, retrying as the policy says", "event", j.currentDelivery().Event.Type, "error", errorText(err))
 		}
 		return
 	}
-	if lasted, ended := s.outages.succeeded(key); ended {
-		s.log(j.t, slog.LevelInfo, "target recovered", "after", lasted.Round(time.Millisecond))
+	if lasted, ended := s.outages.recordSuccess(key); ended {
+		s.logTarget(j.t, slog.LevelInfo, "target recovered", "after", lasted.Round(time.Millisecond))
 	}
 }
 
-// logHeld logs that a breaker opened. Targets of the operator are the operator's to mend, hence the warning.
+// logHeld logs that a breaker opened. The operator has to repair targets of the operator, hence the warning.
 func (s *sink) logHeld(t *target, err error) {
 	level := slog.LevelWarn
 	if t.settings().Outlet == "" {
 		level = slog.LevelInfo
 	}
-	s.log(t, level, "target is unreachable or rejects everything; its events are held until it recovers", "error", errorText(err))
+	s.logTarget(t, level, "target is unreachable or rejects everything; its events are held until it recovers", "error", errorText(err))
 }
 
-func (s *sink) log(t *target, level slog.Level, text string, more ...any) {
+func (s *sink) logTarget(t *target, level slog.Level, text string, more ...any) {
 	s.d.cfg.Log.Log(context.Background(), level, text, append([]any{"transport", s.name, "target", t.id, "session", t.session}, more...)...)
 }

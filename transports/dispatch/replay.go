@@ -11,53 +11,52 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Replay says which entries are sent once more, and where to.
+// Replay selects entries to be sent once more, and their destination.
 type Replay struct {
-	Query  // oldest first, whatever OldestFirst says; Own leaves out the operator's targets of To, too
+	Query  // always oldest first, regardless of OldestFirst; Own also leaves out the operator's targets of To
 	To     Destination
 	DryRun bool
-	Remove bool // an entry goes when all replays of it that wait were delivered; it stays when one of them fails
-	// Share says that a session asks: its entries may have a quarter of the queue, so that it keeps no other from it.
+	Remove bool // an entry is removed after all its queued replays were delivered; it stays if one of them fails
+	// Share marks a request of a session: its entries may use a quarter of the queue, so that it cannot fill the queue.
 	Share bool
 }
 
-// Replayed says what became of a Replay.
+// Replayed is the outcome of a Replay call.
 type Replayed struct {
-	Matched  int            // entries the query selects, up to its limit
+	Matched  int            // entries that match the query, up to its limit
 	Queued   []Entry        // entries that will be sent, or would be
-	Targets  []ReplayTarget // where they go, in the order in which they came up
-	Waiting  int            // entries that were queued for the same targets before and are not queued again
-	Problems []string       // why others cannot be sent; each names its entry
+	Targets  []ReplayTarget // their targets, in the order of first use
+	Waiting  int            // entries already queued for the same targets and not queued again
+	Problems []string       // reasons why the other entries cannot be sent; each contains the entry's id
 }
 
-// ReplayTarget is where some of the entries go.
+// ReplayTarget is a target of some of the entries.
 type ReplayTarget struct {
 	Transport, Target, Session string
 	Entries                    int
 }
 
-// Replay queues entries to be sent once more: the event keeps its id, Delivery.Replay is set. Each target takes them in
-// the order of their entries, beside the events of its session and not in order with them; an event that waits for it by
-// several entries is sent once for all of them. Filters of targets are not asked: who replays an event wants it there. The
-// queue is durable: a crash loses none, and may repeat the one under way.
+// Replay queues entries to be sent once more: the event keeps its id, Delivery.Replay is set. Each target receives them in the order of their
+// entries, concurrently with the events of its session and unordered relative to them; an event that several entries have queued for a target is sent
+// once for all of them. Filters of targets do not apply, because a replay is an explicit request. The queue is durable: a crash loses no replay, and
+// may repeat the one in progress.
 //
-// A replay that is delivered makes an entry of its own. One that fails changes the error of the entry it repeated if it went
-// to the same target, else it makes a dead letter of its own. Errors: ErrInvalid, ErrTooMany (no place in the queue for that
-// many), the database's.
+// A delivered replay adds a separate entry. A failed one updates the error of the replayed entry if it went to the same target, else it adds a
+// separate dead letter. Errors: ErrInvalid, ErrTooMany (the queue has no room for that many), the database's.
 func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
-	if err := d.enter(ctx); err != nil {
+	if err := d.lockChanges(ctx); err != nil {
 		return Replayed{}, err
 	}
-	defer d.leave()
+	defer d.unlockChanges()
 	if err := d.checkDestination(r.To); err != nil {
 		return Replayed{}, err
 	}
 	r.OldestFirst = true
-	entries, err := d.store.list(ctx, r.Query)
+	entries, err := d.store.listEntries(ctx, r.Query)
 	if err != nil {
 		return Replayed{}, err
 	}
-	waiting, err := d.store.queued(ctx, entries)
+	waiting, err := d.store.queuedSends(ctx, entries)
 	if err != nil {
 		return Replayed{}, err
 	}
@@ -66,9 +65,9 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 	var sends []send
 	for i := range entries {
 		e := &entries[i]
-		targets, problem := d.destinations(&r, e)
+		targets, problem := d.resolveDestinations(&r, e)
 		if problem == "" {
-			kept, err := d.kept(ctx, e, logs)
+			kept, err := d.isReplayable(ctx, e, logs)
 			if err != nil {
 				return Replayed{}, err
 			}
@@ -77,12 +76,12 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 			}
 		}
 		if problem != "" {
-			out.problem(e.ID, problem)
+			out.addProblem(e.ID, problem)
 			continue
 		}
 		before := len(sends)
 		for _, t := range targets {
-			if !waiting[sendKey{e.ID, t.key()}] {
+			if !waiting[sendKey{e.ID, t.lookupKey()}] {
 				sends = append(sends, send{e, t})
 			}
 		}
@@ -91,7 +90,7 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 		}
 	}
 	if r.DryRun {
-		if err := d.store.room(ctx, sends, &r, d.cfg.MaxQueuedReplays); err != nil {
+		if err := d.store.checkRoom(ctx, sends, &r, d.cfg.MaxQueuedReplays); err != nil {
 			return Replayed{}, err
 		}
 	} else if len(sends) > 0 {
@@ -101,10 +100,10 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 		}
 		sends = slices.DeleteFunc(sends, func(s send) bool { return slices.Contains(gone, s.entry.ID) })
 		for _, id := range gone {
-			out.problem(id, "it was deleted meanwhile")
+			out.addProblem(id, "it was deleted meanwhile")
 		}
 	}
-	woken := out.add(sends)
+	woken := out.addSends(sends)
 	if !r.DryRun {
 		for _, t := range woken {
 			t.replays.wake()
@@ -113,9 +112,9 @@ func (d *Dispatcher) Replay(ctx context.Context, r Replay) (Replayed, error) {
 	return out, nil
 }
 
-// kept tells whether there is still something to send of an entry: dead letters have a body of their own, what was delivered
-// is in the journal as long as that retains it. logs are those looked up so far, by session.
-func (d *Dispatcher) kept(ctx context.Context, e *Entry, logs map[string]journal.Log) (bool, error) {
+// isReplayable reports whether an entry's body still exists: dead letters have a stored body, bodies of delivered events are in the journal until
+// retention removes them. logs caches the lookups so far, by session.
+func (d *Dispatcher) isReplayable(ctx context.Context, e *Entry, logs map[string]journal.Log) (bool, error) {
 	if e.Status == DeadLetter {
 		return true, nil
 	}
@@ -130,8 +129,8 @@ func (d *Dispatcher) kept(ctx context.Context, e *Entry, logs map[string]journal
 	return e.Offset >= log.Oldest && e.Offset <= log.Head, nil
 }
 
-// add counts what is sent, entry by entry, and tells where to.
-func (r *Replayed) add(sends []send) (targets []*target) {
+// addSends counts the sends, entry by entry, and returns their targets.
+func (r *Replayed) addSends(sends []send) (targets []*target) {
 	places := map[*target]int{}
 	for i, s := range sends {
 		if i == 0 || s.entry != sends[i-1].entry {
@@ -148,31 +147,31 @@ func (r *Replayed) add(sends []send) (targets []*target) {
 	return targets
 }
 
-func (r *Replayed) problem(entry int64, text string) {
+func (r *Replayed) addProblem(entry int64, text string) {
 	r.Problems = append(r.Problems, fmt.Sprintf("entry %d: %s", entry, text))
 }
 
-// queuedReplay is a row of the queue with the entry it repeats.
+// queuedReplay is a row of the queue with the entry to replay.
 type queuedReplay struct {
 	id     int64
-	entry  Entry // without ID: it was deleted meanwhile
+	entry  Entry // ID is 0 if it was deleted meanwhile
 	queued time.Time
-	body   []byte // kept of a dead letter
+	body   []byte // stored body of a dead letter
 }
 
-// replayLane sends what is queued for one target.
+// replayLane sends the queued replays of one target.
 type replayLane struct{ lane }
 
-func (l *replayLane) empty() bool {
-	for !l.t.ending() {
-		q, found, err := l.t.d.store.nextReplay(l.t.waiting, l.t.key())
+func (l *replayLane) sendQueued() bool {
+	for !l.t.isEnding() {
+		q, found, err := l.t.d.store.nextReplay(l.t.waiting, l.t.lookupKey())
 		var e *journal.Event
 		if err == nil && found {
-			e, err = l.event(q)
+			e, err = l.loadEvent(q)
 		}
 		switch {
 		case err != nil:
-			if !l.t.ending() {
+			if !l.t.isEnding() {
 				l.t.d.cfg.Log.Warn("replays cannot be read; trying again", "transport", l.t.sink.name, "error", err)
 			}
 			l.t.pause(troublePause, nil)
@@ -180,26 +179,26 @@ func (l *replayLane) empty() bool {
 		case !found:
 			return true
 		}
-		if !l.repeat(q, e) {
+		if !l.sendReplay(q, e) {
 			return false
 		}
 	}
 	return false
 }
 
-// repeat sends one event and stores how it went. e is nil when it exists no more.
-func (l *replayLane) repeat(q queuedReplay, e *journal.Event) bool {
-	done := &replayed{queue: q.id, to: l.t.key(), event: q.entry.EventID}
+// sendReplay sends one event and stores the outcome. e is nil if the event no longer exists.
+func (l *replayLane) sendReplay(q queuedReplay, e *journal.Event) bool {
+	done := &replayed{queue: q.id, to: l.t.lookupKey(), event: q.entry.EventID}
 	r := &result{replay: done}
 	if e == nil {
 		done.unsent = true
-		return l.settle(r)
+		return l.storeResult(r)
 	}
 	j := &job{
 		t: l.t, deliveries: []Delivery{{Event: e, Body: e.Body(), Replay: true}}, since: q.queued, replayOf: q.entry.ID,
 		archive: l.t.d.cfg.KeepDelivered > 0,
 	}
-	if !l.send(j) {
+	if !l.sendJob(j) {
 		return false
 	}
 	if j.status == Delivered {
@@ -207,19 +206,18 @@ func (l *replayLane) repeat(q queuedReplay, e *journal.Event) bool {
 	} else {
 		done.failed, done.body = j.entries[0], j.body
 	}
-	return l.settle(r)
+	return l.storeResult(r)
 }
 
-// event is what a queued replay sends: the body kept with the dead letter, else what the journal still has; nil when
-// neither has it.
-func (l *replayLane) event(q queuedReplay) (*journal.Event, error) {
+// loadEvent returns the event of a queued replay: from the body stored with the dead letter, else from the journal; nil if neither has it.
+func (l *replayLane) loadEvent(q queuedReplay) (*journal.Event, error) {
 	if q.entry.ID == 0 {
 		return nil, nil
 	}
-	return l.t.d.event(l.t.waiting, &q.entry, q.body)
+	return l.t.d.loadEvent(l.t.waiting, &q.entry, q.body)
 }
 
-func (d *Dispatcher) event(ctx context.Context, entry *Entry, body []byte) (*journal.Event, error) {
+func (d *Dispatcher) loadEvent(ctx context.Context, entry *Entry, body []byte) (*journal.Event, error) {
 	if body != nil {
 		return parseBody(body)
 	}
@@ -230,13 +228,13 @@ func (d *Dispatcher) event(ctx context.Context, entry *Entry, body []byte) (*jou
 	if err != nil && !errors.Is(err, journal.ErrPositionLost) {
 		return nil, err
 	}
-	if len(events) == 0 || events[0].ID != entry.EventID { // dropped, or the log was made anew
+	if len(events) == 0 || events[0].ID != entry.EventID { // removed by retention, or the log was recreated
 		return nil, nil
 	}
 	return events[0], nil
 }
 
-// parseBody makes an event of its body; encoded again it has the same bytes.
+// parseBody decodes an event from its body; encoding it again returns the same bytes.
 func parseBody(body []byte) (*journal.Event, error) {
 	var e struct {
 		Session, ID, Type, Origin string
@@ -245,7 +243,7 @@ func parseBody(body []byte) (*journal.Event, error) {
 		Data                      json.RawMessage
 	}
 	if err := json.Unmarshal(body, &e); err != nil {
-		return nil, fmt.Errorf("dispatch: a kept body: %w", err)
+		return nil, fmt.Errorf("dispatch: parse a stored body: %w", err)
 	}
 	return &journal.Event{Session: e.Session, Offset: e.Offset, ID: e.ID, Type: e.Type, Origin: e.Origin, Time: e.Time, Data: e.Data}, nil
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// queued tells what of entries waits already.
-func (s *store) queued(ctx context.Context, entries []Entry) (map[sendKey]bool, error) {
+// queuedSends returns the sends of entries that are already queued.
+func (s *store) queuedSends(ctx context.Context, entries []Entry) (map[sendKey]bool, error) {
 	waiting := map[sendKey]bool{}
 	for part := range slices.Chunk(entries, maxRows) {
 		ids := make([]any, len(part))
 		for i := range part {
 			ids[i] = part[i].ID
 		}
-		rows, err := s.db.Query(ctx, `SELECT entry, transport, target FROM dispatch_replays WHERE entry IN (`+marks(len(ids))+`)`, ids...)
+		rows, err := s.db.Query(ctx, `SELECT entry, transport, target FROM dispatch_replays WHERE entry IN (`+placeholderList(len(ids))+`)`, ids...)
 		list, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (k sendKey, err error) {
 			err = row.Scan(&k.entry, &k.to.transport, &k.to.id)
 			return k, err
@@ -35,17 +35,16 @@ func (s *store) queued(ctx context.Context, entries []Entry) (map[sendKey]bool, 
 	return waiting, nil
 }
 
-// enqueue adds sends to the queue, but those of entries that are gone, unless it would grow beyond a number. They are in
-// the order of their entries.
+// enqueue adds sends to the queue, except those of deleted entries, unless the queue would exceed its limit. They are in the order of their entries.
 func (s *store) enqueue(ctx context.Context, sends []send, r *Replay, most int) (gone []int64, err error) {
 	err = database.Transact(ctx, s.db, func(ctx context.Context) error {
 		gone = nil
-		if err := s.room(ctx, sends, r, most); err != nil {
+		if err := s.checkRoom(ctx, sends, r, most); err != nil {
 			return err
 		}
 		now := s.now().UnixMilli()
 		for part := range slices.Chunk(sends, maxRows) {
-			there, err := s.lock(ctx, part)
+			there, err := s.lockEntries(ctx, part)
 			if err != nil {
 				return err
 			}
@@ -62,7 +61,7 @@ func (s *store) enqueue(ctx context.Context, sends []send, r *Replay, most int) 
 				continue
 			}
 			_, err = s.db.Exec(ctx, `INSERT INTO dispatch_replays (entry, event, transport, target, remove, queued) VALUES `+
-				s.values(len(args)/6, 6)+` ON CONFLICT (entry, transport, target) DO NOTHING`, args...)
+				s.valuesList(len(args)/6, 6)+` ON CONFLICT (entry, transport, target) DO NOTHING`, args...)
 			if err != nil {
 				return err
 			}
@@ -75,8 +74,8 @@ func (s *store) enqueue(ctx context.Context, sends []send, r *Replay, most int) 
 	return gone, err
 }
 
-// room tells whether the queue has room for sends. The error is ErrTooMany.
-func (s *store) room(ctx context.Context, sends []send, r *Replay, most int) error {
+// checkRoom returns ErrTooMany if the queue has no room for the sends.
+func (s *store) checkRoom(ctx context.Context, sends []send, r *Replay, most int) error {
 	var waiting int
 	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM dispatch_replays`).Scan(&waiting); err != nil {
 		return err
@@ -85,13 +84,13 @@ func (s *store) room(ctx context.Context, sends []send, r *Replay, most int) err
 		return fmt.Errorf("%w: %d, at most %d", ErrTooMany, waiting, most)
 	}
 	if r.Share {
-		return s.inShare(ctx, sends, max(1, most/4))
+		return s.checkShare(ctx, sends, max(1, most/4))
 	}
 	return nil
 }
 
-// inShare tells whether each session has room for its entries. The error is ErrTooMany.
-func (s *store) inShare(ctx context.Context, sends []send, most int) error {
+// checkShare returns ErrTooMany if a session would exceed its share of the queue.
+func (s *store) checkShare(ctx context.Context, sends []send, most int) error {
 	more := map[string]int{}
 	for _, p := range sends {
 		more[p.entry.Session]++
@@ -109,15 +108,15 @@ func (s *store) inShare(ctx context.Context, sends []send, most int) error {
 	return nil
 }
 
-// lock tells which entries there are and keeps them until the transaction ends. On SQLite nobody else writes meanwhile.
-func (s *store) lock(ctx context.Context, sends []send) (there map[int64]bool, err error) {
+// lockEntries returns which entries exist and locks them until the transaction ends. On SQLite the transaction is the only writer.
+func (s *store) lockEntries(ctx context.Context, sends []send) (there map[int64]bool, err error) {
 	var ids []any
 	for i, p := range sends {
 		if i == 0 || p.entry != sends[i-1].entry {
 			ids = append(ids, p.entry.ID)
 		}
 	}
-	rows, err := s.db.Query(ctx, `SELECT id FROM dispatch_archive WHERE id IN (`+marks(len(ids))+`) ORDER BY id`+s.forUpdate(), ids...)
+	rows, err := s.db.Query(ctx, `SELECT id FROM dispatch_archive WHERE id IN (`+placeholderList(len(ids))+`) ORDER BY id`+s.forUpdate(), ids...)
 	list, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[int64], err).AsList()
 	there = make(map[int64]bool, len(list))
 	for _, id := range list {
@@ -126,7 +125,7 @@ func (s *store) lock(ctx context.Context, sends []send) (there map[int64]bool, e
 	return there, err
 }
 
-// forUpdate ends a query whose rows stay as they are until the transaction ends.
+// forUpdate returns the end of a query that locks its rows until the transaction ends.
 func (s *store) forUpdate() string {
 	if s.db.Dialect == dbutil.SQLite {
 		return ""
@@ -134,7 +133,7 @@ func (s *store) forUpdate() string {
 	return " FOR UPDATE"
 }
 
-// queuedTargets lists the targets that have replays waiting.
+// queuedTargets returns the targets that have queued replays.
 func (s *store) queuedTargets(ctx context.Context) (map[targetKey]bool, error) {
 	waiting := map[targetKey]bool{}
 	rows, err := s.db.Query(ctx, `SELECT DISTINCT transport, target FROM dispatch_replays`)
@@ -151,7 +150,7 @@ func (s *store) queuedTargets(ctx context.Context) (map[targetKey]bool, error) {
 	return waiting, nil
 }
 
-// nextReplay is the first in a target's queue.
+// nextReplay returns the first replay in a target's queue.
 func (s *store) nextReplay(ctx context.Context, k targetKey) (q queuedReplay, found bool, err error) {
 	var entry, queued int64
 	rows, err := s.db.Query(ctx, `SELECT id, entry, queued FROM dispatch_replays WHERE transport=$1 AND target=$2 ORDER BY id LIMIT 1`, k.transport, k.id)
@@ -163,19 +162,19 @@ func (s *store) nextReplay(ctx context.Context, k targetKey) (q queuedReplay, fo
 		return q, found, err
 	}
 	q.queued = millis(queued)
-	entries, err := s.list(ctx, Query{IDs: []int64{entry}})
+	entries, err := s.listEntries(ctx, Query{IDs: []int64{entry}})
 	if err != nil || len(entries) == 0 {
 		return q, true, err
 	}
 	q.entry = entries[0]
 	if q.entry.Status == DeadLetter {
-		q.body, err = s.body(ctx, q.entry.EventID)
+		q.body, err = s.loadBody(ctx, q.entry.EventID)
 	}
 	return q, true, err
 }
 
-// replayed writes the end of a replay; the caller is in a transaction.
-func (s *store) replayed(ctx context.Context, r *replayed) error {
+// storeReplayEnd writes the outcome of a replay; the caller is in a transaction.
+func (s *store) storeReplayEnd(ctx context.Context, r *replayed) error {
 	ended, err := s.dequeue(ctx, r)
 	if err != nil {
 		return err
@@ -185,11 +184,11 @@ func (s *store) replayed(ctx context.Context, r *replayed) error {
 		var own bool
 		switch {
 		case r.unsent:
-			own, err = true, s.unsent(ctx, q.entry)
+			own, err = true, s.recordUnsent(ctx, q.entry)
 		case r.failed != nil:
-			own, err = s.failed(ctx, q.entry, r)
+			own, err = s.recordFailed(ctx, q.entry, r)
 		default:
-			err = s.delivered(ctx, q)
+			err = s.recordDelivered(ctx, q)
 		}
 		if err != nil {
 			return err
@@ -202,7 +201,7 @@ func (s *store) replayed(ctx context.Context, r *replayed) error {
 	if err := s.keepBody(ctx, r.event, r.body); err != nil {
 		return err
 	}
-	return s.insert(ctx, []*Entry{r.failed})
+	return s.insertEntries(ctx, []*Entry{r.failed})
 }
 
 // dequeued is an entry whose replay ended.
@@ -211,8 +210,7 @@ type dequeued struct {
 	remove bool
 }
 
-// dequeue takes from the queue what a replay was for: its own row, and if something was sent all by which the event waited
-// for the target.
+// dequeue removes the rows that a replay has handled: its own row, and if an event was sent, all rows that queue the same event for the target.
 func (s *store) dequeue(ctx context.Context, r *replayed) ([]dequeued, error) {
 	which, args := `id=$1`, []any{r.queue}
 	if !r.unsent {
@@ -227,21 +225,21 @@ func (s *store) dequeue(ctx context.Context, r *replayed) ([]dequeued, error) {
 	return list, err
 }
 
-// unsent notes that there was nothing to send.
-func (s *store) unsent(ctx context.Context, entry int64) error {
-	if err := s.keep(ctx, entry); err != nil {
+// recordUnsent records that the entry had no event to send.
+func (s *store) recordUnsent(ctx context.Context, entry int64) error {
+	if err := s.cancelRemoval(ctx, entry); err != nil {
 		return err
 	}
 	_, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET error=$2 WHERE id=$1`, entry, "cannot be replayed: the event is no longer kept")
 	return err
 }
 
-// failed counts a replay that failed. An entry of the same target takes over its error, which own tells.
-func (s *store) failed(ctx context.Context, entry int64, r *replayed) (own bool, err error) {
-	if err := s.keep(ctx, entry); err != nil {
+// recordFailed counts a failed replay. An entry of the same target takes over its error, then own is true.
+func (s *store) recordFailed(ctx context.Context, entry int64, r *replayed) (own bool, err error) {
+	if err := s.cancelRemoval(ctx, entry); err != nil {
 		return false, err
 	}
-	if err := s.counted(ctx, entry); err != nil {
+	if err := s.countReplay(ctx, entry); err != nil {
 		return false, err
 	}
 	changed, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET attempts=attempts+$2, last_at=$3, error=$4, code=$5 WHERE id=$1 AND transport=$6 AND target=$7`,
@@ -253,16 +251,16 @@ func (s *store) failed(ctx context.Context, entry int64, r *replayed) (own bool,
 	return n > 0, err
 }
 
-// keep has an entry stay whatever becomes of its other replays.
-func (s *store) keep(ctx context.Context, entry int64) error {
+// cancelRemoval keeps an entry whatever the outcome of its other replays.
+func (s *store) cancelRemoval(ctx context.Context, entry int64) error {
 	_, err := s.db.Exec(ctx, `UPDATE dispatch_replays SET remove=FALSE WHERE entry=$1`, entry)
 	return err
 }
 
-// delivered counts a replay that was delivered. An entry that is to go does so with the last one that waits.
-func (s *store) delivered(ctx context.Context, q dequeued) error {
+// recordDelivered counts a delivered replay. An entry to be removed is deleted with its last queued replay.
+func (s *store) recordDelivered(ctx context.Context, q dequeued) error {
 	if !q.remove {
-		return s.counted(ctx, q.entry)
+		return s.countReplay(ctx, q.entry)
 	}
 	rows, err := s.db.Query(ctx, `SELECT `+entryColumns+` FROM dispatch_archive WHERE id=$1`+s.forUpdate(), q.entry)
 	entries, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (Entry, error) { return scanEntry(row) }, err).AsList()
@@ -278,13 +276,13 @@ func (s *store) delivered(ctx context.Context, q dequeued) error {
 	case err != nil:
 		return err
 	case n > 0:
-		return s.counted(ctx, q.entry)
+		return s.countReplay(ctx, q.entry)
 	}
 	return s.deleteEntries(ctx, entries)
 }
 
-// counted notes that a replay of an entry ended.
-func (s *store) counted(ctx context.Context, entry int64) error {
+// countReplay counts a finished replay of an entry.
+func (s *store) countReplay(ctx context.Context, entry int64) error {
 	_, err := s.db.Exec(ctx, `UPDATE dispatch_archive SET replays=replays+1, last_replay=$2 WHERE id=$1`, entry, s.now().UnixMilli())
 	return err
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// refusing is a sink that refuses everything for good until it is told otherwise.
-type refusing struct {
+// refusingSink rejects every delivery permanently until it is switched.
+type refusingSink struct {
 	recorder
 	accept atomic.Bool
 }
 
-func newRefusing() *refusing {
-	s := &refusing{}
+func newRefusing() *refusingSink {
+	s := &refusingSink{}
 	s.answer = func(context.Context, Target, *Delivery) (int, error) {
 		if s.accept.Load() {
 			return 204, nil
@@ -40,37 +40,37 @@ func (w *world) replay(r Replay) Replayed {
 	return got
 }
 
-// Replays empty the dead letters: same events, in order, marked; their bodies go with them.
+// Replays empty the dead letters: same events, in order, marked; their bodies are deleted with them.
 func TestReplayEmptiesDeadLetters(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWith(t, db, Config{}, journal.Config{RetainEvents: 1})
 		s := newRefusing()
-		w.sink(s, Policy{})
-		w.put(everything("a"), everything("b"))
-		w.append("a", "Message", 4)
-		w.append("b", "Message", 1)
-		eventually(t, "dead letters", func() bool { return len(w.list(Query{Status: DeadLetter})) == 5 })
-		if err := w.journal.Sweep(t.Context()); err != nil { // only the archive has the bodies now
+		w.addSink(s, Policy{})
+		w.putTargets(allEvents("a"), allEvents("b"))
+		w.appendEvents("a", "Message", 4)
+		w.appendEvents("b", "Message", 1)
+		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 5 })
+		if err := w.journal.Sweep(t.Context()); err != nil { // now only the archive has the bodies
 			t.Fatal(err)
 		}
 		s.accept.Store(true)
 		dry := w.replay(Replay{Query: Query{Status: DeadLetter, Sessions: []string{"a"}}, DryRun: true})
-		if dry.Matched != 4 || len(dry.Queued) != 4 || len(s.seen()) != 5 {
+		if dry.Matched != 4 || len(dry.Queued) != 4 || len(s.recordedAttempts()) != 5 {
 			t.Fatalf("dry run %+v", dry)
 		}
-		first := slices.DeleteFunc(s.seen(), func(a attempt) bool { return a.target != "to-a" })
+		first := slices.DeleteFunc(s.recordedAttempts(), func(a attempt) bool { return a.target != "to-a" })
 		got := w.replay(Replay{Query: Query{Status: DeadLetter, Sessions: []string{"a"}}, Remove: true})
 		if got.Matched != 4 || len(got.Queued) != 4 || got.Problems != nil {
 			t.Fatalf("replay %+v", got)
 		}
-		again := s.await(t, 9)[5:]
+		again := s.awaitAttempts(t, 9)[5:]
 		for i, a := range again {
 			if before := first[i]; !a.replay || a.number != 1 || a.id != before.id || a.offset != before.offset || a.body != before.body {
 				t.Errorf("replay %+v of %+v", a, before)
 			}
 		}
-		eventually(t, "the archive without them", func() bool { return len(w.list(Query{Status: DeadLetter})) == 1 })
-		delivered := w.list(Query{Status: Delivered, OldestFirst: true})
+		eventually(t, "the archive without them", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 1 })
+		delivered := w.listEntries(Query{Status: Delivered, OldestFirst: true})
 		if len(delivered) != 4 || delivered[0].ReplayOf != got.Queued[0].ID || delivered[0].EventID != first[0].id || delivered[0].Code != 204 {
 			t.Errorf("delivered %+v", delivered)
 		}
@@ -81,52 +81,52 @@ func TestReplayEmptiesDeadLetters(t *testing.T) {
 	})
 }
 
-// A replay that fails leaves the entry, with the newest reason; one that was delivered is counted.
+// A failed replay leaves the entry, with the newest error; a delivered one is counted.
 func TestReplayKeepsCount(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{})
 		s := newRefusing()
-		w.sink(s, Policy{})
-		w.put(everything("a"))
-		w.append("a", "Message", 1)
-		eventually(t, "the dead letter", func() bool { return len(w.list(Query{})) == 1 })
+		w.addSink(s, Policy{})
+		w.putTargets(allEvents("a"))
+		w.appendEvents("a", "Message", 1)
+		eventually(t, "the dead letter", func() bool { return len(w.listEntries(Query{})) == 1 })
 		w.replay(Replay{Remove: true})
-		eventually(t, "the failed replay", func() bool { return w.list(Query{})[0].Replays == 1 })
-		e := w.list(Query{})[0]
-		if e.Status != DeadLetter || e.Attempts != 2 || e.LastReplay.IsZero() || e.Error != "answered 410" || len(w.list(Query{})) != 1 {
+		eventually(t, "the failed replay", func() bool { return w.listEntries(Query{})[0].Replays == 1 })
+		e := w.listEntries(Query{})[0]
+		if e.Status != DeadLetter || e.Attempts != 2 || e.LastReplay.IsZero() || e.Error != "answered 410" || len(w.listEntries(Query{})) != 1 {
 			t.Errorf("entry %+v", e)
 		}
 		s.accept.Store(true)
 		w.replay(Replay{Query: Query{IDs: []int64{e.ID}}})
-		eventually(t, "the replay", func() bool { return len(w.list(Query{})) == 2 })
+		eventually(t, "the replay", func() bool { return len(w.listEntries(Query{})) == 2 })
 		if e, err := w.Get(t.Context(), e.ID); err != nil || e.Replays != 2 || e.Status != DeadLetter {
 			t.Errorf("entry %+v, %v", e, err)
 		}
-		// Delivered ones can be sent again too, as long as the journal has them.
+		// Delivered events can be replayed too, as long as the journal has them.
 		w.replay(Replay{Query: Query{Status: Delivered}})
-		s.await(t, 4)
-		eventually(t, "the second replay", func() bool { return len(w.list(Query{Status: Delivered})) == 2 })
+		s.awaitAttempts(t, 4)
+		eventually(t, "the second replay", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 2 })
 	})
 }
 
-// An entry that waits is not queued twice; a restart loses none that wait; a target's end takes its queue along.
+// A queued entry is not queued twice; a restart preserves the queue; removing a target deletes its queue.
 func TestReplayQueue(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{MaxQueuedReplays: 5, DrainTimeout: 10 * time.Millisecond})
 		s := newRefusing()
-		w.sink(s, Policy{})
-		w.put(everything("a"))
-		w.append("a", "Message", 6)
-		eventually(t, "dead letters", func() bool { return len(w.list(Query{})) == 6 })
+		w.addSink(s, Policy{})
+		w.putTargets(allEvents("a"))
+		w.appendEvents("a", "Message", 6)
+		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 6 })
 		refuse := s.answer
-		s.answer = block
+		s.answer = blockUntilDone
 		if _, err := w.Replay(t.Context(), Replay{}); !errors.Is(err, ErrTooMany) {
 			t.Fatalf("six into a queue of five: %v", err)
 		}
 		if got := w.replay(Replay{Query: Query{Limit: 3}}); len(got.Queued) != 3 {
 			t.Fatalf("%+v", got)
 		}
-		s.await(t, 7) // hangs in the first
+		s.awaitAttempts(t, 7) // hangs in the first
 		if got := w.replay(Replay{Query: Query{Limit: 4}}); got.Matched != 4 || len(got.Queued) != 1 || got.Waiting != 3 {
 			t.Fatalf("%+v", got)
 		}
@@ -136,16 +136,16 @@ func TestReplayQueue(t *testing.T) {
 		w.close()
 		s.answer = refuse
 		s.accept.Store(true)
-		w.open(Config{})
-		w.sink(s, Policy{})
-		w.put(everything("a"))
-		eventually(t, "replays after the restart", func() bool { return len(w.list(Query{Status: Delivered})) == 4 })
-		if got := offsets(s.seen()[6:]); !slices.Equal(got, []uint64{1, 1, 2, 3, 4}) {
+		w.openDispatcher(Config{})
+		w.addSink(s, Policy{})
+		w.putTargets(allEvents("a"))
+		eventually(t, "replays after the restart", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 4 })
+		if got := attemptOffsets(s.recordedAttempts()[6:]); !slices.Equal(got, []uint64{1, 1, 2, 3, 4}) {
 			t.Errorf("offsets %v", got)
 		}
-		s.answer = block
+		s.answer = blockUntilDone
 		w.replay(Replay{Query: Query{Status: DeadLetter, Limit: 2}})
-		s.await(t, 12)
+		s.awaitAttempts(t, 12)
 		if err := w.RemoveTarget(t.Context(), "test", "to-a"); err != nil {
 			t.Fatal(err)
 		}
@@ -153,14 +153,14 @@ func TestReplayQueue(t *testing.T) {
 			t.Errorf("queue %v, %v", waiting, err)
 		}
 		if got := w.replay(Replay{Query: Query{Status: DeadLetter}}); got.Matched != 6 || len(got.Queued) != 0 || len(got.Problems) != 6 {
-			t.Errorf("to a target that is gone: %+v", got)
+			t.Errorf("to a removed target: %+v", got)
 		}
 	})
 }
 
-// What cannot be sent any more is said so: by the call, which a dry run foretells, or in the entry when retention was quicker
-// than the queue.
-func TestReplayOfWhatIsGone(t *testing.T) {
+// Entries that can no longer be sent are reported: by the call (also as a dry run), or in the entry if retention removed the event while it was
+// queued.
+func TestReplayOfRemovedEvents(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWith(t, db, Config{}, journal.Config{RetainEvents: 1})
 		goOn := make(chan struct{})
@@ -173,23 +173,23 @@ func TestReplayOfWhatIsGone(t *testing.T) {
 			}
 			return 200, ctx.Err()
 		}}
-		w.sink(r, Policy{})
-		w.put(everything("a"))
-		w.append("a", "Message", 3)
-		eventually(t, "entries", func() bool { return len(w.list(Query{})) == 3 })
+		w.addSink(r, Policy{})
+		w.putTargets(allEvents("a"))
+		w.appendEvents("a", "Message", 3)
+		eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 3 })
 		if got := w.replay(Replay{}); len(got.Queued) != 3 {
-			t.Fatalf("while they are kept: %+v", got)
+			t.Fatalf("before retention: %+v", got)
 		}
-		r.await(t, 4)
+		r.awaitAttempts(t, 4)
 		if err := w.journal.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		close(goOn)
-		if got := offsets(r.await(t, 5)); !slices.Equal(got, []uint64{1, 2, 3, 1, 3}) {
+		if got := attemptOffsets(r.awaitAttempts(t, 5)); !slices.Equal(got, []uint64{1, 2, 3, 1, 3}) {
 			t.Fatalf("offsets %v", got)
 		}
-		eventually(t, "the replays' entries", func() bool { return len(w.list(Query{})) == 5 })
-		stored := w.list(Query{OldestFirst: true})
+		eventually(t, "the replays' entries", func() bool { return len(w.listEntries(Query{})) == 5 })
+		stored := w.listEntries(Query{OldestFirst: true})
 		if e := stored[1]; e.Error != "cannot be replayed: the event is no longer kept" || e.Replays != 0 || e.Status != Delivered {
 			t.Errorf("entry %+v", e)
 		}
@@ -203,13 +203,13 @@ func TestReplayOfWhatIsGone(t *testing.T) {
 	})
 }
 
-// A dry run is refused where the real one is.
+// A dry run is rejected with the same error as the real one.
 func TestDryRunOfTooMany(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{MaxQueuedReplays: 4})
-	w.sink(newRefusing(), Policy{})
-	w.put(everything("a"))
-	w.append("a", "Message", 5)
-	eventually(t, "dead letters", func() bool { return len(w.list(Query{})) == 5 })
+	w.addSink(newRefusing(), Policy{})
+	w.putTargets(allEvents("a"))
+	w.appendEvents("a", "Message", 5)
+	eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 5 })
 	for _, r := range []Replay{{}, {Query: Query{Limit: 2}, Share: true}} {
 		for _, r.DryRun = range []bool{true, false} {
 			if _, err := w.Replay(t.Context(), r); !errors.Is(err, ErrTooMany) {
@@ -219,18 +219,18 @@ func TestDryRunOfTooMany(t *testing.T) {
 	}
 }
 
-// What a session asks for leaves room in the queue for others.
+// The replays of one session leave room in the queue for others.
 func TestReplayShare(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{MaxQueuedReplays: 8, DrainTimeout: 10 * time.Millisecond})
 		s := newRefusing()
-		w.sink(s, Policy{})
+		w.addSink(s, Policy{})
 		for _, session := range []string{"a", "b"} {
-			w.put(everything(session))
-			w.append(session, "Message", 3)
+			w.putTargets(allEvents(session))
+			w.appendEvents(session, "Message", 3)
 		}
-		eventually(t, "dead letters", func() bool { return len(w.list(Query{})) == 6 })
-		s.answer = block
+		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 6 })
+		s.answer = blockUntilDone
 		of := func(session string, limit int) Replay {
 			return Replay{Query: Query{Sessions: []string{session}, Limit: limit}, Share: true}
 		}

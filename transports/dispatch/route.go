@@ -13,11 +13,11 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// topic is what sinks subscribe to.
+// topic is the topic to which sinks subscribe.
 const topic = "journal"
 
-// source is the journal as a sink's handler sees it: lanes put messages in, each after the end of its last one. The
-// router runs every message on a goroutine of its own, so none waits for another lane's.
+// source is the subscriber of a sink's handler: lanes publish messages, each after its previous one has ended. The router runs every message on its
+// own goroutine, so no message waits for another lane's.
 type source struct {
 	out  chan *message.Message
 	once sync.Once
@@ -36,62 +36,61 @@ func (s *source) Close() error {
 	return nil
 }
 
-// sink is a transport: what is sent where, and how.
+// sink is a registered transport with its policy, targets and breakers.
 type sink struct {
-	d       *Dispatcher
-	name    string
-	sink    Sink
-	policy  Policy
-	source  *source
-	gates   gates
-	outages outages
-	stats   sinkStats
-	targets map[string]*target // by id; guarded by d.mu
-	keys    map[string]int     // targets of each breaker key; guarded by d.mu
+	d        *Dispatcher
+	name     string
+	sink     Sink
+	policy   Policy
+	source   *source
+	breakers breakers
+	outages  outages
+	stats    sinkStats
+	targets  map[string]*target // by id; guarded by d.mu
+	keys     map[string]int     // number of targets of each breaker key; guarded by d.mu
 }
 
 var (
-	// errAbandoned ends a job that goes on after a restart, or never because its target is gone.
+	// errAbandoned ends a job that continues after a restart, or never because its target was removed.
 	errAbandoned = errors.New("dispatch: abandoned")
-	// errNotAdmitted says that a sink found no room for an attempt.
-	errNotAdmitted = errors.New("no room for an attempt")
-	// errNothingTaken says that a Batcher broke its word.
-	errNothingTaken = errors.New("the transport took nothing and does not tell why")
+	// errNotAdmitted is returned if a sink has no free slot for an attempt.
+	errNotAdmitted = errors.New("no free slot for an attempt")
+	// errNothingDelivered is returned if a Batcher violates its contract.
+	errNothingDelivered = errors.New("the transport delivered nothing and returned no error")
 )
 
-// middlewares lists what surrounds an attempt, outermost first.
+// middlewares returns the middlewares of an attempt, outermost first.
 func (s *sink) middlewares() []message.HandlerMiddleware {
-	return []message.HandlerMiddleware{s.conclude, s.retry, s.hold, s.admit, s.recover}
+	return []message.HandlerMiddleware{s.concludeJob, s.retryFailed, s.waitForBreaker, s.waitForSlot, s.recoverPanic}
 }
 
-// attempt is the handler: one attempt at each delivery of the job, until one fails or the window has had its time. The
-// first is made in any case.
-func (s *sink) attempt(msg *message.Message) error {
+// attemptJob is the handler: one attempt at each delivery of the job, until one fails or the window time has expired. The first is always made.
+func (s *sink) attemptJob(msg *message.Message) error {
 	j := jobOf(msg)
 	began := s.d.cfg.Now()
-	var limit limit
+	var limit attemptContext
 	defer limit.end()
 	for now := began; ; {
-		if err := s.try(limit.at(msg.Context(), s.policy.AttemptTimeout, now), j, now); err != nil {
+		if err := s.attemptNext(limit.at(msg.Context(), s.policy.AttemptTimeout, now), j, now); err != nil {
 			return err
 		}
 		now = s.d.cfg.Now()
-		if j.over() || now.Sub(began) >= s.policy.WindowTime || j.t.ending() {
+		if j.isOver() || now.Sub(began) >= s.policy.WindowTime || j.t.isEnding() {
 			return nil
 		}
 	}
 }
 
-// limit bounds attempts in time. Those that follow each other closely share a context, since making one costs as much as a
-// tenth of an attempt; that takes a hundredth of its time from one that hangs, at most.
-type limit struct {
+// attemptContext limits the duration of attempts. Attempts in quick succession share a context, since creating one costs a tenth of an attempt; this
+// shortens the timeout of a hanging attempt by at most a hundredth.
+type attemptContext struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	since  time.Time
 }
 
-// at is the context of an attempt that begins now.
-func (l *limit) at(ctx context.Context, timeout time.Duration, now time.Time) context.Context {
+// at returns the context of an attempt that begins now.
+func (l *attemptContext) at(ctx context.Context, timeout time.Duration, now time.Time) context.Context {
 	if l.ctx == nil || now.Sub(l.since) > timeout/100 {
 		l.end()
 		l.since = now
@@ -100,35 +99,35 @@ func (l *limit) at(ctx context.Context, timeout time.Duration, now time.Time) co
 	return l.ctx
 }
 
-func (l *limit) end() {
+func (l *attemptContext) end() {
 	if l.cancel != nil {
 		l.cancel()
 	}
 }
 
-// try makes an attempt that begins now at the next delivery, or at all that are left, within its time.
-func (s *sink) try(ctx context.Context, j *job, now time.Time) error {
-	j.begin(now)
+// attemptNext attempts the next delivery, or all remaining ones, within the timeout.
+func (s *sink) attemptNext(ctx context.Context, j *job, now time.Time) error {
+	j.beginAttempt(now)
 	taken, code, err := DeliverAll(ctx, s.sink, j.t.settings().Target, j.deliveries[j.ended:])
 	if err == nil && taken == 0 {
-		err = errNothingTaken
+		err = errNothingDelivered
 	}
 	ended := s.d.cfg.Now()
 	for range taken {
-		j.begin(now)
-		j.end(ended, code, nil)
-		j.finish(Delivered)
+		j.beginAttempt(now)
+		j.endAttempt(ended, code, nil)
+		j.finishDelivery(Delivered)
 	}
 	if err != nil {
-		j.begin(now)
-		j.end(ended, code, err)
+		j.beginAttempt(now)
+		j.endAttempt(ended, code, err)
 	}
 	return err
 }
 
-// conclude turns what is left of an error into the delivery's end: dead letter, or nothing when the job was abandoned. The
-// message is acknowledged in any case.
-func (s *sink) conclude(next message.HandlerFunc) message.HandlerFunc {
+// concludeJob converts the remaining error into the outcome of the delivery: dead letter, or no outcome if the job was abandoned. The message is
+// always acknowledged.
+func (s *sink) concludeJob(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		j := jobOf(msg)
 		_, err := next(msg)
@@ -137,14 +136,14 @@ func (s *sink) conclude(next message.HandlerFunc) message.HandlerFunc {
 		case errors.Is(err, errAbandoned):
 			j.abandoned = true
 		default:
-			j.finish(DeadLetter)
+			j.finishDelivery(DeadLetter)
 		}
 		return nil, nil
 	}
 }
 
-// retry repeats failed attempts after a pause, as their class and the policy say.
-func (s *sink) retry(next message.HandlerFunc) message.HandlerFunc {
+// retryFailed repeats failed attempts after a pause, according to their class and the policy.
+func (s *sink) retryFailed(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		j := jobOf(msg)
 		for {
@@ -153,10 +152,10 @@ func (s *sink) retry(next message.HandlerFunc) message.HandlerFunc {
 			if err == nil || errors.Is(err, errAbandoned) {
 				return nil, err
 			}
-			if j.t.life.Err() != nil || !j.narrow() { // most likely the reason of the failure
+			if j.t.life.Err() != nil || !j.narrowToCurrent() { // most likely the cause of the failure
 				return nil, errAbandoned
 			}
-			wait, again := s.verdict(j, err)
+			wait, again := s.retryDelay(j, err)
 			if !again {
 				return nil, err
 			}
@@ -167,18 +166,18 @@ func (s *sink) retry(next message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// verdict says whether a job is tried again, and when.
-func (s *sink) verdict(j *job, err error) (wait time.Duration, again bool) {
+// retryDelay returns whether a job is retried, and after which pause.
+func (s *sink) retryDelay(j *job, err error) (wait time.Duration, again bool) {
 	class, after := classOf(err)
-	var tooLong *held
+	var tooLong *heldTooLongError
 	switch {
-	case class == classPermanent, j.delivery().Signal:
+	case class == classPermanent, j.currentDelivery().Signal:
 		return 0, false
 	case errors.As(err, &tooLong):
-		j.note(err)
+		j.noteFailure(err)
 		return 0, false
 	case j.open && (class == classUnreachable || class == classApart || class == classRefused):
-		return 0, true // the breaker holds it, at no cost
+		return 0, true // the breaker holds it without using attempts
 	}
 	if j.paid++; j.paid >= s.policy.MaxAttempts {
 		return 0, false
@@ -190,8 +189,7 @@ func (s *sink) verdict(j *job, err error) (wait time.Duration, again bool) {
 	return wait, true
 }
 
-// backoff is the pause after a number of attempts: full jitter, so that lanes that failed together do not come back
-// together.
+// backoff returns the pause after a number of attempts: full jitter, so that lanes that failed together do not retry together.
 func backoff(p Policy, attempts int) time.Duration {
 	limit := p.BackoffBase
 	for range attempts - 1 {
@@ -203,11 +201,11 @@ func backoff(p Policy, attempts int) time.Duration {
 	return rand.N(min(limit, p.BackoffCap) + 1)
 }
 
-// hold keeps attempts from a target that is away, until the breaker of its key lets one through.
-func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
+// waitForBreaker delays attempts to an unreachable target until the breaker of its key permits one.
+func (s *sink) waitForBreaker(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		j := jobOf(msg)
-		p, err := s.enter(j)
+		p, err := s.acquirePermit(j)
 		if err != nil {
 			return nil, err
 		}
@@ -215,7 +213,7 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 		class, _ := classOf(err)
 		switch {
 		case errors.Is(err, errAbandoned), errors.Is(err, errNotAdmitted), err != nil && j.t.life.Err() != nil:
-			s.gates.unused(p)
+			s.breakers.releaseUnused(p)
 			return nil, err
 		case err != nil:
 			s.stats.failures[class].Add(1)
@@ -229,52 +227,52 @@ func (s *sink) hold(next message.HandlerFunc) message.HandlerFunc {
 			}
 		case classUnreachable:
 			var opened bool
-			if j.open, opened = s.gates.unreachable(p, false); opened {
+			if j.open, opened = s.breakers.reportUnreachable(p, false); opened {
 				s.logHeld(j.t, err)
 			}
-			if p.key != j.t.ownKey() && !s.usesKey(p.key) { // its targets went while the attempt was under way
-				s.gates.forget(p.key)
+			if p.key != j.t.ownKey() && !s.usesKey(p.key) { // the last target of the key was removed during the attempt
+				s.breakers.forgetKey(p.key)
 			}
 		default:
-			s.gates.answered(p)
+			s.breakers.reportAnswer(p)
 			j.t.apart.Store(false)
 		}
 		return nil, err
 	}
 }
 
-// setApart puts a target behind a breaker of its own: others of the key go on. certain opens it at once.
-func (s *sink) setApart(t *target, p pass, certain bool) (open, opened bool) {
-	own := pass{key: t.ownKey()}
+// setApart assigns a separate breaker to a target: others of the key continue. certain opens it immediately.
+func (s *sink) setApart(t *target, p permit, certain bool) (open, opened bool) {
+	own := permit{key: t.ownKey()}
 	if p.key == own.key {
 		own = p
 	} else {
-		s.gates.answered(p)
+		s.breakers.reportAnswer(p)
 	}
 	t.apart.Store(true)
-	return s.gates.unreachable(own, certain)
+	return s.breakers.reportUnreachable(own, certain)
 }
 
-// enter gets a job past the breaker of its target's key, which may change meanwhile.
-func (s *sink) enter(j *job) (pass, error) {
-	if j.delivery().Signal {
-		p, ok := s.gates.enterNow(j.t.breakerKey(j.t.settings()))
+// acquirePermit waits for the breaker of the target's key, which may change meanwhile.
+func (s *sink) acquirePermit(j *job) (permit, error) {
+	if j.currentDelivery().Signal {
+		p, ok := s.breakers.tryAcquire(j.t.breakerKey(j.t.settings()))
 		if !ok {
-			return pass{}, errors.New("the target is away, or refuses all")
+			return permit{}, errors.New("the target is unreachable or rejects every event")
 		}
 		return p, nil
 	}
 	for {
 		set := j.t.settings()
-		p, again, err := s.gates.enter(j.t.waiting, j.t.breakerKey(set), j.since, set.changed)
+		p, again, err := s.breakers.acquire(j.t.waiting, j.t.breakerKey(set), j.since, set.changed)
 		if !again {
 			return p, err
 		}
 	}
 }
 
-// admit waits for room, where the sink has only so much.
-func (s *sink) admit(next message.HandlerFunc) message.HandlerFunc {
+// waitForSlot waits for a free slot if the sink limits concurrent attempts.
+func (s *sink) waitForSlot(next message.HandlerFunc) message.HandlerFunc {
 	admitter, ok := s.sink.(Admitter)
 	if !ok {
 		return next
@@ -282,14 +280,14 @@ func (s *sink) admit(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		j := jobOf(msg)
 		ctx := j.t.waiting
-		if j.delivery().Signal { // worth little when it is late
+		if j.currentDelivery().Signal { // late signals are worth little
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, s.policy.AttemptTimeout)
 			defer cancel()
 		}
 		release, err := admitter.Admit(ctx, j.t.settings().Target)
 		if err != nil {
-			if j.t.ending() {
+			if j.t.isEnding() {
 				return nil, errAbandoned
 			}
 			return nil, fmt.Errorf("%w: %w", errNotAdmitted, err)
@@ -299,21 +297,21 @@ func (s *sink) admit(next message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// recover makes an error of a panic, which costs the one delivery an attempt.
-func (s *sink) recover(next message.HandlerFunc) message.HandlerFunc {
+// recoverPanic converts a panic into an error, which uses up one attempt of the delivery.
+func (s *sink) recoverPanic(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) (out []*message.Message, err error) {
 		defer func() {
 			if r := recover(); r != nil {
 				s.d.cfg.Log.Error("a sink panicked", "transport", s.name, "panic", r, "stack", string(debug.Stack()))
-				err = fmt.Errorf("the %s transport failed inside", s.name)
-				jobOf(msg).end(s.d.cfg.Now(), 0, err)
+				err = fmt.Errorf("internal error in the %s transport", s.name)
+				jobOf(msg).endAttempt(s.d.cfg.Now(), 0, err)
 			}
 		}()
 		return next(msg)
 	}
 }
 
-// routerLog passes on what the router has to complain about; the rest is not for operators.
+// routerLog passes on the router's errors; operators do not need the rest.
 type routerLog struct{ d *Dispatcher }
 
 func (l routerLog) Error(text string, err error, _ watermill.LogFields) {

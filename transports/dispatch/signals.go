@@ -7,13 +7,13 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// signalLane sends volatile happenings of one target. They touch neither cursor nor archive.
+// signalLane sends the signals of one target. They change neither cursor nor archive.
 type signalLane struct {
 	lane
 	queue []*journal.Signal // guarded by lane.mu
 }
 
-// push queues a signal; when too many wait, the oldest goes.
+// push queues a signal; if the queue is full, the oldest is dropped.
 func (l *signalLane) push(s *journal.Signal) {
 	l.mu.Lock()
 	if len(l.queue) >= l.t.d.cfg.MaxSignals {
@@ -37,17 +37,17 @@ func (l *signalLane) pop() *journal.Signal {
 	return s
 }
 
-func (l *signalLane) empty() bool {
+func (l *signalLane) sendQueued() bool {
 	for s := l.pop(); s != nil; s = l.pop() {
 		e := &journal.Event{Session: s.Session, Type: s.Type, Time: s.Time, Chats: s.Chats, Data: s.Data}
-		if !l.send(&job{t: l.t, deliveries: []Delivery{{Event: e, Body: signalBody(s), Signal: true}}}) {
+		if !l.sendJob(&job{t: l.t, deliveries: []Delivery{{Event: e, Body: signalBody(s), Signal: true}}}) {
 			return false
 		}
 	}
 	return true
 }
 
-// signalBody is what sockets get of a signal.
+// signalBody returns the same JSON object that sockets receive for a signal.
 func signalBody(s *journal.Signal) []byte {
 	body, err := json.Marshal(struct {
 		Session string          `json:"session"`
@@ -55,7 +55,7 @@ func signalBody(s *journal.Signal) []byte {
 		Time    string          `json:"time"`
 		Data    json.RawMessage `json:"data"`
 	}{s.Session, s.Type, s.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), s.Data})
-	if err != nil { // data that is no JSON
+	if err != nil { // data is not valid JSON
 		return []byte("{}")
 	}
 	return body

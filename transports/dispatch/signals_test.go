@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Signals go to those who want them, once and without a trace; when too many wait, the oldest go.
+// Signals are sent once to targets that subscribe to them and are not archived; if too many are queued, the oldest are dropped.
 func TestSignals(t *testing.T) {
 	inBubble(t, Config{MaxSignals: 3}, func(t *testing.T, w *world) {
 		r := &recorder{answer: func(_ context.Context, target Target, _ *Delivery) (int, error) {
@@ -21,18 +21,18 @@ func TestSignals(t *testing.T) {
 			}
 			return 200, nil
 		}}
-		w.sink(r, Policy{})
+		w.addSink(r, Policy{})
 		wants := func(id string, signals bool, events ...string) Target {
 			return Target{Transport: "test", ID: id, Session: "a", Filter: Filter{Events: events, Signals: signals}}
 		}
-		w.put(wants("all", true, "*"), wants("fails", true, "ChatPresence"), wants("durable", false, "*"), wants("other", true, "Message"))
+		w.putTargets(wants("all", true, "*"), wants("fails", true, "ChatPresence"), wants("durable", false, "*"), wants("other", true, "Message"))
 		for n := range 6 {
 			w.journal.Signal(journal.Signal{Session: "a", Type: "ChatPresence", Data: json.RawMessage(`{"n":` + string(rune('0'+n)) + `}`)})
 			synctest.Wait()
 		}
 		sleep(time.Minute)
 		byTarget := map[string][]attempt{}
-		for _, a := range r.seen() {
+		for _, a := range r.recordedAttempts() {
 			byTarget[a.target] = append(byTarget[a.target], a)
 		}
 		if len(byTarget["all"]) != 4 || len(byTarget["fails"]) != 4 || len(byTarget) != 2 {
@@ -45,7 +45,7 @@ func TestSignals(t *testing.T) {
 		if stats := w.Stats()[0]; stats.Signals != 4 || stats.SignalsFailed != 4 || stats.SignalsDropped != 4 || stats.DeadLetters != 0 {
 			t.Errorf("stats %+v", stats)
 		}
-		if got := w.list(Query{}); len(got) != 0 {
+		if got := w.listEntries(Query{}); len(got) != 0 {
 			t.Errorf("entries %+v", got)
 		}
 		if _, exists, err := w.journal.Lookup(t.Context(), "other"); exists || err != nil {
@@ -54,19 +54,19 @@ func TestSignals(t *testing.T) {
 	})
 }
 
-// A target that is away gets no signals: they would come late.
-func TestSignalsWhileAway(t *testing.T) {
+// An unreachable target receives no signals: they would arrive late.
+func TestSignalsWhileUnreachable(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {
-		r := &recorder{answer: fail(Unreachable(errors.New("away")))}
-		w.sink(r, Policy{BreakerFailures: 1, BreakerPause: time.Hour})
-		target := everything("a")
+		r := &recorder{answer: alwaysFail(Unreachable(errors.New("away")))}
+		w.addSink(r, Policy{BreakerFailures: 1, BreakerPause: time.Hour})
+		target := allEvents("a")
 		target.Filter.Signals = true
-		w.put(target)
-		w.append("a", "Message", 1)
+		w.putTargets(target)
+		w.appendEvents("a", "Message", 1)
 		synctest.Wait()
 		w.journal.Signal(journal.Signal{Session: "a", Type: "ChatPresence"})
 		synctest.Wait()
-		if n := len(r.seen()); n != 1 {
+		if n := len(r.recordedAttempts()); n != 1 {
 			t.Errorf("%d attempts", n)
 		}
 		if stats := w.Stats()[0]; stats.SignalsFailed != 1 {

@@ -10,40 +10,39 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// ErrTooManySkips says that Config.MaxSkips stretches of a session's log are left out by one outlet already and that a lane
-// may still come to them.
-var ErrTooManySkips = errors.New("dispatch: too many changes that lanes have not come to yet")
+// ErrTooManySkips is returned if one outlet already skips Config.MaxSkips ranges of a session's log that a lane may not have passed yet.
+var ErrTooManySkips = errors.New("dispatch: too many skipped ranges that lanes have not passed yet")
 
-// window is a stretch of a session's log that an outlet does not get.
-type window struct {
+// skipRange is a range of a session's log that an outlet does not receive.
+type skipRange struct {
 	outlet, epoch string
-	from          uint64 // first offset that is left out
-	to            uint64 // last one; 0 = it has no end yet
+	from          uint64 // first skipped offset
+	to            uint64 // last skipped offset; 0 = open-ended
 }
 
-func (w *window) open() bool { return w.to == 0 }
+func (w *skipRange) open() bool { return w.to == 0 }
 
-// covers tells whether the window has an offset. One without end goes on in a log that was made anew.
-func (w *window) covers(epoch string, offset uint64) bool {
+// covers reports whether the range contains an offset. An open-ended range continues in a recreated log.
+func (w *skipRange) covers(epoch string, offset uint64) bool {
 	if w.epoch != epoch {
 		return w.open()
 	}
 	return offset >= w.from && (w.open() || offset <= w.to)
 }
 
-// skips are the windows of all sessions, as they are stored.
+// skips are the skipped ranges of all sessions, as stored.
 type skips struct {
 	mu        sync.RWMutex
-	bySession map[string][]window // lists are replaced, never changed
+	bySession map[string][]skipRange // lists are replaced, never modified
 }
 
-func (s *skips) of(session string) []window {
+func (s *skips) forSession(session string) []skipRange {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.bySession[session]
 }
 
-func (s *skips) set(session string, list []window) {
+func (s *skips) setSession(session string, list []skipRange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(list) == 0 {
@@ -67,7 +66,7 @@ func (s *skips) covers(session, outlet, epoch string, offset uint64) bool {
 	if outlet == "" {
 		return false
 	}
-	for _, w := range s.of(session) {
+	for _, w := range s.forSession(session) {
 		if w.outlet == outlet && w.covers(epoch, offset) {
 			return true
 		}
@@ -75,38 +74,38 @@ func (s *skips) covers(session, outlet, epoch string, offset uint64) bool {
 	return false
 }
 
-// SetSkips says which outlets a session stays out of, exactly from its next event on: what is logged before goes to them
-// still, however late, and what is logged while they are left out never does. also, which may be nil, stores in the same
-// transaction whatever must change with it; its context carries that, and it may run twice (see journal.At).
+// SetSkips sets which outlets a session skips, exactly from its next event on: events logged before are still delivered to them, however late, and
+// events logged while they are skipped never are. also, which may be nil, stores related changes in the same transaction; its context carries the
+// transaction, and it may run twice (see journal.At).
 //
-// Errors: ErrTooManySkips, what also answers, those of journal.At.
+// Errors: ErrTooManySkips, the errors of also, those of journal.At.
 func (d *Dispatcher) SetSkips(ctx context.Context, session string, outlets []string, also func(ctx context.Context) error) error {
-	var after []window
+	var after []skipRange
 	return d.journal.At(ctx, session, func(ctx context.Context, log journal.Log) (err error) {
 		if after, err = d.store.setSkips(ctx, log, outlets, d.cfg.MaxSkips); err == nil && also != nil {
 			err = also(ctx)
 		}
 		return err
-	}, func() { d.skips.set(session, after) })
+	}, func() { d.skips.setSession(session, after) })
 }
 
-// Skips tells whether a session stays out of an outlet now.
+// Skips reports whether a session currently skips an outlet.
 func (d *Dispatcher) Skips(session, outlet string) bool {
-	return outlet != "" && slices.ContainsFunc(d.skips.of(session), func(w window) bool { return w.outlet == outlet && w.open() })
+	return outlet != "" && slices.ContainsFunc(d.skips.forSession(session), func(w skipRange) bool { return w.outlet == outlet && w.open() })
 }
 
-// Skipped tells whether an outlet leaves out an event. For outlets without lanes: those of lanes keep to it by themselves.
+// Skipped reports whether an outlet skips an event. It is for outlets without lanes: lanes skip events by themselves.
 func (d *Dispatcher) Skipped(session, outlet, epoch string, offset uint64) bool {
 	return d.skips.covers(session, outlet, epoch, offset)
 }
 
-// setSkips runs in a transaction at the head of a session's log and returns the windows afterwards.
-func (s *store) setSkips(ctx context.Context, log journal.Log, outlets []string, most int) ([]window, error) {
-	stored, err := s.skips(ctx, log.Session)
+// setSkips runs in a transaction at the head of a session's log and returns the resulting ranges.
+func (s *store) setSkips(ctx context.Context, log journal.Log, outlets []string, most int) ([]skipRange, error) {
+	stored, err := s.loadSkips(ctx, log.Session)
 	if err != nil {
 		return nil, err
 	}
-	var after []window
+	var after []skipRange
 	for _, w := range stored[log.Session] {
 		var keep bool
 		if w, keep, err = s.passOn(ctx, log, w, slices.Contains(outlets, w.outlet)); err != nil {
@@ -124,8 +123,8 @@ func (s *store) setSkips(ctx context.Context, log journal.Log, outlets []string,
 	return after, nil
 }
 
-// passOn ends a window that is no longer wanted; keep is false when there is nothing left of it.
-func (s *store) passOn(ctx context.Context, log journal.Log, w window, wanted bool) (after window, keep bool, err error) {
+// passOn closes a range that is no longer wanted; keep is false if the range becomes empty.
+func (s *store) passOn(ctx context.Context, log journal.Log, w skipRange, wanted bool) (after skipRange, keep bool, err error) {
 	switch {
 	case w.open() && wanted, !w.open() && w.epoch == log.Epoch && w.to >= log.Oldest:
 		return w, true, nil
@@ -136,8 +135,8 @@ func (s *store) passOn(ctx context.Context, log journal.Log, w window, wanted bo
 	return w, false, s.dropSkip(ctx, log.Session, w)
 }
 
-// openSkip begins a window behind the head, or goes on with one that ends there.
-func (s *store) openSkip(ctx context.Context, log journal.Log, outlet string, list []window, most int) ([]window, error) {
+// openSkip opens a range after the head, or extends one that ends there.
+func (s *store) openSkip(ctx context.Context, log journal.Log, outlet string, list []skipRange, most int) ([]skipRange, error) {
 	count := 0
 	for i := range list {
 		w := &list[i]
@@ -155,46 +154,46 @@ func (s *store) openSkip(ctx context.Context, log journal.Log, outlet string, li
 	if count >= most {
 		return nil, ErrTooManySkips
 	}
-	w := window{outlet: outlet, epoch: log.Epoch, from: log.Head + 1}
+	w := skipRange{outlet: outlet, epoch: log.Epoch, from: log.Head + 1}
 	return append(list, w), s.putSkip(ctx, log.Session, w)
 }
 
-// sweepSkips forgets windows that every lane has passed for good, or that retention took.
+// sweepSkips deletes ranges that every lane has passed permanently, or that retention removed.
 func (d *Dispatcher) sweepSkips(ctx context.Context) error {
 	for _, session := range d.skips.sessions() {
 		log, exists, err := d.journal.Lookup(ctx, session)
 		if err != nil {
 			return err
 		}
-		due := slices.ContainsFunc(d.skips.of(session), func(w window) bool {
-			return !w.open() && (d.sink(w.outlet) != nil || w.epoch != log.Epoch || w.to < log.Oldest)
+		due := slices.ContainsFunc(d.skips.forSession(session), func(w skipRange) bool {
+			return !w.open() && (d.lookupSink(w.outlet) != nil || w.epoch != log.Epoch || w.to < log.Oldest)
 		})
-		if !exists || !due { // the windows of a purged log go with the session, or with its next change
+		if !exists || !due { // the ranges of a purged log are deleted with the session, or by its next change
 			continue
 		}
-		var after []window
+		var after []skipRange
 		err = d.journal.At(ctx, session, func(ctx context.Context, log journal.Log) (err error) {
-			after, err = d.store.passedSkips(ctx, log, func(outlet string) bool { return d.sink(outlet) != nil })
+			after, err = d.store.passedSkips(ctx, log, func(outlet string) bool { return d.lookupSink(outlet) != nil })
 			return err
-		}, func() { d.skips.set(session, after) })
+		}, func() { d.skips.setSession(session, after) })
 		if err != nil {
-			return fmt.Errorf("dispatch: forget what was skipped: %w", err)
+			return fmt.Errorf("dispatch: delete skipped ranges: %w", err)
 		}
 	}
 	return nil
 }
 
-// passedSkips drops the windows that no reader will come to and returns the others. Outlets without lanes have readers that
-// may go back as far as the log does.
-func (s *store) passedSkips(ctx context.Context, log journal.Log, hasLanes func(outlet string) bool) (after []window, err error) {
-	stored, err := s.skips(ctx, log.Session)
+// passedSkips deletes the ranges that no reader will reach and returns the others. Outlets without lanes have readers that may go back to the start
+// of the log.
+func (s *store) passedSkips(ctx context.Context, log journal.Log, hasLanes func(outlet string) bool) (after []skipRange, err error) {
+	stored, err := s.loadSkips(ctx, log.Session)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range stored[log.Session] {
 		passed := !w.open() && (w.epoch != log.Epoch || w.to < log.Oldest)
 		if !w.open() && !passed && hasLanes(w.outlet) {
-			if passed, err = s.passed(ctx, log.Session, w); err != nil {
+			if passed, err = s.isPassed(ctx, log.Session, w); err != nil {
 				return nil, err
 			}
 		}

@@ -17,14 +17,14 @@ import (
 
 var outletNames = []string{"webhook", "amqp", "sqs", "redis"}
 
-// span is from when to when something was going on, by a clock that ticks with each question.
+// span is the start and end of an operation, by a clock that ticks on each read.
 type span struct{ from, to int64 }
 
-// flips are the changes of one outlet, the first of them on, then off, and so on.
+// flips are the changes of one outlet: the first on, the second off, and so on.
 type flips []span
 
-// state tells whether something that went on during s was skipped for sure, not for sure, or began or ended meanwhile.
-func (f flips) state(s span) (skipped, sure bool) {
+// stateDuring returns whether an operation during s was certainly skipped, certainly not skipped, or overlapped a change.
+func (f flips) stateDuring(s span) (skipped, sure bool) {
 	for i, flip := range f {
 		switch {
 		case s.to < flip.from:
@@ -36,9 +36,8 @@ func (f flips) state(s span) (skipped, sure bool) {
 	return len(f)%2 == 1, true
 }
 
-// Each outlet's flag is flipped 100 times while 5,000 events are logged (less on PostgreSQL): what was logged before a change goes out, what is
-// logged after it does not, and the other way round, whether the lane keeps up, is behind all of it, or was ended and
-// opened again in between.
+// Each outlet's flag is flipped 100 times while 5,000 events are logged (less on PostgreSQL): events logged before a change are delivered, events
+// logged after it are not, and vice versa, whether the lane keeps up, is behind all events, or was closed and reopened in between.
 func TestSkips(t *testing.T) {
 	for _, mode := range []string{"live", "behind"} {
 		t.Run(mode, func(t *testing.T) {
@@ -49,7 +48,7 @@ func TestSkips(t *testing.T) {
 
 func testSkips(t *testing.T, db *dbutil.Database, behind bool) {
 	events, changes := 5000, 100
-	if db.Dialect == dbutil.Postgres { // where a commit takes longer
+	if db.Dialect == dbutil.Postgres { // commits take longer there
 		events, changes = 1000, 20
 	}
 	const appenders = 10
@@ -74,7 +73,7 @@ func testSkips(t *testing.T, db *dbutil.Database, behind bool) {
 			if err := w.AddSink(name, recorders[name], Policy{AttemptTimeout: time.Hour}); err != nil {
 				t.Fatal(err)
 			}
-			w.put(Target{Transport: name, ID: "global/s", Session: "s", Filter: Filter{Events: []string{"*"}}, Outlet: name})
+			w.putTargets(Target{Transport: name, ID: "global/s", Session: "s", Filter: Filter{Events: []string{"*"}}, Outlet: name})
 		}
 	}
 	connect()
@@ -125,27 +124,27 @@ func testSkips(t *testing.T, db *dbutil.Database, behind bool) {
 	flipping.Wait()
 	if behind {
 		w.close()
-		w.open(Config{KeepDelivered: -1})
+		w.openDispatcher(Config{KeepDelivered: -1})
 		for _, r := range recorders {
 			r.mu.Lock()
-			r.attempts = nil // the first event of each, which nobody took
+			r.attempts = nil // the first event of each, delivered to no outlet
 			r.mu.Unlock()
 		}
 		close(gate)
 		connect()
 	}
-	w.append("s", "Message", 1) // none is skipped any more: the last one
+	w.appendEvents("s", "Message", 1) // no outlet is skipped any more: the last event
 	for _, name := range outletNames {
 		r := recorders[name]
-		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) { // the test's whole traffic
-			if seen := r.seen(); len(seen) > 0 && seen[len(seen)-1].offset == uint64(events)+1 {
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) { // time for the test's whole traffic
+			if seen := r.recordedAttempts(); len(seen) > 0 && seen[len(seen)-1].offset == uint64(events)+1 {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("the last event by %s did not come", name)
+				t.Fatalf("the last event was not delivered by %s", name)
 			}
 		}
-		got := offsets(r.seen())
+		got := attemptOffsets(r.recordedAttempts())
 		if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
 			t.Fatalf("%s: out of order or twice", name)
 		}
@@ -155,12 +154,12 @@ func testSkips(t *testing.T, db *dbutil.Database, behind bool) {
 		}
 		turns, certain, last := 0, 0, true
 		for offset := uint64(1); offset <= uint64(events); offset++ {
-			skipped, sure := history[name].state(spans[offset])
+			skipped, sure := history[name].stateDuring(spans[offset])
 			if sure {
 				certain++
 			}
 			if sure && sent[offset] == skipped {
-				t.Fatalf("%s: offset %d was sent: %t, skipped for sure: %t", name, offset, sent[offset], skipped)
+				t.Fatalf("%s: offset %d was sent: %t, certainly skipped: %t", name, offset, sent[offset], skipped)
 			}
 			if sent[offset] != last {
 				turns, last = turns+1, sent[offset]
@@ -171,7 +170,7 @@ func testSkips(t *testing.T, db *dbutil.Database, behind bool) {
 		}
 		t.Logf("%s: %d of %d events sent, %d turns; certain without the order of commits: %d", name, len(got)-1, events, turns, certain)
 	}
-	// Nothing is kept of what all have passed.
+	// Ranges that all lanes have passed are deleted.
 	eventually(t, "empty windows", func() bool {
 		if err := w.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
@@ -184,26 +183,26 @@ func testSkips(t *testing.T, db *dbutil.Database, behind bool) {
 	})
 }
 
-// What a change stores beside it is stored with it or not at all, and changes that nobody can follow are refused.
+// The change passed to SetSkips is stored in the same transaction or not at all, and changes beyond the limit are rejected.
 func TestSkipsAreOneChange(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{MaxSkips: 2})
-		r := &recorder{answer: block}
-		w.sink(r, Policy{AttemptTimeout: time.Hour})
-		w.put(Target{Transport: "test", ID: "global/s", Session: "s", Filter: Filter{Events: []string{"*"}}, Outlet: "test"})
+		r := &recorder{answer: blockUntilDone}
+		w.addSink(r, Policy{AttemptTimeout: time.Hour})
+		w.putTargets(Target{Transport: "test", ID: "global/s", Session: "s", Filter: Filter{Events: []string{"*"}}, Outlet: "test"})
 		broken := errors.New("broken")
 		err := w.SetSkips(t.Context(), "s", []string{"test"}, func(context.Context) error { return broken })
 		if !errors.Is(err, broken) || w.Skips("s", "test") {
 			t.Fatalf("%v, skips: %t", err, w.Skips("s", "test"))
 		}
 		for i := range 2 {
-			w.append("s", "Message", 1)
+			w.appendEvents("s", "Message", 1)
 			for _, list := range [][]string{{"test"}, {"test"}} {
 				if err := w.SetSkips(t.Context(), "s", list, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
-			w.append("s", "Message", 1)
+			w.appendEvents("s", "Message", 1)
 			if got := w.Skips("s", "test"); !got {
 				t.Errorf("round %d: not skipped", i)
 			}
@@ -211,14 +210,14 @@ func TestSkipsAreOneChange(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// On again at the same place goes on with the last stretch.
+		// Skipping again at the same position extends the last range.
 		if err := w.SetSkips(t.Context(), "s", []string{"test"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.SetSkips(t.Context(), "s", nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		w.append("s", "Message", 1)
+		w.appendEvents("s", "Message", 1)
 		if err := w.SetSkips(t.Context(), "s", []string{"test"}, nil); !errors.Is(err, ErrTooManySkips) {
 			t.Errorf("error %v", err)
 		}
@@ -232,54 +231,53 @@ func TestSkipsAreOneChange(t *testing.T) {
 	})
 }
 
-// A session that stays out of an outlet when its log is made anew stays out still, and a log that was made anew has none
-// of the stretches before.
-func TestSkipsOfANewLog(t *testing.T) {
+// A session that skips an outlet while its log is recreated continues to skip it, and the earlier ranges do not apply to the recreated log.
+func TestSkipsOfRecreatedLog(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{})
 	r := &recorder{}
-	w.sink(r, Policy{})
-	w.put(Target{Transport: "test", ID: "global/s", Session: "s", Filter: Filter{Events: []string{"*"}, Signals: true}, Outlet: "test"})
-	w.append("s", "Message", 3)
-	r.await(t, 3)
+	w.addSink(r, Policy{})
+	w.putTargets(Target{Transport: "test", ID: "global/s", Session: "s", Filter: Filter{Events: []string{"*"}, Signals: true}, Outlet: "test"})
+	w.appendEvents("s", "Message", 3)
+	r.awaitAttempts(t, 3)
 	if err := w.SetSkips(t.Context(), "s", []string{"test"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.journal.Purge(t.Context(), "s"); err != nil {
 		t.Fatal(err)
 	}
-	w.append("s", "Message", 2)
+	w.appendEvents("s", "Message", 2)
 	w.journal.Signal(journal.Signal{Session: "s", Type: "ChatPresence"})
 	if err := w.SetSkips(t.Context(), "s", nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	w.append("s", "Message", 1)
-	if got := fmt.Sprint(offsets(r.await(t, 4))); got != "[1 2 3 3]" {
+	w.appendEvents("s", "Message", 1)
+	if got := fmt.Sprint(attemptOffsets(r.awaitAttempts(t, 4))); got != "[1 2 3 3]" {
 		t.Errorf("got %s", got)
 	}
-	if list := w.skips.of("s"); len(list) != 0 {
+	if list := w.skips.forSession("s"); len(list) != 0 {
 		t.Errorf("windows %+v", list)
 	}
 }
 
-// Targets are removed together by the beginning of their id, those that are not in use as well.
+// Targets are removed together by id prefix, including those that are not in use.
 func TestRemoveTargets(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{})
 		r := &recorder{}
-		w.sink(r, Policy{})
+		w.addSink(r, Policy{})
 		for _, id := range []string{"global/a", "global/b", "own/a"} {
-			w.put(Target{Transport: "test", ID: id, Session: id[len(id)-1:], Filter: Filter{Events: []string{"*"}}})
+			w.putTargets(Target{Transport: "test", ID: id, Session: id[len(id)-1:], Filter: Filter{Events: []string{"*"}}})
 		}
 		w.close()
-		w.open(Config{})
-		w.sink(r, Policy{})
-		w.put(Target{Transport: "test", ID: "global/a", Session: "a", Filter: Filter{Events: []string{"*"}}})
+		w.openDispatcher(Config{})
+		w.addSink(r, Policy{})
+		w.putTargets(Target{Transport: "test", ID: "global/a", Session: "a", Filter: Filter{Events: []string{"*"}}})
 		if err := w.RemoveTargets(t.Context(), "test", "global/"); err != nil {
 			t.Fatal(err)
 		}
-		w.append("a", "Message", 1)
-		w.put(Target{Transport: "test", ID: "own/a", Session: "a", Filter: Filter{Events: []string{"*"}}})
-		if got := r.await(t, 1); got[0].target != "own/a" {
+		w.appendEvents("a", "Message", 1)
+		w.putTargets(Target{Transport: "test", ID: "own/a", Session: "a", Filter: Filter{Events: []string{"*"}}})
+		if got := r.awaitAttempts(t, 1); got[0].target != "own/a" {
 			t.Errorf("attempts %+v", got)
 		}
 		var rows int

@@ -7,14 +7,14 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// maxRows is the most rows of one statement: 17 parameters each, and SQLite takes 32766.
+// maxRows is the maximum number of rows in one statement: 17 parameters each, and SQLite allows 32766.
 const maxRows = 64
 
-// statement is a statement with a list of rows in its middle.
+// statement is an SQL statement with a list of rows in its middle.
 type statement struct {
 	before, after string
 	columns       int
-	types         []string // of the columns, where PostgreSQL cannot tell them
+	types         []string // types of the columns if PostgreSQL cannot infer them
 }
 
 var (
@@ -23,7 +23,7 @@ var (
 			archived, took, error, code, replay_of) VALUES `,
 		columns: 17,
 	}
-	// column1 and so on are the names PostgreSQL gives to a list of values.
+	// column1 and so on are PostgreSQL's names for the columns of a VALUES list.
 	moveCursors = &statement{
 		before: `UPDATE dispatch_cursors SET epoch=moved.column2, pos=moved.column3 FROM (VALUES `, columns: 3, types: []string{"BIGINT", "TEXT", "BIGINT"},
 		after: `) AS moved WHERE dispatch_cursors.id=moved.column1`,
@@ -35,18 +35,17 @@ type shape struct {
 	rows      int
 }
 
-// text is used by the committer alone: the map has no lock.
-func (s *store) text(kind *statement, rows int) string {
+// statementText is used by the committer alone: the map has no lock.
+func (s *store) statementText(kind *statement, rows int) string {
 	text, ok := s.texts[shape{kind, rows}]
 	if !ok {
-		text = kind.before + s.values(rows, kind.columns, kind.types...) + kind.after
+		text = kind.before + s.valuesList(rows, kind.columns, kind.types...) + kind.after
 		s.texts[shape{kind, rows}] = text
 	}
 	return text
 }
 
-// rowsOf is how many of n rows the next statement takes: a power of two, so that few texts exist and prepared ones are
-// found again.
+// rowsOf returns how many of n rows the next statement contains: a power of two, so that few texts exist and prepared statements are reused.
 func rowsOf(n int) int {
 	rows := maxRows
 	for rows > n {
@@ -55,8 +54,8 @@ func rowsOf(n int) int {
 	return rows
 }
 
-// values is a list of rows of numbered parameters.
-func (s *store) values(rows, columns int, types ...string) string {
+// valuesList returns a list of rows of numbered parameters.
+func (s *store) valuesList(rows, columns int, types ...string) string {
 	mark := "$"
 	if s.db.Dialect == dbutil.SQLite {
 		mark = "?" // dbutil would rewrite it on each use

@@ -12,8 +12,8 @@ type sinkStats struct {
 	failures                                                 [classes]atomic.Uint64
 }
 
-// ended counts the end of a delivery.
-func (s *sinkStats) ended(d *Delivery, status Status) {
+// countEnd counts a finished delivery.
+func (s *sinkStats) countEnd(d *Delivery, status Status) {
 	switch {
 	case d.Signal && status == Delivered:
 		s.signals.Add(1)
@@ -28,7 +28,7 @@ func (s *sinkStats) ended(d *Delivery, status Status) {
 	}
 }
 
-// Stats are counts of one transport since Open, and how it stands.
+// Stats are the counts of one transport since Open, and its current state.
 type Stats struct {
 	Transport      string
 	Targets        int
@@ -36,16 +36,16 @@ type Stats struct {
 	Retries        uint64 // attempts after the first
 	Delivered      uint64
 	DeadLetters    uint64
-	Replays        uint64 // that ended, well or not
-	Lost           uint64 // events of gaps
+	Replays        uint64 // finished, successfully or not
+	Lost           uint64 // number of events in gaps
 	Signals        uint64 // delivered
 	SignalsFailed  uint64
-	SignalsDropped uint64 // too many waited
+	SignalsDropped uint64 // dropped because too many were queued
 	OpenBreakers   int
-	Failures       map[string]uint64 // attempts by what their error meant: retry, retry_after, unreachable, refused, permanent
+	Failures       map[string]uint64 // failed attempts by error class: retry, retry_after, unreachable, refused, permanent
 }
 
-// Stats returns the counts of every transport, in no order.
+// Stats returns the counts of every transport, unordered.
 func (d *Dispatcher) Stats() []Stats {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -55,13 +55,13 @@ func (d *Dispatcher) Stats() []Stats {
 			Transport: name, Targets: len(s.targets), Attempts: s.stats.attempts.Load(), Retries: s.stats.retries.Load(),
 			Delivered: s.stats.delivered.Load(), DeadLetters: s.stats.deadLetters.Load(), Replays: s.stats.replays.Load(), Lost: s.stats.lost.Load(),
 			Signals: s.stats.signals.Load(), SignalsFailed: s.stats.signalsFailed.Load(), SignalsDropped: s.stats.signalsDropped.Load(),
-			OpenBreakers: s.gates.open(), Failures: s.stats.failed(),
+			OpenBreakers: s.breakers.countOpen(), Failures: s.stats.failureCounts(),
 		})
 	}
 	return list
 }
 
-func (s *sinkStats) failed() map[string]uint64 {
+func (s *sinkStats) failureCounts() map[string]uint64 {
 	list := make(map[string]uint64, classes)
 	for class, name := range classNames {
 		list[name] += s.failures[class].Load()
@@ -69,22 +69,21 @@ func (s *sinkStats) failed() map[string]uint64 {
 	return list
 }
 
-// Live is a delivery that has not ended.
+// Live is an unfinished delivery.
 type Live struct {
-	Entry        // as far as it is known; without ID and Status
-	Active  bool // an attempt is under way; else it waits for its retry, its breaker or room
+	Entry        // the fields known so far; ID and Status are not set
+	Active  bool // an attempt is running; else it waits for its retry, its breaker or a free slot
 	Replay  bool
-	Updated time.Time // last attempt; when it was taken up if there was none
+	Updated time.Time // time of the last attempt, or of the start if there was none
 }
 
-// Live returns the deliveries of some sessions that have not ended, of all when sessions is nil: one for each lane that
-// has something to send. In no order.
+// Live returns the unfinished deliveries of some sessions, of all if sessions is nil: one for each lane that has work. Unordered.
 func (d *Dispatcher) Live(sessions []string) []Live {
 	var list []Live
 	for _, t := range d.liveTargets(sessions) {
 		for _, l := range []*lane{&t.events.lane, &t.replays.lane} {
 			if j := l.current.Load(); j != nil {
-				if live, _, ok := j.live(); ok {
+				if live, _, ok := j.liveDelivery(); ok {
 					list = append(list, live)
 				}
 			}
@@ -108,31 +107,30 @@ func (d *Dispatcher) liveTargets(sessions []string) (list []*target) {
 	return list
 }
 
-// live is how the delivery under way stands, and from when its age counts; ok is false when all have ended.
-func (j *job) live() (l Live, since time.Time, ok bool) {
+// liveDelivery returns the state of the current delivery, and the start of its age; ok is false if all have ended.
+func (j *job) liveDelivery() (l Live, since time.Time, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.over() {
+	if j.isOver() {
 		return Live{}, time.Time{}, false
 	}
-	l = Live{Entry: *j.entry(), Active: j.trial.active, Replay: j.deliveries[0].Replay, Updated: j.trial.last}
+	l = Live{Entry: *j.newEntry(), Active: j.trial.active, Replay: j.deliveries[0].Replay, Updated: j.trial.last}
 	if l.Updated.IsZero() {
 		l.Updated = j.since
 	}
 	return l, j.since, true
 }
 
-// standing is the event under way, or the last one while the ends are stored, from when its age counts, and whether an attempt
-// runs.
-func (j *job) standing() (offset uint64, since time.Time, active bool) {
+// currentPosition returns the current event, or the last one while the outcomes are stored, the start of its age, and whether an attempt is running.
+func (j *job) currentPosition() (offset uint64, since time.Time, active bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	at := min(j.ended, len(j.deliveries)-1)
 	return j.deliveries[at].Event.Offset, j.since, j.trial.active
 }
 
-// open is how many breakers are open.
-func (g *gates) open() (n int) {
+// countOpen returns the number of open breakers.
+func (g *breakers) countOpen() (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, b := range g.byKey {

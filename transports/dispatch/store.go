@@ -16,11 +16,11 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// store is the tables of this package.
+// store accesses the tables of this package.
 type store struct {
 	db    *dbutil.Database
 	now   func() time.Time
-	texts map[shape]string // of the committer's statements
+	texts map[shape]string // texts of the committer's statements
 }
 
 func openStore(ctx context.Context, db *dbutil.Database, now func() time.Time) (*store, error) {
@@ -32,15 +32,15 @@ func openStore(ctx context.Context, db *dbutil.Database, now func() time.Time) (
 	return &store{owned, now, map[shape]string{}}, err
 }
 
-// targetKey names a target, place its cursor on a session.
+// targetKey identifies a target, cursorKey its cursor on a session.
 type targetKey struct{ transport, id string }
 
-type place struct {
+type cursorKey struct {
 	targetKey
 	session string
 }
 
-func placeOf(t Target) place { return place{targetKey{t.Transport, t.ID}, t.Session} }
+func placeOf(t Target) cursorKey { return cursorKey{targetKey{t.Transport, t.ID}, t.Session} }
 
 // cursor is a stored position.
 type cursor struct {
@@ -48,22 +48,22 @@ type cursor struct {
 	at position
 }
 
-// cursors returns the stored positions of targets.
-func (s *store) cursors(ctx context.Context, targets []Target) (map[place]cursor, error) {
-	found := make(map[place]cursor, len(targets))
+// loadCursors returns the stored positions of targets.
+func (s *store) loadCursors(ctx context.Context, targets []Target) (map[cursorKey]cursor, error) {
+	found := make(map[cursorKey]cursor, len(targets))
 	for part := range slices.Chunk(targets, maxRows) {
 		args := make([]any, 0, 3*len(part))
 		for _, t := range part {
 			args = append(args, t.Transport, t.ID, t.Session)
 		}
 		rows, err := s.db.Query(ctx, `SELECT id, transport, target, session, epoch, pos FROM dispatch_cursors
-			WHERE (transport, target, session) IN (VALUES `+s.values(len(part), 3)+`)`, args...)
-		err = dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (p place, err error) {
+			WHERE (transport, target, session) IN (VALUES `+s.valuesList(len(part), 3)+`)`, args...)
+		err = dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (p cursorKey, err error) {
 			var c cursor
 			err = row.Scan(&c.id, &p.transport, &p.id, &p.session, &c.at.epoch, &c.at.offset)
 			found[p] = c
 			return p, err
-		}, err).Iter(func(place) (bool, error) { return true, nil })
+		}, err).Iter(func(cursorKey) (bool, error) { return true, nil })
 		if err != nil {
 			return nil, fmt.Errorf("dispatch: read cursors: %w", err)
 		}
@@ -71,8 +71,8 @@ func (s *store) cursors(ctx context.Context, targets []Target) (map[place]cursor
 	return found, nil
 }
 
-// begin stores the first position of a target.
-func (s *store) begin(ctx context.Context, t Target, at position) (c cursor, err error) {
+// createCursor stores the first position of a target.
+func (s *store) createCursor(ctx context.Context, t Target, at position) (c cursor, err error) {
 	c.at = at
 	err = s.db.QueryRow(ctx, `INSERT INTO dispatch_cursors (transport, target, session, epoch, pos) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
 		t.Transport, t.ID, t.Session, at.epoch, int64(at.offset)).Scan(&c.id)
@@ -82,11 +82,11 @@ func (s *store) begin(ctx context.Context, t Target, at position) (c cursor, err
 	return c, nil
 }
 
-// commit stores results and skips in one transaction. On SQLite it does not wait for the disk: a power cut may take the
-// last commits with it, and their events are sent again.
+// commit stores results and skips in one transaction. On SQLite it does not sync to disk: a power cut may lose the last commits, and their events are
+// sent again.
 func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]position) error {
 	return database.Transact(ctx, s.db, func(ctx context.Context) error {
-		if s.db.Dialect == dbutil.SQLite { // else each statement has a goroutine of its own, to be cut short; none is long
+		if s.db.Dialect == dbutil.SQLite { // else each statement has its own goroutine for cancellation; all statements are short
 			ctx = context.WithoutCancel(ctx)
 		}
 		moves := make([]cursor, 0, len(batch)+len(skips))
@@ -100,7 +100,7 @@ func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]pos
 			}
 			entries = append(entries, r.entries...)
 		}
-		if err := s.move(ctx, moves); err != nil {
+		if err := s.writeCursors(ctx, moves); err != nil {
 			return err
 		}
 		for _, r := range batch {
@@ -111,12 +111,12 @@ func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]pos
 				return err
 			}
 		}
-		if err := s.insert(ctx, entries); err != nil {
+		if err := s.insertEntries(ctx, entries); err != nil {
 			return err
 		}
 		for _, r := range batch {
 			if r.replay != nil {
-				if err := s.replayed(ctx, r.replay); err != nil {
+				if err := s.storeReplayEnd(ctx, r.replay); err != nil {
 					return err
 				}
 			}
@@ -125,8 +125,8 @@ func (s *store) commit(ctx context.Context, batch []*result, skips map[int64]pos
 	})
 }
 
-// move writes cursors; those that are no longer there stay away.
-func (s *store) move(ctx context.Context, moves []cursor) error {
+// writeCursors updates cursors; deleted ones are not recreated.
+func (s *store) writeCursors(ctx context.Context, moves []cursor) error {
 	if s.db.Dialect == dbutil.SQLite {
 		for _, m := range moves {
 			if _, err := s.db.Exec(ctx, `UPDATE dispatch_cursors SET epoch=?1, pos=?2 WHERE id=?3`, m.at.epoch, int64(m.at.offset), m.id); err != nil {
@@ -143,7 +143,7 @@ func (s *store) move(ctx context.Context, moves []cursor) error {
 		for _, m := range part {
 			args = append(args, m.id, m.at.epoch, int64(m.at.offset))
 		}
-		_, err := s.db.Exec(ctx, s.text(moveCursors, len(part)), args...)
+		_, err := s.db.Exec(ctx, s.statementText(moveCursors, len(part)), args...)
 		if err != nil {
 			return err
 		}
@@ -151,10 +151,10 @@ func (s *store) move(ctx context.Context, moves []cursor) error {
 	return nil
 }
 
-// insert adds entries to the archive.
-func (s *store) insert(ctx context.Context, entries []*Entry) error {
+// insertEntries adds entries to the archive.
+func (s *store) insertEntries(ctx context.Context, entries []*Entry) error {
 	var archived any = s.now().UnixMilli()
-	var status, session, transport, target, kind boxed
+	var status, session, transport, target, kind cachedArg
 	for len(entries) > 0 {
 		part := entries[:rowsOf(len(entries))]
 		entries = entries[len(part):]
@@ -164,7 +164,7 @@ func (s *store) insert(ctx context.Context, entries []*Entry) error {
 				transport.of(e.Transport), target.of(e.Target), e.Attempts,
 				e.EventTime.UnixMilli(), e.First.UnixMilli(), e.Last.UnixMilli(), archived, e.Duration.Microseconds(), e.Error, e.Code, e.ReplayOf)
 		}
-		_, err := s.db.Exec(ctx, s.text(insertEntries, len(part)), args...)
+		_, err := s.db.Exec(ctx, s.statementText(insertEntries, len(part)), args...)
 		if err != nil {
 			return err
 		}
@@ -172,14 +172,13 @@ func (s *store) insert(ctx context.Context, entries []*Entry) error {
 	return nil
 }
 
-// boxed is a text as an argument, made anew only when the text is another one: entries of a window have most of theirs in
-// common.
-type boxed struct {
+// cachedArg is a string argument that is boxed again only if the string changes: entries of a window share most of their values.
+type cachedArg struct {
 	text string
 	arg  any
 }
 
-func (b *boxed) of(text string) any {
+func (b *cachedArg) of(text string) any {
 	if b.arg == nil || b.text != text {
 		b.text, b.arg = text, text
 	}
@@ -192,7 +191,7 @@ func (s *store) keepBody(ctx context.Context, event string, body []byte) error {
 	return err
 }
 
-// removeTarget forgets the cursor and the queued replays of a target.
+// removeTarget deletes the cursor and the queued replays of a target.
 func (s *store) removeTarget(ctx context.Context, transport, id string) error {
 	return s.forgetTargets(ctx, `transport=$1 AND target=$2`, transport, id)
 }
@@ -205,7 +204,7 @@ func (s *store) removeTargets(ctx context.Context, transport, prefix string) err
 func (s *store) forgetTargets(ctx context.Context, which string, args ...any) error {
 	err := database.Transact(ctx, s.db, func(ctx context.Context) error {
 		for _, statement := range []string{
-			// What never goes to one of its targets stays in the archive.
+			// An entry that is not delivered to one of its targets stays in the archive.
 			`UPDATE dispatch_replays SET remove=FALSE WHERE remove AND entry IN (SELECT entry FROM dispatch_replays WHERE ` + which + `)`,
 			`DELETE FROM dispatch_replays WHERE ` + which,
 			`DELETE FROM dispatch_cursors WHERE ` + which,
@@ -222,7 +221,7 @@ func (s *store) forgetTargets(ctx context.Context, which string, args ...any) er
 	return nil
 }
 
-// removeSession forgets everything of a session, a batch of entries at a time so that nobody waits long.
+// removeSession deletes all data of a session, a batch of entries at a time so that other writers do not wait long.
 func (s *store) removeSession(ctx context.Context, session string, batch int) error {
 	for _, table := range []string{"dispatch_cursors", "dispatch_skips"} {
 		if _, err := database.Exec(ctx, s.db, `DELETE FROM `+table+` WHERE session=$1`, session); err != nil {
@@ -230,7 +229,7 @@ func (s *store) removeSession(ctx context.Context, session string, batch int) er
 		}
 	}
 	for {
-		entries, err := s.list(ctx, Query{Sessions: []string{session}, Limit: batch})
+		entries, err := s.listEntries(ctx, Query{Sessions: []string{session}, Limit: batch})
 		if err != nil || len(entries) == 0 {
 			return err
 		}

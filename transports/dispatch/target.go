@@ -8,39 +8,39 @@ import (
 	"unicode/utf8"
 )
 
-// Target is where events of one session go by one transport.
+// Target is a receiver of the events of one session by one transport.
 type Target struct {
 	Transport string // name of the sink
 	ID        string // unique within the transport
-	Session   string // whose events
+	Session   string // session whose events are delivered
 	Filter    Filter
-	// Key names what is up or down as a whole: targets with the same key share a breaker, which errors marked Unreachable
-	// trip. Empty = the target stands alone.
+	// Key identifies the unit that is reachable or unreachable as a whole: targets with the same key share a breaker, which errors marked Unreachable
+	// trip. Empty = a breaker for this target alone.
 	Key string
-	// Outlet is what the session may stay out of (see Dispatcher.SetSkips); empty = the target gets all that it wants.
+	// Outlet is the name by which the session may skip the target (see Dispatcher.SetSkips); empty = the target is never skipped.
 	Outlet string
 }
 
-// GlobalPrefix begins the ids of targets that the operator has set for every session; the session's id follows.
+// GlobalPrefix begins the ids of targets that the operator configured for every session; the session's id follows.
 const GlobalPrefix = "global/"
 
-// IsGlobal tells whether a target's id is one of the operator's.
+// IsGlobal reports whether a target's id is one of the operator's.
 func IsGlobal(id string) bool { return strings.HasPrefix(id, GlobalPrefix) }
 
-// Filter says which events a target wants.
+// Filter selects the events of a target.
 type Filter struct {
-	Events  []string // names; "*" among them = every one
-	Signals bool     // also volatile ones (typing, presence) of those names
+	Events  []string // event names; "*" = every event
+	Signals bool     // include volatile events (typing, presence) of those names
 }
 
-func (f *Filter) wants(name string) bool {
+func (f *Filter) matches(name string) bool {
 	return slices.Contains(f.Events, name) || slices.Contains(f.Events, "*")
 }
 
-// ErrInvalid says that a target or query cannot be taken as it is.
+// ErrInvalid is returned for an invalid target or query.
 var ErrInvalid = errors.New("dispatch: invalid")
 
-// maxNameBytes bounds names of transports, targets, sessions and keys, as the journal does.
+// maxNameBytes limits names of transports, targets, sessions and keys, as the journal does.
 const maxNameBytes = 512
 
 func (t *Target) check() error {

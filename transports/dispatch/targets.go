@@ -12,16 +12,16 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// target is a Target in use. While nothing is to be sent it is memory alone.
+// target is a Target in use. While idle it uses memory only.
 type target struct {
 	d           *Dispatcher
 	sink        *sink
 	id, session string
 	current     atomic.Pointer[settings]
-	apart       atomic.Bool // the breaker is its own, since the last attempt failed for reasons of its own
+	apart       atomic.Bool // the target has a separate breaker, because its last attempt failed for reasons of its own
 
-	life    context.Context // of attempts
-	waiting context.Context // of everything between attempts; ends first when the dispatcher closes
+	life    context.Context // context of attempts
+	waiting context.Context // context of everything between attempts; ends first when the dispatcher closes
 	end     context.CancelFunc
 
 	events  eventLane
@@ -30,16 +30,16 @@ type target struct {
 
 	mu   sync.Mutex
 	gone bool
-	runs sync.WaitGroup // lanes at work
+	runs sync.WaitGroup // running lanes
 }
 
-// settings are what may change of a target.
+// settings are the mutable settings of a target.
 type settings struct {
 	Target
-	changed chan struct{} // closed when others take their place
+	changed chan struct{} // closed when the settings are replaced
 }
 
-// breakerKey names the breaker of what is up or down as a whole.
+// breakerKey returns the key of the breaker shared by the targets of a Key.
 func (s *settings) breakerKey() string {
 	if s.Key == "" {
 		return ownKey(s.ID)
@@ -47,7 +47,7 @@ func (s *settings) breakerKey() string {
 	return s.Key
 }
 
-// breakerKey names the breaker that attempts pass.
+// breakerKey returns the key of the breaker used by attempts.
 func (t *target) breakerKey(s *settings) string {
 	if t.apart.Load() {
 		return t.ownKey()
@@ -57,7 +57,7 @@ func (t *target) breakerKey(s *settings) string {
 
 func (t *target) ownKey() string { return ownKey(t.id) }
 
-// ownKey names the breaker of a single target. It cannot meet those that sinks choose.
+// ownKey returns the breaker key of a single target. It cannot collide with keys chosen by sinks.
 func ownKey(id string) string { return "\n" + id }
 
 func (s *sink) newTarget(spec Target, c cursor) *target {
@@ -68,28 +68,28 @@ func (s *sink) newTarget(spec Target, c cursor) *target {
 	t.waiting, endWaiting = context.WithCancel(s.d.waiting)
 	context.AfterFunc(t.life, endWaiting)
 	t.events = eventLane{lane: lane{t: t}, cursor: c.id, at: c.at}
-	t.events.work = t.events.follow
+	t.events.work = t.events.followLog
 	t.replays = replayLane{lane: lane{t: t}}
-	t.replays.work = t.replays.empty
+	t.replays.work = t.replays.sendQueued
 	t.signals = signalLane{lane: lane{t: t}}
-	t.signals.work = t.signals.empty
+	t.signals.work = t.signals.sendQueued
 	return t
 }
 
 func (t *target) settings() *settings { return t.current.Load() }
 
-// ending tells whether nothing new is to be begun.
-func (t *target) ending() bool { return t.waiting.Err() != nil }
+// isEnding reports whether no new work may begin.
+func (t *target) isEnding() bool { return t.waiting.Err() != nil }
 
-// spawn runs a lane unless the target or the dispatcher has ended.
-func (t *target) spawn(run func()) bool {
+// spawnLane runs a lane unless the target or the dispatcher has ended.
+func (t *target) spawnLane(run func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.gone {
 		return false
 	}
 	t.runs.Add(1)
-	started := t.d.spawn(func() {
+	started := t.d.spawnLane(func() {
 		defer t.runs.Done()
 		run()
 	})
@@ -99,10 +99,10 @@ func (t *target) spawn(run func()) bool {
 	return started
 }
 
-// pause waits for a time, less when changed is closed, and tells whether the target is still there.
+// pause waits for a time, or until changed is closed, and reports whether the target is still in use.
 func (t *target) pause(wait time.Duration, changed <-chan struct{}) bool {
 	if wait <= 0 {
-		return !t.ending()
+		return !t.isEnding()
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -111,7 +111,7 @@ func (t *target) pause(wait time.Duration, changed <-chan struct{}) bool {
 	case <-changed:
 	case <-t.waiting.Done():
 	}
-	return !t.ending()
+	return !t.isEnding()
 }
 
 // stop ends the target's lanes and waits for them.
@@ -137,28 +137,27 @@ func waitFor(ctx context.Context, group *sync.WaitGroup) error {
 	}
 }
 
-// PutTargets adds targets or replaces those of the same transport and id. One that is new begins at the head that the
-// session's log has now, which is stored before PutTargets returns; one that is known goes on at its cursor, with what
-// changed from the next attempt on, and a delivery that waits for its retry is tried at once. A transport puts all its
-// targets at every start, best in one call. Errors: ErrInvalid, the journal's, the database's.
+// PutTargets adds targets or replaces those of the same transport and id. A new target begins at the current head of the session's log, which is
+// stored before PutTargets returns; a known target continues at its cursor, applies the changes from the next attempt on, and retries a waiting
+// delivery immediately. A transport puts all its targets at every start, preferably in one call. Errors: ErrInvalid, the journal's, the database's.
 func (d *Dispatcher) PutTargets(ctx context.Context, specs ...Target) error {
 	specs = slices.Clone(specs)
-	sinks, err := d.resolve(specs)
+	sinks, err := d.resolveTargets(specs)
 	if err != nil {
 		return err
 	}
-	if err := d.enter(ctx); err != nil {
+	if err := d.lockChanges(ctx); err != nil {
 		return err
 	}
-	defer d.leave()
+	defer d.unlockChanges()
 	for i := range specs {
-		if t := sinks[i].target(specs[i].ID); t != nil && t.session != specs[i].Session {
-			if err := d.remove(ctx, specs[i].Transport, specs[i].ID); err != nil {
+		if t := sinks[i].lookupTarget(specs[i].ID); t != nil && t.session != specs[i].Session {
+			if err := d.removeTarget(ctx, specs[i].Transport, specs[i].ID); err != nil {
 				return err
 			}
 		}
 	}
-	stored, err := d.store.cursors(ctx, specs)
+	stored, err := d.store.loadCursors(ctx, specs)
 	if err != nil {
 		return err
 	}
@@ -167,17 +166,17 @@ func (d *Dispatcher) PutTargets(ctx context.Context, specs ...Target) error {
 		return err
 	}
 	for i, spec := range specs {
-		if sinks[i].change(spec) {
+		if sinks[i].updateTarget(spec) {
 			continue
 		}
 		at, known := stored[placeOf(spec)]
 		if !known {
-			if at, err = d.begin(ctx, spec); err != nil {
+			if at, err = d.createCursor(ctx, spec); err != nil {
 				return err
 			}
 		}
 		t := sinks[i].newTarget(spec, at)
-		d.add(t)
+		d.addTarget(t)
 		if queued[targetKey{spec.Transport, spec.ID}] {
 			t.replays.wake()
 		}
@@ -185,8 +184,8 @@ func (d *Dispatcher) PutTargets(ctx context.Context, specs ...Target) error {
 	return nil
 }
 
-// resolve checks targets and finds their sinks; it makes the filters our own.
-func (d *Dispatcher) resolve(specs []Target) ([]*sink, error) {
+// resolveTargets checks targets and finds their sinks; it copies the filters.
+func (d *Dispatcher) resolveTargets(specs []Target) ([]*sink, error) {
 	sinks, named := make([]*sink, len(specs)), make(map[targetKey]bool, len(specs))
 	for i := range specs {
 		spec := &specs[i]
@@ -194,37 +193,37 @@ func (d *Dispatcher) resolve(specs []Target) ([]*sink, error) {
 		if err := spec.check(); err != nil {
 			return nil, err
 		}
-		if sinks[i] = d.sink(spec.Transport); sinks[i] == nil {
-			return nil, fmt.Errorf("%w: there is no transport %q", ErrInvalid, spec.Transport)
+		if sinks[i] = d.lookupSink(spec.Transport); sinks[i] == nil {
+			return nil, fmt.Errorf("%w: unknown transport %q", ErrInvalid, spec.Transport)
 		}
 		key := targetKey{spec.Transport, spec.ID}
 		if named[key] {
-			return nil, fmt.Errorf("%w: target %q is there twice", ErrInvalid, spec.ID)
+			return nil, fmt.Errorf("%w: duplicate target %q", ErrInvalid, spec.ID)
 		}
 		named[key] = true
 	}
 	return sinks, nil
 }
 
-// begin stores the head of the session's log as the position of a new target.
-func (d *Dispatcher) begin(ctx context.Context, spec Target) (cursor, error) {
+// createCursor stores the head of the session's log as the position of a new target.
+func (d *Dispatcher) createCursor(ctx context.Context, spec Target) (cursor, error) {
 	log, err := d.journal.Log(ctx, spec.Session)
 	if err != nil {
 		return cursor{}, err
 	}
-	return d.store.begin(ctx, spec, position{log.Epoch, log.Head})
+	return d.store.createCursor(ctx, spec, position{log.Epoch, log.Head})
 }
 
-// change puts other settings in the place of those a known target has.
-func (s *sink) change(spec Target) bool {
-	t := s.target(spec.ID)
+// updateTarget replaces the settings of a known target.
+func (s *sink) updateTarget(spec Target) bool {
+	t := s.lookupTarget(spec.ID)
 	if t == nil {
 		return false
 	}
 	next := &settings{spec, make(chan struct{})}
 	s.useKey(next.breakerKey())
-	if t.apart.Swap(false) { // what changed may be what was wrong
-		s.gates.forget(t.ownKey())
+	if t.apart.Swap(false) { // the change may have removed the cause
+		s.breakers.forgetKey(t.ownKey())
 	}
 	before := t.current.Swap(next)
 	close(before.changed)
@@ -232,35 +231,35 @@ func (s *sink) change(spec Target) bool {
 	return true
 }
 
-// ReleaseTarget has the target's next attempt made at once: it closes the breaker that holds the target's events and ends the
-// pause before a retry. Call it when the target is known to work again. It does nothing for a target that is not in use.
+// ReleaseTarget starts the target's next attempt immediately: it closes the breaker that holds the target's events and ends the pause before a retry.
+// Call it when the target is known to work again. It is a no-op for a target that is not in use.
 func (d *Dispatcher) ReleaseTarget(transport, id string) {
-	s := d.sink(transport)
+	s := d.lookupSink(transport)
 	if s == nil {
 		return
 	}
-	t := s.target(id)
+	t := s.lookupTarget(id)
 	if t == nil {
 		return
 	}
 	before := t.settings()
-	s.gates.forget(t.breakerKey(before))
+	s.breakers.forgetKey(t.breakerKey(before))
 	if next := (&settings{before.Target, make(chan struct{})}); t.current.CompareAndSwap(before, next) {
-		close(before.changed) // a settings change at the same time has released the target already
+		close(before.changed) // a concurrent settings change has already released the target
 	}
 }
 
-func (d *Dispatcher) add(t *target) {
+func (d *Dispatcher) addTarget(t *target) {
 	t.sink.useKey(t.settings().breakerKey())
 	d.mu.Lock()
 	t.sink.targets[t.id] = t
 	d.bySession[t.session] = append(slices.Clone(d.bySession[t.session]), t)
 	d.mu.Unlock()
-	// What was logged since the cursor was read or made woke nobody.
+	// Events logged since the cursor was read or created woke no lane.
 	t.events.wake()
 }
 
-func (s *sink) target(id string) *target {
+func (s *sink) lookupTarget(id string) *target {
 	s.d.mu.RLock()
 	defer s.d.mu.RUnlock()
 	return s.targets[id]
@@ -278,36 +277,36 @@ func (s *sink) usesKey(key string) bool {
 	return s.keys[key] > 0
 }
 
-// dropKey forgets the breaker of a key that no target has any more.
+// dropKey deletes the breaker of a key that no target uses any more.
 func (s *sink) dropKey(key string) {
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
 	if s.keys[key]--; s.keys[key] <= 0 {
 		delete(s.keys, key)
-		s.gates.forget(key)
-		s.outages.forget(key)
+		s.breakers.forgetKey(key)
+		s.outages.forgetKey(key)
 	}
 }
 
-// RemoveTarget ends a target: the attempt under way is cancelled, its cursor and queued replays are forgotten. Archive
-// entries stay. Switching a target off is removing it: put again, it begins at the head. When ctx ends before the attempt
-// does, the target has ended all the same, but what is stored of it may be left; removing it again deletes that.
+// RemoveTarget ends a target: the running attempt is cancelled, its cursor and queued replays are deleted. Archive entries stay. To switch a target
+// off, remove it: when it is put again, it begins at the head. If ctx ends before the attempt does, the target has still ended, but its stored data
+// may remain; removing it again deletes them.
 func (d *Dispatcher) RemoveTarget(ctx context.Context, transport, id string) error {
-	if err := d.enter(ctx); err != nil {
+	if err := d.lockChanges(ctx); err != nil {
 		return err
 	}
-	defer d.leave()
-	return d.remove(ctx, transport, id)
+	defer d.unlockChanges()
+	return d.removeTarget(ctx, transport, id)
 }
 
 // RemoveTargets is RemoveTarget for all targets of a transport whose ids begin with prefix, whether or not they are in use.
 func (d *Dispatcher) RemoveTargets(ctx context.Context, transport, prefix string) error {
-	if err := d.enter(ctx); err != nil {
+	if err := d.lockChanges(ctx); err != nil {
 		return err
 	}
-	defer d.leave()
+	defer d.unlockChanges()
 	for _, t := range d.targetsWith(transport, prefix) {
-		if err := d.detach(ctx, t); err != nil {
+		if err := d.detachTarget(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -327,11 +326,11 @@ func (d *Dispatcher) targetsWith(transport, prefix string) (list []*target) {
 	return list
 }
 
-// remove is RemoveTarget for who has the turn.
-func (d *Dispatcher) remove(ctx context.Context, transport, id string) error {
-	if s := d.sink(transport); s != nil {
-		if t := s.target(id); t != nil {
-			if err := d.detach(ctx, t); err != nil {
+// removeTarget is RemoveTarget for callers that hold the change lock.
+func (d *Dispatcher) removeTarget(ctx context.Context, transport, id string) error {
+	if s := d.lookupSink(transport); s != nil {
+		if t := s.lookupTarget(id); t != nil {
+			if err := d.detachTarget(ctx, t); err != nil {
 				return err
 			}
 		}
@@ -339,8 +338,8 @@ func (d *Dispatcher) remove(ctx context.Context, transport, id string) error {
 	return d.store.removeTarget(ctx, transport, id)
 }
 
-// detach takes a target out of use.
-func (d *Dispatcher) detach(ctx context.Context, t *target) error {
+// detachTarget removes a target from the targets in use.
+func (d *Dispatcher) detachTarget(ctx context.Context, t *target) error {
 	d.mu.Lock()
 	delete(t.sink.targets, t.id)
 	rest := slices.DeleteFunc(slices.Clone(d.bySession[t.session]), func(other *target) bool { return other == t })
@@ -352,25 +351,24 @@ func (d *Dispatcher) detach(ctx context.Context, t *target) error {
 	d.mu.Unlock()
 	err := t.stop(ctx)
 	t.sink.dropKey(t.settings().breakerKey())
-	t.sink.gates.forget(t.ownKey())
-	t.sink.outages.forget(t.ownKey())
-	d.commits.forget(t.events.cursor)
+	t.sink.breakers.forgetKey(t.ownKey())
+	t.sink.outages.forgetKey(t.ownKey())
+	d.commits.forgetCursor(t.events.cursor)
 	return err
 }
 
-// DeleteSession removes all targets of a session and everything that is stored of it: cursors, archive entries, bodies
-// and queued replays.
+// DeleteSession removes all targets of a session and all its stored data: cursors, archive entries, bodies and queued replays.
 func (d *Dispatcher) DeleteSession(ctx context.Context, session string) error {
-	if err := d.enter(ctx); err != nil {
+	if err := d.lockChanges(ctx); err != nil {
 		return err
 	}
-	defer d.leave()
+	defer d.unlockChanges()
 	for _, t := range d.targetsOf(session) {
-		if err := d.detach(ctx, t); err != nil {
+		if err := d.detachTarget(ctx, t); err != nil {
 			return err
 		}
 	}
-	d.skips.set(session, nil)
+	d.skips.setSession(session, nil)
 	return d.store.removeSession(ctx, session, d.cfg.SweepBatch)
 }
 
@@ -380,12 +378,12 @@ func (d *Dispatcher) targetsOf(session string) []*target {
 	return d.bySession[session]
 }
 
-// watcher is the dispatcher as the journal sees it.
+// watcher adapts the dispatcher to the journal.
 type watcher struct{ *Dispatcher }
 
 var _ journal.Watcher = watcher{}
 
-// Wake implements journal.Watcher. For a session without targets it is one look into a map.
+// Wake implements journal.Watcher. For a session without targets it is a single map lookup.
 func (w watcher) Wake(session string) {
 	for _, t := range w.targetsOf(session) {
 		t.events.wake()
@@ -396,7 +394,7 @@ func (w watcher) Wake(session string) {
 func (w watcher) Signal(s *journal.Signal) {
 	for _, t := range w.targetsOf(s.Session) {
 		set := t.settings()
-		if set.Filter.Signals && set.Filter.wants(s.Type) && !w.Skips(s.Session, set.Outlet) {
+		if set.Filter.Signals && set.Filter.matches(s.Type) && !w.Skips(s.Session, set.Outlet) {
 			t.signals.push(s)
 		}
 	}

@@ -7,50 +7,49 @@ import (
 	"time"
 )
 
-// ErrTooManyWatches says that Config.MaxWatches are open.
+// ErrTooManyWatches is returned if Config.MaxWatches are open.
 var ErrTooManyWatches = errors.New("dispatch: too many watches are open")
 
-// Watch follows the archive: a position in the sequence of its entries, which moves as its owner asks for more. It holds no
-// entries, so that one who is slow costs nobody anything. It is used by one goroutine at a time and ended with Close.
+// Watch follows the archive: a position in the sequence of its entries, which advances when its owner calls Next. It buffers no entries, so a slow
+// reader costs no memory. It is used by one goroutine at a time and ended with Close.
 type Watch struct {
-	// Stored is how many entries of before the watch come first.
+	// Stored is the number of entries older than the watch that come first.
 	Stored int
 
-	d    *Dispatcher
-	q    Query
-	pos  int64 // last id that was dealt with
-	told int64 // newest id that retention took and that needs no word any more
-	gap  *Missed
-	read time.Time // when the archive was last looked at
-	once sync.Once
+	d            *Dispatcher
+	q            Query
+	pos          int64 // last processed id
+	lastReported int64 // newest id removed by retention that has been reported or need not be
+	gap          *Missed
+	read         time.Time // time of the last archive read
+	once         sync.Once
 }
 
-// Missed is a stretch of ids, From to To, of which entries may be missing: retention took them before they were read, or
-// Query.Limit left them out.
+// Missed is a range of ids, From to To, in which entries may be missing: retention removed them before they were read, or Query.Limit excluded them.
 type Missed struct{ From, To int64 }
 
-// News is what a watch has next: what is missing, if anything, comes before the entries.
+// News is the next result of a watch: Missed, if set, precedes the entries.
 type News struct {
 	Missed  *Missed
 	Entries []Entry // in the order of their ids
 }
 
-// watches are the open ones.
+// watches are the open watches.
 type watches struct {
-	end context.CancelFunc // of all
+	end context.CancelFunc // ends all watches
 
 	mu      sync.Mutex
 	open    int
 	changed chan struct{}    // closed at the next commit with entries
-	dropped map[Status]int64 // newest id of each kind that retention took: kinds are kept for different times
+	dropped map[Status]int64 // newest id of each kind removed by retention: kinds have different retention times
 }
 
-// openWatches finds out what retention took before: all that is older than the oldest entry, and of what was delivered, which
-// is kept for a shorter time, all that is older than the oldest of that.
+// openWatches determines the ids removed before the start: all ids below the oldest entry, and of delivered events, which are kept for a shorter
+// time, all below the oldest delivered entry.
 func (d *Dispatcher) openWatches(ctx context.Context) error {
 	d.watches = watches{changed: make(chan struct{}), dropped: map[Status]int64{}}
 	for kind, of := range map[Status]Status{Delivered: Delivered, DeadLetter: "", Gap: ""} {
-		oldest, err := d.store.oldest(ctx, of)
+		oldest, err := d.store.oldestEntry(ctx, of)
 		if err != nil {
 			return err
 		}
@@ -59,7 +58,7 @@ func (d *Dispatcher) openWatches(ctx context.Context) error {
 	return nil
 }
 
-func (w *watches) tell() {
+func (w *watches) notify() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.open > 0 {
@@ -68,8 +67,8 @@ func (w *watches) tell() {
 	}
 }
 
-// drop notes what retention is about to take.
-func (w *watches) drop(expired []Entry) {
+// recordDropped records the entries that retention is about to remove.
+func (w *watches) recordDropped(expired []Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range expired {
@@ -77,15 +76,15 @@ func (w *watches) drop(expired []Entry) {
 	}
 }
 
-// news is closed at the next commit with entries.
-func (w *watches) news() <-chan struct{} {
+// changes returns a channel that is closed at the next commit with entries.
+func (w *watches) changes() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.changed
 }
 
-// taken is the newest id that retention took of what a query selects by its kind.
-func (w *watches) taken(q *Query) (newest int64) {
+// newestDropped returns the newest id removed by retention among the kinds that a query selects.
+func (w *watches) newestDropped(q *Query) (newest int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for status, id := range w.dropped {
@@ -96,11 +95,10 @@ func (w *watches) taken(q *Query) (newest int64) {
 	return newest
 }
 
-// Watch begins to follow the entries that a query selects by Status, Failed, Transport, Target, Sessions, Own and Type. It
-// begins after the entry After, or at the time Since, whose entries that are stored come first, else with the next entry.
-// Limit bounds the stored ones, of which the newest are taken; alone it asks for so many. An id that was read before goes
-// on without a hole and without a repetition. Other fields of the query must be zero. Errors: ErrTooManyWatches,
-// ErrClosed, ErrInvalid, the database's.
+// Watch begins to follow the entries that a query selects by Status, Failed, Transport, Target, Sessions, Own and Type. It begins after the entry
+// After, or at the time Since, and returns the stored entries from there first, else with the next entry. Limit bounds the stored entries, the newest
+// are returned; Limit alone requests that many. Passing the last id read as After continues without gaps or repetitions. Other fields of the query
+// must be zero. Errors: ErrTooManyWatches, ErrClosed, ErrInvalid, the database's.
 func (d *Dispatcher) Watch(ctx context.Context, q Query) (*Watch, error) {
 	if d.watching.Err() != nil {
 		return nil, ErrClosed
@@ -115,28 +113,28 @@ func (d *Dispatcher) Watch(ctx context.Context, q Query) (*Watch, error) {
 		return nil, ErrTooManyWatches
 	}
 	w := &Watch{d: d, q: q}
-	if err := w.begin(ctx); err != nil {
+	if err := w.findStart(ctx); err != nil {
 		w.Close()
 		return nil, err
 	}
 	return w, nil
 }
 
-// begin finds the position to begin at.
-func (w *Watch) begin(ctx context.Context) error {
+// findStart determines the start position.
+func (w *Watch) findStart(ctx context.Context) error {
 	after, limit := w.q.After, w.q.Limit
 	w.q.After, w.q.Limit, w.q.OldestFirst = 0, 0, true
-	head, err := w.d.store.newest(ctx)
+	head, err := w.d.store.newestEntry(ctx)
 	if err != nil {
 		return err
 	}
-	w.told = w.d.watches.taken(&w.q)
-	top := max(head, w.d.watches.taken(&Query{})) // retention may have taken the newest of all
+	w.lastReported = w.d.watches.newestDropped(&w.q)
+	top := max(head, w.d.watches.newestDropped(&Query{})) // retention may have removed the newest entry
 	resumed := after > 0
 	switch {
 	case resumed:
 		w.pos = min(after, top) // above it only if the newest entries were deleted
-		w.told = min(w.told, w.pos)
+		w.lastReported = min(w.lastReported, w.pos)
 	case w.q.Since.IsZero() && limit <= 0:
 		w.pos = top
 	}
@@ -145,11 +143,11 @@ func (w *Watch) begin(ctx context.Context) error {
 	}
 	stored := w.q
 	stored.After, stored.upTo = w.pos, head
-	if w.Stored, err = w.d.store.count(ctx, stored); err != nil || limit <= 0 || w.Stored <= limit {
+	if w.Stored, err = w.d.store.countEntries(ctx, stored); err != nil || limit <= 0 || w.Stored <= limit {
 		return err
 	}
 	stored.Limit, stored.OldestFirst = limit, false
-	newest, err := w.d.store.list(ctx, stored)
+	newest, err := w.d.store.listEntries(ctx, stored)
 	if err != nil || len(newest) == 0 {
 		return err
 	}
@@ -161,15 +159,15 @@ func (w *Watch) begin(ctx context.Context) error {
 	return nil
 }
 
-// Next waits for entries and returns them, a page at most. It looks into the archive every Config.WatchEvery at most.
-// Errors: ErrClosed when the dispatcher ends, the context's, the database's.
+// Next waits for entries and returns them, at most one page. It reads the archive at most every Config.WatchEvery. Errors: ErrClosed when the
+// dispatcher ends, the context's, the database's.
 func (w *Watch) Next(ctx context.Context) (News, error) {
 	for {
-		if err := w.pause(ctx); err != nil {
+		if err := w.waitInterval(ctx); err != nil {
 			return News{}, err
 		}
-		changed := w.d.watches.news()
-		news, err := w.look(ctx)
+		changed := w.d.watches.changes()
+		news, err := w.readPage(ctx)
 		if err != nil || news.Missed != nil || len(news.Entries) > 0 {
 			return news, err
 		}
@@ -183,8 +181,8 @@ func (w *Watch) Next(ctx context.Context) (News, error) {
 	}
 }
 
-// pause keeps a watch from reading for every single commit.
-func (w *Watch) pause(ctx context.Context) error {
+// waitInterval limits the rate of archive reads.
+func (w *Watch) waitInterval(ctx context.Context) error {
 	wait := time.Duration(0)
 	if !w.read.IsZero() {
 		wait = w.d.cfg.WatchEvery - time.Since(w.read)
@@ -202,24 +200,24 @@ func (w *Watch) pause(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// look reads the next page, up to the head that the archive has before it.
-func (w *Watch) look(ctx context.Context) (news News, err error) {
+// readPage reads the next page, up to the head of the archive before the read.
+func (w *Watch) readPage(ctx context.Context) (news News, err error) {
 	news.Missed = w.gap
-	head, err := w.d.store.newest(ctx)
+	head, err := w.d.store.newestEntry(ctx)
 	if err != nil {
 		return News{}, err
 	}
 	if head > w.pos {
 		page := w.q
 		page.After, page.upTo, page.Limit = w.pos, head, watchPage
-		if news.Entries, err = w.d.store.list(ctx, page); err != nil {
+		if news.Entries, err = w.d.store.listEntries(ctx, page); err != nil {
 			return News{}, err
 		}
 	}
-	// Asked after reading: what was taken meanwhile counts, what is taken from now on does not.
-	if taken := w.d.watches.taken(&w.q); taken > max(w.pos, w.told) {
-		news.Missed = &Missed{max(w.pos, w.told) + 1, taken}
-		w.told = taken
+	// Queried after reading: removals before the read count, later ones do not.
+	if taken := w.d.watches.newestDropped(&w.q); taken > max(w.pos, w.lastReported) {
+		news.Missed = &Missed{max(w.pos, w.lastReported) + 1, taken}
+		w.lastReported = taken
 	}
 	w.gap = nil
 	if n := len(news.Entries); n == watchPage {
@@ -230,7 +228,7 @@ func (w *Watch) look(ctx context.Context) (news News, err error) {
 	return news, nil
 }
 
-// watchPage is how many entries a watch reads at once.
+// watchPage is the number of entries per read of a watch.
 const watchPage = 200
 
 // Close ends the watch.
@@ -242,16 +240,15 @@ func (w *Watch) Close() {
 	})
 }
 
-// Ended is closed when no more will come, because the dispatcher ends.
+// Ended is closed when the dispatcher ends and no further entries will follow.
 func (w *Watch) Ended() <-chan struct{} { return w.d.watching.Done() }
 
-// Watches is how many are open.
+// Watches returns the number of open watches.
 func (d *Dispatcher) Watches() int {
 	d.watches.mu.Lock()
 	defer d.watches.mu.Unlock()
 	return d.watches.open
 }
 
-// EndWatches ends all watches with ErrClosed and lets no new ones begin, so that those who wait in them can go before the
-// dispatcher does.
+// EndWatches ends all watches with ErrClosed and rejects new ones, so that callers blocked in Next return before the dispatcher closes.
 func (d *Dispatcher) EndWatches() { d.watches.end() }

@@ -11,20 +11,20 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// A watch that is broken off again and again while deliveries end has each once, in order, and nobody else's.
-func TestWatchGoesOnWithoutHoles(t *testing.T) {
+// A watch that is interrupted repeatedly while deliveries end returns each entry of its session once, in order.
+func TestWatchResumesWithoutGaps(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		w := openWorld(t, db, Config{WatchEvery: time.Millisecond})
-		w.sink(&recorder{}, Policy{})
+		w.addSink(&recorder{}, Policy{})
 		const sessions, each = 4, 60
 		for i := range sessions {
-			w.put(everything(fmt.Sprint("s", i)))
+			w.putTargets(allEvents(fmt.Sprint("s", i)))
 		}
 		var writers sync.WaitGroup
 		for i := range sessions {
 			writers.Go(func() {
 				for range each {
-					w.append(fmt.Sprint("s", i), "message", 1)
+					w.appendEvents(fmt.Sprint("s", i), "message", 1)
 				}
 			})
 		}
@@ -42,13 +42,13 @@ func TestWatchGoesOnWithoutHoles(t *testing.T) {
 			if err != nil || news.Missed != nil {
 				t.Fatalf("after %d: %+v, %v", len(seen), news.Missed, err)
 			}
-			// As if the connection had ended in the middle.
+			// Simulates a connection that ended in the middle.
 			some := news.Entries[:(len(news.Entries)+1)/2]
 			seen = append(seen, some...)
 			q.After, q.Since = some[len(some)-1].ID, time.Time{}
 		}
 		writers.Wait()
-		want := w.list(Query{Sessions: q.Sessions, OldestFirst: true, Limit: 1000})
+		want := w.listEntries(Query{Sessions: q.Sessions, OldestFirst: true, Limit: 1000})
 		if len(want) != 2*each || len(seen) != len(want) {
 			t.Fatalf("%d seen, %d stored", len(seen), len(want))
 		}
@@ -66,11 +66,11 @@ func TestWatchGoesOnWithoutHoles(t *testing.T) {
 func TestWatchBegins(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{WatchEvery: time.Millisecond})
 	sink := &recorder{}
-	w.sink(sink, Policy{})
-	w.put(everything("shop"))
-	w.append("shop", "message", 10)
-	eventually(t, "the deliveries", func() bool { return len(w.list(Query{})) == 10 })
-	stored := w.list(Query{OldestFirst: true})
+	w.addSink(sink, Policy{})
+	w.putTargets(allEvents("shop"))
+	w.appendEvents("shop", "message", 10)
+	eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 10 })
+	stored := w.listEntries(Query{OldestFirst: true})
 	for _, c := range []struct {
 		name   string
 		q      Query
@@ -104,11 +104,11 @@ func TestWatchBegins(t *testing.T) {
 	}
 }
 
-// Who reads too slowly is told what retention took, and holds nobody up.
+// A slow reader receives the ids removed by retention as Missed, and does not delay deliveries.
 func TestWatchIsTooSlow(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{WatchEvery: time.Millisecond, MaxDelivered: 5, MaxWatches: 1})
-	w.sink(&recorder{}, Policy{})
-	w.put(everything("shop"))
+	w.addSink(&recorder{}, Policy{})
+	w.putTargets(allEvents("shop"))
 	watch, err := w.Watch(t.Context(), Query{})
 	if err != nil {
 		t.Fatal(err)
@@ -116,17 +116,17 @@ func TestWatchIsTooSlow(t *testing.T) {
 	if _, err := w.Watch(t.Context(), Query{}); !errors.Is(err, ErrTooManyWatches) {
 		t.Errorf("a second watch: %v", err)
 	}
-	w.append("shop", "message", 20)
-	eventually(t, "the deliveries", func() bool { return len(w.list(Query{})) == 20 })
+	w.appendEvents("shop", "message", 20)
+	eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 20 })
 	if err := w.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	left := w.list(Query{OldestFirst: true})
+	left := w.listEntries(Query{OldestFirst: true})
 	news, err := watch.Next(t.Context())
 	if err != nil || len(left) != 5 || news.Missed == nil || news.Missed.To != left[0].ID-1 || len(news.Entries) != 5 {
 		t.Fatalf("%d left, got %+v, %v", len(left), news, err)
 	}
-	// The same from before, and after a restart.
+	// The same with a start in the past, and after a restart.
 	watch.Close()
 	for range 2 {
 		if watch, err = w.Watch(t.Context(), Query{After: 1}); err != nil {
@@ -137,7 +137,7 @@ func TestWatchIsTooSlow(t *testing.T) {
 		}
 		watch.Close()
 		w.close()
-		w.open(Config{})
+		w.openDispatcher(Config{})
 	}
 	if watch, err = w.Watch(t.Context(), Query{}); err != nil {
 		t.Fatal(err)
@@ -158,24 +158,24 @@ func TestPrune(t *testing.T) {
 		var mu sync.Mutex
 		clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 		w := openWorld(t, db, Config{Now: clock, SweepEvery: time.Hour})
-		w.sink(&recorder{answer: refuseBad}, Policy{})
-		w.put(everything("shop"))
-		w.append("shop", "message", 3)
-		w.append("shop", "bad", 1)
-		eventually(t, "the deliveries", func() bool { return len(w.list(Query{})) == 4 })
+		w.addSink(&recorder{answer: refuseBad}, Policy{})
+		w.putTargets(allEvents("shop"))
+		w.appendEvents("shop", "message", 3)
+		w.appendEvents("shop", "bad", 1)
+		eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 4 })
 		mu.Lock()
 		now = now.Add(3 * time.Hour)
 		mu.Unlock()
-		w.append("shop", "message", 1)
-		eventually(t, "the newest", func() bool { return len(w.list(Query{})) == 5 })
+		w.appendEvents("shop", "message", 1)
+		eventually(t, "the newest", func() bool { return len(w.listEntries(Query{})) == 5 })
 		for _, c := range []struct {
 			older time.Duration
 			gone  int
 			left  int
 		}{{0, 0, 5}, {4 * time.Hour, 0, 5}, {2 * time.Hour, 3, 2}} {
 			p, err := w.Prune(t.Context(), c.older)
-			if err != nil || p.Entries != c.gone || len(w.list(Query{})) != c.left {
-				t.Fatalf("older than %s: %+v, %d left, %v", c.older, p, len(w.list(Query{})), err)
+			if err != nil || p.Entries != c.gone || len(w.listEntries(Query{})) != c.left {
+				t.Fatalf("older than %s: %+v, %d left, %v", c.older, p, len(w.listEntries(Query{})), err)
 			}
 		}
 		mu.Lock()
@@ -187,20 +187,20 @@ func TestPrune(t *testing.T) {
 	})
 }
 
-// Retention of one kind of entries hides none of another kind, which is kept for longer, and none that was read before.
+// Retention of one kind of entries hides no entry of another kind with a longer retention, and no entry that was read before.
 func TestWatchPastRetention(t *testing.T) {
 	w := openWorld(t, openDatabase(t, t.TempDir()+"/dispatch.db"), Config{WatchEvery: time.Millisecond, MaxDelivered: 1})
-	w.sink(&recorder{answer: refuseBad}, Policy{})
-	w.put(everything("shop"))
+	w.addSink(&recorder{answer: refuseBad}, Policy{})
+	w.putTargets(allEvents("shop"))
 	watch, err := w.Watch(t.Context(), Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { watch.Close() }()
 	const dead = watchPage + 10
-	w.append("shop", "bad", dead)
-	w.append("shop", "message", 3)
-	eventually(t, "the deliveries", func() bool { return len(w.list(Query{Status: Delivered})) == 3 })
+	w.appendEvents("shop", "bad", dead)
+	w.appendEvents("shop", "message", 3)
+	eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 3 })
 	if err := w.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestWatchPastRetention(t *testing.T) {
 		}
 		return news
 	}
-	// One that was open has all that is left, and is told once that there was more.
+	// An open watch returns all remaining entries, and reports once that there were more.
 	news := next()
 	if news.Missed == nil || *news.Missed != (Missed{1, dead + 2}) || len(news.Entries) != watchPage {
 		t.Fatalf("%d entries, missed %+v", len(news.Entries), news.Missed)
@@ -246,11 +246,11 @@ func TestWatchPastRetention(t *testing.T) {
 			}
 		}
 	}
-	// Nobody who has read everything, or begins now, is told of what is gone, when nothing is left at all either.
+	// A reader that has read everything, or begins now, receives no Missed, even if the archive is empty.
 	if _, err := w.Prune(t.Context(), time.Nanosecond); err != nil {
 		t.Fatal(err)
 	}
-	for len(w.list(Query{})) > 0 {
+	for len(w.listEntries(Query{})) > 0 {
 		if _, err := w.Delete(t.Context(), Query{Limit: 1000}); err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestWatchPastRetention(t *testing.T) {
 		if watch, err = w.Watch(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
-		w.append("shop", "message", 1)
+		w.appendEvents("shop", "message", 1)
 		if news := next(); news.Missed != nil || len(news.Entries) != 1 {
 			t.Errorf("%+v: %d entries, missed %+v", q, len(news.Entries), news.Missed)
 		}

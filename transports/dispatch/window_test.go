@@ -12,30 +12,30 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// backlogged is a world whose target has n events to catch up with.
-func backlogged(t *testing.T, db *dbutil.Database, s Sink, p Policy, n int) *world {
+// newBackloggedWorld returns a world whose target has n events to catch up with.
+func newBackloggedWorld(t *testing.T, db *dbutil.Database, s Sink, p Policy, n int) *world {
 	t.Helper()
 	w := openWorld(t, db, Config{})
-	w.sink(&recorder{}, p)
-	w.put(everything("a"))
+	w.addSink(&recorder{}, p)
+	w.putTargets(allEvents("a"))
 	w.close()
-	w.append("a", "Message", n)
-	w.open(Config{})
-	w.sink(s, p)
-	w.put(everything("a"))
+	w.appendEvents("a", "Message", n)
+	w.openDispatcher(Config{})
+	w.addSink(s, p)
+	w.putTargets(allEvents("a"))
 	return w
 }
 
-// batcher records what it gets at once, and answers what the test says.
-type batcher struct {
+// batchSink records each batch, and returns the configured result.
+type batchSink struct {
 	recorder
-	answerAll func(all []Delivery) (taken int, err error) // nil = it takes all
+	answerAll func(all []Delivery) (taken int, err error) // nil = accepts all
 
 	mu    sync.Mutex
 	calls [][]uint64
 }
 
-func (b *batcher) DeliverAll(ctx context.Context, t Target, all []Delivery) (taken, code int, err error) {
+func (b *batchSink) DeliverAll(ctx context.Context, t Target, all []Delivery) (taken, code int, err error) {
 	taken = len(all)
 	if b.answerAll != nil {
 		taken, err = b.answerAll(all)
@@ -53,29 +53,29 @@ func (b *batcher) DeliverAll(ctx context.Context, t Target, all []Delivery) (tak
 	return taken, 200, err
 }
 
-func (b *batcher) batches() [][]uint64 {
+func (b *batchSink) recordedBatches() [][]uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.calls)
 }
 
-// ordered fails the test unless all of n events came once, in order.
-func ordered(t *testing.T, seen []attempt, n int) {
+// requireOrdered fails the test unless all n events arrived once, in order.
+func requireOrdered(t *testing.T, seen []attempt, n int) {
 	t.Helper()
 	want := make([]uint64, n)
 	for i := range want {
 		want[i] = uint64(i + 1)
 	}
-	if got := offsets(seen); !slices.Equal(got, want) {
-		t.Errorf("came as %v", got)
+	if got := attemptOffsets(seen); !slices.Equal(got, want) {
+		t.Errorf("received as %v", got)
 	}
 }
 
-// What a crash can repeat is less than 1 % of what a lane has sent in a row, and one event.
+// A crash repeats less than 1 % of the events that a lane has sent in a row, plus one event.
 func TestWindowShare(t *testing.T) {
 	p := Policy{}.withDefaults()
 	for row, want := range map[int]int{0: 1, 1: 1, 127: 1, 128: 2, 1000: 8, 1919: 15, 1920: 16, 1_000_000: 16} {
-		if got := p.window(row); got != want {
+		if got := p.windowSize(row); got != want {
 			t.Errorf("%d after %d, want %d", got, row, want)
 		}
 	}
@@ -84,34 +84,34 @@ func TestWindowShare(t *testing.T) {
 // The window of a lane that catches up grows from a single event up to the policy's size.
 func TestWindowGrows(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
-		b := &batcher{}
-		w := backlogged(t, db, b, Policy{Window: 8, WindowShare: 1}, 30)
-		b.await(t, 30)
-		eventually(t, "the end", func() bool { return len(w.list(Query{})) == 30 })
-		ordered(t, b.seen(), 30)
+		b := &batchSink{}
+		w := newBackloggedWorld(t, db, b, Policy{Window: 8, WindowShare: 1}, 30)
+		b.awaitAttempts(t, 30)
+		eventually(t, "the end", func() bool { return len(w.listEntries(Query{})) == 30 })
+		requireOrdered(t, b.recordedAttempts(), 30)
 		want := [][]uint64{{2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15}, {16, 17, 18, 19, 20, 21, 22, 23}, {24, 25, 26, 27, 28, 29, 30}}
-		if got := b.batches(); !slices.EqualFunc(got, want, slices.Equal) {
+		if got := b.recordedBatches(); !slices.EqualFunc(got, want, slices.Equal) {
 			t.Errorf("windows %v", got)
 		}
 		if st := w.Stats()[0]; st.Attempts != 30 || st.Retries != 0 {
 			t.Errorf("%+v", st)
 		}
-		entries := w.list(Query{OldestFirst: true})
+		entries := w.listEntries(Query{OldestFirst: true})
 		if len(entries) != 30 || entries[29].Offset != 30 || entries[29].Attempts != 1 || entries[29].Code != 200 {
 			t.Errorf("%d entries, the last %+v", len(entries), entries[len(entries)-1])
 		}
 	})
 }
 
-// A failure in the middle of a window: what went before is stored at once and not sent again, not even after a restart; the
-// one that failed is tried alone, with its own attempts, and what follows waits for it.
+// A failure in the middle of a window: the deliveries before it are stored immediately and not repeated, even after a restart; the failed one is
+// retried alone, with its own attempts, and the following ones wait for it.
 func TestWindowFails(t *testing.T) {
 	for _, together := range []bool{true, false} {
 		t.Run(fmt.Sprint("together=", together), func(t *testing.T) {
 			onEach(t, func(t *testing.T, db *dbutil.Database) {
 				const bad = 10
 				no := errors.New("no")
-				b := &batcher{}
+				b := &batchSink{}
 				b.answerAll = func(all []Delivery) (int, error) {
 					if i := slices.IndexFunc(all, func(d Delivery) bool { return d.Event.Offset == bad }); i >= 0 {
 						return i, no
@@ -129,7 +129,7 @@ func TestWindowFails(t *testing.T) {
 					s = struct{ Sink }{b}
 				}
 				p := Policy{MaxAttempts: 3, BackoffBase: 300 * time.Millisecond, Window: 8, WindowShare: 1}
-				w := backlogged(t, db, s, p, 20)
+				w := newBackloggedWorld(t, db, s, p, 20)
 				eventually(t, "the failure", func() bool {
 					live := w.Live(nil)
 					return len(live) == 1 && live[0].Offset == bad && live[0].Attempts == 1 && !live[0].Active
@@ -138,20 +138,20 @@ func TestWindowFails(t *testing.T) {
 					t.Errorf("%+v", st)
 				}
 				w.close() // while it waits for its second attempt
-				if got := len(w.list(Query{Status: Delivered})); got != bad-1 {
+				if got := len(w.listEntries(Query{Status: Delivered})); got != bad-1 {
 					t.Errorf("%d entries are stored of %d", got, bad-1)
 				}
-				before := len(b.seen())
-				w.open(Config{})
-				w.sink(s, p)
-				w.put(everything("a"))
+				before := len(b.recordedAttempts())
+				w.openDispatcher(Config{})
+				w.addSink(s, p)
+				w.putTargets(allEvents("a"))
 				eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 20-bad })
-				for _, a := range b.seen()[before:] {
+				for _, a := range b.recordedAttempts()[before:] {
 					if a.offset < bad {
 						t.Errorf("%d was sent again", a.offset)
 					}
 				}
-				dead := w.list(Query{Status: DeadLetter})
+				dead := w.listEntries(Query{Status: DeadLetter})
 				if len(dead) != 1 || dead[0].Offset != bad || dead[0].Attempts != 3 || dead[0].Error != "no" {
 					t.Errorf("%+v", dead)
 				}
@@ -159,49 +159,49 @@ func TestWindowFails(t *testing.T) {
 					t.Errorf("body %s, %v", body, err)
 				}
 				var came []uint64
-				for _, o := range offsets(b.seen()) {
+				for _, o := range attemptOffsets(b.recordedAttempts()) {
 					if o != bad {
 						came = append(came, o)
 					}
 				}
 				if len(came) != 19 || !slices.IsSorted(came) {
-					t.Errorf("came as %v", came)
+					t.Errorf("received as %v", came)
 				}
 			})
 		})
 	}
 }
 
-// A Batcher that takes nothing and gives no reason holds its lane like any failure.
-func TestWindowTakesNothing(t *testing.T) {
+// A Batcher that delivers nothing without an error is treated as a failure of its lane.
+func TestBatchDeliversNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
-		b := &batcher{answerAll: func([]Delivery) (int, error) { return 0, nil }}
-		w := backlogged(t, db, b, Policy{BackoffBase: time.Millisecond, WindowShare: 1}, 5)
+		b := &batchSink{answerAll: func([]Delivery) (int, error) { return 0, nil }}
+		w := newBackloggedWorld(t, db, b, Policy{BackoffBase: time.Millisecond, WindowShare: 1}, 5)
 		eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 5 })
-		ordered(t, b.seen(), 5)
+		requireOrdered(t, b.recordedAttempts(), 5)
 	})
 }
 
-// A window ends when its time is up: of a slow target nothing waits long for its end to be stored.
+// A window ends when its time is up: outcomes of a slow target are stored soon.
 func TestWindowTime(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, w *world) {
 		r := &recorder{answer: func(context.Context, Target, *Delivery) (int, error) {
 			time.Sleep(30 * time.Millisecond)
 			return 200, nil
 		}}
-		w.sink(r, Policy{WindowTime: 50 * time.Millisecond, WindowShare: 1})
-		w.put(everything("a"))
-		w.append("a", "Message", 12)
+		w.addSink(r, Policy{WindowTime: 50 * time.Millisecond, WindowShare: 1})
+		w.putTargets(allEvents("a"))
+		w.appendEvents("a", "Message", 12)
 		most := 0
 		for delivered := 0; delivered < 12; {
 			time.Sleep(10 * time.Millisecond)
 			delivered = int(w.Stats()[0].Delivered)
-			stored := len(w.list(Query{}))
+			stored := len(w.listEntries(Query{}))
 			most = max(most, delivered-stored)
 		}
 		if most > 2 {
 			t.Errorf("%d deliveries had ended and were not stored", most)
 		}
-		ordered(t, r.seen(), 12)
+		requireOrdered(t, r.recordedAttempts(), 12)
 	})
 }

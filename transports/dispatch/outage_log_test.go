@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The log has the first failure and the recovery of each outlet's key and of each target that a session set up, and a warning
-// when the events of the operator's are held.
+// The log has the first failure and the recovery of each outlet's key and of each target that a session configured, and a warning when the events of
+// the operator's targets are held.
 func TestOutagesAreLogged(t *testing.T) {
 	var text bytes.Buffer
 	inBubble(t, Config{Log: slog.New(slog.NewTextHandler(&text, nil))}, func(t *testing.T, w *world) {
@@ -24,14 +24,14 @@ func TestOutagesAreLogged(t *testing.T) {
 			}
 			return 200, nil
 		}}
-		w.sink(r, Policy{BackoffBase: time.Second, BackoffCap: time.Second, BreakerFailures: 3, BreakerPause: 30 * time.Second})
+		w.addSink(r, Policy{BackoffBase: time.Second, BackoffCap: time.Second, BreakerFailures: 3, BreakerPause: 30 * time.Second})
 		for session, key := range map[string]string{"a": "shared", "b": "shared", "c": "shared", "mine": ""} {
-			target := everything(session)
+			target := allEvents(session)
 			if target.Key = key; key != "" {
 				target.Outlet = "test"
 			}
-			w.put(target)
-			w.append(session, "Message", 2)
+			w.putTargets(target)
+			w.appendEvents(session, "Message", 2)
 		}
 		check := func(what string, want map[string]int) {
 			t.Helper()
@@ -40,7 +40,7 @@ func TestOutagesAreLogged(t *testing.T) {
 			for part, n := range want {
 				total += n
 				if got := strings.Count(text.String(), part); got != n {
-					t.Errorf("%s: %q is there %d times, want %d: %q", what, part, got, n, lines)
+					t.Errorf("%s: %q is logged %d times, want %d: %q", what, part, got, n, lines)
 				}
 			}
 			if len(lines) != total {
@@ -61,7 +61,7 @@ func TestOutagesAreLogged(t *testing.T) {
 	})
 }
 
-// A target that answers with errors is logged too, and one that fails now and then once a minute.
+// A target that responds with errors is logged too, and one that fails intermittently once a minute.
 func TestFlappingTargetLogsOncePerMinute(t *testing.T) {
 	var text bytes.Buffer
 	inBubble(t, Config{Log: slog.New(slog.NewTextHandler(&text, nil))}, func(t *testing.T, w *world) {
@@ -72,10 +72,10 @@ func TestFlappingTargetLogsOncePerMinute(t *testing.T) {
 			}
 			return 200, nil
 		}}
-		w.sink(r, Policy{BackoffBase: time.Millisecond, BackoffCap: time.Millisecond})
-		w.put(everything("a"))
+		w.addSink(r, Policy{BackoffBase: time.Millisecond, BackoffCap: time.Millisecond})
+		w.putTargets(allEvents("a"))
 		for range 60 {
-			w.append("a", "Message", 1)
+			w.appendEvents("a", "Message", 1)
 			sleep(2 * time.Second)
 		}
 		failed, recovered := strings.Count(text.String(), "delivery failed"), strings.Count(text.String(), "target recovered")
@@ -85,7 +85,7 @@ func TestFlappingTargetLogsOncePerMinute(t *testing.T) {
 	})
 }
 
-// A released target gets its next attempt at once: past an open breaker, and in the pause before a retry.
+// A released target gets its next attempt immediately: past an open breaker, and during the pause before a retry.
 func TestReleaseTargetSendsHeldEventsAtOnce(t *testing.T) {
 	for name, failure := range map[string]error{
 		"unreachable": Unreachable(errors.New("connection refused")), "errors": errors.New("status 500"), "refused": Refused(errors.New("credentials")),
@@ -100,16 +100,16 @@ func TestReleaseTargetSendsHeldEventsAtOnce(t *testing.T) {
 					}
 					return 200, nil
 				}}
-				w.sink(r, Policy{BackoffBase: time.Hour, BackoffCap: time.Hour, BreakerFailures: 1, BreakerPause: time.Hour, MaxAge: 24 * time.Hour})
-				w.put(everything("a"), everything("b"))
-				w.append("a", "Message", 3)
+				w.addSink(r, Policy{BackoffBase: time.Hour, BackoffCap: time.Hour, BreakerFailures: 1, BreakerPause: time.Hour, MaxAge: 24 * time.Hour})
+				w.putTargets(allEvents("a"), allEvents("b"))
+				w.appendEvents("a", "Message", 3)
 				sleep(time.Second)
 				broken.Store(false)
 				sleep(time.Second)
 				if live := w.Live([]string{"a"}); len(live) != 1 {
 					t.Fatalf("pending before the release: %v", live)
 				}
-				w.ReleaseTarget("test", everything("a").ID)
+				w.ReleaseTarget("test", allEvents("a").ID)
 				w.ReleaseTarget("test", "no-such-target")
 				w.ReleaseTarget("no-such-transport", "x")
 				sleep(time.Second)
