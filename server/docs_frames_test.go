@@ -18,7 +18,7 @@ type frameClient struct {
 	// epochs of the sessions, from the latest reply of conn.hello.
 	epochs map[string]string
 	// held are frames that were received and not yet shown by the page.
-	held []object
+	held []any
 }
 
 // runFrames runs a block of frames. Lines with --> are sent; conn.hello opens a connection. TOKEN stands for the token of the
@@ -75,7 +75,7 @@ var elided = regexp.MustCompile(`([,{\[])\s*\.\.\.`)
 
 func (w *docWorld) receiveFrame(b *doctest.Block, frame string) {
 	w.t.Helper()
-	var want object
+	var want any
 	filled := elided.ReplaceAllStringFunc(frame, func(m string) string {
 		if m[0] == '[' {
 			return `["..."`
@@ -92,6 +92,7 @@ func (w *docWorld) receiveFrame(b *doctest.Block, frame string) {
 		}
 	}
 	w.client.held = nil
+	wantID := idOf(want)
 	for {
 		ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 		_, raw, err := w.client.ws.Read(ctx)
@@ -99,24 +100,39 @@ func (w *docWorld) receiveFrame(b *doctest.Block, frame string) {
 		if err != nil {
 			w.t.Fatalf("%s:%d: %v; never received %s", b.Page, b.Line, err, frame)
 		}
-		var got object
+		var got any
 		if err := json.Unmarshal(raw, &got); err != nil {
 			w.t.Fatal(err)
 		}
 		w.client.learnEpochs(got)
+		gotID := idOf(got)
 		switch {
 		case matches(want, got, ""):
 			return
-		case want["id"] != nil && got["id"] == want["id"]:
+		case wantID != nil && gotID == wantID:
 			w.t.Fatalf("%s:%d: received %s, the page has %s", b.Page, b.Line, raw, frame)
-		case want["id"] != nil || got["id"] != nil:
+		case wantID != nil || gotID != nil:
 			w.client.held = append(w.client.held, got)
 		}
 	}
 }
 
-func (c *frameClient) learnEpochs(frame object) {
-	result, _ := frame["result"].(object)
+// idOf returns the id of a reply, or of the first one of a batch; nil for notifications.
+func idOf(frame any) any {
+	switch frame := frame.(type) {
+	case object:
+		return frame["id"]
+	case []any:
+		if len(frame) > 0 {
+			return idOf(frame[0])
+		}
+	}
+	return nil
+}
+
+func (c *frameClient) learnEpochs(frame any) {
+	reply, _ := frame.(object)
+	result, _ := reply["result"].(object)
 	sessions, _ := result["sessions"].([]any)
 	for _, s := range sessions {
 		if s, ok := s.(object); ok {

@@ -18,7 +18,7 @@ import (
 // examples and tests.
 var otherNames = []string{
 	"-url", "-token", "-to", "-wait", "-help", "-short", "-run", "-race",
-	"conn.drain", "conn.position", "events.gap", // notifications
+	"conn.drain", "conn.position", "events.gap", "conn.progress", // notifications
 	"WAYSTATION_URL", "WAYSTATION_TOKEN", "WAYSTATION_TEST_ALL", "WAYSTATION_LOAD", "WAYSTATION_", "GLOBAL_S3_", "GLOBAL_",
 }
 
