@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -91,9 +92,7 @@ type mount struct {
 // table is a dialect with its routes ready to be found.
 type table struct {
 	*Dialect
-	mux     *http.ServeMux
-	paths   *http.ServeMux // every path under all methods, to tell a wrong method from a wrong path
-	allowed map[string][]string
+	router  router
 	openAPI []byte
 }
 
@@ -135,55 +134,26 @@ func (s *Shim) Dialects() []*Dialect { return s.dialects }
 const openAPIPath = "/openapi.json"
 
 func (s *Shim) tableOf(d *Dialect) (t *table, err error) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			err = fmt.Errorf("%v", problem) // net/http panics on patterns that contradict each other
-		}
-	}()
-	t = &table{Dialect: d, mux: http.NewServeMux(), paths: http.NewServeMux(), allowed: map[string][]string{}}
+	t = &table{Dialect: d}
 	for i := range d.Routes {
 		route := &d.Routes[i]
-		t.mux.Handle(route.Method+" "+route.Path, handlerOf{s, t, route})
-		t.allow(route.Path, route.Method)
+		t.router.add(route.Method, route.Path, handlerOf{s, t, route})
 	}
 	if t.openAPI, err = OpenAPI(d); err != nil {
 		return nil, err
 	}
-	t.mux.HandleFunc("GET "+openAPIPath, func(w http.ResponseWriter, r *http.Request) {
+	t.router.add(http.MethodGet, openAPIPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = (&Reply{Body: t.openAPI, ContentType: "application/json"}).write(w, r)
-	})
-	t.allow(openAPIPath, http.MethodGet)
-	return t, nil
-}
-
-// allow notes that a path has a method. Documents name the same parameter differently under different methods.
-func (t *table) allow(path, method string) {
-	n := 0
-	path = pathParam.ReplaceAllStringFunc(path, func(string) string {
-		n++
-		return fmt.Sprintf("{p%d}", n)
-	})
-	if t.allowed[path] == nil {
-		t.paths.HandleFunc(path, func(http.ResponseWriter, *http.Request) {})
-	}
-	t.allowed[path] = append(t.allowed[path], method)
-	if method == http.MethodGet {
-		t.allowed[path] = append(t.allowed[path], http.MethodHead)
-	}
-}
-
-// methods lists what the path of a request can be asked with; nil = there is no such path.
-func (t *table) methods(r *http.Request) []string {
-	_, pattern := t.paths.Handler(r)
-	return t.allowed[pattern]
+	}))
+	return t, t.router.build()
 }
 
 // ServeHTTP finds the dialect and the route of a request. Of mounts within each other the inner one is asked first.
 func (s *Shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := tidy(r.URL.EscapedPath())
+	escaped := path.Clean(r.URL.EscapedPath()) // doubled slashes and one at the end come from clients that join addresses
 	var unserved func()
 	for _, m := range s.mounts {
-		rest, under := strings.CutPrefix(path, m.prefix)
+		rest, under := strings.CutPrefix(escaped, m.prefix)
 		if !under || !strings.HasPrefix(rest, "/") {
 			continue
 		}
@@ -203,17 +173,6 @@ func (s *Shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	unserved()
-}
-
-// tidy removes what clients add to paths by gluing addresses together: doubled slashes and one at the end.
-func tidy(path string) string {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	if len(path) > 1 {
-		path = strings.TrimSuffix(path, "/")
-	}
-	return path
 }
 
 // rebased is the request as seen from below a mount.
@@ -239,7 +198,7 @@ func (m *mount) serve(s *Shim, w http.ResponseWriter, r *http.Request) bool {
 	var others *table    // has the path under other methods
 	var allowed []string // by any of them
 	for _, t := range m.dialects {
-		methods := t.methods(r)
+		methods := t.router.allowed(r.URL.EscapedPath())
 		allowed = append(allowed, methods...)
 		if slices.Contains(methods, r.Method) {
 			having = append(having, t)
@@ -249,9 +208,9 @@ func (m *mount) serve(s *Shim, w http.ResponseWriter, r *http.Request) bool {
 	}
 	switch {
 	case len(having) == 1:
-		having[0].mux.ServeHTTP(w, r)
+		having[0].router.serve(w, r)
 	case len(having) > 1:
-		s.choose(r, having).mux.ServeHTTP(w, r)
+		s.choose(r, having).router.serve(w, r)
 	case others != nil:
 		s.missing(w, r, others, allowed)
 	default:
