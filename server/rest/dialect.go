@@ -77,6 +77,7 @@ type Route struct {
 	opts    options
 	request *plan
 	result  reflect.Type
+	answer  *answerPlan // of a route made by Pass
 	serve   func(x *Exchange, request any) (any, error)
 }
 
@@ -89,6 +90,10 @@ type options struct {
 	failText  string
 	bodyText  string
 	family    string
+	with      Params
+	from      string
+	says      string
+	onError   func(error) error
 }
 
 // Option changes how a route is served.

@@ -10,13 +10,16 @@ import (
 )
 
 func chatRoutes() []rest.Route {
+	const presenceSet = "Chat presence set successfuly" //nolint:misspell // callers compare the document's own spelling
 	routes := []rest.Route{
-		rest.Row("POST", "/chat/presence", "presence.setChatState", setPresence, rest.NeedsBody(), rest.FailText("Failure sending chat presence to Whatsapp servers")),
-		rest.Row("POST", "/chat/markread", "chat.markRead", markRead, rest.NeedsBody(), rest.FailText("Failure marking messages as read")),
-		rest.Row("POST", "/chat/react", "message.react", react, rest.NeedsBody(), rest.FailText(sendFailed)),
+		rest.Pass[presenceRequest, details]("POST", "/chat/presence", "presence.setChatState", rest.NeedsBody(), rest.Says(presenceSet),
+			rest.FailText("Failure sending chat presence to Whatsapp servers")),
+		rest.Pass[markReadRequest, details]("POST", "/chat/markread", "chat.markRead", rest.NeedsBody(), rest.Says("Message(s) marked as read"),
+			rest.FailText("Failure marking messages as read"), nameAuthor("Sender")),
+		rest.Pass[reactRequest, reacted]("POST", "/chat/react", "message.react", rest.NeedsBody(), rest.FailText(sendFailed), nameAuthor("Participant")),
 	}
 	for _, kind := range []string{"image", "video", "audio", "document"} {
-		routes = append(routes, rest.Row("POST", "/chat/download"+kind, "media.download", download(kind),
+		routes = append(routes, rest.Pass[downloadRequest, downloaded]("POST", "/chat/download"+kind, "media.download", rest.With(rest.Params{"kind": kind}),
 			rest.NeedsBody(), rest.FailText("Failed to download "+kind+" %s")))
 	}
 	return routes
@@ -28,19 +31,18 @@ type presenceRequest struct {
 	Media string `doc:"audio for recording"`
 }
 
-func setPresence(x *rest.Exchange, in *presenceRequest) (*details, error) {
-	state := in.State
+// Complete implements rest.Completer.
+func (in *presenceRequest) Complete(p rest.Params) error {
 	switch in.Media {
 	case "", "text":
 	case "audio":
-		if state == "composing" {
-			state = "recording"
+		if in.State == "composing" {
+			p["state"] = "recording"
 		}
 	default:
-		return nil, rest.Bad("Media", "", "must be empty or audio")
+		return rest.Bad("Media", "", "must be empty or audio")
 	}
-	const done = "Chat presence set successfuly" //nolint:misspell // callers compare the document's own spelling
-	return &details{done}, x.Call("presence.setChatState", rest.Params{"chat": in.Phone, "state": state}, nil)
+	return nil
 }
 
 type markReadRequest struct {
@@ -49,22 +51,16 @@ type markReadRequest struct {
 	Sender string       `rest:",param=/sender" doc:"their author; needed in groups when the server does not know the messages"`
 }
 
-// nameAuthor returns the failure of an action on a message that the server does not know, and whose author the request does
-// not name either: every message from before the session came here. Other errors stay.
-func nameAuthor(err error, field string) error {
-	var problem *rpc.Error
-	if errors.As(err, &problem) && problem.Code == rpc.CodeNotFound {
-		return rest.Missing(field, "")
-	}
-	return err
-}
-
-func markRead(x *rest.Exchange, in *markReadRequest) (*details, error) {
-	p := rest.Params{"chat": in.Chat, "message_ids": in.ID}
-	if in.Sender != "" {
-		p["sender"] = in.Sender
-	}
-	return &details{"Message(s) marked as read"}, nameAuthor(x.Call("chat.markRead", p, nil), "Sender")
+// nameAuthor reports a field as missing when the server does not know the message that a call is about: messages from before
+// the session was paired need their author. Other errors stay.
+func nameAuthor(field string) rest.Option {
+	return rest.OnError(func(err error) error {
+		var problem *rpc.Error
+		if errors.As(err, &problem) && problem.Code == rpc.CodeNotFound {
+			return rest.Missing(field, "")
+		}
+		return err
+	})
 }
 
 type reactRequest struct {
@@ -75,18 +71,24 @@ type reactRequest struct {
 	Participant string `rest:",param=/sender" doc:"who sent it; needed in groups when the server does not know the message"`
 }
 
-func react(x *rest.Exchange, in *reactRequest) (*sent, error) {
+// Complete implements rest.Completer.
+func (in *reactRequest) Complete(p rest.Params) error {
 	id, own := strings.CutPrefix(in.ID, "me:")
-	p := rest.Params{"chat": in.Phone, "message_id": id, "emoji": in.Body, "from_me": own}
+	in.ID, p["message_id"], p["from_me"] = id, id, own
 	if in.Body == "remove" {
 		p["emoji"] = ""
 	}
-	if in.Participant != "" && !own {
-		p["sender"] = in.Participant
+	if own {
+		delete(p, "sender")
 	}
-	var result struct{ Timestamp time.Time }
-	err := x.Call("message.react", p, &result)
-	return &sent{"Sent", id, result.Timestamp}, nameAuthor(err, "Participant")
+	return nil
+}
+
+// reacted has the id of the message that was reacted to.
+type reacted struct {
+	Details   string    `from:"=Sent"`
+	ID        string    `json:"Id" from:"<Id"`
+	Timestamp time.Time `from:"/timestamp"`
 }
 
 type downloadRequest struct {
@@ -99,33 +101,22 @@ type downloadRequest struct {
 	FileLength    int64  `rest:",required,param=/file_length" doc:"bytes"`
 }
 
-type downloaded struct {
-	Mimetype string
-	Data     string `doc:"data URL"`
+// Complete implements rest.Completer.
+func (in *downloadRequest) Complete(rest.Params) error {
+	if in.URL == "" && in.DirectPath == "" {
+		return rest.Missing("Url", "")
+	}
+	return nil
 }
 
-func download(kind string) func(*rest.Exchange, *downloadRequest) (*downloaded, error) {
-	return func(x *rest.Exchange, in *downloadRequest) (*downloaded, error) {
-		if in.URL == "" && in.DirectPath == "" {
-			return nil, rest.Missing("Url", "")
-		}
-		p := rest.Params{
-			"kind": kind, "media_key": in.MediaKey, "mime_type": in.Mimetype, "file_sha256": in.FileSHA256, "file_length": in.FileLength,
-		}
-		if in.URL != "" {
-			p["url"] = in.URL
-		}
-		if in.DirectPath != "" {
-			p["direct_path"] = in.DirectPath
-		}
-		if in.FileEncSHA256 != "" {
-			p["file_enc_sha256"] = in.FileEncSHA256
-		}
-		var result struct{ Media struct{ Base64 string } }
-		if err := x.Call("media.download", p, &result); err != nil {
-			return nil, err
-		}
-		_, encoded, _ := strings.Cut(result.Media.Base64, ";base64,")
-		return &downloaded{in.Mimetype, "data:" + in.Mimetype + ";base64," + encoded}, nil
-	}
+type downloaded struct {
+	Mimetype string `from:"<Mimetype"`
+	Data     string `from:"/media/base64" doc:"data URL"`
+}
+
+// Finish implements rest.Finisher.
+func (d *downloaded) Finish() error {
+	_, encoded, _ := strings.Cut(d.Data, ";base64,")
+	d.Data = "data:" + d.Mimetype + ";base64," + encoded
+	return nil
 }

@@ -51,7 +51,11 @@ type badField struct {
 }
 
 func success(_ *rest.Exchange, result any) any {
-	return envelope{Code: http.StatusOK, Data: result, Success: true}
+	e := envelope{Code: http.StatusOK, Data: result, Success: true}
+	if p, ok := result.(*servedPicture); ok {
+		return barePicture{e, p.picture}
+	}
+	return e
 }
 
 const undecodable = "Could not decode Payload"

@@ -1,6 +1,8 @@
 package wuzapi
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/waystation/waystation/server/rest"
@@ -8,144 +10,90 @@ import (
 
 func groupRoutes() []rest.Route {
 	return []rest.Route{
-		rest.Row("GET", "/group/list", "group.list", listGroups, rest.FailText("Failed to get group list: %s")),
+		rest.Pass[rest.None, groupsAnswer]("GET", "/group/list", "group.list", rest.With(rest.Params{"refresh": true}), rest.FailText("Failed to get group list: %s")),
 		rest.Row("GET", "/group/invitelink", "group.getInviteLink group.resetInviteLink", inviteLink, rest.FailText("Failed to get group invite link: %s")),
-		rest.Row("GET", "/group/info", "group.get", groupInfo, rest.FailText("Failed to get group info: %s")),
-		rest.Row("POST", "/group/photo", "group.setPicture", setPhoto, rest.NeedsBody(), rest.TakesFiles(), rest.FailText("Failed to set group photo: %s")),
-		rest.Row("POST", "/group/name", "group.setName", setName, rest.NeedsBody(), rest.FailText("Failed to set group name: %s")),
+		rest.Pass[groupRequest, group]("GET", "/group/info", "group.get", rest.From("/group"), rest.FailText("Failed to get group info: %s")),
+		rest.Pass[photoRequest, photoAnswer]("POST", "/group/photo", "group.setPicture", rest.NeedsBody(), rest.TakesFiles(), rest.FailText("Failed to set group photo: %s")),
+		rest.Pass[nameRequest, details]("POST", "/group/name", "group.setName", rest.NeedsBody(), rest.Says("Group Name set successfully"), rest.FailText("Failed to set group name: %s")),
 	}
 }
 
 // group has the keys of the document, and those the real server has beside them.
 type group struct {
-	JID                           string
-	OwnerJID                      string
-	Name                          string
-	NameSetAt                     time.Time
-	NameSetBy                     string
-	Topic                         string
-	TopicID                       string
-	TopicSetAt                    time.Time
-	TopicSetBy                    string
+	JID                           string    `from:"/group"`
+	OwnerJID                      string    `from:"/owner"`
+	Name                          string    `from:"/name"`
+	NameSetAt                     time.Time `from:"/name_set_at"`
+	NameSetBy                     string    `from:"/name_set_by"`
+	Topic                         string    `from:"/description"`
+	TopicID                       string    `from:"/description_id"`
+	TopicSetAt                    time.Time `from:"/description_set_at"`
+	TopicSetBy                    string    `from:"/description_set_by"`
 	TopicDeleted                  bool
-	IsLocked                      bool
-	IsAnnounce                    bool
-	AnnounceVersionID             string
+	IsLocked                      bool   `from:"/locked"`
+	IsAnnounce                    bool   `from:"/announce"`
+	AnnounceVersionID             string `from:"/announce_version_id"`
 	IsEphemeral                   bool
-	DisappearingTimer             int
-	IsIncognito                   bool
-	IsParent                      bool
-	DefaultMembershipApprovalMode string
-	LinkedParentJID               string
-	IsDefaultSubGroup             bool
-	GroupCreated                  time.Time
-	ParticipantVersionID          string
-	Participants                  []participant
-	MemberAddMode                 string
+	DisappearingTimer             int           `from:"/disappearing_seconds"`
+	IsIncognito                   bool          `from:"/is_incognito"`
+	IsParent                      bool          `from:"/is_community"`
+	DefaultMembershipApprovalMode approvalMode  `from:"/join_approval_required"`
+	LinkedParentJID               string        `from:"/community"`
+	IsDefaultSubGroup             bool          `from:"/is_announcement_group"`
+	GroupCreated                  time.Time     `from:"/created_at"`
+	ParticipantVersionID          string        `from:"/participant_version_id"`
+	Participants                  []participant `from:"/participants"`
+	MemberAddMode                 string        `from:"/member_add_mode"`
+}
+
+// Finish implements rest.Finisher.
+func (g *group) Finish() error {
+	g.IsEphemeral = g.DisappearingTimer > 0
+	return nil
 }
 
 type participant struct {
-	JID          string
-	PhoneNumber  string // JID of later versions; empty = the number is not known
-	LID          string
-	IsAdmin      bool
-	IsSuperAdmin bool
-	DisplayName  string
-	Error        int
+	JID          string   `from:"/contact"`
+	PhoneNumber  phoneJID `from:"/phone_number"` // of later versions; empty = the number is not known
+	LID          string   `from:"/lid"`
+	IsAdmin      bool     `from:"/is_admin"`
+	IsSuperAdmin bool     `from:"/is_super_admin"`
+	DisplayName  string   `from:"/display_name"`
+	Error        int      `from:"/error_code"`
 }
 
-// groupObject is what the dialect reads of a group.
-type groupObject struct {
-	Group                string
-	Name                 string
-	NameSetAt            *time.Time `json:"name_set_at"`
-	NameSetBy            *string    `json:"name_set_by"`
-	Description          *string
-	DescriptionID        *string    `json:"description_id"`
-	DescriptionSetAt     *time.Time `json:"description_set_at"`
-	DescriptionSetBy     *string    `json:"description_set_by"`
-	Owner                *string
-	CreatedAt            *time.Time `json:"created_at"`
-	Participants         []participantObject
-	ParticipantVersionID *string `json:"participant_version_id"`
-	Locked               bool
-	Announce             bool
-	AnnounceVersionID    *string `json:"announce_version_id"`
-	DisappearingSeconds  int     `json:"disappearing_seconds"`
-	JoinApprovalRequired bool    `json:"join_approval_required"`
-	MemberAddMode        *string `json:"member_add_mode"`
-	IsCommunity          bool    `json:"is_community"`
-	Community            *string
-	IsAnnouncementGroup  bool `json:"is_announcement_group"`
-	IsIncognito          bool `json:"is_incognito"`
+// approvalMode is "request_required", or empty in groups that people join without an admin's approval.
+type approvalMode string
+
+// UnmarshalJSON reads true or false.
+func (m *approvalMode) UnmarshalJSON(raw []byte) error {
+	if string(raw) == "true" {
+		*m = "request_required"
+	}
+	return nil
 }
 
-type participantObject struct {
-	PhoneNumber  *string `json:"phone_number"`
-	Contact      string
-	LID          *string
-	IsAdmin      bool    `json:"is_admin"`
-	IsSuperAdmin bool    `json:"is_super_admin"`
-	DisplayName  *string `json:"display_name"`
-	ErrorCode    *int    `json:"error_code"`
-}
+// phoneJID is the JID of a phone number.
+type phoneJID string
 
-func shapeGroup(g *groupObject) group {
-	out := group{
-		JID: g.Group, OwnerJID: rest.Deref(g.Owner), Name: g.Name, NameSetAt: rest.Deref(g.NameSetAt), NameSetBy: rest.Deref(g.NameSetBy),
-		Topic: rest.Deref(g.Description), TopicID: rest.Deref(g.DescriptionID), TopicSetAt: rest.Deref(g.DescriptionSetAt), TopicSetBy: rest.Deref(g.DescriptionSetBy),
-		IsLocked: g.Locked, IsAnnounce: g.Announce, AnnounceVersionID: rest.Deref(g.AnnounceVersionID),
-		IsEphemeral: g.DisappearingSeconds > 0, DisappearingTimer: g.DisappearingSeconds, IsIncognito: g.IsIncognito, IsParent: g.IsCommunity,
-		LinkedParentJID: rest.Deref(g.Community), IsDefaultSubGroup: g.IsAnnouncementGroup, GroupCreated: rest.Deref(g.CreatedAt),
-		ParticipantVersionID: rest.Deref(g.ParticipantVersionID), MemberAddMode: rest.Deref(g.MemberAddMode),
-		Participants: make([]participant, 0, len(g.Participants)),
+// UnmarshalJSON reads a number in digits.
+func (j *phoneJID) UnmarshalJSON(raw []byte) error {
+	var number string
+	if err := json.Unmarshal(raw, &number); err != nil {
+		return fmt.Errorf("phone number: %w", err)
 	}
-	if g.JoinApprovalRequired {
-		out.DefaultMembershipApprovalMode = "request_required"
+	if number != "" {
+		*j = phoneJID(number + "@s.whatsapp.net")
 	}
-	for _, p := range g.Participants {
-		out.Participants = append(out.Participants, participant{
-			p.Contact, phoneJID(p.PhoneNumber), rest.Deref(p.LID), p.IsAdmin, p.IsSuperAdmin, rest.Deref(p.DisplayName), rest.Deref(p.ErrorCode),
-		})
-	}
-	return out
-}
-
-// phoneJID is the JID of a number in digits, or empty.
-func phoneJID(number *string) string {
-	if number == nil {
-		return ""
-	}
-	return *number + "@s.whatsapp.net"
+	return nil
 }
 
 type groupsAnswer struct {
-	Groups []group
-}
-
-func listGroups(x *rest.Exchange, _ *rest.None) (*groupsAnswer, error) {
-	var result struct{ Groups []groupObject }
-	if err := x.Call("group.list", rest.Params{"refresh": true}, &result); err != nil {
-		return nil, err
-	}
-	answer := &groupsAnswer{Groups: make([]group, 0, len(result.Groups))}
-	for i := range result.Groups {
-		answer.Groups = append(answer.Groups, shapeGroup(&result.Groups[i]))
-	}
-	return answer, nil
+	Groups []group `from:"/groups"`
 }
 
 type groupRequest struct {
 	GroupJID string `rest:",required,param=/group" bad:"Could not parse Group JID" doc:"JID of the group"`
-}
-
-func groupInfo(x *rest.Exchange, in *groupRequest) (*group, error) {
-	var result struct{ Group groupObject }
-	if err := x.Call("group.get", rest.Params{"group": in.GroupJID}, &result); err != nil {
-		return nil, err
-	}
-	shown := shapeGroup(&result.Group)
-	return &shown, nil
 }
 
 type inviteLinkRequest struct {
@@ -169,31 +117,15 @@ func inviteLink(x *rest.Exchange, in *inviteLinkRequest) (*inviteLinkAnswer, err
 
 type photoRequest struct {
 	groupRequest
-	Image string `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL of a JPEG"`
+	Image photoURL `rest:",required,param=/media" bad:"Could not decode base64 encoded data from payload" doc:"data URL of a JPEG"`
 }
 
 type photoAnswer struct {
-	Details   string
-	PictureID string
-}
-
-func setPhoto(x *rest.Exchange, in *photoRequest) (*photoAnswer, error) {
-	media, err := dataURL("Image", in.Image, "data:image", `Image data should start with "data:image/jpeg;base64,"`)
-	if err != nil {
-		return nil, err
-	}
-	var result struct {
-		PictureID string `json:"picture_id"`
-	}
-	err = x.Call("group.setPicture", rest.Params{"group": in.GroupJID, "media": media}, &result)
-	return &photoAnswer{"Group Photo set successfully", result.PictureID}, err
+	Details   string `from:"=Group Photo set successfully"`
+	PictureID string `from:"/picture_id"`
 }
 
 type nameRequest struct {
 	groupRequest
 	Name string `rest:",required,param=/name" doc:"new name"`
-}
-
-func setName(x *rest.Exchange, in *nameRequest) (*details, error) {
-	return &details{"Group Name set successfully"}, x.Call("group.setName", rest.Params{"group": in.GroupJID, "name": in.Name}, nil)
 }

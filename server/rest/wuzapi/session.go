@@ -20,7 +20,7 @@ func sessionRoutes() []rest.Route {
 		rest.Row("POST", "/session/connect", "session.getStatus webhook.update session.connect", connect, rest.NeedsBody(), rest.FailText("Failed to Connect")),
 		rest.Row("POST", "/session/disconnect", "session.getStatus session.disconnect", disconnect),
 		rest.Row("POST", "/session/logout", "session.getStatus session.logout", logout, rest.FailText("Could not perform logout")),
-		rest.Row("GET", "/session/status", "session.getStatus", getStatus),
+		rest.Pass[rest.None, statusAnswer]("GET", "/session/status", "session.getStatus"),
 		rest.Row("GET", "/session/qr", "session.getStatus session.getQrCode", getQR),
 	}
 }
@@ -105,7 +105,7 @@ func connect(x *rest.Exchange, in *connectRequest) (*connected, error) {
 
 // details is the answer of operations that only say that they are done.
 type details struct {
-	Details string
+	Details string `from:"="`
 }
 
 func disconnect(x *rest.Exchange, _ *rest.None) (*details, error) {
@@ -137,17 +137,21 @@ func logout(x *rest.Exchange, _ *rest.None) (*details, error) {
 
 // statusAnswer has the document's keys, and those of later versions.
 type statusAnswer struct {
-	Connected bool
-	LoggedIn  bool
+	Connected bool `from:"/connected"`
+	LoggedIn  bool `from:"/logged_in"`
 
-	LaterConnected bool   `json:"connected"`
-	LaterLoggedIn  bool   `json:"loggedIn"`
-	JID            string `json:"jid"` // of the account; empty = none is linked
+	LaterConnected bool   `json:"connected" from:"/connected"`
+	LaterLoggedIn  bool   `json:"loggedIn" from:"/logged_in"`
+	JID            string `json:"jid" from:"/jid"` // of the account; empty = none is linked
+	Status         status `json:"-" from:"/"`
 }
 
-func getStatus(x *rest.Exchange, _ *rest.None) (*statusAnswer, error) {
-	s, err := runningStatus(x)
-	return &statusAnswer{s.Connected, s.LoggedIn, s.Connected, s.LoggedIn, rest.Deref(s.JID)}, err
+// Finish implements rest.Finisher.
+func (a *statusAnswer) Finish() error {
+	if !a.Status.running() {
+		return rest.State(noSession)
+	}
+	return nil
 }
 
 type qrAnswer struct {

@@ -1,17 +1,20 @@
 package wuzapi
 
 import (
+	"cmp"
+
 	"github.com/waystation/waystation/server/rest"
 )
 
 func userRoutes() []rest.Route {
+	avatarFailed := rest.FailText("Failed to get avatar: %s")
 	return []rest.Route{
-		rest.Row("POST", "/user/info", "contact.getUserInfo", userInfo, rest.NeedsBody(), rest.FailText("Failed to get user info: %s")),
-		rest.Row("POST", "/user/check", "contact.checkRegistered", userCheck, rest.NeedsBody(), rest.FailText("Failed to check if users are on WhatsApp: %s")),
+		rest.Pass[peopleRequest, userInfoAnswer]("POST", "/user/info", "contact.getUserInfo", rest.NeedsBody(), rest.FailText("Failed to get user info: %s")),
+		rest.Pass[numbersRequest, userCheckAnswer]("POST", "/user/check", "contact.checkRegistered", rest.NeedsBody(), rest.FailText("Failed to check if users are on WhatsApp: %s")),
 		// The document has GET, the real server POST.
-		rest.Row("GET", "/user/avatar", "contact.getProfilePicture", avatar, rest.FailText("Failed to get avatar: %s")),
-		rest.Row("POST", "/user/avatar", "contact.getProfilePicture", avatar, rest.NeedsBody(), rest.FailText("Failed to get avatar: %s")),
-		rest.Row("GET", "/user/contacts", "contact.list", contacts, rest.FailText("Failed to get contacts: %s")),
+		rest.Pass[avatarRequest, servedPicture]("GET", "/user/avatar", "contact.getProfilePicture", avatarFailed),
+		rest.Pass[avatarRequest, servedPicture]("POST", "/user/avatar", "contact.getProfilePicture", rest.NeedsBody(), avatarFailed),
+		rest.Pass[rest.None, map[string]contact]("GET", "/user/contacts", "contact.list", rest.From("/contacts,by=/contact"), rest.FailText("Failed to get contacts: %s")),
 	}
 }
 
@@ -20,14 +23,14 @@ type peopleRequest struct {
 }
 
 type userInfoAnswer struct {
-	Users map[string]userDetails `doc:"by JID"`
+	Users map[string]userDetails `from:"/users,by=/contact" doc:"by JID"`
 }
 
 type userDetails struct {
-	Devices      []string
-	PictureID    string
-	Status       string
-	VerifiedName *verifiedName
+	Devices      []string      `from:"/devices"`
+	PictureID    string        `from:"/picture_id"`
+	Status       string        `from:"/about"`
+	VerifiedName *verifiedName `from:"/verified_name_details"`
 }
 
 type verifiedName struct {
@@ -36,113 +39,68 @@ type verifiedName struct {
 }
 
 type certificate struct {
-	Details   []byte `json:"details"`
-	Signature []byte `json:"signature"`
+	Details   []byte `json:"details" from:"/details"`
+	Signature []byte `json:"signature" from:"/signature"`
 }
 
 type verifiedDetails struct {
-	Issuer       string `json:"issuer"`
-	Serial       uint64 `json:"serial"`
-	VerifiedName string `json:"verifiedName"`
+	Issuer       string `json:"issuer" from:"/issuer"`
+	Serial       uint64 `json:"serial" from:"/serial"`
+	VerifiedName string `json:"verifiedName" from:"/verified_name"`
 }
-
-func userInfo(x *rest.Exchange, in *peopleRequest) (*userInfoAnswer, error) {
-	var result struct {
-		Users []struct {
-			Contact   string
-			About     *string
-			PictureID *string `json:"picture_id"`
-			Devices   []string
-			Verified  *struct {
-				VerifiedName string `json:"verified_name"`
-				Issuer       *string
-				Serial       uint64
-				Details      []byte
-				Signature    []byte
-			} `json:"verified_name_details"`
-		}
-	}
-	if err := x.Call("contact.getUserInfo", rest.Params{"contacts": in.Phone}, &result); err != nil {
-		return nil, err
-	}
-	answer := &userInfoAnswer{Users: make(map[string]userDetails, len(result.Users))}
-	for _, u := range result.Users {
-		shown := userDetails{Devices: u.Devices, PictureID: rest.Deref(u.PictureID), Status: rest.Deref(u.About)}
-		if shown.Devices == nil {
-			shown.Devices = []string{}
-		}
-		if v := u.Verified; v != nil {
-			shown.VerifiedName = &verifiedName{certificate{bytesOf(v.Details), bytesOf(v.Signature)}, verifiedDetails{rest.Deref(v.Issuer), v.Serial, v.VerifiedName}}
-		}
-		answer.Users[u.Contact] = shown
-	}
-	return answer, nil
-}
-
-// bytesOf is never nil, which JSON would show as null.
-func bytesOf(b []byte) []byte { return append([]byte{}, b...) }
 
 type numbersRequest struct {
 	Phone rest.Strings `rest:",required,param=/numbers" bad:"Could not parse Phone" doc:"international numbers"`
 }
 
 type userCheckAnswer struct {
-	Users []registration
+	Users []registration `from:"/results"`
 }
 
 type registration struct {
-	IsInWhatsapp bool
-	JID          string // of strangers too; empty for what is no number
-	Query        string
-	VerifiedName string
+	IsInWhatsapp bool   `from:"/registered"`
+	JID          string `from:"/contact"` // of strangers too; empty for what is no number
+	Query        string `from:"/number"`
+	VerifiedName string `from:"/verified_name"`
 	// Error is ours: why a number could not be checked, which the others are all the same.
-	Error string `json:",omitempty"`
+	Error  string   `json:",omitempty" from:"/error"`
+	Number phoneJID `json:"-" from:"/phone_number"`
 }
 
-func userCheck(x *rest.Exchange, in *numbersRequest) (*userCheckAnswer, error) {
-	var result struct {
-		Results []struct {
-			Number       string
-			Registered   bool
-			Contact      *string
-			VerifiedName *string `json:"verified_name"`
-			PhoneNumber  *string `json:"phone_number"`
-			Error        *string
-		}
-	}
-	if err := x.Call("contact.checkRegistered", rest.Params{"numbers": in.Phone}, &result); err != nil {
-		return nil, err
-	}
-	answer := &userCheckAnswer{Users: make([]registration, 0, len(result.Results))}
-	for _, r := range result.Results {
-		jid := rest.Deref(r.Contact)
-		if jid == "" && r.PhoneNumber != nil {
-			jid = *r.PhoneNumber + "@s.whatsapp.net" // the document names it for strangers, too
-		}
-		answer.Users = append(answer.Users, registration{r.Registered, jid, r.Number, rest.Deref(r.VerifiedName), rest.Deref(r.Error)})
-	}
-	return answer, nil
+// Finish implements rest.Finisher: the document names the JID of strangers, too.
+func (r *registration) Finish() error {
+	r.JID = cmp.Or(r.JID, string(r.Number))
+	return nil
 }
 
 type avatarRequest struct {
 	Phone   string `rest:",required,param=/contact" bad:"Could not parse Phone" doc:"number or JID"`
-	Preview bool   `doc:"thumbnail instead of the full picture"`
+	Preview bool   `rest:",param=/preview" doc:"thumbnail instead of the full picture"`
 }
 
-// picture has the document's keys, and those of the real server.
+// picture has the document's keys.
 type picture struct {
-	URL        string
-	ID         string
-	Type       string
-	DirectPath string
+	URL        string `from:"/url"`
+	ID         string `from:"/picture_id"`
+	Type       string `from:"/type"`
+	DirectPath string `from:"/direct_path"`
 }
 
+// servedPicture has the keys of the real server beside them.
 type servedPicture struct {
 	picture
-	ServedURL        string `json:"url"`
-	ServedID         string `json:"id"`
-	ServedType       string `json:"type"`
-	ServedDirectPath string `json:"direct_path"`
+	ServedURL        string `json:"url" from:"/url"`
+	ServedID         string `json:"id" from:"/picture_id"`
+	ServedType       string `json:"type" from:"/type"`
+	ServedDirectPath string `json:"direct_path" from:"/direct_path"`
+}
+
+// Finish implements rest.Finisher.
+func (p *servedPicture) Finish() error {
+	if p.URL == "" {
+		return rest.State("No avatar found")
+	}
+	return nil
 }
 
 // barePicture is an envelope whose content the document shows without one.
@@ -151,48 +109,16 @@ type barePicture struct {
 	picture
 }
 
-func avatar(x *rest.Exchange, in *avatarRequest) (*rest.Reply, error) {
-	var p struct {
-		URL        *string
-		PictureID  *string `json:"picture_id"`
-		Type       *string
-		DirectPath *string `json:"direct_path"`
-	}
-	if err := x.Call("contact.getProfilePicture", rest.Params{"contact": in.Phone, "preview": in.Preview}, &p); err != nil {
-		return nil, err
-	}
-	if p.URL == nil {
-		return nil, rest.State("No avatar found")
-	}
-	bare := picture{*p.URL, rest.Deref(p.PictureID), rest.Deref(p.Type), rest.Deref(p.DirectPath)}
-	served := servedPicture{bare, bare.URL, bare.ID, bare.Type, bare.DirectPath}
-	return &rest.Reply{Body: barePicture{success(x, served).(envelope), bare}}, nil
-}
-
 type contact struct {
-	BusinessName string
-	FirstName    string
+	BusinessName string `from:"/business_name"`
+	FirstName    string `from:"/first_name"`
 	Found        bool
-	FullName     string
-	PushName     string
+	FullName     string `from:"/full_name"`
+	PushName     string `from:"/push_name"`
 }
 
-func contacts(x *rest.Exchange, _ *rest.None) (map[string]contact, error) {
-	var result struct {
-		Contacts []struct {
-			Contact      string
-			BusinessName *string `json:"business_name"`
-			FirstName    *string `json:"first_name"`
-			FullName     *string `json:"full_name"`
-			PushName     *string `json:"push_name"`
-		}
-	}
-	if err := x.Call("contact.list", nil, &result); err != nil {
-		return nil, err
-	}
-	answer := make(map[string]contact, len(result.Contacts))
-	for _, c := range result.Contacts {
-		answer[c.Contact] = contact{rest.Deref(c.BusinessName), rest.Deref(c.FirstName), true, rest.Deref(c.FullName), rest.Deref(c.PushName)}
-	}
-	return answer, nil
+// Finish implements rest.Finisher.
+func (c *contact) Finish() error {
+	c.Found = true
+	return nil
 }

@@ -10,7 +10,7 @@ func webhookRoutes() []rest.Route {
 	return []rest.Route{
 		rest.Row("POST", "/webhook", "webhook.get webhook.update", setWebhook, rest.NeedsBody(),
 			rest.BodyText("Could not set webhook: %s"), rest.FailText("Could not set webhook: %s")),
-		rest.Row("GET", "/webhook", "webhook.get", getWebhook, rest.FailText("Could not get webhook: %s")),
+		rest.Pass[rest.None, webhookAnswer]("GET", "/webhook", "webhook.get", rest.From("/webhook"), rest.FailText("Could not get webhook: %s")),
 	}
 }
 
@@ -132,11 +132,12 @@ func defaultWebhook(x *rest.Exchange) (webhook, error) {
 }
 
 type webhookAnswer struct {
-	Subscribe []string `json:"subscribe"`
-	Webhook   string   `json:"webhook"`
+	Subscribe []string `json:"subscribe" from:"/events"`
+	Webhook   string   `json:"webhook" from:"/url"`
 }
 
-func getWebhook(x *rest.Exchange, _ *rest.None) (*webhookAnswer, error) {
-	hook, err := defaultWebhook(x)
-	return &webhookAnswer{documented(hook.Events), hook.URL}, err
+// Finish implements rest.Finisher.
+func (a *webhookAnswer) Finish() error {
+	a.Subscribe = documented(a.Subscribe)
+	return nil
 }
