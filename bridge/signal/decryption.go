@@ -46,6 +46,7 @@ type Decryptions struct {
 	records    knownRecords
 	lids       store.LIDStore
 	replaced   replacedIdentities
+	recent     recentSessions
 	plaintexts knownPlaintexts
 }
 

@@ -2,7 +2,6 @@ package signal
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/waystation/waystation/bridge/wa"
@@ -36,12 +35,12 @@ func (e *Encryption) fail(err error) {
 	e.cancel()
 }
 
-// Err returns why the send was ended: ErrRatchetTaken, or an Error about the store; nil when it was not.
+// Err returns why the send was ended, as an Error; nil when it was not.
 func (e *Encryption) Err() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.failed == nil || errors.Is(e.failed, ErrRatchetTaken) {
-		return e.failed
+	if e.failed == nil {
+		return nil
 	}
 	return wa.StorageError("the message could not be encrypted, and was not sent", e.failed)
 }

@@ -3,11 +3,12 @@ package signal
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"go.mau.fi/libsignal/kdf"
+	"go.mau.fi/libsignal/keys/chain"
 	"go.mau.fi/libsignal/state/record"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -16,63 +17,128 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// signalStore lets sending and receiving work on the ratchet of one peer at
-// the same time.
+// signalStore lets sends, answers to retry receipts and decryptions work on the ratchet of one peer device at the same time.
 //
-// whatsmeow reads a session record, encrypts or decrypts with it and writes it
-// back, and its two directions share no lock. A late write then undoes the
-// other's step. An undone step of receiving is harmless: it is derived again
-// from the next message. An undone step of sending is not: the next message
-// goes out under a counter already used, the peer takes it for a repetition
-// and drops it, and nobody hears of it.
+// whatsmeow reads a session record, encrypts or decrypts with it and writes it back. Sends wait for each other in whatsmeow;
+// answers to retry receipts (handleRetryReceipt) and decryptions wait for nothing. A late write then undoes the step of
+// another operation. An undone step of receiving is harmless: it is derived again from the next message. An undone step of
+// sending is not: the next message goes out under a counter already used, and the peer drops it as a duplicate.
 //
-// Two rules prevent that on either database (a device is one process's alone):
+// Three rules prevent that on either database (one process at a time uses a device):
 //
-//   - A decryption and the write of a send take turns, and what was decrypted is
-//     stored before a send writes (Decryptions).
-//   - A write of sending is merged into what is stored by then: receiving's part
-//     stays, the sender chain moves on.
-//
-// When the merge finds that another send used the same counter, the write
-// fails with errRatchetTaken before anything has left; Session.sendMessage
-// encrypts again.
+//   - A read outside of a decryption reserves a counter: the record is stored with the next counter before the read returns it
+//     with the reserved one. No two reads return the same counter, so encryptions neither wait for each other nor fail. The
+//     counter of an encryption that fails is skipped; Signal allows that (the peer keeps up to 2,000 keys of skipped counters).
+//   - A decryption excludes these reads and writes, and its result is stored before they begin (Decryptions).
+//   - A write outside of a decryption is merged into the record as it is stored by then (mergeSent).
 type signalStore struct {
 	store.SessionStore
 	d *Decryptions
 }
 
-var (
-	_ store.SessionStore = (*signalStore)(nil)
+var _ store.SessionStore = (*signalStore)(nil)
 
-	ErrRatchetTaken = errors.New("bridge: another message was encrypted at the same time")
-)
-
-// GetSession reads a record as the decryption or the send sees it.
+// GetSession returns a record as the decryption of ctx sees it; outside of one it reserves the counter of one encryption.
 func (s *signalStore) GetSession(ctx context.Context, address string) ([]byte, error) {
 	u := unitOf(ctx)
-	if u != nil {
-		if session, ok := u.sessions[address]; ok {
-			return session, nil
+	if u == nil {
+		sessions, err := s.GetManySessions(ctx, []string{address})
+		if err != nil || sessions[address] != nil {
+			return sessions[address], err
 		}
-		if session := s.d.record(address); session != nil {
-			u.read[address] = session
-			return session, nil
-		}
+		return s.readDeleted(ctx, address)
+	}
+	if session, ok := u.sessions[address]; ok {
+		return session, nil
+	}
+	if session := s.d.record(address); session != nil {
+		u.read[address] = session
+		return session, nil
 	}
 	session, err := s.SessionStore.GetSession(ctx, address)
-	if u != nil && err == nil {
+	if err == nil {
 		u.read[address] = session
 	}
 	return session, s.d.storeFailed(ctx, err)
 }
 
-// GetManySessions reads the records that a send needs.
-func (s *signalStore) GetManySessions(ctx context.Context, addresses []string) (map[string][]byte, error) {
-	sessions, err := s.SessionStore.GetManySessions(ctx, addresses)
-	return sessions, s.d.storeFailed(ctx, err)
+// readDeleted returns the record of an address as it was before it was deleted, when that was a moment ago, and reserves a
+// counter in it.
+func (s *signalStore) readDeleted(ctx context.Context, address string) (session []byte, err error) {
+	err = s.d.take(ctx, func() error {
+		if session = s.d.recent.get(address); session == nil {
+			return nil
+		}
+		reserved, err := reserveCounters(session, 1)
+		if err == nil && reserved != nil {
+			s.d.recent.update(address, reserved)
+		}
+		return err
+	})
+	return session, s.d.storeFailed(ctx, err)
 }
 
-// HasSession tells whether there is a record.
+// GetManySessions returns the records that a send needs. It reserves one counter for each occurrence of an address: whatsmeow
+// lists the address once for each encryption.
+func (s *signalStore) GetManySessions(ctx context.Context, addresses []string) (sessions map[string][]byte, err error) {
+	count := map[string]uint32{}
+	for _, address := range addresses {
+		count[address]++
+	}
+	addresses = slices.Sorted(maps.Keys(count))
+	err = s.alone(ctx, func() error {
+		return database.Transact(ctx, s.d.db, func(ctx context.Context) error {
+			if sessions, err = s.SessionStore.GetManySessions(ctx, addresses); err != nil {
+				return err
+			}
+			return s.reserve(ctx, sessions, count)
+		})
+	})
+	if err != nil {
+		return nil, s.d.storeFailed(ctx, err)
+	}
+	return sessions, nil
+}
+
+// reserve stores the records with the counters after those that count reserves. A record that cannot be read is left to the
+// operation, which reports it.
+func (s *signalStore) reserve(ctx context.Context, sessions map[string][]byte, count map[string]uint32) error {
+	for _, address := range slices.Sorted(maps.Keys(sessions)) {
+		reserved, err := reserveCounters(sessions[address], count[address])
+		if err != nil || reserved == nil {
+			continue
+		}
+		if err = s.SessionStore.PutSession(ctx, address, reserved); err != nil {
+			return err
+		}
+		s.d.recent.update(address, reserved)
+	}
+	return nil
+}
+
+// reserveCounters returns the record with its sender chain moved on by count steps; nil when it has no sender chain.
+func reserveCounters(stored []byte, count uint32) ([]byte, error) {
+	if len(stored) == 0 {
+		return nil, nil
+	}
+	structure, err := decodeRecord(stored)
+	if err != nil {
+		return nil, err
+	}
+	sender := structure.SessionState.SenderChain
+	if sender == nil || sender.ChainKey == nil {
+		return nil, nil
+	}
+	key := chain.NewKeyFromStruct(sender.ChainKey, kdf.DeriveSecrets)
+	for range count {
+		key = key.NextKey()
+	}
+	sender.ChainKey = chain.NewStructFromKey(key)
+	return encodeRecord(structure), nil
+}
+
+// HasSession reports whether there is a record. Outside of a decryption whatsmeow encrypts with the record next
+// (recentSessions).
 func (s *signalStore) HasSession(ctx context.Context, address string) (bool, error) {
 	if u := unitOf(ctx); u != nil {
 		if session, ok := u.sessions[address]; ok {
@@ -81,9 +147,17 @@ func (s *signalStore) HasSession(ctx context.Context, address string) (bool, err
 		if s.d.record(address) != nil {
 			return true, nil
 		}
+		has, err := s.SessionStore.HasSession(ctx, address)
+		return has, s.d.storeFailed(ctx, err)
 	}
-	has, err := s.SessionStore.HasSession(ctx, address)
-	return has, s.d.storeFailed(ctx, err)
+	var session []byte
+	err := s.alone(ctx, func() (err error) {
+		if session, err = s.SessionStore.GetSession(ctx, address); err == nil && session != nil {
+			s.d.recent.note(address, session)
+		}
+		return err
+	})
+	return session != nil || s.d.recent.get(address) != nil, s.d.storeFailed(ctx, err)
 }
 
 // PutSession keeps the record that a decryption wrote in its unit, with the archived sessions as they were (signalrecord);
@@ -123,15 +197,23 @@ func (s *signalStore) mergeMany(ctx context.Context, sessions map[string][]byte)
 		if err != nil {
 			return err
 		}
-		merged, err := mergeSent(stored, sessions[address])
+		sent := sessions[address]
+		if stored == nil {
+			sent, err = s.d.recent.withoutDeleted(address, sent)
+		} else {
+			sent, err = mergeSent(stored, sent)
+		}
 		if err != nil {
 			return err
 		}
-		if merged == nil {
+		if sent == nil {
 			continue
 		}
-		if err = s.SessionStore.PutSession(ctx, address, merged); err != nil {
+		if err = s.SessionStore.PutSession(ctx, address, sent); err != nil {
 			return err
+		}
+		if _, ok := ctx.Value(encryptionKey{}).(*Encryption); !ok { // an answer to a retry receipt, which reads the record again
+			s.d.recent.note(address, sent)
 		}
 	}
 	return nil
@@ -217,7 +299,8 @@ func mergeSameSession(now, mine *record.SessionStructure) ([]byte, error) {
 		return nil, nil
 	}
 	if is.ChainKey.Index >= was.ChainKey.Index {
-		return nil, ErrRatchetTaken
+		// The read reserved the counter; others may have reserved the next ones since.
+		return nil, nil
 	}
 	now.SessionState.SenderChain = was
 	return encodeRecord(now), nil

@@ -36,6 +36,11 @@ func encoded(current *record.StateStructure, previous ...*record.StateStructure)
 // the write of a send.
 func TestMergeSent(t *testing.T) {
 	sent := encoded(state(10, chainAt(20, 8), chainAt(30, 3)))
+	unchanged := func(t *testing.T, s *record.SessionStructure) {
+		if s != nil {
+			t.Error("the stored record was overwritten")
+		}
+	}
 	for name, c := range map[string]struct {
 		stored, sent []byte
 		wantErr      error
@@ -56,7 +61,8 @@ func TestMergeSent(t *testing.T) {
 				t.Error("the new chains were overwritten")
 			}
 		}},
-		"another send took the position": {encoded(state(10, chainAt(20, 8), chainAt(30, 3))), sent, ErrRatchetTaken, nil},
+		"the counter is reserved":     {encoded(state(10, chainAt(20, 8), chainAt(30, 3))), sent, nil, unchanged},
+		"later counters are reserved": {encoded(state(10, chainAt(20, 11), chainAt(30, 3))), sent, nil, unchanged},
 		"the peer began a new session": {
 			encoded(state(11, chainAt(22, 0), chainAt(32, 1)), state(10, chainAt(20, 7), chainAt(30, 3))), sent, nil,
 			func(t *testing.T, s *record.SessionStructure) {
