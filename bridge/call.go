@@ -32,7 +32,7 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkText("message", text, 0, maxCallText); err != nil {
+	if err := wa.CheckText("message", text, 0, maxCallText); err != nil {
 		return nil, err
 	}
 	client, err := s.live()

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -86,23 +85,6 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 	return c, nil
 }
 
-// knownGroups are the groups in the directory, by JID.
-func (s *Session) knownGroups(ctx context.Context) (map[string]*Group, error) {
-	stored, err := s.b.people.Groups(ctx, s.owner)
-	if err != nil {
-		return nil, wa.StorageError("the groups could not be read", err)
-	}
-	groups := make(map[string]*Group, len(stored))
-	for _, entry := range stored {
-		group := new(Group)
-		if err := json.Unmarshal(entry.Data, group); err != nil {
-			return nil, wa.StorageError("a stored group cannot be read", err)
-		}
-		groups[entry.JID] = group
-	}
-	return groups, nil
-}
-
 // ChatQuery selects chats.
 type ChatQuery struct {
 	Archived, Pinned, Unread *bool
@@ -135,7 +117,7 @@ func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, to
 		return nil, 0, stats, wa.StorageError("the chats could not be counted", err)
 	}
 	stats = ChatStats{PinnedCount: counted.Pinned, ArchivedCount: counted.Archived, MutedCount: counted.Muted, UnreadCount: counted.Unread}
-	groups, err := s.knownGroups(ctx)
+	groups, err := s.Groups().knownGroups(ctx)
 	if err != nil {
 		return nil, 0, stats, err
 	}
@@ -203,7 +185,7 @@ func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.knownGroups(ctx)
+	groups, err := s.Groups().knownGroups(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -293,7 +292,7 @@ func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*Prof
 
 func profilePicture(ctx context.Context, client *whatsmeow.Client, jid types.JID, params *whatsmeow.GetProfilePictureParams) (*ProfilePicture, error) {
 	info, err := client.GetProfilePictureInfo(ctx, jid, params)
-	if pictureHidden(err) {
+	if wa.IsPictureHidden(err) {
 		return &ProfilePicture{}, nil
 	}
 	if err != nil {
@@ -318,10 +317,6 @@ func newPicture(info *types.ProfilePictureInfo) *ProfilePicture {
 		URL: wa.OrNull(url), PictureID: wa.OrNull(info.ID), Type: wa.OrNull(cmp.Or(info.Type, "image")),
 		DirectPath: wa.OrNull(info.DirectPath), Hash: &hash,
 	}
-}
-
-func pictureHidden(err error) bool {
-	return errors.Is(err, whatsmeow.ErrProfilePictureUnauthorized) || errors.Is(err, whatsmeow.ErrProfilePictureNotSet)
 }
 
 // newsletterPicture takes the picture from the newsletter's description: they have no other.

@@ -37,10 +37,10 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 		return nil, err
 	}
 	save.FullName, save.FirstName = strings.TrimSpace(save.FullName), strings.TrimSpace(save.FirstName)
-	if err := checkText("full_name", save.FullName, 1, maxContactName); err != nil {
+	if err := wa.CheckText("full_name", save.FullName, 1, maxContactName); err != nil {
 		return nil, err
 	}
-	if err := checkText("first_name", save.FirstName, 0, maxContactName); err != nil {
+	if err := wa.CheckText("first_name", save.FirstName, 0, maxContactName); err != nil {
 		return nil, err
 	}
 	if save.FirstName == "" {

@@ -29,11 +29,11 @@ var moreGroupChanges = map[string]func(t *translation, data fields, change *waBi
 		return nil
 	},
 	"member_link_mode": func(_ *translation, data fields, change *waBinary.Node) error {
-		data["member_link_mode"] = textOrNull(change)
+		data["member_link_mode"] = wa.NodeText(change)
 		return nil
 	},
 	"member_add_mode": func(_ *translation, data fields, change *waBinary.Node) error {
-		data["member_add_mode"] = textOrNull(change)
+		data["member_add_mode"] = wa.NodeText(change)
 		return nil
 	},
 	"modify": func(t *translation, data fields, change *waBinary.Node) error {
@@ -82,19 +82,4 @@ func (t *translation) changedPeople(data fields, name string, change *waBinary.N
 	known, _ := data[name].([]eventPerson)
 	data[name] = append(known, list...)
 	return nil
-}
-
-// textOrNull is the text that a node holds.
-func textOrNull(n *waBinary.Node) *string {
-	content, _ := n.Content.([]byte)
-	return wa.OrNull(string(content))
-}
-
-// storeMoreChanges takes over what the stored group shows of such changes.
-func (g *Group) storeMoreChanges(evt *events.GroupInfo) {
-	for _, change := range evt.UnknownChanges {
-		if mode := textOrNull(change); change.Tag == "member_add_mode" && mode != nil {
-			g.MemberAddMode = mode
-		}
-	}
 }

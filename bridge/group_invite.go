@@ -45,7 +45,7 @@ func inviteCode(invite string) (string, error) {
 }
 
 // GroupInviteLink returns a group's invite link. reset revokes the present one first.
-func (s *Session) GroupInviteLink(ctx context.Context, group string, reset bool) (InviteLink, error) {
+func (s *groupService) GroupInviteLink(ctx context.Context, group string, reset bool) (InviteLink, error) {
 	var link InviteLink
 	err := s.changeGroup(group, "read the invite link", func(client *whatsmeow.Client, jid types.JID) error {
 		address, err := client.GetGroupInviteLink(ctx, jid, reset)
@@ -59,12 +59,12 @@ func (s *Session) GroupInviteLink(ctx context.Context, group string, reset bool)
 }
 
 // GroupOfInvite shows what an invite leads to, without joining.
-func (s *Session) GroupOfInvite(ctx context.Context, invite string) (*Group, error) {
+func (s *groupService) GroupOfInvite(ctx context.Context, invite string) (*Group, error) {
 	code, err := inviteCode(invite)
 	if err != nil {
 		return nil, err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +81,12 @@ func (s *Session) GroupOfInvite(ctx context.Context, invite string) (*Group, err
 }
 
 // JoinGroup joins a group by invite. pending means that admins must approve first.
-func (s *Session) JoinGroup(ctx context.Context, invite string) (group string, pending bool, err error) {
+func (s *groupService) JoinGroup(ctx context.Context, invite string) (group string, pending bool, err error) {
 	code, err := inviteCode(invite)
 	if err != nil {
 		return "", false, err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return "", false, err
 	}

@@ -41,7 +41,7 @@ var participantErrors = map[int]string{
 
 // UpdateParticipants adds, removes, promotes or demotes people. A person
 // WhatsApp refuses is no error: it is in the result with its code.
-func (s *Session) UpdateParticipants(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
+func (s *groupService) UpdateParticipants(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
 	change := whatsmeow.ParticipantChange(action)
 	switch change {
 	case whatsmeow.ParticipantChangeAdd, whatsmeow.ParticipantChangeRemove,
@@ -61,7 +61,7 @@ func (s *Session) UpdateParticipants(ctx context.Context, group, action string, 
 
 // storeMembers applies a change of members to the stored group, without the
 // people whom WhatsApp refused.
-func (s *Session) storeMembers(ctx context.Context, device *store.Device, group types.JID, how whatsmeow.ParticipantChange, changed []types.GroupParticipant) error {
+func (s *groupService) storeMembers(ctx context.Context, device *store.Device, group types.JID, how whatsmeow.ParticipantChange, changed []types.GroupParticipant) error {
 	var change groupChange
 	to := map[whatsmeow.ParticipantChange]*[]wa.Person{
 		whatsmeow.ParticipantChangeAdd: &change.joined, whatsmeow.ParticipantChangeRemove: &change.left,
@@ -81,7 +81,7 @@ func (s *Session) storeMembers(ctx context.Context, device *store.Device, group 
 }
 
 // UpdateJoinRequests approves or rejects people who wait to be let in.
-func (s *Session) UpdateJoinRequests(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
+func (s *groupService) UpdateJoinRequests(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
 	change := whatsmeow.ParticipantRequestChange(action)
 	switch change {
 	case whatsmeow.ParticipantChangeApprove, whatsmeow.ParticipantChangeReject:
@@ -94,7 +94,7 @@ func (s *Session) UpdateJoinRequests(ctx context.Context, group, action string, 
 		})
 }
 
-func (s *Session) changeParticipants(ctx context.Context, group string, people []string, what string,
+func (s *groupService) changeParticipants(ctx context.Context, group string, people []string, what string,
 	change func(*whatsmeow.Client, types.JID, []types.JID) ([]types.GroupParticipant, error),
 ) ([]ParticipantResult, error) {
 	jid, err := wa.ParseGroup("group", group)
@@ -108,7 +108,7 @@ func (s *Session) changeParticipants(ctx context.Context, group string, people [
 	if err != nil {
 		return nil, err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -152,12 +152,12 @@ type JoinRequest struct {
 }
 
 // ListJoinRequests lists the people waiting to be let into a group or community.
-func (s *Session) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
+func (s *groupService) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,7 @@ package bridge
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
@@ -36,11 +34,11 @@ type GroupCreate struct {
 // are in the result with a code and, if WhatsApp gave one, an invite.
 // Description and picture are set right after; when one of them fails the
 // error says so and the group exists.
-func (s *Session) CreateGroup(ctx context.Context, create GroupCreate) (*Group, error) {
-	if err := checkText("name", create.Name, 1, maxGroupName); err != nil {
+func (s *groupService) CreateGroup(ctx context.Context, create GroupCreate) (*Group, error) {
+	if err := wa.CheckText("name", create.Name, 1, maxGroupName); err != nil {
 		return nil, err
 	}
-	if err := checkText("description", create.Description, 0, maxGroupDescription); err != nil {
+	if err := wa.CheckText("description", create.Description, 0, maxGroupDescription); err != nil {
 		return nil, err
 	}
 	if len(create.Participants) > maxGroupMembers {
@@ -62,7 +60,7 @@ func (s *Session) CreateGroup(ctx context.Context, create GroupCreate) (*Group, 
 		request.LinkedParentJID = community
 	}
 	create.applyTo(&request)
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +96,11 @@ func finishGroup(ctx context.Context, client *whatsmeow.Client, info *types.Grou
 
 // ListGroups lists the groups the account is in. refresh asks WhatsApp; without
 // it the groups stored by the last refresh are listed, also while disconnected.
-func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error) {
+func (s *groupService) ListGroups(ctx context.Context, refresh bool) ([]Group, error) {
 	if !refresh {
 		return s.storedGroups(ctx)
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -126,20 +124,20 @@ func (s *Session) ListGroups(ctx context.Context, refresh bool) ([]Group, error)
 		pairs = append(pairs, pairsOfMembers(info.Participants)...)
 	}
 	now := time.Now()
-	if err := s.b.people.ReplaceGroups(ctx, s.owner, rows, now); err != nil {
+	if err := s.stored.ReplaceGroups(ctx, s.owner, rows, now); err != nil {
 		return nil, wa.StorageError("the groups could not be stored", err)
 	}
-	s.sawPairs(ctx, pairs...)
+	s.conn.SeePairs(ctx, pairs...)
 	return groups, nil
 }
 
 // Group asks WhatsApp for one group; withPicture adds the address of its picture.
-func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*Group, error) {
+func (s *groupService) Group(ctx context.Context, group string, withPicture bool) (*Group, error) {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return nil, err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +154,7 @@ func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*G
 	switch {
 	case err == nil && picture != nil:
 		url = wa.OrNull(picture.URL)
-	case err != nil && !pictureHidden(err):
+	case err != nil && !wa.IsPictureHidden(err):
 		return nil, wa.Wrap("read the group's picture", err)
 	}
 	result.PictureURL = &url
@@ -164,19 +162,19 @@ func (s *Session) Group(ctx context.Context, group string, withPicture bool) (*G
 }
 
 // LeaveGroup leaves a group.
-func (s *Session) LeaveGroup(ctx context.Context, group string) error {
+func (s *groupService) LeaveGroup(ctx context.Context, group string) error {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return err
 	}
 	if err := client.LeaveGroup(ctx, jid); err != nil {
 		return wa.Wrap("leave the group", err)
 	}
-	if err := s.b.people.RemoveGroup(ctx, s.owner, jid.String()); err != nil {
+	if err := s.stored.RemoveGroup(ctx, s.owner, jid.String()); err != nil {
 		return wa.StorageError("the group could not be removed from the store", err)
 	}
 	return nil
@@ -185,16 +183,16 @@ func (s *Session) LeaveGroup(ctx context.Context, group string) error {
 // ListCommonGroups lists the groups shared with a person. WhatsApp has no
 // query for it: it is computed from the members of the own groups, fresh while
 // connected and from the store otherwise.
-func (s *Session) ListCommonGroups(ctx context.Context, contact string) ([]string, error) {
+func (s *groupService) ListCommonGroups(ctx context.Context, contact string) ([]string, error) {
 	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}
-	device, err := s.paired(ctx)
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_, offline := s.live()
+	_, offline := s.conn.Live()
 	groups, err := s.ListGroups(ctx, offline == nil)
 	if err != nil {
 		return nil, err
@@ -213,7 +211,7 @@ func (s *Session) ListCommonGroups(ctx context.Context, contact string) ([]strin
 }
 
 // keepGroup translates a group and stores it for the time without a connection.
-func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
+func (s *groupService) keepGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
 	group, err := newGroup(ctx, device, info)
 	if err != nil {
 		return nil, err
@@ -222,15 +220,15 @@ func (s *Session) keepGroup(ctx context.Context, device *store.Device, info *typ
 	if err != nil {
 		return nil, err
 	}
-	if err := s.b.people.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
+	if err := s.stored.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
 		return nil, wa.StorageError("the group could not be stored", err)
 	}
-	s.sawPairs(ctx, pairsOfMembers(info.Participants)...)
+	s.conn.SeePairs(ctx, pairsOfMembers(info.Participants)...)
 	return group, nil
 }
 
-func (s *Session) storedGroups(ctx context.Context) ([]Group, error) {
-	rows, err := s.b.people.Groups(ctx, s.owner)
+func (s *groupService) storedGroups(ctx context.Context) ([]Group, error) {
+	rows, err := s.stored.Groups(ctx, s.owner)
 	if err != nil {
 		return nil, wa.StorageError("the stored groups could not be read", err)
 	}
@@ -261,15 +259,4 @@ func pairsOfMembers(members []types.GroupParticipant) []directory.Pair {
 		}
 	}
 	return pairs
-}
-
-// checkText checks the length of a text in characters; a text of blanks counts as empty.
-func checkText(field, text string, least, most int) error {
-	if least > 0 && strings.TrimSpace(text) == "" {
-		return wa.BadParam(field, "must not be empty")
-	}
-	if utf8.RuneCountInString(text) > most {
-		return wa.BadParam(field, "has more than %d characters", most)
-	}
-	return nil
 }

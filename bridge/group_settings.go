@@ -19,19 +19,9 @@ type GroupSettings struct {
 	MemberAddMode        *string `json:"member_add_mode,omitempty" rpc:"enum=admin_add|all_member_add" doc:"who may add members"`
 }
 
-// disappearingTimers are the lifetimes WhatsApp offers, in seconds.
-var disappearingTimers = map[int]bool{0: true, 86400: true, 604800: true, 7776000: true}
-
-func checkTimer(seconds int) error {
-	if !disappearingTimers[seconds] {
-		return wa.BadParam("disappearing_seconds", "must be 0, 86400, 604800 or 7776000")
-	}
-	return nil
-}
-
 func (g GroupSettings) check() error {
 	if g.DisappearingSeconds != nil {
-		if err := checkTimer(*g.DisappearingSeconds); err != nil {
+		if err := wa.CheckTimer(*g.DisappearingSeconds); err != nil {
 			return err
 		}
 	}
@@ -66,7 +56,7 @@ func (g GroupSettings) applyTo(request *whatsmeow.ReqCreateGroup) {
 // UpdateGroupSettings sets the switches that are given, one query each, and
 // returns those that were set. It stops at the first refusal; what was set
 // before it stays.
-func (s *Session) UpdateGroupSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
+func (s *groupService) UpdateGroupSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return GroupSettings{}, err
@@ -77,7 +67,7 @@ func (s *Session) UpdateGroupSettings(ctx context.Context, group string, setting
 	if settings == (GroupSettings{}) {
 		return GroupSettings{}, wa.BadParam("", "at least one setting must be given")
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return GroupSettings{}, err
 	}
@@ -115,8 +105,8 @@ func (s *Session) UpdateGroupSettings(ctx context.Context, group string, setting
 }
 
 // SetGroupName changes the name (subject) of a group.
-func (s *Session) SetGroupName(ctx context.Context, group, name string) error {
-	if err := checkText("name", name, 1, maxGroupName); err != nil {
+func (s *groupService) SetGroupName(ctx context.Context, group, name string) error {
+	if err := wa.CheckText("name", name, 1, maxGroupName); err != nil {
 		return err
 	}
 	return s.changeGroup(group, "rename the group", func(client *whatsmeow.Client, jid types.JID) error {
@@ -125,8 +115,8 @@ func (s *Session) SetGroupName(ctx context.Context, group, name string) error {
 }
 
 // SetGroupDescription changes the description (topic) of a group; empty removes it.
-func (s *Session) SetGroupDescription(ctx context.Context, group, description string) error {
-	if err := checkText("description", description, 0, maxGroupDescription); err != nil {
+func (s *groupService) SetGroupDescription(ctx context.Context, group, description string) error {
+	if err := wa.CheckText("description", description, 0, maxGroupDescription); err != nil {
 		return err
 	}
 	return s.changeGroup(group, "describe the group", func(client *whatsmeow.Client, jid types.JID) error {
@@ -141,7 +131,7 @@ func (s *Session) SetGroupDescription(ctx context.Context, group, description st
 
 // SetGroupPicture sets the picture of a group to a JPEG as LoadPicture makes it
 // and returns the id WhatsApp gave it. nil removes the picture.
-func (s *Session) SetGroupPicture(ctx context.Context, group string, jpeg []byte) (id string, err error) {
+func (s *groupService) SetGroupPicture(ctx context.Context, group string, jpeg []byte) (id string, err error) {
 	err = s.changeGroup(group, "set the group's picture", func(client *whatsmeow.Client, jid types.JID) error {
 		id, err = client.SetGroupPhoto(ctx, jid, jpeg)
 		return err
@@ -149,12 +139,12 @@ func (s *Session) SetGroupPicture(ctx context.Context, group string, jpeg []byte
 	return id, err
 }
 
-func (s *Session) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
+func (s *groupService) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return err
 	}

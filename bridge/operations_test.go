@@ -256,31 +256,31 @@ func TestOperationsNameTheBadParam(t *testing.T) {
 		field string
 		call  func() error
 	}{
-		"name of a new group": {"name", func() error { _, err := s.CreateGroup(ctx, GroupCreate{Name: " "}); return err }},
-		"long name":           {"name", func() error { return s.SetGroupName(ctx, group, long) }},
+		"name of a new group": {"name", func() error { _, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: " "}); return err }},
+		"long name":           {"name", func() error { return s.Groups().SetGroupName(ctx, group, long) }},
 		"third participant": {"participants/2", func() error {
-			_, err := s.CreateGroup(ctx, GroupCreate{Name: "x", Participants: []string{"4915112345678", adaLID.String(), group}})
+			_, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: "x", Participants: []string{"4915112345678", adaLID.String(), group}})
 			return err
 		}},
 		"community": {"community", func() error {
-			_, err := s.CreateGroup(ctx, GroupCreate{Name: "x", Community: adaPN.String()})
+			_, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: "x", Community: adaPN.String()})
 			return err
 		}},
 		"timer of a new group": {"disappearing_seconds", func() error {
-			_, err := s.CreateGroup(ctx, GroupCreate{Name: "x", GroupSettings: GroupSettings{DisappearingSeconds: &ten}})
+			_, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: "x", GroupSettings: GroupSettings{DisappearingSeconds: &ten}})
 			return err
 		}},
-		"group that is a person": {"group", func() error { return s.LeaveGroup(ctx, adaPN.String()) }},
-		"description":            {"description", func() error { return s.SetGroupDescription(ctx, group, strings.Repeat("x", 2049)) }},
+		"group that is a person": {"group", func() error { return s.Groups().LeaveGroup(ctx, adaPN.String()) }},
+		"description":            {"description", func() error { return s.Groups().SetGroupDescription(ctx, group, strings.Repeat("x", 2049)) }},
 		"member_add_mode": {"member_add_mode", func() error {
-			_, err := s.UpdateGroupSettings(ctx, group, GroupSettings{MemberAddMode: &bad})
+			_, err := s.Groups().UpdateGroupSettings(ctx, group, GroupSettings{MemberAddMode: &bad})
 			return err
 		}},
-		"no setting":              {"", func() error { _, err := s.UpdateGroupSettings(ctx, group, GroupSettings{}); return err }},
-		"action":                  {"action", func() error { _, err := s.UpdateParticipants(ctx, group, "kick", nil); return err }},
-		"nobody":                  {"participants", func() error { _, err := s.UpdateParticipants(ctx, group, "add", nil); return err }},
-		"decision":                {"action", func() error { _, err := s.UpdateJoinRequests(ctx, group, "add", nil); return err }},
-		"invite":                  {"invite", func() error { _, _, err := s.JoinGroup(ctx, "https://example.com/x"); return err }},
+		"no setting":              {"", func() error { _, err := s.Groups().UpdateGroupSettings(ctx, group, GroupSettings{}); return err }},
+		"action":                  {"action", func() error { _, err := s.Groups().UpdateParticipants(ctx, group, "kick", nil); return err }},
+		"nobody":                  {"participants", func() error { _, err := s.Groups().UpdateParticipants(ctx, group, "add", nil); return err }},
+		"decision":                {"action", func() error { _, err := s.Groups().UpdateJoinRequests(ctx, group, "add", nil); return err }},
+		"invite":                  {"invite", func() error { _, _, err := s.Groups().JoinGroup(ctx, "https://example.com/x"); return err }},
 		"contact that is a group": {"contact", func() error { _, err := s.SaveContact(ctx, ContactSave{Contact: group, FullName: "x"}); return err }},
 		"full name": {"full_name", func() error {
 			_, err := s.SaveContact(ctx, ContactSave{Contact: adaPN.String(), FullName: "\t"})

@@ -105,7 +105,7 @@ func (s *Session) UpdatePrivacySettings(ctx context.Context, change PrivacySetti
 
 // SetDefaultDisappearingTimer sets the timer of chats that are begun from now on; 0 = off.
 func (s *Session) SetDefaultDisappearingTimer(ctx context.Context, seconds int) error {
-	if err := checkTimer(seconds); err != nil {
+	if err := wa.CheckTimer(seconds); err != nil {
 		return err
 	}
 	client, err := s.live()

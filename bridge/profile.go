@@ -57,7 +57,7 @@ func (s *Session) Profile(ctx context.Context) (*Profile, error) {
 
 // SetPushName changes the own display name on all devices of the account.
 func (s *Session) SetPushName(ctx context.Context, name string) error {
-	if err := checkText("name", name, 1, maxPushName); err != nil {
+	if err := wa.CheckText("name", name, 1, maxPushName); err != nil {
 		return err
 	}
 	if err := s.writeAppState(ctx, "change the name", appstate.BuildSettingPushName(name)); err != nil {
@@ -77,7 +77,7 @@ func (s *Session) SetPushName(ctx context.Context, name string) error {
 
 // SetAbout changes the own about text; empty removes it.
 func (s *Session) SetAbout(ctx context.Context, about string) error {
-	if err := checkText("about", about, 0, maxAbout); err != nil {
+	if err := wa.CheckText("about", about, 0, maxAbout); err != nil {
 		return err
 	}
 	client, err := s.live()

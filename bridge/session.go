@@ -57,7 +57,8 @@ type Session struct {
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 
 	states appStateReader // guards itself
-	ops    operations     // shared by the operations on WhatsApp; guards itself
+	groups *groupService
+	ops    operations // shared by the operations on WhatsApp; guards itself
 
 	redelivery redelivery
 
@@ -76,6 +77,7 @@ type Session struct {
 
 func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
 	s := &Session{b: b, id: row.ID, owner: row.owner(), createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
+	s.groups = newGroupService(conn{s}, s.owner, b.people, s.log)
 	s.snap = initialSnapshot(row, held, time.Now())
 	s.told = s.snap
 	return s

@@ -46,7 +46,7 @@ func (s *Session) personTimer(ctx context.Context, chat types.JID) (messages.Tim
 // knownGroup returns a group from the store, else from WhatsApp, which whatsmeow
 // asks for sending anyhow. nil when neither knows it.
 func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*Group, error) {
-	group, err := s.storedGroup(ctx, jid)
+	group, err := s.Groups().storedGroup(ctx, jid)
 	if err != nil || group != nil {
 		return group, err
 	}
@@ -59,25 +59,7 @@ func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*Group, error)
 		s.log().Debug("a group could not be read before a send", "error", err)
 		return nil, nil // sending answers with the reason
 	}
-	return s.keepGroup(ctx, cli.Store, info)
-}
-
-// changeStoredGroup applies a change that was made by command to the stored
-// group. One that is not stored is read from WhatsApp when it is needed.
-func (s *Session) changeStoredGroup(ctx context.Context, jid types.JID, change func(*Group)) error {
-	group, err := s.storedGroup(ctx, jid)
-	if err != nil || group == nil {
-		return err
-	}
-	change(group)
-	row, err := groupRow(group)
-	if err != nil {
-		return err
-	}
-	if err := s.b.people.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
-		return wa.StorageError("the group could not be stored", err)
-	}
-	return nil
+	return s.Groups().keepGroup(ctx, cli.Store, info)
 }
 
 // setDefaultTimer stores the account's timer for new chats unless a later one is known.

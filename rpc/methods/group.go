@@ -148,7 +148,7 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 			if p.Refresh != nil {
 				refresh = *p.Refresh
 			}
-			groups, err := s.ListGroups(ctx, refresh)
+			groups, err := s.Groups().ListGroups(ctx, refresh)
 			if p.IncludeParticipants != nil && !*p.IncludeParticipants {
 				for i := range groups {
 					groups[i].Participants = nil
@@ -158,26 +158,26 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "group.get", Summary: "Return one group."},
 		func(ctx context.Context, s *bridge.Session, p *groupGetParams) (groupResult, error) {
-			group, err := value(s.Group(ctx, p.Group, p.IncludePicture))
+			group, err := value(s.Groups().Group(ctx, p.Group, p.IncludePicture))
 			return groupResult{Group: group}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.getInviteInfo", Summary: "Show what an invite code or link leads to, without joining."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupResult, error) {
-			group, err := value(s.GroupOfInvite(ctx, p.Invite))
+			group, err := value(s.Groups().GroupOfInvite(ctx, p.Invite))
 			return groupResult{Group: group}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.getInviteLink", Summary: "Return a group's invite link."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (bridge.InviteLink, error) {
-			return s.GroupInviteLink(ctx, p.Group, false)
+			return s.Groups().GroupInviteLink(ctx, p.Group, false)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.listJoinRequests", Summary: "List people waiting to be let into a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groupRequestsResult, error) {
-			requests, err := s.ListJoinRequests(ctx, p.Group)
+			requests, err := s.Groups().ListJoinRequests(ctx, p.Group)
 			return groupRequestsResult{Requests: requests}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.listCommon", Summary: "List the groups shared with a person."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (groupCommonResult, error) {
-			groups, err := s.ListCommonGroups(ctx, p.Contact)
+			groups, err := s.Groups().ListCommonGroups(ctx, p.Contact)
 			return groupCommonResult{Groups: groups}, err
 		})
 }
@@ -189,7 +189,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			if err != nil {
 				return groupResult{}, err
 			}
-			group, err := value(s.CreateGroup(ctx, bridge.GroupCreate{
+			group, err := value(s.Groups().CreateGroup(ctx, bridge.GroupCreate{
 				Name: p.Name, Participants: p.Participants, Description: p.Description, Picture: picture,
 				Community: p.Community, GroupSettings: p.GroupSettings,
 			}))
@@ -197,7 +197,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setName", Summary: "Change a group's name (subject)."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetNameParams) (groupNameResult, error) {
-			return groupNameResult{Name: p.Name}, s.SetGroupName(ctx, p.Group, p.Name)
+			return groupNameResult{Name: p.Name}, s.Groups().SetGroupName(ctx, p.Group, p.Name)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setDescription", Summary: "Change or remove a group's description (topic)."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetDescriptionParams) (groupDescriptionResult, error) {
@@ -205,7 +205,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			if p.Description != "" {
 				result.Description = &p.Description
 			}
-			return result, s.SetGroupDescription(ctx, p.Group, p.Description)
+			return result, s.Groups().SetGroupDescription(ctx, p.Group, p.Description)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setPicture", Summary: "Change a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetPictureParams) (pictureResult, error) {
@@ -213,42 +213,42 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			if err != nil {
 				return pictureResult{}, err
 			}
-			id, err := s.SetGroupPicture(ctx, p.Group, picture)
+			id, err := s.Groups().SetGroupPicture(ctx, p.Group, picture)
 			return pictureResult{PictureID: id}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.removePicture", Summary: "Remove a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (removedResult, error) {
-			_, err := s.SetGroupPicture(ctx, p.Group, nil)
+			_, err := s.Groups().SetGroupPicture(ctx, p.Group, nil)
 			return removedResult{Removed: true}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.updateSettings", Summary: "Change any of a group's settings."},
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateSettingsParams) (bridge.GroupSettings, error) {
-			return s.UpdateGroupSettings(ctx, p.Group, p.GroupSettings)
+			return s.Groups().UpdateGroupSettings(ctx, p.Group, p.GroupSettings)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.resetInviteLink", Summary: "Revoke a group's invite link and make a new one."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (bridge.InviteLink, error) {
-			return s.GroupInviteLink(ctx, p.Group, true)
+			return s.Groups().GroupInviteLink(ctx, p.Group, true)
 		})
 }
 
 func registerGroupMembers(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "group.leave", Summary: "Leave a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groupLeaveResult, error) {
-			return groupLeaveResult{Left: true}, s.LeaveGroup(ctx, p.Group)
+			return groupLeaveResult{Left: true}, s.Groups().LeaveGroup(ctx, p.Group)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.join", Summary: "Join a group by invite code or link."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupJoinResult, error) {
-			group, pending, err := s.JoinGroup(ctx, p.Invite)
+			group, pending, err := s.Groups().JoinGroup(ctx, p.Invite)
 			return groupJoinResult{Group: group, Pending: pending}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.updateParticipants", Summary: "Add, remove, promote or demote members."},
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateParticipantsParams) (groupParticipantsResult, error) {
-			changed, err := s.UpdateParticipants(ctx, p.Group, p.Action, p.Participants)
+			changed, err := s.Groups().UpdateParticipants(ctx, p.Group, p.Action, p.Participants)
 			return groupParticipantsResult{Participants: changed}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.updateJoinRequests", Summary: "Approve or reject join requests."},
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateRequestsParams) (groupUpdateRequestsResult, error) {
-			decided, err := s.UpdateJoinRequests(ctx, p.Group, p.Action, p.Participants)
+			decided, err := s.Groups().UpdateJoinRequests(ctx, p.Group, p.Action, p.Participants)
 			return groupUpdateRequestsResult{Participants: decided, ProcessedCount: processed(decided)}, err
 		})
 }

@@ -1,0 +1,105 @@
+package bridge
+
+import (
+	"slices"
+
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
+)
+
+// groupChange is the people of a change; evt has the rest of it.
+type groupChange struct{ joined, left, promoted, demoted []wa.Person }
+
+// apply may run again for the same change, and for one that a call stored
+// already.
+func (c *groupChange) apply(g *Group, evt *events.GroupInfo) {
+	before := len(g.Participants)
+	for _, p := range c.joined {
+		if g.place(p) < 0 {
+			g.Participants = append(g.Participants, GroupParticipant{
+				Contact: p.Address().String(), PhoneNumber: p.PhoneNumber(), LID: wa.JIDOrNull(p.LID),
+			})
+		}
+	}
+	for _, p := range c.left {
+		if i := g.place(p); i >= 0 {
+			g.Participants = slices.Delete(g.Participants, i, i+1)
+		}
+	}
+	// WhatsApp may hide members, and counts them all the same.
+	g.ParticipantCount = max(g.ParticipantCount+len(g.Participants)-before, len(g.Participants))
+	for _, p := range c.promoted {
+		if i := g.place(p); i >= 0 {
+			g.Participants[i].IsAdmin = true
+		}
+	}
+	for _, p := range c.demoted {
+		if i := g.place(p); i >= 0 {
+			g.Participants[i].IsAdmin, g.Participants[i].IsSuperAdmin = false, false
+		}
+	}
+	if evt.ParticipantVersionID != "" {
+		g.ParticipantVersionID = &evt.ParticipantVersionID
+	}
+	g.applySettings(evt)
+	g.storeMoreChanges(evt)
+}
+
+func (g *Group) applySettings(evt *events.GroupInfo) {
+	if evt.Name != nil {
+		g.Name, g.NameSetAt = evt.Name.Name, wa.TimeOrNull(evt.Name.NameSetAt)
+		g.NameSetBy = firstJID(evt.Name.NameSetByPN, evt.Name.NameSetBy)
+	}
+	if evt.Topic != nil {
+		g.Description, g.DescriptionID = wa.OrNull(evt.Topic.Topic), wa.OrNull(evt.Topic.TopicID)
+		g.DescriptionSetAt, g.DescriptionSetBy = wa.TimeOrNull(evt.Topic.TopicSetAt), firstJID(evt.Topic.TopicSetByPN, evt.Topic.TopicSetBy)
+		if evt.Topic.TopicDeleted {
+			g.Description = nil
+		}
+	}
+	if evt.Locked != nil {
+		g.Locked = evt.Locked.IsLocked
+	}
+	if evt.Announce != nil {
+		g.Announce, g.AnnounceVersionID = evt.Announce.IsAnnounce, wa.OrNull(evt.Announce.AnnounceVersionID)
+	}
+	if evt.Ephemeral != nil {
+		g.DisappearingSeconds = int(evt.Ephemeral.DisappearingTimer)
+	}
+	if evt.MembershipApprovalMode != nil {
+		g.JoinApprovalRequired = evt.MembershipApprovalMode.IsJoinApprovalRequired
+	}
+	if evt.NewInviteLink != nil {
+		g.InviteCode = wa.OrNull(*evt.NewInviteLink)
+	}
+	if evt.Suspended || evt.Unsuspended {
+		g.Suspended = evt.Suspended
+	}
+}
+
+func firstJID(jids ...types.JID) *string {
+	for _, jid := range jids {
+		if !jid.IsEmpty() {
+			return wa.JIDOrNull(jid)
+		}
+	}
+	return nil
+}
+
+// place is the index of a member, -1 for somebody who is none.
+func (g *Group) place(who wa.Person) int {
+	return slices.IndexFunc(g.Participants, func(member GroupParticipant) bool {
+		return member.Contact == who.PN.String() || member.LID != nil && *member.LID == who.LID.String()
+	})
+}
+
+// storeMoreChanges takes over what the stored group shows of such changes.
+func (g *Group) storeMoreChanges(evt *events.GroupInfo) {
+	for _, change := range evt.UnknownChanges {
+		if mode := wa.NodeText(change); change.Tag == "member_add_mode" && mode != nil {
+			g.MemberAddMode = mode
+		}
+	}
+}

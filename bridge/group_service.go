@@ -1,0 +1,34 @@
+package bridge
+
+import (
+	"context"
+	"log/slog"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+
+	"github.com/waystation/waystation/bridge/directory"
+)
+
+// groupConn is what operations on groups need of a session.
+type groupConn interface {
+	// Live returns the client of the open connection, or an Error with ReasonNotConnected.
+	Live() (*whatsmeow.Client, error)
+	// Paired returns the keys of the paired device, also while the session is disconnected.
+	Paired(ctx context.Context) (*store.Device, error)
+	// SeePairs stores the pairs of phone number and LID in an answer.
+	SeePairs(ctx context.Context, pairs ...directory.Pair)
+}
+
+// groupService does the operations on groups of one session. Its methods return *wa.Error.
+type groupService struct {
+	conn   groupConn
+	owner  string // key of the session's data
+	stored *directory.Store
+	log    func() *slog.Logger
+}
+
+// newGroupService returns the operations on the groups of the session whose data has the key owner.
+func newGroupService(conn groupConn, owner string, stored *directory.Store, log func() *slog.Logger) *groupService {
+	return &groupService{conn: conn, owner: owner, stored: stored, log: log}
+}

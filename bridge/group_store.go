@@ -1,0 +1,65 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/wa"
+)
+
+// storedGroup is a group as the directory knows it, nil when it does not. One
+// that cannot be read counts as not known: WhatsApp can be asked again, and the
+// event that tells of a change must not fail over it.
+func (s *groupService) storedGroup(ctx context.Context, jid types.JID) (*Group, error) {
+	stored, found, err := s.stored.Group(ctx, s.owner, jid.String())
+	if err != nil {
+		return nil, wa.StorageError("the stored group could not be read", err)
+	}
+	if !found {
+		return nil, nil
+	}
+	group := new(Group)
+	if err := json.Unmarshal(stored.Data, group); err != nil {
+		s.log().Error("a stored group cannot be read", "error", err)
+		return nil, nil
+	}
+	return group, nil
+}
+
+// changeStoredGroup applies a change that was made by command to the stored
+// group. One that is not stored is read from WhatsApp when it is needed.
+func (s *groupService) changeStoredGroup(ctx context.Context, jid types.JID, change func(*Group)) error {
+	group, err := s.storedGroup(ctx, jid)
+	if err != nil || group == nil {
+		return err
+	}
+	change(group)
+	row, err := groupRow(group)
+	if err != nil {
+		return err
+	}
+	if err := s.stored.PutGroup(ctx, s.owner, row, time.Now()); err != nil {
+		return wa.StorageError("the group could not be stored", err)
+	}
+	return nil
+}
+
+// knownGroups are the groups in the directory, by JID.
+func (s *groupService) knownGroups(ctx context.Context) (map[string]*Group, error) {
+	stored, err := s.stored.Groups(ctx, s.owner)
+	if err != nil {
+		return nil, wa.StorageError("the groups could not be read", err)
+	}
+	groups := make(map[string]*Group, len(stored))
+	for _, entry := range stored {
+		group := new(Group)
+		if err := json.Unmarshal(entry.Data, group); err != nil {
+			return nil, wa.StorageError("a stored group cannot be read", err)
+		}
+		groups[entry.JID] = group
+	}
+	return groups, nil
+}
