@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
@@ -31,12 +32,12 @@ type Chat struct {
 	LastMessageAt       *time.Time       `json:"last_message_at" doc:"null when empty"`
 	PictureURL          *string          `json:"picture_url" doc:"when known"`
 	Contact             *Contact         `json:"contact" doc:"contact object; users only"`
-	Group               *Group           `json:"group,omitempty" doc:"group object; chat.get only"`
+	Group               *groups.Group    `json:"group,omitempty" doc:"group object; chat.get only"`
 }
 
 // chatOf makes the result object of a stored chat; groups are the known names
 // of groups.
-func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[string]*Group) (*Chat, error) {
+func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[string]*groups.Group) (*Chat, error) {
 	c := &Chat{
 		Chat: stored.JID, Name: wa.OrNull(stored.Name), Kind: stored.Kind, UnreadCount: stored.Unread, Archived: stored.Archived,
 		Pinned: !stored.PinnedAt.IsZero(), Muted: stored.Muted, MutedUntil: wa.TimeOrNull(stored.MutedUntil), ReadOnly: stored.ReadOnly,
@@ -117,7 +118,7 @@ func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, to
 		return nil, 0, stats, wa.StorageError("the chats could not be counted", err)
 	}
 	stats = ChatStats{PinnedCount: counted.Pinned, ArchivedCount: counted.Archived, MutedCount: counted.Muted, UnreadCount: counted.Unread}
-	groups, err := s.Groups().knownGroups(ctx)
+	groups, err := s.Groups().ListStored(ctx)
 	if err != nil {
 		return nil, 0, stats, err
 	}
@@ -144,7 +145,7 @@ func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, to
 
 // addSilent appends people and groups nobody has written to or from. They are
 // neither pinned, archived nor unread, and have no activity.
-func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[string]*Group, q ChatQuery) ([]*Chat, error) {
+func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[string]*groups.Group, q ChatQuery) ([]*Chat, error) {
 	for _, only := range []*bool{q.Archived, q.Pinned, q.Unread} {
 		if only != nil && *only {
 			return chats, nil
@@ -185,7 +186,7 @@ func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.Groups().knownGroups(ctx)
+	groups, err := s.Groups().ListStored(ctx)
 	if err != nil {
 		return nil, err
 	}

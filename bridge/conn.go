@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 
 	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/groups"
 )
 
 // conn is the view of a session that the packages of its operations have.
@@ -24,4 +25,4 @@ func (c conn) SeePairs(ctx context.Context, pairs ...directory.Pair) {
 }
 
 // Groups returns the operations on groups.
-func (s *Session) Groups() *groupService { return s.groups }
+func (s *Session) Groups() *groups.Service { return s.groups }

@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -110,7 +111,7 @@ func groupChanges(data fields, evt *events.GroupInfo) {
 }
 
 func onJoinedGroup(t *translation, evt *events.JoinedGroup) error {
-	group, err := newGroup(t.ctx, t.cli.Store, &evt.GroupInfo)
+	group, err := groups.FromInfo(t.ctx, t.cli.Store, &evt.GroupInfo)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -15,8 +16,8 @@ import (
 // the number of people a message goes to come from there.
 
 // projectJoined stores a group with the event that told of it.
-func (t *translation) projectJoined(group *Group) error {
-	row, err := groupRow(group)
+func (t *translation) projectJoined(group *groups.Group) error {
+	row, err := groups.Row(group)
 	if err != nil {
 		return err
 	}
@@ -27,11 +28,11 @@ func (t *translation) projectJoined(group *Group) error {
 // projectGroup applies a change to the stored group. A group nobody asked for
 // yet is not stored and stays so.
 func (t *translation) projectGroup(evt *events.GroupInfo) error {
-	var change groupChange
+	var change groups.Change
 	for _, part := range []struct {
 		to   *[]wa.Person
 		jids []types.JID
-	}{{&change.joined, evt.Join}, {&change.left, evt.Leave}, {&change.promoted, evt.Promote}, {&change.demoted, evt.Demote}} {
+	}{{&change.Joined, evt.Join}, {&change.Left, evt.Leave}, {&change.Promoted, evt.Promote}, {&change.Demoted, evt.Demote}} {
 		for _, jid := range part.jids {
 			p, err := t.person(jid)
 			if err != nil {
@@ -47,12 +48,12 @@ func (t *translation) projectGroup(evt *events.GroupInfo) error {
 		if gone {
 			return s.b.people.RemoveGroup(ctx, s.owner, evt.JID.String())
 		}
-		group, err := s.Groups().storedGroup(ctx, evt.JID)
+		group, err := s.Groups().Stored(ctx, evt.JID)
 		if err != nil || group == nil {
 			return err
 		}
-		change.apply(group, evt)
-		row, err := groupRow(group)
+		change.Apply(group, evt)
+		row, err := groups.Row(group)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -39,119 +39,6 @@ func (onePair) GetPNForLID(_ context.Context, lid types.JID) (types.JID, error) 
 }
 
 func testDevice() *store.Device { return &store.Device{LIDs: onePair{}} }
-
-func asJSON(t *testing.T, value any) map[string]any {
-	t.Helper()
-	data, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var fields map[string]any
-	if err := json.Unmarshal(data, &fields); err != nil {
-		t.Fatal(err)
-	}
-	return fields
-}
-
-func TestGroupHasBothAddressesAndNulls(t *testing.T) {
-	created := time.Date(2026, 5, 1, 10, 0, 0, 0, time.FixedZone("", 3600))
-	info := &types.GroupInfo{
-		JID: teamID, OwnerJID: adaLID, GroupCreated: created,
-		GroupName:      types.GroupName{Name: "Team", NameSetBy: bobLID},
-		GroupTopic:     types.GroupTopic{Topic: "gone", TopicID: "T1", TopicDeleted: true},
-		GroupEphemeral: types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: 86400},
-		Participants: []types.GroupParticipant{
-			{JID: adaLID, LID: adaLID, IsAdmin: true, IsSuperAdmin: true},
-			{JID: bobLID, LID: bobLID, DisplayName: "+49∙∙∙12", Error: 403, AddRequest: &types.GroupParticipantAddRequest{Code: "abc", Expiration: created}},
-		},
-	}
-	group, err := newGroup(t.Context(), testDevice(), info)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := asJSON(t, group)
-	for field, want := range map[string]any{
-		"group": teamID.String(), "name": "Team", "owner": adaPN.String(), "name_set_by": bobLID.String(),
-		"created_at": "2026-05-01T09:00:00Z", "description": nil, "description_id": "T1", "name_set_at": nil,
-		"disappearing_seconds": 86400.0, "participant_count": 1.0, "community": nil, "invite_code": nil, "member_add_mode": nil,
-	} {
-		value, present := got[field]
-		if !present || value != want {
-			t.Errorf("%s = %v (present %v), want %v", field, value, present, want)
-		}
-	}
-	if _, present := got["picture_url"]; present {
-		t.Error("picture_url was not asked for and must be absent")
-	}
-	members := got["participants"].([]any)
-	ada, bob := members[0].(map[string]any), members[1].(map[string]any)
-	if ada["contact"] != adaPN.String() || ada["lid"] != adaLID.String() || ada["phone_number"] != adaPN.User || ada["error_code"] != nil {
-		t.Errorf("ada: %v", ada)
-	}
-	if bob["contact"] != bobLID.String() || bob["phone_number"] != nil || bob["error_code"] != 403.0 {
-		t.Errorf("bob: %v", bob)
-	}
-	if invite := bob["invite"].(map[string]any); invite["code"] != "abc" || invite["expires_at"] != "2026-05-01T09:00:00Z" {
-		t.Errorf("bob's invite: %v", invite)
-	}
-	if group.place(wa.Person{PN: adaPN}) != 0 || group.place(wa.Person{LID: bobLID}) != 1 || group.place(wa.Person{PN: types.NewJID("1", types.DefaultUserServer)}) != -1 {
-		t.Error("membership must be found under either address")
-	}
-}
-
-func TestPictureOfGroupIsAbsentNullOrText(t *testing.T) {
-	var hidden *string
-	shown := wa.OrNull("https://x")
-	for want, group := range map[string]Group{
-		"{}":                          {},
-		`{"picture_url":null}`:        {PictureURL: &hidden},
-		`{"picture_url":"https://x"}`: {PictureURL: &shown},
-	} {
-		data, err := json.Marshal(group)
-		if err != nil {
-			t.Fatal(err)
-		}
-		inner := strings.TrimSuffix(strings.TrimPrefix(want, "{"), "}")
-		if has := strings.Contains(string(data), "picture_url"); has != (inner != "") || !strings.Contains(string(data), inner) {
-			t.Errorf("%s does not carry %s", data, want)
-		}
-	}
-}
-
-func TestParticipantResult(t *testing.T) {
-	for code, want := range map[int]struct {
-		status int
-		failed bool
-	}{0: {200, false}, 200: {200, false}, 403: {403, true}, 999: {999, true}} {
-		result, err := newParticipantResult(t.Context(), testDevice(), types.GroupParticipant{JID: adaPN, Error: code})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if result.StatusCode != want.status || (result.Error != nil) != want.failed || *result.LID != adaLID.String() {
-			t.Errorf("code %d: %+v", code, result)
-		}
-	}
-}
-
-func TestInviteCode(t *testing.T) {
-	const code = "AbCdEfGhIjKlMnOpQrStUv"
-	for _, good := range []string{
-		code, " " + code + " ", "https://chat.whatsapp.com/" + code, "https://chat.whatsapp.com/" + code + "?mode=x",
-		"http://CHAT.whatsapp.com/invite/" + code, "https://chat.whatsapp.com/" + code + "/",
-	} {
-		if got, err := inviteCode(good); err != nil || got != code {
-			t.Errorf("inviteCode(%q) = %q, %v", good, got, err)
-		}
-	}
-	for _, bad := range []string{
-		"", " ", "https://chat.whatsapp.com/", "https://example.com/" + code, "a b", "code\"", strings.Repeat("a", 65),
-		"https://chat.whatsapp.com.example.com/" + code, "chat.whatsapp.com/" + code, "://",
-	} {
-		if got, err := inviteCode(bad); wa.ReasonOf(err) != wa.ReasonBadParam {
-			t.Errorf("inviteCode(%q) = %q, %v", bad, got, err)
-		}
-	}
-}
 
 func TestContactMergesBothEntries(t *testing.T) {
 	device := testDevice()
@@ -256,31 +143,31 @@ func TestOperationsNameTheBadParam(t *testing.T) {
 		field string
 		call  func() error
 	}{
-		"name of a new group": {"name", func() error { _, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: " "}); return err }},
-		"long name":           {"name", func() error { return s.Groups().SetGroupName(ctx, group, long) }},
+		"name of a new group": {"name", func() error { _, err := s.Groups().Create(ctx, groups.GroupCreate{Name: " "}); return err }},
+		"long name":           {"name", func() error { return s.Groups().SetName(ctx, group, long) }},
 		"third participant": {"participants/2", func() error {
-			_, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: "x", Participants: []string{"4915112345678", adaLID.String(), group}})
+			_, err := s.Groups().Create(ctx, groups.GroupCreate{Name: "x", Participants: []string{"4915112345678", adaLID.String(), group}})
 			return err
 		}},
 		"community": {"community", func() error {
-			_, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: "x", Community: adaPN.String()})
+			_, err := s.Groups().Create(ctx, groups.GroupCreate{Name: "x", Community: adaPN.String()})
 			return err
 		}},
 		"timer of a new group": {"disappearing_seconds", func() error {
-			_, err := s.Groups().CreateGroup(ctx, GroupCreate{Name: "x", GroupSettings: GroupSettings{DisappearingSeconds: &ten}})
+			_, err := s.Groups().Create(ctx, groups.GroupCreate{Name: "x", GroupSettings: groups.GroupSettings{DisappearingSeconds: &ten}})
 			return err
 		}},
-		"group that is a person": {"group", func() error { return s.Groups().LeaveGroup(ctx, adaPN.String()) }},
-		"description":            {"description", func() error { return s.Groups().SetGroupDescription(ctx, group, strings.Repeat("x", 2049)) }},
+		"group that is a person": {"group", func() error { return s.Groups().Leave(ctx, adaPN.String()) }},
+		"description":            {"description", func() error { return s.Groups().SetDescription(ctx, group, strings.Repeat("x", 2049)) }},
 		"member_add_mode": {"member_add_mode", func() error {
-			_, err := s.Groups().UpdateGroupSettings(ctx, group, GroupSettings{MemberAddMode: &bad})
+			_, err := s.Groups().UpdateSettings(ctx, group, groups.GroupSettings{MemberAddMode: &bad})
 			return err
 		}},
-		"no setting":              {"", func() error { _, err := s.Groups().UpdateGroupSettings(ctx, group, GroupSettings{}); return err }},
+		"no setting":              {"", func() error { _, err := s.Groups().UpdateSettings(ctx, group, groups.GroupSettings{}); return err }},
 		"action":                  {"action", func() error { _, err := s.Groups().UpdateParticipants(ctx, group, "kick", nil); return err }},
 		"nobody":                  {"participants", func() error { _, err := s.Groups().UpdateParticipants(ctx, group, "add", nil); return err }},
 		"decision":                {"action", func() error { _, err := s.Groups().UpdateJoinRequests(ctx, group, "add", nil); return err }},
-		"invite":                  {"invite", func() error { _, _, err := s.Groups().JoinGroup(ctx, "https://example.com/x"); return err }},
+		"invite":                  {"invite", func() error { _, _, err := s.Groups().Join(ctx, "https://example.com/x"); return err }},
 		"contact that is a group": {"contact", func() error { _, err := s.SaveContact(ctx, ContactSave{Contact: group, FullName: "x"}); return err }},
 		"full name": {"full_name", func() error {
 			_, err := s.SaveContact(ctx, ContactSave{Contact: adaPN.String(), FullName: "\t"})

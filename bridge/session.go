@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -57,7 +58,7 @@ type Session struct {
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 
 	states appStateReader // guards itself
-	groups *groupService
+	groups *groups.Service
 	ops    operations // shared by the operations on WhatsApp; guards itself
 
 	redelivery redelivery
@@ -77,7 +78,7 @@ type Session struct {
 
 func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
 	s := &Session{b: b, id: row.ID, owner: row.owner(), createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
-	s.groups = newGroupService(conn{s}, s.owner, b.people, s.log)
+	s.groups = groups.NewService(conn{s}, s.owner, b.people, s.log)
 	s.snap = initialSnapshot(row, held, time.Now())
 	s.told = s.snap
 	return s

@@ -7,6 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -45,8 +46,8 @@ func (s *Session) personTimer(ctx context.Context, chat types.JID) (messages.Tim
 
 // knownGroup returns a group from the store, else from WhatsApp, which whatsmeow
 // asks for sending anyhow. nil when neither knows it.
-func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*Group, error) {
-	group, err := s.Groups().storedGroup(ctx, jid)
+func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*groups.Group, error) {
+	group, err := s.Groups().Stored(ctx, jid)
 	if err != nil || group != nil {
 		return group, err
 	}
@@ -59,7 +60,7 @@ func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*Group, error)
 		s.log().Debug("a group could not be read before a send", "error", err)
 		return nil, nil // sending answers with the reason
 	}
-	return s.Groups().keepGroup(ctx, cli.Store, info)
+	return s.Groups().Keep(ctx, cli.Store, info)
 }
 
 // setDefaultTimer stores the account's timer for new chats unless a later one is known.

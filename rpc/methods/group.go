@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
@@ -16,7 +17,7 @@ type groupParam struct {
 }
 
 type groupResult struct {
-	Group bridge.Group `json:"group" doc:"group object"`
+	Group groups.Group `json:"group" doc:"group object"`
 }
 
 type groupCreateParams struct {
@@ -25,7 +26,7 @@ type groupCreateParams struct {
 	Description  string               `json:"description" rpc:"max=2048" doc:"set right after creating"`
 	Picture      *message.MediaSource `json:"picture" doc:"set right after creating"`
 	Community    string               `json:"community" rpc:"format=jid" doc:"create it inside this community"`
-	bridge.GroupSettings
+	groups.GroupSettings
 }
 
 type groupListParams struct {
@@ -34,7 +35,7 @@ type groupListParams struct {
 }
 
 type groupListResult struct {
-	Groups []bridge.Group `json:"groups" doc:"group objects"`
+	Groups []groups.Group `json:"groups" doc:"group objects"`
 }
 
 type groupGetParams struct {
@@ -75,7 +76,7 @@ type removedResult struct {
 
 type groupUpdateSettingsParams struct {
 	groupParam
-	bridge.GroupSettings
+	groups.GroupSettings
 }
 
 type groupLeaveResult struct {
@@ -98,11 +99,11 @@ type groupUpdateParticipantsParams struct {
 }
 
 type groupParticipantsResult struct {
-	Participants []bridge.ParticipantResult `json:"participants" doc:"per person; one refused person does not fail the call"`
+	Participants []groups.ParticipantResult `json:"participants" doc:"per person; one refused person does not fail the call"`
 }
 
 type groupRequestsResult struct {
-	Requests []bridge.JoinRequest `json:"requests" doc:"people who wait"`
+	Requests []groups.JoinRequest `json:"requests" doc:"people who wait"`
 }
 
 type groupUpdateRequestsParams struct {
@@ -112,7 +113,7 @@ type groupUpdateRequestsParams struct {
 }
 
 type groupUpdateRequestsResult struct {
-	Participants   []bridge.ParticipantResult `json:"participants" doc:"per person"`
+	Participants   []groups.ParticipantResult `json:"participants" doc:"per person"`
 	ProcessedCount int                        `json:"processed_count" doc:"people approved or rejected; those WhatsApp refused do not count"`
 }
 
@@ -125,7 +126,7 @@ type groupCommonResult struct {
 }
 
 // processed counts the people that a change was made for.
-func processed(results []bridge.ParticipantResult) (n int) {
+func processed(results []groups.ParticipantResult) (n int) {
 	for _, r := range results {
 		if r.Error == nil {
 			n++
@@ -148,7 +149,7 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 			if p.Refresh != nil {
 				refresh = *p.Refresh
 			}
-			groups, err := s.Groups().ListGroups(ctx, refresh)
+			groups, err := s.Groups().List(ctx, refresh)
 			if p.IncludeParticipants != nil && !*p.IncludeParticipants {
 				for i := range groups {
 					groups[i].Participants = nil
@@ -158,17 +159,17 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "group.get", Summary: "Return one group."},
 		func(ctx context.Context, s *bridge.Session, p *groupGetParams) (groupResult, error) {
-			group, err := value(s.Groups().Group(ctx, p.Group, p.IncludePicture))
+			group, err := value(s.Groups().Get(ctx, p.Group, p.IncludePicture))
 			return groupResult{Group: group}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.getInviteInfo", Summary: "Show what an invite code or link leads to, without joining."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupResult, error) {
-			group, err := value(s.Groups().GroupOfInvite(ctx, p.Invite))
+			group, err := value(s.Groups().OfInvite(ctx, p.Invite))
 			return groupResult{Group: group}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.getInviteLink", Summary: "Return a group's invite link."},
-		func(ctx context.Context, s *bridge.Session, p *groupParam) (bridge.InviteLink, error) {
-			return s.Groups().GroupInviteLink(ctx, p.Group, false)
+		func(ctx context.Context, s *bridge.Session, p *groupParam) (groups.InviteLink, error) {
+			return s.Groups().InviteLink(ctx, p.Group, false)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.listJoinRequests", Summary: "List people waiting to be let into a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groupRequestsResult, error) {
@@ -177,7 +178,7 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "group.listCommon", Summary: "List the groups shared with a person."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (groupCommonResult, error) {
-			groups, err := s.Groups().ListCommonGroups(ctx, p.Contact)
+			groups, err := s.Groups().ListCommon(ctx, p.Contact)
 			return groupCommonResult{Groups: groups}, err
 		})
 }
@@ -189,7 +190,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			if err != nil {
 				return groupResult{}, err
 			}
-			group, err := value(s.Groups().CreateGroup(ctx, bridge.GroupCreate{
+			group, err := value(s.Groups().Create(ctx, groups.GroupCreate{
 				Name: p.Name, Participants: p.Participants, Description: p.Description, Picture: picture,
 				Community: p.Community, GroupSettings: p.GroupSettings,
 			}))
@@ -197,7 +198,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setName", Summary: "Change a group's name (subject)."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetNameParams) (groupNameResult, error) {
-			return groupNameResult{Name: p.Name}, s.Groups().SetGroupName(ctx, p.Group, p.Name)
+			return groupNameResult{Name: p.Name}, s.Groups().SetName(ctx, p.Group, p.Name)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setDescription", Summary: "Change or remove a group's description (topic)."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetDescriptionParams) (groupDescriptionResult, error) {
@@ -205,7 +206,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			if p.Description != "" {
 				result.Description = &p.Description
 			}
-			return result, s.Groups().SetGroupDescription(ctx, p.Group, p.Description)
+			return result, s.Groups().SetDescription(ctx, p.Group, p.Description)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setPicture", Summary: "Change a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetPictureParams) (pictureResult, error) {
@@ -213,32 +214,32 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			if err != nil {
 				return pictureResult{}, err
 			}
-			id, err := s.Groups().SetGroupPicture(ctx, p.Group, picture)
+			id, err := s.Groups().SetPicture(ctx, p.Group, picture)
 			return pictureResult{PictureID: id}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.removePicture", Summary: "Remove a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (removedResult, error) {
-			_, err := s.Groups().SetGroupPicture(ctx, p.Group, nil)
+			_, err := s.Groups().SetPicture(ctx, p.Group, nil)
 			return removedResult{Removed: true}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.updateSettings", Summary: "Change any of a group's settings."},
-		func(ctx context.Context, s *bridge.Session, p *groupUpdateSettingsParams) (bridge.GroupSettings, error) {
-			return s.Groups().UpdateGroupSettings(ctx, p.Group, p.GroupSettings)
+		func(ctx context.Context, s *bridge.Session, p *groupUpdateSettingsParams) (groups.GroupSettings, error) {
+			return s.Groups().UpdateSettings(ctx, p.Group, p.GroupSettings)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.resetInviteLink", Summary: "Revoke a group's invite link and make a new one."},
-		func(ctx context.Context, s *bridge.Session, p *groupParam) (bridge.InviteLink, error) {
-			return s.Groups().GroupInviteLink(ctx, p.Group, true)
+		func(ctx context.Context, s *bridge.Session, p *groupParam) (groups.InviteLink, error) {
+			return s.Groups().InviteLink(ctx, p.Group, true)
 		})
 }
 
 func registerGroupMembers(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "group.leave", Summary: "Leave a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groupLeaveResult, error) {
-			return groupLeaveResult{Left: true}, s.Groups().LeaveGroup(ctx, p.Group)
+			return groupLeaveResult{Left: true}, s.Groups().Leave(ctx, p.Group)
 		})
 	onSession(reg, d, rpc.Method{Name: "group.join", Summary: "Join a group by invite code or link."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupJoinResult, error) {
-			group, pending, err := s.Groups().JoinGroup(ctx, p.Invite)
+			group, pending, err := s.Groups().Join(ctx, p.Invite)
 			return groupJoinResult{Group: group, Pending: pending}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "group.updateParticipants", Summary: "Add, remove, promote or demote members."},

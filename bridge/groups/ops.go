@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"context"
@@ -30,11 +30,11 @@ type GroupCreate struct {
 	GroupSettings
 }
 
-// CreateGroup creates a group. People who cannot be added are no error: they
+// Create creates a group. People who cannot be added are no error: they
 // are in the result with a code and, if WhatsApp gave one, an invite.
 // Description and picture are set right after; when one of them fails the
 // error says so and the group exists.
-func (s *groupService) CreateGroup(ctx context.Context, create GroupCreate) (*Group, error) {
+func (s *Service) Create(ctx context.Context, create GroupCreate) (*Group, error) {
 	if err := wa.CheckText("name", create.Name, 1, maxGroupName); err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *groupService) CreateGroup(ctx context.Context, create GroupCreate) (*Gr
 	if create.DisappearingSeconds != nil {
 		info.IsEphemeral, info.DisappearingTimer = *create.DisappearingSeconds > 0, uint32(*create.DisappearingSeconds)
 	}
-	return s.keepGroup(ctx, client.Store, info)
+	return s.Keep(ctx, client.Store, info)
 }
 
 // finishGroup sets what cannot be part of the creation. info is kept in step.
@@ -94,9 +94,9 @@ func finishGroup(ctx context.Context, client *whatsmeow.Client, info *types.Grou
 	return nil
 }
 
-// ListGroups lists the groups the account is in. refresh asks WhatsApp; without
+// List lists the groups the account is in. refresh asks WhatsApp; without
 // it the groups stored by the last refresh are listed, also while disconnected.
-func (s *groupService) ListGroups(ctx context.Context, refresh bool) ([]Group, error) {
+func (s *Service) List(ctx context.Context, refresh bool) ([]Group, error) {
 	if !refresh {
 		return s.storedGroups(ctx)
 	}
@@ -112,11 +112,11 @@ func (s *groupService) ListGroups(ctx context.Context, refresh bool) ([]Group, e
 	rows := make([]directory.Group, 0, len(infos))
 	var pairs []directory.Pair
 	for _, info := range infos {
-		group, err := newGroup(ctx, client.Store, info)
+		group, err := FromInfo(ctx, client.Store, info)
 		if err != nil {
 			return nil, err
 		}
-		row, err := groupRow(group)
+		row, err := Row(group)
 		if err != nil {
 			return nil, err
 		}
@@ -131,8 +131,8 @@ func (s *groupService) ListGroups(ctx context.Context, refresh bool) ([]Group, e
 	return groups, nil
 }
 
-// Group asks WhatsApp for one group; withPicture adds the address of its picture.
-func (s *groupService) Group(ctx context.Context, group string, withPicture bool) (*Group, error) {
+// Get asks WhatsApp for one group; withPicture adds the address of its picture.
+func (s *Service) Get(ctx context.Context, group string, withPicture bool) (*Group, error) {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (s *groupService) Group(ctx context.Context, group string, withPicture bool
 	if err != nil {
 		return nil, wa.Wrap("read the group", err)
 	}
-	result, err := s.keepGroup(ctx, client.Store, info)
+	result, err := s.Keep(ctx, client.Store, info)
 	if err != nil || !withPicture {
 		return result, err
 	}
@@ -161,8 +161,8 @@ func (s *groupService) Group(ctx context.Context, group string, withPicture bool
 	return result, nil
 }
 
-// LeaveGroup leaves a group.
-func (s *groupService) LeaveGroup(ctx context.Context, group string) error {
+// Leave leaves a group.
+func (s *Service) Leave(ctx context.Context, group string) error {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return err
@@ -180,10 +180,10 @@ func (s *groupService) LeaveGroup(ctx context.Context, group string) error {
 	return nil
 }
 
-// ListCommonGroups lists the groups shared with a person. WhatsApp has no
+// ListCommon lists the groups shared with a person. WhatsApp has no
 // query for it: it is computed from the members of the own groups, fresh while
 // connected and from the store otherwise.
-func (s *groupService) ListCommonGroups(ctx context.Context, contact string) ([]string, error) {
+func (s *Service) ListCommon(ctx context.Context, contact string) ([]string, error) {
 	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (s *groupService) ListCommonGroups(ctx context.Context, contact string) ([]
 		return nil, err
 	}
 	_, offline := s.conn.Live()
-	groups, err := s.ListGroups(ctx, offline == nil)
+	groups, err := s.List(ctx, offline == nil)
 	if err != nil {
 		return nil, err
 	}
@@ -203,20 +203,20 @@ func (s *groupService) ListCommonGroups(ctx context.Context, contact string) ([]
 	}
 	common := []string{}
 	for _, group := range groups {
-		if group.place(who) >= 0 {
+		if group.Index(who) >= 0 {
 			common = append(common, group.Group)
 		}
 	}
 	return common, nil
 }
 
-// keepGroup translates a group and stores it for the time without a connection.
-func (s *groupService) keepGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
-	group, err := newGroup(ctx, device, info)
+// Keep translates a group and stores it for the time without a connection.
+func (s *Service) Keep(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
+	group, err := FromInfo(ctx, device, info)
 	if err != nil {
 		return nil, err
 	}
-	row, err := groupRow(group)
+	row, err := Row(group)
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +227,7 @@ func (s *groupService) keepGroup(ctx context.Context, device *store.Device, info
 	return group, nil
 }
 
-func (s *groupService) storedGroups(ctx context.Context) ([]Group, error) {
+func (s *Service) storedGroups(ctx context.Context) ([]Group, error) {
 	rows, err := s.stored.Groups(ctx, s.owner)
 	if err != nil {
 		return nil, wa.StorageError("the stored groups could not be read", err)
@@ -241,7 +241,8 @@ func (s *groupService) storedGroups(ctx context.Context) ([]Group, error) {
 	return groups, nil
 }
 
-func groupRow(group *Group) (directory.Group, error) {
+// Row returns a group as the directory stores it.
+func Row(group *Group) (directory.Group, error) {
 	stored := *group
 	stored.Participants = group.members()
 	data, err := json.Marshal(&stored)

@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/bridge/directory"
 )
 
-// groupConn is what operations on groups need of a session.
-type groupConn interface {
+// Conn is what operations on groups need of a session.
+type Conn interface {
 	// Live returns the client of the open connection, or an Error with ReasonNotConnected.
 	Live() (*whatsmeow.Client, error)
 	// Paired returns the keys of the paired device, also while the session is disconnected.
@@ -20,15 +20,15 @@ type groupConn interface {
 	SeePairs(ctx context.Context, pairs ...directory.Pair)
 }
 
-// groupService does the operations on groups of one session. Its methods return *wa.Error.
-type groupService struct {
-	conn   groupConn
+// Service does the operations on groups of one session. Its methods return *wa.Error.
+type Service struct {
+	conn   Conn
 	owner  string // key of the session's data
 	stored *directory.Store
 	log    func() *slog.Logger
 }
 
-// newGroupService returns the operations on the groups of the session whose data has the key owner.
-func newGroupService(conn groupConn, owner string, stored *directory.Store, log func() *slog.Logger) *groupService {
-	return &groupService{conn: conn, owner: owner, stored: stored, log: log}
+// NewService returns the operations on the groups of the session whose data has the key owner.
+func NewService(conn Conn, owner string, stored *directory.Store, log func() *slog.Logger) *Service {
+	return &Service{conn: conn, owner: owner, stored: stored, log: log}
 }

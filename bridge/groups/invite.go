@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"context"
@@ -23,8 +23,8 @@ type InviteLink struct {
 // maxInviteCode bounds an invite code; real ones have 22 characters.
 const maxInviteCode = 64
 
-// inviteCode takes the code out of a code or a whole link.
-func inviteCode(invite string) (string, error) {
+// parseInvite takes the code out of a code or a whole link.
+func parseInvite(invite string) (string, error) {
 	code := strings.TrimSpace(invite)
 	if strings.Contains(code, "/") {
 		link, err := url.Parse(code)
@@ -44,8 +44,8 @@ func inviteCode(invite string) (string, error) {
 	return code, nil
 }
 
-// GroupInviteLink returns a group's invite link. reset revokes the present one first.
-func (s *groupService) GroupInviteLink(ctx context.Context, group string, reset bool) (InviteLink, error) {
+// InviteLink returns a group's invite link. reset revokes the present one first.
+func (s *Service) InviteLink(ctx context.Context, group string, reset bool) (InviteLink, error) {
 	var link InviteLink
 	err := s.changeGroup(group, "read the invite link", func(client *whatsmeow.Client, jid types.JID) error {
 		address, err := client.GetGroupInviteLink(ctx, jid, reset)
@@ -58,9 +58,9 @@ func (s *groupService) GroupInviteLink(ctx context.Context, group string, reset 
 	return link, nil
 }
 
-// GroupOfInvite shows what an invite leads to, without joining.
-func (s *groupService) GroupOfInvite(ctx context.Context, invite string) (*Group, error) {
-	code, err := inviteCode(invite)
+// OfInvite shows what an invite leads to, without joining.
+func (s *Service) OfInvite(ctx context.Context, invite string) (*Group, error) {
+	code, err := parseInvite(invite)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *groupService) GroupOfInvite(ctx context.Context, invite string) (*Group
 	if err != nil {
 		return nil, wa.Wrap("read the invite", err)
 	}
-	group, err := newGroup(ctx, client.Store, info)
+	group, err := FromInfo(ctx, client.Store, info)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +80,9 @@ func (s *groupService) GroupOfInvite(ctx context.Context, invite string) (*Group
 	return group, nil
 }
 
-// JoinGroup joins a group by invite. pending means that admins must approve first.
-func (s *groupService) JoinGroup(ctx context.Context, invite string) (group string, pending bool, err error) {
-	code, err := inviteCode(invite)
+// Join joins a group by invite. pending means that admins must approve first.
+func (s *Service) Join(ctx context.Context, invite string) (group string, pending bool, err error) {
+	code, err := parseInvite(invite)
 	if err != nil {
 		return "", false, err
 	}

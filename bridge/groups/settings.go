@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"context"
@@ -53,10 +53,10 @@ func (g GroupSettings) applyTo(request *whatsmeow.ReqCreateGroup) {
 	}
 }
 
-// UpdateGroupSettings sets the switches that are given, one query each, and
+// UpdateSettings sets the switches that are given, one query each, and
 // returns those that were set. It stops at the first refusal; what was set
 // before it stays.
-func (s *groupService) UpdateGroupSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
+func (s *Service) UpdateSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return GroupSettings{}, err
@@ -104,8 +104,8 @@ func (s *groupService) UpdateGroupSettings(ctx context.Context, group string, se
 	return settings, nil
 }
 
-// SetGroupName changes the name (subject) of a group.
-func (s *groupService) SetGroupName(ctx context.Context, group, name string) error {
+// SetName changes the name (subject) of a group.
+func (s *Service) SetName(ctx context.Context, group, name string) error {
 	if err := wa.CheckText("name", name, 1, maxGroupName); err != nil {
 		return err
 	}
@@ -114,8 +114,8 @@ func (s *groupService) SetGroupName(ctx context.Context, group, name string) err
 	})
 }
 
-// SetGroupDescription changes the description (topic) of a group; empty removes it.
-func (s *groupService) SetGroupDescription(ctx context.Context, group, description string) error {
+// SetDescription changes the description (topic) of a group; empty removes it.
+func (s *Service) SetDescription(ctx context.Context, group, description string) error {
 	if err := wa.CheckText("description", description, 0, maxGroupDescription); err != nil {
 		return err
 	}
@@ -129,9 +129,9 @@ func (s *groupService) SetGroupDescription(ctx context.Context, group, descripti
 	})
 }
 
-// SetGroupPicture sets the picture of a group to a JPEG as LoadPicture makes it
+// SetPicture sets the picture of a group to a JPEG as LoadPicture makes it
 // and returns the id WhatsApp gave it. nil removes the picture.
-func (s *groupService) SetGroupPicture(ctx context.Context, group string, jpeg []byte) (id string, err error) {
+func (s *Service) SetPicture(ctx context.Context, group string, jpeg []byte) (id string, err error) {
 	err = s.changeGroup(group, "set the group's picture", func(client *whatsmeow.Client, jid types.JID) error {
 		id, err = client.SetGroupPhoto(ctx, jid, jpeg)
 		return err
@@ -139,7 +139,7 @@ func (s *groupService) SetGroupPicture(ctx context.Context, group string, jpeg [
 	return id, err
 }
 
-func (s *groupService) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
+func (s *Service) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return err

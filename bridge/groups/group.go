@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"context"
@@ -63,8 +63,8 @@ type GroupInvite struct {
 	ExpiresAt time.Time `json:"expires_at" doc:"end of validity"`
 }
 
-// newGroup translates what whatsmeow knows of a group.
-func newGroup(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
+// FromInfo translates what whatsmeow knows of a group.
+func FromInfo(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
 	group := &Group{
 		Group:                info.JID.String(),
 		Name:                 info.Name,

@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// storedGroup is a group as the directory knows it, nil when it does not. One
+// Stored is a group as the directory knows it, nil when it does not. One
 // that cannot be read counts as not known: WhatsApp can be asked again, and the
 // event that tells of a change must not fail over it.
-func (s *groupService) storedGroup(ctx context.Context, jid types.JID) (*Group, error) {
+func (s *Service) Stored(ctx context.Context, jid types.JID) (*Group, error) {
 	stored, found, err := s.stored.Group(ctx, s.owner, jid.String())
 	if err != nil {
 		return nil, wa.StorageError("the stored group could not be read", err)
@@ -31,13 +31,13 @@ func (s *groupService) storedGroup(ctx context.Context, jid types.JID) (*Group, 
 
 // changeStoredGroup applies a change that was made by command to the stored
 // group. One that is not stored is read from WhatsApp when it is needed.
-func (s *groupService) changeStoredGroup(ctx context.Context, jid types.JID, change func(*Group)) error {
-	group, err := s.storedGroup(ctx, jid)
+func (s *Service) changeStoredGroup(ctx context.Context, jid types.JID, change func(*Group)) error {
+	group, err := s.Stored(ctx, jid)
 	if err != nil || group == nil {
 		return err
 	}
 	change(group)
-	row, err := groupRow(group)
+	row, err := Row(group)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func (s *groupService) changeStoredGroup(ctx context.Context, jid types.JID, cha
 	return nil
 }
 
-// knownGroups are the groups in the directory, by JID.
-func (s *groupService) knownGroups(ctx context.Context) (map[string]*Group, error) {
+// ListStored are the groups in the directory, by JID.
+func (s *Service) ListStored(ctx context.Context) (map[string]*Group, error) {
 	stored, err := s.stored.Groups(ctx, s.owner)
 	if err != nil {
 		return nil, wa.StorageError("the groups could not be read", err)

@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"slices"
@@ -9,34 +9,34 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// groupChange is the people of a change; evt has the rest of it.
-type groupChange struct{ joined, left, promoted, demoted []wa.Person }
+// Change is the people of a change; evt has the rest of it.
+type Change struct{ Joined, Left, Promoted, Demoted []wa.Person }
 
-// apply may run again for the same change, and for one that a call stored
+// Apply may run again for the same change, and for one that a call stored
 // already.
-func (c *groupChange) apply(g *Group, evt *events.GroupInfo) {
+func (c *Change) Apply(g *Group, evt *events.GroupInfo) {
 	before := len(g.Participants)
-	for _, p := range c.joined {
-		if g.place(p) < 0 {
+	for _, p := range c.Joined {
+		if g.Index(p) < 0 {
 			g.Participants = append(g.Participants, GroupParticipant{
 				Contact: p.Address().String(), PhoneNumber: p.PhoneNumber(), LID: wa.JIDOrNull(p.LID),
 			})
 		}
 	}
-	for _, p := range c.left {
-		if i := g.place(p); i >= 0 {
+	for _, p := range c.Left {
+		if i := g.Index(p); i >= 0 {
 			g.Participants = slices.Delete(g.Participants, i, i+1)
 		}
 	}
 	// WhatsApp may hide members, and counts them all the same.
 	g.ParticipantCount = max(g.ParticipantCount+len(g.Participants)-before, len(g.Participants))
-	for _, p := range c.promoted {
-		if i := g.place(p); i >= 0 {
+	for _, p := range c.Promoted {
+		if i := g.Index(p); i >= 0 {
 			g.Participants[i].IsAdmin = true
 		}
 	}
-	for _, p := range c.demoted {
-		if i := g.place(p); i >= 0 {
+	for _, p := range c.Demoted {
+		if i := g.Index(p); i >= 0 {
 			g.Participants[i].IsAdmin, g.Participants[i].IsSuperAdmin = false, false
 		}
 	}
@@ -88,8 +88,8 @@ func firstJID(jids ...types.JID) *string {
 	return nil
 }
 
-// place is the index of a member, -1 for somebody who is none.
-func (g *Group) place(who wa.Person) int {
+// Index is the index of a member, -1 for somebody who is none.
+func (g *Group) Index(who wa.Person) int {
 	return slices.IndexFunc(g.Participants, func(member GroupParticipant) bool {
 		return member.Contact == who.PN.String() || member.LID != nil && *member.LID == who.LID.String()
 	})

@@ -1,4 +1,4 @@
-package bridge
+package groups
 
 import (
 	"context"
@@ -41,7 +41,7 @@ var participantErrors = map[int]string{
 
 // UpdateParticipants adds, removes, promotes or demotes people. A person
 // WhatsApp refuses is no error: it is in the result with its code.
-func (s *groupService) UpdateParticipants(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
+func (s *Service) UpdateParticipants(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
 	change := whatsmeow.ParticipantChange(action)
 	switch change {
 	case whatsmeow.ParticipantChangeAdd, whatsmeow.ParticipantChangeRemove,
@@ -61,11 +61,11 @@ func (s *groupService) UpdateParticipants(ctx context.Context, group, action str
 
 // storeMembers applies a change of members to the stored group, without the
 // people whom WhatsApp refused.
-func (s *groupService) storeMembers(ctx context.Context, device *store.Device, group types.JID, how whatsmeow.ParticipantChange, changed []types.GroupParticipant) error {
-	var change groupChange
+func (s *Service) storeMembers(ctx context.Context, device *store.Device, group types.JID, how whatsmeow.ParticipantChange, changed []types.GroupParticipant) error {
+	var change Change
 	to := map[whatsmeow.ParticipantChange]*[]wa.Person{
-		whatsmeow.ParticipantChangeAdd: &change.joined, whatsmeow.ParticipantChangeRemove: &change.left,
-		whatsmeow.ParticipantChangePromote: &change.promoted, whatsmeow.ParticipantChangeDemote: &change.demoted,
+		whatsmeow.ParticipantChangeAdd: &change.Joined, whatsmeow.ParticipantChangeRemove: &change.Left,
+		whatsmeow.ParticipantChangePromote: &change.Promoted, whatsmeow.ParticipantChangeDemote: &change.Demoted,
 	}[how]
 	for _, member := range changed {
 		if refused(member) {
@@ -77,11 +77,11 @@ func (s *groupService) storeMembers(ctx context.Context, device *store.Device, g
 		}
 		*to = append(*to, p)
 	}
-	return s.changeStoredGroup(ctx, group, func(g *Group) { change.apply(g, &events.GroupInfo{}) })
+	return s.changeStoredGroup(ctx, group, func(g *Group) { change.Apply(g, &events.GroupInfo{}) })
 }
 
 // UpdateJoinRequests approves or rejects people who wait to be let in.
-func (s *groupService) UpdateJoinRequests(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
+func (s *Service) UpdateJoinRequests(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
 	change := whatsmeow.ParticipantRequestChange(action)
 	switch change {
 	case whatsmeow.ParticipantChangeApprove, whatsmeow.ParticipantChangeReject:
@@ -94,7 +94,7 @@ func (s *groupService) UpdateJoinRequests(ctx context.Context, group, action str
 		})
 }
 
-func (s *groupService) changeParticipants(ctx context.Context, group string, people []string, what string,
+func (s *Service) changeParticipants(ctx context.Context, group string, people []string, what string,
 	change func(*whatsmeow.Client, types.JID, []types.JID) ([]types.GroupParticipant, error),
 ) ([]ParticipantResult, error) {
 	jid, err := wa.ParseGroup("group", group)
@@ -152,7 +152,7 @@ type JoinRequest struct {
 }
 
 // ListJoinRequests lists the people waiting to be let into a group or community.
-func (s *groupService) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
+func (s *Service) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
 		return nil, err
