@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -153,5 +155,40 @@ func TestTroubleshootingQuotesMessages(t *testing.T) {
 	}
 	if quotes < 15 {
 		t.Errorf("the page quotes %d messages", quotes)
+	}
+}
+
+// Tests and benchmarks that pages name as the source of a figure or a promise exist.
+func TestPagesNameTestsThatExist(t *testing.T) {
+	var tests strings.Builder
+	err := filepath.WalkDir(doctest.Root(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && slices.Contains([]string{".git", ".cache", "node_modules"}, entry.Name()) {
+			return cmp.Or(err, fs.SkipDir)
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			text, err := os.ReadFile(path)
+			tests.Write(text)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, page := range doctest.All(t) {
+		raw, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(page.Path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile("\\b(?:Test|Benchmark)[A-Z]\\w+").FindAllString(string(raw), -1) {
+			found++
+			if !strings.Contains(tests.String(), "func "+name) {
+				t.Errorf("%s names %s, which does not exist", page.Path, name)
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("pages name %d tests", found)
 	}
 }
