@@ -1,0 +1,18 @@
+package digigo_test
+
+import (
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/contract"
+	"github.com/waystation/waystation/server/rest/digigo"
+	"github.com/waystation/waystation/server/rest/resttest"
+)
+
+func TestContract(t *testing.T) {
+	check := contract.Contract{
+		Dialect: digigo.New(), Header: "Token", AdminHeader: "Authorization", Values: resttest.Values{"id": 7, "transport": "webhook", "confirm": true},
+		Rules:    resttest.Rules{Literal: []string{".code", ".success", "error", "Details", "details"}},
+		Failures: resttest.Rules{Extra: []string{"fields", "reason", "details"}},
+	}
+	check.Check(t)
+}

@@ -1,0 +1,17 @@
+package wuzapi_test
+
+import (
+	"testing"
+
+	"github.com/waystation/waystation/server/rest/contract"
+	"github.com/waystation/waystation/server/rest/resttest"
+	"github.com/waystation/waystation/server/rest/wuzapi"
+)
+
+func TestContract(t *testing.T) {
+	check := contract.Contract{
+		Dialect: wuzapi.New(), Header: "Token",
+		Rules: resttest.Rules{Literal: []string{"code", "success", "error", "Details", "details"}}, Failures: resttest.Rules{Extra: []string{"fields", "reason"}},
+	}
+	check.Check(t)
+}
