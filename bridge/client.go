@@ -11,6 +11,8 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	waLog "go.mau.fi/whatsmeow/util/log"
+
+	"github.com/waystation/waystation/bridge/signal"
 )
 
 var errDeviceMissing = errors.New("the session's device is not in the database")
@@ -27,7 +29,7 @@ func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cli = whatsmeow.NewClient(device, clientLog(s.log()))
+	cli = whatsmeow.NewClient(device, slogAdapter{log: s.log(), module: "whatsmeow", keysNotFetched: s.keysNotFetched})
 	// The handler's word decides on the acknowledgement, and what was decrypted
 	// survives until the handler has said yes.
 	cli.SynchronousAck = true
@@ -101,9 +103,14 @@ func (b *Bridge) loadDevice(ctx context.Context, s *Session, jid types.JID) (*st
 // an operator has to know. Whatsmeow's debug lines, which hold whole stanzas, are dropped. The log must be one of maskLog,
 // since the other lines name phone numbers and some hold stanzas too.
 type slogAdapter struct {
-	log    *slog.Logger
-	module string
+	log            *slog.Logger
+	module         string
+	keysNotFetched func(error) // nil = not needed
 }
+
+// keysNotFetched is the format of whatsmeow's only report that a send goes on without the devices whose keys it could not fetch
+// (fetchPreKeysNoError). Its last argument is the error.
+const keysNotFetched = "Failed to fetch prekeys for %v with no existing session: %v"
 
 func clientLog(log *slog.Logger) waLog.Logger { return slogAdapter{log: log, module: "whatsmeow"} }
 
@@ -114,9 +121,25 @@ func (l slogAdapter) write(level slog.Level, format string, args []any) {
 }
 
 func (l slogAdapter) Errorf(format string, args ...any) { l.write(slog.LevelDebug, format, args) }
-func (l slogAdapter) Warnf(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
 func (l slogAdapter) Infof(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
 func (l slogAdapter) Debugf(string, ...any)             {}
+func (l slogAdapter) Warnf(format string, args ...any) {
+	l.write(slog.LevelDebug, format, args)
+	if format == keysNotFetched && l.keysNotFetched != nil && len(args) > 0 {
+		if err, ok := args[len(args)-1].(error); ok {
+			l.keysNotFetched(err)
+		}
+	}
+}
+
 func (l slogAdapter) Sub(module string) waLog.Logger {
 	return slogAdapter{log: l.log, module: l.module + "/" + module}
+}
+
+// keysNotFetched ends the running send, which whatsmeow would send to the other devices only.
+func (s *Session) keysNotFetched(err error) {
+	s.mu.Lock()
+	cli := s.cli
+	s.mu.Unlock()
+	signal.DecryptionsOf(cli).KeysNotFetched(err)
 }

@@ -47,6 +47,7 @@ type Decryptions struct {
 	lids       store.LIDStore
 	replaced   replacedIdentities
 	recent     recentSessions
+	sending    *Encryption // of the last send that has read session records; whatsmeow sends one message at a time
 	plaintexts knownPlaintexts
 }
 

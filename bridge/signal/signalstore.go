@@ -81,6 +81,11 @@ func (s *signalStore) readDeleted(ctx context.Context, address string) (session 
 // GetManySessions returns the records that a send needs. It reserves one counter for each occurrence of an address: whatsmeow
 // lists the address once for each encryption.
 func (s *signalStore) GetManySessions(ctx context.Context, addresses []string) (sessions map[string][]byte, err error) {
+	if e, ok := ctx.Value(encryptionKey{}).(*Encryption); ok {
+		s.d.mu.Lock()
+		s.d.sending = e
+		s.d.mu.Unlock()
+	}
 	count := map[string]uint32{}
 	for _, address := range addresses {
 		count[address]++
