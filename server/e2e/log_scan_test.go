@@ -8,8 +8,8 @@ import (
 )
 
 // TestLogNamesNoPersonAndNoSecret runs the whole life of two sessions at the level debug, one paired by QR code and one by
-// pairing code: messages in and out, a group, errors, a restart, a logout and deletion. No line of the process, nor of one on
-// a simulation of its own, holds a phone number, a name, a text or a secret that was used.
+// pairing code: messages in and out, a group, errors, a restart, a logout and deletion. No line of the process holds a phone
+// number, a name, a text or a secret that was used. The log of a process that simulates WhatsApp itself is not part of the test.
 func TestLogNamesNoPersonAndNoSecret(t *testing.T) {
 	const (
 		ann, ben, carla, dora = "15550770001", "15550770002", "15550770003", "15550770004"
