@@ -10,9 +10,10 @@ import (
 // endpoints are the paths that people copy as the address of a server; the longer ones come before their suffixes.
 var endpoints = []string{"/v1/health", "/v1/ws", "/v1/rpc", "/v1/events", "/health", "/ws"}
 
-// endpointURL returns the address of one endpoint of a server from what a person types: a host, host:port, or a URL with
-// http, https, ws or wss, with or without a path. scheme is http or ws and is made secure where the address is; an endpoint
-// at the end of the address is replaced by path, and any other path is kept in front of it, as proxies need it.
+// endpointURL returns the URL of one endpoint of a server from user input: a host, host:port, or a URL with http,
+// https, ws or wss, with or without a path. scheme is http or ws and becomes secure if the input is secure; an
+// endpoint at the end of the input is replaced by path, and any other path is kept in front of it, as proxies need
+// it.
 func endpointURL(address, scheme, path string) (string, error) {
 	text := strings.TrimSpace(address)
 	if !strings.Contains(text, "://") {
@@ -41,7 +42,7 @@ func endpointURL(address, scheme, path string) (string, error) {
 	return u.String(), nil
 }
 
-// withoutUser removes credentials from an address that is quoted in an error.
+// withoutUser removes credentials from an address for an error text.
 func withoutUser(address string) string {
 	if i := strings.LastIndexByte(address, '@'); i >= 0 {
 		return "***" + address[i:]

@@ -45,12 +45,12 @@ import (
 type app struct {
 	cfg       *config.Config
 	log       *slog.Logger
-	out       io.Writer // where people look: pairing codes, the demo
+	out       io.Writer // output for people: pairing codes, the demo
 	startedAt time.Time
 
 	network    *network
 	db         *dbutil.Database
-	fileLost   atomic.Bool // the last check found another file at the database's path, or none
+	fileLost   atomic.Bool // the last check found another file at the database's path, or no file
 	secret     secret
 	journal    *journal.Journal
 	consumers  *consumer.Store
@@ -62,33 +62,33 @@ type app struct {
 	bridge     *bridge.Bridge
 	bridgeOpen chan struct{} // closed when bridge is set
 	auth       *auth.Auth
-	tokens     *auth.Throttle // auth for callers
+	tokens     *auth.Throttle // auth with a limit on failed attempts, for callers
 	tickets    *auth.Tickets
-	watchers   *auth.Tickets // of delivery.createWatchToken
+	watchers   *auth.Tickets // tokens of delivery.createWatchToken
 	watching   *methods.WatchHub
 	origins    *origin.List
 	registry   *rpc.Registry
 	endpoint   *socket.Endpoint
 	shim       *rest.Shim
-	rates      *rpc.Rates // of callers without a connection
-	refusals   *rpc.Rates // of log lines about refused origins and hosts
+	rates      *rpc.Rates // rates of callers without a connection
+	refusals   *rpc.Rates // rate of log lines about rejected origins and hosts
 	proxies    *address.Proxies
 	bodies     *budget.Budget // bodies of POST /v1/rpc and frames of sockets
-	replies    *budget.Budget // replies that have not been read
+	replies    *budget.Budget // unread replies
 	listener   net.Listener
 	server     *http.Server
-	// metricsAddr is the listener of GET /metrics alone; nil = there is none.
+	// metricsAddr is the separate listener of GET /metrics; nil = no such listener.
 	metricsAddr net.Addr
 
 	health methods.ServerDeps
 
 	adminToken, adminTokenFile string
 
-	reloads sync.Mutex // one at a time
+	reloads sync.Mutex // held while globals are reloaded
 
-	keptReplies *idempotency.Store // of calls with an idempotency key
+	keptReplies *idempotency.Store // replies of calls with an idempotency key
 
-	// closers undo what newApp did, the last first.
+	// closers undo newApp, the last first.
 	closers []closer
 	// helpers are the goroutines of this package; run waits for them.
 	helpers sync.WaitGroup
@@ -99,8 +99,8 @@ type closer struct {
 	close func(ctx context.Context) error
 }
 
-// newApp puts the server together and opens its listener; nothing is connected and no request is answered before run.
-// When it fails, it has closed what it opened.
+// newApp creates the server and opens its listener; before run it connects to nothing and answers no request. On an
+// error it has closed everything it opened.
 func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*app, error) {
 	cfg.PublicURL = guard.NormalizeOrKeep(cfg.PublicURL)
 	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now(), bridgeOpen: make(chan struct{})}
@@ -138,8 +138,8 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 	return a, nil
 }
 
-// stepError is an error of a step of newApp. Its text names the step once: errors of packages begin with the package's
-// name, which often is the step's.
+// stepError is an error of a step of newApp. Its text names the step once: errors of packages begin with the
+// package's name, which is often the name of the step.
 type stepError struct {
 	step string
 	err  error
@@ -159,7 +159,7 @@ func (a *app) onClose(name string, f func(ctx context.Context) error) {
 	a.closers = append(a.closers, closer{name, f})
 }
 
-// close takes apart what was put together, in reverse order.
+// close runs the closers in reverse order.
 func (a *app) close(ctx context.Context) error {
 	var problems []error
 	for i := len(a.closers) - 1; i >= 0; i-- {
@@ -182,8 +182,8 @@ func (a *app) openNetwork(context.Context) (err error) {
 func (a *app) openDatabase(ctx context.Context) (err error) {
 	path, isDefault := a.cfg.DatabasePath()
 	if a.cfg.Sandbox && isDefault {
-		// The simulated network of this process begins without accounts, so sessions from before could only be
-		// logged out by it.
+		// The simulated network of this process begins without accounts, so it would log out all sessions of an
+		// earlier run.
 		for _, suffix := range []string{"", "-wal", "-shm"} {
 			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
@@ -221,13 +221,13 @@ func (a *app) openConsumers(ctx context.Context) (err error) {
 	return err
 }
 
-// Log lines about refused origins and hosts: in a second, and at once.
+// Log lines about rejected origins and hosts: per second, and burst.
 const (
 	refusalsLogged = 0.2
 	refusalBurst   = 10
 )
 
-// hostsOf returns the names under which a listener is reached.
+// hostsOf returns the host names under which a listener is reached.
 func (a *app) hostsOf(listen string) *origin.Hosts {
 	return origin.NewHosts(listen, slices.Concat([]string{a.cfg.PublicURL}, a.cfg.AllowedOrigins, a.cfg.AllowedHosts)...)
 }
@@ -281,7 +281,7 @@ func (a *app) openBridge(ctx context.Context) error {
 	return err
 }
 
-// openReplies opens the kept replies. They close after the bridge, which has those of a deleted session forgotten.
+// openReplies opens the store of replies. It closes after the bridge, which deletes the replies of deleted sessions.
 func (a *app) openReplies(ctx context.Context) (err error) {
 	a.keptReplies, err = idempotency.Open(ctx, a.db, idempotency.Config{
 		Keep: a.cfg.KeepReplies, MaxKeys: a.cfg.MaxIdempotencyKeys, Log: a.log.With("part", "rpc"),
@@ -295,7 +295,7 @@ func (a *app) openReplies(ctx context.Context) (err error) {
 // ownerOf returns the key of a session's data.
 func (a *app) ownerOf(session string) string { return a.bridge.OwnerOf(session) }
 
-// forgetOwner deletes what is kept outside of the bridge for a session that is deleted.
+// forgetOwner deletes the data of a deleted session that is stored outside of the bridge.
 func (a *app) forgetOwner(ctx context.Context, owner string) error {
 	return a.keptReplies.DeleteOwner(ctx, owner, auth.SessionPrincipal(owner), auth.AdminID)
 }
@@ -306,7 +306,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		return err
 	}
 	a.health = methods.ServerDeps{
-		Version: version, Commit: commit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.services, Transports: a.transports,
+		Version: version, Commit: buildCommit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.probeServices, Transports: a.globalHealth,
 		Sandbox: a.cfg.OnSandbox(),
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
@@ -338,14 +338,14 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	} else if a.network.remote != nil {
 		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
 	}
-	a.endpoint, err = socket.New(a.registry, a.journal, a.tokens, visibility{a.bridge}, socket.Config{
+	a.endpoint, err = socket.New(a.registry, a.journal, a.tokens, visibleSessions{a.bridge}, socket.Config{
 		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
 		Replies: a.replies, Frames: a.bodies, MinRate: a.cfg.MinBodyRate, Proxies: a.proxies,
 		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
 		MaxCloses: a.cfg.KeptCloses, MaxWaiting: a.cfg.MaxWaitingConnections, MaxWaitingPerAddress: a.cfg.MaxWaitingPerAddress, ControlRate: a.cfg.ControlFrames,
 		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
 		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, MaxHelloFrame: a.cfg.MaxHelloFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
-		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the rest is for the bridge and the database
+		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the other half is for the bridge and the database
 		Log:          a.log.With("part", "socket"),
 	})
 	if err == nil {
@@ -368,8 +368,8 @@ func (a *app) openListener(ctx context.Context) (err error) {
 	return nil
 }
 
-// run serves until ctx ends or the listener fails, then closes everything in order: no new connections, sockets told
-// to move and their calls ended, sessions disconnected, journal and database closed.
+// run serves until ctx ends or the listener fails, then closes everything in order: no new connections, sockets
+// drained and their calls ended, sessions disconnected, journal and database closed.
 func (a *app) run(ctx context.Context) error {
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
@@ -382,10 +382,10 @@ func (a *app) run(ctx context.Context) error {
 	a.reloadOnSignal(serving)
 	err := a.bridge.Start(serving)
 	if err == nil {
-		err = a.greet(serving)
+		err = a.printFirstSteps(serving)
 	}
 	if ctx.Err() != nil {
-		err = nil // asked to stop while starting, which fails whatever was going on
+		err = nil // asked to stop while starting, which makes the current step fail
 	}
 	ended := false
 	if err == nil {
@@ -407,7 +407,7 @@ func (a *app) run(ctx context.Context) error {
 	return err
 }
 
-// unlessClosed drops what a server says when it was closed on purpose.
+// unlessClosed returns nil for the error of a server that was closed on purpose.
 func unlessClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -416,8 +416,8 @@ func unlessClosed(err error) error {
 }
 
 func (a *app) shutdown(ctx context.Context) error {
-	// Requests by HTTP and sockets end side by side: Shutdown stops accepting and waits for the first, the endpoint
-	// drains the second. A quarter of the time is left to what must be written after them.
+	// HTTP requests and sockets end concurrently: Shutdown stops accepting and waits for requests, the endpoint
+	// drains the sockets. A quarter of the time is left for the writes that follow them.
 	ending, cancel := context.WithTimeout(ctx, a.cfg.ShutdownTimeout*3/4)
 	defer cancel()
 	var requests sync.WaitGroup
@@ -426,14 +426,14 @@ func (a *app) shutdown(ctx context.Context) error {
 			_ = a.server.Close() // requests that outlast the time are cut
 		}
 	})
-	a.deliver.EndWatches() // which would go on for ever
+	a.deliver.EndWatches() // which have no end of their own
 	a.endpoint.Shutdown(ending)
 	requests.Wait()
 	return a.close(ctx)
 }
 
-// commit is what the binary was built from, when the build says so.
-func commit() string {
+// buildCommit returns the commit the binary was built from, if the build recorded it.
+func buildCommit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""

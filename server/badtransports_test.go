@@ -15,23 +15,24 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// trouble is something that is wrong between a session, called as the trouble, and where its events go.
-type trouble struct {
+// transportFault is a fault of a transport, with the session named after it and its expected reports.
+type transportFault struct {
 	name, transport string
 	settings        object // of transport.updateSettings, or of webhook.create
 	event           string // data of its events; empty = a short text
-	stranger        string // the session gets messages with this text, from the sandbox, after the restart
+	stranger        string // the session receives messages with this text, from the sandbox, after the restart
 
-	// While it lasts: what the status says, the reason in a word, as what failures are counted, and whether events become dead letters.
+	// While it lasts: the text in the status, the reason as one word, the counted meaning of failures, and whether
+	// events become dead letters.
 	text, reason, meaning string
 	dead                  bool
-	mend                  func() // nil = nothing is held
+	mend                  func() // nil = nothing to repair
 
-	inbox func() []arrival // all that came until now
+	inbox func() []arrival // everything received so far
 	check func(a arrival) error
 }
 
-// arrival is an event that came out.
+// arrival is an event that was received.
 type arrival struct {
 	Offset    uint64
 	Truncated bool
@@ -44,10 +45,10 @@ func arrived(body string) (a arrival) {
 	return a
 }
 
-// Everything that may be wrong with a transport, from before the server starts on: the server is up, the trouble is told in
-// the status of the transport, in the list of deliveries and in the figures, other sessions get their events, and when it is
-// over all of them have arrived, in order and once.
-func TestBadTransports(t *testing.T) {
+// Faults of transports that exist before the server starts: the server is up, the fault is in the status of the
+// transport, in the list of deliveries and in the metrics, other sessions get their events, and after the repair all
+// events have arrived, in order and once.
+func TestFaultyTransports(t *testing.T) {
 	w := newBadWorld(t)
 	list := w.troubles()
 	args := []string{
@@ -159,8 +160,8 @@ func TestBadTransports(t *testing.T) {
 	}
 }
 
-// begin makes the session, gives it what is wrong, and lets a first event happen.
-func (s *testServer) begin(c *trouble) {
+// begin creates the session with its faulty transport, and causes a first event.
+func (s *testServer) begin(c *transportFault) {
 	s.t.Helper()
 	s.must("session.create", object{"session_id": c.name})
 	params := object{"session": c.name}
@@ -179,8 +180,8 @@ func (s *testServer) begin(c *trouble) {
 	}
 }
 
-// writeTo pairs the session with an account to which a stranger writes.
-func (s *testServer) writeTo(c *trouble, messages int) {
+// writeTo pairs the session with an account that receives messages of a third party.
+func (s *testServer) writeTo(c *transportFault, messages int) {
 	s.t.Helper()
 	const number = "15550100007"
 	owner, err := s.app.network.local.AddAccount(sandbox.AccountOptions{Number: number})
@@ -202,7 +203,7 @@ func (s *testServer) writeTo(c *trouble, messages int) {
 	}
 }
 
-func (s *testServer) happens(c *trouble, n int) {
+func (s *testServer) happens(c *transportFault, n int) {
 	s.t.Helper()
 	data := fmt.Sprintf(`{"n":%d}`, n)
 	if c.event != "" {
@@ -213,7 +214,7 @@ func (s *testServer) happens(c *trouble, n int) {
 	}
 }
 
-// badPatterns gives transports that have settings some that cannot be read, which are refused and change nothing.
+// badPatterns sets settings that cannot be parsed on some transports; they are rejected and change nothing.
 func (s *testServer) badPatterns() {
 	s.t.Helper()
 	for _, c := range []struct {
@@ -251,8 +252,8 @@ func (s *testServer) settings(session, transport string) string {
 	return string(text)
 }
 
-// status is what the transport's method says of a trouble.
-func (s *testServer) status(c *trouble) string {
+// status returns the status that the transport's method reports.
+func (s *testServer) status(c *transportFault) string {
 	s.t.Helper()
 	if c.transport == "webhook" {
 		return string(s.must("webhook.list", object{"session": c.name}).Result)
@@ -260,12 +261,12 @@ func (s *testServer) status(c *trouble) string {
 	return string(s.must("transport.getSettings", object{"session": c.name, "transport": c.transport}).Result)
 }
 
-func (s *testServer) pending(c *trouble) string {
+func (s *testServer) pending(c *transportFault) string {
 	s.t.Helper()
 	return string(s.must("delivery.list", object{"session_ids": []string{c.name}, "status": "pending"}).Result)
 }
 
-func (s *testServer) deadLetters(c *trouble) int {
+func (s *testServer) deadLetters(c *transportFault) int {
 	s.t.Helper()
 	total, _ := s.call("archive.list", object{"session_ids": []string{c.name}, "status": "dead_letter"})["total"].(float64)
 	return int(total)

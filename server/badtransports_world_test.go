@@ -25,22 +25,22 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// secretOfTest is the password that is wrong somewhere; no log may have it.
+// secretOfTest is the wrong password of a transport; no log may contain it.
 const secretOfTest = "hunter2hunter2"
 
-// badWorld is the servers that troubles are made with.
-type badWorld struct {
+// faultWorld is the servers that cause the faults.
+type faultWorld struct {
 	t        *testing.T
 	cache    *brokertest.RedisServer
 	away     *brokertest.RedisServer // that is down at first
 	rabbit   *brokertest.RabbitMQServer
 	queues   *brokertest.SQSServer
 	http     *http.Client
-	followed atomic.Bool // somebody went where a receiver had sent him
+	followed atomic.Bool // a redirect of a receiver was followed
 }
 
-func newBadWorld(t *testing.T) *badWorld {
-	w := &badWorld{
+func newBadWorld(t *testing.T) *faultWorld {
+	w := &faultWorld{
 		t: t, cache: brokertest.Redis(t, brokertest.RedisOptions{User: "root", Password: "root"}), away: brokertest.Redis(t, brokertest.RedisOptions{}),
 		rabbit: brokertest.RabbitMQ(t), queues: brokertest.SQS(t), http: &http.Client{Transport: &http.Transport{}},
 	}
@@ -49,16 +49,16 @@ func newBadWorld(t *testing.T) *badWorld {
 	return w
 }
 
-func (w *badWorld) troubles() []trouble {
+func (w *faultWorld) troubles() []transportFault {
 	return slices.Concat(w.redisTroubles(), w.rabbitTroubles(), w.queueTroubles(), w.hookTroubles())
 }
 
-func (w *badWorld) redisTroubles() []trouble {
+func (w *faultWorld) redisTroubles() []transportFault {
 	const rights = "on >limited resetkeys -@all +@connection ~* "
 	w.cache.Do(w.t, "ACL SETUSER changed on >other ~* +@all")
 	w.cache.Do(w.t, "ACL SETUSER limited "+rights)
 	as := func(user, password string) string { return "redis://" + user + ":" + password + "@" + w.cache.Addr() }
-	list := []trouble{
+	list := []transportFault{
 		{
 			name: "redis-away", settings: object{"url": w.away.URL()}, text: "cannot be reached", reason: "unreachable", meaning: "unreachable",
 			mend: func() { w.away.Start(w.t) },
@@ -108,8 +108,8 @@ func (w *badWorld) redisTroubles() []trouble {
 	return list
 }
 
-// stream reads the whole of a stream; nothing when its server is away.
-func (w *badWorld) stream(at *brokertest.RedisServer, name string) (list []arrival) {
+// stream reads the whole of a stream; empty while its server is down.
+func (w *faultWorld) stream(at *brokertest.RedisServer, name string) (list []arrival) {
 	options, err := redis.ParseURL(at.URL())
 	if err != nil {
 		w.t.Fatal(err)
@@ -124,7 +124,7 @@ func (w *badWorld) stream(at *brokertest.RedisServer, name string) (list []arriv
 	return list
 }
 
-func (w *badWorld) rabbitTroubles() []trouble {
+func (w *faultWorld) rabbitTroubles() []transportFault {
 	door := brokertest.NewProxy(w.t, w.rabbit.Addr())
 	door.Refuse()
 	all := brokertest.Rights{Configure: brokertest.All, Write: brokertest.All, Read: brokertest.All}
@@ -145,7 +145,7 @@ func (w *badWorld) rabbitTroubles() []trouble {
 	as := func(user, password string) string {
 		return "amqp://" + user + ":" + password + "@" + w.rabbit.Addr() + "/"
 	}
-	list := []trouble{
+	list := []transportFault{
 		{
 			name: "amqp-away", settings: object{"url": w.rabbit.URLAt(door.Addr)}, text: "cannot be reached", reason: "unreachable", meaning: "unreachable",
 			mend: func() { door.Accept(w.t) },
@@ -185,7 +185,7 @@ func (w *badWorld) rabbitTroubles() []trouble {
 				w.t.Fatal(err)
 			}
 			defer channel.Close()
-			for { // a queue that is not there is empty
+			for { // a queue that does not exist is empty
 				m, ok, err := channel.Get(c.name, true)
 				if err != nil || !ok {
 					return all
@@ -197,12 +197,12 @@ func (w *badWorld) rabbitTroubles() []trouble {
 	return list
 }
 
-func (w *badWorld) queueTroubles() []trouble {
+func (w *faultWorld) queueTroubles() []transportFault {
 	door := brokertest.NewProxy(w.t, w.queues.Addr())
 	door.Refuse()
 	keys, withKeys := w.guarded("UnrecognizedClientException", "The security token included in the request is invalid")
 	rights, withRights := w.guarded("AccessDeniedException", "User: arn:aws:iam::123456789012:user/way is not authorized to perform: sqs:sendmessage")
-	list := []trouble{
+	list := []transportFault{
 		{name: "sqs-away", settings: object{"endpoint": "http://" + door.Addr}, text: "cannot be reached", reason: "unreachable", meaning: "unreachable", mend: func() { door.Accept(w.t) }},
 		{name: "sqs-credentials", settings: object{"endpoint": keys}, text: "does not know the access key", reason: "credentials", meaning: "unreachable", mend: withKeys},
 		{name: "sqs-rights", settings: object{"endpoint": rights}, text: "AccessDenied", reason: "credentials", meaning: "refused", mend: withRights},
@@ -239,8 +239,8 @@ func (w *badWorld) queueTroubles() []trouble {
 	return list
 }
 
-// guarded is a server in front of the queues that refuses every request, as SQS does, until it is opened.
-func (w *badWorld) guarded(code, text string) (address string, open func()) {
+// guarded is a server in front of the queues that rejects every request, like SQS, until it is opened.
+func (w *faultWorld) guarded(code, text string) (address string, open func()) {
 	to, err := url.Parse(w.queues.URL())
 	if err != nil {
 		w.t.Fatal(err)
@@ -260,13 +260,13 @@ func (w *badWorld) guarded(code, text string) (address string, open func()) {
 	return front.URL, func() { opened.Store(true) }
 }
 
-func (w *badWorld) hookTroubles() []trouble {
+func (w *faultWorld) hookTroubles() []transportFault {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { w.followed.Store(true) }))
 	w.t.Cleanup(elsewhere.Close)
 	nobody := httptest.NewServer(http.NotFoundHandler())
 	address := nobody.Listener.Addr().String()
 	nobody.Close()
-	var late, sent mailbox
+	var late, sent webhookReceiver
 	var well atomic.Bool
 	moved := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if !well.Load() {
@@ -276,7 +276,7 @@ func (w *badWorld) hookTroubles() []trouble {
 		sent.ServeHTTP(rw, r)
 	}))
 	w.t.Cleanup(moved.Close)
-	return []trouble{
+	return []transportFault{
 		{
 			name: "webhook-away", transport: "webhook", settings: object{"url": "http://" + address}, text: "refused", meaning: "unreachable", inbox: late.all,
 			mend: func() {
@@ -298,14 +298,14 @@ func (w *badWorld) hookTroubles() []trouble {
 	}
 }
 
-// mailbox is a receiver of webhooks.
-type mailbox struct {
+// webhookReceiver is a receiver of webhooks.
+type webhookReceiver struct {
 	mu   sync.Mutex
 	list []arrival
 }
 
 // ServeHTTP implements http.Handler.
-func (m *mailbox) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+func (m *webhookReceiver) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	var body bytes.Buffer
 	_, _ = io.Copy(&body, r.Body)
 	m.mu.Lock()
@@ -313,7 +313,7 @@ func (m *mailbox) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	m.list = append(m.list, arrived(body.String()))
 }
 
-func (m *mailbox) all() []arrival {
+func (m *webhookReceiver) all() []arrival {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.list)

@@ -175,7 +175,7 @@ func TestDatabaseOfTheOtherNetworkIsRefused(t *testing.T) {
 	}
 }
 
-// The rest of this package's tests are on the sandbox, so this one needs a process of its own.
+// The other tests of this package use the sandbox, so this one needs a process of its own.
 func TestNormalStartIsOnWhatsApp(t *testing.T) {
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestNormalStartInChild$", "-test.v")
 	child.Env = append(os.Environ(), "WAYSTATION_TEST_NORMAL=1")

@@ -6,7 +6,7 @@ import (
 	"github.com/waystation/waystation/server/auth"
 )
 
-// A deleted session takes the cursors of every credential's consumers with it, and leaves the others.
+// Deleting a session deletes the cursors of every credential's consumers in it, and no others.
 func TestDeletedSessionLosesItsCursors(t *testing.T) {
 	s := startServer(t, "-session", "none")
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)

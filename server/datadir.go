@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// openDataDir makes the data directory and takes it for this process. Two servers in one would send and deliver
-// everything twice, and one on the simulated network would empty the database below the other.
+// openDataDir makes the data directory and locks it for this process. Two servers in one directory would send and
+// deliver everything twice, and one on the simulated network would delete the database of the other.
 func (a *app) openDataDir(context.Context) error {
 	dir := a.cfg.DataDir
 	if err := os.MkdirAll(dir, 0o700); err != nil {

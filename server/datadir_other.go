@@ -4,8 +4,8 @@ package main
 
 import "os"
 
-// lockFile locks nothing here.
+// lockFile is a no-op on this system.
 func lockFile(*os.File) (taken bool, err error) { return false, nil }
 
-// syncDir does nothing: directories cannot be synchronised on this system.
+// syncDir is a no-op: directories cannot be synchronised on this system.
 func syncDir(string) error { return nil }

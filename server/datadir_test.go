@@ -7,7 +7,8 @@ import (
 	"github.com/waystation/waystation/server/config"
 )
 
-// A second server in a data directory says so and leaves the first one's database alone; when the first has ended, it may.
+// A second server in a data directory fails with an error and does not touch the first database; it starts after the
+// first has ended.
 func TestOneServerInADataDirectory(t *testing.T) {
 	dir := t.TempDir()
 	first := startServer(t, "-data-dir", dir)

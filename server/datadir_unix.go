@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lockFile takes a file for this process until it is closed, which the end of the process does in any case. taken tells
-// that another process has it.
+// lockFile locks a file for this process until it is closed, at the latest by the end of the process. taken reports
+// that another process has locked it.
 func lockFile(f *os.File) (taken bool, err error) {
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -18,7 +18,7 @@ func lockFile(f *os.File) (taken bool, err error) {
 	return false, err
 }
 
-// syncDir waits until the names in a directory are on the disk.
+// syncDir waits until the entries of a directory are on the disk.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// left lists the tables that still have rows of a session, or of what belongs to no session and is its own alone here.
+// left lists the tables that still have rows of a session, or rows without a session that can only be its own here.
 func (s *testServer) left(session string) (tables []string) {
 	s.t.Helper()
 	query := `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type='table'`
@@ -58,7 +58,8 @@ func (s *testServer) left(session string) (tables []string) {
 	return tables
 }
 
-// A session is deleted while its events are delivered, its files stored and its settings changed: nothing of it is left.
+// A session is deleted while its events are delivered, its files stored and its settings changed: none of its data is
+// left.
 func TestDeletedWhileBusy(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testDeletedWhileBusy(t, "") })
 	t.Run("postgres", func(t *testing.T) { testDeletedWhileBusy(t, dbtest.Postgres(t)) })
@@ -126,7 +127,7 @@ func testDeletedWhileBusy(t *testing.T, database string) {
 			})
 		}
 		for _, c := range changes {
-			again(func() { _ = post(t, s.url("/v1/rpc"), s.token, c.method, c.params) }) // refused from some moment on
+			again(func() { _ = post(t, s.url("/v1/rpc"), s.token, c.method, c.params) }) // rejected from some point on
 		}
 		again(func() {
 			_ = post(t, s.url("/v1/rpc"), s.token, "sandbox.send", object{"account": "15550100002", "to": number, "content": object{

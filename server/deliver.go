@@ -7,8 +7,8 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// openDispatcher opens what carries events to every transport but the socket. It closes after the bridge, so that the
-// last events of this run are still sent, and before the journal.
+// openDispatcher opens the dispatcher, which sends events to every transport except the socket. It closes after the
+// bridge, so that the last events of this run are still sent, and before the journal.
 func (a *app) openDispatcher(ctx context.Context) (err error) {
 	a.deliver, err = dispatch.Open(ctx, a.db, a.journal, dispatch.Config{
 		KeepDelivered: cmp.Or(a.cfg.KeepDeliveries, -1), MaxDelivered: a.cfg.MaxDeliveries,
@@ -23,7 +23,7 @@ func (a *app) openDispatcher(ctx context.Context) (err error) {
 	return err
 }
 
-// deliveryPolicy is how every transport tries its deliveries.
+// deliveryPolicy returns the retry policy of all transports.
 func (a *app) deliveryPolicy() dispatch.Policy {
 	return dispatch.Policy{
 		MaxAttempts: a.cfg.DeliveryAttempts, AttemptTimeout: a.cfg.DeliveryTimeout, MaxAge: a.cfg.DeliveryMaxAge,

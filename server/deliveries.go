@@ -22,17 +22,18 @@ const (
 	deliveriesPath = "/v1/deliveries"
 	// watchToken is the query parameter with a token of delivery.createWatchToken.
 	watchToken = "watch_token"
-	// watchWrite is how long a client may take no bytes before its stream ends; it goes on by the last id.
+	// watchWrite is the time without progress of a write after which the stream ends; the client resumes by the last
+	// id.
 	watchWrite = 30 * time.Second
 )
 
-// watchURL is where deliveries are watched with a token.
+// watchURL returns the URL for watching deliveries with a token.
 func (a *app) watchURL(token string) string {
 	return a.baseURL() + deliveriesPath + "?" + url.Values{watchToken: {token}}.Encode()
 }
 
-// serveDeliveries is delivery.watch as server-sent events: the query is its params, or what a watch token leaves open of
-// them, and Last-Event-ID is since_id.
+// serveDeliveries serves delivery.watch as server-sent events: the query contains its params, or those that a watch
+// token leaves open, and Last-Event-ID is since_id.
 func (a *app) serveDeliveries(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet { // HEAD: a stream has no end to wait for
 		w.Header().Set("Allow", http.MethodGet)
@@ -41,7 +42,7 @@ func (a *app) serveDeliveries(w http.ResponseWriter, r *http.Request) {
 	}
 	who, params, err := a.watchRequest(r)
 	if err != nil {
-		a.refuse(w, err)
+		a.writeError(w, err)
 		return
 	}
 	stream := &deliveryStream{w: w, control: http.NewResponseController(w), beat: a.cfg.StreamHeartbeat}
@@ -53,11 +54,11 @@ func (a *app) serveDeliveries(w http.ResponseWriter, r *http.Request) {
 	case !stream.begun && problem != nil:
 		a.registry.Refuse(w, problem)
 	case problem != nil:
-		_ = stream.write("", "close", problem.AppendJSON(nil, ""))
+		_ = stream.writeEvent("", "close", problem.AppendJSON(nil, ""))
 	}
 }
 
-// watchRequest tells who wants to watch, and what.
+// watchRequest returns the principal and the params of a request to watch.
 func (a *app) watchRequest(r *http.Request) (who rpc.Principal, raw json.RawMessage, err error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -79,22 +80,21 @@ func (a *app) watchRequest(r *http.Request) (who rpc.Principal, raw json.RawMess
 	if err != nil {
 		return who, nil, err
 	}
-	if err := narrow(params, filter); err != nil {
+	if err := mergeFilter(params, filter); err != nil {
 		return who, nil, err
 	}
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		if params["since_id"], err = strconv.ParseInt(id, 10, 64); err != nil {
 			return who, nil, rpc.InvalidParams("/since_id", "the header Last-Event-ID must be a whole number")
 		}
-		delete(params, "since") // of the first request; what came since then is not to be left out by limit
+		delete(params, "since") // belongs to the first request; limit must not cut deliveries since then
 		delete(params, "limit")
 	}
 	raw, err = json.Marshal(params)
 	return who, raw, err
 }
 
-// watchParams are the params of delivery.watch that a query stands for; what is wrong with their values is told by the
-// method.
+// watchParams converts a query to params of delivery.watch; the method validates their values.
 func watchParams(query url.Values) (map[string]any, error) {
 	params := make(map[string]any, len(query))
 	for name, values := range query {
@@ -123,8 +123,8 @@ func watchParams(query url.Values) (map[string]any, error) {
 	return params, nil
 }
 
-// narrow puts what is built into a token into params, which may say the same or nothing about it.
-func narrow(params map[string]any, filter []byte) error {
+// mergeFilter merges the filter of a token into params, which may repeat the filter or leave it out.
+func mergeFilter(params map[string]any, filter []byte) error {
 	if len(filter) == 0 {
 		return nil
 	}
@@ -154,17 +154,17 @@ type deliveryStream struct {
 	begun bool
 
 	mu   sync.Mutex
-	last time.Time // when something was written
+	last time.Time // time of the last write
 }
 
 func (s *deliveryStream) push(ctx context.Context, method string, params json.RawMessage) error {
 	if !s.begun {
-		if err := s.begin(ctx); err != nil {
+		if err := s.sendHead(ctx); err != nil {
 			return err
 		}
 	}
 	if method != "delivery.update" {
-		return s.write("", strings.TrimPrefix(method, "delivery."), params)
+		return s.writeEvent("", strings.TrimPrefix(method, "delivery."), params)
 	}
 	var note struct {
 		Delivery json.RawMessage `json:"delivery"`
@@ -179,11 +179,11 @@ func (s *deliveryStream) push(ctx context.Context, method string, params json.Ra
 	if of.ID != nil {
 		id = strconv.FormatInt(*of.ID, 10)
 	}
-	return s.write(id, "", note.Delivery)
+	return s.writeEvent(id, "", note.Delivery)
 }
 
-// begin sends the head. The server's own deadlines are for requests that end.
-func (s *deliveryStream) begin(ctx context.Context) error {
+// sendHead sends the response head and disables the server's deadlines, which are for requests that end.
+func (s *deliveryStream) sendHead(ctx context.Context) error {
 	if err := s.control.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (s *deliveryStream) begin(ctx context.Context) error {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	h.Set("X-Accel-Buffering", "no") // nginx would buffer events
 	s.w.WriteHeader(http.StatusOK)
 	s.beats.Go(func() {
 		tick := time.NewTicker(s.beat)
@@ -201,15 +201,15 @@ func (s *deliveryStream) begin(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				_ = s.send(": \n\n", s.beat) // a client that has gone ends the request by itself
+				_ = s.sendUnlessRecent(": \n\n", s.beat) // a client that disconnects ends the request by itself
 			}
 		}
 	})
 	return nil
 }
 
-// write sends an event; data is JSON on one line.
-func (s *deliveryStream) write(id, name string, data []byte) error {
+// writeEvent sends an event; data is JSON on one line.
+func (s *deliveryStream) writeEvent(id, name string, data []byte) error {
 	var b strings.Builder
 	if id != "" {
 		b.WriteString("id: " + id + "\n")
@@ -220,11 +220,11 @@ func (s *deliveryStream) write(id, name string, data []byte) error {
 	b.WriteString("data: ")
 	b.Write(data)
 	b.WriteString("\n\n")
-	return s.send(b.String(), 0)
+	return s.sendUnlessRecent(b.String(), 0)
 }
 
-// send writes unless something was written within the last quiet.
-func (s *deliveryStream) send(text string, quiet time.Duration) error {
+// sendUnlessRecent writes text, unless there was a write within the last quiet.
+func (s *deliveryStream) sendUnlessRecent(text string, quiet time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()

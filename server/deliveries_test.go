@@ -17,14 +17,14 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// taker is a sink that takes everything.
+// taker is a sink that accepts everything.
 type taker struct{}
 
 func (taker) Deliver(context.Context, dispatch.Target, *dispatch.Delivery) (int, error) {
 	return 0, nil
 }
 
-// deliverTo has the events of sessions delivered by a transport of the test.
+// deliverTo makes a transport of the test deliver the events of sessions.
 func (s *testServer) deliverTo(sessions ...string) {
 	s.t.Helper()
 	if err := s.app.deliver.AddSink("test", taker{}, dispatch.Policy{}); err != nil {
@@ -100,7 +100,7 @@ func (s *testServer) follow(query, token, lastID string) (status int, next func(
 		}
 }
 
-// A stream ends with the credential that opened it, and shows nothing of a session that is made under the same id.
+// A stream ends with the credential that opened it, and shows no data of a session created under the same id.
 func TestStreamEndsWithItsCredential(t *testing.T) {
 	const first, second = "first-token-of-the-shop", "second-token-of-the-shop"
 	s := startServer(t, "-session", "none")
@@ -146,7 +146,7 @@ func TestDeliveriesStream(t *testing.T) {
 		t.Errorf("got %+v", first)
 	}
 	stop()
-	// limit is for the first request: what came since then is whole.
+	// limit is for the first request: deliveries since then are complete.
 	_, next, stop = s.follow("?session_ids=shop&limit=1", s.token, first.id)
 	if e := next(); e.name != "watching" {
 		t.Errorf("began with %+v", e)
@@ -156,7 +156,7 @@ func TestDeliveriesStream(t *testing.T) {
 			t.Errorf("number %d: %+v after %+v", i, e, first)
 		}
 	}
-	// The end of the server is told.
+	// The stream reports the shutdown of the server.
 	ended := make(chan struct{})
 	go func() { s.stop(); close(ended) }()
 	if e := next(); e.name != "close" || e.data["data"].(object)["reason"] != "shutting_down" {
@@ -186,7 +186,7 @@ func TestWatchTokens(t *testing.T) {
 	}
 	failed := s.call("delivery.createWatchToken", object{"filter": object{"failed_only": true}})["token"].(string)
 	q := func(token, more string) string { return "?watch_token=" + url.QueryEscape(token) + more }
-	for range 2 { // it may be used often
+	for range 2 { // it may be used repeatedly
 		_, next, stop := s.follow(q(token, "&session_ids=shop"), "", "")
 		if e := next(); e.data["replayed_count"] != 1.0 {
 			t.Errorf("began with %+v", e)
@@ -238,7 +238,7 @@ func TestWatchTokens(t *testing.T) {
 			t.Errorf("%v: %+v, want %s", c.params, r.Error, c.reason)
 		}
 	}
-	// It is good for nothing else.
+	// It is valid for nothing else.
 	if r := post(t, s.url("/v1/rpc"), wide, "delivery.list", nil); r.Error == nil || r.Status != http.StatusUnauthorized {
 		t.Errorf("as a token: %+v", r)
 	}
@@ -289,7 +289,7 @@ func (c *socketClient) send(frame object) {
 	}
 }
 
-// A client that does not read holds up nobody, and gets all of it later.
+// A client that does not read delays no other, and gets all of it later.
 func TestSlowWatcher(t *testing.T) {
 	s := startServer(t)
 	s.deliverTo("shop")

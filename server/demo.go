@@ -10,16 +10,16 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// The people of the demo; numbers of the range that is kept for fiction.
+// Phone numbers and names of the demo; the numbers are reserved for fiction.
 const (
 	demoSession = "demo"
 	demoNumber  = "15550100001"
 	peerNumber  = "15550100002"
-	// demoTimeout bounds the pairing, which takes a fraction of a second.
+	// demoTimeout limits the pairing, which takes a fraction of a second.
 	demoTimeout = 30 * time.Second
 )
 
-// runDemo pairs a session with a simulated phone, makes a peer that answers, and prints how to talk to it.
+// runDemo pairs a session with a simulated phone, creates a peer that answers, and prints how to send it a message.
 func (a *app) runDemo(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -90,10 +90,10 @@ The same by hand:
 Admin token, for sandbox.* and everything else: %[6]s
 Stop with Ctrl-C.
 
-`, demoSession, a.localAddress(), token, peerNumber, program(), a.adminTokenPlace())
+`, demoSession, a.localAddress(), token, peerNumber, programName(), a.adminTokenPlace())
 }
 
-// adminTokenPlace says where the admin token is, without telling it.
+// adminTokenPlace describes where the admin token is, without revealing it.
 func (a *app) adminTokenPlace() string {
 	if a.adminTokenFile != "" {
 		return "in " + a.adminTokenFile

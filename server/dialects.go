@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/server/rest/wuzapi"
 )
 
-// openDialects puts together what answers REST calls.
+// openDialects opens the dialects, which answer REST calls.
 func (a *app) openDialects(context.Context) (err error) {
 	a.rates = rpc.NewRates(a.cfg.CallsPerSecond, a.cfg.CallBurst)
 	a.shim, err = rest.New(a.registry, a.tokens, rest.Config{
@@ -21,7 +21,7 @@ func (a *app) openDialects(context.Context) (err error) {
 	return err
 }
 
-// dialectOf is the setting of the caller's session; who holds no session's token gets the default.
+// dialectOf returns the dialect of the caller's session, or the default for callers without a session token.
 func (a *app) dialectOf(who rpc.Principal) string {
 	session, err := a.bridge.Session(who.Session)
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package main
 
-// diskFree cannot tell.
+// diskFree is not implemented on this system.
 func diskFree(string) (free uint64, known bool) { return 0, false }

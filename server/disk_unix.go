@@ -4,7 +4,7 @@ package main
 
 import "syscall"
 
-// diskFree is the room that this process may use on the disk of a directory, in bytes.
+// diskFree returns the space available to this process on the disk of a directory, in bytes.
 func diskFree(dir string) (free uint64, known bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

@@ -20,7 +20,7 @@ import (
 
 const errorsPage = "docs/reference/errors.md"
 
-// errorMeanings explains each code: when it is returned, and what a client should do.
+// errorMeanings explains each code: when it is returned, and the recommended reaction of a client.
 var errorMeanings = map[string]string{
 	"parse_error":           "The frame or body is not JSON.",
 	"invalid_request":       "The JSON is no request of JSON-RPC 2.0, or is not allowed at this place: a second `conn.hello`, or `conn.hello` and `events.*` in a batch.",

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// followStream opens an event stream and calls f with the id and data of each message until f says that it is enough.
+// followStream opens an event stream and calls f with the id and data of each message until f returns false.
 func followStream(t *testing.T, url string, header http.Header, f func(id, event, data string) (enough bool)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -49,7 +49,7 @@ func followStream(t *testing.T, url string, header http.Header, f func(id, event
 	t.Fatalf("the stream ended: %v", lines.Err())
 }
 
-// A page follows a session with a ticket, and goes on after the server was restarted: the ids hold.
+// A page follows a session with a ticket, and resumes after a restart of the server: the ids stay valid.
 func TestEventStreamOverARestart(t *testing.T) {
 	cfg := keptConfig(t)
 	s := runServer(t, cfg)
@@ -93,7 +93,7 @@ func TestEventStreamOverARestart(t *testing.T) {
 	}
 }
 
-// Retention leaves of a session's events no more than the operator allows.
+// Retention keeps no more of a session's events than the operator allows.
 func TestRetainEvents(t *testing.T) {
 	s := startServer(t, "-retain-events", "3")
 	s.must("session.create", object{"session_id": "a"})

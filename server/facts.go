@@ -23,8 +23,8 @@ const (
 	networkSandbox  = "sandbox"
 )
 
-// claimDatabase marks a new database with the network it is used on, and refuses one of the other network: real
-// credentials shown to a simulation, or the other way round, would be told that they are logged out.
+// claimDatabase marks a new database with its network, and rejects one of the other network: the network would answer
+// foreign credentials, real or simulated, with a logout.
 func claimDatabase(ctx context.Context, db *dbutil.Database, cfg *config.Config) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -47,9 +47,9 @@ func claimDatabase(ctx context.Context, db *dbutil.Database, cfg *config.Config)
 	case err != nil:
 		return err
 	case claimed == networkSandbox && network == networkWhatsApp:
-		return errors.New("the database holds sessions of the simulated network; start with the sandbox, or with another database")
+		return errors.New("the database contains sessions of the simulated network; start with the sandbox, or with another database")
 	case claimed == networkWhatsApp && network == networkSandbox:
-		return errors.New("the database holds real WhatsApp sessions; the sandbox needs a database of its own")
+		return errors.New("the database contains real WhatsApp sessions; the sandbox needs a database of its own")
 	case claimed != network:
 		return fmt.Errorf("the database belongs to the unknown network %q", claimed)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// What a filter keeps out reaches neither a socket nor a transport; what a method sends is told where the call, the server
-// and the session say so.
+// Events that do not match a filter reach neither a socket nor a transport; messages sent by a method are reported if
+// the call, the server and the session permit it.
 func TestFiltersBeforeEveryTransport(t *testing.T) {
 	bodies := make(chan object, 100)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +87,7 @@ func objectStorage(t *testing.T) (url string) {
 	return server.URL
 }
 
-// The operator's storage, as flags have it; without the switch for media nothing goes there.
+// The operator's storage, configured by flags; without the switch for media nothing is stored in it.
 func TestOperatorsStorage(t *testing.T) {
 	for name, c := range map[string]struct {
 		skip, bucket string
@@ -133,7 +133,7 @@ func TestOperatorsStorage(t *testing.T) {
 	}
 }
 
-// The operator's storage is read again from the file: off, on, and another one, at a call and without a restart.
+// The operator's storage is reloaded from the file: off, on, and another one, by a call and without a restart.
 func TestOperatorsStorageIsReadAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "env")
 	write := func(lines ...string) {
@@ -151,7 +151,7 @@ func TestOperatorsStorageIsReadAgain(t *testing.T) {
 	token := s.pair("shop", "15550100001")
 	s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer"})
 	client := dial(t, s.url("/v1/ws"), token, object{"filters": []object{{"types": []string{"Message", "MessageMedia"}}}})
-	// next sends a file and tells where it went: that is known by the time of a second message, if it went anywhere.
+	// next sends a file and returns its storage URL, which is known by the time of a second message.
 	next := func() (url string) {
 		t.Helper()
 		s.call("message.sendDocument", object{"session": "shop", "to": "15550100002", "media": object{"base64": "data:text/plain;base64,aGVsbG8="}})

@@ -8,7 +8,7 @@ import (
 	"github.com/waystation/waystation/server/config"
 )
 
-// flagSet is the flags of a small subcommand.
+// flagSet contains the flags of a small subcommand.
 type flagSet struct {
 	*flag.FlagSet
 	about string
@@ -20,11 +20,11 @@ func newFlags(name, about string) *flagSet {
 	return &flagSet{set, about}
 }
 
-// parse reads the arguments; asked for help it prints that and returns config.ErrHelp.
+// parse parses the arguments; for -help it prints the help and returns config.ErrHelp.
 func (f *flagSet) parse(c console, args []string) error {
 	f.Usage = func() {}
 	err := f.Parse(args)
-	if err == flag.ErrHelp { //nolint:errorlint // the flag package returns it bare
+	if err == flag.ErrHelp { //nolint:errorlint // the flag package returns it unwrapped
 		fmt.Fprintf(c.out, "%s\n\nUsage of %s:\n", f.about, f.Name())
 		f.SetOutput(c.out)
 		f.PrintDefaults()
@@ -36,7 +36,7 @@ func (f *flagSet) parse(c console, args []string) error {
 	return nil
 }
 
-// withHint adds the nearest flag to the error of an unknown one.
+// withHint adds the most similar flag to the error about an unknown flag.
 func (f *flagSet) withHint(err error) error {
 	var flags []string
 	f.VisitAll(func(known *flag.Flag) { flags = append(flags, known.Name) })

@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/bridge"
 )
 
-// greet prepares a first start: it creates the session to pair, or the demo, and prints the next step.
-func (a *app) greet(ctx context.Context) error {
+// printFirstSteps prepares a first start: it creates the session to pair, or the demo, and prints the next step.
+func (a *app) printFirstSteps(ctx context.Context) error {
 	switch {
 	case a.cfg.Demo:
 		return a.runDemo(ctx)
@@ -25,7 +25,7 @@ func (a *app) greet(ctx context.Context) error {
 	if a.cfg.OnSandbox() {
 		a.printSandboxSteps(session.ID())
 		if a.cfg.QR != "always" {
-			return nil // no camera sees the simulated phones
+			return nil // no camera can scan a code for the simulated phones
 		}
 	}
 	if a.cfg.QR == "always" || a.cfg.QR == "auto" && isTerminal(a.out) {
@@ -34,8 +34,8 @@ func (a *app) greet(ctx context.Context) error {
 	return nil
 }
 
-// firstSession creates the session id when there are no sessions, and connects it so that it shows codes. It returns nil
-// when there are only others, or when it is paired already.
+// firstSession creates the session id if there are no sessions, and connects it so that it shows codes. It returns
+// nil if only other sessions exist, or if it is paired already.
 func (a *app) firstSession(ctx context.Context, id string) (*bridge.Session, error) {
 	all := a.bridge.Sessions()
 	session, err := a.bridge.Session(id)
@@ -51,7 +51,7 @@ func (a *app) firstSession(ctx context.Context, id string) (*bridge.Session, err
 		return nil, nil
 	}
 	a.helpers.Go(func() {
-		// Without a network the server is still of use, and the bridge has logged why.
+		// The server is useful without a network, and the bridge has logged the reason.
 		if err := session.Connect(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("the first session did not connect", "session", session.ID(), "error", err)
 		}
@@ -59,7 +59,7 @@ func (a *app) firstSession(ctx context.Context, id string) (*bridge.Session, err
 	return session, nil
 }
 
-// showCodes draws the session's pairing codes as they change, until it is paired or the codes have run out.
+// showCodes draws the session's pairing codes as they change, until it is paired or the codes have expired.
 func (a *app) showCodes(ctx context.Context, session *bridge.Session) {
 	colours := wantsColours(a.out, os.Environ())
 	shown, asked := "", false
@@ -120,7 +120,7 @@ With -demo the server does all this by itself and adds an account that answers.
 `, session, a.localAddress(), token, demoNumber)
 }
 
-// localAddress is the address of the listener as this machine reaches it.
+// localAddress returns the address of the listener for clients on this machine.
 func (a *app) localAddress() string {
 	address := a.listener.Addr().String()
 	if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).IsUnspecified() {

@@ -58,7 +58,7 @@ func TestNoFirstSessionBesideOthers(t *testing.T) {
 	}
 }
 
-// A server on a simulated network makes the first session too, and the commands that it prints pair it.
+// A server on a simulated network creates the first session too, and the printed commands pair it.
 func TestFirstSessionOfTheSandboxIsPairedByThePrintedCommands(t *testing.T) {
 	for _, program := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -87,7 +87,7 @@ func TestFirstSessionOfTheSandboxIsPairedByThePrintedCommands(t *testing.T) {
 	eventually(t, "connection", func() bool { return s.state("default") == "connected" })
 }
 
-func TestNoFirstSessionWhereNoneIsWanted(t *testing.T) {
+func TestNoFirstSessionIfDisabled(t *testing.T) {
 	s := startServer(t)
 	eventually(t, "start", func() bool { return strings.Contains(s.logged.String(), "listening") })
 	if list := s.call("session.list", nil)["sessions"].([]any); len(list) != 0 {

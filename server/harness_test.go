@@ -20,15 +20,15 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// patience bounds every wait of these tests; nothing takes a fraction of it unless it is broken.
+// patience limits every wait of these tests; a healthy wait takes a fraction of it.
 const patience = 30 * time.Second
 
-// childMode makes the test binary behave as the program, so that tests can start, kill and restart it.
+// childMode makes the test binary run the program, so that tests can start, kill and restart it.
 const childMode = "WAYSTATION_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childMode) == "" {
-		// go-redis tries to reach a server that is away for a second more after its client was closed.
+		// go-redis tries to reach an unreachable server for another second after its client was closed.
 		goleak.VerifyTestMain(withBrokers{m}, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 		return
 	}
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// withBrokers stops the broker and the database that tests share after them.
+// withBrokers stops the shared broker and database after the tests.
 type withBrokers struct{ m *testing.M }
 
 func (w withBrokers) Run() int { return brokertest.Main(dbtest.Runner{M: w.m}) }
@@ -101,7 +101,7 @@ func (s *testServer) url(path string) string {
 	return "http://" + s.app.listener.Addr().String() + path
 }
 
-// rpcReply is what POST /v1/rpc answers to one call.
+// rpcReply is the response of POST /v1/rpc to one call.
 type rpcReply struct {
 	Status int
 	Result json.RawMessage `json:"result"`
@@ -187,7 +187,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// pair makes an account and a session and links the two, through calls alone; it returns the session's token.
+// pair makes an account and a session and links the two, by calls only; it returns the session's token.
 func (s *testServer) pair(session, number string) (token string) {
 	s.t.Helper()
 	s.call("sandbox.createAccount", object{"number": number, "push_name": "Owner of " + session})
@@ -210,7 +210,7 @@ type socketClient struct {
 	ws    *websocket.Conn
 	hello object
 	next  int
-	// held are notifications that came while a reply was awaited.
+	// held are notifications received while waiting for a reply.
 	held []object
 }
 
@@ -311,7 +311,7 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
-// keptConfig is of a server whose database is a file, so that it can be started anew.
+// keptConfig is the config of a server whose database is a file, so that it can be restarted.
 func keptConfig(t *testing.T) *config.Config {
 	t.Helper()
 	cfg, _, err := config.Parse([]string{

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// checkHealth reports GET /v1/health of a running server, so that an image needs no other program for its health check.
-// Its error makes the program exit with status 1.
+// checkHealth requests GET /v1/health of a running server, so that an image needs no other program for its health
+// check. Its error makes the program exit with status 1.
 func checkHealth(ctx context.Context, c console, args []string) error {
 	flags := newFlags("health", "Print the health of a running server. Exits with 1 when it is unhealthy or does not answer.")
 	address := flags.String("url", localAddress(c.environ), "address of the server: `URL` or host:port; default from WAYSTATION_LISTEN")
@@ -44,7 +44,7 @@ func checkHealth(ctx context.Context, c console, args []string) error {
 	return nil
 }
 
-// localAddress is where the server of this environment can be reached from this machine.
+// localAddress returns the address of the server that this environment configures, for clients on this machine.
 func localAddress(environ []string) string {
 	listen := "127.0.0.1:8480"
 	for _, entry := range environ {
@@ -64,8 +64,8 @@ func localAddress(environ []string) string {
 	}
 }
 
-// program is how this program was called, for commands that people are shown.
-func program() string {
+// programName returns the name under which this program was called, for commands shown to people.
+func programName() string {
 	if len(os.Args) > 0 && os.Args[0] != "" && !strings.Contains(os.Args[0], "go-build") {
 		return os.Args[0]
 	}

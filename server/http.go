@@ -11,11 +11,11 @@ import (
 	"github.com/waystation/waystation/rpc/methods"
 )
 
-// Bounds of plain HTTP. Sockets have their own.
+// Limits of plain HTTP. Sockets have their own.
 const (
-	// headerTimeout ends connections that never finish a request's header.
+	// headerTimeout ends connections that do not finish a request's header.
 	headerTimeout = 10 * time.Second
-	// bodyTimeout ends requests whose body comes too slowly.
+	// bodyTimeout ends requests whose body arrives too slowly.
 	bodyTimeout = time.Minute
 	// replyTimeout exceeds the longest call (120 s), so that its reply can still be written.
 	replyTimeout = 150 * time.Second
@@ -23,7 +23,7 @@ const (
 	keepAlive = 2 * time.Minute
 	// maxHeader is the largest header, in bytes; tokens and cookies fit in a fraction.
 	maxHeader = 16 << 10
-	// probeTimeout bounds the probe of one dependency.
+	// probeTimeout limits the probe of one dependency.
 	probeTimeout = 2 * time.Second
 )
 
@@ -50,7 +50,7 @@ func (a *app) newHTTPServer() *http.Server {
 	mux.HandleFunc("GET "+healthPath, a.serveHealth)
 	mux.HandleFunc("GET /{$}", a.serveLanding)
 	return &http.Server{
-		Handler:           a.proxies.Handler(secure(a.origins.Guard(a.route(mux), http.HandlerFunc(a.refusePage)))),
+		Handler:           a.proxies.Handler(withSecurityHeaders(a.origins.Guard(a.routePath(mux), http.HandlerFunc(a.refusePage)))),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      replyTimeout,
@@ -61,8 +61,8 @@ func (a *app) newHTTPServer() *http.Server {
 	}
 }
 
-// route hands Waystation's own paths to mux and all others to the dialects.
-func (a *app) route(mux http.Handler) http.Handler {
+// routePath routes Waystation's own paths to mux and all others to the dialects.
+func (a *app) routePath(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path := r.URL.Path; strings.HasPrefix(path, "/v1/") || path == "/ws" || path == metricsPath || path == "/" {
 			mux.ServeHTTP(w, r)
@@ -72,12 +72,12 @@ func (a *app) route(mux http.Handler) http.Handler {
 	})
 }
 
-// refusePage answers requests to hosts that are not this server's, and web pages of origins that are not allowed. A page
-// that opens a socket learns the reason from the close code; of an HTTP status it learns nothing.
+// refusePage rejects requests to hosts that are not this server's, and web pages of origins that are not permitted. A
+// page that opens a socket receives the reason as a close code; it cannot see an HTTP status.
 func (a *app) refusePage(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Origin") != "" && (r.URL.Path == "/v1/ws" || r.URL.Path == "/ws"):
-		a.endpoint.ServeHTTP(w, r) // refuses by the same rules
+		a.endpoint.ServeHTTP(w, r) // rejects by the same rules
 	case !a.origins.AllowsHost(r):
 		a.refuseHost(w, r)
 	default:
@@ -86,24 +86,24 @@ func (a *app) refusePage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuseHost answers requests whose Host is none of this server's names.
+// refuseHost rejects requests whose Host is not a name of this server.
 func (a *app) refuseHost(w http.ResponseWriter, r *http.Request) {
 	a.logRefusal("a request was refused for its Host", "host", r.Host, "allowed-hosts")
 	a.registry.Refuse(w, rpc.Forbidden("the Host of the request is none of this server's names; see the settings public-url and allowed-hosts"))
 }
 
-// longestLogged is how much of a header of a refused request is logged, in bytes.
+// longestLogged is the logged length of a header of a rejected request, in bytes.
 const longestLogged = 200
 
-// logRefusal logs a refused request, unless many are; setting is what allows it.
+// logRefusal logs a rejected request, at a limited rate; setting names the setting that would permit it.
 func (a *app) logRefusal(message, header, value, setting string) {
 	if a.refusals.Admit(setting) == nil {
 		a.log.Warn(message, header, value[:min(len(value), longestLogged)], "setting", setting)
 	}
 }
 
-// secure sets the headers that keep a browser from making more of an answer than it is.
-func secure(next http.Handler) http.Handler {
+// withSecurityHeaders sets the headers that restrict what a browser does with a response.
+func withSecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "no-referrer")
@@ -111,8 +111,8 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// services probes what the server depends on.
-func (a *app) services(ctx context.Context) map[string]methods.ServiceHealth {
+// probeServices probes the server's dependencies.
+func (a *app) probeServices(ctx context.Context) map[string]methods.ServiceHealth {
 	states := map[string]int{}
 	for state, n := range a.sessionStates() {
 		if n > 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// mentions lists the columns of all tables that hold one of the texts, with how often.
+// mentions lists the columns of all tables that contain one of the texts, with the counts.
 func (s *testServer) mentions(texts ...string) (found []string) {
 	s.t.Helper()
 	postgres := s.app.db.Dialect.String() == "postgres"
@@ -64,8 +64,8 @@ func (s *testServer) mentions(texts ...string) (found []string) {
 
 func b64(content []byte) string { return base64.StdEncoding.EncodeToString(content) }
 
-// oldLife is what a session stored and gave out before it was deleted.
-type oldLife struct {
+// deletedSessionData is the data that a session stored and handed out before it was deleted.
+type deletedSessionData struct {
 	token, media, signed, ticket string
 	sent                         object // params of a call with an idempotency key
 	sentID                       string
@@ -73,10 +73,10 @@ type oldLife struct {
 
 const oldPeer = "15550177002"
 
-// live makes a session that stores something everywhere, through calls alone.
-func live(t *testing.T, s *testServer, session, number string) *oldLife {
+// live makes a session that stores data everywhere, by calls only.
+func live(t *testing.T, s *testServer, session, number string) *deletedSessionData {
 	t.Helper()
-	life := &oldLife{token: s.pair(session, number)}
+	life := &deletedSessionData{token: s.pair(session, number)}
 	own := func(method string, params object) object {
 		return must[object](t, s.url("/v1/rpc"), life.token, method, params)
 	}
@@ -118,7 +118,7 @@ func testPurgeLeavesNoMention(t *testing.T, args ...string) {
 	s := startServer(t, append([]string{"-log-level", "info", "-allow-hosts", "127.0.0.1", "-session", "none"}, args...)...)
 	s.call("sandbox.createAccount", object{"number": oldPeer})
 	const session = "purgedshop"
-	for i, purge := range []bool{false, true} { // what the first leaves goes with the second
+	for i, purge := range []bool{false, true} { // data left by the first is deleted with the second
 		number := fmt.Sprintf("1555017711%d", i)
 		live(t, s, session, number)
 		if found := s.mentions(session); len(found) < 10 {
@@ -145,7 +145,7 @@ func testPurgeLeavesNoMention(t *testing.T, args ...string) {
 	}
 }
 
-// A session that is created under the id of one that was deleted, with or without purge, reads nothing of it through any
+// A session created under the id of a deleted one, with or without purge, can read none of its data through any
 // method, signed address, idempotency key, consumer cursor, webhook, archive, ticket or token.
 func TestNewSessionReadsNothingOld(t *testing.T) {
 	for _, database := range []string{"sqlite", "postgres"} {
@@ -195,7 +195,7 @@ func testNewSessionReadsNothingOld(t *testing.T, purge bool, args ...string) {
 	s.call("sandbox.awaitMessage", object{"account": oldPeer, "message_id": again["message_id"]})
 	own := must[object](t, s.url("/v1/rpc"), token, "message.sendText", object{"to": oldPeer, "text": "new", "_meta": object{"idempotency_key": "key-1"}})
 	s.call("sandbox.awaitMessage", object{"account": oldPeer, "message_id": own["message_id"]})
-	// Undo what the admin's repeated call wrote itself before looking for the old text.
+	// Revert the admin's repeated call before looking for the old text.
 	must[object](t, s.url("/v1/rpc"), token, "message.delete", object{"chat": oldPeer, "message_id": again["message_id"], "for_everyone": true})
 
 	doc := s.call("rpc.discover", nil)
@@ -244,7 +244,7 @@ func testNewSessionReadsNothingOld(t *testing.T, purge bool, args ...string) {
 	}
 }
 
-// Data of a session that was deleted without purge is taken over by restore alone, once, and expires.
+// Data of a session that was deleted without purge can only be adopted by restore, once, and expires.
 func TestRestoreOfADeletedSession(t *testing.T) {
 	s := startServer(t, "-log-level", "info", "-allow-hosts", "127.0.0.1", "-session", "none")
 	s.call("sandbox.createAccount", object{"number": oldPeer})
@@ -257,7 +257,7 @@ func TestRestoreOfADeletedSession(t *testing.T) {
 		t.Errorf("restore of nothing: %+v", reply)
 	}
 	s.call("session.delete", object{"session": "shop"})
-	s.call("session.create", object{"session_id": "shop"}) // reads nothing, and keeps its own
+	s.call("session.create", object{"session_id": "shop"}) // adopts no data, and keeps its own
 	if got := find("shop"); strings.Contains(got, "oldcanary own") {
 		t.Errorf("a session without restore reads %s", got)
 	}

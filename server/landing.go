@@ -14,7 +14,7 @@ import (
 const healthPath = "/v1/health"
 
 // serveHealth answers GET /v1/health: the result of server.getHealth, with status 503 when the server is unhealthy.
-// GET /health belongs to DIGIGO's document and has that document's keys alone.
+// GET /health belongs to DIGIGO's document and has only that document's keys.
 func (a *app) serveHealth(w http.ResponseWriter, r *http.Request) {
 	health := a.health.Health(r.Context())
 	w.Header().Set("Content-Type", "application/json")
@@ -22,10 +22,10 @@ func (a *app) serveHealth(w http.ResponseWriter, r *http.Request) {
 	if health.Status == methods.Unhealthy {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(health) // a failed write means that the client has gone
+	_ = json.NewEncoder(w).Encode(health) // a failed write means that the client has disconnected
 }
 
-// landingPage is what GET / shows.
+// landingPage is the data of GET /.
 type landingPage struct {
 	Version, Socket, Base string
 	Sandbox               bool
@@ -34,8 +34,8 @@ type landingPage struct {
 
 type landingLink struct{ Path, About string }
 
-// landing lists the addresses under base, which is where the client reached the server.
-func (a *app) landing(base string) landingPage {
+// landingOf lists the addresses under base, the URL under which the client reached the server.
+func (a *app) landingOf(base string) landingPage {
 	page := landingPage{
 		Version: version, Base: base, Socket: strings.Replace(base, "http", "ws", 1) + "/v1/ws", Sandbox: a.cfg.OnSandbox(),
 		Links: []landingLink{
@@ -53,7 +53,7 @@ func (a *app) landing(base string) landingPage {
 	return page
 }
 
-// landingPolicy lets the page load nothing but its own style sheet.
+// landingPolicy permits the page to load only its own style sheet.
 const landingPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // serveLanding answers GET / with the addresses a newcomer needs: as a page for browsers, as text for programs.
@@ -67,11 +67,11 @@ func (a *app) serveLanding(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", landingPolicy)
-		_ = landingHTML.Execute(w, a.landing(base)) // a failed write means that the client has gone
+		_ = landingHTML.Execute(w, a.landingOf(base)) // a failed write means that the client has disconnected
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_ = landingText.Execute(w, a.landing(base))
+	_ = landingText.Execute(w, a.landingOf(base))
 }
 
 var landingHTML = template.Must(template.New("landing").Parse(`<!DOCTYPE html>

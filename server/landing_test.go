@@ -66,7 +66,7 @@ func TestLandingPageEscapesTheHost(t *testing.T) {
 	}
 }
 
-// GET /health has DIGIGO's keys, GET /v1/health those of server.getHealth; neither has the other's.
+// GET /health has DIGIGO's keys, GET /v1/health those of server.getHealth; neither has keys of the other.
 func TestHealthDocumentsAreApart(t *testing.T) {
 	s := startServer(t)
 	keys := func(path string) map[string]any {

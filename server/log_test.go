@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The log at info follows a session's life and its webhook, without numbers, addresses of people or texts.
+// The log at info covers a session's life and its webhook, without numbers, addresses of people or texts.
 func TestInfoLogFollowsASession(t *testing.T) {
 	s := startServer(t, "-log-level", "info", "-allow-hosts", "127.0.0.1", "-delivery-backoff", "10ms")
 	var broken atomic.Bool

@@ -30,13 +30,13 @@ const (
 	exitUsage   = 2
 )
 
-// console is what a command prints to and where it reads its settings.
+// console is the output and the environment of a command.
 type console struct {
 	out, err io.Writer
 	environ  []string
 }
 
-// command is a subcommand: a line for the usage and what it does.
+// command is a subcommand: its line in the usage and its function.
 type command struct {
 	name, args, summary string
 	run                 func(ctx context.Context, c console, args []string) error
@@ -44,13 +44,13 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "[flags]", "serve sessions (the default)", serve},
+		{"serve", "[flags]", "serve sessions (the default)", runServe},
 		{"sandbox", "[flags]", "run a simulated WhatsApp network that servers can attach to", runSandbox},
-		{"try", "[flags] [text]", "send a message over the socket and show what happens", try},
+		{"try", "[flags] [text]", "send a message over the socket and show what happens", runTry},
 		{"health", "[flags]", "ask a running server whether it is well; for health checks", checkHealth},
 		{"version", "", "print the version", printVersion},
 		{"licenses", "", "print the licences of everything in this binary", printLicenses},
-		{"help", "[topic]", "explain the settings: a topic, a setting, or all", help},
+		{"help", "[topic]", "explain the settings: a topic, a setting, or all", printHelp},
 	}
 }
 
@@ -64,7 +64,7 @@ func main() {
 	os.Exit(run(ctx, console{out: os.Stdout, err: os.Stderr, environ: os.Environ()}, os.Args[1:]))
 }
 
-// run is the program without the process around it.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, c console, args []string) int {
 	name := "serve"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
@@ -103,8 +103,8 @@ func writeUsage(w io.Writer) {
 	}
 }
 
-// help explains the settings of serve: all of a topic, or a single one.
-func help(ctx context.Context, c console, args []string) error {
+// printHelp explains the settings of serve: all of a topic, or a single one.
+func printHelp(ctx context.Context, c console, args []string) error {
 	if len(args) == 0 {
 		writeUsage(c.out)
 		fmt.Fprintf(c.out, "\nStart here:\n\n"+
@@ -134,7 +134,7 @@ func help(ctx context.Context, c console, args []string) error {
 	return nil
 }
 
-func serve(ctx context.Context, c console, args []string) error {
+func runServe(ctx context.Context, c console, args []string) error {
 	cfg, unknown, err := config.Parse(args, c.environ)
 	if errors.Is(err, config.ErrHelp) {
 		writeUsage(c.out)

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// mediaPath takes files that are too large for a call, and gives kept ones.
+	// mediaPath accepts files that are too large for a call, and serves stored ones.
 	mediaPath = "/v1/media"
-	// transferTimeout is how long one file may take, in either direction.
+	// transferTimeout limits the transfer of one file, in either direction.
 	transferTimeout = 10 * time.Minute
 )
 
 // fileHandler serves files of sessions: the same store that media.upload and media.get use, as streams.
 type fileHandler struct {
 	app       *app
-	transfers *budget.Budget // counts transfers that are under way
+	transfers *budget.Budget // counts running transfers
 }
 
 func newFileHandler(a *app) *fileHandler {
@@ -37,8 +37,8 @@ func newFileHandler(a *app) *fileHandler {
 	return &fileHandler{a, budget.New(most, max(most/4, 1))}
 }
 
-// begin authenticates the caller, counts the request against its rate, and admits the transfer.
-func (h *fileHandler) begin(w http.ResponseWriter, r *http.Request) (who rpc.Principal, end func(), err error) {
+// beginTransfer authenticates the caller, counts the request against its rate, and admits the transfer.
+func (h *fileHandler) beginTransfer(w http.ResponseWriter, r *http.Request) (who rpc.Principal, end func(), err error) {
 	if who, err = h.app.endpoint.Principal(r); err != nil {
 		return who, nil, err
 	}
@@ -49,16 +49,16 @@ func (h *fileHandler) begin(w http.ResponseWriter, r *http.Request) (who rpc.Pri
 	if who.Session != "" {
 		owner = sessionOwner(who.Session)
 	}
-	end, err = h.admit(w, who.ID, owner)
+	end, err = h.admitTransfer(w, who.ID, owner)
 	return who, end, err
 }
 
 // sessionOwner names a session among the owners of transfers.
 func sessionOwner(session string) string { return "session:" + session }
 
-// admit counts a request against a rate and the transfers of its owner, and sets its deadlines. end must be called when it
-// is over.
-func (h *fileHandler) admit(w http.ResponseWriter, rate, owner string) (end func(), err error) {
+// admitTransfer counts a request against a rate and the transfers of its owner, and sets its deadlines. The caller must call
+// end after the transfer.
+func (h *fileHandler) admitTransfer(w http.ResponseWriter, rate, owner string) (end func(), err error) {
 	if problem := h.app.rates.Admit(rate); problem != nil {
 		return nil, problem
 	}
@@ -74,18 +74,18 @@ func (h *fileHandler) admit(w http.ResponseWriter, rate, owner string) (end func
 	return func() { h.transfers.Release(owner, 1) }, nil
 }
 
-// upload keeps the body of the request for later use in a media object. Query: session (needed when the token opens
-// several), filename, sha256. Content-Type is the file's type; application/octet-stream or none = recognise it.
+// upload stores the body of the request for later use in a media object. Query: session (required when the token may
+// use several), filename, sha256. Content-Type is the file's type; application/octet-stream or no type = detect it.
 func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
-	who, end, err := h.begin(w, r)
+	who, end, err := h.beginTransfer(w, r)
 	if err != nil {
-		h.app.refuse(w, err)
+		h.app.writeError(w, err)
 		return
 	}
 	defer end()
-	session, about, err := h.describe(r, who)
+	session, about, err := h.describeUpload(r, who)
 	if err != nil {
-		h.app.refuse(w, err)
+		h.app.writeError(w, err)
 		return
 	}
 	if r.Header.Get(uploadLength) != "" {
@@ -97,27 +97,27 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 		overhead = maxFormOverhead
 	}
 	if r.ContentLength > int64(limit+overhead) {
-		h.app.refuse(w, rpc.TooLarge("the file is too large", limit))
+		h.app.writeError(w, rpc.TooLarge("the file is too large", limit))
 		return
 	}
-	// One byte more than the limit lets the store see that it is exceeded.
-	var body io.Reader = h.paced(w, http.MaxBytesReader(w, r.Body, int64(limit+overhead)+1))
+	// One byte more than the limit lets the store detect an oversized file.
+	var body io.Reader = h.pacedBody(w, http.MaxBytesReader(w, r.Body, int64(limit+overhead)+1))
 	if isForm(r) {
 		if body, about, err = formFile(r, body, about); err != nil {
-			h.app.refuse(w, err)
+			h.app.writeError(w, err)
 			return
 		}
 	}
 	kept, err := session.KeepUpload(r.Context(), body, about)
 	if err != nil {
-		h.app.refuse(w, err)
+		h.app.writeError(w, err)
 		return
 	}
-	h.created(w, kept)
+	h.writeCreated(w, kept)
 }
 
-// created answers with what was kept.
-func (h *fileHandler) created(w http.ResponseWriter, kept *bridge.UploadedFile) {
+// writeCreated answers with the stored file.
+func (h *fileHandler) writeCreated(w http.ResponseWriter, kept *bridge.UploadedFile) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", h.app.mediaURL(kept.MediaID))
 	w.WriteHeader(http.StatusCreated)
@@ -126,15 +126,15 @@ func (h *fileHandler) created(w http.ResponseWriter, kept *bridge.UploadedFile) 
 	}
 }
 
-// describe reads which session a file is for, and what is said of it.
-func (h *fileHandler) describe(r *http.Request, who rpc.Principal) (session *bridge.Session, about bridge.Upload, err error) {
+// describeUpload returns the session of a file and the metadata in the request.
+func (h *fileHandler) describeUpload(r *http.Request, who rpc.Principal) (session *bridge.Session, about bridge.Upload, err error) {
 	query := r.URL.Query()
 	id := query.Get("session")
 	if id == "" {
 		id = who.Session
 	}
 	if id == "" {
-		return nil, about, rpc.InvalidParams("/session", "is needed: the token opens several sessions")
+		return nil, about, rpc.InvalidParams("/session", "is required: the token may use several sessions")
 	}
 	if !who.MayUse(id) {
 		return nil, about, rpc.Forbidden("the credential does not reach this session")
@@ -143,18 +143,19 @@ func (h *fileHandler) describe(r *http.Request, who rpc.Principal) (session *bri
 		return nil, about, err
 	}
 	about = bridge.Upload{MimeType: r.Header.Get("Content-Type"), Filename: query.Get("filename")}
-	if base, _, err := mime.ParseMediaType(about.MimeType); err == nil && unsaid[base] {
+	if base, _, err := mime.ParseMediaType(about.MimeType); err == nil && defaultTypes[base] {
 		about.MimeType = ""
 	}
 	about.SHA256, err = expectedHash(r)
 	return session, about, err
 }
 
-// unsaid are the types clients name when they name none.
-var unsaid = map[string]bool{"application/octet-stream": true, "application/x-www-form-urlencoded": true}
+// defaultTypes are the types that clients send when they know no type.
+var defaultTypes = map[string]bool{"application/octet-stream": true, "application/x-www-form-urlencoded": true}
 
-// expectedHash is the SHA-256 that a request says its file has, in hex: by the query parameter sha256 or the header
-// X-Content-SHA256 (both hex), or by Digest (RFC 3230: sha-256= and base64). Empty = it says nothing.
+// expectedHash returns the SHA-256 of the file according to the request, in hex: from the query parameter sha256 or
+// the header X-Content-SHA256 (both hex), or from Digest (RFC 3230: sha-256= and base64). Empty = the request has no
+// hash.
 func expectedHash(r *http.Request) (string, error) {
 	said := map[string]struct{}{}
 	for name, text := range map[string]string{"/sha256": r.URL.Query().Get("sha256"), "/X-Content-SHA256": r.Header.Get("X-Content-SHA256")} {
@@ -188,25 +189,25 @@ func expectedHash(r *http.Request) (string, error) {
 	return "", nil
 }
 
-// download gives a kept file, or parts of it, to who may use its session or has a signed address.
+// download serves a stored file, or parts of it, to callers that may use its session or have a signed address.
 func (h *fileHandler) download(w http.ResponseWriter, r *http.Request) {
 	may, end, err := h.beginDownload(w, r)
 	if err != nil {
-		h.app.refuse(w, err)
+		h.app.writeError(w, err)
 		return
 	}
 	defer end()
-	file, err := h.find(r, may)
+	file, err := h.findFile(r, may)
 	if err != nil {
-		h.app.refuse(w, err)
+		h.app.writeError(w, err)
 		return
 	}
 	defer func() { _ = file.Content.Close() }()
-	// What a stranger sent must not run as a page of this server.
+	// A file received from a third party must not run as a page of this server.
 	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": nameFor(file)}))
 	w.Header().Set("Content-Type", file.MimeType)
-	w.Header().Set("Cache-Control", "private, no-cache") // may be kept, and is asked for again each time, with its tag
+	w.Header().Set("Cache-Control", "private, no-cache") // may be cached, and must be revalidated each time by its tag
 	w.Header().Set("ETag", `"`+file.SHA256+`"`)
 	if seeker, ok := file.Content.(io.ReadSeeker); ok {
 		http.ServeContent(h.pacedWriter(w), r, "", time.Time{}, seeker)
@@ -217,23 +218,23 @@ func (h *fileHandler) download(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// beginDownload finds out whose files may be had.
+// beginDownload returns the sessions whose files the caller may read.
 func (h *fileHandler) beginDownload(w http.ResponseWriter, r *http.Request) (may func(session string) bool, end func(), err error) {
 	if !isSigned(r) {
-		who, end, err := h.begin(w, r)
+		who, end, err := h.beginTransfer(w, r)
 		return who.MayUse, end, err
 	}
 	session, err := h.app.checkSigned(r, time.Now())
 	if err != nil {
 		return nil, nil, err
 	}
-	// Addresses that were given away have a rate of their own, beside that of the session's calls.
-	end, err = h.admit(w, "signed:"+session, sessionOwner(session))
+	// Signed addresses have a rate of their own, beside that of the session's calls.
+	end, err = h.admitTransfer(w, "signed:"+session, sessionOwner(session))
 	return func(other string) bool { return other == session }, end, err
 }
 
-// find looks for the file in the sessions its id can belong to, as far as the caller may use them.
-func (h *fileHandler) find(r *http.Request, may func(session string) bool) (*bridge.MediaFile, error) {
+// findFile searches the file in the sessions its id can belong to, restricted to those the caller may use.
+func (h *fileHandler) findFile(r *http.Request, may func(session string) bool) (*bridge.MediaFile, error) {
 	id := r.PathValue("id")
 	for _, session := range h.app.bridge.Sessions() {
 		if !may(session.ID()) || !strings.HasPrefix(id, session.ID()+"-") {
@@ -254,12 +255,12 @@ func nameFor(file *bridge.MediaFile) string {
 	return file.MediaID
 }
 
-// mediaURL is where a kept file can be fetched, with a token in the header.
+// mediaURL returns the URL of a stored file, for requests with a token in the header.
 func (a *app) mediaURL(mediaID string) string {
 	return a.baseURL() + mediaPath + "/" + url.PathEscape(mediaID)
 }
 
-// baseURL is where clients reach this server.
+// baseURL returns the URL under which clients reach this server.
 func (a *app) baseURL() string {
 	if base := strings.TrimSuffix(a.cfg.PublicURL, "/"); base != "" {
 		return base

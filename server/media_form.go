@@ -12,20 +12,21 @@ import (
 )
 
 const (
-	// maxFormParts bounds the parts of a form that are read to find its file.
+	// maxFormParts is the number of parts of a form that are searched for its file.
 	maxFormParts = 32
-	// maxFormOverhead is how many bytes a form may have beyond its file: boundaries, header fields and other fields.
+	// maxFormOverhead is the permitted size of a form without its file, in bytes: boundaries, header fields and other
+	// fields.
 	maxFormOverhead = 64 << 10
 )
 
-// isForm reports whether a request has its file in a form, as browsers and curl -F send it.
+// isForm reports whether a request sends its file in a form, like browsers and curl -F.
 func isForm(r *http.Request) bool {
 	base, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return base == "multipart/form-data" && (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter))
 }
 
 // formFile returns the content of the first file of a form, and adds its type and name to about. A name in the query
-// comes before the form's.
+// has precedence over the form's.
 func formFile(r *http.Request, body io.Reader, about bridge.Upload) (io.Reader, bridge.Upload, error) {
 	broken := rpc.InvalidParams("/body", "is not multipart/form-data with a file")
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -45,7 +46,7 @@ func formFile(r *http.Request, body io.Reader, about bridge.Upload) (io.Reader, 
 		if about.Filename == "" {
 			about.Filename = name
 		}
-		if about.MimeType = part.Header.Get("Content-Type"); unsaid[baseType(about.MimeType)] {
+		if about.MimeType = part.Header.Get("Content-Type"); defaultTypes[baseType(about.MimeType)] {
 			about.MimeType = ""
 		}
 		return part, about, nil

@@ -40,7 +40,7 @@ func form(t *testing.T, parts ...[4]string) (io.Reader, string) {
 	return &body, w.FormDataContentType()
 }
 
-// TestUploadsByForm uploads files as browsers do: the file is stored, not the form around it.
+// TestUploadsByForm uploads files in the way of browsers: the file is stored, without the form around it.
 func TestUploadsByForm(t *testing.T) {
 	s := startServer(t, "-max-media-bytes", "200000")
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
@@ -97,7 +97,7 @@ func TestUploadsByForm(t *testing.T) {
 	}
 }
 
-// mustDecode undoes the percent-encoding of a Content-Disposition field.
+// mustDecode reverts the percent-encoding of a Content-Disposition field.
 func mustDecode(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
 		return plain

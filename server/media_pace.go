@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// pace ends a transfer that makes no progress: one that pauses for longer than the setting body-grace or is slower than
-// body-min-rate on average. Only time that is spent waiting for the peer counts.
+// pace ends a transfer without progress: one that pauses for longer than the setting body-grace or is slower than
+// body-min-rate on average. Only the time spent waiting for the peer counts.
 type pace struct {
-	rate   float64 // bytes a second
+	rate   float64 // bytes per second
 	grace  time.Duration
-	end    time.Time // no transfer goes on for longer
+	end    time.Time // latest end of the transfer
 	waited time.Duration
 	done   int64 // bytes
 }
 
-// next returns the time by which the next bytes must have been transferred.
-func (p *pace) next(now time.Time) time.Time {
+// nextDeadline returns the time by which the next bytes must have been transferred.
+func (p *pace) nextDeadline(now time.Time) time.Time {
 	left := p.grace + time.Duration(float64(p.done)/p.rate*float64(time.Second)) - p.waited
 	deadline := now.Add(min(left, p.grace))
 	if deadline.After(p.end) {
@@ -26,10 +26,10 @@ func (p *pace) next(now time.Time) time.Time {
 	return deadline
 }
 
-// step runs one read or write under its deadline.
-func (p *pace) step(set func(time.Time) error, do func([]byte) (int, error), b []byte) (int, error) {
+// runPaced runs one read or write under its deadline.
+func (p *pace) runPaced(set func(time.Time) error, do func([]byte) (int, error), b []byte) (int, error) {
 	began := time.Now()
-	if err := set(p.next(began)); err != nil {
+	if err := set(p.nextDeadline(began)); err != nil {
 		return 0, err
 	}
 	n, err := do(b)
@@ -49,25 +49,25 @@ type pacedReader struct {
 	control *http.ResponseController
 }
 
-func (h *fileHandler) paced(w http.ResponseWriter, body io.Reader) io.Reader {
+func (h *fileHandler) pacedBody(w http.ResponseWriter, body io.Reader) io.Reader {
 	return &pacedReader{h.newPace(), body, http.NewResponseController(w)}
 }
 
 // Read implements io.Reader. The error of a transfer without progress wraps os.ErrDeadlineExceeded.
 func (r *pacedReader) Read(b []byte) (int, error) {
-	return r.step(r.control.SetReadDeadline, r.body.Read, b)
+	return r.runPaced(r.control.SetReadDeadline, r.body.Read, b)
 }
 
-// pacedWriter writes the body of a reply, in pieces of at most maxPiece bytes. It has no ReadFrom, which would write a whole
-// file under one deadline.
+// pacedWriter writes the body of a reply, in pieces of at most maxPiece bytes. It has no ReadFrom, which would write
+// a whole file under one deadline.
 type pacedWriter struct {
 	http.ResponseWriter
 	pace
 	control *http.ResponseController
 }
 
-// maxPiece is the most that is written under one deadline, in bytes: at the least rate it takes as long as the shortest
-// grace that makes sense.
+// maxPiece is the number of bytes written under one deadline: at the lowest rate it takes as long as the shortest
+// sensible grace.
 const maxPiece = 32 << 10
 
 func (h *fileHandler) pacedWriter(w http.ResponseWriter) http.ResponseWriter {
@@ -82,7 +82,7 @@ func (w *pacedWriter) Write(b []byte) (written int, err error) {
 	for len(b) > 0 && err == nil {
 		piece := b[:min(len(b), maxPiece)]
 		var n int
-		n, err = w.step(w.control.SetWriteDeadline, w.ResponseWriter.Write, piece)
+		n, err = w.runPaced(w.control.SetWriteDeadline, w.ResponseWriter.Write, piece)
 		written += n
 		b = b[n:]
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// hang sends the beginning of a request and leaves it.
+// hang sends the beginning of a request and stops.
 func (s *testServer) hang(text string) net.Conn {
 	s.t.Helper()
 	c, err := net.Dial("tcp", s.app.listener.Addr().String())
@@ -25,9 +25,9 @@ func (s *testServer) hang(text string) net.Conn {
 	return c
 }
 
-// One session's transfers that hang, in any direction and form, leave room for those of another, and end when they make no
-// progress.
-func TestTransfersOfOneSessionBlockNoOther(t *testing.T) {
+// Hanging transfers of one session, in any direction and form, leave room for those of another, and end because they
+// make no progress.
+func TestHangingTransfersDoNotBlockOthers(t *testing.T) {
 	for name, c := range map[string]struct {
 		begin  func(s *testServer, token string) string // a request that hangs
 		closed bool                                     // it ends without a reply
@@ -86,8 +86,8 @@ func TestTransfersOfOneSessionBlockNoOther(t *testing.T) {
 	}
 }
 
-// A transfer that keeps the least rate goes on for longer than the grace, in both directions.
-func TestSlowTransfersGoOn(t *testing.T) {
+// A transfer at the lowest permitted rate may exceed the grace, in both directions.
+func TestSlowTransfersContinue(t *testing.T) {
 	s := startServer(t, "-body-grace", "1s", "-body-min-rate", "1000")
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	content := bytes.Repeat([]byte("0123456789"), 800)
@@ -105,7 +105,7 @@ func TestSlowTransfersGoOn(t *testing.T) {
 	}
 }
 
-// Requests to /v1/media count against the rate of their caller; those with signed addresses against one of their own.
+// Requests to /v1/media count against the rate of their caller; those with signed addresses against a separate rate.
 func TestTransfersHaveARate(t *testing.T) {
 	s := startServer(t, "-calls-per-second", "0.1", "-call-burst", "3")
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)

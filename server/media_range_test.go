@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// send makes a request with header fields ("name: value") and reads the answer.
+// send makes a request with header fields ("name: value") and reads the response.
 func send(t *testing.T, method, url, token string, body io.Reader, fields ...string) (*http.Response, []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, body)
@@ -160,7 +160,7 @@ func TestSignedAddresses(t *testing.T) {
 			q.Set("signature", s.app.mediaSignature(s.app.bridge.OwnerOf("shop"), id, "x"))
 		}), "expired"},
 	} {
-		// A token makes no difference: whoever uses an address should learn that it is bad.
+		// A token makes no difference: any user of an address should learn that it is invalid.
 		for _, with := range []string{"", token} {
 			response, raw := send(t, http.MethodGet, c.address, with, nil)
 			var told errorBody
@@ -185,7 +185,7 @@ func TestSignedAddresses(t *testing.T) {
 			t.Errorf("%s: %+v %s", name, reply.Error, reply.Result)
 		}
 	}
-	// An address is bound to the session that it was made for, which is gone.
+	// An address is valid only for its session, which has been deleted.
 	s.call("session.delete", object{"session": "shop"})
 	if response, raw := send(t, http.MethodGet, address, "", nil); response.StatusCode != http.StatusForbidden {
 		t.Errorf("of a deleted session: status %d, %s", response.StatusCode, raw)

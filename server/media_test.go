@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// transfer makes a request with a token and reads the answer.
+// transfer makes a request with a token and reads the response.
 func transfer(t *testing.T, method, url, token, kind string, body io.Reader) (*http.Response, []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, body)
@@ -41,7 +41,8 @@ func picture(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// A file goes up as a stream, out in a message by its id, to the peer, who sends one back that comes down as a stream.
+// A file is uploaded as a stream, sent in a message by its id, and the peer sends one back that is downloaded as a
+// stream.
 func TestFilesBothWays(t *testing.T) {
 	s := startServer(t)
 	token := s.pair("shop", "15550100001")

@@ -11,9 +11,9 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// uploadPath is where a file that comes in parts goes on. The form is that of tus 1.0 without its version header: POST
-// /v1/media with Upload-Length begins one, HEAD tells how far it has come, PATCH with Upload-Offset adds a part, and the
-// part that makes the file whole is answered as an upload in one piece is.
+// uploadPath is the path of an upload in parts. The protocol is tus 1.0 without its version header: POST /v1/media
+// with Upload-Length begins one, HEAD returns its offset, PATCH with Upload-Offset adds a part, and the response to
+// the last part is that of an upload in one piece.
 const uploadPath = mediaPath + "/uploads"
 
 // Header fields of uploads in parts.
@@ -23,7 +23,7 @@ const (
 	uploadExpires = "Upload-Expires"
 )
 
-// fieldNumber reads a header field that is a number of bytes.
+// fieldNumber parses a header field that is a number of bytes.
 func fieldNumber(r *http.Request, name string) (int64, error) {
 	n, err := strconv.ParseInt(r.Header.Get(name), 10, 64)
 	if err != nil || n < 0 {
@@ -32,18 +32,18 @@ func fieldNumber(r *http.Request, name string) (int64, error) {
 	return n, nil
 }
 
-// beginUpload announces a file; its parts follow.
+// beginUpload creates an upload; its parts follow.
 func (h *fileHandler) beginUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, about bridge.Upload) {
 	size, err := fieldNumber(r, uploadLength)
 	if err == nil && r.ContentLength != 0 {
-		err = rpc.InvalidParams("/"+uploadLength, "begins an upload in parts, which come by PATCH: the body must be empty")
+		err = rpc.InvalidParams("/"+uploadLength, "starts an upload in parts, which are sent by PATCH: the body must be empty")
 	}
 	var u *bridge.PartialUpload
 	if err == nil {
 		u, err = session.BeginUpload(r.Context(), size, about)
 	}
 	if err != nil {
-		h.app.refuse(w, err)
+		h.app.writeError(w, err)
 		return
 	}
 	w.Header().Set("Location", strings.TrimSuffix(h.app.mediaURL(""), "/")+strings.TrimPrefix(uploadPath, mediaPath)+"/"+url.PathEscape(u.ID))
@@ -58,7 +58,7 @@ func showUpload(w http.ResponseWriter, u *bridge.PartialUpload) {
 	w.Header().Set("Cache-Control", "no-store")
 }
 
-// findUpload finds the session of the upload a request names, as far as the caller may use it, and how far it has come.
+// findUpload returns the session of the upload that a request names, if the caller may use it, and its offset.
 func (h *fileHandler) findUpload(r *http.Request, who rpc.Principal) (*bridge.Session, *bridge.PartialUpload, error) {
 	id := r.PathValue("id")
 	for _, session := range h.app.bridge.Sessions() {
@@ -73,12 +73,12 @@ func (h *fileHandler) findUpload(r *http.Request, who rpc.Principal) (*bridge.Se
 	return nil, nil, rpc.NotFound("there is no such upload: it is finished, has expired or never was")
 }
 
-// onUpload finds the upload of a request for what is done with it.
+// onUpload returns a handler that finds the upload of a request and passes it to do.
 func (h *fileHandler) onUpload(do func(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *bridge.PartialUpload) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, end, err := h.begin(w, r)
+		who, end, err := h.beginTransfer(w, r)
 		if err != nil {
-			h.app.refuse(w, err)
+			h.app.writeError(w, err)
 			return
 		}
 		defer end()
@@ -87,7 +87,7 @@ func (h *fileHandler) onUpload(do func(w http.ResponseWriter, r *http.Request, s
 			err = do(w, r, session, u)
 		}
 		if err != nil {
-			h.app.refuse(w, err)
+			h.app.writeError(w, err)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, sessio
 	if err != nil {
 		return err
 	}
-	at, kept, err := session.ContinueUpload(r.Context(), u.ID, offset, h.paced(w, r.Body))
+	at, kept, err := session.ContinueUpload(r.Context(), u.ID, offset, h.pacedBody(w, r.Body))
 	if at != nil {
 		showUpload(w, at)
 	}
@@ -111,7 +111,7 @@ func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, sessio
 	case err != nil:
 		return err
 	case kept != nil:
-		h.created(w, kept)
+		h.writeCreated(w, kept)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}

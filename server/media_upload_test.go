@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// An upload breaks off, the server is restarted, and the rest follows.
-func TestUploadGoesOn(t *testing.T) {
+// An upload is interrupted, the server is restarted, and the rest follows.
+func TestUploadResumesAfterRestart(t *testing.T) {
 	cfg := keptConfig(t)
 	s := runServer(t, cfg)
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
@@ -33,7 +33,7 @@ func TestUploadGoesOn(t *testing.T) {
 	if response, raw := send(t, http.MethodPatch, s.url("/"+path), token, bytes.NewReader(content[:30_000]), "Upload-Offset: 0"); response.StatusCode != http.StatusNoContent || response.Header.Get("Upload-Offset") != "30000" {
 		t.Fatalf("status %d, %s", response.StatusCode, raw)
 	}
-	// A connection that is cut leaves what has arrived.
+	// After a cut connection the received part remains.
 	c, err := net.Dial("tcp", s.app.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestUploadBounds(t *testing.T) {
 	if response, raw := begin("Upload-Length: 1"); response.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a third: status %d, %s", response.StatusCode, raw)
 	}
-	// A file with another hash is refused at its end, and gone.
+	// A file with another hash is rejected at its end, and deleted.
 	at := first.Header.Get("Location")
 	if response, raw := send(t, http.MethodPatch, at, token, strings.NewReader("1234"), "Upload-Offset: 0"); response.StatusCode != http.StatusBadRequest || !strings.Contains(string(raw), "sha256") {
 		t.Errorf("another hash: status %d, %s", response.StatusCode, raw)
@@ -120,7 +120,7 @@ func TestUploadBounds(t *testing.T) {
 	if response, _ := send(t, http.MethodHead, at, token, nil); response.StatusCode != http.StatusNotFound {
 		t.Errorf("after that: status %d", response.StatusCode)
 	}
-	// What is announced counts as if it were there.
+	// The announced size counts as if it were stored.
 	if response, raw := begin("Upload-Length: 20000"); response.StatusCode != http.StatusCreated {
 		t.Fatalf("status %d, %s", response.StatusCode, raw)
 	}
@@ -133,7 +133,7 @@ func TestUploadBounds(t *testing.T) {
 	}
 }
 
-// A session's share counts files as they fill a disk: 4 KiB at least, whichever way they come.
+// A session's share counts files as they occupy a disk: at least 4 KiB, by either kind of upload.
 func TestSmallFilesCountABlock(t *testing.T) {
 	for name, upload := range map[string]func(s *testServer, token string) int{
 		"whole": func(s *testServer, token string) int {

@@ -13,15 +13,15 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// The query of a signed address: the session whose file it is, when it ends (Unix seconds), and the signature.
+// The query of a signed address: the session whose file it is, its expiry (Unix seconds), and the signature.
 const (
 	signedSession   = "session"
 	signedExpiry    = "expires"
 	signedSignature = "signature"
 )
 
-// signMediaURL makes an address of a file that needs no token. It stands for the file, the session and its end; the key
-// lives in the database, so that it holds after a restart.
+// signMediaURL returns an address of a file that needs no token. It is valid for this file and session until its
+// expiry; the key is in the database, so that it remains valid after a restart.
 func (a *app) signMediaURL(session, mediaID string, validFor time.Duration) (string, time.Time, error) {
 	most := a.cfg.MediaURLTTL
 	switch {
@@ -36,22 +36,22 @@ func (a *app) signMediaURL(session, mediaID string, validFor time.Duration) (str
 	return a.mediaURL(mediaID) + "?" + query.Encode(), expires, nil
 }
 
-// mediaSignature signs what an address stands for. owner is the key of the session's data: an address does not open files
-// of a later session with the same id. None of the parts holds a zero byte, so that they cannot be shifted
-// against each other.
+// mediaSignature signs the parts of an address. owner is the key of the session's data: an address is not valid for
+// files of a later session with the same id. No part contains a zero byte, so that bytes cannot be shifted between
+// them.
 func (a *app) mediaSignature(owner, mediaID, expires string) string {
 	mac := hmac.New(sha256.New, a.secret.key("media addresses"))
 	mac.Write([]byte(owner + "\x00" + mediaID + "\x00" + expires))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// isSigned tells whether a request comes by a signed address, rather than with a token.
+// isSigned reports whether a request uses a signed address instead of a token.
 func isSigned(r *http.Request) bool {
 	query := r.URL.Query()
 	return query.Has(signedSignature) || query.Has(signedExpiry)
 }
 
-// checkSigned tells to which session the signed address of a request opens the file it names.
+// checkSigned verifies the signed address of a request and returns its session.
 func (a *app) checkSigned(r *http.Request, now time.Time) (session string, err error) {
 	query := r.URL.Query()
 	for _, name := range []string{signedSession, signedExpiry, signedSignature} {

@@ -9,8 +9,8 @@ import (
 // memoryShare is the part of a container's memory limit that Go's heap may take; the rest is for SQLite and the kernel.
 const memoryShare = 0.9
 
-// limitMemory has the garbage collector keep the process below the memory limit of its container (cgroup). GOMEMLIMIT, where
-// it is set, stays in force. Without a limit nothing changes.
+// limitMemory makes the garbage collector keep the process below the memory limit of its container (cgroup).
+// GOMEMLIMIT has precedence. No-op without a limit.
 func limitMemory(log *slog.Logger) {
 	limit, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(memoryShare), memlimit.WithProvider(memlimit.FromCgroup))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 const metricsPath = "/metrics"
 
-// openMetrics opens the listener of its own, if there is to be one, and serves it until the app closes.
+// openMetrics opens the separate listener for metrics, if one is configured, and serves it until the app closes.
 func (a *app) openMetrics(ctx context.Context) error {
 	if a.cfg.MetricsListen == "" {
 		return nil
@@ -30,7 +30,7 @@ func (a *app) openMetrics(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+metricsPath, a.serveMetrics)
 	server := &http.Server{
-		Handler: secure(a.hostsOf(a.cfg.MetricsListen).Guard(mux, http.HandlerFunc(a.refuseHost))), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: bodyTimeout, IdleTimeout: keepAlive,
+		Handler: withSecurityHeaders(a.hostsOf(a.cfg.MetricsListen).Guard(mux, http.HandlerFunc(a.refuseHost))), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: bodyTimeout, IdleTimeout: keepAlive,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.log.With("part", "metrics").Handler(), slog.LevelDebug),
 	}
 	a.metricsAddr = listener.Addr()
@@ -39,11 +39,11 @@ func (a *app) openMetrics(ctx context.Context) error {
 	a.onClose("metrics listener", func(context.Context) error {
 		return errors.Join(server.Close(), unlessClosed(<-served))
 	})
-	a.log.Info("metrics", "address", listener.Addr().String())
+	a.log.Info("serving metrics", "address", listener.Addr().String())
 	return nil
 }
 
-// serveMetricsToAdmin is serveMetrics on the listener that everybody reaches.
+// serveMetricsToAdmin is serveMetrics on the public listener.
 func (a *app) serveMetricsToAdmin(w http.ResponseWriter, r *http.Request) {
 	who, err := a.endpoint.Principal(r)
 	switch {
@@ -54,7 +54,7 @@ func (a *app) serveMetricsToAdmin(w http.ResponseWriter, r *http.Request) {
 		err = rpc.Forbidden("only the admin sees the figures of the server")
 	}
 	if err != nil {
-		a.refuse(w, err)
+		a.writeError(w, err)
 		return
 	}
 	a.serveMetrics(w, r)
@@ -72,7 +72,7 @@ func (a *app) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// goFigures are those of the Go runtime.
+// goFigures are the metrics of the Go runtime.
 var goFigures = []struct{ name, source string }{
 	{"go_goroutines", "/sched/goroutines:goroutines"},
 	{"go_memstats_heap_objects_bytes", "/memory/classes/heap/objects:bytes"},
@@ -183,7 +183,7 @@ func (a *app) addSessions(_ context.Context, p *metrics.Page) {
 	}
 }
 
-// sessionStates counts sessions by state, those that none is in among them.
+// sessionStates counts sessions by state, including states without sessions.
 func (a *app) sessionStates() map[string]int {
 	states := map[string]int{}
 	for _, state := range bridge.States() {

@@ -99,7 +99,7 @@ func TestMetrics(t *testing.T) {
 	if strings.Contains(page, "shop-with-a-name") || regexp.MustCompile(`4915112345678`).MatchString(page) {
 		t.Error("the page names a session or a number")
 	}
-	// A second target that nobody answers adds samples of values, not of names.
+	// A second, unreachable target adds samples of values, not of names.
 	if len(after)-len(before) > 6 {
 		t.Errorf("%d samples more", len(after)-len(before))
 	}
@@ -131,7 +131,7 @@ func TestHealthOfDiskAndJournal(t *testing.T) {
 		}
 	}
 	check("at first", "healthy")
-	// As a database that takes no writes.
+	// Like a database that accepts no writes.
 	exec(`CREATE TRIGGER full_log BEFORE INSERT ON journal_events BEGIN SELECT RAISE(ABORT, 'full'); END`)
 	exec(`CREATE TRIGGER full_facts BEFORE UPDATE ON server_facts BEGIN SELECT RAISE(ABORT, 'full'); END`)
 	check("before anybody noticed", "healthy")
@@ -163,7 +163,7 @@ func TestFullDisk(t *testing.T) {
 	if response.StatusCode != http.StatusOK || !strings.Contains(string(raw), `"status":"degraded"`) || !strings.Contains(string(raw), "nearly full") {
 		t.Errorf("%d %s", response.StatusCode, raw)
 	}
-	// Events find no room first: what a probe writes still fits.
+	// Events are the first that do not fit: the small write of a probe succeeds.
 	if _, err := s.app.db.Exec(t.Context(), `CREATE TRIGGER full_log BEFORE INSERT ON journal_events BEGIN SELECT RAISE(ABORT, 'full'); END`); err != nil {
 		t.Fatal(err)
 	}

@@ -15,13 +15,13 @@ import (
 	"github.com/waystation/waystation/server/config"
 )
 
-// network is what this process is on: WhatsApp, a simulation in this process, or one in another.
+// network is the network of this process: WhatsApp, a simulation in this process, or one in another.
 type network struct {
-	// address is where the simulation listens; "" on WhatsApp.
+	// address is the address of the simulation; "" on WhatsApp.
 	address string
-	// attach points a client at the simulation; nil on WhatsApp.
+	// attach configures a client for the simulation; nil on WhatsApp.
 	attach func(*whatsmeow.Client)
-	// http reaches the simulation's web hosts; nil on WhatsApp.
+	// http is a client for the simulation's web hosts; nil on WhatsApp.
 	http *http.Client
 	// local is the simulation in this process; nil elsewhere.
 	local *sandbox.Network
@@ -29,8 +29,8 @@ type network struct {
 	remote *remoteSandbox
 }
 
-// openNetwork chooses the network, once and for the whole process: on a simulation every client trusts its root
-// instead of WhatsApp's. On WhatsApp nothing of the sandbox is touched.
+// openNetwork selects the network, once and for the whole process: on a simulation every client trusts its root
+// certificate instead of WhatsApp's. On WhatsApp the sandbox stays unused.
 func openNetwork(cfg *config.Config, log *slog.Logger) (*network, error) {
 	switch {
 	case cfg.Sandbox:
@@ -62,8 +62,8 @@ func sandboxOptions(cfg *config.Config, log *slog.Logger) sandbox.Options {
 	return sandbox.Options{Seed: cfg.SandboxSeed, AutoReplies: cfg.SandboxAutoReplies, HistoryChunk: cfg.SandboxHistoryChunk, Log: log}
 }
 
-// onSandbox fills in how the simulation is reached. Each client has an HTTP client of its own, so that nothing that one
-// session sets concerns another.
+// onSandbox sets the fields for reaching the simulation. Each client has an HTTP client of its own, so that the
+// settings of one session do not affect another.
 func onSandbox(n network, dial sandbox.DialFunc) *network {
 	n.http = sandbox.NewHTTPClient(dial)
 	n.attach = func(cli *whatsmeow.Client) { sandbox.Attach(cli, dial) }
@@ -79,7 +79,7 @@ func (n *network) close() {
 	}
 }
 
-// runSandbox is a simulated network in a process of its own, so that servers can come and go.
+// runSandbox runs a simulated network in a process of its own, which survives restarts of servers.
 func runSandbox(ctx context.Context, c console, args []string) error {
 	flags := newFlags("sandbox", "Run a simulated WhatsApp network that servers attach to with -sandbox-addr. It also answers sandbox.* calls at /v1/rpc.")
 	listen := flags.String("listen", "127.0.0.1:0", "`address` on this machine; port 0 picks a free one")
@@ -99,7 +99,7 @@ func runSandbox(ctx context.Context, c console, args []string) error {
 		}
 	})
 	if host, _, err := net.SplitHostPort(*listen); err != nil || !net.ParseIP(host).IsLoopback() {
-		return fmt.Errorf("%w: -listen: %q is not a loopback address with port; the sandbox protects nothing", errUsage, *listen)
+		return fmt.Errorf("%w: -listen: %q is not a loopback address with port; the sandbox has no access control", errUsage, *listen)
 	}
 	log := slog.New(slog.DiscardHandler)
 	if *verbose {

@@ -7,7 +7,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/guard"
 )
 
-// TestAllowedHosts checks which addresses are open on WhatsApp, with a simulation in this process, and with one in another.
+// TestAllowedHosts checks the permitted addresses on WhatsApp, with a simulation in this process, and with one in
+// another.
 func TestAllowedHosts(t *testing.T) {
 	allow := []string{"10.0.0.1", "10.0.0.2:8080", "10.0.0.3:*", "10.1.0.0/16"}
 	for address, want := range map[string][3]bool{ // WhatsApp, -sandbox, -sandbox-addr
@@ -43,7 +44,7 @@ func TestAllowedHosts(t *testing.T) {
 	}
 }
 
-// TestLocalWebhookInTheSandbox sets a webhook on this machine as a newcomer does.
+// TestLocalWebhookInTheSandbox sets a webhook on this machine with default settings.
 func TestLocalWebhookInTheSandbox(t *testing.T) {
 	s := startServer(t)
 	s.call("session.create", object{"session_id": "shop"})

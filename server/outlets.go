@@ -20,7 +20,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook"
 )
 
-// eventNames are the events there are, and which of them are signals.
+// eventNames returns the names of all events; true = it is a signal.
 func eventNames() map[string]bool {
 	events := map[string]bool{}
 	for _, e := range bridge.EventTypes() {
@@ -37,7 +37,7 @@ func (a *app) openOutlets(ctx context.Context) (err error) {
 	return err
 }
 
-// startOutlets begins the deliveries to brokers and global transports. The bridge has loaded its sessions and none of
+// startOutlets starts the deliveries to brokers and global transports. The bridge has loaded its sessions and none of
 // them is connected yet.
 func (a *app) startOutlets(ctx context.Context) error {
 	sessions := map[string][]string{}
@@ -51,10 +51,10 @@ func (a *app) startOutlets(ctx context.Context) error {
 	return namedBySetting(a.outlets.Start(ctx, sessions, globals))
 }
 
-// reloadGlobals reads the settings of the global transports and of the operator's object storage again. When they are not
-// right, nothing changes.
+// reloadGlobals reloads the settings of the global transports and of the operator's object storage. Invalid settings
+// change nothing.
 func (a *app) reloadGlobals(ctx context.Context) error {
-	a.reloads.Lock() // so that what is read last is what holds
+	a.reloads.Lock() // so that the settings read last are the ones in force
 	defer a.reloads.Unlock()
 	cfg, err := a.cfg.Reread()
 	if err != nil {
@@ -77,11 +77,11 @@ func (a *app) reloadGlobals(ctx context.Context) error {
 	if !globals.WebSocket {
 		a.endpoint.CloseShared()
 	}
-	a.log.Info("global transports were read again", "config", cfg)
+	a.log.Info("global transports reloaded", "config", cfg)
 	return nil
 }
 
-// reloadOnSignal reads them again at each SIGHUP until ctx ends.
+// reloadOnSignal reloads the settings at each SIGHUP until ctx ends.
 func (a *app) reloadOnSignal(ctx context.Context) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -94,16 +94,16 @@ func (a *app) reloadOnSignal(ctx context.Context) {
 			case <-hangups:
 			}
 			if err := a.reloadGlobals(ctx); err != nil {
-				a.log.Error("global transports stay as they are", "error", err)
+				a.log.Error("global transports not reloaded, the previous settings stay in force", "error", err)
 			}
 		}
 	})
 }
 
-// settingNames are how the names of global transports' settings begin.
+// settingNames are the prefixes of the settings of global transports.
 var settingNames = map[string]string{webhook.Transport: "global-webhook-", "amqp": "global-rabbitmq-", "redis": "global-redis-", "sqs": "global-sqs-"}
 
-// globalsOf are the settings as outlets know them.
+// globalsOf converts the settings to those of package outlets.
 func globalsOf(c *config.Globals) (g outlets.Globals, err error) {
 	g = outlets.Globals{Brokers: map[string]outlets.Settings{}, WebSocket: c.WebSocketEnabled}
 	if c.WebhookEnabled {
@@ -129,12 +129,12 @@ func globalsOf(c *config.Globals) (g outlets.Globals, err error) {
 		}
 		options := map[string]json.RawMessage{}
 		if b.options != "" && json.Unmarshal([]byte(b.options), &options) != nil {
-			err = errors.Join(err, fmt.Errorf("%soptions: is no JSON object", settingNames[b.transport]))
+			err = errors.Join(err, fmt.Errorf("%soptions: is not a JSON object", settingNames[b.transport]))
 			continue
 		}
 		for name, value := range b.named {
 			if value != "" {
-				options[name], _ = json.Marshal(value) // text never fails
+				options[name], _ = json.Marshal(value) // marshalling a text cannot fail
 			}
 		}
 		g.Brokers[b.transport] = outlets.Settings{Enabled: true, URL: b.url, Events: b.events, Options: options}
@@ -142,7 +142,7 @@ func globalsOf(c *config.Globals) (g outlets.Globals, err error) {
 	return g, err
 }
 
-// namedBySetting puts the names of settings in the place of fields, for who reads them in a log or on a terminal.
+// namedBySetting replaces fields by the names of settings, for readers of a log or a terminal.
 func namedBySetting(err error) error {
 	var bad outlets.Problems
 	if !errors.As(err, &bad) {
@@ -163,7 +163,7 @@ func namedBySetting(err error) error {
 	return fmt.Errorf("%w: %s", errBadGlobals, strings.Join(texts, "; "))
 }
 
-var errBadGlobals = errors.New("the global transports cannot be used like that")
+var errBadGlobals = errors.New("invalid settings of global transports")
 
 // sharedSockets are the rules for sockets that follow all sessions.
 type sharedSockets struct{ app *app }
@@ -181,7 +181,7 @@ func (s sharedSockets) Skipped(session, epoch string, offset uint64) bool {
 	return s.app.deliver.Skipped(session, outlets.WebSocket, epoch, offset)
 }
 
-// bridgeOutlets are the outlets as the bridge knows them.
+// bridgeOutlets implements the bridge's interface to the outlets.
 type bridgeOutlets struct {
 	*outlets.Outlets
 	app *app
@@ -191,7 +191,7 @@ type bridgeOutlets struct {
 func (o bridgeOutlets) Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error {
 	err := o.Outlets.Skip(ctx, session, skip, store)
 	if errors.Is(err, dispatch.ErrTooManySkips) {
-		return &wa.Error{Reason: wa.ReasonConflict, Field: "skip_global", Message: "skip_global was changed too often for transports that are behind: try again when they have caught up"}
+		return &wa.Error{Reason: wa.ReasonConflict, Field: "skip_global", Message: "skip_global was changed too often while transports are behind: retry when they have caught up"}
 	}
 	return err
 }
@@ -201,13 +201,13 @@ func (o bridgeOutlets) Remove(ctx context.Context, session string) error {
 	return o.app.forgetTransports(ctx, session)
 }
 
-// forgetTransports ends the deliveries of a session and deletes what is stored of them.
+// forgetTransports ends the deliveries of a session and deletes its stored transports and deliveries.
 func (a *app) forgetTransports(ctx context.Context, session string) error {
 	return errors.Join(a.consumers.DeleteSession(ctx, session), a.webhooks.DeleteSession(ctx, session), a.outlets.Remove(ctx, session),
 		a.deliver.DeleteSession(ctx, session))
 }
 
-// globalDeps is what the methods of global transports need.
+// globalDeps returns the dependencies of the methods of global transports.
 func (a *app) globalDeps() methods.GlobalDeps {
 	return methods.GlobalDeps{
 		Reload: a.reloadGlobals, Variables: config.GlobalVariables(), Policy: a.deliveryPolicy(),

@@ -48,7 +48,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// expect waits until exactly these came, of each session in order.
+// expect waits until exactly the wanted events have arrived, of each session in order.
 func (r *receiver) expect(t *testing.T, want ...string) {
 	t.Helper()
 	slices.Sort(want)
@@ -81,8 +81,8 @@ func (s *testServer) must(method string, params object) rpcReply {
 	return reply
 }
 
-// Global transports from a file: they reach the sessions there are and those that come, sessions stay out of them from
-// their next event on, a signal and a call read the file again, a bad one changes nothing, and all of it survives a restart.
+// Global transports from a file: they cover existing and new sessions, sessions are left out from their next event
+// on, a signal and a call reload the file, an invalid one changes nothing, and all of it survives a restart.
 func TestGlobalTransportsFromAFile(t *testing.T) {
 	hook := newReceiver(t)
 	dir := t.TempDir()
@@ -94,7 +94,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 		}
 	}
 	on := "GLOBAL_WEBHOOK_ENABLED=true\nGLOBAL_WEBHOOK_URL=" + hook.URL + "\nGLOBAL_WEBHOOK_SECRET=hunter2hunter2hunter2"
-	// Nobody listens there: the server starts all the same, and says so.
+	// The target is unreachable: the server starts all the same, and reports it.
 	away := "GLOBAL_REDIS_ENABLED=true\nGLOBAL_REDIS_URL=redis://me:hunter3@127.0.0.1:1/"
 	write(on, away)
 	database := filepath.Join(dir, "test.db")
@@ -125,7 +125,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 		t.Errorf("stats %v", stats)
 	}
 
-	// Off by a call, on again by a signal: it begins with the events of that moment.
+	// Disabled by a call, enabled again by a signal: it begins with the events of that moment.
 	write(away)
 	s.must("transport.reloadGlobal", nil)
 	s.message("b", "3")
@@ -171,7 +171,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 		t.Error("a secret is in the log")
 	}
 
-	// A start with bad ones fails and says why; one with good ones goes on where the last run ended.
+	// A start with invalid settings fails with the reason; one with valid settings resumes where the last run ended.
 	s.stop()
 	write(on, "GLOBAL_SQS_ENABLED=true")
 	cfg, _, err := config.Parse(append([]string{"-listen", "127.0.0.1:0", "-data-dir", dir, "-sandbox", "-session", "none"}, args...), nil)
@@ -193,7 +193,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 	}
 }
 
-// A Redis that is away at the start keeps the server from nothing: it says so, and what happened meanwhile arrives later.
+// A Redis that is down at the start does not prevent it: the status reports it, and the events arrive later.
 func TestBrokerAwayAtTheStart(t *testing.T) {
 	cache := brokertest.Redis(t, brokertest.RedisOptions{})
 	url := cache.URL()
@@ -242,7 +242,7 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	}
 }
 
-// Connections to brokers remember no more names than the operator allows, and deliver all the same.
+// Connections to brokers cache no more names than the operator allows, and deliver all the same.
 func TestMaxBrokerNames(t *testing.T) {
 	s := startServer(t, "-max-broker-names", "2", "-global-rabbitmq-enabled", "-global-rabbitmq-url", brokertest.RabbitMQ(t).URL(),
 		"-global-rabbitmq-queue", "max-broker-names-{session}", "-global-rabbitmq-options", `{"exchange":"","exclusive":true,"durable":false}`)
@@ -260,13 +260,13 @@ func TestMaxBrokerNames(t *testing.T) {
 	})
 }
 
-// More changes of a flag than the server keeps in mind are refused, with the field's name, and change nothing.
+// More changes of a flag than the server stores are rejected, with the field's name, and change nothing.
 func TestTooManySkips(t *testing.T) {
 	s := startServer(t, "-max-skips", "1")
 	s.must("session.create", object{"session_id": "a"})
 	set := func(list ...string) rpcReply {
 		t.Helper()
-		s.message("a", "x") // without an event in between there is nothing new to keep in mind
+		s.message("a", "x") // changes without an event in between need no storage
 		return post(t, s.url("/v1/rpc"), s.token, "session.updateSettings", object{"session": "a", "skip_global": append([]string{}, list...), "skip_groups": len(list) > 0})
 	}
 	for _, list := range [][]string{{"websocket"}, {}} {
@@ -282,13 +282,13 @@ func TestTooManySkips(t *testing.T) {
 	if list := settings["skip_global"].([]any); len(list) != 0 || settings["skip_groups"] != false || s.app.deliver.Skips("a", "websocket") {
 		t.Errorf("a refused change was made in part: %v", settings)
 	}
-	// The others have room of their own.
+	// The others have limits of their own.
 	if reply = set("redis"); reply.Error != nil {
 		t.Errorf("redis: %+v", reply.Error)
 	}
 }
 
-// Changes of single flags at the same moment lose nothing of each other, by calls and by the routes of a document.
+// Concurrent changes of single flags lose none, by calls and by the routes of a document.
 func TestSkipFlagsAtTheSameMoment(t *testing.T) {
 	s := startServer(t, "-calls-per-second", "100000", "-call-burst", "100000")
 	token := s.call("session.create", object{"session_id": "a"})["token"].(string)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// get asks a REST route and returns status and body.
+// get requests a REST route and returns status and body.
 func (s *testServer) get(path, token string) (int, string) {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url(path), nil)
@@ -36,7 +36,7 @@ func (s *testServer) pairingStep(session string) string {
 	return step
 }
 
-// A socket hears of the request, one that comes later finds it in the status, and REST neither hangs nor shows the void code.
+// A socket receives the request, a later one finds it in the status, and REST neither hangs nor shows the void code.
 func TestPasskeyOnSocketAndREST(t *testing.T) {
 	s := startServer(t)
 	s.call("sandbox.createAccount", object{"number": "15550100001", "passkey": object{}})
@@ -86,7 +86,7 @@ func TestPasskeyOnSocketAndREST(t *testing.T) {
 	}
 }
 
-func TestGreetingSpeaksOfThePasskey(t *testing.T) {
+func TestGreetingMentionsPasskey(t *testing.T) {
 	s := startServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -9,8 +9,9 @@ import (
 	"github.com/waystation/waystation/server/address"
 )
 
-// plainConns bounds the open connections that are not sockets. A connection between requests, or before its first header,
-// makes place for a new one; the one that has waited longest goes first. Its Changed is for http.Server.ConnState.
+// plainConns limits the open connections that are not sockets. A connection between requests, or before its first
+// header, is closed in favour of a new one; the one that has waited longest is closed first. Its Changed is for
+// http.Server.ConnState.
 type plainConns struct {
 	most, perAddress int
 	proxies          *address.Proxies
@@ -23,7 +24,7 @@ type plainConns struct {
 
 type plainConn struct {
 	conn  net.Conn
-	from  string        // key of the address; "" = a trusted proxy, which is not bounded
+	from  string        // key of the address; "" = a trusted proxy, which has no limit
 	place *list.Element // in idle; nil = a request is running
 }
 
@@ -31,7 +32,7 @@ func newPlainConns(most, perAddress int, proxies *address.Proxies) *plainConns {
 	return &plainConns{most: most, perAddress: perAddress, proxies: proxies, open: make(map[net.Conn]*plainConn), byAddr: make(map[string]int)}
 }
 
-// Changed follows the state of a connection and closes one when there are too many.
+// Changed tracks the state of a connection and closes one when there are too many.
 func (p *plainConns) Changed(c net.Conn, state http.ConnState) {
 	var victim net.Conn
 	p.mu.Lock()
@@ -77,12 +78,12 @@ func (p *plainConns) add(c net.Conn) (victim net.Conn) {
 	}
 	pc.place = p.idle.PushBack(pc)
 	if victim != nil {
-		p.remove(victim) // at once: it is closed before its state changes
+		p.remove(victim) // immediately: it is closed before its state changes
 	}
 	return victim
 }
 
-// remove forgets a connection; no-op if it is not known. p.mu is held.
+// remove removes a connection; no-op if it is unknown. p.mu is held.
 func (p *plainConns) remove(c net.Conn) {
 	pc := p.open[c]
 	if pc == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/server/address"
 )
 
-// plainServer serves with bounds and returns a function that opens a connection and sends a request over it, if any.
+// plainServer serves with limits and returns a function that opens a connection and sends a request over it, if any.
 func plainServer(t *testing.T, most, perAddress int, proxies *address.Proxies) (open func(request string) net.Conn, p *plainConns) {
 	t.Helper()
 	p = newPlainConns(most, perAddress, proxies)
@@ -41,8 +41,8 @@ func answered(c net.Conn) bool {
 	return err == nil && resp.StatusCode == http.StatusOK
 }
 
-// Connections that wait do not keep new callers out, however they wait; those with a request stay.
-func TestWaitingConnectionsKeepNobodyOut(t *testing.T) {
+// Waiting connections of any kind do not keep new callers out; those with a request stay.
+func TestWaitingConnectionsLeaveRoom(t *testing.T) {
 	for name, request := range map[string]string{
 		"idle after a request": plainGet,
 		"nothing sent":         "",
@@ -73,7 +73,7 @@ func TestWaitingConnectionsKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// One address has its bound; running requests of others do not count, trusted proxies have none.
+// One address has its limit; running requests of others do not count, trusted proxies have none.
 func TestConnectionsOfOneAddress(t *testing.T) {
 	proxies, err := address.NewProxies([]string{"127.0.0.1"})
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/waystation/waystation/transports/webhook"
 )
 
-// probeJournal tells whether events can be logged. A last commit that failed says so until a write goes through again: on
-// a quiet server the next commit may be hours away. On a disk that is nearly full a small write proves nothing.
+// probeJournal checks that events can be logged. After a failed commit it reports that failure until a write
+// succeeds: on a quiet server the next commit may be hours away. On a disk that is nearly full a small write proves
+// nothing.
 func (a *app) probeJournal(ctx context.Context) methods.ServiceHealth {
 	stats := a.journal.Stats()
 	h := methods.ServiceHealth{Status: methods.Healthy, Figures: map[string]int{"waiting": stats.Waiting}}
@@ -20,7 +21,7 @@ func (a *app) probeJournal(ctx context.Context) methods.ServiceHealth {
 	defer cancel()
 	_, err := a.db.Exec(ctx, `UPDATE server_facts SET value=value`)
 	if err != nil {
-		a.log.Warn("the database takes no writes", "error", err)
+		a.log.Warn("the database rejects writes", "error", err)
 	}
 	if err != nil || a.probeDisk().Status != methods.Healthy {
 		h.Status, h.Error = methods.Unhealthy, "events cannot be stored"
@@ -28,7 +29,7 @@ func (a *app) probeJournal(ctx context.Context) methods.ServiceHealth {
 	return h
 }
 
-// probeDisk looks for room in the data directory.
+// probeDisk checks the free space in the data directory.
 func (a *app) probeDisk() methods.ServiceHealth {
 	h := methods.ServiceHealth{Status: methods.Healthy}
 	free, known := diskFree(a.cfg.DataDir)
@@ -43,8 +44,8 @@ func (a *app) probeDisk() methods.ServiceHealth {
 	return h
 }
 
-// transports tells how the global transports that are on fared last. Nothing is asked of them for that.
-func (a *app) transports() map[string]methods.TransportHealth {
+// globalHealth reports the last results of the enabled global transports. It sends no request to them.
+func (a *app) globalHealth() map[string]methods.TransportHealth {
 	list := map[string]methods.TransportHealth{}
 	globals := a.outlets.Globals()
 	for name := range globals.Brokers {

@@ -8,8 +8,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// fileReplaced is the error of the health report when the SQLite file is not the one that the server has open. Writes fail
-// meanwhile, so that nothing is acknowledged that the restart would lose.
+// fileReplaced is the error of the health report when the SQLite file is not the one that the server has open. Writes
+// fail meanwhile, so that nothing is acknowledged that would be lost at the restart.
 const fileReplaced = "the database file was removed, moved or replaced while the server has it open, so nothing is written; " +
 	"move the original file back, or restart the server on the file that is to be used"
 
@@ -30,7 +30,7 @@ func (a *app) probeDatabase(ctx context.Context) methods.ServiceHealth {
 	var one int
 	if err := a.db.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil {
 		a.log.Warn("the database does not answer", "error", err)
-		h.Status, h.Error = methods.Unhealthy, "does not answer" // its own words may hold addresses
+		h.Status, h.Error = methods.Unhealthy, "does not answer" // its text may contain addresses
 		return h
 	}
 	latency := float64(time.Since(started).Microseconds()) / 1000

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// databaseHealth returns the status of /v1/health and what it reports about the database.
+// databaseHealth returns the status of /v1/health and its report about the database.
 func (s *testServer) databaseHealth() (status int, of struct{ Status, Error string }) {
 	s.t.Helper()
 	response, err := plainHTTP.Get(s.url(healthPath))
@@ -53,7 +53,7 @@ func (s *testServer) fileMetric() string {
 	return ""
 }
 
-// check compares the health and the metric with what is expected.
+// checkDatabaseHealth compares the health and the metric with the expected state.
 func (s *testServer) checkDatabaseHealth(when string, inPlace bool) {
 	s.t.Helper()
 	wantStatus, want, metric := http.StatusOK, "healthy", "waystation_database_file_in_place 1"

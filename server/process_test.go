@@ -32,15 +32,15 @@ func startProcess(t *testing.T, args ...string) *process {
 	return p
 }
 
-// kill ends the process as kill -9 does.
+// kill ends the process like kill -9.
 func (p *process) kill() {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait() // says that it was killed
+		_ = p.cmd.Wait() // reports that it was killed
 	}
 }
 
-// terminate ends it as an operator does and returns what Wait said.
+// terminate ends it like an operator and returns the result of Wait.
 func (p *process) terminate(t *testing.T) error {
 	t.Helper()
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -49,7 +49,7 @@ func (p *process) terminate(t *testing.T) error {
 	return p.cmd.Wait()
 }
 
-// after returns what follows a word at the beginning of a printed line.
+// after returns the rest of a printed line that begins with a word.
 func (p *process) after(t *testing.T, word string) string {
 	t.Helper()
 	for p.lines.Scan() {
@@ -63,7 +63,7 @@ func (p *process) after(t *testing.T, word string) string {
 
 var listening = regexp.MustCompile(`msg=listening address=(\S+)`)
 
-// address waits until a server process says where it listens.
+// address waits until a server process prints its address.
 func (p *process) address(t *testing.T) string {
 	t.Helper()
 	var found []string
@@ -74,8 +74,8 @@ func (p *process) address(t *testing.T) string {
 	return found[1]
 }
 
-// A server that is killed finds the same network again, and its session is connected without anybody's doing.
-func TestServersComeAndGoOnOneSandbox(t *testing.T) {
+// A server that is killed finds the same network again, and its session reconnects automatically.
+func TestServersRestartOnOneSandbox(t *testing.T) {
 	box := startProcess(t, "sandbox")
 	address, root := box.after(t, "address"), box.after(t, "root")
 	dir := t.TempDir()
@@ -93,7 +93,7 @@ func TestServersComeAndGoOnOneSandbox(t *testing.T) {
 	eventually(t, "connection", connected)
 	first.kill()
 
-	// What is sent meanwhile waits on the network, which has calls of its own.
+	// Messages sent meanwhile wait on the network, which has calls of its own.
 	sent := must[object](t, "http://"+address+"/v1/rpc", "", "sandbox.send",
 		object{"account": "15550100002", "to": "15550100001", "content": object{"type": "text", "text": "while you were away"}})
 	if sent["message_id"] == "" {

@@ -8,12 +8,12 @@ import (
 	"rsc.io/qr"
 )
 
-// quietZone is the white border around a code, in modules. The standard asks for 4; phones do with 2, and a wider code
+// quietZone is the white border around a code, in modules. The standard requires 4; phones accept 2, and a wider code
 // would not fit in 80 columns.
 const quietZone = 2
 
 // drawQR renders text as a QR code of half blocks, two modules in one character. With colours it is black on white on
-// every terminal; without them it is right on a dark one.
+// every terminal; without them it has the right polarity on a dark one.
 func drawQR(text string, colours bool) (string, error) {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
@@ -48,7 +48,7 @@ func drawQR(text string, colours bool) (string, error) {
 	return b.String(), nil
 }
 
-// isTerminal tells whether w shows what is written to a person.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -58,7 +58,7 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// wantsColours tells whether control sequences may be written to w.
+// wantsColours reports whether control sequences may be written to w.
 func wantsColours(w io.Writer, environ []string) bool {
 	for _, entry := range environ {
 		if name, value, _ := strings.Cut(entry, "="); name == "NO_COLOR" && value != "" {

@@ -7,10 +7,10 @@ import (
 	"rsc.io/qr"
 )
 
-// longest is as much as a pairing code holds.
+// longest is the longest text of a pairing code.
 var longest = "https://wa.me/settings/linked_devices#2@" + strings.Repeat("x", 220) + ",1"
 
-// readQR turns what drawQR made back into modules; dark on light, or the other way round.
+// readQR converts the output of drawQR back into modules; dark on light, or inverse.
 func readQR(t *testing.T, picture string, inverse bool) [][]bool {
 	t.Helper()
 	var rows [][]bool

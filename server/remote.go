@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// controlTimeout bounds a call to the sandbox process; it exceeds the longest wait of a sandbox method.
+	// controlTimeout limits a call to the sandbox process; it exceeds the longest wait of a sandbox method.
 	controlTimeout = 130 * time.Second
-	// maxControlReply is the largest reply taken from the sandbox process, in bytes: a media file as base64.
+	// maxControlReply is the largest accepted reply of the sandbox process, in bytes: a media file as base64.
 	maxControlReply = 36 << 20
 	// maxControlBody is the largest call to the sandbox process, in bytes: a media file as base64.
 	maxControlBody = 36 << 20
-	// controlPath is where the sandbox process answers calls.
+	// controlPath is the path of calls to the sandbox process.
 	controlPath = "/v1/rpc"
 )
 
@@ -56,7 +56,7 @@ type controlReply struct {
 	} `json:"error"`
 }
 
-// call runs a method there. An error it answers comes back as *rpc.Error.
+// call runs a method in the sandbox process. Its error replies are returned as *rpc.Error.
 func (r *remoteSandbox) call(ctx context.Context, method string, params json.RawMessage) (json.RawMessage, error) {
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
@@ -92,8 +92,8 @@ func (r *remoteSandbox) call(ctx context.Context, method string, params json.Raw
 	return reply.Result, nil
 }
 
-// newSandboxServer serves a network and, under the listener's own name, the sandbox methods. A page in a browser cannot
-// call them: it would need another Host or a content type it may not send.
+// newSandboxServer serves a network and, under the listener's own name, the sandbox methods. A page in a browser
+// cannot call them: it would need another Host or a content type that it may not send.
 func newSandboxServer(n *sandbox.Network, addr string, log *slog.Logger) *http.Server {
 	reg := rpc.NewRegistry(rpc.Options{Title: "Waystation sandbox", Version: version, MaxReply: maxControlReply, MaxTimeout: controlTimeout, Log: log})
 	reg.MapError = methods.MapError

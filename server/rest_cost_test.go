@@ -17,37 +17,37 @@ import (
 	"time"
 )
 
-// wire is a connection of a client that costs next to nothing: it writes ready bytes and reads what comes, so that what is
-// measured in this process is the server's doing.
-type wire struct {
+// benchConn is a connection of a minimal client: it writes prepared bytes and reads the replies, so that the measurement
+// in this process is that of the server.
+type benchConn struct {
 	t       *testing.T
 	conn    net.Conn
 	in      *bufio.Reader
 	request []byte
-	reply   func(*wire) ([]byte, error) // reads one reply
+	reply   func(*benchConn) ([]byte, error) // reads one reply
 	buf     []byte
 }
 
-func connectWire(t *testing.T, s *testServer) *wire {
+func connectWire(t *testing.T, s *testServer) *benchConn {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.app.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &wire{t: t, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), buf: make([]byte, 256<<10)}
+	return &benchConn{t: t, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), buf: make([]byte, 256<<10)}
 }
 
-// overHTTP sends one request again and again on one connection.
-func overHTTP(t *testing.T, s *testServer, method, path, header, body string) *wire {
+// overHTTP repeats one request on one connection.
+func overHTTP(t *testing.T, s *testServer, method, path, header, body string) *benchConn {
 	w := connectWire(t, s)
 	w.request = fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", method, path, header, len(body), body)
 	w.reply = readHTTP
 	return w
 }
 
-// readHTTP reads a reply of known length without keeping anything.
-func readHTTP(w *wire) ([]byte, error) {
+// readHTTP reads and discards a reply of known length.
+func readHTTP(w *benchConn) ([]byte, error) {
 	length, first := -1, true
 	for {
 		line, err := w.in.ReadSlice('\n')
@@ -77,8 +77,8 @@ func readHTTP(w *wire) ([]byte, error) {
 
 func bytesText(b []byte) string { return string(b) } // the compiler makes no copy in comparisons
 
-// overSocket makes one call again and again on a WebSocket.
-func overSocket(t *testing.T, s *testServer, token string, call []byte) *wire {
+// overSocket repeats one call on a WebSocket.
+func overSocket(t *testing.T, s *testServer, token string, call []byte) *benchConn {
 	w := connectWire(t, s)
 	fmt.Fprintf(w.conn, "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: waystation.v1\r\nAuthorization: Bearer %s\r\n\r\n", token)
@@ -101,8 +101,8 @@ func maskedFrame(payload []byte) []byte {
 	return append(append(frame, 0, 0, 0, 0), payload...)
 }
 
-// readFrame reads frames until one is a reply; events and pings pass by.
-func readFrame(w *wire) ([]byte, error) {
+// readFrame reads frames until one is a reply; events and pings are skipped.
+func readFrame(w *benchConn) ([]byte, error) {
 	for {
 		if _, err := io.ReadFull(w.in, w.buf[:2]); err != nil {
 			return nil, err
@@ -127,7 +127,7 @@ func readFrame(w *wire) ([]byte, error) {
 	}
 }
 
-func (w *wire) once() []byte {
+func (w *benchConn) once() []byte {
 	w.t.Helper()
 	_ = w.conn.SetDeadline(time.Now().Add(patience))
 	if _, err := w.conn.Write(w.request); err != nil {
@@ -140,13 +140,13 @@ func (w *wire) once() []byte {
 	return reply
 }
 
-// cost is what one call takes.
+// cost is the cost of one call.
 type cost struct {
 	cpu           time.Duration
 	allocs, bytes float64
 }
 
-func (w *wire) measure(calls int) cost {
+func (w *benchConn) measure(calls int) cost {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := cpuTime(w.t)
@@ -183,8 +183,9 @@ func medianCost(list []cost) cost {
 	}
 }
 
-// What a REST call costs over the same call as JSON-RPC, over HTTP and on the socket: one connection each, calls one after
-// the other, the three ways taking turns. CPU is that of this process, whose client is the same few system calls each time.
+// The cost of a REST call over the same call as JSON-RPC, over HTTP and on the socket: one connection each, calls one
+// after the other, the three ways alternating. CPU is that of this process, whose client is the same few system calls
+// each time.
 func TestRESTBesideJSONRPC(t *testing.T) {
 	load := os.Getenv("WAYSTATION_LOAD") != ""
 	s := startServer(t, "-log-level", "info", "-calls-per-second", "1000000", "-call-burst", "1000000", "-session", "none")
@@ -218,7 +219,7 @@ func TestRESTBesideJSONRPC(t *testing.T) {
 			}
 			ways := []struct {
 				name string
-				*wire
+				*benchConn
 			}{
 				{"JSON-RPC over HTTP", overHTTP(t, s, "POST", "/v1/rpc", "Authorization: Bearer "+token, string(call))},
 				{"JSON-RPC, socket", overSocket(t, s, token, call)},

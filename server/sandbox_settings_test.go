@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/server/config"
 )
 
-// standaloneSandbox runs the sandbox command in this process and returns where it answers calls.
+// standaloneSandbox runs the sandbox command in this process and returns its URL for calls.
 func standaloneSandbox(t *testing.T, environ []string, args ...string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -32,8 +32,8 @@ func standaloneSandbox(t *testing.T, environ []string, args ...string) (url stri
 	return ""
 }
 
-// The sandbox command reads the settings of the simulated network as the server does, and no others: the environment
-// here sets one that a server would refuse.
+// The sandbox command reads the settings of the simulated network like the server, and no others: the environment
+// here sets one that a server would reject.
 func TestSandboxCommandReadsItsSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "env")
 	if err := os.WriteFile(file, []byte("WAYSTATION_SANDBOX_AUTO_REPLIES=3\n"), 0o600); err != nil {

@@ -32,20 +32,23 @@ const (
 
 // Names of rows in server_facts.
 const (
-	// factOldSecret is the secret of databases from before the secret was kept outside of them.
+	// factOldSecret is the secret in databases of versions that kept it there.
 	factOldSecret = "secret"
-	// factSecretCheck is a constant sealed with a key of the secret. It shows at the start whether the secret is the right one.
+	// factSecretCheck is a constant sealed with a key of the secret. It proves at the start that the secret is the
+	// right one.
 	factSecretCheck = "secret_check"
 )
 
 // checkText is the constant of factSecretCheck.
 const checkText = "waystation"
 
-// secret is the key material of the server. It signs event ids and media addresses and seals secrets in the database, and is
-// kept outside of the database: in the setting secret, in secret-file, or in the file secret of the data directory.
+// secret is the key material of the server. It signs event ids and media addresses and seals secrets in the database,
+// and is stored outside of the database: in the setting secret, in secret-file, or in the file secret of the data
+// directory.
 type secret struct {
 	material []byte
-	// previous derive the keys that may have sealed values in the database; Open of each package seals those again.
+	// previous derive the keys that may have sealed values in the database; Open of each package seals those values
+	// again.
 	previous []func(purpose string) []byte
 }
 
@@ -64,25 +67,25 @@ func (s secret) previousKeys(purpose string) [][]byte {
 func deriveKey(material []byte, purpose string) []byte {
 	key, err := hkdf.Key(sha256.New, material, nil, purpose, keyBytes)
 	if err != nil {
-		panic(err) // the length is a constant that is allowed
+		panic(err) // the length is a valid constant
 	}
 	return key
 }
 
-// deriveOldKey derives a key as it was done with the secrets that were kept in databases.
+// deriveOldKey derives a key in the way used with secrets stored in databases.
 func deriveOldKey(material []byte, purpose string) []byte {
 	mac := hmac.New(sha256.New, material)
 	mac.Write([]byte(purpose))
 	return mac.Sum(nil)
 }
 
-// check is the sealed constant for factSecretCheck.
-func (s secret) check() string {
+// sealedCheck returns the sealed constant for factSecretCheck.
+func (s secret) sealedCheck() string {
 	return hex.EncodeToString(checkVault(s.key("check")).Seal(checkText, factSecretCheck))
 }
 
-// opens reports whether check was sealed with a key of the material.
-func opens(material []byte, check string) bool {
+// opensCheck reports whether check was sealed with a key of the material.
+func opensCheck(material []byte, check string) bool {
 	sealed, err := hex.DecodeString(check)
 	if err != nil {
 		return false
@@ -99,17 +102,17 @@ func checkVault(key []byte) *vault.Vault {
 	return v
 }
 
-// Errors of a secret that does not fit the database. They name the settings to change.
+// Errors for a secret that does not match the database. They name the settings to change.
 var (
-	errSecretMissing = errors.New("the database holds values that are encrypted with the server's secret, and the secret is missing: " +
+	errSecretMissing = errors.New("the database contains values that are encrypted with the server's secret, and the secret is missing: " +
 		"restore the file, or set -secret-file or WAYSTATION_SECRET (several servers on one database need the same secret)")
 	errWrongSecret = errors.New("secret-file: the database is encrypted with another secret than the one given by -secret-file, WAYSTATION_SECRET or " +
 		"the file secret in the data directory: give the secret that the database was used with; to replace it, name the file of the " +
 		"former one in -previous-secret-file")
 )
 
-// openSecret reads the secret, or generates it at the first start, and checks that it is the one the database was used with.
-// claimDatabase must have made the table. The work that a replaced secret needs ends with settleSecret.
+// openSecret reads the secret, or generates it at the first start, and checks that it is the one the database was
+// used with. claimDatabase must have created the table. settleSecret completes the replacement of a secret.
 func (a *app) openSecret(ctx context.Context) error {
 	old, err := readFact(ctx, a.db, factOldSecret)
 	if err != nil {
@@ -130,9 +133,9 @@ func (a *app) openSecret(ctx context.Context) error {
 		a.secret.previous = append(a.secret.previous, func(purpose string) []byte { return deriveOldKey(material, purpose) })
 	}
 	if check == "" {
-		// Stored before anything is sealed, so that a lost secret is noticed even after a start that was cut off. Of servers
-		// that start at once the first one's stays, and the others compare theirs with it.
-		_, err = a.db.Exec(ctx, `INSERT INTO server_facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, factSecretCheck, a.secret.check())
+		// Stored before anything is sealed, so that a lost secret is noticed even after an interrupted start. When
+		// servers start concurrently, the secret of the first one is stored, and the others compare theirs with it.
+		_, err = a.db.Exec(ctx, `INSERT INTO server_facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, factSecretCheck, a.secret.sealedCheck())
 		if err != nil {
 			return err
 		}
@@ -144,27 +147,27 @@ func (a *app) openSecret(ctx context.Context) error {
 	if len(former) > 0 {
 		a.secret.previous = append(a.secret.previous, func(purpose string) []byte { return deriveKey(former, purpose) })
 	}
-	if !opens(a.secret.material, check) && (len(former) == 0 || !opens(former, check)) {
+	if !opensCheck(a.secret.material, check) && (len(former) == 0 || !opensCheck(former, check)) {
 		return errWrongSecret
 	}
 	return nil
 }
 
-// settleSecret marks the database as one of the current secret, and removes the secret that an earlier version kept in it. All
-// packages have sealed their values again by then.
+// settleSecret marks the database with the current secret, and removes the secret that an earlier version stored in
+// it. All packages have sealed their values again by then.
 func (a *app) settleSecret(ctx context.Context) error {
 	if len(a.secret.previous) == 0 {
 		return nil
 	}
 	err := database.Transact(ctx, a.db, func(ctx context.Context) error {
 		if a.db.Dialect == dbutil.SQLite {
-			// Otherwise the deleted bytes stay in the free space of the file.
+			// Otherwise the deleted bytes remain in the free space of the file.
 			if _, err := a.db.Exec(ctx, `PRAGMA secure_delete=ON`); err != nil {
 				return err
 			}
-			defer func() { _, _ = a.db.Exec(ctx, `PRAGMA secure_delete=OFF`) }() // the connection goes back to the pool
+			defer func() { _, _ = a.db.Exec(ctx, `PRAGMA secure_delete=OFF`) }() // the connection returns to the pool
 		}
-		if _, err := a.db.Exec(ctx, `UPDATE server_facts SET value=$2 WHERE name=$1`, factSecretCheck, a.secret.check()); err != nil {
+		if _, err := a.db.Exec(ctx, `UPDATE server_facts SET value=$2 WHERE name=$1`, factSecretCheck, a.secret.sealedCheck()); err != nil {
 			return err
 		}
 		_, err := a.db.Exec(ctx, `DELETE FROM server_facts WHERE name=$1`, factOldSecret)
@@ -186,8 +189,8 @@ func readFact(ctx context.Context, db *dbutil.Database, name string) (value stri
 	return value, err
 }
 
-// secretMaterial returns the secret that is set or in the file of the data directory. It makes that file unless the database
-// was used with a secret already.
+// secretMaterial returns the secret from the setting or from the file of the data directory. It creates that file
+// unless the database was used with a secret already.
 func (a *app) secretMaterial(used bool) ([]byte, error) {
 	if a.cfg.Secret != "" {
 		return []byte(a.cfg.Secret), nil
@@ -208,12 +211,12 @@ func (a *app) secretMaterial(used bool) ([]byte, error) {
 	if err := writePrivate(path, text); err != nil {
 		return nil, fmt.Errorf("secret-file: %w", err)
 	}
-	a.log.Info("the secret of the server was generated: back it up with the database, which is of no use without it", "path", path)
+	a.log.Info("the secret of the server was generated: back it up with the database, which is useless without it", "path", path)
 	return []byte(text), nil
 }
 
-// writePrivate makes a file of one line, complete or not at all, readable by its owner alone. It is on the disk when
-// writePrivate returns.
+// writePrivate writes a file of one line atomically, readable only by its owner. It is on the disk when writePrivate
+// returns.
 func writePrivate(path, line string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*") // mode 0600
 	if err != nil {

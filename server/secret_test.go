@@ -18,7 +18,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/vault"
 )
 
-// storedSecrets are the texts that must not be readable in the database.
+// storedSecrets are texts that must not be readable in the database.
 var storedSecrets = []string{"webhook-canary-0123456789", "broker-canary", "s3key-canary", "s3secret-canary", "proxy-canary"}
 
 // onBothDatabases runs a test with a data directory and the address of a database that outlives its servers.
@@ -111,8 +111,8 @@ func inFiles(t *testing.T, dir string, texts ...string) (found []string) {
 	return found
 }
 
-// Secrets in the database open with the secret of the server alone, which is made at the first start in a file of its own, and
-// without it the server does not start.
+// Secrets in the database open only with the secret of the server, which is generated at the first start in a file of
+// its own, and without it the server does not start.
 func TestStoredSecretsNeedTheSecretFile(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, dir, url string) {
 		path := filepath.Join(dir, secretFile)
@@ -188,12 +188,13 @@ func TestStoredSecretsNeedTheSecretFile(t *testing.T) {
 		if _, err := os.Stat(path); err == nil {
 			t.Error("a refused start made a secret")
 		}
-		s = startOn(t, dir, url, "-secret-file", elsewhere) // nothing was changed by the refused starts
+		s = startOn(t, dir, url, "-secret-file", elsewhere) // the failed starts changed nothing
 		s.checkSecrets()
 	})
 }
 
-// A replaced secret opens what the previous one sealed, once the previous one is named; afterwards only the new one does.
+// A replaced secret opens values sealed with the previous one, once the previous one is named; afterwards only the
+// new one does.
 func TestReplacedSecret(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, dir, url string) {
 		path, former := filepath.Join(dir, secretFile), filepath.Join(t.TempDir(), "former")
@@ -217,7 +218,7 @@ func TestReplacedSecret(t *testing.T) {
 	})
 }
 
-// oldColumns are the encrypted columns of databases that held their secret, with the purpose of their keys.
+// oldColumns are the encrypted columns of databases that contained their secret, with the purpose of their keys.
 var oldColumns = map[string]vault.Column{
 	"webhook secrets": {Table: "webhooks", Name: "secret", Of: []string{"session", "id"}, Place: func(of []string) []string { return []string{"secret", of[0], of[1]} }},
 	"broker settings": {Table: "outlets", Name: "place", Of: []string{"session", "transport"}},
@@ -228,7 +229,7 @@ var oldStorageColumns = []vault.Column{
 	{Table: "s3_settings", Name: "secret_key", Of: []string{"session"}, Place: func(of []string) []string { return []string{"secret_key", of[0]} }},
 }
 
-// downgrade turns a database into one of the layout that held the secret in server_facts and addresses of proxies in clear.
+// downgrade converts a database to the layout with the secret in server_facts and addresses of proxies in clear text.
 func downgrade(t *testing.T, url string, current secret, material []byte) {
 	t.Helper()
 	db, err := database.Open(t.Context(), url, database.Options{})
@@ -260,9 +261,9 @@ func downgrade(t *testing.T, url string, current secret, material []byte) {
 	}
 }
 
-// A database that holds its secret itself is opened, its values are sealed with the secret outside of it, and the one inside
-// is deleted; also when the start was cut off before.
-func TestSecretLeavesTheDatabase(t *testing.T) {
+// A database that contains its secret is opened, its values are sealed with the external secret, and the internal one
+// is deleted; also after an interrupted start.
+func TestSecretIsMovedOutOfDatabase(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, _, url string) {
 		material := []byte("0123456789abcdef0123456789ABCDEF")
 		for name, args := range map[string][]string{"no file": nil, "file of a start that was cut off": nil, "given secret": {"-secret", strings.Repeat("g", 40)}} {

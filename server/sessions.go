@@ -9,11 +9,11 @@ import (
 	"github.com/waystation/waystation/server/auth"
 )
 
-// visibility tells the socket which sessions a principal may see.
-type visibility struct{ bridge *bridge.Bridge }
+// visibleSessions implements socket.Sessions.
+type visibleSessions struct{ bridge *bridge.Bridge }
 
-// Visible lists the ids of the sessions the principal may use.
-func (v visibility) Visible(_ context.Context, who rpc.Principal) ([]string, error) {
+// Visible lists the ids of the sessions that the principal may use.
+func (v visibleSessions) Visible(_ context.Context, who rpc.Principal) ([]string, error) {
 	var ids []string
 	for _, s := range v.bridge.Sessions() {
 		if who.MayUse(s.ID()) {
@@ -23,10 +23,10 @@ func (v visibility) Visible(_ context.Context, who rpc.Principal) ([]string, err
 	return ids, nil
 }
 
-// tokens changes credentials and ends the connections that came with the old ones.
+// tokens changes credentials and closes the connections authenticated by the old ones.
 type tokens struct{ app *app }
 
-// IssueSessionToken gives a session a new token.
+// IssueSessionToken sets a new token of a session.
 func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (string, error) {
 	owner := t.app.bridge.OwnerOf(session)
 	who := auth.SessionPrincipal(owner)
@@ -39,11 +39,11 @@ func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (s
 	return issued, err
 }
 
-// RevokeSession takes the token of a session that is being deleted.
+// RevokeSession revokes the token of a session that is being deleted.
 func (t tokens) RevokeSession(ctx context.Context, session string) error {
 	who := auth.SessionPrincipal(t.app.bridge.OwnerOf(session))
 	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, who), t.app.watchers.Revoke(ctx, who))
 	t.app.endpoint.SessionDeleted(session)
 	t.app.watching.SessionDeleted(session)
-	return errors.Join(err, t.app.forgetTransports(ctx, session)) // nothing is delivered while the session ends
+	return errors.Join(err, t.app.forgetTransports(ctx, session)) // no event is delivered while the session ends
 }

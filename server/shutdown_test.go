@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A call that outlasts the end of the server is cut, and leaves enough time to write what must be written.
+// A call that outlasts the shutdown is cut, and leaves enough time for the final writes.
 func TestShutdownDuringALongCall(t *testing.T) {
 	s := startServer(t, "-shutdown-timeout", "4s")
 	s.call("sandbox.createAccount", object{"number": "15550100002"})

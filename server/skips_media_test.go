@@ -14,9 +14,9 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// The flag of the operator's object storage, flipped while messages with files arrive: a file is stored exactly if the flag
-// was not set when its message was logged. The flag of sockets is flipped by the same calls, and the places in the log
-// from which that holds are known, so that each message is checked, also those beside a flip.
+// The flag of the operator's object storage, flipped while messages with files arrive: a file is stored exactly if
+// the flag was not set when its message was logged. The flag of sockets is flipped by the same calls, and the offsets
+// of its flips are known, so that each message is checked, also those beside a flip.
 func TestSkipFlagsOfMediaUnderLoad(t *testing.T) {
 	messages, flips := 150, 20
 	if os.Getenv("WAYSTATION_LOAD") != "" {
@@ -94,7 +94,7 @@ func TestSkipFlagsOfMediaUnderLoad(t *testing.T) {
 	t.Cleanup(others.Wait)
 	t.Cleanup(sync.OnceFunc(func() { close(done) }))
 
-	// expected has the content of each file that must be stored, by message; got what came of it.
+	// expected contains the content of each file that must be stored, by message; got contains the stored content.
 	expected, got := map[string]string{}, map[string]string{}
 	beside := map[bool]int{}
 	var problem string

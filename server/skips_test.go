@@ -28,7 +28,7 @@ import (
 // outletsOfTest are the global transports whose flags are flipped, each behind a real server.
 var outletsOfTest = []string{"webhook", "redis", "amqp", "sqs", "websocket"}
 
-// arrivals are the offsets that came out of each transport.
+// arrivals are the offsets received from each transport.
 type arrivals struct {
 	mu  sync.Mutex
 	got map[string][]uint64
@@ -48,11 +48,11 @@ func (a *arrivals) of(outlet string) []uint64 {
 	return slices.Clone(a.got[outlet])
 }
 
-// span is from when to when something was going on, by a clock that ticks with each question.
+// span is the start and end of an operation, by a clock that ticks with each reading.
 type span struct{ from, to int64 }
 
-// skippedDuring tells whether an append was made while a flag was set for sure, not set for sure, or beside a flip. Flips
-// set and clear in turn.
+// skippedDuring reports whether a flag was set during an append; sure is false beside a flip. Flips set and clear in
+// turn.
 func skippedDuring(flips []span, s span) (skipped, sure bool) {
 	for i, flip := range flips {
 		switch {
@@ -65,8 +65,8 @@ func skippedDuring(flips []span, s span) (skipped, sure bool) {
 	return len(flips)%2 == 1, true
 }
 
-// Every flag is flipped by calls while events are logged, in front of a real server each: what was logged before a flip
-// comes out and what was logged after it does not, and the other way round.
+// Every flag is flipped by calls while events are logged, in front of a real server each: events logged before a flip
+// are received and those logged after it are not, and the reverse.
 func TestSkipFlagsUnderLoad(t *testing.T) {
 	events, flips := 1000, 20
 	if os.Getenv("WAYSTATION_LOAD") != "" {
@@ -145,7 +145,7 @@ func TestSkipFlagsUnderLoad(t *testing.T) {
 		}
 	}
 	load.Wait()
-	results, err := s.app.journal.Append(context.Background(), "a", journal.Record{Type: "Message"}) // no flag is set: all get it
+	results, err := s.app.journal.Append(context.Background(), "a", journal.Record{Type: "Message"}) // no flag is set: every transport receives it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestSkipFlagsUnderLoad(t *testing.T) {
 	}
 }
 
-// readStream returns what takes new entries of the stream.
+// readStream returns a function that reads new entries of the stream.
 func readStream(t *testing.T, server *brokertest.RedisServer, out *arrivals) func() {
 	options, err := redis.ParseURL(server.URL())
 	if err != nil {
@@ -210,7 +210,7 @@ func readStream(t *testing.T, server *brokertest.RedisServer, out *arrivals) fun
 	}
 }
 
-// readQueue returns what takes the messages that wait in the queue.
+// readQueue returns a function that reads the waiting messages of the queue.
 func readQueue(t *testing.T, server *brokertest.RabbitMQServer, out *arrivals) func() {
 	conn, err := amqp091.Dial(server.URL())
 	if err != nil {
@@ -235,7 +235,7 @@ func readQueue(t *testing.T, server *brokertest.RabbitMQServer, out *arrivals) f
 	}
 }
 
-// readFIFO returns what takes the messages that wait in the FIFO queue.
+// readFIFO returns a function that reads the waiting messages of the FIFO queue.
 func readFIFO(t *testing.T, server *brokertest.SQSServer, out *arrivals) func() {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)

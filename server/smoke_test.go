@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The whole house with real input: a number is paired by QR, and messages pass both ways, scripted through JSON-RPC
-// alone.
+// The whole server with real input: a number is paired by QR, and messages pass both ways, through JSON-RPC calls
+// only.
 func TestPairReceiveAndResume(t *testing.T) {
 	s := startServer(t)
 	token := s.pair("shop", "15550100001")

@@ -14,7 +14,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// openStorage opens the object storages of media. Sessions' own pass the guard; the operator's may be anywhere.
+// openStorage opens the object storages of media. Those of sessions pass the guard; the operator's may be at any
+// address.
 func (a *app) openStorage(ctx context.Context) (err error) {
 	c := &a.cfg.ObjectStorage
 	open := http.DefaultTransport.(*http.Transport).Clone()
@@ -30,7 +31,7 @@ func (a *app) openStorage(ctx context.Context) (err error) {
 	return storageSetting(err) // only the operator's settings come with Config
 }
 
-// globalStorage are the settings of the operator's storage.
+// globalStorage returns the settings of the operator's storage.
 func globalStorage(c *config.ObjectStorage) objectstore.Settings {
 	return objectstore.Settings{
 		Enabled: c.GlobalEnabled, Endpoint: c.GlobalEndpoint, Region: c.GlobalRegion, Bucket: c.GlobalBucket,
@@ -39,7 +40,7 @@ func globalStorage(c *config.ObjectStorage) objectstore.Settings {
 	}
 }
 
-// storageSetting puts the name of a setting in the place of a field of the operator's storage.
+// storageSetting replaces a field of the operator's storage by the name of its setting.
 func storageSetting(err error) error {
 	var bad refusal.Problems
 	if errors.As(err, &bad) {
@@ -48,10 +49,11 @@ func storageSetting(err error) error {
 	return err
 }
 
-// mediaStorage is what sessions and the server's health call the operator's object storage.
+// mediaStorage is the name of the operator's object storage in sessions and in the server's health.
 const mediaStorage = "media_storage"
 
-// storageHealth tells how the operator's storage fared last. It is not asked for that: it gets a file often enough.
+// storageHealth reports the last result of the operator's storage. It sends no request: files are stored often
+// enough.
 func (a *app) storageHealth() methods.ServiceHealth {
 	standing := a.storage.GlobalStanding()
 	h := methods.ServiceHealth{Status: methods.Healthy, Figures: map[string]int{"waiting": standing.Waiting, "stored": standing.Stored}}
@@ -61,7 +63,7 @@ func (a *app) storageHealth() methods.ServiceHealth {
 	return h
 }
 
-// startStorage begins to store files. It closes before the bridge, which the files come from.
+// startStorage starts to store files. It closes before the bridge, which supplies the files.
 func (a *app) startStorage(context.Context) error {
 	a.storage.Start(a.bridge.StorageFiles())
 	a.onClose("uploads", a.storage.Close)

@@ -32,7 +32,7 @@ func paint(t *testing.T, shade uint8) []byte {
 	return b.Bytes()
 }
 
-// tenant is a session of the test with what it owns.
+// tenant is a session of the test with its data.
 type tenant struct {
 	session, token string
 	media, partial string // ids of a kept file and of an upload in parts
@@ -43,8 +43,8 @@ type tenant struct {
 
 const tenantsPeer = "15550100099"
 
-// newTenants pairs sessions whose ids are prefixes of each other. Each sends pictures under message ids that make the same
-// media id in another session, and has a text, a webhook, a kept file and an unfinished upload.
+// newTenants pairs sessions whose ids are prefixes of each other. Each sends pictures under message ids that make the
+// same media id in another session, and has a text, a webhook, a stored file and an unfinished upload.
 func newTenants(t *testing.T, s *testServer) []*tenant {
 	t.Helper()
 	s.call("sandbox.createAccount", object{"number": tenantsPeer})
@@ -87,7 +87,7 @@ func (tn *tenant) call(t *testing.T, s *testServer, method string, params object
 	return must[object](t, s.url("/v1/rpc"), tn.token, method, params)
 }
 
-// beginUpload announces a file of four bytes and returns the path of the upload.
+// beginUpload creates an upload of four bytes and returns its path.
 func (tn *tenant) beginUpload(t *testing.T, s *testServer) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/v1/media"), nil)
@@ -108,7 +108,7 @@ func (tn *tenant) beginUpload(t *testing.T, s *testServer) string {
 	return at.Path
 }
 
-// holds checks that everything the tenant owns is there and is its own.
+// holds checks that the tenant's data is complete and its own.
 func (tn *tenant) holds(t *testing.T, s *testServer, i int) {
 	t.Helper()
 	for j, id := range tn.messages {
@@ -138,7 +138,7 @@ func (tn *tenant) holds(t *testing.T, s *testServer, i int) {
 // endsSession are the methods that would end the caller itself.
 var endsSession = []string{"session.logout", "session.disconnect", "session.delete", "session.restart", "device.logout", "session.update"}
 
-// hostileParams fills every parameter of a method that can name something with what the victim owns.
+// hostileParams fills every parameter of a method that can name an object with those of the victim.
 func hostileParams(params []any, victim *tenant, messageID string) object {
 	out := object{}
 	for _, p := range params {
@@ -179,7 +179,8 @@ func hostileParams(params []any, victim *tenant, messageID string) object {
 }
 
 // Sessions whose ids are prefixes of each other call every method and every route that takes an id, with ids of the
-// others and ids made so that session and id together look like another's. Each reads, changes and deletes its own only.
+// others and ids made so that session and id together look like another's. Each reads, changes and deletes only its
+// own data.
 func TestSessionsWithSimilarIDs(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testSessionsWithSimilarIDs(t) })
 	t.Run("postgres", func(t *testing.T) { testSessionsWithSimilarIDs(t, "-database", dbtest.Postgres(t)) })
@@ -252,7 +253,8 @@ func testSessionsWithSimilarIDs(t *testing.T, args ...string) {
 	}
 }
 
-// A session that stores, replaces and deletes files under the ids of another's messages leaves the other's alone.
+// A session that stores, replaces and deletes files under the ids of another's messages does not affect those of the
+// other.
 func TestMediaUnderChosenMessageIDs(t *testing.T) {
 	s := startServer(t, "-log-level", "info", "-allow-hosts", "127.0.0.1")
 	tenants := newTenants(t, s)

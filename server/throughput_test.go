@@ -20,8 +20,9 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Events of 50 sessions go to 1,000 sockets, 20 a session, and at the same time to Redis, RabbitMQ and a webhook: each gets
-// all of them. What is measured is told; how each transport does beside the client alone, its own package tests.
+// Events of 50 sessions go to 1,000 sockets, 20 a session, and at the same time to Redis, RabbitMQ and a webhook:
+// each gets all of them. The measurements are printed; the package of each transport tests its speed beside its
+// client alone.
 func TestThroughputOfAllAtOnce(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
 		t.Skip("needs a quiet machine: set WAYSTATION_LOAD=1")

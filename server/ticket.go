@@ -9,25 +9,25 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// maxTicketBody bounds the body of POST /v1/tickets, in bytes.
+// maxTicketBody limits the body of POST /v1/tickets, in bytes.
 const maxTicketBody = 4 << 10
 
-// serveTickets is tickets.create for pages and scripts that have no connection yet: the body, which may be empty, is its
-// params, the answer its result.
+// serveTickets serves tickets.create for pages and scripts that have no connection yet: the body, which may be empty,
+// contains its params, the response its result.
 func (a *app) serveTickets(w http.ResponseWriter, r *http.Request) {
 	who, err := a.endpoint.Principal(r)
 	if err != nil {
-		a.refuse(w, err)
+		a.writeError(w, err)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTicketBody))
 	if err != nil {
-		a.refuse(w, err)
+		a.writeError(w, err)
 		return
 	}
 	if len(body) > 0 {
 		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-			a.refuse(w, rpc.InvalidRequest("Content-Type must be application/json"))
+			a.writeError(w, rpc.InvalidRequest("Content-Type must be application/json"))
 			return
 		}
 	}
@@ -44,8 +44,8 @@ func (a *app) serveTickets(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers a request outside of JSON-RPC with the error object that a call would get.
-func (a *app) refuse(w http.ResponseWriter, err error) {
+// writeError answers a request outside of JSON-RPC with the error object of a call.
+func (a *app) writeError(w http.ResponseWriter, err error) {
 	var problem *rpc.Error
 	var tooLarge *http.MaxBytesError
 	switch {

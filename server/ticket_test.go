@@ -26,7 +26,7 @@ type errorBody struct {
 	} `json:"error"`
 }
 
-// newTicket asks for a ticket with a body.
+// newTicket requests a ticket with a body.
 func (s *testServer) newTicket(token, body string) string {
 	s.t.Helper()
 	kind := ""
@@ -50,11 +50,11 @@ func (s *testServer) newTicket(token, body string) string {
 	return made.Ticket
 }
 
-// upgrade tries to open a socket and returns the status and the body of a refusal.
+// upgrade tries to open a socket and returns the status and the body of a rejection.
 func (s *testServer) upgrade(query string, header http.Header) (status int, body []byte) {
 	s.t.Helper()
 	ws, response, err := websocket.Dial(s.t.Context(), strings.Replace(s.url("/v1/ws"+query), "http", "ws", 1), &websocket.DialOptions{HTTPHeader: header})
-	if err == nil { // a page that is refused learns it from a close code
+	if err == nil { // a rejected page gets the reason as a close code
 		status, ended := response.StatusCode, s.endsAtOnce(ws)
 		if code := websocket.CloseStatus(ended); code > 0 {
 			return int(code), []byte(ended.Error())
@@ -68,8 +68,8 @@ func (s *testServer) upgrade(query string, header http.Header) (status int, body
 	return response.StatusCode, body
 }
 
-// endsAtOnce sends a call, whose refusal is the reply of an open connection without conn.hello, and returns the error of a
-// connection that is closed instead; nil = there was a reply.
+// endsAtOnce sends a call, whose rejection is the reply of an open connection without conn.hello, and returns the
+// error of a connection that is closed instead; nil = there was a reply.
 func (s *testServer) endsAtOnce(ws *websocket.Conn) error {
 	defer func() { _ = ws.CloseNow() }()
 	_ = ws.Write(s.t.Context(), websocket.MessageText, []byte(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1}}`))
@@ -94,7 +94,7 @@ func TestTicketOpensOneSocket(t *testing.T) {
 		t.Errorf("principal %v", who)
 	}
 
-	// The same whatever is wrong with it, but for the id of the request.
+	// The same for any defect of the ticket, except the id of the request.
 	requestID := regexp.MustCompile(`"request_id":"[^"]*"`)
 	short := s.call("tickets.create", object{"session": "shop", "ttl_ms": 1})
 	eventually(t, "the end of a ticket", func() bool {
@@ -132,7 +132,7 @@ func TestTicketOpensOneSocket(t *testing.T) {
 		t.Errorf("the admin sees %v", sessions)
 	}
 
-	// A new token for the session ends what came with the old one, tickets too.
+	// A new token for the session ends connections authenticated by the old one, and its tickets.
 	unused := s.newTicket(token, "")
 	s.call("session.update", object{"session": "shop", "token": "another-token-of-shop"})
 	if status, _ := s.upgrade("?ticket="+unused, nil); status != http.StatusUnauthorized {
@@ -179,7 +179,8 @@ func TestTicketRefusals(t *testing.T) {
 	}
 }
 
-// Pages elsewhere reach nothing below /v1, with or without a credential, and learn why; allowed ones may.
+// Pages of other origins cannot use anything below /v1, with or without a credential, and receive the reason;
+// permitted ones can.
 func TestPagesElsewhere(t *testing.T) {
 	s := startServer(t, "-allowed-origins", "https://console.example")
 	own := "http://" + s.app.listener.Addr().String()

@@ -10,11 +10,11 @@ import (
 	"github.com/waystation/waystation/server/config"
 )
 
-// adminTokenFile is where a generated admin token is kept, in the data directory.
+// adminTokenFile is the file of a generated admin token, in the data directory.
 const adminTokenFile = "admin-token"
 
-// adminToken gives the admin token that is set, or else the one made at an earlier start, or makes one. kept is the
-// file it is in, empty when it was set.
+// adminToken returns the admin token from the settings or from an earlier start, or generates one. kept is the file
+// that contains it, empty when it was set.
 func adminToken(cfg *config.Config) (token, kept string, err error) {
 	if cfg.AdminToken != "" {
 		return cfg.AdminToken, "", nil

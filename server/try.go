@@ -14,14 +14,14 @@ import (
 	"github.com/coder/websocket"
 )
 
-// maxTryFrame bounds a frame that try accepts, in bytes: the largest reply of the server.
+// maxTryFrame limits a frame that try accepts, in bytes: the largest reply of the server.
 const maxTryFrame = 4 << 20
 
 // errNoReply means that the message was sent and no message came back.
 var errNoReply = errors.New("the message was sent, but no reply arrived in time; -wait sets how long to wait")
 
-// try is the shortest client: it connects, sends one message and prints what happens until a reply arrives.
-func try(ctx context.Context, c console, args []string) error {
+// runTry is the shortest client: it connects, sends one message and prints all frames until a reply arrives.
+func runTry(ctx context.Context, c console, args []string) error {
 	flags := newFlags("try", "Send a message over the socket and print every event until a reply arrives.")
 	address := flags.String("url", localAddress(c.environ), "address of the server: `URL` or host:port; default from WAYSTATION_LISTEN")
 	token := flags.String("token", environment(c.environ, "WAYSTATION_TOKEN"), "session `token`, or the admin token with -session; or WAYSTATION_TOKEN")
@@ -33,7 +33,7 @@ func try(ctx context.Context, c console, args []string) error {
 	}
 	text := cmp.Or(strings.Join(flags.Args(), " "), "Hello from Waystation")
 	if *to == "" || *token == "" {
-		return fmt.Errorf("%w: -to and -token are needed", errUsage)
+		return fmt.Errorf("%w: -to and -token are required", errUsage)
 	}
 	url, err := endpointURL(*address, "ws", "/v1/ws")
 	if err != nil {
@@ -64,7 +64,7 @@ func try(ctx context.Context, c console, args []string) error {
 	waiting, stop := context.WithTimeout(ctx, *wait)
 	defer stop()
 	for !t.answered {
-		if _, err := t.next(waiting); errors.Is(err, context.DeadlineExceeded) {
+		if _, err := t.readNext(waiting); errors.Is(err, context.DeadlineExceeded) {
 			return errNoReply
 		} else if err != nil {
 			return err
@@ -73,9 +73,9 @@ func try(ctx context.Context, c console, args []string) error {
 	return ws.Close(websocket.StatusNormalClosure, "")
 }
 
-// dialSocket connects to url. Its error says what to check.
+// dialSocket connects to url. Its error advises what to check.
 func dialSocket(ctx context.Context, url string) (*websocket.Conn, error) {
-	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}}) //nolint:bodyclose // the library never leaves one open
+	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}}) //nolint:bodyclose // the library always closes it
 	switch {
 	case err == nil:
 		return ws, nil
@@ -96,12 +96,12 @@ func lastCause(err error) error {
 	}
 }
 
-// tryClient is the conversation of try.
+// tryClient is the connection of try.
 type tryClient struct {
 	ws       *websocket.Conn
 	out      io.Writer
 	pending  map[int]string // method by request id
-	answered bool           // a message of another person arrived
+	answered bool           // a message from another person arrived
 }
 
 // tryFrame is any frame that arrives over the socket.
@@ -124,21 +124,21 @@ func (t *tryClient) call(ctx context.Context, method string, params any) (json.R
 	if method == "conn.hello" {
 		fmt.Fprintf(t.out, "--> %s\n", method) // its params hold the token
 	} else {
-		fmt.Fprintf(t.out, "--> %s %s\n", method, field(raw, "params"))
+		fmt.Fprintf(t.out, "--> %s %s\n", method, fieldText(raw, "params"))
 	}
 	if err := t.ws.Write(ctx, websocket.MessageText, raw); err != nil {
 		return nil, err
 	}
 	for {
-		f, err := t.next(ctx)
+		f, err := t.readNext(ctx)
 		if err != nil || f.Method == "" && f.ID == id {
 			return f.Result, err
 		}
 	}
 }
 
-// next reads one frame and prints it. An error reply is returned as an error.
-func (t *tryClient) next(ctx context.Context) (f tryFrame, err error) {
+// readNext reads one frame and prints it. An error reply is returned as an error.
+func (t *tryClient) readNext(ctx context.Context) (f tryFrame, err error) {
 	_, raw, err := t.ws.Read(ctx)
 	if err != nil {
 		var closed websocket.CloseError
@@ -154,13 +154,13 @@ func (t *tryClient) next(ctx context.Context) (f tryFrame, err error) {
 		return f, fmt.Errorf("bad frame: %w", err)
 	}
 	if f.Error != nil {
-		return f, fmt.Errorf("%s was refused: %w", t.pending[f.ID], f.Error)
+		return f, fmt.Errorf("%s was rejected: %w", t.pending[f.ID], f.Error)
 	}
-	t.show(f)
+	t.printFrame(f)
 	return f, nil
 }
 
-func (t *tryClient) show(f tryFrame) {
+func (t *tryClient) printFrame(f tryFrame) {
 	if f.Method == "" {
 		fmt.Fprintf(t.out, "<-- reply to %s: %s\n", t.pending[f.ID], shorten(f.Result))
 		return
@@ -179,7 +179,7 @@ func (t *tryClient) show(f tryFrame) {
 		Text   *string `json:"text"`
 		FromMe bool    `json:"from_me"`
 		Chat   string  `json:"chat"`
-		PN     string  `json:"pn"` // number of the other side, when it is known
+		PN     string  `json:"pn"` // number of the peer, if it is known
 	}
 	_ = json.Unmarshal(event.Data, &message)
 	if event.Type != "Message" || message.Text == nil {
@@ -235,7 +235,7 @@ func (e *tryError) Error() string {
 	return b.String()
 }
 
-// maxShown bounds how much of a frame is printed, in bytes.
+// maxShown limits the printed part of a frame, in bytes.
 const maxShown = 160
 
 func shorten(raw []byte) string {
@@ -246,9 +246,9 @@ func shorten(raw []byte) string {
 	return text
 }
 
-func field(raw []byte, name string) string {
+func fieldText(raw []byte, name string) string {
 	var object map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &object) // it was encoded a line before
+	_ = json.Unmarshal(raw, &object) // encoded on the previous line
 	return string(object[name])
 }
 

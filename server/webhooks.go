@@ -14,8 +14,9 @@ import (
 	"github.com/waystation/waystation/transports/webhook"
 )
 
-// openOutbound makes the guard of webhooks' requests. Its own, because one host may get more of them at a time than
-// of any other request; before the dispatcher, so that it is closed after the last attempt.
+// openOutbound creates the guard of webhooks' requests. It is separate, because one host may receive more of them
+// concurrently than of any other request; it is opened before the dispatcher, so that it is closed after the last
+// attempt.
 func (a *app) openOutbound(context.Context) (err error) {
 	cfg := guardConfig(a.cfg)
 	cfg.MaxIdleConns, cfg.MaxIdleConnsPerHost = a.cfg.WebhookIdleConnections, a.cfg.WebhookHostRequests
@@ -35,7 +36,7 @@ func (a *app) openOutbound(context.Context) (err error) {
 func (a *app) openWebhooks(ctx context.Context) (err error) {
 	a.webhooks, err = webhook.Open(ctx, a.db, a.deliver, webhook.Config{
 		Key: a.secret.key("webhook secrets"), PreviousKeys: a.secret.previousKeys("webhook secrets"), Events: eventNames(), Check: a.outbound.Check,
-		// An answer may be of any size, as no more than its beginning is read.
+		// A response may be of any size, because only its beginning is read.
 		Transport: a.outbound.Client(guard.Limits{MaxBytes: math.MaxInt64 / 2}).Transport,
 		Policy:    a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,
 		Messages: webhookMessages{a}, Files: webhookFiles{a}, FileBytes: int64(a.cfg.WebhookFileBytes),
@@ -44,8 +45,8 @@ func (a *app) openWebhooks(ctx context.Context) (err error) {
 	return err
 }
 
-// webhookMessages gives the formats of webhooks what the message store has. Deliveries begin before the bridge is open, and
-// wait for it.
+// webhookMessages reads the message store for the formats of webhooks. Deliveries start before the bridge is open,
+// and wait for it.
 type webhookMessages struct{ app *app }
 
 var _ webhook.Messages = webhookMessages{}
@@ -65,7 +66,7 @@ func (m webhookMessages) GoJSON(raw json.RawMessage) (json.RawMessage, error) {
 	return wa.GoJSON(raw)
 }
 
-// webhookFiles opens the files of messages for webhooks. Deliveries begin before the bridge is open, and wait for it.
+// webhookFiles opens the files of messages for webhooks. Deliveries start before the bridge is open, and wait for it.
 type webhookFiles struct{ app *app }
 
 var _ webhook.Files = webhookFiles{}

@@ -1,5 +1,5 @@
-// Package address finds the network address a request comes from, also behind trusted reverse proxies, and the key under
-// which limits for callers without a credential are kept.
+// Package address finds the network address of a caller, also behind trusted reverse proxies, and the key for limits
+// of callers without a credential.
 package address
 
 import (
@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// Proxies is the reverse proxies whose X-Forwarded-For header is trusted. It does not change, so that many goroutines may
-// use it; a nil Proxies trusts none.
+// Proxies is the reverse proxies whose X-Forwarded-For header is trusted. It is immutable and safe for concurrent
+// use; a nil Proxies trusts none.
 type Proxies struct{ trusted []netip.Prefix }
 
-// NewProxies reads addresses (192.0.2.1) and networks (10.0.0.0/8).
+// NewProxies parses addresses (192.0.2.1) and networks (10.0.0.0/8).
 func NewProxies(list []string) (*Proxies, error) {
 	p := &Proxies{}
 	for _, entry := range list {
@@ -58,7 +58,7 @@ func (p *Proxies) Of(r *http.Request) netip.Addr {
 	return addr
 }
 
-// Peer reads the address in host:port, or an address alone.
+// Peer parses the address in host:port, or an address alone.
 func Peer(text string) netip.Addr {
 	if host, _, err := net.SplitHostPort(text); err == nil {
 		text = host
@@ -70,10 +70,10 @@ func Peer(text string) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-// networkBits is how much of an IPv6 address names the network of one customer.
+// networkBits is the length of the IPv6 prefix that identifies the network of one customer.
 const networkBits = 64
 
-// Key returns the name under which limits of an address are kept: the address, or of an IPv6 address its /64 network.
+// Key returns the key for limits of an address: the address, or the /64 network of an IPv6 address.
 func Key(addr netip.Addr) string {
 	if addr.Is6() {
 		if network, err := addr.Prefix(networkBits); err == nil {

@@ -22,22 +22,22 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// AdminID is the principal id of whoever holds the admin token.
+// AdminID is the principal id of callers with the admin token.
 const AdminID = "admin"
 
-// Auth knows the credentials of this server. Its methods may be called from many goroutines.
+// Auth authenticates the credentials of this server. Its methods are safe for concurrent use.
 type Auth struct {
 	db *dbutil.Database
-	// admin is the hash of the admin token; hasAdmin is false when there is none, and then nothing matches it.
+	// admin is the hash of the admin token; hasAdmin is false without an admin token, and then no token matches.
 	admin    [sha256.Size]byte
 	hasAdmin bool
 	now      func() time.Time
 
-	// issuing makes checking that a token is free and storing it one step; other nodes are kept out by the table.
+	// issuing makes the check that a token is unused and its storing atomic; the table guards against other nodes.
 	issuing sync.Mutex
 }
 
-// Open brings the table up to date. An empty adminToken means that nobody is admin; a short one is refused with
+// Open creates or updates the table. An empty adminToken disables the admin; a short one is rejected with
 // ErrWeakToken.
 func Open(ctx context.Context, db *dbutil.Database, adminToken string) (*Auth, error) {
 	a := &Auth{now: time.Now}
@@ -57,11 +57,11 @@ func Open(ctx context.Context, db *dbutil.Database, adminToken string) (*Auth, e
 	return a, nil
 }
 
-// unavailable is what a caller hears when the store cannot be asked, which says nothing about the token.
-var unavailable = &rpc.Error{Code: rpc.CodeInternal, Message: "credentials cannot be read or changed now", Reason: "storage", Retryable: true}
+// errUnavailable is the error for the caller when the store fails, which says nothing about the token.
+var errUnavailable = &rpc.Error{Code: rpc.CodeInternal, Message: "credentials cannot be read or changed now", Reason: "storage", Retryable: true}
 
-// Authenticate tells whom a token belongs to. The error holds an *rpc.Error for the caller: unauthenticated for an
-// empty, overlong or unknown token, internal when the store could not be asked.
+// Authenticate returns the principal of a token. The error wraps an *rpc.Error for the caller: unauthenticated for an
+// empty, overlong or unknown token, internal when the store failed.
 func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, error) {
 	if token == "" {
 		return rpc.Principal{}, rpc.Unauthenticated("a token is needed")
@@ -80,10 +80,10 @@ func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, e
 		return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 	}
 	if err != nil {
-		return rpc.Principal{}, fmt.Errorf("auth: %w: %w", err, unavailable)
+		return rpc.Principal{}, fmt.Errorf("auth: %w: %w", err, errUnavailable)
 	}
-	// The index compared hashes, whose timing tells nothing about a token; comparing again keeps a lax collation of
-	// the database from deciding who gets in.
+	// The index compared hashes, whose timing reveals nothing about a token; the second comparison guards against a
+	// lax collation of the database.
 	if subtle.ConstantTimeCompare([]byte(stored), []byte(wanted)) != 1 {
 		return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 	}
@@ -93,8 +93,8 @@ func (a *Auth) Authenticate(ctx context.Context, token string) (rpc.Principal, e
 	return rpc.Principal{Kind: rpc.ScopeSession, ID: SessionPrincipal(owner), Session: session}, nil
 }
 
-// SessionPrincipal returns the principal id of who holds the token of a session. owner is the key of the session's data,
-// not its id: what is kept under the id of a principal must not pass to a later session of the same id.
+// SessionPrincipal returns the principal id of callers with the token of a session. owner is the key of the session's
+// data, not its id: data stored under the id of a principal must not pass to a later session of the same id.
 func SessionPrincipal(owner string) string { return "session:" + owner }
 
 func (a *Auth) isAdmin(hash [sha256.Size]byte) bool {

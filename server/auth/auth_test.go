@@ -123,8 +123,8 @@ func TestTokenReplacedAndRevoked(t *testing.T) {
 	if _, err := a.Authenticate(t.Context(), second); err != nil {
 		t.Error(err)
 	}
-	mustIssue(t, a, "shop", second) // the same again is no conflict
-	for range 2 {                   // taking away what is not there is no error
+	mustIssue(t, a, "shop", second) // setting the same token again is no conflict
+	for range 2 {                   // revoking a missing token is no error
 		if err := a.RevokeSession(t.Context(), "shop"); err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +209,7 @@ func TestDatabaseGone(t *testing.T) {
 	}
 }
 
-// A store that is away says nothing about tokens, and the caller may try again.
+// A store that is unreachable says nothing about tokens, and the caller may retry.
 func TestStoreAway(t *testing.T) {
 	db, err := database.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"), database.Options{})
 	if err != nil {

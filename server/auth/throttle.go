@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/server/address"
 )
 
-// knownTokens bounds how many tokens a Throttle remembers as good.
+// knownTokens limits the accepted tokens that a Throttle remembers.
 const knownTokens = 4096
 
 // Authenticator returns the principal of a token; Auth is one.
@@ -18,25 +18,27 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (rpc.Principal, error)
 }
 
-// Throttle is an Authenticator that bounds the wrong tokens of one address. While an address has used up its wrong tokens,
-// its tokens are not checked, except those that were good before: clients behind the same address go on.
+// Throttle is an Authenticator that limits the wrong tokens of one address. While an address is over its limit, its
+// tokens are not checked, except those accepted earlier: clients behind the same address continue to work.
 type Throttle struct {
 	next  Authenticator
 	wrong *rpc.Rates // by address
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]struct{} // hashes of tokens that were good
+	known map[[sha256.Size]byte]struct{} // hashes of accepted tokens
 }
 
-// NewThrottle bounds the wrong tokens that reach next to perMinute for each address, which may come at once.
+// NewThrottle limits the wrong tokens of each address to perMinute, with a burst of the same size, before they reach
+// next.
 func NewThrottle(next Authenticator, perMinute int) *Throttle {
 	return &Throttle{
 		next: next, wrong: rpc.NewRates(float64(perMinute)/60, perMinute), known: make(map[[sha256.Size]byte]struct{}),
 	}
 }
 
-// Authenticate returns the principal of a token. The address comes from the context (address.With); without one nothing
-// is bounded. The error of an address that has sent too many wrong tokens is an *rpc.Error with CodeRateLimited.
+// Authenticate returns the principal of a token. The address comes from the context (address.With); without an
+// address there is no limit. The error of an address that has sent too many wrong tokens is an *rpc.Error with
+// CodeRateLimited.
 func (t *Throttle) Authenticate(ctx context.Context, token string) (rpc.Principal, error) {
 	from := address.From(ctx)
 	if from == "" || token == "" {
@@ -50,11 +52,11 @@ func (t *Throttle) Authenticate(ctx context.Context, token string) (rpc.Principa
 	var problem *rpc.Error
 	switch {
 	case err == nil:
-		t.remember(hash)
-	case errors.As(err, &problem) && problem.Code != rpc.CodeUnauthenticated: // it could not be checked
+		t.rememberToken(hash)
+	case errors.As(err, &problem) && problem.Code != rpc.CodeUnauthenticated: // the token could not be checked
 	default:
-		t.forget(hash)
-		_ = t.wrong.Admit(from) // counts it
+		t.forgetToken(hash)
+		_ = t.wrong.Admit(from) // counts the wrong token
 	}
 	return who, err
 }
@@ -66,11 +68,11 @@ func (t *Throttle) isKnown(hash [sha256.Size]byte) bool {
 	return known
 }
 
-func (t *Throttle) remember(hash [sha256.Size]byte) {
+func (t *Throttle) rememberToken(hash [sha256.Size]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, known := t.known[hash]; !known && len(t.known) >= knownTokens {
-		for other := range t.known { // any: it is checked like a new one then
+		for other := range t.known { // a random one: it is checked like a new token later
 			delete(t.known, other)
 			break
 		}
@@ -78,7 +80,7 @@ func (t *Throttle) remember(hash [sha256.Size]byte) {
 	t.known[hash] = struct{}{}
 }
 
-func (t *Throttle) forget(hash [sha256.Size]byte) {
+func (t *Throttle) forgetToken(hash [sha256.Size]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.known, hash)

@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/server/address"
 )
 
-// checker knows the tokens good and late, and counts what it is asked.
+// checker accepts the tokens good and late, and counts its calls.
 type checker struct{ asked int }
 
 func (c *checker) Authenticate(_ context.Context, token string) (rpc.Principal, error) {
@@ -21,7 +21,7 @@ func (c *checker) Authenticate(_ context.Context, token string) (rpc.Principal, 
 	case "good", "late":
 		return rpc.Principal{Kind: rpc.ScopeSession, ID: "p"}, nil
 	case "down":
-		return rpc.Principal{}, fmt.Errorf("auth: %w", unavailable)
+		return rpc.Principal{}, fmt.Errorf("auth: %w", errUnavailable)
 	}
 	return rpc.Principal{}, rpc.Unauthenticated("the token is not known")
 }
@@ -72,7 +72,7 @@ func TestWrongTokensAreThrottledByAddress(t *testing.T) {
 				t.Errorf("%s: %d, want %d", c.name, got, c.want)
 			}
 		}
-		for range 200 { // trouble of the store is no wrong token
+		for range 200 { // a failure of the store is not a wrong token
 			code(from("c"), "down")
 		}
 		if got := code(from("c"), "wrong"); got != rpc.CodeUnauthenticated {
@@ -88,7 +88,7 @@ func TestWrongTokensAreThrottledByAddress(t *testing.T) {
 func TestKnownTokensAreBounded(t *testing.T) {
 	throttle := NewThrottle(&checker{}, 60)
 	for i := range 2 * knownTokens {
-		throttle.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
+		throttle.rememberToken([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
 	}
 	if n := len(throttle.known); n != knownTokens {
 		t.Errorf("%d tokens are remembered", n)
@@ -105,7 +105,7 @@ func (s *switchable) Authenticate(context.Context, string) (rpc.Principal, error
 	return rpc.Principal{}, rpc.Unauthenticated("unknown token")
 }
 
-// A token that was revoked is throttled like any wrong one, and the number of remembered tokens is bounded.
+// A token that was revoked is throttled like any wrong one, and the number of remembered tokens is limited.
 func TestThrottleForgetsTokens(t *testing.T) {
 	next := &switchable{good: true}
 	throttle := NewThrottle(next, 2)

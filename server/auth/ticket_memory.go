@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// memoryTickets keeps tickets in this process, which is enough for one node: they live for seconds.
+// memoryTickets stores tickets in this process, which suffices for one node: they live for seconds.
 type memoryTickets struct {
 	now func() time.Time
 
@@ -19,12 +19,12 @@ type memoryTickets struct {
 
 var _ TicketStore = (*memoryTickets)(nil)
 
-// NewMemoryTickets makes a store that forgets everything with the process.
+// NewMemoryTickets returns a store in memory, which is lost with the process.
 func NewMemoryTickets() TicketStore {
 	return &memoryTickets{now: time.Now, tickets: map[[sha256.Size]byte]Ticket{}, held: map[string]int{}}
 }
 
-// sweepTickets is how often expired tickets are dropped at least, while tickets are asked for.
+// sweepTickets is the interval at which expired tickets are dropped while tickets are issued.
 const sweepTickets = 10 * time.Second
 
 // Put implements TicketStore.
@@ -32,7 +32,7 @@ func (m *memoryTickets) Put(_ context.Context, hash [sha256.Size]byte, t Ticket,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if now := m.now(); m.held[t.Issuer] >= most || now.Sub(m.swept) >= sweepTickets {
-		m.drop(func(old Ticket) bool { return !now.Before(old.Expires) })
+		m.dropMatching(func(old Ticket) bool { return !now.Before(old.Expires) })
 		m.swept = now
 	}
 	if m.held[t.Issuer] >= most {
@@ -51,7 +51,7 @@ func (m *memoryTickets) Take(_ context.Context, hash [sha256.Size]byte) (Ticket,
 	if !ok {
 		return Ticket{}, ErrNoTicket
 	}
-	m.remove(hash, t)
+	m.removeTicket(hash, t)
 	if !m.now().Before(t.Expires) {
 		return Ticket{}, ErrNoTicket
 	}
@@ -73,20 +73,20 @@ func (m *memoryTickets) Look(_ context.Context, hash [sha256.Size]byte) (Ticket,
 func (m *memoryTickets) Revoke(_ context.Context, principal string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.drop(func(t Ticket) bool { return t.Issuer == principal || t.Principal.ID == principal })
+	m.dropMatching(func(t Ticket) bool { return t.Issuer == principal || t.Principal.ID == principal })
 	return nil
 }
 
-// drop removes the tickets that match; the caller holds m.mu.
-func (m *memoryTickets) drop(matches func(Ticket) bool) {
+// dropMatching removes the tickets that match; the caller holds m.mu.
+func (m *memoryTickets) dropMatching(matches func(Ticket) bool) {
 	for hash, t := range m.tickets {
 		if matches(t) {
-			m.remove(hash, t)
+			m.removeTicket(hash, t)
 		}
 	}
 }
 
-func (m *memoryTickets) remove(hash [sha256.Size]byte, t Ticket) {
+func (m *memoryTickets) removeTicket(hash [sha256.Size]byte, t Ticket) {
 	delete(m.tickets, hash)
 	if m.held[t.Issuer]--; m.held[t.Issuer] <= 0 {
 		delete(m.held, t.Issuer)

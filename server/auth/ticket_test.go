@@ -56,7 +56,7 @@ func TestTicketOfManyTakersOneHasIt(t *testing.T) {
 	}
 }
 
-// What is wrong with a ticket must not show: somebody who guesses or steals learns nothing.
+// All defects of a ticket look the same: an attacker who guesses or steals tickets learns nothing.
 func TestBadTicketsAreAlike(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tickets := NewTickets(NewMemoryTickets(), TicketConfig{})
@@ -112,7 +112,7 @@ func TestTicketsPerPrincipal(t *testing.T) {
 		tickets := NewTickets(store, TicketConfig{PerPrincipal: 3})
 		first := issue(t, tickets, shop, "", 0)
 		issue(t, tickets, shop, "", time.Second)
-		issue(t, tickets, shop, "other", 0) // counts for whoever asked
+		issue(t, tickets, shop, "other", 0) // counts for the issuer
 		_, _, err := tickets.Issue(t.Context(), shop, "", 0)
 		var problem *rpc.Error
 		if !errors.As(err, &problem) || problem.Code != rpc.CodeRateLimited || problem.RetryAfter == 0 {
@@ -123,7 +123,7 @@ func TestTicketsPerPrincipal(t *testing.T) {
 			t.Fatal(err)
 		}
 		issue(t, tickets, shop, "", 0)
-		time.Sleep(time.Second) // the short one is worth nothing, and makes room
+		time.Sleep(time.Second) // the short one has expired, and makes room
 		issue(t, tickets, shop, "", 0)
 		time.Sleep(time.Minute)
 		issue(t, tickets, shop, "", 0)

@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// NoSession is the value of Session that means none.
+// NoSession is the value of Session for no session.
 const NoSession = "none"
 
-// maxTokenFile bounds what is read from a token file, in bytes.
+// maxTokenFile limits a token file, in bytes.
 const maxTokenFile = 4096
 
-// check holds the rules that one field alone cannot show, and reads the admin token's file.
+// check checks the rules that span fields, and reads the admin token's file.
 func (c *Config) check() (problems []error) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if c.AdminToken != "" && c.AdminTokenFile != "" {
@@ -74,10 +74,10 @@ func (c *Config) check() (problems []error) {
 	return problems
 }
 
-// OnSandbox tells whether the server serves the simulated network.
+// OnSandbox reports whether the server uses the simulated network.
 func (c *Config) OnSandbox() bool { return c.Sandbox || c.SandboxAddr != "" }
 
-// DatabasePath is where the database is, with the default filled in, and whether it is that default.
+// DatabasePath returns the path or URL of the database, including the default, and whether it is that default.
 func (c *Config) DatabasePath() (path string, isDefault bool) {
 	switch {
 	case c.Database != "":
@@ -99,7 +99,7 @@ func (c *Config) Root() (root [32]byte, ok bool) {
 	return [32]byte(b), true
 }
 
-// ReadTokenFile reads a token from a file that holds nothing else; white space around it is dropped.
+// ReadTokenFile reads a token from a file that contains only the token; surrounding white space is dropped.
 func ReadTokenFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -119,7 +119,7 @@ func ReadTokenFile(path string) (string, error) {
 	return token, nil
 }
 
-// isLoopback tells whether only this machine can connect to the host. An empty host is every address.
+// isLoopback reports whether only this machine can connect to the host. An empty host is every address.
 func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true

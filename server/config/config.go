@@ -42,7 +42,7 @@ type Config struct {
 
 	TrustedProxies []string `flag:"trusted-proxies" unit:"address,..." default:"127.0.0.0/8,::1" doc:"Addresses and networks of reverse proxies whose X-Forwarded-For header names the caller, for limits by address." why:"A proxy on this machine is the usual one; processes on it could only lie about themselves."`
 
-	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time to end after SIGINT or SIGTERM; connections and calls have three quarters of it." why:"Sockets are told to move within 10 s; Docker and Kubernetes often kill after 30 s or less."`
+	ShutdownTimeout time.Duration `flag:"shutdown-timeout" unit:"duration" default:"20s" min:"1s" max:"10m" doc:"Time to end after SIGINT or SIGTERM; connections and calls have three quarters of it." why:"Sockets are drained within 10 s; Docker and Kubernetes often kill after 30 s or less."`
 
 	EnvFile string `flag:"env-file" unit:"path" doc:"File of variables (NAME=value lines), for those that the environment does not set. Read at the start, and again for the global transports and the object storage of all sessions at SIGHUP and transport.reloadGlobal." why:"The environment alone."`
 
@@ -58,64 +58,64 @@ type Config struct {
 
 	RetainBytes int `flag:"retain-bytes" unit:"bytes" default:"67108864" min:"65536" doc:"Size of the events kept per session; the oldest go first." why:"Some 100,000 events; one busy session must not fill the disk."`
 
-	RetainEvents int `flag:"retain-events" unit:"events" default:"100000" min:"1" doc:"Events kept per session; the oldest go first." why:"What retain-bytes holds of events of usual size."`
+	RetainEvents int `flag:"retain-events" unit:"events" default:"100000" min:"1" doc:"Events kept per session; the oldest go first." why:"The number of events of usual size in retain-bytes."`
 
 	ConsumerFlush time.Duration `flag:"consumer-flush" unit:"duration" default:"200ms" min:"1ms" max:"1m" doc:"Time acknowledgements of named consumers gather before they are stored; a crash repeats the events of that time." why:"Five commits a second, however many acknowledgements."`
 
 	ConsumerFlushChanges int `flag:"consumer-flush-changes" unit:"cursors" default:"1000" min:"1" max:"100000" doc:"Changed cursors of named consumers that are stored at once, before consumer-flush is over." why:"One commit of this size takes milliseconds."`
 
-	KeepConsumers time.Duration `flag:"keep-consumers" unit:"duration" default:"720h" min:"1h" doc:"Time a named consumer that nobody uses keeps its cursors." why:"Far longer than the events they point to, so that their loss is announced."`
+	KeepConsumers time.Duration `flag:"keep-consumers" unit:"duration" default:"720h" min:"1h" doc:"Time an unused named consumer keeps its cursors." why:"Far longer than the events they point to, so that their loss is announced."`
 
-	MaxMediaBytes int `flag:"max-media-bytes" unit:"bytes" default:"104857600" min:"1024" max:"2147483648" doc:"Largest file that is sent or kept." why:"WhatsApp itself takes 2 GB, which few servers have to spare."`
+	MaxMediaBytes int `flag:"max-media-bytes" unit:"bytes" default:"104857600" min:"1024" max:"2147483648" doc:"Largest file that is sent or kept." why:"WhatsApp itself accepts 2 GB, which few servers have to spare."`
 
 	SessionMediaBytes int `flag:"session-media-bytes" unit:"bytes" default:"2147483648" min:"1024" doc:"Size of the files kept per session. Each counts for 4 KiB at least." why:"One busy session must not fill the disk."`
 
 	MaxTransfers int `flag:"max-transfers" unit:"files" default:"32" min:"1" max:"10000" doc:"Files that are uploaded to or downloaded from /v1/media at a time; a session, or a token that is not a session's, may have a quarter of them." why:"Each may fill the disk with a file of the largest size."`
 
-	KeepDeleted time.Duration `flag:"keep-deleted" unit:"duration" default:"720h" min:"1m" doc:"Time messages, media and contact keys of a session stay that was deleted without purge. session.create with restore takes them over; no other session of that id reads them." why:"A month to notice a mistake, and no data without an end."`
+	KeepDeleted time.Duration `flag:"keep-deleted" unit:"duration" default:"720h" min:"1m" doc:"Time messages, media and contact keys of a session are kept after it was deleted without purge. session.create with restore adopts them; no other session of that id can read them." why:"A month to notice a mistake, and no data without an end."`
 	KeepMedia   time.Duration `flag:"keep-media" unit:"duration" default:"168h" min:"1m" doc:"Time files are kept after they were uploaded or received." why:"As long as the events that name them."`
 
-	MaxUploads int `flag:"max-uploads" unit:"uploads" default:"16" min:"1" max:"10000" doc:"Uploads in parts that may be unfinished, per session." why:"What has arrived of each takes disk until it expires."`
+	MaxUploads int `flag:"max-uploads" unit:"uploads" default:"16" min:"1" max:"10000" doc:"Uploads in parts that may be unfinished, per session." why:"The received part of each occupies disk until it expires."`
 
 	KeepUploads time.Duration `flag:"keep-uploads" unit:"duration" default:"24h" min:"1m" max:"168h" doc:"Time an upload in parts may take until it is finished." why:"A phone that was off over night can go on."`
 
-	MediaURLTTL time.Duration `flag:"media-url-ttl" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"Time a signed address of a file (media.getUrl) is good; the most a caller may ask for." why:"Whoever has the address has the file."`
+	MediaURLTTL time.Duration `flag:"media-url-ttl" unit:"duration" default:"1h" min:"1s" max:"168h" doc:"Time a signed address of a file (media.getUrl) is good; the most a caller may ask for." why:"Anyone with the address can read the file."`
 
 	AllowHosts []string `flag:"allow-hosts" unit:"host[:port],..." doc:"Hosts, addresses or networks (CIDR) that callers may have the server connect to although they are not public. host:8080 allows one port, host:* all; without a port: 80, 443, 1080, 5671, 5672 and 6379, on a simulated network all. -sandbox allows this machine by itself." why:"Addresses in calls must not reach inside your network."`
 
-	KeepDeliveries time.Duration `flag:"keep-deliveries" unit:"duration" default:"168h" min:"0s" doc:"Time the archive shows what was delivered by transports; 0s = not at all." why:"As long as the events themselves."`
+	KeepDeliveries time.Duration `flag:"keep-deliveries" unit:"duration" default:"168h" min:"0s" doc:"Time the archive keeps delivered events of transports; 0s = not at all." why:"As long as the events themselves."`
 
 	MaxDeliveries int `flag:"max-deliveries" unit:"entries" default:"100000" min:"1" doc:"Delivered events the archive shows; the oldest go first." why:"Some 50 MB."`
 
-	KeepDeadLetters time.Duration `flag:"keep-dead-letters" unit:"duration" default:"2160h" min:"1m" doc:"Time an event that could not be delivered is kept for replay." why:"Whoever is in charge is back from holidays by then."`
+	KeepDeadLetters time.Duration `flag:"keep-dead-letters" unit:"duration" default:"2160h" min:"1m" doc:"Time an event that could not be delivered is kept for replay." why:"Long enough for an operator to return from holidays."`
 
-	MaxDeadLetters int `flag:"max-dead-letters" unit:"entries" default:"100000" min:"1" doc:"Events kept that could not be delivered; the oldest go first." why:"Each takes its body; one target that is gone must not fill the disk."`
+	MaxDeadLetters int `flag:"max-dead-letters" unit:"entries" default:"100000" min:"1" doc:"Events kept that could not be delivered; the oldest go first." why:"Each occupies the size of its body; one target that was abandoned must not fill the disk."`
 
 	MaxQueuedReplays int `flag:"max-queued-replays" unit:"replays" default:"10000" min:"1" max:"1000000" doc:"Replays that wait (archive.replay); a call that would add more is refused. The credentials of one session may have a quarter." why:"Some 100 bytes each; a larger archive is replayed in parts."`
 
 	MaxSignals int `flag:"max-signals" unit:"events" default:"64" min:"1" max:"10000" doc:"Volatile events (typing, presence) that wait for one target; older ones are dropped and counted." why:"They are worth nothing later."`
 
-	DeliveryAttempts int `section:"Deliveries" flag:"delivery-attempts" unit:"attempts" default:"16" min:"1" max:"1000" doc:"Attempts to deliver an event to a target that answers but does not take it." why:"With the pauses below some 45 minutes, longer than most deployments gone wrong; the target's next event waits meanwhile."`
+	DeliveryAttempts int `section:"Deliveries" flag:"delivery-attempts" unit:"attempts" default:"16" min:"1" max:"1000" doc:"Attempts to deliver an event to a target that answers but rejects it." why:"With the pauses below some 45 minutes, longer than most deployments gone wrong; the target's next event waits meanwhile."`
 
 	DeliveryTimeout time.Duration `flag:"delivery-timeout" unit:"duration" default:"15s" min:"100ms" max:"5m" doc:"Time one attempt may take." why:"Others wait 5 to 30 s."`
 
 	DeliveryBackoff time.Duration `flag:"delivery-backoff" unit:"duration" default:"1s" min:"1ms" max:"1h" doc:"Longest pause after a first failed attempt; it doubles with each further one, and a random part of it is waited." why:"A process that restarts is back in seconds."`
 
-	DeliveryBackoffMax time.Duration `flag:"delivery-backoff-max" unit:"duration" default:"10m" min:"1ms" max:"24h" doc:"Longest pause between attempts." why:"What a target that came back waits at most."`
+	DeliveryBackoffMax time.Duration `flag:"delivery-backoff-max" unit:"duration" default:"10m" min:"1ms" max:"24h" doc:"Longest pause between attempts." why:"The longest wait of a target that has recovered."`
 
 	DeliveryRetryAfterMax time.Duration `flag:"delivery-retry-after-max" unit:"duration" default:"1h" min:"1s" max:"24h" doc:"Longest pause that a target may ask for." why:"Above it a target holds up its own events for no good reason."`
 
 	DeliveryMaxAge time.Duration `flag:"delivery-max-age" unit:"duration" default:"24h" min:"1s" doc:"Time an event is held for a target that cannot be reached at all." why:"A night and a day of outage cost nothing; after that, dead letters are easier to deal with than a queue."`
 
-	DeliveryProbeAfter int `flag:"delivery-probe-after" unit:"attempts" default:"5" min:"1" max:"1000" doc:"Attempts in a row that found nobody, after which a target counts as away: its events are held and only probes are sent." why:"Fewer happen in any restart."`
+	DeliveryProbeAfter int `flag:"delivery-probe-after" unit:"attempts" default:"5" min:"1" max:"1000" doc:"Consecutive attempts without a connection after which a target counts as unreachable: its events are held and only probes are sent." why:"Fewer happen in any restart."`
 
-	DeliveryProbeEvery time.Duration `flag:"delivery-probe-every" unit:"duration" default:"15s" min:"10ms" max:"1h" doc:"Pause between attempts to reach a target that cannot be reached." why:"One connection in this time costs nobody anything."`
+	DeliveryProbeEvery time.Duration `flag:"delivery-probe-every" unit:"duration" default:"15s" min:"10ms" max:"1h" doc:"Pause between attempts to reach a target that cannot be reached." why:"One connection in this time is cheap for both sides."`
 
 	MaxSkips int `flag:"max-skips" unit:"stretches" default:"1000" min:"1" max:"10000" doc:"Stretches of a session's log that one global transport leaves out (skip_global) and may still come to; a change that would add another is refused." why:"Some 100 bytes each. They are forgotten when the transport has passed them, those of websocket when their events are."`
 
 	DeliveryWindow int `flag:"delivery-window" unit:"events" default:"16" min:"1" max:"1000" doc:"Events that a target which catches up is sent before it is stored how far it is." why:"A crash repeats them at most; one by one, a backlog takes three times as long."`
 
-	MaxBrokerNames int `flag:"max-broker-names" unit:"names" default:"10000" min:"1" max:"1000000" doc:"What one connection to a broker remembers: queues and routing keys that RabbitMQ has, addresses of SQS queues, sessions whose Redis channel is refused. Beyond it all are forgotten and asked for once more." why:"Some 300 bytes each; one for each session and kind of event where names have both, so that a busy server may want more."`
+	MaxBrokerNames int `flag:"max-broker-names" unit:"names" default:"10000" min:"1" max:"1000000" doc:"Cached names of one connection to a broker: queues and routing keys that exist in RabbitMQ, addresses of SQS queues, sessions whose Redis channel is rejected. Beyond it the cache is emptied and filled again by requests." why:"Some 300 bytes each; one for each session and kind of event where names have both, so that a busy server may want more."`
 
 	MaxWebhooks int `flag:"max-webhooks" unit:"webhooks" default:"20" min:"1" max:"1000" doc:"Webhooks a session may have." why:"Each gets every event it wants, in requests of its own."`
 
@@ -123,7 +123,7 @@ type Config struct {
 
 	WebhookIdleConnections int `flag:"webhook-idle-connections" unit:"connections" default:"100" min:"1" max:"100000" doc:"Connections of webhooks that are kept open while nothing is sent, to all hosts together; each for 90 s." why:"A file descriptor each; with more busy receivers than these, requests connect anew."`
 
-	WebhookMessageBytes int `flag:"webhook-message-bytes" unit:"bytes" default:"4194304" min:"65536" max:"67108864" doc:"Largest message that a webhook in the format of another gateway delivers whole. What an event leaves out is read from the message store up to this size." why:"A text of 65,536 characters takes up to 400 KiB as JSON; it stands there twice, and twice again as the quote of a reply."`
+	WebhookMessageBytes int `flag:"webhook-message-bytes" unit:"bytes" default:"4194304" min:"65536" max:"67108864" doc:"Largest message that a webhook in the format of another gateway delivers whole. Parts that an event leaves out are read from the message store up to this size." why:"A text of 65,536 characters takes up to 400 KiB as JSON; it stands there twice, and twice again as the quote of a reply."`
 
 	WebhookFileBytes int `flag:"webhook-file-bytes" unit:"bytes" default:"16777216" min:"1" max:"2147483647" doc:"Largest file that a webhook with files: inline or multipart sends. A larger one is left out, and fileSkipped says why." why:"WhatsApp's bound of pictures, sounds and most videos."`
 
@@ -133,7 +133,7 @@ type Config struct {
 
 	ObjectStorage ObjectStorage
 
-	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is made and connected at a start that finds none; none = make none." why:"The first start should show a pairing code at once."`
+	Session string `section:"WhatsApp" flag:"session" unit:"id" default:"default" doc:"Session that is created and connected at a start without sessions; none = create no session." why:"The first start should show a pairing code at once."`
 
 	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard output." why:"auto draws when it is a terminal."`
 
@@ -153,7 +153,7 @@ type Config struct {
 
 	SkipMedia bool `flag:"global-skip-media-download" doc:"Fetch no session's media by itself; events carry metadata alone, whatever the sessions' own settings." why:"The session decides."`
 
-	DeviceName string `flag:"device-name" unit:"text" default:"Waystation" doc:"Name in the phone's list of linked devices." why:"So that its owner knows what it is."`
+	DeviceName string `flag:"device-name" unit:"text" default:"Waystation" doc:"Name in the phone's list of linked devices." why:"So that its owner recognises it."`
 
 	Sandbox bool `section:"Sandbox" flag:"sandbox" doc:"Run a simulated WhatsApp network in this process and serve it instead of the real one." why:"The server is for real phones."`
 
@@ -171,7 +171,7 @@ type Config struct {
 
 	MaxConnections int `section:"Limits" flag:"max-connections" unit:"connections" default:"10000" min:"1" doc:"Sockets open at a time." why:"About 190 MB of memory when all are idle."`
 
-	MaxWaitingConnections int `flag:"max-waiting-connections" unit:"connections" default:"2000" min:"1" doc:"Sockets that may not have said conn.hello yet; the oldest is closed for a new one." why:"They must not take the places of those that work."`
+	MaxWaitingConnections int `flag:"max-waiting-connections" unit:"connections" default:"2000" min:"1" doc:"Sockets that may not have said conn.hello yet; the oldest is closed for a new one." why:"They must not occupy the slots of working connections."`
 
 	MaxWaitingPerAddress int `flag:"max-waiting-per-address" unit:"connections" default:"200" min:"1" doc:"Of them those from one address, or with one session token in the upgrade." why:"A gateway with many clients behind it reconnects with some at a time."`
 
@@ -187,7 +187,7 @@ type Config struct {
 
 	TicketTTL time.Duration `flag:"ticket-ttl" unit:"duration" default:"30s" min:"1s" max:"10m" doc:"Time in which a ticket for a browser must be used; the most a caller may ask for." why:"It stands in a URL, which proxies log."`
 
-	WrongTokens int `flag:"wrong-tokens" unit:"tokens/min" default:"300" min:"1" max:"1000000" doc:"Wrong tokens that one address may send in a minute. While it has sent more, its tokens are not checked, except those that were good before." why:"Nobody can try many tokens; a client that is set up wrongly still gets its error."`
+	WrongTokens int `flag:"wrong-tokens" unit:"tokens/min" default:"300" min:"1" max:"1000000" doc:"Wrong tokens that one address may send in a minute. While it has sent more, its tokens are not checked, except those that were good before." why:"Prevents guessing of tokens; a misconfigured client still gets its error."`
 
 	TicketsPerPrincipal int `flag:"tickets-per-principal" unit:"tickets" default:"100" min:"1" max:"100000" doc:"Unused tickets a credential may have." why:"A page needs one for each connection."`
 
@@ -201,7 +201,7 @@ type Config struct {
 
 	MaxConsumers int `flag:"max-consumers" unit:"consumers" default:"100" min:"1" max:"100000" doc:"Named consumers a credential may have." why:"Clients that make up names must not fill the disk."`
 
-	StreamHeartbeat time.Duration `flag:"stream-heartbeat" unit:"duration" default:"15s" min:"1s" max:"10m" doc:"Silence on an event stream (GET /v1/events) after which a comment is sent." why:"Proxies close what is silent for 30 to 60 s."`
+	StreamHeartbeat time.Duration `flag:"stream-heartbeat" unit:"duration" default:"15s" min:"1s" max:"10m" doc:"Silence on an event stream (GET /v1/events) after which a comment is sent." why:"Proxies close connections that are silent for 30 to 60 s."`
 
 	MaxStreamSessions int `flag:"max-stream-sessions" unit:"sessions" default:"100" min:"1" max:"100" doc:"Sessions one event stream may follow." why:"The id of each event names its place in all of them and must fit into a header."`
 
@@ -245,7 +245,7 @@ type Config struct {
 
 	KeepReplies time.Duration `flag:"keep-replies" unit:"duration" default:"24h" min:"10m" max:"720h" doc:"Time an idempotency key is known and a repeat of its call gets the first reply." why:"A client that was off for the night can still repeat its last call."`
 
-	MaxKeptReply int `flag:"max-kept-reply" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest reply kept for an idempotency key; repeats of a call with a larger one are told so." why:"Replies of calls that change something are small."`
+	MaxKeptReply int `flag:"max-kept-reply" unit:"bytes" default:"262144" min:"1024" max:"16777216" doc:"Largest reply kept for an idempotency key; repeats of a call with a larger one get an error." why:"Replies of calls that change something are small."`
 
 	MaxIdempotencyKeys int `flag:"max-idempotency-keys" unit:"keys" default:"100000" min:"1" doc:"Idempotency keys known per credential; calls with more are refused until some are forgotten." why:"One a second for a day; some 2 KB each."`
 

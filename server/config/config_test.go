@@ -26,7 +26,7 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryFieldIsDocumented(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		if f.name == "" || f.doc == "" || f.why == "" || f.section == "" || (f.unit == "") != f.isBool() {
 			t.Errorf("%q lacks a tag: %+v", f.name, f)
 		}
@@ -35,7 +35,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		}
 		seen[f.name] = true
 		if f.def != "" {
-			if err := f.set(f.def); err != nil {
+			if err := f.setText(f.def); err != nil {
 				t.Errorf("%s: default: %v", f.name, err)
 			}
 		}
@@ -174,7 +174,7 @@ func TestHelp(t *testing.T) {
 		t.Error("there is no help on all settings")
 	}
 	WriteSummary(&summary)
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		if !strings.Contains(help.String(), "-"+f.name) || !strings.Contains(help.String(), f.env()) {
 			t.Errorf("help lacks %s", f.name)
 		}
@@ -202,7 +202,7 @@ func TestHelp(t *testing.T) {
 		}
 		settings += strings.Count(one.String(), "\n  -")
 	}
-	if all := len(fields(&Config{})); settings != all {
+	if all := len(fieldList(&Config{})); settings != all {
 		t.Errorf("the topics explain %d of %d settings", settings, all)
 	}
 	var none bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"github.com/waystation/waystation/docs/doctest"
 )
 
-// The page of settings has every setting, as the struct describes it.
+// The page of settings documents every setting, from the tags of the struct.
 func TestReferenceOfSettings(t *testing.T) {
 	var tables bytes.Buffer
 	WriteMarkdown(&tables)

@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// maxEnvFile bounds the file of variables, in bytes.
+// maxEnvFile limits the file of variables, in bytes.
 const maxEnvFile = 1 << 20
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// readEnvFile reads variables from a file of lines NAME=value, as docker and systemd have them: # begins a comment line,
-// "export" before a name and quotes around a value are dropped, nothing is replaced inside. Its errors repeat no value.
+// readEnvFile reads variables from a file of lines NAME=value in the format of docker and systemd: # begins a comment
+// line, "export" before a name and quotes around a value are dropped, values are not expanded. Its errors contain no
+// value.
 func readEnvFile(path string) (environ []string, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

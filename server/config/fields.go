@@ -11,7 +11,7 @@ import (
 // Prefix of every environment variable.
 const Prefix = "WAYSTATION_"
 
-// field is one setting: its tags and where its value lives.
+// field is one setting: its tags and a reference to its value.
 type field struct {
 	section, name, unit, def, doc, why string
 	enum                               []string
@@ -20,8 +20,8 @@ type field struct {
 	value                              reflect.Value
 }
 
-// fields lists the settings of c in the order of the struct.
-func fields(c *Config) []field {
+// fieldList lists the settings of c in the order of the struct.
+func fieldList(c *Config) []field {
 	section := ""
 	return fieldsOf(reflect.ValueOf(c).Elem(), &section)
 }
@@ -52,16 +52,17 @@ func fieldsOf(v reflect.Value, section *string) []field {
 	return list
 }
 
-// env is the variable that sets the field.
+// env returns the name of the variable that sets the field.
 func (f *field) env() string {
 	return Prefix + strings.ToUpper(strings.ReplaceAll(f.name, "-", "_"))
 }
 
-// isBool tells whether the flag stands alone on the command line.
+// isBool reports whether the flag takes no value on the command line.
 func (f *field) isBool() bool { return f.value.Kind() == reflect.Bool }
 
-// set reads text into the field. Its error says what is wrong with the value, and repeats it unless it is secret.
-func (f *field) set(text string) error {
+// setText parses text into the field. Its error describes what is wrong with the value, and repeats it unless it is
+// secret.
+func (f *field) setText(text string) error {
 	text = strings.TrimSpace(text)
 	var err error
 	switch f.value.Interface().(type) {
@@ -121,7 +122,7 @@ func (f *field) checkEnum(text string) error {
 	return fmt.Errorf("%q is not one of %s", text, strings.Join(f.enum, ", "))
 }
 
-// inRange checks the bounds in the tags. NaN is in no range.
+// inRange checks the limits in the tags. NaN is in no range.
 func inRange[T int64 | float64 | time.Duration](f *field, n T, parse func(string) (T, error)) error {
 	for _, bound := range []struct {
 		text, problem string

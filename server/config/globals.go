@@ -2,9 +2,9 @@ package config
 
 import "strings"
 
-// Globals are the global transports: they get the events of every session that does not stay out of them. They are read
-// again without a restart (see Reread). Options that only one transport knows are given as JSON, with the keys that
-// transport.updateSettings has, beside those that have a variable of their own, which win.
+// Globals are the global transports: they receive the events of every session that is not left out of them. They can
+// be reloaded without a restart (see Reread). Options that only one transport has are given as JSON, with the keys of
+// transport.updateSettings; an option with a variable of its own is overridden by that variable.
 type Globals struct {
 	WebhookEnabled bool     `section:"Global transports" flag:"global-webhook-enabled" doc:"Send the events of all sessions to one webhook." why:"Sessions have their own."`
 	WebhookURL     string   `flag:"global-webhook-url" unit:"URL" secret:"true" doc:"Its http or https address." why:"None."`
@@ -43,10 +43,10 @@ type Globals struct {
 // globalPrefix begins the names of the settings in Globals.
 const globalPrefix = "global-"
 
-// GlobalVariables explains the variables of Globals.
+// GlobalVariables returns the explanation of each variable of Globals.
 func GlobalVariables() map[string]string {
 	list := map[string]string{}
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		if name, ok := f.documented(); ok && strings.HasPrefix(f.name, globalPrefix) {
 			list[name] = f.doc
 		}
@@ -54,7 +54,7 @@ func GlobalVariables() map[string]string {
 	return list
 }
 
-// documented is the variable without the prefix, which the documents of other servers have for the same thing.
+// documented returns the variable without the prefix, the name in the documents of other servers.
 func (f *field) documented() (name string, ok bool) {
 	if !strings.HasPrefix(f.name, globalPrefix) && f.name != "echo-api-messages-enabled" {
 		return "", false
@@ -62,5 +62,5 @@ func (f *field) documented() (name string, ok bool) {
 	return strings.TrimPrefix(f.env(), Prefix), true
 }
 
-// Known tells whether there is a setting of a name.
+// Known reports whether a setting with this name exists.
 func Known(name string) bool { return fieldNamed(&Config{}, name) != nil }

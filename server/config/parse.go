@@ -12,19 +12,19 @@ import (
 	"github.com/waystation/waystation/rpc/suggest"
 )
 
-// ErrHelp is returned when the arguments ask for help.
+// ErrHelp is returned when the arguments request help.
 var ErrHelp = flag.ErrHelp
 
-// Parse reads settings from flags, then from the environment ("NAME=value" as os.Environ gives them), then from the file
-// that env-file names, then from the defaults, and checks them. The error names every bad setting. Variables with the
-// prefix that name no setting are returned as unknown, each with the name it is nearest to: a cluster may set some itself,
-// so they deserve a warning and no error.
+// Parse reads settings from flags, then from the environment ("NAME=value" as in os.Environ), then from the file that
+// env-file names, then from the defaults, and checks them. The error names every invalid setting. Variables with the
+// prefix that name no setting are returned as unknown, each with the most similar name: a cluster may set such
+// variables itself, so they deserve a warning and no error.
 func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 	c = &Config{source: source{args, environ}}
-	list := fields(c)
+	list := fieldList(c)
 	given := map[string]string{}
 	set := flag.NewFlagSet("waystation", flag.ContinueOnError)
-	set.SetOutput(io.Discard) // the caller prints what went wrong
+	set.SetOutput(io.Discard) // the caller prints the error
 	for i := range list {
 		name := list[i].name
 		remember := func(text string) error { given[name] = text; return nil }
@@ -41,7 +41,7 @@ func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 		return nil, nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
 	env, unknown, problems := variables(list, given, environ)
-	problems = append(problems, resolve(list, given, env)...)
+	problems = append(problems, resolveFields(list, given, env)...)
 	if len(problems) == 0 {
 		problems = c.check()
 	}
@@ -51,12 +51,12 @@ func Parse(args, environ []string) (c *Config, unknown []string, err error) {
 	return c, unknown, nil
 }
 
-// Some adds flags for the named settings to the flags of a subcommand that needs no others. The returned function, which
-// is called after parsing, reads these settings in the same order of precedence as Parse. All others are zero, and
-// variables that set them are neither read nor checked. It panics if a name is not a setting.
+// Some adds flags for the named settings to the flags of a subcommand that needs no others. The returned function,
+// which is called after parsing, reads these settings in the same order of precedence as Parse. All others are zero,
+// and variables that set them are neither read nor checked. It panics if a name is not a setting.
 func Some(set *flag.FlagSet, names ...string) func(environ []string) (*Config, error) {
 	c, given := &Config{}, map[string]string{}
-	list := slices.DeleteFunc(fields(c), func(f field) bool { return !slices.Contains(names, f.name) })
+	list := slices.DeleteFunc(fieldList(c), func(f field) bool { return !slices.Contains(names, f.name) })
 	if len(list) != len(names) {
 		panic(fmt.Sprintf("config: not all of %v are settings", names))
 	}
@@ -75,14 +75,14 @@ func Some(set *flag.FlagSet, names ...string) func(environ []string) (*Config, e
 	}
 	return func(environ []string) (*Config, error) {
 		env, _, problems := variables(list, given, environ)
-		return c, errors.Join(append(problems, resolve(list, given, env)...)...)
+		return c, errors.Join(append(problems, resolveFields(list, given, env)...)...)
 	}
 }
 
-// variables returns the variables of the settings in list, those of the file that env-file names included, and the
-// unknown ones that carry the prefix.
+// variables returns the variables of the settings in list, including those of the file that env-file names, and the
+// unknown ones with the prefix.
 func variables(list []field, given map[string]string, environ []string) (env map[string]string, unknown []string, problems []error) {
-	env, unknown = split(environ, list)
+	env, unknown = splitKnown(environ, list)
 	path := cmp.Or(given["env-file"], env[Prefix+"ENV_FILE"])
 	if path == "" {
 		return env, unknown, nil
@@ -91,7 +91,7 @@ func variables(list []field, given map[string]string, environ []string) (env map
 	if err != nil {
 		problems = append(problems, fmt.Errorf("env-file: %w", err))
 	}
-	fromFile, unknownThere := split(more, list)
+	fromFile, unknownThere := splitKnown(more, list)
 	for name, value := range fromFile {
 		if env[name] == "" {
 			env[name] = value
@@ -100,8 +100,8 @@ func variables(list []field, given map[string]string, environ []string) (env map
 	return env, append(unknown, unknownThere...), problems
 }
 
-// resolve sets each field to the value of its flag, its variable or its default, in that order of precedence.
-func resolve(list []field, given, env map[string]string) (problems []error) {
+// resolveFields sets each field to the value of its flag, its variable or its default, in that order of precedence.
+func resolveFields(list []field, given, env map[string]string) (problems []error) {
 	for i := range list {
 		f := &list[i]
 		text, source := f.def, "default of "+f.name
@@ -117,15 +117,15 @@ func resolve(list []field, given, env map[string]string) (problems []error) {
 		if text == "" && source == "default of "+f.name {
 			continue
 		}
-		if err := f.set(text); err != nil {
+		if err := f.setText(text); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", source, err))
 		}
 	}
 	return problems
 }
 
-// UnknownFlag adds the nearest of the flags to package flag's error on an unknown one, for which it has no type. Other
-// errors are returned as they are.
+// UnknownFlag adds the most similar flag to package flag's error on an unknown one, for which it has no type. Other
+// errors are returned unchanged.
 func UnknownFlag(err error, flags []string) error {
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
 	if !ok {
@@ -138,16 +138,16 @@ func UnknownFlag(err error, flags []string) error {
 	return fmt.Errorf("unknown flag -%s", name)
 }
 
-// source is where settings came from.
+// source is the arguments and the environment that settings were read from.
 type source struct{ args, environ []string }
 
-// Reread reads the settings again from where they came from, of which the file that env-file names may have changed.
+// Reread reads the settings again from the same source; the file that env-file names may have changed.
 func (c *Config) Reread() (again *Config, err error) {
 	again, _, err = Parse(c.source.args, c.source.environ)
 	return again, err
 }
 
-// Default is the configuration without flags and environment.
+// Default returns the configuration without flags and environment.
 func Default() *Config {
 	c, _, err := Parse(nil, nil)
 	if err != nil {
@@ -156,8 +156,9 @@ func Default() *Config {
 	return c
 }
 
-// split keeps the variables that name a setting and lists the others that carry the prefix, with the nearest setting.
-func split(environ []string, list []field) (env map[string]string, unknown []string) {
+// splitKnown returns the variables that name a setting, and lists the others with the prefix, with the most similar
+// setting.
+func splitKnown(environ []string, list []field) (env map[string]string, unknown []string) {
 	known := map[string]bool{}
 	var names []string
 	for i := range list {
@@ -174,7 +175,7 @@ func split(environ []string, list []field) (env map[string]string, unknown []str
 		case known[name]:
 			env[name] = value
 		case strings.HasPrefix(name, Prefix):
-			if near := suggest.Nearest(strings.TrimPrefix(name, Prefix), trimmed(names)); near != "" {
+			if near := suggest.Nearest(strings.TrimPrefix(name, Prefix), trimPrefix(names)); near != "" {
 				name += " (did you mean " + Prefix + near + "?)"
 			}
 			unknown = append(unknown, name)
@@ -184,8 +185,8 @@ func split(environ []string, list []field) (env map[string]string, unknown []str
 	return env, unknown
 }
 
-// trimmed returns the names without the prefix, which would make each name near to every other.
-func trimmed(names []string) []string {
+// trimPrefix returns the names without the prefix, which would make each name similar to every other.
+func trimPrefix(names []string) []string {
 	list := make([]string, len(names))
 	for i, name := range names {
 		list[i] = strings.TrimPrefix(name, Prefix)

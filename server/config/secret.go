@@ -8,11 +8,11 @@ import (
 // MinSecretLength is the shortest secret of a server, in bytes.
 const MinSecretLength = 32
 
-// PreviousSecret is the content of PreviousSecretFile; empty if it is not set.
+// PreviousSecret returns the content of PreviousSecretFile; empty if it is not set.
 func (c *Config) PreviousSecret() string { return c.previousSecret }
 
-// ReadSecretFile reads a secret: the content of the file without white space around it, MinSecretLength or longer. Errors
-// name the file and never repeat its content.
+// ReadSecretFile reads a secret: the content of the file without surrounding white space, MinSecretLength or longer.
+// Errors name the file and never contain its content.
 func ReadSecretFile(path string) (string, error) {
 	text, err := ReadTokenFile(path)
 	if err == nil && len(text) < MinSecretLength {

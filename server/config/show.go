@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// helpWidth is the column where help texts are wrapped.
+// helpWidth is the column at which help texts are wrapped.
 const helpWidth = 100
 
 // WriteSummary lists every setting for a terminal, a line each, by topic.
 func WriteSummary(w io.Writer) {
 	section := ""
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		if f.section != section {
 			section = f.section
 			fmt.Fprintf(w, "\n%s:\n", section)
@@ -25,21 +25,21 @@ func WriteSummary(w io.Writer) {
 		if f.def != "" && !f.isBool() {
 			doc = "[" + f.def + "] " + doc
 		}
-		fmt.Fprintln(w, shorten(fmt.Sprintf("  %-38s %s", f.head(), strings.TrimSuffix(doc, ".")), helpWidth))
+		fmt.Fprintln(w, cutLine(fmt.Sprintf("  %-38s %s", f.usage(), strings.TrimSuffix(doc, ".")), helpWidth))
 	}
 }
 
-// shorten cuts a line to width characters.
-func shorten(line string, width int) string {
+// cutLine cuts a line to width characters.
+func cutLine(line string, width int) string {
 	if runes := []rune(line); len(runes) > width {
 		return string(runes[:width-3]) + "..."
 	}
 	return line
 }
 
-// Topics are the groups of settings, as WriteHelp takes them.
+// Topics returns the names of the groups of settings, for WriteHelp.
 func Topics() (topics []string) {
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		if topic := topicOf(f.section); !slices.Contains(topics, topic) {
 			topics = append(topics, topic)
 		}
@@ -47,29 +47,29 @@ func Topics() (topics []string) {
 	return topics
 }
 
-// Names are the topics and the names of all settings.
+// Names returns the topics and the names of all settings.
 func Names() []string {
 	names := Topics()
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		names = append(names, f.name)
 	}
 	return names
 }
 
-// topicOf is the name of a section in one word: "Global transports" is global-transports.
+// topicOf returns the name of a section in one word: "Global transports" is global-transports.
 func topicOf(section string) string {
 	return strings.ReplaceAll(strings.ToLower(section), " ", "-")
 }
 
-// WriteHelp explains settings for a terminal: those of a topic, or the one with this flag or variable, or all for "all". A
-// name with a dash in front is a flag even where a topic has the same name. WriteHelp returns false, and has written
-// nothing, when there is no such topic or setting.
+// WriteHelp explains settings for a terminal: those of a topic, or the one with this flag or variable, or all for
+// "all". A name with a leading dash is a flag even if a topic has the same name. If no such topic or setting exists,
+// WriteHelp writes nothing and returns false.
 func WriteHelp(w io.Writer, about string) bool {
 	about, isFlag := strings.CutPrefix(strings.TrimSpace(about), "-")
 	about = strings.TrimPrefix(about, "-")
 	isTopic := !isFlag && slices.Contains(Topics(), strings.ToLower(about))
 	section, found := "", false
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		documented, _ := f.documented()
 		isOne := !isTopic && strings.EqualFold(about, f.name) || strings.EqualFold(about, f.env()) || documented != "" && strings.EqualFold(about, documented)
 		if !isOne && about != "all" && !(isTopic && strings.EqualFold(about, topicOf(f.section))) {
@@ -85,8 +85,8 @@ func WriteHelp(w io.Writer, about string) bool {
 	return found
 }
 
-// head is the flag as the command line takes it.
-func (f *field) head() string {
+// usage returns the flag in the form of the command line.
+func (f *field) usage() string {
 	if f.unit == "" {
 		return "-" + f.name
 	}
@@ -94,7 +94,7 @@ func (f *field) head() string {
 }
 
 func (f *field) writeHelp(w io.Writer) {
-	fmt.Fprintf(w, "  %-38s %s\n", f.head(), f.env())
+	fmt.Fprintf(w, "  %-38s %s\n", f.usage(), f.env())
 	if documented, ok := f.documented(); ok {
 		fmt.Fprintf(w, "  %-38s or %s\n", "", documented)
 	}
@@ -105,7 +105,7 @@ func (f *field) writeHelp(w io.Writer) {
 	if f.min != "" || f.max != "" {
 		text += " Allowed: " + cmp.Or(f.min, "any") + " to " + cmp.Or(f.max, "any") + "."
 	}
-	for _, line := range wrap(text+" "+f.defaultText()+" "+f.why, helpWidth-6) {
+	for _, line := range wrapText(text+" "+f.defaultText()+" "+f.why, helpWidth-6) {
 		fmt.Fprintf(w, "      %s\n", line)
 	}
 }
@@ -113,7 +113,7 @@ func (f *field) writeHelp(w io.Writer) {
 // WriteMarkdown writes the settings as the tables of docs/reference/settings.md.
 func WriteMarkdown(w io.Writer) {
 	section := ""
-	for _, f := range fields(&Config{}) {
+	for _, f := range fieldList(&Config{}) {
 		if f.section != section {
 			section = f.section
 			fmt.Fprintf(w, "\n## %s\n\n| flag | variable | unit | default | meaning |\n|---|---|---|---|---|\n", section)
@@ -132,7 +132,7 @@ func WriteMarkdown(w io.Writer) {
 	}
 }
 
-// variables are the names of the variables that set the field.
+// variables returns the names of the variables that set the field.
 func (f *field) variables() string {
 	text := "`" + f.env() + "`"
 	if name, ok := f.documented(); ok {
@@ -158,8 +158,8 @@ func (f *field) onOff() string {
 	return "off"
 }
 
-// wrap breaks text into lines of at most width bytes, at spaces.
-func wrap(text string, width int) (lines []string) {
+// wrapText breaks text into lines of at most width bytes, at spaces.
+func wrapText(text string, width int) (lines []string) {
 	line := ""
 	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) > width {
@@ -174,14 +174,14 @@ func wrap(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// LogValue shows the settings that differ from their default, secrets masked.
+// LogValue returns the settings that differ from their default, with secrets masked.
 func (c *Config) LogValue() slog.Value {
 	var attrs []slog.Attr
-	for _, f := range fields(c) {
+	for _, f := range fieldList(c) {
 		fresh := Config{}
 		unset := fieldNamed(&fresh, f.name)
 		if f.def != "" {
-			_ = unset.set(f.def) // a test sets every default
+			_ = unset.setText(f.def) // a test sets every default
 		}
 		shown := fmt.Sprint(f.value.Interface())
 		if shown == fmt.Sprint(unset.value.Interface()) {
@@ -196,7 +196,7 @@ func (c *Config) LogValue() slog.Value {
 }
 
 func fieldNamed(c *Config, name string) *field {
-	list := fields(c)
+	list := fieldList(c)
 	for i := range list {
 		if list[i].name == name {
 			return &list[i]

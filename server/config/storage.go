@@ -2,8 +2,8 @@ package config
 
 import "time"
 
-// ObjectStorage is the operator's object storage for the files of messages, which is read again as Globals are, and what
-// bounds it and those of sessions, which is not.
+// ObjectStorage is the operator's object storage for the files of messages, which is reloaded like Globals, and the
+// limits of all object storages, which are not.
 type ObjectStorage struct {
 	GlobalEnabled       bool   `section:"Object storage" flag:"global-s3-enabled" doc:"Put the files of all sessions' messages into the object storage below, except of sessions that stay out of it (skip_global: media_storage)." why:"Sessions can have storages of their own."`
 	GlobalEndpoint      string `flag:"global-s3-endpoint" unit:"URL" doc:"Address of the storage, which may be in your own network." why:"AWS."`

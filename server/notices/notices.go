@@ -1,4 +1,4 @@
-// Package notices carries the licence texts that binaries must come with.
+// Package notices contains the licence texts that binaries must include.
 package notices
 
 import _ "embed" // the text

@@ -1,10 +1,10 @@
-// Package origin decides which web pages may talk to this server.
+// Package origin decides which web pages may send requests to this server.
 //
-// It owns the list of allowed origins, the one check that sockets, event streams and plain requests share, and the CORS
-// headers that follow from it. A request without Origin does not come from a page and passes.
+// It owns the list of allowed origins, the one check that sockets, event streams and plain requests share, and the
+// CORS headers that follow from it. A request without Origin does not come from a page and passes.
 //
-// It must not know what is served or who calls: credentials never come by cookies, so an allowed page can do nothing
+// It must not know the endpoints or the callers: credentials are never cookies, so an allowed page can do nothing
 // without a token or ticket of its own.
 //
-// Enter at New, List.Allows and List.Guard.
+// Start reading at New, List.Allows and List.Guard.
 package origin

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Hosts is the names under which a listener is reached, as they may stand in the Host header. A browser sends the name of
-// the page's own address there, so that a page whose name resolves to this server (DNS rebinding) shows by it. A nil Hosts
-// takes all.
+// Hosts is the set of names under which a listener is reached, in the form of the Host header. A browser sends the
+// name of the page's own address there, which reveals a page whose name resolves to this server (DNS rebinding). A
+// nil Hosts allows all.
 type Hosts struct {
 	names map[string]struct{}
 	anyIP bool // the listener has no address of its own, so that every IP address may be one of this machine
@@ -19,10 +19,10 @@ type Hosts struct {
 // anyHost in a list of names stands for all.
 const anyHost = "*"
 
-// NewHosts returns the names of a listener at listen (host:port): its own, loopback addresses, localhost and the names
-// below it, and names. An entry of names is a host, host:port or URL; ports do not count, and an entry without a host is
-// skipped. IP addresses are taken when the listener is open to all addresses, because names alone can be rebound. The
-// entry * takes all hosts; the result is then nil.
+// NewHosts returns the names of a listener at listen (host:port): its own, loopback addresses, localhost and the
+// names below it, and names. An entry of names is a host, host:port or URL; ports do not count, and an entry without
+// a host is skipped. IP addresses are allowed when the listener is open to all addresses, because only names can be
+// rebound. The entry * allows all hosts; the result is then nil.
 func NewHosts(listen string, names ...string) *Hosts {
 	h := &Hosts{names: make(map[string]struct{})}
 	host, _, _ := net.SplitHostPort(listen)
@@ -42,7 +42,7 @@ func NewHosts(listen string, names ...string) *Hosts {
 	return h
 }
 
-// hostName returns the host of host[:port] in lower case, without brackets and the dot at its end.
+// hostName returns the host of host[:port] in lower case, without brackets and trailing dot.
 func hostName(host string) string {
 	if name, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") == "" {
 		host = name
@@ -54,7 +54,8 @@ func hostName(host string) string {
 	return host
 }
 
-// Allows reports whether the Host of a request names this server. Requests without one (HTTP/1.0) come from no browser.
+// Allows reports whether the Host of a request names this server. Requests without a Host (HTTP/1.0) do not come from
+// a browser.
 func (h *Hosts) Allows(r *http.Request) bool {
 	if h == nil || r.Host == "" {
 		return true
@@ -70,7 +71,7 @@ func (h *Hosts) Allows(r *http.Request) bool {
 	return known
 }
 
-// Guard hands requests to next, except those whose Host does not name this server: they go to refuse.
+// Guard passes requests to next, except those whose Host does not name this server: they are passed to refuse.
 func (h *Hosts) Guard(next, refuse http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.Allows(r) {

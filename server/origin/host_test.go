@@ -68,7 +68,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// A page whose name resolves to this server is none of its own pages, and is refused without an Origin, too.
+// A page whose name resolves to this server is not one of its own pages, and is rejected without an Origin, too.
 func TestReboundPage(t *testing.T) {
 	list, err := New([]string{"https://app.example"}, "https://wa.example")
 	if err != nil {

@@ -9,31 +9,31 @@ import (
 	"strings"
 )
 
-// List is the origins whose pages may talk to the server, besides the server's own. A nil List has only that. It does
-// not change, so that many goroutines may ask it.
+// List is the set of origins whose pages may send requests to the server, besides the server's own. A nil List has
+// only that. It is immutable and safe for concurrent use.
 type List struct {
 	allowed map[string]struct{} // scheme://host:port
-	public  *place
+	public  *originParts
 	hosts   *Hosts
 }
 
-// SetHosts makes the list refuse requests whose Host is none of hosts. Without it every Host counts as the server's own.
-// Call it before the list is used.
+// SetHosts makes the list reject requests whose Host is not in hosts. Without it every Host counts as the server's
+// own. Call it before the list is used.
 func (l *List) SetHosts(hosts *Hosts) { l.hosts = hosts }
 
-// place is an origin with its port always given.
-type place struct{ scheme, host string }
+// originParts is an origin with its port always given.
+type originParts struct{ scheme, host string }
 
-func (p place) String() string { return p.scheme + "://" + p.host }
+func (p originParts) String() string { return p.scheme + "://" + p.host }
 
 var ports = map[string]string{"http": "80", "https": "443"}
 
-// errNotOrigin says what an entry must be.
+// errNotOrigin describes a valid entry.
 var errNotOrigin = errors.New("is not an origin such as https://app.example or http://localhost:3000; there are no wildcards")
 
-// New reads a list of origins. Each is matched exactly, after case and the scheme's own port are evened out; a bare
-// host[:port] stands for https. publicURL (may be empty) is where clients reach the server: under that host only pages
-// of the same scheme are its own.
+// New parses a list of origins. Each is matched exactly, after case and default port are normalised; a bare host[:port]
+// stands for https. publicURL (may be empty) is the URL under which clients reach the server: on that host only pages of
+// the same scheme are its own.
 func New(origins []string, publicURL string) (*List, error) {
 	l := &List{allowed: make(map[string]struct{}, len(origins))}
 	for _, entry := range origins {
@@ -55,17 +55,17 @@ func New(origins []string, publicURL string) (*List, error) {
 	return l, nil
 }
 
-// parse reads an origin as browsers send it (RFC 6454, 6.2): scheme, host and port, and nothing else.
-func parse(text string) (place, bool) {
+// parse parses an origin in the form that browsers send (RFC 6454, 6.2): scheme, host and port, and nothing else.
+func parse(text string) (originParts, bool) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return place{}, false
+		return originParts{}, false
 	}
 	port, known := ports[strings.ToLower(u.Scheme)]
 	if !known || !strings.EqualFold(text, u.Scheme+"://"+u.Host) || strings.ContainsAny(u.Host, "*@") || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") {
-		return place{}, false
+		return originParts{}, false
 	}
-	return place{strings.ToLower(u.Scheme), withPort(u.Host, port)}, true
+	return originParts{strings.ToLower(u.Scheme), withPort(u.Host, port)}, true
 }
 
 func withPort(host, port string) string {
@@ -76,7 +76,7 @@ func withPort(host, port string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), port)
 }
 
-// Allows tells whether the request comes from a page that may talk to the server, or from no page at all.
+// Allows reports whether the request comes from a permitted page, or from no page at all.
 func (l *List) Allows(r *http.Request) bool {
 	if !l.AllowsHost(r) {
 		return false
@@ -88,7 +88,7 @@ func (l *List) Allows(r *http.Request) bool {
 	if len(given) != 1 {
 		return false
 	}
-	page, ok := parse(given[0]) // "null", of sandboxed frames and files, is none
+	page, ok := parse(given[0]) // "null", of sandboxed frames and files, is not an origin
 	if !ok {
 		return false
 	}
@@ -100,12 +100,12 @@ func (l *List) Allows(r *http.Request) bool {
 	return l.isOwn(page, r)
 }
 
-// AllowsHost reports whether the Host of a request names this server, as far as SetHosts says.
+// AllowsHost reports whether the Host of a request names this server according to SetHosts.
 func (l *List) AllowsHost(r *http.Request) bool { return l == nil || l.hosts.Allows(r) }
 
-// isOwn tells whether a page was served under the address the request went to. Behind a proxy that ends TLS only the
-// public URL says which scheme that was.
-func (l *List) isOwn(page place, r *http.Request) bool {
+// isOwn reports whether a page was served under the address of the request. Behind a proxy that terminates TLS only
+// the public URL reveals the scheme.
+func (l *List) isOwn(page originParts, r *http.Request) bool {
 	if page.host != withPort(r.Host, ports[page.scheme]) {
 		return false
 	}

@@ -59,7 +59,7 @@ func TestAllows(t *testing.T) {
 		"https://user@example.com":              false,
 		"https://evil.com#example.com":          false,
 		"https://evil.com?https://example.com":  false,
-		"https://example.com/":                  false, // not what browsers send
+		"https://example.com/":                  false, // not the form that browsers send
 		"https://example.com/path":              false,
 		"https://example.com?":                  false,
 		"https://example.com:":                  false,
@@ -111,7 +111,7 @@ func TestOwnScheme(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	// Another name of the same server, as on the loopback: no public URL speaks for it.
+	// Another name of the same server, such as the loopback: the public URL does not apply to it.
 	local := request("http://127.0.0.1:8480")
 	local.Host = "127.0.0.1:8480"
 	if !behindProxy.Allows(local) {
@@ -122,7 +122,7 @@ func TestOwnScheme(t *testing.T) {
 func TestBadLists(t *testing.T) {
 	for _, entry := range []string{"*", "*.example.com", "https://*", "ftp://example.com", "https://example.com/path", "null", "", "a b"} {
 		list, err := New([]string{entry}, "")
-		if entry == "null" { // a host of that name; the Origin null is still none
+		if entry == "null" { // a host of that name; the Origin null is still rejected
 			if err != nil || list.Allows(request("null")) {
 				t.Errorf("null: %v", err)
 			}
