@@ -22,7 +22,7 @@ type archiveFilter struct {
 	Limit      int        `json:"limit" rpc:"min=1,max=1000" doc:"1-1000, default 50"`
 }
 
-// query is the filter as a principal may use it.
+// query returns the filter restricted to the sessions of a principal.
 func (f *archiveFilter) query(who rpc.Principal) (dispatch.Query, error) {
 	sessions, err := sessionsOf(who, f.SessionIDs)
 	return dispatch.Query{
@@ -31,12 +31,12 @@ func (f *archiveFilter) query(who rpc.Principal) (dispatch.Query, error) {
 	}, err
 }
 
-// narrow tells whether the filter leaves anything out.
+// narrow reports whether the filter excludes anything.
 func (f *archiveFilter) narrow() bool {
 	return f.Status != "" || f.Transport != "" || f.TargetID != "" || f.SessionIDs != nil || f.Event != "" || f.Since != nil || f.Until != nil
 }
 
-// sessionsOf is what a principal may see of the sessions it asked for; nil = all there are.
+// sessionsOf returns the requested sessions that a principal may see; nil = all sessions.
 func sessionsOf(who rpc.Principal, asked []string) ([]string, error) {
 	if who.Kind == rpc.ScopeAdmin && who.Session == "" {
 		return asked, nil
@@ -55,7 +55,7 @@ func sessionsOf(who rpc.Principal, asked []string) ([]string, error) {
 	return asked, nil
 }
 
-// ownOnly tells whether a principal sees the targets that its session has set, and not those that the operator has.
+// ownOnly reports whether a principal sees only the targets of its session, and not those of the operator.
 func ownOnly(who rpc.Principal) bool { return who.Session != "" }
 
 type archiveListParams struct {
@@ -88,7 +88,7 @@ type archiveDeleteManyParams struct {
 	Confirm bool `json:"confirm" doc:"must be true unless dry_run"`
 }
 
-// Validate asks for a filter and for a confirmation.
+// Validate requires a filter and a confirmation.
 func (p *archiveDeleteManyParams) Validate() error {
 	switch {
 	case !p.narrow():
@@ -117,7 +117,7 @@ type archiveReplayParams struct {
 	RemoveAfter bool    `json:"remove_after" doc:"delete an entry once its replay was delivered to all targets, not when it is queued; it stays when one of them fails. Default false"`
 }
 
-// Validate asks for entries or a filter.
+// Validate requires entries or a filter.
 func (p *archiveReplayParams) Validate() error {
 	if p.ToTarget != "" && p.ToTransport == "" {
 		return rpc.Fields{{Pointer: "/to_target", Problem: "needs to_transport"}}
@@ -339,7 +339,7 @@ type archiveEntry struct {
 	LastReplayAt   *time.Time      `json:"last_replay_at" doc:"null = never"`
 }
 
-// maxPayloads bounds the payloads of one reply, in bytes.
+// maxPayloads limits the payloads of one reply, in bytes.
 const maxPayloads = 8 << 20
 
 func (d Deps) shapeEntries(ctx context.Context, entries []dispatch.Entry, withPayload bool) ([]archiveEntry, error) {
@@ -358,8 +358,8 @@ func (d Deps) shapeEntries(ctx context.Context, entries []dispatch.Entry, withPa
 	return out, nil
 }
 
-// payload is what an entry delivered, null when that is no longer kept or the reply, which has size bytes of payloads,
-// has no room for it.
+// payload returns the delivered payload of an entry, null when it is no longer kept or does not fit in the reply,
+// which has size bytes of payloads.
 func (d Deps) payload(ctx context.Context, e *dispatch.Entry, size *int) (json.RawMessage, error) {
 	if *size < maxPayloads {
 		body, err := d.Deliveries.Body(ctx, *e)

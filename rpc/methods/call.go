@@ -22,7 +22,7 @@ type callRejectResult struct {
 	MessageID  *string `json:"message_id" doc:"id of the text; null when none was sent"`
 }
 
-// defaultCallReason is the reason of a rejection that names none.
+// defaultCallReason is the reason of a rejection without one.
 const defaultCallReason = "declined"
 
 // RegisterCall adds the methods of the namespace call.

@@ -78,7 +78,7 @@ type contactMappingsResult struct {
 	Total    int                    `json:"total" doc:"all"`
 }
 
-// defaultMappings is the page of contact.listLidMappings when the caller names none.
+// defaultMappings is the default page size of contact.listLidMappings.
 const defaultMappings = 100
 
 // RegisterContact adds the methods of the namespace contact.

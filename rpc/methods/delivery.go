@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// How a delivery stands, in the words of the namespace delivery.
+// Statuses of a delivery in the namespace delivery.
 const (
 	deliveryPending    = "pending"    // waits for its retry, its target or room
 	deliveryProcessing = "processing" // an attempt is under way
@@ -138,7 +138,7 @@ func (d Deps) listDeliveries(ctx context.Context, call *rpc.Call, p *deliveryLis
 	return out, nil
 }
 
-// liveDeliveries lists what has not ended. There is one for each lane at most, so pages are not needed.
+// liveDeliveries lists unfinished deliveries. There is one for each lane at most, so pages are not needed.
 func (d Deps) liveDeliveries(ctx context.Context, who rpc.Principal, sessions []string, p *deliveryListParams) (deliveryListResult, error) {
 	live := slices.DeleteFunc(d.Deliveries.Live(sessions), func(l dispatch.Live) bool {
 		return liveStatus(&l) != p.Status || ownOnly(who) && !l.Own() || p.Event != "" && l.Type != p.Event || p.Since != nil && l.Updated.Before(*p.Since)

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// WatchHub knows the watches that are open, and what all of them were sent.
+// WatchHub contains the open watches and the totals of their output.
 type WatchHub struct {
 	most    int
 	started time.Time
@@ -19,7 +19,7 @@ type WatchHub struct {
 	mu   sync.Mutex
 	open map[*hubWatch]struct{}
 	sent uint64
-	last time.Time // when something was sent last
+	last time.Time // time of the last output
 }
 
 // hubWatch is an open watch; WatchHub.mu guards what changes.
@@ -30,16 +30,16 @@ type hubWatch struct {
 	end    context.CancelCauseFunc
 	since  time.Time
 	lastID int64
-	beat   time.Time // when it last took something
+	beat   time.Time // time of its last progress
 }
 
-// NewWatchHub makes a hub without watches. Of the most that the dispatcher lets be open the credentials of one session may
-// have a quarter, and those of all sessions three quarters: nobody keeps the others from watching.
+// NewWatchHub returns a hub without watches. Of the dispatcher's limit most, the credentials of one session may use a
+// quarter, and those of all sessions three quarters, so that they cannot lock out others.
 func NewWatchHub(most int) *WatchHub {
 	return &WatchHub{most: most, started: time.Now(), open: map[*hubWatch]struct{}{}}
 }
 
-// full tells whether a session's credential can have no further watch; mu is held.
+// full reports whether a session's credential has reached its limit of watches; mu is held.
 func (h *WatchHub) full(session string) bool {
 	own, all := 0, 0
 	for w := range h.open {
@@ -53,12 +53,12 @@ func (h *WatchHub) full(session string) bool {
 	return own >= max(1, h.most/4) || all >= max(1, h.most*3/4)
 }
 
-// Expire ends the watches of a principal, whose credential is no longer good.
+// Expire ends the watches of a principal whose credential has expired or was revoked.
 func (h *WatchHub) Expire(principalID string) {
 	h.end("the token is no longer good", func(who *rpc.Principal) bool { return who.ID == principalID })
 }
 
-// SessionDeleted ends the watches that are bound to a session which no longer exists.
+// SessionDeleted ends the watches that are bound to a deleted session.
 func (h *WatchHub) SessionDeleted(session string) {
 	h.end("the session was deleted", func(who *rpc.Principal) bool { return who.Session == session })
 }
@@ -90,7 +90,7 @@ func (h *WatchHub) enter(w *hubWatch) (leave func(), err error) {
 	}, nil
 }
 
-// took notes that a watch was sent a delivery; id is 0 for one that has not ended.
+// took records that a delivery was sent to a watch; id is 0 for an unfinished one.
 func (h *WatchHub) took(w *hubWatch, id int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -128,7 +128,7 @@ type watcherObject struct {
 	Filter          *deliveryWatchParams `json:"filter" doc:"what it asked for"`
 }
 
-// figures are those of the hub and of each watch, the oldest first.
+// figures returns the counts of the hub and of each watch, the oldest first.
 func (h *WatchHub) figures(transports []dispatch.Stats) (hubStats, []watcherObject) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

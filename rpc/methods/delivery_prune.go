@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Retention drops what the journal keeps no longer.
+// Retention removes expired events from the journal.
 type Retention interface {
 	Sweep(ctx context.Context) error
 	Stats() journal.Stats

@@ -11,13 +11,13 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// Bounds of watches.
+// Limits of watches.
 const (
-	// watchTimeout stands for no end: a watch runs until its caller has had enough.
+	// watchTimeout stands for no end: a watch runs until its caller cancels it.
 	watchTimeout = 10 * 365 * 24 * time.Hour
-	// watchRetry is when a caller may ask again for a watch that found no room.
+	// watchRetry is the retry hint when the limit of watches is reached.
 	watchRetry = 5 * time.Second
-	// liveEvery is how often deliveries that have not ended are looked at; they change with every attempt.
+	// liveEvery is the interval at which unfinished deliveries are checked; they change with every attempt.
 	liveEvery = 500 * time.Millisecond
 )
 
@@ -47,7 +47,7 @@ func (p *deliveryWatchParams) Validate() error {
 	return nil
 }
 
-// live tells whether deliveries that have not ended are asked for.
+// live reports whether unfinished deliveries are requested.
 func (p *deliveryWatchParams) live() bool {
 	return p.Status == deliveryPending || p.Status == deliveryProcessing
 }
@@ -125,7 +125,7 @@ func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams,
 func (w *watch) run(ctx context.Context) (err error) {
 	stored := w.query
 	if w.p.live() {
-		stored = dispatch.Query{} // takes a place all the same
+		stored = dispatch.Query{} // occupies a slot all the same
 	}
 	entries, err := w.Deliveries.Watch(ctx, stored)
 	if err != nil {
@@ -195,14 +195,13 @@ func (w *watch) sendOne(ctx context.Context, e *dispatch.Entry, object deliveryO
 	return nil
 }
 
-// place is where a delivery that has not ended is under way: there is one at a time.
+// livePlace identifies an unfinished delivery: each lane has one at a time.
 type livePlace struct {
 	transport, target string
 	replay            bool
 }
 
-// followLive sends deliveries that have not ended, each when it comes to have the wanted status and when it has had
-// another attempt.
+// followLive sends unfinished deliveries, each when it reaches the wanted status and after each further attempt.
 func (w *watch) followLive(ctx context.Context, open *dispatch.Watch) error {
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
@@ -235,11 +234,11 @@ func (w *watch) followLive(ctx context.Context, open *dispatch.Watch) error {
 	}
 }
 
-// WatchTokens gives out credentials for watching deliveries, and nothing else.
+// WatchTokens issues credentials that only permit watching deliveries.
 type WatchTokens interface {
-	// IssueWatch makes a token for a principal, or with a session for that session alone, limited to a filter.
+	// IssueWatch issues a token for a principal, or with a session for that session only, restricted by a filter.
 	IssueWatch(ctx context.Context, who rpc.Principal, session string, filter []byte) (token string, expires time.Time, err error)
-	// Look returns whom a token stands for and its filter.
+	// Look returns the principal and the filter of a token.
 	Look(ctx context.Context, token string) (who rpc.Principal, filter []byte, err error)
 }
 

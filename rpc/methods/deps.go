@@ -1,10 +1,8 @@
-// Package methods holds the JSON-RPC methods, one file per namespace. A method
-// checks what tags cannot say, calls the bridge or another owner, and shapes
-// the result; it implements nothing itself.
+// Package methods contains the JSON-RPC methods, one file per namespace. A method checks the rules that tags cannot
+// express, calls the bridge or another owner, and shapes the result; it implements nothing itself.
 //
-// It must not know HTTP, sockets or the documents' dialects. Enter at the
-// Register functions; MapError turns the errors of lower packages into those a
-// caller sees.
+// It must not know HTTP, sockets or the documents' dialects. Start reading at the Register functions; MapError
+// converts the errors of lower packages to those for callers.
 package methods
 
 import (
@@ -19,21 +17,21 @@ import (
 	"github.com/waystation/waystation/transports/webhook"
 )
 
-// Tokens gives out and takes back the credentials bound to one session.
+// Tokens issues and revokes the credentials bound to one session.
 type Tokens interface {
-	// IssueSessionToken makes token the session's only one and returns it; an
-	// empty one is generated. An *rpc.Error says that it is in use already.
+	// IssueSessionToken makes token the session's only one and returns it; an empty one is generated. An *rpc.Error
+	// reports that it is in use already.
 	IssueSessionToken(ctx context.Context, session, token string) (string, error)
 	RevokeSession(ctx context.Context, session string) error
 }
 
-// ServerSettings are server-wide values that gate the sessions' own.
+// ServerSettings are server-wide values that override the sessions' own.
 type ServerSettings struct {
 	SkipMedia       bool `json:"skip_media" doc:"no session's media is downloaded"`
 	EchoAPIMessages bool `json:"echo_api_messages" doc:"sessions may emit events for messages sent through the API"`
 }
 
-// Deps is what the methods work on.
+// Deps are the dependencies of the methods.
 type Deps struct {
 	Bridge     *bridge.Bridge
 	Tokens     Tokens
@@ -42,19 +40,19 @@ type Deps struct {
 	Outlets    *outlets.Outlets
 	Globals    GlobalDeps
 	Events     EventReader
-	// Retention is the journal's, which delivery.prune sets off.
+	// Retention is the journal's retention, run by delivery.prune.
 	Retention Retention
-	// WatchTokens are those of delivery.createWatchToken, WatchURL the address that is watched with one.
+	// WatchTokens issues the tokens of delivery.createWatchToken; WatchURL returns the URL for watching with one.
 	WatchTokens WatchTokens
 	WatchURL    func(token string) string
-	// Watching are the watches that are open; nil = one made by RegisterDelivery.
+	// Watching contains the open watches; nil = RegisterDelivery creates it.
 	Watching *WatchHub
 	Server   ServerSettings
 	Storage  *objectstore.Storage // of media; nil only where no method of it is registered
-	// MediaURL gives the address a kept file can be fetched at; nil = none.
+	// MediaURL returns the URL of a stored file; nil = files have no URL.
 	MediaURL func(mediaID string) string
-	// SignMediaURL gives an address of a kept file that needs no token, for a time; 0 = as long as such addresses are
-	// good. nil = none. Its error is an *rpc.Error.
+	// SignMediaURL returns a URL of a stored file that needs no token, valid for a limited time; 0 = the longest
+	// permitted time. nil = not supported. Its error is an *rpc.Error.
 	SignMediaURL func(session, mediaID string, validFor time.Duration) (url string, expires time.Time, err error)
 	Log          *slog.Logger // nil = slog.Default()
 }

@@ -12,7 +12,7 @@ import (
 //go:embed operations.json
 var operations []byte
 
-// Operations tells which operations of the documented HTTP APIs each method serves, as "document:METHOD /path".
+// Operations returns the operations of the documented HTTP APIs that each method serves, as "document:METHOD /path".
 func Operations() (map[string][]string, error) {
 	var table map[string][]string
 	if err := json.Unmarshal(operations, &table); err != nil {
@@ -21,7 +21,7 @@ func Operations() (map[string][]string, error) {
 	return table, nil
 }
 
-// Events describes what sessions emit, for rpc.discover.
+// Events describes the events of sessions, for rpc.discover.
 func Events() []rpc.EventDoc {
 	types := bridge.EventTypes()
 	list := make([]rpc.EventDoc, len(types))

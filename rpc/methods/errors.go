@@ -13,8 +13,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// reasonCodes gives each reason of the bridge its code. A test holds the table
-// complete.
+// reasonCodes maps each reason of the bridge to its code. A test checks that the table is complete.
 var reasonCodes = map[wa.Reason]struct {
 	code      int
 	retryable bool
@@ -33,8 +32,8 @@ var reasonCodes = map[wa.Reason]struct {
 	wa.ReasonStorage:      {rpc.CodeInternal, true},
 }
 
-// MapError turns an error of the bridge or the dispatcher into the one a caller sees, or returns
-// nil for errors it does not know. Causes stay behind: they are for the log.
+// MapError converts an error of the bridge or the dispatcher to the one for callers, or returns nil for unknown
+// errors. Causes are left out: they are for the log.
 func MapError(err error) *rpc.Error {
 	var e *wa.Error
 	if !errors.As(err, &e) {
@@ -91,8 +90,7 @@ func MapError(err error) *rpc.Error {
 	return out
 }
 
-// pointer makes a JSON pointer of a field as the bridge names it: parts joined
-// by slashes.
+// pointer returns the JSON pointer of a field in the bridge's notation: parts joined by slashes.
 func pointer(field string) string {
 	if field == "" || strings.HasPrefix(field, "/") {
 		return field
@@ -100,8 +98,7 @@ func pointer(field string) string {
 	return "/" + field
 }
 
-// refusedFields names the fields for which settings were refused; they are below a pointer. It returns nil when that is not
-// what went wrong.
+// refusedFields returns the fields of rejected settings, below a pointer. It returns nil for other errors.
 func refusedFields(below string, err error) *rpc.Error {
 	var bad refusal.Problems
 	if !errors.As(err, &bad) {

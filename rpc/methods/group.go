@@ -125,7 +125,7 @@ type groupCommonResult struct {
 	Groups []string `json:"groups" doc:"groups"`
 }
 
-// processed counts the people that a change was made for.
+// processed returns the number of people that a change succeeded for.
 func processed(results []groups.ParticipantResult) (n int) {
 	for _, r := range results {
 		if r.Error == nil {

@@ -34,7 +34,7 @@ type mediaURLResult struct {
 	ExpiresAt time.Time `json:"expires_at" doc:"when the address is worth nothing any more"`
 }
 
-// signMediaURL makes an address for a file of a session.
+// signMediaURL returns a signed address for a file of a session.
 func (d Deps) signMediaURL(ctx context.Context, s *bridge.Session, p *mediaURLParams) (mediaURLResult, error) {
 	if d.SignMediaURL == nil {
 		return mediaURLResult{}, rpc.NotSupported("this server gives no addresses for files")
@@ -69,7 +69,7 @@ type mediaDownloadParams struct {
 	As            string `json:"as" rpc:"enum=base64|url" doc:"base64 or url; default base64"`
 }
 
-// mediaFile is a file as results show it, in the form asked for.
+// mediaFile is a file in results, in the requested form.
 type mediaFile struct {
 	MediaID  string  `json:"media_id" doc:"file kept by this server"`
 	URL      *string `json:"url,omitempty" doc:"where it can be fetched; with as url"`

@@ -17,7 +17,7 @@ type messageRef struct {
 	FromMe    *bool  `json:"from_me" doc:"the message is one's own, when the store does not know it"`
 }
 
-// OrderKey implements rpc.Ordered: what changes a message follows the sends before it.
+// OrderKey implements rpc.Ordered: changes of a message follow the sends before it.
 func (r *messageRef) OrderKey() string { return orderOf(r.Chat) }
 
 func (r *messageRef) ref(call *rpc.Call) bridge.MessageRef {

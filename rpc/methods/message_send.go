@@ -11,10 +11,10 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// sendTimeout leaves a send time for a file to be fetched, converted and uploaded.
+// sendTimeout includes the time to fetch, convert and upload a file.
 const sendTimeout = 120 * time.Second
 
-// sendParams are what every send takes beside its content.
+// sendParams are the common params of all sends.
 type sendParams struct {
 	To                  string          `json:"to" rpc:"required,format=jid" doc:"chat to send to: user, group or newsletter"`
 	MessageID           string          `json:"message_id" rpc:"max=128" doc:"own message id; made from _meta.idempotency_key or generated when absent; a repeat with the same id is not sent twice"`
@@ -36,13 +36,13 @@ func (p *sendParams) OrderKey() string { return orderOf(p.To) }
 func orderOf(chat string) string {
 	jid, err := wa.ParseJID("", chat)
 	if err != nil {
-		return "" // refused later, by the bridge
+		return "" // rejected later, by the bridge
 	}
 	return "send " + jid.String()
 }
 
-// options takes the message id from the params, or from the idempotency key of the call: then a repeat is not sent twice
-// even when nobody knows any more what became of the first call.
+// options takes the message id from the params, or from the idempotency key of the call: then a repeat is not sent
+// twice even when the outcome of the first call is unknown.
 func (p *sendParams) options(call *rpc.Call) *bridge.SendOptions {
 	return &bridge.SendOptions{
 		MessageID: cmp.Or(p.MessageID, messageID(call, 0)), ReplyTo: p.ReplyTo, Mentions: p.Mentions, MentionAll: p.MentionAll, Forwarded: p.Forwarded,
@@ -138,7 +138,7 @@ type sendEventParams struct {
 	ScheduledCall      bool                   `json:"scheduled_call" doc:"the event is a call"`
 }
 
-// registerSend registers a typed send: content makes the content object of its params.
+// registerSend registers a typed send: content returns the content object of its params.
 func registerSend[P any](reg *rpc.Registry, d Deps, name, summary string, split func(*P) (*sendParams, *message.Content)) {
 	registerSendAs(reg, d, rpc.Method{Name: name, Summary: summary}, split)
 }

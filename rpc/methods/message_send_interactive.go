@@ -52,7 +52,7 @@ type sendOrderParams struct {
 	Currency string              `json:"currency" rpc:"min=3,max=3" doc:"ISO 4217, for items without one; default USD"`
 }
 
-// orderSent is a sent order. What was ordered is null for a repeat of an order that was revoked since.
+// orderSent is a sent order. The order is null for a repeat of an order that was revoked since.
 type orderSent struct {
 	*bridge.Sent
 	OrderID     *string  `json:"order_id" doc:"generated id"`
@@ -60,7 +60,7 @@ type orderSent struct {
 	TotalAmount *float64 `json:"total_amount" doc:"sum of quantity x price"`
 }
 
-// WhatsApp delivers interactive messages of accounts like these without promising to: what shows was observed, and
+// WhatsApp delivers interactive messages of such accounts without a guarantee: the rendering was observed, and
 // changes with its apps.
 const interactiveNote = "Sent as WhatsApp's native-flow message: current apps on Android and iOS show it, older ones and WhatsApp Web may" +
 	" show the text alone or nothing, and WhatsApp may refuse it. Newsletters and status take none."

@@ -16,18 +16,18 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// SandboxDeps is what the sandbox.* methods work on. Exactly one of Network and Forward is set.
+// SandboxDeps are the dependencies of the sandbox.* methods. Exactly one of Network and Forward is set.
 type SandboxDeps struct {
 	// Network is the simulated network when it is in this process.
 	Network *sandbox.Network
 	// Forward calls a method of the process that runs the network; params and result are JSON. An *rpc.Error it
-	// returns goes to the caller.
+	// returns is passed to the caller.
 	Forward func(ctx context.Context, method string, params json.RawMessage) (json.RawMessage, error)
-	// Bridge has the sessions that callers may name; nil where there are none.
+	// Bridge contains the sessions that callers may name; nil = there are no sessions.
 	Bridge *bridge.Bridge
 }
 
-// sandboxTimeout leaves room for the longest wait a caller may ask for (maxWait).
+// sandboxTimeout exceeds the longest wait a caller may request (maxWait).
 const sandboxTimeout = 2 * time.Minute
 
 // RegisterSandbox adds the methods that script the simulated network. They are for admins, and exist only while the
@@ -43,12 +43,12 @@ func RegisterSandbox(reg *rpc.Registry, d SandboxDeps) {
 	registerSandboxRules(reg, d)
 }
 
-// resolver is implemented by params that may name a session; resolve puts what the network knows in its place.
+// resolver is implemented by params that may name a session; resolve replaces it by the network's identifier.
 type resolver interface {
 	resolve(b *bridge.Bridge) error
 }
 
-// onNetwork registers a method on the network, wherever that is.
+// onNetwork registers a method on the network, in this process or another.
 func onNetwork[P, R any](reg *rpc.Registry, d SandboxDeps, name, summary string, fn func(ctx context.Context, n *sandbox.Network, p *P) (R, error)) {
 	m := rpc.Method{Name: "sandbox." + name, Summary: summary, Scope: rpc.ScopeAdmin, Timeout: sandboxTimeout}
 	if name == "downloadMedia" {
@@ -79,7 +79,7 @@ func onNetwork[P, R any](reg *rpc.Registry, d SandboxDeps, name, summary string,
 	})
 }
 
-// actor is implemented by params that say whose phone acts.
+// actor is implemented by params that name the acting phone.
 type actor interface{ actor() string }
 
 // asAccount is the parameter that names a phone.
@@ -89,7 +89,7 @@ type asAccount struct {
 
 func (a asAccount) actor() string { return plainNumber(a.Account) }
 
-// plainNumber returns a number in digits, which is all that the network takes; what is no number stays as it is.
+// plainNumber returns a number as digits, the only form that the network accepts; other text is returned unchanged.
 func plainNumber(text string) string {
 	if jid, err := wa.ParseJID("", text); err == nil && !strings.Contains(text, ":") && jid.Server == types.DefaultUserServer {
 		return jid.User
@@ -108,14 +108,14 @@ func onPhone[P actor, R any](reg *rpc.Registry, d SandboxDeps, name, summary str
 	})
 }
 
-// done is the result of methods that only do.
+// done is the result of methods without a result of their own.
 type done struct {
 	OK bool `json:"ok" doc:"always true"`
 }
 
 func did(err error) (done, error) { return done{OK: true}, err }
 
-// fieldError says which parameter an error of the network is about.
+// fieldError is an error of the network about one parameter.
 type fieldError struct {
 	pointer string
 	err     error
@@ -131,8 +131,8 @@ func at(pointer string, err error) error {
 	return &fieldError{pointer, err}
 }
 
-// sandboxError turns an error of the simulated network into the caller's. Its texts hold no secrets: nothing in a
-// simulation is one.
+// sandboxError converts an error of the simulated network to the caller's. Its text contains no secrets: a simulation
+// has none.
 func sandboxError(err error) error {
 	var problem *rpc.Error
 	var ofBridge *wa.Error
@@ -162,7 +162,7 @@ func sandboxError(err error) error {
 	return rpc.Conflict(text)
 }
 
-// parseJIDs reads a list of JIDs or numbers.
+// parseJIDs parses a list of JIDs or numbers.
 func parseJIDs(field string, texts []string) ([]types.JID, error) {
 	list := make([]types.JID, len(texts))
 	for i, text := range texts {

@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// ofSession names whose connection something happens to.
+// ofSession is the param that names the affected connection by its session.
 type ofSession struct {
 	Session string `json:"session,omitempty" rpc:"max=100" doc:"session; or give account; absent = everybody"`
 	Account string `json:"account,omitempty" rpc:"max=100" doc:"account: number or JID, with a device part for one device"`

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// defaultWait is how long the await methods wait when the caller does not say.
+	// defaultWait is the default wait of the await methods.
 	defaultWait = 10 * time.Second
-	// maxListed bounds lists of what a phone received; also the default.
+	// maxListed limits lists of messages received by a phone; also the default.
 	maxListed = 100
 	// maxDownload is the largest reply of sandbox.downloadMedia: a file of 24 MiB as base64.
 	maxDownload = 33 << 20
@@ -111,7 +111,7 @@ func describeReceived(m sandbox.Received) *sandboxMessage {
 	event.UnwrapRaw()
 	raw, err := protojson.Marshal(m.Message)
 	if err != nil {
-		raw = []byte("null") // invalid UTF-8, which a client may well send
+		raw = []byte("null") // invalid UTF-8, which a client may send
 	}
 	return &sandboxMessage{Message: message.NewMessage(&event.Info, event.Message), Raw: raw}
 }
@@ -151,7 +151,7 @@ func (f *sandboxFilter) matcher(phone *sandbox.Phone) (func(sandbox.Received) bo
 	}, nil
 }
 
-// phoneChat puts the address under which phones keep a chat into the filter: they know people by LID.
+// phoneChat replaces the chat in the filter by the address under which phones store it: they identify people by LID.
 func (f *sandboxFilter) phoneChat(n *sandbox.Network) error {
 	if f.Chat == "" || strings.HasSuffix(f.Chat, "@"+types.GroupServer) || f.Chat == types.StatusBroadcastJID.String() {
 		return nil
@@ -172,7 +172,7 @@ func waitFor(ctx context.Context, seconds *float64) (context.Context, context.Ca
 	return context.WithTimeout(ctx, wait)
 }
 
-// nothingCame tells that a wait ended because its own time was over, not that of the whole call.
+// nothingCame reports whether a wait ended because its own timeout expired, not that of the whole call.
 func nothingCame(call context.Context, err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) && call.Err() == nil
 }

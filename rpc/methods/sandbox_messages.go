@@ -14,10 +14,10 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// arrivalWait is how long a method waits for a message it was told to act on, which may still be on its way.
+// arrivalWait is how long a method waits for a message that may still be on its way to the phone.
 const arrivalWait = 5 * time.Second
 
-// sandboxContent is what a phone sends; type decides which members count.
+// sandboxContent is the content that a phone sends; type selects the members in use.
 type sandboxContent struct {
 	Type    string `json:"type" rpc:"required,enum=text|image|video|gif|audio|voice|document|sticker|location|contact|poll|buttons|list|proto" doc:"kind of message; proto is any other, written out"`
 	Message string `json:"message,omitempty" rpc:"max=262144" doc:"of proto: the message in the JSON form of WhatsApp's protobuf (waE2E.Message)"`
@@ -61,7 +61,7 @@ func (c *sandboxContent) choices() []sandbox.Choice {
 	return list
 }
 
-// missing names the member without which a kind makes no sense.
+// missing returns the required member that is missing for its type.
 func (c *sandboxContent) missing() string {
 	switch c.Type {
 	case "text":
@@ -185,7 +185,7 @@ type sandboxCallStarted struct {
 
 func sent(id string, err error) (sandboxSent, error) { return sandboxSent{MessageID: id}, err }
 
-// messageOn finds a message on a phone, waiting a moment for one that is on its way.
+// messageOn finds a message on a phone, waiting up to arrivalWait for one that is on its way.
 func messageOn(ctx context.Context, phone *sandbox.Phone, id string) (sandbox.Received, error) {
 	ctx, cancel := context.WithTimeout(ctx, arrivalWait)
 	defer cancel()

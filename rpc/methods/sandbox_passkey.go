@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// sandboxPasskey is how an account asks for its passkey.
+// sandboxPasskey is the passkey behaviour of an account.
 type sandboxPasskey struct {
 	TimeoutSeconds float64 `json:"timeout_seconds,omitempty" rpc:"min=0,max=3600" doc:"how long a request may be answered; default 600"`
 	InsteadOfCode  bool    `json:"instead_of_code,omitempty" doc:"a phone into which a pairing code was typed asks at once, without verifying the code"`
@@ -74,7 +74,8 @@ type sandboxSignedPasskey struct {
 	Response json.RawMessage `json:"response" doc:"WebAuthn assertion; the parameter response of session.submitPasskey"`
 }
 
-// signedCredential is an assertion as PublicKeyCredential.toJSON gives it; WhatsApp does not get the members that it adds.
+// signedCredential is an assertion in the form of PublicKeyCredential.toJSON; the members it adds are not sent to
+// WhatsApp.
 type signedCredential struct {
 	*types.WebAuthnResponse
 	Attachment string         `json:"authenticatorAttachment"`

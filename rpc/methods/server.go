@@ -16,7 +16,7 @@ const (
 	Unhealthy = "unhealthy"
 )
 
-// ServiceHealth is how one dependency is.
+// ServiceHealth is the health of one dependency.
 type ServiceHealth struct {
 	Status    string         `json:"status" doc:"healthy, degraded or unhealthy"`
 	LatencyMS *float64       `json:"latency_ms,omitempty" doc:"time of the probe"`
@@ -32,21 +32,21 @@ const (
 	TransportFailing   = "failing"
 )
 
-// TransportHealth is how one of the operator's global transports fared last.
+// TransportHealth is the latest result of one of the operator's global transports.
 type TransportHealth struct {
 	State  string `json:"state" doc:"connected, failing, or idle as long as nothing was sent; of the latest attempt, none is made for the answer"`
 	Reason string `json:"reason,omitempty" doc:"why it is failing: unreachable, unresolved, certificate, timeout, credentials, missing, not_ready or refused"`
 }
 
-// ServerDeps is what the server.* methods tell about.
+// ServerDeps are the dependencies of the server.* methods.
 type ServerDeps struct {
 	Version, Commit, BuiltAt string
 	StartedAt                time.Time
-	// Sandbox tells that the network is a simulation.
+	// Sandbox reports that the network is a simulation.
 	Sandbox bool
 	// Services probes every dependency; it must answer within seconds.
 	Services func(ctx context.Context) map[string]ServiceHealth
-	// Transports tells how the global transports that are on fared last, by name.
+	// Transports returns the latest results of the enabled global transports, by name.
 	Transports func() map[string]TransportHealth
 }
 
@@ -73,7 +73,7 @@ type serverEnvironment struct {
 	Region    *string `json:"region" doc:"region"`
 }
 
-// ServerHealth is the answer of server.getHealth.
+// ServerHealth is the result of server.getHealth.
 type ServerHealth struct {
 	Status        string                   `json:"status" doc:"healthy, degraded or unhealthy"`
 	Version       string                   `json:"version" doc:"server version"`
@@ -84,12 +84,12 @@ type ServerHealth struct {
 	Metrics       serverMetrics            `json:"metrics" doc:"process figures"`
 	Environment   serverEnvironment        `json:"environment" doc:"where it runs"`
 	Services      map[string]ServiceHealth `json:"services" doc:"dependencies by name"`
-	// Transports do not count: events wait for them, and the server is well.
+	// Transports do not affect the status: events wait for them, and the server is healthy.
 	Transports map[string]TransportHealth `json:"transports" doc:"global transports that are on, by name; status does not depend on them"`
 	Sandbox    bool                       `json:"sandbox" doc:"the network is a simulation"`
 }
 
-// Health probes the server. The worst of its services decides.
+// Health probes the server. The worst of its services determines the status.
 func (d ServerDeps) Health(ctx context.Context) ServerHealth {
 	now := time.Now().UTC()
 	h := ServerHealth{
@@ -123,7 +123,7 @@ func textOrNil(s string) *string {
 	return &s
 }
 
-// RegisterServer adds the methods about the process itself.
+// RegisterServer registers the methods about the process itself.
 func RegisterServer(reg *rpc.Registry, d ServerDeps) {
 	rpc.Register(reg, rpc.Method{
 		Name: "server.ping", Summary: "Answer at once as long as the process runs; checks nothing else.", Scope: rpc.ScopePublic,
@@ -135,7 +135,7 @@ func RegisterServer(reg *rpc.Registry, d ServerDeps) {
 	}, func(ctx context.Context, call *rpc.Call, _ *none) (ServerHealth, error) {
 		h := d.Health(ctx)
 		if host, err := os.Hostname(); err == nil && call.Principal.Kind == rpc.ScopeAdmin {
-			h.Environment.Host = &host // inner names are not for strangers
+			h.Environment.Host = &host // internal names are only for authenticated callers
 		}
 		return h, nil
 	})

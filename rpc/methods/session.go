@@ -37,13 +37,14 @@ func (p *sessionWebhook) change() webhook.Change {
 	return webhook.Change{URL: &p.URL, Events: p.Events, Secret: p.Secret, Format: (*webhook.Format)(p.Format), Files: (*webhook.FileMode)(p.Files)}
 }
 
-// minTokenLength keeps guessable tokens out.
+// minTokenLength excludes guessable tokens.
 const minTokenLength = 8
 
 // shortToken is the length in bytes below which a token of the caller's choice causes a warning: the least of an admin token.
 const shortToken = 16
 
-// tokenWarnings logs that a session has a short token, and returns the warning for the reply. A generated token is long.
+// tokenWarnings logs that a session has a short token, and returns the warning for the reply. A generated token is
+// never short.
 func (d Deps) tokenWarnings(session, token string) []string {
 	if len(token) >= shortToken {
 		return nil
@@ -53,7 +54,7 @@ func (d Deps) tokenWarnings(session, token string) []string {
 	return []string{fmt.Sprintf("the token has %d characters and may be guessed: use %d or more, or let the server generate it", len(token), shortToken)}
 }
 
-// Validate refuses tokens that can be guessed.
+// Validate rejects guessable tokens.
 func (p *sessionCreateParams) Validate() error {
 	var bad rpc.Fields
 	if p.Token != "" && len(p.Token) < minTokenLength {
@@ -68,7 +69,7 @@ func (p *sessionCreateParams) Validate() error {
 type sessionCreateResult struct {
 	Session sessionObject `json:"session" doc:"the stored session, secrets masked"`
 	Token   string        `json:"token" doc:"the credential, shown once"`
-	// Warnings says what is allowed but weak. It never holds the token.
+	// Warnings lists permitted but weak params. It never contains the token.
 	Warnings []string `json:"warnings,omitempty" doc:"what is allowed but weak, in English, such as a token shorter than 16 characters"`
 }
 
@@ -83,7 +84,7 @@ type sessionListParams struct {
 	Offset        int      `json:"offset" rpc:"min=0" doc:"rows to skip"`
 }
 
-// Validate refuses a filter by account, which would match nothing.
+// Validate rejects a filter by account, which would match nothing.
 func (p *sessionListParams) Validate() error {
 	if p.AccountID != "" {
 		return rpc.Fields{{Pointer: "/account_id", Problem: "this server has no accounts"}}
@@ -132,7 +133,7 @@ type sessionDeleteAllParams struct {
 	Confirm      bool `json:"confirm" rpc:"required" doc:"must be true"`
 }
 
-// Validate asks for the confirmation.
+// Validate requires the confirmation.
 func (p *sessionDeleteAllParams) Validate() error {
 	if !p.Confirm {
 		return rpc.Fields{{Pointer: "/confirm", Problem: "must be true"}}
@@ -200,7 +201,7 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 	if err != nil {
 		return out, err
 	}
-	// What a call that was under way while another session of this id was deleted may have left is not this one's.
+	// Leftovers of a call that ran while another session of this id was deleted do not belong to this one.
 	if err = d.Webhooks.DeleteSession(ctx, s.ID()); err == nil {
 		out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token)
 	}
@@ -216,7 +217,7 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 		err = storageError("/storage", err)
 	}
 	if err != nil {
-		// Half a session helps nobody: the id must be free for the next try.
+		// A partially created session is removed: the id must be free for a retry.
 		if undo := d.removeSession(context.WithoutCancel(ctx), s.ID(), false, false); undo != nil {
 			d.log().Error("a session that is not whole could not be removed", "session", s.ID(), "error", undo)
 		}
@@ -277,7 +278,7 @@ func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUp
 	if p.Name == nil && p.Token == nil {
 		return out, rpc.InvalidParams("", "name or token is needed")
 	}
-	// The token first: it is the part that may be refused.
+	// The token first: it is the part that may be rejected.
 	if p.Token != nil {
 		token, err := d.Tokens.IssueSessionToken(ctx, s.ID(), *p.Token)
 		if err != nil {
@@ -307,8 +308,7 @@ func (d Deps) deleteSession(ctx context.Context, call *rpc.Call, p *sessionDelet
 	return sessionDeleteResult{SessionID: object.SessionID, Name: object.Name, JID: object.JID}, nil
 }
 
-// removeSession takes the token first: a session that is half gone must not be
-// reachable with it.
+// removeSession revokes the token first: a partially deleted session must not be reachable with it.
 func (d Deps) removeSession(ctx context.Context, id string, logout, purge bool) error {
 	if err := d.Tokens.RevokeSession(ctx, id); err != nil {
 		return err
@@ -334,7 +334,7 @@ func (d Deps) deleteAllSessions(ctx context.Context, call *rpc.Call, p *sessionD
 	return out, nil
 }
 
-// publicText is an error as a caller may read it.
+// publicText returns the text of an error that a caller may read.
 func publicText(err error) string {
 	var public *rpc.Error
 	if errors.As(err, &public) {

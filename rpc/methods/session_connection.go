@@ -107,7 +107,7 @@ func connectSession(ctx context.Context, s *bridge.Session, p *sessionConnectPar
 	if p.WaitSeconds > 0 {
 		wait, cancel := context.WithTimeout(ctx, time.Duration(p.WaitSeconds*float64(time.Second)))
 		defer cancel()
-		// The end of the wait is no failure: the answer is the state by then.
+		// The end of the wait is no failure: the result is the state at that time.
 		st, _ = s.Wait(wait, bridge.Status.Settled)
 	}
 	return statusResult{Status: shapeStatus(st)}, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// EventReader reads the logs of sessions, as journal.Journal does.
+// EventReader reads the logs of sessions, like journal.Journal.
 type EventReader interface {
 	Read(ctx context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*journal.Event, error)
 }

@@ -44,7 +44,7 @@ func submitPasskey(ctx context.Context, s *bridge.Session, p *submitPasskeyParam
 	return statusResult{Status: shapeStatus(s.Status())}, nil
 }
 
-// pairingStep is what a pairing waits for.
+// pairingStep is the step at which a pairing waits.
 type pairingStep struct {
 	Step             string          `json:"step" doc:"qr, code, passkey or confirm"`
 	ExpiresAt        time.Time       `json:"expires_at" doc:"when the step ends"`

@@ -101,7 +101,7 @@ type sessionObject struct {
 	*sessionFull
 }
 
-// sessionFull is what a session object holds beyond the short form.
+// sessionFull contains the members of a session object beyond the short form.
 type sessionFull struct {
 	Settings bridge.Settings `json:"settings" doc:"session_settings object"`
 	Proxy    bridge.Proxy    `json:"proxy" doc:"password masked"`

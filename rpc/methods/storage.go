@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// storageSettings are the settings of an object storage as calls give them; absent ones stay.
+// storageSettings are the settings of an object storage in calls; absent ones stay unchanged.
 type storageSettings struct {
 	Enabled       *bool   `json:"enabled" doc:"use it"`
 	Endpoint      *string `json:"endpoint" rpc:"max=1024" doc:"http or https address; empty = AWS"`
@@ -33,7 +33,7 @@ func (p *storageSettings) change() *objectstore.Change {
 	}
 }
 
-// storageObject is the settings of an object storage in results, with how it fares.
+// storageObject is the settings of an object storage in results, with its latest results.
 type storageObject struct {
 	Enabled        bool                 `json:"enabled" doc:"used"`
 	Endpoint       string               `json:"endpoint" doc:"address; empty = AWS"`
@@ -163,7 +163,7 @@ func (d Deps) getRetentionStats(context.Context, *rpc.Call, *none) (retentionSta
 	}, nil
 }
 
-// storageError turns an error of package s3 into the one a caller sees. Fields are below the pointer.
+// storageError converts an error of package objectstore to the one for callers. Fields are below the pointer.
 func storageError(below string, err error) error {
 	if refused := refusedFields(below, err); refused != nil {
 		return refused

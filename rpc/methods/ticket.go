@@ -8,10 +8,10 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// Tickets gives out credentials that are good once, for seconds.
+// Tickets issues credentials that are valid once, for seconds.
 type Tickets interface {
-	// Issue makes a ticket for a principal, or with a session for that session alone. validFor 0 = as long as tickets
-	// are good.
+	// Issue issues a ticket for a principal, or with a session for that session only. validFor 0 = the maximum
+	// lifetime.
 	Issue(ctx context.Context, who rpc.Principal, session string, validFor time.Duration) (ticket string, expires time.Time, err error)
 }
 

@@ -16,7 +16,7 @@ type transportName struct {
 	Transport string `json:"transport" rpc:"required,enum=redis|amqp|sqs|websocket" doc:"redis, amqp, sqs or websocket; sockets have no settings"`
 }
 
-// transportChange are the settings of a session's broker, as far as a call sets them.
+// transportChange contains the settings of a session's broker that a call sets.
 type transportChange struct {
 	Enabled *bool                      `json:"enabled" doc:"use it; default true once there is a url. One that is switched on begins with the events of that moment"`
 	URL     *string                    `json:"url" rpc:"max=4096" doc:"broker address, with user and password where needed; as it was shown: stays"`
@@ -174,7 +174,7 @@ func RegisterTransport(reg *rpc.Registry, d Deps) {
 	registerGlobalTransports(reg, d)
 }
 
-// check refuses sockets, which need no settings.
+// check rejects sockets, which need no settings.
 func (p *transportName) check() error {
 	if p.Transport == outlets.WebSocket {
 		return rpc.NotSupported("sockets have no settings: what one gets it says itself, in conn.hello and events.subscribe")
@@ -182,7 +182,7 @@ func (p *transportName) check() error {
 	return nil
 }
 
-// transportError turns an error of package outlets into the one a caller sees. Fields are below the pointer.
+// transportError converts an error of package outlets to the one for callers. Fields are below the pointer.
 func transportError(below string, err error) error {
 	if refused := refusedFields(below, err); refused != nil {
 		return refused
@@ -196,7 +196,7 @@ func transportError(below string, err error) error {
 	return err
 }
 
-// checkTransports finds what is wrong with the brokers of a session that is about to be made.
+// checkTransports validates the brokers of a session that is about to be created.
 func (d Deps) checkTransports(ctx context.Context, changes map[string]transportChange) error {
 	for name, c := range changes {
 		below := "/transports" + pointer(name)
@@ -210,7 +210,7 @@ func (d Deps) checkTransports(ctx context.Context, changes map[string]transportC
 	return nil
 }
 
-// setTransports gives a new session its brokers.
+// setTransports sets the brokers of a new session.
 func (d Deps) setTransports(ctx context.Context, session string, changes map[string]transportChange) error {
 	for name, c := range changes {
 		if _, err := d.Outlets.Update(ctx, session, name, c.change()); err != nil {

@@ -18,13 +18,14 @@ import (
 	"github.com/waystation/waystation/transports/webhook"
 )
 
-// GlobalDeps is what the methods of global transports need of the server.
+// GlobalDeps are the dependencies of the methods of global transports.
 type GlobalDeps struct {
-	// Reload reads their settings again. Its error says what is wrong, without secrets; then nothing has changed.
+	// Reload reloads their settings. Its error describes the invalid settings, without secrets; then nothing has
+	// changed.
 	Reload func(ctx context.Context) error
 	// Variables explains the variables that set them.
 	Variables map[string]string
-	// Policy is how deliveries are tried.
+	// Policy is the retry policy of deliveries.
 	Policy dispatch.Policy
 }
 
@@ -70,7 +71,7 @@ type globalReloadResult struct {
 	Transports map[string]globalStats `json:"transports" doc:"figures after the reload, as transport.getGlobalStats"`
 }
 
-// globalTrial is how one global transport was tried.
+// globalTrial is the result of testing one global transport.
 type globalTrial struct {
 	Enabled          bool    `json:"enabled" doc:"switched on; others are not tried"`
 	OK               bool    `json:"ok" doc:"reached and usable"`
@@ -203,7 +204,7 @@ func textOption(options map[string]json.RawMessage, name string) *string {
 	return stringPtr(text)
 }
 
-// eachGlobal runs something for every global transport that is on, all at once: one that hangs holds up no other.
+// eachGlobal runs a function for every enabled global transport concurrently: one that hangs delays no other.
 func (d Deps) eachGlobal(do func(name string)) {
 	now := d.Outlets.Globals()
 	var all sync.WaitGroup
@@ -247,7 +248,7 @@ func (d Deps) testGlobal(ctx context.Context, name string) globalTrial {
 		}
 	}
 	trial, on := d.Outlets.TestGlobal(ctx, name)
-	if !on { // switched off in the same moment
+	if !on { // disabled meanwhile
 		return globalTrial{}
 	}
 	shaped := shapeTrial(&trial)
@@ -261,7 +262,7 @@ func (d Deps) testGlobal(ctx context.Context, name string) globalTrial {
 	}
 }
 
-// Validate asks for an object: it is sent as an event's data.
+// Validate requires an object: it is sent as an event's data.
 func (p *testEventParams) Validate() error {
 	var object map[string]json.RawMessage
 	if len(p.Data) > 0 && string(p.Data) != "null" && (json.Unmarshal(p.Data, &object) != nil || object == nil) {

@@ -41,7 +41,7 @@ func (p *webhookCreateParams) change() webhook.Change {
 	}
 }
 
-// Validate refuses what only means something for a webhook that exists.
+// Validate rejects params that only apply to an existing webhook.
 func (p *webhookCreateParams) Validate() error {
 	if p.Secret != nil && *p.Secret == webhook.Masked {
 		return rpc.Fields{{Pointer: "/secret", Problem: "is masked"}}
@@ -218,7 +218,7 @@ func (d Deps) listWebhookDeliveries(ctx context.Context, s *bridge.Session, p *w
 	return out, err
 }
 
-// webhookError turns an error of package webhook into the one a caller sees. Fields are below the pointer.
+// webhookError converts an error of package webhook to the one for callers. Fields are below the pointer.
 func webhookError(below string, err error) error {
 	if refused := refusedFields(below, err); refused != nil {
 		return refused

@@ -111,7 +111,7 @@ func shapeWebhookPending(l *dispatch.Live) webhookPendingDelivery {
 	}
 }
 
-// codePtr is a status that may be missing.
+// codePtr returns a status that may be missing.
 func codePtr(code int) *int {
 	if code == 0 {
 		return nil
