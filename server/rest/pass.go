@@ -20,7 +20,7 @@ import (
 //	from:"/group/name"  JSON pointer into the result; in items of lists relative to the item
 //	from:"/failed_at|/archived_at"  the first of several that is neither null nor empty
 //	from:"/users,by=/contact"  of a map: made of a list, by the text at the pointer in each item
-//	from:"=Sent"  a literal text; of "=" the text of the option Says
+//	from:"=Sent"  a literal text, number or boolean; of "=" the text of the option Says
 //	from:"<id"  the value of the request's field with this documented name
 //
 // null and absent values become zero values, and empty lists and maps; a pointer stays nil. Types with UnmarshalJSON convert
@@ -86,6 +86,18 @@ func pass(x *Exchange, in reflect.Value, answer *answerPlan, out reflect.Value) 
 	var whole answerField
 	whole.parse(route.opts.from)
 	return a.field(&whole, answer, &node{raw: raw}, out)
+}
+
+// Read calls a method and fills an answer by the tags from, as Pass does, for functions that make several calls. Tags that
+// need the request or an option stay empty.
+func (x *Exchange) Read(method string, params Params, answer any) error {
+	var raw json.RawMessage
+	if err := x.Call(method, params, &raw); err != nil {
+		return err
+	}
+	out := reflect.ValueOf(answer).Elem()
+	a := answering{route: x.Route, in: reflect.ValueOf(None{})}
+	return a.value(answerOf(out.Type()), &node{raw: raw}, out)
 }
 
 // pass adds the params that the fields of a request become.
@@ -328,8 +340,7 @@ func (a *answering) field(f *answerField, p *answerPlan, n *node, target reflect
 		target.SetString(a.route.opts.says)
 		return nil
 	case f.literal != "":
-		target.SetString(f.literal)
-		return nil
+		return setLiteral(target, f.literal)
 	case f.request != "":
 		value := reflect.Indirect(a.in.FieldByIndex(a.route.request.byName[even(f.request)].index))
 		if value.IsValid() {
@@ -356,6 +367,15 @@ func (a *answering) field(f *answerField, p *answerPlan, n *node, target reflect
 		target.SetMapIndex(reflect.ValueOf(key), value)
 		return err
 	})
+}
+
+// setLiteral sets a text, or what the text is in JSON.
+func setLiteral(target reflect.Value, literal string) error {
+	if target.Kind() == reflect.String {
+		target.SetString(literal)
+		return nil
+	}
+	return (&node{raw: json.RawMessage(literal)}).decode(target.Addr().Interface())
 }
 
 func (a *answering) value(p *answerPlan, n *node, target reflect.Value) error {

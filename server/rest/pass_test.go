@@ -121,7 +121,10 @@ func TestPass(t *testing.T) {
 			},
 		},
 		"empty": {
-			"POST /pass", `{"to":"1","on":true}`, object{}, nil, 200, object{"to": "1", "on": true, "fixed": true},
+			"POST /pass", `{"to":"1","on":true}`,
+			object{},
+			nil, 200,
+			object{"to": "1", "on": true, "fixed": true},
 			object{"says": "said", "sent": "Sent", "to": "1", "off": nil, "id": "", "at": "0001-01-01T00:00:00Z", "first": "", "list": []any{}, "by_id": object{}, "map": object{}, "maybe": nil, "names": []any{}},
 		},
 		"list":             {"GET /list", "", full, nil, 200, object{}, []any{object{"id": "a", "same": object{"name": "A"}, "sum": 2.0}, object{"id": "b", "same": object{"name": ""}, "sum": 1.0}}},

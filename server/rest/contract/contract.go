@@ -279,8 +279,10 @@ func methodErrors(method string, params []string) []*rpc.Error {
 	all := []*rpc.Error{
 		rpc.NotFound("there is no such thing"), rpc.Conflict("conflict"), rpc.SessionNotConnected("not connected"), rpc.Internal(),
 		rpc.Forbidden("forbidden"), rpc.MethodNotFound(method), rpc.NotSupported("not supported"),
-		{Code: rpc.CodeWhatsApp, Message: "WhatsApp refused", Details: map[string]any{"field": "media"}}, {Code: rpc.CodeWhatsApp, Message: "WhatsApp refused"},
-		{Code: rpc.CodeTimeout, Message: "timeout"}, rpc.RateLimited("too many calls", 0),
+		{Code: rpc.CodeWhatsApp, Message: "WhatsApp refused", Details: map[string]any{"field": "media"}},
+		{Code: rpc.CodeWhatsApp, Message: "WhatsApp refused"},
+		{Code: rpc.CodeTimeout, Message: "timeout"},
+		rpc.RateLimited("too many calls", 0),
 	}
 	for _, param := range params {
 		all = append(all, rpc.InvalidParams("/"+param, "is wrong"))

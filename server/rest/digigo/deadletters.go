@@ -15,7 +15,7 @@ func deadLetterRoutes() []rest.Route {
 		rest.Row("GET", "/admin/dlq/{id}", "archive.get", getDead, failing...),
 		rest.Row("DELETE", "/admin/dlq/{id}", "archive.delete", deleteDead, failing...),
 		rest.Row("POST", "/admin/dlq/replay", "archive.replay archive.get", replayDead, rest.NeedsBody(), rest.Family(familyDead), rest.FailText(deadReplayFailed)),
-		rest.Row("POST", "/admin/dlq/prune", "delivery.prune", pruneDead, rest.Family(familyPrune), rest.FailText("failed to execute prune")),
+		rest.Pass[rest.None, prunerAnswer]("POST", "/admin/dlq/prune", "delivery.prune", rest.Family(familyPrune), rest.FailText("failed to execute prune")),
 	}
 }
 

@@ -11,7 +11,7 @@ func monitoringRoutes() []rest.Route {
 		rest.Row("GET", "/admin/events/stream", "delivery.watch", streamEvents, rest.Family(familyMonitoring)),
 		rest.Row("GET", "/admin/events/history", "delivery.list", listEvents, rest.Family(familyMonitoring)),
 		rest.Row("GET", "/admin/events/stats", "delivery.getStats", eventStats, rest.Family(familyMonitoring)),
-		rest.Row("POST", "/admin/events/prune", "delivery.prune", pruneEvents, rest.Family(familyMonitoring), rest.BodyText("Invalid body")),
+		rest.Pass[pruneRequest, pruneEventsAnswer]("POST", "/admin/events/prune", "delivery.prune", rest.Family(familyMonitoring), rest.BodyText("Invalid body")),
 		rest.Row("POST", "/admin/events/session", "delivery.createWatchToken", makeWatchToken, rest.Family(familyMonitoring)),
 	}
 }

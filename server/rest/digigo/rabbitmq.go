@@ -18,7 +18,8 @@ func rabbitRoutes() []rest.Route {
 	return []rest.Route{
 		rest.Row("POST", "/session/rabbitmq/config", "transport.updateSettings", setRabbit, rest.NeedsBody()),
 		rest.Row("GET", "/session/rabbitmq/config", "transport.getSettings", getRabbit),
-		rest.Row("DELETE", "/session/rabbitmq/config", "transport.deleteSettings", deleteRabbit),
+		rest.Pass[rest.None, done]("DELETE", "/session/rabbitmq/config", "transport.deleteSettings", rest.With(rest.Params{"transport": amqp}), rest.OnError(ignoreUnset),
+			rest.Says("RabbitMQ configuration deleted successfully")),
 		rest.Row("POST", "/session/rabbitmq/test", "transport.test transport.getSettings", testRabbit),
 	}
 }
@@ -226,12 +227,12 @@ func has(err error, code int) bool {
 	return errors.As(err, &problem) && problem.Code == code
 }
 
-func deleteRabbit(x *rest.Exchange, _ *rest.None) (*done, error) {
-	err := x.Call("transport.deleteSettings", rest.Params{"transport": amqp}, nil)
+// ignoreUnset leaves out the error of settings that there are not.
+func ignoreUnset(err error) error {
 	if unset(err) {
-		err = nil
+		return nil
 	}
-	return &done{"RabbitMQ configuration deleted successfully"}, err
+	return err
 }
 
 type rabbitTested struct {

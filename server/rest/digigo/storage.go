@@ -1,6 +1,9 @@
 package digigo
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -11,11 +14,11 @@ import (
 func storageRoutes() []rest.Route {
 	retention := rest.Family(familyRetention)
 	return []rest.Route{
-		rest.Row("POST", "/session/s3/config", "storage.updateSettings", setStorage, rest.NeedsBody()),
-		rest.Row("GET", "/session/s3/config", "storage.getSettings", getStorage),
-		rest.Row("DELETE", "/session/s3/config", "storage.deleteSettings", deleteStorage),
+		rest.Pass[storageRequest, saved]("POST", "/session/s3/config", "storage.updateSettings", rest.Says("S3 configuration saved successfully"), rest.NeedsBody()),
+		rest.Pass[rest.None, storage]("GET", "/session/s3/config", "storage.getSettings", rest.From("/settings")),
+		rest.Pass[rest.None, done]("DELETE", "/session/s3/config", "storage.deleteSettings", rest.Says("S3 configuration deleted successfully")),
 		rest.Row("POST", "/session/s3/test", "storage.test storage.getSettings", testStorage),
-		rest.Row("GET", "/admin/global/s3-retention/stats", "storage.getRetentionStats", retentionStats, retention),
+		rest.Pass[rest.None, retentionAnswer]("GET", "/admin/global/s3-retention/stats", "storage.getRetentionStats", retention),
 		rest.Row("POST", "/admin/global/s3-retention/trigger", "storage.runRetention storage.getRetentionStats", runRetention, retention),
 	}
 }
@@ -34,48 +37,36 @@ type storageRequest struct {
 	DisableACL *bool   `rest:"disable_acl,param=/disable_acl"`
 }
 
-// storage is what the dialect reads of the object storage's settings.
+// storage has the document's words for the settings of the object storage.
 type storage struct {
-	Enabled   bool    `json:"enabled"`
-	Endpoint  string  `json:"endpoint"`
-	Region    string  `json:"region"`
-	Bucket    string  `json:"bucket"`
-	AccessKey *string `json:"access_key"`
-	PathStyle bool    `json:"path_style"`
-	PublicURL string  `json:"public_url"`
-	Delivery  string  `json:"media_delivery"`
-	Retention int     `json:"retention_days"`
+	Enabled   bool         `json:"enabled" from:"/enabled"`
+	Endpoint  string       `json:"endpoint" from:"/endpoint"`
+	Region    string       `json:"region" from:"/region"`
+	Bucket    string       `json:"bucket" from:"/bucket"`
+	AccessKey string       `json:"access_key" from:"/access_key"`
+	PathStyle bool         `json:"path_style" from:"/path_style"`
+	PublicURL string       `json:"public_url" from:"/public_url"`
+	Delivery  deliveryName `json:"media_delivery" from:"/media_delivery"`
+	Retention int          `json:"retention_days" from:"/retention_days"`
 }
 
-func callStorage(x *rest.Exchange, method string, params rest.Params) (storage, error) {
-	var result struct{ Settings storage }
-	err := x.Call(method, params, &result)
-	return result.Settings, err
+// deliveryName is how media is delivered: base64, s3 or both.
+type deliveryName string
+
+// UnmarshalJSON reads the word of the methods, which call s3 url.
+func (n *deliveryName) UnmarshalJSON(raw []byte) error {
+	if err := json.Unmarshal(raw, (*string)(n)); err != nil {
+		return fmt.Errorf("media_delivery: %w", err)
+	}
+	if *n == "url" {
+		*n = "s3"
+	}
+	return nil
 }
 
 type saved struct {
-	Details string
-	Enabled bool
-}
-
-func setStorage(x *rest.Exchange, in *storageRequest) (*saved, error) {
-	s, err := callStorage(x, "storage.updateSettings", rest.Given(in))
-	return &saved{"S3 configuration saved successfully", s.Enabled}, err
-}
-
-func getStorage(x *rest.Exchange, _ *rest.None) (*storage, error) {
-	s, err := callStorage(x, "storage.getSettings", nil)
-	if s.AccessKey == nil {
-		s.AccessKey = new(string)
-	}
-	if s.Delivery == "url" {
-		s.Delivery = "s3"
-	}
-	return &s, err
-}
-
-func deleteStorage(x *rest.Exchange, _ *rest.None) (*done, error) {
-	return &done{"S3 configuration deleted successfully"}, x.Call("storage.deleteSettings", nil, nil)
+	Details string `from:"="`
+	Enabled bool   `from:"/settings/enabled"`
 }
 
 type storageTested struct {
@@ -85,9 +76,11 @@ type storageTested struct {
 }
 
 func testStorage(x *rest.Exchange, _ *rest.None) (*storageTested, error) {
-	if s, err := callStorage(x, "storage.getSettings", nil); err != nil {
+	var now struct{ Settings struct{ Enabled bool } }
+	if err := x.Call("storage.getSettings", nil, &now); err != nil {
 		return nil, err
-	} else if !s.Enabled {
+	}
+	if !now.Settings.Enabled {
 		return nil, rest.Bad("enabled", "S3 is not enabled", "must be true for a test")
 	}
 	var r struct {
@@ -105,71 +98,57 @@ func testStorage(x *rest.Exchange, _ *rest.None) (*storageTested, error) {
 }
 
 type retentionAnswer struct {
-	Code    int              `json:"code"`
-	Success bool             `json:"success"`
+	Code    int              `json:"code" from:"=200"`
+	Success bool             `json:"success" from:"=true"`
 	Data    retentionFigures `json:"data"`
 }
 
+// Finish implements rest.Finisher: a worker that does not run is the document's error.
+func (a *retentionAnswer) Finish() error {
+	if !a.Data.Running {
+		return notRunning("S3 retention manager not initialized")
+	}
+	return nil
+}
+
 type retentionFigures struct {
-	Enabled   bool            `json:"enabled"`
-	Running   bool            `json:"running"`
-	Cycling   bool            `json:"currently_running"`
-	LastRun   *string         `json:"last_run_time" doc:"null = never"`
-	Took      string          `json:"last_run_duration"`
-	Deleted   int             `json:"objects_deleted"`
-	Reclaimed int64           `json:"bytes_reclaimed"`
-	Errors    int             `json:"error_count"`
-	Users     int             `json:"users_processed"`
-	Cycles    int             `json:"cycle_count"`
-	Config    retentionConfig `json:"config"`
+	Enabled   bool            `json:"enabled" from:"/enabled"`
+	Running   bool            `json:"running" from:"/running"`
+	Cycling   bool            `json:"currently_running" from:"/cycle_running"`
+	LastRun   *string         `json:"last_run_time" from:"/last_run_at" doc:"null = never"`
+	Took      span            `json:"last_run_duration" from:"/last_run_seconds"`
+	Deleted   int             `json:"objects_deleted" from:"/objects_deleted"`
+	Reclaimed int64           `json:"bytes_reclaimed" from:"/bytes_reclaimed"`
+	Errors    int             `json:"error_count" from:"/error_count"`
+	Users     int             `json:"users_processed" from:"/sessions_processed"`
+	Cycles    int             `json:"cycle_count" from:"/cycle_count"`
+	Config    retentionConfig `json:"config" from:"/config"`
 }
 
 type retentionConfig struct {
-	Interval    string `json:"interval"`
-	Concurrency int    `json:"max_concurrency"`
-	Batch       int    `json:"batch_size"`
-	Objects     int    `json:"objects_per_cycle"`
+	Interval    span `json:"interval" from:"/interval_seconds"`
+	Concurrency int  `json:"max_concurrency" from:"/max_concurrency"`
+	Batch       int  `json:"batch_size" from:"/batch_size"`
+	Objects     int  `json:"objects_per_cycle" from:"/objects_per_cycle"`
 }
 
-// span is a time in seconds as the document has it, such as 1h0m0s.
-func span(seconds float64) string { return time.Duration(seconds * float64(time.Second)).String() }
+// span is a time in seconds as the document has it, such as 1h0m0s; absent ones are 0s.
+type span string
 
-// retention is what the dialect reads of storage.getRetentionStats.
-type retention struct {
-	Enabled      bool
-	Running      bool
-	CycleRunning bool    `json:"cycle_running"`
-	CycleCount   int     `json:"cycle_count"`
-	LastRun      *string `json:"last_run_at"`
-	Seconds      float64 `json:"last_run_seconds"`
-	Deleted      int     `json:"objects_deleted"`
-	Reclaimed    int64   `json:"bytes_reclaimed"`
-	Errors       int     `json:"error_count"`
-	Sessions     int     `json:"sessions_processed"`
-	Config       struct {
-		Interval    float64 `json:"interval_seconds"`
-		Concurrency int     `json:"max_concurrency"`
-		Batch       int     `json:"batch_size"`
-		Objects     int     `json:"objects_per_cycle"`
+// UnmarshalJSON reads seconds.
+func (s *span) UnmarshalJSON(raw []byte) error {
+	var seconds float64
+	if err := json.Unmarshal(raw, &seconds); err != nil {
+		return fmt.Errorf("seconds: %w", err)
 	}
+	*s = span(time.Duration(seconds * float64(time.Second)).String())
+	return nil
 }
 
-// readRetention reads the worker's figures; one that does not run is the document's error, with its text.
-func readRetention(x *rest.Exchange, stopped string) (r retention, err error) {
-	if err = x.Call("storage.getRetentionStats", nil, &r); err == nil && !r.Running {
-		err = &rest.Failure{Err: rpc.ShuttingDown(0), Text: stopped}
-	}
-	return r, err
-}
+// MarshalText implements encoding.TextMarshaler.
+func (s span) MarshalText() ([]byte, error) { return []byte(cmp.Or(s, "0s")), nil }
 
-func retentionStats(x *rest.Exchange, _ *rest.None) (*retentionAnswer, error) {
-	r, err := readRetention(x, "S3 retention manager not initialized")
-	c := r.Config
-	return &retentionAnswer{http.StatusOK, true, retentionFigures{
-		Enabled: r.Enabled, Running: r.Running, Cycling: r.CycleRunning, LastRun: r.LastRun, Took: span(r.Seconds), Deleted: r.Deleted, Reclaimed: r.Reclaimed,
-		Errors: r.Errors, Users: r.Sessions, Cycles: r.CycleCount, Config: retentionConfig{span(c.Interval), c.Concurrency, c.Batch, c.Objects},
-	}}, err
-}
+func notRunning(text string) error { return &rest.Failure{Err: rpc.ShuttingDown(0), Text: text} }
 
 type triggered struct {
 	Code    int    `json:"code"`
@@ -178,8 +157,12 @@ type triggered struct {
 }
 
 func runRetention(x *rest.Exchange, _ *rest.None) (*triggered, error) {
-	if _, err := readRetention(x, "S3 retention manager is not running"); err != nil {
+	var now struct{ Running bool }
+	if err := x.Call("storage.getRetentionStats", nil, &now); err != nil {
 		return nil, err
+	}
+	if !now.Running {
+		return nil, notRunning("S3 retention manager is not running")
 	}
 	answer := &triggered{http.StatusOK, true, "S3 retention cycle triggered. Check /admin/global/s3-retention/stats for progress."}
 	var r struct{ Started bool }

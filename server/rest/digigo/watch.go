@@ -80,49 +80,22 @@ type pruneRequest struct {
 }
 
 type pruneEventsAnswer struct {
-	Deleted   int    `json:"deleted"`
-	Hours     int    `json:"retention_h"`
-	Threshold string `json:"threshold"`
-}
-
-// pruned is what the dialect reads of delivery.prune.
-type pruned struct {
-	Archived      int    `json:"archive_deleted_count"`
-	Hours         int    `json:"older_than_hours"`
-	Threshold     string `json:"threshold"`
-	LastRun       string `json:"last_run_at"`
-	NextRun       string `json:"next_run_at"`
-	Total         int    `json:"total_deleted_count"`
-	TotalArchived int    `json:"total_archive_deleted_count"`
-}
-
-func pruneEvents(x *rest.Exchange, in *pruneRequest) (*pruneEventsAnswer, error) {
-	params := rest.Params{}
-	if in.Hours != nil {
-		params["older_than_hours"] = *in.Hours
-	}
-	var p pruned
-	err := x.Call("delivery.prune", params, &p)
-	return &pruneEventsAnswer{p.Archived, p.Hours, p.Threshold}, err
+	Deleted   int    `json:"deleted" from:"/archive_deleted_count"`
+	Hours     int    `json:"retention_h" from:"/older_than_hours"`
+	Threshold string `json:"threshold" from:"/threshold"`
 }
 
 type prunerAnswer struct {
-	Success bool        `json:"success"`
-	Message string      `json:"message"`
+	Success bool        `json:"success" from:"=true"`
+	Message string      `json:"message" from:"=prune triggered successfully"`
 	Stats   prunerStats `json:"pruner_stats"`
 }
 
 type prunerStats struct {
-	Total         int    `json:"total_pruned"`
-	TotalArchived int    `json:"total_archive_pruned"`
-	Last          string `json:"last_prune_time"`
-	Next          string `json:"next_prune_time"`
-}
-
-func pruneDead(x *rest.Exchange, _ *rest.None) (*prunerAnswer, error) {
-	var p pruned
-	err := x.Call("delivery.prune", nil, &p)
-	return &prunerAnswer{true, "prune triggered successfully", prunerStats{p.Total, p.TotalArchived, p.LastRun, p.NextRun}}, err
+	Total         int    `json:"total_pruned" from:"/total_deleted_count"`
+	TotalArchived int    `json:"total_archive_pruned" from:"/total_archive_deleted_count"`
+	Last          string `json:"last_prune_time" from:"/last_run_at"`
+	Next          string `json:"next_prune_time" from:"/next_run_at"`
 }
 
 type watchTokenRequest struct {

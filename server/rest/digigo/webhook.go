@@ -1,6 +1,8 @@
 package digigo
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/waystation/waystation/server/rest"
@@ -8,10 +10,10 @@ import (
 
 func webhookRoutes() []rest.Route {
 	return []rest.Route{
-		rest.Row("GET", "/webhook", "webhook.get", getWebhook),
+		rest.Pass[rest.None, webhookShown]("GET", "/webhook", "webhook.get", rest.From("/webhook")),
 		rest.Row("POST", "/webhook", "webhook.update", setWebhook, rest.NeedsBody()),
 		rest.Row("PUT", "/webhook", "webhook.update webhook.get", updateWebhook, rest.NeedsBody()),
-		rest.Row("DELETE", "/webhook", "webhook.delete", deleteWebhook),
+		rest.Pass[rest.None, done]("DELETE", "/webhook", "webhook.delete", rest.Says("Webhook and events deleted successfully")),
 	}
 }
 
@@ -49,14 +51,21 @@ func callWebhook(x *rest.Exchange, method string, params rest.Params) (webhook, 
 	return result.Webhook, err
 }
 
-type webhookShown struct {
-	Subscribe []string `json:"subscribe"`
-	Webhook   string   `json:"webhook"`
+// subscribed are the document's names of events.
+type subscribed []string
+
+// UnmarshalJSON reads the names of the methods.
+func (s *subscribed) UnmarshalJSON(raw []byte) error {
+	if err := json.Unmarshal(raw, (*[]string)(s)); err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	*s = documented(*s)
+	return nil
 }
 
-func getWebhook(x *rest.Exchange, _ *rest.None) (*webhookShown, error) {
-	hook, err := callWebhook(x, "webhook.get", nil)
-	return &webhookShown{documented(hook.Events), hook.URL}, err
+type webhookShown struct {
+	Subscribe subscribed `json:"subscribe" from:"/events"`
+	Webhook   string     `json:"webhook" from:"/url"`
 }
 
 type webhookRequest struct {
@@ -109,9 +118,5 @@ func updateWebhook(x *rest.Exchange, in *webhookChange) (*webhookChanged, error)
 }
 
 type done struct {
-	Details string
-}
-
-func deleteWebhook(x *rest.Exchange, _ *rest.None) (*done, error) {
-	return &done{"Webhook and events deleted successfully"}, x.Call("webhook.delete", nil, nil)
+	Details string `from:"="`
 }
