@@ -46,6 +46,14 @@ func (s *Shim) decode(w http.ResponseWriter, x *Exchange, route *Route) (request
 			return nil, nil, err
 		}
 	}
+	if route.forms != nil {
+		form, err := route.form(src)
+		if err != nil {
+			free()
+			return nil, nil, err
+		}
+		x.Route, p = form, form.request
+	}
 	value := reflect.New(p.typ)
 	var d decoder
 	d.request(p, src, value.Elem())

@@ -46,7 +46,7 @@ func (s *Shim) handle(w http.ResponseWriter, x *Exchange, route *Route) (reply *
 	}()
 	result, err := s.run(w, x, route)
 	if err != nil {
-		f := failureOf(route, err)
+		f := failureOf(x.Route, err)
 		if f.Err != nil && f.Err.RetryAfter > 0 {
 			w.Header().Set("Retry-After", retryAfter(f.Err.RetryAfter))
 		}
@@ -95,7 +95,7 @@ func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error
 		return nil, err
 	}
 	defer free()
-	return route.serve(x, request)
+	return x.Route.serve(x, request) // of a route made by OneOf that of its form
 }
 
 // authenticate finds the token of a request and whom it belongs to.

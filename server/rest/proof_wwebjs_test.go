@@ -27,10 +27,9 @@ func wwebjs() *rest.Dialect {
 			return session, nil
 		},
 		Success: func(_ *rest.Exchange, result any) any {
-			answer, _ := result.(object)
-			if answer == nil {
-				answer = object{}
-			}
+			raw, _ := json.Marshal(result)
+			answer := object{}
+			_ = json.Unmarshal(raw, &answer)
 			answer["success"] = true
 			return answer
 		},
@@ -79,43 +78,53 @@ func wwebjs() *rest.Dialect {
 				return &rest.Reply{ContentType: "image/png", Body: picture}, nil
 			}),
 			// What content is depends on another field.
-			rest.Row("POST", "/client/sendMessage/{sessionId}", "message.sendText message.sendImage message.sendLocation", func(x *rest.Exchange, in *struct {
-				Chat    string          `rest:"chatId,required,param=/to"`
-				Type    string          `rest:"contentType"`
-				Content json.RawMessage `rest:"content"`
-			},
-			) (any, error) {
-				var text string
-				var content struct {
-					Mimetype, Data      string
-					Latitude, Longitude float64
-				}
-				if json.Unmarshal(in.Content, &text) != nil && json.Unmarshal(in.Content, &content) != nil {
-					return nil, rest.Bad("content", "", "must be a text or an object")
-				}
-				p := rest.Params{"to": strings.Replace(in.Chat, "@c.us", "@s.whatsapp.net", 1)}
-				var method string
-				switch in.Type {
-				case "string":
-					method, p["text"] = "message.sendText", text
-				case "Location":
-					method, p["latitude"], p["longitude"] = "message.sendLocation", content.Latitude, content.Longitude
-				case "MessageMedia":
-					method, p["media"] = "message.sendDocument", rest.Params{"base64": "data:" + content.Mimetype + ";base64," + content.Data}
-				default:
-					return nil, rest.State("contentType invalid")
-				}
-				var sent object
-				err := x.Call(method, p, &sent)
-				return object{"message": sent}, err
-			}),
+			rest.OneOf("POST", "/client/sendMessage/{sessionId}", "contentType", map[string]rest.Route{
+				"string":       rest.Pass[textContent, sentMessage]("", "", "message.sendText"),
+				"Location":     rest.Pass[locationContent, sentMessage]("", "", "message.sendLocation"),
+				"MessageMedia": rest.Pass[mediaContent, sentMessage]("", "", "message.sendDocument"),
+			}, rest.Says("contentType invalid")),
 			// A key of its own for success.
-			rest.Row("POST", "/chat/sendStateTyping/{sessionId}", "presence.setChatState", func(x *rest.Exchange, in *struct {
-				Chat string `rest:"chatId,required,param=/chat"`
-			},
-			) (any, error) {
-				return object{"result": true, "sendStateTyping": true}, x.Call("presence.setChatState", rest.Params{"chat": in.Chat, "state": "composing"}, nil)
-			}),
+			rest.Pass[chatRequest, typing]("POST", "/chat/sendStateTyping/{sessionId}", "presence.setChatState", rest.With(rest.Params{"state": "composing"})),
 		},
 	}
+}
+
+// chatID is an address as the document has it.
+type chatID string
+
+// Param implements rest.Param.
+func (id chatID) Param() any { return strings.Replace(string(id), "@c.us", "@s.whatsapp.net", 1) }
+
+type textContent struct {
+	Chat chatID `rest:"chatId,required,param=/to"`
+	Text string `rest:"content,required,param=/text"`
+}
+
+type locationContent struct {
+	Chat    chatID `rest:"chatId,required,param=/to"`
+	Content struct {
+		Latitude  float64 `rest:"latitude,required,param=/latitude"`
+		Longitude float64 `rest:"longitude,required,param=/longitude"`
+	} `rest:"content,required"`
+}
+
+type mediaContent struct {
+	Chat    chatID `rest:"chatId,required,param=/to"`
+	Content struct {
+		Mimetype string `rest:"mimetype"`
+		Data     string `rest:"data,required,param=/media/base64"`
+	} `rest:"content,required"`
+}
+
+type sentMessage struct {
+	Message json.RawMessage `json:"message" from:"/"`
+}
+
+type chatRequest struct {
+	Chat string `rest:"chatId,required,param=/chat"`
+}
+
+type typing struct {
+	Result bool `json:"result" from:"=true"`
+	Typing bool `json:"sendStateTyping" from:"=true"`
 }

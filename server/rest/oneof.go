@@ -1,0 +1,65 @@
+package rest
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// OneOf makes the route of an operation whose other fields depend on the value of one of them. forms are routes made by Pass
+// without a method and path, by the value of the field called name. The options hold for all of them; Says is the text for
+// values that there are not.
+func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Route {
+	route := Route{Method: method, Path: path, field: name, forms: map[string]*Route{}}
+	for _, opt := range opts {
+		opt(&route.opts)
+	}
+	values := make([]string, 0, len(forms))
+	for value := range forms {
+		values = append(values, value)
+	}
+	slices.Sort(values)
+	all := &plan{byName: map[string]*field{}}
+	chooser := &field{name: name, names: []string{name}, required: true, enum: values}
+	all.fields, all.byName[even(name)] = append(all.fields, chooser), chooser
+	for _, value := range values {
+		form := forms[value]
+		form.Method, form.Path = method, path
+		own := form.opts
+		form.opts = route.opts
+		form.opts.with, form.opts.from, form.opts.says, form.opts.onError = own.with, own.from, own.says, own.onError
+		route.forms[value], route.result = &form, form.result
+		route.Calls = append(route.Calls, form.Calls...)
+		all.files = all.files || form.request.files
+		for _, f := range form.request.fields {
+			if all.byName[even(f.name)] == nil {
+				optional := *f
+				optional.required = false
+				all.fields, all.byName[even(f.name)] = append(all.fields, &optional), &optional
+			}
+		}
+	}
+	slices.Sort(route.Calls)
+	route.Calls = slices.Compact(route.Calls)
+	route.request = all
+	return route
+}
+
+// form returns the route for the value of the field that decides.
+func (r *Route) form(src *source) (*Route, error) {
+	value, key := "", even(r.field)
+	if m, ok := src.body[key]; ok {
+		if json.Unmarshal(m.value, &value) != nil {
+			return nil, &Failure{Faults: []Fault{{Field: r.field, Kind: FaultType, Problem: "must be a string"}}}
+		}
+	} else if texts := append(src.form[key], src.query[key]...); len(texts) > 0 {
+		value = texts[0]
+	}
+	if form := r.forms[value]; form != nil {
+		return form, nil
+	}
+	if value == "" {
+		return nil, Missing(r.field, "")
+	}
+	return nil, Bad(r.field, r.opts.says, "must be one of "+strings.Join(r.request.byName[key].enum, ", "))
+}
