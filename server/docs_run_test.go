@@ -33,7 +33,6 @@ type docWorld struct {
 	output syncBuffer
 	client *frameClient
 	ran    int // programs
-	stop   []func()
 }
 
 // begin starts the server when the first block needs it.
@@ -135,7 +134,7 @@ func (w *docWorld) runStart(b *doctest.Block) {
 		kill()
 		return
 	}
-	w.stop = append(w.stop, kill)
+	w.t.Cleanup(kill)
 	w.token = demoToken.FindStringSubmatch(out.String())[1]
 	w.url = "http://" + demoURL.FindStringSubmatch(out.String())[1]
 }
@@ -257,11 +256,8 @@ func compileFile(t *testing.T, b *doctest.Block, dir string) {
 	}
 }
 
-// end checks the output of the page's commands and stops what its blocks have started.
+// end checks the output of the page's commands.
 func (w *docWorld) end() {
-	for _, stop := range w.stop {
-		stop()
-	}
 	if w.client != nil {
 		_ = w.client.ws.CloseNow()
 	}
