@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// At runs write between two commits, with the log of a session as it stands, which it makes when there is none. What write
-// stores in the transaction that its context carries holds exactly from the session's next event on; done, which may be
-// nil, is called after the commit and before anybody sees that event. write may run again when the outcome of a commit is
-// unknown, so it must begin with what is stored; neither may call the journal. Both may run after an At whose context ended.
+// At runs write between two commits, with the current log of a session, which it creates if there is none. Changes that write stores in the
+// transaction carried by its context apply exactly from the session's next event on; done, which may be nil, is called after the commit and before
+// any reader can see that event. write may run again when the outcome of a commit is unknown, so it must start from the stored state; neither may
+// call the journal. Both may run after an At whose context ended.
 //
 // Errors are those of Append; ErrProjection wraps those of write.
 func (j *Journal) At(ctx context.Context, session string, write func(ctx context.Context, log Log) error, done func()) error {
@@ -32,7 +32,7 @@ func (j *Journal) At(ctx context.Context, session string, write func(ctx context
 		}
 		err := commit()
 		if errors.Is(err, errOutcomeUnknown) {
-			err = commit() // nothing came between: the log is where it was
+			err = commit() // no commit in between: the log is unchanged
 		}
 		if err == nil && done != nil {
 			done()

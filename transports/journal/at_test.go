@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What At shows as the head is behind every append that ended before and ahead of every one that began after.
+// The head passed by At is after every append that ended before and before every one that began after.
 func TestAt(t *testing.T) {
 	onEach(t, Config{}, func(t *testing.T, j *Journal, _ func() *Journal) {
 		const appends = 200
@@ -30,7 +30,7 @@ func TestAt(t *testing.T) {
 				at = log
 				return nil
 			}, func() {
-				row, _ := j.entry("s").position()
+				row, _ := j.lookupEntry("s").position()
 				shown = row.log()
 			})
 			if err != nil {

@@ -42,7 +42,7 @@ func reportLatency(b *testing.B, took []time.Duration) {
 	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "events/s")
 }
 
-// cpuTime is what the process has used, in the database's C code, too; of PostgreSQL it is the client's side.
+// cpuTime returns the CPU time of the process, including the database's C code; for PostgreSQL only the client's side.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -64,7 +64,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// appendAll has each session append one event after the other, n in all.
+// appendAll lets each session append one event after the other, n in all.
 func appendAll(b *testing.B, j *Journal, sessions, n int) []time.Duration {
 	took := make([]time.Duration, n)
 	var next atomic.Int64
@@ -86,7 +86,7 @@ func appendAll(b *testing.B, j *Journal, sessions, n int) []time.Duration {
 	return took
 }
 
-// Arrivals at a fixed rate, as WhatsApp causes them, whatever the journal does.
+// BenchmarkAppendAtRate appends at a fixed rate, as WhatsApp causes, independent of the journal's speed.
 func BenchmarkAppendAtRate(b *testing.B) {
 	const perSecond, sessions = 2000, 100
 	benchStores(b, func(b *testing.B, j *Journal, _ *dbutil.Database) {
@@ -110,8 +110,7 @@ func BenchmarkAppendAtRate(b *testing.B) {
 	})
 }
 
-// Each session writes what whatsmeow writes for a message (a ratchet in one small
-// transaction) and then appends, all on one file.
+// Each session makes whatsmeow's writes for a message (a ratchet in one small transaction) and then appends, all on one file.
 func BenchmarkAppendBesideSmallWrites(b *testing.B) {
 	benchStores(b, func(b *testing.B, j *Journal, db *dbutil.Database) {
 		benchBeside(b, j, db)
@@ -219,11 +218,11 @@ func usualEvent() Event {
 	}
 }
 
-// A budget, not a measurement: one allocation for the body, none beside.
+// TestEncodeAllocates allows one allocation for the body and no other.
 func TestEncodeAllocates(t *testing.T) {
 	e := usualEvent()
 	if n := testing.AllocsPerRun(100, func() { event := e; event.encode() }); n > 1 {
-		t.Errorf("encoding takes %v allocations, want 1", n)
+		t.Errorf("encoding makes %v allocations, want 1", n)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A budget, not a measurement: what an append may allocate on SQLite, a little above what it does. Alone that is about
-// 163, with 100 sessions in one commit about 40.
+// TestBudgetAppend limits the allocations of an append on SQLite to slightly above the current count: about 163 for a lone append, about 40 with 100
+// sessions in one commit.
 func TestBudgetAppend(t *testing.T) {
 	for sessions, budget := range map[int]float64{1: 185, 100: 50} {
 		t.Run(fmt.Sprint("sessions=", sessions), func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestBudgetAppend(t *testing.T) {
 				wg.Wait()
 			}
 			if got := testing.AllocsPerRun(3, round) / float64(cap(records)); got > budget {
-				t.Errorf("an append takes %.1f allocations, more than %.0f", got, budget)
+				t.Errorf("an append makes %.1f allocations, more than %.0f", got, budget)
 			} else {
 				t.Logf("%.1f allocations", got)
 			}

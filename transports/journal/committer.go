@@ -8,23 +8,20 @@ import (
 )
 
 const (
-	// exclusions is how often a batch is tried again without the append whose
-	// projection failed, before all that are left are tried one by one.
+	// exclusions is the number of retries of a batch without the append whose projection failed, before all remaining appends are tried one by one.
 	exclusions = 4
-	// failuresInRow is how many appends of a broken batch fail alone before the rest
-	// is answered too: then it is the store that fails, not a record.
+	// failuresInRow is the number of consecutive appends of a failed batch that fail alone before the rest is failed too: then the store is at fault,
+	// not a record.
 	failuresInRow = 3
-	// settleEvery is the pause between attempts to learn the outcome of a commit that
-	// was cut off.
+	// settleEvery is the pause between attempts to determine the outcome of an interrupted commit.
 	settleEvery = time.Second
 )
 
-// commitLoop is the only writer. While one commit runs, the next batch gathers in
-// the queue.
+// commitLoop is the only writer. While one commit runs, the next batch accumulates in the queue.
 func (j *Journal) commitLoop() {
 	defer j.workers.Done()
 	defer close(j.stopped)
-	var company company
+	var appenders concurrency
 	for {
 		var settle <-chan time.Time
 		if len(j.unsure) > 0 {
@@ -32,7 +29,7 @@ func (j *Journal) commitLoop() {
 		}
 		select {
 		case op := <-j.queue:
-			company.note(j.process(op, company.expected()))
+			appenders.recordBatch(j.process(op, appenders.expected()))
 		case <-settle:
 			j.settle()
 		case <-j.life.Done():
@@ -42,7 +39,7 @@ func (j *Journal) commitLoop() {
 	}
 }
 
-// finishWaiting commits what was queued before Close.
+// finishWaiting commits the operations queued before Close.
 func (j *Journal) finishWaiting() {
 	for {
 		select {
@@ -54,10 +51,10 @@ func (j *Journal) finishWaiting() {
 	}
 }
 
-// process commits op together with what else is waiting, and returns how many
-// appends that were. With company it waits longer for others to join.
-func (j *Journal) process(op *operation, company bool) int {
-	j.gather(company)
+// process commits op together with the other queued operations, and returns the number of appends. If several sessions are appending it waits longer
+// for others to join.
+func (j *Journal) process(op *operation, concurrent bool) int {
+	j.gatherBatch(concurrent)
 	var batch []*operation
 	records, bytes := 0, 0
 	for op != nil {
@@ -91,24 +88,23 @@ func (j *Journal) runAlone(op *operation) error {
 	return op.run(ctx)
 }
 
-// commitBatch commits all operations in one transaction. When that fails they are
-// tried apart, so that one bad record costs no other append.
+// commitBatch commits all operations in one transaction. If that fails they are retried separately, so one invalid record fails no other append.
 func (j *Journal) commitBatch(batch []*operation) {
 	for range exclusions {
 		if len(batch) == 0 {
 			return
 		}
 		guilty, err := j.commit(batch)
-		if err == nil || len(batch) == 1 || isGone(err) {
-			answer(batch, err)
+		if err == nil || len(batch) == 1 || affectsAll(err) {
+			completeAll(batch, err)
 			return
 		}
 		if guilty == nil {
 			break
 		}
-		_, err = j.commit([]*operation{guilty}) // alone it may be fine
-		answer([]*operation{guilty}, err)
-		batch = without(batch, guilty)
+		_, err = j.commit([]*operation{guilty}) // it may succeed alone
+		completeAll([]*operation{guilty}, err)
+		batch = withoutOperation(batch, guilty)
 	}
 	failures := 0
 	var err error
@@ -120,17 +116,17 @@ func (j *Journal) commitBatch(batch []*operation) {
 				failures++
 			}
 		}
-		answer([]*operation{op}, err)
+		completeAll([]*operation{op}, err)
 	}
 }
 
-func answer(batch []*operation, err error) {
+func completeAll(batch []*operation, err error) {
 	for _, op := range batch {
 		op.finish(err)
 	}
 }
 
-func without(batch []*operation, guilty *operation) []*operation {
+func withoutOperation(batch []*operation, guilty *operation) []*operation {
 	rest := make([]*operation, 0, len(batch)-1)
 	for _, op := range batch {
 		if op != guilty {
@@ -140,8 +136,8 @@ func without(batch []*operation, guilty *operation) []*operation {
 	return rest
 }
 
-// commit writes the operations in one durable transaction and publishes them. After
-// an error, guilty is the operation whose projection failed, if that was it.
+// commit writes the operations in one durable transaction and publishes them. After an error, guilty is the operation whose projection failed, or
+// nil.
 func (j *Journal) commit(batch []*operation) (guilty *operation, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
 	defer cancel()
@@ -160,49 +156,47 @@ func (j *Journal) commit(batch []*operation) (guilty *operation, err error) {
 	return nil, nil
 }
 
-// resolve finds out whether a commit took place whose answer was an error. When even
-// that cannot be known now, the sessions are looked up again before anything else is
-// believed of them.
+// resolve determines whether a commit that returned an error took place. If that is impossible now, the positions of the sessions are read again
+// before they are used.
 func (j *Journal) resolve(w *writer, cause error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
 	defer cancel()
-	landed := false
+	committed := false
 	err := j.store.commit(ctx, func(ctx context.Context, tx storeTx) error {
-		// This waits for a transaction of ours that is still under way in the database.
+		// This waits for our transaction if it is still running in the database.
 		if _, err := tx.logs(ctx, w.sessions(), true); err != nil {
 			return err
 		}
 		if len(w.rows) == 0 {
-			landed = true // all were duplicates: nothing to store
+			committed = true // all were duplicates: nothing to store
 			return nil
 		}
 		first := w.rows[0]
 		id, err := tx.eventID(ctx, first.log, first.event.Offset)
-		landed = id == first.event.ID
+		committed = id == first.event.ID
 		return err
 	})
 	switch {
-	case err == nil && landed:
+	case err == nil && committed:
 		return nil
 	case err == nil:
-		return cause // it did not take place: the store is as before
+		return cause // it did not take place: the store is unchanged
 	}
 	for _, session := range w.sessions() {
-		j.entryFor(session).forget()
+		j.entryFor(session).invalidate()
 		j.unsure[session] = struct{}{}
 	}
 	return cause
 }
 
-// settle learns the true position of sessions whose last commit was cut off, and
-// wakes their readers if it took place after all.
+// settle reads the true position of sessions whose last commit was interrupted, and wakes their readers if it took place.
 func (j *Journal) settle() {
 	for session := range j.unsure {
 		ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
-		_, err := j.learn(ctx, session, false)
+		_, err := j.loadPosition(ctx, session, false)
 		cancel()
 		if err != nil {
-			return // still away
+			return // still unreachable
 		}
 	}
 }

@@ -71,7 +71,7 @@ func onEach(t *testing.T, cfg Config, test func(t *testing.T, j *Journal, reopen
 	}
 }
 
-// eventually polls what no channel tells.
+// eventually polls a condition that no channel signals.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -81,7 +81,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not in time: %s", what)
+			t.Fatalf("timeout waiting for %s", what)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func TestDuplicatesWithinOneAppend(t *testing.T) {
 func TestFailingProjectionCostsNobodyElse(t *testing.T) {
 	onEach(t, Config{}, func(t *testing.T, j *Journal, _ func() *Journal) {
 		boom := errors.New("boom")
-		release := held(t, j) // the committer is busy: what follows becomes one batch
+		release := blockCommitter(t, j) // the committer is blocked: the following appends become one batch
 		failing, panicking := record("f", `1`), record("p", `1`)
 		failing.Project = func(context.Context) error { return boom }
 		panicking.Project = func(context.Context) error { panic("projection") }
@@ -225,7 +225,7 @@ func TestFailingProjectionCostsNobodyElse(t *testing.T) {
 			t.Fatalf("%d events", len(events))
 		}
 		if got := appendOne(t, j, "b", record("f", `1`)); got.Duplicate {
-			t.Fatal("the key of a failed append is taken")
+			t.Fatal("the key of a failed append is stored")
 		}
 	})
 }
@@ -323,7 +323,7 @@ func TestReadBounds(t *testing.T) {
 			}
 		}
 		if _, err := j.Read(t.Context(), "s", 13, 1, 0); !errors.Is(err, ErrPositionLost) {
-			t.Errorf("read after a position that never was: %v", err)
+			t.Errorf("read after a position that never existed: %v", err)
 		}
 		if got, err := j.Read(t.Context(), "nobody", 0, 1, 0); err != nil || len(got) != 0 {
 			t.Errorf("read of a session without a log: %v, %v", got, err)
@@ -353,7 +353,7 @@ func TestWatchers(t *testing.T) {
 	stop := j.Watch("a", one)
 	defer j.Watch("", all)()
 	appendOne(t, j, "a", record("k", `1`))
-	appendOne(t, j, "a", record("k", `1`)) // a duplicate is no news
+	appendOne(t, j, "a", record("k", `1`)) // a duplicate wakes no watcher
 	appendOne(t, j, "b", record("", `1`))
 	j.Signal(Signal{Session: "a", Type: "Presence"})
 	j.Signal(Signal{Session: "b", Type: "Presence"})

@@ -19,7 +19,7 @@ const (
 	crashChildRound = "WAYSTATION_JOURNAL_CRASH_ROUND"
 )
 
-// crashChild appends for ever and prints each key after its append returned.
+// crashChild appends forever and prints each key after its append returned.
 func crashChild() {
 	ctx := context.Background()
 	db, err := database.Open(ctx, os.Getenv(crashChildEnv), database.Options{})
@@ -47,7 +47,7 @@ func crashChild() {
 	select {}
 }
 
-// A killed process loses no append that returned, and leaves no hole.
+// A killed process loses no append that returned, and leaves no gap in the offsets.
 func TestKilledProcess(t *testing.T) {
 	for _, b := range backends[1:] {
 		t.Run(b.name, func(t *testing.T) {

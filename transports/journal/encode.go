@@ -6,20 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// Body is the event as clients get it: an object of session, offset, id, type,
-// time, origin and data on one line. The journal encodes it once, for all receivers:
-// do not change the bytes.
+// Body is the event as clients receive it: an object of session, offset, id, type, time, origin and data on one line. The journal encodes it once,
+// for all receivers: do not change the bytes.
 func (e *Event) Body() []byte {
-	if e.body == nil { // made by hand, as tests do
+	if e.body == nil { // constructed without the journal, as tests do
 		return appendBody(nil, e)
 	}
 	return e.body
 }
 
-// envelopeBytes is what surrounds the strings and data of an event.
+// envelopeBytes is the size of an encoded event without its strings and data.
 const envelopeBytes = len(`{"session":"","offset":18446744073709551615,"id":"","type":"","time":"2006-01-02T15:04:05.000Z","origin":"","data":}`)
 
-// encode sets the body. Data lives on inside of it, so that memory holds it once.
+// encode sets the body. Data becomes a slice of it, so that memory holds it once.
 func (e *Event) encode() {
 	size := envelopeBytes + len(e.Session) + len(e.ID) + len(e.Type) + len(e.Origin) + len(e.Data)
 	e.body = appendBody(make([]byte, 0, size), e)

@@ -31,7 +31,7 @@ func TestBodyIsOneLineOfJSON(t *testing.T) {
 	}
 	byHand := Event{Session: "s", Type: "x", Data: json.RawMessage("1")}
 	if !json.Valid(byHand.Body()) {
-		t.Errorf("body of an event made by hand: %s", byHand.Body())
+		t.Errorf("body of an event constructed without the journal: %s", byHand.Body())
 	}
 }
 

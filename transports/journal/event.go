@@ -6,27 +6,24 @@ import (
 	"time"
 )
 
-// Where an event comes from.
+// Origins of events.
 const (
-	OriginWhatsApp = "whatsapp" // handed over by WhatsApp
+	OriginWhatsApp = "whatsapp" // delivered by WhatsApp
 	OriginAPI      = "api"      // caused by a call of a client
-	OriginServer   = "server"   // Waystation's own doing
+	OriginServer   = "server"   // caused by Waystation itself
 )
 
-// Record is what a producer appends. It and what it points to must not be changed
-// afterwards.
+// Record is a record to append. It and the values it points to must not be changed afterwards.
 type Record struct {
 	Type   string    // event name of the documents, for example "Message"
 	Origin string    // OriginWhatsApp, OriginAPI or OriginServer; "" = OriginServer
-	Time   time.Time // when it happened, kept in milliseconds; zero or outside of the years 1970 to 9999 = now
-	Chats  []string  // JIDs under which a chat filter finds it, in every known form
+	Time   time.Time // time of the event, kept in milliseconds; zero or outside of the years 1970 to 9999 = now
+	Chats  []string  // JIDs by which a chat filter finds it, in every known form
 	Key    string    // durable dedupe key within the session; "" = never a duplicate
 	// Data is a JSON value of at most Config.MaxData bytes; none = {}.
 	Data json.RawMessage
-	// Project writes the producer's own rows in the transaction of the append, which
-	// its context carries (not the context given to Append). It is left out for a
-	// duplicate, may run again when a commit is tried again, and may run after an
-	// Append that gave up waiting. It must not call the journal.
+	// Project writes the producer's own rows in the transaction of the append, which its context carries (not the context given to Append). It is
+	// skipped for a duplicate, may run again when a commit is retried, and may run after an Append whose context ended. It must not call the journal.
 	Project func(ctx context.Context) error
 }
 
@@ -43,10 +40,10 @@ type Event struct {
 	body    []byte
 }
 
-// Result says what became of one Record.
+// Result is the outcome of one Record.
 type Result struct {
-	// Event is what was logged. Of a duplicate it is the event of the first time, of
-	// which Session, Offset and ID are set for sure: the rest may no longer be retained.
+	// Event is the logged event. For a duplicate it is the original event, of which only Session, Offset and ID are always set: the rest may no
+	// longer be retained.
 	Event     *Event
 	Duplicate bool
 }
@@ -59,7 +56,7 @@ type Log struct {
 	Oldest  uint64 // lowest retained offset; Head+1 when none is retained
 }
 
-// Signal is a volatile happening: it has no offset and may be dropped.
+// Signal is a volatile event: it has no offset and may be dropped.
 type Signal struct {
 	Session string
 	Type    string
@@ -68,13 +65,12 @@ type Signal struct {
 	Data    json.RawMessage
 }
 
-// Watcher is told of news. The methods are called from the journal's own goroutine
-// (Wake) or the producer's (Signal) and must not block. A call may still be under
-// way when stop returns.
+// Watcher is notified of changes. The methods are called from the journal's own goroutine (Wake) or the producer's (Signal) and must not block. A
+// call may still be running when stop returns.
 type Watcher interface {
-	// Wake says that the session's log changed: its head moved, or it was purged.
-	// One call may stand for many events; none is ever missed.
+	// Wake reports that the session's log changed: its head moved, or it was purged. One call may stand for many events; every change is followed by
+	// a call.
 	Wake(session string)
-	// Signal hands over a volatile happening, shared by all watchers.
+	// Signal delivers a volatile event, shared by all watchers.
 	Signal(s *Signal)
 }

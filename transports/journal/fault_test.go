@@ -15,7 +15,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// faultyStore answers the next commits wrongly.
+// faultyStore fails the next commits as configured.
 type faultyStore struct {
 	store
 	mu     sync.Mutex
@@ -25,9 +25,9 @@ type faultyStore struct {
 type fault int
 
 const (
-	answerLost   fault = iota // the commit takes place, its answer says otherwise
-	commitLost                // the commit does not take place and nobody knows
-	notReachable              // nothing is tried
+	answerLost   fault = iota // the commit takes place but returns an error
+	commitLost                // the commit does not take place and the outcome is unknown
+	notReachable              // the store is not called
 )
 
 func (s *faultyStore) next(faults ...fault) {
@@ -71,7 +71,7 @@ func TestUnknownOutcomes(t *testing.T) {
 		defer j.Watch("s", wakeFunc(func() { woken <- struct{}{} }))()
 		appendOne(t, j, "s", record("1", `1`))
 
-		// The journal finds out by itself what happened.
+		// The journal determines the outcome by itself.
 		faulty.next(answerLost)
 		if got := appendOne(t, j, "s", record("2", `2`)); got.Event.Offset != 2 || got.Duplicate {
 			t.Fatalf("%+v", got)
@@ -82,7 +82,7 @@ func TestUnknownOutcomes(t *testing.T) {
 		}
 		appendOne(t, j, "s", record("4", `4`))
 
-		// It cannot find out: the producer's next try does, with its key.
+		// It cannot determine the outcome: the producer's retry does, with its key.
 		faulty.next(answerLost, notReachable)
 		if _, err := j.Append(t.Context(), "s", record("5", `5`)); !errors.Is(err, ErrUnavailable) {
 			t.Fatalf("an unreachable store: %v", err)
@@ -92,7 +92,7 @@ func TestUnknownOutcomes(t *testing.T) {
 		}
 		checkGapless(t, readAll(t, j, "s", 0), 1)
 
-		// Nobody tries again: readers are woken when the store answers.
+		// Without a retry: readers are woken when the store recovers.
 		for len(woken) > 0 {
 			<-woken
 		}
@@ -114,8 +114,7 @@ type wakeFunc func()
 func (f wakeFunc) Wake(string)    { f() }
 func (f wakeFunc) Signal(*Signal) {}
 
-// tmpfs mounts a file system of a size; without the right to, a part of a large one
-// cannot be had and the test is left out.
+// tmpfs mounts a file system of the given size; without the right to mount, the test is skipped.
 func tmpfs(t *testing.T, size string) string {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
@@ -188,7 +187,7 @@ func TestPostgresRestart(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				r := record(fmt.Sprintf("%d-%d", w, i), `{}`)
-				eventually(t, "an append", func() bool { // as a producer does: until it is accepted
+				eventually(t, "an append", func() bool { // retry until accepted, as a producer does
 					_, err := j.Append(t.Context(), fmt.Sprint("s", w%2), r)
 					if err != nil && !errors.Is(err, ErrUnavailable) {
 						t.Errorf("not typed: %v", err)

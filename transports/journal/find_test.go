@@ -23,7 +23,7 @@ func TestFind(t *testing.T) {
 		}
 		log(0, 0)      // 1
 		log(10, 10)    // 2
-		log(200, 11)   // 3 to 5 came late, 4 before 3
+		log(200, 11)   // 3 to 5 arrived late, 4 before 3
 		log(200, 10.5) // 4
 		log(200, 190)  // 5
 		log(201, 230)  // 6: a phone whose clock is ahead
@@ -61,14 +61,14 @@ func TestFind(t *testing.T) {
 		if _, after, err := j.Find(t.Context(), "s", time.Time{}); err != nil || after != 0 {
 			t.Errorf("year 1: %d, %v", after, err)
 		}
-		// A part of a millisecond after an event is after it.
+		// A time a fraction of a millisecond after an event is after it.
 		if _, after, err := j.Find(t.Context(), "s", base.Add(time.Nanosecond)); err != nil || after != 1 {
 			t.Errorf("a nanosecond later: %d, %v", after, err)
 		}
 	})
 }
 
-// Of what retention dropped nothing is found, and the answer begins where the log does.
+// Events removed by retention are not found, and the result begins at the oldest retained event.
 func TestFindBeforeTheOldest(t *testing.T) {
 	now := time.Now().Truncate(time.Millisecond)
 	cfg := Config{RetainEvents: 4, SweepBatch: 3, RingEvents: 1, Now: func() time.Time { return now }}
@@ -92,7 +92,7 @@ func TestFindBeforeTheOldest(t *testing.T) {
 	})
 }
 
-// A long run of events that came late is not searched without end, and nothing behind it is left out.
+// The search in a long run of late events is bounded, and skips no event after it.
 func TestFindIsBounded(t *testing.T) {
 	j := open(t, nil, Config{RetainEvents: -1})
 	late := make([]Record, 500)

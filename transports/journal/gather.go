@@ -6,45 +6,41 @@ import (
 )
 
 const (
-	// gatherYields is how often the committer lets others run before it closes a batch.
-	// On an idle machine that takes some microseconds; on a busy one each yield lets
-	// others do a slice of their work, of which appends come.
+	// gatherYields is how often the committer yields before it closes a batch. On an idle machine that takes some microseconds; on a busy one each
+	// yield lets other goroutines run a slice of work, which produces appends.
 	gatherYields = 64
-	// companyLasts is how many batches of a single append it takes until one counts as
-	// alone again. A batch of one is common even among many sessions.
-	companyLasts = 8
+	// concurrencyLasts is the number of consecutive single-append batches after which one session counts as appending alone. A batch of one is common
+	// even among many sessions.
+	concurrencyLasts = 8
 )
 
-// company knows whether several sessions are appending.
-type company struct{ left int }
+// concurrency tracks whether several sessions are appending.
+type concurrency struct{ left int }
 
-// note counts a batch.
-func (c *company) note(appends int) {
+// recordBatch counts a batch.
+func (c *concurrency) recordBatch(appends int) {
 	switch {
 	case appends > 1:
-		c.left = companyLasts
+		c.left = concurrencyLasts
 	case appends == 1 && c.left > 0:
 		c.left--
 	}
 }
 
-func (c *company) expected() bool { return c.left > 0 }
+func (c *concurrency) expected() bool { return c.left > 0 }
 
-// gather gives appenders a chance to join the batch. A commit costs a sync and the
-// pages it shares, so on two busy cores with 16 sessions twice as many appends a
-// commit save a tenth of all work. No clock is waited for: as soon as the others
-// have nothing to do but wait for this commit, it goes on.
+// gatherBatch lets appenders join the batch. A commit costs a sync and the pages it shares, so on two busy cores with 16 sessions twice as many
+// appends per commit save a tenth of all work. It uses no timer: as soon as the other goroutines only wait for this commit, it proceeds.
 //
-// Without company one yield must do. It costs less than a microsecond, and it is needed:
-// where syncs are quick and processors few, an appender that was answered and the
-// committer would otherwise hand the processor to each other, while all other sessions
-// stand ready to append and are not let in.
-func (j *Journal) gather(company bool) {
+// Without concurrent sessions a single yield suffices. It costs less than a microsecond, and it is needed: where syncs are quick and processors few,
+// an appender whose call returned and the committer would otherwise alternate on the processor, while all other sessions are ready to append and do
+// not run.
+func (j *Journal) gatherBatch(concurrent bool) {
 	if j.cfg.GatherFor < 0 {
 		return
 	}
 	yields := 1
-	if company {
+	if concurrent {
 		yields = gatherYields
 	}
 	began := time.Now()

@@ -12,22 +12,22 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// Journal is the logs of all sessions. Its methods may be called concurrently.
+// Journal contains the logs of all sessions. Its methods are safe for concurrent use.
 type Journal struct {
 	cfg      Config
 	store    store
 	watchers watchers
 
 	mu   sync.RWMutex
-	logs map[string]*sessionLog // of sessions that were used since Open
+	logs map[string]*sessionLog // sessions used since Open
 
 	queue   chan *operation
 	life    context.Context // ends with Close
 	end     context.CancelFunc
-	stopped chan struct{} // closed when the committer has left
+	stopped chan struct{} // closed when the committer has stopped
 	workers sync.WaitGroup
 
-	// The committer's own.
+	// Used by the committer only.
 	ids      *ulid.MonotonicEntropy
 	lastTime uint64              // milliseconds of the newest id
 	unsure   map[string]struct{} // sessions whose last commit has an unknown outcome
@@ -43,18 +43,17 @@ type counters struct {
 // Stats are counts since Open.
 type Stats struct {
 	Appended       uint64 // events logged
-	Duplicates     uint64 // records that were logged already
+	Duplicates     uint64 // records that had already been logged
 	Commits        uint64 // transactions
-	Failed         uint64 // appends answered with an error
-	Waited         uint64 // appends that found MaxWaiting others before them
+	Failed         uint64 // appends that returned an error
+	Waited         uint64 // appends that had to wait behind MaxWaiting others
 	SignalsDropped uint64 // signals larger than MaxData
 	Trimmed        uint64 // events dropped by retention
 	Failing        bool   // the last commit failed
 	Waiting        int    // appends in the queue now
 }
 
-// Open opens the journal in a shared database, or in memory when db is nil: the
-// latter forgets everything at Close and is meant for tests and trials.
+// Open opens the journal in a shared database, or in memory when db is nil: the latter loses all data at Close and is meant for tests.
 func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Journal, error) {
 	cfg = cfg.withDefaults()
 	var backing store = newMemoryStore()
@@ -80,8 +79,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Journal, error
 	return j, nil
 }
 
-// Close commits what is waiting, then ends the journal's goroutines. The database
-// stays open. Later calls answer ErrClosed.
+// Close commits the queued appends, then ends the journal's goroutines. The database stays open. Later calls return ErrClosed.
 func (j *Journal) Close() error {
 	j.end()
 	j.workers.Wait()
@@ -97,13 +95,10 @@ func (j *Journal) Stats() Stats {
 	}
 }
 
-// Append logs records of one session, all or none of them, and returns after the
-// commit is durable. Offsets follow the order in which calls arrive. When ctx ends
-// first, or on ErrUnavailable, the outcome may be open: repeating the append with
-// the same keys settles it.
+// Append logs records of one session, all or none of them, and returns after the commit is durable. Offsets follow the order of the calls. If ctx
+// ends first, or on ErrUnavailable, the outcome may be unknown: repeating the append with the same keys resolves it.
 //
-// Errors: ErrInvalid, ErrTooLarge, ErrProjection, ErrUnavailable (ErrDiskFull),
-// ErrInTransaction, ErrClosed and the context's.
+// Errors: ErrInvalid, ErrTooLarge, ErrProjection, ErrUnavailable (ErrDiskFull), ErrInTransaction, ErrClosed and the context's.
 func (j *Journal) Append(ctx context.Context, session string, records ...Record) ([]Result, error) {
 	if len(records) == 0 {
 		return nil, nil
@@ -112,7 +107,7 @@ func (j *Journal) Append(ctx context.Context, session string, records ...Record)
 		return nil, ErrInTransaction
 	}
 	op := newOperation(ctx, session)
-	if err := op.take(records, &j.cfg); err != nil {
+	if err := op.setRecords(records, &j.cfg); err != nil {
 		return nil, err
 	}
 	if err := j.submit(ctx, op); err != nil {
@@ -149,20 +144,20 @@ func (j *Journal) submit(ctx context.Context, op *operation) error {
 	select {
 	case <-op.done:
 		return op.err
-	default: // queued after the committer's last look
+	default: // queued after the committer's last check
 		return ErrClosed
 	}
 }
 
-// entry returns the session's place in memory, nil when it has none.
-func (j *Journal) entry(session string) *sessionLog {
+// lookupEntry returns the session's entry in memory, nil if it has none.
+func (j *Journal) lookupEntry(session string) *sessionLog {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
 	return j.logs[session]
 }
 
 func (j *Journal) entryFor(session string) *sessionLog {
-	if l := j.entry(session); l != nil {
+	if l := j.lookupEntry(session); l != nil {
 		return l
 	}
 	j.mu.Lock()
@@ -175,7 +170,7 @@ func (j *Journal) entryFor(session string) *sessionLog {
 	return l
 }
 
-// Log describes a session's log and makes it when there is none.
+// Log describes a session's log and creates it if it does not exist.
 func (j *Journal) Log(ctx context.Context, session string) (Log, error) {
 	row, err := j.row(ctx, session)
 	if err != nil {
@@ -189,7 +184,7 @@ func (j *Journal) row(ctx context.Context, session string) (logRow, error) {
 		return logRow{}, err
 	}
 	for {
-		if l := j.entry(session); l != nil {
+		if l := j.lookupEntry(session); l != nil {
 			if row, ok := l.position(); ok {
 				return row, nil
 			}
@@ -200,16 +195,16 @@ func (j *Journal) row(ctx context.Context, session string) (logRow, error) {
 	}
 }
 
-// lookUp has the committer read a log's position, so that it is never read beside a
-// commit. exists is false when the session has no log and create is not set.
+// lookUp lets the committer read a log's position, so that the read never overlaps a commit. exists is false if the session has no log and create is
+// not set.
 func (j *Journal) lookUp(ctx context.Context, session string, create bool) (exists bool, err error) {
 	if j.store.inTransaction(ctx) {
 		return false, ErrInTransaction
 	}
 	op := newOperation(ctx, session)
-	var found bool // the committer's, until submit says that it ran
+	var found bool // owned by the committer until submit reports that it ran
 	op.run = func(ctx context.Context) (err error) {
-		found, err = j.learn(ctx, session, create)
+		found, err = j.loadPosition(ctx, session, create)
 		return err
 	}
 	if err := j.submit(ctx, op); err != nil {
@@ -218,8 +213,8 @@ func (j *Journal) lookUp(ctx context.Context, session string, create bool) (exis
 	return found, nil
 }
 
-// learn runs in the committer.
-func (j *Journal) learn(ctx context.Context, session string, create bool) (exists bool, err error) {
+// loadPosition runs in the committer.
+func (j *Journal) loadPosition(ctx context.Context, session string, create bool) (exists bool, err error) {
 	var rows map[string]logRow
 	err = j.store.commit(ctx, func(ctx context.Context, tx storeTx) (err error) {
 		rows, err = tx.logs(ctx, []string{session}, create)
@@ -231,36 +226,35 @@ func (j *Journal) learn(ctx context.Context, session string, create bool) (exist
 	delete(j.unsure, session)
 	row, exists := rows[session]
 	if !exists {
-		j.drop(session)
+		j.dropEntry(session)
 		return false, nil
 	}
-	if j.entryFor(session).learn(row) && row.head > 0 {
+	if j.entryFor(session).setPosition(row) && row.head > 0 {
 		j.wake(session)
 	}
 	return true, nil
 }
 
-// drop lets go of a session that has no log.
-func (j *Journal) drop(session string) {
+// dropEntry removes the memory entry of a session without a log.
+func (j *Journal) dropEntry(session string) {
 	j.mu.Lock()
 	l := j.logs[session]
 	delete(j.logs, session)
 	j.mu.Unlock()
 	if l != nil {
-		l.forget() // for readers who hold it
+		l.invalidate() // for readers that reference it
 	}
 }
 
-// Read returns events after an offset in order: at most maxEvents and, beyond the
-// first, at most maxBytes of bodies (0 or more than the configured page = that
-// page). No events means that the reader is at the head. Events come from memory
-// when they are recent, else from the store; bytes are the same.
+// Read returns events after an offset in order: at most maxEvents and, beyond the first, at most maxBytes of bodies (0 or more than the configured
+// page = that page). No events means that the reader is at the head. Recent events come from memory, older ones from the store; the bytes are the
+// same.
 //
-// ErrPositionLost: the log does not continue there; Log tells its bounds and epoch.
+// ErrPositionLost: the log does not continue there; Log returns its bounds and epoch.
 func (j *Journal) Read(ctx context.Context, session string, after uint64, maxEvents, maxBytes int) ([]*Event, error) {
 	maxEvents, maxBytes = bounded(maxEvents, j.cfg.ReadEvents), bounded(maxBytes, j.cfg.ReadBytes)
 	for {
-		l := j.entry(session)
+		l := j.lookupEntry(session)
 		if l == nil {
 			exists, err := j.lookUp(ctx, session, false)
 			switch {
@@ -290,7 +284,7 @@ func (j *Journal) Read(ctx context.Context, session string, after uint64, maxEve
 		if err != nil {
 			return nil, err
 		}
-		// Retention or Purge may have run since tail looked; head is above after.
+		// Retention or Purge may have run since tail read the ring; head is above after.
 		if len(events) == 0 || events[0].Offset != after+1 {
 			return nil, fmt.Errorf("%w: after %d, dropped meanwhile", ErrPositionLost, after)
 		}
@@ -305,9 +299,8 @@ func bounded(asked, limit int) int {
 	return min(asked, limit)
 }
 
-// Purge drops a session's log and its dedupe keys and wakes its watchers. A later
-// log of that session has another epoch. When ctx ends early the log is gone all the
-// same; the next retention run deletes the rest of its rows.
+// Purge drops a session's log and its dedupe keys and wakes its watchers. A later log of that session has another epoch. If ctx ends early the log is
+// still dropped; the next retention run deletes the rest of its rows.
 func (j *Journal) Purge(ctx context.Context, session string) error {
 	if j.store.inTransaction(ctx) {
 		return ErrInTransaction
@@ -322,7 +315,7 @@ func (j *Journal) Purge(ctx context.Context, session string) error {
 		})
 		if err == nil {
 			delete(j.unsure, session)
-			j.drop(session)
+			j.dropEntry(session)
 			j.wake(session)
 		}
 		return err

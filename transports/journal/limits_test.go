@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// held appends a record whose projection stops the committer until release.
-func held(t *testing.T, j *Journal) (release func()) {
+// blockCommitter appends a record whose projection blocks the committer until release.
+func blockCommitter(t *testing.T, j *Journal) (release func()) {
 	t.Helper()
 	started, hold, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	r := record("", `0`)
@@ -30,7 +30,7 @@ func held(t *testing.T, j *Journal) (release func()) {
 
 func TestQueueIsBounded(t *testing.T) {
 	j := open(t, nil, Config{MaxWaiting: 2})
-	release := held(t, j)
+	release := blockCommitter(t, j)
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error, 4)
 	for range 4 {
@@ -47,40 +47,38 @@ func TestQueueIsBounded(t *testing.T) {
 		}
 	}
 	release()
-	// What was given up before its commit began is not logged.
+	// An append cancelled before its commit began is not logged.
 	if got := appendOne(t, j, "s", record("", `1`)); got.Event.Offset != 1 {
 		t.Errorf("offset %d", got.Event.Offset)
 	}
 }
 
-// TestCompany: batches gather only while several sessions append, and a batch of one
-// among many does not end that.
-func TestCompany(t *testing.T) {
-	var c company
+// Batches gather only while several sessions append, and a batch of one among many does not end that.
+func TestBatchesGatherOnlyWithConcurrentSessions(t *testing.T) {
+	var c concurrency
 	for range 3 {
-		if c.note(1); c.expected() {
+		if c.recordBatch(1); c.expected() {
 			t.Error("a lone appender waits")
 		}
 	}
-	c.note(2)
-	for i := range companyLasts {
+	c.recordBatch(2)
+	for i := range concurrencyLasts {
 		if !c.expected() {
 			t.Errorf("alone after %d batches of one", i)
 		}
-		c.note(1)
+		c.recordBatch(1)
 	}
 	if c.expected() {
-		t.Error("a lone appender waits for ever")
+		t.Error("a lone appender waits forever")
 	}
 	began := time.Now()
 	j := open(t, nil, Config{GatherFor: time.Nanosecond})
-	if j.gather(true); time.Since(began) > time.Second {
-		t.Error("gathering has no bound")
+	if j.gatherBatch(true); time.Since(began) > time.Second {
+		t.Error("gathering is unbounded")
 	}
 }
 
-// With a store as quick as memory and one processor, an answered appender and the
-// committer would take turns while 99 others wait to be let in.
+// With a store as quick as memory and one processor, an appender whose call returned and the committer would alternate while 99 others do not run.
 func TestSessionsShareCommitsOnOneProcessor(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const sessions, each = 100, 20
@@ -142,7 +140,7 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release := held(t, j)
+	release := blockCommitter(t, j)
 	answers := make(chan error, 3)
 	for range 3 {
 		go func() { _, err := j.Append(context.Background(), "s", record("", `1`)); answers <- err }()
@@ -173,12 +171,12 @@ func TestRingBounds(t *testing.T) {
 	for range 100 {
 		appendOne(t, j, "s", record("", `1`))
 	}
-	l := j.entry("s")
+	l := j.lookupEntry("s")
 	if len(l.ring) != 10 || cap(l.ring) > 40 {
 		t.Errorf("%d events in the ring, room for %d", len(l.ring), cap(l.ring))
 	}
 	appendOne(t, j, "s", record("", fmt.Sprintf(`"%01400d"`, 0)))
-	if len(l.ring) != 1 { // the newest stays, whatever its size
+	if len(l.ring) != 1 { // the newest stays, regardless of its size
 		t.Errorf("%d events, %d bytes in the ring", len(l.ring), l.bytes)
 	}
 	now = now.Add(2 * time.Minute)
@@ -195,21 +193,21 @@ func TestRingBounds(t *testing.T) {
 }
 
 func TestIdleSessionsCostLittle(t *testing.T) {
-	const sessions, budget = 1000, 700 // bytes a session: position, name and place in the map
+	const sessions, budget = 1000, 700 // bytes per session: position, name and map entry
 	j := open(t, openDB(t, sqlitePath(t)), Config{})
-	before := heap()
+	before := heapBytes()
 	for i := range sessions {
 		if _, err := j.Log(t.Context(), fmt.Sprint("session-", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if each := (int64(heap()) - int64(before)) / sessions; each > budget {
+	if each := (int64(heapBytes()) - int64(before)) / sessions; each > budget {
 		t.Errorf("%d bytes for an idle session, at most %d", each, budget)
 	}
 	runtime.KeepAlive(j)
 }
 
-func heap() uint64 {
+func heapBytes() uint64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// memoryStore forgets everything at the end of the process.
+// memoryStore keeps all logs in memory.
 type memoryStore struct {
 	mu     sync.Mutex
 	lastID int64
@@ -35,8 +35,7 @@ func (m *memoryStore) inTransaction(context.Context) bool { return false }
 
 func (m *memoryStore) close() error { return nil }
 
-// commit applies what write inserts when it succeeds. Projections run in it, so it
-// holds no lock meanwhile; the committer is its only caller.
+// commit applies the inserts of write when it succeeds. Projections run in it, so it holds no lock meanwhile; the committer is its only caller.
 func (m *memoryStore) commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
 	tx := &memoryTx{store: m}
 	if err := write(ctx, tx); err != nil {
@@ -197,7 +196,7 @@ func (m *memoryStore) trim(_ context.Context, id int64, rule trimRule) (uint64, 
 	return l.row.oldest, n == rule.batch, nil
 }
 
-// drops tells whether the oldest event of a log that has so many bytes goes.
+// drops reports whether the rule removes the oldest event of a log with that many bytes.
 func (r *trimRule) drops(offset uint64, id string, bytes int64) bool {
 	return offset < r.keepFrom || id < r.before || r.maxBytes >= 0 && bytes > r.maxBytes
 }

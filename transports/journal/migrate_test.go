@@ -7,7 +7,7 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// Events of a log from before they were kept in the order they come are still there.
+// Events of a log in the previous table layout are still there after the upgrade.
 func TestUpgradeKeepsEvents(t *testing.T) {
 	for _, backend := range backends[1:] {
 		t.Run(backend.name, func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestUpgradeKeepsEvents(t *testing.T) {
 			if err := j.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if db.Dialect == dbutil.SQLite { // back to the first form
+			if db.Dialect == dbutil.SQLite { // back to the first layout
 				for _, statement := range []string{
 					`CREATE TABLE old (log INTEGER NOT NULL, pos INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, origin TEXT NOT NULL,
 						at INTEGER NOT NULL, chats TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (log, pos)) WITHOUT ROWID`,

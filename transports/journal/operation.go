@@ -11,11 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxNameBytes bounds session names, types, origins and chats: far above what
-// occurs, below what would burden an index.
+// maxNameBytes limits session names, types, origins and chats: far above real values, below a size that would burden an index.
 const maxNameBytes = 512
 
-// operation is one Append, or one run that must not happen beside a commit.
+// operation is one Append, or one function that must not run during a commit.
 type operation struct {
 	ctx     context.Context
 	session string
@@ -44,9 +43,8 @@ func (op *operation) finish(err error) {
 	close(op.done)
 }
 
-// take checks records: what could not be stored or encoded is refused before it can
-// disturb a batch.
-func (op *operation) take(records []Record, cfg *Config) error {
+// setRecords validates records: a record that cannot be stored or encoded is rejected before it can fail a batch.
+func (op *operation) setRecords(records []Record, cfg *Config) error {
 	if err := checkSession(op.session); err != nil {
 		return err
 	}
@@ -57,7 +55,7 @@ func (op *operation) take(records []Record, cfg *Config) error {
 	for i := range records {
 		e := &op.entries[i]
 		e.record = records[i]
-		if err := e.check(cfg); err != nil {
+		if err := e.validate(cfg); err != nil {
 			return err
 		}
 		op.bytes += len(e.record.Data)
@@ -82,7 +80,7 @@ func checkName(what, name string) error {
 	return nil
 }
 
-func (e *entry) check(cfg *Config) error {
+func (e *entry) validate(cfg *Config) error {
 	r := &e.record
 	if r.Type == "" {
 		return fmt.Errorf("%w: no type", ErrInvalid)
@@ -132,8 +130,7 @@ func (e *entry) checkData(cfg *Config) error {
 	return nil
 }
 
-// eventTime gives times the resolution they are stored with. Peers can send any
-// number as a time; one that has no RFC 3339 form is replaced.
+// eventTime rounds times to the stored resolution. Peers can send any number as a time; one that has no RFC 3339 form is replaced.
 func eventTime(t time.Time, now func() time.Time) time.Time {
 	if y := t.UTC().Year(); y < 1970 || y > 9999 {
 		t = now()

@@ -9,17 +9,17 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// agedLogsPage is how many logs a retention run looks at in one query.
+// agedLogsPage is the number of logs per query of a retention run.
 const agedLogsPage = 256
 
-// sweepLoop drops what the configuration allows to drop.
+// sweepLoop runs retention periodically.
 func (j *Journal) sweepLoop() {
 	defer j.workers.Done()
 	database.SweepEvery(j.life, j.cfg.SweepEvery, j.Sweep, j.cfg.Log, "journal retention failed")
 }
 
-// Sweep applies retention to every log now, a bounded batch at a time, and gives
-// the memory of idle sessions back. The journal does it by itself every SweepEvery.
+// Sweep applies retention to every log now, a bounded batch at a time, and releases the memory of idle sessions. The journal runs it every
+// SweepEvery.
 func (j *Journal) Sweep(ctx context.Context) error {
 	j.releaseIdle()
 	rule := trimRule{maxBytes: j.cfg.RetainBytes, batch: j.cfg.SweepBatch}
@@ -70,8 +70,8 @@ func (j *Journal) sweepLog(ctx context.Context, log agedLog, rule trimRule) erro
 		if err != nil {
 			return err
 		}
-		if l := j.entry(log.session); l != nil {
-			l.trimmed(log.id, oldest)
+		if l := j.lookupEntry(log.session); l != nil {
+			l.applyTrim(log.id, oldest)
 		}
 		if oldest > before {
 			j.stats.trimmed.Add(oldest - before)
@@ -82,7 +82,7 @@ func (j *Journal) sweepLog(ctx context.Context, log agedLog, rule trimRule) erro
 	return nil
 }
 
-// smallestID is the least id that an event appended at t can have.
+// smallestID returns the smallest id that an event appended at t can have.
 func smallestID(t time.Time) string {
 	var id ulid.ULID
 	if ms := t.UnixMilli(); ms > 0 {
@@ -96,6 +96,6 @@ func (j *Journal) releaseIdle() {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
 	for _, l := range j.logs {
-		l.release(before)
+		l.releaseRing(before)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// logRow is a log's position as the store has it.
+// logRow is a log's position as stored.
 type logRow struct {
 	id           int64 // of the log; a purged session's next log has another, larger one
 	session      string
@@ -17,26 +17,25 @@ func (r *logRow) log() Log {
 	return Log{Session: r.session, Epoch: r.epoch, Head: r.head, Oldest: r.oldest}
 }
 
-// sessionLog is what memory holds of one session's log: its position and a ring of
-// the newest events. Only the committer moves the head.
+// sessionLog is the memory entry of one session's log: its position and a ring of the newest events. Only the committer moves the head.
 type sessionLog struct {
 	mu      sync.RWMutex
-	known   bool // row is what the store has
+	known   bool // row is the stored position
 	row     logRow
-	ring    []*Event // consecutive offsets ending at head; empty while nothing was appended
+	ring    []*Event // consecutive offsets ending at head; empty before the first append
 	bytes   int      // of the ring's bodies
 	touched time.Time
 }
 
-// position returns the log's row; ok is false when the store has to be asked.
+// position returns the log's row; ok is false if the store has to be read.
 func (l *sessionLog) position() (row logRow, ok bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.row, l.known
 }
 
-// learn takes a position from the store. moved tells that readers have not seen it.
-func (l *sessionLog) learn(row logRow) (moved bool) {
+// setPosition applies a position read from the store. moved reports that readers have not seen it.
+func (l *sessionLog) setPosition(row logRow) (moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	moved = l.row.id != row.id || l.row.head != row.head
@@ -47,8 +46,8 @@ func (l *sessionLog) learn(row logRow) (moved bool) {
 	return moved
 }
 
-// forget makes the next use ask the store. What is known stays for comparison.
-func (l *sessionLog) forget() {
+// invalidate makes the next use read the store. The known position stays for comparison.
+func (l *sessionLog) invalidate() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.known = false
@@ -82,14 +81,14 @@ func (r *logRow) oldestOf(id int64) uint64 {
 	return r.oldest
 }
 
-// dropOldest lets go of an entry; its place lives on until append moves the ring.
+// dropOldest clears an entry; its slot stays until append moves the ring.
 func (l *sessionLog) dropOldest(at int) {
 	l.bytes -= len(l.ring[at].body)
 	l.ring[at] = nil
 }
 
-// trimmed follows a retention run on the log id.
-func (l *sessionLog) trimmed(id int64, oldest uint64) {
+// applyTrim applies a retention run on the log id.
+func (l *sessionLog) applyTrim(id int64, oldest uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.row.id != id || oldest <= l.row.oldest {
@@ -104,8 +103,8 @@ func (l *sessionLog) trimmed(id int64, oldest uint64) {
 	l.ring = l.ring[drop:]
 }
 
-// release gives the ring back when nothing was appended since before.
-func (l *sessionLog) release(before time.Time) {
+// releaseRing frees the ring if the session had no append since before.
+func (l *sessionLog) releaseRing(before time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ring != nil && l.touched.Before(before) {
@@ -113,14 +112,14 @@ func (l *sessionLog) release(before time.Time) {
 	}
 }
 
-// tailAnswer says what tail found.
+// tailAnswer is the kind of result of tail.
 type tailAnswer int
 
 const (
-	tailServed  tailAnswer = iota // events is the answer, possibly empty
+	tailServed  tailAnswer = iota // the returned events, possibly empty
 	tailLost                      // the position is not of this log
 	tailInStore                   // older than the ring
-	tailUnknown                   // the position has to be learned first
+	tailUnknown                   // the position has to be read first
 )
 
 // tail reads from the ring.

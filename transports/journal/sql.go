@@ -22,10 +22,8 @@ type sqlStore struct {
 	db         *dbutil.Database
 	statements statements
 
-	// On SQLite the committer has a connection of its own with synchronous=FULL: its
-	// commit puts on the disk all that other connections (NORMAL) wrote to the WAL
-	// before it. PostgreSQL waits for the disk by default (synchronous_commit) and
-	// takes any connection of the pool.
+	// On SQLite the committer has its own connection with synchronous=FULL: its commit syncs all earlier WAL writes of other connections (NORMAL) to
+	// disk. PostgreSQL waits for the disk by default (synchronous_commit) and uses any connection of the pool.
 	mu   sync.Mutex
 	full dbutil.Conn
 }
@@ -73,7 +71,7 @@ func (s *sqlStore) conn(ctx context.Context) (dbutil.Conn, error) {
 	return full, nil
 }
 
-// dropConn gives the connection back as it was. The next commit takes another.
+// dropConn returns the connection in its original state. The next commit acquires another.
 func (s *sqlStore) dropConn() error {
 	s.mu.Lock()
 	full := s.full
@@ -87,7 +85,7 @@ func (s *sqlStore) dropConn() error {
 }
 
 func release(conn dbutil.Conn) error {
-	// dbutil hands connections out without a way to give them back.
+	// dbutil has no method to release a connection.
 	if logging, ok := conn.(*dbutil.LoggingExecable); ok {
 		if raw, ok := logging.UnderlyingExecable.(*sql.Conn); ok {
 			return raw.Close()
@@ -96,16 +94,15 @@ func release(conn dbutil.Conn) error {
 	return fmt.Errorf("journal: cannot release a connection of type %T", conn)
 }
 
-// beginAttempts is how many dead connections one commit gets past: the pool keeps
-// them idle after a restart of PostgreSQL, and notices when they are used.
+// beginAttempts is the number of dead connections that one commit skips: the pool keeps them idle after a restart of PostgreSQL, and notices when
+// they are used.
 const beginAttempts = 2 * database.DefaultMaxIdleConns
 
 func retryBegin(err error, attempt int) bool {
 	return err != nil && attempt < beginAttempts && database.ConnectionLost(err)
 }
 
-// commit runs write in a transaction, and again as database.Retry does: projections write rows that other transactions may
-// lock in another order.
+// commit runs write in a transaction, and retries as database.Retry does: projections write rows that other transactions may lock in another order.
 func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
 	return database.Retry(ctx, func() error { return s.commitOnce(ctx, write) })
 }
@@ -113,8 +110,7 @@ func (s *sqlStore) commit(ctx context.Context, write func(ctx context.Context, t
 func (s *sqlStore) commitOnce(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
 	err := s.tryCommit(ctx, write)
 	if errors.Is(err, dbutil.ErrTxnBegin) && errors.Is(err, sql.ErrConnDone) {
-		// A transaction that was given up may take its connection along, some time after
-		// its error was answered. Nothing was written yet.
+		// A cancelled transaction may close its connection some time after its error was returned. Nothing was written yet.
 		_ = s.dropConn()
 		err = s.tryCommit(ctx, write)
 	}
@@ -126,8 +122,7 @@ func (s *sqlStore) tryCommit(ctx context.Context, write func(ctx context.Context
 	if err != nil {
 		return storeError(err)
 	}
-	// The context that DoTxn hands on carries the transaction, so that a projection's
-	// db.Exec(ctx, ...) joins it on this very connection.
+	// The context that DoTxn passes on carries the transaction, so that a projection's db.Exec(ctx, ...) joins it on this very connection.
 	err = s.db.DoTxn(ctx, &dbutil.TxnOptions{Conn: conn, RetryBegin: retryBegin}, func(ctx context.Context) error {
 		return write(ctx, &sqlTx{sqlStore: s})
 	})
@@ -137,9 +132,9 @@ func (s *sqlStore) tryCommit(ctx context.Context, write func(ctx context.Context
 	case errors.Is(err, dbutil.ErrTxnCommit):
 		_ = s.dropConn()
 		return fmt.Errorf("%w: %w", errOutcomeUnknown, storeError(err))
-	case errors.Is(err, ErrProjection) && !isGone(err):
+	case errors.Is(err, ErrProjection) && !affectsAll(err):
 		return err
 	}
-	_ = s.dropConn() // its state is open to doubt
+	_ = s.dropConn() // its state is uncertain
 	return storeError(err)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// storeError gives an error of the database its type.
+// storeError wraps a database error in the matching error of this package.
 func storeError(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrUnavailable):
@@ -20,11 +20,10 @@ func storeError(err error) error {
 	}
 }
 
-// isGone tells errors that no other append would escape: it is no use to try the
-// rest of a batch one by one.
-func isGone(err error) bool {
+// affectsAll reports whether every other append would fail with the same error: then the rest of a batch is not tried one by one.
+func affectsAll(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
-		// A projection that used up the commit's time says nothing about the store.
+		// A projection that used up the commit's time does not indicate a failing store.
 		return !errors.Is(err, ErrProjection)
 	}
 	return database.Gone(err)

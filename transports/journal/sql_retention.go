@@ -30,7 +30,7 @@ func (s *sqlStore) agedLogs(ctx context.Context, above int64, limit int) ([]aged
 
 func (s *sqlStore) trim(ctx context.Context, id int64, rule trimRule) (oldest uint64, more bool, err error) {
 	err = database.Transact(ctx, s.db, func(ctx context.Context) error {
-		// Writing first takes the lock of the row: a commit waits for us or we for it.
+		// Writing first locks the row: either a commit waits for this transaction or this waits for the commit.
 		var bytes int64
 		if err := s.db.QueryRow(ctx, `UPDATE journal_logs SET oldest=oldest WHERE id=$1 RETURNING oldest, bytes`, id).
 			Scan(&oldest, &bytes); err != nil {
@@ -87,7 +87,7 @@ func (s *sqlStore) drain(ctx context.Context, id int64, batch int) (more bool, e
 }
 
 func (s *sqlStore) expireKeys(ctx context.Context, before time.Time, batch int) (more bool, err error) {
-	// Keys of one millisecond go together, so a batch may be a little larger.
+	// Keys of one millisecond are deleted together, so a batch may be slightly larger.
 	result, err := database.Exec(ctx, s.db, `DELETE FROM journal_keys WHERE stored <= (SELECT MAX(stored) FROM
 		(SELECT stored FROM journal_keys WHERE stored < $1 ORDER BY stored LIMIT $2) AS expired)`, before.UnixMilli(), batch)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// maxRows is the most rows of one statement; longer ones gain nothing.
+// maxRows is the maximum number of rows in one statement; longer ones gain nothing.
 const maxRows = 64
 
-// statements builds statements for several rows. The number of rows is always a
-// power of two, so that few texts exist and the prepared ones are found again.
+// statements builds statements for several rows. The number of rows is always a power of two, so that few texts exist and prepared statements are
+// reused.
 type statements struct {
 	dialect dbutil.Dialect
 	texts   map[statementShape]string
@@ -26,8 +26,8 @@ type statementShape struct {
 // statementKind is a statement with a list of rows in its middle.
 type statementKind struct {
 	before, row, between, after string
-	// sqlite is the form for SQLite, where it differs: what makes it fill a temporary
-	// table (IN with a list, UPDATE with FROM, RETURNING) costs more than the statement.
+	// sqlite is the form for SQLite, where it differs: constructs that make it fill a temporary table (IN with a list, UPDATE with FROM, RETURNING)
+	// cost more than the statement.
 	sqlite *statementKind
 }
 
@@ -35,8 +35,8 @@ func newStatements(dialect dbutil.Dialect) statements {
 	return statements{dialect: dialect, texts: map[statementShape]string{}}
 }
 
-// text is used by the committer alone: the map has no lock.
-func (s *statements) text(kind *statementKind, rows int) string {
+// statementText is used by the committer alone: the map has no lock.
+func (s *statements) statementText(kind *statementKind, rows int) string {
 	if kind.sqlite != nil && s.dialect == dbutil.SQLite {
 		kind = kind.sqlite
 	}
@@ -44,13 +44,12 @@ func (s *statements) text(kind *statementKind, rows int) string {
 	if text, ok := s.texts[shape]; ok {
 		return text
 	}
-	s.texts[shape] = s.numbered(kind.before + strings.Repeat(kind.row+kind.between, rows-1) + kind.row + kind.after)
+	s.texts[shape] = s.numberParams(kind.before + strings.Repeat(kind.row+kind.between, rows-1) + kind.row + kind.after)
 	return s.texts[shape]
 }
 
-// numbered gives each ? its number, in the spelling of the dialect: dbutil would
-// rewrite $1 for SQLite on each use.
-func (s *statements) numbered(text string) string {
+// numberParams numbers each ? in the syntax of the dialect: dbutil would rewrite $1 for SQLite on each use.
+func (s *statements) numberParams(text string) string {
 	mark := "$"
 	if s.dialect == dbutil.SQLite {
 		mark = "?"
@@ -65,20 +64,18 @@ func (s *statements) numbered(text string) string {
 	return b.String()
 }
 
-// part is how many of n rows the next statement takes: the largest power of two.
-func part(n int) int {
+// partSize returns how many of n rows the next statement contains: the largest power of two.
+func partSize(n int) int {
 	return min(maxRows, 1<<(bits.Len(uint(n))-1))
 }
 
-// padded is the power of two that n of at most maxRows rows are filled up to; for
-// lookups, where a repeated row does no harm.
-func padded(n int) int {
+// paddedSize returns the power of two to which n of at most maxRows rows are padded; for lookups, where a repeated row has no effect.
+func paddedSize(n int) int {
 	return 1 << bits.Len(uint(n-1))
 }
 
 var (
-	// On PostgreSQL the rows are held, in one order; SQLite's transactions exclude each
-	// other.
+	// On PostgreSQL the rows are locked, in one order; SQLite's transactions exclude each other.
 	selectLogs = &statementKind{
 		before: `SELECT id, session, epoch, head, oldest FROM journal_logs WHERE session IN (`,
 		row:    `?`, between: `,`,
@@ -104,8 +101,7 @@ var (
 		before: `INSERT INTO journal_keys (log, key, pos, id, stored) VALUES `,
 		row:    `(?,?,?,?,?)`, between: `,`,
 	}
-	// column1 and so on are the names PostgreSQL gives to a list of values. On SQLite
-	// the rows, which exist, are upserted.
+	// column1 and so on are PostgreSQL's names for the columns of a VALUES list. On SQLite the rows, which exist, are upserted.
 	moveHeads = &statementKind{
 		before: `UPDATE journal_logs SET head = moved.column2, bytes = bytes + moved.column3 FROM (VALUES `,
 		row:    `(CAST(? AS BIGINT),CAST(? AS BIGINT),CAST(? AS BIGINT))`, between: `,`,

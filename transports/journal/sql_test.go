@@ -9,7 +9,7 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// onSQL runs a test on the databases.
+// onSQL runs a test on SQLite and PostgreSQL.
 func onSQL(t *testing.T, cfg Config, test func(t *testing.T, j *Journal, db *dbutil.Database)) {
 	for _, b := range backends[1:] {
 		t.Run(b.name, func(t *testing.T) {
@@ -19,7 +19,7 @@ func onSQL(t *testing.T, cfg Config, test func(t *testing.T, j *Journal, db *dbu
 	}
 }
 
-func count(t *testing.T, db *dbutil.Database, query string, args ...any) (n int) {
+func countRows(t *testing.T, db *dbutil.Database, query string, args ...any) (n int) {
 	t.Helper()
 	if err := db.QueryRow(t.Context(), query, args...).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -27,8 +27,7 @@ func count(t *testing.T, db *dbutil.Database, query string, args ...any) (n int)
 	return n
 }
 
-// A projection's rows stand and fall with the event, on a connection that commits to
-// the disk.
+// A projection's rows are committed or rolled back with the event, on a connection that syncs to disk.
 func TestProjectionSharesTheTransaction(t *testing.T) {
 	onSQL(t, Config{}, func(t *testing.T, j *Journal, db *dbutil.Database) {
 		if _, err := db.Exec(t.Context(), `CREATE TABLE projected (n BIGINT)`); err != nil {
@@ -56,25 +55,24 @@ func TestProjectionSharesTheTransaction(t *testing.T) {
 				t.Fatalf("append %d: %v", n, err)
 			}
 		}
-		if n := count(t, db, `SELECT COUNT(*) FROM projected WHERE n <> 1`); n != 2 {
+		if n := countRows(t, db, `SELECT COUNT(*) FROM projected WHERE n <> 1`); n != 2 {
 			t.Errorf("%d rows of accepted events, want 2", n)
 		}
-		if n := count(t, db, `SELECT COUNT(*) FROM projected`); n != 2 {
+		if n := countRows(t, db, `SELECT COUNT(*) FROM projected`); n != 2 {
 			t.Errorf("%d rows, want 2", n)
 		}
 		if db.Dialect == dbutil.SQLite {
 			if err := j.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if level := count(t, db, "PRAGMA synchronous"); level != 1 {
+			if level := countRows(t, db, "PRAGMA synchronous"); level != 1 {
 				t.Errorf("synchronous=%d on a connection given back, want 1 (NORMAL)", level)
 			}
 		}
 	})
 }
 
-// A broken statement inside a projection aborts PostgreSQL's transaction even when
-// the projection hides the error.
+// A failed statement inside a projection aborts PostgreSQL's transaction even when the projection hides the error.
 func TestProjectionHidingAnError(t *testing.T) {
 	onSQL(t, Config{}, func(t *testing.T, j *Journal, db *dbutil.Database) {
 		r := record("k", `1`)
@@ -154,7 +152,7 @@ func TestPurgeLeavesNothing(t *testing.T) {
 			t.Errorf("woken %d times, want 12", woken)
 		}
 		for _, table := range []string{"journal_logs", "journal_events", "journal_keys"} {
-			if n := count(t, db, `SELECT COUNT(*) FROM `+table); n != 1 {
+			if n := countRows(t, db, `SELECT COUNT(*) FROM `+table); n != 1 {
 				t.Errorf("%s has %d rows, want the other session's 1", table, n)
 			}
 		}
@@ -164,20 +162,20 @@ func TestPurgeLeavesNothing(t *testing.T) {
 		if got := appendOne(t, j, "s", record("k", `1`)); got.Duplicate || got.Event.Offset != 1 {
 			t.Errorf("%+v", got)
 		}
-		// What an interrupted purge leaves, the next sweep takes.
+		// The next sweep deletes the rest of an interrupted purge.
 		if _, err := db.Exec(t.Context(), `UPDATE journal_logs SET session=NULL WHERE session=$1`, "other"); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if n := count(t, db, `SELECT COUNT(*) FROM journal_events`); n != 1 {
+		if n := countRows(t, db, `SELECT COUNT(*) FROM journal_events`); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}
 	})
 }
 
-// Two processes may meet on one database for a moment, while one replaces the other.
+// Two processes may briefly share one database, while one replaces the other.
 func TestTwoJournalsOnOneDatabase(t *testing.T) {
 	for _, b := range backends[1:] {
 		t.Run(b.name, func(t *testing.T) {

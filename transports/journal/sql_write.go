@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// sqlTx is the inside of a commit; the context carries the transaction.
+// sqlTx is a running commit; the context carries the transaction.
 type sqlTx struct{ *sqlStore }
 
-// inParts runs use for consecutive parts of n rows, each a power of two long.
+// inParts calls use for consecutive parts of n rows, each a power of two long.
 func inParts(n int, use func(from, to int) error) error {
 	for from := 0; from < n; {
-		to := from + part(n-from)
+		to := from + partSize(n-from)
 		if err := use(from, to); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (t *sqlTx) logs(ctx context.Context, sessions []string, create bool) (map[s
 		for _, session := range missing[from:to] {
 			args = append(args, session, newEpoch(), 0, 1, 0)
 		}
-		_, err := t.db.Exec(ctx, t.statements.text(insertLogs, to-from), args...)
+		_, err := t.db.Exec(ctx, t.statements.statementText(insertLogs, to-from), args...)
 		return err
 	})
 	if err != nil {
@@ -55,12 +55,12 @@ func (t *sqlTx) selectLogs(ctx context.Context, sessions []string, into map[stri
 	for len(sessions) > 0 {
 		some := sessions[:min(len(sessions), maxRows)]
 		sessions = sessions[len(some):]
-		size := padded(len(some))
+		size := paddedSize(len(some))
 		args := make([]any, size)
 		for i := range args {
 			args[i] = some[min(i, len(some)-1)]
 		}
-		rows, err := t.db.Query(ctx, t.statements.text(selectLogs, size), args...)
+		rows, err := t.db.Query(ctx, t.statements.statementText(selectLogs, size), args...)
 		if err != nil {
 			return err
 		}
@@ -82,13 +82,13 @@ func (t *sqlTx) findKeys(ctx context.Context, keys []keyOf) (map[keyOf]keyHit, e
 	for len(keys) > 0 {
 		some := keys[:min(len(keys), maxRows)]
 		keys = keys[len(some):]
-		size := padded(len(some))
+		size := paddedSize(len(some))
 		args := make([]any, 0, 2*size)
 		for i := range size {
 			key := &some[min(i, len(some)-1)]
 			args = append(args, key.log, key.hash[:])
 		}
-		rows, err := t.db.Query(ctx, t.statements.text(selectKeys, size), args...)
+		rows, err := t.db.Query(ctx, t.statements.statementText(selectKeys, size), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +124,7 @@ func (t *sqlTx) insert(ctx context.Context, rows []newRow, heads []headMove) err
 			args = append(args, rows[i].log, int64(e.Offset), e.ID, e.Type, e.Origin,
 				e.Time.UnixMilli(), strings.Join(e.Chats, "\n"), []byte(e.Data))
 		}
-		_, err := t.db.Exec(ctx, t.statements.text(insertEvents, to-from), args...)
+		_, err := t.db.Exec(ctx, t.statements.statementText(insertEvents, to-from), args...)
 		return err
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func (t *sqlTx) insert(ctx context.Context, rows []newRow, heads []headMove) err
 		for _, move := range heads[from:to] {
 			args = append(args, move.log, int64(move.head), move.bytes)
 		}
-		_, err := t.db.Exec(ctx, t.statements.text(moveHeads, to-from), args...)
+		_, err := t.db.Exec(ctx, t.statements.statementText(moveHeads, to-from), args...)
 		return err
 	})
 }
@@ -155,7 +155,7 @@ func (t *sqlTx) insertKeys(ctx context.Context, rows []newRow) error {
 		for _, row := range keyed[from:to] {
 			args = append(args, row.log, row.hash[:], int64(row.event.Offset), row.event.ID, row.stored.UnixMilli())
 		}
-		_, err := t.db.Exec(ctx, t.statements.text(insertKeys, to-from), args...)
+		_, err := t.db.Exec(ctx, t.statements.statementText(insertKeys, to-from), args...)
 		return err
 	})
 }

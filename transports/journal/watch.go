@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// watchers are the receivers of news by session; "" stands for every session.
-// Lists are replaced, never changed, so that telling needs the lock only to fetch.
+// watchers are the registered watchers by session; "" stands for every session. Lists are replaced, never modified, so notifying needs the lock only
+// to fetch the list.
 type watchers struct {
 	mu        sync.RWMutex
 	bySession map[string][]*watching
@@ -38,21 +38,19 @@ func (ws *watchers) change(session string, edit func([]*watching) []*watching) {
 	ws.bySession[session] = list
 }
 
-func (ws *watchers) of(session string) (own, all []*watching) {
+func (ws *watchers) forSession(session string) (own, all []*watching) {
 	ws.mu.RLock()
 	defer ws.mu.RUnlock()
 	return ws.bySession[session], ws.bySession[""]
 }
 
-// Watch calls w after each commit and for each signal of a session, or of every
-// session when it is "", until stop is called. It tells of nothing that happened
-// before: register first, then ask for Log.
+// Watch calls w after each commit and for each signal of a session, or of every session when it is "", until stop is called. Earlier events cause no
+// call: register first, then call Log.
 func (j *Journal) Watch(session string, w Watcher) (stop func()) {
 	return j.watchers.add(session, w)
 }
 
-// Signal hands a volatile happening to those who watch the session now. One whose
-// data is larger than Config.MaxData is dropped and counted.
+// Signal passes a volatile event to the current watchers of the session. One whose data is larger than Config.MaxData is dropped and counted.
 func (j *Journal) Signal(s Signal) {
 	if len(s.Data) > j.cfg.MaxData {
 		j.stats.signalsDropped.Add(1)
@@ -62,28 +60,28 @@ func (j *Journal) Signal(s Signal) {
 		s.Time = j.cfg.Now()
 	}
 	s.Time = s.Time.UTC()
-	j.tell(s.Session, func(w Watcher) { w.Signal(&s) })
+	j.notifyWatchers(s.Session, func(w Watcher) { w.Signal(&s) })
 }
 
 func (j *Journal) wake(session string) {
-	j.tell(session, func(w Watcher) { w.Wake(session) })
+	j.notifyWatchers(session, func(w Watcher) { w.Wake(session) })
 }
 
-func (j *Journal) tell(session string, call func(Watcher)) {
-	own, all := j.watchers.of(session)
+func (j *Journal) notifyWatchers(session string, call func(Watcher)) {
+	own, all := j.watchers.forSession(session)
 	for _, e := range own {
-		j.guarded(e.w, call)
+		j.callGuarded(e.w, call)
 	}
 	if session == "" {
 		return // the same list
 	}
 	for _, e := range all {
-		j.guarded(e.w, call)
+		j.callGuarded(e.w, call)
 	}
 }
 
-// guarded keeps a watcher's panic from the committer, on which every session hangs.
-func (j *Journal) guarded(w Watcher, call func(Watcher)) {
+// callGuarded keeps a watcher's panic from the committer, which serves every session.
+func (j *Journal) callGuarded(w Watcher, call func(Watcher)) {
 	defer func() {
 		if r := recover(); r != nil {
 			j.cfg.Log.Error("journal watcher panicked", "panic", r)

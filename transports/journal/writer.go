@@ -8,16 +8,16 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// writer turns the records of one transaction into events.
+// writer converts the records of one transaction into events.
 type writer struct {
 	j     *Journal
 	batch []*operation
 
-	// Made anew by each write.
-	logs    map[string]logRow // positions, moved on by the batch
+	// Recreated by each write.
+	logs    map[string]logRow // positions, advanced by the batch
 	rows    []newRow
 	results [][]Result // by operation
-	guilty  *operation // whose projection failed
+	guilty  *operation // operation whose projection failed
 }
 
 func (w *writer) sessions() []string {
@@ -47,7 +47,7 @@ func (w *writer) write(ctx context.Context, tx storeTx) error {
 	}
 	moves := make(map[int64]*headMove, len(w.logs))
 	for i, op := range w.batch {
-		if err := w.assign(i, op, used, moves); err != nil {
+		if err := w.assignOffsets(i, op, used, moves); err != nil {
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ func (w *writer) write(ctx context.Context, tx storeTx) error {
 	if err := tx.insert(ctx, w.rows, heads); err != nil {
 		return err
 	}
-	return w.project(ctx)
+	return w.runProjections(ctx)
 }
 
 func (w *writer) usedKeys(ctx context.Context, tx storeTx) (map[keyOf]keyHit, error) {
@@ -81,8 +81,8 @@ func (w *writer) usedKeys(ctx context.Context, tx storeTx) (map[keyOf]keyHit, er
 	return tx.findKeys(ctx, keys)
 }
 
-// assign gives the records of one operation their offsets and ids.
-func (w *writer) assign(i int, op *operation, used map[keyOf]keyHit, moves map[int64]*headMove) error {
+// assignOffsets gives the records of one operation their offsets and ids.
+func (w *writer) assignOffsets(i int, op *operation, used map[keyOf]keyHit, moves map[int64]*headMove) error {
 	log := w.logs[op.session]
 	w.results[i] = make([]Result, len(op.entries))
 	now := w.j.cfg.Now()
@@ -126,8 +126,8 @@ func (w *writer) assign(i int, op *operation, used map[keyOf]keyHit, moves map[i
 	return nil
 }
 
-// project runs the producers' part of the transaction.
-func (w *writer) project(ctx context.Context) error {
+// runProjections runs the producers' part of the transaction.
+func (w *writer) runProjections(ctx context.Context) error {
 	for i, op := range w.batch {
 		for k := range op.entries {
 			if run := op.entries[k].record.Project; run != nil && !w.results[i][k].Duplicate {
@@ -153,7 +153,7 @@ func projectOne(ctx context.Context, run func(context.Context) error) (err error
 	return nil
 }
 
-// publish shows the committed events to readers, then to those who wait.
+// publish shows the committed events to readers, then completes the appends.
 func (w *writer) publish() {
 	duplicates := 0
 	for i, op := range w.batch {
@@ -177,7 +177,7 @@ func (w *writer) publish() {
 	}
 }
 
-// newID makes an id larger than every one before, also when the clock goes back.
+// newID returns an id larger than all before, even if the clock goes back.
 func (j *Journal) newID(now uint64) (string, error) {
 	j.lastTime = max(j.lastTime, now)
 	id, err := ulid.New(j.lastTime, j.ids)
