@@ -2,7 +2,7 @@ package webhook
 
 import "testing"
 
-// TestAddressesAreNormalized stores addresses as they are requested, on each way that an address is set.
+// TestAddressesAreNormalized checks that every method that sets an address stores it in the normalized form used for requests.
 func TestAddressesAreNormalized(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://example.com/hook?note=a b": "http://example.com/hook?note=a%20b",
@@ -11,7 +11,7 @@ func TestAddressesAreNormalized(t *testing.T) {
 		"http://example.com/a%20b?c=d+e":   "http://example.com/a%20b?c=d+e",
 		"":                                 "",
 	} {
-		w := empty("s")
+		w := emptyDefault("s")
 		(&Change{URL: &address}).apply(w)
 		if w.URL != want {
 			t.Errorf("%q: %q", address, w.URL)

@@ -17,7 +17,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
-// inlineNames are what a format calls the members of a file in its JSON.
+// inlineNames are a format's names for the JSON members of a file.
 type inlineNames struct{ mimeType, filename, base64, skipped string }
 
 var (
@@ -25,7 +25,7 @@ var (
 	nativeNames = inlineNames{"mime_type", "filename", "base64", "skipped"}
 )
 
-// write writes the members of a file, without the braces of their object. The base64 is written as it is made of the file.
+// write writes the members of a file, without the braces of their object. The base64 is streamed from the file.
 func (n *inlineNames) write(w io.Writer, f *attachment) error {
 	if f.skipped != "" {
 		return writeAll(w, member(n.skipped, string(f.skipped)))
@@ -44,7 +44,7 @@ func (n *inlineNames) write(w io.Writer, f *attachment) error {
 }
 
 func member(name, value string) string {
-	text, _ := json.Marshal(value) // of a string: never fails
+	text, _ := json.Marshal(value) // marshalling a string never fails
 	return `"` + name + `":` + string(text)
 }
 
@@ -59,8 +59,8 @@ func writeAll(w io.Writer, texts ...string) error {
 
 var errNoObject = errors.New("the body is no JSON object with members")
 
-// extended returns what writes a JSON object with the members of a file behind its own.
-func extended(object []byte, names *inlineNames, f *attachment) (func(w io.Writer) error, error) {
+// withFileMembers returns a function that writes a JSON object followed by the members of a file.
+func withFileMembers(object []byte, names *inlineNames, f *attachment) (func(w io.Writer) error, error) {
 	open, ok := bytes.CutSuffix(object, []byte("}"))
 	if !ok || len(open) < 2 {
 		return nil, errNoObject
@@ -93,7 +93,7 @@ func attachNative(_ *Webhook, d *dispatch.Delivery, _ *payload.Event, f *attachm
 	}}, nil
 }
 
-// attachWuzapi sends the file as the part "file", as wuzapi did first, or as members of jsonData, as it does later.
+// attachWuzapi sends the file as the part "file", as early wuzapi versions do, or as members of jsonData, as later ones do.
 func attachWuzapi(w *Webhook, _ *dispatch.Delivery, e *payload.Event, f *attachment) (fileBody, error) {
 	data, err := wuzapi.Payload(e)
 	if err != nil {
@@ -102,7 +102,7 @@ func attachWuzapi(w *Webhook, _ *dispatch.Delivery, e *payload.Event, f *attachm
 	if w.Files == FilesMultipart && f.skipped == "" {
 		return wuzapiParts(w, e, data, f), nil
 	}
-	write, err := extended(data, &wuzapiNames, f)
+	write, err := withFileMembers(data, &wuzapiNames, f)
 	if err != nil {
 		return fileBody{}, err
 	}
@@ -124,7 +124,7 @@ func attachWuzapiJSON(w *Webhook, _ *dispatch.Delivery, e *payload.Event, f *att
 	if w.Files == FilesMultipart && f.skipped == "" {
 		return wuzapiParts(w, e, data, f), nil
 	}
-	write, err := extended(data, &wuzapiNames, f)
+	write, err := withFileMembers(data, &wuzapiNames, f)
 	return fileBody{contentJSON, write}, err
 }
 

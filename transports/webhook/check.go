@@ -14,9 +14,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// check lists what is wrong with the fields a change sets, seen together with those that stay. badURL is what urlProblem
-// said about its address.
-func (s *store) check(c *Change, w *Webhook, badURL string) error {
+// validate lists the invalid fields of a change, combined with the unchanged fields. badURL is the result of urlProblem for its address.
+func (s *store) validate(c *Change, w *Webhook, badURL string) error {
 	var bad refusal.Problems
 	if utf8.RuneCountInString(w.Name) > maxName {
 		bad.Add("name", "must have at most "+strconv.Itoa(maxName)+" characters")
@@ -51,7 +50,7 @@ func (s *store) check(c *Change, w *Webhook, badURL string) error {
 	case c.BodyToken == nil:
 	case len(*c.BodyToken) > maxToken:
 		bad.Add("body_token", "must have at most "+strconv.Itoa(maxToken)+" bytes")
-	case strings.ContainsFunc(*c.BodyToken, unicode.IsControl): // some formats have it as a header
+	case strings.ContainsFunc(*c.BodyToken, unicode.IsControl): // some formats send it as a header
 		bad.Add("body_token", "must have no control characters")
 	}
 	if c.Active != nil && *c.Active && w.URL == "" {
@@ -75,8 +74,8 @@ func secretProblem(secret *string) string {
 	return ""
 }
 
-// urlProblem says why the address a change sets cannot be a webhook's. It may take as long as a look-up of its host, so
-// that nobody must wait for it but the caller.
+// urlProblem returns the reason why the address of a change is invalid for a webhook. It may take as long as a DNS lookup, so it must run without the
+// change lock.
 func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
 	if c.URL == nil || *c.URL == "" {
 		return "", nil
@@ -89,13 +88,13 @@ func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
 	if err != nil {
 		var malformed *guard.Error
 		if errors.As(err, &malformed) && malformed.Err != nil {
-			return "is not an address: " + malformed.Err.Error(), nil //nolint:nilerr // the answer says it, without repeating the address
+			return "is not an address: " + malformed.Err.Error(), nil //nolint:nilerr // the result contains the problem without the address
 		}
 		return "is not an address", nil
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return "is not an address", nil //nolint:nilerr // the answer says it, without repeating the address
+		return "is not an address", nil //nolint:nilerr // the result contains the problem without the address
 	}
 	if u.User != nil {
 		return "must not hold a user or password: addresses end up in logs; use secret", nil
@@ -111,7 +110,7 @@ func (s *store) urlProblem(ctx context.Context, c *Change) (string, error) {
 	return "", err
 }
 
-// urlProblems says in words what the guard found.
+// urlProblems are the texts of the guard's reasons.
 var urlProblems = map[guard.Reason]string{
 	guard.ReasonBadURL:     "must be an http or https address with a plain host and, if any, a port up to 65535",
 	guard.ReasonForbidden:  "leads to an address that is not public; the operator can allow it (allow-hosts host:port)",
@@ -119,5 +118,5 @@ var urlProblems = map[guard.Reason]string{
 	guard.ReasonTimeout:    "has a host that could not be looked up in time",
 }
 
-// isAway are the problems that another moment may not have.
-var isAway = map[string]bool{urlProblems[guard.ReasonUnresolved]: true, urlProblems[guard.ReasonTimeout]: true}
+// isTemporary contains the problems that may disappear by themselves.
+var isTemporary = map[string]bool{urlProblems[guard.ReasonUnresolved]: true, urlProblems[guard.ReasonTimeout]: true}

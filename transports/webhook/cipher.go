@@ -17,7 +17,7 @@ func newSealer(key []byte, previous [][]byte) (*sealer, error) {
 	return &sealer{v}, nil
 }
 
-// seal encrypts text so that it opens only for the same field of the same webhook. Empty text is nil.
+// seal encrypts text so that only the same field of the same webhook can decrypt it. Empty text is nil.
 func (s *sealer) seal(text string, of Key, field string) []byte {
 	return s.vault.Seal(text, field, of.Session, of.ID)
 }

@@ -4,29 +4,28 @@ import (
 	"net/http"
 )
 
-// verdict is what an answer means for a delivery.
+// verdict is the meaning of a response status for a delivery.
 type verdict int
 
 const (
 	delivered verdict = iota
 	retried           // the same request may work later
-	refused           // it will not: the delivery becomes a dead letter at once
+	refused           // permanent: the delivery becomes a dead letter immediately
 )
 
-// verdicts are the answers that mean something else than their class: those below 500 of which another attempt may go
-// better. 403 and 404 are refused although a deployment may answer them for a while, because a receiver that wants a
-// repeat has 503 for it; dead letters can be replayed.
+// verdicts are the statuses that differ from their class: those below 500 for which another attempt may succeed. 403 and 404 are permanent although a
+// deployment may return them for a while, because a receiver that wants a retry can return 503; dead letters can be replayed.
 var verdicts = map[int]verdict{
 	http.StatusRequestTimeout:     retried,
-	http.StatusConflict:           retried, // receivers that lock say so
-	http.StatusMisdirectedRequest: retried, // about the connection
+	http.StatusConflict:           retried, // returned by receivers that lock
+	http.StatusMisdirectedRequest: retried, // concerns the connection
 	http.StatusLocked:             retried,
 	http.StatusTooEarly:           retried,
 	http.StatusTooManyRequests:    retried,
 }
 
-// classify tells what a status means: 2xx delivered, 5xx retried, others refused unless the table says otherwise.
-// Redirects are refused: following one would turn the POST into a GET or send the event to an address nobody checked.
+// classify returns the verdict of a status: 2xx delivered, 5xx retried, others refused unless the table says otherwise. Redirects are refused:
+// following one would turn the POST into a GET or send the event to an unchecked address.
 func classify(status int) verdict {
 	if v, ok := verdicts[status]; ok {
 		return v

@@ -22,14 +22,14 @@ import (
 	"github.com/waystation/waystation/transports/kit/guard"
 )
 
-// whole is webhooks with everything below them.
-type whole struct {
+// stack is webhooks with a real journal and dispatcher.
+type stack struct {
 	*Webhooks
 	journal *journal.Journal
 	deliver *dispatch.Dispatcher
 }
 
-func openWhole(t testing.TB, db *dbutil.Database, policy dispatch.Policy) *whole {
+func openWhole(t testing.TB, db *dbutil.Database, policy dispatch.Policy) *stack {
 	t.Helper()
 	j, err := journal.Open(t.Context(), db, journal.Config{})
 	if err != nil {
@@ -51,10 +51,10 @@ func openWhole(t testing.TB, db *dbutil.Database, policy dispatch.Policy) *whole
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &whole{hooks, j, d}
+	return &stack{hooks, j, d}
 }
 
-func (w *whole) append(t testing.TB, session string, n int) {
+func (w *stack) append(t testing.TB, session string, n int) {
 	t.Helper()
 	for i := range n {
 		record := journal.Record{Type: "Message", Origin: journal.OriginWhatsApp, Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))}
@@ -64,18 +64,18 @@ func (w *whole) append(t testing.TB, session string, n int) {
 	}
 }
 
-// Events reach each session's webhook in order. Those of one session hang, ten of them, on the host of everybody: they
-// fill their session's share of it, nobody else waits, and nothing of theirs is lost.
+// Events reach each session's webhook in order. Ten webhooks of one session hang on a host shared by all: they use up their session's share of it,
+// other sessions are not delayed, and no event is lost.
 func TestDeliveries(t *testing.T) {
 	for name, address := range map[string]func(t *testing.T) string{
 		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "webhook.db") },
 		"postgres": func(t *testing.T) string { return dbtest.Postgres(t) },
 	} {
-		t.Run(name, func(t *testing.T) { deliveries(t, openDatabase(t, address(t))) })
+		t.Run(name, func(t *testing.T) { checkDeliveries(t, openDatabase(t, address(t))) })
 	}
 }
 
-func deliveries(t *testing.T, db *dbutil.Database) {
+func checkDeliveries(t *testing.T, db *dbutil.Database) {
 	const others, events = 6, 40
 	var mu sync.Mutex
 	got := map[string][]uint64{}
@@ -104,7 +104,7 @@ func deliveries(t *testing.T, db *dbutil.Database) {
 	}))
 	t.Cleanup(server.Close)
 	w := openWhole(t, db, dispatch.Policy{
-		AttemptTimeout: time.Hour, BackoffBase: 5 * time.Millisecond, // what hangs keeps its place to the end
+		AttemptTimeout: time.Hour, BackoffBase: 5 * time.Millisecond, // a hanging request keeps its slot to the end
 	})
 	inOrder := func(at string) bool {
 		mu.Lock()
@@ -117,10 +117,10 @@ func deliveries(t *testing.T, db *dbutil.Database) {
 		return len(got[at]) == events
 	}
 	for i := range 10 { // more than its share
-		must[*Webhook](t)(w.Create(t.Context(), "stuck", Change{URL: ptr(fmt.Sprintf("%s/hangs?%d", server.URL, i)), Events: []string{"Message"}}))
+		requireNoError[*Webhook](t)(w.Create(t.Context(), "stuck", Change{URL: ptr(fmt.Sprintf("%s/hangs?%d", server.URL, i)), Events: []string{"Message"}}))
 	}
 	for i := range others {
-		must[*Webhook](t)(w.Update(t.Context(), Key{fmt.Sprint("s", i), DefaultID}, Change{URL: ptr(server.URL + "/fine")}))
+		requireNoError[*Webhook](t)(w.Update(t.Context(), Key{fmt.Sprint("s", i), DefaultID}, Change{URL: ptr(server.URL + "/fine")}))
 	}
 	var writing sync.WaitGroup
 	writing.Go(func() { w.append(t, "stuck", events) })
@@ -150,13 +150,13 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("%s: not in time", what)
+			t.Fatalf("timeout waiting for %s", what)
 		case <-tick.C:
 		}
 	}
 }
 
-// From the journal to a receiver on this machine, which answers at once, with the cursor stored for each event.
+// BenchmarkDeliver measures deliveries from the journal to a local receiver that responds immediately, with the cursor stored for each event.
 func BenchmarkDeliver(b *testing.B) {
 	for _, sessions := range []int{1, 100} {
 		b.Run(fmt.Sprint("sessions=", sessions), func(b *testing.B) { benchmarkDeliver(b, sessions) })
@@ -168,7 +168,7 @@ func benchmarkDeliver(b *testing.B, sessions int) {
 	open, all := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		<-open // the events are there when it begins
+		<-open // the events exist when it begins
 		if got.Add(1) == int64(b.N) {
 			close(all)
 		}
@@ -202,7 +202,7 @@ func benchmarkDeliver(b *testing.B, sessions int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// cpuTime is what this process has used, the receiver included.
+// cpuTime returns the CPU time of this process, including the receiver.
 func cpuTime(b *testing.B) time.Duration {
 	b.Helper()
 	var usage syscall.Rusage

@@ -1,15 +1,15 @@
 // Package webhook delivers the events of a session to HTTP addresses.
 //
-// It owns the webhooks (their table, the rules for their fields, the encryption of their secrets), the request of a
-// delivery (headers, signature, formats), what an answer means, and how many requests one host gets at a time. Order,
-// cursors, retries, breakers, dead letters and replays are the dispatcher's, whose sink it is.
+// It owns the webhooks (their table, the validation of their fields, the encryption of their secrets), the request of a delivery (headers, signature,
+// formats), the classification of responses, and the number of concurrent requests per host. Order, cursors, retries, breakers, dead letters and
+// replays belong to the dispatcher, whose sink it is.
 //
-// A receiver that answers 2xx has the event. Each event of a session is sent until it is taken or given up, one after
-// the other; after a crash the one under way may be sent again, under the same id. A receiver that does not answer costs
-// its own lane, and of its host's slots no more than a share (see slots), so that it delays nobody else.
+// A receiver that responds with 2xx has the event. Each event of a session is sent until it is accepted or given up, one after the other; after a
+// crash the current one may be sent again, under the same id. A receiver that does not respond delays its own lane only, and occupies no more than a
+// share of its host's slots (see slots), so that it delays no other session.
 //
-// The requests are made here and not by Watermill's HTTP publisher, which keeps the answer's status and Retry-After to
-// itself; the dispatcher's router has them around it all the same.
+// The package makes the requests itself instead of using Watermill's HTTP publisher, which does not expose the response status and Retry-After; the
+// dispatcher's router still wraps them.
 //
-// It must not know WhatsApp or JSON-RPC. Enter at Open and Webhooks; Sign says how receivers check a signature.
+// It must not know WhatsApp or JSON-RPC. Enter at Open and Webhooks; Sign documents how receivers verify a signature.
 package webhook

@@ -2,10 +2,10 @@ package webhook
 
 import "errors"
 
-// What the methods of Webhooks may answer, besides refusal.Problems and errors of the database and the context.
+// Errors of the methods of Webhooks, besides refusal.Problems and errors of the database and the context.
 var (
-	// ErrNotFound says that the session has no webhook of that id.
+	// ErrNotFound is returned if the session has no webhook with that id.
 	ErrNotFound = errors.New("webhook: not found")
-	// ErrTooMany says that the session has Config.MaxPerSession webhooks already.
+	// ErrTooMany is returned if the session already has Config.MaxPerSession webhooks.
 	ErrTooMany = errors.New("webhook: too many of one session")
 )

@@ -14,36 +14,36 @@ import (
 	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
-// FileMode is how a webhook gets the files of Message events.
+// FileMode is the way in which a webhook receives the files of Message events.
 type FileMode string
 
-// The modes. A format has some of them.
+// The modes. A format supports some of them.
 const (
 	FilesNone      FileMode = "none"
 	FilesInline    FileMode = "inline"    // base64 in the JSON
 	FilesMultipart FileMode = "multipart" // the part "file" of a body of multipart/form-data
 )
 
-// FileReason is why a body lacks the file of its message.
+// FileReason is the reason why a body lacks the file of its message.
 type FileReason string
 
 // The reasons.
 const (
-	FileTooLarge    FileReason = "too_large"   // over Config.FileBytes, or over what the server keeps
+	FileTooLarge    FileReason = "too_large"   // over Config.FileBytes, or over the server's limit
 	FileNotFound    FileReason = "not_found"   // expired, deleted or damaged
-	FileUnavailable FileReason = "unavailable" // it could not be fetched in half of the policy's attempts
-	FileSkipMedia   FileReason = "skip_media"  // the session or the operator has files not fetched
+	FileUnavailable FileReason = "unavailable" // fetching failed in half of the policy's attempts
+	FileSkipMedia   FileReason = "skip_media"  // the session or the operator has disabled fetching
 )
 
-// Files opens the files of messages, fetching them from WhatsApp where they are not kept. Its methods may be called
-// concurrently and return when ctx ends.
+// Files opens the files of messages, fetching them from WhatsApp if they are not stored. Its methods may be called concurrently and return when ctx
+// ends.
 type Files interface {
-	// OpenFile opens the file of a message. *FileError: the file cannot be had at any later time. Any other error is
-	// temporary. The texts of errors are kept and shown.
+	// OpenFile opens the file of a message. *FileError: the file is permanently unavailable. Any other error is temporary. The texts of errors are
+	// stored and displayed.
 	OpenFile(ctx context.Context, ref FileRef) (*File, error)
 }
 
-// FileRef names the message that has the file.
+// FileRef identifies the message of a file.
 type FileRef struct{ Session, Chat, Sender, MessageID string }
 
 // File is an open file.
@@ -51,10 +51,10 @@ type File struct {
 	Content  io.ReadSeekCloser
 	Size     int64 // bytes
 	MimeType string
-	Filename string // from the sender, or made of the message's id
+	Filename string // from the sender, or derived from the message's id
 }
 
-// FileError reports that a file cannot be had, now or later.
+// FileError reports that a file is permanently unavailable.
 type FileError struct {
 	Reason FileReason
 	Err    error
@@ -63,22 +63,22 @@ type FileError struct {
 func (e *FileError) Error() string { return fmt.Sprintf("webhook: file: %s: %v", e.Reason, e.Err) }
 func (e *FileError) Unwrap() error { return e.Err }
 
-// Memory counts bytes. Acquire waits for room until ctx ends; more bytes than the bound are granted when all are free.
+// Memory limits memory use in bytes. Acquire waits for room until ctx ends; a request larger than the limit is granted when all memory is free.
 type Memory interface {
 	Acquire(ctx context.Context, session string, n int64) error
 	Release(session string, n int64)
 }
 
-// errNoFile says that the file of a message could not be fetched. It is temporary.
+// errNoFile is returned if the file of a message could not be fetched. It is temporary.
 var errNoFile = errors.New("the file of the message could not be fetched")
 
-// attachment is the file that a body carries, or the reason why it is missing.
+// attachment is the file of a body, or the reason why it is missing.
 type attachment struct {
 	*File
-	skipped FileReason // empty = File is there
+	skipped FileReason // empty = File is set
 }
 
-// fileBody writes a body with a file. It is called more than once for one body and writes the same each time.
+// fileBody writes a body with a file. It is called more than once per body and writes the same bytes each time.
 type fileBody struct {
 	contentType string
 	write       func(w io.Writer) error
@@ -88,15 +88,15 @@ type fileBody struct {
 type loaded struct {
 	body        []byte
 	contentType string
-	release     func() // returns the memory
+	release     func() // releases the memory
 }
 
 func (w *Webhook) carriesFiles() bool {
 	return w.Files != "" && w.Files != FilesNone && formats[w.Format].attach != nil
 }
 
-// mediaOf returns what a Message event says of its file; ok is false when it has none. An edit repeats the file of the
-// message that it edits, and has none of its own.
+// mediaOf returns the description of the file in a Message event; ok is false if it has none. An edit repeats the file of the edited message, and has
+// none of its own.
 func mediaOf(d *dispatch.Delivery) (ref FileRef, size uint64, ok bool) {
 	var data struct {
 		MessageID string          `json:"message_id"`
@@ -116,9 +116,9 @@ func mediaOf(d *dispatch.Delivery) (ref FileRef, size uint64, ok bool) {
 	return FileRef{Session: d.Event.Session, Chat: data.Chat, Sender: data.Sender, MessageID: data.MessageID}, data.Media.Size, true
 }
 
-// bodyWithFile makes the body of an event whose message has a file; nil when it has none. A file that cannot be had is
-// left out with the reason. A temporary failure wraps errNoFile in the first half of the policy's attempts, so that the
-// receiver has the other half, and leaves the file out after that. Fetching takes at most half of an attempt's time.
+// bodyWithFile returns the body of an event whose message has a file; nil if it has none. An unavailable file is left out with the reason. A
+// temporary failure wraps errNoFile in the first half of the policy's attempts, so that the second half remains for the receiver, and leaves the file
+// out after that. Fetching takes at most half of an attempt's time.
 func (c *Config) bodyWithFile(ctx context.Context, w *Webhook, d *dispatch.Delivery, e *payload.Event) (*loaded, error) {
 	ref, size, ok := mediaOf(d)
 	if !ok {
@@ -151,7 +151,7 @@ func (c *Config) bodyWithFile(ctx context.Context, w *Webhook, d *dispatch.Deliv
 	return made.load(ctx, ref.Session, nil)
 }
 
-// loadFile opens a file and makes the body with it.
+// loadFile opens a file and creates the body with it.
 func (c *Config) loadFile(ctx context.Context, ref FileRef, w *Webhook, d *dispatch.Delivery, e *payload.Event) (*loaded, error) {
 	if c.Files == nil {
 		return nil, &FileError{FileUnavailable, errors.New("the server fetches no files")}
@@ -161,7 +161,7 @@ func (c *Config) loadFile(ctx context.Context, ref FileRef, w *Webhook, d *dispa
 		return nil, err
 	}
 	defer file.Content.Close()
-	if file.Size > c.FileBytes { // the sender had said less
+	if file.Size > c.FileBytes { // the sender had declared a smaller size
 		return nil, &FileError{FileTooLarge, fmt.Errorf("it has %d bytes", file.Size)}
 	}
 	file.Filename, file.MimeType = safeFilename(file.Filename), safeMimeType(file.MimeType)
@@ -172,9 +172,9 @@ func (c *Config) loadFile(ctx context.Context, ref FileRef, w *Webhook, d *dispa
 	return made.load(ctx, ref.Session, c.FileMemory)
 }
 
-// load writes a body into memory. Its size is counted first, so that exactly that much is acquired and occupied.
+// load writes a body into memory. Its size is counted first, so that exactly that amount is acquired and allocated.
 func (b *fileBody) load(ctx context.Context, session string, memory Memory) (*loaded, error) {
-	size := &writer{}
+	size := &countingWriter{}
 	if err := b.write(size); err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (b *fileBody) load(ctx context.Context, session string, memory Memory) (*lo
 		}
 		release = func() { memory.Release(session, size.n) }
 	}
-	into := &writer{into: make([]byte, 0, size.n), limit: size.n}
+	into := &countingWriter{into: make([]byte, 0, size.n), limit: size.n}
 	err := b.write(into)
 	if err == nil && into.n != size.n {
 		err = errChanged
@@ -199,14 +199,14 @@ func (b *fileBody) load(ctx context.Context, session string, memory Memory) (*lo
 
 var errChanged = errors.New("the file changed while it was read")
 
-// writer counts bytes, and keeps them where it has a limit.
-type writer struct {
+// countingWriter counts bytes, and stores them if it has a limit.
+type countingWriter struct {
 	n     int64
 	into  []byte
 	limit int64
 }
 
-func (w *writer) Write(p []byte) (int, error) {
+func (w *countingWriter) Write(p []byte) (int, error) {
 	w.n += int64(len(p))
 	if w.into != nil {
 		if w.n > w.limit {
@@ -225,7 +225,7 @@ func (f *File) copyTo(w io.Writer) error {
 	n, err := io.Copy(struct{ io.Writer }{w}, io.LimitReader(f.Content, f.Size))
 	switch {
 	case err != nil:
-		return errors.New("the file could not be read") // its own text has a path
+		return errors.New("the file could not be read") // its own text contains a path
 	case n != f.Size:
 		return errChanged
 	}
@@ -235,7 +235,7 @@ func (f *File) copyTo(w io.Writer) error {
 // maxFilename is the length of a filename in a body, in characters.
 const maxFilename = 255
 
-// safeFilename replaces what would let a name lead out of a receiver's folder or break a header.
+// safeFilename replaces characters that would let a name escape a receiver's folder or break a header.
 func safeFilename(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r == '/' || r == '\\' || r == unicode.ReplacementChar || unicode.IsControl(r) {
@@ -252,7 +252,7 @@ func safeFilename(name string) string {
 	return name
 }
 
-// safeMimeType returns a type that may stand in a header.
+// safeMimeType returns a type that is valid in a header.
 func safeMimeType(text string) string {
 	base, params, err := mime.ParseMediaType(text)
 	if err != nil {

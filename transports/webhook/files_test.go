@@ -22,31 +22,31 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// opened is a file that counts how many are open.
-type opened struct {
+// countedFile is a file that counts open files.
+type countedFile struct {
 	*bytes.Reader
-	files *files
+	files *fakeFiles
 }
 
-func (o opened) Close() error { o.files.add(-1); return nil }
+func (o countedFile) Close() error { o.files.add(-1); return nil }
 
-// files has one file for every message, or err.
-type files struct {
+// fakeFiles returns the same file for every message, or err.
+type fakeFiles struct {
 	content  []byte
-	size     int64 // what is said; 0 = that of content
+	size     int64 // declared size; 0 = that of content
 	mimeType string
 	filename string
 	err      error
-	wait     bool // until the context ends
+	wait     bool // blocks until the context ends
 
 	mu    sync.Mutex
 	open  int
 	asked []FileRef
 }
 
-func (f *files) add(n int) { f.mu.Lock(); f.open += n; f.mu.Unlock() }
+func (f *fakeFiles) add(n int) { f.mu.Lock(); f.open += n; f.mu.Unlock() }
 
-func (f *files) OpenFile(ctx context.Context, ref FileRef) (*File, error) {
+func (f *fakeFiles) OpenFile(ctx context.Context, ref FileRef) (*File, error) {
 	f.mu.Lock()
 	f.asked = append(f.asked, ref)
 	f.mu.Unlock()
@@ -62,17 +62,17 @@ func (f *files) OpenFile(ctx context.Context, ref FileRef) (*File, error) {
 	if size == 0 {
 		size = int64(len(f.content))
 	}
-	return &File{opened{bytes.NewReader(f.content), f}, size, f.mimeType, f.filename}, nil
+	return &File{countedFile{bytes.NewReader(f.content), f}, size, f.mimeType, f.filename}, nil
 }
 
-// memory is a Memory that grants up to total.
-type memory struct {
+// limitedMemory is a Memory that grants up to total.
+type limitedMemory struct {
 	mu          sync.Mutex
 	total, held int64
 	most        int64
 }
 
-func (m *memory) Acquire(ctx context.Context, _ string, n int64) error {
+func (m *limitedMemory) Acquire(ctx context.Context, _ string, n int64) error {
 	for {
 		m.mu.Lock()
 		if m.held == 0 || m.held+n <= m.total {
@@ -90,9 +90,9 @@ func (m *memory) Acquire(ctx context.Context, _ string, n int64) error {
 	}
 }
 
-func (m *memory) Release(_ string, n int64) { m.mu.Lock(); m.held -= n; m.mu.Unlock() }
+func (m *limitedMemory) Release(_ string, n int64) { m.mu.Lock(); m.held -= n; m.mu.Unlock() }
 
-func (m *memory) now() (held, most int64) {
+func (m *limitedMemory) now() (held, most int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.held, m.most
@@ -105,15 +105,15 @@ func mediaEvent(kind string, size int) *journal.Event {
 	}
 }
 
-// carried is the file of a body as a receiver reads it.
+// carried is the file of a body as parsed by a receiver.
 type carried struct {
 	content                     []byte
 	mimeType, filename, skipped string
 	token                       string
 }
 
-// read takes a request apart as a receiver of the format does.
-func (r received) read(t *testing.T, format Format) (c carried) {
+// parseFile parses a request as a receiver of the format does.
+func (r received) parseFile(t *testing.T, format Format) (c carried) {
 	t.Helper()
 	kind, params, err := mime.ParseMediaType(r.Get(headerContentType))
 	if err != nil {
@@ -191,13 +191,12 @@ var fileForms = []struct {
 
 func (w *world) fileHook(t *testing.T, r *receiver, format Format, mode FileMode) {
 	t.Helper()
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{
 		URL: ptr(r.URL), Events: []string{"Message"}, Format: &format, Files: &mode, Secret: ptr("0123456789abcdef"), BodyToken: ptr("a token"),
 	}))
 }
 
-// The file arrives whole in each form that a format has, whatever its bytes, kind and names are, under a signature of
-// what was sent.
+// The file arrives complete in each form that a format supports, for any bytes, type and name, and the signature covers the sent body.
 func TestFilesArrive(t *testing.T) {
 	everyByte := make([]byte, 0, 70_000)
 	for i := range cap(everyByte) {
@@ -219,8 +218,8 @@ func TestFilesArrive(t *testing.T) {
 			{"no type", "document", "a b\r\nX: y", "..", everyByte[:10], "file", "application/octet-stream"},
 		} {
 			t.Run(fmt.Sprint(form.format, " ", form.mode, " ", c.name), func(t *testing.T) {
-				f := &files{content: c.content, mimeType: c.mimeType, filename: c.filename}
-				m := &memory{total: 1 << 20}
+				f := &fakeFiles{content: c.content, mimeType: c.mimeType, filename: c.filename}
+				m := &limitedMemory{total: 1 << 20}
 				w := onSQLite(t, Config{Files: f, FileMemory: m})
 				r := newReceiver(t, nil)
 				w.fileHook(t, r, form.format, form.mode)
@@ -228,7 +227,7 @@ func TestFilesArrive(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := <-r.got
-				file := got.read(t, form.format)
+				file := got.parseFile(t, form.format)
 				name := strings.ReplaceAll(file.filename, `"`, "_")
 				if !bytes.Equal(file.content, c.content) || name != c.wantName || file.mimeType != c.wantType || file.skipped != "" {
 					t.Errorf("%d bytes %q %q %q", len(file.content), file.filename, file.mimeType, file.skipped)
@@ -252,30 +251,30 @@ func TestFilesArrive(t *testing.T) {
 	}
 }
 
-// A file that cannot be had is left out with the reason, and the event arrives at the first attempt.
+// An unavailable file is left out with the reason, and the event arrives at the first attempt.
 func TestFilesLeftOut(t *testing.T) {
 	for _, form := range fileForms {
 		for name, c := range map[string]struct {
-			files *files
-			size  int // as the event says
+			files *fakeFiles
+			size  int // size declared in the event
 			asked int
 			want  FileReason
 		}{
-			"over the cap":                   {&files{content: make([]byte, 101)}, 101, 0, FileTooLarge},
-			"over the cap, said to be small": {&files{content: make([]byte, 101)}, 5, 1, FileTooLarge},
-			"expired":                        {&files{err: &FileError{FileNotFound, errors.New("gone")}}, 5, 1, FileNotFound},
-			"more than the server keeps":     {&files{err: fmt.Errorf("open: %w", &FileError{FileTooLarge, errors.New("large")})}, 5, 1, FileTooLarge},
-			"files are not fetched":          {&files{err: &FileError{FileSkipMedia, errors.New("off")}}, 5, 1, FileSkipMedia},
+			"over the cap":                   {&fakeFiles{content: make([]byte, 101)}, 101, 0, FileTooLarge},
+			"over the cap, said to be small": {&fakeFiles{content: make([]byte, 101)}, 5, 1, FileTooLarge},
+			"expired":                        {&fakeFiles{err: &FileError{FileNotFound, errors.New("gone")}}, 5, 1, FileNotFound},
+			"more than the server keeps":     {&fakeFiles{err: fmt.Errorf("open: %w", &FileError{FileTooLarge, errors.New("large")})}, 5, 1, FileTooLarge},
+			"files are not fetched":          {&fakeFiles{err: &FileError{FileSkipMedia, errors.New("off")}}, 5, 1, FileSkipMedia},
 		} {
 			t.Run(fmt.Sprint(form.format, " ", form.mode, " ", name), func(t *testing.T) {
-				m := &memory{total: 1 << 20}
+				m := &limitedMemory{total: 1 << 20}
 				w := onSQLite(t, Config{Files: c.files, FileBytes: 100, FileMemory: m})
 				r := newReceiver(t, nil)
 				w.fileHook(t, r, form.format, form.mode)
 				if _, err := w.deliver(t, shop, delivery(mediaEvent("image", c.size))); err != nil {
 					t.Fatal(err)
 				}
-				file := (<-r.got).read(t, form.format)
+				file := (<-r.got).parseFile(t, form.format)
 				if file.skipped != string(c.want) || file.content != nil || len(c.files.asked) != c.asked || c.files.open != 0 {
 					t.Errorf("skipped %q with %d bytes, asked %d times, %d open", file.skipped, len(file.content), len(c.files.asked), c.files.open)
 				}
@@ -286,19 +285,19 @@ func TestFilesLeftOut(t *testing.T) {
 		}
 	}
 	t.Run("at the cap", func(t *testing.T) {
-		w := onSQLite(t, Config{Files: &files{content: make([]byte, 100)}, FileBytes: 100})
+		w := onSQLite(t, Config{Files: &fakeFiles{content: make([]byte, 100)}, FileBytes: 100})
 		r := newReceiver(t, nil)
 		w.fileHook(t, r, FormatNative, FilesInline)
 		_, err := w.deliver(t, shop, delivery(mediaEvent("image", 100)))
-		if file := (<-r.got).read(t, FormatNative); err != nil || len(file.content) != 100 {
+		if file := (<-r.got).parseFile(t, FormatNative); err != nil || len(file.content) != 100 {
 			t.Errorf("%d bytes, %v", len(file.content), err)
 		}
 	})
 }
 
-// A temporary failure fails the attempt in the first half of the policy's attempts; after that the event goes without.
+// A temporary failure fails the attempt in the first half of the policy's attempts; after that the event is sent without the file.
 func TestFilesRetried(t *testing.T) {
-	for name, f := range map[string]*files{
+	for name, f := range map[string]*fakeFiles{
 		"network":         {err: errors.New("no route")},
 		"no answer":       {wait: true},
 		"shorter":         {content: make([]byte, 5), size: 9},
@@ -321,7 +320,7 @@ func TestFilesRetried(t *testing.T) {
 				if err != nil {
 					t.Fatalf("attempt %d: %v", attempt, err)
 				}
-				if file := (<-r.got).read(t, FormatWuzapi); file.skipped != string(FileUnavailable) || file.content != nil {
+				if file := (<-r.got).parseFile(t, FormatWuzapi); file.skipped != string(FileUnavailable) || file.content != nil {
 					t.Errorf("%q", file.skipped)
 				}
 			}
@@ -332,10 +331,10 @@ func TestFilesRetried(t *testing.T) {
 	}
 }
 
-// Bodies with files occupy no more memory than there is; the next waits, and gets it when the one before has been sent.
+// Bodies with files use no more memory than the limit; the next body waits until the previous one has been sent.
 func TestFilesMemory(t *testing.T) {
-	m := &memory{total: 100_000}
-	f := &files{content: make([]byte, 30_000)}
+	m := &limitedMemory{total: 100_000}
+	f := &fakeFiles{content: make([]byte, 30_000)}
 	w := onSQLite(t, Config{Files: f, FileMemory: m})
 	r := newReceiver(t, nil)
 	w.fileHook(t, r, FormatWuzapiJSON, FilesInline)
@@ -352,7 +351,7 @@ func TestFilesMemory(t *testing.T) {
 		t.Errorf("%d bytes are held, %d at most", held, most)
 	}
 	t.Run("full for longer than an attempt", func(t *testing.T) {
-		full := &memory{total: 10, held: 10}
+		full := &limitedMemory{total: 10, held: 10}
 		w := onSQLite(t, Config{Files: f, FileMemory: full, Policy: dispatch.Policy{MaxAttempts: 2, AttemptTimeout: 100 * time.Millisecond}})
 		w.fileHook(t, r, FormatWuzapiJSON, FilesInline)
 		_, err := w.deliver(t, shop, delivery(mediaEvent("image", 30_000)))
@@ -370,7 +369,7 @@ func TestFilesMemory(t *testing.T) {
 	})
 }
 
-// What has no file of its own is sent as without the setting, and nothing is fetched for it.
+// Events without a file of their own are sent as without the setting, and no file is fetched for them.
 func TestFilesOnlyOfMessagesWithMedia(t *testing.T) {
 	edit := mediaEvent("image", 5)
 	edit.Data = []byte(strings.Replace(string(edit.Data), `"type"`, `"target":{"message_id":"3EB1"},"type"`, 1))
@@ -379,11 +378,11 @@ func TestFilesOnlyOfMessagesWithMedia(t *testing.T) {
 	receipt := &journal.Event{Session: "shop", Type: "Connected", Offset: 9, Data: []byte(`{}`)}
 	for name, e := range map[string]*journal.Event{"edit": edit, "text": text, "no message": receipt} {
 		for _, form := range fileForms {
-			f := &files{content: []byte("x")}
+			f := &fakeFiles{content: []byte("x")}
 			w := onSQLite(t, Config{Files: f})
 			r := newReceiver(t, nil)
 			w.fileHook(t, r, form.format, form.mode)
-			must[*Webhook](t)(w.Update(t.Context(), shop, Change{Events: []string{AllEvents}}))
+			requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{Events: []string{AllEvents}}))
 			if _, err := w.deliver(t, shop, delivery(e)); err != nil {
 				t.Fatal(err)
 			}
@@ -393,7 +392,7 @@ func TestFilesOnlyOfMessagesWithMedia(t *testing.T) {
 		}
 	}
 	t.Run("without the setting", func(t *testing.T) {
-		f := &files{content: []byte("x")}
+		f := &fakeFiles{content: []byte("x")}
 		w := onSQLite(t, Config{Files: f})
 		r := newReceiver(t, nil)
 		w.fileHook(t, r, FormatNative, FilesNone)
@@ -407,14 +406,14 @@ func TestFilesOnlyOfMessagesWithMedia(t *testing.T) {
 	})
 }
 
-// The setting is stored, refused where the format has no such form, and none for webhooks that never set it.
+// The setting is stored, rejected if the format has no such form, and none for webhooks that never set it.
 func TestFilesSetting(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
-		if hook := must[*Webhook](t)(w.Get(t.Context(), shop)); hook.Files != FilesNone {
+		if hook := requireNoError[*Webhook](t)(w.Get(t.Context(), shop)); hook.Files != FilesNone {
 			t.Errorf("%q", hook.Files)
 		}
-		made := must[*Webhook](t)(w.Create(t.Context(), "shop", Change{Name: ptr("plain"), URL: ptr(publicURL), Events: []string{"Message"}}))
-		if hook := must[*Webhook](t)(w.Get(t.Context(), made.Key)); hook.Files != FilesNone {
+		made := requireNoError[*Webhook](t)(w.Create(t.Context(), "shop", Change{Name: ptr("plain"), URL: ptr(publicURL), Events: []string{"Message"}}))
+		if hook := requireNoError[*Webhook](t)(w.Get(t.Context(), made.Key)); hook.Files != FilesNone {
 			t.Errorf("%q", hook.Files)
 		}
 		for format := range formats {
@@ -433,15 +432,15 @@ func TestFilesSetting(t *testing.T) {
 					if mode == "" {
 						want = FilesNone
 					}
-					if hook := must[*Webhook](t)(w.Get(t.Context(), shop)); hook.Files != want {
+					if hook := requireNoError[*Webhook](t)(w.Get(t.Context(), shop)); hook.Files != want {
 						t.Errorf("%s %q: %q", format, mode, hook.Files)
 					}
 				}
 			}
 		}
-		must[*Webhook](t)(w.Update(t.Context(), shop, Change{Format: ptr(FormatWuzapi), Files: ptr(FilesMultipart)}))
+		requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{Format: ptr(FormatWuzapi), Files: ptr(FilesMultipart)}))
 		if _, err := w.Update(t.Context(), shop, Change{Format: ptr(FormatWAAKG)}); err == nil {
-			t.Error("a format without files was taken beside files")
+			t.Error("a format without file support was accepted with a file mode")
 		}
 	})
 }

@@ -17,20 +17,20 @@ import (
 	"github.com/waystation/waystation/transports/webhook/wwebjs"
 )
 
-// Format is the shape of what a webhook receives. Events are subscribed to under the same names in every format.
+// Format is the body format of a webhook. Event names of subscriptions are the same in every format.
 type Format string
 
 // The formats.
 const (
-	// FormatNative is the JSON object that sockets get.
+	// FormatNative is the JSON object that sockets receive.
 	FormatNative Format = "native"
 	// FormatWuzapi is wuzapi's form with the field jsonData, and token when the webhook has a body token.
 	FormatWuzapi Format = "wuzapi"
-	// FormatWuzapiJSON is what later revisions of wuzapi send as JSON.
+	// FormatWuzapiJSON is the JSON body of later wuzapi revisions.
 	FormatWuzapiJSON Format = "wuzapi_json"
-	// FormatWAAKG is WA-AKG's object, with its signature beside ours when the webhook has a secret.
+	// FormatWAAKG is WA-AKG's object, with its signature in addition to ours if the webhook has a secret.
 	FormatWAAKG Format = "waakg"
-	// FormatWWebJS is wwebjs-api's object, with the body token as its key when the webhook has one.
+	// FormatWWebJS is wwebjs-api's object, with the body token as its key if the webhook has one.
 	FormatWWebJS Format = "wwebjs"
 )
 
@@ -39,16 +39,16 @@ const (
 	contentForm = "application/x-www-form-urlencoded"
 )
 
-// format is how one Format does it.
+// format implements one Format.
 type format struct {
-	// types are the events that it has a word for, and that AllEvents stands for; nil: all that have an offset.
+	// types are the events that the format supports, and that AllEvents stands for; nil: all that have an offset.
 	types []string
-	// encode makes the body; nil when the format has nothing to say about the event. e is nil for the native format.
+	// encode returns the body; nil if the format does not support the event. e is nil for the native format.
 	encode func(w *Webhook, d *dispatch.Delivery, e *payload.Event) (body []byte, contentType string, err error)
-	// head adds the headers that receivers of the format look for; nil: none.
+	// head adds the format's own headers; nil: none.
 	head func(w *Webhook, body []byte, h http.Header)
-	// files are the modes, besides FilesNone, in which the format carries files, and attach makes a body with one, or with
-	// the reason why it is missing; none: it carries no files.
+	// files are the modes, besides FilesNone, that the format supports, and attach creates a body with a file, or with the reason why it is missing;
+	// empty: it supports no files.
 	files  []FileMode
 	attach func(w *Webhook, d *dispatch.Delivery, e *payload.Event, f *attachment) (fileBody, error)
 }
@@ -65,8 +65,8 @@ func encodeNative(_ *Webhook, d *dispatch.Delivery, _ *payload.Event) ([]byte, s
 	return d.Body, contentJSON, nil
 }
 
-// encodeWuzapi repeats a token only when the webhook was given one: sessions' tokens are stored hashed and therefore
-// cannot be repeated, and a signature does the same without giving a credential away.
+// encodeWuzapi includes a token only if the webhook has one: sessions' tokens are stored hashed and therefore cannot be repeated, and a signature
+// authenticates without revealing a credential.
 func encodeWuzapi(w *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, string, error) {
 	payload, err := wuzapi.Payload(e)
 	if err != nil || payload == nil {
@@ -91,13 +91,13 @@ func encodeWuzapiJSON(_ *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byt
 	return body, contentJSON, err
 }
 
-// errNotWhole says that what an event leaves out could not be read. It is temporary.
+// errNotWhole is returned if omitted data of an event could not be read. It is temporary.
 var errNotWhole = errors.New("the rest of the message could not be read")
 
-// messageType is the event whose data may lack what did not fit.
+// messageType is the event whose data may omit large parts.
 const messageType = "Message"
 
-// eventOf returns an event as formats get it, with all of a message's text however long it is.
+// eventOf converts an event for the formats, with the full text of a message regardless of its length.
 func (c *Config) eventOf(ctx context.Context, e *journal.Event) (*payload.Event, error) {
 	out := &payload.Event{ID: e.ID, Type: e.Type, Session: e.Session, Time: e.Time, Data: e.Data}
 	if c.Messages == nil || e.Type != messageType {
@@ -117,7 +117,7 @@ func encodeWAAKG(_ *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, st
 	return body, contentJSON, err
 }
 
-// headWAAKG signs with the newest secret alone: the header has room for one signature.
+// headWAAKG signs with the newest secret only: the header has room for one signature.
 func headWAAKG(w *Webhook, body []byte, h http.Header) {
 	if w.Secret != "" {
 		h.Set(waakg.SignatureHeader, waakg.Sign(body, w.Secret))
@@ -135,7 +135,7 @@ func headWWebJS(w *Webhook, _ []byte, h http.Header) {
 	}
 }
 
-// Formats lists the names of the formats.
+// Formats returns the names of the formats.
 func Formats() []string {
 	names := make([]string, 0, len(formats))
 	for name := range formats {
@@ -147,8 +147,7 @@ func Formats() []string {
 
 func formatNames() string { return strings.Join(Formats(), ", ") }
 
-// types are the events a webhook is subscribed to and its format has a word for, AllEvents among them for every one that
-// has an offset.
+// types returns the events that a webhook is subscribed to and its format supports; AllEvents among them stands for every one that has an offset.
 func (w *Webhook) types() []string {
 	has := formats[w.Format].types
 	switch {
@@ -160,12 +159,11 @@ func (w *Webhook) types() []string {
 	return slices.DeleteFunc(slices.Clone(w.Events), func(name string) bool { return !slices.Contains(has, name) })
 }
 
-// wantsSignal tells whether a signal was named: AllEvents does not bring any.
+// wantsSignal reports whether a signal is subscribed by name: AllEvents does not include signals.
 func (w *Webhook) wantsSignal(name string) bool { return slices.Contains(w.types(), name) }
 
-// filter is what the dispatcher needs to know of a webhook's subscription. It may let signals pass because of AllEvents;
-// the sink leaves them out.
-func (s *store) filter(w *Webhook) dispatch.Filter {
+// buildFilter returns the dispatcher's filter for a webhook's subscription. It may pass signals because of AllEvents; the sink leaves them out.
+func (s *store) buildFilter(w *Webhook) dispatch.Filter {
 	types := w.types()
 	return dispatch.Filter{Events: types, Signals: slices.ContainsFunc(types, func(name string) bool { return s.cfg.Events[name] })}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// globalID is the id of the operator's webhook, which gets the events of all sessions. It is in no table.
+	// globalID is the id of the operator's webhook, which receives the events of all sessions. It is in no table.
 	globalID = "global"
 )
 
@@ -24,8 +24,8 @@ type Global struct {
 	Format Format
 	Files  FileMode // of messages; empty = FilesNone
 	Secret string   // empty = not signed
-	// Requests may be under way at a time, a quarter of them of one session; 0 = DefaultGlobalRequests. With less than before,
-	// those under way go on.
+	// Requests is the limit of concurrent requests, of which one session may have a quarter; 0 = DefaultGlobalRequests. Lowering it does not cancel
+	// running requests.
 	Requests int
 }
 
@@ -35,8 +35,7 @@ func (g *Global) webhook() *Webhook {
 	}
 }
 
-// CheckGlobal tells what is wrong with the operator's webhook: refusal.Problems, or nil. A host that cannot be looked up now is
-// nothing wrong.
+// CheckGlobal validates the operator's webhook: refusal.Problems, or nil. A host that cannot be resolved now is accepted.
 func (w *Webhooks) CheckGlobal(ctx context.Context, g Global) error {
 	c := Change{URL: &g.URL, Events: g.Events, Secret: &g.Secret, Format: &g.Format}
 	if c.Events == nil {
@@ -46,17 +45,16 @@ func (w *Webhooks) CheckGlobal(ctx context.Context, g Global) error {
 	if err != nil {
 		return err
 	}
-	if isAway[text] {
+	if isTemporary[text] {
 		text = ""
 	}
 	if g.URL == "" {
 		text = "must not be empty"
 	}
-	return w.store.check(&c, g.webhook(), text)
+	return w.store.validate(&c, g.webhook(), text)
 }
 
-// SetGlobal makes a webhook that was checked the operator's, in the place of the one before; nil = there is none. Targets
-// are put by the caller.
+// SetGlobal replaces the operator's webhook by one that was checked; nil = none. The caller puts the targets.
 func (w *Webhooks) SetGlobal(g *Global) {
 	w.store.mu.Lock()
 	before := w.store.global
@@ -68,55 +66,55 @@ func (w *Webhooks) SetGlobal(g *Global) {
 		w.sink.global.resize(cmp.Or(g.Requests, DefaultGlobalRequests))
 	}
 	if before != nil && (g == nil || g.URL != before.URL) {
-		w.sink.forget(globalKey) // it is about another receiver
+		w.sink.forget(globalKey) // it describes another receiver
 	}
 }
 
-// GlobalTarget is the operator's webhook as the dispatcher knows it for a session.
+// GlobalTarget returns the operator's webhook as a dispatcher target of a session.
 func (w *Webhooks) GlobalTarget(session string) dispatch.Target {
 	t := dispatch.Target{Transport: Transport, ID: dispatch.GlobalPrefix + session, Session: session, Outlet: Transport}
-	if hook := w.store.delivering(globalKey); hook != nil {
-		t.Filter, t.Key = w.store.filter(hook), address(hook.URL)
+	if hook := w.store.lookupActive(globalKey); hook != nil {
+		t.Filter, t.Key = w.store.buildFilter(hook), hostPort(hook.URL)
 	}
 	return t
 }
 
 // TestGlobal is Test for the operator's webhook.
-func (w *Webhooks) TestGlobal(ctx context.Context) (Trial, error) {
-	hook := w.store.delivering(globalKey)
+func (w *Webhooks) TestGlobal(ctx context.Context) (TestResult, error) {
+	hook := w.store.lookupActive(globalKey)
 	if hook == nil {
-		return Trial{}, ErrNoURL
+		return TestResult{}, ErrNoURL
 	}
-	return w.sink.try(ctx, hook)
+	return w.sink.testWebhook(ctx, hook)
 }
 
-// GlobalLoad tells how many requests of the operator's webhook are under way, and how many more may be.
+// GlobalLoad returns the number of running requests of the operator's webhook, and of free slots.
 func (w *Webhooks) GlobalLoad() (active, free int) {
 	active, limit := w.sink.global.inUse()
 	return active, max(limit-active, 0)
 }
 
-// GlobalRequests are how many requests of the operator's webhook may be under way at a time.
+// GlobalRequests returns the limit of concurrent requests of the operator's webhook.
 func (w *Webhooks) GlobalRequests() int {
 	_, limit := w.sink.global.inUse()
 	return limit
 }
 
-// GlobalStanding tells how the latest attempts of the operator's webhook went.
+// GlobalStanding returns the outcome of the latest attempts of the operator's webhook.
 func (w *Webhooks) GlobalStanding() Standing { return w.sink.standing(globalKey) }
 
 func isGlobal(t dispatch.Target) bool { return dispatch.IsGlobal(t.ID) }
 
-// room is where a webhook's requests wait for a slot: the operator's have slots of their own, which its receiver is made
-// for, and take none of the sessions'.
-func (s *sink) room(global bool) *slots {
+// slotsFor returns the slots of a webhook's requests: the operator's webhook has separate slots, sized for its receiver, and uses none of the
+// sessions'.
+func (s *sink) slotsFor(global bool) *slots {
 	if global {
 		return s.global
 	}
 	return s.slots
 }
 
-// inUse is how many slots are taken over all hosts, and how many one host has.
+// inUse returns the number of used slots over all hosts, and the limit per host.
 func (s *slots) inUse() (n, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,10 +124,9 @@ func (s *slots) inUse() (n, limit int) {
 	return n, s.limit
 }
 
-// SendGlobal makes one attempt to deliver something to the operator's webhook, beside the events of sessions. ErrNoURL:
-// there is none.
+// SendGlobal makes one attempt to deliver to the operator's webhook, outside the lanes of sessions. ErrNoURL: there is none.
 func (w *Webhooks) SendGlobal(ctx context.Context, d *dispatch.Delivery) error {
-	if w.store.delivering(globalKey) == nil {
+	if w.store.lookupActive(globalKey) == nil {
 		return ErrNoURL
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Policy.AttemptTimeout)

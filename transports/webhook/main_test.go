@@ -21,29 +21,29 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(dbtest.Runner{M: m})
 }
 
-// told is a dispatcher that notes what it is told.
-type told struct {
+// fakeDispatcher records its calls.
+type fakeDispatcher struct {
 	mu      sync.Mutex
 	sink    dispatch.Sink
 	policy  dispatch.Policy
 	targets map[string]dispatch.Target
-	before  func() // runs before targets are put; nil = nothing
+	before  func() // called before targets are put; nil = no call
 
 	released []string // targets
 }
 
-func (d *told) AddSink(_ string, s dispatch.Sink, p dispatch.Policy) error {
+func (d *fakeDispatcher) AddSink(_ string, s dispatch.Sink, p dispatch.Policy) error {
 	d.sink, d.policy = s, p
 	return nil
 }
 
-func (d *told) ReleaseTarget(_, id string) {
+func (d *fakeDispatcher) ReleaseTarget(_, id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.released = append(d.released, id)
 }
 
-func (d *told) PutTargets(ctx context.Context, targets ...dispatch.Target) error {
+func (d *fakeDispatcher) PutTargets(ctx context.Context, targets ...dispatch.Target) error {
 	if d.before != nil {
 		d.before()
 	}
@@ -58,7 +58,7 @@ func (d *told) PutTargets(ctx context.Context, targets ...dispatch.Target) error
 	return nil
 }
 
-func (d *told) RemoveTarget(_ context.Context, _, id string) error {
+func (d *fakeDispatcher) RemoveTarget(_ context.Context, _, id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.targets, id)
@@ -67,12 +67,12 @@ func (d *told) RemoveTarget(_ context.Context, _, id string) error {
 
 var knownEvents = map[string]bool{"Message": false, "MessageStatus": false, "Receipt": false, "Connected": false, "Presence": true, "ChatPresence": true}
 
-// world is webhooks on a database, with a guard that lets them reach this machine and 93.184.216.34.
+// world is webhooks on a database, with a guard that permits this machine and 93.184.216.34.
 type world struct {
 	*Webhooks
 	db         *dbutil.Database
-	dispatcher *told
-	clock      time.Time // what the webhooks take for now; zero = the real time
+	dispatcher *fakeDispatcher
+	clock      time.Time // the webhooks' clock; zero = the real time
 }
 
 func openDatabase(t *testing.T, address string) *dbutil.Database {
@@ -92,7 +92,7 @@ func newWorld(t *testing.T, db *dbutil.Database, cfg Config) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.Close)
-	w := &world{db: db, dispatcher: &told{targets: map[string]dispatch.Target{}}}
+	w := &world{db: db, dispatcher: &fakeDispatcher{targets: map[string]dispatch.Target{}}}
 	cfg.Key, cfg.Events, cfg.Check = make([]byte, 32), knownEvents, g.Check
 	cfg.Transport = g.Client(guard.Limits{MaxRedirects: -1, MaxBytes: 1 << 40}).Transport
 	cfg.Now = func() time.Time {
@@ -123,7 +123,7 @@ var shop = Key{"shop", DefaultID}
 
 const publicURL = "https://93.184.216.34/hook"
 
-func must[T any](t *testing.T) func(v T, err error) T {
+func requireNoError[T any](t *testing.T) func(v T, err error) T {
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

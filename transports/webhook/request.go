@@ -21,7 +21,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
-// Headers of a delivery, in the form that they have in an http.Header. The signature is described at Sign.
+// Headers of a delivery, in the canonical form of an http.Header. The signature is documented at Sign.
 const (
 	headerContentType = "Content-Type"
 	headerUserAgent   = "User-Agent"
@@ -36,11 +36,10 @@ const (
 	headerSignature = "X-Waystation-Signature"
 	userAgent       = "Waystation-Webhook/1"
 
-	maxFields = 10 // of those above
+	maxFields = 10 // number of the headers above
 )
 
-// fields adds to a header that has none of them, all values in one piece of memory: http.Header.Set takes one for each, and
-// looks at each name again.
+// fields sets headers without duplicates, all values in one allocation: http.Header.Set allocates for each, and canonicalises each name again.
 type fields struct {
 	http.Header
 	values []string
@@ -52,16 +51,15 @@ func (f *fields) set(name, value string) {
 	f.Header[name] = f.values[at : at+1 : at+1]
 }
 
-// answer is what a receiver said.
+// answer is the response of a receiver.
 type answer struct {
 	status  int
 	header  http.Header
 	excerpt []byte
 }
 
-// newRequest makes the request of one attempt; nil when the webhook's format has no body for the event. An error that
-// wraps errNotWhole or errNoFile is temporary. release returns the memory of the body, once the request has ended; it is
-// never nil.
+// newRequest returns the request of one attempt; nil if the webhook's format has no body for the event. An error that wraps errNotWhole or errNoFile
+// is temporary. release frees the memory of the body, once the request has ended; it is never nil.
 func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery) (request *http.Request, release func(), err error) {
 	release = func() {}
 	format := formats[w.Format]
@@ -89,9 +87,9 @@ func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Deliver
 	return request, release, nil
 }
 
-// requestOf makes the request that has a body.
+// requestOf returns the request with a body.
 func (c *Config) requestOf(ctx context.Context, w *Webhook, d *dispatch.Delivery, body []byte, contentType string) (_ *http.Request, err error) {
-	now := c.Now() // after the file was fetched, as receivers compare it with their own clock
+	now := c.Now() // after the file was fetched, because receivers compare it with their own clock
 	to := w.to
 	if to == nil {
 		if to, err = url.Parse(w.URL); err != nil {
@@ -107,7 +105,7 @@ func (c *Config) requestOf(ctx context.Context, w *Webhook, d *dispatch.Delivery
 	h.set(headerContentType, contentType)
 	h.set(headerUserAgent, userAgent)
 	h.set(headerEvent, d.Event.Type)
-	h.set(headerSession, url.PathEscape(d.Event.Session)) // any text may be an id
+	h.set(headerSession, url.PathEscape(d.Event.Session)) // an id may be any text
 	h.set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
 	if d.Event.ID != "" {
 		h.set(headerEventID, d.Event.ID)
@@ -128,15 +126,14 @@ func (c *Config) requestOf(ctx context.Context, w *Webhook, d *dispatch.Delivery
 	return request, nil
 }
 
-// post makes a request and reads at most Config.MaxAnswer of what comes back, keeping the first bytes.
+// post makes a request and reads at most Config.MaxAnswer of the response, keeping the first bytes.
 func (s *sink) post(request *http.Request, excerpt int64) (answer, error) {
 	response, err := s.cfg.Transport.RoundTrip(request)
 	if err != nil {
 		return answer{}, requestError(err)
 	}
 	defer response.Body.Close()
-	// The rest of the answer is read so that the connection can be used again. What is wrong with it changes nothing: the
-	// status has been given.
+	// The rest of the response is read so that the connection can be reused. Errors while reading are ignored: the status has been received.
 	var first []byte
 	if excerpt > 0 {
 		first, _ = io.ReadAll(io.LimitReader(response.Body, excerpt))
@@ -145,8 +142,8 @@ func (s *sink) post(request *http.Request, excerpt int64) (answer, error) {
 	return answer{response.StatusCode, response.Header, first}, nil
 }
 
-// requestError says why a request got no answer, without its address. Where nobody answers at all, the host as a whole
-// is away; a request that was cut or timed out says something about this one only.
+// requestError returns the reason why a request got no response, without its address. If no server responds at all, the host as a whole is
+// unreachable; an interrupted or timed out request concerns only this one.
 func requestError(err error) error {
 	var own *guard.Error
 	if errors.As(err, &own) {
@@ -170,20 +167,20 @@ func requestError(err error) error {
 	if errors.As(err, &certificate) {
 		return broker.NewTrouble(broker.ReasonCertificate, err.Error())
 	}
-	for op := (*net.OpError)(nil); errors.As(err, &op); { // its own text names both ends
+	for op := (*net.OpError)(nil); errors.As(err, &op); { // its own text contains both addresses
 		err = op.Err
 	}
 	return broker.NewTrouble(broker.ReasonUnreachable, err.Error())
 }
 
-// reasons are what the guard's mean for somebody who asks how the receiver does.
+// reasons maps the guard's reasons to reported ones.
 var reasons = map[guard.Reason]broker.Reason{
 	guard.ReasonForbidden: broker.ReasonRefused, guard.ReasonUnresolved: broker.ReasonUnresolved, guard.ReasonTimeout: broker.ReasonTimeout,
 }
 
 var errTimeout = broker.NewTrouble(broker.ReasonTimeout, "no answer in time")
 
-// statusError says what an answer other than 2xx means.
+// statusError returns the error of a response other than 2xx.
 func (s *sink) statusError(a answer, now time.Time) error {
 	switch classify(a.status) {
 	case delivered:

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A receiver that cuts the connection is told of without the addresses of its ends.
+// The error of a connection reset by the receiver contains no addresses.
 func TestResetHidesAddresses(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// parseRetryAfter reads the header Retry-After (RFC 9110, 10.2.3): seconds or an HTTP date. The pause is within 0 and
-// most; ok is false when the header says nothing that can be read.
+// parseRetryAfter parses the header Retry-After (RFC 9110, 10.2.3): seconds or an HTTP date. The pause is between 0 and most; ok is false if the
+// header cannot be parsed.
 func parseRetryAfter(value string, now time.Time, most time.Duration) (pause time.Duration, ok bool) {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -17,7 +17,7 @@ func parseRetryAfter(value string, now time.Time, most time.Duration) (pause tim
 		seconds := int64(0)
 		for _, digit := range value {
 			if seconds = seconds*10 + int64(digit-'0'); seconds > int64(most/time.Second) {
-				return most, true // also what is too large for a number
+				return most, true // includes values too large for a number
 			}
 		}
 		return time.Duration(seconds) * time.Second, true

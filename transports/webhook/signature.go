@@ -9,16 +9,15 @@ import (
 	"time"
 )
 
-// signatureVersion stands before each signature, so that another scheme can come beside this one.
+// signatureVersion prefixes each signature, so that another scheme can be added.
 const signatureVersion = "v1="
 
-// Sign returns the value of the header X-Waystation-Signature: for each secret v1= and the HMAC-SHA256, in hexadecimal
-// digits, over the decimal Unix seconds of at, a dot and the body as it is sent; joined by commas. The scheme is that of
-// Stripe and Svix: the time is signed so that a recording cannot be sent again later, and several signatures let a
-// receiver that knows one of the keys check during a rotation.
+// Sign returns the value of the header X-Waystation-Signature: for each secret v1= and the HMAC-SHA256, in hexadecimal digits, over the decimal Unix
+// seconds of at, a dot and the body as it is sent; joined by commas. The scheme is that of Stripe and Svix: the time is signed to prevent a later
+// replay of a recording, and several signatures let a receiver that knows one of the keys verify during a rotation.
 //
-// A receiver computes it with its key, compares with each of the signatures in constant time, and refuses times that are
-// more than some minutes off.
+// A receiver computes it with its key, compares with each of the signatures in constant time, and rejects times that differ by more than some
+// minutes.
 func Sign(at time.Time, body []byte, secrets ...string) string {
 	var header strings.Builder
 	for i, secret := range secrets {

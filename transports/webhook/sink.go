@@ -17,13 +17,13 @@ import (
 // Transport is the name of webhooks among the transports.
 const Transport = "webhook"
 
-// Standing is how the latest attempts went, since the server started.
+// Standing is the outcome of the latest attempts since the server started.
 type Standing struct {
-	LastAttempt time.Time     // zero = none yet
-	LastStatus  int           // HTTP status; 0 = there was no answer
+	LastAttempt time.Time     // zero = no attempt yet
+	LastStatus  int           // HTTP status; 0 = no response
 	LastError   string        // empty when the last attempt was a success
-	Reason      broker.Reason // the same in a word
-	Failures    int           // attempts in a row that failed
+	Reason      broker.Reason // LastError as a category
+	Failures    int           // consecutive failed attempts
 }
 
 // sink makes the attempts.
@@ -32,10 +32,10 @@ type sink struct {
 	store *store
 	slots *slots
 
-	global *slots // of the operator's webhook
+	global *slots // slots of the operator's webhook
 
 	mu        sync.Mutex
-	standings map[Key]Standing // of webhooks that deliver
+	standings map[Key]Standing // of active webhooks
 }
 
 var (
@@ -47,21 +47,21 @@ func newSink(cfg *Config, st *store) *sink {
 	return &sink{cfg: cfg, store: st, slots: newSlots(cfg.HostRequests), global: newSlots(DefaultGlobalRequests), standings: map[Key]Standing{}}
 }
 
-// errGone says that a webhook was switched off or deleted while an event was on its way to it. The event is kept for the
-// moment that it takes the dispatcher to hear of it, and is no dead letter.
+// errGone is returned if a webhook was switched off or deleted during a delivery. The event is kept until the dispatcher removes the target, and
+// becomes no dead letter.
 var errGone = errors.New("the webhook is switched off")
 
 // Admit implements dispatch.Admitter.
 func (s *sink) Admit(ctx context.Context, t dispatch.Target) (release func(), err error) {
 	if isGlobal(t) {
-		return s.global.take(ctx, t.Key, Key{t.Session, globalID}) // a session has a share of its slots, too
+		return s.global.acquire(ctx, t.Key, Key{t.Session, globalID}) // a session also has a share of its slots
 	}
-	return s.slots.take(ctx, t.Key, keyOf(t))
+	return s.slots.acquire(ctx, t.Key, keyOf(t))
 }
 
 // Deliver implements dispatch.Sink.
 func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Delivery) (code int, err error) {
-	w := s.store.delivering(keyOf(t))
+	w := s.store.lookupActive(keyOf(t))
 	switch {
 	case w == nil:
 		return 0, errGone
@@ -78,7 +78,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 		return 0, dispatch.Permanent(err)
 	}
 	switch {
-	case request == nil && d.Replay: // somebody asked for it, and may want it out of the archive when it is delivered
+	case request == nil && d.Replay: // a requested replay may be removed from the archive when it is delivered
 		return 0, dispatch.Permanent(fmt.Errorf("the format %s has no word for this event", w.Format))
 	case request == nil:
 		return 0, nil
@@ -86,20 +86,20 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	posted := s.cfg.Now()
 	a, err := s.post(request, 0)
 	if errors.Is(err, context.Canceled) {
-		return 0, err // ours, and says nothing about the receiver
+		return 0, err // our failure, independent of the receiver
 	}
 	ended := s.cfg.Now()
 	if !isGlobal(t) {
-		s.slots.mark(w.Key, ended.Sub(posted) > s.cfg.Policy.AttemptTimeout/2)
+		s.slots.markSlow(w.Key, ended.Sub(posted) > s.cfg.Policy.AttemptTimeout/2)
 	}
 	if err == nil {
 		err = s.statusError(a, ended)
 	}
-	s.note(w.Key, now, a.status, err)
+	s.recordOutcome(w.Key, now, a.status, err)
 	return a.status, err
 }
 
-func (s *sink) note(key Key, at time.Time, status int, err error) {
+func (s *sink) recordOutcome(key Key, at time.Time, status int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	standing := Standing{LastAttempt: at.UTC().Truncate(time.Millisecond), LastStatus: status}
@@ -116,20 +116,20 @@ func (s *sink) standing(key Key) Standing {
 	return s.standings[key]
 }
 
-// forget drops what is known about webhooks that are switched off or deleted.
+// forget drops the standings of webhooks that are switched off or deleted.
 func (s *sink) forget(key Key) {
 	s.mu.Lock()
 	delete(s.standings, key)
 	s.mu.Unlock()
-	s.slots.mark(key, false)
+	s.slots.markSlow(key, false)
 }
 
-// target is a webhook as the dispatcher knows it.
+// target returns the dispatcher's target of a webhook.
 func (s *store) target(w *Webhook) dispatch.Target {
-	return dispatch.Target{Transport: Transport, ID: targetID(w.Key), Session: w.Session, Filter: s.filter(w), Key: address(w.URL)}
+	return dispatch.Target{Transport: Transport, ID: targetID(w.Key), Session: w.Session, Filter: s.buildFilter(w), Key: hostPort(w.URL)}
 }
 
-// defaultPrefix makes the ids of default webhooks unique over the server: the session's follows it.
+// defaultPrefix makes the ids of default webhooks unique in the server: the session's id follows it.
 const defaultPrefix = DefaultID + "/"
 
 func targetID(key Key) string {
@@ -149,8 +149,8 @@ func keyOf(t dispatch.Target) Key {
 	return Key{t.Session, t.ID}
 }
 
-// address is the host and port of a URL that was checked.
-func address(rawURL string) string {
+// hostPort returns the host and port of a URL that was checked.
+func hostPort(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return ""

@@ -23,13 +23,13 @@ import (
 	"github.com/waystation/waystation/transports/webhook/waakg"
 )
 
-// received is what a receiver got.
+// received is a request recorded by a receiver.
 type received struct {
 	http.Header
 	method, path, body string
 }
 
-// receiver is an HTTP server that answers as told and notes what it got.
+// receiver is an HTTP server that returns the configured response and records its requests.
 type receiver struct {
 	*httptest.Server
 	answer http.HandlerFunc // nil = 200
@@ -73,12 +73,12 @@ func (w *world) deliver(t *testing.T, key Key, d *dispatch.Delivery) (int, error
 	return w.dispatcher.sink.Deliver(t.Context(), w.dispatcher.targets[targetID(key)], d)
 }
 
-// The request as a receiver sees it: the body of sockets, byte for byte, and headers by which to check and sort it.
+// The request as a receiver sees it: the body is byte for byte that of sockets, with headers for verification and routing.
 func TestRequest(t *testing.T) {
 	w := onSQLite(t, Config{})
 	w.clock = time.Unix(1767225601, 0)
 	r := newReceiver(t, nil)
-	set := must[*Webhook](t)
+	set := requireNoError[*Webhook](t)
 	set(w.Update(t.Context(), shop, Change{URL: ptr(r.URL + "/hook?of=shop")}))
 	d := delivery(message)
 	if code, err := w.deliver(t, shop, d); code != 200 || err != nil {
@@ -118,7 +118,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// outcome is what a delivery's error tells the dispatcher.
+// outcome returns the class of a delivery's error.
 func outcome(err error) string {
 	if err == nil {
 		return "delivered"
@@ -137,7 +137,7 @@ func outcome(err error) string {
 	return "retry after"
 }
 
-// endless answers until nobody listens any more.
+// endless responds until the client disconnects.
 func endless(w http.ResponseWriter, _ *http.Request) {
 	for {
 		if _, err := w.Write(make([]byte, 4096)); err != nil {
@@ -170,7 +170,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t, c.answer)
-			must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL + "/secret-path")}))
+			requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL + "/secret-path")}))
 			code, err := w.deliver(t, shop, delivery(message))
 			if code != c.code || outcome(err) != c.want {
 				t.Errorf("code %d, %s (%v), want %d, %s", code, outcome(err), err, c.code, c.want)
@@ -187,21 +187,21 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// Nobody listens: the host is away, which is no fault of the event.
-func TestNobodyThere(t *testing.T) {
+// No server listens: the host is unreachable, and the event is not at fault.
+func TestUnreachableHost(t *testing.T) {
 	w := onSQLite(t, Config{})
 	r := newReceiver(t, nil)
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL)}))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL)}))
 	r.Close()
 	if code, err := w.deliver(t, shop, delivery(message)); code != 0 || outcome(err) != "unreachable" || w.Standing(shop).Reason != broker.ReasonUnreachable {
 		t.Errorf("%d, %s: %v", code, outcome(err), err)
 	}
 }
 
-// The address was public when it was set and is not any more, as when a name changes its mind.
+// The address was public when it was set and is not any more, as after a DNS change.
 func TestAddressIsCheckedAgain(t *testing.T) {
 	w := onSQLite(t, Config{})
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
 	if _, err := w.db.Exec(t.Context(), `UPDATE webhooks SET url='http://169.254.169.254/latest/meta-data'`); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestAddressIsCheckedAgain(t *testing.T) {
 	}
 }
 
-// A receiver that does not answer is left alone after the time of an attempt; one that was switched off gets nothing.
+// A request to a receiver that does not respond ends after the attempt timeout; one that was switched off receives no request.
 func TestHangingReceiver(t *testing.T) {
 	w := onSQLite(t, Config{Policy: dispatch.Policy{AttemptTimeout: 500 * time.Millisecond}})
 	released := make(chan struct{})
@@ -224,7 +224,7 @@ func TestHangingReceiver(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { close(released) })
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL)}))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL)}))
 	target := w.dispatcher.targets[targetID(shop)]
 	ctx, cancel := context.WithTimeout(t.Context(), w.dispatcher.policy.AttemptTimeout)
 	defer cancel()
@@ -234,7 +234,7 @@ func TestHangingReceiver(t *testing.T) {
 	if hung.Load() != 1 || !w.sink.slots.slow[shop] {
 		t.Errorf("hung %d times, slow: %v", hung.Load(), w.sink.slots.slow)
 	}
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{Active: ptr(false)}))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{Active: ptr(false)}))
 	if _, err := w.dispatcher.sink.Deliver(t.Context(), target, delivery(message)); !errors.Is(err, errGone) || hung.Load() != 1 {
 		t.Errorf("switched off: %v", err)
 	}
@@ -243,11 +243,11 @@ func TestHangingReceiver(t *testing.T) {
 	}
 }
 
-// "*" brings no signals; one that is named comes, without offset and id.
+// "*" includes no signals; one subscribed by name is sent, without offset and id.
 func TestSignals(t *testing.T) {
 	w := onSQLite(t, Config{})
 	r := newReceiver(t, nil)
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL), Events: []string{"*", "Presence"}}))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL), Events: []string{"*", "Presence"}}))
 	for _, name := range []string{"ChatPresence", "Presence"} {
 		signal := &journal.Event{Session: "shop", Type: name, Data: []byte(`{}`)}
 		d := &dispatch.Delivery{Event: signal, Body: []byte(`{"session":"shop"}`), Attempt: 1, Signal: true}
@@ -269,7 +269,7 @@ func TestOtherFormats(t *testing.T) {
 	r := newReceiver(t, nil)
 	update := func(c Change) {
 		t.Helper()
-		must[*Webhook](t)(w.Update(t.Context(), shop, c))
+		requireNoError[*Webhook](t)(w.Update(t.Context(), shop, c))
 		if _, err := w.deliver(t, shop, delivery(message)); err != nil {
 			t.Fatal(err)
 		}
@@ -302,7 +302,7 @@ func TestOtherFormats(t *testing.T) {
 	if got = <-r.got; got.Get("X-Webhook-Signature") != "" || got.Get("X-Api-Key") != "" {
 		t.Errorf("%v", got)
 	}
-	// wuzapi has no word for it: nothing is sent, and the event counts as delivered.
+	// wuzapi does not support it: no request is made, and the event counts as delivered.
 	played := &journal.Event{Session: "shop", Offset: 8, ID: "01KABD", Type: "ReadReceipt", Data: []byte(`{"type":"played","timestamp":"2026-01-01T00:00:00Z"}`)}
 	if code, err := w.deliver(t, shop, delivery(played)); err != nil || code != 0 || len(r.got) != 0 {
 		t.Errorf("%d, %v, %d requests", code, err, len(r.got))
@@ -323,8 +323,8 @@ func TestTrial(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.WriteString(w, strings.Repeat("short and stout ", 1000))
 	})
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL), Active: ptr(false), Secret: ptr("0123456789abcdef")}))
-	out := must[Trial](t)(w.Test(t.Context(), shop))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(r.URL), Active: ptr(false), Secret: ptr("0123456789abcdef")}))
+	out := requireNoError[TestResult](t)(w.Test(t.Context(), shop))
 	got := <-r.got
 	if out.Status != 418 || out.Error == "" || len(out.Body) != maxTestBody || out.Duration <= 0 {
 		t.Errorf("%+v", out)
@@ -334,8 +334,8 @@ func TestTrial(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	r.Close()
-	if out = must[Trial](t)(w.Test(t.Context(), shop)); out.Status != 0 || out.Error == "" {
-		t.Errorf("nobody there: %+v", out)
+	if out = requireNoError[TestResult](t)(w.Test(t.Context(), shop)); out.Status != 0 || out.Error == "" {
+		t.Errorf("unreachable host: %+v", out)
 	}
 	if standing := w.Standing(shop); !standing.LastAttempt.IsZero() {
 		t.Errorf("trials count as deliveries: %+v", standing)

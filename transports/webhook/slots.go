@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// slots bound the requests to one host and port at a time. So that those who hang leave room for the others, one session
-// has at most a quarter of a host's slots, and all webhooks whose last request took more than half of its time have at most half of them
-// together: a hanging webhook delays no other session, and many of them delay the rest for one timeout at most, the
-// first time. Whoever waits is admitted in the order of arrival, passing over those whose share is used up.
+// slots limit the concurrent requests to one host and port. So that hanging requests leave room for others, one session has at most a quarter of a
+// host's slots, and all webhooks whose last request took more than half of its time have at most half of them together: a hanging webhook delays no
+// other session, and many of them delay the rest for one timeout at most, the first time. Waiting requests are admitted in the order of arrival,
+// skipping those whose share is used up.
 type slots struct {
 	mu    sync.Mutex
 	limit int
@@ -22,10 +22,10 @@ type host struct {
 	waiting     []*claim       // in order of arrival
 }
 
-// claim is a request that has or wants a slot.
+// claim is a request that has a slot or waits for one.
 type claim struct {
 	key  Key
-	slow bool // counted as one; fixed when it is admitted
+	slow bool // counts as slow; fixed when it is admitted
 	room chan struct{}
 }
 
@@ -33,8 +33,8 @@ func newSlots(limit int) *slots {
 	return &slots{limit: limit, hosts: map[string]*host{}, slow: map[Key]bool{}}
 }
 
-// take waits for a slot and returns what gives it back.
-func (s *slots) take(ctx context.Context, address string, key Key) (release func(), err error) {
+// acquire waits for a slot and returns a function that releases it.
+func (s *slots) acquire(ctx context.Context, address string, key Key) (release func(), err error) {
 	c := &claim{key: key, room: make(chan struct{})}
 	s.mu.Lock()
 	h := s.hosts[address]
@@ -42,21 +42,21 @@ func (s *slots) take(ctx context.Context, address string, key Key) (release func
 		h = &host{sessions: map[string]int{}}
 		s.hosts[address] = h
 	}
-	if !s.admit(h, c) {
+	if !s.tryAdmit(h, c) {
 		h.waiting = append(h.waiting, c)
 	}
 	s.mu.Unlock()
 	select {
 	case <-c.room:
 	case <-ctx.Done():
-		s.abandon(address, h, c)
+		s.cancelClaim(address, h, c)
 		return nil, ctx.Err()
 	}
-	return func() { s.give(address, h, c) }, nil
+	return func() { s.releaseClaim(address, h, c) }, nil
 }
 
-// admit takes a slot for a claim if its shares allow it; s.mu is held.
-func (s *slots) admit(h *host, c *claim) bool {
+// tryAdmit takes a slot for a claim if its shares allow it; s.mu is held.
+func (s *slots) tryAdmit(h *host, c *claim) bool {
 	slow := s.slow[c.key]
 	if h.total >= s.limit || h.sessions[c.key.Session] >= max(1, s.limit/4) || slow && h.slow >= max(1, s.limit/2) {
 		return false
@@ -70,8 +70,8 @@ func (s *slots) admit(h *host, c *claim) bool {
 	return true
 }
 
-// give returns a slot and admits who waited for it.
-func (s *slots) give(address string, h *host, c *claim) {
+// releaseClaim frees a slot and admits waiting claims.
+func (s *slots) releaseClaim(address string, h *host, c *claim) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.total--
@@ -82,10 +82,10 @@ func (s *slots) give(address string, h *host, c *claim) {
 		h.slow--
 	}
 	s.admitMore(h)
-	s.tidy(address, h)
+	s.removeIdleHost(address, h)
 }
 
-// resize changes how many slots a host has. Those that are taken stay taken, also if they are more.
+// resize changes the number of slots per host. Running requests keep theirs, even if they exceed the new number.
 func (s *slots) resize(limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +95,7 @@ func (s *slots) resize(limit int) {
 	}
 }
 
-// admitMore admits who waits, as far as there is room; s.mu is held.
+// admitMore admits waiting claims while there is room; s.mu is held.
 func (s *slots) admitMore(h *host) {
 	still := h.waiting[:0]
 	for i, w := range h.waiting {
@@ -103,7 +103,7 @@ func (s *slots) admitMore(h *host) {
 			still = append(still, h.waiting[i:]...)
 			break
 		}
-		if !s.admit(h, w) {
+		if !s.tryAdmit(h, w) {
 			still = append(still, w)
 		}
 	}
@@ -111,30 +111,30 @@ func (s *slots) admitMore(h *host) {
 	h.waiting = still
 }
 
-// abandon takes back a claim whose caller gave up.
-func (s *slots) abandon(address string, h *host, c *claim) {
+// cancelClaim withdraws a claim whose caller stopped waiting.
+func (s *slots) cancelClaim(address string, h *host, c *claim) {
 	s.mu.Lock()
 	for i, w := range h.waiting {
 		if w == c {
 			h.waiting = append(h.waiting[:i], h.waiting[i+1:]...)
-			s.tidy(address, h)
+			s.removeIdleHost(address, h)
 			s.mu.Unlock()
 			return
 		}
 	}
 	s.mu.Unlock()
-	s.give(address, h, c) // admitted in the same moment
+	s.releaseClaim(address, h, c) // admitted at the same moment
 }
 
-// tidy forgets a host that nobody uses; s.mu is held.
-func (s *slots) tidy(address string, h *host) {
+// removeIdleHost drops a host without claims; s.mu is held.
+func (s *slots) removeIdleHost(address string, h *host) {
 	if h.total == 0 && len(h.waiting) == 0 {
 		delete(s.hosts, address)
 	}
 }
 
-// mark notes whether a webhook's last request took long.
-func (s *slots) mark(key Key, slow bool) {
+// markSlow records whether a webhook's last request took long.
+func (s *slots) markSlow(key Key, slow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slow {

@@ -17,14 +17,14 @@ import (
 
 const columns = `session, id, name, url, events, format, files, active, secret, previous_secret, previous_until, body_token, created, updated`
 
-// The columns that are encrypted, as the vault names them. A stored secret opens under its column's name only.
+// Names of the encrypted columns in the vault. A stored secret decrypts under its column's name only.
 const (
 	fieldSecret    = "secret"
 	fieldPrevious  = "previous_secret"
 	fieldBodyToken = "body_token"
 )
 
-// read returns the webhooks of a session, of all if it is empty; of each session the default one first.
+// read returns the webhooks of a session, of all if it is empty; the default one of each session first.
 func (s *store) read(ctx context.Context, session string) ([]*Webhook, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM webhooks WHERE $1='' OR session=$1
 		ORDER BY session, CASE WHEN id='default' THEN 0 ELSE 1 END, created, id`, session)
@@ -35,7 +35,7 @@ func (s *store) read(ctx context.Context, session string) ([]*Webhook, error) {
 	return list, nil
 }
 
-// statementSessions bounds the sessions of one statement, as databases bound parameters.
+// statementSessions limits the sessions of one statement, because databases limit parameters.
 const statementSessions = 500
 
 // readMany returns the webhooks of some sessions, in the order of read.
@@ -57,7 +57,7 @@ func (s *store) readMany(ctx context.Context, sessions []string) ([]*Webhook, er
 	return all, nil
 }
 
-// readOne returns nil when there is no such row.
+// readOne returns nil if there is no such row.
 func (s *store) readOne(ctx context.Context, key Key) (*Webhook, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM webhooks WHERE session=$1 AND id=$2`, key.Session, key.ID)
 	list, err := dbutil.NewRowIterWithError(rows, s.scan, err).AsList()
@@ -117,7 +117,7 @@ func (s *store) write(ctx context.Context, w *Webhook) error {
 	return err
 }
 
-// count is the number of a session's webhooks besides the default one.
+// count returns the number of a session's webhooks besides the default one.
 func (s *store) count(ctx context.Context, session string) (n int, err error) {
 	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM webhooks WHERE session=$1 AND id<>'default'`, session).Scan(&n)
 	if err != nil {

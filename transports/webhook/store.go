@@ -20,17 +20,17 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// store keeps the webhooks, and those that deliver in memory as well.
+// store persists the webhooks, and caches the active ones.
 type store struct {
 	db    *dbutil.Database
 	cfg   *Config
 	vault *sealer
 
-	turn chan struct{} // holds one while somebody changes webhooks
+	changeLock chan struct{} // contains one element while a call changes webhooks
 
 	mu     sync.RWMutex
-	active map[Key]*Webhook // never changed, only replaced
-	global *Webhook         // the operator's, as those of active; nil = none
+	active map[Key]*Webhook // values are replaced, never modified
+	global *Webhook         // the operator's, like active; nil = none
 }
 
 func openStore(ctx context.Context, db *dbutil.Database, cfg *Config) (*store, error) {
@@ -49,22 +49,22 @@ func openStore(ctx context.Context, db *dbutil.Database, cfg *Config) (*store, e
 	if err = vault.vault.Reseal(ctx, owned, sealedColumns()...); err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	s := &store{db: owned, cfg: cfg, vault: vault, turn: make(chan struct{}, 1), active: map[Key]*Webhook{}}
+	s := &store{db: owned, cfg: cfg, vault: vault, changeLock: make(chan struct{}, 1), active: map[Key]*Webhook{}}
 	all, err := s.read(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range all {
-		s.remember(w)
+		s.updateActive(w)
 	}
 	return s, nil
 }
 
-// enter takes the turn to change webhooks.
-func (s *store) enter(ctx context.Context) error {
-	if ctx.Err() == nil { // of two ways that are open, select takes either
+// lockChanges acquires the lock for changes.
+func (s *store) lockChanges(ctx context.Context) error {
+	if ctx.Err() == nil { // if both are ready, select picks either
 		select {
-		case s.turn <- struct{}{}:
+		case s.changeLock <- struct{}{}:
 			return nil
 		case <-ctx.Done():
 		}
@@ -72,21 +72,21 @@ func (s *store) enter(ctx context.Context) error {
 	return fmt.Errorf("webhook: waiting to write: %w", ctx.Err())
 }
 
-func (s *store) leave() { <-s.turn }
+func (s *store) unlockChanges() { <-s.changeLock }
 
-// remember keeps in memory what delivers and forgets what no longer does.
-func (s *store) remember(w *Webhook) {
+// updateActive adds an active webhook to the cache and removes an inactive one.
+func (s *store) updateActive(w *Webhook) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.delivers() {
+	if w.isActive() {
 		s.active[w.Key] = w.clone().ready()
 	} else {
 		delete(s.active, w.Key)
 	}
 }
 
-// delivering returns a webhook that delivers, or nil. It must not be changed.
-func (s *store) delivering(key Key) *Webhook {
+// lookupActive returns an active webhook, or nil. It must not be changed.
+func (s *store) lookupActive(key Key) *Webhook {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if key == globalKey {
@@ -95,7 +95,7 @@ func (s *store) delivering(key Key) *Webhook {
 	return s.active[key]
 }
 
-// list returns the webhooks of a session, the default one first, the others in the order they were made.
+// list returns the webhooks of a session, the default one first, the others in the order of creation.
 func (s *store) list(ctx context.Context, session string) ([]*Webhook, error) {
 	list, err := s.read(ctx, session)
 	if err != nil {
@@ -104,10 +104,10 @@ func (s *store) list(ctx context.Context, session string) ([]*Webhook, error) {
 	return withDefault(session, list), nil
 }
 
-// withDefault puts the default webhook before a session's others if it was never set.
+// withDefault puts an empty default webhook before a session's others if it was never set.
 func withDefault(session string, list []*Webhook) []*Webhook {
 	if len(list) == 0 || list[0].ID != DefaultID {
-		list = append([]*Webhook{empty(session)}, list...)
+		list = append([]*Webhook{emptyDefault(session)}, list...)
 	}
 	return list
 }
@@ -119,24 +119,24 @@ func (s *store) get(ctx context.Context, key Key) (*Webhook, error) {
 		if key.ID != DefaultID {
 			return nil, ErrNotFound
 		}
-		w = empty(key.Session)
+		w = emptyDefault(key.Session)
 	}
 	return w, err
 }
 
-// create makes a webhook with an id of its own. The caller has the turn, as for all that changes something.
+// create adds a webhook with a new id. The caller holds the change lock, as for all changes.
 func (s *store) create(ctx context.Context, session string, c *Change, badURL string) (*Webhook, error) {
 	now := s.now()
 	w := &Webhook{Key: Key{session, ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()}, Events: []string{}, Format: FormatNative, Created: now}
 	c.apply(w)
-	if err := s.check(c, w, badURL); err != nil {
+	if err := s.validate(c, w, badURL); err != nil {
 		return nil, err
 	}
 	n, err := s.count(ctx, session)
 	if err != nil {
 		return nil, err
 	}
-	if n >= s.cfg.MaxPerSession-1 { // one place is the default one's
+	if n >= s.cfg.MaxPerSession-1 { // one is reserved for the default webhook
 		return nil, ErrTooMany
 	}
 	return w, s.save(ctx, w)
@@ -148,14 +148,14 @@ func (s *store) update(ctx context.Context, key Key, c *Change, badURL string) (
 		return nil, err
 	}
 	c.apply(w)
-	if err := s.check(c, w, badURL); err != nil {
+	if err := s.validate(c, w, badURL); err != nil {
 		return nil, err
 	}
 	return w, s.save(ctx, w)
 }
 
-// rotate makes secret the webhook's key; the one before signs as well for a time.
-func (s *store) rotate(ctx context.Context, key Key, secret string, keep time.Duration) (*Webhook, error) {
+// rotateSecret makes secret the webhook's key; the previous one also signs for a time.
+func (s *store) rotateSecret(ctx context.Context, key Key, secret string, keep time.Duration) (*Webhook, error) {
 	w, err := s.get(ctx, key)
 	if err != nil {
 		return nil, err
@@ -166,24 +166,24 @@ func (s *store) rotate(ctx context.Context, key Key, secret string, keep time.Du
 	switch {
 	case keep <= 0:
 		w.PreviousSecret, w.PreviousUntil = "", time.Time{}
-	case w.Secret != "" && w.Secret != secret: // a call that is repeated with its key leaves the one before as it is
+	case w.Secret != "" && w.Secret != secret: // a call repeated with the same key leaves the previous one unchanged
 		w.PreviousSecret, w.PreviousUntil = w.Secret, s.now().Add(keep)
 	}
 	w.Secret = secret
 	return w, s.save(ctx, w)
 }
 
-// newSecret is a key with the strength of the signature's hash.
+// newSecret returns a key with the strength of the signature's hash.
 func newSecret() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return "whsec_" + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// now in the precision that is stored.
+// now returns the time in the stored precision.
 func (s *store) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Millisecond) }
 
-// save writes a webhook and notes when.
+// save writes a webhook and its update time.
 func (s *store) save(ctx context.Context, w *Webhook) error {
 	w.Updated = s.now()
 	if w.Created.IsZero() {
@@ -192,11 +192,11 @@ func (s *store) save(ctx context.Context, w *Webhook) error {
 	if err := s.write(ctx, w); err != nil {
 		return err
 	}
-	s.remember(w)
+	s.updateActive(w)
 	return nil
 }
 
-// remove deletes a webhook. The default one is empty then.
+// remove deletes a webhook. The default one becomes empty.
 func (s *store) remove(ctx context.Context, key Key) error {
 	n, err := s.exec(ctx, `DELETE FROM webhooks WHERE session=$1 AND id=$2`, key.Session, key.ID)
 	if err != nil {
@@ -205,19 +205,19 @@ func (s *store) remove(ctx context.Context, key Key) error {
 	if n == 0 && key.ID != DefaultID {
 		return ErrNotFound
 	}
-	s.forget(func(k Key) bool { return k == key })
+	s.dropMatching(func(k Key) bool { return k == key })
 	return nil
 }
 
-// removeSession deletes all webhooks of a session and returns those that delivered.
+// removeSession deletes all webhooks of a session and returns the active ones.
 func (s *store) removeSession(ctx context.Context, session string) ([]Key, error) {
 	if _, err := s.exec(ctx, `DELETE FROM webhooks WHERE session=$1`, session); err != nil {
 		return nil, err
 	}
-	return s.forget(func(k Key) bool { return k.Session == session }), nil
+	return s.dropMatching(func(k Key) bool { return k.Session == session }), nil
 }
 
-func (s *store) forget(which func(Key) bool) (gone []Key) {
+func (s *store) dropMatching(which func(Key) bool) (gone []Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key := range s.active {
@@ -229,7 +229,7 @@ func (s *store) forget(which func(Key) bool) (gone []Key) {
 	return gone
 }
 
-// targets are all webhooks that deliver, as the dispatcher knows them.
+// targets returns the dispatcher targets of all active webhooks.
 func (s *store) targets() []dispatch.Target {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -15,10 +15,10 @@ import (
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
-// Each session has one webhook from the beginning; it is set, switched off and emptied, and never gone.
+// Each session has one webhook from the beginning; it can be set, switched off and emptied, but not removed.
 func TestDefaultWebhook(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
-		ctx, hook := t.Context(), must[*Webhook](t)
+		ctx, hook := t.Context(), requireNoError[*Webhook](t)
 		got := hook(w.Get(ctx, shop))
 		if got.Active || got.URL != "" || len(got.Events) != 0 || !got.Created.IsZero() || got.Format != FormatNative {
 			t.Fatalf("at first: %+v", got)
@@ -60,7 +60,7 @@ func TestDefaultWebhook(t *testing.T) {
 
 func TestManyWebhooks(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
-		ctx, hook := t.Context(), must[*Webhook](t)
+		ctx, hook := t.Context(), requireNoError[*Webhook](t)
 		var made []Key
 		for i, name := range []string{"a", "b", "c"} {
 			w.clock = time.Date(2026, 3, 1, 12, 0, i, 0, time.UTC)
@@ -70,7 +70,7 @@ func TestManyWebhooks(t *testing.T) {
 		if other.Active || len(w.dispatcher.targets) != 3 {
 			t.Errorf("inactive: %+v, targets %v", other, w.dispatcher.targets)
 		}
-		list := must[[]*Webhook](t)(w.List(ctx, "shop"))
+		list := requireNoError[[]*Webhook](t)(w.List(ctx, "shop"))
 		var keys []Key
 		for _, one := range list {
 			keys = append(keys, one.Key)
@@ -78,7 +78,7 @@ func TestManyWebhooks(t *testing.T) {
 		if !slices.Equal(keys, append([]Key{shop}, made...)) {
 			t.Errorf("list %v, made %v", keys, made)
 		}
-		many := must[map[string][]*Webhook](t)(w.ListMany(ctx, []string{"shop", "other", "nobody"}))
+		many := requireNoError[map[string][]*Webhook](t)(w.ListMany(ctx, []string{"shop", "other", "nobody"}))
 		if !reflect.DeepEqual(many["shop"], list) || len(many["other"]) != 2 || len(many["nobody"]) != 1 || many["nobody"][0].ID != DefaultID || len(many) != 3 {
 			t.Errorf("of many: %v", many)
 		}
@@ -99,7 +99,7 @@ func TestManyWebhooks(t *testing.T) {
 		if err := w.DeleteSession(ctx, "shop"); err != nil || len(w.dispatcher.targets) != 0 {
 			t.Errorf("delete the session: %v, %v", err, w.dispatcher.targets)
 		}
-		if list = must[[]*Webhook](t)(w.List(ctx, "other")); len(list) != 2 {
+		if list = requireNoError[[]*Webhook](t)(w.List(ctx, "other")); len(list) != 2 {
 			t.Errorf("the other session has %d", len(list))
 		}
 	})
@@ -108,26 +108,26 @@ func TestManyWebhooks(t *testing.T) {
 func TestLimitOfASession(t *testing.T) {
 	w := onSQLite(t, Config{MaxPerSession: 3})
 	for range 2 {
-		must[*Webhook](t)(w.Create(t.Context(), "shop", Change{URL: ptr(publicURL)}))
+		requireNoError[*Webhook](t)(w.Create(t.Context(), "shop", Change{URL: ptr(publicURL)}))
 	}
 	if _, err := w.Create(t.Context(), "shop", Change{URL: ptr(publicURL)}); !errors.Is(err, ErrTooMany) {
 		t.Errorf("one too many: %v", err)
 	}
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
-	must[*Webhook](t)(w.Create(t.Context(), "other", Change{URL: ptr(publicURL)}))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
+	requireNoError[*Webhook](t)(w.Create(t.Context(), "other", Change{URL: ptr(publicURL)}))
 }
 
-// What is stored comes back after a restart, and secrets are not to be read in the database.
+// Stored webhooks are restored after a restart, and the database contains no secret in plain text.
 func TestRestart(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
-		before := must[*Webhook](t)(w.Create(ctx, "shop", Change{
+		before := requireNoError[*Webhook](t)(w.Create(ctx, "shop", Change{
 			Name: ptr("it's"), URL: ptr(publicURL), Events: []string{"Message", "Presence"}, Format: ptr(FormatWuzapi),
 			Secret: ptr("first-secret-of-shop"), BodyToken: ptr("token-of-shop"),
 		}))
-		before = must[*Webhook](t)(w.RotateSecret(ctx, before.Key, "second-secret-of-shop", time.Hour))
+		before = requireNoError[*Webhook](t)(w.RotateSecret(ctx, before.Key, "second-secret-of-shop", time.Hour))
 		after := newWorld(t, w.db, Config{})
-		if got := must[*Webhook](t)(after.Get(ctx, before.Key)); !reflect.DeepEqual(got, before) {
+		if got := requireNoError[*Webhook](t)(after.Get(ctx, before.Key)); !reflect.DeepEqual(got, before) {
 			t.Errorf("read %+v, written %+v", got, before)
 		}
 		if !reflect.DeepEqual(after.dispatcher.targets, w.dispatcher.targets) || len(after.dispatcher.targets) != 1 {
@@ -143,17 +143,17 @@ func TestRestart(t *testing.T) {
 				t.Errorf("stored as %q", stored)
 			}
 		}
-		// A sealed secret is of no use in another webhook's row.
+		// A sealed secret does not decrypt in another webhook's row.
 		if _, err := w.db.Exec(ctx, `UPDATE webhooks SET secret=previous_secret`); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Get(ctx, before.Key); err == nil || strings.Contains(err.Error(), "of-shop") {
-			t.Errorf("a secret in the wrong place: %v", err)
+			t.Errorf("a secret in another column: %v", err)
 		}
 	})
 }
 
-// A host that takes its time to be looked up holds up nobody else's changes.
+// A slow DNS lookup does not delay other changes.
 func TestSlowLookUp(t *testing.T) {
 	w := onSQLite(t, Config{})
 	asked, answer := make(chan struct{}), make(chan struct{})
@@ -172,7 +172,7 @@ func TestSlowLookUp(t *testing.T) {
 		slow <- err
 	}()
 	<-asked
-	must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
+	requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL)}))
 	close(answer)
 	var bad refusal.Problems
 	if err := <-slow; !errors.As(err, &bad) || bad[0].Field != "url" {
@@ -180,19 +180,19 @@ func TestSlowLookUp(t *testing.T) {
 	}
 }
 
-// A caller who leaves in the middle of a change leaves no half of it behind.
-func TestCallerLeaves(t *testing.T) {
+// A caller that cancels during a change leaves a consistent state.
+func TestCallerCancelsDuringChange(t *testing.T) {
 	w := onSQLite(t, Config{})
 	ctx, leave := context.WithCancel(t.Context())
 	w.dispatcher.before = leave
-	must[*Webhook](t)(w.Update(ctx, shop, Change{URL: ptr(publicURL)}))
+	requireNoError[*Webhook](t)(w.Update(ctx, shop, Change{URL: ptr(publicURL)}))
 	if len(w.dispatcher.targets) != 1 {
 		t.Error("switched on, and the dispatcher does not know")
 	}
 	if _, err := w.Update(ctx, shop, Change{URL: ptr("")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("left before: %v", err)
 	}
-	if got := must[*Webhook](t)(w.Get(t.Context(), shop)); !got.Active {
+	if got := requireNoError[*Webhook](t)(w.Get(t.Context(), shop)); !got.Active {
 		t.Errorf("left before, and changed all the same: %+v", got)
 	}
 }
@@ -200,7 +200,7 @@ func TestCallerLeaves(t *testing.T) {
 func TestRotation(t *testing.T) {
 	w := onSQLite(t, Config{})
 	w.clock = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	ctx, hook := t.Context(), must[*Webhook](t)
+	ctx, hook := t.Context(), requireNoError[*Webhook](t)
 	first, second := "first-secret-0000", "second-secret-000"
 	hook(w.Update(ctx, shop, Change{URL: ptr(publicURL)}))
 	if got := hook(w.RotateSecret(ctx, shop, first, time.Hour)); !slices.Equal(got.secrets(w.clock), []string{first}) {
@@ -227,7 +227,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// The dispatcher is told which events a format has words for.
+// The dispatcher's filter contains only events that the format supports.
 func TestFilters(t *testing.T) {
 	w := onSQLite(t, Config{})
 	for _, c := range []struct {
@@ -242,18 +242,18 @@ func TestFilters(t *testing.T) {
 		{FormatWuzapiJSON, []string{"ChatPresence"}, dispatch.Filter{Events: []string{"ChatPresence"}, Signals: true}},
 		{FormatWuzapi, []string{"*"}, dispatch.Filter{Events: wuzapi.Types(), Signals: true}},
 	} {
-		must[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL), Format: &c.format, Events: c.events}))
+		requireNoError[*Webhook](t)(w.Update(t.Context(), shop, Change{URL: ptr(publicURL), Format: &c.format, Events: c.events}))
 		if got := w.dispatcher.targets[targetID(shop)].Filter; !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s of %v: %+v, want %+v", c.format, c.events, got, c.want)
 		}
 	}
 }
 
-// A refused change names each bad field and changes nothing.
+// A rejected change names each invalid field and has no effect.
 func TestBadFields(t *testing.T) {
 	w := onSQLite(t, Config{})
 	ctx := t.Context()
-	before := must[*Webhook](t)(w.Update(ctx, shop, Change{URL: ptr(publicURL)}))
+	before := requireNoError[*Webhook](t)(w.Update(ctx, shop, Change{URL: ptr(publicURL)}))
 	for name, c := range map[string]struct {
 		change Change
 		want   []string
@@ -286,21 +286,21 @@ func TestBadFields(t *testing.T) {
 			for _, problem := range bad {
 				fields = append(fields, problem.Field)
 				if problem.Text == "" {
-					t.Errorf("nothing is said about %s", problem.Field)
+					t.Errorf("no problem text for %s", problem.Field)
 				}
 			}
 			if !slices.Equal(fields, c.want) {
-				t.Fatalf("bad fields %v (%v), want %v", fields, err, c.want)
+				t.Fatalf("invalid fields %v (%v), want %v", fields, err, c.want)
 			}
 			if strings.Contains(err.Error(), "secret-of-user") || strings.Contains(err.Error(), "secret-15-bytes") {
 				t.Errorf("the text repeats a secret: %v", err)
 			}
-			if after := must[*Webhook](t)(w.Get(ctx, shop)); !reflect.DeepEqual(after, before) {
+			if after := requireNoError[*Webhook](t)(w.Get(ctx, shop)); !reflect.DeepEqual(after, before) {
 				t.Errorf("changed to %+v", after)
 			}
 		})
 	}
 	if _, err := w.RotateSecret(ctx, shop, "short", 0); err == nil {
-		t.Error("a short secret was taken")
+		t.Error("a short secret was accepted")
 	}
 }

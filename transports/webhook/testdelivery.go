@@ -14,47 +14,47 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// ErrNoURL says that a webhook without an address cannot be tried.
+// ErrNoURL is returned if a webhook without an address is tested.
 var ErrNoURL = errors.New("webhook: no url")
 
-// Trial is the outcome of Test.
-type Trial struct {
+// TestResult is the outcome of Test.
+type TestResult struct {
 	EventID  string
-	Status   int           // HTTP status; 0 = there was no answer
-	Duration time.Duration // from sending to the end of the answer
-	Error    string        // why a delivery would have failed; empty = it would have been delivered
-	Body     string        // beginning of the answer
+	Status   int           // HTTP status; 0 = no response
+	Duration time.Duration // from sending to the end of the response
+	Error    string        // the error a delivery would have had; empty = it would have been delivered
+	Body     string        // beginning of the response
 }
 
 const (
 	testType    = "WebhookTest"
-	maxTestBody = 1024 // bytes of an answer that are shown
+	maxTestBody = 1024 // displayed bytes of a response
 )
 
-// Test sends an event of the type WebhookTest at once, in one attempt, also to a webhook that is switched off. A
-// failed attempt is an outcome and no error. After a successful one, held events are sent at once.
-func (w *Webhooks) Test(ctx context.Context, key Key) (Trial, error) {
+// Test sends an event of the type WebhookTest immediately, in one attempt, also to a webhook that is switched off. A failed attempt is a result and
+// no error. After a successful one, held events are sent immediately.
+func (w *Webhooks) Test(ctx context.Context, key Key) (TestResult, error) {
 	hook, err := w.store.get(ctx, key)
 	if err != nil {
-		return Trial{}, err
+		return TestResult{}, err
 	}
 	if hook.URL == "" {
-		return Trial{}, ErrNoURL
+		return TestResult{}, ErrNoURL
 	}
-	out, err := w.sink.try(ctx, hook)
+	out, err := w.sink.testWebhook(ctx, hook)
 	if err == nil && out.Error == "" {
 		w.dispatcher.ReleaseTarget(Transport, targetID(key))
 	}
 	return out, err
 }
 
-func (s *sink) try(ctx context.Context, w *Webhook) (Trial, error) {
+func (s *sink) testWebhook(ctx context.Context, w *Webhook) (TestResult, error) {
 	now := s.cfg.Now()
 	event := &journal.Event{
 		Session: w.Session, ID: ulid.MustNew(ulid.Timestamp(now), rand.Reader).String(), Type: testType, Origin: journal.OriginServer,
 		Time: now, Data: json.RawMessage(`{"webhook_id":"` + w.ID + `"}`),
 	}
-	out := Trial{EventID: event.ID}
+	out := TestResult{EventID: event.ID}
 	attempt, cancel := context.WithTimeout(ctx, s.cfg.Policy.AttemptTimeout)
 	defer cancel()
 	request, free, err := s.cfg.newRequest(attempt, w, &dispatch.Delivery{Event: event, Body: event.Body(), Attempt: 1})
@@ -62,7 +62,7 @@ func (s *sink) try(ctx context.Context, w *Webhook) (Trial, error) {
 	if err != nil {
 		return out, err
 	}
-	release, err := s.room(w.Key == globalKey).take(attempt, address(w.URL), w.Key)
+	release, err := s.slotsFor(w.Key == globalKey).acquire(attempt, hostPort(w.URL), w.Key)
 	if err != nil {
 		if ctx.Err() != nil {
 			return out, ctx.Err()

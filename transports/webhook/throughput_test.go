@@ -19,7 +19,7 @@ type toDefaults struct {
 	targets map[string]dispatch.Target // by session
 }
 
-func newToDefaults(d *told) toDefaults {
+func newToDefaults(d *fakeDispatcher) toDefaults {
 	to := toDefaults{d.sink, map[string]dispatch.Target{}}
 	for _, t := range d.targets {
 		to.targets[t.Session] = t
@@ -35,8 +35,7 @@ func (d toDefaults) Admit(ctx context.Context, t dispatch.Target) (func(), error
 	return d.sink.(dispatch.Admitter).Admit(ctx, d.targets[t.Session])
 }
 
-// Fifty sessions with a webhook each at one host, beside fifty goroutines that post the same bodies with net/http over
-// connections that are kept.
+// Fifty sessions with a webhook each at one host, compared with fifty goroutines that post the same bodies with net/http over persistent connections.
 func TestThroughput(t *testing.T) {
 	load := brokertest.Load{Sessions: 50, Events: 2000, Size: 1000}
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
@@ -44,7 +43,7 @@ func TestThroughput(t *testing.T) {
 	w := onSQLite(t, Config{HostRequests: load.Sessions})
 	deliveries := load.Deliveries()
 	for _, d := range deliveries {
-		must[*Webhook](t)(w.Update(t.Context(), Key{d.Event.Session, DefaultID}, Change{URL: ptr(receiver.URL), Events: []string{"Message"}}))
+		requireNoError[*Webhook](t)(w.Update(t.Context(), Key{d.Event.Session, DefaultID}, Change{URL: ptr(receiver.URL), Events: []string{"Message"}}))
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: load.Sessions}}
 	t.Cleanup(client.CloseIdleConnections)

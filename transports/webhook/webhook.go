@@ -8,41 +8,40 @@ import (
 	"github.com/waystation/waystation/transports/kit/guard"
 )
 
-// DefaultID is the id of the webhook that every session has. It is empty and inactive until it is set, and deleting it
-// empties it.
+// DefaultID is the id of the webhook that every session has. It is empty and inactive until it is set, and deleting it empties it.
 const DefaultID = "default"
 
-// AllEvents stands for every event that has an offset; signals (typing, presence, pairing codes) must be named. In a
-// format that has words for some events only it stands for those, signals among them.
+// AllEvents stands for every event that has an offset; signals (typing, presence, pairing codes) must be named. In a format that supports only some
+// events it stands for those, signals among them.
 const AllEvents = "*"
 
-// Masked is what stands in results for a secret; given as one, it means that the secret stays as it is.
+// Masked replaces a secret in results; as an input it leaves the secret unchanged.
 const Masked = "***"
 
-// Key names a webhook. Ids other than DefaultID are unique over the server.
+// Key identifies a webhook. Ids other than DefaultID are unique in the server.
 type Key struct{ Session, ID string }
 
 // Webhook is an address that receives a session's events.
 type Webhook struct {
 	Key
 	Name   string
-	URL    string   // empty = delivers nowhere
+	URL    string   // empty = no deliveries
 	Events []string // names, or AllEvents among them
 	Format Format
 	Files  FileMode // of messages; empty = FilesNone
-	Active bool     // delivers
+	Active bool     // switched on
 
 	Secret         string // key of the signature; empty = not signed
-	PreviousSecret string // the one before the last rotation
+	PreviousSecret string // secret before the last rotation
 	PreviousUntil  time.Time
-	BodyToken      string // repeated in the body, or a header, by formats that know one; empty = left out
+	BodyToken      string // repeated in the body, or a header, by formats that support it; empty = left out
 
 	Created, Updated time.Time // zero: the default webhook, never set
 
-	to *url.URL // URL, of those in memory that deliver; nil = to be parsed
+	to *url.URL // parsed URL, for cached active webhooks; nil = not parsed yet
 }
 
-// secrets are the keys that sign a delivery at a moment, the newest first.
+// secrets returns the keys that sign a delivery at a given time, the newest first.
 func (w *Webhook) secrets(now time.Time) []string {
 	switch {
 	case w.Secret == "":
@@ -53,12 +52,12 @@ func (w *Webhook) secrets(now time.Time) []string {
 	return []string{w.Secret}
 }
 
-// delivers tells whether events are to be sent to it.
-func (w *Webhook) delivers() bool { return w.Active && w.URL != "" }
+// isActive reports whether events are sent to it.
+func (w *Webhook) isActive() bool { return w.Active && w.URL != "" }
 
 // ready prepares a webhook for its deliveries, which share it from then on.
 func (w *Webhook) ready() *Webhook {
-	w.to, _ = url.Parse(guard.NormalizeOrKeep(w.URL)) // what is wrong with it, each delivery says
+	w.to, _ = url.Parse(guard.NormalizeOrKeep(w.URL)) // a parse error is reported by each delivery
 	return w
 }
 
@@ -68,12 +67,12 @@ func (w *Webhook) clone() *Webhook {
 	return &c
 }
 
-// empty is the default webhook of a session that never set it.
-func empty(session string) *Webhook {
+// emptyDefault returns the default webhook of a session that never set it.
+func emptyDefault(session string) *Webhook {
 	return &Webhook{Key: Key{session, DefaultID}, Name: DefaultID, Events: []string{}, Format: FormatNative, Files: FilesNone}
 }
 
-// Change is what Create and Update set; nil fields stay as they are.
+// Change contains the fields set by Create and Update; nil fields stay unchanged.
 type Change struct {
 	Name      *string
 	URL       *string // "" switches off
@@ -85,8 +84,7 @@ type Change struct {
 	BodyToken *string // "" removes it, Masked keeps it
 }
 
-// apply changes w. An address that is set where there was none switches on, unless the change says otherwise; an empty
-// one switches off.
+// apply changes w. Setting an address where there was none switches the webhook on, unless the change says otherwise; an empty one switches it off.
 func (c *Change) apply(w *Webhook) {
 	hadURL := w.URL != ""
 	set(&w.Name, c.Name)
@@ -115,7 +113,7 @@ func (c *Change) apply(w *Webhook) {
 	}
 }
 
-// applied is apply for a caller who has no use for w otherwise.
+// applied is apply, returning w.
 func (c *Change) applied(w *Webhook) *Webhook {
 	c.apply(w)
 	return w

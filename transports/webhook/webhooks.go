@@ -21,8 +21,8 @@ type Dispatcher interface {
 
 var _ Dispatcher = (*dispatch.Dispatcher)(nil)
 
-// Webhooks are the webhooks of all sessions. Its methods may be called concurrently. What they return holds secrets in
-// the clear: Secret, PreviousSecret and BodyToken are not for others to see.
+// Webhooks manages the webhooks of all sessions. Its methods may be called concurrently. Their results contain secrets in plain text: Secret,
+// PreviousSecret and BodyToken must not be shown to other users.
 type Webhooks struct {
 	cfg        Config
 	store      *store
@@ -30,7 +30,7 @@ type Webhooks struct {
 	dispatcher Dispatcher
 }
 
-// Open brings the table up to date and has the dispatcher deliver to every webhook that is switched on.
+// Open migrates the table and registers every active webhook as a target of the dispatcher.
 func Open(ctx context.Context, db *dbutil.Database, d Dispatcher, cfg Config) (*Webhooks, error) {
 	w := &Webhooks{cfg: cfg.withDefaults(), dispatcher: d}
 	var err error
@@ -65,22 +65,22 @@ func (w *Webhooks) ListMany(ctx context.Context, sessions []string) (map[string]
 	return lists, nil
 }
 
-// Get returns one webhook. ErrNotFound: the session has none of that id.
+// Get returns one webhook. ErrNotFound: the session has none with that id.
 func (w *Webhooks) Get(ctx context.Context, key Key) (*Webhook, error) { return w.store.get(ctx, key) }
 
-// Standing tells how the latest attempts of a webhook went.
+// Standing returns the outcome of the latest attempts of a webhook.
 func (w *Webhooks) Standing(key Key) Standing { return w.sink.standing(key) }
 
-// Check tells what would be wrong with a change of an empty webhook: refusal.Problems, or nil.
+// Check validates a change of an empty webhook: refusal.Problems, or nil.
 func (w *Webhooks) Check(ctx context.Context, session string, c Change) error {
 	badURL, err := w.store.urlProblem(ctx, &c)
 	if err != nil {
 		return err
 	}
-	return w.store.check(&c, c.applied(empty(session)), badURL)
+	return w.store.validate(&c, c.applied(emptyDefault(session)), badURL)
 }
 
-// Create adds a webhook under an id of its own. refusal.Problems: a field is bad. ErrTooMany: the session has enough.
+// Create adds a webhook under a new id. refusal.Problems: a field is invalid. ErrTooMany: the session has reached its limit.
 func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webhook, error) {
 	badURL, err := w.store.urlProblem(ctx, &c)
 	if err != nil {
@@ -89,7 +89,7 @@ func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webho
 	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.create(ctx, session, &c, badURL) })
 }
 
-// Update changes a webhook. refusal.Problems: a field is bad. ErrNotFound: there is none of that id.
+// Update changes a webhook. refusal.Problems: a field is invalid. ErrNotFound: there is none with that id.
 func (w *Webhooks) Update(ctx context.Context, key Key, c Change) (*Webhook, error) {
 	badURL, err := w.store.urlProblem(ctx, &c)
 	if err != nil {
@@ -98,30 +98,30 @@ func (w *Webhooks) Update(ctx context.Context, key Key, c Change) (*Webhook, err
 	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.update(ctx, key, &c, badURL) })
 }
 
-// RotateSecret makes secret the key of signatures, a random one if it is empty; the one before signs beside it for keep.
+// RotateSecret makes secret the key of signatures, a random one if it is empty; the previous one also signs for the time keep.
 func (w *Webhooks) RotateSecret(ctx context.Context, key Key, secret string, keep time.Duration) (*Webhook, error) {
 	if text := secretProblem(&secret); text != "" {
 		return nil, refusal.Problems{{Field: "secret", Text: text}}
 	}
-	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.rotate(ctx, key, secret, keep) })
+	return w.change(ctx, func(ctx context.Context) (*Webhook, error) { return w.store.rotateSecret(ctx, key, secret, keep) })
 }
 
-// changeTimeout bounds a change once it has begun; a database that is silent for so long is gone.
+// changeTimeout limits a change once it has begun; a database without a response for this long is unreachable.
 const changeTimeout = 30 * time.Second
 
-// begin takes the turn for a change. From then on the caller's leaving ends it no more: the database, the memory and the
+// beginChange acquires the change lock. From then on cancelling the caller's context does not interrupt the change: the database, the cache and the
 // dispatcher must agree afterwards.
-func (w *Webhooks) begin(ctx context.Context) (change context.Context, end func(), err error) {
-	if err := w.store.enter(ctx); err != nil {
+func (w *Webhooks) beginChange(ctx context.Context) (change context.Context, end func(), err error) {
+	if err := w.store.lockChanges(ctx); err != nil {
 		return nil, nil, err
 	}
 	change, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
-	return change, func() { cancel(); w.store.leave() }, nil
+	return change, func() { cancel(); w.store.unlockChanges() }, nil
 }
 
-// change runs a change in its turn and tells the dispatcher about the outcome.
+// change runs a change under the lock and applies the outcome to the dispatcher.
 func (w *Webhooks) change(ctx context.Context, do func(context.Context) (*Webhook, error)) (*Webhook, error) {
-	ctx, end, err := w.begin(ctx)
+	ctx, end, err := w.beginChange(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -130,15 +130,15 @@ func (w *Webhooks) change(ctx context.Context, do func(context.Context) (*Webhoo
 	if err != nil {
 		return nil, err
 	}
-	if changed.delivers() {
+	if changed.isActive() {
 		return changed, w.dispatcher.PutTargets(ctx, w.store.target(changed))
 	}
 	return changed, w.stop(ctx, changed.Key)
 }
 
-// Delete removes a webhook; the default one is empty then.
+// Delete removes a webhook; the default one becomes empty.
 func (w *Webhooks) Delete(ctx context.Context, key Key) error {
-	ctx, end, err := w.begin(ctx)
+	ctx, end, err := w.beginChange(ctx)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (w *Webhooks) Delete(ctx context.Context, key Key) error {
 
 // DeleteSession removes the webhooks of a session.
 func (w *Webhooks) DeleteSession(ctx context.Context, session string) error {
-	ctx, end, err := w.begin(ctx)
+	ctx, end, err := w.beginChange(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,5 +169,5 @@ func (w *Webhooks) stop(ctx context.Context, key Key) error {
 	return w.dispatcher.RemoveTarget(ctx, Transport, targetID(key))
 }
 
-// TargetID is the name under which the dispatcher and its archive know a webhook.
+// TargetID returns the id of a webhook in the dispatcher and its archive.
 func TargetID(key Key) string { return targetID(key) }
