@@ -14,7 +14,7 @@ var soft = map[int]bool{
 	amqp.ContentTooLarge: true, amqp.AccessRefused: true, amqp.NotFound: true, amqp.ResourceLocked: true, amqp.PreconditionFailed: true,
 }
 
-// narrow is a refusal of one route; what else goes over the connection is well.
+// routeError is a rejection that concerns one route only; the connection stays usable for others.
 type narrow struct{ answer *amqp.Error }
 
 func (n *narrow) Error() string { return n.answer.Error() }
@@ -28,8 +28,8 @@ func narrowed(err error) error {
 	return err
 }
 
-// tooLarge tells whether a message was refused for its size: of what is asked with a message, RabbitMQ answers so to nothing
-// else that this sink says.
+// tooLarge reports whether a message was rejected for its size: among the requests that carry a message, RabbitMQ returns this code for no other
+// reason that this sink can cause.
 func tooLarge(err error) bool {
 	var one *narrow
 	return errors.As(err, &one) && (one.answer.Code == amqp.PreconditionFailed || one.answer.Code == amqp.ContentTooLarge)
@@ -88,7 +88,7 @@ func (s *suspects) clear(r route) {
 type alone struct {
 	link *link
 	turn chan struct{} // of one
-	// Of who has the turn.
+	// Guarded by turn.
 	channel *amqp.Channel
 	returns chan amqp.Return
 	closed  chan *amqp.Error
@@ -96,7 +96,7 @@ type alone struct {
 
 func newAlone(l *link) *alone { return &alone{link: l, turn: make(chan struct{}, 1)} }
 
-// close waits for what is under way, which ends with the connection, and lets nothing follow.
+// close waits for the running publish, which ends with the connection, and prevents further ones.
 func (a *alone) close() { a.turn <- struct{}{} }
 
 // publish sends a message and waits until the broker has confirmed it. The errors are those of classify.
@@ -136,7 +136,7 @@ func (a *alone) send(exchange, key string, m amqp.Publishing) (err error) {
 		}
 	}
 	select {
-	case reason := <-a.closed: // told before those who wait for confirms
+	case reason := <-a.closed: // noticed before the waiting confirms
 		if reason != nil {
 			return reason
 		}
@@ -158,7 +158,7 @@ func (a *alone) open() (err error) {
 	return a.channel.Confirm(false)
 }
 
-// back tells whether the message that was confirmed came back, which the broker does before it confirms.
+// back reports whether the confirmed message was returned, which the broker does before it confirms.
 func (a *alone) back() error {
 	select {
 	case r, open := <-a.returns:
@@ -170,7 +170,7 @@ func (a *alone) back() error {
 	return nil
 }
 
-// lost is why a link is, for who finds a channel closed before that was noticed.
+// lost returns why a link is lost, for callers that find a channel closed before the loss was noticed.
 func (l *link) lost(ctx context.Context) error {
 	timer := time.NewTimer(closeTimeout)
 	defer timer.Stop()

@@ -23,10 +23,10 @@ func (u *unroutable) Error() string {
 	return "no queue is bound for the message's routing key"
 }
 
-// Reason implements what broker.ReasonOf asks for.
+// Reason implements the interface of broker.ReasonOf.
 func (u *unroutable) Reason() broker.Reason { return broker.ReasonMissing }
 
-// answers are a broker's refusals by the codes of the protocol. Whether one is of a route alone is told by how it came.
+// answers classify the broker's reply codes. Whether a rejection concerns one route only depends on the request that caused it.
 var answers = map[int]broker.Answer{
 	amqp.AccessRefused:      broker.NewAnswer(nil, broker.ReasonCredentials, "the broker refuses the user, the password or a right"),
 	amqp.NotFound:           broker.NewAnswer(nil, broker.ReasonMissing, "the exchange or queue is not there"),
@@ -46,8 +46,7 @@ func answered(class func(error) error, refusal *amqp.Error) error {
 	return known.As(class).Err(fmt.Sprintf("%d %s", refusal.Code, broker.Clip(refusal.Reason)))
 }
 
-// classify tells what an error means for a delivery, with the code of the archive. The text has no address and no
-// credentials.
+// classify returns the delivery error for an error, with the code of the archive. The text contains no address and no credentials.
 func classify(err error) (code int, classified error) {
 	var back *unroutable
 	var known *broker.Trouble

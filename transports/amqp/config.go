@@ -23,7 +23,7 @@ const (
 	DefaultConnectTimeout = 10 * time.Second // a broker under load takes seconds to greet
 	DefaultHeartbeat      = 10 * time.Second // a connection without any sign for two of them is lost
 	DefaultReconnectBase  = 250 * time.Millisecond
-	DefaultReconnectCap   = 10 * time.Second // what a broker that came back waits at most
+	DefaultReconnectCap   = 10 * time.Second // longest wait of a broker that has recovered
 	DefaultMaxBytes       = 8 << 20          // RabbitMQ 4 takes 16 MiB
 	DefaultMaxRoutes      = 10_000           // some 300 bytes each
 )
@@ -56,7 +56,7 @@ func (c *Config) publishTimeout() time.Duration {
 	return time.Duration(c.PublishTimeout * float64(time.Second))
 }
 
-// Validate tells what is wrong, as refusal.Problems.
+// Validate returns the invalid settings, as refusal.Problems.
 func (c Config) Validate() error {
 	var p refusal.Problems
 	if err := c.Settings.Validate(); !errors.As(err, &p) && err != nil {
@@ -73,7 +73,7 @@ func (c Config) Validate() error {
 	return p.Err()
 }
 
-// Errors of an address; none repeats any of it.
+// Errors of an address; none contains any part of it.
 var (
 	errURL    = errors.New("must be amqp:// or amqps://, with a host, and %xx in the place of special characters in user, password and virtual host")
 	errParams = errors.New("must have no ? or #")
@@ -91,7 +91,7 @@ func parseURL(text string) (amqp.URI, error) {
 	return u, nil
 }
 
-// Host is that of an address, with what the protocol takes where there is none; empty for one that Config.Validate refuses.
+// Host returns the host of an address, or the protocol's default; empty for an address that Config.Validate rejects.
 func Host(address string) string {
 	u, err := parseURL(address)
 	if err != nil {
@@ -100,7 +100,7 @@ func Host(address string) string {
 	return u.Host
 }
 
-// table makes arguments of what JSON has; whole numbers become integers, as brokers want them.
+// table converts JSON arguments; whole numbers become integers, as brokers require.
 func table(args map[string]any) (amqp.Table, error) {
 	t := amqp.Table{}
 	for name, value := range args {

@@ -18,10 +18,10 @@ type link struct {
 	conn    *amqp.Connection
 	raw     net.Conn      // below conn
 	channel *amqp.Channel // publishes, with confirms
-	alone   *alone        // publishes what may have had the last channel closed
+	alone   *alone        // publishes messages that may have caused the closing of the last channel
 	done    chan struct{} // closed when it is lost
 	reason  error         // why, once done is closed
-	passed  chan struct{} // taken by who marks returns, after those that came before
+	passed  chan struct{} // signals that all earlier returns have been marked
 	workers sync.WaitGroup
 
 	topology topology
@@ -29,7 +29,7 @@ type link struct {
 	mu      sync.Mutex
 	flights map[string]*flight // messages on their way, by id
 	blocked string             // why the broker takes no messages; empty = it does
-	refused int                // bytes of the smallest message that was too large for the broker; 0 = none was
+	refused int                // bytes of the smallest message that was too large for the broker; 0 = none so far
 }
 
 // flight is a message, or several copies of it at the same time, that the broker may return.
@@ -49,7 +49,7 @@ func connect(ctx context.Context, cfg *Config) (*link, error) {
 		return nil, err
 	}
 	// The client waits for answers as long as anything comes, heartbeats for example: the connection is cut below it.
-	opening, cancel := context.WithTimeout(ctx, 2*cfg.ConnectTimeout) // the connection, and what is said over it
+	opening, cancel := context.WithTimeout(ctx, 2*cfg.ConnectTimeout) // time for the connection and its handshake
 	defer cancel()
 	var raw net.Conn
 	inTime := func() bool { return true }
@@ -117,12 +117,12 @@ func (c *impatient) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// watch follows what the broker tells, until the link is lost.
+// watch handles notifications of the broker, until the link is lost.
 func (l *link) watch() {
 	closed := l.conn.NotifyClose(make(chan *amqp.Error, 1))
 	channelClosed := l.channel.NotifyClose(make(chan *amqp.Error, 1))
 	blocked := l.conn.NotifyBlocked(make(chan amqp.Blocking, 1))
-	// Not buffered: a return is here before the confirm of the same message is seen by anybody (see settled).
+	// Not buffered: a return arrives here before any goroutine sees the confirm of the same message (see settled).
 	returns := l.channel.NotifyReturn(make(chan amqp.Return))
 	l.workers.Go(func() {
 		for {
@@ -165,7 +165,7 @@ func (l *link) watch() {
 	})
 }
 
-// closeTimeout is what the broker gets for a farewell.
+// closeTimeout is the time for an orderly close.
 const closeTimeout = time.Second
 
 // hangUp ends the connection, with a farewell if the broker answers it in time.
@@ -222,7 +222,7 @@ func (l *link) publish(ctx context.Context, exchange, key string, m amqp.Publish
 		return ctx.Err()
 	}
 	if !confirm.Acked() {
-		if l.channel.IsClosed() { // all that waited are told so
+		if l.channel.IsClosed() { // all waiting publishes have been notified
 			return errLost
 		}
 		return errRefused
@@ -230,9 +230,8 @@ func (l *link) publish(ctx context.Context, exchange, key string, m amqp.Publish
 	return l.settled(ctx, f)
 }
 
-// settled tells whether a confirmed message came back as unroutable. The broker returns before it confirms, and the reader
-// of the connection hands a return over before it goes on to the confirm: who marks returns is done with it when he takes
-// part here.
+// settled reports whether a confirmed message was returned as unroutable. The broker returns before it confirms, and the reader of the connection
+// passes on a return before it processes the confirm: once the marking goroutine receives here, it has marked that return.
 func (l *link) settled(ctx context.Context, f *flight) error {
 	select {
 	case l.passed <- struct{}{}:
@@ -249,7 +248,7 @@ func (l *link) settled(ctx context.Context, f *flight) error {
 	return nil
 }
 
-// up tells whether the link is not known to be lost.
+// up reports whether the link is not known to be lost.
 func (l *link) up() bool {
 	select {
 	case <-l.done:

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/broker"
 )
 
-// Report is what a test of the connection found.
+// Report is the result of a connection test.
 type Report struct {
 	Address        string // as it may be shown
 	Host           string
@@ -22,9 +22,8 @@ type Report struct {
 	Took           time.Duration
 }
 
-// Test connects anew and asks the broker whether the exchange and the queue are there, and if so, whether they fit the
-// settings, and whether an event of a session may be published. Nothing is made: what is not there is no error, since it is
-// declared with the first event. The error is that of a delivery.
+// Test opens a new connection and checks whether the exchange and the queue exist and match the settings, and whether an event of a session may be
+// published. It creates nothing: a missing object is no error, since it is declared with the first event. The error is that of a delivery.
 func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
@@ -72,8 +71,8 @@ func (s *Sink) inspect(conn *amqp.Connection, session string, r *Report) (err er
 	return mayPublish(conn, s.cfg.Exchange, to.key)
 }
 
-// mayPublish asks whether the user may publish: in a transaction the broker checks his rights at once, and what is rolled
-// back goes to nobody.
+// mayPublish checks whether the user may publish: in a transaction the broker checks the rights immediately, and a rolled back message is not
+// delivered.
 func mayPublish(conn *amqp.Connection, exchange, key string) error {
 	c, err := conn.Channel()
 	if err != nil {
@@ -86,7 +85,7 @@ func mayPublish(conn *amqp.Connection, exchange, key string) error {
 	if err == nil {
 		err = c.TxRollback()
 	}
-	if errors.Is(err, amqp.ErrClosed) { // why is told at the latest with the end of the connection
+	if errors.Is(err, amqp.ErrClosed) { // the reason arrives at the latest with the end of the connection
 		if reason := <-closed; reason != nil {
 			return reason
 		}

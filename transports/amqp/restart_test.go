@@ -8,8 +8,7 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// The broker is killed, cut and refused in the middle: each session's events arrive in order, none is missing, few come
-// twice.
+// The broker is killed, disconnected and rejecting in the middle: each session's events arrive in order, none is missing, few are repeated.
 func TestRestart(t *testing.T) {
 	const sessions, each = 10, 300
 	server := brokertest.RabbitMQ(t)

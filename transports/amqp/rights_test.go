@@ -23,8 +23,8 @@ func limited(t *testing.T, server *brokertest.RabbitMQServer, user, host string,
 	return open(t, cfg), dials
 }
 
-// A user who lacks a right for one session, or for all: that is told, the sessions he lacks none for go on over the same
-// connection, and what waited arrives in order when the right is given.
+// A user without a right for one session, or for all: the error reports it, other sessions continue over the same connection, and waiting events
+// arrive in order when the right is granted.
 func TestRights(t *testing.T) {
 	const sessions, each = 4, 50
 	server := brokertest.RabbitMQ(t)
@@ -78,7 +78,7 @@ func TestRights(t *testing.T) {
 			ch := channel(t, server)
 			for i := range sessions {
 				queue := names + "session-" + string(rune('0'+i)) + ".Message"
-				t.Cleanup(func() { // what is there may be used without a right to declare it
+				t.Cleanup(func() { // existing objects may be used without a right to declare them
 					if _, err := channel(t, server).QueueDelete(queue, false, false, false); err != nil {
 						t.Error(err)
 					}
@@ -97,7 +97,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// A user who may do no more than he needs to can do all: he declares what is his, or uses what somebody else has declared.
+// A user with the least rights can do everything: it declares its own objects, or uses ones declared by another user.
 func TestLeastRights(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	own, theirs, noQueue := config(t, ""), config(t, ""), config(t, "")
@@ -155,7 +155,7 @@ func TestRightsAreTested(t *testing.T) {
 	}
 }
 
-// An exchange or a queue that somebody deletes under a running sink comes back with the next events.
+// An exchange or a queue deleted under a running sink is declared again with the next events.
 func TestDeletedWhileRunning(t *testing.T) {
 	const sessions, each = 4, 30
 	server := brokertest.RabbitMQ(t)
@@ -190,7 +190,7 @@ func TestDeletedWhileRunning(t *testing.T) {
 	t.Logf("failures %v", run.Stats()[0].Failures)
 }
 
-// A virtual host that is made later gets what has waited for it.
+// A virtual host that is created later receives the waiting events.
 func TestVirtualHostMadeLater(t *testing.T) {
 	const each = 10
 	server := brokertest.RabbitMQ(t)

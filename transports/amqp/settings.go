@@ -13,9 +13,9 @@ type Settings struct {
 	// which brings each message to the queue of its routing key: Queue is needed then, and RoutingKey is not used.
 	Exchange     string `json:"exchange"`
 	ExchangeType string `json:"exchange_type"` // topic, direct, fanout or headers
-	// Queue is a name pattern (see broker.Pattern): queues are declared and bound when the first event for them comes. Empty =
-	// none; whoever consumes binds queues of his own. With a headers exchange queues are bound to the headers session
-	// and type, as far as the pattern has them; otherwise with the routing key.
+	// Queue is a name pattern (see broker.Pattern): queues are declared and bound at their first event. Empty = none; consumers bind their own
+	// queues. With a headers exchange queues are bound to the headers session and type, as far as the pattern has them; otherwise with the routing
+	// key.
 	Queue      string `json:"queue"`
 	QueueType  string `json:"queue_type"`  // classic, quorum or stream
 	RoutingKey string `json:"routing_key"` // a name pattern
@@ -25,7 +25,7 @@ type Settings struct {
 	Exclusive    bool `json:"exclusive"`     // queues belong to the sink's connection and end with it
 	DeliveryMode int  `json:"delivery_mode"` // of messages: 1 = in memory, 2 = kept on disk
 
-	// DeadLetterExchange gets what queues drop. It is not declared: without it, and a queue behind it, the broker forgets.
+	// DeadLetterExchange receives messages dropped by queues. It is not declared: without it, and a queue bound to it, the broker discards them.
 	DeadLetterExchange   string `json:"dead_letter_exchange"`
 	DeadLetterRoutingKey string `json:"dead_letter_routing_key"`
 	// MessageTTL is how long a message may be in a queue, seconds; 0 = for ever. RabbitMQ counts milliseconds.
@@ -53,7 +53,7 @@ type Settings struct {
 	RetryDelay         float64 `json:"retry_delay_seconds"`
 }
 
-// DefaultSettings are the documented defaults, and where there are none what keeps messages.
+// DefaultSettings returns the documented defaults, and where there are none, values that preserve messages.
 func DefaultSettings() Settings {
 	return Settings{
 		Exchange: "whatsapp.events", ExchangeType: "topic", QueueType: "classic", RoutingKey: "whatsapp.{user_id}.{event_type}",
@@ -68,7 +68,7 @@ const (
 	maxTTL     = 4294967.295 // seconds: RabbitMQ has 32 bits for milliseconds
 	minTimeout = 0.001       // seconds of a publish
 	maxTimeout = 5 * 60      // seconds of a publish; a lane waits so long
-	maxNumber  = 1 << 53     // what JSON carries without loss
+	maxNumber  = 1 << 53     // exact in JSON
 	reserved   = "amq."      // names of the broker itself
 )
 
@@ -78,7 +78,7 @@ var oneOf = map[string]map[string]bool{
 	"queue_type":    {"classic": true, "quorum": true, "stream": true},
 }
 
-// Validate tells what is wrong, as refusal.Problems.
+// Validate returns the invalid settings, as refusal.Problems.
 func (s Settings) Validate() error {
 	var p refusal.Problems
 	if _, err := parseURL(s.URL); err != nil {
@@ -163,7 +163,7 @@ func (s *Settings) checkNumbers(p *refusal.Problems) {
 	}
 }
 
-// checkQueueType finds what quorum queues and streams do not have.
+// checkQueueType rejects options that quorum queues and streams do not support.
 func (s *Settings) checkQueueType(p *refusal.Problems) {
 	if s.Queue == "" || s.QueueType == "classic" {
 		return

@@ -192,7 +192,7 @@ func (s *Sink) publish(ctx context.Context, to route, d *dispatch.Delivery) (tru
 	var back *unroutable
 	if errors.As(err, &back) {
 		s.unroutable.Add(1)
-		l.topology.forget(to) // somebody may have deleted the queue
+		l.topology.forget(to) // the queue may have been deleted
 	}
 	return truncated, err
 }
@@ -207,7 +207,7 @@ func (s *Sink) message(d *dispatch.Delivery, body []byte) amqp.Publishing {
 	if d.Replay {
 		m.Headers["replay"] = true
 	}
-	if m.MessageId == "" { // a signal; what the broker returns is found by its id
+	if m.MessageId == "" { // a signal; a returned message is found by its id
 		m.MessageId = "signal-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
 	if len(m.Type) > maxName { // a property is short; the header has the whole
@@ -216,7 +216,7 @@ func (s *Sink) message(d *dispatch.Delivery, body []byte) amqp.Publishing {
 	return m
 }
 
-// Stats tell how a sink does, since it was opened.
+// Stats are the state and counts of a sink since it was opened.
 type Stats struct {
 	broker.Figures
 	Unroutable uint64   // attempts whose message no queue took
@@ -224,7 +224,7 @@ type Stats struct {
 	Queues     []string // declared over the present connection, sorted
 }
 
-// Stats tells how the sink does.
+// Stats returns the state and counts of the sink.
 func (s *Sink) Stats() Stats {
 	st := Stats{Figures: s.meter.Figures(), Unroutable: s.unroutable.Load()}
 	s.mu.Lock()

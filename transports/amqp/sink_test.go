@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// Queues appear as events need them, and messages say what they are.
+// Queues are declared as events need them, and messages have the documented properties.
 func TestMessage(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	cfg := config(t, server.URL())
@@ -74,7 +74,7 @@ func TestExchangeTypes(t *testing.T) {
 	}
 }
 
-// What the settings say about queues holds at the broker.
+// The broker applies the queue settings.
 func TestQueues(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	c := channel(t, server)
@@ -275,7 +275,7 @@ func TestStall(t *testing.T) {
 		all.Go(func() {
 			began := time.Now()
 			_, err := stalled.try(t, event("shop", i+2))
-			if took := time.Since(began); brokertest.Meaning(err) != "unreachable" || took > 9*time.Second { // less than what try waits
+			if took := time.Since(began); brokertest.Meaning(err) != "unreachable" || took > 9*time.Second { // shorter than the timeout of try
 				t.Errorf("after %v %s: %v", took, brokertest.Meaning(err), err)
 			}
 		})
@@ -286,7 +286,7 @@ func TestStall(t *testing.T) {
 	brokertest.Eventually(t, "the end of the stall", func() bool { _, err := stalled.try(t, event("shop", 50)); return err == nil })
 }
 
-// A peer that reads nothing and answers nothing does not keep anybody.
+// A peer that reads and sends no data blocks no caller.
 func TestBlackHole(t *testing.T) {
 	server := brokertest.RabbitMQ(t)
 	proxy := brokertest.NewProxy(t, server.Addr())

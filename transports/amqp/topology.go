@@ -17,11 +17,11 @@ import (
 
 // route is how an event goes through the exchange.
 type route struct {
-	queue, key     string // queue is empty when none is declared
+	queue, key     string // queue is empty if no queue is declared
 	session, event string // of the headers that a queue is bound to; empty = not by them
 }
 
-// topology is what is declared over a link.
+// topology tracks the declarations made over a link.
 type topology struct {
 	link    *link
 	workers sync.WaitGroup
@@ -42,7 +42,7 @@ type declaration struct {
 	err  error
 }
 
-// ensure declares what a route needs, unless it is known to be there.
+// ensure declares the objects of a route, unless they are known to exist.
 func (t *topology) ensure(ctx context.Context, r route) error {
 	d := t.declaration(r)
 	select {
@@ -122,7 +122,7 @@ func (t *topology) declare(r route) (err error) {
 	}
 	defer func() {
 		if err = narrowed(err); err != nil {
-			t.exchange = false // somebody may have deleted it
+			t.exchange = false // it may have been deleted
 		}
 	}()
 	cfg := t.link.cfg
@@ -141,7 +141,7 @@ func (t *topology) declare(r route) (err error) {
 	return t.channel.QueueBind(r.queue, r.key, cfg.Exchange, false, bindingArguments(cfg.ExchangeType, r))
 }
 
-// brought tells whether the broker brings an exchange along.
+// isPredefined reports whether an exchange exists on every broker.
 func brought(exchange string) bool { return exchange == "" || strings.HasPrefix(exchange, reserved) }
 
 // declareOrFind declares something, or takes it as it is when the user may not declare it and it is there.
@@ -160,7 +160,7 @@ func (t *topology) declareOrFind(declare, find func(c *amqp.Channel) error) erro
 	return nil
 }
 
-// forbidden tells whether the broker says that the user lacks a right.
+// forbidden reports whether the user lacks a right.
 func forbidden(err error) bool {
 	var answer *amqp.Error
 	return errors.As(err, &answer) && answer.Code == amqp.AccessRefused
@@ -211,7 +211,7 @@ func queueArguments(s *Settings) (amqp.Table, error) {
 			args[name] = value
 		}
 	}
-	set(amqp.QueueTypeArg, s.QueueType, s.QueueType != "classic") // classic is what brokers take it for without
+	set(amqp.QueueTypeArg, s.QueueType, s.QueueType != "classic") // brokers default to classic
 	set("x-dead-letter-exchange", s.DeadLetterExchange, s.DeadLetterExchange != "")
 	set("x-dead-letter-routing-key", s.DeadLetterRoutingKey, s.DeadLetterRoutingKey != "")
 	ttl := int64(math.Round(s.MessageTTL * 1000))

@@ -33,7 +33,7 @@ func Mask(address string) string {
 	return scheme + "://" + rest
 }
 
-// TLS says how a broker proves who it is, and the client too. Its zero value checks against the machine's roots.
+// TLS configures the verification of the broker and the client certificate. Its zero value verifies against the machine's roots.
 type TLS struct {
 	CAFile            string // PEM; certificates that are believed, in the place of the machine's
 	CertFile, KeyFile string // PEM; of the client, both or none
@@ -67,7 +67,7 @@ func (t TLS) Config(host string) (*tls.Config, error) {
 	return c, nil
 }
 
-// reason is what went wrong with a file, without its path.
+// reason returns the error of a file, without its path.
 func reason(err error) string {
 	var path *os.PathError
 	if errors.As(err, &path) {

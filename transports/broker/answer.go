@@ -1,16 +1,15 @@
 package broker
 
-// Answer is what an answer that a broker is known to give means for a delivery.
+// Answer is the meaning of a known broker reply for a delivery.
 type Answer struct {
 	class func(error) error
 	why   Reason
 	text  string
 }
 
-// NewAnswer makes an answer of a class, a reason and a text without addresses and credentials. The class is
-// dispatch.Unreachable where the event is not at fault (all are held until the broker, or who runs it, thinks better of it),
-// dispatch.Refused for the same of one stream or queue alone, dispatch.Permanent where no attempt will change it, and nil
-// where another may go better.
+// NewAnswer returns an answer of a class, a reason and a text without addresses and credentials. The class is dispatch.Unreachable if the event is
+// not at fault (all events are held until the broker recovers or its operator repairs it), dispatch.Refused for the same of one stream or queue
+// alone, dispatch.Permanent if no attempt can succeed, and nil if another attempt may succeed.
 func NewAnswer(class func(error) error, why Reason, text string) Answer {
 	return Answer{class, why, text}
 }
@@ -18,7 +17,7 @@ func NewAnswer(class func(error) error, why Reason, text string) Answer {
 // As is the answer with another class.
 func (a Answer) As(class func(error) error) Answer { return Answer{class, a.why, a.text} }
 
-// Err is the error of a delivery that was answered so. word is what the broker calls it.
+// Err returns the error of a delivery with this reply. word is the broker's error code.
 func (a Answer) Err(word string) error {
 	shown := NewTrouble(a.why, a.text+" ("+word+")")
 	if a.class == nil {

@@ -106,7 +106,7 @@ func gatherer(hold chan struct{}, batches *[][]int) *Gatherer[int] {
 	}
 }
 
-// What comes while a batch is under way goes out together, within the bounds.
+// Items queued during a batch are sent together, within the limits.
 func TestGather(t *testing.T) {
 	hold := make(chan struct{})
 	var batches [][]int
@@ -144,7 +144,7 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// Who gives up while waiting is not sent; a panic is an error of its batch alone.
+// An item whose caller stopped waiting is not sent; a panic is an error of its batch alone.
 func TestGatherGivesUp(t *testing.T) {
 	hold := make(chan struct{})
 	var batches [][]int

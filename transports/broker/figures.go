@@ -8,7 +8,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// Figures tell how a sink does, since it was opened.
+// Figures are the state and counts of a sink since it was opened.
 type Figures struct {
 	Connected   bool      // the latest attempt or check had an answer
 	Reason      Reason    // why the latest attempt or check failed; empty = it did not
@@ -20,7 +20,7 @@ type Figures struct {
 	LastErrorAt time.Time // zero = none yet
 }
 
-// Meter counts what Figures show. Its zero value is ready.
+// Meter counts the values of Figures. Its zero value is ready to use.
 type Meter struct {
 	mu      sync.Mutex
 	figures Figures
@@ -67,7 +67,7 @@ func (m *Meter) Checked(err error) {
 	}
 }
 
-// Figures returns what was counted.
+// Figures returns the current values.
 func (m *Meter) Figures() Figures {
 	m.mu.Lock()
 	defer m.mu.Unlock()

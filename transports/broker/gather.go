@@ -11,13 +11,12 @@ import (
 // ErrClosed says that a sink was closed.
 var ErrClosed = errors.New("the transport is closed")
 
-// Gatherer joins what callers send at the same time into batches: while calls are under way, what comes meanwhile waits
-// and goes out together with the next one. Nothing waits for company, so a single caller has no delay. It has a goroutine
-// only while a call is under way. The fields are set before the first Do.
+// Gatherer joins concurrent items of callers into batches: items that arrive while a call is running wait and are sent together with the next one. A
+// lone caller has no delay. It has a goroutine only while a call is running. The fields are set before the first Do.
 type Gatherer[T any] struct {
 	// Run sends a batch and returns the error of each item. It must end by a deadline of its own.
 	Run func(batch []T) []error
-	// Key, if set, tells what may share a batch: items with the same key.
+	// Key, if set, restricts batches to items with the same key.
 	Key func(item T) string
 	// Size is the item's part of MaxItems and of MaxBytes.
 	Size     func(item T) (items, bytes int)
@@ -87,7 +86,7 @@ func (g *Gatherer[T]) loop() {
 		for i, err := range g.run(items) {
 			batch[i].done <- err
 		}
-		// Those who were just answered bring their next item first: of 50 lanes 33 share a batch instead of 21.
+		// Callers that just received a result submit their next item first: of 50 lanes 33 share a batch instead of 21.
 		runtime.Gosched()
 	}
 }
@@ -105,7 +104,7 @@ func (g *Gatherer[T]) run(items []T) (errs []error) {
 	return g.Run(items)
 }
 
-// take removes the next batch from what waits; an empty one ends the loop.
+// nextBatch removes the next batch from the queue; an empty one ends the loop.
 func (g *Gatherer[T]) take() (batch []*claim[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -133,7 +132,7 @@ func (g *Gatherer[T]) take() (batch []*claim[T]) {
 	return batch
 }
 
-// Close refuses what comes and waits for what is under way or waits.
+// Close rejects new items and waits for running and queued ones.
 func (g *Gatherer[T]) Close() {
 	g.mu.Lock()
 	g.closed = true

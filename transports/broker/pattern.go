@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// placeholders and what they stand for; the documented APIs call a session user as well.
+// placeholders and their values; the documented APIs also call a session user.
 var placeholders = map[string]func(session, event string) string{
 	"session":    func(session, _ string) string { return session },
 	"session_id": func(session, _ string) string { return session },
@@ -67,7 +67,7 @@ func ParsePattern(text string) (Pattern, error) {
 	return p, nil
 }
 
-// Matches tells whether Expand gives a name for a session and any type of event.
+// Matches reports whether Expand can return a name for a session and any type of event.
 func (p Pattern) Matches(session, name string) bool {
 	const event = "\x00" // in no text
 	text := regexp.QuoteMeta(p.Expand(session, event))
@@ -90,11 +90,11 @@ func (p Pattern) Expand(session, event string) string {
 	return b.String()
 }
 
-// Empty tells whether there is no name at all.
+// Empty reports whether the pattern is empty.
 func (p Pattern) Empty() bool { return len(p.parts) == 0 }
 
-// BySession tells whether sessions have names of their own.
+// BySession reports whether names differ between sessions.
 func (p Pattern) BySession() bool { return p.Expand("a", "") != p.Expand("b", "") }
 
-// ByEvent tells whether types of events have names of their own.
+// ByEvent reports whether names differ between types of events.
 func (p Pattern) ByEvent() bool { return p.Expand("", "a") != p.Expand("", "b") }

@@ -12,7 +12,7 @@ import (
 // TimeForm is how times are written in messages: milliseconds, UTC, as in the event itself.
 const TimeForm = "2006-01-02T15:04:05.000Z07:00"
 
-// reference is what is sent of an event that is too large for a message.
+// reference is the message sent for an event that is too large.
 type reference struct {
 	Session   string `json:"session"`
 	Offset    uint64 `json:"offset"`

@@ -17,7 +17,7 @@ const (
 	ReasonCertificate Reason = "certificate" // it is not believed
 	ReasonTimeout     Reason = "timeout"
 	ReasonCredentials Reason = "credentials" // user, password, key or a right of theirs
-	ReasonMissing     Reason = "missing"     // what events are to go to is not there
+	ReasonMissing     Reason = "missing"     // the destination of events does not exist
 	ReasonNotReady    Reason = "not_ready"   // it takes nothing now: loading, full, a replica
 	ReasonRefused     Reason = "refused"     // any other answer
 )
@@ -31,10 +31,10 @@ type Trouble struct {
 // NewTrouble makes an error of a reason and a text without addresses and credentials.
 func NewTrouble(why Reason, text string) *Trouble { return &Trouble{why, text} }
 
-// Error tells people.
+// Error returns the text for people.
 func (t *Trouble) Error() string { return t.text }
 
-// Reason tells in a word.
+// Reason returns the category.
 func (t *Trouble) Reason() Reason { return t.why }
 
 // ReasonOf is the reason of an error that says one, else that there was an answer; empty for nil.
@@ -49,7 +49,7 @@ func ReasonOf(err error) Reason {
 	return ReasonRefused
 }
 
-// Unanswered is why who gave no answer, as far as the error of a connection tells; nil = it does not.
+// Unanswered returns the reason why a peer did not respond, as far as the error of a connection shows it; nil = unknown.
 func Unanswered(who string, err error) *Trouble {
 	var n net.Error
 	var certificate *tls.CertificateVerificationError

@@ -8,7 +8,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// Meaning is what a sink's error tells the dispatcher.
+// Meaning returns the class of a sink's error for the dispatcher.
 func Meaning(err error) string {
 	switch cause := errors.Unwrap(err); {
 	case err == nil:

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Proxy is a TCP proxy on loopback that can be told to misbehave. Its methods may be called at any time.
+// Proxy is a TCP proxy on loopback with switchable faults. Its methods may be called at any time.
 type Proxy struct {
 	Addr   string // where clients connect
 	target string
@@ -123,7 +123,7 @@ func (p *Proxy) Stall() {
 	}
 }
 
-// Flow ends a stall: what was held back is passed on.
+// Flow ends a stall: buffered data is passed on.
 func (p *Proxy) Flow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

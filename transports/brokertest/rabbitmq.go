@@ -52,7 +52,7 @@ func Main(m interface{ Run() int }) int {
 // killed it. The package's TestMain calls Main.
 func RabbitMQ(t testing.TB) *RabbitMQServer {
 	t.Helper()
-	// Debian's program on the path changes to a user who may not read the folder.
+	// Debian's program on the path switches to a user that may not read the folder.
 	program := need(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 	need(t, "epmd")
 	sharedOnce.Do(func() { shared, sharedErr = newRabbitMQ(t, program) })
@@ -125,7 +125,7 @@ func newRabbitMQ(t testing.TB, program string) (*RabbitMQServer, error) {
 	return s, nil
 }
 
-// listens tells whether somebody takes connections at a port.
+// listens returns a function that reports whether a server accepts connections at a port.
 func listens(port int) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -154,7 +154,7 @@ func (s *RabbitMQServer) Start(t testing.TB) {
 	}
 }
 
-// Kill ends the server as a crash does. What it had on disk stays.
+// Kill ends the server as a crash does. Its data on disk stays.
 func (s *RabbitMQServer) Kill() { s.kill() }
 
 // Control runs rabbitmqctl, which takes seconds.
@@ -167,8 +167,8 @@ func (s *RabbitMQServer) Control(t testing.TB, args ...string) {
 	}
 }
 
-// Rights are what a user may do in the virtual host /: patterns of the names he may declare, publish to and read from.
-// Keys, if set, are the routing keys that he may publish with to the topic exchange Exchange.
+// Rights are the rights of a user in the virtual host /: patterns of the names it may declare, publish to and read from. Keys, if set, are the
+// routing keys that it may publish with to the topic exchange Exchange.
 type Rights struct {
 	Configure, Write, Read string
 	Exchange, Keys         string
@@ -180,8 +180,7 @@ const (
 	None = "^$"
 )
 
-// SetUser makes a user, or changes what he may do, with his name as his password; it takes seconds. An open channel
-// remembers what it was allowed.
+// SetUser creates a user, or changes its rights, with its name as the password; it takes seconds. An open channel caches its rights.
 func (s *RabbitMQServer) SetUser(t testing.TB, name string, r Rights) {
 	t.Helper()
 	quote := func(text string) string { return `<<"` + strings.ReplaceAll(text, `\`, `\\`) + `">>` }

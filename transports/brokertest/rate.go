@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Load is what throughput is measured with: sessions that have so many events each, of about Size bytes.
+// Load is the load of a throughput test: a number of sessions with a number of events each, of about Size bytes.
 type Load struct{ Sessions, Events, Size int }
 
 // Deliveries are the first event of each session.
@@ -102,9 +102,9 @@ func (l Load) since(began time.Time) float64 {
 	return float64(l.Sessions*l.Events) / time.Since(began).Seconds()
 }
 
-// Throughput compares a transport with the raw client by the medians of rounds that run in turn, and fails when it gets
-// less than aim of the client's rate from the journal. What else the machine does only ever lowers the share, as there is
-// more at work than one client: where the aim is missed it is tried again, twice. It runs only where load is asked for.
+// Throughput compares a transport with the raw client by the medians of alternating rounds, and fails if its rate from the journal is below aim times
+// the client's rate. Other load on the machine only lowers the share, because it has more goroutines than one client: a missed aim is retried twice.
+// It runs only on request.
 func (l Load) Throughput(t *testing.T, aim float64, raw, journal func() float64) {
 	t.Helper()
 	if os.Getenv("WAYSTATION_LOAD") == "" {

@@ -20,7 +20,7 @@ import (
 
 // RedisOptions say how a Redis is set up.
 type RedisOptions struct {
-	User, Password string   // an ACL user who may do anything; the default user is off then
+	User, Password string   // an ACL user with all rights; the default user is then disabled
 	TLS            bool     // speaks nothing else
 	Persist        bool     // keeps its data over a kill
 	Args           []string // more of the command line
@@ -203,7 +203,7 @@ func introduce(t testing.TB, nodes []*RedisServer, meet []string) {
 	}
 }
 
-// says asks something, and tells whether the answer has all of some texts.
+// says sends a query, and reports whether the reply contains all of some texts.
 func (s *RedisServer) says(command string, texts ...string) (answer string, ok bool) {
 	answer, err := s.ask(context.Background(), command)
 	return answer, err == nil && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(answer, text) })
@@ -231,7 +231,7 @@ func (s *RedisServer) answers(ctx context.Context) error {
 	return err
 }
 
-// ask logs in, sends one command as a line and returns what comes back first.
+// ask authenticates, sends one command as a line and returns the first reply.
 func (s *RedisServer) ask(ctx context.Context, command string) (string, error) {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.Addr())
 	if err != nil {

@@ -111,7 +111,7 @@ func Eventually(t testing.TB, what string, check func() bool) {
 	}
 }
 
-// Ledger notes what a receiver got, in the order in which it came.
+// Ledger records the events of a receiver, in the order of arrival.
 type Ledger struct {
 	mu         sync.Mutex
 	last       map[string]uint64
@@ -121,7 +121,7 @@ type Ledger struct {
 	wrong      []string
 }
 
-// Add notes an event. What comes again is counted; what comes before its predecessor is an error.
+// Add records an event. Repeated events are counted; an event before its predecessor is an error.
 func (l *Ledger) Add(session string, offset uint64, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -55,7 +55,7 @@ func (s *S3Server) paths(buckets []string) (list []string) {
 // URL is the server's endpoint; it takes buckets in the path.
 func (s *S3Server) URL() string { return "http://" + s.Addr() }
 
-// Objects returns what a bucket has, by key.
+// Objects returns the objects of a bucket, by key.
 func (s *S3Server) Objects(t testing.TB, bucket string) map[string][]byte {
 	t.Helper()
 	objects := map[string][]byte{}

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// SQSServer is an SQS server that has after a kill what it had; only messages that were deleted come again. It takes any
-// credentials.
+// SQSServer is an SQS server that keeps its data after a kill; only deleted messages reappear. It accepts any credentials.
 type SQSServer struct {
 	server
 	kept string // file
@@ -39,7 +38,7 @@ func SQS(t testing.TB) *SQSServer {
 	return s
 }
 
-// Forget takes from a killed server what it kept: it starts without queues.
+// Forget deletes the data of a killed server: it starts without queues.
 func (s *SQSServer) Forget(t testing.TB) {
 	t.Helper()
 	if err := os.RemoveAll(s.kept); err != nil {

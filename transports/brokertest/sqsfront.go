@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// SQSFront is in front of an SQS server and can refuse actions, as SQS does to who has no right to them. Its methods may be
-// called at any time.
+// SQSFront is a proxy in front of an SQS server and can reject actions, as SQS does for callers without the right. Its methods may be called at any
+// time.
 type SQSFront struct {
 	URL, Addr string
 	denied    atomic.Pointer[string] // nil = nothing
@@ -32,7 +32,7 @@ func NewSQSFront(t testing.TB, server *SQSServer) *SQSFront {
 	f := &SQSFront{}
 	pass := &httputil.ReverseProxy{
 		Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		// Who asks finds the connection closed, as if it were the server's.
+		// The client finds the connection closed, as if by the server.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +61,7 @@ func deny(w http.ResponseWriter, r *http.Request, queue string) {
 		`to perform: sqs:%s on resource: arn:aws:sqs:us-east-1:123456789012:%s"}`, action, queue)
 }
 
-// Deny refuses what names a queue, or the beginning of the names of several, until Allow.
+// Deny rejects requests that name a queue, or a prefix of queue names, until Allow.
 func (f *SQSFront) Deny(queue string) { f.denied.Store(&queue) }
 
 // Allow ends Deny.

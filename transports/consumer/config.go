@@ -8,7 +8,7 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultFlushEvery   = 200 * time.Millisecond // what a crash repeats at most; five commits a second however many acks
+	DefaultFlushEvery   = 200 * time.Millisecond // limits the repeats after a crash; five commits a second regardless of the number of acks
 	DefaultFlushChanges = 1000                   // cursors: one commit of this size takes milliseconds
 	DefaultWriteTimeout = 10 * time.Second       // of a flush in the background; a database that is silent for so long is gone
 	DefaultKeepFor      = 30 * 24 * time.Hour    // a month of holidays and forgotten deployments
@@ -20,8 +20,8 @@ const (
 type Config struct {
 	FlushEvery   time.Duration // pause after the first change before all are written
 	FlushChanges int           // changed cursors that are written without waiting for FlushEvery
-	WriteTimeout time.Duration // for a flush in the background; what could not be written is tried again
-	KeepFor      time.Duration // consumers that nobody used for so long are removed; negative = kept
+	WriteTimeout time.Duration // for a flush in the background; a failed one is retried
+	KeepFor      time.Duration // unused consumers are removed after this time; negative = kept
 	SweepEvery   time.Duration // pause between removals
 	MaxConsumers int           // names a principal may have; more are ErrTooMany
 	Now          func() time.Time

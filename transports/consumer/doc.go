@@ -1,11 +1,8 @@
-// Package consumer keeps the cursors of named consumers: for each principal, consumer
-// name and session the last offset that the consumer dealt with.
+// Package consumer stores the cursors of named consumers: for each principal, consumer name and session the last offset that the consumer processed.
 //
-// A consumer opens its cursors, moves them with every acknowledgement and closes them
-// when it goes. Moves gather in memory and are written together, at least every
-// Config.FlushEvery. A crash therefore loses the acknowledgements of the last interval
-// at most: their events come again (at least once), and none is left out, because a
-// stored cursor is never ahead of what was acknowledged.
+// A consumer opens its cursors, moves them with every acknowledgement and closes them at its end. Moves accumulate in memory and are written
+// together, at least every Config.FlushEvery. A crash therefore loses at most the acknowledgements of the last interval: their events are repeated
+// (at least once), and none is lost, because a stored cursor is never ahead of the acknowledgements.
 //
-// It must not know connections, JSON-RPC or what events are. Enter at Open and Store.
+// The package must not know connections, JSON-RPC or the content of events. Enter at Open and Store.
 package consumer

@@ -41,7 +41,7 @@ func (s *Store) flushLoop() {
 	}
 }
 
-// sweepLoop removes consumers that nobody uses.
+// sweepLoop removes unused consumers.
 func (s *Store) sweepLoop() {
 	defer s.wg.Done()
 	database.SweepEvery(s.life, s.cfg.SweepEvery, s.Sweep, s.cfg.Log, "unused consumers cannot be removed")

@@ -8,11 +8,11 @@ type place struct {
 	session string
 }
 
-// kind is how a change meets what is stored; a larger one includes the smaller.
+// kind is the conflict rule of a change for stored cursors; a larger one includes the smaller.
 type kind int
 
 const (
-	begin   kind = iota // makes the cursor where there is none
+	begin   kind = iota // creates a missing cursor
 	advance             // as begin, and moves it forward, or to another epoch
 	move                // puts it there, also back
 )
@@ -66,7 +66,7 @@ func poke(c chan struct{}) {
 	}
 }
 
-// Flush writes what is pending. Calls at the same time share the work.
+// Flush writes pending changes. Concurrent calls share the work.
 func (s *Store) Flush(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -75,8 +75,8 @@ func (s *Store) Flush(ctx context.Context) error {
 	return s.flush(ctx)
 }
 
-// flush is called by whoever has the turn. What cannot be written stays pending; cursors of consumers that were open
-// when the database went are all that can gather.
+// flush is called while holding the lock. Failed changes stay pending; they are bounded by the cursors of consumers that were open when the database
+// failed.
 func (s *Store) flush(ctx context.Context) error {
 	s.mu.Lock()
 	batch := s.pending
@@ -102,8 +102,8 @@ func (s *Store) flush(ctx context.Context) error {
 	return err
 }
 
-// flushOf writes what is pending if something of the consumer is, so that many that come and go do not make a commit
-// each; the caller has the turn.
+// flushOf writes all pending changes if one belongs to the consumer, so that many short-lived consumers do not cause a commit each; the caller holds
+// the lock.
 func (s *Store) flushOf(ctx context.Context, id ID) error {
 	s.mu.Lock()
 	waits := false

@@ -17,8 +17,7 @@ import (
 // statementRows is the most rows of one statement: 6 parameters each, and SQLite takes 32766.
 const statementRows = 256
 
-// conflicts say what a change does to a stored cursor. The guard against going back is here, where two processes on
-// one database meet, too.
+// conflicts are the SQL conflict clauses by kind. The guard against moving backwards is here, because two processes may share one database.
 var conflicts = map[kind]string{
 	begin: `DO NOTHING`,
 	advance: `DO UPDATE SET epoch=excluded.epoch, pos=excluded.pos, updated=excluded.updated
@@ -26,8 +25,8 @@ var conflicts = map[kind]string{
 	move: `DO UPDATE SET epoch=excluded.epoch, pos=excluded.pos, updated=excluded.updated`,
 }
 
-// write stores changes in one transaction. On SQLite it does not wait for the disk: a power cut may take the last
-// commits with it, as a crash takes what is pending, and events come again.
+// write stores changes in one transaction. On SQLite it does not sync to disk: a power cut may lose the last commits, as a crash loses pending
+// changes, and events are repeated.
 func (s *Store) write(ctx context.Context, batch map[place]change) error {
 	byKind := make(map[kind][]place, len(conflicts))
 	for p, c := range batch {

@@ -17,7 +17,7 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// What the methods of Store may answer, besides errors of the database and the context.
+// Errors of the methods of Store, besides errors of the database and the context.
 var (
 	// ErrTooMany says that the principal has Config.MaxConsumers names already.
 	ErrTooMany = errors.New("consumer: too many names")
@@ -36,7 +36,7 @@ type Position struct {
 	Offset uint64
 }
 
-// Cursor is what is stored for one session.
+// Cursor is the stored cursor of one session.
 type Cursor struct {
 	Name, Session string
 	Position
@@ -51,7 +51,7 @@ type Store struct {
 	end  context.CancelFunc
 	wg   sync.WaitGroup
 
-	turn  chan struct{} // holds one while somebody writes, so that rows change in one order
+	turn  chan struct{} // contains one element while a call writes, so that rows change in one order
 	dirty chan struct{} // holds one after the first change since the last flush
 	full  chan struct{} // holds one when FlushChanges have gathered
 
@@ -82,15 +82,15 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Store, error) 
 	return s, nil
 }
 
-// Close writes what is pending and ends the store's goroutines.
+// Close writes pending changes and ends the store's goroutines.
 func (s *Store) Close(ctx context.Context) error {
 	s.end()
 	s.wg.Wait()
 	return s.Flush(ctx)
 }
 
-// Acquire writes what is pending of a consumer, returns its cursors by session and keeps it from expiry until Release.
-// A name that was never used has none. ErrTooMany: the principal has too many others.
+// Acquire writes the pending changes of a consumer, returns its cursors by session and prevents its expiry until Release. A new name has none.
+// ErrTooMany: the principal has too many others.
 func (s *Store) Acquire(ctx context.Context, id ID) (map[string]Position, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
@@ -147,8 +147,7 @@ func (s *Store) admit(ctx context.Context, id ID) error {
 	return nil
 }
 
-// Release ends what Acquire began and writes what is pending of the consumer. An error means that it has not been
-// written yet.
+// Release ends an Acquire and writes the pending changes of the consumer. After an error they are still pending.
 func (s *Store) Release(ctx context.Context, id ID) error {
 	s.mu.Lock()
 	if s.opened[id]--; s.opened[id] <= 0 {
@@ -190,7 +189,7 @@ func (s *Store) Delete(ctx context.Context, id ID) error {
 	return err
 }
 
-// DeleteSession removes the cursors of all consumers on a session. Nobody may move them any more.
+// DeleteSession removes the cursors of all consumers on a session. They must not be moved any more.
 func (s *Store) DeleteSession(ctx context.Context, session string) error {
 	if err := s.enter(ctx); err != nil {
 		return err

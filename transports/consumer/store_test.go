@@ -122,7 +122,7 @@ func TestChanges(t *testing.T) {
 	})
 }
 
-// A process that has not seen what another wrote cannot set a cursor back.
+// A process cannot set back a cursor that another process has moved.
 func TestGuardIsInTheDatabase(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
 		ahead, behind := open(neverByItself), open(neverByItself)
@@ -346,7 +346,7 @@ func TestUnusedConsumersExpire(t *testing.T) {
 	})
 }
 
-// Many consumers at once: what each reads after the others is never older than what it acknowledged.
+// Many consumers at once: each reads positions that are never older than its acknowledgements.
 func TestConcurrently(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
 		s := open(Config{FlushEvery: time.Millisecond, FlushChanges: 4})

@@ -60,7 +60,7 @@ func (c amqpConnection) Test(ctx context.Context, session string) (Report, error
 	return out, err
 }
 
-// owns tells whether a queue is one that events of a session go to.
+// owns reports whether a queue receives events of a session.
 func (c amqpConnection) owns(session, queue string) bool {
 	p, err := broker.ParsePattern(pattern(c.queue))
 	return err == nil && p.Matches(session, queue)

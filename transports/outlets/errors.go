@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// What the methods of Outlets may answer, besides refusal.Problems, Problems and errors of the database and the context.
+// Errors of the methods of Outlets, besides refusal.Problems, Problems and errors of the database and the context.
 var (
 	// ErrNotFound says that the session has no settings of this transport.
 	ErrNotFound = errors.New("outlets: no settings")
@@ -20,7 +20,7 @@ var (
 // Problems say why global transports are refused, by the transport's name.
 type Problems map[string]refusal.Problems
 
-// Error names the transports, their fields and what is wrong with each. It repeats no secret.
+// Error returns the transports, their invalid fields and the problem of each. It contains no secret.
 func (p Problems) Error() string {
 	texts := make([]string, 0, len(p))
 	for _, name := range slices.Sorted(maps.Keys(p)) {

@@ -39,7 +39,7 @@ func (o *Outlets) withGlobals(ctx context.Context, g Globals, use func(context.C
 	return use(ctx, next, g)
 }
 
-// change is SetGlobals for who has the turn.
+// change is SetGlobals for callers that hold the change lock.
 func (o *Outlets) change(ctx context.Context, next map[string]*attached, g Globals) (err error) {
 	for name, s := range o.sinks {
 		err = errors.Join(err, o.switchTo(ctx, name, s, next[name]))
@@ -51,8 +51,7 @@ func (o *Outlets) change(ctx context.Context, next map[string]*attached, g Globa
 	return err
 }
 
-// prepare checks everything and opens what is new, or nothing. It may take as long as a look-up of a host, so that nobody
-// must wait for it but the caller.
+// prepare checks all settings and opens the new connections, or none. It may take as long as a DNS lookup, so it runs without the change lock.
 func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*attached, checked Globals, err error) {
 	bad := Problems{}
 	next = map[string]*attached{}

@@ -23,7 +23,7 @@ func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, err
 	return []netip.Addr{netip.MustParseAddr(n[host])}, nil
 }
 
-// What a tenant may not reach is refused when it is set, by the field that names it.
+// A host that tenants may not reach is rejected when it is set, with the name of its field.
 func TestHostsOfTenants(t *testing.T) {
 	outbound, err := guard.New(guard.Config{
 		Allow: []string{"10.1.0.0/16"}, Resolver: names{"public.example": "93.184.216.34", "inside.example": "10.0.0.7", "localhost": "127.0.0.1"},
@@ -73,7 +73,7 @@ func TestHostsOfTenants(t *testing.T) {
 	}
 }
 
-// Settings with such a host are neither stored nor used, and who changes something else is not held up by it.
+// Settings with such a host are neither stored nor used, and do not block other changes.
 func TestForbiddenHost(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t

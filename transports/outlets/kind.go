@@ -32,7 +32,7 @@ type Connection interface {
 	Close() error
 }
 
-// Report is what a test found.
+// Report is the result of a connection test.
 type Report struct {
 	Host                        string
 	Port                        int
@@ -40,30 +40,30 @@ type Report struct {
 	ExchangeExists, QueueExists *bool // nil = not asked
 }
 
-// Figures tell how a connection does, since it was opened.
+// Figures are the state and counts of a connection since it was opened.
 type Figures struct {
 	broker.Figures
-	ActiveQueues int // that took messages; 0 where there are none
+	ActiveQueues int // queues that received messages; 0 if the kind has no queues
 	Unroutable   uint64
 	Queues       []string // those that are counted, of this session alone where it was asked for one
 }
 
-// Options are what only one kind of broker knows. They are decoded into and shown as JSON.
+// Options are the settings of one kind of broker. They are decoded from and shown as JSON.
 type Options interface {
 	// Open makes a connection without waiting for the broker. Its error is refusal.Problems, with fields named as the options
 	// are, or url.
 	Open(url string, access Access) (Connection, error)
-	// Hosts are what would be connected to first, as far as the settings name it.
+	// Hosts returns the hosts that are connected first, as far as the settings name them.
 	Hosts(url string) []Host
 }
 
 // Host is a host that settings name.
 type Host struct {
 	Field string // as those of Open's error
-	Name  string // or address; empty = none
+	Name  string // name or address; empty = none
 }
 
-// Access is what a configuration may reach, and use of the server.
+// Access is what a configuration may use: hosts, files and features of the server.
 type Access struct {
 	Dial     broker.Dial // nil = connect anywhere
 	Operator bool        // the operator's own: files of the server may be named
@@ -74,7 +74,7 @@ type Access struct {
 type Kind struct {
 	New     func() Options // with defaults
 	Secrets []string       // options that are never shown
-	Told    []string       // those of them that whoever is at the address is told as they are: they stay with their address
+	Told    []string       // secret options that are sent to the address unencrypted: a change of the address must set them again
 	// Mask shows a url without its secrets; nil = broker.Mask.
 	Mask func(url string) string
 }
@@ -189,12 +189,12 @@ func (k *Kind) mask(url string) string {
 	return broker.Mask(url)
 }
 
-// filter is what the dispatcher needs to know of a subscription. volatile tells which names are signals.
+// buildFilter returns the dispatcher's filter of a subscription. volatile reports which names are signals.
 func filter(events []string, volatile map[string]bool) dispatch.Filter {
 	return dispatch.Filter{Events: events, Signals: slices.ContainsFunc(events, func(name string) bool { return volatile[name] })}
 }
 
-// checkEvents puts names in their place and finds those that are none.
+// checkEvents normalizes event names and rejects unknown ones.
 func checkEvents(given []string, volatile map[string]bool) (events []string, p refusal.Problems) {
 	events = make([]string, 0, len(given))
 	for i, name := range given {

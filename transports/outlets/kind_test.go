@@ -59,7 +59,7 @@ func TestOptionsOfBrokers(t *testing.T) {
 	}
 }
 
-// Options are shown with the defaults of those that were not given; what documents name is there, and secrets are not.
+// Options are shown with defaults for those that are not set; documented names are present, secrets are not.
 func TestShownOptions(t *testing.T) {
 	for transport, c := range map[string]struct{ url, shown, given, names string }{
 		"amqp": {

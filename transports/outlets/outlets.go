@@ -59,8 +59,8 @@ type Config struct {
 	Events map[string]bool
 	// Dial opens connections to addresses that tenants name; nil = connect anywhere.
 	Dial broker.Dial
-	// Check tells whether a host that a tenant names may be connected to, as guard.Error. It is asked when settings are
-	// changed, and may take as long as a look-up; Dial asks again for each connection. nil = any.
+	// Check reports whether a host named by a tenant may be connected to, as guard.Error. It is called when settings are changed, and may take as
+	// long as a DNS lookup; Dial checks again for each connection. nil = any host.
 	Check  func(ctx context.Context, host string) error
 	Policy dispatch.Policy
 	// MaxNames is how many queues, routing keys and the like a connection remembers, so that it need not ask for them with each
@@ -80,10 +80,10 @@ type Outlets struct {
 	sinks      map[string]*sink
 	pool       pool
 
-	turn     chan struct{}       // holds one while somebody changes something
-	sessions map[string]struct{} // of who has the turn
-	dropped  []*shared           // of who has the turn: connections to close after it
-	endings  sync.WaitGroup      // those that nobody waits for but Close
+	turn     chan struct{}       // contains one element while a call changes settings
+	sessions map[string]struct{} // guarded by the change lock
+	dropped  []*shared           // guarded by the change lock: connections to close after the change
+	endings  sync.WaitGroup      // background closings; only Close waits for them
 
 	mu      sync.RWMutex
 	globals Globals // as they are in use
@@ -118,8 +118,8 @@ func Open(ctx context.Context, db *dbutil.Database, d Dispatcher, w Webhooks, cf
 	return o, nil
 }
 
-// Start begins to deliver: the sessions that there are, with what they stay out of, the brokers of theirs, and the global
-// transports. Brokers that are away are no error; settings of a session that cannot be used any more are logged.
+// Start begins deliveries for the existing sessions, with their skipped outlets, their own brokers, and the global transports. Unreachable brokers
+// are no error; settings of a session that are no longer valid are logged.
 func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Globals) error {
 	return o.withGlobals(ctx, g, func(ctx context.Context, next map[string]*attached, g Globals) error {
 		for session, skip := range sessions {
@@ -137,7 +137,7 @@ func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Glo
 	})
 }
 
-// staysOut tells whether the dispatcher knows what a session stays out of.
+// staysOut reports whether the dispatcher has recorded the skipped outlets of a session.
 func (o *Outlets) staysOut(session string, skip []string) bool {
 	for _, outlet := range outletNames {
 		if o.dispatcher.Skips(session, outlet) != slices.Contains(skip, outlet) {
@@ -147,7 +147,7 @@ func (o *Outlets) staysOut(session string, skip []string) bool {
 	return true
 }
 
-// outletNames are what sessions can stay out of and gets events.
+// outletNames are the names of outlets that receive events and that sessions can skip.
 var outletNames = []string{webhook.Transport, amqpTransport, sqs.Transport, redis.Transport, WebSocket}
 
 func withEvents(skip []string) []string {
@@ -176,15 +176,15 @@ func (o *Outlets) attach(transport string, set *Settings, access Access) (*attac
 	return &attached{conn, *set}, nil
 }
 
-// drop gives up a connection. Who has the turn does not wait for its end, which may take as long as the other side lets it:
-// no session's broker holds up the changes of others.
+// drop releases a connection in the background. The caller does not wait for its end, which a slow peer may delay: a session's broker does not block
+// other changes.
 func (o *Outlets) drop(a *attached) {
 	if a != nil {
 		o.dropped = append(o.dropped, a.shared)
 	}
 }
 
-// release gives up a connection at once, and waits for what is under way on it.
+// release closes a connection and waits for its running requests.
 func (o *Outlets) release(c *shared) {
 	if err := o.pool.release(c); err != nil {
 		o.cfg.Log.Warn("a connection did not close well", "error", err)
@@ -227,14 +227,14 @@ func (o *Outlets) Add(ctx context.Context, session string, skip []string) error 
 	return nil
 }
 
-// Skip changes what a session stays out of, exactly from its next event on, and stores in the same transaction what must
-// change with it. The error is dispatch.ErrTooManySkips or of the storage.
+// Skip changes the outlets that a session skips, exactly from its next event on, and stores related changes in the same transaction. The error is
+// dispatch.ErrTooManySkips or of the storage.
 func (o *Outlets) Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error {
 	return o.dispatcher.SetSkips(ctx, session, withEvents(skip), store)
 }
 
-// Remove ends all deliveries of a session and deletes its settings. It does not wait for the end of connections, so that who
-// deletes a session need not know whether its brokers are silent.
+// Remove ends all deliveries of a session and deletes its settings. It does not wait for connections to close, so that unresponsive brokers do not
+// delay deleting a session.
 func (o *Outlets) Remove(ctx context.Context, session string) error {
 	ctx, end, err := o.begin(ctx)
 	if err != nil {
@@ -257,8 +257,8 @@ func (o *Outlets) Remove(ctx context.Context, session string) error {
 	return err
 }
 
-// Close ends the connections, after the dispatcher was closed, all at the same time: those whose other side is silent end by
-// the deadline of what is under way on them. It waits at most until ctx ends.
+// Close ends the connections, after the dispatcher was closed, all concurrently: a connection to an unresponsive peer ends at the deadline of its
+// running requests. It waits at most until ctx ends.
 func (o *Outlets) Close(ctx context.Context) error {
 	_, end, err := o.begin(ctx)
 	if err != nil {
@@ -288,8 +288,8 @@ func (o *Outlets) Close(ctx context.Context) error {
 // many sessions take seconds.
 const changeTimeout = 2 * time.Minute
 
-// begin takes the turn for a change. From then on the caller's leaving ends it no more: the database, the memory and the
-// dispatcher must agree afterwards. end gives the turn back and closes, for the caller alone to wait for, what was dropped.
+// begin acquires the change lock. From then on cancelling the caller's context does not interrupt the change: the database, the memory and the
+// dispatcher must agree afterwards. end releases the lock and closes the dropped connections; only this caller waits for them.
 func (o *Outlets) begin(ctx context.Context) (change context.Context, end func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err

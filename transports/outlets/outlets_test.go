@@ -28,7 +28,7 @@ func TestGlobalTransports(t *testing.T) {
 		for _, name := range all {
 			w.expect(name, "a/2", "b/1")
 		}
-		// A restart goes on at the cursors; what was switched off meanwhile begins anew.
+		// After a restart deliveries resume at the cursors; outlets switched off meanwhile begin at the head.
 		w.close()
 		w.append("a", 1)
 		w.open()
@@ -77,7 +77,7 @@ func TestGlobalTransports(t *testing.T) {
 	})
 }
 
-// Each flag keeps a session's events from its own transport alone, and from none of the session's own.
+// Each flag excludes a session from that global transport only, and from none of the session's own.
 func TestEachFlagAndSink(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t
@@ -101,7 +101,7 @@ func TestEachFlagAndSink(t *testing.T) {
 			}
 			want["own"] = append(want["own"], fmt.Sprint("a/", offset))
 		}
-		// What a session stays out of survives a restart, whatever the lanes had done by then.
+		// The skipped outlets of a session survive a restart, whatever the state of the lanes.
 		w.restart(map[string][]string{"a": {"redis"}, "b": nil}, w.globals(all...))
 		w.append("a", 1)
 		for _, name := range all {
@@ -174,7 +174,7 @@ func TestBadGlobals(t *testing.T) {
 	})
 }
 
-// Brokers that are away at the start keep nobody from starting; events wait for them.
+// Unreachable brokers do not prevent the start; events wait for them.
 func TestBrokersAwayAtTheStart(t *testing.T) {
 	onEach(t, func(w *world) {
 		w.b.away = true
@@ -210,7 +210,7 @@ func TestCloseEndsInTime(t *testing.T) {
 	})
 }
 
-// What is wrong with the operator's webhook is said once.
+// The problem of the operator's webhook is reported once.
 func TestBadGlobalWebhook(t *testing.T) {
 	onEach(t, func(w *world) {
 		w.start(nil, Globals{})

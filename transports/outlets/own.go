@@ -21,7 +21,7 @@ type Own struct {
 	Created, Updated time.Time
 }
 
-// Change is what Update sets; nil fields stay as they are.
+// Change contains the fields set by Update; nil fields stay unchanged.
 type Change struct {
 	Enabled *bool
 	URL     *string // as it was shown: stays
@@ -30,8 +30,8 @@ type Change struct {
 	Options map[string]json.RawMessage
 }
 
-// apply changes settings. The first address switches on, unless the change says otherwise. refusal.Problems: a secret that
-// is kept would go to another address, to which whoever may change settings, but not see secrets, could send it.
+// apply changes settings. Setting the first address switches the transport on, unless the change says otherwise. refusal.Problems: a stored secret
+// would be sent to another address; callers that may change settings but not read secrets could otherwise redirect it.
 func (c *Change) apply(s *Settings, kind *Kind) error {
 	hadURL := s.URL != ""
 	var p refusal.Problems
@@ -76,10 +76,10 @@ func (c *Change) apply(s *Settings, kind *Kind) error {
 	return p.Err()
 }
 
-// isMasked tells whether an option's value stands for the secret that is set.
+// isMasked reports whether an option's value stands for the stored secret.
 func isMasked(value json.RawMessage) bool { return string(value) == `"`+Masked+`"` }
 
-// access is what the brokers of sessions may reach.
+// access returns the access of brokers of sessions.
 func (o *Outlets) access() Access { return Access{Dial: o.cfg.Dial, MaxNames: o.cfg.MaxNames} }
 
 // startOwn takes up the brokers of sessions after a start.
@@ -124,8 +124,8 @@ func (o *Outlets) endOwn(ctx context.Context, transport string, s *sink, session
 // Transports lists the brokers that a session may have.
 func (o *Outlets) Transports() []string { return slices.Sorted(maps.Keys(o.sinks)) }
 
-// Get returns a session's settings of one transport as they may be shown, and how its connection does. ErrNotFound: it has
-// none. ErrUnknown: there is no such transport.
+// Get returns a session's settings of one transport without secrets, and the state of its connection. ErrNotFound: it has none. ErrUnknown: there is
+// no such transport.
 func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figures, error) {
 	s := o.sinks[transport]
 	if s == nil {
@@ -154,7 +154,7 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 	return own, Figures{}, nil
 }
 
-// Check tells what would be wrong with a change of a session without settings: refusal.Problems, or nil.
+// Check validates a change of a session without settings: refusal.Problems, or nil.
 func (o *Outlets) Check(ctx context.Context, transport string, c Change) error {
 	s := o.sinks[transport]
 	if s == nil {
@@ -170,7 +170,7 @@ func (o *Outlets) Check(ctx context.Context, transport string, c Change) error {
 	return o.check(transport, set)
 }
 
-// check opens what a session would use, and closes it again.
+// checkOpen opens the connection of a session's settings, and closes it again.
 func (o *Outlets) check(transport string, set Settings) error {
 	a, err := o.attach(transport, &set, o.access())
 	if err != nil {
@@ -180,8 +180,7 @@ func (o *Outlets) check(transport string, set Settings) error {
 	return nil
 }
 
-// checkPlace is checkHosts for what a session would have after a change of where its events go. Nobody waits for it but the
-// caller.
+// checkPlace is checkHosts for a session's settings after a change of the destination. It runs without the change lock.
 func (o *Outlets) checkPlace(ctx context.Context, of key, kind *Kind, c Change) error {
 	if c.URL == nil && len(c.Options) == 0 {
 		return nil
@@ -200,8 +199,8 @@ func (o *Outlets) checkPlace(ctx context.Context, of key, kind *Kind, c Change) 
 	return o.checkHosts(ctx, kind, set)
 }
 
-// checkHosts finds hosts that tenants may not reach. Those that cannot be looked up now are nothing wrong, and other things
-// that are wrong are left to who opens a connection. The error is refusal.Problems.
+// checkHosts finds hosts that tenants may not reach. Hosts that cannot be resolved now are accepted, and other problems are reported when a
+// connection is opened. The error is refusal.Problems.
 func (o *Outlets) checkHosts(ctx context.Context, kind *Kind, set Settings) error {
 	options, err := kind.decode(set.Options)
 	if o.cfg.Check == nil || err != nil {
@@ -222,7 +221,7 @@ func (o *Outlets) checkHosts(ctx context.Context, kind *Kind, set Settings) erro
 	return p.Err()
 }
 
-// hostProblems say in words what no other moment would mend.
+// hostProblems are the texts of permanent host problems.
 var hostProblems = map[guard.Reason]string{
 	guard.ReasonForbidden: "leads to an address that is not public; the operator can allow it (allow-hosts host:port)",
 	guard.ReasonBadURL:    "has a host that is an unusual form of an address",

@@ -40,7 +40,7 @@ func TestOwn(t *testing.T) {
 		}
 		w.append("a", 1)
 		w.expect(address, "a/1")
-		// What is given as it was shown stays; after a restart too.
+		// Masked values keep the stored secret; after a restart too.
 		masked := broker.Mask(address)
 		if _, err := w.o.Update(ctx, "a", "redis", Change{URL: &masked, Options: map[string]json.RawMessage{"password": json.RawMessage(`"***"`)}}); err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func (w *world) silence(session string) (stuck chan struct{}) {
 	return stuck
 }
 
-// A connection that takes long to end, because its other side is silent, keeps its own session waiting and nobody else.
+// A connection to an unresponsive peer that closes slowly delays its own session only.
 func TestSilentBrokerHoldsUpNobody(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t
@@ -204,7 +204,7 @@ func TestRemoveBesideSilentBroker(t *testing.T) {
 	})
 }
 
-// A secret that is kept stays with its address: else whoever may change settings could have it sent to a host of their own.
+// A stored secret stays with its address: otherwise a caller that may change settings could have it sent to another host.
 func TestSecretsStayWithTheirAddress(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t
@@ -234,7 +234,7 @@ func TestSecretsStayWithTheirAddress(t *testing.T) {
 			{URL: &address}, // the same
 			{URL: &elsewhere, Options: secret(`"hunter4"`)},
 			{URL: &address, Options: secret(`null`)},
-			{URL: &elsewhere}, // there is none any more
+			{URL: &elsewhere}, // no secret is stored any more
 		} {
 			if err := update(c); err != nil {
 				t.Errorf("%+v: %v", c, err)

@@ -13,7 +13,7 @@ import (
 type pool struct {
 	mu      sync.Mutex
 	byKey   map[string]*shared
-	closing map[*shared]bool  // nobody uses them any more
+	closing map[*shared]bool  // unused connections that are closing
 	past    map[string]Totals // of connections that were closed, by transport
 }
 
@@ -21,7 +21,7 @@ type pool struct {
 type shared struct {
 	Connection
 	transport string
-	key       string // names it, and its breaker; tells nothing of the settings
+	key       string // identifies the settings, and the breaker; reveals none of the settings
 	users     int
 }
 
@@ -91,7 +91,7 @@ func (p *pool) acquire(transport string, kind *Kind, s *Settings, access Access)
 	return c, nil
 }
 
-// release closes a connection that nobody uses any more, and waits for what is under way on it.
+// release closes an unused connection, and waits for its running requests.
 func (p *pool) release(c *shared) error {
 	if c == nil {
 		return nil

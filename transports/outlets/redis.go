@@ -118,7 +118,7 @@ func hostPort(address string) (host string, port int) {
 	return host, port
 }
 
-// duration of milliseconds; what no duration holds becomes one that no field takes.
+// duration converts milliseconds; an overflow becomes a value that every field rejects.
 func duration(ms int64) time.Duration {
 	switch {
 	case ms < 0:

@@ -19,7 +19,7 @@ type sink struct {
 	kind Kind
 
 	mu     sync.RWMutex
-	global *attached            // nil = none
+	global *attached            // nil = no global connection
 	own    map[string]*attached // by session
 }
 
@@ -33,7 +33,7 @@ type attached struct {
 // it takes the dispatcher to hear of it, and is no dead letter.
 var errGone = errors.New("the transport is switched off")
 
-// of is what a target stands for; nil = it is gone.
+// connectionOf returns the connection of a target; nil = it was removed.
 func (s *sink) of(t dispatch.Target) *attached {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -64,7 +64,7 @@ func (s *sink) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch
 	return dispatch.DeliverAll(ctx, a.Connection, t, all)
 }
 
-// setGlobal replaces what the global targets stand for.
+// setGlobal replaces the connection of the global targets.
 func (s *sink) setGlobal(a *attached) (before *attached) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +72,7 @@ func (s *sink) setGlobal(a *attached) (before *attached) {
 	return before
 }
 
-// setOwn replaces what the target of a session stands for.
+// setOwn replaces the connection of a session's target.
 func (s *sink) setOwn(session string, a *attached) (before *attached) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -48,7 +48,7 @@ func (o *sqsOptions) Open(queue string, access Access) (Connection, error) {
 		p.Add("url", "must be the URL or the name of a queue")
 	}
 	if !access.Operator {
-		// What the server has by itself is its operator's.
+		// The server's own credentials belong to its operator.
 		for _, f := range []struct {
 			field string
 			wrong bool

@@ -33,7 +33,7 @@ type row struct {
 	Own
 }
 
-// place is what is encrypted.
+// place identifies an encrypted value.
 type place struct {
 	URL     string                     `json:"url"`
 	Options map[string]json.RawMessage `json:"options"`
@@ -119,7 +119,7 @@ func (s *store) write(ctx context.Context, r *row) error {
 	return nil
 }
 
-// remove deletes the settings of a session for one transport and tells whether there were any.
+// remove deletes the settings of a session for one transport and reports whether there were any.
 func (s *store) remove(ctx context.Context, of key) (bool, error) {
 	result, err := s.db.Exec(ctx, `DELETE FROM outlets WHERE session=$1 AND transport=$2`, of.session, of.transport)
 	if err != nil {

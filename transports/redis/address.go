@@ -17,7 +17,7 @@ import (
 	"github.com/waystation/waystation/transports/broker"
 )
 
-// form is what an address stands for.
+// form is the kind of an address.
 type form int
 
 const (
@@ -26,7 +26,7 @@ const (
 	cluster
 )
 
-// schemes are what URLs may begin with.
+// schemes are the accepted URL schemes.
 var schemes = map[string]struct {
 	form form
 	tls  bool
@@ -47,7 +47,7 @@ type place struct {
 	db       int
 }
 
-// Errors of an address; none repeats any of it.
+// Errors of an address; none contains any part of it.
 var (
 	errScheme   = errors.New("must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or rediss+cluster://")
 	errUnread   = errors.New("cannot be read: write special characters of user and password as %xx")
@@ -101,7 +101,7 @@ func parseURL(text string) (*place, error) {
 	return p, p.parsePath(path)
 }
 
-// Hosts are those of an address, with their ports; none of one that Config.Validate refuses.
+// Hosts returns the hosts of an address, with their ports; empty for an address that Config.Validate rejects.
 func Hosts(address string) []string {
 	p, err := parseURL(address)
 	if err != nil {
@@ -136,7 +136,7 @@ func (p *place) parsePath(path string) error {
 	return nil
 }
 
-// quiet keeps go-redis from writing to standard error: what fails is answered as an error.
+// quiet keeps go-redis from writing to standard error: failures are returned as errors.
 var quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
 
 type silence struct{}
@@ -152,7 +152,7 @@ func connect(p *place, cfg *Config) (redis.UniversalClient, error) {
 		SentinelUsername: cfg.SentinelUser, SentinelPassword: cfg.SentinelPassword,
 		IsClusterMode: p.form == cluster,
 		OnConnect: func(ctx context.Context, c *redis.Conn) error {
-			err := c.ClientSetName(ctx, "waystation").Err() // for who looks at CLIENT LIST
+			err := c.ClientSetName(ctx, "waystation").Err() // shown by CLIENT LIST
 			if redis.HasErrorPrefix(err, "NOPERM") {        // an ACL user may lack the command
 				return nil
 			}

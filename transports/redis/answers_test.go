@@ -13,8 +13,8 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// What a Redis answers that is no fault of the event holds it and uses up no attempts; the text tells people why, and
-// repeats neither the event nor addresses.
+// An error of Redis that is independent of the event holds the event without using attempts; the text gives the reason, and contains neither the
+// event nor addresses.
 func TestAnswers(t *testing.T) {
 	plain := func(t *testing.T, args ...string) *brokertest.RedisServer {
 		return brokertest.Redis(t, brokertest.RedisOptions{Args: args})

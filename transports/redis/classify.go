@@ -33,7 +33,7 @@ var answers = map[string]broker.Answer{
 	"ASK":         broker.NewAnswer(dispatch.Refused, broker.ReasonRefused, "another node of the redis cluster has the stream: redis+cluster:// finds it"),
 }
 
-// complaints are those that have no word of their own, by how they begin. Their texts repeat what was sent.
+// complaints are errors without a code of their own, by prefix. Their texts repeat the sent data.
 var complaints = map[string]broker.Answer{
 	"ERR AUTH":                  answers["WRONGPASS"], // up to Redis 5
 	"ERR invalid password":      answers["WRONGPASS"],
@@ -59,7 +59,7 @@ func answered(text string) error {
 	return fmt.Errorf("redis answered %s", broker.Clip(text))
 }
 
-// classify tells what an error of a command means for a delivery. Its text has no address and no credentials.
+// classify returns the delivery error for an error of a command. Its text contains no address and no credentials.
 func classify(err error) error {
 	if err == nil {
 		return nil

@@ -22,7 +22,7 @@ const (
 
 const (
 	maxTrim    = 1 << 40     // of MaxLen; Redis takes more, no memory does
-	maxTimeout = time.Minute // of Timeout: who changes the settings or stops the server waits so long for what is under way
+	maxTimeout = time.Minute // limit of Timeout: a settings change or shutdown waits this long for running requests
 )
 
 // Config sets up a Sink. Zero fields take the defaults above.
@@ -41,9 +41,9 @@ type Config struct {
 	Stream, Channel string
 	MaxLen          int64 // entries a stream keeps, roughly: Redis trims in whole nodes; negative = all
 	MaxBytes        int   // bytes of a payload; larger events are sent by reference
-	// Replicas is how many replicas must have an event, too, before it counts as delivered (WAIT); zero = none. Redis copies
-	// later than it answers: a server that dies, and is replaced by a replica, takes with it what was not copied yet. Not for
-	// clusters. While there are fewer replicas, events are held, and each probe leaves another copy of one in its stream.
+	// Replicas is the number of replicas that must also have an event before it counts as delivered (WAIT); zero = none. Redis replicates
+	// asynchronously: a server that fails, and is replaced by a replica, loses unreplicated data. Not for clusters. While there are fewer replicas,
+	// events are held, and each probe leaves another copy of one in its stream.
 	Replicas int
 
 	Timeout   time.Duration // of a connection attempt, and of a pipeline until it is written and until each answer
@@ -67,7 +67,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate tells what is wrong, as refusal.Problems.
+// Validate returns the invalid settings, as refusal.Problems.
 func (c Config) Validate() error {
 	var p refusal.Problems
 	c = c.withDefaults()

@@ -11,8 +11,8 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// The master of a Sentinel setup is killed while events flow, a moment after its replicas fell behind: one of them takes its
-// place, each session's events go on in order, and none is missing, because those that no replica had were not delivered.
+// The master of a Sentinel setup is killed while events flow, a moment after its replicas fell behind: one of them is promoted, each session's events
+// continue in order, and none is missing, because unreplicated events did not count as delivered.
 func TestSentinelFailover(t *testing.T) {
 	const sessions, each = 5, 400
 	master := brokertest.Redis(t, brokertest.RedisOptions{})
@@ -46,8 +46,8 @@ func TestSentinelFailover(t *testing.T) {
 	t.Logf("%d events, %d came twice; failures %v", sessions*each, ledger.Check(t, sessions, each), run.Stats()[0].Failures)
 }
 
-// A master of a cluster is killed while events flow: its sessions' events wait for the replica that takes its place, those
-// of the others do not, and each session's go on in order. (Here the replica has what the master had.)
+// A master of a cluster is killed while events flow: its sessions' events wait for the promoted replica, those of the others do not, and each
+// session's continue in order. (Here the replica has all the data of the master.)
 func TestClusterFailover(t *testing.T) {
 	const sessions, each = 12, 200
 	nodes := brokertest.Cluster(t, 3, 1)

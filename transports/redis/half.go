@@ -14,7 +14,7 @@ type halves struct {
 	events map[laneKey]string // ids
 }
 
-// laneKey is who delivers: one event at a time.
+// laneKey identifies the delivering lane: one event at a time.
 type laneKey struct {
 	target string
 	replay bool

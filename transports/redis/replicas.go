@@ -7,15 +7,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// tooFew says that replicas that were asked for do not have what was written.
+// tooFew reports that the required replicas do not have the written data.
 type tooFew struct{ have, want int64 }
 
 func (f *tooFew) Error() string {
 	return fmt.Sprintf("redis has the events, and %d of %d replicas that must have them too", f.have, f.want)
 }
 
-// copied puts a question to the end of a pipeline: whether enough replicas have what went before. It is answered when the
-// pipeline has been sent.
+// copied appends a WAIT to a pipeline: whether enough replicas have the preceding writes. The result is available when the pipeline has been sent.
 func (s *Sink) copied(ctx context.Context, pipe redis.Pipeliner) func() error {
 	want := int64(s.cfg.Replicas)
 	if want == 0 {

@@ -39,8 +39,8 @@ func follow(t *testing.T, client *redis.Client, sessions int, ledger *brokertest
 	}
 }
 
-// A Redis that keeps its data is killed, refused and cut in the middle: each session's events arrive in order, none is
-// missing, few come twice.
+// A Redis that keeps its data is killed, rejecting and disconnected in the middle: each session's events arrive in order, none is missing, few are
+// repeated.
 func TestRestart(t *testing.T) {
 	const sessions, each = 10, 300
 	server := brokertest.Redis(t, brokertest.RedisOptions{Persist: true})
@@ -65,7 +65,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// A Redis that comes back empty gets what happens from then on.
+// A Redis that restarts empty receives all later events.
 func TestRestartEmpty(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	s := open(t, Config{URL: server.URL()})

@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// A user who lacks a right for one session's names, or the right to write at all: that is told, the sessions he lacks none
-// for go on, and what waited arrives once, in order, when the right is given.
+// A user without a right for one session's names, or the right to write at all: the error reports it, other sessions continue, and waiting events
+// arrive once, in order, when the right is granted.
 func TestRights(t *testing.T) {
 	const (
 		sessions, each = 3, 50

@@ -55,7 +55,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What a user may not write keeps only itself and what follows it out of the stream.
+// An event that the user may not write keeps only itself and its successors out of the stream.
 func TestRunRefusedInTheMiddle(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	client := reader(t, server)
@@ -75,7 +75,7 @@ func TestRunRefusedInTheMiddle(t *testing.T) {
 	}
 }
 
-// A server that takes no writes takes none of them.
+// A server that rejects writes stores none of the events.
 func TestRunOutOfMemory(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	client := reader(t, server)
@@ -102,7 +102,7 @@ func TestRunWrongType(t *testing.T) {
 	}
 }
 
-// A user who may not have transactions gets the events one by one.
+// A user without the right to transactions receives the events one by one.
 func TestRunWithoutTransactions(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	client := reader(t, server)
@@ -123,7 +123,7 @@ func TestRunWithoutTransactions(t *testing.T) {
 	}
 }
 
-// Whoever is cut off in the middle knows nothing of what was taken.
+// After an interrupted connection it is unknown which events were stored.
 func TestRunCutOff(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	s := open(t, Config{URL: server.URL()})

@@ -54,13 +54,13 @@ func Open(cfg Config) (*Sink, error) {
 	return s, nil
 }
 
-// Close ends the connections, after what is under way.
+// Close ends the connections, after the running requests.
 func (s *Sink) Close() error {
 	s.gatherer.Close()
 	return s.client.Close()
 }
 
-// Stats tells how the sink does.
+// Stats returns the state and counts of the sink.
 func (s *Sink) Stats() broker.Figures { return s.meter.Figures() }
 
 // Deliver implements dispatch.Sink. There are no codes.
@@ -93,7 +93,7 @@ func (s *Sink) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch
 	return at, 0, err
 }
 
-// entry is what an event is written as.
+// newEntry returns the stream entry of an event.
 func (s *Sink) entry(lane laneKey, d *dispatch.Delivery) (e entry) {
 	ev := d.Event
 	e.id = ev.ID
@@ -114,7 +114,7 @@ func (s *Sink) entry(lane laneKey, d *dispatch.Delivery) (e entry) {
 	return e
 }
 
-// send writes a run and tells how many of its entries were taken, and which one was not, and why.
+// send writes a run and returns how many of its entries were stored, and which one was not, and why.
 func (s *Sink) send(ctx context.Context, r *run) (taken, at int, err error) {
 	err = s.classify(s.gatherer.Do(ctx, r))
 	if err == nil || ctx.Err() == nil { // else it may be on its way still, and nothing is known
@@ -132,7 +132,7 @@ func (s *Sink) send(ctx context.Context, r *run) (taken, at int, err error) {
 	return taken, at, err
 }
 
-// Report is what a test of the connection found.
+// Report is the result of a connection test.
 type Report struct {
 	Address string // as it may be shown
 	Took    time.Duration
@@ -160,8 +160,8 @@ func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 	return Report{broker.Mask(s.cfg.URL), time.Since(began)}, err
 }
 
-// mayPublish asks whether the user has the right to a channel: a transaction takes no command that he has none to, and is
-// discarded. It has a connection of its own, which ends with it. A user without transactions learns nothing.
+// mayPublish checks whether the user has the right to a channel: a transaction rejects commands that the user may not run, and is discarded. It uses
+// a separate connection, which ends with it. For a user without transactions the right stays unknown.
 func (s *Sink) mayPublish(ctx context.Context, channel string) error {
 	var client *redis.Client
 	switch of := s.client.(type) {

@@ -174,7 +174,7 @@ func TestAddresses(t *testing.T) {
 	})
 }
 
-// What a Redis answers decides whether an event is at fault.
+// The reply of Redis decides whether an event is at fault.
 func TestRefusals(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{User: "way", Password: "s3cret"})
 	admin := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "way", Password: "s3cret", DisableIdentity: true})

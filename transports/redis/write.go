@@ -93,7 +93,7 @@ func (s *Sink) queue(ctx context.Context, pipe redis.Pipeliner, r *run) commands
 
 var errNoAnswer = errors.New("redis did not answer")
 
-// single tells whether Redis refused to make a transaction of commands, whose user may not have any, and did each of them.
+// single reports whether Redis rejected the transaction because the user lacks the right to it, and executed each command separately.
 func (c *commands) single() bool {
 	var refused redis.Error
 	return c.multi != nil && errors.As(c.multi.Err(), &refused) && !network(refused)
@@ -148,7 +148,7 @@ func (c *entryCommands) count() (n int) {
 	return n
 }
 
-// entered tells whether the entry is in its stream, if it was sent there by itself.
+// entered reports whether the entry is in its stream, if it was sent there separately.
 func (c *entryCommands) entered() bool {
 	return c.added != nil && c.added.Err() == nil && c.added.Val() != ""
 }

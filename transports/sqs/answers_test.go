@@ -21,7 +21,7 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// What SQS answers decides whether an event is at fault.
+// The response of SQS decides whether an event is at fault.
 func TestAnswers(t *testing.T) {
 	const url = "https://sqs.us-east-1.amazonaws.com/123456789012/way"
 	for name, c := range map[string]struct {

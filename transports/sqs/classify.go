@@ -20,7 +20,7 @@ var (
 	errNoAnswer  = errors.New("SQS answered nothing about the message")
 )
 
-// entryError is what SQS says about one message of a request.
+// entryError is the error of SQS for one message of a request.
 type entryError struct{ code, text string }
 
 func (e *entryError) Error() string                 { return e.code + ": " + e.text }
@@ -60,11 +60,11 @@ var answers = map[string]broker.Answer{
 	"InvalidParameterValue":       broker.NewAnswer(dispatch.Permanent, broker.ReasonRefused, "SQS does not take the message"),
 }
 
-// codeOf is what SQS calls an error, in the words of its present protocol: with the one before AWS.SimpleQueueService. or KMS.
-// stood before some, and both are answered. Empty = it was not SQS that answered.
+// codeOf returns the SQS error code, as in its present protocol: the previous one prefixed some with AWS.SimpleQueueService. or KMS., and both occur.
+// Empty = the error is not from SQS.
 func codeOf(err error) string {
 	var answer smithy.APIError
-	if !errors.As(err, &answer) || answer.ErrorCode() == "UnknownError" { // of the SDK, for what it cannot read
+	if !errors.As(err, &answer) || answer.ErrorCode() == "UnknownError" { // the SDK's code for unparsable responses
 		return ""
 	}
 	code := strings.TrimPrefix(answer.ErrorCode(), "AWS.SimpleQueueService.")
@@ -77,20 +77,19 @@ func codeOf(err error) string {
 	return code
 }
 
-// absent tells whether an error says that there is no such queue.
+// absent reports whether an error means that there is no such queue.
 func absent(err error) bool { return codeOf(err) == "QueueDoesNotExist" }
 
-// unfit tells whether an error may say that a message is larger than the queue takes, which has no code of its own.
+// unfit reports whether an error may mean that a message exceeds the queue's size limit, which has no code of its own.
 func unfit(err error) bool {
 	code := codeOf(err)
 	return code == "InvalidParameterValue" || code == "BatchRequestTooLong"
 }
 
-// ofSome tells whether an error of a request may be that of some of its messages.
+// ofSome reports whether an error of a request may concern only some of its messages.
 func ofSome(err error) bool { return unfit(err) || codeOf(err) == "InvalidMessageContents" }
 
-// classify tells what an error means for a delivery, with the HTTP status for the archive. The text has no address and no
-// credentials.
+// classify returns the delivery error for an error, with the HTTP status for the archive. The text contains no address and no credentials.
 func classify(err error) (code int, classified error) {
 	if err == nil {
 		return 0, nil
@@ -114,7 +113,7 @@ func classify(err error) (code int, classified error) {
 		var answer smithy.APIError
 		errors.As(err, &answer)
 		return code, fmt.Errorf("SQS answered %s", broker.Clip(name+": "+answer.ErrorMessage()))
-	case code != 0: // an answer that is none of SQS, a proxy's for example
+	case code != 0: // a response that is not from SQS, a proxy's for example
 		return code, dispatch.Unreachable(fmt.Errorf("the endpoint answered %d, not as SQS does", code))
 	}
 	return code, dispatch.Unreachable(unreached(err))

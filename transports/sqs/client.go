@@ -23,7 +23,7 @@ func connect(cfg *Config) (*sqs.Client, *http.Client, error) {
 		t.DialContext = (&net.Dialer{Timeout: cfg.Timeout}).DialContext
 		if cfg.Dial != nil {
 			t.DialContext = cfg.Dial
-			t.Proxy = nil // a proxy would reach what Dial refuses
+			t.Proxy = nil // a proxy would reach addresses that Dial rejects
 		}
 		t.TLSHandshakeTimeout = cfg.Timeout
 		t.MaxIdleConnsPerHost, t.MaxConnsPerHost = cfg.Requests, cfg.Requests+2 // for a test and the URL of a queue
@@ -35,7 +35,7 @@ func connect(cfg *Config) (*sqs.Client, *http.Client, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(builder), config.WithEC2IMDSClientEnableState(metadata),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithLogger(logging.Nop{}), // what fails is answered as an error
+		config.WithLogger(logging.Nop{}), // failures are returned as errors
 	}
 	if cfg.Region != "" {
 		options = append(options, config.WithRegion(cfg.Region))
@@ -49,7 +49,7 @@ func connect(cfg *Config) (*sqs.Client, *http.Client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.Timeout)
 	defer cancel()
 	loaded, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil { // the error may name files and what is in them
+	if err != nil { // the error may contain file names and contents
 		return nil, nil, refusal.Problems{{Field: "profile", Text: "cannot be read from the shared files or the environment"}}
 	}
 	if loaded.Region == "" {

@@ -14,14 +14,14 @@ import (
 // Defaults of Config.
 const (
 	DefaultTimeout   = 10 * time.Second // of a request; usual are 10 to 50 ms
-	DefaultMaxBytes  = 256 << 10        // of a message and of all messages of a request; what every queue takes
+	DefaultMaxBytes  = 256 << 10        // limit of a message and of all messages of a request; every queue accepts it
 	DefaultRequests  = 8                // at a time: at 20 ms and ten messages each 4,000 a second
 	DefaultMaxQueues = 10_000           // some 300 bytes each
 )
 
 const (
 	maxBytes   = 1 << 20     // the most that SQS takes
-	maxTimeout = time.Minute // of a request: who changes the settings or stops the server waits so long for what is under way
+	maxTimeout = time.Minute // limit of a request: a settings change or shutdown waits this long for running requests
 )
 
 // Config sets up a Sink. Zero fields take the defaults above.
@@ -58,7 +58,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate tells what is wrong, as refusal.Problems. Whether there is a region is known to Open.
+// Validate returns the invalid settings, as refusal.Problems. Open checks whether there is a region.
 func (c Config) Validate() error {
 	var p refusal.Problems
 	if pattern, err := broker.ParsePattern(c.Queue); err != nil {
@@ -97,16 +97,16 @@ func (c Config) Validate() error {
 	return p.Err()
 }
 
-// queueName is what SQS takes for one.
+// queueName matches valid queue names.
 var queueName = regexp.MustCompile(`^([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$`)
 
-// regionName is what becomes part of a host's name.
+// regionName matches regions that are valid parts of a host name.
 var regionName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// fifo tells whether a queue keeps order.
+// fifo reports whether a queue keeps order.
 func fifo(queue string) bool { return strings.HasSuffix(queue, ".fifo") }
 
-// address tells whether a text is an HTTP address.
+// address reports whether a text is an HTTP address.
 func address(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil

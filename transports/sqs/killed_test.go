@@ -9,8 +9,7 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// A server is killed while events flow and comes back with its queues: each has every event once and in order, what had no
-// answer too.
+// A server is killed while events flow and restarts with its queues: each has every event once and in order, including unanswered ones.
 func TestKilled(t *testing.T) {
 	const sessions, each, kills = 10, 120, 3
 	server := brokertest.SQS(t)
@@ -35,8 +34,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// A server is killed and comes back without its queues. Events are held until the queues are there again, made by the sink or
-// by who runs them, and then come in order; what came before was taken off the queues.
+// A server is killed and restarts without its queues. Events are held until the queues exist again, created by the sink or by the operator, and then
+// arrive in order; earlier messages had been received.
 func TestKilledWithoutQueues(t *testing.T) {
 	const sessions, each = 4, 40
 	for name, create := range map[string]bool{"made by the sink": true, "made by the operator": false} {

@@ -77,7 +77,7 @@ func (s *Sink) receive(t testing.TB, queue string) []types.Message {
 	return out.Messages
 }
 
-// read notes in a ledger what it takes off a queue.
+// read records the messages of a queue in a ledger.
 func (s *Sink) read(t testing.TB, queue string, to *brokertest.Ledger) {
 	t.Helper()
 	for _, m := range s.receive(t, queue) {

@@ -65,7 +65,7 @@ func (s *Sink) forget(name string) {
 	delete(s.urls, name)
 }
 
-// Report is what a test of the connection found.
+// Report is the result of a connection test.
 type Report struct {
 	Queue       string // URL or name; of a pattern with the session that was asked for
 	QueueExists bool

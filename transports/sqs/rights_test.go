@@ -15,8 +15,8 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// A queue that the credentials have no right to, from the start or from some moment on, and one that is deleted while events
-// flow: that is told, the queues of other sessions go on, and what waited arrives in order when all is well again.
+// A queue without access for the credentials, from the start or later, and one that is deleted while events flow: the error reports it, the queues of
+// other sessions continue, and waiting events arrive in order after the repair.
 func TestRights(t *testing.T) {
 	const sessions, each = 4, 40
 	server := brokertest.SQS(t)
@@ -101,7 +101,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// A region or an endpoint that is not there is an outage, told in words that name neither.
+// A missing region or endpoint is an outage; the text names neither.
 func TestNowhere(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config)

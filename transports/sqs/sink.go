@@ -68,14 +68,14 @@ func Open(cfg Config) (*Sink, error) {
 	return s, nil
 }
 
-// Close ends the connections, after what is under way.
+// Close ends the connections, after the running requests.
 func (s *Sink) Close() error {
 	s.gatherer.Close()
 	s.http.CloseIdleConnections()
 	return nil
 }
 
-// Stats tells how the sink does.
+// Stats returns the state and counts of the sink.
 func (s *Sink) Stats() broker.Figures { return s.meter.Figures() }
 
 // Deliver implements dispatch.Sink. Codes are HTTP statuses of failed requests.
@@ -182,7 +182,7 @@ func permitted(body []byte) []byte {
 	return body
 }
 
-// groupName is what SQS takes for a group.
+// groupName matches valid group ids.
 var groupName = regexp.MustCompile(`^[!-~]{1,128}$`)
 
 // group is the session, or a hash of a name that SQS does not take.
@@ -194,7 +194,7 @@ func group(session string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// dedup is the event's id. Replays are meant to arrive once more, although SQS still knows the id, and signals have none.
+// dedup returns the event's id. Replays must arrive once more, although SQS still knows the id, and signals have none.
 func dedup(d *dispatch.Delivery) string {
 	if !d.Replay && !d.Signal {
 		return d.Event.ID

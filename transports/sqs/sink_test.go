@@ -276,7 +276,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// Who may not dial everywhere does not reach it through the proxy of the environment either.
+// A sink with a restricted Dial does not reach other hosts through the proxy of the environment either.
 func TestNoProxyAroundDial(t *testing.T) {
 	for guarded, dial := range map[bool]broker.Dial{false: nil, true: (&net.Dialer{}).DialContext} {
 		cfg := setup("way", "http://127.0.0.1:1").withDefaults()

@@ -1,8 +1,8 @@
-// Package base64text decodes base64 as people and programs write it: in the standard or the URL alphabet (RFC 4648, 4
-// and 5), with or without padding, broken into lines, and as the content of a data URL (RFC 2397).
+// Package base64text decodes base64 as people and programs write it: in the standard or the URL alphabet (RFC 4648, 4 and 5), with or without
+// padding, broken into lines, and as the content of a data URL (RFC 2397).
 //
-// Everything that reads base64 from a caller uses it: parameters of methods, media objects, header fields. It must not
-// know what is encoded.
+// All code that reads base64 from a caller uses it: parameters of methods, media objects, header fields. The package must not know the meaning of the
+// content.
 package base64text
 
 import (

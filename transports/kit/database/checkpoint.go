@@ -80,8 +80,8 @@ func (c *checkpointer) run() {
 	}
 }
 
-// checkpoint does the bulk while writers go on, and what they added meanwhile with
-// the gate closed: only when nothing is left can the next writer start the WAL over.
+// checkpoint copies most of the WAL while writers continue, and the remainder with the gate closed: only if nothing is left can the next writer start
+// the WAL over.
 func (c *checkpointer) checkpoint(conn driver.Conn) error {
 	if err := query(conn, checkpoint); err != nil {
 		return err

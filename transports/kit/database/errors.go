@@ -12,7 +12,7 @@ import (
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
 
-// DiskFull tells whether err says that the database has no room left.
+// DiskFull reports whether err means that the disk of the database is full.
 func DiskFull(err error) bool {
 	var lite sqlite3.Error
 	if errors.As(err, &lite) {
@@ -22,8 +22,7 @@ func DiskFull(err error) bool {
 	return errors.As(err, &pg) && pg.Code == "53100"
 }
 
-// Gone tells whether err is about the database itself (away, full, read-only,
-// broken), so that another statement would fare no better now.
+// Gone reports whether err concerns the database itself (unreachable, full, read-only, damaged), so that another statement would fail too.
 func Gone(err error) bool {
 	var lite sqlite3.Error
 	if errors.As(err, &lite) {
@@ -45,8 +44,7 @@ func Gone(err error) bool {
 	return errors.Is(err, ErrFileReplaced) || errors.As(err, &connect) || errors.Is(err, sql.ErrConnDone) || ConnectionLost(err)
 }
 
-// ConnectionLost tells whether err is about one connection that ended, as all of a
-// pool do with their server: another connection may work.
+// ConnectionLost reports whether err concerns one connection that ended, as all of a pool do with their server: another connection may work.
 func ConnectionLost(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) || errors.Is(err, context.DeadlineExceeded) {

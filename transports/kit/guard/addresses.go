@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// refused lists what is not public beyond what netip can tell (private,
-// loopback, link-local, multicast, unspecified), after the IANA registries of
-// special-purpose addresses.
+// refused lists addresses that are not public besides those known to netip (private, loopback, link-local, multicast, unspecified), after the IANA
+// registries of special-purpose addresses.
 var refused = prefixes(
 	"0.0.0.0/8",       // this network
 	"100.64.0.0/10",   // carrier-grade NAT; cloud metadata of some providers
@@ -27,8 +26,8 @@ var refused = prefixes(
 	"3fff::/20",       // documentation
 )
 
-// assigned is what of IPv6 is given out for the open internet. Outside of it are the forms that carry IPv4 addresses to
-// translators (64:ff9b::/96, ::ffff:0:0:0/96) and what each network does with as it likes.
+// assigned is the part of IPv6 allocated to the public internet. Outside of it are the forms that carry IPv4 addresses to translators (64:ff9b::/96,
+// ::ffff:0:0:0/96) and addresses for private use.
 var assigned = netip.MustParsePrefix("2000::/3")
 
 func prefixes(list ...string) []netip.Prefix {
@@ -39,7 +38,7 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
-// public tells whether an address belongs to the open internet.
+// public reports whether an address belongs to the public internet.
 func public(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Zone() != "" || addr.Is6() && !assigned.Contains(addr) {

@@ -21,8 +21,7 @@ const (
 	ReasonTimeout          Reason = "timeout"
 )
 
-// Error is what the guard itself refuses or runs into. It is found with
-// errors.As inside the *url.Error that net/http returns. Its text names the
+// Error is a rejection or failure of the guard itself. It is found with errors.As inside the *url.Error that net/http returns. Its text contains the
 // host only: paths and queries of such URLs carry secrets.
 type Error struct {
 	Reason Reason
@@ -43,7 +42,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// cause is why, without what only concerns the operator: the address of the name server, and those that a name stands for.
+// cause returns the reason without details for the operator only: the address of the name server, and the addresses of the name.
 func cause(err error) string {
 	var name *net.DNSError
 	var network *net.OpError

@@ -13,10 +13,8 @@ import (
 
 // Config sets up a Guard. A zero field takes its default.
 type Config struct {
-	// Allow names hosts, addresses and CIDRs that may be reached although they
-	// are not public, each alone or with a port: "host:8080", "host:*" for all
-	// ports, "[fd00::1]:8080", "10.0.0.0/8:8080". Default none. A host entry
-	// allows whatever the name resolves to.
+	// Allow names hosts, addresses and CIDRs that may be reached although they are not public, each alone or with a port: "host:8080", "host:*" for
+	// all ports, "[fd00::1]:8080", "10.0.0.0/8:8080". Default none. A host entry allows every address to which the name resolves.
 	Allow []string
 	// BarePorts are the ports that an entry of Allow without a port allows.
 	// Default all.
@@ -85,7 +83,7 @@ func New(config Config) (*Guard, error) {
 		g.dial = (&net.Dialer{}).DialContext
 	}
 	g.transport = &http.Transport{
-		Proxy:                  nil, // a proxy would resolve and reach what the guard refuses
+		Proxy:                  nil, // a proxy would resolve and reach rejected addresses
 		DialContext:            g.connect,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           config.MaxIdleConns,
@@ -100,8 +98,7 @@ func New(config Config) (*Guard, error) {
 // Close drops the kept connections.
 func (g *Guard) Close() { g.transport.CloseIdleConnections() }
 
-// Check tells whether rawURL may be requested now: for refusing an address when
-// it is stored. It does not replace the check of each connection.
+// Check reports whether rawURL may be requested now: for rejecting an address when it is stored. It does not replace the check of each connection.
 func (g *Guard) Check(ctx context.Context, rawURL string) error {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -149,7 +146,7 @@ func (g *Guard) CheckAddress(ctx context.Context, address string) error {
 	return err
 }
 
-// checkURL refuses what needs no resolver to be refused.
+// checkURL rejects URLs that are invalid without resolving them.
 func checkURL(u *url.URL) error {
 	host := canonicalHost(u.Hostname())
 	if u.Scheme != "http" && u.Scheme != "https" {

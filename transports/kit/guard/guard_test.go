@@ -313,7 +313,7 @@ func TestErrorsHideURL(t *testing.T) {
 	}
 }
 
-// Whoever named a host reads why it was not reached, and neither what the name stands for nor who was asked for it.
+// The error gives the reason why a host was not reached, and contains neither its addresses nor that of the name server.
 func TestErrorsHideAddresses(t *testing.T) {
 	for want, cause := range map[string]error{
 		"no such host":                &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "db.internal", Server: "10.0.0.53:53"}},

@@ -30,9 +30,9 @@ func isASCII(text string) bool {
 	return true
 }
 
-// Normalize returns an address as it is requested: without white space around it, with a host in ASCII (IDNA), and with
-// blanks and other characters that no URL may contain percent-encoded. An address that is in order stays as it is. It
-// accepts any scheme. The error is an Error with ReasonBadURL; its cause says what is wrong.
+// Normalize returns an address in the form in which it is requested: without white space around it, with a host in ASCII (IDNA), and with blanks and
+// other characters that no URL may contain percent-encoded. A valid address stays unchanged. It accepts any scheme. The error is an Error with
+// ReasonBadURL; its cause is the problem.
 func Normalize(address string) (string, error) {
 	address = strings.TrimSpace(address)
 	for _, r := range address {
@@ -107,9 +107,9 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// Tidy is Normalize for addresses of brokers, which may have patterns in braces and several hosts: it removes white space
-// around the address, brings hosts into ASCII, and percent-encodes blanks and characters outside of ASCII behind them.
-// What it cannot read stays as it is, for the check of its kind.
+// Tidy is Normalize for addresses of brokers, which may have patterns in braces and several hosts: it removes white space around the address,
+// converts hosts to ASCII, and percent-encodes blanks and characters outside of ASCII behind them. An unparsable address stays unchanged, for the
+// check of its kind.
 func Tidy(address string) string {
 	address = strings.TrimSpace(address)
 	scheme, rest, isURL := strings.Cut(address, "://")

@@ -1,5 +1,5 @@
-// Package refusal says which fields of settings are refused, and why: one type for all that callers and the operator
-// configure, so that one place turns it into what a caller sees.
+// Package refusal reports which fields of settings are rejected, and why: one type for all settings of callers and the operator, so that one function
+// converts it for callers.
 //
-// It must not know what the settings are for. Enter at Problems.
+// It must not know the purpose of the settings. Enter at Problems.
 package refusal

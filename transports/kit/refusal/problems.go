@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Problem is what is wrong with one field of a configuration.
+// Problem describes an invalid field of a configuration.
 type Problem struct {
 	Field string // in snake case, as in settings and calls; events/2 for an element
 	Text  string // for people; never repeats a secret
@@ -14,7 +14,7 @@ type Problem struct {
 // Problems says why a configuration is refused.
 type Problems []Problem
 
-// Error names the fields and what is wrong with each.
+// Error returns the invalid fields and the problem of each.
 func (p Problems) Error() string {
 	texts := make([]string, len(p))
 	for i, problem := range p {

@@ -17,7 +17,7 @@ type Column struct {
 	Of []string
 	// Place returns the place of a value, as it was given to Seal, from the values of Of. nil = the values themselves.
 	Place func(of []string) []string
-	// Text marks a column of text, as SealText writes it. What is stored in clear is sealed.
+	// Text marks a column of text, as written by SealText. Plain text values are sealed.
 	Text bool
 }
 

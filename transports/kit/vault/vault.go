@@ -1,7 +1,7 @@
-// Package vault encrypts stored secrets that must be readable for the server, such as passwords of brokers. The keys come
-// from outside of the database, so that a copy of the database alone opens none of them.
+// Package vault encrypts stored secrets that must be readable for the server, such as passwords of brokers. The keys come from outside of the
+// database, so that a copy of the database alone decrypts none of them.
 //
-// It must not know what it keeps. Enter at New.
+// The package must not know the meaning of the secrets. Enter at New.
 package vault
 
 import (

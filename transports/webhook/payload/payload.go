@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Event is what happened, as the journal has it.
+// Event is an event from the journal.
 type Event struct {
 	ID      string
 	Type    string
@@ -21,7 +21,7 @@ type Event struct {
 	GoJSON func(raw json.RawMessage) (json.RawMessage, error)
 }
 
-// Shape makes the name and the data of what a format sends for an event; no name means nothing.
+// Shape returns the name and the data of a format's body for an event; an empty name means no body.
 type Shape func(e *Event) (name string, data any, err error)
 
 // Format is how an API that names each of its bodies sends events.
@@ -30,7 +30,7 @@ type Format struct {
 	Name string
 	// Shapes are the events that the API has a word for, by their type.
 	Shapes map[string]Shape
-	// Test is what becomes of every other type, which is a test of the webhook.
+	// Test is the shape of every other type, which is a test of the webhook.
 	Test Shape
 	// Envelope puts name and data into the object that is sent.
 	Envelope func(e *Event, name string, data any) any

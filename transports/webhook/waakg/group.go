@@ -24,7 +24,7 @@ type participantData struct {
 	Participants []string `json:"participants"`
 }
 
-// settings are what a group is like, or what of it changed.
+// settings are the properties of a group, or the changed ones.
 type settings struct {
 	Name         *string
 	Description  json.RawMessage // null = taken away
@@ -52,8 +52,7 @@ type member struct {
 	PN      *string
 }
 
-// groupInfo says who came, went, or got another role; else what changed about the group. WhatsApp tells one of these at
-// a time.
+// groupInfo reports members that joined, left, or changed their role; else the change of the group. WhatsApp sends one of these at a time.
 func groupInfo(e *payload.Event) (string, any, error) {
 	var data struct {
 		settings

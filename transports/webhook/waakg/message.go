@@ -52,10 +52,10 @@ type raw struct {
 	PushName         *string         `json:"pushName,omitempty"`
 }
 
-// own is whom WA-AKG names as the sender of the account's messages.
+// own is WA-AKG's sender name for the account's messages.
 const own = "ME"
 
-// source is what the event says about a message.
+// source is the data of a message event.
 type source struct {
 	payload.Origin
 	MessageID  string  `json:"message_id"`
@@ -78,8 +78,7 @@ type source struct {
 	Raw json.RawMessage
 }
 
-// original is the message as it came, without the envelope around what the account sent from another device, which Baileys
-// takes off as well.
+// original returns the message without the envelope of messages sent from another device of the account, which Baileys removes as well.
 func (m *source) original() json.RawMessage {
 	var outer struct {
 		DeviceSent *struct{ Message json.RawMessage } `json:"deviceSentMessage"`
@@ -97,7 +96,7 @@ type changeData struct {
 	FromMe     bool    `json:"fromMe"`
 }
 
-// message is one of four events; reactions, votes and what WhatsApp says to itself are none.
+// message handles one of four events; reactions, votes and WhatsApp's protocol messages have none.
 func message(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
@@ -158,7 +157,7 @@ func (m *source) data() *messageData {
 	return d
 }
 
-// content is what WA-AKG shows of a message: of a place where it is, of a file its name, of a card whose it is.
+// content returns WA-AKG's text for a message: the name of a location, of a file, or of a contact card.
 func (m *source) content() string {
 	switch {
 	case m.Location != nil:
@@ -190,8 +189,8 @@ func (m *source) quoted() *quoted {
 	return q
 }
 
-// quotesOwn tells whether the quoted message is the account's own: one who quotes quotes themselves or, in a chat of two,
-// the other. In groups nothing tells of what came in.
+// quotesOwn reports whether the quoted message is the account's own: the quoted author is the sender or, in a chat of two, the other member. For
+// received messages in groups it is unknown.
 func (m *source) quotesOwn() bool {
 	by := m.Quoted.Sender
 	same := by == payload.First(m.Sender) || by == payload.First(m.PN) || by == payload.First(m.LID)

@@ -6,16 +6,15 @@ var kinds = map[string]string{
 	"location": "LOCATION", "contact": "CONTACT",
 }
 
-// kindUnknown stands for what kinds does not have.
+// kindUnknown is used for types missing in kinds.
 const kindUnknown = "UNKNOWN"
 
-// chatTypes are the kinds of chats, by what follows the @ of their address.
+// chatTypes are the kinds of chats, by the server part of their address.
 var chatTypes = map[string]string{
 	"s.whatsapp.net": "PERSONAL", "lid": "PERSONAL", "g.us": "GROUP", "broadcast": "STATUS", "newsletter": "NEWSLETTER",
 }
 
-// states are what WA-AKG calls the states of a session. Created and the three that WhatsApp puts an end to are STOPPED
-// and DISCONNECTED there.
+// states are WA-AKG's names for the states of a session. Created and the three terminal states set by WhatsApp are STOPPED and DISCONNECTED there.
 var states = map[string]string{
 	"created": "STOPPED", "pairing": "SCAN_QR", "connecting": "CONNECTING", "connected": "CONNECTED", "disconnected": "DISCONNECTED",
 	"logged_out": "LOGGED_OUT", "replaced": "DISCONNECTED", "banned": "DISCONNECTED", "outdated": "DISCONNECTED",

@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
-// SignatureHeader is where WA-AKG's receivers look for what Sign returns.
+// SignatureHeader is the header in which WA-AKG's receivers expect the result of Sign.
 const SignatureHeader = "X-Webhook-Signature"
 
 // Sign returns sha256= and the HMAC-SHA256 of a body, in hexadecimal digits.
@@ -135,7 +135,7 @@ func messageStatus(e *payload.Event) (string, any, error) {
 	return "message.status", statusData{KeyID: data.MessageID, RemoteJID: data.InChat(), Status: "SENT"}, nil
 }
 
-// receipt is about messages of the account, but for what it read itself on another device.
+// receipt concerns messages of the account, except those read on another of its devices.
 func receipt(e *payload.Event) (string, any, error) {
 	var data struct {
 		payload.Origin

@@ -19,7 +19,7 @@ const (
 	quote = `"quoted": {"message_id": "3EB0ABCD", "chat": "628123456789@s.whatsapp.net", "sender": "628123456789@s.whatsapp.net", "text": "..."}`
 )
 
-// cases have data as the events of sessions have it, and what a receiver gets as its data.
+// cases have data as in the events of sessions, and the expected payload.
 var cases = []struct{ name, event, data, wantEvent, want string }{
 	{"text", "Message", inbound + `, "type": "text", "text": "Hello", "media": null, "raw": {"conversation": "Hello"}, ` + quote + `}`, "message.received", `{
 		"key": {"id": "3EB0ABCD1234567890", "remoteJid": "628123456789@s.whatsapp.net", "fromMe": false, "participant": ""},
@@ -127,7 +127,7 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// Whose the quoted message is shows in who quotes it, but for what others write in groups.
+// The owner of the quoted message follows from the sender, except for received messages in groups.
 func TestQuotesOwn(t *testing.T) {
 	const me, other = `"sender": "77@lid", "pn": "1@s.whatsapp.net", "lid": "77@lid"`, `"sender": "78@lid", "pn": "2@s.whatsapp.net", "lid": "78@lid"`
 	for _, c := range []struct {
@@ -171,10 +171,10 @@ func decoded(t *testing.T, raw []byte) any {
 	return v
 }
 
-// beyond the document are the keys of all messages that a receipt is about, and more of what a group is like.
+// beyond the document are the keys of all messages of a receipt, and more properties of a group.
 var beyond = resttest.Rules{Extra: []string{"data.keyIds", "data.ephemeralDuration", "data.joinApprovalMode"}}
 
-// Every payload is as documented, and all that is documented is sent but what the package's words leave out.
+// Every payload is as documented, and all documented events are sent except those excluded in the package comment.
 func TestDocumented(t *testing.T) {
 	documented, err := resttest.LoadEvents("waakg")
 	if err != nil {

@@ -38,7 +38,7 @@ type messageInfo struct {
 	DeviceSentMeta any
 	MsgBotInfo     botInfo
 	MsgMetaInfo    metaInfo
-	// IsFromAPI marks what was sent through this server, for receivers written for DIGIGO; wuzapi does not know it.
+	// IsFromAPI marks messages sent through this server, for receivers written for DIGIGO; wuzapi does not know it.
 	IsFromAPI bool `json:",omitempty"`
 }
 
@@ -65,7 +65,7 @@ type sentMeta struct {
 	Phash          string
 }
 
-// stanza is what an event knows of the message's stanza beyond its content.
+// stanza contains the data of the message's stanza beyond its content.
 type stanza struct {
 	Category  string
 	Multicast bool
@@ -110,8 +110,7 @@ func (s *stanza) describe(info *messageInfo) {
 	}
 }
 
-// kinds are what WhatsApp calls the type of a message and, of one with media, what kind. Types that are not here are
-// "text".
+// kinds are WhatsApp's names for the type of a message and of its media. Types that are not listed are "text".
 var kinds = map[string]struct{ kind, media string }{
 	"image":    {"media", "image"},
 	"video":    {"media", "video"},
@@ -124,7 +123,7 @@ var kinds = map[string]struct{ kind, media string }{
 	"poll":     {"poll", ""},
 }
 
-// edits are what messages do to an earlier one, with WhatsApp's numbers for it.
+// edits are the changes of an earlier message, with WhatsApp's numbers for them.
 var edits = map[string]string{"edit": "1", "pin": "2", "revoke": "7"}
 
 func message(e *payload.Event) (p jsonData, ok bool, err error) {
@@ -150,7 +149,7 @@ func message(e *payload.Event) (p jsonData, ok bool, err error) {
 		return p, false, err
 	}
 	if data.FromAPI && !data.EchoRequested {
-		return p, false, nil // wuzapi sends no event for what its own API sends: receivers would answer themselves
+		return p, false, nil // wuzapi sends no event for messages sent by its own API: receivers would reply to themselves
 	}
 	kind, known := kinds[data.Type]
 	if !known {
@@ -180,7 +179,7 @@ func message(e *payload.Event) (p jsonData, ok bool, err error) {
 	return jsonData{Type: "Message", Event: event}, true, nil
 }
 
-// file is what an event says about a file, whatever its size.
+// file is the description of a file in an event, regardless of its size.
 type file struct {
 	MimeType *string `json:"mime_type"`
 	Filename *string

@@ -14,7 +14,7 @@ type jsonData struct {
 	Event any    `json:"event"`
 	Type  string `json:"type"`
 	State string `json:"state,omitempty"`
-	// Who it is about, in the JSON form of later revisions only.
+	// The user concerned, in the JSON form of later revisions only.
 	UserID       string `json:"userID,omitempty"`
 	InstanceName string `json:"instanceName,omitempty"`
 }
@@ -69,7 +69,7 @@ func encode(p jsonData) ([]byte, error) {
 	return body, nil
 }
 
-// source is what whatsmeow's MessageSource has of an event.
+// source corresponds to whatsmeow's MessageSource.
 type source struct {
 	Chat                string
 	Sender              string
@@ -180,7 +180,7 @@ func chatPresence(e *payload.Event) (p jsonData, ok bool, err error) {
 	return jsonData{Type: "ChatPresence", Event: event}, true, nil
 }
 
-// historySync says what came: the history itself is in the message store, as it is too large for an event.
+// historySync reports the kind of the sync: the history itself is in the message store, as it is too large for an event.
 func historySync(e *payload.Event) (p jsonData, ok bool, err error) {
 	data, err := goNames(e.Data, lowerFirst)
 	if err != nil {

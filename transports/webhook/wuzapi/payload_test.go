@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
-// Data as sessions emit it, and what a receiver written for wuzapi gets: the keys and types of wuzapi's own examples.
+// Data as emitted by sessions, and the payload for a wuzapi receiver: the keys and types of wuzapi's own examples.
 var payloads = []struct {
 	name, event, data, want string
 }{
@@ -168,8 +168,8 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// laterFields are what whatsmeow's MessageSource has since addresses are hidden, and MessageInfo beyond it, as the Go
-// structs encode them when nothing is known. Documents of wuzapi do not show them.
+// laterFields are the fields that whatsmeow's MessageSource has since addresses are hidden, and MessageInfo beyond it, as the Go structs encode their
+// zero values. Documents of wuzapi do not show them.
 var laterFields, laterInfo = map[string]any{"AddressingMode": "", "SenderAlt": "", "RecipientAlt": "", "BroadcastRecipients": nil}, map[string]any{
 	"MsgBotInfo": map[string]any{"EditType": "", "EditTargetID": "", "EditSenderTimestampMS": "0001-01-01T00:00:00Z"},
 	"MsgMetaInfo": map[string]any{
@@ -252,8 +252,8 @@ func TestDocumented(t *testing.T) {
 	}
 }
 
-// wuzapi sends no event for what its own API sends, so that a receiver that answers does not answer itself. A session
-// that asked for such events gets them, marked; what the account sends from the phone comes as it does there.
+// wuzapi sends no event for messages sent by its own API, so that a receiver that replies does not reply to itself. A session that asked for such
+// events receives them, marked; messages from the account's phone are sent as in wuzapi.
 func TestOwnMessages(t *testing.T) {
 	for _, c := range []struct {
 		name, data string

@@ -82,8 +82,7 @@ func members(list []member) []string {
 	return out
 }
 
-// groupInfo says who came, went, or got another role; else what changed about the group. WhatsApp tells one of these at
-// a time.
+// groupInfo reports members that joined, left, or changed their role; else the change of the group. WhatsApp sends one of these at a time.
 func groupInfo(e *payload.Event) (string, any, error) {
 	var data struct {
 		Group                           string
@@ -132,10 +131,10 @@ func groupInfo(e *payload.Event) (string, any, error) {
 	return "", nil, nil
 }
 
-// onOff is what the body says about a setting.
+// onOff are the body texts of a setting.
 var onOff = map[bool]string{true: "on", false: "off"}
 
-// joinedGroup does not say who joined: it is the account.
+// joinedGroup does not name the member that joined: it is the account.
 func joinedGroup(e *payload.Event) (string, any, error) {
 	var data struct {
 		Group              string

@@ -58,7 +58,7 @@ type invite struct {
 	ToID      string `json:"toId"`
 }
 
-// source is what an event says about a message.
+// source is the data of a message event.
 type source struct {
 	origin
 	MessageID       string  `json:"message_id"`
@@ -108,7 +108,7 @@ type source struct {
 	Raw original
 }
 
-// original is what only the message as it came says about its file, in the envelopes that WhatsApp puts around it.
+// original contains the file data that only the original message has, in the envelopes that WhatsApp puts around it.
 type original struct {
 	DeviceSent          *wrapped                    `json:"deviceSentMessage"`
 	Ephemeral           *wrapped                    `json:"ephemeralMessage"`
@@ -130,7 +130,7 @@ func (o *original) content() *original {
 	return o
 }
 
-// author is who wrote the message where a chat has several who write.
+// author returns the author of the message in a chat with several members.
 func (m *source) author() string {
 	if chat := m.chat(); strings.HasSuffix(chat, "@c.us") || strings.HasSuffix(chat, "@lid") {
 		return ""
@@ -271,8 +271,8 @@ func (m *source) act() (string, any, error) {
 	return "", nil, nil
 }
 
-// target is the key of the message that this one acts on. Whose that is shows in what the sender says about it: one of
-// their own names them, and in a chat of two nobody is named when it is the other's.
+// target returns the key of the message that this one acts on. Its owner follows from the sender's data: the sender's own message names the sender,
+// and in a chat of two an empty name means the other's.
 func (m *source) target() key {
 	t := m.Target
 	by := payload.First(t.Sender)
@@ -317,7 +317,7 @@ func messageStatus(e *payload.Event) (string, any, error) {
 	return m.ack(payload.First(m.Status), []string{m.MessageID})
 }
 
-// receipt is about messages of the account, but for what it read itself on another device.
+// receipt concerns messages of the account, except those read on another of its devices.
 func receipt(e *payload.Event) (string, any, error) {
 	var m struct {
 		source

@@ -24,7 +24,7 @@ const (
 // acks are the numbers of how far a message got.
 var acks = map[string]int{"failed": -1, "pending": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4}
 
-// ends are why a session is disconnected, by its state, states what else it may be in.
+// ends are the reasons of a disconnected session, by its state, states the other states.
 var (
 	ends   = map[string]string{"logged_out": "LOGOUT", "replaced": "CONFLICT", "banned": "TOS_BLOCK", "outdated": "DEPRECATED_VERSION"}
 	states = map[string]string{"pairing": "UNPAIRED", "connecting": "OPENING", "disconnected": "TIMEOUT"}

@@ -136,7 +136,7 @@ type key struct {
 	Serialized string `json:"_serialized"`
 }
 
-// newKey names a message; its author is told where a chat has several.
+// newKey returns the key of a message; it includes the author in a chat with several members.
 func newKey(fromMe bool, chat, id, author string) key {
 	k := key{FromMe: fromMe, Remote: chat, ID: id, Serialized: "false_" + chat + "_" + id}
 	if fromMe {

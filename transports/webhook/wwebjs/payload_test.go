@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook/payload"
 )
 
-// What the events of sessions say about where messages belong.
+// Chat fields of events as emitted by sessions.
 const (
 	private = `"message_id": "3EB0", "chat": "2@s.whatsapp.net", "sender": "2@s.whatsapp.net", "pn": "2@s.whatsapp.net", "sender_name": "John",
 		"from_me": false, "is_group": false, "timestamp": "2023-11-14T22:13:20Z", "sender_device": "web", "raw": {}`
@@ -24,7 +24,7 @@ const (
 	change = `"chat": "2@s.whatsapp.net", "chat_pn": "2@s.whatsapp.net", "chat_lid": "77@lid", "chat_key": "77@lid", "timestamp": "2023-11-14T22:13:20Z"`
 )
 
-// cases have data as the events of sessions have it, and some of what a receiver gets, by path.
+// cases have data as in the events of sessions, and parts of the expected payload, by path.
 var cases = []struct {
 	name, event, data, wantType string
 	want                        map[string]any
@@ -202,7 +202,7 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// beyond the document are the keys of all messages that an acknowledgement is about; nothing tells the number of an option.
+// beyond the document are the keys of all messages of an acknowledgement; the number of an option is not known.
 var beyond = resttest.Rules{Extra: []string{"data.ids"}, Absent: []string{"data.vote.selectedOptions[].id"}}
 
 func documents(t *testing.T) *resttest.Events {
@@ -214,7 +214,7 @@ func documents(t *testing.T) *resttest.Events {
 	return events
 }
 
-// All that is documented is sent but what the package's words leave out.
+// All documented types are sent except those excluded in the package comment.
 func TestDataTypes(t *testing.T) {
 	missing := map[string]bool{}
 	for _, e := range documents(t).Events {
