@@ -111,7 +111,7 @@ type transportDetails struct {
 	QueueExists    *bool   `json:"queue_exists" doc:"null = not asked"`
 }
 
-func shapeTrial(t *outlets.Trial) transportTestResult {
+func shapeTrial(t *outlets.TestResult) transportTestResult {
 	out := transportTestResult{OK: t.Err == nil, DurationSeconds: t.Took.Seconds(), Details: transportDetails{
 		Host: stringPtr(t.Host), Port: codePtr(t.Port), Exchange: stringPtr(t.Exchange), Queue: stringPtr(t.Queue),
 		ExchangeExists: t.ExchangeExists, QueueExists: t.QueueExists,

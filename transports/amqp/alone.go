@@ -15,15 +15,15 @@ var soft = map[int]bool{
 }
 
 // routeError is a rejection that concerns one route only; the connection stays usable for others.
-type narrow struct{ answer *amqp.Error }
+type routeError struct{ answer *amqp.Error }
 
-func (n *narrow) Error() string { return n.answer.Error() }
+func (n *routeError) Error() string { return n.answer.Error() }
 
-// narrowed marks refusals that came over a channel on which nothing else was under way.
-func narrowed(err error) error {
+// narrowToRoute marks refusals that came over a channel on which nothing else was under way.
+func narrowToRoute(err error) error {
 	var answer *amqp.Error
 	if errors.As(err, &answer) && answer.Server && soft[answer.Code] {
-		return &narrow{answer}
+		return &routeError{answer}
 	}
 	return err
 }
@@ -31,39 +31,39 @@ func narrowed(err error) error {
 // tooLarge reports whether a message was rejected for its size: among the requests that carry a message, RabbitMQ returns this code for no other
 // reason that this sink can cause.
 func tooLarge(err error) bool {
-	var one *narrow
+	var one *routeError
 	return errors.As(err, &one) && (one.answer.Code == amqp.PreconditionFailed || one.answer.Code == amqp.ContentTooLarge)
 }
 
 // outsize says that a message was refused for its size, and that it goes by reference next time.
 type outsize struct{ error }
 
-func outsized(err error) bool {
+func isOversized(err error) bool {
 	var o *outsize
 	return errors.As(err, &o)
 }
 
-// accused says that the broker closed the channel that all share because of one of the messages under way, and does not
+// suspectedError says that the broker closed the channel that all share because of one of the messages under way, and does not
 // say of which.
-type accused struct{ answer *amqp.Error }
+type suspectedError struct{ answer *amqp.Error }
 
-func (a *accused) Error() string { return a.answer.Error() }
-func (a *accused) Unwrap() error { return a.answer }
+func (a *suspectedError) Error() string { return a.answer.Error() }
+func (a *suspectedError) Unwrap() error { return a.answer }
 
-func suspected(err error) bool {
-	var a *accused
+func isSuspect(err error) bool {
+	var a *suspectedError
 	return errors.As(err, &a)
 }
 
-// suspects are the routes of messages that were under way when the broker refused one of them. Theirs go alone until one
+// unconfirmed are the routes of messages that were under way when the broker refused one of them. Theirs go alone until one
 // was taken, so that a session without a right to its routing key costs the others one reconnect and no more.
-type suspects struct {
+type unconfirmed struct {
 	mu   sync.Mutex
 	most int
 	set  map[route]bool
 }
 
-func (s *suspects) add(r route) {
+func (s *unconfirmed) add(r route) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.set == nil || len(s.set) >= s.most {
@@ -72,20 +72,20 @@ func (s *suspects) add(r route) {
 	s.set[r] = true
 }
 
-func (s *suspects) has(r route) bool {
+func (s *unconfirmed) has(r route) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.set[r]
 }
 
-func (s *suspects) clear(r route) {
+func (s *unconfirmed) clear(r route) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.set, r)
 }
 
-// alone is a channel with one message under way at a time, so that a refusal is that message's.
-type alone struct {
+// serialPublisher is a channel with one message under way at a time, so that a refusal is that message's.
+type serialPublisher struct {
 	link *link
 	turn chan struct{} // of one
 	// Guarded by turn.
@@ -94,13 +94,15 @@ type alone struct {
 	closed  chan *amqp.Error
 }
 
-func newAlone(l *link) *alone { return &alone{link: l, turn: make(chan struct{}, 1)} }
+func newAlone(l *link) *serialPublisher {
+	return &serialPublisher{link: l, turn: make(chan struct{}, 1)}
+}
 
 // close waits for the running publish, which ends with the connection, and prevents further ones.
-func (a *alone) close() { a.turn <- struct{}{} }
+func (a *serialPublisher) close() { a.turn <- struct{}{} }
 
 // publish sends a message and waits until the broker has confirmed it. The errors are those of classify.
-func (a *alone) publish(ctx context.Context, exchange, key string, m amqp.Publishing) error {
+func (a *serialPublisher) publish(ctx context.Context, exchange, key string, m amqp.Publishing) error {
 	select {
 	case a.turn <- struct{}{}:
 	case <-a.link.done:
@@ -112,7 +114,7 @@ func (a *alone) publish(ctx context.Context, exchange, key string, m amqp.Publis
 	// On a goroutine of its own, because the client waits for answers without a deadline; it ends with the connection.
 	go func() {
 		defer func() { <-a.turn }()
-		done <- narrowed(a.send(exchange, key, m))
+		done <- narrowToRoute(a.sendConfirmed(exchange, key, m))
 	}()
 	select {
 	case err := <-done:
@@ -122,9 +124,9 @@ func (a *alone) publish(ctx context.Context, exchange, key string, m amqp.Publis
 	}
 }
 
-func (a *alone) send(exchange, key string, m amqp.Publishing) (err error) {
+func (a *serialPublisher) sendConfirmed(exchange, key string, m amqp.Publishing) (err error) {
 	if a.channel == nil || a.channel.IsClosed() {
-		if err = a.open(); err != nil {
+		if err = a.openChannel(); err != nil {
 			return err
 		}
 	}
@@ -132,7 +134,7 @@ func (a *alone) send(exchange, key string, m amqp.Publishing) (err error) {
 	if err == nil {
 		<-confirm.Done() // also when the channel closes
 		if confirm.Acked() {
-			return a.back()
+			return a.checkReturned()
 		}
 	}
 	select {
@@ -149,7 +151,7 @@ func (a *alone) send(exchange, key string, m amqp.Publishing) (err error) {
 	return err
 }
 
-func (a *alone) open() (err error) {
+func (a *serialPublisher) openChannel() (err error) {
 	if a.channel, err = a.link.conn.Channel(); err != nil {
 		return err
 	}
@@ -158,8 +160,8 @@ func (a *alone) open() (err error) {
 	return a.channel.Confirm(false)
 }
 
-// back reports whether the confirmed message was returned, which the broker does before it confirms.
-func (a *alone) back() error {
+// checkReturned reports whether the confirmed message was returned, which the broker does before it confirms.
+func (a *serialPublisher) checkReturned() error {
 	select {
 	case r, open := <-a.returns:
 		if open {
@@ -170,8 +172,8 @@ func (a *alone) back() error {
 	return nil
 }
 
-// lost returns why a link is lost, for callers that find a channel closed before the loss was noticed.
-func (l *link) lost(ctx context.Context) error {
+// lossReason returns why a link is lost, for callers that find a channel closed before the loss was noticed.
+func (l *link) lossReason(ctx context.Context) error {
 	timer := time.NewTimer(closeTimeout)
 	defer timer.Stop()
 	select {

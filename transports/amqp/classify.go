@@ -37,8 +37,8 @@ var answers = map[int]broker.Answer{
 	amqp.ConnectionForced:   broker.NewAnswer(nil, broker.ReasonNotReady, "the broker closed the connection"),
 }
 
-// answered makes an error of a class of a broker's refusal.
-func answered(class func(error) error, refusal *amqp.Error) error {
+// asReply makes an error of a class of a broker's refusal.
+func asReply(class func(error) error, refusal *amqp.Error) error {
 	known, is := answers[refusal.Code]
 	if !is {
 		known = broker.NewAnswer(nil, broker.ReasonRefused, "the broker refuses")
@@ -51,7 +51,7 @@ func classify(err error) (code int, classified error) {
 	var back *unroutable
 	var known *broker.Trouble
 	var refusal *amqp.Error
-	var one *narrow
+	var one *routeError
 	switch {
 	case err == nil:
 		return 0, nil
@@ -68,15 +68,15 @@ func classify(err error) (code int, classified error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return 0, dispatch.Unreachable(broker.NewTrouble(broker.ReasonTimeout, "the broker did not confirm in time"))
 	case errors.As(err, &one):
-		return one.answer.Code, answered(dispatch.Refused, one.answer)
+		return one.answer.Code, asReply(dispatch.Refused, one.answer)
 	case errors.As(err, &refusal) && (refusal.Server || refusal == amqp.ErrCredentials || refusal == amqp.ErrVhost):
-		return refusal.Code, answered(dispatch.Unreachable, refusal)
+		return refusal.Code, asReply(dispatch.Unreachable, refusal)
 	}
-	return 0, dispatch.Unreachable(unreached(err))
+	return 0, dispatch.Unreachable(asUnreachable(err))
 }
 
-// unreached is why there was no answer.
-func unreached(err error) *broker.Trouble {
+// asUnreachable is why there was no answer.
+func asUnreachable(err error) *broker.Trouble {
 	if errors.Is(err, errLost) || errors.Is(err, amqp.ErrClosed) {
 		return broker.NewTrouble(broker.ReasonUnreachable, errLost.Error())
 	}

@@ -100,14 +100,14 @@ func Host(address string) string {
 	return u.Host
 }
 
-// table converts JSON arguments; whole numbers become integers, as brokers require.
-func table(args map[string]any) (amqp.Table, error) {
+// toTable converts JSON arguments; whole numbers become integers, as brokers require.
+func toTable(args map[string]any) (amqp.Table, error) {
 	t := amqp.Table{}
 	for name, value := range args {
 		if name == "" || len(name) > maxName {
 			return nil, errors.New("has a name that is empty or longer than 255 bytes")
 		}
-		v, err := argument(value, 0)
+		v, err := toArgument(value, 0)
 		if err != nil {
 			return nil, fmt.Errorf("has %q, which %w", name, err)
 		}
@@ -119,7 +119,7 @@ func table(args map[string]any) (amqp.Table, error) {
 // maxDepth bounds arguments inside of arguments.
 const maxDepth = 4
 
-func argument(value any, depth int) (any, error) {
+func toArgument(value any, depth int) (any, error) {
 	switch v := value.(type) {
 	case nil, bool, string, int64:
 		return v, nil
@@ -134,7 +134,7 @@ func argument(value any, depth int) (any, error) {
 		list := make([]any, len(v))
 		for i, element := range v {
 			var err error
-			if list[i], err = deeper(element, depth); err != nil {
+			if list[i], err = convertNested(element, depth); err != nil {
 				return nil, err
 			}
 		}
@@ -143,7 +143,7 @@ func argument(value any, depth int) (any, error) {
 		t := amqp.Table{}
 		for name, element := range v {
 			var err error
-			if t[name], err = deeper(element, depth); err != nil {
+			if t[name], err = convertNested(element, depth); err != nil {
 				return nil, err
 			}
 		}
@@ -152,17 +152,17 @@ func argument(value any, depth int) (any, error) {
 	return nil, errors.New("is no JSON value")
 }
 
-func deeper(value any, depth int) (any, error) {
+func convertNested(value any, depth int) (any, error) {
 	if depth == maxDepth {
 		return nil, errors.New("is nested too deep")
 	}
-	return argument(value, depth+1)
+	return toArgument(value, depth+1)
 }
 
-func printable(text string) bool {
+func isPrintable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
-func choices(of map[string]bool) string {
+func joinChoices(of map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(of)), ", ")
 }

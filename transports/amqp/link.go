@@ -16,30 +16,30 @@ import (
 type link struct {
 	cfg     *Config
 	conn    *amqp.Connection
-	raw     net.Conn      // below conn
-	channel *amqp.Channel // publishes, with confirms
-	alone   *alone        // publishes messages that may have caused the closing of the last channel
-	done    chan struct{} // closed when it is lost
-	reason  error         // why, once done is closed
-	passed  chan struct{} // signals that all earlier returns have been marked
+	raw     net.Conn         // below conn
+	channel *amqp.Channel    // publishes, with confirms
+	alone   *serialPublisher // publishes messages that may have caused the closing of the last channel
+	done    chan struct{}    // closed when it is lost
+	reason  error            // why, once done is closed
+	passed  chan struct{}    // signals that all earlier returns have been marked
 	workers sync.WaitGroup
 
 	topology topology
 
 	mu      sync.Mutex
-	flights map[string]*flight // messages on their way, by id
-	blocked string             // why the broker takes no messages; empty = it does
-	refused int                // bytes of the smallest message that was too large for the broker; 0 = none so far
+	flights map[string]*pendingPublish // messages on their way, by id
+	blocked string                     // why the broker takes no messages; empty = it does
+	refused int                        // bytes of the smallest message that was too large for the broker; 0 = none so far
 }
 
-// flight is a message, or several copies of it at the same time, that the broker may return.
-type flight struct {
+// pendingPublish is a message, or several copies of it at the same time, that the broker may return.
+type pendingPublish struct {
 	count    int
 	returned *amqp.Return
 }
 
-// connect makes a link. ctx ends the attempt.
-func connect(ctx context.Context, cfg *Config) (*link, error) {
+// dialBroker makes a link. ctx ends the attempt.
+func dialBroker(ctx context.Context, cfg *Config) (*link, error) {
 	at, err := parseURL(cfg.URL)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func connect(ctx context.Context, cfg *Config) (*link, error) {
 		Heartbeat: cfg.Heartbeat, Locale: "en_US", TLSClientConfig: secure,
 		Properties: amqp.Table{"product": "waystation", "connection_name": "waystation"},
 		Dial: func(network, address string) (_ net.Conn, err error) {
-			if raw, err = dial(opening, cfg, network, address); err == nil {
+			if raw, err = dialAddress(opening, cfg, network, address); err == nil {
 				inTime = context.AfterFunc(opening, func() { _ = raw.Close() })
 			}
 			return raw, err
@@ -67,7 +67,7 @@ func connect(ctx context.Context, cfg *Config) (*link, error) {
 		inTime()
 		return nil, err
 	}
-	l := &link{cfg: cfg, conn: conn, raw: raw, done: make(chan struct{}), passed: make(chan struct{}), flights: map[string]*flight{}}
+	l := &link{cfg: cfg, conn: conn, raw: raw, done: make(chan struct{}), passed: make(chan struct{}), flights: map[string]*pendingPublish{}}
 	l.alone = newAlone(l)
 	l.topology.link, l.topology.routes, l.topology.queues = l, map[route]*declaration{}, map[string]bool{}
 	if l.channel, err = conn.Channel(); err == nil {
@@ -80,12 +80,12 @@ func connect(ctx context.Context, cfg *Config) (*link, error) {
 		l.hangUp()
 		return nil, err
 	}
-	l.watch()
+	l.watchClose()
 	return l, nil
 }
 
-// dial connects, for the length of the handshake with a deadline; the client takes it off after that.
-func dial(ctx context.Context, cfg *Config, network, address string) (net.Conn, error) {
+// dialAddress connects, for the length of the handshake with a deadline; the client takes it off after that.
+func dialAddress(ctx context.Context, cfg *Config, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
 	dial := cfg.Dial
@@ -100,25 +100,25 @@ func dial(ctx context.Context, cfg *Config, network, address string) (net.Conn, 
 		_ = conn.Close()
 		return nil, err
 	}
-	return &impatient{Conn: conn, timeout: cfg.publishTimeout()}, nil
+	return &deadlineConn{Conn: conn, timeout: cfg.publishTimeout()}, nil
 }
 
-// impatient is a connection whose writes end in time: the client waits for ever for a peer that reads nothing.
-type impatient struct {
+// deadlineConn is a connection whose writes end in time: the client waits for ever for a peer that reads nothing.
+type deadlineConn struct {
 	net.Conn
 	timeout time.Duration
 }
 
 // Write implements net.Conn.
-func (c *impatient) Write(b []byte) (int, error) {
+func (c *deadlineConn) Write(b []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
 }
 
-// watch handles notifications of the broker, until the link is lost.
-func (l *link) watch() {
+// watchClose handles notifications of the broker, until the link is lost.
+func (l *link) watchClose() {
 	closed := l.conn.NotifyClose(make(chan *amqp.Error, 1))
 	channelClosed := l.channel.NotifyClose(make(chan *amqp.Error, 1))
 	blocked := l.conn.NotifyBlocked(make(chan amqp.Blocking, 1))
@@ -131,7 +131,7 @@ func (l *link) watch() {
 				if !open {
 					return
 				}
-				l.mark(&r)
+				l.markReturned(&r)
 			case <-l.passed:
 			}
 		}
@@ -156,7 +156,7 @@ func (l *link) watch() {
 		case reason == nil:
 			l.reason = errLost
 		case reason.Server && soft[reason.Code]:
-			l.reason = &accused{reason}
+			l.reason = &suspectedError{reason}
 		default:
 			l.reason = reason
 		}
@@ -177,8 +177,8 @@ func (l *link) hangUp() {
 
 var errLost = errors.New("the connection to the broker is lost")
 
-// mark notes that a message came back.
-func (l *link) mark(r *amqp.Return) {
+// markReturned notes that a message came back.
+func (l *link) markReturned(r *amqp.Return) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f := l.flights[r.MessageId]; f != nil {
@@ -186,19 +186,19 @@ func (l *link) mark(r *amqp.Return) {
 	}
 }
 
-func (l *link) takeOff(id string) *flight {
+func (l *link) takeOff(id string) *pendingPublish {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.flights[id]
 	if f == nil {
-		f = &flight{}
+		f = &pendingPublish{}
 		l.flights[id] = f
 	}
 	f.count++
 	return f
 }
 
-func (l *link) land(id string, f *flight) {
+func (l *link) finishPublish(id string, f *pendingPublish) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f.count--; f.count == 0 {
@@ -209,7 +209,7 @@ func (l *link) land(id string, f *flight) {
 // publish sends a message and waits until the broker has confirmed it. The errors are those of classify.
 func (l *link) publish(ctx context.Context, exchange, key string, m amqp.Publishing) error {
 	f := l.takeOff(m.MessageId)
-	defer l.land(m.MessageId, f)
+	defer l.finishPublish(m.MessageId, f)
 	confirm, err := l.channel.PublishWithDeferredConfirm(exchange, key, true, false, m)
 	if err != nil {
 		return err
@@ -227,12 +227,12 @@ func (l *link) publish(ctx context.Context, exchange, key string, m amqp.Publish
 		}
 		return errRefused
 	}
-	return l.settled(ctx, f)
+	return l.wasReturned(ctx, f)
 }
 
-// settled reports whether a confirmed message was returned as unroutable. The broker returns before it confirms, and the reader of the connection
+// wasReturned reports whether a confirmed message was returned as unroutable. The broker returns before it confirms, and the reader of the connection
 // passes on a return before it processes the confirm: once the marking goroutine receives here, it has marked that return.
-func (l *link) settled(ctx context.Context, f *flight) error {
+func (l *link) wasReturned(ctx context.Context, f *pendingPublish) error {
 	select {
 	case l.passed <- struct{}{}:
 	case <-l.done:
@@ -248,8 +248,8 @@ func (l *link) settled(ctx context.Context, f *flight) error {
 	return nil
 }
 
-// up reports whether the link is not known to be lost.
-func (l *link) up() bool {
+// isUp reports whether the link is not known to be lost.
+func (l *link) isUp() bool {
 	select {
 	case <-l.done:
 		return false
@@ -258,8 +258,8 @@ func (l *link) up() bool {
 	}
 }
 
-// full is an error while the broker takes no messages.
-func (l *link) full() error {
+// rejectIfFull is an error while the broker takes no messages.
+func (l *link) rejectIfFull() error {
 	if reason := l.blockedBy(); reason != "" {
 		return broker.NewTrouble(broker.ReasonNotReady, "the broker takes no messages now: "+broker.Clip(reason))
 	}
@@ -273,9 +273,9 @@ func (l *link) blockedBy() string {
 	return l.blocked
 }
 
-// limit is how many bytes a message may have, of those that the settings allow: a broker has a limit of its own, and the
+// clampSize is how many bytes a message may have, of those that the settings allow: a broker has a limit of its own, and the
 // connection ends with each message that is over it.
-func (l *link) limit(most int) int {
+func (l *link) clampSize(most int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refused > 0 {
@@ -284,8 +284,8 @@ func (l *link) limit(most int) int {
 	return most
 }
 
-// learn notes that a message was too large.
-func (l *link) learn(size int) {
+// learnLimit notes that a message was too large.
+func (l *link) learnLimit(size int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refused == 0 || size < l.refused {

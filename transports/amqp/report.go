@@ -33,10 +33,10 @@ func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 		return Report{}, err
 	}
 	r := Report{Address: broker.Mask(s.cfg.URL), Host: at.Host, Port: at.Port, Exchange: s.cfg.Exchange}
-	l, err := connect(ctx, &s.cfg)
+	l, err := dialBroker(ctx, &s.cfg)
 	if err == nil {
 		asked := make(chan error, 1)
-		go func() { asked <- narrowed(s.inspect(l.conn, session, &r)) }() // ends with the connection
+		go func() { asked <- narrowToRoute(s.inspectTopology(l.conn, session, &r)) }() // ends with the connection
 		select {
 		case err = <-asked:
 			l.close()
@@ -50,14 +50,14 @@ func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 	return r, err
 }
 
-func (s *Sink) inspect(conn *amqp.Connection, session string, r *Report) (err error) {
+func (s *Sink) inspectTopology(conn *amqp.Connection, session string, r *Report) (err error) {
 	declare, find := exchangeOf(&s.cfg.Settings)
-	if r.ExchangeExists, err = present(conn, declare, find); err != nil {
+	if r.ExchangeExists, err = checkDeclared(conn, declare, find); err != nil {
 		return err
 	}
 	if q := s.router.queue; !q.Empty() && !q.BySession() && !q.ByEvent() {
 		declare, find = queueOf(&s.cfg.Settings, q.Expand("", ""))
-		if r.QueueExists, err = present(conn, declare, find); err != nil {
+		if r.QueueExists, err = checkDeclared(conn, declare, find); err != nil {
 			return err
 		}
 	}
@@ -93,15 +93,15 @@ func mayPublish(conn *amqp.Connection, exchange, key string) error {
 	return err
 }
 
-// present asks whether something is there, and if so, whether it can be declared as the settings say, which changes
+// checkDeclared asks whether something is there, and if so, whether it can be declared as the settings say, which changes
 // nothing, or may only be used. A queue of another connection of ours is there.
-func present(conn *amqp.Connection, declare, find func(c *amqp.Channel) error) (bool, error) {
+func checkDeclared(conn *amqp.Connection, declare, find func(c *amqp.Channel) error) (bool, error) {
 	c, err := conn.Channel()
 	if err != nil {
 		return false, err
 	}
 	if err = find(c); err == nil {
-		if err = declare(c); forbidden(err) {
+		if err = declare(c); isForbidden(err) {
 			err = nil
 		}
 		return true, err

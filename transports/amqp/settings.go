@@ -91,7 +91,7 @@ func (s Settings) Validate() error {
 		field string
 		args  map[string]any
 	}{{"queue_arguments", s.QueueArguments}, {"exchange_arguments", s.ExchangeArguments}} {
-		if _, err := table(a.args); err != nil {
+		if _, err := toTable(a.args); err != nil {
 			p.Add(a.field, err.Error())
 		}
 	}
@@ -116,7 +116,7 @@ func (s *Settings) checkNames(p *refusal.Problems) {
 	} {
 		if len(f.text) > maxName {
 			p.Add(f.field, "is longer than 255 bytes")
-		} else if !printable(f.text) {
+		} else if !isPrintable(f.text) {
 			p.Add(f.field, "has bytes that are no printable text")
 		}
 	}
@@ -125,7 +125,7 @@ func (s *Settings) checkNames(p *refusal.Problems) {
 	}
 	for _, f := range []struct{ field, text string }{{"exchange_type", s.ExchangeType}, {"queue_type", s.QueueType}} {
 		if !oneOf[f.field][f.text] {
-			p.Add(f.field, "is not one of "+choices(oneOf[f.field]))
+			p.Add(f.field, "is not one of "+joinChoices(oneOf[f.field]))
 		}
 	}
 	if s.DeadLetterRoutingKey != "" && s.DeadLetterExchange == "" {

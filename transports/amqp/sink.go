@@ -24,7 +24,7 @@ type Sink struct {
 	router     router
 	meter      broker.Meter
 	unroutable atomic.Uint64
-	suspects   suspects
+	suspects   unconfirmed
 
 	life   context.Context
 	end    context.CancelFunc
@@ -68,39 +68,39 @@ func (s *Sink) Close() error {
 
 func (s *Sink) stayConnected() {
 	for failures := 0; s.life.Err() == nil; {
-		l, err := connect(s.life, &s.cfg)
+		l, err := dialBroker(s.life, &s.cfg)
 		if err != nil {
-			s.away(err)
-			s.set(nil, err)
+			s.unreachableError(err)
+			s.setState(nil, err)
 			select {
-			case <-time.After(s.pause(failures)):
+			case <-time.After(s.reconnectPause(failures)):
 			case <-s.life.Done():
 			}
 			failures++
-			s.set(nil, nil) // deliveries wait for the attempt that comes now
+			s.setState(nil, nil) // deliveries wait for the attempt that comes now
 			continue
 		}
 		failures = 0
 		s.meter.Checked(nil)
-		s.set(l, nil)
+		s.setState(l, nil)
 		select {
 		case <-l.done:
-			s.away(l.reason)
+			s.unreachableError(l.reason)
 		case <-s.life.Done():
 		}
-		s.set(nil, nil)
+		s.setState(nil, nil)
 		l.close()
 	}
-	s.set(nil, broker.ErrClosed)
+	s.setState(nil, broker.ErrClosed)
 }
 
-func (s *Sink) away(err error) {
+func (s *Sink) unreachableError(err error) {
 	_, shown := classify(err)
 	s.meter.Checked(shown)
 }
 
-// pause is how long to wait after a number of failures: it doubles up to the cap, less a random half.
-func (s *Sink) pause(failures int) time.Duration {
+// reconnectPause is how long to wait after a number of failures: it doubles up to the cap, less a random half.
+func (s *Sink) reconnectPause(failures int) time.Duration {
 	wait := s.cfg.ReconnectBase
 	for range failures {
 		if wait *= 2; wait >= s.cfg.ReconnectCap || wait <= 0 {
@@ -111,7 +111,7 @@ func (s *Sink) pause(failures int) time.Duration {
 	return wait - rand.N(wait/2+1)
 }
 
-func (s *Sink) set(l *link, trouble error) {
+func (s *Sink) setState(l *link, trouble error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.link, s.trouble = l, trouble
@@ -119,13 +119,13 @@ func (s *Sink) set(l *link, trouble error) {
 	s.changed = make(chan struct{})
 }
 
-// connected returns the link, after the attempt to connect that is under way. Between attempts it fails at once.
-func (s *Sink) connected(ctx context.Context) (*link, error) {
+// isConnected returns the link, after the attempt to connect that is under way. Between attempts it fails at once.
+func (s *Sink) isConnected(ctx context.Context) (*link, error) {
 	for {
 		s.mu.Lock()
 		l, trouble, changed := s.link, s.trouble, s.changed
 		s.mu.Unlock()
-		if l != nil && l.up() || trouble != nil {
+		if l != nil && l.isUp() || trouble != nil {
 			return l, trouble
 		}
 		select {
@@ -140,13 +140,13 @@ func (s *Sink) connected(ctx context.Context) (*link, error) {
 func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Delivery) (int, error) {
 	limited, cancel := context.WithTimeout(ctx, s.cfg.publishTimeout())
 	defer cancel()
-	truncated, err := s.deliver(limited, d)
+	truncated, err := s.deliverOne(limited, d)
 	code, err := classify(err)
 	s.meter.Attempted(ctx, truncated, err)
 	return code, err
 }
 
-func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated bool, err error) {
+func (s *Sink) deliverOne(ctx context.Context, d *dispatch.Delivery) (truncated bool, err error) {
 	to, err := s.router.route(d.Event.Session, d.Event.Type)
 	if err != nil {
 		return false, err
@@ -156,9 +156,9 @@ func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated boo
 		switch {
 		case ctx.Err() != nil:
 			return truncated, err
-		case suspected(err):
+		case isSuspect(err):
 			s.suspects.add(to)
-		case !outsized(err):
+		case !isOversized(err):
 			return truncated, err
 		}
 	}
@@ -166,38 +166,38 @@ func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated boo
 
 // publish sends a message once, alone if it may have been refused before.
 func (s *Sink) publish(ctx context.Context, to route, d *dispatch.Delivery) (truncated bool, err error) {
-	l, err := s.connected(ctx)
+	l, err := s.isConnected(ctx)
 	if err != nil {
 		return false, err
 	}
-	if err := l.full(); err != nil {
+	if err := l.rejectIfFull(); err != nil {
 		return false, err
 	}
-	body, truncated := broker.Payload(d, l.limit(s.cfg.MaxBytes))
-	if err = l.topology.ensure(ctx, to); err == nil {
+	body, truncated := broker.Payload(d, l.clampSize(s.cfg.MaxBytes))
+	if err = l.topology.ensureRoute(ctx, to); err == nil {
 		if s.suspects.has(to) {
-			if err = l.alone.publish(ctx, s.cfg.Exchange, to.key, s.message(d, body)); err == nil {
+			if err = l.alone.publish(ctx, s.cfg.Exchange, to.key, s.newMessage(d, body)); err == nil {
 				s.suspects.clear(to)
 			} else if tooLarge(err) && !truncated {
-				l.learn(len(body))
+				l.learnLimit(len(body))
 				return false, &outsize{err}
 			}
 		} else {
-			err = l.publish(ctx, s.cfg.Exchange, to.key, s.message(d, body))
+			err = l.publish(ctx, s.cfg.Exchange, to.key, s.newMessage(d, body))
 		}
 	}
 	if errors.Is(err, errLost) || errors.Is(err, amqp.ErrClosed) {
-		return false, l.lost(ctx)
+		return false, l.lossReason(ctx)
 	}
 	var back *unroutable
 	if errors.As(err, &back) {
 		s.unroutable.Add(1)
-		l.topology.forget(to) // the queue may have been deleted
+		l.topology.forgetRoute(to) // the queue may have been deleted
 	}
 	return truncated, err
 }
 
-func (s *Sink) message(d *dispatch.Delivery, body []byte) amqp.Publishing {
+func (s *Sink) newMessage(d *dispatch.Delivery, body []byte) amqp.Publishing {
 	e := d.Event
 	m := amqp.Publishing{
 		MessageId: e.ID, Type: e.Type, Timestamp: e.Time, AppId: "waystation", ContentType: "application/json",
@@ -231,7 +231,7 @@ func (s *Sink) Stats() Stats {
 	l := s.link
 	s.mu.Unlock()
 	if st.Connected = l != nil; st.Connected {
-		st.Queues, st.Blocked = l.topology.active(), l.blockedBy()
+		st.Queues, st.Blocked = l.topology.openChannel(), l.blockedBy()
 	}
 	return st
 }

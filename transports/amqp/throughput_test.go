@@ -26,7 +26,7 @@ func TestThroughput(t *testing.T) {
 	load.Throughput(t, 0.7, func() float64 {
 		return load.LaneRate(t, func(ctx context.Context, lane int) error {
 			d := deliveries[lane]
-			confirm, err := c.PublishWithDeferredConfirmWithContext(ctx, "bench", "bench", true, false, s.message(d, d.Body))
+			confirm, err := c.PublishWithDeferredConfirmWithContext(ctx, "bench", "bench", true, false, s.newMessage(d, d.Body))
 			if err == nil && !confirm.Wait() {
 				err = errors.New("not confirmed")
 			}

@@ -42,8 +42,8 @@ type declaration struct {
 	err  error
 }
 
-// ensure declares the objects of a route, unless they are known to exist.
-func (t *topology) ensure(ctx context.Context, r route) error {
+// ensureRoute declares the objects of a route, unless they are known to exist.
+func (t *topology) ensureRoute(ctx context.Context, r route) error {
 	d := t.declaration(r)
 	select {
 	case <-d.done:
@@ -74,7 +74,7 @@ func (t *topology) declaration(r route) *declaration {
 	t.routes[r] = d
 	// On a goroutine of its own, because the client waits for the broker's answer without a deadline.
 	t.workers.Go(func() {
-		d.err = t.declare(r)
+		d.err = t.declareRoute(r)
 		t.mu.Lock()
 		switch {
 		case t.routes[r] != d: // forgotten meanwhile
@@ -97,22 +97,22 @@ func (t *topology) close() {
 	t.workers.Wait()
 }
 
-// forget makes the next event of a route declare it once more.
-func (t *topology) forget(r route) {
+// forgetRoute makes the next event of a route declare it once more.
+func (t *topology) forgetRoute(r route) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.routes, r)
 	delete(t.queues, r.queue)
 }
 
-// active lists the queues that were declared, sorted.
-func (t *topology) active() []string {
+// openChannel lists the queues that were declared, sorted.
+func (t *topology) openChannel() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Sorted(maps.Keys(t.queues))
 }
 
-func (t *topology) declare(r route) (err error) {
+func (t *topology) declareRoute(r route) (err error) {
 	t.turn.Lock()
 	defer t.turn.Unlock()
 	if t.channel == nil || t.channel.IsClosed() {
@@ -121,7 +121,7 @@ func (t *topology) declare(r route) (err error) {
 		}
 	}
 	defer func() {
-		if err = narrowed(err); err != nil {
+		if err = narrowToRoute(err); err != nil {
 			t.exchange = false // it may have been deleted
 		}
 	}()
@@ -142,12 +142,14 @@ func (t *topology) declare(r route) (err error) {
 }
 
 // isPredefined reports whether an exchange exists on every broker.
-func brought(exchange string) bool { return exchange == "" || strings.HasPrefix(exchange, reserved) }
+func isPredefined(exchange string) bool {
+	return exchange == "" || strings.HasPrefix(exchange, reserved)
+}
 
 // declareOrFind declares something, or takes it as it is when the user may not declare it and it is there.
 func (t *topology) declareOrFind(declare, find func(c *amqp.Channel) error) error {
 	err := declare(t.channel)
-	if !forbidden(err) {
+	if !isForbidden(err) {
 		return err
 	}
 	var openErr error
@@ -160,20 +162,20 @@ func (t *topology) declareOrFind(declare, find func(c *amqp.Channel) error) erro
 	return nil
 }
 
-// forbidden reports whether the user lacks a right.
-func forbidden(err error) bool {
+// isForbidden reports whether the user lacks a right.
+func isForbidden(err error) bool {
 	var answer *amqp.Error
 	return errors.As(err, &answer) && answer.Code == amqp.AccessRefused
 }
 
 // exchangeOf declares the exchange, and looks whether there is one of its name.
 func exchangeOf(s *Settings) (declare, find func(c *amqp.Channel) error) {
-	if brought(s.Exchange) {
+	if isPredefined(s.Exchange) {
 		there := func(*amqp.Channel) error { return nil }
 		return there, there
 	}
 	declare = func(c *amqp.Channel) error {
-		args, err := table(s.ExchangeArguments)
+		args, err := toTable(s.ExchangeArguments)
 		if err != nil {
 			return err
 		}
@@ -202,7 +204,7 @@ func queueOf(s *Settings, name string) (declare, find func(c *amqp.Channel) erro
 
 // queueArguments are the fields that have the form of an argument, and those set by hand.
 func queueArguments(s *Settings) (amqp.Table, error) {
-	args, err := table(s.QueueArguments)
+	args, err := toTable(s.QueueArguments)
 	if err != nil {
 		return nil, err
 	}

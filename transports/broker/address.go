@@ -50,7 +50,7 @@ func (t TLS) Config(host string) (*tls.Config, error) {
 	if t.CAFile != "" {
 		text, err := os.ReadFile(t.CAFile)
 		if err != nil {
-			return nil, refusal.Problems{{Field: "tls_ca_file", Text: "cannot be read: " + reason(err)}}
+			return nil, refusal.Problems{{Field: "tls_ca_file", Text: "cannot be read: " + fileReason(err)}}
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(text) {
@@ -60,15 +60,15 @@ func (t TLS) Config(host string) (*tls.Config, error) {
 	if t.CertFile != "" || t.KeyFile != "" {
 		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
-			return nil, refusal.Problems{{Field: "tls_cert_file", Text: fmt.Sprintf("and tls_key_file are no pair: %s", reason(err))}}
+			return nil, refusal.Problems{{Field: "tls_cert_file", Text: fmt.Sprintf("and tls_key_file are no pair: %s", fileReason(err))}}
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
 }
 
-// reason returns the error of a file, without its path.
-func reason(err error) string {
+// fileReason returns the error of a file, without its path.
+func fileReason(err error) string {
 	var path *os.PathError
 	if errors.As(err, &path) {
 		return path.Err.Error()

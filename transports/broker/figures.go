@@ -31,14 +31,14 @@ type Meter struct {
 func (m *Meter) Attempted(ctx context.Context, truncated bool, err error) {
 	switch {
 	case err == nil:
-		m.published(truncated)
+		m.countPublished(truncated)
 	case ctx.Err() == nil || dispatch.IsUnreachable(err):
-		m.failed(err)
+		m.countFailed(err)
 	}
 }
 
-// published counts a message that was taken.
-func (m *Meter) published(truncated bool) {
+// countPublished counts a message that was taken.
+func (m *Meter) countPublished(truncated bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.figures.Connected, m.figures.Reason = true, ""
@@ -49,8 +49,8 @@ func (m *Meter) published(truncated bool) {
 	}
 }
 
-// failed counts an attempt that failed.
-func (m *Meter) failed(err error) {
+// countFailed counts an attempt that failed.
+func (m *Meter) countFailed(err error) {
 	m.mu.Lock()
 	m.figures.Failed++
 	m.mu.Unlock()

@@ -49,19 +49,19 @@ func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
 	g.waiting = append(g.waiting, c)
 	if g.running < g.Parallel {
 		g.running++
-		g.runs.Go(g.loop)
+		g.runs.Go(g.runLoop)
 	}
 	g.mu.Unlock()
 	select {
 	case err := <-c.done:
 		return err
 	case <-ctx.Done():
-		g.withdraw(c)
+		g.cancelClaim(c)
 		return ctx.Err()
 	}
 }
 
-func (g *Gatherer[T]) withdraw(c *claim[T]) {
+func (g *Gatherer[T]) cancelClaim(c *claim[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i, w := range g.waiting {
@@ -72,10 +72,10 @@ func (g *Gatherer[T]) withdraw(c *claim[T]) {
 	}
 }
 
-// loop sends batches until nothing waits.
-func (g *Gatherer[T]) loop() {
+// runLoop sends batches until nothing waits.
+func (g *Gatherer[T]) runLoop() {
 	for {
-		batch := g.take()
+		batch := g.nextBatch()
 		if len(batch) == 0 {
 			return
 		}
@@ -83,7 +83,7 @@ func (g *Gatherer[T]) loop() {
 		for i, c := range batch {
 			items[i] = c.item
 		}
-		for i, err := range g.run(items) {
+		for i, err := range g.runBatch(items) {
 			batch[i].done <- err
 		}
 		// Callers that just received a result submit their next item first: of 50 lanes 33 share a batch instead of 21.
@@ -91,8 +91,8 @@ func (g *Gatherer[T]) loop() {
 	}
 }
 
-// run makes errors of a panic, and of answers that are missing.
-func (g *Gatherer[T]) run(items []T) (errs []error) {
+// runBatch makes errors of a panic, and of answers that are missing.
+func (g *Gatherer[T]) runBatch(items []T) (errs []error) {
 	defer func() {
 		if r := recover(); r != nil {
 			errs = make([]error, len(items))
@@ -105,7 +105,7 @@ func (g *Gatherer[T]) run(items []T) (errs []error) {
 }
 
 // nextBatch removes the next batch from the queue; an empty one ends the loop.
-func (g *Gatherer[T]) take() (batch []*claim[T]) {
+func (g *Gatherer[T]) nextBatch() (batch []*claim[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var items, bytes int

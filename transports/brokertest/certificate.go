@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// certificate writes a key and a certificate for loopback that is its own authority.
-func certificate(t testing.TB, dir string) (certFile, keyFile string) {
+// newCertificate writes a key and a certificate for loopback that is its own authority.
+func newCertificate(t testing.TB, dir string) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // envAll makes a program that is missing a failure.
 const envAll = "WAYSTATION_TEST_ALL"
 
-// need finds a program, or ends the test.
-func need(t testing.TB, names ...string) string {
+// requireProgram finds a program, or ends the test.
+func requireProgram(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -64,14 +64,14 @@ func (p *process) start() error {
 		_ = cmd.Wait()
 		close(ended)
 	}(p.ended)
-	if err := p.await(); err != nil {
+	if err := p.awaitReady(); err != nil {
 		p.kill()
 		return err
 	}
 	return nil
 }
 
-func (p *process) await() error {
+func (p *process) awaitReady() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -103,8 +103,8 @@ func (p *process) kill() {
 	p.cmd = nil
 }
 
-// signal reaches the server and its children.
-func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
+// sendSignal reaches the server and its children.
+func (p *process) sendSignal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
 
 // server is a process that listens on a port of its own on this machine.
 type server struct {
@@ -124,24 +124,24 @@ func (s *server) Start(t testing.TB) {
 func (s *server) Kill() { s.kill() }
 
 // Freeze stops the server where it is: connections stay and nothing answers.
-func (s *server) Freeze() { s.signal(syscall.SIGSTOP) }
+func (s *server) Freeze() { s.sendSignal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen server go on.
-func (s *server) Thaw() { s.signal(syscall.SIGCONT) }
+func (s *server) Thaw() { s.sendSignal(syscall.SIGCONT) }
 
 // Addr is where the server listens.
 func (s *server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	port, err := port()
+	port, err := listenFreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return port
 }
 
-func port() (int, error) {
+func listenFreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err

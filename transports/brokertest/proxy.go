@@ -23,14 +23,14 @@ type Proxy struct {
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	p := &Proxy{target: target, conns: map[net.Conn]bool{}}
-	if err := p.listen("127.0.0.1:0"); err != nil {
+	if err := p.listenLoop("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.close)
 	return p
 }
 
-func (p *Proxy) listen(addr string) error {
+func (p *Proxy) listenLoop(addr string) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -38,46 +38,46 @@ func (p *Proxy) listen(addr string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.listener, p.Addr = l, l.Addr().String()
-	p.workers.Go(func() { p.accept(l) })
+	p.workers.Go(func() { p.acceptLoop(l) })
 	return nil
 }
 
-func (p *Proxy) accept(l net.Listener) {
+func (p *Proxy) acceptLoop(l net.Listener) {
 	for {
 		client, err := l.Accept()
 		if err != nil {
 			return
 		}
-		p.workers.Go(func() { p.serve(client) })
+		p.workers.Go(func() { p.serveConn(client) })
 	}
 }
 
-func (p *Proxy) serve(client net.Conn) {
+func (p *Proxy) serveConn(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return
 	}
 	defer server.Close()
-	if !p.add(client, server) {
+	if !p.addConn(client, server) {
 		return
 	}
-	defer p.remove(client, server)
+	defer p.removeConn(client, server)
 	var both sync.WaitGroup
-	both.Go(func() { p.copy(server, client) })
-	both.Go(func() { p.copy(client, server) })
+	both.Go(func() { p.copyData(server, client) })
+	both.Go(func() { p.copyData(client, server) })
 	both.Wait()
 }
 
-// copy carries data one way until a side closes.
-func (p *Proxy) copy(to, from net.Conn) {
+// copyData carries data one way until a side closes.
+func (p *Proxy) copyData(to, from net.Conn) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			p.wait()
+			p.waitFlow()
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}
@@ -88,7 +88,7 @@ func (p *Proxy) copy(to, from net.Conn) {
 	}
 }
 
-func (p *Proxy) wait() {
+func (p *Proxy) waitFlow() {
 	p.mu.Lock()
 	stalled := p.stalled
 	p.mu.Unlock()
@@ -97,7 +97,7 @@ func (p *Proxy) wait() {
 	}
 }
 
-func (p *Proxy) add(conns ...net.Conn) bool {
+func (p *Proxy) addConn(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
@@ -106,7 +106,7 @@ func (p *Proxy) add(conns ...net.Conn) bool {
 	return !p.closed
 }
 
-func (p *Proxy) remove(conns ...net.Conn) {
+func (p *Proxy) removeConn(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
@@ -153,7 +153,7 @@ func (p *Proxy) Refuse() {
 // Accept takes connections again after Refuse.
 func (p *Proxy) Accept(t testing.TB) {
 	t.Helper()
-	if err := p.listen(p.Addr); err != nil {
+	if err := p.listenLoop(p.Addr); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -53,8 +53,8 @@ func Main(m interface{ Run() int }) int {
 func RabbitMQ(t testing.TB) *RabbitMQServer {
 	t.Helper()
 	// Debian's program on the path switches to a user that may not read the folder.
-	program := need(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
-	need(t, "epmd")
+	program := requireProgram(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
+	requireProgram(t, "epmd")
 	sharedOnce.Do(func() { shared, sharedErr = newRabbitMQ(t, program) })
 	if sharedErr != nil {
 		t.Fatal(sharedErr)
@@ -73,12 +73,12 @@ func newRabbitMQ(t testing.TB, program string) (*RabbitMQServer, error) {
 	s := &RabbitMQServer{dir: dir, control: filepath.Join(filepath.Dir(program), "rabbitmqctl")}
 	ports := make([]int, 4)
 	for i := range ports {
-		if ports[i], err = port(); err != nil {
+		if ports[i], err = listenFreePort(); err != nil {
 			return nil, err
 		}
 	}
 	s.Port, s.secure = ports[0], ports[3]
-	cert, key := certificate(t, dir)
+	cert, key := newCertificate(t, dir)
 	s.CAFile = cert
 	s.env = append(os.Environ(),
 		"HOME="+dir, "ERL_EPMD_PORT="+strconv.Itoa(ports[1]), "ERL_EPMD_ADDRESS=127.0.0.1",
@@ -104,7 +104,7 @@ func newRabbitMQ(t testing.TB, program string) (*RabbitMQServer, error) {
 			cmd.Env = s.env
 			return cmd
 		},
-		ready: listens(ports[1]),
+		ready: listensAt(ports[1]),
 	}
 	s.process = process{
 		name: "RabbitMQ", log: logIn(dir),
@@ -125,8 +125,8 @@ func newRabbitMQ(t testing.TB, program string) (*RabbitMQServer, error) {
 	return s, nil
 }
 
-// listens returns a function that reports whether a server accepts connections at a port.
-func listens(port int) func(ctx context.Context) error {
+// listensAt returns a function that reports whether a server accepts connections at a port.
+func listensAt(port int) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {

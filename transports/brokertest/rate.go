@@ -72,7 +72,7 @@ func (l Load) JournalRate(t testing.TB, sink dispatch.Sink) float64 {
 	began := time.Now()
 	gate.Open()
 	run.Await(l.Sessions * l.Events)
-	rate := l.since(began)
+	rate := l.rateSince(began)
 	_ = run.Close(context.Background())
 	return rate
 }
@@ -95,10 +95,10 @@ func (l Load) LaneRate(t testing.TB, send func(ctx context.Context, lane int) er
 		})
 	}
 	all.Wait()
-	return l.since(began)
+	return l.rateSince(began)
 }
 
-func (l Load) since(began time.Time) float64 {
+func (l Load) rateSince(began time.Time) float64 {
 	return float64(l.Sessions*l.Events) / time.Since(began).Seconds()
 }
 

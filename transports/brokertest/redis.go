@@ -37,7 +37,7 @@ type RedisServer struct {
 // Redis starts a server for the length of the test.
 func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 	t.Helper()
-	program := need(t, "redis-server")
+	program := requireProgram(t, "redis-server")
 	s := &RedisServer{server: server{Port: freePort(t)}, dir: inMemory(t), opt: opt}
 	if opt.Persist {
 		s.dir = t.TempDir()
@@ -47,7 +47,7 @@ func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
 	}
 	if opt.TLS {
-		cert, key := certificate(t, s.dir)
+		cert, key := newCertificate(t, s.dir)
 		s.CAFile = cert
 		args = append(args, "--port", "0", "--tls-port", strconv.Itoa(s.Port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
 	}
@@ -60,7 +60,7 @@ func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 		args = append(args, "--aclfile", acl)
 	}
 	s.process = process{
-		name: "Redis", log: logIn(s.dir), ready: s.answers,
+		name: "Redis", log: logIn(s.dir), ready: s.respondsTo,
 		command: func() *exec.Cmd { return exec.Command(program, append(args, opt.Args...)...) },
 	}
 	t.Cleanup(s.Kill)
@@ -72,7 +72,7 @@ func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 func Replica(t testing.TB, of *RedisServer) *RedisServer {
 	t.Helper()
 	s := Redis(t, RedisOptions{Args: []string{"--replicaof", "127.0.0.1", strconv.Itoa(of.Port)}})
-	s.until(t, "INFO replication", "master_link_status:up")
+	s.waitUntil(t, "INFO replication", "master_link_status:up")
 	return s
 }
 
@@ -80,7 +80,7 @@ func Replica(t testing.TB, of *RedisServer) *RedisServer {
 // silence is an end to it.
 func Sentinel(t testing.TB, of *RedisServer, replicas int) *RedisServer {
 	t.Helper()
-	program := need(t, "redis-server")
+	program := requireProgram(t, "redis-server")
 	s := &RedisServer{server: server{Port: freePort(t)}, dir: inMemory(t)}
 	conf := filepath.Join(s.dir, "sentinel.conf")
 	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
@@ -89,12 +89,12 @@ func Sentinel(t testing.TB, of *RedisServer, replicas int) *RedisServer {
 		t.Fatal(err)
 	}
 	s.process = process{
-		name: "Sentinel", log: logIn(s.dir), ready: s.answers,
+		name: "Sentinel", log: logIn(s.dir), ready: s.respondsTo,
 		command: func() *exec.Cmd { return exec.Command(program, conf, "--sentinel") },
 	}
 	t.Cleanup(s.Kill)
 	s.Start(t)
-	s.until(t, "INFO sentinel", fmt.Sprintf("slaves=%d,", replicas))
+	s.waitUntil(t, "INFO sentinel", fmt.Sprintf("slaves=%d,", replicas))
 	return s
 }
 
@@ -118,20 +118,20 @@ func Cluster(t testing.TB, masters, replicas int) []*RedisServer {
 			meet = append(meet, fmt.Sprintf("CLUSTER MEET 127.0.0.1 %d %d", nodes[i].Port, bus))
 		}
 	}
-	introduce(t, nodes, meet)
+	joinCluster(t, nodes, meet)
 	if replicas > 0 {
-		name, err := nodes[0].ask(context.Background(), "CLUSTER MYID")
+		name, err := nodes[0].sendCommand(context.Background(), "CLUSTER MYID")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, node := range nodes[masters:] {
 			node.Do(t, "CLUSTER REPLICATE "+name)
-			node.until(t, "INFO replication", "master_link_status:up")
+			node.waitUntil(t, "INFO replication", "master_link_status:up")
 		}
 	}
 	for _, node := range nodes {
 		for _, replica := range nodes[masters:] {
-			node.until(t, "CLUSTER NODES", fmt.Sprintf("127.0.0.1:%d@", replica.Port), "slave")
+			node.waitUntil(t, "CLUSTER NODES", fmt.Sprintf("127.0.0.1:%d@", replica.Port), "slave")
 		}
 	}
 	return nodes
@@ -155,7 +155,7 @@ func (s *RedisServer) URLAt(addr string) string {
 // Do runs a command that answers OK, as the user of the options.
 func (s *RedisServer) Do(t testing.TB, command string) {
 	t.Helper()
-	if answer, err := s.ask(context.Background(), command); err != nil || !strings.HasPrefix(answer, "+OK") {
+	if answer, err := s.sendCommand(context.Background(), command); err != nil || !strings.HasPrefix(answer, "+OK") {
 		t.Fatalf("%s: %s %v", command, answer, err)
 	}
 }
@@ -165,10 +165,10 @@ func (s *RedisServer) InStep(t testing.TB, replica *RedisServer) {
 	t.Helper()
 	const field = "master_repl_offset:"
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
-		mine, err := s.ask(context.Background(), "INFO replication")
+		mine, err := s.sendCommand(context.Background(), "INFO replication")
 		if at := strings.Index(mine, field); err == nil && at >= 0 {
 			line, _, _ := strings.Cut(mine[at:], "\r\n")
-			if theirs, _ := replica.ask(context.Background(), "INFO replication"); strings.Contains(theirs, line+"\r\n") {
+			if theirs, _ := replica.sendCommand(context.Background(), "INFO replication"); strings.Contains(theirs, line+"\r\n") {
 				return
 			}
 		}
@@ -178,20 +178,20 @@ func (s *RedisServer) InStep(t testing.TB, replica *RedisServer) {
 	}
 }
 
-// introduce has the nodes of a cluster know each other. It says it again after a while, since they forget an introduction
+// joinCluster has the nodes of a cluster know each other. It says it again after a while, since they forget an introduction
 // that takes them a second on a busy machine.
-func introduce(t testing.TB, nodes []*RedisServer, meet []string) {
+func joinCluster(t testing.TB, nodes []*RedisServer, meet []string) {
 	t.Helper()
 	const patience = 3 * time.Second
 	together := fmt.Sprintf("cluster_known_nodes:%d", len(nodes))
 	strangers := func(node *RedisServer) bool {
-		_, ok := node.says("CLUSTER INFO", "cluster_state:ok", together)
+		_, ok := node.replyContains("CLUSTER INFO", "cluster_state:ok", together)
 		return !ok
 	}
 	var said time.Time
 	for deadline := time.Now().Add(startTimeout); slices.ContainsFunc(nodes, strangers); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			answer, _ := nodes[0].ask(context.Background(), "CLUSTER NODES")
+			answer, _ := nodes[0].sendCommand(context.Background(), "CLUSTER NODES")
 			t.Fatalf("the cluster does not come together: %s", answer)
 		}
 		if time.Since(said) > patience {
@@ -203,17 +203,17 @@ func introduce(t testing.TB, nodes []*RedisServer, meet []string) {
 	}
 }
 
-// says sends a query, and reports whether the reply contains all of some texts.
-func (s *RedisServer) says(command string, texts ...string) (answer string, ok bool) {
-	answer, err := s.ask(context.Background(), command)
+// replyContains sends a query, and reports whether the reply contains all of some texts.
+func (s *RedisServer) replyContains(command string, texts ...string) (answer string, ok bool) {
+	answer, err := s.sendCommand(context.Background(), command)
 	return answer, err == nil && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(answer, text) })
 }
 
-// until repeats a command until its answer has all of some texts.
-func (s *RedisServer) until(t testing.TB, command string, texts ...string) {
+// waitUntil repeats a command until its answer has all of some texts.
+func (s *RedisServer) waitUntil(t testing.TB, command string, texts ...string) {
 	t.Helper()
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
-		answer, ok := s.says(command, texts...)
+		answer, ok := s.replyContains(command, texts...)
 		if ok {
 			return
 		}
@@ -223,16 +223,16 @@ func (s *RedisServer) until(t testing.TB, command string, texts ...string) {
 	}
 }
 
-func (s *RedisServer) answers(ctx context.Context) error {
-	answer, err := s.ask(ctx, "PING")
+func (s *RedisServer) respondsTo(ctx context.Context) error {
+	answer, err := s.sendCommand(ctx, "PING")
 	if err == nil && !strings.HasPrefix(answer, "+PONG") && !strings.HasPrefix(answer, "-NOAUTH") {
 		err = errors.New(answer)
 	}
 	return err
 }
 
-// ask authenticates, sends one command as a line and returns the first reply.
-func (s *RedisServer) ask(ctx context.Context, command string) (string, error) {
+// sendCommand authenticates, sends one command as a line and returns the first reply.
+func (s *RedisServer) sendCommand(ctx context.Context, command string) (string, error) {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.Addr())
 	if err != nil {
 		return "", err

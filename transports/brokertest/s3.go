@@ -25,7 +25,7 @@ type S3Server struct {
 func S3(t testing.TB, buckets ...string) *S3Server {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
-	program := need(t, filepath.Join(filepath.Dir(here), "..", "..", ".cache", "bin", "versitygw"), "versitygw")
+	program := requireProgram(t, filepath.Join(filepath.Dir(here), "..", "..", ".cache", "bin", "versitygw"), "versitygw")
 	dir := t.TempDir()
 	s := &S3Server{server: server{Port: freePort(t)}, dir: filepath.Join(dir, "objects")}
 	about := filepath.Join(dir, "about") // beside the objects, as not every file system has attributes
@@ -35,7 +35,7 @@ func S3(t testing.TB, buckets ...string) *S3Server {
 		}
 	}
 	s.process = process{
-		name: "versitygw", log: logIn(dir), ready: listens(s.Port),
+		name: "versitygw", log: logIn(dir), ready: listensAt(s.Port),
 		command: func() *exec.Cmd {
 			return exec.Command(program, "--access", S3Key, "--secret", S3Secret, "--port", s.Addr(), "--keep-alive", "--quiet", "posix", "--sidecar", about, s.dir)
 		},

@@ -18,7 +18,7 @@ type SQSServer struct {
 // SQS starts a server for the length of the test.
 func SQS(t testing.TB) *SQSServer {
 	t.Helper()
-	node := need(t, "node")
+	node := requireProgram(t, "node")
 	_, here, _, _ := runtime.Caller(0)
 	program := filepath.Join(filepath.Dir(here), "testdata", "sqs", "server.js")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(program), "node_modules", "local-aws-sqs")); err != nil {
@@ -30,7 +30,7 @@ func SQS(t testing.TB) *SQSServer {
 	dir := t.TempDir()
 	s := &SQSServer{server: server{Port: freePort(t)}, kept: filepath.Join(dir, "kept")}
 	s.process = process{
-		name: "SQS", log: logIn(dir), ready: listens(s.Port),
+		name: "SQS", log: logIn(dir), ready: listensAt(s.Port),
 		command: func() *exec.Cmd { return exec.Command(node, program, strconv.Itoa(s.Port), s.kept) },
 	}
 	t.Cleanup(s.Kill)

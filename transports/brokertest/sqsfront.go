@@ -41,7 +41,7 @@ func NewSQSFront(t testing.TB, server *SQSServer) *SQSFront {
 			return // cut
 		}
 		if denied := f.denied.Load(); denied != nil && bytes.Contains(body, []byte(*denied)) {
-			deny(w, r, *denied)
+			writeDenied(w, r, *denied)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -52,7 +52,7 @@ func NewSQSFront(t testing.TB, server *SQSServer) *SQSFront {
 	return f
 }
 
-func deny(w http.ResponseWriter, r *http.Request, queue string) {
+func writeDenied(w http.ResponseWriter, r *http.Request, queue string) {
 	action := strings.ToLower(strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."))
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amzn-Query-Error", "AccessDenied;Sender")

@@ -20,9 +20,9 @@ func BenchmarkAdvance(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var places [1000]place
+	var places [1000]cursorKey
 	for i := range places {
-		places[i] = place{ID{"admin", fmt.Sprint("c", i/10)}, fmt.Sprint("s", i%10)}
+		places[i] = cursorKey{ID{"admin", fmt.Sprint("c", i/10)}, fmt.Sprint("s", i%10)}
 	}
 	b.ReportAllocs()
 	n := 0

@@ -53,11 +53,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 	if s.cfg.KeepFor < 0 {
 		return nil
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.lockWrites(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
-	if err := s.flush(ctx); err != nil {
+	defer s.unlockWrites()
+	if err := s.flushPending(ctx); err != nil {
 		return err
 	}
 	now := s.cfg.Now()
@@ -68,11 +68,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	for _, id := range open {
-		if err := s.touch(ctx, id, now); err != nil {
+		if err := s.touchUsed(ctx, id, now); err != nil {
 			return err
 		}
 	}
-	_, err := s.exec(ctx, `DELETE FROM consumer_cursors WHERE (principal, name) IN (SELECT principal, name FROM consumer_cursors
+	_, err := s.execStatement(ctx, `DELETE FROM consumer_cursors WHERE (principal, name) IN (SELECT principal, name FROM consumer_cursors
 		GROUP BY principal, name HAVING MAX(updated) < $1)`, now.Add(-s.cfg.KeepFor).UnixMilli())
 	return err
 }

@@ -2,8 +2,8 @@ package consumer
 
 import "context"
 
-// place is one cursor.
-type place struct {
+// cursorKey is one cursor.
+type cursorKey struct {
 	ID
 	session string
 }
@@ -22,8 +22,8 @@ type change struct {
 	to   Position
 }
 
-// then is the change that has the effect of c followed by next.
-func (c change) then(next change) change {
+// mergeWith is the change that has the effect of c followed by next.
+func (c change) mergeWith(next change) change {
 	switch {
 	case next.kind == begin:
 		return c
@@ -37,29 +37,35 @@ func (c change) then(next change) change {
 
 // Begin makes a cursor unless it exists. Like Advance and Move it only notes the change in memory, for the next flush;
 // the order of calls is the order of changes.
-func (s *Store) Begin(id ID, session string, at Position) { s.note(id, session, change{begin, at}) }
+func (s *Store) Begin(id ID, session string, at Position) {
+	s.recordChange(id, session, change{begin, at})
+}
 
 // Advance moves a cursor forward; within an epoch it never goes back.
-func (s *Store) Advance(id ID, session string, to Position) { s.note(id, session, change{advance, to}) }
+func (s *Store) Advance(id ID, session string, to Position) {
+	s.recordChange(id, session, change{advance, to})
+}
 
 // Move puts a cursor anywhere, also back.
-func (s *Store) Move(id ID, session string, to Position) { s.note(id, session, change{move, to}) }
+func (s *Store) Move(id ID, session string, to Position) {
+	s.recordChange(id, session, change{move, to})
+}
 
-func (s *Store) note(id ID, session string, c change) {
+func (s *Store) recordChange(id ID, session string, c change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := place{id, session}
+	p := cursorKey{id, session}
 	if before, ok := s.pending[p]; ok {
-		c = before.then(c)
+		c = before.mergeWith(c)
 	}
 	s.pending[p] = c
-	poke(s.dirty)
+	signal(s.dirty)
 	if len(s.pending) >= s.cfg.FlushChanges {
-		poke(s.full)
+		signal(s.full)
 	}
 }
 
-func poke(c chan struct{}) {
+func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
@@ -68,24 +74,24 @@ func poke(c chan struct{}) {
 
 // Flush writes pending changes. Concurrent calls share the work.
 func (s *Store) Flush(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.lockWrites(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
-	return s.flush(ctx)
+	defer s.unlockWrites()
+	return s.flushPending(ctx)
 }
 
-// flush is called while holding the lock. Failed changes stay pending; they are bounded by the cursors of consumers that were open when the database
+// flushPending is called while holding the lock. Failed changes stay pending; they are bounded by the cursors of consumers that were open when the database
 // failed.
-func (s *Store) flush(ctx context.Context) error {
+func (s *Store) flushPending(ctx context.Context) error {
 	s.mu.Lock()
 	batch := s.pending
-	s.pending = make(map[place]change)
+	s.pending = make(map[cursorKey]change)
 	s.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
 	}
-	err := s.write(ctx, batch)
+	err := s.writeChanges(ctx, batch)
 	if err == nil {
 		return nil
 	}
@@ -93,12 +99,12 @@ func (s *Store) flush(ctx context.Context) error {
 	defer s.mu.Unlock()
 	for p, c := range s.pending {
 		if before, ok := batch[p]; ok {
-			c = before.then(c)
+			c = before.mergeWith(c)
 		}
 		batch[p] = c
 	}
 	s.pending = batch
-	poke(s.dirty)
+	signal(s.dirty)
 	return err
 }
 
@@ -116,11 +122,11 @@ func (s *Store) flushOf(ctx context.Context, id ID) error {
 	if !waits {
 		return nil
 	}
-	return s.flush(ctx)
+	return s.flushPending(ctx)
 }
 
-// discard drops pending changes; the caller has the turn.
-func (s *Store) discard(which func(place) bool) {
+// discardPending drops pending changes; the caller has the turn.
+func (s *Store) discardPending(which func(cursorKey) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for p := range s.pending {

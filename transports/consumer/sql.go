@@ -25,10 +25,10 @@ var conflicts = map[kind]string{
 	move: `DO UPDATE SET epoch=excluded.epoch, pos=excluded.pos, updated=excluded.updated`,
 }
 
-// write stores changes in one transaction. On SQLite it does not sync to disk: a power cut may lose the last commits, as a crash loses pending
+// writeChanges stores changes in one transaction. On SQLite it does not sync to disk: a power cut may lose the last commits, as a crash loses pending
 // changes, and events are repeated.
-func (s *Store) write(ctx context.Context, batch map[place]change) error {
-	byKind := make(map[kind][]place, len(conflicts))
+func (s *Store) writeChanges(ctx context.Context, batch map[cursorKey]change) error {
+	byKind := make(map[kind][]cursorKey, len(conflicts))
 	for p, c := range batch {
 		byKind[c.kind] = append(byKind[c.kind], p)
 	}
@@ -38,7 +38,7 @@ func (s *Store) write(ctx context.Context, batch map[place]change) error {
 			places := byKind[k]
 			slices.SortFunc(places, comparePlaces) // rows are locked in one order by every process
 			for part := range slices.Chunk(places, statementRows) {
-				if err := s.upsert(ctx, k, part, batch, now); err != nil {
+				if err := s.upsertCursors(ctx, k, part, batch, now); err != nil {
 					return err
 				}
 			}
@@ -51,7 +51,7 @@ func (s *Store) write(ctx context.Context, batch map[place]change) error {
 	return nil
 }
 
-func (s *Store) upsert(ctx context.Context, k kind, places []place, batch map[place]change, now int64) error {
+func (s *Store) upsertCursors(ctx context.Context, k kind, places []cursorKey, batch map[cursorKey]change, now int64) error {
 	var text strings.Builder
 	text.WriteString(`INSERT INTO consumer_cursors (principal, name, session, epoch, pos, updated) VALUES `)
 	args := make([]any, 0, 6*len(places))
@@ -71,12 +71,12 @@ func (s *Store) upsert(ctx context.Context, k kind, places []place, batch map[pl
 	return err
 }
 
-func comparePlaces(a, b place) int {
+func comparePlaces(a, b cursorKey) int {
 	return cmp.Or(cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Name, b.Name), cmp.Compare(a.session, b.session))
 }
 
-// read returns the cursors of a consumer, of all of the principal's if its name is empty.
-func (s *Store) read(ctx context.Context, id ID) ([]Cursor, error) {
+// readCursors returns the cursors of a consumer, of all of the principal's if its name is empty.
+func (s *Store) readCursors(ctx context.Context, id ID) ([]Cursor, error) {
 	rows, err := s.db.Query(ctx, `SELECT name, session, epoch, pos, updated FROM consumer_cursors
 		WHERE principal=$1 AND ($2='' OR name=$2) ORDER BY name, session`, id.Principal, id.Name)
 	cursors, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (c Cursor, err error) {
@@ -91,7 +91,7 @@ func (s *Store) read(ctx context.Context, id ID) ([]Cursor, error) {
 	return cursors, nil
 }
 
-func (s *Store) names(ctx context.Context, principal string) (map[string]struct{}, error) {
+func (s *Store) consumerNames(ctx context.Context, principal string) (map[string]struct{}, error) {
 	rows, err := s.db.Query(ctx, `SELECT DISTINCT name FROM consumer_cursors WHERE principal=$1`, principal)
 	list, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[string], err).AsList()
 	if err != nil {
@@ -104,13 +104,13 @@ func (s *Store) names(ctx context.Context, principal string) (map[string]struct{
 	return names, nil
 }
 
-// touch notes that a consumer is in use.
-func (s *Store) touch(ctx context.Context, id ID, now time.Time) error {
-	_, err := s.exec(ctx, `UPDATE consumer_cursors SET updated=$3 WHERE principal=$1 AND name=$2`, id.Principal, id.Name, now.UnixMilli())
+// touchUsed notes that a consumer is in use.
+func (s *Store) touchUsed(ctx context.Context, id ID, now time.Time) error {
+	_, err := s.execStatement(ctx, `UPDATE consumer_cursors SET updated=$3 WHERE principal=$1 AND name=$2`, id.Principal, id.Name, now.UnixMilli())
 	return err
 }
 
-func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+func (s *Store) execStatement(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	result, err := database.Exec(ctx, s.db, query, args...)
 	if err == nil {
 		rows, err = result.RowsAffected()

@@ -51,12 +51,12 @@ type Store struct {
 	end  context.CancelFunc
 	wg   sync.WaitGroup
 
-	turn  chan struct{} // contains one element while a call writes, so that rows change in one order
-	dirty chan struct{} // holds one after the first change since the last flush
-	full  chan struct{} // holds one when FlushChanges have gathered
+	writeLock chan struct{} // contains one element while a call writes, so that rows change in one order
+	dirty     chan struct{} // holds one after the first change since the last flush
+	full      chan struct{} // holds one when FlushChanges have gathered
 
 	mu      sync.Mutex
-	pending map[place]change
+	pending map[cursorKey]change
 	opened  map[ID]int // how often each consumer is open
 }
 
@@ -72,8 +72,8 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Store, error) 
 	}
 	s := &Store{
 		db: owned, cfg: cfg.withDefaults(),
-		turn: make(chan struct{}, 1), dirty: make(chan struct{}, 1), full: make(chan struct{}, 1),
-		pending: make(map[place]change), opened: make(map[ID]int),
+		writeLock: make(chan struct{}, 1), dirty: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		pending: make(map[cursorKey]change), opened: make(map[ID]int),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.wg.Add(2)
@@ -92,19 +92,19 @@ func (s *Store) Close(ctx context.Context) error {
 // Acquire writes the pending changes of a consumer, returns its cursors by session and prevents its expiry until Release. A new name has none.
 // ErrTooMany: the principal has too many others.
 func (s *Store) Acquire(ctx context.Context, id ID) (map[string]Position, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.lockWrites(ctx); err != nil {
 		return nil, err
 	}
-	defer s.leave()
+	defer s.unlockWrites()
 	if err := s.flushOf(ctx, id); err != nil {
 		return nil, err
 	}
-	cursors, err := s.read(ctx, id)
+	cursors, err := s.readCursors(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if len(cursors) == 0 {
-		if err := s.admit(ctx, id); err != nil {
+		if err := s.admitConsumer(ctx, id); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +118,7 @@ func (s *Store) Acquire(ctx context.Context, id ID) (map[string]Position, error)
 	}
 	now := s.cfg.Now()
 	if s.cfg.KeepFor > 0 && len(cursors) > 0 && now.Sub(used) > s.cfg.KeepFor/10 { // not each time: a reconnect would be a commit
-		if err := s.touch(ctx, id, now); err != nil {
+		if err := s.touchUsed(ctx, id, now); err != nil {
 			return nil, err
 		}
 	}
@@ -128,9 +128,9 @@ func (s *Store) Acquire(ctx context.Context, id ID) (map[string]Position, error)
 	return positions, nil
 }
 
-// admit refuses a new name to a principal that has enough; the caller has the turn.
-func (s *Store) admit(ctx context.Context, id ID) error {
-	names, err := s.names(ctx, id.Principal)
+// admitConsumer refuses a new name to a principal that has enough; the caller has the turn.
+func (s *Store) admitConsumer(ctx context.Context, id ID) error {
+	names, err := s.consumerNames(ctx, id.Principal)
 	if err != nil {
 		return err
 	}
@@ -154,10 +154,10 @@ func (s *Store) Release(ctx context.Context, id ID) error {
 		delete(s.opened, id)
 	}
 	s.mu.Unlock()
-	if err := s.enter(ctx); err != nil {
+	if err := s.lockWrites(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.unlockWrites()
 	return s.flushOf(ctx, id)
 }
 
@@ -166,23 +166,23 @@ func (s *Store) List(ctx context.Context, principal, name string) ([]Cursor, err
 	if err := s.Flush(ctx); err != nil {
 		return nil, err
 	}
-	return s.read(ctx, ID{principal, name})
+	return s.readCursors(ctx, ID{principal, name})
 }
 
 // Delete removes a consumer. ErrInUse: it is open. ErrNotFound: there is nothing of it.
 func (s *Store) Delete(ctx context.Context, id ID) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.lockWrites(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.unlockWrites()
 	s.mu.Lock()
 	open := s.opened[id] > 0 // for good, as Acquire needs the turn
 	s.mu.Unlock()
 	if open {
 		return ErrInUse
 	}
-	s.discard(func(p place) bool { return p.ID == id })
-	n, err := s.exec(ctx, `DELETE FROM consumer_cursors WHERE principal=$1 AND name=$2`, id.Principal, id.Name)
+	s.discardPending(func(p cursorKey) bool { return p.ID == id })
+	n, err := s.execStatement(ctx, `DELETE FROM consumer_cursors WHERE principal=$1 AND name=$2`, id.Principal, id.Name)
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
@@ -191,23 +191,23 @@ func (s *Store) Delete(ctx context.Context, id ID) error {
 
 // DeleteSession removes the cursors of all consumers on a session. They must not be moved any more.
 func (s *Store) DeleteSession(ctx context.Context, session string) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.lockWrites(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
-	s.discard(func(p place) bool { return p.session == session })
-	_, err := s.exec(ctx, `DELETE FROM consumer_cursors WHERE session=$1`, session)
+	defer s.unlockWrites()
+	s.discardPending(func(p cursorKey) bool { return p.session == session })
+	_, err := s.execStatement(ctx, `DELETE FROM consumer_cursors WHERE session=$1`, session)
 	return err
 }
 
-// enter takes the turn to write.
-func (s *Store) enter(ctx context.Context) error {
+// lockWrites takes the turn to write.
+func (s *Store) lockWrites(ctx context.Context) error {
 	select {
-	case s.turn <- struct{}{}:
+	case s.writeLock <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("consumer: waiting to write: %w", ctx.Err())
 	}
 }
 
-func (s *Store) leave() { <-s.turn }
+func (s *Store) unlockWrites() { <-s.writeLock }

@@ -109,7 +109,7 @@ func TestChanges(t *testing.T) {
 				step.change(inMemory)
 			}
 			inMemory.mu.Lock()
-			c := inMemory.pending[place{shop, "s"}]
+			c := inMemory.pending[cursorKey{shop, "s"}]
 			clear(inMemory.pending)
 			inMemory.mu.Unlock()
 			if c.to != steps[k].want {
@@ -166,7 +166,7 @@ func TestAcksGather(t *testing.T) {
 // stored reads past the pending changes.
 func stored(t *testing.T, s *Store) []Cursor {
 	t.Helper()
-	list, err := s.read(t.Context(), shop)
+	list, err := s.readCursors(t.Context(), shop)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,18 +226,18 @@ func TestManyCursors(t *testing.T) {
 func TestFailedFlushIsTriedAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
 		s := open(Config{FlushEvery: 5 * time.Millisecond})
-		if err := s.enter(t.Context()); err != nil { // keep the loop out
+		if err := s.lockWrites(t.Context()); err != nil { // keep the loop out
 			t.Fatal(err)
 		}
 		s.Advance(shop, "s", Position{"a", 5})
 		s.Advance(shop, "other", Position{"a", 1})
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := s.flush(gone); err == nil {
+		if err := s.flushPending(gone); err == nil {
 			t.Fatal("flushed without a database")
 		}
 		s.Advance(shop, "s", Position{"a", 4})
-		s.leave()
+		s.unlockWrites()
 		await(t, s, 5)
 		if list := stored(t, s); len(list) != 2 {
 			t.Errorf("%v", list)

@@ -31,7 +31,7 @@ func (j *Journal) commitLoop() {
 		case op := <-j.queue:
 			appenders.recordBatch(j.process(op, appenders.expected()))
 		case <-settle:
-			j.settle()
+			j.settleUnsure()
 		case <-j.life.Done():
 			j.finishWaiting()
 			return
@@ -189,8 +189,8 @@ func (j *Journal) resolve(w *writer, cause error) error {
 	return cause
 }
 
-// settle reads the true position of sessions whose last commit was interrupted, and wakes their readers if it took place.
-func (j *Journal) settle() {
+// settleUnsure reads the true position of sessions whose last commit was interrupted, and wakes their readers if it took place.
+func (j *Journal) settleUnsure() {
 	for session := range j.unsure {
 		ctx, cancel := context.WithTimeout(context.Background(), j.cfg.CommitTimeout)
 		_, err := j.loadPosition(ctx, session, false)

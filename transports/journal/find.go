@@ -24,7 +24,7 @@ const (
 // later. (Only a clock that was set back by more than findSlack between two runs of the server makes ids decrease; events logged before that may then
 // be missed.)
 func (j *Journal) Find(ctx context.Context, session string, t time.Time) (log Log, after uint64, err error) {
-	row, err := j.row(ctx, session)
+	row, err := j.loadRow(ctx, session)
 	if err != nil {
 		return Log{}, 0, err
 	}

@@ -172,14 +172,14 @@ func (j *Journal) entryFor(session string) *sessionLog {
 
 // Log describes a session's log and creates it if it does not exist.
 func (j *Journal) Log(ctx context.Context, session string) (Log, error) {
-	row, err := j.row(ctx, session)
+	row, err := j.loadRow(ctx, session)
 	if err != nil {
 		return Log{}, err
 	}
 	return row.log(), nil
 }
 
-func (j *Journal) row(ctx context.Context, session string) (logRow, error) {
+func (j *Journal) loadRow(ctx context.Context, session string) (logRow, error) {
 	if err := checkSession(session); err != nil {
 		return logRow{}, err
 	}
@@ -267,7 +267,7 @@ func (j *Journal) Read(ctx context.Context, session string, after uint64, maxEve
 			}
 			continue
 		}
-		events, row, answer := l.tail(after, maxEvents, maxBytes)
+		events, row, answer := l.readTail(after, maxEvents, maxBytes)
 		switch answer {
 		case tailServed:
 			return events, nil

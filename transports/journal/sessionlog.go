@@ -53,8 +53,8 @@ func (l *sessionLog) invalidate() {
 	l.known = false
 }
 
-// advance publishes committed events that lead to row.
-func (l *sessionLog) advance(row logRow, events []*Event, cfg *Config) {
+// publishEvents publishes committed events that lead to row.
+func (l *sessionLog) publishEvents(row logRow, events []*Event, cfg *Config) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.row.id != row.id || l.row.head+1 != events[0].Offset {
@@ -122,8 +122,8 @@ const (
 	tailUnknown                   // the position has to be read first
 )
 
-// tail reads from the ring.
-func (l *sessionLog) tail(after uint64, maxEvents, maxBytes int) (events []*Event, row logRow, answer tailAnswer) {
+// readTail reads from the ring.
+func (l *sessionLog) readTail(after uint64, maxEvents, maxBytes int) (events []*Event, row logRow, answer tailAnswer) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	switch {

@@ -47,8 +47,8 @@ func (s *sqlStore) inTransaction(ctx context.Context) bool {
 
 func (s *sqlStore) close() error { return s.dropConn() }
 
-// conn returns the connection for durable transactions, nil for any.
-func (s *sqlStore) conn(ctx context.Context) (dbutil.Conn, error) {
+// durableConn returns the connection for durable transactions, nil for any.
+func (s *sqlStore) durableConn(ctx context.Context) (dbutil.Conn, error) {
 	if s.db.Dialect != dbutil.SQLite {
 		return nil, nil
 	}
@@ -63,7 +63,7 @@ func (s *sqlStore) conn(ctx context.Context) (dbutil.Conn, error) {
 		return nil, err
 	}
 	if _, err = full.ExecContext(ctx, "PRAGMA synchronous=FULL"); err != nil {
-		return nil, errors.Join(err, release(full))
+		return nil, errors.Join(err, releaseConn(full))
 	}
 	s.mu.Lock()
 	s.full = full
@@ -81,10 +81,10 @@ func (s *sqlStore) dropConn() error {
 		return nil
 	}
 	_, err := full.ExecContext(context.Background(), "PRAGMA synchronous=NORMAL")
-	return errors.Join(err, release(full))
+	return errors.Join(err, releaseConn(full))
 }
 
-func release(conn dbutil.Conn) error {
+func releaseConn(conn dbutil.Conn) error {
 	// dbutil has no method to release a connection.
 	if logging, ok := conn.(*dbutil.LoggingExecable); ok {
 		if raw, ok := logging.UnderlyingExecable.(*sql.Conn); ok {
@@ -118,7 +118,7 @@ func (s *sqlStore) commitOnce(ctx context.Context, write func(ctx context.Contex
 }
 
 func (s *sqlStore) tryCommit(ctx context.Context, write func(ctx context.Context, tx storeTx) error) error {
-	conn, err := s.conn(ctx)
+	conn, err := s.durableConn(ctx)
 	if err != nil {
 		return storeError(err)
 	}

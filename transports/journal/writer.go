@@ -171,7 +171,7 @@ func (w *writer) publish() {
 		fresh[row.event.Session] = append(fresh[row.event.Session], row.event)
 	}
 	for session, events := range fresh {
-		w.j.entryFor(session).advance(w.logs[session], events, &w.j.cfg)
+		w.j.entryFor(session).publishEvents(w.logs[session], events, &w.j.cfg)
 		delete(w.j.unsure, session)
 		w.j.wake(session)
 	}

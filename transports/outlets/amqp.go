@@ -21,12 +21,12 @@ var amqpKind = Kind{New: func() Options { return &amqpOptions{Settings: amqp.Def
 
 // Open implements Options.
 func (o *amqpOptions) Open(address string, access Access) (Connection, error) {
-	secured, err := o.check(access)
+	secured, err := o.resolveTLS(access)
 	if err != nil {
 		return nil, err
 	}
 	settings := o.Settings
-	settings.URL, settings.Queue, settings.RoutingKey = address, pattern(o.Queue), pattern(o.RoutingKey)
+	settings.URL, settings.Queue, settings.RoutingKey = address, eventPattern(o.Queue), eventPattern(o.RoutingKey)
 	s, err := amqp.Open(amqp.Config{Settings: settings, TLS: secured, Dial: access.Dial, MaxRoutes: access.MaxNames})
 	if err != nil {
 		return nil, err
@@ -39,8 +39,8 @@ func (o *amqpOptions) Hosts(address string) []Host {
 	return []Host{{"url", amqp.Host(address)}}
 }
 
-// pattern takes {event} as well, which some documents have for the type of an event.
-func pattern(text string) string { return strings.ReplaceAll(text, "{event}", "{event_type}") }
+// eventPattern takes {event} as well, which some documents have for the type of an event.
+func eventPattern(text string) string { return strings.ReplaceAll(text, "{event}", "{event_type}") }
 
 type amqpConnection struct {
 	*amqp.Sink
@@ -60,9 +60,9 @@ func (c amqpConnection) Test(ctx context.Context, session string) (Report, error
 	return out, err
 }
 
-// owns reports whether a queue receives events of a session.
-func (c amqpConnection) owns(session, queue string) bool {
-	p, err := broker.ParsePattern(pattern(c.queue))
+// ownsQueue reports whether a queue receives events of a session.
+func (c amqpConnection) ownsQueue(session, queue string) bool {
+	p, err := broker.ParsePattern(eventPattern(c.queue))
 	return err == nil && p.Matches(session, queue)
 }
 

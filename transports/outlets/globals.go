@@ -21,16 +21,16 @@ type Globals struct {
 // SetGlobals puts other global transports in the place of those there are. When one of them is not right, nothing changes;
 // the error is Problems by the name of the transport.
 func (o *Outlets) SetGlobals(ctx context.Context, g Globals) error {
-	return o.withGlobals(ctx, g, o.change)
+	return o.withGlobals(ctx, g, o.changeGlobals)
 }
 
 // withGlobals prepares global transports and takes the turn to use them.
 func (o *Outlets) withGlobals(ctx context.Context, g Globals, use func(context.Context, map[string]*attached, Globals) error) error {
-	next, g, err := o.prepare(ctx, g)
+	next, g, err := o.prepareGlobals(ctx, g)
 	if err != nil {
 		return err
 	}
-	ctx, end, err := o.begin(ctx)
+	ctx, end, err := o.beginChange(ctx)
 	if err != nil {
 		o.releaseAll(next)
 		return err
@@ -39,8 +39,8 @@ func (o *Outlets) withGlobals(ctx context.Context, g Globals, use func(context.C
 	return use(ctx, next, g)
 }
 
-// change is SetGlobals for callers that hold the change lock.
-func (o *Outlets) change(ctx context.Context, next map[string]*attached, g Globals) (err error) {
+// changeGlobals is SetGlobals for callers that hold the change lock.
+func (o *Outlets) changeGlobals(ctx context.Context, next map[string]*attached, g Globals) (err error) {
 	for name, s := range o.sinks {
 		err = errors.Join(err, o.switchTo(ctx, name, s, next[name]))
 	}
@@ -51,8 +51,8 @@ func (o *Outlets) change(ctx context.Context, next map[string]*attached, g Globa
 	return err
 }
 
-// prepare checks all settings and opens the new connections, or none. It may take as long as a DNS lookup, so it runs without the change lock.
-func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*attached, checked Globals, err error) {
+// prepareGlobals checks all settings and opens the new connections, or none. It may take as long as a DNS lookup, so it runs without the change lock.
+func (o *Outlets) prepareGlobals(ctx context.Context, g Globals) (next map[string]*attached, checked Globals, err error) {
 	bad := Problems{}
 	next = map[string]*attached{}
 	checked = Globals{Brokers: map[string]Settings{}, WebSocket: g.WebSocket}
@@ -61,7 +61,7 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 		if !set.Enabled {
 			continue
 		}
-		a, err := o.attach(name, &set, Access{Operator: true, MaxNames: o.cfg.MaxNames})
+		a, err := o.attachSession(name, &set, Access{Operator: true, MaxNames: o.cfg.MaxNames})
 		var p refusal.Problems
 		switch {
 		case errors.As(err, &p):
@@ -103,12 +103,12 @@ func (o *Outlets) prepare(ctx context.Context, g Globals) (next map[string]*atta
 func (o *Outlets) switchTo(ctx context.Context, transport string, s *sink, next *attached) error {
 	if next == nil {
 		err := o.dispatcher.RemoveTargets(ctx, transport, dispatch.GlobalPrefix)
-		o.drop(s.setGlobal(nil))
+		o.dropConnection(s.setGlobal(nil))
 		return err
 	}
 	before := s.setGlobal(next)
-	err := o.dispatcher.PutTargets(ctx, o.targets(func(session string) dispatch.Target { return o.globalTarget(transport, next, session) })...)
-	o.drop(before)
+	err := o.dispatcher.PutTargets(ctx, o.globalTargets(func(session string) dispatch.Target { return o.globalTarget(transport, next, session) })...)
+	o.dropConnection(before)
 	return err
 }
 
@@ -119,10 +119,10 @@ func (o *Outlets) switchWebhook(ctx context.Context, g *webhook.Global) error {
 		return err
 	}
 	o.webhooks.SetGlobal(g)
-	return o.dispatcher.PutTargets(ctx, o.targets(o.webhooks.GlobalTarget)...)
+	return o.dispatcher.PutTargets(ctx, o.globalTargets(o.webhooks.GlobalTarget)...)
 }
 
-func (o *Outlets) targets(of func(session string) dispatch.Target) []dispatch.Target {
+func (o *Outlets) globalTargets(of func(session string) dispatch.Target) []dispatch.Target {
 	list := make([]dispatch.Target, 0, len(o.sessions))
 	for session := range o.sessions {
 		list = append(list, of(session))
@@ -133,7 +133,7 @@ func (o *Outlets) targets(of func(session string) dispatch.Target) []dispatch.Ta
 func (o *Outlets) globalTarget(transport string, a *attached, session string) dispatch.Target {
 	return dispatch.Target{
 		Transport: transport, ID: dispatch.GlobalPrefix + session, Session: session, Outlet: transport, Key: a.key,
-		Filter: filter(a.settings.Events, o.cfg.Events),
+		Filter: buildFilter(a.settings.Events, o.cfg.Events),
 	}
 }
 

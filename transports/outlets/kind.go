@@ -87,8 +87,8 @@ type Settings struct {
 	Options map[string]json.RawMessage
 }
 
-// decode reads the options over the kind's defaults. The error is refusal.Problems.
-func (k *Kind) decode(given map[string]json.RawMessage) (Options, error) {
+// decodeOptions reads the options over the kind's defaults. The error is refusal.Problems.
+func (k *Kind) decodeOptions(given map[string]json.RawMessage) (Options, error) {
 	options := k.New()
 	var p refusal.Problems
 	for name, value := range given {
@@ -116,9 +116,9 @@ func (k *Kind) decode(given map[string]json.RawMessage) (Options, error) {
 	return options, p.Err()
 }
 
-// open makes a connection. The error is refusal.Problems with the fields of Settings.
-func (k *Kind) open(s *Settings, access Access) (Connection, error) {
-	options, err := k.decode(s.Options)
+// openConnection makes a connection. The error is refusal.Problems with the fields of Settings.
+func (k *Kind) openConnection(s *Settings, access Access) (Connection, error) {
+	options, err := k.decodeOptions(s.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -142,13 +142,13 @@ func optionProblem(p refusal.Problem) refusal.Problem {
 }
 
 // Shown are settings as they may be shown: with the options that were not given, and without secrets.
-func (k *Kind) shown(s *Settings) (Settings, error) {
+func (k *Kind) shownOptions(s *Settings) (Settings, error) {
 	out := *s
 	out.Events = slices.Clone(s.Events)
 	if s.URL != "" {
-		out.URL = k.mask(s.URL)
+		out.URL = k.maskSecrets(s.URL)
 	}
-	options, err := k.decode(s.Options)
+	options, err := k.decodeOptions(s.Options)
 	if err != nil {
 		return out, err
 	}
@@ -168,8 +168,8 @@ func (k *Kind) shown(s *Settings) (Settings, error) {
 	return out, nil
 }
 
-// renamed puts the names of options in the place of a sink's own for the same thing.
-func renamed(err error, names map[string]string) error {
+// renameFields puts the names of options in the place of a sink's own for the same thing.
+func renameFields(err error, names map[string]string) error {
 	var p refusal.Problems
 	if !errors.As(err, &p) {
 		return err
@@ -182,7 +182,7 @@ func renamed(err error, names map[string]string) error {
 	return p
 }
 
-func (k *Kind) mask(url string) string {
+func (k *Kind) maskSecrets(url string) string {
 	if k.Mask != nil {
 		return k.Mask(url)
 	}
@@ -190,7 +190,7 @@ func (k *Kind) mask(url string) string {
 }
 
 // buildFilter returns the dispatcher's filter of a subscription. volatile reports which names are signals.
-func filter(events []string, volatile map[string]bool) dispatch.Filter {
+func buildFilter(events []string, volatile map[string]bool) dispatch.Filter {
 	return dispatch.Filter{Events: events, Signals: slices.ContainsFunc(events, func(name string) bool { return volatile[name] })}
 }
 

@@ -48,7 +48,7 @@ func TestOptionsOfBrokers(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.options), &set.Options); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := kind.open(&set, Access{})
+		conn, err := kind.openConnection(&set, Access{})
 		var p refusal.Problems
 		if !errors.As(err, &p) || len(p) != 1 || p[0].Field != c.field {
 			t.Errorf("%s %s %s: %v, want %s", c.transport, c.url, c.options, err, c.field)
@@ -79,7 +79,7 @@ func TestShownOptions(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.given), &set.Options); err != nil {
 			t.Fatal(err)
 		}
-		shown, err := kind.shown(&set)
+		shown, err := kind.shownOptions(&set)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestShownOptions(t *testing.T) {
 				t.Errorf("%s: %v lacks %s", transport, has, name)
 			}
 		}
-		conn, err := kind.open(&set, Access{Operator: true})
+		conn, err := kind.openConnection(&set, Access{Operator: true})
 		if err != nil {
 			t.Errorf("%s: %v", transport, err)
 			continue

@@ -80,10 +80,10 @@ type Outlets struct {
 	sinks      map[string]*sink
 	pool       pool
 
-	turn     chan struct{}       // contains one element while a call changes settings
-	sessions map[string]struct{} // guarded by the change lock
-	dropped  []*shared           // guarded by the change lock: connections to close after the change
-	endings  sync.WaitGroup      // background closings; only Close waits for them
+	changeLock chan struct{}       // contains one element while a call changes settings
+	sessions   map[string]struct{} // guarded by the change lock
+	dropped    []*shared           // guarded by the change lock: connections to close after the change
+	endings    sync.WaitGroup      // background closings; only Close waits for them
 
 	mu      sync.RWMutex
 	globals Globals // as they are in use
@@ -103,7 +103,7 @@ func Open(ctx context.Context, db *dbutil.Database, d Dispatcher, w Webhooks, cf
 	}
 	o := &Outlets{
 		cfg: cfg, dispatcher: d, webhooks: w, sinks: map[string]*sink{}, pool: pool{byKey: map[string]*shared{}},
-		turn: make(chan struct{}, 1), sessions: map[string]struct{}{},
+		changeLock: make(chan struct{}, 1), sessions: map[string]struct{}{},
 	}
 	var err error
 	if o.store, err = openStore(ctx, db, cfg); err != nil {
@@ -133,7 +133,7 @@ func (o *Outlets) Start(ctx context.Context, sessions map[string][]string, g Glo
 		if err := o.startOwn(ctx); err != nil {
 			return err
 		}
-		return o.change(ctx, next, g)
+		return o.changeGlobals(ctx, next, g)
 	})
 }
 
@@ -154,8 +154,8 @@ func withEvents(skip []string) []string {
 	return slices.DeleteFunc(slices.Clone(skip), func(name string) bool { return !slices.Contains(outletNames, name) })
 }
 
-// attach opens a connection for settings, whose events it puts in order.
-func (o *Outlets) attach(transport string, set *Settings, access Access) (*attached, error) {
+// attachSession opens a connection for settings, whose events it puts in order.
+func (o *Outlets) attachSession(transport string, set *Settings, access Access) (*attached, error) {
 	s := o.sinks[transport]
 	if s == nil {
 		return nil, fmt.Errorf("this server has no transport %s", transport)
@@ -170,22 +170,22 @@ func (o *Outlets) attach(transport string, set *Settings, access Access) (*attac
 		return nil, err
 	}
 	if err := p.Err(); err != nil {
-		o.release(conn)
+		o.releaseConnection(conn)
 		return nil, err
 	}
 	return &attached{conn, *set}, nil
 }
 
-// drop releases a connection in the background. The caller does not wait for its end, which a slow peer may delay: a session's broker does not block
+// dropConnection releases a connection in the background. The caller does not wait for its end, which a slow peer may delay: a session's broker does not block
 // other changes.
-func (o *Outlets) drop(a *attached) {
+func (o *Outlets) dropConnection(a *attached) {
 	if a != nil {
 		o.dropped = append(o.dropped, a.shared)
 	}
 }
 
-// release closes a connection and waits for its running requests.
-func (o *Outlets) release(c *shared) {
+// releaseConnection closes a connection and waits for its running requests.
+func (o *Outlets) releaseConnection(c *shared) {
 	if err := o.pool.release(c); err != nil {
 		o.cfg.Log.Warn("a connection did not close well", "error", err)
 	}
@@ -193,13 +193,13 @@ func (o *Outlets) release(c *shared) {
 
 func (o *Outlets) releaseAll(list map[string]*attached) {
 	for _, a := range list {
-		o.release(a.shared)
+		o.releaseConnection(a.shared)
 	}
 }
 
 // Add gives the events of a new session to the global transports, but those that it stays out of.
 func (o *Outlets) Add(ctx context.Context, session string, skip []string) error {
-	ctx, end, err := o.begin(ctx)
+	ctx, end, err := o.beginChange(ctx)
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (o *Outlets) Skip(ctx context.Context, session string, skip []string, store
 // Remove ends all deliveries of a session and deletes its settings. It does not wait for connections to close, so that unresponsive brokers do not
 // delay deleting a session.
 func (o *Outlets) Remove(ctx context.Context, session string) error {
-	ctx, end, err := o.begin(ctx)
+	ctx, end, err := o.beginChange(ctx)
 	if err != nil {
 		return err
 	}
@@ -260,14 +260,14 @@ func (o *Outlets) Remove(ctx context.Context, session string) error {
 // Close ends the connections, after the dispatcher was closed, all concurrently: a connection to an unresponsive peer ends at the deadline of its
 // running requests. It waits at most until ctx ends.
 func (o *Outlets) Close(ctx context.Context) error {
-	_, end, err := o.begin(ctx)
+	_, end, err := o.beginChange(ctx)
 	if err != nil {
 		return err
 	}
 	for _, s := range o.sinks {
-		o.drop(s.setGlobal(nil))
+		o.dropConnection(s.setGlobal(nil))
 		for session := range s.own {
-			o.drop(s.setOwn(session, nil))
+			o.dropConnection(s.setOwn(session, nil))
 		}
 	}
 	ended := make(chan struct{})
@@ -288,14 +288,14 @@ func (o *Outlets) Close(ctx context.Context) error {
 // many sessions take seconds.
 const changeTimeout = 2 * time.Minute
 
-// begin acquires the change lock. From then on cancelling the caller's context does not interrupt the change: the database, the memory and the
+// beginChange acquires the change lock. From then on cancelling the caller's context does not interrupt the change: the database, the memory and the
 // dispatcher must agree afterwards. end releases the lock and closes the dropped connections; only this caller waits for them.
-func (o *Outlets) begin(ctx context.Context) (change context.Context, end func(), err error) {
+func (o *Outlets) beginChange(ctx context.Context) (change context.Context, end func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
 	select {
-	case o.turn <- struct{}{}:
+	case o.changeLock <- struct{}{}:
 	case <-ctx.Done():
 		return nil, nil, fmt.Errorf("outlets: waiting for another change: %w", ctx.Err())
 	}
@@ -304,10 +304,10 @@ func (o *Outlets) begin(ctx context.Context) (change context.Context, end func()
 		cancel()
 		dropped := o.dropped
 		o.dropped = nil
-		<-o.turn
+		<-o.changeLock
 		var ends sync.WaitGroup
 		for _, c := range dropped {
-			ends.Go(func() { o.release(c) })
+			ends.Go(func() { o.releaseConnection(c) })
 		}
 		ends.Wait()
 	}, nil

@@ -35,7 +35,7 @@ type Change struct {
 func (c *Change) apply(s *Settings, kind *Kind) error {
 	hadURL := s.URL != ""
 	var p refusal.Problems
-	if c.URL != nil && (!hadURL || *c.URL != kind.mask(s.URL)) {
+	if c.URL != nil && (!hadURL || *c.URL != kind.maskSecrets(s.URL)) {
 		address := guard.Tidy(*c.URL)
 		if strings.Contains(*c.URL, ":"+Masked+"@") {
 			p.Add("url", "has "+Masked+" for a password, which stands for the one of the address that is set; give the password itself")
@@ -79,12 +79,12 @@ func (c *Change) apply(s *Settings, kind *Kind) error {
 // isMasked reports whether an option's value stands for the stored secret.
 func isMasked(value json.RawMessage) bool { return string(value) == `"`+Masked+`"` }
 
-// access returns the access of brokers of sessions.
-func (o *Outlets) access() Access { return Access{Dial: o.cfg.Dial, MaxNames: o.cfg.MaxNames} }
+// sessionAccess returns the access of brokers of sessions.
+func (o *Outlets) sessionAccess() Access { return Access{Dial: o.cfg.Dial, MaxNames: o.cfg.MaxNames} }
 
 // startOwn takes up the brokers of sessions after a start.
 func (o *Outlets) startOwn(ctx context.Context) error {
-	rows, err := o.store.read(ctx, key{})
+	rows, err := o.store.readSettings(ctx, key{})
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (o *Outlets) startOwn(ctx context.Context) error {
 		if _, known := o.sessions[r.session]; !known || !r.Enabled {
 			continue
 		}
-		a, err := o.attach(r.transport, &r.Settings, o.access())
+		a, err := o.attachSession(r.transport, &r.Settings, o.sessionAccess())
 		if err != nil {
 			o.cfg.Log.Error("settings of a session cannot be used any more", "session", r.session, "transport", r.transport, "error", err)
 			continue
@@ -110,14 +110,14 @@ func (o *Outlets) startOwn(ctx context.Context) error {
 
 func (o *Outlets) ownTarget(transport string, a *attached, session string) dispatch.Target {
 	return dispatch.Target{
-		Transport: transport, ID: ownPrefix + session, Session: session, Key: a.key, Filter: filter(a.settings.Events, o.cfg.Events),
+		Transport: transport, ID: ownPrefix + session, Session: session, Key: a.key, Filter: buildFilter(a.settings.Events, o.cfg.Events),
 	}
 }
 
 // endOwn stops the deliveries of a session to its broker.
 func (o *Outlets) endOwn(ctx context.Context, transport string, s *sink, session string) error {
 	err := o.dispatcher.RemoveTarget(ctx, transport, ownPrefix+session)
-	o.drop(s.setOwn(session, nil))
+	o.dropConnection(s.setOwn(session, nil))
 	return err
 }
 
@@ -131,7 +131,7 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 	if s == nil {
 		return Own{}, Figures{}, ErrUnknown
 	}
-	rows, err := o.store.read(ctx, key{session, transport})
+	rows, err := o.store.readSettings(ctx, key{session, transport})
 	if err != nil {
 		return Own{}, Figures{}, err
 	}
@@ -139,7 +139,7 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 		return Own{}, Figures{}, ErrNotFound
 	}
 	own := rows[0].Own
-	if own.Settings, err = s.kind.shown(&own.Settings); err != nil {
+	if own.Settings, err = s.kind.shownOptions(&own.Settings); err != nil {
 		return Own{}, Figures{}, err
 	}
 	if a := s.ownNow(session); a != nil {
@@ -167,16 +167,16 @@ func (o *Outlets) Check(ctx context.Context, transport string, c Change) error {
 	if err := o.checkHosts(ctx, &s.kind, set); err != nil {
 		return err
 	}
-	return o.check(transport, set)
+	return o.checkOpen(transport, set)
 }
 
 // checkOpen opens the connection of a session's settings, and closes it again.
-func (o *Outlets) check(transport string, set Settings) error {
-	a, err := o.attach(transport, &set, o.access())
+func (o *Outlets) checkOpen(transport string, set Settings) error {
+	a, err := o.attachSession(transport, &set, o.sessionAccess())
 	if err != nil {
 		return err
 	}
-	o.release(a.shared)
+	o.releaseConnection(a.shared)
 	return nil
 }
 
@@ -185,7 +185,7 @@ func (o *Outlets) checkPlace(ctx context.Context, of key, kind *Kind, c Change) 
 	if c.URL == nil && len(c.Options) == 0 {
 		return nil
 	}
-	rows, err := o.store.read(ctx, of)
+	rows, err := o.store.readSettings(ctx, of)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (o *Outlets) checkPlace(ctx context.Context, of key, kind *Kind, c Change) 
 // checkHosts finds hosts that tenants may not reach. Hosts that cannot be resolved now are accepted, and other problems are reported when a
 // connection is opened. The error is refusal.Problems.
 func (o *Outlets) checkHosts(ctx context.Context, kind *Kind, set Settings) error {
-	options, err := kind.decode(set.Options)
+	options, err := kind.decodeOptions(set.Options)
 	if o.cfg.Check == nil || err != nil {
 		return nil //nolint:nilerr // told with all that is wrong
 	}
@@ -237,13 +237,13 @@ func (o *Outlets) Update(ctx context.Context, session, transport string, c Chang
 	if err := o.checkPlace(ctx, key{session, transport}, &s.kind, c); err != nil {
 		return Own{}, err
 	}
-	ctx, end, err := o.begin(ctx)
+	ctx, end, err := o.beginChange(ctx)
 	if err != nil {
 		return Own{}, err
 	}
 	defer end()
 	r := row{key: key{session, transport}}
-	rows, err := o.store.read(ctx, r.key)
+	rows, err := o.store.readSettings(ctx, r.key)
 	if err != nil {
 		return Own{}, err
 	}
@@ -253,25 +253,25 @@ func (o *Outlets) Update(ctx context.Context, session, transport string, c Chang
 	if err = c.apply(&r.Settings, &s.kind); err != nil {
 		return Own{}, err
 	}
-	a, err := o.attach(transport, &r.Settings, o.access())
+	a, err := o.attachSession(transport, &r.Settings, o.sessionAccess())
 	if err != nil {
 		return Own{}, err
 	}
-	if err = o.store.write(ctx, &r); err != nil {
-		o.drop(a)
+	if err = o.store.writeSettings(ctx, &r); err != nil {
+		o.dropConnection(a)
 		return Own{}, err
 	}
 	if r.Enabled {
-		o.drop(s.setOwn(session, a))
+		o.dropConnection(s.setOwn(session, a))
 		err = o.dispatcher.PutTargets(ctx, o.ownTarget(transport, a, session))
 	} else {
-		o.drop(a)
+		o.dropConnection(a)
 		err = o.endOwn(ctx, transport, s, session)
 	}
 	if err != nil {
 		return Own{}, err
 	}
-	r.Settings, err = s.kind.shown(&r.Settings)
+	r.Settings, err = s.kind.shownOptions(&r.Settings)
 	return r.Own, err
 }
 
@@ -281,12 +281,12 @@ func (o *Outlets) Delete(ctx context.Context, session, transport string) error {
 	if s == nil {
 		return ErrUnknown
 	}
-	ctx, end, err := o.begin(ctx)
+	ctx, end, err := o.beginChange(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	found, err := o.store.remove(ctx, key{session, transport})
+	found, err := o.store.removeSettings(ctx, key{session, transport})
 	if err != nil {
 		return err
 	}
@@ -296,8 +296,8 @@ func (o *Outlets) Delete(ctx context.Context, session, transport string) error {
 	return o.endOwn(ctx, transport, s, session)
 }
 
-// Trial is how a test went.
-type Trial struct {
+// TestResult is how a test went.
+type TestResult struct {
 	Report
 	Took time.Duration
 	Err  error // nil = usable
@@ -307,37 +307,37 @@ type Trial struct {
 const testTimeout = 20 * time.Second
 
 // Test tries a session's stored settings of one transport, also when they are switched off. ErrNotFound: it has none.
-func (o *Outlets) Test(ctx context.Context, session, transport string) (Trial, error) {
+func (o *Outlets) Test(ctx context.Context, session, transport string) (TestResult, error) {
 	if o.sinks[transport] == nil {
-		return Trial{}, ErrUnknown
+		return TestResult{}, ErrUnknown
 	}
-	rows, err := o.store.read(ctx, key{session, transport})
+	rows, err := o.store.readSettings(ctx, key{session, transport})
 	if err != nil {
-		return Trial{}, err
+		return TestResult{}, err
 	}
 	if len(rows) == 0 {
-		return Trial{}, ErrNotFound
+		return TestResult{}, ErrNotFound
 	}
-	a, err := o.attach(transport, &rows[0].Settings, o.access())
+	a, err := o.attachSession(transport, &rows[0].Settings, o.sessionAccess())
 	if err != nil {
-		return Trial{Err: err}, nil //nolint:nilerr // that it fails is an outcome
+		return TestResult{Err: err}, nil //nolint:nilerr // that it fails is an outcome
 	}
-	trial := try(ctx, a, session)
-	o.release(a.shared)
+	trial := testConnection(ctx, a, session)
+	o.releaseConnection(a.shared)
 	return trial, ctx.Err()
 }
 
-func try(ctx context.Context, a *attached, session string) Trial {
+func testConnection(ctx context.Context, a *attached, session string) TestResult {
 	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	began := time.Now()
 	report, err := a.Test(ctx, session)
-	return Trial{report, time.Since(began), err}
+	return TestResult{report, time.Since(began), err}
 }
 
 // Totals are the figures of all connections to brokers, global ones and sessions', by transport, since the server started.
 // A transport that never had one is not among them.
-func (o *Outlets) Totals() map[string]Totals { return o.pool.totals() }
+func (o *Outlets) Totals() map[string]Totals { return o.pool.sumFigures() }
 
 // Stats are how the connection of a global transport does.
 func (o *Outlets) Stats(transport string) (Figures, bool) {
@@ -362,12 +362,12 @@ func (o *Outlets) Global(transport string) (shown Settings, ok bool, err error) 
 	if a == nil {
 		return shown, false, nil
 	}
-	shown, err = s.kind.shown(&a.settings)
+	shown, err = s.kind.shownOptions(&a.settings)
 	return shown, true, err
 }
 
 // TestGlobal tries a global transport; ok is false when it is off.
-func (o *Outlets) TestGlobal(ctx context.Context, transport string) (trial Trial, ok bool) {
+func (o *Outlets) TestGlobal(ctx context.Context, transport string) (trial TestResult, ok bool) {
 	s := o.sinks[transport]
 	if s == nil {
 		return trial, false
@@ -376,7 +376,7 @@ func (o *Outlets) TestGlobal(ctx context.Context, transport string) (trial Trial
 	if a == nil {
 		return trial, false
 	}
-	return try(ctx, a, "test"), true
+	return testConnection(ctx, a, "test"), true
 }
 
 // Send makes one attempt to deliver something to a global transport, beside the events of sessions. The session need not

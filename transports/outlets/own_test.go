@@ -146,7 +146,7 @@ func (w *world) silence(session string) (stuck chan struct{}) {
 }
 
 // A connection to an unresponsive peer that closes slowly delays its own session only.
-func TestSilentBrokerHoldsUpNobody(t *testing.T) {
+func TestSilentBrokerDelaysNoOtherSession(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t
 		w.start(map[string][]string{"a": nil}, w.globals("redis"))

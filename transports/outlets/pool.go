@@ -31,7 +31,7 @@ type Totals struct {
 	Published, Failed, Truncated, Unroutable uint64
 }
 
-func (t *Totals) add(c Connection) {
+func (t *Totals) addFigures(c Connection) {
 	f := c.Figures()
 	t.Published += f.Published
 	t.Failed += f.Failed
@@ -39,8 +39,8 @@ func (t *Totals) add(c Connection) {
 	t.Unroutable += f.Unroutable
 }
 
-// totals adds up the figures of connections that are or were, by transport.
-func (p *pool) totals() map[string]Totals {
+// sumFigures adds up the figures of connections that are or were, by transport.
+func (p *pool) sumFigures() map[string]Totals {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := maps.Clone(p.past)
@@ -49,12 +49,12 @@ func (p *pool) totals() map[string]Totals {
 	}
 	for c := range p.closing {
 		t := list[c.transport]
-		t.add(c)
+		t.addFigures(c)
 		list[c.transport] = t
 	}
 	for _, c := range p.byKey {
 		t := list[c.transport]
-		t.add(c)
+		t.addFigures(c)
 		t.Open++
 		if c.Figures().Connected {
 			t.Connected++
@@ -80,7 +80,7 @@ func (p *pool) acquire(transport string, kind *Kind, s *Settings, access Access)
 	defer p.mu.Unlock()
 	c := p.byKey[key]
 	if c == nil {
-		conn, err := kind.open(s, access)
+		conn, err := kind.openConnection(s, access)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (p *pool) release(c *shared) error {
 	defer p.mu.Unlock()
 	delete(p.closing, c)
 	t := p.past[c.transport]
-	t.add(c)
+	t.addFigures(c)
 	p.past[c.transport] = t
 	return err
 }

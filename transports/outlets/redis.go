@@ -35,8 +35,8 @@ type tlsOptions struct {
 	SkipVerify bool   `json:"tls_skip_verify"`
 }
 
-// check refuses files of the server to all but its operator.
-func (o *tlsOptions) check(access Access) (broker.TLS, error) {
+// resolveTLS refuses files of the server to all but its operator.
+func (o *tlsOptions) resolveTLS(access Access) (broker.TLS, error) {
 	var p refusal.Problems
 	for _, f := range []struct{ field, path string }{{"tls_ca_file", o.CAFile}, {"tls_cert_file", o.CertFile}, {"tls_key_file", o.KeyFile}} {
 		if f.path != "" && !access.Operator {
@@ -54,8 +54,8 @@ var redisKind = Kind{
 	Told:    []string{"sentinel_password"},
 }
 
-// complete names the stream that is used when nothing is named.
-func (o *redisOptions) complete() {
+// applyDefaults names the stream that is used when nothing is named.
+func (o *redisOptions) applyDefaults() {
 	if o.Stream == "" && o.Channel == "" {
 		o.Stream = redis.DefaultStream
 	}
@@ -63,17 +63,17 @@ func (o *redisOptions) complete() {
 
 // Open implements Options.
 func (o *redisOptions) Open(address string, access Access) (Connection, error) {
-	secured, err := o.check(access)
+	secured, err := o.resolveTLS(access)
 	if err != nil {
 		return nil, err
 	}
 	s, err := redis.Open(redis.Config{
 		URL: address, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: secured, Dial: access.Dial,
 		Stream: o.Stream, Channel: o.Channel, MaxLen: o.MaxLen, MaxBytes: o.MaxBytes, Replicas: o.Replicas,
-		Timeout: duration(o.TimeoutMS), MaxHalves: access.MaxNames,
+		Timeout: milliseconds(o.TimeoutMS), MaxHalves: access.MaxNames,
 	})
 	if err != nil {
-		return nil, renamed(err, map[string]string{"timeout": "timeout_ms"})
+		return nil, renameFields(err, map[string]string{"timeout": "timeout_ms"})
 	}
 	return redisConnection{s, address}, nil
 }
@@ -118,8 +118,8 @@ func hostPort(address string) (host string, port int) {
 	return host, port
 }
 
-// duration converts milliseconds; an overflow becomes a value that every field rejects.
-func duration(ms int64) time.Duration {
+// milliseconds converts milliseconds; an overflow becomes a value that every field rejects.
+func milliseconds(ms int64) time.Duration {
 	switch {
 	case ms < 0:
 		return -1

@@ -34,7 +34,7 @@ type attached struct {
 var errGone = errors.New("the transport is switched off")
 
 // connectionOf returns the connection of a target; nil = it was removed.
-func (s *sink) of(t dispatch.Target) *attached {
+func (s *sink) connectionOf(t dispatch.Target) *attached {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if dispatch.IsGlobal(t.ID) {
@@ -45,7 +45,7 @@ func (s *sink) of(t dispatch.Target) *attached {
 
 // Deliver implements dispatch.Sink.
 func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Delivery) (code int, err error) {
-	a := s.of(t)
+	a := s.connectionOf(t)
 	switch {
 	case a == nil:
 		return 0, errGone
@@ -57,7 +57,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 
 // DeliverAll implements dispatch.Batcher. Signals never come this way.
 func (s *sink) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch.Delivery) (taken, code int, err error) {
-	a := s.of(t)
+	a := s.connectionOf(t)
 	if a == nil {
 		return 0, 0, errGone
 	}

@@ -70,11 +70,11 @@ func (o *sqsOptions) Open(queue string, access Access) (Connection, error) {
 	s, err := sqs.Open(sqs.Config{
 		Queue: strings.ReplaceAll(queue, "{event}", "{event_type}"), Create: o.Create, Region: o.Region, Endpoint: o.Endpoint,
 		AccessKey: o.AccessKey, SecretKey: o.SecretKey, SessionToken: o.SessionToken, Profile: o.Profile, InstanceMetadata: o.InstanceMetadata,
-		Dial: access.Dial, Timeout: duration(o.TimeoutMS), MaxBytes: o.MaxBytes, Requests: o.Requests,
+		Dial: access.Dial, Timeout: milliseconds(o.TimeoutMS), MaxBytes: o.MaxBytes, Requests: o.Requests,
 		MaxQueues: access.MaxNames,
 	})
 	if err != nil {
-		return nil, renamed(err, map[string]string{"queue": "url", "timeout": "timeout_ms"})
+		return nil, renameFields(err, map[string]string{"queue": "url", "timeout": "timeout_ms"})
 	}
 	return sqsConnection{s, queue, o.Endpoint}, nil
 }

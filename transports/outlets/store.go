@@ -58,8 +58,8 @@ func openStore(ctx context.Context, db *dbutil.Database, cfg Config) (*store, er
 	return &store{owned, sealed, cfg.Now}, nil
 }
 
-// read returns the settings of a session, of all when session is empty, of one transport or, when that is empty, of all.
-func (s *store) read(ctx context.Context, of key) ([]row, error) {
+// readSettings returns the settings of a session, of all when session is empty, of one transport or, when that is empty, of all.
+func (s *store) readSettings(ctx context.Context, of key) ([]row, error) {
 	query, args := `SELECT session, transport, enabled, events, place, created, updated FROM outlets`, []any{}
 	switch {
 	case of.session != "" && of.transport != "":
@@ -68,14 +68,14 @@ func (s *store) read(ctx context.Context, of key) ([]row, error) {
 		query, args = query+` WHERE session=$1`, []any{of.session}
 	}
 	rows, err := s.db.Query(ctx, query+` ORDER BY session, transport`, args...)
-	list, err := dbutil.NewRowIterWithError(rows, s.scan, err).AsList()
+	list, err := dbutil.NewRowIterWithError(rows, s.scanRow, err).AsList()
 	if err != nil {
 		return nil, fmt.Errorf("outlets: read settings: %w", err)
 	}
 	return list, nil
 }
 
-func (s *store) scan(from dbutil.Scannable) (r row, err error) {
+func (s *store) scanRow(from dbutil.Scannable) (r row, err error) {
 	var events string
 	var sealed []byte
 	var created, updated int64
@@ -96,8 +96,8 @@ func (s *store) scan(from dbutil.Scannable) (r row, err error) {
 	return r, err
 }
 
-// write stores settings and notes when.
-func (s *store) write(ctx context.Context, r *row) error {
+// writeSettings stores settings and notes when.
+func (s *store) writeSettings(ctx context.Context, r *row) error {
 	r.Updated = s.now().UTC().Truncate(time.Millisecond)
 	if r.Created.IsZero() {
 		r.Created = r.Updated
@@ -119,8 +119,8 @@ func (s *store) write(ctx context.Context, r *row) error {
 	return nil
 }
 
-// remove deletes the settings of a session for one transport and reports whether there were any.
-func (s *store) remove(ctx context.Context, of key) (bool, error) {
+// removeSettings deletes the settings of a session for one transport and reports whether there were any.
+func (s *store) removeSettings(ctx context.Context, of key) (bool, error) {
 	result, err := s.db.Exec(ctx, `DELETE FROM outlets WHERE session=$1 AND transport=$2`, of.session, of.transport)
 	if err != nil {
 		return false, fmt.Errorf("outlets: delete settings: %w", err)

@@ -136,17 +136,17 @@ func (p *place) parsePath(path string) error {
 	return nil
 }
 
-// quiet keeps go-redis from writing to standard error: failures are returned as errors.
-var quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
+// silenceLog keeps go-redis from writing to standard error: failures are returned as errors.
+var silenceLog = sync.OnceFunc(func() { redis.SetLogger(discardLogger{}) })
 
-type silence struct{}
+type discardLogger struct{}
 
 // Printf implements the library's logger.
-func (silence) Printf(context.Context, string, ...any) {}
+func (discardLogger) Printf(context.Context, string, ...any) {}
 
-// connect makes a client; it does not connect yet.
-func connect(p *place, cfg *Config) (redis.UniversalClient, error) {
-	quiet()
+// newClient makes a client; it does not connect yet.
+func newClient(p *place, cfg *Config) (redis.UniversalClient, error) {
+	silenceLog()
 	o := &redis.UniversalOptions{
 		Addrs: slices.Clone(p.addrs), DB: p.db, Username: p.user, Password: p.password, MasterName: p.master,
 		SentinelUsername: cfg.SentinelUser, SentinelPassword: cfg.SentinelPassword,
@@ -167,7 +167,7 @@ func connect(p *place, cfg *Config) (redis.UniversalClient, error) {
 		// Notices of planned moves are a command that an ACL user may lack too; a move is a failure that is tried again.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	dial, err := dialer(p, cfg)
+	dial, err := newDialer(p, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -175,8 +175,8 @@ func connect(p *place, cfg *Config) (redis.UniversalClient, error) {
 	return redis.NewUniversalClient(o), nil
 }
 
-// dialer connects, and speaks TLS where the address says so: with each server of a cluster under its own name.
-func dialer(p *place, cfg *Config) (broker.Dial, error) {
+// newDialer connects, and speaks TLS where the address says so: with each server of a cluster under its own name.
+func newDialer(p *place, cfg *Config) (broker.Dial, error) {
 	dial := cfg.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: cfg.Timeout}).DialContext

@@ -45,8 +45,8 @@ var complaints = map[string]broker.Answer{
 	"ERR unknown command":                            broker.NewAnswer(dispatch.Refused, broker.ReasonRefused, "redis has no such command"),
 }
 
-// answered is the error of a delivery of which a Redis said this.
-func answered(text string) error {
+// asReply is the error of a delivery of which a Redis said this.
+func asReply(text string) error {
 	word, _, _ := strings.Cut(text, " ")
 	if known, is := answers[word]; is {
 		return known.Err(word)
@@ -68,8 +68,8 @@ func classify(err error) error {
 		return dispatch.Unreachable(broker.NewTrouble(broker.ReasonMissing, "the sentinels know no master of this name"))
 	}
 	var answer redis.Error
-	if errors.As(err, &answer) && !network(err) {
-		return answered(answer.Error())
+	if errors.As(err, &answer) && !networkError(err) {
+		return asReply(answer.Error())
 	}
 	var few *tooFew
 	if errors.As(err, &few) {
@@ -96,7 +96,7 @@ func (s *Sink) classify(err error) error {
 	return classified
 }
 
-func network(err error) bool {
+func networkError(err error) bool {
 	var n net.Error
 	return errors.As(err, &n)
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
-// halves are events that are in their stream while their channel is refused: the next attempt publishes alone. Forgetting
+// pendingHalves are events that are in their stream while their channel is refused: the next attempt publishes alone. Forgetting
 // one costs an entry that is there twice.
-type halves struct {
+type pendingHalves struct {
 	most   int
 	mu     sync.Mutex
 	events map[laneKey]string // ids
@@ -22,14 +22,14 @@ type laneKey struct {
 
 func laneOf(t dispatch.Target, d *dispatch.Delivery) laneKey { return laneKey{t.ID, d.Replay} }
 
-func (h *halves) has(lane laneKey, event string) bool {
+func (h *pendingHalves) has(lane laneKey, event string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return event != "" && h.events[lane] == event
 }
 
-// note keeps or forgets an event after an attempt.
-func (h *halves) note(lane laneKey, event string, half bool) {
+// record keeps or forgets an event after an attempt.
+func (h *pendingHalves) record(lane laneKey, event string, half bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {

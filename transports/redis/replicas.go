@@ -14,8 +14,8 @@ func (f *tooFew) Error() string {
 	return fmt.Sprintf("redis has the events, and %d of %d replicas that must have them too", f.have, f.want)
 }
 
-// copied appends a WAIT to a pipeline: whether enough replicas have the preceding writes. The result is available when the pipeline has been sent.
-func (s *Sink) copied(ctx context.Context, pipe redis.Pipeliner) func() error {
+// requireReplicas appends a WAIT to a pipeline: whether enough replicas have the preceding writes. The result is available when the pipeline has been sent.
+func (s *Sink) requireReplicas(ctx context.Context, pipe redis.Pipeliner) func() error {
 	want := int64(s.cfg.Replicas)
 	if want == 0 {
 		return func() error { return nil }

@@ -23,7 +23,7 @@ type Sink struct {
 	apart           atomic.Bool // entries of a lane go one by one: in a cluster, where they may be of several servers, and without transactions
 	gatherer        broker.Gatherer[*run]
 	meter           broker.Meter
-	halves          halves
+	halves          pendingHalves
 }
 
 var _ dispatch.Batcher = (*Sink)(nil)
@@ -35,7 +35,7 @@ func Open(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	s := &Sink{cfg: cfg, halves: halves{most: cfg.MaxHalves}}
+	s := &Sink{cfg: cfg, halves: pendingHalves{most: cfg.MaxHalves}}
 	// They were validated.
 	s.stream, _ = broker.ParsePattern(cfg.Stream)
 	s.channel, _ = broker.ParsePattern(cfg.Channel)
@@ -43,12 +43,12 @@ func Open(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.client, err = connect(at, &s.cfg); err != nil {
+	if s.client, err = newClient(at, &s.cfg); err != nil {
 		return nil, err
 	}
 	s.apart.Store(at.form == cluster)
 	s.gatherer = broker.Gatherer[*run]{
-		Run: s.write, Size: func(r *run) (items, bytes int) { return len(r.entries), r.bytes },
+		Run: s.writeRuns, Size: func(r *run) (items, bytes int) { return len(r.entries), r.bytes },
 		MaxItems: cfg.Pipeline, MaxBytes: cfg.Bytes, Parallel: cfg.Pipelines,
 	}
 	return s, nil
@@ -66,8 +66,8 @@ func (s *Sink) Stats() broker.Figures { return s.meter.Figures() }
 // Deliver implements dispatch.Sink. There are no codes.
 func (s *Sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Delivery) (int, error) {
 	r := &run{lane: laneOf(t, d)}
-	r.add(s.entry(r.lane, d))
-	_, _, err := s.send(ctx, r)
+	r.add(s.newEntry(r.lane, d))
+	_, _, err := s.sendRun(ctx, r)
 	return 0, err
 }
 
@@ -78,23 +78,23 @@ func (s *Sink) DeliverAll(ctx context.Context, t dispatch.Target, all []dispatch
 	}
 	r := &run{lane: laneOf(t, &all[0]), entries: make([]entry, 0, len(all))}
 	for i := range all {
-		if r.add(s.entry(r.lane, &all[i])); r.bytes >= s.cfg.Bytes {
+		if r.add(s.newEntry(r.lane, &all[i])); r.bytes >= s.cfg.Bytes {
 			break
 		}
 	}
-	taken, at, err := s.send(ctx, r)
+	taken, at, err := s.sendRun(ctx, r)
 	if err == nil || at == taken {
 		return taken, 0, err
 	}
 	// Redis would not take one in the middle, which kept the others out.
-	if taken, _, beforeErr := s.send(ctx, &run{lane: r.lane, entries: r.entries[:at]}); beforeErr != nil {
+	if taken, _, beforeErr := s.sendRun(ctx, &run{lane: r.lane, entries: r.entries[:at]}); beforeErr != nil {
 		return taken, 0, beforeErr
 	}
 	return at, 0, err
 }
 
 // newEntry returns the stream entry of an event.
-func (s *Sink) entry(lane laneKey, d *dispatch.Delivery) (e entry) {
+func (s *Sink) newEntry(lane laneKey, d *dispatch.Delivery) (e entry) {
 	ev := d.Event
 	e.id = ev.ID
 	e.stream, e.channel = s.stream.Expand(ev.Session, ev.Type), s.channel.Expand(ev.Session, ev.Type)
@@ -114,13 +114,13 @@ func (s *Sink) entry(lane laneKey, d *dispatch.Delivery) (e entry) {
 	return e
 }
 
-// send writes a run and returns how many of its entries were stored, and which one was not, and why.
-func (s *Sink) send(ctx context.Context, r *run) (taken, at int, err error) {
+// sendRun writes a run and returns how many of its entries were stored, and which one was not, and why.
+func (s *Sink) sendRun(ctx context.Context, r *run) (taken, at int, err error) {
 	err = s.classify(s.gatherer.Do(ctx, r))
 	if err == nil || ctx.Err() == nil { // else it may be on its way still, and nothing is known
 		taken, at = r.taken, r.at
 		if !s.channel.Empty() {
-			s.halves.note(r.lane, r.entries[at].id, err != nil && r.entries[at].half)
+			s.halves.record(r.lane, r.entries[at].id, err != nil && r.entries[at].half)
 		}
 	}
 	for i := range taken {

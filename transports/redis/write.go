@@ -47,20 +47,20 @@ type entryCommands struct {
 	published *redis.Cmd
 }
 
-// write sends runs in one pipeline and returns the error of each.
-func (s *Sink) write(batch []*run) []error {
+// writeRuns sends runs in one pipeline and returns the error of each.
+func (s *Sink) writeRuns(batch []*run) []error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
 	pipe := s.client.Pipeline()
 	sent := make([]commands, len(batch))
 	for i, r := range batch {
-		sent[i] = s.queue(ctx, pipe, r)
+		sent[i] = s.queueRun(ctx, pipe, r)
 	}
-	copied := s.copied(ctx, pipe)
+	copied := s.requireReplicas(ctx, pipe)
 	_, failed := pipe.Exec(ctx)
 	errs := make([]error, len(batch))
 	for i, r := range batch {
-		if sent[i].single() {
+		if sent[i].ranSeparately() {
 			s.apart.Store(true)
 		}
 		errs[i] = r.outcome(&sent[i], failed)
@@ -71,7 +71,7 @@ func (s *Sink) write(batch []*run) []error {
 	return errs
 }
 
-func (s *Sink) queue(ctx context.Context, pipe redis.Pipeliner, r *run) commands {
+func (s *Sink) queueRun(ctx context.Context, pipe redis.Pipeliner, r *run) commands {
 	c := commands{of: make([]entryCommands, len(r.entries))}
 	if len(r.entries) > 1 {
 		c.multi = pipe.Do(ctx, "MULTI")
@@ -93,20 +93,20 @@ func (s *Sink) queue(ctx context.Context, pipe redis.Pipeliner, r *run) commands
 
 var errNoAnswer = errors.New("redis did not answer")
 
-// single reports whether Redis rejected the transaction because the user lacks the right to it, and executed each command separately.
-func (c *commands) single() bool {
+// ranSeparately reports whether Redis rejected the transaction because the user lacks the right to it, and executed each command separately.
+func (c *commands) ranSeparately() bool {
 	var refused redis.Error
-	return c.multi != nil && errors.As(c.multi.Err(), &refused) && !network(refused)
+	return c.multi != nil && errors.As(c.multi.Err(), &refused) && !networkError(refused)
 }
 
 // outcome notes how a run went and returns its error. failed is that of the pipeline as a whole: go-redis leaves its
 // commands without error when the connection was refused while it logged in.
 func (r *run) outcome(c *commands, failed error) error {
-	done := c.exec == nil || c.single()
+	done := c.exec == nil || c.ranSeparately()
 	for i := range c.of {
-		if err := c.of[i].refused(failed); err != nil {
+		if err := c.of[i].wasRefused(failed); err != nil {
 			r.at = i
-			r.entries[i].half = r.entries[i].half || done && c.of[i].entered()
+			r.entries[i].half = r.entries[i].half || done && c.of[i].wasEntered()
 			return err
 		}
 		if done {
@@ -121,7 +121,7 @@ func (r *run) outcome(c *commands, failed error) error {
 		return err
 	}
 	for i := range c.of {
-		n := c.of[i].count()
+		n := c.of[i].storedCount()
 		if len(results) < n {
 			return errNoAnswer
 		}
@@ -137,8 +137,8 @@ func (r *run) outcome(c *commands, failed error) error {
 	return nil
 }
 
-// count is how many commands an entry is.
-func (c *entryCommands) count() (n int) {
+// storedCount is how many commands an entry is.
+func (c *entryCommands) storedCount() (n int) {
 	if c.added != nil {
 		n++
 	}
@@ -148,13 +148,13 @@ func (c *entryCommands) count() (n int) {
 	return n
 }
 
-// entered reports whether the entry is in its stream, if it was sent there separately.
-func (c *entryCommands) entered() bool {
+// wasEntered reports whether the entry is in its stream, if it was sent there separately.
+func (c *entryCommands) wasEntered() bool {
 	return c.added != nil && c.added.Err() == nil && c.added.Val() != ""
 }
 
-// refused is why a command of the entry was not taken, or not queued for the transaction.
-func (c *entryCommands) refused(failed error) error {
+// wasRefused is why a command of the entry was not taken, or not queued for the transaction.
+func (c *entryCommands) wasRefused(failed error) error {
 	if c.added != nil && (c.added.Err() != nil || c.added.Val() == "") {
 		return cmp.Or(c.added.Err(), failed, errNoAnswer)
 	}

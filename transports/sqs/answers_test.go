@@ -133,7 +133,7 @@ func TestOneSpoilsARequest(t *testing.T) {
 	for _, body := range []string{"one", "spoilt", "three"} {
 		batch = append(batch, &item{url: server.URL + "/1/way", body: body})
 	}
-	for n, err := range s.send(batch) {
+	for n, err := range s.sendBatch(batch) {
 		if _, err := classify(err); brokertest.Meaning(err) != []string{"delivered", "permanent", "delivered"}[n] {
 			t.Errorf("%s: %v", batch[n].body, err)
 		}

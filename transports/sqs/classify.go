@@ -77,17 +77,19 @@ func codeOf(err error) string {
 	return code
 }
 
-// absent reports whether an error means that there is no such queue.
-func absent(err error) bool { return codeOf(err) == "QueueDoesNotExist" }
+// isMissingQueue reports whether an error means that there is no such queue.
+func isMissingQueue(err error) bool { return codeOf(err) == "QueueDoesNotExist" }
 
-// unfit reports whether an error may mean that a message exceeds the queue's size limit, which has no code of its own.
-func unfit(err error) bool {
+// mayBeTooLarge reports whether an error may mean that a message exceeds the queue's size limit, which has no code of its own.
+func mayBeTooLarge(err error) bool {
 	code := codeOf(err)
 	return code == "InvalidParameterValue" || code == "BatchRequestTooLong"
 }
 
-// ofSome reports whether an error of a request may concern only some of its messages.
-func ofSome(err error) bool { return unfit(err) || codeOf(err) == "InvalidMessageContents" }
+// mayConcernSome reports whether an error of a request may concern only some of its messages.
+func mayConcernSome(err error) bool {
+	return mayBeTooLarge(err) || codeOf(err) == "InvalidMessageContents"
+}
 
 // classify returns the delivery error for an error, with the HTTP status for the archive. The text contains no address and no credentials.
 func classify(err error) (code int, classified error) {
@@ -116,11 +118,11 @@ func classify(err error) (code int, classified error) {
 	case code != 0: // a response that is not from SQS, a proxy's for example
 		return code, dispatch.Unreachable(fmt.Errorf("the endpoint answered %d, not as SQS does", code))
 	}
-	return code, dispatch.Unreachable(unreached(err))
+	return code, dispatch.Unreachable(asUnreachable(err))
 }
 
-// unreached is why there was no answer.
-func unreached(err error) *broker.Trouble {
+// asUnreachable is why there was no answer.
+func asUnreachable(err error) *broker.Trouble {
 	if trouble := broker.Unanswered("SQS", err); trouble != nil {
 		return trouble
 	}
@@ -130,7 +132,7 @@ func unreached(err error) *broker.Trouble {
 	return broker.NewTrouble(broker.ReasonUnreachable, "SQS cannot be reached")
 }
 
-func failure(e *types.BatchResultErrorEntry) error {
+func entryFailure(e *types.BatchResultErrorEntry) error {
 	entry := &entryError{}
 	if e.Code != nil {
 		entry.code = *e.Code

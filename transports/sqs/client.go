@@ -16,8 +16,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// connect makes a client. Nothing is contacted yet.
-func connect(cfg *Config) (*sqs.Client, *http.Client, error) {
+// newClient makes a client. Nothing is contacted yet.
+func newClient(cfg *Config) (*sqs.Client, *http.Client, error) {
 	// In the SDK's own form, which takes AWS_CA_BUNDLE; the chain of credentials uses it too.
 	builder := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.DialContext = (&net.Dialer{Timeout: cfg.Timeout}).DialContext

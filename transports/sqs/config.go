@@ -51,7 +51,7 @@ func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
 	c.MaxBytes = cmp.Or(c.MaxBytes, DefaultMaxBytes)
 	c.Requests = cmp.Or(c.Requests, DefaultRequests)
-	if address(c.Queue) {
+	if isHTTPAddress(c.Queue) {
 		c.Queue = strings.TrimRight(c.Queue, "/")
 	}
 	c.MaxQueues = cmp.Or(c.MaxQueues, DefaultMaxQueues)
@@ -63,15 +63,15 @@ func (c Config) Validate() error {
 	var p refusal.Problems
 	if pattern, err := broker.ParsePattern(c.Queue); err != nil {
 		p.Add("queue", err.Error())
-	} else if name := pattern.Expand("s", "Message"); !address(name) && !queueName.MatchString(name) {
+	} else if name := pattern.Expand("s", "Message"); !isHTTPAddress(name) && !queueName.MatchString(name) {
 		p.Add("queue", "must be an http(s) URL or a name of letters, digits, - and _, at most 80 bytes, with or without .fifo at its end")
-	} else if address(name) && c.Create {
+	} else if isHTTPAddress(name) && c.Create {
 		p.Add("create", "is for names of queues, not for URLs")
 	}
 	if c.Region != "" && !regionName.MatchString(c.Region) {
 		p.Add("region", "is no name of a region: letters, digits and -, such as eu-west-1")
 	}
-	if c.Endpoint != "" && !address(c.Endpoint) {
+	if c.Endpoint != "" && !isHTTPAddress(c.Endpoint) {
 		p.Add("endpoint", "must be an http:// or https:// address without user and password")
 	}
 	if (c.AccessKey == "") != (c.SecretKey == "") {
@@ -103,11 +103,11 @@ var queueName = regexp.MustCompile(`^([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.f
 // regionName matches regions that are valid parts of a host name.
 var regionName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// fifo reports whether a queue keeps order.
-func fifo(queue string) bool { return strings.HasSuffix(queue, ".fifo") }
+// isFIFO reports whether a queue keeps order.
+func isFIFO(queue string) bool { return strings.HasSuffix(queue, ".fifo") }
 
-// address reports whether a text is an HTTP address.
-func address(text string) bool {
+// isHTTPAddress reports whether a text is an HTTP address.
+func isHTTPAddress(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
 }
@@ -120,7 +120,7 @@ func place(queue string) string {
 	}
 	at := func(name string) string {
 		u, err := url.Parse(pattern.Expand(name, name))
-		if err != nil || !address(u.String()) {
+		if err != nil || !isHTTPAddress(u.String()) {
 			return ""
 		}
 		return u.Scheme + "://" + u.Host

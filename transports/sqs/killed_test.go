@@ -51,7 +51,7 @@ func TestKilledWithoutQueues(t *testing.T) {
 					return
 				}
 				for i := range sessions {
-					if _, err := direct.create(t.Context(), queue(i)); err != nil {
+					if _, err := direct.createQueue(t.Context(), queue(i)); err != nil {
 						t.Fatal(err)
 					}
 				}

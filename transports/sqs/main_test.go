@@ -58,7 +58,7 @@ func (s *Sink) must(t testing.TB, d *dispatch.Delivery) {
 // receive takes up to ten messages off a queue, for good.
 func (s *Sink) receive(t testing.TB, queue string) []types.Message {
 	t.Helper()
-	url, err := s.look(context.Background(), queue)
+	url, err := s.lookupQueue(context.Background(), queue)
 	if err != nil {
 		return nil
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// url is the address of a queue, asked for the first time and made if it may be.
-func (s *Sink) url(ctx context.Context, name string) (string, error) {
-	if address(name) {
+// queueURL is the address of a queue, asked for the first time and made if it may be.
+func (s *Sink) queueURL(ctx context.Context, name string) (string, error) {
+	if isHTTPAddress(name) {
 		return name, nil
 	}
 	if !queueName.MatchString(name) {
@@ -23,9 +23,9 @@ func (s *Sink) url(ctx context.Context, name string) (string, error) {
 	if known != "" {
 		return known, nil
 	}
-	url, err := s.look(ctx, name)
-	if absent(err) && s.cfg.Create {
-		url, err = s.create(ctx, name)
+	url, err := s.lookupQueue(ctx, name)
+	if isMissingQueue(err) && s.cfg.Create {
+		url, err = s.createQueue(ctx, name)
 	}
 	if err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (s *Sink) url(ctx context.Context, name string) (string, error) {
 	return url, nil
 }
 
-func (s *Sink) look(ctx context.Context, name string) (string, error) {
+func (s *Sink) lookupQueue(ctx context.Context, name string) (string, error) {
 	out, err := s.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(name)})
 	if err != nil {
 		return "", err
@@ -47,9 +47,9 @@ func (s *Sink) look(ctx context.Context, name string) (string, error) {
 	return aws.ToString(out.QueueUrl), nil
 }
 
-func (s *Sink) create(ctx context.Context, name string) (string, error) {
+func (s *Sink) createQueue(ctx context.Context, name string) (string, error) {
 	in := &sqs.CreateQueueInput{QueueName: aws.String(name)}
-	if fifo(name) {
+	if isFIFO(name) {
 		in.Attributes = map[string]string{string(types.QueueAttributeNameFifoQueue): "true"}
 	}
 	out, err := s.client.CreateQueue(ctx, in)
@@ -59,7 +59,7 @@ func (s *Sink) create(ctx context.Context, name string) (string, error) {
 	return aws.ToString(out.QueueUrl), nil
 }
 
-func (s *Sink) forget(name string) {
+func (s *Sink) forgetQueue(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.urls, name)
@@ -80,15 +80,15 @@ func (s *Sink) Test(ctx context.Context, session string) (Report, error) {
 	began := time.Now()
 	r := Report{Queue: s.queue.Expand(session, "Message")}
 	var err error
-	if address(r.Queue) {
+	if isHTTPAddress(r.Queue) {
 		_, err = s.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 			QueueUrl: aws.String(r.Queue), AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn},
 		})
 	} else {
-		_, err = s.look(ctx, r.Queue)
+		_, err = s.lookupQueue(ctx, r.Queue)
 	}
 	r.QueueExists = err == nil
-	if absent(err) && (s.cfg.Create || s.queue.BySession() || s.queue.ByEvent()) {
+	if isMissingQueue(err) && (s.cfg.Create || s.queue.BySession() || s.queue.ByEvent()) {
 		err = nil
 	}
 	r.Took = time.Since(began)

@@ -39,14 +39,14 @@ func TestRights(t *testing.T) {
 		"deleted": {
 			text: "the queue is not there",
 			spoil: func(s *Sink, _ *brokertest.SQSFront, queue string) error {
-				url, err := s.look(t.Context(), queue)
+				url, err := s.lookupQueue(t.Context(), queue)
 				if err == nil {
 					_, err = s.client.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(url)})
 				}
 				return err
 			},
 			mend: func(s *Sink, _ *brokertest.SQSFront, queue string) error {
-				_, err := s.create(t.Context(), queue)
+				_, err := s.createQueue(t.Context(), queue)
 				return err
 			},
 		},
@@ -56,7 +56,7 @@ func TestRights(t *testing.T) {
 			queue := func(i int) string { return fmt.Sprintf("%s-session-%d.fifo", kind, i) }
 			direct := open(t, setup("unused", server.URL()))
 			for i := range sessions {
-				if _, err := direct.create(t.Context(), queue(i)); err != nil {
+				if _, err := direct.createQueue(t.Context(), queue(i)); err != nil {
 					t.Fatal(err)
 				}
 			}

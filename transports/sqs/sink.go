@@ -58,11 +58,11 @@ func Open(cfg Config) (*Sink, error) {
 	if s.queue, err = broker.ParsePattern(cfg.Queue); err != nil {
 		return nil, err
 	}
-	if s.client, s.http, err = connect(&s.cfg); err != nil {
+	if s.client, s.http, err = newClient(&s.cfg); err != nil {
 		return nil, err
 	}
 	s.gatherer = broker.Gatherer[*item]{
-		Run: s.send, Key: func(i *item) string { return i.url }, Size: func(i *item) (int, int) { return 1, len(i.body) },
+		Run: s.sendBatch, Key: func(i *item) string { return i.url }, Size: func(i *item) (int, int) { return 1, len(i.body) },
 		MaxItems: batchItems, MaxBytes: max(DefaultMaxBytes, s.cfg.MaxBytes), Parallel: s.cfg.Requests,
 	}
 	return s, nil
@@ -82,41 +82,41 @@ func (s *Sink) Stats() broker.Figures { return s.meter.Figures() }
 func (s *Sink) Deliver(ctx context.Context, _ dispatch.Target, d *dispatch.Delivery) (int, error) {
 	limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	truncated, err := s.deliver(limited, d)
+	truncated, err := s.deliverOne(limited, d)
 	code, err := classify(err)
 	s.meter.Attempted(ctx, truncated, err)
 	return code, err
 }
 
-func (s *Sink) deliver(ctx context.Context, d *dispatch.Delivery) (truncated bool, err error) {
+func (s *Sink) deliverOne(ctx context.Context, d *dispatch.Delivery) (truncated bool, err error) {
 	name := s.queue.Expand(d.Event.Session, d.Event.Type)
 	body, truncated := broker.Payload(d, s.cfg.MaxBytes)
 	i := &item{}
-	if fifo(name) {
-		i.group, i.dedup = group(d.Event.Session), dedup(d)
+	if isFIFO(name) {
+		i.group, i.dedup = groupID(d.Event.Session), deduplicationID(d)
 	}
-	if i.url, err = s.url(ctx, name); err != nil {
+	if i.url, err = s.queueURL(ctx, name); err != nil {
 		return false, err
 	}
-	if err = s.put(ctx, i, name, body); unfit(err) && !truncated { // the queue takes less than it may
+	if err = s.putMessage(ctx, i, name, body); mayBeTooLarge(err) && !truncated { // the queue takes less than it may
 		body, truncated = broker.Payload(d, 0)
-		err = s.put(ctx, i, name, body)
+		err = s.putMessage(ctx, i, name, body)
 	}
 	return truncated, err
 }
 
-// put sends a message, once more if its queue is made anew.
-func (s *Sink) put(ctx context.Context, i *item, name string, body []byte) error {
-	i.body = string(permitted(body))
+// putMessage sends a message, once more if its queue is made anew.
+func (s *Sink) putMessage(ctx context.Context, i *item, name string, body []byte) error {
+	i.body = string(isPermitted(body))
 	err := s.gatherer.Do(ctx, i)
-	if !absent(err) {
+	if !isMissingQueue(err) {
 		return err
 	}
-	s.forget(name) // deleted, or lost by a server that forgets
+	s.forgetQueue(name) // deleted, or lost by a server that forgets
 	if !s.cfg.Create {
 		return err
 	}
-	url, err := s.url(ctx, name)
+	url, err := s.queueURL(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -124,23 +124,23 @@ func (s *Sink) put(ctx context.Context, i *item, name string, body []byte) error
 	return s.gatherer.Do(ctx, i)
 }
 
-// send makes a request of messages for one queue, or one for each where the service refuses all because of some, and returns
+// sendBatch makes a request of messages for one queue, or one for each where the service refuses all because of some, and returns
 // the error of each.
-func (s *Sink) send(batch []*item) []error {
+func (s *Sink) sendBatch(batch []*item) []error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
-	errs, err := s.request(ctx, batch)
-	if len(batch) > 1 && ofSome(err) {
+	errs, err := s.sendRequest(ctx, batch)
+	if len(batch) > 1 && mayConcernSome(err) {
 		for n := range batch {
-			alone, _ := s.request(ctx, batch[n:n+1])
+			alone, _ := s.sendRequest(ctx, batch[n:n+1])
 			errs[n] = alone[0]
 		}
 	}
 	return errs
 }
 
-// request sends messages in one request and returns the error of each, and the one that is of all.
-func (s *Sink) request(ctx context.Context, batch []*item) (errs []error, err error) {
+// sendRequest sends messages in one request and returns the error of each, and the one that is of all.
+func (s *Sink) sendRequest(ctx context.Context, batch []*item) (errs []error, err error) {
 	in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(batch[0].url), Entries: make([]types.SendMessageBatchRequestEntry, len(batch))}
 	for n, i := range batch {
 		in.Entries[n] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(n)), MessageBody: aws.String(i.body)}
@@ -167,13 +167,13 @@ func (s *Sink) request(ctx context.Context, batch []*item) (errs []error, err er
 		set(ok.Id, nil)
 	}
 	for i := range out.Failed {
-		set(out.Failed[i].Id, failure(&out.Failed[i]))
+		set(out.Failed[i].Id, entryFailure(&out.Failed[i]))
 	}
 	return errs, nil
 }
 
-// permitted replaces the two characters that JSON allows and SQS does not.
-func permitted(body []byte) []byte {
+// isPermitted replaces the two characters that JSON allows and SQS does not.
+func isPermitted(body []byte) []byte {
 	for _, not := range []string{"\ufffe", "\uffff"} {
 		if bytes.Contains(body, []byte(not)) {
 			body = bytes.ReplaceAll(body, []byte(not), []byte("\ufffd"))
@@ -185,8 +185,8 @@ func permitted(body []byte) []byte {
 // groupName matches valid group ids.
 var groupName = regexp.MustCompile(`^[!-~]{1,128}$`)
 
-// group is the session, or a hash of a name that SQS does not take.
-func group(session string) string {
+// groupID is the session, or a hash of a name that SQS does not take.
+func groupID(session string) string {
 	if groupName.MatchString(session) {
 		return session
 	}
@@ -194,8 +194,8 @@ func group(session string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// dedup returns the event's id. Replays must arrive once more, although SQS still knows the id, and signals have none.
-func dedup(d *dispatch.Delivery) string {
+// deduplicationID returns the event's id. Replays must arrive once more, although SQS still knows the id, and signals have none.
+func deduplicationID(d *dispatch.Delivery) string {
 	if !d.Replay && !d.Signal {
 		return d.Event.ID
 	}

@@ -68,7 +68,7 @@ func TestFIFO(t *testing.T) {
 		}
 		return total >= 4
 	})
-	if more := s.receive(t, "way.fifo"); total != 4 || len(more) != 0 || got["a"] != 1 || got["b"] != 2 || got[group(long)] != 1 {
+	if more := s.receive(t, "way.fifo"); total != 4 || len(more) != 0 || got["a"] != 1 || got["b"] != 2 || got[groupID(long)] != 1 {
 		t.Errorf("%v, then %d more", got, len(more))
 	}
 }
@@ -156,7 +156,7 @@ func TestNames(t *testing.T) {
 	if report, err := fixed.Test(t.Context(), "shop"); err != nil || !report.QueueExists || report.Took == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	url, err := fixed.look(t.Context(), "fixed")
+	url, err := fixed.lookupQueue(t.Context(), "fixed")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestNoProxyAroundDial(t *testing.T) {
 	for guarded, dial := range map[bool]broker.Dial{false: nil, true: (&net.Dialer{}).DialContext} {
 		cfg := setup("way", "http://127.0.0.1:1").withDefaults()
 		cfg.Dial = dial
-		_, client, err := connect(&cfg)
+		_, client, err := newClient(&cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

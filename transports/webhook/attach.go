@@ -25,12 +25,12 @@ var (
 	nativeNames = inlineNames{"mime_type", "filename", "base64", "skipped"}
 )
 
-// write writes the members of a file, without the braces of their object. The base64 is streamed from the file.
-func (n *inlineNames) write(w io.Writer, f *attachment) error {
+// writeMembers writes the members of a file, without the braces of their object. The base64 is streamed from the file.
+func (n *inlineNames) writeMembers(w io.Writer, f *attachment) error {
 	if f.skipped != "" {
-		return writeAll(w, member(n.skipped, string(f.skipped)))
+		return writeAll(w, writeMember(n.skipped, string(f.skipped)))
 	}
-	if err := writeAll(w, member(n.mimeType, f.MimeType), ",", member(n.filename, f.Filename), `,"`+n.base64+`":"`); err != nil {
+	if err := writeAll(w, writeMember(n.mimeType, f.MimeType), ",", writeMember(n.filename, f.Filename), `,"`+n.base64+`":"`); err != nil {
 		return err
 	}
 	encoder := base64.NewEncoder(base64.StdEncoding, w)
@@ -43,7 +43,7 @@ func (n *inlineNames) write(w io.Writer, f *attachment) error {
 	return writeAll(w, `"`)
 }
 
-func member(name, value string) string {
+func writeMember(name, value string) string {
 	text, _ := json.Marshal(value) // marshalling a string never fails
 	return `"` + name + `":` + string(text)
 }
@@ -69,7 +69,7 @@ func withFileMembers(object []byte, names *inlineNames, f *attachment) (func(w i
 		if err := writeAll(w, string(open), ","); err != nil {
 			return err
 		}
-		if err := names.write(w, f); err != nil {
+		if err := names.writeMembers(w, f); err != nil {
 			return err
 		}
 		return writeAll(w, "}")
@@ -86,7 +86,7 @@ func attachNative(_ *Webhook, d *dispatch.Delivery, _ *payload.Event, f *attachm
 		if err := writeAll(w, string(open), `,"file":{`); err != nil {
 			return err
 		}
-		if err := nativeNames.write(w, f); err != nil {
+		if err := nativeNames.writeMembers(w, f); err != nil {
 			return err
 		}
 		return writeAll(w, "}}}")

@@ -126,8 +126,8 @@ func (c *Config) requestOf(ctx context.Context, w *Webhook, d *dispatch.Delivery
 	return request, nil
 }
 
-// post makes a request and reads at most Config.MaxAnswer of the response, keeping the first bytes.
-func (s *sink) post(request *http.Request, excerpt int64) (answer, error) {
+// postRequest makes a request and reads at most Config.MaxAnswer of the response, keeping the first bytes.
+func (s *sink) postRequest(request *http.Request, excerpt int64) (answer, error) {
 	response, err := s.cfg.Transport.RoundTrip(request)
 	if err != nil {
 		return answer{}, requestError(err)

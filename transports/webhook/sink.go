@@ -84,7 +84,7 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 		return 0, nil
 	}
 	posted := s.cfg.Now()
-	a, err := s.post(request, 0)
+	a, err := s.postRequest(request, 0)
 	if errors.Is(err, context.Canceled) {
 		return 0, err // our failure, independent of the receiver
 	}

@@ -28,7 +28,7 @@ const (
 func (s *store) read(ctx context.Context, session string) ([]*Webhook, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM webhooks WHERE $1='' OR session=$1
 		ORDER BY session, CASE WHEN id='default' THEN 0 ELSE 1 END, created, id`, session)
-	list, err := dbutil.NewRowIterWithError(rows, s.scan, err).AsList()
+	list, err := dbutil.NewRowIterWithError(rows, s.scanRow, err).AsList()
 	if err != nil {
 		return nil, fmt.Errorf("webhook: read: %w", err)
 	}
@@ -48,7 +48,7 @@ func (s *store) readMany(ctx context.Context, sessions []string) ([]*Webhook, er
 		}
 		rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM webhooks WHERE session IN (`+strings.Join(places, ",")+`)
 			ORDER BY session, CASE WHEN id='default' THEN 0 ELSE 1 END, created, id`, args...)
-		list, err := dbutil.NewRowIterWithError(rows, s.scan, err).AsList()
+		list, err := dbutil.NewRowIterWithError(rows, s.scanRow, err).AsList()
 		if err != nil {
 			return nil, fmt.Errorf("webhook: read: %w", err)
 		}
@@ -60,7 +60,7 @@ func (s *store) readMany(ctx context.Context, sessions []string) ([]*Webhook, er
 // readOne returns nil if there is no such row.
 func (s *store) readOne(ctx context.Context, key Key) (*Webhook, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM webhooks WHERE session=$1 AND id=$2`, key.Session, key.ID)
-	list, err := dbutil.NewRowIterWithError(rows, s.scan, err).AsList()
+	list, err := dbutil.NewRowIterWithError(rows, s.scanRow, err).AsList()
 	if err != nil {
 		return nil, fmt.Errorf("webhook: read: %w", err)
 	}
@@ -70,7 +70,7 @@ func (s *store) readOne(ctx context.Context, key Key) (*Webhook, error) {
 	return list[0], nil
 }
 
-func (s *store) scan(row dbutil.Scannable) (*Webhook, error) {
+func (s *store) scanRow(row dbutil.Scannable) (*Webhook, error) {
 	var w Webhook
 	var events string
 	var secret, previous, token []byte
@@ -107,7 +107,7 @@ func (s *store) write(ctx context.Context, w *Webhook) error {
 	if !w.PreviousUntil.IsZero() {
 		until = w.PreviousUntil.UnixMilli()
 	}
-	_, err = s.exec(ctx, `INSERT INTO webhooks (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)
+	_, err = s.execStatement(ctx, `INSERT INTO webhooks (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)
 		ON CONFLICT (session, id) DO UPDATE SET name=excluded.name, url=excluded.url, events=excluded.events,
 			format=excluded.format, files=excluded.files, active=excluded.active, secret=excluded.secret, previous_secret=excluded.previous_secret,
 			previous_until=excluded.previous_until, body_token=excluded.body_token, updated=excluded.updated`,
@@ -126,7 +126,7 @@ func (s *store) count(ctx context.Context, session string) (n int, err error) {
 	return n, nil
 }
 
-func (s *store) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+func (s *store) execStatement(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	result, err := database.Exec(ctx, s.db, query, args...)
 	if err == nil {
 		rows, err = result.RowsAffected()

@@ -198,7 +198,7 @@ func (s *store) save(ctx context.Context, w *Webhook) error {
 
 // remove deletes a webhook. The default one becomes empty.
 func (s *store) remove(ctx context.Context, key Key) error {
-	n, err := s.exec(ctx, `DELETE FROM webhooks WHERE session=$1 AND id=$2`, key.Session, key.ID)
+	n, err := s.execStatement(ctx, `DELETE FROM webhooks WHERE session=$1 AND id=$2`, key.Session, key.ID)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (s *store) remove(ctx context.Context, key Key) error {
 
 // removeSession deletes all webhooks of a session and returns the active ones.
 func (s *store) removeSession(ctx context.Context, session string) ([]Key, error) {
-	if _, err := s.exec(ctx, `DELETE FROM webhooks WHERE session=$1`, session); err != nil {
+	if _, err := s.execStatement(ctx, `DELETE FROM webhooks WHERE session=$1`, session); err != nil {
 		return nil, err
 	}
 	return s.dropMatching(func(k Key) bool { return k.Session == session }), nil

@@ -72,7 +72,7 @@ func (s *sink) testWebhook(ctx context.Context, w *Webhook) (TestResult, error) 
 	}
 	defer release()
 	began := time.Now()
-	a, err := s.post(request, maxTestBody)
+	a, err := s.postRequest(request, maxTestBody)
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}

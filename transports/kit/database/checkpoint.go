@@ -38,8 +38,8 @@ func startCheckpointer(g *gate, open func() (driver.Conn, error)) *checkpointer 
 	return c
 }
 
-// committed counts a commit; it never waits.
-func (c *checkpointer) committed() {
+// afterCommit counts a commit; it never waits.
+func (c *checkpointer) afterCommit() {
 	select {
 	case c.commits <- struct{}{}:
 	default:
@@ -83,17 +83,17 @@ func (c *checkpointer) run() {
 // checkpoint copies most of the WAL while writers continue, and the remainder with the gate closed: only if nothing is left can the next writer start
 // the WAL over.
 func (c *checkpointer) checkpoint(conn driver.Conn) error {
-	if err := query(conn, checkpoint); err != nil {
+	if err := runQuery(conn, checkpoint); err != nil {
 		return err
 	}
-	if err := c.gate.enter(c.life); err != nil {
+	if err := c.gate.acquire(c.life); err != nil {
 		return nil // closing, or a long transaction: next time
 	}
-	defer c.gate.leave()
-	return query(conn, checkpoint)
+	defer c.gate.release()
+	return runQuery(conn, checkpoint)
 }
 
-func query(conn driver.Conn, statement string) error {
+func runQuery(conn driver.Conn, statement string) error {
 	rows, err := conn.(driver.QueryerContext).QueryContext(context.Background(), statement, nil)
 	if err != nil {
 		return err

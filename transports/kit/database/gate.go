@@ -27,7 +27,7 @@ type gate struct {
 	timeout time.Duration
 }
 
-func (g *gate) enter(ctx context.Context) error {
+func (g *gate) acquire(ctx context.Context) error {
 	select {
 	case g.turn <- struct{}{}:
 		return nil
@@ -45,7 +45,7 @@ func (g *gate) enter(ctx context.Context) error {
 	}
 }
 
-func (g *gate) leave() { <-g.turn }
+func (g *gate) release() { <-g.turn }
 
 // gatedConnector opens the connections of one SQLite database. sql.DB closes it.
 type gatedConnector struct {
@@ -81,10 +81,10 @@ func (c *gatedConnector) open() (driver.Conn, error) {
 // Connect opens a connection.
 func (c *gatedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	// Opening sets pragmas, of which WAL mode writes.
-	if err := c.gate.enter(ctx); err != nil {
+	if err := c.gate.acquire(ctx); err != nil {
 		return nil, err
 	}
-	defer c.gate.leave()
+	defer c.gate.release()
 	opened, err := c.open()
 	if err != nil {
 		return nil, err
@@ -121,25 +121,25 @@ type gatedConn struct {
 	inTx         bool // database/sql serialises all use of a connection
 }
 
-// enter waits for the turn to write to a file that is still at its path.
-func (c *gatedConn) enter(ctx context.Context) error {
-	if err := c.gate.enter(ctx); err != nil {
+// acquireGate waits for the turn to write to a file that is still at its path.
+func (c *gatedConn) acquireGate(ctx context.Context) error {
+	if err := c.gate.acquire(ctx); err != nil {
 		return err
 	}
 	if err := c.files.check(); err != nil {
-		c.gate.leave()
+		c.gate.release()
 		return err
 	}
 	return nil
 }
 
 func (c *gatedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if err := c.enter(ctx); err != nil {
+	if err := c.acquireGate(ctx); err != nil {
 		return nil, err
 	}
 	tx, err := c.SQLiteConn.BeginTx(ctx, opts)
 	if err != nil {
-		c.gate.leave()
+		c.gate.release()
 		return nil, err
 	}
 	c.inTx = true
@@ -148,10 +148,10 @@ func (c *gatedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.
 
 func (c *gatedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if !c.inTx {
-		if err := c.enter(ctx); err != nil {
+		if err := c.acquireGate(ctx); err != nil {
 			return nil, err
 		}
-		defer c.gate.leave()
+		defer c.gate.release()
 	}
 	return c.SQLiteConn.ExecContext(ctx, query, args)
 }
@@ -162,12 +162,12 @@ func (c *gatedConn) QueryContext(ctx context.Context, query string, args []drive
 	if c.inTx || readsOnly(query) {
 		return c.SQLiteConn.QueryContext(ctx, query, args)
 	}
-	if err := c.enter(ctx); err != nil {
+	if err := c.acquireGate(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := c.SQLiteConn.QueryContext(ctx, query, args)
 	if err != nil {
-		c.gate.leave()
+		c.gate.release()
 		return nil, err
 	}
 	return &gatedRows{SQLiteRows: rows.(*sqlite3.SQLiteRows), gate: c.gate}, nil
@@ -190,7 +190,7 @@ type gatedRows struct {
 }
 
 func (r *gatedRows) Close() error {
-	defer r.once.Do(r.gate.leave)
+	defer r.once.Do(r.gate.release)
 	return r.SQLiteRows.Close()
 }
 
@@ -210,10 +210,10 @@ type gatedStmt struct {
 
 func (s *gatedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	if !s.conn.inTx {
-		if err := s.conn.enter(ctx); err != nil {
+		if err := s.conn.acquireGate(ctx); err != nil {
 			return nil, err
 		}
-		defer s.conn.gate.leave()
+		defer s.conn.gate.release()
 	}
 	return s.SQLiteStmt.ExecContext(ctx, args)
 }
@@ -224,22 +224,22 @@ type gatedTx struct {
 }
 
 func (t *gatedTx) Commit() error {
-	defer t.end()
+	defer t.releaseGate()
 	if err := t.Tx.Commit(); err != nil {
 		return err
 	}
 	if t.conn.checkpointer != nil {
-		t.conn.checkpointer.committed()
+		t.conn.checkpointer.afterCommit()
 	}
 	return nil
 }
 
 func (t *gatedTx) Rollback() error {
-	defer t.end()
+	defer t.releaseGate()
 	return t.Tx.Rollback()
 }
 
-func (t *gatedTx) end() {
+func (t *gatedTx) releaseGate() {
 	t.conn.inTx = false
-	t.conn.gate.leave()
+	t.conn.gate.release()
 }

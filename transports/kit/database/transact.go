@@ -38,7 +38,7 @@ func Conflicted(err error) bool {
 // during a pause.
 func Retry(ctx context.Context, fn func() error) (err error) {
 	for attempt := range transactAttempts {
-		if attempt > 0 && !pause(ctx, rand.N(min(transactPause<<(attempt-1), transactMaxPause))) {
+		if attempt > 0 && !retryPause(ctx, rand.N(min(transactPause<<(attempt-1), transactMaxPause))) {
 			return err
 		}
 		if err = fn(); !Conflicted(err) {
@@ -48,8 +48,8 @@ func Retry(ctx context.Context, fn func() error) (err error) {
 	return err
 }
 
-// pause waits, and reports false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
+// retryPause waits, and reports false when ctx ended first.
+func retryPause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -10,7 +10,7 @@ import (
 
 // refused lists addresses that are not public besides those known to netip (private, loopback, link-local, multicast, unspecified), after the IANA
 // registries of special-purpose addresses.
-var refused = prefixes(
+var refused = parsePrefixes(
 	"0.0.0.0/8",       // this network
 	"100.64.0.0/10",   // carrier-grade NAT; cloud metadata of some providers
 	"192.0.0.0/24",    // protocol assignments
@@ -30,7 +30,7 @@ var refused = prefixes(
 // ::ffff:0:0:0/96) and addresses for private use.
 var assigned = netip.MustParsePrefix("2000::/3")
 
-func prefixes(list ...string) []netip.Prefix {
+func parsePrefixes(list ...string) []netip.Prefix {
 	out := make([]netip.Prefix, len(list))
 	for i, text := range list {
 		out[i] = netip.MustParsePrefix(text)
@@ -38,8 +38,8 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
-// public reports whether an address belongs to the public internet.
-func public(addr netip.Addr) bool {
+// isPublic reports whether an address belongs to the public internet.
+func isPublic(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Zone() != "" || addr.Is6() && !assigned.Contains(addr) {
 		return false

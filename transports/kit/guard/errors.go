@@ -37,20 +37,20 @@ func (e *Error) Error() string {
 		text += " (host " + e.Host + ")"
 	}
 	if e.Err != nil {
-		text += ": " + cause(e.Err)
+		text += ": " + publicCause(e.Err)
 	}
 	return text
 }
 
-// cause returns the reason without details for the operator only: the address of the name server, and the addresses of the name.
-func cause(err error) string {
+// publicCause returns the reason without details for the operator only: the address of the name server, and the addresses of the name.
+func publicCause(err error) string {
 	var name *net.DNSError
 	var network *net.OpError
 	switch {
 	case errors.As(err, &name):
 		return name.Err
 	case errors.As(err, &network) && network.Err != nil:
-		return cause(network.Err) // which may be another of its kind
+		return publicCause(network.Err) // which may be another of its kind
 	}
 	return err.Error()
 }

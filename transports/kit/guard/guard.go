@@ -84,7 +84,7 @@ func New(config Config) (*Guard, error) {
 	}
 	g.transport = &http.Transport{
 		Proxy:                  nil, // a proxy would resolve and reach rejected addresses
-		DialContext:            g.connect,
+		DialContext:            g.dialAddresses,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           config.MaxIdleConns,
 		MaxIdleConnsPerHost:    config.MaxIdleConnsPerHost,
@@ -199,7 +199,7 @@ func (g *Guard) resolve(ctx context.Context, host string, port uint16) ([]netip.
 }
 
 func (g *Guard) checkAddr(host string, addr netip.Addr, port uint16) error {
-	if public(addr) || g.allow.addr(addr, port) {
+	if isPublic(addr) || g.allow.addr(addr, port) {
 		return nil
 	}
 	return &Error{Reason: ReasonForbidden, Host: host}
@@ -207,11 +207,11 @@ func (g *Guard) checkAddr(host string, addr netip.Addr, port uint16) error {
 
 // Dial opens a connection to host:port, for clients of other protocols than HTTP: only to addresses that may be reached.
 func (g *Guard) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return g.connect(ctx, network, address)
+	return g.dialAddresses(ctx, network, address)
 }
 
-// connect resolves, checks and dials one of exactly the checked addresses.
-func (g *Guard) connect(ctx context.Context, network, address string) (net.Conn, error) {
+// dialAddresses resolves, checks and dials one of exactly the checked addresses.
+func (g *Guard) dialAddresses(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, &Error{Reason: ReasonBadURL, Err: err}

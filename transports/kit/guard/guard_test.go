@@ -32,7 +32,7 @@ func TestPublic(t *testing.T) {
 		"::ffff:0:10.0.0.1": false, "64:ff9b:1::a00:1": false, "100:0:0:1::1": false, "4000::1": false, "fec0::1": false, "2a00:1450::1": true,
 		"2001:db8::1": false, "2001:0:1::1": false, "fe80::1%eth0": false, "172.32.0.1": true,
 	} {
-		if got := public(netip.MustParseAddr(text)); got != want {
+		if got := isPublic(netip.MustParseAddr(text)); got != want {
 			t.Errorf("public(%s) = %v, want %v", text, got, want)
 		}
 	}

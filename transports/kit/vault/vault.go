@@ -60,7 +60,7 @@ func (v *Vault) Seal(text string, place ...string) []byte {
 	}
 	nonce := make([]byte, v.aead.NonceSize(), v.aead.NonceSize()+len(text)+v.aead.Overhead())
 	_, _ = rand.Read(nonce) // never fails
-	return v.aead.Seal(nonce, nonce, []byte(text), join(place))
+	return v.aead.Seal(nonce, nonce, []byte(text), joinParts(place))
 }
 
 // Open decrypts the result of Seal for the place. The error is ErrDamaged.
@@ -78,11 +78,11 @@ func (v *Vault) open(sealed []byte, place []string) (text string, old bool, err 
 	if len(sealed) < n {
 		return "", false, ErrDamaged
 	}
-	if plain, err := v.aead.Open(nil, sealed[:n], sealed[n:], join(place)); err == nil {
+	if plain, err := v.aead.Open(nil, sealed[:n], sealed[n:], joinParts(place)); err == nil {
 		return string(plain), false, nil
 	}
 	for _, aead := range v.previous {
-		if plain, err := aead.Open(nil, sealed[:n], sealed[n:], join(place)); err == nil {
+		if plain, err := aead.Open(nil, sealed[:n], sealed[n:], joinParts(place)); err == nil {
 			return string(plain), true, nil
 		}
 	}
@@ -118,4 +118,4 @@ func (v *Vault) openText(stored string, place []string) (text string, old bool, 
 	return v.open(sealed, place)
 }
 
-func join(place []string) []byte { return []byte(strings.Join(place, "\x00")) }
+func joinParts(place []string) []byte { return []byte(strings.Join(place, "\x00")) }

@@ -96,8 +96,8 @@ type changeData struct {
 	FromMe     bool    `json:"fromMe"`
 }
 
-// message handles one of four events; reactions, votes and WhatsApp's protocol messages have none.
-func message(e *payload.Event) (string, any, error) {
+// messageShape handles one of four events; reactions, votes and WhatsApp's protocol messages have none.
+func messageShape(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
@@ -161,7 +161,7 @@ func (m *source) data() *messageData {
 func (m *source) content() string {
 	switch {
 	case m.Location != nil:
-		return number(m.Location.Latitude) + "," + number(m.Location.Longitude)
+		return phoneNumber(m.Location.Latitude) + "," + phoneNumber(m.Location.Longitude)
 	case m.Type == "document" && m.Media != nil && m.Media.Filename != nil:
 		return *m.Media.Filename
 	case len(m.Contacts) > 0:
@@ -170,7 +170,7 @@ func (m *source) content() string {
 	return payload.First(m.Text)
 }
 
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+func phoneNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func (m *source) quoted() *quoted {
 	if m.Quoted == nil {

@@ -26,22 +26,22 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 var format = payload.Format{
 	Name: "waakg",
 	Shapes: map[string]payload.Shape{
-		"Message":        message,
+		"Message":        messageShape,
 		"MessageStatus":  messageStatus,
-		"Receipt":        receipt,
-		"ReadReceipt":    receipt,
-		"Contact":        contact,
-		"PushName":       contact,
+		"Receipt":        receiptShape,
+		"ReadReceipt":    receiptShape,
+		"Contact":        contactShape,
+		"PushName":       contactShape,
 		"GroupInfo":      groupInfo,
 		"JoinedGroup":    joinedGroup,
-		"QR":             qr,
-		"Connected":      connection,
-		"Disconnected":   connection,
-		"LoggedOut":      connection,
-		"StreamReplaced": connection,
-		"TemporaryBan":   connection,
-		"ClientOutdated": connection,
-		"SessionState":   connection,
+		"QR":             qrShape,
+		"Connected":      connectionShape,
+		"Disconnected":   connectionShape,
+		"LoggedOut":      connectionShape,
+		"StreamReplaced": connectionShape,
+		"TemporaryBan":   connectionShape,
+		"ClientOutdated": connectionShape,
+		"SessionState":   connectionShape,
 	},
 	Test: func(e *payload.Event) (string, any, error) { return "test", e.Data, nil },
 	Envelope: func(e *payload.Event, name string, data any) any {
@@ -68,7 +68,7 @@ type connectionData struct {
 	QR     *string `json:"qr"`
 }
 
-func qr(e *payload.Event) (string, any, error) {
+func qrShape(e *payload.Event) (string, any, error) {
 	var data struct{ Code *string }
 	err := json.Unmarshal(e.Data, &data)
 	return connectionUpdate, connectionData{Status: states["pairing"], QR: data.Code}, err
@@ -77,7 +77,7 @@ func qr(e *payload.Event) (string, any, error) {
 // connectionUpdate is the event of everything about the connection.
 const connectionUpdate = "connection.update"
 
-func connection(e *payload.Event) (string, any, error) {
+func connectionShape(e *payload.Event) (string, any, error) {
 	var data struct {
 		State  string
 		Reason *string
@@ -103,7 +103,7 @@ type contactData struct {
 	Notify *string `json:"notify,omitempty"`
 }
 
-func contact(e *payload.Event) (string, any, error) {
+func contactShape(e *payload.Event) (string, any, error) {
 	var data struct {
 		Contact  string
 		PN       *string
@@ -135,8 +135,8 @@ func messageStatus(e *payload.Event) (string, any, error) {
 	return "message.status", statusData{KeyID: data.MessageID, RemoteJID: data.InChat(), Status: "SENT"}, nil
 }
 
-// receipt concerns messages of the account, except those read on another of its devices.
-func receipt(e *payload.Event) (string, any, error) {
+// receiptShape concerns messages of the account, except those read on another of its devices.
+func receiptShape(e *payload.Event) (string, any, error) {
 	var data struct {
 		payload.Origin
 		MessageIDs []string `json:"message_ids"`

@@ -126,7 +126,7 @@ var kinds = map[string]struct{ kind, media string }{
 // edits are the changes of an earlier message, with WhatsApp's numbers for them.
 var edits = map[string]string{"edit": "1", "pin": "2", "revoke": "7"}
 
-func message(e *payload.Event) (p jsonData, ok bool, err error) {
+func messageShape(e *payload.Event) (p jsonData, ok bool, err error) {
 	var data struct {
 		payload.Origin
 		MessageID  string  `json:"message_id"`

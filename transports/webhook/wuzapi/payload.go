@@ -22,7 +22,7 @@ type jsonData struct {
 // shapes make the payload of the types that wuzapi documents; of the others the data's names are turned into Go's. A
 // shape says false when wuzapi sends nothing for such an event.
 var shapes = map[string]func(e *payload.Event) (jsonData, bool, error){
-	"Message":      message,
+	"Message":      messageShape,
 	"ReadReceipt":  receipt,
 	"Receipt":      receipt,
 	"Presence":     presence,

@@ -38,7 +38,7 @@ func chatChange(e *payload.Event) (string, any, error) {
 		return "", nil, err
 	}
 	chat := chatData{Timestamp: data.Timestamp.Unix(), Archived: data.Archived}
-	chat.ID.Serialized = data.chat()
+	chat.ID.Serialized = data.chatID()
 	chat.ID.User, chat.ID.Server, _ = strings.Cut(chat.ID.Serialized, "@")
 	chat.IsGroup = chat.ID.Server == "g.us"
 	switch e.Type {
@@ -63,7 +63,7 @@ type notification struct {
 	RecipientIDs []string `json:"recipientIds"`
 }
 
-func notify(e *payload.Event, name, group, kind, body, author string, at time.Time, who []string) (string, any, error) {
+func notificationData(e *payload.Event, name, group, kind, body, author string, at time.Time, who []string) (string, any, error) {
 	return name, object{"notification": notification{
 		ID: newKey(false, group, e.ID, ""), Body: body, Type: kind, Timestamp: at.Unix(), ChatID: group, Author: author, RecipientIDs: who,
 	}}, nil
@@ -74,10 +74,10 @@ type member struct {
 	PN      *string
 }
 
-func members(list []member) []string {
+func memberIDs(list []member) []string {
 	out := make([]string, len(list))
 	for i, m := range list {
-		out[i] = outer(payload.First(m.PN, &m.Contact))
+		out[i] = outerAddress(payload.First(m.PN, &m.Contact))
 	}
 	return out
 }
@@ -97,16 +97,16 @@ func groupInfo(e *payload.Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return "", nil, err
 	}
-	author := outer(payload.First(data.PN, data.Sender))
+	author := outerAddress(payload.First(data.PN, data.Sender))
 	tell := func(name, kind, body string, who []member) (string, any, error) {
-		return notify(e, name, data.Group, kind, body, author, data.Timestamp, members(who))
+		return notificationData(e, name, data.Group, kind, body, author, data.Timestamp, memberIDs(who))
 	}
 	switch {
 	case len(data.Joined) > 0 && payload.First(data.JoinReason) == "invite":
 		return tell("group_join", "invite", "", data.Joined)
 	case len(data.Joined) > 0:
 		return tell("group_join", "add", "", data.Joined)
-	case len(data.Left) == 1 && members(data.Left)[0] == author:
+	case len(data.Left) == 1 && memberIDs(data.Left)[0] == author:
 		return tell("group_leave", "leave", "", data.Left)
 	case len(data.Left) > 0:
 		return tell("group_leave", "remove", "", data.Left)
@@ -147,11 +147,11 @@ func joinedGroup(e *payload.Event) (string, any, error) {
 	if payload.First(data.Reason) == "invite" {
 		kind = "invite"
 	}
-	return notify(e, "group_join", data.Group, kind, "", outer(payload.First(data.PN, data.Sender)), e.Time, []string{})
+	return notificationData(e, "group_join", data.Group, kind, "", outerAddress(payload.First(data.PN, data.Sender)), e.Time, []string{})
 }
 
-// picture is an event of groups alone.
-func picture(e *payload.Event) (string, any, error) {
+// pictureShape is an event of groups alone.
+func pictureShape(e *payload.Event) (string, any, error) {
 	var data struct {
 		JID        string
 		Author, PN *string
@@ -160,5 +160,5 @@ func picture(e *payload.Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &data); err != nil || !strings.HasSuffix(data.JID, "@g.us") {
 		return "", nil, err
 	}
-	return notify(e, "group_update", data.JID, "picture", "", outer(payload.First(data.PN, data.Author)), data.Timestamp, []string{})
+	return notificationData(e, "group_update", data.JID, "picture", "", outerAddress(payload.First(data.PN, data.Author)), data.Timestamp, []string{})
 }

@@ -132,10 +132,10 @@ func (o *original) content() *original {
 
 // author returns the author of the message in a chat with several members.
 func (m *source) author() string {
-	if chat := m.chat(); strings.HasSuffix(chat, "@c.us") || strings.HasSuffix(chat, "@lid") {
+	if chat := m.chatID(); strings.HasSuffix(chat, "@c.us") || strings.HasSuffix(chat, "@lid") {
 		return ""
 	}
-	return m.sender()
+	return m.senderID()
 }
 
 // bare is a message of which little is known but its key.
@@ -160,9 +160,9 @@ func (m *source) data() *messageData {
 	if kind == "" {
 		kind = kindUnknown
 	}
-	d := m.bare(newKey(m.FromMe, m.chat(), m.MessageID, m.author()), kind)
+	d := m.bare(newKey(m.FromMe, m.chatID(), m.MessageID, m.author()), kind)
 	if m.FromMe {
-		d.From = m.sender()
+		d.From = m.senderID()
 	}
 	if m.SenderName != nil {
 		d.Data["notifyName"] = *m.SenderName
@@ -175,10 +175,10 @@ func (m *source) data() *messageData {
 	d.Broadcast, d.IsEphemeral = m.IsBroadcast || m.IsStatus, m.Disappearing != nil
 	d.HasQuotedMsg, d.HasReaction = m.Quoted != nil, len(m.Reactions) > 0
 	for _, jid := range m.Mentions {
-		d.MentionedIDs = append(d.MentionedIDs, outer(m.Known(jid)))
+		d.MentionedIDs = append(d.MentionedIDs, outerAddress(m.Known(jid)))
 	}
 	m.file(d)
-	m.parts(d)
+	m.addParts(d)
 	return d
 }
 
@@ -200,7 +200,7 @@ func (m *source) file(d *messageData) {
 	d.IsGIF = content.Video != nil && content.Video.GIFPlayback
 }
 
-func (m *source) parts(d *messageData) {
+func (m *source) addParts(d *messageData) {
 	if m.Location != nil {
 		d.Location = &location{m.Location.Latitude, m.Location.Longitude, payload.First(m.Location.Name, m.Location.Address)}
 	}
@@ -221,21 +221,21 @@ func (m *source) parts(d *messageData) {
 		d.OrderID, d.Token = m.Order.OrderID, m.Order.Token
 	}
 	if m.Invite != nil {
-		d.InviteV4 = &invite{Code: m.Invite.Code, GroupID: m.Invite.Group, FromID: outer(payload.First(m.Invite.Inviter))}
+		d.InviteV4 = &invite{Code: m.Invite.Code, GroupID: m.Invite.Group, FromID: outerAddress(payload.First(m.Invite.Inviter))}
 		if m.Invite.ExpiresAt != nil {
 			d.InviteV4.Expires = m.Invite.ExpiresAt.Unix()
 		}
 	}
 }
 
-func message(e *payload.Event) (string, any, error) {
+func messageShape(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
 	}
 	switch {
 	case m.Target != nil:
-		return m.act()
+		return m.actionEvent()
 	case m.Type == "system":
 		return "", nil, nil
 	case m.FromMe:
@@ -244,14 +244,14 @@ func message(e *payload.Event) (string, any, error) {
 	return "message", object{"message": m.data()}, nil
 }
 
-// act is a message that does something to an earlier one.
-func (m *source) act() (string, any, error) {
-	target := m.target()
+// actionEvent is a message that does something to an earlier one.
+func (m *source) actionEvent() (string, any, error) {
+	target := m.targetKey()
 	switch m.Target.Action {
 	case "reaction":
 		return "message_reaction", object{"reaction": object{
-			"id": newKey(m.FromMe, m.chat(), m.MessageID, m.author()), "orphan": 0, "orphanReason": nil, "timestamp": m.Timestamp.Unix(),
-			"reaction": payload.First(m.Target.Emoji), "read": false, "msgId": target, "senderId": m.sender(),
+			"id": newKey(m.FromMe, m.chatID(), m.MessageID, m.author()), "orphan": 0, "orphanReason": nil, "timestamp": m.Timestamp.Unix(),
+			"reaction": payload.First(m.Target.Emoji), "read": false, "msgId": target, "senderId": m.senderID(),
 		}}, nil
 	case "edit":
 		d := m.data()
@@ -265,15 +265,15 @@ func (m *source) act() (string, any, error) {
 			chosen[i] = object{"id": nil, "name": name}
 		}
 		return "vote_update", object{"vote": object{
-			"voter": m.sender(), "selectedOptions": chosen, "interractedAtTs": m.Timestamp.UnixMilli(), "parentMessage": m.bare(target, kinds["poll"]),
+			"voter": m.senderID(), "selectedOptions": chosen, "interractedAtTs": m.Timestamp.UnixMilli(), "parentMessage": m.bare(target, kinds["poll"]),
 		}}, nil
 	}
 	return "", nil, nil
 }
 
-// target returns the key of the message that this one acts on. Its owner follows from the sender's data: the sender's own message names the sender,
+// targetKey returns the key of the message that this one acts on. Its owner follows from the sender's data: the sender's own message names the sender,
 // and in a chat of two an empty name means the other's.
-func (m *source) target() key {
+func (m *source) targetKey() key {
 	t := m.Target
 	by := payload.First(t.Sender)
 	same := by != "" && (by == payload.First(m.Sender) || by == payload.First(m.PN) || by == payload.First(m.LID))
@@ -281,17 +281,17 @@ func (m *source) target() key {
 	if !m.FromMe && !m.IsGroup && by == "" && t.Action != "edit" && t.Action != "revoke" {
 		fromMe = true
 	}
-	author := outer(m.Known(by))
+	author := outerAddress(m.Known(by))
 	switch {
 	case m.author() == "":
 		author = ""
 	case same || by == "" && t.Action == "edit":
 		author = m.author()
 	}
-	return newKey(fromMe, m.chat(), t.MessageID, author)
+	return newKey(fromMe, m.chatID(), t.MessageID, author)
 }
 
-func ciphertext(e *payload.Event) (string, any, error) {
+func ciphertextShape(e *payload.Event) (string, any, error) {
 	var m source
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
@@ -306,7 +306,7 @@ func deleteForMe(e *payload.Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
 	}
-	return "message_revoke_me", object{"message": m.bare(newKey(m.FromMe, m.chat(), m.MessageID, m.author()), kindUnknown)}, nil
+	return "message_revoke_me", object{"message": m.bare(newKey(m.FromMe, m.chatID(), m.MessageID, m.author()), kindUnknown)}, nil
 }
 
 func messageStatus(e *payload.Event) (string, any, error) {
@@ -314,11 +314,11 @@ func messageStatus(e *payload.Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &m); err != nil {
 		return "", nil, err
 	}
-	return m.ack(payload.First(m.Status), []string{m.MessageID})
+	return m.ackEvent(payload.First(m.Status), []string{m.MessageID})
 }
 
-// receipt concerns messages of the account, except those read on another of its devices.
-func receipt(e *payload.Event) (string, any, error) {
+// receiptShape concerns messages of the account, except those read on another of its devices.
+func receiptShape(e *payload.Event) (string, any, error) {
 	var m struct {
 		source
 		MessageIDs []string `json:"message_ids"`
@@ -326,20 +326,20 @@ func receipt(e *payload.Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &m); err != nil || m.FromMe || len(m.MessageIDs) == 0 {
 		return "", nil, err
 	}
-	return m.ack(m.Type, m.MessageIDs)
+	return m.ackEvent(m.Type, m.MessageIDs)
 }
 
-// ack says how far messages of the account got; a state without a number says something else.
-func (m *source) ack(state string, ids []string) (string, any, error) {
+// ackEvent says how far messages of the account got; a state without a number says something else.
+func (m *source) ackEvent(state string, ids []string) (string, any, error) {
 	number, ok := acks[state]
 	if !ok {
 		return "", nil, nil
 	}
 	serialized := make([]string, len(ids))
 	for i, id := range ids {
-		serialized[i] = newKey(true, m.chat(), id, "").Serialized
+		serialized[i] = newKey(true, m.chatID(), id, "").Serialized
 	}
-	d := m.bare(newKey(true, m.chat(), ids[0], ""), kindUnknown)
+	d := m.bare(newKey(true, m.chatID(), ids[0], ""), kindUnknown)
 	d.Ack = number
 	return "message_ack", object{"message": d, "ack": number, "ids": serialized}, nil
 }

@@ -36,8 +36,8 @@ const (
 	reasonStopped = "stopped"
 )
 
-// outer is an address as WhatsApp Web writes it.
-func outer(jid string) string {
+// outerAddress is an address as WhatsApp Web writes it.
+func outerAddress(jid string) string {
 	if user, ok := strings.CutSuffix(jid, "@s.whatsapp.net"); ok {
 		return user + "@c.us"
 	}

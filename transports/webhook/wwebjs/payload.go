@@ -13,30 +13,30 @@ type object = map[string]any
 var format = payload.Format{
 	Name: "wwebjs",
 	Shapes: map[string]payload.Shape{
-		"Message":              message,
-		"UndecryptableMessage": ciphertext,
+		"Message":              messageShape,
+		"UndecryptableMessage": ciphertextShape,
 		"MessageStatus":        messageStatus,
-		"Receipt":              receipt,
-		"ReadReceipt":          receipt,
+		"Receipt":              receiptShape,
+		"ReadReceipt":          receiptShape,
 		"DeleteForMe":          deleteForMe,
 		"GroupInfo":            groupInfo,
 		"JoinedGroup":          joinedGroup,
-		"Picture":              picture,
+		"Picture":              pictureShape,
 		"Archive":              chatChange,
 		"DeleteChat":           chatChange,
 		"MarkChatAsRead":       chatChange,
-		"CallOffer":            call,
-		"CallOfferNotice":      call,
-		"QR":                   qr,
+		"CallOffer":            callShape,
+		"CallOfferNotice":      callShape,
+		"QR":                   qrShape,
 		"PairSuccess":          always("authenticated"),
 		"PairError":            pairError,
 		"Connected":            always("ready"),
-		"Disconnected":         connection,
-		"LoggedOut":            connection,
-		"StreamReplaced":       connection,
-		"TemporaryBan":         connection,
-		"ClientOutdated":       connection,
-		"SessionState":         connection,
+		"Disconnected":         connectionShape,
+		"LoggedOut":            connectionShape,
+		"StreamReplaced":       connectionShape,
+		"TemporaryBan":         connectionShape,
+		"ClientOutdated":       connectionShape,
+		"SessionState":         connectionShape,
 	},
 	Test: func(e *payload.Event) (string, any, error) { return e.Type, e.Data, nil },
 	Envelope: func(e *payload.Event, name string, data any) any {
@@ -57,7 +57,7 @@ func Payload(e *payload.Event) ([]byte, error) { return format.Payload(e) }
 // Types lists the events that wwebjs-api has a word for.
 func Types() []string { return format.Types() }
 
-func qr(e *payload.Event) (string, any, error) {
+func qrShape(e *payload.Event) (string, any, error) {
 	var data struct{ Code string }
 	err := json.Unmarshal(e.Data, &data)
 	return "qr", object{"qr": data.Code}, err
@@ -74,7 +74,7 @@ func always(name string) func(*payload.Event) (string, any, error) {
 	return func(*payload.Event) (string, any, error) { return name, nil, nil }
 }
 
-func connection(e *payload.Event) (string, any, error) {
+func connectionShape(e *payload.Event) (string, any, error) {
 	var data struct {
 		State  string
 		Reason *string
@@ -106,7 +106,7 @@ type callData struct {
 	Participants          []string `json:"participants"`
 }
 
-func call(e *payload.Event) (string, any, error) {
+func callShape(e *payload.Event) (string, any, error) {
 	var data struct {
 		CallID    string `json:"call_id"`
 		From      string
@@ -118,7 +118,7 @@ func call(e *payload.Event) (string, any, error) {
 		return "", nil, err
 	}
 	return "call", object{"call": callData{
-		ID: data.CallID, From: outer(payload.First(data.PN, &data.From)), Timestamp: data.Timestamp.Unix(), IsVideo: payload.First(data.Media) == "video",
+		ID: data.CallID, From: outerAddress(payload.First(data.PN, &data.From)), Timestamp: data.Timestamp.Unix(), IsVideo: payload.First(data.Media) == "video",
 		IsGroup: data.Group != nil,
 	}}, nil
 }
@@ -126,8 +126,8 @@ func call(e *payload.Event) (string, any, error) {
 // origin is where an event's data says whose it is, with addresses as WhatsApp Web writes them.
 type origin struct{ payload.Origin }
 
-func (o *origin) chat() string   { return outer(o.InChat()) }
-func (o *origin) sender() string { return outer(o.By()) }
+func (o *origin) chatID() string   { return outerAddress(o.InChat()) }
+func (o *origin) senderID() string { return outerAddress(o.By()) }
 
 type key struct {
 	FromMe     bool   `json:"fromMe"`
