@@ -11,7 +11,7 @@ import (
 
 // Call is one request on its way through a method.
 type Call struct {
-	// Principal is who calls.
+	// Principal is the caller.
 	Principal Principal
 	// Session is the session the call acts on. The registry fills it for session-scope methods, after checking that
 	// the principal may use it.
@@ -20,12 +20,11 @@ type Call struct {
 	RequestID string
 	// Method is the name under which the call came; filled by the registry.
 	Method string
-	// Meta is what the caller put under params._meta; filled by the registry.
+	// Meta is the params member _meta; filled by the registry.
 	Meta Meta
 	// Conn is the owner of the connection the call came over; nil for calls by HTTP and inside the process.
 	Conn any
-	// Push takes what Stream sends, for calls inside the process that want it. Without it and without a connection there
-	// is no Stream.
+	// Push receives the notifications of Stream for in-process calls. Without it and without a connection there is no Stream.
 	Push func(ctx context.Context, method string, params json.RawMessage) error
 
 	peer        *Peer
@@ -56,7 +55,7 @@ type Meta struct {
 // overtake the reply. Without a connection f runs when the method has returned. f must not block.
 func (c *Call) AfterReply(f func()) { c.after = append(c.after, f) }
 
-func (c *Call) replied() {
+func (c *Call) runAfterReply() {
 	for _, f := range c.after {
 		f()
 	}
@@ -72,9 +71,8 @@ type progressState struct {
 	last time.Time
 }
 
-// Progress tells a caller that asked for it how far the call has come. total 0 means not known. Reports that come
-// faster than ten a second are dropped, except the final one; without a progress token or
-// a connection it does nothing.
+// Progress reports the progress of a call to a caller that requested it. total 0 means not known. Reports that come faster than ten a second are
+// dropped, except the final one; without a progress token or a connection it does nothing.
 func (c *Call) Progress(done, total int64, message string) {
 	if c.peer == nil || c.Conn == nil || len(c.Meta.ProgressToken) == 0 {
 		return

@@ -5,21 +5,20 @@ import (
 	"errors"
 )
 
-// ErrFrameTooLarge is what a Codec's ReadFrame returns for a frame beyond its limit that it has skipped; the
-// connection goes on and the peer is told.
+// ErrFrameTooLarge is returned by a Codec's ReadFrame for a frame beyond its limit that it has skipped; the connection continues and the peer
+// receives an error.
 var ErrFrameTooLarge = errors.New("frame too large")
 
 // Codec carries the frames of one connection. ReadFrame is called from one goroutine, the others from any.
 type Codec interface {
-	// ReadFrame returns the next frame, which is the caller's to keep. It should wait while too much of what was
-	// written has not left yet, because that is what bounds the replies a peer can make the server hold. An error
-	// other than ErrFrameTooLarge ends the connection.
+	// ReadFrame returns the next frame, which the caller may keep. It should block while too much written data has not been sent yet, because that
+	// limits the replies a peer can make the server hold. An error other than ErrFrameTooLarge ends the connection.
 	ReadFrame() ([]byte, error)
 	// WriteFrame queues a frame and does not wait for the network; frame belongs to the codec from then on. Frames
 	// leave in the order of the calls.
 	WriteFrame(frame []byte) error
-	// Close ends the connection with a close code of the protocol, after what was written before; ReadFrame then
-	// returns an error at some point. Code 0 means that nothing is read any more: release everything.
+	// Close ends the connection with a close code of the protocol, after the queued frames; ReadFrame then returns an error eventually. Code 0 means
+	// that reading has already ended: release all resources.
 	Close(code int, reason string) error
 }
 
@@ -33,9 +32,9 @@ type FrameMeter interface {
 	FrameDone(n int)
 }
 
-// Pacer is implemented by codecs that can tell when what was written has left.
+// Pacer is implemented by codecs that can report when written data has been sent.
 type Pacer interface {
-	// Pace waits until little of what was written is left; an error when ctx or the connection ends first.
+	// Pace waits until little written data is queued; an error when ctx or the connection ends first.
 	Pace(ctx context.Context) error
 }
 

@@ -31,7 +31,7 @@ func decodeParams(p *plan, raw json.RawMessage, into reflect.Value, env *envelop
 		return InvalidParams("", "params must be an object: this server takes them by name")
 	}
 	d := decoder{env: env}
-	d.object(p, raw, into, "")
+	d.decodeObject(p, raw, into, "")
 	if len(d.problems) > 0 {
 		return InvalidFields(d.problems)
 	}
@@ -47,7 +47,7 @@ func validationError(err error) *Error {
 	if errors.As(err, &fields) {
 		return InvalidFields(fields)
 	}
-	return InvalidParams("", clip(err.Error()))
+	return InvalidParams("", clipText(err.Error()))
 }
 
 type decoder struct {
@@ -55,13 +55,13 @@ type decoder struct {
 	env      *envelope // set while the top level is being decoded
 }
 
-func (d *decoder) problem(pointer, text string) {
+func (d *decoder) addProblem(pointer, text string) {
 	if len(d.problems) < maxFieldProblems {
 		d.problems = append(d.problems, Field{Pointer: pointer, Problem: text})
 	}
 }
 
-func clip(s string) string {
+func clipText(s string) string {
 	if len(s) > maxProblemText {
 		s = strings.ToValidUTF8(s[:maxProblemText], "") + "..."
 	}
@@ -70,15 +70,15 @@ func clip(s string) string {
 
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
-func child(pointer, name string) string {
+func childPointer(pointer, name string) string {
 	if strings.ContainsAny(name, "~/") {
 		name = pointerEscapes.Replace(name)
 	}
-	return pointer + "/" + clip(name)
+	return pointer + "/" + clipText(name)
 }
 
-// object decodes an object into a struct.
-func (d *decoder) object(p *plan, raw []byte, into reflect.Value, pointer string) {
+// decodeObject decodes an object into a struct.
+func (d *decoder) decodeObject(p *plan, raw []byte, into reflect.Value, pointer string) {
 	env := d.env
 	d.env = nil
 	var buf [16]bool
@@ -87,18 +87,18 @@ func (d *decoder) object(p *plan, raw []byte, into reflect.Value, pointer string
 		seen = make([]bool, len(p.fields))
 	}
 	sessionSeen := false
-	members(raw, func(name string, value []byte) bool {
+	eachMember(raw, func(name string, value []byte) bool {
 		if env != nil {
 			if name == "_meta" {
-				d.meta(value, env)
+				d.decodeMeta(value, env)
 				return true
 			}
 			if name == "session" && env.takeSession {
 				if sessionSeen {
-					d.problem("/session", "given twice")
+					d.addProblem("/session", "given twice")
 				}
 				sessionSeen = string(value) != "null"
-				d.session(value, env)
+				d.decodeSession(value, env)
 				if p.byName[name] == nil {
 					return true
 				}
@@ -106,35 +106,35 @@ func (d *decoder) object(p *plan, raw []byte, into reflect.Value, pointer string
 		}
 		f := p.byName[name]
 		if f == nil {
-			d.problem(child(pointer, name), "unknown field"+suggest.Hint(name, p.names(env)))
+			d.addProblem(childPointer(pointer, name), "unknown field"+suggest.Hint(name, p.memberNames(env)))
 			return len(d.problems) < maxFieldProblems
 		}
-		at := child(pointer, name)
+		at := childPointer(pointer, name)
 		for i := range p.fields { // few fields: a scan is cheaper than a map of seen names
 			if p.fields[i] == f {
 				if seen[i] {
-					d.problem(at, "given twice")
+					d.addProblem(at, "given twice")
 					return true
 				}
 				// null stands for absent, so that a required field must have a value.
 				seen[i] = string(value) != "null" || f.plan.base().shape == shapeRaw || f.plan.shape == shapeCustom
 			}
 		}
-		d.value(f.plan, &f.rules, value, into.FieldByIndex(f.index), at)
+		d.decodeValue(f.plan, &f.rules, value, into.FieldByIndex(f.index), at)
 		return true
 	})
 	for i, f := range p.fields {
 		if f.rules.required && !seen[i] {
-			d.problem(child(pointer, f.name), "required")
+			d.addProblem(childPointer(pointer, f.name), "required")
 		}
 	}
 	if env != nil && env.takeSession && !sessionSeen && env.bound == "" {
-		d.problem("/session", "required: the credential is not bound to one session")
+		d.addProblem("/session", "required: the credential is not bound to one session")
 	}
 }
 
-// names lists the members of an object that are known, with those of every method when env is not nil.
-func (p *plan) names(env *envelope) []string {
+// memberNames lists the members of an object that are known, with those of every method when env is not nil.
+func (p *plan) memberNames(env *envelope) []string {
 	list := make([]string, 0, len(p.fields)+2)
 	for _, f := range p.fields {
 		list = append(list, f.name)
@@ -148,8 +148,8 @@ func (p *plan) names(env *envelope) []string {
 	return list
 }
 
-// value decodes any value and checks its rules.
-func (d *decoder) value(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) {
+// decodeValue decodes any value and checks its rules.
+func (d *decoder) decodeValue(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) {
 	null := raw[0] == 'n'
 	for p.pointer {
 		if null {
@@ -164,26 +164,26 @@ func (d *decoder) value(p *plan, r *rules, raw []byte, into reflect.Value, point
 		into.SetBytes(raw)
 		return
 	case shapeCustom:
-		d.custom(r, raw, into, pointer)
+		d.decodeCustom(r, raw, into, pointer)
 		return
 	}
 	if null {
 		return
 	}
 	before := len(d.problems)
-	if text := d.plain(p, r, raw, into, pointer); text != "" {
-		d.problem(pointer, text)
+	if text := d.decodePlain(p, r, raw, into, pointer); text != "" {
+		d.addProblem(pointer, text)
 		return
 	}
 	if len(d.problems) == before {
-		if text := r.check(p, into); text != "" {
-			d.problem(pointer, text)
+		if text := r.checkValue(p, into); text != "" {
+			d.addProblem(pointer, text)
 		}
 	}
 }
 
-// plain decodes a value that is not null, raw or custom, and returns what is wrong with its type.
-func (d *decoder) plain(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) string {
+// decodePlain decodes a value that is not null, raw or custom, and returns the problem with its type.
+func (d *decoder) decodePlain(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) string {
 	c := raw[0]
 	switch p.shape {
 	case shapeString:
@@ -228,17 +228,17 @@ func (d *decoder) plain(p *plan, r *rules, raw []byte, into reflect.Value, point
 		if c != '{' {
 			return "must be an object"
 		}
-		d.object(p, raw, into, pointer)
+		d.decodeObject(p, raw, into, pointer)
 	case shapeSlice:
 		if c != '[' {
 			return "must be an array"
 		}
-		d.slice(p, r, raw, into, pointer)
+		d.decodeSlice(p, r, raw, into, pointer)
 	case shapeMap:
 		if c != '{' {
 			return "must be an object"
 		}
-		d.mapping(p, r, raw, into, pointer)
+		d.decodeMap(p, r, raw, into, pointer)
 	}
 	return ""
 }
@@ -306,21 +306,21 @@ func wholeNumber(s string) (float64, bool) {
 	return f, f == math.Trunc(f)
 }
 
-func (d *decoder) slice(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) {
+func (d *decoder) decodeSlice(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) {
 	n := 0
-	elements(raw, func(int, []byte) bool { n++; return true })
+	eachElement(raw, func(int, []byte) bool { n++; return true })
 	if r.max != nil && float64(n) > *r.max {
-		d.problem(pointer, r.checkLength(n, "items"))
+		d.addProblem(pointer, r.checkLength(n, "items"))
 		return
 	}
 	list := reflect.MakeSlice(p.typ, n, n)
 	each := r.ofElements(p)
-	elements(raw, func(i int, value []byte) bool {
+	eachElement(raw, func(i int, value []byte) bool {
 		at := pointer + "/" + strconv.Itoa(i)
 		if string(value) == "null" && !p.elem.pointer && p.elem.shape != shapeRaw && p.elem.shape != shapeAny {
-			d.problem(at, "must not be null")
+			d.addProblem(at, "must not be null")
 		} else {
-			d.value(p.elem, each, value, list.Index(i), at)
+			d.decodeValue(p.elem, each, value, list.Index(i), at)
 		}
 		return len(d.problems) < maxFieldProblems
 	})
@@ -347,22 +347,22 @@ func (r *rules) ofElements(p *plan) *rules {
 	return &each
 }
 
-func (d *decoder) mapping(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) {
+func (d *decoder) decodeMap(p *plan, r *rules, raw []byte, into reflect.Value, pointer string) {
 	m := reflect.MakeMap(p.typ)
 	each := r.each
 	if each == nil {
 		each = &rules{}
 	}
-	members(raw, func(name string, value []byte) bool {
+	eachMember(raw, func(name string, value []byte) bool {
 		v := reflect.New(p.elem.typ).Elem()
-		d.value(p.elem, each, value, v, child(pointer, name))
+		d.decodeValue(p.elem, each, value, v, childPointer(pointer, name))
 		m.SetMapIndex(reflect.ValueOf(name).Convert(p.typ.Key()), v)
 		return len(d.problems) < maxFieldProblems
 	})
 	into.Set(m)
 }
 
-func (d *decoder) custom(r *rules, raw []byte, into reflect.Value, pointer string) {
+func (d *decoder) decodeCustom(r *rules, raw []byte, into reflect.Value, pointer string) {
 	var err error
 	switch v := into.Addr().Interface().(type) {
 	case json.Unmarshaler:
@@ -374,12 +374,12 @@ func (d *decoder) custom(r *rules, raw []byte, into reflect.Value, pointer strin
 		case '"':
 			text := unquote(raw)
 			if problem := r.checkText(text); problem != "" {
-				d.problem(pointer, problem)
+				d.addProblem(pointer, problem)
 				return
 			}
 			err = v.UnmarshalText([]byte(text))
 		default:
-			d.problem(pointer, "must be a string")
+			d.addProblem(pointer, "must be a string")
 			return
 		}
 	}
@@ -389,9 +389,9 @@ func (d *decoder) custom(r *rules, raw []byte, into reflect.Value, pointer strin
 	var fields Fields
 	if errors.As(err, &fields) { // pointers of a custom type are relative to it
 		for _, f := range fields {
-			d.problem(pointer+f.Pointer, f.Problem)
+			d.addProblem(pointer+f.Pointer, f.Problem)
 		}
 		return
 	}
-	d.problem(pointer, clip(err.Error()))
+	d.addProblem(pointer, clipText(err.Error()))
 }

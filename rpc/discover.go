@@ -95,14 +95,14 @@ func (reg *Registry) describe(m *method, input, output *schemas) map[string]any 
 	}
 	params = append(params, map[string]any{
 		"name": "_meta", "required": false, "description": "what is not for the method but about the call",
-		"schema": input.of(reflect.TypeFor[Meta]()),
+		"schema": input.schemaOf(reflect.TypeFor[Meta]()),
 	})
 	d := map[string]any{
 		"name":           m.Name,
 		"summary":        m.Summary,
 		"paramStructure": "by-name",
 		"params":         params,
-		"result":         map[string]any{"name": "result", "schema": output.of(m.result)},
+		"result":         map[string]any{"name": "result", "schema": output.schemaOf(m.result)},
 		"errors":         errorReferences(m),
 		"x-scope":        m.Scope,
 	}

@@ -24,9 +24,9 @@ type job struct {
 	answered  atomic.Bool
 }
 
-// dispatch takes one request on its way. It runs on the reading goroutine and does not wait, except for methods that
+// dispatchItem takes one request on its way. It runs on the reading goroutine and does not wait, except for methods that
 // are declared Inline.
-func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
+func (p *Peer) dispatchItem(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 	j := &job{item: it, conn: conn}
 	j.call = Call{
 		Principal: p.Principal(), RequestID: p.reg.requestID(), Conn: p.opts.Conn, peer: p, job: j,
@@ -34,41 +34,41 @@ func (p *Peer) dispatch(ctx context.Context, conn *jsonrpc2.Conn, it *item) {
 	if it.id != nil {
 		j.call.meter = p.stream.meter
 	}
-	if problem := p.admit(j); problem != nil {
-		p.answer(j, nil, problem)
+	if problem := p.checkAdmission(j); problem != nil {
+		p.sendReply(j, nil, problem)
 		p.stream.itemEnded(it)
 		return
 	}
 	ctx, j.stop = context.WithCancel(ctx)
 	if j.method.Inline {
-		p.execute(ctx, j, nil, false)
+		p.executeCall(ctx, j, nil, false)
 		j.stop()
-		p.reg.vacate(&j.call)
+		p.reg.releaseSlot(&j.call)
 		p.stream.itemEnded(it)
 		return
 	}
-	if !p.enter(j) {
+	if !p.acquireSlot(j) {
 		j.stop()
-		p.answer(j, nil, RateLimited("too many calls in flight on this connection", inFlightRetry))
+		p.sendReply(j, nil, RateLimited("too many calls in flight on this connection", inFlightRetry))
 		p.stream.itemEnded(it)
 		return
 	}
 	if !j.method.ordered {
 		go func() {
-			defer p.leave(j)
-			p.execute(ctx, j, nil, false)
+			defer p.releaseSlot(j)
+			p.executeCall(ctx, j, nil, false)
 		}()
 		return
 	}
 	p.dispatchOrdered(ctx, j)
 }
 
-// admit decides whether a request may run at all.
-func (p *Peer) admit(j *job) *Error {
+// checkAdmission decides whether a request may run at all.
+func (p *Peer) checkAdmission(j *job) *Error {
 	now := time.Now()
 	j.method = p.reg.methods[j.item.method]
-	if wait, ok := p.rate.take(now, j.method.tokens()); !ok {
-		if !p.refusals.take(now, p.opts.Rate, p.opts.Refusals) {
+	if wait, ok := p.rate.takeTokens(now, j.method.tokens()); !ok {
+		if !p.refusals.takeCall(now, p.opts.Rate, p.opts.Refusals) {
 			j.call.AfterReply(func() { _ = p.codec.Close(CloseRate, "too many calls") })
 		}
 		return RateLimited("too many calls on this connection", wait)
@@ -98,8 +98,8 @@ func (m *method) tokens() int {
 	return callTokens / m.Light
 }
 
-// enter takes a place among the running calls.
-func (p *Peer) enter(j *job) bool {
+// acquireSlot takes a place among the running calls.
+func (p *Peer) acquireSlot(j *job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.running) >= p.opts.InFlight {
@@ -113,11 +113,11 @@ func (p *Peer) enter(j *job) bool {
 	return true
 }
 
-func (p *Peer) leave(j *job) {
+func (p *Peer) releaseSlot(j *job) {
 	j.stop()
 	j.call.unreserve()
 	p.stream.itemEnded(j.item)
-	p.reg.vacate(&j.call)
+	p.reg.releaseSlot(&j.call)
 	p.mu.Lock()
 	delete(p.running, j)
 	p.mu.Unlock()
@@ -128,7 +128,7 @@ func (p *Peer) leave(j *job) {
 func (p *Peer) prepare(j *job) (any, *Error) {
 	value, problem := p.reg.prepare(j.method, &j.call, j.item.params)
 	if problem == nil {
-		problem = p.reg.occupy(&j.call)
+		problem = p.reg.acquireSlot(&j.call)
 	}
 	return value, problem
 }
@@ -137,15 +137,15 @@ func (p *Peer) prepare(j *job) (any, *Error) {
 func (p *Peer) dispatchOrdered(ctx context.Context, j *job) {
 	value, problem := p.prepare(j)
 	if problem != nil {
-		p.answer(j, nil, problem)
-		p.leave(j)
+		p.sendReply(j, nil, problem)
+		p.releaseSlot(j)
 		return
 	}
 	key := value.(Ordered).OrderKey()
 	if key == "" {
 		go func() {
-			defer p.leave(j)
-			p.execute(ctx, j, value, true)
+			defer p.releaseSlot(j)
+			p.executeCall(ctx, j, value, true)
 		}()
 		return
 	}
@@ -159,13 +159,13 @@ func (p *Peer) dispatchOrdered(ctx context.Context, j *job) {
 	p.tails[key] = done
 	p.mu.Unlock()
 	go func() {
-		defer p.leave(j)
-		defer p.release(key, done)
+		defer p.releaseSlot(j)
+		defer p.releaseCall(key, done)
 		if before != nil {
 			p.waitTurn(ctx, j, before)
 		}
 		if !j.answered.Load() {
-			p.execute(ctx, j, value, true)
+			p.executeCall(ctx, j, value, true)
 		}
 	}()
 }
@@ -179,14 +179,14 @@ func (p *Peer) waitTurn(ctx context.Context, j *job, before <-chan struct{}) {
 	case <-before:
 		return
 	case <-timer.C:
-		p.answer(j, nil, Timeout("earlier calls for the same chat are still running; this one was not started"))
+		p.sendReply(j, nil, Timeout("earlier calls for the same chat are still running; this one was not started"))
 	case <-ctx.Done():
-		p.answer(j, nil, Cancelled())
+		p.sendReply(j, nil, Cancelled())
 	}
 	<-before
 }
 
-func (p *Peer) release(key string, done chan struct{}) {
+func (p *Peer) releaseCall(key string, done chan struct{}) {
 	p.mu.Lock()
 	if p.tails[key] == done {
 		delete(p.tails, key)
@@ -195,18 +195,18 @@ func (p *Peer) release(key string, done chan struct{}) {
 	close(done)
 }
 
-// execute prepares the call if that was not done, runs it and answers.
-func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
+// executeCall prepares the call if that was not done, runs it and answers.
+func (p *Peer) executeCall(ctx context.Context, j *job, value any, prepared bool) {
 	if !prepared {
 		var problem *Error
 		if value, problem = p.prepare(j); problem != nil {
-			p.answer(j, nil, problem)
+			p.sendReply(j, nil, problem)
 			return
 		}
 	}
 	if p.opts.outlive && j.call.Meta.IdempotencyKey != "" {
 		var letGo context.CancelFunc
-		ctx, letGo = j.outlive(ctx)
+		ctx, letGo = j.detachedContext(ctx)
 		defer letGo()
 	}
 	timeout := p.reg.timeout(j.method, &j.call)
@@ -217,7 +217,7 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 		if j.cancelled.Load() {
 			problem = Cancelled().With(problem.Details)
 		}
-		p.answer(j, nil, problem)
+		p.sendReply(j, nil, problem)
 	})
 	defer late.Stop()
 	if !j.method.Inline {
@@ -226,7 +226,7 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 			if j.cancelled.Load() {
 				problem = Cancelled()
 			}
-			p.answer(j, nil, problem)
+			p.sendReply(j, nil, problem)
 			return
 		}
 		stopWatch := context.AfterFunc(ctx, func() {
@@ -237,15 +237,15 @@ func (p *Peer) execute(ctx context.Context, j *job, value any, prepared bool) {
 		defer stopWatch()
 	}
 	result, problem := p.reg.runOnce(ctx, j.method, &j.call, value)
-	if problem != nil && j.cancelled.Load() { // the details tell what may have happened nevertheless
+	if problem != nil && j.cancelled.Load() { // the details report a possible effect
 		problem = Cancelled().With(problem.Details)
 	}
-	p.answer(j, result, problem)
+	p.sendReply(j, result, problem)
 }
 
-// outlive returns a context that conn.cancel ends and the loss of the caller does not: a call with an idempotency key
+// detachedContext returns a context that conn.cancel ends and the loss of the caller does not: a call with an idempotency key
 // goes on, so that the repeat of a caller who hung up gets its reply.
-func (j *job) outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+func (j *job) detachedContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unlink := context.AfterFunc(ctx, func() {
 		if j.cancelled.Load() {
@@ -255,13 +255,13 @@ func (j *job) outlive(ctx context.Context) (context.Context, context.CancelFunc)
 	return own, func() { unlink(); cancel() }
 }
 
-// answer replies once; a notification gets no reply.
-func (p *Peer) answer(j *job, result json.RawMessage, problem *Error) {
+// sendReply replies once; a notification gets no reply.
+func (p *Peer) sendReply(j *job, result json.RawMessage, problem *Error) {
 	if !j.answered.CompareAndSwap(false, true) {
 		return
 	}
 	if j.method != nil {
-		j.method.outcomes.count(problem)
+		j.method.outcomes.countOutcome(problem)
 	}
 	if j.item.id != nil {
 		j.item.shared = j.method != nil && j.method.SharedResult
@@ -274,5 +274,5 @@ func (p *Peer) answer(j *job, result json.RawMessage, problem *Error) {
 		}
 		_ = j.conn.SendResponse(context.Background(), resp) // fails only when the connection has gone
 	}
-	j.call.replied()
+	j.call.runAfterReply()
 }

@@ -2,7 +2,7 @@ package rpc
 
 import "reflect"
 
-// envelope holds the params members that every method shares.
+// envelope contains the params members that every method shares.
 type envelope struct {
 	takeSession bool   // params may have the member session
 	bound       string // session the principal is bound to; makes the member optional
@@ -18,7 +18,7 @@ var metaPlan = func() *plan {
 	return p
 }()
 
-func (d *decoder) session(raw []byte, env *envelope) {
+func (d *decoder) decodeSession(raw []byte, env *envelope) {
 	const longest = 256 // characters of a session id
 	one, most := 1.0, float64(longest)
 	r := rules{min: &one, max: &most}
@@ -26,26 +26,26 @@ func (d *decoder) session(raw []byte, env *envelope) {
 		return
 	}
 	if raw[0] != '"' {
-		d.problem("/session", "must be a string")
+		d.addProblem("/session", "must be a string")
 		return
 	}
 	env.session = unquote(raw)
 	if text := r.checkString(env.session); text != "" {
-		d.problem("/session", text)
+		d.addProblem("/session", text)
 	}
 }
 
-func (d *decoder) meta(raw []byte, env *envelope) {
+func (d *decoder) decodeMeta(raw []byte, env *envelope) {
 	if string(raw) == "null" {
 		return
 	}
 	if raw[0] != '{' {
-		d.problem("/_meta", "must be an object")
+		d.addProblem("/_meta", "must be an object")
 		return
 	}
 	env.meta = Meta{}
-	d.object(metaPlan, raw, reflect.ValueOf(&env.meta).Elem(), "/_meta")
+	d.decodeObject(metaPlan, raw, reflect.ValueOf(&env.meta).Elem(), "/_meta")
 	if t := env.meta.ProgressToken; len(t) > 0 && (t[0] != '"' && t[0] != '-' && (t[0] < '0' || t[0] > '9') || len(t) > maxID) {
-		d.problem("/_meta/progress_token", "must be a short string or a number")
+		d.addProblem("/_meta/progress_token", "must be a short string or a number")
 	}
 }

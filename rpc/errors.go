@@ -54,7 +54,7 @@ var reasons = map[int]string{
 	CodeShuttingDown:        "shutting_down",
 }
 
-// Error is what a caller gets instead of a result.
+// Error is the error returned to a caller instead of a result.
 type Error struct {
 	// Code is one of the constants above.
 	Code int
@@ -127,7 +127,7 @@ func appendString(b []byte, s string) []byte {
 type Field struct {
 	// Pointer is a JSON pointer (RFC 6901) into params; empty = params as a whole.
 	Pointer string `json:"pointer"`
-	// Problem says what is wrong, for people.
+	// Problem is the problem, for people.
 	Problem string `json:"problem"`
 }
 
@@ -208,7 +208,7 @@ func Timeout(message string) *Error {
 	return &Error{Code: CodeTimeout, Message: message, Retryable: true}
 }
 
-// OutcomeUnknown says that a message may or may not have been sent; messageID (may be empty) lets the caller find out.
+// OutcomeUnknown reports that a message may or may not have been sent; messageID (may be empty) identifies it for a later check.
 func OutcomeUnknown(message, messageID string) *Error {
 	details := map[string]any{"outcome": "unknown"}
 	if messageID != "" {

@@ -10,8 +10,8 @@ import (
 
 // format is a named form of strings.
 type format struct {
-	check  func(s string) string // what is wrong, or ""
-	schema map[string]any        // what JSON Schema says about it
+	check  func(s string) string // problem of a string, or ""
+	schema map[string]any        // its keywords in JSON Schema
 }
 
 // formats are the values of the rule format=.
@@ -25,7 +25,7 @@ var formats = map[string]format{
 	"uri":  {checkURI, map[string]any{"format": "uri"}},
 }
 
-// checkJID accepts what looks like an address; whether it names somebody is the method's business.
+// checkJID accepts strings of the form of an address; methods check whether it exists.
 func checkJID(s string) string {
 	const problem = "must be a JID or an international phone number"
 	const longest = 128 // characters

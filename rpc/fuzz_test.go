@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// frames are what the fuzzers of frames start from: every kind of frame there is, and what is nearly one.
+// frames are the seeds of the frame fuzzers: every kind of frame, and near misses.
 var frames = []string{
 	`{"jsonrpc":"2.0","id":1,"method":"test.echo","params":{}}`, `{"jsonrpc":"2.0","method":"test.echo"}`, `[]`, `[1,{"id":null}]`,
 	`{"id":{},"method":"\u0061"}`, `[{"jsonrpc":"2.0","method":"x"},{"jsonrpc":"2.0","id":-1.5e3,"method":""}]`, "\xff", `"`, `[[[[]]]]`, "",
@@ -21,7 +21,7 @@ var frames = []string{
 	"[" + strings.Repeat("1,", 50) + "1]", strings.Repeat("[", 40) + strings.Repeat("]", 40), `{"jsonrpc":"2.0","id":1,"method":"test.echo","params":null}`,
 }
 
-// parts is a frame as the standard library reads it: ok is false when that cannot say what is in it.
+// parts parses a frame with the standard library: ok is false if its content is undefined there.
 func parts(b []byte) (requests []json.RawMessage, isBatch, ok bool) {
 	if !utf8.Valid(b) || !json.Valid(b) {
 		return nil, false, false
@@ -33,7 +33,7 @@ func parts(b []byte) (requests []json.RawMessage, isBatch, ok bool) {
 	return requests, true, err == nil
 }
 
-// FuzzSplitFrame: the splitter takes what the standard library takes, and finds in it what that finds.
+// FuzzSplitFrame checks that the splitter accepts the same frames as the standard library, with the same content.
 func FuzzSplitFrame(f *testing.F) {
 	for _, s := range frames {
 		f.Add([]byte(s))
@@ -76,7 +76,7 @@ func FuzzSplitFrame(f *testing.F) {
 	})
 }
 
-// sameRequest compares a request with what the standard library reads.
+// sameRequest compares a request with the standard library's result.
 func sameRequest(t *testing.T, raw json.RawMessage, it *item) {
 	t.Helper()
 	var want map[string]json.RawMessage
@@ -95,8 +95,8 @@ func sameRequest(t *testing.T, raw json.RawMessage, it *item) {
 	}
 }
 
-// FuzzServe: whatever a frame holds, it is answered as JSON-RPC demands: a reply for each request that is none or has an
-// id, with that id, in order, and no reply for notifications.
+// FuzzServe checks that any frame is answered as JSON-RPC demands: a reply for each invalid request and each request with an id, with that id, in
+// order, and no reply for notifications.
 func FuzzServe(f *testing.F) {
 	for _, s := range frames {
 		f.Add([]byte(s))
@@ -194,7 +194,7 @@ func sameReplies(t *testing.T, b, reply []byte, ids []string, isBatch bool) {
 	}
 }
 
-// FuzzDecode: params are refused with pointers to what is wrong, or mean what the standard library says they mean.
+// FuzzDecode checks that params are rejected with pointers to the problem, or decoded as by the standard library.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"limit":7,"text":"xy","one":{"self":{"tags":["x"]}},"map":{"a":1},"_meta":{"timeout_ms":5},"session":"s"}`,
@@ -232,7 +232,7 @@ func FuzzDecode(f *testing.F) {
 			return // 1.0 for an integer, which JSON Schema takes and that library does not
 		}
 		if strings.Contains(raw, "null") {
-			return // null elements and absent members are told apart in other ways
+			return // null elements and absent members are distinguished in other ways
 		}
 		if a, b := mustJSON(t, v), mustJSON(t, want); !bytes.Equal(a, b) {
 			t.Fatalf("%s\n means %s\n  want %s", raw, a, b)

@@ -163,7 +163,7 @@ func (h *httpHandler) serve(ctx context.Context, w http.ResponseWriter, who Prin
 	opts.Burst, opts.Rate = opts.MaxBatch, float64(opts.MaxBatch)
 	opts.outlive = true // ctx ends when the caller hangs up
 	codec := &bodyCodec{body: body, replies: h.over.Replies, key: key}
-	defer codec.free()
+	defer codec.releaseBytes()
 	p := NewPeer(h.reg, codec, opts)
 	codec.idle = p.jobs.Wait
 	p.Start(ctx)
@@ -241,7 +241,7 @@ func (c *bodyCodec) WriteReply(r Reply) error {
 	defer c.mu.Unlock()
 	if !c.answered {
 		c.reply, c.answered = r, true
-		c.charge(int64(r.Own()))
+		c.countBytes(int64(r.Own()))
 	}
 	return nil
 }
@@ -272,21 +272,21 @@ func (c *bodyCodec) TryReserve(n int) bool {
 func (c *bodyCodec) Count(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.charge(int64(n))
+	c.countBytes(int64(n))
 }
 
-// charge counts n bytes, which may be negative; c.mu is held.
-func (c *bodyCodec) charge(n int64) {
+// countBytes counts n bytes, which may be negative; c.mu is held.
+func (c *bodyCodec) countBytes(n int64) {
 	c.charged += n
 	c.replies.Charge(c.key, n)
 	c.replies.Release(c.key, -n)
 }
 
-// free returns what was counted. Nothing runs on the connection any more.
-func (c *bodyCodec) free() {
+// releaseBytes returns what was counted. Nothing runs on the connection any more.
+func (c *bodyCodec) releaseBytes() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.charge(-c.charged)
+	c.countBytes(-c.charged)
 }
 
 func (c *bodyCodec) Close(int, string) error { return nil }

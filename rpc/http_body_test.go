@@ -135,7 +135,7 @@ func TestBodyLimitFollowsTheCredential(t *testing.T) {
 	}
 }
 
-// Bodies of which the rest never comes take the share of their caller and no more; others are served meanwhile.
+// Incomplete bodies use at most the share of their caller; others are served meanwhile.
 func TestHalfSentBodiesAreBounded(t *testing.T) {
 	bodies := budget.New(1<<20, 0)
 	addr := serveHTTP(t, rpc.PeerOptions{MaxFrame: 4 << 20, HTTP: rpc.HTTPOptions{Bodies: bodies, Wait: 500 * time.Millisecond, PublicBody: 64 << 10}})

@@ -19,13 +19,13 @@ const (
 	// keepTimeout bounds each use of Replies. It does not follow the call's context: a key that was claimed for a
 	// caller who has gone must still be given back.
 	keepTimeout = 10 * time.Second
-	// keyRetry is how long a caller is told to wait whose call is running in another process, or who has too many keys.
+	// keyRetry is the retry hint returned while another process executes the call, or if the caller has too many keys.
 	keyRetry = time.Second
 	// keyGrace is how much longer than its timeout a call is taken to be running.
 	keyGrace = 15 * time.Second
 )
 
-// CallKey is what a reply is kept under.
+// CallKey is the key of a stored reply.
 type CallKey struct {
 	Principal, Method, Key string
 	// Owner is the key of the data of the session that the call acts on or names; SharedOwner and a hash of the keys when it
@@ -39,7 +39,7 @@ const SharedOwner = "*"
 // Digest is the same for equal keys only, apart from their Owner, and hides their texts, which are the callers' own.
 func (k CallKey) Digest() [sha256.Size]byte { return digest(k.Principal, k.Method, k.Key) }
 
-// KeptCall is a call with an idempotency key that was begun before.
+// KeptCall is an earlier call with an idempotency key.
 type KeptCall struct {
 	// Params is the fingerprint of its params.
 	Params []byte
@@ -50,15 +50,14 @@ type KeptCall struct {
 	Started time.Time
 }
 
-// ErrTooManyKeys is what Claim returns when the principal has as many keys as are kept.
+// ErrTooManyKeys is returned by Claim if the principal has reached its number of stored keys.
 var ErrTooManyKeys = errors.New("too many idempotency keys")
 
-// Replies keeps the replies of calls that carry an idempotency key, for as long as it is set up to. What it says is
-// true for every process that shares it. Its methods may be called from many goroutines, for one key from one at a time
-// within a process.
+// Replies stores the replies of calls that carry an idempotency key, for the configured time. Its results apply to every process that shares it. Its
+// methods may be called from many goroutines, for one key from one at a time within a process.
 type Replies interface {
-	// Claim marks the key as begun, now. When it is there already Claim changes nothing, returns what is kept, and fresh
-	// is false. A key with the same params and another owner was used for a session that is gone: it is claimed anew.
+	// Claim marks the key as begun, now. If the key exists Claim changes nothing, returns the stored call, and fresh is false. A key with the same
+	// params and another owner was used for a deleted session: it is claimed again.
 	Claim(ctx context.Context, key CallKey, params []byte) (kept KeptCall, fresh bool, err error)
 	// Keep stores the reply of a claimed key; nothing happens when another owner has claimed it since.
 	Keep(ctx context.Context, key CallKey, reply []byte) error
@@ -66,8 +65,8 @@ type Replies interface {
 	Free(ctx context.Context, key CallKey) error
 }
 
-// flight is a call with an idempotency key that is running in this process.
-type flight struct {
+// runningCall is a call with an idempotency key that is running in this process.
+type runningCall struct {
 	params [sha256.Size]byte
 	done   chan struct{}
 	// Valid when done is closed.
@@ -83,11 +82,11 @@ func (reg *Registry) runOnce(ctx context.Context, m *method, call *Call, params 
 	}
 	key := CallKey{Principal: call.Principal.ID, Method: m.Name, Key: call.Meta.IdempotencyKey, Owner: call.owner}
 	for {
-		f, first := reg.board(key, call.fingerprint)
+		f, first := reg.joinRunning(key, call.fingerprint)
 		switch {
 		case first:
 			f.result, f.problem, f.final = reg.runKeyed(ctx, m, call, params, key)
-			reg.land(key, f)
+			reg.finishRunning(key, f)
 			return f.result, f.problem
 		case f.params != call.fingerprint:
 			return nil, IdempotencyMismatch()
@@ -104,29 +103,29 @@ func (reg *Registry) runOnce(ctx context.Context, m *method, call *Call, params 
 	}
 }
 
-// board returns the running call of a key, or makes one of it.
-func (reg *Registry) board(key CallKey, params [sha256.Size]byte) (f *flight, first bool) {
+// joinRunning returns the running call of a key, or makes one of it.
+func (reg *Registry) joinRunning(key CallKey, params [sha256.Size]byte) (f *runningCall, first bool) {
 	reg.flightsMu.Lock()
 	defer reg.flightsMu.Unlock()
-	if f := reg.flights[key]; f != nil {
+	if f := reg.runningCalls[key]; f != nil {
 		return f, false
 	}
-	if reg.flights == nil {
-		reg.flights = make(map[CallKey]*flight)
+	if reg.runningCalls == nil {
+		reg.runningCalls = make(map[CallKey]*runningCall)
 	}
-	f = &flight{params: params, done: make(chan struct{})}
-	reg.flights[key] = f
+	f = &runningCall{params: params, done: make(chan struct{})}
+	reg.runningCalls[key] = f
 	return f, true
 }
 
-func (reg *Registry) land(key CallKey, f *flight) {
+func (reg *Registry) finishRunning(key CallKey, f *runningCall) {
 	reg.flightsMu.Lock()
-	delete(reg.flights, key)
+	delete(reg.runningCalls, key)
 	reg.flightsMu.Unlock()
 	close(f.done)
 }
 
-// runKeyed claims the key, runs the call and keeps its reply; final tells that the reply stands for repeats.
+// runKeyed claims the key, runs the call and stores its reply; final reports that repeats receive this reply.
 func (reg *Registry) runKeyed(ctx context.Context, m *method, call *Call, params any, key CallKey) (result json.RawMessage, problem *Error, final bool) {
 	var kept KeptCall
 	var fresh bool
@@ -158,8 +157,7 @@ func (reg *Registry) runKeyed(ctx context.Context, m *method, call *Call, params
 	return result, problem, final
 }
 
-// isFinal tells whether a repeat gets the same reply. What may work later, was cancelled or ran out of time is no
-// answer to keep.
+// isFinal reports whether a repeat receives the same reply. Errors that may pass, cancellations and timeouts are not stored.
 func isFinal(problem *Error) bool {
 	return problem == nil || !problem.Retryable && problem.Code != CodeCancelled && problem.Code != CodeTimeout
 }
@@ -178,7 +176,7 @@ func (reg *Registry) withReplies(ctx context.Context, call *Call, do func(contex
 	return &Error{Code: CodeInternal, Message: "idempotency keys cannot be kept now; the call was not made", Reason: "storage", Retryable: true}
 }
 
-// keptReply answers a repeat from what is kept. over is false when the call is to be made after all.
+// keptReply answers a repeat from the stored call. over is false if the call has to be made after all.
 func (reg *Registry) keptReply(m *method, call *Call, kept *KeptCall) (result json.RawMessage, problem *Error, over bool) {
 	switch {
 	case !bytes.Equal(kept.Params, call.fingerprint[:]):
@@ -222,7 +220,7 @@ func encodeKept(result json.RawMessage, problem *Error, limit int) []byte {
 	}
 	kept := keptError{Code: problem.Code, Message: problem.Message, Reason: problem.Reason}
 	if problem.Details != nil {
-		kept.Details, _ = EncodeJSON(problem.Details) // what cannot be encoded is left out of the first reply too
+		kept.Details, _ = EncodeJSON(problem.Details) // details that cannot be encoded are left out of the first reply too
 	}
 	if len(kept.Details) > limit {
 		kept.Details = nil
@@ -231,8 +229,8 @@ func encodeKept(result json.RawMessage, problem *Error, limit int) []byte {
 	return b
 }
 
-// DeletedReply returns what Replies keep in place of a reply that was deleted with the data of a session: the error that repeats
-// get. The key stays claimed, so that the call is not made again.
+// DeletedReply returns the replacement stored by Replies for a reply that was deleted with the data of a session: the error returned to repeats. The
+// key stays claimed, so that the call is not made again.
 func DeletedReply() []byte {
 	problem := Conflict("the reply to the first call with this idempotency key was deleted together with a session")
 	return encodeKept(nil, problem.With(map[string]any{"outcome": "unknown"}), DefaultMaxKeptReply)
@@ -253,7 +251,7 @@ func decodeKept(b []byte) (json.RawMessage, *Error) {
 	return nil, problem
 }
 
-// keyProblem tells why a call cannot have an idempotency key.
+// keyProblem returns the reason why a call cannot have an idempotency key.
 func (reg *Registry) keyProblem(m *method, call *Call) *Error {
 	switch {
 	case reg.opts.Replies == nil:
@@ -314,8 +312,8 @@ func (reg *Registry) ownersNamed(members map[string]any) string {
 	return SharedOwner + hex.EncodeToString(sum[:])
 }
 
-// OnceID is an id for what the call brings about, the same for each repeat under its idempotency key and different for
-// everything else, also when the key is used anew after it was forgotten. ok is false for calls without a key.
+// OnceID is an id for the effect of the call, the same for each repeat under its idempotency key and different for all other calls, also when the key
+// is reused after its expiry. ok is false for calls without a key.
 func (c *Call) OnceID() (id [sha256.Size]byte, ok bool) {
 	if c.Meta.IdempotencyKey == "" {
 		return id, false
@@ -324,7 +322,7 @@ func (c *Call) OnceID() (id [sha256.Size]byte, ok bool) {
 	return digest(c.Principal.ID, c.Method, c.owner, c.Meta.IdempotencyKey, begun), true
 }
 
-// digest is a hash of texts that tells where each ends.
+// digest is a hash of texts with unambiguous boundaries.
 func digest(parts ...string) [sha256.Size]byte {
 	h := sha256.New()
 	for _, part := range parts {

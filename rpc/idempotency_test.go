@@ -21,7 +21,7 @@ type keyedParams struct {
 	Text string `json:"text"`
 }
 
-// keyed is a registry with a method that counts its calls and answers what the test says.
+// keyed is a registry with a method that counts its calls and returns the configured result.
 type keyed struct {
 	reg    *rpc.Registry
 	calls  atomic.Int64
@@ -347,7 +347,7 @@ func TestOnceID(t *testing.T) {
 	}
 }
 
-// What is made again for the same key has the same id, until the key is forgotten and used anew.
+// A repeated effect for the same key has the same id, until the key expires and is reused.
 func TestOnceIDOfRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const params = `{"session":"s","_meta":{"idempotency_key":"a"}}`

@@ -16,12 +16,12 @@ type limiter struct{ bucket *rate.Limiter }
 // lazyLimiter is a limiter that takes no memory before its first use.
 type lazyLimiter struct{ limiter }
 
-// take takes the tokens of one call; the first take makes the limiter.
-func (l *lazyLimiter) take(now time.Time, perSecond float64, burst int) (ok bool) {
+// takeCall takes the tokens of one call; the first take makes the limiter.
+func (l *lazyLimiter) takeCall(now time.Time, perSecond float64, burst int) (ok bool) {
 	if l.bucket == nil {
 		l.limiter = newLimiter(perSecond, burst)
 	}
-	_, ok = l.limiter.take(now, callTokens)
+	_, ok = l.limiter.takeTokens(now, callTokens)
 	return ok
 }
 
@@ -30,8 +30,8 @@ func newLimiter(perSecond float64, burst int) limiter {
 	return limiter{rate.NewLimiter(rate.Limit(perSecond*callTokens), min(burst, math.MaxInt/callTokens)*callTokens)}
 }
 
-// take takes tokens. When there are too few it takes none and returns the time until there are enough.
-func (l limiter) take(now time.Time, tokens int) (wait time.Duration, ok bool) {
+// takeTokens takes tokens. When there are too few it takes none and returns the time until there are enough.
+func (l limiter) takeTokens(now time.Time, tokens int) (wait time.Duration, ok bool) {
 	if l.bucket.AllowN(now, tokens) {
 		return 0, true
 	}

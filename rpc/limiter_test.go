@@ -25,7 +25,7 @@ func TestLimiter(t *testing.T) {
 				t.Fatalf("%v calls of %d: full %v", calls, burst, full)
 			}
 			wait, ok := l.peek(now, callTokens/part)
-			if took, allowed := l.take(now, callTokens/part); ok != (missing <= 0) || allowed != ok || took != wait {
+			if took, allowed := l.takeTokens(now, callTokens/part); ok != (missing <= 0) || allowed != ok || took != wait {
 				t.Fatalf("%v calls, part 1/%d: peek %v %v, take %v %v", calls, part, wait, ok, took, allowed)
 			}
 			if ok {

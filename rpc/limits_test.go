@@ -53,7 +53,7 @@ func hold(id int, session, chat string) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"test.hold","params":{"session":%q,"chat":%q}}`, id, session, chat)
 }
 
-// A connection may have 64 calls in flight; the next is told when to come back, and nothing is closed.
+// A connection may have 64 calls in flight; the next receives a retry hint, and the connection stays open.
 func TestInFlightOfAConnection(t *testing.T) {
 	reg, begun, end := held(rpc.Options{})
 	c := connect(t, reg, rpc.PeerOptions{})
@@ -153,7 +153,7 @@ func TestInFlightOfASessionOverAllWays(t *testing.T) {
 	}
 }
 
-// The timeout is 30 s, or what the caller asks for up to 120 s.
+// The timeout is 30 s, or the caller's value up to 120 s.
 func TestTimeoutsOfCalls(t *testing.T) {
 	for asked, want := range map[string]time.Duration{
 		``: 30 * time.Second, `{"_meta":{"timeout_ms":1500}}`: 1500 * time.Millisecond, `{"_meta":{"timeout_ms":120000}}`: 120 * time.Second,
@@ -192,7 +192,7 @@ func expectBoth(t *testing.T, c pipe, one, other []string) {
 	expectReply(t, c, other...)
 }
 
-// What a cancelled call says about its outcome reaches the caller, under the code of cancelled calls.
+// The outcome reported by a cancelled call reaches the caller, under the code of cancelled calls.
 func TestCancelledWithUnknownOutcome(t *testing.T) {
 	inBubble(t, func(t *testing.T, c pipe, _ *rpc.Registry) {
 		_ = c.Send([]byte(`{"jsonrpc":"2.0","id":"x","method":"test.careful"}`))

@@ -70,7 +70,7 @@ func (s *replySize) estimate() int {
 	return unknownReply
 }
 
-func (s *replySize) note(size int) {
+func (s *replySize) recordSize(size int) {
 	n, last := int64(size), s.n.Load()
 	if n < last {
 		n = last - (last-n+replySizeDecay-1)/replySizeDecay
@@ -106,7 +106,7 @@ func (c *Call) reserveAgain(ctx context.Context, m *method) error {
 	if c.meter == nil || c.job.item.batch == nil {
 		return c.reserve(ctx, m)
 	}
-	if !c.job.item.batch.claim(m.size.estimate(), c.peer.opts.MaxBatchReply, c.meter) {
+	if !c.job.item.batch.claimRoom(m.size.estimate(), c.peer.opts.MaxBatchReply, c.meter) {
 		return errNoRoomInBatch
 	}
 	return nil
@@ -114,7 +114,7 @@ func (c *Call) reserveAgain(ctx context.Context, m *method) error {
 
 var errNoRoomInBatch = errors.New("rpc: no room for the replies of a batch")
 
-// unreserve returns what reserve has counted. The reply counts by itself once it is written.
+// unreserve returns the bytes counted by reserve. The reply is counted separately once it is written.
 func (c *Call) unreserve() {
 	if c.reserved > 0 {
 		c.meter.Count(-c.reserved)
@@ -153,9 +153,9 @@ func (b *batch) reserve(ctx context.Context, meter Meter) error {
 	return nil
 }
 
-// claim counts room for one more reply of usual length n and reports whether there is some. All replies take limit bytes
+// claimRoom counts room for one more reply of usual length n and reports whether there is some. All replies take limit bytes
 // at most.
-func (b *batch) claim(n, limit int, meter Meter) bool {
+func (b *batch) claimRoom(n, limit int, meter Meter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	due := min(b.claimed+n, limit)
@@ -169,15 +169,15 @@ func (b *batch) claim(n, limit int, meter Meter) bool {
 	return true
 }
 
-// keep stores a reply of the batch until the others have come and counts it. Replies that do not fit into limit together
+// keepReply stores a reply of the batch until the others have come and counts it. Replies that do not fit into limit together
 // with the others are replaced by an error at once, those of the last requests first. It reports whether the batch is complete.
-func (b *batch) keep(slot int, reply []byte, limit int, meter Meter, reg *Registry) (done bool) {
+func (b *batch) keepReply(slot int, reply []byte, limit int, meter Meter, reg *Registry) (done bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.replies[slot] = reply
 	b.size += len(reply) + 1
 	for b.size >= limit {
-		i := b.dispensable(b.size - limit)
+		i := b.lastDispensable(b.size - limit)
 		if i < 0 {
 			break
 		}
@@ -196,9 +196,9 @@ func (b *batch) keep(slot int, reply []byte, limit int, meter Meter, reg *Regist
 // leastDispensable is the length above which a reply is longer than the error in its place, in bytes.
 const leastDispensable = 1 << 10
 
-// dispensable returns the last reply whose removal alone saves so many bytes, else the last that is long; -1 = there is
+// lastDispensable returns the last reply whose removal alone saves so many bytes, else the last that is long; -1 = there is
 // none.
-func (b *batch) dispensable(excess int) int {
+func (b *batch) lastDispensable(excess int) int {
 	last := -1
 	for i := len(b.replies) - 1; i >= 0; i-- {
 		n := len(b.replies[i])

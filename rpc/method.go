@@ -36,8 +36,8 @@ type Method struct {
 	// Inline runs the method on the goroutine that reads the connection, before the next frame is read. Only for what
 	// is quick and must be in order, such as subscribing.
 	Inline bool
-	// Light says that so many calls count as one for the rate of the connection; 0 = each counts. For what a client may
-	// rightly send with every event. It divides 60.
+	// Light is the number of calls that count as one for the rate of the connection; 0 = each counts. For calls that a client may send with every
+	// event. It divides 60.
 	Light int
 	// MaxReply replaces the limit on the size of the result, in bytes; 0 = the registry's limit.
 	MaxReply int
@@ -48,13 +48,13 @@ type Method struct {
 
 // Ordered is implemented by params whose calls must keep their order of arrival on a connection.
 type Ordered interface {
-	// OrderKey names what the order is kept for, such as the chat a message goes to; calls with the same key in the
-	// same session run one after the other. Empty = no order.
+	// OrderKey returns the unit that is ordered, such as the chat of a message; calls with the same key in the same session run one after the other.
+	// Empty = no order.
 	OrderKey() string
 }
 
-// Validator is implemented by params with rules that struct tags cannot say. A returned *Error goes to the caller as
-// it is, Fields as invalid params, any other error as one bad field without a pointer.
+// Validator is implemented by params with rules that struct tags cannot express. A returned *Error is passed to the caller unchanged, Fields as
+// invalid params, any other error as one invalid field without a pointer.
 type Validator interface {
 	Validate() error
 }

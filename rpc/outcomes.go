@@ -24,7 +24,7 @@ var outcomeOf = map[int]int{
 // outcomes counts calls of a method.
 type outcomes [outcomeClasses]atomic.Uint64
 
-func (o *outcomes) count(problem *Error) {
+func (o *outcomes) countOutcome(problem *Error) {
 	class := outcomeOK
 	if problem != nil {
 		class = outcomeRefused
@@ -42,7 +42,7 @@ type Outcome struct {
 	Calls  uint64
 }
 
-// Outcomes lists what is not zero, by method and class.
+// Outcomes lists the nonzero counts, by method and class.
 func (reg *Registry) Outcomes() []Outcome {
 	var list []Outcome
 	for _, m := range reg.Methods() {

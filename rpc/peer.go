@@ -15,7 +15,7 @@ import (
 
 // PeerOptions say how one connection is served. Zero numbers mean the defaults of this package.
 type PeerOptions struct {
-	// Principal is who is at the other end; SetPrincipal changes it.
+	// Principal is the peer; SetPrincipal changes it.
 	Principal Principal
 	// Conn is handed to methods as Call.Conn.
 	Conn any
@@ -23,12 +23,12 @@ type PeerOptions struct {
 	Gate func(call *Call, method string) *Error
 	// Name stands for the connection in logs.
 	Name string
-	// Log gets what goes wrong; nil = the registry's.
+	// Log receives failures; nil = the registry's.
 	Log *slog.Logger
 
 	InFlight       int     // calls running at a time
 	MaxDepth       int     // nesting of a frame
-	MaxFrame       int     // bytes; enforced by the codec, told to the peer
+	MaxFrame       int     // bytes; enforced by the codec, reported to the peer
 	MaxBatch       int     // requests in a frame
 	MaxBatchReply  int     // bytes of a frame of replies
 	Rate           float64 // calls a second
@@ -37,7 +37,7 @@ type PeerOptions struct {
 	Refusals       int     // calls over the rate before the connection is closed
 	ProtocolErrors int     // broken frames before the connection is closed
 
-	// HTTP is what HTTPHandler needs besides.
+	// HTTP contains the further options of HTTPHandler.
 	HTTP HTTPOptions
 
 	outlive bool // the context given to Start is the caller's: calls with an idempotency key go on without it
@@ -104,13 +104,13 @@ func (p *Peer) Start(ctx context.Context) {
 	jsonrpc2.NewConn(ctx, p.stream, handler{p}, jsonrpc2.OnSend(p.stream.onSend), jsonrpc2.SetLogger(connLog{p}))
 }
 
-// SetPrincipal changes who is at the other end, for calls that come after.
+// SetPrincipal changes the principal of the peer, for later calls.
 func (p *Peer) SetPrincipal(who Principal) { p.principal.Store(&who) }
 
-// Principal is who is at the other end.
+// Principal returns the principal of the peer.
 func (p *Peer) Principal() Principal { return *p.principal.Load() }
 
-// Drain refuses calls from now on, telling callers to come back after retryAfter.
+// Drain rejects calls from now on, with retryAfter as the retry hint.
 func (p *Peer) Drain(retryAfter time.Duration) {
 	p.draining.Store(int64(max(retryAfter, time.Millisecond)))
 }
@@ -145,7 +145,7 @@ func AppendNotification(b []byte, method string, params []byte) []byte {
 	return append(append(b, params...), '}')
 }
 
-// cancel ends the running calls with that id and tells whether there were any.
+// cancel ends the running calls with that id and reports whether there were any.
 func (p *Peer) cancel(id []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,10 +166,10 @@ type handler struct{ p *Peer }
 func (h handler) Handle(ctx context.Context, conn *jsonrpc2.Conn, _ *jsonrpc2.Request) {
 	it := h.p.stream.current
 	h.p.stream.current = nil
-	h.p.dispatch(ctx, conn, it)
+	h.p.dispatchItem(ctx, conn, it)
 }
 
-// connLog takes what jsonrpc2 logs: that a connection ended with an error.
+// connLog receives the log output of jsonrpc2: that a connection ended with an error.
 type connLog struct{ p *Peer }
 
 func (l connLog) Printf(format string, v ...any) {

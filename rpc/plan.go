@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// shape is what a Go type looks like in JSON.
+// shape is the JSON form of a Go type.
 type shape int
 
 const (
@@ -29,7 +29,7 @@ const (
 	shapeCustom // json.Unmarshaler or encoding.TextUnmarshaler
 )
 
-// plan is how one Go type is decoded; compiled once per type.
+// plan describes the decoding of a Go type; compiled once per type.
 type plan struct {
 	typ     reflect.Type
 	shape   shape

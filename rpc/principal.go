@@ -28,7 +28,7 @@ func (s Scope) valid() bool {
 	return s == ScopePublic || s.rank() > 0
 }
 
-// Principal is who makes a call. The zero value is a stranger, who may call public methods only.
+// Principal is the caller. The zero value is unauthenticated and may call public methods only.
 type Principal struct {
 	// Kind is the scope the credential gives.
 	Kind Scope
@@ -51,7 +51,7 @@ func (p Principal) LimitKey() string {
 	return p.Address
 }
 
-// MayUse tells whether the principal may act on the session: an admin on any, others on the one they are bound to.
+// MayUse reports whether the principal may act on the session: an admin on any, others on the one they are bound to.
 func (p Principal) MayUse(session string) bool {
 	if session == "" {
 		return false

@@ -31,12 +31,12 @@ func (r *Rates) Admit(principal string) *Error {
 	l, known := r.byCaller[principal]
 	if !known {
 		if len(r.byCaller) >= maxRateCallers {
-			r.forget(now)
+			r.dropIdle(now)
 		}
 		l = newLimiter(r.perSecond, r.burst)
 		r.byCaller[principal] = l
 	}
-	if wait, ok := l.take(now, callTokens); !ok {
+	if wait, ok := l.takeTokens(now, callTokens); !ok {
 		return RateLimited("too many calls", wait)
 	}
 	return nil
@@ -57,8 +57,8 @@ func (r *Rates) Peek(principal string) *Error {
 	return nil
 }
 
-// forget drops the rates of callers who have been quiet; when all are busy it drops one, who gains a burst by it.
-func (r *Rates) forget(now time.Time) {
+// dropIdle drops the rates of idle callers; if all are active it drops one, which gains a burst.
+func (r *Rates) dropIdle(now time.Time) {
 	var last string
 	for id, l := range r.byCaller {
 		last = id

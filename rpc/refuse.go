@@ -22,7 +22,7 @@ func HTTPStatus(problem *Error) int {
 	case status != 0:
 		return status
 	case problem.Reason == reasonStorage:
-		return http.StatusServiceUnavailable // what was asked may be fine; it could not be looked up
+		return http.StatusServiceUnavailable // the request may be valid; it could not be checked
 	}
 	return http.StatusInternalServerError
 }

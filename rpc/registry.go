@@ -50,8 +50,8 @@ type Options struct {
 	Replies Replies
 	// OwnerOf returns the key that a session's data is stored under, which no later session of the same id has; nil = the id.
 	OwnerOf func(session string) string
-	// MaxKeptReply is the largest result that is kept, in bytes; repeats of a call with a larger one get an error that
-	// says so. 0 = DefaultMaxKeptReply.
+	// MaxKeptReply is the largest result that is stored, in bytes; repeats of a call with a larger one receive an error that states it. 0 =
+	// DefaultMaxKeptReply.
 	MaxKeptReply int
 	// Log gets failures and panics; nil = discard.
 	Log *slog.Logger
@@ -67,8 +67,8 @@ type EventDoc struct {
 
 // Registry holds the methods. Register everything first, then call: lookups take no lock.
 type Registry struct {
-	// MapError turns an error of a method into the one the caller sees; nil results become an internal error without
-	// inner text. Set before the first call. *Error values do not pass through it.
+	// MapError converts an error of a method into the error for the caller; nil results become an internal error without inner text. Set before the
+	// first call. *Error values do not pass through it.
 	MapError func(error) *Error
 
 	opts     Options
@@ -78,8 +78,8 @@ type Registry struct {
 	prefix   string
 	counter  atomic.Uint64
 
-	flightsMu sync.Mutex
-	flights   map[CallKey]*flight // calls with an idempotency key that are running here
+	flightsMu    sync.Mutex
+	runningCalls map[CallKey]*runningCall // calls with an idempotency key that are running here
 
 	discoverOnce sync.Once
 	discoverDoc  json.RawMessage
@@ -171,7 +171,7 @@ func (reg *Registry) Call(ctx context.Context, call *Call, name string, params j
 	if m == nil {
 		return nil, reg.methodNotFound(name)
 	}
-	defer func() { m.outcomes.count(problem) }()
+	defer func() { m.outcomes.countOutcome(problem) }()
 	if len(params) > 0 {
 		if err := checkJSON(params, DefaultMaxDepth); err != nil {
 			return nil, InvalidParams("", "params are not JSON: "+err.Error())
@@ -181,17 +181,17 @@ func (reg *Registry) Call(ctx context.Context, call *Call, name string, params j
 	if problem != nil {
 		return nil, problem
 	}
-	if problem := reg.occupy(call); problem != nil {
+	if problem := reg.acquireSlot(call); problem != nil {
 		return nil, problem
 	}
-	defer reg.vacate(call)
+	defer reg.releaseSlot(call)
 	ctx, cancel := context.WithTimeout(ctx, reg.timeout(m, call))
 	defer cancel()
-	defer call.replied()
+	defer call.runAfterReply()
 	return reg.runOnce(ctx, m, call, value)
 }
 
-// prepare checks everything about a call that needs no waiting: scope, session, params.
+// prepare makes all checks of a call that do not wait: scope, session, params.
 func (reg *Registry) prepare(m *method, call *Call, params json.RawMessage) (any, *Error) {
 	call.Method = m.Name
 	if call.RequestID == "" {
@@ -244,9 +244,9 @@ func (reg *Registry) timeout(m *method, call *Call) time.Duration {
 	return reg.opts.Timeout
 }
 
-// run calls the method and encodes what it returns. It never panics.
+// run calls the method and encodes its result. It never panics.
 func (reg *Registry) run(ctx context.Context, m *method, call *Call, params any) (result json.RawMessage, problem *Error) {
-	value, err := reg.invoke(ctx, m, call, params)
+	value, err := reg.invokeMethod(ctx, m, call, params)
 	if err != nil {
 		return nil, reg.mapError(ctx, call, err)
 	}
@@ -261,9 +261,9 @@ func (reg *Registry) run(ctx context.Context, m *method, call *Call, params any)
 		limit = reg.opts.MaxReply
 	}
 	if m.SharedResult {
-		m.size.note(0)
+		m.size.recordSize(0)
 	} else {
-		m.size.note(min(len(result), limit))
+		m.size.recordSize(min(len(result), limit))
 	}
 	if err != nil {
 		reg.log.Error("result cannot be encoded", "method", m.Name, "request_id", call.RequestID, "error", err)
@@ -275,8 +275,8 @@ func (reg *Registry) run(ctx context.Context, m *method, call *Call, params any)
 	return result, nil
 }
 
-// invoke is the panic boundary of a call.
-func (reg *Registry) invoke(ctx context.Context, m *method, call *Call, params any) (value any, err error) {
+// invokeMethod is the panic boundary of a call.
+func (reg *Registry) invokeMethod(ctx context.Context, m *method, call *Call, params any) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			reg.log.Error("method panicked", "method", m.Name, "request_id", call.RequestID, "session", call.Session,
@@ -294,7 +294,7 @@ func (reg *Registry) mapError(ctx context.Context, call *Call, err error) *Error
 	}
 	if reg.MapError != nil {
 		if e := reg.MapError(err); e != nil {
-			if e.Code == CodeInternal { // the caller learns that the server failed; only the log says why
+			if e.Code == CodeInternal { // the caller learns only that the server failed; the cause is logged
 				reg.log.Error("method failed", "method", call.Method, "request_id", call.RequestID, "session", call.Session, "error", err)
 			}
 			return e
@@ -333,11 +333,11 @@ func encodeResult(value any) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// inFlightRetry is how long a caller is told to wait when too many calls are running.
+// inFlightRetry is the retry hint while too many calls are running.
 const inFlightRetry = 100 * time.Millisecond
 
-// occupy takes a place among the calls of the session, for a call that runs or waits for its turn.
-func (reg *Registry) occupy(call *Call) *Error {
+// acquireSlot takes a place among the calls of the session, for a call that runs or waits for its turn.
+func (reg *Registry) acquireSlot(call *Call) *Error {
 	if call.Session == "" {
 		return nil
 	}
@@ -348,7 +348,7 @@ func (reg *Registry) occupy(call *Call) *Error {
 	return nil
 }
 
-func (reg *Registry) vacate(call *Call) {
+func (reg *Registry) releaseSlot(call *Call) {
 	if call.occupies {
 		call.occupies = false
 		reg.sessions.leave(call.Session)

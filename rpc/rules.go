@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// rules are what the tag `rpc:"..."` asks of a value.
+// rules are the constraints in the tag `rpc:"..."` of a value.
 type rules struct {
 	required bool
 	min, max *float64 // of a number; of the length of a string (characters), array or object
@@ -34,14 +34,14 @@ func parseRules(tag string, p *plan) (rules, error) {
 			}
 			to = r.each
 		}
-		if err := to.set(key, value); err != nil {
+		if err := to.setRule(key, value); err != nil {
 			return r, fmt.Errorf("rule %q: %w", rule, err)
 		}
 	}
 	return r, r.fits(p.base())
 }
 
-func (r *rules) set(key, value string) error {
+func (r *rules) setRule(key, value string) error {
 	switch key {
 	case "required":
 		r.required = true
@@ -71,7 +71,7 @@ func (r *rules) set(key, value string) error {
 	return nil
 }
 
-// fits tells whether the rules make sense for the shape, so that a wrong tag is found when the method is registered.
+// fits reports whether the rules apply to the shape, so that a wrong tag is found when the method is registered.
 func (r *rules) fits(p *plan) error {
 	if r.each != nil {
 		if p.shape != shapeSlice && p.shape != shapeMap {
@@ -101,8 +101,8 @@ func (r *rules) fits(p *plan) error {
 	return nil
 }
 
-// check returns what is wrong with a decoded value, or "".
-func (r *rules) check(p *plan, v reflect.Value) string {
+// checkValue returns the problem with a decoded value, or "".
+func (r *rules) checkValue(p *plan, v reflect.Value) string {
 	switch p.shape {
 	case shapeString:
 		return r.checkString(v.String())
@@ -137,7 +137,7 @@ func (r *rules) checkString(s string) string {
 	return r.checkText(s)
 }
 
-// checkText checks what applies to a single string: enum and format.
+// checkText checks the rules of a single string: enum and format.
 func (r *rules) checkText(s string) string {
 	if problem := r.checkEnum(s); problem != "" {
 		return problem

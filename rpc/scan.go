@@ -247,8 +247,8 @@ func skipString(b []byte, i int) int {
 	return i + 1
 }
 
-// members calls f for each member of the object b, in order, until f returns false.
-func members(b []byte, f func(name string, value []byte) bool) {
+// eachMember calls f for each member of the object b, in order, until f returns false.
+func eachMember(b []byte, f func(name string, value []byte) bool) {
 	i := skipSpace(b, skipSpace(b, 0)+1)
 	for b[i] != '}' {
 		end := skipString(b, i)
@@ -264,8 +264,8 @@ func members(b []byte, f func(name string, value []byte) bool) {
 	}
 }
 
-// elements calls f for each element of the array b, in order, until f returns false.
-func elements(b []byte, f func(index int, value []byte) bool) {
+// eachElement calls f for each element of the array b, in order, until f returns false.
+func eachElement(b []byte, f func(index int, value []byte) bool) {
 	i := skipSpace(b, skipSpace(b, 0)+1)
 	for n := 0; b[i] != ']'; n++ {
 		end := skipValue(b, i)

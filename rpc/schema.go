@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Schemer is implemented by types with a JSON form of their own, to say what it is in JSON Schema 2020-12.
+// Schemer is implemented by types with a custom JSON form, to describe it in JSON Schema 2020-12.
 type Schemer interface {
 	JSONSchema() map[string]any
 }
@@ -27,10 +27,10 @@ type schemas struct {
 	names      map[reflect.Type]string
 }
 
-// of returns the schema of a type.
-func (s *schemas) of(t reflect.Type) map[string]any {
+// schemaOf returns the schema of a type.
+func (s *schemas) schemaOf(t reflect.Type) map[string]any {
 	if t.Kind() == reflect.Pointer {
-		inner := s.of(t.Elem())
+		inner := s.schemaOf(t.Elem())
 		if s.input {
 			return inner
 		}
@@ -78,13 +78,13 @@ func (s *schemas) ofKind(t reflect.Type) map[string]any {
 		if t.Elem().Kind() == reflect.Uint8 && t.Kind() == reflect.Slice {
 			return map[string]any{"type": "string", "contentEncoding": "base64"}
 		}
-		list := map[string]any{"type": "array", "items": s.of(t.Elem())}
+		list := map[string]any{"type": "array", "items": s.schemaOf(t.Elem())}
 		if !s.input && t.Kind() == reflect.Slice {
 			return nullable(list)
 		}
 		return list
 	case reflect.Map:
-		return map[string]any{"type": "object", "additionalProperties": s.of(t.Elem())}
+		return map[string]any{"type": "object", "additionalProperties": s.schemaOf(t.Elem())}
 	case reflect.Struct:
 		return s.reference(t)
 	}
@@ -94,14 +94,14 @@ func (s *schemas) ofKind(t reflect.Type) map[string]any {
 // reference puts a named struct among the components; others stand where they are used.
 func (s *schemas) reference(t reflect.Type) map[string]any {
 	if t.Name() == "" {
-		return s.object(t)
+		return s.objectSchema(t)
 	}
 	name := s.names[t]
 	if name == "" {
 		name = s.componentName(t)
 		s.names[t] = name
 		s.components[name] = true // reserves the name while the type refers to itself
-		s.components[name] = s.object(t)
+		s.components[name] = s.objectSchema(t)
 	}
 	return map[string]any{"$ref": "#/components/schemas/" + name}
 }
@@ -126,8 +126,8 @@ func (s *schemas) componentName(t reflect.Type) string {
 	return name
 }
 
-// object is the schema of a struct in place.
-func (s *schemas) object(t reflect.Type) map[string]any {
+// objectSchema is the schema of a struct in place.
+func (s *schemas) objectSchema(t reflect.Type) map[string]any {
 	properties := map[string]any{}
 	required := []string{}
 	for _, f := range s.fields(t) {
@@ -176,13 +176,13 @@ func (s *schemas) fields(t reflect.Type) []property {
 		if name == "" {
 			name = sf.Name
 		}
-		list = append(list, s.property(sf, name, options))
+		list = append(list, s.propertySchema(sf, name, options))
 	}
 	return list
 }
 
-func (s *schemas) property(sf reflect.StructField, name, options string) property {
-	p := property{name: name, doc: sf.Tag.Get("doc"), schema: s.of(sf.Type)}
+func (s *schemas) propertySchema(sf reflect.StructField, name, options string) property {
+	p := property{name: name, doc: sf.Tag.Get("doc"), schema: s.schemaOf(sf.Type)}
 	var r rules
 	for _, rule := range strings.Split(sf.Tag.Get("rpc"), ",") {
 		key, value, _ := strings.Cut(strings.TrimSpace(rule), "=")
@@ -196,26 +196,26 @@ func (s *schemas) property(sf reflect.StructField, name, options string) propert
 			}
 			key, to = rest, r.each
 		}
-		_ = to.set(key, value) // params were checked by planOf; results may carry any tag
+		_ = to.setRule(key, value) // params were checked by planOf; results may carry any tag
 	}
 	if s.input {
 		p.required = r.required
 	} else {
 		p.required = !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero")
 	}
-	r.describe(p.schema)
+	r.addToSchema(p.schema)
 	if p.doc != "" {
 		p.schema = withDescription(p.schema, p.doc)
 	}
 	return p
 }
 
-// describe adds what the rules demand to the schema of a value.
-func (r *rules) describe(schema map[string]any) {
+// addToSchema adds the constraints of the rules to the schema of a value.
+func (r *rules) addToSchema(schema map[string]any) {
 	if r.each != nil {
 		for _, key := range []string{"items", "additionalProperties"} {
 			if inner, ok := schema[key].(map[string]any); ok {
-				r.each.describe(inner)
+				r.each.addToSchema(inner)
 			}
 		}
 	}

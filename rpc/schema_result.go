@@ -12,7 +12,7 @@ func NewResultSchemas() *ResultSchemas {
 }
 
 // Of returns the schema of a type.
-func (r *ResultSchemas) Of(t reflect.Type) map[string]any { return r.s.of(t) }
+func (r *ResultSchemas) Of(t reflect.Type) map[string]any { return r.s.schemaOf(t) }
 
 // Components are the structs met so far, by name.
 func (r *ResultSchemas) Components() map[string]any { return r.s.components }

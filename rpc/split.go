@@ -71,7 +71,7 @@ func splitFrame(b []byte, maxDepth, maxBatch int) frame {
 		return frame{items: []*item{it}}
 	}
 	n := 0
-	elements(b, func(int, []byte) bool { n++; return true })
+	eachElement(b, func(int, []byte) bool { n++; return true })
 	switch {
 	case n == 0:
 		return refuse(InvalidRequest("empty batch"))
@@ -79,7 +79,7 @@ func splitFrame(b []byte, maxDepth, maxBatch int) frame {
 		return refuse(InvalidRequest("batch too long").With(map[string]any{"limit": maxBatch}))
 	}
 	f := frame{batch: &batch{replies: make([][]byte, n), reserving: make(chan struct{}, 1)}}
-	elements(b, func(slot int, raw []byte) bool {
+	eachElement(b, func(slot int, raw []byte) bool {
 		it, problem := splitRequest(raw)
 		if problem != nil {
 			f.batch.left++
@@ -113,7 +113,7 @@ func splitRequest(b []byte) (*item, *Error) {
 		twice = twice || *to != nil
 		*to = value
 	}
-	members(b, func(name string, value []byte) bool {
+	eachMember(b, func(name string, value []byte) bool {
 		switch name {
 		case "jsonrpc":
 			set(&version, value)

@@ -66,7 +66,7 @@ func (s *stream) ReadObject(v any) error {
 			return err
 		}
 	}
-	return s.next(v)
+	return s.nextItem(v)
 }
 
 // receive takes what ReadFrame returned apart.
@@ -106,10 +106,10 @@ func (s *stream) itemEnded(it *item) {
 	}
 }
 
-// next hands over the first request of the queue.
+// nextItem hands over the first request of the queue.
 //
 //go:noinline
-func (s *stream) next(v any) error {
+func (s *stream) nextItem(v any) error {
 	it := s.queue[0]
 	s.queue[0] = nil
 	s.queue = s.queue[1:]
@@ -150,11 +150,11 @@ func (s *stream) take(f frame) error {
 func (s *stream) answerBad(f frame) error {
 	for _, bad := range f.bad {
 		reply := appendErrorReply(nil, bad.id, bad.problem, s.reg.requestID())
-		if err := s.deliver(f.batch, bad.slot, reply); err != nil {
+		if err := s.deliverReply(f.batch, bad.slot, reply); err != nil {
 			return err
 		}
 	}
-	if !s.errors.take(time.Now(), protocolErrorsPerSecond, s.opts.ProtocolErrors) {
+	if !s.errors.takeCall(time.Now(), protocolErrorsPerSecond, s.opts.ProtocolErrors) {
 		_ = s.codec.Close(CloseProtocolErrors, "too many protocol errors")
 	}
 	return nil
@@ -178,7 +178,7 @@ func (s *stream) WriteObject(any) error {
 		head := append(append([]byte(replyHead), it.id...), resultMember...)
 		return s.writer.WriteReply(Reply{Head: head, Body: *resp.Result, Tail: replyTail, Shared: it.shared})
 	}
-	return s.deliver(it.batch, it.slot, encodeReply(it.id, resp))
+	return s.deliverReply(it.batch, it.slot, encodeReply(it.id, resp))
 }
 
 // answered takes a request off the list; nil = it is not there.
@@ -194,12 +194,12 @@ func (s *stream) answered(num uint64) *item {
 	return it
 }
 
-// deliver writes a reply, or keeps it until its batch is complete.
-func (s *stream) deliver(b *batch, slot int, reply []byte) error {
+// deliverReply writes a reply, or keeps it until its batch is complete.
+func (s *stream) deliverReply(b *batch, slot int, reply []byte) error {
 	if b == nil {
 		return s.codec.WriteFrame(reply)
 	}
-	if !b.keep(slot, reply, s.opts.MaxBatchReply, s.meter, s.reg) {
+	if !b.keepReply(slot, reply, s.opts.MaxBatchReply, s.meter, s.reg) {
 		return nil
 	}
 	err := s.codec.WriteFrame(b.encode(s.opts.MaxBatchReply, s.reg))

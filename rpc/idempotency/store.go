@@ -37,7 +37,7 @@ type Config struct {
 const (
 	// claimTries bounds how often a key is looked at that others claim and free at the same moment.
 	claimTries = 5
-	// sweepRows is how many rows go in one transaction, so that nobody waits long for a sweep.
+	// sweepRows is the number of rows per transaction, so that a sweep does not block other writers for long.
 	sweepRows = 500
 )
 
@@ -50,7 +50,7 @@ type Store struct {
 	done chan struct{}
 
 	mu sync.Mutex
-	// counts are the rows of principals who claimed since the last sweep. Other processes' rows are in it as of then.
+	// counts are the rows of principals that claimed since the last sweep. Other processes' rows are in it as of then.
 	counts map[string]int
 }
 
@@ -158,7 +158,7 @@ func (s *Store) reserve(ctx context.Context, principal string) error {
 	_, known := s.counts[principal]
 	s.mu.Unlock()
 	n := 0
-	if !known { // read without the lock; who was faster is right
+	if !known { // read without the lock; the first result is used
 		err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM idempotency_replies WHERE principal=$1`, principal).Scan(&n)
 		if err != nil {
 			return fmt.Errorf("idempotency: count: %w", err)
@@ -204,7 +204,7 @@ func (s *Store) Free(ctx context.Context, key rpc.CallKey) error {
 	return nil
 }
 
-// forget removes what is kept of a key for an owner.
+// forget removes the stored reply of a key for an owner.
 func (s *Store) forget(ctx context.Context, key rpc.CallKey, owner string) error {
 	result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id=$1 AND owner=$2`, rowID(key), owner)
 	if err != nil {

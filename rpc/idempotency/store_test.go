@@ -56,7 +56,7 @@ func key(principal, name string) rpc.CallKey {
 	return rpc.CallKey{Principal: principal, Method: "message.sendText", Key: name}
 }
 
-// claim returns what is kept, nil when the key is new.
+// claim returns the stored call, nil if the key is new.
 func claim(t *testing.T, s *Store, k rpc.CallKey, params string) *rpc.KeptCall {
 	t.Helper()
 	kept, fresh, err := s.Claim(t.Context(), k, []byte(params))
@@ -87,7 +87,7 @@ func TestClaimKeepFree(t *testing.T) {
 		if kept := claim(t, s, k, "1"); kept != nil {
 			t.Fatal(kept)
 		}
-		for _, s := range []*Store{s, open(Config{})} { // the second is what comes after a crash
+		for _, s := range []*Store{s, open(Config{})} { // the second is the process after a crash
 			kept := claim(t, s, k, "2")
 			if kept == nil || string(kept.Params) != "1" || kept.Reply != nil || time.Since(kept.Started) > time.Minute {
 				t.Fatalf("%+v", kept)
@@ -98,7 +98,7 @@ func TestClaimKeepFree(t *testing.T) {
 			t.Fatal("not freed:", kept)
 		}
 		must(t, s.Keep(t.Context(), k, []byte("reply\x00\xff")))
-		must(t, s.Free(t.Context(), k)) // what is kept stays
+		must(t, s.Free(t.Context(), k)) // stored replies stay
 		for _, s := range []*Store{s, open(Config{})} {
 			if kept := claim(t, s, k, "4"); kept == nil || string(kept.Reply) != "reply\x00\xff" || string(kept.Params) != "3" {
 				t.Fatalf("%+v", kept)
@@ -222,7 +222,7 @@ func TestOldKeysAreForgotten(t *testing.T) {
 			t.Fatal("forgotten too early")
 		}
 		age(k, time.Hour)
-		until(t, func() bool { // also when nobody has looked at it since
+		until(t, func() bool { // also without a read since then
 			var n int
 			must(t, s.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM idempotency_replies`).Scan(&n))
 			return n == 0

@@ -62,7 +62,7 @@ func (p *Pipe) Send(b []byte) error { p.In <- b; return nil }
 
 // Receive returns the server's next frame, or the code it closed with.
 func (p *Pipe) Receive() ([]byte, int, error) {
-	select { // what was written before the end comes first
+	select { // data written before the end comes first
 	case b := <-p.Out:
 		return b, 0, nil
 	default:

@@ -52,7 +52,7 @@ func (r *Replies) Free(_ context.Context, key rpc.CallKey) error {
 	return nil
 }
 
-// withoutOwner is what identifies a key.
+// withoutOwner returns the part that identifies a key.
 func withoutOwner(key rpc.CallKey) rpc.CallKey {
 	key.Owner = ""
 	return key

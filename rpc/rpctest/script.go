@@ -47,7 +47,7 @@ type Conn interface {
 	Quiet() error
 }
 
-// Wire is a Conn of a WebSocket whose client can send what it should not.
+// Wire is a Conn of a WebSocket whose client can send invalid data.
 type Wire interface {
 	Conn
 	// SendRaw sends bytes below the WebSocket.
@@ -57,7 +57,7 @@ type Wire interface {
 // Doer is a Conn with steps of its own: lines that begin with ==>.
 type Doer interface {
 	Conn
-	// Do does what the words say.
+	// Do runs the words of a step.
 	Do(words []string) error
 }
 
@@ -80,7 +80,7 @@ type Script struct {
 	Steps []Step
 }
 
-// Runs tells whether the script is for the transport.
+// Runs reports whether the script is for the transport.
 func (s *Script) Runs(transport string) bool {
 	if len(s.Only) == 0 {
 		return true
@@ -305,7 +305,7 @@ func encode(v any) []byte {
 	return b
 }
 
-// Match tells how got differs from want; empty = it does not.
+// Match returns the difference of got from want; empty = none.
 func Match(want, got any) string { return match("", want, got) }
 
 func match(at string, want, got any) string {
