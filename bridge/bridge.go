@@ -60,6 +60,9 @@ type Options struct {
 	// HTTP looks up WhatsApp's newest client version; nil = a plain client.
 	HTTP   *http.Client
 	Config Config
+	// ObserveAck gets the time from handing a message to whatsmeow until WhatsApp's acknowledgement, encryption included and
+	// uploads not; nil = it is not observed.
+	ObserveAck func(took time.Duration)
 	// Outlets get the events of all sessions but those that stay out; nil = there are none.
 	Outlets Outlets
 	// Key encrypts the addresses of proxies in the database: 32 bytes that survive a restart. PreviousKeys open those that
@@ -83,6 +86,7 @@ type Bridge struct {
 	outbound   *guard.Guard
 	log        *slog.Logger
 	http       *http.Client
+	observeAck func(took time.Duration) // Options.ObserveAck
 	store      sessionStore
 	outlets    Outlets
 	devices    *sqlstore.Container
@@ -143,7 +147,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	}
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
-		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, storage: opts.Storage, elsewhere: opts.Forget,
+		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, observeAck: opts.ObserveAck, storage: opts.Storage, elsewhere: opts.Forget,
 		store: sessionStore{db: db, vault: sealed}, devices: devices, keys: people.NewKeys(db), lids: people.NewLIDs(db),
 		probe:       &storeProbe{db: db, keep: cfg.StoreProbe / 2},
 		translators: allTranslators(),

@@ -235,7 +235,7 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 		}
 		return nil, &wa.Error{Reason: wa.ReasonConflict, Field: "message_id", Message: "a message of this id is there already", MessageID: out.id}
 	}
-	resp, err := sendMessage(ctx, cli, out.to, out.content, whatsmeow.SendRequestExtra{ID: out.id, MediaHandle: out.handle})
+	resp, err := s.sendMessage(ctx, cli, out.to, out.content, whatsmeow.SendRequestExtra{ID: out.id, MediaHandle: out.handle})
 	// What became of the message is recorded even when the caller has gone.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterSendTime)
 	defer cancel()

@@ -77,7 +77,7 @@ func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, 
 		id = cli.GenerateMessageID()
 	}
 	out := &outgoing{to: to, id: id, content: content}
-	resp, err := sendMessage(ctx, cli, to, content, whatsmeow.SendRequestExtra{ID: out.id})
+	resp, err := s.sendMessage(ctx, cli, to, content, whatsmeow.SendRequestExtra{ID: out.id})
 	if err != nil {
 		return nil, wa.SendError(out.id, err)
 	}

@@ -36,6 +36,9 @@ func TestSendIsTwoEvents(t *testing.T) {
 		t.Errorf("outcome: %v", ended.data)
 	}
 	events.until("delivery", func(e event) bool { return e.Type == "Receipt" && e.data["type"] == "delivered" })
+	if n := w.acks.Load(); n != 1 {
+		t.Errorf("%d acknowledgements observed, want 1", n)
+	}
 
 	quiet := false
 	if _, err = send(w, alice, "4915100000002", "unseen", bridge.SendOptions{Echo: &quiet}); err != nil {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -22,6 +23,16 @@ func sendMessage(ctx context.Context, cli *whatsmeow.Client, to types.JID, m *wa
 	resp, err := cli.SendMessage(ctx, to, m, extra)
 	if failed := encryption.Err(); failed != nil {
 		return resp, failed
+	}
+	return resp, err
+}
+
+// sendMessage is sendMessage that reports the time until WhatsApp's acknowledgement to Options.ObserveAck.
+func (s *Session) sendMessage(ctx context.Context, cli *whatsmeow.Client, to types.JID, m *waE2E.Message, extra whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) {
+	began := time.Now()
+	resp, err := sendMessage(ctx, cli, to, m, extra)
+	if err == nil && s.b.observeAck != nil {
+		s.b.observeAck(time.Since(began))
 	}
 	return resp, err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ type world struct {
 	names   *namecheck.Checker  // of every event
 	stopped bool
 	attach  func(*whatsmeow.Client) // nil = to wire
+	acks    atomic.Int64            // acknowledgements that were observed
 	hostile bool                    // the network makes clients misbehave: what they do is not judged
 }
 
@@ -94,7 +96,11 @@ func (w *world) start() {
 	w.faults = &faultyJournal{Journal: &namecheck.Journal{Log: w.log, Checker: w.names}}
 	w.bridge, err = bridge.Open(w.t.Context(), bridge.Options{
 		DB: w.db, Key: make([]byte, 32), Journal: w.faults, Config: w.config, Storage: w.storage, Log: slog.New(w.logs()),
-		Attach: w.attachClient,
+		Attach: w.attachClient, ObserveAck: func(took time.Duration) {
+			if took > 0 {
+				w.acks.Add(1)
+			}
+		},
 	})
 	if err != nil {
 		w.t.Fatal(err)

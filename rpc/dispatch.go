@@ -19,6 +19,7 @@ type job struct {
 	call      Call
 	method    *method
 	conn      *jsonrpc2.Conn
+	began     time.Time // when it was read
 	stop      context.CancelFunc
 	cancelled atomic.Bool // by conn.cancel
 	answered  atomic.Bool
@@ -66,6 +67,7 @@ func (p *Peer) dispatchItem(ctx context.Context, conn *jsonrpc2.Conn, it *item) 
 // checkAdmission decides whether a request may run at all.
 func (p *Peer) checkAdmission(j *job) *Error {
 	now := time.Now()
+	j.began = now
 	j.method = p.reg.methods[j.item.method]
 	if wait, ok := p.rate.takeTokens(now, j.method.tokens()); !ok {
 		if !p.refusals.takeCall(now, p.opts.Rate, p.opts.Refusals) {
@@ -261,7 +263,7 @@ func (p *Peer) sendReply(j *job, result json.RawMessage, problem *Error) {
 		return
 	}
 	if j.method != nil {
-		j.method.outcomes.countOutcome(problem)
+		j.method.ended(problem, j.began)
 	}
 	if j.item.id != nil {
 		j.item.shared = j.method != nil && j.method.SharedResult

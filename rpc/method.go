@@ -73,6 +73,7 @@ type method struct {
 	run     func(ctx context.Context, call *Call, params any) (any, error)
 
 	outcomes outcomes
+	observe  func(took time.Duration) // nil = durations are not observed
 	size     replySize
 }
 

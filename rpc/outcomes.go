@@ -1,6 +1,9 @@
 package rpc
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Outcome classes of calls, for figures.
 const (
@@ -33,6 +36,14 @@ func (o *outcomes) countOutcome(problem *Error) {
 		}
 	}
 	o[class].Add(1)
+}
+
+// ended records the outcome and the duration of a call that began at a time.
+func (m *method) ended(problem *Error, began time.Time) {
+	m.outcomes.countOutcome(problem)
+	if m.observe != nil {
+		m.observe(time.Since(began))
+	}
 }
 
 // Outcome is how many calls of a method ended in a way, since the registry was made.

@@ -29,6 +29,7 @@ import (
 	"github.com/waystation/waystation/server/address"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/metrics"
 	"github.com/waystation/waystation/server/origin"
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/socket"
@@ -88,6 +89,9 @@ type app struct {
 
 	keptReplies *idempotency.Store // replies of calls with an idempotency key
 
+	// durations are the histograms of the metrics.
+	durations *metrics.Durations
+
 	// closers undo newApp, the last first.
 	closers []closer
 	// helpers are the goroutines of this package; run waits for them.
@@ -103,7 +107,7 @@ type closer struct {
 // error it has closed everything it opened.
 func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (*app, error) {
 	cfg.PublicURL = guard.NormalizeOrKeep(cfg.PublicURL)
-	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now(), bridgeOpen: make(chan struct{})}
+	a := &app{cfg: cfg, log: log, out: out, startedAt: time.Now(), durations: metrics.NewDurations(metrics.Families), bridgeOpen: make(chan struct{})}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -202,7 +206,8 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 
 func (a *app) openJournal(ctx context.Context) (err error) {
 	a.journal, err = journal.Open(ctx, a.db, journal.Config{
-		RetainFor: a.cfg.RetainFor, RetainBytes: int64(a.cfg.RetainBytes), RetainEvents: a.cfg.RetainEvents, Log: a.log.With("part", "journal"),
+		RetainFor: a.cfg.RetainFor, RetainBytes: int64(a.cfg.RetainBytes), RetainEvents: a.cfg.RetainEvents,
+		ObserveAppend: a.durations.Observer("waystation_journal_append_duration_seconds"), Log: a.log.With("part", "journal"),
 	})
 	if err == nil {
 		a.onClose("journal", func(context.Context) error { return a.journal.Close() })
@@ -267,6 +272,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		},
 		Key: a.secret.key("proxy addresses"), PreviousKeys: a.secret.previousKeys("proxy addresses"),
 		Outlets: bridgeOutlets{a.outlets, a}, Forget: a.forgetOwner,
+		ObserveAck: a.durations.Observer("waystation_message_ack_duration_seconds"),
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
 			StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
@@ -311,7 +317,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
-		Operations: operations, Events: methods.Events(), Replies: a.keptReplies, OwnerOf: a.ownerOf, MaxKeptReply: a.cfg.MaxKeptReply, Log: a.log.With("part", "rpc"),
+		Operations: operations, Events: methods.Events(), Replies: a.keptReplies, OwnerOf: a.ownerOf, MaxKeptReply: a.cfg.MaxKeptReply, ObserveCalls: a.callObserver, Log: a.log.With("part", "rpc"),
 	})
 	a.registry.MapError = methods.MapError
 	a.watching = methods.NewWatchHub(a.cfg.MaxWatches)

@@ -15,7 +15,7 @@ func (a *app) openDispatcher(ctx context.Context) (err error) {
 		KeepDeadLetters: a.cfg.KeepDeadLetters, MaxDeadLetters: a.cfg.MaxDeadLetters,
 		MaxQueuedReplays: a.cfg.MaxQueuedReplays, MaxSignals: a.cfg.MaxSignals,
 		MaxSkips: a.cfg.MaxSkips, MaxWatches: a.cfg.MaxWatches, WatchEvery: a.cfg.WatchEvery,
-		DrainTimeout: a.cfg.ShutdownTimeout / 4, Log: a.log.With("part", "dispatch"),
+		DrainTimeout: a.cfg.ShutdownTimeout / 4, ObserveAttempts: a.attemptObserver, Log: a.log.With("part", "dispatch"),
 	})
 	if err == nil {
 		a.onClose("dispatcher", a.deliver.Close)

@@ -61,7 +61,7 @@ func (a *app) serveMetricsToAdmin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	p := metrics.NewPage(metrics.Families)
+	p := metrics.NewPage(metrics.Families, a.durations)
 	for _, add := range []func(context.Context, *metrics.Page){a.addProcess, a.addDeliveries, a.addBrokers, a.addJournal, a.addSockets, a.addSessions, a.addCalls, a.addStorage} {
 		add(r.Context(), p)
 	}
@@ -70,6 +70,16 @@ func (a *app) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if _, err := p.WriteTo(w); err != nil {
 		a.log.Debug("metrics not written", "error", err)
 	}
+}
+
+// callObserver returns what observes calls of a namespace.
+func (a *app) callObserver(namespace string) func(took time.Duration) {
+	return a.durations.Observer("waystation_call_duration_seconds", namespace)
+}
+
+// attemptObserver returns what observes attempts to deliver over a transport.
+func (a *app) attemptObserver(transport string) func(took time.Duration) {
+	return a.durations.Observer("waystation_delivery_duration_seconds", transport)
 }
 
 // goFigures are the metrics of the Go runtime.

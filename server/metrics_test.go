@@ -62,20 +62,24 @@ func TestMetrics(t *testing.T) {
 	var after map[string]float64
 	var page string
 	changed := map[string]float64{
-		`waystation_deliveries_total{transport="test",outcome="delivered"}`:    5,
-		`waystation_deliveries_total{transport="test",outcome="dead_letter"}`:  0,
-		`waystation_delivery_attempts_total{transport="test"}`:                 5,
-		`waystation_delivery_retries_total{transport="test"}`:                  0,
-		`waystation_delivery_lag_events{transport="test"}`:                     0,
-		`waystation_delivery_lag_seconds{transport="test"}`:                    0,
-		`waystation_journal_appended_total`:                                    5,
-		`waystation_calls_total{method="delivery.list",outcome="ok"}`:          1,
-		`waystation_calls_total{method="delivery.list",outcome="refused"}`:     2,
-		`waystation_calls_total{method="message.sendText",outcome="whatsapp"}`: 1,
-		`waystation_messages_sent_total`:                                       0,
-		`waystation_sockets`:                                                   1,
-		`waystation_sessions{state="created"}`:                                 0,
-		`waystation_journal_failing`:                                           0,
+		`waystation_deliveries_total{transport="test",outcome="delivered"}`:      5,
+		`waystation_deliveries_total{transport="test",outcome="dead_letter"}`:    0,
+		`waystation_delivery_attempts_total{transport="test"}`:                   5,
+		`waystation_delivery_retries_total{transport="test"}`:                    0,
+		`waystation_delivery_lag_events{transport="test"}`:                       0,
+		`waystation_delivery_lag_seconds{transport="test"}`:                      0,
+		`waystation_journal_appended_total`:                                      5,
+		`waystation_delivery_duration_seconds_count{transport="test"}`:           5,
+		`waystation_call_duration_seconds_bucket{namespace="message",le="+Inf"}`: 1,
+		`waystation_call_duration_seconds_count{namespace="message"}`:            1,
+		`waystation_message_ack_duration_seconds_count`:                          0,
+		`waystation_calls_total{method="delivery.list",outcome="ok"}`:            1,
+		`waystation_calls_total{method="delivery.list",outcome="refused"}`:       2,
+		`waystation_calls_total{method="message.sendText",outcome="whatsapp"}`:   1,
+		`waystation_messages_sent_total`:                                         0,
+		`waystation_sockets`:                                                     1,
+		`waystation_sessions{state="created"}`:                                   0,
+		`waystation_journal_failing`:                                             0,
 	}
 	eventually(t, "the figures", func() bool {
 		_, after, page = scrape(t, own+"/metrics", "")
@@ -86,7 +90,7 @@ func TestMetrics(t *testing.T) {
 		}
 		return true
 	})
-	for _, name := range []string{"waystation_journal_commits_total", "waystation_socket_written_bytes_total"} {
+	for _, name := range []string{"waystation_journal_commits_total", "waystation_socket_written_bytes_total", "waystation_journal_append_duration_seconds_count", `waystation_call_duration_seconds_sum{namespace="delivery"}`} {
 		if after[name] <= before[name] {
 			t.Errorf("%s stays at %v", name, after[name])
 		}

@@ -10,6 +10,7 @@ var Families = []Family{
 	{"waystation_delivery_failures_total", Counter, []string{"transport", "meaning"}, "Attempts that failed: unreachable (nobody answers there), refused (by the target's rights or settings), permanent (by the event), retry_after (told to wait) or retry (anything else)."},
 	{"waystation_delivery_retries_total", Counter, []string{"transport"}, "Attempts after the first of a delivery."},
 	{"waystation_delivery_signals_total", Counter, []string{"transport", "outcome"}, "Volatile events: delivered, failed or dropped."},
+	{"waystation_delivery_duration_seconds", Histogram, []string{"transport"}, "Time of attempts to deliver, failed ones included."},
 	{"waystation_delivery_targets", Gauge, []string{"transport"}, "Targets in use."},
 	{"waystation_delivery_lanes", Gauge, []string{"transport", "state"}, "Targets and sessions with a delivery on its way: active (an attempt runs) or waiting (for a retry, a target that is away, room, or the database)."},
 	{"waystation_delivery_lag_events", Gauge, []string{"transport"}, "Events logged and not yet past their targets, over all lanes."},
@@ -21,6 +22,7 @@ var Families = []Family{
 	{"waystation_archive_pruned_total", Counter, nil, "Entries of the archive dropped by retention."},
 
 	{"waystation_journal_appended_total", Counter, nil, "Events logged."},
+	{"waystation_journal_append_duration_seconds", Histogram, nil, "Time of appends until their commit is durable, the wait in the queue included."},
 	{"waystation_journal_duplicates_total", Counter, nil, "Records that were logged already."},
 	{"waystation_journal_commits_total", Counter, nil, "Transactions of the journal."},
 	{"waystation_journal_failed_total", Counter, nil, "Appends that failed."},
@@ -38,7 +40,9 @@ var Families = []Family{
 
 	{"waystation_sessions", Gauge, []string{"state"}, "Sessions by state."},
 	{"waystation_calls_total", Counter, []string{"method", "outcome"}, "Calls by method, once it was called: ok, refused (the caller's doing), limited (rates and limits), whatsapp (not connected, or refused there), timeout, failed (the server's doing)."},
+	{"waystation_call_duration_seconds", Histogram, []string{"namespace"}, "Time of calls from arrival to reply, whatever their outcome, by the first part of the method's name."},
 	{"waystation_messages_sent_total", Counter, nil, "Calls of message.send* that went well."},
+	{"waystation_message_ack_duration_seconds", Histogram, nil, "Time from handing a message to WhatsApp until its acknowledgement: encryption is included, uploads and typing are not; reactions, edits and other changes count, too."},
 
 	{"waystation_database_connections", Gauge, []string{"state"}, "Connections to the database: in_use or idle."},
 	{"waystation_database_file_in_place", Gauge, nil, "1; 0 while the SQLite file was removed, moved or replaced under the server, which then writes nothing."},

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waystation/waystation/docs/doctest"
 )
@@ -51,4 +52,48 @@ func TestReferenceOfMetrics(t *testing.T) {
 	var table bytes.Buffer
 	WriteMarkdown(&table, Families)
 	doctest.Section(t, "docs/reference/metrics.md", "metrics", table.String())
+}
+
+func TestDurations(t *testing.T) {
+	families := []Family{{"a", Gauge, nil, "A."}, {"b_seconds", Histogram, []string{"y", "x"}, "B."}, {"c_seconds", Histogram, nil, "C."}}
+	d := NewDurations(families)
+	observe := d.Observer("b_seconds", "1", "2")
+	observe(3 * time.Millisecond)
+	observe(2 * time.Minute)
+	var out strings.Builder
+	if _, err := NewPage(families, d).WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"# HELP a A.\n# TYPE a gauge\n# HELP b_seconds B.\n# TYPE b_seconds histogram\n",
+		`b_seconds_bucket{y="1",x="2",le="0.0025"} 0` + "\n" + `b_seconds_bucket{y="1",x="2",le="0.005"} 1` + "\n",
+		`b_seconds_bucket{y="1",x="2",le="60"} 1` + "\n" + `b_seconds_bucket{y="1",x="2",le="+Inf"} 2` + "\n",
+		`b_seconds_sum{y="1",x="2"} 120.003` + "\n" + `b_seconds_count{y="1",x="2"} 2` + "\n# HELP c_seconds C.\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no\n%s\nin\n%s", want, out.String())
+		}
+	}
+	for _, wrong := range []func(){func() { d.Observer("a") }, func() { d.Observer("b_seconds", "1") }, func() { NewPage(families).Add("c_seconds", 1) }} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("took what is not in the table")
+				}
+			}()
+			wrong()
+		}()
+	}
+	// An observation is part of every call and append: no allocation.
+	if n := testing.AllocsPerRun(100, func() { observe(time.Second) }); n > 0 {
+		t.Errorf("an observation takes %v allocations", n)
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	observe := NewDurations(Families).Observer("waystation_call_duration_seconds", "message")
+	b.ReportAllocs()
+	for b.Loop() {
+		observe(5 * time.Millisecond)
+	}
 }

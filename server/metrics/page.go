@@ -1,23 +1,31 @@
 package metrics
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 )
 
 // ContentType is what a page is served as.
 const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// Kind says how a figure moves.
+// Kind is the metric type.
 type Kind string
 
 // Kinds of figures.
 const (
-	Counter Kind = "counter" // only rises, from 0 at each start
-	Gauge   Kind = "gauge"
+	Counter   Kind = "counter" // only rises, from 0 at each start
+	Gauge     Kind = "gauge"
+	Histogram Kind = "histogram" // of durations in seconds
 )
+
+var valueTypes = map[Kind]prometheus.ValueType{Counter: prometheus.CounterValue, Gauge: prometheus.GaugeValue}
 
 // Family is one figure with its labels.
 type Family struct {
@@ -30,36 +38,41 @@ type Family struct {
 // Page gathers samples.
 type Page struct {
 	families []Family
-	samples  map[string][]string // lines by family
+	more     []prometheus.Gatherer
+	samples  map[string]*dto.MetricFamily // by name
 }
 
-// NewPage makes a page for samples of families.
-func NewPage(families []Family) *Page {
-	return &Page{families: families, samples: make(map[string][]string, len(families))}
+// NewPage makes a page for samples of families. Those of more are on it, too, where they belong to one of the families.
+func NewPage(families []Family, more ...prometheus.Gatherer) *Page {
+	return &Page{families: families, more: more, samples: make(map[string]*dto.MetricFamily, len(families))}
 }
 
-// Add adds a sample with a value for each label of its family. It panics when there is no such family, or it has other
-// labels, which only a change of code can cause.
+// Add adds a sample with a value for each label of its family. It panics when there is no such family, it is a histogram, or it
+// has other labels, which only a change of code can cause.
 func (p *Page) Add(name string, value float64, labels ...string) {
 	family := p.family(name)
 	if family == nil || len(labels) != len(family.Labels) {
 		panic(fmt.Sprintf("metrics: %s with %d labels is not in the table", name, len(labels)))
 	}
-	var b strings.Builder
-	b.WriteString(name)
-	for i, label := range family.Labels {
-		if i == 0 {
-			b.WriteByte('{')
-		} else {
-			b.WriteByte(',')
-		}
-		b.WriteString(label + `="` + escapeLabel.Replace(strings.ToValidUTF8(labels[i], "?")) + `"`)
+	valueType, isValue := valueTypes[family.Kind]
+	if !isValue {
+		panic(fmt.Sprintf("metrics: %s has no single value", name))
 	}
-	if len(labels) > 0 {
-		b.WriteByte('}')
+	values := make([]string, len(labels))
+	for i, label := range labels {
+		values[i] = strings.ToValidUTF8(label, "?")
 	}
-	b.WriteString(" " + strconv.FormatFloat(value, 'g', -1, 64) + "\n")
-	p.samples[name] = append(p.samples[name], b.String())
+	sample := new(dto.Metric)
+	metric := prometheus.MustNewConstMetric(prometheus.NewDesc(name, family.Help, family.Labels, nil), valueType, value, values...)
+	if err := metric.Write(sample); err != nil {
+		panic(fmt.Sprintf("metrics: %s: %v", name, err))
+	}
+	of := p.samples[name]
+	if of == nil {
+		of = &dto.MetricFamily{Name: &family.Name, Help: &family.Help, Type: valueType.ToDTO()}
+		p.samples[name] = of
+	}
+	of.Metric = append(of.Metric, sample)
 }
 
 func (p *Page) family(name string) *Family {
@@ -71,22 +84,38 @@ func (p *Page) family(name string) *Family {
 	return nil
 }
 
-var (
-	escapeLabel = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
-	escapeHelp  = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
-)
-
-// WriteTo writes the families in the order of their table.
+// WriteTo writes the families in the order of their table. When a gatherer fails, the rest is written nevertheless.
 func (p *Page) WriteTo(w io.Writer) (int64, error) {
+	gathered, failed := prometheus.Gatherers(p.more).Gather()
+	for _, of := range gathered {
+		p.samples[of.GetName()] = of
+	}
 	var b strings.Builder
-	for _, f := range p.families {
-		b.WriteString("# HELP " + f.Name + " " + escapeHelp.Replace(f.Help) + "\n# TYPE " + f.Name + " " + string(f.Kind) + "\n")
-		for _, line := range p.samples[f.Name] {
-			b.WriteString(line)
+	for i := range p.families {
+		if err := p.families[i].write(&b, p.samples[p.families[i].Name]); err != nil {
+			return 0, fmt.Errorf("metrics: encode: %w", err)
 		}
 	}
 	n, err := io.WriteString(w, b.String())
-	return int64(n), err
+	return int64(n), errors.Join(failed, err)
+}
+
+var escapeHelp = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+
+// write writes the samples of a family with the labels in the order of the table; without samples it writes the head alone.
+func (f *Family) write(b *strings.Builder, samples *dto.MetricFamily) error {
+	if len(samples.GetMetric()) == 0 {
+		b.WriteString("# HELP " + f.Name + " " + escapeHelp.Replace(f.Help) + "\n# TYPE " + f.Name + " " + string(f.Kind) + "\n")
+		return nil
+	}
+	for _, sample := range samples.Metric {
+		sample.Label = slices.Clone(sample.Label) // a gatherer's own are not to be changed
+		slices.SortStableFunc(sample.Label, func(a, b *dto.LabelPair) int {
+			return slices.Index(f.Labels, a.GetName()) - slices.Index(f.Labels, b.GetName())
+		})
+	}
+	_, err := expfmt.MetricFamilyToText(b, samples)
+	return err
 }
 
 // WriteMarkdown writes the table of families.

@@ -93,8 +93,11 @@ type Config struct {
 	SweepBatch       int           // rows deleted in one transaction
 	MaxWatches       int           // limit of open watches; further ones are rejected
 	WatchEvery       time.Duration // shortest interval between two archive reads of a watch
-	Now              func() time.Time
-	Log              *slog.Logger // nil = no logging
+	// ObserveAttempts returns the function that gets the duration of each attempt of a transport. AddSink calls it once. nil =
+	// durations are not observed.
+	ObserveAttempts func(transport string) (observe func(took time.Duration))
+	Now             func() time.Time
+	Log             *slog.Logger // nil = no logging
 }
 
 func (c Config) withDefaults() Config {

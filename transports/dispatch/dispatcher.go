@@ -91,6 +91,9 @@ func (d *Dispatcher) AddSink(name string, impl Sink, policy Policy) error {
 	s.breakers = breakers{
 		failures: s.policy.BreakerFailures, pause: s.policy.BreakerPause, maxAge: s.policy.MaxAge, now: d.cfg.Now, byKey: map[string]*breaker{},
 	}
+	if d.cfg.ObserveAttempts != nil {
+		s.observe = d.cfg.ObserveAttempts(name)
+	}
 	s.outages = outages{now: d.cfg.Now, byKey: map[string]*outage{}}
 	if err := d.lockChanges(d.waiting); err != nil {
 		return err

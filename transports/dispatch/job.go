@@ -78,6 +78,9 @@ func (j *job) endAttempt(now time.Time, code int, err error) {
 	t := &j.trial
 	t.active, t.code = false, code
 	t.duration, t.last = now.Sub(t.last), now
+	if observe := j.t.sink.observe; observe != nil {
+		observe(t.duration)
+	}
 	if err != nil {
 		t.problem = errorText(err)
 	}

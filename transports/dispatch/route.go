@@ -46,8 +46,9 @@ type sink struct {
 	breakers breakers
 	outages  outages
 	stats    sinkStats
-	targets  map[string]*target // by id; guarded by d.mu
-	keys     map[string]int     // number of targets of each breaker key; guarded by d.mu
+	observe  func(took time.Duration) // gets the duration of each attempt; nil = not observed
+	targets  map[string]*target       // by id; guarded by d.mu
+	keys     map[string]int           // number of targets of each breaker key; guarded by d.mu
 }
 
 var (

@@ -50,8 +50,11 @@ type Config struct {
 	KeysFor    time.Duration
 	SweepEvery time.Duration // pause between retention runs
 	SweepBatch int           // rows deleted in one transaction
-	Now        func() time.Time
-	Log        *slog.Logger // nil = no logging
+	// ObserveAppend gets the duration of each append that was committed, its wait in the queue included; nil = it is not
+	// observed.
+	ObserveAppend func(took time.Duration)
+	Now           func() time.Time
+	Log           *slog.Logger // nil = no logging
 }
 
 func (c Config) withDefaults() Config {

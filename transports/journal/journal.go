@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"go.mau.fi/util/dbutil"
@@ -110,9 +111,13 @@ func (j *Journal) Append(ctx context.Context, session string, records ...Record)
 	if err := op.setRecords(records, &j.cfg); err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	if err := j.submit(ctx, op); err != nil {
 		j.stats.failed.Add(1)
 		return nil, err
+	}
+	if j.cfg.ObserveAppend != nil {
+		j.cfg.ObserveAppend(time.Since(began))
 	}
 	return op.results, nil
 }

@@ -1,3 +1,3 @@
-// Package expfmtcheck starts the server and reads its figures with the parser of Prometheus, in a module of its own so
-// that the server does not depend on it.
+// Package expfmtcheck starts the server and reads its figures with the parser of Prometheus. It is a module of its own, as it
+// builds and starts the server.
 package expfmtcheck
