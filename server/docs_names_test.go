@@ -181,7 +181,7 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range regexp.MustCompile("\\b(?:Test|Benchmark)[A-Z]\\w+").FindAllString(string(raw), -1) {
+		for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark)[A-Z]\w+`).FindAllString(string(raw), -1) {
 			found++
 			if !strings.Contains(tests.String(), "func "+name) {
 				t.Errorf("%s names %s, which does not exist", page.Path, name)

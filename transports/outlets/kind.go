@@ -110,8 +110,8 @@ func (k *Kind) decodeOptions(given map[string]json.RawMessage) (Options, error) 
 		}
 	}
 	slices.SortFunc(p, func(a, b refusal.Problem) int { return strings.Compare(a.Field, b.Field) })
-	if o, ok := options.(interface{ complete() }); ok { // defaults that depend on other options
-		o.complete()
+	if o, ok := options.(interface{ applyDefaults() }); ok { // defaults that depend on other options
+		o.applyDefaults()
 	}
 	return options, p.Err()
 }

@@ -145,9 +145,9 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 	if a := s.ownNow(session); a != nil {
 		figures := a.Figures()
 		if c, ok := a.Connection.(interface {
-			owns(session, queue string) bool
+			ownsQueue(session, queue string) bool
 		}); ok {
-			figures.Queues = slices.DeleteFunc(slices.Clone(figures.Queues), func(queue string) bool { return !c.owns(session, queue) })
+			figures.Queues = slices.DeleteFunc(slices.Clone(figures.Queues), func(queue string) bool { return !c.ownsQueue(session, queue) })
 		}
 		return own, figures, nil
 	}
