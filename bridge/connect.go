@@ -187,7 +187,7 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 		s.endConn()
 	}
 	s.endConn = end
-	s.endReason = ""
+	s.endReason, s.endStanza = "", nil
 	socket := s.socket
 	s.mu.Unlock()
 	if cli.IsConnected() {

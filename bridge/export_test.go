@@ -4,9 +4,11 @@ import (
 	"context"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 )
 
 // SendText sends a text the way every operation does.
@@ -40,4 +42,20 @@ func (s *Session) BotProfiles(ctx context.Context) ([]types.BotProfileInfo, erro
 		return nil, err
 	}
 	return cli.GetBotProfiles(ctx, bots)
+}
+
+// EndUnhandled ends the connection as if last had been read and dropped before it was handled.
+func (s *Session) EndUnhandled(last waBinary.Node) error {
+	cli, err := s.live()
+	if err != nil {
+		return err
+	}
+	frame, err := waBinary.Marshal(last)
+	if err != nil {
+		return err
+	}
+	s.rememberEnd(cli, frame)
+	cli.Disconnect()
+	s.handle(cli, &events.Disconnected{})
+	return nil
 }

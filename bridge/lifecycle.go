@@ -33,6 +33,7 @@ func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 	case *events.Connected:
 		s.opened(cli)
 	case *events.Disconnected:
+		s.handleMissedEnd(cli)
 		s.lostConnection(cli, InputLost, Details{}, fact{})
 	case *events.ConnectFailure:
 		s.refused(cli, e)

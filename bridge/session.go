@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/groups"
@@ -41,6 +42,7 @@ type Session struct {
 	cli         *whatsmeow.Client  // nil while nothing is connected or wanted
 	endConn     context.CancelFunc // ends the context the connection was opened with
 	socket      *socketGuard       // of cli
+	endStanza   *waBinary.Node     // the last stanza of the connection, read and not yet handled
 	endReason   string             // why WhatsApp ends the connection, from the stanza before its end
 	flight      *flight            // a connect in progress
 	retry       *time.Timer        // the next connect by itself

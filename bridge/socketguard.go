@@ -133,6 +133,7 @@ func (s *Session) guardFrames(cli *whatsmeow.Client) error {
 			err := catchPanic("frame", func() error {
 				checked, err := limits.check(data)
 				if err == nil {
+					s.rememberEnd(cli, checked)
 					next(ctx, checked)
 				}
 				return err

@@ -65,6 +65,7 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 			handle = func(ctx context.Context, node *waBinary.Node) {
 				end := endOf(node)
 				s.noteEnd(cli, end)
+				s.takeEnd(cli)
 				next(context.WithValue(ctx, endKey{}, end), node)
 			}
 		}

@@ -152,6 +152,9 @@ var transitions = map[State]map[Input]target{
 		InputLost:      lost(reasonConnectionLost),
 		InputOpen:      to(StateConnected),
 		InputLoggedOut: to(StateLoggedOut),
+		InputReplaced:  to(StateReplaced), // whatsmeow may report the end of the socket before the stanza that explains it
+		InputBanned:    to(StateBanned),
+		InputOutdated:  to(StateOutdated),
 		InputStop:      lost(reasonStopped),
 		InputUnlink:    toBecause(StateCreated, reasonLogout),
 	},

@@ -54,6 +54,18 @@ func TestTransitions(t *testing.T) {
 			{InputLost, Details{}, StateReplaced, ""},
 			{InputShutdown, Details{}, StateReplaced, ""},
 		}},
+		"replaced, reported after the end of the socket": {paired: true, start: StateConnected, steps: []step{
+			{InputLost, Details{}, StateDisconnected, reasonConnectionLost},
+			{InputReplaced, Details{}, StateReplaced, ""},
+		}},
+		"outdated, reported after the end of the socket": {paired: true, start: StateConnected, steps: []step{
+			{InputLost, Details{}, StateDisconnected, reasonConnectionLost},
+			{InputOutdated, Details{}, StateOutdated, ""},
+		}},
+		"banned, reported after the end of the socket": {paired: true, start: StateConnected, steps: []step{
+			{InputLost, Details{}, StateDisconnected, reasonConnectionLost},
+			{InputBanned, Details{Reason: "101", Until: until}, StateBanned, "101"},
+		}},
 		"banned": {paired: true, start: StateConnecting, steps: []step{
 			{InputBanned, Details{Reason: "101", Until: until}, StateBanned, "101"},
 			{InputLost, Details{}, StateBanned, "101"},
