@@ -1,6 +1,9 @@
 package sandbox
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // MediaOperation is one side of the media host.
 type MediaOperation string
@@ -22,6 +25,7 @@ type mediaFault struct {
 }
 
 // FailMedia makes the media host answer the next times requests of an operation with an HTTP status from 400 to 599; times 0 means all until ClearMediaFaults.
+// Downloads of history and app state, which devices start by themselves, fail with times 0 only, and do not count otherwise.
 // Rules wait for each other in the order they were made. Clients give up at once on 403, 404 and 410 and try again after others.
 func (n *Network) FailMedia(operation MediaOperation, status, times int) error {
 	if operation != MediaUpload && operation != MediaDownload {
@@ -51,13 +55,14 @@ func (n *Network) ClearMediaFaults() {
 	s.faults = nil
 }
 
-// failing is the status that the next request of an operation must fail with, 0 for none; it uses the rule up.
-func (s *blobStore) failing(operation MediaOperation) int {
+// failing returns the status that the next request of an operation must fail with, or 0, and uses the rule up. mediaType is the request's
+// mms-type.
+func (s *blobStore) failing(operation MediaOperation, mediaType string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.faults {
 		fault := &s.faults[i]
-		if fault.operation != operation {
+		if fault.operation != operation || fault.left > 0 && strings.HasPrefix(mediaType, "md-") {
 			continue
 		}
 		status := fault.status

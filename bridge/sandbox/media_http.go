@@ -85,7 +85,7 @@ func (s *blobStore) serveUpload(w http.ResponseWriter, r *http.Request) {
 
 // accept stores an upload whose content is what its token says.
 func (s *blobStore) accept(w http.ResponseWriter, r *http.Request, kind string, hash [sha256.Size]byte) {
-	if status := s.failing(MediaUpload); status != 0 {
+	if status := s.failing(MediaUpload, ""); status != 0 {
 		refuseHTTP(w, status)
 		return
 	}
@@ -158,7 +158,7 @@ func (s *blobStore) serveFile(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, http.StatusMethodNotAllowed)
 		return
 	}
-	if status := s.failing(MediaDownload); status != 0 {
+	if status := s.failing(MediaDownload, r.URL.Query().Get("mms-type")); status != 0 {
 		refuseHTTP(w, status)
 		return
 	}
