@@ -263,58 +263,6 @@ func pointerOf(text string) []string {
 	return strings.Split(text, "/")
 }
 
-// node is a value of a result, whose members are decoded when they are needed.
-type node struct {
-	raw     json.RawMessage
-	members map[string]*node
-}
-
-// empty reports whether the value is absent or null.
-func (n *node) empty() bool { return n == nil || len(n.raw) == 0 || string(n.raw) == "null" }
-
-func (n *node) at(pointer []string) *node {
-	for _, name := range pointer {
-		if n.empty() {
-			return nil
-		}
-		if n.members == nil {
-			n.members = map[string]*node{}
-			var members map[string]json.RawMessage
-			_ = json.Unmarshal(n.raw, &members) // a value that is no object has no members
-			for key, raw := range members {
-				n.members[key] = &node{raw: raw}
-			}
-		}
-		n = n.members[name]
-	}
-	return n
-}
-
-// decode decodes the value; one that is empty leaves the target as it is.
-func (n *node) decode(target any) error {
-	if n.empty() {
-		return nil
-	}
-	if err := json.Unmarshal(n.raw, target); err != nil {
-		return fmt.Errorf("rest: result: %w", err)
-	}
-	return nil
-}
-
-// each passes the items of a list to do, until it fails.
-func (n *node) each(do func(item *node) error) error {
-	var items []json.RawMessage
-	if err := n.decode(&items); err != nil {
-		return err
-	}
-	for _, raw := range items {
-		if err := do(&node{raw: raw}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // first returns the first value that is there and not an empty text, else the last.
 func (n *node) first(places [][]string) (found *node) {
 	if len(places) == 0 {
@@ -356,17 +304,23 @@ func (a *answering) field(f *answerField, p *answerPlan, n *node, target reflect
 	if f.by == nil {
 		return a.value(p, n, target)
 	}
+	if err := n.check('['); err != nil {
+		return err
+	}
 	target.Set(reflect.MakeMap(p.typ))
-	return n.each(func(item *node) error {
+	items := n.list()
+	for i := range items {
 		value := reflect.New(p.elem.typ).Elem()
-		if err := a.value(p.elem, item, value); err != nil {
+		if err := a.value(p.elem, &items[i], value); err != nil {
 			return err
 		}
 		var key string
-		err := item.at(f.by).decode(&key)
+		if err := items[i].at(f.by).decode(&key); err != nil {
+			return err
+		}
 		target.SetMapIndex(reflect.ValueOf(key), value)
-		return err
-	})
+	}
+	return nil
 }
 
 // setLiteral sets a text, or what the text is in JSON.
@@ -375,7 +329,7 @@ func setLiteral(target reflect.Value, literal string) error {
 		target.SetString(literal)
 		return nil
 	}
-	return (&node{raw: json.RawMessage(literal)}).decode(target.Addr().Interface())
+	return (&node{raw: []byte(literal)}).decodeInto(target)
 }
 
 func (a *answering) value(p *answerPlan, n *node, target reflect.Value) error {
@@ -396,34 +350,44 @@ func (a *answering) value(p *answerPlan, n *node, target reflect.Value) error {
 	}
 	switch {
 	case !p.planned():
-		return n.decode(target.Addr().Interface())
+		return n.decodeInto(target)
 	case kind == reflect.Struct:
 		return a.object(p, n, target)
 	case kind == reflect.Pointer:
 		target.Set(reflect.New(p.elem.typ))
 		return a.value(p.elem, n, target.Elem())
 	case kind == reflect.Map:
+		if err := n.check('{'); err != nil {
+			return err
+		}
 		target.Set(reflect.MakeMap(p.typ))
-		n.at([]string{""}) // decodes the members
-		for key, member := range n.members {
+		members := n.object()
+		for i := range members {
 			value := reflect.New(p.elem.typ).Elem()
-			if err := a.value(p.elem, member, value); err != nil {
+			if err := a.value(p.elem, &members[i].value, value); err != nil {
 				return err
 			}
-			target.SetMapIndex(reflect.ValueOf(key), value)
+			target.SetMapIndex(reflect.ValueOf(textOf(members[i].key)), value)
 		}
 		return nil
 	}
-	target.Set(reflect.MakeSlice(p.typ, 0, 0))
-	return n.each(func(item *node) error {
-		value := reflect.New(p.elem.typ).Elem()
-		err := a.value(p.elem, item, value)
-		target.Set(reflect.Append(target, value))
+	if err := n.check('['); err != nil {
 		return err
-	})
+	}
+	items := n.list()
+	target.Set(reflect.MakeSlice(p.typ, len(items), len(items)))
+	for i := range items {
+		if err := a.value(p.elem, &items[i], target.Index(i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *answering) object(p *answerPlan, n *node, target reflect.Value) error {
+	if err := n.check('{'); err != nil {
+		return err
+	}
 	for _, f := range p.fields {
 		if err := a.field(f, f.value, n, target.FieldByIndex(f.index)); err != nil {
 			return err

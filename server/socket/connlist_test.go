@@ -47,6 +47,11 @@ func TestConnList(t *testing.T) {
 	one.fails(rpc.CodeForbidden, "conn.list", object{})
 
 	_ = one.ws.Close(websocket.StatusGoingAway, "")
+	for deadline := time.Now().Add(waitLimit); len(r.LastCloses) == 0; time.Sleep(20 * time.Millisecond) { // the oldest, before the others close
+		if admin.call("conn.list", object{}, &r); time.Now().After(deadline) {
+			t.Fatal("the closed connection is not listed")
+		}
+	}
 	refused := w.dial("")
 	refused.fails(rpc.CodeUnauthenticated, "conn.hello", object{"protocol": 1, "token": "wrong"})
 	refused.closed(CloseAuth)
