@@ -122,7 +122,9 @@ func (c *conn) requireHello(call *rpc.Call, method string) *rpc.Error {
 	if c.greeted.Load() || method == methodHello && !c.refused {
 		return nil
 	}
-	call.AfterReply(func() { _ = c.Close(CloseHelloMissing, "conn.hello must come first") })
+	if !c.refused { // else the close with the reason is under way
+		call.AfterReply(func() { _ = c.Close(CloseHelloMissing, "conn.hello must come first") })
+	}
 	return rpc.Unauthenticated("conn.hello must come first")
 }
 
