@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"bytes"
-	"context"
 
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -81,9 +80,7 @@ func (s *Session) handleMissedEnd(cli *whatsmeow.Client) {
 	if node == nil {
 		return
 	}
-	end := endOf(node)
-	s.noteEnd(cli, end)
-	ctx := context.WithValue(s.b.ctx, endKey{}, end)
+	ctx := s.noteEnd(s.b.ctx, cli, node)
 	s.guarded("stanza "+node.Tag, func() {
 		if node.Tag == "failure" {
 			cli.DangerousInternals().HandleConnectFailure(ctx, node)

@@ -63,10 +63,8 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 			handle = func(ctx context.Context, node *waBinary.Node) { s.handleServerIQ(ctx, cli, node, next) }
 		case "failure", "stream:error":
 			handle = func(ctx context.Context, node *waBinary.Node) {
-				end := endOf(node)
-				s.noteEnd(cli, end)
 				s.takeEnd(cli)
-				next(context.WithValue(ctx, endKey{}, end), node)
+				next(s.noteEnd(ctx, cli, node), node)
 			}
 		}
 		return func(ctx context.Context, node *waBinary.Node) {
@@ -165,13 +163,15 @@ func refusalText(code int) string {
 	return events.ConnectFailureReason(code).String()
 }
 
-// noteEnd keeps the reason for the end of the connection that follows.
-func (s *Session) noteEnd(cli *whatsmeow.Client, end streamEnd) {
+// noteEnd keeps the reason for the end of the connection, which the last stanza states, and returns ctx with it for the stanza's handler.
+func (s *Session) noteEnd(ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) context.Context {
+	end := endOf(node)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cli == cli {
 		s.endReason = end.reason()
 	}
+	return context.WithValue(ctx, endKey{}, end)
 }
 
 // messengerLoginError is WhatsApp's request for the credentials of a Messenger client, which no session has (codes 413 and 414).

@@ -78,6 +78,7 @@ type Route struct {
 	request *plan
 	result  reflect.Type
 	answer  *answerPlan // of a route made by Pass
+	whole   answerField // place of the whole answer, of Pass
 	field   string      // whose value chooses one of forms, of a route made by OneOf
 	forms   map[string]*Route
 	serve   func(x *Exchange, request any) (any, error)

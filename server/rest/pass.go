@@ -32,6 +32,7 @@ func Pass[In, Out any](method, path, calls string, opts ...Option) Route {
 		return out, pass(x, reflect.ValueOf(in).Elem(), answer, reflect.ValueOf(out).Elem())
 	}, opts...)
 	route.answer = answer
+	route.whole.parse(route.opts.from)
 	return route
 }
 
@@ -83,9 +84,7 @@ func pass(x *Exchange, in reflect.Value, answer *answerPlan, out reflect.Value) 
 		return err
 	}
 	a := answering{route, in}
-	var whole answerField
-	whole.parse(route.opts.from)
-	return a.field(&whole, answer, &node{raw: raw}, out)
+	return a.field(&route.whole, answer, &node{raw: raw}, out)
 }
 
 // Read calls a method and fills an answer by the tags from, as Pass does, for functions that make several calls. Tags that
