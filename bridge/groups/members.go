@@ -153,11 +153,7 @@ type JoinRequest struct {
 
 // ListJoinRequests lists the people waiting to be let into a group or community.
 func (s *Service) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
-	jid, err := wa.ParseGroup("group", group)
-	if err != nil {
-		return nil, err
-	}
-	client, err := s.conn.Live()
+	client, jid, err := s.liveGroup(group)
 	if err != nil {
 		return nil, err
 	}

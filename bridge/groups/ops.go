@@ -133,11 +133,7 @@ func (s *Service) List(ctx context.Context, refresh bool) ([]Group, error) {
 
 // Get asks WhatsApp for one group; withPicture adds the address of its picture.
 func (s *Service) Get(ctx context.Context, group string, withPicture bool) (*Group, error) {
-	jid, err := wa.ParseGroup("group", group)
-	if err != nil {
-		return nil, err
-	}
-	client, err := s.conn.Live()
+	client, jid, err := s.liveGroup(group)
 	if err != nil {
 		return nil, err
 	}
@@ -163,11 +159,7 @@ func (s *Service) Get(ctx context.Context, group string, withPicture bool) (*Gro
 
 // Leave leaves a group.
 func (s *Service) Leave(ctx context.Context, group string) error {
-	jid, err := wa.ParseGroup("group", group)
-	if err != nil {
-		return err
-	}
-	client, err := s.conn.Live()
+	client, jid, err := s.liveGroup(group)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,10 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Conn is what operations on groups need of a session.
@@ -31,4 +33,14 @@ type Service struct {
 // NewService returns the operations on the groups of the session whose data has the key owner.
 func NewService(conn Conn, owner string, stored *directory.Store, log func() *slog.Logger) *Service {
 	return &Service{conn: conn, owner: owner, stored: stored, log: log}
+}
+
+// liveGroup parses the parameter group and returns the client of the open connection.
+func (s *Service) liveGroup(group string) (*whatsmeow.Client, types.JID, error) {
+	jid, err := wa.ParseGroup("group", group)
+	if err != nil {
+		return nil, types.EmptyJID, err
+	}
+	client, err := s.conn.Live()
+	return client, jid, err
 }

@@ -140,11 +140,7 @@ func (s *Service) SetPicture(ctx context.Context, group string, jpeg []byte) (id
 }
 
 func (s *Service) changeGroup(group, what string, change func(*whatsmeow.Client, types.JID) error) error {
-	jid, err := wa.ParseGroup("group", group)
-	if err != nil {
-		return err
-	}
-	client, err := s.conn.Live()
+	client, jid, err := s.liveGroup(group)
 	if err != nil {
 		return err
 	}
