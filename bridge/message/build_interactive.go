@@ -159,15 +159,23 @@ func (b *Builder) header(ctx context.Context, h *FlowHeader) (*waE2E.Interactive
 	return header, nil
 }
 
-func (b *Builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
+// checkInteractiveText checks what interactive messages with a text of their own have in common.
+func (b *Builder) checkInteractiveText() error {
 	if err := b.checkInteractive(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.checkLines(); err != nil {
-		return nil, err
+		return err
 	}
 	if strings.TrimSpace(b.Content.Text) == "" {
-		return nil, wa.BadParam("text", "is empty")
+		return wa.BadParam("text", "is empty")
+	}
+	return nil
+}
+
+func (b *Builder) nativeFlow(ctx context.Context) (*waE2E.Message, error) {
+	if err := b.checkInteractiveText(); err != nil {
+		return nil, err
 	}
 	if len(b.Content.Buttons) == 0 || len(b.Content.Buttons) > maxButtons {
 		return nil, wa.BadParam("buttons", "needs 1 to %d buttons", maxButtons)
@@ -212,14 +220,8 @@ func flowParams(field string, params wa.JSONObject) (string, error) {
 }
 
 func (b *Builder) carousel(ctx context.Context) (*waE2E.Message, error) {
-	if err := b.checkInteractive(); err != nil {
+	if err := b.checkInteractiveText(); err != nil {
 		return nil, err
-	}
-	if err := b.checkLines(); err != nil {
-		return nil, err
-	}
-	if strings.TrimSpace(b.Content.Text) == "" {
-		return nil, wa.BadParam("text", "is empty")
 	}
 	if len(b.Content.Cards) == 0 || len(b.Content.Cards) > maxCards {
 		return nil, wa.BadParam("cards", "needs 1 to %d cards", maxCards)
