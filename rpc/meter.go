@@ -2,7 +2,9 @@ package rpc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"sync/atomic"
 )
 
@@ -100,16 +102,57 @@ func (c *Call) reserve(ctx context.Context, m *method) error {
 	return nil
 }
 
-// reserveAgain is reserve before the result is encoded, because the estimate may have risen meanwhile. A call of a batch does
-// not wait here: the batch keeps replies, and all batches of a credential could wait for each other.
-func (c *Call) reserveAgain(ctx context.Context, m *method) error {
-	if c.meter == nil || c.job.item.batch == nil {
-		return c.reserve(ctx, m)
+// errNoRoomForReply reports that a method has run and its result cannot be kept for the caller.
+var errNoRoomForReply = errors.New("rpc: no room for the reply")
+
+// encodeMetered encodes the result of a method and records its length, of which limit bytes count at most. A result of a
+// metered connection is encoded in one of the registry's places (one per processor) and with room for the method's usual
+// length, so that calls which run at the same time exceed their estimates by one result per place at most.
+func (reg *Registry) encodeMetered(ctx context.Context, m *method, call *Call, value any, limit int) (result json.RawMessage, err error) {
+	defer func() { // a MarshalJSON of the result's type may panic
+		if r := recover(); r != nil {
+			result, err = nil, fmt.Errorf("panic: %v", r)
+		}
+	}()
+	if call.meter != nil && !m.Inline && !m.SharedResult {
+		if err := reg.beginEncoding(ctx, m, call); err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoRoomForReply, err)
+		}
+		defer func() { <-reg.encoding }()
 	}
-	if !c.job.item.batch.claimRoom(m.size.estimate(), c.peer.opts.MaxBatchReply, c.meter) {
-		return errNoRoomInBatch
+	result, err = encodeResult(value)
+	if m.SharedResult {
+		m.size.recordSize(0)
+	} else {
+		m.size.recordSize(min(len(result), limit))
 	}
-	return nil
+	return result, err
+}
+
+// beginEncoding takes a place for encoding once there is room for the reply. The estimate may rise while the call runs or
+// waits; then the call waits for the larger room, without a place. A call of a batch does not wait for room: the batch keeps
+// replies, and all batches of a credential could wait for each other.
+func (reg *Registry) beginEncoding(ctx context.Context, m *method, call *Call) error {
+	b := call.job.item.batch
+	for {
+		if b == nil {
+			if err := call.reserve(ctx, m); err != nil {
+				return err
+			}
+		}
+		reg.encoding <- struct{}{}
+		if b != nil {
+			if b.claimRoom(m.size.estimate(), call.peer.opts.MaxBatchReply, call.meter) {
+				return nil
+			}
+			<-reg.encoding
+			return errNoRoomInBatch
+		}
+		if n := m.size.estimate(); n <= smallReply || n <= call.reserved {
+			return nil
+		}
+		<-reg.encoding
+	}
 }
 
 var errNoRoomInBatch = errors.New("rpc: no room for the replies of a batch")

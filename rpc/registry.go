@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sort"
 	"strconv"
@@ -81,6 +82,7 @@ type Registry struct {
 	sessions inFlight
 	prefix   string
 	counter  atomic.Uint64
+	encoding chan struct{} // places of calls that encode metered results; see beginEncoding
 
 	flightsMu    sync.Mutex
 	runningCalls map[CallKey]*runningCall // calls with an idempotency key that are running here
@@ -127,6 +129,7 @@ func NewRegistry(opts Options) *Registry {
 		log:      opts.Log,
 		sessions: inFlight{max: opts.SessionInFlight, running: make(map[string]int)},
 		prefix:   hex.EncodeToString(random[:]) + "-",
+		encoding: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	registerBuiltin(reg)
 	return reg
@@ -259,20 +262,13 @@ func (reg *Registry) run(ctx context.Context, m *method, call *Call, params any)
 	if err != nil {
 		return nil, reg.mapError(ctx, call, err)
 	}
-	if !m.Inline {
-		if err := call.reserveAgain(ctx, m); err != nil {
-			return nil, OutcomeUnknown("the call was made, and there was no room for its reply: earlier replies have not been read", "")
-		}
-	}
-	result, err = encodeResult(value)
 	limit := m.MaxReply
 	if limit == 0 {
 		limit = reg.opts.MaxReply
 	}
-	if m.SharedResult {
-		m.size.recordSize(0)
-	} else {
-		m.size.recordSize(min(len(result), limit))
+	result, err = reg.encodeMetered(ctx, m, call, value, limit)
+	if errors.Is(err, errNoRoomForReply) {
+		return nil, OutcomeUnknown("the call was made, and there was no room for its reply: earlier replies have not been read", "")
 	}
 	if err != nil {
 		reg.log.Error("result cannot be encoded", "method", m.Name, "request_id", call.RequestID, "error", err)

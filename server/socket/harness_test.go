@@ -22,7 +22,7 @@ import (
 )
 
 // waitLimit is how long a test waits for a required condition.
-const waitLimit = 10 * time.Second
+const waitLimit = 30 * time.Second
 
 // tokens is an Authenticator that accepts "admin", "expired", "public" and "session:<id>".
 type tokens struct{}
