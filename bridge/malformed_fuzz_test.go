@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -22,6 +23,7 @@ func FuzzMalformedInput(f *testing.F) {
 	}
 	f.Add([]byte{5, 0, 248, 2, 30, 248, 1, 248, 0})
 	v := newVictim(newWorld(f))
+	v.r.patient = 4 * time.Second // the two waits of check end, with what is missing, before Go's 10 s for one input
 	companion := v.ada.LID()
 	companion.Device = v.ada.Companions()[0].Device
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
@@ -24,7 +25,7 @@ type victim struct {
 	cast     cast
 	inputs   int
 	checks   int
-	seen     int // events
+	seen     uint64 // offset of the last event that disconnects read
 }
 
 const victimNumber = "15550002001"
@@ -81,7 +82,7 @@ func (v *victim) check(after string) {
 	if redelivered := v.disconnects(); redelivered > 0 {
 		v.w.t.Errorf("after %s the session has disconnected %d times", after, redelivered)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(cmp.Or(v.r.patient, patience)); ; time.Sleep(time.Millisecond) {
 		left, err := v.w.net.Unacknowledged(victimNumber)
 		if err != nil {
 			v.w.t.Fatal(err)
@@ -122,8 +123,8 @@ func TestMalformedStanzasAreSurvived(t *testing.T) {
 
 // disconnects counts how often the session reported since the last call that it lost its connection.
 func (v *victim) disconnects() (count int) {
-	for _, e := range v.w.all(v.s.ID())[v.seen:] {
-		v.seen++
+	for _, e := range v.w.since(v.s.ID(), v.seen) {
+		v.seen = e.Offset
 		if e.Type == "Disconnected" {
 			count++
 		}

@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -27,25 +26,36 @@ type malformed struct {
 	node   waBinary.Node
 }
 
-// oddValues are attributes of the wrong type, and huge ones.
-func oddValues() map[string]any {
-	return map[string]any{
-		"word": "x", "negative": "-1", "huge": "99999999999999999999", "largest": "9223372036854775807", "long": strings.Repeat("9", 70_000),
-		"binary": "\xff\xfe\x00", "group": types.NewJID("1", types.GroupServer), "newsletter": types.NewJID("1", types.NewsletterServer),
-		"hosted": types.JID{User: "1", Server: types.HostedServer, Device: 99}, "bot": types.NewJID("1", types.BotServer),
-		"messenger": types.JID{User: "1", Server: types.MessengerServer, Device: 65535}, "interop": types.JID{User: "1", Server: types.InteropServer, Integrator: 65535},
-		"server": types.ServerJID, "empty user": types.JID{Server: types.DefaultUserServer}, "empty device": types.JID{Server: types.DefaultUserServer, Device: 3},
-		"broadcast": types.StatusBroadcastJID, "unknown server": types.NewJID("1", "nowhere.example"), "list": children(node("x", nil, nil)),
-	}
+// odd is an attribute or content that is not what WhatsApp sends there.
+type odd struct {
+	name  string
+	value any
 }
 
-// oddContents are contents of the wrong type, empty and huge ones.
-func oddContents() map[string]any {
-	return map[string]any{
-		"nothing": nil, "no children": []waBinary.Node{}, "no bytes": []byte{}, "a byte": []byte{0xff}, "text": "text", "address": types.NewJID("1", types.GroupServer),
-		"unknown child": children(node("unknown", waBinary.Attrs{"a": "b"}, nil)), "json": []byte(`{"data":null}`), "deep": nested(20), "long": make([]byte, 300_000),
-		"many": slices.Repeat(children(node("item", nil, nil)), 3000), "error": children(node("error", waBinary.Attrs{"code": "500"}, nil)),
+// oddValues are attributes of the wrong type, and huge ones, by name. They are built once and only read: some are large, and vary lists them for
+// every attribute of every child.
+var oddValues = byName(map[string]any{
+	"word": "x", "negative": "-1", "huge": "99999999999999999999", "largest": "9223372036854775807", "long": strings.Repeat("9", 70_000),
+	"binary": "\xff\xfe\x00", "group": types.NewJID("1", types.GroupServer), "newsletter": types.NewJID("1", types.NewsletterServer),
+	"hosted": types.JID{User: "1", Server: types.HostedServer, Device: 99}, "bot": types.NewJID("1", types.BotServer),
+	"messenger": types.JID{User: "1", Server: types.MessengerServer, Device: 65535}, "interop": types.JID{User: "1", Server: types.InteropServer, Integrator: 65535},
+	"server": types.ServerJID, "empty user": types.JID{Server: types.DefaultUserServer}, "empty device": types.JID{Server: types.DefaultUserServer, Device: 3},
+	"broadcast": types.StatusBroadcastJID, "unknown server": types.NewJID("1", "nowhere.example"), "list": children(node("x", nil, nil)),
+})
+
+// oddContents are contents of the wrong type, empty and huge ones, by name; see oddValues.
+var oddContents = byName(map[string]any{
+	"nothing": nil, "no children": []waBinary.Node{}, "no bytes": []byte{}, "a byte": []byte{0xff}, "text": "text", "address": types.NewJID("1", types.GroupServer),
+	"unknown child": children(node("unknown", waBinary.Attrs{"a": "b"}, nil)), "json": []byte(`{"data":null}`), "deep": nested(20), "long": make([]byte, 300_000),
+	"many": slices.Repeat(children(node("item", nil, nil)), 3000), "error": children(node("error", waBinary.Attrs{"code": "500"}, nil)),
+})
+
+func byName(values map[string]any) []odd {
+	list := make([]odd, 0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, odd{name, values[name]})
 	}
+	return list
 }
 
 // nested is a stanza inside others.
@@ -72,25 +82,23 @@ func vary(n waBinary.Node, path string, found func(change string, build func() w
 			delete(less, key)
 			return node(n.Tag, less, n.Content)
 		})
-		odd := oddValues()
-		for _, name := range slices.Sorted(maps.Keys(odd)) {
-			found(fmt.Sprintf("%s with %s %s", path, name, key), func() waBinary.Node {
+		for _, o := range oddValues {
+			found(path+" with "+o.name+" "+key, func() waBinary.Node {
 				other := maps.Clone(n.Attrs)
-				other[key] = odd[name]
+				other[key] = o.value
 				return node(n.Tag, other, n.Content)
 			})
 		}
 	}
-	odd := oddContents()
-	for _, name := range slices.Sorted(maps.Keys(odd)) {
-		found(path+" with content "+name, func() waBinary.Node { return node(n.Tag, n.Attrs, odd[name]) })
+	for _, o := range oddContents {
+		found(path+" with content "+o.name, func() waBinary.Node { return node(n.Tag, n.Attrs, o.value) })
 	}
 	inner := n.GetChildren()
 	for i, child := range inner {
-		found(fmt.Sprintf("%s without child %s", path, child.Tag), func() waBinary.Node {
+		found(path+" without child "+child.Tag, func() waBinary.Node {
 			return node(n.Tag, n.Attrs, slices.Delete(slices.Clone(inner), i, i+1))
 		})
-		found(fmt.Sprintf("%s with child %s twice", path, child.Tag), func() waBinary.Node {
+		found(path+" with child "+child.Tag+" twice", func() waBinary.Node {
 			return node(n.Tag, n.Attrs, slices.Insert(slices.Clone(inner), i, child))
 		})
 		vary(child, path+"/"+child.Tag, func(change string, build func() waBinary.Node) {

@@ -287,10 +287,12 @@ func decode(t testing.TB, e *journal.Event) event {
 }
 
 // all returns every event of a session and checks that offsets are gapless.
-func (w *world) all(session string) []event {
+func (w *world) all(session string) []event { return w.since(session, 0) }
+
+// since is all without the events up to an offset.
+func (w *world) since(session string, after uint64) []event {
 	w.t.Helper()
 	var out []event
-	after := uint64(0)
 	for {
 		batch, err := w.log.Read(w.ctx(), session, after, 256, 16<<20)
 		if err != nil {
