@@ -3,6 +3,8 @@ package objectstore
 import (
 	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -195,5 +197,55 @@ func TestPurgeWaitsForTheOperatorsKeys(t *testing.T) {
 	w.runCycle()
 	if n := w.count(`SELECT COUNT(*) FROM s3_purges`); n != 0 || s.objects(t) != 0 {
 		t.Errorf("%d purges wait, %d objects are left", n, s.objects(t))
+	}
+}
+
+// Config.RetainWorkers storages are cleaned at a time, and the others wait.
+func TestRetentionCleansAFewStoragesAtATime(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{RetainWorkers: 2})
+	for i := range 5 {
+		session := fmt.Sprint("session-", i)
+		w.set(session, to(s), &Change{RetentionDays: ptr(1)})
+		w.fill(session, 1)
+	}
+	w.advance(25 * time.Hour)
+	var running, most atomic.Int32
+	var once sync.Once
+	both := make(chan struct{})
+	s.be(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost {
+			return false
+		}
+		defer running.Add(-1)
+		n := running.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		if n == 2 {
+			once.Do(func() { close(both) })
+		}
+		select { // the first request waits for a second one
+		case <-both:
+		case <-time.After(patience):
+			t.Error("one storage is cleaned at a time")
+		}
+		time.Sleep(50 * time.Millisecond) // a third request, if there is one, arrives meanwhile
+		return false
+	})
+	if st := w.runCycle(); st.Deleted != 5 || st.Concurrency != 2 || most.Load() != 2 {
+		t.Errorf("%+v; %d storages were cleaned at a time, want 2", st, most.Load())
+	}
+}
+
+// Retention runs by itself every Config.RetainEvery.
+func TestRetentionRunsByItself(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{RetainEvery: 10 * time.Millisecond})
+	w.set("shop", to(s), &Change{RetentionDays: ptr(1)})
+	w.fill("shop", 2)
+	w.advance(25 * time.Hour)
+	w.eventually("a cycle that deletes", func() bool { return w.Retention().Deleted == 2 && s.objects(t) == 0 })
+	if st := w.Retention(); st.Interval != 10*time.Millisecond {
+		t.Errorf("%+v", st)
 	}
 }

@@ -309,7 +309,7 @@ func TestUnusedConsumersExpire(t *testing.T) {
 			defer mu.Unlock()
 			now = now.Add(time.Duration(days) * 24 * time.Hour)
 		}
-		s := open(Config{FlushEvery: time.Hour, Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now }})
+		s := open(Config{FlushEvery: time.Hour, KeepFor: 6 * 24 * time.Hour, Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now }})
 		names := func() (names []string) {
 			if err := s.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
@@ -328,18 +328,18 @@ func TestUnusedConsumersExpire(t *testing.T) {
 			s.Begin(ID{"admin", name}, "s", Position{"a", 1})
 		}
 		acquire(t, s, ID{"admin", "open"})
-		pass(20)
+		pass(4)
 		s.Advance(ID{"admin", "acking"}, "s", Position{"a", 2})
 		acquire(t, s, ID{"admin", "visiting"})
 		release(t, s, ID{"admin", "visiting"})
 		if got := names(); len(got) != 8 {
 			t.Fatal(got)
 		}
-		pass(11)
+		pass(3)
 		if got, want := fmt.Sprint(names()), "[acking/quiet acking/s open/quiet open/s visiting/quiet visiting/s]"; got != want {
 			t.Fatal(got)
 		}
-		pass(31)
+		pass(7)
 		if got, want := fmt.Sprint(names()), "[open/quiet open/s]"; got != want {
 			t.Fatal(got)
 		}

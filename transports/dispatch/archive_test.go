@@ -169,6 +169,25 @@ func TestSweep(t *testing.T) {
 	})
 }
 
+// Beyond Config.MaxDeadLetters the oldest dead letters are removed. Delivered events do not count.
+func TestDeadLettersAreBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, db *dbutil.Database) {
+		w := newFilledWorld(t, db, Config{MaxDeadLetters: 1, SweepBatch: 1})
+		newest := w.listEntries(Query{Status: DeadLetter})[0].ID
+		for range 2 { // the second run finds nothing to remove
+			if err := w.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if dead := w.listEntries(Query{Status: DeadLetter}); len(dead) != 1 || dead[0].ID != newest {
+			t.Errorf("dead letters %+v, want one with id %d", dead, newest)
+		}
+		if n := len(w.listEntries(Query{Status: Delivered})); n != 3 {
+			t.Errorf("%d delivered events, want 3", n)
+		}
+	})
+}
+
 // Entries of delivered events can be switched off; dead letters are always stored.
 func TestKeepNoDeliveries(t *testing.T) {
 	w := newFilledWorld(t, openDatabase(t, t.TempDir()+"/d.db"), Config{KeepDelivered: -1})
