@@ -5,6 +5,7 @@ package socket
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/waystation/waystation/server/socket/sockettest"
 	"github.com/waystation/waystation/transports/journal"
@@ -20,9 +21,16 @@ func TestBudgetIdle(t *testing.T) {
 	runtime.GC()
 	memory, goroutines := heapBytes(), runtime.NumGoroutine()
 	sockettest.Start(t, sockettest.Options{Addr: addr, Token: "session:s1", Sockets: sockets, Greeting: benchHello})
-	runtime.GC() // halves the stacks
-	runtime.GC()
-	if each := (heapBytes() - memory) / sockets; each > budget {
+	var each int64
+	for range 10 { // on a busy machine goroutines become idle late, and only then collections halve their stacks
+		runtime.GC()
+		runtime.GC()
+		if each = (heapBytes() - memory) / sockets; each <= budget {
+			break
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+	if each > budget {
 		t.Errorf("an idle connection has %d bytes of heap and stack, more than %d", each, budget)
 	}
 	if n := runtime.NumGoroutine() - goroutines; n > 2*sockets+sockets/10 {
