@@ -22,8 +22,6 @@ var (
 	contract = flag.String("contract", "", "with -update: catalogue of methods (methods.json) to make operations.json from")
 )
 
-const goldenOpenRPC = "testdata/openrpc.golden.json"
-
 type nobody struct{}
 
 func (nobody) Authenticate(context.Context, string) (rpc.Principal, error) {
@@ -63,41 +61,6 @@ func everything(t *testing.T) *rpc.Registry {
 	}
 	t.Cleanup(func() { endpoint.Shutdown(context.Background()) })
 	return reg
-}
-
-// The document changes only when somebody means it to: the difference shows in the golden file.
-func TestOpenRPCDocument(t *testing.T) {
-	raw, err := everything(t).Discover()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, raw, "", "\t"); err != nil {
-		t.Fatal(err)
-	}
-	pretty.WriteByte('\n')
-	if *update {
-		if err := os.WriteFile(goldenOpenRPC, pretty.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	golden, err := os.ReadFile(goldenOpenRPC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(golden, pretty.Bytes()) {
-		t.Errorf("the document differs from %s near line %d; if that is meant: go test ./rpc/methods -run TestOpenRPCDocument -update",
-			goldenOpenRPC, differsAt(golden, pretty.Bytes()))
-	}
-}
-
-func differsAt(a, b []byte) int {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return bytes.Count(a[:i], []byte("\n")) + 1
-		}
-	}
-	return bytes.Count(a[:min(len(a), len(b))], []byte("\n")) + 1
 }
 
 // openRPC is the part of the document that OpenRPC 1.3 makes rules for.
