@@ -21,7 +21,7 @@ TEST_TIMEOUT ?= 40m
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/waystation
@@ -64,9 +64,14 @@ lint: $(LINT) ## Check style and the import rules
 	@echo "== wording"
 	cd .ci/prose && go vet . && go test -count=1 . && go run . -check limits.txt ../..
 
+.PHONY: generate
+generate: ## Write all that is made from the code: expected documents, recorded calls of the dialects, documentation
+	go generate ./rpc/... ./server/...
+	@$(MAKE) --no-print-directory docs
+
 .PHONY: docs
 docs: ## Write the generated pages and sections of the documentation
-	go test -count=1 -run 'TestReferenceOf|TestTableOfOperations' ./rpc/methods ./server ./server/config ./server/metrics ./server/rest -update-docs
+	go generate ./docs/...
 
 .PHONY: licenses
 licenses: ## Write docs/licenses.md and the licence texts that binaries carry

@@ -5,6 +5,9 @@
 // are in package server. Enter at All and Section.
 package doctest
 
+// The generated pages and sections.
+//go:generate go test -C ../.. -count=1 -run TestReferenceOf|TestTableOfOperations ./rpc/methods ./server ./server/config ./server/metrics ./server/rest -update-docs
+
 import (
 	"bytes"
 	"flag"

@@ -1,5 +1,8 @@
 package methods_test
 
+// The expected OpenRPC document.
+//go:generate go test -count=1 -run TestOpenRPCDocument . -update
+
 import (
 	"bytes"
 	"encoding/json"

@@ -1,5 +1,8 @@
 package digigo_test
 
+// The recorded calls of the operations.
+//go:generate go test -count=1 -run TestContract . -update
+
 import (
 	"testing"
 
