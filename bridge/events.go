@@ -60,7 +60,9 @@ func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 // record translates an event and commits what comes of it.
 func (s *Session) record(cli *whatsmeow.Client, evt any) error {
 	t := &translation{s: s, cli: cli, ctx: s.b.ctx, settings: s.Settings()}
-	_, t.last = evt.(*events.Message)
+	if e, ok := evt.(*events.Message); ok {
+		t.message = signal.Message{ID: e.Info.ID, Sender: e.Info.Sender}
+	}
 	translate := s.b.translators[reflect.TypeOf(evt)]
 	if translate == nil {
 		t.unknown(evt)
@@ -106,7 +108,7 @@ func (t *translation) commit() (err error) {
 	d := signal.DecryptionsOf(t.cli)
 	records := t.records
 	if d != nil {
-		if u := d.Claim(t.last); u != nil {
+		if u := d.Claim(t.message); u != nil {
 			records = slices.Clone(records)
 			project := records[0].Project
 			records[0].Project = func(ctx context.Context) error {
@@ -144,7 +146,7 @@ type translation struct {
 	insist   time.Duration
 	known    map[types.JID]wa.Person // pairs of addresses that the event shows
 	lids     store.LIDStore          // where to look addresses up without a client
-	last     bool                    // nothing follows this event when whatsmeow handles its message
+	message  signal.Message          // of which this is the event; nothing follows it when whatsmeow handles the message
 }
 
 // later runs something on its own once the records are committed: what a

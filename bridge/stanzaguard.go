@@ -11,6 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/signal"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -57,6 +58,8 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 	return wrapStanzaHandlers(cli, func(tag string, next stanzaHandler) stanzaHandler {
 		handle := next
 		switch tag {
+		case "message", "appdata":
+			handle = func(ctx context.Context, node *waBinary.Node) { next(signal.WithMessage(ctx, node), node) }
 		case "notification":
 			handle = func(ctx context.Context, node *waBinary.Node) { s.handleNotification(ctx, cli, node, next) }
 		case "iq":

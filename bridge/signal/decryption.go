@@ -40,7 +40,7 @@ type Decryptions struct {
 
 	mu         sync.Mutex
 	held       *Unit
-	storing    chan struct{}       // closed when who claimed held is done with it; nil = unclaimed
+	storing    chan struct{}       // closed when the claim of held ends; nil = unclaimed
 	done       [sha256Size]byte    // the last message whose unit was committed with its event
 	known      map[string][32]byte // identity keys as they are stored
 	records    knownRecords
@@ -107,8 +107,9 @@ type Unit struct {
 	preKeys    []uint32 // used up
 	secrets    []store.MessageSecretInsert
 	plaintexts map[[sha256Size]byte]*store.BufferedEvent
-	handled    bool  // the event is committed with the unit, or there is none: no plaintext is needed
-	failed     error // the store could not be read: what came of the decryption says nothing about the message
+	message    Message // that was decrypted
+	handled    bool    // the event is committed with the unit, or there is none: no plaintext is needed
+	failed     error   // the store could not be read: what came of the decryption says nothing about the message
 }
 
 type senderKeyName struct{ group, user string }
@@ -146,6 +147,9 @@ func (d *Decryptions) decrypt(ctx context.Context, fn func(context.Context) erro
 			return d.leaveAlone(err)
 		}
 		u := newUnit()
+		if i := incomingOf(ctx); i != nil {
+			u.message = i.message
+		}
 		err := fn(context.WithValue(ctx, unitKey{}, u))
 		if u.failed != nil {
 			return d.leaveAlone(u.failed)
@@ -160,17 +164,19 @@ func (d *Decryptions) decrypt(ctx context.Context, fn func(context.Context) erro
 	})
 }
 
-// Claim hands the waiting unit to the caller, who stores it and calls release; nil
-// when there is none or somebody else is storing it. handled says that the caller's
-// commit is all that is left to do about the message.
-func (d *Decryptions) Claim(handled bool) *Unit {
+// Claim hands the waiting unit to the caller, who stores it and calls Release; nil
+// when there is none or another caller is storing it. handled is the message about
+// which nothing is left to do after the caller's commit; the zero Message = none. The
+// unit may be of another message, whose event could not be committed: that one comes
+// again, and its plaintext is stored.
+func (d *Decryptions) Claim(handled Message) *Unit {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.held == nil || d.storing != nil {
 		return nil
 	}
 	d.storing = make(chan struct{})
-	d.held.handled = d.held.handled || handled
+	d.held.handled = d.held.handled || handled != Message{} && handled == d.held.message
 	return d.held
 }
 
@@ -242,7 +248,7 @@ func (d *Decryptions) settle(ctx context.Context) error {
 				return ctx.Err()
 			}
 		}
-		u := d.Claim(false)
+		u := d.Claim(Message{})
 		if u == nil {
 			continue
 		}
