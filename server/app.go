@@ -9,29 +9,29 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/bridge"
-	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/rpc/idempotency"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/address"
+	"github.com/waystation/waystation/server/api"
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/datadir"
+	"github.com/waystation/waystation/server/facts"
 	"github.com/waystation/waystation/server/metrics"
+	"github.com/waystation/waystation/server/network"
 	"github.com/waystation/waystation/server/origin"
 	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/server/secret"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/consumer"
 	"github.com/waystation/waystation/transports/dispatch"
@@ -49,10 +49,9 @@ type app struct {
 	out       io.Writer // output for people: pairing codes, the demo
 	startedAt time.Time
 
-	network    *network
+	network    *network.Network
 	db         *dbutil.Database
-	fileLost   atomic.Bool // the last check found another file at the database's path, or no file
-	secret     secret
+	secret     *secret.Secret
 	journal    *journal.Journal
 	consumers  *consumer.Store
 	deliver    *dispatch.Dispatcher
@@ -72,12 +71,14 @@ type app struct {
 	endpoint   *socket.Endpoint
 	shim       *rest.Shim
 	rates      *rpc.Rates // rates of callers without a connection
-	refusals   *rpc.Rates // rate of log lines about rejected origins and hosts
 	proxies    *address.Proxies
 	bodies     *budget.Budget // bodies of POST /v1/rpc and frames of sockets
 	replies    *budget.Budget // unread replies
 	listener   net.Listener
 	server     *http.Server
+	api        *api.API
+	urls       *api.URLs
+	probes     *api.Probes
 	// metricsAddr is the separate listener of GET /metrics; nil = no such listener.
 	metricsAddr net.Addr
 
@@ -125,11 +126,12 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"idempotency keys", a.openReplies},
 		{"object storage", a.openStorage},
 		{"bridge", a.openBridge},
-		{"secret", a.settleSecret},
+		{"secret", func(ctx context.Context) error { return a.secret.Settle(ctx) }},
 		{"global transports", a.startOutlets},
 		{"uploads", a.startStorage},
 		{"methods", a.openMethods},
 		{"dialects", a.openDialects},
+		{"handlers", a.openHandlers},
 		{"listener", a.openListener},
 		{"metrics listener", a.openMetrics},
 	} {
@@ -176,9 +178,18 @@ func (a *app) close(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
+// openDataDir makes the data directory and locks it.
+func (a *app) openDataDir(context.Context) error {
+	lock, err := datadir.Lock(a.cfg.DataDir, a.log)
+	if err == nil {
+		a.onClose("data directory", func(context.Context) error { return lock.Close() })
+	}
+	return err
+}
+
 func (a *app) openNetwork(context.Context) (err error) {
-	if a.network, err = openNetwork(a.cfg, a.log); err == nil {
-		a.onClose("network", func(context.Context) error { a.network.close(); return nil })
+	if a.network, err = network.Open(a.cfg, a.log); err == nil {
+		a.onClose("network", func(context.Context) error { a.network.Close(); return nil })
 	}
 	return err
 }
@@ -198,8 +209,8 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose("database", func(context.Context) error { return a.db.Close() })
-	if err = claimDatabase(ctx, a.db, a.cfg); err == nil {
-		err = a.openSecret(ctx)
+	if err = facts.Claim(ctx, a.db, a.cfg); err == nil {
+		a.secret, err = secret.Open(ctx, a.db, a.cfg, a.log)
 	}
 	return err
 }
@@ -226,19 +237,8 @@ func (a *app) openConsumers(ctx context.Context) (err error) {
 	return err
 }
 
-// Log lines about rejected origins and hosts: per second, and burst.
-const (
-	refusalsLogged = 0.2
-	refusalBurst   = 10
-)
-
-// hostsOf returns the host names under which a listener is reached.
-func (a *app) hostsOf(listen string) *origin.Hosts {
-	return origin.NewHosts(listen, slices.Concat([]string{a.cfg.PublicURL}, a.cfg.AllowedOrigins, a.cfg.AllowedHosts)...)
-}
-
 func (a *app) openAuth(ctx context.Context) (err error) {
-	if a.adminToken, a.adminTokenFile, err = adminToken(a.cfg); err != nil {
+	if a.adminToken, a.adminTokenFile, err = secret.AdminToken(a.cfg); err != nil {
 		return err
 	}
 	a.tickets = auth.NewTickets(auth.NewMemoryTickets(), auth.TicketConfig{For: a.cfg.TicketTTL, PerPrincipal: a.cfg.TicketsPerPrincipal, OwnerOf: a.ownerOf})
@@ -246,8 +246,7 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	if a.origins, err = origin.New(a.cfg.AllowedOrigins, a.cfg.PublicURL); err != nil {
 		return fmt.Errorf("allowed-origins: %w", err)
 	}
-	a.refusals = rpc.NewRates(refusalsLogged, refusalBurst)
-	a.origins.SetHosts(a.hostsOf(a.cfg.Listen))
+	a.origins.SetHosts(api.HostsOf(a.cfg, a.cfg.Listen))
 	if a.proxies, err = address.NewProxies(a.cfg.TrustedProxies); err != nil {
 		return fmt.Errorf("trusted-proxies: %w", err)
 	}
@@ -255,34 +254,6 @@ func (a *app) openAuth(ctx context.Context) (err error) {
 	a.replies = budget.New(int64(a.cfg.RepliesMemory), 0)
 	if a.auth, err = auth.Open(ctx, a.db, a.adminToken); err == nil {
 		a.tokens = auth.NewThrottle(a.auth, a.cfg.WrongTokens)
-	}
-	return err
-}
-
-func (a *app) openBridge(ctx context.Context) error {
-	outbound, err := guard.New(guardConfig(a.cfg))
-	if err != nil {
-		return fmt.Errorf("allow-hosts: %w", err)
-	}
-	a.bridge, err = bridge.Open(ctx, bridge.Options{
-		DB: a.db, Journal: a.journal, Attach: a.network.attach, Simulation: a.network.address, HTTP: a.network.http, Outbound: outbound, Storage: a.storage, Log: a.log.With("part", "bridge"),
-		Media: media.Config{
-			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
-			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
-		},
-		Key: a.secret.key("proxy addresses"), PreviousKeys: a.secret.previousKeys("proxy addresses"),
-		Outlets: bridgeOutlets{a.outlets, a}, Forget: a.forgetOwner,
-		ObserveAck: a.durations.Observer("waystation_message_ack_duration_seconds"),
-		Config: bridge.Config{
-			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
-			StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
-			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia, KeepDeleted: a.cfg.KeepDeleted,
-			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
-		},
-	})
-	if err == nil {
-		close(a.bridgeOpen)
-		a.onClose("bridge", a.bridge.Close)
 	}
 	return err
 }
@@ -296,82 +267,6 @@ func (a *app) openReplies(ctx context.Context) (err error) {
 		a.onClose("idempotency keys", func(context.Context) error { return a.keptReplies.Close() })
 	}
 	return err
-}
-
-// ownerOf returns the key of a session's data.
-func (a *app) ownerOf(session string) string { return a.bridge.OwnerOf(session) }
-
-// forgetOwner deletes the data of a deleted session that is stored outside of the bridge.
-func (a *app) forgetOwner(ctx context.Context, owner string) error {
-	return a.keptReplies.DeleteOwner(ctx, owner, auth.SessionPrincipal(owner), auth.AdminID)
-}
-
-func (a *app) openMethods(ctx context.Context) (err error) {
-	operations, err := methods.Operations()
-	if err != nil {
-		return err
-	}
-	a.health = methods.ServerDeps{
-		Version: version, Commit: buildCommit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.probeServices, Transports: a.globalHealth,
-		Sandbox: a.cfg.OnSandbox(),
-	}
-	a.registry = rpc.NewRegistry(rpc.Options{
-		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
-		Operations: operations, Events: methods.Events(), Replies: a.keptReplies, OwnerOf: a.ownerOf, MaxKeptReply: a.cfg.MaxKeptReply, ObserveCalls: a.callObserver, Log: a.log.With("part", "rpc"),
-	})
-	a.registry.MapError = methods.MapError
-	a.watching = methods.NewWatchHub(a.cfg.MaxWatches)
-	deps := methods.Deps{
-		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
-		Outlets: a.outlets, Globals: a.globalDeps(),
-		Events: a.journal, Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.watchURL, Watching: a.watching,
-		Storage:  a.storage,
-		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
-		MediaURL: a.mediaURL, SignMediaURL: a.signMediaURL, Log: a.log.With("part", "methods"),
-	}
-	for _, register := range []func(*rpc.Registry, methods.Deps){
-		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
-		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
-		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
-		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport, methods.RegisterStorage,
-	} {
-		register(a.registry, deps)
-	}
-	methods.RegisterServer(a.registry, a.health)
-	methods.RegisterTickets(a.registry, a.bridge, a.tickets)
-	if a.network.local != nil {
-		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Network: a.network.local, Bridge: a.bridge})
-	} else if a.network.remote != nil {
-		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.remote.call, Bridge: a.bridge})
-	}
-	a.endpoint, err = socket.New(a.registry, a.journal, a.tokens, visibleSessions{a.bridge}, socket.Config{
-		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
-		Replies: a.replies, Frames: a.bodies, MinRate: a.cfg.MinBodyRate, Proxies: a.proxies,
-		StreamKey: a.secret.key("event ids"), StreamHeartbeat: a.cfg.StreamHeartbeat, MaxStreamSessions: a.cfg.MaxStreamSessions,
-		MaxCloses: a.cfg.KeptCloses, MaxWaiting: a.cfg.MaxWaitingConnections, MaxWaitingPerAddress: a.cfg.MaxWaitingPerAddress, ControlRate: a.cfg.ControlFrames,
-		MaxConnections: a.cfg.MaxConnections, MaxPerSession: a.cfg.MaxSessionConnections,
-		InFlight: a.cfg.CallsInFlight, MaxFrame: a.cfg.MaxFrame, MaxHelloFrame: a.cfg.MaxHelloFrame, Rate: a.cfg.CallsPerSecond, Burst: a.cfg.CallBurst,
-		DrainTimeout: a.cfg.ShutdownTimeout / 2, // the other half is for the bridge and the database
-		Log:          a.log.With("part", "socket"),
-	})
-	if err == nil {
-		a.onClose("sockets", func(ctx context.Context) error { a.endpoint.Shutdown(ctx); return nil })
-	}
-	return err
-}
-
-func (a *app) openListener(ctx context.Context) (err error) {
-	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
-		return err
-	}
-	a.onClose("listener", func(context.Context) error {
-		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	a.server = a.newHTTPServer()
-	return nil
 }
 
 // run serves until ctx ends or the listener fails, then closes everything in order: no new connections, sockets
@@ -388,7 +283,7 @@ func (a *app) run(ctx context.Context) error {
 	a.reloadOnSignal(serving)
 	err := a.bridge.Start(serving)
 	if err == nil {
-		err = a.printFirstSteps(serving)
+		err = a.firstSteps().Run(serving)
 	}
 	if ctx.Err() != nil {
 		err = nil // asked to stop while starting, which makes the current step fail
@@ -436,18 +331,4 @@ func (a *app) shutdown(ctx context.Context) error {
 	a.endpoint.Shutdown(ending)
 	requests.Wait()
 	return a.close(ctx)
-}
-
-// buildCommit returns the commit the binary was built from, if the build recorded it.
-func buildCommit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return ""
 }

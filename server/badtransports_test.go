@@ -12,7 +12,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // transportFault is a fault of a transport, with the session named after it and its expected reports.
@@ -80,19 +82,19 @@ func TestFaultyTransports(t *testing.T) {
 		if c.meaning != "" {
 			meanings[fmt.Sprintf(`waystation_delivery_failures_total{transport="%s",meaning="%s"}`, c.transport, c.meaning)] = true
 		}
-		eventually(t, c.name+": the status", func() bool {
+		testkit.Eventually(t, c.name+": the status", func() bool {
 			status := s.status(c)
 			return strings.Contains(status, c.text) && (c.reason == "" || strings.Contains(status, `"reason":"`+c.reason+`"`))
 		})
 		switch {
 		case c.mend == nil:
 		case c.dead:
-			eventually(t, c.name+": dead letters", func() bool { return s.deadLetters(c) == events })
+			testkit.Eventually(t, c.name+": dead letters", func() bool { return s.deadLetters(c) == events })
 		default:
-			eventually(t, c.name+": the list of deliveries", func() bool { return strings.Contains(s.pending(c), c.text) })
+			testkit.Eventually(t, c.name+": the list of deliveries", func() bool { return strings.Contains(s.pending(c), c.text) })
 		}
 	}
-	eventually(t, "the figures", func() bool {
+	testkit.Eventually(t, "the figures", func() bool {
 		_, figures, _ := scrape(t, s.url("/metrics"), s.token)
 		for name := range meanings {
 			if figures[name] == 0 {
@@ -125,7 +127,7 @@ func TestFaultyTransports(t *testing.T) {
 				s.must("archive.replay", object{"session_ids": []string{c.name}, "status": "dead_letter"})
 			}
 			var got []arrival
-			eventually(t, "all events", func() bool { got = c.inbox(); return len(got) >= events })
+			testkit.Eventually(t, "all events", func() bool { got = c.inbox(); return len(got) >= events })
 			var offsets []uint64
 			for _, a := range got {
 				offsets = append(offsets, a.Offset)
@@ -143,7 +145,7 @@ func TestFaultyTransports(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the end of all troubles in the figures", func() bool {
+	testkit.Eventually(t, "the end of all troubles in the figures", func() bool {
 		_, figures, _ := scrape(t, s.url("/metrics"), s.token)
 		for transport := range held {
 			if figures[`waystation_delivery_breakers_open{transport="`+transport+`"}`] != 0 || figures[`waystation_delivery_lag_events{transport="`+transport+`"}`] != 0 {
@@ -184,18 +186,18 @@ func (s *testServer) begin(c *transportFault) {
 func (s *testServer) writeTo(c *transportFault, messages int) {
 	s.t.Helper()
 	const number = "15550100007"
-	owner, err := s.app.network.local.AddAccount(sandbox.AccountOptions{Number: number})
+	owner, err := s.app.network.Local.AddAccount(sandbox.AccountOptions{Number: number})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	stranger, err := s.app.network.local.AddAccount(sandbox.AccountOptions{Number: "15550100008"})
+	stranger, err := s.app.network.Local.AddAccount(sandbox.AccountOptions{Number: "15550100008"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.call("session.connect", object{"session": c.name})
-	eventually(s.t, "pairing code", func() bool { return s.state(c.name) == "pairing" })
+	testkit.Eventually(s.t, "pairing code", func() bool { return s.state(c.name) == "pairing" })
 	s.call("sandbox.scanQrCode", object{"account": number, "session": c.name})
-	eventually(s.t, "connection", func() bool { return s.state(c.name) == "connected" })
+	testkit.Eventually(s.t, "connection", func() bool { return s.state(c.name) == "connected" })
 	for range messages {
 		if _, err := stranger.Send(s.t.Context(), owner.JID(), sandbox.Text(c.stranger)); err != nil {
 			s.t.Fatal(err)
@@ -233,7 +235,7 @@ func (s *testServer) badPatterns() {
 		for name, value := range c.change {
 			params[name] = value
 		}
-		reply := post(s.t, s.url("/v1/rpc"), s.token, "transport.updateSettings", params)
+		reply := rpctest.PostCall(s.t, s.url("/v1/rpc"), s.token, "transport.updateSettings", params)
 		if reply.Error == nil || reply.Error.Data.Reason != "invalid_params" || !strings.Contains(string(reply.Error.Data.Details), `"`+c.field+`"`) {
 			s.t.Errorf("%v: %+v", c.change, reply.Error)
 		}

@@ -12,19 +12,23 @@ import (
 
 	"go.mau.fi/whatsmeow"
 
+	"github.com/waystation/waystation/rpc/rpctest"
+	"github.com/waystation/waystation/server/cli"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/server/socket"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // command runs the program's entry in this process.
 func runCommand(t *testing.T, environ []string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(t.Context(), console{out: &stdout, err: &stderr, environ: environ}, args)
+	code = program().Run(t.Context(), cli.Console{Out: &stdout, Err: &stderr, Environ: environ}, args)
 	return code, stdout.String(), stderr.String()
 }
 
-func TestCommandLine(t *testing.T) {
+// A start that fails ends the program with the status of a failure and names the setting.
+func TestServeFailures(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -35,38 +39,10 @@ func TestCommandLine(t *testing.T) {
 		out  string
 		errs string
 	}{
-		"help":              {[]string{"help"}, exitOK, "waystation serve [flags]", ""},
-		"-help":             {[]string{"-help"}, exitOK, "-listen host:port", ""},
-		"serve -help":       {[]string{"serve", "-help"}, exitOK, "-sandbox-root hex", ""},
-		"help all":          {[]string{"help", "all"}, exitOK, "WAYSTATION_SANDBOX_ROOT", ""},
-		"help limits":       {[]string{"help", "limits"}, exitOK, "WAYSTATION_MAX_FRAME", ""},
-		"help listen":       {[]string{"help", "listen"}, exitOK, "WAYSTATION_LISTEN", ""},
-		"help try":          {[]string{"help", "try"}, exitOK, "-token token", ""},
-		"help colours":      {[]string{"help", "colours"}, exitUsage, "", "topics: serving"},
-		"sandbox -help":     {[]string{"sandbox", "-help"}, exitOK, "-seed number", ""},
-		"try -help":         {[]string{"try", "-help"}, exitOK, "-token token", ""},
-		"health -help":      {[]string{"health", "-help"}, exitOK, "-url URL", ""},
-		"licenses":          {[]string{"licenses"}, exitOK, "GNU GENERAL PUBLIC LICENSE", ""},
-		"version":           {[]string{"version"}, exitOK, "waystation dev go1.", ""},
-		"unknown command":   {[]string{"explode"}, exitUsage, "", `unknown command "explode"`},
-		"mistyped command":  {[]string{"healht"}, exitUsage, "", `did you mean "health"?`},
-		"unknown flag":      {[]string{"-colour", "red"}, exitUsage, "", "colour"},
-		"mistyped flag":     {[]string{"-datadir", "x"}, exitUsage, "", "unknown flag -datadir; did you mean -data-dir?"},
-		"mistyped try flag": {[]string{"try", "-tokne", "x"}, exitUsage, "", "did you mean -token?"},
-		"mistyped topic":    {[]string{"help", "limit"}, exitUsage, "", `did you mean "limits"?`},
-		"mistyped setting":  {[]string{"help", "max_frames"}, exitUsage, "", `did you mean "max-frame"?`},
-		"left over":         {[]string{"-sandbox", "please"}, exitUsage, "", `unexpected argument "please"`},
-		"open without key":  {[]string{"-listen", "0.0.0.0:0"}, exitUsage, "", "admin token"},
-		"weak key":          {[]string{"-admin-token", "1234567890", "-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir()}, exitFailure, "", "16 to 512"},
-		"bad address":       {[]string{"-session", "none", "-listen", "127.0.0.1:99999", "-data-dir", t.TempDir()}, exitFailure, "", "listener"},
-		"data dir a file":   {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", file}, exitFailure, "", "data directory"},
-		"no such database":  {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-database", "postgres://me:hunter2@127.0.0.1:1/x?connect_timeout=2"}, exitFailure, "", "database"},
-		"other database":    {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-database", "mysql://me:hunter2@127.0.0.1/x"}, exitUsage, "", "mysql:// is no database"},
-		"sandbox in public": {[]string{"sandbox", "-listen", "0.0.0.0:0"}, exitUsage, "", "loopback"},
-		"try without token": {[]string{"try", "-to", "1"}, exitUsage, "", "-token"},
-		"nobody there":      {[]string{"health", "-url", "http://127.0.0.1:1/health"}, exitFailure, "", "refused"},
-		"try nobody there":  {[]string{"try", "-url", "127.0.0.1:1", "-token", "1234567890", "-to", "1"}, exitFailure, "", "cannot connect to ws://127.0.0.1:1/v1/ws"},
-		"try odd address":   {[]string{"try", "-url", "ftp://127.0.0.1", "-token", "1234567890", "-to", "1"}, exitUsage, "", "waystation: -url"},
+		"weak key":         {[]string{"-admin-token", "1234567890", "-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir()}, cli.ExitFailure, "", "16 to 512"},
+		"bad address":      {[]string{"-session", "none", "-listen", "127.0.0.1:99999", "-data-dir", t.TempDir()}, cli.ExitFailure, "", "listener"},
+		"data dir a file":  {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", file}, cli.ExitFailure, "", "data directory"},
+		"no such database": {[]string{"-session", "none", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-database", "postgres://me:hunter2@127.0.0.1:1/x?connect_timeout=2"}, cli.ExitFailure, "", "database"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errs := runCommand(t, nil, c.args...)
@@ -84,35 +60,24 @@ func TestHealthCommand(t *testing.T) {
 	s := startServer(t)
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	code, out, errs := runCommand(t, []string{"WAYSTATION_LISTEN=" + s.app.listener.Addr().String()}, "health")
-	if code != exitOK || !strings.Contains(out, `"status":"healthy"`) || !strings.Contains(out, `"figures":{"created":1}`) {
+	if code != cli.ExitOK || !strings.Contains(out, `"status":"healthy"`) || !strings.Contains(out, `"figures":{"created":1}`) {
 		t.Errorf("code %d, %s %s", code, out, errs)
 	}
 	if err := s.app.db.RawDB.Close(); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs = runCommand(t, nil, "health", "-url", s.url("/health"))
-	if reply := post(t, s.url("/v1/rpc"), token, "session.get", nil); reply.Status != http.StatusServiceUnavailable || reply.Error.Data.Reason != "storage" {
+	if reply := rpctest.PostCall(t, s.url("/v1/rpc"), token, "session.get", nil); reply.Status != http.StatusServiceUnavailable || reply.Error.Data.Reason != "storage" {
 		t.Errorf("a good token was refused: %+v", reply)
 	}
-	if code != exitFailure || !strings.Contains(out, `"status":"unhealthy"`) || !strings.Contains(errs, "503") {
+	if code != cli.ExitFailure || !strings.Contains(out, `"status":"unhealthy"`) || !strings.Contains(errs, "503") {
 		t.Errorf("without a database: code %d, %s %s", code, out, errs)
-	}
-}
-
-func TestLocalAddress(t *testing.T) {
-	for listen, want := range map[string]string{
-		"": "127.0.0.1:8480", ":9000": "127.0.0.1:9000", "0.0.0.0:9000": "127.0.0.1:9000", "[::]:9000": "127.0.0.1:9000",
-		"127.0.0.2:9000": "127.0.0.2:9000", "[::1]:9000": "[::1]:9000",
-	} {
-		if got := localAddress([]string{"WAYSTATION_LISTEN=" + listen}); got != want {
-			t.Errorf("%q: got %q, want %q", listen, got, want)
-		}
 	}
 }
 
 func TestTryCommand(t *testing.T) {
 	s := startServer(t, "-demo")
-	eventually(t, "demo", func() bool { return strings.Contains(s.out.String(), "Stop with Ctrl-C") })
+	testkit.Eventually(t, "demo", func() bool { return strings.Contains(s.out.String(), "Stop with Ctrl-C") })
 	var args []string
 	for line := range strings.SplitSeq(s.out.String(), "\n") {
 		if _, rest, ok := strings.Cut(line, " try "); ok {
@@ -120,44 +85,14 @@ func TestTryCommand(t *testing.T) {
 		}
 	}
 	code, out, errs := runCommand(t, nil, append([]string{"try"}, args...)...)
-	if code != exitOK || !strings.Contains(out, `Message from`) || !strings.Contains(out, `"Hello"`) {
+	if code != cli.ExitOK || !strings.Contains(out, `Message from`) || !strings.Contains(out, `"Hello"`) {
 		t.Errorf("the printed command %q gave code %d\n%s\n%s", args, code, out, errs)
 	}
 	if strings.Contains(out, args[3]) {
 		t.Error("the token is printed")
 	}
-	if code, out, errs := runCommand(t, nil, "try", "-url", args[1], "-token", "a-wrong-token", "-to", "1"); code != exitFailure || !strings.Contains(errs, "not known") {
+	if code, out, errs := runCommand(t, nil, "try", "-url", args[1], "-token", "a-wrong-token", "-to", "1"); code != cli.ExitFailure || !strings.Contains(errs, "not known") {
 		t.Errorf("a wrong token gave code %d\n%s\n%s", code, out, errs)
-	}
-}
-
-func TestAdminTokenIsMadeOnce(t *testing.T) {
-	dir := t.TempDir()
-	cfg, _, err := config.Parse([]string{"-data-dir", dir}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, kept, err := adminToken(cfg)
-	if err != nil || kept != filepath.Join(dir, "admin-token") {
-		t.Fatal(kept, err)
-	}
-	info, err := os.Stat(kept)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	if again, _, err := adminToken(cfg); err != nil || again != first {
-		t.Errorf("another token at the second start, %v", err)
-	}
-	cfg.AdminToken = testAdminToken
-	if set, kept, err := adminToken(cfg); err != nil || set != testAdminToken || kept != "" {
-		t.Errorf("got %q in %q, %v", set, kept, err)
-	}
-	cfg.AdminToken = ""
-	if err := os.WriteFile(filepath.Join(dir, "admin-token"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := adminToken(cfg); err == nil {
-		t.Error("an emptied file gives a token")
 	}
 }
 
@@ -170,7 +105,7 @@ func TestDatabaseOfTheOtherNetworkIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), &syncBuffer{}); err == nil || !strings.Contains(err.Error(), "simulated network") {
+	if _, err := newApp(t.Context(), cfg, cli.NewLogger(&testkit.Buffer{}, cfg), &testkit.Buffer{}); err == nil || !strings.Contains(err.Error(), "simulated network") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -196,10 +131,10 @@ func TestNormalStartInChild(t *testing.T) {
 	}
 	s := runServer(t, cfg)
 	s.call("session.create", object{"session_id": "real"})
-	if reply := post(t, s.url("/v1/rpc"), s.token, "sandbox.restart", nil); reply.Error == nil || reply.Error.Code != -32601 {
+	if reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "sandbox.restart", nil); reply.Error == nil || reply.Error.Code != -32601 {
 		t.Errorf("sandbox methods on WhatsApp: %+v", reply)
 	}
-	if s.app.network.attach != nil || whatsmeow.WACertPubKey != before {
+	if s.app.network.Attach != nil || whatsmeow.WACertPubKey != before {
 		t.Error("a normal start trusts the sandbox")
 	} else {
 		t.Log("still WhatsApp's key")
@@ -269,7 +204,7 @@ func TestStopsWhileStarting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), &syncBuffer{})
+	a, err := newApp(t.Context(), cfg, cli.NewLogger(&testkit.Buffer{}, cfg), &testkit.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/server/auth"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Deleting a session deletes the cursors of every credential's consumers in it, and no others.
@@ -34,7 +35,7 @@ func TestDeletedSessionLosesItsCursors(t *testing.T) {
 		t.Error("the socket of a deleted session goes on")
 	}
 	_ = all.ws.CloseNow()
-	eventually(t, "the connections end", func() bool { return s.app.endpoint.Connections() == 0 })
+	testkit.Eventually(t, "the connections end", func() bool { return s.app.endpoint.Connections() == 0 })
 	if got := stored(); len(got) != 1 || got[0] != "bakery" {
 		t.Errorf("cursors of %v are left", got)
 	}

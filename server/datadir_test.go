@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waystation/waystation/server/cli"
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // A second server in a data directory fails with an error and does not touch the first database; it starts after the
@@ -17,7 +19,7 @@ func TestOneServerInADataDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), &syncBuffer{}); err == nil || !strings.Contains(err.Error(), "another server runs in "+dir) {
+	if second, err := newApp(t.Context(), cfg, cli.NewLogger(&testkit.Buffer{}, cfg), &testkit.Buffer{}); err == nil || !strings.Contains(err.Error(), "another server runs in "+dir) {
 		if err == nil {
 			_ = second.close(t.Context())
 		}

@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // left lists the tables that still have rows of a session, or rows without a session that can only be its own here.
@@ -127,14 +129,14 @@ func testDeletedWhileBusy(t *testing.T, database string) {
 			})
 		}
 		for _, c := range changes {
-			again(func() { _ = post(t, s.url("/v1/rpc"), s.token, c.method, c.params) }) // rejected from some point on
+			again(func() { _ = rpctest.PostCall(t, s.url("/v1/rpc"), s.token, c.method, c.params) }) // rejected from some point on
 		}
 		again(func() {
-			_ = post(t, s.url("/v1/rpc"), s.token, "sandbox.send", object{"account": "15550100002", "to": number, "content": object{
+			_ = rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "sandbox.send", object{"account": "15550100002", "to": number, "content": object{
 				"type": "document", "base64": []byte("a file"), "mime_type": "text/plain", "filename": "a.txt",
 			}})
 		})
-		eventually(t, "dead letters, files in both storages", func() bool {
+		testkit.Eventually(t, "dead letters, files in both storages", func() bool {
 			var dead, objects int
 			err := s.app.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_bodies`).Scan(&dead)
 			if err == nil {

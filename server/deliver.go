@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/waystation/waystation/transports/dispatch"
 )
@@ -30,4 +31,14 @@ func (a *app) deliveryPolicy() dispatch.Policy {
 		BackoffBase: a.cfg.DeliveryBackoff, BackoffCap: a.cfg.DeliveryBackoffMax,
 		RetryAfterCap: a.cfg.DeliveryRetryAfterMax, BreakerFailures: a.cfg.DeliveryProbeAfter, BreakerPause: a.cfg.DeliveryProbeEvery, Window: a.cfg.DeliveryWindow,
 	}
+}
+
+// callObserver returns what observes calls of a namespace.
+func (a *app) callObserver(namespace string) func(took time.Duration) {
+	return a.durations.Observer("waystation_call_duration_seconds", namespace)
+}
+
+// attemptObserver returns what observes attempts to deliver over a transport.
+func (a *app) attemptObserver(transport string) func(took time.Duration) {
+	return a.durations.Observer("waystation_delivery_duration_seconds", transport)
 }

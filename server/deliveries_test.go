@@ -13,8 +13,10 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // taker is a sink that accepts everything.
@@ -125,10 +127,10 @@ func TestStreamEndsWithItsCredential(t *testing.T) {
 		if e := next(); e.name != "close" || e.data["data"].(object)["reason"] != "unauthenticated" {
 			t.Errorf("ended with %+v", e)
 		}
-		eventually(t, "the admin's stream alone is open", func() bool { return s.app.deliver.Watches() == 1 })
+		testkit.Eventually(t, "the admin's stream alone is open", func() bool { return s.app.deliver.Watches() == 1 })
 		stop()
 		stopAll()
-		eventually(t, "no stream is open", func() bool { return s.app.deliver.Watches() == 0 })
+		testkit.Eventually(t, "no stream is open", func() bool { return s.app.deliver.Watches() == 0 })
 	}
 }
 
@@ -171,7 +173,7 @@ func TestWatchTokens(t *testing.T) {
 	s.deliverTo("shop", "other")
 	s.news("shop", 1)
 	s.news("other", 1)
-	eventually(t, "deliveries", func() bool { return s.call("archive.list", nil)["total"] == 2.0 })
+	testkit.Eventually(t, "deliveries", func() bool { return s.call("archive.list", nil)["total"] == 2.0 })
 
 	made := s.call("delivery.createWatchToken", object{"filter": object{"session_ids": []string{"shop"}, "limit": 10}})
 	token := made["token"].(string)
@@ -180,7 +182,7 @@ func TestWatchTokens(t *testing.T) {
 	}
 	wide := s.call("delivery.createWatchToken", nil)["token"].(string)
 	renewed := s.call("delivery.createWatchToken", object{"renew_token": wide, "filter": object{"event": "News"}})["token"].(string)
-	strange := post(t, s.url("/v1/rpc"), "", "delivery.createWatchToken", object{"renew_token": wide})
+	strange := rpctest.PostCall(t, s.url("/v1/rpc"), "", "delivery.createWatchToken", object{"renew_token": wide})
 	if strange.Error != nil {
 		t.Errorf("renewed without the admin's token: %+v", strange.Error)
 	}
@@ -234,12 +236,12 @@ func TestWatchTokens(t *testing.T) {
 		{object{"renew_token": renewed, "filter": object{}}, "invalid_params"},
 		{object{"filter": object{"session_ids": []string{"nobody"}}}, "not_found"},
 	} {
-		if r := post(t, s.url("/v1/rpc"), s.token, "delivery.createWatchToken", c.params); r.Error == nil || r.Error.Data.Reason != c.reason {
+		if r := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "delivery.createWatchToken", c.params); r.Error == nil || r.Error.Data.Reason != c.reason {
 			t.Errorf("%v: %+v, want %s", c.params, r.Error, c.reason)
 		}
 	}
 	// It is valid for nothing else.
-	if r := post(t, s.url("/v1/rpc"), wide, "delivery.list", nil); r.Error == nil || r.Status != http.StatusUnauthorized {
+	if r := rpctest.PostCall(t, s.url("/v1/rpc"), wide, "delivery.list", nil); r.Error == nil || r.Status != http.StatusUnauthorized {
 		t.Errorf("as a token: %+v", r)
 	}
 	if status, _ := s.upgrade("?ticket="+wide, nil); status != http.StatusUnauthorized {
@@ -275,7 +277,7 @@ func TestWatchOnSocket(t *testing.T) {
 			break
 		}
 	}
-	eventually(t, "the watch ends", func() bool { return s.app.deliver.Watches() == 0 })
+	testkit.Eventually(t, "the watch ends", func() bool { return s.app.deliver.Watches() == 0 })
 }
 
 func (c *socketClient) send(frame object) {
@@ -306,7 +308,7 @@ func TestSlowWatcher(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all deliveries", func() bool { return s.call("archive.list", object{"limit": 1})["total"] == float64(events) })
+	testkit.Eventually(t, "all deliveries", func() bool { return s.call("archive.list", object{"limit": 1})["total"] == float64(events) })
 	for last, got := 0.0, 0; got < events; {
 		frame := c.read()
 		if frame["method"] != "delivery.update" {

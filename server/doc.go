@@ -1,8 +1,8 @@
 // Command waystation serves WhatsApp sessions over a realtime API.
 //
-// This package owns the process: flags, wiring, the HTTP listener, shutdown and the subcommands. The parts are
-// packages of their own: config (settings), auth (credentials), socket (the WebSocket), rpc and rpc/methods (the
-// methods), bridge (WhatsApp), transports (journal and database).
+// This package owns the process: it connects the parts, starts them in order and shuts them down. The parts are
+// packages of their own: cli (commands), config (settings), api (HTTP), auth (credentials), socket (the WebSocket), rpc
+// and rpc/methods (the methods), bridge (WhatsApp), transports (journal and database).
 //
-// Start reading at run in main.go; app.go opens and closes the parts.
+// Start reading at newApp in app.go, which lists the steps of a start; main.go begins with the command line.
 package main

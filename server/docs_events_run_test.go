@@ -6,6 +6,9 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/rpc/rpctest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // preferredExamples says which event of a type becomes the example, where not the first one.
@@ -24,7 +27,7 @@ func exampleEvents(t *testing.T) map[string]object {
 	const own, peer, other = "15550100001", "15550100002", "15550100003"
 	try := func(method string, params object) object {
 		t.Helper()
-		reply := post(t, s.url("/v1/rpc"), s.token, method, params)
+		reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, method, params)
 		if reply.Error != nil {
 			t.Logf("%s: %+v", method, reply.Error)
 			return object{}
@@ -42,9 +45,9 @@ func exampleEvents(t *testing.T) map[string]object {
 	}
 	try("sandbox.addHistory", object{"account": own, "chat": peer, "messages": []any{object{"text": "Long ago", "timestamp": "2026-01-01T00:00:00Z"}}})
 	s.call("session.create", object{"session_id": "demo", "connect": true})
-	eventually(t, "pairing code", func() bool { return s.state("demo") == "pairing" })
+	testkit.Eventually(t, "pairing code", func() bool { return s.state("demo") == "pairing" })
 	s.call("sandbox.scanQrCode", object{"account": own, "session": "demo"})
-	eventually(t, "connection", func() bool { return s.state("demo") == "connected" })
+	testkit.Eventually(t, "connection", func() bool { return s.state("demo") == "connected" })
 
 	text(peer, own, "Hello")
 	sent, _ := try("message.sendText", on(object{"to": peer, "text": "Good morning"}))["message_id"].(string)
@@ -97,15 +100,15 @@ func exampleEvents(t *testing.T) map[string]object {
 	try("session.disconnect", on(object{}))
 	text(other, own, "While it was away")
 	try("session.connect", on(object{"wait_seconds": 10}))
-	eventually(t, "reconnect", func() bool { return s.state("demo") == "connected" })
+	testkit.Eventually(t, "reconnect", func() bool { return s.state("demo") == "connected" })
 	for _, end := range []struct{ fault, state string }{
 		{"stream_replaced", "replaced"}, {"client_outdated", "outdated"}, {"temporary_ban", "banned"}, {"stream_error", ""},
 	} {
 		try("sandbox.injectFault", object{"kind": end.fault, "session": "demo", "delay_seconds": 1})
-		eventually(t, end.fault, func() bool { return end.state == "" || s.state("demo") == end.state })
+		testkit.Eventually(t, end.fault, func() bool { return end.state == "" || s.state("demo") == end.state })
 		try("sandbox.clearFaults", object{})
 		try("session.connect", on(object{"wait_seconds": 10}))
-		eventually(t, "reconnect after "+end.fault, func() bool { return s.state("demo") == "connected" })
+		testkit.Eventually(t, "reconnect after "+end.fault, func() bool { return s.state("demo") == "connected" })
 	}
 	try("sandbox.injectFault", object{"kind": "refuse_login", "session": "demo", "code": 503})
 	try("session.restart", on(object{}))
@@ -115,9 +118,9 @@ func exampleEvents(t *testing.T) map[string]object {
 	// A passkey, refused and accepted.
 	try("sandbox.createAccount", object{"number": "15550100004", "passkey": object{}})
 	try("session.create", object{"session_id": "keyed", "connect": true})
-	eventually(t, "code", func() bool { return s.state("keyed") == "pairing" })
+	testkit.Eventually(t, "code", func() bool { return s.state("keyed") == "pairing" })
 	try("sandbox.scanQrCode", object{"account": "15550100004", "session": "keyed"})
-	eventually(t, "passkey step", func() bool {
+	testkit.Eventually(t, "passkey step", func() bool {
 		pairing, _ := s.call("session.getStatus", object{"session": "keyed"})["pairing"].(object)
 		return pairing["step"] == "passkey"
 	})

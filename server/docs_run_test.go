@@ -17,6 +17,7 @@ import (
 
 	"github.com/waystation/waystation/docs/doctest"
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // docWorld is what the blocks of a page run in: a directory with the program in bin/, and a server with the session demo, whose
@@ -30,7 +31,7 @@ type docWorld struct {
 	token  string   // of the session demo
 	url    string   // of the server that commands use: the one above, or one that a block "sh start keep" has started
 	env    []string // for commands
-	output syncBuffer
+	output testkit.Buffer
 	client *frameClient
 	ran    int // programs
 }
@@ -114,7 +115,7 @@ func (w *docWorld) runStart(b *doctest.Block) {
 	c := w.command(fixedPort.ReplaceAllString(b.Text, free))
 	c.Env = append(c.Env, "WAYSTATION_LISTEN="+free, "LISTEN="+free)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var out syncBuffer
+	var out testkit.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
@@ -127,7 +128,7 @@ func (w *docWorld) runStart(b *doctest.Block) {
 	if strings.Contains(b.Text, "demo") || strings.Contains(b.Text, "make run") {
 		pattern = demoToken
 	}
-	eventually(w.t, fmt.Sprintf("%s:%d: the server comes up", b.Page, b.Line), func() bool {
+	testkit.Eventually(w.t, fmt.Sprintf("%s:%d: the server comes up", b.Page, b.Line), func() bool {
 		return pattern.MatchString(out.String()) || w.t.Context().Err() != nil
 	})
 	if !b.Has("keep") {
@@ -180,7 +181,7 @@ func (w *docWorld) runProgram(b *doctest.Block) {
 		}
 		c = w.command(`exec "` + binary + `"`)
 	}
-	var out syncBuffer
+	var out testkit.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
@@ -194,7 +195,7 @@ func (w *docWorld) runProgram(b *doctest.Block) {
 			w.t.Logf("%s:%d printed\n%s", b.Page, b.Line, out.String())
 		}
 	}()
-	eventually(w.t, fmt.Sprintf("%s:%d prints %q", b.Page, b.Line, want), func() bool {
+	testkit.Eventually(w.t, fmt.Sprintf("%s:%d prints %q", b.Page, b.Line, want), func() bool {
 		if len(ended) > 0 && !strings.Contains(out.String(), want) {
 			w.t.Errorf("%s:%d ended without printing %q:\n%s", b.Page, b.Line, want, out.String())
 			return true

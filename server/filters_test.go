@@ -14,6 +14,8 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Events that do not match a filter reach neither a socket nor a transport; messages sent by a method are reported if
@@ -101,7 +103,7 @@ func TestOperatorsStorage(t *testing.T) {
 			client := dial(t, s.url("/v1/ws"), token, object{"filters": []object{{"types": []string{"Message", "MessageMedia"}}}})
 			s.call("message.sendDocument", object{"session": "shop", "to": "15550100002", "media": object{"base64": "data:text/plain;base64,aGVsbG8="}})
 			if c.bucket == "nothing" {
-				eventually(t, "the problem in the server's health", func() bool {
+				testkit.Eventually(t, "the problem in the server's health", func() bool {
 					storage, _ := s.call("server.getHealth", nil)["services"].(object)["media_storage"].(object)
 					return storage["status"] == "degraded" && storage["error"] == "bucket: there is no such bucket"
 				})
@@ -180,7 +182,7 @@ func TestOperatorsStorageIsReadAgain(t *testing.T) {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the signal's work", func() bool { return s.app.storage.Global().Endpoint == first })
+	testkit.Eventually(t, "the signal's work", func() bool { return s.app.storage.Global().Endpoint == first })
 	if strings.Contains(s.logged.String(), "hunter2") {
 		t.Error("a secret is in the log")
 	}

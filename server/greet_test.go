@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestFirstSessionShowsCodes(t *testing.T) {
@@ -14,20 +16,20 @@ func TestFirstSessionShowsCodes(t *testing.T) {
 	defer cancel()
 	s.call("sandbox.createAccount", object{"number": "15550100001"})
 	show := func() (ended chan struct{}) {
-		session, err := s.app.firstSession(ctx, "default")
+		session, err := s.app.firstSteps().CreateSession(ctx, "default")
 		if err != nil || session == nil || session.ID() != "default" {
 			t.Fatal(session, err)
 		}
 		ended = make(chan struct{})
 		go func() {
 			defer close(ended)
-			s.app.showCodes(ctx, session)
+			s.app.firstSteps().ShowCodes(ctx, session)
 		}()
 		return ended
 	}
 	says := func(text string) {
 		t.Helper()
-		eventually(t, text, func() bool { return strings.Contains(s.out.String(), text) })
+		testkit.Eventually(t, text, func() bool { return strings.Contains(s.out.String(), text) })
 	}
 
 	ended := show()
@@ -38,14 +40,14 @@ func TestFirstSessionShowsCodes(t *testing.T) {
 	says("No phone scanned the codes of session default")
 
 	ended = show()
-	eventually(t, "code", func() bool { return s.state("default") == "pairing" })
+	testkit.Eventually(t, "code", func() bool { return s.state("default") == "pairing" })
 	s.call("sandbox.scanQrCode", object{"account": "15550100001", "session": "default"})
 	<-ended
 	says("Session default is connected as 15550100001.")
 	if strings.Contains(s.out.String(), "\x1b") {
 		t.Error("colours were sent to something that is no terminal")
 	}
-	if session, err := s.app.firstSession(ctx, "default"); session != nil || err != nil {
+	if session, err := s.app.firstSteps().CreateSession(ctx, "default"); session != nil || err != nil {
 		t.Errorf("a paired session is shown again: %v, %v", session, err)
 	}
 }
@@ -53,7 +55,7 @@ func TestFirstSessionShowsCodes(t *testing.T) {
 func TestNoFirstSessionBesideOthers(t *testing.T) {
 	s := startServer(t)
 	s.call("session.create", object{"session_id": "shop"})
-	if session, err := s.app.firstSession(t.Context(), "default"); session != nil || err != nil {
+	if session, err := s.app.firstSteps().CreateSession(t.Context(), "default"); session != nil || err != nil {
 		t.Errorf("got %v, %v", session, err)
 	}
 }
@@ -66,8 +68,8 @@ func TestFirstSessionOfTheSandboxIsPairedByThePrintedCommands(t *testing.T) {
 		}
 	}
 	s := startServer(t, "-session", "default")
-	eventually(t, "the next steps", func() bool { return strings.Contains(s.out.String(), "With -demo") })
-	eventually(t, "pairing code", func() bool { return s.state("default") == "pairing" })
+	testkit.Eventually(t, "the next steps", func() bool { return strings.Contains(s.out.String(), "With -demo") })
+	testkit.Eventually(t, "pairing code", func() bool { return s.state("default") == "pairing" })
 	var commands []string
 	lines := strings.Split(s.out.String(), "\n")
 	for i, line := range lines {
@@ -84,12 +86,12 @@ func TestFirstSessionOfTheSandboxIsPairedByThePrintedCommands(t *testing.T) {
 	if err != nil || strings.Contains(string(out), `"error"`) {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	eventually(t, "connection", func() bool { return s.state("default") == "connected" })
+	testkit.Eventually(t, "connection", func() bool { return s.state("default") == "connected" })
 }
 
 func TestNoFirstSessionIfDisabled(t *testing.T) {
 	s := startServer(t)
-	eventually(t, "start", func() bool { return strings.Contains(s.logged.String(), "listening") })
+	testkit.Eventually(t, "start", func() bool { return strings.Contains(s.logged.String(), "listening") })
 	if list := s.call("session.list", nil)["sessions"].([]any); len(list) != 0 {
 		t.Errorf("got %v", list)
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -15,9 +13,12 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
+	"github.com/waystation/waystation/rpc/rpctest"
+	"github.com/waystation/waystation/server/cli"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // patience limits every wait of these tests; a healthy wait takes a fraction of it.
@@ -46,8 +47,8 @@ type testServer struct {
 	t      *testing.T
 	app    *app
 	token  string // admin
-	out    *syncBuffer
-	logged *syncBuffer
+	out    *testkit.Buffer
+	logged *testkit.Buffer
 	stop   func()
 }
 
@@ -66,10 +67,10 @@ func startServer(t *testing.T, args ...string) *testServer {
 
 func runServer(t *testing.T, cfg *config.Config) *testServer {
 	t.Helper()
-	logged := &syncBuffer{}
-	s := &testServer{t: t, token: cfg.AdminToken, out: &syncBuffer{}, logged: logged}
+	logged := &testkit.Buffer{}
+	s := &testServer{t: t, token: cfg.AdminToken, out: &testkit.Buffer{}, logged: logged}
 	var err error
-	if s.app, err = newApp(t.Context(), cfg, newLogger(logged, cfg), s.out); err != nil {
+	if s.app, err = newApp(t.Context(), cfg, cli.NewLogger(logged, cfg), s.out); err != nil {
 		t.Fatal(err)
 	}
 	s.token = s.app.adminToken
@@ -101,90 +102,14 @@ func (s *testServer) url(path string) string {
 	return "http://" + s.app.listener.Addr().String() + path
 }
 
-// rpcReply is the response of POST /v1/rpc to one call.
-type rpcReply struct {
-	Status int
-	Result json.RawMessage `json:"result"`
-	Error  *struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-		Data    struct {
-			Reason  string          `json:"reason"`
-			Details json.RawMessage `json:"details"`
-		} `json:"data"`
-	} `json:"error"`
-}
-
-var plainHTTP = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-
-func post(t *testing.T, url, token, method string, params object) rpcReply {
-	t.Helper()
-	if params == nil {
-		params = object{}
-	}
-	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := plainHTTP.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reply := rpcReply{Status: response.StatusCode}
-	if err := json.Unmarshal(raw, &reply); err != nil {
-		t.Fatalf("%s: %v in %s", method, err, raw)
-	}
-	return reply
-}
-
-// must calls a method over HTTP and decodes its result.
-func must[R any](t *testing.T, url, token, method string, params object) R {
-	t.Helper()
-	reply := post(t, url, token, method, params)
-	if reply.Error != nil {
-		t.Fatalf("%s: %+v %s", method, reply.Error, reply.Error.Data.Details)
-	}
-	var result R
-	if err := json.Unmarshal(reply.Result, &result); err != nil {
-		t.Fatalf("%s: %v in %s", method, err, reply.Result)
-	}
-	return result
-}
+var plainHTTP = rpctest.Client
 
 // object is a result of which a test reads a little.
 type object = map[string]any
 
 func (s *testServer) call(method string, params object) object {
 	s.t.Helper()
-	return must[object](s.t, s.url("/v1/rpc"), s.token, method, params)
-}
-
-// eventually repeats a check until it holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("%s: not in time", what)
-		case <-tick.C:
-		}
-	}
+	return rpctest.MustCall[object](s.t, s.url("/v1/rpc"), s.token, method, params)
 }
 
 // pair makes an account and a session and links the two, by calls only; it returns the session's token.
@@ -192,9 +117,9 @@ func (s *testServer) pair(session, number string) (token string) {
 	s.t.Helper()
 	s.call("sandbox.createAccount", object{"number": number, "push_name": "Owner of " + session})
 	created := s.call("session.create", object{"session_id": session, "connect": true})
-	eventually(s.t, "pairing code", func() bool { return s.state(session) == "pairing" })
+	testkit.Eventually(s.t, "pairing code", func() bool { return s.state(session) == "pairing" })
 	s.call("sandbox.scanQrCode", object{"account": number, "session": session})
-	eventually(s.t, "connection", func() bool { return s.state(session) == "connected" })
+	testkit.Eventually(s.t, "connection", func() bool { return s.state(session) == "connected" })
 	return created["token"].(string)
 }
 
@@ -291,24 +216,6 @@ func (c *socketClient) event(matches func(params, data object) bool) object {
 
 func isText(text string) func(params, data object) bool {
 	return func(params, data object) bool { return params["type"] == "Message" && data["text"] == text }
-}
-
-// syncBuffer is a buffer that many goroutines write to.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // keptConfig is the config of a server whose database is a file, so that it can be restarted.

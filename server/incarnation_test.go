@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // mentions lists the columns of all tables that contain one of the texts, with the counts.
@@ -78,7 +80,7 @@ func live(t *testing.T, s *testServer, session, number string) *deletedSessionDa
 	t.Helper()
 	life := &deletedSessionData{token: s.pair(session, number)}
 	own := func(method string, params object) object {
-		return must[object](t, s.url("/v1/rpc"), life.token, method, params)
+		return rpctest.MustCall[object](t, s.url("/v1/rpc"), life.token, method, params)
 	}
 	own("webhook.update", object{"url": "http://127.0.0.1:9/oldcanary", "secret": "a secret of sixteen bytes"})
 	life.sent = object{"session": session, "to": oldPeer, "text": "oldcanary", "_meta": object{"idempotency_key": "key-1"}}
@@ -87,7 +89,7 @@ func live(t *testing.T, s *testServer, session, number string) *deletedSessionDa
 	image := own("message.sendImage", object{"to": oldPeer, "caption": "oldcanary", "media": object{"base64": "data:image/png;base64," + b64(paint(t, 7))}})
 	own("message.downloadMedia", object{"message_id": image["message_id"]})
 	s.call("sandbox.send", object{"account": oldPeer, "to": number, "content": object{"type": "text", "text": "oldcanary in"}})
-	eventually(t, "the incoming message", func() bool {
+	testkit.Eventually(t, "the incoming message", func() bool {
 		raw, _ := json.Marshal(own("message.search", object{"query": "oldcanary in"}))
 		return strings.Contains(string(raw), "oldcanary in")
 	})
@@ -176,7 +178,7 @@ func testNewSessionReadsNothingOld(t *testing.T, purge bool, args ...string) {
 			t.Errorf("%s: %d bytes", name, len(raw))
 		}
 	}
-	if reply := post(t, s.url("/v1/rpc"), life.token, "session.get", nil); reply.Error == nil {
+	if reply := rpctest.PostCall(t, s.url("/v1/rpc"), life.token, "session.get", nil); reply.Error == nil {
 		t.Errorf("the old token opens %s", reply.Result)
 	}
 	response, err := plainHTTP.Get(s.url("/v1/events?ticket=" + life.ticket))
@@ -193,10 +195,10 @@ func testNewSessionReadsNothingOld(t *testing.T, purge bool, args ...string) {
 		t.Errorf("the admin's keyed call got the old reply: %v", again)
 	}
 	s.call("sandbox.awaitMessage", object{"account": oldPeer, "message_id": again["message_id"]})
-	own := must[object](t, s.url("/v1/rpc"), token, "message.sendText", object{"to": oldPeer, "text": "new", "_meta": object{"idempotency_key": "key-1"}})
+	own := rpctest.MustCall[object](t, s.url("/v1/rpc"), token, "message.sendText", object{"to": oldPeer, "text": "new", "_meta": object{"idempotency_key": "key-1"}})
 	s.call("sandbox.awaitMessage", object{"account": oldPeer, "message_id": own["message_id"]})
 	// Revert the admin's repeated call before looking for the old text.
-	must[object](t, s.url("/v1/rpc"), token, "message.delete", object{"chat": oldPeer, "message_id": again["message_id"], "for_everyone": true})
+	rpctest.MustCall[object](t, s.url("/v1/rpc"), token, "message.delete", object{"chat": oldPeer, "message_id": again["message_id"], "for_everyone": true})
 
 	doc := s.call("rpc.discover", nil)
 	for _, m := range doc["methods"].([]any) {
@@ -219,7 +221,7 @@ func testNewSessionReadsNothingOld(t *testing.T, purge bool, args ...string) {
 				params["media_id"] = life.media
 			}
 		}
-		reply := post(t, s.url("/v1/rpc"), token, name, params)
+		reply := rpctest.PostCall(t, s.url("/v1/rpc"), token, name, params)
 		if bytes.Contains(reply.Result, []byte("oldcanary own")) || bytes.Contains(reply.Result, []byte("oldcanary in")) || bytes.Contains(reply.Result, []byte("oldcanary.png")) ||
 			bytes.Contains(reply.Result, []byte("9/oldcanary")) || bytes.Contains(reply.Result, []byte("15550177020")) {
 			t.Errorf("%s %v shows what the old session had: %.300s", name, params, reply.Result)
@@ -253,7 +255,7 @@ func TestRestoreOfADeletedSession(t *testing.T) {
 		return string(raw)
 	}
 	_ = live(t, s, "shop", "15550177030")
-	if reply := post(t, s.url("/v1/rpc"), s.token, "session.create", object{"session_id": "never", "restore": true}); reply.Error == nil || reply.Error.Data.Reason != "not_found" {
+	if reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "session.create", object{"session_id": "never", "restore": true}); reply.Error == nil || reply.Error.Data.Reason != "not_found" {
 		t.Errorf("restore of nothing: %+v", reply)
 	}
 	s.call("session.delete", object{"session": "shop"})
@@ -264,7 +266,7 @@ func TestRestoreOfADeletedSession(t *testing.T) {
 	s.call("session.delete", object{"session": "shop"})
 	s.call("session.create", object{"session_id": "shop", "restore": true}) // the empty one: it was deleted last
 	s.call("session.delete", object{"session": "shop", "purge": true})
-	if reply := post(t, s.url("/v1/rpc"), s.token, "session.create", object{"session_id": "shop", "restore": true}); reply.Error == nil {
+	if reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "session.create", object{"session_id": "shop", "restore": true}); reply.Error == nil {
 		t.Error("a purge left data of an earlier session of the id")
 	}
 

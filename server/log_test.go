@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // The log at info covers a session's life and its webhook, without numbers, addresses of people or texts.
@@ -21,7 +23,7 @@ func TestInfoLogFollowsASession(t *testing.T) {
 	t.Cleanup(receiver.Close)
 	logged := func(parts ...string) {
 		t.Helper()
-		eventually(t, strings.Join(parts, " "), func() bool {
+		testkit.Eventually(t, strings.Join(parts, " "), func() bool {
 			for line := range strings.SplitSeq(s.logged.String(), "\n") {
 				all := strings.Contains(line, "level=INFO") || strings.Contains(line, "level=WARN")
 				for _, part := range parts {
@@ -47,7 +49,7 @@ func TestInfoLogFollowsASession(t *testing.T) {
 	s.call("session.disconnect", object{"session": "shop"})
 	logged("session disconnected", "reason=", "session=shop")
 	s.call("session.connect", object{"session": "shop"})
-	eventually(t, "connection", func() bool { return s.state("shop") == "connected" })
+	testkit.Eventually(t, "connection", func() bool { return s.state("shop") == "connected" })
 	s.call("sandbox.unlinkDevice", object{"account": "15550100001"})
 	logged("session was logged out", "level=WARN", "session=shop")
 	for _, secret := range []string{"15550100001", "15550100002", "a private text", "hunter2", "100000000000001"} {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // hang sends the beginning of a request and stops.
@@ -80,7 +82,7 @@ func TestHangingTransfersDoNotBlockOthers(t *testing.T) {
 			if response, raw := send(t, http.MethodPost, s.url("/v1/media"), other, strings.NewReader("x")); response.StatusCode != http.StatusCreated {
 				t.Errorf("another session: status %d, %s", response.StatusCode, raw)
 			}
-			eventually(t, "the hanging ones are ended", func() bool {
+			testkit.Eventually(t, "the hanging ones are ended", func() bool {
 				response, _ := send(t, http.MethodPost, s.url("/v1/media"), token, strings.NewReader("x"))
 				return response.StatusCode == http.StatusCreated
 			})

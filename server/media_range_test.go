@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/rpc/rpctest"
 )
 
 // send makes a request with header fields ("name: value") and reads the response.
@@ -116,7 +119,7 @@ func TestSignedAddresses(t *testing.T) {
 	id, tag := s.keep(token, content)
 	another, _ := s.keep(token, []byte("not for them"))
 	rpcURL := s.url("/v1/rpc")
-	made := must[object](t, rpcURL, token, "media.getUrl", object{"media_id": id})
+	made := rpctest.MustCall[object](t, rpcURL, token, "media.getUrl", object{"media_id": id})
 	address := made["url"].(string)
 	end, err := time.Parse(time.RFC3339, made["expires_at"].(string))
 	if left := time.Until(end); err != nil || left < 9*time.Minute || left > 10*time.Minute+time.Second {
@@ -153,11 +156,11 @@ func TestSignedAddresses(t *testing.T) {
 		"no session":        {altered(func(_ *url.URL, q url.Values) { q.Del("session") }), "whole"},
 		"expired": {altered(func(_ *url.URL, q url.Values) {
 			q.Set("expires", past)
-			q.Set("signature", s.app.mediaSignature(s.app.bridge.OwnerOf("shop"), id, past))
+			q.Set("signature", s.mediaSignature("shop", id, past))
 		}), "expired"},
 		"an end that is not": {altered(func(_ *url.URL, q url.Values) {
 			q.Set("expires", "x")
-			q.Set("signature", s.app.mediaSignature(s.app.bridge.OwnerOf("shop"), id, "x"))
+			q.Set("signature", s.mediaSignature("shop", id, "x"))
 		}), "expired"},
 	} {
 		// A token makes no difference: any user of an address should learn that it is invalid.
@@ -181,7 +184,7 @@ func TestSignedAddresses(t *testing.T) {
 		"no idempotency":  {token, object{"media_id": id, "_meta": object{"idempotency_key": "k"}}, -32014},
 		"other's session": {other, object{"session": "shop", "media_id": id}, -32002},
 	} {
-		if reply := post(t, rpcURL, c.token, "media.getUrl", c.params); reply.Error == nil || reply.Error.Code != c.code {
+		if reply := rpctest.PostCall(t, rpcURL, c.token, "media.getUrl", c.params); reply.Error == nil || reply.Error.Code != c.code {
 			t.Errorf("%s: %+v %s", name, reply.Error, reply.Result)
 		}
 	}
@@ -243,4 +246,11 @@ func TestHashesOfUploads(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400") || !strings.Contains(string(answer), "announced length") {
 		t.Errorf("cut off: %s, %v", answer, err)
 	}
+}
+
+// mediaSignature returns the signature of an address of a file of a session.
+func (s *testServer) mediaSignature(session, mediaID, expires string) string {
+	mac := hmac.New(sha256.New, s.app.secret.Key("media addresses"))
+	mac.Write([]byte(s.app.bridge.OwnerOf(session) + "\x00" + mediaID + "\x00" + expires))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

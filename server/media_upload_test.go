@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // An upload is interrupted, the server is restarted, and the rest follows.
@@ -40,7 +42,7 @@ func TestUploadResumesAfterRestart(t *testing.T) {
 	}
 	fmt.Fprintf(c, "PATCH /%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nUpload-Offset: 30000\r\nContent-Length: 70000\r\n\r\n%s", path, token, content[30_000:42_000])
 	_ = c.Close()
-	eventually(t, "the part before the cut", func() bool { return at() == "42000" })
+	testkit.Eventually(t, "the part before the cut", func() bool { return at() == "42000" })
 
 	for name, c := range map[string]struct {
 		method, path, token string

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // scrape gets a page of metrics; the keys are names with labels.
@@ -55,10 +57,10 @@ func TestMetrics(t *testing.T) {
 	s.news("shop-with-a-name", 3)
 	s.news("other", 2)
 	s.call("delivery.list", nil)
-	post(t, s.url("/v1/rpc"), s.token, "delivery.list", object{"limit": 0})
-	post(t, s.url("/v1/rpc"), "", "delivery.list", nil)
-	post(t, s.url("/v1/rpc"), s.token, "message.sendText", object{"session": "third", "to": "+4915112345678", "text": "hello"})
-	eventually(t, "deliveries", func() bool { return s.call("archive.list", nil)["total"] == 5.0 })
+	rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "delivery.list", object{"limit": 0})
+	rpctest.PostCall(t, s.url("/v1/rpc"), "", "delivery.list", nil)
+	rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "message.sendText", object{"session": "third", "to": "+4915112345678", "text": "hello"})
+	testkit.Eventually(t, "deliveries", func() bool { return s.call("archive.list", nil)["total"] == 5.0 })
 	var after map[string]float64
 	var page string
 	changed := map[string]float64{
@@ -81,7 +83,7 @@ func TestMetrics(t *testing.T) {
 		`waystation_sessions{state="created"}`:                                   0,
 		`waystation_journal_failing`:                                             0,
 	}
-	eventually(t, "the figures", func() bool {
+	testkit.Eventually(t, "the figures", func() bool {
 		_, after, page = scrape(t, own+"/metrics", "")
 		for name, by := range changed {
 			if after[name]-before[name] != by {

@@ -31,7 +31,7 @@ func eventNames() map[string]bool {
 
 func (a *app) openOutlets(ctx context.Context) (err error) {
 	a.outlets, err = outlets.Open(ctx, a.db, a.deliver, a.webhooks, outlets.Config{
-		Key: a.secret.key("broker settings"), PreviousKeys: a.secret.previousKeys("broker settings"), Events: eventNames(), Dial: a.outbound.Dial, Check: a.outbound.CheckHost, Policy: a.deliveryPolicy(),
+		Key: a.secret.Key("broker settings"), PreviousKeys: a.secret.PreviousKeys("broker settings"), Events: eventNames(), Dial: a.outbound.Dial, Check: a.outbound.CheckHost, Policy: a.deliveryPolicy(),
 		MaxNames: a.cfg.MaxBrokerNames, Log: a.log.With("part", "outlets"),
 	})
 	return err

@@ -18,9 +18,12 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/rpctest"
+	"github.com/waystation/waystation/server/cli"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // receiver is the receiver of a global webhook.
@@ -72,9 +75,9 @@ func (s *testServer) message(session, n string) {
 	}
 }
 
-func (s *testServer) must(method string, params object) rpcReply {
+func (s *testServer) must(method string, params object) rpctest.Reply {
 	s.t.Helper()
-	reply := post(s.t, s.url("/v1/rpc"), s.token, method, params)
+	reply := rpctest.PostCall(s.t, s.url("/v1/rpc"), s.token, method, params)
 	if reply.Error != nil {
 		s.t.Fatalf("%s: %+v", method, reply.Error)
 	}
@@ -160,7 +163,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 		"GLOBAL_RABBITMQ_ENABLED=1\nGLOBAL_RABBITMQ_EXCHANGE_TYPE=x": "global-rabbitmq-exchange-type",
 	} {
 		write(on, text)
-		reply := post(t, s.url("/v1/rpc"), s.token, "transport.reloadGlobal", nil)
+		reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "transport.reloadGlobal", nil)
 		if reply.Error == nil || !strings.Contains(reply.Error.Message, want) || strings.Contains(reply.Error.Message, "hunter2") || strings.Contains(reply.Error.Message, "hunter3") {
 			t.Errorf("%q: %+v", text, reply.Error)
 		}
@@ -178,7 +181,7 @@ func TestGlobalTransportsFromAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = newApp(t.Context(), cfg, newLogger(&syncBuffer{}, cfg), io.Discard); err == nil || !strings.Contains(err.Error(), "global-sqs-url") {
+	if _, err = newApp(t.Context(), cfg, cli.NewLogger(&testkit.Buffer{}, cfg), io.Discard); err == nil || !strings.Contains(err.Error(), "global-sqs-url") {
 		t.Fatalf("error %v", err)
 	}
 	write(on)
@@ -211,7 +214,7 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 		s.message("a", n)
 	}
 	stats := func() string { return string(s.must("transport.getGlobalStats", nil).Result) }
-	eventually(t, "an error in the stats", func() bool {
+	testkit.Eventually(t, "an error in the stats", func() bool {
 		text := stats()
 		at := strings.Index(text, `"redis":{`)
 		return strings.Contains(text[at:], `"connected":false`) && strings.Contains(text[at:], `"last_error":"`)
@@ -222,7 +225,7 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	cache.Start(t)
 	out := &arrivals{got: map[string][]uint64{}}
 	read := readStream(t, cache, out)
-	eventually(t, "all events", func() bool {
+	testkit.Eventually(t, "all events", func() bool {
 		read()
 		return slices.Contains(out.of("redis"), 3)
 	})
@@ -251,7 +254,7 @@ func TestMaxBrokerNames(t *testing.T) {
 		s.must("session.create", object{"session_id": session})
 		s.message(session, "1")
 	}
-	eventually(t, "all messages", func() bool {
+	testkit.Eventually(t, "all messages", func() bool {
 		figures, _ := s.app.outlets.Stats("amqp")
 		if figures.ActiveQueues > 2 {
 			t.Fatalf("%d queues are remembered", figures.ActiveQueues)
@@ -264,10 +267,10 @@ func TestMaxBrokerNames(t *testing.T) {
 func TestTooManySkips(t *testing.T) {
 	s := startServer(t, "-max-skips", "1")
 	s.must("session.create", object{"session_id": "a"})
-	set := func(list ...string) rpcReply {
+	set := func(list ...string) rpctest.Reply {
 		t.Helper()
 		s.message("a", "x") // changes without an event in between need no storage
-		return post(t, s.url("/v1/rpc"), s.token, "session.updateSettings", object{"session": "a", "skip_global": append([]string{}, list...), "skip_groups": len(list) > 0})
+		return rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "session.updateSettings", object{"session": "a", "skip_global": append([]string{}, list...), "skip_groups": len(list) > 0})
 	}
 	for _, list := range [][]string{{"websocket"}, {}} {
 		if reply := set(list...); reply.Error != nil {
@@ -294,7 +297,7 @@ func TestSkipFlagsAtTheSameMoment(t *testing.T) {
 	token := s.call("session.create", object{"session_id": "a"})["token"].(string)
 	byMethod := func(flag string) func(on bool) string {
 		return func(on bool) string {
-			reply := post(t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{flag: on}})
+			reply := rpctest.PostCall(t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{flag: on}})
 			if reply.Error != nil {
 				return reply.Error.Message
 			}
@@ -340,11 +343,11 @@ func TestSkipFlagsAtTheSameMoment(t *testing.T) {
 	if fmt.Sprint(got) != "[amqp media_storage redis sqs webhook websocket]" {
 		t.Errorf("a change was lost: %v", got)
 	}
-	reply := post(t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{"pigeon": true}})
+	reply := rpctest.PostCall(t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{"pigeon": true}})
 	if reply.Error == nil || reply.Error.Code != rpc.CodeInvalidParams || !strings.Contains(string(reply.Error.Data.Details), "/skip_global_flags/pigeon") {
 		t.Errorf("an outlet that is none: %+v", reply.Error)
 	}
-	must[object](t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{"redis": nil}})
+	rpctest.MustCall[object](t, s.url("/v1/rpc"), token, "session.updateSettings", object{"skip_global_flags": object{"redis": nil}})
 	if got = s.call("session.getSettings", object{"session": "a"})["settings"].(object)["skip_global"]; !slices.Contains(got.([]any), any("redis")) {
 		t.Errorf("null changed a flag: %v", got)
 	}

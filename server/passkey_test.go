@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // get requests a REST route and returns status and body.
@@ -80,7 +82,7 @@ func TestPasskeyOnSocketAndREST(t *testing.T) {
 	if encoded, err := json.Marshal(answer); err != nil || !strings.Contains(string(encoded), `"status"`) {
 		t.Errorf("answer %s", encoded)
 	}
-	eventually(t, "connection", func() bool { return s.state("shop") == "connected" })
+	testkit.Eventually(t, "connection", func() bool { return s.state("shop") == "connected" })
 	if code, body := s.get("/wuzapi/session/status", token); code != http.StatusOK || !strings.Contains(body, `"LoggedIn":true`) {
 		t.Errorf("status afterwards: %d %s", code, body)
 	}
@@ -91,18 +93,18 @@ func TestGreetingMentionsPasskey(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.call("sandbox.createAccount", object{"number": "15550100001", "passkey": object{"timeout_seconds": 1}})
-	session, err := s.app.firstSession(ctx, "default")
+	session, err := s.app.firstSteps().CreateSession(ctx, "default")
 	if err != nil || session == nil {
 		t.Fatal(session, err)
 	}
 	ended := make(chan struct{})
 	show := func() {
 		defer close(ended)
-		s.app.showCodes(ctx, session)
+		s.app.firstSteps().ShowCodes(ctx, session)
 	}
 	says := func(text string) {
 		t.Helper()
-		eventually(t, text, func() bool { return strings.Contains(s.out.String(), text) })
+		testkit.Eventually(t, text, func() bool { return strings.Contains(s.out.String(), text) })
 	}
 	go show()
 	says("Code 1 of ")
@@ -116,7 +118,7 @@ func TestGreetingMentionsPasskey(t *testing.T) {
 	ended = make(chan struct{})
 	go show()
 	s.call("sandbox.scanQrCode", object{"account": "15550100001", "session": "default"})
-	eventually(t, "passkey step", func() bool { return s.pairingStep("default") == "passkey" })
+	testkit.Eventually(t, "passkey step", func() bool { return s.pairingStep("default") == "passkey" })
 	s.call("session.submitPasskey", object{"session": "default", "response": s.call("sandbox.signPasskey", object{"account": "15550100001"})["response"]})
 	<-ended
 	says("Session default is connected as 15550100001.")

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
 // databaseHealth returns the status of /v1/health and its report about the database.
 func (s *testServer) databaseHealth() (status int, of struct{ Status, Error string }) {
 	s.t.Helper()
-	response, err := plainHTTP.Get(s.url(healthPath))
+	response, err := plainHTTP.Get(s.url("/v1/health"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func (s *testServer) databaseHealth() (status int, of struct{ Status, Error stri
 // fileMetric returns the line of the metric about the database file.
 func (s *testServer) fileMetric() string {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url(metricsPath), nil)
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url("/metrics"), nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func TestHealthReportsAReplacedDatabaseFile(t *testing.T) {
 			}
 			s.checkDatabaseHealth("replaced", false)
 			s.checkDatabaseHealth("still replaced", false)
-			reply := post(t, s.url("/v1/rpc"), s.token, "session.create", object{"session_id": "meanwhile"})
+			reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "session.create", object{"session_id": "meanwhile"})
 			if reply.Error == nil || reply.Error.Data.Reason != "storage" {
 				t.Errorf("a session that the restart would lose was created: %+v", reply)
 			}

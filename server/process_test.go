@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/rpc/rpctest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // process is the program in a process of its own.
@@ -19,7 +22,7 @@ func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(os.Args[0], args...)}
 	p.cmd.Env = append(os.Environ(), childMode+"=1")
-	p.cmd.Stderr = &syncBuffer{}
+	p.cmd.Stderr = &testkit.Buffer{}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +70,8 @@ var listening = regexp.MustCompile(`msg=listening address=(\S+)`)
 func (p *process) address(t *testing.T) string {
 	t.Helper()
 	var found []string
-	eventually(t, "listening", func() bool {
-		found = listening.FindStringSubmatch(p.cmd.Stderr.(*syncBuffer).String())
+	testkit.Eventually(t, "listening", func() bool {
+		found = listening.FindStringSubmatch(p.cmd.Stderr.(*testkit.Buffer).String())
 		return found != nil
 	})
 	return found[1]
@@ -83,32 +86,34 @@ func TestServersRestartOnOneSandbox(t *testing.T) {
 
 	first := startProcess(t, args...)
 	url := "http://" + first.address(t) + "/v1/rpc"
-	call := func(method string, params object) object { return must[object](t, url, testAdminToken, method, params) }
+	call := func(method string, params object) object {
+		return rpctest.MustCall[object](t, url, testAdminToken, method, params)
+	}
 	connected := func() bool { return call("session.getStatus", object{"session": "shop"})["state"] == "connected" }
 	call("sandbox.createAccount", object{"number": "15550100001"})
 	call("sandbox.createAccount", object{"number": "15550100002"})
 	call("session.create", object{"session_id": "shop", "connect": true})
-	eventually(t, "pairing", func() bool { return call("session.getStatus", object{"session": "shop"})["state"] == "pairing" })
+	testkit.Eventually(t, "pairing", func() bool { return call("session.getStatus", object{"session": "shop"})["state"] == "pairing" })
 	call("sandbox.scanQrCode", object{"account": "15550100001", "session": "shop"})
-	eventually(t, "connection", connected)
+	testkit.Eventually(t, "connection", connected)
 	first.kill()
 
 	// Messages sent meanwhile wait on the network, which has calls of its own.
-	sent := must[object](t, "http://"+address+"/v1/rpc", "", "sandbox.send",
+	sent := rpctest.MustCall[object](t, "http://"+address+"/v1/rpc", "", "sandbox.send",
 		object{"account": "15550100002", "to": "15550100001", "content": object{"type": "text", "text": "while you were away"}})
 	if sent["message_id"] == "" {
 		t.Error("nothing was sent")
 	}
-	if reply := post(t, "http://"+address+"/v1/rpc", "", "sandbox.scanQrCode", object{"account": "15550100001", "session": "shop"}); reply.Error == nil || reply.Error.Code != -32602 {
+	if reply := rpctest.PostCall(t, "http://"+address+"/v1/rpc", "", "sandbox.scanQrCode", object{"account": "15550100001", "session": "shop"}); reply.Error == nil || reply.Error.Code != -32602 {
 		t.Errorf("the sandbox has no sessions, but answered %+v", reply)
 	}
 
 	second := startProcess(t, args...)
 	url = "http://" + second.address(t) + "/v1/rpc"
-	eventually(t, "reconnection", connected)
+	testkit.Eventually(t, "reconnection", connected)
 	c := dial(t, strings.TrimSuffix(url, "/rpc")+"/ws", testAdminToken, object{"from": "oldest"})
 	c.event(isText("while you were away"))
-	if reply := post(t, url, testAdminToken, "sandbox.getAccount", object{"account": "15550109999"}); reply.Error == nil || reply.Error.Code != -32003 {
+	if reply := rpctest.PostCall(t, url, testAdminToken, "sandbox.getAccount", object{"account": "15550109999"}); reply.Error == nil || reply.Error.Code != -32003 {
 		t.Errorf("an error of the other process came as %+v", reply)
 	}
 	if err := second.terminate(t); err != nil {
@@ -123,7 +128,7 @@ func TestServerWithoutItsSandbox(t *testing.T) {
 	cfgArgs := []string{"-sandbox-addr", "127.0.0.1:1", "-listen", "127.0.0.1:0", "-data-dir", t.TempDir(), "-admin-token", testAdminToken}
 	p := startProcess(t, cfgArgs...)
 	url := "http://" + p.address(t) + "/v1/rpc"
-	if reply := post(t, url, testAdminToken, "sandbox.restart", nil); reply.Error == nil || reply.Error.Code != -32009 {
+	if reply := rpctest.PostCall(t, url, testAdminToken, "sandbox.restart", nil); reply.Error == nil || reply.Error.Code != -32009 {
 		t.Errorf("got %+v", reply)
 	}
 	if err := p.terminate(t); err != nil {

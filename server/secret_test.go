@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
 	"log/slog"
@@ -13,8 +15,10 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/server/config"
+	"github.com/waystation/waystation/server/secret"
 	"github.com/waystation/waystation/transports/kit/database"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 	"github.com/waystation/waystation/transports/kit/vault"
 )
 
@@ -44,7 +48,7 @@ func refusedOn(t *testing.T, dir, url string, args ...string) string {
 	if err != nil {
 		return err.Error()
 	}
-	a, err := newApp(t.Context(), cfg, slog.New(slog.DiscardHandler), &syncBuffer{})
+	a, err := newApp(t.Context(), cfg, slog.New(slog.DiscardHandler), &testkit.Buffer{})
 	if err == nil {
 		_ = a.close(context.Background())
 		t.Fatal("the server started")
@@ -81,7 +85,7 @@ func (s *testServer) checkSecrets() {
 	if found := s.mentions(storedSecrets...); len(found) > 0 {
 		s.t.Errorf("readable in the database:\n%s", strings.Join(found, "\n"))
 	}
-	material := string(s.app.secret.material)
+	material := s.material()
 	if found := s.mentions(material); len(found) > 0 {
 		s.t.Errorf("the secret is in the database:\n%s", strings.Join(found, "\n"))
 	}
@@ -94,7 +98,7 @@ func (s *testServer) checkSecrets() {
 func inFiles(t *testing.T, dir string, texts ...string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == secretFile {
+		if err != nil || d.IsDir() || d.Name() == secret.File {
 			return err
 		}
 		content, err := os.ReadFile(path)
@@ -115,7 +119,7 @@ func inFiles(t *testing.T, dir string, texts ...string) (found []string) {
 // its own, and without it the server does not start.
 func TestStoredSecretsNeedTheSecretFile(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, dir, url string) {
-		path := filepath.Join(dir, secretFile)
+		path := filepath.Join(dir, secret.File)
 		s := startOn(t, dir, url)
 		info, err := os.Stat(path)
 		if err != nil || info.Mode().Perm() != 0o600 {
@@ -197,7 +201,7 @@ func TestStoredSecretsNeedTheSecretFile(t *testing.T) {
 // new one does.
 func TestReplacedSecret(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, dir, url string) {
-		path, former := filepath.Join(dir, secretFile), filepath.Join(t.TempDir(), "former")
+		path, former := filepath.Join(dir, secret.File), filepath.Join(t.TempDir(), "former")
 		s := startOn(t, dir, url)
 		s.storeSecrets()
 		s.stop()
@@ -218,6 +222,26 @@ func TestReplacedSecret(t *testing.T) {
 	})
 }
 
+// material returns the secret of the server, from its settings or its file.
+func (s *testServer) material() string {
+	s.t.Helper()
+	if s.app.cfg.Secret != "" {
+		return s.app.cfg.Secret
+	}
+	text, err := config.ReadSecretFile(filepath.Join(s.app.cfg.DataDir, secret.File))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return text
+}
+
+// deriveOldKey derives a key in the way used with secrets stored in databases.
+func deriveOldKey(material []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, material)
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
+}
+
 // oldColumns are the encrypted columns of databases that contained their secret, with the purpose of their keys.
 var oldColumns = map[string]vault.Column{
 	"webhook secrets": {Table: "webhooks", Name: "secret", Of: []string{"session", "id"}, Place: func(of []string) []string { return []string{"secret", of[0], of[1]} }},
@@ -230,7 +254,7 @@ var oldStorageColumns = []vault.Column{
 }
 
 // downgrade converts a database to the layout with the secret in server_facts and addresses of proxies in clear text.
-func downgrade(t *testing.T, url string, current secret, material []byte) {
+func downgrade(t *testing.T, url string, current *secret.Secret, material []byte) {
 	t.Helper()
 	db, err := database.Open(t.Context(), url, database.Options{})
 	if err != nil {
@@ -238,7 +262,7 @@ func downgrade(t *testing.T, url string, current secret, material []byte) {
 	}
 	defer db.Close()
 	reseal := func(purpose string, columns ...vault.Column) {
-		v, err := vault.New(deriveOldKey(material, purpose), current.key(purpose))
+		v, err := vault.New(deriveOldKey(material, purpose), current.Key(purpose))
 		if err == nil {
 			err = v.Reseal(t.Context(), db, columns...)
 		}
@@ -280,7 +304,7 @@ func TestSecretIsMovedOutOfDatabase(t *testing.T) {
 				s.stop()
 				downgrade(t, url, current, material)
 				if name == "no file" {
-					_ = os.Remove(filepath.Join(dir, secretFile))
+					_ = os.Remove(filepath.Join(dir, secret.File))
 				}
 				s = startOn(t, dir, url, args...)
 				s.checkSecrets()

@@ -3,11 +3,51 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/auth"
+	"github.com/waystation/waystation/transports/kit/guard"
 )
+
+func (a *app) openBridge(ctx context.Context) error {
+	outbound, err := guard.New(guardConfig(a.cfg))
+	if err != nil {
+		return fmt.Errorf("allow-hosts: %w", err)
+	}
+	a.bridge, err = bridge.Open(ctx, bridge.Options{
+		DB: a.db, Journal: a.journal, Attach: a.network.Attach, Simulation: a.network.Address, HTTP: a.network.HTTP, Outbound: outbound, Storage: a.storage, Log: a.log.With("part", "bridge"),
+		Media: media.Config{
+			Dir: filepath.Join(a.cfg.DataDir, "media"), MaxBytes: int64(a.cfg.MaxMediaBytes), MaxSessionBytes: int64(a.cfg.SessionMediaBytes), Keep: a.cfg.KeepMedia,
+			MaxUploads: a.cfg.MaxUploads, KeepUploads: a.cfg.KeepUploads,
+		},
+		Key: a.secret.Key("proxy addresses"), PreviousKeys: a.secret.PreviousKeys("proxy addresses"),
+		Outlets: bridgeOutlets{a.outlets, a}, Forget: a.forgetOwner,
+		ObserveAck: a.durations.Observer("waystation_message_ack_duration_seconds"),
+		Config: bridge.Config{
+			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
+			StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
+			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia, KeepDeleted: a.cfg.KeepDeleted,
+			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
+		},
+	})
+	if err == nil {
+		close(a.bridgeOpen)
+		a.onClose("bridge", a.bridge.Close)
+	}
+	return err
+}
+
+// ownerOf returns the key of a session's data.
+func (a *app) ownerOf(session string) string { return a.bridge.OwnerOf(session) }
+
+// forgetOwner deletes the data of a deleted session that is stored outside of the bridge.
+func (a *app) forgetOwner(ctx context.Context, owner string) error {
+	return a.keptReplies.DeleteOwner(ctx, owner, auth.SessionPrincipal(owner), auth.AdminID)
+}
 
 // visibleSessions implements socket.Sessions.
 type visibleSessions struct{ bridge *bridge.Bridge }

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // A call that outlasts the shutdown is cut, and leaves enough time for the final writes.
@@ -29,7 +31,7 @@ func TestShutdownDuringALongCall(t *testing.T) {
 			t.Errorf("the call was answered: %s", response.Status)
 		}
 	}()
-	eventually(t, "the call is under way", func() bool {
+	testkit.Eventually(t, "the call is under way", func() bool {
 		stacks := make([]byte, 1<<20)
 		return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "sandbox.(*Phone).Await(")
 	})

@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // The flag of the operator's object storage, flipped while messages with files arrive: a file is stored exactly if
@@ -42,7 +44,7 @@ func TestSkipFlagsOfMediaUnderLoad(t *testing.T) {
 		s.call("sandbox.createAccount", object{"number": number, "push_name": "Peer"})
 		load.Go(func() {
 			for n := range messages / senders {
-				reply := post(t, s.url("/v1/rpc"), s.token, "sandbox.send", object{"account": number, "to": "15550100001", "content": object{
+				reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "sandbox.send", object{"account": number, "to": "15550100001", "content": object{
 					"type": "document", "base64": []byte(content(sender, n)), "mime_type": "text/plain", "filename": fmt.Sprintf("%d-%d.txt", sender, n),
 				}})
 				if reply.Error != nil {
@@ -82,7 +84,7 @@ func TestSkipFlagsOfMediaUnderLoad(t *testing.T) {
 				}
 			}
 			flag := flipped%2 == 0
-			reply := post(t, s.url("/v1/rpc"), s.token, "session.updateSettings", object{"session": "shop", "skip_global_flags": object{"media_storage": flag, "websocket": flag}})
+			reply := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "session.updateSettings", object{"session": "shop", "skip_global_flags": object{"media_storage": flag, "websocket": flag}})
 			if reply.Error != nil {
 				t.Errorf("flip: %+v", reply.Error)
 				return
@@ -125,7 +127,7 @@ func TestSkipFlagsOfMediaUnderLoad(t *testing.T) {
 	if problem != "" || flipped != flips {
 		t.Fatalf("%s, %d flips of %d", problem, flipped, flips)
 	}
-	eventually(t, "the end of uploads", func() bool { return s.app.storage.GlobalStanding().Waiting == 0 })
+	testkit.Eventually(t, "the end of uploads", func() bool { return s.app.storage.GlobalStanding().Waiting == 0 })
 	stored := files.Objects(t, "media")
 	for id, want := range expected {
 		if key := got[id]; !bytes.Equal(stored[key], []byte(want)) {

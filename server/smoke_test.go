@@ -3,6 +3,9 @@ package main
 import (
 	"net/http"
 	"testing"
+
+	"github.com/waystation/waystation/rpc/rpctest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // The whole server with real input: a number is paired by QR, and messages pass both ways, through JSON-RPC calls
@@ -61,14 +64,14 @@ func TestPairByCode(t *testing.T) {
 	s := startServer(t)
 	s.call("sandbox.createAccount", object{"number": "15550100001"})
 	s.call("session.create", object{"session_id": "shop", "connect": true})
-	eventually(t, "pairing", func() bool { return s.state("shop") == "pairing" })
+	testkit.Eventually(t, "pairing", func() bool { return s.state("shop") == "pairing" })
 	code := s.call("session.requestPairingCode", object{"session": "shop", "phone": "15550100001"})
-	wrong := post(t, s.url("/v1/rpc"), s.token, "sandbox.enterPairingCode", object{"account": "15550100001", "code": "AAAA-AAAA"})
+	wrong := rpctest.PostCall(t, s.url("/v1/rpc"), s.token, "sandbox.enterPairingCode", object{"account": "15550100001", "code": "AAAA-AAAA"})
 	if wrong.Error == nil || wrong.Error.Code != -32602 {
 		t.Errorf("a wrong code gave %+v", wrong)
 	}
 	s.call("sandbox.enterPairingCode", object{"account": "15550100001", "code": code["code"]})
-	eventually(t, "connection", func() bool { return s.state("shop") == "connected" })
+	testkit.Eventually(t, "connection", func() bool { return s.state("shop") == "connected" })
 }
 
 func TestStrangersAndOtherSessions(t *testing.T) {
@@ -97,15 +100,15 @@ func TestStrangersAndOtherSessions(t *testing.T) {
 		"unknown fault":      {s.token, "sandbox.injectFault", object{"kind": "earthquake"}, -32602, http.StatusOK},
 		"session not paired": {s.token, "sandbox.cut", object{"session": "first"}, -32004, http.StatusOK},
 	} {
-		reply := post(t, rpcURL, c.token, c.method, c.params)
+		reply := rpctest.PostCall(t, rpcURL, c.token, c.method, c.params)
 		if reply.Error == nil || reply.Error.Code != c.code || reply.Status != c.status {
 			t.Errorf("%s: got status %d, %+v, want %d", name, reply.Status, reply.Error, c.code)
 		}
 	}
-	if reply := post(t, rpcURL, "", "server.ping", nil); reply.Error != nil {
+	if reply := rpctest.PostCall(t, rpcURL, "", "server.ping", nil); reply.Error != nil {
 		t.Errorf("anybody may ping: %+v", reply.Error)
 	}
-	if reply := post(t, rpcURL, first, "session.get", nil); reply.Error != nil {
+	if reply := rpctest.PostCall(t, rpcURL, first, "session.get", nil); reply.Error != nil {
 		t.Errorf("a session's token opens its own session: %+v", reply.Error)
 	}
 }
@@ -118,7 +121,7 @@ func TestDeletedSessionLosesItsSockets(t *testing.T) {
 	if _, _, err := c.ws.Read(t.Context()); err == nil {
 		t.Error("the socket of a deleted session goes on")
 	}
-	if reply := post(t, s.url("/v1/rpc"), token, "session.get", nil); reply.Status != http.StatusUnauthorized {
+	if reply := rpctest.PostCall(t, s.url("/v1/rpc"), token, "session.get", nil); reply.Status != http.StatusUnauthorized {
 		t.Errorf("the token of a deleted session gave %+v", reply)
 	}
 }
@@ -131,9 +134,9 @@ func TestFaultsThroughCalls(t *testing.T) {
 	if cut := s.call("sandbox.cut", object{"session": "shop"}); cut["connections"] != float64(1) {
 		t.Errorf("cut %v", cut)
 	}
-	eventually(t, "reconnect", func() bool { return since() != before && s.state("shop") == "connected" })
+	testkit.Eventually(t, "reconnect", func() bool { return since() != before && s.state("shop") == "connected" })
 	// Not logged_out: whatsmeow deletes the device without a lock, while it may still fetch the first app state.
 	s.call("sandbox.injectFault", object{"kind": "stream_replaced", "session": "shop"})
-	eventually(t, "replacement", func() bool { return s.state("shop") == "replaced" })
+	testkit.Eventually(t, "replacement", func() bool { return s.state("shop") == "replaced" })
 	s.call("sandbox.clearFaults", nil)
 }

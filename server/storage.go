@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/bridge/objectstore"
-	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/kit/guard"
 	"github.com/waystation/waystation/transports/kit/refusal"
@@ -21,7 +20,7 @@ func (a *app) openStorage(ctx context.Context) (err error) {
 	open := http.DefaultTransport.(*http.Transport).Clone()
 	a.onClose("connections to the object storage", func(context.Context) error { open.CloseIdleConnections(); return nil })
 	a.storage, err = objectstore.Open(ctx, a.db, objectstore.Config{
-		Key: a.secret.key("object storage keys"), PreviousKeys: a.secret.previousKeys("object storage keys"), Check: a.outbound.Check, Open: open,
+		Key: a.secret.Key("object storage keys"), PreviousKeys: a.secret.PreviousKeys("object storage keys"), Check: a.outbound.Check, Open: open,
 		Guarded:  a.outbound.Client(guard.Limits{MaxRedirects: -1}).Transport,
 		Global:   globalStorage(c),
 		MaxBytes: int64(a.cfg.MaxMediaBytes), Uploads: c.Uploads, UploadTimeout: c.UploadTimeout, GiveUp: c.GiveUp,
@@ -47,20 +46,6 @@ func storageSetting(err error) error {
 		return fmt.Errorf("%w: global-s3-%s: %s", errBadGlobals, strings.ReplaceAll(bad[0].Field, "_", "-"), bad[0].Text)
 	}
 	return err
-}
-
-// mediaStorage is the name of the operator's object storage in sessions and in the server's health.
-const mediaStorage = "media_storage"
-
-// storageHealth reports the last result of the operator's storage. It sends no request: files are stored often
-// enough.
-func (a *app) storageHealth() methods.ServiceHealth {
-	standing := a.storage.GlobalStanding()
-	h := methods.ServiceHealth{Status: methods.Healthy, Figures: map[string]int{"waiting": standing.Waiting, "stored": standing.Stored}}
-	if standing.LastError != nil {
-		h.Status, h.Error = methods.Degraded, standing.LastError.Error()
-	}
-	return h
 }
 
 // startStorage starts to store files. It closes before the bridge, which supplies the files.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waystation/waystation/rpc/rpctest"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
@@ -84,7 +85,7 @@ func newTenants(t *testing.T, s *testServer) []*tenant {
 
 func (tn *tenant) call(t *testing.T, s *testServer, method string, params object) object {
 	t.Helper()
-	return must[object](t, s.url("/v1/rpc"), tn.token, method, params)
+	return rpctest.MustCall[object](t, s.url("/v1/rpc"), tn.token, method, params)
 }
 
 // beginUpload creates an upload of four bytes and returns its path.
@@ -208,7 +209,7 @@ func testSessionsWithSimilarIDs(t *testing.T, args ...string) {
 					if session != "" {
 						params["session"] = session
 					}
-					reply := post(t, s.url("/v1/rpc"), attacker.token, name, params)
+					reply := rpctest.PostCall(t, s.url("/v1/rpc"), attacker.token, name, params)
 					if strings.Contains(string(reply.Result), victim.canary) {
 						t.Errorf("%s %v shows what %s owns: %.300s", name, params, victim.session, reply.Result)
 					}

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
 	"github.com/waystation/waystation/server/socket"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // errorBody is the error body of requests outside of JSON-RPC.
@@ -97,7 +99,7 @@ func TestTicketOpensOneSocket(t *testing.T) {
 	// The same for any defect of the ticket, except the id of the request.
 	requestID := regexp.MustCompile(`"request_id":"[^"]*"`)
 	short := s.call("tickets.create", object{"session": "shop", "ttl_ms": 1})
-	eventually(t, "the end of a ticket", func() bool {
+	testkit.Eventually(t, "the end of a ticket", func() bool {
 		end, err := time.Parse(time.RFC3339, short["expires_at"].(string))
 		return err == nil && time.Now().After(end)
 	})

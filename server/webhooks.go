@@ -35,7 +35,7 @@ func (a *app) openOutbound(context.Context) (err error) {
 
 func (a *app) openWebhooks(ctx context.Context) (err error) {
 	a.webhooks, err = webhook.Open(ctx, a.db, a.deliver, webhook.Config{
-		Key: a.secret.key("webhook secrets"), PreviousKeys: a.secret.previousKeys("webhook secrets"), Events: eventNames(), Check: a.outbound.Check,
+		Key: a.secret.Key("webhook secrets"), PreviousKeys: a.secret.PreviousKeys("webhook secrets"), Events: eventNames(), Check: a.outbound.Check,
 		// A response may be of any size, because only its beginning is read.
 		Transport: a.outbound.Client(guard.Limits{MaxBytes: math.MaxInt64 / 2}).Transport,
 		Policy:    a.deliveryPolicy(), MaxPerSession: a.cfg.MaxWebhooks, HostRequests: a.cfg.WebhookHostRequests,

@@ -1,0 +1,70 @@
+// Package testkit has what tests of all packages share: waiting for a condition, a free address, a buffer for several
+// goroutines. It imports nothing of the project. Databases for tests are package dbtest's, calls over HTTP rpctest's.
+package testkit
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Patience is the time that Eventually waits; a condition that holds at all holds in a fraction of it.
+const Patience = 30 * time.Second
+
+// pollEvery is the time between two checks of a condition.
+const pollEvery = 5 * time.Millisecond
+
+// Eventually repeats a check until it holds, and fails the test if it does not hold within Patience.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	Within(t, Patience, what, holds)
+}
+
+// Within repeats a check until it holds, and fails the test if it does not hold within the limit.
+func Within(t testing.TB, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(limit)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("not within %s: %s", limit, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// FreeAddress returns an address with a port of 127.0.0.1 that was free a moment ago. A server that is restarted can
+// keep it.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// Buffer is a buffer that several goroutines may write to and read.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// String returns all that was written.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
