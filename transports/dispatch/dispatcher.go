@@ -85,7 +85,7 @@ func Open(ctx context.Context, db *dbutil.Database, j *journal.Journal, cfg Conf
 // AddSink registers a transport under a name. Register it before its targets. ErrInvalid: the name is in use.
 func (d *Dispatcher) AddSink(name string, impl Sink, policy Policy) error {
 	s := &sink{
-		d: d, name: name, sink: impl, policy: policy.withDefaults(), source: &source{out: make(chan *message.Message)},
+		d: d, name: name, sink: impl, policy: policy.withDefaults(), source: newSource(),
 		targets: map[string]*target{}, keys: map[string]int{},
 	}
 	s.breakers = breakers{

@@ -42,10 +42,20 @@ type progress struct {
 	problem     string
 }
 
-// jobKey finds the job in the context of a message.
-type jobKey struct{}
+// newMessage returns the message that passes the job through the middlewares, with the content of the current delivery.
+func (j *job) newMessage() *message.Message {
+	d := &j.deliveries[min(j.ended, len(j.deliveries)-1)]
+	msg := message.NewMessage(d.Event.ID, nil)
+	fillMessage(msg, j.t.id, d, d.Attempt+1)
+	return msg
+}
 
-func jobOf(msg *message.Message) *job { return msg.Context().Value(jobKey{}).(*job) }
+// updateMessage sets the content of the message to the current delivery and its running attempt. The first one has it from newMessage.
+func (j *job) updateMessage(msg *message.Message) {
+	if d := j.currentDelivery(); j.ended > 0 || d.Attempt > 1 {
+		fillMessage(msg, j.t.id, d, d.Attempt)
+	}
+}
 
 // currentDelivery returns the unfinished delivery in progress; it must not be called when all have ended.
 func (j *job) currentDelivery() *Delivery { return &j.deliveries[j.ended] }

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,20 +50,34 @@ func (l *lane) hasMoreWork() bool {
 func (l *lane) sendJob(j *job) bool {
 	l.current.Store(j)
 	for !l.t.isEnding() {
-		msg := message.NewMessageWithContext(context.WithValue(l.t.life, jobKey{}, j), j.deliveries[0].Event.ID, j.deliveries[0].Body)
-		select {
-		case l.t.sink.source.out <- msg:
-		case <-l.t.waiting.Done():
+		msg := l.t.sink.source.newMessage(l.t.life, j)
+		acked, ended := l.handOver(msg)
+		l.t.sink.source.forgetMessage(msg)
+		switch {
+		case !ended:
 			return false
-		}
-		select {
-		case <-msg.Acked():
+		case acked:
 			return !j.abandoned
-		case <-msg.Nacked(): // a middleware around the attempt failed
-			l.t.pause(troublePause, nil)
 		}
+		l.t.pause(troublePause, nil) // a middleware around the attempt failed
 	}
 	return false
+}
+
+// handOver passes a message to the sink's handler and waits for its end. ended is false if the lane ended first, which only happens before the
+// handler gets the message.
+func (l *lane) handOver(msg *message.Message) (acked, ended bool) {
+	select {
+	case l.t.sink.source.out <- msg:
+	case <-l.t.waiting.Done():
+		return false, false
+	}
+	select {
+	case <-msg.Acked():
+		return true, true
+	case <-msg.Nacked():
+		return false, true
+	}
 }
 
 // storeResult stores the outcomes of a job; it retries until they are stored or the lane ends.

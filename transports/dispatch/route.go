@@ -21,9 +21,39 @@ const topic = "journal"
 type source struct {
 	out  chan *message.Message
 	once sync.Once
+
+	mu   sync.RWMutex
+	jobs map[*message.Message]*job // jobs of the messages in progress
 }
 
 var _ message.Subscriber = (*source)(nil)
+
+func newSource() *source {
+	return &source{out: make(chan *message.Message), jobs: map[*message.Message]*job{}}
+}
+
+// newMessage returns the message of a job, which has to be forgotten after it ended.
+func (s *source) newMessage(ctx context.Context, j *job) *message.Message {
+	msg := j.newMessage()
+	msg.SetContext(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[msg] = j
+	return msg
+}
+
+func (s *source) forgetMessage(msg *message.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.jobs, msg)
+}
+
+// jobOf returns the job of a message in progress.
+func (s *source) jobOf(msg *message.Message) *job {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.jobs[msg]
+}
 
 // Subscribe implements message.Subscriber.
 func (s *source) Subscribe(context.Context, string) (<-chan *message.Message, error) {
@@ -67,12 +97,12 @@ func (s *sink) middlewares() []message.HandlerMiddleware {
 
 // attemptJob is the handler: one attempt at each delivery of the job, until one fails or the window time has expired. The first is always made.
 func (s *sink) attemptJob(msg *message.Message) error {
-	j := jobOf(msg)
+	j := s.source.jobOf(msg)
 	began := s.d.cfg.Now()
 	var limit attemptContext
 	defer limit.end()
 	for now := began; ; {
-		if err := s.attemptNext(limit.at(msg.Context(), s.policy.AttemptTimeout, now), j, now); err != nil {
+		if err := s.attemptNext(limit.at(msg.Context(), s.policy.AttemptTimeout, now), msg, j, now); err != nil {
 			return err
 		}
 		now = s.d.cfg.Now()
@@ -107,8 +137,9 @@ func (l *attemptContext) end() {
 }
 
 // attemptNext attempts the next delivery, or all remaining ones, within the timeout.
-func (s *sink) attemptNext(ctx context.Context, j *job, now time.Time) error {
+func (s *sink) attemptNext(ctx context.Context, msg *message.Message, j *job, now time.Time) error {
 	j.beginAttempt(now)
+	j.updateMessage(msg)
 	taken, code, err := DeliverAll(ctx, s.sink, j.t.settings().Target, j.deliveries[j.ended:])
 	if err == nil && taken == 0 {
 		err = errNothingDelivered
@@ -130,7 +161,7 @@ func (s *sink) attemptNext(ctx context.Context, j *job, now time.Time) error {
 // always acknowledged.
 func (s *sink) concludeJob(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		j := jobOf(msg)
+		j := s.source.jobOf(msg)
 		_, err := next(msg)
 		switch {
 		case err == nil:
@@ -146,7 +177,7 @@ func (s *sink) concludeJob(next message.HandlerFunc) message.HandlerFunc {
 // retryFailed repeats failed attempts after a pause, according to their class and the policy.
 func (s *sink) retryFailed(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		j := jobOf(msg)
+		j := s.source.jobOf(msg)
 		for {
 			changed := j.t.settings().changed
 			_, err := next(msg)
@@ -205,7 +236,7 @@ func backoff(p Policy, attempts int) time.Duration {
 // waitForBreaker delays attempts to an unreachable target until the breaker of its key permits one.
 func (s *sink) waitForBreaker(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		j := jobOf(msg)
+		j := s.source.jobOf(msg)
 		p, err := s.acquirePermit(j)
 		if err != nil {
 			return nil, err
@@ -279,7 +310,7 @@ func (s *sink) waitForSlot(next message.HandlerFunc) message.HandlerFunc {
 		return next
 	}
 	return func(msg *message.Message) ([]*message.Message, error) {
-		j := jobOf(msg)
+		j := s.source.jobOf(msg)
 		ctx := j.t.waiting
 		if j.currentDelivery().Signal { // late signals are worth little
 			var cancel context.CancelFunc
@@ -305,7 +336,7 @@ func (s *sink) recoverPanic(next message.HandlerFunc) message.HandlerFunc {
 			if r := recover(); r != nil {
 				s.d.cfg.Log.Error("a sink panicked", "transport", s.name, "panic", r, "stack", string(debug.Stack()))
 				err = fmt.Errorf("internal error in the %s transport", s.name)
-				jobOf(msg).endAttempt(s.d.cfg.Now(), 0, err)
+				s.source.jobOf(msg).endAttempt(s.d.cfg.Now(), 0, err)
 			}
 		}()
 		return next(msg)
