@@ -164,7 +164,7 @@ func TestWebhookFormats(t *testing.T) {
 				if filled[name] == nil {
 					filled[name] = map[string]bool{}
 				}
-				for _, path := range e.Filled(body) {
+				for _, path := range e.FilledIn(body) {
 					filled[name][path] = true
 				}
 			}

@@ -109,7 +109,7 @@ func (r *restRun) documented(t *testing.T, c restCase, mount string) {
 	}
 	answer := r.send(t, mount, r.w.who(act).token, request)
 	rules := resttest.Rules{Literal: r.rules.Literal, Extra: slices.Concat(r.rules.Extra, c.rules.Extra), Absent: c.rules.Absent}
-	for _, success := range o.Successes() {
+	for _, success := range o.SuccessResponses() {
 		for _, f := range o.Compare(success, answer, rules) {
 			t.Errorf("as in %s: %s", success.Source, f)
 		}
@@ -181,7 +181,7 @@ func (r *restRun) reasonNotProvoked(o *resttest.Operation, text string) (key str
 // fails provokes each documented error of a case and compares the answer.
 func (r *restRun) fails(t *testing.T, c restCase, used map[string]bool) {
 	o := r.operation(t, c.operation)
-	for _, failure := range o.Errors() {
+	for _, failure := range o.ErrorResponses() {
 		text := failure.Text()
 		if failure.Example == nil {
 			text = fmt.Sprintf("status %d", failure.Status) // the document says no more

@@ -21,7 +21,7 @@ const maxParts = 32
 // decode reads the request of a route. free returns the memory of its body to the budget.
 func (s *Shim) decode(w http.ResponseWriter, x *Exchange, route *Route) (request any, free func(), err error) {
 	r, p := x.Request, route.request
-	src := &source{path: r.PathValue, query: evened(r.URL.Query())}
+	src := &source{path: r.PathValue, query: normalizeNames(r.URL.Query())}
 	free = func() {}
 	if reads := !route.opts.bodyless && len(p.fields) > 0; reads && (r.Body == nil || r.Body == http.NoBody) {
 		if err := emptyBody(route); err != nil {
@@ -55,8 +55,9 @@ func (s *Shim) decode(w http.ResponseWriter, x *Exchange, route *Route) (request
 		x.Route, p = form, form.request
 	}
 	value := reflect.New(p.typ)
+	x.in = value.Elem()
 	var d decoder
-	d.request(p, src, value.Elem())
+	d.decodeRequest(p, src, x.in)
 	if len(d.faults) > 0 {
 		free()
 		return nil, nil, &Failure{Faults: d.faults}
@@ -82,32 +83,32 @@ func parseBody(r *http.Request, body []byte, route *Route, src *source) error {
 		return emptyBody(route)
 	}
 	if !utf8.Valid(body) {
-		return broken("is not UTF-8")
+		return badBody("is not UTF-8")
 	}
 	// Callers with curl's -d send JSON labelled as a form; documents that have no forms do not look at the label.
 	if kind == "application/x-www-form-urlencoded" && route.opts.form && text[0] != '{' {
 		values, err := url.ParseQuery(string(body))
 		if err != nil {
-			return broken("is not a form")
+			return badBody("is not a form")
 		}
-		src.form = evened(values)
+		src.form = normalizeNames(values)
 		return nil
 	}
 	var err error
 	if src.body, err = objectOf(text, route.request); err != nil {
-		return broken("is not a JSON object")
+		return badBody("is not a JSON object")
 	}
 	return nil
 }
 
 func emptyBody(route *Route) error {
 	if route.opts.needsBody {
-		return broken("is empty")
+		return badBody("is empty")
 	}
 	return nil
 }
 
-func broken(problem string) error {
+func badBody(problem string) error {
 	return &Failure{Faults: []Fault{{Kind: FaultBody, Problem: "the body " + problem}}}
 }
 
@@ -119,9 +120,9 @@ func (s *Shim) bodyError(err error, limit int64) error {
 	case errors.Is(err, budget.ErrFull):
 		return rpc.RateLimited("too many bytes of this caller's requests are in memory; repeat when others have ended", s.cfg.BodyWait)
 	case errors.Is(err, budget.ErrTooSlow):
-		return broken("arrived too slowly")
+		return badBody("arrived too slowly")
 	}
-	return broken("could not be read")
+	return badBody("could not be read")
 }
 
 func readParts(parts *multipart.Reader, src *source) error {
@@ -132,31 +133,31 @@ func readParts(parts *multipart.Reader, src *source) error {
 			return nil
 		}
 		if err != nil {
-			return broken("is not multipart/form-data")
+			return badBody("is not multipart/form-data")
 		}
 		data, err := io.ReadAll(part)
 		if err != nil {
-			return broken("is not multipart/form-data")
+			return badBody("is not multipart/form-data")
 		}
-		name := even(part.FormName())
+		name := normalizeName(part.FormName())
 		if file := part.FileName(); file != "" {
 			src.files[name] = uploaded(file, part.Header.Get("Content-Type"), data)
 		} else if !utf8.Valid(data) {
-			return broken("has a part that is not UTF-8")
+			return badBody("has a part that is not UTF-8")
 		} else {
 			src.form[name] = append(src.form[name], string(data))
 		}
 	}
-	return broken("has too many parts")
+	return badBody("has too many parts")
 }
 
-func evened(values url.Values) map[string][]string {
+func normalizeNames(values url.Values) map[string][]string {
 	if len(values) == 0 {
 		return nil
 	}
 	out := make(map[string][]string, len(values))
 	for name, list := range values {
-		out[even(name)] = list
+		out[normalizeName(name)] = list
 	}
 	return out
 }

@@ -42,8 +42,8 @@ func statusOf(t *testing.T, c net.Conn, within time.Duration) (status int) {
 	return status
 }
 
-// What one caller announces, or has sent, takes no other caller's room: half-sent requests with a length, in chunks and as
-// forms with parts, to operations with and without files.
+// Incomplete requests of one caller do not take memory from other callers: half-sent requests with a length, in chunks and
+// as forms with parts, to operations with and without files.
 func TestBodiesOfOneCallerBlockNoOther(t *testing.T) {
 	file := rest.Row("POST", "/file", "", func(_ *rest.Exchange, in *text) (int, error) { return len(in.Text), nil }, rest.TakesFiles())
 	large := strings.Repeat("x", 100<<10)

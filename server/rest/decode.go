@@ -45,7 +45,7 @@ func objectOf(raw []byte, p *plan) (object, error) {
 		if string(value) == "null" {
 			continue // the same as absent
 		}
-		key := even(name)
+		key := normalizeName(name)
 		if there, twin := o[key]; twin {
 			f := p.byName[key]
 			if f == nil || f.name == there.name || f.name != name && there.name > name {
@@ -62,7 +62,7 @@ type decoder struct {
 	faults []Fault
 }
 
-func (d *decoder) fault(kind FaultKind, path string, f *field, problem string) {
+func (d *decoder) addFault(kind FaultKind, path string, f *field, problem string) {
 	fault := Fault{Field: path, Kind: kind, Problem: problem}
 	if f != nil {
 		fault.Text = f.bad
@@ -70,45 +70,48 @@ func (d *decoder) fault(kind FaultKind, path string, f *field, problem string) {
 	d.faults = append(d.faults, fault)
 }
 
-// request fills the struct of a route.
-func (d *decoder) request(p *plan, src *source, into reflect.Value) {
+// decodeRequest fills the struct of a route.
+func (d *decoder) decodeRequest(p *plan, src *source, into reflect.Value) {
 	for _, f := range p.fields {
 		target := into.FieldByIndex(f.index)
-		if found := d.find(f, src, target); !found && f.required {
-			d.fault(FaultMissing, f.name, f, "is required")
+		if found := d.decodeField(f, src, target); !found && f.required && !isSet(target) {
+			d.addFault(FaultMissing, f.name, f, "is required")
 		}
 	}
 }
 
-// find takes a field from the first place that has it.
-func (d *decoder) find(f *field, src *source, target reflect.Value) bool {
+// isSet reports whether a field is a pointer and the request has a value, which may be empty.
+func isSet(target reflect.Value) bool { return target.Kind() == reflect.Pointer && !target.IsNil() }
+
+// decodeField takes a field from the first place that has it.
+func (d *decoder) decodeField(f *field, src *source, target reflect.Value) bool {
 	if f.inPath {
 		text := src.path(f.name)
-		return text != "" && d.texts(f, f.name, []string{text}, target)
+		return text != "" && d.decodeTexts(f, f.name, []string{text}, target)
 	}
 	for _, name := range f.names {
-		key := even(name)
+		key := normalizeName(name)
 		if !f.inQuery {
 			if m, ok := src.body[key]; ok {
-				return d.value(&f.value, f, f.name, m.value, target)
+				return d.decodeValue(&f.value, f, f.name, m.value, target)
 			}
 			if file, ok := src.files[key]; ok && f.value.shape == shapeFile {
-				f.value.settle(target).Set(reflect.ValueOf(file))
+				f.value.settledTarget(target).Set(reflect.ValueOf(file))
 				return true
 			}
 			if texts, ok := src.form[key]; ok {
-				return d.texts(f, f.name, texts, target)
+				return d.decodeTexts(f, f.name, texts, target)
 			}
 		}
 		if texts, ok := src.query[key]; ok {
-			return d.texts(f, f.name, texts, target)
+			return d.decodeTexts(f, f.name, texts, target)
 		}
 	}
 	return false
 }
 
-// settle returns the place of the value itself, behind the pointer of an optional field.
-func (v *valuePlan) settle(target reflect.Value) reflect.Value {
+// settledTarget returns the place of the value itself, behind the pointer of an optional field.
+func (v *valuePlan) settledTarget(target reflect.Value) reflect.Value {
 	if v.pointer {
 		target.Set(reflect.New(v.typ))
 		return target.Elem()
@@ -116,57 +119,63 @@ func (v *valuePlan) settle(target reflect.Value) reflect.Value {
 	return target
 }
 
-// value decodes JSON. It returns false for a value that is there but empty, which does not do for a required field. What
-// is wrong is added to the faults.
-func (d *decoder) value(v *valuePlan, f *field, path string, raw json.RawMessage, target reflect.Value) bool {
-	target = v.settle(target)
+// decodeValue decodes JSON. It returns false for an empty value, which is not enough for a required field. Faults are
+// added to d.
+func (d *decoder) decodeValue(v *valuePlan, f *field, path string, raw json.RawMessage, target reflect.Value) bool {
+	target = v.settledTarget(target)
 	switch v.shape {
 	case shapeAny:
 		target.SetBytes(raw)
 	case shapeObject:
-		return d.object(v, f, path, raw, target)
+		return d.decodeObject(v, f, path, raw, target)
 	case shapeList, shapeStrings:
-		return d.list(v, f, path, raw, target)
+		return d.decodeList(v, f, path, raw, target)
 	case shapeFile:
 		var text string
 		if json.Unmarshal(raw, &text) != nil {
-			d.fault(FaultType, path, f, "must be a string")
+			d.addFault(FaultType, path, f, "must be a string")
 			return true
 		}
 		target.Set(reflect.ValueOf(File{Text: text}))
 		return text != ""
-	default:
-		if !matches(v.shape, raw) || json.Unmarshal(raw, target.Addr().Interface()) != nil {
-			d.fault(FaultType, path, f, "must be "+v.shape.article())
+	case shapeString: // not by UnmarshalJSON, which types have for results
+		var text string
+		if json.Unmarshal(raw, &text) != nil {
+			d.addFault(FaultType, path, f, "must be a string")
 			return true
 		}
-		return v.shape != shapeString || target.Len() > 0
+		target.SetString(text)
+		return text != ""
+	default:
+		if !matchesShape(v.shape, raw) || json.Unmarshal(raw, target.Addr().Interface()) != nil {
+			d.addFault(FaultType, path, f, "must be "+v.shape.withArticle())
+		}
 	}
 	return true
 }
 
-func (d *decoder) object(v *valuePlan, f *field, path string, raw json.RawMessage, target reflect.Value) bool {
+func (d *decoder) decodeObject(v *valuePlan, f *field, path string, raw json.RawMessage, target reflect.Value) bool {
 	members, err := objectOf(raw, v.object)
 	if err != nil {
-		d.fault(FaultType, path, f, "must be an object")
+		d.addFault(FaultType, path, f, "must be an object")
 		return true
 	}
 	for _, inner := range v.object.fields {
 		found := false
 		for _, name := range inner.names {
-			if m, ok := members[even(name)]; ok {
-				found = d.value(&inner.value, inner, path+"."+inner.name, m.value, target.FieldByIndex(inner.index))
+			if m, ok := members[normalizeName(name)]; ok {
+				found = d.decodeValue(&inner.value, inner, path+"."+inner.name, m.value, target.FieldByIndex(inner.index))
 				break
 			}
 		}
-		if !found && inner.required {
-			d.fault(FaultMissing, path+"."+inner.name, inner, "is required")
+		if !found && inner.required && !isSet(target.FieldByIndex(inner.index)) {
+			d.addFault(FaultMissing, path+"."+inner.name, inner, "is required")
 		}
 	}
 	return true
 }
 
-func (d *decoder) list(v *valuePlan, f *field, path string, raw json.RawMessage, target reflect.Value) bool {
+func (d *decoder) decodeList(v *valuePlan, f *field, path string, raw json.RawMessage, target reflect.Value) bool {
 	if v.shape == shapeStrings {
 		var one string
 		if json.Unmarshal(raw, &one) == nil {
@@ -174,59 +183,59 @@ func (d *decoder) list(v *valuePlan, f *field, path string, raw json.RawMessage,
 			return one != ""
 		}
 		var many []string
-		if matches(shapeList, raw) && json.Unmarshal(raw, &many) == nil {
+		if matchesShape(shapeList, raw) && json.Unmarshal(raw, &many) == nil {
 			target.Set(reflect.ValueOf(Strings(many)))
 			return len(many) > 0
 		}
-		d.fault(FaultType, path, f, "must be a list of strings")
+		d.addFault(FaultType, path, f, "must be a list of strings")
 		return true
 	}
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		d.fault(FaultType, path, f, "must be a list")
+		d.addFault(FaultType, path, f, "must be a list")
 		return true
 	}
 	list := reflect.MakeSlice(v.typ, len(items), len(items))
 	for i, item := range items {
-		d.value(v.elem, f, fmt.Sprintf("%s[%d]", path, i), item, list.Index(i))
+		d.decodeValue(v.elem, f, fmt.Sprintf("%s[%d]", path, i), item, list.Index(i))
 	}
 	target.Set(list)
 	return len(items) > 0
 }
 
-// texts takes a field from a form, the query or the path, where everything is text.
-func (d *decoder) texts(f *field, path string, texts []string, target reflect.Value) bool {
+// decodeTexts takes a field from a form, the query or the path, where everything is text.
+func (d *decoder) decodeTexts(f *field, path string, texts []string, target reflect.Value) bool {
 	v := &f.value
 	if len(texts) == 0 {
 		return false
 	}
 	switch v.shape {
 	case shapeString:
-		v.settle(target).SetString(texts[0])
+		v.settledTarget(target).SetString(texts[0])
 	case shapeFile:
-		v.settle(target).Set(reflect.ValueOf(File{Text: texts[0]}))
+		v.settledTarget(target).Set(reflect.ValueOf(File{Text: texts[0]}))
 	case shapeStrings:
-		v.settle(target).Set(reflect.ValueOf(Strings(texts)))
+		v.settledTarget(target).Set(reflect.ValueOf(Strings(texts)))
 	case shapeList:
 		if v.elem.shape != shapeString {
-			return d.value(v, f, path, json.RawMessage(texts[0]), target)
+			return d.decodeValue(v, f, path, json.RawMessage(texts[0]), target)
 		}
-		v.settle(target).Set(reflect.ValueOf(texts).Convert(v.typ))
+		v.settledTarget(target).Set(reflect.ValueOf(texts).Convert(v.typ))
 	case shapeBool, shapeInt, shapeFloat:
 		if texts[0] == "" {
 			return false
 		}
-		if !parse(v.settle(target), v.shape, texts[0]) {
-			d.fault(FaultType, path, f, "must be "+v.shape.article())
+		if !parseText(v.settledTarget(target), v.shape, texts[0]) {
+			d.addFault(FaultType, path, f, "must be "+v.shape.withArticle())
 		}
 		return true
 	default: // objects come as JSON
-		return d.value(v, f, path, json.RawMessage(texts[0]), target)
+		return d.decodeValue(v, f, path, json.RawMessage(texts[0]), target)
 	}
 	return texts[0] != ""
 }
 
-func parse(target reflect.Value, s shape, text string) bool {
+func parseText(target reflect.Value, s shape, text string) bool {
 	switch s {
 	case shapeBool:
 		b, err := strconv.ParseBool(text)
@@ -243,8 +252,8 @@ func parse(target reflect.Value, s shape, text string) bool {
 	}
 }
 
-// matches tells whether a value has the JSON type of a shape, which encoding/json judges more leniently.
-func matches(s shape, raw []byte) bool {
+// matchesShape reports whether a value has the JSON type of a shape. encoding/json is more lenient.
+func matchesShape(s shape, raw []byte) bool {
 	raw = bytes.TrimLeft(raw, " \t\r\n")
 	if len(raw) == 0 {
 		return false
@@ -262,7 +271,7 @@ func matches(s shape, raw []byte) bool {
 	return true
 }
 
-func (s shape) article() string {
+func (s shape) withArticle() string {
 	switch s {
 	case shapeString, shapeFile:
 		return "a string"

@@ -13,19 +13,19 @@ type Dialect struct {
 	// Title and Version go into the OpenAPI document.
 	Title, Version string
 	// Mounts are the prefixes it is served under, without a slash at the end; "" is the root. Dialects that share a mount
-	// and a path are told apart by Config.DialectOf.
+	// and a path are distinguished by Config.DialectOf.
 	Mounts []string
 	// Credentials are the places of a request that may hold a token; the first that holds one counts.
 	Credentials []Credential
-	// Admits decides whether a caller may use the dialect at all, and names the session that the request is about ("" =
-	// the route says so itself). nil = everybody with a credential, and the session the credential is bound to. Its error is
+	// Admits decides whether a caller may use the dialect at all, and returns the session of the request ("" = the route
+	// chooses one). nil = all callers with a credential, and the session that the credential is bound to. Its error is
 	// answered like that of a route's function.
 	Admits func(x *Exchange) (session string, err error)
 	// Routes is the table of operations.
 	Routes []Route
-	// Success wraps what a route's function returned. nil = as it is.
+	// Success wraps the result of a route's function. nil = results are answered unchanged.
 	Success func(x *Exchange, result any) any
-	// Fail turns what went wrong into the documented answer.
+	// Fail returns the documented answer to an error.
 	Fail func(x *Exchange, f *Failure) *Reply
 	// Missing answers a path that is not in the table; allowed lists the methods the path has, if any.
 	Missing func(x *Exchange, allowed []string) *Reply
@@ -79,6 +79,7 @@ type Route struct {
 	result  reflect.Type
 	answer  *answerPlan // of a route made by Pass
 	whole   answerField // place of the whole answer, of Pass
+	says    textParts   // text of the option Says
 	field   string      // whose value chooses one of forms, of a route made by OneOf
 	forms   map[string]*Route
 	serve   func(x *Exchange, request any) (any, error)
@@ -93,10 +94,7 @@ type options struct {
 	failText  string
 	bodyText  string
 	family    string
-	with      Params
-	from      string
-	says      string
-	onError   func(error) error
+	passOptions
 }
 
 // Option changes how a route is served.
@@ -108,7 +106,7 @@ func Family(name string) Option { return func(o *options) { o.family = name } }
 // Public lets a route be called without a credential.
 func Public() Option { return func(o *options) { o.public = true } }
 
-// IgnoresBody leaves the body unread, for documents whose operation takes none whatever is sent.
+// IgnoresBody leaves the body unread, for documented operations without a body.
 func IgnoresBody() Option { return func(o *options) { o.bodyless = true } }
 
 // NeedsBody refuses an empty body, for documents that want at least {}.
@@ -126,15 +124,16 @@ func FailText(text string) Option { return func(o *options) { o.failText = text 
 // BodyText is the documented text of a body that cannot be read; %s in it stands for the problem.
 func BodyText(text string) Option { return func(o *options) { o.bodyText = text } }
 
-// Row makes a route. Calls names the methods it uses, separated by spaces. In is a struct whose fields are what the
-// document has in body, form, query and path (see Field tags below); Out is what the dialect's envelope holds, or *Reply for
-// an answer of another kind. It panics on a struct that cannot be decoded into, which only a change of code can cause.
+// Row returns a route whose function calls methods. calls names them, separated by spaces. In is a struct with the fields of
+// body, form, query and path (see the tags below); Out is the content of the dialect's envelope, or *Reply for an answer of
+// another kind. Operations that are one call are shorter as Pass. Row panics on a struct that cannot be decoded into.
 //
 // Tags of a field of In:
 //
-//	rest:"name,required,path,query,param=/to"  its documented name (default: the field's own) and what it is: required,
-//	     part of the path, only in the query; and the JSON pointer of the method's param it becomes, so that a complaint
-//	     of the method is given back under the documented name; in a list of objects relative to the item
+//	rest:"name,required,path,query,param=/to"  its documented name (default: the field's own); whether it is required,
+//	     part of the path, only in the query; and the JSON pointer of the method's param that it becomes, so that errors
+//	     of the method are reported under the documented name; in a list of objects relative to the item. A required
+//	     pointer may be empty
 //	also:"Group|groupJID"  other names it is accepted under
 //	bad:"Could not parse Phone"  the documented text for a value that is not usable
 //	enum:"composing|paused"  documented values, for the OpenAPI document
@@ -149,6 +148,7 @@ func Row[In, Out any](method, path, calls string, serve func(x *Exchange, in *In
 	for _, opt := range opts {
 		opt(&route.opts)
 	}
+	route.compile()
 	return route
 }
 

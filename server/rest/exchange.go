@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -13,24 +15,25 @@ import (
 
 // Exchange is one request that is being answered. It belongs to one goroutine.
 type Exchange struct {
-	// Request is what came; its body has been read.
+	// Request is the HTTP request; its body has been read.
 	Request *http.Request
-	// Principal is who calls; zero on public routes.
+	// Principal is the caller; zero on public routes.
 	Principal rpc.Principal
-	// Session is what the calls act on; "" = the session the credential is bound to, or none.
+	// Session is the session of the calls; "" = the session that the credential is bound to, or none.
 	Session string
-	// Ticket tells that the caller has a watch token instead of a credential, Filter what that is limited to in the words of
-	// delivery.watch, as a JSON object; nil = nothing.
+	// Ticket reports that the caller has a watch token instead of a credential. Filter is the filter of the token: params of
+	// delivery.watch, as a JSON object; nil = none.
 	Ticket bool
 	Filter []byte
 	// RequestID names the request in the log and in the answer.
 	RequestID string
 	// Dialect is the one that answers.
 	Dialect *Dialect
-	// Route is the operation that was asked for; nil when there is no such.
+	// Route is the requested operation; nil for unknown paths.
 	Route *Route
 
 	shim  *Shim
+	in    reflect.Value   // the request's struct
 	ctx   context.Context // of the calls; outlives a caller who hangs up when the request changes something
 	key   string          // idempotency key of the request
 	calls int
@@ -43,9 +46,13 @@ func (x *Exchange) Call(method string, params Params, result any) error {
 	if x.Route != nil && !slices.Contains(x.Route.Calls, method) {
 		panic(fmt.Sprintf("rest: %s %s calls %s without naming it", x.Route.Method, x.Route.Path, method))
 	}
-	sent := make(Params, len(params)+2)
-	for name, value := range params {
-		sent[name] = value
+	return x.call(method, maps.Clone(params), result)
+}
+
+// call is Call without its check of names. It changes params.
+func (x *Exchange) call(method string, sent Params, result any) error {
+	if sent == nil {
+		sent = Params{}
 	}
 	if _, named := sent["session"]; !named && x.Session != "" && x.Principal.Session == "" {
 		sent["session"] = x.Session
@@ -65,6 +72,10 @@ func (x *Exchange) Call(method string, params Params, result any) error {
 		return problem
 	}
 	if result == nil {
+		return nil
+	}
+	if raw, ok := result.(*json.RawMessage); ok {
+		*raw = reply
 		return nil
 	}
 	if err := json.Unmarshal(reply, result); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// FaultKind is what is wrong with a field.
+// FaultKind is the kind of a fault.
 type FaultKind int
 
 // Kinds of faults.
@@ -22,10 +22,10 @@ const (
 
 // Fault is one bad field of a request.
 type Fault struct {
-	// Field is its documented name, with dots and indexes for what is inside; empty for the body as a whole.
+	// Field is its documented name, with dots and indexes for nested fields; empty for the body as a whole.
 	Field string
 	Kind  FaultKind
-	// Problem says what is wrong, for people.
+	// Problem describes the fault, for people.
 	Problem string
 	// Text is the document's own text for it, from the tag bad; may be empty.
 	Text string
@@ -45,9 +45,9 @@ func Missing(field, text string) error {
 // State makes the error of an operation that the state of the session does not allow, with the document's text.
 func State(text string) error { return &Failure{Err: rpc.Conflict(text), Text: text} }
 
-// Failure is why a request got no result. It is an error that functions of routes may return.
+// Failure is the reason of a request without a result. It is an error that functions of routes may return.
 type Failure struct {
-	// Err is what went wrong; nil when Faults says it.
+	// Err is the error; nil if Faults has the reason.
 	Err *rpc.Error
 	// Faults are the bad fields of the request, under their documented names.
 	Faults []Fault
@@ -68,7 +68,7 @@ func (f *Failure) Error() string {
 	return f.Text
 }
 
-// BadRequest tells whether the request itself is at fault.
+// BadRequest reports whether the request itself is at fault.
 func (f *Failure) BadRequest() bool {
 	if len(f.Faults) > 0 {
 		return true
@@ -76,7 +76,7 @@ func (f *Failure) BadRequest() bool {
 	return f.Err != nil && f.Err.Code == rpc.CodeInvalidParams
 }
 
-// Reason is what went wrong in the words of the method, for documents that put it into their texts.
+// Reason is the message of the method's error, for documents that include it in their texts.
 func (f *Failure) Reason() string {
 	if f.Err != nil {
 		return f.Err.Message
@@ -122,8 +122,8 @@ var statuses = map[int]int{
 	rpc.CodeNotSupported:        http.StatusNotImplemented,
 }
 
-// failureOf turns the error of a route's function into a Failure, and what a method says about its params into faults of
-// the documented fields.
+// failureOf turns the error of a route's function into a Failure, and errors of params into faults of the documented
+// fields.
 func failureOf(route *Route, err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
@@ -143,7 +143,7 @@ func failureOf(route *Route, err error) *Failure {
 	fields, _ := details["fields"].(rpc.Fields)
 	for _, bad := range fields {
 		fault := Fault{Field: strings.TrimPrefix(bad.Pointer, "/"), Kind: FaultValue, Problem: bad.Problem}
-		if name, field := route.request.documented(bad.Pointer); field != nil {
+		if name, field := route.request.documentedName(bad.Pointer); field != nil {
 			fault.Field, fault.Text = name, field.bad
 		}
 		f.Faults = append(f.Faults, fault)

@@ -22,35 +22,36 @@ type handlerOf struct {
 func (h handlerOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	x := &Exchange{Request: r, Dialect: h.table.Dialect, Route: h.route, shim: h.shim, RequestID: h.shim.requestID(r), ctx: r.Context()}
-	reply := h.shim.handle(w, x, h.route)
-	h.shim.answer(w, x, reply)
+	reply := h.shim.handleRoute(w, x, h.route)
+	h.shim.writeReply(w, x, reply)
 	h.shim.log.Debug("request", "dialect", h.table.Name, "operation", h.route.Method+" "+h.route.Path,
 		"status", max(reply.Status, http.StatusOK), "duration", time.Since(began), "request_id", x.RequestID)
 }
 
-func (s *Shim) answer(w http.ResponseWriter, x *Exchange, reply *Reply) {
+func (s *Shim) writeReply(w http.ResponseWriter, x *Exchange, reply *Reply) {
 	w.Header().Set("X-Request-Id", x.RequestID)
-	if err := reply.write(w, x.Request); err != nil {
+	if err := reply.writeTo(w, x.Request); err != nil {
 		s.log.Error("an answer could not be encoded", "dialect", x.Dialect.Name, "request_id", x.RequestID, "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 	}
 }
 
-// handle makes the answer of a route; whatever goes wrong becomes the dialect's form of an error.
-func (s *Shim) handle(w http.ResponseWriter, x *Exchange, route *Route) (reply *Reply) {
+// handleRoute returns the answer of a route; all errors have the dialect's form.
+func (s *Shim) handleRoute(w http.ResponseWriter, x *Exchange, route *Route) (reply *Reply) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			s.log.Error("a route panicked", "operation", route.Method+" "+route.Path, "request_id", x.RequestID, "panic", problem, "stack", string(debug.Stack()))
 			reply = x.Dialect.Fail(x, &Failure{Err: rpc.Internal(), Route: route})
 		}
 	}()
-	result, err := s.run(w, x, route)
+	result, err := s.runRoute(w, x, route)
 	if err != nil {
-		f := failureOf(x.Route, err)
-		if f.Err != nil && f.Err.RetryAfter > 0 {
-			w.Header().Set("Retry-After", retryAfter(f.Err.RetryAfter))
+		return s.failedReply(w, x, err)
+	}
+	if replier, ok := result.(Replier); ok {
+		if result, err = replier.ToReply(); err != nil {
+			return s.failedReply(w, x, err)
 		}
-		return x.Dialect.Fail(x, f)
 	}
 	if whole, ok := result.(*Reply); ok {
 		return whole
@@ -61,11 +62,20 @@ func (s *Shim) handle(w http.ResponseWriter, x *Exchange, route *Route) (reply *
 	return &Reply{Body: result}
 }
 
+// failedReply returns the dialect's reply to an error.
+func (*Shim) failedReply(w http.ResponseWriter, x *Exchange, err error) *Reply {
+	f := failureOf(x.Route, err)
+	if f.Err != nil && f.Err.RetryAfter > 0 {
+		w.Header().Set("Retry-After", retryAfter(f.Err.RetryAfter))
+	}
+	return x.Dialect.Fail(x, f)
+}
+
 func retryAfter(d time.Duration) string {
 	return fmt.Sprint(int64((d + time.Second - 1) / time.Second))
 }
 
-func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error) {
+func (s *Shim) runRoute(w http.ResponseWriter, x *Exchange, route *Route) (any, error) {
 	if !route.opts.public {
 		who, problem := s.authenticate(x)
 		if problem != nil {
@@ -85,7 +95,7 @@ func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error
 		}
 	}
 	if x.Request.Method != http.MethodGet && x.Request.Method != http.MethodHead {
-		x.ctx = context.WithoutCancel(x.ctx) // half a request helps nobody; methods have timeouts of their own
+		x.ctx = context.WithoutCancel(x.ctx) // changes are completed after a hang-up; methods have timeouts of their own
 		if x.key = x.Request.Header.Get("Idempotency-Key"); len(x.key) > maxKey {
 			return nil, Bad("Idempotency-Key", "", fmt.Sprintf("must be at most %d characters", maxKey))
 		}
@@ -98,7 +108,7 @@ func (s *Shim) run(w http.ResponseWriter, x *Exchange, route *Route) (any, error
 	return x.Route.serve(x, request) // of a route made by OneOf that of its form
 }
 
-// authenticate finds the token of a request and whom it belongs to.
+// authenticate finds the token of a request and its principal.
 func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
 	token, refused, ticket := "", false, false
 	for _, c := range x.Dialect.Credentials {

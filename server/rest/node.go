@@ -12,7 +12,7 @@ import (
 type node struct {
 	raw     []byte
 	scanned bool
-	members []nodeMember
+	parsed  []nodeMember
 }
 
 type nodeMember struct {
@@ -28,13 +28,17 @@ func (m *nodeMember) is(name string) bool {
 	return textOf(m.key) == name
 }
 
-// empty reports whether the value is absent or null.
-func (n *node) empty() bool { return n == nil || len(n.raw) == 0 || string(n.raw) == "null" }
+// isEmpty reports whether the value is absent or null.
+func (n *node) isEmpty() bool { return n == nil || len(n.raw) == 0 || string(n.raw) == "null" }
 
 // at returns the value that a pointer leads to, or nil.
 func (n *node) at(pointer []string) *node {
 	for _, name := range pointer {
-		members := n.object()
+		if !n.isEmpty() && n.raw[0] == '[' {
+			n = n.itemAt(name)
+			continue
+		}
+		members := n.members()
 		n = nil
 		for i := range members { // a few dozen at most
 			if members[i].is(name) {
@@ -45,38 +49,47 @@ func (n *node) at(pointer []string) *node {
 	return n
 }
 
-// object returns the members of an object; a value of another kind has none.
-func (n *node) object() []nodeMember {
-	if n.empty() || n.scanned {
+// itemAt returns the item of a list with an index, or nil.
+func (n *node) itemAt(index string) *node {
+	items := n.items()
+	if i, err := strconv.Atoi(index); err == nil && i >= 0 && i < len(items) {
+		return &items[i]
+	}
+	return nil
+}
+
+// members returns the members of an object; a value of another kind has none.
+func (n *node) members() []nodeMember {
+	if n.isEmpty() || n.scanned {
 		if n == nil {
 			return nil
 		}
-		return n.members
+		return n.parsed
 	}
 	n.scanned = true
 	count := 0
-	scan(n.raw, '{', func(_, _ []byte) { count++ })
+	scanMembers(n.raw, '{', func(_, _ []byte) { count++ })
 	members := make([]nodeMember, 0, count)
-	scan(n.raw, '{', func(key, value []byte) { members = append(members, nodeMember{key: key, value: node{raw: value}}) })
-	n.members = members
+	scanMembers(n.raw, '{', func(key, value []byte) { members = append(members, nodeMember{key: key, value: node{raw: value}}) })
+	n.parsed = members
 	return members
 }
 
-// list returns the items of an array; a value of another kind has none.
-func (n *node) list() []node {
-	if n.empty() {
+// items returns the items of an array; a value of another kind has none.
+func (n *node) items() []node {
+	if n.isEmpty() {
 		return nil
 	}
 	count := 0
-	scan(n.raw, '[', func(_, _ []byte) { count++ })
+	scanMembers(n.raw, '[', func(_, _ []byte) { count++ })
 	items := make([]node, 0, count)
-	scan(n.raw, '[', func(_, value []byte) { items = append(items, node{raw: value}) })
+	scanMembers(n.raw, '[', func(_, value []byte) { items = append(items, node{raw: value}) })
 	return items
 }
 
-// check returns an error if the value is there and of another kind than open, its first character, says.
-func (n *node) check(open byte) error {
-	if !n.empty() && n.raw[0] != open {
+// checkKind returns an error if the value is there and of another kind than open, its first character, says.
+func (n *node) checkKind(open byte) error {
+	if !n.isEmpty() && n.raw[0] != open {
 		return fmt.Errorf("rest: result: a value begins with %q instead of %q", n.raw[0], open)
 	}
 	return nil
@@ -84,7 +97,7 @@ func (n *node) check(open byte) error {
 
 // decode decodes the value; one that is empty leaves the target as it is.
 func (n *node) decode(target any) error {
-	if n.empty() {
+	if n.isEmpty() {
 		return nil
 	}
 	if err := json.Unmarshal(n.raw, target); err != nil {
@@ -97,7 +110,7 @@ var typeUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // decodeInto is decode for a settable value. Plain texts, booleans and integers are set directly.
 func (n *node) decodeInto(target reflect.Value) error {
-	if n.empty() {
+	if n.isEmpty() {
 		return nil
 	}
 	if t := target.Type(); !reflect.PointerTo(t).Implements(typeUnmarshaler) {
@@ -137,8 +150,8 @@ func textOf(raw []byte) (text string) {
 	return text
 }
 
-// scan calls do with each member of the object, or item of the array, that raw holds; open is its first character. raw is valid JSON.
-func scan(raw []byte, open byte, do func(key, value []byte)) {
+// scanMembers calls do with each member of the object, or item of the array, that raw holds; open is its first character. raw is valid JSON.
+func scanMembers(raw []byte, open byte, do func(key, value []byte)) {
 	at := skipSpace(raw, 0)
 	if at >= len(raw) || raw[at] != open {
 		return

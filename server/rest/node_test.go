@@ -24,7 +24,7 @@ func FuzzNode(f *testing.F) {
 		var object map[string]json.RawMessage
 		if json.Unmarshal(raw, &object) == nil && object != nil {
 			got := map[string]json.RawMessage{}
-			for _, m := range n.object() {
+			for _, m := range n.members() {
 				got[textOf(m.key)] = m.value.raw
 			}
 			if !reflect.DeepEqual(got, object) {
@@ -35,12 +35,12 @@ func FuzzNode(f *testing.F) {
 					t.Errorf("%s: %q is %s, want %s", raw, key, found.raw, value)
 				}
 			}
-		} else if len(n.object()) > 0 {
+		} else if len(n.members()) > 0 {
 			t.Errorf("%s has members", raw)
 		}
 		var list []json.RawMessage
 		if json.Unmarshal(raw, &list) == nil {
-			items := n.list()
+			items := n.items()
 			if len(items) != len(list) {
 				t.Fatalf("%s: %d items, want %d", raw, len(items), len(list))
 			}

@@ -21,21 +21,21 @@ func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Ro
 	slices.Sort(values)
 	all := &plan{byName: map[string]*field{}}
 	chooser := &field{name: name, names: []string{name}, required: true, enum: values}
-	all.fields, all.byName[even(name)] = append(all.fields, chooser), chooser
+	all.fields, all.byName[normalizeName(name)] = append(all.fields, chooser), chooser
 	for _, value := range values {
 		form := forms[value]
 		form.Method, form.Path = method, path
 		own := form.opts
 		form.opts = route.opts
-		form.opts.with, form.opts.from, form.opts.says, form.opts.onError = own.with, own.from, own.says, own.onError
+		form.opts.passOptions = own.passOptions
 		route.forms[value], route.result = &form, form.result
 		route.Calls = append(route.Calls, form.Calls...)
 		all.files = all.files || form.request.files
 		for _, f := range form.request.fields {
-			if all.byName[even(f.name)] == nil {
+			if all.byName[normalizeName(f.name)] == nil {
 				optional := *f
 				optional.required = false
-				all.fields, all.byName[even(f.name)] = append(all.fields, &optional), &optional
+				all.fields, all.byName[normalizeName(f.name)] = append(all.fields, &optional), &optional
 			}
 		}
 	}
@@ -47,7 +47,7 @@ func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Ro
 
 // form returns the route for the value of the field that decides.
 func (r *Route) form(src *source) (*Route, error) {
-	value, key := "", even(r.field)
+	value, key := "", normalizeName(r.field)
 	if m, ok := src.body[key]; ok {
 		if json.Unmarshal(m.value, &value) != nil {
 			return nil, &Failure{Faults: []Fault{{Field: r.field, Kind: FaultType, Problem: "must be a string"}}}

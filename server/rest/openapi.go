@@ -20,7 +20,7 @@ func OpenAPI(d *Dialect) ([]byte, error) {
 		if paths[route.Path] == nil {
 			paths[route.Path] = map[string]any{}
 		}
-		paths[route.Path][strings.ToLower(route.Method)] = d.operation(route, results)
+		paths[route.Path][strings.ToLower(route.Method)] = d.describeOperation(route, results)
 	}
 	schemes, wanted := map[string]any{}, []any{}
 	for _, c := range d.Credentials {
@@ -40,9 +40,9 @@ func OpenAPI(d *Dialect) ([]byte, error) {
 	})
 }
 
-func (d *Dialect) operation(route *Route, results *rpc.ResultSchemas) map[string]any {
+func (d *Dialect) describeOperation(route *Route, results *rpc.ResultSchemas) map[string]any {
 	op := map[string]any{
-		"operationId": operationID(route), "x-methods": route.Calls, "responses": d.responses(route, results),
+		"operationId": operationID(route), "x-methods": route.Calls, "responses": d.describeResponses(route, results),
 	}
 	if tag, _, _ := strings.Cut(strings.TrimPrefix(route.Path, "/"), "/"); tag != "" {
 		op["tags"] = []string{tag}
@@ -89,7 +89,7 @@ func operationID(route *Route) string {
 	return id
 }
 
-func (d *Dialect) responses(route *Route, results *rpc.ResultSchemas) map[string]any {
+func (d *Dialect) describeResponses(route *Route, results *rpc.ResultSchemas) map[string]any {
 	answer := func(text string, schema map[string]any) map[string]any {
 		out := map[string]any{"description": text}
 		if schema != nil {
@@ -97,7 +97,7 @@ func (d *Dialect) responses(route *Route, results *rpc.ResultSchemas) map[string
 		}
 		return out
 	}
-	if route.result == reflect.TypeFor[*Reply]() {
+	if route.result == reflect.TypeFor[*Reply]() || route.result.Implements(reflect.TypeFor[Replier]()) {
 		return map[string]any{"200": answer("the answer", nil), "default": answer("an error", nil)}
 	}
 	success, failure := results.Of(route.result), map[string]any(nil)

@@ -14,7 +14,7 @@ import (
 // loud is a text that is a param in capitals; "bad" is refused.
 type loud string
 
-func (l loud) Convert(field string) (any, error) {
+func (l loud) ToParam(field string) (any, error) {
 	if l == "bad" {
 		return nil, rest.Bad(field, "", "is bad")
 	}
@@ -42,7 +42,7 @@ type passItem struct {
 	Count int  `rest:"count,param=/options/count"`
 }
 
-func (i *passItem) Complete(p rest.Params) error {
+func (i *passItem) CompleteParams(p rest.Params) error {
 	if i.Count > 9 {
 		return rest.Bad("count", "", "is too large")
 	}
@@ -71,7 +71,7 @@ type passEntry struct {
 	Sum  int      `json:"sum" from:"/sum"`
 }
 
-func (e *passEntry) Finish() error {
+func (e *passEntry) FinishAnswer() error {
 	if e.Sum < 0 {
 		return rest.State("negative")
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// shape is what kind of value a field takes.
+// shape is the kind of a field's value.
 type shape int
 
 const (
@@ -22,11 +22,11 @@ const (
 	shapeAny // json.RawMessage, as it came
 )
 
-// plan says how a struct is filled from a request.
+// plan is the way in which a struct is filled from a request.
 type plan struct {
 	typ    reflect.Type
 	fields []*field
-	// byName finds a field by each of its names, evened out.
+	// byName has the fields by each of their normalized names.
 	byName map[string]*field
 	files  bool // somewhere in it is a File
 }
@@ -39,6 +39,7 @@ type field struct {
 	inPath   bool
 	inQuery  bool
 	param    string // JSON pointer of the method's param it becomes
+	pointer  []string
 	bad      string
 	enum     []string
 	doc      string
@@ -70,10 +71,10 @@ func planOf(t reflect.Type) *plan {
 		}
 		f := fieldOf(t, sf)
 		for _, name := range f.names {
-			if p.byName[even(name)] != nil {
+			if p.byName[normalizeName(name)] != nil {
 				panic(fmt.Sprintf("rest: %s: two fields are named %s", t, name))
 			}
-			p.byName[even(name)] = f
+			p.byName[normalizeName(name)] = f
 		}
 		p.files = p.files || f.value.hasFile()
 		p.fields = append(p.fields, f)
@@ -97,7 +98,7 @@ func fieldOf(t reflect.Type, sf reflect.StructField) *field {
 		case "query":
 			f.inQuery = true
 		case "param":
-			f.param = value
+			f.param, f.pointer = value, pointerOf(value)
 		default:
 			panic(fmt.Sprintf("rest: %s.%s: unknown tag %q", t, sf.Name, part))
 		}
@@ -122,7 +123,7 @@ func valueOf(t reflect.Type) valuePlan {
 		v.pointer, v.typ = true, t.Elem()
 	}
 	switch {
-	case v.typ == typeRaw:
+	case v.typ.Kind() == reflect.Slice && v.typ.Elem().Kind() == reflect.Uint8: // json.RawMessage and types made of it
 		v.shape = shapeAny
 		return v
 	case v.typ == typeStrings:
@@ -152,8 +153,8 @@ func valueOf(t reflect.Type) valuePlan {
 	return v
 }
 
-// even brings a name into the form in which names are compared.
-func even(name string) string {
+// normalizeName brings a name into the form in which names are compared.
+func normalizeName(name string) string {
 	plain := true
 	for i := range len(name) {
 		if c := name[i]; c >= 'A' && c <= 'Z' || c == '_' || c == '-' || c >= 0x80 {
@@ -170,16 +171,16 @@ func even(name string) string {
 // separators are not looked at in names. It costs 16 KB to make, so there is one.
 var separators = strings.NewReplacer("_", "", "-", "")
 
-// documented finds the name a document has for a param of a method, by the longest pointer that leads to it.
-func (p *plan) documented(pointer string) (name string, f *field) {
+// documentedName finds the name a document has for a param of a method, by the longest pointer that leads to it.
+func (p *plan) documentedName(pointer string) (name string, f *field) {
 	best := -1
 	for _, candidate := range p.fields {
 		if candidate.value.object != nil {
-			if inner, g := candidate.value.object.documented(pointer); g != nil && len(g.param) > best {
+			if inner, g := candidate.value.object.documentedName(pointer); g != nil && len(g.param) > best {
 				best, name, f = len(g.param), candidate.name+"."+inner, g
 			}
 		}
-		if item, g := candidate.item(pointer); g != nil && len(candidate.param) > best {
+		if item, g := candidate.itemName(pointer); g != nil && len(candidate.param) > best {
 			best, name, f = len(candidate.param), item, g
 			continue
 		}
@@ -190,9 +191,9 @@ func (p *plan) documented(pointer string) (name string, f *field) {
 	return name, f
 }
 
-// item finds the name of an item of a list, or of something inside an item that is an object, whose params are relative to
+// itemName finds the name of an item of a list, or of something inside an item that is an object, whose params are relative to
 // the item's.
-func (f *field) item(pointer string) (name string, inner *field) {
+func (f *field) itemName(pointer string) (name string, inner *field) {
 	rest, under := strings.CutPrefix(pointer, f.param+"/")
 	index, inside, ok := strings.Cut(rest, "/")
 	if f.param == "" || !under || f.value.elem == nil {
@@ -204,6 +205,6 @@ func (f *field) item(pointer string) (name string, inner *field) {
 	if !ok {
 		return "", nil
 	}
-	name, inner = f.value.elem.object.documented("/" + inside)
+	name, inner = f.value.elem.object.documentedName("/" + inside)
 	return f.name + "[" + index + "]." + name, inner
 }

@@ -49,7 +49,7 @@ func wwebjs() *rest.Dialect {
 			return &rest.Reply{Status: 404, ContentType: "text/html; charset=utf-8", Body: []byte("<pre>Cannot GET</pre>")}
 		},
 		Routes: []rest.Route{
-			// 200 whatever happens; what is wrong is in the body.
+			// Errors have the status 200, too; the body has the reason.
 			rest.Row("GET", "/session/status/{sessionId}", "session.getStatus", func(x *rest.Exchange, _ *rest.None) (*rest.Reply, error) {
 				var s struct{ Connected bool }
 				err := x.Call("session.getStatus", nil, &s)
@@ -77,7 +77,7 @@ func wwebjs() *rest.Dialect {
 				}
 				return &rest.Reply{ContentType: "image/png", Body: picture}, nil
 			}),
-			// What content is depends on another field.
+			// The form of content depends on another field.
 			rest.OneOf("POST", "/client/sendMessage/{sessionId}", "contentType", map[string]rest.Route{
 				"string":       rest.Pass[textContent, sentMessage]("", "", "message.sendText"),
 				"Location":     rest.Pass[locationContent, sentMessage]("", "", "message.sendLocation"),
@@ -92,8 +92,10 @@ func wwebjs() *rest.Dialect {
 // chatID is an address as the document has it.
 type chatID string
 
-// Param implements rest.Param.
-func (id chatID) Param() any { return strings.Replace(string(id), "@c.us", "@s.whatsapp.net", 1) }
+// ToParam implements rest.Converter.
+func (id chatID) ToParam(string) (any, error) {
+	return strings.Replace(string(id), "@c.us", "@s.whatsapp.net", 1), nil
+}
 
 type textContent struct {
 	Chat chatID `rest:"chatId,required,param=/to"`

@@ -7,7 +7,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// Reply is an answer in full, for what does not fit the dialect's envelope.
+// Reply is a complete answer, for operations without the dialect's envelope.
 type Reply struct {
 	// Status is the HTTP status; 0 = 200.
 	Status int
@@ -21,8 +21,8 @@ type Reply struct {
 	Stream func(w http.ResponseWriter, r *http.Request)
 }
 
-// write sends the reply. The body of an answer to HEAD is dropped by net/http.
-func (p *Reply) write(w http.ResponseWriter, r *http.Request) error {
+// writeTo sends the reply. The body of an answer to HEAD is dropped by net/http.
+func (p *Reply) writeTo(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
 	for name, values := range p.Header {
 		header[name] = values

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type object = map[string]any
 
-// methods is a Caller of functions; what it was called with is kept.
+// methods is a Caller of functions that records its calls.
 type methods struct {
 	t     *testing.T
 	table map[string]func(p object) (any, *rpc.Error)
@@ -62,7 +62,7 @@ func (m *methods) last() made {
 	return m.calls[len(m.calls)-1]
 }
 
-// tokens knows who holds which token.
+// tokens are the principals by token.
 type tokens map[string]rpc.Principal
 
 func (k tokens) Authenticate(_ context.Context, token string) (rpc.Principal, error) {

@@ -41,8 +41,8 @@ func parameter(segment string) string {
 	return ""
 }
 
-// add registers a handler. Paths are matched after build.
-func (t *router) add(method, path string, handler http.Handler) {
+// addRoute registers a handler. Paths are matched after build.
+func (t *router) addRoute(method, path string, handler http.Handler) {
 	shape := pathParam.ReplaceAllString(path, "{}")
 	segments := strings.Split(path[1:], "/")
 	p := t.paths[shape]
@@ -66,9 +66,9 @@ type lookup struct {
 	candidates []*routerPath
 }
 
-// build registers the paths with httprouter. httprouter rejects a literal beside a parameter, so both are registered as a
+// buildTree registers the paths with httprouter. httprouter rejects a literal beside a parameter, so both are registered as a
 // parameter and share one pattern. It fails when two paths match the same request and neither is more specific.
-func (t *router) build() (err error) {
+func (t *router) buildTree() (err error) {
 	if t.err != nil {
 		return t.err
 	}
@@ -78,7 +78,7 @@ func (t *router) build() (err error) {
 		}
 	}()
 	groups := map[string][]*routerPath{}
-	generalize(t.order, nil, func(p *routerPath, pattern string) { groups[pattern] = append(groups[pattern], p) })
+	generalizePaths(t.order, nil, func(p *routerPath, pattern string) { groups[pattern] = append(groups[pattern], p) })
 	t.tree = httprouter.New()
 	for pattern, group := range groups {
 		for i, p := range group {
@@ -88,7 +88,7 @@ func (t *router) build() (err error) {
 				}
 			}
 		}
-		slices.SortStableFunc(group, func(a, b *routerPath) int { return a.parameters() - b.parameters() })
+		slices.SortStableFunc(group, func(a, b *routerPath) int { return a.countParameters() - b.countParameters() })
 		// One tree serves all methods; httprouter wants the name of one.
 		t.tree.Handle(http.MethodGet, pattern, func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
 			w.(*lookup).candidates = group
@@ -97,8 +97,8 @@ func (t *router) build() (err error) {
 	return nil
 }
 
-// generalize passes each path and its pattern to found. The paths have the same literal segments before len(pattern).
-func generalize(paths []*routerPath, pattern []string, found func(p *routerPath, pattern string)) {
+// generalizePaths passes each path and its pattern to found. The paths have the same literal segments before len(pattern).
+func generalizePaths(paths []*routerPath, pattern []string, found func(p *routerPath, pattern string)) {
 	at := len(pattern)
 	byLiteral, parameters := map[string][]*routerPath{}, false
 	var deeper []*routerPath
@@ -112,15 +112,15 @@ func generalize(paths []*routerPath, pattern []string, found func(p *routerPath,
 		byLiteral[p.segments[at]] = append(byLiteral[p.segments[at]], p)
 	}
 	if parameters {
-		generalize(deeper, append(slices.Clip(pattern), fmt.Sprintf(":p%d", at)), found)
+		generalizePaths(deeper, append(slices.Clip(pattern), fmt.Sprintf(":p%d", at)), found)
 		return
 	}
 	for literal, same := range byLiteral {
-		generalize(same, append(slices.Clip(pattern), literal), found)
+		generalizePaths(same, append(slices.Clip(pattern), literal), found)
 	}
 }
 
-func (p *routerPath) parameters() (n int) {
+func (p *routerPath) countParameters() (n int) {
 	for _, segment := range p.segments {
 		if parameter(segment) != "" {
 			n++
@@ -146,9 +146,9 @@ func ambiguous(a, b *routerPath) bool {
 	return moreA == moreB
 }
 
-// match returns the most specific registered path that an escaped path has, and its unescaped segments; nil = there is none.
-func (t *router) match(path string) (*routerPath, []string) {
-	segments, normal, ok := split(path)
+// matchPath returns the most specific registered path that an escaped path has, and its unescaped segments; nil = there is none.
+func (t *router) matchPath(path string) (*routerPath, []string) {
+	segments, normal, ok := splitPath(path)
 	if !ok {
 		return nil, nil
 	}
@@ -159,14 +159,14 @@ func (t *router) match(path string) (*routerPath, []string) {
 	var found lookup
 	handle(&found, nil, params)
 	for _, p := range found.candidates {
-		if p.matches(segments) {
+		if p.matchesSegments(segments) {
 			return p, segments
 		}
 	}
 	return nil, nil
 }
 
-func (p *routerPath) matches(segments []string) bool {
+func (p *routerPath) matchesSegments(segments []string) bool {
 	for i, segment := range p.segments {
 		if parameter(segment) == "" && segment != segments[i] {
 			return false
@@ -175,9 +175,9 @@ func (p *routerPath) matches(segments []string) bool {
 	return true
 }
 
-// allowed lists the methods of an escaped path; nil = there is no such path. HEAD is answered by GET.
-func (t *router) allowed(path string) (methods []string) {
-	if p, _ := t.match(path); p != nil {
+// allowedMethods lists the methods of an escaped path; nil = there is no such path. HEAD is answered by GET.
+func (t *router) allowedMethods(path string) (methods []string) {
+	if p, _ := t.matchPath(path); p != nil {
 		for method := range p.handlers {
 			methods = append(methods, method)
 			if method == http.MethodGet {
@@ -188,9 +188,9 @@ func (t *router) allowed(path string) (methods []string) {
 	return methods
 }
 
-// serve answers a request whose method and path the router has.
-func (t *router) serve(w http.ResponseWriter, r *http.Request) {
-	p, segments := t.match(r.URL.EscapedPath())
+// serveRoute answers a request whose method and path the router has.
+func (t *router) serveRoute(w http.ResponseWriter, r *http.Request) {
+	p, segments := t.matchPath(r.URL.EscapedPath())
 	handler, ok := p.handlers[r.Method]
 	if !ok && r.Method == http.MethodHead {
 		handler = p.handlers[http.MethodGet]
@@ -206,9 +206,9 @@ func (t *router) serve(w http.ResponseWriter, r *http.Request) {
 // slashes keeps escaped slashes apart from separators in the paths that httprouter compares.
 var slashes = strings.NewReplacer("%", "%25", "/", "%2F")
 
-// split unescapes the segments of a path. normal is the path with one spelling for each character: only slashes within
+// splitPath unescapes the segments of a path. normal is the path with one spelling for each character: only slashes within
 // segments and percent signs are escaped.
-func split(path string) (segments []string, normal string, ok bool) {
+func splitPath(path string) (segments []string, normal string, ok bool) {
 	segments = strings.Split(strings.TrimPrefix(path, "/"), "/")
 	if !strings.Contains(path, "%") {
 		return segments, path, true

@@ -12,9 +12,9 @@ func newRouter(t *testing.T, endpoints ...string) (*router, error) {
 	var r router
 	for _, e := range endpoints {
 		method, path, _ := strings.Cut(e, " ")
-		r.add(method, path, http.NotFoundHandler())
+		r.addRoute(method, path, http.NotFoundHandler())
 	}
-	return &r, r.build()
+	return &r, r.buildTree()
 }
 
 func TestRouter(t *testing.T) {
@@ -26,7 +26,7 @@ func TestRouter(t *testing.T) {
 		"/a/stats": "/a/stats", "/a/7": "/a/{id}", "/a/st%61ts": "/a/stats", "/a/stats/run": "/a/{id}/run", "/a/7/day": "", "/a/stats/day": "/a/stats/day",
 		"/a": "", "/a/": "", "/b/one/2": "/b/one/{y}", "/b/x%2Fy/2": "/b/{x}/{y}", "/b%2Fx/y": "", "/b/%zz/y": "",
 	} {
-		p, _ := r.match(path)
+		p, _ := r.matchPath(path)
 		if p == nil {
 			p = &routerPath{}
 		}
@@ -37,7 +37,7 @@ func TestRouter(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/a/7": {"DELETE", "GET", "HEAD"}, "/a/stats": {"GET", "HEAD"}, "/a/stats/run": {"POST"}, "/a/7/day": nil, "/c": nil,
 	} {
-		got := r.allowed(path)
+		got := r.allowedMethods(path)
 		if slices.Sort(got); !slices.Equal(got, want) {
 			t.Errorf("%s allows %v, want %v", path, got, want)
 		}

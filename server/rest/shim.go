@@ -35,12 +35,12 @@ type Caller interface {
 	Call(ctx context.Context, call *rpc.Call, method string, params json.RawMessage) (json.RawMessage, *rpc.Error)
 }
 
-// Authenticator tells whom a token belongs to. Its error holds an *rpc.Error for the caller.
+// Authenticator finds the principal of a token. Its error holds an *rpc.Error for the caller.
 type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (rpc.Principal, error)
 }
 
-// Tickets tells whom a watch token stands for and what it is limited to. Its error holds an *rpc.Error for the caller.
+// Tickets finds the principal and the filter of a watch token. Its error holds an *rpc.Error for the caller.
 type Tickets interface {
 	Look(ctx context.Context, ticket string) (who rpc.Principal, filter []byte, err error)
 }
@@ -137,15 +137,15 @@ func (s *Shim) tableOf(d *Dialect) (t *table, err error) {
 	t = &table{Dialect: d}
 	for i := range d.Routes {
 		route := &d.Routes[i]
-		t.router.add(route.Method, route.Path, handlerOf{s, t, route})
+		t.router.addRoute(route.Method, route.Path, handlerOf{s, t, route})
 	}
 	if t.openAPI, err = OpenAPI(d); err != nil {
 		return nil, err
 	}
-	t.router.add(http.MethodGet, openAPIPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = (&Reply{Body: t.openAPI, ContentType: "application/json"}).write(w, r)
+	t.router.addRoute(http.MethodGet, openAPIPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = (&Reply{Body: t.openAPI, ContentType: "application/json"}).writeTo(w, r)
 	}))
-	return t, t.router.build()
+	return t, t.router.buildTree()
 }
 
 // ServeHTTP finds the dialect and the route of a request. Of mounts within each other the inner one is asked first.
@@ -157,15 +157,15 @@ func (s *Shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !under || !strings.HasPrefix(rest, "/") {
 			continue
 		}
-		inner, ok := rebased(r, rest)
+		inner, ok := rebaseRequest(r, rest)
 		if !ok {
 			break
 		}
-		if known := m.serve(s, w, inner); known {
+		if known := m.serveMount(s, w, inner); known {
 			return
 		}
 		if unserved == nil {
-			unserved = func() { s.missing(w, inner, m.dialects[0], nil) }
+			unserved = func() { s.answerMissing(w, inner, m.dialects[0], nil) }
 		}
 	}
 	if unserved == nil {
@@ -175,8 +175,8 @@ func (s *Shim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	unserved()
 }
 
-// rebased is the request as seen from below a mount.
-func rebased(r *http.Request, escaped string) (*http.Request, bool) {
+// rebaseRequest is the request as seen from below a mount.
+func rebaseRequest(r *http.Request, escaped string) (*http.Request, bool) {
 	if escaped == r.URL.EscapedPath() {
 		return r, true
 	}
@@ -191,14 +191,14 @@ func rebased(r *http.Request, escaped string) (*http.Request, bool) {
 	return &inner, true
 }
 
-// serve hands the request to the dialect of the mount that has its path; when several have it, the caller's own decides.
+// serveMount hands the request to the dialect of the mount that has its path; when several have it, the caller's own decides.
 // It returns false when none has it.
-func (m *mount) serve(s *Shim, w http.ResponseWriter, r *http.Request) bool {
+func (m *mount) serveMount(s *Shim, w http.ResponseWriter, r *http.Request) bool {
 	var having []*table
 	var others *table    // has the path under other methods
 	var allowed []string // by any of them
 	for _, t := range m.dialects {
-		methods := t.router.allowed(r.URL.EscapedPath())
+		methods := t.router.allowedMethods(r.URL.EscapedPath())
 		allowed = append(allowed, methods...)
 		if slices.Contains(methods, r.Method) {
 			having = append(having, t)
@@ -208,18 +208,18 @@ func (m *mount) serve(s *Shim, w http.ResponseWriter, r *http.Request) bool {
 	}
 	switch {
 	case len(having) == 1:
-		having[0].router.serve(w, r)
+		having[0].router.serveRoute(w, r)
 	case len(having) > 1:
-		s.choose(r, having).router.serve(w, r)
+		s.chooseTable(r, having).router.serveRoute(w, r)
 	case others != nil:
-		s.missing(w, r, others, allowed)
+		s.answerMissing(w, r, others, allowed)
 	default:
 		return false
 	}
 	return true
 }
 
-func (s *Shim) choose(r *http.Request, having []*table) *table {
+func (s *Shim) chooseTable(r *http.Request, having []*table) *table {
 	if s.cfg.DialectOf == nil {
 		return having[0]
 	}
@@ -238,8 +238,8 @@ func (s *Shim) choose(r *http.Request, having []*table) *table {
 	return having[0]
 }
 
-// missing answers OPTIONS, wrong methods and unknown paths.
-func (s *Shim) missing(w http.ResponseWriter, r *http.Request, t *table, allowed []string) {
+// answerMissing answers OPTIONS, wrong methods and unknown paths.
+func (s *Shim) answerMissing(w http.ResponseWriter, r *http.Request, t *table, allowed []string) {
 	if allowed != nil {
 		allowed = append(slices.Clone(allowed), http.MethodOptions)
 		slices.Sort(allowed)
@@ -251,5 +251,5 @@ func (s *Shim) missing(w http.ResponseWriter, r *http.Request, t *table, allowed
 		}
 	}
 	x := &Exchange{Request: r, Dialect: t.Dialect, shim: s, RequestID: s.requestID(r)}
-	s.answer(w, x, t.Missing(x, allowed))
+	s.writeReply(w, x, t.Missing(x, allowed))
 }

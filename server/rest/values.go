@@ -22,7 +22,7 @@ type File struct {
 	Name string
 }
 
-// Given tells whether the request has the file.
+// Given reports whether the request has the file.
 func (f *File) Given() bool { return f.Text != "" }
 
 // Media is the file as the methods take it.
@@ -49,7 +49,7 @@ func uploaded(name, label string, data []byte) File {
 	return File{Text: "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), Name: name}
 }
 
-// Deref is the value behind a pointer, or the zero value for null, as documents show what is not known.
+// Deref is the value behind a pointer, or the zero value for nil, as documents show unknown values.
 func Deref[T any](p *T) T {
 	if p == nil {
 		var zero T

@@ -57,7 +57,7 @@ func (x *Exchange) Watch(method string, params Params, frame func(Note) (Frame, 
 		return nil, problem
 	}
 	w.first = first
-	return &Reply{ContentType: "text/event-stream", Stream: w.serve}, nil
+	return &Reply{ContentType: "text/event-stream", Stream: w.serveStream}, nil
 }
 
 // watch is a stream of server-sent events.
@@ -72,7 +72,7 @@ type watch struct {
 // frameTimeout is how long a client may take no bytes before its stream ends.
 const frameTimeout = 30 * time.Second
 
-func (w *watch) serve(out http.ResponseWriter, r *http.Request) {
+func (w *watch) serveStream(out http.ResponseWriter, r *http.Request) {
 	defer func() {
 		w.stop()
 		for range w.notes { // until the method has ended
@@ -88,13 +88,13 @@ func (w *watch) serve(out http.ResponseWriter, r *http.Request) {
 	}
 	beats := time.NewTicker(w.heartbeat)
 	defer beats.Stop()
-	if r.Method == http.MethodHead || !send(":\n\n") || !send(w.text(w.first)) {
+	if r.Method == http.MethodHead || !send(":\n\n") || !send(w.frameText(w.first)) {
 		return
 	}
 	for {
 		select {
 		case note, ok := <-w.notes:
-			if !ok || !send(w.text(note)) {
+			if !ok || !send(w.frameText(note)) {
 				return
 			}
 		case <-beats.C:
@@ -105,8 +105,8 @@ func (w *watch) serve(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// text is a notification as it is sent; empty when it is left out.
-func (w *watch) text(note Note) string {
+// frameText is a notification as it is sent; empty when it is left out.
+func (w *watch) frameText(note Note) string {
 	f, ok := w.frame(note)
 	if !ok {
 		return ""

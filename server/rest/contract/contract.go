@@ -26,14 +26,14 @@ import (
 
 // Contract compares a dialect with its catalogue, without a server: each documented request becomes the calls in
 // testdata/calls.json, and the result of each method becomes the documented answer. Run the test with -update to write the
-// file; what it lists as unmatched are documented errors that none of the wrong requests and failing calls cause.
+// file; the errors that it lists as unmatched are documented, but caused by none of the wrong requests and failing calls.
 type Contract struct {
 	Dialect *rest.Dialect
 	// Header and AdminHeader are the header fields of the tokens of sessions and admins.
 	Header, AdminHeader string
 	// Rules hold for every answer, Failures for errors beside them.
 	Rules, Failures resttest.Rules
-	// Values stand in requests for what the document has no example of.
+	// Values stand in requests for fields without a documented example.
 	Values resttest.Values
 }
 
@@ -71,7 +71,7 @@ func (r *recorder) Call(ctx context.Context, call *rpc.Call, method string, para
 	if problem := r.fails[method]; problem != nil {
 		return nil, problem
 	}
-	result := r.results.of(method, r.variant)
+	result := r.results.resultOf(method, r.variant)
 	if call.Push != nil {
 		var note rest.Note
 		_ = json.Unmarshal(result, &note)
@@ -84,7 +84,7 @@ func (r *recorder) Call(ctx context.Context, call *rpc.Call, method string, para
 func (r *recorder) checkParams(method string, params json.RawMessage) {
 	var given map[string]json.RawMessage
 	_ = json.Unmarshal(params, &given) // made by the engine
-	known := r.results.params(method)
+	known := r.results.paramNames(method)
 	for name := range given {
 		if !slices.Contains(known, name) && name != "session" && name != "_meta" {
 			r.t.Errorf("%s has no param %s", method, name)
@@ -128,20 +128,33 @@ func (c *Contract) Check(t *testing.T) {
 	if r.shim, err = rest.New(r.recorder, contractTokens{}, rest.Config{}, c.Dialect); err != nil {
 		t.Fatal(err)
 	}
+	r.checkPointers(t)
 	got := golden{Calls: map[string][]recordedCall{}, Unmatched: map[string][]string{}, Differences: map[string][]string{}}
 	for _, o := range catalogue.Operations {
 		i := slices.IndexFunc(c.Dialect.Routes, func(route rest.Route) bool { return route.Method == o.Method && route.Path == o.Path })
 		if i < 0 {
 			continue
 		}
-		r.succeeds(t, o, &got)
-		r.fails(t, o, c.Dialect.Routes[i].Calls, &got)
+		r.checkSuccesses(t, o, &got)
+		r.checkFailures(t, o, c.Dialect.Routes[i].Calls, &got)
 	}
 	compareGolden(t, &got)
 }
 
-// send answers a request with the token that the operation takes, or another one.
-func (r *contractRun) send(o *resttest.Operation, request *resttest.Request, token string) *resttest.Answer {
+// checkPointers compares the tags of rows with the schemas of the methods.
+func (r *contractRun) checkPointers(t *testing.T) {
+	t.Helper()
+	problems, err := rest.CheckPointers(r.Dialect, r.recorder.results.openRPC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Error(problem)
+	}
+}
+
+// sendRequest answers a request with the token that the operation takes, or another one.
+func (r *contractRun) sendRequest(o *resttest.Operation, request *resttest.Request, token string) *resttest.Answer {
 	r.recorder.calls = nil
 	target := r.Dialect.Mounts[len(r.Dialect.Mounts)-1] + request.Path
 	if len(request.Query) > 0 {
@@ -169,8 +182,8 @@ func tokenOf(o *resttest.Operation) string {
 	return sessionToken
 }
 
-// succeeds sends each documented example.
-func (r *contractRun) succeeds(t *testing.T, o *resttest.Operation, got *golden) {
+// checkSuccesses sends each documented example.
+func (r *contractRun) checkSuccesses(t *testing.T, o *resttest.Operation, got *golden) {
 	t.Helper()
 	examples := 1 // an empty request, when the document has none
 	if o.Body != nil {
@@ -187,10 +200,10 @@ func (r *contractRun) succeeds(t *testing.T, o *resttest.Operation, got *golden)
 			key = fmt.Sprintf("%s (example %d)", key, example+1)
 		}
 		// The result that suits the operation best is the one it is documented with, such as a session that waits to be paired.
-		for variant := range r.recorder.results.variants() {
+		for variant := range r.recorder.results.variantCount() {
 			r.recorder.variant = variant
-			differences := differencesOf(o, r.send(o, request, tokenOf(o)), rules)
-			if variant == 0 || closer(differences, got.Differences[key]) {
+			differences := differencesOf(o, r.sendRequest(o, request, tokenOf(o)), rules)
+			if variant == 0 || isCloser(differences, got.Differences[key]) {
 				got.Calls[key], got.Differences[key] = r.recorder.calls, differences
 			}
 			if len(differences) == 0 {
@@ -202,8 +215,8 @@ func (r *contractRun) succeeds(t *testing.T, o *resttest.Operation, got *golden)
 	}
 }
 
-// closer reports whether differences are less grave than others: an answer of another status is no answer.
-func closer(differences, others []string) bool {
+// isCloser reports whether differences are less grave than others: an answer of another status is no answer.
+func isCloser(differences, others []string) bool {
 	failed := func(list []string) bool { return len(list) > 0 && strings.HasPrefix(list[0], "status ") }
 	if failed(differences) != failed(others) {
 		return failed(others)
@@ -213,7 +226,7 @@ func closer(differences, others []string) bool {
 
 // differencesOf lists how an answer differs from the documented ones.
 func differencesOf(o *resttest.Operation, answer *resttest.Answer, rules resttest.Rules) (differences []string) {
-	for _, success := range o.Successes() {
+	for _, success := range o.SuccessResponses() {
 		for _, f := range o.Compare(success, answer, rules) {
 			differences = append(differences, strings.TrimPrefix(f.String(), o.Name()+": "))
 		}
@@ -222,16 +235,16 @@ func differencesOf(o *resttest.Operation, answer *resttest.Answer, rules resttes
 	return slices.Compact(differences)
 }
 
-// fails looks for each documented error among the answers to wrong requests and failing calls.
-func (r *contractRun) fails(t *testing.T, o *resttest.Operation, calls []string, got *golden) {
+// checkFailures looks for each documented error among the answers to wrong requests and failing calls.
+func (r *contractRun) checkFailures(t *testing.T, o *resttest.Operation, calls []string, got *golden) {
 	t.Helper()
-	wanted := o.Errors()
+	wanted := o.ErrorResponses()
 	rules := resttest.Rules{Literal: r.Rules.Literal, Extra: slices.Concat(r.Rules.Extra, r.Failures.Extra)}
 	match := func(request *resttest.Request, token string) {
 		if len(wanted) == 0 {
 			return
 		}
-		answer := r.send(o, request, token)
+		answer := r.sendRequest(o, request, token)
 		wanted = slices.DeleteFunc(wanted, func(failure *resttest.Response) bool { return len(o.Compare(failure, answer, rules)) == 0 })
 	}
 	good, err := o.Request(0, r.Values)
@@ -246,13 +259,13 @@ func (r *contractRun) fails(t *testing.T, o *resttest.Operation, calls []string,
 	for _, token := range []string{"", "unknown", sessionToken, adminToken} {
 		match(good, token)
 	}
-	for variant := range r.recorder.results.variants() {
+	for variant := range r.recorder.results.variantCount() {
 		r.recorder.variant = variant
 		match(good, tokenOf(o))
 	}
 	r.recorder.variant = 0
 	for _, call := range calls {
-		for _, problem := range methodErrors(call, r.recorder.results.params(call)) {
+		for _, problem := range methodErrors(call, r.recorder.results.paramNames(call)) {
 			r.recorder.fails = map[string]*rpc.Error{call: problem}
 			match(good, tokenOf(o))
 		}
@@ -336,6 +349,7 @@ type results struct {
 	}
 	// recorded are merged over the sample that a method's schema describes; the first is the usual one.
 	recorded map[string][]any
+	openRPC  []byte
 	cache    map[string]json.RawMessage
 }
 
@@ -354,7 +368,7 @@ func newResults(t *testing.T) *results {
 	r := &results{cache: map[string]json.RawMessage{}}
 	raw, err := reg.Discover()
 	if err == nil {
-		err = json.Unmarshal(raw, &r.document)
+		r.openRPC, err = raw, json.Unmarshal(raw, &r.document)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -365,16 +379,16 @@ func newResults(t *testing.T) *results {
 	return r
 }
 
-// variants is how many results the method with most of them has.
-func (r *results) variants() (n int) {
+// variantCount is how many results the method with most of them has.
+func (r *results) variantCount() (n int) {
 	for _, list := range r.recorded {
 		n = max(n, len(list))
 	}
 	return n
 }
 
-// params are the names of a method's params.
-func (r *results) params(method string) (names []string) {
+// paramNames are the names of a method's params.
+func (r *results) paramNames(method string) (names []string) {
 	for _, m := range r.document.Methods {
 		if m.Name == method {
 			for _, p := range m.Params {
@@ -385,8 +399,8 @@ func (r *results) params(method string) (names []string) {
 	return names
 }
 
-// of returns a result of a method; methods without the variant have their first.
-func (r *results) of(method string, variant int) json.RawMessage {
+// resultOf returns a result of a method; methods without the variant have their first.
+func (r *results) resultOf(method string, variant int) json.RawMessage {
 	key := fmt.Sprint(method, variant)
 	if r.cache[key] != nil {
 		return r.cache[key]
@@ -394,13 +408,13 @@ func (r *results) of(method string, variant int) json.RawMessage {
 	var result any
 	for _, m := range r.document.Methods {
 		if m.Name == method {
-			result = r.sample("", m.Result.Schema)
+			result = r.sampleOf("", m.Result.Schema)
 		}
 	}
 	if list := r.recorded[method]; len(list) > 0 {
-		result = merge(result, list[0])
+		result = mergeValues(result, list[0])
 		if variant > 0 && variant < len(list) {
-			result = merge(result, list[variant])
+			result = mergeValues(result, list[variant])
 		}
 	}
 	raw, err := json.Marshal(result)
@@ -411,8 +425,8 @@ func (r *results) of(method string, variant int) json.RawMessage {
 	return raw
 }
 
-// merge puts the members of an object into another one; other values replace.
-func merge(into, from any) any {
+// mergeValues puts the members of an object into another one; other values replace.
+func mergeValues(into, from any) any {
 	object, ok := from.(map[string]any)
 	there, ok2 := into.(map[string]any)
 	if !ok || !ok2 {
@@ -423,20 +437,20 @@ func merge(into, from any) any {
 		out[key] = value
 	}
 	for key, value := range object {
-		out[key] = merge(out[key], value)
+		out[key] = mergeValues(out[key], value)
 	}
 	return out
 }
 
-// sample is a value of a schema, with every property.
-func (r *results) sample(name string, schema map[string]any) any {
+// sampleOf is a value of a schema, with every property.
+func (r *results) sampleOf(name string, schema map[string]any) any {
 	if ref, ok := schema["$ref"].(string); ok {
-		return r.sample(name, r.document.Components.Schemas[ref[strings.LastIndexByte(ref, '/')+1:]])
+		return r.sampleOf(name, r.document.Components.Schemas[ref[strings.LastIndexByte(ref, '/')+1:]])
 	}
 	for _, key := range []string{"oneOf", "anyOf", "allOf"} {
 		if list, ok := schema[key].([]any); ok && len(list) > 0 {
 			first, _ := list[0].(map[string]any)
-			return r.sample(name, first)
+			return r.sampleOf(name, first)
 		}
 	}
 	if list, ok := schema["enum"].([]any); ok && len(list) > 0 {
@@ -452,15 +466,15 @@ func (r *results) sample(name string, schema map[string]any) any {
 		properties, _ := schema["properties"].(map[string]any)
 		for key, property := range properties {
 			inner, _ := property.(map[string]any)
-			out[key] = r.sample(key, inner)
+			out[key] = r.sampleOf(key, inner)
 		}
 		if inner, ok := schema["additionalProperties"].(map[string]any); ok {
-			out["key"] = r.sample("key", inner)
+			out["key"] = r.sampleOf("key", inner)
 		}
 		return out
 	case "array":
 		inner, _ := schema["items"].(map[string]any)
-		return []any{r.sample(name, inner)}
+		return []any{r.sampleOf(name, inner)}
 	case "integer":
 		return 1
 	case "number":

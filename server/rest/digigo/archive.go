@@ -2,172 +2,150 @@ package digigo
 
 import (
 	"cmp"
-	"net/http"
 
 	"github.com/waystation/waystation/server/rest"
 )
 
 // Texts of the archive; some have details.
 const (
-	badEntryID    = "invalid event ID"
-	badStatus     = "invalid status filter"
-	noSuchEntry   = "archive event not found"
-	noFilter      = "bulk deletion requires at least one filter (status, transport, user_id, or event_type)"
-	replayFailed  = "failed to replay archive event"
-	archiveFailed = "failed to retrieve archive events"
+	badEntryID   = "invalid event ID"
+	badStatus    = "invalid status filter"
+	noSuchEntry  = "archive event not found"
+	noFilter     = "bulk deletion requires at least one filter (status, transport, user_id, or event_type)"
+	replayFailed = "failed to replay archive event"
 )
 
-// defaultLimit is how many entries a call without a limit is about.
+// defaultLimit is the number of entries that a call without a limit is about.
 const defaultLimit = 50
 
 func archiveRoutes() []rest.Route {
 	with := func(failure string, others ...rest.Option) []rest.Option {
 		return append(others, rest.Family(familyArchive), rest.FailText(failure))
 	}
+	const archiveFailed = "failed to retrieve archive events"
 	return []rest.Route{
-		rest.Row("GET", "/admin/archive", "archive.list", listArchive, with(archiveFailed)...),
-		rest.Row("DELETE", "/admin/archive", "archive.deleteMany", deleteManyArchive, with(archiveFailed, rest.NeedsBody())...),
-		rest.Row("GET", "/admin/archive/stats", "archive.getStats", archiveStats, with("failed to retrieve archive statistics")...),
-		rest.Row("GET", "/admin/archive/{id}", "archive.get", getArchive, with("failed to retrieve archive event")...),
-		rest.Row("DELETE", "/admin/archive/{id}", "archive.delete", deleteArchive, with("failed to delete archive event")...),
-		rest.Row("POST", "/admin/archive/replay", "archive.replay", replayArchive, with(replayFailed, rest.NeedsBody())...),
+		rest.Pass[archiveListRequest, archiveList]("GET", "/admin/archive", "archive.list", with(archiveFailed, rest.With(rest.Params{"include_payload": true}))...),
+		// The document asks for no confirmation.
+		rest.Pass[archiveDeletion, archiveDeleted]("DELETE", "/admin/archive", "archive.deleteMany", with(archiveFailed, rest.NeedsBody(), rest.With(rest.Params{"confirm": true}))...),
+		rest.Pass[rest.None, archiveTotals]("GET", "/admin/archive/stats", "archive.getStats", with("failed to retrieve archive statistics")...),
+		rest.Pass[archiveEntryRequest, archiveEntry]("GET", "/admin/archive/{id}", "archive.get", with("failed to retrieve archive event")...),
+		rest.Pass[archiveEntryRequest, archiveDone]("DELETE", "/admin/archive/{id}", "archive.delete", with("failed to delete archive event")...),
+		rest.Pass[archiveReplay, archiveReplayed]("POST", "/admin/archive/replay", "archive.replay", with(replayFailed, rest.NeedsBody(), rest.With(rest.Params{"dry_run": false}))...),
 	}
+}
+
+// kindFilter selects a kind; empty = all.
+type kindFilter string
+
+// ToParam implements rest.Converter.
+func (k kindFilter) ToParam(field string) (any, error) {
+	native, ok := nativeKinds[string(k)]
+	if !ok {
+		return nil, rest.Bad(field, badStatus, "is not dlq, success or empty")
+	}
+	return native, nil
 }
 
 // archiveFilter is the filter as answers repeat it.
 type archiveFilter struct {
-	Status    string  `json:"status"`
-	Transport string  `json:"transport"`
-	User      string  `json:"user_id"`
-	Event     string  `json:"event_type"`
-	From      *string `json:"from_date,omitempty"`
-	To        *string `json:"to_date,omitempty"`
-	Limit     int     `json:"limit"`
-	Offset    int     `json:"offset"`
+	Status    string `json:"status" from:"<status"`
+	Transport string `json:"transport" from:"<transport"`
+	User      string `json:"user_id" from:"<user_id"`
+	Event     string `json:"event_type" from:"<event_type"`
+	Limit     int    `json:"limit" from:"<limit"`
+	Offset    int    `json:"offset"`
 }
 
-func (s *selection) filter(kind string) *archiveFilter {
-	limit := defaultLimit
-	if s.Limit != nil {
-		limit = *s.Limit
-	}
-	return &archiveFilter{
-		Status: kind, Transport: rest.Deref(s.Transport), User: rest.Deref(s.User), Event: rest.Deref(s.Event), From: s.From, To: s.To, Limit: limit, Offset: rest.Deref(s.Offset),
-	}
-}
-
-// checkKind refuses words for kinds that the document does not have.
-func checkKind(kind string) error {
-	if _, ok := nativeKinds[kind]; !ok && kind != "" {
-		return rest.Bad("status", badStatus, "is not dlq, success or empty")
-	}
+// FinishAnswer implements rest.Finisher.
+func (f *archiveFilter) FinishAnswer() error {
+	f.Limit = cmp.Or(f.Limit, defaultLimit)
 	return nil
 }
 
+// archivePageFilter is the filter of a page.
+type archivePageFilter struct {
+	archiveFilter
+	From   *string `json:"from_date,omitempty" from:"<from_date"`
+	To     *string `json:"to_date,omitempty" from:"<to_date"`
+	Offset int     `json:"offset" from:"<offset"`
+}
+
 type archiveListRequest struct {
-	Status string `rest:"status,query" enum:"|dlq|success"`
+	Status kindFilter `rest:"status,query,param=/status" enum:"|dlq|success"`
 	deadListRequest
 }
 
 type archiveList struct {
-	Code    int            `json:"code"`
-	Data    []archived     `json:"data"`
-	Count   int            `json:"count"`
-	Filter  *archiveFilter `json:"filter"`
-	Success bool           `json:"success"`
-}
-
-func listArchive(x *rest.Exchange, in *archiveListRequest) (*archiveList, error) {
-	if err := checkKind(in.Status); err != nil {
-		return nil, err
-	}
-	which := in.selection()
-	which.Limit, which.Offset = in.Limit, in.Offset
-	params := which.params(in.Status)
-	params["include_payload"] = true
-	var page struct{ Entries []entry }
-	err := x.Call("archive.list", params, &page)
-	return &archiveList{http.StatusOK, archivedAll(page.Entries), len(page.Entries), which.filter(in.Status), true}, err
+	Code    int               `json:"code" from:"=200"`
+	Data    []archived        `json:"data" from:"/entries"`
+	Count   int               `json:"count" from:"#/entries"`
+	Filter  archivePageFilter `json:"filter"`
+	Success bool              `json:"success" from:"=true"`
 }
 
 type archiveSelection struct {
-	Status    string  `rest:"status" enum:"|dlq|success"`
-	Transport *string `rest:"transport,param=/transport"`
-	User      *string `rest:"user_id,param=/session_ids" doc:"id of a session"`
-	Event     *string `rest:"event_type,param=/event"`
-	Limit     *int    `rest:"limit,param=/limit" doc:"1 to 1000, default 50"`
+	Status    kindFilter `rest:"status,param=/status" enum:"|dlq|success"`
+	Transport transport  `rest:"transport,param=/transport"`
+	User      sessionID  `rest:"user_id,param=/session_ids" doc:"id of a session"`
+	Event     string     `rest:"event_type,param=/event"`
+	Limit     *int       `rest:"limit,param=/limit" doc:"1 to 1000, default 50"`
 }
 
-func (a *archiveSelection) selection() *selection {
-	return &selection{Transport: a.Transport, User: a.User, Event: a.Event, Limit: a.Limit}
+// everything reports whether the selection leaves nothing out.
+func (a *archiveSelection) everything() bool {
+	return a.Status == "" && a.Transport == "" && a.User == "" && a.Event == ""
+}
+
+type archiveDeletion struct{ archiveSelection }
+
+// CompleteParams implements rest.Completer.
+func (a *archiveDeletion) CompleteParams(rest.Params) error {
+	if a.everything() {
+		return rest.Missing("status", noFilter)
+	}
+	return nil
 }
 
 type archiveDeleted struct {
-	Code    int            `json:"code"`
-	Deleted int            `json:"deleted"`
-	Failed  int            `json:"failed"`
-	Total   int            `json:"total"`
-	Filter  *archiveFilter `json:"filter"`
-	Success bool           `json:"success"`
-	Errors  []string       `json:"errors"`
+	Code    int           `json:"code" from:"=200"`
+	Deleted int           `json:"deleted" from:"/deleted_count"`
+	Failed  int           `json:"failed" from:"/failed_count"`
+	Total   int           `json:"total"`
+	Filter  archiveFilter `json:"filter"`
+	Success bool          `json:"success" from:"=true"`
+	Errors  []string      `json:"errors" from:"/errors"`
 }
 
-func deleteManyArchive(x *rest.Exchange, in *archiveSelection) (*archiveDeleted, error) {
-	if err := checkKind(in.Status); err != nil {
-		return nil, err
-	}
-	which := in.selection()
-	if in.Status == "" && !which.narrow() {
-		return nil, rest.Missing("status", noFilter)
-	}
-	params := which.params(in.Status)
-	params["confirm"] = true // the document asks for none
-	var r struct {
-		Deleted int `json:"deleted_count"`
-		Failed  int `json:"failed_count"`
-		Errors  []string
-	}
-	err := x.Call("archive.deleteMany", params, &r)
-	return &archiveDeleted{http.StatusOK, r.Deleted, r.Failed, r.Deleted + r.Failed, which.filter(in.Status), true, r.Errors}, err
+// FinishAnswer implements rest.Finisher.
+func (a *archiveDeleted) FinishAnswer() error {
+	a.Total = a.Deleted + a.Failed
+	return nil
 }
 
 type archiveTotals struct {
-	Code    int           `json:"code"`
+	Code    int           `json:"code" from:"=200"`
 	Data    archiveCounts `json:"data"`
-	Success bool          `json:"success"`
+	Success bool          `json:"success" from:"=true"`
 }
 
 type archiveCounts struct {
-	Total              int                       `json:"total_count"`
-	Delivered          int                       `json:"success_count"`
-	Dead               int                       `json:"dlq_count"`
-	OldestDelivered    *string                   `json:"oldest_success"`
-	NewestDelivered    *string                   `json:"newest_success"`
-	OldestDead         *string                   `json:"oldest_dlq"`
-	NewestDead         *string                   `json:"newest_dlq"`
-	ByTransport        map[string]int            `json:"by_transport"`
-	ByEvent            map[string]int            `json:"by_event_type"`
-	ByKind             map[string]int            `json:"by_status"`
-	ByTransportAndKind map[string]map[string]int `json:"by_transport_status"`
+	Total              int                     `json:"total_count" from:"/total"`
+	Delivered          int                     `json:"success_count"`
+	Dead               int                     `json:"dlq_count"`
+	OldestDelivered    *string                 `json:"oldest_success" from:"/oldest/delivered"`
+	NewestDelivered    *string                 `json:"newest_success" from:"/newest/delivered"`
+	OldestDead         *string                 `json:"oldest_dlq" from:"/oldest/dead_letter"`
+	NewestDead         *string                 `json:"newest_dlq" from:"/newest/dead_letter"`
+	ByTransport        figures[transportWords] `json:"by_transport" from:"/by_transport"`
+	ByEvent            map[string]int          `json:"by_event_type" from:"/by_event"`
+	ByKind             figures[kindWords]      `json:"by_status" from:"/by_status"`
+	ByTransportAndKind transportKinds          `json:"by_transport_status" from:"/by_transport_status"`
 }
 
-func archiveStats(x *rest.Exchange, _ *rest.None) (*archiveTotals, error) {
-	var t tally
-	if err := x.Call("archive.getStats", nil, &t); err != nil {
-		return nil, err
-	}
-	kind := func(native string) string { return cmp.Or(kinds[native], native) }
-	byKind := renamed(t.ByStatus, kind)
-	counts := archiveCounts{
-		Total: t.Total, Delivered: byKind[kindDelivered], Dead: byKind[kindDead],
-		OldestDelivered: orNull(t.Oldest["delivered"]), NewestDelivered: orNull(t.Newest["delivered"]),
-		OldestDead: orNull(t.Oldest["dead_letter"]), NewestDead: orNull(t.Newest["dead_letter"]),
-		ByTransport: renamed(t.ByTransport, transport), ByEvent: t.ByEvent, ByKind: byKind, ByTransportAndKind: map[string]map[string]int{},
-	}
-	for native, figures := range t.ByTransportStatus {
-		counts.ByTransportAndKind[transport(native)] = renamed(figures, kind)
-	}
-	return &archiveTotals{http.StatusOK, counts, true}, nil
+// FinishAnswer implements rest.Finisher.
+func (c *archiveCounts) FinishAnswer() error {
+	c.Delivered, c.Dead = c.ByKind[kindDelivered], c.ByKind[kindDead]
+	return nil
 }
 
 type archiveEntryRequest struct {
@@ -175,87 +153,73 @@ type archiveEntryRequest struct {
 }
 
 type archiveEntry struct {
-	Code    int      `json:"code"`
-	Data    archived `json:"data"`
-	Success bool     `json:"success"`
-}
-
-func getArchive(x *rest.Exchange, in *archiveEntryRequest) (*archiveEntry, error) {
-	var found struct{ Entry entry }
-	err := x.Call("archive.get", rest.Params{"entry_id": in.ID}, &found)
-	return &archiveEntry{http.StatusOK, found.Entry.archived(), true}, err
+	Code    int      `json:"code" from:"=200"`
+	Data    archived `json:"data" from:"/entry"`
+	Success bool     `json:"success" from:"=true"`
 }
 
 type archiveDone struct {
-	Code    int    `json:"code"`
-	EventID int64  `json:"event_id"`
-	Message string `json:"message"`
-	Success bool   `json:"success"`
-	Deleted int    `json:"deleted"`
-}
-
-func deleteArchive(x *rest.Exchange, in *archiveEntryRequest) (*archiveDone, error) {
-	err := x.Call("archive.delete", rest.Params{"entry_id": in.ID}, nil)
-	return &archiveDone{http.StatusOK, in.ID, "Event deleted successfully", true, 1}, err
+	Code    int    `json:"code" from:"=200"`
+	EventID int64  `json:"event_id" from:"<id"`
+	Message string `json:"message" from:"=Event deleted successfully"`
+	Success bool   `json:"success" from:"=true"`
+	Deleted int    `json:"deleted" from:"=1"`
 }
 
 type archiveReplay struct {
 	EventID *int64 `rest:"event_id,param=/entry_id" doc:"one entry; else the filter"`
-	DryRun  bool   `rest:"dry_run" doc:"only show what would be sent"`
+	DryRun  bool   `rest:"dry_run,param=/dry_run" doc:"only show what would be sent"`
 	archiveSelection
+}
+
+// CompleteParams implements rest.Completer.
+func (in *archiveReplay) CompleteParams(rest.Params) error {
+	if in.EventID == nil && in.everything() {
+		return rest.Missing("event_id", "event_id or a filter is required")
+	}
+	return nil
 }
 
 // archiveReplayed answers a single replay, one of many, or a dry run: they have different keys.
 type archiveReplayed struct {
-	Code     int            `json:"code"`
-	EventID  *int64         `json:"event_id,omitempty"`
+	Code     int            `json:"code" from:"=200"`
+	EventID  *int64         `json:"event_id,omitempty" from:"<event_id"`
 	Message  string         `json:"message,omitempty"`
-	Success  bool           `json:"success"`
-	DryRun   bool           `json:"dry_run,omitempty"`
-	Replayed int            `json:"replayed"`
-	Failed   *int           `json:"failed,omitempty"`
-	Total    *int           `json:"total,omitempty"`
+	Success  bool           `json:"success" from:"=true"`
+	DryRun   bool           `json:"dry_run,omitempty" from:"<dry_run"`
+	Replayed int            `json:"replayed" from:"/replayed_count"`
+	Failed   *int           `json:"failed,omitempty" from:"/failed_count"`
+	Total    *int           `json:"total,omitempty" from:"/matched_count"`
 	Count    *int           `json:"count,omitempty"`
 	Filter   *archiveFilter `json:"filter,omitempty"`
-	Events   *[]archived    `json:"events,omitempty"`
-	Errors   []string       `json:"errors,omitempty"`
+	Events   *[]archived    `json:"events,omitempty" from:"/entries"`
+	Errors   []string       `json:"errors,omitempty" from:"/errors"`
+	Waiting  int            `json:"-" from:"/waiting_count"`
 }
 
-func replayArchive(x *rest.Exchange, in *archiveReplay) (*archiveReplayed, error) {
-	if err := checkKind(in.Status); err != nil {
-		return nil, err
+// FinishAnswer implements rest.Finisher.
+func (a *archiveReplayed) FinishAnswer() error {
+	single, failed := a.EventID != nil, rest.Deref(a.Failed) > 0
+	if single && failed {
+		return brokenOperation(replayFailed, a.Errors[0])
 	}
-	which := in.selection()
-	params := which.params(in.Status)
-	switch {
-	case in.EventID != nil:
-		params["entry_id"] = *in.EventID
-	case in.Status == "" && !which.narrow():
-		return nil, rest.Missing("event_id", "event_id or a filter is required")
+	if single {
+		a.Filter = nil
 	}
-	params["dry_run"] = in.DryRun
-	var r replay
-	if err := x.Call("archive.replay", params, &r); err != nil {
-		return nil, err
-	}
-	answer := &archiveReplayed{Code: http.StatusOK, EventID: in.EventID, Success: true, DryRun: in.DryRun}
-	if in.EventID != nil && r.Failed > 0 {
-		return nil, broken(replayFailed, r.Errors[0])
-	}
-	if in.EventID == nil {
-		answer.Filter = which.filter(in.Status)
+	if single || a.DryRun {
+		a.Failed, a.Total, a.Errors = nil, nil, nil
 	}
 	switch {
-	case in.DryRun:
-		events := archivedAll(r.Entries)
-		count := len(events)
-		answer.Events, answer.Count = &events, &count
-	case in.EventID == nil:
-		answer.Replayed, answer.Failed, answer.Total, answer.Errors = r.Replayed, &r.Failed, &r.Matched, r.Errors
-	case r.Waiting > 0:
-		answer.Message = "Event already waits to be replayed"
+	case a.DryRun:
+		count := len(rest.Deref(a.Events))
+		a.Replayed, a.Count = 0, &count
+		return nil
+	case !single:
+	case a.Waiting > 0:
+		a.Replayed, a.Message = 0, "Event already waits to be replayed"
 	default:
-		answer.Replayed, answer.Message = r.Replayed, "Event replayed successfully"
+		a.Message = "Event replayed successfully"
 	}
-	return answer, nil
+	a.Events = nil
+	return nil
 }

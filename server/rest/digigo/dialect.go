@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/server/rest"
 )
 
-// Name is what the dialect is called in settings and prefixes.
+// Name is the name of the dialect in settings and prefixes.
 const Name = "digigo"
 
 // New makes the dialect.
@@ -18,9 +18,9 @@ func New() *rest.Dialect {
 		Name: Name, Title: "DIGIGO API, served by Waystation", Version: "1",
 		Mounts:      []string{"", "/" + Name},
 		Credentials: []rest.Credential{adminToken(), watchToken(), rest.HeaderToken("token"), rest.Authorization(), rest.QueryToken("token")},
-		Admits:      admits,
+		Admits:      admitsCaller,
 		Routes:      slices.Concat(systemRoutes(), settingRoutes(), webhookRoutes(), deadLetterRoutes(), archiveRoutes(), monitoringRoutes(), storageRoutes(), rabbitRoutes(), globalRoutes()),
-		Success:     success, Fail: fail, Missing: missing, Shape: shape,
+		Success:     wrapSuccess, Fail: failReply, Missing: rest.NotFoundPage, Shape: describeShape,
 	}
 }
 
@@ -52,7 +52,7 @@ func watchToken() rest.Credential {
 	return c
 }
 
-// family is what rows have in common.
+// family has the properties that rows share.
 type family struct {
 	admin bool // takes the admin token instead of a session's
 	bare  bool // results are answered as they are, without code, data and success
@@ -62,7 +62,7 @@ type family struct {
 	plainRefusal bool
 	failed       bool   // errors of the server have success, though they are plain
 	notFound     string // text of 404; empty = the method's own
-	field        string // goes before what is wrong with a field
+	field        string // prefix of the texts of bad fields
 }
 
 const adminRefused = "unauthorized - admin token required"
@@ -96,8 +96,8 @@ func familyOf(route *rest.Route) family {
 	return families[route.Family()]
 }
 
-// admits lets in sessions where the document wants the token of a user, and admins where it wants theirs.
-func admits(x *rest.Exchange) (string, error) {
+// admitsCaller accepts tokens of sessions where the document has tokens of users, and those of admins where it has theirs.
+func admitsCaller(x *rest.Exchange) (string, error) {
 	who := x.Principal
 	if familyOf(x.Route).admin {
 		if x.Ticket {
@@ -123,27 +123,19 @@ type envelope struct {
 	Success bool `json:"success"`
 }
 
-func success(x *rest.Exchange, result any) any {
+func wrapSuccess(x *rest.Exchange, result any) any {
 	if familyOf(x.Route).bare {
 		return result
 	}
 	return envelope{Code: http.StatusOK, Data: result, Success: true}
 }
 
-// missing answers paths that are not served as wuzapi does, from which this API comes.
-func missing(*rest.Exchange, []string) *rest.Reply {
-	return &rest.Reply{Status: http.StatusNotFound, ContentType: "text/plain; charset=utf-8", Body: []byte("404 page not found\n")}
-}
-
-func shape(route *rest.Route, result map[string]any) (success, failure map[string]any) {
-	text, number, flag := map[string]any{"type": "string"}, map[string]any{"type": "integer"}, map[string]any{"type": "boolean"}
-	object := func(properties map[string]any, required ...string) map[string]any {
-		return map[string]any{"type": "object", "properties": properties, "required": required}
-	}
-	fields := map[string]any{"type": "array", "items": object(map[string]any{"field": text, "problem": text}, "field", "problem")}
-	failure = object(map[string]any{"code": number, "error": text, "success": flag, "details": text, "fields": fields, "reason": text}, "error")
+func describeShape(route *rest.Route, result map[string]any) (success, failure map[string]any) {
+	failure = rest.ObjectSchema(map[string]any{
+		"code": rest.IntegerSchema, "error": rest.TextSchema, "success": rest.FlagSchema, "details": rest.TextSchema, "fields": rest.BadFieldsSchema, "reason": rest.TextSchema,
+	}, "error")
 	if familyOf(route).bare {
 		return result, failure
 	}
-	return object(map[string]any{"code": number, "data": result, "success": flag}, "code", "data", "success"), failure
+	return rest.ObjectSchema(map[string]any{"code": rest.IntegerSchema, "data": result, "success": rest.FlagSchema}, "code", "data", "success"), failure
 }

@@ -1,183 +1,124 @@
 package digigo
 
 import (
-	"cmp"
 	"encoding/json"
-	"strings"
+	"fmt"
 
 	"github.com/waystation/waystation/server/rest"
 )
 
-// Kinds of archived deliveries: the document's words.
+// Kinds of archived deliveries in the document.
 const (
 	kindDead      = "dlq"
 	kindDelivered = "success"
 )
 
-// kinds are the document's words by those of the methods. Events that retention dropped before they were sent were not
-// delivered either.
-var kinds = map[string]string{"dead_letter": kindDead, "delivered": kindDelivered, "gap": kindDead}
-
-// nativeKinds are those of filters; gaps hold nothing that could be sent again.
+// nativeKinds are the kinds of filters. Gaps cannot be selected: they hold nothing to send again.
 var nativeKinds = map[string]string{kindDead: "dead_letter", kindDelivered: "delivered"}
 
-// transports are the document's words by those of the methods; others are the same.
-var transports = map[string]string{"amqp": "rabbitmq"}
+type kindWords struct{}
 
-func transport(native string) string { return cmp.Or(transports[native], native) }
-
-func nativeTransport(word string) string {
-	for native, other := range transports {
-		if strings.EqualFold(word, other) {
-			return native
-		}
-	}
-	return word
+// WordPairs implements rest.Vocabulary. Events that retention dropped before they were sent count as dead letters.
+func (kindWords) WordPairs() map[string]string {
+	return map[string]string{"dead_letter": kindDead, "delivered": kindDelivered, "gap": kindDead}
 }
 
-// entry is what the dialect reads of an archived delivery.
+// kind is the kind of an archived delivery; transport is a transport.
+type (
+	kind      = rest.Word[kindWords]
+	transport = rest.Word[transportWords]
+)
+
+type transportWords struct{}
+
+// WordPairs implements rest.Vocabulary.
+func (transportWords) WordPairs() map[string]string { return map[string]string{"amqp": "rabbitmq"} }
+
+// jsonText is JSON as a text; empty if it is no longer kept.
+type jsonText string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *jsonText) UnmarshalJSON(raw []byte) error {
+	*t = jsonText(raw)
+	return nil
+}
+
+// figures are numbers by words.
+type figures[V rest.Vocabulary] map[string]int
+
+// UnmarshalJSON adds up the numbers whose word is the same in the document.
+func (f *figures[V]) UnmarshalJSON(raw []byte) error {
+	var native map[string]int
+	if err := json.Unmarshal(raw, &native); err != nil {
+		return fmt.Errorf("figures: %w", err)
+	}
+	*f = make(figures[V], len(native))
+	for name, n := range native {
+		(*f)[string(rest.WordOf[V](name))] += n
+	}
+	return nil
+}
+
+// transportKinds are figures by kind for each transport.
+type transportKinds map[string]figures[kindWords]
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (k *transportKinds) UnmarshalJSON(raw []byte) error {
+	var native map[string]figures[kindWords]
+	if err := json.Unmarshal(raw, &native); err != nil {
+		return fmt.Errorf("figures of transports: %w", err)
+	}
+	*k = make(transportKinds, len(native))
+	for name, kinds := range native {
+		(*k)[string(rest.WordOf[transportWords](name))] = kinds
+	}
+	return nil
+}
+
+// entry has the keys that dead letters and entries of the archive share.
 type entry struct {
-	ID         int64           `json:"entry_id"`
-	Status     string          `json:"status"`
-	Session    string          `json:"session_id"`
-	Event      string          `json:"event"`
-	Transport  string          `json:"transport"`
-	Payload    json.RawMessage `json:"payload"`
-	Attempts   int             `json:"attempts"`
-	LastError  *string         `json:"last_error"`
-	Created    *string         `json:"created_at"`
-	Failed     *string         `json:"failed_at"`
-	Archived   *string         `json:"archived_at"`
-	Replays    int             `json:"replay_count"`
-	LastReplay *string         `json:"last_replay_at"`
+	ID         int64     `json:"id" from:"/entry_id"`
+	Transport  transport `json:"transport" from:"/transport"`
+	User       string    `json:"user_id" from:"/session_id"`
+	Event      string    `json:"event_type" from:"/event"`
+	Payload    jsonText  `json:"payload" from:"/payload"`
+	Attempts   int       `json:"attempts" from:"/attempts"`
+	Archived   string    `json:"archived_at" from:"/archived_at"`
+	Replays    int       `json:"replay_count" from:"/replay_count"`
+	LastReplay *string   `json:"last_replay_at" from:"/last_replay_at"`
 }
 
-// text is a payload, which the document has as text; empty when it is no longer kept.
-func text(payload json.RawMessage) string {
-	if string(payload) == "null" {
-		return ""
-	}
-	return string(payload)
-}
-
-// deadLetter is an entry as the routes of dead letters show it, archived as those of the archive do.
 type deadLetter struct {
-	ID         int64   `json:"id"`
-	Transport  string  `json:"transport"`
-	User       string  `json:"user_id"`
-	Event      string  `json:"event_type"`
-	Payload    string  `json:"payload"`
-	Attempts   int     `json:"attempts"`
-	LastError  string  `json:"last_error"`
-	Failed     string  `json:"failed_at"`
-	Archived   string  `json:"archived_at"`
-	Replays    int     `json:"replay_count"`
-	LastReplay *string `json:"last_replay_at"`
-}
-
-func (e *entry) deadLetter() deadLetter {
-	return deadLetter{
-		ID: e.ID, Transport: transport(e.Transport), User: e.Session, Event: e.Event, Payload: text(e.Payload), Attempts: e.Attempts,
-		LastError: rest.Deref(e.LastError), Failed: cmp.Or(rest.Deref(e.Failed), rest.Deref(e.Archived)), Archived: rest.Deref(e.Archived), Replays: e.Replays, LastReplay: e.LastReplay,
-	}
+	entry
+	LastError string `json:"last_error" from:"/last_error"`
+	Failed    string `json:"failed_at" from:"/failed_at|/archived_at"`
 }
 
 type archived struct {
-	ID         int64   `json:"id"`
-	Status     string  `json:"status"`
-	Transport  string  `json:"transport"`
-	User       string  `json:"user_id"`
-	Event      string  `json:"event_type"`
-	Payload    string  `json:"payload"`
-	Attempts   int     `json:"attempts"`
-	LastError  *string `json:"last_error"`
-	Created    string  `json:"created_at"`
-	Archived   string  `json:"archived_at"`
-	Replays    int     `json:"replay_count"`
-	LastReplay *string `json:"last_replay_at"`
+	entry
+	Status    kind    `json:"status" from:"/status"`
+	LastError *string `json:"last_error" from:"/last_error"`
+	Created   string  `json:"created_at" from:"/created_at|/archived_at"`
 }
 
-func (e *entry) archived() archived {
-	return archived{
-		ID: e.ID, Status: kinds[e.Status], Transport: transport(e.Transport), User: e.Session, Event: e.Event, Payload: text(e.Payload), Attempts: e.Attempts,
-		LastError: e.LastError, Created: cmp.Or(rest.Deref(e.Created), rest.Deref(e.Archived)), Archived: rest.Deref(e.Archived), Replays: e.Replays, LastReplay: e.LastReplay,
+// sessionID is the id of the only session that is selected.
+type sessionID string
+
+// ToParam implements rest.Converter.
+func (id sessionID) ToParam(string) (any, error) { return []string{string(id)}, nil }
+
+// date is a bound of a selection; empty = none.
+type date string
+
+// ToParam implements rest.Converter.
+func (d date) ToParam(string) (any, error) {
+	if d == "" {
+		return nil, nil //nolint:nilnil // no param and no error
 	}
+	return string(d), nil
 }
 
-func archivedAll(entries []entry) []archived {
-	out := make([]archived, len(entries))
-	for i := range entries {
-		out[i] = entries[i].archived()
-	}
-	return out
-}
-
-// selection are the filters that dead letters and the archive share.
-type selection struct {
-	Transport *string
-	User      *string
-	Event     *string
-	From, To  *string
-	Limit     *int
-	Offset    *int
-}
-
-// params are those of the methods archive.*.
-func (s *selection) params(kind string) rest.Params {
-	p := rest.Params{}
-	put(p, "status", nativeKinds[kind])
-	put(p, "transport", nativeTransport(rest.Deref(s.Transport)))
-	put(p, "event", rest.Deref(s.Event))
-	put(p, "since", rest.Deref(s.From))
-	put(p, "until", rest.Deref(s.To))
-	if rest.Deref(s.User) != "" {
-		p["session_ids"] = []string{*s.User}
-	}
-	if s.Limit != nil {
-		p["limit"] = *s.Limit
-	}
-	if s.Offset != nil {
-		p["offset"] = *s.Offset
-	}
-	return p
-}
-
-// narrow tells whether the selection leaves anything out.
-func (s *selection) narrow() bool {
-	return rest.Deref(s.Transport)+rest.Deref(s.User)+rest.Deref(s.Event)+rest.Deref(s.From)+rest.Deref(s.To) != ""
-}
-
-// put sets a param that has a value.
-func put(p rest.Params, name, value string) {
-	if value != "" {
-		p[name] = value
-	}
-}
-
-// tally is what the dialect reads of archive.getStats.
-type tally struct {
-	Total             int
-	ByStatus          map[string]int            `json:"by_status"`
-	ByTransport       map[string]int            `json:"by_transport"`
-	ByEvent           map[string]int            `json:"by_event"`
-	ByTransportStatus map[string]map[string]int `json:"by_transport_status"`
-	Oldest            map[string]string
-	Newest            map[string]string
-}
-
-// orNull is a text, or null when it is empty.
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
-// renamed sums figures under the document's words.
-func renamed(figures map[string]int, word func(string) string) map[string]int {
-	out := make(map[string]int, len(figures))
-	for name, n := range figures {
-		out[word(name)] += n
-	}
-	return out
+// entryRequest is an operation on one entry.
+type entryRequest struct {
+	ID int64 `rest:"id,path,param=/entry_id"`
 }

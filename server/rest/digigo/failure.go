@@ -16,14 +16,9 @@ type failure struct {
 	Error   string `json:"error"`
 	Success *bool  `json:"success,omitempty"`
 	Details string `json:"details,omitempty"`
-	// Fields and Reason are ours: what the texts of the document do not say.
-	Fields []badField `json:"fields,omitempty"`
-	Reason string     `json:"reason,omitempty"`
-}
-
-type badField struct {
-	Field   string `json:"field"`
-	Problem string `json:"problem"`
+	// Fields and Reason are extensions: details that the texts of the document lack.
+	Fields []rest.BadField `json:"fields,omitempty"`
+	Reason string          `json:"reason,omitempty"`
 }
 
 // details go with some texts of the document.
@@ -34,22 +29,15 @@ var details = map[string]string{
 	noSuchEntry: "No archive event found with the specified ID",
 }
 
-// fail writes an error. What the document has no status for is 500, except for what HTTP has one for.
-func fail(x *rest.Exchange, f *rest.Failure) *rest.Reply {
+// failReply returns the reply to an error. Errors without a documented status have 500, except for those in ownStatus.
+func failReply(x *rest.Exchange, f *rest.Failure) *rest.Reply {
 	fam, status := familyOf(f.Route), f.Status()
 	if !ownStatus[status] || f.Err != nil && f.Err.Code == rpc.CodeSessionNotConnected {
 		status = http.StatusInternalServerError
 	}
-	e := failure{Error: textOf(x, f, fam)}
+	e := failure{Error: textOf(x, f, fam), Fields: f.BadFields()}
 	if e.Details = details[e.Error]; len(f.Faults) == 0 && f.Reason() != e.Error {
 		e.Reason = f.Reason()
-	}
-	for _, fault := range f.Faults {
-		name := fault.Field
-		if name == "" {
-			name = "body"
-		}
-		e.Fields = append(e.Fields, badField{name, fault.Problem})
 	}
 	switch {
 	case fam.failed && status >= http.StatusInternalServerError:
@@ -102,13 +90,13 @@ func faultText(x *rest.Exchange, f *rest.Failure, fam family) string {
 	case fault.Field == "":
 		return fault.Problem
 	case fam.field != "":
-		return fam.field + strings.TrimPrefix(fault.Field, "filters.") + ": " + parsed(x, fault)
+		return fam.field + strings.TrimPrefix(fault.Field, "filters.") + ": " + goParseError(x, fault)
 	}
 	return fault.Field + " " + fault.Problem
 }
 
-// parsed is what is wrong with a number in the query in the words of Go, which is how the document has it.
-func parsed(x *rest.Exchange, fault *rest.Fault) string {
+// goParseError returns the text of Go's parser for a bad number in the query, which the document shows.
+func goParseError(x *rest.Exchange, fault *rest.Fault) string {
 	text := x.Request.URL.Query().Get(fault.Field)
 	if fault.Kind != rest.FaultType || text == "" {
 		return fault.Problem
@@ -126,7 +114,7 @@ func parsed(x *rest.Exchange, fault *rest.Fault) string {
 	return err.Error()
 }
 
-// broken is the error of an operation that did nothing, with the document's text and why.
-func broken(text, reason string) error {
+// brokenOperation is the error of an operation that failed, with the document's text and the reason.
+func brokenOperation(text, reason string) error {
 	return &rest.Failure{Err: &rpc.Error{Code: rpc.CodeInternal, Message: fmt.Sprint(reason)}, Text: text}
 }

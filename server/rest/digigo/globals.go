@@ -2,7 +2,6 @@ package digigo
 
 import (
 	"encoding/json"
-	"maps"
 
 	"github.com/waystation/waystation/server/rest"
 )
@@ -13,8 +12,9 @@ func globalRoutes() []rest.Route {
 		rest.Pass[rest.None, globalFigures]("GET", "/admin/global/stats", "transport.getGlobalStats", global),
 		rest.Pass[rest.None, trials]("POST", "/admin/global/test", "transport.testGlobal", global),
 		rest.Pass[rest.None, globalSettings]("GET", "/admin/global/config", "transport.getGlobalSettings", global),
-		rest.Row("POST", "/admin/global/config/reload", "transport.reloadGlobal transport.getGlobalStats", reloadGlobals, global),
-		rest.Row("POST", "/admin/global/event/test", "transport.sendTestEvent", sendTestEvent, rest.NeedsBody(), global, rest.BodyText("invalid JSON")),
+		rest.Pass[rest.None, reloaded]("POST", "/admin/global/config/reload", "transport.getGlobalStats", rest.First[rest.None]("transport.reloadGlobal", nil, nil), global),
+		rest.Pass[testEventRequest, testEventAnswer]("POST", "/admin/global/event/test", "transport.sendTestEvent", rest.NeedsBody(), global, rest.BodyText("invalid JSON"),
+			rest.With(rest.Params{"event": "TestEvent", "session_id": "admin-test"})),
 	}
 }
 
@@ -45,18 +45,9 @@ type rabbitOutlet struct {
 }
 
 type reloaded struct {
-	Success bool           `json:"success"`
-	Message string         `json:"message"`
-	Stats   *globalFigures `json:"stats"`
-}
-
-func reloadGlobals(x *rest.Exchange, _ *rest.None) (*reloaded, error) {
-	if err := x.Call("transport.reloadGlobal", nil, nil); err != nil {
-		return nil, err
-	}
-	figures := new(globalFigures)
-	err := x.Read("transport.getGlobalStats", nil, figures)
-	return &reloaded{true, "Global configurations reloaded successfully", figures}, err
+	Success bool          `json:"success" from:"=true"`
+	Message string        `json:"message" from:"=Global configurations reloaded successfully"`
+	Stats   globalFigures `json:"stats"`
 }
 
 type trials struct {
@@ -87,17 +78,10 @@ type globalSettings struct {
 		MaxConcurrency int        `json:"maxConcurrency" from:"/max_concurrency"`
 	} `json:"webhook" from:"/transports/webhook"`
 	RabbitMQ struct {
-		Enabled      bool       `json:"enabled" from:"/enabled"`
-		URL          string     `json:"url" from:"/url"`
-		Events       subscribed `json:"events" from:"/events"`
-		Exchange     string     `json:"exchange" from:"/options/exchange"`
-		ExchangeType string     `json:"exchange_type" from:"/options/exchange_type"`
-		Queue        string     `json:"queue" from:"/options/queue"`
-		QueueType    string     `json:"queue_type" from:"/options/queue_type"`
-		RoutingKey   string     `json:"routing_key" from:"/options/routing_key"`
-		Durable      bool       `json:"durable" from:"/options/durable"`
-		AutoDelete   bool       `json:"auto_delete" from:"/options/auto_delete"`
-		DeliveryMode int        `json:"delivery_mode" from:"/options/delivery_mode"`
+		Enabled bool       `json:"enabled" from:"/enabled"`
+		URL     string     `json:"url" from:"/url"`
+		Events  subscribed `json:"events" from:"/events"`
+		routing `from:"/options"`
 	} `json:"rabbitmq" from:"/transports/amqp"`
 	Environment map[string]string `json:"environment_variables" from:"/environment"`
 }
@@ -110,29 +94,12 @@ type testEventRequest struct {
 }
 
 type testEventAnswer struct {
-	Success bool            `json:"success"`
-	Message string          `json:"message"`
-	Event   string          `json:"eventType"`
-	User    string          `json:"userID"`
-	Token   string          `json:"userToken"`
-	Data    json.RawMessage `json:"data"`
-	// Errors are ours: why some did not take it.
-	Errors []string `json:"errors,omitempty"`
-}
-
-func sendTestEvent(x *rest.Exchange, in *testEventRequest) (*testEventAnswer, error) {
-	p := rest.Params{"event": "TestEvent", "session_id": "admin-test"}
-	maps.Copy(p, rest.Given(in))
-	if in.Data != nil {
-		p["data"] = in.Data
-	}
-	var r struct {
-		Event  string
-		User   string `json:"session_id"`
-		Token  string `json:"session_token"`
-		Data   json.RawMessage
-		Errors []string
-	}
-	err := x.Call("transport.sendTestEvent", p, &r)
-	return &testEventAnswer{true, "Test event dispatched to global systems", r.Event, r.User, r.Token, r.Data, r.Errors}, err
+	Success bool            `json:"success" from:"=true"`
+	Message string          `json:"message" from:"=Test event dispatched to global systems"`
+	Event   string          `json:"eventType" from:"/event"`
+	User    string          `json:"userID" from:"/session_id"`
+	Token   string          `json:"userToken" from:"/session_token"`
+	Data    json.RawMessage `json:"data" from:"/data"`
+	// Errors is an extension: the reasons of transports that did not send the event.
+	Errors []string `json:"errors,omitempty" from:"/errors"`
 }

@@ -1,8 +1,10 @@
 package digigo
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -11,16 +13,21 @@ import (
 	"github.com/waystation/waystation/server/rest"
 )
 
-// amqp is what methods call RabbitMQ.
+// amqp is the methods' name of RabbitMQ.
 const amqp = "amqp"
 
+const rabbitSaved = "RabbitMQ configuration saved successfully"
+
 func rabbitRoutes() []rest.Route {
+	ofAMQP := rest.With(rest.Params{"transport": amqp})
 	return []rest.Route{
-		rest.Row("POST", "/session/rabbitmq/config", "transport.updateSettings", setRabbit, rest.NeedsBody()),
-		rest.Row("GET", "/session/rabbitmq/config", "transport.getSettings", getRabbit),
-		rest.Pass[rest.None, done]("DELETE", "/session/rabbitmq/config", "transport.deleteSettings", rest.With(rest.Params{"transport": amqp}), rest.OnError(ignoreUnset),
+		rest.Row("POST", "/session/rabbitmq/config", "transport.updateSettings", setRabbit, rest.NeedsBody(), rest.Reads[saved]("transport.updateSettings"),
+			rest.With(rest.Params{"transport": amqp, "options": rest.Params{}}), rest.Says(rabbitSaved)),
+		rest.Pass[rest.None, rabbitAnswer]("GET", "/session/rabbitmq/config", "transport.getSettings", ofAMQP, rest.OnError(ignoreUnset)),
+		rest.Pass[rest.None, done]("DELETE", "/session/rabbitmq/config", "transport.deleteSettings", ofAMQP, rest.OnError(ignoreUnset),
 			rest.Says("RabbitMQ configuration deleted successfully")),
-		rest.Row("POST", "/session/rabbitmq/test", "transport.test transport.getSettings", testRabbit),
+		rest.Pass[rest.None, rabbitTested]("POST", "/session/rabbitmq/test", "transport.test", ofAMQP,
+			rest.First[rabbitEnabled]("transport.getSettings", rest.Params{"transport": amqp}, ignoreUnset)),
 	}
 }
 
@@ -44,8 +51,8 @@ type rabbitRequest struct {
 	MessageTTL           *inMilliseconds `rest:"message_ttl,param=/options/message_ttl_seconds" doc:"milliseconds"`
 	MaxLength            *int            `rest:"max_length,param=/options/max_length"`
 	MaxLengthBytes       *int            `rest:"max_length_bytes,param=/options/max_length_bytes"`
-	QueueArguments       json.RawMessage `rest:"queue_arguments,param=/options/queue_arguments"`
-	ExchangeArguments    json.RawMessage `rest:"exchange_arguments,param=/options/exchange_arguments"`
+	QueueArguments       argumentTable   `rest:"queue_arguments,param=/options/queue_arguments"`
+	ExchangeArguments    argumentTable   `rest:"exchange_arguments,param=/options/exchange_arguments"`
 	PoolSize             *int            `rest:"connection_pool_size,param=/options/pool_size"`
 	WorkerCount          *int            `rest:"worker_count,param=/options/worker_count"`
 	BufferSize           *int            `rest:"queue_buffer_size,param=/options/buffer_size"`
@@ -59,210 +66,171 @@ type rabbitRequest struct {
 // inMilliseconds is a time that is in seconds among params.
 type inMilliseconds int
 
-// Param implements rest.Param.
-func (ms inMilliseconds) Param() any { return float64(ms) / 1000 }
+// ToParam implements rest.Converter.
+func (ms inMilliseconds) ToParam(string) (any, error) { return float64(ms) / 1000, nil }
 
 // eventNames are names between commas.
 type eventNames string
 
-// Param implements rest.Param.
-func (text eventNames) Param() any {
+// ToParam implements rest.Converter.
+func (text eventNames) ToParam(string) (any, error) {
 	names := []string{}
 	for name := range strings.SplitSeq(string(text), ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			names = append(names, name)
 		}
 	}
-	return native(names)
+	return nativeNames(names), nil
 }
 
-// params are the given fields, and the tables of arguments.
-func (in *rabbitRequest) params() (rest.Params, error) {
-	p := rest.Given(in)
-	options, _ := p["options"].(rest.Params)
-	if options == nil {
-		options = rest.Params{}
-	}
-	for name, table := range map[string]json.RawMessage{"queue_arguments": in.QueueArguments, "exchange_arguments": in.ExchangeArguments} {
-		if table == nil {
-			continue
-		}
-		var object map[string]any
-		if json.Unmarshal(argumentTable(table), &object) != nil {
-			return nil, rest.Bad(name, "", "must be an object")
-		}
-		options[name] = object
-	}
-	p["transport"], p["options"] = amqp, options
-	return p, nil
-}
-
-// onlySwitchesOff tells whether the request says nothing but that RabbitMQ is off.
+// onlySwitchesOff reports whether the request only switches RabbitMQ off.
 func (in *rabbitRequest) onlySwitchesOff() bool {
 	others := *in
 	others.Enabled = nil
 	return in.Enabled != nil && !*in.Enabled && reflect.ValueOf(others).IsZero()
 }
 
-// argumentTable takes a table as text too, which is how answers have it.
-func argumentTable(raw json.RawMessage) json.RawMessage {
+// argumentTable is a table of arguments: an object, or its text, as answers have it.
+type argumentTable json.RawMessage
+
+// ToParam implements rest.Converter.
+func (raw argumentTable) ToParam(field string) (any, error) {
 	var inText string
 	if json.Unmarshal(raw, &inText) == nil {
-		return json.RawMessage(inText)
+		raw = argumentTable(inText)
 	}
-	return raw
+	var object map[string]any
+	if json.Unmarshal(raw, &object) != nil {
+		return nil, rest.Bad(field, "", "must be an object")
+	}
+	return object, nil
 }
 
 func setRabbit(x *rest.Exchange, in *rabbitRequest) (*saved, error) {
-	p, err := in.params()
+	p, err := x.Params()
 	if err != nil {
 		return nil, err
 	}
-	var r struct{ Settings broker }
-	err = x.Call("transport.updateSettings", p, &r)
+	answer := &saved{}
+	err = x.Read("transport.updateSettings", p, answer)
 	if in.onlySwitchesOff() && has(err, rpc.CodeInvalidParams) {
-		err = nil // there are no settings, which is what the method says by asking for an address
+		return &saved{Details: rabbitSaved}, nil // without settings the method asks for an address
 	}
-	return &saved{"RabbitMQ configuration saved successfully", r.Settings.Enabled}, err
+	return answer, err
 }
 
-// broker is what the dialect reads of a transport's settings.
-type broker struct {
-	Enabled bool
-	URL     string
-	Events  []string
-	Options brokerOptions
-}
-
-// routing is what the document shows of every RabbitMQ.
+// routing has the options that the document shows of every RabbitMQ.
 type routing struct {
-	Exchange     string `json:"exchange"`
-	ExchangeType string `json:"exchange_type"`
-	Queue        string `json:"queue"`
-	QueueType    string `json:"queue_type"`
-	RoutingKey   string `json:"routing_key"`
-	Durable      bool   `json:"durable"`
-	AutoDelete   bool   `json:"auto_delete"`
-	DeliveryMode int    `json:"delivery_mode"`
+	Exchange     string `json:"exchange" from:"/exchange"`
+	ExchangeType string `json:"exchange_type" from:"/exchange_type"`
+	Queue        string `json:"queue" from:"/queue"`
+	QueueType    string `json:"queue_type" from:"/queue_type"`
+	RoutingKey   string `json:"routing_key" from:"/routing_key"`
+	Durable      bool   `json:"durable" from:"/durable"`
+	AutoDelete   bool   `json:"auto_delete" from:"/auto_delete"`
+	DeliveryMode int    `json:"delivery_mode" from:"/delivery_mode"`
 }
 
-// queueOptions are alike in settings and in the document.
-type queueOptions struct {
+type rabbitOptions struct {
 	routing
-	Exclusive            bool   `json:"exclusive"`
-	NoWait               bool   `json:"no_wait"`
-	DeadLetterExchange   string `json:"dead_letter_exchange"`
-	DeadLetterRoutingKey string `json:"dead_letter_routing_key"`
-	MaxLength            int    `json:"max_length"`
-	MaxLengthBytes       int    `json:"max_length_bytes"`
-}
-
-type brokerOptions struct {
-	queueOptions
-	MessageTTL        float64         `json:"message_ttl_seconds"`
-	QueueArguments    json.RawMessage `json:"queue_arguments"`
-	ExchangeArguments json.RawMessage `json:"exchange_arguments"`
+	Exclusive            bool           `json:"exclusive" from:"/exclusive"`
+	NoWait               bool           `json:"no_wait" from:"/no_wait"`
+	DeadLetterExchange   string         `json:"dead_letter_exchange" from:"/dead_letter_exchange"`
+	DeadLetterRoutingKey string         `json:"dead_letter_routing_key" from:"/dead_letter_routing_key"`
+	MaxLength            int            `json:"max_length" from:"/max_length"`
+	MaxLengthBytes       int            `json:"max_length_bytes" from:"/max_length_bytes"`
+	MessageTTL           asMilliseconds `json:"message_ttl" from:"/message_ttl_seconds"`
+	QueueArguments       tableText      `json:"queue_arguments" from:"/queue_arguments"`
+	ExchangeArguments    tableText      `json:"exchange_arguments" from:"/exchange_arguments"`
 }
 
 type rabbitAnswer struct {
-	Config rabbitConfig `json:"config"`
-	Stats  rabbitStats  `json:"stats"`
+	Config struct {
+		Enabled       bool       `json:"enabled" from:"/enabled"`
+		URL           string     `json:"url" from:"/url"`
+		Events        joinedList `json:"events" from:"/events"`
+		rabbitOptions `from:"/options"`
+	} `json:"config" from:"/settings"`
+	Stats struct {
+		Queues      []string `json:"active_queues" from:"/queues"`
+		Published   int      `json:"total_published" from:"/published_count"`
+		LastPublish *string  `json:"last_publish" from:"/last_published_at" doc:"null = none yet"`
+	} `json:"stats" from:"/stats"`
 }
 
-type rabbitConfig struct {
-	Enabled bool   `json:"enabled"`
-	URL     string `json:"url"`
-	Events  string `json:"events"`
-	queueOptions
-	MessageTTL        int    `json:"message_ttl"`
-	QueueArguments    string `json:"queue_arguments"`
-	ExchangeArguments string `json:"exchange_arguments"`
+// joinedList are names of events between commas.
+type joinedList string
+
+// UnmarshalJSON reads the names of methods.
+func (l *joinedList) UnmarshalJSON(raw []byte) error {
+	var events subscribed
+	err := events.UnmarshalJSON(raw)
+	*l = joinedList(strings.Join(events, ","))
+	return err
 }
 
-type rabbitStats struct {
-	Queues      []string `json:"active_queues"`
-	Published   int      `json:"total_published"`
-	LastPublish *string  `json:"last_publish" doc:"null = none yet"`
+// asMilliseconds is a time in milliseconds that results have in seconds.
+type asMilliseconds int
+
+// UnmarshalJSON reads seconds.
+func (ms *asMilliseconds) UnmarshalJSON(raw []byte) error {
+	var seconds float64
+	if err := json.Unmarshal(raw, &seconds); err != nil {
+		return fmt.Errorf("seconds: %w", err)
+	}
+	*ms = asMilliseconds(milliseconds(seconds))
+	return nil
 }
 
 // milliseconds of a time in seconds; that of 1001 is a little less than 1.001 seconds.
 func milliseconds(seconds float64) int { return int(math.Round(seconds * 1000)) }
 
-// tableText is a table of arguments as text.
-func tableText(raw json.RawMessage) string {
-	if len(raw) == 0 || string(raw) == "null" {
-		return "{}"
-	}
-	return string(raw)
+// tableText is a table of arguments as text; absent ones are {}.
+type tableText string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *tableText) UnmarshalJSON(raw []byte) error {
+	*t = tableText(raw)
+	return nil
 }
 
-func getRabbit(x *rest.Exchange, _ *rest.None) (*rabbitAnswer, error) {
-	var r struct {
-		Settings broker
-		Stats    struct {
-			Queues      []string
-			Published   int     `json:"published_count"`
-			LastPublish *string `json:"last_published_at"`
-		}
-	}
-	if err := x.Call("transport.getSettings", rest.Params{"transport": amqp}, &r); err != nil && !unset(err) {
-		return nil, err
-	}
-	s, o := &r.Settings, &r.Settings.Options
-	return &rabbitAnswer{
-		rabbitConfig{
-			Enabled: s.Enabled, URL: s.URL, Events: strings.Join(documented(s.Events), ","), queueOptions: o.queueOptions,
-			MessageTTL: milliseconds(o.MessageTTL), QueueArguments: tableText(o.QueueArguments), ExchangeArguments: tableText(o.ExchangeArguments),
-		},
-		rabbitStats{append([]string{}, r.Stats.Queues...), r.Stats.Published, r.Stats.LastPublish},
-	}, nil
-}
+// MarshalText implements encoding.TextMarshaler.
+func (t tableText) MarshalText() ([]byte, error) { return []byte(cmp.Or(t, "{}")), nil }
 
-// unset tells that there are no settings, which the document has no error for.
-func unset(err error) bool { return has(err, rpc.CodeNotFound) }
-
-// has tells whether a method failed with a code.
+// has reports whether a method failed with a code.
 func has(err error, code int) bool {
 	var problem *rpc.Error
 	return errors.As(err, &problem) && problem.Code == code
 }
 
-// ignoreUnset leaves out the error of settings that there are not.
+// ignoreUnset drops the error of settings that do not exist, for which the document has none.
 func ignoreUnset(err error) error {
-	if unset(err) {
+	if has(err, rpc.CodeNotFound) {
 		return nil
 	}
 	return err
 }
 
-type rabbitTested struct {
-	Details  string
-	Host     string
-	Port     int
-	Exchange string
+// rabbitEnabled is the condition of a test.
+type rabbitEnabled struct {
+	Enabled bool `from:"/settings/enabled"`
 }
 
-func testRabbit(x *rest.Exchange, _ *rest.None) (*rabbitTested, error) {
-	var now struct{ Settings broker }
-	if err := x.Call("transport.getSettings", rest.Params{"transport": amqp}, &now); err != nil && !unset(err) {
-		return nil, err
+// FinishAnswer implements rest.Finisher.
+func (r *rabbitEnabled) FinishAnswer() error {
+	if !r.Enabled {
+		return rest.Bad("enabled", "RabbitMQ is not enabled", "must be true for a test")
 	}
-	if !now.Settings.Enabled {
-		return nil, rest.Bad("enabled", "RabbitMQ is not enabled", "must be true for a test")
-	}
-	var r struct {
-		OK      bool
-		Error   *string
-		Details struct {
-			Host, Exchange *string
-			Port           *int
-		}
-	}
-	if err := x.Call("transport.test", rest.Params{"transport": amqp}, &r); err != nil {
-		return nil, err
-	}
-	if !r.OK {
-		return nil, broken("RabbitMQ connection test failed", rest.Deref(r.Error))
-	}
-	return &rabbitTested{"RabbitMQ connection test successful", rest.Deref(r.Details.Host), rest.Deref(r.Details.Port), rest.Deref(r.Details.Exchange)}, nil
+	return nil
 }
+
+type rabbitTested struct {
+	tested
+	Details  string `from:"=RabbitMQ connection test successful"`
+	Host     string `from:"/details/host"`
+	Port     int    `from:"/details/port"`
+	Exchange string `from:"/details/exchange"`
+}
+
+// FinishAnswer implements rest.Finisher.
+func (t *rabbitTested) FinishAnswer() error { return t.failed("RabbitMQ connection test failed") }

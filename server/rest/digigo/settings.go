@@ -6,7 +6,7 @@ import (
 	"github.com/waystation/waystation/server/rest"
 )
 
-// settings is what the dialect reads of session.getSettings and session.updateSettings.
+// settings is the part of session.getSettings and session.updateSettings that the toggles use.
 type settings struct {
 	Settings map[string]any
 	Server   struct {
@@ -17,11 +17,6 @@ type settings struct {
 func (s *settings) on(name string) bool {
 	on, _ := s.Settings[name].(bool)
 	return on
-}
-
-func (s *settings) text(name string) string {
-	text, _ := s.Settings[name].(string)
-	return text
 }
 
 func getSettings(x *rest.Exchange) (s settings, err error) {
@@ -53,11 +48,13 @@ var toggles = []toggle{
 
 func settingRoutes() []rest.Route {
 	routes := []rest.Route{
-		rest.Row("POST", "/session/skipcalls/config", "session.updateSettings session.getSettings", setSkipCalls, rest.NeedsBody()),
-		rest.Row("GET", "/session/skipcalls/config", "session.getSettings", getSkipCalls),
-		rest.Row("POST", "/session/globaltransports/config", "session.updateSettings", setGlobalTransports, rest.NeedsBody(),
-			rest.FailText("failed to update transport configuration")),
-		rest.Row("GET", "/session/globaltransports/config", "session.getSettings", getGlobalTransports, rest.FailText("failed to load user configuration")),
+		rest.Row("POST", "/session/skipcalls/config", "session.updateSettings session.getSettings", setSkipCalls, rest.NeedsBody(),
+			rest.Reads[skipCallsAnswer]("session.updateSettings"), rest.Reads[rejection]("session.getSettings")),
+		rest.Pass[rest.None, skipCallsRead]("GET", "/session/skipcalls/config", "session.getSettings"),
+		rest.Pass[globalTransports, globalTransportsAnswer]("POST", "/session/globaltransports/config", "session.updateSettings", rest.NeedsBody(),
+			rest.Says("Global transport skip configuration updated successfully"), rest.FailText("failed to update transport configuration")),
+		rest.Pass[rest.None, globalTransportsAnswer]("GET", "/session/globaltransports/config", "session.getSettings",
+			rest.Says("Global transport skip configuration retrieved successfully"), rest.FailText("failed to load user configuration")),
 	}
 	for _, t := range toggles {
 		routes = append(routes, t.routes()...)
@@ -81,7 +78,7 @@ func (t toggle) routes() []rest.Route {
 		case "skip_media":
 			answer["GlobalSkipMediaDownload"] = s.Server.SkipMedia
 		case "echo_api_messages":
-			answer["Details"] = t.name + " configuration updated successfully" // also when asked, as documented
+			answer["Details"] = t.name + " configuration updated successfully" // also in answers to GET, as documented
 		}
 		return answer, err
 	}
@@ -98,113 +95,73 @@ func (t toggle) routes() []rest.Route {
 }
 
 type skipCallsRequest struct {
-	Enabled bool    `rest:"enabled,required"`
+	Enabled bool    `rest:"enabled,required,param=/reject_calls"`
 	Message *string `rest:"reject_message,param=/call_reject_message" doc:"sent to the caller; empty = nothing is sent"`
 	Reason  *string `rest:"reject_type,param=/call_reject_reason" bad:"invalid reject_type, must be: busy, declined, or unavailable" enum:"busy|declined|unavailable"`
 }
 
 type skipCallsAnswer struct {
-	Details       string
-	SkipCalls     bool
-	RejectMessage string
-	RejectType    string
+	Details   string `from:"=Skip calls configuration updated successfully"`
+	SkipCalls bool   `from:"/settings/reject_calls"`
+	rejection
 }
 
-func skipCallsOf(s *settings, verb string) *skipCallsAnswer {
-	return &skipCallsAnswer{
-		Details: "Skip calls configuration " + verb + " successfully", SkipCalls: s.on("reject_calls"),
-		RejectMessage: s.text("call_reject_message"), RejectType: s.text("call_reject_reason"),
-	}
+type skipCallsRead struct {
+	Details   string `from:"=Skip calls configuration retrieved successfully"`
+	SkipCalls bool   `from:"/settings/reject_calls"`
+	rejection
 }
 
-// defaultRejection is sent to callers when nobody has said what to send.
+type rejection struct {
+	RejectMessage string `from:"/settings/call_reject_message"`
+	RejectType    string `from:"/settings/call_reject_reason"`
+}
+
+// defaultRejection is sent to callers if no text was ever set.
 const defaultRejection = "Sorry, I cannot take calls at the moment."
 
 func setSkipCalls(x *rest.Exchange, in *skipCallsRequest) (*skipCallsAnswer, error) {
-	change := rest.Params{"reject_calls": in.Enabled}
-	switch {
-	case in.Message != nil:
-		change["call_reject_message"] = *in.Message
-	case in.Enabled:
-		now, err := getSettings(x)
-		if err != nil {
+	change, err := x.Params()
+	if err != nil {
+		return nil, err
+	}
+	if in.Message == nil && in.Enabled {
+		var now rejection
+		if err := x.Read("session.getSettings", nil, &now); err != nil {
 			return nil, err
 		}
-		if now.text("call_reject_message") == "" {
+		if now.RejectMessage == "" {
 			change["call_reject_message"] = defaultRejection
 		}
 	}
-	if in.Reason != nil {
-		change["call_reject_reason"] = *in.Reason
-	}
-	s, err := updateSettings(x, change)
-	return skipCallsOf(&s, "updated"), err
+	answer := &skipCallsAnswer{}
+	return answer, x.Read("session.updateSettings", change, answer)
 }
 
-func getSkipCalls(x *rest.Exchange, _ *rest.None) (*skipCallsAnswer, error) {
-	s, err := getSettings(x)
-	return skipCallsOf(&s, "retrieved"), err
-}
-
-// globalTransports are the operator's shared outlets that a session stays out of; absent ones of a request stay as they
-// are.
+// globalTransports are the global transports that a session does not use; absent ones stay as they are.
 type globalTransports struct {
-	Webhook   *bool `rest:"skipGlobalWebhook" json:"skipGlobalWebhook"`
-	RabbitMQ  *bool `rest:"skipGlobalRabbitMQ" json:"skipGlobalRabbitMQ"`
-	SQS       *bool `rest:"skipGlobalSQS" json:"skipGlobalSQS"`
-	Redis     *bool `rest:"skipGlobalRedis" json:"skipGlobalRedis"`
-	WebSocket *bool `rest:"skipGlobalWebSocket" json:"skipGlobalWebSocket"`
-	S3        *bool `rest:"skipGlobalS3" json:"skipGlobalS3"`
+	Webhook   *bool `rest:"skipGlobalWebhook,param=/skip_global_flags/webhook"`
+	RabbitMQ  *bool `rest:"skipGlobalRabbitMQ,param=/skip_global_flags/amqp"`
+	SQS       *bool `rest:"skipGlobalSQS,param=/skip_global_flags/sqs"`
+	Redis     *bool `rest:"skipGlobalRedis,param=/skip_global_flags/redis"`
+	WebSocket *bool `rest:"skipGlobalWebSocket,param=/skip_global_flags/websocket"`
+	S3        *bool `rest:"skipGlobalS3,param=/skip_global_flags/media_storage"`
 }
 
-// outlets are the flags by the names that methods have for them.
-func (g *globalTransports) outlets() map[string]**bool {
-	return map[string]**bool{
-		"webhook": &g.Webhook, "amqp": &g.RabbitMQ, "sqs": &g.SQS, "redis": &g.Redis, "websocket": &g.WebSocket, "media_storage": &g.S3,
+// CompleteParams implements rest.Completer.
+func (*globalTransports) CompleteParams(p rest.Params) error {
+	if len(p) == 0 {
+		return rest.Missing("skipGlobalWebhook", "no fields provided")
 	}
+	return nil
 }
 
 type globalTransportsAnswer struct {
-	globalTransports
-	Details string `json:"details"`
-}
-
-func skipped(s *settings) []string {
-	var names []string
-	list, _ := s.Settings["skip_global"].([]any)
-	for _, item := range list {
-		if name, ok := item.(string); ok {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func globalTransportsOf(s *settings, verb string) *globalTransportsAnswer {
-	answer := &globalTransportsAnswer{Details: "Global transport skip configuration " + verb + " successfully"}
-	names := skipped(s)
-	for name, flag := range answer.outlets() {
-		on := slices.Contains(names, name)
-		*flag = &on
-	}
-	return answer
-}
-
-func setGlobalTransports(x *rest.Exchange, in *globalTransports) (*globalTransportsAnswer, error) {
-	flags := map[string]bool{}
-	for name, flag := range in.outlets() {
-		if *flag != nil {
-			flags[name] = **flag
-		}
-	}
-	if len(flags) == 0 {
-		return nil, rest.Missing("skipGlobalWebhook", "no fields provided")
-	}
-	s, err := updateSettings(x, rest.Params{"skip_global_flags": flags})
-	return globalTransportsOf(&s, "updated"), err
-}
-
-func getGlobalTransports(x *rest.Exchange, _ *rest.None) (*globalTransportsAnswer, error) {
-	s, err := getSettings(x)
-	return globalTransportsOf(&s, "retrieved"), err
+	Webhook   bool   `json:"skipGlobalWebhook" from:"/settings/skip_global,has=webhook"`
+	RabbitMQ  bool   `json:"skipGlobalRabbitMQ" from:"/settings/skip_global,has=amqp"`
+	SQS       bool   `json:"skipGlobalSQS" from:"/settings/skip_global,has=sqs"`
+	Redis     bool   `json:"skipGlobalRedis" from:"/settings/skip_global,has=redis"`
+	WebSocket bool   `json:"skipGlobalWebSocket" from:"/settings/skip_global,has=websocket"`
+	S3        bool   `json:"skipGlobalS3" from:"/settings/skip_global,has=media_storage"`
+	Details   string `json:"details" from:"="`
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/waystation/waystation/rpc"
@@ -17,9 +16,9 @@ func storageRoutes() []rest.Route {
 		rest.Pass[storageRequest, saved]("POST", "/session/s3/config", "storage.updateSettings", rest.Says("S3 configuration saved successfully"), rest.NeedsBody()),
 		rest.Pass[rest.None, storage]("GET", "/session/s3/config", "storage.getSettings", rest.From("/settings")),
 		rest.Pass[rest.None, done]("DELETE", "/session/s3/config", "storage.deleteSettings", rest.Says("S3 configuration deleted successfully")),
-		rest.Row("POST", "/session/s3/test", "storage.test storage.getSettings", testStorage),
+		rest.Pass[rest.None, storageTested]("POST", "/session/s3/test", "storage.test", rest.First[storageEnabled]("storage.getSettings", nil, nil)),
 		rest.Pass[rest.None, retentionAnswer]("GET", "/admin/global/s3-retention/stats", "storage.getRetentionStats", retention),
-		rest.Row("POST", "/admin/global/s3-retention/trigger", "storage.runRetention storage.getRetentionStats", runRetention, retention),
+		rest.Pass[rest.None, triggered]("POST", "/admin/global/s3-retention/trigger", "storage.runRetention", retention, rest.First[retentionRunning]("storage.getRetentionStats", nil, nil)),
 	}
 }
 
@@ -39,63 +38,63 @@ type storageRequest struct {
 
 // storage has the document's words for the settings of the object storage.
 type storage struct {
-	Enabled   bool         `json:"enabled" from:"/enabled"`
-	Endpoint  string       `json:"endpoint" from:"/endpoint"`
-	Region    string       `json:"region" from:"/region"`
-	Bucket    string       `json:"bucket" from:"/bucket"`
-	AccessKey string       `json:"access_key" from:"/access_key"`
-	PathStyle bool         `json:"path_style" from:"/path_style"`
-	PublicURL string       `json:"public_url" from:"/public_url"`
-	Delivery  deliveryName `json:"media_delivery" from:"/media_delivery"`
-	Retention int          `json:"retention_days" from:"/retention_days"`
+	Enabled   bool                     `json:"enabled" from:"/enabled"`
+	Endpoint  string                   `json:"endpoint" from:"/endpoint"`
+	Region    string                   `json:"region" from:"/region"`
+	Bucket    string                   `json:"bucket" from:"/bucket"`
+	AccessKey string                   `json:"access_key" from:"/access_key"`
+	PathStyle bool                     `json:"path_style" from:"/path_style"`
+	PublicURL string                   `json:"public_url" from:"/public_url"`
+	Delivery  rest.Word[deliveryWords] `json:"media_delivery" from:"/media_delivery"`
+	Retention int                      `json:"retention_days" from:"/retention_days"`
 }
 
-// deliveryName is how media is delivered: base64, s3 or both.
-type deliveryName string
+type deliveryWords struct{}
 
-// UnmarshalJSON reads the word of the methods, which call s3 url.
-func (n *deliveryName) UnmarshalJSON(raw []byte) error {
-	if err := json.Unmarshal(raw, (*string)(n)); err != nil {
-		return fmt.Errorf("media_delivery: %w", err)
-	}
-	if *n == "url" {
-		*n = "s3"
-	}
-	return nil
-}
+// WordPairs implements rest.Vocabulary.
+func (deliveryWords) WordPairs() map[string]string { return map[string]string{"url": "s3"} }
 
 type saved struct {
 	Details string `from:"="`
 	Enabled bool   `from:"/settings/enabled"`
 }
 
-type storageTested struct {
-	Details string
-	Bucket  string
-	Region  string
+// storageEnabled is the condition of a test.
+type storageEnabled struct {
+	Enabled bool `from:"/settings/enabled"`
 }
 
-func testStorage(x *rest.Exchange, _ *rest.None) (*storageTested, error) {
-	var now struct{ Settings struct{ Enabled bool } }
-	if err := x.Call("storage.getSettings", nil, &now); err != nil {
-		return nil, err
+// FinishAnswer implements rest.Finisher.
+func (s *storageEnabled) FinishAnswer() error {
+	if !s.Enabled {
+		return rest.Bad("enabled", "S3 is not enabled", "must be true for a test")
 	}
-	if !now.Settings.Enabled {
-		return nil, rest.Bad("enabled", "S3 is not enabled", "must be true for a test")
-	}
-	var r struct {
-		OK             bool
-		Error          *string
-		Bucket, Region string
-	}
-	if err := x.Call("storage.test", nil, &r); err != nil {
-		return nil, err
-	}
-	if !r.OK {
-		return nil, broken("S3 connection test failed", rest.Deref(r.Error))
-	}
-	return &storageTested{"S3 connection test successful", r.Bucket, r.Region}, nil
+	return nil
 }
+
+// tested is the result of a test.
+type tested struct {
+	OK    bool   `json:"-" from:"/ok"`
+	Error string `json:"-" from:"/error"`
+}
+
+// failed returns an error with the document's text if the test failed.
+func (t *tested) failed(text string) error {
+	if t.OK {
+		return nil
+	}
+	return brokenOperation(text, t.Error)
+}
+
+type storageTested struct {
+	tested
+	Details string `from:"=S3 connection test successful"`
+	Bucket  string `from:"/bucket"`
+	Region  string `from:"/region"`
+}
+
+// FinishAnswer implements rest.Finisher.
+func (t *storageTested) FinishAnswer() error { return t.failed("S3 connection test failed") }
 
 type retentionAnswer struct {
 	Code    int              `json:"code" from:"=200"`
@@ -103,8 +102,8 @@ type retentionAnswer struct {
 	Data    retentionFigures `json:"data"`
 }
 
-// Finish implements rest.Finisher: a worker that does not run is the document's error.
-func (a *retentionAnswer) Finish() error {
+// FinishAnswer implements rest.Finisher: a worker that does not run is the document's error.
+func (a *retentionAnswer) FinishAnswer() error {
 	if !a.Data.Running {
 		return notRunning("S3 retention manager not initialized")
 	}
@@ -150,25 +149,30 @@ func (s span) MarshalText() ([]byte, error) { return []byte(cmp.Or(s, "0s")), ni
 
 func notRunning(text string) error { return &rest.Failure{Err: rpc.ShuttingDown(0), Text: text} }
 
-type triggered struct {
-	Code    int    `json:"code"`
-	Success bool   `json:"success"`
-	Message string `json:"message"`
+// retentionRunning is the condition of a cycle.
+type retentionRunning struct {
+	Running bool `from:"/running"`
 }
 
-func runRetention(x *rest.Exchange, _ *rest.None) (*triggered, error) {
-	var now struct{ Running bool }
-	if err := x.Call("storage.getRetentionStats", nil, &now); err != nil {
-		return nil, err
+// FinishAnswer implements rest.Finisher.
+func (r *retentionRunning) FinishAnswer() error {
+	if !r.Running {
+		return notRunning("S3 retention manager is not running")
 	}
-	if !now.Running {
-		return nil, notRunning("S3 retention manager is not running")
+	return nil
+}
+
+type triggered struct {
+	Code    int    `json:"code" from:"=200"`
+	Success bool   `json:"success" from:"=true"`
+	Message string `json:"message" from:"=S3 retention cycle triggered. Check /admin/global/s3-retention/stats for progress."`
+	Started bool   `json:"-" from:"/started"`
+}
+
+// FinishAnswer implements rest.Finisher.
+func (t *triggered) FinishAnswer() error {
+	if !t.Started {
+		t.Message = "S3 retention cycle already running. Check /admin/global/s3-retention/stats for progress."
 	}
-	answer := &triggered{http.StatusOK, true, "S3 retention cycle triggered. Check /admin/global/s3-retention/stats for progress."}
-	var r struct{ Started bool }
-	err := x.Call("storage.runRetention", nil, &r)
-	if !r.Started {
-		answer.Message = "S3 retention cycle already running. Check /admin/global/s3-retention/stats for progress."
-	}
-	return answer, err
+	return nil
 }

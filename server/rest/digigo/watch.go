@@ -12,8 +12,8 @@ import (
 	"github.com/waystation/waystation/server/rest"
 )
 
-// limited puts what a watch token is limited to into params, which may say the same or nothing about it.
-func limited(x *rest.Exchange, params rest.Params) error {
+// limitToToken adds the filter of a watch token to params, which must not contradict it.
+func limitToToken(x *rest.Exchange, params rest.Params) error {
 	if len(x.Filter) == 0 {
 		return nil
 	}
@@ -33,9 +33,12 @@ func limited(x *rest.Exchange, params rest.Params) error {
 	return nil
 }
 
-func streamEvents(x *rest.Exchange, in *watchFilter) (*rest.Reply, error) {
-	params := in.params()
-	if err := limited(x, params); err != nil {
+func streamEvents(x *rest.Exchange, _ *watchFilter) (*rest.Reply, error) {
+	params, err := x.Params()
+	if err == nil {
+		err = limitToToken(x, params)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if last := x.Request.Header.Get("Last-Event-ID"); last != "" {
@@ -44,21 +47,26 @@ func streamEvents(x *rest.Exchange, in *watchFilter) (*rest.Reply, error) {
 			return nil, rest.Bad("since_id", "", "the header Last-Event-ID must be a whole number")
 		}
 		params["since_id"] = id
-		delete(params, "since") // of the first request; what came since then is not to be left out by limit
+		delete(params, "since") // of the first request; limit must not leave out later events
 		delete(params, "limit")
 	}
-	return x.Watch("delivery.watch", params, frame)
+	return x.Watch("delivery.watch", params, func(note rest.Note) (rest.Frame, bool) { return frameOf(x, note) })
 }
 
-// frame is a notification of delivery.watch as the document shows it.
-func frame(note rest.Note) (rest.Frame, bool) {
+// deliveryUpdate is a notification of a delivery.
+type deliveryUpdate struct {
+	Delivery monitored `from:"/delivery"`
+}
+
+// frameOf is a notification of delivery.watch as the document shows it.
+func frameOf(x *rest.Exchange, note rest.Note) (rest.Frame, bool) {
 	switch note.Method {
 	case "delivery.update":
-		var update struct{ Delivery delivery }
-		if json.Unmarshal(note.Params, &update) != nil {
+		var update deliveryUpdate
+		if x.Fill(note.Params, &update) != nil {
 			return rest.Frame{}, false
 		}
-		shown := update.Delivery.monitored()
+		shown := update.Delivery
 		out := rest.Frame{Event: shown.Event, Data: shown}
 		if shown.ID > 0 {
 			out.ID = strconv.FormatInt(shown.ID, 10)
@@ -100,48 +108,45 @@ type prunerStats struct {
 
 type watchTokenRequest struct {
 	Filters *struct {
-		User       *string `rest:"user_id,param=/filter/session_ids" doc:"id of a session; the token reaches this one alone"`
-		Event      *string `rest:"event_type,param=/filter/event"`
-		Status     *string `rest:"status,param=/filter/status" enum:"|pending|processing|delivered|failed"`
-		SinceID    *int64  `rest:"since_id,param=/filter/since_id"`
-		SinceTime  *string `rest:"since_time,param=/filter/since"`
-		Limit      *int    `rest:"limit,param=/filter/limit"`
-		FailedOnly *bool   `rest:"only_failed,param=/filter/failed_only"`
+		User       sessionID `rest:"user_id,param=/filter/session_ids" doc:"id of a session; the token reaches this one alone"`
+		Event      string    `rest:"event_type,param=/filter/event"`
+		Status     string    `rest:"status,param=/filter/status" enum:"|pending|processing|delivered|failed"`
+		SinceID    *int64    `rest:"since_id,param=/filter/since_id"`
+		SinceTime  string    `rest:"since_time,param=/filter/since"`
+		Limit      *int      `rest:"limit,param=/filter/limit"`
+		FailedOnly *bool     `rest:"only_failed,param=/filter/failed_only"`
 	} `rest:"filters"`
 }
 
 type watchTokenAnswer struct {
-	Token   string `json:"session_token"`
-	Expires string `json:"expires_at"`
+	Token   string `json:"session_token" from:"/token"`
+	Expires string `json:"expires_at" from:"/expires_at"`
 	URL     string `json:"stream_url"`
-	TTL     int    `json:"ttl_seconds"`
+	TTL     int    `json:"ttl_seconds" from:"/ttl_seconds"`
 }
 
 func makeWatchToken(x *rest.Exchange, in *watchTokenRequest) (*watchTokenAnswer, error) {
-	params, query := rest.Params{}, url.Values{}
+	params, err := x.Params()
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{}
 	if x.Ticket {
 		params["renew_token"] = x.Request.URL.Query().Get("session")
 	}
 	if f := in.Filters; f != nil {
-		which := watchFilter{f.User, f.Event, f.Status, f.SinceID, f.SinceTime, f.Limit, f.FailedOnly}
-		filter := which.params()
-		delete(filter, "include_payload")
-		params["filter"] = filter
-		for name, value := range map[string]string{"user_id": rest.Deref(f.User), "event_type": rest.Deref(f.Event), "status": rest.Deref(f.Status)} {
+		for name, value := range map[string]string{"user_id": string(f.User), "event_type": f.Event, "status": f.Status} {
 			if value != "" {
 				query.Set(name, value)
 			}
 		}
 	}
-	var made struct {
-		Token   string
-		Expires string `json:"expires_at"`
-		TTL     int    `json:"ttl_seconds"`
-	}
-	if err := x.Call("delivery.createWatchToken", params, &made); err != nil {
+	made := &watchTokenAnswer{}
+	if err := x.Read("delivery.createWatchToken", params, made); err != nil {
 		return nil, err
 	}
 	query.Set("session", made.Token)
 	mount, _, _ := strings.Cut(x.Request.RequestURI, "/admin/")
-	return &watchTokenAnswer{made.Token, made.Expires, mount + "/admin/events/stream?" + query.Encode(), made.TTL}, nil
+	made.URL = mount + "/admin/events/stream?" + query.Encode()
+	return made, nil
 }

@@ -11,8 +11,8 @@ import (
 func webhookRoutes() []rest.Route {
 	return []rest.Route{
 		rest.Pass[rest.None, webhookShown]("GET", "/webhook", "webhook.get", rest.From("/webhook")),
-		rest.Row("POST", "/webhook", "webhook.update", setWebhook, rest.NeedsBody()),
-		rest.Row("PUT", "/webhook", "webhook.update webhook.get", updateWebhook, rest.NeedsBody()),
+		rest.Pass[webhookRequest, webhookSet]("POST", "/webhook", "webhook.update", rest.From("/webhook"), rest.NeedsBody()),
+		rest.Row("PUT", "/webhook", "webhook.update webhook.get", updateWebhook, rest.NeedsBody(), rest.Reads[webhookChanged]("webhook.update")),
 		rest.Pass[rest.None, done]("DELETE", "/webhook", "webhook.delete", rest.Says("Webhook and events deleted successfully")),
 	}
 }
@@ -23,33 +23,25 @@ const (
 	nativeEvents = "*"
 )
 
-func native(events []string) []string {
+func nativeNames(events []string) []string {
 	if slices.Contains(events, allEvents) || slices.Contains(events, nativeEvents) {
 		return []string{nativeEvents}
 	}
 	return events
 }
 
-func documented(events []string) []string {
+func documentedNames(events []string) []string {
 	if slices.Contains(events, nativeEvents) {
 		return []string{allEvents}
 	}
 	return append([]string{}, events...) // a list, also when there is none
 }
 
-// webhook is what the dialect reads of the default webhook, which is the only one the document knows. It leaves its format
-// as it is: the document shows none.
-type webhook struct {
-	URL    string   `json:"url"`
-	Events []string `json:"events"`
-	Active bool     `json:"active"`
-}
+// eventList are names of events in a request.
+type eventList []string
 
-func callWebhook(x *rest.Exchange, method string, params rest.Params) (webhook, error) {
-	var result struct{ Webhook webhook }
-	err := x.Call(method, params, &result)
-	return result.Webhook, err
-}
+// ToParam implements rest.Converter.
+func (events eventList) ToParam(string) (any, error) { return nativeNames(events), nil }
 
 // subscribed are the document's names of events.
 type subscribed []string
@@ -59,7 +51,7 @@ func (s *subscribed) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, (*[]string)(s)); err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
-	*s = documented(*s)
+	*s = documentedNames(*s)
 	return nil
 }
 
@@ -69,52 +61,44 @@ type webhookShown struct {
 }
 
 type webhookRequest struct {
-	URL    *string  `rest:"webhookurl,param=/url" also:"webhook" doc:"address; empty switches the webhook off"`
-	Events []string `rest:"events,required,param=/events" doc:"names of events, or All"`
+	Events eventList `rest:"events,required,param=/events" doc:"names of events, or All"`
+	URL    *string   `rest:"webhookurl,required,param=/url" also:"webhook" doc:"address; empty switches the webhook off"`
+}
+
+// CompleteParams implements rest.Completer.
+func (in *webhookRequest) CompleteParams(p rest.Params) error {
+	p["active"] = *in.URL != ""
+	return nil
 }
 
 type webhookSet struct {
-	WebhookURL string
-	Events     []string
-}
-
-func setWebhook(x *rest.Exchange, in *webhookRequest) (*webhookSet, error) {
-	if in.URL == nil {
-		return nil, rest.Missing("webhookurl", "")
-	}
-	hook, err := callWebhook(x, "webhook.update", rest.Params{"url": *in.URL, "events": native(in.Events), "active": *in.URL != ""})
-	return &webhookSet{hook.URL, documented(hook.Events)}, err
+	WebhookURL string     `from:"/url"`
+	Events     subscribed `from:"/events"`
 }
 
 type webhookChange struct {
-	URL    *string  `rest:"webhookurl,param=/url" also:"webhook" doc:"address; empty switches the webhook off"`
-	Events []string `rest:"events,param=/events" doc:"names of events, or All"`
-	Active *bool    `rest:"Active,param=/active"`
+	URL    *string    `rest:"webhookurl,param=/url" also:"webhook" doc:"address; empty switches the webhook off"`
+	Events *eventList `rest:"events,param=/events" doc:"names of events, or All"`
+	Active *bool      `rest:"Active,param=/active"`
 }
 
 type webhookChanged struct {
-	Webhook string
-	Events  []string
-	Active  bool `json:"active"`
+	Webhook string     `from:"/webhook/url"`
+	Events  subscribed `from:"/webhook/events"`
+	Active  bool       `json:"active" from:"/webhook/active"`
 }
 
-func updateWebhook(x *rest.Exchange, in *webhookChange) (*webhookChanged, error) {
-	change := rest.Params{}
-	if in.URL != nil {
-		change["url"] = *in.URL
-	}
-	if in.Events != nil {
-		change["events"] = native(in.Events)
-	}
-	if in.Active != nil {
-		change["active"] = *in.Active
+func updateWebhook(x *rest.Exchange, _ *webhookChange) (*webhookChanged, error) {
+	change, err := x.Params()
+	if err != nil {
+		return nil, err
 	}
 	method := "webhook.update"
 	if len(change) == 0 {
 		method = "webhook.get"
 	}
-	hook, err := callWebhook(x, method, change)
-	return &webhookChanged{hook.URL, documented(hook.Events), hook.Active}, err
+	answer := &webhookChanged{}
+	return answer, x.Read(method, change, answer)
 }
 
 type done struct {

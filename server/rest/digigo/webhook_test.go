@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// The list of events is a list, whatever the webhook has.
+// The list of events is a list for all webhooks.
 func TestSubscribedEvents(t *testing.T) {
 	for want, events := range map[string][]string{
 		`[]`: nil, `["All"]`: {"Message", "*"}, `["Message","ReadReceipt"]`: {"Message", "ReadReceipt"},
 	} {
-		if got, err := json.Marshal(documented(events)); err != nil || string(got) != want {
+		if got, err := json.Marshal(documentedNames(events)); err != nil || string(got) != want {
 			t.Errorf("%v is shown as %s, %v", events, got, err)
 		}
 	}

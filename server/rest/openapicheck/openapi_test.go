@@ -73,7 +73,7 @@ func read(t *testing.T, raw []byte) (*v3.Document, validator.Validator, []string
 	return &model.Model, checker, problems
 }
 
-// What is not as the specification wants it is found.
+// Violations of the specification are found.
 func TestSpoiledDocuments(t *testing.T) {
 	good, err := rest.OpenAPI(wuzapi.New())
 	if err != nil {

@@ -16,7 +16,7 @@ const (
 type BadRequest struct {
 	// Field is the path of the field that is wrong, or "" when the body as a whole is.
 	Field string
-	// What is wrong with it, in a word or two: missing, null, empty, a JSON kind, item, base64, media type, no data URL,
+	// What names the mistake in a word or two: missing, null, empty, a JSON kind, item, base64, media type, no data URL,
 	// too long, enum, range.
 	What    string
 	Request *Request
@@ -87,7 +87,7 @@ func (o *Operation) BadRequests(example int, values Values, more map[string][]an
 			if err != nil {
 				return nil, err
 			}
-			body, err := o.body(example, values)
+			body, err := o.makeBody(example, values)
 			if err != nil {
 				return nil, err
 			}
@@ -139,7 +139,7 @@ func wrongValues(f *Field, more map[string][]any, mediaType string) []wrong {
 		}
 	}
 	for _, s := range samples {
-		if !accepts(f.Type.Kinds, clone(s.value)) {
+		if !acceptsValue(f.Type.Kinds, cloneValue(s.value)) {
 			all = append(all, wrong{s.kind, true, s.value})
 		}
 	}
@@ -182,7 +182,7 @@ func wrongValues(f *Field, more map[string][]any, mediaType string) []wrong {
 func putEach(object map[string]any, path string, value any) {
 	head, rest, ok := strings.Cut(path, "[].")
 	if !ok {
-		put(object, path, value)
+		putValue(object, path, value)
 		return
 	}
 	items, _ := get(object, head).([]any)
@@ -197,7 +197,7 @@ func putEach(object map[string]any, path string, value any) {
 		putEach(inner, rest, value)
 		items[i] = inner
 	}
-	put(object, head, items)
+	putValue(object, head, items)
 }
 
 // get is the value at a path of keys, or nil.

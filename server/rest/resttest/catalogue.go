@@ -11,7 +11,7 @@ import (
 //go:embed testdata/*.json
 var files embed.FS
 
-// Catalogue is what one documented API promises.
+// Catalogue has the operations of one documented API.
 type Catalogue struct {
 	Dialect    string       `json:"dialect"`
 	Operations []*Operation `json:"operations"`
@@ -70,7 +70,7 @@ func (f *Field) Name() string {
 type Response struct {
 	Status      int    `json:"status"`
 	ContentType string `json:"content_type,omitempty"` // empty = the document does not say
-	// Source tells the document from what the public servers of the API answer: seed, upstream, both.
+	// Source distinguishes answers in the document from those of the API's public servers: seed, upstream, both.
 	Source  string          `json:"source,omitempty"`
 	Example any             `json:"example,omitempty"`
 	Fields  map[string]Type `json:"fields,omitempty"`
@@ -113,12 +113,12 @@ func (c *Catalogue) Operation(name string) *Operation {
 // Name is "METHOD /path".
 func (o *Operation) Name() string { return o.Method + " " + o.Path }
 
-// Errors are the documented answers that are no success.
-func (o *Operation) Errors() []*Response {
+// ErrorResponses are the documented answers that are no success.
+func (o *Operation) ErrorResponses() []*Response {
 	return slices.DeleteFunc(slices.Clone(o.Responses), func(r *Response) bool { return r.Status < 400 })
 }
 
-// Successes are the others. Where the document and its public server differ there are several.
-func (o *Operation) Successes() []*Response {
+// SuccessResponses are the others. Where the document and its public server differ there are several.
+func (o *Operation) SuccessResponses() []*Response {
 	return slices.DeleteFunc(slices.Clone(o.Responses), func(r *Response) bool { return r.Status >= 400 })
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Answer is what came back.
+// Answer is an HTTP answer.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -52,7 +52,7 @@ func (f Finding) String() string {
 	return f.Of + ": " + f.Key + ": " + f.Problem
 }
 
-// Rules are what a dialect, or one case of it, knows beyond the catalogue.
+// Rules are the properties of a dialect, or of one case, that the catalogue lacks.
 type Rules struct {
 	// Literal are keys whose documented value is meant as it stands, by their last part, or by their whole path with a dot
 	// before it; <...> in the value is any text.
@@ -71,59 +71,59 @@ type comparison struct {
 	findings []Finding
 }
 
-// Compare tells how an answer differs from a documented one: status, content type, keys, types and literal texts. Every
+// Compare returns the differences of an answer from a documented one: status, content type, keys, types and literal texts. Every
 // documented key must have been there to compare, also those of the items of arrays and maps.
 func (o *Operation) Compare(want *Response, got *Answer, rules Rules) []Finding {
 	c := &comparison{of: o.Name(), rules: rules, seen: map[string]bool{}}
 	if got.Status != want.Status {
-		c.found("", "status %d instead of %d: %.300s", got.Status, want.Status, got.Body)
+		c.addFinding("", "status %d instead of %d: %.300s", got.Status, want.Status, got.Body)
 		return c.findings
 	}
 	if want.ContentType != "" && got.ContentType() != mediaType(want.ContentType) {
-		c.found("", "content type %q instead of %q", got.Header.Get("Content-Type"), want.ContentType)
+		c.addFinding("", "content type %q instead of %q", got.Header.Get("Content-Type"), want.ContentType)
 	}
 	if mediaType(want.ContentType) != "application/json" || want.Example == nil && len(want.Fields) == 0 {
 		return c.findings
 	}
 	value := got.JSON()
 	if value == nil {
-		c.found("", "no JSON: %.300q", got.Body)
+		c.addFinding("", "no JSON: %.300q", got.Body)
 		return c.findings
 	}
 	tree := shapeOf(want.Fields)
-	c.check(tree, value)
-	for _, path := range slices.Sorted(paths(tree)) {
-		if !c.seen[path] && !under(path, rules.Absent) && !c.reported(path) {
-			c.found(path, "not there to compare")
+	c.checkValue(tree, value)
+	for _, path := range slices.Sorted(leafPaths(tree)) {
+		if !c.seen[path] && !isUnder(path, rules.Absent) && !c.isReported(path) {
+			c.addFinding(path, "not there to compare")
 		}
 	}
-	c.literals("", want.Example, value)
+	c.checkLiterals("", want.Example, value)
 	return c.findings
 }
 
-func paths(tree *shape) func(yield func(string) bool) {
+func leafPaths(tree *shape) func(yield func(string) bool) {
 	set := map[string]bool{}
-	tree.leaves(func(path string) { set[path] = true })
+	tree.eachLeaf(func(path string) { set[path] = true })
 	return maps.Keys(set)
 }
 
-func (c *comparison) found(key, format string, args ...any) {
+func (c *comparison) addFinding(key, format string, args ...any) {
 	f := Finding{Of: c.of, Key: key, Problem: fmt.Sprintf(format, args...)}
 	if !slices.Contains(c.findings, f) { // items of a list tend to be alike
 		c.findings = append(c.findings, f)
 	}
 }
 
-// reported tells whether a finding is about the path or something above it.
-func (c *comparison) reported(path string) bool {
-	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Key != "" && under(path, []string{f.Key}) })
+// isReported reports whether a finding is about the path or something above it.
+func (c *comparison) isReported(path string) bool {
+	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Key != "" && isUnder(path, []string{f.Key}) })
 }
 
-// check compares a value with its place in the tree, and all below it.
-func (c *comparison) check(s *shape, value any) {
+// checkValue compares a value with its place in the tree, and all below it.
+func (c *comparison) checkValue(s *shape, value any) {
 	c.seen[s.path] = true
-	if !accepts(s.typ.Kinds, value) {
-		c.found(s.path, "%s instead of %s", kindOf(value), s.typ)
+	if !acceptsValue(s.typ.Kinds, value) {
+		c.addFinding(s.path, "%s instead of %s", kindOf(value), s.typ)
 		return
 	}
 	switch value := value.(type) {
@@ -131,11 +131,11 @@ func (c *comparison) check(s *shape, value any) {
 		c.checkObject(s, value)
 	case []any:
 		for _, item := range value {
-			if !accepts(s.typ.Items, item) {
-				c.found(s.path, "an item is %s instead of %s", kindOf(item), s.typ)
+			if !acceptsValue(s.typ.Items, item) {
+				c.addFinding(s.path, "an item is %s instead of %s", kindOf(item), s.typ)
 			}
 			if s.item != nil {
-				c.check(s.item, item)
+				c.checkValue(s.item, item)
 			}
 		}
 	}
@@ -145,9 +145,9 @@ func (c *comparison) checkObject(s *shape, value map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(s.children)) {
 		child := s.children[key]
 		if item, ok := value[key]; ok {
-			c.check(child, item)
-		} else if !child.typ.Optional && !under(child.path, c.rules.Absent) {
-			c.found(child.path, "missing")
+			c.checkValue(child, item)
+		} else if !child.typ.Optional && !isUnder(child.path, c.rules.Absent) {
+			c.addFinding(child.path, "missing")
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(value)) {
@@ -155,21 +155,21 @@ func (c *comparison) checkObject(s *shape, value map[string]any) {
 			continue
 		}
 		if s.every != nil {
-			c.check(s.every, value[key])
-		} else if path := join(s.path, key); s.children != nil && !under(path, c.rules.Extra) {
-			c.found(path, "not documented")
+			c.checkValue(s.every, value[key])
+		} else if path := joinPath(s.path, key); s.children != nil && !isUnder(path, c.rules.Extra) {
+			c.addFinding(path, "not documented")
 		}
 	}
 }
 
-// literals compares the values that are meant literally.
-func (c *comparison) literals(path string, want, got any) {
+// checkLiterals compares the values that are meant literally.
+func (c *comparison) checkLiterals(path string, want, got any) {
 	switch want := want.(type) {
 	case map[string]any:
 		object, _ := got.(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(want)) {
 			if value, ok := object[key]; ok {
-				c.literals(join(path, key), want[key], value)
+				c.checkLiterals(joinPath(path, key), want[key], value)
 			}
 		}
 	case []any:
@@ -179,7 +179,7 @@ func (c *comparison) literals(path string, want, got any) {
 			return
 		}
 		if !sameLiteral(want, got) {
-			c.found(path, "%#v instead of %#v", got, want)
+			c.addFinding(path, "%#v instead of %#v", got, want)
 		}
 	}
 }
@@ -200,8 +200,8 @@ func sameLiteral(want, got any) bool {
 	return regexp.MustCompile(`(?s)^` + strings.Join(parts, `.+`) + `$`).MatchString(text)
 }
 
-// under tells whether a path is one of the others or lies below it.
-func under(path string, others []string) bool {
+// isUnder reports whether a path is one of the others or lies below it.
+func isUnder(path string, others []string) bool {
 	return slices.ContainsFunc(others, func(other string) bool {
 		rest, ok := strings.CutPrefix(path, other)
 		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')

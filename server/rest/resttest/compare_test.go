@@ -31,7 +31,7 @@ func answer(t *testing.T, r *Response, body any) *Answer {
 	return &Answer{Status: r.Status, Header: http.Header{"Content-Type": {r.ContentType + "; charset=utf-8"}}, Body: raw}
 }
 
-// What the document shows is what the document says.
+// The documented examples match the documented fields.
 func TestExamplesCompareClean(t *testing.T) {
 	for _, o := range load(t).Operations {
 		for _, r := range o.Responses {
@@ -59,7 +59,7 @@ func TestMutationsAreFound(t *testing.T) {
 			other.Body = []byte("Details: Sent")
 			expectFinding(t, o, r, other, "")
 			changes += 3
-			mutate(clone(r.Example), "", func(path string, whole any) {
+			mutate(cloneValue(r.Example), "", func(path string, whole any) {
 				changes++
 				expectFinding(t, o, r, answer(t, r, whole), path)
 			})
@@ -89,9 +89,9 @@ func mutate(root any, path string, try func(path string, whole any)) {
 		case map[string]any:
 			for key, value := range at {
 				isData := strings.Contains(key, "@")
-				place := join(path, key)
+				place := joinPath(path, key)
 				if isData {
-					place = join(path, "*")
+					place = joinPath(path, "*")
 				}
 				if !isData {
 					delete(at, key)
@@ -110,7 +110,7 @@ func mutate(root any, path string, try func(path string, whole any)) {
 			}
 			if len(at) > 0 && !hasDataKeys(at) {
 				at["Unheard"] = 1
-				try(join(path, "Unheard"), root)
+				try(joinPath(path, "Unheard"), root)
 				delete(at, "Unheard")
 			}
 		case []any:

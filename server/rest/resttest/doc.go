@@ -1,12 +1,12 @@
-// Package resttest proves a REST dialect, and what its webhooks send, against the catalogue of its document.
+// Package resttest compares a REST dialect, and the events of its webhooks, with the catalogue of its document.
 //
 // It owns the catalogues (testdata, facts only: paths, fields, types, examples, answers, events), the requests made of their
-// examples, the comparison of an answer or an event with what is documented, and the bad requests that follow from the fields. It
-// knows HTTP and the catalogues alone: no server, no method, no sandbox. What an operation must have done on the network
-// is told by the tests that use it.
+// examples, the comparison of an answer or an event with the documented one, and the bad requests that follow from the fields.
+// It knows HTTP and the catalogues alone: no server, no method, no sandbox. Effects on the network are checked by the tests
+// that use it.
 //
 // Enter at Load, then Operation.Request, Operation.Compare and Operation.BadRequests; or at LoadEvents, then Event.Compare
-// and Event.Filled. The catalogues are made by
+// and Event.FilledIn. The catalogues are made by
 //
 //	go test ./server/rest/resttest -run Catalogues -update -contract <folder of the exact catalogues>
 package resttest

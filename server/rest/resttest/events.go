@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Events are what the webhooks of one documented API send.
+// Events are the events of the webhooks of one documented API.
 type Events struct {
 	Dialect string   `json:"dialect"`
 	Events  []*Event `json:"events"`
@@ -44,28 +44,28 @@ func (e *Events) Event(name string) *Event {
 	return e.Events[i]
 }
 
-// Compare tells how a decoded body differs from the documented one: keys that are missing or not documented, types, and
+// Compare returns the differences of a decoded body from the documented one: keys that are missing or not documented, types, and
 // values that are not among those listed. Documented paths under Rules.Absent may also be null.
 func (e *Event) Compare(body any, rules Rules) []Finding {
 	c := &comparison{of: e.Name, rules: rules, seen: map[string]bool{}}
 	if len(e.Fields) > 0 {
-		c.check(shapeOf(e.Fields), body)
+		c.checkValue(shapeOf(e.Fields), body)
 	}
 	c.findings = slices.DeleteFunc(c.findings, func(f Finding) bool {
-		return strings.HasPrefix(f.Problem, "null instead of") && under(f.Key, rules.Absent)
+		return strings.HasPrefix(f.Problem, "null instead of") && isUnder(f.Key, rules.Absent)
 	})
 	for path, allowed := range e.Values {
 		for value := range at(body, path) {
 			if text, ok := value.(string); ok && !slices.Contains(allowed, text) {
-				c.found(path, "%q instead of one of %q", text, allowed)
+				c.addFinding(path, "%q instead of one of %q", text, allowed)
 			}
 		}
 	}
 	return c.findings
 }
 
-// Filled are the documented paths where a decoded body says something: neither null nor false, nor a zero, nor empty.
-func (e *Event) Filled(body any) (paths []string) {
+// FilledIn are the documented paths where a decoded body says something: neither null nor false, nor a zero, nor empty.
+func (e *Event) FilledIn(body any) (paths []string) {
 	for path := range e.Fields {
 		for value := range at(body, path) {
 			if !isZero(value) {

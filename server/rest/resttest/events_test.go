@@ -56,7 +56,7 @@ func TestFilled(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"a": {"text": "x", "none": "", "zero": 0, "list": [{"x": false}, {"x": true, "y": null}]}, "b": []}`), &body); err != nil {
 		t.Fatal(err)
 	}
-	if got := e.Filled(body); !slices.Equal(got, []string{"a", "a.list", "a.list[].x", "a.text"}) {
+	if got := e.FilledIn(body); !slices.Equal(got, []string{"a", "a.list", "a.list[].x", "a.text"}) {
 		t.Errorf("%v", got)
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// eventSources are what the exact catalogues of events call an API, and where an event has its name.
+// eventSources are the names of APIs in the exact catalogues of events, and the keys of the names of events.
 var eventSources = map[string]struct{ api, name string }{
 	"wwebjs": {"wwebjs-api", "dataType"}, "waakg": {"wa-akg", "event"}, "wuzapi": {"wuzapi", "type"},
 }
 
-// The events in testdata are what the exact catalogues say of them, without their sentences.
+// The events in testdata are those of the exact catalogues, without their sentences.
 func TestEventCatalogues(t *testing.T) {
 	if *contract == "" {
 		t.Skip("needs -contract")

@@ -31,7 +31,7 @@ var served = map[string][]string{
 	},
 }
 
-// sourceOperation is what the exact catalogues say of an operation, beside their sentences.
+// sourceOperation is an operation in the exact catalogues, without their sentences.
 type sourceOperation struct {
 	ID, Method, Path, Auth, Tag string
 	Params                      []sourceField
@@ -72,7 +72,7 @@ type sourceField struct {
 	Example              any
 }
 
-// The catalogues in testdata are what the exact ones say, without their sentences. All five can be read.
+// The catalogues in testdata are the exact ones without their sentences. All five can be read.
 func TestCatalogues(t *testing.T) {
 	if *contract == "" {
 		t.Skip("needs -contract")
@@ -100,7 +100,7 @@ func TestCatalogues(t *testing.T) {
 	}
 }
 
-// keep compares a file with what it must be, or writes it.
+// keep compares a file with its expected content, or writes it.
 func keep(t *testing.T, path, source string, made []byte) {
 	t.Helper()
 	kept, err := os.ReadFile(path)
@@ -115,7 +115,7 @@ func keep(t *testing.T, path, source string, made []byte) {
 	}
 }
 
-// part is what is served of a document.
+// part is the served part of a document.
 func part(t *testing.T, whole *Catalogue, raw []byte) *Catalogue {
 	t.Helper()
 	tags := served[whole.Dialect]
@@ -275,7 +275,7 @@ var (
 	formats = map[string]string{
 		"(base64)": "base64", " base64": "base64", "(data URL)": "data-url", "(JID)": "jid", "(binary)": "binary", "(date-time)": "date-time", "(email)": "email",
 	}
-	// names of the objects of whatsapp-web.js, and what the exact catalogues call an object otherwise.
+	// names of the objects of whatsapp-web.js, and other names of objects in the exact catalogues.
 	objectKinds = []string{"Message", "Wid", "Chat", "{link,isSuspicious}", "object {mimetype,data}"}
 )
 

@@ -24,8 +24,8 @@ type Request struct {
 	Body         []byte
 }
 
-// Values stand in a request instead of the document's own, by the path of their field: what exists in the world of the
-// test. Absent leaves a field out.
+// Values stand in a request instead of the document's own, by the path of their field: things that exist in the world of
+// the test. Absent leaves a field out.
 type Values map[string]any
 
 type absent struct{}
@@ -71,18 +71,18 @@ func (o *Operation) Request(example int, values Values) (*Request, error) {
 	if o.Body == nil {
 		return r, nil
 	}
-	body, err := o.body(example, values)
+	body, err := o.makeBody(example, values)
 	if err != nil {
 		return nil, err
 	}
 	return r, r.setJSON(o.Body.ContentType, body)
 }
 
-// body is the example with the values in it.
-func (o *Operation) body(example int, values Values) (map[string]any, error) {
+// makeBody is the example with the values in it.
+func (o *Operation) makeBody(example int, values Values) (map[string]any, error) {
 	body := map[string]any{}
 	if example < len(o.Body.Examples) {
-		shown, ok := clone(o.Body.Examples[example].Value).(map[string]any)
+		shown, ok := cloneValue(o.Body.Examples[example].Value).(map[string]any)
 		if !ok {
 			return nil, fmt.Errorf("resttest: %s: example %d is no object", o.Name(), example)
 		}
@@ -90,7 +90,7 @@ func (o *Operation) body(example int, values Values) (map[string]any, error) {
 	}
 	for _, f := range o.Body.Fields {
 		if value, ok := values[f.Path]; ok && !strings.Contains(f.Path, "[]") {
-			put(body, f.Path, value)
+			putValue(body, f.Path, value)
 		}
 	}
 	return body, nil
@@ -106,8 +106,8 @@ func (r *Request) setJSON(contentType string, body any) error {
 	return nil
 }
 
-// put sets the value at a path of keys, or takes it away.
-func put(object map[string]any, path string, value any) {
+// putValue sets the value at a path of keys, or takes it away.
+func putValue(object map[string]any, path string, value any) {
 	keys := strings.Split(path, ".")
 	for _, key := range keys[:len(keys)-1] {
 		inner, ok := object[key].(map[string]any)
@@ -124,12 +124,12 @@ func put(object map[string]any, path string, value any) {
 	if value == Absent {
 		delete(object, last)
 	} else {
-		object[last] = clone(value)
+		object[last] = cloneValue(value)
 	}
 }
 
-// clone copies a value deeply, and turns what it holds into what JSON decodes to.
-func clone(value any) any {
+// cloneValue copies a value deeply, and turns what it holds into what JSON decodes to.
+func cloneValue(value any) any {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		panic(err) // values of tests are JSON

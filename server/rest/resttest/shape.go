@@ -23,10 +23,10 @@ func shapeOf(fields map[string]Type) *shape {
 		for step := range strings.SplitSeq(path, ".") {
 			key := strings.TrimRight(step, "[]")
 			if key != "" {
-				at = at.child(key)
+				at = at.childShape(key)
 			}
 			for range (len(step) - len(key)) / 2 {
-				at = at.each()
+				at = at.itemShape()
 			}
 		}
 		at.typ = fields[path]
@@ -34,42 +34,42 @@ func shapeOf(fields map[string]Type) *shape {
 	return root
 }
 
-func (s *shape) child(key string) *shape {
+func (s *shape) childShape(key string) *shape {
 	if key == "*" {
 		if s.every == nil {
-			s.every = &shape{path: join(s.path, key)}
-			s.implied("map")
+			s.every = &shape{path: joinPath(s.path, key)}
+			s.implyKind("map")
 		}
 		return s.every
 	}
 	next := s.children[key]
 	if next == nil {
-		next = &shape{path: join(s.path, key)}
+		next = &shape{path: joinPath(s.path, key)}
 		if s.children == nil {
 			s.children = map[string]*shape{}
 		}
 		s.children[key] = next
-		s.implied("object")
+		s.implyKind("object")
 	}
 	return next
 }
 
-func (s *shape) each() *shape {
+func (s *shape) itemShape() *shape {
 	if s.item == nil {
 		s.item = &shape{path: s.path + "[]"}
-		s.implied("array")
+		s.implyKind("array")
 	}
 	return s.item
 }
 
-func (s *shape) implied(kind string) {
+func (s *shape) implyKind(kind string) {
 	if len(s.typ.Kinds) == 0 {
 		s.typ.Kinds = []string{kind}
 	}
 }
 
-// leaves are the paths of the tree that must have been seen for an answer to count as compared.
-func (s *shape) leaves(found func(path string)) {
+// eachLeaf are the paths of the tree that must have been seen for an answer to count as compared.
+func (s *shape) eachLeaf(found func(path string)) {
 	if s.typ.Optional {
 		return
 	}
@@ -77,17 +77,17 @@ func (s *shape) leaves(found func(path string)) {
 		found(s.path)
 	}
 	for _, child := range s.children {
-		child.leaves(found)
+		child.eachLeaf(found)
 	}
 	if s.every != nil {
-		s.every.leaves(found)
+		s.every.eachLeaf(found)
 	}
 	if s.item != nil {
-		s.item.leaves(found)
+		s.item.eachLeaf(found)
 	}
 }
 
-func join(path, key string) string {
+func joinPath(path, key string) string {
 	if path == "" {
 		return key
 	}

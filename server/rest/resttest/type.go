@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Type is what a value may be, written as "string", "integer|null", "array<object>", "string:base64", "map" (an object
+// Type is the type of a value, written as "string", "integer|null", "array<object>", "string:base64", "map" (an object
 // whose keys are data); a "?" at the end says that the key may be missing.
 type Type struct {
 	// Kinds are string, integer, number, boolean, object, map, array, null, any.
@@ -69,11 +69,11 @@ func (t Type) String() string {
 	return string(text)
 }
 
-// Is tells whether a value may be of the kind.
+// Is reports whether a value may be of the kind.
 func (t Type) Is(kind string) bool { return slices.Contains(t.Kinds, kind) }
 
-// accepts tells whether a decoded JSON value is of one of the kinds; no kinds take everything.
-func accepts(kinds []string, value any) bool {
+// acceptsValue reports whether a decoded JSON value is of one of the kinds; no kinds take everything.
+func acceptsValue(kinds []string, value any) bool {
 	if len(kinds) == 0 {
 		return true
 	}

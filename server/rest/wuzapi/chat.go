@@ -31,8 +31,8 @@ type presenceRequest struct {
 	Media string `doc:"audio for recording"`
 }
 
-// Complete implements rest.Completer.
-func (in *presenceRequest) Complete(p rest.Params) error {
+// CompleteParams implements rest.Completer.
+func (in *presenceRequest) CompleteParams(p rest.Params) error {
 	switch in.Media {
 	case "", "text":
 	case "audio":
@@ -71,8 +71,8 @@ type reactRequest struct {
 	Participant string `rest:",param=/sender" doc:"who sent it; needed in groups when the server does not know the message"`
 }
 
-// Complete implements rest.Completer.
-func (in *reactRequest) Complete(p rest.Params) error {
+// CompleteParams implements rest.Completer.
+func (in *reactRequest) CompleteParams(p rest.Params) error {
 	id, own := strings.CutPrefix(in.ID, "me:")
 	in.ID, p["message_id"], p["from_me"] = id, id, own
 	if in.Body == "remove" {
@@ -101,8 +101,8 @@ type downloadRequest struct {
 	FileLength    int64  `rest:",required,param=/file_length" doc:"bytes"`
 }
 
-// Complete implements rest.Completer.
-func (in *downloadRequest) Complete(rest.Params) error {
+// CompleteParams implements rest.Completer.
+func (in *downloadRequest) CompleteParams(rest.Params) error {
 	if in.URL == "" && in.DirectPath == "" {
 		return rest.Missing("Url", "")
 	}
@@ -114,8 +114,8 @@ type downloaded struct {
 	Data     string `from:"/media/base64" doc:"data URL"`
 }
 
-// Finish implements rest.Finisher.
-func (d *downloaded) Finish() error {
+// FinishAnswer implements rest.Finisher.
+func (d *downloaded) FinishAnswer() error {
 	_, encoded, _ := strings.Cut(d.Data, ";base64,")
 	d.Data = "data:" + d.Mimetype + ";base64," + encoded
 	return nil

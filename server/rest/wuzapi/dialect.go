@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/server/rest"
 )
 
-// Name is what the dialect is called in settings and prefixes.
+// Name is the name of the dialect in settings and prefixes.
 const Name = "wuzapi"
 
 // New makes the dialect.
@@ -20,14 +20,14 @@ func New() *rest.Dialect {
 		Mounts: []string{"", "/" + Name},
 		// The npm client sends its token as Authorization.
 		Credentials: []rest.Credential{rest.HeaderToken("Token"), rest.Authorization(), rest.QueryToken("token")},
-		Admits:      admits,
+		Admits:      admitsCaller,
 		Routes:      slices.Concat(sessionRoutes(), webhookRoutes(), userRoutes(), sendRoutes(), chatRoutes(), groupRoutes()),
-		Success:     success, Fail: fail, Missing: missing, Shape: shape,
+		Success:     wrapSuccess, Fail: failReply, Missing: rest.NotFoundPage, Shape: shape,
 	}
 }
 
-// admits lets in who holds the token of a session; the document knows nobody else.
-func admits(x *rest.Exchange) (string, error) {
+// admitsCaller accepts tokens of sessions; the document has no others.
+func admitsCaller(x *rest.Exchange) (string, error) {
 	if x.Principal.Session == "" {
 		return "", rpc.Unauthenticated("the token is not that of a session")
 	}
@@ -40,17 +40,12 @@ type envelope struct {
 	Data    any    `json:"data,omitempty"`
 	Error   string `json:"error,omitempty"`
 	Success bool   `json:"success"`
-	// Fields and Reason are ours: what the texts of the document do not say.
-	Fields []badField `json:"fields,omitempty"`
-	Reason string     `json:"reason,omitempty"`
+	// Fields and Reason are extensions: details that the texts of the document lack.
+	Fields []rest.BadField `json:"fields,omitempty"`
+	Reason string          `json:"reason,omitempty"`
 }
 
-type badField struct {
-	Field   string `json:"field"`
-	Problem string `json:"problem"`
-}
-
-func success(_ *rest.Exchange, result any) any {
+func wrapSuccess(_ *rest.Exchange, result any) any {
 	e := envelope{Code: http.StatusOK, Data: result, Success: true}
 	if p, ok := result.(*servedPicture); ok {
 		return barePicture{e, p.picture}
@@ -60,22 +55,15 @@ func success(_ *rest.Exchange, result any) any {
 
 const undecodable = "Could not decode Payload"
 
-// fail writes an error. What the request did wrong is 400, what the session or WhatsApp cannot do is 500, as documented;
-// limits and shutdown, which the document does not know, have the statuses of HTTP.
-func fail(_ *rest.Exchange, f *rest.Failure) *rest.Reply {
-	e := envelope{Code: f.Status(), Error: textOf(f)}
+// failReply returns the reply to an error: 400 for bad requests, 500 for errors of the session and WhatsApp, as documented.
+// Limits and shutdown, which are not documented, have the statuses of HTTP.
+func failReply(_ *rest.Exchange, f *rest.Failure) *rest.Reply {
+	e := envelope{Code: f.Status(), Error: textOf(f), Fields: f.BadFields()}
 	if reason := f.Reason(); len(f.Faults) == 0 && reason != e.Error {
 		e.Reason = reason
 	}
 	if !ownStatus[e.Code] {
 		e.Code = http.StatusInternalServerError
-	}
-	for _, fault := range f.Faults {
-		name := fault.Field
-		if name == "" {
-			name = "body"
-		}
-		e.Fields = append(e.Fields, badField{name, fault.Problem})
 	}
 	return &rest.Reply{Status: e.Code, Body: e}
 }
@@ -139,18 +127,9 @@ func faultText(f *rest.Failure) string {
 // filled puts a reason into a text that has a place for it.
 func filled(text, reason string) string { return strings.Replace(text, "%s", reason, 1) }
 
-// missing answers like the real server, whose unknown paths and methods end at its file server.
-func missing(*rest.Exchange, []string) *rest.Reply {
-	return &rest.Reply{Status: http.StatusNotFound, ContentType: "text/plain; charset=utf-8", Body: []byte("404 page not found\n")}
-}
-
 func shape(_ *rest.Route, result map[string]any) (success, failure map[string]any) {
-	text, number := map[string]any{"type": "string"}, map[string]any{"type": "integer"}
-	flag := map[string]any{"type": "boolean"}
-	object := func(properties map[string]any, required ...string) map[string]any {
-		return map[string]any{"type": "object", "properties": properties, "required": required}
-	}
-	fields := map[string]any{"type": "array", "items": object(map[string]any{"field": text, "problem": text}, "field", "problem")}
-	return object(map[string]any{"code": number, "data": result, "success": flag}, "code", "data", "success"),
-		object(map[string]any{"code": number, "error": text, "success": flag, "fields": fields, "reason": text}, "code", "error", "success")
+	return rest.ObjectSchema(map[string]any{"code": rest.IntegerSchema, "data": result, "success": rest.FlagSchema}, "code", "data", "success"),
+		rest.ObjectSchema(map[string]any{
+			"code": rest.IntegerSchema, "error": rest.TextSchema, "success": rest.FlagSchema, "fields": rest.BadFieldsSchema, "reason": rest.TextSchema,
+		}, "code", "error", "success")
 }

@@ -2,10 +2,10 @@
 // callers that hold a session's token.
 //
 // Answers have the form {"code", "data", "success"}, errors {"code", "error",
-// "success"} with the document's texts. An error that concerns the request also
-// names its field and what is wrong with it, which the document does not have.
-// Where the real server answered failures with success, left replies to media out or
-// wanted a body in GET alone, this dialect does what the document means.
+// "success"} with the document's texts. Errors of requests also have
+// the bad fields, an extension. Where the real server answered failures with success,
+// dropped replies to media or required a body in GET, this dialect follows the intent
+// of the document.
 //
 // It must not know WhatsApp or SQL: it is a table of rows that call methods. Enter at
 // New.

@@ -46,8 +46,8 @@ type group struct {
 	MemberAddMode                 string        `from:"/member_add_mode"`
 }
 
-// Finish implements rest.Finisher.
-func (g *group) Finish() error {
+// FinishAnswer implements rest.Finisher.
+func (g *group) FinishAnswer() error {
 	g.IsEphemeral = g.DisappearingTimer > 0
 	return nil
 }

@@ -37,7 +37,7 @@ func sendRoutes() []rest.Route {
 	}
 }
 
-// address is what every send takes beside its content.
+// address has the fields of every send beside its content.
 type address struct {
 	Phone       string       `rest:",required,param=/to" bad:"Could not parse Phone" doc:"number, or JID of a person or group"`
 	ID          string       `rest:"Id,param=/message_id" doc:"message id; made when missing"`
@@ -52,8 +52,8 @@ type contextInfo struct {
 	IsForwarded  bool     `rest:",param=/forwarded" doc:"mark as forwarded"`
 }
 
-// Complete implements rest.Completer.
-func (c *contextInfo) Complete(rest.Params) error {
+// CompleteParams implements rest.Completer.
+func (c *contextInfo) CompleteParams(rest.Params) error {
 	switch {
 	case c.StanzaID != "" && c.Participant == "":
 		return rest.Missing("ContextInfo.Participant", "")
@@ -90,8 +90,8 @@ type templateButton struct {
 	ID          string `rest:"Id,param=/id" doc:"of type quickreply"`
 }
 
-// Complete implements rest.Completer: a button has the params of its type.
-func (b *templateButton) Complete(p rest.Params) error {
+// CompleteParams implements rest.Completer: a button has the params of its type.
+func (b *templateButton) CompleteParams(p rest.Params) error {
 	id := p["id"]
 	clear(p)
 	p["type"], p["label"] = "reply", b.DisplayText
@@ -117,28 +117,28 @@ type (
 	anyURL      string
 )
 
-// Convert implements rest.Converter.
-func (u imageURL) Convert(field string) (any, error) {
+// ToParam implements rest.Converter.
+func (u imageURL) ToParam(field string) (any, error) {
 	return dataURL(field, string(u), "data:image", badImage)
 }
 
-// Convert implements rest.Converter.
-func (u photoURL) Convert(field string) (any, error) {
+// ToParam implements rest.Converter.
+func (u photoURL) ToParam(field string) (any, error) {
 	return dataURL(field, string(u), "data:image", badPhoto)
 }
 
-// Convert implements rest.Converter.
-func (u audioURL) Convert(field string) (any, error) {
+// ToParam implements rest.Converter.
+func (u audioURL) ToParam(field string) (any, error) {
 	return dataURL(field, string(u), "data:audio", badAudio)
 }
 
-// Convert implements rest.Converter.
-func (u documentURL) Convert(field string) (any, error) {
+// ToParam implements rest.Converter.
+func (u documentURL) ToParam(field string) (any, error) {
 	return dataURL(field, string(u), "data:application/octet-stream", badDocument)
 }
 
-// Convert implements rest.Converter.
-func (u anyURL) Convert(field string) (any, error) {
+// ToParam implements rest.Converter.
+func (u anyURL) ToParam(field string) (any, error) {
 	return dataURL(field, string(u), "data:", badDataURL)
 }
 
@@ -158,8 +158,8 @@ func dataURL(field, value, prefix, text string) (rest.Params, error) {
 // thumbnail is a picture in base64.
 type thumbnail string
 
-// Param implements rest.Param.
-func (t thumbnail) Param() any { return rest.Params{"base64": string(t)} }
+// ToParam implements rest.Converter.
+func (t thumbnail) ToParam(string) (any, error) { return rest.Params{"base64": string(t)}, nil }
 
 type audioRequest struct {
 	address

@@ -18,14 +18,15 @@ const connectWait = 10
 func sessionRoutes() []rest.Route {
 	return []rest.Route{
 		rest.Row("POST", "/session/connect", "session.getStatus webhook.update session.connect", connect, rest.NeedsBody(), rest.FailText("Failed to Connect")),
-		rest.Row("POST", "/session/disconnect", "session.getStatus session.disconnect", disconnect),
-		rest.Row("POST", "/session/logout", "session.getStatus session.logout", logout, rest.FailText("Could not perform logout")),
+		rest.Pass[rest.None, details]("POST", "/session/disconnect", "session.disconnect", rest.First[canDisconnect]("session.getStatus", nil, nil), rest.Says("Disconnected")),
+		rest.Pass[rest.None, details]("POST", "/session/logout", "session.logout", rest.First[canLogOut]("session.getStatus", nil, nil), rest.Says("Logged out"),
+			rest.FailText("Could not perform logout")),
 		rest.Pass[rest.None, statusAnswer]("GET", "/session/status", "session.getStatus"),
-		rest.Row("GET", "/session/qr", "session.getStatus session.getQrCode", getQR),
+		rest.Pass[rest.None, qrAnswer]("GET", "/session/qr", "session.getQrCode", rest.First[canPair]("session.getStatus", nil, nil)),
 	}
 }
 
-// status is what the dialect reads of session.getStatus.
+// status is the part of session.getStatus that the dialect uses.
 type status struct {
 	State     string  `json:"state"`
 	Reason    *string `json:"reason"`
@@ -37,7 +38,7 @@ type status struct {
 	} `json:"pairing"`
 }
 
-// running tells whether there is what the document calls a session: a client that works or tries to.
+// running reports whether the document has a session in this state: a client that is connected or connecting.
 func (s *status) running() bool {
 	switch s.State {
 	case "created", "logged_out":
@@ -48,17 +49,17 @@ func (s *status) running() bool {
 	return true
 }
 
-func statusOf(x *rest.Exchange) (s status, err error) {
-	return s, x.Call("session.getStatus", nil, &s)
+// runningStatus is the status of a session that must be running.
+type runningStatus struct {
+	Status status `from:"/"`
 }
 
-// runningStatus is the status of a session that is running; else the document's error.
-func runningStatus(x *rest.Exchange) (status, error) {
-	s, err := statusOf(x)
-	if err == nil && !s.running() {
-		err = rest.State(noSession)
+// FinishAnswer implements rest.Finisher.
+func (s *runningStatus) FinishAnswer() error {
+	if !s.Status.running() {
+		return rest.State(noSession)
 	}
-	return s, err
+	return nil
 }
 
 type connectRequest struct {
@@ -74,8 +75,8 @@ type connected struct {
 }
 
 func connect(x *rest.Exchange, in *connectRequest) (*connected, error) {
-	before, err := statusOf(x)
-	if err != nil {
+	var before status
+	if err := x.Call("session.getStatus", nil, &before); err != nil {
 		return nil, err
 	}
 	switch before.State {
@@ -103,36 +104,39 @@ func connect(x *rest.Exchange, in *connectRequest) (*connected, error) {
 	return &connected{Details: "Connected!", Events: strings.Join(subscribed, ","), JID: rest.Deref(now.Status.JID), Webhook: hook.URL}, nil
 }
 
-// details is the answer of operations that only say that they are done.
+// details is the answer of operations without a result.
 type details struct {
 	Details string `from:"="`
 }
 
-func disconnect(x *rest.Exchange, _ *rest.None) (*details, error) {
-	s, err := runningStatus(x)
-	if err != nil {
-		return nil, err
+// canDisconnect is the condition of a disconnect.
+type canDisconnect struct{ runningStatus }
+
+// FinishAnswer implements rest.Finisher.
+func (s *canDisconnect) FinishAnswer() error {
+	if err := s.runningStatus.FinishAnswer(); err != nil {
+		return err
 	}
-	if !s.Connected || !s.LoggedIn {
-		return nil, rest.State("Cannot disconnect because it is not logged in")
+	if !s.Status.Connected || !s.Status.LoggedIn {
+		return rest.State("Cannot disconnect because it is not logged in")
 	}
-	if err := x.Call("session.disconnect", nil, nil); err != nil {
-		return nil, err
-	}
-	return &details{"Disconnected"}, nil
+	return nil
 }
 
-func logout(x *rest.Exchange, _ *rest.None) (*details, error) {
-	s, err := runningStatus(x)
-	switch {
+// canLogOut is the condition of a logout.
+type canLogOut struct{ runningStatus }
+
+// FinishAnswer implements rest.Finisher.
+func (s *canLogOut) FinishAnswer() error {
+	switch err := s.runningStatus.FinishAnswer(); {
 	case err != nil:
-		return nil, err
-	case s.JID == nil:
-		return nil, rest.State("Could not disconnect as it was not logged in")
-	case !s.Connected:
-		return nil, rest.State("Could not disconnect as it was not connected")
+		return err
+	case s.Status.JID == nil:
+		return rest.State("Could not disconnect as it was not logged in")
+	case !s.Status.Connected:
+		return rest.State("Could not disconnect as it was not connected")
 	}
-	return &details{"Logged out"}, x.Call("session.logout", nil, nil)
+	return nil
 }
 
 // statusAnswer has the document's keys, and those of later versions.
@@ -143,34 +147,28 @@ type statusAnswer struct {
 	LaterConnected bool   `json:"connected" from:"/connected"`
 	LaterLoggedIn  bool   `json:"loggedIn" from:"/logged_in"`
 	JID            string `json:"jid" from:"/jid"` // of the account; empty = none is linked
-	Status         status `json:"-" from:"/"`
-}
-
-// Finish implements rest.Finisher.
-func (a *statusAnswer) Finish() error {
-	if !a.Status.running() {
-		return rest.State(noSession)
-	}
-	return nil
+	runningStatus  `json:"-"`
 }
 
 type qrAnswer struct {
-	QRCode string `doc:"PNG as data URL; empty while there is no code yet"`
+	QRCode string `from:"/image" doc:"PNG as data URL; empty while there is no code yet"`
 }
 
-func getQR(x *rest.Exchange, _ *rest.None) (*qrAnswer, error) {
-	s, err := runningStatus(x)
-	switch {
+// canPair is the condition of a QR code.
+type canPair struct{ runningStatus }
+
+// FinishAnswer implements rest.Finisher.
+func (s *canPair) FinishAnswer() error {
+	pairing := s.Status.Pairing
+	switch err := s.runningStatus.FinishAnswer(); {
 	case err != nil:
-		return nil, err
-	case s.LoggedIn:
-		return nil, rest.State("Already Loggedin")
-	case !s.Connected:
-		return nil, rest.State("Not connected")
-	case s.Pairing != nil && (s.Pairing.Step == "passkey" || s.Pairing.Step == "confirm"):
-		return nil, rest.State("There is no QR code: WhatsApp waits for the passkey of the account, which session.submitPasskey takes")
+		return err
+	case s.Status.LoggedIn:
+		return rest.State("Already Loggedin")
+	case !s.Status.Connected:
+		return rest.State("Not connected")
+	case pairing != nil && (pairing.Step == "passkey" || pairing.Step == "confirm"):
+		return rest.State("There is no QR code: WhatsApp waits for the passkey of the account, which session.submitPasskey takes")
 	}
-	var code struct{ Image string }
-	err = x.Call("session.getQrCode", nil, &code)
-	return &qrAnswer{code.Image}, err
+	return nil
 }

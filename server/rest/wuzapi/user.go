@@ -67,8 +67,8 @@ type registration struct {
 	Number phoneJID `json:"-" from:"/phone_number"`
 }
 
-// Finish implements rest.Finisher: the document names the JID of strangers, too.
-func (r *registration) Finish() error {
+// FinishAnswer implements rest.Finisher: the document names the JID of strangers, too.
+func (r *registration) FinishAnswer() error {
 	r.JID = cmp.Or(r.JID, string(r.Number))
 	return nil
 }
@@ -95,8 +95,8 @@ type servedPicture struct {
 	ServedDirectPath string `json:"direct_path" from:"/direct_path"`
 }
 
-// Finish implements rest.Finisher.
-func (p *servedPicture) Finish() error {
+// FinishAnswer implements rest.Finisher.
+func (p *servedPicture) FinishAnswer() error {
 	if p.URL == "" {
 		return rest.State("No avatar found")
 	}
@@ -117,8 +117,8 @@ type contact struct {
 	PushName     string `from:"/push_name"`
 }
 
-// Finish implements rest.Finisher.
-func (c *contact) Finish() error {
+// FinishAnswer implements rest.Finisher.
+func (c *contact) FinishAnswer() error {
 	c.Found = true
 	return nil
 }

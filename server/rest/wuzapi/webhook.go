@@ -9,7 +9,7 @@ import (
 func webhookRoutes() []rest.Route {
 	return []rest.Route{
 		rest.Row("POST", "/webhook", "webhook.get webhook.update", setWebhook, rest.NeedsBody(),
-			rest.BodyText("Could not set webhook: %s"), rest.FailText("Could not set webhook: %s")),
+			rest.BodyText("Could not set webhook: %s"), rest.FailText("Could not set webhook: %s"), rest.With(rest.Params{"format": Name}), rest.Reads[webhookSet]("webhook.update")),
 		rest.Pass[rest.None, webhookAnswer]("GET", "/webhook", "webhook.get", rest.From("/webhook"), rest.FailText("Could not get webhook: %s")),
 	}
 }
@@ -30,7 +30,7 @@ type subscription struct {
 
 const all = "All"
 
-// known leaves out names the document does not have; none at all means everything.
+// known drops names that the document does not have. An empty list means all events.
 func known(names []string) []string {
 	var out []string
 	for _, name := range names {
@@ -47,7 +47,7 @@ func known(names []string) []string {
 	return out
 }
 
-// native gives the journal's names of what is subscribed to.
+// native returns the journal's names of subscribed events.
 func native(subscribed []string) []string {
 	if slices.Contains(subscribed, all) {
 		return []string{"*"}
@@ -61,7 +61,7 @@ func native(subscribed []string) []string {
 	return events
 }
 
-// documented gives the document's names of a webhook's events.
+// documented returns the document's names of a webhook's events.
 func documented(events []string) []string {
 	if slices.Contains(events, "*") {
 		return []string{all}
@@ -75,7 +75,7 @@ func documented(events []string) []string {
 	return names
 }
 
-// webhook is what the dialect reads of a webhook.
+// webhook is the part of a webhook that the dialect uses.
 type webhook struct {
 	URL    string   `json:"url"`
 	Events []string `json:"events"`
@@ -91,44 +91,46 @@ func updateWebhook(x *rest.Exchange, change rest.Params) (webhook, error) {
 }
 
 type webhookRequest struct {
-	URL    *string  `rest:"webhookURL,param=/url" also:"webhook" doc:"address; empty switches the webhook off"`
-	Events []string `rest:"events" doc:"replaces the subscription"`
-	// BodyToken is ours: the server keeps no session token that it could repeat.
+	URL    *string       `rest:"webhookURL,required,param=/url" also:"webhook" doc:"address; empty switches the webhook off"`
+	Events *subscribedTo `rest:"events,param=/events" doc:"replaces the subscription"`
+	// BodyToken is an extension: the server does not store session tokens and cannot repeat them.
 	BodyToken *string `rest:"bodyToken,param=/body_token" doc:"sent as the form field token with each event; empty removes it"`
 	// Files is an extension: the setting files of webhook.update.
 	Files *string `rest:"files,param=/files" doc:"how the files of messages are sent: none, inline or multipart; absent = unchanged"`
 }
 
+// CompleteParams implements rest.Completer.
+func (in *webhookRequest) CompleteParams(p rest.Params) error {
+	p["active"] = *in.URL != ""
+	return nil
+}
+
+// subscribedTo are the document's names of events.
+type subscribedTo []string
+
+// ToParam implements rest.Converter.
+func (names subscribedTo) ToParam(string) (any, error) { return native(known(names)), nil }
+
 type webhookSet struct {
-	Webhook string `json:"webhook"`
+	Webhook string `json:"webhook" from:"/webhook/url"`
 }
 
 func setWebhook(x *rest.Exchange, in *webhookRequest) (*webhookSet, error) {
-	if in.URL == nil {
-		return nil, rest.Missing("webhookURL", "")
-	}
-	change := rest.Params{"url": *in.URL, "active": *in.URL != ""}
-	if in.BodyToken != nil {
-		change["body_token"] = *in.BodyToken
-	}
-	if in.Files != nil {
-		change["files"] = *in.Files
-	}
-	if in.Events != nil {
-		change["events"] = native(known(in.Events))
-	} else if now, err := defaultWebhook(x); err != nil {
+	change, err := x.Params()
+	if err != nil {
 		return nil, err
-	} else if len(now.Events) == 0 {
-		change["events"] = native([]string{all}) // nobody has subscribed yet
 	}
-	hook, err := updateWebhook(x, change)
-	return &webhookSet{hook.URL}, err
-}
-
-func defaultWebhook(x *rest.Exchange) (webhook, error) {
-	var result struct{ Webhook webhook }
-	err := x.Call("webhook.get", nil, &result)
-	return result.Webhook, err
+	if in.Events == nil {
+		var now struct{ Webhook webhook }
+		if err := x.Call("webhook.get", nil, &now); err != nil {
+			return nil, err
+		}
+		if len(now.Webhook.Events) == 0 {
+			change["events"] = native([]string{all}) // the first subscription
+		}
+	}
+	answer := &webhookSet{}
+	return answer, x.Read("webhook.update", change, answer)
 }
 
 type webhookAnswer struct {
@@ -136,8 +138,8 @@ type webhookAnswer struct {
 	Webhook   string   `json:"webhook" from:"/url"`
 }
 
-// Finish implements rest.Finisher.
-func (a *webhookAnswer) Finish() error {
+// FinishAnswer implements rest.Finisher.
+func (a *webhookAnswer) FinishAnswer() error {
 	a.Subscribe = documented(a.Subscribe)
 	return nil
 }
