@@ -23,11 +23,11 @@ type AccountOptions struct {
 	PushName string
 	// BusinessName, when set, makes it a business account.
 	BusinessName string
-	// Platform is what the account's phone calls itself: "android" when empty.
+	// Platform is the platform name that the account's phone reports: "android" when empty.
 	Platform string
 	// Passkey, when set, makes the account link devices only with its passkey.
 	Passkey *PasskeyOptions
-	// NoContactSalt leaves the account without the salt of tokens for first contacts, as accounts are that WhatsApp has not given one yet.
+	// NoContactSalt creates the account without the salt of tokens for first contacts, like accounts to which WhatsApp has not issued one yet.
 	NoContactSalt bool
 }
 
@@ -43,18 +43,18 @@ type account struct {
 	nextDevice   uint16
 	registeredAt time.Time
 	lastSeen     time.Time
-	// followers are the accounts that asked for this account's devices and hear of changes.
+	// followers are the accounts that queried this account's devices; they are notified when the devices change.
 	followers map[*account]struct{}
 	// watchers are the devices that subscribed to this account's presence.
 	watchers map[*device]struct{}
-	// nctSalt is the secret of the tokens with which the account may write to people it never wrote to: HMAC-SHA256(nctSalt, LID of the recipient).
+	// nctSalt is the secret of the tokens that allow the account a first message to a contact: HMAC-SHA256(nctSalt, LID of the recipient).
 	nctSalt []byte
-	// nameCertificate is the signed name of a business, made when it is first needed.
+	// nameCertificate is the signed name of a business, created on first use.
 	nameCertificate []byte
-	// restriction is the account's reach-out timelock, chats the accounts it exchanged messages with.
+	// restriction is the account's reach-out timelock; chats are the accounts it exchanged messages with.
 	restriction restriction
 	chats       map[*account]struct{}
-	// profile is what the user set: about, picture, privacy, block list, app state.
+	// profile has the user's settings: about, picture, privacy, block list, app state.
 	profile profile
 }
 
@@ -64,10 +64,10 @@ type device struct {
 	number   uint16
 	keys     deviceKeys
 	queue    queue
-	conn     *conn // nil while away; phones have none
-	active   bool  // asked for deliveries on this connection
-	welcomed bool  // got app state keys and history once
-	present  bool  // said available on this connection
+	conn     *conn // nil while disconnected; always nil for phones
+	active   bool  // requested deliveries on this connection
+	welcomed bool  // has received app state keys and history
+	present  bool  // announced itself as available on this connection
 	seen     idSet // message ids sent by this device
 	nacks    int   // stanzas the client refused
 }
@@ -86,7 +86,7 @@ func (d *device) pn() types.JID {
 
 func (d *device) isPhone() bool { return d.number == 0 }
 
-// sorted lists the account's devices by number, the phone first.
+// sorted returns the account's devices by number, the phone first.
 func (a *account) sorted() []*device {
 	list := make([]*device, 0, len(a.devices))
 	for _, d := range a.devices {
@@ -96,12 +96,12 @@ func (a *account) sorted() []*device {
 	return list
 }
 
-// others lists the account's devices but one.
+// others returns the account's devices except one.
 func (a *account) others(but *device) []*device {
 	return slices.DeleteFunc(a.sorted(), func(d *device) bool { return d == but })
 }
 
-// online tells whether any companion said that it is available.
+// online reports whether any companion announced itself as available.
 func (a *account) online() bool {
 	for _, d := range a.devices {
 		if d.present {
@@ -164,7 +164,7 @@ func (n *Network) AddAccount(options AccountOptions) (*Phone, error) {
 	return a.phone, nil
 }
 
-// freeDevice finds an unused device number. Numbers are reused only after all were used once, as a reused number carries old Signal sessions.
+// freeDevice returns an unused device number. Numbers are reused only after all were used once, because other accounts may have Signal sessions with a reused number.
 func (a *account) freeDevice() (uint16, bool) {
 	for range maxDevice {
 		number := a.nextDevice
@@ -176,7 +176,7 @@ func (a *account) freeDevice() (uint16, bool) {
 	return 0, false
 }
 
-// idSet remembers the latest ids, a bounded number of them.
+// idSet remembers a bounded number of the latest ids.
 type idSet struct {
 	known map[string]struct{}
 	order []string
@@ -187,7 +187,7 @@ func (s *idSet) has(id string) bool {
 	return known
 }
 
-// add tells whether the id is new and remembers it.
+// add remembers the id and reports whether it is new.
 func (s *idSet) add(id string) bool {
 	if _, known := s.known[id]; known {
 		return false

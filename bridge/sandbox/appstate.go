@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// patchPage is how many patches one answer carries; clients ask for the rest.
+	// patchPage is the largest number of patches in one answer; clients request the rest.
 	patchPage = 200
 	// appStateMACLength is the length of the MACs in a patch.
 	appStateMACLength = 32
@@ -50,7 +50,7 @@ func (n *Network) syncAppState(r *request) ([]waBinary.Node, error) {
 		}
 		answer, accepted := n.writeCollection(r, name, version, content(&patch))
 		list = append(list, answer)
-		// Companions read a collection for the first time when the phone gives them the key, which it does after it wrote the first patch.
+		// The phone's first patch needs no notification: the phone sends companions the key after it wrote the patch, and they read the collection then.
 		if seed := version == 0 && r.device.isPhone(); accepted && !seed {
 			changed = append(changed, waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": string(name), "version": text(&answer, "version")}})
 		}
@@ -62,7 +62,7 @@ func (n *Network) syncAppState(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "sync", Content: list}}, nil
 }
 
-// collectionVersion is where the requester stands; somebody who wants a snapshot stands at the start.
+// collectionVersion returns the version that the requester has; 0 for a request for a snapshot.
 func collectionVersion(node *waBinary.Node) (uint64, bool) {
 	value := text(node, "version")
 	if value == "" {
@@ -82,7 +82,7 @@ func collectionError(name appstate.WAPatchName, code int) waBinary.Node {
 	}}}
 }
 
-// readCollection gives the patches after a version.
+// readCollection returns the patches after a version.
 func (n *Network) readCollection(a *account, name appstate.WAPatchName, after uint64) waBinary.Node {
 	patches := a.profile.state[name]
 	if after > uint64(len(patches)) {
@@ -103,7 +103,7 @@ func (n *Network) readCollection(a *account, name appstate.WAPatchName, after ui
 	return node
 }
 
-// writeCollection appends a patch made against the current version; one made against an older gets what it missed.
+// writeCollection appends a patch made against the current version. A patch against an older version is refused with the patches in between.
 func (n *Network) writeCollection(r *request, name appstate.WAPatchName, version uint64, raw []byte) (answer waBinary.Node, accepted bool) {
 	a := r.device.account
 	current := uint64(len(a.profile.state[name]))
@@ -133,7 +133,7 @@ func (n *Network) writeCollection(r *request, name appstate.WAPatchName, version
 	return collectionNode(name, current+1), true
 }
 
-// wellFormedPatch checks what can be checked without the account's keys.
+// wellFormedPatch makes the checks that do not need the account's keys.
 func wellFormedPatch(raw []byte) (*waServerSync.SyncdPatch, bool) {
 	var patch waServerSync.SyncdPatch
 	if proto.Unmarshal(raw, &patch) != nil || len(patch.GetKeyID().GetID()) == 0 ||

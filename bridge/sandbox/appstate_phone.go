@@ -15,26 +15,26 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxStateConflicts is how often a phone rebases a change on what companions did meanwhile.
+// maxStateConflicts is how often a phone rebases a change on concurrent changes of companions.
 const maxStateConflicts = 10
 
-// ErrStateConflict: companions changed the same settings faster than the phone could.
+// ErrStateConflict: every attempt of the phone conflicted with a newer change of a companion.
 var ErrStateConflict = errors.New("app state changed too often meanwhile")
 
-// StateChange is one entry of the synchronised settings as it was set or removed: by a companion or by the phone itself.
+// StateChange is the setting or removal of one entry of the synchronised settings, by a companion or by the phone itself.
 type StateChange struct {
 	Collection appstate.WAPatchName
-	Index      []string // kind of entry, then what it is about
+	Index      []string // kind of entry, then its subject
 	Removed    bool
 	Value      *waSyncAction.SyncActionValue
 	Version    uint64 // of the collection
 
-	// keyID, mac and action are what a recovery of the collection repeats: the key and MAC of the entry and the version of its kind.
+	// keyID, mac and action are the key and MAC of the entry and the version of its kind; a recovery of the collection repeats them.
 	keyID, mac []byte
 	action     int32
 }
 
-// stateReader is a phone's side of the synchronised settings. Phone.mu serialises all use but that of changes.
+// stateReader is a phone's side of the synchronised settings. Phone.mu guards all fields except changes, which has its own lock.
 type stateReader struct {
 	processor *appstate.Processor
 	store     stateStore
@@ -66,7 +66,7 @@ func (n *Network) registerStates() {
 	}
 }
 
-// seedStates puts a first entry into every collection, because clients read the first patch of a collection without telling anybody.
+// seedStates writes a first entry into every collection, because whatsmeow emits no events for the first patch of a collection.
 func (p *Phone) seedStates(types.JID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +114,7 @@ func (p *Phone) firstStates() []appstate.PatchInfo {
 	return patches
 }
 
-// ChangeState writes entries of the synchronised settings, as the phone's own app would; companions are told. Use the Build functions of whatsmeow's
+// ChangeState writes entries of the synchronised settings, as the phone's own app would, and notifies companions. Use the Build functions of whatsmeow's
 // package appstate to make the patch. It fails with ErrStateConflict only when companions keep writing the same collection.
 func (p *Phone) ChangeState(ctx context.Context, patch appstate.PatchInfo) error {
 	p.mu.Lock()
@@ -123,7 +123,7 @@ func (p *Phone) ChangeState(ctx context.Context, patch appstate.PatchInfo) error
 	return p.writeState(ctx, patch)
 }
 
-// writeState reads what is new, writes on top of it and reads the result. Call under p.mu.
+// writeState reads the new patches, writes its own on top of them and reads the result. Call under p.mu.
 func (p *Phone) writeState(ctx context.Context, patch appstate.PatchInfo) error {
 	if patch.Timestamp.IsZero() {
 		patch.Timestamp = p.net.now()
@@ -153,7 +153,7 @@ func (p *Phone) writeState(ctx context.Context, patch appstate.PatchInfo) error 
 	return fmt.Errorf("sandbox: %w", ErrStateConflict)
 }
 
-// askState makes one request about one collection.
+// askState sends one request about one collection.
 func (p *Phone) askState(collection waBinary.Node) (waBinary.Node, error) {
 	reply, err := p.ask("w:sync:app:state", "set", types.ServerJID, waBinary.Node{Tag: "sync", Content: []waBinary.Node{collection}})
 	if err != nil {
@@ -201,7 +201,7 @@ func (p *Phone) downloadState(_ context.Context, ref *waServerSync.ExternalBlobR
 	}, "WhatsApp App State Keys")
 }
 
-// noteState keeps an entry and does what it means for the account. Call under p.mu.
+// noteState records an entry and applies it to the account. Call under p.mu.
 func (p *Phone) noteState(change StateChange) {
 	key := string(change.Collection) + "\x00" + strings.Join(change.Index, "\x00")
 	if change.Removed {
@@ -213,7 +213,7 @@ func (p *Phone) noteState(change StateChange) {
 	p.states.changes.add(change)
 }
 
-// applyState lets the network know what the phone's app would tell it.
+// applyState updates the network's copy of settings that the phone's app would report: push name, contacts.
 func (p *Phone) applyState(change StateChange) {
 	if len(change.Index) == 0 {
 		return
@@ -245,7 +245,7 @@ func (p *Phone) applyState(change StateChange) {
 	}
 }
 
-// StateChanges lists what was written to the synchronised settings, the oldest first; Options.Inbox bounds it.
+// StateChanges returns the changes of the synchronised settings, the oldest first; Options.Inbox bounds it.
 func (p *Phone) StateChanges() []StateChange { return p.states.changes.list() }
 
 // AwaitState returns the oldest change of the synchronised settings that matches, waiting for it if it is not there yet.
@@ -253,7 +253,7 @@ func (p *Phone) AwaitState(ctx context.Context, match func(StateChange) bool) (S
 	return p.states.changes.await(ctx, match)
 }
 
-// State finds an entry of the synchronised settings by its whole index.
+// State returns an entry of the synchronised settings by its whole index.
 func (p *Phone) State(collection appstate.WAPatchName, index ...string) (StateChange, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

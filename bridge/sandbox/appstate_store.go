@@ -7,7 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 )
 
-// stateStore is where a phone keeps how far it has read each collection. Phone.mu serialises all use.
+// stateStore holds the version, hash and MACs up to which a phone has read each collection. Guarded by Phone.mu.
 type stateStore map[string]*stateProgress
 
 type stateProgress struct {

@@ -51,7 +51,7 @@ func TestAppStateFromClient(t *testing.T) {
 			t.Errorf("the phone did not see %s: %v", kind, err)
 		}
 	}
-	// To archive a chat is to unpin it.
+	// Archiving a chat unpins it.
 	if s, ok := alice.State(appstate.WAPatchRegularLow, appstate.IndexPin, chat.String()); !ok || s.Value.GetPinAction().GetPinned() {
 		t.Errorf("state %+v", s)
 	}

@@ -6,12 +6,12 @@ import (
 	"go.mau.fi/whatsmeow"
 )
 
-// NewHTTPClient makes a client whose every connection, whatever the URL says, goes through dial and without TLS. Share one among many whatsmeow clients.
+// NewHTTPClient returns a client that opens every connection through dial and without TLS, regardless of the URL. Share one among many whatsmeow clients.
 func NewHTTPClient(dial DialFunc) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext:    dial,
 		DialTLSContext: dial,
-		// A kept connection would outlive the client that used it; a new one to loopback or memory costs nothing worth saving.
+		// A kept connection would outlive the client that used it, and opening one over loopback or memory is cheap.
 		DisableKeepAlives: true,
 	}}
 }

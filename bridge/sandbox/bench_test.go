@@ -12,7 +12,7 @@ import (
 	waLog "go.mau.fi/whatsmeow/util/log"
 )
 
-// benchWorld is a network without a test's checks.
+// benchWorld is a network without the checks of world.
 type benchWorld struct {
 	net       *Network
 	in        *Listener

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// BusinessProfile is what a business account tells about itself besides its name.
+// BusinessProfile is the public profile of a business account, without its name.
 type BusinessProfile struct {
 	Address    string
 	Email      string
@@ -26,7 +26,7 @@ type BusinessHours struct {
 	Close string
 }
 
-// BusinessCategory says what a business does.
+// BusinessCategory is a line of business.
 type BusinessCategory struct{ ID, Name string }
 
 // maxBusinessList bounds the lists of a business profile.
@@ -62,7 +62,7 @@ func verifiedName(a *account) waBinary.Node {
 	return node
 }
 
-// getBusinessProfile answers for the accounts asked about; one that is no business is left out.
+// getBusinessProfile returns the profiles of the requested accounts; accounts without one are left out.
 func (n *Network) getBusinessProfile(r *request) ([]waBinary.Node, error) {
 	var list []waBinary.Node
 	for _, order := range r.child().GetChildrenByTag("profile") {
@@ -103,7 +103,7 @@ func (b *BusinessProfile) nodes() []waBinary.Node {
 	return append(list, waBinary.Node{Tag: "categories", Content: categories}, waBinary.Node{Tag: "profile_options", Content: options})
 }
 
-// SetBusinessProfile changes what a business account tells about itself; it fails for an account without a business name.
+// SetBusinessProfile replaces the profile of a business account; it fails for an account without a business name.
 func (p *Phone) SetBusinessProfile(profile BusinessProfile) error {
 	if len(profile.Hours) > maxBusinessList || len(profile.Categories) > maxBusinessList || len(profile.Options) > maxBusinessList {
 		return fmt.Errorf("sandbox: business profile with more than %d entries", maxBusinessList)

@@ -10,10 +10,10 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// maxOrders bounds the orders of a network; the oldest go.
+// maxOrders bounds the orders of a network; beyond it the oldest are dropped.
 const maxOrders = 1000
 
-// Order is what a customer put into a cart. Amounts are in thousandths of the currency.
+// Order is the content of a customer's cart. Amounts are in thousandths of the currency.
 type Order struct {
 	Catalog  string
 	Currency string
@@ -36,7 +36,7 @@ type storedOrder struct {
 	at        time.Time
 }
 
-// orderBook keeps orders. Guarded by Network.mu.
+// orderBook stores orders. Guarded by Network.mu.
 type orderBook struct {
 	byID map[string]*storedOrder
 	ids  []string
@@ -63,7 +63,7 @@ func (n *Network) AddOrder(order Order) (id, token string, err error) {
 	return stored.id, stored.token, nil
 }
 
-// getOrder shows an order to whoever has its token: 404 no such order, 401 wrong token.
+// getOrder returns an order to a requester with its token: 404 no such order, 401 wrong token.
 func (n *Network) getOrder(r *request) ([]waBinary.Node, error) {
 	if text(r.node, "smax_id") != "5" || text(r.child(), "op") != "get" {
 		return nil, iqFail(400)

@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// handshakeTimeout is how long a client may take to introduce itself.
+	// handshakeTimeout bounds the Noise handshake.
 	handshakeTimeout = 20 * time.Second
-	// linger is the time between a stream's last stanza and its end: a client that sees the end first may drop what it has not handled yet.
+	// linger is the time between a stream's last stanza and its end: a client that sees the end first may drop stanzas it has not handled yet.
 	linger = 250 * time.Millisecond
-	// leaveTimeout is how long a client that was told to come back may take to close the connection itself.
+	// leaveTimeout is how long a client that was asked to reconnect may take to close the connection itself.
 	leaveTimeout = 10 * time.Second
 	// maxConns bounds the sockets of a network; each costs two goroutines and its queues.
 	maxConns = 20_000
-	// messageOverhead is what a frame adds to its content: protocol header, length, authentication tag.
+	// messageOverhead is the overhead of a frame in bytes: protocol header, length, authentication tag.
 	messageOverhead = 64
 )
 
@@ -36,13 +36,13 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	frames  []byte // received, not yet a whole frame; reader only
+	frames  []byte // received bytes of an incomplete frame; reader only
 	greeted bool   // protocol header seen; reader only
 
 	device  *device       // after login; under Network.mu
 	pairing *pairing      // while pairing; under Network.mu
-	delay   time.Duration // of everything sent, from fault rules; under Network.mu
-	stalled bool          // by a fault rule: nothing is handled any more; under Network.mu
+	delay   time.Duration // before each write, from fault rules; under Network.mu
+	stalled bool          // by a fault rule: received stanzas are ignored; under Network.mu
 
 	mu     sync.Mutex
 	out    []outgoing
@@ -58,7 +58,7 @@ type outgoing struct {
 	last  time.Duration // when set, close the connection this long after it
 }
 
-// serveSocket turns a WebSocket into a connection and runs it until it ends.
+// serveSocket accepts a WebSocket and serves it until it ends.
 func (n *Network) serveSocket(w http.ResponseWriter, r *http.Request) {
 	// Compression would cost each client more than half a megabyte of memory.
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled, InsecureSkipVerify: true})
@@ -80,7 +80,7 @@ func (n *Network) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit counts a connection in, unless the network is closed or full.
+// admit registers a connection and reports false when the network is closed or full.
 func (n *Network) admit(c *conn) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -194,7 +194,7 @@ func (c *conn) writeFrame(ctx context.Context, frame []byte) error {
 	return c.ws.Write(ctx, websocket.MessageBinary, append(message, frame...))
 }
 
-// push queues a stanza for the socket; false when the queue is full. A connection that is over swallows it. Never blocks.
+// push queues a stanza for the socket; false when the queue is full. A closed connection discards it. Never blocks.
 func (c *conn) push(item outgoing) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,14 +215,14 @@ func (c *conn) push(item outgoing) bool {
 	return true
 }
 
-// mute swallows what is sent from now on.
+// mute discards all stanzas sent from now on.
 func (c *conn) mute() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended, c.out = true, nil
 }
 
-// close ends the connection at once; what was queued is not sent.
+// close ends the connection at once; queued stanzas are not sent.
 func (c *conn) close() {
 	c.mu.Lock()
 	c.ended = true
@@ -249,7 +249,7 @@ func (c *conn) writeLoop() {
 			}
 			if item.last > 0 {
 				_ = c.pause(item.last)
-				// The closing handshake lets the client read what was sent before; a bare close could reset the stream.
+				// The closing handshake lets the client read the data sent before; a bare close could reset the stream.
 				_ = c.ws.Close(websocket.StatusNormalClosure, "")
 				c.cancel()
 				return
@@ -274,7 +274,7 @@ func (c *conn) write(item outgoing) error {
 	return c.writeFrame(c.ctx, c.noise.seal(nil, plain))
 }
 
-// pause waits, but not longer than the connection lasts.
+// pause waits for d or until the connection ends.
 func (c *conn) pause(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -11,7 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// deviceHash is the fingerprint by which both sides compare lists of devices.
+// deviceHash returns the hash ("phash") by which client and server compare lists of devices.
 func deviceHash(devices []types.JID) string {
 	names := make([]string, len(devices))
 	for i, jid := range devices {
@@ -38,7 +38,7 @@ func (a *account) pns() []types.JID {
 	return list
 }
 
-// announceDevice tells everyone who asked for the account's devices, and the account's own other devices, that one was added or removed.
+// announceDevice notifies the account's followers and its own other devices that a device was added or removed.
 func (n *Network) announceDevice(d *device, change string) {
 	a := d.account
 	attrs := waBinary.Attrs{"jid": d.pn(), "lid": d.lid()}
@@ -61,7 +61,7 @@ func (n *Network) announceDevice(d *device, change string) {
 	n.notifyDevices(a.others(d), a.pn, "account_sync", nil, list)
 }
 
-// followersOf lists, in a stable order, the other accounts that know the devices of a.
+// followersOf returns, in a stable order, the other accounts that know the devices of a.
 func (n *Network) followersOf(a *account) []*account {
 	var list []*account
 	for follower := range a.followers {
@@ -73,7 +73,7 @@ func (n *Network) followersOf(a *account) []*account {
 	return list
 }
 
-// removeCompanion unlinks a device at its own request, or another one of the same account at the phone's.
+// removeCompanion unlinks a device at its own request, or any companion of the account at the phone's request.
 func (n *Network) removeCompanion(r *request) ([]waBinary.Node, error) {
 	jid, ok := jidOf(r.child(), "jid")
 	target := n.findDevice(jid)
@@ -89,8 +89,8 @@ func (n *Network) removeCompanion(r *request) ([]waBinary.Node, error) {
 	return nil, nil
 }
 
-// unlink removes a device from its account. When told is true its connection learns that it was removed. Call under n.mu.
-func (n *Network) unlink(d *device, told bool) {
+// unlink removes a device from its account. With notifyDevice its connection ends with the error device_removed. Call under n.mu.
+func (n *Network) unlink(d *device, notifyDevice bool) {
 	delete(d.account.devices, d.number)
 	n.setPresent(d, false)
 	for _, a := range n.byPN {
@@ -98,7 +98,7 @@ func (n *Network) unlink(d *device, told bool) {
 	}
 	if c := d.conn; c != nil {
 		d.conn, d.active = nil, false
-		if told {
+		if notifyDevice {
 			n.endStream(c, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "401"}, Content: []waBinary.Node{
 				{Tag: "conflict", Attrs: waBinary.Attrs{"type": "device_removed"}},
 			}})

@@ -10,16 +10,16 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// FaultKind is what goes wrong.
+// FaultKind is the kind of a fault.
 type FaultKind string
 
-// Faults of a stanza that a session sends.
+// Faults of stanzas from a session.
 const (
 	// FaultCut ends the connection before the stanza is handled.
 	FaultCut FaultKind = "cut"
 	// FaultCutAfter handles the stanza and ends the connection before the answer is sent.
 	FaultCutAfter FaultKind = "cut_after"
-	// FaultStall leaves the connection open and dead: nothing more is read or sent on it.
+	// FaultStall leaves the connection open but stops reading and sending on it.
 	FaultStall FaultKind = "stall"
 	// FaultRefuseSend refuses a message with Code in its acknowledgement (463 when Code is 0).
 	FaultRefuseSend FaultKind = "refuse_send"
@@ -29,11 +29,11 @@ const (
 	FaultReply FaultKind = "reply"
 )
 
-// Faults of a stanza that a session is sent.
+// Faults of stanzas to a session.
 const (
 	// FaultCutDelivery ends the connection instead of delivering; the stanza stays queued.
 	FaultCutDelivery FaultKind = "cut_delivery"
-	// FaultUndecryptable spoils the ciphertexts of a message.
+	// FaultUndecryptable corrupts the ciphertexts of a message.
 	FaultUndecryptable FaultKind = "undecryptable"
 	// FaultDuplicate delivers twice.
 	FaultDuplicate FaultKind = "duplicate"
@@ -43,15 +43,15 @@ const (
 
 // Faults of the passkey step of pairing. Type selects the notification: passkey_prologue_request or crsc_continuation; empty is the next one.
 const (
-	// FaultPasskeyLost loses the notification: the client is never asked for the passkey, or the phone never continues.
+	// FaultPasskeyLost drops the notification: the client is never asked for the passkey, or the phone never continues.
 	FaultPasskeyLost FaultKind = "passkey_lost"
-	// FaultPasskeyError spoils the notification. A client that fetches the request instead gets it when Code is 0, else the error Code.
+	// FaultPasskeyError corrupts the notification. A client that fetches the request instead gets it when Code is 0, else the error Code.
 	FaultPasskeyError FaultKind = "passkey_error"
 )
 
 // Faults of connections and of the whole network.
 const (
-	// FaultSlow delays everything that is sent by Delay, until the fault is cleared.
+	// FaultSlow delays every stanza to the session by Delay, until the fault is cleared.
 	FaultSlow FaultKind = "slow"
 	// FaultRefuseLogin answers a login with failure Code (503 when Code is 0).
 	FaultRefuseLogin FaultKind = "refuse_login"
@@ -77,24 +77,24 @@ const (
 	FaultMediaDownload FaultKind = "media_download"
 )
 
-// Fault is a rule: what goes wrong, for whom, with which stanzas and how often.
+// Fault is a rule: the kind of fault, the sessions and stanzas it applies to, and how often.
 type Fault struct {
 	Kind FaultKind
-	// Session is the JID or number of the account it is for, with a device part for one of its devices only; empty is everybody.
+	// Session is the JID or number of the account it is for, with a device part for one of its devices only; empty applies to all accounts.
 	Session string
 	// Tag and Type select stanzas by their name and type attribute; empty is any. Faults of messages apply to messages alone.
 	Tag, Type string
 	// Match selects stanzas further; nil is any. It runs under the network's mutex and must not call the network.
 	Match func(*waBinary.Node) bool
-	// Reply makes the reply that FaultReply sends of the one it replaces. It runs under the network's mutex and must not call the network.
+	// Reply returns the reply that FaultReply sends in place of its argument. It runs under the network's mutex and must not call the network.
 	Reply func(waBinary.Node) waBinary.Node
-	// Skip lets that many matching stanzas pass first.
+	// Skip is the number of matching stanzas to pass first.
 	Skip int
-	// Times is how often it happens: 0 is once, a negative number until the fault is cleared.
+	// Times is how often the fault applies: 0 is once, a negative number until the fault is cleared.
 	Times int
-	// Code is an error code, where the kind has one.
+	// Code is the error code of kinds that have one.
 	Code int
-	// Delay is a time, where the kind has one.
+	// Delay is the duration of kinds that have one.
 	Delay time.Duration
 }
 
@@ -102,14 +102,14 @@ const (
 	maxFaults = 1000
 	maxSlow   = time.Hour
 	maxBan    = 365 * 24 * time.Hour
-	// banReason is why an account is banned for a time: too many messages to people who do not have it in their contacts.
+	// banReason is WhatsApp's code for a ban because of too many messages to people who do not have the account in their contacts.
 	banReason = 101
 )
 
 var messageFaults = map[FaultKind]bool{FaultRefuseSend: true, FaultUndecryptable: true}
 
-// Inject puts a fault in force, or lets it happen at once where its kind says so. The id is for ClearFault; it is empty when nothing stays in force. The
-// error wraps ErrBadJID, ErrNoAccount or ErrNoDevice, or says what is wrong with the fault.
+// Inject activates a fault, or applies it at once where its kind says so. The id is for ClearFault; it is empty for faults applied at once. The
+// error wraps ErrBadJID, ErrNoAccount or ErrNoDevice, or describes the invalid field.
 func (n *Network) Inject(f Fault) (string, error) {
 	rule := &faultRule{Fault: f, skip: f.Skip, left: f.Times}
 	if f.Times == 0 {
@@ -159,7 +159,7 @@ func (n *Network) injectMedia(f Fault) error {
 	return n.FailMedia(MediaDownload, code, times)
 }
 
-// inject acts on a checked fault. Call under n.mu.
+// inject activates or applies a checked fault. Call under n.mu.
 func (n *Network) inject(rule *faultRule) (string, error) {
 	switch rule.Kind {
 	case FaultStreamReplaced, FaultServiceUnavailable, FaultStreamError, FaultStreamEnd, FaultLoggedOut:
@@ -183,14 +183,14 @@ func (n *Network) inject(rule *faultRule) (string, error) {
 	return rule.id, nil
 }
 
-// endSessions ends the streams that a fault is for. Call under n.mu.
+// endSessions ends the streams of the connections that a fault covers. Call under n.mu.
 func (n *Network) endSessions(rule *faultRule) error {
 	devices := n.faultDevices(rule)
 	if rule.Kind == FaultLoggedOut {
 		devices = n.companions(rule)
 	}
 	if len(devices) == 0 {
-		return fmt.Errorf("sandbox: %w that the fault %q could be for", ErrNoDevice, rule.Kind)
+		return fmt.Errorf("sandbox: %w that fault %q applies to", ErrNoDevice, rule.Kind)
 	}
 	for _, d := range devices {
 		switch rule.Kind {
@@ -217,7 +217,7 @@ func conflictNode(kind string) waBinary.Node {
 	return waBinary.Node{Tag: "stream:error", Content: []waBinary.Node{{Tag: "conflict", Attrs: waBinary.Attrs{"type": kind}}}}
 }
 
-// companions lists the linked devices a rule is for, in a stable order. Call under n.mu.
+// companions returns the linked devices that a rule covers, in a stable order. Call under n.mu.
 func (n *Network) companions(rule *faultRule) []*device {
 	var list []*device
 	for _, a := range n.sortedAccounts() {
@@ -230,12 +230,12 @@ func (n *Network) companions(rule *faultRule) []*device {
 	return list
 }
 
-// faultDevices lists the connected ones of them. Call under n.mu.
+// faultDevices returns the connected devices that a rule covers. Call under n.mu.
 func (n *Network) faultDevices(rule *faultRule) []*device {
 	return slices.DeleteFunc(n.companions(rule), func(d *device) bool { return d.conn == nil })
 }
 
-// ClearFault ends a fault; it is no error when it is over already.
+// ClearFault ends a fault; no-op for an unknown or ended one.
 func (n *Network) ClearFault(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -252,7 +252,7 @@ func (n *Network) ClearFaults() {
 	n.applyFaults()
 }
 
-// applyFaults renews what rules of a lasting kind set. Call under n.mu.
+// applyFaults recomputes the effects of the lasting kinds FaultSlow and FaultFirstContact. Call under n.mu.
 func (n *Network) applyFaults() {
 	n.faults.firstContact = slices.ContainsFunc(n.faults.rules, func(rule *faultRule) bool { return rule.Kind == FaultFirstContact })
 	for c := range n.conns {
@@ -260,7 +260,7 @@ func (n *Network) applyFaults() {
 	}
 }
 
-// Cut ends the connections of an account's devices (of one device, when the JID names it) without a word; empty is everybody. It returns how many.
+// Cut ends the connections of an account's devices (of one device, when the JID names it) without a closing stanza; empty means all accounts. It returns their number.
 func (n *Network) Cut(session string) (int, error) {
 	rule := &faultRule{}
 	if session != "" {
@@ -278,7 +278,7 @@ func (n *Network) Cut(session string) (int, error) {
 	return len(devices), nil
 }
 
-// Restart cuts every connection, also those that pair, as if the server process had been replaced; accounts, devices and queues stay.
+// Restart cuts every connection, pairing ones included, as if the server process had been replaced; accounts, devices and queues stay.
 func (n *Network) Restart() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// faultRule is a fault in force.
+// faultRule is an active fault.
 type faultRule struct {
 	Fault
 	id      string
@@ -19,14 +19,14 @@ type faultRule struct {
 	left    int // negative: until cleared
 }
 
-// faultTable holds the rules in force. Guarded by Network.mu.
+// faultTable holds the active rules. Guarded by Network.mu.
 type faultTable struct {
 	rules        []*faultRule
 	firstContact bool
-	held         map[*device][]waBinary.Node // by FaultReorder
+	held         map[*device][]waBinary.Node // stanzas delayed by FaultReorder
 }
 
-// slowness is the delay of a connection's stanzas.
+// slowness returns the delay of a connection's stanzas.
 func (t *faultTable) slowness(d *device) time.Duration {
 	var delay time.Duration
 	for _, rule := range t.rules {
@@ -37,7 +37,7 @@ func (t *faultTable) slowness(d *device) time.Duration {
 	return delay
 }
 
-// covers tells whether a rule is for a device: never for a phone, and for a connection that has no device yet only when it is for everybody.
+// covers reports whether a rule applies to a device: never to a phone, and to a connection that has no device yet only without Session.
 func (f *faultRule) covers(d *device) bool {
 	if d == nil {
 		return f.session.IsEmpty()
@@ -55,7 +55,7 @@ func (f *faultRule) isFor(a *account, d *device) bool {
 	return f.session.Device == 0 || f.session.Device == d.number
 }
 
-// take finds the first rule of one of the kinds for a device's stanza and uses it up; nil when there is none.
+// take returns the first rule of one of the kinds for a device's stanza and counts its use; nil when there is none.
 func (t *faultTable) take(d *device, node *waBinary.Node, kinds ...FaultKind) *faultRule {
 	for i, rule := range t.rules {
 		if !slices.Contains(kinds, rule.Kind) || !rule.covers(d) || !rule.selects(node) {
@@ -79,7 +79,7 @@ func (f *faultRule) selects(node *waBinary.Node) bool {
 	return node == nil || (f.Tag == "" || f.Tag == node.Tag) && (f.Type == "" || f.Type == text(node, "type")) && (f.Match == nil || f.Match(node))
 }
 
-// login gives the attributes of a refusal, or nil to let the client in. d is nil for a client that wants to pair.
+// login returns the attributes of a login failure, or nil to accept the client. d is nil for a client that wants to pair.
 func (t *faultTable) login(d *device) waBinary.Attrs {
 	rule := t.take(d, nil, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated)
 	if rule == nil {
@@ -104,7 +104,7 @@ func banAttrs(d time.Duration) waBinary.Attrs {
 	return waBinary.Attrs{"reason": "402", "code": strconv.Itoa(banReason), "expire": strconv.Itoa(int(d.Seconds()))}
 }
 
-// send gives the error code with which a message is refused, or 0.
+// send returns the error code with which a message is refused, or 0.
 func (t *faultTable) send(r *request) int {
 	rule := t.take(r.device, r.node, FaultRefuseSend)
 	switch {
@@ -116,7 +116,7 @@ func (t *faultTable) send(r *request) int {
 	return rule.Code
 }
 
-// request gives the error with which a request is refused, or nil.
+// request returns the error with which a request is refused, or nil.
 func (t *faultTable) request(r *request) error {
 	if r.node.Tag != "iq" {
 		return nil
@@ -131,7 +131,7 @@ func (t *faultTable) request(r *request) error {
 	return iqFail(rule.Code)
 }
 
-// outgoing lets rules change what a device is sent. cut says that the connection ends instead.
+// outgoing applies the rules to a stanza for a device. cut means that the connection ends instead.
 func (t *faultTable) outgoing(d *device, node waBinary.Node) (nodes []waBinary.Node, cut bool) {
 	if len(t.rules) == 0 && len(t.held) == 0 {
 		return []waBinary.Node{node}, false
@@ -159,14 +159,14 @@ func (t *faultTable) outgoing(d *device, node waBinary.Node) (nodes []waBinary.N
 	return append(nodes, held...), cut
 }
 
-// release gives back what is held for a device.
+// release returns the stanzas held back for a device and forgets them.
 func (t *faultTable) release(d *device) []waBinary.Node {
 	held := t.held[d]
 	delete(t.held, d)
 	return held
 }
 
-// spoiled copies a message with its ciphertexts made unreadable.
+// spoiled returns a copy of a message with corrupted ciphertexts.
 func spoiled(node waBinary.Node) waBinary.Node {
 	children := slices.Clone(node.GetChildren())
 	for i := range children {

@@ -14,11 +14,11 @@ const (
 	// maxSubject and maxDescription are WhatsApp's own bounds, in characters.
 	maxSubject     = 100
 	maxDescription = 2048
-	// addRequestLife is how long somebody who could not be added may accept the invitation sent instead.
+	// addRequestLife is how long an account that could not be added may accept the invitation sent instead.
 	addRequestLife = 3 * 24 * time.Hour
 	// maxRevokedCodes bounds the invite codes a group remembers as revoked; older ones become unknown.
 	maxRevokedCodes = 100
-	// firstGroup makes group numbers as long as real ones.
+	// firstGroup is the first group number; it has as many digits as real ones.
 	firstGroup = 120363000000000001
 )
 
@@ -28,7 +28,7 @@ const (
 	refusedNotMember    = 421
 )
 
-// rank is what a member may do.
+// rank is a member's role: member, admin or creator.
 type rank int
 
 const (
@@ -47,7 +47,7 @@ func (k rank) String() string {
 	return ""
 }
 
-// groupHost keeps all groups. Guarded by Network.mu.
+// groupHost stores all groups. Guarded by Network.mu.
 type groupHost struct {
 	net    *Network
 	random *entropy
@@ -70,13 +70,13 @@ type group struct {
 
 	announce  bool
 	locked    bool
-	approval  bool // who follows the link must be let in by an admin
+	approval  bool // accounts that follow the link need an admin's approval
 	adminAdd  bool // only admins add members
 	ephemeral uint32
 
 	members  []*member // in order of joining
 	removed  map[*account]bool
-	past     []pastMember // the latest of those who left or were removed
+	past     []pastMember // the latest former members
 	requests []joinRequest
 	invites  map[string]addRequest
 	code     string   // of the invite link
@@ -104,15 +104,15 @@ type member struct {
 type pastMember struct {
 	account *account
 	at      time.Time
-	left    bool // by itself
+	left    bool // left, not removed
 }
 
-// of lists the groups that an account is in.
+// of returns the groups that an account is in.
 func (h *groupHost) of(a *account) []*group {
 	return slices.DeleteFunc(slices.Clone(h.list), func(g *group) bool { return g.member(a) == nil })
 }
 
-// joinRequest waits for an admin.
+// joinRequest is a request to join that waits for an admin.
 type joinRequest struct {
 	account *account
 	at      time.Time
@@ -178,7 +178,7 @@ func (g *group) member(a *account) *member {
 	return nil
 }
 
-// need is what a request demands of its sender.
+// need is the role that a request requires of its sender.
 type need int
 
 const (
@@ -188,7 +188,7 @@ const (
 	needAdder  // admin when only admins add, else any member
 )
 
-// target finds the group a request is addressed to and checks the sender's rights: 404 no group, 403 not a member or not allowed.
+// target returns the group that a request is addressed to and checks the sender's rights: 404 no group, 403 not a member or not allowed.
 func (h *groupHost) target(r *request, what need) (*group, *member, error) {
 	jid, _ := jidOf(r.node, "to")
 	g := h.find(jid)
@@ -206,7 +206,7 @@ func (h *groupHost) target(r *request, what need) (*group, *member, error) {
 	return g, m, nil
 }
 
-// establish makes an empty group; nil when the network has too many.
+// establish creates an empty group; nil when the network has Limits.Groups groups.
 func (h *groupHost) establish(creator *account, subject string) *group {
 	if len(h.list) >= h.net.options.Limits.Groups {
 		return nil
@@ -226,7 +226,7 @@ func (h *groupHost) establish(creator *account, subject string) *group {
 	return g
 }
 
-// abolish removes a group that nobody is in any more.
+// abolish removes a group without members.
 func (h *groupHost) abolish(g *group) {
 	delete(h.byUser, g.jid.User)
 	delete(h.codes, g.code)
@@ -254,7 +254,7 @@ func (h *groupHost) newCode(g *group) {
 	h.codes[g.code] = g
 }
 
-// notify tells all members, and more accounts if given, about a change that somebody made.
+// notify sends a change made by an account to all members, and to more accounts if given.
 func (h *groupHost) notify(g *group, by *account, change waBinary.Node, more ...*account) {
 	told := make([]*account, 0, len(g.members)+len(more))
 	for _, m := range g.members {
@@ -273,7 +273,7 @@ func (h *groupHost) tell(g *group, by *account, change waBinary.Node, accounts .
 	h.net.notifyDevices(devices, g.jid, "w:gp2", attrs, change)
 }
 
-// participant is how stanzas name a member.
+// participant returns the node that names a member.
 func participant(a *account) waBinary.Node {
 	return waBinary.Node{Tag: "participant", Attrs: waBinary.Attrs{"jid": a.lid, "phone_number": a.pn}}
 }
@@ -288,7 +288,7 @@ func (m *member) node() waBinary.Node {
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// node describes a group; members are left out for outsiders who only hold its link.
+// node returns the description of a group; without members for accounts that only have its link.
 func (h *groupHost) node(g *group, withMembers bool) waBinary.Node {
 	attrs := waBinary.Attrs{
 		"id": g.jid.User, "subject": g.subject.text, "s_t": unix(g.subject.at), "s_o": g.subject.by.lid, "s_o_pn": g.subject.by.pn,
@@ -304,7 +304,7 @@ func (h *groupHost) node(g *group, withMembers bool) waBinary.Node {
 	return waBinary.Node{Tag: "group", Attrs: attrs, Content: append(children, g.settings()...)}
 }
 
-// settings describes what is not an attribute of a group.
+// settings returns the settings that stanzas carry as child nodes.
 func (g *group) settings() []waBinary.Node {
 	var list []waBinary.Node
 	add := func(when bool, node waBinary.Node) {

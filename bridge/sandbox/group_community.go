@@ -16,7 +16,7 @@ type community struct {
 	defaultApproval string
 	subGroups       []*group // of a parent, the announcement group first
 	parent          *group   // of a linked group
-	defaultSub      bool     // the announcement group, in which every member is
+	defaultSub      bool     // the announcement group, with every member of the community
 }
 
 func (g *group) link(child *group) { g.subGroups = append(g.subGroups, child) }
@@ -35,7 +35,7 @@ func (h *groupHost) communityRoutes() iqRoutes {
 	}
 }
 
-// openCommunity gives a new community its announcement group.
+// openCommunity creates the announcement group of a new community.
 func (h *groupHost) openCommunity(g *group) error {
 	if g.parent != nil {
 		return iqFail(400)
@@ -52,7 +52,7 @@ func (h *groupHost) openCommunity(g *group) error {
 	return nil
 }
 
-// joinCommunity brings newcomers of a linked group into the community and its announcement group.
+// joinCommunity adds new members of a linked group to the community and its announcement group.
 func (h *groupHost) joinCommunity(g *group, by *account, newcomers []*account) {
 	targets := []*group{}
 	if g.isParent {
@@ -66,7 +66,7 @@ func (h *groupHost) joinCommunity(g *group, by *account, newcomers []*account) {
 	}
 }
 
-// notifyCommunity tells those concerned about the community side of a new group.
+// notifyCommunity notifies the members of the community and of the group about a new linked group.
 func (h *groupHost) notifyCommunity(g *group, by *account) {
 	if g.isParent {
 		sub := g.subGroups[0]
@@ -76,7 +76,7 @@ func (h *groupHost) notifyCommunity(g *group, by *account) {
 	}
 }
 
-// communityOf finds a community that an account may change: 404 no community, 403 not an admin of it, 419 full.
+// communityOf returns a community that an account may change: 404 no community, 403 not an admin of it, 419 full.
 func (h *groupHost) communityOf(jid types.JID, a *account) (*group, error) {
 	g := h.find(jid)
 	if g == nil || !g.isParent {
@@ -91,7 +91,7 @@ func (h *groupHost) communityOf(jid types.JID, a *account) (*group, error) {
 	return g, nil
 }
 
-// linkGroups puts groups of which the requester is an admin into a community of which he is one, too.
+// linkGroups links groups to a community; the requester must be an admin of all of them.
 func (h *groupHost) linkGroups(r *request) ([]waBinary.Node, error) {
 	jid, _ := jidOf(r.node, "to")
 	g, err := h.communityOf(jid, r.device.account)
@@ -153,7 +153,7 @@ func (h *groupHost) unlinkGroup(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "unlink", Content: r.child().Content}}, nil
 }
 
-// linkChange tells one side of a link about the other.
+// linkChange returns the notification node about the other side of a link.
 func linkChange(tag string, other *group) waBinary.Node {
 	kind := types.GroupLinkChangeTypeSub
 	if other.isParent {

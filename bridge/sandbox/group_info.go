@@ -17,7 +17,7 @@ func (h *groupHost) infoRoutes() iqRoutes {
 	}
 }
 
-// create makes a group with the requester as its creator.
+// create creates a group with the requester as its creator.
 func (h *groupHost) create(r *request) ([]waBinary.Node, error) {
 	own, order := r.device.account, r.child()
 	subject := text(order, "subject")
@@ -59,7 +59,7 @@ func (h *groupHost) create(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{reply}, nil
 }
 
-// groupDraft is what a creation asks for besides subject and members.
+// groupDraft has the settings of a request to create a group, without subject and members.
 type groupDraft struct {
 	announce, locked, approval, adminAdd bool
 	ephemeral                            uint32
@@ -70,7 +70,7 @@ func (d *groupDraft) apply(g *group) {
 	g.announce, g.locked, g.approval, g.adminAdd, g.ephemeral, g.community = d.announce, d.locked, d.approval, d.adminAdd, d.ephemeral, d.community
 }
 
-// draft reads a creation; tags it does not know are recorded, as a real server would drop them silently.
+// draft parses a request to create a group. Unknown tags are recorded as violations; a real server would ignore them silently.
 func (h *groupHost) draft(r *request, order *waBinary.Node) (*groupDraft, error) {
 	var d groupDraft
 	for _, child := range order.GetChildren() {
@@ -138,7 +138,7 @@ func approvalState(node *waBinary.Node) (on, ok bool) {
 	return state == "on", state == "on" || state == "off"
 }
 
-// query describes a group to a member, or to somebody who holds an invitation to it.
+// query returns the description of a group to a member or to an account with an invitation.
 func (h *groupHost) query(r *request) ([]waBinary.Node, error) {
 	if ticket, ok := r.child().GetOptionalChildByTag("add_request"); ok {
 		g, _, err := h.ticket(r, &ticket)
@@ -158,7 +158,7 @@ func (h *groupHost) query(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{h.node(g, true)}, nil
 }
 
-// participating lists the groups that the requester is in.
+// participating returns the groups that the requester is in.
 func (h *groupHost) participating(r *request) ([]waBinary.Node, error) {
 	_, withMembers := r.child().GetOptionalChildByTag("participants")
 	var list []waBinary.Node

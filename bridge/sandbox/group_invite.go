@@ -19,7 +19,7 @@ func (h *groupHost) inviteRoutes() iqRoutes {
 	}
 }
 
-// getInvite tells an admin the link of a group (to the group), or anybody what group a link leads to (to the group server).
+// getInvite returns the link of a group to an admin (request to the group), or the group of a link to any account (request to the group server).
 func (h *groupHost) getInvite(r *request) ([]waBinary.Node, error) {
 	if to, _ := jidOf(r.node, "to"); to == types.GroupServerJID {
 		g, err := h.byCode(text(r.child(), "code"))
@@ -35,7 +35,7 @@ func (h *groupHost) getInvite(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "invite", Attrs: waBinary.Attrs{"code": g.code}}}, nil
 }
 
-// setInvite replaces the link of a group (to the group), or lets the requester in by a link (to the group server).
+// setInvite replaces the link of a group (request to the group), or joins the requester by a link (request to the group server).
 func (h *groupHost) setInvite(r *request) ([]waBinary.Node, error) {
 	if to, _ := jidOf(r.node, "to"); to == types.GroupServerJID {
 		return h.follow(r)
@@ -50,7 +50,7 @@ func (h *groupHost) setInvite(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{invite}, nil
 }
 
-// linkOwner finds the group whose link a member asks for; the link is for admins, and others get 401.
+// linkOwner returns the group whose link a member requests; members who are not admins get 401.
 func (h *groupHost) linkOwner(r *request) (*group, error) {
 	g, m, err := h.target(r, needMember)
 	if err == nil && m.rank < rankAdmin {
@@ -59,7 +59,7 @@ func (h *groupHost) linkOwner(r *request) (*group, error) {
 	return g, err
 }
 
-// byCode finds the group of a link: 410 for one that was replaced, 406 for one that never was.
+// byCode returns the group of a link: 410 for a replaced link, 406 for an unknown one.
 func (h *groupHost) byCode(code string) (*group, error) {
 	if g := h.codes[code]; g != nil {
 		return g, nil
@@ -72,7 +72,7 @@ func (h *groupHost) byCode(code string) (*group, error) {
 	return nil, iqFail(406)
 }
 
-// follow lets an account into the group of a link, or puts it on the list for the admins.
+// follow joins an account to the group of a link, or records a join request if the group needs approval.
 func (h *groupHost) follow(r *request) ([]waBinary.Node, error) {
 	own := r.device.account
 	g, err := h.byCode(text(r.child(), "code"))
@@ -92,7 +92,7 @@ func (h *groupHost) follow(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
 }
 
-// knock records that an account wants to be let in and tells the admins.
+// knock records a join request and notifies the admins.
 func (h *groupHost) knock(r *request, g *group) ([]waBinary.Node, error) {
 	own := r.device.account
 	if !slices.ContainsFunc(g.requests, func(q joinRequest) bool { return q.account == own }) {
@@ -138,7 +138,7 @@ func (h *groupHost) listRequests(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "membership_approval_requests", Content: list}}, nil
 }
 
-// decideRequests approves or rejects accounts that wait.
+// decideRequests approves or rejects join requests.
 func (h *groupHost) decideRequests(r *request) ([]waBinary.Node, error) {
 	g, m, err := h.target(r, needAdmin)
 	if err != nil {
@@ -177,7 +177,7 @@ func (h *groupHost) decideRequests(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "membership_requests_action", Content: []waBinary.Node{{Tag: actions[0].Tag, Content: nodes}}}}, nil
 }
 
-// invitation makes the ticket that somebody gets who may not be added directly.
+// invitation creates the invitation for an account whose privacy settings forbid adding it directly.
 func (h *groupHost) invitation(g *group, by, invited *account) waBinary.Node {
 	for code, ticket := range g.invites {
 		if ticket.invited == invited {
@@ -190,7 +190,7 @@ func (h *groupHost) invitation(g *group, by, invited *account) waBinary.Node {
 	return waBinary.Node{Tag: "add_request", Attrs: waBinary.Attrs{"code": code, "expiration": unix(ticket.until)}}
 }
 
-// ticket finds the invitation that a stanza names: 404 for another group's or person's, 410 for an expired one.
+// ticket returns the invitation that a stanza names: 404 for another group's or account's, 410 for an expired one.
 func (h *groupHost) ticket(r *request, node *waBinary.Node) (*group, addRequest, error) {
 	jid, _ := jidOf(r.node, "to")
 	g := h.find(jid)
@@ -211,7 +211,7 @@ func (h *groupHost) ticket(r *request, node *waBinary.Node) (*group, addRequest,
 	return g, ticket, nil
 }
 
-// accept joins by an invitation.
+// accept joins the requester by an invitation.
 func (h *groupHost) accept(r *request) ([]waBinary.Node, error) {
 	g, ticket, err := h.ticket(r, r.child())
 	if err != nil {

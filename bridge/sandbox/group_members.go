@@ -18,7 +18,7 @@ func (h *groupHost) memberRoutes() iqRoutes {
 	}
 }
 
-// failed echoes a participant with an error code.
+// failed returns the participant node of a request with an error code.
 func failed(node *waBinary.Node, code int, children ...waBinary.Node) waBinary.Node {
 	out := waBinary.Node{Tag: "participant", Attrs: waBinary.Attrs{"jid": node.Attrs["jid"], "error": strconv.Itoa(code)}}
 	if len(children) > 0 {
@@ -27,7 +27,7 @@ func failed(node *waBinary.Node, code int, children ...waBinary.Node) waBinary.N
 	return out
 }
 
-// admit sorts the accounts somebody wants in a group into those who may join and the refusals, without changing the membership.
+// admit checks which of the requested accounts may be added to a group. It returns them and the refusals, without changing the membership.
 func (h *groupHost) admit(g *group, by *account, wanted []waBinary.Node) (joined []*account, failures []waBinary.Node) {
 	for i := range wanted {
 		node := &wanted[i]
@@ -50,7 +50,7 @@ func (h *groupHost) admit(g *group, by *account, wanted []waBinary.Node) (joined
 	return joined, failures
 }
 
-// join makes accounts members: the members so far hear who came, the newcomers get the whole group.
+// join makes accounts members: existing members are notified of the new ones, and the new ones get the description of the group.
 func (h *groupHost) join(g *group, by *account, reason string, newcomers []*account) {
 	if len(newcomers) == 0 {
 		return
@@ -125,7 +125,7 @@ func (h *groupHost) remove(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "remove", Content: nodes}}, nil
 }
 
-// depart ends memberships. Those who go are told as well.
+// depart ends memberships and notifies members and former members.
 func (h *groupHost) depart(g *group, by *account, gone []*account) {
 	if len(gone) == 0 {
 		return
@@ -156,7 +156,7 @@ func (h *groupHost) depart(g *group, by *account, gone []*account) {
 	}
 }
 
-// setRank promotes or demotes members and tells everybody.
+// setRank promotes or demotes members and notifies all members.
 func (h *groupHost) setRank(g *group, by *account, to rank, chosen []*member) {
 	if len(chosen) == 0 {
 		return

@@ -21,7 +21,7 @@ func (h *groupHost) settingRoutes() iqRoutes {
 	}
 }
 
-// flag makes a handler for a setting that is a tag without content; only admins may change it.
+// flag returns the handler of a setting that is a tag without content; only admins may change it.
 func (h *groupHost) flag(apply func(g *group)) iqHandler {
 	return func(r *request) ([]waBinary.Node, error) {
 		g, m, err := h.target(r, needAdmin)
@@ -53,7 +53,7 @@ func (h *groupHost) setSubject(r *request) ([]waBinary.Node, error) {
 	return nil, nil
 }
 
-// setDescription replaces or deletes the description; somebody who changes an older one than the current gets 409.
+// setDescription replaces or deletes the description; a change based on an older version gets 409.
 func (h *groupHost) setDescription(r *request) ([]waBinary.Node, error) {
 	g, m, err := h.target(r, needEditor)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// groupWorld is Alice and Bob as clients and Carol as a phone only.
+// groupWorld has Alice and Bob with clients, and Carol with a phone only.
 type groupWorld struct {
 	*world
 	alice, bob, carol *Phone
@@ -25,7 +25,7 @@ func newGroupWorld(t *testing.T, options Options) *groupWorld {
 	return w
 }
 
-// group makes a group of Alice with Bob and Carol in it and waits until Bob knows.
+// group creates a group of Alice with Bob and Carol and waits until Bob is notified.
 func (w *groupWorld) group() types.JID {
 	w.t.Helper()
 	info, err := w.a.CreateGroup(w.ctx(), whatsmeow.ReqCreateGroup{Name: "Trio", Participants: []types.JID{w.bob.JID(), w.carol.JID()}})
@@ -179,17 +179,17 @@ func TestGroupMembers(t *testing.T) {
 	w.change(w.a, g, func(e *events.GroupInfo) bool { return slices.Contains(e.Leave, w.bob.LID()) })
 	w.change(w.b, g, func(e *events.GroupInfo) bool { return slices.Contains(e.Leave, w.bob.LID()) })
 	if _, err = w.b.SendMessage(w.ctx(), g, text1("ghost")); err == nil {
-		t.Error("somebody who left wrote")
+		t.Error("a former member wrote")
 	}
 	if err = w.b.LeaveGroup(w.ctx(), g); !errors.Is(err, whatsmeow.ErrIQForbidden) {
 		t.Errorf("leave twice: %v", err)
 	}
-	// The creator goes: the next in line becomes admin, and the last one's leaving ends the group.
+	// The creator leaves: the oldest member becomes admin; the group ends with its last member.
 	if err = w.a.LeaveGroup(w.ctx(), g); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = w.carol.InviteCode(g, false); err != nil {
-		t.Errorf("nobody became admin: %v", err)
+		t.Errorf("no member became admin: %v", err)
 	}
 	if err = w.carol.LeaveGroup(g); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// wait bounds every wait of the suite; nothing takes a fraction of it unless it is broken.
+// wait bounds every wait of the suite, far above the time that any step needs.
 const wait = 20 * time.Second
 
 func TestMain(m *testing.M) {
@@ -28,11 +28,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// whatsmeow keeps its history loop for a minute after the last sync, and database/sql its opener until the handle is closed.
 		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow.(*Client).handleHistorySyncNotificationLoop"),
-		// whatsmeow's reader waits for ever to hand over a frame that came in while the client disconnected.
+		// whatsmeow's reader blocks for ever on a frame that arrived while the client disconnected.
 		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow/socket.(*FrameSocket).frameComplete"))
 }
 
-// world is one network with its way in.
+// world is a network with a listener in memory.
 type world struct {
 	t   *testing.T
 	net *Network
@@ -70,7 +70,7 @@ func (w *world) ctx() context.Context {
 	return ctx
 }
 
-// client is a whatsmeow client whose events are kept.
+// client is a whatsmeow client with a record of its events.
 type client struct {
 	*whatsmeow.Client
 	t      *testing.T

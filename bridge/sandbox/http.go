@@ -9,13 +9,13 @@ import (
 	"go.mau.fi/whatsmeow/store"
 )
 
-// httpRoute sends requests for a host whose path starts with prefix to a handler. Host "*" is any host that no other route names.
+// httpRoute routes requests for a host whose path starts with prefix to a handler. Host "*" matches hosts without a route of their own.
 type httpRoute struct {
 	host, prefix string
 	handler      http.HandlerFunc
 }
 
-// handleHTTP registers a route; routes of one host are tried in the order of registration, longest prefix is up to the caller.
+// handleHTTP registers a route. Routes of one host are tried in the order of registration, so register longer prefixes first.
 func (n *Network) handleHTTP(host, prefix string, handler http.HandlerFunc) {
 	n.httpRoutes = append(n.httpRoutes, httpRoute{host, prefix, handler})
 }
@@ -47,7 +47,7 @@ func (n *Network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// serveVersion is the page from which clients read the current version of WhatsApp Web.
+// serveVersion serves the page from which clients read the current version of WhatsApp Web.
 func (n *Network) serveVersion(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = fmt.Fprintf(w, `<!DOCTYPE html><title>sandbox</title><script>{"client_revision":%d,"server":"sandbox"}</script>`, store.GetWAVersion()[2])

@@ -19,7 +19,7 @@ type Received struct {
 	Sender   types.JID // LID with device
 	FromMe   bool
 	PushName string
-	Time     time.Time // as the server stamped it
+	Time     time.Time // time stamp of the server
 	Message  *waE2E.Message
 }
 
@@ -28,7 +28,7 @@ type inbox[T any] struct {
 	mu      sync.Mutex
 	limit   int
 	items   []T
-	dropped int           // items that were pushed out
+	dropped int           // items removed by the limit
 	changed chan struct{} // closed and replaced at each change
 }
 
@@ -54,7 +54,7 @@ func (b *inbox[T]) list() []T {
 	return slices.Clone(b.items)
 }
 
-// await returns the oldest item that matches, now or later. match sees each item once and runs without the lock.
+// await returns the oldest item that matches and waits for one if necessary. match gets each item once and runs without the lock.
 func (b *inbox[T]) await(ctx context.Context, match func(T) bool) (T, error) {
 	for next := 0; ; {
 		b.mu.Lock()
@@ -69,23 +69,23 @@ func (b *inbox[T]) await(ctx context.Context, match func(T) bool) (T, error) {
 		case <-changed:
 		case <-ctx.Done():
 			var none T
-			return none, fmt.Errorf("sandbox: nothing that matches arrived: %w", ctx.Err())
+			return none, fmt.Errorf("sandbox: no matching item arrived: %w", ctx.Err())
 		}
 	}
 }
 
-// Received lists what the phone has in its chats, its own messages included, the oldest first; Options.Inbox bounds it.
+// Received returns the messages in the phone's chats, its own included, the oldest first; Options.Inbox bounds it.
 func (p *Phone) Received() []Received { return p.messages.list() }
 
-// Await returns the oldest message that matches, waiting for it if it is not there yet.
+// Await returns the oldest message that matches and waits for one if necessary.
 func (p *Phone) Await(ctx context.Context, match func(Received) bool) (Received, error) {
 	return p.messages.await(ctx, match)
 }
 
-// Stanzas lists what else reached the phone: receipts, presence, chat states, calls, notifications; at most the latest 1000.
+// Stanzas returns the other stanzas that reached the phone: receipts, presence, chat states, calls, notifications; at most the latest 1000.
 func (p *Phone) Stanzas() []waBinary.Node { return p.stanzas.list() }
 
-// AwaitStanza returns the oldest such stanza that matches, waiting for it if it is not there yet.
+// AwaitStanza returns the oldest of the Stanzas that matches and waits for one if necessary.
 func (p *Phone) AwaitStanza(ctx context.Context, match func(waBinary.Node) bool) (waBinary.Node, error) {
 	return p.stanzas.await(ctx, match)
 }

@@ -13,7 +13,7 @@ import (
 // InjectStanza sends a stanza that no phone would send to an account's linked devices, or to one of them when session names its device. It
 // bypasses all checks and fault rules. A stanza that clients acknowledge (message, status, receipt, notification, call) is queued until they do,
 // see Unacknowledged; any other is sent at once to the devices that are connected. It returns the number of devices. The error wraps ErrBadJID,
-// ErrNoAccount or ErrNoDevice, or says why the stanza cannot be encoded.
+// ErrNoAccount or ErrNoDevice, or describes why the stanza cannot be encoded.
 func (n *Network) InjectStanza(session string, node waBinary.Node) (int, error) {
 	encoded, err := encode(node)
 	if err != nil {
@@ -52,7 +52,7 @@ func (n *Network) InjectFrame(session string, plaintext []byte) (int, error) {
 	})
 }
 
-// Unacknowledged counts the stanzas that wait for the acknowledgements of an account's linked devices.
+// Unacknowledged returns the number of stanzas that an account's linked devices have not acknowledged.
 func (n *Network) Unacknowledged(session string) (count int, err error) {
 	_, err = n.eachDevice(session, func(d *device) bool {
 		count += len(d.queue.items)
@@ -61,7 +61,7 @@ func (n *Network) Unacknowledged(session string) (count int, err error) {
 	return count, err
 }
 
-// Waiting lists the stanzas that Unacknowledged counts, as text.
+// Waiting returns the stanzas that Unacknowledged counts, as text.
 func (n *Network) Waiting(session string) (stanzas []string) {
 	_, _ = n.eachDevice(session, func(d *device) bool {
 		for _, item := range d.queue.items {
@@ -72,7 +72,7 @@ func (n *Network) Waiting(session string) (stanzas []string) {
 	return stanzas
 }
 
-// SendPeer sends a message of the account's own business to one of its linked devices, whatever it holds: history, keys, answers.
+// SendPeer sends a protocol message with any content (history, keys, answers) from the phone to one of its linked devices.
 func (p *Phone) SendPeer(ctx context.Context, companion types.JID, message *waE2E.ProtocolMessage) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,7 +101,7 @@ func (n *Network) eachDevice(session string, act func(*device) bool) (count int,
 	return count, nil
 }
 
-// encode is waBinary.Marshal, which panics on types it does not know, with an error instead.
+// encode is waBinary.Marshal with an error in place of the panic on unknown types.
 func encode(node waBinary.Node) (encoded []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -111,7 +111,7 @@ func encode(node waBinary.Node) (encoded []byte, err error) {
 	return waBinary.Marshal(node)
 }
 
-// reply lets a rule change the reply to a request of a connection.
+// reply applies the rules to the reply of a connection's request.
 func (t *faultTable) reply(r *request, reply waBinary.Node) waBinary.Node {
 	rule := t.take(r.device, r.node, FaultReply)
 	if rule == nil || rule.Reply == nil {

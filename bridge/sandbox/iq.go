@@ -17,7 +17,7 @@ type request struct {
 	device *device // nil before login
 	node   *waBinary.Node
 	later  []func()
-	// replies collects what a phone is answered; connections get it through their socket.
+	// replies collects the replies for a phone; connections get theirs through the socket.
 	replies []waBinary.Node
 }
 
@@ -59,7 +59,7 @@ var iqTexts = map[int]string{
 	503: "service-unavailable",
 }
 
-// iqFail refuses a request with one of WhatsApp's codes; the text belongs to the code.
+// iqFail returns the error with one of WhatsApp's codes and its text.
 func iqFail(code int) error { return &iqError{code: code, text: iqTexts[code]} }
 
 // addIQ registers a table; two handlers for one key are a programming error.

@@ -4,11 +4,11 @@ package sandbox
 const (
 	// defaultBlob holds every kind of media but WhatsApp's largest documents: files live in memory.
 	defaultBlob = 100 << 20
-	// defaultMedia is what all files together may take before the oldest go.
+	// defaultMedia bounds the total size of all files; beyond it the oldest are removed.
 	defaultMedia = 1 << 30
-	// defaultPicture is several times what a 640x640 JPEG takes.
+	// defaultPicture is several times the size of a 640x640 JPEG.
 	defaultPicture = 1 << 20
-	// defaultGroups is far above what one test or demo makes, and still bounded.
+	// defaultGroups is far above the number of groups of a test or demo.
 	defaultGroups = 10_000
 	// defaultGroupMembers is WhatsApp's own bound.
 	defaultGroupMembers = 1024
@@ -18,7 +18,7 @@ const (
 	defaultPatches = 100_000
 	// defaultNewsletters bounds the channels of the network.
 	defaultNewsletters = 1000
-	// defaultNewsletterPosts bounds what one channel keeps; older posts go.
+	// defaultNewsletterPosts bounds the posts of one channel; beyond it the oldest are removed.
 	defaultNewsletterPosts = 10_000
 	// defaultStickerPacks bounds the published sticker packs.
 	defaultStickerPacks = 1000
@@ -28,7 +28,7 @@ const (
 type Limits struct {
 	// Blob is the largest media file in bytes. 0 means 100 MiB.
 	Blob int64
-	// Media is the total size of stored media in bytes; beyond it the oldest files go. 0 means 1 GiB.
+	// Media is the total size of stored media in bytes; beyond it the oldest files are removed. 0 means 1 GiB.
 	Media int64
 	// Picture is the largest profile or group picture in bytes. 0 means 1 MiB.
 	Picture int

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// DialFunc opens a connection; the address it is asked for is the real one of WhatsApp.
+// DialFunc opens a connection; addr is WhatsApp's real address.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // headerTimeout ends connections that never send a request.
 const headerTimeout = 30 * time.Second
 
-// Listener is one way into a network: loopback TCP or memory.
+// Listener accepts connections to a network, over loopback TCP or in memory.
 type Listener struct {
 	net    net.Listener
 	server *http.Server
@@ -24,7 +24,7 @@ type Listener struct {
 	done   chan struct{}
 }
 
-// Listen serves the network on a TCP address, usually "127.0.0.1:0". Everything is plain HTTP and told apart by its Host header.
+// Listen serves the network on a TCP address, usually "127.0.0.1:0". All requests are plain HTTP; the Host header selects the simulated host.
 func (n *Network) Listen(addr string) (*Listener, error) {
 	tcp, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -33,7 +33,7 @@ func (n *Network) Listen(addr string) (*Listener, error) {
 	return n.serve(tcp, Dialer(tcp.Addr().String()))
 }
 
-// Dialer connects to a sandbox at a TCP address, whatever address is asked for.
+// Dialer returns a DialFunc that connects to a sandbox at a TCP address and ignores the requested address.
 func Dialer(address string) DialFunc {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -70,7 +70,7 @@ func (n *Network) serve(l net.Listener, dial DialFunc) (*Listener, error) {
 	return listener, nil
 }
 
-// Addr is the address others dial; "pipe" for one in memory.
+// Addr returns the listener's address; "pipe" for one in memory.
 func (l *Listener) Addr() net.Addr { return l.net.Addr() }
 
 // Dial connects to the listener; it is a DialFunc.

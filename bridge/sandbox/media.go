@@ -28,11 +28,11 @@ const (
 )
 
 const (
-	// mediaMACLength is what an encrypted file carries after its ciphertext.
+	// mediaMACLength is the length of the MAC after the ciphertext of a file, in bytes.
 	mediaMACLength = 10
-	// mediaLinkLife is how long the signature in a download path is good; files themselves stay until they are deleted or crowded out.
+	// mediaLinkLife is how long the signature in a download path is valid; files stay until they are deleted or Limits.Media removes them.
 	mediaLinkLife = 30 * 24 * time.Hour
-	// mediaAuthLife is how long an upload permission is good.
+	// mediaAuthLife is how long an upload permission is valid.
 	mediaAuthLife = 6 * time.Hour
 )
 
@@ -40,13 +40,13 @@ const (
 var (
 	// ErrNoMedia: the media host has no such file.
 	ErrNoMedia = errors.New("no such media")
-	// ErrBadMedia: the file is not what the message says it is (hash, MAC or padding).
+	// ErrBadMedia: the file does not match the message (hash, MAC or padding).
 	ErrBadMedia = errors.New("media does not match its message")
 	// ErrMediaTooLarge: the file is beyond Limits.Blob.
 	ErrMediaTooLarge = errors.New("media too large")
 )
 
-// mediaFolders is where the host files each kind of upload; the names of the kinds are those of upload URLs.
+// mediaFolders is the path prefix of each kind of upload; kinds are named as in upload URLs.
 var mediaFolders = map[string]string{
 	"image": "/v/t62.7118-24/", "video": "/v/t62.7161-24/", "audio": "/v/t62.7117-24/", "ptt": "/v/t62.7117-24/", "document": "/v/t62.7119-24/",
 	"sticker": "/v/t62.15575-24/", "sticker-pack": "/v/t62.15575-25/", "thumbnail-link": "/v/t62.36144-24/", "md-msg-hist": "/v/t62.14680-24/",
@@ -55,7 +55,7 @@ var mediaFolders = map[string]string{
 	"newsletter-sticker": "/m1/v/t28/", "newsletter-thumbnail-link": "/m1/v/t29/",
 }
 
-// uploadKind names each media type as upload URLs do.
+// uploadKind maps each media type to its name in upload URLs.
 var uploadKind = map[whatsmeow.MediaType]string{
 	whatsmeow.MediaImage: "image", whatsmeow.MediaVideo: "video", whatsmeow.MediaAudio: "audio", whatsmeow.MediaDocument: "document",
 	whatsmeow.MediaHistory: "md-msg-hist", whatsmeow.MediaAppState: "md-app-state", whatsmeow.MediaStickerPack: "sticker-pack",
@@ -65,7 +65,7 @@ var uploadKind = map[whatsmeow.MediaType]string{
 // pictureKind is the kind of profile and group pictures, which have a host of their own and arrive over the socket.
 const pictureKind = "picture"
 
-// pictureFolder is where pictures are filed.
+// pictureFolder is the path prefix of pictures.
 const pictureFolder = "/v/t61.24694-24/"
 
 // blob is one stored file. Immutable.
@@ -76,7 +76,7 @@ type blob struct {
 	hash [sha256.Size]byte
 }
 
-// blobStore is the media host. It has a lock of its own, the innermost of all, so that moving megabytes never holds up the network.
+// blobStore is the media host. It has a lock of its own, the innermost of all, so that copying large files never blocks the network.
 type blobStore struct {
 	net    *Network
 	secret []byte // signs permissions and download paths
@@ -97,7 +97,7 @@ func newBlobStore(n *Network) *blobStore {
 	return &blobStore{net: n, secret: random.bytes(32), random: random, blobs: map[string]*blob{}, handles: map[string]string{}}
 }
 
-// put stores a file under a name made of its content; storing it again refreshes nothing and returns the same file.
+// put stores a file under a name derived from its content; storing the same content again returns the stored file with its old age.
 func (s *blobStore) put(kind string, data []byte) (*blob, error) {
 	if int64(len(data)) > s.net.options.Limits.Blob {
 		return nil, fmt.Errorf("sandbox: %w: %d bytes", ErrMediaTooLarge, len(data))
@@ -124,7 +124,7 @@ func (s *blobStore) keep(b *blob) *blob {
 	return b
 }
 
-// drop forgets a file. Call under s.mu.
+// drop removes a file. Call under s.mu.
 func (s *blobStore) drop(path string) bool {
 	b := s.blobs[path]
 	if b == nil {
@@ -148,7 +148,7 @@ func (s *blobStore) remove(path string) bool {
 	return s.drop(path)
 }
 
-// sign binds a purpose and its fields to the host's secret.
+// sign returns the HMAC of a purpose and its fields under the host's secret.
 func (s *blobStore) sign(fields ...string) string {
 	mac := hmac.New(sha256.New, s.secret)
 	for _, field := range fields {
@@ -170,7 +170,7 @@ func (s *blobStore) checkPath(path string, query url.Values) bool {
 	return err == nil && s.net.now().Unix() <= until && hmac.Equal([]byte(s.sign("path", path, expiry)), []byte(query.Get("oh")))
 }
 
-// permission lets an account upload for a while.
+// permission returns an upload token of an account, valid for mediaAuthLife.
 func (s *blobStore) permission(user string) string {
 	body := user + "." + strconv.FormatInt(s.net.now().Add(mediaAuthLife).Unix(), 36)
 	return body + "." + s.sign("auth", body)

@@ -10,7 +10,7 @@ type mediaHost interface {
 	download(ref mediaRef, kind whatsmeow.MediaType) ([]byte, error)
 }
 
-// mediaRef is where a file is and how to read it, as in the media fields of a message.
+// mediaRef has the path, keys and hashes of a file, as in the media fields of a message.
 type mediaRef struct {
 	URL, DirectPath                     string
 	MediaKey, FileSHA256, FileEncSHA256 []byte

@@ -8,13 +8,13 @@ import (
 // MediaOperation is one side of the media host.
 type MediaOperation string
 
-// What the media host does.
+// Operations of the media host.
 const (
 	MediaUpload   MediaOperation = "upload"
 	MediaDownload MediaOperation = "download"
 )
 
-// maxMediaFaults bounds the rules that wait.
+// maxMediaFaults bounds the active rules.
 const maxMediaFaults = 1000
 
 // mediaFault fails a number of requests.
@@ -24,9 +24,9 @@ type mediaFault struct {
 	left      int // negative: until cleared
 }
 
-// FailMedia makes the media host answer the next times requests of an operation with an HTTP status from 400 to 599; times 0 means all until ClearMediaFaults.
+// FailMedia answers the given number of following requests of an operation with an HTTP status from 400 to 599; times 0 means all until ClearMediaFaults.
 // Downloads of history and app state, which devices start by themselves, fail with times 0 only, and do not count otherwise.
-// Rules wait for each other in the order they were made. Clients give up at once on 403, 404 and 410 and try again after others.
+// Rules apply one after the other, in the order of the calls. Clients give up at once on 403, 404 and 410 and retry after other statuses.
 func (n *Network) FailMedia(operation MediaOperation, status, times int) error {
 	if operation != MediaUpload && operation != MediaDownload {
 		return fmt.Errorf("sandbox: no media operation %q", operation)
@@ -55,7 +55,7 @@ func (n *Network) ClearMediaFaults() {
 	s.faults = nil
 }
 
-// failing returns the status that the next request of an operation must fail with, or 0, and uses the rule up. mediaType is the request's
+// failing returns the status that the next request of an operation must fail with, or 0, and counts the use of the rule. mediaType is the request's
 // mms-type.
 func (s *blobStore) failing(operation MediaOperation, mediaType string) int {
 	s.mu.Lock()

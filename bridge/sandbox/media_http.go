@@ -14,13 +14,13 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// Lifetimes and numbers that media_conn announces; clients ask again after the first.
+// Values that media_conn announces; clients request it again after the first lifetime.
 const (
 	mediaConnTTL     = 5 * time.Minute
 	mediaConnBuckets = 12
 )
 
-// registerMedia opens the media host.
+// registerMedia registers the media host.
 func (n *Network) registerMedia() {
 	store := newBlobStore(n)
 	n.media, n.blobs = store, store
@@ -35,7 +35,7 @@ func (n *Network) registerMedia() {
 	n.handleHTTP(staticHost, "/sticker", n.serveStickerPack)
 }
 
-// mediaConn tells a client where the media host is and lets it upload.
+// mediaConn returns the hosts of the media network and an upload token.
 func (s *blobStore) mediaConn(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{
 		Tag: "media_conn",
@@ -52,7 +52,7 @@ func (s *blobStore) mediaConn(r *request) ([]waBinary.Node, error) {
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
-// uploadResult is what an uploader is told.
+// uploadResult is the answer to an upload.
 type uploadResult struct {
 	URL        string `json:"url"`
 	DirectPath string `json:"direct_path"`
@@ -60,7 +60,7 @@ type uploadResult struct {
 	ObjectID   string `json:"object_id,omitempty"`
 }
 
-// serveUpload takes and deletes files: /mms/KIND/TOKEN and /newsletter/newsletter-KIND/TOKEN.
+// serveUpload stores and deletes files: /mms/KIND/TOKEN and /newsletter/newsletter-KIND/TOKEN.
 func (s *blobStore) serveUpload(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(r.URL.Path, "/")
 	if len(parts) != 4 || mediaFolders[parts[2]] == "" || strings.HasPrefix(parts[2], "newsletter-") != (parts[1] == "newsletter") {
@@ -83,7 +83,7 @@ func (s *blobStore) serveUpload(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// accept stores an upload whose content is what its token says.
+// accept stores an upload if its content has the hash in its token.
 func (s *blobStore) accept(w http.ResponseWriter, r *http.Request, kind string, hash [sha256.Size]byte) {
 	if status := s.failing(MediaUpload, ""); status != 0 {
 		refuseHTTP(w, status)
@@ -114,12 +114,12 @@ func (s *blobStore) accept(w http.ResponseWriter, r *http.Request, kind string, 
 	_ = json.NewEncoder(w).Encode(result)
 }
 
-// plausible tells whether a file can be what its kind needs: encrypted ones are whole blocks and a MAC.
+// plausible reports whether a file of this length can be of its kind: encrypted files are whole cipher blocks and a MAC.
 func plausible(kind string, length int) bool {
 	return strings.HasPrefix(kind, "newsletter-") || length > mediaMACLength && (length-mediaMACLength)%16 == 0
 }
 
-// handle names a newsletter upload, so that a post can prove that the host has its file.
+// handle returns a new handle of a newsletter upload; a post with it proves that the host has its file.
 func (s *blobStore) handle(b *blob) string {
 	handle := s.sign("handle", b.path)
 	s.mu.Lock()
@@ -128,14 +128,14 @@ func (s *blobStore) handle(b *blob) string {
 	return handle
 }
 
-// knowsHandle tells whether a file was uploaded under the handle and is still there.
+// knowsHandle reports whether the host has a file that was uploaded under the handle.
 func (s *blobStore) knowsHandle(handle string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.blobs[s.handles[handle]] != nil
 }
 
-// discard deletes a file; who knows its path and its hash may.
+// discard deletes a file; the request must have its path and its hash.
 func (s *blobStore) discard(w http.ResponseWriter, encodedPath, kind string, hash [sha256.Size]byte) {
 	path, err := base64.RawURLEncoding.DecodeString(encodedPath)
 	b := s.get(string(path))

@@ -21,7 +21,7 @@ func (s *blobStore) putPicture(id string, data []byte) *blob {
 	return s.keep(&blob{path: pictureFolder + id + "_n.jpg", kind: pictureKind, data: data, hash: sha256.Sum256(data)})
 }
 
-// servePicture sends a picture, or a small version of it.
+// servePicture sends a picture or its preview.
 func (s *blobStore) servePicture(w http.ResponseWriter, r *http.Request, b *blob) {
 	data := b.data
 	if strings.Contains(r.URL.RawQuery, previewQuery) {
@@ -37,7 +37,7 @@ func (s *blobStore) servePicture(w http.ResponseWriter, r *http.Request, b *blob
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 }
 
-// shrink scales a JPEG down so that its longer side is previewSide; a smaller one stays as large as it is.
+// shrink scales a JPEG down so that its longer side is previewSide; a smaller one keeps its size.
 func shrink(data []byte) ([]byte, error) {
 	source, err := jpeg.Decode(bytes.NewReader(data))
 	if err != nil {

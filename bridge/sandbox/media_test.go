@@ -158,7 +158,7 @@ func TestMediaFaults(t *testing.T) {
 	}
 }
 
-// TestMediaHostByHand makes requests that whatsmeow never would.
+// TestMediaHostByHand sends requests that whatsmeow never sends.
 func TestMediaHostByHand(t *testing.T) {
 	w := newWorld(t, Options{})
 	host := NewHTTPClient(w.in.Dial)

@@ -41,7 +41,7 @@ func (n *Network) handleMessage(r *request) {
 	case text(r.node, "device_fanout") == "false" || toParticipant:
 		n.retriedMessage(r, to)
 	case text(r.node, "edit") == "" && r.device.seen.has(text(r.node, "id")):
-		// A changed newsletter post has the id of the post and is no repetition.
+		// The edit of a newsletter post has the id of the post and is not a duplicate.
 		r.reply(n.ackOf(r.node, nil)) // sent again after a lost acknowledgement
 	default:
 		route(r)
@@ -60,15 +60,15 @@ func (n *Network) accepted(r *request, extra waBinary.Attrs) {
 	r.reply(n.ackOf(r.node, extra))
 }
 
-// envelope is a message as taken apart for delivery.
+// envelope is a message parsed for delivery.
 type envelope struct {
-	order  []types.JID                 // devices that got a ciphertext of their own, as listed
+	order  []types.JID                 // devices with a ciphertext of their own, in the order of the stanza
 	direct map[types.JID]waBinary.Node // that ciphertext
 	group  *waBinary.Node              // the ciphertext for all, in groups
-	shared []waBinary.Node             // what every recipient gets besides
+	shared []waBinary.Node             // nodes for every recipient
 }
 
-// open takes a message apart; the reason is empty when it is well formed.
+// open parses a message; the reason is empty when it is well formed.
 func (n *Network) open(r *request) (env envelope, reason string) {
 	env.direct = map[types.JID]waBinary.Node{}
 	preKeyUsed, identity := false, []byte(nil)
@@ -112,7 +112,7 @@ func readable(enc *waBinary.Node, kinds ...string) bool {
 	return enc.Tag == "enc" && text(enc, "v") == "2" && slices.Contains(kinds, text(enc, "type")) && len(content(enc)) > 0
 }
 
-// sameIdentity compares two signed device identities, which need not be encoded alike.
+// sameIdentity compares two signed device identities by content; their encodings may differ.
 func sameIdentity(a, b []byte) bool {
 	var x, y waAdv.ADVSignedDeviceIdentity
 	if proto.Unmarshal(a, &x) != nil || proto.Unmarshal(b, &y) != nil {
@@ -121,7 +121,7 @@ func sameIdentity(a, b []byte) bool {
 	return slices.Equal(x.GetDetails(), y.GetDetails()) && slices.Equal(x.GetDeviceSignature(), y.GetDeviceSignature())
 }
 
-// canonical turns the address of a known user into its LID form.
+// canonical returns the LID of a known user's address.
 func (n *Network) canonical(jid types.JID) types.JID {
 	if a := n.find(jid); a != nil {
 		return types.JID{User: a.lid.User, Server: a.lid.Server, Device: jid.Device}
@@ -172,7 +172,7 @@ func (n *Network) directMessage(r *request) {
 	for _, jid := range env.order {
 		d := n.findDevice(jid)
 		if d == nil || d == r.device || d.account.blocks(own) {
-			continue // somebody who is blocked does not notice
+			continue // the sender must not notice that it is blocked
 		}
 		attrs := waBinary.Attrs{"from": r.device.lid(), "addressing_mode": "lid"}
 		if d.account == own {
@@ -257,7 +257,7 @@ func (n *Network) statusMessage(r *request) {
 	n.spread(r, to, &env, devices)
 }
 
-// spread gives each device its own ciphertext, where there is one, and the group's.
+// spread delivers to each device its own ciphertext, if there is one, and the group's.
 func (n *Network) spread(r *request, chat types.JID, env *envelope, devices []*device) {
 	attrs := n.asParticipant(r.device, chat)
 	for _, d := range devices {
@@ -277,7 +277,7 @@ func (n *Network) asParticipant(d *device, chat types.JID) waBinary.Attrs {
 	return waBinary.Attrs{"from": chat, "participant": d.lid(), "participant_pn": d.pn(), "addressing_mode": "lid"}
 }
 
-// retriedMessage passes a message that one device could not read, encrypted anew, to that device alone.
+// retriedMessage delivers a message that was encrypted again after a retry receipt to the one device that sent the receipt.
 func (n *Network) retriedMessage(r *request, to types.JID) {
 	target := to
 	if participant, ok := jidOf(r.node, "participant"); ok {
@@ -313,7 +313,7 @@ func (n *Network) peerMessage(r *request, to types.JID) {
 	d := n.findDevice(to)
 	enc := r.node.GetChildByTag("enc")
 	if d == nil && r.device.isPhone() && n.find(to) == r.device.account {
-		r.reply(n.ackOf(r.node, nil)) // unlinked while the phone still welcomed it
+		r.reply(n.ackOf(r.node, nil)) // unlinked during its bootstrap
 		return
 	}
 	if d == nil || d.account != r.device.account || d == r.device || !readable(&enc, "msg", "pkmsg") {
@@ -326,6 +326,6 @@ func (n *Network) peerMessage(r *request, to types.JID) {
 	}
 	r.reply(n.ackOf(r.node, nil))
 	inbound := n.inbound(r, waBinary.Attrs{"from": r.device.lid(), "recipient": r.device.account.lid}, r.node.GetChildren())
-	delete(inbound.Attrs, "notify") // nobody shows who wrote it
+	delete(inbound.Attrs, "notify") // clients do not show a sender's name for it
 	n.deliver(d, inbound)
 }

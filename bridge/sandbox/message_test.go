@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// clean fails the test when clients did something that the network refused.
+// clean fails the test if the network recorded violations of clients.
 func (w *world) clean() {
 	w.t.Helper()
 	for _, v := range w.net.Violations() {
@@ -61,7 +61,7 @@ func TestPairAndMessageBothWays(t *testing.T) {
 		return e.Sender.User == bob.LID().User && e.Type == types.ReceiptTypeDelivered
 	})
 
-	// What the account's own phone sends reaches the companion as its own.
+	// Messages of the account's own phone reach the companion as own messages.
 	w.says(alice, bob.JID(), Text("from the phone"))
 	if own := await(a, says("from the phone")); !own.Info.IsFromMe || own.Info.Chat.User != bob.LID().User {
 		t.Errorf("own message says %+v", own.Info)
@@ -296,7 +296,7 @@ func TestReceiptsPresenceAndCalls(t *testing.T) {
 	}
 	await(a2, func(e *events.Receipt) bool { return e.Type == types.ReceiptTypeRead && e.IsFromMe })
 
-	if err := a.SendPresence(ctx, types.PresenceAvailable); err != nil { // typing and presence come to nobody else
+	if err := a.SendPresence(ctx, types.PresenceAvailable); err != nil { // only available clients receive typing and presence
 		t.Fatal(err)
 	}
 	w.until("the presence of the session", func() bool { return alice.account.devices[1].present })

@@ -9,7 +9,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// Numbers of the GraphQL queries that clients make; WhatsApp gives each query a number and accepts no other text.
+// Numbers of the GraphQL queries that clients make; WhatsApp accepts only known queries and identifies them by number.
 const (
 	mexSetAbout              = "9152604461510864"
 	mexNewsletter            = "6563316087068696"
@@ -53,7 +53,7 @@ func (e *mexError) Error() string { return fmt.Sprintf("%d %s", e.code, e.text) 
 
 func mexFail(code int) error { return &mexError{code, iqTexts[code]} }
 
-// graphQL is the answer to a query.
+// graphQL is the response to a query.
 type graphQL struct {
 	Data   any            `json:"data"`
 	Errors []graphQLError `json:"errors,omitempty"`
@@ -71,7 +71,7 @@ type graphQLExtension struct {
 	Severity    string `json:"severity"`
 }
 
-// registerMex opens the GraphQL endpoint.
+// registerMex registers the GraphQL endpoint.
 func (n *Network) registerMex(tables ...map[string]mexHandler) {
 	handlers := map[string]mexHandler{mexSetAbout: n.mexSetAbout}
 	for _, table := range tables {
@@ -111,7 +111,7 @@ func (n *Network) answerMex(r *request, handlers map[string]mexHandler) ([]waBin
 	return []waBinary.Node{leaf("result", raw)}, nil
 }
 
-// mexSetAbout changes the requester's about: a text, an emoji or both, for a time or for good.
+// mexSetAbout changes the requester's about: a text, an emoji or both, with or without a duration.
 func (n *Network) mexSetAbout(r *request, variables json.RawMessage) (any, error) {
 	var v struct {
 		Input struct {

@@ -41,10 +41,10 @@ type Network struct {
 	records  records
 	tokens   map[tokenKey]*contactToken // trusted contact tokens, issuer to holder
 	listens  []*Listener
-	// automatic has the ids of messages that phones sent by themselves, so that no phone answers them automatically.
+	// automatic has the ids of automatic replies, so that no phone answers them automatically.
 	automatic idSet
 
-	// groups answers for group membership; nil until the group files set it in newGroups.
+	// groups answers questions about group membership; nil until registerGroups sets it.
 	groups groupState
 	// media stores blobs for phones and serves them to clients; set by the media files.
 	media mediaHost
@@ -53,7 +53,7 @@ type Network struct {
 	bootstrap []func(p *Phone, companion types.JID)
 }
 
-// groupState is what the core asks about groups. Its methods are called under Network.mu.
+// groupState answers questions of message delivery about groups. Its methods are called under Network.mu.
 type groupState interface {
 	// members lists the accounts in a group in a stable order; ok is false when the group does not exist.
 	members(group types.JID) (accounts []*account, ok bool)
@@ -63,7 +63,7 @@ type groupState interface {
 	maySend(group types.JID, sender *account) int
 }
 
-// New makes an empty network. Close it when done.
+// New returns an empty network. Close it after use.
 func New(options Options) *Network {
 	quietSignal()
 	options = options.withDefaults()
@@ -87,7 +87,7 @@ func New(options Options) *Network {
 	return n
 }
 
-// Close cuts every connection, stops the listeners and phones, and returns when all goroutines of the network are gone.
+// Close cuts every connection, stops the listeners and phones, and returns when all goroutines of the network have ended.
 func (n *Network) Close() {
 	n.mu.Lock()
 	n.closed = true
@@ -111,21 +111,21 @@ func (n *Network) Close() {
 
 func (n *Network) now() time.Time { return n.options.Now() }
 
-// unixNow is the network's time as stanzas carry it.
+// unixNow returns the network's time in seconds, as in stanzas.
 func (n *Network) unixNow() string { return strconv.FormatInt(n.now().Unix(), 10) }
 
-// newID names a stanza of the server. Call under n.mu.
+// newID returns the id of a new stanza of the server. Call under n.mu.
 func (n *Network) newID() string {
 	n.nextID++
 	return "sandbox-" + strconv.FormatUint(n.nextID, 10)
 }
 
-// sortedAccounts lists all accounts by LID. Call under n.mu.
+// sortedAccounts returns all accounts by LID. Call under n.mu.
 func (n *Network) sortedAccounts() []*account {
 	return slices.SortedFunc(maps.Values(n.byLID), func(x, y *account) int { return strings.Compare(x.lid.User, y.lid.User) })
 }
 
-// find resolves a JID, with or without device part, to its account; nil when unknown. Call under n.mu.
+// find returns the account of a JID with or without device part; nil when unknown. Call under n.mu.
 func (n *Network) find(jid types.JID) *account {
 	switch jid.Server {
 	case types.DefaultUserServer, types.LegacyUserServer:
@@ -136,7 +136,7 @@ func (n *Network) find(jid types.JID) *account {
 	return nil
 }
 
-// findDevice resolves a JID to one device; nil when account or device is unknown. Call under n.mu.
+// findDevice returns the device of a JID; nil when account or device is unknown. Call under n.mu.
 func (n *Network) findDevice(jid types.JID) *device {
 	if a := n.find(jid); a != nil {
 		return a.devices[jid.Device]

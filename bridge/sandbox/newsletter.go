@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// firstNewsletter makes channel numbers as long as real ones, and unlike those of groups.
+	// firstNewsletter is the first channel number: as long as real ones, and outside of the range of groups.
 	firstNewsletter = 120363400000000001
-	// liveUpdates is how long a subscription to counts lasts.
+	// liveUpdates is the duration of a subscription to counts.
 	liveUpdates = 5 * time.Minute
 	// maxNewsletterName and maxNewsletterText are WhatsApp's own bounds, in characters.
 	maxNewsletterName = 100
 	maxNewsletterText = 2048
-	// maxReactions bounds the different reactions to a post that are counted.
+	// maxReactions bounds the distinct reactions to a post that are counted.
 	maxReactions = 100
 )
 
-// newsletterHost keeps all channels. Guarded by Network.mu.
+// newsletterHost stores all channels. Guarded by Network.mu.
 type newsletterHost struct {
 	net    *Network
 	random *entropy
@@ -43,7 +43,7 @@ type newsletter struct {
 	followers         []*follower // in order of following, the owner first
 	posts             []*post
 	nextPost          int
-	live              map[*device]time.Time // who wants counts, and until when
+	live              map[*device]time.Time // end of the subscription to counts by device
 }
 
 type follower struct {
@@ -89,7 +89,7 @@ func (c *newsletter) follower(a *account) *follower {
 	return nil
 }
 
-// establish makes a channel: 406 for a bad name or description, 419 when there are too many.
+// establish creates a channel: 406 for a bad name or description, 419 when there are too many.
 func (h *newsletterHost) establish(owner *account, name, description string) (*newsletter, error) {
 	if name == "" || utf8.RuneCountInString(name) > maxNewsletterName || utf8.RuneCountInString(description) > maxNewsletterText {
 		return nil, mexFail(406)
@@ -109,7 +109,7 @@ func (h *newsletterHost) establish(owner *account, name, description string) (*n
 	return c, nil
 }
 
-// metadata describes a channel to an account; nil is a requester that only has its link.
+// metadata returns the description of a channel for an account; a nil viewer only has the link.
 func (h *newsletterHost) metadata(c *newsletter, viewer *account) *types.NewsletterMetadata {
 	words := func(t groupText) types.NewsletterText {
 		words := types.NewsletterText{Text: t.text, ID: t.id}
@@ -149,7 +149,7 @@ func (h *newsletterHost) routes() iqRoutes {
 	}
 }
 
-// messages reads a channel backwards.
+// messages returns posts of a channel from the newest backwards.
 func (h *newsletterHost) messages(r *request) ([]waBinary.Node, error) {
 	order := r.child()
 	c := h.byCode[text(order, "key")]
@@ -167,7 +167,7 @@ func (h *newsletterHost) messages(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "messages", Attrs: waBinary.Attrs{"jid": c.jid, "t": h.net.unixNow()}, Content: nodesOf(lastOf(posts, numberOf(order, "count")), true)}}, nil
 }
 
-// updates reads the counts that changed.
+// updates returns the posts with changed counts.
 func (h *newsletterHost) updates(r *request) ([]waBinary.Node, error) {
 	jid, _ := jidOf(r.node, "to")
 	c := h.find(jid)
@@ -193,16 +193,16 @@ func (h *newsletterHost) subscribe(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "live_updates", Attrs: waBinary.Attrs{"duration": seconds(liveUpdates)}}}, nil
 }
 
-// numberOf reads a count or id; what is absent or odd is 0.
+// numberOf returns a count or id; 0 if it is absent or malformed.
 func numberOf(node *waBinary.Node, key string) int {
 	value, _ := strconv.Atoi(text(node, key))
 	return max(0, value)
 }
 
-// maxNewsletterPage is how many posts one answer carries at most.
+// maxNewsletterPage is the largest number of posts in one answer.
 const maxNewsletterPage = 100
 
-// lastOf keeps the newest posts of a list; a count of 0 is as many as fit a page.
+// lastOf returns the newest posts of a list, at most count; 0 means one page.
 func lastOf(posts []*post, count int) []*post {
 	if count == 0 || count > maxNewsletterPage {
 		count = maxNewsletterPage
@@ -210,7 +210,7 @@ func lastOf(posts []*post, count int) []*post {
 	return posts[max(0, len(posts)-count):]
 }
 
-// nodesOf describes posts, with their content or with their counts only.
+// nodesOf returns the nodes of posts, with their content or with their counts only.
 func nodesOf(posts []*post, withContent bool) []waBinary.Node {
 	var list []waBinary.Node
 	for _, p := range posts {
@@ -233,7 +233,7 @@ func (p *post) plaintext() waBinary.Node {
 	return node
 }
 
-// counts tells how often a post was viewed and how people reacted.
+// counts returns the numbers of views and reactions of a post.
 func (p *post) counts() []waBinary.Node {
 	totals := map[string]int{}
 	for _, code := range p.reactions {

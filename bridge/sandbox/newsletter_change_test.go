@@ -9,7 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// An edit or a revocation of a post carries the id of the post; it must not be taken for the post sent twice.
+// An edit or a revocation has the id of its post; it must not be dropped as a duplicate.
 func TestNewsletterPostsAreEditedAndRevoked(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice, bob, carol := w.account("15550001", "Alice"), w.account("15550002", "Bob"), w.account("15550003", "Carol")
@@ -58,7 +58,7 @@ func TestNewsletterPostsAreEditedAndRevoked(t *testing.T) {
 	if list, err := b.GetNewsletterMessages(w.ctx(), made.ID, nil); err != nil || len(list) != 1 || list[0].Message != nil {
 		t.Errorf("after the revocation %+v: %v", list, err)
 	}
-	// From the owner's phone as well, and refused where there is nothing to change.
+	// The same from the owner's phone; changes of unknown and revoked posts are refused.
 	id, _, err := alice.PostNewsletter(made.ID, text1("by phone"))
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestNewsletterPostsAreEditedAndRevoked(t *testing.T) {
 			t.Errorf("%s: %v", name, refused)
 		}
 	}
-	// A post that is sent again because its acknowledgement was lost stays one post.
+	// A post sent again after a lost acknowledgement is not duplicated.
 	again, err := a.SendMessage(w.ctx(), made.ID, text1("once"), whatsmeow.SendRequestExtra{ID: "ONCE"})
 	if err != nil {
 		t.Fatal(err)

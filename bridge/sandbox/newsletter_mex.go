@@ -36,7 +36,7 @@ func (h *newsletterHost) queries() map[string]mexHandler {
 	return table
 }
 
-// named finds the channel in a query's newsletter_id.
+// named returns the channel of a query's newsletter_id.
 func (h *newsletterHost) named(variables json.RawMessage) (*newsletter, error) {
 	var v struct {
 		ID types.JID `json:"newsletter_id"`
@@ -144,7 +144,7 @@ func (h *newsletterHost) follow(r *request, variables json.RawMessage) (any, err
 	return map[string]any{"xwa2_newsletter_join_v2": map[string]any{"id": c.jid}}, nil
 }
 
-// unfollow ends a subscription; owners cannot leave their channel.
+// unfollow ends a subscription; owners cannot unfollow their channel.
 func (h *newsletterHost) unfollow(r *request, variables json.RawMessage) (any, error) {
 	c, err := h.named(variables)
 	if err != nil {
@@ -216,7 +216,7 @@ func (h *newsletterHost) update(r *request, variables json.RawMessage) (any, err
 	return map[string]any{"xwa2_newsletter_update": h.metadata(c, nil)}, nil
 }
 
-// listFollowers tells the owner who follows.
+// listFollowers returns the followers to the owner.
 func (h *newsletterHost) listFollowers(r *request, variables json.RawMessage) (any, error) {
 	var v struct {
 		Input json.RawMessage `json:"input"`
@@ -238,7 +238,7 @@ func (h *newsletterHost) listFollowers(r *request, variables json.RawMessage) (a
 	return map[string]any{"xwa2_newsletter_subscribers": map[string]any{"subscribers": map[string]any{"edges": edges}}}, nil
 }
 
-// directory lists every channel.
+// directory returns all channels.
 func (h *newsletterHost) directory(key string) mexHandler {
 	return func(_ *request, _ json.RawMessage) (any, error) {
 		list := []*types.NewsletterMetadata{}

@@ -6,7 +6,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// newPicture stores the JPEG of a channel; no bytes are no picture. 406 for other files and for one beyond the limits.
+// newPicture stores the JPEG of a channel; no data means no picture. 406 for other files and for one beyond the limits.
 func (h *newsletterHost) newPicture(data []byte) (picture, error) {
 	if len(data) == 0 {
 		return picture{}, nil
@@ -18,7 +18,7 @@ func (h *newsletterHost) newPicture(data []byte) (picture, error) {
 	return stored, nil
 }
 
-// pictureInfo describes a channel's picture in its "image" or "preview" form; nil when the channel has none.
+// pictureInfo returns the description of a channel's picture in its "image" or "preview" form; nil when the channel has none.
 func (h *newsletterHost) pictureInfo(c *newsletter, kind string) *types.ProfilePictureInfo {
 	if c.picture.id == "" {
 		return nil

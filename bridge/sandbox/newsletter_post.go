@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// message takes what a device sends to a channel: a post, a change of one, or a reaction.
+// message handles a device's message to a channel: a post, its edit or revocation, or a reaction.
 func (h *newsletterHost) message(r *request) {
 	to, _ := jidOf(r.node, "to")
 	c, own := h.find(to), r.device.account
@@ -86,7 +86,7 @@ func (h *newsletterHost) publish(c *newsletter, node *waBinary.Node) (*post, int
 	return nil, refusedMalformed
 }
 
-// spread shows a post to all who follow the channel.
+// spread delivers a post to all followers of the channel.
 func (h *newsletterHost) spread(c *newsletter, p *post, edit types.EditAttribute) {
 	attrs := waBinary.Attrs{"from": c.jid, "id": p.id, "server_id": strconv.Itoa(p.number), "type": p.kind, "t": unix(p.at)}
 	var children []waBinary.Node
@@ -111,13 +111,13 @@ func (h *newsletterHost) spread(c *newsletter, p *post, edit types.EditAttribute
 			readable = true
 		}
 		if readable {
-			// Nothing to decrypt: the phone has it at once.
+			// Posts are not encrypted, so they need no worker of the phone.
 			f.account.phone.messages.add(Received{ID: p.id, Chat: c.jid, Sender: c.jid, Time: p.changed, Message: proto.CloneOf(&message)})
 		}
 	}
 }
 
-// react sets or takes back one account's reaction to a post.
+// react sets or removes one account's reaction to a post.
 func (h *newsletterHost) react(c *newsletter, own *account, node *waBinary.Node) (*post, int) {
 	p := c.post(numberOf(node, "server_id"))
 	reaction := node.GetChildByTag("reaction")
@@ -146,7 +146,7 @@ func (c *newsletter) post(number int) *post {
 	return nil
 }
 
-// viewed counts an account's views of posts.
+// viewed records an account's views of posts.
 func (h *newsletterHost) viewed(r *request, jid types.JID) {
 	c := h.find(jid)
 	if c == nil || text(r.node, "type") != "view" {
@@ -160,7 +160,7 @@ func (h *newsletterHost) viewed(r *request, jid types.JID) {
 	}
 }
 
-// countsChanged tells those who asked for live updates.
+// countsChanged sends the counts of a post to the devices with a subscription to live updates.
 func (h *newsletterHost) countsChanged(c *newsletter, p *post) {
 	now := h.net.now()
 	p.changed = now

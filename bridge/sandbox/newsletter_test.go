@@ -28,7 +28,7 @@ func TestNewsletterFromClient(t *testing.T) {
 		t.Errorf("by link %+v: %v", seen, err)
 	}
 	if _, err = b.SendMessage(w.ctx(), made.ID, text1("may I?")); err == nil {
-		t.Error("somebody who does not follow posted")
+		t.Error("an account that does not follow posted")
 	}
 	if err = b.FollowNewsletter(w.ctx(), made.ID); err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// text reads an attribute as a string; a JID is written out, anything absent is "".
+// text returns an attribute as a string: a JID in its text form, "" if absent.
 func text(node *waBinary.Node, key string) string {
 	switch value := node.Attrs[key].(type) {
 	case nil:
@@ -22,13 +22,13 @@ func text(node *waBinary.Node, key string) string {
 	}
 }
 
-// jidOf reads an attribute that must be a JID.
+// jidOf returns an attribute that must be a JID.
 func jidOf(node *waBinary.Node, key string) (types.JID, bool) {
 	jid, ok := node.Attrs[key].(types.JID)
 	return jid, ok
 }
 
-// content reads a leaf's bytes; clients send them as bytes or, when they look like a number, as text.
+// content returns a leaf's bytes; clients send them as bytes or, when they look like a number, as text.
 func content(node *waBinary.Node) []byte {
 	switch value := node.Content.(type) {
 	case []byte:
@@ -39,13 +39,13 @@ func content(node *waBinary.Node) []byte {
 	return nil
 }
 
-// childContent reads the bytes of a child of the node.
+// childContent returns the bytes of a child of the node.
 func childContent(node *waBinary.Node, tag string) []byte {
 	child := node.GetChildByTag(tag)
 	return content(&child)
 }
 
-// with copies a stanza and sets attributes; the content is shared.
+// with returns a copy of a stanza with further attributes; the content is shared.
 func with(node waBinary.Node, extra waBinary.Attrs) waBinary.Node {
 	attrs := make(waBinary.Attrs, len(node.Attrs)+len(extra))
 	maps.Copy(attrs, node.Attrs)
@@ -54,5 +54,5 @@ func with(node waBinary.Node, extra waBinary.Attrs) waBinary.Node {
 	return node
 }
 
-// leaf is an element with bytes in it.
+// leaf returns an element with bytes as its content.
 func leaf(tag string, data []byte) waBinary.Node { return waBinary.Node{Tag: tag, Content: data} }

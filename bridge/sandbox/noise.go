@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// noiseState is the symmetric state of a Noise XX handshake, from the side that answers.
+// noiseState is the symmetric state of a Noise XX handshake on the responder's side.
 type noiseState struct {
 	hash    [32]byte
 	salt    []byte
@@ -71,7 +71,7 @@ func (s *noiseState) open(sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// mix does one Diffie-Hellman step.
+// mix mixes the result of one Diffie-Hellman exchange into the state.
 func (s *noiseState) mix(private *[32]byte, public []byte) error {
 	secret, err := curve25519.X25519(private[:], public)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *noiseState) split(secret []byte) (first, second []byte, err error) {
 	return out[:32], out[32:], nil
 }
 
-// noiseSession is what a finished handshake leaves: the keys of both directions and what the client said about itself.
+// noiseSession is the result of a handshake: the keys of both directions and the client's payload.
 type noiseSession struct {
 	fromClient, toClient cipher.AEAD
 	received, sent       uint32

@@ -51,7 +51,7 @@ func TestPreKeysAreRefilled(t *testing.T) {
 	alice := w.account("15550001", "Alice")
 	a := w.pair(alice)
 	d := alice.account.devices[1]
-	// Enough strangers to use up the first batch of 50.
+	// More accounts than the first batch of 50 one-time prekeys.
 	for i := range 60 {
 		stranger := w.account(fmt.Sprint(16660000+i), "Stranger")
 		w.says(stranger, alice.JID(), Text(fmt.Sprint("hi ", i)))
@@ -79,7 +79,7 @@ func TestRetryAfterUndecryptable(t *testing.T) {
 	}
 	await[*events.UndecryptableMessage](a, nil)
 	w.drained(alice, 1)
-	// A phone asks again as well.
+	// Phones send retry receipts, too.
 	bob.mu.Lock()
 	bob.memory.sessions = map[string][]byte{}
 	bob.mu.Unlock()

@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// qrRefs is how many codes a client gets for one attempt: the first lives 60 seconds, the others 20 each.
+// qrRefs is the number of QR codes for one attempt: the first is valid for 60 seconds, the others for 20 each.
 const qrRefs = 6
 
 // pairing is one connection that wants to become a companion. Guarded by Network.mu.
@@ -33,7 +33,7 @@ type pairing struct {
 	// passkey is set once the client was asked for the account's passkey.
 	passkey *passkeyPairing
 
-	// Set while a phone is linking it.
+	// Set while a phone links the connection.
 	account   *account
 	number    uint16
 	successID string
@@ -64,7 +64,7 @@ func (n *Network) startPairing(c *conn) {
 	})
 }
 
-// registrationKeys reads and checks what a new companion says about itself.
+// registrationKeys returns the checked registration of a new companion.
 func registrationKeys(s *noiseSession) (deviceKeys, error) {
 	data := s.payload.GetDevicePairingData()
 	k := deviceKeys{noise: s.clientStatic}
@@ -94,7 +94,7 @@ func checkUserAgent(payload *waWa6.ClientPayload) error {
 	return nil
 }
 
-// endPairing forgets the codes of a connection. Call under n.mu.
+// endPairing ends a connection's pairing. Call under n.mu.
 func (n *Network) endPairing(c *conn) {
 	p := c.pairing
 	if p == nil {
@@ -105,7 +105,7 @@ func (n *Network) endPairing(c *conn) {
 	p.finish(ErrPairingGone)
 }
 
-// dropCodes makes the QR codes and the pairing code of a connection void. Call under n.mu.
+// dropCodes invalidates the QR codes and the pairing code of a connection. Call under n.mu.
 func (n *Network) dropCodes(p *pairing) {
 	for _, ref := range p.refs {
 		delete(n.pairings, ref)
@@ -123,7 +123,8 @@ func (p *pairing) finish(err error) {
 }
 
 // ScanQR links the client that shows this QR text (the whole URL, or the five comma-separated values) to the phone's account and waits until the client
-// confirmed. When the account requires a passkey it returns as soon as the client was asked for it; Passkey then shows how far that is. The error wraps ErrBadQR, ErrPairingGone, ErrPairingRefused, ErrTooManyDevices or that of ctx.
+// confirmed. When the account requires a passkey it returns after the request for it was sent; Passkey then returns the progress. The error wraps
+// ErrBadQR, ErrPairingGone, ErrPairingRefused, ErrTooManyDevices or that of ctx.
 func (p *Phone) ScanQR(ctx context.Context, qr string) error {
 	_, data, found := strings.Cut(qr, "#")
 	if !found {
@@ -170,7 +171,7 @@ func (p *Phone) awaitLink(ctx context.Context, result <-chan error) error {
 	}
 }
 
-// link goes on once a phone knows the pairing secret of a client: the client is asked for the passkey of an account that requires one, else it is
+// link continues once a phone knows the pairing secret of a client: the client is asked for the passkey of an account that requires one, else it is
 // linked. The channel reports the end. Call under n.mu.
 func (n *Network) link(p *pairing, a *account, secret []byte) (chan error, error) {
 	if a.passkey == nil {
@@ -220,7 +221,7 @@ func (n *Network) sendPairSuccess(p *pairing, a *account, secret []byte) (chan e
 	return p.result, nil
 }
 
-// signIdentity makes the account's statement that a companion belongs to it, and proves knowledge of the pairing secret.
+// signIdentity signs the identity of a companion with the account's key and authenticates it with the pairing secret.
 func (n *Network) signIdentity(a *account, number uint16, companion [32]byte, secret []byte) ([]byte, *waAdv.ADVSignedDeviceIdentity, error) {
 	details, err := proto.Marshal(&waAdv.ADVDeviceIdentity{
 		RawID:      proto.Uint32(uint32(n.random.uint64())),
@@ -258,7 +259,7 @@ func (n *Network) pairingReply(r *request) {
 	}
 	signNode, ok := r.node.GetOptionalChildByTag("pair-device-sign", "device-identity")
 	if !ok {
-		return // only says that pair-success arrived
+		return // acknowledges pair-success, without a signature
 	}
 	if err := p.verify(&signNode); err != nil {
 		n.refuse(r, err.Error())

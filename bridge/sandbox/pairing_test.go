@@ -17,7 +17,7 @@ func TestPairWithTheFullBatchOfPreKeys(t *testing.T) {
 	w.pair(alice)
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
-	// The phone takes one when it welcomes the companion.
+	// The phone consumes one to bootstrap the companion.
 	if count := len(alice.account.devices[1].keys.oneTime); count < 811 || count > 812 {
 		t.Errorf("server has %d prekeys of 812", count)
 	}
@@ -103,7 +103,7 @@ func TestPairByCode(t *testing.T) {
 	}
 	await[*events.QR](c, nil)
 	if err := alice.EnterCode(w.ctx(), "ABCD-EFGH"); !errors.Is(err, ErrPairingGone) {
-		t.Errorf("code that nobody asked for: %v", err)
+		t.Errorf("code that no client requested: %v", err)
 	}
 	if _, err := c.PairPhone(w.ctx(), "15550001", false, whatsmeow.PairClientChrome, "my program"); !errors.Is(err, whatsmeow.ErrIQBadRequest) {
 		t.Errorf("bad display name: %v", err)

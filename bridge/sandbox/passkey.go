@@ -24,7 +24,7 @@ import (
 type unpadded = jsonbytes.UnpaddedURLBytes
 
 const (
-	// defaultPasskeyTimeout is what WhatsApp's requests say: ten minutes.
+	// defaultPasskeyTimeout is the timeout in WhatsApp's requests: ten minutes.
 	defaultPasskeyTimeout = 10 * time.Minute
 	maxPasskeyTimeout     = time.Hour
 	passkeyChallengeSize  = 32
@@ -39,17 +39,17 @@ const (
 // pairingCodeAlphabet encodes five bytes as the eight characters that people compare.
 var pairingCodeAlphabet = base32.NewEncoding("123456789ABCDEFGHJKLMNPQRSTVWXYZ")
 
-// PasskeyOptions says how an account asks for a passkey before it links a device.
+// PasskeyOptions configures the passkey step of an account, which precedes the linking of a device.
 type PasskeyOptions struct {
 	// Timeout is how long a challenge may be answered, at most an hour. 0 means 10 minutes.
 	Timeout time.Duration
-	// InsteadOfCode makes a phone into which a pairing code was typed ask for the passkey at once, before the code is verified. The client then gets
+	// InsteadOfCode makes the phone request the passkey as soon as a pairing code was entered, before the code is verified. The client then gets
 	// a notification link_code_companion_reg without the phone's wrapped ephemeral key (seen on WhatsApp: whatsmeow issues 1188 and 1233). Without it
 	// the request follows companion_finish (seen on WhatsApp, too: openmessage issue 79).
 	InsteadOfCode bool
 }
 
-// passkeyStage is how far the passkey step of a pairing is.
+// passkeyStage is the progress of a pairing's passkey step.
 type passkeyStage int
 
 const (
@@ -75,7 +75,7 @@ type passkeyPairing struct {
 	payload   *waCompanionReg.ProloguePayload
 	ephemeral *keys.KeyPair
 	nonce     []byte
-	code      string // both sides show it
+	code      string // shown by both sides
 	handoff   bool   // the client proved that it showed the code which the phone scanned or typed
 }
 
@@ -89,7 +89,7 @@ func (n *Network) passkeyRoutes() iqRoutes {
 	}
 }
 
-// RequirePasskey makes the account link further devices only with its passkey, which is made when there is none. A request under way keeps its options.
+// RequirePasskey makes the account link further devices only with its passkey, which is created if there is none. A pending request keeps its options.
 func (p *Phone) RequirePasskey(options PasskeyOptions) error {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -120,14 +120,14 @@ func (p *Phone) DropPasskey() {
 	p.account.passkey = nil
 }
 
-// PasskeyState is what a phone shows of the passkey step.
+// PasskeyState is the phone's view of the passkey step.
 type PasskeyState struct {
 	Required bool
-	// Pending says that a client was asked for the passkey and is not linked yet.
+	// Pending is true while a client has the request for the passkey and is not linked yet.
 	Pending bool
-	// Code is what the phone shows for comparison; empty before both sides have it.
+	// Code is the code that the phone shows for comparison; empty before both sides have it.
 	Code string
-	// Handoff says that the client proved to be the one whose code was scanned or typed, so that the comparison may be skipped.
+	// Handoff is true if the client proved to be the one whose code was scanned or entered, so that the comparison may be skipped.
 	Handoff bool
 }
 
@@ -154,7 +154,7 @@ func (p *Phone) SignPasskey(options *types.WebAuthnPublicKey, mistake PasskeyMis
 	if options == nil {
 		pending := p.net.passkeyPending(p.account)
 		if pending == nil {
-			return nil, fmt.Errorf("sandbox: %w: no client was asked for it", ErrNoPasskey)
+			return nil, fmt.Errorf("sandbox: %w: no client has a pending request", ErrNoPasskey)
 		}
 		return key.sign(pending.challenge, mistake, p.random)
 	}
@@ -164,7 +164,7 @@ func (p *Phone) SignPasskey(options *types.WebAuthnPublicKey, mistake PasskeyMis
 	return key.sign(options.Challenge, mistake, p.random)
 }
 
-// passkeyPending finds the latest request of an account. Call under n.mu.
+// passkeyPending returns the latest request of an account. Call under n.mu.
 func (n *Network) passkeyPending(a *account) *passkeyPairing {
 	var latest *passkeyPairing
 	for c := range n.conns {
@@ -178,7 +178,7 @@ func (n *Network) passkeyPending(a *account) *passkeyPairing {
 	return latest
 }
 
-// askPasskey sends the WebAuthn request that stands before linking; codes of this connection are void from now on. secret is what phone and client
+// askPasskey sends the WebAuthn request and invalidates the codes of this connection. secret is the pairing secret that phone and client
 // share by the code, nil when the phone did not wait for it. Call under n.mu.
 func (n *Network) askPasskey(p *pairing, a *account, secret []byte) error {
 	if p.account != nil || p.passkey != nil {
@@ -202,7 +202,7 @@ func (n *Network) askPasskey(p *pairing, a *account, secret []byte) error {
 	return nil
 }
 
-// sendPasskey sends a notification of the passkey step, unless a fault loses or spoils it. Call under n.mu.
+// sendPasskey sends a notification of the passkey step, unless a fault drops or corrupts it. Call under n.mu.
 func (n *Network) sendPasskey(p *pairing, kind string, child waBinary.Node) {
 	node := n.notification(types.ServerJID, kind, nil, child)
 	// Rules name the account; the connection has no device yet.
@@ -250,7 +250,7 @@ func (n *Network) passkeyRef(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{leaf("ref", []byte(k.ref))}, nil
 }
 
-// passkeyPrologue checks the client's answer: 410 after the deadline, 400 for what is no answer, 401 for an assertion that does not verify, 403 for a
+// passkeyPrologue checks the client's answer: 410 after the deadline, 400 for a malformed answer, 401 for an assertion that does not verify, 403 for a
 // proof that does not belong to the code which the phone scanned. A refused answer may be repeated before the deadline.
 func (n *Network) passkeyPrologue(r *request) ([]waBinary.Node, error) {
 	p, k, err := r.passkeyStep(passkeyAsked)
@@ -302,7 +302,7 @@ func readPrologue(raw []byte) (*waCompanionReg.ProloguePayload, *waCompanionReg.
 	return payload, companion, nil
 }
 
-// handoffProof is how a client shows that it knows the secret of the code that the phone scanned.
+// handoffProof is the HMAC with which a client proves that it knows the secret of the code that the phone scanned.
 func handoffProof(secret, payload []byte) []byte {
 	mac := hmac.New(sha256.New, hkdfutil.SHA256(secret, nil, []byte("shortcake-passkey-handoff-v1"), 32))
 	mac.Write(payload)
@@ -322,7 +322,7 @@ func (n *Network) continuePasskey(p *pairing) {
 	n.sendPasskey(p, passkeyContinuationType, leaf("primary_ephemeral_identity", identity))
 }
 
-// passkeyNonce takes the nonce to which the client committed itself, and computes the code that both sides show.
+// passkeyNonce checks the nonce against the client's commitment and computes the code that both sides show.
 func (n *Network) passkeyNonce(r *request) ([]waBinary.Node, error) {
 	_, k, err := r.passkeyStep(passkeyContinued)
 	if err != nil {
@@ -344,7 +344,7 @@ func (n *Network) passkeyNonce(r *request) ([]waBinary.Node, error) {
 	return nil, nil
 }
 
-// passkeyPairingRequest opens the client's keys and its new pairing secret, and links it.
+// passkeyPairingRequest decrypts the client's keys and its new pairing secret, and links it.
 func (n *Network) passkeyPairingRequest(r *request) ([]waBinary.Node, error) {
 	p, k, err := r.passkeyStep(passkeyRevealed)
 	if err != nil {
@@ -365,7 +365,7 @@ func (n *Network) passkeyPairingRequest(r *request) ([]waBinary.Node, error) {
 	return nil, nil
 }
 
-// open decrypts what the client sealed for the phone.
+// open decrypts the client's pairing request to the phone.
 func (k *passkeyPairing) open(raw []byte) (*waCompanionReg.PairingRequest, error) {
 	sealed, wanted := &waCompanionReg.EncryptedPairingRequest{}, &waCompanionReg.PairingRequest{}
 	if err := proto.Unmarshal(raw, sealed); err != nil {

@@ -15,7 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// What WhatsApp's request names: the relying party, and the only web origin on which a browser lets a page sign for it.
+// Values of WhatsApp's request: the relying party, and the only web origin on which a browser lets a page sign for it.
 const (
 	passkeyRelyingParty = "whatsapp.com"
 	passkeyOrigin       = "https://web.whatsapp.com"
@@ -32,7 +32,7 @@ const (
 // authenticatorDataSize is the size of authenticator data without extensions: hash of the relying party 32, flags 1, counter 4 bytes.
 const authenticatorDataSize = 37
 
-// passkey is the key pair that an account's phone holds, with what the server stored of it. Guarded by Network.mu.
+// passkey is the key pair of an account's phone, with the server's counters for it. Guarded by Network.mu.
 type passkey struct {
 	options    PasskeyOptions
 	private    *ecdsa.PrivateKey
@@ -52,10 +52,10 @@ func newPasskey(random *entropy, options PasskeyOptions) (*passkey, error) {
 			}, nil
 		}
 	}
-	return nil, errors.New("sandbox: no passkey could be made")
+	return nil, errors.New("sandbox: cannot generate a passkey: no valid scalar in 8 attempts")
 }
 
-// PasskeyMistake is a way in which SignPasskey spoils an assertion.
+// PasskeyMistake is an error that SignPasskey puts into an assertion.
 type PasskeyMistake string
 
 // Mistakes of SignPasskey. The zero value is a correct assertion.
@@ -89,7 +89,7 @@ type clientData struct {
 	CrossOrigin bool   `json:"crossOrigin"`
 }
 
-// sign makes an assertion as a browser and an authenticator would for a page on WhatsApp's origin. Call under Network.mu.
+// sign creates an assertion as a browser and an authenticator would for a page on WhatsApp's origin. Call under Network.mu.
 func (k *passkey) sign(challenge []byte, mistake PasskeyMistake, random *entropy) (*types.WebAuthnResponse, error) {
 	data := clientData{Type: assertionType, Challenge: base64.RawURLEncoding.EncodeToString(challenge), Origin: passkeyOrigin}
 	relyingParty, flags, signer := passkeyRelyingParty, byte(flagUserPresent|flagUserVerified), k.private
@@ -123,7 +123,7 @@ func (k *passkey) sign(challenge []byte, mistake PasskeyMistake, random *entropy
 	case MistakeUserHandle:
 		handle = random.bytes(len(handle))
 	default:
-		return nil, fmt.Errorf("sandbox: %w: no mistake is called %q", ErrBadPasskey, mistake)
+		return nil, fmt.Errorf("sandbox: %w: unknown mistake %q", ErrBadPasskey, mistake)
 	}
 	encoded, err := json.Marshal(data)
 	if err != nil {
@@ -145,7 +145,7 @@ func (k *passkey) sign(challenge []byte, mistake PasskeyMistake, random *entropy
 	return response, nil
 }
 
-// assertionDigest is what the authenticator signs: SHA-256 over authenticatorData || SHA-256(clientDataJSON).
+// assertionDigest returns the digest that the authenticator signs: SHA-256 over authenticatorData || SHA-256(clientDataJSON).
 func assertionDigest(authenticator, encoded []byte) [32]byte {
 	hash := sha256.Sum256(encoded)
 	return sha256.Sum256(slices.Concat(authenticator, hash[:]))

@@ -23,7 +23,7 @@ func (w *world) passkeyAccount(number string, options PasskeyOptions) *Phone {
 	return p
 }
 
-// scanned is a client whose code a phone with a passkey has scanned or typed.
+// scanned returns a client whose code a phone with a passkey has scanned or entered, with the event of the request.
 func (w *world) scanned(p *Phone, byCode bool) (*client, *events.PairPasskeyRequest) {
 	w.t.Helper()
 	c := w.client()

@@ -24,7 +24,7 @@ type Phone struct {
 	// mu guards Signal state and serialises sending; it is taken before Network.mu, never after.
 	mu        sync.Mutex
 	store     *store.Device
-	memory    *memoryStore // what is behind store
+	memory    *memoryStore // backs store
 	sent      map[string]sentMessage
 	sentOrder []string
 	retries   map[string]int
@@ -64,20 +64,20 @@ func newPhone(n *Network, a *account) *Phone {
 	return p
 }
 
-// JID is the account's phone number address.
+// JID returns the account's phone number address.
 func (p *Phone) JID() types.JID { return p.account.pn }
 
-// LID is the account's address in messages.
+// LID returns the account's address in messages.
 func (p *Phone) LID() types.JID { return p.account.lid }
 
-// PushName is the name the account shows to others.
+// PushName returns the name that the account shows to others.
 func (p *Phone) PushName() string {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	return p.account.pushName
 }
 
-// enqueue hands a stanza to the phone and starts its worker when none runs. Never blocks.
+// enqueue appends a stanza to the phone's queue and starts its worker when none runs. Never blocks.
 func (p *Phone) enqueue(node waBinary.Node) {
 	p.queueMu.Lock()
 	defer p.queueMu.Unlock()
@@ -85,7 +85,7 @@ func (p *Phone) enqueue(node waBinary.Node) {
 		return
 	}
 	if len(p.waiting) >= defaultPhoneQueue {
-		p.net.log.Error("phone cannot keep up; stanza dropped", "method", node.Tag)
+		p.net.log.Error("phone queue is full; stanza dropped", "method", node.Tag)
 		return
 	}
 	p.waiting = append(p.waiting, node)
@@ -121,11 +121,11 @@ func (p *Phone) stop() {
 	p.queueMu.Unlock()
 }
 
-// handle routes one stanza by "tag/type", then by tag; what is no message is kept for scripts to see.
+// handle routes one stanza by "tag/type", then by tag; stanzas other than messages are recorded for Stanzas.
 func (p *Phone) handle(node *waBinary.Node) {
 	defer func() {
 		if broken := recover(); broken != nil {
-			p.net.log.Error("stanza broke a phone", "error", broken, "stack", string(debug.Stack()))
+			p.net.log.Error("phone panicked on a stanza", "error", broken, "stack", string(debug.Stack()))
 		}
 	}()
 	route := p.net.phoneRoutes[node.Tag+"/"+text(node, "type")]
@@ -140,7 +140,7 @@ func (p *Phone) handle(node *waBinary.Node) {
 	}
 }
 
-// request makes a request of the phone, as if it came over a socket, through the same handlers and checks. Do not call under Network.mu.
+// request runs a request of the phone through the handlers and checks of requests from sockets. Do not call under Network.mu.
 func (p *Phone) request(iq waBinary.Node) waBinary.Node {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()

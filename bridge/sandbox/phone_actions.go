@@ -8,10 +8,10 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Read tells the senders of messages that they were read. Messages of one chat and sender share a receipt.
+// Read sends read receipts for messages. Messages of one chat and sender share a receipt.
 func (p *Phone) Read(messages ...Received) error { return p.mark("read", messages) }
 
-// Played tells the senders of voice messages that they were listened to.
+// Played sends the receipts for played voice messages.
 func (p *Phone) Played(messages ...Received) error { return p.mark("played", messages) }
 
 func (p *Phone) mark(kind string, messages []Received) error {
@@ -48,10 +48,10 @@ func (p *Phone) mark(kind string, messages []Received) error {
 	return nil
 }
 
-// Typing shows the other side of a chat that the phone's user is typing, or stopped.
+// Typing sends the chat state of a user who is typing, or stopped.
 func (p *Phone) Typing(chat types.JID, active bool) error { return p.chatState(chat, active, "") }
 
-// Recording shows the other side that the phone's user is recording a voice message, or stopped.
+// Recording sends the chat state of a user who is recording a voice message, or stopped.
 func (p *Phone) Recording(chat types.JID, active bool) error {
 	return p.chatState(chat, active, "audio")
 }
@@ -71,7 +71,7 @@ func (p *Phone) chatState(chat types.JID, active bool, media string) error {
 	return p.say(waBinary.Node{Tag: "chatstate", Attrs: waBinary.Attrs{"to": chat}, Content: []waBinary.Node{state}})
 }
 
-// SetAvailable shows the phone's user as online or not.
+// SetAvailable announces the phone's user as online or offline.
 func (p *Phone) SetAvailable(available bool) error {
 	kind := "unavailable"
 	if available {
@@ -80,7 +80,7 @@ func (p *Phone) SetAvailable(available bool) error {
 	return p.say(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": kind}})
 }
 
-// Watch subscribes to somebody's presence; it arrives among Stanzas.
+// Watch subscribes to a user's presence; it arrives among Stanzas.
 func (p *Phone) Watch(user types.JID) error {
 	return p.say(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": "subscribe", "to": user}})
 }
@@ -92,7 +92,7 @@ func (p *Phone) say(node waBinary.Node) error {
 	return nil
 }
 
-// Call rings at a user and returns the id of the call, which EndCall takes.
+// Call offers a call to a user and returns the id of the call for EndCall.
 func (p *Phone) Call(to types.JID, video bool) (string, error) {
 	id := strings.ToUpper(fmt.Sprintf("%x", p.random.bytes(16)))
 	offer := waBinary.Node{Tag: "offer", Content: []waBinary.Node{{Tag: "audio", Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}}}}
@@ -102,7 +102,7 @@ func (p *Phone) Call(to types.JID, video bool) (string, error) {
 	return id, p.signalCall(to, id, offer)
 }
 
-// EndCall stops ringing at, or hangs up on, a user.
+// EndCall ends a call or withdraws its offer.
 func (p *Phone) EndCall(to types.JID, id, reason string) error {
 	return p.signalCall(to, id, waBinary.Node{Tag: "terminate", Attrs: waBinary.Attrs{"reason": reason}})
 }
@@ -112,7 +112,7 @@ func (p *Phone) signalCall(to types.JID, id string, signal waBinary.Node) error 
 	return p.say(waBinary.Node{Tag: "call", Attrs: waBinary.Attrs{"to": to, "id": p.random.messageID()}, Content: []waBinary.Node{signal}})
 }
 
-// Companions lists the phone number addresses of the linked devices.
+// Companions returns the phone number addresses of the linked devices.
 func (p *Phone) Companions() []types.JID {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -131,7 +131,7 @@ func (p *Phone) Unlink(companion types.JID) error {
 	return nil
 }
 
-// tokenFor is the token that a contact gave this account. Call without n.mu.
+// tokenFor returns the trusted contact token that a contact issued to this account. Call without n.mu.
 func (p *Phone) tokenFor(chat types.JID) []byte {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -141,7 +141,7 @@ func (p *Phone) tokenFor(chat types.JID) []byte {
 	return nil
 }
 
-// giveToken lets a contact write back even while first contacts are restricted. Call without n.mu.
+// giveToken issues a contact a token, with which it may reply while first contacts are restricted. Call without n.mu.
 func (p *Phone) giveToken(chat types.JID) {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// autoReplyWindow is the period that Options.AutoReplies counts in.
+	// autoReplyWindow is the period to which Options.AutoReplies applies.
 	autoReplyWindow = time.Minute
 	// autoReplyRepeats is how many messages in a row may repeat the phone's own last automatic reply, as the messages of a program that answers
 	// every message do, before the phone stops answering the chat. A pause of autoReplyWindow or another text resets it.
 	autoReplyRepeats = 25
-	// autoReplyChats bounds the chats whose automatic replies are counted; beyond it counting starts again.
+	// autoReplyChats bounds the chats whose automatic replies are counted; beyond it all counts restart at 0.
 	autoReplyChats = 4096
 )
 
@@ -27,7 +27,7 @@ type replyCount struct {
 	repeats     int // consecutive messages that repeated lastText
 }
 
-// AutoReply makes the phone answer every message with the content that reply returns; nil content sends no answer, and a nil function ends the answering.
+// AutoReply answers every received message with the content that reply returns; nil content sends no answer, and a nil function ends automatic replies.
 // Echo is a ready function. Three rules end loops: a message that a phone sent automatically is never answered, a chat gets at most Options.AutoReplies
 // answers a minute, and a counterpart that keeps repeating the phone's own answers gets 25 of them. reply runs in the phone's worker and must not wait
 // for the phone.
@@ -38,7 +38,7 @@ func (p *Phone) AutoReply(reply func(Received) Content) {
 	p.replies = nil
 }
 
-// react sends the automatic reply to a message, if the phone has one and no rule against loops forbids it.
+// react sends the automatic reply to a message, if the phone has one and the limits against loops allow it.
 func (p *Phone) react(r Received) {
 	p.mu.Lock()
 	reply := p.autoReply
@@ -91,14 +91,14 @@ func (p *Phone) mayAutoReply(r Received, text string) bool {
 	return true
 }
 
-// markAutomatic remembers the id of a message that a phone sends by itself. The latest 4096 are kept.
+// markAutomatic remembers the id of an automatic reply. The latest 4096 are kept.
 func (n *Network) markAutomatic(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.automatic.add(id)
 }
 
-// isAutomatic reports whether a phone sent the message by itself.
+// isAutomatic reports whether the message is an automatic reply.
 func (n *Network) isAutomatic(id string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

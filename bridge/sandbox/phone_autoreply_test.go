@@ -120,7 +120,7 @@ func TestEchoEndsALoopWithAProgram(t *testing.T) {
 	}
 }
 
-// Scripts that write the same text again and again, or many texts at once, still get every echo.
+// Scripts that send the same text repeatedly, or many texts at once, get every echo.
 func TestEchoAnswersEveryMessageOfAPerson(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice, bob := w.account("15550001", "Alice"), w.account("15550002", "Bob")

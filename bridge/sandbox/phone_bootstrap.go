@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// welcomeTag marks the internal errand by which the network tells a phone that a new companion is ready.
+// welcomeTag is the tag of the internal stanza that starts the bootstrap of a new companion in the phone's worker.
 const welcomeTag = "sandbox:welcome"
 
-// welcome makes the phone's worker give a new companion what it needs. Call under n.mu.
+// welcome enqueues the bootstrap of a new companion for the phone's worker. Call under n.mu.
 func (p *Phone) welcome(companion types.JID) {
 	p.enqueue(waBinary.Node{Tag: welcomeTag, Attrs: waBinary.Attrs{"companion": companion}})
 }
@@ -31,11 +31,11 @@ func (p *Phone) bootstrapCompanion(node *waBinary.Node) {
 		err = p.sendHistory(context.Background(), companion, p.firstHistory(p.historyRequestOf(companion)))
 	}
 	if err != nil {
-		p.net.log.Warn("companion was not welcomed", "error", err)
+		p.net.log.Warn("companion not bootstrapped", "error", err)
 	}
 }
 
-// shareAppStateKeys makes the account's app state key on first use. Call under p.mu.
+// shareAppStateKeys returns the message with the account's app state key, which is created on first use. Call under p.mu.
 func (p *Phone) shareAppStateKeys() *waE2E.ProtocolMessage {
 	if p.memory.latestAppState == nil {
 		fingerprint, _ := proto.Marshal(&waE2E.AppStateSyncKeyFingerprint{RawID: proto.Uint32(1), CurrentIndex: proto.Uint32(0), DeviceIndexes: []uint32{0}})

@@ -16,25 +16,25 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Content is what a phone can send: made by one of the functions of this package, or any waE2E message of your own.
+// Content is the content of a message: the result of one of the functions of this package, or any other waE2E message.
 type Content = *waE2E.Message
 
-// Text is a plain text message.
+// Text returns a plain text message.
 func Text(body string) Content { return &waE2E.Message{Conversation: proto.String(body)} }
 
-// Location is a place on the map; name and address may be empty.
+// Location returns a location message; name and address may be empty.
 func Location(latitude, longitude float64, name, address string) Content {
 	return &waE2E.Message{LocationMessage: &waE2E.LocationMessage{
 		DegreesLatitude: proto.Float64(latitude), DegreesLongitude: proto.Float64(longitude), Name: proto.String(name), Address: proto.String(address),
 	}}
 }
 
-// Contact is a card in vCard format.
+// Contact returns a contact card; vcard is in vCard format.
 func Contact(name, vcard string) Content {
 	return &waE2E.Message{ContactMessage: &waE2E.ContactMessage{DisplayName: proto.String(name), Vcard: proto.String(vcard)}}
 }
 
-// Poll asks a question; selectable is how many options one person may choose, 0 for any number.
+// Poll returns a poll; selectable is the number of options that one person may choose, 0 for any number.
 func Poll(question string, options []string, selectable int) Content {
 	poll := &waE2E.PollCreationMessage{Name: proto.String(question), SelectableOptionsCount: proto.Uint32(uint32(selectable))}
 	for _, option := range options {
@@ -43,7 +43,7 @@ func Poll(question string, options []string, selectable int) Content {
 	return &waE2E.Message{PollCreationMessage: poll}
 }
 
-// Reply makes a text message that quotes another.
+// Reply returns a text message that quotes another.
 func Reply(to Received, body string) Content {
 	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
 		Text: proto.String(body),
@@ -53,7 +53,7 @@ func Reply(to Received, body string) Content {
 	}}
 }
 
-// Echo is an automatic reply that repeats a text, and answers anything else with its kind.
+// Echo is a function for AutoReply: it repeats a text and answers other messages with their kind.
 func Echo(r Received) Content {
 	body := r.Text()
 	switch {
@@ -61,14 +61,14 @@ func Echo(r Received) Content {
 		return Text(body)
 	case r.Message.GetProtocolMessage() != nil || r.Message.GetReactionMessage() != nil || r.Message.GetPollUpdateMessage() != nil ||
 		r.Message.GetEditedMessage() != nil:
-		return nil // says something about an earlier message
+		return nil // refers to an earlier message
 	case mediaTypeOf(r.Message) != "":
 		return Text("received " + mediaTypeOf(r.Message))
 	}
 	return Text("received")
 }
 
-// Text is what the message says: its text or caption.
+// Text returns the text or caption of the message.
 func (r Received) Text() string {
 	m := bare(r.Message)
 	for _, body := range []string{
@@ -84,7 +84,7 @@ func (r Received) Text() string {
 	return ""
 }
 
-// key refers to a message from the phone's point of view.
+// key returns the key of a message from the phone's point of view.
 func (p *Phone) key(chat, sender types.JID, id string) *waCommon.MessageKey {
 	key := &waCommon.MessageKey{RemoteJID: proto.String(chat.String()), ID: proto.String(id), FromMe: proto.Bool(sender.User == p.account.lid.User)}
 	if !key.GetFromMe() && chat.Server == types.GroupServer {
@@ -99,7 +99,7 @@ func (p *Phone) Send(ctx context.Context, to types.JID, c Content) (string, erro
 	return p.SendMessage(ctx, to, "", c)
 }
 
-// React puts an emoji on a message; the empty one takes it back.
+// React sets an emoji as reaction to a message; "" removes the reaction.
 func (p *Phone) React(ctx context.Context, to Received, emoji string) (string, error) {
 	return p.Send(ctx, to.Chat, &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{
 		Key: p.key(to.Chat, to.Sender, to.ID), Text: proto.String(emoji), SenderTimestampMS: proto.Int64(p.net.now().UnixMilli()),
@@ -118,7 +118,7 @@ func (p *Phone) Edit(ctx context.Context, chat types.JID, id string, c Content) 
 	}}}})
 }
 
-// Revoke deletes a message for everyone: one of its own, or as a group's admin one of sender.
+// Revoke deletes a message for all participants: an own one, or as a group's admin one of sender.
 func (p *Phone) Revoke(ctx context.Context, chat, sender types.JID, id string) (string, error) {
 	chat, err := p.chatOf(chat)
 	if err != nil {
@@ -132,7 +132,7 @@ func (p *Phone) Revoke(ctx context.Context, chat, sender types.JID, id string) (
 	}})
 }
 
-// secretKey names a message with a secret, which votes in a poll are encrypted with.
+// secretKey identifies a message with a secret; votes in a poll are encrypted with the poll's secret.
 type secretKey struct {
 	chat types.JID
 	id   string
@@ -156,7 +156,7 @@ func (p *Phone) noteSecret(chat types.JID, id string, m *waE2E.Message) {
 	p.secrets[secretKey{chat, id}] = secret
 }
 
-// withSecret gives polls the secret they need.
+// withSecret adds the secret that polls need.
 func (p *Phone) withSecret(m *waE2E.Message) *waE2E.Message {
 	if m.GetPollCreationMessage() == nil || len(m.GetMessageContextInfo().GetMessageSecret()) > 0 {
 		return m
@@ -166,13 +166,13 @@ func (p *Phone) withSecret(m *waE2E.Message) *waE2E.Message {
 	return m
 }
 
-// voteKey derives the key of one person's vote in a poll, and the data that binds the vote to it.
+// voteKey derives the key of one person's vote in a poll and the additional data of its encryption.
 func voteKey(secret []byte, id string, author, voter types.JID) (key, bound []byte) {
 	from, by := author.ToNonAD().String(), voter.ToNonAD().String()
 	return hkdfutil.SHA256(secret, nil, []byte(id+from+by+string(whatsmeow.EncSecretPollVote)), 32), []byte(id + "\x00" + by)
 }
 
-// Vote chooses options of a poll; none takes the vote back. The error wraps ErrNoAccount or says that the poll is not known.
+// Vote chooses options of a poll; no options withdraw the vote. It fails for an unknown poll; other errors are those of Send.
 func (p *Phone) Vote(ctx context.Context, poll Received, options ...string) (string, error) {
 	p.mu.Lock()
 	secret := p.secrets[secretKey{poll.Chat, poll.ID}]

@@ -20,14 +20,14 @@ type GroupOptions struct {
 	Approval bool
 	// AdminAdd lets only admins add members.
 	AdminAdd bool
-	// Timer is how long messages live, in seconds: 0, 86400, 604800 or 7776000.
+	// Timer is the lifetime of messages in seconds: 0 (unlimited), 86400, 604800 or 7776000.
 	Timer uint32
-	// Community makes it a community with an announcement group; Parent puts it into one.
+	// Community creates a community with an announcement group; Parent links the group to a community.
 	Community bool
 	Parent    types.JID
 }
 
-// CreateGroup makes a group with the phone's account as its creator. Members that could not be added are reported in a *MembersError together with the
+// CreateGroup creates a group with the phone's account as its creator. Members that could not be added are reported in a *MembersError together with the
 // group's address; any other refusal is a *RequestError.
 func (p *Phone) CreateGroup(options GroupOptions) (types.JID, error) {
 	children := participants(options.Members)
@@ -71,7 +71,7 @@ func participants(jids []types.JID) []waBinary.Node {
 	return list
 }
 
-// MembersError tells which of several members a change failed for.
+// MembersError has the members for which a change failed.
 type MembersError struct {
 	// Codes by address as it was given: 403 privacy, 404 unknown, 406 not for the creator, 409 a member already, 419 the group is full.
 	Codes map[types.JID]int
@@ -95,7 +95,7 @@ func membersError(node *waBinary.Node) error {
 	return failures
 }
 
-// changeMembers makes one change for several members.
+// changeMembers applies one change to several members.
 func (p *Phone) changeMembers(group types.JID, change string, members []types.JID) error {
 	reply, err := p.ask("w:g2", "set", group, waBinary.Node{Tag: change, Content: participants(members)})
 	if err != nil {
@@ -105,12 +105,12 @@ func (p *Phone) changeMembers(group types.JID, change string, members []types.JI
 	return membersError(&answer)
 }
 
-// AddMembers changes a group's members, as RemoveMembers, Promote and Demote do. They fail with a *RequestError as a whole or with a *MembersError in part.
+// AddMembers adds members to a group. AddMembers, RemoveMembers, Promote and Demote return a *RequestError if all of it failed, a *MembersError for single members.
 func (p *Phone) AddMembers(group types.JID, members ...types.JID) error {
 	return p.changeMembers(group, "add", members)
 }
 
-// RemoveMembers takes members out of a group.
+// RemoveMembers removes members from a group.
 func (p *Phone) RemoveMembers(group types.JID, members ...types.JID) error {
 	return p.changeMembers(group, "remove", members)
 }
@@ -169,7 +169,7 @@ func (p *Phone) SetApproval(group types.JID, on bool) error {
 	return p.changeGroup(group, approvalNode(on))
 }
 
-// SetGroupTimer sets how long a group's messages live, in seconds; 0 is for ever.
+// SetGroupTimer sets the lifetime of a group's messages in seconds; 0 is unlimited.
 func (p *Phone) SetGroupTimer(group types.JID, seconds uint32) error {
 	if seconds == 0 {
 		return p.changeGroup(group, waBinary.Node{Tag: "not_ephemeral"})
@@ -184,7 +184,7 @@ func pick(on bool, yes, no string) string {
 	return no
 }
 
-// InviteCode is the last part of a group's invite link; reset replaces it. Only admins get it.
+// InviteCode returns the last part of a group's invite link; reset replaces it. Only admins get it.
 func (p *Phone) InviteCode(group types.JID, reset bool) (string, error) {
 	reply, err := p.ask("w:g2", pick(reset, "set", "get"), group, waBinary.Node{Tag: "invite"})
 	if err != nil {
@@ -194,7 +194,7 @@ func (p *Phone) InviteCode(group types.JID, reset bool) (string, error) {
 	return text(&invite, "code"), nil
 }
 
-// JoinGroup follows an invite link. pending tells that an admin must decide first.
+// JoinGroup joins by the code of an invite link. pending means that an admin has to approve first.
 func (p *Phone) JoinGroup(code string) (group types.JID, pending bool, err error) {
 	reply, err := p.ask("w:g2", "set", types.GroupServerJID, waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": code}})
 	if err != nil {
@@ -208,7 +208,7 @@ func (p *Phone) JoinGroup(code string) (group types.JID, pending bool, err error
 	return types.EmptyJID, false, errors.New("sandbox: no group in the answer")
 }
 
-// DecideJoin approves or rejects accounts that wait to be let into a group.
+// DecideJoin approves or rejects requests to join a group.
 func (p *Phone) DecideJoin(group types.JID, approve bool, accounts ...types.JID) error {
 	action := pick(approve, "approve", "reject")
 	reply, err := p.ask("w:g2", "set", group, waBinary.Node{Tag: "membership_requests_action", Content: []waBinary.Node{
@@ -221,7 +221,7 @@ func (p *Phone) DecideJoin(group types.JID, approve bool, accounts ...types.JID)
 	return membersError(&answer)
 }
 
-// GroupMembers lists a group's members by their LID, whoever asks.
+// GroupMembers returns the LIDs of a group's members.
 func (n *Network) GroupMembers(group types.JID) ([]types.JID, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -13,24 +13,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxHistoryChats bounds the chats whose properties a phone keeps besides their messages.
+// maxHistoryChats bounds the chats with a chatRecord.
 const maxHistoryChats = 10_000
 
-// chatRecord is what a phone knows of a chat besides its messages. Guarded by Phone.mu.
+// chatRecord has the properties of a chat besides its messages. Guarded by Phone.mu.
 type chatRecord struct {
 	unread       *uint32 // nil: counted from the messages
 	timer        uint32  // seconds
 	timerAt      time.Time
 	archived     bool
 	pinnedAt     time.Time
-	mutedUntil   time.Time // the zero time is not muted, foreverMuted is for good
+	mutedUntil   time.Time // zero: not muted; foreverMuted: without end
 	markedUnread bool
 }
 
-// foreverMuted stands for a chat that is muted for good.
+// foreverMuted is the mutedUntil of a chat that is muted without end.
 var foreverMuted = time.UnixMilli(-1)
 
-// HistoryMessage is a message of the past that AddHistory puts into a chat.
+// HistoryMessage is a past message that AddHistory puts into a chat.
 type HistoryMessage struct {
 	ID      string    // "" makes one
 	Sender  types.JID // of a group's member; "" is the other side of a chat of two
@@ -39,19 +39,19 @@ type HistoryMessage struct {
 	Content Content
 }
 
-// HistoryChat describes a chat as the phone shows it; nil fields stay as they are.
+// HistoryChat has the properties of a chat; nil fields are not changed.
 type HistoryChat struct {
 	Messages     []HistoryMessage
 	Unread       *uint32
 	Timer        *uint32 // seconds
 	Archived     *bool
 	Pinned       *bool
-	MutedUntil   *time.Time // zero unmutes, a time before 1970 mutes for good
+	MutedUntil   *time.Time // zero unmutes, a time before 1970 mutes without end
 	MarkedUnread *bool
 }
 
-// AddHistory puts messages of the past and properties into a chat of the phone without sending anything, as if they had always been there. Companions
-// learn of them by history sync. The error wraps ErrNoAccount for an unknown person.
+// AddHistory adds past messages and properties to a chat of the phone without sending stanzas. Companions
+// get them by history sync. The error wraps ErrNoAccount for an unknown person.
 func (p *Phone) AddHistory(chat types.JID, h HistoryChat) ([]string, error) {
 	chat, err := p.chatOf(chat)
 	if err != nil {
@@ -119,7 +119,7 @@ func setIf[T any](place, value *T) {
 	}
 }
 
-// chatRecord returns the record of a chat and makes it when it is new. Call under p.mu.
+// chatRecord returns the record of a chat and creates it if necessary. Call under p.mu.
 func (p *Phone) chatRecord(chat types.JID) *chatRecord {
 	if p.chats == nil || len(p.chats) >= maxHistoryChats {
 		p.chats = map[types.JID]*chatRecord{}
@@ -130,7 +130,7 @@ func (p *Phone) chatRecord(chat types.JID) *chatRecord {
 	return p.chats[chat]
 }
 
-// noteTimer remembers a change of a chat's message timer.
+// noteTimer records a change of a chat's message timer.
 func (p *Phone) noteTimer(r Received) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,7 +147,7 @@ func (p *Phone) noteTimerLocked(r Received) {
 	record.timer, record.timerAt = change.GetEphemeralExpiration(), r.Time
 }
 
-// noteRead remembers messages that the account read, on the phone or on a companion.
+// noteRead records messages that the account read, on the phone or on a companion.
 func (p *Phone) noteRead(chat types.JID, ids ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,7 +159,7 @@ func (p *Phone) noteRead(chat types.JID, ids ...string) {
 	}
 }
 
-// ownReceipt takes a receipt of one of the account's other devices: what was read there is read here.
+// ownReceipt handles a receipt of one of the account's other devices: messages read there count as read on the phone.
 func (p *Phone) ownReceipt(node *waBinary.Node) {
 	from, _ := jidOf(node, "from")
 	participant, inGroup := jidOf(node, "participant")
@@ -173,7 +173,7 @@ func (p *Phone) ownReceipt(node *waBinary.Node) {
 	p.noteRead(chat, receiptIDs(node)...)
 }
 
-// receiptIDs lists the messages that a receipt is about.
+// receiptIDs returns the message ids of a receipt.
 func receiptIDs(node *waBinary.Node) []string {
 	ids := []string{text(node, "id")}
 	list := node.GetChildByTag("list")
@@ -183,7 +183,7 @@ func receiptIDs(node *waBinary.Node) []string {
 	return ids
 }
 
-// conversations describes the phone's chats without their messages, the latest first, and lists the messages by chat, the newest first.
+// conversations returns the phone's chats without their messages, the latest first, and the messages by chat, the newest first.
 func (p *Phone) conversations() ([]*waHistorySync.Conversation, map[types.JID][]Received) {
 	byChat := map[types.JID][]Received{}
 	for _, r := range p.messages.list() {
@@ -224,7 +224,7 @@ func (p *Phone) conversations() ([]*waHistorySync.Conversation, map[types.JID][]
 	return list, byChat
 }
 
-// conversation describes one chat without its messages. Call under p.mu and n.mu.
+// conversation returns one chat without its messages. Call under p.mu and n.mu.
 func (p *Phone) conversation(chat types.JID, messages []Received) *waHistorySync.Conversation {
 	c := &waHistorySync.Conversation{ID: proto.String(chat.String()), UnreadCount: proto.Uint32(p.unread(messages)), NotSpam: proto.Bool(true)}
 	if len(messages) > 0 {
@@ -274,7 +274,7 @@ func (p *Phone) conversation(chat types.JID, messages []Received) *waHistorySync
 	return c
 }
 
-// conversationState adds what the user set: the synchronised settings where they have an entry, else the record. Call under p.mu and n.mu.
+// conversationState adds the user's settings of a chat: from the synchronised settings where they have an entry, else from the record. Call under p.mu and n.mu.
 func (p *Phone) conversationState(c *waHistorySync.Conversation, chat types.JID, record *chatRecord) {
 	c.Archived, c.MarkedAsUnread = proto.Bool(record.archived), proto.Bool(record.markedUnread)
 	pinned, muted := record.pinnedAt, record.mutedUntil
@@ -310,7 +310,7 @@ func (p *Phone) conversationState(c *waHistorySync.Conversation, chat types.JID,
 	}
 }
 
-// addresses lists the forms under which settings may name a chat. Call under n.mu.
+// addresses returns the JIDs by which settings may refer to a chat. Call under n.mu.
 func (p *Phone) addresses(chat types.JID) []types.JID {
 	if other := p.net.find(chat); other != nil {
 		return []types.JID{other.pn, other.lid}
@@ -318,13 +318,13 @@ func (p *Phone) addresses(chat types.JID) []types.JID {
 	return []types.JID{chat}
 }
 
-// stateEntry finds an entry of the synchronised settings about a chat. Call under p.mu.
+// stateEntry returns an entry of the synchronised settings about a chat. Call under p.mu.
 func (p *Phone) stateEntry(collection appstate.WAPatchName, index string, chat types.JID) (StateChange, bool) {
 	change, ok := p.states.current[string(collection)+"\x00"+index+"\x00"+chat.String()]
 	return change, ok
 }
 
-// savedName is the name under which the phone's address book has somebody; nil when it has not. Call under p.mu.
+// savedName returns an account's name in the phone's address book; nil when it has no entry. Call under p.mu.
 func (p *Phone) savedName(other *account) *string {
 	for _, address := range []types.JID{other.pn, other.lid} {
 		if change, ok := p.stateEntry(appstate.WAPatchCriticalUnblockLow, appstate.IndexContact, address); ok {
@@ -334,7 +334,7 @@ func (p *Phone) savedName(other *account) *string {
 	return nil
 }
 
-// unread counts the messages of others since the account's last own or read message; messages are the newest first. Call under p.mu.
+// unread returns the number of messages of others since the account's last own or read message; messages are the newest first. Call under p.mu.
 func (p *Phone) unread(messages []Received) (count uint32) {
 	for _, r := range messages {
 		if r.FromMe || p.read.has(r.ID) {

@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// bootstrapMessages is how many of its newest messages a chat has in the first chunk, unless the companion asks for fewer or more.
+	// bootstrapMessages is the number of newest messages of each chat in the first chunk, unless the companion requests another number.
 	bootstrapMessages = 10
-	// defaultRecentDays is how far back the RECENT chunks go, unless the companion asks for another period; older messages are in the FULL chunks.
+	// defaultRecentDays is the period of the RECENT chunks in days, unless the companion requests another; older messages are in the FULL chunks.
 	defaultRecentDays = 90
-	// historyStatusLife is how long status updates live.
+	// historyStatusLife is the lifetime of status updates.
 	historyStatusLife = 24 * time.Hour
 )
 
-// historyRequest is what a companion asks for when it is linked, or later on demand.
+// historyRequest is a companion's request for history, at linking or later on demand.
 type historyRequest struct {
 	config *waCompanionReg.DeviceProps_HistorySyncConfig
 	full   bool // wants messages older than the recent ones
 }
 
-// historyPiece is one chunk with what its notification says besides.
+// historyPiece is one chunk with the further fields of its notification.
 type historyPiece struct {
 	history  *waHistorySync.HistorySync
 	inline   bool
@@ -39,7 +39,7 @@ type historyPiece struct {
 	session  string                                        // id of the request that it answers
 }
 
-// historyRequestOf reads what a companion said about history when it was linked.
+// historyRequestOf returns the history settings of a companion's registration.
 func (p *Phone) historyRequestOf(companion types.JID) historyRequest {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -50,8 +50,8 @@ func (p *Phone) historyRequestOf(companion types.JID) historyRequest {
 	return historyRequest{config: d.keys.props.GetHistorySyncConfig(), full: d.keys.props.GetRequireFullSync()}
 }
 
-// firstHistory is what a new companion gets, in the order of phones: chats with their newest messages, names, past members, status updates, then the
-// recent messages and, if the companion wants them, the older ones.
+// firstHistory returns the chunks for a new companion, in the order of real phones: chats with their newest messages, names, past members, status updates, then the
+// recent messages and, if the companion requested them, the older ones.
 func (p *Phone) firstHistory(want historyRequest) []historyPiece {
 	chats, messages := p.conversations()
 	first := bootstrapMessages
@@ -85,7 +85,7 @@ func (p *Phone) firstHistory(want historyRequest) []historyPiece {
 	return pieces
 }
 
-// within drops the messages that are older than a companion wants them.
+// within returns the messages inside of the period that a companion requested.
 func (p *Phone) within(messages map[types.JID][]Received, config *waCompanionReg.DeviceProps_HistorySyncConfig) map[types.JID][]Received {
 	if days := config.GetFullSyncDaysLimit(); days > 0 {
 		messages, _ = splitAt(messages, p.net.now().AddDate(0, 0, -int(days)))
@@ -93,7 +93,7 @@ func (p *Phone) within(messages map[types.JID][]Received, config *waCompanionReg
 	return messages
 }
 
-// splitAt parts messages into those after a time and those before it.
+// splitAt splits messages into those after a time and those before it.
 func splitAt(messages map[types.JID][]Received, at time.Time) (after, before map[types.JID][]Received) {
 	after, before = map[types.JID][]Received{}, map[types.JID][]Received{}
 	for chat, list := range messages {
@@ -106,7 +106,7 @@ func splitAt(messages map[types.JID][]Received, at time.Time) (after, before map
 	return after, before
 }
 
-// endOf says whether the phone has further messages of a chat.
+// endOf sets whether the phone has further messages of a chat.
 func endOf(c *waHistorySync.Conversation, complete, more bool) {
 	end := waHistorySync.Conversation_COMPLETE_BUT_MORE_MESSAGES_REMAIN_ON_PRIMARY
 	if complete {
@@ -115,7 +115,7 @@ func endOf(c *waHistorySync.Conversation, complete, more bool) {
 	c.EndOfHistoryTransfer, c.EndOfHistoryTransferType = proto.Bool(complete || !more), end.Enum()
 }
 
-// chunks packs messages into histories of Options.HistoryChunk messages; there is at least one, which says that the type is complete.
+// chunks splits messages into chunks of Options.HistoryChunk messages. There is at least one, which marks the type as complete.
 func (p *Phone) chunks(kind waHistorySync.HistorySync_HistorySyncType, chats []*waHistorySync.Conversation, messages map[types.JID][]Received) []historyPiece {
 	var list []*waHistorySync.HistorySync
 	current, room := p.newHistory(kind), p.net.options.HistoryChunk
@@ -158,7 +158,7 @@ func (p *Phone) addMessages(c *waHistorySync.Conversation, messages []Received) 
 	}
 }
 
-// addIdentities adds the pairs of phone number and LID of the people the account knows, and the salt of its tokens for first contacts.
+// addIdentities adds the pairs of phone number and LID of the known accounts, and the salt of the account's tokens for first contacts.
 func (p *Phone) addIdentities(h *waHistorySync.HistorySync) {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -170,7 +170,7 @@ func (p *Phone) addIdentities(h *waHistorySync.HistorySync) {
 	h.GlobalSettings = &waHistorySync.GlobalSettings{DisappearingModeDuration: proto.Int32(int32(p.account.profile.timer))}
 }
 
-// knownAccounts lists the people that the account has to do with, itself included: those who wrote or were written to, contacts, members of its groups.
+// knownAccounts returns the account itself, its chat partners, its contacts and the members of its groups.
 // Call under n.mu.
 func (p *Phone) knownAccounts() []*account {
 	known := map[*account]struct{}{p.account: {}}
@@ -203,7 +203,7 @@ func (p *Phone) knownAccounts() []*account {
 	return list
 }
 
-// pushNames is the chunk with the names that people chose for themselves.
+// pushNames returns the chunk with push names.
 func (p *Phone) pushNames() *waHistorySync.HistorySync {
 	h := p.newHistory(waHistorySync.HistorySync_PUSH_NAME)
 	p.net.mu.Lock()
@@ -214,7 +214,7 @@ func (p *Phone) pushNames() *waHistorySync.HistorySync {
 	return h
 }
 
-// nonBlocking is the chunk with the former members of the account's groups.
+// nonBlocking returns the chunk with the former members of the account's groups.
 func (p *Phone) nonBlocking() *waHistorySync.HistorySync {
 	h := p.newHistory(waHistorySync.HistorySync_NON_BLOCKING_DATA)
 	p.net.mu.Lock()
@@ -238,7 +238,7 @@ func (p *Phone) nonBlocking() *waHistorySync.HistorySync {
 	return h
 }
 
-// statusHistory is the chunk with the status updates that are still shown.
+// statusHistory returns the chunk with the status updates that have not expired.
 func (p *Phone) statusHistory() *waHistorySync.HistorySync {
 	h := p.newHistory(waHistorySync.HistorySync_INITIAL_STATUS_V3)
 	oldest := p.net.now().Add(-historyStatusLife)
@@ -250,7 +250,7 @@ func (p *Phone) statusHistory() *waHistorySync.HistorySync {
 	return h
 }
 
-// fullHistory answers a request for the whole history: the answer itself, then everything the phone has in FULL chunks.
+// fullHistory returns the answer to a request for the whole history, and all messages of the phone in FULL chunks.
 func (p *Phone) fullHistory(id string, request *waE2E.PeerDataOperationRequestMessage_FullHistorySyncOnDemandRequest) (*waE2E.ProtocolMessage, []historyPiece) {
 	code := waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_REQUEST_SUCCESS
 	answer := &waE2E.PeerDataOperationRequestResponseMessage{
@@ -276,7 +276,7 @@ func peerAnswer(answer *waE2E.PeerDataOperationRequestResponseMessage) *waE2E.Pr
 	}
 }
 
-// pack makes the notification of a chunk: with the chunk in it, or with a reference to the file on the media host.
+// pack returns the notification of a chunk: with the chunk inline, or with a reference to a file on the media host.
 func (p *Phone) pack(piece historyPiece) (*waE2E.ProtocolMessage, error) {
 	raw, err := proto.Marshal(piece.history)
 	if err != nil {
@@ -311,7 +311,7 @@ func (p *Phone) pack(piece historyPiece) (*waE2E.ProtocolMessage, error) {
 	return &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(), HistorySyncNotification: notice}, nil
 }
 
-// maxInlineHistory is the largest compressed chunk that travels inside its notification, in bytes.
+// maxInlineHistory is the largest compressed chunk that is sent inline, in bytes.
 const maxInlineHistory = 64 << 10
 
 // sendHistory sends chunks to a companion, in order.

@@ -23,7 +23,7 @@ func historyOf(c *client, kind waHistorySync.HistorySync_HistorySyncType) *event
 	return await(c, func(e *events.HistorySync) bool { return e.Data.GetSyncType() == kind })
 }
 
-// conversationWith finds a chat in a chunk.
+// conversationWith returns a chat of a chunk.
 func conversationWith(h *waHistorySync.HistorySync, chat types.JID) *waHistorySync.Conversation {
 	for _, c := range h.GetConversations() {
 		if c.GetID() == chat.String() {
@@ -33,7 +33,7 @@ func conversationWith(h *waHistorySync.HistorySync, chat types.JID) *waHistorySy
 	return nil
 }
 
-// texts of the messages of a conversation.
+// textsOf returns the texts of the messages of a conversation.
 func textsOf(c *waHistorySync.Conversation) (list []string) {
 	for _, m := range c.GetMessages() {
 		list = append(list, m.GetMessage().GetMessage().GetConversation())
@@ -50,7 +50,7 @@ func past(from, count int, age time.Duration) (list []HistoryMessage) {
 	return list
 }
 
-// everything makes a phone with all that history carries.
+// everything sets up a phone with every kind of data that history sync sends.
 func everything(w *world) (alice, bob, carol *Phone, group types.JID) {
 	w.t.Helper()
 	alice, bob, carol = w.account("15550001", "Alice"), w.account("15550002", "Bob"), w.account("15550003", "Carol")
@@ -83,7 +83,7 @@ func everything(w *world) (alice, bob, carol *Phone, group types.JID) {
 	return alice, bob, carol, group
 }
 
-// pairAsking links a client that asks for history with these device properties.
+// pairAsking links a client with changed device properties, which include the request for history.
 func (w *world) pairAsking(p *Phone, change func(*waCompanionReg.DeviceProps)) *client {
 	w.t.Helper()
 	c := w.client()
@@ -165,7 +165,7 @@ func TestHistoryComesInChunks(t *testing.T) {
 func TestHistoryFollowsTheCompanionsWishes(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice, bob, _, _ := everything(w)
-	// Without asking for the full history a companion gets none.
+	// A companion that does not request the full history does not get it.
 	plain := w.pair(alice)
 	await(plain, func(e *events.HistorySync) bool {
 		return e.Data.GetSyncType() == waHistorySync.HistorySync_RECENT && e.Data.GetProgress() == 100
@@ -186,7 +186,7 @@ func TestHistoryFollowsTheCompanionsWishes(t *testing.T) {
 	if full := historyOf(few, waHistorySync.HistorySync_FULL); len(full.Data.GetConversations()) != 0 {
 		t.Errorf("messages beyond the limit of days: %v", full.Data)
 	}
-	// On demand everything comes, and says which request it answers.
+	// The history on demand is complete and has the id of its request.
 	request := &waE2E.FullHistorySyncOnDemandRequestMetadata{RequestID: proto.String("request-1")}
 	sent, err := plain.SendPeerMessage(w.ctx(), &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_MESSAGE.Enum(),

@@ -19,7 +19,7 @@ type Choice struct {
 	Description string // rows
 }
 
-// Buttons is a text with buttons that send an answer.
+// Buttons returns a text message with buttons that send an answer.
 func Buttons(body, footer string, choices ...Choice) Content {
 	flow := &waE2E.InteractiveMessage_NativeFlowMessage{MessageVersion: proto.Int32(1)}
 	for _, choice := range choices {
@@ -28,7 +28,7 @@ func Buttons(body, footer string, choices ...Choice) Content {
 	return nativeFlow(body, footer, flow)
 }
 
-// List is a text with a button that opens a list of one section.
+// List returns a text message with a button that opens a list of one section.
 func List(body, footer, button string, choices ...Choice) Content {
 	rows := make([]map[string]any, len(choices))
 	for i, choice := range choices {
@@ -60,12 +60,12 @@ func nativeButton(name string, params map[string]any) *waE2E.InteractiveMessage_
 func jsonOf(params map[string]any) string {
 	text, err := json.Marshal(params)
 	if err != nil {
-		panic(fmt.Sprintf("sandbox: %v", err)) // texts alone
+		panic(fmt.Sprintf("sandbox: %v", err)) // never: the values are strings
 	}
 	return string(text)
 }
 
-// bare is a message without the wrappers that make it disappear or open once.
+// bare returns a message without its wrappers for disappearing and view-once messages.
 func bare(m *waE2E.Message) *waE2E.Message {
 	return (&events.Message{RawMessage: m}).UnwrapRaw().Message
 }
@@ -83,7 +83,7 @@ func (p *Phone) Press(ctx context.Context, m Received, id string) (string, error
 	return p.Send(ctx, m.Chat, answer)
 }
 
-// press makes the answer in the form that fits the question; nil when nothing in it has the id.
+// press returns the answer in the form that matches the question; nil when no button or row has the id.
 func press(m *waE2E.Message, id string, about *waE2E.ContextInfo) *waE2E.Message {
 	switch {
 	case m.GetInteractiveMessage() != nil:
@@ -161,7 +161,7 @@ func flowAnswer(name, text string, params map[string]any, about *waE2E.ContextIn
 	}}
 }
 
-// flowNodes are what the stanza of an interactive message must say beside its ciphertexts for apps to show it.
+// flowNodes returns the nodes without which apps do not show an interactive message.
 func flowNodes(chat types.JID) []waBinary.Node {
 	biz := waBinary.Node{Tag: "biz", Content: []waBinary.Node{{
 		Tag: "interactive", Attrs: waBinary.Attrs{"type": "native_flow", "v": "1"},
@@ -173,11 +173,11 @@ func flowNodes(chat types.JID) []waBinary.Node {
 	return []waBinary.Node{{Tag: "bot", Attrs: waBinary.Attrs{"biz_bot": "1"}}, biz}
 }
 
-// paymentNames are what a message with payments is announced as.
+// paymentNames are the native flow names of messages with payments.
 var paymentNames = []string{"payment_info", "order_details", "order_status", "payment_status", "payment_method", "payment_reminder"}
 
-// unshown tells why apps would not show an interactive message, or "". A message encrypted anew comes without what it
-// was announced with, as clients do not keep that.
+// unshown returns the reason why apps would not show an interactive message, or "". A message encrypted again after a retry
+// receipt has no flow nodes, because clients do not keep them.
 func unshown(node *waBinary.Node, chat types.JID, m *waE2E.Message) string {
 	if bare(m).GetInteractiveMessage() == nil || encryptedAnew(node) {
 		return ""

@@ -13,7 +13,7 @@ import (
 // MediaKind is a kind of file in a chat.
 type MediaKind string
 
-// The kinds of files that phones send.
+// Kinds of files that phones send.
 const (
 	Image    MediaKind = "image"
 	Video    MediaKind = "video"
@@ -39,7 +39,7 @@ var mediaTypes = map[MediaKind]whatsmeow.MediaType{
 	Document: whatsmeow.MediaDocument, Sticker: whatsmeow.MediaImage,
 }
 
-// Upload stores a file on the media host and makes the content that refers to it.
+// Upload stores a file on the media host and returns the content that refers to it.
 func (p *Phone) Upload(m Media) (Content, error) {
 	kind, ok := mediaTypes[m.Kind]
 	if !ok {
@@ -96,7 +96,7 @@ func orNil(s string) *string {
 	return &s
 }
 
-// mediaFields are what all messages with a file have in common.
+// mediaFields are the fields that all messages with a file have.
 type mediaFields interface {
 	GetURL() string
 	GetDirectPath() string

@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// noMediaOnPhone is the code with which a phone says that it does not have a file either.
+// noMediaOnPhone is the error code for a file that the phone does not have either.
 const noMediaOnPhone = "2"
 
-// retryMedia answers a companion that could not download a file with the path where it is now.
+// retryMedia answers a companion that could not download a file with the file's current path.
 func (p *Phone) retryMedia(node *waBinary.Node) {
 	from, _ := jidOf(node, "from")
 	id := text(node, "id")
@@ -32,7 +32,7 @@ func (p *Phone) retryMedia(node *waBinary.Node) {
 	}
 }
 
-// mediaPath checks that a request comes from somebody who has the message's key, and that the file can be had.
+// mediaPath checks that the requester has the message's media key and that the media host has the file.
 func (p *Phone) mediaPath(id string, node *waBinary.Node) (waBinary.Node, bool) {
 	messages := p.messages.list()
 	index := slices.IndexFunc(messages, func(r Received) bool { return r.ID == id })
@@ -46,7 +46,7 @@ func (p *Phone) mediaPath(id string, node *waBinary.Node) (waBinary.Node, bool) 
 	key := hkdfutil.SHA256(file.GetMediaKey(), nil, []byte("WhatsApp Media Retry Notification"), 32)
 	encrypted := node.GetChildByTag("encrypt")
 	if _, err := gcmutil.Decrypt(key, childContent(&encrypted, "enc_iv"), childContent(&encrypted, "enc_p"), []byte(id)); err != nil {
-		p.net.log.Warn("media asked for again with a wrong key", "error", err)
+		p.net.log.Warn("media retry with a wrong key", "error", err)
 		return waBinary.Node{}, false
 	}
 	if _, err := p.Download(messages[index]); err != nil {

@@ -35,7 +35,7 @@ func TestPhoneTellsWhereMediaIsNow(t *testing.T) {
 	if data, err := a.Download(w.ctx(), image); err != nil || string(data) != "picture" {
 		t.Errorf("download after: %q, %v", data, err)
 	}
-	// A message the phone never had.
+	// A message that the phone never received.
 	unknown := evt.Info
 	unknown.ID = "NEVER"
 	if err = a.SendMediaRetryReceipt(w.ctx(), &unknown, image.GetMediaKey()); err != nil {

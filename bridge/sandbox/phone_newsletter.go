@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// askMex makes a GraphQL query and reads its answer into result. A refusal is a *RequestError.
+// askMex sends a GraphQL query and decodes its response into result. A refusal is a *RequestError.
 func (p *Phone) askMex(id string, variables, result any) error {
 	raw, err := json.Marshal(map[string]any{"variables": variables})
 	if err != nil {
@@ -38,7 +38,7 @@ func (p *Phone) askMex(id string, variables, result any) error {
 	return nil
 }
 
-// CreateNewsletter opens a channel that the phone's account owns.
+// CreateNewsletter creates a channel that the phone's account owns.
 func (p *Phone) CreateNewsletter(name, description string) (*types.NewsletterMetadata, error) {
 	var answer struct {
 		Created *types.NewsletterMetadata `json:"xwa2_newsletter_create"`
@@ -98,7 +98,7 @@ func (p *Phone) PostNewsletter(channel types.JID, message Content) (id types.Mes
 	return id, numberOf(&ack, "server_id"), err
 }
 
-// ReactToNewsletter reacts to a post, or takes the reaction back when it is empty.
+// ReactToNewsletter reacts to a post; an empty reaction removes it.
 func (p *Phone) ReactToNewsletter(channel types.JID, number types.MessageServerID, reaction string) error {
 	node := waBinary.Node{Tag: "reaction", Attrs: waBinary.Attrs{}}
 	if reaction != "" {

@@ -12,10 +12,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxHistory bounds the messages of one answer to a request for history.
+// maxHistory is the largest number of messages in one answer to a request for history.
 const maxHistory = 500
 
-// handlePeer does what a companion asks of its phone.
+// handlePeer handles a companion's request to its phone.
 func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
 	p.stanzas.add(*in.node)
 	asked := message.GetProtocolMessage()
@@ -50,7 +50,7 @@ func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
 	}
 }
 
-// placeholders gives a companion the messages that it could not decrypt itself, those that the phone has and that are not view-once.
+// placeholders returns the requested messages, which the companion could not decrypt. Unknown and view-once messages are left out.
 func (p *Phone) placeholders(id string, request *waE2E.PeerDataOperationRequestMessage) *waE2E.ProtocolMessage {
 	response := &waE2E.PeerDataOperationRequestResponseMessage{
 		PeerDataOperationRequestType: waE2E.PeerDataOperationRequestType_PLACEHOLDER_MESSAGE_RESEND.Enum(), StanzaID: proto.String(id),
@@ -77,7 +77,7 @@ func (p *Phone) placeholders(id string, request *waE2E.PeerDataOperationRequestM
 	return peerAnswer(response)
 }
 
-// olderHistory gives a companion the messages before one it knows, the newest first.
+// olderHistory returns the messages before one that the companion has, the newest first.
 func (p *Phone) olderHistory(id string, request *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest) *waE2E.ProtocolMessage {
 	chat, err := types.ParseJID(request.GetChatJID())
 	if err != nil {
@@ -110,7 +110,7 @@ func (p *Phone) olderHistory(id string, request *waE2E.PeerDataOperationRequestM
 	return notice
 }
 
-// webMessage is a message as phones keep it in their history.
+// webMessage returns a message in the form of the phone's history.
 func (p *Phone) webMessage(r Received) *waWeb.WebMessageInfo {
 	info := &waWeb.WebMessageInfo{
 		Key: p.key(r.Chat, r.Sender, r.ID), Message: r.Message, MessageTimestamp: proto.Uint64(uint64(r.Time.Unix())), PushName: proto.String(r.PushName),

@@ -63,7 +63,7 @@ func TestGroupMessageIsReadAgainAfterRetry(t *testing.T) {
 		say("spoiled from " + name)
 		await(a, says("spoiled from "+name))
 	}
-	// A phone that lost the sender's key asks for it.
+	// A phone without the sender's key requests it.
 	carol.mu.Lock()
 	carol.memory.senderKeys, carol.memory.sessions = map[[2]string][]byte{}, map[string][]byte{}
 	carol.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// contactVersion is the number WhatsApp gives to address book entries.
+// contactVersion is WhatsApp's action version of address book entries.
 const contactVersion = 2
 
 // ErrAboutTooLong: the about text is beyond 139 characters or not valid UTF-8.
@@ -30,7 +30,7 @@ func (p *Phone) SetAbout(about string) error {
 	return nil
 }
 
-// About is the account's about text.
+// About returns the account's about text.
 func (p *Phone) About() string {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -38,7 +38,7 @@ func (p *Phone) About() string {
 	return p.account.aboutText()
 }
 
-// FullAbout is the account's about with its emoji and duration.
+// FullAbout returns the account's about with its emoji and duration.
 func (p *Phone) FullAbout() About {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -46,10 +46,10 @@ func (p *Phone) FullAbout() About {
 	return p.account.profile.about
 }
 
-// SetPicture replaces the account's picture by a JPEG; nil removes it. It returns the id of the new one.
+// SetPicture replaces the account's picture by a JPEG; nil removes it. It returns the id of the new picture.
 func (p *Phone) SetPicture(jpeg []byte) (string, error) { return p.setPicture(types.EmptyJID, jpeg) }
 
-// SetGroupPicture replaces a group's picture by a JPEG; nil removes it. It returns the id of the new one.
+// SetGroupPicture replaces a group's picture by a JPEG; nil removes it. It returns the id of the new picture.
 func (p *Phone) SetGroupPicture(group types.JID, jpeg []byte) (string, error) {
 	return p.setPicture(group, jpeg)
 }
@@ -74,7 +74,7 @@ func (p *Phone) SetPushName(ctx context.Context, name string) error {
 	return p.ChangeState(ctx, appstate.BuildSettingPushName(name))
 }
 
-// SaveContact puts somebody into the account's address book.
+// SaveContact adds a user to the account's address book.
 func (p *Phone) SaveContact(ctx context.Context, jid types.JID, firstName, fullName string) error {
 	return p.ChangeState(ctx, appstate.PatchInfo{Type: appstate.WAPatchCriticalUnblockLow, Mutations: []appstate.MutationInfo{{
 		Index: []string{appstate.IndexContact, jid.String()}, Version: contactVersion,
@@ -87,7 +87,7 @@ func (p *Phone) PinChat(ctx context.Context, chat types.JID, on bool) error {
 	return p.ChangeState(ctx, appstate.BuildPin(chat, on))
 }
 
-// MuteChat mutes a chat for a while, or unmutes it when the duration is 0; a negative one is for ever.
+// MuteChat mutes a chat for a duration; 0 unmutes it and a negative duration mutes it without end.
 func (p *Phone) MuteChat(ctx context.Context, chat types.JID, d time.Duration) error {
 	if d < 0 {
 		return p.ChangeState(ctx, appstate.BuildMute(chat, true, 0))
@@ -110,18 +110,18 @@ func (p *Phone) StarMessage(ctx context.Context, chat, sender types.JID, id type
 	return p.ChangeState(ctx, appstate.BuildStar(chat, sender, id, fromMe, on))
 }
 
-// SetPrivacy changes one privacy setting; a *RequestError with code 400 tells that it has no such value.
+// SetPrivacy changes one privacy setting. The error is a *RequestError with code 400 if the setting has no such value.
 func (p *Phone) SetPrivacy(name types.PrivacySettingType, value types.PrivacySetting) error {
 	_, err := p.ask("privacy", "set", types.ServerJID, waBinary.Node{Tag: "privacy", Content: []waBinary.Node{categoryNode(string(name), string(value))}})
 	return err
 }
 
-// Block puts somebody on the account's block list.
+// Block adds a user to the account's block list.
 func (p *Phone) Block(jid types.JID) error {
 	return p.changeBlock(jid, events.BlocklistChangeActionBlock)
 }
 
-// Unblock takes somebody off the account's block list.
+// Unblock removes a user from the account's block list.
 func (p *Phone) Unblock(jid types.JID) error {
 	return p.changeBlock(jid, events.BlocklistChangeActionUnblock)
 }

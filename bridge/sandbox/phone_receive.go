@@ -15,10 +15,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxRetries is how often a phone asks again for a message it cannot read.
+// maxRetries is the largest number of retry receipts of a phone for one message.
 const maxRetries = 5
 
-// retriesKept bounds the messages whose retries are counted; beyond it counting starts again.
+// retriesKept bounds the messages whose retries are counted; beyond it all counts restart at 0.
 const retriesKept = 4096
 
 func (n *Network) registerPhoneRoutes() {
@@ -30,7 +30,7 @@ func (n *Network) registerPhoneRoutes() {
 	n.phoneRoutes["receipt/server-error"] = (*Phone).retryMedia
 }
 
-// incoming is where a message comes from, as its stanza says.
+// incoming has the addresses of a received message's stanza.
 type incoming struct {
 	node         *waBinary.Node
 	id           string
@@ -54,7 +54,7 @@ func (p *Phone) source(node *waBinary.Node) (incoming, bool) {
 	return in, ok
 }
 
-// receiveMessage decrypts a message, acts on it, keeps it and acknowledges it.
+// receiveMessage decrypts, handles, records and acknowledges a message.
 func (p *Phone) receiveMessage(node *waBinary.Node) {
 	in, ok := p.source(node)
 	if !ok {
@@ -65,7 +65,7 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 	p.mu.Unlock()
 	switch {
 	case errors.Is(err, signalerror.ErrOldCounter):
-		p.sendReceipt(in, "") // delivered twice; the first one counted
+		p.sendReceipt(in, "") // duplicate delivery
 		return
 	case err != nil:
 		p.net.log.Debug("phone cannot read a message", "error", err)
@@ -123,7 +123,7 @@ func (p *Phone) openAll(ctx context.Context, in incoming) (*waE2E.Message, error
 	return result, nil
 }
 
-// sendReceipt acknowledges a message to its sender; the empty kind is plain delivery.
+// sendReceipt sends a receipt to a message's sender; the empty kind is delivery.
 func (p *Phone) sendReceipt(in incoming, kind string, children ...waBinary.Node) {
 	attrs := waBinary.Attrs{"id": in.id, "to": in.from}
 	for _, key := range []string{"participant", "recipient"} {
@@ -146,7 +146,7 @@ func (p *Phone) sendReceipt(in incoming, kind string, children ...waBinary.Node)
 	}
 }
 
-// askAgain asks the sender to encrypt a message anew; from the second time on with the keys for a new session.
+// askAgain sends a retry receipt, so that the sender encrypts a message again; from the second one on with the keys for a new session.
 func (p *Phone) askAgain(in incoming) {
 	p.mu.Lock()
 	if len(p.retries) >= retriesKept {
@@ -175,7 +175,7 @@ func (p *Phone) askAgain(in incoming) {
 	p.sendReceipt(in, "retry", children...)
 }
 
-// answerRetry encrypts a sent message once more for the one device that could not read it.
+// answerRetry encrypts a sent message again for the device that sent a retry receipt.
 func (p *Phone) answerRetry(node *waBinary.Node) {
 	in, ok := p.source(node)
 	retry := node.GetChildByTag("retry")
@@ -193,7 +193,7 @@ func (p *Phone) answerRetry(node *waBinary.Node) {
 	}
 }
 
-// resend opens a new session from a fresh bundle, as the old one may be the reason. Call under p.mu.
+// resend encrypts a message in a new session from a new bundle, because the old session may be broken. Call under p.mu.
 func (p *Phone) resend(ctx context.Context, in incoming, sent sentMessage, retry *waBinary.Node) error {
 	message := proto.CloneOf(sent.message)
 	group := sent.chat.Server == types.GroupServer || sent.chat.Server == types.BroadcastServer

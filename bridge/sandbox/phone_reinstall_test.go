@@ -6,7 +6,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// Each message waits for the one before: whatsmeow can lose a message that it encrypts while it answers a retry receipt
+// Each message is sent after the arrival of the one before: whatsmeow can lose a message that it encrypts while it answers a retry receipt
 // of the same device, on the real network too.
 func TestMessagesReachReinstalledContact(t *testing.T) {
 	for name, announcedFirst := range map[string]bool{

@@ -8,7 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// RequestError is a refusal by the network, as any client would get it.
+// RequestError is the network's error reply to a request.
 type RequestError struct {
 	Code int // as in HTTP: 403 not allowed, 404 no such thing, 406 not acceptable, 409 conflict, 410 gone, 419 too many
 	Text string
@@ -18,7 +18,7 @@ func (e *RequestError) Error() string {
 	return fmt.Sprintf("sandbox: request refused: %d %s", e.Code, e.Text)
 }
 
-// ask makes a request of the phone and turns an error reply into a *RequestError. Do not call under Network.mu.
+// ask sends a request of the phone and returns an error reply as a *RequestError. Do not call under Network.mu.
 func (p *Phone) ask(namespace, kind string, to types.JID, children ...waBinary.Node) (waBinary.Node, error) {
 	return p.askAbout(namespace, kind, to, types.EmptyJID, children...)
 }

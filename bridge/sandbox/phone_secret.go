@@ -13,14 +13,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Secret is what a message says under the secret of another one.
+// Secret is a message whose content is encrypted under the secret of another message.
 type Secret struct {
 	Of   Received                                   // the other message
 	Use  waE2E.SecretEncryptedMessage_SecretEncType // of edits
 	Body proto.Message                              // *waE2E.ReactionMessage, *waE2E.Message of a comment, or the new content of an edit
 }
 
-// secretUses are the names WhatsApp derives the keys of edits with.
+// secretUses are the labels from which WhatsApp derives the keys of edits.
 var secretUses = map[waE2E.SecretEncryptedMessage_SecretEncType]whatsmeow.MsgSecretType{
 	waE2E.SecretEncryptedMessage_MESSAGE_EDIT:    whatsmeow.EncSecretMessageEdit,
 	waE2E.SecretEncryptedMessage_EVENT_EDIT:      whatsmeow.EncSecretEventEdit,
@@ -29,7 +29,7 @@ var secretUses = map[waE2E.SecretEncryptedMessage_SecretEncType]whatsmeow.MsgSec
 }
 
 // SendSecret sends a reaction, a comment (Use unset) or an edit that is encrypted
-// under the secret of the message it is about, as communities do it.
+// under the secret of the message it refers to, as in communities.
 func (p *Phone) SendSecret(ctx context.Context, s Secret) (string, error) {
 	secret := s.Of.Message.GetMessageContextInfo().GetMessageSecret()
 	if secret == nil {
@@ -65,7 +65,7 @@ func (p *Phone) SendSecret(ctx context.Context, s Secret) (string, error) {
 	return p.Send(ctx, s.Of.Chat, message)
 }
 
-// SendGroupNotice tells all members of a group of a change that has no request of
+// SendGroupNotice notifies all members of a group of a change that has no request of
 // its own here: growth_locked, member_link_mode, modify and the like.
 func (p *Phone) SendGroupNotice(group types.JID, change waBinary.Node) error {
 	p.net.mu.Lock()

@@ -12,15 +12,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// sentKept is how many of its own messages a phone can encrypt again when somebody could not read them.
+// sentKept is the number of sent messages that a phone keeps to answer retry receipts.
 const sentKept = 512
 
-// SendError tells with which code the network refused a message.
+// SendError is the network's refusal of a message, with its code.
 type SendError struct{ Code int }
 
 func (e *SendError) Error() string { return "message refused with code " + strconv.Itoa(e.Code) }
 
-// sentMessage is what a phone needs to answer a retry receipt.
+// sentMessage is a sent message, kept to answer retry receipts.
 type sentMessage struct {
 	chat    types.JID
 	message *waE2E.Message
@@ -63,7 +63,7 @@ func (p *Phone) SendMessage(ctx context.Context, to types.JID, id string, messag
 	return id, nil
 }
 
-// chatOf turns the recipient into the address under which messages travel. Call without n.mu.
+// chatOf returns the address of a recipient on the wire: the LID of a user, or the group. Call without n.mu.
 func (p *Phone) chatOf(to types.JID) (types.JID, error) {
 	if to.Server == types.GroupServer || to.Server == types.BroadcastServer {
 		return to, nil
@@ -84,7 +84,7 @@ type recipient struct {
 	own    bool
 }
 
-// recipients lists devices but the phone itself, with bundles for those it has no session with. Call under p.mu, not n.mu.
+// recipients returns the devices except the phone itself, with bundles for devices without a session. Call under p.mu, not n.mu.
 func (p *Phone) recipients(devices func() []*device) []recipient {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -98,7 +98,7 @@ func (p *Phone) recipients(devices func() []*device) []recipient {
 		}
 		target := recipient{jid: d.lid(), own: d.account == p.account}
 		address := target.jid.SignalAddress().String()
-		// A device number can belong to another companion than last time, which its key shows.
+		// A device number may belong to another companion than before; then its identity key differs.
 		if p.memory.sessions[address] == nil || p.memory.identities[address] != d.keys.identity {
 			target.bundle = p.net.signalBundle(d)
 		}
@@ -159,7 +159,7 @@ func (p *Phone) sealForGroup(ctx context.Context, chat types.JID, message *waE2E
 	if err != nil {
 		return waBinary.Node{}, err
 	}
-	distribution, err := p.senderKey(ctx, chat) // before the key moves on
+	distribution, err := p.senderKey(ctx, chat) // before encryption ratchets the key
 	if err != nil {
 		return waBinary.Node{}, err
 	}
@@ -188,7 +188,7 @@ func (p *Phone) sealForGroup(ctx context.Context, chat types.JID, message *waE2E
 	return node, nil
 }
 
-// audience lists who reads a group, or for a status update who follows the account. Call under n.mu.
+// audience returns the members of a group, or the recipients of a status update. Call under n.mu.
 func (p *Phone) audience(chat types.JID) []*account {
 	if chat.Server == types.BroadcastServer {
 		return append(p.net.followersOf(p.account), p.account)
@@ -235,7 +235,7 @@ func (p *Phone) messageNode(chat types.JID, kind messageKind, children ...waBina
 	return waBinary.Node{Tag: "message", Attrs: attrs, Content: children}
 }
 
-// submit gives a stanza to the network and reads the acknowledgement of a message. Call without n.mu.
+// submit sends a message to the network and checks its acknowledgement. Call without n.mu.
 func (p *Phone) submit(node waBinary.Node) error {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -262,7 +262,7 @@ func (p *Phone) remember(id string, m sentMessage) {
 	p.sentOrder = append(p.sentOrder, id)
 }
 
-// sendPeer sends a message of the account's own business to one companion. Call under p.mu.
+// sendPeer sends a protocol message to one companion. Call under p.mu.
 func (p *Phone) sendPeer(ctx context.Context, companion types.JID, message *waE2E.ProtocolMessage) error {
 	plain, err := proto.Marshal(&waE2E.Message{ProtocolMessage: message})
 	if err != nil {

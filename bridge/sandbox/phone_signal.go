@@ -26,7 +26,7 @@ import (
 
 var serializer = store.SignalProtobufSerializer
 
-// quietSignal stops libsignal from printing to standard output, unless the process has given it a logger of its own.
+// quietSignal stops libsignal from logging to standard output, unless the process has set another logger.
 var quietSignal = sync.OnceFunc(func() {
 	if logger.Logger == nil {
 		var quiet logger.Loggable = quietLogger{}
@@ -42,7 +42,7 @@ func (quietLogger) Warning(string, string) {}
 func (quietLogger) Error(string, string)   {}
 func (quietLogger) Configure(string)       {}
 
-// signalBundle is bundle in the form libsignal takes. Call under n.mu.
+// signalBundle returns bundle as libsignal's type. Call under n.mu.
 func (n *Network) signalBundle(d *device) *prekey.Bundle {
 	k := &d.keys
 	oneTimeID, oneTime := optional.NewEmptyUint32(), ecc.ECPublicKeyable(nil)
@@ -64,7 +64,7 @@ func (p *Phone) seal(ctx context.Context, to types.JID, plain []byte, bundle *pr
 	if bundle != nil {
 		err := builder.ProcessBundle(ctx, bundle)
 		if errors.Is(err, signalerror.ErrUntrustedIdentity) {
-			// A device number can be used again by another companion; phones accept the new key silently.
+			// A device number may be reused by another companion; phones accept the new key.
 			_ = p.store.Identities.DeleteIdentity(ctx, address.String())
 			_ = p.store.Sessions.DeleteSession(ctx, address.String())
 			err = builder.ProcessBundle(ctx, bundle)
@@ -146,7 +146,7 @@ func (p *Phone) decrypt(ctx context.Context, from, chat types.JID, kind string, 
 	return nil, fmt.Errorf("unknown ciphertext type %q", kind)
 }
 
-// learnSenderKey keeps the key with which a device will write to a group. Call under p.mu.
+// learnSenderKey stores a device's sender key of a group. Call under p.mu.
 func (p *Phone) learnSenderKey(ctx context.Context, from, chat types.JID, raw []byte) error {
 	message, err := protocol.NewSenderKeyDistributionMessageFromBytes(raw, serializer.SenderKeyDistributionMessage)
 	if err != nil {
@@ -165,7 +165,7 @@ func (p *Phone) sealGroup(ctx context.Context, chat types.JID, plain []byte) (wa
 	return waBinary.Node{Tag: "enc", Attrs: waBinary.Attrs{"v": "2", "type": "skmsg"}, Content: sealed.SignedSerialize()}, nil
 }
 
-// senderKey is the message that lets others read what the phone writes to a group from now on; it makes the key on first use. Call under p.mu.
+// senderKey returns the message that distributes the phone's sender key of a group, which is created on first use. Call under p.mu.
 func (p *Phone) senderKey(ctx context.Context, chat types.JID) (*waE2E.SenderKeyDistributionMessage, error) {
 	key, err := groups.NewGroupSessionBuilder(p.store, serializer).Create(ctx, p.senderKeyName(chat))
 	if err != nil {

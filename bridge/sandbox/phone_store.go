@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/signalrecord"
 )
 
-// memoryStore keeps a phone's Signal state in memory. Phone.mu serialises all use, so it has no lock of its own.
+// memoryStore holds a phone's Signal state in memory. Guarded by Phone.mu.
 type memoryStore struct {
 	*store.NoopStore // the rest of a device store, which phones do not need
 	sessions         map[string][]byte
@@ -30,7 +30,7 @@ func newMemoryStore() *memoryStore {
 	}
 }
 
-// newPhoneStore makes the store.Device that libsignal and whatsmeow's app state code work on.
+// newPhoneStore returns the store.Device for libsignal and for whatsmeow's app state code.
 func newPhoneStore(p *Phone) (*store.Device, *memoryStore) {
 	jid := p.account.pn
 	d := &store.Device{
@@ -84,7 +84,7 @@ func (m *memoryStore) DeleteIdentity(_ context.Context, address string) error {
 	return nil
 }
 
-// IsTrustedIdentity trusts the first key of an address and then only that one.
+// IsTrustedIdentity trusts the first key of an address and rejects others.
 func (m *memoryStore) IsTrustedIdentity(_ context.Context, address string, key [32]byte) (bool, error) {
 	known, ok := m.identities[address]
 	return !ok || known == key, nil

@@ -11,24 +11,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Certificates are valid from 2000 to 2100, so that neither a test's fake clock nor a wrong machine clock falls outside.
+// Certificates are valid from 2000 to 2100, so that they are valid under a test's fake clock and a wrong machine clock.
 const (
 	certNotBefore = 946_684_800
 	certNotAfter  = 4_102_444_800
 )
 
-// rootKey is the same in every sandbox. It protects nothing: a process that trusts it has been told to talk to a simulation.
+// rootKey is the same in every sandbox. It need not be secret: only processes that were configured for a sandbox trust it.
 var rootKey = sync.OnceValue(func() *keys.KeyPair {
 	return newEntropy(sha256.Sum256([]byte("waystation sandbox certificate root"))).keyPair()
 })
 
-// Root is the public key that clients must trust to accept the sandbox as their server.
+// Root returns the public key that clients must trust to accept the sandbox as their server.
 func Root() [32]byte { return *rootKey().Pub }
 
 var activate sync.Once
 
-// Activate makes all whatsmeow clients of this process trust the sandbox in place of WhatsApp. There is no way back, and it must come before the first
-// client connects: whatsmeow reads the key without a lock. A process that never calls it stays on WhatsApp.
+// Activate makes all whatsmeow clients of this process trust the sandbox in place of WhatsApp. It cannot be undone, and it must be called before the first
+// client connects: whatsmeow reads the key without a lock. A process that never calls it connects to WhatsApp.
 func Activate() { ActivateRoot(Root()) }
 
 // ActivateRoot is Activate for a sandbox in another process that printed its root. Only the first call of a process counts.
@@ -36,7 +36,7 @@ func ActivateRoot(root [32]byte) {
 	activate.Do(func() { whatsmeow.WACertPubKey = root })
 }
 
-// certificates is the server's noise key with the chain that vouches for it.
+// certificates is the server's noise key with its certificate chain.
 type certificates struct {
 	static *keys.KeyPair
 	chain  []byte

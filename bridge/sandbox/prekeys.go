@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// refillBelow is the stock of one-time prekeys under which a device is asked for more.
+	// refillBelow is the number of one-time prekeys below which a device is asked to upload more.
 	refillBelow = 5
-	// maxPreKeys bounds what one device may store.
+	// maxPreKeys bounds the one-time prekeys of a device.
 	maxPreKeys = 4096
 )
 
-// deviceKeys is what the server knows of a device's keys.
+// deviceKeys are a device's public keys at the server.
 type deviceKeys struct {
 	noise        [32]byte
 	registration [4]byte
@@ -26,7 +26,7 @@ type deviceKeys struct {
 	oneTime      []preKey
 	uploaded     bool
 	adv          []byte // signed device identity, companions only
-	// props is what a companion said about itself when it registered.
+	// props are the device properties of a companion's registration.
 	props *waCompanionReg.DeviceProps
 }
 
@@ -128,7 +128,7 @@ func (n *Network) fetchBundles(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "list", Content: users}}, nil
 }
 
-// bundle is what somebody needs to open a Signal session with a device; it uses up a one-time prekey. Call under n.mu.
+// bundle returns the keys to open a Signal session with a device; it consumes a one-time prekey. Call under n.mu.
 func (n *Network) bundle(d *device) []waBinary.Node {
 	k := &d.keys
 	nodes := []waBinary.Node{
@@ -148,7 +148,7 @@ func (n *Network) bundle(d *device) []waBinary.Node {
 	return nodes
 }
 
-// takePreKey uses up a one-time prekey, nil when there is none, and asks the device for more when few are left. Call under n.mu.
+// takePreKey consumes a one-time prekey (nil when there is none) and asks the device to upload more when few are left. Call under n.mu.
 func (n *Network) takePreKey(d *device) *preKey {
 	k := &d.keys
 	if len(k.oneTime) == 0 {
@@ -156,7 +156,7 @@ func (n *Network) takePreKey(d *device) *preKey {
 	}
 	key := k.oneTime[0]
 	k.oneTime = k.oneTime[1:]
-	// Asked on the way down only, else each further bundle would repeat it.
+	// Only when the number falls below the threshold, else each further bundle would repeat the notification.
 	if !d.isPhone() && len(k.oneTime) == refillBelow-1 {
 		n.askPreKeys(d)
 	}

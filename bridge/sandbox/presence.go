@@ -7,7 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// setPresent changes whether a device counts as online and tells the account's watchers when the account's state changes with it. Call under n.mu.
+// setPresent sets whether a device counts as online and notifies the account's watchers when the account's presence changes with it. Call under n.mu.
 func (n *Network) setPresent(d *device, present bool) {
 	a := d.account
 	before := a.online()
@@ -23,10 +23,10 @@ func (n *Network) setPresent(d *device, present bool) {
 	}
 }
 
-// hears reports whether a device gets presence and typing: companions only while they say that they are available.
+// hears reports whether a device receives presence and chat states: companions only while they are announced as available.
 func (d *device) hears() bool { return d.isPhone() || d.active && d.present }
 
-// presenceOf is what somebody may know of an account: whether it is online, and when it last was.
+// presenceOf returns the presence of an account as far as the viewer may see it: online or not, and when it was last seen.
 func (n *Network) presenceOf(a, viewer *account) waBinary.Node {
 	attrs := waBinary.Attrs{"from": a.lid}
 	lastSeen := a.shows(privacyLastSeen, viewer)
@@ -42,7 +42,7 @@ func (n *Network) presenceOf(a, viewer *account) waBinary.Node {
 	return waBinary.Node{Tag: "presence", Attrs: attrs}
 }
 
-// handlePresence takes what a device says about itself, or its wish to hear about somebody.
+// handlePresence handles a device's own presence, or its subscription to a user's presence.
 func (n *Network) handlePresence(r *request) {
 	d := r.device
 	switch text(r.node, "type") {
@@ -73,7 +73,7 @@ func (n *Network) handlePresence(r *request) {
 	}
 }
 
-// showWatched sends a device the presence of everybody it subscribed to before it said that it is available.
+// showWatched sends a device the presence of the users it subscribed to before it announced itself as available.
 func (n *Network) showWatched(d *device) {
 	for _, a := range n.sortedAccounts() {
 		if _, watched := a.watchers[d]; watched {
@@ -82,7 +82,7 @@ func (n *Network) showWatched(d *device) {
 	}
 }
 
-// handleChatState passes typing and recording on to a user's or a group's devices.
+// handleChatState forwards typing and recording to a user's or a group's devices.
 func (n *Network) handleChatState(r *request) {
 	to, ok := jidOf(r.node, "to")
 	if !ok || len(r.node.GetChildren()) != 1 {

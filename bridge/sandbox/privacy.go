@@ -7,7 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Categories of privacy that the network itself heeds.
+// Privacy categories that the network enforces.
 const (
 	privacyAbout    = string(types.PrivacySettingTypeStatus)
 	privacyPicture  = string(types.PrivacySettingTypeProfile)
@@ -54,7 +54,7 @@ func (n *Network) privacyRoutes() iqRoutes {
 	}
 }
 
-// privacyOf is the value of one category of an account.
+// privacyOf returns the value of one category of an account.
 func (a *account) privacyOf(name string) string {
 	if value := a.profile.privacy[name]; value != "" {
 		return value
@@ -67,7 +67,7 @@ func (a *account) privacyOf(name string) string {
 	return ""
 }
 
-// shows tells whether somebody may see what a category of an account protects.
+// shows reports whether an account may see the data that a category of another account protects.
 func (a *account) shows(category string, to *account) bool {
 	if a == to {
 		return true
@@ -85,12 +85,12 @@ func (a *account) shows(category string, to *account) bool {
 	return false
 }
 
-// sendsReadReceipts reports whether the account shows others that it read their messages, and sees it of them.
+// sendsReadReceipts reports whether the account sends and receives read receipts.
 func (a *account) sendsReadReceipts() bool {
 	return a.privacyOf(string(types.PrivacySettingTypeReadReceipts)) != string(types.PrivacySettingNone)
 }
 
-// mayBeAddedBy tells whether an account lets somebody put it into groups.
+// mayBeAddedBy reports whether the account's privacy settings allow another account to add it to groups.
 func (a *account) mayBeAddedBy(by *account) bool { return a.shows(privacyGroupAdd, by) }
 
 func (n *Network) getPrivacy(r *request) ([]waBinary.Node, error) {
@@ -105,7 +105,7 @@ func categoryNode(name, value string) waBinary.Node {
 	return waBinary.Node{Tag: "category", Attrs: waBinary.Attrs{"name": name, "value": value}}
 }
 
-// setPrivacy changes categories; the account's other devices are told.
+// setPrivacy changes categories and notifies the account's other devices.
 func (n *Network) setPrivacy(r *request) ([]waBinary.Node, error) {
 	own := r.device.account
 	changes := r.child().GetChildrenByTag("category")
@@ -141,7 +141,7 @@ func knownPrivacy(name, value string) bool {
 	return false
 }
 
-// setDefaultTimer sets the message timer that the account's new chats start with.
+// setDefaultTimer sets the message timer of the account's new chats.
 func (n *Network) setDefaultTimer(r *request) ([]waBinary.Node, error) {
 	order := waBinary.Node{Attrs: waBinary.Attrs{"expiration": text(r.child(), "duration")}}
 	timer, ok := groupTimer(&order)

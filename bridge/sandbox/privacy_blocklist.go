@@ -16,10 +16,10 @@ func (n *Network) blocklistRoutes() iqRoutes {
 	}
 }
 
-// blocks tells whether an account blocked another.
+// blocks reports whether an account blocked another.
 func (a *account) blocks(other *account) bool { return slices.Contains(a.profile.blocked, other) }
 
-// blockHash changes with the block list.
+// blockHash returns a hash of the block list, by which clients detect changes.
 func (a *account) blockHash() string {
 	hash := sha256.New()
 	for _, other := range a.profile.blocked {
@@ -36,7 +36,7 @@ func (a *account) blockNode() waBinary.Node {
 	return waBinary.Node{Tag: "list", Attrs: waBinary.Attrs{"dhash": a.blockHash(), "addressing_mode": "lid"}, Content: items}
 }
 
-// changeBlocklist blocks or unblocks one account and tells the requester's other devices.
+// changeBlocklist blocks or unblocks one account and notifies the requester's other devices.
 func (n *Network) changeBlocklist(r *request) ([]waBinary.Node, error) {
 	own := r.device.account
 	jid, _ := jidOf(r.child(), "jid")

@@ -7,7 +7,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// queue holds the stanzas a device has not acknowledged, in order. The first sent of them are on the current connection. Guarded by Network.mu.
+// queue has the stanzas that a device has not acknowledged, in order. The first sent ones are on the current connection. Guarded by Network.mu.
 type queue struct {
 	items   []queued
 	sent    int
@@ -16,11 +16,11 @@ type queue struct {
 
 type queued struct {
 	node    waBinary.Node
-	key     ackKey // zero for a stanza that nobody acknowledges
-	offline bool   // was waiting when the device came
+	key     ackKey // zero for a stanza without acknowledgement
+	offline bool   // was queued when the device connected
 }
 
-// ackKey is what an acknowledgement names.
+// ackKey identifies a stanza in an acknowledgement.
 type ackKey struct {
 	class, id, kind   string
 	from, participant types.JID
@@ -36,7 +36,7 @@ func keyOf(node *waBinary.Node) ackKey {
 	return key
 }
 
-// deliver hands a stanza to a device and keeps it until the device acknowledges it. Never blocks. Call under n.mu.
+// deliver sends a stanza to a device and keeps it queued until the device acknowledges it. Never blocks. Call under n.mu.
 func (n *Network) deliver(d *device, node waBinary.Node) {
 	if d.isPhone() {
 		d.account.phone.enqueue(node)
@@ -62,7 +62,7 @@ func (n *Network) enqueue(d *device, item queued) {
 	n.pump(d)
 }
 
-// deliverNow hands over a stanza that means nothing later: presence, typing, replies. Call under n.mu.
+// deliverNow sends a volatile stanza (presence, chat state, reply) to a device; it is dropped if the device is not connected. Call under n.mu.
 func (n *Network) deliverNow(d *device, node waBinary.Node) {
 	if d.isPhone() {
 		d.account.phone.enqueue(node)
@@ -71,14 +71,14 @@ func (n *Network) deliverNow(d *device, node waBinary.Node) {
 	}
 }
 
-// send writes to a connection past any queue of its device. A connection that does not drain is cut. Call under n.mu.
+// send writes to a connection and bypasses the queue of its device. A connection whose output queue is full is cut. Call under n.mu.
 func (n *Network) send(c *conn, node waBinary.Node) {
 	if !c.push(outgoing{node: node, delay: c.delay}) {
 		c.close()
 	}
 }
 
-// pump moves waiting stanzas to the device's connection while its window has room. Call under n.mu.
+// pump moves queued stanzas to the device's connection while its window has room. Call under n.mu.
 func (n *Network) pump(d *device) {
 	q := &d.queue
 	for d.active && d.conn != nil && q.sent < len(q.items) && q.sent < n.options.Window {
@@ -111,7 +111,7 @@ func (q *queue) remove(index int) {
 	}
 }
 
-// acknowledge drops the oldest stanza that the key names from those on the connection. Call under n.mu.
+// acknowledge removes the oldest stanza with the key among those on the connection. Call under n.mu.
 func (n *Network) acknowledge(d *device, key ackKey) bool {
 	q := &d.queue
 	for i := range q.sent {
@@ -125,7 +125,7 @@ func (n *Network) acknowledge(d *device, key ackKey) bool {
 	return false
 }
 
-// rewind makes everything unacknowledged wait again; call when the connection that had it is gone.
+// rewind marks all unacknowledged stanzas as unsent; call when their connection has ended.
 func (q *queue) rewind() {
 	kept := q.items[:0]
 	for _, item := range q.items {
@@ -137,7 +137,7 @@ func (q *queue) rewind() {
 	q.items, q.sent = kept, 0
 }
 
-// flush starts deliveries to a device that became active: a preview, what waited, then the end mark. Call under n.mu.
+// flush starts deliveries to a device that became active: a preview, the queued stanzas, then the end mark. Call under n.mu.
 func (n *Network) flush(d *device) {
 	for _, node := range n.faults.release(d) {
 		d.queue.items = append(d.queue.items, queued{node: node, key: keyOf(&node)})

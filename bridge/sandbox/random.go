@@ -29,7 +29,7 @@ func seedOf(number uint64) [32]byte {
 	return sha256.Sum256(raw[:])
 }
 
-// derive opens the stream of a label.
+// derive returns the stream of a label.
 func (e *entropy) derive(label string) *entropy {
 	mac := hmac.New(sha256.New, e.seed[:])
 	mac.Write([]byte(label))
@@ -48,7 +48,7 @@ func (e *entropy) uint64() uint64 {
 	return binary.BigEndian.Uint64(e.bytes(8))
 }
 
-// messageID looks like the ids that phones give to their messages.
+// messageID returns an id in the form of real phones.
 func (e *entropy) messageID() string {
 	return "3A" + strings.ToUpper(hex.EncodeToString(e.bytes(9)))
 }

@@ -8,7 +8,7 @@ import (
 // deliveryReceipts are the receipt types that also acknowledge the stanza of the message.
 var deliveryReceipts = map[string]bool{"": true, "inactive": true, "sender": true, "peer_msg": true, "hist_sync": true}
 
-// handleReceipt acknowledges a receipt and passes it on to whom it is meant for.
+// handleReceipt acknowledges a receipt and forwards it to its recipients.
 func (n *Network) handleReceipt(r *request) {
 	to, ok := jidOf(r.node, "to")
 	kind, id := text(r.node, "type"), text(r.node, "id")
@@ -37,7 +37,7 @@ func (n *Network) handleReceipt(r *request) {
 	}
 }
 
-// forwarded is a receipt as others see it.
+// forwarded returns a receipt as its recipients get it.
 func (n *Network) forwarded(r *request, attrs waBinary.Attrs) waBinary.Node {
 	out := waBinary.Attrs{"id": text(r.node, "id"), "t": n.unixNow()}
 	for _, key := range []string{"type", "t", "category", "edit"} {
@@ -48,7 +48,7 @@ func (n *Network) forwarded(r *request, attrs waBinary.Attrs) waBinary.Node {
 	return with(waBinary.Node{Tag: "receipt", Attrs: out, Content: r.node.Content}, attrs)
 }
 
-// seenBy is the address a reader shows: read states belong to the account, the rest to the device.
+// seenBy returns the sender address of a receipt: the account for read receipts, the device for others.
 func seenBy(d *device, kind string) types.JID {
 	if kind == "read" || kind == "played" {
 		return d.account.lid
@@ -68,7 +68,7 @@ func (n *Network) directReceipt(r *request, to types.JID, kind string) {
 		n.deliver(d, n.forwarded(r, waBinary.Attrs{"from": r.device.lid()}))
 	case "sender", "read-self", "played-self":
 	case "read":
-		// In chats of two neither side sees blue ticks when one of them switched read receipts off.
+		// In one-to-one chats neither side gets read receipts when one of them has switched them off.
 		if !r.device.account.sendsReadReceipts() || !target.sendsReadReceipts() {
 			break
 		}
@@ -82,7 +82,7 @@ func (n *Network) directReceipt(r *request, to types.JID, kind string) {
 	n.tellOwnDevices(r, kind, waBinary.Attrs{"from": r.device.lid(), "recipient": target.lid})
 }
 
-// tellOwnDevices lets the reader's other devices know what was read.
+// tellOwnDevices forwards a read receipt to the reader's other devices.
 func (n *Network) tellOwnDevices(r *request, kind string, attrs waBinary.Attrs) {
 	switch kind {
 	case "read", "read-self", "played", "played-self":

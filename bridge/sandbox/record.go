@@ -13,7 +13,7 @@ type UnknownIQ struct {
 	Time   time.Time
 }
 
-// Violation is something a client did that WhatsApp does not allow.
+// Violation is a stanza of a client that WhatsApp would refuse.
 type Violation struct {
 	Reason string
 	Stanza string
@@ -21,7 +21,7 @@ type Violation struct {
 	Time   time.Time
 }
 
-// records keeps the latest findings. Guarded by Network.mu.
+// records has the latest unknown requests and violations. Guarded by Network.mu.
 type records struct {
 	unknowns   []UnknownIQ
 	violations []Violation
@@ -52,21 +52,21 @@ func (n *Network) refuse(r *request, reason string) {
 	n.log.Warn("violation", "error", reason)
 }
 
-// UnknownIQs lists the requests that nothing in the sandbox answers, the oldest first, at most the latest 1000.
+// UnknownIQs returns the requests without a handler, the oldest first, at most the latest 1000.
 func (n *Network) UnknownIQs() []UnknownIQ {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.records.unknowns)
 }
 
-// Violations lists what clients did wrong, the oldest first, at most the latest 1000.
+// Violations returns the violations of clients, the oldest first, at most the latest 1000.
 func (n *Network) Violations() []Violation {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.records.violations)
 }
 
-// ClearRecords forgets the unknown requests and violations recorded so far, after a script provoked them on purpose.
+// ClearRecords removes the recorded unknown requests and violations, for scripts that provoke them on purpose.
 func (n *Network) ClearRecords() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

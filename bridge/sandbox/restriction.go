@@ -10,13 +10,13 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Numbers of the queries about restrictions of an account, which WhatsApp Web makes.
+// Numbers of WhatsApp Web's queries about restrictions of an account.
 const (
 	mexReachoutTimelock = "23983697327930364"
 	mexNewChatCapping   = "24503548349331633"
 )
 
-// DefaultEnforcement is the enforcement type of restrictions that name none.
+// DefaultEnforcement is the enforcement type of restrictions without an explicit one.
 const DefaultEnforcement = "DEFAULT"
 
 // restriction is an account-wide reach-out timelock: while it lasts, messages to people that the account has no chat with are refused with 463. The zero
@@ -24,7 +24,7 @@ const DefaultEnforcement = "DEFAULT"
 type restriction struct {
 	until time.Time
 	kind  string
-	timer *time.Timer // ends it
+	timer *time.Timer // ends the restriction
 
 	// unknownLimit is how many messages to unregistered numbers start a restriction that lasts unknownFor; 0 is none.
 	unknownLimit int
@@ -38,7 +38,7 @@ func (n *Network) restrictionQueries() map[string]mexHandler {
 
 func (r *restriction) active(now time.Time) bool { return now.Before(r.until) }
 
-// timelockState is the restriction as queries and notifications show it.
+// timelockState returns the restriction as in queries and notifications.
 func (r *restriction) timelockState(now time.Time) map[string]any {
 	if !r.active(now) {
 		return map[string]any{"is_active": false}
@@ -50,7 +50,7 @@ func (n *Network) timelockQuery(r *request, _ json.RawMessage) (any, error) {
 	return map[string]any{"xwa2_fetch_account_reachout_timelock": r.device.account.restriction.timelockState(n.now())}, nil
 }
 
-// cappingQuery says how many new chats the account may still start; the sandbox counts none.
+// cappingQuery returns how many new chats the account may still start; the sandbox does not count them.
 func (n *Network) cappingQuery(r *request, _ json.RawMessage) (any, error) {
 	status := "NONE"
 	if r.device.account.restriction.active(n.now()) {
@@ -62,7 +62,7 @@ func (n *Network) cappingQuery(r *request, _ json.RawMessage) (any, error) {
 }
 
 // Restrict starts an account-wide reach-out timelock: until it ends, messages to people that the account has no chat with are refused with 463, while chats
-// that exist go on. Companions are notified of the start and the end. An empty kind is DefaultEnforcement.
+// that exist still work. Companions are notified of the start and the end. An empty kind is DefaultEnforcement.
 func (p *Phone) Restrict(d time.Duration, kind string) error {
 	if d <= 0 {
 		return fmt.Errorf("sandbox: a restriction of %s", d)
@@ -76,7 +76,7 @@ func (p *Phone) Restrict(d time.Duration, kind string) error {
 	return nil
 }
 
-// LiftRestriction ends a reach-out timelock before its time. Without one it does nothing.
+// LiftRestriction ends a reach-out timelock early; no-op without one.
 func (p *Phone) LiftRestriction() {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
@@ -85,7 +85,7 @@ func (p *Phone) LiftRestriction() {
 	}
 }
 
-// RestrictUnknownSenders makes an account that writes to limit unregistered numbers be restricted for a time; limit 0 ends the rule.
+// RestrictUnknownSenders restricts the account for d once it has written to limit unregistered numbers; limit 0 ends the rule.
 func (p *Phone) RestrictUnknownSenders(limit int, d time.Duration) error {
 	if limit < 0 || limit > 0 && d <= 0 {
 		return fmt.Errorf("sandbox: restriction of %s after %d messages", d, limit)

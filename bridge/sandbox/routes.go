@@ -1,6 +1,6 @@
 package sandbox
 
-// registerAll fills the tables. One line per file that handles something.
+// registerAll fills the tables, with one line for each file that has handlers.
 func (n *Network) registerAll() {
 	n.addIQ(
 		n.sessionRoutes(),

@@ -1,6 +1,6 @@
 package sandbox
 
-// services is the state of what the network offers besides passing messages. Pointers are set once, before the network is shared.
+// services is the state of the network's services besides messages. Pointers are set once, before the network is shared.
 type services struct {
 	blobs       *blobStore
 	groupHost   *groupHost
@@ -12,7 +12,7 @@ type services struct {
 	spam         []SpamReport
 }
 
-// registerServices opens all of them.
+// registerServices creates the state of all services.
 func (n *Network) registerServices() {
 	n.links = map[string]userLink{}
 	n.stickerPacks = map[string][]byte{}

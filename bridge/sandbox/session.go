@@ -8,7 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// login decides what a client that finished the handshake is: one that wants to pair, a known device, or neither.
+// login starts pairing for a client that registers, the session of a known device, or refuses the client.
 func (n *Network) login(c *conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -53,7 +53,7 @@ func (n *Network) endStreamAfter(c *conn, last waBinary.Node, patience time.Dura
 	}
 }
 
-// detach separates a connection from its device; what the device has not acknowledged waits for the next connection. Call under n.mu.
+// detach separates a connection from its device; unacknowledged stanzas stay queued for the next connection. Call under n.mu.
 func (n *Network) detach(c *conn) {
 	d := c.device
 	if d == nil || d.conn != c {
@@ -64,7 +64,7 @@ func (n *Network) detach(c *conn) {
 	n.setPresent(d, false)
 }
 
-// forget cleans up after a connection that is over.
+// forget removes an ended connection.
 func (n *Network) forget(c *conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -106,10 +106,10 @@ func (n *Network) dispatch(r *request) {
 		return
 	}
 	if r.node.Tag == "ib" {
-		return // unified_session and other hints, at any time
+		return // unified_session and other hints; allowed at any time
 	}
 	if r.device == nil && r.node.Tag == "ack" {
-		return // of the notification that a code was entered
+		return // acknowledgement of the notification that a code was entered
 	}
 	if r.device == nil {
 		n.refuse(r, "stanza before login: "+r.node.Tag)
@@ -139,7 +139,7 @@ func (n *Network) handleIQ(r *request) {
 	}
 }
 
-// reply sends a stanza back to whoever sent the request.
+// reply sends a stanza to the sender of the request.
 func (r *request) reply(node waBinary.Node) {
 	if r.conn != nil {
 		r.net.send(r.conn, node)

@@ -12,7 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// settled waits until a new client has read all its app state: whatsmeow deletes a device without waiting for such work, which the race detector sees.
+// settled waits until a new client has read all its app state: whatsmeow deletes a device without waiting for this work, which is a data race.
 func (c *client) settled() {
 	c.t.Helper()
 	left := len(appstate.AllPatchNames)
@@ -34,7 +34,7 @@ func TestLogoutByTheSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until("device is gone", func() bool { return len(alice.account.devices) == 1 })
-	// The others notice: the message goes to the phone alone, and nothing is refused.
+	// Other accounts are notified: the message is encrypted for the phone only, and the network refuses nothing.
 	b.send(alice.JID(), text1("after logout"))
 	w.hears(alice, "after logout")
 	w.clean()
@@ -55,7 +55,7 @@ func TestUnlinkByThePhone(t *testing.T) {
 	if out := await[*events.LoggedOut](a, nil); out.OnConnect {
 		t.Errorf("logged out as %+v", out)
 	}
-	// What the phone was about to tell the device goes nowhere, and is nobody's mistake.
+	// Messages of the phone to the unlinked device are dropped without a violation.
 	alice.mu.Lock()
 	err := alice.submit(waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"to": gone, "id": "3A01", "type": "text", "category": "peer"}})
 	alice.mu.Unlock()
@@ -96,7 +96,7 @@ func TestWrongNoiseKeyIsRefused(t *testing.T) {
 	}
 	await(a, func(e *events.LoggedOut) bool { return e.OnConnect })
 	if len(alice.Companions()) != 1 {
-		t.Error("somebody with a wrong key removed the device")
+		t.Error("a login with a wrong key removed the device")
 	}
 }
 
@@ -113,7 +113,7 @@ func TestLoginFaults(t *testing.T) {
 			return await[*events.LoggedOut](c, nil).Reason == 403
 		}},
 		"unavailable": {Fault{Kind: FaultRefuseLogin}, func(c *client) bool {
-			c.reconnected(2) // comes back by itself
+			c.reconnected(2) // reconnects automatically
 			return true
 		}},
 		"other": {Fault{Kind: FaultRefuseLogin, Code: 418}, func(c *client) bool { return await[*events.ConnectFailure](c, nil).Reason == 418 }},
@@ -198,6 +198,6 @@ func TestNetworkRestartAndCut(t *testing.T) {
 	w.says(bob, alice.JID(), Text("across the cut"))
 	await(a, says("across the cut"))
 	if _, err := w.net.Cut("nobody"); !errors.Is(err, ErrBadJID) {
-		t.Errorf("cut nobody: %v", err)
+		t.Errorf("cut of an unknown account: %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// stanzaHandlers handles what is not a request, by tag. They run under Network.mu.
+// stanzaHandlers are the handlers of stanzas other than requests, by tag. They run under Network.mu.
 var stanzaHandlers map[string]func(*Network, *request)
 
 func init() {
@@ -19,7 +19,7 @@ func init() {
 	}
 }
 
-// handleAck takes a device's acknowledgement of a message, receipt, notification or call.
+// handleAck handles a device's acknowledgement of a message, receipt, notification or call.
 func (n *Network) handleAck(r *request) {
 	key := ackKey{class: text(r.node, "class"), id: text(r.node, "id")}
 	key.from, _ = jidOf(r.node, "to")
@@ -34,7 +34,7 @@ func (n *Network) handleAck(r *request) {
 	n.acknowledge(r.device, key)
 }
 
-// ackOf is the server's acknowledgement of a stanza; extra attributes may be nil.
+// ackOf returns the server's acknowledgement of a stanza; extra attributes may be nil.
 func (n *Network) ackOf(node *waBinary.Node, extra waBinary.Attrs) waBinary.Node {
 	attrs := waBinary.Attrs{"class": node.Tag, "id": text(node, "id"), "from": node.Attrs["to"], "t": n.unixNow()}
 	for _, key := range []string{"participant", "recipient"} {
@@ -48,7 +48,7 @@ func (n *Network) ackOf(node *waBinary.Node, extra waBinary.Attrs) waBinary.Node
 	return with(waBinary.Node{Tag: "ack", Attrs: attrs}, extra)
 }
 
-// handleCall passes call signalling on to all devices of the other side.
+// handleCall forwards call signalling to all devices of the other side.
 func (n *Network) handleCall(r *request) {
 	to, _ := jidOf(r.node, "to")
 	target := n.find(to)
@@ -66,7 +66,7 @@ func (n *Network) handleCall(r *request) {
 	}
 }
 
-// groupMembers asks the groups, and whether the account is one of the members: 0, 404 no such group, 421 not a member. Call under n.mu.
+// groupMembers returns the members of a group and 0, or the code 404 if there is no such group and 421 if the account is not a member. Call under n.mu.
 func (n *Network) groupMembers(group types.JID, asking *account) ([]*account, int) {
 	if n.groups == nil {
 		return nil, 404

@@ -25,7 +25,7 @@ type StickerPack struct {
 }
 
 // AddStickerPack publishes a sticker pack; one with the same id is replaced. The error wraps ErrMediaTooLarge or
-// ErrClosed, or says that the pack has no id or stickers, or that the network has Limits.StickerPacks packs.
+// ErrClosed; packs without id or stickers and more than Limits.StickerPacks packs are errors, too.
 func (n *Network) AddStickerPack(pack StickerPack) error {
 	if pack.ID == "" || len(pack.Stickers) == 0 {
 		return errors.New("sandbox: a sticker pack needs an id and stickers")

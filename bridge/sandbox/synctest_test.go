@@ -70,7 +70,7 @@ func TestKeepAliveForHours(t *testing.T) {
 		if countOf[*events.KeepAliveTimeout](got()) != 0 || countOf[*events.Connected](got()) != 1 || !c.IsLoggedIn() {
 			t.Errorf("after three quiet hours: %d connects", countOf[*events.Connected](got()))
 		}
-		// A connection that died without a word is noticed by the keepalive and replaced.
+		// The keepalive detects a dead connection, and the client reconnects.
 		if _, err = n.Inject(Fault{Kind: FaultStall, Session: "15550001"}); err != nil {
 			t.Fatal(err)
 		}

@@ -8,13 +8,13 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// Both sides of one chat write as fast as they can. Nothing may get lost, doubled or stay unreadable.
+// Both sides of one chat write at full speed. No message may be lost, duplicated or stay undecryptable.
 func TestTwoWayTraffic(t *testing.T) {
 	const each = 300
 	w := newWorld(t, Options{})
 	alice, bob := w.account("15550001", "Alice"), w.account("15550002", "Bob")
 	a := w.pair(alice)
-	// One side speaks first: two sessions that open at once would have to be healed by retries.
+	// One side sends first: two sessions opened at the same time would need retries.
 	w.says(bob, alice.JID(), Text("hello"))
 	await(a, says("hello"))
 	a.send(bob.JID(), text1("hello back"))
@@ -64,7 +64,7 @@ func TestTwoWayTraffic(t *testing.T) {
 	w.clean()
 }
 
-// Many sessions at once: each pairs, writes to its neighbour and hears from the other one.
+// Many sessions at once: each pairs, writes to the next one and receives from the previous one.
 func TestManySessions(t *testing.T) {
 	const count = 40
 	w := newWorld(t, Options{})

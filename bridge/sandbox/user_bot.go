@@ -5,7 +5,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// The one assistant of the network. It has a profile and no endpoint: messages to it are refused like those to nobody.
+// The one assistant of the network. It has a profile but no endpoint: messages to it are refused like those to unknown accounts.
 const (
 	botPersona = "867051314767696$760019659443059"
 	botName    = "Sandbox Assistant"

@@ -28,7 +28,7 @@ func (n *Network) newLinkCode() string {
 	return base32.StdEncoding.EncodeToString(n.random.bytes(10))[:14]
 }
 
-// resolveLink tells whose link it is.
+// resolveLink returns the account of a link.
 func (n *Network) resolveLink(r *request) ([]waBinary.Node, error) {
 	link, ok := n.links[text(r.child(), "code")]
 	if !ok {
@@ -50,7 +50,7 @@ func (n *Network) resolveLink(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{node}, nil
 }
 
-// ownLink gives the requester's contact link, a new one when the old is revoked.
+// ownLink returns the requester's contact link, a new one when the old is revoked.
 func (n *Network) ownLink(r *request) ([]waBinary.Node, error) {
 	order, own := r.child(), r.device.account
 	action := text(order, "action")
@@ -68,7 +68,7 @@ func (n *Network) ownLink(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "qr", Attrs: waBinary.Attrs{"code": own.profile.contactLink}}}, nil
 }
 
-// MessageLink makes the short link of a business account that opens a chat with a prepared text; it replaces an earlier one. Others resolve its code.
+// MessageLink creates the short link of a business account that opens a chat with a prepared text, and returns its code. It replaces an earlier link.
 func (p *Phone) MessageLink(message string) (code string, err error) {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()

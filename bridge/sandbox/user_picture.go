@@ -10,13 +10,13 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// maxPictureSide bounds the pixels a picture may claim before anybody decodes it.
+// maxPictureSide bounds width and height in a picture's header, in pixels; larger pictures are not decoded.
 const maxPictureSide = 4096
 
-// previewQuery in a picture's address asks for the small version.
+// previewQuery in a picture's address selects the preview.
 const previewQuery = "&stp=dst-jpg_s96x96"
 
-// picture is a profile or group picture; its file is on the media host. The zero value is none.
+// picture is a profile or group picture; its file is on the media host. The zero value means no picture.
 type picture struct {
 	id   string
 	path string
@@ -32,7 +32,7 @@ func (n *Network) pictureRoutes() iqRoutes {
 	}
 }
 
-// getPicture tells where a user's or group's picture is: 404 none, 401 not for this requester.
+// getPicture returns the address of a user's or group's picture: 404 no picture, 401 hidden from the requester.
 func (n *Network) getPicture(r *request) ([]waBinary.Node, error) {
 	own := r.device.account
 	target, ok := jidOf(r.node, "target")
@@ -55,7 +55,7 @@ func (n *Network) getPicture(r *request) ([]waBinary.Node, error) {
 	return n.pictureReply(found, r.child())
 }
 
-// getCommunityPicture answers for a community, whose picture is asked for at the group server.
+// getCommunityPicture returns a community's picture, which clients request from the group server.
 func (n *Network) getCommunityPicture(r *request) ([]waBinary.Node, error) {
 	g, _, err := n.groupHost.target(r, needMember)
 	if err != nil {
@@ -89,7 +89,7 @@ func (n *Network) pictureReply(p picture, order *waBinary.Node) ([]waBinary.Node
 	}}}, nil
 }
 
-// setPicture replaces or removes the requester's own picture or that of a group he may edit: 406 for anything but a JPEG.
+// setPicture replaces or removes the requester's own picture or that of a group which the requester may edit: 406 for anything but a JPEG.
 func (n *Network) setPicture(r *request) ([]waBinary.Node, error) {
 	own := r.device.account
 	target, isTarget := jidOf(r.node, "target")
@@ -131,7 +131,7 @@ func (n *Network) setPicture(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "picture", Attrs: waBinary.Attrs{"id": fresh.id}}}, nil
 }
 
-// storePicture checks a JPEG and puts it on the media host: 406 for other files and for one beyond the limits.
+// storePicture checks a JPEG and stores it on the media host: 406 for other files and for one beyond the limits.
 func (n *Network) storePicture(data []byte) (picture, error) {
 	config, err := jpeg.DecodeConfig(bytes.NewReader(data))
 	if err != nil || len(data) > n.options.Limits.Picture || config.Width > maxPictureSide || config.Height > maxPictureSide {
@@ -142,7 +142,7 @@ func (n *Network) storePicture(data []byte) (picture, error) {
 	return picture{id: id, path: b.path, hash: base64.StdEncoding.EncodeToString(b.hash[:])}, nil
 }
 
-// replacePicture puts a picture in its place and drops the file of the former.
+// replacePicture sets a picture and deletes the file of the previous one.
 func (n *Network) replacePicture(place *picture, fresh picture) {
 	if place.path != "" {
 		n.blobs.remove(place.path)
@@ -150,7 +150,7 @@ func (n *Network) replacePicture(place *picture, fresh picture) {
 	*place = fresh
 }
 
-// announcePicture tells those who may see it that an account's picture changed. Call under n.mu.
+// announcePicture notifies the accounts that may see it of an account's new picture. Call under n.mu.
 func (n *Network) announcePicture(a *account, but *device) {
 	change := pictureChange(a.lid, a, a.profile.picture)
 	for _, follower := range n.followersOf(a) {

@@ -11,12 +11,12 @@ import (
 // maxAbout is WhatsApp's own bound on the about text, in characters.
 const maxAbout = 139
 
-// profile is what an account's user set. Guarded by Network.mu; maps are made when first needed.
+// profile has the settings of an account's user. Guarded by Network.mu; maps are created on first use.
 type profile struct {
 	about                    About
 	aboutAt                  time.Time
 	picture                  picture
-	privacy                  map[string]string     // category to value; what is missing is at its default
+	privacy                  map[string]string     // category to value; missing categories have their default
 	contacts                 map[*account]struct{} // accounts in the phone's address book
 	blocked                  []*account
 	state                    appState
@@ -26,10 +26,10 @@ type profile struct {
 	timerSetAt               time.Time
 }
 
-// defaultAbout is what new accounts say about themselves.
+// defaultAbout is the about text of new accounts.
 const defaultAbout = "Hey there! I am using WhatsApp."
 
-// aboutText is the account's about text.
+// aboutText returns the account's about text.
 func (a *account) aboutText() string {
 	if a.profile.aboutAt.IsZero() {
 		return defaultAbout
@@ -37,24 +37,24 @@ func (a *account) aboutText() string {
 	return a.profile.about.Text
 }
 
-// About is what an account says about itself.
+// About is an account's about text with its emoji.
 type About struct {
 	Text     string
 	Emoji    string
-	Duration time.Duration // how long it is shown after it was set; 0 is for good
+	Duration time.Duration // how long it is shown after it was set; 0 is unlimited
 }
 
 // maxAboutEmoji bounds the emoji of an about, in bytes: the longest joined sequences have some 40.
 const maxAboutEmoji = 64
 
-// dropOldAbout removes an about whose time is over. Call under n.mu.
+// dropOldAbout removes an expired about. Call under n.mu.
 func (n *Network) dropOldAbout(a *account) {
 	if d := a.profile.about.Duration; d > 0 && n.now().Sub(a.profile.aboutAt) >= d {
 		a.profile.about = About{}
 	}
 }
 
-// setAbout changes the about text and tells those who may see it. Call under n.mu.
+// setAbout changes the about text and notifies the accounts that may see it. Call under n.mu.
 func (n *Network) setAbout(a *account, about About) bool {
 	if !utf8.ValidString(about.Text) || utf8.RuneCountInString(about.Text) > maxAbout || !utf8.ValidString(about.Emoji) || len(about.Emoji) > maxAboutEmoji {
 		return false
@@ -103,6 +103,6 @@ func (n *Network) registerProfileFields() {
 		}
 		return &waBinary.Node{Tag: "disappearing_mode", Attrs: attrs}
 	})
-	// Nobody here has a user name.
+	// The sandbox has no user names.
 	n.addUsyncField("username", func(*usyncQuery) *waBinary.Node { return nil })
 }

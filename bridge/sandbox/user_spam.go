@@ -9,7 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// SpamReport is a complaint that an account made.
+// SpamReport is an account's report of spam.
 type SpamReport struct {
 	ID       string
 	Reporter types.JID
@@ -39,7 +39,7 @@ func (n *Network) reportSpam(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{leaf("report_id", []byte(report.ID))}, nil
 }
 
-// SpamReports lists what was reported, the oldest first, at most the latest 1000.
+// SpamReports returns the reports of all accounts, the oldest first, at most the latest 1000.
 func (n *Network) SpamReports() []SpamReport {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -14,10 +14,10 @@ type usyncField func(q *usyncQuery) *waBinary.Node
 // usyncQuery is one field of one user in a query.
 type usyncQuery struct {
 	r       *request
-	field   *waBinary.Node // the field as it was asked for
-	user    *waBinary.Node // the user as it was asked for
-	account *account       // nil when nobody has that number
-	jid     types.JID      // what the answer calls the user
+	field   *waBinary.Node // field node of the request
+	user    *waBinary.Node // user node of the request
+	account *account       // nil when no account has that number
+	jid     types.JID      // JID of the user in the answer
 }
 
 func (n *Network) usyncRoutes() iqRoutes {
@@ -32,7 +32,7 @@ func (n *Network) addUsyncField(name string, field usyncField) {
 	n.usyncFields[name] = field
 }
 
-// registerUsyncFields adds the fields that addressing needs; the others belong to the files of their subject.
+// registerUsyncFields registers the fields for addressing; the others are in the files of their subject.
 func (n *Network) registerUsyncFields() {
 	n.addUsyncField("devices", n.usyncDevices)
 	n.addUsyncField("lid", func(q *usyncQuery) *waBinary.Node {
@@ -67,7 +67,7 @@ func (n *Network) usync(r *request) ([]waBinary.Node, error) {
 	for _, user := range list.GetChildrenByTag("user") {
 		attrs, q := n.usyncUser(r, &user)
 		if q.account == nil && !q.jid.IsEmpty() && text(r.child(), "context") != "interactive" {
-			n.wroteToUnknown(r.device.account) // clients ask this before they write to a number
+			n.wroteToUnknown(r.device.account) // clients send this query before the first message to a number
 		}
 		var children []waBinary.Node
 		for i := range fields {
@@ -87,7 +87,7 @@ func (n *Network) usync(r *request) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: "usync", Attrs: attrs, Content: []waBinary.Node{{Tag: "result"}, {Tag: "list", Content: users}}}}, nil
 }
 
-// usyncUser finds who is asked about: by JID, or by a number in a contact field.
+// usyncUser returns the user of a query: by JID, or by a number in a contact field.
 func (n *Network) usyncUser(r *request, user *waBinary.Node) (waBinary.Attrs, *usyncQuery) {
 	if jid, ok := jidOf(user, "jid"); ok {
 		return waBinary.Attrs{"jid": jid}, &usyncQuery{r: r, user: user, account: n.find(jid), jid: jid}
@@ -95,7 +95,7 @@ func (n *Network) usyncUser(r *request, user *waBinary.Node) (waBinary.Attrs, *u
 	number, _, _ := strings.Cut(string(childContent(user, "contact")), "@")
 	jid, err := parseUser(number)
 	if err != nil {
-		// A text that is no phone number gets an answer of its own, and the others theirs.
+		// A malformed phone number does not fail the query for the other numbers.
 		return waBinary.Attrs{"jid": types.NewJID(number, types.LegacyUserServer)}, &usyncQuery{r: r, user: user}
 	}
 	q := &usyncQuery{r: r, user: user, account: n.find(jid), jid: jid}

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// viewOnceForms are the ways in which apps send a file that can be opened once.
+// viewOnceForms returns the forms in which apps send a view-once file.
 func viewOnceForms() map[string]Content {
 	wrapped := func(m *waE2E.Message) *waE2E.FutureProofMessage { return &waE2E.FutureProofMessage{Message: m} }
 	image := func() *waE2E.Message {
@@ -40,7 +40,7 @@ func TestViewOnceReachesCompanionsAsUnavailable(t *testing.T) {
 			if got, err := alice.Await(w.ctx(), func(r Received) bool { return r.ID == id }); err != nil || !proto.Equal(got.Message, content) {
 				t.Errorf("%s, %s: the phone got %v: %v", name, chat, got.Message, err)
 			}
-			// Both have requested it by now. The answer for a message of another kind comes after a view-once one would have.
+			// Both companions have requested the message. The answer for a message of another kind would arrive after one for the view-once message.
 			plain := w.says(bob, to, Text(name+chat))
 			await(a, says(name+chat))
 			if _, err := a.SendPeerMessage(w.ctx(), a.BuildUnavailableMessageRequest(to.ToNonAD(), bob.LID(), plain)); err != nil {

@@ -2,7 +2,7 @@ package sandbox
 
 import "go.mau.fi/whatsmeow/proto/waE2E"
 
-// messageKind is what a message's stanza says about its encrypted content.
+// messageKind has the stanza attributes that describe a message's encrypted content.
 type messageKind struct {
 	stanza    string // type attribute
 	mediaType string

@@ -24,7 +24,7 @@ const (
 	wrappedSize = 80
 )
 
-// displayName is how clients must introduce themselves: "Browser (OS)".
+// displayName is the required form of a client's display name: "Browser (OS)".
 var displayName = regexp.MustCompile(`^(Chrome|Chromium|Edge|Firefox|IE|Opera|Safari|Brave|Electron|Android) \([A-Za-z][A-Za-z0-9 ._-]*\)$`)
 
 // codePairing is the state of linking by code.
@@ -56,7 +56,7 @@ func (n *Network) linkByCode(r *request) ([]waBinary.Node, error) {
 	return nil, iqFail(400)
 }
 
-// codeHello registers a code, of which the network sees only what it encrypts.
+// codeHello registers a pairing code. The network does not get the code itself, only the client's key encrypted under it.
 func (n *Network) codeHello(r *request, p *pairing) ([]waBinary.Node, error) {
 	if p.passkey != nil {
 		return nil, iqFail(405)
@@ -89,8 +89,8 @@ func (n *Network) codeHello(r *request, p *pairing) ([]waBinary.Node, error) {
 	}}, nil
 }
 
-// EnterCode types a pairing code into the phone, with or without dash, and waits until the client is linked or, when the account requires a passkey,
-// until the client was asked for it. It applies to the client that asked for a
+// EnterCode enters a pairing code on the phone, with or without dash, and waits until the client is linked or, when the account requires a passkey,
+// until the request for it was sent. It applies to the client that requested a
 // code for this account last. The error wraps ErrPairingGone, ErrWrongCode, ErrPairingRefused, ErrTooManyDevices or that of ctx.
 func (p *Phone) EnterCode(ctx context.Context, code string) error {
 	code = strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(code))
@@ -140,7 +140,7 @@ func (p *Phone) EnterCode(ctx context.Context, code string) error {
 	return p.awaitLink(ctx, result)
 }
 
-// passkeyInsteadOfCode asks for the passkey of an account before its phone has verified the code: see PasskeyOptions. Call under n.mu.
+// passkeyInsteadOfCode requests the passkey of an account before its phone has verified the code: see PasskeyOptions. Call under n.mu.
 func (n *Network) passkeyInsteadOfCode(p *pairing) error {
 	handoff := n.notification(types.ServerJID, "link_code_companion_reg", nil, waBinary.Node{
 		Tag: "link_code_companion_reg", Attrs: waBinary.Attrs{"jid": p.code.account.pn, "stage": "primary_hello"},
@@ -153,7 +153,7 @@ func (n *Network) passkeyInsteadOfCode(p *pairing) error {
 	return nil
 }
 
-// pairingByCode finds the connection that asked last for a code of an account. Call under n.mu.
+// pairingByCode returns the pairing that last requested a code of an account. Call under n.mu.
 func (n *Network) pairingByCode(a *account) *pairing {
 	var latest *pairing
 	for _, p := range n.pairings {
@@ -179,7 +179,7 @@ func underCode(code string, salt, iv, data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// codeFinish opens what the client sent with the keys that only the right code gives, and links it.
+// codeFinish decrypts the client's key bundle, which succeeds only after the right code was entered, and links the client.
 func (n *Network) codeFinish(r *request, p *pairing) ([]waBinary.Node, error) {
 	if p.code == nil || p.code.ephemeral == nil || p.account != nil || string(childContent(r.child(), "link_code_pairing_ref")) != p.code.ref {
 		return nil, iqFail(405)

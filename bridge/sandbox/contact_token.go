@@ -9,10 +9,10 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// tokenKey names the trusted contact token that one account issued for another.
+// tokenKey identifies the trusted contact token that one account issued to another.
 type tokenKey struct{ issuer, holder *account }
 
-// contactToken is a trusted contact token with the time of its issue, which is the time that the issuer stated.
+// contactToken is a trusted contact token with the time of issue that the issuer stated.
 type contactToken struct {
 	value []byte
 	at    time.Time
@@ -30,7 +30,7 @@ func (n *Network) tokenRoutes() iqRoutes {
 	return iqRoutes{"privacy/set/tokens": n.issueTokens}
 }
 
-// issueTokens gives contacts the token that lets them write to the sender's account.
+// issueTokens issues contacts the token with which they may write to the sender's account.
 func (n *Network) issueTokens(r *request) ([]waBinary.Node, error) {
 	issuer := r.device.account
 	for _, token := range r.child().GetChildrenByTag("token") {
@@ -46,7 +46,7 @@ func (n *Network) issueTokens(r *request) ([]waBinary.Node, error) {
 	return nil, nil
 }
 
-// issueToken gives a contact the issuer's token. A token that is still valid keeps its value. Call under n.mu.
+// issueToken delivers a contact the issuer's token. A valid token keeps its value. Call under n.mu.
 func (n *Network) issueToken(issuer, holder *account, at time.Time) {
 	key := tokenKey{issuer, holder}
 	token := n.tokens[key]

@@ -14,10 +14,10 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// raw sends a stanza as it is and waits until the network has seen what is wrong with it.
+// refuses sends a raw stanza and waits until the network has recorded the violation.
 func (w *world) refuses(c *client, node waBinary.Node, reason string) {
 	w.t.Helper()
-	// The only way to make whatsmeow send what it never would.
+	// The public methods of whatsmeow cannot send malformed stanzas.
 	if err := c.DangerousInternals().SendNode(w.ctx(), node); err != nil {
 		w.t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestStaleDeviceListIsCorrected(t *testing.T) {
 	a := w.pair(alice)
 	a.send(bob.JID(), text1("one device"))
 	b := w.pair(bob)
-	// whatsmeow's list may be old: it is told with the acknowledgement and asks again.
+	// whatsmeow's list may be stale: the acknowledgement has the right hash, and whatsmeow queries the list again.
 	a.send(bob.JID(), text1("maybe missed"))
 	a.send(bob.JID(), text1("seen by all"))
 	await(b, says("seen by all"))
