@@ -86,8 +86,8 @@ func (d *device) pn() types.JID {
 
 func (d *device) isPhone() bool { return d.number == 0 }
 
-// sorted returns the account's devices by number, the phone first.
-func (a *account) sorted() []*device {
+// sortedDevices returns the account's devices by number, the phone first.
+func (a *account) sortedDevices() []*device {
 	list := make([]*device, 0, len(a.devices))
 	for _, d := range a.devices {
 		list = append(list, d)
@@ -96,13 +96,13 @@ func (a *account) sorted() []*device {
 	return list
 }
 
-// others returns the account's devices except one.
-func (a *account) others(but *device) []*device {
-	return slices.DeleteFunc(a.sorted(), func(d *device) bool { return d == but })
+// otherDevices returns the account's devices except one.
+func (a *account) otherDevices(but *device) []*device {
+	return slices.DeleteFunc(a.sortedDevices(), func(d *device) bool { return d == but })
 }
 
-// online reports whether any companion announced itself as available.
-func (a *account) online() bool {
+// isOnline reports whether any companion announced itself as available.
+func (a *account) isOnline() bool {
 	for _, d := range a.devices {
 		if d.present {
 			return true

@@ -34,7 +34,7 @@ func (n *Network) syncAppState(r *request) ([]waBinary.Node, error) {
 	for i := range orders {
 		name := appstate.WAPatchName(text(&orders[i], "name"))
 		if !slices.Contains(appstate.AllPatchNames[:], name) {
-			n.refuse(r, "unknown app state collection")
+			n.recordViolation(r, "unknown app state collection")
 			list = append(list, collectionError(name, 400))
 			continue
 		}
@@ -57,7 +57,7 @@ func (n *Network) syncAppState(r *request) ([]waBinary.Node, error) {
 	}
 	if len(changed) > 0 {
 		own := r.device.account
-		r.after(func() { n.notifyDevices(own.others(r.device), own.pn, "server_sync", nil, changed...) })
+		r.after(func() { n.notifyDevices(own.otherDevices(r.device), own.pn, "server_sync", nil, changed...) })
 	}
 	return []waBinary.Node{{Tag: "sync", Content: list}}, nil
 }
@@ -118,7 +118,7 @@ func (n *Network) writeCollection(r *request, name appstate.WAPatchName, version
 	}
 	patch, ok := wellFormedPatch(raw)
 	if version > current || !ok {
-		n.refuse(r, "malformed app state patch")
+		n.recordViolation(r, "malformed app state patch")
 		return collectionError(name, 400), false
 	}
 	patch.Version = &waServerSync.SyncdVersion{Version: proto.Uint64(current + 1)}

@@ -42,7 +42,7 @@ type stateReader struct {
 	current   map[string]StateChange // by collection and index
 }
 
-func (p *Phone) openStates() {
+func (p *Phone) initStates() {
 	progress := stateStore{}
 	p.store.AppState = progress
 	p.states = &stateReader{
@@ -72,7 +72,7 @@ func (p *Phone) seedStates(types.JID) {
 	defer p.mu.Unlock()
 	p.shareAppStateKeys() // makes the key
 	for _, patch := range p.firstStates() {
-		if p.states.store.of(string(patch.Type)).Version != 0 {
+		if p.states.store.progressOf(string(patch.Type)).Version != 0 {
 			continue
 		}
 		if err := p.writeState(context.Background(), patch); err != nil {
@@ -132,14 +132,14 @@ func (p *Phone) writeState(ctx context.Context, patch appstate.PatchInfo) error 
 		if err := p.readState(ctx, patch.Type); err != nil {
 			return err
 		}
-		state := p.states.store.of(string(patch.Type)).HashState
+		state := p.states.store.progressOf(string(patch.Type)).HashState
 		raw, err := p.states.processor.EncodePatch(ctx, p.memory.latestAppState, state, patch)
 		if err != nil {
 			return fmt.Errorf("sandbox: app state: %w", err)
 		}
 		order := collectionNode(patch.Type, state.Version)
 		order.Content = []waBinary.Node{leaf("patch", raw)}
-		reply, err := p.askState(order)
+		reply, err := p.requestCollection(order)
 		if err != nil {
 			return err
 		}
@@ -153,9 +153,9 @@ func (p *Phone) writeState(ctx context.Context, patch appstate.PatchInfo) error 
 	return fmt.Errorf("sandbox: %w", ErrStateConflict)
 }
 
-// askState sends one request about one collection.
-func (p *Phone) askState(collection waBinary.Node) (waBinary.Node, error) {
-	reply, err := p.ask("w:sync:app:state", "set", types.ServerJID, waBinary.Node{Tag: "sync", Content: []waBinary.Node{collection}})
+// requestCollection sends one request about one collection.
+func (p *Phone) requestCollection(collection waBinary.Node) (waBinary.Node, error) {
+	reply, err := p.sendRequest("w:sync:app:state", "set", types.ServerJID, waBinary.Node{Tag: "sync", Content: []waBinary.Node{collection}})
 	if err != nil {
 		return reply, err
 	}
@@ -169,10 +169,10 @@ func (p *Phone) askState(collection waBinary.Node) (waBinary.Node, error) {
 // readState decrypts the patches that the phone has not seen. Call under p.mu.
 func (p *Phone) readState(ctx context.Context, name appstate.WAPatchName) error {
 	for more := true; more; {
-		state := p.states.store.of(string(name)).HashState
+		state := p.states.store.progressOf(string(name)).HashState
 		order := collectionNode(name, state.Version)
 		order.Attrs["return_snapshot"] = "false"
-		answer, err := p.askState(order)
+		answer, err := p.requestCollection(order)
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (p *Phone) readState(ctx context.Context, name appstate.WAPatchName) error 
 			return fmt.Errorf("sandbox: app state: %w", err)
 		}
 		for _, mutation := range mutations {
-			p.noteState(StateChange{
+			p.recordEntry(StateChange{
 				Collection: name, Index: mutation.Index, Removed: mutation.Operation == waServerSync.SyncdMutation_REMOVE,
 				Value: mutation.Action, Version: mutation.PatchVersion, keyID: mutation.KeyID, mac: mutation.ValueMAC, action: mutation.Version,
 			})
@@ -201,20 +201,20 @@ func (p *Phone) downloadState(_ context.Context, ref *waServerSync.ExternalBlobR
 	}, "WhatsApp App State Keys")
 }
 
-// noteState records an entry and applies it to the account. Call under p.mu.
-func (p *Phone) noteState(change StateChange) {
+// recordEntry records an entry and applies it to the account. Call under p.mu.
+func (p *Phone) recordEntry(change StateChange) {
 	key := string(change.Collection) + "\x00" + strings.Join(change.Index, "\x00")
 	if change.Removed {
 		delete(p.states.current, key)
 	} else {
 		p.states.current[key] = change
 	}
-	p.applyState(change)
+	p.applyEntry(change)
 	p.states.changes.add(change)
 }
 
-// applyState updates the network's copy of settings that the phone's app would report: push name, contacts.
-func (p *Phone) applyState(change StateChange) {
+// applyEntry updates the network's copy of settings that the phone's app would report: push name, contacts.
+func (p *Phone) applyEntry(change StateChange) {
 	if len(change.Index) == 0 {
 		return
 	}

@@ -17,7 +17,7 @@ type stateProgress struct {
 
 var _ store.AppStateStore = stateStore(nil)
 
-func (s stateStore) of(name string) *stateProgress {
+func (s stateStore) progressOf(name string) *stateProgress {
 	if s[name] == nil {
 		s[name] = &stateProgress{macs: map[string][]byte{}}
 	}
@@ -25,12 +25,12 @@ func (s stateStore) of(name string) *stateProgress {
 }
 
 func (s stateStore) PutAppStateVersion(_ context.Context, name string, version uint64, hash [128]byte) error {
-	s.of(name).HashState = appstate.HashState{Version: version, Hash: hash}
+	s.progressOf(name).HashState = appstate.HashState{Version: version, Hash: hash}
 	return nil
 }
 
 func (s stateStore) GetAppStateVersion(_ context.Context, name string) (uint64, [128]byte, error) {
-	return s.of(name).Version, s.of(name).Hash, nil
+	return s.progressOf(name).Version, s.progressOf(name).Hash, nil
 }
 
 func (s stateStore) DeleteAppStateVersion(_ context.Context, name string) error {
@@ -40,18 +40,18 @@ func (s stateStore) DeleteAppStateVersion(_ context.Context, name string) error 
 
 func (s stateStore) PutAppStateMutationMACs(_ context.Context, name string, _ uint64, mutations []store.AppStateMutationMAC) error {
 	for _, mutation := range mutations {
-		s.of(name).macs[string(mutation.IndexMAC)] = mutation.ValueMAC
+		s.progressOf(name).macs[string(mutation.IndexMAC)] = mutation.ValueMAC
 	}
 	return nil
 }
 
 func (s stateStore) DeleteAppStateMutationMACs(_ context.Context, name string, indexMACs [][]byte) error {
 	for _, mac := range indexMACs {
-		delete(s.of(name).macs, string(mac))
+		delete(s.progressOf(name).macs, string(mac))
 	}
 	return nil
 }
 
 func (s stateStore) GetAppStateMutationMAC(_ context.Context, name string, indexMAC []byte) ([]byte, error) {
-	return s.of(name).macs[string(indexMAC)], nil
+	return s.progressOf(name).macs[string(indexMAC)], nil
 }

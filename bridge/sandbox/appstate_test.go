@@ -115,7 +115,7 @@ func TestAppStateConflict(t *testing.T) {
 	}
 	old := collectionNode(appstate.WAPatchRegularLow, version)
 	old.Content = []waBinary.Node{leaf("patch", []byte("any"))}
-	reply, err := alice.askState(old)
+	reply, err := alice.requestCollection(old)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestAppStateConflict(t *testing.T) {
 		"malformed":      {Tag: "collection", Attrs: waBinary.Attrs{"name": "regular", "version": "1"}, Content: []waBinary.Node{leaf("patch", []byte{1})}},
 		"without number": {Tag: "collection", Attrs: waBinary.Attrs{"name": "regular", "version": "x"}},
 	} {
-		reply, err = alice.askState(order)
+		reply, err = alice.requestCollection(order)
 		failure = reply.GetChildByTag("error")
 		if err != nil || text(&reply, "type") != "error" || text(&failure, "code") != "400" {
 			t.Errorf("%s: %s %v", name, reply.String(), err)

@@ -18,10 +18,10 @@ import (
 const (
 	// handshakeTimeout bounds the Noise handshake.
 	handshakeTimeout = 20 * time.Second
-	// linger is the time between a stream's last stanza and its end: a client that sees the end first may drop stanzas it has not handled yet.
-	linger = 250 * time.Millisecond
-	// leaveTimeout is how long a client that was asked to reconnect may take to close the connection itself.
-	leaveTimeout = 10 * time.Second
+	// closeDelay is the time between a stream's last stanza and its end: a client that sees the end first may drop stanzas it has not handled yet.
+	closeDelay = 250 * time.Millisecond
+	// closeTimeout is how long a client that was asked to reconnect may take to close the connection itself.
+	closeTimeout = 10 * time.Second
 	// maxConns bounds the sockets of a network; each costs two goroutines and its queues.
 	maxConns = 20_000
 	// messageOverhead is the overhead of a frame in bytes: protocol header, length, authentication tag.
@@ -69,7 +69,7 @@ func (n *Network) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(socket.FrameMaxSize + messageOverhead)
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &conn{net: n, ws: ws, ctx: ctx, cancel: cancel, notify: make(chan struct{}, 1)}
-	if !n.admit(c) {
+	if !n.registerConn(c) {
 		cancel()
 		_ = ws.CloseNow()
 		return
@@ -80,8 +80,8 @@ func (n *Network) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit registers a connection and reports false when the network is closed or full.
-func (n *Network) admit(c *conn) bool {
+// registerConn registers a connection and reports false when the network is closed or full.
+func (n *Network) registerConn(c *conn) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed || len(n.conns) >= maxConns {
@@ -95,7 +95,7 @@ func (n *Network) admit(c *conn) bool {
 func (c *conn) run() error {
 	defer func() {
 		c.close()
-		c.net.forget(c)
+		c.net.removeConn(c)
 		_ = c.ws.CloseNow()
 	}()
 	handshake, cancel := context.WithTimeout(c.ctx, handshakeTimeout)
@@ -215,8 +215,8 @@ func (c *conn) push(item outgoing) bool {
 	return true
 }
 
-// mute discards all stanzas sent from now on.
-func (c *conn) mute() {
+// discardOutput discards all stanzas sent from now on.
+func (c *conn) discardOutput() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended, c.out = true, nil

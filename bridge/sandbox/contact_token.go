@@ -38,7 +38,7 @@ func (n *Network) issueTokens(r *request) ([]waBinary.Node, error) {
 		holder := n.find(jid)
 		stamp, err := strconv.ParseInt(text(&token, "t"), 10, 64)
 		if !ok || err != nil || holder == nil || text(&token, "type") != "trusted_contact" {
-			n.refuse(r, "token for an unknown account or of unknown type")
+			n.recordViolation(r, "token for an unknown account or of unknown type")
 			return nil, iqFail(400)
 		}
 		n.issueToken(issuer, holder, time.Unix(stamp, 0))

@@ -24,7 +24,7 @@ func deviceHash(devices []types.JID) string {
 
 func (a *account) lids() []types.JID {
 	var list []types.JID
-	for _, d := range a.sorted() {
+	for _, d := range a.sortedDevices() {
 		list = append(list, d.lid())
 	}
 	return list
@@ -32,7 +32,7 @@ func (a *account) lids() []types.JID {
 
 func (a *account) pns() []types.JID {
 	var list []types.JID
-	for _, d := range a.sorted() {
+	for _, d := range a.sortedDevices() {
 		list = append(list, d.pn())
 	}
 	return list
@@ -50,7 +50,7 @@ func (n *Network) announceDevice(d *device, change string) {
 		Content: []waBinary.Node{{Tag: "device", Attrs: attrs}},
 	}
 	for _, follower := range n.followersOf(a) {
-		n.notifyDevices(follower.sorted(), a.pn, "devices", waBinary.Attrs{"lid": a.lid}, child)
+		n.notifyDevices(follower.sortedDevices(), a.pn, "devices", waBinary.Attrs{"lid": a.lid}, child)
 	}
 	list := waBinary.Node{Tag: "devices", Attrs: waBinary.Attrs{"dhash": deviceHash(a.pns())}}
 	var children []waBinary.Node
@@ -58,7 +58,7 @@ func (n *Network) announceDevice(d *device, change string) {
 		children = append(children, waBinary.Node{Tag: "device", Attrs: waBinary.Attrs{"jid": jid}})
 	}
 	list.Content = children
-	n.notifyDevices(a.others(d), a.pn, "account_sync", nil, list)
+	n.notifyDevices(a.otherDevices(d), a.pn, "account_sync", nil, list)
 }
 
 // followersOf returns, in a stable order, the other accounts that know the devices of a.
@@ -81,16 +81,16 @@ func (n *Network) removeCompanion(r *request) ([]waBinary.Node, error) {
 		return nil, iqFail(404)
 	}
 	if target.account != r.device.account || (!r.device.isPhone() && target != r.device) {
-		n.refuse(r, "unlinks a device of somebody else")
+		n.recordViolation(r, "unlinks a device of somebody else")
 		return nil, iqFail(403)
 	}
 	// The requester must get its answer before its device is gone.
-	r.after(func() { n.unlink(target, target != r.device) })
+	r.after(func() { n.unlinkDevice(target, target != r.device) })
 	return nil, nil
 }
 
-// unlink removes a device from its account. With notifyDevice its connection ends with the error device_removed. Call under n.mu.
-func (n *Network) unlink(d *device, notifyDevice bool) {
+// unlinkDevice removes a device from its account. With notifyDevice its connection ends with the error device_removed. Call under n.mu.
+func (n *Network) unlinkDevice(d *device, notifyDevice bool) {
 	delete(d.account.devices, d.number)
 	n.setPresent(d, false)
 	for _, a := range n.byPN {

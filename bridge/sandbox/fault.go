@@ -195,7 +195,7 @@ func (n *Network) endSessions(rule *faultRule) error {
 	for _, d := range devices {
 		switch rule.Kind {
 		case FaultLoggedOut:
-			n.unlink(d, true)
+			n.unlinkDevice(d, true)
 		case FaultStreamReplaced:
 			n.endStream(d.conn, conflictNode("replaced"))
 		case FaultStreamEnd:
@@ -221,7 +221,7 @@ func conflictNode(kind string) waBinary.Node {
 func (n *Network) companions(rule *faultRule) []*device {
 	var list []*device
 	for _, a := range n.sortedAccounts() {
-		for _, d := range a.sorted() {
+		for _, d := range a.sortedDevices() {
 			if !d.isPhone() && rule.isFor(d.account, d) {
 				list = append(list, d)
 			}
@@ -256,7 +256,7 @@ func (n *Network) ClearFaults() {
 func (n *Network) applyFaults() {
 	n.faults.firstContact = slices.ContainsFunc(n.faults.rules, func(rule *faultRule) bool { return rule.Kind == FaultFirstContact })
 	for c := range n.conns {
-		c.delay = n.faults.slowness(c.device)
+		c.delay = n.faults.delayFor(c.device)
 	}
 }
 

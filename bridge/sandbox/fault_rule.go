@@ -26,8 +26,8 @@ type faultTable struct {
 	held         map[*device][]waBinary.Node // stanzas delayed by FaultReorder
 }
 
-// slowness returns the delay of a connection's stanzas.
-func (t *faultTable) slowness(d *device) time.Duration {
+// delayFor returns the delay of a connection's stanzas.
+func (t *faultTable) delayFor(d *device) time.Duration {
 	var delay time.Duration
 	for _, rule := range t.rules {
 		if rule.Kind == FaultSlow && rule.covers(d) {
@@ -55,8 +55,8 @@ func (f *faultRule) isFor(a *account, d *device) bool {
 	return f.session.Device == 0 || f.session.Device == d.number
 }
 
-// take returns the first rule of one of the kinds for a device's stanza and counts its use; nil when there is none.
-func (t *faultTable) take(d *device, node *waBinary.Node, kinds ...FaultKind) *faultRule {
+// consumeRule returns the first rule of one of the kinds for a device's stanza and counts its use; nil when there is none.
+func (t *faultTable) consumeRule(d *device, node *waBinary.Node, kinds ...FaultKind) *faultRule {
 	for i, rule := range t.rules {
 		if !slices.Contains(kinds, rule.Kind) || !rule.covers(d) || !rule.selects(node) {
 			continue
@@ -79,9 +79,9 @@ func (f *faultRule) selects(node *waBinary.Node) bool {
 	return node == nil || (f.Tag == "" || f.Tag == node.Tag) && (f.Type == "" || f.Type == text(node, "type")) && (f.Match == nil || f.Match(node))
 }
 
-// login returns the attributes of a login failure, or nil to accept the client. d is nil for a client that wants to pair.
-func (t *faultTable) login(d *device) waBinary.Attrs {
-	rule := t.take(d, nil, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated)
+// loginRefusal returns the attributes of a login failure, or nil to accept the client. d is nil for a client that wants to pair.
+func (t *faultTable) loginRefusal(d *device) waBinary.Attrs {
+	rule := t.consumeRule(d, nil, FaultRefuseLogin, FaultTemporaryBan, FaultClientOutdated)
 	if rule == nil {
 		return nil
 	}
@@ -104,9 +104,9 @@ func banAttrs(d time.Duration) waBinary.Attrs {
 	return waBinary.Attrs{"reason": "402", "code": strconv.Itoa(banReason), "expire": strconv.Itoa(int(d.Seconds()))}
 }
 
-// send returns the error code with which a message is refused, or 0.
-func (t *faultTable) send(r *request) int {
-	rule := t.take(r.device, r.node, FaultRefuseSend)
+// sendRefusal returns the error code with which a message is refused, or 0.
+func (t *faultTable) sendRefusal(r *request) int {
+	rule := t.consumeRule(r.device, r.node, FaultRefuseSend)
 	switch {
 	case rule == nil:
 		return 0
@@ -116,12 +116,12 @@ func (t *faultTable) send(r *request) int {
 	return rule.Code
 }
 
-// request returns the error with which a request is refused, or nil.
-func (t *faultTable) request(r *request) error {
+// requestRefusal returns the error with which a request is refused, or nil.
+func (t *faultTable) requestRefusal(r *request) error {
 	if r.node.Tag != "iq" {
 		return nil
 	}
-	rule := t.take(r.device, r.node, FaultRefuseRequest)
+	rule := t.consumeRule(r.device, r.node, FaultRefuseRequest)
 	switch {
 	case rule == nil:
 		return nil
@@ -131,21 +131,21 @@ func (t *faultTable) request(r *request) error {
 	return iqFail(rule.Code)
 }
 
-// outgoing applies the rules to a stanza for a device. cut means that the connection ends instead.
-func (t *faultTable) outgoing(d *device, node waBinary.Node) (nodes []waBinary.Node, cut bool) {
+// applyToDelivery applies the rules to a stanza for a device. cut means that the connection ends instead.
+func (t *faultTable) applyToDelivery(d *device, node waBinary.Node) (nodes []waBinary.Node, cut bool) {
 	if len(t.rules) == 0 && len(t.held) == 0 {
 		return []waBinary.Node{node}, false
 	}
 	nodes = []waBinary.Node{node}
 	held := t.held[d]
 	delete(t.held, d)
-	rule := t.take(d, &node, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder)
+	rule := t.consumeRule(d, &node, FaultCutDelivery, FaultUndecryptable, FaultDuplicate, FaultReorder)
 	if rule != nil {
 		switch rule.Kind {
 		case FaultCutDelivery:
 			cut = true
 		case FaultUndecryptable:
-			nodes[0] = spoiled(node)
+			nodes[0] = corruptCiphertexts(node)
 		case FaultDuplicate:
 			nodes = append(nodes, node)
 		case FaultReorder:
@@ -159,15 +159,15 @@ func (t *faultTable) outgoing(d *device, node waBinary.Node) (nodes []waBinary.N
 	return append(nodes, held...), cut
 }
 
-// release returns the stanzas held back for a device and forgets them.
-func (t *faultTable) release(d *device) []waBinary.Node {
+// releaseHeld returns the stanzas held back for a device and forgets them.
+func (t *faultTable) releaseHeld(d *device) []waBinary.Node {
 	held := t.held[d]
 	delete(t.held, d)
 	return held
 }
 
-// spoiled returns a copy of a message with corrupted ciphertexts.
-func spoiled(node waBinary.Node) waBinary.Node {
+// corruptCiphertexts returns a copy of a message with corrupted ciphertexts.
+func corruptCiphertexts(node waBinary.Node) waBinary.Node {
 	children := slices.Clone(node.GetChildren())
 	for i := range children {
 		if children[i].Tag == "enc" {

@@ -64,8 +64,8 @@ type group struct {
 	jid     types.JID
 	created time.Time
 	creator *account
-	subject groupText
-	topic   groupText
+	subject versionedText
+	topic   versionedText
 	picture picture
 
 	announce  bool
@@ -88,8 +88,8 @@ type group struct {
 	community
 }
 
-// groupText is a subject or description with its history.
-type groupText struct {
+// versionedText is a subject or description with its history.
+type versionedText struct {
 	id, text string
 	by       *account
 	at       time.Time
@@ -107,8 +107,8 @@ type pastMember struct {
 	left    bool // left, not removed
 }
 
-// of returns the groups that an account is in.
-func (h *groupHost) of(a *account) []*group {
+// groupsOf returns the groups that an account is in.
+func (h *groupHost) groupsOf(a *account) []*group {
 	return slices.DeleteFunc(slices.Clone(h.list), func(g *group) bool { return g.member(a) == nil })
 }
 
@@ -188,8 +188,8 @@ const (
 	needAdder  // admin when only admins add, else any member
 )
 
-// target returns the group that a request is addressed to and checks the sender's rights: 404 no group, 403 not a member or not allowed.
-func (h *groupHost) target(r *request, what need) (*group, *member, error) {
+// targetGroup returns the group that a request is addressed to and checks the sender's rights: 404 no group, 403 not a member or not allowed.
+func (h *groupHost) targetGroup(r *request, what need) (*group, *member, error) {
 	jid, _ := jidOf(r.node, "to")
 	g := h.find(jid)
 	if g == nil {
@@ -206,8 +206,8 @@ func (h *groupHost) target(r *request, what need) (*group, *member, error) {
 	return g, m, nil
 }
 
-// establish creates an empty group; nil when the network has Limits.Groups groups.
-func (h *groupHost) establish(creator *account, subject string) *group {
+// newGroup creates an empty group; nil when the network has Limits.Groups groups.
+func (h *groupHost) newGroup(creator *account, subject string) *group {
 	if len(h.list) >= h.net.options.Limits.Groups {
 		return nil
 	}
@@ -215,7 +215,7 @@ func (h *groupHost) establish(creator *account, subject string) *group {
 	g := &group{
 		jid:     types.NewJID(strconv.FormatUint(h.next, 10), types.GroupServer),
 		created: now, creator: creator,
-		subject: groupText{text: subject, by: creator, at: now},
+		subject: versionedText{text: subject, by: creator, at: now},
 		removed: map[*account]bool{}, invites: map[string]addRequest{},
 		memberVersion: 1, announceVersion: 1,
 	}
@@ -226,8 +226,8 @@ func (h *groupHost) establish(creator *account, subject string) *group {
 	return g
 }
 
-// abolish removes a group without members.
-func (h *groupHost) abolish(g *group) {
+// deleteGroup removes a group without members.
+func (h *groupHost) deleteGroup(g *group) {
 	delete(h.byUser, g.jid.User)
 	delete(h.codes, g.code)
 	for i, other := range h.list {
@@ -254,21 +254,21 @@ func (h *groupHost) newCode(g *group) {
 	h.codes[g.code] = g
 }
 
-// notify sends a change made by an account to all members, and to more accounts if given.
-func (h *groupHost) notify(g *group, by *account, change waBinary.Node, more ...*account) {
+// notifyMembers sends a change made by an account to all members, and to more accounts if given.
+func (h *groupHost) notifyMembers(g *group, by *account, change waBinary.Node, more ...*account) {
 	told := make([]*account, 0, len(g.members)+len(more))
 	for _, m := range g.members {
 		told = append(told, m.account)
 	}
-	h.tell(g, by, change, append(told, more...)...)
+	h.notifyAccounts(g, by, change, append(told, more...)...)
 }
 
-// tell sends a change to some accounts only.
-func (h *groupHost) tell(g *group, by *account, change waBinary.Node, accounts ...*account) {
+// notifyAccounts sends a change to some accounts only.
+func (h *groupHost) notifyAccounts(g *group, by *account, change waBinary.Node, accounts ...*account) {
 	attrs := waBinary.Attrs{"participant": by.lid, "participant_pn": by.pn, "notify": by.pushName, "addressing_mode": "lid"}
 	var devices []*device
 	for _, a := range accounts {
-		devices = append(devices, a.sorted()...)
+		devices = append(devices, a.sortedDevices()...)
 	}
 	h.net.notifyDevices(devices, g.jid, "w:gp2", attrs, change)
 }
@@ -288,8 +288,8 @@ func (m *member) node() waBinary.Node {
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// node returns the description of a group; without members for accounts that only have its link.
-func (h *groupHost) node(g *group, withMembers bool) waBinary.Node {
+// groupNode returns the description of a group; without members for accounts that only have its link.
+func (h *groupHost) groupNode(g *group, withMembers bool) waBinary.Node {
 	attrs := waBinary.Attrs{
 		"id": g.jid.User, "subject": g.subject.text, "s_t": unix(g.subject.at), "s_o": g.subject.by.lid, "s_o_pn": g.subject.by.pn,
 		"creation": unix(g.created), "creator": g.creator.lid, "creator_pn": g.creator.pn, "size": strconv.Itoa(len(g.members)),

@@ -35,12 +35,12 @@ func (h *groupHost) communityRoutes() iqRoutes {
 	}
 }
 
-// openCommunity creates the announcement group of a new community.
-func (h *groupHost) openCommunity(g *group) error {
+// newAnnouncementGroup creates the announcement group of a new community.
+func (h *groupHost) newAnnouncementGroup(g *group) error {
 	if g.parent != nil {
 		return iqFail(400)
 	}
-	sub := h.establish(g.creator, g.subject.text)
+	sub := h.newGroup(g.creator, g.subject.text)
 	if sub == nil {
 		return iqFail(419)
 	}
@@ -62,7 +62,7 @@ func (h *groupHost) joinCommunity(g *group, by *account, newcomers []*account) {
 	}
 	for _, target := range targets {
 		missing := slices.DeleteFunc(slices.Clone(newcomers), func(a *account) bool { return target.member(a) != nil })
-		h.join(target, by, "linked_group_join", missing)
+		h.addMembers(target, by, "linked_group_join", missing)
 	}
 }
 
@@ -70,9 +70,9 @@ func (h *groupHost) joinCommunity(g *group, by *account, newcomers []*account) {
 func (h *groupHost) notifyCommunity(g *group, by *account) {
 	if g.isParent {
 		sub := g.subGroups[0]
-		h.notify(sub, by, waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"type": "new"}, Content: []waBinary.Node{h.node(sub, true)}})
+		h.notifyMembers(sub, by, waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"type": "new"}, Content: []waBinary.Node{h.groupNode(sub, true)}})
 	} else if g.parent != nil {
-		h.notify(g.parent, by, linkChange("link", g))
+		h.notifyMembers(g.parent, by, linkChange("link", g))
 	}
 }
 
@@ -126,16 +126,16 @@ func (h *groupHost) linkGroups(r *request) ([]waBinary.Node, error) {
 	}
 	r.after(func() {
 		for _, child := range children {
-			h.notify(g, r.device.account, linkChange("link", child))
-			h.notify(child, r.device.account, linkChange("link", g))
-			h.joinCommunity(child, r.device.account, child.accounts())
+			h.notifyMembers(g, r.device.account, linkChange("link", child))
+			h.notifyMembers(child, r.device.account, linkChange("link", g))
+			h.joinCommunity(child, r.device.account, child.memberAccounts())
 		}
 	})
 	return []waBinary.Node{{Tag: "links", Content: r.child().Content}}, nil
 }
 
 func (h *groupHost) unlinkGroup(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needAdmin)
+	g, m, err := h.targetGroup(r, needAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -147,8 +147,8 @@ func (h *groupHost) unlinkGroup(r *request) ([]waBinary.Node, error) {
 	}
 	g.unlink(child)
 	r.after(func() {
-		h.notify(g, m.account, linkChange("unlink", child))
-		h.notify(child, m.account, linkChange("unlink", g))
+		h.notifyMembers(g, m.account, linkChange("unlink", child))
+		h.notifyMembers(child, m.account, linkChange("unlink", g))
 	})
 	return []waBinary.Node{{Tag: "unlink", Content: r.child().Content}}, nil
 }
@@ -199,7 +199,7 @@ func (h *groupHost) listLinkedMembers(r *request) ([]waBinary.Node, error) {
 }
 
 func (h *groupHost) memberOfCommunity(r *request) (*group, error) {
-	g, _, err := h.target(r, needMember)
+	g, _, err := h.targetGroup(r, needMember)
 	if err == nil && !g.isParent {
 		return nil, iqFail(404)
 	}

@@ -11,14 +11,14 @@ import (
 
 func (h *groupHost) infoRoutes() iqRoutes {
 	return iqRoutes{
-		"w:g2/set/create":        h.create,
-		"w:g2/get/query":         h.query,
-		"w:g2/get/participating": h.participating,
+		"w:g2/set/create":        h.createGroup,
+		"w:g2/get/query":         h.getGroup,
+		"w:g2/get/participating": h.listOwnGroups,
 	}
 }
 
-// create creates a group with the requester as its creator.
-func (h *groupHost) create(r *request) ([]waBinary.Node, error) {
+// createGroup creates a group with the requester as its creator.
+func (h *groupHost) createGroup(r *request) ([]waBinary.Node, error) {
 	own, order := r.device.account, r.child()
 	subject := text(order, "subject")
 	if to, _ := jidOf(r.node, "to"); to != types.GroupServerJID {
@@ -27,32 +27,32 @@ func (h *groupHost) create(r *request) ([]waBinary.Node, error) {
 	if subject == "" || utf8.RuneCountInString(subject) > maxSubject {
 		return nil, iqFail(406)
 	}
-	draft, err := h.draft(r, order)
+	draft, err := h.parseDraft(r, order)
 	if err != nil {
 		return nil, err
 	}
-	g := h.establish(own, subject)
+	g := h.newGroup(own, subject)
 	if g == nil {
 		return nil, iqFail(419)
 	}
 	draft.apply(g)
 	g.members = []*member{{own, rankCreator}}
-	joined, failures := h.admit(g, own, order.GetChildrenByTag("participant"))
+	joined, failures := h.checkAdditions(g, own, order.GetChildrenByTag("participant"))
 	for _, a := range joined {
 		g.members = append(g.members, &member{a, rankMember})
 	}
 	if g.isParent {
-		if err = h.openCommunity(g); err != nil {
-			h.abolish(g)
+		if err = h.newAnnouncementGroup(g); err != nil {
+			h.deleteGroup(g)
 			return nil, err
 		}
 	} else if g.parent != nil {
 		g.parent.link(g)
 	}
-	reply := h.node(g, true)
+	reply := h.groupNode(g, true)
 	reply.Content = append(reply.GetChildren(), failures...)
 	r.after(func() {
-		h.notify(g, own, waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"type": "new"}, Content: []waBinary.Node{h.node(g, true)}})
+		h.notifyMembers(g, own, waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"type": "new"}, Content: []waBinary.Node{h.groupNode(g, true)}})
 		h.notifyCommunity(g, own)
 		h.joinCommunity(g, own, joined)
 	})
@@ -70,8 +70,8 @@ func (d *groupDraft) apply(g *group) {
 	g.announce, g.locked, g.approval, g.adminAdd, g.ephemeral, g.community = d.announce, d.locked, d.approval, d.adminAdd, d.ephemeral, d.community
 }
 
-// draft parses a request to create a group. Unknown tags are recorded as violations; a real server would ignore them silently.
-func (h *groupHost) draft(r *request, order *waBinary.Node) (*groupDraft, error) {
+// parseDraft parses a request to create a group. Unknown tags are recorded as violations; a real server would ignore them silently.
+func (h *groupHost) parseDraft(r *request, order *waBinary.Node) (*groupDraft, error) {
 	var d groupDraft
 	for _, child := range order.GetChildren() {
 		switch child.Tag {
@@ -108,7 +108,7 @@ func (h *groupHost) draft(r *request, order *waBinary.Node) (*groupDraft, error)
 			}
 			d.parent = parent
 		default:
-			h.net.records.unknown("w:g2/set/create/"+child.Tag, r)
+			h.net.records.recordUnknown("w:g2/set/create/"+child.Tag, r)
 		}
 	}
 	return &d, nil
@@ -138,14 +138,14 @@ func approvalState(node *waBinary.Node) (on, ok bool) {
 	return state == "on", state == "on" || state == "off"
 }
 
-// query returns the description of a group to a member or to an account with an invitation.
-func (h *groupHost) query(r *request) ([]waBinary.Node, error) {
+// getGroup returns the description of a group to a member or to an account with an invitation.
+func (h *groupHost) getGroup(r *request) ([]waBinary.Node, error) {
 	if ticket, ok := r.child().GetOptionalChildByTag("add_request"); ok {
-		g, _, err := h.ticket(r, &ticket)
+		g, _, err := h.findInvitation(r, &ticket)
 		if err != nil {
 			return nil, err
 		}
-		return []waBinary.Node{h.node(g, false)}, nil
+		return []waBinary.Node{h.groupNode(g, false)}, nil
 	}
 	jid, _ := jidOf(r.node, "to")
 	g := h.find(jid)
@@ -155,16 +155,16 @@ func (h *groupHost) query(r *request) ([]waBinary.Node, error) {
 	if g.member(r.device.account) == nil {
 		return nil, iqFail(403)
 	}
-	return []waBinary.Node{h.node(g, true)}, nil
+	return []waBinary.Node{h.groupNode(g, true)}, nil
 }
 
-// participating returns the groups that the requester is in.
-func (h *groupHost) participating(r *request) ([]waBinary.Node, error) {
+// listOwnGroups returns the groups that the requester is in.
+func (h *groupHost) listOwnGroups(r *request) ([]waBinary.Node, error) {
 	_, withMembers := r.child().GetOptionalChildByTag("participants")
 	var list []waBinary.Node
 	for _, g := range h.list {
 		if g.member(r.device.account) != nil {
-			list = append(list, h.node(g, withMembers))
+			list = append(list, h.groupNode(g, withMembers))
 		}
 	}
 	return []waBinary.Node{{Tag: "groups", Content: list}}, nil

@@ -13,7 +13,7 @@ func (h *groupHost) inviteRoutes() iqRoutes {
 	return iqRoutes{
 		"w:g2/get/invite":                       h.getInvite,
 		"w:g2/set/invite":                       h.setInvite,
-		"w:g2/set/accept":                       h.accept,
+		"w:g2/set/accept":                       h.acceptInvitation,
 		"w:g2/get/membership_approval_requests": h.listRequests,
 		"w:g2/set/membership_requests_action":   h.decideRequests,
 	}
@@ -26,7 +26,7 @@ func (h *groupHost) getInvite(r *request) ([]waBinary.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []waBinary.Node{h.node(g, false)}, nil
+		return []waBinary.Node{h.groupNode(g, false)}, nil
 	}
 	g, err := h.linkOwner(r)
 	if err != nil {
@@ -38,7 +38,7 @@ func (h *groupHost) getInvite(r *request) ([]waBinary.Node, error) {
 // setInvite replaces the link of a group (request to the group), or joins the requester by a link (request to the group server).
 func (h *groupHost) setInvite(r *request) ([]waBinary.Node, error) {
 	if to, _ := jidOf(r.node, "to"); to == types.GroupServerJID {
-		return h.follow(r)
+		return h.joinByCode(r)
 	}
 	g, err := h.linkOwner(r)
 	if err != nil {
@@ -46,13 +46,13 @@ func (h *groupHost) setInvite(r *request) ([]waBinary.Node, error) {
 	}
 	h.newCode(g)
 	invite := waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": g.code}}
-	r.after(func() { h.notify(g, r.device.account, invite) })
+	r.after(func() { h.notifyMembers(g, r.device.account, invite) })
 	return []waBinary.Node{invite}, nil
 }
 
 // linkOwner returns the group whose link a member requests; members who are not admins get 401.
 func (h *groupHost) linkOwner(r *request) (*group, error) {
-	g, m, err := h.target(r, needMember)
+	g, m, err := h.targetGroup(r, needMember)
 	if err == nil && m.rank < rankAdmin {
 		return nil, iqFail(401)
 	}
@@ -72,8 +72,8 @@ func (h *groupHost) byCode(code string) (*group, error) {
 	return nil, iqFail(406)
 }
 
-// follow joins an account to the group of a link, or records a join request if the group needs approval.
-func (h *groupHost) follow(r *request) ([]waBinary.Node, error) {
+// joinByCode joins an account to the group of a link, or records a join request if the group needs approval.
+func (h *groupHost) joinByCode(r *request) ([]waBinary.Node, error) {
 	own := r.device.account
 	g, err := h.byCode(text(r.child(), "code"))
 	switch {
@@ -86,14 +86,14 @@ func (h *groupHost) follow(r *request) ([]waBinary.Node, error) {
 	case len(g.members) >= h.net.options.Limits.GroupMembers:
 		return nil, iqFail(419)
 	case g.approval:
-		return h.knock(r, g)
+		return h.requestToJoin(r, g)
 	}
-	r.after(func() { h.join(g, own, "invite", []*account{own}) })
+	r.after(func() { h.addMembers(g, own, "invite", []*account{own}) })
 	return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
 }
 
-// knock records a join request and notifies the admins.
-func (h *groupHost) knock(r *request, g *group) ([]waBinary.Node, error) {
+// requestToJoin records a join request and notifies the admins.
+func (h *groupHost) requestToJoin(r *request, g *group) ([]waBinary.Node, error) {
 	own := r.device.account
 	if !slices.ContainsFunc(g.requests, func(q joinRequest) bool { return q.account == own }) {
 		if len(g.requests) >= h.net.options.Limits.GroupMembers {
@@ -101,7 +101,7 @@ func (h *groupHost) knock(r *request, g *group) ([]waBinary.Node, error) {
 		}
 		g.requests = append(g.requests, joinRequest{own, h.net.now()})
 		r.after(func() {
-			h.tell(g, own, waBinary.Node{
+			h.notifyAccounts(g, own, waBinary.Node{
 				Tag: "created_membership_requests", Attrs: waBinary.Attrs{"request_method": "invite_link"},
 				Content: []waBinary.Node{{Tag: "requested_user", Attrs: waBinary.Attrs{"jid": own.lid, "phone_number": own.pn}}},
 			}, g.admins()...)
@@ -120,12 +120,12 @@ func (g *group) admins() []*account {
 	return list
 }
 
-func (g *group) forgetRequest(a *account) {
+func (g *group) dropJoinRequest(a *account) {
 	g.requests = slices.DeleteFunc(g.requests, func(q joinRequest) bool { return q.account == a })
 }
 
 func (h *groupHost) listRequests(r *request) ([]waBinary.Node, error) {
-	g, _, err := h.target(r, needAdmin)
+	g, _, err := h.targetGroup(r, needAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (h *groupHost) listRequests(r *request) ([]waBinary.Node, error) {
 
 // decideRequests approves or rejects join requests.
 func (h *groupHost) decideRequests(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needAdmin)
+	g, m, err := h.targetGroup(r, needAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -155,11 +155,11 @@ func (h *groupHost) decideRequests(r *request) ([]waBinary.Node, error) {
 		jid, _ := jidOf(&wanted[i], "jid")
 		a := h.net.find(jid)
 		if a == nil || !slices.ContainsFunc(g.requests, func(q joinRequest) bool { return q.account == a }) {
-			nodes = append(nodes, failed(&wanted[i], 404))
+			nodes = append(nodes, failedParticipant(&wanted[i], 404))
 			continue
 		}
 		if actions[0].Tag == "approve" && len(g.members)+len(decided) >= h.net.options.Limits.GroupMembers {
-			nodes = append(nodes, failed(&wanted[i], 419))
+			nodes = append(nodes, failedParticipant(&wanted[i], 419))
 			continue
 		}
 		decided = append(decided, a)
@@ -167,18 +167,18 @@ func (h *groupHost) decideRequests(r *request) ([]waBinary.Node, error) {
 	}
 	r.after(func() {
 		if actions[0].Tag == "approve" {
-			h.join(g, m.account, "linked_group_join", decided)
+			h.addMembers(g, m.account, "linked_group_join", decided)
 			return
 		}
 		for _, a := range decided {
-			g.forgetRequest(a)
+			g.dropJoinRequest(a)
 		}
 	})
 	return []waBinary.Node{{Tag: "membership_requests_action", Content: []waBinary.Node{{Tag: actions[0].Tag, Content: nodes}}}}, nil
 }
 
-// invitation creates the invitation for an account whose privacy settings forbid adding it directly.
-func (h *groupHost) invitation(g *group, by, invited *account) waBinary.Node {
+// newInvitation creates the invitation for an account whose privacy settings forbid adding it directly.
+func (h *groupHost) newInvitation(g *group, by, invited *account) waBinary.Node {
 	for code, ticket := range g.invites {
 		if ticket.invited == invited {
 			delete(g.invites, code)
@@ -190,8 +190,8 @@ func (h *groupHost) invitation(g *group, by, invited *account) waBinary.Node {
 	return waBinary.Node{Tag: "add_request", Attrs: waBinary.Attrs{"code": code, "expiration": unix(ticket.until)}}
 }
 
-// ticket returns the invitation that a stanza names: 404 for another group's or account's, 410 for an expired one.
-func (h *groupHost) ticket(r *request, node *waBinary.Node) (*group, addRequest, error) {
+// findInvitation returns the invitation that a stanza names: 404 for another group's or account's, 410 for an expired one.
+func (h *groupHost) findInvitation(r *request, node *waBinary.Node) (*group, addRequest, error) {
 	jid, _ := jidOf(r.node, "to")
 	g := h.find(jid)
 	if g == nil {
@@ -211,9 +211,9 @@ func (h *groupHost) ticket(r *request, node *waBinary.Node) (*group, addRequest,
 	return g, ticket, nil
 }
 
-// accept joins the requester by an invitation.
-func (h *groupHost) accept(r *request) ([]waBinary.Node, error) {
-	g, ticket, err := h.ticket(r, r.child())
+// acceptInvitation joins the requester by an invitation.
+func (h *groupHost) acceptInvitation(r *request) ([]waBinary.Node, error) {
+	g, ticket, err := h.findInvitation(r, r.child())
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +225,6 @@ func (h *groupHost) accept(r *request) ([]waBinary.Node, error) {
 		return nil, iqFail(419)
 	}
 	delete(g.invites, text(r.child(), "code"))
-	r.after(func() { h.join(g, ticket.admin, "invite", []*account{own}) })
+	r.after(func() { h.addMembers(g, ticket.admin, "invite", []*account{own}) })
 	return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
 }

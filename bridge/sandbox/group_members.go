@@ -10,16 +10,16 @@ import (
 
 func (h *groupHost) memberRoutes() iqRoutes {
 	return iqRoutes{
-		"w:g2/set/add":     h.add,
-		"w:g2/set/remove":  h.remove,
-		"w:g2/set/promote": func(r *request) ([]waBinary.Node, error) { return h.appoint(r, rankAdmin) },
-		"w:g2/set/demote":  func(r *request) ([]waBinary.Node, error) { return h.appoint(r, rankMember) },
-		"w:g2/set/leave":   h.leave,
+		"w:g2/set/add":     h.handleAdd,
+		"w:g2/set/remove":  h.handleRemove,
+		"w:g2/set/promote": func(r *request) ([]waBinary.Node, error) { return h.changeRank(r, rankAdmin) },
+		"w:g2/set/demote":  func(r *request) ([]waBinary.Node, error) { return h.changeRank(r, rankMember) },
+		"w:g2/set/leave":   h.handleLeave,
 	}
 }
 
-// failed returns the participant node of a request with an error code.
-func failed(node *waBinary.Node, code int, children ...waBinary.Node) waBinary.Node {
+// failedParticipant returns the participant node of a request with an error code.
+func failedParticipant(node *waBinary.Node, code int, children ...waBinary.Node) waBinary.Node {
 	out := waBinary.Node{Tag: "participant", Attrs: waBinary.Attrs{"jid": node.Attrs["jid"], "error": strconv.Itoa(code)}}
 	if len(children) > 0 {
 		out.Content = children
@@ -27,22 +27,22 @@ func failed(node *waBinary.Node, code int, children ...waBinary.Node) waBinary.N
 	return out
 }
 
-// admit checks which of the requested accounts may be added to a group. It returns them and the refusals, without changing the membership.
-func (h *groupHost) admit(g *group, by *account, wanted []waBinary.Node) (joined []*account, failures []waBinary.Node) {
+// checkAdditions checks which of the requested accounts may be added to a group. It returns them and the refusals, without changing the membership.
+func (h *groupHost) checkAdditions(g *group, by *account, wanted []waBinary.Node) (joined []*account, failures []waBinary.Node) {
 	for i := range wanted {
 		node := &wanted[i]
 		jid, _ := jidOf(node, "jid")
 		a := h.net.find(jid)
 		switch {
 		case a == nil:
-			failures = append(failures, failed(node, 404))
+			failures = append(failures, failedParticipant(node, 404))
 		case a == by || slices.Contains(joined, a):
 		case g.member(a) != nil:
-			failures = append(failures, failed(node, 409))
+			failures = append(failures, failedParticipant(node, 409))
 		case len(g.members)+len(joined) >= h.net.options.Limits.GroupMembers:
-			failures = append(failures, failed(node, 419))
+			failures = append(failures, failedParticipant(node, 419))
 		case !a.mayBeAddedBy(by):
-			failures = append(failures, failed(node, 403, h.invitation(g, by, a)))
+			failures = append(failures, failedParticipant(node, 403, h.newInvitation(g, by, a)))
 		default:
 			joined = append(joined, a)
 		}
@@ -50,31 +50,31 @@ func (h *groupHost) admit(g *group, by *account, wanted []waBinary.Node) (joined
 	return joined, failures
 }
 
-// join makes accounts members: existing members are notified of the new ones, and the new ones get the description of the group.
-func (h *groupHost) join(g *group, by *account, reason string, newcomers []*account) {
+// addMembers makes accounts members: existing members are notified of the new ones, and the new ones get the description of the group.
+func (h *groupHost) addMembers(g *group, by *account, reason string, newcomers []*account) {
 	if len(newcomers) == 0 {
 		return
 	}
-	before, previous := g.accounts(), g.memberID()
+	before, previous := g.memberAccounts(), g.memberID()
 	g.memberVersion++
 	var nodes []waBinary.Node
 	for _, a := range newcomers {
 		g.members = append(g.members, &member{a, rankMember})
-		g.forgetRequest(a)
+		g.dropJoinRequest(a)
 		delete(g.removed, a)
 		nodes = append(nodes, participant(a))
 	}
 	change := waBinary.Node{Tag: "add", Attrs: waBinary.Attrs{"prev_v_id": previous, "v_id": g.memberID()}, Content: nodes}
-	create := waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{}, Content: []waBinary.Node{h.node(g, true)}}
+	create := waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{}, Content: []waBinary.Node{h.groupNode(g, true)}}
 	if reason != "" {
 		change.Attrs["reason"], create.Attrs["reason"] = reason, reason
 	}
-	h.tell(g, by, change, before...)
-	h.tell(g, by, create, newcomers...)
+	h.notifyAccounts(g, by, change, before...)
+	h.notifyAccounts(g, by, create, newcomers...)
 	h.joinCommunity(g, by, newcomers)
 }
 
-func (g *group) accounts() []*account {
+func (g *group) memberAccounts() []*account {
 	list := make([]*account, len(g.members))
 	for i, m := range g.members {
 		list[i] = m.account
@@ -82,22 +82,22 @@ func (g *group) accounts() []*account {
 	return list
 }
 
-func (h *groupHost) add(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needAdder)
+func (h *groupHost) handleAdd(r *request) ([]waBinary.Node, error) {
+	g, m, err := h.targetGroup(r, needAdder)
 	if err != nil {
 		return nil, err
 	}
-	joined, failures := h.admit(g, m.account, r.child().GetChildrenByTag("participant"))
+	joined, failures := h.checkAdditions(g, m.account, r.child().GetChildrenByTag("participant"))
 	var nodes []waBinary.Node
 	for _, a := range joined {
 		nodes = append(nodes, participant(a))
 	}
-	r.after(func() { h.join(g, m.account, "", joined) })
+	r.after(func() { h.addMembers(g, m.account, "", joined) })
 	return []waBinary.Node{{Tag: "add", Content: append(nodes, failures...)}}, nil
 }
 
-func (h *groupHost) remove(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needAdmin)
+func (h *groupHost) handleRemove(r *request) ([]waBinary.Node, error) {
+	g, m, err := h.targetGroup(r, needAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +108,9 @@ func (h *groupHost) remove(r *request) ([]waBinary.Node, error) {
 		jid, _ := jidOf(&wanted[i], "jid")
 		switch other := g.member(h.net.find(jid)); {
 		case other == nil:
-			nodes = append(nodes, failed(&wanted[i], 404))
+			nodes = append(nodes, failedParticipant(&wanted[i], 404))
 		case other == m || other.rank == rankCreator:
-			nodes = append(nodes, failed(&wanted[i], 406))
+			nodes = append(nodes, failedParticipant(&wanted[i], 406))
 		default:
 			gone = append(gone, other.account)
 			nodes = append(nodes, participant(other.account))
@@ -120,13 +120,13 @@ func (h *groupHost) remove(r *request) ([]waBinary.Node, error) {
 		for _, a := range gone {
 			g.removed[a] = true
 		}
-		h.depart(g, m.account, gone)
+		h.removeMembers(g, m.account, gone)
 	})
 	return []waBinary.Node{{Tag: "remove", Content: nodes}}, nil
 }
 
-// depart ends memberships and notifies members and former members.
-func (h *groupHost) depart(g *group, by *account, gone []*account) {
+// removeMembers ends memberships and notifies members and former members.
+func (h *groupHost) removeMembers(g *group, by *account, gone []*account) {
 	if len(gone) == 0 {
 		return
 	}
@@ -140,9 +140,9 @@ func (h *groupHost) depart(g *group, by *account, gone []*account) {
 		}
 	}
 	g.members = slices.DeleteFunc(g.members, func(m *member) bool { return slices.Contains(gone, m.account) })
-	h.notify(g, by, waBinary.Node{Tag: "remove", Attrs: waBinary.Attrs{"prev_v_id": previous, "v_id": g.memberID()}, Content: nodes}, gone...)
+	h.notifyMembers(g, by, waBinary.Node{Tag: "remove", Attrs: waBinary.Attrs{"prev_v_id": previous, "v_id": g.memberID()}, Content: nodes}, gone...)
 	if len(g.members) == 0 {
-		h.abolish(g)
+		h.deleteGroup(g)
 		return
 	}
 	if !slices.ContainsFunc(g.members, func(m *member) bool { return m.rank >= rankAdmin }) {
@@ -151,7 +151,7 @@ func (h *groupHost) depart(g *group, by *account, gone []*account) {
 	if g.isParent {
 		for _, sub := range slices.Clone(g.subGroups) {
 			inSub := slices.DeleteFunc(slices.Clone(gone), func(a *account) bool { return sub.member(a) == nil })
-			h.depart(sub, by, inSub)
+			h.removeMembers(sub, by, inSub)
 		}
 	}
 }
@@ -172,11 +172,11 @@ func (h *groupHost) setRank(g *group, by *account, to rank, chosen []*member) {
 		m.rank = to
 		nodes = append(nodes, participant(m.account))
 	}
-	h.notify(g, by, waBinary.Node{Tag: tag, Attrs: waBinary.Attrs{"prev_v_id": previous, "v_id": g.memberID()}, Content: nodes})
+	h.notifyMembers(g, by, waBinary.Node{Tag: tag, Attrs: waBinary.Attrs{"prev_v_id": previous, "v_id": g.memberID()}, Content: nodes})
 }
 
-func (h *groupHost) appoint(r *request, to rank) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needAdmin)
+func (h *groupHost) changeRank(r *request, to rank) ([]waBinary.Node, error) {
+	g, m, err := h.targetGroup(r, needAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -188,10 +188,10 @@ func (h *groupHost) appoint(r *request, to rank) ([]waBinary.Node, error) {
 		other := g.member(h.net.find(jid))
 		switch {
 		case other == nil:
-			nodes = append(nodes, failed(&wanted[i], 404))
+			nodes = append(nodes, failedParticipant(&wanted[i], 404))
 			continue
 		case other.rank == rankCreator:
-			nodes = append(nodes, failed(&wanted[i], 406))
+			nodes = append(nodes, failedParticipant(&wanted[i], 406))
 			continue
 		case other.rank != to:
 			chosen = append(chosen, other)
@@ -202,8 +202,8 @@ func (h *groupHost) appoint(r *request, to rank) ([]waBinary.Node, error) {
 	return []waBinary.Node{{Tag: r.child().Tag, Content: nodes}}, nil
 }
 
-// leave ends the requester's own memberships.
-func (h *groupHost) leave(r *request) ([]waBinary.Node, error) {
+// handleLeave ends the requester's own memberships.
+func (h *groupHost) handleLeave(r *request) ([]waBinary.Node, error) {
 	var groups []*group
 	var nodes []waBinary.Node
 	for _, child := range r.child().GetChildrenByTag("group") {
@@ -226,7 +226,7 @@ func (h *groupHost) leave(r *request) ([]waBinary.Node, error) {
 	}
 	r.after(func() {
 		for _, g := range groups {
-			h.depart(g, r.device.account, []*account{r.device.account})
+			h.removeMembers(g, r.device.account, []*account{r.device.account})
 		}
 	})
 	return []waBinary.Node{{Tag: "leave", Content: nodes}}, nil

@@ -10,10 +10,10 @@ func (h *groupHost) settingRoutes() iqRoutes {
 	return iqRoutes{
 		"w:g2/set/subject":                  h.setSubject,
 		"w:g2/set/description":              h.setDescription,
-		"w:g2/set/locked":                   h.flag(func(g *group) { g.locked = true }),
-		"w:g2/set/unlocked":                 h.flag(func(g *group) { g.locked = false }),
-		"w:g2/set/announcement":             h.flag(func(g *group) { g.announce = true; g.announceVersion++ }),
-		"w:g2/set/not_announcement":         h.flag(func(g *group) { g.announce = false; g.announceVersion++ }),
+		"w:g2/set/locked":                   h.flagSetter(func(g *group) { g.locked = true }),
+		"w:g2/set/unlocked":                 h.flagSetter(func(g *group) { g.locked = false }),
+		"w:g2/set/announcement":             h.flagSetter(func(g *group) { g.announce = true; g.announceVersion++ }),
+		"w:g2/set/not_announcement":         h.flagSetter(func(g *group) { g.announce = false; g.announceVersion++ }),
 		"w:g2/set/ephemeral":                h.setTimer,
 		"w:g2/set/not_ephemeral":            h.setTimer,
 		"w:g2/set/membership_approval_mode": h.setApproval,
@@ -21,22 +21,24 @@ func (h *groupHost) settingRoutes() iqRoutes {
 	}
 }
 
-// flag returns the handler of a setting that is a tag without content; only admins may change it.
-func (h *groupHost) flag(apply func(g *group)) iqHandler {
+// flagSetter returns the handler of a setting that is a tag without content; only admins may change it.
+func (h *groupHost) flagSetter(apply func(g *group)) iqHandler {
 	return func(r *request) ([]waBinary.Node, error) {
-		g, m, err := h.target(r, needAdmin)
+		g, m, err := h.targetGroup(r, needAdmin)
 		if err != nil {
 			return nil, err
 		}
 		apply(g)
 		tag := r.child().Tag
-		r.after(func() { h.notify(g, m.account, waBinary.Node{Tag: tag, Attrs: waBinary.Attrs{"v_id": g.announceID()}}) })
+		r.after(func() {
+			h.notifyMembers(g, m.account, waBinary.Node{Tag: tag, Attrs: waBinary.Attrs{"v_id": g.announceID()}})
+		})
 		return nil, nil
 	}
 }
 
 func (h *groupHost) setSubject(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needEditor)
+	g, m, err := h.targetGroup(r, needEditor)
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +46,9 @@ func (h *groupHost) setSubject(r *request) ([]waBinary.Node, error) {
 	if subject == "" || !utf8.ValidString(subject) || utf8.RuneCountInString(subject) > maxSubject {
 		return nil, iqFail(406)
 	}
-	g.subject = groupText{text: subject, by: m.account, at: h.net.now()}
+	g.subject = versionedText{text: subject, by: m.account, at: h.net.now()}
 	r.after(func() {
-		h.notify(g, m.account, waBinary.Node{Tag: "subject", Attrs: waBinary.Attrs{
+		h.notifyMembers(g, m.account, waBinary.Node{Tag: "subject", Attrs: waBinary.Attrs{
 			"subject": subject, "s_t": unix(g.subject.at), "s_o": m.account.lid, "s_o_pn": m.account.pn,
 		}})
 	})
@@ -55,7 +57,7 @@ func (h *groupHost) setSubject(r *request) ([]waBinary.Node, error) {
 
 // setDescription replaces or deletes the description; a change based on an older version gets 409.
 func (h *groupHost) setDescription(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needEditor)
+	g, m, err := h.targetGroup(r, needEditor)
 	if err != nil {
 		return nil, err
 	}
@@ -73,18 +75,18 @@ func (h *groupHost) setDescription(r *request) ([]waBinary.Node, error) {
 	}
 	change := waBinary.Node{Tag: "description", Attrs: waBinary.Attrs{"id": id}}
 	if body == "" {
-		g.topic = groupText{}
+		g.topic = versionedText{}
 		change.Content = []waBinary.Node{{Tag: "delete"}}
 	} else {
-		g.topic = groupText{id: id, text: body, by: m.account, at: h.net.now()}
+		g.topic = versionedText{id: id, text: body, by: m.account, at: h.net.now()}
 		change.Content = []waBinary.Node{leaf("body", []byte(body))}
 	}
-	r.after(func() { h.notify(g, m.account, change) })
+	r.after(func() { h.notifyMembers(g, m.account, change) })
 	return nil, nil
 }
 
 func (h *groupHost) setTimer(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needEditor)
+	g, m, err := h.targetGroup(r, needEditor)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +102,12 @@ func (h *groupHost) setTimer(r *request) ([]waBinary.Node, error) {
 	if timer != 0 {
 		change = waBinary.Node{Tag: "ephemeral", Attrs: waBinary.Attrs{"expiration": text(r.child(), "expiration")}}
 	}
-	r.after(func() { h.notify(g, m.account, change) })
+	r.after(func() { h.notifyMembers(g, m.account, change) })
 	return nil, nil
 }
 
 func (h *groupHost) setApproval(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needAdmin)
+	g, m, err := h.targetGroup(r, needAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +121,12 @@ func (h *groupHost) setApproval(r *request) ([]waBinary.Node, error) {
 		state = "on"
 	}
 	change := waBinary.Node{Tag: "membership_approval_mode", Content: []waBinary.Node{{Tag: "group_join", Attrs: waBinary.Attrs{"state": state}}}}
-	r.after(func() { h.notify(g, m.account, change) })
+	r.after(func() { h.notifyMembers(g, m.account, change) })
 	return nil, nil
 }
 
 func (h *groupHost) setAddMode(r *request) ([]waBinary.Node, error) {
-	g, m, err := h.target(r, needAdmin)
+	g, m, err := h.targetGroup(r, needAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +136,6 @@ func (h *groupHost) setAddMode(r *request) ([]waBinary.Node, error) {
 	}
 	g.adminAdd = mode
 	change := leaf("member_add_mode", content(r.child()))
-	r.after(func() { h.notify(g, m.account, change) })
+	r.after(func() { h.notifyMembers(g, m.account, change) })
 	return nil, nil
 }

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// wait bounds every wait of the suite, far above the time that any step needs.
-const wait = 20 * time.Second
+// waitLimit bounds every wait of the suite, far above the time that any step needs.
+const waitLimit = 20 * time.Second
 
 func TestMain(m *testing.M) {
 	Activate()
@@ -65,7 +65,7 @@ func (w *world) account(number, name string) *Phone {
 }
 
 func (w *world) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(w.t.Context(), wait)
+	ctx, cancel := context.WithTimeout(w.t.Context(), waitLimit)
 	w.t.Cleanup(cancel)
 	return ctx
 }
@@ -112,7 +112,7 @@ func (w *world) clientOn(container *sqlstore.Container) *client {
 // await waits for an event of a type that matches.
 func await[T any](c *client, match func(T) bool) T {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), wait)
+	ctx, cancel := context.WithTimeout(c.t.Context(), waitLimit)
 	defer cancel()
 	found, err := c.events.await(ctx, func(evt any) bool {
 		typed, ok := evt.(T)
@@ -167,7 +167,7 @@ func heard(s string) func(Received) bool {
 
 func (c *client) send(to types.JID, m *waE2E.Message) string {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), wait)
+	ctx, cancel := context.WithTimeout(c.t.Context(), waitLimit)
 	defer cancel()
 	resp, err := c.SendMessage(ctx, to, m)
 	if err != nil {

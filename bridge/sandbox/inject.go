@@ -25,7 +25,7 @@ func (n *Network) InjectStanza(session string, node waBinary.Node) (int, error) 
 	return n.eachDevice(session, func(d *device) bool {
 		switch node.Tag {
 		case "message", "status", "receipt", "notification", "call":
-			n.enqueue(d, queued{node: node, key: keyOf(&node)})
+			n.enqueue(d, queued{node: node, key: ackKeyOf(&node)})
 			return true
 		}
 		if d.conn == nil {
@@ -111,9 +111,9 @@ func encode(node waBinary.Node) (encoded []byte, err error) {
 	return waBinary.Marshal(node)
 }
 
-// reply applies the rules to the reply of a connection's request.
-func (t *faultTable) reply(r *request, reply waBinary.Node) waBinary.Node {
-	rule := t.take(r.device, r.node, FaultReply)
+// applyToReply applies the rules to the reply of a connection's request.
+func (t *faultTable) applyToReply(r *request, reply waBinary.Node) waBinary.Node {
+	rule := t.consumeRule(r.device, r.node, FaultReply)
 	if rule == nil || rule.Reply == nil {
 		return reply
 	}

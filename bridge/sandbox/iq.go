@@ -95,13 +95,13 @@ func (n *Network) answer(r *request) waBinary.Node {
 	var err error
 	switch {
 	case handler == nil:
-		n.records.unknown(key, r)
+		n.records.recordUnknown(key, r)
 		err = iqFail(501)
 	case r.device == nil && !beforeLogin[key]:
-		n.refuse(r, "request before login: "+key)
+		n.recordViolation(r, "request before login: "+key)
 		err = iqFail(401)
 	default:
-		if err = n.faults.request(r); err == nil {
+		if err = n.faults.requestRefusal(r); err == nil {
 			content, err = handler(r)
 		}
 	}

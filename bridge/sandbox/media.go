@@ -105,10 +105,10 @@ func (s *blobStore) put(kind string, data []byte) (*blob, error) {
 	hash := sha256.Sum256(data)
 	path := mediaFolders[kind] + strconv.FormatUint(uint64(hash[0])<<24|uint64(hash[1])<<16|uint64(hash[2])<<8|uint64(hash[3]), 10) +
 		"_" + hex.EncodeToString(hash[4:20]) + "_n.enc"
-	return s.keep(&blob{path: path, kind: kind, data: data, hash: hash}), nil
+	return s.insert(&blob{path: path, kind: kind, data: data, hash: hash}), nil
 }
 
-func (s *blobStore) keep(b *blob) *blob {
+func (s *blobStore) insert(b *blob) *blob {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.blobs[b.path]; old != nil {

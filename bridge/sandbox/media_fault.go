@@ -55,9 +55,9 @@ func (n *Network) ClearMediaFaults() {
 	s.faults = nil
 }
 
-// failing returns the status that the next request of an operation must fail with, or 0, and counts the use of the rule. mediaType is the request's
+// consumeFault returns the status that the next request of an operation must fail with, or 0, and counts the use of the rule. mediaType is the request's
 // mms-type.
-func (s *blobStore) failing(operation MediaOperation, mediaType string) int {
+func (s *blobStore) consumeFault(operation MediaOperation, mediaType string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.faults {

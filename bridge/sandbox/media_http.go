@@ -75,17 +75,17 @@ func (s *blobStore) serveUpload(w http.ResponseWriter, r *http.Request) {
 	case err != nil || len(token) != sha256.Size || query.Get("token") != parts[3]:
 		refuseHTTP(w, http.StatusBadRequest)
 	case r.Method == http.MethodPost:
-		s.accept(w, r, parts[2], [sha256.Size]byte(token))
+		s.acceptUpload(w, r, parts[2], [sha256.Size]byte(token))
 	case r.Method == http.MethodDelete:
-		s.discard(w, query.Get("d_md"), parts[2], [sha256.Size]byte(token))
+		s.deleteUpload(w, query.Get("d_md"), parts[2], [sha256.Size]byte(token))
 	default:
 		refuseHTTP(w, http.StatusMethodNotAllowed)
 	}
 }
 
-// accept stores an upload if its content has the hash in its token.
-func (s *blobStore) accept(w http.ResponseWriter, r *http.Request, kind string, hash [sha256.Size]byte) {
-	if status := s.failing(MediaUpload, ""); status != 0 {
+// acceptUpload stores an upload if its content has the hash in its token.
+func (s *blobStore) acceptUpload(w http.ResponseWriter, r *http.Request, kind string, hash [sha256.Size]byte) {
+	if status := s.consumeFault(MediaUpload, ""); status != 0 {
 		refuseHTTP(w, status)
 		return
 	}
@@ -95,7 +95,7 @@ func (s *blobStore) accept(w http.ResponseWriter, r *http.Request, kind string, 
 	case int64(len(data)) > limit:
 		refuseHTTP(w, http.StatusRequestEntityTooLarge)
 		return
-	case err != nil || len(data) == 0 || sha256.Sum256(data) != hash || !plausible(kind, len(data)):
+	case err != nil || len(data) == 0 || sha256.Sum256(data) != hash || !validLength(kind, len(data)):
 		s.net.log.Warn("upload refused", "reason", "hash or size does not match")
 		refuseHTTP(w, http.StatusBadRequest)
 		return
@@ -108,19 +108,19 @@ func (s *blobStore) accept(w http.ResponseWriter, r *http.Request, kind string, 
 	path := s.directPath(b.path)
 	result := uploadResult{URL: "https://" + mediaHostPrimary + path, DirectPath: path, ObjectID: s.sign("object", b.path)}
 	if strings.HasPrefix(kind, "newsletter-") {
-		result.Handle = s.handle(b)
+		result.Handle = s.newHandle(b)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(result)
 }
 
-// plausible reports whether a file of this length can be of its kind: encrypted files are whole cipher blocks and a MAC.
-func plausible(kind string, length int) bool {
+// validLength reports whether a file of this length can be of its kind: encrypted files are whole cipher blocks and a MAC.
+func validLength(kind string, length int) bool {
 	return strings.HasPrefix(kind, "newsletter-") || length > mediaMACLength && (length-mediaMACLength)%16 == 0
 }
 
-// handle returns a new handle of a newsletter upload; a post with it proves that the host has its file.
-func (s *blobStore) handle(b *blob) string {
+// newHandle returns a new handle of a newsletter upload; a post with it proves that the host has its file.
+func (s *blobStore) newHandle(b *blob) string {
 	handle := s.sign("handle", b.path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,15 +128,15 @@ func (s *blobStore) handle(b *blob) string {
 	return handle
 }
 
-// knowsHandle reports whether the host has a file that was uploaded under the handle.
-func (s *blobStore) knowsHandle(handle string) bool {
+// hasHandle reports whether the host has a file that was uploaded under the handle.
+func (s *blobStore) hasHandle(handle string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.blobs[s.handles[handle]] != nil
 }
 
-// discard deletes a file; the request must have its path and its hash.
-func (s *blobStore) discard(w http.ResponseWriter, encodedPath, kind string, hash [sha256.Size]byte) {
+// deleteUpload deletes a file; the request must have its path and its hash.
+func (s *blobStore) deleteUpload(w http.ResponseWriter, encodedPath, kind string, hash [sha256.Size]byte) {
 	path, err := base64.RawURLEncoding.DecodeString(encodedPath)
 	b := s.get(string(path))
 	switch {
@@ -158,7 +158,7 @@ func (s *blobStore) serveFile(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, http.StatusMethodNotAllowed)
 		return
 	}
-	if status := s.failing(MediaDownload, r.URL.Query().Get("mms-type")); status != 0 {
+	if status := s.consumeFault(MediaDownload, r.URL.Query().Get("mms-type")); status != 0 {
 		refuseHTTP(w, status)
 		return
 	}

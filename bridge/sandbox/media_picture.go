@@ -18,7 +18,7 @@ const (
 
 // putPicture stores a picture under its id.
 func (s *blobStore) putPicture(id string, data []byte) *blob {
-	return s.keep(&blob{path: pictureFolder + id + "_n.jpg", kind: pictureKind, data: data, hash: sha256.Sum256(data)})
+	return s.insert(&blob{path: pictureFolder + id + "_n.jpg", kind: pictureKind, data: data, hash: sha256.Sum256(data)})
 }
 
 // servePicture sends a picture or its preview.

@@ -72,7 +72,7 @@ func TestMediaSurvivesBothWays(t *testing.T) {
 		t.Errorf("file has %q", got)
 	}
 	posted, err := a.UploadNewsletter(w.ctx(), []byte("open"), whatsmeow.MediaImage)
-	if err != nil || posted.Handle == "" || !w.net.blobs.knowsHandle(posted.Handle) {
+	if err != nil || posted.Handle == "" || !w.net.blobs.hasHandle(posted.Handle) {
 		t.Errorf("newsletter upload %+v: %v", posted, err)
 	}
 	if got, err := a.DownloadMediaWithOnlyPath(w.ctx(), posted.DirectPath); err != nil || string(got) != "open" {

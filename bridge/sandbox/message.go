@@ -30,7 +30,7 @@ func (n *Network) handleMessage(r *request) {
 		n.nack(r, refusedMalformed, "message without usable recipient or id")
 		return
 	}
-	if code := n.faults.send(r); code != 0 {
+	if code := n.faults.sendRefusal(r); code != 0 {
 		r.reply(n.ackOf(r.node, waBinary.Attrs{"error": code}))
 		return
 	}
@@ -39,7 +39,7 @@ func (n *Network) handleMessage(r *request) {
 	case text(r.node, "category") == "peer":
 		n.peerMessage(r, to)
 	case text(r.node, "device_fanout") == "false" || toParticipant:
-		n.retriedMessage(r, to)
+		n.resendMessage(r, to)
 	case text(r.node, "edit") == "" && r.device.seen.has(text(r.node, "id")):
 		// The edit of a newsletter post has the id of the post and is not a duplicate.
 		r.reply(n.ackOf(r.node, nil)) // sent again after a lost acknowledgement
@@ -50,12 +50,12 @@ func (n *Network) handleMessage(r *request) {
 
 // nack refuses a message and records why.
 func (n *Network) nack(r *request, code int, reason string) {
-	n.refuse(r, reason)
+	n.recordViolation(r, reason)
 	r.reply(n.ackOf(r.node, waBinary.Attrs{"error": code}))
 }
 
-// accepted acknowledges a message and remembers its id.
-func (n *Network) accepted(r *request, extra waBinary.Attrs) {
+// acceptMessage acknowledges a message and remembers its id.
+func (n *Network) acceptMessage(r *request, extra waBinary.Attrs) {
 	r.device.seen.add(text(r.node, "id"))
 	r.reply(n.ackOf(r.node, extra))
 }
@@ -68,8 +68,8 @@ type envelope struct {
 	shared []waBinary.Node             // nodes for every recipient
 }
 
-// open parses a message; the reason is empty when it is well formed.
-func (n *Network) open(r *request) (env envelope, reason string) {
+// parseEnvelope parses a message; the reason is empty when it is well formed.
+func (n *Network) parseEnvelope(r *request) (env envelope, reason string) {
 	env.direct = map[types.JID]waBinary.Node{}
 	preKeyUsed, identity := false, []byte(nil)
 	for _, child := range r.node.GetChildren() {
@@ -78,10 +78,10 @@ func (n *Network) open(r *request) (env envelope, reason string) {
 			for _, to := range child.GetChildrenByTag("to") {
 				jid, ok := jidOf(&to, "jid")
 				enc := to.GetChildByTag("enc")
-				if !ok || !readable(&enc, "msg", "pkmsg") {
+				if !ok || !isCiphertext(&enc, "msg", "pkmsg") {
 					return env, "message with an unreadable participant"
 				}
-				jid = n.canonical(jid)
+				jid = n.toLID(jid)
 				if _, twice := env.direct[jid]; twice {
 					continue // a note to oneself lists the own devices as sender's and as recipient's
 				}
@@ -90,7 +90,7 @@ func (n *Network) open(r *request) (env envelope, reason string) {
 				env.order = append(env.order, jid)
 			}
 		case "enc":
-			if env.group != nil || !readable(&child, "skmsg") {
+			if env.group != nil || !isCiphertext(&child, "skmsg") {
 				return env, "message with an unreadable group ciphertext"
 			}
 			env.group = &child
@@ -108,7 +108,7 @@ func (n *Network) open(r *request) (env envelope, reason string) {
 	return env, ""
 }
 
-func readable(enc *waBinary.Node, kinds ...string) bool {
+func isCiphertext(enc *waBinary.Node, kinds ...string) bool {
 	return enc.Tag == "enc" && text(enc, "v") == "2" && slices.Contains(kinds, text(enc, "type")) && len(content(enc)) > 0
 }
 
@@ -121,8 +121,8 @@ func sameIdentity(a, b []byte) bool {
 	return slices.Equal(x.GetDetails(), y.GetDetails()) && slices.Equal(x.GetDeviceSignature(), y.GetDeviceSignature())
 }
 
-// canonical returns the LID of a known user's address.
-func (n *Network) canonical(jid types.JID) types.JID {
+// toLID returns the LID of a known user's address.
+func (n *Network) toLID(jid types.JID) types.JID {
 	if a := n.find(jid); a != nil {
 		return types.JID{User: a.lid.User, Server: a.lid.Server, Device: jid.Device}
 	}
@@ -138,7 +138,7 @@ func (n *Network) directMessage(r *request) {
 		n.nack(r, refusedUnknown, "message to nobody")
 		return
 	}
-	env, reason := n.open(r)
+	env, reason := n.parseEnvelope(r)
 	if reason == "" && (env.group != nil || len(env.direct) == 0) {
 		reason = "direct message without ciphertexts for devices"
 	}
@@ -168,7 +168,7 @@ func (n *Network) directMessage(r *request) {
 	if hash := deviceHash(expected); hash != deviceHash(append(env.order, r.device.lid())) {
 		extra = waBinary.Attrs{"phash": hash}
 	}
-	n.accepted(r, extra)
+	n.acceptMessage(r, extra)
 	for _, jid := range env.order {
 		d := n.findDevice(jid)
 		if d == nil || d == r.device || d.account.blocks(own) {
@@ -180,7 +180,7 @@ func (n *Network) directMessage(r *request) {
 		} else {
 			attrs["sender_pn"] = own.pn
 		}
-		n.deliver(d, n.inbound(r, attrs, contentFor(d, r, append([]waBinary.Node{env.direct[jid]}, env.shared...))))
+		n.deliver(d, n.inbound(r, attrs, messageContentFor(d, r, append([]waBinary.Node{env.direct[jid]}, env.shared...))))
 	}
 }
 
@@ -196,7 +196,7 @@ func (n *Network) inbound(r *request, attrs waBinary.Attrs, children []waBinary.
 		out["verified_level"] = "unknown"
 		children = append(slices.Clone(children), verifiedName(sender))
 	}
-	return with(waBinary.Node{Tag: "message", Attrs: out, Content: children}, attrs)
+	return withAttrs(waBinary.Node{Tag: "message", Attrs: out, Content: children}, attrs)
 }
 
 // groupMessage delivers a message to every device of a group's members.
@@ -210,14 +210,14 @@ func (n *Network) groupMessage(r *request) {
 		n.nack(r, code, "message to a group that the sender may not write to")
 		return
 	}
-	env, reason := n.open(r)
+	env, reason := n.parseEnvelope(r)
 	if reason == "" && env.group == nil {
 		reason = "group message without group ciphertext"
 	}
 	var devices []*device
 	var expected []types.JID
 	for _, member := range members {
-		devices = append(devices, member.sorted()...)
+		devices = append(devices, member.sortedDevices()...)
 		expected = append(expected, member.lids()...)
 	}
 	claimed, hash := text(r.node, "phash"), deviceHash(expected)
@@ -232,14 +232,14 @@ func (n *Network) groupMessage(r *request) {
 	if claimed != hash {
 		extra = waBinary.Attrs{"phash": hash}
 	}
-	n.accepted(r, extra)
-	n.spread(r, to, &env, devices)
+	n.acceptMessage(r, extra)
+	n.deliverEach(r, to, &env, devices)
 }
 
 // statusMessage delivers a status update to the devices it lists.
 func (n *Network) statusMessage(r *request) {
 	to, _ := jidOf(r.node, "to")
-	env, reason := n.open(r)
+	env, reason := n.parseEnvelope(r)
 	if reason == "" && (to != types.StatusBroadcastJID || env.group == nil) {
 		reason = "malformed status update"
 	}
@@ -253,12 +253,12 @@ func (n *Network) statusMessage(r *request) {
 			devices = append(devices, d)
 		}
 	}
-	n.accepted(r, nil)
-	n.spread(r, to, &env, devices)
+	n.acceptMessage(r, nil)
+	n.deliverEach(r, to, &env, devices)
 }
 
-// spread delivers to each device its own ciphertext, if there is one, and the group's.
-func (n *Network) spread(r *request, chat types.JID, env *envelope, devices []*device) {
+// deliverEach delivers to each device its own ciphertext, if there is one, and the group's.
+func (n *Network) deliverEach(r *request, chat types.JID, env *envelope, devices []*device) {
 	attrs := n.asParticipant(r.device, chat)
 	for _, d := range devices {
 		if d == r.device {
@@ -269,7 +269,7 @@ func (n *Network) spread(r *request, chat types.JID, env *envelope, devices []*d
 			children = append(children, direct)
 		}
 		children = append(append(children, *env.group), env.shared...)
-		n.deliver(d, n.inbound(r, attrs, contentFor(d, r, children)))
+		n.deliver(d, n.inbound(r, attrs, messageContentFor(d, r, children)))
 	}
 }
 
@@ -277,15 +277,15 @@ func (n *Network) asParticipant(d *device, chat types.JID) waBinary.Attrs {
 	return waBinary.Attrs{"from": chat, "participant": d.lid(), "participant_pn": d.pn(), "addressing_mode": "lid"}
 }
 
-// retriedMessage delivers a message that was encrypted again after a retry receipt to the one device that sent the receipt.
-func (n *Network) retriedMessage(r *request, to types.JID) {
+// resendMessage delivers a message that was encrypted again after a retry receipt to the one device that sent the receipt.
+func (n *Network) resendMessage(r *request, to types.JID) {
 	target := to
 	if participant, ok := jidOf(r.node, "participant"); ok {
 		target = participant
 	}
 	d := n.findDevice(target)
 	enc := r.node.GetChildByTag("enc")
-	if d == nil || d == r.device || !readable(&enc, "msg", "pkmsg") {
+	if d == nil || d == r.device || !isCiphertext(&enc, "msg", "pkmsg") {
 		n.nack(r, refusedMalformed, "retried message to nobody or without ciphertext")
 		return
 	}
@@ -304,8 +304,8 @@ func (n *Network) retriedMessage(r *request, to types.JID) {
 	default:
 		attrs = waBinary.Attrs{"from": r.device.lid(), "sender_pn": r.device.account.pn, "addressing_mode": "lid"}
 	}
-	n.accepted(r, nil)
-	n.deliver(d, n.inbound(r, attrs, contentFor(d, r, r.node.GetChildren())))
+	n.acceptMessage(r, nil)
+	n.deliver(d, n.inbound(r, attrs, messageContentFor(d, r, r.node.GetChildren())))
 }
 
 // peerMessage passes a message between the devices of one account: from a companion to its phone, or from the phone to a companion.
@@ -316,7 +316,7 @@ func (n *Network) peerMessage(r *request, to types.JID) {
 		r.reply(n.ackOf(r.node, nil)) // unlinked during its bootstrap
 		return
 	}
-	if d == nil || d.account != r.device.account || d == r.device || !readable(&enc, "msg", "pkmsg") {
+	if d == nil || d.account != r.device.account || d == r.device || !isCiphertext(&enc, "msg", "pkmsg") {
 		n.nack(r, refusedMalformed, "peer message to somebody else or without ciphertext")
 		return
 	}

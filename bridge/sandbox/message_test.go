@@ -339,7 +339,7 @@ func TestReceiptsPresenceAndCalls(t *testing.T) {
 // until polls the network's state, which has no event to wait for.
 func (w *world) until(what string, done func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), wait)
+	ctx, cancel := context.WithTimeout(w.t.Context(), waitLimit)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

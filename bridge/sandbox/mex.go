@@ -92,7 +92,7 @@ func (n *Network) answerMex(r *request, handlers map[string]mexHandler) ([]waBin
 	}
 	handler := handlers[id]
 	if handler == nil {
-		n.records.unknown("w:mex/get/query/"+id, r)
+		n.records.recordUnknown("w:mex/get/query/"+id, r)
 		return nil, iqFail(501)
 	}
 	data, err := handler(r, query.Variables)

@@ -65,7 +65,7 @@ type groupState interface {
 
 // New returns an empty network. Close it after use.
 func New(options Options) *Network {
-	quietSignal()
+	silenceSignalLog()
 	options = options.withDefaults()
 	n := &Network{
 		options:       options,

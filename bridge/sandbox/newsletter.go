@@ -37,7 +37,7 @@ type newsletterHost struct {
 type newsletter struct {
 	jid               types.JID
 	code              string
-	name, description groupText
+	name, description versionedText
 	picture           picture
 	created           time.Time
 	followers         []*follower // in order of following, the owner first
@@ -89,8 +89,8 @@ func (c *newsletter) follower(a *account) *follower {
 	return nil
 }
 
-// establish creates a channel: 406 for a bad name or description, 419 when there are too many.
-func (h *newsletterHost) establish(owner *account, name, description string) (*newsletter, error) {
+// newNewsletter creates a channel: 406 for a bad name or description, 419 when there are too many.
+func (h *newsletterHost) newNewsletter(owner *account, name, description string) (*newsletter, error) {
 	if name == "" || utf8.RuneCountInString(name) > maxNewsletterName || utf8.RuneCountInString(description) > maxNewsletterText {
 		return nil, mexFail(406)
 	}
@@ -100,7 +100,7 @@ func (h *newsletterHost) establish(owner *account, name, description string) (*n
 	now := h.net.now()
 	c := &newsletter{
 		jid: types.NewJID(strconv.FormatUint(h.next, 10), types.NewsletterServer), code: base64.RawURLEncoding.EncodeToString(h.random.bytes(16)),
-		name: groupText{id: h.random.messageID(), text: name, at: now}, description: groupText{id: h.random.messageID(), text: description, at: now},
+		name: versionedText{id: h.random.messageID(), text: name, at: now}, description: versionedText{id: h.random.messageID(), text: description, at: now},
 		created: now, followers: []*follower{{account: owner, role: types.NewsletterRoleOwner}}, nextPost: 100, live: map[*device]time.Time{},
 	}
 	h.next++
@@ -111,7 +111,7 @@ func (h *newsletterHost) establish(owner *account, name, description string) (*n
 
 // metadata returns the description of a channel for an account; a nil viewer only has the link.
 func (h *newsletterHost) metadata(c *newsletter, viewer *account) *types.NewsletterMetadata {
-	words := func(t groupText) types.NewsletterText {
+	words := func(t versionedText) types.NewsletterText {
 		words := types.NewsletterText{Text: t.text, ID: t.id}
 		words.UpdateTime.Time = t.at
 		return words

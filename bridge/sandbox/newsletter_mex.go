@@ -24,7 +24,7 @@ func (h *newsletterHost) queries() map[string]mexHandler {
 		mexNewsletterDehydrated:  h.info,
 		// One desktop number stands for two queries in whatsmeow; only following names a channel.
 		mexNewsletterFollowOrSubscribedDesktop: func(r *request, v json.RawMessage) (any, error) {
-			if _, err := h.named(v); err != nil {
+			if _, err := h.newsletterOf(v); err != nil {
 				return h.subscribed(r, v)
 			}
 			return h.follow(r, v)
@@ -36,8 +36,8 @@ func (h *newsletterHost) queries() map[string]mexHandler {
 	return table
 }
 
-// named returns the channel of a query's newsletter_id.
-func (h *newsletterHost) named(variables json.RawMessage) (*newsletter, error) {
+// newsletterOf returns the channel of a query's newsletter_id.
+func (h *newsletterHost) newsletterOf(variables json.RawMessage) (*newsletter, error) {
 	var v struct {
 		ID types.JID `json:"newsletter_id"`
 	}
@@ -105,20 +105,20 @@ func (h *newsletterHost) create(r *request, variables json.RawMessage) (any, err
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.establish(own, v.Input.Name, v.Input.Description)
+	c, err := h.newNewsletter(own, v.Input.Name, v.Input.Description)
 	if err != nil {
 		h.net.replacePicture(&fresh, picture{})
 		return nil, err
 	}
 	c.picture = fresh
 	r.after(func() {
-		h.tell(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", h.metadata(c, own))
+		h.notifyAccount(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", h.metadata(c, own))
 	})
 	return map[string]any{"xwa2_newsletter_create": h.metadata(c, own)}, nil
 }
 
-// tell sends the GraphQL notification of a change to all devices of an account.
-func (h *newsletterHost) tell(a *account, operation, key string, value any) {
+// notifyAccount sends the GraphQL notification of a change to all devices of an account.
+func (h *newsletterHost) notifyAccount(a *account, operation, key string, value any) {
 	raw, err := json.Marshal(graphQL{Data: map[string]any{key: value}})
 	if err != nil {
 		h.net.log.Error("channel notification not made", "error", err)
@@ -130,7 +130,7 @@ func (h *newsletterHost) tell(a *account, operation, key string, value any) {
 }
 
 func (h *newsletterHost) follow(r *request, variables json.RawMessage) (any, error) {
-	c, err := h.named(variables)
+	c, err := h.newsletterOf(variables)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (h *newsletterHost) follow(r *request, variables json.RawMessage) (any, err
 	if c.follower(own) == nil {
 		c.followers = append(c.followers, &follower{account: own, role: types.NewsletterRoleSubscriber})
 		r.after(func() {
-			h.tell(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", h.metadata(c, own))
+			h.notifyAccount(own, "NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", h.metadata(c, own))
 		})
 	}
 	return map[string]any{"xwa2_newsletter_join_v2": map[string]any{"id": c.jid}}, nil
@@ -146,7 +146,7 @@ func (h *newsletterHost) follow(r *request, variables json.RawMessage) (any, err
 
 // unfollow ends a subscription; owners cannot unfollow their channel.
 func (h *newsletterHost) unfollow(r *request, variables json.RawMessage) (any, error) {
-	c, err := h.named(variables)
+	c, err := h.newsletterOf(variables)
 	if err != nil {
 		return nil, err
 	}
@@ -157,13 +157,13 @@ func (h *newsletterHost) unfollow(r *request, variables json.RawMessage) (any, e
 	}
 	c.followers = slices.DeleteFunc(c.followers, func(other *follower) bool { return other == f })
 	r.after(func() {
-		h.tell(own, "NotificationNewsletterLeave", "xwa2_notify_newsletter_on_leave", map[string]any{"id": c.jid, "role": f.role})
+		h.notifyAccount(own, "NotificationNewsletterLeave", "xwa2_notify_newsletter_on_leave", map[string]any{"id": c.jid, "role": f.role})
 	})
 	return map[string]any{"xwa2_newsletter_leave_v2": map[string]any{"id": c.jid}}, nil
 }
 
 func (h *newsletterHost) mute(r *request, variables json.RawMessage, on bool) (any, error) {
-	c, err := h.named(variables)
+	c, err := h.newsletterOf(variables)
 	if err != nil {
 		return nil, err
 	}
@@ -173,16 +173,16 @@ func (h *newsletterHost) mute(r *request, variables json.RawMessage, on bool) (a
 		return nil, mexFail(403)
 	}
 	f.muted = on
-	state := pick(on, "ON", "OFF")
+	state := stringFor(on, "ON", "OFF")
 	r.after(func() {
-		h.tell(own, "NotificationNewsletterMuteChange", "xwa2_notify_newsletter_on_mute_change", map[string]any{"id": c.jid, "mute": state})
+		h.notifyAccount(own, "NotificationNewsletterMuteChange", "xwa2_notify_newsletter_on_mute_change", map[string]any{"id": c.jid, "mute": state})
 	})
-	return map[string]any{pick(on, "xwa2_newsletter_mute_v2", "xwa2_newsletter_unmute_v2"): map[string]any{"id": c.jid}}, nil
+	return map[string]any{stringFor(on, "xwa2_newsletter_mute_v2", "xwa2_newsletter_unmute_v2"): map[string]any{"id": c.jid}}, nil
 }
 
 // update renames a channel or changes its description or picture; only its owner may.
 func (h *newsletterHost) update(r *request, variables json.RawMessage) (any, error) {
-	c, err := h.named(variables)
+	c, err := h.newsletterOf(variables)
 	if err != nil {
 		return nil, err
 	}
@@ -208,10 +208,10 @@ func (h *newsletterHost) update(r *request, variables json.RawMessage) (any, err
 	}
 	now := h.net.now()
 	if v.Updates.Name != nil {
-		c.name = groupText{id: h.random.messageID(), text: *v.Updates.Name, at: now}
+		c.name = versionedText{id: h.random.messageID(), text: *v.Updates.Name, at: now}
 	}
 	if v.Updates.Description != nil {
-		c.description = groupText{id: h.random.messageID(), text: *v.Updates.Description, at: now}
+		c.description = versionedText{id: h.random.messageID(), text: *v.Updates.Description, at: now}
 	}
 	return map[string]any{"xwa2_newsletter_update": h.metadata(c, nil)}, nil
 }
@@ -224,7 +224,7 @@ func (h *newsletterHost) listFollowers(r *request, variables json.RawMessage) (a
 	if json.Unmarshal(variables, &v) != nil {
 		return nil, mexFail(400)
 	}
-	c, err := h.named(v.Input)
+	c, err := h.newsletterOf(v.Input)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (h *newsletterHost) message(r *request) {
 		h.net.nack(r, code, "channel refused a message")
 		return
 	}
-	h.net.accepted(r, waBinary.Attrs{"server_id": strconv.Itoa(p.number)})
+	h.net.acceptMessage(r, waBinary.Attrs{"server_id": strconv.Itoa(p.number)})
 }
 
 // publish adds a post, or edits or revokes the one with the same id.
@@ -51,7 +51,7 @@ func (h *newsletterHost) publish(c *newsletter, node *waBinary.Node) (*post, int
 	edit := types.EditAttribute(text(node, "edit"))
 	switch edit {
 	case types.EditAttributeEmpty:
-		if handle := text(node, "media_id"); len(content(&plain)) == 0 || handle != "" && !h.net.blobs.knowsHandle(handle) {
+		if handle := text(node, "media_id"); len(content(&plain)) == 0 || handle != "" && !h.net.blobs.hasHandle(handle) {
 			return nil, refusedMalformed
 		}
 		if index >= 0 {
@@ -66,7 +66,7 @@ func (h *newsletterHost) publish(c *newsletter, node *waBinary.Node) (*post, int
 		if len(c.posts) > h.net.options.Limits.NewsletterPosts {
 			c.posts = c.posts[1:]
 		}
-		h.spread(c, p, edit)
+		h.publishToFollowers(c, p, edit)
 		return p, 0
 	case types.EditAttributeAdminEdit, types.EditAttributeAdminRevoke:
 		if index < 0 {
@@ -80,14 +80,14 @@ func (h *newsletterHost) publish(c *newsletter, node *waBinary.Node) (*post, int
 		if edit == types.EditAttributeAdminEdit {
 			p.plain, p.media = content(&plain), text(&plain, "mediatype")
 		}
-		h.spread(c, p, edit)
+		h.publishToFollowers(c, p, edit)
 		return p, 0
 	}
 	return nil, refusedMalformed
 }
 
-// spread delivers a post to all followers of the channel.
-func (h *newsletterHost) spread(c *newsletter, p *post, edit types.EditAttribute) {
+// publishToFollowers delivers a post to all followers of the channel.
+func (h *newsletterHost) publishToFollowers(c *newsletter, p *post, edit types.EditAttribute) {
 	attrs := waBinary.Attrs{"from": c.jid, "id": p.id, "server_id": strconv.Itoa(p.number), "type": p.kind, "t": unix(p.at)}
 	var children []waBinary.Node
 	if edit != types.EditAttributeEmpty {
@@ -101,7 +101,7 @@ func (h *newsletterHost) spread(c *newsletter, p *post, edit types.EditAttribute
 	var message waE2E.Message
 	readable := p.plain != nil && proto.Unmarshal(p.plain, &message) == nil
 	for _, f := range c.followers {
-		for _, d := range f.account.others(f.account.devices[0]) {
+		for _, d := range f.account.otherDevices(f.account.devices[0]) {
 			h.net.deliver(d, node)
 		}
 		if edit == types.EditAttributeAdminRevoke {
@@ -133,7 +133,7 @@ func (h *newsletterHost) react(c *newsletter, own *account, node *waBinary.Node)
 	default:
 		p.reactions[own] = code
 	}
-	h.countsChanged(c, p)
+	h.notifyLiveCounts(c, p)
 	return p, 0
 }
 
@@ -146,8 +146,8 @@ func (c *newsletter) post(number int) *post {
 	return nil
 }
 
-// viewed records an account's views of posts.
-func (h *newsletterHost) viewed(r *request, jid types.JID) {
+// recordViews records an account's views of posts.
+func (h *newsletterHost) recordViews(r *request, jid types.JID) {
 	c := h.find(jid)
 	if c == nil || text(r.node, "type") != "view" {
 		return
@@ -155,13 +155,13 @@ func (h *newsletterHost) viewed(r *request, jid types.JID) {
 	for _, item := range r.child().GetChildrenByTag("item") {
 		if p := c.post(numberOf(&item, "server_id")); p != nil {
 			p.viewers[r.device.account] = struct{}{}
-			h.countsChanged(c, p)
+			h.notifyLiveCounts(c, p)
 		}
 	}
 }
 
-// countsChanged sends the counts of a post to the devices with a subscription to live updates.
-func (h *newsletterHost) countsChanged(c *newsletter, p *post) {
+// notifyLiveCounts sends the counts of a post to the devices with a subscription to live updates.
+func (h *newsletterHost) notifyLiveCounts(c *newsletter, p *post) {
 	now := h.net.now()
 	p.changed = now
 	change := h.net.notification(c.jid, "newsletter", nil, waBinary.Node{Tag: "live_updates", Content: nodesOf([]*post{p}, false)})

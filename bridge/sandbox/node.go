@@ -45,8 +45,8 @@ func childContent(node *waBinary.Node, tag string) []byte {
 	return content(&child)
 }
 
-// with returns a copy of a stanza with further attributes; the content is shared.
-func with(node waBinary.Node, extra waBinary.Attrs) waBinary.Node {
+// withAttrs returns a copy of a stanza with further attributes; the content is shared.
+func withAttrs(node waBinary.Node, extra waBinary.Attrs) waBinary.Node {
 	attrs := make(waBinary.Attrs, len(node.Attrs)+len(extra))
 	maps.Copy(attrs, node.Attrs)
 	maps.Copy(attrs, extra)

@@ -11,7 +11,7 @@ func (n *Network) notification(from types.JID, kind string, extra waBinary.Attrs
 	if len(children) > 0 {
 		node.Content = children
 	}
-	return with(node, extra)
+	return withAttrs(node, extra)
 }
 
 // notifyDevices delivers one notification to several devices, phones included. Call under n.mu.
@@ -27,5 +27,5 @@ func (n *Network) notifyDevices(devices []*device, from types.JID, kind string, 
 
 // notifyAccount delivers one notification to all devices of an account. Call under n.mu.
 func (n *Network) notifyAccount(a *account, from types.JID, kind string, extra waBinary.Attrs, children ...waBinary.Node) {
-	n.notifyDevices(a.sorted(), from, kind, extra, children...)
+	n.notifyDevices(a.sortedDevices(), from, kind, extra, children...)
 }

@@ -45,7 +45,7 @@ type pairing struct {
 func (n *Network) startPairing(c *conn) {
 	keys, err := registrationKeys(c.noise)
 	if err != nil {
-		n.refuse(&request{net: n, conn: c, node: &waBinary.Node{Tag: "handshake"}}, err.Error())
+		n.recordViolation(&request{net: n, conn: c, node: &waBinary.Node{Tag: "handshake"}}, err.Error())
 		n.refuseLogin(c, waBinary.Attrs{"reason": "400"})
 		return
 	}
@@ -77,7 +77,7 @@ func registrationKeys(s *noiseSession) (deviceKeys, error) {
 	k.registration = [4]byte(data.GetERegid())
 	k.identity = [32]byte(data.GetEIdent())
 	k.signed = signedPreKey{id: [3]byte(data.GetESkeyID()), public: [32]byte(data.GetESkeyVal()), signature: [64]byte(data.GetESkeySig())}
-	if !k.signed.signedBy(k.identity) {
+	if !k.signed.isSignedBy(k.identity) {
 		return k, errors.New("registration with a bad signed prekey")
 	}
 	k.props = &waCompanionReg.DeviceProps{}
@@ -262,7 +262,7 @@ func (n *Network) pairingReply(r *request) {
 		return // acknowledges pair-success, without a signature
 	}
 	if err := p.verify(&signNode); err != nil {
-		n.refuse(r, err.Error())
+		n.recordViolation(r, err.Error())
 		p.finish(fmt.Errorf("%w: %w", ErrPairingRefused, err))
 		n.endStream(r.conn, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "500"}})
 		return
@@ -277,7 +277,7 @@ func (n *Network) pairingReply(r *request) {
 	p.account.devices[p.number] = d
 	n.announceDevice(d, "add")
 	p.finish(nil)
-	n.endStreamAfter(r.conn, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}}, leaveTimeout)
+	n.endStreamAfter(r.conn, waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": "515"}}, closeTimeout)
 }
 
 func (p *pairing) verify(node *waBinary.Node) error {

@@ -66,7 +66,7 @@ func (n *Network) codeHello(r *request, p *pairing) ([]waBinary.Node, error) {
 	wrapped := childContent(node, "link_code_pairing_wrapped_companion_ephemeral_pub")
 	if len(wrapped) != wrappedSize || !slices.Equal(childContent(node, "companion_server_auth_key_pub"), p.keys.noise[:]) ||
 		!displayName.Match(childContent(node, "companion_platform_display")) || len(childContent(node, "companion_platform_id")) == 0 {
-		n.refuse(r, "malformed request for a pairing code")
+		n.recordViolation(r, "malformed request for a pairing code")
 		return nil, iqFail(400)
 	}
 	a := n.find(jid)
@@ -105,13 +105,13 @@ func (p *Phone) EnterCode(ctx context.Context, code string) error {
 		return fmt.Errorf("sandbox: %w", ErrPairingGone)
 	}
 	// Deriving the keys takes a tenth of a second by design, so it happens outside the mutex.
-	companion, err := underCode(code, wrapped[:32], wrapped[32:48], wrapped[48:])
+	companion, err := cryptUnderCode(code, wrapped[:32], wrapped[32:48], wrapped[48:])
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	ephemeral := p.random.keyPair()
 	salt, iv := p.random.bytes(32), p.random.bytes(16)
-	sealed, err := underCode(code, salt, iv, ephemeral.Pub[:])
+	sealed, err := cryptUnderCode(code, salt, iv, ephemeral.Pub[:])
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
@@ -164,8 +164,8 @@ func (n *Network) pairingByCode(a *account) *pairing {
 	return latest
 }
 
-// underCode encrypts or decrypts a key under a pairing code.
-func underCode(code string, salt, iv, data []byte) ([]byte, error) {
+// cryptUnderCode encrypts or decrypts a key under a pairing code.
+func cryptUnderCode(code string, salt, iv, data []byte) ([]byte, error) {
 	key, err := pbkdf2.Key(sha256.New, code, salt, codeIterations, 32)
 	if err != nil {
 		return nil, err

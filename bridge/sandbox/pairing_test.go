@@ -139,7 +139,7 @@ func TestPairingEndsWithItsConnection(t *testing.T) {
 	}
 	code := await[*events.QR](c, nil).Codes[0]
 	c.Disconnect()
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	for ctx.Err() == nil {
 		if err := alice.ScanQR(ctx, code); errors.Is(err, ErrPairingGone) {

@@ -206,7 +206,7 @@ func (n *Network) askPasskey(p *pairing, a *account, secret []byte) error {
 func (n *Network) sendPasskey(p *pairing, kind string, child waBinary.Node) {
 	node := n.notification(types.ServerJID, kind, nil, child)
 	// Rules name the account; the connection has no device yet.
-	rule := n.faults.take(&device{account: p.passkey.account, number: 1}, &node, FaultPasskeyLost, FaultPasskeyError)
+	rule := n.faults.consumeRule(&device{account: p.passkey.account, number: 1}, &node, FaultPasskeyLost, FaultPasskeyError)
 	switch {
 	case rule == nil:
 	case rule.Kind == FaultPasskeyLost:
@@ -269,12 +269,12 @@ func (n *Network) passkeyPrologue(r *request) ([]waBinary.Node, error) {
 		err = json.Unmarshal(childContent(node, "webauthn_assertion"), &assertion)
 	}
 	if err != nil || companion.GetRef() != k.ref || k.ref == "" || !slices.Equal(childContent(node, "credential_id"), assertion.RawID) {
-		n.refuse(r, "malformed answer to a passkey request")
+		n.recordViolation(r, "malformed answer to a passkey request")
 		return nil, iqFail(400)
 	}
 	if proof := childContent(node, "pairing_handoff_proof"); proof != nil && k.secret != nil {
 		if !hmac.Equal(proof, handoffProof(k.secret, childContent(node, "prologue_payload"))) {
-			n.refuse(r, "passkey answer with a proof for another code")
+			n.recordViolation(r, "passkey answer with a proof for another code")
 			return nil, iqFail(403)
 		}
 		k.handoff = true
@@ -331,7 +331,7 @@ func (n *Network) passkeyNonce(r *request) ([]waBinary.Node, error) {
 	nonce := content(r.child())
 	commitment := sha256.Sum256(slices.Concat(k.payload.GetCompanionEphemeralIdentity(), nonce))
 	if len(nonce) != 32 || !slices.Equal(commitment[:], k.payload.GetCommitment().GetHash()) {
-		n.refuse(r, "nonce that does not fit its commitment")
+		n.recordViolation(r, "nonce that does not fit its commitment")
 		return nil, iqFail(401)
 	}
 	digest := sha256.Sum256(slices.Concat(nonce, k.ephemeral.Pub[:]))
@@ -353,7 +353,7 @@ func (n *Network) passkeyPairingRequest(r *request) ([]waBinary.Node, error) {
 	wanted, err := k.open(content(r.child()))
 	if err != nil || !slices.Equal(wanted.GetCompanionPublicKey(), p.keys.noise[:]) || !slices.Equal(wanted.GetCompanionIdentityKey(), p.keys.identity[:]) ||
 		len(wanted.GetAdvSecret()) != 32 {
-		n.refuse(r, "unreadable pairing request after a passkey")
+		n.recordViolation(r, "unreadable pairing request after a passkey")
 		return nil, iqFail(400)
 	}
 	r.after(func() {

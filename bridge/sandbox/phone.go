@@ -52,7 +52,7 @@ func newPhone(n *Network, a *account) *Phone {
 	}
 	p.identity = p.random.keyPair()
 	p.store, p.memory = newPhoneStore(p)
-	p.openStates()
+	p.initStates()
 	p.device = &device{account: a}
 	signed := p.store.SignedPreKey
 	p.device.keys = deviceKeys{
@@ -135,7 +135,7 @@ func (p *Phone) handle(node *waBinary.Node) {
 	if route != nil {
 		route(p, node)
 	}
-	if node.Tag != "message" && node.Tag != welcomeTag {
+	if node.Tag != "message" && node.Tag != bootstrapTag {
 		p.stanzas.add(*node)
 	}
 }

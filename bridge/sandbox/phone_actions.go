@@ -68,7 +68,7 @@ func (p *Phone) chatState(chat types.JID, active bool, media string) error {
 			state.Attrs = waBinary.Attrs{"media": media}
 		}
 	}
-	return p.say(waBinary.Node{Tag: "chatstate", Attrs: waBinary.Attrs{"to": chat}, Content: []waBinary.Node{state}})
+	return p.sendVolatile(waBinary.Node{Tag: "chatstate", Attrs: waBinary.Attrs{"to": chat}, Content: []waBinary.Node{state}})
 }
 
 // SetAvailable announces the phone's user as online or offline.
@@ -77,15 +77,15 @@ func (p *Phone) SetAvailable(available bool) error {
 	if available {
 		kind = "available"
 	}
-	return p.say(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": kind}})
+	return p.sendVolatile(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": kind}})
 }
 
 // Watch subscribes to a user's presence; it arrives among Stanzas.
 func (p *Phone) Watch(user types.JID) error {
-	return p.say(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": "subscribe", "to": user}})
+	return p.sendVolatile(waBinary.Node{Tag: "presence", Attrs: waBinary.Attrs{"type": "subscribe", "to": user}})
 }
 
-func (p *Phone) say(node waBinary.Node) error {
+func (p *Phone) sendVolatile(node waBinary.Node) error {
 	if err := p.submit(node); err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
@@ -108,8 +108,8 @@ func (p *Phone) EndCall(to types.JID, id, reason string) error {
 }
 
 func (p *Phone) signalCall(to types.JID, id string, signal waBinary.Node) error {
-	signal = with(signal, waBinary.Attrs{"call-id": id, "call-creator": p.account.lid, "caller_pn": p.account.pn})
-	return p.say(waBinary.Node{Tag: "call", Attrs: waBinary.Attrs{"to": to, "id": p.random.messageID()}, Content: []waBinary.Node{signal}})
+	signal = withAttrs(signal, waBinary.Attrs{"call-id": id, "call-creator": p.account.lid, "caller_pn": p.account.pn})
+	return p.sendVolatile(waBinary.Node{Tag: "call", Attrs: waBinary.Attrs{"to": to, "id": p.random.messageID()}, Content: []waBinary.Node{signal}})
 }
 
 // Companions returns the phone number addresses of the linked devices.
@@ -127,7 +127,7 @@ func (p *Phone) Unlink(companion types.JID) error {
 	if d == nil || d.isPhone() || d.account != p.account {
 		return fmt.Errorf("sandbox: %w: %s", ErrNoDevice, companion)
 	}
-	p.net.unlink(d, true)
+	p.net.unlinkDevice(d, true)
 	return nil
 }
 
@@ -141,8 +141,8 @@ func (p *Phone) tokenFor(chat types.JID) []byte {
 	return nil
 }
 
-// giveToken issues a contact a token, with which it may reply while first contacts are restricted. Call without n.mu.
-func (p *Phone) giveToken(chat types.JID) {
+// issueTokenTo issues a contact a token, with which it may reply while first contacts are restricted. Call without n.mu.
+func (p *Phone) issueTokenTo(chat types.JID) {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	holder := p.net.find(chat)

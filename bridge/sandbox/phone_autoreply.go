@@ -38,8 +38,8 @@ func (p *Phone) AutoReply(reply func(Received) Content) {
 	p.replies = nil
 }
 
-// react sends the automatic reply to a message, if the phone has one and the limits against loops allow it.
-func (p *Phone) react(r Received) {
+// sendAutoReply sends the automatic reply to a message, if the phone has one and the limits against loops allow it.
+func (p *Phone) sendAutoReply(r Received) {
 	p.mu.Lock()
 	reply := p.autoReply
 	p.mu.Unlock()

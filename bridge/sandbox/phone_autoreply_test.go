@@ -18,7 +18,7 @@ func (w *world) quiet(phones ...*Phone) {
 		}
 		return sum
 	}
-	for last, deadline := -1, time.Now().Add(wait); ; {
+	for last, deadline := -1, time.Now().Add(waitLimit); ; {
 		now := total()
 		if now == last {
 			return

@@ -10,12 +10,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// welcomeTag is the tag of the internal stanza that starts the bootstrap of a new companion in the phone's worker.
-const welcomeTag = "sandbox:welcome"
+// bootstrapTag is the tag of the internal stanza that starts the bootstrap of a new companion in the phone's worker.
+const bootstrapTag = "sandbox:welcome"
 
-// welcome enqueues the bootstrap of a new companion for the phone's worker. Call under n.mu.
-func (p *Phone) welcome(companion types.JID) {
-	p.enqueue(waBinary.Node{Tag: welcomeTag, Attrs: waBinary.Attrs{"companion": companion}})
+// startBootstrap enqueues the bootstrap of a new companion for the phone's worker. Call under n.mu.
+func (p *Phone) startBootstrap(companion types.JID) {
+	p.enqueue(waBinary.Node{Tag: bootstrapTag, Attrs: waBinary.Attrs{"companion": companion}})
 }
 
 // bootstrapCompanion sends the app state key and the history in chunks, as phones do after linking.

@@ -70,7 +70,7 @@ func Echo(r Received) Content {
 
 // Text returns the text or caption of the message.
 func (r Received) Text() string {
-	m := bare(r.Message)
+	m := unwrapMessage(r.Message)
 	for _, body := range []string{
 		m.GetConversation(), m.GetExtendedTextMessage().GetText(), m.GetImageMessage().GetCaption(), m.GetVideoMessage().GetCaption(),
 		m.GetDocumentMessage().GetCaption(), m.GetInteractiveMessage().GetBody().GetText(), m.GetOrderMessage().GetMessage(),

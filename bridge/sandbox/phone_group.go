@@ -47,7 +47,7 @@ func (p *Phone) CreateGroup(options GroupOptions) (types.JID, error) {
 	flag(options.Approval, approvalNode(true))
 	flag(options.Community, waBinary.Node{Tag: "parent", Attrs: waBinary.Attrs{"default_membership_approval_mode": "request_required"}})
 	flag(!options.Parent.IsEmpty(), waBinary.Node{Tag: "linked_parent", Attrs: waBinary.Attrs{"jid": options.Parent}})
-	reply, err := p.ask("w:g2", "set", types.GroupServerJID, waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"subject": options.Subject}, Content: children})
+	reply, err := p.sendRequest("w:g2", "set", types.GroupServerJID, waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"subject": options.Subject}, Content: children})
 	if err != nil {
 		return types.EmptyJID, err
 	}
@@ -97,7 +97,7 @@ func membersError(node *waBinary.Node) error {
 
 // changeMembers applies one change to several members.
 func (p *Phone) changeMembers(group types.JID, change string, members []types.JID) error {
-	reply, err := p.ask("w:g2", "set", group, waBinary.Node{Tag: change, Content: participants(members)})
+	reply, err := p.sendRequest("w:g2", "set", group, waBinary.Node{Tag: change, Content: participants(members)})
 	if err != nil {
 		return err
 	}
@@ -127,14 +127,14 @@ func (p *Phone) Demote(group types.JID, members ...types.JID) error {
 
 // LeaveGroup ends the account's own membership.
 func (p *Phone) LeaveGroup(group types.JID) error {
-	_, err := p.ask("w:g2", "set", types.GroupServerJID, waBinary.Node{Tag: "leave", Content: []waBinary.Node{
+	_, err := p.sendRequest("w:g2", "set", types.GroupServerJID, waBinary.Node{Tag: "leave", Content: []waBinary.Node{
 		{Tag: "group", Attrs: waBinary.Attrs{"id": group}},
 	}})
 	return err
 }
 
 func (p *Phone) changeGroup(group types.JID, change waBinary.Node) error {
-	_, err := p.ask("w:g2", "set", group, change)
+	_, err := p.sendRequest("w:g2", "set", group, change)
 	return err
 }
 
@@ -156,12 +156,12 @@ func (p *Phone) SetDescription(group types.JID, description string) error {
 
 // SetAnnounce decides whether only admins may write.
 func (p *Phone) SetAnnounce(group types.JID, on bool) error {
-	return p.changeGroup(group, waBinary.Node{Tag: pick(on, "announcement", "not_announcement")})
+	return p.changeGroup(group, waBinary.Node{Tag: stringFor(on, "announcement", "not_announcement")})
 }
 
 // SetLocked decides whether only admins may edit subject, description and picture.
 func (p *Phone) SetLocked(group types.JID, on bool) error {
-	return p.changeGroup(group, waBinary.Node{Tag: pick(on, "locked", "unlocked")})
+	return p.changeGroup(group, waBinary.Node{Tag: stringFor(on, "locked", "unlocked")})
 }
 
 // SetApproval decides whether people who follow the invite link wait for an admin.
@@ -177,7 +177,7 @@ func (p *Phone) SetGroupTimer(group types.JID, seconds uint32) error {
 	return p.changeGroup(group, waBinary.Node{Tag: "ephemeral", Attrs: waBinary.Attrs{"expiration": strconv.FormatUint(uint64(seconds), 10)}})
 }
 
-func pick(on bool, yes, no string) string {
+func stringFor(on bool, yes, no string) string {
 	if on {
 		return yes
 	}
@@ -186,7 +186,7 @@ func pick(on bool, yes, no string) string {
 
 // InviteCode returns the last part of a group's invite link; reset replaces it. Only admins get it.
 func (p *Phone) InviteCode(group types.JID, reset bool) (string, error) {
-	reply, err := p.ask("w:g2", pick(reset, "set", "get"), group, waBinary.Node{Tag: "invite"})
+	reply, err := p.sendRequest("w:g2", stringFor(reset, "set", "get"), group, waBinary.Node{Tag: "invite"})
 	if err != nil {
 		return "", err
 	}
@@ -196,7 +196,7 @@ func (p *Phone) InviteCode(group types.JID, reset bool) (string, error) {
 
 // JoinGroup joins by the code of an invite link. pending means that an admin has to approve first.
 func (p *Phone) JoinGroup(code string) (group types.JID, pending bool, err error) {
-	reply, err := p.ask("w:g2", "set", types.GroupServerJID, waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": code}})
+	reply, err := p.sendRequest("w:g2", "set", types.GroupServerJID, waBinary.Node{Tag: "invite", Attrs: waBinary.Attrs{"code": code}})
 	if err != nil {
 		return types.EmptyJID, false, err
 	}
@@ -210,8 +210,8 @@ func (p *Phone) JoinGroup(code string) (group types.JID, pending bool, err error
 
 // DecideJoin approves or rejects requests to join a group.
 func (p *Phone) DecideJoin(group types.JID, approve bool, accounts ...types.JID) error {
-	action := pick(approve, "approve", "reject")
-	reply, err := p.ask("w:g2", "set", group, waBinary.Node{Tag: "membership_requests_action", Content: []waBinary.Node{
+	action := stringFor(approve, "approve", "reject")
+	reply, err := p.sendRequest("w:g2", "set", group, waBinary.Node{Tag: "membership_requests_action", Content: []waBinary.Node{
 		{Tag: action, Content: participants(accounts)},
 	}})
 	if err != nil {

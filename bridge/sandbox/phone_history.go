@@ -208,7 +208,7 @@ func (p *Phone) conversations() ([]*waHistorySync.Conversation, map[types.JID][]
 	for chat := range p.chats {
 		chats[chat] = struct{}{}
 	}
-	for _, g := range p.net.groupHost.of(p.account) {
+	for _, g := range p.net.groupHost.groupsOf(p.account) {
 		chats[g.jid] = struct{}{}
 	}
 	list := make([]*waHistorySync.Conversation, 0, len(chats))

@@ -80,13 +80,13 @@ func (p *Phone) firstHistory(want historyRequest) []historyPiece {
 	recent, older := splitAt(rest, p.net.now().AddDate(0, 0, -days))
 	pieces = append(pieces, p.chunks(waHistorySync.HistorySync_RECENT, chats, recent)...)
 	if want.full {
-		pieces = append(pieces, p.chunks(waHistorySync.HistorySync_FULL, chats, p.within(older, want.config))...)
+		pieces = append(pieces, p.chunks(waHistorySync.HistorySync_FULL, chats, p.dropOlder(older, want.config))...)
 	}
 	return pieces
 }
 
-// within returns the messages inside of the period that a companion requested.
-func (p *Phone) within(messages map[types.JID][]Received, config *waCompanionReg.DeviceProps_HistorySyncConfig) map[types.JID][]Received {
+// dropOlder returns the messages inside of the period that a companion requested.
+func (p *Phone) dropOlder(messages map[types.JID][]Received, config *waCompanionReg.DeviceProps_HistorySyncConfig) map[types.JID][]Received {
 	if days := config.GetFullSyncDaysLimit(); days > 0 {
 		messages, _ = splitAt(messages, p.net.now().AddDate(0, 0, -int(days)))
 	}
@@ -187,7 +187,7 @@ func (p *Phone) knownAccounts() []*account {
 			}
 		}
 	}
-	for _, g := range p.net.groupHost.of(p.account) {
+	for _, g := range p.net.groupHost.groupsOf(p.account) {
 		for _, m := range g.members {
 			known[m.account] = struct{}{}
 		}
@@ -219,7 +219,7 @@ func (p *Phone) nonBlocking() *waHistorySync.HistorySync {
 	h := p.newHistory(waHistorySync.HistorySync_NON_BLOCKING_DATA)
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
-	for _, g := range p.net.groupHost.of(p.account) {
+	for _, g := range p.net.groupHost.groupsOf(p.account) {
 		if len(g.past) == 0 {
 			continue
 		}
@@ -262,7 +262,7 @@ func (p *Phone) fullHistory(id string, request *waE2E.PeerDataOperationRequestMe
 		}},
 	}
 	chats, messages := p.conversations()
-	pieces := p.chunks(waHistorySync.HistorySync_FULL, chats, p.within(messages, request.GetHistorySyncConfig()))
+	pieces := p.chunks(waHistorySync.HistorySync_FULL, chats, p.dropOlder(messages, request.GetHistorySyncConfig()))
 	for i := range pieces {
 		pieces[i].metadata, pieces[i].session = request.GetRequestMetadata(), id
 	}
@@ -276,8 +276,8 @@ func peerAnswer(answer *waE2E.PeerDataOperationRequestResponseMessage) *waE2E.Pr
 	}
 }
 
-// pack returns the notification of a chunk: with the chunk inline, or with a reference to a file on the media host.
-func (p *Phone) pack(piece historyPiece) (*waE2E.ProtocolMessage, error) {
+// packHistory returns the notification of a chunk: with the chunk inline, or with a reference to a file on the media host.
+func (p *Phone) packHistory(piece historyPiece) (*waE2E.ProtocolMessage, error) {
 	raw, err := proto.Marshal(piece.history)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: history: %w", err)
@@ -317,7 +317,7 @@ const maxInlineHistory = 64 << 10
 // sendHistory sends chunks to a companion, in order.
 func (p *Phone) sendHistory(ctx context.Context, companion types.JID, pieces []historyPiece) error {
 	for _, piece := range pieces {
-		message, err := p.pack(piece)
+		message, err := p.packHistory(piece)
 		if err != nil {
 			return err
 		}

@@ -234,7 +234,7 @@ func TestUnreadCountsFollowReading(t *testing.T) {
 	if err := a.MarkRead(w.ctx(), []types.MessageID{ids[1]}, time.Now(), bob.LID(), bob.LID()); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(wait); unread() != 1; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); unread() != 1; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d unread after reading on a companion", unread())
 		}

@@ -65,8 +65,8 @@ func jsonOf(params map[string]any) string {
 	return string(text)
 }
 
-// bare returns a message without its wrappers for disappearing and view-once messages.
-func bare(m *waE2E.Message) *waE2E.Message {
+// unwrapMessage returns a message without its wrappers for disappearing and view-once messages.
+func unwrapMessage(m *waE2E.Message) *waE2E.Message {
 	return (&events.Message{RawMessage: m}).UnwrapRaw().Message
 }
 
@@ -76,18 +76,18 @@ func (p *Phone) Press(ctx context.Context, m Received, id string) (string, error
 	about := &waE2E.ContextInfo{
 		StanzaID: proto.String(m.ID), Participant: proto.String(m.Sender.ToNonAD().String()), QuotedMessage: m.Message,
 	}
-	answer := press(bare(m.Message), id, about)
+	answer := answerTo(unwrapMessage(m.Message), id, about)
 	if answer == nil {
 		return "", fmt.Errorf("sandbox: %w: %q", ErrNoButton, id)
 	}
 	return p.Send(ctx, m.Chat, answer)
 }
 
-// press returns the answer in the form that matches the question; nil when no button or row has the id.
-func press(m *waE2E.Message, id string, about *waE2E.ContextInfo) *waE2E.Message {
+// answerTo returns the answer in the form that matches the question; nil when no button or row has the id.
+func answerTo(m *waE2E.Message, id string, about *waE2E.ContextInfo) *waE2E.Message {
 	switch {
 	case m.GetInteractiveMessage() != nil:
-		return pressFlow(m.GetInteractiveMessage(), id, about)
+		return flowAnswerTo(m.GetInteractiveMessage(), id, about)
 	case m.GetButtonsMessage() != nil:
 		for _, button := range m.GetButtonsMessage().GetButtons() {
 			if button.GetButtonID() == id {
@@ -120,7 +120,7 @@ func press(m *waE2E.Message, id string, about *waE2E.ContextInfo) *waE2E.Message
 	return nil
 }
 
-func pressFlow(m *waE2E.InteractiveMessage, id string, about *waE2E.ContextInfo) *waE2E.Message {
+func flowAnswerTo(m *waE2E.InteractiveMessage, id string, about *waE2E.ContextInfo) *waE2E.Message {
 	buttons := m.GetNativeFlowMessage().GetButtons()
 	for _, card := range m.GetCarouselMessage().GetCards() {
 		buttons = append(buttons, card.GetNativeFlowMessage().GetButtons()...)
@@ -176,10 +176,10 @@ func flowNodes(chat types.JID) []waBinary.Node {
 // paymentNames are the native flow names of messages with payments.
 var paymentNames = []string{"payment_info", "order_details", "order_status", "payment_status", "payment_method", "payment_reminder"}
 
-// unshown returns the reason why apps would not show an interactive message, or "". A message encrypted again after a retry
+// hiddenReason returns the reason why apps would not show an interactive message, or "". A message encrypted again after a retry
 // receipt has no flow nodes, because clients do not keep them.
-func unshown(node *waBinary.Node, chat types.JID, m *waE2E.Message) string {
-	if bare(m).GetInteractiveMessage() == nil || encryptedAnew(node) {
+func hiddenReason(node *waBinary.Node, chat types.JID, m *waE2E.Message) string {
+	if unwrapMessage(m).GetInteractiveMessage() == nil || encryptedAnew(node) {
 		return ""
 	}
 	biz, bot := node.GetChildByTag("biz"), node.GetChildByTag("bot")

@@ -61,12 +61,12 @@ func (m Media) content(ref mediaRef) Content {
 	switch m.Kind {
 	case Image:
 		return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
-			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: nilIfEmpty(m.Caption),
 			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
 		}}
 	case Video, GIF:
 		return &waE2E.Message{VideoMessage: &waE2E.VideoMessage{
-			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: nilIfEmpty(m.Caption),
 			Seconds: seconds, GifPlayback: proto.Bool(m.Kind == GIF),
 			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
 		}}
@@ -82,14 +82,14 @@ func (m Media) content(ref mediaRef) Content {
 		}}
 	default:
 		return &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{
-			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: orNil(m.Caption),
-			FileName: orNil(m.FileName), Title: orNil(m.FileName),
+			URL: url, DirectPath: path, Mimetype: mime, FileLength: size, Caption: nilIfEmpty(m.Caption),
+			FileName: nilIfEmpty(m.FileName), Title: nilIfEmpty(m.FileName),
 			MediaKey: ref.MediaKey, FileSHA256: ref.FileSHA256, FileEncSHA256: ref.FileEncSHA256,
 		}}
 	}
 }
 
-func orNil(s string) *string {
+func nilIfEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (p *Phone) Download(r Received) ([]byte, error) {
 
 func fileOf(m *waE2E.Message) (mediaFields, whatsmeow.MediaType) {
 	// The content may be wrapped: a document with a caption, a picture that opens once, a message that disappears.
-	m = bare(m)
+	m = unwrapMessage(m)
 	header := m.GetInteractiveMessage().GetHeader()
 	switch {
 	case header.GetImageMessage() != nil:

@@ -10,15 +10,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// askMex sends a GraphQL query and decodes its response into result. A refusal is a *RequestError.
-func (p *Phone) askMex(id string, variables, result any) error {
+// sendMexQuery sends a GraphQL query and decodes its response into result. A refusal is a *RequestError.
+func (p *Phone) sendMexQuery(id string, variables, result any) error {
 	raw, err := json.Marshal(map[string]any{"variables": variables})
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	query := leaf("query", raw)
 	query.Attrs = waBinary.Attrs{"query_id": id}
-	reply, err := p.ask("w:mex", "get", types.ServerJID, query)
+	reply, err := p.sendRequest("w:mex", "get", types.ServerJID, query)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (p *Phone) CreateNewsletter(name, description string) (*types.NewsletterMet
 	var answer struct {
 		Created *types.NewsletterMetadata `json:"xwa2_newsletter_create"`
 	}
-	err := p.askMex(mexNewsletterCreate, map[string]any{"newsletter_input": map[string]string{"name": name, "description": description}}, &answer)
+	err := p.sendMexQuery(mexNewsletterCreate, map[string]any{"newsletter_input": map[string]string{"name": name, "description": description}}, &answer)
 	return answer.Created, err
 }
 
@@ -52,7 +52,7 @@ func (p *Phone) SetNewsletterPicture(channel types.JID, jpeg []byte) (*types.New
 	var answer struct {
 		Updated *types.NewsletterMetadata `json:"xwa2_newsletter_update"`
 	}
-	err := p.askMex(mexNewsletterUpdate, map[string]any{"newsletter_id": channel, "updates": map[string]any{"picture": append([]byte{}, jpeg...)}}, &answer)
+	err := p.sendMexQuery(mexNewsletterUpdate, map[string]any{"newsletter_id": channel, "updates": map[string]any{"picture": append([]byte{}, jpeg...)}}, &answer)
 	return answer.Updated, err
 }
 
@@ -79,12 +79,12 @@ func (p *Phone) changeNewsletterPost(channel types.JID, id types.MessageID, edit
 
 // FollowNewsletter subscribes to a channel; the posts appear among the phone's messages.
 func (p *Phone) FollowNewsletter(channel types.JID) error {
-	return p.askMex(mexNewsletterFollow, map[string]any{"newsletter_id": channel}, &struct{}{})
+	return p.sendMexQuery(mexNewsletterFollow, map[string]any{"newsletter_id": channel}, &struct{}{})
 }
 
 // UnfollowNewsletter ends a subscription.
 func (p *Phone) UnfollowNewsletter(channel types.JID) error {
-	return p.askMex(mexNewsletterUnfollow, map[string]any{"newsletter_id": channel}, &struct{}{})
+	return p.sendMexQuery(mexNewsletterUnfollow, map[string]any{"newsletter_id": channel}, &struct{}{})
 }
 
 // PostNewsletter publishes in a channel that the account owns and returns the post's ids.

@@ -102,7 +102,7 @@ func (p *Phone) olderHistory(id string, request *waE2E.PeerDataOperationRequestM
 	endOf(conversation, end == len(list), true)
 	h := p.newHistory(waHistorySync.HistorySync_ON_DEMAND)
 	h.Conversations = []*waHistorySync.Conversation{conversation}
-	notice, err := p.pack(historyPiece{history: h, session: id})
+	notice, err := p.packHistory(historyPiece{history: h, session: id})
 	if err != nil {
 		p.net.log.Warn("history not packed", "error", err)
 		return nil

@@ -61,7 +61,7 @@ func (p *Phone) setPicture(target types.JID, jpeg []byte) (string, error) {
 		node.Attrs = waBinary.Attrs{"type": "image"}
 		children = append(children, node)
 	}
-	reply, err := p.askAbout("w:profile:picture", "set", types.ServerJID, target, children...)
+	reply, err := p.sendRequestAbout("w:profile:picture", "set", types.ServerJID, target, children...)
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +112,7 @@ func (p *Phone) StarMessage(ctx context.Context, chat, sender types.JID, id type
 
 // SetPrivacy changes one privacy setting. The error is a *RequestError with code 400 if the setting has no such value.
 func (p *Phone) SetPrivacy(name types.PrivacySettingType, value types.PrivacySetting) error {
-	_, err := p.ask("privacy", "set", types.ServerJID, waBinary.Node{Tag: "privacy", Content: []waBinary.Node{categoryNode(string(name), string(value))}})
+	_, err := p.sendRequest("privacy", "set", types.ServerJID, waBinary.Node{Tag: "privacy", Content: []waBinary.Node{categoryNode(string(name), string(value))}})
 	return err
 }
 
@@ -127,6 +127,6 @@ func (p *Phone) Unblock(jid types.JID) error {
 }
 
 func (p *Phone) changeBlock(jid types.JID, action events.BlocklistChangeAction) error {
-	_, err := p.ask("blocklist", "set", types.ServerJID, waBinary.Node{Tag: "item", Attrs: waBinary.Attrs{"jid": jid, "action": string(action)}})
+	_, err := p.sendRequest("blocklist", "set", types.ServerJID, waBinary.Node{Tag: "item", Attrs: waBinary.Attrs{"jid": jid, "action": string(action)}})
 	return err
 }

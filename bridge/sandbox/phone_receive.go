@@ -22,7 +22,7 @@ const maxRetries = 5
 const retriesKept = 4096
 
 func (n *Network) registerPhoneRoutes() {
-	n.phoneRoutes[welcomeTag] = (*Phone).bootstrapCompanion
+	n.phoneRoutes[bootstrapTag] = (*Phone).bootstrapCompanion
 	n.phoneRoutes["message"] = (*Phone).receiveMessage
 	n.phoneRoutes["receipt/read"] = (*Phone).ownReceipt
 	n.phoneRoutes["receipt/read-self"] = (*Phone).ownReceipt
@@ -61,7 +61,7 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 		return
 	}
 	p.mu.Lock()
-	message, err := p.openAll(context.Background(), in)
+	message, err := p.decryptAll(context.Background(), in)
 	p.mu.Unlock()
 	switch {
 	case errors.Is(err, signalerror.ErrOldCounter):
@@ -69,7 +69,7 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 		return
 	case err != nil:
 		p.net.log.Debug("phone cannot read a message", "error", err)
-		p.askAgain(in)
+		p.requestRetry(in)
 		return
 	}
 	p.sendReceipt(in, "")
@@ -88,9 +88,9 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 	}
 	seconds, _ := strconv.ParseInt(text(node, "t"), 10, 64)
 	received := Received{ID: in.id, Chat: in.chat, Sender: in.sender, FromMe: in.fromMe, PushName: text(node, "notify"), Time: time.Unix(seconds, 0), Message: message}
-	if reason := unshown(node, received.Chat, message); reason != "" && !in.fromMe {
+	if reason := hiddenReason(node, received.Chat, message); reason != "" && !in.fromMe {
 		p.net.mu.Lock()
-		p.net.refuse(&request{net: p.net, device: p.device, node: node}, reason)
+		p.net.recordViolation(&request{net: p.net, device: p.device, node: node}, reason)
 		p.net.mu.Unlock()
 	}
 	p.mu.Lock()
@@ -98,11 +98,11 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 	p.mu.Unlock()
 	p.messages.add(received)
 	p.noteTimer(received)
-	p.react(received)
+	p.sendAutoReply(received)
 }
 
-// openAll decrypts every ciphertext of a stanza and returns the message in it, nil when there were only keys. Call under p.mu.
-func (p *Phone) openAll(ctx context.Context, in incoming) (*waE2E.Message, error) {
+// decryptAll decrypts every ciphertext of a stanza and returns the message in it, nil when there were only keys. Call under p.mu.
+func (p *Phone) decryptAll(ctx context.Context, in incoming) (*waE2E.Message, error) {
 	var result *waE2E.Message
 	for _, enc := range in.node.GetChildrenByTag("enc") {
 		message, err := p.open(ctx, in.sender, in.chat, &enc)
@@ -110,7 +110,7 @@ func (p *Phone) openAll(ctx context.Context, in incoming) (*waE2E.Message, error
 			return nil, err
 		}
 		if key := message.GetSenderKeyDistributionMessage(); key != nil {
-			if err = p.learnSenderKey(ctx, in.sender, in.chat, key.GetAxolotlSenderKeyDistributionMessage()); err != nil {
+			if err = p.storeSenderKey(ctx, in.sender, in.chat, key.GetAxolotlSenderKeyDistributionMessage()); err != nil {
 				return nil, err
 			}
 			message.SenderKeyDistributionMessage = nil
@@ -146,8 +146,8 @@ func (p *Phone) sendReceipt(in incoming, kind string, children ...waBinary.Node)
 	}
 }
 
-// askAgain sends a retry receipt, so that the sender encrypts a message again; from the second one on with the keys for a new session.
-func (p *Phone) askAgain(in incoming) {
+// requestRetry sends a retry receipt, so that the sender encrypts a message again; from the second one on with the keys for a new session.
+func (p *Phone) requestRetry(in incoming) {
 	p.mu.Lock()
 	if len(p.retries) >= retriesKept {
 		clear(p.retries)
@@ -220,7 +220,7 @@ func (p *Phone) resend(ctx context.Context, in incoming, sent sentMessage, retry
 	if len(list) == 0 {
 		return ErrNoDevice
 	}
-	enc, err := p.seal(ctx, in.sender, plain, list[0].bundle)
+	enc, err := p.encryptFor(ctx, in.sender, plain, list[0].bundle)
 	if err != nil {
 		return err
 	}

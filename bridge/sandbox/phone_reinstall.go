@@ -27,8 +27,8 @@ func (p *Phone) reinstall() error {
 	if p.net.closed {
 		return fmt.Errorf("sandbox: %w", ErrClosed)
 	}
-	for _, d := range p.account.others(p.device) {
-		p.net.unlink(d, true)
+	for _, d := range p.account.otherDevices(p.device) {
+		p.net.unlinkDevice(d, true)
 	}
 	p.identity = p.random.keyPair()
 	signed := signedPreKeyOf(p.identity, p.random.keyPair(), p.store.SignedPreKey.KeyID+1)

@@ -18,13 +18,13 @@ func (e *RequestError) Error() string {
 	return fmt.Sprintf("sandbox: request refused: %d %s", e.Code, e.Text)
 }
 
-// ask sends a request of the phone and returns an error reply as a *RequestError. Do not call under Network.mu.
-func (p *Phone) ask(namespace, kind string, to types.JID, children ...waBinary.Node) (waBinary.Node, error) {
-	return p.askAbout(namespace, kind, to, types.EmptyJID, children...)
+// sendRequest sends a request of the phone and returns an error reply as a *RequestError. Do not call under Network.mu.
+func (p *Phone) sendRequest(namespace, kind string, to types.JID, children ...waBinary.Node) (waBinary.Node, error) {
+	return p.sendRequestAbout(namespace, kind, to, types.EmptyJID, children...)
 }
 
-// askAbout is ask with a target other than the addressee.
-func (p *Phone) askAbout(namespace, kind string, to, target types.JID, children ...waBinary.Node) (waBinary.Node, error) {
+// sendRequestAbout is sendRequest with a target other than the addressee.
+func (p *Phone) sendRequestAbout(namespace, kind string, to, target types.JID, children ...waBinary.Node) (waBinary.Node, error) {
 	iq := waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"xmlns": namespace, "type": kind, "to": to, "id": "phone-" + p.random.messageID()}}
 	if !target.IsEmpty() {
 		iq.Attrs["target"] = target

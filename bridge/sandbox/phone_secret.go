@@ -74,6 +74,6 @@ func (p *Phone) SendGroupNotice(group types.JID, change waBinary.Node) error {
 	if g == nil {
 		return ErrNoAccount
 	}
-	p.net.groupHost.tell(g, p.account, change, g.accounts()...)
+	p.net.groupHost.notifyAccounts(g, p.account, change, g.memberAccounts()...)
 	return nil
 }

@@ -43,19 +43,19 @@ func (p *Phone) SendMessage(ctx context.Context, to types.JID, id string, messag
 	kind := kindOf(message)
 	var node waBinary.Node
 	if chat.Server == types.GroupServer || chat.Server == types.BroadcastServer {
-		node, err = p.sealForGroup(ctx, chat, message, kind)
+		node, err = p.sealMessageForGroup(ctx, chat, message, kind)
 	} else {
-		node, err = p.sealForUser(ctx, chat, message, kind)
+		node, err = p.sealMessageForUser(ctx, chat, message, kind)
 	}
 	if err != nil {
 		return "", fmt.Errorf("sandbox: %w", err)
 	}
 	node.Attrs["id"] = id
-	p.remember(id, sentMessage{chat, message, kind})
+	p.rememberSent(id, sentMessage{chat, message, kind})
 	if err = p.submit(node); err != nil {
 		return "", fmt.Errorf("sandbox: %w", err)
 	}
-	p.giveToken(chat)
+	p.issueTokenTo(chat)
 	p.noteSecret(chat, id, message)
 	own := Received{ID: id, Chat: chat, Sender: p.account.lid, FromMe: true, Time: p.net.now(), Message: message}
 	p.messages.add(own)
@@ -110,12 +110,12 @@ func (p *Phone) recipients(devices func() []*device) []recipient {
 func devicesOf(accounts ...*account) []*device {
 	var list []*device
 	for _, a := range accounts {
-		list = append(list, a.sorted()...)
+		list = append(list, a.sortedDevices()...)
 	}
 	return list
 }
 
-func (p *Phone) sealForUser(ctx context.Context, chat types.JID, message *waE2E.Message, kind messageKind) (waBinary.Node, error) {
+func (p *Phone) sealMessageForUser(ctx context.Context, chat types.JID, message *waE2E.Message, kind messageKind) (waBinary.Node, error) {
 	plain, err := proto.Marshal(message)
 	if err != nil {
 		return waBinary.Node{}, err
@@ -154,7 +154,7 @@ func sentByOther(chat types.JID, message *waE2E.Message) *waE2E.Message {
 	}
 }
 
-func (p *Phone) sealForGroup(ctx context.Context, chat types.JID, message *waE2E.Message, kind messageKind) (waBinary.Node, error) {
+func (p *Phone) sealMessageForGroup(ctx context.Context, chat types.JID, message *waE2E.Message, kind messageKind) (waBinary.Node, error) {
 	plain, err := proto.Marshal(message)
 	if err != nil {
 		return waBinary.Node{}, err
@@ -163,7 +163,7 @@ func (p *Phone) sealForGroup(ctx context.Context, chat types.JID, message *waE2E
 	if err != nil {
 		return waBinary.Node{}, err
 	}
-	enc, err := p.sealGroup(ctx, chat, plain)
+	enc, err := p.encryptForGroup(ctx, chat, plain)
 	if err != nil {
 		return waBinary.Node{}, err
 	}
@@ -203,7 +203,7 @@ func (p *Phone) audience(chat types.JID) []*account {
 func (p *Phone) sealAll(ctx context.Context, list []recipient, mediaType string, hidden bool, plain func(recipient) []byte) ([]waBinary.Node, error) {
 	children := make([]waBinary.Node, 0, len(list))
 	for _, r := range list {
-		enc, err := p.seal(ctx, r.jid, plain(r), r.bundle)
+		enc, err := p.encryptFor(ctx, r.jid, plain(r), r.bundle)
 		if err != nil {
 			return nil, err
 		}
@@ -252,8 +252,8 @@ func (p *Phone) submit(node waBinary.Node) error {
 	return nil
 }
 
-// remember keeps a sent message for retries. Call under p.mu.
-func (p *Phone) remember(id string, m sentMessage) {
+// rememberSent keeps a sent message for retries. Call under p.mu.
+func (p *Phone) rememberSent(id string, m sentMessage) {
 	if len(p.sentOrder) >= sentKept {
 		delete(p.sent, p.sentOrder[0])
 		p.sentOrder = p.sentOrder[1:]
@@ -277,7 +277,7 @@ func (p *Phone) sendPeer(ctx context.Context, companion types.JID, message *waE2
 	if len(list) == 0 {
 		return fmt.Errorf("%w: %s", ErrNoDevice, companion)
 	}
-	enc, err := p.seal(ctx, companion, plain, list[0].bundle)
+	enc, err := p.encryptFor(ctx, companion, plain, list[0].bundle)
 	if err != nil {
 		return err
 	}

@@ -26,21 +26,21 @@ import (
 
 var serializer = store.SignalProtobufSerializer
 
-// quietSignal stops libsignal from logging to standard output, unless the process has set another logger.
-var quietSignal = sync.OnceFunc(func() {
+// silenceSignalLog stops libsignal from logging to standard output, unless the process has set another logger.
+var silenceSignalLog = sync.OnceFunc(func() {
 	if logger.Logger == nil {
-		var quiet logger.Loggable = quietLogger{}
+		var quiet logger.Loggable = discardLogger{}
 		logger.Setup(&quiet)
 	}
 })
 
-type quietLogger struct{}
+type discardLogger struct{}
 
-func (quietLogger) Debug(string, string)   {}
-func (quietLogger) Info(string, string)    {}
-func (quietLogger) Warning(string, string) {}
-func (quietLogger) Error(string, string)   {}
-func (quietLogger) Configure(string)       {}
+func (discardLogger) Debug(string, string)   {}
+func (discardLogger) Info(string, string)    {}
+func (discardLogger) Warning(string, string) {}
+func (discardLogger) Error(string, string)   {}
+func (discardLogger) Configure(string)       {}
 
 // signalBundle returns bundle as libsignal's type. Call under n.mu.
 func (n *Network) signalBundle(d *device) *prekey.Bundle {
@@ -57,8 +57,8 @@ func number24(id [3]byte) uint32 { return uint32(id[0])<<16 | uint32(id[1])<<8 |
 
 func id24(number uint32) [3]byte { return [3]byte{byte(number >> 16), byte(number >> 8), byte(number)} }
 
-// seal encrypts for one device, opening a session with the bundle when there is one. Call under p.mu.
-func (p *Phone) seal(ctx context.Context, to types.JID, plain []byte, bundle *prekey.Bundle) (waBinary.Node, error) {
+// encryptFor encrypts for one device, opening a session with the bundle when there is one. Call under p.mu.
+func (p *Phone) encryptFor(ctx context.Context, to types.JID, plain []byte, bundle *prekey.Bundle) (waBinary.Node, error) {
 	address := to.SignalAddress()
 	builder := session.NewBuilderFromSignal(p.store, address, serializer)
 	if bundle != nil {
@@ -146,8 +146,8 @@ func (p *Phone) decrypt(ctx context.Context, from, chat types.JID, kind string, 
 	return nil, fmt.Errorf("unknown ciphertext type %q", kind)
 }
 
-// learnSenderKey stores a device's sender key of a group. Call under p.mu.
-func (p *Phone) learnSenderKey(ctx context.Context, from, chat types.JID, raw []byte) error {
+// storeSenderKey stores a device's sender key of a group. Call under p.mu.
+func (p *Phone) storeSenderKey(ctx context.Context, from, chat types.JID, raw []byte) error {
 	message, err := protocol.NewSenderKeyDistributionMessageFromBytes(raw, serializer.SenderKeyDistributionMessage)
 	if err != nil {
 		return err
@@ -155,8 +155,8 @@ func (p *Phone) learnSenderKey(ctx context.Context, from, chat types.JID, raw []
 	return groups.NewGroupSessionBuilder(p.store, serializer).Process(ctx, protocol.NewSenderKeyName(chat.String(), from.SignalAddress()), message)
 }
 
-// sealGroup encrypts once for a whole group. Call under p.mu.
-func (p *Phone) sealGroup(ctx context.Context, chat types.JID, plain []byte) (waBinary.Node, error) {
+// encryptForGroup encrypts once for a whole group. Call under p.mu.
+func (p *Phone) encryptForGroup(ctx context.Context, chat types.JID, plain []byte) (waBinary.Node, error) {
 	name := p.senderKeyName(chat)
 	sealed, err := groups.NewGroupCipher(groups.NewGroupSessionBuilder(p.store, serializer), name, p.store).Encrypt(ctx, p.pad(plain))
 	if err != nil {

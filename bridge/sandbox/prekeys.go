@@ -41,7 +41,7 @@ type signedPreKey struct {
 	signature [64]byte
 }
 
-func (k signedPreKey) signedBy(identity [32]byte) bool {
+func (k signedPreKey) isSignedBy(identity [32]byte) bool {
 	return ecc.VerifySignature(ecc.NewDjbECPublicKey(identity), append([]byte{ecc.DjbType}, k.public[:]...), k.signature)
 }
 
@@ -65,17 +65,17 @@ func (n *Network) storePreKeys(r *request) ([]waBinary.Node, error) {
 	k := &r.device.keys
 	signed, ok := readSignedPreKey(r.node)
 	if !ok || !slices.Equal(childContent(r.node, "identity"), k.identity[:]) || !slices.Equal(childContent(r.node, "registration"), k.registration[:]) {
-		n.refuse(r, "prekeys of another identity or without signed prekey")
+		n.recordViolation(r, "prekeys of another identity or without signed prekey")
 		return nil, iqFail(406)
 	}
-	if !signed.signedBy(k.identity) {
-		n.refuse(r, "prekeys with a bad signature")
+	if !signed.isSignedBy(k.identity) {
+		n.recordViolation(r, "prekeys with a bad signature")
 		return nil, iqFail(406)
 	}
 	list := r.node.GetChildByTag("list")
 	keys, ok := readPreKeys(&list)
 	if !ok || len(k.oneTime)+len(keys) > maxPreKeys {
-		n.refuse(r, "unreadable or too many prekeys")
+		n.recordViolation(r, "unreadable or too many prekeys")
 		return nil, iqFail(406)
 	}
 	k.signed, k.uploaded = signed, true
@@ -113,7 +113,7 @@ func (n *Network) fetchBundles(r *request) ([]waBinary.Node, error) {
 	for _, user := range r.child().GetChildrenByTag("user") {
 		jid, ok := jidOf(&user, "jid")
 		if !ok {
-			n.refuse(r, "bundle request without JID")
+			n.recordViolation(r, "bundle request without JID")
 			return nil, iqFail(400)
 		}
 		d := n.findDevice(jid)
@@ -158,12 +158,12 @@ func (n *Network) takePreKey(d *device) *preKey {
 	k.oneTime = k.oneTime[1:]
 	// Only when the number falls below the threshold, else each further bundle would repeat the notification.
 	if !d.isPhone() && len(k.oneTime) == refillBelow-1 {
-		n.askPreKeys(d)
+		n.requestPreKeys(d)
 	}
 	return &key
 }
 
-func (n *Network) askPreKeys(d *device) {
+func (n *Network) requestPreKeys(d *device) {
 	n.notifyDevices([]*device{d}, types.ServerJID, "encrypt", nil,
 		waBinary.Node{Tag: "count", Attrs: waBinary.Attrs{"value": strconv.Itoa(len(d.keys.oneTime))}})
 }

@@ -10,28 +10,28 @@ import (
 // setPresent sets whether a device counts as online and notifies the account's watchers when the account's presence changes with it. Call under n.mu.
 func (n *Network) setPresent(d *device, present bool) {
 	a := d.account
-	before := a.online()
+	before := a.isOnline()
 	d.present = present
-	if a.online() == before {
+	if a.isOnline() == before {
 		return
 	}
 	a.lastSeen = n.now()
 	for watcher := range a.watchers {
-		if watcher.hears() {
+		if watcher.receivesPresence() {
 			n.deliverNow(watcher, n.presenceOf(a, watcher.account))
 		}
 	}
 }
 
-// hears reports whether a device receives presence and chat states: companions only while they are announced as available.
-func (d *device) hears() bool { return d.isPhone() || d.active && d.present }
+// receivesPresence reports whether a device receives presence and chat states: companions only while they are announced as available.
+func (d *device) receivesPresence() bool { return d.isPhone() || d.active && d.present }
 
 // presenceOf returns the presence of an account as far as the viewer may see it: online or not, and when it was last seen.
 func (n *Network) presenceOf(a, viewer *account) waBinary.Node {
 	attrs := waBinary.Attrs{"from": a.lid}
-	lastSeen := a.shows(privacyLastSeen, viewer)
+	lastSeen := a.allowsView(privacyLastSeen, viewer)
 	hidden := a.blocks(viewer) || !lastSeen && a.privacyOf(privacyOnline) == string(types.PrivacySettingMatchLastSeen)
-	if !a.online() || hidden {
+	if !a.isOnline() || hidden {
 		attrs["type"] = "unavailable"
 		if !lastSeen {
 			attrs["last"] = "deny"
@@ -50,16 +50,16 @@ func (n *Network) handlePresence(r *request) {
 		if name := text(r.node, "name"); name != "" {
 			d.account.pushName = name
 		}
-		before := d.hears()
+		before := d.receivesPresence()
 		n.setPresent(d, text(r.node, "type") != "unavailable")
-		if !before && d.hears() {
-			n.showWatched(d)
+		if !before && d.receivesPresence() {
+			n.sendWatchedPresence(d)
 		}
 	case "subscribe":
 		to, _ := jidOf(r.node, "to")
 		if target := n.find(to); target != nil {
 			target.watchers[d] = struct{}{}
-			if d.hears() {
+			if d.receivesPresence() {
 				n.deliverNow(d, n.presenceOf(target, d.account))
 			}
 		}
@@ -69,12 +69,12 @@ func (n *Network) handlePresence(r *request) {
 			delete(target.watchers, d)
 		}
 	default:
-		n.refuse(r, "presence of unknown type")
+		n.recordViolation(r, "presence of unknown type")
 	}
 }
 
-// showWatched sends a device the presence of the users it subscribed to before it announced itself as available.
-func (n *Network) showWatched(d *device) {
+// sendWatchedPresence sends a device the presence of the users it subscribed to before it announced itself as available.
+func (n *Network) sendWatchedPresence(d *device) {
 	for _, a := range n.sortedAccounts() {
 		if _, watched := a.watchers[d]; watched {
 			n.deliverNow(d, n.presenceOf(a, d.account))
@@ -86,7 +86,7 @@ func (n *Network) showWatched(d *device) {
 func (n *Network) handleChatState(r *request) {
 	to, ok := jidOf(r.node, "to")
 	if !ok || len(r.node.GetChildren()) != 1 {
-		n.refuse(r, "malformed chat state")
+		n.recordViolation(r, "malformed chat state")
 		return
 	}
 	own := r.device.account
@@ -95,7 +95,7 @@ func (n *Network) handleChatState(r *request) {
 	if to.Server == types.GroupServer {
 		members, code := n.groupMembers(to, own)
 		if code != 0 {
-			n.refuse(r, "chat state to a group of others")
+			n.recordViolation(r, "chat state to a group of others")
 			return
 		}
 		recipients = members
@@ -103,14 +103,14 @@ func (n *Network) handleChatState(r *request) {
 	}
 	for _, a := range recipients {
 		if a == nil {
-			n.refuse(r, "chat state to nobody")
+			n.recordViolation(r, "chat state to nobody")
 			continue
 		}
 		if a == own || a.blocks(own) {
 			continue
 		}
-		for _, d := range a.sorted() {
-			if d.hears() {
+		for _, d := range a.sortedDevices() {
+			if d.receivesPresence() {
 				n.deliverNow(d, state)
 			}
 		}

@@ -67,8 +67,8 @@ func (a *account) privacyOf(name string) string {
 	return ""
 }
 
-// shows reports whether an account may see the data that a category of another account protects.
-func (a *account) shows(category string, to *account) bool {
+// allowsView reports whether an account may see the data that a category of another account protects.
+func (a *account) allowsView(category string, to *account) bool {
 	if a == to {
 		return true
 	}
@@ -91,7 +91,7 @@ func (a *account) sendsReadReceipts() bool {
 }
 
 // mayBeAddedBy reports whether the account's privacy settings allow another account to add it to groups.
-func (a *account) mayBeAddedBy(by *account) bool { return a.shows(privacyGroupAdd, by) }
+func (a *account) mayBeAddedBy(by *account) bool { return a.allowsView(privacyGroupAdd, by) }
 
 func (n *Network) getPrivacy(r *request) ([]waBinary.Node, error) {
 	var list []waBinary.Node
@@ -114,7 +114,7 @@ func (n *Network) setPrivacy(r *request) ([]waBinary.Node, error) {
 	}
 	for _, change := range changes {
 		if !knownPrivacy(text(&change, "name"), text(&change, "value")) {
-			n.refuse(r, "unknown privacy setting")
+			n.recordViolation(r, "unknown privacy setting")
 			return nil, iqFail(400)
 		}
 	}
@@ -127,7 +127,7 @@ func (n *Network) setPrivacy(r *request) ([]waBinary.Node, error) {
 		list = append(list, categoryNode(text(&change, "name"), text(&change, "value")))
 	}
 	r.after(func() {
-		n.notifyDevices(own.others(r.device), own.pn, "account_sync", nil, waBinary.Node{Tag: "privacy", Content: list})
+		n.notifyDevices(own.otherDevices(r.device), own.pn, "account_sync", nil, waBinary.Node{Tag: "privacy", Content: list})
 	})
 	return []waBinary.Node{{Tag: "privacy", Content: list}}, nil
 }

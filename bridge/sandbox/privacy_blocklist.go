@@ -61,7 +61,7 @@ func (n *Network) changeBlocklist(r *request) ([]waBinary.Node, error) {
 		return nil, iqFail(400)
 	}
 	r.after(func() {
-		n.notifyDevices(own.others(r.device), own.pn, "account_sync", nil, waBinary.Node{
+		n.notifyDevices(own.otherDevices(r.device), own.pn, "account_sync", nil, waBinary.Node{
 			Tag:   "blocklist",
 			Attrs: waBinary.Attrs{"dhash": own.blockHash(), "prev_dhash": previous},
 			Content: []waBinary.Node{{Tag: "item", Attrs: waBinary.Attrs{

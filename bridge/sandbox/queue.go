@@ -26,7 +26,7 @@ type ackKey struct {
 	from, participant types.JID
 }
 
-func keyOf(node *waBinary.Node) ackKey {
+func ackKeyOf(node *waBinary.Node) ackKey {
 	key := ackKey{class: node.Tag, id: text(node, "id")}
 	key.from, _ = jidOf(node, "from")
 	key.participant, _ = jidOf(node, "participant")
@@ -42,13 +42,13 @@ func (n *Network) deliver(d *device, node waBinary.Node) {
 		d.account.phone.enqueue(node)
 		return
 	}
-	nodes, cut := n.faults.outgoing(d, node)
+	nodes, cut := n.faults.applyToDelivery(d, node)
 	if cut && d.conn != nil {
-		d.conn.mute()
+		d.conn.discardOutput()
 		d.conn.close()
 	}
 	for _, out := range nodes {
-		n.enqueue(d, queued{node: out, key: keyOf(&out)})
+		n.enqueue(d, queued{node: out, key: ackKeyOf(&out)})
 	}
 }
 
@@ -59,7 +59,7 @@ func (n *Network) enqueue(d *device, item queued) {
 		q.dropped++
 	}
 	q.items = append(q.items, item)
-	n.pump(d)
+	n.fillWindow(d)
 }
 
 // deliverNow sends a volatile stanza (presence, chat state, reply) to a device; it is dropped if the device is not connected. Call under n.mu.
@@ -78,14 +78,14 @@ func (n *Network) send(c *conn, node waBinary.Node) {
 	}
 }
 
-// pump moves queued stanzas to the device's connection while its window has room. Call under n.mu.
-func (n *Network) pump(d *device) {
+// fillWindow moves queued stanzas to the device's connection while its window has room. Call under n.mu.
+func (n *Network) fillWindow(d *device) {
 	q := &d.queue
 	for d.active && d.conn != nil && q.sent < len(q.items) && q.sent < n.options.Window {
 		item := q.items[q.sent]
 		node := item.node
 		if item.offline {
-			node = with(node, waBinary.Attrs{"offline": "0"})
+			node = withAttrs(node, waBinary.Attrs{"offline": "0"})
 		}
 		if !d.conn.push(outgoing{node: node, delay: d.conn.delay}) {
 			d.conn.close()
@@ -118,7 +118,7 @@ func (n *Network) acknowledge(d *device, key ackKey) bool {
 		if q.items[i].key == key {
 			q.remove(i)
 			q.sent--
-			n.pump(d)
+			n.fillWindow(d)
 			return true
 		}
 	}
@@ -137,10 +137,10 @@ func (q *queue) rewind() {
 	q.items, q.sent = kept, 0
 }
 
-// flush starts deliveries to a device that became active: a preview, the queued stanzas, then the end mark. Call under n.mu.
-func (n *Network) flush(d *device) {
-	for _, node := range n.faults.release(d) {
-		d.queue.items = append(d.queue.items, queued{node: node, key: keyOf(&node)})
+// startDelivery starts deliveries to a device that became active: a preview, the queued stanzas, then the end mark. Call under n.mu.
+func (n *Network) startDelivery(d *device) {
+	for _, node := range n.faults.releaseHeld(d) {
+		d.queue.items = append(d.queue.items, queued{node: node, key: ackKeyOf(&node)})
 	}
 	counts := map[string]int{}
 	for i := range d.queue.items {
@@ -155,7 +155,7 @@ func (n *Network) flush(d *device) {
 		}}))
 	}
 	d.queue.items = append(d.queue.items, queued{node: infoNode(waBinary.Node{Tag: "offline", Attrs: waBinary.Attrs{"count": strconv.Itoa(total)}})})
-	n.pump(d)
+	n.fillWindow(d)
 }
 
 func infoNode(child waBinary.Node) waBinary.Node {

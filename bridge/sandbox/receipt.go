@@ -13,7 +13,7 @@ func (n *Network) handleReceipt(r *request) {
 	to, ok := jidOf(r.node, "to")
 	kind, id := text(r.node, "type"), text(r.node, "id")
 	if !ok || id == "" {
-		n.refuse(r, "receipt without recipient or id")
+		n.recordViolation(r, "receipt without recipient or id")
 		return
 	}
 	participant, _ := jidOf(r.node, "participant")
@@ -25,10 +25,10 @@ func (n *Network) handleReceipt(r *request) {
 	case to.Server == types.GroupServer || to.Server == types.BroadcastServer:
 		n.groupReceipt(r, to, participant, kind)
 	case to.Server == types.NewsletterServer:
-		n.newsletters.viewed(r, to)
+		n.newsletters.recordViews(r, to)
 	case n.find(to) == nil:
 		if to.Server == types.HiddenUserServer || to.Server == types.DefaultUserServer {
-			n.refuse(r, "receipt to nobody")
+			n.recordViolation(r, "receipt to nobody")
 		}
 	case n.find(to) == r.device.account:
 		n.ownReceipt(r, to, kind)
@@ -45,7 +45,7 @@ func (n *Network) forwarded(r *request, attrs waBinary.Attrs) waBinary.Node {
 			out[key] = value
 		}
 	}
-	return with(waBinary.Node{Tag: "receipt", Attrs: out, Content: r.node.Content}, attrs)
+	return withAttrs(waBinary.Node{Tag: "receipt", Attrs: out, Content: r.node.Content}, attrs)
 }
 
 // seenBy returns the sender address of a receipt: the account for read receipts, the device for others.
@@ -62,7 +62,7 @@ func (n *Network) directReceipt(r *request, to types.JID, kind string) {
 	case "retry":
 		d := target.devices[to.Device]
 		if d == nil {
-			n.refuse(r, "retry receipt to a device that is gone")
+			n.recordViolation(r, "retry receipt to a device that is gone")
 			return
 		}
 		n.deliver(d, n.forwarded(r, waBinary.Attrs{"from": r.device.lid()}))
@@ -75,19 +75,19 @@ func (n *Network) directReceipt(r *request, to types.JID, kind string) {
 		fallthrough
 	default:
 		receipt := n.forwarded(r, waBinary.Attrs{"from": seenBy(r.device, kind)})
-		for _, d := range target.sorted() {
+		for _, d := range target.sortedDevices() {
 			n.deliver(d, receipt)
 		}
 	}
-	n.tellOwnDevices(r, kind, waBinary.Attrs{"from": r.device.lid(), "recipient": target.lid})
+	n.notifyOwnDevices(r, kind, waBinary.Attrs{"from": r.device.lid(), "recipient": target.lid})
 }
 
-// tellOwnDevices forwards a read receipt to the reader's other devices.
-func (n *Network) tellOwnDevices(r *request, kind string, attrs waBinary.Attrs) {
+// notifyOwnDevices forwards a read receipt to the reader's other devices.
+func (n *Network) notifyOwnDevices(r *request, kind string, attrs waBinary.Attrs) {
 	switch kind {
 	case "read", "read-self", "played", "played-self":
 		receipt := n.forwarded(r, attrs)
-		for _, d := range r.device.account.others(r.device) {
+		for _, d := range r.device.account.otherDevices(r.device) {
 			n.deliver(d, receipt)
 		}
 	}
@@ -115,14 +115,14 @@ func (n *Network) groupReceipt(r *request, group, participant types.JID, kind st
 	if group.Server == types.GroupServer {
 		if _, code := n.groupMembers(group, r.device.account); code != 0 {
 			if n.groups == nil || !n.groups.wasMember(group, r.device.account) { // else the message came before the account left
-				n.refuse(r, "receipt to a group of others")
+				n.recordViolation(r, "receipt to a group of others")
 			}
 			return
 		}
 	}
 	author := n.find(participant)
 	if author == nil {
-		n.refuse(r, "group receipt without author")
+		n.recordViolation(r, "group receipt without author")
 		return
 	}
 	attrs := waBinary.Attrs{"from": group, "participant": seenBy(r.device, kind), "participant_pn": r.device.account.pn, "addressing_mode": "lid"}
@@ -131,15 +131,15 @@ func (n *Network) groupReceipt(r *request, group, participant types.JID, kind st
 	case kind == "retry":
 		d := author.devices[participant.Device]
 		if d == nil || d == r.device {
-			n.refuse(r, "retry receipt to a device that is gone")
+			n.recordViolation(r, "retry receipt to a device that is gone")
 			return
 		}
 		n.deliver(d, receipt)
 	case author == r.device.account || kind == "read-self":
 	default:
-		for _, d := range author.sorted() {
+		for _, d := range author.sortedDevices() {
 			n.deliver(d, receipt)
 		}
 	}
-	n.tellOwnDevices(r, kind, attrs)
+	n.notifyOwnDevices(r, kind, attrs)
 }

@@ -27,7 +27,7 @@ type records struct {
 	violations []Violation
 }
 
-func keep[T any](list []T, item T) []T {
+func appendBounded[T any](list []T, item T) []T {
 	if len(list) >= defaultRecords {
 		list = slices.Delete(list, 0, 1)
 	}
@@ -41,14 +41,14 @@ func (r *request) sender() string {
 	return r.device.lid().String()
 }
 
-func (l *records) unknown(key string, r *request) {
-	l.unknowns = keep(l.unknowns, UnknownIQ{Key: key, Stanza: r.node.String(), From: r.sender(), Time: r.net.now()})
+func (l *records) recordUnknown(key string, r *request) {
+	l.unknowns = appendBounded(l.unknowns, UnknownIQ{Key: key, Stanza: r.node.String(), From: r.sender(), Time: r.net.now()})
 	r.net.log.Warn("unknown request", "method", key)
 }
 
-// refuse records a violation. Call under n.mu.
-func (n *Network) refuse(r *request, reason string) {
-	n.records.violations = keep(n.records.violations, Violation{Reason: reason, Stanza: r.node.String(), From: r.sender(), Time: n.now()})
+// recordViolation records a violation. Call under n.mu.
+func (n *Network) recordViolation(r *request, reason string) {
+	n.records.violations = appendBounded(n.records.violations, Violation{Reason: reason, Stanza: r.node.String(), From: r.sender(), Time: n.now()})
 	n.log.Warn("violation", "error", reason)
 }
 

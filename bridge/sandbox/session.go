@@ -16,7 +16,7 @@ func (n *Network) login(c *conn) {
 	pn := types.NewJID(strconv.FormatUint(payload.GetUsername(), 10), types.DefaultUserServer)
 	pn.Device = uint16(payload.GetDevice())
 	d := n.findDevice(pn)
-	if refusal := n.faults.login(d); refusal != nil {
+	if refusal := n.faults.loginRefusal(d); refusal != nil {
 		n.refuseLogin(c, refusal)
 		return
 	}
@@ -32,7 +32,7 @@ func (n *Network) login(c *conn) {
 		n.endStream(old, conflictNode("replaced"))
 		n.detach(old)
 	}
-	c.device, d.conn, c.delay = d, c, n.faults.slowness(d)
+	c.device, d.conn, c.delay = d, c, n.faults.delayFor(d)
 	n.send(c, waBinary.Node{Tag: "success", Attrs: waBinary.Attrs{
 		"t": n.unixNow(), "lid": d.lid(), "props": "27", "abprops": "42", "location": "sandbox",
 	}})
@@ -40,12 +40,12 @@ func (n *Network) login(c *conn) {
 }
 
 func (n *Network) refuseLogin(c *conn, attrs waBinary.Attrs) {
-	attrs = with(waBinary.Node{Attrs: attrs}, waBinary.Attrs{"location": "sandbox"}).Attrs
+	attrs = withAttrs(waBinary.Node{Attrs: attrs}, waBinary.Attrs{"location": "sandbox"}).Attrs
 	n.endStream(c, waBinary.Node{Tag: "failure", Attrs: attrs})
 }
 
 // endStream sends a last stanza and closes. Call under n.mu.
-func (n *Network) endStream(c *conn, last waBinary.Node) { n.endStreamAfter(c, last, linger) }
+func (n *Network) endStream(c *conn, last waBinary.Node) { n.endStreamAfter(c, last, closeDelay) }
 
 func (n *Network) endStreamAfter(c *conn, last waBinary.Node, patience time.Duration) {
 	if !c.push(outgoing{node: last, last: patience}) {
@@ -64,8 +64,8 @@ func (n *Network) detach(c *conn) {
 	n.setPresent(d, false)
 }
 
-// forget removes an ended connection.
-func (n *Network) forget(c *conn) {
+// removeConn removes an ended connection.
+func (n *Network) removeConn(c *conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.conns, c)
@@ -80,9 +80,9 @@ func (n *Network) receive(c *conn, node *waBinary.Node) {
 	if c.stalled || c.device != nil && c.device.conn != c {
 		return // replaced while the stanza was on its way
 	}
-	rule := n.faults.take(c.device, node, FaultCut, FaultCutAfter, FaultStall)
+	rule := n.faults.consumeRule(c.device, node, FaultCut, FaultCutAfter, FaultStall)
 	if rule != nil {
-		c.mute()
+		c.discardOutput()
 		if c.stalled = rule.Kind == FaultStall; c.stalled {
 			return
 		}
@@ -112,12 +112,12 @@ func (n *Network) dispatch(r *request) {
 		return // acknowledgement of the notification that a code was entered
 	}
 	if r.device == nil {
-		n.refuse(r, "stanza before login: "+r.node.Tag)
+		n.recordViolation(r, "stanza before login: "+r.node.Tag)
 		return
 	}
 	handler := stanzaHandlers[r.node.Tag]
 	if handler == nil {
-		n.refuse(r, "unknown stanza: "+r.node.Tag)
+		n.recordViolation(r, "unknown stanza: "+r.node.Tag)
 		return
 	}
 	handler(n, r)
@@ -128,14 +128,14 @@ func (n *Network) handleIQ(r *request) {
 	case "get", "set":
 		reply := n.answer(r)
 		if r.conn != nil {
-			n.send(r.conn, n.faults.reply(r, reply))
+			n.send(r.conn, n.faults.applyToReply(r, reply))
 		}
 	case "result", "error":
 		if r.conn != nil && r.conn.pairing != nil {
 			n.pairingReply(r)
 		}
 	default:
-		n.refuse(r, "request of unknown type")
+		n.recordViolation(r, "request of unknown type")
 	}
 }
 
@@ -173,10 +173,10 @@ func (n *Network) setActive(r *request) ([]waBinary.Node, error) {
 			return
 		}
 		d.active = true
-		n.flush(d)
+		n.startDelivery(d)
 		if !d.welcomed {
 			d.welcomed = true
-			d.account.phone.welcome(d.lid())
+			d.account.phone.startBootstrap(d.lid())
 		}
 	})
 	return nil, nil

@@ -45,7 +45,7 @@ func (n *Network) ackOf(node *waBinary.Node, extra waBinary.Attrs) waBinary.Node
 	if kind := text(node, "type"); kind != "" && node.Tag != "message" {
 		attrs["type"] = kind
 	}
-	return with(waBinary.Node{Tag: "ack", Attrs: attrs}, extra)
+	return withAttrs(waBinary.Node{Tag: "ack", Attrs: attrs}, extra)
 }
 
 // handleCall forwards call signalling to all devices of the other side.
@@ -53,7 +53,7 @@ func (n *Network) handleCall(r *request) {
 	to, _ := jidOf(r.node, "to")
 	target := n.find(to)
 	if target == nil || len(r.node.GetChildren()) != 1 {
-		n.refuse(r, "malformed call")
+		n.recordViolation(r, "malformed call")
 		return
 	}
 	r.reply(n.ackOf(r.node, waBinary.Attrs{"type": r.child().Tag}))
@@ -61,7 +61,7 @@ func (n *Network) handleCall(r *request) {
 		"from": r.device.account.lid, "id": text(r.node, "id"), "t": n.unixNow(), "platform": r.device.account.platform, "version": "2.24.1",
 		"notify": r.device.account.pushName,
 	}}
-	for _, d := range target.sorted() {
+	for _, d := range target.sortedDevices() {
 		n.deliver(d, call)
 	}
 }

@@ -40,7 +40,7 @@ func (n *Network) getPicture(r *request) ([]waBinary.Node, error) {
 	if !ok {
 		found = own.profile.picture
 	} else if a := n.find(target); a != nil {
-		if !a.shows(privacyPicture, own) {
+		if !a.allowsView(privacyPicture, own) {
 			return nil, iqFail(401)
 		}
 		found = a.profile.picture
@@ -57,7 +57,7 @@ func (n *Network) getPicture(r *request) ([]waBinary.Node, error) {
 
 // getCommunityPicture returns a community's picture, which clients request from the group server.
 func (n *Network) getCommunityPicture(r *request) ([]waBinary.Node, error) {
-	g, _, err := n.groupHost.target(r, needMember)
+	g, _, err := n.groupHost.targetGroup(r, needMember)
 	if err != nil {
 		return nil, err
 	}
@@ -154,11 +154,11 @@ func (n *Network) replacePicture(place *picture, fresh picture) {
 func (n *Network) announcePicture(a *account, but *device) {
 	change := pictureChange(a.lid, a, a.profile.picture)
 	for _, follower := range n.followersOf(a) {
-		if a.shows(privacyPicture, follower) {
+		if a.allowsView(privacyPicture, follower) {
 			n.notifyAccount(follower, a.lid, "picture", nil, change)
 		}
 	}
-	n.notifyDevices(a.others(but), a.pn, "account_sync", nil, waBinary.Node{Tag: "picture"})
+	n.notifyDevices(a.otherDevices(but), a.pn, "account_sync", nil, waBinary.Node{Tag: "picture"})
 }
 
 func pictureChange(jid types.JID, author *account, p picture) waBinary.Node {

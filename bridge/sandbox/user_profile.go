@@ -61,7 +61,7 @@ func (n *Network) setAbout(a *account, about About) bool {
 	}
 	a.profile.about, a.profile.aboutAt = about, n.now()
 	for _, follower := range n.followersOf(a) {
-		if a.shows(privacyAbout, follower) {
+		if a.allowsView(privacyAbout, follower) {
 			n.notifyAccount(follower, a.lid, "status", nil, leaf("set", []byte(about.Text)))
 		}
 	}
@@ -75,7 +75,7 @@ func (n *Network) registerProfileFields() {
 		if q.account == nil {
 			return nil
 		}
-		if !q.account.shows(privacyAbout, q.r.device.account) {
+		if !q.account.allowsView(privacyAbout, q.r.device.account) {
 			return &waBinary.Node{Tag: "status", Attrs: waBinary.Attrs{"code": "401", "type": "fail"}}
 		}
 		n.dropOldAbout(q.account)
@@ -88,7 +88,7 @@ func (n *Network) registerProfileFields() {
 		return &node
 	})
 	n.addUsyncField("picture", func(q *usyncQuery) *waBinary.Node {
-		if q.account == nil || q.account.profile.picture.id == "" || !q.account.shows(privacyPicture, q.r.device.account) {
+		if q.account == nil || q.account.profile.picture.id == "" || !q.account.allowsView(privacyPicture, q.r.device.account) {
 			return nil
 		}
 		return &waBinary.Node{Tag: "picture", Attrs: waBinary.Attrs{"id": q.account.profile.picture.id}}

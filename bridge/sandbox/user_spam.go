@@ -31,11 +31,11 @@ func (n *Network) reportSpam(r *request) ([]waBinary.Node, error) {
 		report.Messages = append(report.Messages, text(&message, "id"))
 	}
 	if report.Flow == "" || report.About.IsEmpty() || n.find(report.About) == nil && n.groupHost.find(report.About) == nil {
-		n.refuse(r, "malformed spam report")
+		n.recordViolation(r, "malformed spam report")
 		return nil, iqFail(400)
 	}
 	report.ID = strconv.FormatUint(n.random.uint64()%1e12, 10)
-	n.spam = keep(n.spam, report)
+	n.spam = appendBounded(n.spam, report)
 	return []waBinary.Node{leaf("report_id", []byte(report.ID))}, nil
 }
 

@@ -78,13 +78,13 @@ func TestBotsAndSpam(t *testing.T) {
 	if profiles, err := a.GetBotProfiles(w.ctx(), bots); err != nil || len(profiles) != 1 || profiles[0].Name != botName {
 		t.Errorf("profiles %+v: %v", profiles, err)
 	}
-	if _, err = alice.ask("spam", "set", types.ServerJID, spamOf(bob.LID())); err != nil {
+	if _, err = alice.sendRequest("spam", "set", types.ServerJID, spamOf(bob.LID())); err != nil {
 		t.Error(err)
 	}
 	if list := w.net.SpamReports(); len(list) != 1 || list[0].About != bob.LID() || list[0].Messages[0] != "M1" {
 		t.Errorf("reports %+v", list)
 	}
-	if _, err = alice.ask("spam", "set", types.ServerJID, spamOf(types.NewJID("1", types.HiddenUserServer))); err == nil {
+	if _, err = alice.sendRequest("spam", "set", types.ServerJID, spamOf(types.NewJID("1", types.HiddenUserServer))); err == nil {
 		t.Error("reported nobody")
 	}
 }

@@ -60,7 +60,7 @@ func (n *Network) usync(r *request) ([]waBinary.Node, error) {
 	fields := query.GetChildren()
 	for _, field := range fields {
 		if n.usyncFields[field.Tag] == nil {
-			n.records.unknown("usync field "+field.Tag, r)
+			n.records.recordUnknown("usync field "+field.Tag, r)
 		}
 	}
 	var users []waBinary.Node
@@ -114,7 +114,7 @@ func (n *Network) usyncDevices(q *usyncQuery) *waBinary.Node {
 		q.account.followers[own] = struct{}{}
 	}
 	var list []waBinary.Node
-	for _, d := range q.account.sorted() {
+	for _, d := range q.account.sortedDevices() {
 		attrs := waBinary.Attrs{"id": strconv.Itoa(int(d.number))}
 		if !d.isPhone() {
 			attrs["key-index"] = strconv.Itoa(int(d.number))

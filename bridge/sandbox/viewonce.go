@@ -18,9 +18,9 @@ func isViewOnce(m *waE2E.Message) bool {
 		inner.GetAudioMessage().GetViewOnce() || inner.GetPtvMessage().GetViewOnce()
 }
 
-// contentFor returns the content of a message for a device. A view-once message can be opened on phones; companions of the
+// messageContentFor returns the content of a message for a device. A view-once message can be opened on phones; companions of the
 // recipient and of the sender get a note that it exists (whatsmeow issue 705).
-func contentFor(d *device, r *request, children []waBinary.Node) []waBinary.Node {
+func messageContentFor(d *device, r *request, children []waBinary.Node) []waBinary.Node {
 	if d.isPhone() || !r.device.isPhone() || text(r.node, viewOnceMark) == "" {
 		return children
 	}
