@@ -18,10 +18,10 @@ import (
 	"github.com/coder/websocket"
 )
 
-// tinyPNG is a picture of one point.
+// tinyPNG is a picture of one pixel.
 const tinyPNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
-// hangTime is when a call counts as hanging. Nothing here waits for anything.
+// hangTime is the time after which a call counts as hanging; none of these calls waits.
 const hangTime = 20 * time.Second
 
 // reply is an answer over HTTP or a socket.
@@ -44,7 +44,7 @@ type reply struct {
 	raw string
 }
 
-// refused checks that the answer is an error of the code that names exactly the one field; "-" stands for none.
+// refused checks that the answer is an error with the code that names exactly one field; "-" means no field.
 func (r reply) refused(t *testing.T, what string, code int, pointer string) {
 	t.Helper()
 	if r.Error == nil {
@@ -78,7 +78,7 @@ func request(method string, params any) []byte {
 	return body
 }
 
-// post sends a body as it is.
+// post sends a raw body.
 func post(t *testing.T, addr, token string, body []byte) reply {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), hangTime)
@@ -134,7 +134,7 @@ func startWorld(t *testing.T, extra ...string) *world {
 	return w
 }
 
-// receives has the peer write and waits for the message; with it all that happened before is in the journal.
+// receives sends a message from the peer and waits for it; all earlier events are in the journal by then.
 func (w *world) receives(t *testing.T, text string) {
 	t.Helper()
 	must(t, w.network.addr, "sandbox.send", object{"account": w.peer, "to": w.own, "content": object{"type": "text", "text": text}}, nil)
@@ -143,10 +143,10 @@ func (w *world) receives(t *testing.T, text string) {
 	})
 }
 
-// uptime is the part of a session's state that changes by itself.
+// uptime matches the part of a session's state that changes with time.
 var uptime = regexp.MustCompile(`"uptime_seconds":\d+`)
 
-// state is what must not change: sessions, settings, chats, and what the peer has.
+// state returns the state that must not change: sessions, settings, chats, and the messages of the peer.
 func (w *world) state(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -167,7 +167,7 @@ func (w *world) state(t *testing.T) map[string]string {
 	return out
 }
 
-// unchanged checks that nothing happened, nothing failed inside, and the session still works.
+// unchanged checks that the state is the same, that there was no internal error, and that the session still works.
 func (w *world) unchanged(t *testing.T, before map[string]string) {
 	t.Helper()
 	for name, now := range w.state(t) {
@@ -188,7 +188,7 @@ func (w *world) unchanged(t *testing.T, before map[string]string) {
 	checkNetwork(t, w.network)
 }
 
-// stream is a socket that takes no events.
+// stream is a socket without subscriptions.
 type stream struct{ ws *websocket.Conn }
 
 func (w *world) open(t *testing.T) *stream {
@@ -237,7 +237,7 @@ func (s *stream) send(t *testing.T, frame []byte) reply {
 	return r
 }
 
-// What is no call is answered as such, over HTTP and on a socket, which stays open.
+// TestBrokenFramesAreRefused checks that malformed calls get an error, over HTTP and on a socket, which stays open.
 func TestBrokenFramesAreRefused(t *testing.T) {
 	w := startWorld(t)
 	before := w.state(t)
@@ -278,7 +278,7 @@ func TestBrokenFramesAreRefused(t *testing.T) {
 	w.unchanged(t, before)
 }
 
-// A credential that is missing, made up, in the wrong place or of another session opens nothing.
+// TestBadTokensOpenNothing checks that a credential that is missing, unknown, misplaced or of another session gives no access.
 func TestBadTokensOpenNothing(t *testing.T) {
 	w := startWorld(t)
 	const other = "token-of-the-other-session"
@@ -291,7 +291,7 @@ func TestBadTokensOpenNothing(t *testing.T) {
 	} {
 		r := post(t, w.server.addr, token, info)
 		r.refused(t, name, -32001, "-")
-		if token != "" && r.Status != http.StatusUnauthorized { // without any, public methods are open
+		if token != "" && r.Status != http.StatusUnauthorized { // public methods need no token
 			t.Errorf("%s: status %d", name, r.Status)
 		}
 	}

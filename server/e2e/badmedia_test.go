@@ -16,7 +16,7 @@ func dataURL(kind string, content []byte) string {
 	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(content)
 }
 
-// cutJPEG is the first part of a real picture.
+// cutJPEG returns the first part of a real picture.
 func cutJPEG(t *testing.T) []byte {
 	t.Helper()
 	var whole bytes.Buffer
@@ -26,7 +26,7 @@ func cutJPEG(t *testing.T) []byte {
 	return whole.Bytes()[:200]
 }
 
-// Files that are not what they say never leave; the error names the member of the media object that lies.
+// TestMediaThatIsNotWhatItSaysIsRefused checks that files which do not match their declaration are not sent; the error names the wrong member of the media object.
 func TestMediaThatIsNotWhatItSaysIsRefused(t *testing.T) {
 	const limit = 200 << 10
 	w := startWorld(t, "-max-media-bytes", fmt.Sprint(limit))

@@ -55,14 +55,14 @@ func (d *openRPC) resolve(s *schema) *schema {
 	return s
 }
 
-// jidForm is how the schema of an address says so: JSON Schema has no format for it.
+// jidForm is the description that marks the schema of an address: JSON Schema has no format for it.
 const jidForm = "a JID, or an international phone number"
 
 func (s *schema) isJID() bool {
 	return s.Type == "string" && (strings.HasPrefix(s.Description, jidForm) || strings.Contains(s.Description, "("+jidForm))
 }
 
-// sample is a value that the schema takes.
+// sample returns a value that is valid for the schema.
 func (d *openRPC) sample(name string, s *schema) any {
 	s = d.resolve(s)
 	switch {
@@ -120,7 +120,7 @@ func (d *openRPC) sample(name string, s *schema) any {
 	return "x"
 }
 
-// wrong is a value that the schema refuses, and the place below it that the answer must name.
+// wrong is an invalid value for a schema, and the place below it that the answer must name.
 type wrong struct {
 	what  string
 	below string
@@ -132,7 +132,7 @@ var badJIDs = []string{
 	strings.Repeat("1", 200) + "@s.whatsapp.net", "15550300009@s.whatsapp.net\n", "<script>@s.whatsapp.net",
 }
 
-// wrongs lists values the schema refuses, down to depth levels of members.
+// wrongs returns invalid values for the schema, down to depth levels of members.
 func (d *openRPC) wrongs(s *schema, depth int) []wrong {
 	s = d.resolve(s)
 	var list []wrong
@@ -218,7 +218,7 @@ func (d *openRPC) wrongs(s *schema, depth int) []wrong {
 	return list
 }
 
-// discover reads what the server says its methods take.
+// discover returns the server's OpenRPC document.
 func discover(t *testing.T, server *process) *openRPC {
 	t.Helper()
 	var doc openRPC
@@ -229,7 +229,7 @@ func discover(t *testing.T, server *process) *openRPC {
 	return &doc
 }
 
-// Every parameter of every method refuses what its schema refuses, says which one it was, and nothing happens.
+// TestEveryParamRefusesWhatItsSchemaRefuses sends invalid values for every parameter of every method: the error names the parameter, and nothing changes.
 func TestEveryParamRefusesWhatItsSchemaRefuses(t *testing.T) {
 	w := startWorld(t)
 	doc := discover(t, w.server)
@@ -270,7 +270,7 @@ func TestEveryParamRefusesWhatItsSchemaRefuses(t *testing.T) {
 				o := maps.Clone(base)
 				delete(o, p.Name)
 				ask("nothing", "/"+p.Name, o)
-				if p.Schema.Type != "" || p.Schema.Ref != "" { // others take anything, null as well
+				if p.Schema.Type != "" || p.Schema.Ref != "" { // others accept any value, null included
 					ask("null", "/"+p.Name, with(base, p.Name, nil))
 				}
 			}
@@ -289,7 +289,7 @@ func with(params object, name string, value any) object {
 	return o
 }
 
-// Addresses that look right and cannot be: the method names the parameter, too.
+// TestEveryJIDParamRefusesAddressesThatCannotBe sends well-formed but impossible addresses: the error names the parameter, too.
 func TestEveryJIDParamRefusesAddressesThatCannotBe(t *testing.T) {
 	w := startWorld(t)
 	doc := discover(t, w.server)

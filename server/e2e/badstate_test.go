@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Sessions that are there already, not connected, or gone.
+// TestSessionsInTheWrongState calls methods for sessions that exist already, are not connected, or do not exist.
 func TestSessionsInTheWrongState(t *testing.T) {
 	w := startWorld(t)
 	before := w.state(t)
@@ -30,7 +30,7 @@ func TestSessionsInTheWrongState(t *testing.T) {
 				base[p.Name] = doc.sample(p.Name, p.Schema)
 			}
 		}
-		if !takesSession || strings.HasPrefix(m.Name, "sandbox.") || strings.HasPrefix(m.Name, "events.") || m.Name == "conn.list" { // whose param is a filter
+		if !takesSession || strings.HasPrefix(m.Name, "sandbox.") || strings.HasPrefix(m.Name, "events.") || m.Name == "conn.list" { // their param is a filter
 
 			continue
 		}
@@ -47,7 +47,7 @@ func TestSessionsInTheWrongState(t *testing.T) {
 	w.unchanged(t, before)
 }
 
-// A deleted session is gone for every call, and its id and number are free again.
+// TestADeletedSessionIsGone checks that all calls for a deleted session fail, and that its id and number can be reused.
 func TestADeletedSessionIsGone(t *testing.T) {
 	w := startWorld(t)
 	const token = "token-of-a-short-life-012"

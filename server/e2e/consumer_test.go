@@ -12,15 +12,15 @@ import (
 	"github.com/coder/websocket"
 )
 
-// named is a client with a named consumer that comes back whenever its connection ends, and checks what it gets: no
-// event left out, none out of order, no event with two faces, and a stored cursor that never goes back.
-type named struct {
+// namedConsumer is a client with a named consumer that reconnects whenever its connection ends, and checks its events: no
+// event missing or out of order, one id for each offset, and a stored cursor that never goes back.
+type namedConsumer struct {
 	addr, name, session string
 	stop                context.CancelFunc
 	done                chan struct{}
 
 	mu       sync.Mutex
-	ids      []string // by offset-1; what was received so far
+	ids      []string // received so far, by offset-1
 	repeated int
 	asked    uint64 // highest offset that was acknowledged, whether or not the server answered
 	floor    uint64 // highest offset known to be stored
@@ -28,10 +28,10 @@ type named struct {
 	problem  error
 }
 
-func consume(t *testing.T, server *process, name, session string) *named {
+func consume(t *testing.T, server *process, name, session string) *namedConsumer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &named{addr: server.addr, name: name, session: session, stop: cancel, done: make(chan struct{})}
+	n := &namedConsumer{addr: server.addr, name: name, session: session, stop: cancel, done: make(chan struct{})}
 	go n.run(ctx)
 	t.Cleanup(func() {
 		cancel()
@@ -45,8 +45,8 @@ func consume(t *testing.T, server *process, name, session string) *named {
 	return n
 }
 
-// run connects again and again until something is wrong or ctx ends.
-func (n *named) run(ctx context.Context) {
+// run reconnects until a check fails or ctx ends.
+func (n *namedConsumer) run(ctx context.Context) {
 	defer close(n.done)
 	for ctx.Err() == nil {
 		ws, _, err := websocket.Dial(ctx, "ws://"+n.addr+"/v1/ws", &websocket.DialOptions{Subprotocols: []string{"waystation.v1"}})
@@ -68,7 +68,7 @@ func (n *named) run(ctx context.Context) {
 	}
 }
 
-// frame is anything the server sends to a consumer.
+// frame is a frame from the server to a consumer.
 type frame struct {
 	ID     int
 	Method string
@@ -87,10 +87,10 @@ type frame struct {
 	Error json.RawMessage
 }
 
-// serve is one connection. That it breaks is no error.
-func (n *named) serve(ctx context.Context, ws *websocket.Conn) error {
+// serve handles one connection. The end of the connection is not an error.
+func (n *namedConsumer) serve(ctx context.Context, ws *websocket.Conn) error {
 	n.mu.Lock()
-	floor := n.floor // what is stored after this can only be more
+	floor := n.floor // the stored cursor can only grow after this
 	n.mu.Unlock()
 	send := func(id int, method string, params object) bool {
 		raw, err := json.Marshal(object{"jsonrpc": "2.0", "id": id, "method": method, "params": params})
@@ -108,7 +108,7 @@ func (n *named) serve(ctx context.Context, ws *websocket.Conn) error {
 		err := json.Unmarshal(raw, &f)
 		switch {
 		case err != nil || f.Error != nil || f.Method == "events.gap":
-			return fmt.Errorf("the server said %s (%w)", raw, err)
+			return fmt.Errorf("the server answered %s (%w)", raw, err)
 		case f.ID == 1:
 			if last, err = n.begin(&f, floor); err != nil {
 				return err
@@ -127,7 +127,7 @@ func (n *named) serve(ctx context.Context, ws *websocket.Conn) error {
 			if err := n.note(last, f.Params.ID); err != nil {
 				return err
 			}
-			// Acknowledge some, so that there is always something that was not.
+			// Acknowledge in batches, so that there are always unacknowledged events.
 			if last-sent >= next {
 				sent, next = last, 10+rand.Uint64N(40)
 				n.mu.Lock()
@@ -150,8 +150,8 @@ func receive(ctx context.Context, ws *websocket.Conn) []byte {
 	return nil
 }
 
-// begin checks where the server goes on.
-func (n *named) begin(hello *frame, floor uint64) (start uint64, err error) {
+// begin checks the offset at which the server resumes.
+func (n *namedConsumer) begin(hello *frame, floor uint64) (start uint64, err error) {
 	s := hello.Result.Sessions[0]
 	start = s.Head
 	if s.Replay != nil {
@@ -162,7 +162,7 @@ func (n *named) begin(hello *frame, floor uint64) (start uint64, err error) {
 	n.hellos++
 	switch {
 	case n.hellos > 1 && !s.Resumed:
-		return 0, fmt.Errorf("the consumer was not known any more: %+v", s)
+		return 0, fmt.Errorf("the consumer is unknown: %+v", s)
 	case start < floor:
 		return 0, fmt.Errorf("the cursor went back from %d to %d", floor, start)
 	case start > uint64(len(n.ids)):
@@ -172,11 +172,11 @@ func (n *named) begin(hello *frame, floor uint64) (start uint64, err error) {
 	return start, nil
 }
 
-func (n *named) note(offset uint64, id string) error {
+func (n *namedConsumer) note(offset uint64, id string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if offset > uint64(len(n.ids)) {
-		n.ids = append(n.ids, id) // offsets follow each other, and begin was checked
+		n.ids = append(n.ids, id) // offsets are consecutive, and the first one was checked
 		return nil
 	}
 	n.repeated++
@@ -186,8 +186,8 @@ func (n *named) note(offset uint64, id string) error {
 	return nil
 }
 
-// stored asks for the consumer's cursor, which must never have gone back.
-func (n *named) stored(t *testing.T) (offset uint64) {
+// stored returns the consumer's stored cursor and checks that it has not gone back.
+func (n *namedConsumer) stored(t *testing.T) (offset uint64) {
 	t.Helper()
 	var list struct {
 		Consumers []struct {
@@ -209,7 +209,7 @@ func (n *named) stored(t *testing.T) (offset uint64) {
 }
 
 // await waits until the consumer has everything up to an offset, ends it and returns the ids by offset-1.
-func (n *named) await(t *testing.T, offset int) []string {
+func (n *namedConsumer) await(t *testing.T, offset int) []string {
 	t.Helper()
 	eventually(t, 60*time.Second, "the consumer has everything", func() bool {
 		n.mu.Lock()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// message is something to send: the call that sends it, and what must arrive.
+// message is a message to send: the call that sends it and the expected results.
 type message struct {
 	name, method string
 	params       object
@@ -17,7 +17,7 @@ type message struct {
 	mime         string // of the file, as it is downloaded
 }
 
-// withFile makes a message of a file; keys is what is known about it beside its size and hash.
+// withFile returns a message with a file; keys has its known members beside size and hash.
 func (c *conversation) withFile(name, method, mime, sent string, file []byte, params, want, keys, wire object) message {
 	sum := sha256.Sum256(file)
 	media := object{"mime_type": mime, "size": len(file), "keys": merged(keys, object{"file_sha256": sum[:]})}
@@ -95,7 +95,7 @@ func (c *conversation) plainKinds() []message {
 	}
 }
 
-// unwrapped is the content inside the wrapper of a message that has one; stores keep that.
+// unwrapped returns the content inside a message's wrapper, if any; stores keep the content without it.
 func unwrapped(wire object) object {
 	for _, wrapper := range []string{"viewOnceMessage", "documentWithCaptionMessage"} {
 		if outer, ok := wire[wrapper].(object); ok {
@@ -105,7 +105,7 @@ func unwrapped(wire object) object {
 	return wire
 }
 
-// send sends a message, checks it everywhere, and sees it delivered.
+// send sends a message, checks it in all places, and waits for its delivery.
 func (c *conversation) send(t *testing.T, from, to *person, m message) string {
 	t.Helper()
 	sent := c.call(t, from, m.method, merged(m.params, object{"to": c.chat(to)}))
@@ -122,7 +122,7 @@ func (c *conversation) send(t *testing.T, from, to *person, m message) string {
 	return id
 }
 
-// plainText has what gets lost on the way where text is escaped, cut or normalised.
+// plainText has characters that escaping, truncation or normalisation would change.
 const plainText = "plain ünïcode 😀 \u200f\nsecond line\t'\"<&>\\"
 
 func (c *conversation) carriesText(t *testing.T, from, to *person) string {
@@ -133,7 +133,7 @@ func (c *conversation) carriesText(t *testing.T, from, to *person) string {
 	})
 }
 
-// carriesReply has the other person answer, naming both.
+// carriesReply lets the other person reply with mentions of both.
 func (c *conversation) carriesReply(t *testing.T, from, to *person, first string) {
 	t.Helper()
 	text := "@" + from.number + " so be it"
@@ -171,7 +171,7 @@ func (c *conversation) showsTyping(t *testing.T, from, to *person) {
 	var phone struct{ Stanza object }
 	must(t, c.network.addr, "sandbox.awaitStanza", object{"account": to.number, "tag": "chatstate", "from": seenFrom}, &phone)
 	if phone.Stanza == nil {
-		t.Errorf("the phone %s never saw that %s types", to.number, from.session)
+		t.Errorf("the phone %s did not see that %s types", to.number, from.session)
 	}
 }
 
@@ -183,7 +183,7 @@ func (c *conversation) onPhones(t *testing.T, from, to *person, id string, want 
 	}
 }
 
-// carriesVote has the other person vote on the phone, which is where people vote.
+// carriesVote lets the other person vote on the phone.
 func (c *conversation) carriesVote(t *testing.T, from, to *person, poll string) {
 	var vote struct {
 		MessageID string `json:"message_id"`
@@ -203,7 +203,7 @@ func (c *conversation) carriesVote(t *testing.T, from, to *person, poll string) 
 	}
 }
 
-// carriesReaction has the other person react, change their mind and take it back.
+// carriesReaction lets the other person react, change the reaction and remove it.
 func (c *conversation) carriesReaction(t *testing.T, from, to *person, id string) {
 	for _, emoji := range []string{"👍🏽", "🎉", ""} {
 		reacted := c.call(t, to, "message.react", object{"chat": c.chat(from), "message_id": id, "emoji": emoji})
@@ -251,7 +251,7 @@ func (c *conversation) carriesRevoke(t *testing.T, from, to *person, id string) 
 	c.onPhones(t, from, to, str(own.Data["message_id"]), revoked)
 }
 
-// carriesReceipts has everybody read all messages and play the voice note; the sender learns of each.
+// carriesReceipts lets all recipients read all messages and play the voice note; the sender gets each receipt.
 func (c *conversation) carriesReceipts(t *testing.T, from, to *person, ids map[string]string) {
 	var all []string
 	for name, id := range ids {
@@ -272,7 +272,7 @@ func (c *conversation) carriesReceipts(t *testing.T, from, to *person, ids map[s
 	}
 	if c.reader != "" {
 		for _, id := range all {
-			// Not everybody has read it yet.
+			// Some recipients have not read it yet.
 			receipts := c.awaitReader(t, from, to, id)
 			same(t, "one of two", object{"read": []object{{"contact": to.pn}}, "read_remaining": 1}, receipts)
 		}
@@ -291,7 +291,7 @@ func (c *conversation) carriesReceipts(t *testing.T, from, to *person, ids map[s
 	var phone struct{ Stanza object }
 	must(t, c.network.addr, "sandbox.awaitStanza", object{"account": from.number, "tag": "receipt", "type": "played", "id": ids["voice note"]}, &phone)
 	if phone.Stanza == nil {
-		t.Errorf("the phone %s never learned that the voice note was played", from.number)
+		t.Errorf("the phone %s got no receipt for the played voice note", from.number)
 	}
 	c.call(t, to, "chat.markRead", object{"chat": c.chat(from)})
 	chat := c.call(t, to, "chat.get", object{"chat": c.chat(from)})

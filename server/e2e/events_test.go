@@ -22,7 +22,7 @@ type event struct {
 	} `json:"data"`
 }
 
-// history reads a session's whole journal over the socket until enough says stop.
+// history reads a session's whole journal over the socket until enough returns true.
 func history(t *testing.T, server *process, session string, within time.Duration, enough func(all []event) bool) []event {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)

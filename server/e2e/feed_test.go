@@ -14,7 +14,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// feedWait bounds the wait for what another side learns in its own time; nothing takes a fraction of it unless it is broken.
+// feedWait bounds the wait for asynchronous effects at another side, far above the time they need.
 const feedWait = 20 * time.Second
 
 // happening is an event or a signal of a session as the socket sends it.
@@ -25,16 +25,16 @@ type happening struct {
 	Data   object `json:"data"`
 }
 
-// is tells whether it has the type and every member of the data given.
+// is reports whether it has the type and all given members of the data.
 func (h *happening) is(kind string, data object) bool {
 	return h.Type == kind && len(differences(data, h.Data)) == 0
 }
 
-// feed keeps everything a session's socket sent, signals included, from the oldest event on.
+// feed records all events and signals from a session's socket, from the oldest event on.
 type feed struct {
 	addr    string
 	session string
-	changed chan struct{} // holds one when something came since the last look
+	changed chan struct{} // has one element after a new happening
 
 	mu   sync.Mutex
 	all  []happening
@@ -90,7 +90,7 @@ func (f *feed) read(ctx context.Context, ws *websocket.Conn) error {
 	}
 	switch {
 	case frame.Error != nil, frame.Method == "events.gap":
-		return fmt.Errorf("the socket said %s", raw)
+		return fmt.Errorf("the socket sent %s", raw)
 	case frame.Method == "event", frame.Method == "signal":
 		var h happening
 		if err := json.Unmarshal(frame.Params, &h); err != nil {
@@ -125,7 +125,7 @@ func (f *feed) snapshot() ([]happening, error) {
 	return slices.Clone(f.all), f.fail
 }
 
-// await returns the first event or signal of that type whose data has the members given.
+// await returns the first event or signal of that type whose data has the given members.
 func (f *feed) await(t *testing.T, kind string, data object) happening {
 	t.Helper()
 	timeout := time.NewTimer(feedWait)
@@ -146,7 +146,7 @@ func (f *feed) await(t *testing.T, kind string, data object) happening {
 			for _, h := range all[max(0, len(all)-15):] {
 				t.Logf("%s had %d %s %s", f.session, h.Offset, h.Type, brief(h.Data))
 			}
-			t.Fatalf("%s never had %s with %s", f.session, kind, brief(data))
+			t.Fatalf("%s did not get %s with %s", f.session, kind, brief(data))
 		}
 	}
 }
@@ -159,7 +159,7 @@ func brief(v any) string {
 	return string(out[:min(len(out), 600)])
 }
 
-// differences lists where got lacks what want says. Objects in got may hold more; lists are as long as in want.
+// differences returns the places where got differs from want. Objects in got may have more members; lists must have the same length.
 func differences(want, got any) []string {
 	plainWant, err := plain(want)
 	if err != nil {
@@ -172,7 +172,7 @@ func differences(want, got any) []string {
 	return compare("", plainWant, plainGot)
 }
 
-// plain is a value as JSON knows it.
+// plain returns a value as decoded from its JSON.
 func plain(v any) (out any, err error) {
 	raw, err := json.Marshal(v)
 	if err == nil {
@@ -211,7 +211,7 @@ func compare(at string, want, got any) []string {
 	return nil
 }
 
-// same fails the test when got lacks anything of want.
+// same fails the test when got differs from want, see differences.
 func same(t *testing.T, what string, want, got any) {
 	t.Helper()
 	for _, difference := range differences(want, got) {

@@ -18,8 +18,8 @@ const (
 	unpairedCount = 500
 )
 
-// resident is the process's memory in KiB as the kernel counts it.
-func resident(t *testing.T, p *process) int {
+// residentMemory returns the process's resident memory in KiB.
+func residentMemory(t *testing.T, p *process) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -38,27 +38,27 @@ func resident(t *testing.T, p *process) int {
 	return 0
 }
 
-// settled is the process's memory once it stopped shrinking.
-func settled(t *testing.T, p *process) int {
+// settledMemory returns the process's resident memory in KiB once it has stopped shrinking.
+func settledMemory(t *testing.T, p *process) int {
 	t.Helper()
-	least, since := resident(t, p), time.Now()
+	least, since := residentMemory(t, p), time.Now()
 	eventually(t, time.Minute, "memory settles", func() bool {
-		if now := resident(t, p); now < least-256 {
+		if now := residentMemory(t, p); now < least-256 {
 			least, since = now, time.Now()
 		}
 		return time.Since(since) > 8*time.Second
 	})
-	return resident(t, p)
+	return residentMemory(t, p)
 }
 
-// All stored sessions come back after a restart, and idle ones are small.
+// TestFleetReconnectsAndIsSmall checks that all stored sessions reconnect after a restart, and the memory of idle ones.
 func TestFleetReconnectsAndIsSmall(t *testing.T) {
 	network, root := startSandbox(t)
 	dataDir, addr := t.TempDir(), freeAddress(t)
 	database := filepath.Join(dataDir, "waystation.db")
 	start := func() *process { return startServer(t, addr, network, root, dataDir, database) }
 	server := start()
-	empty := settled(t, server)
+	empty := settledMemory(t, server)
 
 	var wg sync.WaitGroup
 	numbers := make(chan int)
@@ -85,7 +85,7 @@ func TestFleetReconnectsAndIsSmall(t *testing.T) {
 	began := time.Now()
 	eventually(t, 60*time.Second, "all sessions are connected again", func() bool { return countConnected(server) == fleet })
 	t.Logf("%d sessions connected %s after the server answered", fleet, time.Since(began).Round(time.Millisecond))
-	each := (settled(t, server) - empty) / fleet
+	each := (settledMemory(t, server) - empty) / fleet
 	t.Logf("%d KiB a connected idle session (%d KiB without sessions)", each, empty)
 	if each > maxConnected {
 		t.Errorf("a connected session takes %d KiB, %d at most", each, maxConnected)
@@ -98,20 +98,20 @@ func TestUnpairedSessionsAreSmall(t *testing.T) {
 	dataDir := t.TempDir()
 	addr, database := freeAddress(t), filepath.Join(dataDir, "waystation.db")
 	server := startServer(t, addr, network, root, dataDir, database)
-	empty := settled(t, server)
+	empty := settledMemory(t, server)
 	for i := range unpairedCount {
 		must(t, server.addr, "session.create", object{"session_id": fmt.Sprint("u", i)}, nil)
 	}
 	server.kill()
 	server = startServer(t, addr, network, root, dataDir, database)
-	each := (settled(t, server) - empty) / unpairedCount
+	each := (settledMemory(t, server) - empty) / unpairedCount
 	t.Logf("%d KiB an unpaired session", each)
 	if each > maxUnpaired {
 		t.Errorf("an unpaired session takes %d KiB, %d at most", each, maxUnpaired)
 	}
 }
 
-// pairQuietly is pair for many goroutines: it reports and goes on.
+// pairQuietly is pair for concurrent use: it returns an error instead of ending the test.
 func pairQuietly(t *testing.T, server, network *process, session, number string) {
 	steps := []func() error{
 		func() error {

@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// What of documented events never says anything, and why. TestWebhookFormats fails when something else is silent, and
-// when one of these speaks.
+// Reasons why documented fields of events are never filled. TestWebhookFormats fails when another field is empty, and
+// when one of these is filled.
 const (
 	oneRequest = "an event is one request, and this would be another"
 	keyAlone   = "little more is known of the message than its key"
 	notKnown   = "no event says it"
 	notMade    = "nothing here brings it"
 	byNature   = "these events have none"
-	byChance   = "a copy from the phone and one sent again race, and only the second is counted" // it may speak or not
+	byChance   = "a copy from the phone and one sent again race, and only the second is counted" // may be filled or not
 	ownAddress = "events do not repeat the account's own address"
 )
 
-// ofMessage are the documented fields of a message beside its key, time and kind.
+// ofMessage has the documented fields of a message beside its key, time and kind.
 const ofMessage = "_data author body broadcast duration forwardingScore groupMentions hasMedia hasQuotedMsg hasReaction inviteV4 isEphemeral " +
 	"isForwarded isGif isStarred isStatus links location mediaKey mentionedIds orderId token vCards"
 
 var wwebjsGaps = slices.Concat(
-	gaps("code", "", "pairing codes are secrets, and in no event"),
-	gaps("contact_changed group_membership_request loading_screen", "", notKnown),
-	gaps("media media_uploaded", "", oneRequest),
-	gaps("status", "", "the simulated network refuses no pairing"),
+	gapsOfPath("code", "", "pairing codes are secrets, and in no event"),
+	gapsOfPath("contact_changed group_membership_request loading_screen", "", notKnown),
+	gapsOfPath("media media_uploaded", "", oneRequest),
+	gapsOfPath("status", "", "the simulated network refuses no pairing"),
 
 	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "groupMentions links", notKnown),
 	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "hasReaction isStarred", "events are about new messages"),
@@ -38,10 +38,10 @@ var wwebjsGaps = slices.Concat(
 	gapsIn("data.message.", "message_edit", "duration forwardingScore hasMedia hasQuotedMsg isEphemeral isForwarded isGif location mediaKey mentionedIds orderId vCards", "a plain text is edited here"),
 	gapsIn("data.message.", "message_ack message_revoke_everyone message_revoke_me", ofMessage, keyAlone),
 	gapsIn("data.vote.parentMessage.", "vote_update", ofMessage, keyAlone),
-	gaps("message_ack", "data.message.from", ownAddress),
-	gaps("message_revoke_me", "data.revokedMsg", keyAlone),
-	gaps("message_edit", "data.prevBody", notKnown),
-	gaps("vote_update", "data.vote.selectedOptions[].id", "votes name what was chosen, and not its number"),
+	gapsOfPath("message_ack", "data.message.from", ownAddress),
+	gapsOfPath("message_revoke_me", "data.revokedMsg", keyAlone),
+	gapsOfPath("message_edit", "data.prevBody", notKnown),
+	gapsOfPath("vote_update", "data.vote.selectedOptions[].id", "votes name what was chosen, and not its number"),
 	gapsIn("data.reaction.", "message_reaction", "ack orphan orphanReason read", notKnown),
 
 	gapsIn("data.notification.", "group_join group_leave group_update group_admin_changed", "id.fromMe", ownAddress),
@@ -58,7 +58,7 @@ var wwebjsGaps = slices.Concat(
 )
 
 var waakgGaps = slices.Concat(
-	gaps("status.update", "", "it has no documented payload; status posts are messages"),
+	gapsOfPath("status.update", "", "it has no documented payload; status posts are messages"),
 	gapsIn("data.", "message.received message.sent", "fileUrl quoted.fileUrl", "files are not attached"),
 	gapsIn("data.", "message.received message.sent", "quoted.caption", "whether the text of a quoted message is a caption is not known"),
 	gapsIn("data.", "message.received message.sent", "quoted.key.remoteJid", "null means this chat, and no event tells of another"),
@@ -70,20 +70,20 @@ var wuzapiGaps = slices.Concat(
 	gapsIn("event.Info.", "Message", "Category Multicast VerifiedName", notMade),
 	gapsIn("event.", "Message", "NewsletterMeta SourceWebMsg UnavailableRequestID", notKnown),
 	gapsIn("event.", "Message", "Info.ServerID IsEphemeral IsViewOnceV2", notMade),
-	gaps("Message", "event.RetryCount", byChance),
+	gapsOfPath("Message", "event.RetryCount", byChance),
 	gapsIn("event.", "ChatPresence ReadReceipt", "BroadcastListOwner", notKnown),
 	gapsIn("event.", "ChatPresence", "IsFromMe", "WhatsApp does not tell the account that it types itself"),
 )
 
 var digigoGaps = slices.Concat(
-	gaps("CallAccept CallOfferNotice CallRelayLatency CATRefreshError FBMessage IdentityChange MediaRetry PairError QRScannedWithoutMultidevice StreamError", "", notMade),
-	gaps("NewsletterJoin NewsletterLeave NewsletterMuteChange NewsletterLiveUpdate", "", "no method joins a channel"),
-	gaps("KeepAliveTimeout KeepAliveRestored", "", "they take half a minute of silence; the tests of sessions have them"),
+	gapsOfPath("CallAccept CallOfferNotice CallRelayLatency CATRefreshError FBMessage IdentityChange MediaRetry PairError QRScannedWithoutMultidevice StreamError", "", notMade),
+	gapsOfPath("NewsletterJoin NewsletterLeave NewsletterMuteChange NewsletterLiveUpdate", "", "no method joins a channel"),
+	gapsOfPath("KeepAliveTimeout KeepAliveRestored", "", "they take half a minute of silence; the tests of sessions have them"),
 )
 
-func gaps(events, path, reason string) []hookGap { return []hookGap{{events, path, reason}} }
+func gapsOfPath(events, path, reason string) []hookGap { return []hookGap{{events, path, reason}} }
 
-// gapsIn are gaps of several paths, which are between blanks.
+// gapsIn returns the gaps of several paths, separated by blanks.
 func gapsIn(prefix, events, paths, reason string) (list []hookGap) {
 	for path := range strings.FieldsSeq(paths) {
 		list = append(list, hookGap{events, prefix + path, reason})

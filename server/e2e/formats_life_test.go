@@ -5,22 +5,22 @@ import (
 	"testing"
 )
 
-// live takes the session through everything that formats have a word for, up to the end of its link.
-func (w *formatWorld) live(t *testing.T) {
-	w.links(t)
+// causeEvents causes all events that the formats have, up to the end of the session's link.
+func (w *formatWorld) causeEvents(t *testing.T) {
+	w.pairByQR(t)
 	pair(t, w.server, w.network, "ben", "15550800002")
-	ann, ben := meet(t, w.server, w.network, formatSession, formatNumber), meet(t, w.server, w.network, "ben", "15550800002")
+	ann, ben := newPerson(t, w.server, w.network, formatSession, formatNumber), newPerson(t, w.server, w.network, "ben", "15550800002")
 	w.call(t, ann, "presence.subscribe", object{"contacts": []string{ben.number}})
 	chat := &conversation{server: w.server, network: w.network, seed: 200}
 	chat.exchange(t, ben, ann)
 	chat.exchange(t, ann, ben)
-	w.talks(t, ann, ben)
-	group := w.gathers(t, ann, ben)
-	w.changesGroup(t, ann, ben, group)
-	w.tidies(t, ann, ben, group)
-	w.calls(t, ann, ben)
-	w.breaks(t, ann, ben)
-	w.ends(t, ann)
+	w.sendMessages(t, ann, ben)
+	group := w.useGroup(t, ann, ben)
+	w.changeGroup(t, ann, ben, group)
+	w.changeChats(t, ann, ben, group)
+	w.makeCalls(t, ann, ben)
+	w.injectFaults(t, ann, ben)
+	w.logOut(t, ann)
 }
 
 func (w *formatWorld) call(t *testing.T, as *person, method string, params object) (result object) {
@@ -40,8 +40,8 @@ func (w *formatWorld) fault(t *testing.T, session string, fault object) {
 	must(t, w.server.addr, "sandbox.injectFault", merged(fault, object{"session": session}), nil)
 }
 
-// links shows a code, has it scanned, and gets the history of the phone.
-func (w *formatWorld) links(t *testing.T) {
+// pairByQR pairs the session by QR code and receives the history of the phone.
+func (w *formatWorld) pairByQR(t *testing.T) {
 	t.Helper()
 	must(t, w.server.addr, "session.connect", object{"session": formatSession}, nil)
 	w.receiver.await(t, "/wwebjs", `"dataType":"qr"`)
@@ -49,8 +49,8 @@ func (w *formatWorld) links(t *testing.T) {
 	eventually(t, feedWait, "the session is connected", func() bool { return connected(w.server, formatSession) })
 }
 
-// talks has the kinds of message beside those of a conversation.
-func (w *formatWorld) talks(t *testing.T, ann, ben *person) {
+// sendMessages sends the kinds of message that conversation does not.
+func (w *formatWorld) sendMessages(t *testing.T, ann, ben *person) {
 	t.Helper()
 	text := func(text string) object { return object{"type": "text", "text": text} }
 	first := str(w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "pass it on"})["message_id"])
@@ -85,13 +85,13 @@ func (w *formatWorld) talks(t *testing.T, ann, ben *person) {
 	ann.feed.await(t, "Presence", object{"state": "unavailable"})
 }
 
-// gathers makes a group in which everything is said again.
-func (w *formatWorld) gathers(t *testing.T, ann, ben *person) (group string) {
+// useGroup creates a group and repeats the conversation in it.
+func (w *formatWorld) useGroup(t *testing.T, ann, ben *person) (group string) {
 	t.Helper()
 	const carla = "15550800003"
 	must(t, w.network.addr, "sandbox.createAccount", object{"number": carla, "push_name": "Carla"}, nil)
 	made := w.call(t, ben, "group.create", object{"name": "Harbour", "participants": []string{ann.pn, carla}})
-	group = str(dig(map[string]any(made), "group/group"))
+	group = str(valueAt(map[string]any(made), "group/group"))
 	ann.feed.await(t, "JoinedGroup", object{"group": group})
 	chat := &conversation{server: w.server, network: w.network, group: group, reader: carla, seed: 300}
 	chat.exchange(t, ben, ann)
@@ -101,7 +101,7 @@ func (w *formatWorld) gathers(t *testing.T, ann, ben *person) (group string) {
 	return group
 }
 
-func (w *formatWorld) changesGroup(t *testing.T, ann, ben *person, group string) {
+func (w *formatWorld) changeGroup(t *testing.T, ann, ben *person, group string) {
 	t.Helper()
 	const dora, emil = "15550800004", "15550800005"
 	for _, number := range []string{dora, emil} {
@@ -131,8 +131,8 @@ func (w *formatWorld) changesGroup(t *testing.T, ann, ben *person, group string)
 	ann.feed.await(t, "Picture", object{"jid": group})
 }
 
-// tidies changes chats, contacts and names on another own device.
-func (w *formatWorld) tidies(t *testing.T, ann, ben *person, group string) {
+// changeChats changes chats, contacts and names on another own device.
+func (w *formatWorld) changeChats(t *testing.T, ann, ben *person, group string) {
 	t.Helper()
 	const other = "ann-desk"
 	must(t, w.server.addr, "session.create", object{"session_id": other}, nil)
@@ -176,10 +176,10 @@ func (w *formatWorld) tidies(t *testing.T, ann, ben *person, group string) {
 	w.call(t, ben, "profile.setName", object{"name": "Ben the sailor"})
 	w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "call me so"})
 	ann.feed.await(t, "PushName", object{})
-	w.call(t, desk, "session.logout", nil) // what breaks from here on breaks for one device
+	w.call(t, desk, "session.logout", nil) // the following faults affect one device only
 }
 
-func (w *formatWorld) calls(t *testing.T, ann, ben *person) {
+func (w *formatWorld) makeCalls(t *testing.T, ann, ben *person) {
 	t.Helper()
 	for _, video := range []bool{false, true} {
 		ringing := w.onPhone(t, ben.number, "startCall", object{"to": ann.pn, "video": video})
@@ -189,8 +189,8 @@ func (w *formatWorld) calls(t *testing.T, ann, ben *person) {
 	}
 }
 
-// breaks is what goes wrong and comes back.
-func (w *formatWorld) breaks(t *testing.T, ann, ben *person) {
+// injectFaults causes faults from which the session recovers.
+func (w *formatWorld) injectFaults(t *testing.T, ann, ben *person) {
 	t.Helper()
 	w.fault(t, ann.session, object{"kind": "refuse_send", "code": 403})
 	_ = call(w.server.addr, "message.sendText", object{"session": ann.session, "to": ben.pn, "text": "refused"}, nil)
@@ -200,34 +200,34 @@ func (w *formatWorld) breaks(t *testing.T, ann, ben *person) {
 	ann.feed.await(t, "UndecryptableMessage", object{})
 	ann.feed.await(t, "Message", object{"text": "spoilt"})
 
-	w.back(t)
+	w.awaitReconnect(t)
 	must(t, w.server.addr, "sandbox.cut", object{"session": ann.session}, nil)
 	ann.feed.await(t, "Disconnected", object{"reason": "connection_lost"})
-	w.back(t)
+	w.awaitReconnect(t)
 	w.call(t, ann, "session.disconnect", nil)
 	ann.feed.await(t, "Disconnected", object{"reason": "stopped"})
 	w.call(t, ben, "message.sendText", object{"to": ann.pn, "text": "while you were away"})
 	w.fault(t, ann.session, object{"kind": "refuse_login", "code": 418})
 	_ = call(w.server.addr, "session.connect", object{"session": ann.session}, nil)
 	ann.feed.await(t, "ConnectFailure", object{})
-	w.returns(t)
+	w.reconnect(t)
 	ann.feed.await(t, "OfflineSyncPreview", object{})
 	for _, end := range []struct{ kind, event string }{{"stream_replaced", "StreamReplaced"}, {"client_outdated", "ClientOutdated"}, {"temporary_ban", "TemporaryBan"}} {
 		w.fault(t, ann.session, object{"kind": end.kind, "delay_seconds": 1})
 		ann.feed.await(t, end.event, object{})
 		must(t, w.network.addr, "sandbox.clearFaults", object{}, nil)
-		w.returns(t)
+		w.reconnect(t)
 	}
 }
 
-// back waits until the session has connected by itself.
-func (w *formatWorld) back(t *testing.T) {
+// awaitReconnect waits until the session has reconnected automatically.
+func (w *formatWorld) awaitReconnect(t *testing.T) {
 	t.Helper()
 	eventually(t, feedWait, "the session is connected", func() bool { return connected(w.server, formatSession) })
 }
 
-// returns connects the session again; a ban may refuse that for a while.
-func (w *formatWorld) returns(t *testing.T) {
+// reconnect connects the session again; a ban may refuse that for a while.
+func (w *formatWorld) reconnect(t *testing.T) {
 	t.Helper()
 	eventually(t, feedWait, "the session is connected again", func() bool {
 		_ = call(w.server.addr, "session.connect", object{"session": formatSession, "wait_seconds": 1}, nil)
@@ -235,8 +235,8 @@ func (w *formatWorld) returns(t *testing.T) {
 	})
 }
 
-// ends unlinks the session and waits until every receiver has been told.
-func (w *formatWorld) ends(t *testing.T, ann *person) {
+// logOut unlinks the session and waits until every receiver has the event.
+func (w *formatWorld) logOut(t *testing.T, ann *person) {
 	t.Helper()
 	w.onPhone(t, ann.number, "unlinkDevice", nil)
 	ann.feed.await(t, "LoggedOut", object{})

@@ -16,28 +16,28 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// hookFormat is a format of webhooks that a document describes.
+// hookFormat is a documented format of webhooks.
 type hookFormat struct {
 	name   string   // of the webhook's format
 	events []string // subscribed to
-	// read takes a request apart into what the document calls the body and the name of its event.
+	// read returns the documented body of a request and the name of its event.
 	read func(t *testing.T, r hookRequest) (body map[string]any, event string)
-	// documented is the API whose events these are.
+	// documented is the API that documents the events.
 	documented string
 	rules      resttest.Rules
 	gaps       []hookGap
 }
 
-// hookGap are documented fields, with all below them, that never say anything; no path = events that never come.
+// hookGap has documented fields that are never filled, with all fields below them; without a path, events that never occur.
 type hookGap struct {
-	events string // names between blanks
+	events string // names, separated by blanks
 	path   string
 	reason string
 }
 
 func (g *hookGap) of(event string) bool { return slices.Contains(strings.Fields(g.events), event) }
 
-// hookRequest is what a receiver got.
+// hookRequest is a request to a receiver.
 type hookRequest struct {
 	path   string
 	header http.Header
@@ -59,7 +59,7 @@ func readJSON(t *testing.T, raw []byte) (body map[string]any) {
 
 func hookFormats(t *testing.T) []hookFormat {
 	every := []string{"*"}
-	// The document of DIGIGO names its events and shows none of them: they are subscribed to by these names.
+	// The document of DIGIGO names its events without examples: these names are for subscriptions.
 	var named []string
 	for _, e := range documentedEvents(t, "digigo").Events {
 		named = append(named, e.Name)
@@ -119,7 +119,7 @@ func hookFormats(t *testing.T) []hookFormat {
 	}
 }
 
-// laterFields are members of whatsmeow's structs that came after the document of wuzapi.
+// laterFields returns the fields of whatsmeow's structs that are newer than the document of wuzapi.
 func laterFields() (paths []string) {
 	for _, name := range []string{"AddressingMode", "SenderAlt", "RecipientAlt", "BroadcastRecipients"} {
 		paths = append(paths, "event."+name, "event.Info."+name)
@@ -136,12 +136,12 @@ func documentedEvents(t *testing.T, dialect string) *resttest.Events {
 	return events
 }
 
-// A session on the simulated network lives through everything that the documented formats of webhooks have a word for.
-// What receivers get has the documented fields and types, and each of these says something at least once, but for those
-// that the tables of gaps list.
+// TestWebhookFormats takes a session on the simulated network through all events of the documented webhook formats.
+// The webhooks have the documented fields and types, and each field is filled at least once, except for those
+// in the tables of gaps.
 func TestWebhookFormats(t *testing.T) {
 	w := startFormatWorld(t)
-	w.live(t)
+	w.causeEvents(t)
 	for _, f := range w.formats {
 		t.Run(f.name, func(t *testing.T) {
 			events := documentedEvents(t, f.documented)
@@ -152,7 +152,7 @@ func TestWebhookFormats(t *testing.T) {
 				bodies[name]++
 				e := events.Event(name)
 				if e == nil {
-					if f.documented == "wuzapi" || f.documented == "digigo" { // whose documents show less than they name
+					if f.documented == "wuzapi" || f.documented == "digigo" { // whose documents name more fields than they show
 						continue
 					}
 					t.Errorf("%s is not documented: %.300s", name, r.body)
@@ -177,12 +177,12 @@ func TestWebhookFormats(t *testing.T) {
 	var dead struct{ Total int }
 	must(t, w.server.addr, "archive.list", object{"status": "dead_letter"}, &dead)
 	if dead.Total != 0 {
-		t.Errorf("%d events could not be told in some format", dead.Total)
+		t.Errorf("%d events could not be written in some format", dead.Total)
 	}
 	checkNetwork(t, w.network)
 }
 
-// gapsOf tells where a table of gaps is not what came.
+// gapsOf returns the differences between a table of gaps and the received events.
 func gapsOf(events *resttest.Events, bodies map[string]int, filled map[string]map[string]bool, gaps []hookGap) (problems []string) {
 	used := make([]bool, len(gaps))
 	known := func(event, path string) (found, byChanceOnly bool) {
@@ -226,7 +226,7 @@ func gapsOf(events *resttest.Events, bodies map[string]int, filled map[string]ma
 	return problems
 }
 
-// formatWorld is a session with a webhook of every format, from before it is linked on.
+// formatWorld is a session with a webhook of every format, created before the session is linked.
 type formatWorld struct {
 	network, server *process
 	receiver        *restReceiver
@@ -234,7 +234,7 @@ type formatWorld struct {
 }
 
 const (
-	formatSession = "ann" // whose webhooks are looked at
+	formatSession = "ann" // the session whose webhooks are checked
 	formatNumber  = "15550800001"
 )
 

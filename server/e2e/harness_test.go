@@ -50,13 +50,13 @@ func run(m *testing.M) int {
 	return brokertest.Main(runner(func() int { return dbtest.Main(m) }))
 }
 
-// runner is the tests with something around them.
+// runner runs the tests with setup and cleanup.
 type runner func() int
 
-// Run implements what TestMain runs.
+// Run implements the interface that TestMain runs.
 func (r runner) Run() int { return r() }
 
-// process is a running waystation; its output ends up in the test's log when the test fails.
+// process is a running waystation; its output is in the test's log when the test fails.
 type process struct {
 	cmd  *exec.Cmd
 	addr string
@@ -102,7 +102,7 @@ func start(t *testing.T, stdout io.Writer, args ...string) *process {
 	return p
 }
 
-// startSandbox runs the simulated network in a process of its own.
+// startSandbox starts the simulated network in a process of its own.
 func startSandbox(t *testing.T) (p *process, root string) {
 	t.Helper()
 	r, w := io.Pipe()
@@ -111,7 +111,7 @@ func startSandbox(t *testing.T) (p *process, root string) {
 	lines := bufio.NewScanner(r)
 	for p.addr == "" || root == "" {
 		if !lines.Scan() {
-			t.Fatal("the sandbox did not say where it is")
+			t.Fatal("the sandbox did not print its address")
 		}
 		switch f := strings.Fields(lines.Text()); {
 		case len(f) == 2 && f[0] == "address":
@@ -124,7 +124,7 @@ func startSandbox(t *testing.T) (p *process, root string) {
 	return p, root
 }
 
-// freeAddress names a loopback port that was free a moment ago; a restarted server keeps it.
+// freeAddress returns a loopback address whose port was free just now; a restarted server keeps it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -182,7 +182,7 @@ type rpcError struct {
 
 func (e *rpcError) Error() string { return e.Message + " (" + e.Data.Reason + ")" }
 
-// call runs a method over POST /v1/rpc; told to slow down, it does.
+// call runs a method over POST /v1/rpc and retries after a rate limit.
 func call(addr, method string, params, result any) error {
 	for {
 		err := callOnce(addr, method, params, result)
@@ -250,7 +250,7 @@ func must(t *testing.T, addr, method string, params, result any) {
 
 type object map[string]any
 
-// pair makes an account and a session and links them by QR code.
+// pair creates an account and a session and links them by QR code.
 func pair(t *testing.T, server, network *process, session, number string) {
 	t.Helper()
 	must(t, network.addr, "sandbox.createAccount", object{"number": number, "push_name": session}, nil)
@@ -270,7 +270,7 @@ func connected(server *process, session string) bool {
 	return call(server.addr, "session.getStatus", object{"session": session}, &status) == nil && status.Connected && status.LoggedIn
 }
 
-// checkNetwork fails the test when a client sent what WhatsApp would not take.
+// checkNetwork fails the test when a client sent stanzas that WhatsApp would refuse.
 func checkNetwork(t *testing.T, network *process) {
 	t.Helper()
 	var findings struct {

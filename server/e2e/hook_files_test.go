@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// hookFile is the file that a delivery carries.
+// hookFile is the file in a delivery.
 type hookFile struct {
 	content          []byte
 	filename, reason string
 }
 
-// readHookFile takes a delivery in a format apart, as receivers do: id is the message's.
+// readHookFile parses a delivery as receivers of its format do. id is the message's id.
 func readHookFile(t *testing.T, r hookRequest) (id string, f hookFile) {
 	t.Helper()
 	kind, params, err := mime.ParseMediaType(r.header.Get("Content-Type"))
@@ -49,10 +49,10 @@ func readHookFile(t *testing.T, r hookRequest) (id string, f hookFile) {
 	}
 	body := readJSON(t, data)
 	code, reason := body["base64"], body["fileSkipped"]
-	id = str(dig(body, "event/Info/ID"))
+	id = str(valueAt(body, "event/Info/ID"))
 	if body["data"] != nil {
-		id, code, reason = str(dig(body, "data/message_id")), dig(body, "data/file/base64"), dig(body, "data/file/skipped")
-		f.filename = str(dig(body, "data/file/filename"))
+		id, code, reason = str(valueAt(body, "data/message_id")), valueAt(body, "data/file/base64"), valueAt(body, "data/file/skipped")
+		f.filename = str(valueAt(body, "data/file/filename"))
 	}
 	f.reason = str(reason)
 	if code != nil {
@@ -66,15 +66,15 @@ func readHookFile(t *testing.T, r hookRequest) (id string, f hookFile) {
 	return id, f
 }
 
-// Files that arrive at the account arrive at its webhooks, in each form; one over the cap and one that WhatsApp lost are
-// left out with the reason, and the messages arrive all the same.
+// TestWebhookFiles checks that webhooks get the account's received files, in each form; a file over the limit and one that WhatsApp lost are
+// left out with the reason, and their messages still arrive.
 func TestWebhookFiles(t *testing.T) {
 	w := startRestWorld(t, "wuzapi", "-webhook-file-bytes", "60000",
 		"-global-webhook-enabled", "-global-webhook-url", "{receiver}/global", "-global-webhook-files", "inline")
 	if status, body := wuzapiPost(t, w, w.caller, "/webhook", object{"webhookURL": w.receiver.url + "/default", "events": []string{"Message"}, "files": "multipart"}); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
-	if hook := w.call(t, w.caller, "webhook.get", nil); str(dig(map[string]any(hook), "webhook/files")) != "multipart" {
+	if hook := w.call(t, w.caller, "webhook.get", nil); str(valueAt(map[string]any(hook), "webhook/files")) != "multipart" {
 		t.Errorf("%v", hook)
 	}
 	paths := []string{"/default", "/global"}

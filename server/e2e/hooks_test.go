@@ -14,49 +14,49 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// hooks is a receiver of webhooks: one address for all sessions, each under a path of its own. It can be made to fail in
-// every way a receiver fails.
+// hooks is a receiver of webhooks: one address for all sessions, each under a path of its own. It can fail in
+// every way in which receivers fail.
 type hooks struct {
 	addr   string
 	server *http.Server
 	served chan struct{}
 
 	mu       sync.Mutex
-	mood     mood
-	moods    map[string]mood // of one path, instead
-	freed    chan struct{}   // closed when nothing hangs any more
-	took     map[string][]taken
+	mood     receiverMood
+	moods    map[string]receiverMood // of one path, instead
+	freed    chan struct{}           // closed to release hanging requests
+	took     map[string][]delivery
 	names    *deliveredNames
 	refusals int
 }
 
-// taken is an event that a receiver answered 200 to.
-type taken struct {
+// delivery is an event that a receiver answered with 200.
+type delivery struct {
 	id      string
 	session string
 	offset  uint64
 	replay  bool
-	lag     time.Duration // since it was logged, which its id says in milliseconds
+	lag     time.Duration // since its commit; the id has its time in milliseconds
 }
 
-// mood is how a receiver answers.
-type mood int
+// receiverMood is the way in which a receiver answers.
+type receiverMood int
 
 const (
-	well    mood = iota
-	failing      // 500
-	busy         // 429, in a second
-	hanging      // no answer
+	well    receiverMood = iota
+	failing              // 500
+	busy                 // 429, in a second
+	hanging              // no answer
 )
 
 func newHooks(t *testing.T) *hooks {
 	t.Helper()
-	h := &hooks{addr: freeAddress(t), took: map[string][]taken{}, names: checkDelivered(t, "webhooks"), moods: map[string]mood{}, freed: make(chan struct{})}
-	t.Cleanup(func() { h.be(hanging); h.be(well); h.kill() })
+	h := &hooks{addr: freeAddress(t), took: map[string][]delivery{}, names: checkDelivered(t, "webhooks"), moods: map[string]receiverMood{}, freed: make(chan struct{})}
+	t.Cleanup(func() { h.setMood(hanging); h.setMood(well); h.kill() })
 	return h
 }
 
-// start listens, again after a kill.
+// start listens, for the first time or after kill.
 func (h *hooks) start(t *testing.T) {
 	t.Helper()
 	var listener net.Listener
@@ -79,8 +79,8 @@ func (h *hooks) kill() {
 	}
 }
 
-// be changes the mood; what hung until now is cut.
-func (h *hooks) be(m mood) {
+// setMood changes the mood and cuts hanging requests.
+func (h *hooks) setMood(m receiverMood) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.mood == hanging {
@@ -90,8 +90,8 @@ func (h *hooks) be(m mood) {
 	h.mood = m
 }
 
-// beAt changes the mood of one path.
-func (h *hooks) beAt(name string, m mood) {
+// setMoodAt changes the mood of one path.
+func (h *hooks) setMoodAt(name string, m receiverMood) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.moods[name] = m
@@ -141,29 +141,29 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.names.add(name, body)
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.took[name] = append(h.took[name], taken{e.ID, e.Session, e.Offset, r.Header.Get("X-Waystation-Replay") != "", time.Since(id.Timestamp())})
+		h.took[name] = append(h.took[name], delivery{e.ID, e.Session, e.Offset, r.Header.Get("X-Waystation-Replay") != "", time.Since(id.Timestamp())})
 	}
 }
 
-func (h *hooks) taken(name string) []taken {
+func (h *hooks) taken(name string) []delivery {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]taken(nil), h.took[name]...)
+	return append([]delivery(nil), h.took[name]...)
 }
 
-// bySession is what one path took, apart for each session.
-func (h *hooks) bySession(name string) map[string][]taken {
-	out := map[string][]taken{}
+// bySession returns the events of one path by session.
+func (h *hooks) bySession(name string) map[string][]delivery {
+	out := map[string][]delivery{}
 	for _, one := range h.taken(name) {
 		out[one.session] = append(out[one.session], one)
 	}
 	return out
 }
 
-// distinct is how many different events came.
+// distinct returns the number of distinct events.
 func (h *hooks) distinct(name string) int { return distinct(h.taken(name)) }
 
-func distinct(got []taken) int {
+func distinct(got []delivery) int {
 	seen := map[string]bool{}
 	for _, one := range got {
 		seen[one.id] = true
@@ -176,9 +176,9 @@ func (h *hooks) inOrder(t *testing.T, name string, want []event) (repeats int) {
 	return inOrder(t, name, h.taken(name), want)
 }
 
-// inOrder checks that every event came at least once and, leaving out repeats and replays, in the order of offsets, and
-// returns how many repeats there were.
-func inOrder(t *testing.T, name string, got []taken, want []event) (repeats int) {
+// inOrder checks that every event arrived at least once and, without repeats and replays, in the order of offsets. It
+// returns the number of repeats.
+func inOrder(t *testing.T, name string, got []delivery, want []event) (repeats int) {
 	t.Helper()
 	next := 0
 	for _, one := range got {
@@ -198,7 +198,7 @@ func inOrder(t *testing.T, name string, got []taken, want []event) (repeats int)
 	return repeats
 }
 
-// pairWithHook is pairQuietly for a session that has a webhook from its first event on.
+// pairWithHook is pairQuietly for a session with a webhook that gets its first event.
 func pairWithHook(t *testing.T, server, network *process, session, number, url string) {
 	t.Helper()
 	must(t, network.addr, "sandbox.createAccount", object{"number": number, "push_name": session}, nil)

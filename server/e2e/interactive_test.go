@@ -2,7 +2,7 @@ package e2e
 
 import "testing"
 
-// interactiveKinds are the messages that offer something to press or choose, and the order, which goes to persons alone.
+// interactiveKinds returns the messages with buttons and lists, and the order, which cannot be sent to groups.
 func (c *conversation) interactiveKinds(t *testing.T) []message {
 	list := []message{
 		c.withFile("picture with a button", "message.sendButtons", "image/jpeg", "image/jpeg", jpegFile(t, c.seed+40),
@@ -56,7 +56,7 @@ func (c *conversation) interactiveKinds(t *testing.T) []message {
 	return list
 }
 
-// carriesPress has the other person press a button and choose from a list, each answer naming its question.
+// carriesPress lets the other person press a button and choose from a list; each answer names its question.
 func (c *conversation) carriesPress(t *testing.T, from, to *person, ids map[string]string) {
 	for _, press := range []struct{ question, id, kind, text string }{{"buttons", "süd", "button", "South"}, {"list", "2", "row", "Kaffee"}} {
 		var answer struct {
@@ -71,7 +71,7 @@ func (c *conversation) carriesPress(t *testing.T, from, to *person, ids map[stri
 		to.feed.await(t, "Message", merged(want, object{"message_id": answer.MessageID, "from_me": true}))
 		c.stored(t, from, to, answer.MessageID, want)
 	}
-	// And the other way round: a business asks, from its phone.
+	// The other direction: a business sends the question from its phone.
 	var asked struct {
 		MessageID string `json:"message_id"`
 	}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// A peer writes while the server is killed again and again: the journal ends with
-// every message exactly once, under offsets without a hole, and a named consumer that
-// was there all the time has received each at least once and in order.
+// TestKilledServerLosesNoMessage kills the server repeatedly while a peer writes: at the end the journal has
+// every message exactly once, with consecutive offsets, and a named consumer that
+// ran the whole time has received each at least once and in order.
 func TestKilledServerLosesNoMessage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, database string) { killWhileReceiving(t, database, 2000, 12) })
 }
@@ -24,7 +24,7 @@ func killWhileReceiving(t *testing.T, database string, messages, kills int) {
 
 	reader := consume(t, server, "reader", session)
 
-	// The peer sends in stretches; somewhere inside each the server dies.
+	// The peer sends in stretches; the server is killed during each of them.
 	stretch := (messages + kills - 1) / kills
 	for k := range kills {
 		killAfter := rand.IntN(stretch * 3 / 4)

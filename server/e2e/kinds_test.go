@@ -14,16 +14,16 @@ type person struct {
 	feed                     *feed
 }
 
-// conversation is one chat between two sessions, as each message of it must arrive. In a group a third person reads
-// along, with a phone alone.
+// conversation is one chat between two sessions; each of its messages is checked at all devices. In a group a third person reads
+// along, with a phone only.
 type conversation struct {
 	server, network *process
 	group           string // empty = one-to-one
 	reader          string // number of the third person
-	seed            int    // of the files, so that no two are alike
+	seed            int    // of the files, so that each is unique
 }
 
-// Two sessions of one server, linked in the two ways there are, send each other everything there is.
+// TestEveryKindBothWays sends every kind of message between two sessions, one linked by QR code, one by pairing code.
 func TestEveryKindBothWays(t *testing.T) {
 	network, root := startSandbox(t)
 	dataDir := t.TempDir()
@@ -33,7 +33,7 @@ func TestEveryKindBothWays(t *testing.T) {
 	pairByCode(t, server, network, "ben", bensNumber)
 	carla := object{"number": carlasNumber, "push_name": "carla"}
 	must(t, network.addr, "sandbox.createAccount", carla, nil)
-	anna, ben := meet(t, server, network, "anna", annasNumber), meet(t, server, network, "ben", bensNumber)
+	anna, ben := newPerson(t, server, network, "anna", annasNumber), newPerson(t, server, network, "ben", bensNumber)
 
 	t.Run("one-to-one", func(t *testing.T) {
 		c := &conversation{server: server, network: network}
@@ -57,7 +57,7 @@ func TestEveryKindBothWays(t *testing.T) {
 	checkNetwork(t, network)
 }
 
-// pairByCode makes an account and a session and links them by the code a person types into the phone.
+// pairByCode creates an account and a session and links them by pairing code.
 func pairByCode(t *testing.T, server, network *process, session, number string) {
 	t.Helper()
 	must(t, network.addr, "sandbox.createAccount", object{"number": number, "push_name": session}, nil)
@@ -70,8 +70,8 @@ func pairByCode(t *testing.T, server, network *process, session, number string) 
 	eventually(t, feedWait, session+" is connected", func() bool { return connected(server, session) })
 }
 
-// meet looks up a person whose session is linked, brings them online and follows the session's socket.
-func meet(t *testing.T, server, network *process, session, number string) *person {
+// newPerson returns the person of a linked session, brings them online and follows the session's socket.
+func newPerson(t *testing.T, server, network *process, session, number string) *person {
 	t.Helper()
 	var account struct {
 		Account string   `json:"account"`
@@ -82,11 +82,11 @@ func meet(t *testing.T, server, network *process, session, number string) *perso
 	if len(account.Devices) != 1 {
 		t.Fatalf("%s has the linked devices %v", session, account.Devices)
 	}
-	// The phone tells the display name, without which there is no presence, some time after the connection is there.
+	// The phone sends the push name some time after the connection; presence needs it.
 	eventually(t, feedWait, session+" has its name and is present", func() bool {
 		return call(server.addr, "presence.setAvailability", object{"session": session, "available": true}, nil) == nil
 	})
-	// WhatsApp answers no presence, and passes typing on to nobody who is away: the answer to a later question says that
+	// WhatsApp does not acknowledge presence, and forwards typing only to available devices: the answer to a later request shows that
 	// the presence has arrived.
 	must(t, server.addr, "contact.getUserInfo", object{"session": session, "contacts": []string{number}}, nil)
 	return &person{session: session, number: number, pn: account.Account, lid: account.LID, feed: follow(t, server, session)}
@@ -97,7 +97,7 @@ func (c *conversation) bothWays(t *testing.T, anna, ben *person) {
 	t.Run("ben to anna", func(t *testing.T) { c.exchange(t, ben, anna) })
 }
 
-// exchange goes through everything that one person can send and the other can do with it.
+// exchange sends every kind of message from one person to the other, who reacts to each in all ways.
 func (c *conversation) exchange(t *testing.T, from, to *person) {
 	c.seed++
 	c.showsTyping(t, from, to)
@@ -123,7 +123,7 @@ func (c *conversation) exchange(t *testing.T, from, to *person) {
 	t.Run("read", func(t *testing.T) { c.carriesReceipts(t, from, to, ids) })
 }
 
-// chat is the address under which one person finds the conversation.
+// chat returns the address of the conversation for one person.
 func (c *conversation) chat(other *person) string {
 	if c.group != "" {
 		return c.group
@@ -141,7 +141,7 @@ func (c *conversation) call(t *testing.T, as *person, method string, params obje
 	return result
 }
 
-// stored waits until a session's store has a message with what is wanted of it.
+// stored waits until a session's store has a message with the wanted members.
 func (c *conversation) stored(t *testing.T, at, other *person, id string, want object) {
 	t.Helper()
 	var last []string
@@ -176,13 +176,13 @@ func (c *conversation) onPhone(t *testing.T, number, id string, want object) {
 	var result struct{ Message object }
 	must(t, c.network.addr, "sandbox.awaitMessage", object{"account": number, "message_id": id}, &result)
 	if result.Message == nil {
-		t.Fatalf("the phone %s never had the message", number)
+		t.Fatalf("the phone %s did not get the message", number)
 	}
 	same(t, "on the phone "+number, want, result.Message)
 }
 
-// arrives checks a message everywhere it must be: the event at the other session, both stores, all phones.
-// wire is what the other side must find in the decrypted message itself.
+// arrives checks a message in all places: the event at the other session, both stores, all phones.
+// wire has the wanted members of the decrypted message at the other side.
 func (c *conversation) arrives(t *testing.T, from, to *person, id string, want, wire object, phone ...object) {
 	t.Helper()
 	want = merged(want, object{"message_id": id})
@@ -222,7 +222,7 @@ func merged(parts ...object) object {
 	return out
 }
 
-// carriesFile fetches the file of a message at every place it came to and compares its bytes.
+// carriesFile fetches the file of a message at every recipient and compares its bytes.
 func (c *conversation) carriesFile(t *testing.T, from, to *person, id string, m message) {
 	t.Helper()
 	want := sha256.Sum256(m.file)
@@ -250,7 +250,7 @@ func str(v any) string {
 	return s
 }
 
-// journalIsWhole checks that the session's journal has every message once, under offsets without a hole.
+// journalIsWhole checks that the session's journal has every message once, with consecutive offsets.
 func (p *person) journalIsWhole(t *testing.T) {
 	t.Helper()
 	all, err := p.feed.snapshot()

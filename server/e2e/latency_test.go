@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// How long a message takes from the peer's sending it until a client on the socket has its event: through the network's
-// encryption, whatsmeow, the stores and the journal, each of which has it on the disk by then.
+// TestLoadLatency measures the time from the peer's sending of a message to its event on a client's socket: through the network's
+// encryption, whatsmeow, the stores and the journal, which have written it to disk by then.
 func TestLoadLatency(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
 		t.Skip("needs full speed; make load runs it")
@@ -22,7 +22,7 @@ func TestLoadLatency(t *testing.T) {
 	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
 	feed := follow(t, server, session)
 	took := make([]time.Duration, messages)
-	pace := time.NewTicker(time.Second / 40) // the network takes 50 calls a second for long
+	pace := time.NewTicker(time.Second / 40) // the network's rate limit is 50 calls a second
 	defer pace.Stop()
 	for i := range took {
 		<-pace.C

@@ -9,7 +9,7 @@ import (
 
 // TestLogNamesNoPersonAndNoSecret runs the whole life of two sessions at the level debug, one paired by QR code and one by
 // pairing code: messages in and out, a group, errors, a restart, a logout and deletion. No line of the process holds a phone
-// number, a name, a text or a secret that was used. The log of a process that simulates WhatsApp itself is not part of the test.
+// number, a name, a text or a secret that was used. The log of the sandbox process is not part of the test.
 func TestLogNamesNoPersonAndNoSecret(t *testing.T) {
 	const (
 		ann, ben, carla, dora = "15550770001", "15550770002", "15550770003", "15550770004"
@@ -94,7 +94,7 @@ func TestLogNamesNoPersonAndNoSecret(t *testing.T) {
 	}
 }
 
-// text returns what the process has written.
+// text returns the output of the process.
 func (p *process) text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every text that WhatsApp allows arrives whole at webhooks in the formats of other gateways, whatever its alphabet and
-// wherever in a message it stands. The native format says that it cut a text, and keeps what fits.
+// TestLongTextsArriveWhole checks that every text that WhatsApp allows arrives whole at webhooks in the formats of other gateways, in any alphabet and
+// in any field of a message. The native format truncates a text and marks it as truncated.
 func TestLongTextsArriveWhole(t *testing.T) {
 	w := startRestWorld(t, "wuzapi", "-max-body", "4194304")
 	formats := []string{"wuzapi", "wuzapi_json", "waakg", "wwebjs"}
@@ -42,7 +42,7 @@ func TestLongTextsArriveWhole(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			// The end of a text tells it from the others.
+			// Each text has an ending of its own.
 			text := c.text + " " + c.name + "."
 			if len([]rune(text)) > 65536 {
 				text = c.text
@@ -82,7 +82,7 @@ func TestLongTextsArriveWhole(t *testing.T) {
 	}
 }
 
-// holdsText finds a text among the strings of a body, which is JSON or a form with JSON.
+// holdsText reports whether a text is among the strings of a body, which is JSON or a form with JSON.
 func holdsText(t *testing.T, body []byte, text string) bool {
 	t.Helper()
 	if form, err := url.ParseQuery(string(body)); err == nil && form.Get("jsonData") != "" {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// The files of these tests are small and whole: made by the rules of their formats to the end.
+// The files of these tests are small, complete and valid in their formats.
 
 func painting(seed, width, height int) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
@@ -42,7 +42,7 @@ func pngFile(t *testing.T, seed int) []byte {
 	return out.Bytes()
 }
 
-// webpFile is a lossless picture of one pixel with a comment of its own, in the extended format.
+// webpFile returns a lossless picture of one pixel with a distinct comment, in the extended format.
 func webpFile(t *testing.T, seed int) []byte {
 	t.Helper()
 	simple, err := base64.StdEncoding.DecodeString("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
@@ -64,7 +64,7 @@ func riffChunk(name string, body []byte) []byte {
 	return out
 }
 
-// wavFile is half a second of a tone: 8 kHz, 16 bits, mono.
+// wavFile returns half a second of a tone: 8 kHz, 16 bits, mono.
 func wavFile(seed int) []byte {
 	const rate, samples = 8000, 4000
 	format := endian.LittleEndian.AppendUint16(nil, 1)      // PCM
@@ -80,7 +80,7 @@ func wavFile(seed int) []byte {
 	return riffChunk("RIFF", bytes.Join([][]byte{[]byte("WAVE"), riffChunk("fmt ", format), riffChunk("data", data)}, nil))
 }
 
-// opusFile is two seconds of silence in ogg (RFC 3533, RFC 7845), with real checksums.
+// opusFile returns two seconds of silence in Ogg (RFC 3533, RFC 7845), with valid checksums.
 func opusFile(seed int) []byte {
 	const preSkip, packets = 312, 100 // of 20 ms
 	head := append([]byte("OpusHead\x01\x01"), preSkip&0xff, preSkip>>8, 0x80, 0xbb, 0, 0, 0, 0, 0)
@@ -110,7 +110,7 @@ func oggPage(flags byte, granule uint64, sequence uint32, packets ...[]byte) []b
 	return out
 }
 
-// oggSum is a CRC-32 that runs the other way round than hash/crc32.
+// oggSum is the CRC-32 of Ogg, with the reverse bit order of hash/crc32.
 func oggSum(data []byte) (sum uint32) {
 	for _, b := range data {
 		sum ^= uint32(b) << 24
@@ -125,7 +125,7 @@ func oggSum(data []byte) (sum uint32) {
 	return sum
 }
 
-// pdfFile is an empty page with a correct table of contents.
+// pdfFile returns an empty page with a correct cross-reference table.
 func pdfFile(seed int) []byte {
 	out := fmt.Appendf(nil, "%%PDF-1.4\n%% %d\n", seed)
 	var offsets []int
@@ -143,7 +143,7 @@ func pdfFile(seed int) []byte {
 	return fmt.Appendf(out, "trailer<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table)
 }
 
-// mp4File shows one H.264 frame of 16 by 16 pixels, stored without compression, for three seconds.
+// mp4File returns a video of three seconds with one uncompressed H.264 frame of 16 by 16 pixels.
 func mp4File(seed int) []byte {
 	sps, pps := []byte{0x67, 0x42, 0xc0, 0x0a, 0xdd, 0xe4}, []byte{0x68, 0xce, 0x38, 0x80}
 	frame := []byte{0x65, 0x88, 0x84, 0x86, 0x80} // slice and macroblock headers: IDR, I_PCM

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestWebhookMessageBytesBoundsWholeMessages sets webhook-message-bytes to its least: a webhook in the format of another gateway
-// gets a text up to that size whole, also when its event lost a part of it, and a longer one as short as the event has it.
+// TestWebhookMessageBytesBoundsWholeMessages sets webhook-message-bytes to its minimum: a webhook in the format of another gateway
+// gets a text up to that size whole, even if its event has a truncated one, and a longer text truncated as in the event.
 func TestWebhookMessageBytesBoundsWholeMessages(t *testing.T) {
 	w := startRestWorld(t, "wuzapi", "-webhook-message-bytes", "65536")
 	formats := []string{"wuzapi_json", "wwebjs"}

@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-// deliveredNames checks the rule of names on the events that the paths or queues of one receiver got in the native format. An event that is delivered again, or
-// after a later one, is left out: the receiver may know a number by then that was not known when the event was made.
+// deliveredNames checks the rule of names on the events in the native format that one receiver got at its paths or queues. An event that is delivered again, or
+// after a later one, is skipped: the receiver may know a number by then that was unknown when the event was created.
 type deliveredNames struct {
-	prefix string // of the checker's sessions
+	prefix string // of session names in the checker
 	mu     sync.Mutex
 	last   map[string]uint64 // path or queue, and session -> offset
 }
 
-// checkDelivered returns a check of what one receiver gets. Its findings are reported when the test ends.
+// checkDelivered returns a check of one receiver's events. It reports its findings when the test ends.
 func checkDelivered(t *testing.T, receiver string) *deliveredNames {
 	prefix := t.Name() + " delivered to " + receiver
 	t.Cleanup(func() { checkNames(t, prefix) })

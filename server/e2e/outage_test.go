@@ -22,11 +22,11 @@ const (
 	outageToken   = "token-of-the-outage-session"
 	outageOwn     = "15550400001"
 	outagePeer    = "15550400002"
-	// sentMeanwhile is how many messages the peer sends while the store is away.
+	// sentMeanwhile is the number of messages that the peer sends while the store is unavailable.
 	sentMeanwhile = 40
 )
 
-// outage is a store that can be taken away from a running server.
+// outage is a running server whose store can be made unavailable.
 type outage struct {
 	network, server *process
 	begin, end      func()
@@ -61,7 +61,7 @@ func (o *outage) peerSends(t *testing.T, n int) {
 	}
 }
 
-// texts counts what the peer wrote, by text.
+// texts returns the number of events for each text of the peer.
 func texts(all []event) map[string]int {
 	seen := map[string]int{}
 	for _, e := range all {
@@ -74,8 +74,8 @@ func texts(all []event) map[string]int {
 
 func (o *outage) received(all []event) bool { return len(texts(all)) >= o.sent }
 
-// failing checks that a call fails in a way that a program can act on: soon, typed, and to be tried again.
-func (o *outage) failing(t *testing.T, token, method string, params object) {
+// checkFailing checks that a call fails soon, with a typed error that asks for a retry.
+func (o *outage) checkFailing(t *testing.T, token, method string, params object) {
 	t.Helper()
 	began := time.Now()
 	r := post(t, o.server.addr, token, request(method, params))
@@ -89,12 +89,12 @@ func (o *outage) failing(t *testing.T, token, method string, params object) {
 	}
 }
 
-// everythingArrived is what must hold once the store is back.
-func (o *outage) everythingArrived(t *testing.T) {
+// checkAllArrived checks the state after the store is available again.
+func (o *outage) checkAllArrived(t *testing.T) {
 	t.Helper()
 	eventually(t, 90*time.Second, "the session is connected again", func() bool { return connected(o.server, outageSession) })
 	history(t, o.server, outageSession, 90*time.Second, o.received)
-	// What is sent now proves that all works, and that nothing comes twice behind it.
+	// The last message proves that sending works, and everything before it has arrived by then.
 	for _, text := range []string{"own-before", "own-meanwhile", "own-after"} {
 		must(t, o.server.addr, "message.sendText", o.text(text), nil)
 	}
@@ -149,7 +149,7 @@ func (o *outage) everythingArrived(t *testing.T) {
 	o.server.mu.Lock()
 	defer o.server.mu.Unlock()
 	if log := o.server.log.String(); strings.Contains(log, "panic") {
-		t.Error("the server's log tells of a panic")
+		t.Error("the server's log has a panic")
 	}
 	t.Logf("%d events, %d messages of the peer", len(all), o.sent)
 	checkNetwork(t, o.network)
@@ -169,7 +169,7 @@ func health(t *testing.T, server *process) (status int, body string) {
 	return response.StatusCode, string(raw)
 }
 
-// The database goes away under a running server and comes back.
+// TestDatabaseThatGoesAway stops the database of a running server and starts it again.
 func TestDatabaseThatGoesAway(t *testing.T) {
 	postgres, err := dbtest.StartPostgres()
 	if err != nil {
@@ -206,7 +206,7 @@ func TestDatabaseThatGoesAway(t *testing.T) {
 		{adminToken, "media.upload", on(object{"media": object{"base64": "data:text/plain;base64,aGVsbG8="}})},
 		{outageToken, "session.get", object{}}, // the token itself is in the database
 	} {
-		o.failing(t, c.token, c.method, c.params)
+		o.checkFailing(t, c.token, c.method, c.params)
 	}
 	if status, body := health(t, o.server); status != http.StatusServiceUnavailable || !strings.Contains(body, `"database":{"status":"unhealthy"`) {
 		t.Errorf("/v1/health: %d %s", status, body)
@@ -214,14 +214,14 @@ func TestDatabaseThatGoesAway(t *testing.T) {
 	o.peerSends(t, sentMeanwhile/2)
 	o.end()
 	eventually(t, 30*time.Second, "the server is healthy again", func() bool { status, _ := health(t, o.server); return status == http.StatusOK })
-	o.everythingArrived(t)
+	o.checkAllArrived(t)
 	var r struct{ Session json.RawMessage }
 	if reply := post(t, o.server.addr, outageToken, request("session.get", object{})); json.Unmarshal(reply.Result, &r) != nil || len(r.Session) == 0 {
 		t.Errorf("the session's token after the outage: %s", reply.raw)
 	}
 }
 
-// The disk fills up under a running server, and is cleared.
+// TestFullDisk fills the disk of a running server and frees it again.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	const size = 24 << 20 // bytes; a full SQLite database of this test has a quarter
@@ -240,20 +240,20 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	o.begin()
-	// The database has some room left in its own files; the peer's messages use it up.
+	// The database has some free pages in its own files; the peer's messages use them up.
 	o.peerSends(t, sentMeanwhile)
 	on := func(params object) object { params["session"] = outageSession; return params }
 	upload := on(object{"media": object{"base64": dataURL("application/octet-stream", make([]byte, 1<<20))}})
-	o.failing(t, adminToken, "media.upload", upload)
+	o.checkFailing(t, adminToken, "media.upload", upload)
 	full := false
-	for i := 0; i < 2000 && !full; i++ { // every one is a write, until there is no room for one
+	for i := 0; i < 2000 && !full; i++ { // each call writes, until there is no space
 		r := post(t, o.server.addr, adminToken, request("session.update", on(object{"name": strings.Repeat("n", 200) + fmt.Sprint(i)})))
 		full = r.Error != nil
 	}
 	if !full {
 		t.Fatal("the disk is not full")
 	}
-	fill(t, ballast) // what a checkpoint may have given back meanwhile
+	fill(t, ballast) // space that a checkpoint may have freed meanwhile
 	for _, c := range []struct {
 		method string
 		params object
@@ -263,18 +263,18 @@ func TestFullDisk(t *testing.T) {
 		{"session.updateSettings", on(object{"reject_calls": true})},
 		{"session.delete", on(object{})},
 	} {
-		o.failing(t, adminToken, c.method, c.params)
+		o.checkFailing(t, adminToken, c.method, c.params)
 	}
-	must(t, o.server.addr, "message.list", on(object{"chat": outagePeer}), nil) // reading takes no room
+	must(t, o.server.addr, "message.list", on(object{"chat": outagePeer}), nil) // reads need no space
 	if status, body := health(t, o.server); body == "" {
 		t.Errorf("/health: %d", status)
 	}
 	o.end()
-	o.everythingArrived(t)
+	o.checkAllArrived(t)
 	must(t, o.server.addr, "media.upload", upload, nil)
 }
 
-// fill writes to a file until the disk has no room.
+// fill writes to a file until the disk is full.
 func fill(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -22,10 +22,10 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// The global transports of a server go to Redis Streams, RabbitMQ, an SQS queue and an HTTP receiver, while each of them in
-// turn is killed, restarted, stalled, cut and refused and the server itself is killed. In the end each has every event of
-// every session at least once, in the order of its session, hardly any twice, and there is no dead letter. The SQS server comes
-// back with its queues, and once, emptied before, without them.
+// TestGlobalTransportsThroughChaos delivers events to Redis Streams, RabbitMQ, an SQS queue and an HTTP receiver, while each of them in
+// turn is killed, restarted, stalled, cut and refused and the server itself is killed. At the end each has every event of
+// every session at least once, in the order of its session, few of them twice, and there is no dead letter. The SQS server restarts
+// with its queues, and once without them after they were drained.
 func TestGlobalTransportsThroughChaos(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
 		t.Run("small", func(t *testing.T) { outletChaos(t, 6, 600, 1, 8) })
@@ -82,12 +82,24 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 			toRabbit.Flow()
 			rights.Allow()
 		},
-		func() { toQueues.Refuse(); receiver.be(failing); pause(phase); toQueues.Accept(t); receiver.be(well) },
-		func() { rabbit.Kill(); rabbit.Start(t) },
-		func() { toQueues.Stall(); receiver.be(hanging); pause(phase); toQueues.Flow(); receiver.be(well) },
 		func() {
 			toQueues.Refuse()
-			fromQueues() // what has an answer is taken before it is lost
+			receiver.setMood(failing)
+			pause(phase)
+			toQueues.Accept(t)
+			receiver.setMood(well)
+		},
+		func() { rabbit.Kill(); rabbit.Start(t) },
+		func() {
+			toQueues.Stall()
+			receiver.setMood(hanging)
+			pause(phase)
+			toQueues.Flow()
+			receiver.setMood(well)
+		},
+		func() {
+			toQueues.Refuse()
+			fromQueues() // accepted messages are read before they are lost
 			queues.Kill()
 			toQueues.Accept(t)
 			toRedis.Refuse()
@@ -104,7 +116,7 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 	for round := range rounds {
 		troubles[round%len(troubles)]()
 		if round < kills {
-			pause(rand.N(phase / 15)) // while what has gathered goes out
+			pause(rand.N(phase / 15)) // during the delivery of the backlog
 			server.kill()
 			server = begin()
 		}
@@ -112,13 +124,13 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 	written()
 
 	journals, total := letters.journals(t, server)
-	for transport, read := range map[string]func() map[string][]taken{
-		"webhook": func() map[string][]taken { return receiver.bySession("all") },
-		"redis":   func() map[string][]taken { return streams(t, redisServer, journals) },
+	for transport, read := range map[string]func() map[string][]delivery{
+		"webhook": func() map[string][]delivery { return receiver.bySession("all") },
+		"redis":   func() map[string][]delivery { return streams(t, redisServer, journals) },
 		"amqp":    rabbitReader(t, rabbit, "chaos"),
 		"sqs":     fromQueues,
 	} {
-		var got map[string][]taken
+		var got map[string][]delivery
 		eventually(t, 2*time.Minute, transport+" has everything", func() bool {
 			got = read()
 			for name, journal := range journals {
@@ -146,8 +158,8 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 	checkNetwork(t, network)
 }
 
-// delivered reads what identifies an event in a delivery.
-func delivered(t *testing.T, body []byte) (session string, one taken) {
+// parseDelivery returns the session, id and offset of a delivered event.
+func parseDelivery(t *testing.T, body []byte) (session string, one delivery) {
 	t.Helper()
 	var e struct {
 		ID, Session string
@@ -156,15 +168,15 @@ func delivered(t *testing.T, body []byte) (session string, one taken) {
 	if err := json.Unmarshal(body, &e); err != nil || e.Session == "" {
 		t.Fatalf("%v in %.200s", err, body)
 	}
-	return e.Session, taken{id: e.ID, offset: e.Offset}
+	return e.Session, delivery{id: e.ID, offset: e.Offset}
 }
 
 // streams reads the stream of each session.
-func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][]event) map[string][]taken {
+func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][]event) map[string][]delivery {
 	t.Helper()
 	db := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer db.Close()
-	out := map[string][]taken{}
+	out := map[string][]delivery{}
 	for name := range sessions {
 		entries, err := db.XRange(t.Context(), "chaos:"+name, "-", "+").Result()
 		if err != nil {
@@ -175,18 +187,18 @@ func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][
 			if err != nil {
 				t.Fatalf("%v in %v", err, entry.Values)
 			}
-			out[name] = append(out[name], taken{id: fmt.Sprint(entry.Values["id"]), offset: offset})
+			out[name] = append(out[name], delivery{id: fmt.Sprint(entry.Values["id"]), offset: offset})
 		}
 	}
 	return out
 }
 
-// rabbitReader consumes a queue, further each time it is called.
-func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string) func() map[string][]taken {
+// rabbitReader returns a function that reads a queue on from its last call and returns all events so far.
+func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string) func() map[string][]delivery {
 	names := checkDelivered(t, "RabbitMQ "+queue)
-	out := map[string][]taken{}
+	out := map[string][]delivery{}
 	var from <-chan amqp091.Delivery
-	return func() map[string][]taken {
+	return func() map[string][]delivery {
 		if from == nil {
 			conn, err := amqp091.Dial(server.URL())
 			if err != nil {
@@ -204,7 +216,7 @@ func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string)
 		for {
 			select {
 			case d := <-from:
-				session, one := delivered(t, d.Body)
+				session, one := parseDelivery(t, d.Body)
 				names.add(queue, d.Body)
 				out[session] = append(out[session], one)
 			case <-time.After(100 * time.Millisecond):
@@ -214,7 +226,7 @@ func rabbitReader(t *testing.T, server *brokertest.RabbitMQServer, queue string)
 	}
 }
 
-// sessionQueues are the FIFO queues of sessions under a prefix.
+// sessionQueues returns the names of the sessions' FIFO queues under a prefix.
 func sessionQueues(prefix string, sessions int) (queues []string) {
 	for i := range sessions {
 		queues = append(queues, prefix+"-"+hookSession(i)+".fifo")
@@ -222,19 +234,19 @@ func sessionQueues(prefix string, sessions int) (queues []string) {
 	return queues
 }
 
-// queueReader receives from those SQS queues that are there and deletes what it has, further each time it is called.
-func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) func() map[string][]taken {
+// queueReader returns a function that receives and deletes the messages of the existing SQS queues and returns all events so far.
+func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) func() map[string][]delivery {
 	db := sqs.New(sqs.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("test", "test-secret", ""),
 	})
 	names := checkDelivered(t, "SQS")
-	out := map[string][]taken{}
+	out := map[string][]delivery{}
 	page := func(queue string) (more bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		found, err := db.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
 		if missing := new(types.QueueDoesNotExist); errors.As(err, &missing) {
-			return false // until the next event of its session
+			return false // the queue does not exist before its session's next event
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -248,7 +260,7 @@ func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) f
 		}
 		done := &sqs.DeleteMessageBatchInput{QueueUrl: found.QueueUrl}
 		for i, m := range got.Messages {
-			session, one := delivered(t, []byte(*m.Body))
+			session, one := parseDelivery(t, []byte(*m.Body))
 			names.add(queue, []byte(*m.Body))
 			out[session] = append(out[session], one)
 			done.Entries = append(done.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
@@ -259,7 +271,7 @@ func queueReader(t *testing.T, server *brokertest.SQSServer, queues ...string) f
 		}
 		return true
 	}
-	return func() map[string][]taken {
+	return func() map[string][]delivery {
 		for _, queue := range queues {
 			for more := true; more; {
 				more = page(queue)

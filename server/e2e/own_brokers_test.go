@@ -16,25 +16,25 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// ownBroker is where the events of one session go besides the global transports. Its settings name one of two places, and
-// change to the other while events flow.
+// ownBroker is the broker of one session besides the global transports. Its settings name one of two places, and
+// change to the other during deliveries.
 type ownBroker struct {
 	name    string
 	session string
 	use     func(t *testing.T, place int)
 	remove  func(t *testing.T)
-	places  [2]func() map[string][]taken // further each time
+	places  [2]func() map[string][]delivery // each call reads on
 }
 
-// Sessions have a RabbitMQ and an SQS queue of their own, set by calls and over DIGIGO's routes: each has the events of its
-// session alone, all of them in order, whatever flags keep the session from the global transports, which have those of the
-// others at the same time. Settings that change all the time lose nothing; deleted ones stop at once.
+// TestOwnBrokers configures a RabbitMQ and an SQS queue of sessions, by calls and over DIGIGO's routes: each gets the events of its
+// session only, all of them in order, also if the session skips the global transports, which get the events of the
+// other sessions at the same time. Frequent changes of settings lose no event; deletion stops deliveries at once.
 func TestOwnBrokers(t *testing.T) {
 	const messages, changes, duration = 800, 12, 6 * time.Second
 	w := startOwnWorld(t)
 	brokers := w.brokers(t)
 	for _, b := range brokers {
-		for _, place := range []int{1, 0} { // both are there to read from
+		for _, place := range []int{1, 0} { // both exist and can be read
 			b.use(t, place)
 		}
 	}
@@ -54,7 +54,7 @@ func TestOwnBrokers(t *testing.T) {
 	for _, b := range brokers {
 		t.Run(b.name+" of "+b.session, func(t *testing.T) { b.hasAll(t, journals[b.session], changes) })
 	}
-	globals := map[string]func() map[string][]taken{
+	globals := map[string]func() map[string][]delivery{
 		"RabbitMQ": rabbitReader(t, w.rabbit, "everybody"), "SQS": queueReader(t, w.queues, sessionQueues("everybody", ownSessions)[1:]...),
 	}
 	for name, read := range globals {
@@ -138,11 +138,11 @@ func ownExchange(place int) string              { return fmt.Sprintf("own-%d", p
 
 func (w *ownWorld) brokers(t *testing.T) (all []*ownBroker) {
 	t.Helper()
-	places := func(reader func(queue string) func() map[string][]taken, session, suffix string) [2]func() map[string][]taken {
-		return [2]func() map[string][]taken{reader(ownQueue(session, 0) + suffix), reader(ownQueue(session, 1) + suffix)}
+	places := func(reader func(queue string) func() map[string][]delivery, session, suffix string) [2]func() map[string][]delivery {
+		return [2]func() map[string][]delivery{reader(ownQueue(session, 0) + suffix), reader(ownQueue(session, 1) + suffix)}
 	}
-	onRabbit := func(queue string) func() map[string][]taken { return rabbitReader(t, w.rabbit, queue) }
-	onQueues := func(queue string) func() map[string][]taken { return queueReader(t, w.queues, queue) }
+	onRabbit := func(queue string) func() map[string][]delivery { return rabbitReader(t, w.rabbit, queue) }
+	onQueues := func(queue string) func() map[string][]delivery { return queueReader(t, w.queues, queue) }
 	byCall := func(i int, transport string, settings func(place int) object) *ownBroker {
 		named := object{"session": hookSession(i), "transport": transport}
 		return &ownBroker{
@@ -177,8 +177,8 @@ func (w *ownWorld) brokers(t *testing.T) (all []*ownBroker) {
 	})
 }
 
-// read takes what has come, of each place.
-func (b *ownBroker) read() (out [2]map[string][]taken) {
+// read returns the events of each place so far.
+func (b *ownBroker) read() (out [2]map[string][]delivery) {
 	for i, read := range b.places {
 		out[i] = read()
 	}
@@ -194,11 +194,11 @@ func (b *ownBroker) count() (n int) {
 	return n
 }
 
-// hasAll waits for every event of the session's journal in one of the places, and checks that there is nothing else, that
-// each place has them in order, and that a change of settings repeats no more than what was under way.
+// hasAll waits for every event of the session's journal in one of the places, and checks that there are no others, that
+// each place has them in order, and that a change of settings repeats only deliveries in progress.
 func (b *ownBroker) hasAll(t *testing.T, journal []event, changes int) {
 	t.Helper()
-	var got [2]map[string][]taken
+	var got [2]map[string][]delivery
 	eventually(t, time.Minute, "everything has come", func() bool {
 		got = b.read()
 		return distinct(slices.Concat(got[0][b.session], got[1][b.session])) >= len(journal)
@@ -230,8 +230,8 @@ func (b *ownBroker) hasAll(t *testing.T, journal []event, changes int) {
 	}
 }
 
-// awaitAll waits until the journals of sessions have come.
-func awaitAll(t *testing.T, read func() map[string][]taken, journals map[string][]event, sessions ...int) (got map[string][]taken) {
+// awaitAll waits until all events of the sessions' journals have arrived.
+func awaitAll(t *testing.T, read func() map[string][]delivery, journals map[string][]event, sessions ...int) (got map[string][]delivery) {
 	t.Helper()
 	eventually(t, time.Minute, "everything has come", func() bool {
 		got = read()
@@ -240,7 +240,7 @@ func awaitAll(t *testing.T, read func() map[string][]taken, journals map[string]
 	return got
 }
 
-// link makes the account of a session and links the two.
+// link creates the account of a session and links the two.
 func link(t *testing.T, server, network *process, session, number string) {
 	t.Helper()
 	must(t, network.addr, "sandbox.createAccount", object{"number": number, "push_name": session}, nil)

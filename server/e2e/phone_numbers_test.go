@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A number is one number however a person writes it, wherever it is taken: methods, REST calls, the sandbox. What is no number
-// is answered for itself.
+// TestPhoneNumbersInEveryForm checks that methods, REST calls and the sandbox accept a number in all usual spellings. Invalid numbers
+// in a list get an error of their own.
 func TestPhoneNumbersInEveryForm(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
 	number := w.peer.number // 11 digits
@@ -22,21 +22,21 @@ func TestPhoneNumbersInEveryForm(t *testing.T) {
 		if sent["chat"] != w.peer.jid() {
 			t.Errorf("message.sendText to %q: chat %v", form, sent["chat"])
 		}
-		if got := w.call(t, w.caller, "chat.get", object{"chat": form}); dig(map[string]any(got), "chat/chat") != any(w.peer.jid()) {
+		if got := w.call(t, w.caller, "chat.get", object{"chat": form}); valueAt(map[string]any(got), "chat/chat") != any(w.peer.jid()) {
 			t.Errorf("chat.get %q: %v", form, got)
 		}
 		id := wuzapiID(t, w, "/wuzapi/chat/send/text", object{"Phone": form, "Body": "hello"})
 		w.onPhone(t, number, id, object{"text": "hello"})
 		for _, path := range []string{"/user/info", "/user/check", "/user/avatar"} {
 			if status, answer := wuzapiPost(t, w, w.caller, "/wuzapi"+path, object{"Phone": form}); status != http.StatusOK {
-				if path == "/user/avatar" { // takes one, the others a list
+				if path == "/user/avatar" { // accepts one number, the other routes a list
 					t.Errorf("%s %q: %d %s", path, form, status, answer)
 				}
 			}
 		}
 		must(t, w.network.addr, "sandbox.getAccount", object{"account": form}, nil)
 	}
-	// A list: each is answered by itself, in its order.
+	// A list: one answer for each number, in the order of the request.
 	query := []string{forms[3], "no number", "+1 555 999 0000", "", "12", forms[4], "0155 5010"}
 	for _, base := range []string{"", "/wuzapi"} {
 		status, answer := wuzapiPost(t, w, w.caller, base+"/user/check", object{"Phone": query})

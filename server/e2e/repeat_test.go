@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Clients repeat a send under its idempotency key until it is answered, while the server is killed again and again: each
-// message goes out under one id, and a repeat of an answered send gives the same answer.
+// TestRepeatedSendsGoOutOnce repeats sends under their idempotency keys until they are answered, while the server is killed repeatedly: each
+// message is sent under one id, and a repeat of an answered send returns the same answer.
 func TestRepeatedSendsGoOutOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, database string) { killWhileSending(t, database, 80, 4) })
 }

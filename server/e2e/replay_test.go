@@ -22,7 +22,7 @@ type archived struct {
 	ReplayOf  *int64 `json:"replay_of"`
 }
 
-// replies is what archive.replay answers.
+// replies is the result of archive.replay.
 type replies struct {
 	Replayed   int `json:"replayed_count"`
 	Deliveries int `json:"delivery_count"`
@@ -35,8 +35,8 @@ type replies struct {
 	Errors []string
 }
 
-// What a webhook refused goes to a Redis stream instead: one entry by its id, the rest by a filter, under the ids the events
-// have, marked, and out of the archive when the stream has it. The stream by itself asks for none of it.
+// TestReplayToAnotherTransport replays dead letters of a webhook to a Redis stream: one entry by its id, the rest by a filter, under the ids of the
+// events, marked as replays, and removed from the archive after delivery. The stream's own transport does not subscribe to these events.
 func TestReplayToAnotherTransport(t *testing.T) {
 	const session, number, peer, messages = "replayed", "15550500001", "15550500002", 4
 	redisServer := brokertest.Redis(t, brokertest.RedisOptions{})
@@ -46,7 +46,7 @@ func TestReplayToAnotherTransport(t *testing.T) {
 	server := startServer(t, freeAddress(t), network, root, t.TempDir(), filepath.Join(t.TempDir(), "waystation.db"), append(hookSettings, "-delivery-attempts", "1")...)
 	receiver := newHooks(t)
 	receiver.start(t)
-	receiver.be(failing)
+	receiver.setMood(failing)
 	pairWithHook(t, server, network, session, number, receiver.url(session))
 	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
 	for range messages {

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// snapshot is what bad requests must not change: what the server keeps, and what the peer and the network see.
+// snapshot returns the state that bad requests must not change: the server's data, and the messages and stanzas of the peer and the network.
 func (w *restWorld) snapshot(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -25,7 +25,7 @@ func (w *restWorld) snapshot(t *testing.T) map[string]string {
 	}
 	note("sessions", w.server.addr, "session.list", object{"full": true})
 	hook, _ := w.call(t, w.caller, "webhook.get", nil)["webhook"].(map[string]any)
-	out["webhook"] = fmt.Sprint(hook["url"], hook["events"], hook["active"]) // the rest tells of deliveries
+	out["webhook"] = fmt.Sprint(hook["url"], hook["events"], hook["active"]) // the other fields depend on deliveries
 	out["group's picture"] = str(w.call(t, w.peer, "contact.getProfilePicture", object{"contact": w.group})["picture_id"])
 	for name, number := range map[string]string{"peer": w.peer.number, "shop": w.shop, "own phone": w.caller.number} {
 		note(name, w.network.addr, "sandbox.listMessages", object{"account": number})
@@ -42,8 +42,8 @@ func (w *restWorld) unchanged(t *testing.T, before map[string]string) {
 	}
 }
 
-// refuses sends everything that is wrong with the request of each case.
-func (r *restRun) refuses(t *testing.T) {
+// checkBadRequests sends all bad requests of each case.
+func (r *restRun) checkBadRequests(t *testing.T) {
 	used, total := map[string]bool{}, 0
 	acts := map[string]restAct{}
 	for _, c := range r.cases {
@@ -73,7 +73,7 @@ func (r *restRun) refuses(t *testing.T) {
 					continue
 				}
 				total++
-				r.refused(t, r.w.who(act), bad)
+				r.checkBadRequest(t, r.w.who(act), bad)
 			}
 		})
 	}
@@ -97,8 +97,8 @@ func (r *restRun) reasonTolerated(o *resttest.Operation, bad resttest.BadRequest
 	return ""
 }
 
-// refused sends one bad request: 400, and the answer names what is wrong.
-func (r *restRun) refused(t *testing.T, who restSession, bad resttest.BadRequest) {
+// checkBadRequest sends one bad request and expects 400 and the name of the wrong field.
+func (r *restRun) checkBadRequest(t *testing.T, who restSession, bad resttest.BadRequest) {
 	t.Helper()
 	answer := r.send(t, r.mounts[0], who.token, bad.Request)
 	what := fmt.Sprintf("%s %s: %.120s", bad.Field, bad.What, bad.Request.Body)

@@ -11,38 +11,38 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// restDialect is what the tests know of a dialect beside its catalogue.
+// restDialect describes a dialect for the tests, in addition to its catalogue.
 type restDialect struct {
 	name string
 	// flags of the server; {receiver} in one is the address of the world's receiver.
 	flags []string
-	// mounts are where it is served.
+	// mounts are the path prefixes of the dialect.
 	mounts []string
-	// header is the field that holds a session's token; admin that of the admin's, if there is another.
+	// header is the header field of a session token; admin that of the admin token, if it differs.
 	header, admin string
-	// rules hold for every answer, failures for errors beside them.
+	// rules apply to all answers, failures to errors in addition.
 	rules, failures resttest.Rules
-	// unserved is the answer to paths and methods that are not documented; beside are methods served all the same, by path.
+	// unserved is the answer to undocumented paths and methods; beside has the undocumented methods that are served, by path.
 	unserved struct{ kind, text string }
 	beside   map[string]string
-	// content is an answer without its envelope.
+	// content returns an answer without its envelope.
 	content func(answer any) any
 	cases   []restCase
-	// variants are what callers send beside the documented examples.
+	// variants are requests of callers that differ from the documented examples.
 	variants map[string]restCase
-	// errors say how to provoke the documented ones, the first that matches; unprovoked which of them nothing provokes, and
-	// why, by operation and text. A * stands for anything.
+	// errors has the provocations of documented errors; the first match applies. unprovoked has the errors that are not provoked, and
+	// the reason, by operation and text. A * matches any text.
 	errors     []provocation
 	unprovoked map[string]string
-	// outOfRange are values that are wrong though the document has no range, by the name of their field. tolerated are the
-	// bad requests that are served all the same, and why.
+	// outOfRange has invalid values of fields without a documented range, by field name. tolerated has the
+	// bad requests that are accepted, and the reason.
 	outOfRange map[string][]any
 	tolerated  map[string]string
-	// names tells whether an error names a field.
+	// names reports whether an error names a field.
 	names func(answer map[string]any, field string) bool
 }
 
-// restRun is a dialect against a world.
+// restRun runs the tests of a dialect against a restWorld.
 type restRun struct {
 	*restDialect
 	w         *restWorld
@@ -84,7 +84,7 @@ func (r *restRun) send(t *testing.T, mount, token string, request *resttest.Requ
 	return answer
 }
 
-// token is the one that an operation takes.
+// token returns the token that an operation requires.
 func (r *restRun) token(o *resttest.Operation) string {
 	if o.Auth == "admin" {
 		return adminToken
@@ -92,8 +92,8 @@ func (r *restRun) token(o *resttest.Operation) string {
 	return r.w.caller.token
 }
 
-// documented sends the documented request of a case, compares the answer with the document and checks the effect.
-func (r *restRun) documented(t *testing.T, c restCase, mount string) {
+// checkDocumented sends the documented request of a case, compares the answer with the document and checks the effect.
+func (r *restRun) checkDocumented(t *testing.T, c restCase, mount string) {
 	if c.stream != nil {
 		c.stream(t, r, mount)
 		return
@@ -119,17 +119,17 @@ func (r *restRun) documented(t *testing.T, c restCase, mount string) {
 	}
 }
 
-// called makes the calls that do the same as an operation, and checks the same effect.
-func (r *restRun) called(t *testing.T, c restCase) {
+// checkCalls makes the equivalent calls of an operation and checks the same effect.
+func (r *restRun) checkCalls(t *testing.T, c restCase) {
 	if c.stream != nil {
-		return // its calls go on, over a socket
+		return // its calls are subscriptions over a socket
 	}
 	act := c.prepare(t, r.w)
 	act.effect(t, r.w.perform(t, act))
 }
 
-// covers checks that each operation of the document has a case.
-func (r *restRun) covers(t *testing.T) {
+// checkCoverage checks that each operation of the document has a case.
+func (r *restRun) checkCoverage(t *testing.T) {
 	cases := map[string]int{}
 	for _, c := range r.cases {
 		cases[c.operation]++
@@ -145,21 +145,21 @@ func (r *restRun) covers(t *testing.T) {
 	}
 }
 
-// provocation makes a documented error happen.
+// provocation causes a documented error.
 type provocation struct {
-	operation, text string // patterns in which * is anything; "" = all
-	// provoke prepares it and says what to send instead of the good request.
+	operation, text string // patterns in which * matches any text; "" matches all
+	// provoke prepares the error and changes the valid request.
 	provoke func(t *testing.T, p *provoked)
 }
 
-// provoked is a request that shall fail, at first a good one.
+// provoked is a valid request, which provoke changes so that it fails.
 type provoked struct {
 	run       *restRun
 	operation *resttest.Operation
-	text      string // the documented one
+	text      string // documented text of the error
 	as        restSession
 	values    resttest.Values
-	body      []byte // nil = made of the values
+	body      []byte // nil = built from the values
 }
 
 func matches(pattern, text string) bool {
@@ -167,7 +167,7 @@ func matches(pattern, text string) bool {
 	return pattern == "" || err == nil && ok
 }
 
-// reasonNotProvoked finds an entry of unprovoked.
+// reasonNotProvoked returns the matching key of unprovoked.
 func (r *restRun) reasonNotProvoked(o *resttest.Operation, text string) (key string) {
 	for key := range r.unprovoked {
 		operation, pattern, _ := strings.Cut(key, ": ")
@@ -178,13 +178,13 @@ func (r *restRun) reasonNotProvoked(o *resttest.Operation, text string) (key str
 	return ""
 }
 
-// fails provokes each documented error of a case and compares the answer.
-func (r *restRun) fails(t *testing.T, c restCase, used map[string]bool) {
+// checkErrors provokes each documented error of a case and compares the answer.
+func (r *restRun) checkErrors(t *testing.T, c restCase, used map[string]bool) {
 	o := r.operation(t, c.operation)
 	for _, failure := range o.ErrorResponses() {
 		text := failure.Text()
 		if failure.Example == nil {
-			text = fmt.Sprintf("status %d", failure.Status) // the document says no more
+			text = fmt.Sprintf("status %d", failure.Status) // the document has no text
 		}
 		if key := r.reasonNotProvoked(o, text); key != "" {
 			used[key] = true
@@ -193,7 +193,7 @@ func (r *restRun) fails(t *testing.T, c restCase, used map[string]bool) {
 		t.Run(text, func(t *testing.T) {
 			i := slices.IndexFunc(r.errors, func(p provocation) bool { return matches(p.operation, o.Name()) && matches(p.text, text) })
 			if i < 0 {
-				t.Fatal("nothing provokes it, and nothing says why not")
+				t.Fatal("no provocation and no entry in unprovoked")
 			}
 			act := c.prepare(t, r.w)
 			p := &provoked{run: r, operation: o, text: text, as: r.w.who(act), values: act.values}
@@ -213,11 +213,11 @@ func (r *restRun) fails(t *testing.T, c restCase, used map[string]bool) {
 	}
 }
 
-// provokes checks that what is said not to be provoked is documented.
-func (r *restRun) provokes(t *testing.T) {
+// checkUnprovoked checks that the entries of unprovoked are documented errors with a reason.
+func (r *restRun) checkUnprovoked(t *testing.T) {
 	used := map[string]bool{}
 	for _, c := range r.cases {
-		t.Run(c.operation, func(t *testing.T) { r.fails(t, c, used) })
+		t.Run(c.operation, func(t *testing.T) { r.checkErrors(t, c, used) })
 	}
 	for key, reason := range r.unprovoked {
 		if !used[key] || reason == "" {

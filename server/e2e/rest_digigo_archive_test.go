@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// archive is a webhook of the caller whose deliveries end as delivered or dead_letter.
+// archive returns a webhook of the caller whose deliveries end as delivered or dead_letter.
 func (w *restWorld) archive(t *testing.T, kind string) (webhookID string) {
 	t.Helper()
 	if w.archives[kind] == "" {
@@ -21,18 +21,18 @@ func (w *restWorld) archive(t *testing.T, kind string) (webhookID string) {
 		if w.archives == nil {
 			w.archives = map[string]string{}
 		}
-		w.archives[kind] = str(dig(map[string]any(made), "webhook/webhook_id"))
+		w.archives[kind] = str(valueAt(map[string]any(made), "webhook/webhook_id"))
 	}
 	return w.archives[kind]
 }
 
-// archived makes a delivery end, and returns its entry.
+// archived completes a delivery and returns its entry.
 func (w *restWorld) archived(t *testing.T, kind string) (entry float64) {
 	t.Helper()
 	hook := w.archive(t, kind)
 	newest := func() float64 {
 		list := w.call(t, w.caller, "webhook.listDeliveries", object{"webhook_id": hook, "status": kind, "limit": 1})
-		id, _ := dig(map[string]any(list), "deliveries/0/entry_id").(float64)
+		id, _ := valueAt(map[string]any(list), "deliveries/0/entry_id").(float64)
 		return id
 	}
 	before := newest()
@@ -41,24 +41,24 @@ func (w *restWorld) archived(t *testing.T, kind string) (entry float64) {
 	return entry
 }
 
-// entries counts what the archive has of the caller.
+// entries returns the number of the caller's entries in the archive.
 func (w *restWorld) entries(t *testing.T, kind string) any {
 	t.Helper()
 	return w.call(t, *admins(), "archive.list", object{"session_ids": []string{w.caller.id}, "status": kind, "transport": "webhook"})["total"]
 }
 
-// replays is how often an entry was replayed.
+// replays returns how often an entry was replayed.
 func (w *restWorld) replays(t *testing.T, entry float64) any {
 	t.Helper()
-	return dig(map[string]any(w.call(t, *admins(), "archive.get", object{"entry_id": entry})), "entry/replay_count")
+	return valueAt(map[string]any(w.call(t, *admins(), "archive.get", object{"entry_id": entry})), "entry/replay_count")
 }
 
-// has tells whether the archive has an entry.
-func (w *restWorld) has(entry float64) bool {
+// hasEntry reports whether the archive has an entry.
+func (w *restWorld) hasEntry(entry float64) bool {
 	return call(w.server.addr, "archive.get", object{"entry_id": entry}, nil) == nil
 }
 
-// ofCaller are filters that only the caller's entries pass.
+// ofCaller returns filters that select only the caller's entries.
 func ofCaller(w *restWorld, more resttest.Values) resttest.Values {
 	return resttest.Values{"user_id": w.caller.id, "transport": "webhook", "event_type": "Message"}.With(more)
 }
@@ -69,7 +69,7 @@ func nativeOfCaller(w *restWorld, more object) object {
 
 const dead = "dead_letter"
 
-// onEntry is a case about one entry.
+// onEntry returns a case about one entry.
 func onEntry(operation, kind, field string, rest func(id float64) resttest.Values, call func(id float64) restCall, effect func(t *testing.T, w *restWorld, id float64, out outcome)) restCase {
 	return restCase{operation: operation, prepare: func(t *testing.T, w *restWorld) restAct {
 		id := w.archived(t, kind)
@@ -128,7 +128,7 @@ func digigoDead() []restCase {
 			out.is(t, w.caller.id, "event/user_id", "0/entry/session_id")
 			out.is(t, "answered 410 gone", "event/last_error", "0/entry/last_error")
 		}),
-		onEntry("DELETE /admin/dlq/{id}", dead, "id", nothingElse, callOf("archive.delete", nil), gone),
+		onEntry("DELETE /admin/dlq/{id}", dead, "id", nothingElse, callOf("archive.delete", nil), checkDeleted),
 		{operation: "POST /admin/dlq/prune", prepare: func(t *testing.T, w *restWorld) restAct {
 			id := w.archived(t, dead)
 			return restAct{as: admins(), calls: []restCall{{"delivery.prune", nil}}, effect: func(t *testing.T, out outcome) {
@@ -136,24 +136,24 @@ func digigoDead() []restCase {
 				if err != nil || time.Since(last) > time.Minute {
 					t.Errorf("the last run was at %v, %v", last, err)
 				}
-				if !w.has(id) {
+				if !w.hasEntry(id) {
 					t.Error("a dead letter of now is gone")
 				}
 			}}
 		}},
-		onEntry("POST /admin/dlq/replay", dead, "id", func(float64) resttest.Values { return resttest.Values{"remove_after": false} }, callOf("archive.replay", nil), replayed),
+		onEntry("POST /admin/dlq/replay", dead, "id", func(float64) resttest.Values { return resttest.Values{"remove_after": false} }, callOf("archive.replay", nil), checkReplayed),
 	}
 }
 
-// gone checks that an entry was deleted, and nothing else.
-func gone(t *testing.T, w *restWorld, id float64, _ outcome) {
-	if w.has(id) {
+// checkDeleted checks that one entry was deleted and no other.
+func checkDeleted(t *testing.T, w *restWorld, id float64, _ outcome) {
+	if w.hasEntry(id) {
 		t.Error("the entry is still there")
 	}
 }
 
-// replayed checks that an entry is sent once more.
-func replayed(t *testing.T, w *restWorld, id float64, _ outcome) {
+// checkReplayed checks that an entry is sent again.
+func checkReplayed(t *testing.T, w *restWorld, id float64, _ outcome) {
 	eventually(t, feedWait, "the replay has ended", func() bool { n, _ := w.replays(t, id).(float64); return n == 1 })
 }
 
@@ -196,16 +196,16 @@ func digigoArchive() []restCase {
 			out.is(t, id, "id", "0/entry/entry_id")
 			out.is(t, w.caller.id, "user_id", "0/entry/session_id")
 		}),
-		onEntry("DELETE /admin/archive/{id}", taken, "id", nothingElse, callOf("archive.delete"), gone),
-		onEntry("POST /admin/archive/replay", taken, "event_id", nothingElse, callOf("archive.replay"), replayed),
+		onEntry("DELETE /admin/archive/{id}", taken, "id", nothingElse, callOf("archive.delete"), checkDeleted),
+		onEntry("POST /admin/archive/replay", taken, "event_id", nothingElse, callOf("archive.replay"), checkReplayed),
 	}
 }
 
-// digigoForms are answers whose keys depend on the request; the document shows them beside its example.
+// digigoForms checks answers whose keys depend on the request; the document shows them beside its example.
 func digigoForms(t *testing.T, r *restRun) {
 	w := r.w
 	delivered, refused := w.archived(t, "delivered"), w.archived(t, dead)
-	w.unbrokered(t)
+	w.checkNoBroker(t)
 	for _, c := range []struct {
 		what, method, path, body string
 		want                     object
@@ -262,8 +262,8 @@ func digigoForms(t *testing.T, r *restRun) {
 	}
 }
 
-// At paths that digigo and wuzapi share, the setting of the session decides at the root, and the prefix below it; paths that
-// only one has are nobody else's.
+// TestRootDialect checks that at paths common to digigo and wuzapi the session's setting selects the dialect at the root, and the prefix below it; paths that
+// only one dialect has belong to it.
 func TestRootDialect(t *testing.T) {
 	network, root := startSandbox(t)
 	for _, c := range []struct{ flag, setting, key, format string }{

@@ -8,15 +8,15 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// digigoCases are the operations of digigo that are served.
+// digigoCases returns the cases of the served operations of digigo.
 func digigoCases() []restCase {
 	return slices.Concat(digigoSettings(), digigoWebhook(), digigoDead(), digigoArchive(), digigoMonitoring(), digigoStorage(), digigoRabbit(), digigoGlobals(), digigoSystem())
 }
 
-// admins is who calls the operations of operators.
+// admins returns the caller of admin operations.
 func admins() *restSession { return &restSession{token: adminToken} }
 
-// setting gives the caller a setting until the test ends.
+// setting changes a setting of the caller until the test ends.
 func (w *restWorld) setting(t *testing.T, name string, value any) {
 	t.Helper()
 	before := w.settings(t)[name]
@@ -30,8 +30,8 @@ func (w *restWorld) settings(t *testing.T) map[string]any {
 	return settings
 }
 
-// toggled are the cases of a setting that is on or off.
-func toggled(path, setting, key, shown string) []restCase {
+// toggleCases returns the cases of a boolean setting.
+func toggleCases(path, setting, key, shown string) []restCase {
 	return []restCase{
 		{operation: "POST " + path, prepare: func(t *testing.T, w *restWorld) restAct {
 			w.setting(t, setting, false)
@@ -56,13 +56,13 @@ func toggled(path, setting, key, shown string) []restCase {
 
 func digigoSettings() []restCase {
 	all := slices.Concat(
-		toggled("/session/skipmedia/config", "skip_media", "SkipMediaDownload", "UserSkipMediaDownload"),
-		toggled("/session/skipgroups/config", "skip_groups", "SkipGroups", "UserSkipGroups"),
-		toggled("/session/skipnewsletters/config", "skip_newsletters", "SkipNewsletters", "SkipNewsletters"),
-		toggled("/session/skipbroadcasts/config", "skip_broadcasts", "SkipBroadcasts", "SkipBroadcasts"),
-		toggled("/session/skipownmessages/config", "skip_own_messages", "SkipOwnMessages", "SkipOwnMessages"),
-		toggled("/session/presence/config", "unavailable_after_connect", "AutoPresenceUnavailable", "AutoPresenceUnavailable"),
-		toggled("/session/echo/api", "echo_api_messages", "EchoAPIMessages", "EchoAPIMessages"),
+		toggleCases("/session/skipmedia/config", "skip_media", "SkipMediaDownload", "UserSkipMediaDownload"),
+		toggleCases("/session/skipgroups/config", "skip_groups", "SkipGroups", "UserSkipGroups"),
+		toggleCases("/session/skipnewsletters/config", "skip_newsletters", "SkipNewsletters", "SkipNewsletters"),
+		toggleCases("/session/skipbroadcasts/config", "skip_broadcasts", "SkipBroadcasts", "SkipBroadcasts"),
+		toggleCases("/session/skipownmessages/config", "skip_own_messages", "SkipOwnMessages", "SkipOwnMessages"),
+		toggleCases("/session/presence/config", "unavailable_after_connect", "AutoPresenceUnavailable", "AutoPresenceUnavailable"),
+		toggleCases("/session/echo/api", "echo_api_messages", "EchoAPIMessages", "EchoAPIMessages"),
 	)
 	const message = "Write, please"
 	calls := object{"reject_calls": true, "call_reject_reason": "unavailable", "call_reject_message": message}
@@ -91,7 +91,7 @@ func digigoSettings() []restCase {
 				out.is(t, "unavailable", "RejectType", "0/settings/call_reject_reason")
 			}}
 		}},
-		// Flags that are not named stay.
+		// Omitted flags keep their values.
 		{operation: "POST /session/globaltransports/config", prepare: func(t *testing.T, w *restWorld) restAct {
 			w.setting(t, "skip_global", []string{"webhook", "sqs"})
 			after := []string{"amqp", "media_storage", "webhook"}
@@ -107,7 +107,7 @@ func digigoSettings() []restCase {
 				if out.rpc == nil {
 					same(t, "flags", object{"skipGlobalRedis": true, "skipGlobalWebhook": false, "skipGlobalS3": false}, out.rest)
 				} else {
-					same(t, "settings", []string{"redis"}, dig(out.rpc, "0/settings/skip_global"))
+					same(t, "settings", []string{"redis"}, valueAt(out.rpc, "0/settings/skip_global"))
 				}
 			}}
 		}},
@@ -122,7 +122,7 @@ func digigoWebhook() []restCase {
 	}
 	change := func(operation, rest string) restCase {
 		return restCase{operation: operation, prepare: func(_ *testing.T, w *restWorld) restAct {
-			path := fmt.Sprintf("/set/%d", w.next())
+			path := fmt.Sprintf("/set/%d", w.nextNumber())
 			url, events := w.receiver.url+path, []string{"Message", "Connected"}
 			return restAct{
 				values: resttest.Values{"webhookurl": url, "events": events},
@@ -139,7 +139,7 @@ func digigoWebhook() []restCase {
 		change("POST /webhook", "WebhookURL"),
 		change("PUT /webhook", "Webhook"),
 		{operation: "GET /webhook", prepare: func(t *testing.T, w *restWorld) restAct {
-			url := fmt.Sprintf("%s/get/%d", w.receiver.url, w.next())
+			url := fmt.Sprintf("%s/get/%d", w.receiver.url, w.nextNumber())
 			w.call(t, w.caller, "webhook.update", object{"url": url, "events": []string{"ReadReceipt"}})
 			return restAct{calls: []restCall{{"webhook.get", nil}}, effect: func(t *testing.T, out outcome) {
 				out.is(t, url, "webhook", "0/webhook/url")

@@ -49,7 +49,7 @@ func digigoMonitoring() []restCase {
 				as: admins(), calls: []restCall{{"delivery.prune", object{"older_than_hours": 48}}},
 				effect: func(t *testing.T, out outcome) {
 					out.is(t, 48, "retention_h", "0/older_than_hours")
-					if !w.has(id) {
+					if !w.hasEntry(id) {
 						t.Error("an entry of now is gone")
 					}
 				},
@@ -73,7 +73,7 @@ func digigoMonitoring() []restCase {
 	}
 }
 
-// get asks without a token but those in the query.
+// get sends a GET request without a token, except those in the query.
 func (w *restWorld) get(t *testing.T, path string, query url.Values) any {
 	t.Helper()
 	c := resttest.Client{HTTP: client, Base: "http://" + w.server.addr}
@@ -90,7 +90,7 @@ type sse struct {
 	kind  string
 }
 
-// open begins a stream, which ends with the test.
+// open opens a stream that ends with the test.
 func (w *restWorld) open(t *testing.T, path string, header http.Header) *sse {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), feedWait)
@@ -113,7 +113,7 @@ func (w *restWorld) open(t *testing.T, path string, header http.Header) *sse {
 	return &sse{bufio.NewScanner(response.Body), response.Header.Get("Content-Type")}
 }
 
-// next is the next event.
+// next returns the next event.
 func (s *sse) next(t *testing.T) (id, event string, data map[string]any) {
 	t.Helper()
 	for s.lines.Scan() {
@@ -137,8 +137,8 @@ func (s *sse) next(t *testing.T) (id, event string, data map[string]any) {
 	return "", "", nil
 }
 
-// digigoStream follows deliveries with the admin token and with a token for one session, from a stored one on, and once
-// more from where it was.
+// digigoStream follows deliveries with the admin token and with a session token, starting at a stored delivery, and resumes
+// from the last id.
 func digigoStream(t *testing.T, r *restRun, mount string) {
 	w := r.w
 	first := w.archived(t, dead)

@@ -7,45 +7,47 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// The dialect digigo: each documented request of the groups that are served is answered as documented and has its effect,
-// under both mounts and through JSON-RPC; each documented error can be had.
+// TestDigigo checks the dialect digigo: each documented request of the served groups is answered as documented and has its effect,
+// under both mounts and through JSON-RPC; each documented error can be provoked.
 func TestDigigo(t *testing.T) {
 	d, rabbit := digigo(), brokertest.RabbitMQ(t)
 	d.flags = []string{
-		// One kind of event that does not happen by itself: what tests make happen goes to the receivers of sessions alone.
+		// An event type that these tests never cause, so that only the webhooks of sessions get events.
 		"-global-webhook-enabled", "-global-webhook-url", "{receiver}/global", "-global-webhook-events", "ClientOutdated",
 		"-global-rabbitmq-enabled", "-global-rabbitmq-url", rabbit.URL(), "-global-rabbitmq-queue", "digigo-global", "-global-rabbitmq-events", "ClientOutdated",
 	}
 	r := newRestRun(t, d)
 	r.w.rabbit, r.w.bucket = rabbit.URL(), newBucket(t)
-	r.covers(t)
+	r.checkCoverage(t)
 	for _, mount := range r.mounts {
 		t.Run("at "+mount+"/", func(t *testing.T) {
 			for _, c := range r.cases {
-				t.Run(c.operation, func(t *testing.T) { r.documented(t, c, mount) })
+				t.Run(c.operation, func(t *testing.T) { r.checkDocumented(t, c, mount) })
 			}
 		})
 	}
 	t.Run("by calls", func(t *testing.T) {
 		for _, c := range r.cases {
-			t.Run(c.operation, func(t *testing.T) { r.called(t, c) })
+			t.Run(c.operation, func(t *testing.T) { r.checkCalls(t, c) })
 		}
 	})
-	t.Run("errors", r.provokes)
+	t.Run("errors", r.checkUnprovoked)
 	t.Run("other forms", func(t *testing.T) { digigoForms(t, r) })
-	t.Run("description", r.described)
-	t.Run("snake case", func(t *testing.T) { r.spelled(t, snake) })
-	t.Run("labels", func(t *testing.T) { r.labels(t, "POST /session/skipgroups/config", resttest.Values{"enabled": false}) })
-	t.Run("credentials", func(t *testing.T) { r.credentials(t, "GET /session/skipgroups/config") })
-	t.Run("routes", r.routes)
-	t.Run("heads", r.heads)
+	t.Run("description", r.checkDescribed)
+	t.Run("snake case", func(t *testing.T) { r.checkSpellings(t, snakeCase) })
+	t.Run("labels", func(t *testing.T) {
+		r.checkContentTypes(t, "POST /session/skipgroups/config", resttest.Values{"enabled": false})
+	})
+	t.Run("credentials", func(t *testing.T) { r.checkCredentials(t, "GET /session/skipgroups/config") })
+	t.Run("routes", r.checkRoutes)
+	t.Run("heads", r.checkHead)
 	before := r.w.snapshot(t)
-	t.Run("sizes", r.sizes)
+	t.Run("sizes", r.checkBodyLimits)
 	r.w.unchanged(t, before)
-	t.Run("bad input", r.refuses)
+	t.Run("bad input", r.checkBadRequests)
 }
 
-// digigo is the dialect as its callers see it.
+// digigo describes the dialect for the tests.
 func digigo() *restDialect {
 	return &restDialect{
 		name: "digigo", mounts: []string{"/digigo", ""}, header: "Token", admin: "Authorization",
@@ -81,7 +83,7 @@ func digigo() *restDialect {
 	}
 }
 
-// digigoRefused sends every kind of wrong token; the last is an unknown one.
+// digigoRefused sends all kinds of wrong tokens; the last one is unknown.
 func digigoRefused(t *testing.T, p *provoked) {
 	request, err := p.operation.Request(0, p.values)
 	if err != nil {
@@ -103,12 +105,12 @@ func body(text string) func(*testing.T, *provoked) {
 	return func(_ *testing.T, p *provoked) { p.body = []byte(text) }
 }
 
-// orphaned replays an entry whose webhook is no more.
-func orphaned(field string) func(*testing.T, *provoked) {
+// replayOrphan replays an entry whose webhook was deleted.
+func replayOrphan(field string) func(*testing.T, *provoked) {
 	return func(t *testing.T, p *provoked) {
 		w := p.run.w
 		hook := w.archive(t, "dead_letter")
-		value(field, w.archived(t, "dead_letter"))(t, p)
+		withValue(field, w.archived(t, "dead_letter"))(t, p)
 		w.call(t, w.caller, "webhook.delete", object{"webhook_id": hook})
 		delete(w.archives, "dead_letter")
 	}
@@ -119,25 +121,25 @@ func digigoErrors() []provocation {
 	return []provocation{
 		{"", "[uU]nauthorized*", digigoRefused},
 		{"", "status 401", digigoRefused},
-		{"POST /session/*/test", "status 400", as(func(_ *testing.T, w *restWorld) restSession { return w.idle })},
+		{"POST /session/*/test", "status 400", withSession(func(_ *testing.T, w *restWorld) restSession { return w.idle })},
 		{"", "invalid JSON", body(`{"event_type":`)},
 		{"", "status 400", body(`{"enabled":`)},
 		{"", "no fields provided", body(`{"skip_global_fax":true}`)},
-		{"", "invalid reject_type*", value("reject_type", "never")},
-		{"", "invalid date format*", value("from_date", "yesterday")},
-		{"", "confirm=true*", value("confirm", resttest.Absent)},
-		{"", "event not found in DLQ", value("id", nothing)},
-		{"", "id is required", value("id", resttest.Absent)},
-		{"", "failed to replay event", orphaned("id")},
-		{"", "invalid status filter", value("status", "lost")},
+		{"", "invalid reject_type*", withValue("reject_type", "never")},
+		{"", "invalid date format*", withValue("from_date", "yesterday")},
+		{"", "confirm=true*", withValue("confirm", resttest.Absent)},
+		{"", "event not found in DLQ", withValue("id", nothing)},
+		{"", "id is required", withValue("id", resttest.Absent)},
+		{"", "failed to replay event", replayOrphan("id")},
+		{"", "invalid status filter", withValue("status", "lost")},
 		{"", "bulk deletion requires*", body(`{"limit":5}`)},
-		{"", "invalid event ID", value("id", "x")},
-		{"POST *", "archive event not found", value("event_id", nothing)},
-		{"", "archive event not found", value("id", nothing)},
-		{"", "failed to replay archive event", orphaned("event_id")},
-		{"", "Invalid filter: invalid since_id*", value("since_id", "abc")},
-		{"", "Invalid filter: invalid limit*", value("limit", "abc")},
-		{"", "Invalid body", value("retention_hours", -1)},
+		{"", "invalid event ID", withValue("id", "x")},
+		{"POST *", "archive event not found", withValue("event_id", nothing)},
+		{"", "archive event not found", withValue("id", nothing)},
+		{"", "failed to replay archive event", replayOrphan("event_id")},
+		{"", "Invalid filter: invalid since_id*", withValue("since_id", "abc")},
+		{"", "Invalid filter: invalid limit*", withValue("limit", "abc")},
+		{"", "Invalid body", withValue("retention_hours", -1)},
 		{"", "User token requires user_id filter", func(t *testing.T, p *provoked) {
 			w := p.run.w
 			token := w.call(t, *admins(), "delivery.createWatchToken", object{"filter": object{"session_ids": []string{w.caller.id}}})["token"]
@@ -146,7 +148,7 @@ func digigoErrors() []provocation {
 	}
 }
 
-// digigoUnprovoked are documented errors that need a server that is ill, or that this one cannot have.
+// digigoUnprovoked returns the documented errors that need a server with internal failures, or that do not apply to this server.
 func digigoUnprovoked() map[string]string {
 	const ill = "the database would have to fail"
 	return map[string]string{

@@ -28,21 +28,21 @@ func (w *restWorld) storage() object {
 	return object{"enabled": true, "endpoint": w.bucket, "region": "us-east-1", "bucket": restBucket, "access_key": "key", "secret_key": "hunter2hunter2", "path_style": true}
 }
 
-// stored gives the caller an object storage until the test ends.
-func (w *restWorld) stored(t *testing.T) {
+// configureStorage configures an object storage for the caller until the test ends.
+func (w *restWorld) configureStorage(t *testing.T) {
 	t.Helper()
 	w.call(t, w.caller, "storage.updateSettings", w.storage())
-	w.unstored(t)
+	w.checkNoStorage(t)
 }
 
-func (w *restWorld) unstored(t *testing.T) {
+func (w *restWorld) checkNoStorage(t *testing.T) {
 	t.Cleanup(func() { w.call(t, w.caller, "storage.deleteSettings", nil) })
 }
 
 func digigoStorage() []restCase {
 	return []restCase{
 		{operation: "POST /session/s3/config", prepare: func(t *testing.T, w *restWorld) restAct {
-			w.unstored(t)
+			w.checkNoStorage(t)
 			values := resttest.Values{"public_url": ""}
 			for name, value := range w.storage() {
 				values[name] = value
@@ -53,20 +53,20 @@ func digigoStorage() []restCase {
 			}}
 		}},
 		{operation: "GET /session/s3/config", prepare: func(t *testing.T, w *restWorld) restAct {
-			w.stored(t)
+			w.configureStorage(t)
 			return restAct{calls: []restCall{{"storage.getSettings", nil}}, effect: func(t *testing.T, out outcome) {
 				out.is(t, w.bucket, "endpoint", "0/settings/endpoint")
 				out.is(t, "***", "access_key", "0/settings/access_key")
 			}}
 		}},
 		{operation: "DELETE /session/s3/config", prepare: func(t *testing.T, w *restWorld) restAct {
-			w.stored(t)
+			w.configureStorage(t)
 			return restAct{calls: []restCall{{"storage.deleteSettings", nil}}, effect: func(t *testing.T, _ outcome) {
 				same(t, "settings", object{"enabled": false, "bucket": ""}, w.call(t, w.caller, "storage.getSettings", nil)["settings"])
 			}}
 		}},
 		{operation: "POST /session/s3/test", prepare: func(t *testing.T, w *restWorld) restAct {
-			w.stored(t)
+			w.configureStorage(t)
 			return restAct{calls: []restCall{{"storage.test", nil}}, effect: func(t *testing.T, out outcome) { out.is(t, restBucket, "Bucket", "0/bucket") }}
 		}},
 		{operation: "GET /admin/global/s3-retention/stats", prepare: func(t *testing.T, w *restWorld) restAct {
@@ -100,35 +100,35 @@ func (w *restWorld) broker() object {
 	}
 }
 
-func (w *restWorld) unbrokered(t *testing.T) {
+func (w *restWorld) checkNoBroker(t *testing.T) {
 	t.Cleanup(func() {
 		_ = call(w.server.addr, "transport.deleteSettings", object{"session": w.caller.id, "transport": "amqp"}, nil)
 	})
 }
 
-// published counts what the caller's RabbitMQ took.
-func (w *restWorld) published(t *testing.T) float64 {
+// publishedCount returns the number of events that the caller's RabbitMQ accepted.
+func (w *restWorld) publishedCount(t *testing.T) float64 {
 	t.Helper()
-	n, _ := dig(map[string]any(w.call(t, w.caller, "transport.getSettings", object{"transport": "amqp"})), "stats/published_count").(float64)
+	n, _ := valueAt(map[string]any(w.call(t, w.caller, "transport.getSettings", object{"transport": "amqp"})), "stats/published_count").(float64)
 	return n
 }
 
 func digigoRabbit() []restCase {
 	publishes := func(t *testing.T, w *restWorld) {
 		t.Helper()
-		before := w.published(t)
+		before := w.publishedCount(t)
 		w.receive(t, w.peer.number, object{"type": "text", "text": "for RabbitMQ"})
-		eventually(t, feedWait, "RabbitMQ has the event", func() bool { return w.published(t) > before })
+		eventually(t, feedWait, "RabbitMQ has the event", func() bool { return w.publishedCount(t) > before })
 	}
 	brokered := func(t *testing.T, w *restWorld) {
 		t.Helper()
 		w.call(t, w.caller, "transport.updateSettings", w.broker())
-		w.unbrokered(t)
+		w.checkNoBroker(t)
 	}
 	named := object{"transport": "amqp"}
 	return []restCase{
 		{operation: "POST /session/rabbitmq/config", prepare: func(t *testing.T, w *restWorld) restAct {
-			w.unbrokered(t)
+			w.checkNoBroker(t)
 			return restAct{
 				values: resttest.Values{
 					"url": w.rabbit, "exchange": "digigo.rest", "queue": "digigo_rest_{user_id}_{event_type}", "events": "Message", "queue_arguments": object{"x-overflow": "reject-publish"},

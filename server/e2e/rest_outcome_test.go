@@ -8,12 +8,12 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// restCase is one documented operation: what is sent over REST, the calls that do the same, and what must have happened.
+// restCase is one documented operation: the REST request, the equivalent calls, and the check of the effect.
 type restCase struct {
 	operation string // "METHOD /path"
 	rules     resttest.Rules
 	prepare   func(t *testing.T, w *restWorld) restAct
-	// stream checks an answer without an end, instead of its comparison with the document.
+	// stream checks an endless answer, in place of its comparison with the document.
 	stream func(t *testing.T, r *restRun, mount string)
 }
 
@@ -22,7 +22,7 @@ type restAct struct {
 	as      *restSession // nil = the world's caller
 	example int          // which of the document's bodies
 	values  resttest.Values
-	alter   func(*resttest.Request) // of the request made of the values; nil = none
+	alter   func(*resttest.Request) // changes the request built from the values; nil = no change
 	calls   []restCall
 	effect  func(t *testing.T, out outcome)
 }
@@ -33,47 +33,47 @@ type restCall struct {
 	params object
 }
 
-// outcome is what was answered: over REST the documented content without its envelope, through JSON-RPC the result of
+// outcome is the answer: over REST the documented content without its envelope, through JSON-RPC the result of
 // each call.
 type outcome struct {
 	rest any
 	rpc  []any
 }
 
-// at finds a value of the answer: under one path over REST, under the other through JSON-RPC, where the first part is
+// at returns a value of the answer: at one path over REST, at the other through JSON-RPC, where the first part is
 // the number of the call. Paths are parts with slashes between; a part key=value finds the item of a list.
 func (o outcome) at(rest, rpc string) any {
 	if o.rpc != nil {
-		return dig(o.rpc, rpc)
+		return valueAt(o.rpc, rpc)
 	}
-	return dig(o.rest, rest)
+	return valueAt(o.rest, rest)
 }
 
-func dig(value any, path string) any {
+func valueAt(value any, path string) any {
 	if path == "" {
 		return value
 	}
 	part, rest, _ := strings.Cut(path, "/")
 	switch at := value.(type) {
 	case map[string]any:
-		return dig(at[part], rest)
+		return valueAt(at[part], rest)
 	case []any:
 		if key, text, ok := strings.Cut(part, "="); ok {
 			for _, item := range at {
 				if object, _ := item.(map[string]any); str(object[key]) == text {
-					return dig(item, rest)
+					return valueAt(item, rest)
 				}
 			}
 			return nil
 		}
 		if i, err := strconv.Atoi(part); err == nil && i < len(at) {
-			return dig(at[i], rest)
+			return valueAt(at[i], rest)
 		}
 	}
 	return nil
 }
 
-// is compares a value of the answer, which both ways must give.
+// is checks a value of the answer; it must be the same over REST and JSON-RPC.
 func (o outcome) is(t *testing.T, want any, rest, rpc string) {
 	t.Helper()
 	path := rest

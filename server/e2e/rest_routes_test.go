@@ -13,24 +13,24 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// maxFileBody is the setting max-rest-file-body of these tests, in bytes: small, so that the limit is quickly hit.
+// maxFileBody is the setting max-rest-file-body of these tests, in bytes: small, so that bodies over the limit stay small.
 const maxFileBody = 2 << 20
 
-// routes asks for every documented path in every other way, and for paths that are nowhere.
-func (r *restRun) routes(t *testing.T) {
+// checkRoutes requests every documented path with all undocumented HTTP methods, and undocumented paths.
+func (r *restRun) checkRoutes(t *testing.T) {
 	for _, mount := range r.mounts {
-		byPath := r.served(t, mount)
+		byPath := r.servedMethods(t, mount)
 		for path, documented := range byPath {
 			for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 				if !slices.Contains(documented, method) {
-					r.nowhere(t, mount, method, path)
+					r.checkUnserved(t, mount, method, path)
 				}
 			}
-			r.options(t, mount, path, documented)
+			r.checkOptions(t, mount, path, documented)
 		}
 		for _, path := range []string{"/nothing", "/chat", "/chat/send", "/chat/send/text/more", "/session", "/webhook/1", "/%2e%2e/etc/passwd", "/group/info%00"} {
-			r.nowhere(t, mount, "GET", path)
-			r.nowhere(t, mount, "POST", path)
+			r.checkUnserved(t, mount, "GET", path)
+			r.checkUnserved(t, mount, "POST", path)
 		}
 	}
 }
@@ -38,8 +38,8 @@ func (r *restRun) routes(t *testing.T) {
 // restDialects share the root.
 var restDialects = []string{"digigo", "wuzapi"}
 
-// served are the methods of each documented path, at the root those of the other dialects as well.
-func (r *restRun) served(t *testing.T, mount string) map[string][]string {
+// servedMethods returns the HTTP methods of each documented path; at the root those of the other dialects, too.
+func (r *restRun) servedMethods(t *testing.T, mount string) map[string][]string {
 	t.Helper()
 	byPath := map[string][]string{}
 	for _, o := range r.catalogue.Operations {
@@ -70,8 +70,8 @@ func (r *restRun) served(t *testing.T, mount string) map[string][]string {
 	return byPath
 }
 
-// nowhere expects the documented answer to what is not served, with a token and without.
-func (r *restRun) nowhere(t *testing.T, mount, method, path string) {
+// checkUnserved expects the documented answer to unserved paths and methods, with and without a token.
+func (r *restRun) checkUnserved(t *testing.T, mount, method, path string) {
 	t.Helper()
 	for _, token := range []string{r.w.caller.token, ""} {
 		answer := r.send(t, mount, token, &resttest.Request{Method: method, Path: path})
@@ -81,7 +81,7 @@ func (r *restRun) nowhere(t *testing.T, mount, method, path string) {
 	}
 }
 
-func (r *restRun) options(t *testing.T, mount, path string, documented []string) {
+func (r *restRun) checkOptions(t *testing.T, mount, path string, documented []string) {
 	t.Helper()
 	answer := r.send(t, mount, "", &resttest.Request{Method: "OPTIONS", Path: path})
 	want := append(slices.Clone(documented), "OPTIONS")
@@ -94,8 +94,8 @@ func (r *restRun) options(t *testing.T, mount, path string, documented []string)
 	}
 }
 
-// heads asks for the head of each answer to a GET: it is that of the whole answer.
-func (r *restRun) heads(t *testing.T) {
+// checkHead checks that HEAD returns the status and header of GET.
+func (r *restRun) checkHead(t *testing.T) {
 	for _, c := range r.cases {
 		o := r.operation(t, c.operation)
 		if o.Method != http.MethodGet || c.stream != nil {
@@ -106,7 +106,7 @@ func (r *restRun) heads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, value := range fieldsOf(t, request.Body) { // a body with HEAD is nothing that clients send
+		for name, value := range fieldsOf(t, request.Body) { // clients do not send a body with HEAD
 			request.Query.Set(name, fmt.Sprint(value))
 		}
 		request.Body = nil
@@ -130,8 +130,8 @@ func fieldsOf(t *testing.T, body []byte) map[string]any {
 	return fields
 }
 
-// sizes sends each operation a body that is over every limit.
-func (r *restRun) sizes(t *testing.T) {
+// checkBodyLimits sends each operation a body that exceeds every limit.
+func (r *restRun) checkBodyLimits(t *testing.T) {
 	for _, o := range r.catalogue.Operations {
 		if o.Body == nil {
 			continue
@@ -146,8 +146,8 @@ func (r *restRun) sizes(t *testing.T) {
 	}
 }
 
-// spelled sends the documented requests with other spellings of their names, which callers use.
-func (r *restRun) spelled(t *testing.T, spell func(name string) string) {
+// checkSpellings sends the documented requests with other spellings of field names that callers use.
+func (r *restRun) checkSpellings(t *testing.T, spell func(name string) string) {
 	for _, c := range r.cases {
 		o := r.operation(t, c.operation)
 		if o.Body == nil {
@@ -159,7 +159,7 @@ func (r *restRun) spelled(t *testing.T, spell func(name string) string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fields := respelled(fieldsOf(t, request.Body), spell).(map[string]any)
+			fields := renameKeys(fieldsOf(t, request.Body), spell).(map[string]any)
 			fields["unheard_of"] = object{"phone": []int{1}} // unknown names are ignored
 			request.Body = jsonOf(fields)
 			answer := r.send(t, r.mounts[0], r.w.who(act).token, request)
@@ -171,24 +171,24 @@ func (r *restRun) spelled(t *testing.T, spell func(name string) string) {
 	}
 }
 
-func respelled(value any, spell func(name string) string) any {
+func renameKeys(value any, spell func(name string) string) any {
 	switch value := value.(type) {
 	case map[string]any:
 		out := map[string]any{}
 		for name, inner := range value {
-			out[spell(name)] = respelled(inner, spell)
+			out[spell(name)] = renameKeys(inner, spell)
 		}
 		return out
 	case []any:
 		for i := range value {
-			value[i] = respelled(value[i], spell)
+			value[i] = renameKeys(value[i], spell)
 		}
 	}
 	return value
 }
 
-// snake writes GroupJID as group_jid and FileEncSHA256 as file_enc_sha256.
-func snake(name string) string {
+// snakeCase writes GroupJID as group_jid and FileEncSHA256 as file_enc_sha256.
+func snakeCase(name string) string {
 	var out strings.Builder
 	for i, c := range name {
 		upper := c >= 'A' && c <= 'Z'
@@ -200,8 +200,8 @@ func snake(name string) string {
 	return out.String()
 }
 
-// labels sends a good body under each content type that callers give it: documents that have no forms do not look.
-func (r *restRun) labels(t *testing.T, operation string, values resttest.Values) {
+// checkContentTypes sends a valid body under each content type that callers use: APIs without forms ignore the content type.
+func (r *restRun) checkContentTypes(t *testing.T, operation string, values resttest.Values) {
 	o := r.operation(t, operation)
 	for label, status := range map[string]int{
 		"application/json": 200, "application/json; charset=utf-8": 200, "": 200, "text/plain": 200, "application/x-www-form-urlencoded": 200,
@@ -220,8 +220,8 @@ func (r *restRun) labels(t *testing.T, operation string, values resttest.Values)
 	}
 }
 
-// credentials are the ways in which callers give their token.
-func (r *restRun) credentials(t *testing.T, operation string) {
+// checkCredentials sends the token in each way that callers use.
+func (r *restRun) checkCredentials(t *testing.T, operation string) {
 	o := r.operation(t, operation)
 	token := r.w.caller.token
 	for _, c := range []struct {
@@ -251,8 +251,8 @@ func (r *restRun) credentials(t *testing.T, operation string) {
 	}
 }
 
-// described checks that the dialect describes each documented operation.
-func (r *restRun) described(t *testing.T) {
+// checkDescribed checks that the dialect describes each documented operation.
+func (r *restRun) checkDescribed(t *testing.T) {
 	answer := r.send(t, r.mounts[0], "", &resttest.Request{Method: http.MethodGet, Path: "/openapi.json"})
 	var document struct {
 		OpenAPI string

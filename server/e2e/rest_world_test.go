@@ -14,26 +14,26 @@ import (
 	"testing"
 )
 
-// restWorld is a server whose callers speak one of the documented APIs, and the people they deal with.
+// restWorld is a server with a documented REST API, the sessions of its callers and their contacts.
 type restWorld struct {
 	network, server *process
 	dialect         string
 	caller          restSession       // connected
 	idle            restSession       // never connected
-	peer            restSession       // another person, online, with a picture, an about text and a linked device
+	peer            restSession       // another account, online, with a picture, an about text and a linked device
 	shop            string            // number of a business
-	stranger        string            // number of somebody who shows nothing
+	stranger        string            // number of an account that hides its profile
 	group           string            // the caller's, with peer and shop
 	receiver        *restReceiver     // of webhooks
-	made            int               // what got a number of its own
+	made            int               // count of created numbers
 	rabbit, bucket  string            // addresses of brokers and object storages, where the dialect has them
-	archives        map[string]string // webhooks of archived, by the kind of their deliveries
+	archives        map[string]string // webhooks for archived, by the outcome of their deliveries
 }
 
-// restSession is a session and whose account it is linked to.
+// restSession is a session with the number of its account.
 type restSession struct{ id, number, token string }
 
-// jid is the address of the account.
+// jid returns the address of the account.
 func (s restSession) jid() string { return jidOf(s.number) }
 
 func jidOf(number string) string { return number + "@s.whatsapp.net" }
@@ -49,7 +49,7 @@ func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
 	}
 	w.server = startServer(t, freeAddress(t), network, root, dir, filepath.Join(dir, "waystation.db"),
 		append([]string{"-calls-per-second", "100000", "-call-burst", "100000", "-allow-hosts", "127.0.0.1", "-max-rest-file-body", fmt.Sprint(maxFileBody)}, extra...)...)
-	w.caller, w.peer, w.idle = w.linked(t), w.linked(t), w.session(t)
+	w.caller, w.peer, w.idle = w.newLinkedSession(t), w.newLinkedSession(t), w.newSession(t)
 	for number, account := range map[string]object{w.shop: {"push_name": "Shop", "business_name": "Shop Inc."}, w.stranger: {}} {
 		must(t, network.addr, "sandbox.createAccount", merged(account, object{"number": number}), nil)
 	}
@@ -57,7 +57,7 @@ func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
 	w.call(t, w.peer, "profile.setPicture", object{"media": object{"base64": dataURL("image/jpeg", jpegFile(t, 7))}})
 	w.group = w.newGroup(t, "Harbour", w.peer.number, w.shop)
 	for _, s := range []restSession{w.caller, w.peer} {
-		// The phone sends the display name, without which there is no presence, some time after the connection.
+		// The phone sends the push name some time after the connection; presence needs it.
 		eventually(t, feedWait, s.id+" has its name and is present", func() bool {
 			return call(w.server.addr, "presence.setAvailability", object{"session": s.id, "available": true}, nil) == nil
 		})
@@ -67,15 +67,15 @@ func startRestWorld(t *testing.T, dialect string, extra ...string) *restWorld {
 	return w
 }
 
-func (w *restWorld) next() int {
+func (w *restWorld) nextNumber() int {
 	w.made++
 	return w.made
 }
 
-// session makes a session that is not linked to any account.
-func (w *restWorld) session(t *testing.T) restSession {
+// newSession creates a session that is not linked to any account.
+func (w *restWorld) newSession(t *testing.T) restSession {
 	t.Helper()
-	s := restSession{id: fmt.Sprintf("s%d", w.next())}
+	s := restSession{id: fmt.Sprintf("s%d", w.nextNumber())}
 	s.number = fmt.Sprintf("155506001%02d", w.made)
 	var created struct{ Token string }
 	must(t, w.server.addr, "session.create", object{"session_id": s.id, "settings": object{"dialect": w.dialect}}, &created)
@@ -83,10 +83,10 @@ func (w *restWorld) session(t *testing.T) restSession {
 	return s
 }
 
-// linked makes a session and links it to an account of its own.
-func (w *restWorld) linked(t *testing.T) restSession {
+// newLinkedSession creates a session and links it to an account of its own.
+func (w *restWorld) newLinkedSession(t *testing.T) restSession {
 	t.Helper()
-	s := w.session(t)
+	s := w.newSession(t)
 	must(t, w.network.addr, "sandbox.createAccount", object{"number": s.number, "push_name": s.id}, nil)
 	must(t, w.server.addr, "session.connect", object{"session": s.id}, nil)
 	eventually(t, feedWait, "the QR code is there and scanned", func() bool {
@@ -96,27 +96,27 @@ func (w *restWorld) linked(t *testing.T) restSession {
 	return s
 }
 
-// pairing makes a session that shows a QR code.
-func (w *restWorld) pairing(t *testing.T) restSession {
+// newPairingSession creates a session that shows a QR code.
+func (w *restWorld) newPairingSession(t *testing.T) restSession {
 	t.Helper()
-	s := w.session(t)
+	s := w.newSession(t)
 	must(t, w.network.addr, "sandbox.createAccount", object{"number": s.number, "push_name": s.id}, nil)
 	must(t, w.server.addr, "session.connect", object{"session": s.id}, nil)
 	eventually(t, feedWait, "the QR code is there", func() bool { return str(w.call(t, s, "session.getQrCode", nil)["code"]) != "" })
 	return s
 }
 
-// away makes a session that is linked and disconnected.
-func (w *restWorld) away(t *testing.T) restSession {
+// newOfflineSession creates a session that is linked and disconnected.
+func (w *restWorld) newOfflineSession(t *testing.T) restSession {
 	t.Helper()
-	s := w.linked(t)
+	s := w.newLinkedSession(t)
 	w.call(t, s, "session.disconnect", nil)
 	return s
 }
 
 func (w *restWorld) call(t *testing.T, as restSession, method string, params object) (result object) {
 	t.Helper()
-	if as.id != "" { // an admin's calls need not be about a session
+	if as.id != "" { // calls of an admin may be without a session
 		params = merged(params, object{"session": as.id})
 	}
 	must(t, w.server.addr, method, merged(params, nil), &result)
@@ -133,7 +133,7 @@ func (w *restWorld) awaitState(t *testing.T, s restSession, state string) {
 	eventually(t, feedWait, s.id+" is "+state, func() bool { return w.state(t, s) == state })
 }
 
-// devices counts those that the account has linked, as the network sees it.
+// devices returns the number of linked devices of the account on the network.
 func (w *restWorld) devices(t *testing.T, s restSession) int {
 	t.Helper()
 	var account struct{ Devices []string }
@@ -141,10 +141,10 @@ func (w *restWorld) devices(t *testing.T, s restSession) int {
 	return len(account.Devices)
 }
 
-// phone makes somebody new who is online.
-func (w *restWorld) phone(t *testing.T) (number string) {
+// newPhone creates an account that is online.
+func (w *restWorld) newPhone(t *testing.T) (number string) {
 	t.Helper()
-	number = fmt.Sprintf("155506002%02d", w.next())
+	number = fmt.Sprintf("155506002%02d", w.nextNumber())
 	must(t, w.network.addr, "sandbox.createAccount", object{"number": number}, nil)
 	w.goOnline(t, number)
 	return number
@@ -158,15 +158,15 @@ func (w *restWorld) goOnline(t *testing.T, number string) {
 func (w *restWorld) newGroup(t *testing.T, name string, members ...string) string {
 	t.Helper()
 	made := w.call(t, w.caller, "group.create", object{"name": name, "participants": members})
-	return str(dig(map[string]any(made), "group/group"))
+	return str(valueAt(map[string]any(made), "group/group"))
 }
 
-// messageID is a new one, as clients make them.
+// messageID returns a new message id in the form of clients.
 func (w *restWorld) messageID() string {
-	return strings.ToUpper(hex.EncodeToString(fmt.Appendf(nil, "rest-message%04d", w.next())))
+	return strings.ToUpper(hex.EncodeToString(fmt.Appendf(nil, "rest-message%04d", w.nextNumber())))
 }
 
-// receive has a phone write to the caller and waits until the caller's store has the message, which it returns.
+// receive sends a message from a phone to the caller, waits until the caller's store has it and returns it.
 func (w *restWorld) receive(t *testing.T, from string, content object) (id string, message map[string]any) {
 	t.Helper()
 	var sent struct {
@@ -188,12 +188,12 @@ func (w *restWorld) onPhone(t *testing.T, number, id string, want object) {
 	var result struct{ Message map[string]any }
 	must(t, w.network.addr, "sandbox.awaitMessage", object{"account": number, "message_id": id}, &result)
 	if result.Message == nil {
-		t.Fatalf("the phone %s never had the message", number)
+		t.Fatalf("the phone %s did not get the message", number)
 	}
 	same(t, "on the phone", want, result.Message)
 }
 
-// awaitReaction waits for a reaction to a message at a phone; an empty one takes an earlier one back.
+// awaitReaction waits for a reaction to a message at a phone; an empty one removes an earlier one.
 func (w *restWorld) awaitReaction(t *testing.T, number, id, emoji string) {
 	t.Helper()
 	eventually(t, feedWait, "the reaction is on the phone", func() bool {
@@ -215,18 +215,18 @@ func (w *restWorld) fileOnPhone(t *testing.T, number, id string, want []byte) {
 	}
 }
 
-// stanza waits for one at a phone and returns it as text.
+// stanza waits for a matching stanza at a phone and returns it as text.
 func (w *restWorld) stanza(t *testing.T, number string, filter object) string {
 	t.Helper()
 	var result struct{ Stanza struct{ XML string } }
 	must(t, w.network.addr, "sandbox.awaitStanza", merged(filter, object{"account": number}), &result)
 	if result.Stanza.XML == "" {
-		t.Fatalf("the phone %s never had %v", number, filter)
+		t.Fatalf("the phone %s did not get %v", number, filter)
 	}
 	return result.Stanza.XML
 }
 
-// fault makes something go wrong until the test ends.
+// fault injects a network fault until the test ends.
 func (w *restWorld) fault(t *testing.T, s restSession, fault object) {
 	t.Helper()
 	must(t, w.network.addr, "sandbox.injectFault", merged(fault, object{"account": s.number}), nil)
@@ -244,10 +244,10 @@ func fromDataURL(t *testing.T, url any) (kind string, file []byte) {
 	return strings.TrimPrefix(head, "data:"), file
 }
 
-// gonePath begins the paths of the receiver that take nothing.
+// gonePath is the prefix of the receiver's paths that answer every request with an error.
 const gonePath = "/gone"
 
-// restReceiver is where webhooks lead to.
+// restReceiver is the HTTP receiver of webhooks.
 type restReceiver struct {
 	url string
 	mu  sync.Mutex
@@ -282,7 +282,7 @@ func (r *restReceiver) await(t *testing.T, path, text string) {
 	})
 }
 
-// of are the requests to a path.
+// of returns the requests to a path.
 func (r *restReceiver) of(path string) []hookRequest {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,9 +7,9 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// sends makes the case of an operation that sends something to the peer. Content says what is sent: the values of the
-// request, the params of the method, what the phone must have, and its file, if any.
-func sends(operation, method string, content func(t *testing.T, w *restWorld) (values resttest.Values, params, want object, file []byte)) restCase {
+// sendCase returns the case of an operation that sends a message to the peer. content returns the values of the
+// request, the params of the method, the expected message on the phone, and its file, if any.
+func sendCase(operation, method string, content func(t *testing.T, w *restWorld) (values resttest.Values, params, want object, file []byte)) restCase {
 	return restCase{operation: operation, prepare: func(t *testing.T, w *restWorld) restAct {
 		id := w.messageID()
 		values, params, want, file := content(t, w)
@@ -39,10 +39,10 @@ func plainFile(made func(seed int) []byte) func(*testing.T, int) []byte {
 
 func wuzapiSends() []restCase {
 	type content = func(t *testing.T, w *restWorld) (resttest.Values, object, object, []byte)
-	// withFile is the content of a field that holds a file.
+	// withFile returns the content of a field that holds a file.
 	withFile := func(field, kind string, made func(t *testing.T, seed int) []byte, values resttest.Values, params, want object) content {
 		return func(t *testing.T, w *restWorld) (resttest.Values, object, object, []byte) {
-			file := made(t, 1+w.next()%100)
+			file := made(t, 1+w.nextNumber()%100)
 			url := dataURL(kind, file)
 			media := object{"base64": url}
 			if name, ok := values["FileName"]; ok {
@@ -53,28 +53,28 @@ func wuzapiSends() []restCase {
 	}
 	const card = "BEGIN:VCARD\nVERSION:3.0\nN:;Zoë;;;\nFN:Zoë\nTEL;type=CELL;waid=15550309999:+15550309999\nEND:VCARD"
 	return []restCase{
-		sends("POST /chat/send/text", "message.sendText", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+		sendCase("POST /chat/send/text", "message.sendText", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
 			return resttest.Values{"Body": plainText}, object{"text": plainText}, object{"type": "text", "text": plainText}, nil
 		}),
-		sends("POST /chat/send/image", "message.sendImage", withFile("Image", "image/jpeg", jpegFile,
+		sendCase("POST /chat/send/image", "message.sendImage", withFile("Image", "image/jpeg", jpegFile,
 			resttest.Values{"Caption": "the sea"}, object{"caption": "the sea"}, object{"type": "image", "text": "the sea"})),
-		sends("POST /chat/send/audio", "message.sendAudio", withFile("Audio", "audio/ogg", plainFile(opusFile),
+		sendCase("POST /chat/send/audio", "message.sendAudio", withFile("Audio", "audio/ogg", plainFile(opusFile),
 			resttest.Values{}, object{"voice_note": true}, object{"type": "audio", "raw": object{"audioMessage": object{"PTT": true}}})),
-		sends("POST /chat/send/video", "message.sendVideo", withFile("Video", "video/mp4", plainFile(mp4File),
+		sendCase("POST /chat/send/video", "message.sendVideo", withFile("Video", "video/mp4", plainFile(mp4File),
 			resttest.Values{"Caption": "waves"}, object{"caption": "waves"}, object{"type": "video", "text": "waves"})),
-		sends("POST /chat/send/document", "message.sendDocument", withFile("Document", "application/octet-stream", plainFile(pdfFile),
+		sendCase("POST /chat/send/document", "message.sendDocument", withFile("Document", "application/octet-stream", plainFile(pdfFile),
 			resttest.Values{"FileName": "plan.pdf"}, object{}, object{"type": "document", "media": object{"filename": "plan.pdf"}})),
-		sends("POST /chat/send/sticker", "message.sendSticker", withFile("Sticker", "image/webp", webpFile,
+		sendCase("POST /chat/send/sticker", "message.sendSticker", withFile("Sticker", "image/webp", webpFile,
 			resttest.Values{"PngThumbnail": resttest.Absent}, object{}, object{"type": "sticker"})),
-		sends("POST /chat/send/location", "message.sendLocation", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+		sendCase("POST /chat/send/location", "message.sendLocation", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
 			at := object{"latitude": 48.85837, "longitude": 2.294481, "name": "Paris"}
 			return resttest.Values{}, merged(at), object{"type": "location", "location": at}, nil
 		}),
-		sends("POST /chat/send/contact", "message.sendContact", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+		sendCase("POST /chat/send/contact", "message.sendContact", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
 			contacts := []object{{"name": "Zoë", "vcard": card}}
 			return resttest.Values{"Name": "Zoë", "Vcard": card}, object{"contacts": contacts}, object{"type": "contact", "contacts": contacts}, nil
 		}),
-		sends("POST /chat/send/template", "message.sendButtons", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
+		sendCase("POST /chat/send/template", "message.sendButtons", func(*testing.T, *restWorld) (resttest.Values, object, object, []byte) {
 			params := object{"text": "Template content", "footer": "Some footer text", "buttons": []object{
 				{"type": "reply", "label": "Yes"},
 				{"type": "reply", "label": "No"},
@@ -91,7 +91,7 @@ func wuzapiSends() []restCase {
 func wuzapiChat() []restCase {
 	return []restCase{
 		{operation: "POST /chat/presence", prepare: func(t *testing.T, w *restWorld) restAct {
-			number := w.phone(t) // nothing of earlier runs is there
+			number := w.newPhone(t) // a new phone without messages of earlier runs
 			return restAct{
 				values: resttest.Values{"Phone": number},
 				calls:  []restCall{{"presence.setChatState", object{"chat": number, "state": "composing"}}},
@@ -110,10 +110,10 @@ func wuzapiChat() []restCase {
 				values: resttest.Values{"Id": ids, "Chat": w.peer.jid()},
 				calls:  []restCall{{"chat.markRead", object{"chat": w.peer.number, "message_ids": ids}}},
 				effect: func(t *testing.T, _ outcome) {
-					// One receipt tells of both: the id of one, and the other below it.
+					// One receipt is for both messages: the id of one, and the other in its list.
 					receipt := w.stanza(t, w.peer.number, object{"tag": "receipt", "type": "read", "id": first})
 					if !strings.Contains(receipt, second) {
-						t.Errorf("%s does not tell of %s", receipt, second)
+						t.Errorf("%s does not list %s", receipt, second)
 					}
 				},
 			}
@@ -136,9 +136,9 @@ func wuzapiChat() []restCase {
 func wuzapiDownloads() []restCase {
 	download := func(kind string, content object, made func(t *testing.T, seed int) []byte) restCase {
 		return restCase{operation: "POST /chat/download" + kind, prepare: func(t *testing.T, w *restWorld) restAct {
-			file := made(t, 1+w.next()%100)
+			file := made(t, 1+w.nextNumber()%100)
 			_, message := w.receive(t, w.peer.number, merged(content, object{"type": kind, "base64": file}))
-			sent, _ := dig(message, "raw/"+kind+"Message").(map[string]any)
+			sent, _ := valueAt(message, "raw/"+kind+"Message").(map[string]any)
 			if sent == nil {
 				t.Fatalf("no file in %v", message)
 			}

@@ -8,19 +8,19 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// wuzapi is the dialect as its callers see it.
+// wuzapi describes the dialect for the tests.
 func wuzapi() *restDialect {
 	return &restDialect{
 		name: "wuzapi", mounts: []string{"/wuzapi", ""}, header: "Token",
 		rules: resttest.Rules{
 			Literal: []string{"code", "success", "error", "Details", "details"},
-			// Of later versions.
+			// Added by later versions.
 			Extra: []string{"data.connected", "data.loggedIn", "data.jid", "data.Participants[].PhoneNumber", "data.Groups[].Participants[].PhoneNumber"},
 		},
-		// The document's texts often do not say what is wrong; these two do.
+		// The document's texts are often unspecific; these two keys name the field and the reason.
 		failures: resttest.Rules{Extra: []string{"fields", "reason"}},
 		unserved: struct{ kind, text string }{"text/plain", "404 page not found"},
-		beside:   map[string]string{"/user/avatar": "POST"}, // of the real server
+		beside:   map[string]string{"/user/avatar": "POST"}, // served by the real server
 		content: func(answer any) any {
 			envelope, _ := answer.(map[string]any)
 			return envelope["data"]
@@ -47,28 +47,28 @@ func wuzapi() *restDialect {
 	}
 }
 
-// as sends the good request with another session.
-func as(session func(t *testing.T, w *restWorld) restSession) func(*testing.T, *provoked) {
+// withSession sends the valid request with another session.
+func withSession(session func(t *testing.T, w *restWorld) restSession) func(*testing.T, *provoked) {
 	return func(t *testing.T, p *provoked) { p.as = session(t, p.run.w) }
 }
 
-// value puts something into a field of the good request.
-func value(field string, value any) func(*testing.T, *provoked) {
+// withValue sets a field of the valid request.
+func withValue(field string, value any) func(*testing.T, *provoked) {
 	return func(_ *testing.T, p *provoked) { p.values = p.values.With(resttest.Values{field: value}) }
 }
 
-// broken makes something go wrong on the network for the session that calls.
-func broken(fault object) func(*testing.T, *provoked) {
+// withFault injects a network fault for the calling session.
+func withFault(fault object) func(*testing.T, *provoked) {
 	return func(t *testing.T, p *provoked) { p.run.w.fault(t, p.as, fault) }
 }
 
-// file puts something into the field that holds a file; %s in it is the media type of a good one.
-func file(text string) func(*testing.T, *provoked) {
+// withFileField sets the field that holds a file; %s in text is the media type of the valid file.
+func withFileField(text string) func(*testing.T, *provoked) {
 	return func(t *testing.T, p *provoked) {
 		for _, f := range p.operation.Body.Fields {
 			if f.Type.Format == "data-url" {
 				kind, _, _ := strings.Cut(str(p.values[f.Path]), ";")
-				value(f.Path, strings.Replace(text, "%s", strings.TrimPrefix(kind, "data:"), 1))(t, p)
+				withValue(f.Path, strings.Replace(text, "%s", strings.TrimPrefix(kind, "data:"), 1))(t, p)
 				return
 			}
 		}
@@ -76,8 +76,8 @@ func file(text string) func(*testing.T, *provoked) {
 	}
 }
 
-// missing leaves out the field that the documented text names.
-func missing(_ *testing.T, p *provoked) {
+// withoutField removes the field that the documented text names.
+func withoutField(_ *testing.T, p *provoked) {
 	words := strings.Fields(p.text) // Missing X in Payload, Missing X in ContextInfo
 	field := words[1]
 	if words[3] != "Payload" {
@@ -101,34 +101,34 @@ func wuzapiErrors() []provocation {
 			}
 			p.as.token = "nobody-has-this-token"
 		}},
-		{"", "No session", as(func(_ *testing.T, w *restWorld) restSession { return w.idle })},
+		{"", "No session", withSession(func(_ *testing.T, w *restWorld) restSession { return w.idle })},
 		{"", "Could not decode Payload", func(_ *testing.T, p *provoked) { p.body = []byte(`{"Phone":`) }},
-		{"", "Missing * in *", missing},
-		{"", "Could not parse Phone", value("Phone", "no address")},
-		{"POST /chat/react", "Could not parse Group JID", value("Phone", "no address")},
-		{"", "Could not parse Group JID", value("GroupJID", "no address")},
-		{"", "Could not decode base64 *", file("data:%s;base64,####")},
-		{"POST /chat/send/video", "Data should start *", file("just text")},
-		{"POST /chat/send/sticker", "Data should start *", file("just text")},
-		{"", "* data should start *", file("data:text/html;base64,PGI+")},
-		{"", "Error sending message: *", broken(object{"kind": "refuse_send", "code": 403, "times": -1})},
-		{"", "Failed to upload file: *", broken(object{"kind": "media_upload", "code": 500, "times": -1})},
-		{"", "Failed to download *", broken(object{"kind": "media_download", "code": 404, "times": -1})},
-		{"", "Failed to check if *", broken(refused)},
-		{"", "Failed to get avatar: *", broken(refused)},
-		{"", "No avatar found", func(t *testing.T, p *provoked) { value("Phone", p.run.w.stranger)(t, p) }},
-		{"POST /session/connect", "Already Connected", as(func(_ *testing.T, w *restWorld) restSession { return w.caller })},
-		{"POST /session/connect", "Failed to Connect", broken(object{"kind": "temporary_ban", "delay_seconds": 60})},
-		{"POST /session/disconnect", "Cannot disconnect because it is not logged in", as(pairingSession)},
-		{"POST /session/logout", "Could not perform logout", broken(refused)},
-		{"POST /session/logout", "Could not disconnect as it was not logged in", as(pairingSession)},
-		{"POST /session/logout", "Could not disconnect as it was not connected", as(offlineSession)},
-		{"GET /session/qr", "Not connected", as(offlineSession)},
-		{"GET /session/qr", "Already Loggedin", as(func(_ *testing.T, w *restWorld) restSession { return w.caller })},
+		{"", "Missing * in *", withoutField},
+		{"", "Could not parse Phone", withValue("Phone", "no address")},
+		{"POST /chat/react", "Could not parse Group JID", withValue("Phone", "no address")},
+		{"", "Could not parse Group JID", withValue("GroupJID", "no address")},
+		{"", "Could not decode base64 *", withFileField("data:%s;base64,####")},
+		{"POST /chat/send/video", "Data should start *", withFileField("just text")},
+		{"POST /chat/send/sticker", "Data should start *", withFileField("just text")},
+		{"", "* data should start *", withFileField("data:text/html;base64,PGI+")},
+		{"", "Error sending message: *", withFault(object{"kind": "refuse_send", "code": 403, "times": -1})},
+		{"", "Failed to upload file: *", withFault(object{"kind": "media_upload", "code": 500, "times": -1})},
+		{"", "Failed to download *", withFault(object{"kind": "media_download", "code": 404, "times": -1})},
+		{"", "Failed to check if *", withFault(refused)},
+		{"", "Failed to get avatar: *", withFault(refused)},
+		{"", "No avatar found", func(t *testing.T, p *provoked) { withValue("Phone", p.run.w.stranger)(t, p) }},
+		{"POST /session/connect", "Already Connected", withSession(func(_ *testing.T, w *restWorld) restSession { return w.caller })},
+		{"POST /session/connect", "Failed to Connect", withFault(object{"kind": "temporary_ban", "delay_seconds": 60})},
+		{"POST /session/disconnect", "Cannot disconnect because it is not logged in", withSession(pairingSession)},
+		{"POST /session/logout", "Could not perform logout", withFault(refused)},
+		{"POST /session/logout", "Could not disconnect as it was not logged in", withSession(pairingSession)},
+		{"POST /session/logout", "Could not disconnect as it was not connected", withSession(offlineSession)},
+		{"GET /session/qr", "Not connected", withSession(offlineSession)},
+		{"GET /session/qr", "Already Loggedin", withSession(func(_ *testing.T, w *restWorld) restSession { return w.caller })},
 	}
 }
 
-// wuzapiUnprovoked are documented errors that this server does not answer.
+// wuzapiUnprovoked returns the documented errors that this server does not return, with reasons.
 func wuzapiUnprovoked() map[string]string {
 	return map[string]string{
 		"* /user/info: ": "a failure with success true in it is an error of the real server",
@@ -142,18 +142,18 @@ func wuzapiUnprovoked() map[string]string {
 	}
 }
 
-func pairingSession(t *testing.T, w *restWorld) restSession { return w.pairing(t) }
+func pairingSession(t *testing.T, w *restWorld) restSession { return w.newPairingSession(t) }
 
-// offlineSession is linked and wants to be connected, but WhatsApp does not let it in.
+// offlineSession returns a linked session that cannot connect because WhatsApp refuses its login.
 func offlineSession(t *testing.T, w *restWorld) restSession {
-	s := w.linked(t)
+	s := w.newLinkedSession(t)
 	w.fault(t, s, object{"kind": "refuse_login", "times": -1})
 	must(t, w.network.addr, "sandbox.cut", object{"account": s.number}, nil)
 	eventually(t, feedWait, "the session is offline", func() bool { return w.state(t, s) != "connected" })
 	return s
 }
 
-// wuzapiNames tells whether an error names a field, or anything if the field is empty.
+// wuzapiNames reports whether an error names a field, or any field if the argument is empty.
 func wuzapiNames(answer map[string]any, field string) bool {
 	list, _ := answer["fields"].([]any)
 	for _, item := range list {
@@ -168,8 +168,8 @@ func wuzapiNames(answer map[string]any, field string) bool {
 
 var indexed = regexp.MustCompile(`\[\d+\]`)
 
-// honest checks the operations whose failures the real server answers with success: here they are errors.
-func honest(t *testing.T, r *restRun) {
+// checkHonestErrors checks that operations whose failures the real server answers with success return errors.
+func checkHonestErrors(t *testing.T, r *restRun) {
 	for _, c := range r.cases {
 		o := r.operation(t, c.operation)
 		if r.reasonNotProvoked(o, "") == "" {

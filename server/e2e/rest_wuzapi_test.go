@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// wuzapiCases are all operations of wuzapi.
+// wuzapiCases returns the cases of all operations of wuzapi.
 func wuzapiCases() []restCase {
 	var all []restCase
 	for _, part := range [][]restCase{wuzapiSession(), wuzapiUser(), wuzapiSends(), wuzapiChat(), wuzapiDownloads(), wuzapiGroup()} {
@@ -22,7 +22,7 @@ func wuzapiCases() []restCase {
 // extra allows keys that the document does not have.
 func extra(paths ...string) resttest.Rules { return resttest.Rules{Extra: paths} }
 
-// ofGroup are the keys that the real server has beside the document's, in a group object under the prefix.
+// ofGroup returns the undocumented keys of the real server in a group object under the prefix.
 func ofGroup(prefix string) []string {
 	keys := []string{
 		"DefaultMembershipApprovalMode", "IsDefaultSubGroup", "IsIncognito", "IsParent", "LinkedParentJID", "MemberAddMode", "TopicDeleted",
@@ -37,7 +37,7 @@ func ofGroup(prefix string) []string {
 func wuzapiSession() []restCase {
 	return []restCase{
 		{operation: "POST /webhook", prepare: func(_ *testing.T, w *restWorld) restAct {
-			path := fmt.Sprintf("/set/%d", w.next())
+			path := fmt.Sprintf("/set/%d", w.nextNumber())
 			url := w.receiver.url + path
 			return restAct{
 				values: resttest.Values{"webhookURL": url},
@@ -51,7 +51,7 @@ func wuzapiSession() []restCase {
 			}
 		}},
 		{operation: "GET /webhook", prepare: func(t *testing.T, w *restWorld) restAct {
-			url := fmt.Sprintf("%s/get/%d", w.receiver.url, w.next())
+			url := fmt.Sprintf("%s/get/%d", w.receiver.url, w.nextNumber())
 			w.call(t, w.caller, "webhook.update", object{"url": url, "events": []string{"Message"}})
 			return restAct{
 				calls: []restCall{{"webhook.get", nil}},
@@ -62,19 +62,19 @@ func wuzapiSession() []restCase {
 			}
 		}},
 		{operation: "POST /session/connect", prepare: func(t *testing.T, w *restWorld) restAct {
-			s := w.away(t)
+			s := w.newOfflineSession(t)
 			return restAct{
 				as: &s, calls: []restCall{{"webhook.update", object{"events": []string{"Message"}}}, {"session.connect", object{"wait_seconds": 10}}},
 				effect: func(t *testing.T, out outcome) {
 					w.awaitState(t, s, "connected")
 					sent := w.call(t, s, "message.sendText", object{"to": w.peer.number, "text": "back"})
 					w.onPhone(t, w.peer.number, str(sent["message_id"]), object{"text": "back"})
-					same(t, "events", []string{"Message"}, dig(map[string]any(w.call(t, s, "webhook.get", nil)), "webhook/events"))
+					same(t, "events", []string{"Message"}, valueAt(map[string]any(w.call(t, s, "webhook.get", nil)), "webhook/events"))
 				},
 			}
 		}},
 		{operation: "POST /session/disconnect", prepare: func(t *testing.T, w *restWorld) restAct {
-			s := w.linked(t)
+			s := w.newLinkedSession(t)
 			return restAct{as: &s, calls: []restCall{{"session.disconnect", nil}}, effect: func(t *testing.T, _ outcome) {
 				if state, devices := w.state(t, s), w.devices(t, s); state != "disconnected" && state != "stopped" || devices != 1 {
 					t.Errorf("the session is %s, the account has %d devices", state, devices)
@@ -82,7 +82,7 @@ func wuzapiSession() []restCase {
 			}}
 		}},
 		{operation: "POST /session/logout", prepare: func(t *testing.T, w *restWorld) restAct {
-			s := w.linked(t)
+			s := w.newLinkedSession(t)
 			return restAct{as: &s, calls: []restCall{{"session.logout", nil}}, effect: func(t *testing.T, _ outcome) {
 				if n := w.devices(t, s); n != 0 {
 					t.Errorf("the account still has %d devices", n)
@@ -96,7 +96,7 @@ func wuzapiSession() []restCase {
 			}}
 		}},
 		{operation: "GET /session/qr", prepare: func(t *testing.T, w *restWorld) restAct {
-			s := w.pairing(t)
+			s := w.newPairingSession(t)
 			return restAct{as: &s, calls: []restCall{{"session.getQrCode", nil}}, effect: func(t *testing.T, out outcome) {
 				kind, file := fromDataURL(t, out.at("QRCode", "0/image"))
 				picture, err := png.Decode(bytes.NewReader(file))
@@ -149,7 +149,7 @@ func wuzapiUser() []restCase {
 				},
 			}
 		}},
-		// Bare in the document, in an envelope and under other keys by the real server: both are answered.
+		// The document has the bare object, the real server other keys in an envelope: the answer contains both.
 		{operation: "GET /user/avatar", rules: extra(
 			"code", "data", "success", "URL", "ID", "Type", "DirectPath", "data.URL", "data.ID", "data.Type", "data.DirectPath",
 		), prepare: func(_ *testing.T, w *restWorld) restAct {
@@ -181,7 +181,7 @@ func wuzapiGroup() []restCase {
 	}
 	return []restCase{
 		{operation: "GET /group/list", rules: extra(ofGroup("data.Groups[].")...), prepare: func(t *testing.T, w *restWorld) restAct {
-			name := fmt.Sprintf("Listed %d", w.next())
+			name := fmt.Sprintf("Listed %d", w.nextNumber())
 			group := w.newGroup(t, name, w.peer.number)
 			return restAct{calls: []restCall{{"group.list", nil}}, effect: func(t *testing.T, out outcome) {
 				rest, rpc := named(name)
@@ -203,7 +203,7 @@ func wuzapiGroup() []restCase {
 						t.Errorf("the link is %s, the code %s", link, invite.Code)
 					}
 					before := members(t, w, w.group)
-					must(t, w.network.addr, "sandbox.joinGroup", object{"account": w.phone(t), "code": invite.Code}, nil)
+					must(t, w.network.addr, "sandbox.joinGroup", object{"account": w.newPhone(t), "code": invite.Code}, nil)
 					if now := members(t, w, w.group); now != before+1 {
 						t.Errorf("%d members after %d", now, before)
 					}
@@ -223,7 +223,7 @@ func wuzapiGroup() []restCase {
 			}
 		}},
 		{operation: "POST /group/photo", prepare: func(t *testing.T, w *restWorld) restAct {
-			picture := dataURL("image/jpeg", pngFile(t, 1+w.next()%100)) // the label is of another type
+			picture := dataURL("image/jpeg", pngFile(t, 1+w.nextNumber()%100)) // the declared type is wrong
 			return restAct{
 				values: resttest.Values{"GroupJID": w.group, "Image": picture},
 				calls:  []restCall{{"group.setPicture", object{"group": w.group, "media": object{"base64": strings.TrimPrefix(picture, "data:image/jpeg;base64,")}}}},
@@ -237,7 +237,7 @@ func wuzapiGroup() []restCase {
 			}
 		}},
 		{operation: "POST /group/name", prepare: func(t *testing.T, w *restWorld) restAct {
-			name := fmt.Sprintf("Harbour № %d", w.next())
+			name := fmt.Sprintf("Harbour № %d", w.nextNumber())
 			group := w.newGroup(t, "Named", w.peer.number)
 			return restAct{
 				values: resttest.Values{"GroupJID": group, "Name": name},

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// wuzapiVariants are requests that the document allows beside its examples, and those that real callers send.
+// wuzapiVariants returns requests that the document allows beside its examples, and requests of real callers.
 func wuzapiVariants() map[string]restCase {
 	text := func(values func(w *restWorld) resttest.Values, check func(t *testing.T, w *restWorld, id string)) restCase {
 		return restCase{operation: "POST /chat/send/text", prepare: func(_ *testing.T, w *restWorld) restAct {
@@ -40,8 +40,8 @@ func wuzapiVariants() map[string]restCase {
 	return all
 }
 
-// variant sends a documented file or content with a few other values to the peer and compares what arrives.
-func variant(operation string, prepare func(t *testing.T, w *restWorld) (values resttest.Values, want object, file []byte)) restCase {
+// variantCase sends a documented file or content with a few other values to the peer and compares the received message.
+func variantCase(operation string, prepare func(t *testing.T, w *restWorld) (values resttest.Values, want object, file []byte)) restCase {
 	return restCase{operation: operation, prepare: func(t *testing.T, w *restWorld) restAct {
 		values, want, file := prepare(t, w)
 		return restAct{values: values.With(resttest.Values{"Phone": w.peer.number}), effect: func(t *testing.T, out outcome) {
@@ -56,47 +56,47 @@ func variant(operation string, prepare func(t *testing.T, w *restWorld) (values 
 
 func wuzapiMediaVariants() map[string]restCase {
 	return map[string]restCase{
-		"document with a caption": variant("POST /chat/send/document", func(_ *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file := pdfFile(1 + w.next()%100)
+		"document with a caption": variantCase("POST /chat/send/document", func(_ *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := pdfFile(1 + w.nextNumber()%100)
 			return resttest.Values{"Document": dataURL("application/octet-stream", file), "Caption": "to sign", "FileName": "a.pdf"},
 				object{"type": "document", "text": "to sign"}, file
 		}),
-		"video that is called an image, with a thumbnail": variant("POST /chat/send/video", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file, small := mp4File(1+w.next()%100), jpegFile(t, 3)
+		"video that is called an image, with a thumbnail": variantCase("POST /chat/send/video", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file, small := mp4File(1+w.nextNumber()%100), jpegFile(t, 3)
 			return resttest.Values{"Video": dataURL("image/jpeg", file), "JpegThumbnail": base64.StdEncoding.EncodeToString(small)},
 				object{"type": "video"}, file
 		}),
-		"sticker with a thumbnail": variant("POST /chat/send/sticker", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file, small := webpFile(t, 1+w.next()%100), pngFile(t, 3)
+		"sticker with a thumbnail": variantCase("POST /chat/send/sticker", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file, small := webpFile(t, 1+w.nextNumber()%100), pngFile(t, 3)
 			return resttest.Values{"Sticker": dataURL("image/webp", file), "PngThumbnail": base64.StdEncoding.EncodeToString(small)},
 				object{"type": "sticker"}, file
 		}),
-		"image that is a png, and called a jpeg": variant("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file := pngFile(t, 1+w.next()%100)
+		"image that is a png, and called a jpeg": variantCase("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := pngFile(t, 1+w.nextNumber()%100)
 			return resttest.Values{"Image": dataURL("image/jpeg", file), "Caption": resttest.Absent}, object{"type": "image"}, file
 		}),
-		"image with a label in capitals, in lines": variant("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file := jpegFile(t, 1+w.next()%100)
+		"image with a label in capitals, in lines": variantCase("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := jpegFile(t, 1+w.nextNumber()%100)
 			code := base64.URLEncoding.EncodeToString(file)
 			return resttest.Values{"Image": "DATA:IMAGE/X-ANY;BASE64," + code[:50] + "\r\n" + code[50:], "Caption": resttest.Absent}, object{"type": "image"}, file
 		}),
-		"sound that is called an mpeg": variant("POST /chat/send/audio", func(_ *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file := opusFile(1 + w.next()%100)
+		"sound that is called an mpeg": variantCase("POST /chat/send/audio", func(_ *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := opusFile(1 + w.nextNumber()%100)
 			return resttest.Values{"Audio": dataURL("audio/mpeg", file)}, object{"type": "audio"}, file
 		}),
-		"video with a thumbnail of another type": variant("POST /chat/send/video", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file, small := mp4File(1+w.next()%100), pngFile(t, 3)
+		"video with a thumbnail of another type": variantCase("POST /chat/send/video", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file, small := mp4File(1+w.nextNumber()%100), pngFile(t, 3)
 			return resttest.Values{"Video": dataURL("video/webm", file), "JpegThumbnail": base64.RawURLEncoding.EncodeToString(small)},
 				object{"type": "video"}, file
 		}),
-		"image that is a png": variant("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
-			file := pngFile(t, 1+w.next()%100)
+		"image that is a png": variantCase("POST /chat/send/image", func(t *testing.T, w *restWorld) (resttest.Values, object, []byte) {
+			file := pngFile(t, 1+w.nextNumber()%100)
 			return resttest.Values{"Image": dataURL("image/png", file), "Caption": resttest.Absent}, object{"type": "image"}, nil
 		}),
-		"place on the equator": variant("POST /chat/send/location", func(*testing.T, *restWorld) (resttest.Values, object, []byte) {
+		"place on the equator": variantCase("POST /chat/send/location", func(*testing.T, *restWorld) (resttest.Values, object, []byte) {
 			return resttest.Values{"Latitude": 0, "Longitude": 0}, object{"location": object{"latitude": 0, "longitude": 0}}, nil
 		}),
-		"template with ids": variant("POST /chat/send/template", func(*testing.T, *restWorld) (resttest.Values, object, []byte) {
+		"template with ids": variantCase("POST /chat/send/template", func(*testing.T, *restWorld) (resttest.Values, object, []byte) {
 			return resttest.Values{"Buttons": []object{{"DisplayText": "Yes", "Type": "quickreply", "Id": "yes"}, {"DisplayText": "Site", "Type": "url", "Url": "https://example.net"}}},
 				object{"interactive": object{"buttons": []object{{"type": "reply", "label": "Yes", "id": "yes"}, {"type": "url", "label": "Site", "url": "https://example.net"}}}}, nil
 		}),
@@ -106,7 +106,7 @@ func wuzapiMediaVariants() map[string]restCase {
 func wuzapiChatVariants() map[string]restCase {
 	state := func(values resttest.Values, want ...string) restCase {
 		return restCase{operation: "POST /chat/presence", prepare: func(t *testing.T, w *restWorld) restAct {
-			number := w.phone(t)
+			number := w.newPhone(t)
 			return restAct{values: values.With(resttest.Values{"Phone": number}), effect: func(t *testing.T, _ outcome) {
 				got := w.stanza(t, number, object{"tag": "chatstate"})
 				for _, part := range want {
@@ -151,16 +151,16 @@ func wuzapiChatVariants() map[string]restCase {
 func wuzapiStateVariants() map[string]restCase {
 	connect := func(body string, events []string) restCase {
 		return restCase{operation: "POST /session/connect", prepare: func(t *testing.T, w *restWorld) restAct {
-			s := w.away(t)
+			s := w.newOfflineSession(t)
 			return restAct{as: &s, alter: func(r *resttest.Request) { r.Body = []byte(body) }, effect: func(t *testing.T, _ outcome) {
 				w.awaitState(t, s, "connected")
-				same(t, "events", events, dig(map[string]any(w.call(t, s, "webhook.get", nil)), "webhook/events"))
+				same(t, "events", events, valueAt(map[string]any(w.call(t, s, "webhook.get", nil)), "webhook/events"))
 			}}
 		}}
 	}
 	hook := func(body func(url string) object, events []string, active bool) restCase {
 		return restCase{operation: "POST /webhook", prepare: func(t *testing.T, w *restWorld) restAct {
-			s := w.session(t)
+			s := w.newSession(t)
 			w.call(t, s, "webhook.update", object{"url": w.receiver.url + "/before", "events": []string{"Receipt"}, "active": true})
 			return restAct{
 				as:    &s,
@@ -183,7 +183,7 @@ func wuzapiStateVariants() map[string]restCase {
 }
 
 func wuzapiGroupVariants() map[string]restCase {
-	// asked has its fields in the query alone, as clients send them with GET.
+	// asked has its fields in the query only, as clients send them with GET.
 	asked := func(query func(w *restWorld) url.Values) func(w *restWorld) func(*resttest.Request) {
 		return func(w *restWorld) func(*resttest.Request) {
 			return func(r *resttest.Request) { r.Query, r.Body, r.Header = query(w), nil, http.Header{} }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// traffic is somebody who writes to the sessions hookSession(0) and following, one after the other.
+// traffic is a phone that writes to the sessions hookSession(0) and following, one after the other.
 type traffic struct {
 	network  *process
 	sessions int
@@ -22,7 +22,7 @@ func newTraffic(t *testing.T, network *process, sessions int) *traffic {
 	return &traffic{network: network, sessions: sessions}
 }
 
-// write spreads messages evenly over a while; wait returns after the last.
+// write sends messages evenly over a period; wait returns after the last one.
 func (m *traffic) write(t *testing.T, messages int, over time.Duration) (wait func()) {
 	first := m.messages
 	m.messages += messages
@@ -44,7 +44,7 @@ func (m *traffic) write(t *testing.T, messages int, over time.Duration) (wait fu
 	return writing.Wait
 }
 
-// journals reads all of every session's journal, up to the last message that was written to it.
+// journals returns every session's whole journal, up to the last message that was written to it.
 func (m *traffic) journals(t *testing.T, server *process) (journals map[string][]event, total int) {
 	t.Helper()
 	journals = map[string][]event{}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Receivers are killed, hang, fail and are busy in turn, and the server is killed in between. Every session's events come
-// at least once and in order, hardly any twice. What goes to an address where nobody ever listens ends as dead letters,
-// and only that; replayed once somebody listens, all of it arrives.
+// TestWebhooksThroughChaos kills receivers, makes them hang, fail and answer 429 in turn, and kills the server in between. Every session's events arrive
+// at least once and in order, few of them twice. Events for an address without a listener, and only those, end as dead letters;
+// replayed after a listener started, all of them arrive.
 func TestWebhooksThroughChaos(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
 		hookChaos(t, filepath.Join(t.TempDir(), "waystation.db"), 6, 1200, 1, 4, "12s")
@@ -39,20 +39,20 @@ func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds 
 		"session": hookSession(0), "name": "nobody", "url": nobody.url("late"), "events": []string{"Message"},
 	}, &created)
 
-	// Peers write all the time, to one session after the other.
+	// Peers write continuously, to one session after the other.
 	const phase = 1500 * time.Millisecond
 	troubles := []func(){
 		func() { receiver.kill(); pause(phase); receiver.start(t) },
-		func() { receiver.be(failing); pause(phase); receiver.be(well) },
-		func() { receiver.be(hanging); pause(2 * phase); receiver.be(well) }, // longer than an attempt may take
-		func() { receiver.be(busy); pause(phase); receiver.be(well) },
+		func() { receiver.setMood(failing); pause(phase); receiver.setMood(well) },
+		func() { receiver.setMood(hanging); pause(2 * phase); receiver.setMood(well) }, // longer than the timeout of an attempt
+		func() { receiver.setMood(busy); pause(phase); receiver.setMood(well) },
 	}
 	letters := newTraffic(t, network, sessions)
 	written := letters.write(t, messages, time.Duration(rounds)*2*phase)
 	for round := range rounds {
 		troubles[round%len(troubles)]()
 		if round < kills {
-			pause(rand.N(phase / 15)) // while what has gathered goes out
+			pause(rand.N(phase / 15)) // during the delivery of the backlog
 			server.kill()
 			server = begin()
 		}
@@ -92,7 +92,7 @@ func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds 
 	var own struct{ Total int }
 	must(t, server.addr, "webhook.listDeliveries", object{"session": hookSession(0), "webhook_id": created.Webhook.ID, "status": "dead_letter"}, &own)
 	if own.Total != lost {
-		t.Errorf("%d of %d dead letters are those of the address where nobody listens", own.Total, lost)
+		t.Errorf("%d of %d dead letters are those of the address without a listener", own.Total, lost)
 	}
 
 	nobody.start(t)

@@ -14,9 +14,9 @@ var hookSettings = []string{
 	"-delivery-probe-every", "200ms", "-delivery-attempts", "60",
 }
 
-// How long after its commit an event reaches its receiver, while another session's webhook on the same host answers, and
-// while it hangs for ever. Rounds of both alternate, so that the machine's moods meet both alike; a mood may still meet one of
-// them alone, so where the aim is missed it is tried again, twice.
+// TestLoadWebhookIsolation measures the time from an event's commit to its receiver, while another session's webhook on the same host answers, and
+// while it never answers. Rounds of both alternate, so that other load on the machine affects both; it may still affect one of
+// them only, so a failed comparison is repeated up to two times.
 func TestLoadWebhookIsolation(t *testing.T) {
 	if os.Getenv("WAYSTATION_LOAD") == "" {
 		t.Skip("needs full speed; make load runs it")
@@ -31,8 +31,8 @@ func TestLoadWebhookIsolation(t *testing.T) {
 	}
 	must(t, network.addr, "sandbox.createAccount", object{"number": peer, "push_name": "Peer"}, nil)
 	last := hookSession(sessions - 1)
-	round := func(m mood) (lags []time.Duration) {
-		receiver.beAt(last, m)
+	round := func(m receiverMood) (lags []time.Duration) {
+		receiver.setMoodAt(last, m)
 		seen := map[string]int{}
 		for i := range sessions - 1 {
 			seen[hookSession(i)] = len(receiver.taken(hookSession(i)))
@@ -55,18 +55,18 @@ func TestLoadWebhookIsolation(t *testing.T) {
 	}
 	round(well) // the first messages open sessions and connections
 	for range tries {
-		lags := map[mood][]time.Duration{}
+		lags := map[receiverMood][]time.Duration{}
 		for range rounds {
-			for _, m := range []mood{well, hanging} {
+			for _, m := range []receiverMood{well, hanging} {
 				lags[m] = append(lags[m], round(m)...)
-				receiver.beAt(last, well)
+				receiver.setMoodAt(last, well)
 			}
 		}
 		for _, list := range lags {
 			slices.Sort(list)
 		}
-		p50 := func(m mood) time.Duration { return lags[m][len(lags[m])/2] }
-		p99 := func(m mood) time.Duration { return lags[m][len(lags[m])*99/100] }
+		p50 := func(m receiverMood) time.Duration { return lags[m][len(lags[m])/2] }
+		p99 := func(m receiverMood) time.Duration { return lags[m][len(lags[m])*99/100] }
 		t.Logf("delivery lag of %d sessions: p50 %.1f ms, p99 %.1f ms; while the webhook of another hangs: p50 %.1f ms, p99 %.1f ms (%d and %d events)",
 			sessions-1, ms(p50(well)), ms(p99(well)), ms(p50(hanging)), ms(p99(hanging)), len(lags[well]), len(lags[hanging]))
 		if p99(hanging) <= p99(well)*3/2+time.Millisecond { // ids count milliseconds

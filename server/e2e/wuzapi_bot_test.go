@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// wuzapiBot is a program written for wuzapi: it receives webhooks as forms and answers every text it gets.
+// wuzapiBot starts a program written for wuzapi, which receives webhooks as forms and answers every text.
 type wuzapiBot func(t *testing.T, api, token string) (hook string)
 
 // nodeBot runs the bot of testdata.
@@ -39,7 +39,7 @@ func nodeBot(t *testing.T, api, token string) string {
 	return strings.TrimSpace(line)
 }
 
-// goBot is the same in Go.
+// goBot is the same bot in Go.
 func goBot(t *testing.T, api, token string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -66,8 +66,8 @@ func goBot(t *testing.T, api, token string) string {
 	return server.URL
 }
 
-// A bot that answers every message sends exactly one answer to one message: its own answers do not come back to it. A
-// session that asks for them gets them.
+// TestWuzapiBotAnswersOnce checks that a bot that answers every message sends exactly one answer: its webhook does not get its own answers. A
+// session that subscribes to own messages gets them.
 func TestWuzapiBotAnswersOnce(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
 	for name, c := range map[string]struct {
@@ -100,7 +100,7 @@ func TestWuzapiBotAnswersOnce(t *testing.T) {
 	}
 }
 
-// Own messages reach webhooks as the gateway whose format they have reports them.
+// TestOwnMessagesByFormat checks that each format reports own messages as its gateway does.
 func TestOwnMessagesByFormat(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
 	for _, format := range []string{"wuzapi", "wuzapi_json", "waakg", "wwebjs", "native"} {
@@ -153,7 +153,7 @@ func TestOwnMessagesByFormat(t *testing.T) {
 	} {
 		text, after := fmt.Sprintf("own message %d.", i), fmt.Sprintf("barrier %d.", i)
 		c.send(text)
-		w.receive(t, w.peer.number, object{"type": "text", "text": after}) // what is ahead of it has been delivered or never will be
+		w.receive(t, w.peer.number, object{"type": "text", "text": after}) // the deliveries before it have ended
 		for _, format := range all {
 			eventually(t, feedWait, format+" has the message after", func() bool { return has(format, after) })
 			wanted := false

@@ -20,8 +20,8 @@ func wuzapiID(t *testing.T, w *restWorld, path string, body object) string {
 	return out.Data.Id
 }
 
-// ContextInfo may hold nothing, mentions alone, a reply alone or both; only half a reply is an error. In every route that
-// sends.
+// TestWuzapiContextInfo checks that ContextInfo may be empty or have mentions, a reply or both, in every route that sends. An
+// incomplete reply is an error.
 func TestWuzapiContextInfo(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
 	original, _ := w.receive(t, w.peer.number, object{"type": "text", "text": "what a question"})
@@ -67,8 +67,8 @@ func TestWuzapiContextInfo(t *testing.T) {
 	}
 }
 
-// A reaction or a receipt may be about a message that the server does not know, as all from before a move: in a chat of two
-// its author is known, in a group the request names it, and one that does not is told so. None is a fault of the server.
+// TestWuzapiActsOnUnknownMessages sends reactions and receipts for messages that the server does not have, for example older ones after a migration: in a
+// one-to-one chat their author is known, in a group the request must name it or gets a client error. None is an internal error.
 func TestWuzapiActsOnUnknownMessages(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
 	for _, base := range []string{"", "/wuzapi"} {
@@ -100,8 +100,8 @@ func TestWuzapiActsOnUnknownMessages(t *testing.T) {
 	}
 }
 
-// What the real server sends without a look is sent: names with slashes, blank texts, cards of any form, templates without a
-// last line.
+// TestWuzapiSendsWithoutALook checks that input which the real server does not validate is sent: names with slashes, blank texts, malformed cards, templates without a
+// footer.
 func TestWuzapiSendsWithoutALook(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
 	pdf := dataURL("application/octet-stream", pdfFile(3))
@@ -129,7 +129,7 @@ func TestWuzapiSendsWithoutALook(t *testing.T) {
 	}
 }
 
-// Any sound under the label of a voice note is sent as one, converted where it is needed.
+// TestWuzapiAudioIsAVoiceNote checks that any audio declared as a voice note is sent as one, converted if necessary.
 func TestWuzapiAudioIsAVoiceNote(t *testing.T) {
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		t.Skip("ffmpeg is not installed")
@@ -151,16 +151,16 @@ func TestWuzapiAudioIsAVoiceNote(t *testing.T) {
 	}
 }
 
-// A file of a message is downloaded by its path alone, as later clients do.
+// TestWuzapiDownloadsByPath downloads a file of a message by its path only, as later clients do.
 func TestWuzapiDownloadsByPath(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
 	for kind, file := range map[string][]byte{"image": jpegFile(t, 9), "video": mp4File(9), "document": pdfFile(9), "audio": opusFile(9)} {
 		content := object{"type": kind, "base64": file}
 		_, message := w.receive(t, w.peer.number, content)
-		keys, _ := dig(message, "media/keys").(map[string]any)
+		keys, _ := valueAt(message, "media/keys").(map[string]any)
 		body := object{
-			"DirectPath": keys["direct_path"], "MediaKey": keys["media_key"], "Mimetype": dig(message, "media/mime_type"),
-			"FileSHA256": keys["file_sha256"], "FileEncSHA256": keys["file_enc_sha256"], "FileLength": dig(message, "media/size"),
+			"DirectPath": keys["direct_path"], "MediaKey": keys["media_key"], "Mimetype": valueAt(message, "media/mime_type"),
+			"FileSHA256": keys["file_sha256"], "FileEncSHA256": keys["file_enc_sha256"], "FileLength": valueAt(message, "media/size"),
 		}
 		for name, change := range map[string]object{"by path": {}, "empty url": {"Url": ""}, "no encrypted hash": {"FileEncSHA256": ""}} {
 			status, answer := wuzapiPost(t, w, w.caller, "/wuzapi/chat/download"+kind, merged(body, change))
@@ -179,7 +179,7 @@ func TestWuzapiDownloadsByPath(t *testing.T) {
 	}
 }
 
-// Form webhooks name the session; the token is among the fields only after the session asked for it. Answers have the keys of
+// TestWuzapiFieldsOfLaterVersions checks that form webhooks name the session, and its token only if the session enabled that. Answers have the keys of
 // later versions beside the document's.
 func TestWuzapiFieldsOfLaterVersions(t *testing.T) {
 	w := startRestWorld(t, "wuzapi")
