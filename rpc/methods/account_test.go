@@ -179,7 +179,7 @@ func TestCallIsRejected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The offer shows who calls under which number; people reject calls that they have seen.
+	// The event of the offer has the caller's number, by which the call is rejected.
 	alice.eventually("the caller's number", "contact.resolveLid", params{"contact": bob.lid()}, func(r result) bool { return r["contact"] == bob.pn() })
 	got := alice.call("call.reject", params{"call_id": id, "from": bob.lid(), "reason": "busy"})
 	if got["call_id"] != id || got["from"] != bob.pn() || got["reason"] != "busy" || got["message_id"] != nil {

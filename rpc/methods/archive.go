@@ -49,7 +49,7 @@ func sessionsOf(who rpc.Principal, asked []string) ([]string, error) {
 	}
 	for _, id := range asked {
 		if !who.MayUse(id) {
-			return nil, rpc.Forbidden("the credential reaches its own session only")
+			return nil, rpc.Forbidden("the credential is valid for its own session only")
 		}
 	}
 	return asked, nil
@@ -61,7 +61,7 @@ func ownOnly(who rpc.Principal) bool { return who.Session != "" }
 type archiveListParams struct {
 	archiveFilter
 	Offset         int  `json:"offset" rpc:"min=0" doc:"rows to skip"`
-	IncludePayload bool `json:"include_payload" doc:"with what was delivered; default false"`
+	IncludePayload bool `json:"include_payload" doc:"with the delivered payload; default false"`
 }
 
 type archiveListResult struct {
@@ -102,7 +102,7 @@ func (p *archiveDeleteManyParams) Validate() error {
 type archiveDeleteManyResult struct {
 	MatchedCount int      `json:"matched_count" doc:"entries that match"`
 	DeletedCount int      `json:"deleted_count" doc:"deleted, or that would be; at most limit"`
-	FailedCount  int      `json:"failed_count" doc:"could not be deleted; all or none are"`
+	FailedCount  int      `json:"failed_count" doc:"number that could not be deleted; all or none are"`
 	DryRun       bool     `json:"dry_run" doc:"as asked"`
 	Errors       []string `json:"errors" doc:"texts"`
 }
@@ -111,9 +111,9 @@ type archiveReplayParams struct {
 	archiveFilter
 	EntryID     int64   `json:"entry_id" rpc:"min=1" doc:"one entry"`
 	EntryIDs    []int64 `json:"entry_ids" rpc:"max=1000" doc:"these entries"`
-	ToTransport string  `json:"to_transport" rpc:"enum=webhook|redis|amqp|sqs" doc:"send to this transport: webhook, redis, amqp or sqs; absent = each entry to the target it went to"`
-	ToTarget    string  `json:"to_target" rpc:"max=512" doc:"with to_transport: one target, by the target_id that entries show; absent = all targets that the event's session has there now, but a global one that it stays out of"`
-	DryRun      bool    `json:"dry_run" doc:"only show what would be replayed, and where to; default false"`
+	ToTransport string  `json:"to_transport" rpc:"enum=webhook|redis|amqp|sqs" doc:"send to this transport: webhook, redis, amqp or sqs; absent = each entry to its former target"`
+	ToTarget    string  `json:"to_target" rpc:"max=512" doc:"with to_transport: one target, by the target_id that entries show; absent = all current targets of the event's session there, without a global one that the session skips"`
+	DryRun      bool    `json:"dry_run" doc:"only return the entries that would be replayed, and their targets; default false"`
 	RemoveAfter bool    `json:"remove_after" doc:"delete an entry once its replay was delivered to all targets, not when it is queued; it stays when one of them fails. Default false"`
 }
 
@@ -133,21 +133,21 @@ func (p *archiveReplayParams) Validate() error {
 
 type archiveReplayResult struct {
 	ReplayedCount int            `json:"replayed_count" doc:"entries queued again, or that would be"`
-	DeliveryCount int            `json:"delivery_count" doc:"deliveries that makes: one for each entry and target"`
+	DeliveryCount int            `json:"delivery_count" doc:"number of deliveries: one for each entry and target"`
 	WaitingCount  int            `json:"waiting_count" doc:"entries still queued for the same targets from an earlier replay, not queued twice"`
 	FailedCount   int            `json:"failed_count" doc:"entries that could not be queued"`
 	MatchedCount  int            `json:"matched_count" doc:"entries that match, at most limit"`
 	DryRun        bool           `json:"dry_run" doc:"as asked"`
 	Entries       []archiveEntry `json:"entries,omitempty" doc:"dry run or a single entry: the entries"`
-	Targets       []replayTarget `json:"targets,omitempty" doc:"dry run or a single entry: where they go"`
+	Targets       []replayTarget `json:"targets,omitempty" doc:"dry run or a single entry: the targets"`
 	Errors        []string       `json:"errors" doc:"texts, each about one entry"`
 }
 
 type replayTarget struct {
 	Transport  string `json:"transport" doc:"webhook, redis, amqp or sqs"`
-	TargetID   string `json:"target_id" doc:"in the transport's own terms, as entries show it"`
-	SessionID  string `json:"session_id" doc:"whose target it is"`
-	EntryCount int    `json:"entry_count" doc:"entries that go there"`
+	TargetID   string `json:"target_id" doc:"address in the transport's terms, as in target_id of entries"`
+	SessionID  string `json:"session_id" doc:"session of the target"`
+	EntryCount int    `json:"entry_count" doc:"number of entries for that target"`
 }
 
 type archiveStatsParams struct {
@@ -164,8 +164,8 @@ type archiveStatsResult struct {
 	Newest            map[string]time.Time      `json:"newest" doc:"status -> time"`
 }
 
-const ownTargetsOnly = "A session's credential sees its own session only, and there the targets that the session has set itself; " +
-	"those that the operator has set for all sessions are the admin's."
+const ownTargetsOnly = "A session's credential gives access to its own session only, and there to the targets that the session has set itself; " +
+	"targets that the operator has set for all sessions are visible to the admin only."
 
 // RegisterArchive adds the methods of the namespace archive.
 func RegisterArchive(reg *rpc.Registry, d Deps) {
@@ -186,11 +186,11 @@ func RegisterArchive(reg *rpc.Registry, d Deps) {
 		return archiveGetResult{shaped[0]}, nil
 	})
 	rpc.Register(reg, rpc.Method{
-		Name: "archive.replay", Summary: "Send archived deliveries once more, to their target or to another transport.", NoSession: true, MaxReply: listReply,
+		Name: "archive.replay", Summary: "Send archived deliveries again, to their target or to another transport.", NoSession: true, MaxReply: listReply,
 		Description: "The event keeps its id and is marked as a replay. Replays wait in a durable queue for each target and are sent in the order of their entries, " +
 			"beside new events and not in order with them; an event that waits for a target by several entries is sent once. " +
-			"The filter, transport and target_id in it, selects entries by where they went; to_transport and to_target say where they go now, to targets of the event's session. " +
-			"The events that a target subscribes to make no difference to a replay, and a global target that is named in to_target is used though the session stays out of it. " +
+			"The filter, transport and target_id in it, selects entries by their former target; to_transport and to_target select the new one among the targets of the event's session. " +
+			"The events that a target subscribes to make no difference to a replay, and a global target that is named in to_target is used even if the session skips it. " +
 			"Each delivery that ends makes an entry of its own with its transport and target, except a failure at the same target, which is noted in the entry that was replayed. " + ownTargetsOnly,
 	}, d.replayArchive)
 	rpc.Register(reg, rpc.Method{Name: "archive.getStats", Summary: "Count archived deliveries by kind, transport and event.", Scope: rpc.ScopeAdmin}, d.archiveStats)
@@ -324,17 +324,17 @@ type archiveEntry struct {
 	Offset         uint64          `json:"offset" doc:"offset of the event, or the last of a gap"`
 	FromOffset     *uint64         `json:"from_offset,omitempty" doc:"first offset of a gap"`
 	Transport      string          `json:"transport" doc:"websocket, webhook, redis, amqp or sqs"`
-	TargetID       string          `json:"target_id" doc:"where it went, in the transport's own terms"`
-	Payload        json.RawMessage `json:"payload,omitempty" doc:"what was or should have been delivered, when asked for; null = no longer kept, or beyond 8 MiB of payloads in one reply"`
-	Attempts       int             `json:"attempts" doc:"tries, replays that failed included"`
+	TargetID       string          `json:"target_id" doc:"address in the transport's terms: URL, stream, exchange or queue"`
+	Payload        json.RawMessage `json:"payload,omitempty" doc:"payload of the delivery, if requested; null = no longer kept, or beyond 8 MiB of payloads in one reply"`
+	Attempts       int             `json:"attempts" doc:"attempts, failed replays included"`
 	LastError      *string         `json:"last_error" doc:"text of the last failure"`
 	Code           *int            `json:"code" doc:"answer to the last attempt in the transport's numbers, such as an HTTP status; null = none"`
 	CreatedAt      *time.Time      `json:"created_at" doc:"event time"`
 	FirstAttemptAt *time.Time      `json:"first_attempt_at" doc:"begin of the first attempt; null = none was made"`
-	FailedAt       *time.Time      `json:"failed_at" doc:"when what was not delivered was given up; null = it was delivered"`
-	ArchivedAt     *time.Time      `json:"archived_at" doc:"when it came here"`
+	FailedAt       *time.Time      `json:"failed_at" doc:"time at which the delivery was given up; null = it was delivered"`
+	ArchivedAt     *time.Time      `json:"archived_at" doc:"time of archiving"`
 	DurationMS     float64         `json:"duration_ms" doc:"of the last attempt"`
-	ReplayOf       *int64          `json:"replay_of" doc:"the entry that was sent once more by this delivery; null = it was no replay"`
+	ReplayOf       *int64          `json:"replay_of" doc:"id of the entry that this delivery replayed; null = no replay"`
 	ReplayCount    int             `json:"replay_count" doc:"replays of this entry that ended"`
 	LastReplayAt   *time.Time      `json:"last_replay_at" doc:"null = never"`
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestArchive(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	all := o.call(asAdmin(), "archive.list", nil)
 	entries := all.list("entries")
 	dead := entries[0]
@@ -29,7 +29,7 @@ func TestArchive(t *testing.T) {
 			t.Errorf("payload %v of %v", p, e)
 		}
 	}
-	newest := 0 // two can end in one millisecond
+	newest := 0 // two deliveries can end in the same millisecond
 	for _, e := range entries {
 		if e["archived_at"] == dead["archived_at"] {
 			newest++
@@ -85,7 +85,7 @@ func TestArchive(t *testing.T) {
 }
 
 func TestArchiveReplay(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	o.refuse.Store(false)
 	bert := asSession("bert")
 	id := o.call(bert, "archive.list", nil).list("entries")[0]["entry_id"]
@@ -116,9 +116,9 @@ func TestArchiveReplay(t *testing.T) {
 	}
 }
 
-// A dead letter of a webhook goes to the session's Redis, and to nobody else's.
+// A dead letter of a webhook is replayed to the Redis of its own session only.
 func TestArchiveReplayElsewhere(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	o.refuse.Store(false)
 	if err := o.deliver.AddSink("redis", o, dispatch.Policy{}); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestArchiveReplayElsewhere(t *testing.T) {
 	}
 }
 
-// What the operator has set for all sessions is no session's business: neither to see nor to send again.
+// A session's credential can neither list nor replay entries of the operator's global targets.
 func TestTargetsOfTheOperator(t *testing.T) {
 	o := newOffice(t)
 	o.put("global/anna", "anna")
@@ -214,7 +214,7 @@ func TestTargetsOfTheOperator(t *testing.T) {
 }
 
 func TestDeliveries(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	o.put("hangs", "anna")
 	o.put("waits", "bert")
 	o.append("anna", "Call")
@@ -265,9 +265,9 @@ func TestDeliveries(t *testing.T) {
 	}
 }
 
-// Who may not see an entry is told that there is none; who may not call is refused; bad fields are named.
+// Entries of other sessions are not found, calls without permission are refused, and errors name the bad fields.
 func TestArchiveRefusals(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	bert := asSession("bert")
 	others := o.call(asSession("anna"), "archive.list", nil).list("entries")[0]["entry_id"]
 	account := rpc.Principal{Kind: rpc.ScopeAccount, ID: "account:1", Account: "1"}

@@ -10,8 +10,8 @@ import (
 type callRejectParams struct {
 	CallID  string `json:"call_id" rpc:"required,min=1,max=128" doc:"call"`
 	From    string `json:"from" rpc:"required,format=jid" doc:"caller"`
-	Reason  string `json:"reason" rpc:"enum=busy|declined|unavailable" doc:"default declined; kept in the answer, WhatsApp is not told"`
-	Message string `json:"message" rpc:"max=65536" doc:"text sent afterwards"`
+	Reason  string `json:"reason" rpc:"enum=busy|declined|unavailable" doc:"default declined; returned in the reply, not sent to WhatsApp"`
+	Message string `json:"message" rpc:"max=65536" doc:"text that is sent after the rejection"`
 }
 
 type callRejectResult struct {

@@ -18,14 +18,14 @@ import (
 	"github.com/waystation/waystation/rpc/rpctest"
 )
 
-// forgetful keeps replies, unless the test has them lost: that is how things are after a crash between what a call did
-// and its reply.
-type forgetful struct {
+// lossyReplies is a reply store that loses replies on demand, as a crash between the effect of a call
+// and its reply does.
+type lossyReplies struct {
 	rpctest.Replies
 	lose atomic.Bool
 }
 
-func (f *forgetful) Keep(ctx context.Context, key rpc.CallKey, reply []byte) error {
+func (f *lossyReplies) Keep(ctx context.Context, key rpc.CallKey, reply []byte) error {
 	if f.lose.Load() {
 		return errors.New("lost")
 	}
@@ -39,10 +39,10 @@ func keyed(key string, p params) params {
 
 var madeID = regexp.MustCompile(`^3EB0[0-9A-F]{18}$`)
 
-// times is how often the phone of m got a message of that id, after everything sent by from so far.
+// times returns how often the phone of m received a message of that id, after all messages sent by from so far.
 func (m *member) times(id string, from *member) int {
 	m.w.t.Helper()
-	m.gets(from.call("message.sendText", params{"to": m.pn(), "text": "fence"})["message_id"].(string))
+	m.awaitMessage(from.call("message.sendText", params{"to": m.pn(), "text": "fence"})["message_id"].(string))
 	n := 0
 	for _, r := range m.phone.Received() {
 		if r.ID == id {
@@ -87,14 +87,14 @@ func TestKeyedSendGoesOutOnce(t *testing.T) {
 	if one, other := send("a", "x"), send("b", "x"); one["message_id"] == other["message_id"] {
 		t.Error("two keys, one message")
 	}
-	// An id the caller chose goes before the one made from the key.
+	// An explicit message id takes precedence over the one derived from the key.
 	own := alice.call("message.sendText", keyed("c", params{"to": bob.pn(), "text": "x", "message_id": "MINE"}))
 	if own["message_id"] != "MINE" {
 		t.Errorf("sent as %v", own["message_id"])
 	}
 }
 
-// After a crash the answer is there without a connection.
+// After a crash the reply is available without a connection.
 func TestKeyedSendIsAnsweredWhileDisconnected(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.join("alice", "4915100000001"), w.join("bob", "4915100000002")
@@ -115,7 +115,7 @@ func TestKeyedSendIsAnsweredWhileDisconnected(t *testing.T) {
 	alice.refused(rpc.CodeSessionNotConnected, "message.sendText", keyed("other", params{"to": bob.pn(), "text": "x"}))
 }
 
-// A send that may have gone out says so with its id, and its repeat goes out under the same one.
+// The error of a send with unknown outcome has the message id, and its repeat uses the same id.
 func TestKeyedSendWithUnknownOutcome(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.join("alice", "4915100000001"), w.join("bob", "4915100000002")
@@ -140,7 +140,7 @@ func TestKeyedSendWithUnknownOutcome(t *testing.T) {
 	}
 }
 
-// A refusal by WhatsApp is final: the repeat gets it again, with its code.
+// A refusal by WhatsApp is final: the repeat returns it again, with its code.
 func TestKeyedSendThatWasRefused(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.join("alice", "4915100000001"), w.join("bob", "4915100000002")
@@ -237,7 +237,7 @@ func (m *member) next(p *rpctest.Pipe) (r reply) {
 	return r
 }
 
-// Sends on one connection do not wait for their replies, and still reach each chat in the order they were made.
+// Sends on one connection do not wait for their replies, but reach each chat in the order of the calls.
 func TestPipelinedSendsKeepTheirOrder(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, carol := w.join("alice", "4915100000001"), w.join("bob", "4915100000002"), w.join("carol", "4915100000003")
@@ -249,7 +249,7 @@ func TestPipelinedSendsKeepTheirOrder(t *testing.T) {
 		want = append(want, text)
 		method, content := "message.sendText", params{"text": text}
 		switch n % 3 {
-		case 1: // takes longer to get ready than the ones behind it
+		case 1: // takes longer to prepare than the following sends
 			content["typing_seconds"] = 0.02
 		case 2:
 			method, content = "message.send", params{"content": params{"type": "text", "text": text}}

@@ -15,7 +15,7 @@ import (
 	"github.com/waystation/waystation/rpc/methods"
 )
 
-// The cause of an error of the storage is logged with the call it belongs to, and is not in the reply.
+// The cause of a storage error is logged with its call and is not in the reply.
 func TestStorageErrorsAreLoggedWithTheirCause(t *testing.T) {
 	const cause = "no space left on device"
 	for name, err := range map[string]error{

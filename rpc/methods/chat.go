@@ -58,21 +58,21 @@ type archivedResult struct {
 type chatMuteParams struct {
 	chatParam
 	Muted           bool       `json:"muted" rpc:"required" doc:"new state"`
-	DurationSeconds *int64     `json:"duration_seconds" rpc:"min=1,max=315360000" doc:"how long; absent and no until = for good"`
-	Until           *time.Time `json:"until" doc:"mute to this time instead"`
+	DurationSeconds *int64     `json:"duration_seconds" rpc:"min=1,max=315360000" doc:"duration; absent and no until = without end"`
+	Until           *time.Time `json:"until" doc:"mute until this time instead"`
 }
 
 // Validate implements rpc.Validator.
 func (p *chatMuteParams) Validate() error {
 	if p.DurationSeconds != nil && p.Until != nil {
-		return rpc.InvalidParams("/until", "cannot stand beside duration_seconds")
+		return rpc.InvalidParams("/until", "cannot be combined with duration_seconds")
 	}
 	return nil
 }
 
 type mutedResult struct {
 	Muted      bool       `json:"muted" doc:"new state"`
-	MutedUntil *time.Time `json:"muted_until" doc:"null = for good"`
+	MutedUntil *time.Time `json:"muted_until" doc:"null = without end"`
 }
 
 type markReadParams struct {
@@ -99,8 +99,8 @@ type unreadResult struct {
 type chatClearParams struct {
 	chatParam
 	lastMessageParam
-	KeepStarred bool  `json:"keep_starred" doc:"spare starred messages; default false"`
-	DeleteMedia *bool `json:"delete_media" doc:"default true; kept files go when they expire"`
+	KeepStarred bool  `json:"keep_starred" doc:"keep starred messages; default false"`
+	DeleteMedia *bool `json:"delete_media" doc:"default true; otherwise files are deleted when they expire"`
 }
 
 type clearedResult struct {
@@ -140,7 +140,7 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 		func(ctx context.Context, s *bridge.Session, p *chatArchiveParams) (archivedResult, error) {
 			return archivedResult{p.Archived}, s.SetArchived(ctx, p.Chat, p.Archived, p.LastMessage)
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.setMuted", Summary: "Mute a chat for a time or for good, or unmute it."},
+	onSession(reg, d, rpc.Method{Name: "chat.setMuted", Summary: "Mute a chat for a duration or without end, or unmute it."},
 		func(ctx context.Context, s *bridge.Session, p *chatMuteParams) (mutedResult, error) {
 			until := p.Until
 			if p.DurationSeconds != nil {
@@ -152,7 +152,7 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 			}
 			return mutedResult{p.Muted, until}, s.SetMuted(ctx, p.Chat, p.Muted, timeOrZero(until))
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.markRead", Summary: "Mark given messages of a chat, or everything in it, as read."},
+	onSession(reg, d, rpc.Method{Name: "chat.markRead", Summary: "Mark given messages of a chat, or all of them, as read."},
 		func(ctx context.Context, s *bridge.Session, p *markReadParams) (markReadResult, error) {
 			ids, err := s.MarkRead(ctx, bridge.MarkRead{
 				Chat: p.Chat, MessageIDs: p.MessageIDs, Sender: p.Sender, At: timeOrZero(p.Timestamp), Played: p.Played,

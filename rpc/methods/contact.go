@@ -18,7 +18,7 @@ type contactListResult struct {
 
 type contactGetParams struct {
 	Contact string   `json:"contact" rpc:"required,format=jid" doc:"phone number, JID or LID; a chat or group JID works too"`
-	Include []string `json:"include" rpc:"max=5,enum=registration|user_info|picture|business_profile|devices" doc:"live parts; default none"`
+	Include []string `json:"include" rpc:"max=5,enum=registration|user_info|picture|business_profile|devices" doc:"parts to request from WhatsApp; default none"`
 }
 
 type contactSaveParams struct {
@@ -47,7 +47,7 @@ type contactSetBlockedResult struct {
 }
 
 type contactUsersResult struct {
-	Users []bridge.UserInfo `json:"users" doc:"people WhatsApp knows"`
+	Users []bridge.UserInfo `json:"users" doc:"users that WhatsApp knows"`
 }
 
 type contactCheckParams struct {
@@ -61,9 +61,9 @@ type contactCheckResult struct {
 type contactPictureParams struct {
 	Contact        string `json:"contact" rpc:"required,format=jid" doc:"person, group, community or newsletter"`
 	Preview        bool   `json:"preview" doc:"thumbnail instead of the full picture; default false"`
-	KnownPictureID string `json:"known_picture_id" rpc:"max=128" doc:"answer null when this is still the picture"`
+	KnownPictureID string `json:"known_picture_id" rpc:"max=128" doc:"return null when this is still the picture"`
 	IsCommunity    bool   `json:"is_community" doc:"the JID is a community"`
-	CommonGroup    string `json:"common_group" rpc:"format=jid" doc:"ask through a shared group"`
+	CommonGroup    string `json:"common_group" rpc:"format=jid" doc:"query through a shared group"`
 	InviteCode     string `json:"invite_code" rpc:"max=128" doc:"preview a group not joined yet"`
 	PersonaID      string `json:"persona_id" rpc:"max=128" doc:"Meta AI bot persona"`
 }
@@ -124,7 +124,7 @@ func registerContactBook(reg *rpc.Registry, d Deps) {
 
 func registerContactLookup(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{
-		Name: "contact.getUserInfo", Summary: "Ask WhatsApp for about text, picture id, verified name, LID and devices of people.",
+		Name: "contact.getUserInfo", Summary: "Query WhatsApp for about text, picture id, verified name, LID and devices of users.",
 	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (contactUsersResult, error) {
 		users, err := s.UserInfo(ctx, p.Contacts)
 		return contactUsersResult{Users: users}, err
@@ -144,11 +144,11 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 }
 
 func registerContactAddresses(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "contact.formatNumber", Summary: "Format a contact's phone number and give its country code."},
+	onSession(reg, d, rpc.Method{Name: "contact.formatNumber", Summary: "Format a contact's phone number and return its country code."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.FormattedNumber, error) {
 			return value(s.FormatNumber(ctx, p.Contact))
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.resolveLid", Summary: "Translate between phone number and LID, either way."},
+	onSession(reg, d, rpc.Method{Name: "contact.resolveLid", Summary: "Translate between phone number and LID, in either direction."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.LIDMapping, error) {
 			return value(s.ResolveLID(ctx, p.Contact))
 		})

@@ -8,7 +8,7 @@ import (
 )
 
 // The verified name on a message of a business is in its Message event, and contact.get and contact.list show it
-// afterwards. A message of a person carries none.
+// afterwards. A message of a person has none.
 func TestBusinessNameOfMessage(t *testing.T) {
 	w := newWorld(t)
 	alice := w.join("alice", "15550100001")

@@ -27,7 +27,7 @@ func TestContactIsSavedOnAllDevicesAndRemoved(t *testing.T) {
 	alice.ready()
 	desk.ready()
 
-	// By LID before the number is known would be another entry: learn the pair first.
+	// Learn the pair of number and LID first: a LID without a known number would get an entry of its own.
 	alice.call("contact.resolveLid", params{"contact": bob.pn()})
 	saved := alice.call("contact.save", params{"contact": bob.lid(), "full_name": " Bob  Builder "}).object("contact")
 	if saved["contact"] != bob.pn() || saved["full_name"] != "Bob  Builder" || saved["first_name"] != "Bob" || saved["is_saved"] != true || saved["name"] != "Bob  Builder" {
@@ -69,7 +69,7 @@ func TestContactIsSavedOnAllDevicesAndRemoved(t *testing.T) {
 	})
 }
 
-// Without one queue per session these end in conflicts and in hashes that no longer match.
+// Without one queue per session these changes cause conflicts and wrong hashes.
 func TestAppStateWritesOfTwoDevicesAtOnce(t *testing.T) {
 	w := newWorld(t)
 	alice, _ := w.join("alice", "4915100000001"), w.join("bob", "4915100000002")
@@ -221,7 +221,7 @@ func TestLidMappings(t *testing.T) {
 	if format := alice.call("contact.formatNumber", params{"contact": "999@lid"}); format["formatted_number"] != nil {
 		t.Errorf("formatted an unknown LID: %v", format)
 	}
-	// The store answers without a connection, WhatsApp is not needed.
+	// The store is sufficient: no request to WhatsApp without a connection.
 	session, err := w.bridge.Session("alice")
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ type deliveryListParams struct {
 	SinceID        int64      `json:"since_id" rpc:"min=0" doc:"after this delivery id"`
 	Since          *time.Time `json:"since" doc:"ended, or last tried, from this time on"`
 	Limit          int        `json:"limit" rpc:"min=1,max=1000" doc:"1-1000, default 50"`
-	IncludePayload bool       `json:"include_payload" doc:"with what is delivered; default false"`
+	IncludePayload bool       `json:"include_payload" doc:"with the payload; default false"`
 }
 
 type deliveryListResult struct {
@@ -44,13 +44,13 @@ type deliveryObject struct {
 	EventID    string          `json:"event_id" doc:"id of the event"`
 	Offset     uint64          `json:"offset" doc:"offset of the event"`
 	Transport  string          `json:"transport" doc:"websocket, webhook, redis, amqp or sqs"`
-	TargetID   string          `json:"target_id" doc:"where it goes, in the transport's own terms"`
-	Payload    json.RawMessage `json:"payload,omitempty" doc:"what is delivered, when asked for; null = no longer kept, or beyond 8 MiB of payloads in one reply"`
+	TargetID   string          `json:"target_id" doc:"address in the transport's terms: URL, stream, exchange or queue"`
+	Payload    json.RawMessage `json:"payload,omitempty" doc:"payload, if requested; null = no longer kept, or beyond 8 MiB of payloads in one reply"`
 	Status     string          `json:"status" doc:"pending, processing, delivered or failed"`
-	Attempts   int             `json:"attempts" doc:"tries so far"`
+	Attempts   int             `json:"attempts" doc:"attempts so far"`
 	LastError  *string         `json:"last_error" doc:"text of the last failure"`
 	Code       *int            `json:"code" doc:"answer to the last attempt in the transport's numbers, such as an HTTP status; null = none"`
-	ReplayOf   *int64          `json:"replay_of" doc:"the archive entry that is sent once more; null = it is no replay"`
+	ReplayOf   *int64          `json:"replay_of" doc:"id of the replayed archive entry; null = no replay"`
 	CreatedAt  *time.Time      `json:"created_at" doc:"event time"`
 	UpdatedAt  *time.Time      `json:"updated_at" doc:"last change"`
 }
@@ -59,15 +59,15 @@ type transportStats struct {
 	Transport      string            `json:"transport" doc:"websocket, webhook, redis, amqp or sqs"`
 	Targets        int               `json:"targets" doc:"targets in use"`
 	OpenBreakers   int               `json:"open_breakers" doc:"targets, or hosts of several, that cannot be reached"`
-	Attempts       uint64            `json:"attempts" doc:"attempts; this and what follows since the server started"`
+	Attempts       uint64            `json:"attempts" doc:"attempts; this and the following figures count from the start of the server"`
 	Retries        uint64            `json:"retries" doc:"attempts after the first of a delivery"`
-	Failures       map[string]uint64 `json:"failures" doc:"attempts that failed, by meaning: unreachable (nobody answers there), refused (by rights or settings of the target), permanent (by the event), retry_after (told to wait) or retry (anything else)"`
-	Delivered      uint64            `json:"delivered" doc:"deliveries that went well"`
+	Failures       map[string]uint64 `json:"failures" doc:"attempts that failed, by meaning: unreachable (no answer), refused (rights or settings of the target), permanent (the event is not acceptable), retry_after (the target asked to wait) or retry (all others)"`
+	Delivered      uint64            `json:"delivered" doc:"successful deliveries"`
 	DeadLetters    uint64            `json:"dead_letters" doc:"deliveries that were given up"`
 	Replays        uint64            `json:"replays" doc:"replays that ended"`
 	Lost           uint64            `json:"lost" doc:"events that retention dropped before they were sent"`
 	Signals        uint64            `json:"signals" doc:"volatile events that were delivered"`
-	SignalsDropped uint64            `json:"signals_dropped" doc:"volatile events that were not"`
+	SignalsDropped uint64            `json:"signals_dropped" doc:"volatile events that were not delivered"`
 }
 
 type deliveryStatsResult struct {
@@ -75,7 +75,7 @@ type deliveryStatsResult struct {
 	ByEvent    map[string]int   `json:"by_event" doc:"event name -> count in the archive"`
 	Transports []transportStats `json:"transports" doc:"figures of each transport"`
 	Hub        hubStats         `json:"hub" doc:"figures of watching"`
-	Notifier   notifierStats    `json:"notifier" doc:"figures of what is being delivered"`
+	Notifier   notifierStats    `json:"notifier" doc:"figures of deliveries in progress"`
 	Watchers   []watcherObject  `json:"watchers" doc:"watches that are open, the oldest first"`
 }
 
@@ -92,8 +92,8 @@ func RegisterDelivery(reg *rpc.Registry, d Deps) {
 	registerWatch(reg, d, hub)
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.prune", Summary: "Run the retention of journal and archive now.", Scope: rpc.ScopeAdmin, Timeout: pruneTimeout,
-		Description: "With older_than_hours only entries of delivered events that are older go, whatever the configured retention. What waits for its delivery, " +
-			"and dead letters, stay.",
+		Description: "With older_than_hours only entries of delivered events that are older are deleted, whatever the configured retention. Pending deliveries " +
+			"and dead letters stay.",
 	}, d.prune)
 	rpc.Register(reg, rpc.Method{Name: "delivery.getStats", Summary: "Read figures on deliveries, transports and connected watchers.", Scope: rpc.ScopeAdmin},
 		func(ctx context.Context, _ *rpc.Call, _ *none) (deliveryStatsResult, error) {

@@ -55,7 +55,7 @@ func (h *WatchHub) full(session string) bool {
 
 // Expire ends the watches of a principal whose credential has expired or was revoked.
 func (h *WatchHub) Expire(principalID string) {
-	h.end("the token is no longer good", func(who *rpc.Principal) bool { return who.ID == principalID })
+	h.end("the token has expired or was revoked", func(who *rpc.Principal) bool { return who.ID == principalID })
 }
 
 // SessionDeleted ends the watches that are bound to a deleted session.
@@ -101,31 +101,31 @@ func (h *WatchHub) took(w *hubWatch, id int64) {
 
 type hubStats struct {
 	WatcherCount    int        `json:"watcher_count" doc:"watches that are open"`
-	BroadcastCount  uint64     `json:"broadcast_count" doc:"deliveries that ended since the server started, which watches could see"`
-	DeliveredCount  uint64     `json:"delivered_count" doc:"deliveries sent to watches, to all of them together"`
-	CacheHits       int        `json:"cache_hits" doc:"0: watches read the archive, nothing is cached for them"`
+	BroadcastCount  uint64     `json:"broadcast_count" doc:"deliveries that ended since the server started and were visible to watches"`
+	DeliveredCount  uint64     `json:"delivered_count" doc:"deliveries sent to all watches"`
+	CacheHits       int        `json:"cache_hits" doc:"0: watches read the archive without a cache"`
 	CacheMisses     int        `json:"cache_misses" doc:"0 likewise"`
 	UptimeSeconds   int64      `json:"uptime_seconds" doc:"since the server started"`
-	StartedAt       time.Time  `json:"started_at" doc:"when that was"`
-	LastBroadcastAt *time.Time `json:"last_broadcast_at" doc:"when a watch was sent something last; null = never"`
+	StartedAt       time.Time  `json:"started_at" doc:"start of the server"`
+	LastBroadcastAt *time.Time `json:"last_broadcast_at" doc:"time of the last output to a watch; null = never"`
 }
 
 type notifierStats struct {
 	Enabled       bool `json:"enabled" doc:"true: deliveries are always recorded"`
 	Workers       int  `json:"workers" doc:"attempts under way"`
 	QueueSize     int  `json:"queue_size" doc:"deliveries that wait for their retry, their target or room; one for each target and session at most"`
-	QueueCapacity int  `json:"queue_capacity" doc:"targets there are, each with one delivery at a time"`
+	QueueCapacity int  `json:"queue_capacity" doc:"number of targets, each with one delivery at a time"`
 }
 
 type watcherObject struct {
 	WatchID         string               `json:"watch_id" doc:"as delivery.watch has it"`
 	SessionID       *string              `json:"session_id" doc:"session that the watcher's credential is bound to; null = none"`
-	IsAdmin         bool                 `json:"is_admin" doc:"the credential sees every session"`
+	IsAdmin         bool                 `json:"is_admin" doc:"the credential is valid for all sessions"`
 	Connected       bool                 `json:"connected" doc:"true"`
 	ConnectedAt     time.Time            `json:"connected_at" doc:"when the watch began"`
-	LastEventID     int64                `json:"last_event_id" doc:"newest delivery it was sent; 0 = none"`
-	LastHeartbeatAt time.Time            `json:"last_heartbeat_at" doc:"when it was last sent something"`
-	Filter          *deliveryWatchParams `json:"filter" doc:"what it asked for"`
+	LastEventID     int64                `json:"last_event_id" doc:"id of the newest delivery sent to it; 0 = none"`
+	LastHeartbeatAt time.Time            `json:"last_heartbeat_at" doc:"time of its last output"`
+	Filter          *deliveryWatchParams `json:"filter" doc:"parameters of the watch"`
 }
 
 // figures returns the counts of the hub and of each watch, the oldest first.

@@ -33,10 +33,10 @@ type deliveryWatchParams struct {
 	Event          string     `json:"event,omitempty" rpc:"max=64" doc:"only this event name"`
 	Status         string     `json:"status,omitempty" rpc:"enum=pending|processing|delivered|failed" doc:"pending and processing: deliveries that have not ended, as they are and whenever they change; absent = delivered and failed"`
 	FailedOnly     bool       `json:"failed_only,omitempty" doc:"only failed ones unless status is given"`
-	SinceID        int64      `json:"since_id,omitempty" rpc:"min=0" doc:"first what is stored after this delivery id; 0 = not asked for"`
-	Since          *time.Time `json:"since,omitempty" doc:"first what is stored from this time on"`
-	Limit          int        `json:"limit,omitempty" rpc:"min=1,max=1000" doc:"most stored deliveries that come first, the newest of them; alone it asks for so many; absent = all after since_id or since, else none"`
-	IncludePayload bool       `json:"include_payload,omitempty" doc:"with what is delivered; default false"`
+	SinceID        int64      `json:"since_id,omitempty" rpc:"min=0" doc:"begin with stored deliveries after this id; 0 = not requested"`
+	Since          *time.Time `json:"since,omitempty" doc:"begin with stored deliveries from this time on"`
+	Limit          int        `json:"limit,omitempty" rpc:"min=1,max=1000" doc:"largest number of stored deliveries sent first, the newest ones; without since_id and since the number of latest ones; absent = all after since_id or since, else none"`
+	IncludePayload bool       `json:"include_payload,omitempty" doc:"with the payload; default false"`
 }
 
 // Validate implements rpc.Validator.
@@ -76,18 +76,18 @@ type missedNote struct {
 func registerWatch(reg *rpc.Registry, d Deps, hub *WatchHub) {
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.watch", Summary: "Stream deliveries as they end, after those that are stored; runs until it is cancelled.",
-		Description: "The call goes on until conn.cancel, _meta.timeout_ms (then it is answered with its result) or the end of the connection. Its first notification is " +
-			noteWatching + " with the result's members and, as token, the call's _meta.progress_token; then come " + noteDelivery +
-			" {watch_id, delivery}, in the order of their ids, and " + noteMissed + " {watch_id, from_id, to_id} where entries may be missing, because retention took " +
-			"them first or limit left them out. The last id as since_id goes on without a hole or a repetition. " + ownTargetsOnly,
+		Description: "The call ends with conn.cancel, _meta.timeout_ms (then its result is returned) or the connection. Its first notification is " +
+			noteWatching + " with the result's members and, as token, the call's _meta.progress_token; then follow " + noteDelivery +
+			" {watch_id, delivery}, in the order of their ids, and " + noteMissed + " {watch_id, from_id, to_id} where entries may be missing, because retention removed " +
+			"them first or limit left them out. The last id as since_id resumes without a gap or a repetition. " + ownTargetsOnly,
 		NoSession: true, NoBatch: true, Timeout: watchTimeout,
 	}, func(ctx context.Context, call *rpc.Call, p *deliveryWatchParams) (deliveryWatchResult, error) {
 		return d.watch(ctx, call, p, hub)
 	})
 	rpc.Register(reg, rpc.Method{
-		Name: "delivery.createWatchToken", Summary: "Make a short-lived token that can watch and list deliveries, and nothing else.",
-		Description: "It needs the admin's credential, or as renew_token a watch token that is bound to no session. A filter with one session makes a token " +
-			"that reaches this session alone. The token is for GET /v1/deliveries and may be used often until it ends.",
+		Name: "delivery.createWatchToken", Summary: "Create a short-lived token that can only watch and list deliveries.",
+		Description: "It needs the admin's credential, or as renew_token a watch token that is bound to no session. With a filter for one session the token " +
+			"is valid for this session only. The token is for GET /v1/deliveries and may be used repeatedly until it expires.",
 		Scope: rpc.ScopePublic, Secret: true,
 	}, d.createWatchToken)
 }
@@ -257,7 +257,7 @@ func (p *watchTokenParams) Validate() error {
 
 type watchTokenResult struct {
 	Token      string    `json:"token" doc:"value for the parameter watch_token of GET /v1/deliveries"`
-	ExpiresAt  time.Time `json:"expires_at" doc:"when it is worth nothing any more; a stream that is open then goes on"`
+	ExpiresAt  time.Time `json:"expires_at" doc:"expiry; open streams continue"`
 	TTLSeconds int       `json:"ttl_seconds" doc:"lifetime"`
 	StreamURL  string    `json:"stream_url" doc:"address to watch at, with the token in it"`
 }

@@ -17,7 +17,7 @@ type note struct {
 }
 
 // watch begins delivery.watch and returns its notifications; stop ends it.
-func (o *office) watch(who rpc.Principal, p params) (notes <-chan note, stop func() *rpc.Error) {
+func (o *dispatchWorld) watch(who rpc.Principal, p params) (notes <-chan note, stop func() *rpc.Error) {
 	o.t.Helper()
 	raw, err := json.Marshal(p)
 	if err != nil {
@@ -43,7 +43,7 @@ func (o *office) watch(who rpc.Principal, p params) (notes <-chan note, stop fun
 	return list, func() *rpc.Error { cancel(); return <-ended }
 }
 
-func (o *office) next(notes <-chan note, method string) result {
+func (o *dispatchWorld) next(notes <-chan note, method string) result {
 	o.t.Helper()
 	select {
 	case n := <-notes:
@@ -58,7 +58,7 @@ func (o *office) next(notes <-chan note, method string) result {
 }
 
 func TestDeliveryWatch(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	listed := o.call(asAdmin(), "delivery.list", nil)["deliveries"].([]any)
 	id := func(i int) any { return listed[i].(map[string]any)["delivery_id"] }
 
@@ -75,7 +75,7 @@ func TestDeliveryWatch(t *testing.T) {
 	if got := o.next(notes, "delivery.update")["delivery"].(map[string]any); got["event"] != "Call" || got["status"] != "failed" || got["session_id"] != "bert" || got["payload"] != nil {
 		t.Errorf("live: %v", got)
 	}
-	// What was sent is counted after it was sent.
+	// Counters change after the delivery.
 	stats := o.until(asAdmin(), "delivery.getStats", nil, func(r result) bool { return r.object("hub")["delivered_count"] == 4.0 })
 	watchers := stats["watchers"].([]any)
 	if hub := stats["hub"].(map[string]any); len(watchers) != 1 || hub["watcher_count"] != 1.0 || hub["delivered_count"] != 4.0 || hub["last_broadcast_at"] == nil {
@@ -87,7 +87,7 @@ func TestDeliveryWatch(t *testing.T) {
 		t.Errorf("ended with %v", failed)
 	}
 
-	// A session sees its own, and filters hold for what is stored and for what comes.
+	// A session sees its own deliveries, and filters apply to stored and new ones.
 	notes, stop = o.watch(asSession("anna"), params{"failed_only": true, "since": "2020-01-01T00:00:00Z", "event": "Message", "include_payload": true})
 	if begun := o.next(notes, "delivery.watching"); begun["replayed_count"] != 1.0 {
 		t.Errorf("began with %v", begun)
@@ -103,7 +103,7 @@ func TestDeliveryWatch(t *testing.T) {
 	}
 	stop()
 
-	// What waits has no id, and comes once for each attempt.
+	// A pending delivery has no id and is sent once for each attempt.
 	o.put("waits", "carl")
 	notes, stop = o.watch(asAdmin(), params{"status": "pending"})
 	o.next(notes, "delivery.watching")
@@ -113,7 +113,7 @@ func TestDeliveryWatch(t *testing.T) {
 	}
 	stop()
 
-	// limit leaves out the older ones, and says so.
+	// limit skips the older ones and reports them as missed.
 	notes, stop = o.watch(asAdmin(), params{"since_id": id(0), "limit": 1})
 	o.next(notes, "delivery.watching")
 	if got := o.next(notes, "delivery.gap"); got["from_id"] != id(1) {
@@ -121,7 +121,7 @@ func TestDeliveryWatch(t *testing.T) {
 	}
 	stop()
 
-	// With a time limit the call is answered with its result, unless notifications have no way to go.
+	// With a timeout the call returns its result, except on connections without notifications.
 	if r, failed := o.try(asAdmin(), "delivery.watch", params{"_meta": params{"timeout_ms": 20_000}}); failed == nil || failed.Code != rpc.CodeNotSupported {
 		t.Errorf("without a way back: %v %v", r, failed)
 	}
@@ -132,7 +132,7 @@ func TestDeliveryWatch(t *testing.T) {
 }
 
 func TestDeliveryPrune(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	for _, p := range []params{nil, {"older_than_hours": 2}} {
 		r := o.call(asAdmin(), "delivery.prune", p)
 		if r["deleted_count"] != 0.0 || r["archive_deleted_count"] != 0.0 || r["threshold"] == nil || r["next_run_at"] == nil {
@@ -192,8 +192,8 @@ func TestWatchRefusals(t *testing.T) {
 	o.refused("delivery.prune", params{"older_than_hours": "48"}, "older_than_hours")
 }
 
-// refused checks that a call is answered with the bad field whose pointer ends with name.
-func (o *office) refused(method string, p params, name string) {
+// refused checks that a call fails with a bad field whose pointer ends with name.
+func (o *dispatchWorld) refused(method string, p params, name string) {
 	o.t.Helper()
 	_, failed := o.try(asAdmin(), method, p)
 	if failed == nil || failed.Code != rpc.CodeInvalidParams {
@@ -211,9 +211,9 @@ func (o *office) refused(method string, p params, name string) {
 	}
 }
 
-// A session that leaves its watches open keeps nobody else from watching.
+// The open watches of one session do not use up the watches of others.
 func TestWatchesOfOneSession(t *testing.T) {
-	o := filledOffice(t)
+	o := filledWorld(t)
 	var stops []func() *rpc.Error
 	open := func(who rpc.Principal) {
 		t.Helper()

@@ -15,7 +15,7 @@ const (
 
 type deviceListParams struct {
 	contactsParam
-	TimeoutSeconds *float64 `json:"timeout_seconds" rpc:"min=0.001,max=120" doc:"give up after this; default 30"`
+	TimeoutSeconds *float64 `json:"timeout_seconds" rpc:"min=0.001,max=120" doc:"timeout; default 30"`
 }
 
 type deviceListResult struct {

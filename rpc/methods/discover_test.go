@@ -30,8 +30,8 @@ func (nobody) Authenticate(context.Context, string) (rpc.Principal, error) {
 
 func (nobody) Visible(context.Context, rpc.Principal) ([]string, error) { return nil, nil }
 
-// everything is a registry as the server with a simulated network has it.
-func everything(t *testing.T) *rpc.Registry {
+// fullRegistry returns a registry with all methods of a server with a simulated network.
+func fullRegistry(t *testing.T) *rpc.Registry {
 	t.Helper()
 	table, err := methods.Operations()
 	if err != nil {
@@ -63,7 +63,7 @@ func everything(t *testing.T) *rpc.Registry {
 	return reg
 }
 
-// openRPC is the part of the document that OpenRPC 1.3 makes rules for.
+// openRPC is the part of the document with rules in OpenRPC 1.3.
 type openRPC struct {
 	OpenRPC string `json:"openrpc"`
 	Info    struct{ Title, Version string }
@@ -93,9 +93,9 @@ type reference struct {
 	Ref string `json:"$ref"`
 }
 
-// What OpenRPC 1.3 demands of a document, as far as it can be told from its structure.
+// The structural rules of OpenRPC 1.3 for a document.
 func TestDocumentIsOpenRPC(t *testing.T) {
-	raw, err := everything(t).Discover()
+	raw, err := fullRegistry(t).Discover()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestDocumentIsOpenRPC(t *testing.T) {
 	}
 }
 
-// isSchema tells whether it can be a JSON Schema: an object or a boolean.
+// isSchema reports whether the value can be a JSON Schema: an object or a boolean.
 func isSchema(raw json.RawMessage) bool {
 	return len(raw) > 0 && (raw[0] == '{' || string(raw) == "true" || string(raw) == "false")
 }
@@ -189,7 +189,7 @@ func resolves(at any, ref string) bool {
 }
 
 func TestOperationsAreOfMethodsThatExist(t *testing.T) {
-	reg := everything(t)
+	reg := fullRegistry(t)
 	if *update && *contract != "" {
 		writeOperations(t, reg)
 	}
@@ -223,7 +223,7 @@ func TestOperationsAreOfMethodsThatExist(t *testing.T) {
 	}
 }
 
-// writeOperations takes from the catalogue what concerns registered methods.
+// writeOperations writes the catalogue's operations of registered methods.
 func writeOperations(t *testing.T, reg *rpc.Registry) {
 	raw, err := os.ReadFile(*contract)
 	if err != nil {

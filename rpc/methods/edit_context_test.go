@@ -8,11 +8,11 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// contextFields are what a message says about itself beside its text.
+// contextFields are the fields of a message beside its text.
 var contextFields = []string{"mentions", "forwarded", "forwarding_score", "disappearing_seconds", "quoted", "type", "media"}
 
 // TestEditsKeepTheRestOfTheMessage: an edit changes the text or caption and nothing
-// else, in the stores of both sides, whoever edits.
+// else, in the stores of both sides, for edits of the session and of the phone.
 func TestEditsKeepTheRestOfTheMessage(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.join("alice", "15550100001"), w.join("bob", "15550100002")
@@ -78,7 +78,7 @@ func TestEditsKeepTheRestOfTheMessage(t *testing.T) {
 				if all := sent.Message.GetEditedMessage().GetMessage().GetProtocolMessage().GetEditedMessage().GetExtendedTextMessage().GetContextInfo().GetNonJIDMentions(); kind == "text" && (all == 1) != (chat == group) {
 					t.Errorf("%s: the edit mentions all: %d", what, all)
 				}
-				// A phone that sends the bare text, as some clients do.
+				// The phone sends only the text, as some clients do.
 				if _, err := alice.phone.Edit(w.ctx(), w.jid(chat), id, sandbox.Text("newer")); err != nil {
 					t.Fatal(err)
 				}

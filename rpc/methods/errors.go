@@ -43,9 +43,9 @@ func MapError(err error) *rpc.Error {
 		case errors.Is(err, dispatch.ErrNotFound):
 			return rpc.NotFound("there is no such entry")
 		case errors.Is(err, dispatch.ErrTooMany):
-			return rpc.Conflict("too many replays wait already: repeat the call when some of them are through")
+			return rpc.Conflict("too many replays are pending: repeat the call when some of them have ended")
 		case errors.Is(err, dispatch.ErrTooManyWatches):
-			return rpc.RateLimited("too many deliveries are watched already", watchRetry)
+			return rpc.RateLimited("too many open watches", watchRetry)
 		case errors.Is(err, dispatch.ErrClosed):
 			return rpc.ShuttingDown(0)
 		}

@@ -14,7 +14,7 @@ func dataURL(mime string, data []byte) string {
 	return "data:" + mime + ";base64," + base64.StdEncoding.EncodeToString(data)
 }
 
-// photo is a small picture as a camera writes it.
+// photo returns a small JPEG as cameras write it.
 func photo(t *testing.T) []byte {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, 320, 200))
@@ -33,7 +33,7 @@ func box(name string, parts ...[]byte) []byte {
 	return append(append(binary.BigEndian.AppendUint32(nil, uint32(8+len(body))), name...), body...)
 }
 
-// clip is the frame of a film of three seconds, without pictures.
+// clip returns an MP4 container of three seconds without pictures.
 func clip() []byte {
 	head := make([]byte, 100)
 	binary.BigEndian.PutUint32(head[12:], 1000)
@@ -46,7 +46,7 @@ func clip() []byte {
 	}, nil)
 }
 
-// voice is an ogg/opus recording of two seconds whose packets grow.
+// voice returns an Ogg Opus recording of two seconds with growing packets.
 func voice() []byte {
 	page := func(granule uint64, sequence uint32, packets ...[]byte) []byte {
 		out := append([]byte("OggS\x00\x00"), binary.LittleEndian.AppendUint64(nil, granule)...)
@@ -75,7 +75,7 @@ func voice() []byte {
 	return append(out, page(2*48000+preSkip, 2, packets...)...)
 }
 
-// sticker is a lossless webp picture of one pixel.
+// sticker returns a lossless WebP picture of one pixel.
 func sticker(t *testing.T) []byte {
 	t.Helper()
 	data, err := base64.StdEncoding.DecodeString("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")

@@ -31,7 +31,7 @@ type groupCreateParams struct {
 
 type groupListParams struct {
 	IncludeParticipants *bool `json:"include_participants" doc:"default true"`
-	Refresh             *bool `json:"refresh" doc:"ask WhatsApp instead of the store; default true while connected"`
+	Refresh             *bool `json:"refresh" doc:"query WhatsApp instead of the store; default true while connected"`
 }
 
 type groupListResult struct {
@@ -89,12 +89,12 @@ type inviteParam struct {
 
 type groupJoinResult struct {
 	Group   string `json:"group" doc:"joined group"`
-	Pending bool   `json:"pending" doc:"true when admins must approve first"`
+	Pending bool   `json:"pending" doc:"true when an admin has to approve first"`
 }
 
 type groupUpdateParticipantsParams struct {
 	groupParam
-	Action       string   `json:"action" rpc:"required,enum=add|remove|promote|demote" doc:"what to do with them"`
+	Action       string   `json:"action" rpc:"required,enum=add|remove|promote|demote" doc:"change of the members"`
 	Participants []string `json:"participants" rpc:"required,min=1,max=1023,format=jid" doc:"people"`
 }
 
@@ -103,12 +103,12 @@ type groupParticipantsResult struct {
 }
 
 type groupRequestsResult struct {
-	Requests []groups.JoinRequest `json:"requests" doc:"people who wait"`
+	Requests []groups.JoinRequest `json:"requests" doc:"people with pending requests"`
 }
 
 type groupUpdateRequestsParams struct {
 	groupParam
-	Action       string   `json:"action" rpc:"required,enum=approve|reject" doc:"what to do with them"`
+	Action       string   `json:"action" rpc:"required,enum=approve|reject" doc:"decision on the requests"`
 	Participants []string `json:"participants" rpc:"required,min=1,max=1023,format=jid" doc:"people"`
 }
 
@@ -162,7 +162,7 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 			group, err := value(s.Groups().Get(ctx, p.Group, p.IncludePicture))
 			return groupResult{Group: group}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.getInviteInfo", Summary: "Show what an invite code or link leads to, without joining."},
+	onSession(reg, d, rpc.Method{Name: "group.getInviteInfo", Summary: "Return the group of an invite code or link, without joining."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupResult, error) {
 			group, err := value(s.Groups().OfInvite(ctx, p.Invite))
 			return groupResult{Group: group}, err
@@ -171,7 +171,7 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groups.InviteLink, error) {
 			return s.Groups().InviteLink(ctx, p.Group, false)
 		})
-	onSession(reg, d, rpc.Method{Name: "group.listJoinRequests", Summary: "List people waiting to be let into a group."},
+	onSession(reg, d, rpc.Method{Name: "group.listJoinRequests", Summary: "List the pending requests to join a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groupRequestsResult, error) {
 			requests, err := s.Groups().ListJoinRequests(ctx, p.Group)
 			return groupRequestsResult{Requests: requests}, err
@@ -226,7 +226,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateSettingsParams) (groups.GroupSettings, error) {
 			return s.Groups().UpdateSettings(ctx, p.Group, p.GroupSettings)
 		})
-	onSession(reg, d, rpc.Method{Name: "group.resetInviteLink", Summary: "Revoke a group's invite link and make a new one."},
+	onSession(reg, d, rpc.Method{Name: "group.resetInviteLink", Summary: "Revoke a group's invite link and create a new one."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groups.InviteLink, error) {
 			return s.Groups().InviteLink(ctx, p.Group, true)
 		})

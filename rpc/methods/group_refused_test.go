@@ -9,7 +9,7 @@ import (
 )
 
 // TestPeopleWhoCouldNotBeAddedAreNoMembers: a person WhatsApp refuses (privacy,
-// unknown number) is in the answer with a code, and nowhere counted or waited for.
+// unknown number) is in the answer with a code, and is neither counted nor awaited as a member.
 func TestPeopleWhoCouldNotBeAddedAreNoMembers(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, carol := w.join("alice", "15550100001"), w.join("bob", "15550100002"), w.join("carol", "15550100003")
@@ -74,7 +74,7 @@ func TestPeopleWhoCouldNotBeAddedAreNoMembers(t *testing.T) {
 	check("a group from the phone", made.String(), 2)
 	_ = alice.phone.AddMembers(made, carol.phone.JID())
 	check("added from the phone", made.String(), 2)
-	// Who is a member counts at once.
+	// Membership takes effect at once.
 	dan := w.join("dan", "15550100004")
 	alice.call("group.updateParticipants", params{"group": group, "action": "add", "participants": []string{dan.pn(), carol.pn()}})
 	check("one of two", group, 3)

@@ -37,7 +37,7 @@ func TestGroupIsCreatedSeenAndChanged(t *testing.T) {
 		t.Errorf("created: %v", created)
 	}
 	for _, m := range []*member{bob, carol} {
-		m.sees(group, "create", nil)
+		m.awaitGroupChange(group, "create", nil)
 		participant := memberOf(created, m)
 		if participant["lid"] != m.lid() || participant["phone_number"] != m.phone.JID().User || participant["is_admin"] != false {
 			t.Errorf("%s in the new group: %v", m.session, participant)
@@ -48,7 +48,7 @@ func TestGroupIsCreatedSeenAndChanged(t *testing.T) {
 	}
 
 	alice.call("group.setName", params{"group": group, "name": "Ascent"})
-	bob.sees(group, "subject", func(n *waBinary.Node) bool { return n.AttrGetter().String("subject") == "Ascent" })
+	bob.awaitGroupChange(group, "subject", func(n *waBinary.Node) bool { return n.AttrGetter().String("subject") == "Ascent" })
 	seen := bob.call("group.get", params{"group": group}).object("group")
 	if seen["name"] != "Ascent" || seen["name_set_by"] != alice.pn() || seen["description"] != "north" {
 		t.Errorf("bob sees %v", seen)
@@ -87,7 +87,7 @@ func TestGroupIsCreatedSeenAndChanged(t *testing.T) {
 	}
 }
 
-// The stored groups follow what others do, without a question to WhatsApp but for how members are admitted.
+// The stored groups follow the changes of others without requests to WhatsApp, except for the approval mode.
 func TestStoredGroupsFollowTheirEvents(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, carol := w.join("alice", "4915100000001"), w.join("bob", "4915100000002"), w.join("carol", "4915100000003")
@@ -128,7 +128,7 @@ func TestStoredGroupsFollowTheirEvents(t *testing.T) {
 	bob.eventually("the end of it", "group.list", params{"refresh": false}, func(r result) bool { return len(r.list("groups")) == 0 })
 }
 
-// A session that is linked after a group was made knows how many people read along there.
+// A session that is linked after a group was created knows the group's number of members.
 func TestRecipientsInAGroupNobodyAskedFor(t *testing.T) {
 	w := newWorld(t)
 	var phones []*sandbox.Phone
@@ -176,18 +176,18 @@ func TestGroupMembers(t *testing.T) {
 	if got := change("add", carol.pn()); got["contact"] != carol.pn() || got["lid"] != carol.lid() || got["status_code"] != 200.0 || got["error"] != nil {
 		t.Errorf("add: %v", got)
 	}
-	bob.sees(group, "add", nil)
+	bob.awaitGroupChange(group, "add", nil)
 	if got := change("add", carol.lid()); got["status_code"] != 409.0 || got["error"] == nil {
 		t.Errorf("adding a member again: %v", got)
 	}
 	change("promote", bob.lid())
-	bob.sees(group, "promote", nil)
+	bob.awaitGroupChange(group, "promote", nil)
 	if seen := carol.call("group.get", params{"group": group}).object("group"); memberOf(seen, bob)["is_admin"] != true {
 		t.Errorf("bob is no admin: %v", seen)
 	}
 	change("demote", bob.lid())
 	change("remove", carol.lid())
-	carol.sees(group, "remove", nil)
+	carol.awaitGroupChange(group, "remove", nil)
 	carol.refused(rpc.CodeForbidden, "group.get", params{"group": group})
 
 	if got := bob.call("group.listCommon", params{"contact": alice.lid()}).texts("groups"); !slices.Equal(got, []string{group}) {
@@ -197,7 +197,7 @@ func TestGroupMembers(t *testing.T) {
 		t.Errorf("common with carol: %v", got)
 	}
 	bob.call("group.leave", params{"group": group})
-	alice.sees(group, "remove", nil)
+	alice.awaitGroupChange(group, "remove", nil)
 	if got := bob.call("group.list", nil).list("groups"); len(got) != 0 {
 		t.Errorf("bob's groups after leaving: %v", got)
 	}
@@ -218,7 +218,7 @@ func TestGroupInvites(t *testing.T) {
 	if joined := bob.call("group.join", params{"invite": link["url"]}); joined["group"] != group || joined["pending"] != false {
 		t.Errorf("joined: %v", joined)
 	}
-	alice.sees(group, "add", nil)
+	alice.awaitGroupChange(group, "add", nil)
 	bob.refused(rpc.CodeForbidden, "group.getInviteLink", params{"group": group})
 
 	fresh := alice.call("group.resetInviteLink", params{"group": group})

@@ -13,8 +13,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// whatsmeow keeps its history loop for a minute after the last sync.
 		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow.(*Client).handleHistorySyncNotificationLoop"),
-		// It also leaves the reader of a socket behind when a frame arrives while nobody takes frames any more.
+		// It also leaves the reader of a socket blocked when a frame arrives after the last receiver of frames has ended.
 		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow/socket.(*FrameSocket).frameComplete"),
-		// go-redis tries to reach a server that is away for a second more after its client was closed.
+		// go-redis retries a connection to an unreachable server for one second after Close.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }

@@ -26,18 +26,18 @@ type mediaGetParams struct {
 
 type mediaURLParams struct {
 	MediaID string `json:"media_id" rpc:"required,max=200" doc:"file"`
-	TTLMS   *int64 `json:"ttl_ms" rpc:"min=1,max=604800000" doc:"time the address is good, in milliseconds; the server's maximum is the default"`
+	TTLMS   *int64 `json:"ttl_ms" rpc:"min=1,max=604800000" doc:"validity of the address in milliseconds; the server's maximum is the default"`
 }
 
 type mediaURLResult struct {
-	URL       string    `json:"url" doc:"gives the file to whoever has the address"`
-	ExpiresAt time.Time `json:"expires_at" doc:"when the address is worth nothing any more"`
+	URL       string    `json:"url" doc:"grants the file to every holder of the address"`
+	ExpiresAt time.Time `json:"expires_at" doc:"expiry of the address"`
 }
 
 // signMediaURL returns a signed address for a file of a session.
 func (d Deps) signMediaURL(ctx context.Context, s *bridge.Session, p *mediaURLParams) (mediaURLResult, error) {
 	if d.SignMediaURL == nil {
-		return mediaURLResult{}, rpc.NotSupported("this server gives no addresses for files")
+		return mediaURLResult{}, rpc.NotSupported("this server has no addresses for files")
 	}
 	file, err := s.Media(ctx, p.MediaID)
 	if err != nil {
@@ -72,7 +72,7 @@ type mediaDownloadParams struct {
 // mediaFile is a file in results, in the requested form.
 type mediaFile struct {
 	MediaID  string  `json:"media_id" doc:"file kept by this server"`
-	URL      *string `json:"url,omitempty" doc:"where it can be fetched; with as url"`
+	URL      *string `json:"url,omitempty" doc:"address of the file; with as url"`
 	Base64   *string `json:"base64,omitempty" doc:"data URL; with as base64"`
 	MimeType string  `json:"mime_type" doc:"type"`
 	Filename *string `json:"filename" doc:"name suggested"`
@@ -92,7 +92,7 @@ func (d Deps) mediaResult(file *bridge.MediaFile, as string) (mediaResult, error
 	if as == "url" {
 		file.Content.Close()
 		if d.MediaURL == nil {
-			return mediaResult{}, rpc.NotSupported("this server gives no addresses for files; ask for base64")
+			return mediaResult{}, rpc.NotSupported("this server has no addresses for files; request base64")
 		}
 		address := d.MediaURL(file.MediaID)
 		out.URL = &address
@@ -100,7 +100,7 @@ func (d Deps) mediaResult(file *bridge.MediaFile, as string) (mediaResult, error
 	}
 	if file.Size > maxInlineMedia {
 		file.Content.Close()
-		return mediaResult{}, rpc.TooLarge("the file is too large for base64; ask for its url", maxInlineMedia)
+		return mediaResult{}, rpc.TooLarge("the file is too large for base64; request its url", maxInlineMedia)
 	}
 	data, err := file.DataURL()
 	if err != nil {
@@ -124,7 +124,7 @@ func RegisterMedia(reg *rpc.Registry, d Deps) {
 			}
 			return d.mediaResult(file, p.As)
 		})
-	onSession(reg, d, rpc.Method{Name: "media.getUrl", Summary: "Return an address of a stored file that needs no token, for a time.", Secret: true}, d.signMediaURL)
+	onSession(reg, d, rpc.Method{Name: "media.getUrl", Summary: "Return an address of a stored file that needs no token for a limited time.", Secret: true}, d.signMediaURL)
 	onSession(reg, d, rpc.Method{
 		Name: "media.download", Summary: "Download and decrypt a file from WhatsApp by the keys of its message.", Timeout: sendTimeout, MaxReply: mediaReply,
 	}, func(ctx context.Context, s *bridge.Session, p *mediaDownloadParams) (mediaResult, error) {

@@ -40,7 +40,7 @@ type messageEditParams struct {
 	MessageID  string   `json:"message_id" rpc:"required,min=1,max=128" doc:"own message"`
 	Text       string   `json:"text" rpc:"required,min=1,max=65536" doc:"new text"`
 	Mentions   []string `json:"mentions" rpc:"max=1024,format=jid" doc:"people mentioned in it; absent keeps the mentions of the message"`
-	MentionAll bool     `json:"mention_all" doc:"mention everybody in the group"`
+	MentionAll bool     `json:"mention_all" doc:"mention all members of the group"`
 }
 
 // OrderKey implements rpc.Ordered.
@@ -94,7 +94,7 @@ type messageListResult struct {
 }
 
 type messageSearchParams struct {
-	Query  string `json:"query" rpc:"max=1024" doc:"text to find; absent = all"`
+	Query  string `json:"query" rpc:"max=1024" doc:"text to search for; absent = all"`
 	Chat   string `json:"chat" rpc:"format=jid" doc:"only this chat"`
 	Type   string `json:"type" rpc:"max=32" doc:"only this message type"`
 	FromMe *bool  `json:"from_me" doc:"only own or only others' messages"`
@@ -136,7 +136,7 @@ func RegisterMessage(reg *rpc.Registry, d Deps) {
 }
 
 func registerMessageActions(reg *rpc.Registry, d Deps) {
-	onSessionCall(reg, d, rpc.Method{Name: "message.react", Summary: "Put an emoji on a message, or take it off.", Repeatable: true},
+	onSessionCall(reg, d, rpc.Method{Name: "message.react", Summary: "React to a message with an emoji, or remove the reaction.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageReactParams) (*bridge.Reacted, error) {
 			return s.React(ctx, p.ref(call), p.Emoji)
 		})
@@ -198,7 +198,7 @@ func registerMessageReads(reg *rpc.Registry, d Deps) {
 			m, err := s.QuotedMessage(ctx, p.Chat, p.MessageID)
 			return messageResult{m}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "message.getReceipts", Summary: "Return who got, read and played an own message."},
+	onSession(reg, d, rpc.Method{Name: "message.getReceipts", Summary: "Return the recipients who received, read and played an own message."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (*bridge.MessageReceipts, error) {
 			return s.Receipts(ctx, p.Chat, p.MessageID)
 		})

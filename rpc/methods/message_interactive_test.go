@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// flowOf is what a native-flow button of a message says.
+// flowOf returns the params of a native-flow button of a message.
 func flowOf(t *testing.T, m *waE2E.InteractiveMessage, n int) (name string, said result) {
 	t.Helper()
 	buttons := m.GetNativeFlowMessage().GetButtons()
@@ -40,7 +40,7 @@ func TestButtonsGoOutAndAreAnswered(t *testing.T) {
 		"to": bob.pn(), "text": "Which?", "title": "Choice", "footer": "small", "buttons": fourButtons,
 	})
 	id := sent["message_id"].(string)
-	r := bob.gets(id)
+	r := bob.awaitMessage(id)
 	m := r.Message.GetInteractiveMessage()
 	if m.GetBody().GetText() != "Which?" || m.GetHeader().GetTitle() != "Choice" || m.GetFooter().GetText() != "small" || m.GetHeader().GetHasMediaAttachment() {
 		t.Errorf("got %v", m)
@@ -58,7 +58,7 @@ func TestButtonsGoOutAndAreAnswered(t *testing.T) {
 			t.Errorf("button %d: %s %v", n, name, said)
 		}
 	}
-	// Both sides keep the same, with what can be pressed.
+	// Both sides store the same message, with its buttons.
 	at := bob.eventually("it", "message.get", params{"message_id": id, "chat": alice.pn()}, func(result) bool { return true }).object("message")
 	for who, stored := range map[string]result{"alice": sent.object("message"), "bob": at} {
 		interactive := stored.object("interactive")
@@ -87,7 +87,7 @@ func TestButtonsGoOutAndAreAnswered(t *testing.T) {
 	if _, err := bob.phone.Press(w.ctx(), r, "2"); err == nil {
 		t.Error("a link sent an answer")
 	}
-	// An answer means nothing elsewhere: it is passed on as text. The question is passed on whole.
+	// An answer is meaningless in another chat: it is forwarded as text. The question is forwarded unchanged.
 	carol := w.join("carol", "4915100000003")
 	for source, check := range map[string]func(*waE2E.Message) bool{
 		pressed: func(m *waE2E.Message) bool { return m.GetExtendedTextMessage().GetText() == "Yes & no" },
@@ -96,7 +96,7 @@ func TestButtonsGoOutAndAreAnswered(t *testing.T) {
 		},
 	} {
 		forwarded := alice.call("message.forward", params{"chat": bob.pn(), "message_id": source, "recipients": []string{carol.pn()}}).list("messages")
-		if got := carol.gets(forwarded[0]["message_id"].(string)); !check(got.Message) {
+		if got := carol.awaitMessage(forwarded[0]["message_id"].(string)); !check(got.Message) {
 			t.Errorf("forwarded: %v", got.Message)
 		}
 	}
@@ -119,8 +119,8 @@ func TestButtonsCarryAFile(t *testing.T) {
 			call["media_kind"] = test.asked
 		}
 		sent := alice.call("message.sendButtons", call)
-		r := bob.gets(sent["message_id"].(string))
-		bob.holds(r, test.data)
+		r := bob.awaitMessage(sent["message_id"].(string))
+		bob.hasFile(r, test.data)
 		header := r.Message.GetInteractiveMessage().GetHeader()
 		is := map[string]bool{"image": header.GetImageMessage() != nil, "video": header.GetVideoMessage() != nil, "document": header.GetDocumentMessage() != nil}
 		if !is[test.kind] || !header.GetHasMediaAttachment() {
@@ -146,7 +146,7 @@ func TestListGoesOutAndIsAnswered(t *testing.T) {
 	}
 	call := params{"to": bob.pn(), "text": "What?", "title": "Bar", "footer": "until 8", "button_text": "Choose", "sections": sections}
 	sent := alice.call("message.sendList", call)
-	r := bob.gets(sent["message_id"].(string))
+	r := bob.awaitMessage(sent["message_id"].(string))
 	name, said := flowOf(t, r.Message.GetInteractiveMessage(), 0)
 	if name != "single_select" || said["title"] != "Choose" || said.list("sections")[1].list("rows")[0]["id"] != "3" {
 		t.Errorf("%s %v", name, said)
@@ -165,7 +165,7 @@ func TestListGoesOutAndIsAnswered(t *testing.T) {
 		t.Errorf("answer: %v", answer)
 	}
 	call["as_text"] = true
-	if got := bob.gets(alice.call("message.sendList", call)["message_id"].(string)); got.Text() != "*Bar*\n\nWhat?\n\n*Hot*\n1. Tea - green\n2. Coffee\n\n*Cold*\n3. Water\n\n_until 8_" {
+	if got := bob.awaitMessage(alice.call("message.sendList", call)["message_id"].(string)); got.Text() != "*Bar*\n\nWhat?\n\n*Hot*\n1. Tea - green\n2. Coffee\n\n*Cold*\n3. Water\n\n_until 8_" {
 		t.Errorf("as text: %q", got.Text())
 	}
 }
@@ -176,7 +176,7 @@ func TestFlowCarouselAndOrderGoOut(t *testing.T) {
 	picture := photo(t)
 	at := func(id any) (sandbox.Received, result) {
 		t.Helper()
-		r := bob.gets(id.(string))
+		r := bob.awaitMessage(id.(string))
 		return r, bob.eventually("it", "message.get", params{"message_id": r.ID, "chat": alice.pn()}, func(result) bool { return true }).object("message")
 	}
 	r, stored := at(alice.call("message.sendNativeFlow", params{
@@ -184,7 +184,7 @@ func TestFlowCarouselAndOrderGoOut(t *testing.T) {
 		"header":  params{"title": "T", "subtitle": "S", "media": params{"base64": dataURL("image/jpeg", picture)}},
 		"buttons": []params{{"name": "open_webview", "params": params{"title": "Go", "n": json.Number("12345678901234567890")}}, {"name": "galaxy"}},
 	})["message_id"])
-	bob.holds(r, picture)
+	bob.hasFile(r, picture)
 	flow := r.Message.GetInteractiveMessage().GetNativeFlowMessage()
 	if flow.GetMessageVersion() != 3 || flow.GetMessageParamsJSON() != `{"a":1}` || flow.GetButtons()[1].GetButtonParamsJSON() != "{}" ||
 		!strings.Contains(flow.GetButtons()[0].GetButtonParamsJSON(), "12345678901234567890") {
@@ -231,7 +231,7 @@ func TestPaymentButtons(t *testing.T) {
 	pix := params{"key": "me@shop.example", "key_type": "EMAIL", "merchant_name": "Shop"}
 	send := func(button params) (string, result) {
 		t.Helper()
-		r := bob.gets(alice.call("message.sendButtons", params{"to": bob.pn(), "text": "Pay", "buttons": []params{button}})["message_id"].(string))
+		r := bob.awaitMessage(alice.call("message.sendButtons", params{"to": bob.pn(), "text": "Pay", "buttons": []params{button}})["message_id"].(string))
 		return flowOf(t, r.Message.GetInteractiveMessage(), 0)
 	}
 	name, said := send(params{"type": "pix", "label": "Pay", "pix": pix})
@@ -243,7 +243,7 @@ func TestPaymentButtons(t *testing.T) {
 	if name != "review_and_pay" || said.object("total_amount")["value"] != 1099.0 || said["currency"] != "BRL" || said["reference_id"] != "R-1" || len(said.object("order").list("items")) != 2 {
 		t.Errorf("%s %v", name, said)
 	}
-	// The sum asked for is the caller's business.
+	// The server does not check the requested sum.
 	_, said = send(params{"type": "review_and_pay", "order": params{"reference_id": "R-2", "total_value": 1000, "currency": "EUR", "items": items}})
 	if said.object("total_amount")["value"] != 1000.0 || said["currency"] != "EUR" {
 		t.Errorf("%v", said)
@@ -254,10 +254,10 @@ func TestInteractiveInAGroup(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, carol := w.join("alice", "4915100000001"), w.join("bob", "4915100000002"), w.join("carol", "4915100000003")
 	group := alice.call("group.create", params{"name": "Crew", "participants": []string{bob.pn(), carol.pn()}}).object("group")["group"].(string)
-	bob.sees(group, "create", nil)
-	carol.sees(group, "create", nil)
+	bob.awaitGroupChange(group, "create", nil)
+	carol.awaitGroupChange(group, "create", nil)
 	id := alice.call("message.send", params{"to": group, "content": params{"type": "buttons", "text": "In?", "buttons": fourButtons[:1]}})["message_id"].(string)
-	pressed, err := carol.phone.Press(w.ctx(), carol.gets(id), "yes")
+	pressed, err := carol.phone.Press(w.ctx(), carol.awaitMessage(id), "yes")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestInteractiveInAGroup(t *testing.T) {
 	}
 }
 
-// What businesses still send in the forms of earlier years, and the answers to it.
+// Older forms that businesses still send, and the answers to them.
 func TestOlderFormsAreUnderstood(t *testing.T) {
 	w := newWorld(t)
 	alice := w.join("alice", "4915100000001")

@@ -11,8 +11,8 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// a sent file comes out of the other side's phone with these bytes.
-func (m *member) holds(r sandbox.Received, want []byte) {
+// hasFile checks that the other side's phone downloads a sent file with these bytes.
+func (m *member) hasFile(r sandbox.Received, want []byte) {
 	m.w.t.Helper()
 	got, err := m.phone.Download(r)
 	if err != nil {
@@ -56,7 +56,7 @@ func TestEveryKindGoesOut(t *testing.T) {
 			},
 		},
 		{"Image", params{"media": params{"base64": dataURL("image/jpeg", picture)}, "caption": "the sea"}, func(t *testing.T, r sandbox.Received, sent result) {
-			bob.holds(r, picture)
+			bob.hasFile(r, picture)
 			image := r.Message.GetImageMessage()
 			if image.GetCaption() != "the sea" || image.GetWidth() != 320 || image.GetHeight() != 200 || len(image.GetJPEGThumbnail()) == 0 {
 				t.Errorf("got %v", image)
@@ -71,7 +71,7 @@ func TestEveryKindGoesOut(t *testing.T) {
 			}
 		}},
 		{"Video", params{"media": params{"base64": dataURL("video/mp4", film)}, "gif_playback": true}, func(t *testing.T, r sandbox.Received, _ result) {
-			bob.holds(r, film)
+			bob.hasFile(r, film)
 			video := r.Message.GetVideoMessage()
 			if video.GetSeconds() != 3 || video.GetWidth() != 640 || video.GetHeight() != 360 || !video.GetGifPlayback() {
 				t.Errorf("got %v", video)
@@ -83,7 +83,7 @@ func TestEveryKindGoesOut(t *testing.T) {
 			}
 		}},
 		{"Audio", params{"media": params{"base64": dataURL("audio/ogg", sound)}, "voice_note": true}, func(t *testing.T, r sandbox.Received, _ result) {
-			bob.holds(r, sound)
+			bob.hasFile(r, sound)
 			audio := r.Message.GetAudioMessage()
 			wave := audio.GetWaveform()
 			if !audio.GetPTT() || audio.GetSeconds() != 2 || audio.GetMimetype() != "audio/ogg; codecs=opus" || len(wave) != 64 || wave[0] >= wave[63] || wave[63] != 100 {
@@ -96,13 +96,13 @@ func TestEveryKindGoesOut(t *testing.T) {
 				t.Errorf("got %v", r.Message)
 			}
 			r.Message = r.Message.GetDocumentWithCaptionMessage().GetMessage()
-			bob.holds(r, paper)
+			bob.hasFile(r, paper)
 			if sent.object("message").object("media")["media_id"] != uploaded["media_id"] {
 				t.Errorf("message: %v", sent["message"])
 			}
 		}},
 		{"Sticker", params{"media": params{"base64": dataURL("image/webp", mark)}}, func(t *testing.T, r sandbox.Received, _ result) {
-			bob.holds(r, mark)
+			bob.hasFile(r, mark)
 		}},
 		{"Sticker", params{"media": params{"base64": dataURL("image/webp", mark)}, "pack_name": "Seals", "pack_author": "A"}, func(t *testing.T, r sandbox.Received, _ result) {
 			file, err := bob.phone.Download(r)
@@ -146,7 +146,7 @@ func TestEveryKindGoesOut(t *testing.T) {
 				call[key] = value
 			}
 			sent := alice.call("message.send"+test.kind, call)
-			r := bob.gets(sent["message_id"].(string))
+			r := bob.awaitMessage(sent["message_id"].(string))
 			test.check(t, r, sent)
 			stored := bob.eventually("it", "message.get", params{"message_id": r.ID, "chat": alice.pn(), "include_raw": true}, func(r result) bool { return true })
 			if m := stored.object("message"); m["type"] != strings.ToLower(test.kind) || m["raw"] == nil {
@@ -156,7 +156,7 @@ func TestEveryKindGoesOut(t *testing.T) {
 	}
 	// The same through the one content object.
 	sent := alice.call("message.send", params{"to": bob.pn(), "content": params{"type": "text", "text": "by content"}})
-	if got := bob.gets(sent["message_id"].(string)); got.Text() != "by content" {
+	if got := bob.awaitMessage(sent["message_id"].(string)); got.Text() != "by content" {
 		t.Errorf("got %q", got.Text())
 	}
 }
@@ -240,7 +240,7 @@ func TestReplyReactEditRevoke(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.join("alice", "4915100000001"), w.join("bob", "4915100000002")
 	first := alice.call("message.sendText", params{"to": bob.pn(), "text": "first"})["message_id"].(string)
-	got := bob.gets(first)
+	got := bob.awaitMessage(first)
 
 	// Bob answers from his phone, quoting.
 	reply, err := bob.phone.Send(w.ctx(), alice.phone.JID(), sandbox.Reply(got, "answer"))
@@ -255,7 +255,7 @@ func TestReplyReactEditRevoke(t *testing.T) {
 		t.Errorf("quoted: %v", quoted)
 	}
 	// Alice quotes the reply.
-	back := bob.gets(alice.call("message.sendText", params{"to": bob.pn(), "text": "again", "reply_to": params{"message_id": reply}})["message_id"].(string))
+	back := bob.awaitMessage(alice.call("message.sendText", params{"to": bob.pn(), "text": "again", "reply_to": params{"message_id": reply}})["message_id"].(string))
 	about := back.Message.GetExtendedTextMessage().GetContextInfo()
 	if about.GetStanzaID() != reply || about.GetQuotedMessage().GetExtendedTextMessage().GetText() != "answer" || about.GetParticipant() != bob.lid() {
 		t.Errorf("quote: %v", about)
@@ -319,13 +319,13 @@ func TestPollInAGroup(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, carol := w.join("alice", "4915100000001"), w.join("bob", "4915100000002"), w.join("carol", "4915100000003")
 	group := alice.call("group.create", params{"name": "Crew", "participants": []string{bob.pn(), carol.pn()}}).object("group")["group"].(string)
-	bob.sees(group, "create", nil)
-	carol.sees(group, "create", nil)
+	bob.awaitGroupChange(group, "create", nil)
+	carol.awaitGroupChange(group, "create", nil)
 	poll := alice.call("message.sendPoll", params{"to": group, "question": "When?", "options": []string{"now", "later"}})["message_id"].(string)
-	if _, err := bob.phone.Vote(w.ctx(), bob.gets(poll), "later"); err != nil {
+	if _, err := bob.phone.Vote(w.ctx(), bob.awaitMessage(poll), "later"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := carol.phone.Vote(w.ctx(), carol.gets(poll), "later"); err != nil {
+	if _, err := carol.phone.Vote(w.ctx(), carol.awaitMessage(poll), "later"); err != nil {
 		t.Fatal(err)
 	}
 	alice.eventually("two votes", "message.get", params{"message_id": poll}, func(r result) bool {
@@ -333,7 +333,7 @@ func TestPollInAGroup(t *testing.T) {
 		return len(options) == 2 && options[0]["vote_count"] == 0.0 && options[1]["vote_count"] == 2.0
 	})
 	alice.status(group, poll, "delivered")
-	if err := bob.phone.Read(bob.gets(poll)); err != nil {
+	if err := bob.phone.Read(bob.awaitMessage(poll)); err != nil {
 		t.Fatal(err)
 	}
 	alice.eventually("one reader", "message.getReceipts", params{"message_id": poll}, func(r result) bool {
@@ -343,20 +343,20 @@ func TestPollInAGroup(t *testing.T) {
 	if status := alice.call("message.get", params{"message_id": poll}).object("message")["status"]; status != "delivered" {
 		t.Errorf("one of two has read: %v", status)
 	}
-	if err := carol.phone.Read(carol.gets(poll)); err != nil {
+	if err := carol.phone.Read(carol.awaitMessage(poll)); err != nil {
 		t.Fatal(err)
 	}
 	alice.status(group, poll, "read")
 
 	mention := alice.call("message.sendText", params{"to": group, "text": "all", "mention_all": true, "mentions": []string{bob.lid()}})["message_id"].(string)
-	if got := carol.gets(mention).Message.GetExtendedTextMessage().GetContextInfo(); got.GetNonJIDMentions() != 1 {
+	if got := carol.awaitMessage(mention).Message.GetExtendedTextMessage().GetContextInfo(); got.GetNonJIDMentions() != 1 {
 		t.Errorf("mention: %v", got)
 	}
 	contacts := alice.call("message.listMentions", params{"message_id": mention}).list("contacts")
 	if len(contacts) != 1 || contacts[0]["contact"] != bob.pn() {
 		t.Errorf("mentions: %v", contacts)
 	}
-	if _, err := bob.phone.Send(w.ctx(), bob.gets(poll).Chat, sandbox.Text("from bob")); err != nil {
+	if _, err := bob.phone.Send(w.ctx(), bob.awaitMessage(poll).Chat, sandbox.Text("from bob")); err != nil {
 		t.Fatal(err)
 	}
 	chat := alice.eventually("bob's message", "chat.get", params{"chat": group}, func(r result) bool { return r.object("chat")["unread_count"] == 1.0 }).object("chat")
@@ -372,7 +372,7 @@ func TestPollInAGroup(t *testing.T) {
 }
 
 // downloadsWithoutEncryptedHash downloads the file of a message by its keys without file_enc_sha256, which is optional,
-// with each way to name the place; wrong keys and hashes must still be refused.
+// by url and by direct_path; wrong keys and hashes must still be refused.
 func downloadsWithoutEncryptedHash(t *testing.T, c *member, m result, want string, size int) {
 	t.Helper()
 	keys := m.object("media").object("keys")

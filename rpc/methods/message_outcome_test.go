@@ -27,15 +27,15 @@ func TestRefusedMessageFailsWithItsCode(t *testing.T) {
 	if m := alice.call("message.get", params{"message_id": "MINE1"}).object("message"); m["status"] != "failed" {
 		t.Errorf("stored: %v", m)
 	}
-	// The same id again: now it goes out, and a third call does not send it twice.
+	// The same id again: now it is sent, and a third call does not send it twice.
 	alice.call("message.sendText", params{"to": bob.pn(), "text": "x", "message_id": "MINE1"})
-	bob.gets("MINE1")
+	bob.awaitMessage("MINE1")
 	repeated := alice.call("message.sendText", params{"to": bob.pn(), "text": "x", "message_id": "MINE1"})
 	if status := repeated.object("message")["status"]; status == "pending" || status == "failed" {
 		t.Errorf("status %v", status)
 	}
 	fence := alice.call("message.sendText", params{"to": bob.pn(), "text": "fence"})["message_id"].(string)
-	bob.gets(fence)
+	bob.awaitMessage(fence)
 	count := 0
 	for _, r := range bob.phone.Received() {
 		if r.ID == "MINE1" {
@@ -65,7 +65,7 @@ func TestUnansweredSendSaysSo(t *testing.T) {
 	}
 	w.restart("alice")
 	alice.call("message.sendText", params{"to": bob.pn(), "text": "x", "message_id": "LOST1"})
-	bob.gets("LOST1")
+	bob.awaitMessage("LOST1")
 }
 
 func TestNothingIsStoredWithoutConnection(t *testing.T) {
@@ -148,7 +148,7 @@ func TestBadContentNamesItsField(t *testing.T) {
 	alice.refused(rpc.CodeNotFound, "message.sendImage", params{"to": bob, "media": params{"media_id": "alice-01.png"}})
 	alice.refused(rpc.CodeNotFound, "media.get", params{"media_id": "bob-01.png"})
 	alice.refused(rpc.CodeNotFound, "media.get", params{"media_id": "alice-../../../etc/passwd"})
-	// A voice note of another format needs a converter, and there may be none.
+	// A voice note in another format needs a converter, which may be missing.
 	_, failed := alice.try("message.sendAudio", params{"to": bob, "media": params{"base64": dataURL("audio/mpeg", []byte("ID3\x03\x00not really a song"))}, "voice_note": true})
 	if failed == nil || failed.Code != rpc.CodeNotSupported && failed.Code != rpc.CodeInvalidParams {
 		t.Errorf("voice note from mp3: %v", failed)
@@ -184,7 +184,7 @@ func TestChatSettings(t *testing.T) {
 	if m := alice.call("message.get", params{"message_id": id}).object("message"); m["starred"] != true {
 		t.Errorf("starred: %v", m)
 	}
-	// What the phone changes arrives as well.
+	// Changes made on the phone arrive, too.
 	if err := alice.phone.ArchiveChat(w.ctx(), bob.phone.JID(), false); err != nil {
 		t.Fatal(err)
 	}
@@ -217,8 +217,8 @@ func TestForward(t *testing.T) {
 	if forwarded[0]["error"] != nil || forwarded[1]["error"] == nil {
 		t.Fatalf("forwarded: %v", forwarded)
 	}
-	got := carol.gets(forwarded[0]["message_id"].(string))
-	carol.holds(got, picture)
+	got := carol.awaitMessage(forwarded[0]["message_id"].(string))
+	carol.hasFile(got, picture)
 	if about := got.Message.GetImageMessage().GetContextInfo(); !about.GetIsForwarded() || about.GetForwardingScore() != 1 || got.Text() != "look" {
 		t.Errorf("got %v", got.Message)
 	}
@@ -279,7 +279,7 @@ func TestTypingAndPresence(t *testing.T) {
 	alice.refused(rpc.CodeNotFound, "message.sendText", params{"to": "+4915999999999", "text": "x", "check_recipient": true})
 }
 
-// badFields lists the pointers an error names, each followed by a blank.
+// badFields returns the pointers in an error, each followed by a blank.
 func badFields(t *testing.T, failed *rpc.Error) string {
 	t.Helper()
 	fields, ok := failed.Details.(map[string]any)["fields"].(rpc.Fields)

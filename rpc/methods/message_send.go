@@ -18,9 +18,9 @@ const sendTimeout = 120 * time.Second
 type sendParams struct {
 	To                  string          `json:"to" rpc:"required,format=jid" doc:"chat to send to: user, group or newsletter"`
 	MessageID           string          `json:"message_id" rpc:"max=128" doc:"own message id; made from _meta.idempotency_key or generated when absent; a repeat with the same id is not sent twice"`
-	ReplyTo             *bridge.ReplyTo `json:"reply_to" doc:"quoted message; the message store fills what is missing"`
+	ReplyTo             *bridge.ReplyTo `json:"reply_to" doc:"quoted message; missing members are filled from the message store"`
 	Mentions            []string        `json:"mentions" rpc:"max=1024,format=jid" doc:"people, or groups of a community, mentioned in the text"`
-	MentionAll          bool            `json:"mention_all" doc:"mention everybody in the group"`
+	MentionAll          bool            `json:"mention_all" doc:"mention all members of the group"`
 	Forwarded           bool            `json:"forwarded" doc:"mark the message as forwarded"`
 	DisappearingSeconds *int            `json:"disappearing_seconds" doc:"lifetime: 86400, 604800 or 7776000; default is the chat's own timer"`
 	TypingSeconds       float64         `json:"typing_seconds" rpc:"min=0,max=60" doc:"show typing (recording for voice notes) this long before sending"`
@@ -121,9 +121,9 @@ type sendContactParams struct {
 
 type sendPollParams struct {
 	sendParams
-	Question        string   `json:"question" rpc:"required,min=1,max=255" doc:"what is asked"`
+	Question        string   `json:"question" rpc:"required,min=1,max=255" doc:"question of the poll"`
 	Options         []string `json:"options" rpc:"required,min=2,max=12,each.min=1,each.max=100" doc:"2 to 12 answers"`
-	SelectableCount *int     `json:"selectable_count" rpc:"min=0,max=12" doc:"how many may be chosen; 0 = any number; default 1"`
+	SelectableCount *int     `json:"selectable_count" rpc:"min=0,max=12" doc:"number of answers that may be chosen; 0 = any number; default 1"`
 }
 
 type sendEventParams struct {

@@ -15,7 +15,7 @@ type sendButtonsParams struct {
 	Title     string               `json:"title" rpc:"max=256" doc:"line above; WhatsApp's apps cut it at about 60 characters"`
 	Footer    string               `json:"footer" rpc:"max=256" doc:"line below"`
 	Media     *message.MediaSource `json:"media" doc:"header picture, video or file"`
-	MediaKind string               `json:"media_kind" rpc:"enum=image|video|document" doc:"what the file is shown as; default from the MIME type"`
+	MediaKind string               `json:"media_kind" rpc:"enum=image|video|document" doc:"kind of message; default from the MIME type"`
 	Buttons   []message.Button     `json:"buttons" rpc:"required,min=1,max=10" doc:"1 to 10 buttons"`
 }
 
@@ -32,7 +32,7 @@ type sendListParams struct {
 type sendNativeFlowParams struct {
 	sendParams
 	Text           string               `json:"text" rpc:"required,min=1,max=4096" doc:"body"`
-	Header         *message.FlowHeader  `json:"header" doc:"what stands above the text"`
+	Header         *message.FlowHeader  `json:"header" doc:"header above the text"`
 	Footer         string               `json:"footer" rpc:"max=256" doc:"line below"`
 	Buttons        []message.FlowButton `json:"buttons" rpc:"required,min=1,max=10" doc:"1 to 10 buttons as WhatsApp has them; not checked any further"`
 	MessageParams  wa.JSONObject        `json:"message_params" doc:"parameters of the whole message"`
@@ -92,7 +92,7 @@ func registerInteractiveSends(reg *rpc.Registry, d Deps) {
 	onSessionCall(reg, d, rpc.Method{
 		Name: "message.sendOrder", Timeout: sendTimeout, Repeatable: true,
 		Summary:     "Send an order to a business.",
-		Description: "No catalogue stands behind it: the receiver sees its text and sum, and WhatsApp knows no such order.",
+		Description: "It has no catalogue: the receiver sees its text and sum, and WhatsApp has no such order.",
 	},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *sendOrderParams) (*orderSent, error) {
 			content := &message.Content{Type: "order", Items: p.Items, Notes: p.Notes, Currency: p.Currency}

@@ -7,8 +7,8 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// gets waits for a message of that id on the member's phone.
-func (m *member) gets(id string) sandbox.Received {
+// awaitMessage waits for a message of that id on the member's phone.
+func (m *member) awaitMessage(id string) sandbox.Received {
 	m.w.t.Helper()
 	r, err := m.phone.Await(m.w.ctx(), func(r sandbox.Received) bool { return r.ID == id })
 	if err != nil {
@@ -32,7 +32,7 @@ func TestTextGoesOutAndIsRead(t *testing.T) {
 	if sent["chat"] != bob.pn() || sent["sender"] != alice.pn() || sent.object("message")["text"] != "hello bob" {
 		t.Errorf("sent: %v", sent)
 	}
-	if got := bob.gets(id); got.Text() != "hello bob" {
+	if got := bob.awaitMessage(id); got.Text() != "hello bob" {
 		t.Errorf("bob reads %q", got.Text())
 	}
 	alice.status(bob.pn(), id, "delivered")

@@ -29,7 +29,7 @@ var schemaRef = regexp.MustCompile(`"#/components/schemas/([^"]+)"`)
 
 // The interface changes only on purpose: each change of a method, schema, event or error changes a golden file.
 func TestOpenRPCDocument(t *testing.T) {
-	raw, err := everything(t).Discover()
+	raw, err := fullRegistry(t).Discover()
 	if err != nil {
 		t.Fatal(err)
 	}

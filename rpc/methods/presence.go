@@ -42,7 +42,7 @@ func RegisterPresence(reg *rpc.Registry, d Deps) {
 		func(ctx context.Context, s *bridge.Session, p *chatStateParams) (chatStateResult, error) {
 			return chatStateResult{p.State}, s.SetChatState(ctx, p.Chat, p.State)
 		})
-	onSession(reg, d, rpc.Method{Name: "presence.subscribe", Summary: "Ask to be told when people come online or go offline."},
+	onSession(reg, d, rpc.Method{Name: "presence.subscribe", Summary: "Subscribe to the presence of users: online or offline."},
 		func(ctx context.Context, s *bridge.Session, p *presenceSubscribeParams) (presenceSubscribeResult, error) {
 			accepted, err := s.SubscribePresence(ctx, p.Contacts)
 			return presenceSubscribeResult{accepted}, err

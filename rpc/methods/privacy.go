@@ -8,7 +8,7 @@ import (
 )
 
 type privacyGetParams struct {
-	Refresh bool `json:"refresh" doc:"ask WhatsApp instead of the cache; default false"`
+	Refresh bool `json:"refresh" doc:"query WhatsApp instead of the cache; default false"`
 }
 
 type privacySettingsResult struct {
@@ -51,7 +51,7 @@ func RegisterPrivacy(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{
 		Name:    "privacy.issueTokens",
-		Summary: "Issue privacy tokens to people, so that they may reach the account like trusted contacts.",
+		Summary: "Issue privacy tokens to people, with which they may write to the account like trusted contacts.",
 	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (privacyTokensResult, error) {
 		tokens, err := s.IssuePrivacyTokens(ctx, p.Contacts)
 		return privacyTokensResult{Tokens: tokens}, err

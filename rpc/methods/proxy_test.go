@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/guard"
 )
 
-// testProxy is an HTTP or SOCKS5 proxy that notes the targets it is asked for.
+// testProxy is an HTTP or SOCKS5 proxy that records the requested targets.
 type testProxy struct {
 	listener net.Listener
 	mu       sync.Mutex
@@ -62,7 +62,7 @@ func (p *testProxy) seen(target, user string) (net.Conn, bool) {
 	return conn, err == nil
 }
 
-// count returns how often the proxy was asked, and fails for targets other than the simulation.
+// count returns the number of requests to the proxy, and fails for targets other than the simulation.
 func (p *testProxy) count(t *testing.T) int {
 	t.Helper()
 	p.mu.Lock()
@@ -175,7 +175,7 @@ func TestProxyOfOneSession(t *testing.T) {
 	}
 }
 
-// TestProxiesAreGuarded names proxies that no tenant may make the server connect to.
+// TestProxiesAreGuarded checks that tenants cannot make the server connect to internal addresses by a proxy.
 func TestProxiesAreGuarded(t *testing.T) {
 	a := newAdmin(t)
 	a.call("session.create", params{"session_id": "one"})

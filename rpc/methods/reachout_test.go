@@ -157,7 +157,7 @@ func TestReachoutTimelockEndsByItself(t *testing.T) {
 	}
 }
 
-// A timelock that began or was lifted without a connection is learned at the next login.
+// A timelock that began or was lifted without a connection is read at the next login.
 func TestReachoutTimelockIsReadAtLogin(t *testing.T) {
 	a := newAdmin(t)
 	alice, carol := a.join("alice", "15550100001"), a.join("carol", "15550100003")
@@ -173,7 +173,7 @@ func TestReachoutTimelockIsReadAtLogin(t *testing.T) {
 	second.timelockEvents(true)
 }
 
-// WhatsApp's code 463 for a first message has the same reason. Its end is asked for.
+// WhatsApp's code 463 for a first message has the same reason; the session queries the end of the timelock.
 func TestRefusedFirstMessageHasTheReasonOfTheTimelock(t *testing.T) {
 	a := newAdmin(t)
 	alice, bob, carol := a.join("alice", "15550100001"), a.join("bob", "15550100002"), a.join("carol", "15550100003")
@@ -290,7 +290,7 @@ func TestSandboxHistoryShowsInStatusAndChats(t *testing.T) {
 	if s, err := a.bridge.Session("alice"); err != nil || s.Status().State != bridge.StateConnected {
 		t.Error("not connected", err)
 	}
-	// A chat that only the history knows exists for the timelock.
+	// A chat from the history sync counts as existing for the timelock.
 	a.script("sandbox.restrictAccount", params{"account": alice.pn(), "seconds": 3600})
 	alice.timelocked(true)
 	alice.call("message.sendText", params{"to": bob.pn(), "text": "goes on"})

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// exampleParams are the params of examples where what exampleCall makes of the schema would be refused or would show little.
-// The names of things are those of the server that package server calls the examples on: the session demo, the numbers
+// exampleParams are the params of examples for which the ones that exampleCall derives from the schema would be refused or uninteresting.
+// They fit the server on which package server runs the examples: the session demo, the numbers
 // 15550100001 (its own) and 15550100002.
 var exampleParams = map[string]string{
 	"session.update":                `{"session":"demo","name":"Front desk"}`,

@@ -16,12 +16,12 @@ import (
 	"github.com/waystation/waystation/docs/doctest"
 )
 
-// onlyInGo are faults that take a function and are therefore of the Go package alone.
+// onlyInGo are faults with a function as parameter, which only the Go package can have.
 var onlyInGo = []string{"reply"}
 
-// The page of the sandbox has every method of it and every fault with its comment in the code.
+// The page of the sandbox has all of its methods, and all faults with their comments in the code.
 func TestReferenceOfSandbox(t *testing.T) {
-	raw, err := everything(t).Discover()
+	raw, err := fullRegistry(t).Discover()
 	if err != nil {
 		t.Fatal(err)
 	}

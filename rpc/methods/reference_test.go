@@ -41,7 +41,7 @@ var namespaceTitles = map[string]string{
 	"webhook":   "Webhooks of a session.",
 }
 
-// credentials says who may call a method of each scope.
+// credentials describes the credentials that may call a method of each scope.
 var credentials = map[string]string{
 	"public":  "none needed",
 	"session": "session token, or admin token with `session`",
@@ -93,7 +93,7 @@ type document struct {
 // One page for each namespace: credential, params, result, errors, REST operations and an example of every method.
 // Package server calls the examples.
 func TestReferenceOfMethods(t *testing.T) {
-	raw, err := everything(t).Discover()
+	raw, err := fullRegistry(t).Discover()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,14 +11,14 @@ import (
 
 type sandboxRestrict struct {
 	asAccount
-	Seconds         int    `json:"seconds" rpc:"required,min=1,max=31536000" doc:"how long the account may not write to people that it has no chat with"`
+	Seconds         int    `json:"seconds" rpc:"required,min=1,max=31536000" doc:"duration; the account cannot write to people without a chat with it"`
 	EnforcementType string `json:"enforcement_type,omitempty" rpc:"max=100" doc:"WhatsApp's word for the cause; default DEFAULT"`
 }
 
 type sandboxRestrictionRule struct {
 	asAccount
 	UnregisteredSends int `json:"unregistered_sends" rpc:"required,min=0,max=100000" doc:"messages to unregistered numbers that start a restriction; 0 ends the rule"`
-	Seconds           int `json:"seconds,omitempty" rpc:"min=0,max=31536000" doc:"how long that restriction lasts"`
+	Seconds           int `json:"seconds,omitempty" rpc:"min=0,max=31536000" doc:"duration of that restriction"`
 }
 
 func (p *sandboxRestrictionRule) Validate() error {
@@ -31,7 +31,7 @@ func (p *sandboxRestrictionRule) Validate() error {
 type sandboxHistoryMessage struct {
 	Text      string    `json:"text" rpc:"required,min=1,max=65536" doc:"text"`
 	FromMe    bool      `json:"from_me,omitempty" doc:"sent by the account itself"`
-	Sender    string    `json:"sender,omitempty" rpc:"format=jid" doc:"who wrote it in a group"`
+	Sender    string    `json:"sender,omitempty" rpc:"format=jid" doc:"author in a group"`
 	Timestamp time.Time `json:"timestamp" rpc:"required" doc:"when"`
 	MessageID string    `json:"message_id,omitempty" rpc:"max=100" doc:"id; default a new one"`
 }
@@ -44,7 +44,7 @@ type sandboxAddHistory struct {
 	DisappearingSeconds *uint32                 `json:"disappearing_seconds,omitempty" rpc:"min=0,max=7776000" doc:"message timer of the chat"`
 	Archived            *bool                   `json:"archived,omitempty" doc:"archived"`
 	Pinned              *bool                   `json:"pinned,omitempty" doc:"pinned"`
-	MutedUntil          *time.Time              `json:"muted_until,omitempty" doc:"end of muting; a time before 1970 mutes for good"`
+	MutedUntil          *time.Time              `json:"muted_until,omitempty" doc:"end of muting; a time before 1970 mutes without end"`
 	MarkedUnread        *bool                   `json:"marked_unread,omitempty" doc:"marked as unread"`
 }
 
@@ -80,11 +80,11 @@ func registerSandboxRules(reg *rpc.Registry, d SandboxDeps) {
 			phone.LiftRestriction()
 			return did(nil)
 		})
-	onPhone(reg, d, "setRestrictionRule", "Make messages to unregistered numbers start a reach-out timelock.",
+	onPhone(reg, d, "setRestrictionRule", "Set the number of messages to unregistered numbers that starts a reach-out timelock.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxRestrictionRule) (done, error) {
 			return did(phone.RestrictUnknownSenders(p.UnregisteredSends, time.Duration(p.Seconds)*time.Second))
 		})
-	onPhone(reg, d, "addHistory", "Put messages and properties of the past into a chat of the account's phone; companions learn of them by history sync.",
+	onPhone(reg, d, "addHistory", "Add past messages and properties to a chat of the account's phone; companions get them by history sync.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxAddHistory) (result sandboxHistoryAdded, err error) {
 			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {

@@ -15,7 +15,7 @@ type sandboxAccount struct {
 	LID      string              `json:"lid" doc:"LID"`
 	PushName string              `json:"push_name" doc:"name shown to others"`
 	Devices  []string            `json:"devices" doc:"linked devices, without the phone"`
-	Passkey  sandboxPasskeyState `json:"passkey" doc:"what the phone shows of the passkey step of pairing"`
+	Passkey  sandboxPasskeyState `json:"passkey" doc:"passkey step of pairing, as shown by the phone"`
 }
 
 func describeAccount(p *sandbox.Phone) sandboxAccount {
@@ -32,18 +32,18 @@ type sandboxCreateAccount struct {
 	BusinessName string          `json:"business_name,omitempty" rpc:"max=100" doc:"makes it a business account"`
 	Passkey      *sandboxPasskey `json:"passkey,omitempty" doc:"an object, which may be empty, makes the account link devices only with its passkey"`
 	ContactSalt  *bool           `json:"contact_salt,omitempty" doc:"whether the account has the salt of tokens for first contacts (cstoken); default true"`
-	AutoReply    string          `json:"auto_reply,omitempty" rpc:"enum=echo|none" doc:"echo answers every message of a person or session with its own text, but no automatic reply; default none"`
+	AutoReply    string          `json:"auto_reply,omitempty" rpc:"enum=echo|none" doc:"echo answers every message with its text, except automatic replies; default none"`
 }
 
 type sandboxScan struct {
 	asAccount
-	Session string `json:"session,omitempty" rpc:"max=100" doc:"session that shows the code; or give qr"`
+	Session string `json:"session,omitempty" rpc:"max=100" doc:"session that shows the code; alternative to qr"`
 	QR      string `json:"qr,omitempty" rpc:"max=2048" doc:"content of the QR code"`
 }
 
 func (p *sandboxScan) Validate() error {
 	if (p.Session == "") == (p.QR == "") {
-		return rpc.InvalidParams("", "give either session or qr")
+		return rpc.InvalidParams("", "exactly one of session and qr is required")
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (p *sandboxScan) resolve(b *bridge.Bridge) error {
 
 type sandboxEnterCode struct {
 	asAccount
-	Code string `json:"code" rpc:"required,min=8,max=9" doc:"the eight characters that session.requestPairingCode gave"`
+	Code string `json:"code" rpc:"required,min=8,max=9" doc:"the eight characters from session.requestPairingCode"`
 }
 
 type sandboxUnlink struct {
@@ -76,7 +76,7 @@ type sandboxUnlink struct {
 
 type sandboxAutoReply struct {
 	asAccount
-	Mode string `json:"mode" rpc:"required,enum=echo|none" doc:"echo answers every message of a person or session with its own text, but no automatic reply"`
+	Mode string `json:"mode" rpc:"required,enum=echo|none" doc:"echo answers every message with its text, except automatic replies"`
 }
 
 type sandboxSetPresence struct {
@@ -92,7 +92,7 @@ func sessionOf(b *bridge.Bridge, id string) (*bridge.Session, error) {
 }
 
 func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
-	onNetwork(reg, d, "createAccount", "Register a number on the simulated network and give it a phone.",
+	onNetwork(reg, d, "createAccount", "Register a number on the simulated network, with a phone.",
 		func(_ context.Context, n *sandbox.Network, p *sandboxCreateAccount) (result sandboxAccount, err error) {
 			phone, err := n.AddAccount(sandbox.AccountOptions{
 				Number: plainNumber(p.Number), PushName: p.PushName, BusinessName: p.BusinessName, Passkey: p.Passkey.options(),
@@ -110,14 +110,14 @@ func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 		func(_ context.Context, phone *sandbox.Phone, _ *asAccount) (sandboxAccount, error) {
 			return describeAccount(phone), nil
 		})
-	onPhone(reg, d, "scanQrCode", "Scan a session's pairing code with the account's phone, which links the two or, when the account requires it, asks for the passkey.",
+	onPhone(reg, d, "scanQrCode", "Scan a session's QR code with the account's phone. This links the session or, if the account requires it, requests the passkey.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxScan) (result sandboxAccount, err error) {
 			if err := phone.ScanQR(ctx, p.QR); err != nil {
 				return result, at("/qr", err)
 			}
 			return describeAccount(phone), nil
 		})
-	onPhone(reg, d, "enterPairingCode", "Type a session's pairing code into the account's phone, which links the two or, when the account requires it, asks for the passkey.",
+	onPhone(reg, d, "enterPairingCode", "Enter a session's pairing code on the account's phone. This links the session or, if the account requires it, requests the passkey.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxEnterCode) (result sandboxAccount, err error) {
 			if err := phone.EnterCode(ctx, p.Code); err != nil {
 				return result, at("/code", err)
@@ -148,7 +148,7 @@ func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return describeAccount(phone), nil
 		})
-	onPhone(reg, d, "setAutoReply", "Make the account's phone answer messages by itself, or stop it.",
+	onPhone(reg, d, "setAutoReply", "Switch automatic replies of the account's phone on or off.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxAutoReply) (done, error) {
 			if p.Mode == "echo" {
 				phone.AutoReply(sandbox.Echo)
@@ -157,7 +157,7 @@ func registerSandboxAccounts(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return did(nil)
 		})
-	onPhone(reg, d, "setPresence", "Make a person go online or offline.",
+	onPhone(reg, d, "setPresence", "Set an account online or offline.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxSetPresence) (done, error) {
 			return did(phone.SetAvailable(p.Available))
 		})

@@ -11,7 +11,7 @@ import (
 
 // ofSession is the param that names the affected connection by its session.
 type ofSession struct {
-	Session string `json:"session,omitempty" rpc:"max=100" doc:"session; or give account; absent = everybody"`
+	Session string `json:"session,omitempty" rpc:"max=100" doc:"session; alternative to account; absent = all sessions"`
 	Account string `json:"account,omitempty" rpc:"max=100" doc:"account: number or JID, with a device part for one device"`
 }
 
@@ -20,7 +20,7 @@ func (p *ofSession) resolve(b *bridge.Bridge) error {
 		return nil
 	}
 	if plainNumber(p.Account) != "" {
-		return rpc.InvalidParams("/account", "give either session or account")
+		return rpc.InvalidParams("/account", "session and account exclude each other")
 	}
 	s, err := sessionOf(b, p.Session)
 	if err != nil {
@@ -36,7 +36,7 @@ func (p *ofSession) resolve(b *bridge.Bridge) error {
 
 type sandboxInjectFault struct {
 	ofSession
-	Kind         string  `json:"kind" rpc:"required,enum=cut|cut_after|stall|refuse_send|refuse_request|cut_delivery|undecryptable|duplicate|reorder|slow|refuse_login|temporary_ban|client_outdated|stream_replaced|logged_out|service_unavailable|stream_error|stream_end|first_contact|passkey_lost|passkey_error|media_upload|media_download" doc:"what goes wrong"`
+	Kind         string  `json:"kind" rpc:"required,enum=cut|cut_after|stall|refuse_send|refuse_request|cut_delivery|undecryptable|duplicate|reorder|slow|refuse_login|temporary_ban|client_outdated|stream_replaced|logged_out|service_unavailable|stream_error|stream_end|first_contact|passkey_lost|passkey_error|media_upload|media_download" doc:"kind of the fault"`
 	Tag          string  `json:"tag,omitempty" rpc:"max=40" doc:"only stanzas of this kind"`
 	Type         string  `json:"type,omitempty" rpc:"max=40" doc:"only stanzas with this type attribute"`
 	Skip         int     `json:"skip,omitempty" rpc:"min=0,max=1000000" doc:"matching stanzas that pass first"`
@@ -46,7 +46,7 @@ type sandboxInjectFault struct {
 }
 
 type sandboxFaultResult struct {
-	FaultID string `json:"fault_id" doc:"for sandbox.clearFaults; empty when nothing stays in force"`
+	FaultID string `json:"fault_id" doc:"for sandbox.clearFaults; empty for faults that apply once at the time of the call"`
 }
 
 type sandboxClearFaults struct {
@@ -54,23 +54,23 @@ type sandboxClearFaults struct {
 }
 
 type sandboxCutResult struct {
-	Connections int `json:"connections" doc:"how many were cut"`
+	Connections int `json:"connections" doc:"number of cut connections"`
 }
 
 type sandboxRequest struct {
-	Key    string    `json:"key" doc:"namespace/type/first child, or what is wrong"`
+	Key    string    `json:"key" doc:"namespace/type/first child, or the reason of the violation"`
 	Stanza string    `json:"stanza" doc:"as text"`
 	From   string    `json:"from" doc:"sender; empty before login"`
 	Time   time.Time `json:"time" doc:"when"`
 }
 
 type sandboxFindings struct {
-	Requests   []sandboxRequest `json:"requests" doc:"requests nothing answers"`
-	Violations []sandboxRequest `json:"violations" doc:"what clients did that WhatsApp refuses; key says what"`
+	Requests   []sandboxRequest `json:"requests" doc:"requests without a handler"`
+	Violations []sandboxRequest `json:"violations" doc:"stanzas of clients that WhatsApp would refuse; key is the reason"`
 }
 
 func registerSandboxFaults(reg *rpc.Registry, d SandboxDeps) {
-	onNetwork(reg, d, "injectFault", "Make something go wrong.",
+	onNetwork(reg, d, "injectFault", "Inject a fault.",
 		func(_ context.Context, n *sandbox.Network, p *sandboxInjectFault) (result sandboxFaultResult, err error) {
 			result.FaultID, err = n.Inject(sandbox.Fault{
 				Kind: sandbox.FaultKind(p.Kind), Session: p.Account, Tag: p.Tag, Type: p.Type, Skip: p.Skip, Times: p.Times, Code: p.Code,
@@ -87,7 +87,7 @@ func registerSandboxFaults(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return did(nil)
 		})
-	onNetwork(reg, d, "cut", "End connections without a word, as a broken network does.",
+	onNetwork(reg, d, "cut", "Cut connections without a closing stanza, like a broken network.",
 		func(_ context.Context, n *sandbox.Network, p *ofSession) (result sandboxCutResult, err error) {
 			result.Connections, err = n.Cut(p.Account)
 			return result, at("/account", err)
@@ -97,7 +97,7 @@ func registerSandboxFaults(reg *rpc.Registry, d SandboxDeps) {
 			n.Restart()
 			return did(nil)
 		})
-	onNetwork(reg, d, "listUnknownRequests", "List what clients sent that the simulation does not know or WhatsApp would refuse.",
+	onNetwork(reg, d, "listUnknownRequests", "List the requests of clients that the simulation does not know, and stanzas that WhatsApp would refuse.",
 		func(_ context.Context, n *sandbox.Network, _ *none) (sandboxFindings, error) {
 			result := sandboxFindings{Requests: []sandboxRequest{}, Violations: []sandboxRequest{}}
 			for _, u := range n.UnknownIQs() {

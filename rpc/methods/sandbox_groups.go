@@ -19,7 +19,7 @@ type sandboxCreateGroup struct {
 	Participants         []string `json:"participants" rpc:"required,max=1023,format=jid" doc:"other members: numbers or JIDs"`
 	Announce             bool     `json:"announce,omitempty" doc:"only admins write"`
 	Locked               bool     `json:"locked,omitempty" doc:"only admins edit the group info"`
-	JoinApprovalRequired bool     `json:"join_approval_required,omitempty" doc:"admins approve who follows the invite link"`
+	JoinApprovalRequired bool     `json:"join_approval_required,omitempty" doc:"accounts that follow the invite link need an approval by an admin"`
 	DisappearingSeconds  uint32   `json:"disappearing_seconds,omitempty" rpc:"enum=0|86400|604800|7776000" doc:"timer of new messages"`
 }
 
@@ -34,14 +34,14 @@ type sandboxUpdateGroup struct {
 	Description          *string `json:"description,omitempty" rpc:"max=2048" doc:"new text; empty removes it"`
 	Announce             *bool   `json:"announce,omitempty" doc:"only admins write"`
 	Locked               *bool   `json:"locked,omitempty" doc:"only admins edit the group info"`
-	JoinApprovalRequired *bool   `json:"join_approval_required,omitempty" doc:"admins approve who follows the invite link"`
+	JoinApprovalRequired *bool   `json:"join_approval_required,omitempty" doc:"accounts that follow the invite link need an approval by an admin"`
 	DisappearingSeconds  *uint32 `json:"disappearing_seconds,omitempty" rpc:"enum=0|86400|604800|7776000" doc:"timer of new messages"`
 }
 
 type sandboxUpdateParticipants struct {
 	asAccount
 	inGroup
-	Action       string   `json:"action" rpc:"required,enum=add|remove|promote|demote|approve|reject" doc:"what happens to them; approve and reject answer requests to join"`
+	Action       string   `json:"action" rpc:"required,enum=add|remove|promote|demote|approve|reject" doc:"change of the members; approve and reject answer requests to join"`
 	Participants []string `json:"participants" rpc:"required,min=1,max=1023,format=jid" doc:"numbers or JIDs"`
 }
 
@@ -53,7 +53,7 @@ type sandboxOneGroup struct {
 type sandboxGetInvite struct {
 	asAccount
 	inGroup
-	Reset bool `json:"reset,omitempty" doc:"make a new link; the old one stops working"`
+	Reset bool `json:"reset,omitempty" doc:"create a new link; the old one becomes invalid"`
 }
 
 type sandboxJoin struct {
@@ -64,8 +64,8 @@ type sandboxJoin struct {
 type sandboxGroupNotice struct {
 	asAccount
 	inGroup
-	Change       string   `json:"change" rpc:"required,enum=created_membership_requests|revoked_membership_requests|growth_locked|growth_unlocked|member_link_mode|modify" doc:"what changed"`
-	Participants []string `json:"participants,omitempty" rpc:"max=100,format=jid" doc:"people it is about"`
+	Change       string   `json:"change" rpc:"required,enum=created_membership_requests|revoked_membership_requests|growth_locked|growth_unlocked|member_link_mode|modify" doc:"changed setting"`
+	Participants []string `json:"participants,omitempty" rpc:"max=100,format=jid" doc:"people that the change concerns"`
 	Value        string   `json:"value,omitempty" rpc:"max=64" doc:"of member_link_mode: admin_link or all_member_link"`
 }
 
@@ -176,7 +176,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return did(p.apply(phone, group, people))
 		})
-	onPhone(reg, d, "sendGroupNotice", "Tell the members of a group of a change that no other method makes.",
+	onPhone(reg, d, "sendGroupNotice", "Notify the members of a group of a change that no other method makes.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxGroupNotice) (result done, err error) {
 			group, err := wa.ParseJID("group", p.Group)
 			if err != nil {
@@ -205,7 +205,7 @@ func registerSandboxGroups(reg *rpc.Registry, d SandboxDeps) {
 			result.Code, err = phone.InviteCode(group, p.Reset)
 			return result, err
 		})
-	onPhone(reg, d, "joinGroup", "Follow an invite link.",
+	onPhone(reg, d, "joinGroup", "Join a group by an invite link.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxJoin) (result sandboxJoined, err error) {
 			group, pending, err := phone.JoinGroup(p.Code)
 			return sandboxJoined{Group: group.String(), Pending: pending}, err

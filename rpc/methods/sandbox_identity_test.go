@@ -8,7 +8,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// sandbox.changeIdentity reinstalls a phone: its contacts get IdentityChange and go on writing, its own sessions are
+// sandbox.changeIdentity reinstalls a phone: its contacts get IdentityChange and can still write, its own sessions are
 // logged out and can be paired again.
 func TestSandboxChangesIdentity(t *testing.T) {
 	w := newWorld(t)

@@ -35,7 +35,7 @@ type sandboxFilter struct {
 	Text      string `json:"text,omitempty" rpc:"max=65536" doc:"only this text or caption"`
 	MessageID string `json:"message_id,omitempty" rpc:"max=100" doc:"only this message"`
 	FromMe    *bool  `json:"from_me,omitempty" doc:"only messages of the account itself, or only of others"`
-	After     string `json:"after_message_id,omitempty" rpc:"max=100" doc:"only what came after this message"`
+	After     string `json:"after_message_id,omitempty" rpc:"max=100" doc:"only messages after this one"`
 }
 
 type sandboxAwaitMessage struct {
@@ -45,7 +45,7 @@ type sandboxAwaitMessage struct {
 
 type sandboxListMessages struct {
 	sandboxFilter
-	Limit int `json:"limit,omitempty" rpc:"min=1,max=100" doc:"the newest so many; default 100"`
+	Limit int `json:"limit,omitempty" rpc:"min=1,max=100" doc:"number of the newest ones; default 100"`
 }
 
 type sandboxAwaitStanza struct {
@@ -68,7 +68,7 @@ type sandboxMessage struct {
 }
 
 type sandboxMessageResult struct {
-	Message *sandboxMessage `json:"message" doc:"message object; null when none came in time"`
+	Message *sandboxMessage `json:"message" doc:"message object; null when none arrived in time"`
 }
 
 type sandboxMessagesResult struct {
@@ -82,7 +82,7 @@ type sandboxStanza struct {
 }
 
 type sandboxStanzaResult struct {
-	Stanza *sandboxStanza `json:"stanza" doc:"null when none came in time"`
+	Stanza *sandboxStanza `json:"stanza" doc:"null when none arrived in time"`
 }
 
 type sandboxFile struct {

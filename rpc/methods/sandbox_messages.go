@@ -19,7 +19,7 @@ const arrivalWait = 5 * time.Second
 
 // sandboxContent is the content that a phone sends; type selects the members in use.
 type sandboxContent struct {
-	Type    string `json:"type" rpc:"required,enum=text|image|video|gif|audio|voice|document|sticker|location|contact|poll|buttons|list|proto" doc:"kind of message; proto is any other, written out"`
+	Type    string `json:"type" rpc:"required,enum=text|image|video|gif|audio|voice|document|sticker|location|contact|poll|buttons|list|proto" doc:"kind of message; proto is any other, in its JSON form"`
 	Message string `json:"message,omitempty" rpc:"max=262144" doc:"of proto: the message in the JSON form of WhatsApp's protobuf (waE2E.Message)"`
 
 	Text    string `json:"text,omitempty" rpc:"max=65536" doc:"text"`
@@ -41,14 +41,14 @@ type sandboxContent struct {
 	Options    []string `json:"options,omitempty" rpc:"max=12" doc:"of a poll"`
 	Selectable int      `json:"selectable,omitempty" rpc:"min=0,max=12" doc:"options one person may choose; 0 = any number"`
 
-	Choices []sandboxChoice `json:"choices,omitempty" rpc:"max=100" doc:"of buttons or a list: what can be pressed or chosen"`
+	Choices []sandboxChoice `json:"choices,omitempty" rpc:"max=100" doc:"of buttons or a list: the buttons or rows"`
 	Footer  string          `json:"footer,omitempty" rpc:"max=256" doc:"of buttons or a list"`
 }
 
 // sandboxChoice is a button that sends an answer, or a row of a list.
 type sandboxChoice struct {
-	ID          string `json:"id" rpc:"required,min=1,max=256" doc:"comes back in the answer"`
-	Label       string `json:"label" rpc:"required,min=1,max=256" doc:"what it says"`
+	ID          string `json:"id" rpc:"required,min=1,max=256" doc:"returned in the answer to the button"`
+	Label       string `json:"label" rpc:"required,min=1,max=256" doc:"label"`
 	Description string `json:"description,omitempty" rpc:"max=256" doc:"of a row"`
 }
 
@@ -102,7 +102,7 @@ func (c *sandboxContent) missing() string {
 type sandboxSend struct {
 	asAccount
 	To      string         `json:"to" rpc:"required,format=jid" doc:"number, JID or group"`
-	Content sandboxContent `json:"content" rpc:"required" doc:"what to send"`
+	Content sandboxContent `json:"content" rpc:"required" doc:"content of the message"`
 }
 
 func (p *sandboxSend) Validate() error {
@@ -115,7 +115,7 @@ func (p *sandboxSend) Validate() error {
 type sandboxReact struct {
 	asAccount
 	MessageID string `json:"message_id" rpc:"required,min=1,max=100" doc:"message"`
-	Emoji     string `json:"emoji" rpc:"required,max=40" doc:"empty takes the reaction back"`
+	Emoji     string `json:"emoji" rpc:"required,max=40" doc:"empty removes the reaction"`
 }
 
 type sandboxEdit struct {
@@ -129,13 +129,13 @@ type sandboxRevoke struct {
 	asAccount
 	Chat      string `json:"chat" rpc:"required,format=jid" doc:"chat of the message"`
 	MessageID string `json:"message_id" rpc:"required,min=1,max=100" doc:"message"`
-	Sender    string `json:"sender,omitempty" rpc:"format=jid" doc:"who wrote it, when an admin of a group revokes it; default the account"`
+	Sender    string `json:"sender,omitempty" rpc:"format=jid" doc:"author, when an admin of a group revokes it; default the account"`
 }
 
 type sandboxVote struct {
 	asAccount
 	MessageID string   `json:"message_id" rpc:"required,min=1,max=100" doc:"poll"`
-	Options   []string `json:"options" rpc:"required,max=12" doc:"chosen options; none takes the vote back"`
+	Options   []string `json:"options" rpc:"required,max=12" doc:"chosen options; an empty list withdraws the vote"`
 }
 
 type sandboxPress struct {
@@ -153,30 +153,30 @@ type sandboxMarkRead struct {
 type sandboxTyping struct {
 	asAccount
 	Chat  string `json:"chat" rpc:"required,format=jid" doc:"chat"`
-	State string `json:"state" rpc:"required,enum=typing|recording|paused" doc:"what the person does"`
+	State string `json:"state" rpc:"required,enum=typing|recording|paused" doc:"chat state"`
 }
 
 type sandboxChatTimer struct {
 	asAccount
 	Chat                string `json:"chat" rpc:"required,format=jid" doc:"chat"`
-	DisappearingSeconds uint32 `json:"disappearing_seconds" rpc:"required,enum=0|86400|604800|7776000" doc:"0 = for ever"`
+	DisappearingSeconds uint32 `json:"disappearing_seconds" rpc:"required,enum=0|86400|604800|7776000" doc:"0 = unlimited"`
 }
 
 type sandboxCall struct {
 	asAccount
-	To    string `json:"to" rpc:"required,format=jid" doc:"who is called"`
+	To    string `json:"to" rpc:"required,format=jid" doc:"called user"`
 	Video bool   `json:"video,omitempty" doc:"with video"`
 }
 
 type sandboxEndCall struct {
 	asAccount
-	To     string `json:"to" rpc:"required,format=jid" doc:"who was called"`
-	CallID string `json:"call_id" rpc:"required,min=1,max=100" doc:"as sandbox.startCall gave it"`
+	To     string `json:"to" rpc:"required,format=jid" doc:"called user"`
+	CallID string `json:"call_id" rpc:"required,min=1,max=100" doc:"id from sandbox.startCall"`
 	Reason string `json:"reason,omitempty" rpc:"max=40" doc:"why, in one word"`
 }
 
 type sandboxSent struct {
-	MessageID string `json:"message_id" doc:"id of the message that went out"`
+	MessageID string `json:"message_id" doc:"id of the sent message"`
 }
 
 type sandboxCallStarted struct {
@@ -260,7 +260,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return sent(phone.Edit(ctx, chat, p.MessageID, sandbox.Text(p.Text)))
 		})
-	onPhone(reg, d, "revoke", "Delete a message for everyone.",
+	onPhone(reg, d, "revoke", "Delete a message for all participants.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxRevoke) (result sandboxSent, err error) {
 			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {
@@ -315,7 +315,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return did(phone.Typing(chat, p.State == "typing"))
 		})
-	onPhone(reg, d, "setChatTimer", "Set how long the messages of a chat of two live.",
+	onPhone(reg, d, "setChatTimer", "Set the lifetime of messages in a one-to-one chat.",
 		func(ctx context.Context, phone *sandbox.Phone, p *sandboxChatTimer) (result sandboxSent, err error) {
 			chat, err := wa.ParseJID("chat", p.Chat)
 			if err != nil {
@@ -323,7 +323,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return sent(phone.SetChatTimer(ctx, chat, p.DisappearingSeconds))
 		})
-	onPhone(reg, d, "startCall", "Ring at somebody.",
+	onPhone(reg, d, "startCall", "Call a user.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxCall) (result sandboxCallStarted, err error) {
 			to, err := wa.ParseJID("to", p.To)
 			if err != nil {
@@ -332,7 +332,7 @@ func registerSandboxMessages(reg *rpc.Registry, d SandboxDeps) {
 			id, err := phone.Call(to, p.Video)
 			return sandboxCallStarted{CallID: id}, err
 		})
-	onPhone(reg, d, "endCall", "Stop ringing, or hang up.",
+	onPhone(reg, d, "endCall", "End a call, or withdraw its offer.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxEndCall) (result done, err error) {
 			to, err := wa.ParseJID("to", p.To)
 			if err != nil {

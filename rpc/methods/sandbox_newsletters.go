@@ -104,7 +104,7 @@ func registerSandboxNewsletters(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return describeNewsletter(phone.SetNewsletterPicture(jid, p.Picture))
 		})
-	onPhone(reg, d, "followNewsletter", "Make an account follow a newsletter, or end it.",
+	onPhone(reg, d, "followNewsletter", "Follow a newsletter with an account, or unfollow it.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxFollowNewsletter) (result done, err error) {
 			jid, err := p.jid()
 			if err != nil {

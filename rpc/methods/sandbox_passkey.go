@@ -16,7 +16,7 @@ import (
 // sandboxPasskey is the passkey behaviour of an account.
 type sandboxPasskey struct {
 	TimeoutSeconds float64 `json:"timeout_seconds,omitempty" rpc:"min=0,max=3600" doc:"how long a request may be answered; default 600"`
-	InsteadOfCode  bool    `json:"instead_of_code,omitempty" doc:"a phone into which a pairing code was typed asks at once, without verifying the code"`
+	InsteadOfCode  bool    `json:"instead_of_code,omitempty" doc:"request the passkey as soon as a pairing code was entered, without verifying the code"`
 }
 
 func (p *sandboxPasskey) options() *sandbox.PasskeyOptions {
@@ -34,9 +34,9 @@ type sandboxSetPasskey struct {
 
 type sandboxPasskeyState struct {
 	Required bool    `json:"required" doc:"devices are linked only with the account's passkey"`
-	Pending  bool    `json:"pending" doc:"a client was asked for it and is not linked yet"`
-	Code     *string `json:"code" doc:"what the phone shows for comparison; null before it has continued"`
-	Handoff  bool    `json:"handoff" doc:"the client proved to be the one whose code was scanned or typed"`
+	Pending  bool    `json:"pending" doc:"a client has a request for the passkey and is not linked yet"`
+	Code     *string `json:"code" doc:"code that the phone shows for comparison; null before it has continued"`
+	Handoff  bool    `json:"handoff" doc:"the client proved that its code was scanned or entered"`
 }
 
 func describePasskey(p *sandbox.Phone) sandboxPasskeyState {
@@ -47,8 +47,8 @@ func describePasskey(p *sandbox.Phone) sandboxPasskeyState {
 type sandboxSignPasskey struct {
 	asAccount
 	Session   string        `json:"session,omitempty" rpc:"max=100" doc:"session whose request is answered; default the latest request of the account"`
-	PublicKey wa.JSONObject `json:"public_key,omitempty" doc:"or the request itself, as session.getStatus and PasskeyRequest give it"`
-	Wrong     string        `json:"wrong,omitempty" rpc:"enum=challenge|signature|key|origin|rp_id|type|user_presence|user_verification|counter|credential|user_handle" doc:"what is wrong with the answer; default nothing"`
+	PublicKey wa.JSONObject `json:"public_key,omitempty" doc:"or the request itself, as in session.getStatus and PasskeyRequest"`
+	Wrong     string        `json:"wrong,omitempty" rpc:"enum=challenge|signature|key|origin|rp_id|type|user_presence|user_verification|counter|credential|user_handle" doc:"error in the answer; default none"`
 }
 
 func (p *sandboxSignPasskey) resolve(b *bridge.Bridge) error {
@@ -56,7 +56,7 @@ func (p *sandboxSignPasskey) resolve(b *bridge.Bridge) error {
 		return nil
 	}
 	if p.PublicKey != nil {
-		return rpc.InvalidParams("/public_key", "give either session or public_key")
+		return rpc.InvalidParams("/public_key", "exactly one of session and public_key is required")
 	}
 	s, err := sessionOf(b, p.Session)
 	if err != nil {
@@ -83,7 +83,7 @@ type signedCredential struct {
 }
 
 func registerSandboxPasskey(reg *rpc.Registry, d SandboxDeps) {
-	onPhone(reg, d, "setPasskey", "Make an account link devices only with its passkey, or without one again.",
+	onPhone(reg, d, "setPasskey", "Set whether an account links devices only with its passkey.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxSetPasskey) (result sandboxPasskeyState, err error) {
 			if p.Required {
 				err = phone.RequirePasskey(*p.options())
@@ -92,7 +92,7 @@ func registerSandboxPasskey(reg *rpc.Registry, d SandboxDeps) {
 			}
 			return describePasskey(phone), err
 		})
-	onPhone(reg, d, "signPasskey", "Answer a passkey request as a page on WhatsApp's own web origin would, or give a wrong answer.",
+	onPhone(reg, d, "signPasskey", "Answer a passkey request as a page on WhatsApp's own web origin would, or with an error in the answer.",
 		func(_ context.Context, phone *sandbox.Phone, p *sandboxSignPasskey) (result sandboxSignedPasskey, err error) {
 			var options *types.WebAuthnPublicKey
 			if p.PublicKey != nil {

@@ -20,7 +20,7 @@ const (
 type ServiceHealth struct {
 	Status    string         `json:"status" doc:"healthy, degraded or unhealthy"`
 	LatencyMS *float64       `json:"latency_ms,omitempty" doc:"time of the probe"`
-	Driver    string         `json:"driver,omitempty" doc:"what is behind it"`
+	Driver    string         `json:"driver,omitempty" doc:"product behind it"`
 	Error     string         `json:"error,omitempty" doc:"why it is not healthy"`
 	Figures   map[string]int `json:"figures,omitempty" doc:"pool figures, or sessions by state"`
 }
@@ -34,7 +34,7 @@ const (
 
 // TransportHealth is the latest result of one of the operator's global transports.
 type TransportHealth struct {
-	State  string `json:"state" doc:"connected, failing, or idle as long as nothing was sent; of the latest attempt, none is made for the answer"`
+	State  string `json:"state" doc:"connected, failing, or idle until the first attempt; the result of the latest attempt, the call itself makes none"`
 	Reason string `json:"reason,omitempty" doc:"why it is failing: unreachable, unresolved, certificate, timeout, credentials, missing, not_ready or refused"`
 }
 
@@ -56,7 +56,7 @@ type serverPong struct {
 }
 
 type serverBuild struct {
-	Commit  *string `json:"commit" doc:"what it was built from"`
+	Commit  *string `json:"commit" doc:"source revision of the build"`
 	BuiltAt *string `json:"built_at" doc:"when"`
 }
 
@@ -126,7 +126,7 @@ func textOrNil(s string) *string {
 // RegisterServer registers the methods about the process itself.
 func RegisterServer(reg *rpc.Registry, d ServerDeps) {
 	rpc.Register(reg, rpc.Method{
-		Name: "server.ping", Summary: "Answer at once as long as the process runs; checks nothing else.", Scope: rpc.ScopePublic,
+		Name: "server.ping", Summary: "Return at once while the process runs, without any checks.", Scope: rpc.ScopePublic,
 	}, func(context.Context, *rpc.Call, *none) (serverPong, error) {
 		return serverPong{OK: true, Time: time.Now().UTC()}, nil
 	})

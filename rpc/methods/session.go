@@ -20,7 +20,7 @@ type sessionCreateParams struct {
 	Storage       *storageSettings           `json:"storage" doc:"object storage settings, as storage.updateSettings"`
 	Proxy         bridge.Proxy               `json:"proxy" doc:"{enabled, url}"`
 	ClientProfile *bridge.ClientProfile      `json:"client_profile" doc:"device identity shown to WhatsApp"`
-	Restore       bool                       `json:"restore" doc:"take over the messages, media and contact keys that the last session of this id left when it was deleted without purge; not_found when none are kept; default false = the new session sees nothing of them"`
+	Restore       bool                       `json:"restore" doc:"adopt the messages, media and contact keys of the last session of this id, which was deleted without purge; not_found when there are none; default false = the new session has no access to them"`
 	Connect       bool                       `json:"connect" doc:"connect at once so that a QR code appears"`
 }
 
@@ -49,7 +49,7 @@ func (d Deps) tokenWarnings(session, token string) []string {
 	if len(token) >= shortToken {
 		return nil
 	}
-	d.log().Warn("the token of a session is short and may be guessed; session.update gives it another", "session", session,
+	d.log().Warn("the token of a session is short and may be guessed; change it with session.update", "session", session,
 		"characters", len(token), "advised", shortToken)
 	return []string{fmt.Sprintf("the token has %d characters and may be guessed: use %d or more, or let the server generate it", len(token), shortToken)}
 }
@@ -70,7 +70,7 @@ type sessionCreateResult struct {
 	Session sessionObject `json:"session" doc:"the stored session, secrets masked"`
 	Token   string        `json:"token" doc:"the credential, shown once"`
 	// Warnings lists permitted but weak params. It never contains the token.
-	Warnings []string `json:"warnings,omitempty" doc:"what is allowed but weak, in English, such as a token shorter than 16 characters"`
+	Warnings []string `json:"warnings,omitempty" doc:"permitted but weak params, in English, such as a token shorter than 16 characters"`
 }
 
 type sessionListParams struct {
@@ -113,13 +113,13 @@ type sessionUpdateResult struct {
 	Session sessionObject `json:"session" doc:"the updated session"`
 	Token   *string       `json:"token,omitempty" doc:"the new credential when changed"`
 	// Warnings is that of sessionCreateResult.
-	Warnings []string `json:"warnings,omitempty" doc:"what is allowed but weak, in English, such as a token shorter than 16 characters"`
+	Warnings []string `json:"warnings,omitempty" doc:"permitted but weak params, in English, such as a token shorter than 16 characters"`
 }
 
 type sessionDeleteParams struct {
 	Session string `json:"session" rpc:"required" doc:"id of the session"`
 	Logout  *bool  `json:"logout" doc:"unlink the device first; default true"`
-	Purge   bool   `json:"purge" doc:"also delete all that is stored: messages, media, contact keys, objects in object storages, also what earlier sessions of the id left; default false = messages, media and contact keys stay for keep-deleted, for session.create with restore"`
+	Purge   bool   `json:"purge" doc:"also delete all stored data: messages, media, contact keys, objects in object storages, including those of earlier sessions of the id; default false = messages, media and contact keys stay for keep-deleted, for session.create with restore"`
 }
 
 type sessionDeleteResult struct {
@@ -148,7 +148,7 @@ type sessionDeleteAllResult struct {
 
 type sessionDeleteError struct {
 	SessionID string `json:"session_id" doc:"id"`
-	Error     string `json:"error" doc:"why it is still there"`
+	Error     string `json:"error" doc:"reason why it was not deleted"`
 }
 
 // RegisterSession adds the methods of the namespace session.

@@ -22,14 +22,14 @@ type statusResult struct {
 
 type sessionConnectParams struct {
 	Rebind      bool    `json:"rebind" doc:"allow pairing with another number than bound_number; journal, messages and contacts of the old one are deleted once a phone has accepted; default false"`
-	WaitSeconds float64 `json:"wait_seconds" rpc:"min=0,max=110" doc:"wait up to this long for the real state; default 0 = answer at once"`
+	WaitSeconds float64 `json:"wait_seconds" rpc:"min=0,max=110" doc:"longest time to wait for the state after the login; default 0 = return at once"`
 }
 
 type sessionRestartParams struct {
 	SyncAppState    bool `json:"sync_app_state" doc:"fetch all app state patches again; default false"`
-	CheckPrekeys    bool `json:"check_prekeys" doc:"upload pre-keys when the server holds few; default false"`
+	CheckPrekeys    bool `json:"check_prekeys" doc:"upload pre-keys when WhatsApp has few; default false"`
 	RefreshPrivacy  bool `json:"refresh_privacy" doc:"read the privacy settings again; default false"`
-	RequestRecovery bool `json:"request_recovery" doc:"ask the phone for a snapshot of a patch that fails; default false"`
+	RequestRecovery bool `json:"request_recovery" doc:"request a snapshot from the phone for a patch that fails; default false"`
 }
 
 type sessionRestartResult struct {
@@ -37,8 +37,8 @@ type sessionRestartResult struct {
 	WasLoggedIn     bool             `json:"was_logged_in" doc:"before"`
 	Status          sessionStatus    `json:"status" doc:"as session.getStatus, afterwards"`
 	AppState        []appStateReport `json:"app_state" doc:"per patch"`
-	Prekeys         *prekeyReport    `json:"prekeys" doc:"null unless asked for"`
-	Privacy         *privacyReport   `json:"privacy" doc:"null unless asked for"`
+	Prekeys         *prekeyReport    `json:"prekeys" doc:"null unless requested"`
+	Privacy         *privacyReport   `json:"privacy" doc:"null unless requested"`
 	DurationSeconds float64          `json:"duration_seconds" doc:"whole run"`
 }
 
@@ -46,12 +46,12 @@ type appStateReport struct {
 	Name              string  `json:"name" doc:"patch"`
 	OK                bool    `json:"ok" doc:"fetched"`
 	Error             *string `json:"error" doc:"why not"`
-	DurationSeconds   float64 `json:"duration_seconds" doc:"how long it took"`
+	DurationSeconds   float64 `json:"duration_seconds" doc:"duration of the call"`
 	RecoveryRequested bool    `json:"recovery_requested" doc:"the phone was asked for a snapshot"`
 }
 
 type prekeyReport struct {
-	Checked         bool    `json:"checked" doc:"WhatsApp said how many it holds"`
+	Checked         bool    `json:"checked" doc:"number of pre-keys at WhatsApp is known"`
 	ServerCount     int     `json:"server_count" doc:"how many"`
 	UploadTriggered bool    `json:"upload_triggered" doc:"new ones were uploaded"`
 	Error           *string `json:"error" doc:"why not"`
@@ -92,7 +92,7 @@ func registerSessionConnection(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "session.getQrCode", Summary: "Return the pairing QR code as text and as image."},
 		func(_ context.Context, s *bridge.Session, _ *none) (qrCode, error) { return shapeQR(s) })
-	onSession(reg, d, rpc.Method{Name: "session.requestPairingCode", Timeout: pairingTimeout, Summary: "Ask for a code to type into the phone instead of scanning a QR code."},
+	onSession(reg, d, rpc.Method{Name: "session.requestPairingCode", Timeout: pairingTimeout, Summary: "Request a pairing code, which is entered on the phone instead of scanning a QR code."},
 		func(ctx context.Context, s *bridge.Session, p *pairingCodeParams) (pairingCodeResult, error) {
 			code, expires, err := s.RequestPairingCodeWith(ctx, p.Phone, p.Notify == nil || *p.Notify, bridge.ConnectOptions{Rebind: p.Rebind})
 			return pairingCodeResult{Code: code, ExpiresAt: expires.UTC()}, err

@@ -19,17 +19,17 @@ var _ EventReader = (*journal.Journal)(nil)
 
 type getEventParams struct {
 	Offset int64  `json:"offset" rpc:"required,min=1" doc:"offset of the event"`
-	ID     string `json:"id" rpc:"max=64" doc:"id it must have; another event at the offset, of a log that was made anew, counts as not found"`
+	ID     string `json:"id" rpc:"max=64" doc:"expected id; another event at the offset, from a log that was created anew, counts as not found"`
 }
 
 type getEventResult struct {
-	Event json.RawMessage `json:"event" doc:"the object that sockets get"`
+	Event json.RawMessage `json:"event" doc:"event as sent to sockets"`
 }
 
 func registerSessionEvent(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{
 		Name: "session.getEvent", Summary: "Return one event of the session's log.", MaxReply: listReply,
-		Description: "For who got an event by a transport without its data, because it was too large there.",
+		Description: "For receivers that got an event without its data because it was too large for the transport.",
 	}, func(ctx context.Context, s *bridge.Session, p *getEventParams) (out getEventResult, err error) {
 		events, err := d.Events.Read(ctx, s.ID(), uint64(p.Offset)-1, 1, 0)
 		if err != nil && !errors.Is(err, journal.ErrPositionLost) {

@@ -8,7 +8,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// What a broker got without its data is had by its offset, the same as sockets got it.
+// An event that a broker got without its data can be read by its offset, in the form that sockets get.
 func TestGetEvent(t *testing.T) {
 	a := newAdmin(t)
 	a.call("session.create", params{"session_id": "shop"})

@@ -11,8 +11,8 @@ import (
 )
 
 type submitPasskeyParams struct {
-	Response wa.JSONObject `json:"response" rpc:"required" doc:"WebAuthn assertion as PublicKeyCredential.toJSON() gives it: id, rawId, type, response{clientDataJSON, authenticatorData, signature, userHandle}, in base64url without padding"`
-	Confirm  string        `json:"confirm" rpc:"enum=auto|manual" doc:"manual = wait for session.confirmPasskey even where WhatsApp lets it be skipped; default auto"`
+	Response wa.JSONObject `json:"response" rpc:"required" doc:"WebAuthn assertion as returned by PublicKeyCredential.toJSON(): id, rawId, type, response{clientDataJSON, authenticatorData, signature, userHandle}, in base64url without padding"`
+	Confirm  string        `json:"confirm" rpc:"enum=auto|manual" doc:"manual = wait for session.confirmPasskey even where WhatsApp permits to skip it; default auto"`
 }
 
 type confirmPasskeyParams struct {
@@ -48,9 +48,9 @@ func submitPasskey(ctx context.Context, s *bridge.Session, p *submitPasskeyParam
 type pairingStep struct {
 	Step             string          `json:"step" doc:"qr, code, passkey or confirm"`
 	ExpiresAt        time.Time       `json:"expires_at" doc:"when the step ends"`
-	CodeNumber       *int            `json:"code_number" doc:"which QR code is up, from 1; null in the steps passkey and confirm, where none is"`
-	CodeCount        *int            `json:"code_count" doc:"how many there are before pairing ends"`
-	PublicKey        json.RawMessage `json:"public_key" doc:"step passkey: WebAuthn request for PublicKeyCredential.parseRequestOptionsFromJSON; session.submitPasskey takes the answer"`
+	CodeNumber       *int            `json:"code_number" doc:"number of the current QR code, from 1; null in the steps passkey and confirm"`
+	CodeCount        *int            `json:"code_count" doc:"number of codes before pairing ends"`
+	PublicKey        json.RawMessage `json:"public_key" doc:"step passkey: WebAuthn request for PublicKeyCredential.parseRequestOptionsFromJSON; answer it with session.submitPasskey"`
 	ConfirmationCode *string         `json:"confirmation_code" doc:"step confirm: the code that the phone shows, too; null until the phone has continued"`
 	ConfirmationDue  bool            `json:"confirmation_due" doc:"step confirm: session.confirmPasskey has to be called"`
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/rpc/methods"
 )
 
-// newSandboxAdmin is an admin whose calls may script the network.
+// newSandboxAdmin returns an admin with the sandbox methods.
 func newSandboxAdmin(t *testing.T) *admin {
 	a := newAdmin(t)
 	methods.RegisterSandbox(a.calls, methods.SandboxDeps{Network: a.network, Bridge: a.bridge})
@@ -25,7 +25,7 @@ func (a *admin) status(session string) result {
 	return a.call("session.getStatus", params{"session": session})
 }
 
-// step waits until the pairing of a session is in a step, as session.getStatus shows it.
+// step waits until session.getStatus shows a step of the session's pairing.
 func (a *admin) step(session, name string, match func(result) bool) result {
 	a.t.Helper()
 	deadline := time.Now().Add(patience)
@@ -215,7 +215,7 @@ func TestPasskeyAnswerShape(t *testing.T) {
 		}
 		a.refused(rpc.CodeInvalidParams, test.pointer, "session.submitPasskey", p)
 	}
-	// Nothing of this went to WhatsApp; members that browsers add do no harm, and the user handle may be absent.
+	// None of these calls reached WhatsApp; additional members from browsers are accepted, and the user handle may be absent.
 	var answer map[string]any
 	if err := json.NewDecoder(bytes.NewReader(change("response/userHandle", nil))).Decode(&answer); err != nil {
 		t.Fatal(err)

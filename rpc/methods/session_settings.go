@@ -29,7 +29,7 @@ type setProxyParams struct {
 }
 
 type clientVersionParams struct {
-	CheckLatest bool `json:"check_latest" doc:"also ask web.whatsapp.com for the newest version; default false"`
+	CheckLatest bool `json:"check_latest" doc:"also request the newest version from web.whatsapp.com; default false"`
 }
 
 type clientVersionResult struct {

@@ -23,9 +23,9 @@ type sessionStatus struct {
 	ReconnectErrorCount int          `json:"reconnect_error_count" doc:"failures since the last success"`
 	UptimeSeconds       int64        `json:"uptime_seconds" doc:"since the connection opened"`
 	Reason              *string      `json:"reason" doc:"why the session is in this state, as events name it; stopped and logout are by command"`
-	Since               time.Time    `json:"since" doc:"when it came into this state"`
+	Since               time.Time    `json:"since" doc:"time of the change to this state"`
 	BannedUntil         *time.Time   `json:"banned_until" doc:"state banned only; null = not known"`
-	RetryAt             *time.Time   `json:"retry_at" doc:"next connect by itself; null = none planned"`
+	RetryAt             *time.Time   `json:"retry_at" doc:"next automatic connect; null = none planned"`
 	Pairing             *pairingStep `json:"pairing" doc:"state pairing only"`
 
 	ReachoutTimelock reachoutTimelock `json:"reachout_timelock" doc:"WhatsApp's restriction on messages to new contacts, as last stated by WhatsApp to this process"`
@@ -94,7 +94,7 @@ type sessionObject struct {
 	Platform       *string       `json:"platform" doc:"phone platform"`
 	PictureURL     *string       `json:"picture_url" doc:"own picture, when known"`
 	Status         sessionStatus `json:"status" doc:"as session.getStatus"`
-	QRCode         *qrCode       `json:"qr_code,omitempty" doc:"only when asked for"`
+	QRCode         *qrCode       `json:"qr_code,omitempty" doc:"only when requested"`
 	TokenExpiresAt *time.Time    `json:"token_expires_at" doc:"null = never"`
 	CreatedAt      time.Time     `json:"created_at" doc:"creation"`
 	UpdatedAt      time.Time     `json:"updated_at" doc:"last change"`

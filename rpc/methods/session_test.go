@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/transports/outlets"
 )
 
-// tokens remembers what was issued.
+// tokens records the issued tokens.
 type tokens struct{ issued map[string]string }
 
 func (k *tokens) IssueSessionToken(_ context.Context, session, token string) (string, error) {
@@ -159,7 +159,7 @@ func TestSessionLifeOverMethods(t *testing.T) {
 	a.refused(rpc.CodeNotFound, "", "session.get", params{"session": "ada"})
 }
 
-// TestShortTokensAreWarnedOf checks that replies warn of a token of the caller's choice that may be guessed, and do not hold it
+// TestShortTokensAreWarnedOf checks that replies warn of a guessable token of the caller's choice, and do not contain it
 // in the warning.
 func TestShortTokensAreWarnedOf(t *testing.T) {
 	a := newAdmin(t)
@@ -280,7 +280,7 @@ func TestSessionListPages(t *testing.T) {
 	}
 }
 
-// TestEveryReasonHasACode holds the table of errors complete, and inner causes
+// TestEveryReasonHasACode keeps the table of errors complete, and inner causes
 // away from callers.
 func TestEveryReasonHasACode(t *testing.T) {
 	for _, reason := range wa.Reasons {

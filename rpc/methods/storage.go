@@ -50,8 +50,8 @@ type storageObject struct {
 	WaitingFiles   int                  `json:"waiting_files" doc:"files that wait to be stored"`
 	StoredFiles    int                  `json:"stored_files" doc:"files stored since the server started"`
 	LastStoredAt   *time.Time           `json:"last_stored_at" doc:"null = none since the server started"`
-	LastError      *string              `json:"last_error" doc:"why the last attempt failed; null = it did not"`
-	LastErrorField *string              `json:"last_error_field" doc:"the setting it is about"`
+	LastError      *string              `json:"last_error" doc:"error of the last attempt; null = success"`
+	LastErrorField *string              `json:"last_error_field" doc:"setting that causes the error"`
 	LastErrorAt    *time.Time           `json:"last_error_at" doc:"when the last failure was; null = none since the server started"`
 }
 
@@ -65,7 +65,7 @@ type storageDeleteResult struct {
 
 type storageTestResult struct {
 	OK     bool    `json:"ok" doc:"reached and writable"`
-	Error  *string `json:"error" doc:"why not; begins with the setting to look at"`
+	Error  *string `json:"error" doc:"error; begins with the name of the setting"`
 	Bucket string  `json:"bucket" doc:"tried bucket"`
 	Region string  `json:"region" doc:"tried region"`
 }
@@ -116,7 +116,7 @@ func RegisterStorage(reg *rpc.Registry, d Deps) {
 			deleted, err := d.Storage.Delete(ctx, s.ID())
 			return storageDeleteResult{deleted}, storageError("", err)
 		})
-	onSession(reg, d, rpc.Method{Name: "storage.test", Summary: "Try a session's stored object storage settings.", Timeout: storageTestTimeout}, d.testStorage)
+	onSession(reg, d, rpc.Method{Name: "storage.test", Summary: "Test a session's stored object storage settings.", Timeout: storageTestTimeout}, d.testStorage)
 	rpc.Register(reg, rpc.Method{
 		Name: "storage.getRetentionStats", Scope: rpc.ScopeAdmin, Summary: "Read the figures of the worker that deletes expired objects.",
 	}, d.getRetentionStats)

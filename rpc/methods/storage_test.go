@@ -24,13 +24,13 @@ import (
 	"github.com/waystation/waystation/transports/kit/guard"
 )
 
-// storageWorld is a world whose sessions may have object storages, and one of them.
+// storageWorld is a world with object storages, and one session that has one.
 type storageWorld struct {
 	*world
 	admin   *admin
 	storage *objectstore.Storage
 	url     string
-	hangs   atomic.Bool // the storage answers nothing
+	hangs   atomic.Bool // the storage does not answer
 	freed   chan struct{}
 }
 
@@ -122,8 +122,8 @@ func (w *world) events(session, kind string) (list []result) {
 	}
 }
 
-// stored waits until a session was told of n files.
-func (w *storageWorld) stored(session string, n int) []result {
+// awaitStored waits for the events of n stored files of a session.
+func (w *storageWorld) awaitStored(session string, n int) []result {
 	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
@@ -153,7 +153,7 @@ func fetch(t *testing.T, url string) []byte {
 	return body
 }
 
-// Received and sent files go to the session's storage; the message itself does not wait, and a later event says where.
+// Received and sent files are stored in the session's storage; the message event does not wait for it, and a later event has the address.
 func TestMediaIsStored(t *testing.T) {
 	w := newStorageWorld(t, objectstore.Config{})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
@@ -172,7 +172,7 @@ func TestMediaIsStored(t *testing.T) {
 	}
 	picture := photo(t)
 	received := bert.call("message.sendImage", params{"to": "15550100001", "media": params{"base64": dataURL("image/jpeg", picture)}, "caption": "the sea"})
-	e := w.stored("anna", 1)[0]
+	e := w.awaitStored("anna", 1)[0]
 	object := e.object("s3")
 	if e["message_id"] != received["message_id"] || e["storage"] != "session" || e["from_me"] != false || e["error"] != nil || e["type"] != "image" {
 		t.Errorf("event %v", e)
@@ -191,10 +191,10 @@ func TestMediaIsStored(t *testing.T) {
 	if id := e.object("media")["media_id"]; anna.call("media.get", params{"media_id": id}).object("media")["size"] != float64(len(picture)) {
 		t.Errorf("media id %v", id)
 	}
-	// A paper that is too large for an event, sent through a method: its address alone.
+	// A document that is too large for an event, sent through a method: only its address.
 	paper := append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte("words "), 20_000)...)
 	sent := anna.call("message.sendDocument", params{"to": "15550100002", "media": params{"base64": dataURL("application/pdf", paper), "filename": "words.pdf"}})
-	e = w.stored("anna", 2)[1]
+	e = w.awaitStored("anna", 2)[1]
 	if e["message_id"] != sent["message_id"] || e["from_me"] != true || e["from_api"] != true || e["base64"] != nil || e.object("s3")["filename"] != "words.pdf" {
 		t.Errorf("event %v", e)
 	}
@@ -204,7 +204,7 @@ func TestMediaIsStored(t *testing.T) {
 	if c = anna.call("storage.getSettings", nil).object("settings"); c["stored_files"] != 2.0 || c["last_error"] != nil || c["last_stored_at"] == nil {
 		t.Errorf("status %v", c)
 	}
-	// Metadata alone: nothing is fetched.
+	// Metadata only: no download.
 	for _, off := range []func(){
 		func() { setting(t, w, "anna", bridge.SettingsPatch{SkipMedia: ptr(true)}) },
 		func() {
@@ -240,7 +240,7 @@ func setting(t *testing.T, w *storageWorld, session string, patch bridge.Setting
 
 func ptr[T any](v T) *T { return &v }
 
-// A storage that hangs delays no message; when the time is up the event has the file itself and says why.
+// A storage that hangs delays no message; after the timeout the event has the file inline and the reason.
 func TestDeadStorage(t *testing.T) {
 	w := newStorageWorld(t, objectstore.Config{UploadTimeout: 300 * time.Millisecond, GiveUp: time.Second, RetryMin: 10 * time.Millisecond, RetryMax: 50 * time.Millisecond})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
@@ -255,7 +255,7 @@ func TestDeadStorage(t *testing.T) {
 	if took := time.Since(began); len(w.events("anna", "Message")) != 5 || len(w.events("anna", "MessageMedia")) != 0 {
 		t.Errorf("after %s: %d messages", took, len(w.events("anna", "Message")))
 	}
-	for _, e := range w.stored("anna", 5) {
+	for _, e := range w.awaitStored("anna", 5) {
 		problem := e.object("error")
 		if problem["reason"] != "timeout" || problem["field"] != "endpoint" || e["s3"] != nil || e["base64"] == nil {
 			t.Errorf("event %v", e)
@@ -266,7 +266,7 @@ func TestDeadStorage(t *testing.T) {
 	}
 }
 
-// The operator's storage gets the files of all sessions but those that stay out of it.
+// The operator's storage gets the files of all sessions except those that skip it.
 func TestGlobalStorage(t *testing.T) {
 	w := newStorageWorld(t, objectstore.Config{Global: objectstore.Settings{
 		Enabled: true, Bucket: mediaBucket, AccessKey: "key", SecretKey: "secret", PathStyle: true, Delivery: objectstore.DeliveryURL,
@@ -276,7 +276,7 @@ func TestGlobalStorage(t *testing.T) {
 	picture := params{"base64": dataURL("image/jpeg", photo(t))}
 	bert.call("message.sendImage", params{"to": "15550100001", "media": picture})
 	anna.call("message.sendImage", params{"to": "15550100002", "media": picture})
-	for _, e := range w.stored("anna", 2) {
+	for _, e := range w.awaitStored("anna", 2) {
 		if e["storage"] != "global" || e.object("s3")["url"] == nil || e["base64"] != nil {
 			t.Errorf("event %v", e)
 		}
@@ -286,7 +286,7 @@ func TestGlobalStorage(t *testing.T) {
 	}
 	setting(t, w, "bert", bridge.SettingsPatch{SkipGlobal: &[]string{}})
 	anna.call("message.sendImage", params{"to": "15550100002", "media": picture})
-	w.stored("bert", 1)
+	w.awaitStored("bert", 1)
 }
 
 func TestStorageOfSessions(t *testing.T) {
@@ -319,7 +319,7 @@ func TestStorageOfSessions(t *testing.T) {
 	}
 	anna.call("storage.updateSettings", params{"bucket": mediaBucket, "retention_days": 1})
 	bert.call("message.sendImage", params{"to": "15550100001", "media": params{"base64": dataURL("image/jpeg", photo(t))}})
-	address := w.stored("anna", 1)[0].object("s3")["url"].(string)
+	address := w.awaitStored("anna", 1)[0].object("s3")["url"].(string)
 	fetch(t, address)
 	stats := w.admin.call("storage.getRetentionStats", nil)
 	if stats["running"] != true || stats.object("config")["batch_size"] != 1000.0 || stats["objects_deleted"] != 0.0 {
@@ -339,7 +339,7 @@ func TestStorageOfSessions(t *testing.T) {
 	anna.refused(rpc.CodeForbidden, "storage.runRetention", nil)
 }
 
-// Files beyond what may wait are told of at once: nothing is dropped in silence.
+// Files beyond the limit of the queue are reported at once: no file is dropped silently.
 func TestFullStorage(t *testing.T) {
 	w := newStorageWorld(t, objectstore.Config{MaxWaiting: 1, GiveUp: time.Hour})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
@@ -351,7 +351,7 @@ func TestFullStorage(t *testing.T) {
 		ids = append(ids, bert.call("message.sendImage", params{"to": "15550100001", "media": picture})["message_id"])
 		anna.eventually("the message", "message.get", params{"chat": "15550100002", "message_id": ids[len(ids)-1]}, func(result) bool { return true })
 	}
-	for i, e := range w.stored("anna", 2) {
+	for i, e := range w.awaitStored("anna", 2) {
 		if e["message_id"] != ids[i+1] || e.object("error")["reason"] != "busy" || e["s3"] != nil || e["storage"] != "session" {
 			t.Errorf("event %v", e)
 		}

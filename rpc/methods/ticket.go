@@ -16,19 +16,19 @@ type Tickets interface {
 }
 
 type ticketParams struct {
-	Session string `json:"session" rpc:"max=256" doc:"the ticket opens this session alone; absent = what the credential opens"`
-	TTLMS   *int64 `json:"ttl_ms" rpc:"min=1,max=600000" doc:"time in which it must be used, in milliseconds; the server's maximum is the default"`
+	Session string `json:"session" rpc:"max=256" doc:"the ticket is valid for this session only; absent = for the sessions of the credential"`
+	TTLMS   *int64 `json:"ttl_ms" rpc:"min=1,max=600000" doc:"validity in milliseconds; the server's maximum is the default"`
 }
 
 type ticketResult struct {
 	Ticket    string    `json:"ticket" doc:"for the query parameter ticket of one connection"`
-	ExpiresAt time.Time `json:"expires_at" doc:"when it is worth nothing any more"`
+	ExpiresAt time.Time `json:"expires_at" doc:"expiry"`
 }
 
 // RegisterTickets adds tickets.create.
 func RegisterTickets(reg *rpc.Registry, b *bridge.Bridge, tickets Tickets) {
 	rpc.Register(reg, rpc.Method{
-		Name: "tickets.create", Summary: "Make a credential for one connection of a browser, which must be used within seconds.", NoSession: true, Secret: true,
+		Name: "tickets.create", Summary: "Create a credential for one connection of a browser, which must be used within seconds.", NoSession: true, Secret: true,
 	}, func(ctx context.Context, call *rpc.Call, p *ticketParams) (ticketResult, error) {
 		if p.Session != "" {
 			if !call.Principal.MayUse(p.Session) {

@@ -8,7 +8,7 @@ import (
 )
 
 // TestMessagesHaveTheTimerOfTheirChat: a message without a lifetime of its own
-// has the chat's, in groups and chats of two, whoever set that and however the
+// has the chat's, in groups and one-to-one chats, set by either side and however the
 // session learned it; a lifetime of one message changes nothing for the others.
 func TestMessagesHaveTheTimerOfTheirChat(t *testing.T) {
 	w := newWorld(t)
@@ -78,7 +78,7 @@ func TestMessagesHaveTheTimerOfTheirChat(t *testing.T) {
 	}
 	alice.eventually("the group", "chat.get", params{"chat": joined.String()}, func(r result) bool { return r != nil })
 	expect("a group joined later", joined.String(), 604800)
-	// A forwarded message lives as long as others in its new chat.
+	// A forwarded message has the timer of its new chat.
 	n++
 	sent := alice.call("message.sendText", params{"to": changed, "text": "forward me", "disappearing_seconds": 86400})
 	forwarded := alice.call("message.forward", params{"chat": changed, "message_id": sent["message_id"], "recipients": []string{joined.String()}}).list("messages")[0]
@@ -90,7 +90,7 @@ func TestMessagesHaveTheTimerOfTheirChat(t *testing.T) {
 		t.Errorf("a forwarded message lives %d seconds", got)
 	}
 
-	// Chats of two.
+	// One-to-one chats.
 	expect("nothing set", bob.pn(), 0)
 	own("nothing set", bob.pn(), 604800, 0)
 	for i, who := range []*member{alice, bob, alice, bob} {
@@ -107,7 +107,7 @@ func TestMessagesHaveTheTimerOfTheirChat(t *testing.T) {
 		expect("changed by "+who.session, bob.lid(), seconds)
 		own("changed by "+who.session, bob.pn(), 86400, seconds)
 	}
-	// A message of the other side lives as it says, and changes nothing.
+	// A message of the other side keeps its own lifetime and does not change the chat's.
 	content := sandbox.Reply(sandbox.Received{ID: "X", Chat: alice.phone.LID(), Sender: bob.phone.LID(), Message: sandbox.Text("x")}, "short-lived")
 	seconds := uint32(86400)
 	content.ExtendedTextMessage.ContextInfo.Expiration = &seconds
@@ -120,7 +120,7 @@ func TestMessagesHaveTheTimerOfTheirChat(t *testing.T) {
 	expect("after a message of the other", bob.pn(), 0)
 	expect("after a message of a member", changed, 604800)
 
-	// The account's default is for chats begun from then on.
+	// The account's default applies to new chats.
 	alice.call("privacy.setDefaultDisappearingTimer", params{"disappearing_seconds": 604800})
 	expect("a chat begun before the default", bob.pn(), 0)
 	carol := w.join("carol", "15550100003")

@@ -18,11 +18,11 @@ type transportName struct {
 
 // transportChange contains the settings of a session's broker that a call sets.
 type transportChange struct {
-	Enabled *bool                      `json:"enabled" doc:"use it; default true once there is a url. One that is switched on begins with the events of that moment"`
-	URL     *string                    `json:"url" rpc:"max=4096" doc:"broker address, with user and password where needed; as it was shown: stays"`
+	Enabled *bool                      `json:"enabled" doc:"enabled; default true once there is a url. After enabling, delivery begins with the next event"`
+	URL     *string                    `json:"url" rpc:"max=4096" doc:"broker address, with user and password where needed; the masked form keeps the stored one"`
 	Events  []string                   `json:"events" rpc:"max=100" doc:"event names, or [\"*\"] for every event that has an offset; default [\"*\"]"`
-	Format  *string                    `json:"format" rpc:"enum=native" doc:"payload shape: the object that sockets get"`
-	Options map[string]json.RawMessage `json:"options" rpc:"max=100" doc:"what only this transport knows; those named replace those before, null restores a default, *** leaves a secret. transport.getSettings shows all of them"`
+	Format  *string                    `json:"format" rpc:"enum=native" doc:"payload format: the events as sent to sockets"`
+	Options map[string]json.RawMessage `json:"options" rpc:"max=100" doc:"settings of this kind of transport; given ones are replaced, null restores a default, *** keeps a secret. transport.getSettings returns all of them"`
 }
 
 func (c *transportChange) change() outlets.Change {
@@ -40,7 +40,7 @@ type transportSettings struct {
 	URL       string                     `json:"url" doc:"broker address, password masked"`
 	Events    []string                   `json:"events" doc:"event names, or [\"*\"]"`
 	Format    string                     `json:"format" doc:"payload shape"`
-	Options   map[string]json.RawMessage `json:"options" doc:"what only this transport knows, with defaults, secrets masked"`
+	Options   map[string]json.RawMessage `json:"options" doc:"settings of this kind of transport, with defaults, secrets masked"`
 	CreatedAt *time.Time                 `json:"created_at,omitempty" doc:"creation"`
 	UpdatedAt *time.Time                 `json:"updated_at,omitempty" doc:"last change"`
 }
@@ -63,16 +63,16 @@ func shapeOwnTransport(o *outlets.Own) transportSettings {
 }
 
 type brokerStats struct {
-	ActiveQueues    int        `json:"active_queues" doc:"queues that took messages; 0 where there are none"`
+	ActiveQueues    int        `json:"active_queues" doc:"queues that accepted messages; 0 for transports without queues"`
 	Queues          []string   `json:"queues" doc:"their names, those of this session alone"`
-	PublishedCount  uint64     `json:"published_count" doc:"messages the broker took since the connection was opened, of all sessions that share it"`
+	PublishedCount  uint64     `json:"published_count" doc:"messages that the broker accepted since the connection was opened, of all sessions that share it"`
 	LastPublishedAt *time.Time `json:"last_published_at" doc:"null = none yet"`
-	Connected       bool       `json:"connected" doc:"the broker answered last"`
+	Connected       bool       `json:"connected" doc:"the latest attempt succeeded"`
 	FailedCount     uint64     `json:"failed_count" doc:"attempts that failed"`
-	UnroutableCount uint64     `json:"unroutable_count" doc:"messages that no queue took"`
+	UnroutableCount uint64     `json:"unroutable_count" doc:"messages that no queue accepted"`
 	TruncatedCount  uint64     `json:"truncated_count" doc:"of published_count, those sent by reference because of their size"`
 	Reason          *string    `json:"reason" doc:"why the latest attempt failed: unreachable, unresolved, certificate, timeout, credentials, missing, not_ready or refused; null = it did not"`
-	LastError       *string    `json:"last_error" doc:"of the latest attempt that failed, also of one that is over"`
+	LastError       *string    `json:"last_error" doc:"error of the latest failed attempt, kept after later successes"`
 }
 
 func shapeBrokerStats(f *outlets.Figures) brokerStats {
@@ -84,7 +84,7 @@ func shapeBrokerStats(f *outlets.Figures) brokerStats {
 
 type transportGetResult struct {
 	Settings transportSettings `json:"settings" doc:"stored settings, secrets masked"`
-	Stats    brokerStats       `json:"stats" doc:"how it does"`
+	Stats    brokerStats       `json:"stats" doc:"figures"`
 }
 
 type transportUpdateResult struct {
@@ -97,9 +97,9 @@ type transportDeleteResult struct {
 
 type transportTestResult struct {
 	OK              bool             `json:"ok" doc:"reached and usable"`
-	Error           *string          `json:"error" doc:"why not"`
+	Error           *string          `json:"error" doc:"error; null = usable"`
 	DurationSeconds float64          `json:"duration_seconds" doc:"time taken"`
-	Details         transportDetails `json:"details" doc:"what was tried"`
+	Details         transportDetails `json:"details" doc:"tested endpoint"`
 }
 
 type transportDetails struct {
@@ -160,7 +160,7 @@ func RegisterTransport(reg *rpc.Registry, d Deps) {
 			}
 			return transportDeleteResult{p.Transport}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "transport.test", Summary: "Try a session's stored settings of one transport.", Timeout: transportTestTimeout},
+	onSession(reg, d, rpc.Method{Name: "transport.test", Summary: "Test a session's stored settings of one transport.", Timeout: transportTestTimeout},
 		func(ctx context.Context, s *bridge.Session, p *transportName) (out transportTestResult, err error) {
 			if err = p.check(); err != nil {
 				return out, err
@@ -177,7 +177,7 @@ func RegisterTransport(reg *rpc.Registry, d Deps) {
 // check rejects sockets, which need no settings.
 func (p *transportName) check() error {
 	if p.Transport == outlets.WebSocket {
-		return rpc.NotSupported("sockets have no settings: what one gets it says itself, in conn.hello and events.subscribe")
+		return rpc.NotSupported("sockets have no settings: each subscribes itself, with conn.hello and events.subscribe")
 	}
 	return nil
 }

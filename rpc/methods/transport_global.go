@@ -44,19 +44,19 @@ type globalSettingsResult struct {
 
 // globalStats are the figures of a global transport.
 type globalStats struct {
-	Enabled         bool       `json:"enabled" doc:"it gets the events of all sessions but those that stay out"`
-	Connected       bool       `json:"connected" doc:"the target answered last"`
+	Enabled         bool       `json:"enabled" doc:"it gets the events of all sessions except those that skip it"`
+	Connected       bool       `json:"connected" doc:"the latest attempt succeeded"`
 	URL             string     `json:"url" doc:"address, password masked"`
 	Events          []string   `json:"events" doc:"event names, or [\"*\"]"`
 	TimeoutSeconds  float64    `json:"timeout_seconds" doc:"of one attempt"`
 	MaxRetries      int        `json:"max_retries" doc:"attempts after the first"`
 	MaxConcurrency  *int       `json:"max_concurrency,omitempty" doc:"webhook: requests at a time"`
 	ActiveRequests  *int       `json:"active_requests,omitempty" doc:"webhook: requests under way"`
-	AvailableSlots  *int       `json:"available_slots,omitempty" doc:"webhook: further requests that may be"`
+	AvailableSlots  *int       `json:"available_slots,omitempty" doc:"webhook: free request slots"`
 	Exchange        *string    `json:"exchange,omitempty" doc:"amqp: exchange"`
 	Queue           *string    `json:"queue,omitempty" doc:"amqp: queue"`
-	ActiveQueues    *int       `json:"active_queues,omitempty" doc:"brokers: queues that took messages"`
-	PublishedCount  *uint64    `json:"published_count,omitempty" doc:"brokers: messages taken since the connection was opened"`
+	ActiveQueues    *int       `json:"active_queues,omitempty" doc:"brokers: queues that accepted messages"`
+	PublishedCount  *uint64    `json:"published_count,omitempty" doc:"brokers: messages accepted since the connection was opened"`
 	LastPublishedAt *time.Time `json:"last_published_at" doc:"brokers: null = none yet"`
 	Reason          *string    `json:"reason" doc:"why the latest attempt failed: unreachable, unresolved, certificate, timeout, credentials, missing, not_ready or refused; null = it did not"`
 	LastError       *string    `json:"last_error" doc:"of the latest attempt that failed"`
@@ -73,11 +73,11 @@ type globalReloadResult struct {
 
 // globalTrial is the result of testing one global transport.
 type globalTrial struct {
-	Enabled          bool    `json:"enabled" doc:"switched on; others are not tried"`
+	Enabled          bool    `json:"enabled" doc:"enabled; others are not tested"`
 	OK               bool    `json:"ok" doc:"reached and usable"`
 	Error            *string `json:"error" doc:"why not"`
 	DurationSeconds  float64 `json:"duration_seconds" doc:"time taken"`
-	HTTPStatus       *int    `json:"http_status,omitempty" doc:"webhook: what it answered"`
+	HTTPStatus       *int    `json:"http_status,omitempty" doc:"webhook: HTTP status of the answer"`
 	ConnectionStatus *string `json:"connection_status,omitempty" doc:"brokers: connected or disconnected"`
 	ExchangeExists   *bool   `json:"exchange_exists,omitempty" doc:"amqp"`
 	QueueExists      *bool   `json:"queue_exists,omitempty" doc:"amqp"`
@@ -99,8 +99,8 @@ type testEventResult struct {
 	SessionID    string          `json:"session_id" doc:"id sent"`
 	SessionToken string          `json:"session_token" doc:"token sent"`
 	Data         json.RawMessage `json:"data" doc:"payload sent"`
-	Transports   []string        `json:"transports" doc:"outlets it went to"`
-	Errors       []string        `json:"errors" doc:"why others did not take it"`
+	Transports   []string        `json:"transports" doc:"transports that delivered it"`
+	Errors       []string        `json:"errors" doc:"reason of other failures"`
 }
 
 func registerGlobalTransports(reg *rpc.Registry, d Deps) {
@@ -120,7 +120,7 @@ func registerGlobalTransports(reg *rpc.Registry, d Deps) {
 			}
 			return out, err
 		})
-	rpc.Register(reg, admin("transport.testGlobal", "Try each global transport live."),
+	rpc.Register(reg, admin("transport.testGlobal", "Test each global transport."),
 		func(ctx context.Context, _ *rpc.Call, _ *none) (globalTestResult, error) {
 			return globalTestResult{d.testGlobals(ctx)}, ctx.Err()
 		})

@@ -37,12 +37,12 @@ func (w *world) outlets() (o *outlets.Outlets, hooks *webhook.Webhooks, deliver 
 	return o, hooks, deliver
 }
 
-// nobodyThere is an address that nobody listens at.
-const nobodyThere = "redis://me:hunter2@127.0.0.1:1/"
+// unreachableURL is an address without a listener.
+const unreachableURL = "redis://me:hunter2@127.0.0.1:1/"
 
 func TestTransportSettings(t *testing.T) {
 	a := newAdmin(t)
-	made := a.call("session.create", params{"session_id": "one", "transports": params{"redis": params{"url": nobodyThere, "options": params{"stream": "all"}}}})
+	made := a.call("session.create", params{"session_id": "one", "transports": params{"redis": params{"url": unreachableURL, "options": params{"stream": "all"}}}})
 	if made["token"] == "" {
 		t.Errorf("created %v", made)
 	}
@@ -90,27 +90,27 @@ func TestTransportBadInput(t *testing.T) {
 	}
 	for pointer, p := range map[string]params{
 		"/url":                         {},
-		"/events/0":                    {"url": nobodyThere, "events": []string{"Mesage"}},
-		"/events":                      {"url": nobodyThere, "events": []string{}},
-		"/format":                      {"url": nobodyThere, "format": "wuzapi"},
-		"/options/colour":              {"url": nobodyThere, "options": params{"colour": "red"}},
-		"/options/max_len":             {"url": nobodyThere, "options": params{"max_len": "many"}},
-		"/options/stream":              {"url": nobodyThere, "options": params{"stream": "{nobody}"}},
-		"/options/tls_ca_file":         {"url": nobodyThere, "options": params{"tls_ca_file": "/etc/passwd"}},
-		"/options":                     {"url": nobodyThere, "options": "x"},
-		"/enabled":                     {"url": nobodyThere, "enabled": "yes"},
-		"/nonsense":                    {"url": nobodyThere, "nonsense": 1},
+		"/events/0":                    {"url": unreachableURL, "events": []string{"Mesage"}},
+		"/events":                      {"url": unreachableURL, "events": []string{}},
+		"/format":                      {"url": unreachableURL, "format": "wuzapi"},
+		"/options/colour":              {"url": unreachableURL, "options": params{"colour": "red"}},
+		"/options/max_len":             {"url": unreachableURL, "options": params{"max_len": "many"}},
+		"/options/stream":              {"url": unreachableURL, "options": params{"stream": "{nobody}"}},
+		"/options/tls_ca_file":         {"url": unreachableURL, "options": params{"tls_ca_file": "/etc/passwd"}},
+		"/options":                     {"url": unreachableURL, "options": "x"},
+		"/enabled":                     {"url": unreachableURL, "enabled": "yes"},
+		"/nonsense":                    {"url": unreachableURL, "nonsense": 1},
 		"/transports/redis/events/0":   nil,
 		"/transports/fax":              nil,
 		"/transports/redis/options/x~": nil,
 	} {
 		switch pointer {
 		case "/transports/redis/events/0":
-			a.refused(rpc.CodeInvalidParams, pointer, "session.create", params{"transports": params{"redis": params{"url": nobodyThere, "events": []string{"x"}}}})
+			a.refused(rpc.CodeInvalidParams, pointer, "session.create", params{"transports": params{"redis": params{"url": unreachableURL, "events": []string{"x"}}}})
 		case "/transports/fax":
-			a.refused(rpc.CodeInvalidParams, pointer, "session.create", params{"transports": params{"fax": params{"url": nobodyThere}}})
+			a.refused(rpc.CodeInvalidParams, pointer, "session.create", params{"transports": params{"fax": params{"url": unreachableURL}}})
 		case "/transports/redis/options/x~":
-			a.refused(rpc.CodeInvalidParams, "", "session.create", params{"transports": params{"redis": params{"url": nobodyThere, "options": params{"x~": 1}}}})
+			a.refused(rpc.CodeInvalidParams, "", "session.create", params{"transports": params{"redis": params{"url": unreachableURL, "options": params{"x~": 1}}}})
 		default:
 			p["session"], p["transport"] = "one", "redis"
 			a.refused(rpc.CodeInvalidParams, pointer, "transport.updateSettings", p)
@@ -125,7 +125,7 @@ func TestGlobalTransports(t *testing.T) {
 	a.reload = func(ctx context.Context) error {
 		return a.outletsInUse.SetGlobals(ctx, outlets.Globals{
 			Webhook: &webhook.Global{URL: url + "?key=hunter2", Events: []string{"All"}, Format: webhook.FormatNative},
-			Brokers: map[string]outlets.Settings{"redis": {Enabled: true, URL: nobodyThere, Events: []string{"Message"}}},
+			Brokers: map[string]outlets.Settings{"redis": {Enabled: true, URL: unreachableURL, Events: []string{"Message"}}},
 		})
 	}
 	if stats := a.call("transport.getGlobalStats", nil); stats["enabled"] != false {

@@ -55,13 +55,13 @@ func (p *webhookCreateParams) Validate() error {
 type webhookUpdateParams struct {
 	webhookID
 	Name      *string  `json:"name" rpc:"min=1,max=255" doc:"display name"`
-	URL       *string  `json:"url" doc:"http or https address; empty switches the webhook off, one where there was none on"`
+	URL       *string  `json:"url" doc:"http or https address; empty disables the webhook, the first address enables it"`
 	Events    []string `json:"events" rpc:"max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
-	Secret    *string  `json:"secret" doc:"key of the signature; empty removes it, *** leaves it; webhook.rotateSecret changes it without a break"`
+	Secret    *string  `json:"secret" doc:"key of the signature; empty removes it, *** keeps it; webhook.rotateSecret changes it without an interruption"`
 	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body"`
 	Files     *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (formats native, wuzapi, wuzapi_json) or multipart (formats wuzapi, wuzapi_json)"`
-	Active    *bool    `json:"active" doc:"switch on or off; one that is switched on begins with the events of that moment"`
-	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); empty removes it, *** leaves it"`
+	Active    *bool    `json:"active" doc:"enable or disable; after enabling, delivery begins with the next event"`
+	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); empty removes it, *** keeps it"`
 }
 
 func (p *webhookUpdateParams) change() webhook.Change {
@@ -73,8 +73,8 @@ func (p *webhookUpdateParams) change() webhook.Change {
 
 type webhookRotateParams struct {
 	webhookID
-	Secret      *string `json:"secret" doc:"new key of the signature, 16 to 256 bytes; made up when absent"`
-	KeepSeconds *int    `json:"keep_seconds" rpc:"min=0,max=2592000" doc:"time in which the key before signs as well; default 86400"`
+	Secret      *string `json:"secret" doc:"new key of the signature, 16 to 256 bytes; generated when absent"`
+	KeepSeconds *int    `json:"keep_seconds" rpc:"min=0,max=2592000" doc:"period in which the previous key signs as well; default 86400"`
 }
 
 type webhookRotateResult struct {
@@ -96,10 +96,10 @@ type webhookDeleteResult struct {
 
 type webhookTestResult struct {
 	EventID      string  `json:"event_id" doc:"id of the event that was sent"`
-	Delivered    bool    `json:"delivered" doc:"the receiver took it"`
+	Delivered    bool    `json:"delivered" doc:"the receiver accepted it"`
 	Status       *int    `json:"status" doc:"HTTP status; null = there was no answer"`
 	DurationMS   int64   `json:"duration_ms" doc:"until the answer was read"`
-	Error        *string `json:"error" doc:"why it was not taken"`
+	Error        *string `json:"error" doc:"error; null = accepted"`
 	ResponseBody string  `json:"response_body" doc:"beginning of the answer, 1024 bytes at most"`
 }
 
@@ -116,7 +116,7 @@ type webhookDeliveriesParams struct {
 type webhookDeliveriesResult struct {
 	Deliveries []webhookDelivery        `json:"deliveries" doc:"ended deliveries, the newest first"`
 	Total      int                      `json:"total" doc:"all ended deliveries that match"`
-	Pending    []webhookPendingDelivery `json:"pending" doc:"deliveries that have not ended, whatever the filters: the one being attempted or waiting for its retry, and the replay likewise; later events wait behind them"`
+	Pending    []webhookPendingDelivery `json:"pending" doc:"deliveries that have not ended, whatever the filters: the delivery that is attempted or waits for its retry, and the one of the replay; later events wait for them"`
 }
 
 // RegisterWebhook adds the methods of the namespace webhook.
@@ -143,9 +143,9 @@ func RegisterWebhook(reg *rpc.Registry, d Deps) {
 			key := p.key(s)
 			return webhookDeleteResult{WebhookID: key.ID}, webhookError("", d.Webhooks.Delete(ctx, key))
 		})
-	onSession(reg, d, rpc.Method{Name: "webhook.rotateSecret", Summary: "Give a webhook a new signature key; the one before signs as well for a time.", Secret: true}, d.rotateWebhookSecret)
+	onSession(reg, d, rpc.Method{Name: "webhook.rotateSecret", Summary: "Replace a webhook's signature key; the previous one is used in addition for a limited time.", Secret: true}, d.rotateWebhookSecret)
 	onSession(reg, d, rpc.Method{
-		Name: "webhook.test", Summary: "Send an event of the type WebhookTest to a webhook at once, in one attempt, and say what came of it.",
+		Name: "webhook.test", Summary: "Send an event of the type WebhookTest to a webhook at once, in one attempt, and return the outcome.",
 		Timeout: webhookTestTimeout,
 	}, d.testWebhook)
 	onSession(reg, d, rpc.Method{Name: "webhook.listDeliveries", Summary: "List the ended and the pending deliveries of one webhook."}, d.listWebhookDeliveries)
@@ -169,7 +169,7 @@ func (d Deps) rotateWebhookSecret(ctx context.Context, s *bridge.Session, p *web
 	secret := ""
 	if p.Secret != nil {
 		if secret = *p.Secret; secret == "" || secret == webhook.Masked {
-			return out, rpc.InvalidParams("/secret", "must be a key; absent = one is made up")
+			return out, rpc.InvalidParams("/secret", "must be a key; absent = generated")
 		}
 	}
 	w, err := d.Webhooks.RotateSecret(ctx, p.key(s), secret, keep)
@@ -227,7 +227,7 @@ func webhookError(below string, err error) error {
 	case errors.Is(err, webhook.ErrNotFound):
 		return rpc.NotFound("the session has no webhook of this id").With(map[string]any{"field": "/webhook_id"})
 	case errors.Is(err, webhook.ErrTooMany):
-		return rpc.Conflict("the session has too many webhooks: change or delete one of those there are")
+		return rpc.Conflict("the session has too many webhooks: change or delete an existing one")
 	case errors.Is(err, webhook.ErrNoURL):
 		return rpc.Conflict("the webhook has no url")
 	}

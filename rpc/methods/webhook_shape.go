@@ -14,11 +14,11 @@ type webhookObject struct {
 	SessionID           string     `json:"session_id" doc:"session"`
 	AccountID           *string    `json:"account_id" doc:"owner; null = the server itself"`
 	Name                string     `json:"name" doc:"display name"`
-	URL                 string     `json:"url" doc:"address; empty = delivers nowhere"`
+	URL                 string     `json:"url" doc:"address; empty = no deliveries"`
 	Events              []string   `json:"events" doc:"event names, or [\"*\"]"`
 	Secret              *string    `json:"secret" doc:"masked; null = deliveries are not signed"`
 	HasSecret           bool       `json:"has_secret" doc:"deliveries are signed"`
-	PreviousSecretUntil *time.Time `json:"previous_secret_until" doc:"until when the key before signs as well; null = no rotation is under way"`
+	PreviousSecretUntil *time.Time `json:"previous_secret_until" doc:"end of the period in which the previous key signs as well; null = no rotation in progress"`
 	HasBodyToken        bool       `json:"has_body_token" doc:"the formats wuzapi and wwebjs repeat a token"`
 	Format              string     `json:"format" doc:"shape of the body"`
 	Files               string     `json:"files" doc:"how the files of messages are sent: none, inline or multipart"`
@@ -72,7 +72,7 @@ type webhookDelivery struct {
 	FirstAttemptAt *time.Time `json:"first_attempt_at" doc:"null = there was none"`
 	LastAttemptAt  *time.Time `json:"last_attempt_at" doc:"null = there was none"`
 	ArchivedAt     *time.Time `json:"archived_at" doc:"when the delivery ended"`
-	ReplayOf       *int64     `json:"replay_of" doc:"the entry that this delivery repeated"`
+	ReplayOf       *int64     `json:"replay_of" doc:"id of the entry that this delivery replayed"`
 }
 
 func shapeWebhookDelivery(e *dispatch.Entry) webhookDelivery {

@@ -22,7 +22,7 @@ import (
 	"github.com/waystation/waystation/transports/webhook/wwebjs"
 )
 
-// hooks are webhooks of a world, which may reach this machine.
+// hooks are the webhooks of a world, permitted to connect to this machine.
 func (w *world) hooks() (*webhook.Webhooks, *dispatch.Dispatcher) {
 	w.t.Helper()
 	g, err := guard.New(guard.Config{Allow: []string{"127.0.0.1"}})
@@ -67,7 +67,7 @@ type request struct {
 	body   string
 }
 
-// receiver notes what comes and answers with a status.
+// receiver records requests and answers with a status.
 func receiver(t *testing.T, status int) (url string, got chan request) {
 	t.Helper()
 	got = make(chan request, 100)
@@ -173,7 +173,7 @@ func TestWebhookThatRefuses(t *testing.T) {
 	bert.refused(rpc.CodeNotFound, "webhook.listDeliveries", params{"webhook_id": id})
 }
 
-// What struct tags cannot say is refused with the pointer of the field, and nothing changes.
+// Rules that struct tags cannot express are checked: the error has the pointer of the field, and nothing changes.
 func TestWebhookBadFields(t *testing.T) {
 	w := newHookWorld(t)
 	anna := w.join("anna", "15550100001")
@@ -248,13 +248,13 @@ func TestWebhookBadFields(t *testing.T) {
 	anna.refused(rpc.CodeConflict, "webhook.test", nil)
 }
 
-// Somebody types: a receiver written for wuzapi hears it under the phone number, as wuzapi says it.
+// The format wuzapi reports typing under the phone number, as wuzapi does.
 func TestWebhookInAnotherFormat(t *testing.T) {
 	w := newHookWorld(t)
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
 	address, got := receiver(t, http.StatusOK)
 	anna.call("webhook.update", params{"url": address, "format": "wuzapi", "events": []string{"ChatPresence", "Message"}, "body_token": "of-annas-receiver"})
-	anna.call("presence.setAvailability", params{"available": true}) // WhatsApp tells only available sessions who is typing
+	anna.call("presence.setAvailability", params{"available": true}) // WhatsApp sends typing only to available sessions
 	bert.call("message.sendText", params{"to": "15550100001", "text": "Hello"})
 	bert.call("presence.setChatState", params{"chat": "15550100001", "state": "composing"})
 	seen := map[string]result{}
@@ -276,7 +276,7 @@ func TestWebhookInAnotherFormat(t *testing.T) {
 	}
 }
 
-// A session can be made with its webhook, which then misses nothing.
+// A session can be created with its webhook, which then gets all events.
 func TestSessionWithWebhook(t *testing.T) {
 	a := newAdmin(t)
 	url, got := receiver(t, http.StatusOK)
@@ -300,7 +300,7 @@ func TestSessionWithWebhook(t *testing.T) {
 	}
 }
 
-// Formats that have words for some events only name events that exist.
+// Formats that support only some events name existing events.
 func TestFormatsKnowTheirEvents(t *testing.T) {
 	var names []string
 	for _, e := range bridge.EventTypes() {

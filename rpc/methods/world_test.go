@@ -21,10 +21,10 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// patience bounds every wait of these tests; nothing takes a fraction of it unless it is broken.
+// patience bounds every wait of these tests, far above the time that any step needs.
 const patience = 20 * time.Second
 
-// world is a simulated WhatsApp with a bridge on it and the methods on top.
+// world is a simulated WhatsApp with a bridge and the methods.
 type world struct {
 	t       *testing.T
 	network *sandbox.Network
@@ -32,7 +32,7 @@ type world struct {
 	journal *journal.Journal
 	bridge  *bridge.Bridge
 	calls   *rpc.Registry
-	replies *forgetful
+	replies *lossyReplies
 	names   *namecheck.Checker // of every event and reply
 }
 
@@ -67,7 +67,7 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replies := &forgetful{}
+	replies := &lossyReplies{}
 	w := &world{t: t, names: names, network: network, db: db, journal: log, bridge: b, calls: rpc.NewRegistry(rpc.Options{Replies: replies}), replies: replies}
 	deps := methods.Deps{Bridge: b}
 	w.calls.MapError = methods.MapError
@@ -163,7 +163,7 @@ func (w *world) until(s *bridge.Session, state bridge.State) bridge.Status {
 	return status
 }
 
-// restart connects a session anew.
+// restart reconnects a session.
 func (w *world) restart(id string) {
 	w.t.Helper()
 	s, err := w.bridge.Session(id)
@@ -176,7 +176,7 @@ func (w *world) restart(id string) {
 	w.until(s, bridge.StateConnected)
 }
 
-// result is an answer, read as a client without Go types would.
+// result is a reply, decoded as by a client without Go types.
 type result map[string]any
 
 func (r result) object(field string) result {
@@ -248,7 +248,7 @@ func (m *member) refused(code int, method string, p params) *rpc.Error {
 	return failed
 }
 
-// eventually repeats a question until the answer is right: for what another side learns in its own time.
+// eventually repeats a call until its result is right, for effects that arrive asynchronously.
 func (m *member) eventually(what, method string, p params, right func(result) bool) result {
 	m.w.t.Helper()
 	ctx := m.w.ctx()
@@ -267,8 +267,8 @@ func (m *member) eventually(what, method string, p params, right func(result) bo
 	}
 }
 
-// sees waits until the phone was told of a change in a group: a notification whose child has the tag.
-func (m *member) sees(group, tag string, match func(child *waBinary.Node) bool) {
+// awaitGroupChange waits until the phone received the notification of a group change whose child has the tag.
+func (m *member) awaitGroupChange(group, tag string, match func(child *waBinary.Node) bool) {
 	m.w.t.Helper()
 	_, err := m.phone.AwaitStanza(m.w.ctx(), func(node waBinary.Node) bool {
 		if node.Tag != "notification" || node.AttrGetter().String("from") != group && node.AttrGetter().JID("from").String() != group {

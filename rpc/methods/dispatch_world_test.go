@@ -15,8 +15,8 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// office is a dispatcher with the methods on it, and a sink that refuses, holds back or takes what it gets.
-type office struct {
+// dispatchWorld is a dispatcher with its methods, and a sink that refuses, blocks or accepts deliveries.
+type dispatchWorld struct {
 	t       *testing.T
 	calls   *rpc.Registry
 	journal *journal.Journal
@@ -25,7 +25,7 @@ type office struct {
 }
 
 // Deliver implements dispatch.Sink.
-func (o *office) Deliver(ctx context.Context, t dispatch.Target, _ *dispatch.Delivery) (int, error) {
+func (o *dispatchWorld) Deliver(ctx context.Context, t dispatch.Target, _ *dispatch.Delivery) (int, error) {
 	switch {
 	case t.ID == "hangs":
 		<-ctx.Done()
@@ -38,7 +38,7 @@ func (o *office) Deliver(ctx context.Context, t dispatch.Target, _ *dispatch.Del
 	return 200, nil
 }
 
-func newOffice(t *testing.T) *office {
+func newOffice(t *testing.T) *dispatchWorld {
 	t.Helper()
 	db, log := openJournal(t)
 	deliver, err := dispatch.Open(t.Context(), db, log, dispatch.Config{DrainTimeout: 10 * time.Millisecond})
@@ -50,7 +50,7 @@ func newOffice(t *testing.T) *office {
 			t.Error(err)
 		}
 	})
-	o := &office{t: t, calls: rpc.NewRegistry(rpc.Options{}), journal: log, deliver: deliver}
+	o := &dispatchWorld{t: t, calls: rpc.NewRegistry(rpc.Options{}), journal: log, deliver: deliver}
 	o.calls.MapError = methods.MapError
 	methods.RegisterArchive(o.calls, methods.Deps{Deliveries: deliver})
 	methods.RegisterDelivery(o.calls, methods.Deps{Deliveries: deliver, Retention: log})
@@ -60,7 +60,7 @@ func newOffice(t *testing.T) *office {
 	return o
 }
 
-func (o *office) put(id, session string) {
+func (o *dispatchWorld) put(id, session string) {
 	o.t.Helper()
 	target := dispatch.Target{Transport: "webhook", ID: id, Session: session, Filter: dispatch.Filter{Events: []string{"*"}}}
 	if err := o.deliver.PutTargets(o.t.Context(), target); err != nil {
@@ -68,21 +68,21 @@ func (o *office) put(id, session string) {
 	}
 }
 
-func (o *office) append(session, kind string) {
+func (o *dispatchWorld) append(session, kind string) {
 	o.t.Helper()
 	if _, err := o.journal.Append(o.t.Context(), session, journal.Record{Type: kind, Data: json.RawMessage(`{"text":"hello"}`)}); err != nil {
 		o.t.Fatal(err)
 	}
 }
 
-// asAdmin and asSession are who calls.
+// asAdmin and asSession are the callers.
 func asAdmin() rpc.Principal { return rpc.Principal{Kind: rpc.ScopeAdmin, ID: "admin"} }
 
 func asSession(id string) rpc.Principal {
 	return rpc.Principal{Kind: rpc.ScopeSession, ID: "session:" + id, Session: id}
 }
 
-func (o *office) try(who rpc.Principal, method string, p params) (result, *rpc.Error) {
+func (o *dispatchWorld) try(who rpc.Principal, method string, p params) (result, *rpc.Error) {
 	o.t.Helper()
 	raw, err := json.Marshal(p)
 	if err != nil {
@@ -99,7 +99,7 @@ func (o *office) try(who rpc.Principal, method string, p params) (result, *rpc.E
 	return r, nil
 }
 
-func (o *office) call(who rpc.Principal, method string, p params) result {
+func (o *dispatchWorld) call(who rpc.Principal, method string, p params) result {
 	o.t.Helper()
 	r, failed := o.try(who, method, p)
 	if failed != nil {
@@ -108,7 +108,7 @@ func (o *office) call(who rpc.Principal, method string, p params) result {
 	return r
 }
 
-func (o *office) until(who rpc.Principal, method string, p params, right func(result) bool) result {
+func (o *dispatchWorld) until(who rpc.Principal, method string, p params, right func(result) bool) result {
 	o.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if r := o.call(who, method, p); right(r) {
@@ -124,7 +124,7 @@ func total(n int) func(result) bool {
 }
 
 // filled has two delivered events of anna, then a dead letter of each session.
-func filledOffice(t *testing.T) *office {
+func filledWorld(t *testing.T) *dispatchWorld {
 	o := newOffice(t)
 	o.put("hook-a", "anna")
 	o.put("hook-b", "bert")
