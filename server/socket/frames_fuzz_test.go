@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -19,7 +20,7 @@ var documented = []int{
 }
 
 // FuzzFrames: after any text frame, before conn.hello or after it, a connection answers the next call or is closed
-// with a documented code; all its output is JSON, and none of its state remains.
+// with a documented code; all its output is JSON, and none of its state remains. Text that is not UTF-8 closes it with 1007.
 func FuzzFrames(f *testing.F) {
 	for _, frame := range []string{
 		``, `{`, `[]`, `[1,2]`, `{"jsonrpc":"2.0","id":1,"method":"test.echo","params":{"value":[[]]}}`,
@@ -53,10 +54,15 @@ func FuzzFrames(f *testing.F) {
 		}()
 		for answered := false; !answered; {
 			b, code, err := c.Receive()
-			if err != nil || code != 0 && !slices.Contains(documented, code) || code == 0 && !json.Valid(b) {
+			good := code == 0 && json.Valid(b) || slices.Contains(documented, code) || code == CloseInvalidText && !utf8.Valid(frame)
+			if err != nil || !good {
 				t.Fatalf("%q: closed with %d, %v, %s", frame, code, err, b)
 			}
-			answered = code != 0 || strings.Contains(string(b), `"id":"probe"`)
+			probed := code == 0 && strings.Contains(string(b), `"id":"probe"`)
+			if probed && !utf8.Valid(frame) {
+				t.Fatalf("%q: the next call was answered: %s", frame, b)
+			}
+			answered = code != 0 || probed
 		}
 		c.hangUp()
 		nothingStays(t, w)
