@@ -156,11 +156,11 @@ func TestInFlightOfASessionOverAllWays(t *testing.T) {
 // The timeout is 30 s, or the caller's value up to 120 s.
 func TestTimeoutsOfCalls(t *testing.T) {
 	for asked, want := range map[string]time.Duration{
-		``: 30 * time.Second, `{"_meta":{"timeout_ms":1500}}`: 1500 * time.Millisecond, `{"_meta":{"timeout_ms":120000}}`: 120 * time.Second,
+		``: 20 * time.Second, `{"_meta":{"timeout_ms":1500}}`: 1500 * time.Millisecond, `{"_meta":{"timeout_ms":120000}}`: 120 * time.Second,
 		`{"_meta":{"timeout_ms":120001}}`: 120 * time.Second, `{"_meta":{"timeout_ms":9007199254740992}}`: 120 * time.Second,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			reg := rpc.NewRegistry(rpc.Options{})
+			reg := rpc.NewRegistry(rpc.Options{Timeout: 20 * time.Second})
 			rpc.Register(reg, rpc.Method{Name: "test.wait", Scope: rpc.ScopePublic}, func(ctx context.Context, _ *rpc.Call, _ *struct{}) (bool, error) {
 				<-ctx.Done()
 				return false, ctx.Err()

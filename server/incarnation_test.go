@@ -248,7 +248,7 @@ func testNewSessionReadsNothingOld(t *testing.T, purge bool, args ...string) {
 
 // Data of a session that was deleted without purge can only be adopted by restore, once, and expires.
 func TestRestoreOfADeletedSession(t *testing.T) {
-	s := startServer(t, "-log-level", "info", "-allow-hosts", "127.0.0.1", "-session", "none")
+	s := startServer(t, "-keep-deleted", "48h", "-log-level", "info", "-allow-hosts", "127.0.0.1", "-session", "none")
 	s.call("sandbox.createAccount", object{"number": oldPeer})
 	find := func(session string) string {
 		raw, _ := json.Marshal(s.call("message.search", object{"session": session, "query": "oldcanary"}))
@@ -280,10 +280,17 @@ func TestRestoreOfADeletedSession(t *testing.T) {
 		t.Errorf("a signed address of the restored session: status %d", response.StatusCode)
 	}
 	s.call("session.delete", object{"session": "shop"})
-	if err := s.app.bridge.ExpireKept(t.Context(), time.Now().Add(s.app.cfg.KeepDeleted+time.Hour)); err != nil {
-		t.Fatal(err)
+	expire := func(after time.Duration) []string {
+		t.Helper()
+		if err := s.app.bridge.ExpireKept(t.Context(), time.Now().Add(after)); err != nil {
+			t.Fatal(err)
+		}
+		return s.mentions("oldcanary")
 	}
-	if found := s.mentions("oldcanary"); len(found) > 0 {
+	if len(expire(47*time.Hour)) == 0 {
+		t.Error("nothing is left an hour before its time")
+	}
+	if found := expire(49 * time.Hour); len(found) > 0 {
 		t.Errorf("after its time: %v", found)
 	}
 }

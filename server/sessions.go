@@ -29,7 +29,7 @@ func (a *app) openBridge(ctx context.Context) error {
 		ObserveAck: a.durations.Observer("waystation_message_ack_duration_seconds"),
 		Config: bridge.Config{
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
-			StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
+			StoreProbe: a.cfg.StoreProbe, StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
 			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia, KeepDeleted: a.cfg.KeepDeleted,
 			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
 		},

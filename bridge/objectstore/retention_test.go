@@ -1,7 +1,9 @@
 package objectstore
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -247,5 +249,29 @@ func TestRetentionRunsByItself(t *testing.T) {
 	w.eventually("a cycle that deletes", func() bool { return w.Retention().Deleted == 2 && s.objects(t) == 0 })
 	if st := w.Retention(); st.Interval != 10*time.Millisecond {
 		t.Errorf("%+v", st)
+	}
+}
+
+// A request deletes Config.RetainBatch objects at most.
+func TestRetentionInBatches(t *testing.T) {
+	s := newServer(t)
+	w := onSQLite(t, Config{RetainBatch: 3})
+	w.set("shop", to(s), &Change{RetentionDays: ptr(1)})
+	w.fill("shop", 7)
+	w.advance(25 * time.Hour)
+	sizes := make(chan int, 10)
+	s.be(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			sizes <- bytes.Count(body, []byte("<Key>"))
+		}
+		return false
+	})
+	if st := w.runCycle(); st.Deleted != 7 || len(sizes) != 3 || <-sizes != 3 || <-sizes != 3 || <-sizes != 1 {
+		t.Errorf("%+v, not in requests of 3, 3 and 1 objects", st)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -401,5 +402,47 @@ func TestPartsOfACrash(t *testing.T) {
 	}
 	if n := uploads(); n != 0 {
 		t.Errorf("%d uploads are left open", n)
+	}
+}
+
+// Config.Uploads files are on their way at a time, of all sessions together. The others wait, and all are stored.
+func TestUploadsAreBounded(t *testing.T) {
+	const most, sessions = 2, 6
+	s := newServer(t)
+	w := onSQLite(t, Config{Uploads: most})
+	var running, highest atomic.Int32
+	full, once := make(chan struct{}), sync.Once{}
+	s.be(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut {
+			return false
+		}
+		defer running.Add(-1)
+		n := running.Add(1)
+		for h := highest.Load(); n > h && !highest.CompareAndSwap(h, n); h = highest.Load() {
+		}
+		if n == most {
+			once.Do(func() { close(full) })
+		}
+		select { // the first request waits for a second one
+		case <-full:
+		case <-time.After(patience):
+			t.Error("one file at a time is on its way")
+		}
+		time.Sleep(50 * time.Millisecond) // a third request, if there is one, arrives meanwhile
+		return false
+	})
+	for i := range sessions {
+		w.set(fmt.Sprint("session-", i), to(s))
+	}
+	for i := range sessions {
+		w.add(fmt.Sprint("session-", i), fmt.Sprint(i), []byte("x"))
+	}
+	for i := range sessions {
+		if o := w.outcome(PlaceSession, fmt.Sprint(i)); o.Object == nil {
+			t.Errorf("%d: %+v", i, o)
+		}
+	}
+	if highest.Load() != most {
+		t.Errorf("%d files were on their way at a time, want %d", highest.Load(), most)
 	}
 }

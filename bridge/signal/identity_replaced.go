@@ -11,9 +11,12 @@ import (
 )
 
 const (
-	// replacedWindow is longer than whatsmeow waits for an operation that began before an identity key was deleted.
+	// replacedWindow is longer than whatsmeow waits for an operation that began before an identity key was deleted: 75 s for the
+	// answer to a request. It is no setting, because it follows from whatsmeow's own constants.
 	replacedWindow = 2 * time.Minute
-	// maxReplaced bounds the addresses remembered; beyond it the expired and then all others are dropped.
+	// maxReplaced bounds the addresses remembered, some 100 KB per session; beyond it the expired and then all others are
+	// dropped. It is no setting, because a session has that many reinstalled contacts within replacedWindow only in an attack,
+	// and what is lost then is one overlapping message, which its sender can send again.
 	maxReplaced = 1024
 )
 

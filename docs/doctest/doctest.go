@@ -266,3 +266,25 @@ func NoOthers(t testing.TB, dir string, names []string) {
 		}
 	}
 }
+
+// TestSource returns the source of the test function name in the package at dir, relative to the root of the repository. A test that does not exist
+// fails the caller.
+func TestSource(t testing.TB, dir, name string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(Root(), filepath.FromSlash(dir), "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, after, found := bytes.Cut(source, []byte("\nfunc "+name+"(")); found {
+			body, _, _ := bytes.Cut(after, []byte("\n}\n"))
+			return string(body)
+		}
+	}
+	t.Errorf("%s has no %s", dir, name)
+	return ""
+}

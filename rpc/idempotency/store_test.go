@@ -208,16 +208,16 @@ func TestDeleteOwnerDeletesReplies(t *testing.T) {
 
 func TestOldKeysAreForgotten(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(Config) *Store) {
-		s := open(Config{MaxKeys: 2, SweepEvery: 5 * time.Millisecond})
+		s := open(Config{Keep: 2 * time.Hour, MaxKeys: 2, SweepEvery: 5 * time.Millisecond})
 		age := func(k rpc.CallKey, by time.Duration) {
 			_, err := s.db.Exec(t.Context(), `UPDATE idempotency_replies SET started_at=started_at-$2 WHERE id=$1`, rowID(k), by.Milliseconds())
 			must(t, err)
 		}
-		long := open(Config{SweepEvery: time.Hour})
+		long := open(Config{Keep: 2 * time.Hour, SweepEvery: time.Hour})
 		k := key("p", "0")
 		claim(t, long, k, "1")
 		must(t, long.Keep(t.Context(), k, []byte("old")))
-		age(k, 23*time.Hour)
+		age(k, time.Hour)
 		if kept := claim(t, long, k, "1"); kept == nil {
 			t.Fatal("forgotten too early")
 		}
@@ -230,7 +230,7 @@ func TestOldKeysAreForgotten(t *testing.T) {
 		must(t, s.Close())
 		claim(t, long, k, "1")
 		must(t, long.Keep(t.Context(), k, []byte("old")))
-		age(k, 25*time.Hour)
+		age(k, 3*time.Hour)
 		if kept := claim(t, long, k, "2"); kept != nil {
 			t.Fatalf("before a sweep: %+v", kept)
 		}

@@ -141,6 +141,8 @@ type Config struct {
 
 	ConnectConcurrency int `flag:"connect-concurrency" unit:"sessions" default:"8" min:"1" max:"1000" doc:"Sessions that may be logging in at a time." why:"More at once mostly wait for each other's cryptography."`
 
+	StoreProbe time.Duration `flag:"store-probe" unit:"duration" default:"1s" min:"10ms" max:"1m" doc:"Pause between probes of a database that could not record an event; the sessions reconnect once it takes writes again, so that WhatsApp delivers the event anew." why:"A probe is one small write, for all sessions together."`
+
 	MaxStanzaBytes int `flag:"max-stanza-bytes" unit:"bytes" default:"33554432" min:"65536" max:"1073741824" doc:"Largest stanza of WhatsApp after decompression; larger ones are dropped." why:"A frame has at most 16 MiB, and real stanzas are far smaller."`
 
 	MaxStanzaDepth int `flag:"max-stanza-depth" unit:"levels" default:"64" min:"16" max:"10000" doc:"How many levels deep stanzas of WhatsApp may be inside each other; others are dropped." why:"WhatsApp's have fewer than ten, and a stack that overflows ends the process."`

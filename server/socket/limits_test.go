@@ -117,3 +117,29 @@ func TestInFlight(t *testing.T) {
 	}
 	c.call("test.echo", object{}, nil)
 }
+
+// With manual ack a connection gets Config.WindowEvents events and Config.WindowBytes bytes before it acknowledges some, also when it asks
+// for a larger window.
+func TestWindowsOfTheServer(t *testing.T) {
+	w := newWorld(t, Config{WindowEvents: 5}, journal.Config{})
+	w.append("s1", "Message", 12)
+	c := w.dial("session:s1")
+	c.hello(object{"from": "oldest", "ack": "manual", "window": object{"events": 12}})
+	c.events("s1", 1, 5)
+	if err := c.Quiet(); err != nil {
+		t.Error("more events than the window:", err)
+	}
+	c.call("events.ack", object{"offset": 3}, nil)
+	c.events("s1", 6, 8)
+
+	w = newWorld(t, Config{WindowBytes: 1}, journal.Config{})
+	w.append("s1", "Message", 3)
+	c = w.dial("session:s1")
+	c.hello(object{"from": "oldest", "ack": "manual"})
+	c.events("s1", 1, 1) // one event is sent although it is larger
+	if err := c.Quiet(); err != nil {
+		t.Error("more bytes than the window:", err)
+	}
+	c.call("events.ack", object{"offset": 1}, nil)
+	c.events("s1", 2, 2)
+}

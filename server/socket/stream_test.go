@@ -199,17 +199,17 @@ func TestStreamExpires(t *testing.T) {
 }
 
 func TestStreamHeartbeat(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, w *world) {
+	inBubble(t, Config{StreamHeartbeat: 10 * time.Second}, func(t *testing.T, w *world) {
 		s, _ := w.stream("session:s1", "?types=Message", "")
 		start := time.Now()
-		time.AfterFunc(40*time.Second, func() { w.append("s1", "Message", 1) })
+		time.AfterFunc(45*time.Second, func() { w.append("s1", "Message", 1) })
 		s.events("s1", 1, 1)
-		if s.beats != 2 {
-			t.Errorf("%d heartbeats in 40 s", s.beats)
+		if s.beats != 4 {
+			t.Errorf("%d heartbeats in 45 s", s.beats)
 		}
-		time.AfterFunc(20*time.Second, func() { w.append("s1", "Message", 1) })
+		time.AfterFunc(15*time.Second, func() { w.append("s1", "Message", 1) })
 		s.events("s1", 2, 2)
-		if s.beats != 3 {
+		if s.beats != 5 {
 			t.Errorf("%d heartbeats in 60 s", s.beats)
 		}
 		within(t, start, 60*time.Second, 60*time.Second)

@@ -269,3 +269,28 @@ func TestWatchPastRetention(t *testing.T) {
 		}
 	}
 }
+
+// A watch reads the archive once per Config.WatchEvery, however often it changes.
+func TestWatchReadsAtIntervals(t *testing.T) {
+	inBubble(t, Config{WatchEvery: time.Minute}, func(t *testing.T, w *world) {
+		w.addSink(&recorder{}, Policy{})
+		w.putTargets(allEvents("shop"))
+		watch, err := w.Watch(t.Context(), Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer watch.Close()
+		began, entries := time.Now(), 0
+		for _, want := range []time.Duration{0, time.Minute, 2 * time.Minute} {
+			w.appendEvents("shop", "message", 3)
+			sleep(time.Second)
+			news, err := watch.Next(t.Context())
+			if entries += len(news.Entries); err != nil || len(news.Entries) != 3 {
+				t.Fatalf("%+v, %v", news, err)
+			}
+			if took := time.Since(began); took < want || took > want+2*time.Second {
+				t.Errorf("%d entries were read after %v, want %v", entries, took, want)
+			}
+		}
+	})
+}
