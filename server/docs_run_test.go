@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,7 +110,7 @@ var (
 func (w *docWorld) runStart(b *doctest.Block) {
 	w.t.Helper()
 	w.begin()
-	free := freeAddress(w.t)
+	free := testkit.FreeAddress(w.t)
 	c := w.command(fixedPort.ReplaceAllString(b.Text, free))
 	c.Env = append(c.Env, "WAYSTATION_LISTEN="+free, "LISTEN="+free)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -138,16 +137,6 @@ func (w *docWorld) runStart(b *doctest.Block) {
 	w.t.Cleanup(kill)
 	w.token = demoToken.FindStringSubmatch(out.String())[1]
 	w.url = "http://" + demoURL.FindStringSubmatch(out.String())[1]
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // runProgram runs a program until it has printed what docPages says, or compiles a file of a package.

@@ -28,11 +28,13 @@ var storedSecrets = []string{"webhook-canary-0123456789", "broker-canary", "s3ke
 // onBothDatabases runs a test with a data directory and the address of a database that outlives its servers.
 func onBothDatabases(t *testing.T, test func(t *testing.T, dir, url string)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
+	dbtest.OnEach(t, func(t *testing.T, address string) {
 		dir := t.TempDir()
-		test(t, dir, filepath.Join(dir, "kept.db"))
+		if filepath.IsAbs(address) {
+			dir = filepath.Dir(address) // with the secret's file, in which tests search for texts of the database
+		}
+		test(t, dir, address)
 	})
-	t.Run("postgres", func(t *testing.T) { test(t, t.TempDir(), dbtest.Postgres(t)) })
 }
 
 func startOn(t *testing.T, dir, url string, args ...string) *testServer {

@@ -22,12 +22,7 @@ func TestMain(m *testing.M) {
 
 // onEach runs a test on each database, with a session of its own.
 func onEach(t *testing.T, test func(t *testing.T, s *Store, session string)) {
-	for name, url := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return filepath.Join(t.TempDir(), "test.db") },
-		"postgres": dbtest.Postgres,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t, url(t)), strings.ToLower(ulid.Make().String())) })
-	}
+	dbtest.OnEach(t, func(t *testing.T, address string) { test(t, open(t, address), strings.ToLower(ulid.Make().String())) })
 }
 
 func open(t testing.TB, url string) *Store {

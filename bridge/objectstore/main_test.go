@@ -24,6 +24,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -274,8 +275,7 @@ func onSQLite(t *testing.T, cfg Config) *world {
 }
 
 func onEach(t *testing.T, cfg Config, test func(t *testing.T, w *world)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, onSQLite(t, cfg)) })
-	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, dbtest.Postgres(t), cfg)) })
+	dbtest.OnEach(t, func(t *testing.T, address string) { test(t, newWorld(t, address, cfg)) })
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -315,24 +315,13 @@ func (w *world) add(session, ref string, content []byte) {
 func (w *world) outcome(place Place, ref string) *Outcome {
 	w.t.Helper()
 	var o *Outcome
-	w.eventually("the outcome of "+ref, func() bool {
+	testkit.Eventually(w.t, "the outcome of "+ref, func() bool {
 		w.files.mu.Lock()
 		defer w.files.mu.Unlock()
 		o = w.files.told[string(place)+" "+ref]
 		return o != nil
 	})
 	return o
-}
-
-func (w *world) eventually(what string, ok func() bool) {
-	w.t.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("%s never came", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 func (w *world) count(query string) (n int) {

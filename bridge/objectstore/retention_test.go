@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // cycle runs one and waits for its end.
@@ -16,7 +18,7 @@ func (w *world) runCycle() Stats {
 	w.t.Helper()
 	before := w.Retention().Cycles
 	w.RunRetention()
-	w.eventually("the cycle", func() bool { st := w.Retention(); return st.Cycles > before && !st.CycleRunning })
+	testkit.Eventually(w.t, "the cycle", func() bool { st := w.Retention(); return st.Cycles > before && !st.CycleRunning })
 	return w.Retention()
 }
 
@@ -25,7 +27,7 @@ func (w *world) fill(session string, n int) {
 	for i := range n {
 		w.add(session, fmt.Sprintf("%s-%d-%d", session, i, w.now().UnixNano()), []byte("12345"))
 	}
-	w.eventually("the objects", func() bool { return w.Standing(session).Waiting == 0 })
+	testkit.Eventually(w.t, "the objects", func() bool { return w.Standing(session).Waiting == 0 })
 }
 
 func TestRetention(t *testing.T) {
@@ -117,8 +119,8 @@ func TestDroppedSession(t *testing.T) {
 		s.be(nil)
 		w.start()
 		w.runCycle()
-		w.eventually("the purge", func() bool { w.RunRetention(); return s.objects(t) == 6 })
-		w.eventually("its end", func() bool { return w.count(`SELECT COUNT(*) FROM s3_purges`) == 0 })
+		testkit.Eventually(w.t, "the purge", func() bool { w.RunRetention(); return s.objects(t) == 6 })
+		testkit.Eventually(w.t, "its end", func() bool { return w.count(`SELECT COUNT(*) FROM s3_purges`) == 0 })
 		for table, want := range map[string]int{"s3_settings": 1, "s3_jobs": 0, "s3_objects": 3} {
 			if n := w.count(`SELECT COUNT(*) FROM ` + table); n != want {
 				t.Errorf("%s has %d rows, not %d", table, n, want)
@@ -149,7 +151,7 @@ func TestDroppedOnTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(goOn)
-	w.eventually("the end of the lane", func() bool { w.Storage.mu.Lock(); defer w.Storage.mu.Unlock(); return len(w.lanes) == 0 })
+	testkit.Eventually(w.t, "the end of the lane", func() bool { w.Storage.mu.Lock(); defer w.Storage.mu.Unlock(); return len(w.lanes) == 0 })
 	if n := s.objects(t); n != 0 {
 		t.Errorf("%d objects are left", n)
 	}
@@ -246,7 +248,7 @@ func TestRetentionRunsByItself(t *testing.T) {
 	w.set("shop", to(s), &Change{RetentionDays: ptr(1)})
 	w.fill("shop", 2)
 	w.advance(25 * time.Hour)
-	w.eventually("a cycle that deletes", func() bool { return w.Retention().Deleted == 2 && s.objects(t) == 0 })
+	testkit.Eventually(w.t, "a cycle that deletes", func() bool { return w.Retention().Deleted == 2 && s.objects(t) == 0 })
 	if st := w.Retention(); st.Interval != 10*time.Millisecond {
 		t.Errorf("%+v", st)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"github.com/waystation/waystation/transports/kit/refusal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestFilesAreStored(t *testing.T) {
@@ -42,7 +43,7 @@ func TestFilesAreStored(t *testing.T) {
 		if n := w.count(`SELECT COUNT(*) FROM s3_objects`); n != 2 {
 			t.Errorf("%d objects are known", n)
 		}
-		w.eventually("the end of the lane", func() bool { return w.Standing("shop").Waiting == 0 })
+		testkit.Eventually(w.t, "the end of the lane", func() bool { return w.Standing("shop").Waiting == 0 })
 		if st := w.Standing("shop"); st.Stored != 2 || st.LastError != nil {
 			t.Errorf("standing %+v", st)
 		}
@@ -206,7 +207,7 @@ func TestDeadStoragesDelayNobody(t *testing.T) {
 		for n := range 3 {
 			w.add(session, fmt.Sprintf("%s-%d", session, n), []byte("x"))
 		}
-		w.eventually("the first failure", func() bool { return w.Standing(session).LastError != nil })
+		testkit.Eventually(w.t, "the first failure", func() bool { return w.Standing(session).LastError != nil })
 	}
 	w.set("alive", to(alive))
 	began := time.Now()
@@ -242,12 +243,12 @@ func TestRestart(t *testing.T) {
 			return true
 		})
 		w.add("shop", "waits", []byte("1"))
-		w.eventually("a failure", func() bool { return w.Standing("shop").LastError != nil })
+		testkit.Eventually(w.t, "a failure", func() bool { return w.Standing("shop").LastError != nil })
 		w.stop()
 		s.be(nil)
 		w.files.broken = true
 		w.start()
-		w.eventually("a fetch and an object", func() bool { return s.objects(t) == 1 })
+		testkit.Eventually(w.t, "a fetch and an object", func() bool { return s.objects(t) == 1 })
 		w.stop()
 		w.files.broken = false
 		w.start()
@@ -309,12 +310,12 @@ func TestGlobalChanges(t *testing.T) {
 		wrong.Bucket = "nothing"
 		set(wrong)
 		w.add("shop", "tried again", []byte("3"))
-		w.eventually("a failure", func() bool { return w.GlobalStanding().LastError != nil })
+		testkit.Eventually(w.t, "a failure", func() bool { return w.GlobalStanding().LastError != nil })
 		set(global(after))
 		if o := w.outcome(PlaceGlobal, "tried again"); o.Object == nil {
 			t.Errorf("%+v", o)
 		}
-		w.eventually("the end of the lane", func() bool { return w.GlobalStanding().Waiting == 0 })
+		testkit.Eventually(w.t, "the end of the lane", func() bool { return w.GlobalStanding().Waiting == 0 })
 		if st := w.GlobalStanding(); st.LastError != nil || st.Stored != 3 {
 			t.Errorf("standing %+v", st)
 		}
@@ -351,7 +352,7 @@ func TestSessionGoneMeanwhile(t *testing.T) {
 		w.files.gone = true
 		w.files.mu.Unlock()
 		w.add("shop", "late", []byte("a picture"))
-		w.eventually("the end of the lane", func() bool { return w.Standing("shop").Waiting == 0 && w.Standing("shop").Stored == 1 })
+		testkit.Eventually(w.t, "the end of the lane", func() bool { return w.Standing("shop").Waiting == 0 && w.Standing("shop").Stored == 1 })
 		if n := w.count(`SELECT COUNT(*) FROM s3_jobs`) + w.count(`SELECT COUNT(*) FROM s3_objects`); n != 0 || s.objects(t) != 0 {
 			t.Errorf("%d rows and %d objects are left", n, s.objects(t))
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/kit/database"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -25,31 +25,25 @@ func TestMain(m *testing.M) {
 
 // onEach runs a test on each database; open may be called again, as another process would.
 func onEach(t *testing.T, test func(t *testing.T, open func(Config) *Store)) {
-	for name, url := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return filepath.Join(t.TempDir(), "test.db") },
-		"postgres": dbtest.Postgres,
-	} {
-		t.Run(name, func(t *testing.T) {
-			address := url(t)
-			var shared *dbutil.Database
-			test(t, func(cfg Config) *Store {
-				if shared == nil || shared.Dialect == dbutil.Postgres { // SQLite has one handle a file
-					db, err := database.Open(t.Context(), address, database.Options{})
-					if err != nil {
-						t.Fatal(err)
-					}
-					t.Cleanup(func() { db.Close() })
-					shared = db
-				}
-				s, err := Open(t.Context(), shared, cfg)
+	dbtest.OnEach(t, func(t *testing.T, address string) {
+		var shared *dbutil.Database
+		test(t, func(cfg Config) *Store {
+			if shared == nil || shared.Dialect == dbutil.Postgres { // SQLite has one handle a file
+				db, err := database.Open(t.Context(), address, database.Options{})
 				if err != nil {
 					t.Fatal(err)
 				}
-				t.Cleanup(func() { s.Close() })
-				return s
-			})
+				t.Cleanup(func() { db.Close() })
+				shared = db
+			}
+			s, err := Open(t.Context(), shared, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return s
 		})
-	}
+	})
 }
 
 func key(principal, name string) rpc.CallKey {
@@ -222,7 +216,7 @@ func TestOldKeysAreForgotten(t *testing.T) {
 			t.Fatal("forgotten too early")
 		}
 		age(k, time.Hour)
-		until(t, func() bool { // also without a read since then
+		testkit.Eventually(t, "the reply is swept", func() bool { // also without a read since then
 			var n int
 			must(t, s.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM idempotency_replies`).Scan(&n))
 			return n == 0
@@ -238,15 +232,6 @@ func TestOldKeysAreForgotten(t *testing.T) {
 			t.Fatalf("%+v", kept)
 		}
 	})
-}
-
-func until(t *testing.T, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("did not happen")
-		}
-	}
 }
 
 func TestManyRowsAreSweptInParts(t *testing.T) {

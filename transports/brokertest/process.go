@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // envAll makes a program that is missing a failure.
@@ -134,20 +136,11 @@ func (s *server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	port, err := listenFreePort()
+	port, err := testkit.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return port
-}
-
-func listenFreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // inMemory is a folder for the length of the test that no slow disk holds up, where there is such: sentinels and cluster nodes

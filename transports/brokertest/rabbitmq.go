@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // RabbitMQServer is a RabbitMQ node with an Erlang port mapper of its own. User and password are guest.
@@ -73,7 +75,7 @@ func newRabbitMQ(t testing.TB, program string) (*RabbitMQServer, error) {
 	s := &RabbitMQServer{dir: dir, control: filepath.Join(filepath.Dir(program), "rabbitmqctl")}
 	ports := make([]int, 4)
 	for i := range ports {
-		if ports[i], err = listenFreePort(); err != nil {
+		if ports[i], err = testkit.FreePort(); err != nil {
 			return nil, err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -23,19 +22,14 @@ func TestMain(m *testing.M) {
 
 // onEach runs a test on both databases; open opens a store on the same database once more.
 func onEach(t *testing.T, test func(t *testing.T, open func(Config) *Store)) {
-	for name, address := range map[string]func(t *testing.T) string{
-		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "consumer.db") },
-		"postgres": func(t *testing.T) string { return dbtest.Postgres(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := database.Open(t.Context(), address(t), database.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = db.Close() })
-			test(t, func(cfg Config) *Store { return openStore(t, db, cfg) })
-		})
-	}
+	dbtest.OnEach(t, func(t *testing.T, address string) {
+		db, err := database.Open(t.Context(), address, database.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		test(t, func(cfg Config) *Store { return openStore(t, db, cfg) })
+	})
 }
 
 func openStore(t *testing.T, db *dbutil.Database, cfg Config) *Store {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // newFilledWorld returns a world with 3 delivered events of a, then 2 dead letters of b.
@@ -24,9 +26,9 @@ func newFilledWorld(t *testing.T, db *dbutil.Database, cfg Config) *world {
 	w.putTargets(allEvents("a"), allEvents("b"))
 	w.appendEvents("a", "Message", 3)
 	r.awaitAttempts(t, 3)
-	eventually(t, "quiet", func() bool { return w.Live(nil) == nil })
+	testkit.Eventually(t, "quiet", func() bool { return w.Live(nil) == nil })
 	w.appendEvents("b", "Call", 2)
-	eventually(t, "entries", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 2 })
+	testkit.Eventually(t, "entries", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 2 })
 	return w
 }
 
@@ -118,7 +120,7 @@ func TestSharedBody(t *testing.T) {
 		other.ID = "other"
 		w.putTargets(one, other)
 		w.appendEvents("a", "Message", 1)
-		eventually(t, "both dead letters", func() bool { return len(w.listEntries(Query{})) == 2 })
+		testkit.Eventually(t, "both dead letters", func() bool { return len(w.listEntries(Query{})) == 2 })
 		for left := range 2 {
 			var bodies int
 			if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM dispatch_bodies`).Scan(&bodies); err != nil || bodies != 1 {

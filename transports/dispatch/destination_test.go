@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // otherSink is a second transport: its targets accept, reject or block their deliveries.
@@ -76,7 +78,7 @@ func twoTransports(t *testing.T, db *dbutil.Database, cfg Config, dead int) (*wo
 	w.addSink(newRefusing(), Policy{})
 	w.addOtherTransport(s)
 	w.appendEvents("a", "Message", dead)
-	eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == dead })
+	testkit.Eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == dead })
 	return w, s
 }
 
@@ -117,19 +119,19 @@ func TestReplayToOtherTransport(t *testing.T) {
 		if got := w.replay(Replay{To: toOther, Remove: true}); got.Matched != 3 || len(got.Queued) != 3 || !slices.Equal(got.Targets, want) || got.Problems != nil {
 			t.Fatalf("replay %+v", got)
 		}
-		eventually(t, "what one got", func() bool { return len(w.listEntries(Query{Target: "one", Status: Delivered})) == 3 })
+		testkit.Eventually(t, "what one got", func() bool { return len(w.listEntries(Query{Target: "one", Status: Delivered})) == 3 })
 		if left := w.listEntries(Query{Status: DeadLetter, OldestFirst: true}); len(left) != 3 || left[0].Replays != 1 || left[0].Error != "answered 410" || left[0].Attempts != 1 {
 			t.Errorf("before two received an event: %+v", left)
 		}
 		if again := w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "two"}}); again.Waiting != 3 || len(again.Queued) != 0 {
 			t.Errorf("once more: %+v", again)
 		}
-		eventually(t, "what two is sent", func() bool { return len(s.receivedBy("two")) == 1 })
+		testkit.Eventually(t, "what two is sent", func() bool { return len(s.receivedBy("two")) == 1 })
 		if live := w.Live([]string{"a"}); len(live) != 1 || live[0].Transport != "other" || live[0].Target != "two" || live[0].ReplayOf != dead[0].ID {
 			t.Errorf("live %+v", live)
 		}
 		release()
-		eventually(t, "the archive without them", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
+		testkit.Eventually(t, "the archive without them", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
 		for _, id := range []string{"one", "two"} {
 			got, entries := s.receivedBy(id), w.listEntries(Query{Transport: "other", Target: id, OldestFirst: true})
 			if len(got) != 3 || len(entries) != 3 {
@@ -170,9 +172,9 @@ func testReplayElsewhereFails(t *testing.T, db *dbutil.Database, first bool) {
 	}
 	release := s.blockDeliveries(later)
 	w.replay(Replay{To: toOther, Remove: true})
-	eventually(t, "the first of both", func() bool { return w.listEntries(Query{OldestFirst: true})[0].Replays == 1 })
+	testkit.Eventually(t, "the first of both", func() bool { return w.listEntries(Query{OldestFirst: true})[0].Replays == 1 })
 	release()
-	eventually(t, "both", func() bool { return len(w.listEntries(Query{})) == 3 })
+	testkit.Eventually(t, "both", func() bool { return len(w.listEntries(Query{})) == 3 })
 	e, err := w.Get(t.Context(), letter.ID)
 	if err != nil || e.Replays != 2 || e.LastReplay.IsZero() || e.Error != "answered 410" || e.Code != 410 || e.Attempts != 1 || e.Status != DeadLetter {
 		t.Errorf("entry %+v, %v", e, err)
@@ -184,7 +186,7 @@ func testReplayElsewhereFails(t *testing.T, db *dbutil.Database, first bool) {
 	for range 2 { // still one entry after further failures
 		before := w.listEntries(Query{IDs: []int64{failed[0].ID}})[0].Replays
 		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "two"}, Remove: true})
-		eventually(t, "the next failure", func() bool { return w.listEntries(Query{IDs: []int64{failed[0].ID}})[0].Replays == before+1 })
+		testkit.Eventually(t, "the next failure", func() bool { return w.listEntries(Query{IDs: []int64{failed[0].ID}})[0].Replays == before+1 })
 	}
 	if all := w.listEntries(Query{Status: DeadLetter}); len(all) != 2 || all[0].Attempts != 3 || all[1].Attempts != 1 || all[1].Replays != 4 {
 		t.Errorf("after more failures %+v", all)
@@ -193,7 +195,7 @@ func testReplayElsewhereFails(t *testing.T, db *dbutil.Database, first bool) {
 	if got := w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "two"}, Remove: true}); len(got.Queued) != 2 {
 		t.Errorf("%+v", got)
 	}
-	eventually(t, "no dead letter", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
+	testkit.Eventually(t, "no dead letter", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
 	if got := s.receivedBy("two"); len(got) != 4 {
 		t.Errorf("two got %+v", got)
 	}
@@ -210,12 +212,12 @@ func TestReplayToOtherTransportRemoval(t *testing.T) {
 		release := s.blockDeliveries("one")
 		s.blockDeliveries("two")
 		w.replay(Replay{To: toOther, Remove: true})
-		eventually(t, "both under way", func() bool { return len(s.recordedAttempts()) == 2 })
+		testkit.Eventually(t, "both under way", func() bool { return len(s.recordedAttempts()) == 2 })
 		if err := w.RemoveTarget(t.Context(), "other", "two"); err != nil {
 			t.Fatal(err)
 		}
 		release()
-		eventually(t, "the replay", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 1 })
+		testkit.Eventually(t, "the replay", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 1 })
 		if got := w.listEntries(Query{Status: DeadLetter}); len(got) != 1 || got[0].Replays != 1 {
 			t.Fatalf("dead letters %+v", got)
 		}
@@ -223,12 +225,12 @@ func TestReplayToOtherTransportRemoval(t *testing.T) {
 		release = s.blockDeliveries("three")
 		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "three"}})
 		w.replay(Replay{Query: Query{Status: DeadLetter}, To: Destination{Transport: "other", Target: "one"}, Remove: true})
-		eventually(t, "the second replay", func() bool { return len(w.listEntries(Query{Target: "one"})) == 2 })
+		testkit.Eventually(t, "the second replay", func() bool { return len(w.listEntries(Query{Target: "one"})) == 2 })
 		if got := w.listEntries(Query{Status: DeadLetter}); len(got) != 1 || got[0].Replays != 2 {
 			t.Errorf("while three waits: %+v", got)
 		}
 		release()
-		eventually(t, "the last replay", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
+		testkit.Eventually(t, "the last replay", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
 		if got := w.listEntries(Query{Target: "three"}); len(got) != 1 {
 			t.Errorf("three: %+v", got)
 		}
@@ -254,7 +256,7 @@ func TestReplayDuringRemoval(t *testing.T) {
 				}
 			}
 		}
-		eventually(t, "the end of the queue", func() bool {
+		testkit.Eventually(t, "the end of the queue", func() bool {
 			waiting, err := w.store.queuedTargets(t.Context())
 			return err == nil && len(waiting) == 0
 		})
@@ -273,13 +275,13 @@ func TestReplayToOtherTransportRestart(t *testing.T) {
 		w, s := twoTransports(t, db, Config{DrainTimeout: 10 * time.Millisecond}, 2)
 		s.blockDeliveries("two")
 		w.replay(Replay{To: toOther, Remove: true})
-		eventually(t, "what one got", func() bool { return len(w.listEntries(Query{Target: "one"})) == 2 })
+		testkit.Eventually(t, "what one got", func() bool { return len(w.listEntries(Query{Target: "one"})) == 2 })
 		w.close()
 		s = newElsewhere()
 		w.openDispatcher(Config{})
 		w.addSink(newRefusing(), Policy{})
 		w.addOtherTransport(s)
-		eventually(t, "the end", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
+		testkit.Eventually(t, "the end", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
 		if got := s.receivedBy("two"); len(s.receivedBy("one")) != 0 || !slices.Equal(attemptOffsets(got), []uint64{1, 2}) {
 			t.Errorf("after the restart %+v", s.recordedAttempts())
 		}
@@ -327,7 +329,7 @@ func TestReplayToOtherTransportRejected(t *testing.T) {
 			t.Errorf("%d attempts", n)
 		}
 		w.replay(Replay{To: Destination{Transport: "other", Target: "one"}})
-		eventually(t, "what was named", func() bool { return len(w.listEntries(Query{Target: "one"})) == 2 })
+		testkit.Eventually(t, "what was named", func() bool { return len(w.listEntries(Query{Target: "one"})) == 2 })
 		if err := w.RemoveTarget(t.Context(), "other", "one"); err != nil {
 			t.Fatal(err)
 		}

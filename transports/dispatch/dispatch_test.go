@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func upTo(from, to uint64) (list []uint64) {
@@ -42,7 +43,7 @@ func TestOrder(t *testing.T) {
 		if first := got[0]; first.id != events[0].ID || first.body != string(events[0].Body()) || first.number != 1 || first.kind != "Message" {
 			t.Errorf("first attempt %+v", first)
 		}
-		eventually(t, "the last entry", func() bool { return len(w.listEntries(Query{Limit: 1000})) == 200 })
+		testkit.Eventually(t, "the last entry", func() bool { return len(w.listEntries(Query{Limit: 1000})) == 200 })
 		e := w.listEntries(Query{OldestFirst: true, Limit: 1})[0]
 		if e.Status != Delivered || e.EventID != events[0].ID || e.Session != "a" || e.Offset != 4 || e.From != 4 || e.Type != "Message" ||
 			e.Transport != "test" || e.Target != "to-a" || e.Attempts != 1 || e.Code != 200 || e.Error != "" || e.First.IsZero() || e.Archived.IsZero() {
@@ -87,7 +88,7 @@ func TestFilter(t *testing.T) {
 		if got := r.awaitAttempts(t, 1); got[0].offset != 4 || got[0].kind != "Call" {
 			t.Fatalf("attempt %+v", got[0])
 		}
-		eventually(t, "the cursor behind what was left out", func() bool {
+		testkit.Eventually(t, "the cursor behind what was left out", func() bool {
 			stored, err := w.store.loadCursors(t.Context(), []Target{target})
 			return err == nil && stored[placeOf(target)].at.offset == 7
 		})
@@ -116,7 +117,7 @@ func TestDeadLetter(t *testing.T) {
 		if got := attemptOffsets(r.awaitAttempts(t, 6)); !slices.Equal(got, []uint64{1, 2, 2, 2, 3, 4}) {
 			t.Fatalf("offsets %v", got)
 		}
-		eventually(t, "the last entry", func() bool { return len(w.listEntries(Query{})) == 4 })
+		testkit.Eventually(t, "the last entry", func() bool { return len(w.listEntries(Query{})) == 4 })
 		dead := w.listEntries(Query{Status: DeadLetter, OldestFirst: true})
 		if len(dead) != 2 || dead[0].Attempts != 3 || dead[0].Code != 500 || dead[0].Error != "answered 500 with a line" ||
 			dead[1].Attempts != 1 || dead[1].Code != 404 || dead[1].Error != "answered 404" {

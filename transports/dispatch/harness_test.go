@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -26,12 +25,7 @@ type world struct {
 
 // onEach runs a test on SQLite and PostgreSQL.
 func onEach(t *testing.T, test func(t *testing.T, db *dbutil.Database)) {
-	for name, address := range map[string]func(t *testing.T) string{
-		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "dispatch.db") },
-		"postgres": func(t *testing.T) string { return dbtest.Postgres(t) },
-	} {
-		t.Run(name, func(t *testing.T) { test(t, openDatabase(t, address(t))) })
-	}
+	dbtest.OnEach(t, func(t *testing.T, address string) { test(t, openDatabase(t, address)) })
 }
 
 func openDatabase(t testing.TB, address string) *dbutil.Database {
@@ -183,16 +177,6 @@ func (r *recorder) awaitAttempts(t testing.TB, n int) []attempt {
 		case <-changed:
 		case <-deadline:
 			t.Fatalf("%d attempts, want %d", len(r.recordedAttempts()), n)
-		}
-	}
-}
-
-// eventually polls until check holds.
-func eventually(t testing.TB, what string, check func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !check(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timeout waiting for %s", what)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestLags(t *testing.T) {
@@ -25,15 +27,15 @@ func TestLags(t *testing.T) {
 	before := time.Now().Add(-time.Millisecond)
 	w.appendEvents("slow", "message", 5)
 	w.appendEvents("quick", "message", 5)
-	eventually(t, "the quick ones", func() bool { return len(w.listEntries(Query{})) == 5 })
-	eventually(t, "the lag", func() bool {
+	testkit.Eventually(t, "the quick ones", func() bool { return len(w.listEntries(Query{})) == 5 })
+	testkit.Eventually(t, "the lag", func() bool {
 		lag := w.Lags(t.Context())["test"]
 		return lag.Active == 1 && lag.Waiting == 0 && lag.Events == 5 && lag.Oldest.After(before) && lag.Oldest.Before(time.Now())
 	})
 	answers <- struct{}{}
-	eventually(t, "one less", func() bool { return w.Lags(t.Context())["test"].Events == 4 })
+	testkit.Eventually(t, "one less", func() bool { return w.Lags(t.Context())["test"].Events == 4 })
 	close(answers)
-	eventually(t, "rest", func() bool { return w.Lags(t.Context())["test"] == Lag{} })
+	testkit.Eventually(t, "rest", func() bool { return w.Lags(t.Context())["test"] == Lag{} })
 }
 
 // A lane that waits for the database counts as behind.
@@ -63,7 +65,7 @@ func TestLagWhileEndsAreStored(t *testing.T) {
 	}()
 	<-locked
 	close(answers)
-	eventually(t, "the end of the attempt", func() bool { return w.Stats()[0].Delivered == 1 && len(w.Live(nil)) == 0 })
+	testkit.Eventually(t, "the end of the attempt", func() bool { return w.Stats()[0].Delivered == 1 && len(w.Live(nil)) == 0 })
 	if lag := w.Lags(t.Context())["test"]; lag.Active != 0 || lag.Waiting != 1 || lag.Events != 5 || lag.Oldest.Before(before) {
 		t.Errorf("while the database is busy: %+v", lag)
 	}
@@ -71,5 +73,5 @@ func TestLagWhileEndsAreStored(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "rest", func() bool { return w.Lags(t.Context())["test"] == Lag{} })
+	testkit.Eventually(t, "rest", func() bool { return w.Lags(t.Context())["test"] == Lag{} })
 }

@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // blockUntilDone blocks until its context ends.
@@ -229,14 +230,14 @@ func TestIdleTargets(t *testing.T) {
 	w.addSink(r, Policy{})
 	w.putTargets(allEvents("first"))
 	w.appendEvents("first", "Message", 1)
-	eventually(t, "the entry", func() bool { return len(w.listEntries(Query{})) == 1 && w.Live(nil) == nil })
+	testkit.Eventually(t, "the entry", func() bool { return len(w.listEntries(Query{})) == 1 && w.Live(nil) == nil })
 	before := runtime.NumGoroutine()
 	targets := make([]Target, 3000)
 	for n := range targets {
 		targets[n] = allEvents(fmt.Sprint("s", n))
 	}
 	w.putTargets(targets...)
-	eventually(t, "quiet", func() bool { return runtime.NumGoroutine() <= before+5 })
+	testkit.Eventually(t, "quiet", func() bool { return runtime.NumGoroutine() <= before+5 })
 	w.appendEvents("s1234", "Message", 1)
 	if got := r.awaitAttempts(t, 2)[1]; got.target != "to-s1234" {
 		t.Errorf("attempt %+v", got)
@@ -251,7 +252,7 @@ func TestGap(t *testing.T) {
 		w.addSink(r, Policy{})
 		w.putTargets(allEvents("a"))
 		w.appendEvents("a", "Message", 2)
-		eventually(t, "both entries", func() bool { return len(w.listEntries(Query{})) == 2 })
+		testkit.Eventually(t, "both entries", func() bool { return len(w.listEntries(Query{})) == 2 })
 		w.close()
 		w.appendEvents("a", "Message", 10)
 		if err := w.journal.Sweep(t.Context()); err != nil {
@@ -282,7 +283,7 @@ func TestEpoch(t *testing.T) {
 		w.putTargets(allEvents("a"))
 		w.appendEvents("a", "Message", 5)
 		r.awaitAttempts(t, 5)
-		eventually(t, "quiet", func() bool { return w.Live(nil) == nil })
+		testkit.Eventually(t, "quiet", func() bool { return w.Live(nil) == nil })
 		if err := w.journal.Purge(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +311,7 @@ func TestDeleteSession(t *testing.T) {
 		w.putTargets(allEvents("a"), allEvents("b"))
 		w.appendEvents("a", "Message", 2)
 		w.appendEvents("b", "Message", 2)
-		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 4 })
+		testkit.Eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 4 })
 		if got, err := w.Replay(t.Context(), Replay{}); err != nil || len(got.Queued) != 4 {
 			t.Fatalf("%+v, %v", got, err)
 		}
@@ -339,7 +340,7 @@ func TestPanic(t *testing.T) {
 	w.putTargets(allEvents("a"))
 	w.appendEvents("a", "Message", 2)
 	r.awaitAttempts(t, 3)
-	eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 2 })
+	testkit.Eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 2 })
 	if e := w.listEntries(Query{OldestFirst: true})[0]; e.Attempts != 2 || e.Error != "internal error in the test transport" {
 		t.Errorf("entry %+v", e)
 	}
@@ -362,7 +363,7 @@ func TestDatabaseTrouble(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := r.awaitAttempts(t, 6)
-		eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 6 })
+		testkit.Eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 6 })
 		if len(r.recordedAttempts()) != 6 {
 			t.Errorf("attempts %+v", got)
 		}

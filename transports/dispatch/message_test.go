@@ -11,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // A message has the id, the body and the metadata of its delivery, and ParseMetadata returns them in their types.
@@ -78,7 +79,7 @@ func TestMessageOfEachAttempt(t *testing.T) {
 	w.putTargets(target)
 	w.appendEvents("a", "Message", 100)
 	sink.awaitAttempts(t, 114)
-	eventually(t, "the entries", func() bool { return len(w.listEntries(Query{Limit: 1000})) == 100 })
+	testkit.Eventually(t, "the entries", func() bool { return len(w.listEntries(Query{Limit: 1000})) == 100 })
 	if _, err := w.Replay(t.Context(), Replay{Query: Query{IDs: []int64{w.listEntries(Query{Limit: 1})[0].ID}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestMessageOfEachAttempt(t *testing.T) {
 	if kinds := fmt.Sprint(attempts[114].replay || attempts[115].replay, attempts[114].signal || attempts[115].signal); kinds != "true true" {
 		t.Errorf("a replay and a signal: %s", kinds)
 	}
-	eventually(t, "the end of all messages", func() bool { return sink.messages() == 0 })
+	testkit.Eventually(t, "the end of all messages", func() bool { return sink.messages() == 0 })
 }
 
 // sinkWithMessages finds the messages in progress at its source.

@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Replays queued by the previous version are sent after the upgrade, and their entries are removed as requested.
@@ -46,14 +47,14 @@ func TestUpgradeKeepsReplays(t *testing.T) {
 		r := &recorder{}
 		w.addSink(r, Policy{})
 		w.putTargets(allEvents("a"))
-		eventually(t, "the replay", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
+		testkit.Eventually(t, "the replay", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 0 })
 		if got := r.recordedAttempts(); len(got) != 1 || got[0].id != "e7" || !got[0].replay || !slices.Equal(attemptOffsets(got), []uint64{7}) {
 			t.Errorf("sent %+v", got)
 		}
 		if e := w.listEntries(Query{}); len(e) != 1 || e[0].Status != Delivered || e[0].ReplayOf != 1 || w.countBodies() != 0 {
 			t.Errorf("entries %+v, %d bodies", e, w.countBodies())
 		}
-		eventually(t, "the end of the row without an entry", func() bool {
+		testkit.Eventually(t, "the end of the row without an entry", func() bool {
 			waiting, err := w.store.queuedTargets(t.Context())
 			return err == nil && len(waiting) == 0
 		})

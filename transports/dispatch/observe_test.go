@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Each attempt is observed once, the failed ones among them.
@@ -20,7 +22,7 @@ func TestAttemptsAreObserved(t *testing.T) {
 	w.appendEvents("s", "News", 3)
 	w.appendEvents("s", "bad", 1)
 	w.appendEvents("s", "News", 2)
-	eventually(t, "6 attempts", func() bool { return w.Stats()[0].Delivered+w.Stats()[0].DeadLetters == 6 })
+	testkit.Eventually(t, "6 attempts", func() bool { return w.Stats()[0].Delivered+w.Stats()[0].DeadLetters == 6 })
 	if n, attempts := observed.Load(), w.Stats()[0].Attempts; uint64(n) != attempts {
 		t.Errorf("%d attempts observed of %d", n, attempts)
 	}

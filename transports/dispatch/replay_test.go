@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // refusingSink rejects every delivery permanently until it is switched.
@@ -49,7 +50,7 @@ func TestReplayEmptiesDeadLetters(t *testing.T) {
 		w.putTargets(allEvents("a"), allEvents("b"))
 		w.appendEvents("a", "Message", 4)
 		w.appendEvents("b", "Message", 1)
-		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 5 })
+		testkit.Eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 5 })
 		if err := w.journal.Sweep(t.Context()); err != nil { // now only the archive has the bodies
 			t.Fatal(err)
 		}
@@ -69,7 +70,7 @@ func TestReplayEmptiesDeadLetters(t *testing.T) {
 				t.Errorf("replay %+v of %+v", a, before)
 			}
 		}
-		eventually(t, "the archive without them", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 1 })
+		testkit.Eventually(t, "the archive without them", func() bool { return len(w.listEntries(Query{Status: DeadLetter})) == 1 })
 		delivered := w.listEntries(Query{Status: Delivered, OldestFirst: true})
 		if len(delivered) != 4 || delivered[0].ReplayOf != got.Queued[0].ID || delivered[0].EventID != first[0].id || delivered[0].Code != 204 {
 			t.Errorf("delivered %+v", delivered)
@@ -89,23 +90,23 @@ func TestReplayKeepsCount(t *testing.T) {
 		w.addSink(s, Policy{})
 		w.putTargets(allEvents("a"))
 		w.appendEvents("a", "Message", 1)
-		eventually(t, "the dead letter", func() bool { return len(w.listEntries(Query{})) == 1 })
+		testkit.Eventually(t, "the dead letter", func() bool { return len(w.listEntries(Query{})) == 1 })
 		w.replay(Replay{Remove: true})
-		eventually(t, "the failed replay", func() bool { return w.listEntries(Query{})[0].Replays == 1 })
+		testkit.Eventually(t, "the failed replay", func() bool { return w.listEntries(Query{})[0].Replays == 1 })
 		e := w.listEntries(Query{})[0]
 		if e.Status != DeadLetter || e.Attempts != 2 || e.LastReplay.IsZero() || e.Error != "answered 410" || len(w.listEntries(Query{})) != 1 {
 			t.Errorf("entry %+v", e)
 		}
 		s.accept.Store(true)
 		w.replay(Replay{Query: Query{IDs: []int64{e.ID}}})
-		eventually(t, "the replay", func() bool { return len(w.listEntries(Query{})) == 2 })
+		testkit.Eventually(t, "the replay", func() bool { return len(w.listEntries(Query{})) == 2 })
 		if e, err := w.Get(t.Context(), e.ID); err != nil || e.Replays != 2 || e.Status != DeadLetter {
 			t.Errorf("entry %+v, %v", e, err)
 		}
 		// Delivered events can be replayed too, as long as the journal has them.
 		w.replay(Replay{Query: Query{Status: Delivered}})
 		s.awaitAttempts(t, 4)
-		eventually(t, "the second replay", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 2 })
+		testkit.Eventually(t, "the second replay", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 2 })
 	})
 }
 
@@ -117,7 +118,7 @@ func TestReplayQueue(t *testing.T) {
 		w.addSink(s, Policy{})
 		w.putTargets(allEvents("a"))
 		w.appendEvents("a", "Message", 6)
-		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 6 })
+		testkit.Eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 6 })
 		refuse := s.answer
 		s.answer = blockUntilDone
 		if _, err := w.Replay(t.Context(), Replay{}); !errors.Is(err, ErrTooMany) {
@@ -139,7 +140,7 @@ func TestReplayQueue(t *testing.T) {
 		w.openDispatcher(Config{})
 		w.addSink(s, Policy{})
 		w.putTargets(allEvents("a"))
-		eventually(t, "replays after the restart", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 4 })
+		testkit.Eventually(t, "replays after the restart", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 4 })
 		if got := attemptOffsets(s.recordedAttempts()[6:]); !slices.Equal(got, []uint64{1, 1, 2, 3, 4}) {
 			t.Errorf("offsets %v", got)
 		}
@@ -176,7 +177,7 @@ func TestReplayOfRemovedEvents(t *testing.T) {
 		w.addSink(r, Policy{})
 		w.putTargets(allEvents("a"))
 		w.appendEvents("a", "Message", 3)
-		eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 3 })
+		testkit.Eventually(t, "entries", func() bool { return len(w.listEntries(Query{})) == 3 })
 		if got := w.replay(Replay{}); len(got.Queued) != 3 {
 			t.Fatalf("before retention: %+v", got)
 		}
@@ -188,7 +189,7 @@ func TestReplayOfRemovedEvents(t *testing.T) {
 		if got := attemptOffsets(r.awaitAttempts(t, 5)); !slices.Equal(got, []uint64{1, 2, 3, 1, 3}) {
 			t.Fatalf("offsets %v", got)
 		}
-		eventually(t, "the replays' entries", func() bool { return len(w.listEntries(Query{})) == 5 })
+		testkit.Eventually(t, "the replays' entries", func() bool { return len(w.listEntries(Query{})) == 5 })
 		stored := w.listEntries(Query{OldestFirst: true})
 		if e := stored[1]; e.Error != "cannot be replayed: the event is no longer kept" || e.Replays != 0 || e.Status != Delivered {
 			t.Errorf("entry %+v", e)
@@ -209,7 +210,7 @@ func TestDryRunOfTooMany(t *testing.T) {
 	w.addSink(newRefusing(), Policy{})
 	w.putTargets(allEvents("a"))
 	w.appendEvents("a", "Message", 5)
-	eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 5 })
+	testkit.Eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 5 })
 	for _, r := range []Replay{{}, {Query: Query{Limit: 2}, Share: true}} {
 		for _, r.DryRun = range []bool{true, false} {
 			if _, err := w.Replay(t.Context(), r); !errors.Is(err, ErrTooMany) {
@@ -229,7 +230,7 @@ func TestReplayShare(t *testing.T) {
 			w.putTargets(allEvents(session))
 			w.appendEvents(session, "Message", 3)
 		}
-		eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 6 })
+		testkit.Eventually(t, "dead letters", func() bool { return len(w.listEntries(Query{})) == 6 })
 		s.answer = blockUntilDone
 		of := func(session string, limit int) Replay {
 			return Replay{Query: Query{Sessions: []string{session}, Limit: limit}, Share: true}

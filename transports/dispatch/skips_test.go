@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 var outletNames = []string{"webhook", "amqp", "sqs", "redis"}
@@ -171,7 +172,7 @@ func testSkips(t *testing.T, db *dbutil.Database, behind bool) {
 		t.Logf("%s: %d of %d events sent, %d turns; certain without the order of commits: %d", name, len(got)-1, events, turns, certain)
 	}
 	// Ranges that all lanes have passed are deleted.
-	eventually(t, "empty windows", func() bool {
+	testkit.Eventually(t, "empty windows", func() bool {
 		if err := w.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}

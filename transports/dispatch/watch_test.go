@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // A watch that is interrupted repeatedly while deliveries end returns each entry of its session once, in order.
@@ -69,7 +71,7 @@ func TestWatchBegins(t *testing.T) {
 	w.addSink(sink, Policy{})
 	w.putTargets(allEvents("shop"))
 	w.appendEvents("shop", "message", 10)
-	eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 10 })
+	testkit.Eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 10 })
 	stored := w.listEntries(Query{OldestFirst: true})
 	for _, c := range []struct {
 		name   string
@@ -117,7 +119,7 @@ func TestWatchIsTooSlow(t *testing.T) {
 		t.Errorf("a second watch: %v", err)
 	}
 	w.appendEvents("shop", "message", 20)
-	eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 20 })
+	testkit.Eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 20 })
 	if err := w.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -162,12 +164,12 @@ func TestPrune(t *testing.T) {
 		w.putTargets(allEvents("shop"))
 		w.appendEvents("shop", "message", 3)
 		w.appendEvents("shop", "bad", 1)
-		eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 4 })
+		testkit.Eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{})) == 4 })
 		mu.Lock()
 		now = now.Add(3 * time.Hour)
 		mu.Unlock()
 		w.appendEvents("shop", "message", 1)
-		eventually(t, "the newest", func() bool { return len(w.listEntries(Query{})) == 5 })
+		testkit.Eventually(t, "the newest", func() bool { return len(w.listEntries(Query{})) == 5 })
 		for _, c := range []struct {
 			older time.Duration
 			gone  int
@@ -200,7 +202,7 @@ func TestWatchPastRetention(t *testing.T) {
 	const dead = watchPage + 10
 	w.appendEvents("shop", "bad", dead)
 	w.appendEvents("shop", "message", 3)
-	eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 3 })
+	testkit.Eventually(t, "the deliveries", func() bool { return len(w.listEntries(Query{Status: Delivered})) == 3 })
 	if err := w.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}

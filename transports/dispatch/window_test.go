@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // newBackloggedWorld returns a world whose target has n events to catch up with.
@@ -87,7 +89,7 @@ func TestWindowGrows(t *testing.T) {
 		b := &batchSink{}
 		w := newBackloggedWorld(t, db, b, Policy{Window: 8, WindowShare: 1}, 30)
 		b.awaitAttempts(t, 30)
-		eventually(t, "the end", func() bool { return len(w.listEntries(Query{})) == 30 })
+		testkit.Eventually(t, "the end", func() bool { return len(w.listEntries(Query{})) == 30 })
 		requireOrdered(t, b.recordedAttempts(), 30)
 		want := [][]uint64{{2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15}, {16, 17, 18, 19, 20, 21, 22, 23}, {24, 25, 26, 27, 28, 29, 30}}
 		if got := b.recordedBatches(); !slices.EqualFunc(got, want, slices.Equal) {
@@ -130,7 +132,7 @@ func TestWindowFails(t *testing.T) {
 				}
 				p := Policy{MaxAttempts: 3, BackoffBase: 300 * time.Millisecond, Window: 8, WindowShare: 1}
 				w := newBackloggedWorld(t, db, s, p, 20)
-				eventually(t, "the failure", func() bool {
+				testkit.Eventually(t, "the failure", func() bool {
 					live := w.Live(nil)
 					return len(live) == 1 && live[0].Offset == bad && live[0].Attempts == 1 && !live[0].Active
 				})
@@ -145,7 +147,7 @@ func TestWindowFails(t *testing.T) {
 				w.openDispatcher(Config{})
 				w.addSink(s, p)
 				w.putTargets(allEvents("a"))
-				eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 20-bad })
+				testkit.Eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 20-bad })
 				for _, a := range b.recordedAttempts()[before:] {
 					if a.offset < bad {
 						t.Errorf("%d was sent again", a.offset)
@@ -177,7 +179,7 @@ func TestBatchDeliversNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, db *dbutil.Database) {
 		b := &batchSink{answerAll: func([]Delivery) (int, error) { return 0, nil }}
 		w := newBackloggedWorld(t, db, b, Policy{BackoffBase: time.Millisecond, WindowShare: 1}, 5)
-		eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 5 })
+		testkit.Eventually(t, "the end", func() bool { return w.Stats()[0].Delivered == 5 })
 		requireOrdered(t, b.recordedAttempts(), 5)
 	})
 }

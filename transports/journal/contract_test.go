@@ -14,6 +14,7 @@ import (
 
 	"github.com/waystation/waystation/transports/kit/database"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // backend opens handles of one database again and again.
@@ -68,21 +69,6 @@ func onEach(t *testing.T, cfg Config, test func(t *testing.T, j *Journal, reopen
 				return j
 			})
 		})
-	}
-}
-
-// eventually polls a condition that no channel signals.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("timeout waiting for %s", what)
-		}
 	}
 }
 
@@ -211,7 +197,7 @@ func TestFailingProjectionCostsNobodyElse(t *testing.T) {
 			wg.Add(1)
 			go func() { defer wg.Done(); _, errs[i] = j.Append(t.Context(), "b", r) }()
 		}
-		eventually(t, "six appends wait", func() bool { return j.Stats().Waiting == 6 })
+		testkit.Eventually(t, "six appends wait", func() bool { return j.Stats().Waiting == 6 })
 		release()
 		wg.Wait()
 		for i, want := range []error{nil, boom, nil, ErrProjection, nil, nil} {

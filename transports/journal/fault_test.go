@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // faultyStore fails the next commits as configured.
@@ -187,7 +188,7 @@ func TestPostgresRestart(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				r := record(fmt.Sprintf("%d-%d", w, i), `{}`)
-				eventually(t, "an append", func() bool { // retry until accepted, as a producer does
+				testkit.Eventually(t, "an append", func() bool { // retry until accepted, as a producer does
 					_, err := j.Append(t.Context(), fmt.Sprint("s", w%2), r)
 					if err != nil && !errors.Is(err, ErrUnavailable) {
 						t.Errorf("not typed: %v", err)
@@ -202,10 +203,10 @@ func TestPostgresRestart(t *testing.T) {
 		})
 	}
 	for n := range int64(2) {
-		eventually(t, "appends before the restart", func() bool { return acknowledged.Load() > (n+1)*workers*each/4 })
+		testkit.Eventually(t, "appends before the restart", func() bool { return acknowledged.Load() > (n+1)*workers*each/4 })
 		server.Stop()
 		before := refused.Load()
-		eventually(t, "appends are refused", func() bool { return refused.Load() > before })
+		testkit.Eventually(t, "appends are refused", func() bool { return refused.Load() > before })
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // blockCommitter appends a record whose projection blocks the committer until release.
@@ -36,7 +38,7 @@ func TestQueueIsBounded(t *testing.T) {
 	for range 4 {
 		go func() { _, err := j.Append(ctx, "s", record("", `1`)); errs <- err }()
 	}
-	eventually(t, "two wait, two wait outside", func() bool {
+	testkit.Eventually(t, "two wait, two wait outside", func() bool {
 		stats := j.Stats()
 		return stats.Waiting == 2 && stats.Waited == 2
 	})
@@ -145,7 +147,7 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	for range 3 {
 		go func() { _, err := j.Append(context.Background(), "s", record("", `1`)); answers <- err }()
 	}
-	eventually(t, "three wait", func() bool { return j.Stats().Waiting == 3 })
+	testkit.Eventually(t, "three wait", func() bool { return j.Stats().Waiting == 3 })
 	closed := make(chan error)
 	go func() { closed <- j.Close() }()
 	release()

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -271,17 +270,12 @@ func (w *world) expect(url string, want ...string) {
 
 // onEach runs a test on both databases.
 func onEach(t *testing.T, test func(w *world)) {
-	for name, address := range map[string]func(t testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return filepath.Join(t.TempDir(), "outlets.db") },
-		"postgres": dbtest.Postgres,
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := database.Open(t.Context(), address(t), database.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = db.Close() })
-			test(newWorld(t, db))
-		})
-	}
+	dbtest.OnEach(t, func(t *testing.T, address string) {
+		db, err := database.Open(t.Context(), address, database.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		test(newWorld(t, db))
+	})
 }

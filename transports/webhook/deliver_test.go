@@ -20,6 +20,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 	"github.com/waystation/waystation/transports/kit/guard"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // stack is webhooks with a real journal and dispatcher.
@@ -129,30 +130,16 @@ func checkDeliveries(t *testing.T, db *dbutil.Database) {
 	}
 	writing.Wait()
 	for i := range others {
-		eventually(t, "all events of the others", func() bool { return inOrder(fmt.Sprint("s", i)) })
+		testkit.Eventually(t, "all events of the others", func() bool { return inOrder(fmt.Sprint("s", i)) })
 	}
 	const share = DefaultHostRequests / 4
-	eventually(t, "requests up to the session's share", func() bool { return hung.Load() >= share })
+	testkit.Eventually(t, "requests up to the session's share", func() bool { return hung.Load() >= share })
 	if n := hung.Load(); n != share {
 		t.Errorf("%d requests of one session are under way", n)
 	}
 	close(freed)
 	for i := range 10 {
-		eventually(t, "all events of the session that was stuck", func() bool { return inOrder(fmt.Sprint("stuck", i)) })
-	}
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("timeout waiting for %s", what)
-		case <-tick.C:
-		}
+		testkit.Eventually(t, "all events of the session that was stuck", func() bool { return inOrder(fmt.Sprint("stuck", i)) })
 	}
 }
 

@@ -113,8 +113,7 @@ func onSQLite(t *testing.T, cfg Config) *world {
 }
 
 func onEach(t *testing.T, test func(t *testing.T, w *world)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, onSQLite(t, Config{})) })
-	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, openDatabase(t, dbtest.Postgres(t)), Config{})) })
+	dbtest.OnEach(t, func(t *testing.T, address string) { test(t, newWorld(t, openDatabase(t, address), Config{})) })
 }
 
 func ptr[T any](v T) *T { return &v }

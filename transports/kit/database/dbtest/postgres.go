@@ -8,7 +8,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -22,6 +21,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // EnvPostgres names a PostgreSQL to use instead of a server of our own: an address
@@ -107,7 +108,7 @@ func StartPostgres() (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, bin: bin}
-	if s.port, err = freePort(); err == nil {
+	if s.port, err = testkit.FreePort(); err == nil {
 		err = s.init()
 	}
 	if err == nil {
@@ -129,15 +130,6 @@ func binaries() (string, error) {
 		return "", errors.New("no PostgreSQL server binaries found")
 	}
 	return found[len(found)-1], nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // URL is the address of a database on the server.
