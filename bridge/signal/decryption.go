@@ -107,9 +107,9 @@ type Unit struct {
 	preKeys    []uint32 // used up
 	secrets    []store.MessageSecretInsert
 	plaintexts map[[sha256Size]byte]*store.BufferedEvent
-	message    Message // that was decrypted
-	handled    bool    // the event is committed with the unit, or there is none: no plaintext is needed
-	failed     error   // the store could not be read: what came of the decryption says nothing about the message
+	incoming   *incoming // the message that was decrypted; nil = unknown
+	handled    bool      // the event is committed with the unit, or there is none: no plaintext is needed
+	failed     error     // the store could not be read: what came of the decryption says nothing about the message
 }
 
 type senderKeyName struct{ group, user string }
@@ -144,15 +144,13 @@ func (d *Decryptions) take(ctx context.Context, fn func() error) error {
 func (d *Decryptions) decrypt(ctx context.Context, fn func(context.Context) error) error {
 	return d.take(ctx, func() error {
 		if err := d.settle(ctx); err != nil {
-			return d.leaveAlone(err)
+			return d.leaveAlone(ctx, err)
 		}
 		u := newUnit()
-		if i := incomingOf(ctx); i != nil {
-			u.message = i.message
-		}
+		u.incoming = incomingOf(ctx)
 		err := fn(context.WithValue(ctx, unitKey{}, u))
 		if u.failed != nil {
-			return d.leaveAlone(u.failed)
+			return d.leaveAlone(ctx, u.failed)
 		}
 		if err != nil {
 			return err
@@ -176,7 +174,9 @@ func (d *Decryptions) Claim(handled Message) *Unit {
 		return nil
 	}
 	d.storing = make(chan struct{})
-	d.held.handled = d.held.handled || handled != Message{} && handled == d.held.message
+	if i := d.held.incoming; i != nil && i.message == handled && !i.failed.Load() {
+		d.held.handled = true
+	}
 	return d.held
 }
 

@@ -12,7 +12,10 @@ import (
 // a few copies asks no more. With a database that is away all of them fail, and the
 // message is gone. A cancelled context is the one error after which it does
 // neither, and WhatsApp delivers the message again to the next connection.
-func (d *Decryptions) leaveAlone(err error) error {
+func (d *Decryptions) leaveAlone(ctx context.Context, err error) error {
+	if i := incomingOf(ctx); i != nil {
+		i.failed.Store(true)
+	}
 	if d.lost != nil {
 		d.lost(err)
 	}
@@ -32,7 +35,7 @@ func (d *Decryptions) storeFailed(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	return d.leaveAlone(err)
+	return d.leaveAlone(ctx, err)
 }
 
 // noteFailure remembers in the decryption of ctx, if any, that the store failed:

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
@@ -123,6 +125,47 @@ func TestStoreFailureLeavesTheMessageAlone(t *testing.T) {
 	}
 	if _, err := device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{2}); err != nil {
 		t.Errorf("a message that was never stored is looked up: %v", err)
+	}
+}
+
+// TestMessageWhoseSenderKeyIsNotStoredComesAgain: whatsmeow logs that a sender key cannot be stored and goes on with the
+// message. It must find its context cancelled then, before it decrypts the rest or acknowledges, and the plaintext must stay.
+func TestMessageWhoseSenderKeyIsNotStoredComesAgain(t *testing.T) {
+	away := &awayStore{}
+	device := &store.Device{Sessions: away, Identities: away, PreKeys: away, SenderKeys: away, EventBuffer: away}
+	GuardRatchets(nil, device, nil)
+	d := device.EventBuffer.(*eventBuffer).d
+	d.stored = func(context.Context, int) ([][]byte, error) { return nil, nil }
+	sender := types.NewJID("15550900001", types.DefaultUserServer)
+	ctx := WithMessage(t.Context(), &waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"id": "A", "from": sender}})
+	hash := [32]byte{1}
+	err := device.EventBuffer.DoDecryptionTxn(ctx, func(ctx context.Context) error {
+		return device.EventBuffer.PutBufferedEvent(ctx, hash, []byte("sender key"), time.Now())
+	})
+	if err != nil || ctx.Err() != nil {
+		t.Fatalf("decrypt: %v, %v", err, ctx.Err())
+	}
+	away.away = true
+	if _, err := device.SenderKeys.GetSenderKey(ctx, "group", "a"); !errors.Is(err, errStoreAway) {
+		t.Errorf("a store that is away: %v", err)
+	}
+	away.away = false
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("whatsmeow would acknowledge the message: %v", ctx.Err())
+	}
+	if _, err := device.EventBuffer.GetBufferedEvent(ctx, [32]byte{2}); !errors.Is(err, context.Canceled) {
+		t.Errorf("whatsmeow would decrypt the rest: %v", err)
+	}
+	if err := device.EventBuffer.ClearBufferedEventPlaintext(ctx, hash); !errors.Is(err, context.Canceled) {
+		t.Errorf("the plaintext is cleared: %v", err)
+	}
+	if u := d.Claim(Message{ID: "A", Sender: sender}); u == nil || u.handled {
+		t.Error("the event of the message counts it as handled")
+	}
+	d.Release(false)
+	again := WithMessage(t.Context(), &waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"id": "A", "from": sender}})
+	if event, err := device.EventBuffer.GetBufferedEvent(again, hash); err != nil || event == nil {
+		t.Errorf("the message that comes again has no plaintext: %v", err)
 	}
 }
 

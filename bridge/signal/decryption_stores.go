@@ -24,6 +24,9 @@ func (e *eventBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Conte
 
 // GetBufferedEvent finds what was decrypted and not handled, stored or waiting.
 func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byte) (*store.BufferedEvent, error) {
+	if i := incomingOf(ctx); i != nil && i.failed.Load() {
+		return nil, ctx.Err()
+	}
 	e.d.mu.Lock()
 	held := e.d.held
 	e.d.mu.Unlock()
@@ -32,14 +35,14 @@ func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byt
 	}
 	may, err := e.d.mayBeBuffered(ctx, hash)
 	if err != nil {
-		return nil, e.d.leaveAlone(err)
+		return nil, e.d.leaveAlone(ctx, err)
 	}
 	if !may {
 		return nil, nil
 	}
 	event, err := e.EventBuffer.GetBufferedEvent(ctx, hash)
 	if err != nil {
-		return nil, e.d.leaveAlone(err)
+		return nil, e.d.leaveAlone(ctx, err)
 	}
 	return event, nil
 }
@@ -67,6 +70,9 @@ func (e *eventBuffer) PutBufferedEvent(ctx context.Context, hash [sha256Size]byt
 // ClearBufferedEventPlaintext says that a message was handled. A unit that no event
 // took along is stored now.
 func (e *eventBuffer) ClearBufferedEventPlaintext(ctx context.Context, hash [sha256Size]byte) error {
+	if i := incomingOf(ctx); i != nil && i.failed.Load() {
+		return ctx.Err() // it comes again
+	}
 	if e.d.handledBeforeStored(hash) {
 		return e.d.settle(ctx)
 	}
@@ -197,5 +203,9 @@ func (s *secretStore) PutMessageSecret(ctx context.Context, chat, sender types.J
 	if s.d.note(store.MessageSecretInsert{Chat: chat, Sender: sender, ID: id, Secret: secret}) {
 		return nil
 	}
-	return s.MsgSecretStore.PutMessageSecret(ctx, chat, sender, id, secret)
+	err := s.MsgSecretStore.PutMessageSecret(ctx, chat, sender, id, secret)
+	if err != nil && incomingOf(ctx) != nil {
+		return s.d.leaveAlone(ctx, err)
+	}
+	return err
 }

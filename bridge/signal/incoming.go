@@ -2,6 +2,7 @@ package signal
 
 import (
 	"context"
+	"sync/atomic"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -13,10 +14,21 @@ type Message struct {
 	Sender types.JID // with the device
 }
 
-// incoming is the context in which whatsmeow handles the stanza of a message.
+// incoming is the context in which whatsmeow handles the stanza of a message. It counts as cancelled once something of the
+// message could not be read or stored: whatsmeow logs the error of most stores and goes on, and would acknowledge the message
+// without its sender key, for example. In a cancelled context it decrypts no more and acknowledges nothing.
 type incoming struct {
 	context.Context
 	message Message
+	failed  atomic.Bool
+}
+
+// Err returns context.Canceled after a failure. Done stays open: the calls that run end by themselves.
+func (i *incoming) Err() error {
+	if i.failed.Load() {
+		return context.Canceled
+	}
+	return i.Context.Err()
 }
 
 type incomingKey struct{}
