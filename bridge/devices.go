@@ -101,10 +101,10 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 // guardDevice puts the bridge's own container and its signal, contact, app-state and LID stores over those of a device.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
+	device.LIDs = s.b.lids.Of(s.owner)
 	signal.GuardRatchets(s.b.db, device, s.messageLeftAlone)
 	device.Contacts = signal.NewContactStore(device.Contacts)
 	device.AppState = signal.NewAppStateStore(s.b.db, device.AppState, s.appStateRefused)
-	device.LIDs = s.b.lids.Of(s.owner)
 }
 
 // messageLeftAlone is called when a message could not be decrypted because the

@@ -40,8 +40,8 @@ func TestSendEndsWhenKeysFail(t *testing.T) {
 				return func() { exec(`ALTER TABLE ` + table + ` DROP CONSTRAINT refuse`) }
 			}
 			away := func(table string) (end func()) {
-				exec(`ALTER TABLE ` + table + ` RENAME TO away`)
-				return func() { exec(`ALTER TABLE away RENAME TO ` + table) }
+				exec(`ALTER TABLE ` + table + ` RENAME TO away_` + table)
+				return func() { exec(`ALTER TABLE away_` + table + ` RENAME TO ` + table) }
 			}
 			for i, c := range []struct {
 				name  string
@@ -54,6 +54,7 @@ func TestSendEndsWhenKeysFail(t *testing.T) {
 				{"session of a known recipient", true, func(user string) func() { return refuse("whatsmeow_sessions", "their_id", user) }},
 				{"all identities", false, func(string) func() { return away("whatsmeow_identity_keys") }},
 				{"all sessions", true, func(string) func() { return away("whatsmeow_sessions") }},
+				{"message for retry receipts", true, func(string) func() { return away("whatsmeow_retry_buffer") }},
 			} {
 				peer := w.account("1555080010"+string(rune('0'+i)), "Peer")
 				if c.known {

@@ -85,6 +85,9 @@ func GuardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) 
 	device.SenderKeys = &senderKeyStore{SenderKeyStore: device.SenderKeys, d: d}
 	device.MsgSecrets = &secretStore{MsgSecretStore: device.MsgSecrets, d: d}
 	device.EventBuffer = &eventBuffer{EventBuffer: device.EventBuffer, d: d}
+	if device.LIDs != nil {
+		device.LIDs = &lidStore{LIDStore: device.LIDs, d: d}
+	}
 }
 
 // DecryptionsOf returns what guardRatchets put over a client's device; nil before pairing.

@@ -38,6 +38,14 @@ func (d *Decryptions) storeFailed(ctx context.Context, err error) error {
 	return d.leaveAlone(ctx, err)
 }
 
+// failedWithin is storeFailed for what is needed elsewhere too: outside of a message and of a send the error passes as it is.
+func (d *Decryptions) failedWithin(ctx context.Context, err error) error {
+	if _, sending := ctx.Value(encryptionKey{}).(*Encryption); err == nil || !sending && incomingOf(ctx) == nil {
+		return err
+	}
+	return d.storeFailed(ctx, err)
+}
+
 // noteFailure remembers in the decryption of ctx, if any, that the store failed:
 // libsignal's own errors do not always carry the cause.
 func noteFailure(ctx context.Context, err error) error {

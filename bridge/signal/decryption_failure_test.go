@@ -169,6 +169,31 @@ func TestMessageWhoseSenderKeyIsNotStoredComesAgain(t *testing.T) {
 	}
 }
 
+// TestMessageWhoseSenderIsNotFoundIsLeftAlone: whatsmeow logs that the LID of a sender cannot be looked up, and would decrypt
+// the message with the session record of the phone number, which is another one. Outside of a message the error passes.
+func TestMessageWhoseSenderIsNotFoundIsLeftAlone(t *testing.T) {
+	sender := types.NewJID("15550900001", types.DefaultUserServer)
+	device := &store.Device{EventBuffer: &awayStore{}, LIDs: awayLIDs{}}
+	GuardRatchets(nil, device, nil)
+	ctx := WithMessage(t.Context(), &waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"id": "A", "from": sender}})
+	if _, err := device.LIDs.GetLIDForPN(ctx, types.NewJID("1", types.GroupServer)); err == nil || ctx.Err() != nil {
+		t.Errorf("an address that is no phone number: %v, %v", err, ctx.Err())
+	}
+	if _, err := device.LIDs.GetLIDForPN(ctx, sender); !errors.Is(err, errStoreAway) || !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("a store that is away: %v, %v", err, ctx.Err())
+	}
+	if _, err := device.LIDs.GetLIDForPN(t.Context(), sender); !errors.Is(err, errStoreAway) || errors.Is(err, context.Canceled) {
+		t.Errorf("outside of a message: %v", err)
+	}
+}
+
+// awayLIDs is a store of addresses whose database does not answer.
+type awayLIDs struct{ store.LIDStore }
+
+func (awayLIDs) GetLIDForPN(context.Context, types.JID) (types.JID, error) {
+	return types.EmptyJID, errStoreAway
+}
+
 // TestManyKnownPlaintexts: with more than are remembered, each message is looked up.
 func TestManyKnownPlaintexts(t *testing.T) {
 	known := knownPlaintexts{loaded: true}

@@ -56,6 +56,11 @@ func (e *eventBuffer) GetOutgoingEvent(ctx context.Context, chat, alternative ty
 	return format, message, err
 }
 
+// AddOutgoingEvent stores a message before it is sent, for devices that ask for it again.
+func (e *eventBuffer) AddOutgoingEvent(ctx context.Context, chat types.JID, id types.MessageID, format string, message []byte) error {
+	return e.d.failedWithin(ctx, e.EventBuffer.AddOutgoingEvent(ctx, chat, id, format, message))
+}
+
 // PutBufferedEvent is the last step of a decryption.
 func (e *eventBuffer) PutBufferedEvent(ctx context.Context, hash [sha256Size]byte, plaintext []byte, at time.Time) error {
 	u := unitOf(ctx)
@@ -203,9 +208,30 @@ func (s *secretStore) PutMessageSecret(ctx context.Context, chat, sender types.J
 	if s.d.note(store.MessageSecretInsert{Chat: chat, Sender: sender, ID: id, Secret: secret}) {
 		return nil
 	}
-	err := s.MsgSecretStore.PutMessageSecret(ctx, chat, sender, id, secret)
-	if err != nil && incomingOf(ctx) != nil {
-		return s.d.leaveAlone(ctx, err)
+	return s.d.failedWithin(ctx, s.MsgSecretStore.PutMessageSecret(ctx, chat, sender, id, secret))
+}
+
+// lidStore reports the failure of a look-up to the message or the send that needs it. whatsmeow would decrypt the message with
+// the session record of another address.
+type lidStore struct {
+	store.LIDStore
+	d *Decryptions
+}
+
+// GetLIDForPN returns the LID of a phone number.
+func (s *lidStore) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error) {
+	lid, err := s.LIDStore.GetLIDForPN(ctx, pn)
+	if pn.Server != types.DefaultUserServer {
+		return lid, err
 	}
-	return err
+	return lid, s.d.failedWithin(ctx, err)
+}
+
+// GetPNForLID returns the phone number of a LID.
+func (s *lidStore) GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error) {
+	pn, err := s.LIDStore.GetPNForLID(ctx, lid)
+	if lid.Server != types.HiddenUserServer {
+		return pn, err
+	}
+	return pn, s.d.failedWithin(ctx, err)
 }
