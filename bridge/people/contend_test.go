@@ -14,11 +14,14 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// TestWritersOfPeopleDoNotDeadlock runs the writers of contact keys, pairs, contacts and groups of one session against each
-// other on PostgreSQL, with the same few people in opposite orders, and the purge of each against all.
+// TestWritersOfPeopleDoNotDeadlock runs the writers and readers of contact keys, pairs, contacts and groups of one session
+// against each other, with the same few people in opposite orders, and the purge of each against all.
 func TestWritersOfPeopleDoNotDeadlock(t *testing.T) {
+	dbtest.OnEachContended(t, writersOfPeople)
+}
+
+func writersOfPeople(t *testing.T, address string) {
 	const owner, n = "s~1", 6
-	address := dbtest.Contended(t)
 	db := openTestDBAt(t, address)
 	if _, err := db.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS whatsmeow_lid_map (lid TEXT PRIMARY KEY, pn TEXT UNIQUE NOT NULL)`); err != nil {
 		t.Fatal(err)
@@ -83,6 +86,40 @@ func TestWritersOfPeopleDoNotDeadlock(t *testing.T) {
 				}
 				return nil
 			})
+		},
+		"remove group": func(ctx context.Context, call int) error {
+			return listed.RemoveGroup(ctx, owner, fmt.Sprint("g", call%n))
+		},
+		"more pairs": func(ctx context.Context, call int) error { // of one LID with changing numbers
+			pairs := make([]directory.Pair, n)
+			for i := range pairs {
+				pairs[i] = directory.Pair{PN: pn((i + call) % n).String(), LID: lid(at(i, call)).String()}
+			}
+			return listed.AddPairs(ctx, owner, pairs, time.UnixMilli(1760000000000))
+		},
+		"read groups": func(ctx context.Context, call int) error {
+			list, err := listed.Groups(ctx, owner)
+			if err != nil || len(list) > n {
+				return fmt.Errorf("%d groups: %w", len(list), err)
+			}
+			_, _, err = listed.Group(ctx, owner, fmt.Sprint("g", call%n))
+			return err
+		},
+		"read pairs": func(ctx context.Context, call int) error {
+			list, total, err := listed.Pairs(ctx, owner, 2*n, 0)
+			if err != nil || len(list) > n || total != len(list) {
+				return fmt.Errorf("%d of %d pairs: %w", len(list), total, err)
+			}
+			_, _, err = listed.Pair(ctx, owner, lid(call%n).String())
+			return err
+		},
+		"read lids": func(ctx context.Context, call int) error {
+			lids := NewLIDs(db).Of(owner)
+			if _, err := lids.GetLIDForPN(ctx, pn(call%n)); err != nil {
+				return err
+			}
+			_, err := lids.GetPNForLID(ctx, lid(call%n))
+			return err
 		},
 		"purge": func(ctx context.Context, _ int) error {
 			for _, purge := range []func(context.Context, string) error{NewKeys(db).Purge, NewLIDs(db).Purge, listed.Purge} {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -83,9 +84,18 @@ func contend(ctx context.Context, goroutines, calls int, writers Writers, a, b s
 	return failed, first
 }
 
-// deadlocks returns how many deadlocks PostgreSQL has resolved in a database.
+// OnEachContended runs a test with the address of an SQLite file and of a database as Contended returns it.
+func OnEachContended(t *testing.T, test func(t *testing.T, address string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, filepath.Join(t.TempDir(), "contended.db")) })
+	t.Run("postgres", func(t *testing.T) { test(t, Contended(t)) })
+}
+
+// deadlocks returns how many deadlocks PostgreSQL has resolved in a database; 0 on SQLite, which has none.
 func deadlocks(t *testing.T, address string) (n int) {
 	t.Helper()
+	if !strings.HasPrefix(address, "postgres") {
+		return 0
+	}
 	db, err := sql.Open("pgx", address)
 	if err != nil {
 		t.Fatal(err)
