@@ -91,7 +91,9 @@ func post(t *testing.T, addr, token string, body []byte) reply {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	return answer(t, req)
+	r := answer(t, req)
+	checkReplyNames(addr, body, r.Result)
+	return r
 }
 
 func answer(t *testing.T, req *http.Request) reply {

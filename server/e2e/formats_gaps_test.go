@@ -76,7 +76,7 @@ var wuzapiGaps = slices.Concat(
 )
 
 var digigoGaps = slices.Concat(
-	gapsOfPath("CallAccept CallOfferNotice CallRelayLatency CATRefreshError FBMessage IdentityChange MediaRetry PairError QRScannedWithoutMultidevice StreamError", "", notMade),
+	gapsOfPath("CallAccept CallOfferNotice CallRelayLatency CATRefreshError FBMessage MediaRetry PairError QRScannedWithoutMultidevice StreamError", "", notMade),
 	gapsOfPath("NewsletterJoin NewsletterLeave NewsletterMuteChange NewsletterLiveUpdate", "", "no method joins a channel"),
 	gapsOfPath("KeepAliveTimeout KeepAliveRestored", "", "they take half a minute of silence; the tests of sessions have them"),
 )

@@ -96,6 +96,8 @@ func (w *formatWorld) useGroup(t *testing.T, ann, ben *person) (group string) {
 	chat := &conversation{server: w.server, network: w.network, group: group, reader: carla, seed: 300}
 	chat.exchange(t, ben, ann)
 	chat.exchange(t, ann, ben)
+	w.onPhone(t, carla, "changeIdentity", nil)
+	ann.feed.await(t, "IdentityChange", object{"pn": jidOf(carla)})
 	w.onPhone(t, carla, "leaveGroup", object{"group": group})
 	ann.feed.await(t, "GroupInfo", object{"group": group, "left": []object{{"pn": jidOf(carla)}}})
 	return group

@@ -220,10 +220,7 @@ func callOnce(addr, method string, params, result any) error {
 	if reply.Error != nil {
 		return fmt.Errorf("%s: %w", method, reply.Error)
 	}
-	if named, ok := params.(object); ok {
-		session, _ := named["session"].(string)
-		names.Reply(addr+" "+session, method, reply.Result)
-	}
+	checkReplyNames(addr, body, reply.Result)
 	if result == nil {
 		return nil
 	}
@@ -232,6 +229,17 @@ func callOnce(addr, method string, params, result any) error {
 
 // names checks the rule of names on every reply and every event that a feed reads.
 var names = namecheck.New()
+
+// checkReplyNames checks the result of a request to a server. Batches are left out.
+func checkReplyNames(addr string, body []byte, result json.RawMessage) {
+	var request struct {
+		Method string
+		Params struct{ Session string }
+	}
+	if json.Unmarshal(body, &request) == nil && len(result) > 0 {
+		names.Reply(addr+" "+request.Params.Session, request.Method, result)
+	}
+}
 
 func checkNames(t *testing.T, addr string) {
 	t.Helper()

@@ -124,9 +124,10 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 	written()
 
 	journals, total := letters.journals(t, server)
+	redisNames := checkDelivered(t, "Redis")
 	for transport, read := range map[string]func() map[string][]delivery{
 		"webhook": func() map[string][]delivery { return receiver.bySession("all") },
-		"redis":   func() map[string][]delivery { return streams(t, redisServer, journals) },
+		"redis":   func() map[string][]delivery { return streams(t, redisServer, journals, redisNames) },
 		"amqp":    rabbitReader(t, rabbit, "chaos"),
 		"sqs":     fromQueues,
 	} {
@@ -171,8 +172,8 @@ func parseDelivery(t *testing.T, body []byte) (session string, one delivery) {
 	return e.Session, delivery{id: e.ID, offset: e.Offset}
 }
 
-// streams reads the stream of each session.
-func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][]event) map[string][]delivery {
+// streams reads the stream of each session and checks the names in its entries.
+func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][]event, names *deliveredNames) map[string][]delivery {
 	t.Helper()
 	db := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer db.Close()
@@ -187,6 +188,7 @@ func streams(t *testing.T, server *brokertest.RedisServer, sessions map[string][
 			if err != nil {
 				t.Fatalf("%v in %v", err, entry.Values)
 			}
+			names.add("chaos:"+name, []byte(fmt.Sprint(entry.Values["payload"])))
 			out[name] = append(out[name], delivery{id: fmt.Sprint(entry.Values["id"]), offset: offset})
 		}
 	}

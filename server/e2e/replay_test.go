@@ -106,12 +106,14 @@ func TestReplayToAnotherTransport(t *testing.T) {
 	if err != nil || len(stream) != messages || len(done) != messages {
 		t.Fatalf("the stream has %v, %v; the archive %+v", stream, err, done)
 	}
+	delivered := checkDelivered(t, "Redis")
 	for i, e := range stream {
 		var payload struct {
 			ID, Type string
 			Replay   bool
 		}
 		text, _ := e.Values["payload"].(string)
+		delivered.add("late:"+session, []byte(text))
 		if err := json.Unmarshal([]byte(text), &payload); err != nil {
 			t.Fatal(err)
 		}
