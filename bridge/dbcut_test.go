@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
@@ -63,7 +62,7 @@ func (p *cuttingProxy) cut(cuts map[int]bool) {
 	p.count, p.cuts = 0, cuts
 }
 
-// missed returns how many of the cuts have not happened.
+// missed returns the number of cuts that have not happened.
 func (p *cuttingProxy) missed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,7 +89,7 @@ func (p *cuttingProxy) accept() {
 	}
 }
 
-// requests passes on what the driver writes.
+// requests passes the driver's requests on.
 func (p *cuttingProxy) requests(driver, server net.Conn, held chan struct{}) {
 	defer driver.Close()
 	defer server.Close()
@@ -122,7 +121,7 @@ func (p *cuttingProxy) requests(driver, server net.Conn, held chan struct{}) {
 	}
 }
 
-// answers passes on what the server writes, until held.
+// answers passes the server's answers on, until held.
 func (p *cuttingProxy) answers(driver, server net.Conn, held chan struct{}) {
 	defer driver.Close()
 	defer server.Close()
@@ -141,7 +140,7 @@ func (p *cuttingProxy) answers(driver, server net.Conn, held chan struct{}) {
 				return
 			}
 		default:
-			if _, err = driver.Write(buffer[:n]); err != nil && err != io.EOF {
+			if _, err = driver.Write(buffer[:n]); err != nil {
 				return
 			}
 		}

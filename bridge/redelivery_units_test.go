@@ -10,8 +10,8 @@ import (
 )
 
 // TestTwoRefusedMessagesAreBothRedelivered: the events of two messages in a row cannot be recorded. When WhatsApp delivers them
-// again, the plaintext of the first is in the database, because the decryption of the second stored it, and what the
-// decryption of the second changed still waits. The event of the first must not pass for that of the second: without its
+// again, the plaintext of the first is in the database, because the decryption of the second stored it, and the changes of
+// the second decryption still wait. The event of the first must not pass for that of the second: without its
 // plaintext the second is an old counter on its redelivery, which whatsmeow acknowledges without an event.
 func TestTwoRefusedMessagesAreBothRedelivered(t *testing.T) {
 	w := newWorld(t)
@@ -34,7 +34,7 @@ func TestTwoRefusedMessagesAreBothRedelivered(t *testing.T) {
 		if records[0].Type == "Message" {
 			messages.Add(1)
 		}
-		if messages.Load() <= 2 { // other events too: they would store what waits
+		if messages.Load() <= 2 { // other events too: they would store the waiting changes
 			return errDiskFull
 		}
 		return nil

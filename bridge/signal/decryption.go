@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// Decryptions keeps what decrypting a message changed until it can be stored in
+// Decryptions keeps the changes that decrypting a message made until they can be stored in
 // one transaction with the event that came of it.
 //
 // whatsmeow stores the ratchet's step and the plaintext before it calls the
@@ -101,7 +101,7 @@ func DecryptionsOf(cli *whatsmeow.Client) *Decryptions {
 	return nil
 }
 
-// Unit is what one decryption writes. A nil value stands for a deletion.
+// Unit holds the writes of one decryption. A nil value stands for a deletion.
 type Unit struct {
 	sessions   map[string][]byte
 	read       map[string][]byte // session records as the decryption last saw them; not written
@@ -143,7 +143,7 @@ func (d *Decryptions) take(ctx context.Context, fn func() error) error {
 	return fn()
 }
 
-// decrypt runs fn, which decrypts, and keeps what it writes.
+// decrypt runs fn, which decrypts, and keeps its writes.
 func (d *Decryptions) decrypt(ctx context.Context, fn func(context.Context) error) error {
 	return d.take(ctx, func() error {
 		if err := d.settle(ctx); err != nil {

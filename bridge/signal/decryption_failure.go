@@ -38,7 +38,7 @@ func (d *Decryptions) storeFailed(ctx context.Context, err error) error {
 	return d.leaveAlone(ctx, err)
 }
 
-// failedWithin is storeFailed for what is needed elsewhere too: outside of a message and of a send the error passes as it is.
+// failedWithin is storeFailed for stores that other operations use too: outside of a message and of a send the error passes as it is.
 func (d *Decryptions) failedWithin(ctx context.Context, err error) error {
 	if _, sending := ctx.Value(encryptionKey{}).(*Encryption); err == nil || !sending && incomingOf(ctx) == nil {
 		return err
