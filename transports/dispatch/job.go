@@ -42,10 +42,12 @@ type progress struct {
 	problem     string
 }
 
-// newMessage returns the message that passes the job through the middlewares, with the content of the current delivery.
-func (j *job) newMessage() *message.Message {
+// newMessage returns the message that passes the job through the middlewares, with the content of the current delivery. The metadata is put in a
+// given map.
+func (j *job) newMessage(metadata message.Metadata) *message.Message {
 	d := &j.deliveries[min(j.ended, len(j.deliveries)-1)]
 	msg := message.NewMessage(d.Event.ID, nil)
+	msg.Metadata = metadata
 	fillMessage(msg, j.t.id, d, d.Attempt+1)
 	return msg
 }

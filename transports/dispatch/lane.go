@@ -16,6 +16,8 @@ type lane struct {
 	t       *target
 	work    func() (on bool)    // sends everything available; false = the lane has ended permanently
 	current atomic.Pointer[job] // current job, or the last one while it may not be stored yet; nil when idle
+	// metadata of the lane's messages, which follow each other: a map for each message would be a tenth of a delivery's memory.
+	metadata message.Metadata
 
 	mu             sync.Mutex
 	running, woken bool
@@ -49,8 +51,11 @@ func (l *lane) hasMoreWork() bool {
 // target was removed or the dispatcher closes; some of its deliveries may have ended.
 func (l *lane) sendJob(j *job) bool {
 	l.current.Store(j)
+	if l.metadata == nil {
+		l.metadata = message.Metadata{}
+	}
 	for !l.t.isEnding() {
-		msg := l.t.sink.source.newMessage(l.t.life, j)
+		msg := l.t.sink.source.newMessage(l, j)
 		acked, ended := l.handOver(msg)
 		l.t.sink.source.forgetMessage(msg)
 		switch {

@@ -98,8 +98,8 @@ type sinkWithMessages struct {
 }
 
 func (s *sinkWithMessages) find(d *Delivery) *message.Message {
-	s.source.mu.RLock()
-	defer s.source.mu.RUnlock()
+	s.source.mu.Lock()
+	defer s.source.mu.Unlock()
 	for msg, j := range s.source.jobs {
 		j.mu.Lock()
 		found := !j.isOver() && j.currentDelivery() == d
@@ -112,7 +112,7 @@ func (s *sinkWithMessages) find(d *Delivery) *message.Message {
 }
 
 func (s *sinkWithMessages) messages() int {
-	s.source.mu.RLock()
-	defer s.source.mu.RUnlock()
+	s.source.mu.Lock()
+	defer s.source.mu.Unlock()
 	return len(s.source.jobs)
 }

@@ -22,8 +22,8 @@ type source struct {
 	out  chan *message.Message
 	once sync.Once
 
-	mu   sync.RWMutex
-	jobs map[*message.Message]*job // jobs of the messages in progress
+	mu   sync.Mutex
+	jobs map[*message.Message]*job // of the messages in progress
 }
 
 var _ message.Subscriber = (*source)(nil)
@@ -32,26 +32,26 @@ func newSource() *source {
 	return &source{out: make(chan *message.Message), jobs: map[*message.Message]*job{}}
 }
 
-// newMessage returns the message of a job, which has to be forgotten after it ended.
-func (s *source) newMessage(ctx context.Context, j *job) *message.Message {
-	msg := j.newMessage()
-	msg.SetContext(ctx)
+// newMessage returns the message of a lane's job, which has to be forgotten after it ended.
+func (s *source) newMessage(l *lane, j *job) *message.Message {
+	msg := j.newMessage(l.metadata)
+	msg.SetContext(l.t.life)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.jobs[msg] = j
+	s.mu.Unlock()
 	return msg
 }
 
 func (s *source) forgetMessage(msg *message.Message) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.jobs, msg)
+	s.mu.Unlock()
 }
 
 // jobOf returns the job of a message in progress.
 func (s *source) jobOf(msg *message.Message) *job {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.jobs[msg]
 }
 
