@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -148,7 +149,7 @@ func (o *Outlets) staysOut(session string, skip []string) bool {
 }
 
 // outletNames are the names of outlets that receive events and that sessions can skip.
-var outletNames = []string{webhook.Transport, amqpTransport, sqs.Transport, redis.Transport, WebSocket}
+var outletNames = append(slices.Sorted(maps.Keys(Kinds())), webhook.Transport, WebSocket)
 
 func withEvents(skip []string) []string {
 	return slices.DeleteFunc(slices.Clone(skip), func(name string) bool { return !slices.Contains(outletNames, name) })
