@@ -45,6 +45,7 @@ func startDurablePostgres(t *testing.T) *dbtest.Server {
 func TestKilledPostgresLosesNoMessage(t *testing.T) {
 	const session, own, peer = "pgkill", "15550500001", "15550500002"
 	const workers = 3
+	const messagesPerKill = 300 // at most, however long the database needs
 	postgres := startDurablePostgres(t)
 	network, root := startSandbox(t)
 	server := startServer(t, freeAddress(t), network, root, t.TempDir(), postgres.URL("postgres"), "-calls-per-second", "10000", "-call-burst", "10000")
@@ -54,13 +55,16 @@ func TestKilledPostgresLosesNoMessage(t *testing.T) {
 
 	traffic, stop := context.WithCancel(t.Context())
 	defer stop()
-	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	var answered, unanswered, received atomic.Int64
+	var answered, unanswered, received, phase atomic.Int64
 	var ids sync.Map // of messages, by number
 	var clients sync.WaitGroup
 	clients.Go(func() {
 		for i := 0; traffic.Err() == nil; i++ {
+			for int64(i) >= (phase.Load()+1)*messagesPerKill && traffic.Err() == nil {
+				<-time.After(10 * time.Millisecond)
+			}
 			if err := call(network.addr, "sandbox.send", object{"account": peer, "to": own, "content": object{"type": "text", "text": fmt.Sprintf("m-%d", i)}}, nil); err != nil {
 				t.Error(err)
 				return
@@ -96,8 +100,9 @@ func TestKilledPostgresLosesNoMessage(t *testing.T) {
 		kills = 6
 	}
 	for k := range kills {
+		phase.Store(int64(k))
 		sent, came := answered.Load(), received.Load()
-		eventually(t, 20*time.Second, "there is traffic", func() bool { return answered.Load() > sent+20 && received.Load() > came+50 })
+		eventually(t, 90*time.Second, "there is traffic", func() bool { return answered.Load() > sent+20 && received.Load() > came+50 })
 		if err := postgres.Kill(k%2 == 0); err != nil {
 			t.Fatal(err)
 		}
@@ -107,13 +112,13 @@ func TestKilledPostgresLosesNoMessage(t *testing.T) {
 		}
 	}
 	sent := answered.Load()
-	eventually(t, 20*time.Second, "sends are answered after the last kill", func() bool { return answered.Load() > sent+20 })
+	eventually(t, 90*time.Second, "sends are answered after the last kill", func() bool { return answered.Load() > sent+20 })
 	stop()
 	clients.Wait()
 
 	messages := int(received.Load())
 	seen := map[string]int{}
-	all := history(t, server, session, 60*time.Second, func(all []event) bool {
+	all := history(t, server, session, 3*time.Minute, func(all []event) bool {
 		seen = texts(all)
 		return len(seen) >= messages
 	})
