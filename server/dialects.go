@@ -6,7 +6,10 @@ import (
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/rest/digigo"
+	"github.com/waystation/waystation/server/rest/operations"
+	"github.com/waystation/waystation/server/rest/waakg"
 	"github.com/waystation/waystation/server/rest/wuzapi"
+	"github.com/waystation/waystation/server/rest/wwebjs"
 )
 
 // openDialects opens the dialects, which answer REST calls.
@@ -17,7 +20,7 @@ func (a *app) openDialects(context.Context) (err error) {
 		MaxBody: int64(a.cfg.MaxRESTBody), MaxFileBody: int64(a.cfg.MaxRESTFileBody), BodiesMemory: int64(a.cfg.RESTBodiesMemory),
 		BodyMinRate: int64(a.cfg.BodyMinRate), BodyGrace: a.cfg.BodyGrace, BodyWait: a.cfg.RESTBodyWait,
 		Log: a.log.With("part", "rest"),
-	}, digigo.New(), wuzapi.New())
+	}, digigo.New(), wuzapi.New(), wwebjs.New(), waakg.New(), operations.New())
 	return err
 }
 

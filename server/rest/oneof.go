@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// OneOf makes the route of an operation whose other fields depend on the value of one of them. forms are routes made by Pass
+// OneOf returns the route of an operation whose other fields depend on the value of one of them, which may be in the path. forms are routes made by Pass
 // without a method and path, by the value of the field called name. The options hold for all of them; Says is the text for
-// values that there are not.
+// unknown values.
 func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Route {
 	route := Route{Method: method, Path: path, field: name, forms: map[string]*Route{}}
 	for _, opt := range opts {
@@ -20,7 +20,7 @@ func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Ro
 	}
 	slices.Sort(values)
 	all := &plan{byName: map[string]*field{}}
-	chooser := &field{name: name, names: []string{name}, required: true, enum: values}
+	chooser := &field{name: name, names: []string{name}, required: true, enum: values, inPath: strings.Contains(path, "{"+name+"}")}
 	all.fields, all.byName[normalizeName(name)] = append(all.fields, chooser), chooser
 	for _, value := range values {
 		form := forms[value]
@@ -48,7 +48,9 @@ func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Ro
 // form returns the route for the value of the field that decides.
 func (r *Route) form(src *source) (*Route, error) {
 	value, key := "", normalizeName(r.field)
-	if m, ok := src.body[key]; ok {
+	if r.request.byName[key].inPath {
+		value = src.path(r.field)
+	} else if m, ok := src.body[key]; ok {
 		if json.Unmarshal(m.value, &value) != nil {
 			return nil, &Failure{Faults: []Fault{{Field: r.field, Kind: FaultType, Problem: "must be a string"}}}
 		}

@@ -175,7 +175,7 @@ func TestAwkwardOperations(t *testing.T) {
 	for _, name := range []string{"message.sendButtons", "message.sendText", "message.sendLocation", "message.sendDocument", "group.setPicture", "group.setName", "session.connect"} {
 		m.table[name] = done
 	}
-	s := newShim(t, m, rest.Config{}, digigoForms(), wwebjs(), waakg())
+	s := newShim(t, m, rest.Config{}, digigoForms(), wwebjsForms(), waakgForms())
 	var form bytes.Buffer
 	parts := multipart.NewWriter(&form)
 	file, _ := parts.CreateFormFile("image", "a.png")

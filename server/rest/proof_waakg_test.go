@@ -9,8 +9,8 @@ import (
 	"github.com/waystation/waystation/server/rest"
 )
 
-// waakg has two forms for 401, bare lists, multipart, and actions in the path.
-func waakg() *rest.Dialect {
+// waakgForms has two forms for 401, bare lists, multipart, and actions in the path.
+func waakgForms() *rest.Dialect {
 	wrong := func(status int, text string) *rest.Reply {
 		return &rest.Reply{Status: status, Body: object{"status": false, "message": text, "error": text}}
 	}

@@ -14,8 +14,8 @@ import (
 
 var sessionName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 
-// wwebjs has the session in the path, its own form for bad names, and another success key in each operation.
-func wwebjs() *rest.Dialect {
+// wwebjsForms has the session in the path, its own form for bad names, and another success key in each operation.
+func wwebjsForms() *rest.Dialect {
 	return &rest.Dialect{
 		Name: "wwebjs", Title: "wwebjs", Version: "1", Mounts: []string{"", "/wwebjs"},
 		Credentials: []rest.Credential{rest.HeaderToken("x-api-key")},

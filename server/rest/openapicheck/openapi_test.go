@@ -14,13 +14,16 @@ import (
 
 	"github.com/waystation/waystation/server/rest"
 	"github.com/waystation/waystation/server/rest/digigo"
+	"github.com/waystation/waystation/server/rest/operations"
 	"github.com/waystation/waystation/server/rest/resttest"
+	"github.com/waystation/waystation/server/rest/waakg"
 	"github.com/waystation/waystation/server/rest/wuzapi"
+	"github.com/waystation/waystation/server/rest/wwebjs"
 )
 
 // The document of a dialect is valid, has every documented operation, and lets the documented requests pass.
 func TestDocuments(t *testing.T) {
-	for _, dialect := range []*rest.Dialect{digigo.New(), wuzapi.New()} {
+	for _, dialect := range []*rest.Dialect{digigo.New(), wuzapi.New(), wwebjs.New(), waakg.New(), operations.New()} {
 		t.Run(dialect.Name, func(t *testing.T) {
 			raw, err := rest.OpenAPI(dialect)
 			if err != nil {
@@ -102,7 +105,13 @@ func passes(t *testing.T, checker validator.Validator, o *resttest.Operation) {
 		examples = max(1, len(o.Body.Examples))
 	}
 	for example := range examples {
-		r, err := o.Request(example, nil)
+		values := resttest.Values{} // names in paths that the document has no example of
+		for _, p := range o.Params {
+			if p.In == "path" && p.Example == nil {
+				values[p.Path] = "1"
+			}
+		}
+		r, err := o.Request(example, values)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -75,7 +76,37 @@ func (o *Operation) Request(example int, values Values) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Body.ContentType == "multipart/form-data" {
+		return r, r.setParts(body)
+	}
 	return r, r.setJSON(o.Body.ContentType, body)
+}
+
+// pngStart is the content of files in requests: the first bytes of a PNG.
+const pngStart = "\x89PNG\r\n\x1a\n"
+
+// setParts makes a multipart body; texts in parentheses, such as (binary), stand for files.
+func (r *Request) setParts(body map[string]any) error {
+	var out bytes.Buffer
+	parts := multipart.NewWriter(&out)
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		text := fmt.Sprint(body[name])
+		write := func() (io.Writer, error) { return parts.CreateFormField(name) }
+		if strings.HasPrefix(text, "(") {
+			text, write = pngStart, func() (io.Writer, error) { return parts.CreateFormFile(name, "file.png") }
+		}
+		part, err := write()
+		if err == nil {
+			_, err = io.WriteString(part, text)
+		}
+		if err != nil {
+			return fmt.Errorf("resttest: %w", err)
+		}
+	}
+	_ = parts.Close() // writes to memory
+	r.Body = out.Bytes()
+	r.Header.Set("Content-Type", parts.FormDataContentType())
+	return nil
 }
 
 // makeBody is the example with the values in it.
