@@ -25,15 +25,15 @@ const (
 	appStatePause = 200 * time.Millisecond
 )
 
-// appStateQueue lets one app-state write of a session happen at a time: each
+// writeQueue lets one app-state write of a session happen at a time: each
 // builds on the version before it, so that two at once end in a conflict. It is
 // a queue and no mutex so that a caller who gives up leaves it.
-type appStateQueue struct {
+type writeQueue struct {
 	once sync.Once
 	slot chan struct{}
 }
 
-func (q *appStateQueue) enter(ctx context.Context) error {
+func (q *writeQueue) enter(ctx context.Context) error {
 	q.once.Do(func() { q.slot = make(chan struct{}, 1) })
 	select {
 	case q.slot <- struct{}{}:
@@ -43,14 +43,14 @@ func (q *appStateQueue) enter(ctx context.Context) error {
 	}
 }
 
-func (q *appStateQueue) leave() { <-q.slot }
+func (q *writeQueue) leave() { <-q.slot }
 
 // writeAppState changes the account's synchronised settings as the session's
 // only writer, and again on top of what other devices wrote meanwhile. Every
 // app-state change of this package goes through here; what continues "could
 // not". whatsmeow's own SendAppState is not used: after a conflict it applies
 // the other side's patches beside, not after, the notice of them.
-func (s *Session) writeAppState(ctx context.Context, what string, patch appstate.PatchInfo) error {
+func (s *stateService) writeAppState(ctx context.Context, what string, patch appstate.PatchInfo) error {
 	ctx = signal.ReadingAppState(ctx)
 	return s.inAppState(ctx, what, patch.Type, func(client *whatsmeow.Client, key []byte) (*statepatch.Patch, error) {
 		version, hash, err := client.Store.AppState.GetAppStateVersion(ctx, string(patch.Type))
@@ -64,7 +64,7 @@ func (s *Session) writeAppState(ctx context.Context, what string, patch appstate
 }
 
 // removeAppState removes an entry; found is false when there is none under the current key.
-func (s *Session) removeAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
+func (s *stateService) removeAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
 	ctx = signal.ReadingAppState(ctx)
 	err = s.inAppState(ctx, what, name, func(client *whatsmeow.Client, _ []byte) (*statepatch.Patch, error) {
 		patch, err := statepatch.EncodeRemove(ctx, client.Store, name, entry, time.Now())
@@ -78,17 +78,17 @@ func (s *Session) removeAppState(ctx context.Context, what string, name appstate
 }
 
 // inAppState encodes and sends a patch as the only writer, in a context that readingAppState has marked, up to appStateAttempts times. No patch is nothing to send.
-func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAPatchName,
+func (s *stateService) inAppState(ctx context.Context, what string, name appstate.WAPatchName,
 	encode func(client *whatsmeow.Client, key []byte) (*statepatch.Patch, error),
 ) error {
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return err
 	}
-	if err := s.ops.appState.enter(ctx); err != nil {
+	if err := s.writes.enter(ctx); err != nil {
 		return wa.Wrap(what, err)
 	}
-	defer s.ops.appState.leave()
+	defer s.writes.leave()
 	key, err := client.Store.AppStateKeys.GetLatestAppStateSyncKeyID(ctx)
 	if err != nil {
 		return wa.StorageError("the keys of the app state could not be read", err)
@@ -123,7 +123,7 @@ func (s *Session) inAppState(ctx context.Context, what string, name appstate.WAP
 }
 
 // readAppState fetches what is new. A hash that does not match is cured by reading everything again.
-func (s *Session) readAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
+func (s *stateService) readAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
 	err := s.fetchAppState(ctx, client, name, false)
 	if errors.Is(err, appstate.ErrMismatchingLTHash) {
 		err = s.fetchAppState(ctx, client, name, true)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
@@ -16,71 +16,78 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/bridge/signal"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
-// appStateReader reads the account's synchronised settings for a session. whatsmeow's own FetchAppState is not used, because one entry that it does
+// stateService reads the account's synchronised settings for a session. whatsmeow's own FetchAppState is not used, because one entry that it does
 // not expect (an empty index, or a label without an id, which any other client of the account can write) panics after the version has been stored:
 // the process ends, and the entries behind it are lost. The session reads the same patches with the same functions of whatsmeow, entry by entry.
 //
 // whatsmeow starts reads by itself in two places. For notifications of the type server_sync the session has its own handler (guardStanzas). When the
 // phone shares keys, whatsmeow reads in a goroutine without a recover; appStateStore refuses that read and the session does it.
-type appStateReader struct {
-	once sync.Once
-	turn chan struct{} // one read at a time: each builds on the version before
+type stateService struct {
+	conn   stateConn
+	log    func() *slog.Logger
+	writes writeQueue
+	reads  writeQueue // each read builds on the version before it
 
 	mu      sync.Mutex
 	wanted  []appstate.WAPatchName // to read by itself, each once; no more than there are collections
-	reading bool                   // a goroutine works them off
+	reading bool                   // a goroutine reads them
 }
 
-func (r *appStateReader) enter(ctx context.Context) error {
-	r.once.Do(func() { r.turn = make(chan struct{}, 1) })
-	select {
-	case r.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// newStates returns the reader and writer of a session's synchronised settings.
+func newStates(conn stateConn, log func() *slog.Logger) *stateService {
+	return &stateService{conn: conn, log: log}
 }
 
-func (r *appStateReader) leave() { <-r.turn }
+// stateConn is the view of a session that its reader of settings has.
+type stateConn interface {
+	// Live returns the client of the open connection, or an Error with ReasonNotConnected.
+	Live() (*whatsmeow.Client, error)
+	// Client returns the client, also before it is connected; nil if there is none.
+	Client() *whatsmeow.Client
+	// Context ends when the process stops the session.
+	Context() context.Context
+	// Spawn runs fn in a goroutine that ends before the process does. It returns false once that has begun.
+	Spawn(fn func()) bool
+}
 
 // appStateChanged handles the notification that collections have new versions.
-func (s *Session) appStateChanged(_ context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
+func (s *stateService) appStateChanged(_ context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 	for _, collection := range node.GetChildrenByTag("collection") {
 		s.wantAppState(cli, appstate.WAPatchName(collection.AttrGetter().OptionalString("name")))
 	}
 }
 
 // wantAppState has a collection read soon, in a goroutine of the bridge. Collections this version does not know are ignored.
-func (s *Session) wantAppState(cli *whatsmeow.Client, name appstate.WAPatchName) {
+func (s *stateService) wantAppState(cli *whatsmeow.Client, name appstate.WAPatchName) {
 	if !slices.Contains(appstate.AllPatchNames[:], name) {
 		return
 	}
-	r := &s.states
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !slices.Contains(r.wanted, name) {
-		r.wanted = append(r.wanted, name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.wanted, name) {
+		s.wanted = append(s.wanted, name)
 	}
-	if !r.reading {
-		r.reading = s.b.spawn(func() { s.readWanted(cli) })
+	if !s.reading {
+		s.reading = s.conn.Spawn(func() { s.readWanted(cli) })
 	}
 }
 
 // readWanted reads the wanted collections until there is none. The connection's end ends the reads as well.
-func (s *Session) readWanted(cli *whatsmeow.Client) {
+func (s *stateService) readWanted(cli *whatsmeow.Client) {
 	for {
-		s.states.mu.Lock()
-		wanted := s.states.wanted
-		s.states.wanted = nil
-		s.states.reading = len(wanted) > 0
-		s.states.mu.Unlock()
+		s.mu.Lock()
+		wanted := s.wanted
+		s.wanted = nil
+		s.reading = len(wanted) > 0
+		s.mu.Unlock()
 		if len(wanted) == 0 {
 			return
 		}
 		for _, name := range wanted {
-			if err := s.fetchAppState(s.b.ctx, cli, name, false); err != nil && s.b.ctx.Err() == nil {
+			if err := s.fetchAppState(s.conn.Context(), cli, name, false); err != nil && s.conn.Context().Err() == nil {
 				s.log().Debug("app state could not be read", "method", string(name), "error", err)
 			}
 		}
@@ -88,11 +95,8 @@ func (s *Session) readWanted(cli *whatsmeow.Client) {
 }
 
 // appStateRefused has a collection read that whatsmeow wanted to read, which it does when the phone has shared keys.
-func (s *Session) appStateRefused(collection string) {
-	s.mu.Lock()
-	cli := s.cli
-	s.mu.Unlock()
-	if cli != nil {
+func (s *stateService) appStateRefused(collection string) {
+	if cli := s.conn.Client(); cli != nil {
 		s.wantAppState(cli, appstate.WAPatchName(collection))
 	}
 }
@@ -100,11 +104,11 @@ func (s *Session) appStateRefused(collection string) {
 // fetchAppState reads what is new in a collection, or all of it when full is set or nothing was read before. The errors are those of
 // whatsmeow.Client.FetchAppState; a patch that whatsmeow cannot decode is reported as events.AppStateSyncError, as whatsmeow does it. Entries that
 // cannot be applied are skipped, and the others are not affected.
-func (s *Session) fetchAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, full bool) error {
-	if err := s.states.enter(ctx); err != nil {
+func (s *stateService) fetchAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, full bool) error {
+	if err := s.reads.enter(ctx); err != nil {
 		return err
 	}
-	defer s.states.leave()
+	defer s.reads.leave()
 	ctx = signal.ReadingAppState(ctx)
 	store := cli.Store.AppState
 	if full {
@@ -134,34 +138,34 @@ func (s *Session) fetchAppState(ctx context.Context, cli *whatsmeow.Client, name
 }
 
 // fetchPatches reads and applies one page of patches.
-func (s *Session) fetchPatches(
+func (s *stateService) fetchPatches(
 	ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, state appstate.HashState, snapshot, full bool,
 ) (after appstate.HashState, more bool, err error) {
 	internals := cli.DangerousInternals()
 	var patches *appstate.PatchList
-	err = catchPanic("fetch app state", func() (err error) {
+	err = wa.CatchPanic("fetch app state", func() (err error) {
 		patches, err = internals.FetchAppStatePatches(ctx, name, state.Version, snapshot)
 		return err
 	})
 	switch {
 	case err != nil:
-		s.logPanic(err)
+		wa.LogPanic(s.log(), err)
 		return state, false, fmt.Errorf("fetch app state %s: %w", name, err)
 	case patches.Snapshot != nil && (!snapshot || state != appstate.HashState{}):
 		return state, false, fmt.Errorf("fetch app state %s: WhatsApp sent a snapshot that was not asked for", name)
 	}
 	var mutations []appstate.Mutation
 	after = state
-	err = catchPanic("decode app state", func() (err error) {
+	err = wa.CatchPanic("decode app state", func() (err error) {
 		mutations, after, err = appstate.NewProcessor(cli.Store, cli.Log).DecodePatches(ctx, patches, state, true)
 		return err
 	})
 	if err != nil {
-		s.logPanic(err)
+		wa.LogPanic(s.log(), err)
 		if errors.Is(err, appstate.ErrKeyNotFound) {
 			asked := context.WithoutCancel(ctx)
-			s.b.spawn(func() {
-				s.guarded("ask for app state keys", func() { internals.RequestMissingAppStateKeys(asked, patches) })
+			s.conn.Spawn(func() {
+				wa.CatchAndLog(s.log(), "ask for app state keys", func() { internals.RequestMissingAppStateKeys(asked, patches) })
 			})
 		} else {
 			internals.DispatchEvent(&events.AppStateSyncError{Name: name, FullSync: full, Error: err})
@@ -172,7 +176,7 @@ func (s *Session) fetchPatches(
 }
 
 // applyAppState applies decoded entries to the stores and dispatches their events. After a full read whatsmeow makes no events, only the stores follow.
-func (s *Session) applyAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, mutations []appstate.Mutation, full bool) error {
+func (s *stateService) applyAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, mutations []appstate.Mutation, full bool) error {
 	internals := cli.DangerousInternals()
 	read := len(mutations)
 	mutations = slices.DeleteFunc(mutations, func(m appstate.Mutation) bool { return len(m.Index) == 0 })
@@ -188,7 +192,7 @@ func (s *Session) applyAppState(ctx context.Context, cli *whatsmeow.Client, name
 	}
 	for i := range mutations {
 		var evt any
-		s.guarded("entry of app state", func() { evt = internals.DispatchAppState(ctx, name, mutations[i], full) })
+		wa.CatchAndLog(s.log(), "entry of app state", func() { evt = internals.DispatchAppState(ctx, name, mutations[i], full) })
 		if full {
 			continue
 		}
@@ -202,37 +206,18 @@ func (s *Session) applyAppState(ctx context.Context, cli *whatsmeow.Client, name
 	return nil
 }
 
-// appStateRecovery has the phone's answer to a request for a copy of a collection applied.
-func (t *translation) appStateRecovery(evt *events.Message) {
-	answer := evt.Message.GetProtocolMessage().GetPeerDataOperationRequestResponseMessage()
-	if !evt.Info.IsFromMe || evt.Info.Sender.Device != 0 ||
-		answer.GetPeerDataOperationRequestType() != waE2E.PeerDataOperationRequestType_COMPANION_SYNCD_SNAPSHOT_FATAL_RECOVERY {
-		return
-	}
-	s, cli := t.s, t.cli
-	t.later(recoveryTimeout, func(ctx context.Context) {
-		if err := s.recoverAppState(ctx, cli, answer); err != nil {
-			s.logPanic(err)
-			s.log().Warn("the phone's copy of the app state could not be applied", "error", err)
-		}
-	})
-}
-
-// recoveryTimeout bounds the writes of one collection, which has all contacts of the account for example.
-const recoveryTimeout = 2 * time.Minute
-
 // recoverAppState applies the phone's copy of a collection, which it sends when it is asked for one. whatsmeow's own handler is refused by appStateStore.
-func (s *Session) recoverAppState(ctx context.Context, cli *whatsmeow.Client, answer *waE2E.PeerDataOperationRequestResponseMessage) error {
+func (s *stateService) recoverAppState(ctx context.Context, cli *whatsmeow.Client, answer *waE2E.PeerDataOperationRequestResponseMessage) error {
 	results := answer.GetPeerDataOperationResult()
 	if len(results) == 0 || results[0].GetSyncdSnapshotFatalRecoveryResponse() == nil {
 		return nil
 	}
-	if err := s.states.enter(ctx); err != nil {
+	if err := s.reads.enter(ctx); err != nil {
 		return err
 	}
-	defer s.states.leave()
+	defer s.reads.leave()
 	ctx = signal.ReadingAppState(ctx)
-	return catchPanic("recover app state", func() error {
+	return wa.CatchPanic("recover app state", func() error {
 		snapshot, err := appstate.ParseRecovery(results[0].GetSyncdSnapshotFatalRecoveryResponse())
 		if err != nil {
 			return err

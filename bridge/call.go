@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -24,7 +23,7 @@ type RejectedCall struct {
 // RejectCall rejects an incoming call and then writes text to the caller, if
 // there is one, under messageID if that is not empty. When only the text fails the
 // error says that the call was rejected.
-func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID string) (*RejectedCall, error) {
+func (s *accountService) RejectCall(ctx context.Context, callID, from, text, messageID string) (*RejectedCall, error) {
 	if callID == "" || len(callID) > maxCallID {
 		return nil, wa.BadParam("call_id", "must have 1 to %d characters", maxCallID)
 	}
@@ -35,7 +34,7 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID 
 	if err := wa.CheckText("message", text, 0, maxCallText); err != nil {
 		return nil, err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -46,16 +45,16 @@ func (s *Session) RejectCall(ctx context.Context, callID, from, text, messageID 
 	if text == "" {
 		return rejected, nil
 	}
-	sent, err := s.Send(ctx, rejected.From, &message.Content{Type: message.TypeText, Text: text}, &SendOptions{MessageID: messageID})
+	id, err := s.conn.SendText(ctx, rejected.From, text, messageID)
 	if err != nil {
 		var failed *wa.Error
 		if errors.As(err, &failed) {
-			told := *failed
-			told.Message = "the call was rejected, the text was not sent: " + failed.Message
-			return nil, &told
+			partial := *failed
+			partial.Message = "the call was rejected, the text was not sent: " + failed.Message
+			return nil, &partial
 		}
 		return nil, err
 	}
-	rejected.MessageID = &sent.MessageID
+	rejected.MessageID = &id
 	return rejected, nil
 }

@@ -26,7 +26,7 @@ type LastMessage struct {
 }
 
 // lastMessage finds where a chat ends: what the caller says, else the store.
-func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMessage) (at time.Time, key *waCommon.MessageKey, err error) {
+func (s *chatsService) lastMessage(ctx context.Context, chat types.JID, given *LastMessage) (at time.Time, key *waCommon.MessageKey, err error) {
 	if given != nil {
 		key = &waCommon.MessageKey{RemoteJID: proto.String(chat.String()), FromMe: &given.FromMe, ID: &given.MessageID}
 		if given.Sender != "" {
@@ -40,7 +40,7 @@ func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMe
 		}
 		return given.Timestamp, key, nil
 	}
-	stored, err := s.b.messages.Chat(ctx, s.owner, s.chatAddress(ctx, chat))
+	stored, err := s.store.Chat(ctx, s.owner, s.chatAddress(ctx, chat))
 	switch {
 	case errors.Is(err, messages.ErrNotFound):
 		return time.Time{}, nil, nil
@@ -59,27 +59,27 @@ func (s *Session) lastMessage(ctx context.Context, chat types.JID, given *LastMe
 
 // setChat writes a change of a chat to app state and, once WhatsApp has it, to
 // the store. The event of the change stores the same; what comes first counts.
-func (s *Session) setChat(ctx context.Context, what string, chat types.JID, patch appstate.PatchInfo, stored messages.ChatPatch) error {
-	if err := s.writeAppState(ctx, what, patch); err != nil {
+func (s *chatsService) setChat(ctx context.Context, what string, chat types.JID, patch appstate.PatchInfo, stored messages.ChatPatch) error {
+	if err := s.conn.WriteAppState(ctx, what, patch); err != nil {
 		return err
 	}
-	if err := s.b.messages.UpdateChat(ctx, s.owner, s.chatAddress(ctx, chat), stored); err != nil {
+	if err := s.store.UpdateChat(ctx, s.owner, s.chatAddress(ctx, chat), stored); err != nil {
 		return wa.StorageError("the chat could not be stored", err)
 	}
 	return nil
 }
 
-func (s *Session) liveChat(chat string) (types.JID, error) {
+func (s *chatsService) liveChat(chat string) (types.JID, error) {
 	jid, err := wa.ParseJID("chat", chat)
 	if err != nil {
 		return types.EmptyJID, err
 	}
-	_, err = s.live()
+	_, err = s.conn.Live()
 	return jid, err
 }
 
 // liveChatUpTo is liveChat with the last message that a change of the whole chat covers.
-func (s *Session) liveChatUpTo(ctx context.Context, chat string, last *LastMessage) (jid types.JID, at time.Time, key *waCommon.MessageKey, err error) {
+func (s *chatsService) liveChatUpTo(ctx context.Context, chat string, last *LastMessage) (jid types.JID, at time.Time, key *waCommon.MessageKey, err error) {
 	if jid, err = s.liveChat(chat); err != nil {
 		return jid, at, nil, err
 	}
@@ -90,14 +90,14 @@ func (s *Session) liveChatUpTo(ctx context.Context, chat string, last *LastMessa
 const maxPinnedChats = 3 // WhatsApp's own limit
 
 // SetPinned pins or unpins a chat.
-func (s *Session) SetPinned(ctx context.Context, chat string, pinned bool) error {
+func (s *chatsService) SetPinned(ctx context.Context, chat string, pinned bool) error {
 	jid, err := s.liveChat(chat)
 	if err != nil {
 		return err
 	}
 	if pinned {
 		yes := true
-		others, count, err := s.b.messages.Chats(ctx, s.owner, messages.ChatQuery{Pinned: &yes})
+		others, count, err := s.store.Chats(ctx, s.owner, messages.ChatQuery{Pinned: &yes})
 		if err != nil {
 			return wa.StorageError("the chats could not be counted", err)
 		}
@@ -115,7 +115,7 @@ func (s *Session) SetPinned(ctx context.Context, chat string, pinned bool) error
 }
 
 // SetArchived archives or unarchives a chat; archiving unpins it.
-func (s *Session) SetArchived(ctx context.Context, chat string, archived bool, last *LastMessage) error {
+func (s *chatsService) SetArchived(ctx context.Context, chat string, archived bool, last *LastMessage) error {
 	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (s *Session) SetArchived(ctx context.Context, chat string, archived bool, l
 }
 
 // SetMuted mutes a chat until a time (zero = for good) or unmutes it.
-func (s *Session) SetMuted(ctx context.Context, chat string, muted bool, until time.Time) error {
+func (s *chatsService) SetMuted(ctx context.Context, chat string, muted bool, until time.Time) error {
 	jid, err := s.liveChat(chat)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (s *Session) SetMuted(ctx context.Context, chat string, muted bool, until t
 }
 
 // MarkUnread marks a chat as unread.
-func (s *Session) MarkUnread(ctx context.Context, chat string, last *LastMessage) error {
+func (s *chatsService) MarkUnread(ctx context.Context, chat string, last *LastMessage) error {
 	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (s *Session) MarkUnread(ctx context.Context, chat string, last *LastMessage
 }
 
 // ClearMessages removes all messages of a chat on all own devices and keeps the chat.
-func (s *Session) ClearMessages(ctx context.Context, chat string, keepStarred bool, last *LastMessage) error {
+func (s *chatsService) ClearMessages(ctx context.Context, chat string, keepStarred bool, last *LastMessage) error {
 	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
@@ -160,14 +160,14 @@ func (s *Session) ClearMessages(ctx context.Context, chat string, keepStarred bo
 		starred = "0"
 	}
 	const clearVersion = 6 // of the action, as WhatsApp's apps write it
-	err = s.writeAppState(ctx, "clear the chat", appstate.PatchInfo{Type: appstate.WAPatchRegularHigh, Mutations: []appstate.MutationInfo{{
+	err = s.conn.WriteAppState(ctx, "clear the chat", appstate.PatchInfo{Type: appstate.WAPatchRegularHigh, Mutations: []appstate.MutationInfo{{
 		Index: []string{appstate.IndexClearChat, jid.String(), starred, "0"}, Version: clearVersion,
 		Value: &waSyncAction.SyncActionValue{ClearChatAction: &waSyncAction.ClearChatAction{MessageRange: messageRange(at, key)}},
 	}}})
 	if err != nil {
 		return err
 	}
-	if err := s.b.messages.ClearChat(ctx, s.owner, s.chatAddress(ctx, jid), at, keepStarred); err != nil {
+	if err := s.store.ClearChat(ctx, s.owner, s.chatAddress(ctx, jid), at, keepStarred); err != nil {
 		return wa.StorageError("the messages could not be removed", err)
 	}
 	return nil
@@ -184,15 +184,15 @@ func messageRange(at time.Time, key *waCommon.MessageKey) *waSyncAction.SyncActi
 }
 
 // DeleteChat removes a chat from the chat list of all own devices.
-func (s *Session) DeleteChat(ctx context.Context, chat string, deleteMedia bool, last *LastMessage) error {
+func (s *chatsService) DeleteChat(ctx context.Context, chat string, deleteMedia bool, last *LastMessage) error {
 	jid, at, key, err := s.liveChatUpTo(ctx, chat, last)
 	if err != nil {
 		return err
 	}
-	if err := s.writeAppState(ctx, "delete the chat", appstate.BuildDeleteChat(jid, at, key, deleteMedia)); err != nil {
+	if err := s.conn.WriteAppState(ctx, "delete the chat", appstate.BuildDeleteChat(jid, at, key, deleteMedia)); err != nil {
 		return err
 	}
-	if err := s.b.messages.DeleteChat(ctx, s.owner, s.chatAddress(ctx, jid), at); err != nil {
+	if err := s.store.DeleteChat(ctx, s.owner, s.chatAddress(ctx, jid), at); err != nil {
 		return wa.StorageError("the chat could not be removed", err)
 	}
 	return nil
@@ -214,8 +214,8 @@ const (
 )
 
 // MarkRead sends read (or played) receipts and returns the ids they were for.
-func (s *Session) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
-	cli, err := s.live()
+func (s *chatsService) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
+	cli, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (s *Session) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
 			done = append(done, ids...)
 		}
 	}
-	if err := s.b.messages.MarkRead(ctx, s.owner, s.chatAddress(ctx, chat), done); err != nil {
+	if err := s.store.MarkRead(ctx, s.owner, s.chatAddress(ctx, chat), done); err != nil {
 		return nil, wa.StorageError("the messages could not be marked as read", err)
 	}
 	if len(r.MessageIDs) == 0 {
@@ -267,7 +267,7 @@ type readGroup struct {
 }
 
 // toRead finds the messages to send receipts for, by sender.
-func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*readGroup, error) {
+func (s *chatsService) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*readGroup, error) {
 	var given types.JID
 	if r.Sender != "" {
 		var err error
@@ -275,7 +275,7 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 			return nil, err
 		}
 	}
-	rows, err := s.b.messages.Unread(ctx, s.owner, s.chatAddress(ctx, chat), maxReadIDs)
+	rows, err := s.store.Unread(ctx, s.owner, s.chatAddress(ctx, chat), maxReadIDs)
 	if err != nil {
 		return nil, wa.StorageError("the unread messages could not be read", err)
 	}
@@ -329,7 +329,7 @@ func (s *Session) toRead(ctx context.Context, chat types.JID, r *MarkRead) ([]*r
 
 // markChatRead tells the own devices that nothing in the chat is unread. A
 // phone that has not shared its keys yet learns it from the receipts alone.
-func (s *Session) markChatRead(ctx context.Context, chat types.JID) error {
+func (s *chatsService) markChatRead(ctx context.Context, chat types.JID) error {
 	at, key, err := s.lastMessage(ctx, chat, nil)
 	if err != nil || key == nil {
 		return err

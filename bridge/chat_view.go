@@ -37,7 +37,7 @@ type Chat struct {
 
 // chatOf makes the result object of a stored chat; groups are the known names
 // of groups.
-func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[string]*groups.Group) (*Chat, error) {
+func (s *chatsService) chatOf(ctx context.Context, stored *messages.Chat, groups map[string]*groups.Group) (*Chat, error) {
 	c := &Chat{
 		Chat: stored.JID, Name: wa.OrNull(stored.Name), Kind: stored.Kind, UnreadCount: stored.Unread, Archived: stored.Archived,
 		Pinned: !stored.PinnedAt.IsZero(), Muted: stored.Muted, MutedUntil: wa.TimeOrNull(stored.MutedUntil), ReadOnly: stored.ReadOnly,
@@ -64,7 +64,7 @@ func (s *Session) chatOf(ctx context.Context, stored *messages.Chat, groups map[
 	if err != nil {
 		return c, nil //nolint:nilerr // the chat is worth showing without its contact
 	}
-	device, err := s.paired(ctx)
+	device, err := s.conn.Paired(ctx)
 	if err != nil || !wa.IsPerson(jid) {
 		return c, nil //nolint:nilerr // a session that was unlinked still shows its chats
 	}
@@ -104,21 +104,21 @@ type ChatStats struct {
 }
 
 // ListChats returns a page of chats, latest activity first, and how many match.
-func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, total int, stats ChatStats, err error) {
+func (s *chatsService) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, total int, stats ChatStats, err error) {
 	query := messages.ChatQuery{Archived: q.Archived, Pinned: q.Pinned, Unread: q.Unread, Since: q.Since, Limit: q.Limit, Offset: q.Offset}
 	if q.IncludeContacts {
 		query.Limit, query.Offset = 0, 0
 	}
-	stored, total, err := s.b.messages.Chats(ctx, s.owner, query)
+	stored, total, err := s.store.Chats(ctx, s.owner, query)
 	if err != nil {
 		return nil, 0, stats, wa.StorageError("the chats could not be read", err)
 	}
-	counted, err := s.b.messages.Stats(ctx, s.owner)
+	counted, err := s.store.Stats(ctx, s.owner)
 	if err != nil {
 		return nil, 0, stats, wa.StorageError("the chats could not be counted", err)
 	}
 	stats = ChatStats{PinnedCount: counted.Pinned, ArchivedCount: counted.Archived, MutedCount: counted.Muted, UnreadCount: counted.Unread}
-	groups, err := s.Groups().ListStored(ctx)
+	groups, err := s.groups.ListStored(ctx)
 	if err != nil {
 		return nil, 0, stats, err
 	}
@@ -145,7 +145,7 @@ func (s *Session) ListChats(ctx context.Context, q ChatQuery) (chats []*Chat, to
 
 // addSilent appends people and groups nobody has written to or from. They are
 // neither pinned, archived nor unread, and have no activity.
-func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[string]*groups.Group, q ChatQuery) ([]*Chat, error) {
+func (s *chatsService) addSilent(ctx context.Context, chats []*Chat, groups map[string]*groups.Group, q ChatQuery) ([]*Chat, error) {
 	for _, only := range []*bool{q.Archived, q.Pinned, q.Unread} {
 		if only != nil && *only {
 			return chats, nil
@@ -158,7 +158,7 @@ func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[strin
 	for _, chat := range chats {
 		there[chat.Chat] = true
 	}
-	contacts, err := s.ListContacts(ctx, false)
+	contacts, err := s.contacts.ListContacts(ctx, false)
 	if err != nil && wa.ReasonOf(err) != wa.ReasonNotConnected {
 		return nil, err
 	}
@@ -181,16 +181,16 @@ func (s *Session) addSilent(ctx context.Context, chats []*Chat, groups map[strin
 }
 
 // Chat returns one chat, for groups with what is known of the group.
-func (s *Session) Chat(ctx context.Context, chat string) (*Chat, error) {
+func (s *chatsService) Chat(ctx context.Context, chat string) (*Chat, error) {
 	jid, err := wa.ParseJID("chat", chat)
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.Groups().ListStored(ctx)
+	groups, err := s.groups.ListStored(ctx)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := s.b.messages.Chat(ctx, s.owner, s.chatAddress(ctx, jid))
+	stored, err := s.store.Chat(ctx, s.owner, s.chatAddress(ctx, jid))
 	switch {
 	case errors.Is(err, messages.ErrNotFound) && (wa.IsPerson(jid) || groups[jid.String()] != nil):
 		stored = &messages.Chat{JID: jid.String(), Kind: messages.KindOf(jid.String())} // nothing was said yet

@@ -2,12 +2,19 @@ package bridge
 
 import (
 	"context"
+	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/directory"
 	"github.com/waystation/waystation/bridge/groups"
+	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/statepatch"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // conn is the view of a session that the packages of its operations have.
@@ -16,13 +23,114 @@ type conn struct{ session *Session }
 // Live returns the client of the open connection.
 func (c conn) Live() (*whatsmeow.Client, error) { return c.session.live() }
 
+// Client returns the client, also before it is connected; nil if there is none.
+func (c conn) Client() *whatsmeow.Client {
+	c.session.mu.Lock()
+	defer c.session.mu.Unlock()
+	return c.session.cli
+}
+
+// Context ends when the bridge is closed.
+func (c conn) Context() context.Context { return c.session.b.ctx }
+
+// Spawn runs fn in a goroutine that Close waits for.
+func (c conn) Spawn(fn func()) bool { return c.session.b.spawn(fn) }
+
 // Paired returns the keys of the paired device.
 func (c conn) Paired(ctx context.Context) (*store.Device, error) { return c.session.paired(ctx) }
 
+// Device returns the address of the paired device.
+func (c conn) Device() types.JID { return c.session.device() }
+
+// BrowserName returns the browser in the session's client profile.
+func (c conn) BrowserName() string {
+	c.session.mu.Lock()
+	defer c.session.mu.Unlock()
+	if profile := c.session.row.Profile; profile != nil {
+		return profile.Browser
+	}
+	return ""
+}
+
+// Identity returns the addresses and names of the account.
+func (c conn) Identity() accountIdentity {
+	status := c.session.Status()
+	return accountIdentity{JID: status.JID, LID: status.LID, PushName: status.PushName, BusinessName: status.BusinessName}
+}
+
+// StaysUnavailable reports whether the session shows itself as offline after it has connected.
+func (c conn) StaysUnavailable() bool { return c.session.Settings().UnavailableAfterConnect }
+
 // SeePairs stores pairs of phone number and LID.
 func (c conn) SeePairs(ctx context.Context, pairs ...directory.Pair) {
-	c.session.sawPairs(ctx, pairs...)
+	c.session.contacts.sawPairs(ctx, pairs...)
+}
+
+// StoredMessage returns a stored message.
+func (c conn) StoredMessage(ctx context.Context, chat, id string) (*messages.Row, error) {
+	return c.session.chats.storedMessage(ctx, chat, id)
+}
+
+// WriteAppState changes the account's synchronised settings.
+func (c conn) WriteAppState(ctx context.Context, what string, patch appstate.PatchInfo) error {
+	return c.session.states.writeAppState(ctx, what, patch)
+}
+
+// RemoveAppState removes an entry of the account's synchronised settings.
+func (c conn) RemoveAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
+	return c.session.states.removeAppState(ctx, what, name, entry)
+}
+
+// FetchAppState reads one collection of the account's synchronised settings from its beginning.
+func (c conn) FetchAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
+	return c.session.states.fetchAppState(ctx, client, name, true)
+}
+
+// SendText sends a text.
+func (c conn) SendText(ctx context.Context, to, text, messageID string) (id string, err error) {
+	sent, err := c.session.Send(ctx, to, &message.Content{Type: message.TypeText, Text: text}, &SendOptions{MessageID: messageID})
+	if err != nil {
+		return "", err
+	}
+	return sent.MessageID, nil
+}
+
+// DefaultTimer returns the account's timer for new chats and when it was set.
+func (c conn) DefaultTimer() (lifetime time.Duration, setAt time.Time) {
+	c.session.mu.Lock()
+	defer c.session.mu.Unlock()
+	return c.session.row.DefaultTimer, c.session.row.DefaultTimerAt
+}
+
+// SetDefaultTimer stores the account's timer for new chats unless a later one is known.
+func (c conn) SetDefaultTimer(ctx context.Context, lifetime time.Duration, at time.Time) error {
+	s := c.session
+	s.mu.Lock()
+	known := s.row.DefaultTimerAt
+	s.mu.Unlock()
+	if at.Before(known) {
+		return nil
+	}
+	if err := s.b.store.setDefaultTimer(ctx, s.id, lifetime, at); err != nil {
+		return wa.StorageError("the default timer could not be stored", err)
+	}
+	s.mu.Lock()
+	s.row.DefaultTimer, s.row.DefaultTimerAt = lifetime, at
+	s.mu.Unlock()
+	return nil
 }
 
 // Groups returns the operations on groups.
 func (s *Session) Groups() *groups.Service { return s.groups }
+
+// Contacts returns the operations on contacts.
+func (s *Session) Contacts() *contactsService { return s.contacts }
+
+// Chats returns the operations on chats and stored messages.
+func (s *Session) Chats() *chatsService { return s.chats }
+
+// Account returns the operations on the own account.
+func (s *Session) Account() *accountService { return s.account }
+
+// Files returns the operations on files.
+func (s *Session) Files() *filesService { return s.files }

@@ -201,7 +201,7 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 	}
 	stopWithFlight := context.AfterFunc(f.ctx, stop)
 	tooLong := time.AfterFunc(s.b.cfg.ConnectTimeout, stop)
-	err := catchPanic("connect", func() error {
+	err := wa.CatchPanic("connect", func() error {
 		if err := cli.ConnectContext(ctx); err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 		err = context.Canceled
 	}
 	if err != nil {
-		s.logPanic(err)
+		wa.LogPanic(s.log(), err)
 		end()
 		return err
 	}

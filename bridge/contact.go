@@ -90,8 +90,8 @@ func storedContact(ctx context.Context, device *store.Device, jid types.JID) (Co
 
 // ListContacts lists the known people by address, from the store alone.
 // savedOnly leaves out those who are not in the address book.
-func (s *Session) ListContacts(ctx context.Context, savedOnly bool) ([]Contact, error) {
-	device, err := s.paired(ctx)
+func (s *contactsService) ListContacts(ctx context.Context, savedOnly bool) ([]Contact, error) {
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ type ContactDetails struct {
 
 // Contact returns one contact. Without parts it reads the store alone and works
 // without a connection. Of the parts that fail each is null.
-func (s *Session) Contact(ctx context.Context, contact string, parts []string) (*ContactDetails, error) {
+func (s *contactsService) Contact(ctx context.Context, contact string, parts []string) (*ContactDetails, error) {
 	jid, err := wa.ParseJID("contact", contact)
 	if err != nil {
 		return nil, err
@@ -44,13 +44,13 @@ func (s *Session) Contact(ctx context.Context, contact string, parts []string) (
 	if err := checkParts(parts); err != nil {
 		return nil, err
 	}
-	device, err := s.paired(ctx)
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return nil, err
 	}
 	details := &ContactDetails{InputType: inputType(contact, jid)}
 	if len(parts) > 0 {
-		client, err := s.live()
+		client, err := s.conn.Live()
 		if err != nil {
 			return nil, err
 		}

@@ -21,13 +21,13 @@ type FormattedNumber struct {
 
 // FormatNumber writes a contact's number. It works without a connection; a LID
 // whose number is not known gives nulls.
-func (s *Session) FormatNumber(ctx context.Context, contact string) (*FormattedNumber, error) {
+func (s *contactsService) FormatNumber(ctx context.Context, contact string) (*FormattedNumber, error) {
 	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
 		return nil, err
 	}
 	if jid.Server == types.HiddenUserServer {
-		device, err := s.paired(ctx)
+		device, err := s.conn.Paired(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -56,32 +56,24 @@ type LIDMapping struct {
 // ResolveLID translates between phone number and LID. It asks WhatsApp only
 // for the LID of a number, and only when the store has no pair and the session
 // is connected.
-func (s *Session) ResolveLID(ctx context.Context, contact string) (*LIDMapping, error) {
-	jid, err := wa.ParsePerson("contact", contact)
-	if err != nil {
-		return nil, err
-	}
-	device, err := s.paired(ctx)
-	if err != nil {
-		return nil, err
-	}
-	who, err := wa.PersonOf(ctx, device, jid)
+func (s *contactsService) ResolveLID(ctx context.Context, contact string) (*LIDMapping, error) {
+	_, who, err := s.pairedPerson(ctx, contact)
 	if err != nil {
 		return nil, err
 	}
 	if who.LID.IsEmpty() {
-		if client, err := s.live(); err == nil {
-			answers, err := client.GetUserInfo(ctx, []types.JID{jid})
+		if client, err := s.conn.Live(); err == nil {
+			answers, err := client.GetUserInfo(ctx, []types.JID{who.PN})
 			if err != nil {
 				return nil, wa.Wrap("ask for the person", err)
 			}
-			who.LID = answers[jid].LID.ToNonAD()
+			who.LID = answers[who.PN].LID.ToNonAD()
 		}
 	}
 	mapping := &LIDMapping{Contact: wa.JIDOrNull(who.PN), LID: wa.JIDOrNull(who.LID)}
 	if pair := who.Pair(); pair != (directory.Pair{}) {
 		s.sawPairs(ctx, pair)
-		seen, found, err := s.b.people.Pair(ctx, s.owner, pair.LID)
+		seen, found, err := s.pairs.Pair(ctx, s.owner, pair.LID)
 		if err != nil {
 			return nil, wa.StorageError("the pair could not be read", err)
 		}
@@ -104,8 +96,8 @@ type StoredMapping struct {
 }
 
 // ListLIDMappings pages through the pairs the session has come across, oldest first.
-func (s *Session) ListLIDMappings(ctx context.Context, limit, offset int) ([]StoredMapping, int, error) {
-	device, err := s.paired(ctx)
+func (s *contactsService) ListLIDMappings(ctx context.Context, limit, offset int) ([]StoredMapping, int, error) {
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -115,7 +107,7 @@ func (s *Session) ListLIDMappings(ctx context.Context, limit, offset int) ([]Sto
 			return nil, 0, err
 		}
 	}
-	pairs, total, err := s.b.people.Pairs(ctx, s.owner, limit, offset)
+	pairs, total, err := s.pairs.Pairs(ctx, s.owner, limit, offset)
 	if err != nil {
 		return nil, 0, wa.StorageError("the pairs could not be read", err)
 	}
@@ -129,7 +121,7 @@ func (s *Session) ListLIDMappings(ctx context.Context, limit, offset int) ([]Sto
 	return mappings, total, nil
 }
 
-func (s *Session) importPairs(ctx context.Context, device *store.Device) error {
+func (s *contactsService) importPairs(ctx context.Context, device *store.Device) error {
 	stored, err := device.Contacts.GetAllContacts(ctx)
 	if err != nil {
 		return wa.StorageError("the contacts could not be read", err)
@@ -142,20 +134,20 @@ func (s *Session) importPairs(ctx context.Context, device *store.Device) error {
 	for who := range people {
 		pairs = append(pairs, who.Pair())
 	}
-	if err := s.b.people.AddPairs(ctx, s.owner, pairs, time.Now()); err != nil {
+	if err := s.pairs.AddPairs(ctx, s.owner, pairs, time.Now()); err != nil {
 		return wa.StorageError("the pairs could not be stored", err)
 	}
 	return nil
 }
 
-// sawPairs counts pairs the session came across. It is bookkeeping: a failure is logged and hinders nobody.
-func (s *Session) sawPairs(ctx context.Context, pairs ...directory.Pair) {
-	if err := s.b.people.SeePairs(ctx, s.owner, pairs, time.Now()); err != nil {
+// sawPairs counts pairs that the session came across. A failure is logged only, because callers do not depend on the counts.
+func (s *contactsService) sawPairs(ctx context.Context, pairs ...directory.Pair) {
+	if err := s.pairs.SeePairs(ctx, s.owner, pairs, time.Now()); err != nil {
 		s.log().Warn("pairs of phone number and LID could not be stored", "error", err)
 	}
 }
 
-func (s *Session) sawPeople(ctx context.Context, device *store.Device, jids []types.JID) {
+func (s *contactsService) sawPeople(ctx context.Context, device *store.Device, jids []types.JID) {
 	pairs := make([]directory.Pair, 0, len(jids))
 	for _, jid := range jids {
 		if who, err := wa.PersonOf(ctx, device, jid); err == nil {

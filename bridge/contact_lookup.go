@@ -20,7 +20,7 @@ const maxPeoplePerQuery = 256
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // liveWith returns the client, when the session is connected, and the addresses of the people that a query is about.
-func (s *Session) liveWith(contacts []string) (*whatsmeow.Client, []types.JID, error) {
+func (s *contactsService) liveWith(contacts []string) (*whatsmeow.Client, []types.JID, error) {
 	if len(contacts) == 0 || len(contacts) > maxPeoplePerQuery {
 		return nil, nil, wa.BadParam("contacts", "must have 1 to %d people", maxPeoplePerQuery)
 	}
@@ -28,7 +28,7 @@ func (s *Session) liveWith(contacts []string) (*whatsmeow.Client, []types.JID, e
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	return client, jids, err
 }
 
@@ -62,7 +62,7 @@ type VerifiedDetails struct {
 }
 
 // UserInfo asks WhatsApp about people. Those it does not know are left out.
-func (s *Session) UserInfo(ctx context.Context, contacts []string) ([]UserInfo, error) {
+func (s *contactsService) UserInfo(ctx context.Context, contacts []string) ([]UserInfo, error) {
 	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ type Registration struct {
 
 // CheckRegistered asks which international numbers are on WhatsApp. What is no
 // number is not asked for and has an error in the result.
-func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Registration, error) {
+func (s *contactsService) CheckRegistered(ctx context.Context, numbers []string) ([]Registration, error) {
 	if len(numbers) == 0 || len(numbers) > maxNumbersPerCheck {
 		return nil, wa.BadParam("numbers", "must have 1 to %d numbers", maxNumbersPerCheck)
 	}
@@ -200,14 +200,14 @@ func (s *Session) CheckRegistered(ctx context.Context, numbers []string) ([]Regi
 		}
 		places[jid.User] = append(places[jid.User], i)
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
 	if len(asked) == 0 {
 		return results, nil
 	}
-	if err := s.ops.mayCheck(len(asked), time.Now()); err != nil {
+	if err := s.allowChecks(len(asked), time.Now()); err != nil {
 		return nil, err
 	}
 	answers, err := client.IsOnWhatsApp(ctx, asked)
@@ -266,7 +266,7 @@ type PictureQuery struct {
 }
 
 // ProfilePicture returns the address of a picture.
-func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*ProfilePicture, error) {
+func (s *contactsService) ProfilePicture(ctx context.Context, query PictureQuery) (*ProfilePicture, error) {
 	jid, err := wa.ParseJID("contact", query.Contact)
 	if err != nil {
 		return nil, err
@@ -280,7 +280,7 @@ func (s *Session) ProfilePicture(ctx context.Context, query PictureQuery) (*Prof
 			return nil, err
 		}
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}

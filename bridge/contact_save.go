@@ -31,7 +31,7 @@ type ContactSave struct {
 }
 
 // SaveContact adds a person to the account's address book or renames it, on all its devices.
-func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, error) {
+func (s *contactsService) SaveContact(ctx context.Context, save ContactSave) (*Contact, error) {
 	jid, err := wa.ParsePerson("contact", save.Contact)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 	if save.FirstName == "" {
 		save.FirstName = strings.Fields(save.FullName)[0]
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 		FullName: &save.FullName, FirstName: &save.FirstName, SaveOnPrimaryAddressbook: &save.SaveOnPhone,
 		LidJID: wa.JIDOrNull(who.LID), PnJID: wa.JIDOrNull(who.PN),
 	}
-	err = s.writeAppState(ctx, "save the contact", appstate.PatchInfo{
+	err = s.conn.WriteAppState(ctx, "save the contact", appstate.PatchInfo{
 		Type: appstate.WAPatchCriticalUnblockLow,
 		Mutations: []appstate.MutationInfo{{
 			Index: []string{appstate.IndexContact, who.Address().String()}, Version: contactActionVersion,
@@ -77,20 +77,12 @@ func (s *Session) SaveContact(ctx context.Context, save ContactSave) (*Contact, 
 
 // RemoveContact takes a person out of the account's address book, on all its
 // devices. removed is false when the person was not in it.
-func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bool, err error) {
-	jid, err := wa.ParsePerson("contact", contact)
+func (s *contactsService) RemoveContact(ctx context.Context, contact string) (removed bool, err error) {
+	client, who, err := s.livePerson(ctx, contact)
 	if err != nil {
 		return false, err
 	}
-	client, err := s.live()
-	if err != nil {
-		return false, err
-	}
-	who, err := wa.PersonOf(ctx, client.Store, jid)
-	if err != nil {
-		return false, err
-	}
-	before, err := storedContact(ctx, client.Store, jid)
+	before, err := storedContact(ctx, client.Store, who.Address())
 	if err != nil {
 		return false, err
 	}
@@ -99,7 +91,7 @@ func (s *Session) RemoveContact(ctx context.Context, contact string) (removed bo
 		if address.IsEmpty() {
 			continue
 		}
-		found, err := s.removeAppState(ctx, "remove the contact", appstate.WAPatchCriticalUnblockLow, statepatch.Entry{
+		found, err := s.conn.RemoveAppState(ctx, "remove the contact", appstate.WAPatchCriticalUnblockLow, statepatch.Entry{
 			Index: []string{appstate.IndexContact, address.String()}, Version: contactActionVersion,
 			Value: &waSyncAction.SyncActionValue{ContactAction: &waSyncAction.ContactAction{FullName: proto.String("")}},
 		})
@@ -132,7 +124,7 @@ func forgetName(ctx context.Context, device *store.Device, who wa.Person) error 
 // SetBlocked blocks or unblocks people one after the other and returns their
 // addresses. It stops at the first refusal, which names the person; those
 // before it stay changed.
-func (s *Session) SetBlocked(ctx context.Context, contacts []string, blocked bool) ([]string, error) {
+func (s *contactsService) SetBlocked(ctx context.Context, contacts []string, blocked bool) ([]string, error) {
 	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
@@ -157,7 +149,7 @@ func (s *Session) SetBlocked(ctx context.Context, contacts []string, blocked boo
 }
 
 // withLID finds a person's LID, asking WhatsApp when the store does not know it.
-func (s *Session) withLID(ctx context.Context, client *whatsmeow.Client, field string, jid types.JID) (wa.Person, error) {
+func (s *contactsService) withLID(ctx context.Context, client *whatsmeow.Client, field string, jid types.JID) (wa.Person, error) {
 	who, err := wa.PersonOf(ctx, client.Store, jid)
 	if err != nil || !who.LID.IsEmpty() {
 		return who, err
@@ -175,8 +167,8 @@ func (s *Session) withLID(ctx context.Context, client *whatsmeow.Client, field s
 }
 
 // ListBlocked lists the blocked people.
-func (s *Session) ListBlocked(ctx context.Context) ([]Contact, error) {
-	client, err := s.live()
+func (s *contactsService) ListBlocked(ctx context.Context) ([]Contact, error) {
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}

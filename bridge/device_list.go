@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ type UserDevice struct {
 
 // ListDevices lists the devices of people. People without devices are left out.
 // timeout bounds the query; running out of it is ReasonTimeout.
-func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout time.Duration) ([]UserDevices, error) {
+func (s *contactsService) ListDevices(ctx context.Context, contacts []string, timeout time.Duration) ([]UserDevices, error) {
 	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (s *Session) ListDevices(ctx context.Context, contacts []string, timeout ti
 
 // learnLIDs asks WhatsApp for the LIDs of the devices' owners that are known by number only, which the query for devices does
 // not return. whatsmeow stores the answer. An owner without an answer stays known by number.
-func (s *Session) learnLIDs(ctx context.Context, client *whatsmeow.Client, devices []types.JID) error {
+func (s *contactsService) learnLIDs(ctx context.Context, client *whatsmeow.Client, devices []types.JID) error {
 	var unknown []types.JID
 	for _, device := range devices {
 		owner := device.ToNonAD()
@@ -119,18 +120,18 @@ type LinkedDevice struct {
 }
 
 // ListLinkedDevices lists the devices of the own account.
-func (s *Session) ListLinkedDevices(ctx context.Context) ([]LinkedDevice, error) {
-	client, err := s.live()
+func (s *contactsService) ListLinkedDevices(ctx context.Context) ([]LinkedDevice, error) {
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
-	found, err := client.GetUserDevices(ctx, []types.JID{s.device().ToNonAD()})
+	found, err := client.GetUserDevices(ctx, []types.JID{s.conn.Device().ToNonAD()})
 	if err != nil {
 		return nil, wa.Wrap("list the own devices", err)
 	}
 	devices := make([]LinkedDevice, len(found))
 	for i, device := range found {
-		linked := LinkedDevice{DeviceID: int(device.Device), JID: device.String(), IsThis: device.Device == s.device().Device}
+		linked := LinkedDevice{DeviceID: int(device.Device), JID: device.String(), IsThis: device.Device == s.conn.Device().Device}
 		if linked.IsThis || device.Device == 0 {
 			yes := true
 			linked.Platform, linked.Connected = wa.OrNull(s.platform(client, linked.DeviceID)), &yes
@@ -141,32 +142,26 @@ func (s *Session) ListLinkedDevices(ctx context.Context) ([]LinkedDevice, error)
 }
 
 // platform names the platform of an own device; client may be nil.
-func (s *Session) platform(client *whatsmeow.Client, id int) string {
+func (s *contactsService) platform(client *whatsmeow.Client, id int) string {
 	switch id {
 	case 0:
 		if client != nil && client.Store.Platform != "" {
 			return client.Store.Platform
 		}
 		return PlatformPhone
-	case int(s.device().Device):
-		s.mu.Lock()
-		profile := s.row.Profile
-		s.mu.Unlock()
-		if profile != nil && profile.Browser != "" {
-			return strings.ToLower(profile.Browser)
-		}
-		return "web"
+	case int(s.conn.Device().Device):
+		return cmp.Or(strings.ToLower(s.conn.BrowserName()), "web")
 	}
 	return PlatformUnknown
 }
 
 // DevicePlatform names the platform behind a device number of the own account,
 // as far as it is known: WhatsApp has no query for it.
-func (s *Session) DevicePlatform(id int) (string, error) {
+func (s *contactsService) DevicePlatform(id int) (string, error) {
 	if id < 0 || id > maxDeviceID {
 		return "", wa.BadParam("device_id", "must be 0 to %d", maxDeviceID)
 	}
-	if s.device().IsEmpty() {
+	if s.conn.Device().IsEmpty() {
 		return "", wa.NewError(wa.ReasonNotConnected, "the session is not paired")
 	}
 	if id == 0 {

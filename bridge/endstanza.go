@@ -5,6 +5,8 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // WhatsApp says in the last stanza of a connection why it ends: "failure" or "stream:error". whatsmeow handles stanzas in a queue and
@@ -81,7 +83,7 @@ func (s *Session) handleMissedEnd(cli *whatsmeow.Client) {
 		return
 	}
 	ctx := s.noteEnd(s.b.ctx, cli, node)
-	s.guarded("stanza "+node.Tag, func() {
+	wa.CatchAndLog(s.log(), "stanza "+node.Tag, func() {
 		if node.Tag == "failure" {
 			cli.DangerousInternals().HandleConnectFailure(ctx, node)
 		} else {

@@ -84,9 +84,9 @@ func (b *Bridge) WholeMessage(ctx context.Context, session string, data json.Raw
 // eventRow finds the stored message of an event; nil if there is none.
 func (b *Bridge) eventRow(ctx context.Context, session string, d *MessageData, id string) (*messages.Row, error) {
 	owner := b.OwnerOf(session)
-	row, err := b.messages.Message(ctx, owner, messages.Address{JID: d.Chat, Alt: otherOf(d.Chat, d.ChatPN, d.ChatLID)}, id)
+	row, err := b.messages.Message(ctx, owner, messages.Address{JID: d.Chat, Alt: wa.OtherAddress(d.Chat, d.ChatPN, d.ChatLID)}, id)
 	if errors.Is(err, messages.ErrNotFound) { // messages to a broadcast list are stored in the chat with their sender
-		row, err = b.messages.Message(ctx, owner, messages.Address{JID: d.Sender, Alt: otherOf(d.Sender, d.PN, d.LID)}, id)
+		row, err = b.messages.Message(ctx, owner, messages.Address{JID: d.Sender, Alt: wa.OtherAddress(d.Sender, d.PN, d.LID)}, id)
 	}
 	if errors.Is(err, messages.ErrNotFound) {
 		return nil, nil

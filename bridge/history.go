@@ -112,17 +112,18 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 	}
 	var blob *waHistorySync.HistorySync
 	stored := 0
-	err := catchPanic("read history", func() (err error) {
+	err := wa.CatchPanic("read history", func() (err error) {
 		if blob, err = cli.DownloadHistorySync(ctx, &notice, true); err == nil {
 			stored, err = s.storeHistory(ctx, cli, blob)
 		}
 		return err
 	})
-	s.logPanic(err)
+	wa.LogPanic(s.log(), err)
 	if err != nil {
 		return err
 	}
-	if err := s.storeConversations(ctx, blob); err != nil {
+	settings := s.Settings()
+	if err := s.Chats().storeConversations(ctx, blob, func(chat types.JID) bool { return settings.skips(chat, false) }); err != nil {
 		return err
 	}
 	s.noteHistory(blob)
@@ -154,7 +155,7 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 // storeHistory hands the messages of a blob to the message store, in batches,
 // and counts them.
 func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob *waHistorySync.HistorySync) (int, error) {
-	if err := s.storeTimers(ctx, blob); err != nil {
+	if err := s.Chats().storeTimers(ctx, blob); err != nil {
 		return 0, err
 	}
 	p := s.b.project.messages
@@ -185,14 +186,14 @@ func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob 
 		}
 		for _, item := range conversation.GetMessages() {
 			var m *ProjectedMessage
-			err := catchPanic("old message", func() (err error) {
+			err := wa.CatchPanic("old message", func() (err error) {
 				m, err = s.oldMessage(ctx, cli, chat, item)
 				return err
 			})
-			var broken *panicError
+			var broken *wa.PanicError
 			switch {
 			case errors.As(err, &broken): // one bad message must not keep the rest away
-				s.logPanic(err)
+				wa.LogPanic(s.log(), err)
 				continue
 			case err != nil:
 				return count, err
@@ -229,4 +230,22 @@ func (s *Session) oldMessage(ctx context.Context, cli *whatsmeow.Client, chat ty
 		return nil, err
 	}
 	return &ProjectedMessage{Data: data, Content: evt.Message, Raw: evt.RawMessage, Info: &evt.Info, History: true}, nil
+}
+
+// HistoryProgress is the state of the history sync that follows a pairing. It is kept in memory and starts empty with each process.
+type HistoryProgress struct {
+	SyncType   string    // of the latest chunk
+	Progress   int       // percent of its type, as the phone states it
+	ChunkOrder int       // number of the chunk within its type
+	At         time.Time // when it was stored
+}
+
+// noteHistory remembers the latest chunk for the session's status.
+func (s *Session) noteHistory(blob *waHistorySync.HistorySync) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history = HistoryProgress{
+		SyncType: blob.GetSyncType().String(), Progress: int(blob.GetProgress()), ChunkOrder: int(blob.GetChunkOrder()), At: time.Now().UTC(),
+	}
+	s.wakeWaiters()
 }

@@ -13,27 +13,9 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// HistoryProgress is the state of the history sync that follows a pairing. It is kept in memory and starts empty with each process.
-type HistoryProgress struct {
-	SyncType   string    // of the latest chunk
-	Progress   int       // percent of its type, as the phone states it
-	ChunkOrder int       // number of the chunk within its type
-	At         time.Time // when it was stored
-}
-
-// noteHistory remembers the latest chunk for the session's status.
-func (s *Session) noteHistory(blob *waHistorySync.HistorySync) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.history = HistoryProgress{
-		SyncType: blob.GetSyncType().String(), Progress: int(blob.GetProgress()), ChunkOrder: int(blob.GetChunkOrder()), At: time.Now().UTC(),
-	}
-	s.wakeWaiters()
-}
-
 // storeConversations takes over what a chunk says about chats besides their messages: names, timers, unread counts, archived, pinned and muted chats, and the
 // two addresses of people. Only the first chunk describes the present; later ones and those on demand repeat what may have changed since.
-func (s *Session) storeConversations(ctx context.Context, blob *waHistorySync.HistorySync) error {
+func (s *chatsService) storeConversations(ctx context.Context, blob *waHistorySync.HistorySync, skip func(chat types.JID) bool) error {
 	pairs := make([]directory.Pair, 0, len(blob.GetConversations()))
 	for _, c := range blob.GetConversations() {
 		pn, _ := types.ParseJID(c.GetPnJID())
@@ -43,18 +25,17 @@ func (s *Session) storeConversations(ctx context.Context, blob *waHistorySync.Hi
 		}
 	}
 	if len(pairs) > 0 {
-		s.sawPairs(ctx, pairs...)
+		s.contacts.sawPairs(ctx, pairs...)
 	}
-	if blob.GetSyncType() != waHistorySync.HistorySync_INITIAL_BOOTSTRAP || s.b.messages == nil {
+	if blob.GetSyncType() != waHistorySync.HistorySync_INITIAL_BOOTSTRAP || s.store == nil {
 		return nil
 	}
-	settings := s.Settings()
 	for _, c := range blob.GetConversations() {
 		chat, err := types.ParseJID(c.GetID())
-		if err != nil || settings.skips(chat, false) {
+		if err != nil || skip(chat) {
 			continue
 		}
-		if err := s.b.messages.UpdateChat(ctx, s.owner, conversationAddress(c), conversationPatch(c)); err != nil {
+		if err := s.store.UpdateChat(ctx, s.owner, conversationAddress(c), conversationPatch(c)); err != nil {
 			return wa.StorageError("a chat of the history could not be stored", err)
 		}
 	}

@@ -73,7 +73,7 @@ func TestMalformedAppStateIsSurvived(t *testing.T) {
 		}
 	}
 	v.check("all indexes")
-	if err := v.s.SetPinned(v.w.ctx(), v.bob.JID().String(), false); err != nil {
+	if err := v.s.Chats().SetPinned(v.w.ctx(), v.bob.JID().String(), false); err != nil {
 		t.Errorf("the session's own change: %v", err)
 	}
 	t.Logf("%d entries in %v", entries, time.Since(began).Round(time.Millisecond))
@@ -257,29 +257,38 @@ func (v *victim) operations() map[string]func(ctx context.Context) error {
 			_, err := s.Send(ctx, group, text("x"), &bridge.SendOptions{})
 			return err
 		},
-		"pin": func(ctx context.Context) error { return s.SetPinned(ctx, bob, true) },
+		"pin": func(ctx context.Context) error { return s.Chats().SetPinned(ctx, bob, true) },
 		"refresh": func(ctx context.Context) error {
-			_, err := s.Refresh(ctx, bridge.RefreshOptions{AppState: true, PreKeys: true, Privacy: true})
+			_, err := s.Account().Refresh(ctx, bridge.RefreshOptions{AppState: true, PreKeys: true, Privacy: true})
 			return err
 		},
-		"block":   func(ctx context.Context) error { _, err := s.SetBlocked(ctx, []string{bob}, false); return err },
-		"blocked": func(ctx context.Context) error { _, err := s.ListBlocked(ctx); return err },
+		"block": func(ctx context.Context) error {
+			_, err := s.Contacts().SetBlocked(ctx, []string{bob}, false)
+			return err
+		},
+		"blocked": func(ctx context.Context) error { _, err := s.Contacts().ListBlocked(ctx); return err },
 		"contact": func(ctx context.Context) error {
-			_, err := s.Contact(ctx, bob, []string{"registration", "user_info", "picture", "business_profile", "devices"})
+			_, err := s.Contacts().Contact(ctx, bob, []string{"registration", "user_info", "picture", "business_profile", "devices"})
 			return err
 		},
-		"registered": func(ctx context.Context) error { _, err := s.CheckRegistered(ctx, []string{"15550002002"}); return err },
-		"user info":  func(ctx context.Context) error { _, err := s.UserInfo(ctx, []string{bob}); return err },
-		"groups":     func(ctx context.Context) error { _, err := s.Groups().List(ctx, true); return err },
-		"group":      func(ctx context.Context) error { _, err := s.Groups().Get(ctx, group, true); return err },
-		"requests":   func(ctx context.Context) error { _, err := s.Groups().ListJoinRequests(ctx, group); return err },
-		"privacy":    func(ctx context.Context) error { _, err := s.PrivacySettings(ctx, true); return err },
-		"status":     func(ctx context.Context) error { _, err := s.StatusPrivacy(ctx); return err },
-		"devices":    func(ctx context.Context) error { _, err := s.ListDevices(ctx, []string{bob}, time.Second); return err },
-		"linked":     func(ctx context.Context) error { _, err := s.ListLinkedDevices(ctx); return err },
-		"link":       func(ctx context.Context) error { _, err := s.ContactLink(ctx, false); return err },
-		"about":      func(ctx context.Context) error { return s.SetAbout(ctx, "x") },
-		"bots":       func(ctx context.Context) error { _, err := s.BotProfiles(ctx); return err },
+		"registered": func(ctx context.Context) error {
+			_, err := s.Contacts().CheckRegistered(ctx, []string{"15550002002"})
+			return err
+		},
+		"user info": func(ctx context.Context) error { _, err := s.Contacts().UserInfo(ctx, []string{bob}); return err },
+		"groups":    func(ctx context.Context) error { _, err := s.Groups().List(ctx, true); return err },
+		"group":     func(ctx context.Context) error { _, err := s.Groups().Get(ctx, group, true); return err },
+		"requests":  func(ctx context.Context) error { _, err := s.Groups().ListJoinRequests(ctx, group); return err },
+		"privacy":   func(ctx context.Context) error { _, err := s.Account().PrivacySettings(ctx, true); return err },
+		"status":    func(ctx context.Context) error { _, err := s.Account().StatusPrivacy(ctx); return err },
+		"devices": func(ctx context.Context) error {
+			_, err := s.Contacts().ListDevices(ctx, []string{bob}, time.Second)
+			return err
+		},
+		"linked": func(ctx context.Context) error { _, err := s.Contacts().ListLinkedDevices(ctx); return err },
+		"link":   func(ctx context.Context) error { _, err := s.Account().ContactLink(ctx, false); return err },
+		"about":  func(ctx context.Context) error { return s.Account().SetAbout(ctx, "x") },
+		"bots":   func(ctx context.Context) error { _, err := s.BotProfiles(ctx); return err },
 	}
 }
 

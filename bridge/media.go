@@ -31,8 +31,8 @@ type UploadedFile struct {
 }
 
 // KeepMedia stores a file for later use in a media object.
-func (s *Session) KeepMedia(ctx context.Context, source *message.MediaSource) (*UploadedFile, error) {
-	f, err := s.b.files.Open(ctx, s.owner, source.Input())
+func (s *filesService) KeepMedia(ctx context.Context, source *message.MediaSource) (*UploadedFile, error) {
+	f, err := s.library.Open(ctx, s.owner, source.Input())
 	if err != nil {
 		return nil, message.MediaError("media", err)
 	}
@@ -47,8 +47,8 @@ type Upload struct {
 }
 
 // KeepUpload stores a file that is read from content, for later use in a media object.
-func (s *Session) KeepUpload(ctx context.Context, content io.Reader, about Upload) (*UploadedFile, error) {
-	f, err := s.b.files.Take(content, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256})
+func (s *filesService) KeepUpload(ctx context.Context, content io.Reader, about Upload) (*UploadedFile, error) {
+	f, err := s.library.Take(content, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256})
 	if err != nil {
 		return nil, message.MediaError("media", err)
 	}
@@ -56,9 +56,9 @@ func (s *Session) KeepUpload(ctx context.Context, content io.Reader, about Uploa
 }
 
 // keepFile stores a file and closes it.
-func (s *Session) keepFile(ctx context.Context, f *media.File) (*UploadedFile, error) {
+func (s *filesService) keepFile(ctx context.Context, f *media.File) (*UploadedFile, error) {
 	defer f.Close()
-	kept, err := s.b.files.Keep(ctx, s.owner, media.MediaID(s.id, "", f.MimeType), f)
+	kept, err := s.library.Keep(ctx, s.owner, media.MediaID(s.session, "", f.MimeType), f)
 	if err != nil {
 		return nil, message.MediaError("media", err)
 	}
@@ -67,8 +67,8 @@ func (s *Session) keepFile(ctx context.Context, f *media.File) (*UploadedFile, e
 
 // LoadMedia reads a picture or another small file of a media object into
 // memory; field names the object in errors.
-func (s *Session) LoadMedia(ctx context.Context, field string, source *message.MediaSource, limit int64) ([]byte, error) {
-	f, err := s.b.files.Open(ctx, s.owner, source.Input())
+func (s *filesService) LoadMedia(ctx context.Context, field string, source *message.MediaSource, limit int64) ([]byte, error) {
+	f, err := s.library.Open(ctx, s.owner, source.Input())
 	if err != nil {
 		return nil, message.MediaError(field, err)
 	}
@@ -104,8 +104,8 @@ func (f *MediaFile) DataURL() (string, error) {
 }
 
 // Media opens a kept file.
-func (s *Session) Media(ctx context.Context, mediaID string) (*MediaFile, error) {
-	kept, content, err := s.b.files.Get(ctx, s.owner, mediaID)
+func (s *filesService) Media(ctx context.Context, mediaID string) (*MediaFile, error) {
+	kept, content, err := s.library.Get(ctx, s.owner, mediaID)
 	if err != nil {
 		var e *media.Error
 		if errors.As(err, &e) {
@@ -147,8 +147,8 @@ func downloadable(m *waE2E.Message) (whatsmeow.DownloadableMessage, string) {
 // MessageMedia opens the file of a stored message, fetching it from WhatsApp
 // when it is not kept; nil when the message has none. A file WhatsApp no
 // longer has is asked for again from the phone.
-func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile, error) {
-	row, err := s.storedMessage(ctx, chat, id)
+func (s *filesService) MessageMedia(ctx context.Context, chat, id string) (*MediaFile, error) {
+	row, err := s.conn.StoredMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
 	}
@@ -169,16 +169,16 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 	if source == nil {
 		return nil, nil
 	}
-	cli, err := s.live()
+	cli, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
 	mimeType := source.(message.MediaFile).GetMimetype()
 	// Senders choose message ids, which are unique in their chat only. The zero byte keeps the two apart, and has MediaID
 	// hash them.
-	mediaID := media.MediaID(s.id, row.Chat+"\x00"+row.ID, mimeType)
+	mediaID := media.MediaID(s.session, row.Chat+"\x00"+row.ID, mimeType)
 	fetch := func(source whatsmeow.DownloadableMessage) error {
-		_, err := s.b.files.Receive(ctx, s.owner, mediaID, mimeType, name, func(f *os.File) error { return cli.DownloadToFile(ctx, source, f) })
+		_, err := s.library.Receive(ctx, s.owner, mediaID, mimeType, name, func(f *os.File) error { return cli.DownloadToFile(ctx, source, f) })
 		return err
 	}
 	err = fetch(source)
@@ -190,7 +190,7 @@ func (s *Session) MessageMedia(ctx context.Context, chat, id string) (*MediaFile
 	if err != nil {
 		return nil, downloadError(err)
 	}
-	if err := s.b.messages.SetMedia(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, mediaID); err != nil {
+	if err := s.messages.SetMedia(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, mediaID); err != nil {
 		return nil, wa.StorageError("the file could not be noted", err)
 	}
 	return s.Media(ctx, mediaID)
@@ -225,7 +225,7 @@ func downloadError(err error) error {
 const mediaRetryTime = 30 * time.Second
 
 // askAgain has the phone upload a file again and takes over its new path.
-func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *messages.Row, content *waE2E.Message, source whatsmeow.DownloadableMessage) error {
+func (s *filesService) askAgain(ctx context.Context, cli *whatsmeow.Client, row *messages.Row, content *waE2E.Message, source whatsmeow.DownloadableMessage) error {
 	chat, err := types.ParseJID(row.Chat)
 	if err != nil {
 		return wa.StorageError("the stored message cannot be read", err)
@@ -273,7 +273,7 @@ func (s *Session) askAgain(ctx context.Context, cli *whatsmeow.Client, row *mess
 	if err != nil {
 		return err
 	}
-	if err := s.b.messages.SetRaw(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, raw); err != nil {
+	if err := s.messages.SetRaw(ctx, s.owner, messages.Address{JID: row.Chat, Alt: row.ChatLID}, row.ID, raw); err != nil {
 		return wa.StorageError("the new place of the file could not be noted", err)
 	}
 	return nil

@@ -34,9 +34,9 @@ func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string
 	if b.cfg.SkipMedia || s.Settings().SkipMedia {
 		return nil, &FileProblem{Reason: wa.ReasonNotSupported, Final: true, Skipped: true, Message: "files are not fetched (skip_media)"}
 	}
-	file, err := s.MessageMedia(ctx, chat, id)
+	file, err := s.Files().MessageMedia(ctx, chat, id)
 	if wa.ReasonOf(err) == wa.ReasonNotFound && strings.HasSuffix(chat, "@broadcast") && sender != "" {
-		file, err = s.MessageMedia(ctx, sender, id)
+		file, err = s.Files().MessageMedia(ctx, sender, id)
 	}
 	if err == nil && file == nil {
 		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")

@@ -51,8 +51,8 @@ const (
 
 // DownloadMedia fetches and decrypts a file from WhatsApp's media hosts, and
 // keeps it.
-func (s *Session) DownloadMedia(ctx context.Context, d MediaDownload) (*MediaFile, error) {
-	cli, err := s.live()
+func (s *filesService) DownloadMedia(ctx context.Context, d MediaDownload) (*MediaFile, error) {
+	cli, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *Session) DownloadMedia(ctx context.Context, d MediaDownload) (*MediaFil
 		return nil, wa.BadParam("file_enc_sha256", "is not a hash of %d bytes", hashLength)
 	case d.FileLength <= 0:
 		return nil, wa.BadParam("file_length", "must be at least 1")
-	case d.FileLength > s.b.files.MaxBytes():
+	case d.FileLength > s.library.MaxBytes():
 		return nil, &wa.Error{Reason: wa.ReasonTooLarge, Field: "file_length", Message: "the file is too large"}
 	}
 	path, err := directPath(d.DirectPath, d.URL)
@@ -79,8 +79,8 @@ func (s *Session) DownloadMedia(ctx context.Context, d MediaDownload) (*MediaFil
 		d.MimeType = kind.mimeType
 	}
 	// The id is the file's own hash: asking twice does not keep it twice.
-	mediaID := media.MediaID(s.id, hex.EncodeToString(d.FileSHA256), d.MimeType)
-	kept, err := s.b.files.Receive(ctx, s.owner, mediaID, d.MimeType, "", func(f *os.File) error {
+	mediaID := media.MediaID(s.session, hex.EncodeToString(d.FileSHA256), d.MimeType)
+	kept, err := s.library.Receive(ctx, s.owner, mediaID, d.MimeType, "", func(f *os.File) error {
 		if len(d.FileEncSHA256) == 0 {
 			return downloadUnhashed(ctx, cli, path, &d, kind.kind, kind.mms, f)
 		}

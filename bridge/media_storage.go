@@ -167,7 +167,7 @@ func (f storageFiles) Fetch(ctx context.Context, j *objectstore.Job) (*objectsto
 			Message: fmt.Sprintf("the file has %d bytes, kept are %d at most", note.Data.Media.Size, limit),
 		}
 	}
-	file, err := s.MessageMedia(ctx, note.Data.Chat, note.Data.MessageID)
+	file, err := s.Files().MessageMedia(ctx, note.Data.Chat, note.Data.MessageID)
 	if err == nil && file == nil {
 		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")
 	}
@@ -259,7 +259,7 @@ func (f storageFiles) addFile(ctx context.Context, s *Session, data *MessageMedi
 	}
 	ctx, cancel := context.WithTimeout(ctx, inlineTimeout)
 	defer cancel()
-	file, err := s.MessageMedia(ctx, data.Chat, data.MessageID)
+	file, err := s.Files().MessageMedia(ctx, data.Chat, data.MessageID)
 	if err != nil || file == nil {
 		return // the event says what there is
 	}

@@ -24,19 +24,19 @@ func partial(u *media.Upload, err error) (*PartialUpload, error) {
 }
 
 // BeginUpload announces a file of a size, which then comes in parts.
-func (s *Session) BeginUpload(ctx context.Context, size int64, about Upload) (*PartialUpload, error) {
-	return partial(s.b.files.BeginUpload(ctx, s.owner, s.id, size, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256}))
+func (s *filesService) BeginUpload(ctx context.Context, size int64, about Upload) (*PartialUpload, error) {
+	return partial(s.library.BeginUpload(ctx, s.owner, s.session, size, media.Input{MimeType: about.MimeType, Filename: about.Filename, SHA256: about.SHA256}))
 }
 
 // PartialUpload tells how far an upload has come.
-func (s *Session) PartialUpload(ctx context.Context, id string) (*PartialUpload, error) {
-	return partial(s.b.files.Upload(ctx, s.owner, id))
+func (s *filesService) PartialUpload(ctx context.Context, id string) (*PartialUpload, error) {
+	return partial(s.library.Upload(ctx, s.owner, id))
 }
 
 // ContinueUpload adds a part at an offset; the file is returned when it is whole. After an error, the upload (nil when
 // there is none any more) tells how far it has come.
-func (s *Session) ContinueUpload(ctx context.Context, id string, offset int64, content io.Reader) (*PartialUpload, *UploadedFile, error) {
-	u, kept, err := s.b.files.Continue(ctx, s.owner, id, offset, content)
+func (s *filesService) ContinueUpload(ctx context.Context, id string, offset int64, content io.Reader) (*PartialUpload, *UploadedFile, error) {
+	u, kept, err := s.library.Continue(ctx, s.owner, id, offset, content)
 	var at *PartialUpload
 	if u != nil {
 		at = &PartialUpload{u.ID, u.Size, u.Offset, u.ExpiresAt}
@@ -51,8 +51,8 @@ func (s *Session) ContinueUpload(ctx context.Context, id string, offset int64, c
 }
 
 // CancelUpload removes what has arrived of an upload.
-func (s *Session) CancelUpload(ctx context.Context, id string) error {
-	if err := s.b.files.CancelUpload(ctx, s.owner, id); err != nil {
+func (s *filesService) CancelUpload(ctx context.Context, id string) error {
+	if err := s.library.CancelUpload(ctx, s.owner, id); err != nil {
 		return message.MediaError("", err)
 	}
 	return nil

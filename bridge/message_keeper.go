@@ -86,22 +86,12 @@ func (m *ProjectedMessage) chat() messages.Address {
 	if m.Info != nil && m.Info.IsIncomingBroadcast() && m.Info.Chat != types.StatusBroadcastJID {
 		return m.sender()
 	}
-	return messages.Address{JID: d.Chat, Alt: otherOf(d.Chat, d.ChatPN, d.ChatLID)}
+	return messages.Address{JID: d.Chat, Alt: wa.OtherAddress(d.Chat, d.ChatPN, d.ChatLID)}
 }
 
 func (m *ProjectedMessage) sender() messages.Address {
 	sender := m.Data.wireSender
-	return messages.Address{JID: sender, Alt: otherOf(sender, m.Data.PN, m.Data.LID)}
-}
-
-// otherOf returns the address of the two that jid is not.
-func otherOf(jid string, pn, lid *string) string {
-	for _, other := range []*string{pn, lid} {
-		if other != nil && *other != jid {
-			return *other
-		}
-	}
-	return ""
+	return messages.Address{JID: sender, Alt: wa.OtherAddress(sender, m.Data.PN, m.Data.LID)}
 }
 
 // row translates a message that stands for itself.
@@ -221,7 +211,7 @@ var receiptStatus = map[string]messages.Status{
 
 // ProjectReceipt implements Projector.
 func (k *messageKeeper) ProjectReceipt(ctx context.Context, session string, r *ProjectedReceipt) error {
-	chat := messages.Address{JID: r.Chat, Alt: otherOf(r.Chat, wa.OrNull(r.ChatPN), wa.OrNull(r.ChatLID))}
+	chat := messages.Address{JID: r.Chat, Alt: wa.OtherAddress(r.Chat, wa.OrNull(r.ChatPN), wa.OrNull(r.ChatLID))}
 	if r.Kind == "read_self" || r.Kind == "played_self" || r.FromMe && r.Kind == "read" {
 		return k.store.MarkRead(ctx, session, chat, r.MessageIDs)
 	}
@@ -238,7 +228,7 @@ func (k *messageKeeper) ProjectReceipt(ctx context.Context, session string, r *P
 
 // ProjectChat implements Projector.
 func (k *messageKeeper) ProjectChat(ctx context.Context, session string, c *ProjectedChat) error {
-	chat := messages.Address{JID: c.Chat, Alt: otherOf(c.Chat, wa.OrNull(c.PN), wa.OrNull(c.LID))}
+	chat := messages.Address{JID: c.Chat, Alt: wa.OtherAddress(c.Chat, wa.OrNull(c.PN), wa.OrNull(c.LID))}
 	switch {
 	case c.MessageID != "" && c.DeletedMessage:
 		return k.store.Delete(ctx, session, chat, c.MessageID)

@@ -13,24 +13,24 @@ import (
 )
 
 // chatAddress names a chat for the store, under both addresses where known.
-func (s *Session) chatAddress(ctx context.Context, chat types.JID) messages.Address {
+func (s *chatsService) chatAddress(ctx context.Context, chat types.JID) messages.Address {
 	address := messages.Address{JID: chat.String()}
 	if !wa.IsPerson(chat) {
 		return address
 	}
-	device, err := s.paired(ctx)
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return address
 	}
 	// Without a mapping the chat is still found under the one address.
 	if who, err := wa.PersonOf(ctx, device, chat); err == nil {
-		address.Alt = otherOf(address.JID, wa.JIDOrNull(who.PN), wa.JIDOrNull(who.LID))
+		address.Alt = wa.OtherAddress(address.JID, wa.JIDOrNull(who.PN), wa.JIDOrNull(who.LID))
 	}
 	return address
 }
 
 // storedMessage finds a message; chat may be empty while the id is unique.
-func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages.Row, error) {
+func (s *chatsService) storedMessage(ctx context.Context, chat, id string) (*messages.Row, error) {
 	var address messages.Address
 	if chat != "" {
 		jid, err := wa.ParseJID("chat", chat)
@@ -39,7 +39,7 @@ func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages
 		}
 		address = s.chatAddress(ctx, jid)
 	}
-	row, err := s.b.messages.Message(ctx, s.owner, address, id)
+	row, err := s.store.Message(ctx, s.owner, address, id)
 	switch {
 	case errors.Is(err, messages.ErrNotFound):
 		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "message_id", Message: "there is no such message"}
@@ -52,7 +52,7 @@ func (s *Session) storedMessage(ctx context.Context, chat, id string) (*messages
 }
 
 // Message returns a stored message.
-func (s *Session) Message(ctx context.Context, chat, id string, includeRaw bool) (*message.Message, error) {
+func (s *chatsService) Message(ctx context.Context, chat, id string, includeRaw bool) (*message.Message, error) {
 	row, err := s.storedMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
@@ -70,12 +70,12 @@ type MessageQuery struct {
 }
 
 // ListMessages returns a page of a chat, oldest first.
-func (s *Session) ListMessages(ctx context.Context, q MessageQuery) (list []*message.Message, more bool, err error) {
+func (s *chatsService) ListMessages(ctx context.Context, q MessageQuery) (list []*message.Message, more bool, err error) {
 	chat, err := wa.ParseJID("chat", q.Chat)
 	if err != nil {
 		return nil, false, err
 	}
-	rows, more, err := s.b.messages.List(ctx, s.owner, messages.ListQuery{
+	rows, more, err := s.store.List(ctx, s.owner, messages.ListQuery{
 		Chat: s.chatAddress(ctx, chat), Limit: q.Limit, Before: q.Before, Since: q.Since, FromMe: q.FromMe,
 	})
 	if errors.Is(err, messages.ErrNotFound) {
@@ -99,7 +99,7 @@ type MessageSearch struct {
 }
 
 // SearchMessages returns a page of matches, newest first, and how many there are.
-func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*message.Message, total int, err error) {
+func (s *chatsService) SearchMessages(ctx context.Context, q MessageSearch) (list []*message.Message, total int, err error) {
 	search := messages.SearchQuery{Text: q.Text, Type: q.Type, FromMe: q.FromMe, Limit: q.Limit, Offset: q.Offset}
 	if q.Chat != "" {
 		chat, err := wa.ParseJID("chat", q.Chat)
@@ -108,7 +108,7 @@ func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*
 		}
 		search.Chat = s.chatAddress(ctx, chat)
 	}
-	rows, total, err := s.b.messages.Search(ctx, s.owner, search)
+	rows, total, err := s.store.Search(ctx, s.owner, search)
 	if err != nil {
 		return nil, 0, wa.StorageError("the messages could not be searched", err)
 	}
@@ -118,7 +118,7 @@ func (s *Session) SearchMessages(ctx context.Context, q MessageSearch) (list []*
 
 // QuotedMessage returns the message another one quotes, or nil. Without the
 // original it is made from the quote.
-func (s *Session) QuotedMessage(ctx context.Context, chat, id string) (*message.Message, error) {
+func (s *chatsService) QuotedMessage(ctx context.Context, chat, id string) (*message.Message, error) {
 	row, err := s.storedMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
@@ -161,12 +161,12 @@ type MessageReceipt struct {
 }
 
 // Receipts returns the receipts of an own message; nil for messages of others.
-func (s *Session) Receipts(ctx context.Context, chat, id string) (*MessageReceipts, error) {
+func (s *chatsService) Receipts(ctx context.Context, chat, id string) (*MessageReceipts, error) {
 	row, err := s.storedMessage(ctx, chat, id)
 	if err != nil || !row.FromMe {
 		return nil, err
 	}
-	times, err := s.b.messages.Receipts(ctx, row)
+	times, err := s.store.Receipts(ctx, row)
 	if err != nil {
 		return nil, wa.StorageError("the receipts could not be read", err)
 	}
@@ -199,12 +199,12 @@ func remaining(of int, have []MessageReceipt) *int {
 }
 
 // Mentions returns the contacts a message mentions.
-func (s *Session) Mentions(ctx context.Context, chat, id string) ([]Contact, error) {
+func (s *chatsService) Mentions(ctx context.Context, chat, id string) ([]Contact, error) {
 	m, err := s.Message(ctx, chat, id, false)
 	if err != nil {
 		return nil, err
 	}
-	device, err := s.paired(ctx)
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -9,64 +9,6 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-func TestParseJID(t *testing.T) {
-	for in, want := range map[string]string{
-		"4915112345678":                   "4915112345678@s.whatsapp.net",
-		"+4915112345678":                  "4915112345678@s.whatsapp.net",
-		"4915112345678@c.us":              "4915112345678@s.whatsapp.net",
-		"4915112345678@s.whatsapp.net":    "4915112345678@s.whatsapp.net",
-		"4915112345678:12@s.whatsapp.net": "4915112345678@s.whatsapp.net",
-		"123456789012:3@lid":              "123456789012@lid",
-		"120363000000000001@g.us":         "120363000000000001@g.us",
-		"4915112345678-1400000000@g.us":   "4915112345678-1400000000@g.us",
-		"status@broadcast":                "status@broadcast",
-		"120363000000000001@newsletter":   "120363000000000001@newsletter",
-	} {
-		got, err := wa.ParseJID("to", in)
-		if err != nil || got.String() != want {
-			t.Errorf("%q: %v, %v", in, got, err)
-		}
-	}
-	for _, in := range []string{
-		"", "0151123456", "12", "+", "++4915112345678", "49 151", "abc", "@s.whatsapp.net", "abc@s.whatsapp.net", "x@g.us",
-		"123@example.com", "4915112345678@", strings.Repeat("1", 200), strings.Repeat("1", 16), "1@2@3", "123-@g.us", "x@broadcast",
-		"123@lid\x00", "१२३४५६७८",
-	} {
-		_, err := wa.ParseJID("to", in)
-		var e *wa.Error
-		if !errors.As(err, &e) || e.Reason != wa.ReasonBadParam || e.Field != "to" {
-			t.Errorf("%q: %v", in, err)
-		}
-	}
-}
-
-// A bad sender is refused even when nothing is unread and nobody would ask for it.
-func TestMarkReadRefusesABadSenderFirst(t *testing.T) {
-	for _, sender := range []string{"x@g.us", "1@example.com"} {
-		_, err := (&Session{}).toRead(t.Context(), adaPN, &MarkRead{Sender: sender})
-		var e *wa.Error
-		if !errors.As(err, &e) || e.Reason != wa.ReasonBadParam || e.Field != "sender" {
-			t.Errorf("%s: %v", sender, err)
-		}
-	}
-}
-
-func FuzzParseJID(f *testing.F) {
-	for _, seed := range []string{"4915112345678", "1:2@lid", "status@broadcast", "1.0:1@s.whatsapp.net", "@", "1-2@g.us"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, in string) {
-		jid, err := wa.ParseJID("to", in)
-		if err != nil {
-			return
-		}
-		again, err := wa.ParseJID("to", jid.String())
-		if err != nil || again != jid {
-			t.Errorf("%q became %v, and that %v (%v)", in, jid, again, err)
-		}
-	})
-}
-
 func TestProxy(t *testing.T) {
 	stored := Proxy{Enabled: true, URL: "socks5://me:geheim@proxy.example:1080"}
 	masked := stored.Masked()

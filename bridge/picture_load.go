@@ -22,7 +22,7 @@ var pictureSlots = semaphore.NewWeighted(picturesAtOnce)
 
 // LoadPicture reads an image and makes it the square JPEG that WhatsApp takes
 // for people and groups. A nil source gives no picture; field names it in errors.
-func (s *Session) LoadPicture(ctx context.Context, field string, source *message.MediaSource) ([]byte, error) {
+func (s *filesService) LoadPicture(ctx context.Context, field string, source *message.MediaSource) ([]byte, error) {
 	if source == nil {
 		return nil, nil
 	}

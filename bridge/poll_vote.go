@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // readVote decrypts a vote and puts the chosen answers into the data. A vote in
@@ -17,13 +18,13 @@ func (t *translation) readVote(evt *events.Message, data *MessageData) {
 		return
 	}
 	var vote *waE2E.PollVoteMessage
-	err := catchPanic("decrypt a vote", func() (err error) { vote, err = t.cli.DecryptPollVote(t.ctx, evt); return err })
+	err := wa.CatchPanic("decrypt a vote", func() (err error) { vote, err = t.cli.DecryptPollVote(t.ctx, evt); return err })
 	if err != nil {
-		t.s.logPanic(err)
+		wa.LogPanic(t.s.log(), err)
 		t.s.log().Debug("a vote could not be decrypted", "error", err)
 		return
 	}
-	chat := messages.Address{JID: data.Chat, Alt: otherOf(data.Chat, data.ChatPN, data.ChatLID)}
+	chat := messages.Address{JID: data.Chat, Alt: wa.OtherAddress(data.Chat, data.ChatPN, data.ChatLID)}
 	row, err := t.s.b.messages.Message(t.ctx, t.s.owner, chat, data.Target.MessageID)
 	if err != nil {
 		return

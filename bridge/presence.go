@@ -10,8 +10,8 @@ import (
 )
 
 // SetAvailability shows the account as online or not.
-func (s *Session) SetAvailability(ctx context.Context, available bool) error {
-	cli, err := s.live()
+func (s *accountService) SetAvailability(ctx context.Context, available bool) error {
+	cli, err := s.conn.Live()
 	if err != nil {
 		return err
 	}
@@ -30,8 +30,8 @@ const (
 )
 
 // SetChatState shows typing or recording in a chat, or stops showing it.
-func (s *Session) SetChatState(ctx context.Context, chat, state string) error {
-	cli, err := s.live()
+func (s *accountService) SetChatState(ctx context.Context, chat, state string) error {
+	cli, err := s.conn.Live()
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func (s *Session) SetChatState(ctx context.Context, chat, state string) error {
 const maxPresenceContacts = 100 // of one call
 
 // SubscribePresence asks to be told when people come and go.
-func (s *Session) SubscribePresence(ctx context.Context, contacts []string) ([]string, error) {
-	cli, err := s.live()
+func (s *accountService) SubscribePresence(ctx context.Context, contacts []string) ([]string, error) {
+	cli, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}

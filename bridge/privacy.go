@@ -41,8 +41,8 @@ func newPrivacySettings(settings *types.PrivacySettings) *PrivacySettings {
 }
 
 // PrivacySettings reads the account's privacy settings; refresh asks WhatsApp instead of the cache.
-func (s *Session) PrivacySettings(ctx context.Context, refresh bool) (*PrivacySettings, error) {
-	client, err := s.live()
+func (s *accountService) PrivacySettings(ctx context.Context, refresh bool) (*PrivacySettings, error) {
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ var audience = []string{"all", "contacts", "contact_blacklist", "none"}
 // UpdatePrivacySettings writes the settings that are not nil, one query each,
 // and returns all as WhatsApp has them afterwards. It stops at the first
 // refusal, which names the setting; those before it stay changed.
-func (s *Session) UpdatePrivacySettings(ctx context.Context, change PrivacySettings) (*PrivacySettings, error) {
+func (s *accountService) UpdatePrivacySettings(ctx context.Context, change PrivacySettings) (*PrivacySettings, error) {
 	if change == (PrivacySettings{}) {
 		return nil, wa.BadParam("", "at least one setting must be given")
 	}
@@ -86,7 +86,7 @@ func (s *Session) UpdatePrivacySettings(ctx context.Context, change PrivacySetti
 			return nil, wa.BadParam(field.field, "must be one of %s", strings.Join(field.allowed, ", "))
 		}
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +104,11 @@ func (s *Session) UpdatePrivacySettings(ctx context.Context, change PrivacySetti
 }
 
 // SetDefaultDisappearingTimer sets the timer of chats that are begun from now on; 0 = off.
-func (s *Session) SetDefaultDisappearingTimer(ctx context.Context, seconds int) error {
+func (s *accountService) SetDefaultDisappearingTimer(ctx context.Context, seconds int) error {
 	if err := wa.CheckTimer(seconds); err != nil {
 		return err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s *Session) SetDefaultDisappearingTimer(ctx context.Context, seconds int) 
 	if err := client.SetDefaultDisappearingTimer(ctx, lifetime); err != nil {
 		return wa.Wrap("set the default timer", err)
 	}
-	return s.setDefaultTimer(ctx, lifetime, time.Now().Truncate(time.Second))
+	return s.conn.SetDefaultTimer(ctx, lifetime, time.Now().Truncate(time.Second))
 }
 
 // StatusPrivacy says who sees status posts.
@@ -134,8 +134,8 @@ type StatusList struct {
 }
 
 // StatusPrivacy reads who sees status posts.
-func (s *Session) StatusPrivacy(ctx context.Context) (*StatusPrivacy, error) {
-	client, err := s.live()
+func (s *accountService) StatusPrivacy(ctx context.Context) (*StatusPrivacy, error) {
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}

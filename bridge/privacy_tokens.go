@@ -31,7 +31,7 @@ type IssuedToken struct {
 
 // IssuePrivacyTokens lets people reach the account like trusted contacts. It is
 // one query: WhatsApp takes all people or none.
-func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]IssuedToken, error) {
+func (s *contactsService) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]IssuedToken, error) {
 	client, jids, err := s.liveWith(contacts)
 	if err != nil {
 		return nil, err
@@ -39,11 +39,13 @@ func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]
 	now := time.Now().UTC().Truncate(time.Second)
 	nodes := make([]waBinary.Node, len(jids))
 	issued := make([]IssuedToken, len(jids))
+	people := make([]wa.Person, len(jids))
 	for i, jid := range jids {
 		who, err := wa.PersonOf(ctx, client.Store, jid)
 		if err != nil {
 			return nil, err
 		}
+		people[i] = who
 		nodes[i] = waBinary.Node{Tag: "token", Attrs: waBinary.Attrs{
 			"jid": tokenOwner(who), "t": strconv.FormatInt(now.Unix(), 10), "type": "trusted_contact",
 		}}
@@ -56,8 +58,8 @@ func (s *Session) IssuePrivacyTokens(ctx context.Context, contacts []string) ([]
 	if err != nil {
 		return nil, wa.Wrap("issue the tokens", err)
 	}
-	for _, jid := range jids {
-		if err := noteIssued(ctx, client.Store, jid, now); err != nil {
+	for _, who := range people {
+		if err := noteIssued(ctx, client.Store, who, now); err != nil {
 			return nil, err
 		}
 	}
@@ -73,8 +75,8 @@ func tokenOwner(who wa.Person) types.JID {
 }
 
 // noteIssued writes the time beside a stored token; the store has no room for it without one.
-func noteIssued(ctx context.Context, device *store.Device, jid types.JID, now time.Time) error {
-	token, err := storedToken(ctx, device, jid)
+func noteIssued(ctx context.Context, device *store.Device, who wa.Person, now time.Time) error {
+	token, err := storedToken(ctx, device, who)
 	if err != nil || token == nil || len(token.Token) == 0 {
 		return err
 	}
@@ -85,11 +87,7 @@ func noteIssued(ctx context.Context, device *store.Device, jid types.JID, now ti
 	return nil
 }
 
-func storedToken(ctx context.Context, device *store.Device, jid types.JID) (*store.PrivacyToken, error) {
-	who, err := wa.PersonOf(ctx, device, jid)
-	if err != nil {
-		return nil, err
-	}
+func storedToken(ctx context.Context, device *store.Device, who wa.Person) (*store.PrivacyToken, error) {
 	token, err := device.PrivacyTokens.GetPrivacyToken(ctx, tokenOwner(who))
 	if err != nil {
 		return nil, wa.StorageError("the token could not be read", err)
@@ -108,20 +106,12 @@ type PrivacyToken struct {
 }
 
 // PrivacyToken looks up the stored token of a person.
-func (s *Session) PrivacyToken(ctx context.Context, contact string) (*PrivacyToken, error) {
-	jid, err := wa.ParsePerson("contact", contact)
+func (s *contactsService) PrivacyToken(ctx context.Context, contact string) (*PrivacyToken, error) {
+	device, who, err := s.pairedPerson(ctx, contact)
 	if err != nil {
 		return nil, err
 	}
-	device, err := s.paired(ctx)
-	if err != nil {
-		return nil, err
-	}
-	token, err := storedToken(ctx, device, jid)
-	if err != nil {
-		return nil, err
-	}
-	who, err := wa.PersonOf(ctx, device, jid)
+	token, err := storedToken(ctx, device, who)
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +123,8 @@ func (s *Session) PrivacyToken(ctx context.Context, contact string) (*PrivacyTok
 }
 
 // ListPrivacyTokens lists the people whose tokens are stored.
-func (s *Session) ListPrivacyTokens(ctx context.Context) ([]string, error) {
-	device, err := s.paired(ctx)
+func (s *contactsService) ListPrivacyTokens(ctx context.Context) ([]string, error) {
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +132,7 @@ func (s *Session) ListPrivacyTokens(ctx context.Context) ([]string, error) {
 	const query = `SELECT their_jid FROM whatsmeow_privacy_tokens WHERE our_jid=$1 ORDER BY their_jid`
 	owners, err := dbutil.ConvertRowFn[types.JID](func(row dbutil.Scannable) (jid types.JID, err error) {
 		return jid, row.Scan(&jid)
-	}).NewRowIter(s.b.db.Query(ctx, query, device.GetJID())).AsList()
+	}).NewRowIter(s.db.Query(ctx, query, device.GetJID())).AsList()
 	if err != nil {
 		return nil, wa.StorageError("the tokens could not be read", err)
 	}
@@ -159,8 +149,8 @@ func (s *Session) ListPrivacyTokens(ctx context.Context) ([]string, error) {
 }
 
 // DeleteExpiredPrivacyTokens removes stored tokens that WhatsApp no longer takes.
-func (s *Session) DeleteExpiredPrivacyTokens(ctx context.Context) (int64, error) {
-	device, err := s.paired(ctx)
+func (s *contactsService) DeleteExpiredPrivacyTokens(ctx context.Context) (int64, error) {
+	device, err := s.conn.Paired(ctx)
 	if err != nil {
 		return 0, err
 	}

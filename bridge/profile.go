@@ -28,12 +28,12 @@ type Profile struct {
 }
 
 // Profile reads the own profile from WhatsApp.
-func (s *Session) Profile(ctx context.Context) (*Profile, error) {
-	client, err := s.live()
+func (s *accountService) Profile(ctx context.Context) (*Profile, error) {
+	client, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
-	status := s.Status()
+	status := s.conn.Identity()
 	infos, err := userInfos(ctx, client, []types.JID{status.JID})
 	if err != nil {
 		return nil, err
@@ -56,31 +56,31 @@ func (s *Session) Profile(ctx context.Context) (*Profile, error) {
 }
 
 // SetPushName changes the own display name on all devices of the account.
-func (s *Session) SetPushName(ctx context.Context, name string) error {
+func (s *accountService) SetPushName(ctx context.Context, name string) error {
 	if err := wa.CheckText("name", name, 1, maxPushName); err != nil {
 		return err
 	}
-	if err := s.writeAppState(ctx, "change the name", appstate.BuildSettingPushName(name)); err != nil {
+	if err := s.conn.WriteAppState(ctx, "change the name", appstate.BuildSettingPushName(name)); err != nil {
 		return err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return err
 	}
 	// Others learn the name from the own presence, not from the app state.
 	presence := types.PresenceAvailable
-	if s.Settings().UnavailableAfterConnect {
+	if s.conn.StaysUnavailable() {
 		presence = types.PresenceUnavailable
 	}
 	return wa.Wrap("announce the name", client.SendPresence(ctx, presence))
 }
 
 // SetAbout changes the own about text; empty removes it.
-func (s *Session) SetAbout(ctx context.Context, about string) error {
+func (s *accountService) SetAbout(ctx context.Context, about string) error {
 	if err := wa.CheckText("about", about, 0, maxAbout); err != nil {
 		return err
 	}
-	client, err := s.live()
+	client, err := s.conn.Live()
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func (s *Session) SetAbout(ctx context.Context, about string) error {
 
 // SetProfilePicture sets the own picture to a JPEG as LoadPicture makes it and
 // returns the id WhatsApp gave it. nil removes the picture.
-func (s *Session) SetProfilePicture(ctx context.Context, jpeg []byte) (string, error) {
-	client, err := s.live()
+func (s *accountService) SetProfilePicture(ctx context.Context, jpeg []byte) (string, error) {
+	client, err := s.conn.Live()
 	if err != nil {
 		return "", err
 	}
@@ -104,8 +104,8 @@ func (s *Session) SetProfilePicture(ctx context.Context, jpeg []byte) (string, e
 
 // ContactLink returns the link behind the own contact QR code; revoke makes
 // earlier links invalid and returns a new one.
-func (s *Session) ContactLink(ctx context.Context, revoke bool) (string, error) {
-	client, err := s.live()
+func (s *accountService) ContactLink(ctx context.Context, revoke bool) (string, error) {
+	client, err := s.conn.Live()
 	if err != nil {
 		return "", err
 	}

@@ -43,8 +43,8 @@ type PrivacyReport struct{ Err error }
 
 // Refresh reads again what a connected session keeps copies of. A part that
 // fails is in the report and does not stop the others.
-func (s *Session) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed, error) {
-	cli, err := s.live()
+func (s *accountService) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed, error) {
+	cli, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +70,10 @@ func (s *Session) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed,
 	return out, nil
 }
 
-func (s *Session) refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, reread bool) AppStateReport {
+func (s *accountService) refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, reread bool) AppStateReport {
 	start := time.Now()
 	report := AppStateReport{Name: string(name)}
-	report.Err = s.fetchAppState(ctx, cli, name, true)
+	report.Err = s.conn.FetchAppState(ctx, cli, name)
 	if report.Err != nil && reread {
 		_, err := cli.SendPeerMessage(ctx, whatsmeow.BuildAppStateRecoveryRequest(name))
 		report.RecoveryRequested = err == nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // openSecrets decrypts what a message encrypts once more under the secret of the
@@ -17,9 +18,9 @@ import (
 // because nobody here has seen the other message, stays as it is.
 func (t *translation) openSecrets(evt *events.Message) error {
 	var plain *waE2E.Message
-	err := catchPanic("decrypt a secret message", func() (err error) { plain, err = t.decryptSecret(evt); return err })
+	err := wa.CatchPanic("decrypt a secret message", func() (err error) { plain, err = t.decryptSecret(evt); return err })
 	if err != nil {
-		t.s.logPanic(err)
+		wa.LogPanic(t.s.log(), err)
 		t.s.log().Debug("a secret message could not be decrypted", "error", err)
 		return nil
 	}

@@ -107,7 +107,7 @@ func (s *Session) Send(ctx context.Context, to string, c *message.Content, o *Se
 	}
 	message.Simplify(content)
 	if o.MarkRead {
-		if _, err := s.MarkRead(ctx, MarkRead{Chat: to}); err != nil {
+		if _, err := s.Chats().MarkRead(ctx, MarkRead{Chat: to}); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +137,7 @@ func checkSendOptions(c *message.Content, o *SendOptions) error {
 // sentBefore returns a message of that id that went out already, nil when there
 // is none or it may be sent again.
 func (s *Session) sentBefore(ctx context.Context, chat types.JID, id string) (*Sent, error) {
-	row, err := s.storedMessage(ctx, chat.String(), id)
+	row, err := s.Chats().storedMessage(ctx, chat.String(), id)
 	switch {
 	case wa.ReasonOf(err) == wa.ReasonNotFound:
 		return nil, nil
@@ -341,7 +341,7 @@ func (s *Session) recipients(ctx context.Context, to types.JID) int {
 	case to.Server != types.GroupServer:
 		return 0
 	}
-	group, err := s.knownGroup(ctx, to)
+	group, err := s.Chats().knownGroup(ctx, to)
 	if err != nil || group == nil {
 		s.log().Debug("the number of recipients is not known", "error", err)
 		return 0

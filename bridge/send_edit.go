@@ -120,6 +120,6 @@ func (t *translation) chatOf(evt *events.Message) (messages.Address, error) {
 	if err != nil {
 		return chat, err
 	}
-	chat.Alt = otherOf(chat.JID, wa.JIDOrNull(p.PN), wa.JIDOrNull(p.LID))
+	chat.Alt = wa.OtherAddress(chat.JID, wa.JIDOrNull(p.PN), wa.JIDOrNull(p.LID))
 	return chat, nil
 }

@@ -50,7 +50,7 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 			return nil, err
 		}
 	}
-	row, err := s.storedMessage(ctx, chat, id)
+	row, err := s.Chats().storedMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
 	}

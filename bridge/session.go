@@ -59,9 +59,12 @@ type Session struct {
 	rebind      bool          // the pairing under way may be with another account
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 
-	states appStateReader // guards itself
-	groups *groups.Service
-	ops    operations // shared by the operations on WhatsApp; guards itself
+	states   *stateService
+	groups   *groups.Service
+	contacts *contactsService
+	chats    *chatsService
+	account  *accountService
+	files    *filesService
 
 	redelivery redelivery
 
@@ -80,7 +83,13 @@ type Session struct {
 
 func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
 	s := &Session{b: b, id: row.ID, owner: row.owner(), createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
-	s.groups = groups.NewService(conn{s}, s.owner, b.people, s.log)
+	view := conn{s}
+	s.states = newStates(view, s.log)
+	s.groups = groups.NewService(view, s.owner, b.people, s.log)
+	s.contacts = newContacts(view, s.owner, b.people, b.db, s.log)
+	s.chats = newChats(view, s.owner, b.messages, s.contacts, s.groups, s.log)
+	s.account = newAccount(view)
+	s.files = newFiles(view, s.id, s.owner, b.files, b.messages)
 	s.snap = initialSnapshot(row, held, time.Now())
 	s.told = s.snap
 	return s

@@ -9,6 +9,8 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/socket"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // socketGuard stands between a client and its WebSocket, below whatsmeow's frames and above TLS. It does two things that whatsmeow offers no way for:
@@ -130,7 +132,7 @@ func (s *Session) guardFrames(cli *whatsmeow.Client) error {
 	limits := frameLimits{bytes: s.b.cfg.StanzaBytes, depth: s.b.cfg.StanzaDepth}
 	return wrapFrameHandler(cli, func(next socket.FrameHandler) socket.FrameHandler {
 		return func(ctx context.Context, data []byte) {
-			err := catchPanic("frame", func() error {
+			err := wa.CatchPanic("frame", func() error {
 				checked, err := limits.check(data)
 				if err == nil {
 					s.rememberEnd(cli, checked)
@@ -139,7 +141,7 @@ func (s *Session) guardFrames(cli *whatsmeow.Client) error {
 				return err
 			})
 			if err != nil {
-				s.logPanic(err)
+				wa.LogPanic(s.log(), err)
 				s.log().Warn("a frame of WhatsApp was dropped", "bytes", len(data), "error", err)
 			}
 		}

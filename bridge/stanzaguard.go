@@ -47,7 +47,9 @@ var backgroundNotifications = map[string]func(*Session, context.Context, *whatsm
 	"crsc_continuation": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 		cli.DangerousInternals().TryHandlePasskeyContinuationNotification(ctx, node)
 	},
-	"server_sync": (*Session).appStateChanged,
+	"server_sync": func(s *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
+		s.states.appStateChanged(ctx, cli, node)
+	},
 }
 
 // pairingNotifications are steps of a pairing. In a session that is paired whatsmeow would begin it anew, and then refuse the next login.
@@ -72,11 +74,11 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 		}
 		return func(ctx context.Context, node *waBinary.Node) {
 			wa.RepairStanzaTime(node)
-			if s.guarded("stanza "+tag, func() { handle(ctx, node) }) {
+			if wa.CatchAndLog(s.log(), "stanza "+tag, func() { handle(ctx, node) }) {
 				return
 			}
 			if unacknowledgedOnPanic[tag] {
-				s.guarded("acknowledge "+tag, func() { cli.DangerousInternals().SendAck(ctx, node, whatsmeow.NackUnhandledError) })
+				wa.CatchAndLog(s.log(), "acknowledge "+tag, func() { cli.DangerousInternals().SendAck(ctx, node, whatsmeow.NackUnhandledError) })
 			}
 		}
 	})
@@ -95,7 +97,7 @@ func (s *Session) handleNotification(ctx context.Context, cli *whatsmeow.Client,
 		return
 	}
 	acknowledge := cli.DangerousInternals().MaybeDeferredAck(ctx, node)
-	if s.b.spawn(func() { s.guarded("notification "+kind, func() { run(s, ctx, cli, node) }) }) {
+	if s.b.spawn(func() { wa.CatchAndLog(s.log(), "notification "+kind, func() { run(s, ctx, cli, node) }) }) {
 		acknowledge()
 	}
 }

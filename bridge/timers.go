@@ -14,7 +14,7 @@ import (
 
 // chatTimer returns the timer that messages to a chat get unless they have one of
 // their own: a group's setting, or what either side of a chat of two has set last.
-func (s *Session) chatTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
+func (s *chatsService) chatTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
 	switch {
 	case wa.IsPerson(chat):
 		return s.personTimer(ctx, chat)
@@ -30,14 +30,12 @@ func (s *Session) chatTimer(ctx context.Context, chat types.JID) (messages.Timer
 
 // personTimer is the timer of a chat of two. A chat that was begun after the
 // account's default was set, and in which nobody has set a timer, has the default.
-func (s *Session) personTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
-	timer, err := s.b.messages.Timer(ctx, s.owner, s.chatAddress(ctx, chat))
+func (s *chatsService) personTimer(ctx context.Context, chat types.JID) (messages.Timer, error) {
+	timer, err := s.store.Timer(ctx, s.owner, s.chatAddress(ctx, chat))
 	if err != nil {
 		return timer, wa.StorageError("the timer of the chat could not be read", err)
 	}
-	s.mu.Lock()
-	lifetime, setAt := s.row.DefaultTimer, s.row.DefaultTimerAt
-	s.mu.Unlock()
+	lifetime, setAt := s.conn.DefaultTimer()
 	if timer.SetAt.IsZero() && timer.Lifetime == 0 && !setAt.IsZero() && (timer.Begun.IsZero() || !timer.Begun.Before(setAt)) {
 		timer.Lifetime, timer.SetAt = lifetime, setAt
 	}
@@ -46,12 +44,12 @@ func (s *Session) personTimer(ctx context.Context, chat types.JID) (messages.Tim
 
 // knownGroup returns a group from the store, else from WhatsApp, which whatsmeow
 // asks for sending anyhow. nil when neither knows it.
-func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*groups.Group, error) {
-	group, err := s.Groups().Stored(ctx, jid)
+func (s *chatsService) knownGroup(ctx context.Context, jid types.JID) (*groups.Group, error) {
+	group, err := s.groups.Stored(ctx, jid)
 	if err != nil || group != nil {
 		return group, err
 	}
-	cli, err := s.live()
+	cli, err := s.conn.Live()
 	if err != nil {
 		return nil, err
 	}
@@ -60,31 +58,14 @@ func (s *Session) knownGroup(ctx context.Context, jid types.JID) (*groups.Group,
 		s.log().Debug("a group could not be read before a send", "error", err)
 		return nil, nil // sending answers with the reason
 	}
-	return s.Groups().Keep(ctx, cli.Store, info)
-}
-
-// setDefaultTimer stores the account's timer for new chats unless a later one is known.
-func (s *Session) setDefaultTimer(ctx context.Context, lifetime time.Duration, at time.Time) error {
-	s.mu.Lock()
-	known := s.row.DefaultTimerAt
-	s.mu.Unlock()
-	if at.Before(known) {
-		return nil
-	}
-	if err := s.b.store.setDefaultTimer(ctx, s.id, lifetime, at); err != nil {
-		return wa.StorageError("the default timer could not be stored", err)
-	}
-	s.mu.Lock()
-	s.row.DefaultTimer, s.row.DefaultTimerAt = lifetime, at
-	s.mu.Unlock()
-	return nil
+	return s.groups.Keep(ctx, cli.Store, info)
 }
 
 // storeTimers takes the timers over that a history blob shows.
-func (s *Session) storeTimers(ctx context.Context, blob *waHistorySync.HistorySync) error {
+func (s *chatsService) storeTimers(ctx context.Context, blob *waHistorySync.HistorySync) error {
 	if set := blob.GetGlobalSettings(); set.GetDisappearingModeTimestamp() > 0 {
 		lifetime := time.Duration(set.GetDisappearingModeDuration()) * time.Second
-		if err := s.setDefaultTimer(ctx, lifetime, time.Unix(set.GetDisappearingModeTimestamp(), 0)); err != nil {
+		if err := s.conn.SetDefaultTimer(ctx, lifetime, time.Unix(set.GetDisappearingModeTimestamp(), 0)); err != nil {
 			return err
 		}
 	}
@@ -95,7 +76,7 @@ func (s *Session) storeTimers(ctx context.Context, blob *waHistorySync.HistorySy
 		}
 		lifetime := time.Duration(conversation.GetEphemeralExpiration()) * time.Second
 		at := time.Unix(max(conversation.GetEphemeralSettingTimestamp(), 1), 0) // without a time it is older than any other setting
-		if err := s.b.messages.UpdateChat(ctx, s.owner, s.chatAddress(ctx, chat), messages.ChatPatch{Disappearing: &lifetime, At: at}); err != nil {
+		if err := s.store.UpdateChat(ctx, s.owner, s.chatAddress(ctx, chat), messages.ChatPatch{Disappearing: &lifetime, At: at}); err != nil {
 			return err
 		}
 	}

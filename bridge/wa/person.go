@@ -131,3 +131,13 @@ func TimeOrNull(t time.Time) *time.Time {
 	t = t.UTC()
 	return &t
 }
+
+// OtherAddress returns the address of the two that jid is not, empty if there is none.
+func OtherAddress(jid string, pn, lid *string) string {
+	for _, other := range []*string{pn, lid} {
+		if other != nil && *other != jid {
+			return *other
+		}
+	}
+	return ""
+}

@@ -29,7 +29,7 @@ const defaultCallReason = "declined"
 func RegisterCall(reg *rpc.Registry, d Deps) {
 	onSessionCall(reg, d, rpc.Method{Name: "call.reject", Summary: "Reject an incoming call, optionally writing to the caller.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *callRejectParams) (callRejectResult, error) {
-			rejected, err := s.RejectCall(ctx, p.CallID, p.From, p.Message, messageID(call, 0))
+			rejected, err := s.Account().RejectCall(ctx, p.CallID, p.From, p.Message, messageID(call, 0))
 			if err != nil {
 				return callRejectResult{}, err
 			}

@@ -121,7 +121,7 @@ type deletedResult struct {
 func RegisterChat(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "chat.list", Summary: "List chats with their settings and last message.", MaxReply: listReply},
 		func(ctx context.Context, s *bridge.Session, p *chatListParams) (chatListResult, error) {
-			chats, total, stats, err := s.ListChats(ctx, bridge.ChatQuery{
+			chats, total, stats, err := s.Chats().ListChats(ctx, bridge.ChatQuery{
 				Archived: p.Archived, Pinned: p.Pinned, Unread: p.Unread, Since: timeOrZero(p.Since),
 				IncludeContacts: p.IncludeContacts, Limit: orDefault(p.Limit, 0), Offset: p.Offset,
 			})
@@ -129,16 +129,16 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.get", Summary: "Return one chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatParam) (chatResult, error) {
-			chat, err := s.Chat(ctx, p.Chat)
+			chat, err := s.Chats().Chat(ctx, p.Chat)
 			return chatResult{chat}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.setPinned", Summary: "Pin or unpin a chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatPinParams) (pinnedResult, error) {
-			return pinnedResult{p.Pinned}, s.SetPinned(ctx, p.Chat, p.Pinned)
+			return pinnedResult{p.Pinned}, s.Chats().SetPinned(ctx, p.Chat, p.Pinned)
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.setArchived", Summary: "Archive or unarchive a chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatArchiveParams) (archivedResult, error) {
-			return archivedResult{p.Archived}, s.SetArchived(ctx, p.Chat, p.Archived, p.LastMessage)
+			return archivedResult{p.Archived}, s.Chats().SetArchived(ctx, p.Chat, p.Archived, p.LastMessage)
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.setMuted", Summary: "Mute a chat for a duration or without end, or unmute it."},
 		func(ctx context.Context, s *bridge.Session, p *chatMuteParams) (mutedResult, error) {
@@ -150,25 +150,25 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 			if !p.Muted {
 				until = nil
 			}
-			return mutedResult{p.Muted, until}, s.SetMuted(ctx, p.Chat, p.Muted, timeOrZero(until))
+			return mutedResult{p.Muted, until}, s.Chats().SetMuted(ctx, p.Chat, p.Muted, timeOrZero(until))
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.markRead", Summary: "Mark given messages of a chat, or all of them, as read."},
 		func(ctx context.Context, s *bridge.Session, p *markReadParams) (markReadResult, error) {
-			ids, err := s.MarkRead(ctx, bridge.MarkRead{
+			ids, err := s.Chats().MarkRead(ctx, bridge.MarkRead{
 				Chat: p.Chat, MessageIDs: p.MessageIDs, Sender: p.Sender, At: timeOrZero(p.Timestamp), Played: p.Played,
 			})
 			return markReadResult{ids}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.markUnread", Summary: "Mark a chat as unread."},
 		func(ctx context.Context, s *bridge.Session, p *markUnreadParams) (unreadResult, error) {
-			return unreadResult{true}, s.MarkUnread(ctx, p.Chat, p.LastMessage)
+			return unreadResult{true}, s.Chats().MarkUnread(ctx, p.Chat, p.LastMessage)
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.clearMessages", Summary: "Remove all messages of a chat and keep the chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatClearParams) (clearedResult, error) {
-			return clearedResult{true}, s.ClearMessages(ctx, p.Chat, p.KeepStarred, p.LastMessage)
+			return clearedResult{true}, s.Chats().ClearMessages(ctx, p.Chat, p.KeepStarred, p.LastMessage)
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.delete", Summary: "Remove a chat from the chat list."},
 		func(ctx context.Context, s *bridge.Session, p *chatDeleteParams) (deletedResult, error) {
-			return deletedResult{true}, s.DeleteChat(ctx, p.Chat, p.DeleteMedia == nil || *p.DeleteMedia, p.LastMessage)
+			return deletedResult{true}, s.Chats().DeleteChat(ctx, p.Chat, p.DeleteMedia == nil || *p.DeleteMedia, p.LastMessage)
 		})
 }

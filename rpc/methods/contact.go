@@ -91,33 +91,33 @@ func RegisterContact(reg *rpc.Registry, d Deps) {
 func registerContactBook(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "contact.list", Summary: "List known contacts.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, p *contactListParams) (contactListResult, error) {
-			contacts, err := s.ListContacts(ctx, p.SavedOnly)
+			contacts, err := s.Contacts().ListContacts(ctx, p.SavedOnly)
 			return contactListResult{Contacts: contacts}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.get", Summary: "Return one contact, on request with live data."},
 		func(ctx context.Context, s *bridge.Session, p *contactGetParams) (bridge.ContactDetails, error) {
-			return value(s.Contact(ctx, p.Contact, p.Include))
+			return value(s.Contacts().Contact(ctx, p.Contact, p.Include))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.save", Summary: "Add a contact to the address book or rename it."},
 		func(ctx context.Context, s *bridge.Session, p *contactSaveParams) (contactResult, error) {
-			contact, err := value(s.SaveContact(ctx, bridge.ContactSave{
+			contact, err := value(s.Contacts().SaveContact(ctx, bridge.ContactSave{
 				Contact: p.Contact, FullName: p.FullName, FirstName: p.FirstName, SaveOnPhone: p.SaveOnPhone,
 			}))
 			return contactResult{Contact: contact}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.remove", Summary: "Remove a contact from the address book."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (removedResult, error) {
-			removed, err := s.RemoveContact(ctx, p.Contact)
+			removed, err := s.Contacts().RemoveContact(ctx, p.Contact)
 			return removedResult{Removed: removed}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.setBlocked", Summary: "Block or unblock people.", Timeout: time.Minute},
 		func(ctx context.Context, s *bridge.Session, p *contactSetBlockedParams) (contactSetBlockedResult, error) {
-			changed, err := s.SetBlocked(ctx, p.Contacts, p.Blocked)
+			changed, err := s.Contacts().SetBlocked(ctx, p.Contacts, p.Blocked)
 			return contactSetBlockedResult{Blocked: p.Blocked, Contacts: changed}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.listBlocked", Summary: "List blocked people.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, _ *none) (contactListResult, error) {
-			contacts, err := s.ListBlocked(ctx)
+			contacts, err := s.Contacts().ListBlocked(ctx)
 			return contactListResult{Contacts: contacts}, err
 		})
 }
@@ -126,17 +126,17 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{
 		Name: "contact.getUserInfo", Summary: "Query WhatsApp for about text, picture id, verified name, LID and devices of users.",
 	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (contactUsersResult, error) {
-		users, err := s.UserInfo(ctx, p.Contacts)
+		users, err := s.Contacts().UserInfo(ctx, p.Contacts)
 		return contactUsersResult{Users: users}, err
 	})
 	onSession(reg, d, rpc.Method{Name: "contact.checkRegistered", Summary: "Check which phone numbers are on WhatsApp."},
 		func(ctx context.Context, s *bridge.Session, p *contactCheckParams) (contactCheckResult, error) {
-			results, err := s.CheckRegistered(ctx, p.Numbers)
+			results, err := s.Contacts().CheckRegistered(ctx, p.Numbers)
 			return contactCheckResult{Results: results}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.getProfilePicture", Summary: "Return the address of a profile or group picture."},
 		func(ctx context.Context, s *bridge.Session, p *contactPictureParams) (bridge.ProfilePicture, error) {
-			return value(s.ProfilePicture(ctx, bridge.PictureQuery{
+			return value(s.Contacts().ProfilePicture(ctx, bridge.PictureQuery{
 				Contact: p.Contact, Preview: p.Preview, KnownID: p.KnownPictureID, IsCommunity: p.IsCommunity,
 				CommonGroup: p.CommonGroup, InviteCode: p.InviteCode, PersonaID: p.PersonaID,
 			}))
@@ -146,11 +146,11 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 func registerContactAddresses(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "contact.formatNumber", Summary: "Format a contact's phone number and return its country code."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.FormattedNumber, error) {
-			return value(s.FormatNumber(ctx, p.Contact))
+			return value(s.Contacts().FormatNumber(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.resolveLid", Summary: "Translate between phone number and LID, in either direction."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.LIDMapping, error) {
-			return value(s.ResolveLID(ctx, p.Contact))
+			return value(s.Contacts().ResolveLID(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.listLidMappings", Summary: "Page through the known pairs of phone number and LID."},
 		func(ctx context.Context, s *bridge.Session, p *contactMappingsParams) (contactMappingsResult, error) {
@@ -158,7 +158,7 @@ func registerContactAddresses(reg *rpc.Registry, d Deps) {
 			if limit == 0 {
 				limit = defaultMappings
 			}
-			mappings, total, err := s.ListLIDMappings(ctx, limit, p.Offset)
+			mappings, total, err := s.Contacts().ListLIDMappings(ctx, limit, p.Offset)
 			return contactMappingsResult{Mappings: mappings, Total: total}, err
 		})
 }

@@ -48,7 +48,7 @@ func RegisterDevice(reg *rpc.Registry, d Deps) {
 			result.TimeoutSeconds = *p.TimeoutSeconds
 		}
 		var err error
-		result.Users, err = s.ListDevices(ctx, p.Contacts, time.Duration(result.TimeoutSeconds*float64(time.Second)))
+		result.Users, err = s.Contacts().ListDevices(ctx, p.Contacts, time.Duration(result.TimeoutSeconds*float64(time.Second)))
 		result.TotalUsers = len(result.Users)
 		for _, user := range result.Users {
 			result.TotalDevices += len(user.Devices)
@@ -57,12 +57,12 @@ func RegisterDevice(reg *rpc.Registry, d Deps) {
 	})
 	onSession(reg, d, rpc.Method{Name: "device.listLinked", Summary: "List the devices linked to the own account."},
 		func(ctx context.Context, s *bridge.Session, _ *none) (deviceLinkedResult, error) {
-			devices, err := s.ListLinkedDevices(ctx)
+			devices, err := s.Contacts().ListLinkedDevices(ctx)
 			return deviceLinkedResult{Devices: devices}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "device.getPlatform", Summary: "Name the platform of a device id."},
 		func(_ context.Context, s *bridge.Session, p *devicePlatformParams) (devicePlatformResult, error) {
-			platform, err := s.DevicePlatform(p.DeviceID)
+			platform, err := s.Contacts().DevicePlatform(p.DeviceID)
 			return devicePlatformResult{DeviceID: p.DeviceID, Platform: platform}, err
 		})
 }

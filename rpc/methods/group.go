@@ -186,7 +186,7 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 func registerGroupChanges(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "group.create", Summary: "Create a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupCreateParams) (groupResult, error) {
-			picture, err := s.LoadPicture(ctx, "picture", p.Picture)
+			picture, err := s.Files().LoadPicture(ctx, "picture", p.Picture)
 			if err != nil {
 				return groupResult{}, err
 			}
@@ -210,7 +210,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "group.setPicture", Summary: "Change a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetPictureParams) (pictureResult, error) {
-			picture, err := s.LoadPicture(ctx, "media", &p.Media)
+			picture, err := s.Files().LoadPicture(ctx, "media", &p.Media)
 			if err != nil {
 				return pictureResult{}, err
 			}

@@ -37,37 +37,37 @@ type privacyDeletedResult struct {
 func RegisterPrivacy(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "privacy.getSettings", Summary: "Read the account's privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyGetParams) (privacySettingsResult, error) {
-			settings, err := value(s.PrivacySettings(ctx, p.Refresh))
+			settings, err := value(s.Account().PrivacySettings(ctx, p.Refresh))
 			return privacySettingsResult{Settings: settings}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.updateSettings", Summary: "Change any of the privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyUpdateParams) (privacySettingsResult, error) {
-			settings, err := value(s.UpdatePrivacySettings(ctx, p.PrivacySettings))
+			settings, err := value(s.Account().UpdatePrivacySettings(ctx, p.PrivacySettings))
 			return privacySettingsResult{Settings: settings}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.setDefaultDisappearingTimer", Summary: "Set the disappearing timer for new chats."},
 		func(ctx context.Context, s *bridge.Session, p *privacyTimer) (privacyTimer, error) {
-			return *p, s.SetDefaultDisappearingTimer(ctx, p.DisappearingSeconds)
+			return *p, s.Account().SetDefaultDisappearingTimer(ctx, p.DisappearingSeconds)
 		})
 	onSession(reg, d, rpc.Method{
 		Name:    "privacy.issueTokens",
 		Summary: "Issue privacy tokens to people, with which they may write to the account like trusted contacts.",
 	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (privacyTokensResult, error) {
-		tokens, err := s.IssuePrivacyTokens(ctx, p.Contacts)
+		tokens, err := s.Contacts().IssuePrivacyTokens(ctx, p.Contacts)
 		return privacyTokensResult{Tokens: tokens}, err
 	})
 	onSession(reg, d, rpc.Method{Name: "privacy.getToken", Summary: "Show whether a privacy token of a person is stored."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.PrivacyToken, error) {
-			return value(s.PrivacyToken(ctx, p.Contact))
+			return value(s.Contacts().PrivacyToken(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.listTokens", Summary: "List the people whose privacy tokens are stored.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, _ *none) (privacyTokenPeopleResult, error) {
-			contacts, err := s.ListPrivacyTokens(ctx)
+			contacts, err := s.Contacts().ListPrivacyTokens(ctx)
 			return privacyTokenPeopleResult{Contacts: contacts}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.deleteExpiredTokens", Summary: "Delete expired privacy tokens."},
 		func(ctx context.Context, s *bridge.Session, _ *none) (privacyDeletedResult, error) {
-			deleted, err := s.DeleteExpiredPrivacyTokens(ctx)
+			deleted, err := s.Contacts().DeleteExpiredPrivacyTokens(ctx)
 			return privacyDeletedResult{DeletedCount: deleted}, err
 		})
 }

@@ -41,34 +41,34 @@ type profileLinkResult struct {
 func RegisterProfile(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "profile.get", Summary: "Return the own profile."},
 		func(ctx context.Context, s *bridge.Session, _ *none) (bridge.Profile, error) {
-			return value(s.Profile(ctx))
+			return value(s.Account().Profile(ctx))
 		})
 	onSession(reg, d, rpc.Method{Name: "profile.setName", Summary: "Change the own display name."},
 		func(ctx context.Context, s *bridge.Session, p *profileNameParams) (profileNameResult, error) {
-			return profileNameResult(*p), s.SetPushName(ctx, p.Name)
+			return profileNameResult(*p), s.Account().SetPushName(ctx, p.Name)
 		})
 	onSession(reg, d, rpc.Method{Name: "profile.setAbout", Summary: "Change the own about text."},
 		func(ctx context.Context, s *bridge.Session, p *profileAboutParams) (profileAboutResult, error) {
-			return profileAboutResult(*p), s.SetAbout(ctx, p.About)
+			return profileAboutResult(*p), s.Account().SetAbout(ctx, p.About)
 		})
 	onSession(reg, d, rpc.Method{Name: "profile.setPicture", Summary: "Change the own profile picture."},
 		func(ctx context.Context, s *bridge.Session, p *profilePictureParams) (pictureResult, error) {
-			picture, err := s.LoadPicture(ctx, "media", &p.Media)
+			picture, err := s.Files().LoadPicture(ctx, "media", &p.Media)
 			if err != nil {
 				return pictureResult{}, err
 			}
-			id, err := s.SetProfilePicture(ctx, picture)
+			id, err := s.Account().SetProfilePicture(ctx, picture)
 			return pictureResult{PictureID: id}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "profile.removePicture", Summary: "Remove the own profile picture."},
 		func(ctx context.Context, s *bridge.Session, _ *none) (removedResult, error) {
-			_, err := s.SetProfilePicture(ctx, nil)
+			_, err := s.Account().SetProfilePicture(ctx, nil)
 			return removedResult{Removed: true}, err
 		})
 	onSession(reg, d, rpc.Method{
 		Name: "profile.createContactLink", Summary: "Return the link behind the own contact QR code, on request a fresh one.",
 	}, func(ctx context.Context, s *bridge.Session, p *profileLinkParams) (profileLinkResult, error) {
-		url, err := s.ContactLink(ctx, p.RevokePrevious)
+		url, err := s.Account().ContactLink(ctx, p.RevokePrevious)
 		return profileLinkResult{URL: url, RevokedPrevious: p.RevokePrevious}, err
 	})
 }

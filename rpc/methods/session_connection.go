@@ -123,7 +123,7 @@ func restartSession(ctx context.Context, s *bridge.Session, p *sessionRestartPar
 	defer cancel()
 	st, _ := s.Wait(wait, bridge.Status.Settled)
 	if st.LoggedIn && (p.SyncAppState || p.CheckPrekeys || p.RefreshPrivacy) {
-		refreshed, err := s.Refresh(ctx, bridge.RefreshOptions{
+		refreshed, err := s.Account().Refresh(ctx, bridge.RefreshOptions{
 			AppState: p.SyncAppState, PreKeys: p.CheckPrekeys, Privacy: p.RefreshPrivacy, RequestRecovery: p.RequestRecovery,
 		})
 		if err != nil {

@@ -11,6 +11,6 @@ import (
 func RegisterStatus(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "status.getPrivacy", Summary: "Read who sees status posts.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, _ *none) (bridge.StatusPrivacy, error) {
-			return value(s.StatusPrivacy(ctx))
+			return value(s.Account().StatusPrivacy(ctx))
 		})
 }

@@ -107,7 +107,7 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	kept, err := session.KeepUpload(r.Context(), body, about)
+	kept, err := session.Files().KeepUpload(r.Context(), body, about)
 	if err != nil {
 		h.writeError(w, err)
 		return
@@ -239,7 +239,7 @@ func (h *fileHandler) findFile(r *http.Request, may func(session string) bool) (
 		if !may(session.ID()) || !strings.HasPrefix(id, session.ID()+"-") {
 			continue
 		}
-		file, err := session.Media(r.Context(), id)
+		file, err := session.Files().Media(r.Context(), id)
 		if wa.ReasonOf(err) != wa.ReasonNotFound {
 			return file, err
 		}

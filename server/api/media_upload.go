@@ -40,7 +40,7 @@ func (h *fileHandler) beginUpload(w http.ResponseWriter, r *http.Request, sessio
 	}
 	var u *bridge.PartialUpload
 	if err == nil {
-		u, err = session.BeginUpload(r.Context(), size, about)
+		u, err = session.Files().BeginUpload(r.Context(), size, about)
 	}
 	if err != nil {
 		h.writeError(w, err)
@@ -65,7 +65,7 @@ func (h *fileHandler) findUpload(r *http.Request, who rpc.Principal) (*bridge.Se
 		if !who.MayUse(session.ID()) || !strings.HasPrefix(id, session.ID()+"-") {
 			continue
 		}
-		u, err := session.PartialUpload(r.Context(), id)
+		u, err := session.Files().PartialUpload(r.Context(), id)
 		if wa.ReasonOf(err) != wa.ReasonNotFound {
 			return session, u, err
 		}
@@ -103,7 +103,7 @@ func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, sessio
 	if err != nil {
 		return err
 	}
-	at, kept, err := session.ContinueUpload(r.Context(), u.ID, offset, h.pacedBody(w, r.Body))
+	at, kept, err := session.Files().ContinueUpload(r.Context(), u.ID, offset, h.pacedBody(w, r.Body))
 	if at != nil {
 		showUpload(w, at)
 	}
@@ -119,7 +119,7 @@ func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, sessio
 }
 
 func (h *fileHandler) deleteUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *bridge.PartialUpload) error {
-	if err := session.CancelUpload(r.Context(), u.ID); err != nil {
+	if err := session.Files().CancelUpload(r.Context(), u.ID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
