@@ -9,7 +9,11 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/account"
+	"github.com/waystation/waystation/bridge/chats"
+	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
@@ -53,9 +57,9 @@ func (c conn) BrowserName() string {
 }
 
 // Identity returns the addresses and names of the account.
-func (c conn) Identity() accountIdentity {
+func (c conn) Identity() account.Identity {
 	status := c.session.Status()
-	return accountIdentity{JID: status.JID, LID: status.LID, PushName: status.PushName, BusinessName: status.BusinessName}
+	return account.Identity{JID: status.JID, LID: status.LID, PushName: status.PushName, BusinessName: status.BusinessName}
 }
 
 // StaysUnavailable reports whether the session shows itself as offline after it has connected.
@@ -63,27 +67,27 @@ func (c conn) StaysUnavailable() bool { return c.session.Settings().UnavailableA
 
 // SeePairs stores pairs of phone number and LID.
 func (c conn) SeePairs(ctx context.Context, pairs ...directory.Pair) {
-	c.session.contacts.sawPairs(ctx, pairs...)
+	c.session.contacts.SeePairs(ctx, pairs...)
 }
 
 // StoredMessage returns a stored message.
 func (c conn) StoredMessage(ctx context.Context, chat, id string) (*messages.Row, error) {
-	return c.session.chats.storedMessage(ctx, chat, id)
+	return c.session.chats.FindMessage(ctx, chat, id)
 }
 
 // WriteAppState changes the account's synchronised settings.
-func (c conn) WriteAppState(ctx context.Context, what string, patch appstate.PatchInfo) error {
-	return c.session.states.writeAppState(ctx, what, patch)
+func (c conn) WriteAppState(ctx context.Context, operation string, patch appstate.PatchInfo) error {
+	return c.session.states.Write(ctx, operation, patch)
 }
 
 // RemoveAppState removes an entry of the account's synchronised settings.
-func (c conn) RemoveAppState(ctx context.Context, what string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
-	return c.session.states.removeAppState(ctx, what, name, entry)
+func (c conn) RemoveAppState(ctx context.Context, operation string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error) {
+	return c.session.states.Remove(ctx, operation, name, entry)
 }
 
 // FetchAppState reads one collection of the account's synchronised settings from its beginning.
 func (c conn) FetchAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
-	return c.session.states.fetchAppState(ctx, client, name, true)
+	return c.session.states.Fetch(ctx, client, name, true)
 }
 
 // SendText sends a text.
@@ -124,13 +128,13 @@ func (c conn) SetDefaultTimer(ctx context.Context, lifetime time.Duration, at ti
 func (s *Session) Groups() *groups.Service { return s.groups }
 
 // Contacts returns the operations on contacts.
-func (s *Session) Contacts() *contactsService { return s.contacts }
+func (s *Session) Contacts() *contacts.Service { return s.contacts }
 
 // Chats returns the operations on chats and stored messages.
-func (s *Session) Chats() *chatsService { return s.chats }
+func (s *Session) Chats() *chats.Service { return s.chats }
 
 // Account returns the operations on the own account.
-func (s *Session) Account() *accountService { return s.account }
+func (s *Session) Account() *account.Service { return s.account }
 
 // Files returns the operations on files.
-func (s *Session) Files() *filesService { return s.files }
+func (s *Session) Files() *files.Service { return s.files }

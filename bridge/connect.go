@@ -231,7 +231,7 @@ func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 		s.flight = nil
 	}
 	if f.ctx.Err() != nil || s.deleted {
-		return // stopped meanwhile: whoever did it has set the state
+		return // stopped meanwhile: the other command has set the state
 	}
 	if err == nil {
 		switch s.snap.State {

@@ -9,7 +9,8 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/chats"
+	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
@@ -42,14 +43,14 @@ func TestParallelChangesOfOneSession(t *testing.T) {
 		defer cancel()
 		var all sync.WaitGroup
 		for name, act := range map[string]func(i int) error{
-			"pin":     func(i int) error { return s.SetPinned(ctx, friend(i), i%2 == 0) },
-			"mute":    func(i int) error { return s.SetMuted(ctx, friend(i), true, time.Time{}) },
-			"archive": func(i int) error { return s.SetArchived(ctx, group.Group, i%2 == 0, nil) },
+			"pin":     func(i int) error { return s.Chats().SetPinned(ctx, friend(i), i%2 == 0) },
+			"mute":    func(i int) error { return s.Chats().SetMuted(ctx, friend(i), true, time.Time{}) },
+			"archive": func(i int) error { return s.Chats().SetArchived(ctx, group.Group, i%2 == 0, nil) },
 			"save": func(i int) error {
-				_, err := s.SaveContact(ctx, bridge.ContactSave{Contact: friend(i), FullName: fmt.Sprint("Name ", i)})
+				_, err := s.Contacts().Save(ctx, contacts.ContactSave{Contact: friend(i), FullName: fmt.Sprint("Name ", i)})
 				return err
 			},
-			"block": func(i int) error { _, err := s.SetBlocked(ctx, []string{friend(2)}, i%2 == 0); return err },
+			"block": func(i int) error { _, err := s.Contacts().SetBlocked(ctx, []string{friend(2)}, i%2 == 0); return err },
 			"name":  func(i int) error { return s.Groups().SetName(ctx, group.Group, fmt.Sprint("group ", i)) },
 			"lock": func(i int) error {
 				locked := i%2 == 0
@@ -66,13 +67,13 @@ func TestParallelChangesOfOneSession(t *testing.T) {
 				return err
 			},
 			"read": func(i int) error {
-				if _, _, _, err := s.ListChats(ctx, bridge.ChatQuery{Limit: 10}); err != nil {
+				if _, _, _, err := s.Chats().List(ctx, chats.ChatQuery{Limit: 10}); err != nil {
 					return err
 				}
-				if _, _, err := s.ListLIDMappings(ctx, 10, 0); err != nil {
+				if _, _, err := s.Contacts().ListLIDMappings(ctx, 10, 0); err != nil {
 					return err
 				}
-				_, err := s.ListContacts(ctx, i%2 == 0)
+				_, err := s.Contacts().List(ctx, i%2 == 0)
 				return err
 			},
 		} {
@@ -88,18 +89,18 @@ func TestParallelChangesOfOneSession(t *testing.T) {
 		}
 		all.Wait()
 		for i := range friends {
-			if err := s.SetPinned(ctx, friend(i), true); err != nil {
+			if err := s.Chats().SetPinned(ctx, friend(i), true); err != nil {
 				t.Error(err)
 			}
-			if _, err := s.SaveContact(ctx, bridge.ContactSave{Contact: friend(i), FullName: "Last name"}); err != nil {
+			if _, err := s.Contacts().Save(ctx, contacts.ContactSave{Contact: friend(i), FullName: "Last name"}); err != nil {
 				t.Error(err)
 			}
-			chat, err := s.Chat(ctx, friend(i))
+			chat, err := s.Chats().Get(ctx, friend(i))
 			if err != nil || !chat.Pinned || !chat.Muted {
 				t.Errorf("chat with friend %d: %+v, %v", i, chat, err)
 			}
 		}
-		saved, err := s.ListContacts(ctx, true)
+		saved, err := s.Contacts().List(ctx, true)
 		if err != nil || len(saved) != friends {
 			t.Errorf("%d saved contacts, want %d: %+v, %v", len(saved), friends, saved, err)
 		}

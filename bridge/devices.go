@@ -104,7 +104,7 @@ func guardDevice(s *Session, device *store.Device) {
 	device.LIDs = s.b.lids.Of(s.owner)
 	signal.GuardRatchets(s.b.db, device, s.messageLeftAlone)
 	device.Contacts = signal.NewContactStore(device.Contacts)
-	device.AppState = signal.NewAppStateStore(s.b.db, device.AppState, s.states.appStateRefused)
+	device.AppState = signal.NewAppStateStore(s.b.db, device.AppState, s.states.ReadRefused)
 }
 
 // messageLeftAlone is called when a message could not be decrypted because the

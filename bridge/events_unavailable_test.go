@@ -31,7 +31,7 @@ func TestViewOnceMessageIsAnEventAndStored(t *testing.T) {
 					e.data["view_once"] != true || e.data["from_me"] != (way.from == ada) || e.data["chat_pn"] != bob.JID().String() {
 					t.Errorf("%s: %s %s", name, e.Type, e.Data)
 				}
-				m, err := s.Chats().Message(w.ctx(), "15550002", id, false)
+				m, err := s.Chats().GetMessage(w.ctx(), "15550002", id, false)
 				if err != nil || m.Type != "unavailable" || m.UnavailableReason == nil || *m.UnavailableReason != "view_once" || !m.ViewOnce {
 					t.Errorf("%s: stored %+v, %v", name, m, err)
 				}

@@ -73,7 +73,7 @@ func TestFilters(t *testing.T) {
 		}
 		id := send(filter.name + " pass")
 		events.text(filter.name + " pass")
-		if _, err := s.Chats().Message(w.ctx(), "", id, false); err != nil {
+		if _, err := s.Chats().GetMessage(w.ctx(), "", id, false); err != nil {
 			t.Errorf("%s: not stored without the filter: %v", filter.name, err)
 		}
 		if _, err := s.UpdateSettings(w.ctx(), filter.on, false); err != nil {
@@ -92,7 +92,7 @@ func TestFilters(t *testing.T) {
 		if n := w.count("ada", filter.name+" kept out"); n != 0 {
 			t.Errorf("%s: in the journal %d times", filter.name, n)
 		}
-		if _, err := s.Chats().Message(w.ctx(), "", id, false); wa.ReasonOf(err) != wa.ReasonNotFound {
+		if _, err := s.Chats().GetMessage(w.ctx(), "", id, false); wa.ReasonOf(err) != wa.ReasonNotFound {
 			t.Errorf("%s: stored: %v", filter.name, err)
 		}
 	}
@@ -191,7 +191,7 @@ func TestEchoPriority(t *testing.T) {
 			t.Errorf("%+v: %d outcomes", c, statuses)
 		}
 		// It is stored in any case: a reply, an edit or a repeat needs it.
-		if m, err := s.Chats().Message(w.ctx(), "", sent.MessageID, false); err != nil || !m.FromMe {
+		if m, err := s.Chats().GetMessage(w.ctx(), "", sent.MessageID, false); err != nil || !m.FromMe {
 			t.Errorf("%+v: stored %v: %v", c, m, err)
 		}
 		w.stop()

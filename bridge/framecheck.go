@@ -21,7 +21,7 @@ const frameCompressed = 2
 // check returns a frame that whatsmeow's decoder can decode within the limits, decompressed, or an error that wraps errFrame.
 //
 // The decoder calls itself for each level and allocates lists by the length they announce; neither a stack overflow nor a lack of memory can be
-// recovered from. check walks over the frame without allocating and compares what lists announce with what is there.
+// recovered from. check walks over the frame without allocating and compares the announced lengths of lists with the data.
 func (l frameLimits) check(data []byte) ([]byte, error) {
 	if len(data) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", errFrame)

@@ -123,7 +123,7 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 		return err
 	}
 	settings := s.Settings()
-	if err := s.Chats().storeConversations(ctx, blob, func(chat types.JID) bool { return settings.skips(chat, false) }); err != nil {
+	if err := s.Chats().StoreConversations(ctx, blob, func(chat types.JID) bool { return settings.skips(chat, false) }); err != nil {
 		return err
 	}
 	s.noteHistory(blob)
@@ -155,7 +155,7 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 // storeHistory hands the messages of a blob to the message store, in batches,
 // and counts them.
 func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob *waHistorySync.HistorySync) (int, error) {
-	if err := s.Chats().storeTimers(ctx, blob); err != nil {
+	if err := s.Chats().StoreTimers(ctx, blob); err != nil {
 		return 0, err
 	}
 	p := s.b.project.messages

@@ -80,7 +80,7 @@ func TestHostileMessagesAreRecorded(t *testing.T) {
 				if !utf8.Valid(e.Data) || holdsNUL(e.data) {
 					t.Errorf("event: %.300s", e.Data)
 				}
-				stored, err := w.session("ada").Chats().Message(w.ctx(), mallory.JID().String(), id, true)
+				stored, err := w.session("ada").Chats().GetMessage(w.ctx(), mallory.JID().String(), id, true)
 				if err != nil {
 					t.Fatal(err)
 				}

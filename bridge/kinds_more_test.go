@@ -88,7 +88,7 @@ func TestKindsThatUsersSee(t *testing.T) {
 		if got.data["type"] != kind || !strings.Contains(string(got.Data), c.want) {
 			t.Errorf("%s: type %v, %s", kind, got.data["type"], got.Data)
 		}
-		if stored, err := s.Chats().Message(w.ctx(), bob.JID().String(), id, false); err != nil || stored.Type != kind {
+		if stored, err := s.Chats().GetMessage(w.ctx(), bob.JID().String(), id, false); err != nil || stored.Type != kind {
 			t.Errorf("%s: stored as %+v, %v", kind, stored, err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestSecretMessagesAreDecrypted(t *testing.T) {
 	}
 	stored := func(of sandbox.Received) (text string, forwarded bool, reactions, options int) {
 		t.Helper()
-		m, err := s.Chats().Message(w.ctx(), bob.JID().String(), of.ID, false)
+		m, err := s.Chats().GetMessage(w.ctx(), bob.JID().String(), of.ID, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestSecretMessagesAreDecrypted(t *testing.T) {
 	if target, _ := e.data["target"].(map[string]any); e.data["text"] != "a comment" || target["action"] != "comment" || target["message_id"] != text.ID {
 		t.Errorf("comment: %s", e.Data)
 	}
-	if m, err := s.Chats().Message(w.ctx(), bob.JID().String(), e.data["message_id"].(string), false); err != nil || m.Text == nil || *m.Text != "a comment" || m.Target == nil {
+	if m, err := s.Chats().GetMessage(w.ctx(), bob.JID().String(), e.data["message_id"].(string), false); err != nil || m.Text == nil || *m.Text != "a comment" || m.Target == nil {
 		t.Errorf("the comment is stored as %+v, %v", m, err)
 	}
 	for _, c := range []struct {

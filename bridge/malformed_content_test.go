@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 )
@@ -259,7 +260,7 @@ func (v *victim) operations() map[string]func(ctx context.Context) error {
 		},
 		"pin": func(ctx context.Context) error { return s.Chats().SetPinned(ctx, bob, true) },
 		"refresh": func(ctx context.Context) error {
-			_, err := s.Account().Refresh(ctx, bridge.RefreshOptions{AppState: true, PreKeys: true, Privacy: true})
+			_, err := s.Account().Refresh(ctx, account.RefreshOptions{AppState: true, PreKeys: true, Privacy: true})
 			return err
 		},
 		"block": func(ctx context.Context) error {
@@ -268,25 +269,25 @@ func (v *victim) operations() map[string]func(ctx context.Context) error {
 		},
 		"blocked": func(ctx context.Context) error { _, err := s.Contacts().ListBlocked(ctx); return err },
 		"contact": func(ctx context.Context) error {
-			_, err := s.Contacts().Contact(ctx, bob, []string{"registration", "user_info", "picture", "business_profile", "devices"})
+			_, err := s.Contacts().Get(ctx, bob, []string{"registration", "user_info", "picture", "business_profile", "devices"})
 			return err
 		},
 		"registered": func(ctx context.Context) error {
 			_, err := s.Contacts().CheckRegistered(ctx, []string{"15550002002"})
 			return err
 		},
-		"user info": func(ctx context.Context) error { _, err := s.Contacts().UserInfo(ctx, []string{bob}); return err },
+		"user info": func(ctx context.Context) error { _, err := s.Contacts().GetUserInfo(ctx, []string{bob}); return err },
 		"groups":    func(ctx context.Context) error { _, err := s.Groups().List(ctx, true); return err },
 		"group":     func(ctx context.Context) error { _, err := s.Groups().Get(ctx, group, true); return err },
 		"requests":  func(ctx context.Context) error { _, err := s.Groups().ListJoinRequests(ctx, group); return err },
-		"privacy":   func(ctx context.Context) error { _, err := s.Account().PrivacySettings(ctx, true); return err },
-		"status":    func(ctx context.Context) error { _, err := s.Account().StatusPrivacy(ctx); return err },
+		"privacy":   func(ctx context.Context) error { _, err := s.Account().GetPrivacy(ctx, true); return err },
+		"status":    func(ctx context.Context) error { _, err := s.Account().GetStatusPrivacy(ctx); return err },
 		"devices": func(ctx context.Context) error {
 			_, err := s.Contacts().ListDevices(ctx, []string{bob}, time.Second)
 			return err
 		},
 		"linked": func(ctx context.Context) error { _, err := s.Contacts().ListLinkedDevices(ctx); return err },
-		"link":   func(ctx context.Context) error { _, err := s.Account().ContactLink(ctx, false); return err },
+		"link":   func(ctx context.Context) error { _, err := s.Account().GetContactLink(ctx, false); return err },
 		"about":  func(ctx context.Context) error { return s.Account().SetAbout(ctx, "x") },
 		"bots":   func(ctx context.Context) error { _, err := s.BotProfiles(ctx); return err },
 	}

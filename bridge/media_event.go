@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -26,7 +27,7 @@ func (e *FileProblem) Unwrap() error { return e.Err }
 // EventFile opens the file of a Message event's message, fetching it when it is not kept. The error is a *FileProblem.
 // The filename is never empty: of a file without one it is made of the message's id and the type. Messages to a broadcast
 // list are looked up in the chat with their sender, too.
-func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string) (*MediaFile, error) {
+func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string) (*files.MediaFile, error) {
 	s, err := b.Session(session)
 	if err != nil {
 		return nil, &FileProblem{Reason: wa.ReasonNotFound, Final: true, Message: "the session is gone", Err: err}
@@ -34,9 +35,9 @@ func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string
 	if b.cfg.SkipMedia || s.Settings().SkipMedia {
 		return nil, &FileProblem{Reason: wa.ReasonNotSupported, Final: true, Skipped: true, Message: "files are not fetched (skip_media)"}
 	}
-	file, err := s.Files().MessageMedia(ctx, chat, id)
+	file, err := s.Files().GetOfMessage(ctx, chat, id)
 	if wa.ReasonOf(err) == wa.ReasonNotFound && strings.HasSuffix(chat, "@broadcast") && sender != "" {
-		file, err = s.Files().MessageMedia(ctx, sender, id)
+		file, err = s.Files().GetOfMessage(ctx, sender, id)
 	}
 	if err == nil && file == nil {
 		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")

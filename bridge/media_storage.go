@@ -11,6 +11,7 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/objectstore"
@@ -85,7 +86,7 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 	if b.storage == nil || data.Media == nil || data.Target != nil || t.settings.SkipMedia || b.cfg.SkipMedia {
 		return nil
 	}
-	if source, _ := downloadable(content); source == nil {
+	if source, _ := files.Downloadable(content); source == nil {
 		return nil
 	}
 	places, full := b.storage.Plan(t.s.id)
@@ -167,7 +168,7 @@ func (f storageFiles) Fetch(ctx context.Context, j *objectstore.Job) (*objectsto
 			Message: fmt.Sprintf("the file has %d bytes, kept are %d at most", note.Data.Media.Size, limit),
 		}
 	}
-	file, err := s.Files().MessageMedia(ctx, note.Data.Chat, note.Data.MessageID)
+	file, err := s.Files().GetOfMessage(ctx, note.Data.Chat, note.Data.MessageID)
 	if err == nil && file == nil {
 		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")
 	}
@@ -259,7 +260,7 @@ func (f storageFiles) addFile(ctx context.Context, s *Session, data *MessageMedi
 	}
 	ctx, cancel := context.WithTimeout(ctx, inlineTimeout)
 	defer cancel()
-	file, err := s.Files().MessageMedia(ctx, data.Chat, data.MessageID)
+	file, err := s.Files().GetOfMessage(ctx, data.Chat, data.MessageID)
 	if err != nil || file == nil {
 		return // the event says what there is
 	}

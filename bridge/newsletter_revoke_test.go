@@ -37,7 +37,7 @@ func TestNewsletterPostsChangeInEventsAndStore(t *testing.T) {
 	if target, _ := e.data["target"].(map[string]any); target["action"] != "revoke" || target["message_id"] != id || e.data["chat"] != channel.ID.String() {
 		t.Errorf("revoked: %v", e.data)
 	}
-	stored, err := s.Chats().Message(w.ctx(), channel.ID.String(), id, false)
+	stored, err := s.Chats().GetMessage(w.ctx(), channel.ID.String(), id, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,10 +13,14 @@ import (
 // Messages, media, groups and pairs are stored under the owner key of a session, never under its id, which a later
 // session may have too.
 func TestStoredDataIsKeyedByOwner(t *testing.T) {
-	byID := regexp.MustCompile(`\b(messages|people|files)\.[A-Z]\w*\([\w.()]+, [\w.]*s\.(id|ID\(\))\b|\.Project[A-Z]\w*\([\w.()]+, [\w.]*s\.(id|ID\(\))\b`)
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	byID := regexp.MustCompile(`\b(messages|people|files|library|store|pairs)\.[A-Z]\w*\([\w.()]+, [\w.]*s\.(id|ID\(\)|session)\b|\.Project[A-Z]\w*\([\w.()]+, [\w.]*s\.(id|ID\(\))\b`)
+	var files []string
+	for _, pattern := range []string{"*.go", "chats/*.go", "contacts/*.go", "files/*.go", "groups/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
+		}
+		files = append(files, found...)
 	}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {

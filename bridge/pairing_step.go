@@ -34,7 +34,7 @@ const (
 type PairingStep struct {
 	Name      StepName
 	ExpiresAt time.Time // the step ends then
-	// Request is what the account's passkey has to sign; step passkey only.
+	// Request is the data to sign with the account's passkey; step passkey only.
 	Request *PasskeyRequest
 	// Code stands on the phone, too; step confirm only, empty until the phone has continued.
 	Code string
@@ -67,7 +67,7 @@ func (p PairingStep) fields(code PairingCode) fields {
 	return out
 }
 
-// passkeyState is what a session remembers of the passkey step under way. Guarded by Session.mu.
+// passkeyState is the state of the passkey step under way. Guarded by Session.mu.
 type passkeyState struct {
 	call   *passkeyCall // waits for WhatsApp; one at a time
 	manual bool         // the caller wants to confirm although WhatsApp does not ask for it

@@ -91,7 +91,7 @@ func (t *tunnel) dial(ctx context.Context, _, address string) (net.Conn, error) 
 		err = ctx.Err()
 	}
 	if err != nil {
-		_ = conn.Close() // the error before it is what counts
+		_ = conn.Close() // the error before it is returned
 		return nil, fmt.Errorf("proxy: %w", cmp.Or(ctx.Err(), err))
 	}
 	return through, nil

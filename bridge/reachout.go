@@ -173,7 +173,7 @@ func (s *Session) isNewContact(ctx context.Context, cli *whatsmeow.Client, to ty
 	if to = to.ToNonAD(); !wa.IsPerson(to) || to == own || to == lid {
 		return false, nil
 	}
-	known, err := s.b.messages.HasContact(ctx, s.owner, s.Chats().chatAddress(ctx, to))
+	known, err := s.b.messages.HasContact(ctx, s.owner, s.Chats().AddressOf(ctx, to))
 	if err != nil {
 		return false, wa.StorageError("the chat could not be read", err)
 	}

@@ -76,7 +76,7 @@ func TestHistoryFillsChatsAndContacts(t *testing.T) {
 	if h := s.Status().History; h.SyncType == "" || h.Progress != 100 {
 		t.Errorf("progress %+v", h)
 	}
-	chat, err := s.Chats().Chat(w.ctx(), bob.JID().String())
+	chat, err := s.Chats().Get(w.ctx(), bob.JID().String())
 	if err != nil {
 		t.Fatal(err)
 	}

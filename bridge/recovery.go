@@ -19,7 +19,7 @@ func (t *translation) appStateRecovery(evt *events.Message) {
 	}
 	s, cli := t.s, t.cli
 	t.later(recoveryTimeout, func(ctx context.Context) {
-		if err := s.states.recoverAppState(ctx, cli, answer); err != nil {
+		if err := s.states.Recover(ctx, cli, answer); err != nil {
 			wa.LogPanic(s.log(), err)
 			s.log().Warn("the phone's copy of the app state could not be applied", "error", err)
 		}

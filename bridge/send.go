@@ -11,6 +11,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/chats"
+	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
@@ -107,7 +109,7 @@ func (s *Session) Send(ctx context.Context, to string, c *message.Content, o *Se
 	}
 	message.Simplify(content)
 	if o.MarkRead {
-		if _, err := s.Chats().MarkRead(ctx, MarkRead{Chat: to}); err != nil {
+		if _, err := s.Chats().MarkRead(ctx, chats.MarkRead{Chat: to}); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +139,7 @@ func checkSendOptions(c *message.Content, o *SendOptions) error {
 // sentBefore returns a message of that id that went out already, nil when there
 // is none or it may be sent again.
 func (s *Session) sentBefore(ctx context.Context, chat types.JID, id string) (*Sent, error) {
-	row, err := s.Chats().storedMessage(ctx, chat.String(), id)
+	row, err := s.Chats().FindMessage(ctx, chat.String(), id)
 	switch {
 	case wa.ReasonOf(err) == wa.ReasonNotFound:
 		return nil, nil
@@ -162,7 +164,7 @@ func sentOf(row *messages.Row) (*Sent, error) {
 // contactCard reads the name and the phone number of a person from a contact store.
 func contactCard(device *store.Device) func(context.Context, types.JID) (string, *string, error) {
 	return func(ctx context.Context, person types.JID) (name string, phoneNumber *string, err error) {
-		known, err := storedContact(ctx, device, person)
+		known, err := contacts.ReadStored(ctx, device, person)
 		return known.Name, known.PhoneNumber, err
 	}
 }
@@ -341,7 +343,7 @@ func (s *Session) recipients(ctx context.Context, to types.JID) int {
 	case to.Server != types.GroupServer:
 		return 0
 	}
-	group, err := s.Chats().knownGroup(ctx, to)
+	group, err := s.Chats().FindGroup(ctx, to)
 	if err != nil || group == nil {
 		s.log().Debug("the number of recipients is not known", "error", err)
 		return 0

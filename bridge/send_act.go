@@ -45,7 +45,7 @@ func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
 		return nil, err
 	}
 	t := &subject{chat: chat}
-	row, err := s.Chats().storedMessage(ctx, chat.String(), ref.MessageID)
+	row, err := s.Chats().FindMessage(ctx, chat.String(), ref.MessageID)
 	switch {
 	case err == nil && !row.Placeholder:
 		t.row, t.fromMe = row, row.FromMe
@@ -192,7 +192,7 @@ func (s *Session) DeleteForMe(ctx context.Context, ref MessageRef, deleteMedia b
 	if t.fromMe {
 		fromMe = "1"
 	}
-	err = s.states.writeAppState(ctx, "delete the message", appstate.PatchInfo{
+	err = s.states.Write(ctx, "delete the message", appstate.PatchInfo{
 		Timestamp: at, Type: appstate.WAPatchRegularHigh,
 		Mutations: []appstate.MutationInfo{{
 			Index: []string{appstate.IndexDeleteMessageForMe, t.chat.String(), ref.MessageID, fromMe, t.indexSender()}, Version: deleteForMeVersion,
@@ -204,7 +204,7 @@ func (s *Session) DeleteForMe(ctx context.Context, ref MessageRef, deleteMedia b
 	if err != nil {
 		return nil, err
 	}
-	if err := s.b.messages.Delete(ctx, s.owner, s.Chats().chatAddress(ctx, t.chat), ref.MessageID); err != nil {
+	if err := s.b.messages.Delete(ctx, s.owner, s.Chats().AddressOf(ctx, t.chat), ref.MessageID); err != nil {
 		return nil, wa.StorageError("the message could not be removed", err)
 	}
 	if deleteMedia && t.row != nil && t.row.MediaID != "" {
@@ -228,10 +228,10 @@ func (s *Session) SetStarred(ctx context.Context, ref MessageRef, starred bool) 
 	if t.indexSender() == "0" {
 		sender = t.chat // whatsmeow writes "0" for it
 	}
-	if err := s.states.writeAppState(ctx, "star the message", appstate.BuildStar(t.chat, sender, ref.MessageID, t.fromMe, starred)); err != nil {
+	if err := s.states.Write(ctx, "star the message", appstate.BuildStar(t.chat, sender, ref.MessageID, t.fromMe, starred)); err != nil {
 		return err
 	}
-	if err := s.b.messages.SetStarred(ctx, s.owner, s.Chats().chatAddress(ctx, t.chat), ref.MessageID, starred); err != nil {
+	if err := s.b.messages.SetStarred(ctx, s.owner, s.Chats().AddressOf(ctx, t.chat), ref.MessageID, starred); err != nil {
 		return wa.StorageError("the message could not be starred", err)
 	}
 	return nil

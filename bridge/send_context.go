@@ -88,7 +88,7 @@ func (s *Session) setTimer(ctx context.Context, to types.JID, o *SendOptions, in
 		}
 		return nil
 	}
-	timer, err := s.Chats().chatTimer(ctx, to)
+	timer, err := s.Chats().TimerOf(ctx, to)
 	if err != nil || timer.Lifetime == 0 {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 	if chat != to {
 		info.RemoteJID = proto.String(chat.String())
 	}
-	row, err := s.Chats().storedMessage(ctx, chat.String(), r.MessageID)
+	row, err := s.Chats().FindMessage(ctx, chat.String(), r.MessageID)
 	switch {
 	case err == nil && len(row.Raw) > 0:
 		content, err := message.ContentOfRow(row)

@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Forwarded is what became of a message forwarded to one chat.
+// Forwarded is the result of forwarding a message to one chat.
 type Forwarded struct {
 	To        string     `json:"to" doc:"chat"`
 	MessageID *string    `json:"message_id" doc:"id of the new message"`
@@ -50,7 +50,7 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 			return nil, err
 		}
 	}
-	row, err := s.Chats().storedMessage(ctx, chat, id)
+	row, err := s.Chats().FindMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
 	}

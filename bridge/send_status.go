@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// MessageStatusData is the data of a MessageStatus event: what WhatsApp said to
+// MessageStatusData is the data of a MessageStatus event: WhatsApp's answer to
 // an own message. Receipts tell the rest of its way.
 type MessageStatusData struct {
 	MessageID string `json:"message_id"`

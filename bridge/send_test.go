@@ -88,7 +88,7 @@ func TestSendWithoutDiskStaysHere(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	w.faults.set(nil)
-	if _, err := alice.Chats().Message(w.ctx(), "", "DISK1", false); wa.ReasonOf(err) != wa.ReasonNotFound {
+	if _, err := alice.Chats().GetMessage(w.ctx(), "", "DISK1", false); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("it was stored: %v", err)
 	}
 	if _, err := send(w, alice, "4915100000002", "fence", bridge.SendOptions{}); err != nil {
@@ -115,7 +115,7 @@ func TestStoreSurvivesRestart(t *testing.T) {
 	w.restart()
 	alice = w.session("alice")
 	w.reaches(alice, bridge.StateConnected)
-	m, err := alice.Chats().Message(w.ctx(), bob.JID().String(), sent.MessageID, false)
+	m, err := alice.Chats().GetMessage(w.ctx(), bob.JID().String(), sent.MessageID, false)
 	if err != nil || m.Text == nil || *m.Text != "before" {
 		t.Fatalf("got %+v, %v", m, err)
 	}
@@ -123,7 +123,7 @@ func TestStoreSurvivesRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := w.create("alice")
-	if _, err := again.Chats().Message(w.ctx(), "", sent.MessageID, false); wa.ReasonOf(err) != wa.ReasonNotFound {
+	if _, err := again.Chats().GetMessage(w.ctx(), "", sent.MessageID, false); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("a deleted session's messages are there: %v", err)
 	}
 }

@@ -10,7 +10,12 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/account"
+	"github.com/waystation/waystation/bridge/chats"
+	"github.com/waystation/waystation/bridge/contacts"
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/groups"
+	"github.com/waystation/waystation/bridge/statesync"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -59,12 +64,12 @@ type Session struct {
 	rebind      bool          // the pairing under way may be with another account
 	changed     chan struct{} // closed at the next transition; nil = nobody waits
 
-	states   *stateService
+	states   *statesync.Service
 	groups   *groups.Service
-	contacts *contactsService
-	chats    *chatsService
-	account  *accountService
-	files    *filesService
+	contacts *contacts.Service
+	chats    *chats.Service
+	account  *account.Service
+	files    *files.Service
 
 	redelivery redelivery
 
@@ -84,12 +89,12 @@ type Session struct {
 func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
 	s := &Session{b: b, id: row.ID, owner: row.owner(), createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
 	view := conn{s}
-	s.states = newStates(view, s.log)
+	s.states = statesync.NewService(view, s.log)
 	s.groups = groups.NewService(view, s.owner, b.people, s.log)
-	s.contacts = newContacts(view, s.owner, b.people, b.db, s.log)
-	s.chats = newChats(view, s.owner, b.messages, s.contacts, s.groups, s.log)
-	s.account = newAccount(view)
-	s.files = newFiles(view, s.id, s.owner, b.files, b.messages)
+	s.contacts = contacts.NewService(view, s.owner, b.people, b.db, s.log)
+	s.chats = chats.NewService(view, s.owner, b.messages, s.contacts, s.groups, s.log)
+	s.account = account.NewService(view)
+	s.files = files.NewService(view, s.owner, s.id, b.files, b.messages)
 	s.snap = initialSnapshot(row, held, time.Now())
 	s.told = s.snap
 	return s

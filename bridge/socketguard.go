@@ -15,7 +15,7 @@ import (
 
 // socketGuard stands between a client and its WebSocket, below whatsmeow's frames and above TLS. It does two things that whatsmeow offers no way for:
 //
-//   - It ends a handshake at once. whatsmeow waits up to 20 s for the server's answer, whatever its context says, and holds a lock meanwhile that
+//   - It ends a handshake at once. whatsmeow waits up to 20 s for the server's answer even if its context ends, and holds a lock meanwhile that
 //     Disconnect and IsConnected need.
 //   - It holds back what follows the handshake until the handler of frames has been wrapped, so that no frame is handled without the wrapper.
 type socketGuard struct {

@@ -20,7 +20,7 @@ import (
 // input further are called by the session instead:
 //
 //   - notifications of the types in backgroundNotifications run in a goroutine of the bridge;
-//   - app state is read by the session (appStateReader), whoever asks for it;
+//   - app state is read by the package statesync, also for reads that whatsmeow starts;
 //   - the result of a pairing is checked before whatsmeow reads it.
 //
 // The goroutines that whatsmeow still starts (acknowledgements, receipts, push and business names, privacy tokens, prekeys after the login, retry
@@ -48,7 +48,7 @@ var backgroundNotifications = map[string]func(*Session, context.Context, *whatsm
 		cli.DangerousInternals().TryHandlePasskeyContinuationNotification(ctx, node)
 	},
 	"server_sync": func(s *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
-		s.states.appStateChanged(ctx, cli, node)
+		s.states.HandleNotification(ctx, cli, node)
 	},
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Conn is what operations on groups need of a session.
+// Conn has the methods of a session that operations on groups use.
 type Conn interface {
 	// Live returns the client of the open connection, or an Error with ReasonNotConnected.
 	Live() (*whatsmeow.Client, error)

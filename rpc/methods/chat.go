@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/chats"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -23,13 +24,13 @@ type chatListParams struct {
 }
 
 type chatListResult struct {
-	Chats []*bridge.Chat   `json:"chats" doc:"chat objects, latest activity first"`
-	Total int              `json:"total" doc:"all matches"`
-	Stats bridge.ChatStats `json:"stats" doc:"{pinned_count, archived_count, muted_count, unread_count}"`
+	Chats []*chats.Chat   `json:"chats" doc:"chat objects, latest activity first"`
+	Total int             `json:"total" doc:"all matches"`
+	Stats chats.ChatStats `json:"stats" doc:"{pinned_count, archived_count, muted_count, unread_count}"`
 }
 
 type chatResult struct {
-	Chat *bridge.Chat `json:"chat" doc:"chat object; for groups with the group object"`
+	Chat *chats.Chat `json:"chat" doc:"chat object; for groups with the group object"`
 }
 
 type chatPinParams struct {
@@ -42,7 +43,7 @@ type pinnedResult struct {
 }
 
 type lastMessageParam struct {
-	LastMessage *bridge.LastMessage `json:"last_message" doc:"{message_id, timestamp, from_me, sender}; default from the message store"`
+	LastMessage *chats.LastMessage `json:"last_message" doc:"{message_id, timestamp, from_me, sender}; default from the message store"`
 }
 
 type chatArchiveParams struct {
@@ -121,7 +122,7 @@ type deletedResult struct {
 func RegisterChat(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "chat.list", Summary: "List chats with their settings and last message.", MaxReply: listReply},
 		func(ctx context.Context, s *bridge.Session, p *chatListParams) (chatListResult, error) {
-			chats, total, stats, err := s.Chats().ListChats(ctx, bridge.ChatQuery{
+			chats, total, stats, err := s.Chats().List(ctx, chats.ChatQuery{
 				Archived: p.Archived, Pinned: p.Pinned, Unread: p.Unread, Since: timeOrZero(p.Since),
 				IncludeContacts: p.IncludeContacts, Limit: orDefault(p.Limit, 0), Offset: p.Offset,
 			})
@@ -129,7 +130,7 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.get", Summary: "Return one chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatParam) (chatResult, error) {
-			chat, err := s.Chats().Chat(ctx, p.Chat)
+			chat, err := s.Chats().Get(ctx, p.Chat)
 			return chatResult{chat}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.setPinned", Summary: "Pin or unpin a chat."},
@@ -154,7 +155,7 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.markRead", Summary: "Mark given messages of a chat, or all of them, as read."},
 		func(ctx context.Context, s *bridge.Session, p *markReadParams) (markReadResult, error) {
-			ids, err := s.Chats().MarkRead(ctx, bridge.MarkRead{
+			ids, err := s.Chats().MarkRead(ctx, chats.MarkRead{
 				Chat: p.Chat, MessageIDs: p.MessageIDs, Sender: p.Sender, At: timeOrZero(p.Timestamp), Played: p.Played,
 			})
 			return markReadResult{ids}, err
@@ -169,6 +170,6 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 		})
 	onSession(reg, d, rpc.Method{Name: "chat.delete", Summary: "Remove a chat from the chat list."},
 		func(ctx context.Context, s *bridge.Session, p *chatDeleteParams) (deletedResult, error) {
-			return deletedResult{true}, s.Chats().DeleteChat(ctx, p.Chat, p.DeleteMedia == nil || *p.DeleteMedia, p.LastMessage)
+			return deletedResult{true}, s.Chats().Delete(ctx, p.Chat, p.DeleteMedia == nil || *p.DeleteMedia, p.LastMessage)
 		})
 }

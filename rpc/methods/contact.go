@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -13,7 +14,7 @@ type contactListParams struct {
 }
 
 type contactListResult struct {
-	Contacts []bridge.Contact `json:"contacts" doc:"contact objects"`
+	Contacts []contacts.Contact `json:"contacts" doc:"contact objects"`
 }
 
 type contactGetParams struct {
@@ -29,7 +30,7 @@ type contactSaveParams struct {
 }
 
 type contactResult struct {
-	Contact bridge.Contact `json:"contact" doc:"contact object"`
+	Contact contacts.Contact `json:"contact" doc:"contact object"`
 }
 
 type contactsParam struct {
@@ -47,7 +48,7 @@ type contactSetBlockedResult struct {
 }
 
 type contactUsersResult struct {
-	Users []bridge.UserInfo `json:"users" doc:"users that WhatsApp knows"`
+	Users []contacts.UserInfo `json:"users" doc:"users that WhatsApp knows"`
 }
 
 type contactCheckParams struct {
@@ -55,7 +56,7 @@ type contactCheckParams struct {
 }
 
 type contactCheckResult struct {
-	Results []bridge.Registration `json:"results" doc:"per number"`
+	Results []contacts.Registration `json:"results" doc:"per number"`
 }
 
 type contactPictureParams struct {
@@ -74,8 +75,8 @@ type contactMappingsParams struct {
 }
 
 type contactMappingsResult struct {
-	Mappings []bridge.StoredMapping `json:"mappings" doc:"oldest first"`
-	Total    int                    `json:"total" doc:"all"`
+	Mappings []contacts.StoredMapping `json:"mappings" doc:"oldest first"`
+	Total    int                      `json:"total" doc:"all"`
 }
 
 // defaultMappings is the default page size of contact.listLidMappings.
@@ -91,23 +92,23 @@ func RegisterContact(reg *rpc.Registry, d Deps) {
 func registerContactBook(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "contact.list", Summary: "List known contacts.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, p *contactListParams) (contactListResult, error) {
-			contacts, err := s.Contacts().ListContacts(ctx, p.SavedOnly)
+			contacts, err := s.Contacts().List(ctx, p.SavedOnly)
 			return contactListResult{Contacts: contacts}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.get", Summary: "Return one contact, on request with live data."},
-		func(ctx context.Context, s *bridge.Session, p *contactGetParams) (bridge.ContactDetails, error) {
-			return value(s.Contacts().Contact(ctx, p.Contact, p.Include))
+		func(ctx context.Context, s *bridge.Session, p *contactGetParams) (contacts.ContactDetails, error) {
+			return value(s.Contacts().Get(ctx, p.Contact, p.Include))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.save", Summary: "Add a contact to the address book or rename it."},
 		func(ctx context.Context, s *bridge.Session, p *contactSaveParams) (contactResult, error) {
-			contact, err := value(s.Contacts().SaveContact(ctx, bridge.ContactSave{
+			contact, err := value(s.Contacts().Save(ctx, contacts.ContactSave{
 				Contact: p.Contact, FullName: p.FullName, FirstName: p.FirstName, SaveOnPhone: p.SaveOnPhone,
 			}))
 			return contactResult{Contact: contact}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.remove", Summary: "Remove a contact from the address book."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (removedResult, error) {
-			removed, err := s.Contacts().RemoveContact(ctx, p.Contact)
+			removed, err := s.Contacts().Remove(ctx, p.Contact)
 			return removedResult{Removed: removed}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.setBlocked", Summary: "Block or unblock people.", Timeout: time.Minute},
@@ -126,7 +127,7 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{
 		Name: "contact.getUserInfo", Summary: "Query WhatsApp for about text, picture id, verified name, LID and devices of users.",
 	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (contactUsersResult, error) {
-		users, err := s.Contacts().UserInfo(ctx, p.Contacts)
+		users, err := s.Contacts().GetUserInfo(ctx, p.Contacts)
 		return contactUsersResult{Users: users}, err
 	})
 	onSession(reg, d, rpc.Method{Name: "contact.checkRegistered", Summary: "Check which phone numbers are on WhatsApp."},
@@ -135,8 +136,8 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 			return contactCheckResult{Results: results}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.getProfilePicture", Summary: "Return the address of a profile or group picture."},
-		func(ctx context.Context, s *bridge.Session, p *contactPictureParams) (bridge.ProfilePicture, error) {
-			return value(s.Contacts().ProfilePicture(ctx, bridge.PictureQuery{
+		func(ctx context.Context, s *bridge.Session, p *contactPictureParams) (contacts.ProfilePicture, error) {
+			return value(s.Contacts().GetPicture(ctx, contacts.PictureQuery{
 				Contact: p.Contact, Preview: p.Preview, KnownID: p.KnownPictureID, IsCommunity: p.IsCommunity,
 				CommonGroup: p.CommonGroup, InviteCode: p.InviteCode, PersonaID: p.PersonaID,
 			}))
@@ -145,11 +146,11 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 
 func registerContactAddresses(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "contact.formatNumber", Summary: "Format a contact's phone number and return its country code."},
-		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.FormattedNumber, error) {
+		func(ctx context.Context, s *bridge.Session, p *contactParam) (contacts.FormattedNumber, error) {
 			return value(s.Contacts().FormatNumber(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.resolveLid", Summary: "Translate between phone number and LID, in either direction."},
-		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.LIDMapping, error) {
+		func(ctx context.Context, s *bridge.Session, p *contactParam) (contacts.LIDMapping, error) {
 			return value(s.Contacts().ResolveLID(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "contact.listLidMappings", Summary: "Page through the known pairs of phone number and LID."},

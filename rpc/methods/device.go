@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -19,14 +20,14 @@ type deviceListParams struct {
 }
 
 type deviceListResult struct {
-	Users          []bridge.UserDevices `json:"users" doc:"people with their devices"`
-	TotalUsers     int                  `json:"total_users" doc:"people found"`
-	TotalDevices   int                  `json:"total_devices" doc:"devices found"`
-	TimeoutSeconds float64              `json:"timeout_seconds" doc:"limit used"`
+	Users          []contacts.UserDevices `json:"users" doc:"people with their devices"`
+	TotalUsers     int                    `json:"total_users" doc:"people found"`
+	TotalDevices   int                    `json:"total_devices" doc:"devices found"`
+	TimeoutSeconds float64                `json:"timeout_seconds" doc:"limit used"`
 }
 
 type deviceLinkedResult struct {
-	Devices []bridge.LinkedDevice `json:"devices" doc:"own devices"`
+	Devices []contacts.LinkedDevice `json:"devices" doc:"own devices"`
 }
 
 type devicePlatformParams struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
@@ -39,7 +40,7 @@ func (d Deps) signMediaURL(ctx context.Context, s *bridge.Session, p *mediaURLPa
 	if d.SignMediaURL == nil {
 		return mediaURLResult{}, rpc.NotSupported("this server has no addresses for files")
 	}
-	file, err := s.Files().Media(ctx, p.MediaID)
+	file, err := s.Files().Get(ctx, p.MediaID)
 	if err != nil {
 		return mediaURLResult{}, err
 	}
@@ -84,7 +85,7 @@ type mediaResult struct {
 }
 
 // mediaResult shapes a file and closes it.
-func (d Deps) mediaResult(file *bridge.MediaFile, as string) (mediaResult, error) {
+func (d Deps) mediaResult(file *files.MediaFile, as string) (mediaResult, error) {
 	out := &mediaFile{MediaID: file.MediaID, MimeType: file.MimeType, Size: file.Size}
 	if file.Filename != "" {
 		out.Filename = &file.Filename
@@ -113,12 +114,12 @@ func (d Deps) mediaResult(file *bridge.MediaFile, as string) (mediaResult, error
 // RegisterMedia registers media.*.
 func RegisterMedia(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "media.upload", Summary: "Store a file for later use in a media object.", Timeout: sendTimeout},
-		func(ctx context.Context, s *bridge.Session, p *mediaUploadParams) (*bridge.UploadedFile, error) {
+		func(ctx context.Context, s *bridge.Session, p *mediaUploadParams) (*files.UploadedFile, error) {
 			return s.Files().KeepMedia(ctx, &p.Media)
 		})
 	onSession(reg, d, rpc.Method{Name: "media.get", Summary: "Return a stored file.", MaxReply: mediaReply},
 		func(ctx context.Context, s *bridge.Session, p *mediaGetParams) (mediaResult, error) {
-			file, err := s.Files().Media(ctx, p.MediaID)
+			file, err := s.Files().Get(ctx, p.MediaID)
 			if err != nil {
 				return mediaResult{}, err
 			}
@@ -128,7 +129,7 @@ func RegisterMedia(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{
 		Name: "media.download", Summary: "Download and decrypt a file from WhatsApp by the keys of its message.", Timeout: sendTimeout, MaxReply: mediaReply,
 	}, func(ctx context.Context, s *bridge.Session, p *mediaDownloadParams) (mediaResult, error) {
-		file, err := s.Files().DownloadMedia(ctx, bridge.MediaDownload{
+		file, err := s.Files().Download(ctx, files.MediaDownload{
 			Kind: p.Kind, MediaKey: p.MediaKey, FileSHA256: p.FileSHA256, FileEncSHA256: p.FileEncSHA256, FileLength: p.FileLength,
 			URL: p.URL, DirectPath: p.DirectPath, MimeType: p.MimeType,
 		})

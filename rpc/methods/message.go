@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/chats"
+	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
@@ -108,7 +110,7 @@ type messageSearchResult struct {
 }
 
 type mentionsResult struct {
-	Contacts []bridge.Contact `json:"contacts" doc:"contact objects"`
+	Contacts []contacts.Contact `json:"contacts" doc:"contact objects"`
 }
 
 // listReply is the limit of a page of messages: at most 1000 of some KiB each.
@@ -175,43 +177,43 @@ func forwardMessage(ctx context.Context, call *rpc.Call, s *bridge.Session, p *m
 func registerMessageReads(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "message.get", Summary: "Return one stored message."},
 		func(ctx context.Context, s *bridge.Session, p *messageGetParams) (messageResult, error) {
-			m, err := s.Chats().Message(ctx, p.Chat, p.MessageID, p.IncludeRaw)
+			m, err := s.Chats().GetMessage(ctx, p.Chat, p.MessageID, p.IncludeRaw)
 			return messageResult{m}, err
 		})
 	onSession(reg, d, rpc.Method{
 		Name: "message.list", Summary: "List stored messages of a chat, newest page first, oldest first within the page.", MaxReply: listReply,
 	}, func(ctx context.Context, s *bridge.Session, p *messageListParams) (messageListResult, error) {
-		list, more, err := s.Chats().ListMessages(ctx, bridge.MessageQuery{
+		list, more, err := s.Chats().ListMessages(ctx, chats.MessageQuery{
 			Chat: p.Chat, Limit: orDefault(p.Limit, 100), Before: p.BeforeMessageID, Since: timeOrZero(p.Since), FromMe: p.FromMe,
 		})
 		return messageListResult{list, more}, err
 	})
 	onSession(reg, d, rpc.Method{Name: "message.search", Summary: "Search stored messages.", MaxReply: listReply},
 		func(ctx context.Context, s *bridge.Session, p *messageSearchParams) (messageSearchResult, error) {
-			list, total, err := s.Chats().SearchMessages(ctx, bridge.MessageSearch{
+			list, total, err := s.Chats().SearchMessages(ctx, chats.MessageSearch{
 				Text: p.Query, Chat: p.Chat, Type: p.Type, FromMe: p.FromMe, Limit: orDefault(p.Limit, 20), Offset: p.Offset,
 			})
 			return messageSearchResult{list, total}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "message.getQuoted", Summary: "Return the message that a message quotes."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (messageResult, error) {
-			m, err := s.Chats().QuotedMessage(ctx, p.Chat, p.MessageID)
+			m, err := s.Chats().GetQuoted(ctx, p.Chat, p.MessageID)
 			return messageResult{m}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "message.getReceipts", Summary: "Return the recipients who received, read and played an own message."},
-		func(ctx context.Context, s *bridge.Session, p *storedRef) (*bridge.MessageReceipts, error) {
-			return s.Chats().Receipts(ctx, p.Chat, p.MessageID)
+		func(ctx context.Context, s *bridge.Session, p *storedRef) (*chats.MessageReceipts, error) {
+			return s.Chats().ListReceipts(ctx, p.Chat, p.MessageID)
 		})
 	onSession(reg, d, rpc.Method{Name: "message.listMentions", Summary: "Return the contacts a message mentions."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (mentionsResult, error) {
-			contacts, err := s.Chats().Mentions(ctx, p.Chat, p.MessageID)
+			contacts, err := s.Chats().ListMentions(ctx, p.Chat, p.MessageID)
 			return mentionsResult{contacts}, err
 		})
 	onSession(reg, d, rpc.Method{
 		Name: "message.downloadMedia", Summary: "Return the file of a stored message, fetching it from WhatsApp when needed.",
 		Timeout: sendTimeout, MaxReply: mediaReply,
 	}, func(ctx context.Context, s *bridge.Session, p *downloadMediaParams) (mediaResult, error) {
-		file, err := s.Files().MessageMedia(ctx, p.Chat, p.MessageID)
+		file, err := s.Files().GetOfMessage(ctx, p.Chat, p.MessageID)
 		if err != nil || file == nil {
 			return mediaResult{}, err
 		}

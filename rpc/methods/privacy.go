@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/account"
+	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -12,17 +14,17 @@ type privacyGetParams struct {
 }
 
 type privacySettingsResult struct {
-	Settings bridge.PrivacySettings `json:"settings" doc:"privacy_settings object"`
+	Settings account.PrivacySettings `json:"settings" doc:"privacy_settings object"`
 }
 
-type privacyUpdateParams struct{ bridge.PrivacySettings }
+type privacyUpdateParams struct{ account.PrivacySettings }
 
 type privacyTimer struct {
 	DisappearingSeconds int `json:"disappearing_seconds" rpc:"required,enum=0|86400|604800|7776000" doc:"0 = off"`
 }
 
 type privacyTokensResult struct {
-	Tokens []bridge.IssuedToken `json:"tokens" doc:"may be fewer than asked"`
+	Tokens []contacts.IssuedToken `json:"tokens" doc:"may be fewer than asked"`
 }
 
 type privacyTokenPeopleResult struct {
@@ -37,12 +39,12 @@ type privacyDeletedResult struct {
 func RegisterPrivacy(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "privacy.getSettings", Summary: "Read the account's privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyGetParams) (privacySettingsResult, error) {
-			settings, err := value(s.Account().PrivacySettings(ctx, p.Refresh))
+			settings, err := value(s.Account().GetPrivacy(ctx, p.Refresh))
 			return privacySettingsResult{Settings: settings}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.updateSettings", Summary: "Change any of the privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyUpdateParams) (privacySettingsResult, error) {
-			settings, err := value(s.Account().UpdatePrivacySettings(ctx, p.PrivacySettings))
+			settings, err := value(s.Account().UpdatePrivacy(ctx, p.PrivacySettings))
 			return privacySettingsResult{Settings: settings}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.setDefaultDisappearingTimer", Summary: "Set the disappearing timer for new chats."},
@@ -57,8 +59,8 @@ func RegisterPrivacy(reg *rpc.Registry, d Deps) {
 		return privacyTokensResult{Tokens: tokens}, err
 	})
 	onSession(reg, d, rpc.Method{Name: "privacy.getToken", Summary: "Show whether a privacy token of a person is stored."},
-		func(ctx context.Context, s *bridge.Session, p *contactParam) (bridge.PrivacyToken, error) {
-			return value(s.Contacts().PrivacyToken(ctx, p.Contact))
+		func(ctx context.Context, s *bridge.Session, p *contactParam) (contacts.PrivacyToken, error) {
+			return value(s.Contacts().GetPrivacyToken(ctx, p.Contact))
 		})
 	onSession(reg, d, rpc.Method{Name: "privacy.listTokens", Summary: "List the people whose privacy tokens are stored.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, _ *none) (privacyTokenPeopleResult, error) {

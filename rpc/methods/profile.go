@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
 )
@@ -40,8 +41,8 @@ type profileLinkResult struct {
 // RegisterProfile adds the methods of the namespace profile.
 func RegisterProfile(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "profile.get", Summary: "Return the own profile."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (bridge.Profile, error) {
-			return value(s.Account().Profile(ctx))
+		func(ctx context.Context, s *bridge.Session, _ *none) (account.Profile, error) {
+			return value(s.Account().GetProfile(ctx))
 		})
 	onSession(reg, d, rpc.Method{Name: "profile.setName", Summary: "Change the own display name."},
 		func(ctx context.Context, s *bridge.Session, p *profileNameParams) (profileNameResult, error) {
@@ -68,7 +69,7 @@ func RegisterProfile(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{
 		Name: "profile.createContactLink", Summary: "Return the link behind the own contact QR code, on request a fresh one.",
 	}, func(ctx context.Context, s *bridge.Session, p *profileLinkParams) (profileLinkResult, error) {
-		url, err := s.Account().ContactLink(ctx, p.RevokePrevious)
+		url, err := s.Account().GetContactLink(ctx, p.RevokePrevious)
 		return profileLinkResult{URL: url, RevokedPrevious: p.RevokePrevious}, err
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -123,7 +124,7 @@ func restartSession(ctx context.Context, s *bridge.Session, p *sessionRestartPar
 	defer cancel()
 	st, _ := s.Wait(wait, bridge.Status.Settled)
 	if st.LoggedIn && (p.SyncAppState || p.CheckPrekeys || p.RefreshPrivacy) {
-		refreshed, err := s.Account().Refresh(ctx, bridge.RefreshOptions{
+		refreshed, err := s.Account().Refresh(ctx, account.RefreshOptions{
 			AppState: p.SyncAppState, PreKeys: p.CheckPrekeys, Privacy: p.RefreshPrivacy, RequestRecovery: p.RequestRecovery,
 		})
 		if err != nil {
@@ -136,7 +137,7 @@ func restartSession(ctx context.Context, s *bridge.Session, p *sessionRestartPar
 	return out, nil
 }
 
-func (r *sessionRestartResult) report(done *bridge.Refreshed) {
+func (r *sessionRestartResult) report(done *account.Refreshed) {
 	for _, part := range done.AppState {
 		r.AppState = append(r.AppState, appStateReport{
 			Name: part.Name, OK: part.Err == nil, Error: failure(part.Err), DurationSeconds: part.Duration.Seconds(),

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/budget"
@@ -116,7 +117,7 @@ func (h *fileHandler) upload(w http.ResponseWriter, r *http.Request) {
 }
 
 // writeCreated answers with the stored file.
-func (h *fileHandler) writeCreated(w http.ResponseWriter, kept *bridge.UploadedFile) {
+func (h *fileHandler) writeCreated(w http.ResponseWriter, kept *files.UploadedFile) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", h.URLs.Media(kept.MediaID))
 	w.WriteHeader(http.StatusCreated)
@@ -126,7 +127,7 @@ func (h *fileHandler) writeCreated(w http.ResponseWriter, kept *bridge.UploadedF
 }
 
 // describeUpload returns the session of a file and the metadata in the request.
-func (h *fileHandler) describeUpload(r *http.Request, who rpc.Principal) (session *bridge.Session, about bridge.Upload, err error) {
+func (h *fileHandler) describeUpload(r *http.Request, who rpc.Principal) (session *bridge.Session, about files.Upload, err error) {
 	query := r.URL.Query()
 	id := query.Get("session")
 	if id == "" {
@@ -141,7 +142,7 @@ func (h *fileHandler) describeUpload(r *http.Request, who rpc.Principal) (sessio
 	if session, err = h.Sessions.Session(id); err != nil {
 		return nil, about, err
 	}
-	about = bridge.Upload{MimeType: r.Header.Get("Content-Type"), Filename: query.Get("filename")}
+	about = files.Upload{MimeType: r.Header.Get("Content-Type"), Filename: query.Get("filename")}
 	if base, _, err := mime.ParseMediaType(about.MimeType); err == nil && defaultTypes[base] {
 		about.MimeType = ""
 	}
@@ -233,13 +234,13 @@ func (h *fileHandler) beginDownload(w http.ResponseWriter, r *http.Request) (may
 }
 
 // findFile searches the file in the sessions its id can belong to, restricted to those the caller may use.
-func (h *fileHandler) findFile(r *http.Request, may func(session string) bool) (*bridge.MediaFile, error) {
+func (h *fileHandler) findFile(r *http.Request, may func(session string) bool) (*files.MediaFile, error) {
 	id := r.PathValue("id")
 	for _, session := range h.Sessions.Sessions() {
 		if !may(session.ID()) || !strings.HasPrefix(id, session.ID()+"-") {
 			continue
 		}
-		file, err := session.Files().Media(r.Context(), id)
+		file, err := session.Files().Get(r.Context(), id)
 		if wa.ReasonOf(err) != wa.ReasonNotFound {
 			return file, err
 		}
@@ -247,7 +248,7 @@ func (h *fileHandler) findFile(r *http.Request, may func(session string) bool) (
 	return nil, rpc.NotFound("there is no such file")
 }
 
-func nameFor(file *bridge.MediaFile) string {
+func nameFor(file *files.MediaFile) string {
 	if file.Filename != "" {
 		return file.Filename
 	}

@@ -7,7 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -27,7 +27,7 @@ func isForm(r *http.Request) bool {
 
 // formFile returns the content of the first file of a form, and adds its type and name to about. A name in the query
 // has precedence over the form's.
-func formFile(r *http.Request, body io.Reader, about bridge.Upload) (io.Reader, bridge.Upload, error) {
+func formFile(r *http.Request, body io.Reader, about files.Upload) (io.Reader, files.Upload, error) {
 	broken := rpc.InvalidParams("/body", "is not multipart/form-data with a file")
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || params["boundary"] == "" {

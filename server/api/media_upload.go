@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
@@ -33,12 +34,12 @@ func fieldNumber(r *http.Request, name string) (int64, error) {
 }
 
 // beginUpload creates an upload; its parts follow.
-func (h *fileHandler) beginUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, about bridge.Upload) {
+func (h *fileHandler) beginUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, about files.Upload) {
 	size, err := fieldNumber(r, uploadLength)
 	if err == nil && r.ContentLength != 0 {
 		err = rpc.InvalidParams("/"+uploadLength, "starts an upload in parts, which are sent by PATCH: the body must be empty")
 	}
-	var u *bridge.PartialUpload
+	var u *files.PartialUpload
 	if err == nil {
 		u, err = session.Files().BeginUpload(r.Context(), size, about)
 	}
@@ -51,7 +52,7 @@ func (h *fileHandler) beginUpload(w http.ResponseWriter, r *http.Request, sessio
 	w.WriteHeader(http.StatusCreated)
 }
 
-func showUpload(w http.ResponseWriter, u *bridge.PartialUpload) {
+func showUpload(w http.ResponseWriter, u *files.PartialUpload) {
 	w.Header().Set(uploadOffset, strconv.FormatInt(u.Offset, 10))
 	w.Header().Set(uploadLength, strconv.FormatInt(u.Size, 10))
 	w.Header().Set(uploadExpires, u.ExpiresAt.Format(http.TimeFormat))
@@ -59,13 +60,13 @@ func showUpload(w http.ResponseWriter, u *bridge.PartialUpload) {
 }
 
 // findUpload returns the session of the upload that a request names, if the caller may use it, and its offset.
-func (h *fileHandler) findUpload(r *http.Request, who rpc.Principal) (*bridge.Session, *bridge.PartialUpload, error) {
+func (h *fileHandler) findUpload(r *http.Request, who rpc.Principal) (*bridge.Session, *files.PartialUpload, error) {
 	id := r.PathValue("id")
 	for _, session := range h.Sessions.Sessions() {
 		if !who.MayUse(session.ID()) || !strings.HasPrefix(id, session.ID()+"-") {
 			continue
 		}
-		u, err := session.Files().PartialUpload(r.Context(), id)
+		u, err := session.Files().GetUpload(r.Context(), id)
 		if wa.ReasonOf(err) != wa.ReasonNotFound {
 			return session, u, err
 		}
@@ -74,7 +75,7 @@ func (h *fileHandler) findUpload(r *http.Request, who rpc.Principal) (*bridge.Se
 }
 
 // onUpload returns a handler that finds the upload of a request and passes it to do.
-func (h *fileHandler) onUpload(do func(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *bridge.PartialUpload) error) http.HandlerFunc {
+func (h *fileHandler) onUpload(do func(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *files.PartialUpload) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, end, err := h.beginTransfer(w, r)
 		if err != nil {
@@ -92,13 +93,13 @@ func (h *fileHandler) onUpload(do func(w http.ResponseWriter, r *http.Request, s
 	}
 }
 
-func (h *fileHandler) headUpload(w http.ResponseWriter, _ *http.Request, _ *bridge.Session, u *bridge.PartialUpload) error {
+func (h *fileHandler) headUpload(w http.ResponseWriter, _ *http.Request, _ *bridge.Session, u *files.PartialUpload) error {
 	showUpload(w, u)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
-func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *bridge.PartialUpload) error {
+func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *files.PartialUpload) error {
 	offset, err := fieldNumber(r, uploadOffset)
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (h *fileHandler) patchUpload(w http.ResponseWriter, r *http.Request, sessio
 	return nil
 }
 
-func (h *fileHandler) deleteUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *bridge.PartialUpload) error {
+func (h *fileHandler) deleteUpload(w http.ResponseWriter, r *http.Request, session *bridge.Session, u *files.PartialUpload) error {
 	if err := session.Files().CancelUpload(r.Context(), u.ID); err != nil {
 		return err
 	}
