@@ -152,7 +152,10 @@ func TestHalfSentBodiesAreBounded(t *testing.T) {
 			open = append(open, conn)
 			go func() { _, _ = conn.Write(append([]byte(head), bytes.Repeat([]byte(" "), 60_000)...)) }()
 		}
-		time.Sleep(500 * time.Millisecond)
+		for deadline := time.Now().Add(20 * time.Second); bodies.Held() < bodies.Share()/2 && time.Now().Before(deadline); {
+			time.Sleep(5 * time.Millisecond)
+		}
+		time.Sleep(500 * time.Millisecond) // more may come
 		if held := bodies.Held(); held > bodies.Share() || held < bodies.Share()/2 {
 			t.Errorf("%s: %d bytes are counted, one share is %d", name, held, bodies.Share())
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/server/address"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // plainServer serves with limits and returns a function that opens a connection and sends a request over it, if any.
@@ -41,6 +43,16 @@ func answered(c net.Conn) bool {
 	return err == nil && resp.StatusCode == http.StatusOK
 }
 
+// awaitRunning waits until so many connections have a request.
+func awaitRunning(t *testing.T, p *plainConns, n int) {
+	t.Helper()
+	testkit.Eventually(t, fmt.Sprint(n, " running requests"), func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.open)-p.idle.Len() == n
+	})
+}
+
 // Waiting connections of any kind do not keep new callers out; those with a request stay.
 func TestWaitingConnectionsLeaveRoom(t *testing.T) {
 	for name, request := range map[string]string{
@@ -50,7 +62,7 @@ func TestWaitingConnectionsLeaveRoom(t *testing.T) {
 	} {
 		open, p := plainServer(t, 10, 1000, nil)
 		busy := open("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n")
-		time.Sleep(50 * time.Millisecond)
+		awaitRunning(t, p, 1)
 		for range 30 {
 			if c := open(request); request == plainGet && !answered(c) {
 				t.Fatalf("%s: not answered", name)
@@ -83,12 +95,18 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 		proxies *address.Proxies
 		open    int
 	}{"a client": {nil, 4}, "a trusted proxy": {proxies, 9}} {
-		open, _ := plainServer(t, 100, 4, c.proxies)
+		open, p := plainServer(t, 100, 4, c.proxies)
 		const running = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n"
 		var conns []net.Conn
-		for range 9 {
-			conns = append(conns, open(running))
-			time.Sleep(20 * time.Millisecond) // in order, and with the request running
+		for i := range 9 {
+			conn := open(running)
+			conns = append(conns, conn)
+			_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if i < c.open {
+				awaitRunning(t, p, i+1)
+			} else if _, err := conn.Read(make([]byte, 1)); err == nil { // waits until the server has closed it
+				t.Errorf("%s: connection %d is answered before its request is complete", name, i)
+			}
 		}
 		served := 0
 		for _, conn := range conns {

@@ -237,7 +237,7 @@ func TestNobodyThere(t *testing.T) {
 
 // A Redis that stands still costs its own lanes a timeout, and another Redis nothing.
 func TestStall(t *testing.T) {
-	const timeout = 300 * time.Millisecond
+	const timeout = 2 * time.Second
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	proxy := brokertest.NewProxy(t, server.Addr())
 	stalled := open(t, Config{URL: server.URLAt(proxy.Addr), Timeout: timeout})
@@ -270,14 +270,16 @@ func TestContext(t *testing.T) {
 	server := brokertest.Redis(t, brokertest.RedisOptions{})
 	proxy := brokertest.NewProxy(t, server.Addr())
 	proxy.Stall()
-	s := open(t, Config{URL: server.URLAt(proxy.Addr), Timeout: time.Second})
+	const timeout = 20 * time.Second
+	s := open(t, Config{URL: server.URLAt(proxy.Addr), Timeout: timeout})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
 	d := event("shop", 1)
-	if _, err := s.Deliver(ctx, targetOf(d), d); brokertest.Meaning(err) != "unreachable" || time.Since(began) > 900*time.Millisecond {
+	if _, err := s.Deliver(ctx, targetOf(d), d); brokertest.Meaning(err) != "unreachable" || time.Since(began) > timeout*9/10 {
 		t.Errorf("after %v %v", time.Since(began), err)
 	}
+	proxy.Flow() // so that Close need not wait for the pipeline
 }
 
 func TestValidate(t *testing.T) {

@@ -169,7 +169,7 @@ func TestNames(t *testing.T) {
 
 // A service that stands still costs its own lanes the time of a request, and another sink nothing.
 func TestStall(t *testing.T) {
-	const timeout = 400 * time.Millisecond
+	const timeout = 2 * time.Second
 	server := brokertest.SQS(t)
 	proxy := brokertest.NewProxy(t, server.Addr())
 	other := created(t, "way", server.URL())
