@@ -109,6 +109,9 @@ func passes(t *testing.T, checker validator.Validator, o *resttest.Operation) {
 		for _, p := range o.Params {
 			if p.In == "path" && p.Example == nil {
 				values[p.Path] = "1"
+				if len(p.Enum) > 0 {
+					values[p.Path] = p.Enum[0]
+				}
 			}
 		}
 		r, err := o.Request(example, values)
