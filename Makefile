@@ -47,7 +47,7 @@ load: $(S3_SERVER) ## Tests that need full speed or full size: 20,000 messages b
 	@echo "== load tests, some twenty minutes"
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency|Webhook|GlobalTransports' ./server/e2e
+	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency|Webhook|GlobalTransports' ./server/e2e/chaos
 	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'SkipFlags|Throughput' ./server
 	WAYSTATION_LOAD=1 go test -v -count=1 -p 1 -timeout $(TEST_TIMEOUT) -run 'Throughput' ./transports/redis ./transports/amqp ./transports/webhook
 	go test -count=1 -run 'Budget' ./transports/journal
@@ -94,7 +94,7 @@ bench: ## Run the benchmarks, without the tests, and the comparison with other s
 	WAYSTATION_LOAD=1 go test -v -count=1 -run RESTBesideJSONRPC ./server
 	@echo "== reconnects and end to end"
 	WAYSTATION_LOAD=1 go test -v -count=1 -run Reconnects ./server/socket
-	WAYSTATION_LOAD=1 go test -v -count=1 -run Latency ./server/e2e
+	WAYSTATION_LOAD=1 go test -v -count=1 -run Latency ./server/e2e/chaos
 
 .PHONY: clean
 clean: ## Remove what was built, the demo's data and the tools

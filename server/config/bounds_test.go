@@ -53,7 +53,7 @@ var boundTests = map[string]struct{ dir, test, sets string }{
 	"max-webhooks":             {"transports/webhook", "TestLimitOfASession", "MaxPerSession"},
 	"webhook-host-requests":    {"transports/webhook", "TestConcurrentRequestsAreBounded", "HostRequests"},
 	"webhook-idle-connections": {"transports/kit/guard", "TestIdleConnections", "MaxIdleConns"},
-	"webhook-message-bytes":    {"server/e2e", "TestWebhookMessageBytesBoundsWholeMessages", `"-webhook-message-bytes"`},
+	"webhook-message-bytes":    {"server/e2e/formats", "TestWebhookMessageBytesBoundsWholeMessages", `"-webhook-message-bytes"`},
 	"webhook-file-bytes":       {"transports/webhook", "TestFilesLeftOut", "FileBytes"},
 	"webhook-files-memory":     {"transports/webhook", "TestFilesMemory", "FileMemory"},
 	"global-webhook-requests":  {"transports/webhook", "TestConcurrentRequestsAreBounded", "Requests: most"},

@@ -29,7 +29,7 @@ func S3(t testing.TB, buckets ...string) *S3Server {
 	dir := t.TempDir()
 	s := &S3Server{server: server{Port: freePort(t)}, dir: filepath.Join(dir, "objects")}
 	about := filepath.Join(dir, "about") // beside the objects, as not every file system has attributes
-	for _, folder := range append([]string{about, s.dir}, s.paths(buckets)...) {
+	for _, folder := range append([]string{about, s.dir}, s.listPaths(buckets)...) {
 		if err := os.Mkdir(folder, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func S3(t testing.TB, buckets ...string) *S3Server {
 	return s
 }
 
-func (s *S3Server) paths(buckets []string) (list []string) {
+func (s *S3Server) listPaths(buckets []string) (list []string) {
 	for _, bucket := range buckets {
 		list = append(list, filepath.Join(s.dir, bucket))
 	}
