@@ -80,7 +80,7 @@ var scanPair = dbutil.ConvertRowFn[SeenPair](func(row dbutil.Scannable) (SeenPai
 	return pair, err
 })
 
-// Pair finds what a session knows of a LID; found is false when it is nothing.
+// Pair returns the pair of a LID that a session has seen; found is false when there is none.
 func (s *Store) Pair(ctx context.Context, session, lid string) (pair SeenPair, found bool, err error) {
 	pair, err = scanPair(s.db.QueryRow(ctx, pairColumns+`WHERE session=$1 AND lid=$2`, session, lid))
 	if errors.Is(err, sql.ErrNoRows) {

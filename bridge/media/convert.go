@@ -26,8 +26,8 @@ var (
 	movingStickerArguments = []string{"-t", "6", "-an", "-loop", "0", "-vf", "fps=12," + stickerFilter, "-c:v", "libwebp_anim", "-f", "webp"}
 )
 
-// convert replaces a file by what the converter makes of it. need says in words
-// what for, for the error when there is no converter.
+// convert replaces a file by its conversion. need describes the purpose, for the
+// error when there is no converter.
 func (l *Library) convert(ctx context.Context, p *Prepared, need, mimeType string, arguments []string) error {
 	program, err := l.converter()
 	if err != nil {
@@ -65,7 +65,7 @@ func (l *Library) converter() (string, error) {
 	return exec.LookPath("ffmpeg")
 }
 
-// limitedWriter keeps the beginning of what is written.
+// limitedWriter keeps the beginning of its input.
 type limitedWriter struct {
 	to   io.Writer
 	left int

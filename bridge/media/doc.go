@@ -1,8 +1,8 @@
-// Package media gets files ready to be sent and keeps files for a while.
+// Package media prepares files for sending and stores files for a limited time.
 //
 // It owns the way from a media object (an id, an address or a data URL) to a
-// checked temporary file (open.go), the recognition of what a file really is
-// (filetype.go, extension.go), what WhatsApp wants to know of it beforehand (image.go, mp4.go,
+// checked temporary file (open.go), the detection of a file's type by its content
+// (filetype.go, extension.go), the properties that WhatsApp requires (image.go, mp4.go,
 // ogg.go), conversions where a converter is installed (convert.go), and the
 // file store with its table media_files (store.go).
 //

@@ -10,7 +10,7 @@ type Reason string
 
 // The reasons for which a file cannot be had or used.
 const (
-	ReasonBad         Reason = "bad"           // not readable, or not what it says
+	ReasonBad         Reason = "bad"           // not readable, or of another type than declared
 	ReasonTooLarge    Reason = "too_large"     // over a limit
 	ReasonConflict    Reason = "conflict"      // an upload in parts stands elsewhere, or is being written
 	ReasonTooMany     Reason = "too_many"      // unfinished uploads

@@ -8,7 +8,7 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 )
 
-// sniffLength is the number of leading bytes that type recognition reads. Office files keep their telling entries behind
+// sniffLength is the number of leading bytes that type recognition reads. Office files have their distinctive entries behind
 // the first few KiB.
 const sniffLength = 64 << 10
 
@@ -114,7 +114,7 @@ func (s sniffed) under(name string) bool {
 	return false
 }
 
-// verdict is what the bytes of a file say about a claimed type.
+// verdict is the result of comparing the bytes of a file with its declared type.
 type verdict int
 
 const (
@@ -203,7 +203,7 @@ func verdictOf(ok bool) verdict {
 	return contradicted
 }
 
-// claims are what is said about the type of a file, apart from its bytes.
+// claims are the declarations of a file's type, apart from its bytes.
 type claims struct {
 	declared string // by the sender, canonical; "" = nothing
 	field    string // parameter that declares it, for errors

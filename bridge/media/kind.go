@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind is what a file is sent as.
+// Kind is the kind of message in which a file is sent.
 type Kind string
 
 // The kinds of media messages.
@@ -29,8 +29,8 @@ var kindByType = map[string]Kind{
 	typeJPEG: KindImage, typePNG: KindImage, typeGIF: KindImage, typeWebP: KindImage, typeMP4: KindVideo, type3GP: KindVideo,
 }
 
-// Prepared is a file in the form WhatsApp wants for its kind, with what the
-// message says about it.
+// Prepared is a file in the form that WhatsApp requires for its kind, with the
+// fields of its message.
 type Prepared struct {
 	*File
 	Kind          Kind          // as asked for, or as found

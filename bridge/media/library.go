@@ -44,7 +44,7 @@ type Config struct {
 	Decoders int64
 	// Converter is the ffmpeg program. Default: ffmpeg on the PATH, if there is one.
 	Converter string
-	// UserAgent is what downloads of a url call themselves. Default "Waystation".
+	// UserAgent is the User-Agent of downloads of a url. Default "Waystation".
 	UserAgent string
 }
 
@@ -93,8 +93,8 @@ type Library struct {
 	writing sync.Map   // uploads that a request writes to: session and id
 }
 
-// New brings the table and the folders up to date. What an earlier process left
-// half written is removed.
+// New brings the table and the folders up to date and removes incomplete files of
+// an earlier process.
 func New(ctx context.Context, db *dbutil.Database, outbound *guard.Guard, config Config) (*Library, error) {
 	config = config.withDefaults()
 	files, err := fs.Sub(migrations, "migrations")

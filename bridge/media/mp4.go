@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// movie is what the header of an mp4 or 3gpp file says.
+// movie has the properties in the header of an mp4 or 3gpp file.
 type movie struct {
 	duration      time.Duration
 	width, height int

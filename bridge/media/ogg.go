@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	opusRate       = 48000 // granule positions count at this rate whatever the input had (RFC 7845, 4)
+	opusRate       = 48000 // granule positions count at this rate for any input rate (RFC 7845, 4)
 	waveformPoints = 64
 	waveformTop    = 100
 	maxOpusPackets = 200_000 // over an hour of 20 ms packets
 )
 
-// opusSound is what an ogg/opus file tells without decoding it.
+// opusSound has the properties of an ogg/opus file that need no decoding.
 type opusSound struct {
 	duration time.Duration
 	packets  []int // size of each audio packet in bytes

@@ -34,7 +34,7 @@ type Input struct {
 // File is a file on its way, in a temporary place that Close removes.
 type File struct {
 	*os.File
-	MimeType string // what it is
+	MimeType string // detected type
 	Filename string // "" = none was given
 	Size     int64
 	SHA256   [sha256.Size]byte
@@ -55,8 +55,8 @@ func (f *File) Rewind() error {
 	return err
 }
 
-// Open gets a file by whatever the object names it by, checks that it is what
-// it says, and returns it rewound. The caller closes it.
+// Open returns the file of a media object (id, address or data URL) after checking
+// that it has the declared type. The caller closes it.
 func (l *Library) Open(ctx context.Context, session string, in Input) (*File, error) {
 	if count(in.MediaID, in.URL, in.Base64) != 1 {
 		return nil, bad("", "needs exactly one of media_id, url and base64")

@@ -109,7 +109,7 @@ func TestFilesOfSessionsWithSimilarNames(t *testing.T) {
 	}
 }
 
-// An upload id of one session means nothing to another, whatever it does with it.
+// An upload id of one session is unknown to every operation of another.
 func TestUploadsOfSessionsWithSimilarNames(t *testing.T) {
 	l := newLibrary(t, Config{})
 	sessions := []string{"shop", "shop-2", "shop-2-x"}

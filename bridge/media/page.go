@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// Page is what a link preview shows of a web page.
+// Page has the parts of a web page that a link preview shows.
 type Page struct {
 	Title, Description string
 	Image              string // absolute address; "" = none

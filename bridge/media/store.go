@@ -80,7 +80,7 @@ func MediaID(session, name, mimeType string) string {
 	if name == "" {
 		name = ulid.Make().String()
 	}
-	// Message ids are chosen by whoever sends them.
+	// Message ids are chosen by their senders.
 	if len(name) > 64 || strings.Trim(name, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") != "" {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:16])
@@ -88,7 +88,7 @@ func MediaID(session, name, mimeType string) string {
 	return session + "-" + name + Extension(mimeType)
 }
 
-// storable reports whether a text can be an id: what is longer, or PostgreSQL cannot store, is none.
+// storable reports whether a text can be an id: neither too long nor impossible to store in PostgreSQL.
 func storable(id string) bool {
 	return len(id) <= maxMediaID && utf8.ValidString(id) && !strings.Contains(id, "\x00")
 }
@@ -103,7 +103,7 @@ const block = 4 << 10
 // occupiedSum is the SQL of occupied, over all rows.
 const occupiedSum = `COALESCE(SUM(CASE WHEN size<4096 THEN 4096 ELSE size END), 0)`
 
-// occupied is what a file of a size counts against the share of its session.
+// occupied returns the bytes that a file of a size counts in the share of its session.
 func occupied(size int64) int64 { return max(size, block) }
 
 // Keep stores a copy of a file of a session under an id, replacing the session's file of that id. session is the key the
@@ -279,7 +279,7 @@ func (l *Library) Sweep(ctx context.Context) (removed int, err error) {
 	return removed, l.removeOrphans(ctx)
 }
 
-// Purge removes all files of a session, and what has arrived of others.
+// Purge removes all files of a session and its incomplete uploads.
 func (l *Library) Purge(ctx context.Context, session string) error {
 	if err := l.removeUploads(ctx, `session=$1`, session); err != nil {
 		return err

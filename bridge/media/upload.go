@@ -14,7 +14,7 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// Upload is a file that comes in parts. What has arrived lies in a file of its own and outlives the process.
+// Upload is a file that is uploaded in parts. The received parts are in a file of its own and survive a restart.
 type Upload struct {
 	ID        string
 	Session   string
@@ -90,7 +90,7 @@ var scanUpload = dbutil.ConvertRowFn[*Upload](func(row dbutil.Scannable) (*Uploa
 	return &u, err
 })
 
-// Upload tells how far an upload of a session has come.
+// Upload returns the progress of an upload of a session.
 func (l *Library) Upload(ctx context.Context, session, id string) (*Upload, error) {
 	if !storable(id) {
 		return nil, noUpload()
@@ -197,7 +197,7 @@ func (l *Library) forgetUpload(ctx context.Context, session, id string) error {
 	return nil
 }
 
-// CancelUpload removes an upload and what has arrived of it.
+// CancelUpload removes an upload and its received parts.
 func (l *Library) CancelUpload(ctx context.Context, session, id string) error {
 	if _, err := l.Upload(ctx, session, id); err != nil {
 		return err

@@ -269,7 +269,7 @@ func (b *Builder) poll(context.Context) (*waE2E.Message, error) {
 		if strings.TrimSpace(option) == "" {
 			return nil, wa.BadParam("options/"+strconv.Itoa(i), "is empty")
 		}
-		// Votes name an option by its hash: two of the same text could not be told apart.
+		// Votes name an option by its hash, so options must have different texts.
 		if slices.Contains(b.Content.Options[:i], option) {
 			return nil, wa.BadParam("options/"+strconv.Itoa(i), "is there twice")
 		}

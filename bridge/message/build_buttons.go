@@ -20,7 +20,7 @@ type Button struct {
 	ButtonAction
 }
 
-// ButtonAction is what stands on a button and what it does.
+// ButtonAction is a button: its label and its action.
 type ButtonAction struct {
 	ID          string        `json:"id" rpc:"max=256" doc:"comes back when a reply button is pressed; default: its position, from 1"`
 	Label       string        `json:"label" rpc:"max=64" doc:"text on it; needed but for pix and review_and_pay, where WhatsApp puts its own"`
@@ -57,7 +57,7 @@ type PixKey struct {
 	MerchantName string `json:"merchant_name" rpc:"required,min=1,max=256" doc:"who is paid"`
 }
 
-// PaymentOrder is what a review_and_pay button asks to pay. Amounts are in minor units with their offset: 2599 with
+// PaymentOrder is the order that a review_and_pay button requests to pay. Amounts are in minor units with their offset: 2599 with
 // offset 100 is 25.99. The total need not be the sum of the items, as discounts and fees may be in it.
 type PaymentOrder struct {
 	ReferenceID  string        `json:"reference_id" rpc:"required,min=1,max=128" doc:"the order's id at the seller"`
@@ -133,7 +133,7 @@ func flowButtons(list []AnyButton, limit int) ([]*flowButton, error) {
 			action.ID = strconv.Itoa(i + 1)
 		}
 		if list[i].Type == buttonReply {
-			// The answer names a button by its id: two alike could not be told apart.
+			// The answer names a button by its id, so ids must be unique.
 			if ids[action.ID] {
 				return nil, wa.BadParam(field+"/id", "is there twice")
 			}

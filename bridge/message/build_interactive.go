@@ -36,7 +36,7 @@ func FlowButtons(list []FlowButton) []AnyButton {
 	return out
 }
 
-// FlowHeader is what stands above the text of a native-flow message.
+// FlowHeader is the header above the text of a native-flow message.
 type FlowHeader struct {
 	Title     string       `json:"title" rpc:"max=256" doc:"line above the text"`
 	Subtitle  string       `json:"subtitle" rpc:"max=256" doc:"smaller line"`
@@ -116,8 +116,8 @@ func interactive(header *waE2E.InteractiveMessage_Header, text, footer string) *
 	return m
 }
 
-// header makes what stands above the text, and hands its file to WhatsApp. nil
-// when there is nothing.
+// header returns the header above the text and uploads its file to WhatsApp; nil
+// without a header.
 func (b *Builder) header(ctx context.Context, h *FlowHeader) (*waE2E.InteractiveMessage_Header, error) {
 	if h == nil || h.Title == "" && h.Subtitle == "" && h.Media == nil {
 		return nil, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// preview adds a link preview to a text. One that cannot be fetched is left
-// out: the text is what matters.
+// preview adds a link preview to a text. A preview that cannot be fetched is left
+// out; the text is sent without it.
 func (b *Builder) preview(ctx context.Context, text *waE2E.ExtendedTextMessage) error {
 	if given := b.Content.Preview; given != nil {
 		if !strings.Contains(b.Content.Text, given.URL) {

@@ -20,8 +20,8 @@ func ContextOf(m *waE2E.Message) (found *waE2E.ContextInfo) {
 	return found
 }
 
-// WithContext replaces the context of a message's content by what change makes
-// of it. ok is false for content that takes none.
+// WithContext replaces the context of a message's content by the result of change.
+// ok is false for content without a context.
 func WithContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.ContextInfo) (ok bool) {
 	set := func(field **waE2E.ContextInfo) bool {
 		*field = change(*field)

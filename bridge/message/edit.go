@@ -20,9 +20,8 @@ func CaptionOf(m *waE2E.Message) **string {
 	return nil
 }
 
-// MergeEdit returns original with what edited changes in it. An edit states the
-// new text or caption; clients leave out what else the message had, in part or
-// altogether.
+// MergeEdit returns original with the changes of edited. An edit has the new text or
+// caption; clients leave out some or all other fields of the message.
 func MergeEdit(original, edited *waE2E.Message) *waE2E.Message {
 	text, about := edited.Conversation, ContextOf(edited)
 	if edited.ExtendedTextMessage != nil {

@@ -47,8 +47,8 @@ type Message struct {
 	Payment             *MessagePayment  `json:"payment"`
 	GroupInvite         *MessageInvite   `json:"group_invite"`
 	ServerID            *int             `json:"server_id"`
-	// Interactive is what the message offers to press or choose, Selection what
-	// its sender pressed or chose in an earlier one, which Quoted names.
+	// Interactive has the buttons and lists of the message. Selection is the sender's
+	// choice in an earlier message, which Quoted names.
 	Interactive      *MessageInteractive      `json:"interactive,omitempty"`
 	Selection        *MessageSelection        `json:"selection,omitempty"`
 	Album            *MessageAlbum            `json:"album,omitempty"`
@@ -76,7 +76,7 @@ type MessageMedia struct {
 	Keys     *MediaKeys `json:"keys"`
 }
 
-// MediaKeys are what it takes to download a file from WhatsApp.
+// MediaKeys has the keys and the address to download a file from WhatsApp.
 type MediaKeys struct {
 	URL             string `json:"url,omitempty"`
 	MediaKey        []byte `json:"media_key"`
@@ -99,7 +99,7 @@ type Quoted struct {
 	ContactKey *string `json:"contact_key"`
 }
 
-// Reaction is somebody's reaction to a message; an empty emoji takes one back.
+// Reaction is a person's reaction to a message; an empty emoji removes it.
 type Reaction struct {
 	Sender     string    `json:"sender"`
 	ContactKey *string   `json:"contact_key"`

@@ -83,7 +83,7 @@ func textPart(m *Message, c *waE2E.Message) bool {
 	return true
 }
 
-// MediaFile is what the messages with a file have in common.
+// MediaFile has the methods that all messages with a file have.
 type MediaFile interface {
 	GetURL() string
 	GetDirectPath() string

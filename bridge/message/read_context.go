@@ -7,7 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// context reads what every kind of content may say about itself.
+// context reads the context info, which every kind of content may have.
 func (m *Message) context(c *waE2E.ContextInfo) {
 	if c == nil {
 		return
@@ -31,8 +31,8 @@ func (m *Message) context(c *waE2E.ContextInfo) {
 	}
 }
 
-// describeQuoted looks at text and media only: a quoted message may quote
-// again, and nobody needs the rest.
+// describeQuoted describes text and media only; nested quotes and other fields are
+// left out.
 func (m *Message) describeQuoted(c *waE2E.Message) {
 	c = withoutContext(c)
 	if text, ok := interactiveText(c); ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// MessageInteractive is what a message offers beside its text.
+// MessageInteractive has the buttons, lists and cards of a message beside its text.
 type MessageInteractive struct {
 	Title      *string          `json:"title"`
 	Subtitle   *string          `json:"subtitle"`
@@ -100,7 +100,7 @@ func as[T any](file MediaFile) T {
 	return typed
 }
 
-// interactiveText is what an interactive message, or the answer to one, says.
+// interactiveText returns the text of an interactive message, or of the answer to one.
 func interactiveText(c *waE2E.Message) (text string, ok bool) {
 	switch {
 	case c.InteractiveMessage != nil:
@@ -263,8 +263,8 @@ func describeButton(x *flowButton) MessageButton {
 	return b
 }
 
-// objectOf is JSON somebody else wrote, or nil when it is not an object that
-// can go into events as it is.
+// objectOf returns received JSON, or nil when it is not an object that can be put
+// into events unchanged.
 func objectOf(text string) json.RawMessage {
 	text = strings.TrimSpace(text)
 	if !strings.HasPrefix(text, "{") || !utf8.ValidString(text) || strings.Contains(text, string(wa.NulInJSON)) ||

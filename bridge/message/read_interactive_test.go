@@ -9,7 +9,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Whatever a stranger calls a button and its parameters, the message can be shown.
+// A message with any labels and parameters of buttons can be shown.
 func FuzzFlowMessage(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"quick_reply", `{"display_text":"A","id":"1"}`, "hello"},

@@ -8,13 +8,13 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// MessageSelection is what somebody pressed or chose.
+// MessageSelection is a person's choice: a pressed button or a row of a list.
 type MessageSelection struct {
 	Kind        string          `json:"kind"` // button, row or flow
 	ID          *string         `json:"id"`   // of the button or row
 	Description *string         `json:"description"`
 	Name        *string         `json:"name"`   // flow: WhatsApp's name of the answer
-	Params      json.RawMessage `json:"params"` // flow: what was filled in
+	Params      json.RawMessage `json:"params"` // flow: values of the form
 }
 
 const (
@@ -26,8 +26,8 @@ const (
 // flowAnswerRow is WhatsApp's name of the answer to a list.
 const flowAnswerRow = "menu_options"
 
-// selectionPart reads the answers to interactive messages: texts that say what
-// was pressed.
+// selectionPart reads the answers to interactive messages: texts that name the
+// pressed button.
 func selectionPart(m *Message, c *waE2E.Message) bool {
 	switch {
 	case c.ButtonsResponseMessage != nil:

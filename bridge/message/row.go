@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// FromRow makes the result object of a stored message: what it said, and what
-// happened to it since.
+// FromRow returns the result object of a stored message: its content with later
+// changes.
 func FromRow(row *messages.Row, includeRaw bool) (*Message, error) {
 	m := &Message{Mentions: []string{}, Contacts: []MessageContact{}, LabelIDs: []string{}}
 	if len(row.Body) > 0 {

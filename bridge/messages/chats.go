@@ -37,7 +37,7 @@ const (
 	mutedForGood = -1 // in muted_until
 )
 
-// KindOf tells the kind of a chat from its JID.
+// KindOf returns the kind of a chat from its JID.
 func KindOf(jid string) string {
 	switch {
 	case jid == statusChat:
@@ -409,7 +409,7 @@ func (s *Store) clear(ctx context.Context, chat int64, until time.Time, keepStar
 }
 
 // DeleteChat removes a chat from the list, with its messages up to a time (zero
-// = all). What is newer brings it back, as on the phone.
+// = all). A newer message adds it again, as on the phone.
 func (s *Store) DeleteChat(ctx context.Context, session string, a Address, until time.Time) error {
 	return s.write(ctx, "delete chat", func(ctx context.Context) error {
 		chat, err := s.lockedChat(ctx, session, a)

@@ -1,19 +1,19 @@
-// Package messages remembers the chats and messages of every session: what was
-// said, how far it got, who reacted, what is unread.
+// Package messages stores the chats and messages of every session with their
+// states of delivery, reactions and unread counts.
 //
 // It owns the tables messages_*. It must not know whatsmeow or the shape of a
 // message: addresses are strings, content is the caller's own bytes (Body for
-// results, Raw for WhatsApp's protobuf), and only what is searched, sorted or
-// changed has a column.
+// results, Raw for WhatsApp's protobuf), and only values that are searched, sorted
+// or changed have columns.
 //
 // One person is one chat. A chat is found under every address it was ever seen
 // with; when a phone number and a LID turn out to belong together after both
 // have a chat, the two become one (chats.go, merge.go).
 //
 // Every write is safe to repeat and joins the transaction ctx carries, so that
-// it can be committed together with the event that caused it. Updates may come
-// before what they update: a revoke or an edit of a message that is not there
-// yet leaves a placeholder, which the message fills in later.
+// it can be committed together with the event that caused it. Updates may arrive
+// before their messages: a revoke or an edit of a message that is not there
+// yet stores a placeholder, which the message completes later.
 //
 // Search folds case and accents' code point forms and finds parts of words in
 // any script. It reads one narrow table from end to end per session, which

@@ -11,7 +11,7 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// Row is a stored message with what happened to it since.
+// Row is a stored message with its later changes.
 type Row struct {
 	Chat        string // the chat's address now: the phone number where it is known
 	ChatLID     string
@@ -106,7 +106,7 @@ func (s *Store) Message(ctx context.Context, session string, a Address, id strin
 type ListQuery struct {
 	Chat   Address
 	Limit  int
-	Before string // a message id: only what is older; "" = the newest
+	Before string // a message id: only older messages; "" = the newest
 	Since  time.Time
 	FromMe *bool
 }
@@ -196,7 +196,7 @@ var scanReceipt = dbutil.ConvertRowFn[ReceiptTimes](func(row dbutil.Scannable) (
 	return r, err
 })
 
-// Receipts lists who got a message, in the order they did.
+// Receipts returns the receipts of a message, in the order of their arrival.
 func (s *Store) Receipts(ctx context.Context, of *Row) ([]ReceiptTimes, error) {
 	receipts, err := scanReceipt.NewRowIter(s.db.Query(ctx, `SELECT recipient, delivered_at, read_at, played_at FROM messages_receipts
 		WHERE chat_id=$1 AND id=$2 ORDER BY delivered_at, recipient`, of.chat, of.ID)).AsList()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Receipt says that somebody got, read or played own messages.
+// Receipt reports that a recipient received, read or played own messages.
 type Receipt struct {
 	Chat      Address
 	IDs       []string
@@ -22,15 +22,15 @@ const saveReceipt = `
 		read_at=CASE WHEN messages_receipts.read_at=0 THEN excluded.read_at ELSE messages_receipts.read_at END,
 		played_at=CASE WHEN messages_receipts.played_at=0 THEN excluded.played_at ELSE messages_receipts.played_at END`
 
-// advance moves a message on when everybody it went to is that far; with an
-// unknown number of recipients the first one counts.
+// advance raises the status of a message when all recipients have reached it; with
+// an unknown number of recipients the first one is sufficient.
 const advance = `
 	UPDATE messages_messages SET status=$3 WHERE chat_id=$1 AND id=$2 AND from_me AND status<$3 AND status>0
 	AND recipients<=(SELECT COUNT(*) FROM messages_receipts r WHERE r.chat_id=$1 AND r.id=$2 AND
 		CASE $3 WHEN 4 THEN r.delivered_at WHEN 5 THEN r.read_at ELSE r.played_at END > 0)`
 
-// SaveReceipt records a receipt and advances the messages. Who played has read,
-// and who read has got it.
+// SaveReceipt records a receipt and advances the messages. Played implies read,
+// and read implies received.
 func (s *Store) SaveReceipt(ctx context.Context, session string, r *Receipt) error {
 	return s.write(ctx, "receipt", func(ctx context.Context) error {
 		chat, err := s.chat(ctx, session, r.Chat)
@@ -58,7 +58,7 @@ func (s *Store) SaveReceipt(ctx context.Context, session string, r *Receipt) err
 	})
 }
 
-// Reaction is somebody's emoji on a message; an empty one takes it back.
+// Reaction is a person's emoji on a message; an empty one removes it.
 type Reaction struct {
 	Chat   Address
 	ID     string // the message reacted to
@@ -81,7 +81,7 @@ func (s *Store) React(ctx context.Context, session string, r *Reaction) error {
 	})
 }
 
-// Vote is somebody's choice in a poll; it replaces an earlier one.
+// Vote is a person's choice in a poll; it replaces an earlier one.
 type Vote struct {
 	Chat    Address
 	ID      string // the poll

@@ -15,7 +15,7 @@ type Status int
 
 // The states of an own message, in the order they can follow each other.
 const (
-	StatusNone      Status = iota // a message of somebody else
+	StatusNone      Status = iota // a message of another person
 	StatusFailed                  // refused, with a code; an acknowledgement that comes later still counts
 	StatusPending                 // accepted here, not yet acknowledged by WhatsApp
 	StatusSent                    // WhatsApp has it
@@ -55,8 +55,8 @@ type Message struct {
 	ChatTimer   *Timer // the chat's own timer as the message shows it; nil = it shows none
 }
 
-// Save stores a message unless it is there already. A placeholder is filled in;
-// what came before its message (a revocation, an edit) stays in force.
+// Save stores a message unless it is there already. It completes a placeholder;
+// earlier changes (a revocation, an edit) stay in force.
 func (s *Store) Save(ctx context.Context, session string, m *Message) error {
 	return s.write(ctx, "save", func(ctx context.Context) error {
 		known := hint{session: session}
@@ -95,7 +95,7 @@ func (s *Store) save(ctx context.Context, session string, chat int64, m *Message
 	return s.inserted(ctx, session, chat, row, m)
 }
 
-// inserted does what follows from a message that is in the store now.
+// inserted updates the chat, the search index and the timer after the insertion of a message.
 func (s *Store) inserted(ctx context.Context, session string, chat, row int64, m *Message) error {
 	if err := s.index(ctx, session, row, m.Text); err != nil || m.Placeholder {
 		return err
@@ -141,8 +141,8 @@ func (s *Store) insertHinted(ctx context.Context, key hint, chat int64, m *Messa
 // listed like any other, and filled in when a phone hands over the content all the same.
 const TypeUnavailable = "unavailable"
 
-// fill completes a placeholder or an unavailable message; 0 when there is none. What an early edit put
-// into it is newer than the message and stays.
+// fill completes a placeholder or an unavailable message; 0 when there is none. Content of an early edit
+// is newer than the message and stays.
 func (s *Store) fill(ctx context.Context, chat int64, m *Message) (row int64, err error) {
 	err = s.db.QueryRow(ctx, `
 		UPDATE messages_messages SET server_id=$3, sender=$4, sender_alt=$5, from_me=$6, sent_at=$7, unread=$8, placeholder=false,

@@ -123,7 +123,7 @@ func (s *Store) Purge(ctx context.Context, session string) error {
 	})
 }
 
-// purge deletes chats with what belongs to them, except their addresses and what is searched.
+// purge deletes chats with all their rows, except their addresses and the search index.
 func (s *Store) purge(ctx context.Context, chats []int64) error {
 	marks, args := make([]string, len(chats)), make([]any, len(chats))
 	for i, chat := range chats {

@@ -132,7 +132,7 @@ func TestRollbackTakesEverythingBack(t *testing.T) {
 }
 
 // TestWrongHints: a chat number remembered from a save that was undone, or whose chat
-// was merged or purged, leads nowhere, least of all to somebody else's chat.
+// was merged or purged, is not used, least of all for a chat of another session.
 func TestWrongHints(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store, session string) {
 		ctx := t.Context()

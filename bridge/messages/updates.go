@@ -66,24 +66,24 @@ func (s *Store) onMessage(ctx context.Context, what, session string, a Address, 
 	})
 }
 
-// Change is an edit or a revocation, and who made it.
+// Change is an edit or a revocation with its author.
 type Change struct {
 	Chat   Address
 	ID     string // the message it is about
 	By     Address
 	FromMe bool
 	At     time.Time
-	// What an edit puts in place of the old content.
+	// New content of an edit.
 	Type, Text string
 	Body, Raw  []byte
 }
 
-// mayChange tells whether a message's own author asks. Names match under either
-// address; between two people the direction alone decides.
+// mayChange is the condition that a change is by the message's author. Authors match
+// by either address; in one-to-one chats the direction is sufficient.
 const mayChange = `(placeholder OR from_me=$3 AND (from_me OR $4 OR sender IN ($5, $6) OR (sender_alt<>'' AND sender_alt IN ($5, $6))))`
 
-// Edit replaces the content of a message. Somebody else's edit, or one older
-// than the last, changes nothing.
+// Edit replaces the content of a message; no-op for an edit by another person than
+// the author, or older than the last one.
 func (s *Store) Edit(ctx context.Context, session string, c *Change) error {
 	return s.write(ctx, "edit", func(ctx context.Context) error {
 		chat, err := s.placeholder(ctx, session, c)

@@ -18,7 +18,7 @@ type Checker struct {
 	sessions map[string]*session
 }
 
-// session is what one session has shown.
+// session has the pairs and names that one session has reported.
 type session struct {
 	numberOf map[string]string          // LID -> phone JID
 	keysOf   map[string]map[string]bool // address -> keys it had
@@ -48,7 +48,7 @@ func (c *Checker) Event(sessionID, kind string, data []byte) { c.check(sessionID
 
 // Reply checks the result of a method.
 func (c *Checker) Reply(sessionID, method string, result []byte) {
-	if !strings.HasPrefix(method, "sandbox.") { // they speak for the network, which knows everybody's addresses
+	if !strings.HasPrefix(method, "sandbox.") { // their results are from the network, which has all addresses
 		c.check(sessionID, method, result, false)
 	}
 }
@@ -126,7 +126,7 @@ func (w *walker) walk(value any, path string) {
 }
 
 func (w *walker) object(o map[string]any, path string) {
-	// What an object says about pairs counts for itself too.
+	// Pairs in an object apply to the object itself, too.
 	for _, pair := range [][2]string{{"pn", "lid"}, {"chat_pn", "chat_lid"}} {
 		if pn, lid := text(o[pair[0]]), text(o[pair[1]]); pn != "" && lid != "" {
 			w.s.numberOf[lid] = pn

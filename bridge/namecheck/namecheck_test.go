@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestBrokenNamesAreFound: each way to break the rule is a problem, and what keeps it is none.
+// TestBrokenNamesAreFound: each violation of the rule is a problem, and correct names are none.
 func TestBrokenNamesAreFound(t *testing.T) {
 	const both = `"chat_pn":"15550100002@s.whatsapp.net","chat_lid":"1001@lid","chat_key":"1001@lid"`
 	for _, c := range []struct{ name, first, then, want string }{

@@ -23,7 +23,7 @@ type Keys struct {
 
 	mu      sync.Mutex
 	cache   map[owned]string // address -> key
-	version uint64           // changes when keys are joined or deleted: what was read before is out of date
+	version uint64           // changes when keys are joined or deleted: keys read before are stale
 }
 
 // OwnerSeparator stands between the id and the incarnation of a session in the key of its data; session ids cannot contain it.
@@ -40,7 +40,7 @@ func NewKeys(db *dbutil.Database) *Keys {
 	return &Keys{db: db, cache: make(map[owned]string)}
 }
 
-// Alias tells that two keys meant one person.
+// Alias states that two keys are of one person.
 type Alias struct {
 	Key      string // stays
 	Replaced string // is over
@@ -116,7 +116,7 @@ func (c *Keys) Keys(ctx context.Context, owner string, people []wa.Person) (keys
 	return keys, joined, nil
 }
 
-// cached fills in the keys that are cached and returns the places of the rest, with the version that what is read for them has.
+// cached fills in the cached keys and returns the indexes of the others, with the version under which their keys are read.
 func (c *Keys) cached(owner string, people []wa.Person, keys []string) (missing []int, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

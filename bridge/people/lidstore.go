@@ -25,7 +25,7 @@ type LIDs struct {
 
 	mu      sync.Mutex
 	cache   map[owned]string // user@server -> the other user; empty = not known
-	version uint64           // changes with every stored or deleted pair: what was read before is out of date
+	version uint64           // changes with every stored or deleted pair: pairs read before are stale
 }
 
 // maxCachedLIDs bounds the cache; the table knows the rest.
@@ -106,7 +106,7 @@ func (l *LIDs) put(ctx context.Context, owner string, pairs []lidPair) error {
 	return nil
 }
 
-// rememberPair takes a pair into the cache, and what either half was paired with before out of it.
+// rememberPair adds a pair to the cache and removes former pairs of either half.
 func (l *LIDs) rememberPair(owner string, p lidPair) {
 	lid, pn := owned{owner, p.lid + "@" + types.HiddenUserServer}, owned{owner, p.pn + "@" + types.DefaultUserServer}
 	l.mu.Lock()

@@ -65,7 +65,7 @@ func (s *AppStateStore) GetAppStateVersion(ctx context.Context, name string) (ui
 	return s.AppStateStore.GetAppStateVersion(ctx, name)
 }
 
-// PutAppStateVersion begins a step; what an earlier step left unfinished is dropped.
+// PutAppStateVersion begins a step; an earlier unfinished step is dropped.
 func (s *AppStateStore) PutAppStateVersion(_ context.Context, name string, version uint64, hash [128]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

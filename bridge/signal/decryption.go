@@ -11,8 +11,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// Decryptions keeps the changes that decrypting a message made until they can be stored in
-// one transaction with the event that came of it.
+// Decryptions keeps the writes of decrypting a message until they can be stored in
+// one transaction with the resulting event.
 //
 // whatsmeow stores the ratchet's step and the plaintext before it calls the
 // handler, in a transaction that is open while it decrypts. On SQLite that is one
@@ -20,7 +20,7 @@ import (
 // decryption only reads; its writes wait in memory as a unit, and the journal's
 // commit of the event takes them along. A process that dies before that has stored
 // nothing and acknowledged nothing: WhatsApp delivers the message again, and it
-// decrypts again. What leads to no event is stored when whatsmeow reports the
+// decrypts again. Writes without an event are stored when whatsmeow reports the
 // message as handled.
 //
 // A device has one unit at most: the next decryption, and any other writer of the
@@ -31,7 +31,7 @@ import (
 type Decryptions struct {
 	db    *dbutil.Database
 	inner stores
-	lost  func(error) // told of messages left alone because the store failed
+	lost  func(error) // called for messages that were not acknowledged because the store failed
 	// turn is held by a decryption while it reads and computes, and by a send while
 	// it merges: neither sees half of the other.
 	turn chan struct{}
@@ -101,7 +101,7 @@ func DecryptionsOf(cli *whatsmeow.Client) *Decryptions {
 	return nil
 }
 
-// Unit holds the writes of one decryption. A nil value stands for a deletion.
+// Unit has the writes of one decryption. A nil value is a deletion.
 type Unit struct {
 	sessions   map[string][]byte
 	read       map[string][]byte // session records as the decryption last saw them; not written
@@ -112,7 +112,7 @@ type Unit struct {
 	plaintexts map[[sha256Size]byte]*store.BufferedEvent
 	incoming   *incoming // the message that was decrypted; nil = unknown
 	handled    bool      // the event is committed with the unit, or there is none: no plaintext is needed
-	failed     error     // the store could not be read: what came of the decryption says nothing about the message
+	failed     error     // error of reading the store: the result of the decryption is not the message's fault
 }
 
 type senderKeyName struct{ group, user string }
@@ -323,7 +323,7 @@ func (d *Decryptions) writePlaintext(ctx context.Context, hash [sha256Size]byte,
 	return d.inner.events.PutBufferedEvent(ctx, hash, event.Plaintext, event.ServerTime)
 }
 
-// handledBeforeStored tells that a message's plaintext was never stored, and need not be.
+// handledBeforeStored reports whether a message was handled before its plaintext was stored, so that it need not be.
 func (d *Decryptions) handledBeforeStored(hash [sha256Size]byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

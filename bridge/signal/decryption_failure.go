@@ -22,8 +22,8 @@ func (d *Decryptions) leaveAlone(ctx context.Context, err error) error {
 	return fmt.Errorf("bridge: the keys cannot be read or stored now (%w): %w", context.Canceled, err)
 }
 
-// storeFailed returns the error of the store to whatsmeow so that nothing is lost by it: a decryption leaves its message
-// alone, a send ends before anything has left, and what else uses the keys leaves its stanza alone. The last is the answer to
+// storeFailed returns the error of the store to whatsmeow so that no message is lost: a decryption does not acknowledge
+// its message, a send ends before its stanza was sent, and other users of the keys do not acknowledge their stanza. The last is the answer to
 // a retry receipt: whatsmeow would acknowledge the receipt, and the message would not reach the device that asked for it.
 func (d *Decryptions) storeFailed(ctx context.Context, err error) error {
 	if err == nil || unitOf(ctx) != nil {

@@ -49,8 +49,8 @@ func (a *awayStore) GetBufferedEvent(context.Context, [32]byte) (*store.Buffered
 }
 
 // When the store fails, whatsmeow must see a cancelled context: after anything else
-// it acknowledges a message it could not read. What is wrong with a message itself
-// passes as it is.
+// it acknowledges a message it could not read. Errors of the message itself
+// pass unchanged.
 func TestStoreFailureLeavesTheMessageAlone(t *testing.T) {
 	errBadMAC := errors.New("bad MAC")
 	for name, read := range map[string]func(ctx context.Context, d *store.Device) error{

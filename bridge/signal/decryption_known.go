@@ -34,8 +34,8 @@ func (k knownRecords) put(address string, session []byte) {
 	k[address] = session
 }
 
-// knownPlaintexts tells which messages cannot have a stored plaintext. A hash that
-// is in it may have one.
+// knownPlaintexts is a filter of messages that may have a stored plaintext: a hash
+// that is not in it has none.
 type knownPlaintexts struct {
 	loaded bool
 	many   bool // too many to remember
@@ -64,8 +64,8 @@ func (k *knownPlaintexts) mayHave(hash []byte) bool {
 	return ok
 }
 
-// mayBeBuffered tells whether a plaintext of the message may be stored. Nearly none
-// is, as most are handled before they would be.
+// mayBeBuffered reports whether a plaintext of the message may be stored. Most are
+// not, because they are handled before.
 func (d *Decryptions) mayBeBuffered(ctx context.Context, hash [sha256Size]byte) (bool, error) {
 	d.mu.Lock()
 	loaded := d.plaintexts.loaded

@@ -22,7 +22,7 @@ func (e *eventBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Conte
 	return e.d.decrypt(ctx, fn)
 }
 
-// GetBufferedEvent finds what was decrypted and not handled, stored or waiting.
+// GetBufferedEvent returns a decrypted plaintext that was not handled yet, stored or waiting.
 func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byte) (*store.BufferedEvent, error) {
 	if i := incomingOf(ctx); i != nil && i.failed.Load() {
 		return nil, ctx.Err()

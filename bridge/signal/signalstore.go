@@ -274,10 +274,10 @@ func mergeSent(stored, sent []byte) ([]byte, error) {
 	case sameSession(now.SessionState, mine.SessionState):
 		return mergeSameSession(now, mine)
 	case holds(now.PreviousStates, mine.SessionState) >= 0:
-		// The peer began a new session meanwhile; what was sent under the old one needs no memory.
+		// The peer began a new session meanwhile; the state of sends under the old one is obsolete.
 		return nil, nil
 	}
-	// The send began a new session. What receiving did to the others meanwhile stays.
+	// The send began a new session. Concurrent changes of the others by receiving stay.
 	for _, other := range append([]*record.StateStructure{now.SessionState}, now.PreviousStates...) {
 		if i := holds(mine.PreviousStates, other); i >= 0 {
 			mine.PreviousStates[i] = other

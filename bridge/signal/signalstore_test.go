@@ -32,8 +32,8 @@ func encoded(current *record.StateStructure, previous ...*record.StateStructure)
 	return encodeRecord(&record.SessionStructure{SessionState: current, PreviousStates: previous})
 }
 
-// TestMergeSent tells the stories of a record that changed between the read and
-// the write of a send.
+// TestMergeSent checks records that changed between the read and the write of a
+// send.
 func TestMergeSent(t *testing.T) {
 	sent := encoded(state(10, chainAt(20, 8), chainAt(30, 3)))
 	unchanged := func(t *testing.T, s *record.SessionStructure) {

@@ -15,8 +15,8 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// The other side can send any number as a time and any text as an address. JSON has no form for some of them, and the journal takes none without a
-// form; an event that can never be recorded would be delivered again for ever. So what has no form is replaced before.
+// The other side can send any number as a time and any text as an address. JSON cannot represent some of them, and the journal refuses
+// events with them; an event that can never be recorded would be redelivered for ever. So such values are replaced before.
 
 // lastTime is the last second with an RFC 3339 form.
 const lastTime = 253_402_300_799
@@ -27,7 +27,7 @@ func HasForm(t time.Time) bool {
 	return year >= 0 && year <= 9999
 }
 
-// RepairStanzaTime replaces the time of a stanza that no clock shows by the present. What is no number at all stays for whatsmeow to refuse.
+// RepairStanzaTime replaces an impossible time of a stanza by the present. A value that is not a number stays; whatsmeow refuses it.
 func RepairStanzaTime(node *waBinary.Node) {
 	text, ok := node.Attrs["t"].(string)
 	if !ok {
@@ -144,7 +144,7 @@ func validChat(chat string) bool {
 	return chat != "" && len(chat) <= maxChatBytes && utf8.ValidString(chat) && !strings.ContainsAny(chat, "\x00\n")
 }
 
-// NeverRecorded reports whether the journal refuses a record for what it is, so that it would refuse it each time.
+// NeverRecorded reports whether the journal refuses a record because of its content, so that retries are useless.
 func NeverRecorded(err error) bool {
 	return errors.Is(err, journal.ErrInvalid) || errors.Is(err, journal.ErrTooLarge)
 }

@@ -26,7 +26,7 @@ const (
 	ReasonStorage      Reason = "storage"        // the database failed
 )
 
-// Kind tells apart errors of one Reason between which a program has to choose. It is the reason that a caller sees.
+// Kind distinguishes errors of one Reason that programs handle differently. It is the reason that a caller sees.
 type Kind string
 
 // Kinds of errors of pairing.
@@ -50,11 +50,11 @@ var Reasons = []Reason{
 	ReasonTooLarge, ReasonNotSupported, ReasonForbidden, ReasonRateLimited, ReasonUnavailable, ReasonStorage,
 }
 
-// Error is what operations of this package return. Message is safe to show to
+// Error is the error of the bridge's operations. Message is safe to show to
 // a client; Err is not, and stays in the log.
 type Error struct {
 	Reason         Reason
-	Kind           Kind   // tells apart errors of one reason; empty for most
+	Kind           Kind   // distinguishes errors of one reason; empty for most
 	Field          string // the parameter at fault, as the caller named it
 	WACode         int    // WhatsApp's own code, 0 = none
 	Message        string
@@ -111,7 +111,7 @@ func BadParam(field, format string, args ...any) *Error {
 	return &Error{Reason: ReasonBadParam, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// StorageError returns the Error for a failure of the database; what says what could not be done, for the client.
+// StorageError returns the Error for a failure of the database; what describes the failed operation to the client.
 func StorageError(what string, err error) *Error {
 	return &Error{Reason: ReasonStorage, Message: what, Err: err}
 }

@@ -35,5 +35,5 @@ func (o JSONObject) MarshalJSON() ([]byte, error) {
 	return o, nil
 }
 
-// JSONSchema says what it is in JSON Schema.
+// JSONSchema returns the JSON Schema of the type.
 func (JSONObject) JSONSchema() map[string]any { return map[string]any{"type": "object"} }

@@ -45,7 +45,7 @@ func (p Person) Address() types.JID {
 	return p.LID
 }
 
-// Is tells whether jid is one of the two addresses.
+// Is reports whether jid is one of the two addresses.
 func (p Person) Is(jid types.JID) bool {
 	jid = jid.ToNonAD()
 	return !jid.IsEmpty() && (jid == p.PN || jid == p.LID)

@@ -13,15 +13,15 @@ import (
 
 var protoEncoder = protojson.MarshalOptions{}
 
-// MaxRawDepth bounds the nesting of what others wrote, in levels of JSON. Apps
+// MaxRawDepth bounds the nesting of received messages, in levels of JSON. Apps
 // nest a dozen; encoding/json gives up at 10,000, many clients sooner.
 const MaxRawDepth = 100
 
 var NulInJSON = []byte(`\u0000`)
 
-// ProtoJSON is a message as JSON; nil when it is nested too deeply. What cannot
-// stand in JSON or in a database is replaced in the message itself, so that
-// all that is made of it agrees.
+// ProtoJSON returns a message as JSON; nil when it is nested too deeply. Values that
+// JSON or a database cannot represent are replaced in the message itself, so that
+// all of its forms agree.
 func ProtoJSON(m proto.Message) (json.RawMessage, error) {
 	if m == nil {
 		return nil, nil
@@ -81,7 +81,7 @@ func cleanList(kind protoreflect.Kind, list protoreflect.List) {
 	}
 }
 
-// DeeperThan tells whether JSON is nested beyond so many levels.
+// DeeperThan reports whether JSON is nested beyond a number of levels.
 func DeeperThan(raw []byte, levels int) bool {
 	depth, inString := 0, false
 	for i := 0; i < len(raw); i++ {

@@ -108,7 +108,7 @@ func value(field protoreflect.FieldDescriptor) protoreflect.Value {
 	}
 }
 
-// A field that whatsmeow's descriptors do not know is left out; what is no message is an error.
+// A field that whatsmeow's descriptors do not know is left out; input that is not a message is an error.
 func TestGoJSONOfOtherInput(t *testing.T) {
 	got, err := GoJSON(json.RawMessage(`{"conversation": "a", "laterField": {"x": 1}}`))
 	if err != nil || string(got) != `{"conversation":"a"}` {

@@ -29,7 +29,7 @@ var sendCodes = map[int]struct {
 	479: {ReasonWhatsApp, "WhatsApp cannot read the message"},
 }
 
-// SendError says what became of a message that WhatsApp did not acknowledge.
+// SendError returns the error of a send that WhatsApp did not acknowledge, with the outcome as far as it is known.
 func SendError(id string, err error) *Error {
 	var own *Error
 	switch {

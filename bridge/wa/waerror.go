@@ -59,8 +59,8 @@ var codeReasons = map[int]Reason{
 	501: ReasonNotSupported,
 }
 
-// Wrap turns what whatsmeow returned into an *Error. what says what was
-// tried, in words that continue "could not". Errors of this package pass.
+// Wrap converts an error of whatsmeow to an *Error. what names the failed operation,
+// in words that continue "could not". Errors of this package pass.
 // Lost connections and timeouts leave open whether a change was made.
 func Wrap(what string, err error) error {
 	var own *Error

@@ -1,7 +1,7 @@
 // Package doctest reads the pages of the documentation for the tests that check them.
 //
-// It owns what a page consists of: headings with the anchors that GitHub makes of them, links, fenced code blocks, and
-// sections that tests generate from the code. It must not know anything of the server; the tests that run the code blocks
+// It parses the parts of a page: headings with GitHub's anchors, links, fenced code blocks, and
+// sections that tests generate from the code. It must not import the server; the tests that run the code blocks
 // are in package server. Enter at All and Section.
 package doctest
 
@@ -247,7 +247,7 @@ func compare(t testing.TB, path string, got, want []byte) {
 	}
 }
 
-// NoOthers fails the test when a directory has Markdown files besides names: pages of what no longer exists. With -update-docs
+// NoOthers fails the test when a directory has Markdown files besides names, which are stale pages. With -update-docs
 // it deletes them.
 func NoOthers(t testing.TB, dir string, names []string) {
 	t.Helper()

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// serveBody starts a server that reads bodies with o and returns its address and what Read returned, one at a time.
+// serveBody starts a server that reads bodies with o. It returns its address and the errors of Read.
 func serveBody(t *testing.T, o Body) (addr string, results chan error) {
 	t.Helper()
 	results = make(chan error, 100)
@@ -120,7 +120,7 @@ func TestBodyMustKeepTheRate(t *testing.T) {
 	}
 }
 
-// What is announced and not sent costs nothing; what is sent is counted, and one principal cannot take all.
+// Announced bytes are not counted before they arrive, and one principal cannot occupy the whole budget.
 func TestBytesCountAsTheyArrive(t *testing.T) {
 	b := New(1<<20, 64<<10)
 	o := Body{Budget: b, Principal: "greedy", Limit: 32 << 20, Wait: 50 * time.Millisecond}

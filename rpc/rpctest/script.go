@@ -1,7 +1,7 @@
-// Package rpctest runs protocol scripts: text files that say what goes over a connection, in both directions. The same
+// Package rpctest runs protocol scripts: text files with the frames of a connection in both directions. The same
 // files run over a pipe, a WebSocket and HTTP.
 //
-// A line begins with what it is:
+// The beginning of a line is its kind:
 //
 //	// comment
 //	#only pipe ws          the script runs on these transports alone

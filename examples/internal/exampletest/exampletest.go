@@ -21,9 +21,9 @@ import (
 	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
-// What every test world is made of.
+// Constants of every World.
 const (
-	Patience   = 90 * time.Second // for whatever a test waits for
+	Patience   = 90 * time.Second // bound of every wait
 	AdminToken = "admin-token-of-the-test"
 	Owner      = "15550100001" // the session's number
 	Peer       = "15550100002"
@@ -34,7 +34,7 @@ type Object = map[string]any
 
 // World is a server, and with Pair its session.
 type World struct {
-	// Address is where the server listens. Calls go to At, which is the same unless a test says otherwise.
+	// Address is the server's listening address. Calls go to At, which is the same unless a test changes it.
 	Address, At string
 	Server      *Process
 
@@ -58,7 +58,7 @@ func Serve(t testing.TB, binary, address string, env []string, args ...string) *
 	return w
 }
 
-// Pair makes accounts for Owner and Peer and a session "shop" of Owner's, with further params of session.create, and
+// Pair creates accounts for Owner and Peer and a session "shop" of Owner's, with further params of session.create, and
 // returns the session's token.
 func (w *World) Pair(params Object) (token string) {
 	w.t.Helper()
@@ -73,7 +73,7 @@ func (w *World) Pair(params Object) (token string) {
 	return token
 }
 
-// PairAgain deletes the session and makes another of its id, whose offsets begin anew.
+// PairAgain deletes the session and creates another with its id, whose offsets begin at 1 again.
 func (w *World) PairAgain() {
 	w.t.Helper()
 	w.Call("session.delete", Object{"session": "shop"})
@@ -83,18 +83,18 @@ func (w *World) PairAgain() {
 	w.until("connected")
 }
 
-// Say has Peer send a text message to the session.
+// Say sends a text message from Peer to the session.
 func (w *World) Say(text string) {
 	w.t.Helper()
 	w.Call("sandbox.send", Object{"account": Peer, "to": Owner, "content": Object{"type": "text", "text": text}})
 }
 
-// Answered waits until Peer has got a text.
+// Answered waits until Peer has received a text.
 func (w *World) Answered(text string) {
 	w.t.Helper()
 	reply := w.Call("sandbox.awaitMessage", Object{"account": Peer, "from_me": false, "text": text, "wait_seconds": 60})
 	if reply["message"] == nil {
-		w.t.Fatalf("%q never came", text)
+		w.t.Fatalf("%q did not arrive", text)
 	}
 }
 
@@ -146,7 +146,7 @@ func (w *World) post(method string, params Object) (Object, error) {
 	return reply.Result, nil
 }
 
-// Build makes a program of a package.
+// Build builds the program of a package.
 func Build(t testing.TB, dir string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "program")
@@ -156,8 +156,8 @@ func Build(t testing.TB, dir string) string {
 	return binary
 }
 
-// Node finds Node and checks that the modules the example needs are installed; without them the test is skipped, unless
-// all are to run.
+// Node returns the path of Node.js and checks that the example's modules are installed; without them the test is skipped,
+// unless all tests must run.
 func Node(t testing.TB, modules ...string) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -175,7 +175,7 @@ func Node(t testing.TB, modules ...string) string {
 	return node
 }
 
-// Process is a program under test and what it said.
+// Process is a program under test with its output.
 type Process struct {
 	t   testing.TB
 	cmd *exec.Cmd
@@ -208,14 +208,14 @@ func (p *Process) Write(b []byte) (int, error) {
 	return p.out.Write(b)
 }
 
-// Said is all that the program wrote.
+// Said returns the whole output of the program.
 func (p *Process) Said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.out.String()
 }
 
-// Wait waits until the program has said what a pattern describes, and returns the pattern's group, if it has one.
+// Wait waits until the program's output matches a pattern, and returns the pattern's group, if it has one.
 func (p *Process) Wait(pattern string) (group string) {
 	p.t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -233,11 +233,11 @@ func (p *Process) Wait(pattern string) (group string) {
 func (p *Process) Kill() {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait() // says that it was killed
+		_ = p.cmd.Wait() // returns that it was killed
 	}
 }
 
-// OnceInOrder fails the test unless each text is said exactly once, in the order given.
+// OnceInOrder fails the test unless the output has each text exactly once, in the given order.
 func OnceInOrder(t testing.TB, said string, texts ...string) {
 	t.Helper()
 	at := -1
@@ -253,7 +253,7 @@ func OnceInOrder(t testing.TB, said string, texts ...string) {
 	}
 }
 
-// Eventually polls until something holds.
+// Eventually polls until a condition holds.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(Patience)
@@ -268,5 +268,5 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// FreeAddress is an address that a server may listen at, and again after it was killed.
+// FreeAddress returns a free loopback address, which a restarted server can use again.
 func FreeAddress(t testing.TB) string { return testkit.FreeAddress(t) }

@@ -1,6 +1,6 @@
 package waakg
 
-// kinds are WA-AKG's words for the types of messages; the others are UNKNOWN.
+// kinds are WA-AKG's names of the types of messages; the others are UNKNOWN.
 var kinds = map[string]string{
 	"text": "TEXT", "image": "IMAGE", "video": "VIDEO", "audio": "AUDIO", "document": "DOCUMENT", "sticker": "STICKER",
 	"location": "LOCATION", "contact": "CONTACT",
@@ -20,8 +20,8 @@ var states = map[string]string{
 	"logged_out": "LOGGED_OUT", "replaced": "DISCONNECTED", "banned": "DISCONNECTED", "outdated": "DISCONNECTED",
 }
 
-// reasonStopped is why a session is disconnected that was stopped by command.
+// reasonStopped is the reason of a session that was stopped by command.
 const reasonStopped = "stopped"
 
-// receiptStates are the kinds of receipts that say something about messages of the account.
+// receiptStates are the kinds of receipts for messages of the account.
 var receiptStates = map[string]string{"delivered": "DELIVERED", "read": "READ", "played": "READ"}

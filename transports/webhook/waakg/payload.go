@@ -19,10 +19,10 @@ func Sign(body []byte, secret string) string {
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// timeLayout is how JavaScript writes a time.
+// timeLayout is JavaScript's format of a time.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// format is how WA-AKG sends events.
+// format is the payload format of WA-AKG.
 var format = payload.Format{
 	Name: "waakg",
 	Shapes: map[string]payload.Shape{
@@ -60,7 +60,7 @@ type envelope struct {
 // of the webhook.
 func Payload(e *payload.Event) ([]byte, error) { return format.Payload(e) }
 
-// Types lists the events that WA-AKG has a word for.
+// Types returns the events that WA-AKG supports.
 func Types() []string { return format.Types() }
 
 type connectionData struct {

@@ -2,8 +2,8 @@ package wuzapi
 
 import "slices"
 
-// types are the events that wuzapi has a word for. It knows QRTimeout as well, which no event of ours says: when pairing
-// codes are used up, it shows in the session's state.
+// types are the events that wuzapi supports. It has QRTimeout as well, which is never sent: used-up pairing codes are
+// visible in the session's state.
 var types = []string{
 	"AppState", "AppStateSyncComplete", "Blocklist", "BlocklistChange", "CATRefreshError", "CallAccept", "CallOffer",
 	"CallOfferNotice", "CallRelayLatency", "CallTerminate", "ChatPresence", "ClientOutdated", "ConnectFailure", "Connected",
@@ -15,5 +15,5 @@ var types = []string{
 	"UndecryptableMessage", "UserAbout",
 }
 
-// Types lists the events that wuzapi has a word for. Receipt and ReadReceipt share one there.
+// Types returns the events that wuzapi supports. Receipt and ReadReceipt are one there.
 func Types() []string { return slices.Clone(types) }

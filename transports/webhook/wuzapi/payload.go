@@ -19,8 +19,8 @@ type jsonData struct {
 	InstanceName string `json:"instanceName,omitempty"`
 }
 
-// shapes make the payload of the types that wuzapi documents; of the others the data's names are turned into Go's. A
-// shape says false when wuzapi sends nothing for such an event.
+// shapes build the payload of the types that wuzapi documents; for the others the members of data get Go's names. A
+// shape returns false when wuzapi sends nothing for such an event.
 var shapes = map[string]func(e *payload.Event) (jsonData, bool, error){
 	"Message":      messageShape,
 	"ReadReceipt":  receipt,

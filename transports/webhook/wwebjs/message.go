@@ -138,7 +138,7 @@ func (m *source) author() string {
 	return m.senderID()
 }
 
-// bare is a message of which little is known but its key.
+// bare returns a message with little more than its key.
 func (m *source) bare(id key, kind string) *messageData {
 	d := &messageData{
 		Data: object{}, ID: id, Ack: acks["sent"], Type: kind, Timestamp: m.Timestamp.Unix(), FromMe: id.FromMe, DeviceType: m.SenderDevice,
@@ -244,7 +244,7 @@ func messageShape(e *payload.Event) (string, any, error) {
 	return "message", object{"message": m.data()}, nil
 }
 
-// actionEvent is a message that does something to an earlier one.
+// actionEvent returns the event of a message that changes an earlier one.
 func (m *source) actionEvent() (string, any, error) {
 	target := m.targetKey()
 	switch m.Target.Action {
@@ -329,7 +329,7 @@ func receiptShape(e *payload.Event) (string, any, error) {
 	return m.ackEvent(m.Type, m.MessageIDs)
 }
 
-// ackEvent says how far messages of the account got; a state without a number says something else.
+// ackEvent returns the acknowledgement of the account's messages; states without a number have other events.
 func (m *source) ackEvent(state string, ids []string) (string, any, error) {
 	number, ok := acks[state]
 	if !ok {

@@ -2,7 +2,7 @@ package wwebjs
 
 import "strings"
 
-// KeyHeader is where wwebjs-api puts its key, by which receivers know it.
+// KeyHeader is the header with wwebjs-api's key, by which receivers authenticate it.
 const KeyHeader = "X-Api-Key"
 
 // kinds are WhatsApp Web's words for the types of messages; the others are unknown.
@@ -21,7 +21,7 @@ const (
 	kindRevoked    = "revoked"
 )
 
-// acks are the numbers of how far a message got.
+// acks are the numbers of a message's states of delivery.
 var acks = map[string]int{"failed": -1, "pending": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4}
 
 // ends are the reasons of a disconnected session, by its state, states the other states.
@@ -30,7 +30,7 @@ var (
 	states = map[string]string{"pairing": "UNPAIRED", "connecting": "OPENING", "disconnected": "TIMEOUT"}
 )
 
-// endStopped is the reason of a session that was stopped by command, which is reasonStopped with us.
+// endStopped is the reason of a session that was stopped by command; the session's events call it reasonStopped.
 const (
 	endStopped    = "UNLAUNCHED"
 	reasonStopped = "stopped"

@@ -9,7 +9,7 @@ import (
 
 type object = map[string]any
 
-// format is how wwebjs-api sends events.
+// format is the payload format of wwebjs-api.
 var format = payload.Format{
 	Name: "wwebjs",
 	Shapes: map[string]payload.Shape{
@@ -54,7 +54,7 @@ type envelope struct {
 // test of the webhook, and keeps its name and data.
 func Payload(e *payload.Event) ([]byte, error) { return format.Payload(e) }
 
-// Types lists the events that wwebjs-api has a word for.
+// Types returns the events that wwebjs-api supports.
 func Types() []string { return format.Types() }
 
 func qrShape(e *payload.Event) (string, any, error) {
@@ -69,7 +69,7 @@ func pairError(e *payload.Event) (string, any, error) {
 	return "status", object{"msg": data.Error}, err
 }
 
-// always is an event without data.
+// always returns the shape of an event without data.
 func always(name string) func(*payload.Event) (string, any, error) {
 	return func(*payload.Event) (string, any, error) { return name, nil, nil }
 }
@@ -123,7 +123,7 @@ func callShape(e *payload.Event) (string, any, error) {
 	}}, nil
 }
 
-// origin is where an event's data says whose it is, with addresses as WhatsApp Web writes them.
+// origin has the chat and the sender of an event, with addresses as WhatsApp Web writes them.
 type origin struct{ payload.Origin }
 
 func (o *origin) chatID() string   { return outerAddress(o.InChat()) }
