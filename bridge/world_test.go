@@ -64,7 +64,7 @@ func newWorldOn(t testing.TB, url string) *world {
 		if w.hostile {
 			return
 		}
-		problems, _ := w.names.Take("")
+		problems, _ := w.names.TakeProblems("")
 		for _, problem := range problems {
 			t.Error(problem)
 		}

@@ -119,7 +119,7 @@ func TestReferenceOfErrors(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "### %s\n\nCode %d, HTTP status %d. %s\n\n", reason, codes[reason].Code, rpc.HTTPStatus(&rpc.Error{Code: codes[reason].Code}), errorMeanings[reason])
 	}
-	doctest.Section(t, errorsPage, "error codes", out.String())
+	doctest.CheckSection(t, errorsPage, "error codes", out.String())
 
 	sets := map[string][]string{}
 	for _, m := range doc.Methods {
@@ -138,7 +138,7 @@ func TestReferenceOfErrors(t *testing.T) {
 		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
 	}
 	public, credential, session := sets["server.ping"], sets["session.list"], sets["message.sendText"]
-	doctest.Section(t, errorsPage, "errors of methods", fmt.Sprintf(
+	doctest.CheckSection(t, errorsPage, "errors of methods", fmt.Sprintf(
 		"### Every method\n\n%s\n\n### Methods that need a credential\n\n%s\n\n### Methods of a session\n\n%s\n",
 		links(slices.Clone(public)), links(without(credential, public)), links(without(session, credential))))
 
@@ -177,7 +177,7 @@ func writeReasons(t *testing.T) {
 			t.Errorf("reasonMeanings has %s, which the code does not name", reason)
 		}
 	}
-	doctest.Section(t, errorsPage, "further reasons", out.String())
+	doctest.CheckSection(t, errorsPage, "further reasons", out.String())
 }
 
 // writeCloseCodes compares closeMeanings with the constants of package socket, and writes their table.
@@ -199,7 +199,7 @@ func writeCloseCodes(t *testing.T) {
 			t.Errorf("closeMeanings has %s, which package socket has not", name)
 		}
 	}
-	doctest.Section(t, errorsPage, "close codes", out.String())
+	doctest.CheckSection(t, errorsPage, "close codes", out.String())
 }
 
 // inSources returns the matches of a pattern in the Go files below a directory that are no tests.
@@ -212,7 +212,7 @@ func inSources(t *testing.T, dir, pattern string) (matches [][]string) {
 func sourcesBelow(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
-	err := filepath.WalkDir(filepath.Join(doctest.Root(), filepath.FromSlash(dir)), func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(dir)), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

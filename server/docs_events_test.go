@@ -74,7 +74,7 @@ func TestReferenceOfEvents(t *testing.T) {
 			fmt.Fprintf(&index, "| [%s](%s.md#%s) | %s | %s |\n", name, page.name, strings.ToLower(name), kind, cellText(e.Summary))
 			fmt.Fprintf(&out, "\n## %s\n\n%s Kind: %s.\n", name, e.Summary, kind)
 			example := old[name]
-			if now := seen[name]; now != nil && (doctest.Updating() && !sameShape(example, now) || example == nil) {
+			if now := seen[name]; now != nil && (doctest.IsUpdating() && !sameShape(example, now) || example == nil) {
 				example = now
 			}
 			switch {
@@ -88,12 +88,12 @@ func TestReferenceOfEvents(t *testing.T) {
 				fmt.Fprintf(&out, "\n```json\n%s\n```\n", encodeExample(t, example))
 			}
 		}
-		doctest.File(t, eventsDir+"/"+page.name+".md", out.String())
+		doctest.CheckFile(t, eventsDir+"/"+page.name+".md", out.String())
 	}
 	for name := range known {
 		t.Errorf("the event %s is on no page: add it to eventPages", name)
 	}
-	doctest.File(t, eventsDir+"/README.md", index.String())
+	doctest.CheckFile(t, eventsDir+"/README.md", index.String())
 	doctest.NoOthers(t, eventsDir, names)
 	if missing != withoutExample {
 		t.Errorf("%d events have no example, withoutExample says %d", missing, withoutExample)
@@ -107,10 +107,10 @@ func examplesOf(t *testing.T, page string) map[string]object {
 	t.Helper()
 	examples := map[string]object{}
 	path := eventsDir + "/" + page + ".md"
-	if _, err := os.Stat(filepath.Join(doctest.Root(), filepath.FromSlash(path))); err != nil {
+	if _, err := os.Stat(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(path))); err != nil {
 		return examples
 	}
-	for _, block := range doctest.Read(t, path).Blocks {
+	for _, block := range doctest.ReadPage(t, path).Blocks {
 		var example object
 		if err := json.Unmarshal([]byte(block.Text), &example); err != nil {
 			t.Fatalf("%s: %v", path, err)

@@ -51,7 +51,7 @@ func TestReferenceOfLimits(t *testing.T) {
 		}
 		setting := ""
 		if m.setting == "" {
-			source, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(m.file)))
+			source, err := os.ReadFile(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(m.file)))
 			if err != nil || m.text == "" || !strings.Contains(string(source), m.text) {
 				t.Errorf("no test reaches the limit %s: %q does not contain %q, %v", name, m.file, m.text, err)
 			}
@@ -72,7 +72,7 @@ func TestReferenceOfLimits(t *testing.T) {
 			t.Errorf("conn.hello reports no limit %s", name)
 		}
 	}
-	doctest.Section(t, "docs/protocol.md", "limits", out.String())
+	doctest.CheckSection(t, "docs/protocol.md", "limits", out.String())
 }
 
 // Texts of the server that name a page name one that exists.
@@ -81,7 +81,7 @@ func TestTextsNamePagesThatExist(t *testing.T) {
 	for _, dir := range []string{"server", "bridge", "rpc", "transports"} {
 		for _, page := range regexp.MustCompile(`docs/[a-zA-Z/-]+\.md`).FindAllString(sourcesBelow(t, dir), -1) {
 			found++
-			if _, err := os.Stat(filepath.Join(doctest.Root(), filepath.FromSlash(page))); err != nil {
+			if _, err := os.Stat(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(page))); err != nil {
 				t.Errorf("a text below %s names %s: %v", dir, page, err)
 			}
 		}

@@ -44,14 +44,14 @@ func TestPagesNameWhatExists(t *testing.T) {
 	for _, f := range metrics.Families {
 		families[f.Name] = true
 	}
-	settings, err := os.ReadFile(filepath.Join(doctest.Root(), "docs", "reference", "settings.md"))
+	settings, err := os.ReadFile(filepath.Join(doctest.RepositoryRoot(), "docs", "reference", "settings.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	variables := envName.FindAllString(string(settings), -1)
 	checked := 0
-	for _, page := range doctest.All(t) {
-		raw, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(page.Path)))
+	for _, page := range doctest.AllPages(t) {
+		raw, err := os.ReadFile(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(page.Path)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,8 +80,8 @@ func TestPagesNameWhatExists(t *testing.T) {
 // Each setting, metric, event and error is described on exactly one page.
 func TestEverythingHasOnePage(t *testing.T) {
 	described := map[string][]string{}
-	for _, page := range doctest.All(t) {
-		raw, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(page.Path)))
+	for _, page := range doctest.AllPages(t) {
+		raw, err := os.ReadFile(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(page.Path)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestTroubleshootingQuotesMessages(t *testing.T) {
 // Tests and benchmarks that pages name as the source of a figure or a promise exist.
 func TestPagesNameTestsThatExist(t *testing.T) {
 	var tests strings.Builder
-	err := filepath.WalkDir(doctest.Root(), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(doctest.RepositoryRoot(), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() && slices.Contains([]string{".git", ".cache", "node_modules"}, entry.Name()) {
 			return cmp.Or(err, fs.SkipDir)
 		}
@@ -176,8 +176,8 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, page := range doctest.All(t) {
-		raw, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(page.Path)))
+	for _, page := range doctest.AllPages(t) {
+		raw, err := os.ReadFile(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(page.Path)))
 		if err != nil {
 			t.Fatal(err)
 		}

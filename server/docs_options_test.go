@@ -107,7 +107,7 @@ func TestReferenceOfTransportOptions(t *testing.T) {
 		if page == "" {
 			page = transport
 		}
-		doctest.Section(t, "docs/transports/"+page+".md", "options of "+transport, out.String())
+		doctest.CheckSection(t, "docs/transports/"+page+".md", "options of "+transport, out.String())
 	}
 }
 

@@ -36,7 +36,7 @@ func TestReferenceExamplesAreAccepted(t *testing.T) {
 	token := s.pair("demo", "15550100001")
 	s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer", "auto_reply": "echo"})
 	examples, order := map[string]string{}, []string{}
-	for _, page := range doctest.All(t) {
+	for _, page := range doctest.AllPages(t) {
 		if !strings.HasPrefix(page.Path, "docs/reference/methods/") {
 			continue
 		}

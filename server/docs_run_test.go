@@ -51,7 +51,7 @@ func (w *docWorld) begin() {
 	}
 	w.script("waystation", childMode+`=1 exec "`+self+`" "$@"`)
 	// make prints what it would run; what follows the build is run.
-	w.script("make", `command="$(`+lookPath(w.t, "make")+` -s -n -C "`+doctest.Root()+`" "$@" | tail -n 1)"; exec sh -c "$command ${LISTEN:+-listen $LISTEN}"`)
+	w.script("make", `command="$(`+lookPath(w.t, "make")+` -s -n -C "`+doctest.RepositoryRoot()+`" "$@" | tail -n 1)"; exec sh -c "$command ${LISTEN:+-listen $LISTEN}"`)
 	w.server = startServer(w.t, "-allow-hosts", "127.0.0.1")
 	w.token = w.server.pair("demo", "15550100001")
 	w.server.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer", "auto_reply": "echo"})
@@ -164,7 +164,7 @@ func (w *docWorld) runProgram(b *doctest.Block) {
 		w.write(file, b.Text)
 		binary := filepath.Join(dir, "program")
 		build := exec.CommandContext(w.t.Context(), "go", "build", "-buildvcs=false", "-o", binary, file)
-		build.Dir = doctest.Root()
+		build.Dir = doctest.RepositoryRoot()
 		if out, err := build.CombinedOutput(); err != nil {
 			w.t.Fatalf("%s:%d: %v\n%s", b.Page, b.Line, err, out)
 		}
@@ -196,7 +196,7 @@ func (w *docWorld) runProgram(b *doctest.Block) {
 // node finds Node and makes the module ws available in dir.
 func (w *docWorld) node(dir string) string {
 	w.t.Helper()
-	modules := filepath.Join(doctest.Root(), "examples", "echo-bot", "node_modules")
+	modules := filepath.Join(doctest.RepositoryRoot(), "examples", "echo-bot", "node_modules")
 	node, err := exec.LookPath("node")
 	if err == nil {
 		_, err = os.Stat(filepath.Join(modules, "ws"))
@@ -231,7 +231,7 @@ func compileFile(t *testing.T, b *doctest.Block, dir string) {
 	if err := os.WriteFile(file, []byte(b.Text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := json.Marshal(object{"Replace": map[string]string{filepath.Join(doctest.Root(), filepath.FromSlash(dir), name): file}})
+	overlay, err := json.Marshal(object{"Replace": map[string]string{filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(dir), name): file}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func compileFile(t *testing.T, b *doctest.Block, dir string) {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), "go", "vet", "-overlay", list, "./"+dir)
-	c.Dir = doctest.Root()
+	c.Dir = doctest.RepositoryRoot()
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Errorf("%s:%d: %v\n%s", b.Page, b.Line, err, out)
 	}

@@ -81,7 +81,7 @@ var docPages = map[string]docPage{
 //
 // Blocks with a comment "<!-- not run: reason -->" above them are counted.
 func TestDocs(t *testing.T) {
-	pages := doctest.All(t)
+	pages := doctest.AllPages(t)
 	for name := range docPages {
 		if !slices.ContainsFunc(pages, func(p *doctest.Page) bool { return p.Path == name }) {
 			t.Errorf("docPages has %s, which does not exist", name)
@@ -176,7 +176,7 @@ func (w *docWorld) checkOutput() {
 
 // The file of global transports is taken as it stands.
 func TestDocumentedGlobals(t *testing.T) {
-	block := doctest.Read(t, "docs/delivery.md").Block(t, "Global transports", "ini", 0)
+	block := doctest.ReadPage(t, "docs/delivery.md").Block(t, "Global transports", "ini", 0)
 	file := filepath.Join(t.TempDir(), "env")
 	if err := os.WriteFile(file, []byte(block.Text), 0o600); err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func TestDocumentedGlobals(t *testing.T) {
 
 // The README is two screens: at most 100 lines of 100 columns.
 func TestReadmeIsShort(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(doctest.Root(), "README.md"))
+	text, err := os.ReadFile(filepath.Join(doctest.RepositoryRoot(), "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestReadmeIsShort(t *testing.T) {
 func TestContinuousIntegration(t *testing.T) {
 	const command = "make test"
 	for _, file := range []string{"README.md", ".github/CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml"} {
-		text, err := os.ReadFile(filepath.Join(doctest.Root(), filepath.FromSlash(file)))
+		text, err := os.ReadFile(filepath.Join(doctest.RepositoryRoot(), filepath.FromSlash(file)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func (l *Library) convert(ctx context.Context, p *Prepared, need, mimeType strin
 	if err != nil {
 		return &Error{Reason: ReasonUnsupported, Message: need + ", the file is " + p.MimeType + ", and no converter (ffmpeg) is installed"}
 	}
-	out, err := l.temp()
+	out, err := l.newTemp()
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (l *Library) convert(ctx context.Context, p *Prepared, need, mimeType strin
 		}
 		return &Error{Reason: ReasonBad, Message: need + ", and the file could not be converted", Err: errors.New(complaint.String())}
 	}
-	return l.replace(p, out.File, mimeType)
+	return l.replaceContent(p, out.File, mimeType)
 }
 
 func (l *Library) converter() (string, error) {

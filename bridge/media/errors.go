@@ -56,7 +56,7 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
-func bad(field, format string, args ...any) *Error {
+func badField(field, format string, args ...any) *Error {
 	return &Error{Reason: ReasonBad, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -64,6 +64,6 @@ func tooLarge(field string, limit int64) *Error {
 	return &Error{Reason: ReasonTooLarge, Field: field, Limit: limit, Message: fmt.Sprintf("is larger than %d bytes", limit)}
 }
 
-func storage(what string, err error) *Error {
+func storageError(what string, err error) *Error {
 	return &Error{Reason: ReasonStorage, Message: what, Err: err}
 }

@@ -178,7 +178,7 @@ func indexExtensions() (byType, byExtension map[string]string) {
 
 // Extension returns the usual file name extension of a MIME type, with its dot; ".bin" for types without one.
 func Extension(mimeType string) string {
-	base, ok := canonical(mimeType)
+	base, ok := canonicalType(mimeType)
 	if !ok {
 		return ".bin"
 	}
@@ -204,7 +204,7 @@ func typeOfName(name string) string {
 	if known, ok := typeByExtension[extension]; ok {
 		return known
 	}
-	if found, ok := canonical(mime.TypeByExtension(extension)); ok {
+	if found, ok := canonicalType(mime.TypeByExtension(extension)); ok {
 		return found
 	}
 	return ""

@@ -53,9 +53,9 @@ var synonyms = map[string]string{
 	"application/x-download": typeBytes, "application/x-octet-stream": typeBytes,
 }
 
-// canonical returns the name that this package uses for a MIME type, without parameters. It reports false for text that
+// canonicalType returns the name that this package uses for a MIME type, without parameters. It reports false for text that
 // is not a MIME type. Malformed parameters do not matter.
-func canonical(name string) (string, bool) {
+func canonicalType(name string) (string, bool) {
 	base, _, _ := strings.Cut(name, ";")
 	base, _, err := mime.ParseMediaType(strings.TrimSpace(base))
 	if err != nil || !strings.Contains(base, "/") {
@@ -88,9 +88,9 @@ type sniffed struct {
 	loose bool           // other evidence about the type prevails
 }
 
-// sniff recognises a file by its first bytes.
-func sniff(head []byte) sniffed {
-	name, ok := canonical(mimetype.Detect(head).String())
+// sniffType recognises a file by its first bytes.
+func sniffType(head []byte) sniffed {
+	name, ok := canonicalType(mimetype.Detect(head).String())
 	if !ok {
 		name = typeBytes
 	}
@@ -103,8 +103,8 @@ func startsPDF(head []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n\x00"), []byte("%PDF-"))
 }
 
-// under reports whether the sniffed type is another one, or a special case of it.
-func (s sniffed) under(name string) bool {
+// isUnder reports whether the sniffed type is another one, or a special case of it.
+func (s sniffed) isUnder(name string) bool {
 	ancestor := mimetype.Lookup(name)
 	for node := s.node; node != nil; node = node.Parent() {
 		if node == ancestor {
@@ -123,32 +123,32 @@ const (
 	fits
 )
 
-// judge compares a claim with the bytes. A claim of the sender is trusted: it is contradicted only by a signature. Other
+// judgeClaim compares a claim with the bytes. A claim of the sender is trusted: it is contradicted only by a signature. Other
 // claims (of a web server, of a file name) must be a special case of the sniffed type, or of its kind.
-func (s sniffed) judge(claim string, trusted bool) verdict {
+func (s sniffed) judgeClaim(claim string, trusted bool) verdict {
 	node := mimetype.Lookup(claim)
 	switch {
 	case claim == typeBytes:
 		return vague
 	case claim == s.name, node != nil && node == s.node, isoFamily[claim] && isoFamily[s.name]:
 		return fits
-	case node != nil && s.under(claim), s.name == typeSVG && node == mimetype.Lookup(typeXML):
+	case node != nil && s.isUnder(claim), s.name == typeSVG && node == mimetype.Lookup(typeXML):
 		return vague
 	case alwaysRecognised[claim] && !s.loose, alwaysRecognised[claim] && claim != typeZip:
 		return contradicted
 	case s.loose:
 		return fits
-	case s.under(typeText):
+	case s.isUnder(typeText):
 		return s.judgeText(claim, node, trusted)
 	case strings.HasPrefix(claim, "text/") && !(trusted && s.name == typeBytes):
 		return contradicted
 	case s.name == typeBytes:
 		return fits
-	case s.under(typeZip) || s.under(typeOLE):
+	case s.isUnder(typeZip) || s.isUnder(typeOLE):
 		return s.judgeContainer(claim, node, trusted)
 	case alwaysRecognised[s.name]:
 		return contradicted
-	case node != nil && (sniffed{node: node}).under(s.name):
+	case node != nil && (sniffed{node: node}).isUnder(s.name):
 		return fits
 	case trusted:
 		return fits
@@ -162,13 +162,13 @@ func (s sniffed) judgeText(claim string, node *mimetype.MIME, trusted bool) verd
 	class, _, _ := strings.Cut(claim, "/")
 	isMedia := class == "image" || class == "video" || class == "audio"
 	switch {
-	case node == nil && isMedia, node != nil && isMedia && !claimed.under(typeText):
+	case node == nil && isMedia, node != nil && isMedia && !claimed.isUnder(typeText):
 		return contradicted
 	case trusted, node == nil:
 		return fits
-	case !claimed.under(typeText):
+	case !claimed.isUnder(typeText):
 		return contradicted // the library knows the type, and it is not a text
-	case s.name == typeText, claimed.under(s.name):
+	case s.name == typeText, claimed.isUnder(s.name):
 		return fits
 	case s.name == typeXML && (claim == typeSVG || claim == typeHTML):
 		return fits
@@ -186,11 +186,11 @@ func (s sniffed) judgeContainer(claim string, node *mimetype.MIME, trusted bool)
 		if s.name == typeZip || s.name == typeOLE || strings.HasPrefix(claim, "application/vnd.") {
 			return fits
 		}
-	case claimed.under(s.name):
+	case claimed.isUnder(s.name):
 		return fits
 	case s.name == "application/java-archive":
-		return verdictOf(claimed.under(typeZip)) // packages of Android and others are Java archives too
-	case s.under(typeOLE):
+		return verdictOf(claimed.isUnder(typeZip)) // packages of Android and others are Java archives too
+	case s.isUnder(typeOLE):
 		return verdictOf(strings.HasPrefix(claim, "application/vnd.openxmlformats-")) // encrypted
 	}
 	return contradicted
@@ -212,27 +212,27 @@ type claims struct {
 	filename string
 }
 
-// resolve returns the type of a file: the declared one, else the web server's, else the one of the file name's
+// resolveType returns the type of a file: the declared one, else the web server's, else the one of the file name's
 // extension, if it fits the bytes, else the one that the bytes show. The result is never less specific than the bytes.
 // A declared type that the bytes contradict is an error.
-func (s sniffed) resolve(c claims) (string, error) {
+func (s sniffed) resolveType(c claims) (string, error) {
 	byName := typeOfName(c.filename)
-	if s.loose && s.under(typeText) && byName != s.name && (c.declared == typeText || byName == typeText) {
+	if s.loose && s.isUnder(typeText) && byName != s.name && (c.declared == typeText || byName == typeText) {
 		return typeText, nil // sentences with commas, not a table
 	}
 	if c.declared != "" {
-		switch s.judge(c.declared, true) {
+		switch s.judgeClaim(c.declared, true) {
 		case fits:
 			return c.declared, nil
 		case contradicted:
-			return "", bad(c.field, "says %s and the file is %s", c.declared, s.name)
+			return "", badField(c.field, "says %s and the file is %s", c.declared, s.name)
 		}
 	}
-	if c.stored != "" && s.judge(c.stored, true) == fits {
+	if c.stored != "" && s.judgeClaim(c.stored, true) == fits {
 		return c.stored, nil
 	}
 	for _, claim := range []string{c.server, byName} {
-		if claim != "" && s.judge(claim, false) == fits {
+		if claim != "" && s.judgeClaim(claim, false) == fits {
 			return claim, nil
 		}
 	}

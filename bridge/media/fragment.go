@@ -19,7 +19,7 @@ type fragments struct {
 
 const maxTracks = 100
 
-func (f *fragments) set(m *map[uint32]uint64, value uint64) {
+func (f *fragments) setTrack(m *map[uint32]uint64, value uint64) {
 	if *m == nil {
 		*m = map[uint32]uint64{}
 	}
@@ -51,7 +51,7 @@ func (w *boxWalker) mediaHeader(at, size int64) error {
 	if b[0] == 1 {
 		scale = binary.BigEndian.Uint32(b[20:])
 	}
-	w.set(&w.scales, uint64(scale))
+	w.setTrack(&w.scales, uint64(scale))
 	return nil
 }
 
@@ -78,7 +78,7 @@ func (w *boxWalker) fragment(name string, at, size int64) error {
 		}
 	case "trex":
 		w.track = uint32(number(4))
-		w.set(&w.defaults, number(12))
+		w.setTrack(&w.defaults, number(12))
 	case "tfhd":
 		w.track = uint32(number(4))
 		w.current = w.defaults[w.track]
@@ -93,7 +93,7 @@ func (w *boxWalker) fragment(name string, at, size int64) error {
 			w.current = number(offset)
 		}
 	case "trun":
-		w.set(&w.sums, w.sums[w.track]+runLength(number, flags, w.current, len(b)))
+		w.setTrack(&w.sums, w.sums[w.track]+runLength(number, flags, w.current, len(b)))
 	}
 	return nil
 }

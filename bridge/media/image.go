@@ -43,7 +43,7 @@ func (l *Library) decodePicture(ctx context.Context, f *File) (img image.Image, 
 		return nil, nil, err
 	}
 	if config.Width*config.Height > l.config.MaxPixels {
-		return nil, nil, bad("", "the picture has %d x %d pixels, more than %d in all", config.Width, config.Height, l.config.MaxPixels)
+		return nil, nil, badField("", "the picture has %d x %d pixels, more than %d in all", config.Width, config.Height, l.config.MaxPixels)
 	}
 	if err := l.decoders.Acquire(ctx, 1); err != nil {
 		return nil, nil, &Error{Reason: ReasonTimeout, Message: "too many pictures are being read", Err: err}
@@ -59,18 +59,18 @@ func (l *Library) decodePicture(ctx context.Context, f *File) (img image.Image, 
 	}
 	if err != nil {
 		release()
-		return nil, nil, bad("", "the file is a broken picture")
+		return nil, nil, badField("", "the file is a broken picture")
 	}
 	return img, release, nil
 }
 
 func (l *Library) pictureSize(f *File) (image.Config, error) {
 	if err := f.Rewind(); err != nil {
-		return image.Config{}, storage("the file could not be read", err)
+		return image.Config{}, storageError("the file could not be read", err)
 	}
 	config, _, err := image.DecodeConfig(f.File)
 	if err != nil || config.Width <= 0 || config.Height <= 0 {
-		return image.Config{}, bad("", "the file is a broken picture")
+		return image.Config{}, badField("", "the file is a broken picture")
 	}
 	return config, nil
 }
@@ -82,15 +82,15 @@ func (l *Library) thumbnail(ctx context.Context, f *File) (small []byte, width, 
 	}
 	defer release()
 	how := orientation(f.File)
-	small, err = shrink(img, how)
+	small, err = shrinkImage(img, how)
 	if width, height = img.Bounds().Dx(), img.Bounds().Dy(); how >= 5 {
 		width, height = height, width
 	}
 	return small, width, height, err
 }
 
-// shrink makes the small JPEG a message carries, turned as an orientation says.
-func shrink(img image.Image, how int) ([]byte, error) {
+// shrinkImage makes the small JPEG a message carries, turned as an orientation says.
+func shrinkImage(img image.Image, how int) ([]byte, error) {
 	width, height := img.Bounds().Dx(), img.Bounds().Dy()
 	if longer := max(width, height); longer > thumbnailSide {
 		width, height = max(1, width*thumbnailSide/longer), max(1, height*thumbnailSide/longer)
@@ -99,8 +99,8 @@ func shrink(img image.Image, how int) ([]byte, error) {
 	draw.Draw(small, small.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.ApproxBiLinear.Scale(small, small.Bounds(), img, img.Bounds(), draw.Over, nil)
 	var out bytes.Buffer
-	if err := jpeg.Encode(&out, orient(small, how), &jpeg.Options{Quality: thumbnailQuality}); err != nil {
-		return nil, storage("the thumbnail could not be made", err)
+	if err := jpeg.Encode(&out, orientImage(small, how), &jpeg.Options{Quality: thumbnailQuality}); err != nil {
+		return nil, storageError("the thumbnail could not be made", err)
 	}
 	return out.Bytes(), nil
 }
@@ -116,18 +116,18 @@ func (l *Library) toJPEG(ctx context.Context, p *Prepared) error {
 	draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Over)
 	var out bytes.Buffer
 	if err := jpeg.Encode(&out, flat, &jpeg.Options{Quality: imageQuality}); err != nil {
-		return storage("the picture could not be converted", err)
+		return storageError("the picture could not be converted", err)
 	}
-	if p.Thumbnail, err = shrink(flat, 1); err != nil {
+	if p.Thumbnail, err = shrinkImage(flat, 1); err != nil {
 		return err
 	}
 	p.Width, p.Height = flat.Bounds().Dx(), flat.Bounds().Dy()
-	return l.replace(p, &out, typeJPEG)
+	return l.replaceContent(p, &out, typeJPEG)
 }
 
-// replace puts other content in place of a file.
-func (l *Library) replace(p *Prepared, content io.Reader, mimeType string) error {
-	next, err := l.receive(content, "", claims{declared: mimeType, filename: p.Filename})
+// replaceContent puts other content in place of a file.
+func (l *Library) replaceContent(p *Prepared, content io.Reader, mimeType string) error {
+	next, err := l.receiveContent(content, "", claims{declared: mimeType, filename: p.Filename})
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (l *Library) Thumbnail(ctx context.Context, session string, in Input) ([]by
 			return nil, err
 		}
 		if err := f.Rewind(); err != nil {
-			return nil, storage("the file could not be read", err)
+			return nil, storageError("the file could not be read", err)
 		}
 		return io.ReadAll(f.File)
 	}
@@ -157,7 +157,7 @@ func (l *Library) Thumbnail(ctx context.Context, session string, in Input) ([]by
 		small, _, _, err := l.thumbnail(ctx, f)
 		return small, err
 	}
-	return nil, bad("", "the file is %s; needed is a picture", f.MimeType)
+	return nil, badField("", "the file is %s; needed is a picture", f.MimeType)
 }
 
 // PNG is a thumbnail in the form stickers have theirs; nothing stays nothing.

@@ -53,18 +53,18 @@ func (l *Library) Prepare(ctx context.Context, session string, in Input, kind Ki
 		}
 	}
 	p := &Prepared{File: f, Kind: kind}
-	if err := l.prepare(ctx, p, kind); err != nil {
+	if err := l.prepareKind(ctx, p, kind); err != nil {
 		p.File.Close()
 		return nil, err
 	}
 	if err := p.Rewind(); err != nil {
 		p.File.Close()
-		return nil, storage("the file could not be read", err)
+		return nil, storageError("the file could not be read", err)
 	}
 	return p, nil
 }
 
-func (l *Library) prepare(ctx context.Context, p *Prepared, kind Kind) error {
+func (l *Library) prepareKind(ctx context.Context, p *Prepared, kind Kind) error {
 	switch kind {
 	case KindImage:
 		return l.prepareImage(ctx, p)
@@ -87,7 +87,7 @@ func (l *Library) prepare(ctx context.Context, p *Prepared, kind Kind) error {
 }
 
 func wrongKind(p *Prepared, want string) error {
-	return bad("", "the file is %s; needed is %s", p.MimeType, want)
+	return badField("", "the file is %s; needed is %s", p.MimeType, want)
 }
 
 func prepareVideo(p *Prepared) error {
@@ -96,7 +96,7 @@ func prepareVideo(p *Prepared) error {
 	}
 	movie, err := readMovie(p.File, p.Size)
 	if err != nil {
-		return bad("", "the file is not a readable mp4 or 3gpp video")
+		return badField("", "the file is not a readable mp4 or 3gpp video")
 	}
 	p.Duration, p.Width, p.Height = movie.duration, movie.width, movie.height
 	return nil
@@ -114,14 +114,14 @@ func (l *Library) prepareAudio(ctx context.Context, p *Prepared) error {
 	case typeM4A, typeMP4:
 		movie, err := readMovie(p.File, p.Size)
 		if err != nil {
-			return bad("", "the file is not readable audio")
+			return badField("", "the file is not readable audio")
 		}
 		p.Duration, p.MimeType = movie.duration, typeM4A
 	case typeWAV:
 		p.Duration = wavDuration(p.File, p.Size)
 	case typeMPEG, typeAAC, typeAMR:
 		if err := p.Rewind(); err != nil {
-			return storage("the file could not be read", err)
+			return storageError("the file could not be read", err)
 		}
 		in := bufio.NewReader(p.File.File)
 		p.Duration = map[string]func(*bufio.Reader) time.Duration{typeMPEG: mp3Duration, typeAAC: aacDuration, typeAMR: amrDuration}[p.MimeType](in)
@@ -136,7 +136,7 @@ func (l *Library) prepareAudio(ctx context.Context, p *Prepared) error {
 		}
 		movie, err := readMovie(p.File, p.Size)
 		if err != nil {
-			return bad("", "the converted file is not readable audio")
+			return badField("", "the converted file is not readable audio")
 		}
 		p.Duration = movie.duration
 	}
@@ -161,7 +161,7 @@ func (l *Library) prepareVoice(ctx context.Context, p *Prepared) error {
 			return err
 		}
 		if sound, err = readOpus(p.File); err != nil {
-			return bad("", "the converted file is not ogg/opus audio")
+			return badField("", "the converted file is not ogg/opus audio")
 		}
 	}
 	p.Duration, p.Waveform, p.MimeType = sound.duration, sound.waveform(), opusType

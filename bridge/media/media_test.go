@@ -58,11 +58,11 @@ func TestSniff(t *testing.T) {
 		type3GP: "\x00\x00\x00\x18ftyp3gp5", typeM4A: "\x00\x00\x00\x18ftypM4A ", typePDF: "%PDF-1.7", typeZip: "PK\x03\x04", typeAMR: "#!AMR\n",
 		typeText: "plain words", "text/html": "<html><body>", typeBytes: "\x00\x01\x02\x03", typeOgg: "OggS\x00\x02" + strings.Repeat("\x00", 22) + "OpusHead",
 	} {
-		if got := sniff([]byte(head)).name; got != want {
+		if got := sniffType([]byte(head)).name; got != want {
 			t.Errorf("%q is %s, want %s", head, got, want)
 		}
 	}
-	if got := sniff([]byte("\xff\xfb\x90\x64")).name; got != typeMPEG {
+	if got := sniffType([]byte("\xff\xfb\x90\x64")).name; got != typeMPEG {
 		t.Errorf("mp3 without tag: %s", got)
 	}
 }
@@ -89,7 +89,7 @@ func TestAgree(t *testing.T) {
 		{"application/x-anything", typeJPEG, false},
 	} {
 		found := sniffed{name: test.found, node: mimetype.Lookup(test.found)}
-		if got := found.judge(test.claimed, true) != contradicted; got != test.want {
+		if got := found.judgeClaim(test.claimed, true) != contradicted; got != test.want {
 			t.Errorf("%s for a %s: %v", test.claimed, test.found, got)
 		}
 	}
@@ -320,7 +320,7 @@ func FuzzContainers(f *testing.F) {
 		if _, err := file.Write(content); err != nil {
 			t.Fatal(err)
 		}
-		sniff(content)
+		sniffType(content)
 		_, _ = readWebP(in)
 		_, _ = readOpus(in)
 		_, _ = readMovie(file, in.Size)

@@ -58,8 +58,8 @@ func (f *File) Rewind() error {
 // Open returns the file of a media object (id, address or data URL) after checking
 // that it has the declared type. The caller closes it.
 func (l *Library) Open(ctx context.Context, session string, in Input) (*File, error) {
-	if count(in.MediaID, in.URL, in.Base64) != 1 {
-		return nil, bad("", "needs exactly one of media_id, url and base64")
+	if countGiven(in.MediaID, in.URL, in.Base64) != 1 {
+		return nil, badField("", "needs exactly one of media_id, url and base64")
 	}
 	if err := checkFilename(in.Filename); err != nil {
 		return nil, err
@@ -72,9 +72,9 @@ func (l *Library) Open(ctx context.Context, session string, in Input) (*File, er
 	case in.MediaID != "":
 		return l.openStored(ctx, session, in, about)
 	case in.URL != "":
-		return l.fetch(ctx, in, about)
+		return l.fetchURL(ctx, in, about)
 	}
-	return l.decode(in, about)
+	return l.decodeData(in, about)
 }
 
 // Take reads a file that is handed over as it is, and checks it as Open does; of in, only the type and the name count.
@@ -87,7 +87,7 @@ func (l *Library) Take(content io.Reader, in Input) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := l.receive(content, "", about)
+	f, err := l.receiveContent(content, "", about)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +103,8 @@ func (in *Input) claims() (claims, error) {
 	about := claims{field: "mime_type", filename: in.Filename}
 	if in.MimeType != "" {
 		var ok bool
-		if about.declared, ok = canonical(in.MimeType); !ok {
-			return about, bad("mime_type", "is not a MIME type")
+		if about.declared, ok = canonicalType(in.MimeType); !ok {
+			return about, badField("mime_type", "is not a MIME type")
 		}
 	}
 	return about, nil
@@ -113,12 +113,12 @@ func (in *Input) claims() (claims, error) {
 // checkHash holds the file against the hash it should have, if that is known.
 func (f *File) checkHash(want string) error {
 	if want != "" && !strings.EqualFold(want, hex.EncodeToString(f.SHA256[:])) {
-		return bad("sha256", "is not the hash of what arrived: %d bytes with %x", f.Size, f.SHA256)
+		return badField("sha256", "is not the hash of what arrived: %d bytes with %x", f.Size, f.SHA256)
 	}
 	return nil
 }
 
-func count(values ...string) (n int) {
+func countGiven(values ...string) (n int) {
 	for _, value := range values {
 		if value != "" {
 			n++
@@ -131,13 +131,13 @@ const maxFilename = 255 // characters, as the schema of the methods counts
 
 func checkFilename(name string) error {
 	if utf8.RuneCountInString(name) > maxFilename {
-		return bad("filename", "is longer than %d characters", maxFilename)
+		return badField("filename", "is longer than %d characters", maxFilename)
 	}
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return bad("filename", "holds control characters")
+		return badField("filename", "holds control characters")
 	}
 	if strings.ContainsAny(name, `/\`) || name == "." || name == ".." {
-		return bad("filename", "is a path")
+		return badField("filename", "is a path")
 	}
 	return nil
 }
@@ -160,24 +160,24 @@ func (l *Library) openStored(ctx context.Context, session string, in Input, abou
 	if about.filename == "" {
 		about.filename = stored.Filename
 	}
-	about.stored, _ = canonical(stored.MimeType)
-	return l.receive(content, "media_id", about)
+	about.stored, _ = canonicalType(stored.MimeType)
+	return l.receiveContent(content, "media_id", about)
 }
 
-func (l *Library) decode(in Input, about claims) (*File, error) {
+func (l *Library) decodeData(in Input, about claims) (*File, error) {
 	label, content, isDataURL := base64text.Split(in.Base64)
 	if isDataURL && label != "" && about.declared == "" {
 		var ok bool
 		about.field = "base64"
-		if about.declared, ok = canonical(label); !ok && !strings.HasPrefix(label, ";") { // only parameters: no type
-			return nil, bad("base64", "the data URL names no valid MIME type")
+		if about.declared, ok = canonicalType(label); !ok && !strings.HasPrefix(label, ";") { // only parameters: no type
+			return nil, badField("base64", "the data URL names no valid MIME type")
 		}
 	}
-	return l.receive(base64text.NewReader(content), "base64", about)
+	return l.receiveContent(base64text.NewReader(content), "base64", about)
 }
 
-func (l *Library) fetch(ctx context.Context, in Input, about claims) (*File, error) {
-	request, err := l.request(ctx, in.URL)
+func (l *Library) fetchURL(ctx context.Context, in Input, about claims) (*File, error) {
+	request, err := l.newRequest(ctx, in.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -192,23 +192,23 @@ func (l *Library) fetch(ctx context.Context, in Input, about claims) (*File, err
 	if about.filename == "" {
 		about.filename = nameOf(response)
 	}
-	about.server, _ = canonical(response.Header.Get("Content-Type")) // a malformed header says nothing
-	return l.receive(response.Body, "url", about)
+	about.server, _ = canonicalType(response.Header.Get("Content-Type")) // a malformed header says nothing
+	return l.receiveContent(response.Body, "url", about)
 }
 
-// request returns a GET request for an address that a user typed.
-func (l *Library) request(ctx context.Context, address string) (*http.Request, error) {
+// newRequest returns a GET request for an address that a user typed.
+func (l *Library) newRequest(ctx context.Context, address string) (*http.Request, error) {
 	address, err := guard.Normalize(address)
 	if err != nil {
 		var malformed *guard.Error
 		if errors.As(err, &malformed) && malformed.Err != nil {
-			return nil, bad("url", "is not a usable address: %s", malformed.Err)
+			return nil, badField("url", "is not a usable address: %s", malformed.Err)
 		}
-		return nil, bad("url", "is not a usable address")
+		return nil, badField("url", "is not a usable address")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, bad("url", "is not a usable address")
+		return nil, badField("url", "is not a usable address")
 	}
 	request.Header.Set("User-Agent", l.config.UserAgent)
 	return request, nil
@@ -257,11 +257,11 @@ func nameOf(response *http.Response) string {
 	return name
 }
 
-// receive streams content into a temporary file, hashes it and checks what it
+// receiveContent streams content into a temporary file, hashes it and checks what it
 // is. field is where the content came in.
-func (l *Library) receive(content io.Reader, field string, about claims) (*File, error) {
+func (l *Library) receiveContent(content io.Reader, field string, about claims) (*File, error) {
 	limit := l.config.MaxBytes
-	f, err := l.temp()
+	f, err := l.newTemp()
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +270,7 @@ func (l *Library) receive(content io.Reader, field string, about claims) (*File,
 		f.Close()
 		return nil, l.receiveError(field, err)
 	}
-	if err := f.check(field, about, limit, sum); err != nil {
+	if err := f.checkContent(field, about, limit, sum); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -281,24 +281,24 @@ func (l *Library) receiveError(field string, err error) error {
 	var disk *os.PathError
 	switch {
 	case errors.Is(err, base64text.ErrInvalid):
-		return bad("base64", "is neither base64 nor a data URL (data:<type>;base64,...)")
+		return badField("base64", "is neither base64 nor a data URL (data:<type>;base64,...)")
 	case field == "" && errors.Is(err, io.ErrUnexpectedEOF):
-		return bad("", "the file ended before its announced length")
+		return badField("", "the file ended before its announced length")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &Error{Reason: ReasonTimeout, Field: field, Message: "the file did not come in time", Err: err}
 	case errors.As(err, &disk):
-		return storage("the file could not be written", err)
+		return storageError("the file could not be written", err)
 	case field == "url":
 		return l.fetchError(err)
 	}
-	return storage("the file could not be read", err)
+	return storageError("the file could not be read", err)
 }
 
-// check finds the type of a whole file and rewinds it.
-func (f *File) check(field string, about claims, limit int64, sum hash.Hash) error {
+// checkContent finds the type of a whole file and rewinds it.
+func (f *File) checkContent(field string, about claims, limit int64, sum hash.Hash) error {
 	switch {
 	case f.Size == 0:
-		return bad(field, "the file is empty")
+		return badField(field, "the file is empty")
 	case f.Size > limit:
 		return tooLarge(field, limit)
 	}
@@ -306,22 +306,22 @@ func (f *File) check(field string, about claims, limit int64, sum hash.Hash) err
 	head := make([]byte, sniffLength)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return storage("the file could not be read", err)
+		return storageError("the file could not be read", err)
 	}
-	if f.MimeType, err = sniff(head[:n]).resolve(about); err != nil {
+	if f.MimeType, err = sniffType(head[:n]).resolveType(about); err != nil {
 		return err
 	}
 	f.Filename = about.filename
 	if err := f.Rewind(); err != nil {
-		return storage("the file could not be read", err)
+		return storageError("the file could not be read", err)
 	}
 	return nil
 }
 
-func (l *Library) temp() (*File, error) {
+func (l *Library) newTemp() (*File, error) {
 	file, err := os.CreateTemp(l.tempDir(), "in-*")
 	if err != nil {
-		return nil, storage("no temporary file could be made", err)
+		return nil, storageError("no temporary file could be made", err)
 	}
 	return &File{File: file}, nil
 }

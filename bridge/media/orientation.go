@@ -60,8 +60,8 @@ func tiffOrientation(b []byte) int {
 	return 1
 }
 
-// orient returns a picture as it is to be shown. Small pictures only: it reads every pixel through an interface.
-func orient(img image.Image, how int) image.Image {
+// orientImage returns a picture as it is to be shown. Small pictures only: it reads every pixel through an interface.
+func orientImage(img image.Image, how int) image.Image {
 	if how <= 1 {
 		return img
 	}
@@ -118,13 +118,13 @@ func firstFrame(f *File) []byte {
 				frame[0].data[0] = vp8xAlpha
 			}
 			inner := &webpFile{} // a frame may not be larger than the picture, whose pixels were checked
-			if inner.look(name, rest[8:8+length]); inner.width > w.width || inner.height > w.height {
+			if inner.readChunk(name, rest[8:8+length]); inner.width > w.width || inner.height > w.height {
 				return nil
 			}
 			frame = append(frame, chunk{name, rest[8 : 8+length]})
 			rest = rest[min(len(rest), 8+length+length%2):]
 		}
-		return riff(frame)
+		return encodeRIFF(frame)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func TestTurnedPhotos(t *testing.T) {
 func TestAnimatedWebPAsAnImage(t *testing.T) {
 	frame := append(make([]byte, 16), []byte("VP8L\x0d\x00\x00\x00")...)
 	frame = append(frame, tinyWebP[20:33]...)
-	content := riff([]chunk{{"VP8X", []byte{vp8xAnimation | vp8xAlpha, 0, 0, 0, 0, 0, 0, 0, 0, 0}}, {"ANIM", make([]byte, 6)}, {"ANMF", append(frame, 0)}, {"ANMF", append(frame, 0)}})
+	content := encodeRIFF([]chunk{{"VP8X", []byte{vp8xAnimation | vp8xAlpha, 0, 0, 0, 0, 0, 0, 0, 0, 0}}, {"ANIM", make([]byte, 6)}, {"ANMF", append(frame, 0)}, {"ANMF", append(frame, 0)}})
 	p, err := newLibrary(t, Config{}).Prepare(t.Context(), "s", Input{Base64: data("", content)}, KindImage)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ func (l *Library) removeOrphans(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return storage("the stored files could not be listed", err)
+		return storageError("the stored files could not be listed", err)
 	}
 	for _, folder := range folders {
 		if err := l.removeOrphansOf(ctx, folder.Name()); err != nil {
@@ -34,7 +34,7 @@ func (l *Library) removeOrphans(ctx context.Context) error {
 func (l *Library) removeOrphansOf(ctx context.Context, folder string) error {
 	dir, err := os.Open(filepath.Join(l.dir, "files", folder))
 	if err != nil {
-		return storage("the stored files could not be listed", err)
+		return storageError("the stored files could not be listed", err)
 	}
 	defer dir.Close()
 	for {
@@ -43,7 +43,7 @@ func (l *Library) removeOrphansOf(ctx context.Context, folder string) error {
 			return nil
 		}
 		if err != nil {
-			return storage("the stored files could not be listed", err)
+			return storageError("the stored files could not be listed", err)
 		}
 		for _, entry := range entries {
 			if err := l.removeOrphan(ctx, entry); err != nil {
@@ -59,7 +59,7 @@ func (l *Library) removeOrphan(ctx context.Context, entry os.DirEntry) error {
 		return nil // deleted meanwhile
 	}
 	if err != nil {
-		return storage("the stored files could not be listed", err)
+		return storageError("the stored files could not be listed", err)
 	}
 	name := entry.Name()
 	if !info.Mode().IsRegular() || len(name) < 2 || time.Since(info.ModTime()) < orphanAge {
@@ -67,13 +67,13 @@ func (l *Library) removeOrphan(ctx context.Context, entry os.DirEntry) error {
 	}
 	var named int
 	if err := l.db.QueryRow(ctx, `SELECT COUNT(*) FROM media_files WHERE file=$1`, name).Scan(&named); err != nil {
-		return storage("the stored files could not be looked up", err)
+		return storageError("the stored files could not be looked up", err)
 	}
 	if named > 0 {
 		return nil
 	}
 	if err := os.Remove(l.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return storage("a file without an owner could not be removed", err)
+		return storageError("a file without an owner could not be removed", err)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ var (
 
 // Page fetches a web page and returns its metadata.
 func (l *Library) Page(ctx context.Context, address string) (*Page, error) {
-	request, err := l.request(ctx, address)
+	request, err := l.newRequest(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (l *Library) Page(ctx context.Context, address string) (*Page, error) {
 	}
 	defer response.Body.Close()
 	header := response.Header.Get("Content-Type")
-	kind, _ := canonical(header) // a malformed header is not that of a web page
+	kind, _ := canonicalType(header) // a malformed header is not that of a web page
 	if response.StatusCode != http.StatusOK || kind != typeHTML && kind != "application/xhtml+xml" {
 		return nil, &Error{Reason: ReasonFetch, Field: "url", Message: "there is no web page"}
 	}
@@ -85,15 +85,15 @@ func readPage(text io.Reader, base *url.URL) (*Page, error) {
 		return nil, &Error{Reason: ReasonFetch, Field: "url", Message: "the web page could not be read", Err: err}
 	}
 	m := metadata{named: map[string]string{}}
-	m.walk(root, 0)
+	m.walkNode(root, 0)
 	if href, err := base.Parse(m.base); err == nil {
 		base = href
 	}
-	page := &Page{Title: tidy(m.first(titleNames), maxTitle), Description: tidy(m.first(descriptionNames), maxDescription)}
+	page := &Page{Title: tidyText(m.firstOf(titleNames), maxTitle), Description: tidyText(m.firstOf(descriptionNames), maxDescription)}
 	if page.Title == "" {
-		page.Title = tidy(m.title, maxTitle)
+		page.Title = tidyText(m.title, maxTitle)
 	}
-	if address := m.first(imageNames); address != "" {
+	if address := m.firstOf(imageNames); address != "" {
 		if image, err := base.Parse(address); err == nil && (image.Scheme == "http" || image.Scheme == "https") {
 			page.Image = image.String()
 		}
@@ -107,19 +107,19 @@ type metadata struct {
 	title, base string
 }
 
-func (m *metadata) walk(n *html.Node, depth int) {
+func (m *metadata) walkNode(n *html.Node, depth int) {
 	if n.Type == html.ElementNode && n.Namespace == "" {
-		m.read(n)
+		m.readTag(n)
 	}
 	if depth == maxDepth || n.DataAtom == atom.Template {
 		return
 	}
 	for child := n.FirstChild; child != nil; child = child.NextSibling {
-		m.walk(child, depth+1)
+		m.walkNode(child, depth+1)
 	}
 }
 
-func (m *metadata) read(n *html.Node) {
+func (m *metadata) readTag(n *html.Node) {
 	switch n.DataAtom {
 	case atom.Title:
 		if m.title == "" && n.FirstChild != nil {
@@ -132,24 +132,24 @@ func (m *metadata) read(n *html.Node) {
 	case atom.Link:
 		for rel := range strings.FieldsSeq(attribute(n, "rel")) {
 			if strings.EqualFold(rel, "image_src") {
-				m.add("image_src", attribute(n, "href"))
+				m.addValue("image_src", attribute(n, "href"))
 			}
 		}
 	case atom.Meta:
 		for _, key := range []string{"property", "name", "itemprop"} {
-			m.add(attribute(n, key), attribute(n, "content"))
+			m.addValue(attribute(n, key), attribute(n, "content"))
 		}
 	}
 }
 
-func (m *metadata) add(name, content string) {
+func (m *metadata) addValue(name, content string) {
 	name, content = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(content)
 	if m.named[name] == "" && name != "" {
 		m.named[name] = content
 	}
 }
 
-func (m *metadata) first(names []string) string {
+func (m *metadata) firstOf(names []string) string {
 	for _, name := range names {
 		if m.named[name] != "" {
 			return m.named[name]
@@ -167,8 +167,8 @@ func attribute(n *html.Node, key string) string {
 	return ""
 }
 
-// tidy joins the words of a text by single blanks, and shortens it to a number of characters.
-func tidy(text string, limit int) string {
+// tidyText joins the words of a text by single blanks, and shortens it to a number of characters.
+func tidyText(text string, limit int) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if utf8.RuneCountInString(text) > limit {
 		text = string([]rune(text)[:limit-1]) + "…"

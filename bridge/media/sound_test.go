@@ -199,7 +199,7 @@ func TestNamedStickersKeepTheirMetadata(t *testing.T) {
 		"wrong flag": {[]chunk{head(0), icc, vp8l}, 0x28, "VP8X ICCP VP8L EXIF"},
 	} {
 		l := newLibrary(t, Config{})
-		p, err := l.Prepare(t.Context(), "s", Input{Base64: data("", riff(c.chunks))}, KindSticker)
+		p, err := l.Prepare(t.Context(), "s", Input{Base64: data("", encodeRIFF(c.chunks))}, KindSticker)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

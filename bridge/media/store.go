@@ -88,8 +88,8 @@ func MediaID(session, name, mimeType string) string {
 	return session + "-" + name + Extension(mimeType)
 }
 
-// storable reports whether a text can be an id: neither too long nor impossible to store in PostgreSQL.
-func storable(id string) bool {
+// isStorable reports whether a text can be an id: neither too long nor impossible to store in PostgreSQL.
+func isStorable(id string) bool {
 	return len(id) <= maxMediaID && utf8.ValidString(id) && !strings.Contains(id, "\x00")
 }
 
@@ -103,25 +103,25 @@ const block = 4 << 10
 // occupiedSum is the SQL of occupied, over all rows.
 const occupiedSum = `COALESCE(SUM(CASE WHEN size<4096 THEN 4096 ELSE size END), 0)`
 
-// occupied returns the bytes that a file of a size counts in the share of its session.
-func occupied(size int64) int64 { return max(size, block) }
+// occupiedBytes returns the bytes that a file of a size counts in the share of its session.
+func occupiedBytes(size int64) int64 { return max(size, block) }
 
 // Keep stores a copy of a file of a session under an id, replacing the session's file of that id. session is the key the
 // session's data is stored under. The file stays open, at its start.
 func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*Stored, error) {
-	if !storable(mediaID) {
-		return nil, bad("media_id", "is longer than %d bytes or not a text", maxMediaID)
+	if !isStorable(mediaID) {
+		return nil, badField("media_id", "is longer than %d bytes or not a text", maxMediaID)
 	}
 	var used int64
 	if err := l.db.QueryRow(ctx, `SELECT `+occupiedSum+` FROM media_files WHERE session=$1 AND media_id<>$2`, session, mediaID).Scan(&used); err != nil {
-		return nil, storage("the file could not be stored", err)
+		return nil, storageError("the file could not be stored", err)
 	}
-	if used+occupied(f.Size) > l.config.MaxSessionBytes {
+	if used+occupiedBytes(f.Size) > l.config.MaxSessionBytes {
 		return nil, &Error{Reason: ReasonTooLarge, Message: "the session's files would be larger than its share", Limit: l.config.MaxSessionBytes}
 	}
 	name := newFileName()
 	if err := l.copyIn(name, f); err != nil {
-		return nil, storage("the file could not be stored", err)
+		return nil, storageError("the file could not be stored", err)
 	}
 	now := time.Now()
 	s := &Stored{
@@ -130,11 +130,11 @@ func (l *Library) Keep(ctx context.Context, session, mediaID string, f *File) (*
 	}
 	replaced, err := l.insert(ctx, session, name, s, now)
 	if err != nil {
-		return nil, storage("the file could not be stored", errors.Join(err, os.Remove(l.path(name))))
+		return nil, storageError("the file could not be stored", errors.Join(err, os.Remove(l.path(name))))
 	}
 	for _, old := range replaced { // the sweep removes what stays
 		if err := os.Remove(l.path(old)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, storage("the replaced file could not be removed", err)
+			return nil, storageError("the replaced file could not be removed", err)
 		}
 	}
 	return s, nil
@@ -201,7 +201,7 @@ const openTries = 3
 
 // Get opens a kept file of a session. The caller closes the content.
 func (l *Library) Get(ctx context.Context, session, mediaID string) (*Stored, io.ReadSeekCloser, error) {
-	if !storable(mediaID) {
+	if !isStorable(mediaID) {
 		return nil, nil, noFile()
 	}
 	for range openTries {
@@ -211,14 +211,14 @@ func (l *Library) Get(ctx context.Context, session, mediaID string) (*Stored, io
 			return nil, nil, noFile()
 		}
 		if err != nil {
-			return nil, nil, storage("the file could not be looked up", err)
+			return nil, nil, storageError("the file could not be looked up", err)
 		}
 		content, err := os.Open(l.path(s.file))
 		if err == nil {
 			return &s.Stored, content, nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {
-			return nil, nil, storage("the file could not be opened", err)
+			return nil, nil, storageError("the file could not be opened", err)
 		}
 	}
 	return nil, nil, &Error{Reason: ReasonNotFound, Field: "media_id", Message: "the file is gone"}
@@ -226,7 +226,7 @@ func (l *Library) Get(ctx context.Context, session, mediaID string) (*Stored, io
 
 // Receive keeps content that came from WhatsApp.
 func (l *Library) Receive(ctx context.Context, session, mediaID, mimeType, filename string, content func(*os.File) error) (*Stored, error) {
-	f, err := l.temp()
+	f, err := l.newTemp()
 	if err != nil {
 		return nil, err
 	}
@@ -235,11 +235,11 @@ func (l *Library) Receive(ctx context.Context, session, mediaID, mimeType, filen
 		return nil, err
 	}
 	if err := f.Rewind(); err != nil {
-		return nil, storage("the file could not be read", err)
+		return nil, storageError("the file could not be read", err)
 	}
 	sum := sha256.New()
 	if f.Size, err = io.Copy(sum, f.File); err != nil {
-		return nil, storage("the file could not be read", err)
+		return nil, storageError("the file could not be read", err)
 	}
 	sum.Sum(f.SHA256[:0])
 	f.MimeType, f.Filename = mimeType, filename
@@ -249,16 +249,16 @@ func (l *Library) Receive(ctx context.Context, session, mediaID, mimeType, filen
 // Delete removes a kept file of a session; one that is not there is no error. The content goes only with the session's
 // own row.
 func (l *Library) Delete(ctx context.Context, session, mediaID string) error {
-	if !storable(mediaID) {
+	if !isStorable(mediaID) {
 		return nil
 	}
 	files, err := scanFile.NewRowIter(l.db.Query(ctx, `DELETE FROM media_files WHERE session=$1 AND media_id=$2 RETURNING file`, session, mediaID)).AsList()
 	if err != nil {
-		return storage("the file could not be removed", err)
+		return storageError("the file could not be removed", err)
 	}
 	for _, file := range files {
 		if err := os.Remove(l.path(file)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return storage("the file could not be removed", err)
+			return storageError("the file could not be removed", err)
 		}
 	}
 	return nil
@@ -297,7 +297,7 @@ func (l *Library) removeWhere(ctx context.Context, condition string, arg any) (r
 	for {
 		ids, err := scanID.NewRowIter(l.db.Query(ctx, `SELECT media_id, session FROM media_files WHERE `+condition+` LIMIT $2`, arg, sweepBatch)).AsList()
 		if err != nil {
-			return removed, storage("the files could not be listed", err)
+			return removed, storageError("the files could not be listed", err)
 		}
 		for _, id := range ids {
 			if err := l.Delete(ctx, id[1], id[0]); err != nil {

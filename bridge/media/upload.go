@@ -42,13 +42,13 @@ func (l *Library) BeginUpload(ctx context.Context, session, name string, size in
 	}
 	if about.MimeType != "" {
 		var ok bool
-		if about.MimeType, ok = canonical(about.MimeType); !ok {
-			return nil, bad("mime_type", "is not a MIME type")
+		if about.MimeType, ok = canonicalType(about.MimeType); !ok {
+			return nil, badField("mime_type", "is not a MIME type")
 		}
 	}
 	switch {
 	case size <= 0:
-		return nil, bad("size", "must be at least 1")
+		return nil, badField("size", "must be at least 1")
 	case size > l.config.MaxBytes:
 		return nil, tooLarge("size", l.config.MaxBytes)
 	}
@@ -61,10 +61,10 @@ func (l *Library) BeginUpload(ctx context.Context, session, name string, size in
 	}
 	switch {
 	case err != nil:
-		return nil, storage("the upload could not be begun", err)
+		return nil, storageError("the upload could not be begun", err)
 	case open >= int64(l.config.MaxUploads):
 		return nil, &Error{Reason: ReasonTooMany, Message: "too many uploads of this session are not finished"}
-	case announced+kept+occupied(size) > l.config.MaxSessionBytes:
+	case announced+kept+occupiedBytes(size) > l.config.MaxSessionBytes:
 		return nil, &Error{Reason: ReasonTooLarge, Message: "the session's files would be larger than its share", Limit: l.config.MaxSessionBytes}
 	}
 	u := &Upload{
@@ -72,12 +72,12 @@ func (l *Library) BeginUpload(ctx context.Context, session, name string, size in
 		ExpiresAt: time.Now().Add(l.config.KeepUploads).UTC().Truncate(time.Millisecond),
 	}
 	if err := os.WriteFile(l.partPath(u.ID), nil, 0o600); err != nil {
-		return nil, storage("the upload could not be begun", err)
+		return nil, storageError("the upload could not be begun", err)
 	}
 	_, err = l.db.Exec(ctx, `INSERT INTO media_uploads (upload_id, session, mime_type, filename, size, sha256, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`, u.ID, session, about.MimeType, about.Filename, size, about.SHA256, u.ExpiresAt.UnixMilli())
 	if err != nil {
-		return nil, errors.Join(storage("the upload could not be begun", err), os.Remove(l.partPath(u.ID)))
+		return nil, errors.Join(storageError("the upload could not be begun", err), os.Remove(l.partPath(u.ID)))
 	}
 	return u, nil
 }
@@ -92,7 +92,7 @@ var scanUpload = dbutil.ConvertRowFn[*Upload](func(row dbutil.Scannable) (*Uploa
 
 // Upload returns the progress of an upload of a session.
 func (l *Library) Upload(ctx context.Context, session, id string) (*Upload, error) {
-	if !storable(id) {
+	if !isStorable(id) {
 		return nil, noUpload()
 	}
 	u, err := scanUpload(l.db.QueryRow(ctx, `SELECT upload_id, session, mime_type, filename, size, sha256, expires_at FROM media_uploads
@@ -101,14 +101,14 @@ func (l *Library) Upload(ctx context.Context, session, id string) (*Upload, erro
 		return nil, noUpload()
 	}
 	if err != nil {
-		return nil, storage("the upload could not be looked up", err)
+		return nil, storageError("the upload could not be looked up", err)
 	}
 	info, err := os.Stat(l.partPath(id))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, noUpload()
 	}
 	if err != nil {
-		return nil, storage("the upload could not be looked up", err)
+		return nil, storageError("the upload could not be looked up", err)
 	}
 	u.Offset = info.Size()
 	return u, nil
@@ -131,7 +131,7 @@ func (l *Library) Continue(ctx context.Context, session, id string, offset int64
 	}
 	part, err := os.OpenFile(l.partPath(id), os.O_RDWR, 0)
 	if err != nil {
-		return nil, nil, storage("the upload could not be opened", err)
+		return nil, nil, storageError("the upload could not be opened", err)
 	}
 	f := &File{File: part, Filename: u.about.Filename}
 	if err := l.addPart(f, u, content); err != nil || u.Offset < u.Size {
@@ -146,7 +146,7 @@ func (l *Library) Continue(ctx context.Context, session, id string, offset int64
 // addPart writes what comes, up to the size of the upload.
 func (l *Library) addPart(f *File, u *Upload, content io.Reader) error {
 	if _, err := f.Seek(u.Offset, io.SeekStart); err != nil {
-		return storage("the upload could not be written", err)
+		return storageError("the upload could not be written", err)
 	}
 	left := u.Size - u.Offset
 	n, err := io.Copy(f.File, io.LimitReader(content, left))
@@ -158,9 +158,9 @@ func (l *Library) addPart(f *File, u *Upload, content io.Reader) error {
 		if more, _ := io.ReadFull(content, make([]byte, 1)); more > 0 { // an error here is after the end
 			u.Offset -= n
 			if err := f.Truncate(u.Offset); err != nil {
-				return storage("the upload could not be set back", err)
+				return storageError("the upload could not be set back", err)
 			}
-			return bad("", "more came than the upload announced")
+			return badField("", "more came than the upload announced")
 		}
 	}
 	return nil
@@ -169,18 +169,18 @@ func (l *Library) addPart(f *File, u *Upload, content io.Reader) error {
 // keepUpload checks a whole file and keeps it.
 func (l *Library) keepUpload(ctx context.Context, f *File, u *Upload) (*Stored, error) {
 	if err := f.Rewind(); err != nil {
-		return nil, storage("the upload could not be read", err)
+		return nil, storageError("the upload could not be read", err)
 	}
 	sum := sha256.New()
 	var err error
 	if f.Size, err = io.Copy(sum, f.File); err != nil {
-		return nil, storage("the upload could not be read", err)
+		return nil, storageError("the upload could not be read", err)
 	}
 	about, err := u.about.claims()
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check("", about, l.config.MaxBytes, sum); err != nil {
+	if err := f.checkContent("", about, l.config.MaxBytes, sum); err != nil {
 		return nil, err
 	}
 	if err := f.checkHash(u.about.SHA256); err != nil {
@@ -192,7 +192,7 @@ func (l *Library) keepUpload(ctx context.Context, f *File, u *Upload) (*Stored, 
 
 func (l *Library) forgetUpload(ctx context.Context, session, id string) error {
 	if _, err := l.db.Exec(ctx, `DELETE FROM media_uploads WHERE session=$1 AND upload_id=$2`, session, id); err != nil {
-		return storage("the upload could not be removed", err)
+		return storageError("the upload could not be removed", err)
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func (l *Library) CancelUpload(ctx context.Context, session, id string) error {
 
 func (l *Library) removeUpload(ctx context.Context, session, id string) error {
 	if err := os.Remove(l.partPath(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return storage("the upload could not be removed", err)
+		return storageError("the upload could not be removed", err)
 	}
 	return l.forgetUpload(ctx, session, id)
 }
@@ -216,7 +216,7 @@ func (l *Library) removeUpload(ctx context.Context, session, id string) error {
 func (l *Library) removeUploads(ctx context.Context, condition string, arg any) error {
 	ids, err := scanID.NewRowIter(l.db.Query(ctx, `SELECT upload_id, session FROM media_uploads WHERE `+condition, arg)).AsList()
 	if err != nil {
-		return storage("the uploads could not be listed", err)
+		return storageError("the uploads could not be listed", err)
 	}
 	for _, id := range ids {
 		if err := l.removeUpload(ctx, id[1], id[0]); err != nil {

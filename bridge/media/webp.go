@@ -39,11 +39,11 @@ func (l *Library) prepareSticker(ctx context.Context, p *Prepared) error {
 	}
 	chunks, err := readWebP(p.File)
 	if err != nil {
-		return bad("", "the file is a broken webp picture")
+		return badField("", "the file is a broken webp picture")
 	}
 	p.Width, p.Height, p.Animated = chunks.width, chunks.height, chunks.animated
 	if p.Width > stickerSide || p.Height > stickerSide {
-		return bad("", "a sticker may have %d x %d pixels at most, this one has %d x %d", stickerSide, stickerSide, p.Width, p.Height)
+		return badField("", "a sticker may have %d x %d pixels at most, this one has %d x %d", stickerSide, stickerSide, p.Width, p.Height)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func readWebPUpTo(f *File, limit int) (*webpFile, error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 		data := rest[8 : 8+size]
-		w.look(name, data)
+		w.readChunk(name, data)
 		w.body = append(w.body, chunk{name, data})
 		rest = rest[min(len(rest), 8+size+size%2):]
 	}
@@ -91,7 +91,7 @@ func readWebPUpTo(f *File, limit int) (*webpFile, error) {
 	return w, nil
 }
 
-func (w *webpFile) look(name string, data []byte) {
+func (w *webpFile) readChunk(name string, data []byte) {
 	switch {
 	case name == "VP8X" && len(data) >= 10:
 		w.width, w.height = 1+int24(data[4:]), 1+int24(data[7:])
@@ -111,13 +111,13 @@ func int24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 func (l *Library) NameStickerPack(p *Prepared, id, name, author string) error {
 	w, err := readWebP(p.File)
 	if err != nil {
-		return bad("", "the file is a broken webp picture")
+		return badField("", "the file is a broken webp picture")
 	}
 	about, err := json.Marshal(map[string]any{
 		"sticker-pack-id": id, "sticker-pack-name": name, "sticker-pack-publisher": author, "emojis": []string{},
 	})
 	if err != nil {
-		return storage("the sticker could not be written", err)
+		return storageError("the sticker could not be written", err)
 	}
 	flags := byte(vp8xEXIF)
 	for _, c := range w.body {
@@ -147,7 +147,7 @@ func (l *Library) NameStickerPack(p *Prepared, id, name, author string) error {
 		}
 	}
 	out := slices.Concat([]chunk{{"VP8X", extended}}, profile, picture, []chunk{{"EXIF", stickerEXIF(about)}}, xmp)
-	return l.replace(p, bytes.NewReader(riff(out)), typeWebP)
+	return l.replaceContent(p, bytes.NewReader(encodeRIFF(out)), typeWebP)
 }
 
 // metadataFlags are the flags of VP8X for chunks that a file has.
@@ -160,7 +160,7 @@ func stickerEXIF(about []byte) []byte {
 	return append(head, about...)
 }
 
-func riff(chunks []chunk) []byte {
+func encodeRIFF(chunks []chunk) []byte {
 	var body bytes.Buffer
 	body.WriteString("WEBP")
 	for _, c := range chunks {

@@ -107,7 +107,7 @@ func (s *Store) Chats(ctx context.Context, session string, q ChatQuery) (chats [
 
 // Chat returns one chat; ErrNotFound when nothing is known of it.
 func (s *Store) Chat(ctx context.Context, session string, a Address) (*Chat, error) {
-	id, err := s.find(ctx, session, a)
+	id, err := s.findChat(ctx, session, a)
 	var chats []*Chat
 	if err == nil && id != 0 {
 		chats, err = scanChat(time.Now()).NewRowIter(s.db.Query(ctx, chatColumns+`WHERE c.chat_id=$1`, id)).AsList()
@@ -141,7 +141,7 @@ func (s *Store) addLast(ctx context.Context, chats []*Chat) error {
 			rows = append(rows, last[0])
 		}
 	}
-	return s.complete(ctx, rows)
+	return s.completeRows(ctx, rows)
 }
 
 // Stats counts the listed chats of a session.

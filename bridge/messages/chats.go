@@ -52,8 +52,8 @@ func KindOf(jid string) string {
 	return KindUser
 }
 
-// halves sorts an address into what is shown (the phone number if known) and the LID.
-func (a Address) halves() (jid, lid string) {
+// splitHalves sorts an address into what is shown (the phone number if known) and the LID.
+func (a Address) splitHalves() (jid, lid string) {
 	if a.JID == "" {
 		a.JID, a.Alt = a.Alt, ""
 	}
@@ -81,7 +81,7 @@ var scanAlias = dbutil.ConvertRowFn[aliasRow](func(row dbutil.Scannable) (a alia
 
 const ofAlias = `SELECT jid, chat_id FROM messages_aliases WHERE session=$1 AND jid`
 
-func (s *Store) aliases(ctx context.Context, session string, a Address) ([]aliasRow, error) {
+func (s *Store) findAliases(ctx context.Context, session string, a Address) ([]aliasRow, error) {
 	if a.Alt == "" || a.Alt == a.JID {
 		return scanAlias.NewRowIter(s.db.Query(ctx, ofAlias+`=$2`, session, a.JID)).AsList()
 	}
@@ -106,16 +106,16 @@ const lookups = 10
 // lockedAliases is aliases with the rows of the chats locked.
 func (s *Store) lockedAliases(ctx context.Context, session string, a Address) ([]aliasRow, error) {
 	for range lookups {
-		found, err := s.aliases(ctx, session, a)
+		found, err := s.findAliases(ctx, session, a)
 		if err != nil || len(found) == 0 || s.db.Dialect == dbutil.SQLite {
 			return found, err
 		}
-		there, err := s.lock(ctx, found)
+		there, err := s.lockChats(ctx, found)
 		if err != nil || there {
 			return found, err
 		}
 		for _, alias := range found { // an address of a chat that is gone names none
-			if err := s.exec(ctx, `DELETE FROM messages_aliases WHERE session=$1 AND jid=$2 AND chat_id=$3
+			if err := s.execQuery(ctx, `DELETE FROM messages_aliases WHERE session=$1 AND jid=$2 AND chat_id=$3
 				AND NOT EXISTS (SELECT 1 FROM messages_chats c WHERE c.chat_id=$3)`, session, alias.jid, alias.chat); err != nil {
 				return nil, err
 			}
@@ -127,9 +127,9 @@ func (s *Store) lockedAliases(ctx context.Context, session string, a Address) ([
 // errChatChanges: other transactions create, merge or delete a chat again and again.
 var errChatChanges = errors.New("messages: the chat is being changed by other calls; try again")
 
-// lock locks the rows of chats on PostgreSQL until the transaction ends, in the order of their ids. It reports false when a
+// lockChats locks the rows of chats on PostgreSQL until the transaction ends, in the order of their ids. It reports false when a
 // chat is gone or an address belongs to another one meanwhile.
-func (s *Store) lock(ctx context.Context, found []aliasRow) (there bool, err error) {
+func (s *Store) lockChats(ctx context.Context, found []aliasRow) (there bool, err error) {
 	first, last := found[0], found[len(found)-1]
 	ids, err := scanChatID.NewRowIter(s.db.Query(ctx, `SELECT c.chat_id FROM messages_chats c WHERE c.chat_id IN ($1, $2)
 		ORDER BY c.chat_id FOR UPDATE`, first.chat, last.chat)).AsList()
@@ -144,18 +144,18 @@ func (s *Store) lock(ctx context.Context, found []aliasRow) (there bool, err err
 
 var scanChatID = dbutil.ConvertRowFn[int64](dbutil.ScanSingleColumn[int64])
 
-// find returns a chat's id, 0 when there is none.
-func (s *Store) find(ctx context.Context, session string, a Address) (int64, error) {
-	found, err := s.aliases(ctx, session, a)
+// findChat returns a chat's id, 0 when there is none.
+func (s *Store) findChat(ctx context.Context, session string, a Address) (int64, error) {
+	found, err := s.findAliases(ctx, session, a)
 	if err != nil || len(found) == 0 {
 		return 0, err
 	}
 	return found[0].chat, nil
 }
 
-// chat returns the id of a chat, makes it when it is new, and learns the other
+// ensureChat returns the id of a chat, makes it when it is new, and learns the other
 // address; two chats that turn out to be one are merged. It needs a transaction.
-func (s *Store) chat(ctx context.Context, session string, a Address) (int64, error) {
+func (s *Store) ensureChat(ctx context.Context, session string, a Address) (int64, error) {
 	for range lookups {
 		id, err := s.tryChat(ctx, session, a)
 		if err != nil || id != 0 {
@@ -171,18 +171,18 @@ func (s *Store) tryChat(ctx context.Context, session string, a Address) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	jid, lid := a.halves()
+	jid, lid := a.splitHalves()
 	switch {
 	case len(found) == 0:
 		return s.newChat(ctx, session, a, jid, lid)
 	case len(found) == 2 && found[0].chat != found[1].chat:
-		return s.merge(ctx, session, found[0].chat, found[1].chat, jid, lid)
+		return s.mergeChats(ctx, session, found[0].chat, found[1].chat, jid, lid)
 	case len(found) == 1 && a.JID != "" && a.Alt != "":
 		id := found[0].chat
 		if added, err := s.addAliases(ctx, session, a, id, 1); err != nil || !added {
 			return 0, err
 		}
-		return id, s.exec(ctx, `UPDATE messages_chats SET jid=$2, lid=$3 WHERE chat_id=$1`, id, jid, lid)
+		return id, s.execQuery(ctx, `UPDATE messages_chats SET jid=$2, lid=$3 WHERE chat_id=$1`, id, jid, lid)
 	}
 	return found[0].chat, nil
 }
@@ -200,7 +200,7 @@ func (s *Store) newChat(ctx context.Context, session string, a Address, jid, lid
 		return id, err
 	}
 	for _, table := range []string{"messages_aliases", "messages_chats"} {
-		if err := s.exec(ctx, `DELETE FROM `+table+` WHERE chat_id=$1`, id); err != nil {
+		if err := s.execQuery(ctx, `DELETE FROM `+table+` WHERE chat_id=$1`, id); err != nil {
 			return 0, err
 		}
 	}
@@ -235,12 +235,12 @@ func (s *Store) addAliases(ctx context.Context, session string, a Address, chat 
 // Alias records that two addresses are one person. It touches nothing when
 // neither has a chat.
 func (s *Store) Alias(ctx context.Context, session string, a Address) error {
-	return s.write(ctx, "alias", func(ctx context.Context) error {
-		found, err := s.aliases(ctx, session, a)
+	return s.inTransaction(ctx, "alias", func(ctx context.Context) error {
+		found, err := s.findAliases(ctx, session, a)
 		if err != nil || len(found) == 0 {
 			return err
 		}
-		_, err = s.chat(ctx, session, a)
+		_, err = s.ensureChat(ctx, session, a)
 		return err
 	})
 }
@@ -261,14 +261,14 @@ type ChatPatch struct {
 
 // UpdateChat applies a patch and makes the chat when it is new.
 func (s *Store) UpdateChat(ctx context.Context, session string, a Address, p ChatPatch) error {
-	return s.write(ctx, "update chat", func(ctx context.Context) error {
-		id, err := s.chat(ctx, session, a)
+	return s.inTransaction(ctx, "update chat", func(ctx context.Context) error {
+		id, err := s.ensureChat(ctx, session, a)
 		if err != nil {
 			return err
 		}
 		set := func(column string, value any) {
 			if err == nil {
-				err = s.exec(ctx, `UPDATE messages_chats SET `+column+`=$2 WHERE chat_id=$1`, id, value)
+				err = s.execQuery(ctx, `UPDATE messages_chats SET `+column+`=$2 WHERE chat_id=$1`, id, value)
 			}
 		}
 		at := p.At
@@ -291,7 +291,7 @@ func (s *Store) UpdateChat(ctx context.Context, session string, a Address, p Cha
 			set("muted_until", mutedUntil(*p.Muted, p.MutedUntil))
 		}
 		if p.Unread != nil && err == nil {
-			err = s.exec(ctx, `UPDATE messages_chats SET unread=CASE WHEN unread>$2 THEN unread ELSE $2 END WHERE chat_id=$1`, id, *p.Unread)
+			err = s.execQuery(ctx, `UPDATE messages_chats SET unread=CASE WHEN unread>$2 THEN unread ELSE $2 END WHERE chat_id=$1`, id, *p.Unread)
 		}
 		if p.ReadOnly != nil {
 			set("read_only", *p.ReadOnly)
@@ -324,74 +324,74 @@ func mutedUntil(muted bool, until time.Time) int64 {
 // readUntil marks what was sent up to a time as read and counts the rest anew.
 // Times of WhatsApp are whole seconds, so the whole second of until counts.
 func (s *Store) readUntil(ctx context.Context, chat int64, until time.Time) error {
-	if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE `+isUnread+` AND sent_at<=$2`,
+	if err := s.execQuery(ctx, `UPDATE messages_messages SET unread=false WHERE `+isUnread+` AND sent_at<=$2`,
 		chat, until.UnixMilli()); err != nil {
 		return err
 	}
-	return s.recount(ctx, chat)
+	return s.updateUnread(ctx, chat)
 }
 
 // isUnread selects the unread messages of a chat, without looking through its past.
 const isUnread = `chat_id=$1 AND unread AND sent_at>=(SELECT unread_since FROM messages_chats WHERE chat_id=$1)`
 
-func (s *Store) recount(ctx context.Context, chat int64) error {
-	return s.exec(ctx, `UPDATE messages_chats SET unread=(SELECT COUNT(*) FROM messages_messages WHERE `+isUnread+`)
+func (s *Store) updateUnread(ctx context.Context, chat int64) error {
+	return s.execQuery(ctx, `UPDATE messages_chats SET unread=(SELECT COUNT(*) FROM messages_messages WHERE `+isUnread+`)
 		WHERE chat_id=$1`, chat)
 }
 
 // MarkRead marks messages of a chat as read.
 func (s *Store) MarkRead(ctx context.Context, session string, a Address, ids []string) error {
-	return s.write(ctx, "mark read", func(ctx context.Context) error {
+	return s.inTransaction(ctx, "mark read", func(ctx context.Context) error {
 		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}
-		for _, id := range sorted(ids) {
-			if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND id=$2 AND unread`, chat, id); err != nil {
+		for _, id := range sortedUnique(ids) {
+			if err := s.execQuery(ctx, `UPDATE messages_messages SET unread=false WHERE chat_id=$1 AND id=$2 AND unread`, chat, id); err != nil {
 				return err
 			}
 		}
-		if err := s.exec(ctx, `UPDATE messages_chats SET marked_unread=false WHERE chat_id=$1 AND marked_unread`, chat); err != nil {
+		if err := s.execQuery(ctx, `UPDATE messages_chats SET marked_unread=false WHERE chat_id=$1 AND marked_unread`, chat); err != nil {
 			return err
 		}
-		return s.recount(ctx, chat)
+		return s.updateUnread(ctx, chat)
 	})
 }
 
 // SetUnread takes over the number of unread messages a phone reports: the
 // newest ones of others.
 func (s *Store) SetUnread(ctx context.Context, session string, a Address, count int) error {
-	return s.write(ctx, "set unread", func(ctx context.Context) error {
-		chat, err := s.chat(ctx, session, a)
+	return s.inTransaction(ctx, "set unread", func(ctx context.Context) error {
+		chat, err := s.ensureChat(ctx, session, a)
 		if err != nil {
 			return err
 		}
-		if err := s.exec(ctx, `UPDATE messages_messages SET unread=false WHERE `+isUnread, chat); err != nil {
+		if err := s.execQuery(ctx, `UPDATE messages_messages SET unread=false WHERE `+isUnread, chat); err != nil {
 			return err
 		}
 		const newest = `FROM messages_messages WHERE row_id IN (
 			SELECT row_id FROM messages_messages WHERE chat_id=$1 AND NOT from_me AND NOT placeholder
 			ORDER BY sent_at DESC, row_id DESC LIMIT $2)`
-		if err := s.exec(ctx, `UPDATE messages_messages SET unread=true WHERE row_id IN (SELECT row_id `+newest+`)`, chat, count); err != nil {
+		if err := s.execQuery(ctx, `UPDATE messages_messages SET unread=true WHERE row_id IN (SELECT row_id `+newest+`)`, chat, count); err != nil {
 			return err
 		}
-		return s.exec(ctx, `UPDATE messages_chats SET unread=$2, unread_since=COALESCE((SELECT MIN(sent_at) `+newest+`), 0) WHERE chat_id=$1`,
+		return s.execQuery(ctx, `UPDATE messages_chats SET unread=$2, unread_since=COALESCE((SELECT MIN(sent_at) `+newest+`), 0) WHERE chat_id=$1`,
 			chat, count)
 	})
 }
 
 // ClearChat removes a chat's messages up to a time (zero = all) and keeps the chat.
 func (s *Store) ClearChat(ctx context.Context, session string, a Address, until time.Time, keepStarred bool) error {
-	return s.write(ctx, "clear chat", func(ctx context.Context) error {
+	return s.inTransaction(ctx, "clear chat", func(ctx context.Context) error {
 		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}
-		return s.clear(ctx, chat, until, keepStarred)
+		return s.clearMessages(ctx, chat, until, keepStarred)
 	})
 }
 
-func (s *Store) clear(ctx context.Context, chat int64, until time.Time, keepStarred bool) error {
+func (s *Store) clearMessages(ctx context.Context, chat int64, until time.Time, keepStarred bool) error {
 	const gone = `chat_id=$1 AND (CAST($2 AS BIGINT)=0 OR sent_at<=$2) AND NOT (starred AND $3)`
 	args := []any{chat, millis(until), keepStarred}
 	queries := []string{`DELETE FROM messages_search WHERE session=(SELECT session FROM messages_chats WHERE chat_id=$1)
@@ -401,26 +401,26 @@ func (s *Store) clear(ctx context.Context, chat int64, until time.Time, keepStar
 	}
 	queries = append(queries, `DELETE FROM messages_messages WHERE `+gone)
 	for _, query := range queries {
-		if err := s.exec(ctx, query, args...); err != nil {
+		if err := s.execQuery(ctx, query, args...); err != nil {
 			return err
 		}
 	}
-	return s.recount(ctx, chat)
+	return s.updateUnread(ctx, chat)
 }
 
 // DeleteChat removes a chat from the list, with its messages up to a time (zero
 // = all). A newer message adds it again, as on the phone.
 func (s *Store) DeleteChat(ctx context.Context, session string, a Address, until time.Time) error {
-	return s.write(ctx, "delete chat", func(ctx context.Context) error {
+	return s.inTransaction(ctx, "delete chat", func(ctx context.Context) error {
 		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}
-		if err := s.clear(ctx, chat, until, false); err != nil {
+		if err := s.clearMessages(ctx, chat, until, false); err != nil {
 			return err
 		}
 		// The row stays for its addresses; without activity and messages it is not listed.
-		return s.exec(ctx, `UPDATE messages_chats SET unread=0, marked_unread=false, archived=false, pinned_at=0,
+		return s.execQuery(ctx, `UPDATE messages_chats SET unread=0, marked_unread=false, archived=false, pinned_at=0,
 			last_at=COALESCE((SELECT MAX(sent_at) FROM messages_messages WHERE chat_id=$1), 0) WHERE chat_id=$1`, chat)
 	})
 }

@@ -15,13 +15,13 @@ type hints struct {
 
 type hint struct{ session, jid, lid string }
 
-func (h *hints) get(key hint) int64 {
+func (h *hints) getChat(key hint) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.chats[key]
 }
 
-func (h *hints) put(key hint, chat int64) {
+func (h *hints) putChat(key hint, chat int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.chats == nil || len(h.chats) >= maxHints {

@@ -2,17 +2,17 @@ package messages
 
 import "context"
 
-// merge makes one chat of two and returns the one that stays, the older. What
+// mergeChats makes one chat of two and returns the one that stays, the older. What
 // both hold (the same message seen under both addresses) is kept once.
-func (s *Store) merge(ctx context.Context, session string, a, b int64, jid, lid string) (int64, error) {
+func (s *Store) mergeChats(ctx context.Context, session string, a, b int64, jid, lid string) (int64, error) {
 	stays, goes := min(a, b), max(a, b)
 	for _, table := range details {
 		who := map[string]string{"messages_receipts": "recipient", "messages_reactions": "sender", "messages_votes": "voter"}[table]
-		if err := s.exec(ctx, `DELETE FROM `+table+` WHERE chat_id=$2 AND EXISTS (SELECT 1 FROM `+table+` twin
+		if err := s.execQuery(ctx, `DELETE FROM `+table+` WHERE chat_id=$2 AND EXISTS (SELECT 1 FROM `+table+` twin
 			WHERE twin.chat_id=$1 AND twin.id=`+table+`.id AND twin.`+who+`=`+table+`.`+who+`)`, stays, goes); err != nil {
 			return 0, err
 		}
-		if err := s.exec(ctx, `UPDATE `+table+` SET chat_id=$1 WHERE chat_id=$2`, stays, goes); err != nil {
+		if err := s.execQuery(ctx, `UPDATE `+table+` SET chat_id=$1 WHERE chat_id=$2`, stays, goes); err != nil {
 			return 0, err
 		}
 	}
@@ -29,14 +29,14 @@ func (s *Store) merge(ctx context.Context, session string, a, b int64, jid, lid 
 		mergeChat,
 		`DELETE FROM messages_chats WHERE chat_id=$2 AND $1<>$2`,
 	} {
-		if err := s.exec(ctx, query, stays, goes); err != nil {
+		if err := s.execQuery(ctx, query, stays, goes); err != nil {
 			return 0, err
 		}
 	}
-	if err := s.exec(ctx, `UPDATE messages_chats SET jid=$2, lid=$3 WHERE chat_id=$1`, stays, jid, lid); err != nil {
+	if err := s.execQuery(ctx, `UPDATE messages_chats SET jid=$2, lid=$3 WHERE chat_id=$1`, stays, jid, lid); err != nil {
 		return 0, err
 	}
-	return stays, s.recount(ctx, stays)
+	return stays, s.updateUnread(ctx, stays)
 }
 
 const mergeChat = `

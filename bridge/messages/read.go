@@ -87,7 +87,7 @@ func (s *Store) Message(ctx context.Context, session string, a Address, id strin
 		found, err = scanRawRow.NewRowIter(s.db.Query(ctx, query+`WHERE m.session=$1 AND m.id=$2 LIMIT 2`, session, id)).AsList()
 	} else {
 		var chat int64
-		if chat, err = s.find(ctx, session, a); err == nil && chat != 0 {
+		if chat, err = s.findChat(ctx, session, a); err == nil && chat != 0 {
 			found, err = scanRawRow.NewRowIter(s.db.Query(ctx, query+`WHERE m.chat_id=$1 AND m.id=$2`, chat, id)).AsList()
 		}
 	}
@@ -99,7 +99,7 @@ func (s *Store) Message(ctx context.Context, session string, a Address, id strin
 	case len(found) > 1:
 		return nil, ErrAmbiguous
 	}
-	return found[0], s.complete(ctx, found)
+	return found[0], s.completeRows(ctx, found)
 }
 
 // ListQuery selects messages of one chat.
@@ -114,7 +114,7 @@ type ListQuery struct {
 // List returns a page of a chat, oldest first, and whether there is more before
 // it. An unknown Before is ErrNotFound.
 func (s *Store) List(ctx context.Context, session string, q ListQuery) (rows []*Row, more bool, err error) {
-	chat, err := s.find(ctx, session, q.Chat)
+	chat, err := s.findChat(ctx, session, q.Chat)
 	if err != nil {
 		return nil, false, fmt.Errorf("messages: list: %w", err)
 	}
@@ -160,12 +160,12 @@ func (s *Store) List(ctx context.Context, session string, q ListQuery) (rows []*
 	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
 		rows[i], rows[j] = rows[j], rows[i]
 	}
-	return rows, more, s.complete(ctx, rows)
+	return rows, more, s.completeRows(ctx, rows)
 }
 
 // Unread lists the unread messages of a chat, oldest first, the newest limit at most.
 func (s *Store) Unread(ctx context.Context, session string, a Address, limit int) ([]*Row, error) {
-	chat, err := s.find(ctx, session, a)
+	chat, err := s.findChat(ctx, session, a)
 	if err == nil && chat != 0 {
 		var rows []*Row
 		rows, err = scanRow.NewRowIter(s.db.Query(ctx, `SELECT `+rowColumns+fromMessages+`WHERE m.chat_id=$1 AND m.unread AND m.sent_at>=c.unread_since
@@ -206,9 +206,9 @@ func (s *Store) Receipts(ctx context.Context, of *Row) ([]ReceiptTimes, error) {
 	return receipts, nil
 }
 
-// complete adds reactions and votes, for pages of any size with one query per
+// completeRows adds reactions and votes, for pages of any size with one query per
 // chat and table.
-func (s *Store) complete(ctx context.Context, rows []*Row) error {
+func (s *Store) completeRows(ctx context.Context, rows []*Row) error {
 	type key struct {
 		chat int64
 		id   string
@@ -220,7 +220,7 @@ func (s *Store) complete(ctx context.Context, rows []*Row) error {
 	for start := 0; start < len(rows); start += maxKeysPerQuery {
 		page := rows[start:min(start+maxKeysPerQuery, len(rows))]
 		where, args := keysCondition(page)
-		err := each(ctx, s.db, `SELECT chat_id, id, sender, emoji, reacted_at FROM messages_reactions WHERE emoji<>'' AND `+where+
+		err := eachRow(ctx, s.db, `SELECT chat_id, id, sender, emoji, reacted_at FROM messages_reactions WHERE emoji<>'' AND `+where+
 			` ORDER BY reacted_at, sender`, args, func(row dbutil.Scannable) error {
 			var k key
 			var r Reaction
@@ -235,7 +235,7 @@ func (s *Store) complete(ctx context.Context, rows []*Row) error {
 		if err != nil {
 			return fmt.Errorf("messages: reactions: %w", err)
 		}
-		err = each(ctx, s.db, `SELECT chat_id, id, voter, options, voted_at FROM messages_votes WHERE `+where+` ORDER BY voted_at, voter`,
+		err = eachRow(ctx, s.db, `SELECT chat_id, id, voter, options, voted_at FROM messages_votes WHERE `+where+` ORDER BY voted_at, voter`,
 			args, func(row dbutil.Scannable) error {
 				var k key
 				var v Vote
@@ -291,7 +291,7 @@ func keysCondition(rows []*Row) (string, []any) {
 	return "(" + condition + ")", args
 }
 
-func each(ctx context.Context, db *dbutil.Database, query string, args []any, fn func(dbutil.Scannable) error) error {
+func eachRow(ctx context.Context, db *dbutil.Database, query string, args []any, fn func(dbutil.Scannable) error) error {
 	rows, err := db.Query(ctx, query, args...)
 	if err != nil {
 		return err

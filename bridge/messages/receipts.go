@@ -32,8 +32,8 @@ const advance = `
 // SaveReceipt records a receipt and advances the messages. Played implies read,
 // and read implies received.
 func (s *Store) SaveReceipt(ctx context.Context, session string, r *Receipt) error {
-	return s.write(ctx, "receipt", func(ctx context.Context) error {
-		chat, err := s.chat(ctx, session, r.Chat)
+	return s.inTransaction(ctx, "receipt", func(ctx context.Context) error {
+		chat, err := s.ensureChat(ctx, session, r.Chat)
 		if err != nil {
 			return err
 		}
@@ -44,12 +44,12 @@ func (s *Store) SaveReceipt(ctx context.Context, session string, r *Receipt) err
 				times[i] = at
 			}
 		}
-		for _, id := range sorted(r.IDs) {
-			if err := s.exec(ctx, saveReceipt, chat, id, r.Recipient, times[0], times[1], times[2]); err != nil {
+		for _, id := range sortedUnique(r.IDs) {
+			if err := s.execQuery(ctx, saveReceipt, chat, id, r.Recipient, times[0], times[1], times[2]); err != nil {
 				return err
 			}
 			for status := StatusDelivered; status <= r.Status; status++ {
-				if err := s.exec(ctx, advance, chat, id, int(status)); err != nil {
+				if err := s.execQuery(ctx, advance, chat, id, int(status)); err != nil {
 					return err
 				}
 			}
@@ -69,13 +69,13 @@ type Reaction struct {
 
 // React records a reaction; the newest of each sender counts.
 func (s *Store) React(ctx context.Context, session string, r *Reaction) error {
-	return s.write(ctx, "react", func(ctx context.Context) error {
-		chat, err := s.chat(ctx, session, r.Chat)
+	return s.inTransaction(ctx, "react", func(ctx context.Context) error {
+		chat, err := s.ensureChat(ctx, session, r.Chat)
 		if err != nil {
 			return err
 		}
 		// A reaction taken back stays as an empty row, so that an older one that comes late does not return.
-		return s.exec(ctx, `INSERT INTO messages_reactions (chat_id, id, sender, emoji, reacted_at) VALUES ($1, $2, $3, $4, $5)
+		return s.execQuery(ctx, `INSERT INTO messages_reactions (chat_id, id, sender, emoji, reacted_at) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (chat_id, id, sender) DO UPDATE SET emoji=excluded.emoji, reacted_at=excluded.reacted_at
 			WHERE excluded.reacted_at>=messages_reactions.reacted_at`, chat, r.ID, r.Sender, r.Emoji, millis(r.At))
 	})
@@ -96,12 +96,12 @@ func (s *Store) SaveVote(ctx context.Context, session string, v *Vote) error {
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, "vote", func(ctx context.Context) error {
-		chat, err := s.chat(ctx, session, v.Chat)
+	return s.inTransaction(ctx, "vote", func(ctx context.Context) error {
+		chat, err := s.ensureChat(ctx, session, v.Chat)
 		if err != nil {
 			return err
 		}
-		return s.exec(ctx, `INSERT INTO messages_votes (chat_id, id, voter, options, voted_at) VALUES ($1, $2, $3, $4, $5)
+		return s.execQuery(ctx, `INSERT INTO messages_votes (chat_id, id, voter, options, voted_at) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (chat_id, id, voter) DO UPDATE SET options=excluded.options, voted_at=excluded.voted_at
 			WHERE excluded.voted_at>=messages_votes.voted_at`, chat, v.ID, v.Voter, string(options), millis(v.At))
 	})

@@ -58,29 +58,29 @@ type Message struct {
 // Save stores a message unless it is there already. It completes a placeholder;
 // earlier changes (a revocation, an edit) stay in force.
 func (s *Store) Save(ctx context.Context, session string, m *Message) error {
-	return s.write(ctx, "save", func(ctx context.Context) error {
+	return s.inTransaction(ctx, "save", func(ctx context.Context) error {
 		known := hint{session: session}
-		known.jid, known.lid = m.Chat.halves()
-		if chat := s.hints.get(known); chat != 0 {
+		known.jid, known.lid = m.Chat.splitHalves()
+		if chat := s.hints.getChat(known); chat != 0 {
 			row, err := s.insertHinted(ctx, known, chat, m)
 			if err != nil {
 				return err
 			}
 			if row != 0 {
-				return s.inserted(ctx, session, chat, row, m)
+				return s.afterInsert(ctx, session, chat, row, m)
 			}
 		}
-		chat, err := s.chat(ctx, session, m.Chat)
+		chat, err := s.ensureChat(ctx, session, m.Chat)
 		if err != nil {
 			return err
 		}
-		s.hints.put(known, chat)
-		return s.save(ctx, session, chat, m)
+		s.hints.putChat(known, chat)
+		return s.saveMessage(ctx, session, chat, m)
 	})
 }
 
-func (s *Store) save(ctx context.Context, session string, chat int64, m *Message) error {
-	row, err := s.insert(ctx, session, chat, m)
+func (s *Store) saveMessage(ctx context.Context, session string, chat int64, m *Message) error {
+	row, err := s.insertMessage(ctx, session, chat, m)
 	if err != nil {
 		return err
 	}
@@ -88,19 +88,19 @@ func (s *Store) save(ctx context.Context, session string, chat int64, m *Message
 		if m.Placeholder {
 			return nil
 		}
-		if row, err = s.fill(ctx, chat, m); err != nil || row == 0 {
+		if row, err = s.fillPlaceholder(ctx, chat, m); err != nil || row == 0 {
 			return err
 		}
 	}
-	return s.inserted(ctx, session, chat, row, m)
+	return s.afterInsert(ctx, session, chat, row, m)
 }
 
-// inserted updates the chat, the search index and the timer after the insertion of a message.
-func (s *Store) inserted(ctx context.Context, session string, chat, row int64, m *Message) error {
-	if err := s.index(ctx, session, row, m.Text); err != nil || m.Placeholder {
+// afterInsert updates the chat, the search index and the timer after the insertion of a message.
+func (s *Store) afterInsert(ctx context.Context, session string, chat, row int64, m *Message) error {
+	if err := s.indexText(ctx, session, row, m.Text); err != nil || m.Placeholder {
 		return err
 	}
-	return s.touch(ctx, chat, m)
+	return s.touchChat(ctx, chat, m)
 }
 
 const (
@@ -113,16 +113,16 @@ const (
 	insertHinted  = messageColumns + `SELECT ` + messageValues + ` FROM messages_chats WHERE chat_id=$2 AND session=$1 AND jid=$18 AND lid=$19`
 )
 
-func (m *Message) values(session string, chat int64) []any {
+func (m *Message) columnValues(session string, chat int64) []any {
 	return []any{
 		session, chat, m.ID, m.ServerID, m.Sender.JID, m.Sender.Alt, m.FromMe, millis(m.Time), m.Type, m.Text, string(m.Body), m.Raw,
 		m.MediaID, int(m.Status), m.Recipients, m.Unread, m.Placeholder,
 	}
 }
 
-// insert returns 0 when the message is there already.
-func (s *Store) insert(ctx context.Context, session string, chat int64, m *Message) (row int64, err error) {
-	return s.insertRow(ctx, insertMessage, "row_id", m.values(session, chat)...)
+// insertMessage returns 0 when the message is there already.
+func (s *Store) insertMessage(ctx context.Context, session string, chat int64, m *Message) (row int64, err error) {
+	return s.insertRow(ctx, insertMessage, "row_id", m.columnValues(session, chat)...)
 }
 
 // insertHinted returns 0 also when the chat is not, or no longer, the one of these
@@ -134,16 +134,16 @@ func (s *Store) insertHinted(ctx context.Context, key hint, chat int64, m *Messa
 	if s.db.Dialect != dbutil.SQLite {
 		query = insertHinted + ` FOR UPDATE` + onceOnly
 	}
-	return s.insertRow(ctx, query, "row_id", append(m.values(key.session, chat), key.jid, key.lid)...)
+	return s.insertRow(ctx, query, "row_id", append(m.columnValues(key.session, chat), key.jid, key.lid)...)
 }
 
 // TypeUnavailable is the type of a message whose content WhatsApp gives to phones only, such as a view-once one. It is
 // listed like any other, and filled in when a phone hands over the content all the same.
 const TypeUnavailable = "unavailable"
 
-// fill completes a placeholder or an unavailable message; 0 when there is none. Content of an early edit
+// fillPlaceholder completes a placeholder or an unavailable message; 0 when there is none. Content of an early edit
 // is newer than the message and stays.
-func (s *Store) fill(ctx context.Context, chat int64, m *Message) (row int64, err error) {
+func (s *Store) fillPlaceholder(ctx context.Context, chat int64, m *Message) (row int64, err error) {
 	err = s.db.QueryRow(ctx, `
 		UPDATE messages_messages SET server_id=$3, sender=$4, sender_alt=$5, from_me=$6, sent_at=$7, unread=$8, placeholder=false,
 			status=CASE WHEN status>$9 THEN status ELSE $9 END, recipients=$10, type=CASE WHEN edited_at=0 THEN $11 ELSE type END
@@ -156,27 +156,27 @@ func (s *Store) fill(ctx context.Context, chat int64, m *Message) (row int64, er
 	if err != nil {
 		return 0, err
 	}
-	return row, s.exec(ctx, `UPDATE messages_messages SET text=$2, body=$3, raw=$4, media_id=$5 WHERE row_id=$1 AND edited_at=0 AND deleted_at=0`,
+	return row, s.execQuery(ctx, `UPDATE messages_messages SET text=$2, body=$3, raw=$4, media_id=$5 WHERE row_id=$1 AND edited_at=0 AND deleted_at=0`,
 		row, m.Text, string(m.Body), m.Raw, m.MediaID)
 }
 
-// index makes the text of a message findable.
-func (s *Store) index(ctx context.Context, session string, row int64, text string) error {
-	folded := fold(text)
+// indexText makes the text of a message findable.
+func (s *Store) indexText(ctx context.Context, session string, row int64, text string) error {
+	folded := foldText(text)
 	if folded == "" {
-		return s.exec(ctx, `DELETE FROM messages_search WHERE session=$1 AND row_id=$2`, session, row)
+		return s.execQuery(ctx, `DELETE FROM messages_search WHERE session=$1 AND row_id=$2`, session, row)
 	}
-	return s.exec(ctx, `INSERT INTO messages_search (session, row_id, folded) VALUES ($1, $2, $3)
+	return s.execQuery(ctx, `INSERT INTO messages_search (session, row_id, folded) VALUES ($1, $2, $3)
 		ON CONFLICT (session, row_id) DO UPDATE SET folded=excluded.folded`, session, row, folded)
 }
 
-// touch brings the chat up to date with a new message.
-func (s *Store) touch(ctx context.Context, chat int64, m *Message) error {
+// touchChat brings the chat up to date with a new message.
+func (s *Store) touchChat(ctx context.Context, chat int64, m *Message) error {
 	unread := 0
 	if m.Unread {
 		unread = 1
 	}
-	err := s.exec(ctx, `
+	err := s.execQuery(ctx, `
 		UPDATE messages_chats SET last_at=CASE WHEN last_at>$2 THEN last_at ELSE $2 END, unread=unread+$3,
 			unread_since=CASE WHEN $3=0 THEN unread_since WHEN unread=0 OR unread_since>$2 THEN $2 ELSE unread_since END,
 			name=CASE WHEN $4='' THEN name ELSE $4 END
@@ -191,18 +191,18 @@ func (s *Store) touch(ctx context.Context, chat int64, m *Message) error {
 // of that id that failed or is still pending is replaced and sent again; one
 // that went out, or is not the account's own, is left alone and begun is false.
 func (s *Store) Begin(ctx context.Context, session string, m *Message) (begun bool, err error) {
-	err = s.write(ctx, "begin", func(ctx context.Context) error {
-		chat, err := s.chat(ctx, session, m.Chat)
+	err = s.inTransaction(ctx, "begin", func(ctx context.Context) error {
+		chat, err := s.ensureChat(ctx, session, m.Chat)
 		if err != nil {
 			return err
 		}
-		if row, err := s.insert(ctx, session, chat, m); err != nil || row != 0 {
+		if row, err := s.insertMessage(ctx, session, chat, m); err != nil || row != 0 {
 			begun = err == nil
 			if err == nil {
-				err = s.index(ctx, session, row, m.Text)
+				err = s.indexText(ctx, session, row, m.Text)
 			}
 			if err == nil {
-				err = s.touch(ctx, chat, m)
+				err = s.touchChat(ctx, chat, m)
 			}
 			return err
 		}
@@ -221,7 +221,7 @@ func (s *Store) Begin(ctx context.Context, session string, m *Message) (begun bo
 			return err
 		}
 		begun = true
-		return s.index(ctx, session, row, m.Text)
+		return s.indexText(ctx, session, row, m.Text)
 	})
 	return begun, err
 }

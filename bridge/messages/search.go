@@ -14,9 +14,9 @@ const (
 	maxSearchWords = 16       // words of a query that count
 )
 
-// fold brings a text into the form it is searched in: compatibility forms and
+// foldText brings a text into the form it is searched in: compatibility forms and
 // case folded, any run of white space one blank.
-func fold(text string) string {
+func foldText(text string) string {
 	text = strings.Join(strings.FieldsFunc(strings.ToLower(norm.NFKC.String(text)), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
 	}), " ")
@@ -46,7 +46,7 @@ func (s *Store) Search(ctx context.Context, session string, q SearchQuery) (rows
 		args = append(args, value)
 		where += fmt.Sprintf(format, len(args))
 	}
-	words := strings.Fields(fold(q.Text))
+	words := strings.Fields(foldText(q.Text))
 	if len(words) > 0 {
 		from = ` FROM messages_search t JOIN messages_messages m ON m.row_id=t.row_id JOIN messages_chats c ON c.chat_id=m.chat_id`
 		where += ` AND t.session=$1`
@@ -55,7 +55,7 @@ func (s *Store) Search(ctx context.Context, session string, q SearchQuery) (rows
 		add(` AND t.folded LIKE $%d ESCAPE '\'`, "%"+likeEscape.Replace(word)+"%")
 	}
 	if q.Chat.JID != "" || q.Chat.Alt != "" {
-		chat, err := s.find(ctx, session, q.Chat)
+		chat, err := s.findChat(ctx, session, q.Chat)
 		if err != nil {
 			return nil, 0, fmt.Errorf("messages: search: %w", err)
 		}
@@ -76,5 +76,5 @@ func (s *Store) Search(ctx context.Context, session string, q SearchQuery) (rows
 	if err != nil {
 		return nil, 0, fmt.Errorf("messages: search: %w", err)
 	}
-	return rows, total, s.complete(ctx, rows)
+	return rows, total, s.completeRows(ctx, rows)
 }

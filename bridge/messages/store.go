@@ -48,15 +48,15 @@ func Open(ctx context.Context, db *dbutil.Database) (*Store, error) {
 	return &Store{db: owned}, nil
 }
 
-// write runs fn in the transaction of ctx, or in one of its own.
-func (s *Store) write(ctx context.Context, what string, fn func(ctx context.Context) error) error {
+// inTransaction runs fn in the transaction of ctx, or in one of its own.
+func (s *Store) inTransaction(ctx context.Context, what string, fn func(ctx context.Context) error) error {
 	if err := database.Transact(ctx, s.db, fn); err != nil {
 		return fmt.Errorf("messages: %s: %w", what, err)
 	}
 	return nil
 }
 
-func (s *Store) exec(ctx context.Context, query string, args ...any) error {
+func (s *Store) execQuery(ctx context.Context, query string, args ...any) error {
 	_, err := s.db.Exec(ctx, query, args...)
 	return err
 }
@@ -97,7 +97,7 @@ const purgeChats = 200
 
 // Purge deletes everything of a session. A chat that another transaction creates meanwhile stays, whole.
 func (s *Store) Purge(ctx context.Context, session string) error {
-	return s.write(ctx, "purge", func(ctx context.Context) error {
+	return s.inTransaction(ctx, "purge", func(ctx context.Context) error {
 		lock := ""
 		if s.db.Dialect != dbutil.SQLite {
 			lock = ` FOR UPDATE`
@@ -107,7 +107,7 @@ func (s *Store) Purge(ctx context.Context, session string) error {
 			return err
 		}
 		for part := range slices.Chunk(chats, purgeChats) {
-			if err := s.purge(ctx, part); err != nil {
+			if err := s.purgeChats(ctx, part); err != nil {
 				return err
 			}
 		}
@@ -115,7 +115,7 @@ func (s *Store) Purge(ctx context.Context, session string) error {
 			`DELETE FROM messages_search WHERE session=$1 AND NOT EXISTS (SELECT 1 FROM messages_messages m WHERE m.row_id=messages_search.row_id)`,
 			`DELETE FROM messages_aliases WHERE session=$1 AND NOT EXISTS (SELECT 1 FROM messages_chats c WHERE c.chat_id=messages_aliases.chat_id)`,
 		} {
-			if err := s.exec(ctx, query, session); err != nil {
+			if err := s.execQuery(ctx, query, session); err != nil {
 				return err
 			}
 		}
@@ -123,22 +123,22 @@ func (s *Store) Purge(ctx context.Context, session string) error {
 	})
 }
 
-// purge deletes chats with all their rows, except their addresses and the search index.
-func (s *Store) purge(ctx context.Context, chats []int64) error {
+// purgeChats deletes chats with all their rows, except their addresses and the search index.
+func (s *Store) purgeChats(ctx context.Context, chats []int64) error {
 	marks, args := make([]string, len(chats)), make([]any, len(chats))
 	for i, chat := range chats {
 		marks[i], args[i] = "$"+strconv.Itoa(i+1), chat
 	}
 	for _, table := range append([]string{"messages_messages", "messages_chats"}, details...) {
-		if err := s.exec(ctx, `DELETE FROM `+table+` WHERE chat_id IN (`+strings.Join(marks, ",")+`)`, args...); err != nil {
+		if err := s.execQuery(ctx, `DELETE FROM `+table+` WHERE chat_id IN (`+strings.Join(marks, ",")+`)`, args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sorted returns ids in order and each once: transactions that write rows of several ids take them in this order.
-func sorted(ids []string) []string { return slices.Compact(slices.Sorted(slices.Values(ids))) }
+// sortedUnique returns ids in order and each once: transactions that write rows of several ids take them in this order.
+func sortedUnique(ids []string) []string { return slices.Compact(slices.Sorted(slices.Values(ids))) }
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {

@@ -17,7 +17,7 @@ type Timer struct {
 
 // Timer returns the timer of a chat; the zero Timer for a chat that is not known.
 func (s *Store) Timer(ctx context.Context, session string, a Address) (t Timer, err error) {
-	id, err := s.find(ctx, session, a)
+	id, err := s.findChat(ctx, session, a)
 	if err != nil || id == 0 {
 		if err != nil {
 			err = fmt.Errorf("messages: timer: %w", err)
@@ -39,6 +39,6 @@ func (s *Store) Timer(ctx context.Context, session string, a Address) (t Timer, 
 
 // setTimer sets the timer of a chat unless a later setting is known.
 func (s *Store) setTimer(ctx context.Context, chat int64, lifetime time.Duration, at time.Time) error {
-	return s.exec(ctx, `UPDATE messages_chats SET disappearing=$2, disappearing_at=$3 WHERE chat_id=$1 AND disappearing_at<=$3`,
+	return s.execQuery(ctx, `UPDATE messages_chats SET disappearing=$2, disappearing_at=$3 WHERE chat_id=$1 AND disappearing_at<=$3`,
 		chat, int64(lifetime.Seconds()), millis(at))
 }

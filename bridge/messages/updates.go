@@ -18,12 +18,12 @@ type Ack struct {
 
 // Acknowledge marks an own message as sent.
 func (s *Store) Acknowledge(ctx context.Context, session string, a Ack) error {
-	return s.write(ctx, "acknowledge", func(ctx context.Context) error {
+	return s.inTransaction(ctx, "acknowledge", func(ctx context.Context) error {
 		chat, err := s.lockedChat(ctx, session, a.Chat)
 		if err != nil || chat == 0 {
 			return err
 		}
-		if err := s.exec(ctx, `
+		if err := s.execQuery(ctx, `
 			UPDATE messages_messages SET sent_at=CASE WHEN CAST($3 AS BIGINT)=0 THEN sent_at ELSE $3 END, server_id=$4,
 				sender=CASE WHEN $5='' THEN sender ELSE $5 END, sender_alt=CASE WHEN $5='' THEN sender_alt ELSE $6 END,
 				status=CASE WHEN status<$7 THEN $7 ELSE status END, fail_code=0, fail_reason=''
@@ -31,7 +31,7 @@ func (s *Store) Acknowledge(ctx context.Context, session string, a Ack) error {
 			chat, a.ID, millis(a.Time), a.ServerID, a.Sender.JID, a.Sender.Alt, int(StatusSent)); err != nil {
 			return err
 		}
-		return s.exec(ctx, `UPDATE messages_chats SET last_at=$2 WHERE chat_id=$1 AND last_at<$2`, chat, millis(a.Time))
+		return s.execQuery(ctx, `UPDATE messages_chats SET last_at=$2 WHERE chat_id=$1 AND last_at<$2`, chat, millis(a.Time))
 	})
 }
 
@@ -57,12 +57,12 @@ func (s *Store) SetRaw(ctx context.Context, session string, a Address, id string
 }
 
 func (s *Store) onMessage(ctx context.Context, what, session string, a Address, id, query string, args ...any) error {
-	return s.write(ctx, what, func(ctx context.Context) error {
-		chat, err := s.find(ctx, session, a)
+	return s.inTransaction(ctx, what, func(ctx context.Context) error {
+		chat, err := s.findChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}
-		return s.exec(ctx, query, append([]any{chat, id}, args...)...)
+		return s.execQuery(ctx, query, append([]any{chat, id}, args...)...)
 	})
 }
 
@@ -85,8 +85,8 @@ const mayChange = `(placeholder OR from_me=$3 AND (from_me OR $4 OR sender IN ($
 // Edit replaces the content of a message; no-op for an edit by another person than
 // the author, or older than the last one.
 func (s *Store) Edit(ctx context.Context, session string, c *Change) error {
-	return s.write(ctx, "edit", func(ctx context.Context) error {
-		chat, err := s.placeholder(ctx, session, c)
+	return s.inTransaction(ctx, "edit", func(ctx context.Context) error {
+		chat, err := s.savePlaceholder(ctx, session, c)
 		if err != nil {
 			return err
 		}
@@ -102,15 +102,15 @@ func (s *Store) Edit(ctx context.Context, session string, c *Change) error {
 		if err != nil {
 			return err
 		}
-		return s.index(ctx, session, row, c.Text)
+		return s.indexText(ctx, session, row, c.Text)
 	})
 }
 
 // Revoke takes a message back for everyone: its content goes, the fact stays.
 // In groups admins may revoke what others wrote, which WhatsApp itself checks.
 func (s *Store) Revoke(ctx context.Context, session string, c *Change) error {
-	return s.write(ctx, "revoke", func(ctx context.Context) error {
-		chat, err := s.placeholder(ctx, session, c)
+	return s.inTransaction(ctx, "revoke", func(ctx context.Context) error {
+		chat, err := s.savePlaceholder(ctx, session, c)
 		if err != nil {
 			return err
 		}
@@ -126,16 +126,16 @@ func (s *Store) Revoke(ctx context.Context, session string, c *Change) error {
 		if err != nil {
 			return err
 		}
-		return s.index(ctx, session, row, "")
+		return s.indexText(ctx, session, row, "")
 	})
 }
 
-// placeholder makes sure that there is something to change.
-func (s *Store) placeholder(ctx context.Context, session string, c *Change) (chat int64, err error) {
-	if chat, err = s.chat(ctx, session, c.Chat); err != nil {
+// savePlaceholder makes sure that there is something to change.
+func (s *Store) savePlaceholder(ctx context.Context, session string, c *Change) (chat int64, err error) {
+	if chat, err = s.ensureChat(ctx, session, c.Chat); err != nil {
 		return 0, err
 	}
-	_, err = s.insert(ctx, session, chat, &Message{
+	_, err = s.insertMessage(ctx, session, chat, &Message{
 		Chat: c.Chat, ID: c.ID, Sender: c.By, FromMe: c.FromMe, Time: c.At, Type: c.Type, Placeholder: true,
 	})
 	return chat, err
@@ -143,23 +143,23 @@ func (s *Store) placeholder(ctx context.Context, session string, c *Change) (cha
 
 // Delete removes a message for the account alone.
 func (s *Store) Delete(ctx context.Context, session string, a Address, id string) error {
-	return s.write(ctx, "delete", func(ctx context.Context) error {
+	return s.inTransaction(ctx, "delete", func(ctx context.Context) error {
 		chat, err := s.lockedChat(ctx, session, a)
 		if err != nil || chat == 0 {
 			return err
 		}
 		for _, table := range details {
-			if err := s.exec(ctx, `DELETE FROM `+table+` WHERE chat_id=$1 AND id=$2`, chat, id); err != nil {
+			if err := s.execQuery(ctx, `DELETE FROM `+table+` WHERE chat_id=$1 AND id=$2`, chat, id); err != nil {
 				return err
 			}
 		}
-		if err := s.exec(ctx, `DELETE FROM messages_search WHERE session=$1
+		if err := s.execQuery(ctx, `DELETE FROM messages_search WHERE session=$1
 			AND row_id IN (SELECT row_id FROM messages_messages WHERE chat_id=$2 AND id=$3)`, session, chat, id); err != nil {
 			return err
 		}
-		if err := s.exec(ctx, `DELETE FROM messages_messages WHERE chat_id=$1 AND id=$2`, chat, id); err != nil {
+		if err := s.execQuery(ctx, `DELETE FROM messages_messages WHERE chat_id=$1 AND id=$2`, chat, id); err != nil {
 			return err
 		}
-		return s.recount(ctx, chat)
+		return s.updateUnread(ctx, chat)
 	})
 }

@@ -44,16 +44,18 @@ var (
 )
 
 // Event checks the data of an event or a signal.
-func (c *Checker) Event(sessionID, kind string, data []byte) { c.check(sessionID, kind, data, true) }
+func (c *Checker) Event(sessionID, kind string, data []byte) {
+	c.checkValue(sessionID, kind, data, true)
+}
 
 // Reply checks the result of a method.
 func (c *Checker) Reply(sessionID, method string, result []byte) {
 	if !strings.HasPrefix(method, "sandbox.") { // their results are from the network, which has all addresses
-		c.check(sessionID, method, result, false)
+		c.checkValue(sessionID, method, result, false)
 	}
 }
 
-func (c *Checker) check(sessionID, what string, data []byte, event bool) {
+func (c *Checker) checkValue(sessionID, what string, data []byte, event bool) {
 	var value any
 	if err := json.Unmarshal(data, &value); err != nil {
 		return
@@ -68,14 +70,14 @@ func (c *Checker) check(sessionID, what string, data []byte, event bool) {
 	s.checked++
 	object, _ := value.(map[string]any)
 	if what == "Alias" {
-		s.aliases[text(object["replaced_contact_key"])] = text(object["contact_key"])
+		s.aliases[textOf(object["replaced_contact_key"])] = textOf(object["contact_key"])
 		return
 	}
 	w := walker{s: s, what: sessionID + " " + what}
 	if event && object != nil {
-		w.top(object)
+		w.checkTop(object)
 	}
-	w.walk(value, "")
+	w.walkValue(value, "")
 }
 
 type walker struct {
@@ -83,122 +85,122 @@ type walker struct {
 	what string
 }
 
-func (w *walker) failf(format string, args ...any) {
+func (w *walker) addProblem(format string, args ...any) {
 	if len(w.s.problems) < maxProblems {
 		w.s.problems = append(w.s.problems, w.what+": "+fmt.Sprintf(format, args...))
 	}
 }
 
-// top checks what only events owe: both addresses beside the key.
-func (w *walker) top(object map[string]any) {
+// checkTop checks what only events owe: both addresses beside the key.
+func (w *walker) checkTop(object map[string]any) {
 	for _, need := range []struct {
 		when string
 		then []string
 	}{{"chat", []string{"chat_pn", "chat_lid", "chat_key"}}, {"sender", []string{"pn", "lid", "contact_key"}}, {"contact", []string{"pn", "lid", "contact_key"}}} {
-		if text(object[need.when]) == "" {
+		if textOf(object[need.when]) == "" {
 			continue
 		}
 		for _, name := range need.then {
 			if _, there := object[name]; !there {
-				w.failf("has %s and no %s", need.when, name)
+				w.addProblem("has %s and no %s", need.when, name)
 			}
 		}
 	}
-	if group := text(object["group"]); strings.HasSuffix(group, "@g.us") && object["call_id"] == nil && text(object["chat"]) != group {
-		w.failf("is about group %s and names chat %q", group, text(object["chat"]))
+	if group := textOf(object["group"]); strings.HasSuffix(group, "@g.us") && object["call_id"] == nil && textOf(object["chat"]) != group {
+		w.addProblem("is about group %s and names chat %q", group, textOf(object["chat"]))
 	}
 }
 
-func (w *walker) walk(value any, path string) {
+func (w *walker) walkValue(value any, path string) {
 	switch v := value.(type) {
 	case []any:
 		for i, inner := range v {
-			w.walk(inner, fmt.Sprintf("%s/%d", path, i))
+			w.walkValue(inner, fmt.Sprintf("%s/%d", path, i))
 		}
 	case map[string]any:
-		w.object(v, path)
+		w.checkObject(v, path)
 		for name, inner := range v {
 			if !unchecked[name] {
-				w.walk(inner, path+"/"+name)
+				w.walkValue(inner, path+"/"+name)
 			}
 		}
 	}
 }
 
-func (w *walker) object(o map[string]any, path string) {
+func (w *walker) checkObject(o map[string]any, path string) {
 	// Pairs in an object apply to the object itself, too.
 	for _, pair := range [][2]string{{"pn", "lid"}, {"chat_pn", "chat_lid"}} {
-		if pn, lid := text(o[pair[0]]), text(o[pair[1]]); pn != "" && lid != "" {
+		if pn, lid := textOf(o[pair[0]]), textOf(o[pair[1]]); pn != "" && lid != "" {
 			w.s.numberOf[lid] = pn
 		}
 	}
-	if chat := text(o["chat"]); chat != "" {
-		w.name(path+"/chat", chat)
-		key := text(o["chat_key"])
+	if chat := textOf(o["chat"]); chat != "" {
+		w.checkName(path+"/chat", chat)
+		key := textOf(o["chat_key"])
 		switch {
 		case key == "":
-			w.failf("%s has chat %s and no chat_key", path, chat)
+			w.addProblem("%s has chat %s and no chat_key", path, chat)
 		case !isPerson(chat) && key != chat:
-			w.failf("%s has chat %s under key %s", path, chat, key)
+			w.addProblem("%s has chat %s under key %s", path, chat, key)
 		case isPerson(chat):
-			w.agree(path, "chat", o, "chat_pn", "chat_lid")
-			w.keyed(key, chat, text(o["chat_pn"]), text(o["chat_lid"]))
+			w.checkAgreement(path, "chat", o, "chat_pn", "chat_lid")
+			w.checkKeyed(key, chat, textOf(o["chat_pn"]), textOf(o["chat_lid"]))
 		}
 	}
 	for _, field := range people {
-		if who := text(o[field]); isPerson(who) {
-			w.name(path+"/"+field, who)
+		if who := textOf(o[field]); isPerson(who) {
+			w.checkName(path+"/"+field, who)
 		}
 	}
 	if mentions, ok := o["mentions"].([]any); ok {
 		for _, mention := range mentions {
-			if who := text(mention); isPerson(who) {
-				w.name(path+"/mentions", who)
+			if who := textOf(mention); isPerson(who) {
+				w.checkName(path+"/mentions", who)
 			}
 		}
 	}
 	for _, field := range primary {
-		who := text(o[field])
+		who := textOf(o[field])
 		if who == "" {
 			continue
 		}
 		if !isPerson(who) {
 			break
 		}
-		key := text(o["contact_key"])
+		key := textOf(o["contact_key"])
 		if key == "" {
-			w.failf("%s has %s %s and no contact_key", path, field, who)
+			w.addProblem("%s has %s %s and no contact_key", path, field, who)
 			break
 		}
-		w.agree(path, field, o, "pn", "lid")
-		w.keyed(key, who, text(o["pn"]), text(o["lid"]))
+		w.checkAgreement(path, field, o, "pn", "lid")
+		w.checkKeyed(key, who, textOf(o["pn"]), textOf(o["lid"]))
 		break
 	}
 }
 
-// agree checks an address against the two beside it.
-func (w *walker) agree(path, field string, o map[string]any, pnField, lidField string) {
-	address, want := text(o[field]), text(o[pnField])
+// checkAgreement checks an address against the two beside it.
+func (w *walker) checkAgreement(path, field string, o map[string]any, pnField, lidField string) {
+	address, want := textOf(o[field]), textOf(o[pnField])
 	if _, shown := o[pnField]; want == "" && (shown || strings.HasSuffix(address, "@lid")) {
-		want = text(o[lidField])
+		want = textOf(o[lidField])
 	}
 	if want != "" && want != address {
-		w.failf("%s/%s is %s beside %v and %v", path, field, address, o[pnField], o[lidField])
+		w.addProblem("%s/%s is %s beside %v and %v", path, field, address, o[pnField], o[lidField])
 	}
 }
 
-// name checks one address.
-func (w *walker) name(path, address string) {
+// checkName checks one address.
+func (w *walker) checkName(path, address string) {
 	user, _, _ := strings.Cut(address, "@")
 	if strings.Contains(user, ":") {
-		w.failf("%s is %s, with a device", path, address)
+		w.addProblem("%s is %s, with a device", path, address)
 	}
 	if number := w.s.numberOf[address]; number != "" {
-		w.failf("%s is %s, whose number %s was shown before", path, address, number)
+		w.addProblem("%s is %s, whose number %s was shown before", path, address, number)
 	}
 }
 
-func (w *walker) keyed(key string, addresses ...string) {
+func (w *walker) checkKeyed(key string, addresses ...string) {
 	for _, address := range addresses {
 		if address == "" {
 			continue
@@ -210,9 +212,9 @@ func (w *walker) keyed(key string, addresses ...string) {
 	}
 }
 
-// Take returns what broke the rule in the sessions whose ids begin with prefix,
+// TakeProblems returns what broke the rule in the sessions whose ids begin with prefix,
 // and how many events and replies were checked, and forgets those sessions.
-func (c *Checker) Take(prefix string) (problems []string, checked int) {
+func (c *Checker) TakeProblems(prefix string) (problems []string, checked int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, s := range c.sessions {
@@ -268,7 +270,7 @@ func (j *Journal) Signal(s journal.Signal) {
 // Purge implements bridge.Journal.
 func (j *Journal) Purge(ctx context.Context, session string) error { return j.Log.Purge(ctx, session) }
 
-func text(value any) string {
+func textOf(value any) string {
 	s, _ := value.(string)
 	return s
 }

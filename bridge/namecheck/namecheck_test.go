@@ -24,7 +24,7 @@ func TestBrokenNamesAreFound(t *testing.T) {
 		checker := New()
 		checker.Event("s", "First", []byte(c.first))
 		checker.Event("s", "Then", []byte(c.then))
-		problems, checked := checker.Take("")
+		problems, checked := checker.TakeProblems("")
 		found := strings.Join(problems, "\n")
 		if checked != 2 || (c.want == "") != (found == "") || !strings.Contains(found, c.want) {
 			t.Errorf("%s: %q", c.name, found)
@@ -35,7 +35,7 @@ func TestBrokenNamesAreFound(t *testing.T) {
 	checker.Event("s", "Alias", []byte(`{"contact_key":"b","replaced_contact_key":"a"}`))
 	checker.Event("s", "B", []byte(`{"sender":"1001@lid","pn":null,"lid":"1001@lid","contact_key":"b"}`))
 	checker.Reply("s", "sandbox.x", []byte(`{"chat":"1@g.us"}`))
-	if problems, checked := checker.Take(""); len(problems) != 0 || checked != 3 {
+	if problems, checked := checker.TakeProblems(""); len(problems) != 0 || checked != 3 {
 		t.Errorf("%d: %v", checked, problems)
 	}
 }

@@ -72,7 +72,7 @@ func (c *Keys) Key(ctx context.Context, owner string, p wa.Person) (string, *Ali
 // writes the rows of any address that has the key that is over.
 func (c *Keys) Keys(ctx context.Context, owner string, people []wa.Person) (keys []string, joined []Join, err error) {
 	keys = make([]string, len(people))
-	missing, version := c.cached(owner, people, keys)
+	missing, version := c.cachedKeys(owner, people, keys)
 	if len(missing) == 0 {
 		return keys, nil, nil
 	}
@@ -84,8 +84,8 @@ func (c *Keys) Keys(ctx context.Context, owner string, people []wa.Person) (keys
 			}
 		}
 		for _, i := range missing {
-			pn, lid := halves(people[i])
-			key, join, err := c.settle(ctx, owner, pn, lid)
+			pn, lid := pairHalves(people[i])
+			key, join, err := c.settleKeys(ctx, owner, pn, lid)
 			if err != nil {
 				return err
 			}
@@ -100,28 +100,28 @@ func (c *Keys) Keys(ctx context.Context, owner string, people []wa.Person) (keys
 		return nil, nil, fmt.Errorf("bridge: contact key: %w", err)
 	}
 	if len(joined) > 0 { // a key that was read before the join may be over
-		if joinedAt := c.forget(); joinedAt == version+1 {
+		if joinedAt := c.forgetKeys(); joinedAt == version+1 {
 			version = joinedAt
 		}
 	}
 	for _, i := range missing {
-		pn, lid := halves(people[i])
+		pn, lid := pairHalves(people[i])
 		for _, j := range joined {
 			if keys[i] == j.Alias.Replaced {
 				keys[i] = j.Alias.Key
 			}
 		}
-		c.remember(owner, keys[i], version, pn, lid)
+		c.rememberKeys(owner, keys[i], version, pn, lid)
 	}
 	return keys, joined, nil
 }
 
-// cached fills in the cached keys and returns the indexes of the others, with the version under which their keys are read.
-func (c *Keys) cached(owner string, people []wa.Person, keys []string) (missing []int, version uint64) {
+// cachedKeys fills in the cached keys and returns the indexes of the others, with the version under which their keys are read.
+func (c *Keys) cachedKeys(owner string, people []wa.Person, keys []string) (missing []int, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, p := range people {
-		pn, lid := halves(p)
+		pn, lid := pairHalves(p)
 		switch key := c.cache[owned{owner, pn}]; {
 		case pn == "":
 		case key != "" && key == c.cache[owned{owner, lid}]:
@@ -133,8 +133,8 @@ func (c *Keys) cached(owner string, people []wa.Person, keys []string) (missing 
 	return missing, c.version
 }
 
-// halves returns both addresses of a person as text; one that is not known repeats the other.
-func halves(p wa.Person) (pn, lid string) {
+// pairHalves returns both addresses of a person as text; one that is not known repeats the other.
+func pairHalves(p wa.Person) (pn, lid string) {
 	pn, lid = wa.AddressString(p.PN), wa.AddressString(p.LID)
 	switch {
 	case pn == "":
@@ -145,8 +145,8 @@ func halves(p wa.Person) (pn, lid string) {
 	return pn, lid
 }
 
-// settle reads, makes or joins the keys of one person. It needs a transaction.
-func (c *Keys) settle(ctx context.Context, owner, pn, lid string) (key string, joined *Alias, err error) {
+// settleKeys reads, makes or joins the keys of one person. It needs a transaction.
+func (c *Keys) settleKeys(ctx context.Context, owner, pn, lid string) (key string, joined *Alias, err error) {
 	err = database.Transact(ctx, c.db, func(ctx context.Context) error {
 		key, joined = "", nil
 		now := time.Now().UnixMilli()
@@ -199,8 +199,8 @@ func (c *Keys) settle(ctx context.Context, owner, pn, lid string) (key string, j
 	return key, joined, err
 }
 
-// forget empties the cache and returns its new version: a join of two keys changes the key of other addresses too.
-func (c *Keys) forget() (version uint64) {
+// forgetKeys empties the cache and returns its new version: a join of two keys changes the key of other addresses too.
+func (c *Keys) forgetKeys() (version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.cache)
@@ -220,13 +220,13 @@ func (c *Keys) Purge(ctx context.Context, owner string) error {
 		return err
 	})
 	if err == nil {
-		c.forget()
+		c.forgetKeys()
 	}
 	return err
 }
 
-// remember caches a key that was read at a version of the cache, unless keys were joined since.
-func (c *Keys) remember(owner, key string, version uint64, addresses ...string) {
+// rememberKeys caches a key that was read at a version of the cache, unless keys were joined since.
+func (c *Keys) rememberKeys(owner, key string, version uint64, addresses ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.version != version {

@@ -112,15 +112,15 @@ func TestKeysJoinedDuringLookups(t *testing.T) {
 		return key
 	}
 	old := key(wa.Person{PN: annaPN})
-	keys.forget()
-	_, version := keys.cached("s", []wa.Person{{LID: annaLID}}, []string{""})
+	keys.forgetKeys()
+	_, version := keys.cachedKeys("s", []wa.Person{{LID: annaLID}}, []string{""})
 	read := key(wa.Person{LID: annaLID})
 	joined := key(wa.Person{PN: annaPN, LID: annaLID})
 	replaced := read
 	if joined == read {
 		replaced = old
 	}
-	keys.remember("s", replaced, version, wa.AddressString(annaLID), wa.AddressString(annaPN))
+	keys.rememberKeys("s", replaced, version, wa.AddressString(annaLID), wa.AddressString(annaPN))
 	if got := key(wa.Person{LID: annaLID}); got != joined {
 		t.Errorf("the key is %q, want %q", got, joined)
 	}

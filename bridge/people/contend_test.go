@@ -65,7 +65,7 @@ func writersOfPeople(t *testing.T, address string) {
 			for i := range pairs {
 				pairs[i] = lidPair{lid(at(i, call)).User, pn((i + call) % n).User}
 			}
-			return NewLIDs(db).put(ctx, owner, pairs)
+			return NewLIDs(db).putPair(ctx, owner, pairs)
 		},
 		"pairs": func(ctx context.Context, call int) error {
 			pairs := make([]directory.Pair, n)

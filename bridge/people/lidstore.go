@@ -39,15 +39,15 @@ func NewLIDs(db *dbutil.Database) *LIDs {
 // lidPair is a pair of users without their servers.
 type lidPair struct{ lid, pn string }
 
-func (l *LIDs) cached(owner, user, server string) (other string, known bool, version uint64) {
+func (l *LIDs) cachedPair(owner, user, server string) (other string, known bool, version uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	other, known = l.cache[owned{owner, user + "@" + server}]
 	return other, known, l.version
 }
 
-// remember caches what was read from the table at a version of the cache, unless pairs have changed since.
-func (l *LIDs) remember(owner, user, server, other string, version uint64) {
+// rememberOther caches what was read from the table at a version of the cache, unless pairs have changed since.
+func (l *LIDs) rememberOther(owner, user, server, other string, version uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.version != version {
@@ -59,11 +59,11 @@ func (l *LIDs) remember(owner, user, server, other string, version uint64) {
 	l.cache[owned{owner, user + "@" + server}] = other
 }
 
-// put stores pairs that are not known yet, in the order of their LIDs, so that two calls cannot wait for each other.
-func (l *LIDs) put(ctx context.Context, owner string, pairs []lidPair) error {
+// putPair stores pairs that are not known yet, in the order of their LIDs, so that two calls cannot wait for each other.
+func (l *LIDs) putPair(ctx context.Context, owner string, pairs []lidPair) error {
 	pairs = slices.DeleteFunc(pairs, func(p lidPair) bool {
-		pn, _, _ := l.cached(owner, p.lid, types.HiddenUserServer)
-		lid, _, _ := l.cached(owner, p.pn, types.DefaultUserServer)
+		pn, _, _ := l.cachedPair(owner, p.lid, types.HiddenUserServer)
+		lid, _, _ := l.cachedPair(owner, p.pn, types.DefaultUserServer)
 		return pn == p.pn && lid == p.lid
 	})
 	if len(pairs) == 0 {
@@ -124,9 +124,9 @@ func (l *LIDs) rememberPair(owner string, p lidPair) {
 	l.version++
 }
 
-// find returns the user that is paired with one on a server; empty = the session does not know it.
-func (l *LIDs) find(ctx context.Context, owner, user, server string) (other string, err error) {
-	other, known, version := l.cached(owner, user, server)
+// findPair returns the user that is paired with one on a server; empty = the session does not know it.
+func (l *LIDs) findPair(ctx context.Context, owner, user, server string) (other string, err error) {
+	other, known, version := l.cachedPair(owner, user, server)
 	if known {
 		return other, nil
 	}
@@ -141,7 +141,7 @@ func (l *LIDs) find(ctx context.Context, owner, user, server string) (other stri
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("bridge: look up a phone number pair: %w", err)
 	}
-	l.remember(owner, user, server, other, version)
+	l.rememberOther(owner, user, server, other, version)
 	return other, nil
 }
 
@@ -182,7 +182,7 @@ func (s *sessionLIDs) PutLIDMapping(ctx context.Context, lid, pn types.JID) erro
 	if lid.Server != types.HiddenUserServer || pn.Server != types.DefaultUserServer {
 		return fmt.Errorf("bridge: %s and %s are no pair of LID and phone number", lid.Server, pn.Server)
 	}
-	return s.store.put(ctx, s.owner, []lidPair{{lid.User, pn.User}})
+	return s.store.putPair(ctx, s.owner, []lidPair{{lid.User, pn.User}})
 }
 
 // PutManyLIDMappings implements store.LIDStore; it leaves out what is no pair.
@@ -193,7 +193,7 @@ func (s *sessionLIDs) PutManyLIDMappings(ctx context.Context, mappings []store.L
 			pairs = append(pairs, lidPair{m.LID.User, m.PN.User})
 		}
 	}
-	return s.store.put(ctx, s.owner, pairs)
+	return s.store.putPair(ctx, s.owner, pairs)
 }
 
 // GetPNForLID implements store.LIDStore.
@@ -210,7 +210,7 @@ func (s *sessionLIDs) other(ctx context.Context, jid types.JID, from, to string)
 	if jid.Server != from {
 		return types.EmptyJID, fmt.Errorf("bridge: an address of %s is looked up among those of %s", jid.Server, from)
 	}
-	user, err := s.store.find(ctx, s.owner, jid.User, from)
+	user, err := s.store.findPair(ctx, s.owner, jid.User, from)
 	if err != nil || user == "" {
 		return types.EmptyJID, err
 	}

@@ -15,11 +15,11 @@ func TestPairsLearnedDuringLookups(t *testing.T) {
 		t.Fatal(err)
 	}
 	lid, pn := types.NewJID("1", types.HiddenUserServer), types.NewJID("2", types.DefaultUserServer)
-	_, _, version := pairs.store.cached("s", lid.User, lid.Server)
+	_, _, version := pairs.store.cachedPair("s", lid.User, lid.Server)
 	if err := pairs.PutLIDMapping(t.Context(), lid, pn); err != nil {
 		t.Fatal(err)
 	}
-	pairs.store.remember("s", lid.User, lid.Server, "", version)
+	pairs.store.rememberOther("s", lid.User, lid.Server, "", version)
 	if found, err := pairs.GetPNForLID(t.Context(), lid); err != nil || found != pn {
 		t.Errorf("the number of the LID is %q, %v", found, err)
 	}

@@ -2,7 +2,7 @@
 //
 // It parses the parts of a page: headings with GitHub's anchors, links, fenced code blocks, and
 // sections that tests generate from the code. It must not import the server; the tests that run the code blocks
-// are in package server. Enter at All and Section.
+// are in package server. Start with AllPages and CheckSection.
 package doctest
 
 // The generated pages and sections.
@@ -56,17 +56,17 @@ type Block struct {
 // Has reports whether the words after the language of the block contain attr.
 func (b *Block) Has(attr string) bool { return slices.Contains(b.Attrs, attr) }
 
-// Root returns the directory of the repository.
-func Root() string {
+// RepositoryRoot returns the directory of the repository.
+func RepositoryRoot() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
-// All reads every Markdown file of the repository, in the order of their paths. Directories that git ignores are left out.
-func All(t testing.TB) []*Page {
+// AllPages reads every Markdown file of the repository, in the order of their paths. Directories that git ignores are left out.
+func AllPages(t testing.TB) []*Page {
 	t.Helper()
 	var pages []*Page
-	root := Root()
+	root := RepositoryRoot()
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func All(t testing.TB) []*Page {
 		}
 		if strings.HasSuffix(path, ".md") {
 			name, _ := filepath.Rel(root, path)
-			pages = append(pages, Read(t, filepath.ToSlash(name)))
+			pages = append(pages, ReadPage(t, filepath.ToSlash(name)))
 		}
 		return nil
 	})
@@ -89,14 +89,14 @@ func All(t testing.TB) []*Page {
 	return pages
 }
 
-// Read reads one page; path is relative to the root of the repository.
-func Read(t testing.TB, path string) *Page {
+// ReadPage reads one page; path is relative to the root of the repository.
+func ReadPage(t testing.TB, path string) *Page {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Root(), filepath.FromSlash(path)))
+	text, err := os.ReadFile(filepath.Join(RepositoryRoot(), filepath.FromSlash(path)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parse(path, string(text))
+	return parsePage(path, string(text))
 }
 
 // Block returns the block number n (from 0) in a language below a heading. It fails the test when there is none.
@@ -123,7 +123,7 @@ var (
 	listItem    = regexp.MustCompile(`^\s*(?:[-*+]|\d+\.)\s`)
 )
 
-func parse(path, text string) *Page {
+func parsePage(path, text string) *Page {
 	p := &Page{Path: path}
 	lines := strings.Split(text, "\n")
 	heading, anchors := "", map[string]int{}
@@ -149,8 +149,8 @@ func parse(path, text string) *Page {
 			continue
 		}
 		if m := headingLine.FindStringSubmatch(line); m != nil {
-			heading = plain(m[2])
-			p.Headings = append(p.Headings, Heading{Text: heading, Anchor: anchor(heading, anchors), Level: len(m[1]), Line: i + 1})
+			heading = plainText(m[2])
+			p.Headings = append(p.Headings, Heading{Text: heading, Anchor: headingAnchor(heading, anchors), Level: len(m[1]), Line: i + 1})
 			inList = false
 			continue
 		}
@@ -169,15 +169,15 @@ func parse(path, text string) *Page {
 	return p
 }
 
-// plain is the text of a heading without the marks of code, emphasis and links.
-func plain(text string) string {
+// plainText is the text of a heading without the marks of code, emphasis and links.
+func plainText(text string) string {
 	text = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(text, "$1")
 	return strings.TrimSpace(strings.NewReplacer("`", "", "**", "").Replace(text))
 }
 
-// anchor is GitHub's name of a heading: lower case, spaces as hyphens, without other punctuation than - and _, and with a
+// headingAnchor is GitHub's name of a heading: lower case, spaces as hyphens, without other punctuation than - and _, and with a
 // number when the page has it already.
-func anchor(text string, seen map[string]int) string {
+func headingAnchor(text string, seen map[string]int) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(text) {
 		switch {
@@ -198,11 +198,11 @@ func anchor(text string, seen map[string]int) string {
 
 var update = flag.Bool("update-docs", false, "write generated pages and sections of the documentation")
 
-// Section compares the generated section of a page with content; with -update-docs it writes the section. The section stands
+// CheckSection compares the generated section of a page with content; with -update-docs it writes the section. The section stands
 // between the comments "<!-- generated: name -->" and "<!-- end of name -->".
-func Section(t testing.TB, path, name, content string) {
+func CheckSection(t testing.TB, path, name, content string) {
 	t.Helper()
-	file := filepath.Join(Root(), filepath.FromSlash(path))
+	file := filepath.Join(RepositoryRoot(), filepath.FromSlash(path))
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -213,23 +213,23 @@ func Section(t testing.TB, path, name, content string) {
 	if !ok || !ok2 {
 		t.Fatalf("%s has no section between %q and %q", path, strings.TrimSpace(begin), end)
 	}
-	compare(t, path, text, slices.Concat(before, []byte(begin), []byte(strings.Trim(content, "\n")+"\n"), []byte(end), after))
+	compareFile(t, path, text, slices.Concat(before, []byte(begin), []byte(strings.Trim(content, "\n")+"\n"), []byte(end), after))
 }
 
-// File compares a page that is generated as a whole with content; with -update-docs it writes the page.
-func File(t testing.TB, path, content string) {
+// CheckFile compares a page that is generated as a whole with content; with -update-docs it writes the page.
+func CheckFile(t testing.TB, path, content string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Root(), filepath.FromSlash(path)))
+	text, err := os.ReadFile(filepath.Join(RepositoryRoot(), filepath.FromSlash(path)))
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	compare(t, path, text, []byte(content))
+	compareFile(t, path, text, []byte(content))
 }
 
-// Updating reports whether the test was started with -update-docs.
-func Updating() bool { return *update }
+// IsUpdating reports whether the test was started with -update-docs.
+func IsUpdating() bool { return *update }
 
-func compare(t testing.TB, path string, got, want []byte) {
+func compareFile(t testing.TB, path string, got, want []byte) {
 	t.Helper()
 	if bytes.Equal(got, want) {
 		return
@@ -238,7 +238,7 @@ func compare(t testing.TB, path string, got, want []byte) {
 		t.Errorf("%s is stale: run make docs", path)
 		return
 	}
-	file := filepath.Join(Root(), filepath.FromSlash(path))
+	file := filepath.Join(RepositoryRoot(), filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func compare(t testing.TB, path string, got, want []byte) {
 // it deletes them.
 func NoOthers(t testing.TB, dir string, names []string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(Root(), filepath.FromSlash(dir), "*.md"))
+	files, err := filepath.Glob(filepath.Join(RepositoryRoot(), filepath.FromSlash(dir), "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func NoOthers(t testing.TB, dir string, names []string) {
 // fails the caller.
 func TestSource(t testing.TB, dir, name string) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(Root(), filepath.FromSlash(dir), "*_test.go"))
+	files, err := filepath.Glob(filepath.Join(RepositoryRoot(), filepath.FromSlash(dir), "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

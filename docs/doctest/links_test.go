@@ -10,7 +10,7 @@ import (
 
 // Every link of every page leads to a file that exists, and to a heading that this file has.
 func TestLinksLeadSomewhere(t *testing.T) {
-	pages, anchors := All(t), map[string]map[string]bool{}
+	pages, anchors := AllPages(t), map[string]map[string]bool{}
 	for _, p := range pages {
 		anchors[p.Path] = map[string]bool{}
 		for _, h := range p.Headings {
@@ -43,7 +43,7 @@ func checkLink(anchors map[string]map[string]bool, from, target string) string {
 	if file != "" {
 		to = path.Join(path.Dir(from), file)
 	}
-	info, err := os.Stat(filepath.Join(Root(), filepath.FromSlash(to)))
+	info, err := os.Stat(filepath.Join(RepositoryRoot(), filepath.FromSlash(to)))
 	switch {
 	case err != nil || strings.HasPrefix(to, ".."):
 		return "no such file"
@@ -68,7 +68,7 @@ func TestLinksThatLeadNowhereAreFound(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	p := parse("x.md", strings.Join([]string{
+	p := parsePage("x.md", strings.Join([]string{
 		"# One `two`: three", "", "[a](b.md) and [c `d`](e.md#f) but `[g](h.md)`.", "", "## Same", "## Same", "",
 		"<!-- not run: needs a phone -->", "```sh start", "echo", "```", "", "1. item", "", "    continued", "", "Text", "", "    indented",
 		"", "- x", "  ```json", "  {}", "  ```",
@@ -87,8 +87,8 @@ func TestParse(t *testing.T) {
 
 // Pages that generators write have a notice for people who would edit them, and the other pages have none.
 func TestGeneratedSectionsAreClosed(t *testing.T) {
-	for _, p := range All(t) {
-		text, err := os.ReadFile(filepath.Join(Root(), filepath.FromSlash(p.Path)))
+	for _, p := range AllPages(t) {
+		text, err := os.ReadFile(filepath.Join(RepositoryRoot(), filepath.FromSlash(p.Path)))
 		if err != nil {
 			t.Fatal(err)
 		}

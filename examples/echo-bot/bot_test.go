@@ -10,35 +10,35 @@ import (
 )
 
 func TestBotAnswersAndResumes(t *testing.T) {
-	node, binary := exampletest.Node(t, "ws"), exampletest.Build(t, "../../server")
-	network := exampletest.Run(t, nil, binary, "sandbox").Wait(`address (\S+)`)
+	node, binary := exampletest.RequireNode(t, "ws"), exampletest.BuildProgram(t, "../../server")
+	network := exampletest.RunProgram(t, nil, binary, "sandbox").WaitFor(`address (\S+)`)
 	address, dir := exampletest.FreeAddress(t), t.TempDir()
 	serve := func() *exampletest.World {
-		return exampletest.Serve(t, binary, address, nil, "-sandbox-addr", network, "-data-dir", dir)
+		return exampletest.StartServer(t, binary, address, nil, "-sandbox-addr", network, "-data-dir", dir)
 	}
 	w := serve()
-	token := w.Pair(nil)
+	token := w.PairSession(nil)
 
 	env := []string{"WAYSTATION_URL=ws://" + address + "/v1/ws", "WAYSTATION_TOKEN=" + token, "STATE_FILE=" + filepath.Join(t.TempDir(), "state.json")}
-	bot := exampletest.Run(t, env, node, "bot.js")
-	bot.Wait("(connected), shop at")
-	w.Say("one")
-	w.Answered("one")
+	bot := exampletest.RunProgram(t, env, node, "bot.js")
+	bot.WaitFor("(connected), shop at")
+	w.SendText("one")
+	w.AwaitText("one")
 
 	// The server dies; what is said meanwhile is answered once both are back.
 	w.Server.Kill()
 	w.At = network // which answers sandbox calls itself
-	w.Say("two")
+	w.SendText("two")
 	w = serve()
-	w.Answered("two")
+	w.AwaitText("two")
 
 	// The bot dies; its next run goes on where it stopped.
 	bot.Kill()
-	w.Say("three")
-	w.Say("four")
-	exampletest.Run(t, env, node, "bot.js")
-	w.Answered("three")
-	w.Answered("four")
+	w.SendText("three")
+	w.SendText("four")
+	exampletest.RunProgram(t, env, node, "bot.js")
+	w.AwaitText("three")
+	w.AwaitText("four")
 
 	var texts []string
 	for _, m := range w.Call("sandbox.listMessages", exampletest.Object{"account": exampletest.Peer, "from_me": false})["messages"].([]any) {
@@ -50,8 +50,8 @@ func TestBotAnswersAndResumes(t *testing.T) {
 }
 
 func TestBotStopsWithABadToken(t *testing.T) {
-	node := exampletest.Node(t, "ws")
-	w := exampletest.Serve(t, exampletest.Build(t, "../../server"), exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir())
-	bot := exampletest.Run(t, []string{"WAYSTATION_URL=ws://" + w.Address + "/v1/ws", "WAYSTATION_TOKEN=nobody-has-this-token"}, node, "bot.js")
-	bot.Wait("(401)")
+	node := exampletest.RequireNode(t, "ws")
+	w := exampletest.StartServer(t, exampletest.BuildProgram(t, "../../server"), exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir())
+	bot := exampletest.RunProgram(t, []string{"WAYSTATION_URL=ws://" + w.Address + "/v1/ws", "WAYSTATION_TOKEN=nobody-has-this-token"}, node, "bot.js")
+	bot.WaitFor("(401)")
 }

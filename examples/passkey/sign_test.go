@@ -61,7 +61,7 @@ func sign(t *testing.T, in object) (object, string) {
 }
 
 func TestSignPairsASession(t *testing.T) {
-	w := exampletest.Serve(t, exampletest.Build(t, "../../server"), exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir())
+	w := exampletest.StartServer(t, exampletest.BuildProgram(t, "../../server"), exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir())
 	w.Call("sandbox.createAccount", object{"number": exampletest.Owner, "passkey": object{}})
 	status := func() object { return w.Call("session.getStatus", object{"session": "shop"}) }
 	for _, modern := range []bool{true, false} {

@@ -16,7 +16,7 @@ import (
 // anew.
 func TestSubscribers(t *testing.T) {
 	redis := brokertest.Redis(t, brokertest.RedisOptions{Persist: true})
-	programs := map[string][]string{"go": {exampletest.Build(t, ".")}, "node": {exampletest.Node(t, "@redis/client"), "subscriber.js"}}
+	programs := map[string][]string{"go": {exampletest.BuildProgram(t, ".")}, "node": {exampletest.RequireNode(t, "@redis/client"), "subscriber.js"}}
 	world := exampletest.Start(t, "WAYSTATION_GLOBAL_REDIS_ENABLED=true", "WAYSTATION_GLOBAL_REDIS_URL="+redis.URL(),
 		`WAYSTATION_GLOBAL_REDIS_OPTIONS={"max_bytes":4096}`)
 	runs, states := map[string]func() *exampletest.Process{}, map[string]string{}
@@ -24,38 +24,38 @@ func TestSubscribers(t *testing.T) {
 		state := filepath.Join(t.TempDir(), "state.json")
 		env := []string{"REDIS_URL=" + redis.URL(), "STREAM=waystation:shop", "STATE_FILE=" + state}
 		states[name] = state
-		runs[name] = func() *exampletest.Process { return exampletest.Run(t, env, command[0], command[1:]...) }
+		runs[name] = func() *exampletest.Process { return exampletest.RunProgram(t, env, command[0], command[1:]...) }
 	}
 	said := map[string]string{}
-	world.Say("first words")
+	world.SendText("first words")
 	for name, run := range runs {
 		p := run()
-		offset, _ := strconv.ParseUint(p.Wait(`shop (\d+) .*first words`), 10, 64)
+		offset, _ := strconv.ParseUint(p.WaitFor(`shop (\d+) .*first words`), 10, 64)
 		exampletest.Eventually(t, "its place is saved", func() bool {
 			var saved place
 			text, _ := os.ReadFile(states[name])
 			return json.Unmarshal(text, &saved) == nil && saved.Offset >= offset
 		})
 		p.Kill()
-		said[name] = p.Said()
+		said[name] = p.AllOutput()
 	}
-	world.Say("second words")
-	world.Say(strings.Repeat("more than the stream takes ", 200))
+	world.SendText("second words")
+	world.SendText(strings.Repeat("more than the stream takes ", 200))
 	redis.Kill()
-	world.Say("third words")
+	world.SendText("third words")
 	redis.Start(t)
 	for name, run := range runs {
 		p := run()
-		p.Wait("is too large for the stream")
-		p.Wait("third words")
-		exampletest.OnceInOrder(t, said[name]+p.Said(), "first words", "second words", "third words")
+		p.WaitFor("is too large for the stream")
+		p.WaitFor("third words")
+		exampletest.OnceInOrder(t, said[name]+p.AllOutput(), "first words", "second words", "third words")
 		p.Kill()
 	}
 	world.PairAgain()
-	world.Say("fourth words")
+	world.SendText("fourth words")
 	for _, run := range runs {
 		p := run()
-		p.Wait("fourth words")
-		exampletest.OnceInOrder(t, p.Said(), "fourth words")
+		p.WaitFor("fourth words")
+		exampletest.OnceInOrder(t, p.AllOutput(), "fourth words")
 	}
 }

@@ -20,7 +20,7 @@ type object = exampletest.Object
 
 func serve(t *testing.T) *exampletest.World {
 	t.Helper()
-	return exampletest.Serve(t, exampletest.Build(t, "../../server"), exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir(), "-allow-hosts", "127.0.0.1")
+	return exampletest.StartServer(t, exampletest.BuildProgram(t, "../../server"), exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir(), "-allow-hosts", "127.0.0.1")
 }
 
 func TestTour(t *testing.T) {
@@ -55,7 +55,7 @@ func TestTour(t *testing.T) {
 	if token := strings.TrimSpace(token); token == "" || strings.Contains(out, token) || strings.Contains(out, exampletest.AdminToken) {
 		t.Error("the script shows a token")
 	}
-	w.Answered("Hello from curl")
+	w.AwaitText("Hello from curl")
 	// The answer of the peer arrives at the webhook.
 	timeout := time.After(exampletest.Patience)
 	for answered := false; !answered; {

@@ -21,10 +21,10 @@ const (
 )
 
 func TestReceivers(t *testing.T) {
-	server := exampletest.Build(t, "../../server")
+	server := exampletest.BuildProgram(t, "../../server")
 	for name, command := range map[string]func(t *testing.T) []string{
-		"go":   func(t *testing.T) []string { return []string{exampletest.Build(t, "./go")} },
-		"node": func(t *testing.T) []string { return []string{exampletest.Node(t), "node/receiver.js"} },
+		"go":   func(t *testing.T) []string { return []string{exampletest.BuildProgram(t, "./go")} },
+		"node": func(t *testing.T) []string { return []string{exampletest.RequireNode(t), "node/receiver.js"} },
 	} {
 		t.Run(name, func(t *testing.T) { receives(t, server, command(t)) })
 	}
@@ -32,21 +32,21 @@ func TestReceivers(t *testing.T) {
 
 func receives(t *testing.T, binary string, command []string) {
 	listen := exampletest.FreeAddress(t)
-	receiver := exampletest.Run(t, []string{"LISTEN=" + listen, "WEBHOOK_SECRETS=" + newSecret + "," + oldSecret}, command[0], command[1:]...)
-	receiver.Wait("listening on " + listen)
-	w := exampletest.Serve(t, binary, exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir(), "-allow-hosts", "127.0.0.1")
+	receiver := exampletest.RunProgram(t, []string{"LISTEN=" + listen, "WEBHOOK_SECRETS=" + newSecret + "," + oldSecret}, command[0], command[1:]...)
+	receiver.WaitFor("listening on " + listen)
+	w := exampletest.StartServer(t, binary, exampletest.FreeAddress(t), nil, "-sandbox", "-data-dir", t.TempDir(), "-allow-hosts", "127.0.0.1")
 	url := "http://" + listen + "/"
-	w.Pair(object{"webhook": object{"url": url, "secret": oldSecret}})
+	w.PairSession(object{"webhook": object{"url": url, "secret": oldSecret}})
 
 	// Signed with the old key, then while the keys change with both, and then with the new one.
-	w.Say("one")
-	receiver.Wait("Message one")
+	w.SendText("one")
+	receiver.WaitFor("Message one")
 	w.Call("webhook.rotateSecret", object{"session": "shop", "secret": newSecret})
-	w.Say("two")
-	receiver.Wait("Message two")
+	w.SendText("two")
+	receiver.WaitFor("Message two")
 	w.Call("webhook.rotateSecret", object{"session": "shop", "secret": newSecret, "keep_seconds": 0})
-	w.Say("three")
-	receiver.Wait("Message three")
+	w.SendText("three")
+	receiver.WaitFor("Message three")
 
 	// What no server of ours would send.
 	now := strconv.FormatInt(time.Now().Unix(), 10)
@@ -80,9 +80,9 @@ func receives(t *testing.T, binary string, command []string) {
 			t.Errorf("%s: %d, want %d", c.name, response.StatusCode, c.status)
 		}
 	}
-	receiver.Wait("Message again")
+	receiver.WaitFor("Message again")
 	for _, text := range []string{"one", "two", "three", "again"} {
-		if n := strings.Count(receiver.Said(), "Message "+text+"\n"); n != 1 {
+		if n := strings.Count(receiver.AllOutput(), "Message "+text+"\n"); n != 1 {
 			t.Errorf("%q was printed %d times", text, n)
 		}
 	}

@@ -86,14 +86,14 @@ func (o Body) Read(w http.ResponseWriter, r *http.Request) (body []byte, release
 		if len(body) == cap(body) {
 			size := o.nextSize(int64(cap(body)), r.ContentLength)
 			asked := time.Now()
-			if err = o.acquire(r.Context(), size-counted); err != nil {
+			if err = o.acquireBytes(r.Context(), size-counted); err != nil {
 				return nil, release, err
 			}
 			counted = size
 			started = started.Add(time.Since(asked)) // the caller could not send meanwhile
 			body = append(make([]byte, 0, size), body...)
 		}
-		if deadline, bounded := o.deadline(started, len(body)); bounded {
+		if deadline, bounded := o.readDeadline(started, len(body)); bounded {
 			_ = control.SetReadDeadline(deadline)
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
@@ -118,7 +118,7 @@ func (o Body) nextSize(size, announced int64) int64 {
 	return min(max(2*size, firstRead), longest)
 }
 
-func (o Body) acquire(ctx context.Context, n int64) error {
+func (o Body) acquireBytes(ctx context.Context, n int64) error {
 	if o.Budget.TryAcquire(o.Principal, n) {
 		return nil
 	}
@@ -131,8 +131,8 @@ func (o Body) acquire(ctx context.Context, n int64) error {
 	return o.Budget.Acquire(ctx, o.Principal, n)
 }
 
-// deadline returns when the next bytes must have arrived.
-func (o Body) deadline(started time.Time, got int) (deadline time.Time, bounded bool) {
+// readDeadline returns when the next bytes must have arrived.
+func (o Body) readDeadline(started time.Time, got int) (deadline time.Time, bounded bool) {
 	rate, grace := o.MinRate, o.Grace
 	if rate < 0 {
 		return time.Time{}, false

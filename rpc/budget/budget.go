@@ -69,8 +69,8 @@ func (b *Budget) HeldBy(principal string) int64 {
 	return b.byOwner[principal]
 }
 
-// Exhausted reports whether a principal has used up its share, or all together the total.
-func (b *Budget) Exhausted(principal string) bool {
+// IsExhausted reports whether a principal has used up its share, or all together the total.
+func (b *Budget) IsExhausted(principal string) bool {
 	if b == nil {
 		return false
 	}
@@ -86,10 +86,10 @@ func (b *Budget) TryAcquire(principal string, n int64) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.blocked(principal) || !b.fits(principal, n) {
+	if b.mustQueue(principal) || !b.hasRoom(principal, n) {
 		return false
 	}
-	b.count(principal, n)
+	b.addBytes(principal, n)
 	return true
 }
 
@@ -104,8 +104,8 @@ func (b *Budget) Acquire(ctx context.Context, principal string, n int64) error {
 		return nil
 	}
 	b.mu.Lock()
-	if !b.blocked(principal) && b.fits(principal, n) {
-		b.count(principal, n)
+	if !b.mustQueue(principal) && b.hasRoom(principal, n) {
+		b.addBytes(principal, n)
 		b.mu.Unlock()
 		return nil
 	}
@@ -124,13 +124,13 @@ func (b *Budget) Acquire(ctx context.Context, principal string, n int64) error {
 	if i < 0 { // granted meanwhile
 		return nil
 	}
-	b.remove(principal, i)
-	b.grant() // it may have stood before others
+	b.removeWaiter(principal, i)
+	b.grantWaiting() // it may have stood before others
 	return fmt.Errorf("%w: %w", ErrFull, context.Cause(ctx))
 }
 
-// remove takes a waiter off the list; b.mu is held.
-func (b *Budget) remove(principal string, i int) {
+// removeWaiter takes a waiter off the list; b.mu is held.
+func (b *Budget) removeWaiter(principal string, i int) {
 	if list := slices.Delete(b.waiting[principal], i, i+1); len(list) > 0 {
 		b.waiting[principal] = list
 	} else {
@@ -145,7 +145,7 @@ func (b *Budget) Charge(principal string, n int64) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.count(principal, n)
+	b.addBytes(principal, n)
 }
 
 // Release returns n bytes that TryAcquire, Acquire or Charge counted.
@@ -158,12 +158,12 @@ func (b *Budget) Release(principal string, n int64) {
 	if b.byOwner[principal] < n {
 		panic("budget: more bytes released than were counted")
 	}
-	b.count(principal, -n)
-	b.grant()
+	b.addBytes(principal, -n)
+	b.grantWaiting()
 }
 
-// fits reports whether n more bytes of a principal are within the bounds; b.mu is held.
-func (b *Budget) fits(principal string, n int64) bool {
+// hasRoom reports whether n more bytes of a principal are within the bounds; b.mu is held.
+func (b *Budget) hasRoom(principal string, n int64) bool {
 	return b.withinShare(principal, n) && (b.held == 0 || b.held+n <= b.total)
 }
 
@@ -172,22 +172,22 @@ func (b *Budget) withinShare(principal string, n int64) bool {
 	return own == 0 || own+n <= b.share
 }
 
-// blocked reports whether a call that waits must go before one of the principal: one of the same principal, or one that
+// mustQueue reports whether a call that waits must go before one of the principal: one of the same principal, or one that
 // waits for the total; b.mu is held.
-func (b *Budget) blocked(principal string) bool {
+func (b *Budget) mustQueue(principal string) bool {
 	if len(b.waiting) == 0 {
 		return false
 	}
 	if len(b.waiting[principal]) > 0 {
 		return true
 	}
-	next, _ := b.next()
+	next, _ := b.nextWaiter()
 	return next != nil
 }
 
-// next returns the call that has waited longest of those that only the total keeps waiting; nil = there is none. b.mu is
+// nextWaiter returns the call that has waited longest of those that only the total keeps waiting; nil = there is none. b.mu is
 // held.
-func (b *Budget) next() (next *waiter, principal string) {
+func (b *Budget) nextWaiter() (next *waiter, principal string) {
 	for id, list := range b.waiting {
 		if first := list[0]; (next == nil || first.number < next.number) && b.withinShare(id, first.n) {
 			next, principal = first, id
@@ -196,21 +196,21 @@ func (b *Budget) next() (next *waiter, principal string) {
 	return next, principal
 }
 
-// grant serves the waiting calls for which there is room now; b.mu is held.
-func (b *Budget) grant() {
+// grantWaiting serves the waiting calls for which there is room now; b.mu is held.
+func (b *Budget) grantWaiting() {
 	for len(b.waiting) > 0 {
-		next, principal := b.next()
-		if next == nil || !b.fits(principal, next.n) {
+		next, principal := b.nextWaiter()
+		if next == nil || !b.hasRoom(principal, next.n) {
 			return
 		}
-		b.count(principal, next.n)
-		b.remove(principal, 0)
+		b.addBytes(principal, next.n)
+		b.removeWaiter(principal, 0)
 		close(next.granted)
 	}
 }
 
-// count adds n, which may be negative; b.mu is held.
-func (b *Budget) count(principal string, n int64) {
+// addBytes adds n, which may be negative; b.mu is held.
+func (b *Budget) addBytes(principal string, n int64) {
 	b.held += n
 	if own := b.byOwner[principal] + n; own == 0 {
 		delete(b.byOwner, principal)

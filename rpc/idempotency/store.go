@@ -101,16 +101,16 @@ func rowID(key rpc.CallKey) string {
 func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (kept rpc.KeptCall, fresh bool, err error) {
 	id := rowID(key)
 	for range claimTries {
-		kept, found, err := s.find(ctx, id)
+		kept, found, err := s.findCall(ctx, id)
 		if found && bytes.Equal(kept.Params, params) && kept.Owner != "" && kept.Owner != key.Owner {
-			if found, err = false, s.forget(ctx, key, kept.Owner); err == nil {
+			if found, err = false, s.deleteReply(ctx, key, kept.Owner); err == nil {
 				continue
 			}
 		}
 		if found || err != nil {
 			return kept, false, err
 		}
-		if err := s.reserve(ctx, key.Principal); err != nil {
+		if err := s.reserveRow(ctx, key.Principal); err != nil {
 			return kept, false, err
 		}
 		now := time.Now()
@@ -118,30 +118,30 @@ func (s *Store) Claim(ctx context.Context, key rpc.CallKey, params []byte) (kept
 			INSERT INTO idempotency_replies (id, principal, started_at, params, owner) VALUES ($1, $2, $3, $4, $6)
 			ON CONFLICT (id) DO UPDATE SET started_at=excluded.started_at, params=excluded.params, owner=excluded.owner, reply=NULL
 			WHERE idempotency_replies.started_at<=$5`,
-			id, key.Principal, now.UnixMilli(), params, s.oldest(now), key.Owner)
+			id, key.Principal, now.UnixMilli(), params, s.oldestKept(now), key.Owner)
 		var n int64
 		if err == nil {
 			n, err = result.RowsAffected()
 		}
 		if err != nil {
-			s.unreserve(key.Principal)
+			s.releaseRow(key.Principal)
 			return kept, false, fmt.Errorf("idempotency: claim: %w", err)
 		}
 		if n == 1 {
 			return rpc.KeptCall{Params: params, Started: time.UnixMilli(now.UnixMilli())}, true, nil
 		}
-		s.unreserve(key.Principal) // another process was faster
+		s.releaseRow(key.Principal) // another process was faster
 	}
 	return kept, false, errors.New("idempotency: the key changes hands too fast")
 }
 
-// oldest is the time up to which a key is forgotten.
-func (s *Store) oldest(now time.Time) int64 { return now.Add(-s.cfg.Keep).UnixMilli() }
+// oldestKept is the time up to which a key is forgotten.
+func (s *Store) oldestKept(now time.Time) int64 { return now.Add(-s.cfg.Keep).UnixMilli() }
 
-func (s *Store) find(ctx context.Context, id string) (kept rpc.KeptCall, found bool, err error) {
+func (s *Store) findCall(ctx context.Context, id string) (kept rpc.KeptCall, found bool, err error) {
 	var started int64
 	err = s.db.QueryRow(ctx, `SELECT started_at, params, owner, reply FROM idempotency_replies WHERE id=$1 AND started_at>$2`,
-		id, s.oldest(time.Now())).Scan(&started, &kept.Params, &kept.Owner, &kept.Reply)
+		id, s.oldestKept(time.Now())).Scan(&started, &kept.Params, &kept.Owner, &kept.Reply)
 	if errors.Is(err, sql.ErrNoRows) {
 		return kept, false, nil
 	}
@@ -152,8 +152,8 @@ func (s *Store) find(ctx context.Context, id string) (kept rpc.KeptCall, found b
 	return kept, true, nil
 }
 
-// reserve counts one more row of a principal.
-func (s *Store) reserve(ctx context.Context, principal string) error {
+// reserveRow counts one more row of a principal.
+func (s *Store) reserveRow(ctx context.Context, principal string) error {
 	s.mu.Lock()
 	_, known := s.counts[principal]
 	s.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *Store) reserve(ctx context.Context, principal string) error {
 	return nil
 }
 
-func (s *Store) unreserve(principal string) {
+func (s *Store) releaseRow(principal string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n, known := s.counts[principal]; known && n > 0 {
@@ -199,19 +199,19 @@ func (s *Store) Free(ctx context.Context, key rpc.CallKey) error {
 		return fmt.Errorf("idempotency: free: %w", err)
 	}
 	if n, err := result.RowsAffected(); err == nil && n > 0 {
-		s.unreserve(key.Principal)
+		s.releaseRow(key.Principal)
 	}
 	return nil
 }
 
-// forget removes the stored reply of a key for an owner.
-func (s *Store) forget(ctx context.Context, key rpc.CallKey, owner string) error {
+// deleteReply removes the stored reply of a key for an owner.
+func (s *Store) deleteReply(ctx context.Context, key rpc.CallKey, owner string) error {
 	result, err := s.db.Exec(ctx, `DELETE FROM idempotency_replies WHERE id=$1 AND owner=$2`, rowID(key), owner)
 	if err != nil {
 		return fmt.Errorf("idempotency: forget: %w", err)
 	}
 	if n, err := result.RowsAffected(); err == nil && n > 0 {
-		s.unreserve(key.Principal)
+		s.releaseRow(key.Principal)
 	}
 	return nil
 }
@@ -236,14 +236,14 @@ func (s *Store) DeleteOwner(ctx context.Context, owner string, principals ...str
 
 func (s *Store) sweepLoop(ctx context.Context) {
 	defer close(s.done)
-	database.SweepEvery(ctx, s.cfg.SweepEvery, s.sweep, s.cfg.Log, "old replies could not be swept")
+	database.SweepEvery(ctx, s.cfg.SweepEvery, s.sweepOnce, s.cfg.Log, "old replies could not be swept")
 }
 
-// sweep deletes keys that are too old and has the others counted anew.
-func (s *Store) sweep(ctx context.Context) error {
+// sweepOnce deletes keys that are too old and has the others counted anew.
+func (s *Store) sweepOnce(ctx context.Context) error {
 	for {
 		result, err := database.Exec(ctx, s.db, `DELETE FROM idempotency_replies WHERE id IN
-			(SELECT id FROM idempotency_replies WHERE started_at<=$1 LIMIT $2)`, s.oldest(time.Now()), sweepRows)
+			(SELECT id FROM idempotency_replies WHERE started_at<=$1 LIMIT $2)`, s.oldestKept(time.Now()), sweepRows)
 		if err != nil {
 			return fmt.Errorf("idempotency: sweep: %w", err)
 		}

@@ -44,7 +44,7 @@ func TestReferenceOfSandbox(t *testing.T) {
 			}
 		}
 	}
-	doctest.Section(t, "docs/sandbox.md", "methods of the sandbox", methods.String())
+	doctest.CheckSection(t, "docs/sandbox.md", "methods of the sandbox", methods.String())
 
 	var faults strings.Builder
 	described := map[string]bool{}
@@ -66,7 +66,7 @@ func TestReferenceOfSandbox(t *testing.T) {
 			t.Errorf("the fault %s has no comment in bridge/sandbox/fault.go", kind)
 		}
 	}
-	doctest.Section(t, "docs/sandbox.md", "faults of the sandbox", faults.String())
+	doctest.CheckSection(t, "docs/sandbox.md", "faults of the sandbox", faults.String())
 }
 
 type faultGroup struct {
@@ -77,7 +77,7 @@ type faultGroup struct {
 // faultComments reads the constants of FaultKind and their comments.
 func faultComments(t *testing.T) (groups []faultGroup) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(doctest.Root(), "bridge", "sandbox", "fault.go"), nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(doctest.RepositoryRoot(), "bridge", "sandbox", "fault.go"), nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}

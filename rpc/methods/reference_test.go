@@ -115,11 +115,11 @@ func TestReferenceOfMethods(t *testing.T) {
 			t.Errorf("the namespace %s has no sentence in namespaceTitles", space)
 		}
 		page := referencePage{doc: &doc, objects: map[string]bool{}, known: knownRefs}
-		doctest.File(t, methodsDir+"/"+space+".md", page.write(space, spaces[space]))
+		doctest.CheckFile(t, methodsDir+"/"+space+".md", page.write(space, spaces[space]))
 		names = append(names, space+".md")
 		fmt.Fprintf(&index, "| [%s](%s.md) | %d | %s |\n", space, space, len(spaces[space]), namespaceTitles[space])
 	}
-	doctest.File(t, methodsDir+"/README.md", index.String())
+	doctest.CheckFile(t, methodsDir+"/README.md", index.String())
 	doctest.NoOthers(t, methodsDir, names)
 	for space := range namespaceTitles {
 		if spaces[space] == nil {

@@ -94,7 +94,7 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 		network.Close()
 		_ = listener.Close()
 		_ = db.Close()
-		problems, _ := names.Take("")
+		problems, _ := names.TakeProblems("")
 		for _, problem := range problems {
 			t.Error(problem)
 		}

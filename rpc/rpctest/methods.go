@@ -66,7 +66,7 @@ func Register(reg *rpc.Registry) *Methods {
 		return p.Value, nil
 	})
 	rpc.Register(reg, public("test.hold"), func(ctx context.Context, _ *rpc.Call, p *holdParams) (string, error) {
-		return p.Name, m.wait(ctx, p.Name)
+		return p.Name, m.awaitRelease(ctx, p.Name)
 	})
 	rpc.Register(reg, public("test.release"), func(_ context.Context, _ *rpc.Call, p *holdParams) (struct{}, error) {
 		m.Release(p.Name)
@@ -76,7 +76,7 @@ func Register(reg *rpc.Registry) *Methods {
 		return strings.Repeat("x", p.Bytes), nil
 	})
 	rpc.Register(reg, public("test.count"), func(_ context.Context, _ *rpc.Call, p *countParams) (int, error) {
-		return m.add(p.By), nil
+		return m.countCall(p.By), nil
 	})
 	alone := public("test.alone")
 	alone.NoBatch = true
@@ -95,7 +95,7 @@ func Register(reg *rpc.Registry) *Methods {
 	})
 	rpc.Register(reg, public("test.ordered"), func(ctx context.Context, _ *rpc.Call, p *orderedParams) (int, error) {
 		if p.Hold != "" {
-			return p.N, m.wait(ctx, p.Hold)
+			return p.N, m.awaitRelease(ctx, p.Hold)
 		}
 		return p.N, nil
 	})
@@ -113,8 +113,8 @@ func Register(reg *rpc.Registry) *Methods {
 	return m
 }
 
-// add counts calls of test.count.
-func (m *Methods) add(by *int) int {
+// countCall counts calls of test.count.
+func (m *Methods) countCall(by *int) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if by == nil {
@@ -125,7 +125,7 @@ func (m *Methods) add(by *int) int {
 	return m.count
 }
 
-func (m *Methods) hold(name string) chan struct{} {
+func (m *Methods) heldChannel(name string) chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.holds[name]
@@ -136,9 +136,9 @@ func (m *Methods) hold(name string) chan struct{} {
 	return c
 }
 
-func (m *Methods) wait(ctx context.Context, name string) error {
+func (m *Methods) awaitRelease(ctx context.Context, name string) error {
 	select {
-	case <-m.hold(name):
+	case <-m.heldChannel(name):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -147,7 +147,7 @@ func (m *Methods) wait(ctx context.Context, name string) error {
 
 // Release ends the calls of test.hold with that name, those that come later too.
 func (m *Methods) Release(name string) {
-	c := m.hold(name)
+	c := m.heldChannel(name)
 	select {
 	case <-c:
 	default:

@@ -102,7 +102,7 @@ func Load(t *testing.T, dir string) []*Script {
 	}
 	var scripts []*Script
 	for _, file := range files {
-		s, err := parse(file)
+		s, err := parseScript(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func Load(t *testing.T, dir string) []*Script {
 	return scripts
 }
 
-func parse(file string) (*Script, error) {
+func parseScript(file string) (*Script, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (s *Script) parseLine(line string) (*Step, error) {
 		times, frame, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(times)
 		step := &Step{Times: n}
-		return step, errors.Join(err, decode([]byte(frame), &step.Expect))
+		return step, errors.Join(err, decodeJSON([]byte(frame), &step.Expect))
 	case "<--":
 		if rest == "nothing" {
 			return &Step{Quiet: true}, nil
@@ -176,7 +176,7 @@ func (s *Script) parseLine(line string) (*Step, error) {
 			return &Step{Close: n}, err
 		}
 		step := &Step{}
-		return step, decode([]byte(rest), &step.Expect)
+		return step, decodeJSON([]byte(rest), &step.Expect)
 	}
 	return nil, fmt.Errorf("unknown line %q", line)
 }
@@ -196,14 +196,14 @@ func (s *Script) Run(t *testing.T, c Conn) {
 	t.Helper()
 	for _, step := range s.Steps {
 		for range max(step.Times, 1) {
-			if err := step.run(c); err != nil {
+			if err := step.runStep(c); err != nil {
 				t.Fatalf("%s, line %d: %v", s.Name, step.Line, err)
 			}
 		}
 	}
 }
 
-func (step *Step) run(c Conn) error {
+func (step *Step) runStep(c Conn) error {
 	switch {
 	case step.Do != nil:
 		doer, ok := c.(Doer)
@@ -224,7 +224,7 @@ func (step *Step) run(c Conn) error {
 	case step.Close != 0:
 		return expectClose(c, step.Close)
 	}
-	return expect(c, step.Expect)
+	return expectFrame(c, step.Expect)
 }
 
 func expectClose(c Conn, code int) error {
@@ -240,7 +240,7 @@ func expectClose(c Conn, code int) error {
 	return nil
 }
 
-func expect(c Conn, want any) error {
+func expectFrame(c Conn, want any) error {
 	if set, ok := want.(map[string]any); ok {
 		if list, ok := set["unordered"].([]any); ok {
 			return expectUnordered(c, list)
@@ -251,7 +251,7 @@ func expect(c Conn, want any) error {
 		return err
 	}
 	if problem := Match(want, got); problem != "" {
-		return fmt.Errorf("%s\n got %s", problem, encode(got))
+		return fmt.Errorf("%s\n got %s", problem, encodeJSON(got))
 	}
 	return nil
 }
@@ -270,7 +270,7 @@ next:
 				continue next
 			}
 		}
-		return fmt.Errorf("unexpected frame %s", encode(got))
+		return fmt.Errorf("unexpected frame %s", encodeJSON(got))
 	}
 	return nil
 }
@@ -284,14 +284,14 @@ func receiveJSON(c Conn) (any, error) {
 		return nil, fmt.Errorf("closed with %d", code)
 	}
 	var got any
-	if err := decode(frame, &got); err != nil {
+	if err := decodeJSON(frame, &got); err != nil {
 		return nil, fmt.Errorf("%w in %s", err, frame)
 	}
 	return got, nil
 }
 
-// decode keeps numbers as they are written.
-func decode(b []byte, into *any) error {
+// decodeJSON keeps numbers as they are written.
+func decodeJSON(b []byte, into *any) error {
 	if !json.Valid(b) {
 		return errors.New("not JSON")
 	}
@@ -300,15 +300,15 @@ func decode(b []byte, into *any) error {
 	return d.Decode(into)
 }
 
-func encode(v any) []byte {
+func encodeJSON(v any) []byte {
 	b, _ := json.Marshal(v)
 	return b
 }
 
 // Match returns the difference of got from want; empty = none.
-func Match(want, got any) string { return match("", want, got) }
+func Match(want, got any) string { return matchValue("", want, got) }
 
-func match(at string, want, got any) string {
+func matchValue(at string, want, got any) string {
 	if want == "*" {
 		return ""
 	}
@@ -326,7 +326,7 @@ func match(at string, want, got any) string {
 			if _, there := g[k]; !there {
 				return at + "/" + k + ": missing"
 			}
-			if p := match(at+"/"+k, v, g[k]); p != "" {
+			if p := matchValue(at+"/"+k, v, g[k]); p != "" {
 				return p
 			}
 		}
@@ -342,7 +342,7 @@ func match(at string, want, got any) string {
 			return at + ": want an array of " + strconv.Itoa(len(w))
 		}
 		for i := range w {
-			if p := match(at+"/"+strconv.Itoa(i), w[i], g[i]); p != "" {
+			if p := matchValue(at+"/"+strconv.Itoa(i), w[i], g[i]); p != "" {
 				return p
 			}
 		}

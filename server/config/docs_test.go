@@ -11,5 +11,5 @@ import (
 func TestReferenceOfSettings(t *testing.T) {
 	var tables bytes.Buffer
 	WriteMarkdown(&tables)
-	doctest.Section(t, "docs/reference/settings.md", "settings", tables.String())
+	doctest.CheckSection(t, "docs/reference/settings.md", "settings", tables.String())
 }

@@ -51,7 +51,7 @@ func TestFamilies(t *testing.T) {
 func TestReferenceOfMetrics(t *testing.T) {
 	var table bytes.Buffer
 	WriteMarkdown(&table, Families)
-	doctest.Section(t, "docs/reference/metrics.md", "metrics", table.String())
+	doctest.CheckSection(t, "docs/reference/metrics.md", "metrics", table.String())
 }
 
 func TestDurations(t *testing.T) {

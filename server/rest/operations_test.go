@@ -67,7 +67,7 @@ func TestTableOfOperations(t *testing.T) {
 		}
 		var out bytes.Buffer
 		writeDocument(t, &out, d.name, d.dialect, d.partly, operations, main)
-		doctest.Section(t, pageOf(d.name), "operations of "+d.name, out.String())
+		doctest.CheckSection(t, pageOf(d.name), "operations of "+d.name, out.String())
 	}
 }
 

@@ -158,7 +158,7 @@ func (c *conn) awaitRoom() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.lane.bytes > freeReplies && !c.readerEnded && !c.writesEnded &&
-		(c.lane.bytes > c.e.cfg.MaxPending || c.e.cfg.Replies.Exhausted(c.lane.owner)) {
+		(c.lane.bytes > c.e.cfg.MaxPending || c.e.cfg.Replies.IsExhausted(c.lane.owner)) {
 		c.room.Wait()
 	}
 	return !c.readerEnded

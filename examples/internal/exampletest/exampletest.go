@@ -44,32 +44,32 @@ type World struct {
 // Start builds and starts a server with some environment variables, and pairs its session with Owner's phone.
 func Start(t testing.TB, env ...string) *World {
 	t.Helper()
-	w := Serve(t, Build(t, "../../server"), FreeAddress(t), env, "-sandbox", "-data-dir", t.TempDir())
-	w.Pair(nil)
+	w := StartServer(t, BuildProgram(t, "../../server"), FreeAddress(t), env, "-sandbox", "-data-dir", t.TempDir())
+	w.PairSession(nil)
 	return w
 }
 
-// Serve starts a server.
-func Serve(t testing.TB, binary, address string, env []string, args ...string) *World {
+// StartServer starts a server.
+func StartServer(t testing.TB, binary, address string, env []string, args ...string) *World {
 	t.Helper()
 	w := &World{Address: address, At: address, t: t}
-	w.Server = Run(t, env, binary, append([]string{"-listen", address, "-admin-token", AdminToken, "-session", "none"}, args...)...)
-	w.Server.Wait("msg=(listening)")
+	w.Server = RunProgram(t, env, binary, append([]string{"-listen", address, "-admin-token", AdminToken, "-session", "none"}, args...)...)
+	w.Server.WaitFor("msg=(listening)")
 	return w
 }
 
-// Pair creates accounts for Owner and Peer and a session "shop" of Owner's, with further params of session.create, and
+// PairSession creates accounts for Owner and Peer and a session "shop" of Owner's, with further params of session.create, and
 // returns the session's token.
-func (w *World) Pair(params Object) (token string) {
+func (w *World) PairSession(params Object) (token string) {
 	w.t.Helper()
 	w.Call("sandbox.createAccount", Object{"number": Owner})
 	w.Call("sandbox.createAccount", Object{"number": Peer})
 	all := Object{"session_id": "shop", "connect": true}
 	maps.Copy(all, params)
 	token, _ = w.Call("session.create", all)["token"].(string)
-	w.until("pairing")
+	w.awaitState("pairing")
 	w.Call("sandbox.scanQrCode", Object{"account": Owner, "session": "shop"})
-	w.until("connected")
+	w.awaitState("connected")
 	return token
 }
 
@@ -78,19 +78,19 @@ func (w *World) PairAgain() {
 	w.t.Helper()
 	w.Call("session.delete", Object{"session": "shop"})
 	w.Call("session.create", Object{"session_id": "shop", "connect": true})
-	w.until("pairing")
+	w.awaitState("pairing")
 	w.Call("sandbox.scanQrCode", Object{"account": Owner, "session": "shop"})
-	w.until("connected")
+	w.awaitState("connected")
 }
 
-// Say sends a text message from Peer to the session.
-func (w *World) Say(text string) {
+// SendText sends a text message from Peer to the session.
+func (w *World) SendText(text string) {
 	w.t.Helper()
 	w.Call("sandbox.send", Object{"account": Peer, "to": Owner, "content": Object{"type": "text", "text": text}})
 }
 
-// Answered waits until Peer has received a text.
-func (w *World) Answered(text string) {
+// AwaitText waits until Peer has received a text.
+func (w *World) AwaitText(text string) {
 	w.t.Helper()
 	reply := w.Call("sandbox.awaitMessage", Object{"account": Peer, "from_me": false, "text": text, "wait_seconds": 60})
 	if reply["message"] == nil {
@@ -98,7 +98,7 @@ func (w *World) Answered(text string) {
 	}
 }
 
-func (w *World) until(state string) {
+func (w *World) awaitState(state string) {
 	w.t.Helper()
 	Eventually(w.t, state, func() bool { return w.Call("session.getStatus", Object{"session": "shop"})["state"] == state })
 }
@@ -106,14 +106,14 @@ func (w *World) until(state string) {
 // Call makes a call as the admin; an error ends the test.
 func (w *World) Call(method string, params Object) Object {
 	w.t.Helper()
-	result, err := w.post(method, params)
+	result, err := w.postCall(method, params)
 	if err != nil {
 		w.t.Fatalf("%s: %v", method, err)
 	}
 	return result
 }
 
-func (w *World) post(method string, params Object) (Object, error) {
+func (w *World) postCall(method string, params Object) (Object, error) {
 	body, err := json.Marshal(Object{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
 		return nil, err
@@ -146,8 +146,8 @@ func (w *World) post(method string, params Object) (Object, error) {
 	return reply.Result, nil
 }
 
-// Build builds the program of a package.
-func Build(t testing.TB, dir string) string {
+// BuildProgram builds the program of a package.
+func BuildProgram(t testing.TB, dir string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "program")
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, dir).CombinedOutput(); err != nil {
@@ -156,9 +156,9 @@ func Build(t testing.TB, dir string) string {
 	return binary
 }
 
-// Node returns the path of Node.js and checks that the example's modules are installed; without them the test is skipped,
+// RequireNode returns the path of Node.js and checks that the example's modules are installed; without them the test is skipped,
 // unless all tests must run.
-func Node(t testing.TB, modules ...string) string {
+func RequireNode(t testing.TB, modules ...string) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	for _, module := range modules {
@@ -183,8 +183,8 @@ type Process struct {
 	out bytes.Buffer
 }
 
-// Run starts a program for the length of the test, or until Kill.
-func Run(t testing.TB, env []string, name string, args ...string) *Process {
+// RunProgram starts a program for the length of the test, or until Kill.
+func RunProgram(t testing.TB, env []string, name string, args ...string) *Process {
 	t.Helper()
 	p := &Process{t: t, cmd: exec.Command(name, args...)}
 	p.cmd.Env = append(os.Environ(), env...)
@@ -195,7 +195,7 @@ func Run(t testing.TB, env []string, name string, args ...string) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("%s %v said:\n%s", filepath.Base(name), args, p.Said())
+			t.Logf("%s %v said:\n%s", filepath.Base(name), args, p.AllOutput())
 		}
 	})
 	return p
@@ -208,19 +208,19 @@ func (p *Process) Write(b []byte) (int, error) {
 	return p.out.Write(b)
 }
 
-// Said returns the whole output of the program.
-func (p *Process) Said() string {
+// AllOutput returns the whole output of the program.
+func (p *Process) AllOutput() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.out.String()
 }
 
-// Wait waits until the program's output matches a pattern, and returns the pattern's group, if it has one.
-func (p *Process) Wait(pattern string) (group string) {
+// WaitFor waits until the program's output matches a pattern, and returns the pattern's group, if it has one.
+func (p *Process) WaitFor(pattern string) (group string) {
 	p.t.Helper()
 	re := regexp.MustCompile(pattern)
 	Eventually(p.t, pattern, func() bool {
-		found := re.FindStringSubmatch(p.Said())
+		found := re.FindStringSubmatch(p.AllOutput())
 		if len(found) > 1 {
 			group = found[1]
 		}

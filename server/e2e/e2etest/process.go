@@ -207,7 +207,7 @@ func checkReplyNames(addr string, body []byte, result json.RawMessage) {
 
 func checkNames(t *testing.T, addr string) {
 	t.Helper()
-	problems, _ := names.Take(addr + " ")
+	problems, _ := names.TakeProblems(addr + " ")
 	for _, problem := range problems {
 		t.Error(problem)
 	}

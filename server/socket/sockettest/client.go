@@ -22,21 +22,21 @@ type client struct {
 	text  []byte // of a frame whose lines are counted
 }
 
-func dial(o *Options) (*client, error) {
+func dialClient(o *Options) (*client, error) {
 	conn, err := net.DialTimeout("tcp", o.Addr, dialTimeout)
 	if err != nil {
 		return nil, err
 	}
 	c := &client{Conn: conn, in: bufio.NewReaderSize(conn, 4<<10), lines: o.Lines}
-	if err := c.greet(o); err != nil {
+	if err := c.sendGreeting(o); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-// greet makes the handshake, sends the greeting and reads its reply.
-func (c *client) greet(o *Options) error {
+// sendGreeting makes the handshake, sends the greeting and reads its reply.
+func (c *client) sendGreeting(o *Options) error {
 	_ = c.SetDeadline(time.Now().Add(dialTimeout))
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", o.Path)
@@ -58,7 +58,7 @@ func (c *client) greet(o *Options) error {
 	if _, err := c.Write(appendFrame(nil, o.Greeting)); err != nil {
 		return err
 	}
-	if _, err := c.skip(1); err != nil {
+	if _, err := c.skipMessages(1); err != nil {
 		return err
 	}
 	return c.SetDeadline(time.Time{})
@@ -75,10 +75,10 @@ func appendFrame(b []byte, payload string) []byte {
 	return append(append(b, 0, 0, 0, 0), payload...)
 }
 
-// skip reads at least n messages, to the end of a frame, and returns the number read.
-func (c *client) skip(n int) (got int, err error) {
+// skipMessages reads at least n messages, to the end of a frame, and returns the number read.
+func (c *client) skipMessages(n int) (got int, err error) {
 	for got < n {
-		kind, size, err := c.head()
+		kind, size, err := c.readHead()
 		if err != nil {
 			return got, err
 		}
@@ -107,8 +107,8 @@ func (c *client) skip(n int) (got int, err error) {
 	return got, nil
 }
 
-// head reads the head of a frame.
-func (c *client) head() (kind byte, size int, err error) {
+// readHead reads the head of a frame.
+func (c *client) readHead() (kind byte, size int, err error) {
 	var b [8]byte
 	if _, err = io.ReadFull(c.in, b[:2]); err != nil {
 		return 0, 0, err

@@ -46,13 +46,13 @@ type process struct {
 func (p *process) run() error {
 	p.reach = make(chan struct{}, 1)
 	p.goal.Store(1 << 62)
-	if err := p.connect(dialAtOnce, 0); err != nil {
+	if err := p.connectAll(dialAtOnce, 0); err != nil {
 		return err
 	}
 	fmt.Println("ok")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		if err := p.obey(lines.Text()); err != nil {
+		if err := p.runCommand(lines.Text()); err != nil {
 			return fmt.Errorf("%s: %w", lines.Text(), err)
 		}
 		fmt.Println("ok")
@@ -60,7 +60,7 @@ func (p *process) run() error {
 	return lines.Err()
 }
 
-func (p *process) obey(line string) error {
+func (p *process) runCommand(line string) error {
 	verb, rest, _ := strings.Cut(line, " ")
 	switch verb {
 	case "await":
@@ -68,14 +68,14 @@ func (p *process) obey(line string) error {
 		if _, err := fmt.Sscan(rest, &n); err != nil {
 			return err
 		}
-		p.await(n)
+		p.awaitMessages(n)
 		return nil
 	case "call":
 		var n, inFlight int
 		if _, err := fmt.Sscan(rest, &n, &inFlight); err != nil {
 			return err
 		}
-		return p.call(n, inFlight)
+		return p.callFirst(n, inFlight)
 	case "redial":
 		parts := strings.SplitN(rest, " ", 3)
 		var atOnce, messages int
@@ -85,13 +85,13 @@ func (p *process) obey(line string) error {
 		if err := json.Unmarshal([]byte(parts[2]), &p.options.Greeting); err != nil {
 			return err
 		}
-		return p.redial(atOnce, messages)
+		return p.redialAll(atOnce, messages)
 	}
 	return fmt.Errorf("unknown")
 }
 
-// connect makes all connections and waits for so many messages on each.
-func (p *process) connect(atOnce, messages int) error {
+// connectAll makes all connections and waits for so many messages on each.
+func (p *process) connectAll(atOnce, messages int) error {
 	p.clients = make([]*client, p.options.Sockets)
 	places := make(chan struct{}, atOnce)
 	problems := make(chan error, 1)
@@ -100,10 +100,10 @@ func (p *process) connect(atOnce, messages int) error {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			c, err := dial(&p.options)
+			c, err := dialClient(&p.options)
 			if err == nil {
 				p.clients[i] = c
-				_, err = c.skip(messages)
+				_, err = c.skipMessages(messages)
 			}
 			if err != nil {
 				select {
@@ -122,7 +122,7 @@ func (p *process) connect(atOnce, messages int) error {
 	for _, c := range p.clients {
 		p.counts.Go(func() {
 			for {
-				n, err := c.skip(1)
+				n, err := c.skipMessages(1)
 				if p.got.Add(int64(n)) >= p.goal.Load() {
 					select {
 					case p.reach <- struct{}{}:
@@ -138,8 +138,8 @@ func (p *process) connect(atOnce, messages int) error {
 	return nil
 }
 
-// await returns when n more messages have come than at its last return.
-func (p *process) await(n int64) {
+// awaitMessages returns when n more messages have come than at its last return.
+func (p *process) awaitMessages(n int64) {
 	goal := p.awaited + n
 	p.goal.Store(goal)
 	for p.got.Load() < goal {
@@ -148,8 +148,8 @@ func (p *process) await(n int64) {
 	p.awaited = goal
 }
 
-// call keeps requests in flight on the first connection. Half of them are sent anew at a time.
-func (p *process) call(n, inFlight int) error {
+// callFirst keeps requests in flight on the first connection. Half of them are sent anew at a time.
+func (p *process) callFirst(n, inFlight int) error {
 	frame := appendFrame(nil, p.options.Call)
 	step := max(inFlight/2, 1)
 	for sent, answered := 0, 0; answered < n; {
@@ -159,18 +159,18 @@ func (p *process) call(n, inFlight int) error {
 			}
 			sent += step
 		}
-		p.await(int64(step))
+		p.awaitMessages(int64(step))
 		answered += step
 	}
 	return nil
 }
 
-// redial ends all connections and makes new ones.
-func (p *process) redial(atOnce, messages int) error {
+// redialAll ends all connections and makes new ones.
+func (p *process) redialAll(atOnce, messages int) error {
 	for _, c := range p.clients {
 		_ = c.Close()
 	}
 	p.counts.Wait()
 	p.awaited = p.got.Load()
-	return p.connect(atOnce, messages)
+	return p.connectAll(atOnce, messages)
 }

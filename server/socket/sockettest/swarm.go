@@ -57,17 +57,17 @@ func Start(tb testing.TB, o Options) *Swarm {
 	if err := s.cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(s.stop)
-	s.answer()
+	tb.Cleanup(s.stopProcess)
+	s.readAnswer()
 	return s
 }
 
-func (s *Swarm) stop() {
+func (s *Swarm) stopProcess() {
 	_ = s.in.Close()
 	_ = s.cmd.Wait() // it may have ended with an error of its own, which it has printed
 }
 
-func (s *Swarm) answer() string {
+func (s *Swarm) readAnswer() string {
 	s.tb.Helper()
 	line, err := s.out.ReadString('\n')
 	line, ok := strings.CutPrefix(strings.TrimSpace(line), "ok")
@@ -77,25 +77,25 @@ func (s *Swarm) answer() string {
 	return strings.TrimSpace(line)
 }
 
-func (s *Swarm) do(format string, args ...any) string {
+func (s *Swarm) sendCommand(format string, args ...any) string {
 	s.tb.Helper()
 	if _, err := fmt.Fprintf(s.in, format+"\n", args...); err != nil {
 		s.tb.Fatal(err)
 	}
-	return s.answer()
+	return s.readAnswer()
 }
 
 // Await returns when the clients together have received n more messages than at its last return.
 func (s *Swarm) Await(n int) {
 	s.tb.Helper()
-	s.do("await %d", n)
+	s.sendCommand("await %d", n)
 }
 
 // Call makes the first client send Options.Call n times, with at most inFlight unanswered. It returns when all are
 // answered.
 func (s *Swarm) Call(n, inFlight int) {
 	s.tb.Helper()
-	s.do("call %d %d", n, inFlight)
+	s.sendCommand("call %d %d", n, inFlight)
 }
 
 // Redial closes all connections and reconnects them with another greeting, atOnce at a time. It returns when each
@@ -103,5 +103,5 @@ func (s *Swarm) Call(n, inFlight int) {
 func (s *Swarm) Redial(greeting string, atOnce, messages int) {
 	s.tb.Helper()
 	raw, _ := json.Marshal(greeting) // on one line
-	s.do("redial %d %d %s", atOnce, messages, raw)
+	s.sendCommand("redial %d %d %s", atOnce, messages, raw)
 }

@@ -35,7 +35,7 @@ type settings struct {
 	Approval     *bool   `json:"join_approval_required"`
 }
 
-func (s *settings) data(group string) (*groupData, error) {
+func (s *settings) groupData(group string) (*groupData, error) {
 	d := &groupData{
 		JID: group, ID: group, Subject: s.Name, Announce: s.Announce, Restrict: s.Locked, EphemeralDuration: s.Disappearing,
 		InviteCode: s.InviteCode, JoinApprovalMode: s.Approval,
@@ -75,7 +75,7 @@ func groupInfo(e *payload.Event) (string, any, error) {
 		}
 		return "group.participant", out, nil
 	}
-	update, err := data.data(data.Group)
+	update, err := data.groupData(data.Group)
 	if err != nil || *update == (groupData{JID: data.Group, ID: data.Group}) {
 		return "", nil, err
 	}
@@ -90,6 +90,6 @@ func joinedGroup(e *payload.Event) (string, any, error) {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return "", nil, err
 	}
-	update, err := data.Info.data(data.Group)
+	update, err := data.Info.groupData(data.Group)
 	return "group.update", update, err
 }

@@ -78,8 +78,8 @@ type source struct {
 	Raw json.RawMessage
 }
 
-// original returns the message without the envelope of messages sent from another device of the account, which Baileys removes as well.
-func (m *source) original() json.RawMessage {
+// originalMessage returns the message without the envelope of messages sent from another device of the account, which Baileys removes as well.
+func (m *source) originalMessage() json.RawMessage {
 	var outer struct {
 		DeviceSent *struct{ Message json.RawMessage } `json:"deviceSentMessage"`
 	}
@@ -118,12 +118,12 @@ func messageShape(e *payload.Event) (string, any, error) {
 		return "", nil, nil
 	}
 	if m.FromMe {
-		return "message.sent", m.data(), nil
+		return "message.sent", m.messageData(), nil
 	}
-	return "message.received", m.data(), nil
+	return "message.received", m.messageData(), nil
 }
 
-func (m *source) data() *messageData {
+func (m *source) messageData() *messageData {
 	k := key{ID: m.MessageID, RemoteJID: m.InChat(), FromMe: m.FromMe}
 	_, server, _ := strings.Cut(k.RemoteJID, "@")
 	switch {
@@ -133,8 +133,8 @@ func (m *source) data() *messageData {
 		k.Participant = m.By()
 	}
 	d := &messageData{
-		Key: k, From: k.RemoteJID, Sender: k.Participant, IsGroup: m.IsGroup, ChatType: chatTypes[server], Type: kinds[m.Type], Quoted: m.quoted(),
-		Raw: raw{Key: k, Message: m.original(), MessageTimestamp: m.Timestamp.Unix(), PushName: m.SenderName},
+		Key: k, From: k.RemoteJID, Sender: k.Participant, IsGroup: m.IsGroup, ChatType: chatTypes[server], Type: kinds[m.Type], Quoted: m.quotedMessage(),
+		Raw: raw{Key: k, Message: m.originalMessage(), MessageTimestamp: m.Timestamp.Unix(), PushName: m.SenderName},
 	}
 	if d.Sender == "" {
 		d.Sender = k.RemoteJID
@@ -150,15 +150,15 @@ func (m *source) data() *messageData {
 	} else {
 		d.PushName, d.MessageTimestamp = m.SenderName, m.Timestamp.Unix()
 	}
-	d.Content = m.content()
+	d.Content = m.contentText()
 	if m.Media != nil {
 		d.Caption = m.Text
 	}
 	return d
 }
 
-// content returns WA-AKG's text for a message: the name of a location, of a file, or of a contact card.
-func (m *source) content() string {
+// contentText returns WA-AKG's text for a message: the name of a location, of a file, or of a contact card.
+func (m *source) contentText() string {
 	switch {
 	case m.Location != nil:
 		return phoneNumber(m.Location.Latitude) + "," + phoneNumber(m.Location.Longitude)
@@ -172,7 +172,7 @@ func (m *source) content() string {
 
 func phoneNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-func (m *source) quoted() *quoted {
+func (m *source) quotedMessage() *quoted {
 	if m.Quoted == nil {
 		return nil
 	}

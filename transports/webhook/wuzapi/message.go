@@ -89,7 +89,7 @@ type stanza struct {
 	} `json:"device_sent"`
 }
 
-func (s *stanza) describe(info *messageInfo) {
+func (s *stanza) fillInfo(info *messageInfo) {
 	info.Category, info.Multicast = s.Category, s.Multicast
 	if s.Bot != nil {
 		info.MsgBotInfo = botInfo{EditType: s.Bot.EditType, EditTargetID: s.Bot.TargetID}
@@ -162,20 +162,20 @@ func messageShape(e *payload.Event) (p jsonData, ok bool, err error) {
 		},
 		IsViewOnce: data.ViewOnce, IsEdit: data.Target.Action == "edit", RetryCount: data.RetryCount,
 	}
-	data.Stanza.describe(&event.Info)
+	data.Stanza.fillInfo(&event.Info)
 	if data.ServerID != nil {
 		event.Info.ServerID = *data.ServerID
 	}
-	raw, err := original(e, data.Raw)
+	raw, err := originalMessage(e, data.Raw)
 	if err != nil {
 		return p, false, err
 	}
 	if raw == nil { // too large for the event, and not in the store
-		raw = content(data.Type, payload.First(data.Text), data.Media)
+		raw = contentOf(data.Type, payload.First(data.Text), data.Media)
 	}
 	bothSpellings(raw)
 	event.RawMessage = raw
-	event.Message = event.unwrap(raw)
+	event.Message = event.unwrapContent(raw)
 	return jsonData{Type: "Message", Event: event}, true, nil
 }
 
@@ -193,8 +193,8 @@ type file struct {
 	}
 }
 
-// content is the message as far as the event knows it without its original: enough to read it, and to download its file.
-func content(kind, words string, f *file) map[string]any {
+// contentOf is the message as far as the event knows it without its original: enough to read it, and to download its file.
+func contentOf(kind, words string, f *file) map[string]any {
 	if f == nil || kinds[kind].kind != "media" {
 		return map[string]any{"conversation": words}
 	}
@@ -211,9 +211,9 @@ func content(kind, words string, f *file) map[string]any {
 	return map[string]any{kind + "Message": inner}
 }
 
-// unwrap takes the content out of the envelopes that WhatsApp puts around it and notes which there were, in the order
+// unwrapContent takes the content out of the envelopes that WhatsApp puts around it and notes which there were, in the order
 // in which whatsmeow does.
-func (m *messageEvent) unwrap(raw map[string]any) map[string]any {
+func (m *messageEvent) unwrapContent(raw map[string]any) map[string]any {
 	content := raw
 	for _, envelope := range []struct {
 		name string
@@ -238,9 +238,9 @@ func (m *messageEvent) unwrap(raw map[string]any) map[string]any {
 	return content
 }
 
-// original returns the message as the Go structs of whatsmeow encode it; nil when the event has no original. Numbers keep
+// originalMessage returns the message as the Go structs of whatsmeow encode it; nil when the event has no original. Numbers keep
 // their digits.
-func original(e *payload.Event, raw json.RawMessage) (decoded map[string]any, err error) {
+func originalMessage(e *payload.Event, raw json.RawMessage) (decoded map[string]any, err error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}

@@ -23,36 +23,36 @@ type jsonData struct {
 // shape returns false when wuzapi sends nothing for such an event.
 var shapes = map[string]func(e *payload.Event) (jsonData, bool, error){
 	"Message":      messageShape,
-	"ReadReceipt":  receipt,
-	"Receipt":      receipt,
-	"Presence":     presence,
+	"ReadReceipt":  receiptShape,
+	"Receipt":      receiptShape,
+	"Presence":     presenceShape,
 	"ChatPresence": chatPresence,
 	"HistorySync":  historySync,
 }
 
 // Payload returns jsonData for an event; nil when wuzapi sends nothing for it.
 func Payload(e *payload.Event) ([]byte, error) {
-	p, ok, err := shape(e)
+	p, ok, err := shapeOf(e)
 	if err != nil || !ok {
 		return nil, err
 	}
-	return encode(p)
+	return encodeJSON(p)
 }
 
 // PayloadFor is Payload in the JSON form, which names the session.
 func PayloadFor(e *payload.Event, session string) ([]byte, error) {
-	p, ok, err := shape(e)
+	p, ok, err := shapeOf(e)
 	if err != nil || !ok {
 		return nil, err
 	}
 	p.UserID, p.InstanceName = session, session
-	return encode(p)
+	return encodeJSON(p)
 }
 
-func shape(e *payload.Event) (jsonData, bool, error) {
+func shapeOf(e *payload.Event) (jsonData, bool, error) {
 	fill, ok := shapes[e.Type]
 	if !ok {
-		fill = plain
+		fill = plainShape
 	}
 	p, ok, err := fill(e)
 	if err != nil {
@@ -61,7 +61,7 @@ func shape(e *payload.Event) (jsonData, bool, error) {
 	return p, ok, nil
 }
 
-func encode(p jsonData) ([]byte, error) {
+func encodeJSON(p jsonData) ([]byte, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("wuzapi: %w", err)
@@ -110,7 +110,7 @@ var receiptTypes = map[string]struct{ kind, state string }{
 	"read_self": {"read-self", "ReadSelf"},
 }
 
-func receipt(e *payload.Event) (p jsonData, ok bool, err error) {
+func receiptShape(e *payload.Event) (p jsonData, ok bool, err error) {
 	var data struct {
 		payload.Origin
 		MessageIDs []string `json:"message_ids"`
@@ -135,7 +135,7 @@ type presenceEvent struct {
 	LastSeen    time.Time
 }
 
-func presence(e *payload.Event) (p jsonData, ok bool, err error) {
+func presenceShape(e *payload.Event) (p jsonData, ok bool, err error) {
 	var data struct {
 		From     string
 		PN       *string
@@ -189,8 +189,8 @@ func historySync(e *payload.Event) (p jsonData, ok bool, err error) {
 	return jsonData{Type: "HistorySync", Event: map[string]any{"Data": data}}, true, nil
 }
 
-// plain is an event whose data keeps its form, under names like those of Go.
-func plain(e *payload.Event) (p jsonData, ok bool, err error) {
+// plainShape is an event whose data keeps its form, under names like those of Go.
+func plainShape(e *payload.Event) (p jsonData, ok bool, err error) {
 	data, err := goNames(e.Data, nil)
 	if err != nil {
 		return p, false, err

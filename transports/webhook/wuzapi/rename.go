@@ -54,21 +54,21 @@ func goNames(data json.RawMessage, by func(string) string) (any, error) {
 	if err := decoder.Decode(&decoded); err != nil {
 		return nil, err
 	}
-	return rename(decoded, by), nil
+	return renameMembers(decoded, by), nil
 }
 
-// rename renames the members of objects at every depth.
-func rename(value any, by func(string) string) any {
+// renameMembers renames the members of objects at every depth.
+func renameMembers(value any, by func(string) string) any {
 	switch v := value.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for name, member := range v {
-			out[by(name)] = rename(member, by)
+			out[by(name)] = renameMembers(member, by)
 		}
 		return out
 	case []any:
 		for i := range v {
-			v[i] = rename(v[i], by)
+			v[i] = renameMembers(v[i], by)
 		}
 	}
 	return value
