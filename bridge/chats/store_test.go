@@ -287,7 +287,7 @@ func TestTimers(t *testing.T) {
 	ctx := t.Context()
 	saveGroup(t, conn, &groups.Group{Group: team.String(), DisappearingSeconds: 60})
 	conn.Timer, conn.TimerAt = time.Hour, start.Add(-time.Hour)
-	hour := int64(start.Unix())
+	hour := start.Unix()
 	must(t, s.StoreTimers(ctx, &waHistorySync.HistorySync{Conversations: []*waHistorySync.Conversation{
 		{ID: proto.String(conntest.Ada.String()), EphemeralExpiration: proto.Uint32(30), EphemeralSettingTimestamp: &hour},
 	}}))
@@ -298,7 +298,7 @@ func TestTimers(t *testing.T) {
 			t.Errorf("%v: %v, %v, want %v", chat, timer.Lifetime, err, want)
 		}
 	}
-	at := int64(start.Add(time.Hour).Unix())
+	at := start.Add(time.Hour).Unix()
 	must(t, s.StoreTimers(ctx, &waHistorySync.HistorySync{GlobalSettings: &waHistorySync.GlobalSettings{
 		DisappearingModeDuration: proto.Int32(7200), DisappearingModeTimestamp: &at,
 	}}))
