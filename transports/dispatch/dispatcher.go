@@ -102,7 +102,7 @@ func (d *Dispatcher) AddSink(name string, impl Sink, policy Policy) error {
 	if d.lookupSink(name) != nil {
 		return fmt.Errorf("%w: transport %q already exists", ErrInvalid, name)
 	}
-	d.router.AddConsumerHandler(name, topic, s.source, s.attemptJob).AddMiddleware(s.middlewares()...)
+	d.router.AddConsumerHandler(name, topic, s.source, s.handler())
 	if err := d.router.RunHandlers(context.Background()); err != nil {
 		return fmt.Errorf("dispatch: add transport %s: %w", name, err)
 	}

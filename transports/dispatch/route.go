@@ -90,14 +90,17 @@ var (
 	errNothingDelivered = errors.New("the transport delivered nothing and returned no error")
 )
 
-// middlewares returns the middlewares of an attempt, outermost first.
-func (s *sink) middlewares() []message.HandlerMiddleware {
-	return []message.HandlerMiddleware{s.concludeJob, s.retryFailed, s.waitForBreaker, s.waitForSlot, s.recoverPanic}
+// jobHandler handles a job, whose message is msg.
+type jobHandler func(j *job, msg *message.Message) error
+
+// handler returns the handler of the router. It looks up the job of a message once; the middlewares get it as a parameter.
+func (s *sink) handler() message.NoPublishHandlerFunc {
+	handle := s.concludeJob(s.retryFailed(s.waitForBreaker(s.waitForSlot(s.recoverPanic(s.attemptJob)))))
+	return func(msg *message.Message) error { return handle(s.source.jobOf(msg), msg) }
 }
 
-// attemptJob is the handler: one attempt at each delivery of the job, until one fails or the window time has expired. The first is always made.
-func (s *sink) attemptJob(msg *message.Message) error {
-	j := s.source.jobOf(msg)
+// attemptJob makes one attempt at each delivery of the job, until one fails or the window time has expired. The first is always made.
+func (s *sink) attemptJob(j *job, msg *message.Message) error {
 	began := s.d.cfg.Now()
 	var limit attemptContext
 	defer limit.end()
@@ -159,10 +162,9 @@ func (s *sink) attemptNext(ctx context.Context, msg *message.Message, j *job, no
 
 // concludeJob converts the remaining error into the outcome of the delivery: dead letter, or no outcome if the job was abandoned. The message is
 // always acknowledged.
-func (s *sink) concludeJob(next message.HandlerFunc) message.HandlerFunc {
-	return func(msg *message.Message) ([]*message.Message, error) {
-		j := s.source.jobOf(msg)
-		_, err := next(msg)
+func (s *sink) concludeJob(next jobHandler) jobHandler {
+	return func(j *job, msg *message.Message) error {
+		err := next(j, msg)
 		switch {
 		case err == nil:
 		case errors.Is(err, errAbandoned):
@@ -170,29 +172,28 @@ func (s *sink) concludeJob(next message.HandlerFunc) message.HandlerFunc {
 		default:
 			j.finishDelivery(DeadLetter)
 		}
-		return nil, nil
+		return nil
 	}
 }
 
 // retryFailed repeats failed attempts after a pause, according to their class and the policy.
-func (s *sink) retryFailed(next message.HandlerFunc) message.HandlerFunc {
-	return func(msg *message.Message) ([]*message.Message, error) {
-		j := s.source.jobOf(msg)
+func (s *sink) retryFailed(next jobHandler) jobHandler {
+	return func(j *job, msg *message.Message) error {
 		for {
 			changed := j.t.settings().changed
-			_, err := next(msg)
+			err := next(j, msg)
 			if err == nil || errors.Is(err, errAbandoned) {
-				return nil, err
+				return err
 			}
 			if j.t.life.Err() != nil || !j.narrowToCurrent() { // most likely the cause of the failure
-				return nil, errAbandoned
+				return errAbandoned
 			}
 			wait, again := s.retryDelay(j, err)
 			if !again {
-				return nil, err
+				return err
 			}
 			if !j.t.pause(wait, changed) {
-				return nil, errAbandoned
+				return errAbandoned
 			}
 		}
 	}
@@ -234,19 +235,18 @@ func backoff(p Policy, attempts int) time.Duration {
 }
 
 // waitForBreaker delays attempts to an unreachable target until the breaker of its key permits one.
-func (s *sink) waitForBreaker(next message.HandlerFunc) message.HandlerFunc {
-	return func(msg *message.Message) ([]*message.Message, error) {
-		j := s.source.jobOf(msg)
+func (s *sink) waitForBreaker(next jobHandler) jobHandler {
+	return func(j *job, msg *message.Message) error {
 		p, err := s.acquirePermit(j)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		_, err = next(msg)
+		err = next(j, msg)
 		class, _ := classOf(err)
 		switch {
 		case errors.Is(err, errAbandoned), errors.Is(err, errNotAdmitted), err != nil && j.t.life.Err() != nil:
 			s.breakers.releaseUnused(p)
-			return nil, err
+			return err
 		case err != nil:
 			s.stats.failures[class].Add(1)
 		}
@@ -269,7 +269,7 @@ func (s *sink) waitForBreaker(next message.HandlerFunc) message.HandlerFunc {
 			s.breakers.reportAnswer(p)
 			j.t.apart.Store(false)
 		}
-		return nil, err
+		return err
 	}
 }
 
@@ -304,13 +304,12 @@ func (s *sink) acquirePermit(j *job) (permit, error) {
 }
 
 // waitForSlot waits for a free slot if the sink limits concurrent attempts.
-func (s *sink) waitForSlot(next message.HandlerFunc) message.HandlerFunc {
+func (s *sink) waitForSlot(next jobHandler) jobHandler {
 	admitter, ok := s.sink.(Admitter)
 	if !ok {
 		return next
 	}
-	return func(msg *message.Message) ([]*message.Message, error) {
-		j := s.source.jobOf(msg)
+	return func(j *job, msg *message.Message) error {
 		ctx := j.t.waiting
 		if j.currentDelivery().Signal { // late signals are worth little
 			var cancel context.CancelFunc
@@ -320,26 +319,26 @@ func (s *sink) waitForSlot(next message.HandlerFunc) message.HandlerFunc {
 		release, err := admitter.Admit(ctx, j.t.settings().Target)
 		if err != nil {
 			if j.t.isEnding() {
-				return nil, errAbandoned
+				return errAbandoned
 			}
-			return nil, fmt.Errorf("%w: %w", errNotAdmitted, err)
+			return fmt.Errorf("%w: %w", errNotAdmitted, err)
 		}
 		defer release()
-		return next(msg)
+		return next(j, msg)
 	}
 }
 
 // recoverPanic converts a panic into an error, which uses up one attempt of the delivery.
-func (s *sink) recoverPanic(next message.HandlerFunc) message.HandlerFunc {
-	return func(msg *message.Message) (out []*message.Message, err error) {
+func (s *sink) recoverPanic(next jobHandler) jobHandler {
+	return func(j *job, msg *message.Message) (err error) {
 		defer func() {
 			if r := recover(); r != nil {
 				s.d.cfg.Log.Error("a sink panicked", "transport", s.name, "panic", r, "stack", string(debug.Stack()))
 				err = fmt.Errorf("internal error in the %s transport", s.name)
-				s.source.jobOf(msg).endAttempt(s.d.cfg.Now(), 0, err)
+				j.endAttempt(s.d.cfg.Now(), 0, err)
 			}
 		}()
-		return next(msg)
+		return next(j, msg)
 	}
 }
 
