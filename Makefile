@@ -31,26 +31,43 @@ build: ## Build bin/waystation
 run: build ## Start with SQLite, the simulated network and a paired demo session
 	./bin/waystation -sandbox -demo -data-dir .cache/demo
 
+.PHONY: check
+check: lint ## Before each commit: style, rules, and the tests that need neither servers nor more than seconds
+	@echo "== go test -short"
+	go test -short -timeout $(TEST_TIMEOUT) $(PKGS)
+
 .PHONY: test
-test: setup lint $(S3_SERVER) ## Install what is missing, lint, vet, run every test
+test: setup lint $(S3_SERVER) ## Install what is missing, lint, vet, run every test, load tests in a short form
 	@echo "== go vet"
 	go vet $(PKGS)
 	@echo "== go test"
 	GORACE=suppressions=$(CURDIR)/.ci/race-suppressions go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
+	@echo "== modules of their own"
 	cd server/rest/openapicheck && go test -count=1 ./...
 	cd server/metrics/expfmtcheck && go test -count=1 ./...
 	cd transports/publisher/natscheck && go test -count=1 ./...
-	@$(MAKE) --no-print-directory load
+	@echo "== tests that measure speed, without the race detector"
+	@$(MAKE) --no-print-directory speed
+
+# Tests that the race detector would slow down: budgets of memory and allocations, latencies, rates beside bare clients.
+.PHONY: speed
+speed:
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Throughput' ./bridge
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Reconnects|Budget' ./server/socket
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency' ./server/e2e/chaos
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Throughput' ./server
+	go test -v -count=1 -p 1 -timeout $(TEST_TIMEOUT) -run 'Throughput' ./transports/redis ./transports/amqp ./transports/webhook
+	go test -count=1 -run 'Budget' ./transports/journal
 
 .PHONY: load
-load: $(S3_SERVER) ## Tests that need full speed or full size: 20,000 messages both ways, rates, memory, resumes, a soak
+load: export WAYSTATION_LOAD := 1
+load: $(S3_SERVER) ## Load tests at full size, before a release: 20,000 messages both ways, 10,000 reconnects, chaos, a soak
 	@echo "== load tests, some twenty minutes"
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|Throughput' ./bridge
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Reconnects|Budget|Soak|StalledClient' ./server/socket
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Latency|Webhook|GlobalTransports' ./server/e2e/chaos
-	WAYSTATION_LOAD=1 go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'SkipFlags|Throughput' ./server
-	WAYSTATION_LOAD=1 go test -v -count=1 -p 1 -timeout $(TEST_TIMEOUT) -run 'Throughput' ./transports/redis ./transports/amqp ./transports/webhook
-	go test -count=1 -run 'Budget' ./transports/journal
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|CutDatabase' ./bridge
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Soak|StalledClient' ./server/socket
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Webhook|GlobalTransports|KilledPostgres' ./server/e2e/chaos
+	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'SkipFlags|RESTBesideJSONRPC' ./server
+	@$(MAKE) --no-print-directory speed
 
 .PHONY: setup
 setup: ## Install what the tests need

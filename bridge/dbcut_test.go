@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // cuttingProxy stands between the database driver and PostgreSQL. It closes all connections at chosen writes of the driver,
@@ -184,7 +184,7 @@ const (
 // seventh statement, with WAYSTATION_LOAD each.
 func TestMessagesSurviveCutDatabaseConnections(t *testing.T) {
 	step := 7
-	if os.Getenv("WAYSTATION_LOAD") != "" {
+	if testkit.FullSize() {
 		step = 1
 	}
 	for _, from := range []string{knownSender, newSender, newGroup} {

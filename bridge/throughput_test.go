@@ -17,6 +17,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 const (
@@ -39,16 +40,14 @@ const (
 //
 // What else the machine does can meet one side alone: where an aim is missed it is tried again, twice.
 func TestThroughputBesideBareClients(t *testing.T) {
-	if raceEnabled || testing.Short() {
-		t.Skip("measures time: runs without the race detector")
-	}
+	testkit.MeasuresSpeed(t)
 	const tries = 3
 	for _, c := range []struct {
 		sessions, messages, rounds int
 		judged                     bool // one session alone is bound by the disk, which varies
 	}{
 		{sessions: 1, messages: 1000, rounds: 3},
-		{sessions: 16, messages: 300, rounds: 5, judged: true},
+		{sessions: 16, messages: 300, rounds: testkit.ChooseSize(3, 5), judged: true},
 	} {
 		t.Run(fmt.Sprintf("%d", c.sessions), func(t *testing.T) {
 			var synced, unsynced float64

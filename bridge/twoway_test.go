@@ -3,7 +3,6 @@ package bridge_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,10 +13,8 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
-
-// loadEnv asks for the full size of the tests of two-way traffic: 20,000 messages.
-const loadEnv = "WAYSTATION_LOAD"
 
 // TestTwoWayTraffic: whatsmeow's two directions overwrite each other's ratchet,
 // and a few messages in a hundred vanish without a trace when both sides of a
@@ -33,11 +30,7 @@ func TestTwoWayTraffic(t *testing.T) {
 		{"sqlite at 50 a second", func(t *testing.T) string { return filepath.Join(t.TempDir(), "two.db") }, 50},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			total := 400
-			if os.Getenv(loadEnv) != "" {
-				total = 20_000
-			}
-			twoWay(t, newWorldOn(t, c.database(t)), total, c.each)
+			twoWay(t, newWorldOn(t, c.database(t)), testkit.ChooseSize(400, 20_000), c.each)
 		})
 	}
 }

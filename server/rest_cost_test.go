@@ -8,13 +8,14 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // benchConn is a connection of a minimal client: it writes prepared bytes and reads the replies, so that the measurement
@@ -187,7 +188,7 @@ func medianCost(list []cost) cost {
 // after the other, the three ways alternating. CPU is that of this process, whose client is the same few system calls
 // each time.
 func TestRESTBesideJSONRPC(t *testing.T) {
-	load := os.Getenv("WAYSTATION_LOAD") != ""
+	load := testkit.FullSize()
 	s := startServer(t, "-log-level", "info", "-calls-per-second", "1000000", "-call-burst", "1000000", "-session", "none")
 	const peer = "15550100002"
 	token := s.pair("shop", "15550100001")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,7 +20,7 @@ import (
 // of its flips are known, so that each message is checked, also those beside a flip.
 func TestSkipFlagsOfMediaUnderLoad(t *testing.T) {
 	messages, flips := 150, 20
-	if os.Getenv("WAYSTATION_LOAD") != "" {
+	if testkit.FullSize() {
 		messages, flips = 1500, 100
 	}
 	const senders = 3

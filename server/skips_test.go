@@ -23,6 +23,7 @@ import (
 
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // outletsOfTest are the global transports whose flags are flipped, each behind a real server.
@@ -69,7 +70,7 @@ func skippedDuring(flips []span, s span) (skipped, sure bool) {
 // are received and those logged after it are not, and the reverse.
 func TestSkipFlagsUnderLoad(t *testing.T) {
 	events, flips := 1000, 20
-	if os.Getenv("WAYSTATION_LOAD") != "" {
+	if testkit.FullSize() {
 		events, flips = 5000, 100
 	}
 	const appenders = 10

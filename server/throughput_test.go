@@ -18,16 +18,16 @@ import (
 
 	"github.com/waystation/waystation/transports/brokertest"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Events of 50 sessions go to 1,000 sockets, 20 a session, and at the same time to Redis, RabbitMQ and a webhook:
 // each gets all of them. The measurements are printed; the package of each transport tests its speed beside its
 // client alone.
 func TestThroughputOfAllAtOnce(t *testing.T) {
-	if os.Getenv("WAYSTATION_LOAD") == "" {
-		t.Skip("needs a quiet machine: set WAYSTATION_LOAD=1")
-	}
-	const sessions, followers, each, size = 50, 20, 400, 1000
+	testkit.MeasuresSpeed(t)
+	const sessions, followers, size = 50, 20, 1000
+	each := testkit.ChooseSize(40, 400)
 	var posted atomic.Int64
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -89,15 +89,15 @@ func TestThroughputOfAllAtOnce(t *testing.T) {
 			took[what] = time.Since(began)
 		}
 	}
-	const events = sessions * each
+	events := sessions * each
 	for deadline := began.Add(4 * patience); len(took) < 4; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("after %s only these have all events: %v; sockets %d of %d, %+v", 4*patience, took, frames.Load(), events*followers, s.app.deliver.Stats())
 		}
-		note("sockets", frames.Load() == events*followers)
+		note("sockets", frames.Load() == int64(events*followers))
 		for _, stats := range s.app.deliver.Stats() {
 			if slices.Contains([]string{"webhook", "redis", "amqp"}, stats.Transport) {
-				note(stats.Transport, stats.Delivered == events)
+				note(stats.Transport, stats.Delivered == uint64(events))
 			}
 			if stats.DeadLetters+stats.Lost > 0 {
 				t.Fatalf("%+v", stats)
@@ -105,11 +105,11 @@ func TestThroughputOfAllAtOnce(t *testing.T) {
 		}
 	}
 	load.Wait()
-	if n := posted.Load(); n != events {
+	if n := posted.Load(); n != int64(events) {
 		t.Errorf("%d requests came, want %d", n, events)
 	}
 	for what, d := range took {
-		t.Logf("%s: %d events in %s, %.0f a second", what, events, d.Round(time.Millisecond), events/d.Seconds())
+		t.Logf("%s: %d events in %s, %.0f a second", what, events, d.Round(time.Millisecond), float64(events)/d.Seconds())
 	}
 	t.Logf("sockets got %d frames, %.0f a second", frames.Load(), float64(frames.Load())/took["sockets"].Seconds())
 }

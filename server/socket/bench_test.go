@@ -17,6 +17,7 @@ import (
 	"github.com/waystation/waystation/server/socket/sockettest"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/testkit"
 	"go.mau.fi/util/dbutil"
 )
 
@@ -125,12 +126,11 @@ func (w *world) resumeHello(tb testing.TB, offset int) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"conn.hello","params":{"protocol":1,"resume":{"s1":{"epoch":%q,"offset":%d}}}}`, log.Epoch, offset)
 }
 
-// TestLoadReconnects reconnects 10,000 clients at once, each of which missed 20 events.
+// TestLoadReconnects reconnects 10,000 clients at once, or 1,000 in an ordinary run, each of which missed 20 events.
 func TestLoadReconnects(t *testing.T) {
-	if os.Getenv(loadEnv) == "" {
-		t.Skip("needs full speed and 10,000 descriptors; make load runs it")
-	}
-	const clients, missed, limit = 10_000, 20, 20 * time.Second
+	testkit.MeasuresSpeed(t)
+	const missed, limit = 20, 20 * time.Second
+	clients := testkit.ChooseSize(1000, 10_000)
 	w, addr := benchServerOn(t, nil, Config{MaxPerSession: 2 * clients, MaxConnections: 2 * clients, MaxWaiting: clients, MaxWaitingPerAddress: clients}, journal.Config{})
 	swarm := sockettest.Start(t, sockettest.Options{Addr: addr, Token: "session:s1", Sockets: clients, Greeting: benchHello})
 	w.append("s1", "Message", missed)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // crowd is survivors that run at the same time.
@@ -94,7 +95,7 @@ func (s *survivor) survive(events int64, cuts, maxBytes, outage int) error {
 // Clients whose connections are reset at random bytes, some in the middle of the upgrade or of conn.hello, miss no
 // event, get no event twice and see no gap.
 func TestResumeAfterCuts(t *testing.T) {
-	clients, cuts, events := sized(20, 200), sized(10, 50), sized(1000, 10000)
+	clients, cuts, events := testkit.ChooseSize(20, 200), testkit.ChooseSize(10, 50), testkit.ChooseSize(1000, 10000)
 	w := newWorld(t, Config{}, journal.Config{})
 	l := newLedger(w, 4)
 	list := newCrowd(w, l, clients)
@@ -119,7 +120,7 @@ func TestResumeAfterCuts(t *testing.T) {
 
 // The same while old events are being removed: every event is received or is in exactly one announced gap.
 func TestResumeWhileRetentionRuns(t *testing.T) {
-	clients, cuts, events := sized(20, 100), sized(10, 50), sized(1000, 10000)
+	clients, cuts, events := testkit.ChooseSize(20, 100), testkit.ChooseSize(10, 50), testkit.ChooseSize(1000, 10000)
 	w := newWorld(t, Config{}, journal.Config{RetainEvents: 60, RingEvents: 60, SweepEvery: time.Millisecond})
 	l := newLedger(w, 2)
 	list := newCrowd(w, l, clients)
@@ -143,7 +144,7 @@ func TestResumeWhileRetentionRuns(t *testing.T) {
 // A client that was disconnected for longer than events are kept gets one gap, in the reply to conn.hello and at its
 // position in the stream, with the range of the missed events.
 func TestResumeBeyondRetention(t *testing.T) {
-	clients := sized(20, 200)
+	clients := testkit.ChooseSize(20, 200)
 	const first, away, kept = 500, 1200, 800
 	w := newWorld(t, Config{}, journal.Config{RetainEvents: kept, RingEvents: kept, SweepEvery: time.Millisecond})
 	l := newLedger(w, 1)

@@ -20,6 +20,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/testkit"
 	"go.mau.fi/util/dbutil"
 )
 
@@ -48,10 +49,10 @@ type soak struct {
 // Four hours of events of 50 sessions, one per second each, in some minutes, while clients connect, resume,
 // acknowledge, change their filters and disconnect in every way, and sessions appear and are deleted.
 func TestSoak(t *testing.T) {
-	perSession, length := sized(200, 4*60*60), sized(4*time.Second, 4*time.Minute)
+	perSession, length := testkit.ChooseSize(200, 4*60*60), testkit.ChooseSize(4*time.Second, 4*time.Minute)
 	const sessions, clients = 50, 12
 	var db *dbutil.Database // the ordinary run is too short for a disk to matter
-	if sized(false, true) {
+	if testkit.ChooseSize(false, true) {
 		var err error
 		db, err = database.Open(t.Context(), filepath.Join(t.TempDir(), "soak.db"), database.Options{MaxOpenConns: 4})
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // logged is a log that can be read while it is written.
@@ -85,7 +86,7 @@ func (m *timed) end() (p99 time.Duration, n int) {
 // on the machine may affect only one of the two, so a missed target is retried twice.
 func TestStalledClientDoesNotSlowOthers(t *testing.T) {
 	const tries = 3
-	factor, slack := sized(3.0, 1.2), sized(20*time.Millisecond, 100*time.Microsecond)
+	factor, slack := testkit.ChooseSize(3.0, 1.2), testkit.ChooseSize(20*time.Millisecond, 100*time.Microsecond)
 	for n := range tries {
 		var base, p99 time.Duration
 		t.Run(strconv.Itoa(n+1), func(t *testing.T) { base, p99 = besideStalled(t) })
@@ -99,7 +100,7 @@ func TestStalledClientDoesNotSlowOthers(t *testing.T) {
 // besideStalled measures deliveries without a stalled client and beside one, which it checks is closed and resumes.
 func besideStalled(t *testing.T) (base, p99 time.Duration) {
 	t.Helper()
-	stall, silence, readers := sized(time.Second, 15*time.Second), sized(3*time.Second, time.Minute), 20
+	stall, silence, readers := testkit.ChooseSize(time.Second, 15*time.Second), testkit.ChooseSize(3*time.Second, time.Minute), 20
 	limit := silence + waitLimit
 	var log logged
 	with := newWorld(t, Config{StallTimeout: stall, Heartbeat: time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))}, journal.Config{})

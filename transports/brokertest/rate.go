@@ -2,7 +2,6 @@ package brokertest
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Load is the load of a throughput test: a number of sessions with a number of events each, of about Size bytes.
@@ -104,13 +104,12 @@ func (l Load) rateSince(began time.Time) float64 {
 
 // Throughput compares a transport with the raw client by the medians of alternating rounds, and fails if its rate from the journal is below aim times
 // the client's rate. Other load on the machine only lowers the share, because it has more goroutines than one client: a missed aim is retried twice.
-// It runs only on request.
+// Without the race detector only.
 func (l Load) Throughput(t *testing.T, aim float64, raw, journal func() float64) {
 	t.Helper()
-	if os.Getenv("WAYSTATION_LOAD") == "" {
-		t.Skip("needs a quiet machine: set WAYSTATION_LOAD=1")
-	}
-	const rounds, tries = 5, 3
+	testkit.MeasuresSpeed(t)
+	const tries = 3
+	rounds := testkit.ChooseSize(3, 5)
 	for range tries {
 		var raws, journals []float64
 		for range rounds {

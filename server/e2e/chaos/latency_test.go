@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -15,10 +14,9 @@ import (
 // TestLoadLatency measures the time from the peer's sending of a message to its event on a client's socket: through the network's
 // encryption, whatsmeow, the stores and the journal, which have written it to disk by then.
 func TestLoadLatency(t *testing.T) {
-	if os.Getenv("WAYSTATION_LOAD") == "" {
-		t.Skip("needs full speed; make load runs it")
-	}
-	const session, own, peer, messages, limit = "latency", "15550120001", "15550120002", 400, 250 * time.Millisecond
+	testkit.MeasuresSpeed(t)
+	const session, own, peer, limit = "latency", "15550120001", "15550120002", 250 * time.Millisecond
+	messages := testkit.ChooseSize(120, 400)
 	network, root := e2etest.StartSandbox(t)
 	server := e2etest.StartServer(t, testkit.FreeAddress(t), network, root, t.TempDir(), filepath.Join(t.TempDir(), "waystation.db"))
 	e2etest.PairSession(t, server, network, session, own)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -29,7 +28,7 @@ import (
 // every session at least once, in the order of its session, few of them twice, and there is no dead letter. The SQS server restarts
 // with its queues, and once without them after they were drained.
 func TestGlobalTransportsThroughChaos(t *testing.T) {
-	if os.Getenv("WAYSTATION_LOAD") == "" {
+	if !testkit.FullSize() {
 		t.Run("small", func(t *testing.T) { outletChaos(t, 6, 600, 1, 8) })
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,7 +97,7 @@ func TestKilledPostgresLosesNoMessage(t *testing.T) {
 		})
 	}
 	kills := 2
-	if os.Getenv("WAYSTATION_LOAD") != "" {
+	if testkit.FullSize() {
 		kills = 6
 	}
 	for k := range kills {

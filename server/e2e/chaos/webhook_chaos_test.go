@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ import (
 // at least once and in order, few of them twice. Events for an address without a listener, and only those, end as dead letters;
 // replayed after a listener started, all of them arrive.
 func TestWebhooksThroughChaos(t *testing.T) {
-	if os.Getenv("WAYSTATION_LOAD") == "" {
+	if !testkit.FullSize() {
 		hookChaos(t, filepath.Join(t.TempDir(), "waystation.db"), 6, 1200, 1, 4, "12s")
 		return
 	}

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -15,7 +14,7 @@ import (
 // while it never answers. Rounds of both alternate, so that other load on the machine affects both; it may still affect one of
 // them only, so a failed comparison is repeated up to two times.
 func TestLoadWebhookIsolation(t *testing.T) {
-	if os.Getenv("WAYSTATION_LOAD") == "" {
+	if !testkit.FullSize() {
 		t.Skip("needs full speed; make load runs it")
 	}
 	const sessions, rounds, tries, perRound, peer = 50, 4, 3, 1000, "15550409999"
