@@ -74,8 +74,11 @@ func TestWritersOfChatSettingsDoNotDeadlock(t *testing.T) {
 			},
 			"read": func(ctx context.Context, call int) error {
 				chats, total, err := s.Chats(ctx, session, ChatQuery{})
-				if err != nil || len(chats) > 2 || total != len(chats) {
-					return fmt.Errorf("%d of %d chats: %w", len(chats), total, err)
+				if err != nil {
+					return err
+				}
+				if len(chats) > 2 || total > 2 { // they are counted by a statement of its own
+					return fmt.Errorf("%d of %d chats", len(chats), total)
 				}
 				if _, err := s.Stats(ctx, session); err != nil {
 					return err

@@ -128,8 +128,8 @@ func TestHistoryComesInChunks(t *testing.T) {
 		t.Errorf("names %v", names.Data)
 	}
 	w.until("Carol's name", func() bool {
-		contact, err := c.Store.Contacts.GetContact(w.ctx(), carol.JID())
-		return err == nil && contact.PushName == "Carol"
+		contacts, err := c.Store.Contacts.GetAllContacts(w.ctx()) // GetContact reads its cache without a lock
+		return err == nil && contacts[carol.JID()].PushName == "Carol"
 	})
 	members := historyOf(c, waHistorySync.HistorySync_NON_BLOCKING_DATA).Data.GetPastParticipants()
 	if len(members) != 1 || members[0].GetGroupJID() != group.String() || members[0].GetPastParticipants()[0].GetLeaveReason() != waHistorySync.PastParticipant_LEFT {

@@ -15,7 +15,7 @@ import (
 func TestWorker(t *testing.T) {
 	server := brokertest.SQS(t)
 	client := sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: credentials.NewStaticCredentialsProvider("key", "secret", "")})
-	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("way.fifo"), Attributes: map[string]string{"FifoQueue": "true", "VisibilityTimeout": "2"}})
+	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("way.fifo"), Attributes: map[string]string{"FifoQueue": "true", "VisibilityTimeout": "8"}})
 	if err != nil {
 		t.Fatal(err)
 	}
