@@ -27,7 +27,7 @@ func TestWatchesAreShared(t *testing.T) {
 			}
 		}
 	}
-	const refused = "rate_limited: too many deliveries are watched already"
+	const refused = "rate_limited: too many open watches"
 	for _, c := range []struct {
 		session string // "" = the admin token
 		more    int    // watches that it may open

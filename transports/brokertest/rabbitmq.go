@@ -54,6 +54,7 @@ func Main(m interface{ Run() int }) int {
 // killed it. The package's TestMain calls Main.
 func RabbitMQ(t testing.TB) *RabbitMQServer {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	// Debian's program on the path switches to a user that may not read the folder.
 	program := requireProgram(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 	requireProgram(t, "epmd")

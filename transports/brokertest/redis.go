@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // RedisOptions say how a Redis is set up.
@@ -37,6 +39,7 @@ type RedisServer struct {
 // Redis starts a server for the length of the test.
 func Redis(t testing.TB, opt RedisOptions) *RedisServer {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	program := requireProgram(t, "redis-server")
 	s := &RedisServer{server: server{Port: freePort(t)}, dir: inMemory(t), opt: opt}
 	if opt.Persist {
@@ -102,6 +105,7 @@ func Sentinel(t testing.TB, of *RedisServer, replicas int) *RedisServer {
 // silence for an end.
 func Cluster(t testing.TB, masters, replicas int) []*RedisServer {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	const slots = 16384
 	nodes := make([]*RedisServer, masters+replicas)
 	var meet []string

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Key and secret of an S3Server.
@@ -24,6 +26,7 @@ type S3Server struct {
 // S3 starts a server with some buckets for the length of the test.
 func S3(t testing.TB, buckets ...string) *S3Server {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	_, here, _, _ := runtime.Caller(0)
 	program := requireProgram(t, filepath.Join(filepath.Dir(here), "..", "..", ".cache", "bin", "versitygw"), "versitygw")
 	dir := t.TempDir()

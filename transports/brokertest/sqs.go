@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // SQSServer is an SQS server that keeps its data after a kill; only deleted messages reappear. It accepts any credentials.
@@ -18,6 +20,7 @@ type SQSServer struct {
 // SQS starts a server for the length of the test.
 func SQS(t testing.TB) *SQSServer {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	node := requireProgram(t, "node")
 	_, here, _, _ := runtime.Caller(0)
 	program := filepath.Join(filepath.Dir(here), "testdata", "sqs", "server.js")

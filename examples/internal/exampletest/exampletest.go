@@ -44,6 +44,7 @@ type World struct {
 // Start builds and starts a server with some environment variables, and pairs its session with Owner's phone.
 func Start(t testing.TB, env ...string) *World {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	w := StartServer(t, BuildProgram(t, "../../server"), FreeAddress(t), env, "-sandbox", "-data-dir", t.TempDir())
 	w.PairSession(nil)
 	return w
@@ -52,6 +53,7 @@ func Start(t testing.TB, env ...string) *World {
 // StartServer starts a server.
 func StartServer(t testing.TB, binary, address string, env []string, args ...string) *World {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	w := &World{Address: address, At: address, t: t}
 	w.Server = RunProgram(t, env, binary, append([]string{"-listen", address, "-admin-token", AdminToken, "-session", "none"}, args...)...)
 	w.Server.WaitFor("msg=(listening)")
@@ -149,6 +151,7 @@ func (w *World) postCall(method string, params Object) (Object, error) {
 // BuildProgram builds the program of a package.
 func BuildProgram(t testing.TB, dir string) string {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	binary := filepath.Join(t.TempDir(), "program")
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,6 +36,11 @@ var Client = &http.Client{Timeout: 150 * time.Second}
 
 // Main builds the program, runs the tests of a package, and returns the exit code.
 func Main(m *testing.M) int {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("skipped in short mode: every test starts servers")
+		return 0
+	}
 	var err error
 	if workDir, err = os.MkdirTemp("", "waystation-e2e-"); err != nil {
 		panic(err)

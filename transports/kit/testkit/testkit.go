@@ -14,8 +14,8 @@ import (
 // Patience is the time that Eventually waits; a condition that holds at all holds in a fraction of it.
 const Patience = 30 * time.Second
 
-// pollEvery is the time between two checks of a condition.
-const pollEvery = 5 * time.Millisecond
+// pollEvery is the time between two checks of a condition, of which some are calls that servers limit to some 100 a second.
+const pollEvery = 20 * time.Millisecond
 
 // Eventually repeats a check until it holds, and fails the test if it does not hold within Patience.
 func Eventually(t testing.TB, what string, holds func() bool) {

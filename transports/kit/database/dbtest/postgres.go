@@ -62,6 +62,7 @@ func Main(m interface{ Run() int }) int {
 // absence fails the test, unless -short asks for less.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	testkit.SkipIfShort(t)
 	base := os.Getenv(EnvPostgres)
 	if base == "" {
 		once.Do(func() { shared, sharedErr = StartPostgres() })
