@@ -88,6 +88,16 @@ func TestRefusedPagesGetCloseCodes(t *testing.T) {
 	conn.hello(object{})
 }
 
+// newestWaiting returns the connection before conn.hello that came last; nil = none.
+func (e *Endpoint) newestWaiting() *conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.waiting.all.Len() == 0 {
+		return nil
+	}
+	return e.waiting.all.Back().Value.(*conn)
+}
+
 // Connections before conn.hello have a limit of their own, and each address has one: the oldest is closed.
 func TestConnectionsBeforeHello(t *testing.T) {
 	w := newWorld(t, Config{MaxConnections: 40, MaxWaiting: 6, MaxWaitingPerAddress: 4}, journal.Config{})
@@ -95,7 +105,11 @@ func TestConnectionsBeforeHello(t *testing.T) {
 	working.hello(object{"filters": []any{}})
 	var silent []*client
 	for range 30 {
+		newest := w.endpoint.newestWaiting()
 		silent = append(silent, w.dial(""))
+		if err := pollUntil(waitLimit, "the connection is counted", func() bool { return w.endpoint.newestWaiting() != newest }); err != nil {
+			t.Fatal(err) // it is counted after the upgrade was answered
+		}
 	}
 	for i, c := range silent[:26] {
 		if b, code, err := c.Receive(); code != CloseRate {
