@@ -11,18 +11,20 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// reasonWrongNumber: a phone of another account scanned the code.
+// reasonWrongNumber is the reason of a pairing that failed because a phone of another account scanned the code.
 const reasonWrongNumber = "wrong_number"
 
-// binding is the account that a session belongs to, from its first pairing on. Journal, messages and contacts of the session are those of
-// this account, so that another one needs ConnectOptions.Rebind. The zero value is a session that was never paired.
+// binding is the account that owns the session's data, set by the first pairing. Journal, messages and contacts of the
+// session belong to this account; pairing with another account requires ConnectOptions.Rebind. The zero value is a
+// session that was never paired.
 type binding struct {
 	pn, lid types.JID // without device; lid may be empty
 }
 
 func (b binding) isFor(pn types.JID) bool { return b.pn.IsEmpty() || b.pn.User == pn.User }
 
-// sameAccount reports whether a device belongs to the account, under its number or, when the account changed its number, under its LID.
+// sameAccount reports whether a device belongs to the account. It compares the phone number and, in case the account
+// changed its number, the LID.
 func (b binding) sameAccount(pn, lid types.JID) bool {
 	return b.isFor(pn) || !lid.IsEmpty() && b.lid.User == lid.User
 }
@@ -64,14 +66,14 @@ func (st sessionStore) bind(ctx context.Context, session string, b binding) erro
 	return err
 }
 
-// dropAllHistory forgets the history blobs that have not been read.
+// dropAllHistory deletes the pending history blobs of a session.
 func (st sessionStore) dropAllHistory(ctx context.Context, session string) error {
 	_, err := database.Exec(ctx, st.db, `DELETE FROM bridge_history WHERE session=$1`, session)
 	return err
 }
 
-// admits decides for whatsmeow, before it confirms a pairing, whether the account may be linked. Refused, WhatsApp gets an error instead of
-// the device's signature and links nothing.
+// admits is called by whatsmeow before it confirms a pairing and reports whether the account may be linked. After a
+// refusal, whatsmeow sends WhatsApp an error instead of the device's signature, and WhatsApp links nothing.
 func (s *Session) admits(jid types.JID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +84,8 @@ func (s *Session) admits(jid types.JID) bool {
 	return false
 }
 
-// failWrongNumber ends a pairing that admits has refused. WhatsApp may close the connection before whatsmeow reports the refusal, so that
-// either of the two comes here. The caller holds s.mu.
+// failWrongNumber ends a pairing that admits has refused. It is called when whatsmeow reports the refusal or when
+// WhatsApp closes the connection, whichever comes first. The caller holds s.mu.
 func (s *Session) failWrongNumber() {
 	s.post(pairErrorRecord(fields{
 		"jid": wa.JIDOrNull(s.refusedJID), "lid": nil, "bound_jid": wa.JIDOrNull(s.bound.pn), "reason": reasonWrongNumber,
@@ -94,7 +96,7 @@ func (s *Session) failWrongNumber() {
 	}
 }
 
-// checkNumber refuses a number, before a code is asked for it, that the session could not be paired with.
+// checkNumber rejects a phone number that the session cannot be paired with, before a pairing code is requested for it.
 func (s *Session) checkNumber(number types.JID, rebind bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,9 +109,10 @@ func (s *Session) checkNumber(number types.JID, rebind bool) error {
 	}
 }
 
-// settleBinding makes the session one of the account whose device it has. When that is another account than before, which Rebind allowed,
-// what is stored of the old one goes first: messages, files, contacts, groups, pairs of phone number and LID, history that waits, keys in quarantine, and the journal, the
-// next event of which begins a new epoch. It may be repeated: a process that died meanwhile comes here before it connects.
+// settleBinding binds the session to the account of its device. If Rebind allowed another account than before, the
+// stored data of the old account is deleted first: messages, files, contacts, groups, pairs of phone number and LID,
+// pending history, quarantined keys, and the journal, whose next event begins a new epoch. settleBinding may be
+// repeated: if the process dies meanwhile, the next process calls it again before it connects.
 func (s *Session) settleBinding(ctx context.Context, device, lid types.JID) error {
 	if device.IsEmpty() {
 		return nil
@@ -139,8 +142,8 @@ func (s *Session) settleBinding(ctx context.Context, device, lid types.JID) erro
 	return nil
 }
 
-// wipeAccount deletes what is stored of the account that a session had before. Settings, webhooks and what was delivered already stay, and
-// so do files in an object storage.
+// wipeAccount deletes the stored data of the session's previous account. Settings, webhooks, past deliveries and files
+// in object storages stay.
 func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error {
 	session := s.id
 	held, err := b.store.quarantines(ctx, session)
@@ -164,7 +167,7 @@ func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error
 	if err = b.purgeData(ctx, s.owner); err != nil {
 		return wa.StorageError("delete the messages and contacts of the old account", err)
 	}
-	if err = b.lids.Purge(ctx, s.owner); err == nil && !now.lid.IsEmpty() { // pairing stored the new account's own pair already
+	if err = b.lids.Purge(ctx, s.owner); err == nil && !now.lid.IsEmpty() { // pairing has already stored the pair of the new account
 		err = b.lids.Of(s.owner).PutLIDMapping(ctx, now.lid, now.pn)
 	}
 	if err != nil {

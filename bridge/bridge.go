@@ -32,45 +32,45 @@ import (
 	"github.com/waystation/waystation/transports/kit/vault"
 )
 
-// Journal is what the bridge needs of the journal. Append returns after the
-// commit is durable; Signal may drop.
+// Journal has the methods of the journal that the bridge uses. Append returns after the commit is durable; Signal may
+// drop.
 type Journal interface {
 	Append(ctx context.Context, session string, records ...journal.Record) ([]journal.Result, error)
 	Signal(s journal.Signal)
 	Purge(ctx context.Context, session string) error
 }
 
-// Options are what Open needs.
+// Options are the parameters of Open.
 type Options struct {
 	DB      *dbutil.Database
 	Journal Journal
 	// Attach prepares each whatsmeow client before it connects; the sandbox sets
 	// its HTTP clients here. nil = the real WhatsApp.
 	Attach func(*whatsmeow.Client)
-	// Simulation is the host:port of the simulation that Attach points clients at, for
-	// sessions that reach it through a proxy; "" = none can.
+	// Simulation is the host:port of the simulation that Attach points clients at. Sessions with a proxy connect to it
+	// through the proxy. "" = sessions with a proxy cannot reach a simulation.
 	Simulation string
 	Log        *slog.Logger // nil = slog.Default()
-	// Media bounds the file store; Outbound is the guard for addresses callers
-	// name (nil = public addresses only).
+	// Media bounds the file store. Outbound is the guard for addresses that callers supply (nil = public addresses
+	// only).
 	Media    media.Config
 	Outbound *guard.Guard
-	// Storage keeps the files of messages outside of this server; nil = none does.
+	// Storage stores the files of messages outside of this server; nil = no object storage.
 	Storage MediaStorage
-	// HTTP looks up WhatsApp's newest client version; nil = a plain client.
+	// HTTP is the client that looks up WhatsApp's newest client version; nil = a plain client.
 	HTTP   *http.Client
 	Config Config
-	// ObserveAck gets the time from handing a message to whatsmeow until WhatsApp's acknowledgement, encryption included and
-	// uploads not; nil = it is not observed.
+	// ObserveAck is called with the time from passing a message to whatsmeow until WhatsApp's acknowledgement,
+	// including encryption and excluding uploads; nil = not observed.
 	ObserveAck func(took time.Duration)
-	// Outlets get the events of all sessions but those that stay out; nil = there are none.
+	// Outlets receive the events of all sessions except those that stay out (Settings.SkipGlobal); nil = no outlets.
 	Outlets Outlets
-	// Key encrypts the addresses of proxies in the database: 32 bytes that survive a restart. PreviousKeys open those that
-	// were sealed before the key was replaced; Open seals them with Key.
+	// Key encrypts the addresses of proxies in the database: 32 bytes that survive a restart. PreviousKeys decrypt
+	// values that were sealed before the key was replaced; Open seals those values again with Key.
 	Key          []byte
 	PreviousKeys [][]byte
-	// Forget deletes what is kept elsewhere under the key of a deleted session's data (Session.Owner); nil = nothing is. It
-	// may be called again for a session whose deletion was cut off.
+	// Forget deletes data that other packages store under the key of a deleted session (Session.Owner); nil = there is
+	// no such data. It may be called again for a session whose deletion was interrupted.
 	Forget func(ctx context.Context, owner string) error
 }
 
@@ -81,7 +81,7 @@ type Bridge struct {
 	db      *dbutil.Database
 	journal Journal
 	attach  func(*whatsmeow.Client)
-	// simulation and outbound are those of Options; outbound is never nil.
+	// simulation and outbound are copied from Options; outbound is never nil.
 	simulation string
 	outbound   *guard.Guard
 	log        *slog.Logger
@@ -99,23 +99,22 @@ type Bridge struct {
 	messages *messages.Store
 	files    *media.Library
 	storage  MediaStorage       // nil = none
-	endSweep context.CancelFunc // ends the removal of expired files
+	endSweep context.CancelFunc // stops the removal of expired files
 
 	translators map[reflect.Type]translator
-	people      *directory.Store // groups and phone number pairs each session has seen
+	people      *directory.Store // groups and phone number pairs seen by each session
 
-	gate    gate            // every goroutine and event handler of the bridge
-	ctx     context.Context // ends when Close has waited, or gives up waiting
+	gate    gate            // counts all goroutines and event handlers of the bridge
+	ctx     context.Context // ends when Close has finished waiting or the context of Close ends
 	cancel  context.CancelFunc
-	slots   *semaphore.Weighted // dials and logins at once
-	history *semaphore.Weighted // history blobs at once
+	slots   *semaphore.Weighted // limits concurrent dials and logins
+	history *semaphore.Weighted // limits concurrent history blobs
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
 }
 
-// Open brings the tables up to date and loads the stored sessions. Nothing is
-// connected before Start.
+// Open migrates the tables and loads the stored sessions. No session connects before Start.
 func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	if opts.DB == nil || opts.Journal == nil {
 		return nil, errors.New("bridge: a database and a journal are needed")
@@ -202,15 +201,15 @@ func (b *Bridge) load(ctx context.Context) error {
 	return nil
 }
 
-// Start connects every session that was connected when the process ended, a
-// few at a time (Config.ConnectConcurrency). It returns at once.
+// Start connects every session that was connected when the previous process ended, at most Config.ConnectConcurrency at
+// a time. It returns immediately.
 func (b *Bridge) Start(context.Context) error {
 	started := b.spawn(func() {
 		for _, s := range b.Sessions() {
 			if !s.wantsConnection() {
 				continue
 			}
-			// The slot is taken here, so that thousands of sessions do not wait in a goroutine each.
+			// The slot is acquired here, so that thousands of sessions do not each wait in a goroutine.
 			if b.slots.Acquire(b.ctx, 1) != nil {
 				return
 			}
@@ -225,13 +224,11 @@ func (b *Bridge) Start(context.Context) error {
 	return nil
 }
 
-// closeConcurrency is how many sessions end at once: enough for their last
-// events to share commits.
+// closeConcurrency is the number of sessions that end concurrently: enough for their last events to share commits.
 const closeConcurrency = 64
 
-// Close disconnects all sessions, waits for what is being written and returns.
-// The stored sessions stay wanted, so that the next Start connects them. When
-// ctx ends first, what is left is cancelled.
+// Close disconnects all sessions, waits for pending writes and returns. The stored wish to be connected stays, so that
+// the next Start connects the sessions again. If ctx ends first, the remaining work is cancelled.
 func (b *Bridge) Close(ctx context.Context) error {
 	b.gate.close()
 	stop := context.AfterFunc(ctx, b.cancel)
@@ -248,14 +245,14 @@ func (b *Bridge) Close(ctx context.Context) error {
 	return b.files.Close()
 }
 
-// CreateParams describe a new session.
+// CreateParams describes a new session.
 type CreateParams struct {
 	ID       string // empty = generated; letters, digits, dot, dash, underscore
 	Name     string // empty = the id
 	Settings SettingsPatch
 	Proxy    Proxy
 	Profile  *ClientProfile
-	Restore  bool // take over the data that the last session of this id left
+	Restore  bool // take over the data that the last session of this id has left
 }
 
 const (
@@ -263,8 +260,7 @@ const (
 	maxSessionName = 255 // characters
 )
 
-// Create stores a new session. It holds neither a client nor a socket until
-// Connect.
+// Create stores a new session. The session has neither a client nor a socket before Connect.
 func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 	p.Settings = b.preset(p.Settings)
 	row, err := newRow(p)
@@ -343,7 +339,7 @@ func checkSessionID(id string) error {
 	if len(id) > maxSessionID {
 		return wa.BadParam("session_id", "is longer than %d characters", maxSessionID)
 	}
-	// Ids are part of paths: of routes, object names and files. "." and ".." mean something else there.
+	// Ids are part of routes, object names and file names, where "." and ".." have a special meaning.
 	if strings.HasPrefix(id, ".") {
 		return wa.BadParam("session_id", "must not begin with a dot")
 	}

@@ -17,7 +17,7 @@ import (
 
 var errDeviceMissing = errors.New("the session's device is not in the database")
 
-// ensureClient returns the session's client and makes it when there is none.
+// ensureClient returns the session's client and creates it if necessary.
 func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
 	s.mu.Lock()
 	cli, row := s.cli, s.row
@@ -30,25 +30,23 @@ func (s *Session) ensureClient(ctx context.Context) (*whatsmeow.Client, error) {
 		return nil, err
 	}
 	cli = whatsmeow.NewClient(device, slogAdapter{log: s.log(), module: "whatsmeow", keysNotFetched: s.keysNotFetched})
-	// The handler's word decides on the acknowledgement, and what was decrypted
-	// survives until the handler has said yes.
+	// The result of the event handler decides on the acknowledgement. Decrypted events are buffered until the handler
+	// has returned true.
 	cli.SynchronousAck = true
 	cli.EnableDecryptedEventBuffer = true
 	cli.UseRetryMessageStore = true
 	cli.AutomaticMessageRerequestFromPhone = true
-	// Connecting is the session's business alone: no second connect may run
-	// beside a flight.
+	// Only the session connects the client: no second connect may run beside a flight.
 	cli.EnableAutoReconnect = false
 	cli.DisableLoginAutoReconnect = true
-	// History is fetched by the session, so that a chunk is not acknowledged
-	// before it is known to the journal.
+	// The session fetches history itself, so that a chunk is not acknowledged before the journal has recorded it.
 	cli.ManualHistorySyncDownload = true
 	cli.BackgroundEventCtx = s.b.ctx
 	cli.RefreshCAT = refuseMessengerLogin
 	socket := &socketGuard{}
 	profile, name := row.Profile, s.b.cfg.DeviceName
 	cli.GetClientPayload = func() *waWa6.ClientPayload {
-		socket.hold() // until dial releases it
+		socket.hold() // until dial calls release
 		payload := device.GetClientPayload()
 		profile.apply(payload, name)
 		return payload
@@ -99,17 +97,17 @@ func (b *Bridge) loadDevice(ctx context.Context, s *Session, jid types.JID) (*st
 	return device, nil
 }
 
-// slogAdapter passes whatsmeow's log to slog, errors, warnings and information all at the level debug: the bridge logs what
-// an operator has to know. Whatsmeow's debug lines, which hold whole stanzas, are dropped. The log must be one of maskLog,
-// since the other lines name phone numbers and some hold stanzas too.
+// slogAdapter passes whatsmeow's log to slog. Errors, warnings and information are all logged at level debug, because
+// the bridge itself logs all problems that concern an operator. Whatsmeow's debug lines contain whole stanzas and are
+// dropped. The log must come from maskLog, since the other lines contain phone numbers and some contain stanzas.
 type slogAdapter struct {
 	log            *slog.Logger
 	module         string
-	keysNotFetched func(error) // nil = not needed
+	keysNotFetched func(error) // nil = not reported
 }
 
-// keysNotFetched is the format of whatsmeow's only report that a send goes on without the devices whose keys it could not fetch
-// (fetchPreKeysNoError). Its last argument is the error.
+// keysNotFetched is the format of the only message in which whatsmeow reports that a send continues without the devices
+// whose keys it could not fetch (fetchPreKeysNoError). Its last argument is the error.
 const keysNotFetched = "Failed to fetch prekeys for %v with no existing session: %v"
 
 func clientLog(log *slog.Logger) waLog.Logger { return slogAdapter{log: log, module: "whatsmeow"} }
@@ -136,7 +134,7 @@ func (l slogAdapter) Sub(module string) waLog.Logger {
 	return slogAdapter{log: l.log, module: l.module + "/" + module}
 }
 
-// keysNotFetched ends the running send, which whatsmeow would send to the other devices only.
+// keysNotFetched aborts the running send, which whatsmeow would otherwise send to the remaining devices only.
 func (s *Session) keysNotFetched(err error) {
 	s.mu.Lock()
 	cli := s.cli

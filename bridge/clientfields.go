@@ -13,10 +13,11 @@ import (
 	"go.mau.fi/whatsmeow/socket"
 )
 
-// This file is the only one that reaches fields of whatsmeow's types that its API does not export. The version in go.mod has them; with one that has
-// not, the functions return an error, and sessions do not connect, which every test that connects one shows.
+// This file is the only one that accesses unexported fields of whatsmeow's types. The version in go.mod has these
+// fields. With a version without them, the functions return an error, sessions do not connect, and every test that
+// connects a session fails.
 
-// field returns the address of a field of a struct, whose type must be T.
+// field returns the address of the named field of a struct. The type of the field must be T.
 func field[T any](structure any, name string) (*T, error) {
 	value := reflect.ValueOf(structure).Elem()
 	member := value.FieldByName(name)
@@ -26,10 +27,10 @@ func field[T any](structure any, name string) (*T, error) {
 	return (*T)(unsafe.Pointer(member.UnsafeAddr())), nil
 }
 
-// stanzaHandler handles one stanza that WhatsApp sent.
+// stanzaHandler handles one stanza received from WhatsApp.
 type stanzaHandler = func(context.Context, *waBinary.Node)
 
-// wrapStanzaHandlers puts a function before each of the client's handlers of stanzas. Call it before the client connects.
+// wrapStanzaHandlers wraps each of the client's stanza handlers. Call it before the client connects.
 func wrapStanzaHandlers(cli *whatsmeow.Client, wrap func(tag string, next stanzaHandler) stanzaHandler) error {
 	value := reflect.ValueOf(cli).Elem().FieldByName("nodeHandlers")
 	if !value.IsValid() || value.Kind() != reflect.Map || value.Len() == 0 ||
@@ -45,7 +46,8 @@ func wrapStanzaHandlers(cli *whatsmeow.Client, wrap func(tag string, next stanza
 	return nil
 }
 
-// wrapFrameHandler puts a function before the handler of decrypted frames of the open connection. Call it before the first frame is read.
+// wrapFrameHandler wraps the handler of decrypted frames of the open connection. Call it before the first frame is
+// read.
 func wrapFrameHandler(cli *whatsmeow.Client, wrap func(next socket.FrameHandler) socket.FrameHandler) error {
 	lock, err := field[sync.RWMutex](cli, "socketLock")
 	if err != nil {
@@ -58,7 +60,7 @@ func wrapFrameHandler(cli *whatsmeow.Client, wrap func(next socket.FrameHandler)
 	lock.RLock()
 	defer lock.RUnlock()
 	if *current == nil {
-		return nil // the connection has ended already
+		return nil // the connection has already ended
 	}
 	handler, err := field[socket.FrameHandler](*current, "onFrame")
 	if err != nil {
@@ -68,7 +70,8 @@ func wrapFrameHandler(cli *whatsmeow.Client, wrap func(next socket.FrameHandler)
 	return nil
 }
 
-// wrapSocketTransports gives the client copies of the HTTP clients it opens WebSockets with, before and after pairing, with wrapped transports.
+// wrapSocketTransports replaces the HTTP clients with which the client opens WebSockets before and after pairing by
+// copies with wrapped transports.
 func wrapSocketTransports(cli *whatsmeow.Client, wrap func(http.RoundTripper) http.RoundTripper) error {
 	for _, c := range []struct {
 		name string

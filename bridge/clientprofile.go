@@ -11,9 +11,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// ClientProfile is the device identity a session shows to WhatsApp. An empty
-// field keeps the usual value. It matters most while pairing: the phone
-// remembers the name and browser it saw then.
+// ClientProfile is the device identity that a session presents to WhatsApp. An empty field keeps the default. The
+// profile matters most while pairing: the phone stores the name and browser it receives then.
 type ClientProfile struct {
 	Version        string `json:"version,omitempty"`         // WhatsApp Web version, three numbers
 	Platform       string `json:"platform,omitempty"`        // a ClientPayload platform, e.g. WEB, MACOS
@@ -32,7 +31,7 @@ type ClientProfile struct {
 
 const maxProfileField = 64 // characters
 
-// check refuses what could not be put into a login payload.
+// check rejects values that a login payload cannot carry.
 func (p *ClientProfile) check() error {
 	for field, value := range map[string]string{
 		"version": p.Version, "platform": p.Platform, "release_channel": p.ReleaseChannel, "os_name": p.OSName,
@@ -67,8 +66,8 @@ func (p *ClientProfile) check() error {
 	return nil
 }
 
-// apply writes the profile into a login or registration payload. name is shown
-// on the phone when the profile names no operating system.
+// apply writes the profile into a login or registration payload. The phone shows name if the profile has no operating
+// system.
 func (p *ClientProfile) apply(payload *waWa6.ClientPayload, name string) {
 	if p == nil {
 		p = &ClientProfile{}

@@ -2,64 +2,58 @@ package bridge
 
 import "time"
 
-// Config bounds and paces the bridge. A zero field takes its default.
+// Config sets limits, timeouts and pauses of the bridge. A zero field has its default.
 type Config struct {
-	// ConnectConcurrency is how many sessions may be dialling and logging in at
-	// once, at start and after an outage. Default 8: a login costs some
-	// milliseconds of CPU, and a burst of hundreds would time out itself.
+	// ConnectConcurrency is the number of sessions that may dial and log in concurrently, at start and after an outage.
+	// Default 8: a login costs some milliseconds of CPU, and hundreds at once would time out.
 	ConnectConcurrency int
 	// ConnectTimeout ends a dial and handshake. Default 30 s.
 	ConnectTimeout time.Duration
-	// LoginTimeout is how long an open socket may stay without a login or a
-	// pairing code. Default 60 s.
+	// LoginTimeout is the time that an open socket may stay without a login or a pairing code. Default 60 s.
 	LoginTimeout time.Duration
-	// PasskeyTimeout bounds the wait for the answer to a passkey request; a request that says less ends earlier. Default 10 min,
-	// which WhatsApp's own requests say.
+	// PasskeyTimeout bounds the wait for the answer to a passkey request; a request with a shorter timeout ends
+	// earlier. Default 10 min, the timeout of WhatsApp's own requests.
 	PasskeyTimeout time.Duration
 	// ConfirmTimeout bounds each wait between an accepted passkey answer and the end of pairing: for the phone, for the caller's
 	// confirmation, for WhatsApp. Default 2 min.
 	ConfirmTimeout time.Duration
-	// BackoffMin and BackoffMax bound the pause before a reconnect: it doubles
-	// from the first to the second, and the real pause is a random part of it.
-	// Defaults 1 s and 2 min.
+	// BackoffMin and BackoffMax bound the pause before a reconnect: the upper limit doubles from BackoffMin to
+	// BackoffMax, and the pause is a random part of it. Defaults 1 s and 2 min.
 	BackoffMin, BackoffMax time.Duration
-	// KeepAliveLimit is how long pings may fail before the connection is given
-	// up and opened again. Default 90 s.
+	// KeepAliveLimit is the time that pings may fail before the connection is closed and opened again. Default 90 s.
 	KeepAliveLimit time.Duration
-	// RedeliveryPause is how long a session waits after an event that could not
-	// be recorded, before it opens its connection again to have it redelivered.
-	// Default 5 s.
+	// RedeliveryPause is the pause after an event that could not be recorded before the session reconnects to have it
+	// redelivered. Default 5 s.
 	RedeliveryPause time.Duration
-	// StoreProbe is the pause between probes of a store that refused an event; the session reconnects once a probe succeeds.
-	// Default 1 s.
+	// StoreProbe is the interval between probes of a store that refused an event; the session reconnects once a probe
+	// succeeds. Default 1 s.
 	StoreProbe time.Duration
-	// StanzaBytes is the largest stanza of WhatsApp after decompression, in bytes; larger ones are dropped. Default 32 MiB: a frame has 16 MiB.
+	// StanzaBytes is the largest stanza accepted from WhatsApp after decompression, in bytes; larger stanzas are
+	// dropped. Default 32 MiB: a frame has at most 16 MiB.
 	StanzaBytes int
-	// StanzaDepth is how many levels deep stanzas may be inside each other; others are dropped. Default 64: WhatsApp's have fewer than ten.
+	// StanzaDepth is the accepted nesting depth of stanzas; deeper stanzas are dropped. Default 64: WhatsApp's stanzas
+	// have fewer than ten levels.
 	StanzaDepth int
 	// MaxSessions bounds the stored sessions. Default 10000.
 	MaxSessions int
-	// EventDataLimit is the largest data of one event, in bytes. What is over it
-	// loses its raw part first. Default 64 KiB.
+	// EventDataLimit is the largest data of one event, in bytes. Larger data loses its raw part first. Default 64 KiB.
 	EventDataLimit int
-	// HistoryWorkers is how many history blobs are downloaded at once over all
-	// sessions. Default 2: one blob may take tens of megabytes while it is read.
+	// HistoryWorkers is the number of history blobs downloaded concurrently over all sessions. Default 2: one blob may
+	// take tens of megabytes while it is read.
 	HistoryWorkers int
-	// DeviceName is what the phone shows in its list of linked devices, unless a
-	// session's client profile says otherwise. Default "Waystation".
+	// DeviceName is the name in the phone's list of linked devices, unless the session's client profile has another.
+	// Default "Waystation".
 	DeviceName string
-	// Dialect is the setting of that name of sessions that are made without one; empty = that of DefaultSettings.
+	// Dialect is the dialect of sessions that are created without one; empty = the dialect of DefaultSettings.
 	Dialect string
-	// NoEcho keeps messages sent through methods from becoming events, whatever
-	// the sessions' settings; a call that asks for its event gets it. Default
-	// false.
+	// NoEcho suppresses the events of messages sent through methods, regardless of the sessions' settings; a call can
+	// still request its event. Default false.
 	NoEcho bool
-	// SkipMedia keeps the files of messages where they are, whatever the
-	// sessions' settings; a call that asks for one gets it. Default false.
+	// SkipMedia disables fetching the files of messages, regardless of the sessions' settings; a call can still request
+	// a file. Default false.
 	SkipMedia bool
-	// KeepDeleted is how long messages, media and contact keys of a session
-	// stay that was deleted without purge, for a session created with Restore.
-	// Default 30 days.
+	// KeepDeleted is the time for which messages, media and contact keys of a session deleted without purge are kept,
+	// for a session created with Restore. Default 30 days.
 	KeepDeleted time.Duration
 }
 

@@ -21,13 +21,13 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// conn is the view of a session that the packages of its operations have.
+// conn is the view of a session for the packages of its operations.
 type conn struct{ session *Session }
 
 // Live returns the client of the open connection.
 func (c conn) Live() (*whatsmeow.Client, error) { return c.session.live() }
 
-// Client returns the client, also before it is connected; nil if there is none.
+// Client returns the client, connected or not; nil if the session has no client.
 func (c conn) Client() *whatsmeow.Client {
 	c.session.mu.Lock()
 	defer c.session.mu.Unlock()
@@ -62,7 +62,7 @@ func (c conn) Identity() account.Identity {
 	return account.Identity{JID: status.JID, LID: status.LID, PushName: status.PushName, BusinessName: status.BusinessName}
 }
 
-// StaysUnavailable reports whether the session shows itself as offline after it has connected.
+// StaysUnavailable reports whether the session stays offline after it has connected.
 func (c conn) StaysUnavailable() bool { return c.session.Settings().UnavailableAfterConnect }
 
 // SeePairs stores pairs of phone number and LID.
@@ -85,7 +85,7 @@ func (c conn) RemoveAppState(ctx context.Context, operation string, name appstat
 	return c.session.states.Remove(ctx, operation, name, entry)
 }
 
-// FetchAppState reads one collection of the account's synchronised settings from its beginning.
+// FetchAppState reads a whole collection of the account's synchronised settings.
 func (c conn) FetchAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
 	return c.session.states.Fetch(ctx, client, name, true)
 }
@@ -106,7 +106,7 @@ func (c conn) DefaultTimer() (lifetime time.Duration, setAt time.Time) {
 	return c.session.row.DefaultTimer, c.session.row.DefaultTimerAt
 }
 
-// SetDefaultTimer stores the account's timer for new chats unless a later one is known.
+// SetDefaultTimer stores the account's timer for new chats unless a later setting is stored.
 func (c conn) SetDefaultTimer(ctx context.Context, lifetime time.Duration, at time.Time) error {
 	s := c.session
 	s.mu.Lock()

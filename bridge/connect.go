@@ -12,28 +12,26 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// flight is one attempt to connect; there is never more than one per session.
+// flight is one connection attempt. A session has at most one at a time.
 type flight struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-// ConnectOptions change how a session is connected.
+// ConnectOptions modify how a session connects.
 type ConnectOptions struct {
-	// Rebind lets a session that was paired before be paired with another
-	// account. What is stored of the old one is deleted as soon as a phone of
-	// the new one has accepted. It holds until the pairing ends.
+	// Rebind permits pairing a previously paired session with another account. The stored data of the old account is
+	// deleted as soon as a phone of the new account has accepted. The permission ends with the pairing.
 	Rebind bool
 }
 
-// Connect asks for a connection: with stored keys the session logs in, else it
-// starts pairing. It returns at once; Wait reports how it went. The wish is
-// stored, so that a restart of the process connects again.
+// Connect requests a connection: a session with stored keys logs in, a session without keys starts pairing. Connect
+// returns immediately; Wait reports the outcome. The request is stored, so that the session connects again after a
+// restart of the process.
 func (s *Session) Connect(ctx context.Context) error { return s.ConnectWith(ctx, ConnectOptions{}) }
 
-// ConnectWith is Connect with options. They hold for the pairing under way,
-// too.
+// ConnectWith is Connect with options. The options also apply to a pairing in progress.
 func (s *Session) ConnectWith(ctx context.Context, o ConnectOptions) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
@@ -72,8 +70,7 @@ func (s *Session) connect(ctx context.Context, o ConnectOptions) error {
 	return nil
 }
 
-// Disconnect closes the connection and stays paired. It is sticky: only
-// Connect opens it again.
+// Disconnect closes the connection and keeps the pairing. The session stays disconnected until Connect.
 func (s *Session) Disconnect(ctx context.Context) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
@@ -102,8 +99,8 @@ func (s *Session) Restart(ctx context.Context) error {
 	return s.connect(ctx, ConnectOptions{})
 }
 
-// resume connects a stored session at start; the caller has a connect slot,
-// which goes with it when resume returns true.
+// resume connects a stored session at start. The caller has acquired a connect slot; if resume returns true, the
+// session releases it.
 func (s *Session) resume() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,8 +116,8 @@ func (s *Session) resume() bool {
 	return false
 }
 
-// wantsConnection tells whether Start should connect the session. One that was
-// pairing is not: nobody looks at its codes after a restart.
+// wantsConnection reports whether Start should connect the session. A session that was pairing is not connected: after
+// a restart, its codes are no longer displayed anywhere.
 func (s *Session) wantsConnection() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,8 +130,8 @@ func (s *Session) holdsClient() bool {
 	return s.cli != nil
 }
 
-// launch starts a flight unless one is under way. The caller holds s.mu.
-// withSlot says that a connect slot was taken for it.
+// launch starts a flight unless one is in progress. withSlot means that the caller has acquired a connect slot for it.
+// The caller holds s.mu.
 func (s *Session) launch(withSlot bool) bool {
 	if s.flight != nil {
 		return !withSlot
@@ -152,7 +149,7 @@ func (s *Session) launch(withSlot bool) bool {
 	return true
 }
 
-// fly connects and holds its slot until the login has settled.
+// fly connects and keeps its slot until the login has settled.
 func (s *Session) fly(f *flight, withSlot bool) {
 	defer close(f.done)
 	defer f.cancel()
@@ -177,10 +174,11 @@ func (s *Session) fly(f *flight, withSlot bool) {
 	_, _ = s.Wait(ctx, Status.Settled)
 }
 
-// dial opens the socket. Its context lives as long as the connection: only a
-// dial that takes too long, or a stop, ends it early.
+// dial opens the socket. The dial context lives as long as the connection; only a dial timeout or a stop cancels it
+// earlier.
 func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
-	// The context is not the bridge's: its end would close the socket before the handshake can be given up (socketGuard).
+	// The end of the bridge's context must not cancel this one: it would close the socket before the handshake can be
+	// aborted (socketGuard).
 	ctx, end := context.WithCancel(context.WithoutCancel(s.b.ctx))
 	s.mu.Lock()
 	if s.endConn != nil {
@@ -191,7 +189,7 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 	socket := s.socket
 	s.mu.Unlock()
 	if cli.IsConnected() {
-		cli.Disconnect() // the rest of a refused login, which its server has not closed yet
+		cli.Disconnect() // closes the rest of a refused login that the server has not closed yet
 	}
 	defer socket.release()
 	stop := func() {
@@ -223,7 +221,7 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 	return nil
 }
 
-// land ends the dialling part of a flight.
+// land ends the dialling phase of a flight.
 func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,8 +234,8 @@ func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 	if err == nil {
 		switch s.snap.State {
 		case StateDisconnected:
-			// It was refused or cut before the dial had returned, and a retry that
-			// came due meanwhile found this flight in its way.
+			// The connection was refused or closed before the dial returned, and this flight prevented a retry that was
+			// due meanwhile.
 			if s.retry == nil {
 				s.scheduleRetry()
 			}
@@ -257,7 +255,7 @@ func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 	s.scheduleRetry()
 }
 
-// lostConnection is called when a socket ended by itself.
+// lostConnection handles a socket that ended without a command.
 func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f fact) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -292,7 +290,7 @@ func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f f
 	s.scheduleRetry()
 }
 
-// dropConnection gives up a socket that is open but of no use.
+// dropConnection closes a socket that is open but not usable.
 func (s *Session) dropConnection(cli *whatsmeow.Client, reason string) {
 	s.b.spawn(func() {
 		s.mu.Lock()
@@ -306,8 +304,7 @@ func (s *Session) dropConnection(cli *whatsmeow.Client, reason string) {
 	})
 }
 
-// scheduleRetry plans the next connect when the session may connect by itself.
-// The caller holds s.mu.
+// scheduleRetry schedules the next connect if the session may reconnect automatically. The caller holds s.mu.
 func (s *Session) scheduleRetry() {
 	if s.snap.State != StateDisconnected || !s.row.Wanted || !s.row.Settings.AutoReconnect || s.row.Device.IsEmpty() {
 		return
@@ -315,7 +312,7 @@ func (s *Session) scheduleRetry() {
 	s.scheduleAt(time.Now().Add(backoff(s.attempts, s.b.cfg.BackoffMin, s.b.cfg.BackoffMax, rand.Float64)))
 }
 
-// scheduleAt plans a connect. The zero time plans none. The caller holds s.mu.
+// scheduleAt schedules a connect; the zero time schedules none. The caller holds s.mu.
 func (s *Session) scheduleAt(at time.Time) {
 	if at.IsZero() || s.deleted {
 		return
@@ -340,9 +337,9 @@ func (s *Session) retryDue() {
 	}
 }
 
-// backoff gives the pause before attempt n+1: the limit doubles with each
-// failure from lowest to highest, and the pause is a random part of it, at
-// least a quarter, so that sessions lost together do not return together.
+// backoff returns the pause before attempt n+1. The limit doubles with each failure from lowest to highest; the pause
+// is a random part of the limit, at least a quarter, so that sessions that lost their connections together do not
+// reconnect together.
 func backoff(failures int, lowest, highest time.Duration, random func() float64) time.Duration {
 	limit := lowest
 	for i := 0; i < failures && limit < highest; i++ {
@@ -352,7 +349,7 @@ func backoff(failures int, lowest, highest time.Duration, random func() float64)
 	return limit/4 + time.Duration(random()*float64(limit-limit/4))
 }
 
-// stopTimers stops everything that would act on the connection later. The caller holds s.mu.
+// stopTimers stops all timers that would act on the connection. The caller holds s.mu.
 func (s *Session) stopTimers() {
 	if s.retry != nil {
 		s.retry.Stop()
@@ -365,8 +362,8 @@ func (s *Session) stopTimers() {
 	s.stopRedelivery()
 }
 
-// halt ends the connection and the client by command and waits for a connect
-// in progress. The caller has the turn.
+// halt ends the connection and the client by command and waits for a connect in progress. The caller has acquired the
+// turn.
 func (s *Session) halt(ctx context.Context, in Input, d Details) {
 	s.mu.Lock()
 	s.stopTimers()
@@ -394,7 +391,7 @@ func (s *Session) halt(ctx context.Context, in Input, d Details) {
 	}
 }
 
-// dropClient forgets a client whose socket has ended. The caller holds s.mu.
+// dropClient releases a client whose socket has ended. The caller holds s.mu.
 func (s *Session) dropClient() {
 	s.stopTimers()
 	cli, end := s.cli, s.endConn
@@ -411,7 +408,7 @@ func (s *Session) dropClient() {
 	})
 }
 
-// shutDown ends the connection because the process stops. The stored wish to be connected stays.
+// shutDown closes the connection because the process stops. The stored wish to be connected stays.
 func (s *Session) shutDown() {
 	s.mu.Lock()
 	s.stopTimers()
@@ -423,7 +420,7 @@ func (s *Session) shutDown() {
 	s.feed(InputShutdown, Details{}, fact{})
 	rest := s.outbox
 	if s.writing {
-		rest = nil // the writer will take them
+		rest = nil // the running writer writes them
 	} else {
 		s.outbox = nil
 	}
@@ -438,7 +435,7 @@ func (s *Session) shutDown() {
 	}
 }
 
-// settingsChanged applies switches that the client holds.
+// settingsChanged applies the changed AutoReconnect setting to the pending reconnect.
 func (s *Session) settingsChanged(settings Settings) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,26 +7,24 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Delete removes a session with its device keys, quarantined ones included,
-// and its journal. With logout the device is unlinked first where that is
-// possible; a failure to do so does not stop the deletion. Messages, media and
-// contact keys stay for Config.KeepDeleted: a session that is created with
-// CreateParams.Restore takes them over, no other reads them.
+// Delete removes a session with its device keys, including quarantined ones, and its journal. With logout, the device
+// is unlinked first if possible; a failure to unlink does not stop the deletion. Messages, media and contact keys are
+// kept for Config.KeepDeleted: a session created with CreateParams.Restore takes them over, and no other session can
+// read them.
 func (b *Bridge) Delete(ctx context.Context, id string, logout bool) error {
 	return b.remove(ctx, id, logout, false)
 }
 
-// DeleteWithData is Delete for the stored messages too.
+// DeleteWithData is Delete including the stored messages.
 func (b *Bridge) DeleteWithData(ctx context.Context, id string, logout bool) error {
 	return b.remove(ctx, id, logout, true)
 }
 
-// drainTimeout bounds the wait for calls on a session that is deleted. Those
-// that wait for WhatsApp have failed by then; what one that takes longer stores
-// elsewhere may be left.
+// drainTimeout bounds the wait for calls on a session that is being deleted. Calls that wait for WhatsApp have failed
+// by then; data stored elsewhere by a call that takes longer may remain.
 const drainTimeout = 5 * time.Second
 
-// remove may be repeated when it failed: it goes on where it was.
+// remove deletes a session. After a failure it may be repeated and resumes where it stopped.
 func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error {
 	s, err := b.Session(id)
 	if err != nil {
@@ -39,7 +37,7 @@ func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error
 	return b.sweep(ctx, s, data)
 }
 
-// end ends a session's connection and deletes what makes it one.
+// end closes a session's connection and deletes its keys and row.
 func (s *Session) end(ctx context.Context, logout, data bool) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
@@ -63,8 +61,7 @@ func (s *Session) end(ctx context.Context, logout, data bool) error {
 	return nil
 }
 
-// drain waits for what works on the session. The turn is free meanwhile, as
-// calls may wait for it.
+// drain waits for calls, events and files of the session. The turn is released meanwhile, as calls may wait for it.
 func (s *Session) drain(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
@@ -82,7 +79,7 @@ func (s *Session) drain(ctx context.Context) {
 	s.log().Warn("calls on a deleted session do not end")
 }
 
-// sweep deletes what is stored of a session elsewhere, and gives its id free.
+// sweep deletes the session's data in other stores and frees its id.
 func (b *Bridge) sweep(ctx context.Context, s *Session, data bool) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
@@ -98,7 +95,7 @@ func (b *Bridge) sweep(ctx context.Context, s *Session, data bool) error {
 	return nil
 }
 
-// wipe deletes what is stored of a session elsewhere, with data what earlier sessions of its id left too.
+// wipe deletes a session's data in other stores; with data, also the data left by earlier sessions of its id.
 func (b *Bridge) wipe(ctx context.Context, d deletion) error {
 	id, data := d.session, d.data
 	if b.storage != nil {
@@ -140,8 +137,8 @@ func (b *Bridge) wipe(ctx context.Context, d deletion) error {
 	return nil
 }
 
-// wipeDeleted goes on with deletions that the end of an earlier process cut
-// off: a session of the same id, made anew, must find nothing of the old one.
+// wipeDeleted resumes deletions that the end of an earlier process interrupted: a new session of the same id must not
+// find data of the old one.
 func (b *Bridge) wipeDeleted(ctx context.Context) error {
 	list, err := b.store.deletions(ctx)
 	if err != nil {

@@ -12,16 +12,14 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// deviceContainer stands between a whatsmeow device and its tables. whatsmeow
-// deletes a device whenever the other side says it is unlinked; here only a
-// command deletes, anything else puts the keys in quarantine.
+// deviceContainer is between a whatsmeow device and its tables. whatsmeow deletes a device whenever WhatsApp reports it
+// as unlinked; with deviceContainer only a command deletes keys, and all other deletions put them in quarantine.
 type deviceContainer struct{ s *Session }
 
 var _ store.DeviceContainer = (*deviceContainer)(nil)
 
-// PutDevice stores a device. The first time, which is the end of pairing, the
-// session gets the device in the same transaction: a process that dies right
-// after it still finds its link.
+// PutDevice stores a device. The first call, at the end of pairing, assigns the device to the session in the same
+// transaction: after a crash right behind it, the session still has its link.
 func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) error {
 	b, s := c.s.b, c.s
 	if device.Initialized {
@@ -29,7 +27,8 @@ func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) e
 	}
 	jid := *device.ID
 	err := database.Transact(ctx, b.db, func(ctx context.Context) error {
-		// The same device number may come back after a logout. Its row would keep the old keys.
+		// The same device number may be assigned again after a logout. Without the deletion its row would keep the old
+		// keys.
 		if err := b.deleteKeys(ctx, jid); err != nil {
 			return err
 		}
@@ -53,9 +52,8 @@ func (c *deviceContainer) PutDevice(ctx context.Context, device *store.Device) e
 	return nil
 }
 
-// DeleteDevice is called by whatsmeow and by nobody else: when the phone
-// unlinked the device, and when the last step of pairing failed. Neither is a
-// command.
+// DeleteDevice is called by whatsmeow only: when the phone unlinked the device and when the last step of pairing
+// failed. Neither is a command.
 func (c *deviceContainer) DeleteDevice(ctx context.Context, device *store.Device) error {
 	if device.ID == nil {
 		return nil
@@ -63,8 +61,7 @@ func (c *deviceContainer) DeleteDevice(ctx context.Context, device *store.Device
 	return c.s.quarantineDevice(ctx, *device.ID, "")
 }
 
-// quarantineDevice takes the device away from the session; its keys stay. An
-// empty reason does not replace a better one.
+// quarantineDevice detaches the device from the session; its keys stay. An empty reason does not replace a stored one.
 func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason string) error {
 	if err := s.b.store.quarantine(ctx, s.id, jid, reason); err != nil {
 		return fmt.Errorf("bridge: quarantine device: %w", err)
@@ -72,7 +69,7 @@ func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason st
 	s.mu.Lock()
 	if s.row.Device == jid {
 		s.row.Device = types.EmptyJID
-		s.setReachout(Reachout{}) // the account's, and the next pairing may be with another one
+		s.setReachout(Reachout{}) // the timelock belongs to the account, and the next pairing may be with another one
 		s.reachEvent, s.history = nil, HistoryProgress{}
 	}
 	s.mu.Unlock()
@@ -80,7 +77,7 @@ func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason st
 	return nil
 }
 
-// deleteKeys really deletes what whatsmeow stored for a device.
+// deleteKeys deletes all rows that whatsmeow has stored for a device.
 func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 	device, err := b.devices.GetDevice(ctx, jid)
 	if err != nil {
@@ -91,14 +88,14 @@ func (b *Bridge) deleteKeys(ctx context.Context, jid types.JID) error {
 			return fmt.Errorf("bridge: delete device: %w", err)
 		}
 	}
-	// The only table of a device that has no foreign key.
+	// whatsmeow_privacy_tokens is the only table of a device without a foreign key.
 	if _, err = b.db.Exec(ctx, `DELETE FROM whatsmeow_privacy_tokens WHERE our_jid=$1`, jid); err != nil {
 		return fmt.Errorf("bridge: delete privacy tokens: %w", err)
 	}
 	return nil
 }
 
-// guardDevice puts the bridge's own container and its signal, contact, app-state and LID stores over those of a device.
+// guardDevice replaces the device's container and its signal, contact, app-state and LID stores by those of the bridge.
 func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
 	device.LIDs = s.b.lids.Of(s.owner)
@@ -107,8 +104,7 @@ func guardDevice(s *Session, device *store.Device) {
 	device.AppState = signal.NewAppStateStore(s.b.db, device.AppState, s.states.ReadRefused)
 }
 
-// messageLeftAlone is called when a message could not be decrypted because the
-// store failed.
+// messageLeftAlone is called when a message could not be decrypted because the store failed.
 func (s *Session) messageLeftAlone(err error) {
 	if s.b.ctx.Err() != nil {
 		return

@@ -2,8 +2,8 @@ package bridge
 
 import "go.mau.fi/whatsmeow/types"
 
-// echoes tells whether a message that is sent through a method becomes an event. What the call says comes first, then the
-// server's switch, then the session's own; the filters hold for it as for every message.
+// echoes reports whether a message sent through a method becomes an event. The call's option has priority, then the
+// server's setting, then the session's; the message filters apply as to every message.
 func (s *Session) echoes(to types.JID, asked *bool) bool {
 	set := s.Settings()
 	echo := set.EchoAPIMessages && !s.b.cfg.NoEcho
@@ -13,7 +13,8 @@ func (s *Session) echoes(to types.JID, asked *bool) bool {
 	return echo && !set.skips(to, true)
 }
 
-// skips applies the message filters: to messages of others and to those the account sends, from wherever.
+// skips reports whether the message filters exclude a message. They apply to received messages and to messages the
+// account sends from any device.
 func (s *Settings) skips(chat types.JID, own bool) bool {
 	switch {
 	case own && s.SkipOwnMessages:

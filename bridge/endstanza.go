@@ -9,10 +9,10 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// WhatsApp says in the last stanza of a connection why it ends: "failure" or "stream:error". whatsmeow handles stanzas in a queue and
-// drops those that are left in it when the socket ends. A session that does not see that its credentials are used elsewhere would
-// connect again and end the other connection, which may do the same. So the last stanza is remembered when it is read, and handled
-// when the socket has ended if whatsmeow has not done so.
+// The last stanza of a connection, "failure" or "stream:error", states why WhatsApp ends the connection. whatsmeow
+// handles stanzas in a queue and drops the remaining ones when the socket ends. A session that misses the report that
+// its credentials are used elsewhere would reconnect and end the other connection, which may do the same. Therefore the
+// last stanza is remembered when it is read, and handled after the end of the socket if whatsmeow has not handled it.
 
 // endTags are the encoded tags of last stanzas.
 var endTags = [][]byte{encodedTag("stream:error"), encodedTag("failure")}
@@ -26,7 +26,7 @@ const (
 func encodedTag(tag string) []byte {
 	raw, err := waBinary.Marshal(waBinary.Node{Tag: tag})
 	if err != nil {
-		panic(err) // a constant
+		panic(err) // the tag is a constant
 	}
 	return raw[frameTagAt:]
 }
@@ -48,14 +48,14 @@ func isEndFrame(frame []byte) bool {
 	return false
 }
 
-// rememberEnd keeps the stanza in a checked frame if it is the last one of the connection.
+// rememberEnd stores the stanza of a checked frame if it is the last one of the connection.
 func (s *Session) rememberEnd(cli *whatsmeow.Client, frame []byte) {
 	if !isEndFrame(frame) {
 		return
 	}
 	node, err := waBinary.Unmarshal(frame[1:])
 	if err != nil {
-		return // whatsmeow logs it
+		return // whatsmeow logs the error
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *Session) rememberEnd(cli *whatsmeow.Client, frame []byte) {
 	}
 }
 
-// takeEnd returns the remembered stanza, or nil, and forgets it.
+// takeEnd returns the remembered stanza, or nil, and clears it.
 func (s *Session) takeEnd(cli *whatsmeow.Client) *waBinary.Node {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +76,7 @@ func (s *Session) takeEnd(cli *whatsmeow.Client) *waBinary.Node {
 	return node
 }
 
-// handleMissedEnd handles the last stanza of a connection that has ended, if whatsmeow dropped it.
+// handleMissedEnd handles the last stanza of an ended connection if whatsmeow dropped it.
 func (s *Session) handleMissedEnd(cli *whatsmeow.Client) {
 	node := s.takeEnd(cli)
 	if node == nil {

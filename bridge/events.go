@@ -22,9 +22,9 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// handle takes an event from whatsmeow. Its word decides whether WhatsApp gets
-// an acknowledgement: true only after what the event meant is committed. A
-// panic counts as a failure here, because whatsmeow would take it for success.
+// handle processes an event from whatsmeow. Its result decides whether WhatsApp gets an acknowledgement: it returns
+// true only after the records of the event are committed. A panic counts as a failure here, because whatsmeow would
+// count it as success.
 func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 	if !s.b.gate.enter() {
 		return false
@@ -37,7 +37,7 @@ func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 			s.redeliver(cli)
 		}
 	}()
-	if !s.work.enter() { // deleted
+	if !s.work.enter() { // the session is deleted
 		return false
 	}
 	defer s.work.leave()
@@ -57,7 +57,7 @@ func (s *Session) handle(cli *whatsmeow.Client, evt any) (ok bool) {
 	return true
 }
 
-// record translates an event and commits what comes of it.
+// record translates an event and commits the resulting records.
 func (s *Session) record(cli *whatsmeow.Client, evt any) error {
 	t := &translation{s: s, cli: cli, ctx: s.b.ctx, settings: s.Settings()}
 	if e, ok := evt.(*events.Message); ok {
@@ -83,9 +83,8 @@ func (s *Session) record(cli *whatsmeow.Client, evt any) error {
 	return nil
 }
 
-// append commits the records. The answer to a request for a missing message is
-// acknowledged by whatsmeow whatever the handler says, so that one is tried
-// for longer.
+// append commits the records. whatsmeow acknowledges the answer to a request for a missing message regardless of the
+// handler's result, so that append retries such an answer for longer.
 func (t *translation) append() error {
 	deadline := time.Now().Add(t.insist)
 	for pause := appendRetryMin; ; pause = min(2*pause, appendRetryMax) {
@@ -101,8 +100,7 @@ func (t *translation) append() error {
 	}
 }
 
-// commit appends the records, and in the same transaction stores what decrypting
-// their message changed.
+// commit appends the records and stores, in the same transaction, the changes made by decrypting their message.
 func (t *translation) commit() (err error) {
 	var taken atomic.Bool // set by the committer
 	d := signal.DecryptionsOf(t.cli)
@@ -118,7 +116,7 @@ func (t *translation) commit() (err error) {
 				}
 				return project(ctx)
 			}
-			// A duplicate is not projected: then the unit waits on.
+			// A duplicate is not projected; its unit stays pending.
 			defer func() { d.Release(err == nil && taken.Load()) }()
 		}
 	}
@@ -129,8 +127,8 @@ func (t *translation) commit() (err error) {
 const (
 	appendRetryMin = 50 * time.Millisecond
 	appendRetryMax = 5 * time.Second
-	// insistFor bounds the retries for an event that would not come again. It
-	// stays under the five minutes after which whatsmeow stops waiting.
+	// insistFor bounds the retries for an event that would not be redelivered. It is below the five minutes after which
+	// whatsmeow stops waiting.
 	insistFor = 2 * time.Minute
 )
 
@@ -144,13 +142,13 @@ type translation struct {
 	signals  []journal.Signal
 	after    []func() // run once the records are committed
 	insist   time.Duration
-	known    map[types.JID]wa.Person // pairs of addresses that the event shows
-	lids     store.LIDStore          // where to look addresses up without a client
-	message  signal.Message          // of which this is the event; nothing follows it when whatsmeow handles the message
+	known    map[types.JID]wa.Person // pairs of addresses in the event
+	lids     store.LIDStore          // resolves addresses without a client
+	message  signal.Message          // the message of this event; nothing follows it when whatsmeow handles the message
 }
 
-// later runs something on its own once the records are committed: what a
-// session does about an event must not hold up the events behind it.
+// later runs fn in a goroutine once the records are committed: a session's reaction to an event must not delay the
+// following events.
 func (t *translation) later(limit time.Duration, fn func(context.Context)) {
 	b := t.s.b
 	t.after = append(t.after, func() {
@@ -162,8 +160,7 @@ func (t *translation) later(limit time.Duration, fn func(context.Context)) {
 	})
 }
 
-// allTranslators gathers one function per whatsmeow event from the families of
-// events; each family has a file.
+// allTranslators returns one function per whatsmeow event. Each family of events has a file.
 func allTranslators() map[reflect.Type]translator {
 	return gather(
 		messageFamily, receiptFamily, presenceFamily, groupFamily, contactFamily, appStateFamily, accountFamily,
@@ -201,10 +198,10 @@ func gather(families ...family) map[reflect.Type]translator {
 	return all
 }
 
-// fields is the data of an event before it is encoded.
+// fields is the data of an event before encoding.
 type fields map[string]any
 
-// emit adds a durable event. key is its dedupe key, empty for none.
+// emit adds a durable event. key is its dedupe key; empty = none.
 func (t *translation) emit(name string, at time.Time, key string, chats []string, data any) error {
 	if err := t.name(data); err != nil {
 		return fmt.Errorf("name %s: %w", name, err)
@@ -232,7 +229,7 @@ func (t *translation) signal(name string, at time.Time, chats []string, data any
 	return nil
 }
 
-// project hangs a row write on the last record, to be done in its transaction.
+// project attaches a row write to the last record, executed in the record's transaction.
 func (t *translation) project(fn func(context.Context) error) {
 	last := &t.records[len(t.records)-1]
 	if before := last.Project; before != nil {
@@ -242,13 +239,13 @@ func (t *translation) project(fn func(context.Context) error) {
 	last.Project = fn
 }
 
-// rawHolder is data with a part that may be left out when it is too large.
+// rawHolder is event data with a part that may be omitted when the data is too large.
 type rawHolder interface {
 	dropRaw()
 }
 
-// encode keeps data within the limit: first the raw part goes, and when even
-// that does not do, the event says that it was cut.
+// encode encodes data within the limit. It removes the raw part first; if the data is still too large, it shortens
+// texts and marks the event as truncated.
 func (t *translation) encode(data any) (json.RawMessage, error) {
 	limit := t.s.b.cfg.EventDataLimit
 	raw, err := wa.MarshalData(data)
@@ -275,8 +272,8 @@ func (t *translation) encode(data any) (json.RawMessage, error) {
 	return shorten(raw, limit)
 }
 
-// shorten cuts the long texts and lists of an object so that its JSON fits the limit: to the greatest length of a text, in
-// bytes, with which it does. A text that is shorter stays whole.
+// shorten cuts the long texts and lists of an object so that its JSON fits the limit. It searches the greatest length
+// of a text, in bytes, that fits; shorter texts stay whole.
 func shorten(raw json.RawMessage, limit int) (json.RawMessage, error) {
 	var object map[string]any
 	if err := json.Unmarshal(raw, &object); err != nil {
@@ -284,7 +281,7 @@ func shorten(raw json.RawMessage, limit int) (json.RawMessage, error) {
 	}
 	object["truncated"] = true
 	var fitting json.RawMessage
-	low, high := 0, limit // the greatest length that is known to fit, the least that is not
+	low, high := 0, limit // the greatest length known to fit, the least known not to fit
 	for low+1 < high {
 		keep := (low + high) / 2
 		out, err := json.Marshal(cutTexts(object, keep))
@@ -303,8 +300,8 @@ func shorten(raw json.RawMessage, limit int) (json.RawMessage, error) {
 	return fitting, nil
 }
 
-// cutTexts returns a copy of a value whose texts have at most keep bytes, cut between characters, and whose lists have at
-// most keep members.
+// cutTexts returns a copy of a value whose texts have at most keep bytes, cut between characters, and whose lists have
+// at most keep members.
 func cutTexts(value any, keep int) any {
 	switch v := value.(type) {
 	case string:
@@ -330,7 +327,7 @@ func cutTexts(value any, keep int) any {
 	return value
 }
 
-// eventTime is WhatsApp's time of an event, or now where it gives none.
+// eventTime returns WhatsApp's time of an event, or the present time if there is none.
 func eventTime(at time.Time) time.Time {
 	if at.IsZero() || at.Unix() == 0 || !wa.HasForm(at) {
 		return time.Now().UTC()
@@ -338,8 +335,7 @@ func eventTime(at time.Time) time.Time {
 	return at.UTC()
 }
 
-// unknown makes an event of something this version of whatsmeow reports and
-// the tables do not know yet: better a bare name than silence.
+// unknown logs, at level debug, the type of a whatsmeow event without a translator.
 func (t *translation) unknown(evt any) {
 	kind := reflect.TypeOf(evt)
 	for kind.Kind() == reflect.Pointer {

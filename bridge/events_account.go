@@ -9,12 +9,12 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// What changed about the own account.
+// accountFamily translates changes of the own account.
 var accountFamily = family{on(onPrivacySettings), on(onBlocklist), on(onReachoutTimelock)}
 
 func onPrivacySettings(t *translation, evt *events.PrivacySettings) error {
 	set := evt.NewSettings
-	// whatsmeow names the settings that changed and keeps all values in its cache.
+	// The event has only the changed settings; whatsmeow's cache has all values.
 	if known, err := t.cli.TryFetchPrivacySettings(t.ctx, false); err == nil && known != nil {
 		set = *known
 	}
@@ -44,8 +44,7 @@ func onPrivacySettings(t *translation, evt *events.PrivacySettings) error {
 	return t.emit("PrivacySettings", time.Time{}, "", nil, fields{"settings": settings, "changed": changed})
 }
 
-// onBlocklist makes one event per changed person; a list that has to be read
-// again is an event without a person.
+// onBlocklist emits one event per changed person. A list that has to be read again is an event without a person.
 func onBlocklist(t *translation, evt *events.Blocklist) error {
 	changes := make([]fields, 0, len(evt.Changes))
 	for _, change := range evt.Changes {

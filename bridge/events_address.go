@@ -11,8 +11,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// who completes a person's addresses and adds pn, lid and contact_key to the
-// data. It returns the addresses a chat filter should match.
+// who resolves a person's addresses and adds pn, lid and contact_key to the data. It returns the addresses that a chat
+// filter should match.
 func (t *translation) who(data fields, jids ...types.JID) (wa.Person, error) {
 	p, err := t.person(jids...)
 	if err != nil {
@@ -26,8 +26,7 @@ func (t *translation) who(data fields, jids ...types.JID) (wa.Person, error) {
 	return p, nil
 }
 
-// person puts the known addresses of one person together; what is missing is
-// looked up.
+// person combines the given addresses of one person and looks up the missing one.
 func (t *translation) person(jids ...types.JID) (wa.Person, error) {
 	var p wa.Person
 	for _, jid := range jids {
@@ -44,7 +43,7 @@ func (t *translation) person(jids ...types.JID) (wa.Person, error) {
 			t.known = make(map[types.JID]wa.Person)
 		}
 		t.known[p.PN], t.known[p.LID] = p, p
-		// whatsmeow stores the pairs that come with messages; those of calls, receipts and the like count as well.
+		// whatsmeow stores the pairs in messages; pairs in calls, receipts and other events are stored here.
 		if lids := t.addressBook(); lids != nil {
 			if err := lids.PutLIDMapping(t.ctx, p.LID, p.PN); err != nil {
 				return p, fmt.Errorf("bridge: store phone number of LID: %w", err)
@@ -62,7 +61,7 @@ func (t *translation) person(jids ...types.JID) (wa.Person, error) {
 	return wa.PersonOf(t.ctx, &store.Device{LIDs: lids}, p.Address())
 }
 
-// addressBook knows which LID and phone number are one person; nil = there is none.
+// addressBook returns the store that maps LIDs to phone numbers; nil = there is none.
 func (t *translation) addressBook() store.LIDStore {
 	if t.cli != nil && t.cli.Store != nil {
 		return t.cli.Store.LIDs
@@ -70,7 +69,7 @@ func (t *translation) addressBook() store.LIDStore {
 	return t.lids
 }
 
-// key gives the contact key; a join of two keys becomes an Alias event.
+// key returns the contact key. If two keys are merged, it emits an Alias event.
 func (t *translation) key(p wa.Person) (string, error) {
 	key, joined, err := t.s.b.keys.Key(t.ctx, t.s.owner, p)
 	if err != nil || joined == nil {
@@ -79,14 +78,14 @@ func (t *translation) key(p wa.Person) (string, error) {
 	return key, t.emitAlias(p, joined)
 }
 
-// emitAlias announces that two keys meant one person.
+// emitAlias emits the event that two keys belong to one person.
 func (t *translation) emitAlias(p wa.Person, joined *people.Alias) error {
 	return t.emit("Alias", time.Time{}, "", addresses(p), fields{
 		"pn": wa.JIDOrNull(p.PN), "lid": wa.JIDOrNull(p.LID), "contact_key": joined.Key, "replaced_contact_key": joined.Replaced,
 	})
 }
 
-// addresses lists what a chat filter may name.
+// addresses lists the addresses by which a chat filter may refer to a person.
 func addresses(p wa.Person) []string {
 	var out []string
 	for _, jid := range []types.JID{p.PN, p.LID} {
@@ -97,8 +96,7 @@ func addresses(p wa.Person) []string {
 	return out
 }
 
-// chatAddresses lists the addresses of a chat: both of a person's, or the one
-// of a group.
+// chatAddresses lists the addresses of a chat: both addresses of a person, or the address of a group.
 func (t *translation) chatAddresses(chat types.JID, alt types.JID) ([]string, error) {
 	switch chat.Server {
 	case types.DefaultUserServer, types.HiddenUserServer:
@@ -111,8 +109,8 @@ func (t *translation) chatAddresses(chat types.JID, alt types.JID) ([]string, er
 	return []string{chat.ToNonAD().String()}, nil
 }
 
-// canonical gives a chat or sender one spelling for dedupe keys, whichever of
-// its addresses WhatsApp used this time.
+// canonical returns one spelling of a chat or sender for dedupe keys, regardless of which of its addresses WhatsApp
+// used.
 func (t *translation) canonical(jid types.JID, alt types.JID) (string, error) {
 	switch jid.Server {
 	case types.DefaultUserServer, types.HiddenUserServer:

@@ -13,8 +13,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// What another device of the account changed. AppState is the general event;
-// the ones with a name of their own follow it.
+// appStateFamily translates changes made by other devices of the account. AppState is the general event; the specific
+// events follow it.
 var appStateFamily = family{
 	on(onAppState), on(onAppStateSyncComplete), on(onAppStateSyncError),
 	on(onPin), on(onMute), on(onArchive), on(onMarkChatAsRead), on(onClearChat), on(onDeleteChat),
@@ -22,8 +22,7 @@ var appStateFamily = family{
 	on(onLabelEdit), on(onLabelChat), on(onLabelMessage),
 }
 
-// secretIndexes are app-state entries that hold keys; their values stay out of
-// events.
+// secretIndexes are app-state entries that contain keys; their values are left out of events.
 var secretIndexes = map[string]bool{"nct_salt_sync": true}
 
 func onAppState(t *translation, evt *events.AppState) error {
@@ -85,7 +84,7 @@ func onPin(t *translation, evt *events.Pin) error {
 func onMute(t *translation, evt *events.Mute) error {
 	until := message.MillisOrNull(evt.Action.GetMuteEndTimestamp())
 	if evt.Action.GetMuteEndTimestamp() < 0 {
-		until = nil // for good
+		until = nil // forever
 	}
 	if err := t.chatChange("Mute", evt.JID, evt.Timestamp, evt.FromFullSync,
 		fields{"muted": evt.Action.GetMuted(), "muted_until": until}); err != nil {
@@ -131,8 +130,8 @@ func onDeleteChat(t *translation, evt *events.DeleteChat) error {
 	return nil
 }
 
-// author is who wrote the message that a change names: app state leaves out the
-// account itself and, in a chat of two, the other person.
+// author returns the author of the message that a change refers to: app state leaves out the account itself and, in a
+// chat of two, the other person.
 func (t *translation) author(chat, sender types.JID, fromMe bool) *string {
 	switch {
 	case fromMe:

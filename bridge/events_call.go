@@ -22,8 +22,8 @@ var callFamily = family{
 	on(onCallRelayLatency), on(onCallTerminate), on(onCallReject), on(onUnknownCall),
 }
 
-// call emits an event of a call. A call says the same thing once, which makes
-// a dedupe key of it.
+// call emits an event of a call. Each device sends an event type once per call, so that type, sender and call id are the
+// dedupe key.
 func (t *translation) call(name string, meta types.BasicCallMeta, extra fields) error {
 	data := fields{
 		"call_id": meta.CallID, "from": meta.From.ToNonAD().String(), "caller": wa.JIDOrNull(meta.CallCreator),
@@ -67,7 +67,7 @@ func onCallPreAccept(t *translation, evt *events.CallPreAccept) error {
 	return t.call("CallPreAccept", evt.BasicCallMeta, remote(evt.CallRemoteMeta))
 }
 
-// onCallTransport says nothing that anybody outside of the call could use.
+// onCallTransport emits nothing: transport data is of use inside the call only.
 func onCallTransport(*translation, *events.CallTransport) error { return nil }
 
 func onCallRelayLatency(t *translation, evt *events.CallRelayLatency) error {
@@ -99,8 +99,8 @@ func offerMedia(offer *waBinary.Node) string {
 // callAnswerTimeout bounds the rejection of a call and the notice after it.
 const callAnswerTimeout = 30 * time.Second
 
-// rejectCall turns an incoming call down where the session asks for it, once
-// the offer is recorded. WhatsApp is not told the reason: the event is.
+// rejectCall rejects an incoming call if the session's settings ask for it, once the offer is recorded. The event has
+// the reason; WhatsApp does not receive it.
 func (t *translation) rejectCall(meta types.BasicCallMeta) {
 	if !t.settings.RejectCalls {
 		return
@@ -117,7 +117,7 @@ func (t *translation) rejectCall(meta types.BasicCallMeta) {
 		if notice == "" {
 			return
 		}
-		// An offer that comes twice is answered once.
+		// A repeated offer gets one answer.
 		options := &SendOptions{MessageID: noticeID(meta.CallID)}
 		if _, err := s.Send(ctx, meta.From.ToNonAD().String(), &message.Content{Type: message.TypeText, Text: notice}, options); err != nil {
 			s.log().Warn("the notice after a rejected call could not be sent", "error", err)
@@ -125,7 +125,7 @@ func (t *translation) rejectCall(meta types.BasicCallMeta) {
 	})
 }
 
-// recordRejection says in an event that the session rejected a call by itself.
+// recordRejection records the event of an automatic rejection.
 func (s *Session) recordRejection(ctx context.Context, cli *whatsmeow.Client, meta types.BasicCallMeta, reason string) error {
 	t := &translation{s: s, cli: cli, ctx: ctx, settings: s.Settings()}
 	meta.Timestamp = time.Now()
@@ -136,8 +136,7 @@ func (s *Session) recordRejection(ctx context.Context, cli *whatsmeow.Client, me
 	return t.append()
 }
 
-// noticeID is the id of the message sent after a rejected call, in the form
-// whatsmeow gives ids.
+// noticeID returns the id of the message sent after a rejected call, in whatsmeow's format of ids.
 func noticeID(call string) types.MessageID {
 	sum := sha256.Sum256([]byte("rejected call\x00" + call))
 	return whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(sum[:9]))

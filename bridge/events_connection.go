@@ -8,8 +8,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// What is reported about a connection without changing the session's state;
-// what changes it is in lifecycle.go.
+// connectionFamily translates reports about a connection that do not change the session's state. lifecycle.go handles
+// those that do.
 var connectionFamily = family{
 	on(onKeepAliveTimeout), on(onKeepAliveRestored), on(onStreamError), on(onCATRefreshError), on(onQRWithoutMultidevice),
 }

@@ -13,8 +13,7 @@ import (
 
 var groupFamily = family{on(onGroupInfo), on(onJoinedGroup), on(onPicture)}
 
-// onGroupInfo tells what changed in a group: only the members of data that
-// changed are present.
+// onGroupInfo emits the changes of a group. The data has only the members that changed.
 func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 	data := fields{
 		"group": evt.JID.String(), "chat": evt.JID.String(), "timestamp": evt.Timestamp.UTC(), "notify": wa.OrNull(evt.Notify),
@@ -51,11 +50,11 @@ func onGroupInfo(t *translation, evt *events.GroupInfo) error {
 	return t.projectGroup(evt)
 }
 
-// approvalTimeout bounds the question of approvalMode: the events behind this one wait for its answer.
+// approvalTimeout bounds the query of approvalMode: the following events wait for its answer.
 const approvalTimeout = 5 * time.Second
 
-// approvalMode finds out whether admins approve of who joins: whatsmeow says so of every change of that setting, whatever it
-// was changed to. Without an answer the event does not speak of it.
+// approvalMode asks WhatsApp whether admins must approve new members: whatsmeow reports every change of that setting
+// the same way, regardless of the new value. Without an answer the event omits the setting.
 func (t *translation) approvalMode(evt *events.GroupInfo) {
 	if evt.MembershipApprovalMode == nil {
 		return
@@ -147,11 +146,11 @@ func onPicture(t *translation, evt *events.Picture) error {
 	if err = t.name(data); err != nil {
 		return err
 	}
-	data["jid"] = data["chat"] // whose picture it is
+	data["jid"] = data["chat"] // the person of the picture
 	return t.emit("Picture", evt.Timestamp, "", chats, data)
 }
 
-// actor adds who made a change.
+// actor adds the person behind a change.
 func (t *translation) actor(data fields, sender, pn *types.JID) error {
 	var jids []types.JID
 	for _, jid := range []*types.JID{sender, pn} {

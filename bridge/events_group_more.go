@@ -8,8 +8,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// moreGroupChanges are the notifications of groups (w:gp2) that whatsmeow hands on
-// unread, by tag. Each adds what changed to the event.
+// moreGroupChanges are the group notifications (w:gp2) that whatsmeow passes on unparsed, by tag. Each function adds
+// the change to the event.
 var moreGroupChanges = map[string]func(t *translation, data fields, change *waBinary.Node) error{
 	"created_membership_requests": func(t *translation, data fields, change *waBinary.Node) error {
 		data["join_request_method"] = wa.OrNull(change.AttrGetter().OptionalString("request_method"))
@@ -41,8 +41,8 @@ var moreGroupChanges = map[string]func(t *translation, data fields, change *waBi
 	},
 }
 
-// moreChanges puts the changes that whatsmeow did not read into the data. One
-// without a row in moreGroupChanges is named in unknown_changes.
+// moreChanges adds the changes that whatsmeow did not parse to the data. A change without a row in moreGroupChanges is
+// listed in unknown_changes.
 func (t *translation) moreChanges(data fields, evt *events.GroupInfo) error {
 	for _, change := range evt.UnknownChanges {
 		read := moreGroupChanges[change.Tag]
@@ -58,7 +58,7 @@ func (t *translation) moreChanges(data fields, evt *events.GroupInfo) error {
 	return nil
 }
 
-// changedPeople adds the people that the children of a change name.
+// changedPeople adds the people in the children of a change.
 func (t *translation) changedPeople(data fields, name string, change *waBinary.Node) error {
 	list := []eventPerson{}
 	for _, child := range change.GetChildren() {

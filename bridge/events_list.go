@@ -1,16 +1,16 @@
 package bridge
 
-// EventType is a kind of event that sessions emit.
+// EventType is a type of event that sessions emit.
 type EventType struct {
 	// Name is the event's type, as in the journal.
 	Name string
-	// Summary says in one line when it comes.
+	// Summary is one line about when the event is emitted.
 	Summary string
 	// Volatile events have no offset and may be dropped.
 	Volatile bool
 }
 
-// EventTypes lists every kind of event there is, by subject.
+// EventTypes lists all event types, by subject.
 func EventTypes() []EventType { return eventTypes[:] }
 
 var eventTypes = [...]EventType{

@@ -20,29 +20,29 @@ var messageFamily = family{
 	on(onMessage), on(onUndecryptable), on(onFBMessage), on(onMediaRetry),
 }
 
-// MessageData is the data of a Message event: the message object with what
-// only an event knows.
+// MessageData is the data of a Message event: the message object and the members that only an event has.
 type MessageData struct {
 	message.Message
 	IsGroup bool `json:"is_group"`
 	FromAPI bool `json:"from_api"`
 	// EchoRequested is true for a message sent through a method whose event the call (echo) or the session
-	// (echo_to_wuzapi) explicitly asked for. Formats of gateways that do not report own API messages deliver only those.
+	// (echo_to_wuzapi) explicitly requested. Formats of gateways that do not report own API messages deliver only
+	// those.
 	EchoRequested bool                   `json:"echo_requested,omitempty"`
 	RetryCount    int                    `json:"retry_count"`
-	Resolved      bool                   `json:"resolved"` // came on request, after an UndecryptableMessage
+	Resolved      bool                   `json:"resolved"` // received on request, after an UndecryptableMessage
 	Stanza        *message.MessageStanza `json:"stanza,omitempty"`
 	Raw           json.RawMessage        `json:"raw"`
 	RawTruncated  bool                   `json:"raw_truncated,omitempty"`
 
-	// wireSender is the address WhatsApp used for the sender: what acts on the
-	// message has to name the sender the same way.
+	// wireSender is the address that WhatsApp used for the sender. Operations on the message must use the same address.
 	wireSender string
 }
 
 func (d *MessageData) dropRaw() { d.Raw, d.RawTruncated = nil, true }
 
-// withMessage gives an event without a message an empty one. The phone's answer to a request for a missing message may lead to an edit without content.
+// withMessage adds an empty message to an event without one. The phone's answer to a request for a missing message may
+// lead to an edit without content.
 func withMessage(evt *events.Message) {
 	if evt.Message == nil {
 		evt.Message = &waE2E.Message{}
@@ -88,11 +88,10 @@ func onMessage(t *translation, evt *events.Message) error {
 	return nil
 }
 
-// readReceiptTimeout bounds one read receipt; the privacy settings may have to
-// be asked for first.
+// readReceiptTimeout bounds one read receipt, including a query of the privacy settings.
 const readReceiptTimeout = 30 * time.Second
 
-// markRead answers a recorded message with a read receipt.
+// markRead sends a read receipt for a recorded message.
 func (t *translation) markRead(info *types.MessageInfo) {
 	s, cli, id, chat, sender := t.s, t.cli, info.ID, info.Chat, info.Sender
 	t.later(readReceiptTimeout, func(ctx context.Context) {
@@ -102,8 +101,7 @@ func (t *translation) markRead(info *types.MessageInfo) {
 	})
 }
 
-// messageData builds the data of a message event, the addresses a filter may
-// name it by, and its dedupe key.
+// messageData builds the data of a message event, the addresses that a filter may match, and the dedupe key.
 func (t *translation) messageData(evt *events.Message) (*MessageData, []string, string, error) {
 	info := &evt.Info
 	raw, err := wa.ProtoJSON(evt.RawMessage)
@@ -145,8 +143,8 @@ func (t *translation) messageData(evt *events.Message) (*MessageData, []string, 
 	return data, chats, messageKey("message", data.ChatKey, senderKey, info.ID, editStamp(evt)), nil
 }
 
-// describeChat fills in the chat's own addresses: in a chat of two it is the
-// other person, also for messages sent from another device of the account.
+// describeChat adds the addresses of the chat. In a chat of two, the chat is the other person, also for messages sent
+// from another device of the account.
 func (t *translation) describeChat(data *MessageData, info *types.MessageInfo, sender wa.Person) ([]string, error) {
 	if !wa.IsPerson(info.Chat) {
 		data.ChatKey = info.Chat.ToNonAD().String()
@@ -167,8 +165,7 @@ func (t *translation) describeChat(data *MessageData, info *types.MessageInfo, s
 	return addresses(other), nil
 }
 
-// messageKey is the durable dedupe key of everything that happens once per
-// message and kind.
+// messageKey returns the durable dedupe key of events that occur once per message and kind.
 func messageKey(kind, chat, sender, id, suffix string) string {
 	parts := []string{kind, chat, sender, id}
 	if suffix != "" {
@@ -177,7 +174,7 @@ func messageKey(kind, chat, sender, id, suffix string) string {
 	return wa.CleanText(strings.Join(parts, "|"))
 }
 
-// editStamp tells the edits of a newsletter post apart: they keep its id.
+// editStamp distinguishes the edits of a newsletter post, which all have the id of the post.
 func editStamp(evt *events.Message) string {
 	if evt.NewsletterMeta == nil || evt.NewsletterMeta.EditTS.IsZero() || evt.NewsletterMeta.EditTS.Unix() == 0 {
 		return ""
@@ -185,12 +182,12 @@ func editStamp(evt *events.Message) string {
 	return strconv.FormatInt(evt.NewsletterMeta.EditTS.UnixMilli(), 10)
 }
 
-// dropped applies the session's message filters. What they keep out is neither an event nor stored.
+// dropped reports whether the session's filters exclude the message. Excluded messages are neither emitted nor stored.
 func (t *translation) dropped(info *types.MessageInfo) bool {
 	return t.settings.skips(info.Chat, info.IsFromMe)
 }
 
-// plumbing handles what WhatsApp's apps say to each other inside messages.
+// plumbing handles protocol messages between WhatsApp's apps.
 func (t *translation) plumbing(evt *events.Message) error {
 	if notice := evt.Message.GetProtocolMessage().GetHistorySyncNotification(); notice != nil && evt.Info.IsFromMe {
 		return t.historyNotice(evt.Info.ID, notice)
@@ -199,8 +196,8 @@ func (t *translation) plumbing(evt *events.Message) error {
 	return nil
 }
 
-// plumbingTypes are the protocol messages between the account's own devices;
-// nobody outside has a use for them, and some hold keys.
+// plumbingTypes are the protocol messages between the account's own devices; they are of no use to clients, and some
+// contain keys.
 var plumbingTypes = map[waE2E.ProtocolMessage_Type]bool{
 	waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION:                    true,
 	waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE:                     true,
@@ -214,9 +211,8 @@ var plumbingTypes = map[waE2E.ProtocolMessage_Type]bool{
 	waE2E.ProtocolMessage_COEX_STATE_SYNC:                              true,
 }
 
-// isPlumbing tells a message with content from one that only carries keys. A
-// group message may come as both under one id; the part with the sender key
-// must not take its place.
+// isPlumbing reports whether a message carries only keys and no content. A group message may arrive as both under one
+// id; the part with the sender key must not replace the content.
 func isPlumbing(m *waE2E.Message) bool {
 	if p := m.GetProtocolMessage(); p != nil {
 		return plumbingTypes[p.GetType()]

@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Presence and typing are signals: what was not seen at once has no value.
+// presenceFamily translates presence and typing. Both are signals: they have no value later.
 var presenceFamily = family{on(onPresence), on(onChatPresence)}
 
 func onPresence(t *translation, evt *events.Presence) error {

@@ -11,15 +11,15 @@ import (
 
 var receiptFamily = family{on(onReceipt)}
 
-// The kinds of a receipt as events name them.
+// receiptKinds maps the types of receipts to events and their kinds.
 var receiptKinds = map[types.ReceiptType]struct {
 	event, kind string
-	own         bool // says something about this account's reading
+	own         bool // about reading by this account
 }{
 	types.ReceiptTypeDelivered: {"Receipt", "delivered", false},
 	types.ReceiptTypeSender:    {"Receipt", "sender", true},
-	// A device that is not in use has the message. WhatsApp's apps show two ticks
-	// for it no sooner than the phone or a device in use has it.
+	// A device that is not in use has received the message. WhatsApp's apps show two ticks only after the phone or a
+	// device in use has received it.
 	types.ReceiptTypeInactive:    {"Receipt", "inactive", false},
 	types.ReceiptTypeRead:        {"ReadReceipt", "read", false},
 	types.ReceiptTypeReadSelf:    {"ReadReceipt", "read_self", true},
@@ -28,8 +28,8 @@ var receiptKinds = map[types.ReceiptType]struct {
 	types.ReceiptTypeServerError: {"Receipt", "server_error", false},
 }
 
-// onReceipt makes an event of a delivery or read receipt. Receipts that only
-// keep the protocol going (retry, peer messages, history) are none.
+// onReceipt emits an event for a delivery or read receipt. Protocol receipts (retry, peer messages, history) are
+// ignored.
 func onReceipt(t *translation, evt *events.Receipt) error {
 	kind, known := receiptKinds[evt.Type]
 	if !known {
@@ -63,8 +63,8 @@ func onReceipt(t *translation, evt *events.Receipt) error {
 	return nil
 }
 
-// chatAlt is the other address of the chat: the recipient's for what the
-// account itself did, the sender's else.
+// chatAlt returns the other address of the chat: the recipient's for receipts of the account itself, otherwise the
+// sender's.
 func chatAlt(source *types.MessageSource) types.JID {
 	if source.IsGroup {
 		return types.EmptyJID

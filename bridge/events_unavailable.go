@@ -8,10 +8,10 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// viewOnceUnavailable emits and stores a message that can be opened once. WhatsApp delivers its content to phones only and
-// companions get a note (<unavailable type="view_once">), so that nothing failed and no retry helps. whatsmeow requests the
-// content from the phone; phones refuse as far as is known. A phone that answers leads to a Message event with the content
-// under the same message id, which therefore has another dedupe key.
+// viewOnceUnavailable emits and stores a view-once message. WhatsApp delivers its content to phones only and sends
+// companions a note (<unavailable type="view_once">), so that nothing failed and no retry helps. whatsmeow requests the
+// content from the phone; as far as is known, phones refuse. A phone that answers causes a Message event with the
+// content under the same message id, which therefore has another dedupe key.
 func (t *translation) viewOnceUnavailable(evt *events.UndecryptableMessage) error {
 	shown := &events.Message{Info: evt.Info, Message: &waE2E.Message{}, RawMessage: &waE2E.Message{}, IsViewOnce: true}
 	data, chats, key, err := t.messageData(shown)

@@ -19,7 +19,7 @@ import (
 // shortenedMark is in the data of every event that lost its raw part or the end of a text.
 var shortenedMark = []byte(`truncated":true`)
 
-// storedMembers are the members of a Message event's data that change after the event or name who it is about; they keep
+// storedMembers are the members of a Message event's data that change after the event or identify its people; they keep
 // the event's value when the rest is read from the store.
 var storedMembers = map[string]bool{
 	"message_id": true, "chat": true, "sender": true, "sender_name": true, "from_me": true, "timestamp": true, "status": true,
@@ -27,10 +27,10 @@ var storedMembers = map[string]bool{
 	"pn": true, "lid": true, "contact_key": true, "chat_pn": true, "chat_lid": true, "chat_key": true,
 }
 
-// WholeMessage returns the data of a Message event with the raw part and the texts that the event lost because its data was
-// over Config.EventDataLimit, as the message store has them. Data that lost nothing is returned as it is; so is data whose
-// message is not in the store any more, was revoked or has another text by now. limit bounds the returned data in bytes:
-// what is over it stays out. An error means that the store could not be read.
+// WholeMessage returns the data of a Message event, completed from the message store with the raw part and the texts
+// that the event lost because its data exceeded Config.EventDataLimit. It returns complete data unchanged, and also
+// data whose message was deleted from the store, was revoked or has another text by now. limit bounds the returned data
+// in bytes; members beyond it are left out. An error means that the store could not be read.
 func (b *Bridge) WholeMessage(ctx context.Context, session string, data json.RawMessage, limit int) (json.RawMessage, error) {
 	if !bytes.Contains(data, shortenedMark) {
 		return data, nil
@@ -81,7 +81,7 @@ func (b *Bridge) WholeMessage(ctx context.Context, session string, data json.Raw
 	return json.Marshal(members)
 }
 
-// eventRow finds the stored message of an event; nil if there is none.
+// eventRow returns the stored message of an event; nil if there is none.
 func (b *Bridge) eventRow(ctx context.Context, session string, d *MessageData, id string) (*messages.Row, error) {
 	owner := b.OwnerOf(session)
 	row, err := b.messages.Message(ctx, owner, messages.Address{JID: d.Chat, Alt: wa.OtherAddress(d.Chat, d.ChatPN, d.ChatLID)}, id)
@@ -97,8 +97,8 @@ func (b *Bridge) eventRow(ctx context.Context, session string, d *MessageData, i
 	return row, nil
 }
 
-// rawOf makes the raw part of an event from its stored message, without the envelopes it came in. An edit is wrapped into
-// the protocol message that brings one.
+// rawOf builds the raw part of an event from its stored message, without its envelopes. The content of an edit is
+// wrapped into a protocol message of type edit.
 func rawOf(row *messages.Row, d *MessageData) (json.RawMessage, error) {
 	if len(row.Raw) == 0 {
 		return nil, nil

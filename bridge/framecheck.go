@@ -9,19 +9,21 @@ import (
 	"go.mau.fi/whatsmeow/binary/token"
 )
 
-// frameLimits bounds what a decrypted frame may make of itself when it is decoded.
+// frameLimits bounds the size and depth of a decrypted frame when it is decoded.
 type frameLimits struct {
-	bytes int // of the frame after decompression
-	depth int // of stanzas inside each other
+	bytes int // size of the frame after decompression
+	depth int // nesting depth of stanzas
 }
 
-// frameCompressed is the bit of a frame's first byte that says that zlib data follows.
+// frameCompressed is the bit in a frame's first byte that announces zlib data.
 const frameCompressed = 2
 
-// check returns a frame that whatsmeow's decoder can decode within the limits, decompressed, or an error that wraps errFrame.
+// check returns a frame, decompressed, that whatsmeow's decoder can decode within the limits, or an error that wraps
+// errFrame.
 //
-// The decoder calls itself for each level and allocates lists by the length they announce; neither a stack overflow nor a lack of memory can be
-// recovered from. check walks over the frame without allocating and compares the announced lengths of lists with the data.
+// The decoder calls itself for each level and allocates lists by the announced length; a process cannot recover from a
+// stack overflow or a lack of memory. check walks over the frame without allocating and compares the announced lengths
+// of lists with the data.
 func (l frameLimits) check(data []byte) ([]byte, error) {
 	if len(data) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", errFrame)
@@ -47,7 +49,7 @@ func (l frameLimits) check(data []byte) ([]byte, error) {
 	return data, nil
 }
 
-// frameWalk reads over the binary form of a stanza (binary XML of WhatsApp, go.mau.fi/whatsmeow/binary).
+// frameWalk reads the binary form of a stanza (binary XML of WhatsApp, go.mau.fi/whatsmeow/binary).
 type frameWalk struct {
 	rest  []byte
 	depth int
@@ -78,7 +80,7 @@ func (w *frameWalk) number(n int) (int, error) {
 	return value, err
 }
 
-// list reads the length of a list whose token is kind.
+// list reads the length of a list after its token, kind.
 func (w *frameWalk) list(kind int) (int, error) {
 	switch kind {
 	case token.ListEmpty:
@@ -124,7 +126,7 @@ func (w *frameWalk) node(depth int) error {
 	return w.value(depth)
 }
 
-// text reads a string; optional permits none.
+// text reads a string; optional permits a missing one.
 func (w *frameWalk) text(optional bool) error {
 	kind, err := w.number(1)
 	if err != nil {
@@ -139,7 +141,7 @@ func (w *frameWalk) text(optional bool) error {
 	return w.scalar(kind)
 }
 
-// value reads an attribute's value or a content.
+// value reads the value of an attribute or the content of a stanza.
 func (w *frameWalk) value(depth int) error {
 	kind, err := w.number(1)
 	if err != nil {
@@ -166,7 +168,7 @@ func (w *frameWalk) value(depth int) error {
 	return w.scalar(kind)
 }
 
-// scalar reads a string, bytes or an address whose token is kind.
+// scalar reads a string, bytes or an address after its token, kind.
 func (w *frameWalk) scalar(kind int) (err error) {
 	size := 0
 	switch kind {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// spawn runs fn in a goroutine that Close waits for. It returns false, and does nothing, once Close has begun. A panic of fn is logged and ends the
-// goroutine only.
+// spawn runs fn in a goroutine that Close waits for. Once Close has begun, it returns false and does not run fn. A
+// panic of fn is logged and ends only the goroutine.
 func (b *Bridge) spawn(fn func()) bool {
 	if !b.gate.enter() {
 		return false
@@ -24,7 +24,7 @@ func (b *Bridge) spawn(fn func()) bool {
 	return true
 }
 
-// gate counts what runs and lets nothing in once it is closed.
+// gate counts running work and admits no more once it is closed.
 type gate struct {
 	mu     sync.Mutex
 	closed bool

@@ -12,10 +12,10 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// The directory follows the groups through their events: names of chats and
-// the number of people a message goes to come from there.
+// The directory is updated from group events. It is the source of chat names and of the number of recipients of a
+// message.
 
-// projectJoined stores a group with the event that told of it.
+// projectJoined stores a group in the transaction of the event that reported it.
 func (t *translation) projectJoined(group *groups.Group) error {
 	row, err := groups.Row(group)
 	if err != nil {
@@ -25,8 +25,7 @@ func (t *translation) projectJoined(group *groups.Group) error {
 	return nil
 }
 
-// projectGroup applies a change to the stored group. A group nobody asked for
-// yet is not stored and stays so.
+// projectGroup applies a change to the stored group. A group that is not stored is not added.
 func (t *translation) projectGroup(evt *events.GroupInfo) error {
 	var change groups.Change
 	for _, part := range []struct {

@@ -9,11 +9,13 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Call runs an operation of the session for a caller. Use it around everything that may reach whatsmeow. Two kinds of failure become typed errors:
+// Call runs an operation of the session for a caller. Use it around all code that may call whatsmeow. Two kinds of
+// failure become typed errors:
 //
-//   - A panic inside whatsmeow, which an answer of WhatsApp without an expected part causes, is ReasonWhatsApp. A panic anywhere else is passed on.
-//   - An error without a code of WhatsApp while the session has meanwhile lost its connection, or was logged out, is ReasonNotConnected with the
-//     session's state and reason.
+//   - A panic inside whatsmeow, caused by an answer of WhatsApp without an expected part, becomes ReasonWhatsApp. A
+//     panic in other code is passed on.
+//   - An error without a code of WhatsApp becomes ReasonNotConnected with the session's state and reason, if the
+//     session has meanwhile lost its connection or was logged out.
 func (s *Session) Call(fn func() error) error {
 	err := wa.CatchPanic("call", fn)
 	var broken *wa.PanicError
@@ -27,8 +29,8 @@ func (s *Session) Call(fn func() error) error {
 	return s.explain(err)
 }
 
-// explain replaces an error that says nothing about its cause by one that names the state of the session, when the session is not connected any
-// more: the operation was cut off by a logout, a disconnect or a lost connection.
+// explain replaces an error without a cause by one with the state of the session, if the session is no longer
+// connected: a logout, a disconnect or a lost connection interrupted the operation.
 func (s *Session) explain(err error) error {
 	var e *wa.Error
 	if !errors.As(err, &e) || e.OutcomeUnknown || e.WACode != 0 {
@@ -53,17 +55,17 @@ func (s *Session) explain(err error) error {
 	return &out
 }
 
-// disconnectDelay bounds how long the state of a session may follow the end of its connection.
+// disconnectDelay bounds the time from the end of a connection until the session's state follows.
 const disconnectDelay = time.Second
 
-// awaitDisconnect waits until the session is not connected, disconnectDelay at most.
+// awaitDisconnect waits until the session is not connected, at most disconnectDelay.
 func (s *Session) awaitDisconnect() {
 	ctx, cancel := context.WithTimeout(s.b.ctx, disconnectDelay)
 	defer cancel()
 	_, _ = s.Wait(ctx, func(st Status) bool { return st.State != StateConnected }) // the state is read afterwards in any case
 }
 
-// notConnected says where a session stands that cannot do what was asked of it.
+// notConnected describes the state of a session that cannot perform an operation.
 func notConnected(snap Snapshot) string {
 	if snap.Reason == "" {
 		return fmt.Sprintf("the session is not connected (%s)", snap.State)
