@@ -18,17 +18,14 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// The phone sends history as blobs and a message that points at each. The
-// pointer is stored before it is acknowledged, the blob is fetched beside the
-// live traffic, and the pointer goes when its messages are stored: a process
-// that dies in between fetches the blob again.
+// The phone sends history as blobs, each referred to by a message with a pointer. The pointer is stored before that
+// message is acknowledged, the blob is fetched in parallel with live traffic, and the pointer is deleted once the
+// blob's messages are stored: after a crash in between, the blob is fetched again.
 
-// maxHistoryTries bounds the attempts at one blob: WhatsApp deletes them after
-// a while.
+// maxHistoryTries bounds the attempts at one blob: WhatsApp deletes blobs after a while.
 const maxHistoryTries = 5
 
-// historyBatch is how many old messages are stored in one transaction; live
-// traffic waits for no more than one of them.
+// historyBatch is the number of old messages stored in one transaction; live traffic waits for at most one batch.
 const historyBatch = 200
 
 // historyNotice stores the pointer to a blob.
@@ -52,8 +49,8 @@ func (t *translation) historyNotice(id types.MessageID, notice *waE2E.HistorySyn
 	return nil
 }
 
-// fetchHistory has the one goroutine that works off the session's blobs look
-// for more, and starts it when there is none. The caller holds s.mu.
+// fetchHistory wakes the goroutine that reads the session's blobs, and starts it if it is not running. The caller holds
+// s.mu.
 func (s *Session) fetchHistory(cli *whatsmeow.Client) {
 	s.moreHistory = true
 	if s.readingHistory || s.deleted {
@@ -68,7 +65,7 @@ func (s *Session) fetchHistory(cli *whatsmeow.Client) {
 	})
 }
 
-// historyWanted takes the wish for another look, or ends the goroutine.
+// historyWanted consumes a request to read blobs. It returns false, and marks the goroutine as ended, if there is none.
 func (s *Session) historyWanted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +74,7 @@ func (s *Session) historyWanted() bool {
 	return s.readingHistory
 }
 
-// fetchPending reads one blob after the other until none is left or one fails.
+// fetchPending reads the pending blobs one by one until none is left or one fails.
 func (s *Session) fetchPending(cli *whatsmeow.Client) error {
 	ctx := s.b.ctx
 	for {
@@ -140,7 +137,7 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 	if err != nil {
 		return err
 	}
-	// The pointer goes last: an event that was written twice is dropped by its key.
+	// The pointer is deleted last: an event that is written twice is dropped by its key.
 	if err = s.b.store.dropHistory(ctx, s.id, pending.MessageID); err != nil {
 		return err
 	}
@@ -152,8 +149,7 @@ func (s *Session) readHistory(ctx context.Context, cli *whatsmeow.Client, pendin
 	return nil
 }
 
-// storeHistory hands the messages of a blob to the message store, in batches,
-// and counts them.
+// storeHistory passes the messages of a blob to the message store in batches and returns their number.
 func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob *waHistorySync.HistorySync) (int, error) {
 	if err := s.Chats().StoreTimers(ctx, blob); err != nil {
 		return 0, err
@@ -166,7 +162,7 @@ func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob 
 			batch = batch[:0]
 			return nil
 		}
-		// One order of the chats for all blobs, the messages of each in the order of the blob.
+		// Chats have the same order in all blobs; the messages of a chat keep the order of the blob.
 		slices.SortStableFunc(batch, func(a, b *ProjectedMessage) int { return cmp.Compare(a.Info.Chat.String(), b.Info.Chat.String()) })
 		err := database.Transact(ctx, s.b.db, func(ctx context.Context) error {
 			for _, m := range batch {
@@ -192,7 +188,7 @@ func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob 
 			})
 			var broken *wa.PanicError
 			switch {
-			case errors.As(err, &broken): // one bad message must not keep the rest away
+			case errors.As(err, &broken): // one malformed message must not block the others
 				wa.LogPanic(s.log(), err)
 				continue
 			case err != nil:
@@ -211,8 +207,7 @@ func (s *Session) storeHistory(ctx context.Context, cli *whatsmeow.Client, blob 
 	return count, flush()
 }
 
-// oldMessage prepares one message of a blob; nil for what is no message or
-// cannot be read.
+// oldMessage prepares one message of a blob. It returns nil for items without a message and for unreadable messages.
 func (s *Session) oldMessage(ctx context.Context, cli *whatsmeow.Client, chat types.JID, item *waHistorySync.HistorySyncMsg) (*ProjectedMessage, error) {
 	if item.GetMessage().GetMessage() == nil {
 		return nil, nil
@@ -232,15 +227,16 @@ func (s *Session) oldMessage(ctx context.Context, cli *whatsmeow.Client, chat ty
 	return &ProjectedMessage{Data: data, Content: evt.Message, Raw: evt.RawMessage, Info: &evt.Info, History: true}, nil
 }
 
-// HistoryProgress is the state of the history sync that follows a pairing. It is kept in memory and starts empty with each process.
+// HistoryProgress is the state of the history sync after a pairing. It is kept in memory and is empty when a process
+// starts.
 type HistoryProgress struct {
 	SyncType   string    // of the latest chunk
 	Progress   int       // percent of its type, as the phone states it
 	ChunkOrder int       // number of the chunk within its type
-	At         time.Time // when it was stored
+	At         time.Time // time at which the chunk was stored
 }
 
-// noteHistory remembers the latest chunk for the session's status.
+// noteHistory records the latest chunk for the session's status.
 func (s *Session) noteHistory(blob *waHistorySync.HistorySync) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

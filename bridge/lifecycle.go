@@ -12,8 +12,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// lifeCycle feeds what whatsmeow reports about the connection into the state
-// machine. It returns false for events that are not about it.
+// lifeCycle applies whatsmeow's reports about the connection to the state machine. It returns false for other events.
 func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 	switch e := evt.(type) {
 	case *events.QR:
@@ -39,7 +38,7 @@ func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 		s.refused(cli, e)
 	case *events.CATRefreshError:
 		s.messengerLogin(cli, e)
-		return false // it is an event too
+		return false // it is also an event of the journal
 	case *events.LoggedOut:
 		s.loggedOut(cli, e)
 	case *events.StreamReplaced:
@@ -56,7 +55,7 @@ func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 	return true
 }
 
-// opened: logged in.
+// opened handles a successful login.
 func (s *Session) opened(cli *whatsmeow.Client) {
 	lid := cli.Store.GetLID()
 	s.mu.Lock()
@@ -90,7 +89,8 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 	}
 }
 
-// unavailableDelay gives the phone the moment it takes to notice the login.
+// unavailableDelay is the time after a login until the session goes offline: the phone needs a moment to notice the
+// login.
 const unavailableDelay = 3 * time.Second
 
 func (s *Session) goUnavailable(cli *whatsmeow.Client) {
@@ -106,8 +106,8 @@ func (s *Session) goUnavailable(cli *whatsmeow.Client) {
 	}
 }
 
-// ended: WhatsApp closed the session for a reason that trying again does not
-// heal. The client is forgotten; a command may connect again.
+// ended handles a connection that WhatsApp closed for a reason that a retry does not resolve. It releases the client; a
+// command may connect again.
 func (s *Session) ended(cli *whatsmeow.Client, in Input, d Details, f fact) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,8 +137,8 @@ func (s *Session) banned(cli *whatsmeow.Client, e *events.TemporaryBan) {
 	}
 }
 
-// loggedOut: the link is gone. whatsmeow deletes its device at the same moment,
-// which deviceContainer turns into quarantine; the reason is known here.
+// loggedOut handles the end of the link. whatsmeow deletes its device at the same moment, which deviceContainer turns
+// into quarantine; only this function knows the reason.
 func (s *Session) loggedOut(cli *whatsmeow.Client, e *events.LoggedOut) {
 	s.mu.Lock()
 	current, device := s.cli == cli && !s.deleted, s.row.Device
@@ -160,8 +160,7 @@ func (s *Session) loggedOut(cli *whatsmeow.Client, e *events.LoggedOut) {
 	})
 }
 
-// refused: WhatsApp answered the login with a code that has no state of its
-// own.
+// refused handles a login that WhatsApp answered with a code without a state of its own.
 func (s *Session) refused(cli *whatsmeow.Client, e *events.ConnectFailure) {
 	data := mustJSON(fields{"code": int(e.Reason), "reason": refusalText(int(e.Reason)), "message": wa.OrNull(e.Message)})
 	s.mu.Lock()
@@ -172,7 +171,8 @@ func (s *Session) refused(cli *whatsmeow.Client, e *events.ConnectFailure) {
 	s.lostConnection(cli, InputRefused, Details{Reason: streamEnd{code: int(e.Reason), login: true}.reason()}, fact{})
 }
 
-// messengerLogin: WhatsApp asked for the credentials of a Messenger client, at the login or later. whatsmeow reports no Disconnected after it.
+// messengerLogin handles WhatsApp's request for the credentials of a Messenger client, at the login or later. whatsmeow
+// reports no Disconnected after it.
 func (s *Session) messengerLogin(cli *whatsmeow.Client, e *events.CATRefreshError) {
 	var asked *messengerLoginError
 	if errors.As(e.Error, &asked) && asked.end.login {
@@ -182,7 +182,7 @@ func (s *Session) messengerLogin(cli *whatsmeow.Client, e *events.CATRefreshErro
 	s.lostConnection(cli, InputLost, Details{}, fact{})
 }
 
-// sawPushName keeps the own display name as WhatsApp last told it.
+// sawPushName stores the own push name as last reported by WhatsApp.
 func (s *Session) sawPushName(name string) {
 	s.mu.Lock()
 	if name == "" || s.row.Identity.PushName == name {

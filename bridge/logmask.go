@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// personalNumber is the least number of digits of a token that may be a phone number, a LID or the id of a group.
+// personalNumber is the minimum number of digits of a token that may be a phone number, a LID or the id of a group.
 const personalNumber = 7
 
 var (
 	digits = regexp.MustCompile(`[0-9]+`)
-	// startTag is the start of an element of a stanza with its attributes, as waBinary.Node prints it.
+	// startTag matches the start tag of a stanza element with attributes, as waBinary.Node prints it.
 	startTag = regexp.MustCompile(`<([a-z][a-z0-9_:.-]*)\s[^<>]*?(/?)>`)
-	// elementText is the content of such an element, when it is no element.
+	// elementText matches the text content of such an element.
 	elementText = regexp.MustCompile(`>[^<>]+</`)
 )
 
-// maskPersonal removes from a text what identifies a person: of each run of 7 or more digits only the last two stay, of the
-// elements of a stanza only their names.
+// maskPersonal removes personal data from a text: it keeps the last two digits of each run of 7 or more digits, and
+// only the names of stanza elements.
 func maskPersonal(text string) string {
 	if strings.Contains(text, "<") {
 		text = startTag.ReplaceAllString(text, "<$1 …$2>")
@@ -34,10 +34,10 @@ func maskPersonal(text string) string {
 	})
 }
 
-// maskingHandler masks messages, errors and texts of log records with maskPersonal. The id of a session stays as it is.
+// maskingHandler masks messages, errors and texts of log records with maskPersonal. Session ids stay unmasked.
 type maskingHandler struct{ slog.Handler }
 
-// maskLog returns a log whose records name no person.
+// maskLog returns a log that masks personal data in its records.
 func maskLog(log *slog.Logger) *slog.Logger { return slog.New(maskingHandler{log.Handler()}) }
 
 // Handle implements slog.Handler.

@@ -12,11 +12,12 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// FileProblem reports why the file of a message could not be opened. Message holds no addresses and may be shown.
+// FileProblem is the reason why the file of a message could not be opened. Message contains no addresses and may be
+// displayed.
 type FileProblem struct {
 	Reason  wa.Reason
-	Final   bool // no later attempt succeeds
-	Skipped bool // skip_media of the session, or of the server, forbids to fetch files
+	Final   bool // no later attempt can succeed
+	Skipped bool // skip_media of the session or of the server forbids fetching files
 	Message string
 	Err     error
 }
@@ -24,9 +25,9 @@ type FileProblem struct {
 func (e *FileProblem) Error() string { return e.Message }
 func (e *FileProblem) Unwrap() error { return e.Err }
 
-// EventFile opens the file of a Message event's message, fetching it when it is not kept. The error is a *FileProblem.
-// The filename is never empty: of a file without one it is made of the message's id and the type. Messages to a broadcast
-// list are looked up in the chat with their sender, too.
+// EventFile opens the file of a Message event's message and fetches it if it is not stored. The error is a
+// *FileProblem. The filename is never empty: if the file has none, it is built from message id and type. Messages to a
+// broadcast list are also looked up in the chat with their sender.
 func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string) (*files.MediaFile, error) {
 	s, err := b.Session(session)
 	if err != nil {
@@ -43,7 +44,7 @@ func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string
 		err = wa.NewError(wa.ReasonNotFound, "the message has no file any more")
 	}
 	if err != nil {
-		inTime := ctx.Err() == nil // else the phone may still answer a later request for the file
+		inTime := ctx.Err() == nil // otherwise the phone may still answer a later request for the file
 		return nil, &FileProblem{Reason: wa.ReasonOf(err), Final: inTime && s.fileIsLost(err), Message: fetchText(err), Err: err}
 	}
 	if file.Filename == "" {
@@ -52,10 +53,10 @@ func (b *Bridge) EventFile(ctx context.Context, session, chat, sender, id string
 	return file, nil
 }
 
-// lasting are the states that a session leaves only when its owner does something.
+// lasting are the states that a session leaves only after an action of its owner.
 var lasting = map[State]bool{StateCreated: true, StatePairing: true, StateLoggedOut: true, StateReplaced: true, StateBanned: true, StateOutdated: true}
 
-// fileIsLost reports whether no later attempt would fetch the file.
+// fileIsLost reports whether every later attempt to fetch the file will fail.
 func (s *Session) fileIsLost(err error) bool {
 	switch wa.ReasonOf(err) {
 	case wa.ReasonNotFound, wa.ReasonNotSupported, wa.ReasonBadParam, wa.ReasonTooLarge, wa.ReasonForbidden:

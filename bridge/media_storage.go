@@ -19,18 +19,18 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// MediaStorage keeps the files of messages outside of this server.
+// MediaStorage stores the files of messages outside of this server.
 type MediaStorage interface {
-	// Plan lists where files of the session are stored now, and where too many wait already.
+	// Plan returns the storages that files of the session go to now, and those whose queue is full.
 	Plan(session string) (places, full []objectstore.Place)
-	// Add notes a file, in the transaction that ctx carries; Wake says that it was committed.
+	// Add enqueues a file in the transaction of ctx. Wake must be called after the commit.
 	Add(ctx context.Context, session string, place objectstore.Place, ref, extension string, about []byte) error
 	Wake(session string, place objectstore.Place)
-	// DropSession forgets a session, with purge its objects too.
+	// DropSession deletes the settings and jobs of a session, with purge also its objects.
 	DropSession(ctx context.Context, session string, purge bool) error
 }
 
-// outletMedia is the operator's object storage among the shared outlets.
+// outletMedia is the name of the operator's object storage in the list of shared outlets.
 const outletMedia = "media_storage"
 
 // StoredObject is a file in an object storage.
@@ -40,11 +40,10 @@ type StoredObject struct {
 	Key      string `json:"key"`
 	Size     int64  `json:"size"` // bytes
 	MimeType string `json:"mime_type"`
-	Filename string `json:"filename"` // empty = none was given
+	Filename string `json:"filename"` // empty = the file has no name
 }
 
-// MessageMediaData is the data of a MessageMedia event: where the file of an
-// earlier Message went.
+// MessageMediaData is the data of a MessageMedia event: the location of the file of an earlier Message.
 type MessageMediaData struct {
 	MessageID string `json:"message_id"`
 	Chat      string `json:"chat"`
@@ -54,33 +53,32 @@ type MessageMediaData struct {
 	FromMe    bool                  `json:"from_me"`
 	FromAPI   bool                  `json:"from_api"`
 	IsGroup   bool                  `json:"is_group"`
-	Timestamp time.Time             `json:"timestamp"` // of the message
-	Type      string                `json:"type"`      // of the message
-	Media     *message.MessageMedia `json:"media"`     // as the message has it, without keys
+	Timestamp time.Time             `json:"timestamp"` // time of the message
+	Type      string                `json:"type"`      // type of the message
+	Media     *message.MessageMedia `json:"media"`     // media of the message, without keys
 	Storage   objectstore.Place     `json:"storage"`   // session or global
 	S3        *StoredObject         `json:"s3"`        // null = not stored
-	Base64    *string               `json:"base64"`    // data URL; null = not asked for, too large for an event or not to be had
-	Error     *MediaProblem         `json:"error"`     // why it was not stored; null = it was, or was not to be
+	Base64    *string               `json:"base64"`    // data URL; null = not requested, too large for an event or not available
+	Error     *MediaProblem         `json:"error"`     // reason why the file was not stored; null = stored, or not meant to be stored
 }
 
-// MediaProblem is why a file was not stored.
+// MediaProblem is the reason why a file was not stored.
 type MediaProblem struct {
 	Reason  objectstore.Reason `json:"reason"`
-	Field   *string            `json:"field"` // the setting to look at; media = the file itself
+	Field   *string            `json:"field"` // the setting at fault; media = the file itself
 	Message string             `json:"message"`
 }
 
-// mediaNote is what is kept of a file that waits to be stored.
+// mediaNote is the stored data about a file that waits for its upload.
 type mediaNote struct {
 	Data  MessageMediaData `json:"data"`
 	Chats []string         `json:"chats"`
-	Key   string           `json:"key"` // of the message's event
+	Key   string           `json:"key"` // key of the message's event
 }
 
-// storeMedia has the file of the last record's message stored, where the session
-// wants that. The message's event does not wait for it. Whether the session stays
-// out of the operator's storage is asked when the event is logged, so that a
-// change of that holds exactly from the session's next event on.
+// storeMedia enqueues the file of the last record's message for storage if the session's settings ask for it. The
+// message's event does not wait for the upload. The SkipGlobal setting is read in the transaction of the event, so that
+// a change of it applies exactly from the session's next event on.
 func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chats []string, key string) error {
 	b := t.s.b
 	if b.storage == nil || data.Media == nil || data.Target != nil || t.settings.SkipMedia || b.cfg.SkipMedia {
@@ -108,7 +106,7 @@ func (t *translation) storeMedia(data *MessageData, content *waE2E.Message, chat
 		extension = media.Extension(*file.MimeType)
 	}
 	for _, place := range places {
-		var added atomic.Bool // set by the committer, which may try again
+		var added atomic.Bool // set by the committer, which may retry
 		t.project(func(ctx context.Context) error {
 			added.Store(false)
 			if place == objectstore.PlaceGlobal {
@@ -148,12 +146,12 @@ func (n *mediaNote) event(place objectstore.Place) *MessageMediaData {
 	return &data
 }
 
-// storageFiles gives a storage the files of messages, and tells of them.
+// storageFiles supplies a storage with the files of messages and reports the results in events.
 type storageFiles struct{ b *Bridge }
 
 var _ objectstore.Files = storageFiles{}
 
-// StorageFiles is where Options.Storage gets its files from.
+// StorageFiles returns the source of files for Options.Storage.
 func (b *Bridge) StorageFiles() objectstore.Files { return storageFiles{b} }
 
 // Fetch implements objectstore.Files.
@@ -185,7 +183,7 @@ func (f storageFiles) Fetch(ctx context.Context, j *objectstore.Job) (*objectsto
 	return &objectstore.File{Content: file.Content, Size: file.Size, MimeType: file.MimeType, Filename: file.Filename}, nil
 }
 
-// fetchText is what may be said of a file that could not be fetched.
+// fetchText returns the public text of an error of fetching a file.
 func fetchText(err error) string {
 	var e *wa.Error
 	if errors.As(err, &e) && e.Message != "" {
@@ -206,8 +204,7 @@ func (f storageFiles) open(j *objectstore.Job) (*Session, *mediaNote, error) {
 	return s, &note, nil
 }
 
-// inlineTimeout bounds the reading of a file into an event: it is kept already,
-// or is fetched once more.
+// inlineTimeout bounds reading a file into an event; the file is stored already or is fetched once more.
 const inlineTimeout = 30 * time.Second
 
 // Done implements objectstore.Files: it writes a MessageMedia event.
@@ -219,7 +216,7 @@ func (f storageFiles) Done(ctx context.Context, j *objectstore.Job, o *objectsto
 	defer s.work.leave()
 	_, note, err := f.open(j)
 	if err != nil {
-		_, err := commit(ctx) // there is nothing to tell
+		_, err := commit(ctx) // the note is unreadable: no event
 		return err
 	}
 	data := note.event(j.Place)
@@ -238,7 +235,7 @@ func (f storageFiles) Done(ctx context.Context, j *objectstore.Job, o *objectsto
 	record.Origin = journal.OriginServer
 	record.Project = func(ctx context.Context) error {
 		wanted, err := commit(ctx)
-		if err == nil && !wanted { // the session was deleted meanwhile; this one was made anew and has nothing to do with the file
+		if err == nil && !wanted { // the session was deleted meanwhile; this one is a later incarnation and must not report the file
 			err = objectstore.ErrGone
 		}
 		return err
@@ -250,8 +247,7 @@ func (f storageFiles) Done(ctx context.Context, j *objectstore.Job, o *objectsto
 	return err
 }
 
-// addFile notes the kept file of an event and, if it shall, puts the file itself
-// into it, where that fits.
+// addFile adds the id of the stored file to an event. With inline, it also adds the content if it fits.
 func (f storageFiles) addFile(ctx context.Context, s *Session, data *MessageMediaData, inline bool) {
 	fits := func(size uint64) bool { return size <= uint64(f.b.cfg.EventDataLimit)*3/4 }
 	inline = inline && fits(data.Media.Size)
@@ -262,11 +258,11 @@ func (f storageFiles) addFile(ctx context.Context, s *Session, data *MessageMedi
 	defer cancel()
 	file, err := s.Files().GetOfMessage(ctx, data.Chat, data.MessageID)
 	if err != nil || file == nil {
-		return // the event says what there is
+		return // the event is complete without the file
 	}
 	data.Media.MediaID = &file.MediaID
 	if !inline || !fits(uint64(file.Size)) {
-		_ = file.Content.Close() // it was only read
+		_ = file.Content.Close() // it was opened for reading only
 		return
 	}
 	text, err := file.DataURL()

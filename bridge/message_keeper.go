@@ -37,7 +37,7 @@ func (b *Bridge) openMessages(ctx context.Context, opts Options) (err error) {
 	return nil
 }
 
-// messageKeeper puts what happened into the message store.
+// messageKeeper projects events into the message store.
 type messageKeeper struct {
 	store *messages.Store
 	files *media.Library
@@ -50,8 +50,8 @@ func (k *messageKeeper) Purge(ctx context.Context, session string) error {
 	return errors.Join(k.store.Purge(ctx, session), k.files.Purge(ctx, session))
 }
 
-// ProjectMessage implements Projector. What acts on another message changes
-// that one; notices without content (pins, calls, key changes) are events only.
+// ProjectMessage implements Projector. A message that acts on another message changes the stored one; notices without
+// content (pins, calls, key changes) are events only.
 func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *ProjectedMessage) error {
 	if m.Data.Target != nil && (m.Data.Target.Action != message.ActionComment || m.Data.Type == message.TypeSystem) {
 		return k.projectTarget(ctx, session, m)
@@ -61,7 +61,7 @@ func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *P
 			return nil
 		}
 		if messages.KindOf(m.chat().JID) == messages.KindGroup {
-			return nil // its timer comes with the group
+			return nil // the group has its own timer
 		}
 		timer := time.Duration(*m.Data.DisappearingSeconds) * time.Second
 		return k.store.UpdateChat(ctx, session, m.chat(), messages.ChatPatch{Disappearing: &timer, At: m.Data.Timestamp})
@@ -73,14 +73,14 @@ func (k *messageKeeper) ProjectMessage(ctx context.Context, session string, m *P
 	if err := k.store.Save(ctx, session, row); err != nil || m.Data.EditedAt == nil || m.Data.ServerID == nil {
 		return err
 	}
-	// An edited newsletter post comes again under its own id.
+	// An edited newsletter post is received again under its own id.
 	return k.store.Edit(ctx, session, &messages.Change{
 		Chat: row.Chat, ID: row.ID, By: row.Sender, FromMe: row.FromMe, At: *m.Data.EditedAt, Type: row.Type, Text: row.Text, Body: row.Body, Raw: row.Raw,
 	})
 }
 
-// chat is where the message belongs: a message to a broadcast list stands in
-// the chat with its sender.
+// chat returns the chat that the message is stored in. A message to a broadcast list is stored in the chat with its
+// sender.
 func (m *ProjectedMessage) chat() messages.Address {
 	d := m.Data
 	if m.Info != nil && m.Info.IsIncomingBroadcast() && m.Info.Chat != types.StatusBroadcastJID {
@@ -94,7 +94,7 @@ func (m *ProjectedMessage) sender() messages.Address {
 	return messages.Address{JID: sender, Alt: wa.OtherAddress(sender, m.Data.PN, m.Data.LID)}
 }
 
-// row translates a message that stands for itself.
+// row converts a message that does not act on another one.
 func (m *ProjectedMessage) row() (*messages.Message, error) {
 	d := m.Data
 	body, raw, err := encodeStored(&d.Message, m.Content)
@@ -121,9 +121,8 @@ func (m *ProjectedMessage) row() (*messages.Message, error) {
 	return row, nil
 }
 
-// chatTimer is the timer of the chat as a message shows it. A message carries its
-// own lifetime in any case; that it is the chat's shows in the time of the
-// setting beside it. Groups have theirs as a property.
+// chatTimer returns the timer of the chat if the message shows it. A lifetime is the chat's timer only if the message
+// also has the time of that setting. Groups have their timer as a property.
 func (m *ProjectedMessage) chatTimer(chat messages.Address) *messages.Timer {
 	about := message.ContextOf(m.Content)
 	if about.GetEphemeralSettingTimestamp() <= 0 || messages.KindOf(chat.JID) != messages.KindUser {
@@ -134,12 +133,12 @@ func (m *ProjectedMessage) chatTimer(chat messages.Address) *messages.Timer {
 	}
 }
 
-// encodeStored gives the two forms a message is kept in: the result object
-// without what changes later, and the protobuf.
+// encodeStored returns the two stored forms of a message: the result object without its mutable parts, and the
+// protobuf.
 func encodeStored(m *message.Message, content *waE2E.Message) (body, raw []byte, err error) {
 	kept := *m
 	kept.Raw, kept.Status = nil, nil
-	if kept.Target != nil && kept.Target.Action != message.ActionComment { // a comment stays one
+	if kept.Target != nil && kept.Target.Action != message.ActionComment { // a comment keeps its target
 		kept.Target = nil
 	}
 	if body, err = json.Marshal(&kept); err != nil {
@@ -181,7 +180,7 @@ func (k *messageKeeper) projectTarget(ctx context.Context, session string, m *Pr
 		return k.store.Revoke(ctx, session, change)
 	case message.ActionReaction:
 		if target.Emoji == nil {
-			return nil // encrypted for a newsletter or community; it cannot be read
+			return nil // encrypted for a newsletter or community; unreadable
 		}
 		return k.store.React(ctx, session, &messages.Reaction{
 			Chat: m.chat(), ID: target.MessageID, Sender: m.sender().Preferred(), Emoji: *target.Emoji, At: d.Timestamp,
@@ -197,7 +196,7 @@ func (k *messageKeeper) projectTarget(ctx context.Context, session string, m *Pr
 	return nil
 }
 
-// editedContent finds the new content inside an edit.
+// editedContent returns the new content inside an edit.
 func editedContent(m *waE2E.Message) *waE2E.Message {
 	if inner := m.GetEditedMessage().GetMessage(); inner != nil {
 		m = inner

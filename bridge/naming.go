@@ -13,16 +13,15 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// This file is the one place that decides how events and results name chats and
-// people (docs/concepts.md): by phone JID where the number is known, else by
-// LID, with both addresses and a stable key beside it. Translators and
-// operations fill in any address they have; name rewrites it.
+// This file alone decides how events and results identify chats and people (docs/concepts.md): by phone JID if the
+// number is known, otherwise by LID, with both addresses and a stable key beside it. Translators and operations may use
+// any known address; name rewrites it.
 
-// chatField holds the address of a chat; chatNameFields stand beside it.
+// chatField contains the address of a chat; chatNameFields are added beside it.
 const chatField = "chat"
 
-// personFields hold the address of a person. The first of primaryFields that an
-// object has is the person that pn, lid and contact_key beside it are about.
+// personFields contain the address of a person. The first of primaryFields that an object has is the person to whom pn,
+// lid and contact_key of the object refer.
 var (
 	personFields = map[string]bool{
 		"sender": true, "contact": true, "caller": true, "from": true, "message_sender": true, "author": true, "owner": true,
@@ -31,26 +30,24 @@ var (
 	primaryFields = []string{"sender", "contact", "caller", "from"}
 )
 
-// naming names what one event or result mentions.
+// naming rewrites the chats and people of one event or result.
 type naming struct {
 	ctx   context.Context
-	lids  store.LIDStore          // nil = nothing to look up in
-	known map[types.JID]wa.Person // pairs that the event itself shows
+	lids  store.LIDStore          // nil = no lookup
+	known map[types.JID]wa.Person // address pairs in the event itself
 	slots []keySlot
 }
 
-// keySlot is a place that takes the key of a person.
+// keySlot is a field that receives the key of a person.
 type keySlot struct {
 	who wa.Person
 	set func(key string)
 }
 
-// apply rewrites the addresses in v, a pointer or a map, and collects the keys
-// to fill in.
+// apply rewrites the addresses in v, a pointer or a map, and collects the fields that need a key.
 func (n *naming) apply(v any) error { return n.walk(reflect.ValueOf(v)) }
 
-// person returns both addresses of a person; ok is false for an address of
-// another kind.
+// person returns both addresses of a person; ok is false for other kinds of addresses.
 func (n *naming) person(text string) (p wa.Person, ok bool, err error) {
 	if !strings.HasSuffix(text, "@"+types.DefaultUserServer) && !strings.HasSuffix(text, "@"+types.HiddenUserServer) {
 		return p, false, nil
@@ -73,7 +70,7 @@ func (n *naming) person(text string) (p wa.Person, ok bool, err error) {
 	return p, true, err
 }
 
-// namePlan says where the names in a struct are.
+// namePlan lists the address fields of a struct type.
 type namePlan struct {
 	chat                     []int
 	people                   [][]int
@@ -83,7 +80,7 @@ type namePlan struct {
 	nested                   [][]int
 }
 
-var namePlans sync.Map // reflect.Type -> *namePlan; nil = no names inside
+var namePlans sync.Map // reflect.Type -> *namePlan; nil = no address fields
 
 func planOf(t reflect.Type) *namePlan {
 	if plan, ok := namePlans.Load(t); ok {
@@ -97,8 +94,8 @@ func planOf(t reflect.Type) *namePlan {
 	return plan
 }
 
-// read collects the fields of a struct, of embedded structs too, as
-// encoding/json shows them. It reports whether there is anything to name.
+// read collects the address fields of a struct, including embedded structs, by the names that encoding/json uses. It
+// reports whether it found any.
 func (p *namePlan) read(t reflect.Type, path []int, seen map[reflect.Type]bool) (found bool) {
 	for i := range t.NumField() {
 		field := t.Field(i)
@@ -136,7 +133,7 @@ func (p *namePlan) take(name string, index []int) bool {
 	return personFields[name]
 }
 
-// isText tells whether a field may hold an address, or a list of them.
+// isText reports whether a field may contain an address or a list of addresses.
 func isText(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -144,7 +141,7 @@ func isText(t reflect.Type) bool {
 	return t.Kind() == reflect.String
 }
 
-var namedTypes sync.Map // reflect.Type -> bool: whether mayHoldNames
+var namedTypes sync.Map // reflect.Type -> bool: result of mayHoldNames
 
 func holdsNames(t reflect.Type) bool {
 	if known, ok := namedTypes.Load(t); ok {
@@ -155,8 +152,7 @@ func holdsNames(t reflect.Type) bool {
 	return holds
 }
 
-// mayHoldNames tells whether values of a type can hold something to name; seen
-// are the types around it.
+// mayHoldNames reports whether values of a type can contain addresses; seen are the enclosing types.
 func mayHoldNames(t reflect.Type, seen map[reflect.Type]bool) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
@@ -217,7 +213,7 @@ func (n *naming) structure(v reflect.Value, plan *namePlan) error {
 	}
 	about := plan.primaryOf(v)
 	if about == "" && plan.contactKey != nil && plan.lid != nil {
-		about = textAt(v, plan.lid) // a person whose number is not known
+		about = textAt(v, plan.lid) // a person without a known number
 	}
 	if err := n.namePerson(about, structTarget{v, plan}); err != nil {
 		return err
@@ -235,7 +231,7 @@ func (n *naming) structure(v reflect.Value, plan *namePlan) error {
 	return nil
 }
 
-// primaryOf is the address of the person that a struct is about.
+// primaryOf returns the address of the person that the struct describes.
 func (p *namePlan) primaryOf(v reflect.Value) string {
 	for _, index := range p.primary {
 		if index == nil {
@@ -248,7 +244,7 @@ func (p *namePlan) primaryOf(v reflect.Value) string {
 	return ""
 }
 
-// rename rewrites the addresses in a string, a pointer to one or a list.
+// rename rewrites the addresses in a string, a pointer to a string or a list.
 func (n *naming) rename(v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -256,7 +252,7 @@ func (n *naming) rename(v reflect.Value) error {
 			return nil
 		}
 		text, err := n.address(v.Elem().String())
-		if err == nil && text != v.Elem().String() { // the text may be shared
+		if err == nil && text != v.Elem().String() { // the text may be shared with other values
 			v.Set(reflect.ValueOf(&text))
 		}
 		return err
@@ -275,7 +271,7 @@ func (n *naming) rename(v reflect.Value) error {
 	return err
 }
 
-// address is the name of a person; what is no person keeps its own.
+// address returns the canonical address of a person; other addresses stay unchanged.
 func (n *naming) address(text string) (string, error) {
 	p, ok, err := n.person(text)
 	if err != nil || !ok {
@@ -284,7 +280,7 @@ func (n *naming) address(text string) (string, error) {
 	return p.Address().String(), nil
 }
 
-// nameTarget takes the names of an object.
+// nameTarget receives the names and keys of an object.
 type nameTarget interface {
 	setChat(chat string, pn, lid *string)
 	setPerson(pn, lid *string)
@@ -322,7 +318,7 @@ func (n *naming) namePerson(text string, to nameTarget) error {
 	return nil
 }
 
-// structTarget names the fields of a struct, as far as it has them.
+// structTarget sets the names in the fields of a struct, if present.
 type structTarget struct {
 	v    reflect.Value
 	plan *namePlan
@@ -376,8 +372,7 @@ func setText(v reflect.Value, index []int, text *string) {
 	}
 }
 
-// mapTarget names the members of an object without a type; names that are
-// missing are added.
+// mapTarget sets the names in a map; it adds missing members.
 type mapTarget map[string]any
 
 func (t mapTarget) setChat(chat string, pn, lid *string) {
@@ -401,7 +396,7 @@ func (n *naming) object(object map[string]any) error {
 			return err
 		}
 		if _, known := object["contact_key"]; !known {
-			object["contact_key"] = nil // a sender that is no person
+			object["contact_key"] = nil // a sender that is not a person
 		}
 		break
 	}
@@ -424,13 +419,13 @@ func (n *naming) object(object map[string]any) error {
 	return nil
 }
 
-// member names what a member of an object holds.
+// member rewrites the addresses inside a member of an object.
 func (n *naming) member(object map[string]any, field string, value any) error {
 	v := reflect.ValueOf(value)
 	switch {
 	case !v.IsValid() || v.Kind() == reflect.String:
 		return nil
-	case v.Kind() == reflect.Struct: // a copy, which can be changed
+	case v.Kind() == reflect.Struct: // a copy, which can be modified
 		inner := reflect.New(v.Type())
 		inner.Elem().Set(v)
 		if err := n.walk(inner); err != nil {
@@ -444,7 +439,7 @@ func (n *naming) member(object map[string]any, field string, value any) error {
 	return n.walk(v)
 }
 
-// textOf returns the text of a member, "" for one that is none.
+// textOf returns the text of a member, "" if it is not a text.
 func textOf(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -457,7 +452,7 @@ func textOf(value any) string {
 	return ""
 }
 
-// fill puts the keys in their places and returns the aliases to announce.
+// fill sets the collected keys and returns the aliases to announce.
 func (n *naming) fill(keys *people.Keys, owner string) ([]people.Join, error) {
 	if len(n.slots) == 0 {
 		return nil, nil
@@ -476,7 +471,7 @@ func (n *naming) fill(keys *people.Keys, owner string) ([]people.Join, error) {
 	return joined, nil
 }
 
-// name names what an event says.
+// name rewrites the addresses in the data of an event.
 func (t *translation) name(data any) error {
 	n := &naming{ctx: t.ctx, known: t.known, lids: t.addressBook()}
 	if err := n.apply(data); err != nil {
@@ -494,7 +489,7 @@ func (t *translation) name(data any) error {
 	return nil
 }
 
-// ownTranslation makes events that do not come from whatsmeow.
+// ownTranslation returns a translation for events that do not come from whatsmeow.
 func (s *Session) ownTranslation(ctx context.Context) *translation {
 	t := &translation{s: s, ctx: ctx, settings: s.Settings()}
 	if device, err := s.paired(ctx); err == nil {
@@ -503,15 +498,15 @@ func (s *Session) ownTranslation(ctx context.Context) *translation {
 	return t
 }
 
-// NameResult names the chats and people in result, a pointer, as events do. A
-// result that cannot be named is left as it is: what it reports was done.
+// NameResult rewrites the chats and people in result, a pointer, as in events. After an error the result stays as it
+// is, because the reported operation has been performed.
 func (s *Session) NameResult(ctx context.Context, result any) {
 	if t := reflect.TypeOf(result); t == nil || !holdsNames(t) {
 		return
 	}
 	t := s.ownTranslation(ctx)
 	err := t.name(result)
-	if err == nil && len(t.records) > 0 { // keys were joined
+	if err == nil && len(t.records) > 0 { // keys were merged
 		_, err = s.b.journal.Append(ctx, s.id, t.records...)
 	}
 	if err != nil && ctx.Err() == nil {

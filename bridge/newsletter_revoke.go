@@ -8,8 +8,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// fillNewsletterRevoke gives the revocation of a newsletter post the content that revocations have in other chats: a protocol message of type REVOKE that
-// names the post. In newsletters WhatsApp sends the id of the post, edit="8" and empty content instead.
+// fillNewsletterRevoke replaces the content of a newsletter revocation by that of revocations in other chats: a
+// protocol message of type REVOKE that refers to the post. In newsletters WhatsApp sends the id of the post, edit="8"
+// and empty content instead.
 func fillNewsletterRevoke(evt *events.Message) {
 	if evt.Info.Chat.Server != types.NewsletterServer || evt.Info.Edit != types.EditAttributeAdminRevoke || evt.Message.GetProtocolMessage() != nil {
 		return

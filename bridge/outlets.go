@@ -8,19 +8,20 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Outlets are the operator's shared ways out for events, as far as sessions can stay out of them (Settings.SkipGlobal). An
-// *Error of theirs is what the caller gets; any other is trouble of the storage.
+// Outlets are the operator's shared targets for events that sessions can stay out of (Settings.SkipGlobal). An *Error
+// from Outlets is returned to the caller; any other error is reported as a storage error.
 type Outlets interface {
-	// Add gives the events of a new session to the outlets. It is called before the session is stored.
+	// Add registers a new session with the outlets. It is called before the session is stored.
 	Add(ctx context.Context, session string, skip []string) error
-	// Skip changes what a session stays out of, from its next event on. store, which ctx's transaction must be given to, stores
-	// the session with its settings in the same transaction, and may run twice.
+	// Skip changes the outlets that a session stays out of, from its next event on. store writes the session with its
+	// settings in the same transaction: it must receive the context with the transaction, and it may run twice.
 	Skip(ctx context.Context, session string, skip []string, store func(ctx context.Context) error) error
-	// Remove takes back an Add, and forgets all that is stored of the session. It comes when no call works on it any more.
+	// Remove reverts Add and deletes all stored data of the session. It is called after all calls on the session have
+	// ended.
 	Remove(ctx context.Context, session string) error
 }
 
-// noOutlets is a server without any.
+// noOutlets implements Outlets for a server without outlets.
 type noOutlets struct{}
 
 func (noOutlets) Add(context.Context, string, []string) error { return nil }
@@ -29,17 +30,18 @@ func (noOutlets) Skip(ctx context.Context, _ string, _ []string, store func(ctx 
 }
 func (noOutlets) Remove(context.Context, string) error { return nil }
 
-// store stores a changed row. What the session stays out of changes with it, in the order of its events.
+// store stores a changed row. A change of SkipGlobal takes effect in the order of the session's events.
 func (s *Session) store(ctx context.Context, row *sessionRow, before []string) error {
 	put := func(ctx context.Context) error { return s.b.store.put(ctx, row) }
 	if slices.Equal(before, row.Settings.SkipGlobal) {
 		return outletError("store the session", put(ctx))
 	}
-	// The caller's patience must not leave open what was stored; the journal's own limits end it.
+	// Cancelling the call must not leave it unknown whether the row was stored; the journal's own limits bound the
+	// write.
 	return outletError("store the session", s.b.outlets.Skip(context.WithoutCancel(ctx), s.id, row.Settings.SkipGlobal, put))
 }
 
-// outletError is an error of the outlets as callers get it.
+// outletError converts an error of the outlets for callers.
 func outletError(what string, err error) error {
 	var typed *wa.Error
 	switch {

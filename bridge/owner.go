@@ -13,15 +13,15 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// newIncarnation returns a random text that no other session has had.
+// newIncarnation returns a random text, unique among all sessions.
 func newIncarnation() string {
 	var random [10]byte
 	_, _ = rand.Read(random[:]) // never fails
 	return hex.EncodeToString(random[:])
 }
 
-// owner returns the key that the data of a session is stored under. A session that is created under the id of a deleted
-// one has another key, so it cannot reach what is left of that.
+// owner returns the key under which the session's data is stored. A session created under the id of a deleted one has
+// another key, so that it cannot access the remaining data of the deleted one.
 func (r *sessionRow) owner() string {
 	if r.Incarnation == "" {
 		return r.ID
@@ -29,11 +29,11 @@ func (r *sessionRow) owner() string {
 	return r.ID + people.OwnerSeparator + r.Incarnation
 }
 
-// Owner returns the key the session's data is stored under: unique to this session, also among sessions that had or will
-// have its id. It is no secret.
+// Owner returns the key under which the session's data is stored. It is unique, also among earlier and later sessions
+// of the same id. It is not a secret.
 func (s *Session) Owner() string { return s.owner }
 
-// OwnerOf returns the key of a session's data; the id itself when there is no such session.
+// OwnerOf returns the key of a session's data, or the id itself if there is no such session.
 func (b *Bridge) OwnerOf(id string) string {
 	s, err := b.Session(id)
 	if err != nil {
@@ -42,8 +42,8 @@ func (b *Bridge) OwnerOf(id string) string {
 	return s.owner
 }
 
-// drop deletes the row of a session, and notes that what is stored of it elsewhere has to go. Without data, the data
-// stays for a session that is created with restore.
+// drop deletes the row of a session and notes that its data in other tables must be deleted. Without data, the data is
+// kept for a session created with restore.
 func (st sessionStore) drop(ctx context.Context, id, owner string, data bool) error {
 	return database.Transact(ctx, st.db, func(ctx context.Context) error {
 		if _, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE session=$1`, id); err != nil {
@@ -64,7 +64,7 @@ func (st sessionStore) drop(ctx context.Context, id, owner string, data bool) er
 	})
 }
 
-// deletion is a session whose row is gone while rows elsewhere may be left.
+// deletion is a deleted session that may still have rows in other tables.
 type deletion struct {
 	session, owner string
 	data           bool
@@ -86,15 +86,15 @@ func (st sessionStore) endDeletion(ctx context.Context, id string) error {
 	return err
 }
 
-// scanText reads rows of one text.
+// scanText reads rows with one text column.
 var scanText = dbutil.ConvertRowFn[string](dbutil.ScanSingleColumn[string])
 
-// keptOwners lists the keys of data that earlier sessions of an id left, the newest first.
+// keptOwners lists the keys of data left by earlier sessions of an id, newest first.
 func (st sessionStore) keptOwners(ctx context.Context, id string) ([]string, error) {
 	return scanText.NewRowIter(st.db.Query(ctx, `SELECT owner FROM bridge_kept WHERE session=$1 ORDER BY deleted_at DESC, owner`, id)).AsList()
 }
 
-// expiredOwners lists keys of data that was left before a time.
+// expiredOwners lists the keys of data left before a given time.
 func (st sessionStore) expiredOwners(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	return scanText.NewRowIter(st.db.Query(ctx, `SELECT owner FROM bridge_kept WHERE deleted_at<=$1 ORDER BY deleted_at LIMIT $2`, before.UnixMilli(), limit)).AsList()
 }
@@ -108,14 +108,14 @@ func (st sessionStore) forgetKept(ctx context.Context, owner string) (forgotten 
 	return n > 0, err
 }
 
-// forgetShared deletes the contact keys that versions before 3 shared between all sessions, once no session of those
-// versions is left that could take its own over.
+// forgetShared deletes the contact keys that versions before 3 shared between all sessions, once there is no session of
+// those versions left that could take over its own keys.
 func (st sessionStore) forgetShared(ctx context.Context) error {
 	_, err := database.Exec(ctx, st.db, `DELETE FROM bridge_contact_keys WHERE NOT EXISTS (SELECT 1 FROM bridge_sessions WHERE incarnation='')`)
 	return err
 }
 
-// purgeData deletes the data that is stored under a key.
+// purgeData deletes the data stored under a key.
 func (b *Bridge) purgeData(ctx context.Context, owner string) error {
 	if b.project.messages != nil {
 		if err := b.project.messages.Purge(ctx, owner); err != nil {
@@ -132,8 +132,8 @@ func (b *Bridge) purgeData(ctx context.Context, owner string) error {
 	return err
 }
 
-// restore gives a new session the data that the last session of its id left. It returns an *Error with ReasonNotFound
-// when nothing is kept.
+// restore assigns the data left by the last session of its id to a new session. It returns an *Error with
+// ReasonNotFound if there is no such data.
 func (b *Bridge) restore(ctx context.Context, row *sessionRow) error {
 	kept, err := b.store.keptOwners(ctx, row.ID)
 	if err != nil {
@@ -142,7 +142,7 @@ func (b *Bridge) restore(ctx context.Context, row *sessionRow) error {
 	owner := ""
 	if len(kept) > 0 {
 		owner = kept[0]
-	} else if left, err := b.messages.Holds(ctx, row.ID); err != nil { // deleted by a version that noted nothing
+	} else if left, err := b.messages.Holds(ctx, row.ID); err != nil { // deleted by a version that recorded no deletion
 		return wa.StorageError("look for kept data", err)
 	} else if left {
 		owner = row.ID
@@ -158,7 +158,7 @@ func (b *Bridge) restore(ctx context.Context, row *sessionRow) error {
 	return nil
 }
 
-// ExpireKept deletes data of sessions that were deleted without purge longer ago than Config.KeepDeleted.
+// ExpireKept deletes the data of sessions that were deleted without purge longer than Config.KeepDeleted ago.
 func (b *Bridge) ExpireKept(ctx context.Context, now time.Time) error {
 	const batch = 100
 	for {
@@ -177,7 +177,7 @@ func (b *Bridge) ExpireKept(ctx context.Context, now time.Time) error {
 	}
 }
 
-// keptSweep is the time between two looks for kept data that has expired.
+// keptSweep is the interval between deletions of expired data.
 const keptSweep = time.Hour
 
 // runExpiry deletes expired data until ctx ends.
@@ -185,7 +185,7 @@ func (b *Bridge) runExpiry(ctx context.Context) {
 	database.SweepEvery(ctx, keptSweep, func(ctx context.Context) error { return b.ExpireKept(ctx, time.Now()) }, b.log, "data of deleted sessions could not be removed")
 }
 
-// create stores a new session; the data it takes over is no longer kept for another.
+// create stores a new session. Data that it takes over is no longer kept for other sessions.
 func (st sessionStore) create(ctx context.Context, r *sessionRow) error {
 	return database.Transact(ctx, st.db, func(ctx context.Context) error {
 		if _, err := st.forgetKept(ctx, r.owner()); err != nil {

@@ -17,8 +17,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// How long a pairing code is good for. WhatsApp hands out six; the first lives
-// longer than the others.
+// Lifetimes of pairing codes. WhatsApp sends six codes; the first is valid longer than the others.
 const (
 	firstCodeLife = 60 * time.Second
 	codeLife      = 20 * time.Second
@@ -32,8 +31,7 @@ func lifeOf(number, of int) time.Duration {
 	return codeLife
 }
 
-// QR returns the pairing code that is up now; its Text is empty when there is
-// none.
+// QR returns the pairing code that is valid now; its Text is empty if there is none.
 func (s *Session) QR() PairingCode {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,8 +51,7 @@ func (s *Session) startCodes(cli *whatsmeow.Client, codes []string) {
 	s.showNextCode(cli)
 }
 
-// showNextCode puts the next code up, or ends the pairing after the last. The
-// caller holds s.mu.
+// showNextCode displays the next code, or ends the pairing after the last one. The caller holds s.mu.
 func (s *Session) showNextCode(cli *whatsmeow.Client) {
 	if s.watchdog != nil {
 		s.watchdog.Stop()
@@ -88,17 +85,16 @@ func (s *Session) showNextCode(cli *whatsmeow.Client) {
 	})
 }
 
-// pairingEnds is when the last code will have expired. The caller holds s.mu.
+// pairingEnds returns the time at which the last code expires. The caller holds s.mu.
 func (s *Session) pairingEnds() time.Time {
 	return s.snap.Code.ExpiresAt.Add(time.Duration(len(s.codes)) * codeLife)
 }
 
-// The device a pairing code is asked for; WhatsApp accepts only well known
-// names here.
+// pairingDisplayName is the device name in the request for a pairing code; WhatsApp accepts only well-known names.
 const pairingDisplayName = "Chrome (Linux)"
 
-// RequestPairingCode asks for a code to type into the phone with this number.
-// It connects first when the session is stopped. ctx bounds the waiting.
+// RequestPairingCode requests a pairing code for the phone with this number. It connects the session first if it is
+// stopped. ctx bounds the wait.
 func (s *Session) RequestPairingCode(ctx context.Context, phone string, notify bool) (code string, expires time.Time, err error) {
 	return s.RequestPairingCodeWith(ctx, phone, notify, ConnectOptions{})
 }
@@ -142,13 +138,12 @@ func (s *Session) RequestPairingCodeWith(ctx context.Context, phone string, noti
 	return code, ends, nil
 }
 
-// linked: a phone has accepted the device. The login that follows is a new
-// connection.
+// linked handles a phone's acceptance of the device. The login follows on a new connection.
 func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
 	if !s.stopWatchdog(cli) {
 		return
 	}
-	// Before the first event of the new account. The login comes here again.
+	// The binding is settled before the first event of the new account. The login settles it again.
 	if err := s.settleBinding(s.b.ctx, e.ID, e.LID); err != nil {
 		s.log().Error("the account of the session could not be stored; the login tries again", "error", err)
 	}
@@ -175,8 +170,7 @@ func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
 	}
 }
 
-// stopWatchdog keeps the pairing from being ended as too slow. It returns
-// false when the client is not the session's any more.
+// stopWatchdog stops the timeout of the pairing. It returns false if the session has replaced the client.
 func (s *Session) stopWatchdog(cli *whatsmeow.Client) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,12 +202,10 @@ func (s *Session) pairingFailed(cli *whatsmeow.Client, e *events.PairError) {
 	}
 }
 
-// relogin opens the connection again with the new keys, as WhatsApp asks for
-// after pairing.
+// relogin opens the connection again with the new keys, as WhatsApp requests after pairing.
 //
-// WhatsApp may ask before whatsmeow's call that confirms the pairing has
-// returned. Closing the connection then makes that call fail and whatsmeow give
-// the new keys up, so the request waits for PairSuccess.
+// The request may arrive before whatsmeow's call that confirms the pairing has returned. Closing the connection then
+// makes that call fail and whatsmeow discard the new keys; therefore the request waits for PairSuccess.
 func (s *Session) relogin(cli *whatsmeow.Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,7 +216,7 @@ func (s *Session) relogin(cli *whatsmeow.Client) {
 	s.loginAgain(cli)
 }
 
-// loginAgain replaces the connection; the caller holds mu.
+// loginAgain replaces the connection. The caller holds s.mu.
 func (s *Session) loginAgain(cli *whatsmeow.Client) {
 	s.loginDue = nil
 	s.b.spawn(func() {
@@ -237,8 +229,7 @@ func (s *Session) loginAgain(cli *whatsmeow.Client) {
 	})
 }
 
-// Logout unlinks the device from the account and deletes its keys. The session
-// stays and can be paired again.
+// Logout unlinks the device from the account and deletes its keys. The session remains and can be paired again.
 func (s *Session) Logout(ctx context.Context) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err
@@ -253,7 +244,7 @@ func (s *Session) Logout(ctx context.Context) error {
 	return s.unlink(ctx)
 }
 
-// unlink tells WhatsApp and deletes the keys. The caller has the turn.
+// unlink unlinks the device at WhatsApp and deletes the keys. The caller has acquired the turn.
 func (s *Session) unlink(ctx context.Context) error {
 	cli, err := s.live()
 	if err != nil {
@@ -270,8 +261,8 @@ func (s *Session) unlink(ctx context.Context) error {
 	return s.clearLink(ctx)
 }
 
-// requestUnlink asks WhatsApp to unlink the device. Client.Logout does it too, but
-// then wipes the device object, under handlers that still use it.
+// requestUnlink asks WhatsApp to unlink the device. Client.Logout does so too, but also clears the device object, which
+// handlers may still use.
 func requestUnlink(ctx context.Context, cli *whatsmeow.Client, device types.JID) error {
 	_, err := cli.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
 		Namespace: "md", Type: "set", To: types.ServerJID,
@@ -283,8 +274,8 @@ func requestUnlink(ctx context.Context, cli *whatsmeow.Client, device types.JID)
 	return err
 }
 
-// clearLink deletes the keys of a session that is linked no more, quarantined
-// ones included, and makes it as new.
+// clearLink deletes the keys of an unlinked session, including quarantined ones, and resets the session to its initial
+// state.
 func (s *Session) clearLink(ctx context.Context) error {
 	held, err := s.b.store.quarantines(ctx, s.id)
 	if err != nil {
@@ -326,10 +317,10 @@ func (s *Session) lastQuarantined() types.JID {
 	return held[len(held)-1].Device
 }
 
-// ClientVersion is the WhatsApp Web version the session presents.
+// ClientVersion returns the WhatsApp Web version that the session presents.
 func (s *Session) ClientVersion() string { return clientVersion(s.profile()) }
 
-// LatestClientVersion asks WhatsApp's web site for its newest client version.
+// LatestClientVersion requests the newest client version from WhatsApp's web site.
 func (b *Bridge) LatestClientVersion(ctx context.Context) (string, error) {
 	client := b.http
 	if client == nil {
@@ -342,7 +333,7 @@ func (b *Bridge) LatestClientVersion(ctx context.Context) (string, error) {
 	return version.String(), nil
 }
 
-// versionTimeout bounds the look at WhatsApp's web site.
+// versionTimeout bounds the request to WhatsApp's web site.
 const versionTimeout = 10 * time.Second
 
 func clientVersion(p *ClientProfile) string {

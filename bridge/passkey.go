@@ -16,8 +16,8 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// passkeyRequested: a phone accepted the session, and WhatsApp wants the account's passkey. whatsmeow has made a new pairing secret,
-// so that codes shown before no longer link anything.
+// passkeyRequested handles WhatsApp's request for the account's passkey after a phone has accepted the session.
+// whatsmeow has made a new pairing secret, so that codes displayed before no longer link a device.
 func (s *Session) passkeyRequested(cli *whatsmeow.Client, e *events.PairPasskeyRequest) {
 	request, err := newPasskeyRequest(e.PublicKey)
 	if err != nil {
@@ -46,7 +46,8 @@ func (s *Session) passkeyRequested(cli *whatsmeow.Client, e *events.PairPasskeyR
 	})})
 }
 
-// newPasskeyRequest writes WhatsApp's request in the form that PublicKeyCredential.parseRequestOptionsFromJSON takes.
+// newPasskeyRequest converts WhatsApp's request into the form that PublicKeyCredential.parseRequestOptionsFromJSON
+// accepts.
 func newPasskeyRequest(key *types.WebAuthnPublicKey) (*PasskeyRequest, error) {
 	if key == nil || len(key.Challenge) == 0 {
 		return nil, errors.New("WhatsApp's passkey request has no challenge")
@@ -73,7 +74,7 @@ func newPasskeyRequest(key *types.WebAuthnPublicKey) (*PasskeyRequest, error) {
 	return &PasskeyRequest{Options: encoded, challenge: base64.RawURLEncoding.EncodeToString(key.Challenge)}, nil
 }
 
-// passkeyContinued: WhatsApp accepted the answer and the phone has sent its part of the code.
+// passkeyContinued handles WhatsApp's acceptance of the answer; the phone has sent its part of the code.
 func (s *Session) passkeyContinued(cli *whatsmeow.Client, e *events.PairPasskeyConfirmation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +101,7 @@ func (s *Session) passkeyContinued(cli *whatsmeow.Client, e *events.PairPasskeyC
 	})
 }
 
-// passkeyFailed ends the pairing: whatsmeow cannot go on with it.
+// passkeyFailed ends the pairing, which whatsmeow cannot continue.
 func (s *Session) passkeyFailed(cli *whatsmeow.Client, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,15 +116,15 @@ func (s *Session) passkeyFailed(cli *whatsmeow.Client, cause error) {
 	s.failPairing(reasonPasskeyFailed, "the passkey exchange with WhatsApp broke off")
 }
 
-// SubmitPasskey answers the request of the step passkey. It returns when WhatsApp has accepted the answer; pairing then goes on by itself,
-// or waits for ConfirmPasskey when WhatsApp or manual asks for that. An answer that WhatsApp refuses leaves the request open. ctx bounds
-// the waiting.
+// SubmitPasskey answers the request of the step passkey. It returns when WhatsApp has accepted the answer; pairing then
+// continues, or waits for ConfirmPasskey if WhatsApp or manual requires it. After an answer that WhatsApp rejects, the
+// request stays open. ctx bounds the wait.
 func (s *Session) SubmitPasskey(ctx context.Context, answer *types.WebAuthnResponse, manual bool) error {
 	s.mu.Lock()
 	cli, step := s.cli, s.snap.Step
 	call, err := s.beginPasskeyCall("session.submitPasskey", StepPasskey)
 	if err == nil {
-		s.passkey.manual = manual // before WhatsApp can continue
+		s.passkey.manual = manual // set before WhatsApp can continue
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -138,26 +139,26 @@ func (s *Session) SubmitPasskey(ctx context.Context, answer *types.WebAuthnRespo
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cli == cli && s.snap.State == StatePairing && s.snap.Step == step { // else the phone was faster
+	if s.cli == cli && s.snap.State == StatePairing && s.snap.Step == step { // otherwise the phone has continued already
 		s.enterStep(cli, PairingStep{Name: StepConfirm, ExpiresAt: time.Now().UTC().Add(s.b.cfg.ConfirmTimeout)}, reasonConfirmTimeout, fact{})
 	}
 	return nil
 }
 
-// answers refuses an answer to another request, of which WhatsApp would only say that it is wrong.
+// answers rejects an answer to another request. WhatsApp would only report it as wrong.
 func (r *PasskeyRequest) answers(answer *types.WebAuthnResponse) error {
 	var signed struct {
 		Challenge string `json:"challenge"`
 	}
-	_ = json.Unmarshal(answer.Response.ClientDataJSON, &signed) // ParsePasskeyAnswer has read it
+	_ = json.Unmarshal(answer.Response.ClientDataJSON, &signed) // ParsePasskeyAnswer has validated it
 	if strings.TrimRight(signed.Challenge, "=") != r.challenge {
 		return wa.BadParam("response/response/clientDataJSON", "signs another challenge than that of the present passkey request; session.getStatus shows it")
 	}
 	return nil
 }
 
-// ConfirmPasskey confirms that the phone shows the code of the step confirm. A code that is given must be that one; dashes, spaces and case
-// do not matter. ctx bounds the waiting.
+// ConfirmPasskey confirms that the phone shows the code of the step confirm. A non-empty code must equal that code;
+// dashes, spaces and case are ignored. ctx bounds the wait.
 func (s *Session) ConfirmPasskey(ctx context.Context, code string) error {
 	s.mu.Lock()
 	cli, step := s.cli, s.snap.Step
@@ -185,7 +186,7 @@ func plainCode(code string) string {
 	return strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(code))
 }
 
-// beginPasskeyCall admits a call in its step, one at a time. The caller holds s.mu.
+// beginPasskeyCall admits a call in its step, at most one at a time. The caller holds s.mu.
 func (s *Session) beginPasskeyCall(method string, in StepName) (*passkeyCall, error) {
 	step := s.snap.Step
 	refuse := func(kind wa.Kind, text string) (*passkeyCall, error) {
@@ -217,7 +218,8 @@ func (s *Session) endPasskeyCall(call *passkeyCall) {
 	}
 }
 
-// passkeyRefused turns what WhatsApp answered to a call of the passkey step into an error of this package. The step stays open.
+// passkeyRefused converts WhatsApp's error answer to a call of the passkey step into an error of this package. The step
+// stays open.
 func (s *Session) passkeyRefused(cli *whatsmeow.Client, what string, cause error) error {
 	var refused *whatsmeow.IQError
 	s.mu.Lock()

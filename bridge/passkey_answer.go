@@ -12,7 +12,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// Bounds of the parts of a WebAuthn assertion, in bytes: the largest that the specification allows or authenticators make, with room.
+// Bounds of the parts of a WebAuthn assertion, in bytes: the largest sizes that the specification allows or
+// authenticators produce, with a margin.
 const (
 	maxCredentialID      = 1023 // WebAuthn level 2, section 4
 	maxClientData        = 8 << 10
@@ -22,8 +23,8 @@ const (
 	maxUserHandle        = 64 // WebAuthn level 2, section 5.4.3
 )
 
-// answerJSON is an AuthenticationResponseJSON (WebAuthn level 3, section 5.1.8.1), as PublicKeyCredential.toJSON makes it. Members that are not
-// here, like clientExtensionResults, are not sent to WhatsApp.
+// answerJSON is an AuthenticationResponseJSON (WebAuthn level 3, section 5.1.8.1), as produced by
+// PublicKeyCredential.toJSON. Other members, such as clientExtensionResults, are not sent to WhatsApp.
 type answerJSON struct {
 	ID       any            `json:"id"`
 	RawID    any            `json:"rawId"`
@@ -31,7 +32,7 @@ type answerJSON struct {
 	Response map[string]any `json:"response"`
 }
 
-// ParsePasskeyAnswer reads a WebAuthn assertion. The error is a refusal.Problems that names every bad field.
+// ParsePasskeyAnswer parses a WebAuthn assertion. The error is a refusal.Problems with every invalid field.
 func ParsePasskeyAnswer(raw json.RawMessage) (*types.WebAuthnResponse, error) {
 	var bad refusal.Problems
 	var in answerJSON
@@ -73,7 +74,7 @@ func ParsePasskeyAnswer(raw json.RawMessage) (*types.WebAuthnResponse, error) {
 	return out, nil
 }
 
-// readBytes reads base64url without padding; nil when it is bad.
+// readBytes decodes base64url without padding; it returns nil if the value is invalid.
 func readBytes(bad *refusal.Problems, field string, value any, least, most int) jsonbytes.UnpaddedURLBytes {
 	text, ok := value.(string)
 	switch {
@@ -99,7 +100,7 @@ func readBytes(bad *refusal.Problems, field string, value any, least, most int) 
 	return decoded
 }
 
-// checkClientData checks the members that the browser wrote, but not the origin: which ones WhatsApp accepts is WhatsApp's business.
+// checkClientData checks the members written by the browser except the origin, which only WhatsApp can judge.
 func checkClientData(bad *refusal.Problems, encoded []byte) {
 	const field = "response/clientDataJSON"
 	var data struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// readVote decrypts a vote and puts the chosen answers into the data. A vote in
-// a poll nobody here has seen stays unread.
+// readVote decrypts a vote and adds the chosen answers to the data. A vote in a poll that is not stored stays
+// encrypted.
 func (t *translation) readVote(evt *events.Message, data *MessageData) {
 	if evt.Message.GetPollUpdateMessage() == nil || data.Target == nil {
 		return

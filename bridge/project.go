@@ -11,64 +11,61 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Projector keeps rows of its own about what happened. Each method runs in the
-// transaction that commits the event (ctx carries it): rows and event appear
-// together or not at all. A method may run again when the transaction is
-// repeated, and does not run for an event that was recorded before. session is
-// the key the session's data is stored under (Session.Owner), not its id.
+// Projector maintains rows derived from events. Each method runs in the transaction that commits the event (ctx carries
+// it), so that rows and event become visible together. A method may run again if the transaction is repeated, and does
+// not run for an event that was recorded before. session is the key under which the session's data is stored
+// (Session.Owner), not its id.
 type Projector interface {
-	// ProjectMessage stores a message that came in, or was sent from another
-	// device of the account. An edit, a revocation or a reaction names its
-	// message in Data.Target.
+	// ProjectMessage stores a message that was received or sent from another device of the account. An edit, a
+	// revocation or a reaction refers to its message in Data.Target.
 	ProjectMessage(ctx context.Context, session string, m *ProjectedMessage) error
-	// ProjectReceipt advances the state of the named messages.
+	// ProjectReceipt advances the state of the messages in the receipt.
 	ProjectReceipt(ctx context.Context, session string, r *ProjectedReceipt) error
-	// ProjectChat applies a change another device of the account made.
+	// ProjectChat applies a change made by another device of the account.
 	ProjectChat(ctx context.Context, session string, c *ProjectedChat) error
-	// Purge forgets everything of a session.
+	// Purge deletes all data of a session.
 	Purge(ctx context.Context, session string) error
 }
 
-// ProjectedMessage is a message on its way into a store.
+// ProjectedMessage is a message to be stored.
 type ProjectedMessage struct {
-	Data    *MessageData   // as the event shows it
+	Data    *MessageData   // as in the event
 	Content *waE2E.Message // unwrapped
-	Raw     *waE2E.Message // as it came
+	Raw     *waE2E.Message // as received
 	Info    *types.MessageInfo
-	History bool // from a history blob: older than what is stored, and no event of its own
+	History bool // from a history blob: older than the stored messages and without an event
 }
 
-// ProjectedReceipt is a receipt on its way into a store.
+// ProjectedReceipt is a receipt to be stored.
 type ProjectedReceipt struct {
 	MessageIDs []string
 	Kind       string // delivered, read, played; read_self and played_self for the account's own reading
 	Chat       string
-	ChatPN     string // the other addresses of a chat of two, as far as known
+	ChatPN     string // the other addresses of a chat of two, if known
 	ChatLID    string
-	By         string // who received or read
+	By         string // the person that received or read
 	FromMe     bool
 	At         time.Time
 }
 
-// ProjectedChat is a change to a chat, or to one message of it; nil fields
-// stay.
+// ProjectedChat is a change to a chat or to one of its messages; nil fields stay unchanged.
 type ProjectedChat struct {
 	Chat           string
-	PN, LID        string // both addresses of a chat of two, as far as known
+	PN, LID        string // both addresses of a chat of two, if known
 	At             time.Time
 	Pinned         *bool
 	Archived       *bool
 	Read           *bool
 	Muted          *bool
-	MutedUntil     *time.Time // with Muted: nil = for good
-	Cleared        bool       // its messages up to At are gone
-	Deleted        bool       // and the chat too
-	MessageID      string     // the message Starred or DeletedMessage are about
+	MutedUntil     *time.Time // with Muted: nil = forever
+	Cleared        bool       // its messages up to At are deleted
+	Deleted        bool       // the chat is deleted too
+	MessageID      string     // the message to which Starred or DeletedMessage refer
 	Starred        *bool
 	DeletedMessage bool
 }
 
-// projectors are the stores the bridge feeds.
+// projectors are the stores that the bridge updates.
 type projectors struct {
 	messages Projector
 }
@@ -99,7 +96,7 @@ func (t *translation) projectReceipt(evt *events.Receipt, kind string) {
 	t.project(func(ctx context.Context) error { return p.ProjectReceipt(ctx, t.s.owner, r) })
 }
 
-// projectChat hangs a change of a chat on the last record.
+// projectChat attaches a chat change to the last record.
 func (t *translation) projectChat(chat types.JID, change ProjectedChat) {
 	p := t.s.b.project.messages
 	if p == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/guard"
 )
 
-// Proxy is how a session reaches WhatsApp. URL may hold a password: it is
-// never logged, and Masked is what leaves this package.
+// Proxy is the proxy through which a session connects to WhatsApp. URL may contain a password: it is never logged, and
+// other packages receive only the result of Masked.
 type Proxy struct {
 	Enabled bool   `json:"enabled"`
 	URL     string `json:"url"`
@@ -20,7 +20,7 @@ const (
 	maxProxyLength = 2048
 )
 
-// Masked returns the proxy with its password hidden.
+// Masked returns the proxy with its password masked.
 func (p Proxy) Masked() Proxy {
 	u, err := url.Parse(p.URL)
 	if err != nil {
@@ -39,8 +39,7 @@ func (p Proxy) Masked() Proxy {
 	return p
 }
 
-// merge returns the proxy after a change: an empty URL keeps the stored one,
-// and so does the masked form of the stored one.
+// merge returns the proxy after a change: an empty URL, or the masked form of the stored URL, keeps the stored one.
 func (p Proxy) merge(change Proxy) (Proxy, error) {
 	change.URL = strings.TrimSpace(change.URL)
 	out := Proxy{Enabled: change.Enabled, URL: guard.NormalizeOrKeep(change.URL)}

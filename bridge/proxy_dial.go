@@ -35,7 +35,7 @@ func (d dialContext) Dial(network, address string) (net.Conn, error) {
 }
 
 const (
-	proxyHandshakeTimeout = 30 * time.Second // until a proxy has answered
+	proxyHandshakeTimeout = 30 * time.Second // bounds the wait for a proxy's answer
 	maxProxyAnswer        = 64 << 10         // bytes of a proxy's answer
 )
 
@@ -46,12 +46,12 @@ func proxyServer(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), proxyPorts[u.Scheme]))
 }
 
-// dialer returns a function that opens connections through the proxy. forward opens those to the proxy; names of targets
-// are left to the proxy to resolve.
+// dialer returns a function that opens connections through the proxy. forward opens the connections to the proxy; the
+// proxy resolves the names of targets.
 func (p Proxy) dialer(forward dialContext) (dialContext, error) {
 	u, err := url.Parse(p.URL)
 	if err != nil {
-		return nil, errors.New("bridge: the proxy's address is not usable") // without the address, which may have a password
+		return nil, errors.New("bridge: the proxy's address is not usable") // without the address, which may contain a password
 	}
 	if u.Scheme != "socks5" {
 		return (&tunnel{u, forward}).dial, nil
@@ -85,19 +85,19 @@ func (t *tunnel) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) }) // ends what waits; the error shows below
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) }) // aborts pending reads and writes; the error is reported below
 	through, err := t.connect(ctx, conn, address)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		_ = conn.Close() // the error before it is returned
+		_ = conn.Close() // the earlier error is returned
 		return nil, fmt.Errorf("proxy: %w", cmp.Or(ctx.Err(), err))
 	}
 	return through, nil
 }
 
-// connect has the proxy connect to an address.
+// connect requests the proxy's connection to an address.
 func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	if t.proxy.Scheme == "https" {
 		secure := tls.Client(conn, &tls.Config{ServerName: t.proxy.Hostname(), MinVersion: tls.VersionTLS12})
@@ -129,7 +129,7 @@ func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) (ne
 	return &bufferedConn{conn, io.MultiReader(bytes.NewReader(bytes.Clone(rest)), conn)}, nil
 }
 
-// bufferedConn is a connection whose first bytes have been read already.
+// bufferedConn is a connection whose first bytes are buffered.
 type bufferedConn struct {
 	net.Conn
 	in io.Reader
@@ -138,7 +138,7 @@ type bufferedConn struct {
 func (c *bufferedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 // proxyClient returns the HTTP client of a session that uses a proxy. The proxy is dialled through the guard. On a
-// simulated network the proxy is asked for the simulation, never for WhatsApp's hosts.
+// simulated network, the proxy connects to the simulation, never to WhatsApp's hosts.
 func (b *Bridge) proxyClient(p Proxy) (*http.Client, error) {
 	dial, err := p.dialer(b.outbound.Dial)
 	if err != nil {
@@ -159,7 +159,7 @@ func (b *Bridge) proxyClient(p Proxy) (*http.Client, error) {
 	return &http.Client{Transport: transport}, nil
 }
 
-// checkProxy refuses a proxy that the guard would not dial. A host that cannot be looked up now is accepted: every
+// checkProxy rejects a proxy that the guard would not dial. A host that cannot be resolved now is accepted: every
 // connection is checked again.
 func (b *Bridge) checkProxy(ctx context.Context, p Proxy) error {
 	if !p.Enabled {

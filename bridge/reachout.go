@@ -14,22 +14,24 @@ import (
 )
 
 const (
-	// reachoutQuery is the number of the query by which WhatsApp Web asks for the account's reach-out timelock; whatsmeow has no call for it.
+	// reachoutQuery is the number of WhatsApp Web's query for the account's reach-out timelock; whatsmeow has no call
+	// for it.
 	reachoutQuery = "23983697327930364"
 	// reachoutTimeout bounds that query.
 	reachoutTimeout = 10 * time.Second
-	// refusedReachout is the code with which WhatsApp refuses a message to a new contact.
+	// refusedReachout is the code with which WhatsApp rejects a message to a new contact.
 	refusedReachout = 463
 )
 
-// Reachout is the account's reach-out timelock: while it lasts WhatsApp refuses messages to people that the account has no chat with.
+// Reachout is the account's reach-out timelock: while it is active, WhatsApp rejects messages to people that the
+// account has no chat with.
 type Reachout struct {
 	Active          bool
-	EnforcementType string    // WhatsApp's word for the cause, such as BIZ_QUALITY; empty = not stated
+	EnforcementType string    // WhatsApp's cause, such as BIZ_QUALITY; empty = not stated
 	Until           time.Time // its end; zero = not stated
 }
 
-// current returns the timelock without one whose time is over.
+// current returns the timelock, or the zero value if its end has passed.
 func (r Reachout) current(now time.Time) Reachout {
 	if r.Active && !r.Until.IsZero() && !now.Before(r.Until) {
 		return Reachout{}
@@ -52,7 +54,8 @@ func reachoutOf(evt *events.NotifyAccountReachoutTimelock) Reachout {
 	return Reachout{Active: true, EnforcementType: evt.EnforcementType, Until: evt.TimeEnforcementEnds.Time}
 }
 
-// setReachout stores the timelock, starts the timer of its end and wakes Wait. It returns false when nothing changed. The caller holds s.mu.
+// setReachout stores the timelock, starts the timer for its end and wakes Wait. It returns false if nothing changed.
+// The caller holds s.mu.
 func (s *Session) setReachout(next Reachout) bool {
 	if s.reach.equal(next) {
 		return false
@@ -64,7 +67,7 @@ func (s *Session) setReachout(next Reachout) bool {
 	return true
 }
 
-// startReachoutTimer starts the timer that reports the end of the timelock, where the end is known. The caller holds s.mu.
+// startReachoutTimer starts the timer that reports the end of the timelock, if the end is known. The caller holds s.mu.
 func (s *Session) startReachoutTimer() {
 	if s.reach.Active && !s.reach.Until.IsZero() && !s.deleted {
 		s.reachTimer = time.AfterFunc(time.Until(s.reach.Until), s.endReachout)
@@ -79,7 +82,7 @@ func (s *Session) stopReachoutTimer() {
 	}
 }
 
-// endReachout records that the time of the timelock is over. It does nothing when WhatsApp ended or extended the timelock before.
+// endReachout records the end of the timelock. It is a no-op if WhatsApp has ended or extended the timelock before.
 func (s *Session) endReachout() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,18 +98,19 @@ func (s *Session) endReachout() {
 	s.postReachout(journal.OriginServer)
 }
 
-// postReachout records the timelock as an event without a notification of WhatsApp. The caller holds s.mu.
+// postReachout records the timelock in an event without a notification from WhatsApp. The caller holds s.mu.
 func (s *Session) postReachout(origin string) {
 	recorded := s.reach
 	s.reachEvent = &recorded
 	s.post(journal.Record{Type: "AccountReachoutTimelock", Origin: origin, Time: time.Now().UTC(), Data: mustJSON(s.reach.fields())})
 }
 
-// readReachout asks WhatsApp for the timelock, after each login and when WhatsApp refused a first message, and records a change.
+// readReachout queries the timelock, after each login and after WhatsApp rejected a first message, and records a
+// change.
 func (s *Session) readReachout(ctx context.Context, cli *whatsmeow.Client) {
 	ctx, cancel := context.WithTimeout(ctx, reachoutTimeout)
 	defer cancel()
-	raw, err := cli.DangerousInternals().SendMexIQ(ctx, reachoutQuery, map[string]any{}) // no public call asks for it
+	raw, err := cli.DangerousInternals().SendMexIQ(ctx, reachoutQuery, map[string]any{}) // there is no public call for it
 	var answer struct {
 		State *events.NotifyAccountReachoutTimelock `json:"xwa2_fetch_account_reachout_timelock"`
 	}
@@ -124,10 +128,11 @@ func (s *Session) readReachout(ctx context.Context, cli *whatsmeow.Client) {
 	}
 }
 
-// onReachoutTimelock records a notification about the timelock, unless the last event showed the same state: WhatsApp repeats what was not acknowledged, and
-// announces an end that the timer has recorded. A queued notification of a timelock that is over by now counts as its end. The session's state changes before
-// the event is stored, so that the timer does not record the same end; reachEvent is set after it, so that a notification that could not be stored is recorded
-// when it comes again.
+// onReachoutTimelock records a notification about the timelock, unless the last event has the same state: WhatsApp
+// repeats unacknowledged notifications, and announces an end that the timer has already recorded. A queued notification
+// of a timelock that is over by now counts as its end. The session's state changes before the event is stored, so that
+// the timer does not record the same end; reachEvent is set afterwards, so that a notification that could not be stored
+// is recorded when it is redelivered.
 func onReachoutTimelock(t *translation, evt *events.NotifyAccountReachoutTimelock) error {
 	next, s := reachoutOf(evt).current(time.Now()), t.s
 	s.mu.Lock()
@@ -146,8 +151,8 @@ func onReachoutTimelock(t *translation, evt *events.NotifyAccountReachoutTimeloc
 	return t.emit("AccountReachoutTimelock", evt.Mex.Timestamp, "", nil, next.fields())
 }
 
-// mayReach refuses a message to a new contact while the timelock lasts: a person that the account has neither a chat with nor a valid privacy token of.
-// Everything else passes; WhatsApp decides about it.
+// mayReach rejects a message to a new contact while the timelock is active: a person with whom the account has neither
+// a chat nor a valid privacy token. All other messages pass; WhatsApp decides about them.
 func (s *Session) mayReach(ctx context.Context, cli *whatsmeow.Client, to types.JID) error {
 	s.mu.Lock()
 	reach := s.reach.current(time.Now())
@@ -165,7 +170,8 @@ func (s *Session) mayReach(ctx context.Context, cli *whatsmeow.Client, to types.
 	return refusedByTimelock(reach)
 }
 
-// isNewContact reports whether a chat is with a person, not the account itself, that the account has neither a chat with nor a valid privacy token of.
+// isNewContact reports whether a chat is with a person, other than the account itself, with whom the account has
+// neither a chat nor a valid privacy token.
 func (s *Session) isNewContact(ctx context.Context, cli *whatsmeow.Client, to types.JID) (bool, error) {
 	s.mu.Lock()
 	own, lid := s.row.Device.ToNonAD(), s.row.Identity.LID.ToNonAD()
@@ -180,14 +186,14 @@ func (s *Session) isNewContact(ctx context.Context, cli *whatsmeow.Client, to ty
 	if known {
 		return false, nil
 	}
-	token, err := cli.DangerousInternals().EnsureTCToken(ctx, to) // what whatsmeow sends with the message; no public call returns it
+	token, err := cli.DangerousInternals().EnsureTCToken(ctx, to) // the token that whatsmeow sends with the message; no public call returns it
 	if err != nil {
 		return false, wa.Wrap("read the privacy token of the contact", err)
 	}
 	return len(token) == 0, nil
 }
 
-// refusedByTimelock is the error of a message to a new contact.
+// refusedByTimelock returns the error for a message to a new contact.
 func refusedByTimelock(reach Reachout) *wa.Error {
 	message := "WhatsApp does not let the account write to new contacts at present; existing chats and groups are not affected"
 	if !reach.Until.IsZero() {
@@ -196,8 +202,9 @@ func refusedByTimelock(reach Reachout) *wa.Error {
 	return &wa.Error{Reason: wa.ReasonWhatsApp, Kind: wa.KindReachoutTimelock, Field: "to", WACode: refusedReachout, Message: message, RetryAt: reach.Until}
 }
 
-// explainRefusedReachout gives WhatsApp's refusal of a first message, code 463, the same kind as a refusal by this server. It asks for the timelock when none
-// is known, to name its end. Refusals in existing chats keep their general form.
+// explainRefusedReachout converts WhatsApp's rejection of a first message, code 463, into the same kind of error as a
+// rejection by this server. It queries the timelock if none is known, to report its end. Rejections in existing chats
+// keep their general form.
 func (s *Session) explainRefusedReachout(ctx context.Context, cli *whatsmeow.Client, to types.JID, failure *wa.Error) *wa.Error {
 	if failure.WACode != refusedReachout {
 		return failure

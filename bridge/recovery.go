@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// appStateRecovery has the phone's answer to a request for a copy of a collection applied.
+// appStateRecovery applies the phone's answer to a request for a copy of a collection.
 func (t *translation) appStateRecovery(evt *events.Message) {
 	answer := evt.Message.GetProtocolMessage().GetPeerDataOperationRequestResponseMessage()
 	if !evt.Info.IsFromMe || evt.Info.Sender.Device != 0 ||
@@ -26,5 +26,5 @@ func (t *translation) appStateRecovery(evt *events.Message) {
 	})
 }
 
-// recoveryTimeout bounds the writes of one collection, which has all contacts of the account for example.
+// recoveryTimeout bounds the writes of one collection, for example of all contacts of the account.
 const recoveryTimeout = 2 * time.Minute

@@ -11,29 +11,29 @@ import (
 
 const (
 	redeliveryLongest   = 10 * time.Minute
-	redeliveryForgotten = 30 * time.Minute // without a failure the pause is short again
-	maxRedeliveryShift  = 16               // more would only be cut by redeliveryLongest
+	redeliveryForgotten = 30 * time.Minute // time without a failure after which the pause is short again
+	maxRedeliveryShift  = 16               // larger shifts exceed redeliveryLongest anyway
 )
 
-// redelivery is what a session knows of events that could not be recorded. Guarded by Session.mu.
+// redelivery is the state of a session's events that could not be recorded. Guarded by Session.mu.
 //
-// WhatsApp repeats a stanza that was not acknowledged on a new connection only. There are two causes, and they need
-// different pauses before the session reconnects:
+// WhatsApp repeats an unacknowledged stanza on a new connection only. There are two causes, which need different pauses
+// before the session reconnects:
 //
-//   - The store is away. The session probes it every Config.StoreProbe and reconnects as soon as it works again, however long
-//     it was away.
-//   - The store works and refuses the event. The pause is Config.RedeliveryPause and doubles with each reconnect up to ten
-//     minutes, so that an event that can never be recorded does not keep the session from its work. It is short again after a
-//     connection on which WhatsApp delivered all that waited and each event was recorded.
+//   - The store is unavailable. The session probes it every Config.StoreProbe and reconnects as soon as it works again,
+//     regardless of the length of the outage.
+//   - The store works and refuses the event. The pause is Config.RedeliveryPause and doubles with each reconnect up to
+//     ten minutes, so that an event that can never be recorded does not block the session. It is reset after a
+//     connection on which WhatsApp delivered all pending stanzas and each event was recorded.
 type redelivery struct {
 	failed   bool // an event could not be recorded on this connection
 	tries    int  // reconnects since the last connection without a failure
 	last     time.Time
-	probe    *time.Timer // the next probe of the store; nil = none is planned or under way
+	probe    *time.Timer // the next probe of the store; nil = no probe is planned or running
 	storeOut bool        // the last probe failed
 }
 
-// redeliver plans a new connection after an event could not be recorded.
+// redeliver schedules a new connection after an event could not be recorded.
 func (s *Session) redeliver(cli *whatsmeow.Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,8 +44,8 @@ func (s *Session) redeliver(cli *whatsmeow.Client) {
 	s.planRedelivery(cli)
 }
 
-// planRedelivery plans a new connection when the session is connected; opened calls it for what failed before. The caller
-// holds s.mu.
+// planRedelivery schedules a new connection if the session is connected; opened calls it for earlier failures. The
+// caller holds s.mu.
 func (s *Session) planRedelivery(cli *whatsmeow.Client) {
 	if s.snap.State != StateConnected {
 		return
@@ -67,7 +67,7 @@ func (s *Session) planRedelivery(cli *whatsmeow.Client) {
 	var timer *time.Timer
 	timer = time.AfterFunc(pause, func() {
 		s.mu.Lock()
-		due := s.watchdog == timer && !s.redelivery.storeOut // else the probe reconnects when the store works
+		due := s.watchdog == timer && !s.redelivery.storeOut // otherwise the probe reconnects when the store works
 		s.mu.Unlock()
 		if due {
 			s.dropConnection(cli, reasonRedelivery)
@@ -76,7 +76,7 @@ func (s *Session) planRedelivery(cli *whatsmeow.Client) {
 	s.watchdog = timer
 }
 
-// planProbe probes the store after a pause. The caller holds s.mu.
+// planProbe schedules a probe of the store after a pause. The caller holds s.mu.
 func (s *Session) planProbe(cli *whatsmeow.Client, pause time.Duration) {
 	var timer *time.Timer
 	timer = time.AfterFunc(pause, func() {
@@ -94,7 +94,7 @@ func (s *Session) planProbe(cli *whatsmeow.Client, pause time.Duration) {
 			case err != nil:
 				s.planProbe(cli, s.b.cfg.StoreProbe)
 			case wasOut:
-				r.tries = max(0, r.tries-1) // the events were not the cause
+				r.tries = max(0, r.tries-1) // the store was the cause, not the events
 				s.log().Info("the store works again; the session reconnects for what could not be recorded")
 				s.dropConnection(cli, reasonRedelivery)
 			default:
@@ -105,7 +105,7 @@ func (s *Session) planProbe(cli *whatsmeow.Client, pause time.Duration) {
 	s.redelivery.probe = timer
 }
 
-// stopRedelivery forgets what failed on a connection that has ended. The caller holds s.mu.
+// stopRedelivery clears the failures of a connection that has ended. The caller holds s.mu.
 func (s *Session) stopRedelivery() {
 	r := &s.redelivery
 	if r.probe != nil {
@@ -114,7 +114,7 @@ func (s *Session) stopRedelivery() {
 	r.probe, r.failed, r.storeOut = nil, false, false
 }
 
-// deliveredAll is called when WhatsApp has delivered all that waited for the session.
+// deliveredAll is called when WhatsApp has delivered all pending stanzas of the session.
 func (s *Session) deliveredAll(cli *whatsmeow.Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,10 +123,10 @@ func (s *Session) deliveredAll(cli *whatsmeow.Client) {
 	}
 }
 
-// storeProbe finds out whether the database takes writes. Sessions share its answers.
+// storeProbe checks whether the database accepts writes. Sessions share its results.
 type storeProbe struct {
 	db   *dbutil.Database
-	keep time.Duration // how long a failure is the answer for all sessions
+	keep time.Duration // time for which a failure is returned to all sessions
 
 	mu       sync.Mutex
 	running  *probeRun // nil = none
@@ -139,10 +139,10 @@ type probeRun struct {
 	err  error
 }
 
-// probeTimeout bounds a probe: a database that needs longer for one small write is as good as away.
+// probeTimeout bounds a probe: a database that needs longer for one small write counts as unavailable.
 const probeTimeout = 5 * time.Second
 
-// check writes to the database and returns why it cannot. It waits for a probe that runs already.
+// check writes to the database and returns the error. It waits for a probe that is already running.
 func (p *storeProbe) check(ctx context.Context) error {
 	p.mu.Lock()
 	if p.failure != nil && time.Since(p.failedAt) < p.keep {
@@ -161,7 +161,7 @@ func (p *storeProbe) check(ctx context.Context) error {
 
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	// A full disk refuses writes only. The row of the smallest id is there as long as there is a session.
+	// A full disk refuses only writes. The row of the smallest id exists as long as there is a session.
 	_, run.err = p.db.Exec(ctx, `UPDATE bridge_sessions SET wanted=wanted WHERE id=(SELECT MIN(id) FROM bridge_sessions)`)
 	p.mu.Lock()
 	p.running, p.failure, p.failedAt = nil, run.err, time.Now()

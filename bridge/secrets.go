@@ -12,10 +12,9 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// openSecrets decrypts what a message encrypts once more under the secret of the
-// message it is about (edits, reactions and comments of communities, polls and
-// appointments), and puts the plain form in its place. What cannot be decrypted,
-// because nobody here has seen the other message, stays as it is.
+// openSecrets decrypts content that is additionally encrypted under the secret of the message it refers to (edits,
+// reactions and comments of communities, polls and appointments), and replaces it by the plain form. Content that
+// cannot be decrypted, because the other message is not stored, stays as it is.
 func (t *translation) openSecrets(evt *events.Message) error {
 	var plain *waE2E.Message
 	err := wa.CatchPanic("decrypt a secret message", func() (err error) { plain, err = t.decryptSecret(evt); return err })
@@ -70,8 +69,7 @@ func (t *translation) decryptSecret(evt *events.Message) (*waE2E.Message, error)
 	return nil, nil
 }
 
-// applyAddedOption makes of an option that somebody added to a poll an edit of
-// the poll, which then has the option.
+// applyAddedOption converts an option added to a poll into an edit of the poll with that option.
 func (t *translation) applyAddedOption(evt *events.Message) error {
 	p := evt.Message.GetProtocolMessage()
 	added := p.GetEditedMessage().GetPollAddOptionMessage()
@@ -89,8 +87,7 @@ func (t *translation) applyAddedOption(evt *events.Message) error {
 	return nil
 }
 
-// storedContent is the content of an earlier message of the chat; nil when it is
-// not in the store.
+// storedContent returns the content of an earlier message of the chat; nil if it is not stored.
 func (t *translation) storedContent(evt *events.Message, id string) (*waE2E.Message, error) {
 	who, err := t.chatOf(evt)
 	if err != nil {
