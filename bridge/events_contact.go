@@ -13,7 +13,7 @@ var contactFamily = family{
 	on(onContact), on(onPushName), on(onBusinessName), on(onUserAbout), on(onIdentityChange), on(onUserStatusMute),
 }
 
-// about emits an event about one person.
+// about emits an event about a person.
 func (t *translation) about(name string, at time.Time, data fields, jids ...types.JID) error {
 	p, err := t.who(data, jids...)
 	if err != nil {

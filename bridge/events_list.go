@@ -4,7 +4,7 @@ package bridge
 type EventType struct {
 	// Name is the event's type, as in the journal.
 	Name string
-	// Summary is one line about when the event is emitted.
+	// Summary states in one line when the event is emitted.
 	Summary string
 	// Volatile events have no offset and may be dropped.
 	Volatile bool

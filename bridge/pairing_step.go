@@ -67,7 +67,7 @@ func (p PairingStep) fields(code PairingCode) fields {
 	return out
 }
 
-// passkeyState is the state of the passkey step under way. Guarded by Session.mu.
+// passkeyState is the state of the passkey step in progress. Guarded by Session.mu.
 type passkeyState struct {
 	call   *passkeyCall // the call that waits for WhatsApp; at most one
 	manual bool         // the caller wants to confirm although WhatsApp does not request it

@@ -19,7 +19,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// SendOptions go with any content.
+// SendOptions are options for any content.
 type SendOptions struct {
 	MessageID           string   // empty = generated
 	ReplyTo             *ReplyTo // nil = no reply
@@ -30,14 +30,13 @@ type SendOptions struct {
 	TypingSeconds       float64
 	CheckRecipient      bool
 	MarkRead            bool
-	Echo                *bool // nil = as the server and the session say
+	Echo                *bool // nil = setting of the server and the session
 
-	// ContentField is the parameter the content came in, for errors; empty = the
-	// call's own parameters.
+	// ContentField is the parameter that contained the content, for errors; empty = the call's own parameters.
 	ContentField string
 }
 
-// Sent is a message WhatsApp has taken.
+// Sent is a message that WhatsApp has accepted.
 type Sent struct {
 	MessageID string `json:"message_id" doc:"id of the sent message"`
 	Chat      string `json:"chat" doc:"chat it went to"`
@@ -51,22 +50,19 @@ type Sent struct {
 
 const (
 	maxMessageID  = 128 // characters
-	maxTyping     = 60  // seconds; longer looks like nobody
+	maxTyping     = 60  // seconds; longer is not plausible for a person
 	afterSendTime = 15 * time.Second
 )
 
-// Send builds a message and sends it. It is stored as pending, with its event,
-// before it leaves; WhatsApp's answer makes it sent or failed, and receipts
-// carry it further. Nothing is stored when the session is not connected or the
-// content is not right.
+// Send builds a message and sends it. The message is stored as pending, with its event, before it is sent; WhatsApp's
+// answer changes its status to sent or failed, and receipts advance it further. Nothing is stored if the session is not
+// connected or the content is invalid.
 //
-// The message id makes a repeat safe: a message of that id that went out is
-// returned as it is and not sent again; one that failed, or whose outcome is
-// not known, is sent again under the same id, which WhatsApp shows once.
+// The message id makes a repeat safe: a message of that id that was sent is returned and not sent again; a message that
+// failed, or whose outcome is not known, is sent again under the same id, and WhatsApp displays it once.
 //
-// Calls for one session may run at the same time; WhatsApp gets their messages
-// in the order in which they leave here, so a caller who needs an order within
-// a chat waits for one call before the next.
+// Calls for one session may run concurrently; WhatsApp receives their messages in the order in which they are sent. A
+// caller that needs an order within a chat must wait for one call before the next.
 func (s *Session) Send(ctx context.Context, to string, c *message.Content, o *SendOptions) (*Sent, error) {
 	chat, err := wa.ParseJID("to", to)
 	if err != nil {
@@ -136,8 +132,8 @@ func checkSendOptions(c *message.Content, o *SendOptions) error {
 	return nil
 }
 
-// sentBefore returns a message of that id that went out already, nil when there
-// is none or it may be sent again.
+// sentBefore returns the message of that id if it was already sent. It returns nil if there is none or it may be sent
+// again.
 func (s *Session) sentBefore(ctx context.Context, chat types.JID, id string) (*Sent, error) {
 	row, err := s.Chats().FindMessage(ctx, chat.String(), id)
 	switch {
@@ -185,7 +181,7 @@ func checkRegistered(ctx context.Context, cli *whatsmeow.Client, to types.JID) e
 	return &wa.Error{Reason: wa.ReasonNotFound, Field: "to", Message: "the number is not on WhatsApp"}
 }
 
-// showTyping shows typing, or recording, for a while.
+// showTyping shows typing, or recording, for the given seconds.
 func (s *Session) showTyping(ctx context.Context, cli *whatsmeow.Client, chat types.JID, seconds float64, recording bool) error {
 	if seconds == 0 {
 		return nil
@@ -207,15 +203,15 @@ func (s *Session) showTyping(ctx context.Context, cli *whatsmeow.Client, chat ty
 	}
 }
 
-// outgoing is a message that is ready to leave.
+// outgoing is a message that is ready to be sent.
 type outgoing struct {
 	to      types.JID
 	id      string
 	content *waE2E.Message
-	handle  string // of media in newsletters
-	mediaID string // the kept file it was made from
-	echo    bool   // with an event
-	asked   bool   // the call itself asked for the event
+	handle  string // handle of media in newsletters
+	mediaID string // the stored file that the message was made from
+	echo    bool   // the message becomes an event
+	asked   bool   // the call itself requested the event
 }
 
 // deliver stores a message as pending, sends it and records the outcome.
@@ -231,14 +227,14 @@ func (s *Session) deliver(ctx context.Context, cli *whatsmeow.Client, out *outgo
 		return nil, err
 	}
 	if !begun {
-		// A receipt may have shown meanwhile that an earlier attempt went out.
+		// A receipt may meanwhile have shown that an earlier attempt was sent.
 		if sent, err := s.sentBefore(ctx, out.to, out.id); err != nil || sent != nil {
 			return sent, err
 		}
 		return nil, &wa.Error{Reason: wa.ReasonConflict, Field: "message_id", Message: "a message of this id is there already", MessageID: out.id}
 	}
 	resp, err := s.sendMessage(ctx, cli, out.to, out.content, whatsmeow.SendRequestExtra{ID: out.id, MediaHandle: out.handle})
-	// What became of the message is recorded even when the caller has gone.
+	// The outcome is recorded even if the caller has cancelled.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterSendTime)
 	defer cancel()
 	if err != nil {
@@ -300,7 +296,7 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 	}
 	results, err := s.b.journal.Append(ctx, s.id, t.records...)
 	if err == nil && results[last].Duplicate {
-		err = begin(ctx) // sent before without success: the event stands already
+		err = begin(ctx) // an earlier attempt has failed; its event exists already
 	}
 	if err != nil {
 		return address, false, wa.StorageError("the message could not be stored", err)
@@ -311,7 +307,7 @@ func (s *Session) begin(ctx context.Context, cli *whatsmeow.Client, out *outgoin
 	return row.Chat, begun, nil
 }
 
-// outgoingData makes the data of the event an own message is.
+// outgoingData builds the data of the event of an own message.
 func (t *translation) outgoingData(out *outgoing) (*MessageData, []string, string, *waE2E.Message, error) {
 	device := t.cli.Store
 	evt := &events.Message{RawMessage: out.content, Info: types.MessageInfo{
@@ -335,7 +331,7 @@ func (t *translation) outgoingData(out *outgoing) (*MessageData, []string, strin
 	return data, chats, key, evt.Message, nil
 }
 
-// recipients tells how many people a message goes to; 0 = not known.
+// recipients returns the number of people that a message is sent to; 0 = not known.
 func (s *Session) recipients(ctx context.Context, to types.JID) int {
 	switch {
 	case wa.IsPerson(to):

@@ -17,28 +17,27 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// MessageRef names a message to act on. Sender and FromMe are needed only when
-// the store does not know it.
+// MessageRef identifies a message for an operation. Sender and FromMe are required only if the message is not stored.
 type MessageRef struct {
 	Chat      string
 	MessageID string
 	Sender    string
 	FromMe    *bool
 
-	// ActID is the id of the message that carries a change to WhatsApp; empty =
-	// generated. WhatsApp shows a change that comes twice under one id once.
+	// ActID is the id of the message that transmits a change to WhatsApp; empty = generated. WhatsApp displays a change
+	// that is repeated under one id once.
 	ActID string
 }
 
-// subject is a message to act on, as WhatsApp wants it named.
+// subject is the message of an operation, in the form that WhatsApp requires.
 type subject struct {
 	chat   types.JID
 	sender types.JID // empty = the account itself
 	fromMe bool
-	row    *messages.Row // nil when the store does not know it
+	row    *messages.Row // nil if the message is not stored
 }
 
-// find resolves a reference: the store's word, then the caller's.
+// find resolves a reference. The stored message has priority over the caller's fields.
 func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
 	chat, err := wa.ParseJID("chat", ref.Chat)
 	if err != nil {
@@ -70,8 +69,7 @@ func (s *Session) find(ctx context.Context, ref MessageRef) (*subject, error) {
 	return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "message_id", Message: "the store does not know the message; name its sender or from_me"}
 }
 
-// act sends a message that changes another one, and records it once WhatsApp
-// has taken it.
+// act sends a message that changes another one, and records it once WhatsApp has accepted it.
 func (s *Session) act(ctx context.Context, cli *whatsmeow.Client, to types.JID, id string, content *waE2E.Message) (*whatsmeow.SendResponse, error) {
 	if id == "" {
 		id = cli.GenerateMessageID()
@@ -114,7 +112,7 @@ type Reacted struct {
 
 const maxEmoji = 64 // bytes; the longest family of four has 41
 
-// React puts an emoji on a message; an empty one takes it off.
+// React sets an emoji as the reaction to a message; an empty emoji removes the reaction.
 func (s *Session) React(ctx context.Context, ref MessageRef, emoji string) (*Reacted, error) {
 	cli, err := s.live()
 	if err != nil {
@@ -163,8 +161,8 @@ func (s *Session) Revoke(ctx context.Context, ref MessageRef) (*Changed, error) 
 	return &Changed{MessageID: ref.MessageID, Timestamp: resp.Timestamp.UTC()}, nil
 }
 
-// indexSender is how app state names the author of a message: only in groups,
-// and only when it is somebody else.
+// indexSender returns the author of a message for app state: the author's JID for other people's messages in groups,
+// otherwise "0".
 func (t *subject) indexSender() string {
 	if t.fromMe || wa.IsPerson(t.chat) {
 		return "0"
@@ -172,7 +170,7 @@ func (t *subject) indexSender() string {
 	return t.sender.ToNonAD().String()
 }
 
-const deleteForMeVersion = 3 // of the app-state action, as WhatsApp's apps write it
+const deleteForMeVersion = 3 // version of the app-state action written by WhatsApp's apps
 
 // DeleteForMe removes a message from the account's own devices.
 func (s *Session) DeleteForMe(ctx context.Context, ref MessageRef, deleteMedia bool) (*Changed, error) {

@@ -13,8 +13,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// ReplyTo names the message a reply quotes. What is missing comes from the
-// message store.
+// ReplyTo identifies the message that a reply quotes. Missing fields are read from the message store.
 type ReplyTo struct {
 	MessageID string `json:"message_id" rpc:"required,min=1,max=128" doc:"quoted message"`
 	Chat      string `json:"chat" rpc:"format=jid" doc:"its chat, when it is another one"`
@@ -24,11 +23,11 @@ type ReplyTo struct {
 
 const maxMentions = 1024
 
-// disappearingSeconds are the timers WhatsApp's apps offer.
+// disappearingSeconds are the timers that WhatsApp's apps offer.
 var disappearingSeconds = map[int]bool{0: true, 86400: true, 604800: true, 7776000: true}
 
-// context makes what a message says beside its content: quote, mentions,
-// forwarding, timer. nil when there is nothing to say.
+// messageContext builds the parts of a message beside its content: quote, mentions, forwarding, timer. It returns nil
+// if there are none.
 func (s *Session) messageContext(ctx context.Context, to types.JID, o *SendOptions) (*waE2E.ContextInfo, error) {
 	info := &waE2E.ContextInfo{}
 	if o.ReplyTo != nil {
@@ -99,7 +98,7 @@ func (s *Session) setTimer(ctx context.Context, to types.JID, o *SendOptions, in
 	return nil
 }
 
-// quote fills in the quoted message.
+// quote sets the quoted message.
 func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE2E.ContextInfo) error {
 	chat := to
 	if r.Chat != "" {
@@ -120,7 +119,7 @@ func (s *Session) quote(ctx context.Context, to types.JID, r *ReplyTo, info *waE
 			return err
 		}
 		content.MessageContextInfo = nil
-		message.WithContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return nil }) // a quote does not quote again
+		message.WithContext(content, func(*waE2E.ContextInfo) *waE2E.ContextInfo { return nil }) // a quote has no quote of its own
 		info.QuotedMessage, info.Participant = content, proto.String(row.Sender.JID)
 	case err != nil && wa.ReasonOf(err) != wa.ReasonNotFound:
 		return err

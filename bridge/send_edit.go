@@ -16,9 +16,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Edit replaces the text or caption of an own message, within WhatsApp's window.
-// Everything else the message had stays: its quote, forwarding, timer, file.
-// mentions nil with mentionAll false keeps the mentions, too.
+// Edit replaces the text or caption of an own message, within WhatsApp's edit window. Quote, forwarding, timer and file
+// of the message stay. If mentions is nil and mentionAll is false, the mentions stay too.
 func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mentions []string, mentionAll bool) (*Changed, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, wa.BadParam("text", "is empty")
@@ -28,7 +27,7 @@ func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mention
 		return nil, err
 	}
 	yes := true
-	ref.FromMe = &yes // only own ones can be edited, so an unknown one is taken for one
+	ref.FromMe = &yes // only own messages can be edited, so an unknown one counts as own
 	t, err := s.find(ctx, ref)
 	switch {
 	case err != nil:
@@ -53,7 +52,7 @@ func (s *Session) Edit(ctx context.Context, ref MessageRef, text string, mention
 	return &Changed{MessageID: ref.MessageID, Timestamp: resp.Timestamp.UTC()}, nil
 }
 
-// editedBody is the content an edit puts in place of the old one.
+// editedBody returns the content that replaces the old one.
 func (s *Session) editedBody(ctx context.Context, t *subject, text string, mentions []string, mentionAll bool) (*waE2E.Message, error) {
 	content := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &text}}
 	if t.row != nil && len(t.row.Raw) > 0 {
@@ -65,7 +64,7 @@ func (s *Session) editedBody(ctx context.Context, t *subject, text string, menti
 			return nil, wa.NewError(wa.ReasonNotSupported, "a message of type %s has no text to edit", t.row.Type)
 		}
 		content = message.MergeEdit(original, content)
-	} else if wa.IsPerson(t.chat) || t.chat.Server == types.GroupServer { // the timer is all that is known of it
+	} else if wa.IsPerson(t.chat) || t.chat.Server == types.GroupServer { // only the timer is known
 		about := &waE2E.ContextInfo{}
 		if err := s.setTimer(ctx, t.chat, &SendOptions{}, about); err != nil {
 			return nil, err
@@ -92,8 +91,8 @@ func (s *Session) editedBody(ctx context.Context, t *subject, text string, menti
 	return content, nil
 }
 
-// completeEdit puts back into an edit by somebody else what it leaves out of the
-// message it changes, so that event and store show the whole message.
+// completeEdit adds the parts of the original that an edit by another person omits, so that event and store have the
+// whole message.
 func (t *translation) completeEdit(evt *events.Message) error {
 	p := evt.Message.GetProtocolMessage()
 	if p.GetType() != waE2E.ProtocolMessage_MESSAGE_EDIT || p.GetEditedMessage() == nil || p.GetKey().GetID() == "" {
@@ -103,13 +102,13 @@ func (t *translation) completeEdit(evt *events.Message) error {
 	if err != nil || original == nil {
 		return err
 	}
-	evt.Message = proto.Clone(evt.Message).(*waE2E.Message) // RawMessage stays as it came
+	evt.Message = proto.Clone(evt.Message).(*waE2E.Message) // RawMessage must stay unchanged
 	p = evt.Message.ProtocolMessage
 	p.EditedMessage = message.MergeEdit(original, p.EditedMessage)
 	return nil
 }
 
-// chatOf names the chat of a message for the store.
+// chatOf returns the store's address of a message's chat.
 func (t *translation) chatOf(evt *events.Message) (messages.Address, error) {
 	info := &evt.Info
 	chat := messages.Address{JID: info.Chat.ToNonAD().String()}

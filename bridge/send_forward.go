@@ -26,12 +26,12 @@ type Forwarded struct {
 
 const maxForward = 100 // recipients of one call
 
-// ForwardOptions say how a message is forwarded. The zero value is usable.
+// ForwardOptions are options of Forward. The zero value is usable.
 type ForwardOptions struct {
-	// MessageIDs are those of the new messages, one a recipient; nil = generated.
-	// As with Send, they make a repeat safe.
+	// MessageIDs are the ids of the new messages, one per recipient; nil = generated. As with Send, they make a repeat
+	// safe.
 	MessageIDs []string
-	// Progress is told how many recipients are done; nil = nobody asks.
+	// Progress is called with the number of finished recipients; nil = not reported.
 	Progress func(done int)
 }
 
@@ -83,8 +83,7 @@ func (s *Session) Forward(ctx context.Context, chat, id string, recipients []str
 	return out, nil
 }
 
-// deliverOnce is deliver, except that a message of that id that went out
-// already is not sent again.
+// deliverOnce is deliver, except that it does not send a message of that id again if it was already sent.
 func (s *Session) deliverOnce(ctx context.Context, cli *whatsmeow.Client, out *outgoing) (*Sent, error) {
 	if out.id != "" {
 		if sent, err := s.sentBefore(ctx, out.to, out.id); err != nil || sent != nil {
@@ -94,7 +93,7 @@ func (s *Session) deliverOnce(ctx context.Context, cli *whatsmeow.Client, out *o
 	return s.deliver(ctx, cli, out)
 }
 
-// publicText is the part of an error that callers may see.
+// publicText returns the part of an error that callers may see.
 func publicText(err error) string {
 	var e *wa.Error
 	if errors.As(err, &e) && e.Message != "" {
@@ -103,7 +102,7 @@ func publicText(err error) string {
 	return "could not send the message"
 }
 
-// forwardable makes the content of a forwarded message, with its mark and score.
+// forwardable builds the content of a forwarded message, with forwarding mark and score.
 func forwardable(row *messages.Row) (*waE2E.Message, error) {
 	if len(row.Raw) == 0 || !row.DeletedAt.IsZero() {
 		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "message_id", Message: "the store no longer has the content of the message"}
@@ -123,7 +122,7 @@ func forwardable(row *messages.Row) (*waE2E.Message, error) {
 	switch {
 	case content.Conversation != nil:
 		content.ExtendedTextMessage, content.Conversation = &waE2E.ExtendedTextMessage{Text: content.Conversation}, nil
-	case m.Selection != nil: // means nothing where its question was not asked
+	case m.Selection != nil: // a selection has no meaning without its question
 		content = &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(row.Text)}}
 	}
 	score := uint32(m.ForwardingScore) + 1

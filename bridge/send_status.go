@@ -12,8 +12,8 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// MessageStatusData is the data of a MessageStatus event: WhatsApp's answer to
-// an own message. Receipts tell the rest of its way.
+// MessageStatusData is the data of a MessageStatus event: WhatsApp's answer to an own message. Receipt events report
+// the later states.
 type MessageStatusData struct {
 	MessageID string `json:"message_id"`
 	Chat      string `json:"chat"`
@@ -69,7 +69,7 @@ func (s *Session) recordStatus(ctx context.Context, out *outgoing, chat messages
 	return t.append()
 }
 
-// jidsOf are the addresses of a person in the store.
+// jidsOf returns the addresses of a person in the store.
 func jidsOf(a messages.Address) []types.JID {
 	var jids []types.JID
 	for _, text := range []string{a.JID, a.Alt} {

@@ -12,8 +12,9 @@ import (
 	"github.com/waystation/waystation/bridge/signal"
 )
 
-// sendMessage sends through whatsmeow; all sends of a session use it. When the keys of one device cannot be read, fetched or
-// stored, whatsmeow sends the message to the other devices only, or to none; here the send ends before anything has left.
+// sendMessage sends through whatsmeow; all sends of a session use it. If the keys of a device cannot be read, fetched
+// or stored, whatsmeow sends the message to the other devices only, or to none; sendMessage returns an error in this
+// case, before anything has been sent.
 func sendMessage(ctx context.Context, cli *whatsmeow.Client, to types.JID, m *waE2E.Message, extra whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) {
 	if nodes := message.BusinessNodes(to, m); nodes != nil {
 		extra.AdditionalNodes = &nodes
@@ -27,7 +28,8 @@ func sendMessage(ctx context.Context, cli *whatsmeow.Client, to types.JID, m *wa
 	return resp, err
 }
 
-// sendMessage is sendMessage that reports the time until WhatsApp's acknowledgement to Options.ObserveAck.
+// sendMessage calls the function sendMessage and reports the time until WhatsApp's acknowledgement to
+// Options.ObserveAck.
 func (s *Session) sendMessage(ctx context.Context, cli *whatsmeow.Client, to types.JID, m *waE2E.Message, extra whatsmeow.SendRequestExtra) (whatsmeow.SendResponse, error) {
 	began := time.Now()
 	resp, err := sendMessage(ctx, cli, to, m, extra)

@@ -20,23 +20,22 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// Session is one WhatsApp connection. Commands on one session take turns;
-// reading its status never waits.
+// Session is one WhatsApp connection. Commands on one session run one after the other; reading its status never waits.
 type Session struct {
 	b         *Bridge
 	id        string
 	owner     string // key of its stored data, see sessionRow.owner
 	createdAt time.Time
 
-	// turn holds one token: the command that changes the life cycle.
+	// turn contains one token while a command that changes the life cycle is running.
 	turn chan struct{}
-	// erased says that keys and row of a deleted session are gone; what is stored elsewhere may be there. Of who has the turn.
+	// erased means that keys and row of a deleted session are gone; data in other stores may remain. Guarded by turn.
 	erased bool
 
-	// accountSync is held by the handler of one account_sync notification at a time.
+	// accountSync is locked by the handler of an account_sync notification; one runs at a time.
 	accountSync sync.Mutex
 
-	// work is what may store something of the session: calls, events, files. It is closed once the session is deleted.
+	// work counts calls, events and files that may store data of the session. It is closed once the session is deleted.
 	work gate
 
 	mu      sync.Mutex
@@ -44,25 +43,25 @@ type Session struct {
 	snap    Snapshot
 	deleted bool
 
-	cli         *whatsmeow.Client  // nil while nothing is connected or wanted
-	endConn     context.CancelFunc // ends the context the connection was opened with
-	socket      *socketGuard       // of cli
+	cli         *whatsmeow.Client  // nil if the session neither has nor needs a connection
+	endConn     context.CancelFunc // cancels the context of the connection
+	socket      *socketGuard       // the guard of cli
 	endStanza   *waBinary.Node     // the last stanza of the connection, read and not yet handled
-	endReason   string             // why WhatsApp ends the connection, from the stanza before its end
-	flight      *flight            // a connect in progress
-	retry       *time.Timer        // the next connect by itself
+	endReason   string             // WhatsApp's reason for the end of the connection, from its last stanza
+	flight      *flight            // the connect in progress
+	retry       *time.Timer        // the next automatic connect
 	retryAt     time.Time
-	watchdog    *time.Timer       // ends a socket that does not log in
-	loginDue    *whatsmeow.Client // asked to log in again before its pairing was confirmed
+	watchdog    *time.Timer       // closes a socket that does not log in
+	loginDue    *whatsmeow.Client // WhatsApp requested a login before the pairing was confirmed
 	attempts    int               // failed connects since the last success
 	connectedAt time.Time
-	codes       []string      // pairing codes not shown yet
-	codesOf     int           // how many there were
-	passkey     passkeyState  // of the pairing under way
-	bound       binding       // the account whose data the session holds
-	refusedJID  types.JID     // the account that the pairing under way was refused for
-	rebind      bool          // the pairing under way may be with another account
-	changed     chan struct{} // closed at the next transition; nil = nobody waits
+	codes       []string      // pairing codes not displayed yet
+	codesOf     int           // total number of codes
+	passkey     passkeyState  // the passkey step of the pairing in progress
+	bound       binding       // the account that owns the session's data
+	refusedJID  types.JID     // the account that the pairing in progress was refused for
+	rebind      bool          // the pairing in progress may use another account
+	changed     chan struct{} // closed at the next transition; nil = no waiters
 
 	states   *statesync.Service
 	groups   *groups.Service
@@ -74,16 +73,16 @@ type Session struct {
 	redelivery redelivery
 
 	reach      Reachout    // the account's reach-out timelock
-	reachEvent *Reachout   // as the last event showed it; nil = no event yet
-	reachTimer *time.Timer // reports its end
+	reachEvent *Reachout   // as in the last event; nil = no event yet
+	reachTimer *time.Timer // reports the end of the timelock
 	history    HistoryProgress
 
 	readingHistory bool // a goroutine is fetching history
-	moreHistory    bool // and should look again when it is done
+	moreHistory    bool // the goroutine must check for more history when it is done
 
 	outbox  []journal.Record // records of transitions, in order, not yet written
 	writing bool             // a goroutine is writing the outbox
-	told    Snapshot         // the last transition that was made an event
+	told    Snapshot         // the last transition that became an event
 }
 
 func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
@@ -100,8 +99,7 @@ func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
 	return s
 }
 
-// initialSnapshot computes where a stored session stands before anything
-// happened in this process.
+// initialSnapshot returns the state of a stored session when the process starts.
 func initialSnapshot(row *sessionRow, held quarantined, now time.Time) Snapshot {
 	switch {
 	case row.Device.IsEmpty() && held.Session != "":
@@ -129,14 +127,14 @@ func (s *Session) Name() string {
 	return s.row.Name
 }
 
-// Times returns when the session was made and when a command last changed it.
+// Times returns the creation time of the session and the time of the last change by command.
 func (s *Session) Times() (created, updated time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.row.CreatedAt, s.row.UpdatedAt
 }
 
-// Settings returns the behaviour switches.
+// Settings returns the settings of the session.
 func (s *Session) Settings() Settings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,8 +148,7 @@ func (s *Session) Proxy() Proxy {
 	return s.row.Proxy.Masked()
 }
 
-// live returns the client when the session is connected and logged in, else an
-// *Error with ReasonNotConnected.
+// live returns the client of a session that is connected and logged in, otherwise an *Error with ReasonNotConnected.
 func (s *Session) live() (*whatsmeow.Client, error) {
 	s.mu.Lock()
 	cli, snap := s.cli, s.snap
@@ -174,9 +171,8 @@ func (s *Session) isDeleted() bool {
 	return s.deleted
 }
 
-// Enter begins a call that may store something of the session, also elsewhere;
-// leave ends it. A session that is deleted takes none, and is gone from
-// everywhere when those under way have ended.
+// Enter registers a call that may store data of the session, in any store; leave ends it. A deleted session admits no
+// more calls, and its data is removed once the running calls have ended.
 func (s *Session) Enter() (leave func(), err error) {
 	if !s.work.enter() {
 		return nil, wa.NewError(wa.ReasonNotFound, "there is no such session")
@@ -199,7 +195,7 @@ func (s *Session) unmarkDeleted() {
 	s.work.open()
 }
 
-// takeTurn waits until no other command works on the session.
+// takeTurn waits until no other command runs on the session.
 func (s *Session) takeTurn(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -226,8 +222,8 @@ func (s *Session) Rename(ctx context.Context, name string) error {
 	})
 }
 
-// UpdateSettings applies a patch to the settings, or to the defaults when
-// replace is set, and returns the result. It takes effect at once.
+// UpdateSettings applies a patch to the settings, or to the defaults if replace is set, and returns the result. It
+// takes effect immediately.
 func (s *Session) UpdateSettings(ctx context.Context, patch SettingsPatch, replace bool) (Settings, error) {
 	var out Settings
 	err := s.change(ctx, func(row *sessionRow) (err error) {
@@ -245,8 +241,8 @@ func (s *Session) UpdateSettings(ctx context.Context, patch SettingsPatch, repla
 	return out, err
 }
 
-// SetProxy changes the proxy and returns it masked. An open connection is
-// opened again through it.
+// SetProxy changes the proxy and returns it masked. An open connection is closed and opened again through the new
+// proxy.
 func (s *Session) SetProxy(ctx context.Context, proxy Proxy) (Proxy, error) {
 	s.mu.Lock()
 	out, err := s.row.Proxy.merge(proxy)
@@ -254,7 +250,7 @@ func (s *Session) SetProxy(ctx context.Context, proxy Proxy) (Proxy, error) {
 	if err != nil {
 		return Proxy{}, err
 	}
-	if err := s.b.checkProxy(ctx, out); err != nil { // outside of the session's turn: it may look a host up
+	if err := s.b.checkProxy(ctx, out); err != nil { // before the turn is acquired, because it may resolve a host
 		return Proxy{}, err
 	}
 	err = s.change(ctx, func(row *sessionRow) (err error) {
@@ -271,7 +267,7 @@ func (s *Session) SetProxy(ctx context.Context, proxy Proxy) (Proxy, error) {
 	return out.Masked(), err
 }
 
-// change stores a changed row; the copy in memory follows the database.
+// change stores a changed row, then updates the copy in memory.
 func (s *Session) change(ctx context.Context, fn func(*sessionRow) error) error {
 	if err := s.takeTurn(ctx); err != nil {
 		return err

@@ -10,8 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Settings are a session's behaviour switches. They take effect with the next
-// event or connection.
+// Settings control the behaviour of a session. A change takes effect with the next event or connection.
 type Settings struct {
 	SkipMedia               bool     `json:"skip_media"`
 	SkipGroups              bool     `json:"skip_groups"`
@@ -31,7 +30,7 @@ type Settings struct {
 	Dialect                 string   `json:"dialect" doc:"document whose answers REST calls get at paths that several documents have: digigo or wuzapi"`
 }
 
-// DefaultSettings is what a new session starts with.
+// DefaultSettings returns the settings of a new session.
 func DefaultSettings() Settings {
 	return Settings{
 		EchoAPIMessages:  true,
@@ -42,7 +41,7 @@ func DefaultSettings() Settings {
 	}
 }
 
-// preset adds what this bridge has other defaults for.
+// preset adds the defaults of this bridge that differ from DefaultSettings.
 func (b *Bridge) preset(p SettingsPatch) SettingsPatch {
 	if p.Dialect == nil && b.cfg.Dialect != "" {
 		p.Dialect = &b.cfg.Dialect
@@ -50,7 +49,7 @@ func (b *Bridge) preset(p SettingsPatch) SettingsPatch {
 	return p
 }
 
-// SettingsPatch changes some switches: a nil field stays as it is.
+// SettingsPatch changes some settings; nil fields stay unchanged.
 type SettingsPatch struct {
 	SkipMedia         *bool     `json:"skip_media,omitempty"`
 	SkipGroups        *bool     `json:"skip_groups,omitempty"`
@@ -63,7 +62,8 @@ type SettingsPatch struct {
 	CallRejectReason  *string   `json:"call_reject_reason,omitempty"`
 	CallRejectMessage *string   `json:"call_reject_message,omitempty"`
 	SkipGlobal        *[]string `json:"skip_global,omitempty"`
-	// SkipGlobalFlags changes some of SkipGlobal, so that two callers with different ones in mind lose nothing of each other.
+	// SkipGlobalFlags changes single entries of SkipGlobal, so that callers that change different entries do not
+	// overwrite each other.
 	SkipGlobalFlags         map[string]*bool `json:"skip_global_flags,omitempty" doc:"outlet -> whether the session stays out of it; those not named stay as they are, or as skip_global has them"`
 	UnavailableAfterConnect *bool            `json:"unavailable_after_connect,omitempty"`
 	SendReadReceipts        *bool            `json:"send_read_receipts,omitempty"`
@@ -76,20 +76,19 @@ const (
 	callRejectBusy        = "busy"
 	callRejectDeclined    = "declined"
 	callRejectUnavailable = "unavailable"
-	callRejectDecline     = "decline" // accepted on the way in for callRejectDeclined
+	callRejectDecline     = "decline" // accepted as input for callRejectDeclined
 
-	maxCallRejectMessage = 4096 // characters; WhatsApp itself takes more, a notice needs less
+	maxCallRejectMessage = 4096 // characters; WhatsApp accepts more, a notice needs less
 )
 
-// globalOutlets are the operator's shared outlets a session may stay out of.
+// globalOutlets are the operator's shared outlets that a session may stay out of.
 var globalOutlets = []string{"webhook", "amqp", "sqs", "redis", "websocket", "media_storage"}
 
-// dialects are the documents of REST calls that share paths; the first is the default. To the bridge they are names that it
-// keeps with the session.
+// dialects are the documents of REST calls that share paths; the first is the default. The bridge only stores their
+// names with the session.
 var dialects = []string{"digigo", "wuzapi"}
 
-// Apply returns the settings after the patch, or an *Error that names the bad
-// field.
+// Apply returns the settings after the patch, or an *Error with the invalid field.
 func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 	setBool := func(dst *bool, src *bool) {
 		if src != nil {
@@ -102,7 +101,7 @@ func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 	setBool(&s.SkipBroadcasts, p.SkipBroadcasts)
 	setBool(&s.SkipOwnMessages, p.SkipOwnMessages)
 	setBool(&s.EchoAPIMessages, p.EchoAPIMessages)
-	// A session that sets the echo explicitly asks for it in every format; the default does not.
+	// A session that sets the echo explicitly requests it in every format; the default does not.
 	setBool(&s.EchoToWuzapi, p.EchoAPIMessages)
 	setBool(&s.EchoToWuzapi, p.EchoToWuzapi)
 	setBool(&s.RejectCalls, p.RejectCalls)
@@ -142,7 +141,7 @@ func (s Settings) Apply(p SettingsPatch) (Settings, error) {
 	return s, s.check()
 }
 
-// withOutlet returns a sorted list with a name, or without it.
+// withOutlet returns a sorted list with or without a name.
 func withOutlet(list []string, name string, on bool) []string {
 	at, found := slices.BinarySearch(list, name)
 	switch {

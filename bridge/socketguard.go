@@ -13,19 +13,21 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// socketGuard stands between a client and its WebSocket, below whatsmeow's frames and above TLS. It does two things that whatsmeow offers no way for:
+// socketGuard sits between a client and its WebSocket, below whatsmeow's frames and above TLS. It has two functions
+// that whatsmeow does not offer:
 //
-//   - It ends a handshake at once. whatsmeow waits up to 20 s for the server's answer even if its context ends, and holds a lock meanwhile that
-//     Disconnect and IsConnected need.
-//   - It holds back what follows the handshake until the handler of frames has been wrapped, so that no frame is handled without the wrapper.
+//   - It aborts a handshake immediately. whatsmeow waits up to 20 s for the server's answer even if its context ends,
+//     and meanwhile holds a lock that Disconnect and IsConnected need.
+//   - It delays the data after the handshake until the handler of frames has been wrapped, so that no frame is handled
+//     without the wrapper.
 type socketGuard struct {
 	mu      sync.Mutex
-	conn    *guardedConn  // of the latest connection
-	held    chan struct{} // closed when reading may go on; nil = it may
+	conn    *guardedConn  // the latest connection
+	held    chan struct{} // closed when reading may continue; nil = reading is not paused
 	waiting bool          // whatsmeow waits for the server's part of the handshake
 }
 
-// wrap makes transports whose WebSockets are guarded.
+// wrap returns transports whose WebSockets are guarded.
 func (g *socketGuard) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
@@ -48,8 +50,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (fn roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return fn(req) }
 
-// hold stops what is read from reaching whatsmeow until release. whatsmeow calls it, through GetClientPayload, when it has the server's part of the
-// handshake and has not sent the last of its own.
+// hold pauses reading until release. whatsmeow calls it, through GetClientPayload, after it has received the server's
+// part of the handshake and before it sends the last part of its own.
 func (g *socketGuard) hold() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -59,7 +61,7 @@ func (g *socketGuard) hold() {
 	}
 }
 
-// release ends hold.
+// release resumes reading.
 func (g *socketGuard) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -70,7 +72,7 @@ func (g *socketGuard) release() {
 	}
 }
 
-// cut ends a handshake in progress and returns true, or returns false when there is none.
+// cut aborts a handshake in progress and returns true. It returns false if there is none.
 func (g *socketGuard) cut() bool {
 	g.mu.Lock()
 	conn, waiting := g.conn, g.waiting
@@ -82,7 +84,7 @@ func (g *socketGuard) cut() bool {
 	return true
 }
 
-// pass waits while reading is held.
+// pass waits while reading is paused.
 func (g *socketGuard) pass() {
 	g.mu.Lock()
 	held := g.held
@@ -92,7 +94,7 @@ func (g *socketGuard) pass() {
 	}
 }
 
-// spoil returns whether the handshake is still waiting; the next call returns false.
+// spoil reports whether the handshake is still waiting; the next call returns false.
 func (g *socketGuard) spoil(conn *guardedConn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -109,11 +111,12 @@ type guardedConn struct {
 	guard *socketGuard
 }
 
-// spoiledAnswer is an unmasked WebSocket message with a frame of one byte. It is no part of a handshake, so whatsmeow gives the handshake up.
+// spoiledAnswer is an unmasked WebSocket message with a frame of one byte. It is not a valid part of a handshake, so
+// that whatsmeow aborts the handshake.
 var spoiledAnswer = []byte{0x82, 4, 0, 0, 1, 0xff}
 
-// Read returns what the server sent. When the stream ends before the server's part of the handshake it returns spoiledAnswer first: whatsmeow does
-// not notice the end of the stream by itself.
+// Read returns data from the server. If the stream ends before the server's part of the handshake, it returns
+// spoiledAnswer first: whatsmeow does not detect the end of the stream itself.
 func (c *guardedConn) Read(p []byte) (int, error) {
 	n, err := c.ReadWriteCloser.Read(p)
 	if n == 0 && err != nil && len(p) >= len(spoiledAnswer) && c.guard.spoil(c) {
@@ -123,11 +126,11 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// errFrame is a frame that is not handled.
+// errFrame is the error of a frame that is dropped.
 var errFrame = errors.New("bridge: a frame of WhatsApp cannot be read")
 
-// guardFrames wraps the handler of decrypted frames of the connection that has just been opened: a frame that whatsmeow's decoder cannot read, or
-// that would take more memory or stack than it may, is dropped.
+// guardFrames wraps the handler of decrypted frames of the connection that has just been opened. It drops frames that
+// whatsmeow's decoder cannot read or that would exceed the limits of memory and stack.
 func (s *Session) guardFrames(cli *whatsmeow.Client) error {
 	limits := frameLimits{bytes: s.b.cfg.StanzaBytes, depth: s.b.cfg.StanzaDepth}
 	return wrapFrameHandler(cli, func(next socket.FrameHandler) socket.FrameHandler {

@@ -15,28 +15,31 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// whatsmeow handles each stanza in a goroutine of its own that has no recover, and starts further ones from some handlers. guardStanzas puts the
-// session's own function before each handler, so that a panic drops the stanza and nothing else. Handlers that would start a goroutine which reads
-// input further are called by the session instead:
+// whatsmeow handles each stanza in a separate goroutine without a recover, and some handlers start further goroutines.
+// guardStanzas calls the session's own function before each handler, so that a panic drops only the stanza. Where a
+// handler would start a goroutine that parses input, the session calls it instead:
 //
 //   - notifications of the types in backgroundNotifications run in a goroutine of the bridge;
 //   - app state is read by the package statesync, also for reads that whatsmeow starts;
 //   - the result of a pairing is checked before whatsmeow reads it.
 //
-// The goroutines that whatsmeow still starts (acknowledgements, receipts, push and business names, privacy tokens, prekeys after the login, retry
-// receipts, which have a recover) read no contents that are not checked by then.
+// The goroutines that whatsmeow still starts (acknowledgements, receipts, push and business names, privacy tokens,
+// prekeys after the login, retry receipts, which have a recover) read only content that has been checked.
 
-// unacknowledgedOnPanic are the stanzas that whatsmeow has not acknowledged when their handler panics. For the other kinds the acknowledgement is
-// deferred or there is none. Without one WhatsApp would deliver the stanza again with each connection.
+// unacknowledgedOnPanic are the stanzas that whatsmeow has not acknowledged when their handler panics. For other
+// stanzas the acknowledgement is deferred or does not exist. Without an acknowledgement WhatsApp would deliver the
+// stanza again with each connection.
 var unacknowledgedOnPanic = map[string]bool{"message": true, "status": true, "appdata": true}
 
-// backgroundNotifications are the types of notifications that whatsmeow handles in a goroutine beside the following stanzas.
+// backgroundNotifications are the types of notifications that whatsmeow handles in a goroutine in parallel with the
+// following stanzas.
 var backgroundNotifications = map[string]func(*Session, context.Context, *whatsmeow.Client, *waBinary.Node){
 	"encrypt": func(_ *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
 		cli.DangerousInternals().HandleEncryptNotification(ctx, node)
 	},
 	"account_sync": func(s *Session, ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) {
-		// whatsmeow changes its cached privacy settings in place, while the handler of the notification before may read them.
+		// whatsmeow changes its cached privacy settings in place, while the handler of the previous notification may
+		// read them.
 		s.accountSync.Lock()
 		defer s.accountSync.Unlock()
 		cli.DangerousInternals().HandleAccountSyncNotification(ctx, node)
@@ -52,7 +55,8 @@ var backgroundNotifications = map[string]func(*Session, context.Context, *whatsm
 	},
 }
 
-// pairingNotifications are steps of a pairing. In a session that is paired whatsmeow would begin it anew, and then refuse the next login.
+// pairingNotifications are steps of a pairing. In a paired session whatsmeow would restart the pairing and then reject
+// the next login.
 var pairingNotifications = map[string]bool{"link_code_companion_reg": true, "passkey_prologue_request": true, "crsc_continuation": true}
 
 // guardStanzas wraps the client's handlers of stanzas. Call it before the client connects.
@@ -84,7 +88,8 @@ func (s *Session) guardStanzas(cli *whatsmeow.Client) error {
 	})
 }
 
-// handleNotification runs the types that whatsmeow would handle in a goroutine without a recover in one that has it.
+// handleNotification runs the notification types that whatsmeow would handle in a goroutine without a recover in a
+// goroutine with a recover.
 func (s *Session) handleNotification(ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node, next stanzaHandler) {
 	kind := node.AttrGetter().OptionalString("type")
 	if pairingNotifications[kind] && !s.device().IsEmpty() {
@@ -102,11 +107,11 @@ func (s *Session) handleNotification(ctx context.Context, cli *whatsmeow.Client,
 	}
 }
 
-// handleServerIQ checks what whatsmeow takes for granted in the result of a pairing. Without an id, or without the address of the new device, the
-// pairing fails.
+// handleServerIQ validates the fields in the result of a pairing that whatsmeow uses without a check. Without an id, or
+// without the address of the new device, the pairing fails.
 func (s *Session) handleServerIQ(ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node, next stanzaHandler) {
 	if !s.device().IsEmpty() {
-		return // all requests of the server are steps of a pairing, and would make whatsmeow forget that it is paired
+		return // all requests of the server are steps of a pairing, and would make whatsmeow discard its pairing
 	}
 	success, ok := node.GetOptionalChildByTag("pair-success")
 	if !ok || node.Attrs["from"] != types.ServerJID {
@@ -124,7 +129,7 @@ func (s *Session) handleServerIQ(ctx context.Context, cli *whatsmeow.Client, nod
 	cli.DangerousInternals().DispatchEvent(&events.PairError{ID: jid, Error: errors.New("WhatsApp's confirmation of the pairing has no id or no device")})
 }
 
-// streamEnd is why WhatsApp ends a connection or refuses a login.
+// streamEnd is WhatsApp's reason for ending a connection or refusing a login.
 type streamEnd struct {
 	code    int
 	login   bool // a failure of the login, not an error of the stream
@@ -143,7 +148,7 @@ func endOf(node *waBinary.Node) streamEnd {
 	return streamEnd{code: code}
 }
 
-// reason is the Reason of the state that follows.
+// reason returns the Reason of the resulting state.
 func (e streamEnd) reason() string {
 	switch {
 	case e.login:
@@ -154,13 +159,13 @@ func (e streamEnd) reason() string {
 	return ""
 }
 
-// refusalTexts adds to the texts whatsmeow has for the codes of refused logins.
+// refusalTexts extends whatsmeow's texts for the codes of refused logins.
 var refusalTexts = map[int]string{
 	400: "bad request", 415: "account not found", 418: "client is unknown", 500: "internal server error", 501: "feature not implemented",
 	503: "service unavailable",
 }
 
-// refusalText gives the code of a refused login and its meaning, as "503: service unavailable".
+// refusalText returns the code of a refused login and its meaning, as "503: service unavailable".
 func refusalText(code int) string {
 	if text := refusalTexts[code]; text != "" {
 		return fmt.Sprintf("%d: %s", code, text)
@@ -168,7 +173,7 @@ func refusalText(code int) string {
 	return events.ConnectFailureReason(code).String()
 }
 
-// noteEnd keeps the reason for the end of the connection, which the last stanza states, and returns ctx with it for the stanza's handler.
+// noteEnd stores the reason in the last stanza of the connection and returns ctx with it for the stanza's handler.
 func (s *Session) noteEnd(ctx context.Context, cli *whatsmeow.Client, node *waBinary.Node) context.Context {
 	end := endOf(node)
 	s.mu.Lock()
@@ -179,14 +184,15 @@ func (s *Session) noteEnd(ctx context.Context, cli *whatsmeow.Client, node *waBi
 	return context.WithValue(ctx, endKey{}, end)
 }
 
-// messengerLoginError is WhatsApp's request for the credentials of a Messenger client, which no session has (codes 413 and 414).
+// messengerLoginError is WhatsApp's request for the credentials of a Messenger client, which sessions do not have
+// (codes 413 and 414).
 type messengerLoginError struct{ end streamEnd }
 
 func (e *messengerLoginError) Error() string {
 	return "WhatsApp asks for the credentials of a Messenger client: " + e.end.reason()
 }
 
-// refuseMessengerLogin is the client's RefreshCAT. whatsmeow calls it without a check whether it is set.
+// refuseMessengerLogin is the client's RefreshCAT. whatsmeow calls RefreshCAT without checking it for nil.
 func refuseMessengerLogin(ctx context.Context) error {
 	end, _ := ctx.Value(endKey{}).(streamEnd)
 	return &messengerLoginError{end: end}

@@ -2,11 +2,10 @@ package bridge
 
 import "time"
 
-// State is where a session stands. It is computed from what happened, never
-// stored.
+// State is the state of a session. It is computed from inputs, never stored.
 type State string
 
-// States are all there are.
+// States returns all states.
 func States() []State {
 	return []State{
 		StateCreated, StatePairing, StateConnecting, StateConnected, StateDisconnected, StateLoggedOut, StateReplaced, StateBanned, StateOutdated,
@@ -15,69 +14,68 @@ func States() []State {
 
 // The states of a session.
 const (
-	StateCreated      State = "created"      // never paired, or unpaired by command; holds nothing
+	StateCreated      State = "created"      // never paired, or unpaired by command; has no keys
 	StatePairing      State = "pairing"      // waits for a phone to link it
 	StateConnecting   State = "connecting"   // dialling or logging in
 	StateConnected    State = "connected"    // logged in
 	StateDisconnected State = "disconnected" // paired, no connection; Reason says why
 	StateLoggedOut    State = "logged_out"   // the phone or WhatsApp unlinked it
-	StateReplaced     State = "replaced"     // another connection with the same keys took over
-	StateBanned       State = "banned"       // WhatsApp bars the account until Until
-	StateOutdated     State = "outdated"     // WhatsApp refuses this client version
+	StateReplaced     State = "replaced"     // another connection with the same keys replaced it
+	StateBanned       State = "banned"       // WhatsApp bans the account until Until
+	StateOutdated     State = "outdated"     // WhatsApp rejects this client version
 )
 
-// Input is something that happened to a session.
+// Input is an input of the state machine of a session.
 type Input string
 
-// The inputs of the machine. The first group are commands, the second come
-// from WhatsApp.
+// The inputs of the machine. The first group are commands, the second group are reports from WhatsApp.
 const (
-	InputConnect Input = "connect" // connect was asked for, or a retry is due
-	InputStop    Input = "stop"    // disconnect was asked for
+	InputConnect Input = "connect" // connect was requested, or a retry is due
+	InputStop    Input = "stop"    // disconnect was requested
 	InputUnlink  Input = "unlink"  // logout was carried out
 
-	InputCode            Input = "code"        // a pairing code is up
-	InputStep            Input = "step"        // pairing goes on with another step
+	InputCode            Input = "code"        // a pairing code is displayed
+	InputStep            Input = "step"        // pairing continues with another step
 	InputPairFailed      Input = "pair_failed" // pairing ended without a device
 	InputPaired          Input = "paired"      // a device was linked; login follows
 	InputOpen            Input = "open"        // logged in
 	InputLost            Input = "lost"        // the connection ended or could not be opened
-	InputRefused         Input = "refused"     // WhatsApp refused the login with a code of its own
-	InputLoggedOut       Input = "logged_out"  // unlinked from the other side
-	InputReplaced        Input = "replaced"    // another connection took over
+	InputRefused         Input = "refused"     // WhatsApp refused the login with a code
+	InputLoggedOut       Input = "logged_out"  // unlinked by the phone or WhatsApp
+	InputReplaced        Input = "replaced"    // another connection replaced it
 	InputBanned          Input = "banned"      // temporary ban
-	InputOutdated        Input = "outdated"    // client version refused
+	InputOutdated        Input = "outdated"    // client version rejected
 	InputShutdown        Input = "shutdown"    // the server stops
 	reasonNone                 = ""
 	reasonStopped              = "stopped"         // disconnected by command
 	reasonLogout               = "logout"          // unlinked by command
 	reasonShutdown             = "shutdown"        // the server stopped
 	reasonConnectionLost       = "connection_lost" // the socket ended
-	reasonConnectFailed        = "connect_failed"  // it could not be opened
+	reasonConnectFailed        = "connect_failed"  // the connection could not be opened
 	reasonKeepAlive            = "keepalive_timeout"
 	reasonLoginTimeout         = "login_timeout"
-	reasonRedelivery           = "redelivery" // to have unacknowledged events again
+	reasonRedelivery           = "redelivery" // reconnect for unacknowledged events
 	reasonPairingTimeout       = "pairing_timeout"
 	reasonPairingFailed        = "pairing_failed"
 )
 
-// Details go with an input.
+// Details are the parameters of an input.
 type Details struct {
-	Reason string    // why, in one word or WhatsApp's own text
+	Reason string    // one word or WhatsApp's own text
 	Until  time.Time // end of a ban; zero = unknown
 	Code   PairingCode
 	Step   PairingStep
 }
 
-// PairingCode is what a phone scans or types.
+// PairingCode is a code to scan or to type into a phone.
 type PairingCode struct {
 	Number    int       `json:"number"` // 1-based
-	Of        int       `json:"of"`     // how many there will be before pairing times out
+	Of        int       `json:"of"`     // number of codes until pairing times out
 	Text      string    `json:"-"`      // the code itself; a secret until it expires
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Snapshot is the machine's state with what belongs to it.
+// Snapshot is the state with its parameters.
 type Snapshot struct {
 	State  State
 	Reason string
@@ -87,11 +85,11 @@ type Snapshot struct {
 	Step   PairingStep // pairing only
 }
 
-// paired is the part of a transition that depends on whether the session has a
-// device: without one a lost connection leads back to created.
+// target is the result of a transition. It depends on whether the session has a device: without one, a lost connection
+// leads back to created.
 type target struct {
 	paired, unpaired State
-	reason           string // used when the input brings none
+	reason           string // used if the input has no reason
 }
 
 func to(s State) target                    { return target{paired: s, unpaired: s} }
@@ -100,9 +98,8 @@ func lost(why string) target {
 	return target{paired: StateDisconnected, unpaired: StateCreated, reason: why}
 }
 
-// transitions is the whole machine: a missing pair means that the input does
-// not change that state. Final states (logged out, replaced, banned, outdated)
-// are left by a command only; the end of their socket says nothing new.
+// transitions is the whole machine: an input without an entry does not change the state. Final states (logged out,
+// replaced, banned, outdated) are left by a command only; the end of their socket is no new information.
 var transitions = map[State]map[Input]target{
 	StateCreated: {
 		InputConnect: to(StateConnecting),
@@ -181,8 +178,7 @@ var transitions = map[State]map[Input]target{
 	},
 }
 
-// next computes the snapshot after an input. changed is false when the input
-// says nothing new to this state.
+// next returns the snapshot after an input. changed is false if the input does not change the state.
 func (s Snapshot) next(in Input, d Details, paired bool, now time.Time) (out Snapshot, changed bool) {
 	t, ok := transitions[s.State][in]
 	if !ok {

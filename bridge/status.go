@@ -7,14 +7,14 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// Status is what is known of a session at one moment.
+// Status is the state of a session at one moment, with its parameters.
 type Status struct {
 	Snapshot
 	Connected       bool // a socket is open
 	LoggedIn        bool // paired and authenticated
 	HasClient       bool
 	JID, LID        types.JID // empty before pairing
-	BoundTo         types.JID // the account whose data the session holds; it outlives a logout
+	BoundTo         types.JID // the account that owns the session's data; kept after a logout
 	PushName        string
 	Platform        string
 	BusinessName    string
@@ -23,11 +23,11 @@ type Status struct {
 	AutoReconnect   bool
 	ReconnectErrors int             // failed connects since the last success
 	Reachout        Reachout        // the account's reach-out timelock
-	History         HistoryProgress // of the latest chunk; the zero value = none since the start
-	RetryAt         time.Time       // next connect by itself; zero = none planned
+	History         HistoryProgress // the latest chunk; the zero value = none since the start
+	RetryAt         time.Time       // next automatic connect; zero = none scheduled
 }
 
-// Status returns the present status. It does not block on WhatsApp.
+// Status returns the present status. It does not wait for WhatsApp.
 func (s *Session) Status() Status {
 	s.mu.Lock()
 	st := Status{
@@ -59,8 +59,8 @@ func (s *Session) Status() Status {
 	return st
 }
 
-// Wait returns the status once until accepts it, or the last one with ctx's
-// error.
+// Wait waits until the function until accepts the status and returns it. If ctx ends first, it returns the last status
+// with ctx's error.
 func (s *Session) Wait(ctx context.Context, until func(Status) bool) (Status, error) {
 	for {
 		s.mu.Lock()
@@ -80,11 +80,10 @@ func (s *Session) Wait(ctx context.Context, until func(Status) bool) (Status, er
 	}
 }
 
-// Settled tells whether a status is one that does not change by itself within
-// a moment.
+// Settled reports whether the session is in a state other than connecting.
 func (st Status) Settled() bool { return st.State != StateConnecting }
 
-// Stopped tells whether a paired session is disconnected by command.
+// Stopped reports whether a paired session is disconnected by command.
 func (st Status) Stopped() bool {
 	return st.State == StateDisconnected && st.Reason == reasonStopped
 }

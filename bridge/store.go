@@ -24,20 +24,20 @@ var migrationFiles embed.FS
 func migrations() fs.FS {
 	sub, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
-		panic(err) // the folder is part of the binary
+		panic(err) // the folder is embedded in the binary
 	}
 	return sub
 }
 
-// sessionRow is what the database knows of a session.
+// sessionRow is the database row of a session.
 type sessionRow struct {
 	ID              string
 	Incarnation     string // see owner
 	Name            string
 	Device          types.JID // empty = not paired
 	Identity        identity
-	Wanted          bool      // connected as far as commands go
-	HoldReason      string    // why it must not connect by itself: a State, or ""
+	Wanted          bool      // connection requested by command
+	HoldReason      string    // state that forbids automatic connects: a State, or ""
 	HoldUntil       time.Time // zero = until a command
 	Settings        Settings
 	Proxy           Proxy
@@ -45,11 +45,11 @@ type sessionRow struct {
 	LastConnectedAt time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
-	DefaultTimer    time.Duration // of new chats; 0 = off
-	DefaultTimerAt  time.Time     // when it was set; zero = not known
+	DefaultTimer    time.Duration // timer of new chats; 0 = off
+	DefaultTimerAt  time.Time     // time of the setting; zero = not known
 }
 
-// identity is how the account shows itself, as last seen.
+// identity is the last known identity of the account.
 type identity struct {
 	LID          types.JID
 	PushName     string
@@ -57,13 +57,13 @@ type identity struct {
 	BusinessName string
 }
 
-// sessionStore is the SQL of the bridge's own tables.
+// sessionStore executes the SQL of the bridge's own tables.
 type sessionStore struct {
 	db    *dbutil.Database
 	vault *vault.Vault // seals the addresses of proxies
 }
 
-// proxyColumn holds the addresses of proxies, which may contain passwords.
+// proxyColumn contains the addresses of proxies, which may contain passwords.
 var proxyColumn = vault.Column{Table: "bridge_sessions", Name: "proxy_url", Of: []string{"id"}, Place: func(of []string) []string { return proxyPlace(of[0]) }, Text: true}
 
 func proxyPlace(session string) []string { return []string{"proxy_url", session} }
@@ -113,8 +113,8 @@ func (st sessionStore) all(ctx context.Context) ([]*sessionRow, error) {
 	return dbutil.NewRowIterWithError(rows, st.scan, err).AsList()
 }
 
-// staysOut tells whether a session stays out of an outlet, as it is stored; one that is deleted stays out of all. In the
-// transaction of an event it tells how it was when that was logged.
+// staysOut reports whether a session stays out of an outlet according to its stored settings; a deleted session stays
+// out of all outlets. In the transaction of an event, it returns the state at the time of that event.
 func (st sessionStore) staysOut(ctx context.Context, id, outlet string) (bool, error) {
 	var stored string
 	err := st.db.QueryRow(ctx, "SELECT settings FROM bridge_sessions WHERE id=$1", id).Scan(&stored)
@@ -128,8 +128,8 @@ func (st sessionStore) staysOut(ctx context.Context, id, outlet string) (bool, e
 	return slices.Contains(settings.SkipGlobal, outlet), err
 }
 
-// put inserts or replaces everything a command may change. The facts that
-// events change (device, hold, last connection) have statements of their own.
+// put inserts or replaces all columns that commands may change. Columns that events change (device, hold, last
+// connection) have statements of their own.
 func (st sessionStore) put(ctx context.Context, r *sessionRow) error {
 	settings, err := json.Marshal(r.Settings)
 	if err != nil {
@@ -176,7 +176,7 @@ func (st sessionStore) setConnectedAt(ctx context.Context, id string, at time.Ti
 	return err
 }
 
-// setDevice gives the session a device, or takes it away when it is empty.
+// setDevice sets the session's device; an empty device removes it.
 func (st sessionStore) setDevice(ctx context.Context, id string, device types.JID) error {
 	_, err := st.db.Exec(ctx, `UPDATE bridge_sessions SET device_jid=$2, hold_reason='', hold_until=0, default_timer=0, default_timer_at=0 WHERE id=$1`,
 		id, deviceString(device))
@@ -190,8 +190,7 @@ func (st sessionStore) setIdentity(ctx context.Context, id string, who identity)
 	return err
 }
 
-// quarantine takes the device away from its session and remembers why. The
-// keys themselves stay where they are.
+// quarantine detaches the device from its session and stores the reason. The keys stay in their tables.
 func (st sessionStore) quarantine(ctx context.Context, id string, device types.JID, reason string) error {
 	return database.Transact(ctx, st.db, func(ctx context.Context) error {
 		_, err := st.db.Exec(ctx, `
@@ -236,7 +235,7 @@ func (st sessionStore) release(ctx context.Context, device types.JID) error {
 	return err
 }
 
-// addHistory remembers a history blob that has to be fetched.
+// addHistory stores the pointer to a history blob.
 func (st sessionStore) addHistory(ctx context.Context, id, messageID string, notice []byte) error {
 	_, err := st.db.Exec(ctx, `
 		INSERT INTO bridge_history (session, message_id, notice, created_at) VALUES ($1, $2, $3, $4)

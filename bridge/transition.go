@@ -9,8 +9,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// stateEvents names the event that announces a state; the others are announced
-// as SessionState.
+// stateEvents maps states to the types of their events; other states use SessionState.
 var stateEvents = map[State]string{
 	StateConnected:    "Connected",
 	StateDisconnected: "Disconnected",
@@ -22,20 +21,18 @@ var stateEvents = map[State]string{
 
 const eventSessionState = "SessionState"
 
-// maxOutbox bounds the records of transitions that wait for the journal, while
-// a database is away for example. Beyond it the oldest are dropped: the newest
-// tell where the session stands.
+// maxOutbox bounds the records of transitions that wait for the journal, for example during an outage of the database.
+// Beyond it, the oldest records are dropped: the newest contain the present state.
 const maxOutbox = 64
 
-// fact is what a transition event carries beside the state.
+// fact is additional data of a transition event.
 type fact struct {
 	data    map[string]any
 	project func(ctx context.Context) error
 }
 
-// feed gives an input to the machine. The resulting event is written in the
-// order of transitions by a goroutine of its own. It returns false when the
-// input said nothing new. The caller holds s.mu.
+// feed passes an input to the machine. A separate goroutine writes the resulting events in the order of transitions.
+// feed returns false if the input does not change the state. The caller holds s.mu.
 func (s *Session) feed(in Input, d Details, f fact) bool {
 	now := time.Now().UTC()
 	before := s.snap
@@ -57,7 +54,7 @@ func (s *Session) feed(in Input, d Details, f fact) bool {
 	return true
 }
 
-// wakeWaiters makes every call of Wait look at the status again. The caller holds s.mu.
+// wakeWaiters makes every call of Wait check the status again. The caller holds s.mu.
 func (s *Session) wakeWaiters() {
 	if s.changed != nil {
 		close(s.changed)
@@ -65,9 +62,9 @@ func (s *Session) wakeWaiters() {
 	}
 }
 
-// worthTelling coalesces an outage: the tries to connect again and their
-// failures for the same reason are one event, not one per try. QR codes are
-// signals, so within the state pairing only a new step makes an event.
+// worthTelling reports whether a transition becomes an event. It coalesces an outage: reconnects and their failures for
+// the same reason are one event, not one per attempt. QR codes are signals; within the state pairing, only a new step
+// becomes an event.
 func (s *Session) worthTelling(before, after Snapshot) bool {
 	switch after.State {
 	case StatePairing:
@@ -109,7 +106,7 @@ func (s *Session) transitionRecord(before, after Snapshot, f fact) journal.Recor
 	}
 }
 
-// originOf tells a transition by command from one that happened.
+// originOf returns the origin of a transition: a command, the server or WhatsApp.
 func originOf(after Snapshot) string {
 	switch after.Reason {
 	case reasonStopped, reasonLogout:
@@ -120,8 +117,7 @@ func originOf(after Snapshot) string {
 	return journal.OriginWhatsApp
 }
 
-// post queues a record behind those of earlier transitions. The caller holds
-// s.mu.
+// post appends a record to the outbox. The caller holds s.mu.
 func (s *Session) post(r journal.Record) {
 	if len(s.outbox) >= maxOutbox {
 		s.log().Warn("the journal does not keep up with state events; the oldest is dropped", "event", s.outbox[0].Type)
@@ -133,7 +129,7 @@ func (s *Session) post(r journal.Record) {
 	}
 	s.writing = true
 	if !s.b.spawn(s.writeOutbox) {
-		// Closing: the records of the last transitions are written by shutDown.
+		// The bridge is closing: shutDown writes the remaining records.
 		s.writing = false
 		s.work.leave()
 	}
@@ -152,7 +148,7 @@ func (s *Session) writeOutbox() {
 		}
 		s.mu.Unlock()
 		if _, err := s.b.journal.Append(s.b.ctx, s.id, batch...); err != nil {
-			// The state itself is right; its history has a hole, which the log tells.
+			// The state itself is correct; the journal lacks events, which the log reports.
 			s.log().Error("could not write state events", "count", len(batch), "error", err)
 		}
 	}

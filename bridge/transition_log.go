@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// stateLog is the log line of a state, for operators who follow a session's life.
+// stateLog has the log line of each state, for operators.
 var stateLog = map[State]struct {
 	level slog.Level
 	text  string
@@ -21,7 +21,7 @@ var stateLog = map[State]struct {
 	StateOutdated:     {slog.LevelWarn, "WhatsApp refuses this client version; update the server"},
 }
 
-// logTransition logs a transition that became an event. Numbers and names of accounts are left out.
+// logTransition logs a transition that became an event. Phone numbers and names of accounts are left out.
 func (s *Session) logTransition(in Input, before, after Snapshot) {
 	line, ok := stateLog[after.State]
 	if !ok {
