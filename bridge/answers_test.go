@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// What a session does about events by itself, when its settings say so.
+// Tests of the automatic reactions of a session to events, which its settings enable.
 
 func TestCallsAreRejectedWithANotice(t *testing.T) {
 	w := newWorld(t)

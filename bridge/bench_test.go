@@ -25,9 +25,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// networkProcess makes the test binary a network in a process of its own, so
-// that its memory does not count: it scans each QR code it reads with a new
-// account.
+// networkProcess is the environment variable that makes the test binary a network in a process of its own, so that its
+// memory is not counted. The network scans each QR code it reads with a new account.
 const networkProcess = "BRIDGE_TEST_NETWORK"
 
 func serveNetwork() {
@@ -48,7 +47,7 @@ func serveNetwork() {
 	network.Close()
 }
 
-// otherProcess is such a network as seen from here.
+// otherProcess is the connection to such a network process.
 type otherProcess struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -94,8 +93,8 @@ func (p *otherProcess) scan(tb testing.TB, code string) {
 	}
 }
 
-// BenchmarkSessionMemory tells what a session costs: stored and unpaired, and
-// connected and idle in a process that found it in its database.
+// BenchmarkSessionMemory measures the memory of a session: stored and unpaired, and connected and idle in a process
+// that loaded it from its database.
 func BenchmarkSessionMemory(b *testing.B) {
 	sessions := 200
 	if n, err := strconv.Atoi(os.Getenv("BENCH_SESSIONS")); err == nil {
@@ -140,8 +139,8 @@ func BenchmarkSessionMemory(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// measureProcess makes the test binary a process that connects the sessions of
-// a database and prints what that took: KiB, seconds and goroutines.
+// measureProcess is the environment variable that makes the test binary a process that connects the sessions of a
+// database and prints the cost: KiB, seconds and goroutines.
 const measureProcess = "BRIDGE_TEST_MEASURE"
 
 func measure(file, address string) {
@@ -164,7 +163,7 @@ func measure(file, address string) {
 	x.close()
 }
 
-// process is a bridge with what it needs.
+// process is a bridge with its database and journal.
 type process struct {
 	db     *dbutil.Database
 	log    *journal.Journal
@@ -200,8 +199,7 @@ func (x *process) close() {
 	_ = x.db.Close()
 }
 
-// settle waits until the journal has been quiet for a moment: the first sync
-// of the accounts is over then.
+// settle waits until the journal has been quiet for 500 ms: the first sync of the accounts is over then.
 func (x *process) settle() {
 	for last := uint64(0); ; {
 		<-time.After(500 * time.Millisecond)
@@ -222,13 +220,12 @@ func wait(tb testing.TB, s *bridge.Session, state bridge.State) {
 	}
 }
 
-// resident is the memory of this process in KiB after everything that is not
-// in use has gone back to the system.
+// resident returns the memory of this process in KiB after unused memory has been returned to the system.
 func resident() int64 {
 	debug.FreeOSMemory()
 	raw, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		panic(err) // the benchmark is for Linux
+		panic(err) // the benchmark requires Linux
 	}
 	for line := range strings.Lines(string(raw)) {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {

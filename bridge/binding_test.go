@@ -38,7 +38,7 @@ func (w *world) stored(session string) (rows int) {
 	return rows
 }
 
-// scan connects the session and lets a phone scan its code.
+// scan connects the session and scans its code with a phone.
 func (w *world) scan(s *bridge.Session, phone *sandbox.Phone, o bridge.ConnectOptions) error {
 	w.t.Helper()
 	if err := s.ConnectWith(w.ctx(), o); err != nil {
@@ -105,7 +105,7 @@ func TestSessionIsBoundToItsNumber(t *testing.T) {
 				r.after = w.head("shop")
 				w.refusesNumber(s, bea, r)
 
-				// Its own number goes on in the same journal.
+				// The session's own number continues in the same journal.
 				if err := w.scan(s, ada, bridge.ConnectOptions{}); err != nil {
 					t.Fatal(err)
 				}
@@ -133,7 +133,7 @@ func TestSessionIsBoundToItsNumber(t *testing.T) {
 				}
 				w.reader("shop").text("for Bea")
 
-				// Rebind was for one pairing.
+				// Rebind applied to one pairing.
 				if err := s.Logout(w.ctx()); err != nil {
 					t.Fatal(err)
 				}
@@ -170,7 +170,8 @@ func (w *world) head(session string) uint64 {
 	return log.Head
 }
 
-// Another number scans the code of a session whose account needs a passkey, and the other way round.
+// TestBindingWithPasskey scans the code of a session with the phone of another number, with accounts that need a
+// passkey, with and without Rebind.
 func TestBindingWithPasskey(t *testing.T) {
 	w := newWorld(t)
 	ada, bea := w.passkeyAccount("15550001", sandbox.PasskeyOptions{}), w.passkeyAccount("15550002", sandbox.PasskeyOptions{})
@@ -202,7 +203,8 @@ func TestBindingWithPasskey(t *testing.T) {
 	}
 }
 
-// A process that died between the pairing and the clean-up does that before it connects again. An account under a new number is the same account.
+// TestRebindIsResumed ends the process between pairing and deletion: the next process deletes the old account's data
+// before it connects. An account under a new number is the same account.
 func TestRebindIsResumed(t *testing.T) {
 	for database, open := range bindingDatabases {
 		for name, sameLID := range map[string]bool{"another account": false, "another number of the account": true} {
@@ -242,7 +244,8 @@ func TestRebindIsResumed(t *testing.T) {
 	}
 }
 
-// Sessions of a database from before bindings belong to the account they are paired with, or were before a phone unlinked them.
+// TestBindingsOfAnOlderDatabase opens a database from before bindings: its sessions belong to the account that they are
+// paired with, or were paired with before a phone unlinked them.
 func TestBindingsOfAnOlderDatabase(t *testing.T) {
 	for database, open := range bindingDatabases {
 		t.Run(database, func(t *testing.T) {

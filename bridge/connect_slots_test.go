@@ -13,8 +13,9 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// Config.ConnectConcurrency sessions dial at a time, whether calls or the start of the bridge connect them. Each of the others dials when a login
-// before it has settled, and all get there.
+// TestConnectConcurrencyHolds counts concurrent dials: at most Config.ConnectConcurrency sessions dial at a time,
+// whether calls or the start of the bridge connect them. Each other session dials when an earlier login has settled,
+// and all connect.
 func TestConnectConcurrencyHolds(t *testing.T) {
 	const most, sessions = 2, 6
 	w := newWorld(t)

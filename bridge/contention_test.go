@@ -16,8 +16,9 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// Calls that change the chats, contacts, groups and blocked people of one session, while events about the same people arrive and others read, all
-// succeed, and the session shows the last change of each kind.
+// TestParallelChangesOfOneSession changes the chats, contacts, groups and blocked people of one session concurrently,
+// while events about the same people arrive and other calls read. All calls succeed, and the session has the last
+// change of each kind.
 func TestParallelChangesOfOneSession(t *testing.T) {
 	dbtest.OnEachContended(t, func(t *testing.T, address string) {
 		const rounds, friends = 4, 3

@@ -14,8 +14,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// TestFirstMessagesCross lets both sides of new chats send at the same moment, so that each side opens a Signal session and
-// messages of both sessions are on the way at once. Each message must arrive once, and none may need a retry.
+// TestFirstMessagesCross makes both sides of new chats send at the same moment, so that each side opens a Signal
+// session and messages of both sessions are in transit concurrently. Each message must arrive once, without a retry.
 func TestFirstMessagesCross(t *testing.T) {
 	for name, database := range map[string]func(t *testing.T) string{
 		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "crossing.db") },
@@ -26,7 +26,7 @@ func TestFirstMessagesCross(t *testing.T) {
 	}
 }
 
-const crossing = 20 // messages each way
+const crossing = 20 // messages in each direction
 
 func crossWithPhones(t *testing.T, w *world) {
 	ada := w.account("15550700001", "Ada")
@@ -90,7 +90,7 @@ func crossWithSessions(t *testing.T, w *world) {
 	noneUndecryptable(t, w, "ada", "bob")
 }
 
-// exchange runs two senders at once.
+// exchange runs two senders concurrently.
 func exchange(t *testing.T, senders ...func(ctx context.Context, k int) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -108,7 +108,7 @@ func exchange(t *testing.T, senders ...func(ctx context.Context, k int) error) {
 	all.Wait()
 }
 
-// arrivedOnce waits until the journal of a session has all messages of a prefix, each once.
+// arrivedOnce waits until the journal of a session has each message with the prefix exactly once.
 func arrivedOnce(t *testing.T, w *world, session, prefix string) {
 	t.Helper()
 	for k := range crossing {

@@ -18,7 +18,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// A message refused with a code that is about the moment may be sent again; one that WhatsApp will never take may not.
+// TestTemporaryRefusalsAreRetryable checks that a message rejected with a temporary code may be sent again, and one
+// rejected with a permanent code may not.
 func TestTemporaryRefusalsAreRetryable(t *testing.T) {
 	w := newWorld(t)
 	s := w.paired("ada", w.account("15550003001", "Ada"))
@@ -35,10 +36,11 @@ func TestTemporaryRefusalsAreRetryable(t *testing.T) {
 	}
 }
 
-// Sends that a logout cuts off say that the session is not connected and why.
+// TestSendsCutOffByLogoutNameTheState checks that sends interrupted by a logout return an error that the session is not
+// connected, with the reason.
 func TestSendsCutOffByLogoutNameTheState(t *testing.T) {
 	w := newWorld(t)
-	w.hostile = true // sends go on after the unlinking
+	w.hostile = true // sends continue after the unlinking
 	s := w.paired("ada", w.account("15550003001", "Ada"))
 	w.account("15550003002", "Bob")
 	var sends sync.WaitGroup
@@ -53,7 +55,7 @@ func TestSendsCutOffByLogoutNameTheState(t *testing.T) {
 				if !errors.As(err, &e) {
 					t.Errorf("error without a type: %v", err)
 				} else if e.OutcomeUnknown {
-					continue // one that had left
+					continue // a message sent before
 				} else if e.Reason != wa.ReasonNotConnected || !strings.Contains(e.Message, "created") {
 					t.Errorf("%s: %s", e.Reason, e.Message)
 				}
@@ -68,7 +70,7 @@ func TestSendsCutOffByLogoutNameTheState(t *testing.T) {
 	sends.Wait()
 }
 
-// mutedConn passes the HTTP upgrade and nothing after it.
+// mutedConn passes the HTTP upgrade and no data after it.
 type mutedConn struct {
 	net.Conn
 	muted   *atomic.Bool
@@ -90,10 +92,11 @@ func (c *mutedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// handshakeWait is less than whatsmeow waits for the answer in a handshake, 20 s.
+// handshakeWait is shorter than whatsmeow's wait for the answer in a handshake, 20 s.
 const handshakeWait = 15 * time.Second
 
-// A command on a session does not wait for a handshake that WhatsApp does not answer.
+// TestCommandsDoNotWaitForAHandshake checks that a command on a session does not wait for a handshake that WhatsApp
+// does not answer.
 func TestCommandsDoNotWaitForAHandshake(t *testing.T) {
 	w := newWorld(t)
 	var muted atomic.Bool
@@ -138,7 +141,8 @@ func TestCommandsDoNotWaitForAHandshake(t *testing.T) {
 	}
 }
 
-// A call on an incomplete answer that panics in whatsmeow fails with a typed error; a panic of our own is passed on.
+// TestCallTurnsPanicsOfWhatsmeowIntoErrors checks that a call fails with a typed error if whatsmeow panics on an
+// incomplete answer, and that a panic of the bridge is passed on.
 func TestCallTurnsPanicsOfWhatsmeowIntoErrors(t *testing.T) {
 	v := newVictim(newWorld(t))
 	id := v.fault(func(reply waBinary.Node) waBinary.Node {

@@ -18,8 +18,8 @@ import (
 	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
-// cuttingProxy stands between the database driver and PostgreSQL. It closes all connections at chosen writes of the driver,
-// each of which is one statement, BEGIN or COMMIT, as the death of the server does.
+// cuttingProxy is a proxy between the database driver and PostgreSQL. It closes all connections at chosen writes of the
+// driver, each of which is one statement, BEGIN or COMMIT, like a crash of the server.
 type cuttingProxy struct {
 	listener net.Listener
 	server   string
@@ -27,11 +27,11 @@ type cuttingProxy struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
-	count int          // of writes since cut
-	cuts  map[int]bool // whether after the write; see cut
+	count int          // number of writes since cut
+	cuts  map[int]bool // true = cut after the write; see cut
 }
 
-// newCuttingProxy returns a proxy before the server of a database and the address of the database through it.
+// newCuttingProxy returns a proxy for the server of a database, and the address of the database through the proxy.
 func newCuttingProxy(t *testing.T, address string) (*cuttingProxy, string) {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -54,8 +54,8 @@ func newCuttingProxy(t *testing.T, address string) (*cuttingProxy, string) {
 	return p, u.String()
 }
 
-// cut makes the proxy cut at writes, counted from 1 and from now on: before the write reaches the server when the value is
-// false, else after the server has answered and before the driver has the answer.
+// cut makes the proxy close its connections at the given writes, counted from 1 from now on: before the write reaches
+// the server if the value is false, otherwise after the server has answered and before the driver has the answer.
 func (p *cuttingProxy) cut(cuts map[int]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,7 +89,7 @@ func (p *cuttingProxy) accept() {
 	}
 }
 
-// requests passes the driver's requests on.
+// requests forwards the driver's requests.
 func (p *cuttingProxy) requests(driver, server net.Conn, held chan struct{}) {
 	defer driver.Close()
 	defer server.Close()
@@ -121,7 +121,7 @@ func (p *cuttingProxy) requests(driver, server net.Conn, held chan struct{}) {
 	}
 }
 
-// answers passes the server's answers on, until held.
+// answers forwards the server's answers until held is closed.
 func (p *cuttingProxy) answers(driver, server net.Conn, held chan struct{}) {
 	defer driver.Close()
 	defer server.Close()
@@ -179,9 +179,9 @@ const (
 	newGroup    = "new group"
 )
 
-// TestMessagesSurviveCutDatabaseConnections cuts the connections to PostgreSQL at each statement with which two messages are
-// received, once before and once after the statement took effect: both messages are in the journal, once. It takes every
-// seventh statement, with WAYSTATION_LOAD each.
+// TestMessagesSurviveCutDatabaseConnections cuts the connections to PostgreSQL at each statement of receiving two
+// messages, once before and once after the statement took effect: both messages are in the journal once. It tests every
+// seventh statement, with WAYSTATION_LOAD every one.
 func TestMessagesSurviveCutDatabaseConnections(t *testing.T) {
 	step := 7
 	if testkit.FullSize() {

@@ -9,10 +9,9 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// TestSendBetweenDecryptionAndEvent: a message is decrypted, its event cannot be
-// committed, and a send to the same person uses the ratchet before WhatsApp
-// delivers the message again. Neither may be lost: the send stores what the
-// decryption changed, with the plaintext, because the key is used up then.
+// TestSendBetweenDecryptionAndEvent decrypts a message whose event cannot be committed, and sends to the same person,
+// which advances the ratchet, before WhatsApp delivers the message again. Neither message may be lost: the send stores
+// the changes of the decryption with the plaintext, because the key is used up then.
 func TestSendBetweenDecryptionAndEvent(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
@@ -38,7 +37,7 @@ func TestSendBetweenDecryptionAndEvent(t *testing.T) {
 		}
 		<-refused
 		if _, err := s.SendText(w.ctx(), bob.JID(), outgoing); err != nil {
-			// The connection is opened anew for the redelivery: the send may meet that.
+			// The redelivery reopens the connection, which may interrupt the send.
 			t.Logf("round %d: %v", round, err)
 			outgoing = ""
 		}

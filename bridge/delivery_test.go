@@ -12,7 +12,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// failMessages makes the journal fail the first times appends of a message.
+// failMessages makes the journal fail the first appends of a message, as many as times.
 func (w *world) failMessages(times int, how func()) {
 	left := times
 	w.faults.set(func(_ string, records []journal.Record) error {

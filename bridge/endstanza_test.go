@@ -9,7 +9,8 @@ import (
 	"github.com/waystation/waystation/bridge"
 )
 
-// TestEndsDroppedByTheClientAreHandled: the last stanza of a connection counts although the socket ends before whatsmeow handles it.
+// TestEndsDroppedByTheClientAreHandled ends the socket before whatsmeow has handled the last stanza: the stanza takes
+// effect nevertheless.
 func TestEndsDroppedByTheClientAreHandled(t *testing.T) {
 	conflict := func(code, kind string) waBinary.Node {
 		return waBinary.Node{Tag: "stream:error", Attrs: waBinary.Attrs{"code": code}, Content: []waBinary.Node{{Tag: "conflict", Attrs: waBinary.Attrs{"type": kind}}}}

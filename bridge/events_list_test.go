@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// The list has every event that code of this package names, and no other. What is volatile is what goes as a signal.
+// TestEventTypesAreThoseEmitted compares the list with the events in the code of this package: neither has more than
+// the other, and events emitted as signals are volatile.
 func TestEventTypesAreThoseEmitted(t *testing.T) {
 	emitted := map[string]bool{eventSessionState: false}
 	for _, name := range stateEvents {
@@ -56,7 +57,7 @@ func TestEventTypesAreThoseEmitted(t *testing.T) {
 	}
 }
 
-// emittedBy is the event a call or a record names with a literal.
+// emittedBy returns the event type that a call or a record contains as a literal.
 func emittedBy(n ast.Node) (name string, volatile bool) {
 	text := func(e ast.Expr) string {
 		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {

@@ -9,8 +9,8 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// A companion gets no content of a view-once message. It is a message like any other all the same: in the journal, in the
-// chat and in the store, also when the account's own phone sent it.
+// TestViewOnceMessageIsAnEventAndStored checks a view-once message, whose content a companion does not receive: it is
+// in the journal, in the chat and in the store like any other message, also if the account's own phone sent it.
 func TestViewOnceMessageIsAnEventAndStored(t *testing.T) {
 	for database, open := range bindingDatabases {
 		t.Run(database, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestViewOnceMessageIsAnEventAndStored(t *testing.T) {
 					t.Errorf("%s: stored %+v, %v", name, m, err)
 				}
 			}
-			// A message of another kind that follows is not affected.
+			// A following message of another kind is not affected.
 			if _, err := bob.Send(w.ctx(), ada.JID(), sandbox.Text("after it")); err != nil {
 				t.Fatal(err)
 			}

@@ -11,7 +11,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 )
 
-// SendText sends a text the way every operation does.
+// SendText sends a text with sendMessage, like every operation.
 func (s *Session) SendText(ctx context.Context, to types.JID, text string) (string, error) {
 	cli, err := s.live()
 	if err != nil {
@@ -22,7 +22,7 @@ func (s *Session) SendText(ctx context.Context, to types.JID, text string) (stri
 	return id, err
 }
 
-// StoreHistory stores what a history blob holds.
+// StoreHistory stores the contents of a history blob.
 func (s *Session) StoreHistory(ctx context.Context, blob *waHistorySync.HistorySync) (int, error) {
 	cli, err := s.live()
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Session) StoreHistory(ctx context.Context, blob *waHistorySync.HistoryS
 	return s.storeHistory(ctx, cli, blob)
 }
 
-// BotProfiles calls what panics in whatsmeow when an answer is incomplete.
+// BotProfiles calls functions of whatsmeow that panic on an incomplete answer.
 func (s *Session) BotProfiles(ctx context.Context) ([]types.BotProfileInfo, error) {
 	cli, err := s.live()
 	if err != nil {

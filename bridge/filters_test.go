@@ -13,7 +13,8 @@ import (
 
 var yes, no = true, false
 
-// What a filter keeps out is neither an event, which is all that sockets and transports see, nor stored.
+// TestFilters checks that filtered messages are neither emitted as events, the only source of sockets and transports,
+// nor stored.
 func TestFilters(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
@@ -29,7 +30,7 @@ func TestFilters(t *testing.T) {
 	if err = ada.FollowNewsletter(channel.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = send(w, s, bob.JID().String(), "hello", bridge.SendOptions{}); err != nil { // who knows his devices sees his status posts
+	if _, err = send(w, s, bob.JID().String(), "hello", bridge.SendOptions{}); err != nil { // Bob's status posts reach accounts that know his devices
 		t.Fatal(err)
 	}
 	say := func(to types.JID, text string) func() (string, error) {
@@ -88,7 +89,7 @@ func TestFilters(t *testing.T) {
 			t.Fatal(err)
 		}
 		send(filter.name + " pass again")
-		events.text(filter.name + " pass again") // and all before it was handled
+		events.text(filter.name + " pass again") // all earlier messages have been handled too
 		if n := w.count("ada", filter.name+" kept out"); n != 0 {
 			t.Errorf("%s: in the journal %d times", filter.name, n)
 		}
@@ -98,8 +99,8 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// A filter that is flipped while messages come holds from the next event on: what was sent after the switch never passes,
-// what was recorded before stays, and nothing else is missing.
+// TestFilterFlippedUnderLoad switches a filter while messages arrive. The switch applies from the next event on:
+// messages sent after it are filtered, recorded messages stay, and no other message is missing.
 func TestFilterFlippedUnderLoad(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
@@ -127,7 +128,7 @@ func TestFilterFlippedUnderLoad(t *testing.T) {
 			}
 			state["direct "+text] = true
 		}
-		// The settings hold for an event when it is handled, so the round ends with its last one.
+		// Settings apply when an event is handled, so the round waits for its last event.
 		events.text(fmt.Sprintf("direct %d/%d", round, perRound-1))
 		if !skip {
 			w.reader("ada").text(fmt.Sprintf("%d/%d", round, perRound-1))
@@ -140,8 +141,8 @@ func TestFilterFlippedUnderLoad(t *testing.T) {
 	}
 }
 
-// Whether a message sent through a method is an event: the call's word, then the server's, then the session's; and the
-// filters hold for it too.
+// TestEchoPriority checks whether a message sent through a method becomes an event: the call's option has priority,
+// then the server's setting, then the session's. The filters also apply.
 func TestEchoPriority(t *testing.T) {
 	for _, c := range []struct {
 		server, session bool
@@ -190,7 +191,7 @@ func TestEchoPriority(t *testing.T) {
 		if statuses != c.want {
 			t.Errorf("%+v: %d outcomes", c, statuses)
 		}
-		// It is stored in any case: a reply, an edit or a repeat needs it.
+		// The message is stored in any case: a reply, an edit or a repeat needs it.
 		if m, err := s.Chats().GetMessage(w.ctx(), "", sent.MessageID, false); err != nil || !m.FromMe {
 			t.Errorf("%+v: stored %v: %v", c, m, err)
 		}

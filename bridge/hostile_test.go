@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// quoting is a text that quotes a text that quotes ..., so many levels deep.
+// quoting returns a text with nested quotes, levels deep.
 func quoting(levels int) *waE2E.Message {
 	m := &waE2E.Message{Conversation: proto.String("the first")}
 	for range levels {
@@ -28,7 +28,7 @@ func quoting(levels int) *waE2E.Message {
 	return m
 }
 
-// flow is a message with one button of these parameters.
+// flow returns a message with one button with these parameters.
 func flow(name, params string) *waE2E.Message {
 	m := sandbox.Buttons("flow", "", sandbox.Choice{ID: "x", Label: "x"})
 	button := m.GetInteractiveMessage().GetNativeFlowMessage().GetButtons()[0]
@@ -48,8 +48,8 @@ func holdsNUL(value any) bool {
 	return false
 }
 
-// What a stranger puts into a message is recorded once, whatever it is, and keeps no later one away: an event that can
-// never be recorded would have WhatsApp deliver it for ever.
+// TestHostileMessagesAreRecorded sends hostile content. Each message is recorded once and blocks no later one: WhatsApp
+// would deliver an event that can never be recorded forever.
 func TestHostileMessagesAreRecorded(t *testing.T) {
 	for name, url := range map[string]func(*testing.T) string{
 		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "test.db") },

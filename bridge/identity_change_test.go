@@ -7,8 +7,8 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// A contact that reinstalls WhatsApp is reported, and messages go on in both directions: the one that may still be
-// encrypted for the old installation, and those after it.
+// TestIdentityChangeIsReported checks that a contact's reinstallation of WhatsApp is reported and messages still arrive
+// in both directions: the one that may be encrypted for the old installation, and those after it.
 func TestIdentityChangeIsReported(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("15550001", "Ada"), w.account("15550002", "Bob")
@@ -46,7 +46,8 @@ func TestIdentityChangeIsReported(t *testing.T) {
 	}
 }
 
-// The notification of a contact's new identity deletes the sessions and keys of its devices, which are stored under its LID.
+// TestIdentityChangeDeletesSessions checks that the notification of a contact's new identity deletes the sessions and
+// keys of its devices, which are stored under its LID.
 func TestIdentityChangeDeletesSessions(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("15550001", "Ada"), w.account("15550002", "Bob")

@@ -15,8 +15,8 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// TestEveryEnvelopeIsOpened: whatever field of a message wraps another message, the
-// event shows the inner one and names the wrapper.
+// TestEveryEnvelopeIsOpened wraps a message in each field that can contain another message: the event has the inner
+// message and the name of the wrapper.
 func TestEveryEnvelopeIsOpened(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("15550100001", "Ada"), w.account("15550100002", "Bob")
@@ -32,13 +32,13 @@ func TestEveryEnvelopeIsOpened(t *testing.T) {
 		}
 		count++
 		if strings.HasPrefix(string(field.Name()), "viewOnce") {
-			continue // companions do not get the content: TestViewOnceMessageIsAnEventAndStored
+			continue // companions do not receive the content: TestViewOnceMessageIsAnEventAndStored
 		}
 		text := fmt.Sprintf("inside %s", field.Name())
 		inner := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &text, ContextInfo: &waE2E.ContextInfo{IsForwarded: proto.Bool(true)}}}
 		m := &waE2E.Message{}
 		m.ProtoReflect().Set(field, protoreflect.ValueOfMessage((&waE2E.FutureProofMessage{Message: inner}).ProtoReflect()))
-		if count%2 == 0 { // and once more inside
+		if count%2 == 0 { // nested once more
 			m = &waE2E.Message{EphemeralMessage: &waE2E.FutureProofMessage{Message: m}}
 		}
 		if _, err := bob.Send(w.ctx(), ada.JID(), m); err != nil {
@@ -54,7 +54,7 @@ func TestEveryEnvelopeIsOpened(t *testing.T) {
 	}
 }
 
-// TestKindsThatUsersSee: what WhatsApp's apps show has a type and its content.
+// TestKindsThatUsersSee checks that each message displayed by WhatsApp's apps has a type and its content.
 func TestKindsThatUsersSee(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("15550100001", "Ada"), w.account("15550100002", "Bob")
@@ -95,8 +95,8 @@ func TestKindsThatUsersSee(t *testing.T) {
 	_ = r
 }
 
-// TestSecretMessagesAreDecrypted: what communities encrypt under the secret of
-// another message is translated and stored like its plain form.
+// TestSecretMessagesAreDecrypted checks that content of communities encrypted under the secret of another message is
+// translated and stored like its plain form.
 func TestSecretMessagesAreDecrypted(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("15550100001", "Ada"), w.account("15550100002", "Bob")
@@ -183,7 +183,7 @@ func TestSecretMessagesAreDecrypted(t *testing.T) {
 	}
 }
 
-// TestGroupChangesHaveContent: no change of a group is an event that says nothing.
+// TestGroupChangesHaveContent checks that every change of a group is an event with content.
 func TestGroupChangesHaveContent(t *testing.T) {
 	w := newWorld(t)
 	ada, bob, carol := w.account("15550100001", "Ada"), w.account("15550100002", "Bob"), w.account("15550100003", "Carol")
@@ -238,7 +238,7 @@ func TestGroupChangesHaveContent(t *testing.T) {
 	}
 }
 
-// TestPrivacyEventsHaveValues: an event of changed privacy settings has all values.
+// TestPrivacyEventsHaveValues checks that an event of changed privacy settings has all values.
 func TestPrivacyEventsHaveValues(t *testing.T) {
 	w := newWorld(t)
 	ada := w.account("15550100001", "Ada")

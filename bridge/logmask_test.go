@@ -14,8 +14,8 @@ import (
 	"github.com/waystation/waystation/bridge/signal"
 )
 
-// TestLogMasksPeople passes the forms in which whatsmeow, libsignal and the bridge log addresses, names and stanzas, and looks
-// for them in the log.
+// TestLogMasksPeople logs addresses, names and stanzas in the formats of whatsmeow, libsignal and the bridge, and
+// searches the log for them.
 func TestLogMasksPeople(t *testing.T) {
 	const number, lid, name, words = "15550123456", "100000012345678", "Ada Secret", "meet me at noon"
 	pn := types.JID{User: number, Server: types.DefaultUserServer, Device: 12}
@@ -55,7 +55,7 @@ func TestLogMasksPeople(t *testing.T) {
 	}
 }
 
-// TestMaskPersonal keeps what names no person.
+// TestMaskPersonal checks that text without personal data stays unchanged.
 func TestMaskPersonal(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                               "",

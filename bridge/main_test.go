@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(withDatabases{m},
-		// A whatsmeow handshake that is given up leaves its reader behind when a frame arrives after that.
+		// An aborted whatsmeow handshake leaks its reader if a frame arrives afterwards.
 		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow/socket.(*FrameSocket).frameComplete"))
 }
 

@@ -7,13 +7,14 @@ import (
 
 type attrs = waBinary.Attrs
 
-// cast are the addresses that stanzas name.
+// cast has the addresses used in stanzas.
 type cast struct {
 	own, ownLID, other, otherLID, group, channel types.JID
-	id                                           func() string // of a stanza, new with each call
+	id                                           func() string // returns a new stanza id with each call
 }
 
-// receivable lists, by tag and type, one stanza of each kind that a connected session may receive and that does not end its connection.
+// receivable returns, by tag and type, one stanza of each kind that a connected session may receive and that does not
+// end its connection.
 func (c *cast) receivable() []waBinary.Node {
 	now := unixText(1_700_000_000)
 	key, blob := make([]byte, 32), make([]byte, 64)

@@ -25,7 +25,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// indexNames are the kinds of app-state entries that whatsmeow and the bridge read, and one that nobody reads.
+// indexNames are the kinds of app-state entries that whatsmeow and the bridge read, and one unknown kind.
 var indexNames = []string{
 	appstate.IndexMute, appstate.IndexPin, appstate.IndexArchive, appstate.IndexContact, appstate.IndexLIDContact, appstate.IndexClearChat, appstate.IndexDeleteChat,
 	appstate.IndexStar, appstate.IndexDeleteMessageForMe, appstate.IndexMarkChatAsRead, appstate.IndexSettingPushName, appstate.IndexSettingUnarchiveChats,
@@ -33,7 +33,7 @@ var indexNames = []string{
 	appstate.IndexSettingLocale, appstate.IndexQuickReply, "", "unknown",
 }
 
-// oddIndexes are indexes of each length, with addresses and without, and none.
+// oddIndexes returns indexes of each length, with and without addresses, including empty ones.
 func oddIndexes() [][]string {
 	list := [][]string{{}, nil, {""}, {"", ""}}
 	for _, name := range indexNames {
@@ -44,8 +44,8 @@ func oddIndexes() [][]string {
 	return list
 }
 
-// An entry of the account's synchronised settings, which any client of the account can write, ends neither the process nor keeps the entries behind
-// it, in the same patch or later, from the session.
+// TestMalformedAppStateIsSurvived writes entries of the account's synchronised settings, which any client of the
+// account can write. They neither end the process nor block the following entries, in the same patch or later.
 func TestMalformedAppStateIsSurvived(t *testing.T) {
 	v := newVictim(newWorld(t))
 	began, entries := time.Now(), 0
@@ -80,7 +80,7 @@ func TestMalformedAppStateIsSurvived(t *testing.T) {
 	t.Logf("%d entries in %v", entries, time.Since(began).Round(time.Millisecond))
 }
 
-// messagesOfEachKind makes a message for each field of waE2E.Message, empty and filled at random.
+// messagesOfEachKind calls found with a message for each field of waE2E.Message, empty and filled at random.
 func messagesOfEachKind(rounds int, found func(name string, m *waE2E.Message)) {
 	eachField(func(name string, m *waE2E.Message) { found(name+", empty", m) })
 	for seed := range uint64(rounds) {
@@ -88,7 +88,8 @@ func messagesOfEachKind(rounds int, found func(name string, m *waE2E.Message)) {
 	}
 }
 
-// A message of any content is recorded or ignored, and the next one arrives.
+// TestMalformedMessagesAreSurvived checks that a message of any content is recorded or ignored, and the next one
+// arrives.
 func TestMalformedMessagesAreSurvived(t *testing.T) {
 	v := newVictim(newWorld(t))
 	began, sent := time.Now(), 0
@@ -113,7 +114,8 @@ func TestMalformedMessagesAreSurvived(t *testing.T) {
 	t.Logf("%d messages in %v", sent, time.Since(began).Round(time.Millisecond))
 }
 
-// What the phone tells its own devices (history, keys, answers to requests) is read or ignored, and the next message arrives.
+// TestMalformedPeerMessagesAreSurvived checks that messages of the phone to its own devices (history, keys, answers to
+// requests) are read or ignored, and the next message arrives.
 func TestMalformedPeerMessagesAreSurvived(t *testing.T) {
 	v := newVictim(newWorld(t))
 	began, sent := time.Now(), 0
@@ -150,7 +152,7 @@ func TestMalformedPeerMessagesAreSurvived(t *testing.T) {
 	t.Logf("%d peer messages in %v", sent, time.Since(began).Round(time.Millisecond))
 }
 
-// peerAnswer is an answer to one of the requests a companion makes of its phone.
+// peerAnswer returns an answer to one of a companion's requests to its phone.
 func peerAnswer(seed uint64) *waE2E.ProtocolMessage {
 	answer := filled[*waE2E.PeerDataOperationRequestResponseMessage](seed, 4)
 	answer.PeerDataOperationRequestType = waE2E.PeerDataOperationRequestType(int32(seed % 12)).Enum()
@@ -173,7 +175,8 @@ func peerAnswer(seed uint64) *waE2E.ProtocolMessage {
 	return &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE.Enum(), PeerDataOperationRequestResponseMessage: answer}
 }
 
-// historyNotice announces a piece of history that travels in it: random, without conversations, or no history at all.
+// historyNotice returns a history notification with an inline payload: random, without conversations, or no history at
+// all.
 func historyNotice(seed uint64) *waE2E.HistorySyncNotification {
 	notice := filled[*waE2E.HistorySyncNotification](seed, 3)
 	raw, _ := proto.Marshal(filled[*waHistorySync.HistorySync](seed, 6))
@@ -185,7 +188,7 @@ func historyNotice(seed uint64) *waE2E.HistorySyncNotification {
 	return notice
 }
 
-// A frame that is no stanza is dropped, and the connection goes on.
+// TestMalformedFramesAreSurvived checks that a frame that is not a stanza is dropped, and the connection stays open.
 func TestMalformedFramesAreSurvived(t *testing.T) {
 	w := newWorld(t)
 	w.config.StanzaBytes, w.config.StanzaDepth = 1<<20, 32
@@ -246,7 +249,7 @@ func TestMalformedFramesAreSurvived(t *testing.T) {
 	t.Logf("%d frames", len(frames))
 }
 
-// operations are calls that make whatsmeow ask WhatsApp something and read the answer.
+// operations returns calls that make whatsmeow query WhatsApp and read the answer.
 func (v *victim) operations() map[string]func(ctx context.Context) error {
 	s, bob, group := v.s, v.bob.JID().String(), v.cast.group.String()
 	return map[string]func(ctx context.Context) error{
@@ -295,7 +298,8 @@ func (v *victim) operations() map[string]func(ctx context.Context) error {
 
 func text(body string) *message.Content { return &message.Content{Type: "text", Text: body} }
 
-// An answer of WhatsApp without an expected part, or with another in its place, fails the call and nothing else.
+// TestMalformedAnswersAreSurvived checks that an answer of WhatsApp with a missing or replaced part fails only the
+// call.
 func TestMalformedAnswersAreSurvived(t *testing.T) {
 	v := newVictim(newWorld(t))
 	began := time.Now()
@@ -348,7 +352,7 @@ func (v *victim) fault(reply func(waBinary.Node) waBinary.Node) string {
 	return id
 }
 
-// answers makes the variants of a reply that still answer the request.
+// answers returns the variants of a reply that still answer the request.
 func answers(reply waBinary.Node) (list []malformed) {
 	for _, m := range variants(reply) {
 		if m.node.Attrs["id"] == reply.Attrs["id"] {

@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// FuzzMalformedInput sends what the bytes describe to a session of the bridge on an unmodified whatsmeow: a stanza with several changes, a message, a
-// message of the phone to its devices, an entry of the app state, or the bytes as a frame. A good message must arrive behind each. The process ends
-// when whatsmeow panics in a goroutine of its own.
+// FuzzMalformedInput converts the bytes into input for a session of the bridge on an unmodified whatsmeow: a stanza
+// with several changes, a message, a message of the phone to its devices, an entry of the app state, or the bytes as a
+// frame. A valid message must arrive after each. The process ends if whatsmeow panics in a goroutine of its own.
 func FuzzMalformedInput(f *testing.F) {
 	for kind := range byte(6) {
 		for seed := range byte(8) {
@@ -23,7 +23,7 @@ func FuzzMalformedInput(f *testing.F) {
 	}
 	f.Add([]byte{5, 0, 248, 2, 30, 248, 1, 248, 0})
 	v := newVictim(newWorld(f))
-	v.r.patient = 4 * time.Second // the two waits of check end, with what is missing, before Go's 10 s for one input
+	v.r.patient = 4 * time.Second // the two waits of check report missing messages before Go's limit of 10 s for one input
 	companion := v.ada.LID()
 	companion.Device = v.ada.Companions()[0].Device
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -46,7 +46,7 @@ func FuzzMalformedInput(f *testing.F) {
 			v.inject(n)
 		case 2:
 			message := filled[*waE2E.Message](seed, 6)
-			if raw := data[1:]; len(raw) > 8 { // the bytes themselves, when they are a message
+			if raw := data[1:]; len(raw) > 8 { // the bytes themselves, if they are a valid message
 				own := &waE2E.Message{}
 				if proto.Unmarshal(raw, own) == nil {
 					message = own
@@ -72,7 +72,7 @@ func FuzzMalformedInput(f *testing.F) {
 	})
 }
 
-// changed picks one of the variants of a stanza.
+// changed returns one of the variants of a stanza.
 func changed(r *rand.Rand, n waBinary.Node) waBinary.Node {
 	all := []func() waBinary.Node{func() waBinary.Node { return n }}
 	vary(n, "", func(_ string, build func() waBinary.Node) { all = append(all, build) })

@@ -16,7 +16,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// victim is a session that receives malformed input, with somebody who sends it good messages.
+// victim is a session that receives malformed input, with a second account that sends it valid messages.
 type victim struct {
 	w        *world
 	s        *bridge.Session
@@ -25,7 +25,7 @@ type victim struct {
 	cast     cast
 	inputs   int
 	checks   int
-	seen     uint64 // offset of the last event that disconnects read
+	seen     uint64 // offset of the last event read by disconnects
 }
 
 const victimNumber = "15550002001"
@@ -48,7 +48,7 @@ func newVictim(w *world) *victim {
 	return v
 }
 
-// inject sends a stanza with an id of its own, so that it is no repetition of an earlier one.
+// inject sends a stanza with a new id, so that it is not a repetition of an earlier one.
 func (v *victim) inject(n waBinary.Node) {
 	v.w.t.Helper()
 	if id, ok := n.Attrs["id"].(string); ok && len(id) < 20 && id != "" && id != "-1" && id != "x" {
@@ -70,7 +70,7 @@ func with(a attrs, key string, value any) attrs {
 	return out
 }
 
-// check waits for a good message behind what was injected, and until the session has acknowledged everything.
+// check waits for a valid message after the injected input, and until the session has acknowledged everything.
 func (v *victim) check(after string) {
 	v.w.t.Helper()
 	v.checks++
@@ -96,11 +96,12 @@ func (v *victim) check(after string) {
 	}
 }
 
-// No stanza that WhatsApp sends ends the process or the session, whatever it lacks or holds, and none keeps a later one away.
+// TestMalformedStanzasAreSurvived checks that no stanza from WhatsApp ends the process or the session or blocks a later
+// one, regardless of missing or invalid parts.
 func TestMalformedStanzasAreSurvived(t *testing.T) {
 	v := newVictim(newWorld(t))
 	began := time.Now()
-	const together = 40 // stanzas between two good messages
+	const together = 40 // stanzas between two valid messages
 	pending := 0
 	for first, base := range v.cast.receivable() {
 		all := variants(base)
@@ -121,7 +122,7 @@ func TestMalformedStanzasAreSurvived(t *testing.T) {
 	t.Logf("%d stanzas and %d good messages in %v", v.inputs, v.checks, time.Since(began).Round(time.Millisecond))
 }
 
-// disconnects counts how often the session reported since the last call that it lost its connection.
+// disconnects counts the connection losses that the session has reported since the previous call.
 func (v *victim) disconnects() (count int) {
 	for _, e := range v.w.since(v.s.ID(), v.seen) {
 		v.seen = e.Offset
@@ -132,7 +133,8 @@ func (v *victim) disconnects() (count int) {
 	return count
 }
 
-// sample returns which share of the variants a test uses: one of seven, or with TEST_MALFORMED_ALL set all of them (some minutes).
+// sample returns the divisor of the variants that a test uses: 7, or with TEST_MALFORMED_ALL set 1, which takes some
+// minutes.
 func sample() int {
 	if os.Getenv("TEST_MALFORMED_ALL") != "" {
 		return 1

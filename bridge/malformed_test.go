@@ -13,27 +13,27 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// node makes a stanza; content is what waBinary.Node.Content holds.
+// node returns a stanza; content is the value of waBinary.Node.Content.
 func node(tag string, attrs waBinary.Attrs, content any) waBinary.Node {
 	return waBinary.Node{Tag: tag, Attrs: attrs, Content: content}
 }
 
 func children(nodes ...waBinary.Node) []waBinary.Node { return nodes }
 
-// malformed is a stanza that differs in one place from one that WhatsApp sends.
+// malformed is a stanza that differs in one place from a stanza of WhatsApp.
 type malformed struct {
-	change string // what differs, and where
+	change string // the difference and its place
 	node   waBinary.Node
 }
 
-// odd is an attribute or content that is not what WhatsApp sends there.
+// odd is an attribute or content that WhatsApp does not send there.
 type odd struct {
 	name  string
 	value any
 }
 
-// oddValues are attributes of the wrong type, and huge ones, by name. They are built once and only read: some are large, and vary lists them for
-// every attribute of every child.
+// oddValues are attributes of the wrong type, and huge ones, by name. They are built once and never modified: some are
+// large, and vary lists them for every attribute of every child.
 var oddValues = byName(map[string]any{
 	"word": "x", "negative": "-1", "huge": "99999999999999999999", "largest": "9223372036854775807", "long": strings.Repeat("9", 70_000),
 	"binary": "\xff\xfe\x00", "group": types.NewJID("1", types.GroupServer), "newsletter": types.NewJID("1", types.NewsletterServer),
@@ -58,7 +58,7 @@ func byName(values map[string]any) []odd {
 	return list
 }
 
-// nested is a stanza inside others.
+// nested returns a stanza inside further stanzas, levels of them.
 func nested(levels int) []waBinary.Node {
 	inner := children(node("x", nil, nil))
 	for range levels {
@@ -67,14 +67,15 @@ func nested(levels int) []waBinary.Node {
 	return inner
 }
 
-// variants makes every stanza that differs from the base in one attribute, content or child.
+// variants returns every stanza that differs from the base in one attribute, content or child.
 func variants(base waBinary.Node) []malformed {
 	list := []malformed{{"as it is", base}}
 	vary(base, base.Tag, func(change string, build func() waBinary.Node) { list = append(list, malformed{change, build()}) })
 	return list
 }
 
-// vary names each change of a stanza and how to build the changed one. Some are large; callers that need one build one.
+// vary calls found with the name of each change of a stanza and a function that builds the changed one. Some are large;
+// callers that need one build only that one.
 func vary(n waBinary.Node, path string, found func(change string, build func() waBinary.Node)) {
 	for _, key := range slices.Sorted(maps.Keys(n.Attrs)) {
 		found(path+" without "+key, func() waBinary.Node {
@@ -111,7 +112,8 @@ func vary(n waBinary.Node, path string, found func(change string, build func() w
 	}
 }
 
-// fill sets the fields of a protobuf message to random values, at most depth levels deep; of larger messages it sets some fields.
+// fill sets the fields of a protobuf message to random values, at most depth levels deep; in larger messages it sets
+// only some fields.
 func fill(r *rand.Rand, m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -169,7 +171,7 @@ func scalar(r *rand.Rand, f protoreflect.FieldDescriptor) protoreflect.Value {
 	return protoreflect.ValueOfUint64(uint64(number))
 }
 
-// filled makes a message of random fields.
+// filled returns a message with random fields.
 func filled[T proto.Message](seed uint64, depth int) T {
 	var zero T
 	m := zero.ProtoReflect().New()
@@ -177,7 +179,7 @@ func filled[T proto.Message](seed uint64, depth int) T {
 	return m.Interface().(T)
 }
 
-// eachField makes one message for each field of T, with an empty value in it.
+// eachField calls found with one message for each field of T, which has an empty value.
 func eachField[T proto.Message](found func(name string, m T)) {
 	var zero T
 	fields := zero.ProtoReflect().Descriptor().Fields()

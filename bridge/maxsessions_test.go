@@ -9,8 +9,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// TestMaxSessionsHolds creates sessions one after the other and at the same time: Config.MaxSessions of them exist at most, and
-// a deleted one makes room.
+// TestMaxSessionsHolds creates sessions sequentially and concurrently: at most Config.MaxSessions exist, and a deletion
+// permits another one.
 func TestMaxSessionsHolds(t *testing.T) {
 	w := newWorld(t)
 	w.stop()

@@ -8,8 +8,8 @@ import (
 	"github.com/waystation/waystation/bridge/objectstore"
 )
 
-// A file of a deleted session is still on its way to the storage while another session of the same id is made: the new one
-// hears nothing of it.
+// TestFileOfASessionMadeAnew stores a file of a deleted session while another session of the same id exists: the new
+// session must not report the file.
 func TestFileOfASessionMadeAnew(t *testing.T) {
 	w := newWorld(t)
 	w.create("ada")

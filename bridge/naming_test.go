@@ -8,8 +8,8 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// TestOneConversationHasOneName: everything that names the chat of one message,
-// in either direction, names it by number, under one key.
+// TestOneConversationHasOneName checks that all results and events identify the chat of one message, in either
+// direction, by number and under one key.
 func TestOneConversationHasOneName(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")

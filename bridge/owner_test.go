@@ -10,8 +10,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Messages, media, groups and pairs are stored under the owner key of a session, never under its id, which a later
-// session may have too.
+// TestStoredDataIsKeyedByOwner checks that messages, media, groups and pairs are stored under the owner key of a
+// session, never under its id, which a later session may also have.
 func TestStoredDataIsKeyedByOwner(t *testing.T) {
 	byID := regexp.MustCompile(`\b(messages|people|files|library|store|pairs)\.[A-Z]\w*\([\w.()]+, [\w.]*s\.(id|ID\(\)|session)\b|\.Project[A-Z]\w*\([\w.()]+, [\w.]*s\.(id|ID\(\))\b`)
 	var files []string
@@ -36,7 +36,8 @@ func TestStoredDataIsKeyedByOwner(t *testing.T) {
 	}
 }
 
-// Session ids are part of routes, object names and file names: what a path reads as a folder is no id.
+// TestSessionIDsThatArePaths checks that a session id cannot be a folder of a path: ids are part of routes, object
+// names and file names.
 func TestSessionIDsThatArePaths(t *testing.T) {
 	for _, id := range []string{".", "..", "...", ".hidden", "../shop", "a/b", `a\b`, "a%2fb", "shop~1", "shop\x00", "sh op"} {
 		if err := checkSessionID(id); wa.ReasonOf(err) != wa.ReasonBadParam {

@@ -37,7 +37,7 @@ func (w *world) reachesStep(s *bridge.Session, name bridge.StepName) bridge.Pair
 	return st.Step
 }
 
-// askedForPasskey is a session whose code a phone with a passkey has scanned or typed.
+// askedForPasskey returns a session whose code was scanned or typed by a phone with a passkey.
 func (w *world) askedForPasskey(id string, phone *sandbox.Phone, byCode bool) *bridge.Session {
 	w.t.Helper()
 	s := w.create(id)
@@ -66,7 +66,7 @@ func (w *world) askForPasskey(s *bridge.Session, phone *sandbox.Phone, byCode bo
 	w.reachesStep(s, bridge.StepPasskey)
 }
 
-// sign answers the request that the session shows, as a page on WhatsApp's origin would.
+// sign answers the session's request like a page on WhatsApp's origin.
 func (w *world) sign(s *bridge.Session, phone *sandbox.Phone, mistake sandbox.PasskeyMistake) *types.WebAuthnResponse {
 	w.t.Helper()
 	var options types.WebAuthnPublicKey
@@ -287,7 +287,7 @@ func TestPasskeyTimesOut(t *testing.T) {
 			if err := ada.RequirePasskey(sandbox.PasskeyOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			if test.config == nil { // the session is as good as before
+			if test.config == nil { // the session can be paired as before
 				w.askForPasskey(s, ada, false)
 				if err := s.SubmitPasskey(w.ctx(), answer, false); wa.ReasonOf(err) != wa.ReasonBadParam {
 					t.Errorf("answer of the earlier pairing: %v", err)
@@ -320,11 +320,12 @@ func TestPasskeyRequestThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A pairing that ends in the passkey step leaves neither a hanging call nor a step behind.
+// TestPasskeyStepIsInterrupted checks that a pairing that ends in the passkey step leaves neither a hanging call nor a
+// step.
 func TestPasskeyStepIsInterrupted(t *testing.T) {
 	for name, test := range map[string]struct {
 		interrupt func(w *world, s *bridge.Session) error
-		reason    string // of the state afterwards; "" = the session is gone
+		reason    string // reason of the resulting state; "" = the session is gone
 	}{
 		"connection is cut": {func(w *world, _ *bridge.Session) error { w.net.Restart(); return nil }, "connection_lost"},
 		"disconnect":        {func(w *world, s *bridge.Session) error { return s.Disconnect(w.ctx()) }, "stopped"},
@@ -387,7 +388,7 @@ func TestPasskeyCallsDoNotHang(t *testing.T) {
 			w := newWorld(t)
 			ada := w.passkeyAccount("15550001", sandbox.PasskeyOptions{})
 			s := w.askedForPasskey("ada", ada, false)
-			// The answer is read, and nothing more is sent on the connection.
+			// The network reads the answer and sends no more data on the connection.
 			if _, err := w.net.Inject(sandbox.Fault{Kind: sandbox.FaultStall, Tag: "iq", Type: "set"}); err != nil {
 				t.Fatal(err)
 			}
@@ -433,7 +434,8 @@ func TestTwoSessionsInThePasskeyStep(t *testing.T) {
 		answer := w.sign(s, phones[i], "")
 		wait.Go(func() {
 			if err := s.SubmitPasskey(w.ctx(), answer, false); err != nil {
-				// One authenticator signs for two sessions: its counter may arrive out of order, which WhatsApp refuses.
+				// One authenticator signs for two sessions: its counter may arrive out of order, which WhatsApp
+				// rejects.
 				if err = s.SubmitPasskey(w.ctx(), w.sign(s, phones[i], ""), false); err != nil {
 					t.Errorf("session %d: %v", i, err)
 				}

@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// refuseMessages makes the journal refuse the next messages from WhatsApp, n of them; n < 0 refuses all.
+// refuseMessages makes the journal refuse the next n messages from WhatsApp; n < 0 refuses all.
 func (w *world) refuseMessages(n int) {
 	w.faults.set(func(_ string, records []journal.Record) error {
 		if records[0].Type != "Message" || n == 0 {
@@ -21,8 +21,8 @@ func (w *world) refuseMessages(n int) {
 	})
 }
 
-// TestRedeliveryFollowsTheStore: after an outage of the store the session reconnects at once, however long its pause for
-// events that fail alone is; and while the store works, that pause holds.
+// TestRedeliveryFollowsTheStore checks that the session reconnects immediately after an outage of the store, regardless
+// of the pause for events that fail alone, and that the pause applies while the store works.
 func TestRedeliveryFollowsTheStore(t *testing.T) {
 	w := newWorld(t)
 	w.stop()
@@ -56,9 +56,9 @@ func TestRedeliveryFollowsTheStore(t *testing.T) {
 			t.Errorf("%q is in the journal before the store works", text)
 		}
 		exec(`ALTER TABLE away RENAME TO bridge_sessions`)
-		r.text(text) // within the reader's patience, which is far below an hour
+		r.text(text) // within the reader's timeout, which is far below an hour
 	}
-	// The store works and the event fails alone: the session keeps its connection for the pause.
+	// The store works and the event fails alone: the session stays connected during the pause.
 	w.reaches(w.session("ada"), bridge.StateConnected)
 	w.refuseMessages(1)
 	send("refused")
@@ -70,8 +70,8 @@ func TestRedeliveryFollowsTheStore(t *testing.T) {
 	}
 }
 
-// TestRedeliveryPauseIsShortAgain fails one event after the other. Each is recorded on the next connection, so the pause
-// must not grow: it would add up to more than the reader's patience.
+// TestRedeliveryPauseIsShortAgain fails one event after the other. Each is recorded on the next connection, so that the
+// pause must not grow: the sum would exceed the reader's timeout.
 func TestRedeliveryPauseIsShortAgain(t *testing.T) {
 	w := newWorld(t)
 	w.stop()

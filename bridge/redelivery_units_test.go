@@ -9,10 +9,10 @@ import (
 	"github.com/waystation/waystation/transports/journal"
 )
 
-// TestTwoRefusedMessagesAreBothRedelivered: the events of two messages in a row cannot be recorded. When WhatsApp delivers them
-// again, the plaintext of the first is in the database, because the decryption of the second stored it, and the changes of
-// the second decryption still wait. The event of the first must not pass for that of the second: without its
-// plaintext the second is an old counter on its redelivery, which whatsmeow acknowledges without an event.
+// TestTwoRefusedMessagesAreBothRedelivered refuses the events of two messages in a row. When WhatsApp delivers them
+// again, the plaintext of the first is in the database, because the decryption of the second stored it, and the changes
+// of the second decryption are still pending. The event of the first must not store them: without its plaintext the
+// second message has an old counter on its redelivery, and whatsmeow acknowledges it without an event.
 func TestTwoRefusedMessagesAreBothRedelivered(t *testing.T) {
 	w := newWorld(t)
 	w.stop()
@@ -34,7 +34,7 @@ func TestTwoRefusedMessagesAreBothRedelivered(t *testing.T) {
 		if records[0].Type == "Message" {
 			messages.Add(1)
 		}
-		if messages.Load() <= 2 { // other events too: they would store the waiting changes
+		if messages.Load() <= 2 { // including other events, which would store the pending changes
 			return errDiskFull
 		}
 		return nil

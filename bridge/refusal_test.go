@@ -15,12 +15,12 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// outcome is where a session stands after the network ended its connection or refused its login.
+// outcome is the state of a session after the network ended its connection or refused its login.
 type outcome struct {
 	state  bridge.State
 	reason string
-	event  string // that announces the state
-	back   bool   // the session connects again by itself
+	event  string // type of the event of the state
+	back   bool   // the session reconnects automatically
 }
 
 func lostBecause(reason string) outcome {
@@ -35,8 +35,9 @@ func linkEnded(code int, text string) outcome {
 	return outcome{bridge.StateLoggedOut, fmt.Sprintf("%d: %s", code, text), "LoggedOut", false}
 }
 
-// The session reports each end that WhatsApp gives a connection with the right state and reason, the other sessions of the process stay
-// connected, and the session receives messages again as soon as WhatsApp admits it.
+// TestEveryRefusalAndStreamErrorHasStateAndReason checks that the session reports each end of a connection by WhatsApp
+// with the right state and reason, that the other sessions of the process stay connected, and that the session receives
+// messages again as soon as WhatsApp admits it.
 func TestEveryRefusalAndStreamErrorHasStateAndReason(t *testing.T) {
 	failures := map[int]outcome{
 		400: loginRefused(400, "bad request"),
@@ -112,7 +113,7 @@ func TestEveryRefusalAndStreamErrorHasStateAndReason(t *testing.T) {
 	}
 }
 
-// endConnection pairs two sessions, ends the connection of one and compares what becomes of it.
+// endConnection pairs two sessions, ends the connection of one and checks the outcome.
 func endConnection(t *testing.T, want outcome, end func(w *world, number string)) {
 	w := newWorld(t)
 	ada, bob := w.account("15550001001", "Ada"), w.account("15550001002", "Bob")
@@ -120,7 +121,7 @@ func endConnection(t *testing.T, want outcome, end func(w *world, number string)
 	r := w.reader("ada")
 	r.of("Connected")
 	end(w, "15550001001")
-	if want.event == "" { // the session logs in again without a word
+	if want.event == "" { // the session logs in again without an event
 		time.Sleep(100 * time.Millisecond)
 		w.reaches(s, bridge.StateConnected)
 		r.of("OfflineSyncCompleted")

@@ -12,8 +12,9 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// TestMessagesSurviveRefusedWrites makes SQLite refuse the writes to one table after the other, as on a full disk, while two
-// messages come from a new sender in a new group: both are in the journal once when the table takes writes again.
+// TestMessagesSurviveRefusedWrites makes SQLite refuse the writes to one table after the other, as on a full disk,
+// while two messages from a new sender in a new group arrive: both are in the journal once when the table accepts
+// writes again.
 func TestMessagesSurviveRefusedWrites(t *testing.T) {
 	w := newWorld(t)
 	ada := w.account("15550900001", "Ada")

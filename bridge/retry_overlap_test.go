@@ -11,9 +11,9 @@ import (
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
 
-// TestSendsOverlapRetries sends messages at the same time to a phone that was reinstalled. The phone cannot read those for its
-// old keys and asks for them with retry receipts, so that whatsmeow encrypts answers and other messages for the same device at
-// the same time. Each message must reach the phone once.
+// TestSendsOverlapRetries sends messages concurrently to a reinstalled phone. The phone cannot decrypt messages for its
+// old keys and requests them with retry receipts, so that whatsmeow encrypts answers and other messages for the same
+// device concurrently. Each message must reach the phone once.
 func TestSendsOverlapRetries(t *testing.T) {
 	for name, database := range map[string]func(t *testing.T) string{
 		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "overlap.db") },

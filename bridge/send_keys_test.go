@@ -12,9 +12,9 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// TestSendEndsWhenKeysAreNotFetched makes the request for the keys of a new recipient fail. whatsmeow then sends the message to
-// the account's own devices only, which WhatsApp accepts; the send must fail instead, with nothing sent, and the repeat under
-// the same id must arrive once.
+// TestSendEndsWhenKeysAreNotFetched fails the request for the keys of a new recipient. whatsmeow then sends the message
+// to the account's own devices only, which WhatsApp accepts; the send must fail instead, with nothing sent, and the
+// repeat under the same id must arrive once.
 func TestSendEndsWhenKeysAreNotFetched(t *testing.T) {
 	w := newWorld(t)
 	const number = "15550810001"

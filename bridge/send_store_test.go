@@ -13,7 +13,7 @@ import (
 )
 
 // TestSendEndsWhenKeysFail makes the store refuse the keys of the recipient, or all keys, while a message is encrypted.
-// whatsmeow then sends the message to the devices that are left, which WhatsApp accepts; the send must fail instead, with
+// whatsmeow then sends the message to the remaining devices, which WhatsApp accepts; the send must fail instead, with
 // nothing sent, and the repeat under the same id must arrive once.
 func TestSendEndsWhenKeysFail(t *testing.T) {
 	for name, database := range map[string]func(t *testing.T) string{
@@ -30,7 +30,7 @@ func TestSendEndsWhenKeysFail(t *testing.T) {
 					t.Fatalf("%s: %v", query, err)
 				}
 			}
-			// refuse makes writes to a table fail whose column begins with a user.
+			// refuse makes writes to a table fail if the column begins with user.
 			refuse := func(table, column, user string) (end func()) {
 				if name == "sqlite" {
 					exec(`CREATE TRIGGER IF NOT EXISTS refuse BEFORE INSERT ON ` + table + ` WHEN NEW.` + column + ` LIKE '` + user + `%' BEGIN SELECT RAISE(ABORT, 'refused'); END`)

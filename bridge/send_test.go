@@ -72,7 +72,7 @@ func TestRefusedSendIsAnEvent(t *testing.T) {
 	}
 }
 
-// A full disk at the first write: nothing leaves, nothing is half stored.
+// TestSendWithoutDiskStaysHere fails the first write like a full disk: nothing is sent, and nothing is stored.
 func TestSendWithoutDiskStaysHere(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.paired("alice", w.account("4915100000001", "Alice")), w.account("4915100000002", "Bob")

@@ -204,7 +204,8 @@ func TestDeleteLeavesNothing(t *testing.T) {
 	}
 }
 
-// What a call that is under way stores is gone with its session: the call ends first, and no other begins.
+// TestDeleteWaitsForCalls checks that data stored by a running call is deleted with its session: the deletion waits for
+// the call and admits no other.
 func TestDeleteWaitsForCalls(t *testing.T) {
 	w := newWorld(t)
 	s := w.create("ada")
@@ -238,7 +239,7 @@ func TestDeleteWaitsForCalls(t *testing.T) {
 	w.create("ada")
 }
 
-// createUnpurgeable makes a session with an event, whose next deletion fails on its way.
+// createUnpurgeable creates a session with an event, whose next deletion fails after its first steps.
 func (w *world) createUnpurgeable(id string) {
 	w.t.Helper()
 	w.create(id)
@@ -250,7 +251,7 @@ func (w *world) createUnpurgeable(id string) {
 	w.faults.purge = errDiskFull
 }
 
-// A deletion that failed on its way is gone on with by the next one.
+// TestDeleteAgain checks that a repeated deletion completes one that failed.
 func TestDeleteAgain(t *testing.T) {
 	w := newWorld(t)
 	w.createUnpurgeable("ada")
@@ -268,7 +269,8 @@ func TestDeleteAgain(t *testing.T) {
 	}
 }
 
-// A deletion that a crash cut off is gone on with at the next start, as it was asked for.
+// TestDeletionOutlivesACrash checks that the next start completes a deletion that a crash interrupted, with the same
+// parameters.
 func TestDeletionOutlivesACrash(t *testing.T) {
 	for _, data := range []bool{false, true} {
 		w := newWorld(t)
@@ -298,7 +300,7 @@ func TestDeletionOutlivesACrash(t *testing.T) {
 	}
 }
 
-// droppedFiles notes which sessions were dropped with their objects.
+// droppedFiles records the purge parameter of each dropped session.
 type droppedFiles struct {
 	bridge.MediaStorage
 	purges []bool

@@ -96,8 +96,8 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// TestEveryStateHasAWayOut holds the machine free of traps: a command leads out
-// of each state, and a connected session can end in each way WhatsApp has.
+// TestEveryStateHasAWayOut checks that a command leads out of each state, and that a connected session can end in each
+// way that WhatsApp has.
 func TestEveryStateHasAWayOut(t *testing.T) {
 	for _, state := range []State{
 		StateCreated, StatePairing, StateConnecting, StateConnected, StateDisconnected,

@@ -21,30 +21,29 @@ import (
 )
 
 const (
-	// wantThroughput is the share of the rate of bare clients that is to arrive in the
-	// journal, when both sync what they commit.
+	// wantThroughput is the minimum rate of events in the journal relative to the rate of bare clients, when both sync
+	// their commits.
 	wantThroughput = 0.8
-	// minUnsynced guards what is reached beside bare clients that sync nothing: 75 to 82 %
-	// on two cores, where a message costs 1.25 ms of CPU instead of 1.0, both with the
-	// sender and the network. Of the difference a half is the commit with its sync.
+	// minUnsynced is the minimum relative to bare clients that do not sync. Measured are 75 to 82 % on two cores, where
+	// a message costs 1.25 ms of CPU instead of 1.0, both including the sender and the network. Half of the difference
+	// is the commit with its sync.
 	minUnsynced = 0.6
 )
 
-// TestThroughputBesideBareClients lets the same bare whatsmeow clients write to
-// other bare clients and to sessions, in turns. The difference is what the journal,
-// the buffer of decrypted events and the store of messages cost.
+// TestThroughputBesideBareClients sends messages from the same bare whatsmeow clients to other bare clients and to
+// sessions, in turns. The difference is the cost of the journal, the buffer of decrypted events and the message store.
 //
-// The bare clients share a WAL database each group. One is synced with every commit,
-// which is SQLite's default and so what whatsmeow's documentation gives; the other
-// is not, and may lose what it acknowledged when the machine stops. Sessions never do.
+// The bare clients of each group share a WAL database. One database is synced with every commit, which is SQLite's
+// default and therefore that of whatsmeow's documentation; the other is not, and may lose acknowledged messages if the
+// machine stops. Sessions never lose them.
 //
-// What else the machine does can meet one side alone: where an aim is missed it is tried again, twice.
+// Other load on the machine can slow down one side alone: a missed limit is measured again, twice.
 func TestThroughputBesideBareClients(t *testing.T) {
 	testkit.MeasuresSpeed(t)
 	const tries = 3
 	for _, c := range []struct {
 		sessions, messages, rounds int
-		judged                     bool // one session alone is bound by the disk, which varies
+		judged                     bool // the rate of one session depends on the disk, which varies
 	}{
 		{sessions: 1, messages: 1000, rounds: 3},
 		{sessions: 16, messages: 300, rounds: testkit.ChooseSize(3, 5), judged: true},
@@ -87,14 +86,14 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// line is a client that writes to two bare clients and to a session.
+// line is a client that sends to two bare clients and to a session.
 type line struct {
 	sender           *whatsmeow.Client
 	synced, unsynced bareReceiver
 	own              ownReceiver
 }
 
-// receiver is one that messages are counted at.
+// receiver is an account whose received messages are counted.
 type receiver interface {
 	address() types.JID
 	await(ctx context.Context, prefix string) error
@@ -127,7 +126,7 @@ func newLine(t *testing.T, w *world, synced, unsynced *sqlstore.Container, i int
 	return l
 }
 
-// rateOf returns messages a second from the first send to the last arrival.
+// rateOf returns messages per second from the first send to the last arrival.
 func rateOf(t *testing.T, lines []*line, round, messages int, what string, at func(*line) receiver) float64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -161,7 +160,7 @@ func rateOf(t *testing.T, lines []*line, round, messages int, what string, at fu
 	return n / time.Since(began).Seconds()
 }
 
-// cpuTime is what the process has used, the simulated phones and the network included.
+// cpuTime returns the CPU time of the process, including the simulated phones and the network.
 func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage
@@ -188,7 +187,7 @@ func (b *bareReceiver) await(ctx context.Context, prefix string) error {
 
 func (o *ownReceiver) address() types.JID { return o.phone.JID() }
 
-// await only looks at offsets and types, to cost no more than the bare one.
+// await reads only offsets and types, so that it costs no more than the bare receiver's await.
 func (o *ownReceiver) await(ctx context.Context, _ string) error {
 	for {
 		batch, err := o.journal.w.log.Read(ctx, o.journal.session, o.journal.after, 1, 0)
@@ -209,8 +208,8 @@ func (o *ownReceiver) await(ctx context.Context, _ string) error {
 	}
 }
 
-// bareContainer is a WAL database. The bare receivers share one, as sessions do;
-// each sender has its own, so that senders do not set the pace.
+// bareContainer returns a WAL database. The bare receivers share one, as sessions do; each sender has its own, so that
+// senders do not limit the rate.
 func bareContainer(t *testing.T, synchronous string) *sqlstore.Container {
 	t.Helper()
 	container, err := sqlstore.New(t.Context(), "sqlite3", "file:"+filepath.Join(t.TempDir(), "bare.db")+
@@ -222,11 +221,11 @@ func bareContainer(t *testing.T, synchronous string) *sqlstore.Container {
 	return container
 }
 
-// startBare pairs whatsmeow as its documentation starts it.
+// startBare pairs a whatsmeow client as in whatsmeow's documentation.
 func startBare(t *testing.T, w *world, container *sqlstore.Container, phone *sandbox.Phone, texts chan<- string) *whatsmeow.Client {
 	t.Helper()
 	cli := whatsmeow.NewClient(container.NewDevice(), nil)
-	cli.ManualHistorySyncDownload = true // its loop would outlive the client by a minute
+	cli.ManualHistorySyncDownload = true // the history goroutine would outlive the client by a minute
 	sandbox.Attach(cli, w.wire.Dial)
 	connected := make(chan struct{}, 4)
 	cli.AddEventHandler(func(evt any) {

@@ -12,8 +12,8 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
-// TestTimersComeWithTheHistory: the timers of chats and the account's default are in
-// the history a phone sends; a setting that is older than a known one changes nothing.
+// TestTimersComeWithTheHistory reads the timers of chats and the account's default from the history of a phone; a
+// setting older than the stored one changes nothing.
 func TestTimersComeWithTheHistory(t *testing.T) {
 	w := newWorld(t)
 	s := w.paired("ada", w.account("15550100001", "Ada"))
@@ -46,7 +46,7 @@ func TestTimersComeWithTheHistory(t *testing.T) {
 			t.Errorf("a message to %s lives %d seconds, not %d", who.JID(), got, want)
 		}
 	}
-	// The address under which history names Bob is not the one he is written to.
+	// History and messages use different addresses for Bob.
 	if _, err := bob.Send(w.ctx(), s.Status().JID, sandbox.Text("hi")); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestTimersComeWithTheHistory(t *testing.T) {
 	expect(bob, 604800)
 	expect(carol, 86400)
 	expect(dan, 7776000)
-	store(86400, now-10) // a chunk that is older
+	store(86400, now-10) // an older chunk
 	expect(bob, 604800)
 	store(0, now+1)
 	expect(bob, 0)

@@ -16,14 +16,14 @@ import (
 	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
-// TestTwoWayTraffic: whatsmeow's two directions overwrite each other's ratchet,
-// and a few messages in a hundred vanish without a trace when both sides of a
-// chat send at full speed. Here none may, neither saturated nor at a steady rate.
+// TestTwoWayTraffic sends in both directions of a chat, at full speed and at a steady rate. With plain whatsmeow the
+// two directions overwrite each other's ratchet, and a few of a hundred messages vanish without a trace. With the
+// bridge none may vanish.
 func TestTwoWayTraffic(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		database func(t *testing.T) string
-		each     int // messages a second each way; 0 = as fast as they go
+		each     int // messages per second in each direction; 0 = as fast as possible
 	}{
 		{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "two.db") }, 0},
 		{"postgres", func(t *testing.T) string { return dbtest.Postgres(t) }, 0},
@@ -40,7 +40,7 @@ func twoWay(t *testing.T, w *world, total, each int) {
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
 	a, b := w.paired("ada", ada), w.paired("bob", bob)
 	ra, rb := w.reader("ada"), w.reader("bob")
-	// One side speaks first: two that meet at the same moment need retries, which is another story.
+	// One side sends first: simultaneous first messages need retries, which other tests cover.
 	if _, err := a.SendText(w.ctx(), bob.JID(), "hello"); err != nil {
 		t.Fatal(err)
 	}

@@ -23,8 +23,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// patience bounds every wait of these tests; nothing takes a fraction of it
-// unless it is broken.
+// patience bounds every wait of these tests; working code needs a fraction of it.
 const patience = 20 * time.Second
 
 // world is a simulated WhatsApp with a bridge on it.
@@ -39,11 +38,11 @@ type world struct {
 	bridge  *bridge.Bridge
 	config  bridge.Config
 	storage bridge.MediaStorage // nil = none
-	names   *namecheck.Checker  // of every event
+	names   *namecheck.Checker  // checks the names in every event
 	stopped bool
-	attach  func(*whatsmeow.Client) // nil = to wire
-	acks    atomic.Int64            // acknowledgements that were observed
-	hostile bool                    // the network makes clients misbehave: what they do is not judged
+	attach  func(*whatsmeow.Client) // nil = the network of wire
+	acks    atomic.Int64            // observed acknowledgements
+	hostile bool                    // the network provokes errors of clients, so that protocol violations are not reported
 }
 
 func newWorld(t testing.TB) *world { return newWorldOn(t, filepath.Join(t.TempDir(), "test.db")) }
@@ -72,7 +71,7 @@ func newWorldOn(t testing.TB, url string) *world {
 			switch {
 			case strings.Contains(v.Stanza, `category="peer"`): // a phone greets a companion that was unlinked meanwhile
 				continue
-			case strings.HasPrefix(v.Reason, "request before login"): // whatsmeow goes on with app state on a new socket
+			case strings.HasPrefix(v.Reason, "request before login"): // whatsmeow continues with app state on a new socket
 				continue
 			}
 			t.Errorf("the network refused: %s: %s", v.Reason, v.Stanza)
@@ -128,7 +127,7 @@ func (w *world) stop() {
 	_ = w.db.Close()
 }
 
-// restart is what a new process on the same database does.
+// restart replaces the bridge like a new process on the same database.
 func (w *world) restart() {
 	w.t.Helper()
 	w.stop()
@@ -216,7 +215,7 @@ type reader struct {
 	after   uint64
 	woken   chan struct{}
 	stop    func()
-	patient time.Duration // how long until waits; 0 = patience
+	patient time.Duration // timeout of until; 0 = patience
 }
 
 func (w *world) reader(session string) *reader {
@@ -235,8 +234,7 @@ func (r *reader) Wake(string) {
 
 func (*reader) Signal(*journal.Signal) {}
 
-// until reads on to the first event that matches and returns it; the ones
-// before are skipped.
+// until reads up to the first event that matches and returns it; it skips earlier events.
 func (r *reader) until(what string, match func(event) bool) event {
 	r.w.t.Helper()
 	patient := r.patient
@@ -368,7 +366,7 @@ func (j *faultyJournal) set(before func(session string, records []journal.Record
 	j.mu.Unlock()
 }
 
-// logs is where the bridge logs to: nowhere, or with TEST_BRIDGE_LOG set to standard error.
+// logs returns the destination of the bridge's log: discarded, or standard error with TEST_BRIDGE_LOG set.
 func (w *world) logs() slog.Handler {
 	if os.Getenv("TEST_BRIDGE_LOG") == "" {
 		return slog.DiscardHandler
