@@ -9,11 +9,11 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Change is the people of a change; evt has the rest of it.
+// Change lists the people affected by a group change; the rest of the change is in evt.
 type Change struct{ Joined, Left, Promoted, Demoted []wa.Person }
 
-// Apply may run again for the same change, and for one that a call stored
-// already.
+// Apply applies a change to a stored group. It may run again for the same change, and for a change that a call has
+// already stored.
 func (c *Change) Apply(g *Group, evt *events.GroupInfo) {
 	before := len(g.Participants)
 	for _, p := range c.Joined {
@@ -28,7 +28,7 @@ func (c *Change) Apply(g *Group, evt *events.GroupInfo) {
 			g.Participants = slices.Delete(g.Participants, i, i+1)
 		}
 	}
-	// WhatsApp may hide members, and counts them all the same.
+	// WhatsApp may hide members but includes them in the count.
 	g.ParticipantCount = max(g.ParticipantCount+len(g.Participants)-before, len(g.Participants))
 	for _, p := range c.Promoted {
 		if i := g.Index(p); i >= 0 {
@@ -88,14 +88,14 @@ func firstJID(jids ...types.JID) *string {
 	return nil
 }
 
-// Index is the index of a member, -1 for somebody who is none.
+// Index returns the index of a member, -1 for a person that is not a member.
 func (g *Group) Index(who wa.Person) int {
 	return slices.IndexFunc(g.Participants, func(member GroupParticipant) bool {
 		return member.Contact == who.PN.String() || member.LID != nil && *member.LID == who.LID.String()
 	})
 }
 
-// storeMoreChanges takes over what the stored group shows of such changes.
+// storeMoreChanges applies the unparsed changes that concern the stored group.
 func (g *Group) storeMoreChanges(evt *events.GroupInfo) {
 	for _, change := range evt.UnknownChanges {
 		if mode := wa.NodeText(change); change.Tag == "member_add_mode" && mode != nil {

@@ -1,5 +1,5 @@
-// Package groups does the operations on groups of one session and keeps the groups that the account is in for the time without a
-// connection.
+// Package groups implements the group operations of one session and stores the groups of the account, so that they are
+// available without a connection.
 //
-// Service is made by the session, which it sees through Conn. Changes that arrive as events go through Change.
+// The session creates Service, which accesses the session through Conn. Change applies changes from events.
 package groups

@@ -12,8 +12,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Group is a group or community as WhatsApp describes it to a session.
-// JIDs of people are phone JIDs where the number is known, else LIDs.
+// Group is a group or community as reported by WhatsApp to a session. JIDs of people are phone JIDs if the number is
+// known, otherwise LIDs.
 type Group struct {
 	Group                string             `json:"group" doc:"its JID"`
 	Name                 string             `json:"name" doc:"name"`
@@ -40,11 +40,11 @@ type Group struct {
 	IsIncognito          bool               `json:"is_incognito" doc:"hides numbers"`
 	Suspended            bool               `json:"suspended" doc:"paused by WhatsApp"`
 	InviteCode           *string            `json:"invite_code" doc:"when known"`
-	// PictureURL is absent unless asked for, and null when there is none or it is hidden.
+	// PictureURL is absent unless requested, and null if there is no picture or it is hidden.
 	PictureURL **string `json:"picture_url,omitempty" doc:"only when asked for; null when there is none or it is hidden"`
 }
 
-// GroupParticipant is a member of a group, or somebody who could not be made one.
+// GroupParticipant is a member of a group, or a person that could not be added.
 type GroupParticipant struct {
 	Contact      string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	ContactKey   *string      `json:"contact_key" doc:"stable key of the person"`
@@ -57,13 +57,13 @@ type GroupParticipant struct {
 	Invite       *GroupInvite `json:"invite" doc:"what to send the person instead"`
 }
 
-// GroupInvite lets a person join who does not let others add them.
+// GroupInvite is an invite for a person whose settings forbid others to add them.
 type GroupInvite struct {
 	Code      string    `json:"code" doc:"code for a group invite message"`
 	ExpiresAt time.Time `json:"expires_at" doc:"end of validity"`
 }
 
-// FromInfo translates what whatsmeow knows of a group.
+// FromInfo converts whatsmeow's information about a group.
 func FromInfo(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
 	group := &Group{
 		Group:                info.JID.String(),
@@ -120,28 +120,27 @@ func FromInfo(ctx context.Context, device *store.Device, info *types.GroupInfo) 
 	}
 	group.ParticipantCount = len(group.members())
 	if refused := len(group.Participants) - group.ParticipantCount; info.ParticipantCount > 0 {
-		// WhatsApp hides members of some groups, and counts them all the same.
+		// WhatsApp hides members of some groups but includes them in the count.
 		group.ParticipantCount = max(group.ParticipantCount, info.ParticipantCount-refused)
 	}
 	return group, nil
 }
 
-// members are the participants without the people who could not be added, which
-// only the answer to creating a group shows.
+// members returns the participants without the people that could not be added. Only the answer to creating a group
+// contains the latter.
 func (g *Group) members() []GroupParticipant {
 	return slices.DeleteFunc(slices.Clone(g.Participants), func(p GroupParticipant) bool { return p.ErrorCode != nil })
 }
 
-// refused tells whether WhatsApp did not make a person a member, or did not
-// change it.
+// refused reports whether WhatsApp did not add a person or rejected a change of a member.
 func refused(member types.GroupParticipant) bool {
 	return member.Error != 0 && member.Error != statusOK
 }
 
-// personOfParticipant takes both addresses from WhatsApp's answer and looks up only what it leaves out.
+// personOfParticipant returns both addresses of a person. It looks up only an address that WhatsApp's answer omits.
 func personOfParticipant(ctx context.Context, device *store.Device, member types.GroupParticipant) (wa.Person, error) {
 	p := wa.Person{PN: member.PhoneNumber.ToNonAD(), LID: member.LID.ToNonAD()}
-	switch jid := member.JID.ToNonAD(); { // answers name a member by either address, and fill the other one alone
+	switch jid := member.JID.ToNonAD(); { // answers contain either address of a member, or the other one alone
 	case p.PN.IsEmpty() && jid.Server == types.DefaultUserServer:
 		p.PN = jid
 	case p.LID.IsEmpty() && jid.Server == types.HiddenUserServer:
@@ -150,7 +149,7 @@ func personOfParticipant(ctx context.Context, device *store.Device, member types
 	if p.PN.IsEmpty() || p.LID.IsEmpty() {
 		return wa.PersonOf(ctx, device, member.JID)
 	}
-	if err := device.LIDs.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: p.LID, PN: p.PN}}); err != nil { // without what is no pair
+	if err := device.LIDs.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: p.LID, PN: p.PN}}); err != nil { // skips incomplete pairs
 		return p, fmt.Errorf("bridge: store phone number of LID: %w", err)
 	}
 	return p, nil

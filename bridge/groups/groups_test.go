@@ -24,7 +24,7 @@ var (
 	teamID = types.NewJID("120363000000000001", types.GroupServer)
 )
 
-// onePair knows ada under both addresses and nobody else.
+// onePair is a LID store with the addresses of ada only.
 type onePair struct{ store.LIDStore }
 
 func (onePair) GetLIDForPN(_ context.Context, pn types.JID) (types.JID, error) {
@@ -170,7 +170,7 @@ func TestInviteCode(t *testing.T) {
 	}
 }
 
-// TestParticipantsWithoutAPhoneNumber: the answer of a group may pair a LID with an address that is no phone number.
+// TestParticipantsWithoutAPhoneNumber checks an answer that pairs a LID with an address that is not a phone number.
 func TestParticipantsWithoutAPhoneNumber(t *testing.T) {
 	device := &store.Device{LIDs: people.NewLIDs(openDB(t)).Of("s")}
 	lid := types.NewJID("1", types.HiddenUserServer)

@@ -23,7 +23,7 @@ type InviteLink struct {
 // maxInviteCode bounds an invite code; real ones have 22 characters.
 const maxInviteCode = 64
 
-// parseInvite takes the code out of a code or a whole link.
+// parseInvite extracts the code from an invite code or link.
 func parseInvite(invite string) (string, error) {
 	code := strings.TrimSpace(invite)
 	if strings.Contains(code, "/") {
@@ -44,7 +44,7 @@ func parseInvite(invite string) (string, error) {
 	return code, nil
 }
 
-// InviteLink returns a group's invite link. reset revokes the present one first.
+// InviteLink returns a group's invite link. reset revokes the present link first.
 func (s *Service) InviteLink(ctx context.Context, group string, reset bool) (InviteLink, error) {
 	var link InviteLink
 	err := s.changeGroup(group, "read the invite link", func(client *whatsmeow.Client, jid types.JID) error {
@@ -58,7 +58,7 @@ func (s *Service) InviteLink(ctx context.Context, group string, reset bool) (Inv
 	return link, nil
 }
 
-// OfInvite shows what an invite leads to, without joining.
+// OfInvite returns the group of an invite without joining it.
 func (s *Service) OfInvite(ctx context.Context, invite string) (*Group, error) {
 	code, err := parseInvite(invite)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Service) OfInvite(ctx context.Context, invite string) (*Group, error) {
 	return group, nil
 }
 
-// Join joins a group by invite. pending means that admins must approve first.
+// Join joins a group by invite. pending means that an admin must approve the join first.
 func (s *Service) Join(ctx context.Context, invite string) (group string, pending bool, err error) {
 	code, err := parseInvite(invite)
 	if err != nil {
@@ -90,8 +90,7 @@ func (s *Service) Join(ctx context.Context, invite string) (group string, pendin
 	if err != nil {
 		return "", false, err
 	}
-	// whatsmeow's own function drops which of the two answers came.
-	answer, err := client.DangerousInternals().SendGroupIQ(ctx, "set", types.GroupServerJID, waBinary.Node{ // the public call drops which answer came
+	answer, err := client.DangerousInternals().SendGroupIQ(ctx, "set", types.GroupServerJID, waBinary.Node{ // the public call does not return which of the two answers it received
 		Tag: "invite", Attrs: waBinary.Attrs{"code": code},
 	})
 	switch {

@@ -13,10 +13,10 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// statusOK is what WhatsApp means by not giving a code for a participant.
+// statusOK is the code of a participant without a code in WhatsApp's answer.
 const statusOK = 200
 
-// ParticipantResult is what became of one person in a change of members.
+// ParticipantResult is the result of a membership change for one person.
 type ParticipantResult struct {
 	Contact    string       `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	LID        *string      `json:"lid" doc:"LID"`
@@ -26,7 +26,7 @@ type ParticipantResult struct {
 	Invite     *GroupInvite `json:"invite,omitempty" doc:"what to send a person who may not be added"`
 }
 
-// participantErrors puts WhatsApp's codes for one participant into words.
+// participantErrors maps WhatsApp's codes for one participant to texts.
 var participantErrors = map[int]string{
 	401: "the person has blocked the account",
 	403: "the person does not let the account add them; send an invite",
@@ -39,8 +39,8 @@ var participantErrors = map[int]string{
 	500: "the group is full",
 }
 
-// UpdateParticipants adds, removes, promotes or demotes people. A person
-// WhatsApp refuses is no error: it is in the result with its code.
+// UpdateParticipants adds, removes, promotes or demotes people. A person that WhatsApp rejects is not an error: the
+// result contains the person with the code.
 func (s *Service) UpdateParticipants(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
 	change := whatsmeow.ParticipantChange(action)
 	switch change {
@@ -59,8 +59,7 @@ func (s *Service) UpdateParticipants(ctx context.Context, group, action string, 
 		})
 }
 
-// storeMembers applies a change of members to the stored group, without the
-// people whom WhatsApp refused.
+// storeMembers applies a membership change to the stored group, except for people that WhatsApp rejected.
 func (s *Service) storeMembers(ctx context.Context, device *store.Device, group types.JID, how whatsmeow.ParticipantChange, changed []types.GroupParticipant) error {
 	var change Change
 	to := map[whatsmeow.ParticipantChange]*[]wa.Person{
@@ -80,7 +79,7 @@ func (s *Service) storeMembers(ctx context.Context, device *store.Device, group 
 	return s.changeStoredGroup(ctx, group, func(g *Group) { change.Apply(g, &events.GroupInfo{}) })
 }
 
-// UpdateJoinRequests approves or rejects people who wait to be let in.
+// UpdateJoinRequests approves or rejects requests to join a group.
 func (s *Service) UpdateJoinRequests(ctx context.Context, group, action string, people []string) ([]ParticipantResult, error) {
 	change := whatsmeow.ParticipantRequestChange(action)
 	switch change {
@@ -143,7 +142,7 @@ func newParticipantResult(ctx context.Context, device *store.Device, member type
 	return result, nil
 }
 
-// JoinRequest is a person waiting to be let into a group.
+// JoinRequest is a person's request to join a group.
 type JoinRequest struct {
 	Contact     string     `json:"contact" doc:"phone JID, or the LID when the number is unknown"`
 	LID         *string    `json:"lid" doc:"LID"`
@@ -151,13 +150,13 @@ type JoinRequest struct {
 	RequestedAt *time.Time `json:"requested_at" doc:"when"`
 }
 
-// ListJoinRequests lists the people waiting to be let into a group or community.
+// ListJoinRequests lists the requests to join a group or community.
 func (s *Service) ListJoinRequests(ctx context.Context, group string) ([]JoinRequest, error) {
 	client, jid, err := s.liveGroup(group)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := client.DangerousInternals().SendGroupIQ(ctx, "get", jid, waBinary.Node{ // the public call drops the phone numbers
+	answer, err := client.DangerousInternals().SendGroupIQ(ctx, "get", jid, waBinary.Node{ // the public call omits the phone numbers
 		Tag: "membership_approval_requests",
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 const (
 	maxGroupName        = 100  // characters
 	maxGroupDescription = 2048 // characters
-	maxGroupMembers     = 1023 // beside the own account
+	maxGroupMembers     = 1023 // without the own account
 )
 
 // GroupCreate describes a new group.
@@ -25,15 +25,14 @@ type GroupCreate struct {
 	Name         string   // 1 to 100 characters
 	Participants []string // other members; may be empty
 	Description  string   // empty = none
-	Picture      []byte   // JPEG as LoadPicture makes it; nil = none
+	Picture      []byte   // JPEG as produced by LoadPicture; nil = none
 	Community    string   // community to create it in; empty = none
 	GroupSettings
 }
 
-// Create creates a group. People who cannot be added are no error: they
-// are in the result with a code and, if WhatsApp gave one, an invite.
-// Description and picture are set right after; when one of them fails the
-// error says so and the group exists.
+// Create creates a group. People that cannot be added are not an error: the result contains them with a code and, if
+// WhatsApp returned one, an invite. Description and picture are set afterwards; if one of them fails, the error says so
+// and the group exists.
 func (s *Service) Create(ctx context.Context, create GroupCreate) (*Group, error) {
 	if err := wa.CheckText("name", create.Name, 1, maxGroupName); err != nil {
 		return nil, err
@@ -77,7 +76,7 @@ func (s *Service) Create(ctx context.Context, create GroupCreate) (*Group, error
 	return s.Keep(ctx, client.Store, info)
 }
 
-// finishGroup sets what cannot be part of the creation. info is kept in step.
+// finishGroup sets the properties that cannot be part of the creation, and updates info.
 func finishGroup(ctx context.Context, client *whatsmeow.Client, info *types.GroupInfo, create GroupCreate) error {
 	if create.Description != "" {
 		id := client.GenerateMessageID()
@@ -94,8 +93,8 @@ func finishGroup(ctx context.Context, client *whatsmeow.Client, info *types.Grou
 	return nil
 }
 
-// List lists the groups the account is in. refresh asks WhatsApp; without
-// it the groups stored by the last refresh are listed, also while disconnected.
+// List lists the groups of the account. With refresh it queries WhatsApp; without, it returns the groups stored by the
+// last refresh, also while disconnected.
 func (s *Service) List(ctx context.Context, refresh bool) ([]Group, error) {
 	if !refresh {
 		return s.storedGroups(ctx)
@@ -131,7 +130,7 @@ func (s *Service) List(ctx context.Context, refresh bool) ([]Group, error) {
 	return groups, nil
 }
 
-// Get asks WhatsApp for one group; withPicture adds the address of its picture.
+// Get queries WhatsApp for one group; withPicture adds the address of its picture.
 func (s *Service) Get(ctx context.Context, group string, withPicture bool) (*Group, error) {
 	client, jid, err := s.liveGroup(group)
 	if err != nil {
@@ -172,9 +171,8 @@ func (s *Service) Leave(ctx context.Context, group string) error {
 	return nil
 }
 
-// ListCommon lists the groups shared with a person. WhatsApp has no
-// query for it: it is computed from the members of the own groups, fresh while
-// connected and from the store otherwise.
+// ListCommon lists the groups shared with a person. WhatsApp has no query for it: the list is computed from the members
+// of the own groups, read from WhatsApp while connected and from the store otherwise.
 func (s *Service) ListCommon(ctx context.Context, contact string) ([]string, error) {
 	jid, err := wa.ParsePerson("contact", contact)
 	if err != nil {
@@ -202,7 +200,7 @@ func (s *Service) ListCommon(ctx context.Context, contact string) ([]string, err
 	return common, nil
 }
 
-// Keep translates a group and stores it for the time without a connection.
+// Keep converts a group and stores it for use without a connection.
 func (s *Service) Keep(ctx context.Context, device *store.Device, info *types.GroupInfo) (*Group, error) {
 	group, err := FromInfo(ctx, device, info)
 	if err != nil {
@@ -233,7 +231,7 @@ func (s *Service) storedGroups(ctx context.Context) ([]Group, error) {
 	return groups, nil
 }
 
-// Row returns a group as the directory stores it.
+// Row converts a group into a row of the directory.
 func Row(group *Group) (directory.Group, error) {
 	stored := *group
 	stored.Participants = group.members()

@@ -8,7 +8,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Parameters are checked before a connection is asked for, so these calls need no session.
+// TestOperationsNameTheBadParameter calls operations without a session: parameters are checked before a connection is
+// requested.
 func TestOperationsNameTheBadParameter(t *testing.T) {
 	s := &Service{}
 	ctx := t.Context()

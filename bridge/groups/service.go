@@ -22,7 +22,7 @@ type Conn interface {
 	SeePairs(ctx context.Context, pairs ...directory.Pair)
 }
 
-// Service does the operations on groups of one session. Its methods return *wa.Error.
+// Service implements the group operations of one session. Its methods return *wa.Error.
 type Service struct {
 	conn   Conn
 	owner  string // key of the session's data

@@ -10,7 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// GroupSettings are a group's switches; nil leaves one as it is.
+// GroupSettings are a group's settings; nil fields stay unchanged.
 type GroupSettings struct {
 	Locked               *bool   `json:"locked,omitempty" doc:"only admins edit the group info"`
 	Announce             *bool   `json:"announce,omitempty" doc:"only admins write"`
@@ -53,9 +53,8 @@ func (g GroupSettings) applyTo(request *whatsmeow.ReqCreateGroup) {
 	}
 }
 
-// UpdateSettings sets the switches that are given, one query each, and
-// returns those that were set. It stops at the first refusal; what was set
-// before it stays.
+// UpdateSettings changes the given settings with one query each and returns those that were changed. It stops at the
+// first rejection; earlier changes stay.
 func (s *Service) UpdateSettings(ctx context.Context, group string, settings GroupSettings) (GroupSettings, error) {
 	jid, err := wa.ParseGroup("group", group)
 	if err != nil {
@@ -96,7 +95,7 @@ func (s *Service) UpdateSettings(ctx context.Context, group string, settings Gro
 		if err := step.set(); err != nil {
 			return GroupSettings{}, wa.Wrap(step.what, err)
 		}
-		// The notification of it comes later, and a send must not wait for that.
+		// The notification of the change arrives later, and a send must not wait for it.
 		if err := s.changeStoredGroup(ctx, jid, step.store); err != nil {
 			return GroupSettings{}, err
 		}
@@ -120,7 +119,7 @@ func (s *Service) SetDescription(ctx context.Context, group, description string)
 		return err
 	}
 	return s.changeGroup(group, "describe the group", func(client *whatsmeow.Client, jid types.JID) error {
-		// whatsmeow would read the group itself, but drops the code of a refusal on the way.
+		// whatsmeow would read the group itself, but it discards the code of a rejection.
 		info, err := client.GetGroupInfo(ctx, jid)
 		if err != nil {
 			return err
@@ -129,8 +128,8 @@ func (s *Service) SetDescription(ctx context.Context, group, description string)
 	})
 }
 
-// SetPicture sets the picture of a group to a JPEG as LoadPicture makes it
-// and returns the id WhatsApp gave it. nil removes the picture.
+// SetPicture sets the picture of a group to a JPEG as produced by LoadPicture and returns the picture id from WhatsApp.
+// nil removes the picture.
 func (s *Service) SetPicture(ctx context.Context, group string, jpeg []byte) (id string, err error) {
 	err = s.changeGroup(group, "set the group's picture", func(client *whatsmeow.Client, jid types.JID) error {
 		id, err = client.SetGroupPhoto(ctx, jid, jpeg)

@@ -10,9 +10,8 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Stored is a group as the directory knows it, nil when it does not. One
-// that cannot be read counts as not known: WhatsApp can be asked again, and the
-// event that tells of a change must not fail over it.
+// Stored returns a group from the directory, nil if it is not stored. An unreadable group counts as not stored:
+// WhatsApp can be queried again, and the event of a change must not fail because of it.
 func (s *Service) Stored(ctx context.Context, jid types.JID) (*Group, error) {
 	stored, found, err := s.stored.Group(ctx, s.owner, jid.String())
 	if err != nil {
@@ -29,8 +28,8 @@ func (s *Service) Stored(ctx context.Context, jid types.JID) (*Group, error) {
 	return group, nil
 }
 
-// changeStoredGroup applies a change that was made by command to the stored
-// group. One that is not stored is read from WhatsApp when it is needed.
+// changeStoredGroup applies a change made by command to the stored group. A group that is not stored is read from
+// WhatsApp when it is needed.
 func (s *Service) changeStoredGroup(ctx context.Context, jid types.JID, change func(*Group)) error {
 	group, err := s.Stored(ctx, jid)
 	if err != nil || group == nil {
@@ -47,7 +46,7 @@ func (s *Service) changeStoredGroup(ctx context.Context, jid types.JID, change f
 	return nil
 }
 
-// ListStored are the groups in the directory, by JID.
+// ListStored returns the groups in the directory, by JID.
 func (s *Service) ListStored(ctx context.Context) (map[string]*Group, error) {
 	stored, err := s.stored.Groups(ctx, s.owner)
 	if err != nil {
