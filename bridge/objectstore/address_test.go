@@ -14,7 +14,7 @@ func TestAddressesAreNormalized(t *testing.T) {
 		if got := s.url("a.png"); got != want {
 			t.Errorf("%q: %q", address, got)
 		}
-		operators, _ := Settings{PublicURL: address, Bucket: "b"}.operators() // other fields are missing
+		operators, _ := Settings{PublicURL: address, Bucket: "b"}.operators() // the error of other missing fields is ignored
 		if got := operators.url("a.png"); got != want {
 			t.Errorf("the operator's %q: %q", address, got)
 		}

@@ -17,7 +17,7 @@ func newSealer(key []byte, previous [][]byte) (*sealer, error) {
 	return &sealer{v}, nil
 }
 
-// seal encrypts text so that it opens only for the same field of the same session. Empty text is nil.
+// seal encrypts text so that it can be decrypted only for the same field of the same session. Empty text becomes nil.
 func (s *sealer) seal(text, session, field string) []byte { return s.vault.Seal(text, field, session) }
 
 func (s *sealer) open(sealed []byte, session, field string) (string, error) {

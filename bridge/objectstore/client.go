@@ -14,7 +14,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// client speaks to one storage. It is made for each use: the connections belong to the transport.
+// client is a client of one storage. It is created for each use; the transport owns the connections.
 type client struct {
 	*minio.Client
 	settings *Settings
@@ -34,7 +34,7 @@ func newClient(settings *Settings, transport http.RoundTripper) (*client, error)
 	}
 	c, err := minio.New(address.Host, &minio.Options{
 		Creds: credentials.NewStaticV4(settings.AccessKey, settings.SecretKey, ""), Secure: address.Scheme == "https", Region: settings.region(),
-		BucketLookup: lookup, Transport: transport, MaxRetries: 1, // the lanes try again
+		BucketLookup: lookup, Transport: transport, MaxRetries: 1, // the lanes retry
 	})
 	if err != nil {
 		return nil, &Error{Reason: ReasonUnreachable, Field: "endpoint", Message: "is not the address of a storage", Err: err}
@@ -42,11 +42,11 @@ func newClient(settings *Settings, transport http.RoundTripper) (*client, error)
 	return &client{c, settings}, nil
 }
 
-// put stores a file. Of one that is larger than a part, a part after the other is sent; nothing of it is held in memory.
-// again says that an earlier process may have begun it: the parts that it left are deleted, where the keys allow that.
+// put stores a file. A file larger than a part is sent part by part, without buffering it in memory. again means that
+// an earlier process may have begun the upload: put deletes the parts of that upload if the keys permit it.
 func (c *client) put(ctx context.Context, object string, file *File, again bool) error {
 	if again && file.Size > partSize {
-		_ = c.RemoveIncompleteUpload(ctx, c.settings.Bucket, object) // parts cost room, and no file
+		_ = c.RemoveIncompleteUpload(ctx, c.settings.Bucket, object) // left parts use space and are not a file
 	}
 	options := minio.PutObjectOptions{
 		ContentType: file.MimeType, ContentDisposition: disposition(file), PartSize: partSize, NumThreads: 1,
@@ -60,7 +60,7 @@ func (c *client) put(ctx context.Context, object string, file *File, again bool)
 	return nil
 }
 
-// remove deletes objects and returns those that are gone. One that was not there is gone too.
+// remove deletes objects and returns the deleted ones. An object that did not exist counts as deleted.
 func (c *client) remove(ctx context.Context, objects []*stored) (gone []*stored, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -78,7 +78,7 @@ func (c *client) remove(ctx context.Context, objects []*stored) (gone []*stored,
 		}
 		err = errors.Join(err, problem.Err)
 	}
-	if failed[""] { // the request as a whole
+	if failed[""] { // the whole request failed
 		return nil, err
 	}
 	for _, o := range objects {
@@ -98,10 +98,11 @@ func (c *client) try(ctx context.Context, object string) error {
 	return c.RemoveObject(ctx, c.settings.Bucket, object, minio.RemoveObjectOptions{})
 }
 
-// shown are the types that browsers show without running anything of them.
+// shown are the types that browsers display without running code in them.
 var shown = map[string]bool{"image/jpeg": true, "image/png": true, "image/gif": true, "image/webp": true, "application/pdf": true}
 
-// disposition keeps browsers from opening what a stranger sent as a page of the storage's host.
+// disposition returns the Content-Disposition of a file. It prevents browsers from opening a file of a stranger as a page
+// of the storage's host; empty = the file may be displayed.
 func disposition(file *File) string {
 	kind, _, err := mime.ParseMediaType(file.MimeType)
 	if err == nil && (shown[kind] || strings.HasPrefix(kind, "video/") || strings.HasPrefix(kind, "audio/")) {

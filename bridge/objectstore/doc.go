@@ -1,18 +1,19 @@
-// Package objectstore keeps the files of messages in object storages of the S3 kind: one of the operator for all sessions that do
-// not stay out of it, and one of a session's own.
+// Package objectstore stores the files of messages in S3-compatible object storages: one storage of the operator for
+// all sessions that do not stay out of it, and one storage per session.
 //
-// It owns the settings of sessions (their table, the rules for their fields, the encryption of their keys), the files that
-// wait to be stored, the list of what is stored, its retention, and what an answer of a storage means. Where a file comes
-// from and who is told of it is behind Files.
+// It owns the settings of sessions (their table, the rules for their fields, the encryption of their keys), the pending
+// files, the list of stored objects, their retention, and the interpretation of a storage's answers. Files is the
+// interface to the source of files and to the receiver of results.
 //
-// A message is an event at once and never waits for a storage: that a file is to be stored is noted in the transaction of
-// its message, so it survives a crash, and where it went is said by a later event of its own. A storage that does not
-// answer delays the files that wait for it, and nobody else's: each has a lane (the operator's a few), and those that fail
-// have half of the places for uploads at most. A file that could not be stored within Config.GiveUp is given up: then the
-// event carries the file itself, if it is small enough, and says why. After a crash an upload is repeated under the same
+// A message becomes an event immediately and never waits for a storage: its file is enqueued in the transaction of the
+// message, so that the job survives a crash, and a later event reports the location. A storage that does not answer
+// delays only its own pending files: each storage has a lane (the operator's has a few), and failing storages use at
+// most half of the upload slots. A file that could not be stored within Config.GiveUp is given up: the event then
+// contains the reason and, if it is small enough, the file itself. After a crash an upload is repeated under the same
 // key.
 //
-// Requests to a session's own storage pass the guard for outbound requests; the operator's may be anywhere.
+// Requests to a session's own storage pass the guard for outbound requests; the operator's storage may have any
+// address.
 //
-// It must not know WhatsApp or JSON-RPC. Enter at Open and Storage.
+// It must not know WhatsApp or JSON-RPC. Start reading at Open and Storage.
 package objectstore

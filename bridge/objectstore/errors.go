@@ -10,36 +10,36 @@ import (
 	"github.com/waystation/waystation/transports/kit/guard"
 )
 
-// ErrClosed says that the storage is shut down.
+// ErrClosed means that the storage is shut down.
 var ErrClosed = errors.New("s3: closed")
 
-// ErrGone is what Files.Done answers when the job's session is deleted: then the object is, too.
+// ErrGone is returned by Files.Done if the job's session is deleted. The storage then deletes the object.
 var ErrGone = errors.New("s3: the session is gone")
 
 // Reason classifies an Error.
 type Reason string
 
-// The reasons for which a file is not stored.
+// Reasons for a file that is not stored.
 const (
 	ReasonDisabled    Reason = "disabled"    // there are no settings, or they are not enabled
 	ReasonCredentials Reason = "credentials" // the storage does not know or accept the keys
-	ReasonDenied      Reason = "denied"      // the keys do not allow it
+	ReasonDenied      Reason = "denied"      // the keys do not permit the request
 	ReasonBucket      Reason = "no_bucket"
 	ReasonRegion      Reason = "wrong_region"
-	ReasonUnreachable Reason = "unreachable" // no connection, or none that is allowed
+	ReasonUnreachable Reason = "unreachable" // no connection, or the address is not permitted
 	ReasonTimeout     Reason = "timeout"
 	ReasonTooLarge    Reason = "too_large"
-	ReasonFile        Reason = "file" // the file could not be had from WhatsApp
-	ReasonBusy        Reason = "busy" // too many files wait already
+	ReasonFile        Reason = "file" // the file could not be fetched from WhatsApp
+	ReasonBusy        Reason = "busy" // the queue is full
 	ReasonFailed      Reason = "failed"
 )
 
-// Error is why a file was not stored or a trial failed.
+// Error is the reason why a file was not stored or a storage test failed.
 type Error struct {
 	Reason  Reason
-	Field   string // the setting to look at, "media" for the file itself; "" = none
-	Message string // for people; has no keys and no addresses
-	Final   bool   // trying again would not help
+	Field   string // the setting at fault, "media" for the file itself; "" = none
+	Message string // for display; contains neither keys nor addresses
+	Final   bool   // a retry would not help
 	Err     error  // for the log
 }
 
@@ -51,10 +51,10 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// answers are the error codes of storages, what they mean and which setting they are about.
+// answers maps the error codes of storages to a reason, the setting at fault and a text.
 var answers = map[string]struct {
 	reason  Reason
 	field   string
@@ -77,14 +77,14 @@ var answers = map[string]struct {
 	},
 }
 
-// explain makes an *Error of what a request came to.
+// explain converts the error of a request to an *Error.
 func explain(err error) *Error {
 	var known *Error
 	if errors.As(err, &known) {
 		return known
 	}
 	var answer minio.ErrorResponse
-	errors.As(err, &answer) // none is the zero one
+	errors.As(err, &answer) // without such an error, the code is empty
 	if meaning, ok := answers[answer.Code]; ok {
 		return &Error{Reason: meaning.reason, Field: meaning.field, Message: meaning.message, Final: meaning.reason == ReasonTooLarge, Err: err}
 	}

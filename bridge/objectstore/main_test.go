@@ -33,18 +33,18 @@ func TestMain(m *testing.M) {
 
 const patience = 20 * time.Second
 
-// bucket is what the sessions of these tests store to.
+// bucket is the bucket of the sessions in these tests.
 const bucket = "media"
 
-// server is a storage in this process. It knows one key, and can be made to fail.
+// server is a storage in this process. It knows one key and can be made to fail.
 type server struct {
 	*httptest.Server
 	backend *s3mem.Backend
-	freed   chan struct{} // closed at the end: what hangs ends
+	freed   chan struct{} // closed at the end; hanging requests end
 
 	mu     sync.Mutex
 	mood   func(w http.ResponseWriter, r *http.Request) (handled bool)
-	public int // objects that were marked as public
+	public int // number of objects marked as public
 	asked  int
 	kinds  map[string]string // dispositions by path
 }
@@ -73,7 +73,7 @@ func newServer(t *testing.T) *server {
 			refuse(w, http.StatusForbidden, "InvalidAccessKeyId")
 		default:
 			if r.URL.Query().Has("partNumber") && strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
-				unchunk(r) // which the fake does of whole objects only
+				unchunk(r) // the fake checks signatures of whole objects only
 			}
 			fake.ServeHTTP(w, r)
 		}
@@ -82,7 +82,7 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-// unchunk takes a body out of the signed chunks it comes in: length;chunk-signature=..., data, end of line.
+// unchunk decodes a body of signed chunks: length;chunk-signature=..., data, end of line.
 func unchunk(r *http.Request) {
 	in := bufio.NewReader(r.Body)
 	var out bytes.Buffer
@@ -112,7 +112,7 @@ func (s *server) be(mood func(w http.ResponseWriter, r *http.Request) bool) {
 	s.mood = mood
 }
 
-// hang answers nothing.
+// hang does not answer until freed is closed.
 func (s *server) hang(_ http.ResponseWriter, r *http.Request) bool {
 	select {
 	case <-s.freed:
@@ -144,7 +144,7 @@ func (s *server) objects(t *testing.T) int {
 	return len(list.Contents)
 }
 
-// files are the files of messages, by their ref, and what was told of them.
+// files provides the files of messages, by their ref, and records the reported outcomes.
 type files struct {
 	db *dbutil.Database
 
@@ -154,7 +154,7 @@ type files struct {
 	fail    map[string]error
 	told    map[string]*Outcome // by place and ref
 	order   []string
-	broken  bool // telling fails
+	broken  bool // reporting fails
 	gone    bool // sessions are deleted
 }
 
@@ -169,7 +169,7 @@ func (f *files) Fetch(_ context.Context, j *Job) (*File, error) {
 	return &File{Content: reader{bytes.NewReader(content)}, Size: int64(len(content)), MimeType: "image/png", Filename: j.Ref + ".png"}, nil
 }
 
-// reader is bytes that can be read from anywhere, like a file.
+// reader is a byte slice with random access, like a file.
 type reader struct{ *bytes.Reader }
 
 func (reader) Close() error { return nil }
@@ -203,7 +203,7 @@ type world struct {
 	cfg   Config
 	files *files
 	mu    sync.Mutex
-	ahead time.Duration // of the real time
+	ahead time.Duration // offset from the real time
 }
 
 func (w *world) now() time.Time {
@@ -280,7 +280,7 @@ func onEach(t *testing.T, cfg Config, test func(t *testing.T, w *world)) {
 
 func ptr[T any](v T) *T { return &v }
 
-// to is settings of a storage that works.
+// to returns settings of a working storage.
 func to(s *server) *Change {
 	return &Change{
 		Enabled: ptr(true), Endpoint: ptr(s.URL), Bucket: ptr(bucket), AccessKey: ptr("key"), SecretKey: ptr("hunter2-hunter2"), PathStyle: ptr(true),
@@ -296,7 +296,7 @@ func (w *world) set(session string, changes ...*Change) {
 	}
 }
 
-// add notes a file for every place the plan says.
+// add enqueues a file for every place in the plan.
 func (w *world) add(session, ref string, content []byte) {
 	w.t.Helper()
 	w.files.mu.Lock()
@@ -311,7 +311,7 @@ func (w *world) add(session, ref string, content []byte) {
 	}
 }
 
-// outcome waits until something was told of a file.
+// outcome waits until the outcome of a file was reported.
 func (w *world) outcome(place Place, ref string) *Outcome {
 	w.t.Helper()
 	var o *Outcome

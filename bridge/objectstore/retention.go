@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Stats are the figures of the worker that deletes objects; the totals are those since the server started.
+// Stats are figures of the retention worker; totals count from the start of the server.
 type Stats struct {
-	Running      bool // the worker is there
+	Running      bool // the worker is running
 	CycleRunning bool
 	Cycles       int
 	LastRun      time.Time // start of the last cycle; zero = none yet
@@ -19,21 +19,21 @@ type Stats struct {
 	Deleted      int   // objects
 	Reclaimed    int64 // bytes
 	Errors       int
-	Sessions     int // that objects were looked for of
+	Sessions     int // number of sessions whose objects were checked
 	Interval     time.Duration
-	Concurrency  int // storages at a time
-	Batch        int // objects of one request
+	Concurrency  int // concurrent storages
+	Batch        int // objects per request
 	PerCycle     int // objects
 }
 
-// retention is the state of that worker.
+// retention is the state of the retention worker.
 type retention struct {
 	trigger chan struct{}
 	mu      sync.Mutex
 	stats   Stats
 }
 
-// Retention tells what was deleted.
+// Retention returns the figures of the retention worker.
 func (s *Storage) Retention() Stats {
 	r := &s.retention
 	r.mu.Lock()
@@ -43,14 +43,14 @@ func (s *Storage) Retention() Stats {
 	return out
 }
 
-// RunRetention starts a cycle; false when one is already under way.
+// RunRetention starts a cycle. If one is already running, it schedules another one and returns false.
 func (s *Storage) RunRetention() bool {
 	r := &s.retention
 	r.mu.Lock()
 	busy := r.stats.CycleRunning
 	r.mu.Unlock()
 	select {
-	case r.trigger <- struct{}{}: // after the one under way, if there is one
+	case r.trigger <- struct{}{}: // runs after the present cycle, if there is one
 	default:
 	}
 	return !busy
@@ -83,7 +83,7 @@ func (r *retention) update(change func(*Stats)) {
 	change(&r.stats)
 }
 
-// sweep is objects that are to go: those of one session, or all of a storage, up to a time.
+// sweep describes objects to delete: those of one session, or all in a storage, up to a time.
 type sweep struct {
 	place   Place
 	session string // "" = all
@@ -91,7 +91,7 @@ type sweep struct {
 	until   time.Time
 }
 
-// cycle deletes what is too old, and what belonged to deleted sessions.
+// cycle deletes expired objects and the objects of deleted sessions.
 func (s *Storage) cycle(ctx context.Context) {
 	var budget atomic.Int64
 	budget.Store(int64(s.cfg.RetainObjects))
@@ -107,7 +107,7 @@ func (s *Storage) cycle(ctx context.Context) {
 	for _, one := range s.sweeps() {
 		workers.Go(func() error { s.sweep(ctx, one, &budget); return nil })
 	}
-	_ = workers.Wait() // they count their errors themselves
+	_ = workers.Wait() // the functions count their errors
 }
 
 func (s *Storage) sweeps() (list []*sweep) {
@@ -126,7 +126,7 @@ func (s *Storage) sweeps() (list []*sweep) {
 	return list
 }
 
-// purge deletes what a deleted session left.
+// purge deletes the remaining objects of a deleted session.
 func (s *Storage) purge(ctx context.Context, p *purge, budget *atomic.Int64) {
 	target := p.target
 	if p.place == PlaceGlobal {
@@ -144,14 +144,14 @@ func (s *Storage) purge(ctx context.Context, p *purge, budget *atomic.Int64) {
 		done = err == nil && left == 0
 	}
 	if !done && s.cfg.Now().Sub(p.cutoff) < maxPurgeAge {
-		return // the next cycle goes on
+		return // the next cycle continues
 	}
 	if err := s.store.endPurge(ctx, p); err != nil {
 		s.failed(p.session, err)
 	}
 }
 
-// sweep deletes objects and tells whether none is left.
+// sweep deletes objects and reports whether all are deleted.
 func (s *Storage) sweep(ctx context.Context, w *sweep, budget *atomic.Int64) (done bool) {
 	c, err := s.client(w.place, w.target)
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *Storage) sweep(ctx context.Context, w *sweep, budget *atomic.Int64) (do
 	return false
 }
 
-// take takes up to most of what a budget has left.
+// take takes at most most from the rest of a budget.
 func take(budget *atomic.Int64, most int64) int64 {
 	for {
 		left := budget.Load()

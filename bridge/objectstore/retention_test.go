@@ -13,7 +13,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
-// cycle runs one and waits for its end.
+// runCycle runs one cycle and waits for its end.
 func (w *world) runCycle() Stats {
 	w.t.Helper()
 	before := w.Retention().Cycles
@@ -43,7 +43,7 @@ func TestRetention(t *testing.T) {
 			t.Errorf("too early: %+v, %d objects", st, s.objects(t))
 		}
 		w.advance(25 * time.Hour)
-		w.fill("short", 1) // young
+		w.fill("short", 1) // too young for retention
 		s.be(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPost {
 				refuse(w, http.StatusForbidden, "AccessDenied")
@@ -67,7 +67,7 @@ func TestRetention(t *testing.T) {
 		}
 		w.set("short", &Change{RetentionDays: ptr(0)})
 		w.advance(1000 * time.Hour)
-		if st := w.runCycle(); s.objects(t) != 3 { // short's young one stays now, long's go
+		if st := w.runCycle(); s.objects(t) != 3 { // the young object of short stays; those of long are deleted
 			t.Errorf("in the end: %+v, %d objects", st, s.objects(t))
 		}
 	})
@@ -88,8 +88,8 @@ func TestGlobalRetention(t *testing.T) {
 	}
 }
 
-// A session that is deleted with its data takes its objects along, even if its storage is away at first; one that is not
-// leaves them.
+// TestDroppedSession checks that a session deleted with its data has its objects deleted, even if its storage is
+// unavailable at first; the objects of a session deleted without its data stay.
 func TestDroppedSession(t *testing.T) {
 	onEach(t, Config{GiveUp: time.Hour, RetainBatch: 2}, func(t *testing.T, w *world) {
 		s := newServer(t)
@@ -115,7 +115,7 @@ func TestDroppedSession(t *testing.T) {
 		if n := w.count(`SELECT COUNT(*) FROM s3_purges`); n != 1 || s.objects(t) != 9 {
 			t.Errorf("%d purges wait, %d objects", n, s.objects(t))
 		}
-		w.stop() // the settings of the session are gone; its purge has them
+		w.stop() // the settings of the session are deleted; its purge has a copy
 		s.be(nil)
 		w.start()
 		w.runCycle()
@@ -132,7 +132,7 @@ func TestDroppedSession(t *testing.T) {
 	})
 }
 
-// A file that is on its way while its session is deleted leaves no object behind.
+// TestDroppedOnTheWay checks that an upload leaves no object if its session is deleted meanwhile.
 func TestDroppedOnTheWay(t *testing.T) {
 	s := newServer(t)
 	w := onSQLite(t, Config{})
@@ -160,7 +160,8 @@ func TestDroppedOnTheWay(t *testing.T) {
 	}
 }
 
-// A cycle deletes no more than it may, whatever fits into a request.
+// TestRetentionKeepsToItsShare checks that a cycle deletes at most Config.RetainObjects, even if a request could delete
+// more.
 func TestRetentionKeepsToItsShare(t *testing.T) {
 	s := newServer(t)
 	w := onSQLite(t, Config{RetainObjects: 3})
@@ -175,7 +176,8 @@ func TestRetentionKeepsToItsShare(t *testing.T) {
 	}
 }
 
-// The objects of a deleted session in the operator's storage outlast a time in which that is not configured.
+// TestPurgeWaitsForTheOperatorsKeys checks that the objects of a deleted session in the operator's storage are deleted
+// after a time in which that storage was not configured.
 func TestPurgeWaitsForTheOperatorsKeys(t *testing.T) {
 	s := newServer(t)
 	global := Settings{Enabled: true, Endpoint: s.URL, Bucket: bucket, AccessKey: "key", SecretKey: "secret", PathStyle: true}
@@ -191,7 +193,7 @@ func TestPurgeWaitsForTheOperatorsKeys(t *testing.T) {
 		}
 	}
 	w.runCycle()
-	w.runCycle() // one of them began after the last deletion
+	w.runCycle() // one of the cycles began after the last deletion
 	if n := w.count(`SELECT COUNT(*) FROM s3_purges`); n != 1 {
 		t.Errorf("%d purges wait, want that of the session with a file", n)
 	}
@@ -204,7 +206,8 @@ func TestPurgeWaitsForTheOperatorsKeys(t *testing.T) {
 	}
 }
 
-// Config.RetainWorkers storages are cleaned at a time, and the others wait.
+// TestRetentionCleansAFewStoragesAtATime checks that Config.RetainWorkers storages are cleaned concurrently, and the
+// others wait.
 func TestRetentionCleansAFewStoragesAtATime(t *testing.T) {
 	s := newServer(t)
 	w := onSQLite(t, Config{RetainWorkers: 2})
@@ -241,7 +244,7 @@ func TestRetentionCleansAFewStoragesAtATime(t *testing.T) {
 	}
 }
 
-// Retention runs by itself every Config.RetainEvery.
+// TestRetentionRunsByItself checks that retention runs every Config.RetainEvery without a call.
 func TestRetentionRunsByItself(t *testing.T) {
 	s := newServer(t)
 	w := onSQLite(t, Config{RetainEvery: 10 * time.Millisecond})
@@ -254,7 +257,7 @@ func TestRetentionRunsByItself(t *testing.T) {
 	}
 }
 
-// A request deletes Config.RetainBatch objects at most.
+// TestRetentionInBatches checks that a request deletes at most Config.RetainBatch objects.
 func TestRetentionInBatches(t *testing.T) {
 	s := newServer(t)
 	w := onSQLite(t, Config{RetainBatch: 3})

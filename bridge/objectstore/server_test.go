@@ -9,7 +9,7 @@ import (
 	"github.com/waystation/waystation/transports/brokertest"
 )
 
-// The same against a server that is nobody's fake: signatures, parts, refusals, deletions.
+// TestRealServer runs the main cases against a real server: signatures, parts, rejections, deletions.
 func TestRealServer(t *testing.T) {
 	live := brokertest.S3(t, bucket)
 	url := live.URL()

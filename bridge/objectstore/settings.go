@@ -11,34 +11,34 @@ import (
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
 
-// Delivery is how events carry a file.
+// Delivery is the form in which events deliver a file.
 type Delivery string
 
-// The ways of delivery.
+// The forms of delivery.
 const (
 	DeliveryBase64 Delivery = "base64" // in the event, if it is small enough; nothing is stored
-	DeliveryURL    Delivery = "url"    // stored, the event has its address
+	DeliveryURL    Delivery = "url"    // stored; the event has its address
 	DeliveryBoth   Delivery = "both"
 )
 
 func (d Delivery) stores() bool { return d == DeliveryURL || d == DeliveryBoth }
 
-// Inline tells whether the event shall have the file itself.
+// Inline reports whether the event should contain the file itself.
 func (d Delivery) Inline() bool { return d == DeliveryBase64 || d == DeliveryBoth }
 
-// Place is one of the storages a file may go to.
+// Place identifies one of the storages of a file.
 type Place string
 
 // The places.
 const (
-	PlaceSession Place = "session" // the session's own
-	PlaceGlobal  Place = "global"  // the operator's
+	PlaceSession Place = "session" // the session's own storage
+	PlaceGlobal  Place = "global"  // the operator's storage
 )
 
-// Masked stands for a key in results. Sent back, it means that the key stays.
+// Masked replaces a key in results. As input it keeps the stored key.
 const Masked = "***"
 
-// Settings of one storage.
+// Settings are the settings of one storage.
 type Settings struct {
 	Enabled       bool
 	Endpoint      string // http or https address without a path; empty = AWS
@@ -47,14 +47,14 @@ type Settings struct {
 	AccessKey     string
 	SecretKey     string
 	PathStyle     bool   // the bucket is part of the path, not of the host
-	PublicURL     string // base of the addresses in events; empty = the endpoint's
+	PublicURL     string // base of the addresses in events; empty = endpoint
 	Delivery      Delivery
 	RetentionDays int  // 0 = objects are kept
 	DisableACL    bool // objects are not marked as public
 	Updated       time.Time
 }
 
-// Change of a storage's settings; nil fields stay.
+// Change is a change of a storage's settings; nil fields stay unchanged.
 type Change struct {
 	Enabled       *bool
 	Endpoint      *string
@@ -82,7 +82,7 @@ func (c *Change) apply(s *Settings) {
 	set(&s.RetentionDays, c.RetentionDays)
 	set(&s.DisableACL, c.DisableACL)
 	s.Endpoint, s.PublicURL = baseAddress(s.Endpoint), baseAddress(s.PublicURL)
-	if s.Delivery == "s3" { // as one of the documents calls it
+	if s.Delivery == "s3" { // name of it in one of the documents
 		s.Delivery = DeliveryURL
 	}
 }
@@ -101,7 +101,8 @@ func setKey(to, from *string) {
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// Check tells what is wrong with the settings: refusal.Problems or nil. What an enabled storage needs is asked for only then.
+// Check validates the settings and returns refusal.Problems or nil. Fields that only an enabled storage needs are
+// required only if it is enabled.
 func (s *Settings) Check() error {
 	var bad refusal.Problems
 	switch s.Delivery {
@@ -141,7 +142,7 @@ func (s *Settings) Check() error {
 	return bad.Err()
 }
 
-// operators are settings of the operator's storage, with their defaults. The error is refusal.Problems.
+// operators returns the settings of the operator's storage with their defaults. The error is refusal.Problems.
 func (s Settings) operators() (*Settings, error) {
 	switch s.Delivery {
 	case "":
@@ -153,7 +154,7 @@ func (s Settings) operators() (*Settings, error) {
 	return &s, s.Check()
 }
 
-// baseAddress returns an address in order and without a final slash, for paths to be appended.
+// baseAddress returns a normalised address without a final slash, for appending paths.
 func baseAddress(address string) string {
 	return strings.TrimSuffix(guard.NormalizeOrKeep(address), "/")
 }
@@ -164,7 +165,7 @@ func isBase(text string, path bool) bool {
 		u.Fragment == "" && (path || u.Path == "")
 }
 
-// check is Check, and whether the session may have the server ask that address.
+// check is Check and also checks whether the session may make the server request that address.
 func (s *Storage) check(ctx context.Context, c *Settings) error {
 	if err := c.Check(); err != nil || c.Endpoint == "" || s.cfg.Check == nil {
 		return err
@@ -175,7 +176,7 @@ func (s *Storage) check(ctx context.Context, c *Settings) error {
 	return nil
 }
 
-// address is the endpoint, that of AWS when none is given.
+// address returns the endpoint; without one, that of AWS.
 func (s *Settings) address() string {
 	if s.Endpoint == "" {
 		return awsEndpoint
@@ -190,7 +191,7 @@ func (s *Settings) region() string {
 	return s.Region
 }
 
-// url is where an object can be had.
+// url returns the address of an object.
 func (s *Settings) url(object string) string {
 	path := (&url.URL{Path: "/" + object}).EscapedPath()
 	if s.PublicURL != "" {

@@ -17,7 +17,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("at first: %+v", c)
 		}
 		w.set("shop", &Change{Endpoint: ptr("http://127.0.0.1:9/"), AccessKey: ptr("the key"), SecretKey: ptr("hunter2"), Bucket: ptr("files"), RetentionDays: ptr(3)})
-		w.set("shop", &Change{Enabled: ptr(true), AccessKey: ptr(Masked), SecretKey: ptr(Masked), Region: ptr("eu-1")}) // masked: as it was
+		w.set("shop", &Change{Enabled: ptr(true), AccessKey: ptr(Masked), SecretKey: ptr(Masked), Region: ptr("eu-1")}) // masked keys stay as they were
 		var access, secret []byte
 		if err := w.files.db.QueryRow(t.Context(), `SELECT access_key, secret_key FROM s3_settings`).Scan(&access, &secret); err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// What a stranger sent must not run as a page of the storage's host.
+// TestDisposition checks that a file of a stranger cannot run as a page of the storage's host.
 func TestDisposition(t *testing.T) {
 	for kind, want := range map[string]string{
 		"image/png": "", "video/mp4": "", "audio/ogg; codecs=opus": "", "application/pdf": "",
@@ -109,7 +109,7 @@ func TestDisposition(t *testing.T) {
 	}
 }
 
-// An endpoint whose host is looked up slowly keeps its own session waiting and nobody else.
+// TestSlowLookUpHoldsUpNobody checks that a slow look-up of an endpoint's host delays only its own session.
 func TestSlowLookUpHoldsUpNobody(t *testing.T) {
 	asked, answered := make(chan struct{}), make(chan struct{})
 	const slow = "https://slow.example"
@@ -134,7 +134,7 @@ func TestSlowLookUpHoldsUpNobody(t *testing.T) {
 	if err := w.DropSession(ctx, "c", false); err != nil {
 		t.Error(err)
 	}
-	// What another call changed meanwhile stays.
+	// A concurrent change of another call stays.
 	if _, err := w.Update(ctx, "a", &Change{Bucket: ptr("bucket")}); err != nil {
 		t.Error(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
-// The columns that are encrypted, as the vault names them.
+// The encrypted columns, by their names in the vault.
 const (
 	fieldAccess = "access_key"
 	fieldSecret = "secret_key"
@@ -21,7 +21,7 @@ const (
 const settingsColumns = `session, enabled, endpoint, region, bucket, access_key, secret_key, path_style, public_url, media_delivery, retention_days,
 	disable_acl, updated`
 
-// store is the SQL of this package.
+// store executes the SQL of this package.
 type store struct {
 	db    *dbutil.Database
 	vault *sealer
@@ -83,7 +83,7 @@ func (s *store) addJob(ctx context.Context, j *Job) (bool, error) {
 	return n > 0, err
 }
 
-// nextJob returns the job of a lane that is due first; nil when it has none.
+// nextJob returns the job of a lane that is due first; nil if the lane is empty.
 func (s *store) nextJob(ctx context.Context, lane string) (*Job, error) {
 	rows, err := s.db.Query(ctx, `SELECT id, lane, session, place, ref, object, about, created, due, attempts FROM s3_jobs
 		WHERE lane=$1 ORDER BY due, id LIMIT 1`, lane)
@@ -110,7 +110,7 @@ func (s *store) delayJob(ctx context.Context, id int64, until time.Time) error {
 	return err
 }
 
-// endJob removes a job; false when somebody else has.
+// endJob deletes a job. It returns false if the job was deleted before.
 func (s *store) endJob(ctx context.Context, id int64) (bool, error) {
 	n, err := s.exec(ctx, `DELETE FROM s3_jobs WHERE id=$1`, id)
 	return n > 0, err
@@ -152,7 +152,7 @@ func (s *store) addObject(ctx context.Context, j *Job, target *Settings, size in
 	return err
 }
 
-// oldObjects lists objects of a storage that are as old as until, of one session or of all.
+// oldObjects lists objects in a storage created no later than until, of one session or of all.
 func (s *store) oldObjects(ctx context.Context, place Place, session string, target *Settings, until time.Time, limit int) ([]*stored, error) {
 	rows, err := s.db.Query(ctx, `SELECT id, session, object, size FROM s3_objects
 		WHERE place=$1 AND ($2='' OR session=$2) AND endpoint=$3 AND bucket=$4 AND created<=$5 ORDER BY created LIMIT $6`,
@@ -179,16 +179,16 @@ func (s *store) forgetObjects(ctx context.Context, objects []*stored) error {
 	})
 }
 
-// purge is the objects of a session that is gone, in one of the places.
+// purge identifies the objects of a deleted session in one of the places.
 type purge struct {
 	id      int64
 	session string
 	place   Place
-	target  *Settings // of the session's own storage
+	target  *Settings // settings of the session's own storage
 	cutoff  time.Time
 }
 
-// dropSession removes all that is known of a session; with purge, its objects are left for purges.
+// dropSession deletes all stored data of a session. With purge, it adds purges for the session's objects.
 func (s *store) dropSession(ctx context.Context, session string, own *Settings, purge bool, now time.Time) error {
 	var sealed []byte
 	if own != nil {
@@ -213,7 +213,8 @@ func (s *store) dropSession(ctx context.Context, session string, own *Settings, 
 				return err
 			}
 		}
-		// Nobody can reach the others any more. A purge that has the keys may wait from before, when the deletion went no further.
+		// The keys of the other objects are gone. A purge with the keys may remain from an earlier attempt that failed
+		// later in the deletion.
 		_, err := s.exec(ctx, `DELETE FROM s3_objects WHERE session=$1 AND place='session'
 			AND NOT EXISTS (SELECT 1 FROM s3_purges WHERE session=$1 AND place='session')`, session)
 		return err
@@ -247,7 +248,7 @@ func (s *store) purges(ctx context.Context) ([]*purge, error) {
 	return list, nil
 }
 
-// leftOf counts the objects of a purge.
+// leftOf counts the remaining objects of a purge.
 func (s *store) leftOf(ctx context.Context, p *purge) (n int, err error) {
 	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM s3_objects WHERE session=$1 AND place=$2 AND created<=$3`,
 		p.session, string(p.place), p.cutoff.UnixMilli()).Scan(&n)
@@ -257,7 +258,7 @@ func (s *store) leftOf(ctx context.Context, p *purge) (n int, err error) {
 	return n, nil
 }
 
-// endPurge forgets a purge and what is left of its objects.
+// endPurge deletes a purge and the rows of its remaining objects.
 func (s *store) endPurge(ctx context.Context, p *purge) error {
 	return database.Transact(ctx, s.db, func(ctx context.Context) error {
 		_, err := s.exec(ctx, `DELETE FROM s3_objects WHERE session=$1 AND place=$2 AND created<=$3`, p.session, string(p.place), p.cutoff.UnixMilli())

@@ -21,22 +21,22 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Storage is the object storages of all sessions. Its methods may be called from any goroutine.
+// Storage manages the object storages of all sessions. Its methods may be called from any goroutine.
 type Storage struct {
 	cfg    Config
 	store  *store
 	opened time.Time
-	turn   chan struct{} // holds one while somebody changes settings
+	turn   chan struct{} // contains one token during a change of settings
 
-	slots    chan struct{} // one for each upload under way
-	suspects chan struct{} // and of those, one for each to a storage that failed last
+	slots    chan struct{} // one for each upload in progress
+	suspects chan struct{} // one for each upload in progress to a storage whose last attempt failed
 
 	mu       sync.Mutex
 	files    Files                // nil before Start
-	global   *Settings            // the operator's; never changed, only replaced
-	settings map[string]*Settings // by session; never changed, only replaced
+	global   *Settings            // of the operator; immutable, replaced on change
+	settings map[string]*Settings // by session; immutable, replaced on change
 	lanes    map[string]*lane
-	waiting  map[string]int       // files by lane
+	waiting  map[string]int       // number of pending files by lane
 	standing map[string]*Standing // by session, "" = the operator's
 
 	retention retention
@@ -45,16 +45,16 @@ type Storage struct {
 	running   sync.WaitGroup
 }
 
-// Standing is how a storage fared since the server started.
+// Standing is the health of a storage since the server started.
 type Standing struct {
 	Waiting     int // files
 	Stored      int // files
 	LastStored  time.Time
-	LastError   *Error // of the last attempt; nil = it did not fail
+	LastError   *Error // error of the last attempt; nil = it succeeded
 	LastErrorAt time.Time
 }
 
-// Open brings the tables up to date and reads the settings. Nothing is stored before Start.
+// Open migrates the tables and reads the settings. No file is stored before Start.
 func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error) {
 	cfg = cfg.withDefaults()
 	vault, err := newSealer(cfg.Key, cfg.PreviousKeys)
@@ -95,7 +95,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error
 	return s, nil
 }
 
-// Start begins to store files, and to remove old ones.
+// Start starts storing files and deleting expired ones.
 func (s *Storage) Start(files Files) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *Storage) Start(files Files) {
 	s.running.Go(s.retain)
 }
 
-// Close ends what is under way; it is taken up by the next Start.
+// Close aborts uploads in progress; the next Start resumes them.
 func (s *Storage) Close(ctx context.Context) error {
 	s.stop()
 	done := make(chan struct{})
@@ -119,7 +119,7 @@ func (s *Storage) Close(ctx context.Context) error {
 	}
 }
 
-// Settings of a session's own storage; what is not set has its default.
+// Settings returns the settings of a session's own storage; missing settings have their defaults.
 func (s *Storage) Settings(session string) Settings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +129,7 @@ func (s *Storage) Settings(session string) Settings {
 	return Settings{Delivery: DeliveryBoth}
 }
 
-// Standing tells how a session's own storage fares.
+// Standing returns the health of a session's own storage.
 func (s *Storage) Standing(session string) Standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *Storage) Standing(session string) Standing {
 	return out
 }
 
-// GlobalStanding tells how the operator's storage fares.
+// GlobalStanding returns the health of the operator's storage.
 func (s *Storage) GlobalStanding() Standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,22 +157,22 @@ func (s *Storage) GlobalStanding() Standing {
 	return out
 }
 
-// Global are the settings of the operator's storage.
+// Global returns the settings of the operator's storage.
 func (s *Storage) Global() Settings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return *s.global
 }
 
-// CheckGlobal tells what SetGlobal would refuse: refusal.Problems or nil.
+// CheckGlobal returns the error that SetGlobal would return: refusal.Problems or nil.
 func (s *Storage) CheckGlobal(settings Settings) error {
 	_, err := settings.operators()
 	return err
 }
 
-// SetGlobal changes the operator's storage for files that are stored from then on, those that wait included. An upload
-// under way ends where it began. Objects in another storage, or bucket, than before stay there, whatever the retention.
-// The error is refusal.Problems; then nothing has changed.
+// SetGlobal changes the operator's storage for files that are stored from now on, including pending ones. An upload in
+// progress ends in the previous storage. Objects in a previous storage or bucket stay there, regardless of retention.
+// The error is refusal.Problems; nothing has changed then.
 func (s *Storage) SetGlobal(settings Settings) error {
 	next, err := settings.operators()
 	if err != nil {
@@ -183,7 +183,7 @@ func (s *Storage) SetGlobal(settings Settings) error {
 	before := s.global
 	s.global = next
 	if known := s.standing[""]; known != nil && *before != *next {
-		known.LastError = nil // it is about another storage, or other keys
+		known.LastError = nil // the error is about another storage or other keys
 	}
 	for n := range globalLanes {
 		s.wakeLane(globalLaneName(n))
@@ -191,17 +191,18 @@ func (s *Storage) SetGlobal(settings Settings) error {
 	return nil
 }
 
-// Check tells what Update would refuse for a session without settings: refusal.Problems or nil.
+// Check returns the error that Update would return for a session without settings: refusal.Problems or nil.
 func (s *Storage) Check(ctx context.Context, c *Change) error {
 	settings := Settings{Delivery: DeliveryBoth}
 	c.apply(&settings)
 	return s.check(ctx, &settings)
 }
 
-// Update changes a session's settings and returns them. They hold for files that are stored from then on, those that wait
-// included.
+// Update changes a session's settings and returns them. They apply to files that are stored from now on, including
+// pending ones.
 func (s *Storage) Update(ctx context.Context, session string, c *Change) (Settings, error) {
-	// Before the turn, because it may take as long as a look-up of the endpoint's host: nobody must wait for it but the caller.
+	// The check runs before the turn is acquired, because it may include a look-up of the endpoint's host: only the
+	// caller may wait for that.
 	settings := s.Settings(session)
 	c.apply(&settings)
 	if err := s.check(ctx, &settings); err != nil {
@@ -211,7 +212,7 @@ func (s *Storage) Update(ctx context.Context, session string, c *Change) (Settin
 		return Settings{}, err
 	}
 	defer s.leave()
-	settings = s.Settings(session) // another change may have come first; its endpoint was checked as well
+	settings = s.Settings(session) // another change may have been first; its endpoint was checked as well
 	c.apply(&settings)
 	if err := settings.Check(); err != nil {
 		return Settings{}, err
@@ -227,8 +228,8 @@ func (s *Storage) Update(ctx context.Context, session string, c *Change) (Settin
 	return settings, nil
 }
 
-// Delete removes a session's settings; false when there were none. Objects stay; files that wait are told of in events
-// without one.
+// Delete removes a session's settings. It returns false if there were none. Objects stay; pending files are reported in
+// events without an address.
 func (s *Storage) Delete(ctx context.Context, session string) (bool, error) {
 	if err := s.enter(ctx); err != nil {
 		return false, err
@@ -246,7 +247,7 @@ func (s *Storage) Delete(ctx context.Context, session string) (bool, error) {
 	return found, nil
 }
 
-// DropSession forgets a session that is deleted. With purge its objects are deleted in the background, else they stay.
+// DropSession removes a deleted session. With purge its objects are deleted in the background, otherwise they stay.
 func (s *Storage) DropSession(ctx context.Context, session string, purge bool) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -273,7 +274,7 @@ func (s *Storage) DropSession(ctx context.Context, session string, purge bool) e
 	return nil
 }
 
-// Test tries a session's stored settings: a small object is written and deleted. The error is an *Error.
+// Test writes and deletes a small object with a session's stored settings. The error is an *Error.
 func (s *Storage) Test(ctx context.Context, session string) error {
 	s.mu.Lock()
 	settings := s.settings[session]
@@ -306,7 +307,7 @@ func (s *Storage) transport(place Place) http.RoundTripper {
 	return s.cfg.Guarded
 }
 
-// target returns the settings of a place; nil when there is nothing to store to.
+// target returns the settings of a place; nil if the place has no enabled storage.
 func (s *Storage) target(place Place, session string) *Settings {
 	s.mu.Lock()
 	settings := s.global
@@ -320,7 +321,7 @@ func (s *Storage) target(place Place, session string) *Settings {
 	return settings
 }
 
-// note remembers how the last attempt went; nil = well.
+// note records the result of the last attempt; nil = success.
 func (s *Storage) note(session string, problem *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -351,10 +352,10 @@ func (s *Storage) enter(ctx context.Context) error {
 
 func (s *Storage) leave() { <-s.turn }
 
-// globalLane begins the names of the lanes to the operator's storage.
+// globalLane is the prefix of the names of the operator's lanes.
 const globalLane = "g:"
 
-// laneOf names the lane of a session's files: one for its own storage, one of a few for the operator's.
+// laneOf returns the name of a session's lane: one for its own storage, one of a few for the operator's.
 func laneOf(place Place, session string) string {
 	if place == PlaceSession {
 		return "s:" + session
@@ -366,7 +367,7 @@ func laneOf(place Place, session string) string {
 
 func globalLaneName(n int) string { return fmt.Sprintf("%s%d", globalLane, n) }
 
-// randomName cannot be guessed: objects may be public.
+// randomName returns a name that cannot be guessed, because objects may be public.
 func randomName() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

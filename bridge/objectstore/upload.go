@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Job is a file that is to be stored.
+// Job is a pending upload of a file.
 type Job struct {
 	Session string
 	Place   Place
 	Ref     string // of the message, unique in its session
-	Object  string // key of the object to be
-	About   []byte // what Files needs to know
+	Object  string // key of the future object
+	About   []byte // data for Files
 	Created time.Time
 
 	id       int64
@@ -23,7 +23,7 @@ type Job struct {
 	attempts int
 }
 
-// File is a file on its way. Content is read once and closed; an *os.File is sent in parts without buffers.
+// File is a file to upload. Content is read once and closed; an *os.File is sent in parts without buffers.
 type File struct {
 	Content  io.ReadCloser
 	Size     int64
@@ -31,11 +31,11 @@ type File struct {
 	Filename string
 }
 
-// Outcome is what became of a job.
+// Outcome is the result of a job.
 type Outcome struct {
-	Delivery Delivery // how the event shall carry the file; base64 when it was given up
+	Delivery Delivery // delivery in the event; base64 if the job was given up
 	Object   *Object  // nil = not stored
-	Error    *Error   // why not; nil = it was not to be stored
+	Error    *Error   // reason; nil = the file was not meant to be stored
 }
 
 // Object is a stored file.
@@ -48,17 +48,18 @@ type Object struct {
 	Filename string
 }
 
-// Files is where files come from, and who is told of them.
+// Files is the source of files and the receiver of outcomes.
 type Files interface {
-	// Fetch gets the file of a job. An *Error that is final ends the job, any other error is tried again.
+	// Fetch returns the file of a job. A final *Error ends the job; after any other error the job is retried.
 	Fetch(ctx context.Context, j *Job) (*File, error)
-	// Done tells what became of a job. It calls commit once, in the transaction in which it writes what it tells; commit
-	// does nothing and says false when the job is no longer wanted; then there is nothing to tell. ErrGone: the session is
-	// deleted, or is another one of the same id.
+	// Done reports the outcome of a job. It calls commit once, in the transaction that writes the report. If the job no
+	// longer exists, commit is a no-op and returns false, and Done must not report anything. ErrGone means that the
+	// session is deleted or is another one of the same id.
 	Done(ctx context.Context, j *Job, o *Outcome, commit func(ctx context.Context) (wanted bool, err error)) error
 }
 
-// Plan lists where files of the session are stored now. A place that has too many waiting is left out and listed in full.
+// Plan returns the storages that files of the session go to now. A storage whose lane is full is returned in full
+// instead.
 func (s *Storage) Plan(session string) (places, full []Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,8 +79,8 @@ func (s *Storage) Plan(session string) (places, full []Place) {
 	return places, full
 }
 
-// Add notes a file to be stored, in the transaction that ctx carries. extension is that of the object's name. After the
-// commit, Wake.
+// Add enqueues a file in the transaction of ctx. extension is the extension of the object's name. Call Wake after the
+// commit.
 func (s *Storage) Add(ctx context.Context, session string, place Place, ref, extension string, about []byte) error {
 	now := s.cfg.Now().UTC()
 	_, err := s.store.addJob(ctx, &Job{
@@ -89,7 +90,7 @@ func (s *Storage) Add(ctx context.Context, session string, place Place, ref, ext
 	return err
 }
 
-// Wake says that a file was added.
+// Wake wakes the lane of a file after Add was committed.
 func (s *Storage) Wake(session string, place Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,15 +99,15 @@ func (s *Storage) Wake(session string, place Place) {
 	s.wakeLane(name)
 }
 
-// lane stores one file after the other.
+// lane uploads its files one by one.
 type lane struct {
 	name    string
 	wake    chan struct{}
-	failing int    // attempts in a row that the storage failed
-	last    *Error // of those
+	failing int    // consecutive failed attempts of the storage
+	last    *Error // the last error of those attempts
 }
 
-// wakeLane has the goroutine of a lane look again, and starts it when there is none. The caller holds s.mu.
+// wakeLane wakes the goroutine of a lane, and starts it if it is not running. The caller holds s.mu.
 func (s *Storage) wakeLane(name string) {
 	if s.files == nil || s.ctx.Err() != nil {
 		return
@@ -123,7 +124,7 @@ func (s *Storage) wakeLane(name string) {
 	s.running.Go(func() { s.run(l) })
 }
 
-// run works a lane off and ends with its last file.
+// run executes the jobs of a lane and returns after the last one.
 func (s *Storage) run(l *lane) {
 	for s.ctx.Err() == nil {
 		job, err := s.store.nextJob(s.ctx, l.name)
@@ -169,12 +170,12 @@ func (s *Storage) wait(wake <-chan struct{}, pause time.Duration) {
 	}
 }
 
-// pause is how long to wait after so many failures.
+// pause returns the pause after the given number of failures.
 func (s *Storage) pause(failures int) time.Duration {
 	return min(s.cfg.RetryMin<<min(failures-1, 16), s.cfg.RetryMax)
 }
 
-// work tries one job. It returns how long the lane has to leave its storage alone.
+// work executes one job. It returns the pause before the lane's next request to its storage.
 func (s *Storage) work(l *lane, j *Job) (pause time.Duration) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -230,7 +231,8 @@ func standingOf(j *Job) string {
 	return j.Session
 }
 
-// slot waits for a place to upload. Storages that fail get half of them at most, so that they delay nobody else.
+// slot waits for an upload slot. Failing storages get at most half of the slots, so that they do not delay other
+// storages.
 func (s *Storage) slot(suspect bool) (release func(), err error) {
 	take := func(places chan struct{}) error {
 		select {
@@ -251,7 +253,7 @@ func (s *Storage) slot(suspect bool) (release func(), err error) {
 	return func() { <-s.slots; <-s.suspects }, err
 }
 
-// attempt brings the file from where it is to where it belongs; fromFile says that the storage was not asked.
+// attempt fetches a file and uploads it; fromFile means that no request was sent to the storage.
 func (s *Storage) attempt(j *Job, target *Settings) (o *Outcome, fromFile bool) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.UploadTimeout)
 	defer cancel()
@@ -280,7 +282,7 @@ func (s *Storage) attempt(j *Job, target *Settings) (o *Outcome, fromFile bool) 
 	}}, false
 }
 
-// fileError is why a file could not be had.
+// fileError returns the error of a file that could not be fetched.
 func fileError(err error) *Error {
 	problem := explain(err)
 	if problem.Field != "media" {
@@ -289,7 +291,7 @@ func fileError(err error) *Error {
 	return problem
 }
 
-// delay puts a job back.
+// delay schedules a retry of a job.
 func (s *Storage) delay(j *Job) {
 	if err := s.store.delayJob(s.ctx, j.id, s.cfg.Now().Add(s.pause(j.attempts+1))); err != nil && s.ctx.Err() == nil {
 		s.cfg.Log.Error("a file that waits to be stored could not be put back", "session", j.Session, "error", err)
@@ -297,7 +299,7 @@ func (s *Storage) delay(j *Job) {
 	}
 }
 
-// finish ends a job and has it told.
+// finish ends a job and reports its outcome.
 func (s *Storage) finish(j *Job, target *Settings, o *Outcome) {
 	wanted := true
 	err := s.files.Done(s.ctx, j, o, func(ctx context.Context) (_ bool, err error) {
@@ -316,7 +318,7 @@ func (s *Storage) finish(j *Job, target *Settings, o *Outcome) {
 		s.delay(j)
 		return
 	case err != nil:
-		return // taken up by the next Start
+		return // the next Start resumes the job
 	}
 	if !wanted && o.Object != nil {
 		s.takeBack(j, target)
@@ -328,7 +330,7 @@ func (s *Storage) finish(j *Job, target *Settings, o *Outcome) {
 	s.mu.Unlock()
 }
 
-// takeBack deletes the object of a session that was deleted while its file was on the way.
+// takeBack deletes the uploaded object of a session that was deleted during the upload.
 func (s *Storage) takeBack(j *Job, target *Settings) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.TestTimeout)
 	defer cancel()

@@ -52,12 +52,13 @@ func TestFilesAreStored(t *testing.T) {
 		if o := w.outcome(PlaceSession, "quiet"); s.public != 2 || o.Delivery != DeliveryURL || o.Object.URL != "https://cdn.example/files/"+o.Object.Key {
 			t.Errorf("%+v, %d objects are public", o, s.public)
 		}
-		// A message that comes twice is stored once.
+		// A message that is received twice is stored once.
 		w.add("shop", "quiet", []byte("x"))
 	})
 }
 
-// Where a file goes: to the session's own storage, the operator's, both or none; in events alone with base64.
+// TestPlaces checks the storages of a file: the session's own, the operator's, both or none; with base64 in events
+// alone.
 func TestPlaces(t *testing.T) {
 	own, global := newServer(t), newServer(t)
 	w := onSQLite(t, Config{Global: Settings{
@@ -87,7 +88,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A storage that refuses: the trial and the status name the setting, the event comes when the time is up, and says why.
+// TestProblemsNameTheSetting checks a storage that rejects requests: the storage test and the status name the setting,
+// and the event with the reason is emitted after Config.GiveUp.
 func TestProblemsNameTheSetting(t *testing.T) {
 	s := newServer(t)
 	gone := newServer(t)
@@ -173,7 +175,7 @@ func TestFileProblems(t *testing.T) {
 	if o := w.outcome(PlaceSession, "gone"); o.Error == nil || o.Error.Message != "WhatsApp no longer has it" {
 		t.Errorf("gone: %+v", o)
 	}
-	// A file that cannot be had now delays no other, and is stored when it can.
+	// A file that cannot be fetched now does not delay others, and is stored later.
 	if o := w.outcome(PlaceSession, "behind"); o.Object == nil {
 		t.Errorf("behind: %+v", o)
 	}
@@ -196,7 +198,7 @@ func TestFileProblems(t *testing.T) {
 	}
 }
 
-// Storages that hang take half of the places at most and delay nobody else.
+// TestDeadStoragesDelayNobody checks that hanging storages use at most half of the slots and do not delay others.
 func TestDeadStoragesDelayNobody(t *testing.T) {
 	dead, alive := newServer(t), newServer(t)
 	dead.be(dead.hang)
@@ -223,7 +225,7 @@ func TestDeadStoragesDelayNobody(t *testing.T) {
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("they took %s", took)
 	}
-	dead.be(nil) // it is back: nothing was lost
+	dead.be(nil) // the storage is back: no file was lost
 	for i := range 6 {
 		for n := range 3 {
 			if o := w.outcome(PlaceSession, fmt.Sprintf("dead%d-%d", i, n)); o.Object == nil {
@@ -233,7 +235,8 @@ func TestDeadStoragesDelayNobody(t *testing.T) {
 	}
 }
 
-// What waits when the server ends is stored by the next one, and what was stored but not told of is told.
+// TestRestart checks that the next server stores the files that are pending at the end of the previous one, and reports
+// stored files that were not reported.
 func TestRestart(t *testing.T) {
 	onEach(t, Config{GiveUp: time.Hour}, func(t *testing.T, w *world) {
 		s := newServer(t)
@@ -273,7 +276,8 @@ func TestFullLane(t *testing.T) {
 	}
 }
 
-// Another storage of the operator: what is under way ends where it began, what waits and what comes goes to the new one.
+// TestGlobalChanges changes the operator's storage: uploads in progress end in the previous one, pending and new files
+// go to the new one.
 func TestGlobalChanges(t *testing.T) {
 	onEach(t, Config{}, func(t *testing.T, w *world) {
 		before, after := newServer(t), newServer(t)
@@ -305,7 +309,7 @@ func TestGlobalChanges(t *testing.T) {
 			s.object(t, o.Object.Key)
 		}
 
-		// What failed with the settings before is tried with the new ones, and forgotten by the standing.
+		// Files that failed with the previous settings are tried with the new ones, and the standing drops the error.
 		wrong := global(after)
 		wrong.Bucket = "nothing"
 		set(wrong)
@@ -343,7 +347,7 @@ func TestGlobalChanges(t *testing.T) {
 	})
 }
 
-// The file of a session that is deleted while it is on its way: neither the object nor a note of it is left.
+// TestSessionGoneMeanwhile deletes a session during its upload: neither the object nor its row remains.
 func TestSessionGoneMeanwhile(t *testing.T) {
 	onEach(t, Config{}, func(t *testing.T, w *world) {
 		s := newServer(t)
@@ -359,7 +363,8 @@ func TestSessionGoneMeanwhile(t *testing.T) {
 	})
 }
 
-// Of an upload in parts that a crash cut off nothing is left in the storage when the file is there.
+// TestPartsOfACrash checks that no parts of an upload interrupted by a crash remain in the storage once the file is
+// stored.
 func TestPartsOfACrash(t *testing.T) {
 	s := newServer(t)
 	w := onSQLite(t, Config{})
@@ -368,7 +373,7 @@ func TestPartsOfACrash(t *testing.T) {
 	var once sync.Once
 	s.be(func(rw http.ResponseWriter, r *http.Request) bool {
 		switch {
-		case r.Method == http.MethodDelete: // the process is gone: it says no more
+		case r.Method == http.MethodDelete: // the crashed process sends no more requests
 			refuse(rw, http.StatusServiceUnavailable, "SlowDown")
 			return true
 		case r.URL.Query().Get("partNumber") == "2":
@@ -406,7 +411,8 @@ func TestPartsOfACrash(t *testing.T) {
 	}
 }
 
-// Config.Uploads files are on their way at a time, of all sessions together. The others wait, and all are stored.
+// TestUploadsAreBounded checks that at most Config.Uploads files are uploaded concurrently over all sessions. The
+// others wait, and all are stored.
 func TestUploadsAreBounded(t *testing.T) {
 	const most, sessions = 2, 6
 	s := newServer(t)
