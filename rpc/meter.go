@@ -56,8 +56,9 @@ const largeResult = 16 << 10
 // must not wait for large replies of others.
 const smallReply = 2 << 10
 
-// unknownReply is the length assumed for the result of a method that has not been called yet, in bytes.
-const unknownReply = 16 << 10
+// unknownReply is the length assumed for the result of a method that has not been called yet, in bytes: such a call does not
+// wait for room before it runs, but for its result once others have shown that results are large.
+const unknownReply = smallReply
 
 // replySize estimates the length of a method's results, in bytes. It rises at once and falls slowly.
 type replySize struct{ n atomic.Int64 }

@@ -101,8 +101,16 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 			other.call("test.size", object{"bytes": 1000000}, nil)
 			sibling := w.dial("session:s1")
 			sibling.hello(object{"filters": []any{}})
+			sibling.send("test.hold", object{"name": "y"}) // no call has shown yet how long the results of these methods are
 			for range 3 {
-				sibling.call("test.echo", object{"value": 1}, nil)
+				id := sibling.send("test.echo", object{"value": 1})
+				if m := sibling.read(); m.Error != nil || string(m.ID) != id {
+					t.Errorf("a small call: %+v %+v", m, m.Error)
+				}
+			}
+			w.methods.Release("y")
+			if m := sibling.read(); m.Error != nil {
+				t.Errorf("a small call beside others: %+v", m.Error)
 			}
 			w.methods.Release("x")
 			var reading sync.WaitGroup

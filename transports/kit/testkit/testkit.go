@@ -15,7 +15,7 @@ import (
 const Patience = 30 * time.Second
 
 // pollEvery is the time between two checks of a condition, of which some are calls that servers limit to some 100 a second.
-const pollEvery = 20 * time.Millisecond
+const pollEvery = 10 * time.Millisecond
 
 // Eventually repeats a check until it holds, and fails the test if it does not hold within Patience.
 func Eventually(t testing.TB, what string, holds func() bool) {
