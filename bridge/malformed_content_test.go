@@ -23,6 +23,7 @@ import (
 	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // indexNames are the kinds of app-state entries that whatsmeow and the bridge read, and one unknown kind.
@@ -301,6 +302,7 @@ func text(body string) *message.Content { return &message.Content{Type: "text", 
 // TestMalformedAnswersAreSurvived checks that an answer of WhatsApp with a missing or replaced part fails only the
 // call.
 func TestMalformedAnswersAreSurvived(t *testing.T) {
+	testkit.SkipIfShort(t)
 	v := newVictim(newWorld(t))
 	began := time.Now()
 	for name, call := range v.operations() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // victim is a session that receives malformed input, with a second account that sends it valid messages.
@@ -99,6 +100,7 @@ func (v *victim) check(after string) {
 // TestMalformedStanzasAreSurvived checks that no stanza from WhatsApp ends the process or the session or blocks a later
 // one, regardless of missing or invalid parts.
 func TestMalformedStanzasAreSurvived(t *testing.T) {
+	testkit.SkipIfShort(t)
 	v := newVictim(newWorld(t))
 	began := time.Now()
 	const together = 40 // stanzas between two valid messages

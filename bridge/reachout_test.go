@@ -12,9 +12,11 @@ import (
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestReachoutTimelockStopsFirstMessagesOnly(t *testing.T) {
+	testkit.SkipIfShort(t)
 	w := newWorld(t)
 	ada, bob, carol := w.account("15550100001", "Ada"), w.account("15550100002", "Bob"), w.account("15550100003", "Carol")
 	s := w.paired("ada", ada)

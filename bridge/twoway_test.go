@@ -20,6 +20,7 @@ import (
 // two directions overwrite each other's ratchet, and a few of a hundred messages vanish without a trace. With the
 // bridge none may vanish.
 func TestTwoWayTraffic(t *testing.T) {
+	testkit.SkipIfShort(t)
 	for _, c := range []struct {
 		name     string
 		database func(t *testing.T) string

@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/waystation/waystation/docs/doctest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // endsExamples are methods that take away what other examples need; their examples are called last, in this order.
@@ -32,6 +33,7 @@ var refusedExamples = map[string]string{
 // Every example of the reference of methods is accepted: the server knows the method, and finds nothing wrong with the params.
 // Whether the example's chats and messages exist is another matter; in the reference they need not.
 func TestReferenceExamplesAreAccepted(t *testing.T) {
+	testkit.SkipIfShort(t)
 	s := startServer(t, "-allow-hosts", "127.0.0.1")
 	token := s.pair("demo", "15550100001")
 	s.call("sandbox.createAccount", object{"number": "15550100002", "push_name": "Peer", "auto_reply": "echo"})

@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/docs/doctest"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/transports/brokertest"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // docPage is how the code blocks of a page are run. A page without an entry has none that need a server.
@@ -81,6 +82,7 @@ var docPages = map[string]docPage{
 //
 // Blocks with a comment "<!-- not run: reason -->" above them are counted.
 func TestDocs(t *testing.T) {
+	testkit.SkipIfShort(t)
 	pages := doctest.AllPages(t)
 	for name := range docPages {
 		if !slices.ContainsFunc(pages, func(p *doctest.Page) bool { return p.Path == name }) {

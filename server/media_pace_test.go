@@ -54,6 +54,7 @@ func (s *testServer) occupyTransfers(token string, request func() string) (began
 // Hanging transfers of one session, in any direction and form, leave room for those of another, and end because they
 // make no progress.
 func TestHangingTransfersDoNotBlockOthers(t *testing.T) {
+	testkit.SkipIfShort(t)
 	for name, c := range map[string]struct {
 		begin  func(s *testServer, token string) string // a request that hangs
 		closed bool                                     // it ends without a reply

@@ -188,6 +188,7 @@ func medianCost(list []cost) cost {
 // after the other, the three ways alternating. CPU is that of this process, whose client is the same few system calls
 // each time.
 func TestRESTBesideJSONRPC(t *testing.T) {
+	testkit.SkipIfShort(t)
 	load := testkit.FullSize()
 	s := startServer(t, "-log-level", "info", "-calls-per-second", "1000000", "-call-burst", "1000000", "-session", "none")
 	const peer = "15550100002"

@@ -11,6 +11,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // timelocked waits until session.getStatus shows the reach-out timelock of a member as active or not.
@@ -137,6 +138,7 @@ func TestReachoutTimelockRefusesOnlyNewContacts(t *testing.T) {
 
 // The end is reported once when the time is over, with and without a connection.
 func TestReachoutTimelockEndsByItself(t *testing.T) {
+	testkit.SkipIfShort(t)
 	for name, connected := range map[string]bool{"connected": true, "disconnected": false} {
 		t.Run(name, func(t *testing.T) {
 			a := newAdmin(t)

@@ -7,6 +7,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestConnList(t *testing.T) {
@@ -79,6 +80,7 @@ func TestConnList(t *testing.T) {
 
 // A client that requests heartbeats receives them while nothing else is sent, also when it follows no session.
 func TestHeartbeatMessages(t *testing.T) {
+	testkit.SkipIfShort(t)
 	w := newWorld(t, Config{Heartbeat: time.Second}, journal.Config{})
 	w.append("s1", "Message", 3)
 	for name, filters := range map[string]any{"one session": []any{object{"sessions": []string{"s1"}}}, "all": []any{object{}}, "none": []any{}} {

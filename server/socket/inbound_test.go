@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // startFrame sends the head of a masked text frame and the first bytes of its payload.
@@ -27,6 +28,7 @@ func startFrame(t *testing.T, conn net.Conn, size, sent int) {
 // Frames of which the rest never comes take the share of their credential, or of their address before there is one, and no
 // more. Others are served meanwhile.
 func TestHalfSentFramesAreBounded(t *testing.T) {
+	testkit.SkipIfShort(t)
 	for name, token := range map[string]string{"before conn.hello": "", "credential in the upgrade": "session:s1"} {
 		t.Run(name, func(t *testing.T) {
 			frames := budget.New(1<<20, 0)

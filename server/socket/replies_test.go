@@ -11,6 +11,7 @@ import (
 
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // floods are ways to make the server retain unread replies. One frame costs up to 1.5 MB.
@@ -80,6 +81,7 @@ func heapNow() uint64 {
 // connections of the same credential, are answered meanwhile. When the replies are read after all, each call has been
 // answered once.
 func TestUnreadRepliesAreBounded(t *testing.T) {
+	testkit.SkipIfShort(t)
 	const connections, calls, total, share = 6, 20, 8 << 20, 2 << 20
 	for name, frame := range floods {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +163,7 @@ func (c *client) expectReplies(n int, batches bool) {
 
 // A connection that does not read is closed by the stall limit, and its bytes are free again.
 func TestStalledConnectionFreesItsShare(t *testing.T) {
+	testkit.SkipIfShort(t)
 	b := budget.New(16<<20, 4<<20)
 	w := newWorld(t, Config{Replies: b, Rate: 1e6, Burst: 1e6, StallTimeout: time.Second}, journal.Config{})
 	flood(t, w, 6, 60, floods["large results"])

@@ -49,6 +49,7 @@ type soak struct {
 // Four hours of events of 50 sessions, one per second each, in some minutes, while clients connect, resume,
 // acknowledge, change their filters and disconnect in every way, and sessions appear and are deleted.
 func TestSoak(t *testing.T) {
+	testkit.SkipIfShort(t)
 	perSession, length := testkit.ChooseSize(200, 4*60*60), testkit.ChooseSize(4*time.Second, 4*time.Minute)
 	const sessions, clients = 50, 12
 	var db *dbutil.Database // the ordinary run is too short for a disk to matter
