@@ -83,6 +83,9 @@ func (s *replySize) recordSize(size int) {
 	}
 }
 
+// hasRoom reports whether a reply of n bytes may be made without waiting for more room.
+func (c *Call) hasRoom(n int) bool { return n <= smallReply || n <= c.reserved }
+
 // reserve waits until the connection has room for a reply of usual length of the method, before the method runs.
 func (c *Call) reserve(ctx context.Context, m *method) error {
 	if c.meter == nil {
@@ -92,7 +95,7 @@ func (c *Call) reserve(ctx context.Context, m *method) error {
 		return b.reserve(ctx, c.meter)
 	}
 	n := m.size.estimate()
-	if n <= smallReply || n <= c.reserved {
+	if c.hasRoom(n) {
 		return nil
 	}
 	c.unreserve() // keeping a part while waiting for the whole could wait for ever
@@ -134,22 +137,20 @@ func (reg *Registry) encodeMetered(ctx context.Context, m *method, call *Call, v
 // waits; then the call waits for the larger room, without a place. A call of a batch does not wait for room: the batch keeps
 // replies, and all batches of a credential could wait for each other.
 func (reg *Registry) beginEncoding(ctx context.Context, m *method, call *Call) error {
-	b := call.job.item.batch
-	for {
-		if b == nil {
-			if err := call.reserve(ctx, m); err != nil {
-				return err
-			}
-		}
+	if b := call.job.item.batch; b != nil {
 		reg.encoding <- struct{}{}
-		if b != nil {
-			if b.claimRoom(m.size.estimate(), call.peer.opts.MaxBatchReply, call.meter) {
-				return nil
-			}
+		if !b.claimRoom(m.size.estimate(), call.peer.opts.MaxBatchReply, call.meter) {
 			<-reg.encoding
 			return errNoRoomInBatch
 		}
-		if n := m.size.estimate(); n <= smallReply || n <= call.reserved {
+		return nil
+	}
+	for {
+		if err := call.reserve(ctx, m); err != nil {
+			return err
+		}
+		reg.encoding <- struct{}{}
+		if call.hasRoom(m.size.estimate()) {
 			return nil
 		}
 		<-reg.encoding
