@@ -181,24 +181,19 @@ func (n *node) firstOf(places [][]string) (found *node) {
 	return found
 }
 
-// answering fills answers of one request.
-type answering struct {
-	x *Exchange
-}
-
-func (a *answering) fillField(f *answerField, p *answerPlan, n *node, target reflect.Value) error {
+func (x *Exchange) fillField(f *answerField, p *answerPlan, n *node, target reflect.Value) error {
 	switch {
 	case f.text:
-		target.SetString(a.x.Route.says.fillText(a.x))
+		target.SetString(x.Route.says.fillText(x))
 		return nil
 	case f.parts != nil:
-		target.SetString(f.parts.fillText(a.x))
+		target.SetString(f.parts.fillText(x))
 		return nil
 	case f.literal.IsValid():
 		target.Set(f.literal)
 		return nil
 	case f.request != nil:
-		a.repeatField(f.request, target)
+		x.repeatField(f.request, target)
 		return nil
 	}
 	n = n.firstOf(f.places)
@@ -207,16 +202,16 @@ func (a *answering) fillField(f *answerField, p *answerPlan, n *node, target ref
 		target.SetInt(int64(len(n.items())))
 		return nil
 	case f.has != "":
-		return a.fillHas(f.has, n, target)
+		return x.fillHas(f.has, n, target)
 	case f.by != nil:
-		return a.fillKeyed(f, p, n, target)
+		return x.fillKeyed(f, p, n, target)
 	}
-	return a.fillValue(p, n, target)
+	return x.fillValue(p, n, target)
 }
 
 // repeatField sets the value of a field of the request.
-func (a *answering) repeatField(f *field, target reflect.Value) {
-	value := reflect.Indirect(a.x.in.FieldByIndex(f.index))
+func (x *Exchange) repeatField(f *field, target reflect.Value) {
+	value := reflect.Indirect(x.in.FieldByIndex(f.index))
 	if !value.IsValid() {
 		return
 	}
@@ -228,7 +223,7 @@ func (a *answering) repeatField(f *field, target reflect.Value) {
 }
 
 // fillHas sets whether a list of texts contains one.
-func (a *answering) fillHas(text string, n *node, target reflect.Value) error {
+func (x *Exchange) fillHas(text string, n *node, target reflect.Value) error {
 	var texts []string
 	if err := n.decode(&texts); err != nil {
 		return err
@@ -238,7 +233,7 @@ func (a *answering) fillHas(text string, n *node, target reflect.Value) error {
 }
 
 // fillKeyed fills a map from a list.
-func (a *answering) fillKeyed(f *answerField, p *answerPlan, n *node, target reflect.Value) error {
+func (x *Exchange) fillKeyed(f *answerField, p *answerPlan, n *node, target reflect.Value) error {
 	if err := n.checkKind('['); err != nil {
 		return err
 	}
@@ -246,7 +241,7 @@ func (a *answering) fillKeyed(f *answerField, p *answerPlan, n *node, target ref
 	items := n.items()
 	for i := range items {
 		value := reflect.New(p.elem.typ).Elem()
-		if err := a.fillValue(p.elem, &items[i], value); err != nil {
+		if err := x.fillValue(p.elem, &items[i], value); err != nil {
 			return err
 		}
 		var key string
@@ -258,7 +253,7 @@ func (a *answering) fillKeyed(f *answerField, p *answerPlan, n *node, target ref
 	return nil
 }
 
-func (a *answering) fillValue(p *answerPlan, n *node, target reflect.Value) error {
+func (x *Exchange) fillValue(p *answerPlan, n *node, target reflect.Value) error {
 	kind := p.typ.Kind()
 	if n.isEmpty() {
 		switch kind {
@@ -278,10 +273,10 @@ func (a *answering) fillValue(p *answerPlan, n *node, target reflect.Value) erro
 	case !p.isPlanned():
 		return n.decodeInto(target)
 	case kind == reflect.Struct:
-		return a.fillObject(p, n, target)
+		return x.fillObject(p, n, target)
 	case kind == reflect.Pointer:
 		target.Set(reflect.New(p.elem.typ))
-		return a.fillValue(p.elem, n, target.Elem())
+		return x.fillValue(p.elem, n, target.Elem())
 	case kind == reflect.Map:
 		if err := n.checkKind('{'); err != nil {
 			return err
@@ -290,7 +285,7 @@ func (a *answering) fillValue(p *answerPlan, n *node, target reflect.Value) erro
 		members := n.members()
 		for i := range members {
 			value := reflect.New(p.elem.typ).Elem()
-			if err := a.fillValue(p.elem, &members[i].value, value); err != nil {
+			if err := x.fillValue(p.elem, &members[i].value, value); err != nil {
 				return err
 			}
 			target.SetMapIndex(reflect.ValueOf(textOf(members[i].key)), value)
@@ -303,19 +298,19 @@ func (a *answering) fillValue(p *answerPlan, n *node, target reflect.Value) erro
 	items := n.items()
 	target.Set(reflect.MakeSlice(p.typ, len(items), len(items)))
 	for i := range items {
-		if err := a.fillValue(p.elem, &items[i], target.Index(i)); err != nil {
+		if err := x.fillValue(p.elem, &items[i], target.Index(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *answering) fillObject(p *answerPlan, n *node, target reflect.Value) error {
+func (x *Exchange) fillObject(p *answerPlan, n *node, target reflect.Value) error {
 	if err := n.checkKind('{'); err != nil {
 		return err
 	}
 	for _, f := range p.fields {
-		if err := a.fillField(f, f.value, n, target.FieldByIndex(f.index)); err != nil {
+		if err := x.fillField(f, f.value, n, target.FieldByIndex(f.index)); err != nil {
 			return err
 		}
 	}

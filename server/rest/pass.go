@@ -27,11 +27,10 @@ import (
 // null and absent values become zero values, and empty lists and maps; a pointer stays nil. Types with UnmarshalJSON convert
 // values. A Finisher is completed last.
 func Pass[In, Out any](method, path, calls string, opts ...Option) Route {
-	route := Row(method, path, calls, func(x *Exchange, _ *In) (*Out, error) {
+	return Row(method, path, calls, func(x *Exchange, _ *In) (*Out, error) {
 		out := new(Out)
 		return out, x.callMethod(reflect.ValueOf(out).Elem())
 	}, append(opts, passesAnswer[Out]())...)
-	return route
 }
 
 // passesAnswer marks a route made by Pass.
@@ -145,8 +144,7 @@ func (x *Exchange) callMethod(out reflect.Value) error {
 	if err := replaceError(x.call(route.Calls[len(route.Calls)-1], params, &raw), route.opts.onError); err != nil {
 		return err
 	}
-	a := answering{x}
-	return a.fillField(&route.whole, route.answer, &node{raw: raw}, out)
+	return x.fillField(&route.whole, route.answer, &node{raw: raw}, out)
 }
 
 func (x *Exchange) callFirst(first *reading) error {
@@ -154,8 +152,7 @@ func (x *Exchange) callFirst(first *reading) error {
 	if err := replaceError(x.call(first.method, first.params.clone(0), &raw), first.onError); err != nil {
 		return err
 	}
-	a := answering{x}
-	return a.fillValue(first.plan, &node{raw: raw}, reflect.New(first.typ).Elem())
+	return x.fillValue(first.plan, &node{raw: raw}, reflect.New(first.typ).Elem())
 }
 
 func replaceError(err error, replace func(error) error) error {
@@ -184,10 +181,9 @@ func (x *Exchange) Read(method string, params Params, answer any) error {
 // Fill fills an answer by its tags from. The route declares the type of the answer with Reads; Fill panics otherwise.
 func (x *Exchange) Fill(raw json.RawMessage, answer any) error {
 	out := reflect.ValueOf(answer).Elem()
-	a := answering{x}
 	for _, reading := range x.Route.opts.reads {
 		if reading.typ == out.Type() {
-			return a.fillValue(reading.plan, &node{raw: raw}, out)
+			return x.fillValue(reading.plan, &node{raw: raw}, out)
 		}
 	}
 	panic("rest: " + x.Route.Method + " " + x.Route.Path + " does not declare that it reads a " + out.Type().String())
