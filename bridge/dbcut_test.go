@@ -234,18 +234,24 @@ func cutEachStatement(t *testing.T, from string, after bool, step int) {
 		}
 	}
 	proxy.cut(nil)
+	w.eachTextOnce("ada")
+}
+
+// eachTextOnce checks that no text is twice in a session's journal and no message was undecryptable.
+func (w *world) eachTextOnce(id string) {
+	w.t.Helper()
 	seen := map[any]int{}
-	for _, e := range w.all("ada") {
+	for _, e := range w.all(id) {
 		switch e.Type {
 		case "Message":
 			seen[e.data["text"]]++
 		case "UndecryptableMessage":
-			t.Errorf("undecryptable: %s", e.Data)
+			w.t.Errorf("undecryptable: %s", e.Data)
 		}
 	}
 	for text, n := range seen {
 		if n != 1 {
-			t.Errorf("%q is in the journal %d times", text, n)
+			w.t.Errorf("%q is in the journal %d times", text, n)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/kit/database"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // Policy tries again soon, as tests want it.
@@ -101,14 +102,10 @@ func (r *Run) Await(n int) {
 	})
 }
 
-// Eventually polls until check holds.
+// Eventually polls until check holds, for longer than testkit.Eventually: brokers restart meanwhile.
 func Eventually(t testing.TB, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); !check(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	testkit.Within(t, 90*time.Second, what, check)
 }
 
 // Ledger records the events of a receiver, in the order of arrival.

@@ -259,16 +259,7 @@ func OnceInOrder(t testing.TB, said string, texts ...string) {
 // Eventually polls until a condition holds.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(Patience)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("%s: not in time", what)
-		case <-tick.C:
-		}
-	}
+	testkit.Within(t, Patience, what, holds)
 }
 
 // FreeAddress returns a free loopback address, which a restarted server can use again.

@@ -226,3 +226,28 @@ func (n *namedConsumer) await(t *testing.T, offset int) []string {
 	}
 	return n.ids
 }
+
+// checkJournal waits until the journal of a session has so many received messages and returns its events. It checks that the
+// offsets have no holes, that each text m-0, m-1 ... is there once, and that the consumer received the same events.
+func (n *namedConsumer) checkJournal(t *testing.T, server *e2etest.Process, session string, messages int, patience time.Duration) []e2etest.Event {
+	t.Helper()
+	all := e2etest.ReadHistory(t, server, session, patience, func(all []e2etest.Event) bool { return len(texts(all)) >= messages })
+	seen := texts(all)
+	for i, e := range all {
+		if e.Offset != uint64(i+1) {
+			t.Fatalf("event %d has offset %d: a hole", i, e.Offset)
+		}
+	}
+	for i := range messages {
+		if times := seen[fmt.Sprintf("m-%d", i)]; times != 1 {
+			t.Errorf("message m-%d is in the journal %d times", i, times)
+		}
+	}
+	ids := n.await(t, len(all))
+	for i, e := range all {
+		if ids[i] != e.ID {
+			t.Errorf("event %d is %s in the journal; the consumer received %s", e.Offset, e.ID, ids[i])
+		}
+	}
+	return all
+}

@@ -52,32 +52,7 @@ func killWhileReceiving(t *testing.T, database string, messages, kills int) {
 		testkit.Within(t, 60*time.Second, "the session is connected again", func() bool { return e2etest.IsConnected(server, session) })
 	}
 
-	seen := map[string]int{}
-	counted := 0
-	all := e2etest.ReadHistory(t, server, session, 60*time.Second, func(all []e2etest.Event) bool {
-		for ; counted < len(all); counted++ {
-			if e := all[counted]; e.Type == "Message" && !e.Data.FromMe {
-				seen[e.Data.Text]++
-			}
-		}
-		return len(seen) >= messages
-	})
-	for i, e := range all {
-		if e.Offset != uint64(i+1) {
-			t.Fatalf("event %d has offset %d: a hole", i, e.Offset)
-		}
-	}
-	for i := range messages {
-		if n := seen[fmt.Sprintf("m-%d", i)]; n != 1 {
-			t.Errorf("message m-%d is in the journal %d times", i, n)
-		}
-	}
-	ids := reader.await(t, len(all))
-	for i, e := range all {
-		if ids[i] != e.ID {
-			t.Errorf("event %d is %s in the journal; the consumer received %s", e.Offset, e.ID, ids[i])
-		}
-	}
+	all := reader.checkJournal(t, server, session, messages, 60*time.Second)
 	offset := reader.stored(t)
 	if offset > reader.asked {
 		t.Errorf("the stored cursor is at %d, and %d were acknowledged", offset, reader.asked)

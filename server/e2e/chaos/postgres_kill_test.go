@@ -118,27 +118,7 @@ func TestKilledPostgresLosesNoMessage(t *testing.T) {
 	clients.Wait()
 
 	messages := int(received.Load())
-	seen := map[string]int{}
-	all := e2etest.ReadHistory(t, server, session, 3*time.Minute, func(all []e2etest.Event) bool {
-		seen = texts(all)
-		return len(seen) >= messages
-	})
-	for i, e := range all {
-		if e.Offset != uint64(i+1) {
-			t.Fatalf("event %d has offset %d: a hole", i, e.Offset)
-		}
-	}
-	for i := range messages {
-		if n := seen[fmt.Sprintf("m-%d", i)]; n != 1 {
-			t.Errorf("m-%d is in the journal %d times", i, n)
-		}
-	}
-	got := reader.await(t, len(all))
-	for i, e := range all {
-		if got[i] != e.ID {
-			t.Errorf("event %d is %s in the journal; the consumer received %s", e.Offset, e.ID, got[i])
-		}
-	}
+	reader.checkJournal(t, server, session, messages, 3*time.Minute)
 	ids.Range(func(number, id any) bool {
 		i := number.(int)
 		var inbox struct {
