@@ -40,12 +40,12 @@ check: lint ## Before each commit: style, rules, and the tests that need neither
 test: setup lint $(S3_SERVER) ## Install what is missing, lint, vet, run every test, load tests in a short form
 	@echo "== go vet"
 	go vet $(PKGS)
-	@echo "== go test"
-	GORACE=suppressions=$(CURDIR)/.ci/race-suppressions go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
 	@echo "== modules of their own"
 	cd server/rest/openapicheck && go test -count=1 ./...
 	cd server/metrics/expfmtcheck && go test -count=1 ./...
 	cd transports/publisher/natscheck && go test -count=1 ./...
+	@echo "== go test"
+	GORACE=suppressions=$(CURDIR)/.ci/race-suppressions go test -race -shuffle=on -count=1 -timeout $(TEST_TIMEOUT) $(PKGS)
 	@echo "== tests that measure speed, without the race detector"
 	@$(MAKE) --no-print-directory speed
 
@@ -61,7 +61,8 @@ speed:
 
 .PHONY: load
 load: export WAYSTATION_LOAD := 1
-load: $(S3_SERVER) ## Load tests at full size, before a release: 20,000 messages both ways, 10,000 reconnects, chaos, a soak
+load: export WAYSTATION_TEST_ALL := 1
+load: setup $(S3_SERVER) ## Load tests at full size, before a release: 20,000 messages both ways, 10,000 reconnects, chaos, a soak
 	@echo "== load tests, some twenty minutes"
 	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'TwoWay|CutDatabase' ./bridge
 	go test -v -count=1 -timeout $(TEST_TIMEOUT) -run 'Resume|Soak|StalledClient' ./server/socket

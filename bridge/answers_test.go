@@ -6,8 +6,8 @@ import (
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 )
 
 // Tests of the automatic reactions of a session to events, which its settings enable.
@@ -17,7 +17,7 @@ func TestCallsAreRejectedWithANotice(t *testing.T) {
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
 	s := w.paired("ada", ada)
 	notice, reason := "Please write instead.", "busy"
-	if _, err := s.UpdateSettings(w.ctx(), bridge.SettingsPatch{RejectCalls: &yes, CallRejectReason: &reason, CallRejectMessage: &notice}, false); err != nil {
+	if _, err := s.UpdateSettings(w.ctx(), sessionconfig.SettingsPatch{RejectCalls: &yes, CallRejectReason: &reason, CallRejectMessage: &notice}, false); err != nil {
 		t.Fatal(err)
 	}
 	id, err := bob.Call(ada.JID(), true)
@@ -46,7 +46,7 @@ func TestReadReceiptsBySetting(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
 	s := w.paired("ada", ada)
-	if _, err := s.UpdateSettings(w.ctx(), bridge.SettingsPatch{SendReadReceipts: &yes}, false); err != nil {
+	if _, err := s.UpdateSettings(w.ctx(), sessionconfig.SettingsPatch{SendReadReceipts: &yes}, false); err != nil {
 		t.Fatal(err)
 	}
 	id, err := bob.Send(w.ctx(), ada.JID(), sandbox.Text("read me"))

@@ -2,13 +2,13 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/wa"
-	"github.com/waystation/waystation/transports/kit/database"
 )
 
 // reasonWrongNumber is the reason of a pairing that failed because a phone of another account scanned the code.
@@ -63,12 +63,6 @@ func (st sessionStore) bind(ctx context.Context, session string, b binding) erro
 	_, err := st.db.Exec(ctx, `
 		INSERT INTO bridge_bindings (session, pn, lid) VALUES ($1, $2, $3)
 		ON CONFLICT (session) DO UPDATE SET pn=excluded.pn, lid=excluded.lid`, session, b.pn.String(), deviceString(b.lid))
-	return err
-}
-
-// dropAllHistory deletes the pending history blobs of a session.
-func (st sessionStore) dropAllHistory(ctx context.Context, session string) error {
-	_, err := database.Exec(ctx, st.db, `DELETE FROM bridge_history WHERE session=$1`, session)
 	return err
 }
 
@@ -161,7 +155,7 @@ func (b *Bridge) wipeAccount(ctx context.Context, s *Session, now binding) error
 			return wa.StorageError("delete the keys of the old account", err)
 		}
 	}
-	if err = b.store.dropAllHistory(ctx, session); err != nil {
+	if err = errors.Join(b.history.Pointers.DropAll(ctx, session), b.history.Requests.DropAll(ctx, session)); err != nil {
 		return wa.StorageError("drop the history of the old account", err)
 	}
 	if err = b.purgeData(ctx, s.owner); err != nil {

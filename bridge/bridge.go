@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -21,9 +20,16 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/waystation/waystation/bridge/directory"
+	"github.com/waystation/waystation/bridge/inbound"
+	"github.com/waystation/waystation/bridge/inbound/history"
+	"github.com/waystation/waystation/bridge/inbound/projection"
+	"github.com/waystation/waystation/bridge/labels"
+	"github.com/waystation/waystation/bridge/logmask"
 	"github.com/waystation/waystation/bridge/media"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/people"
+	"github.com/waystation/waystation/bridge/proxy"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/bridge/signal"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
@@ -77,13 +83,11 @@ type Options struct {
 // Bridge owns all sessions of this process. Its methods may be called from any
 // goroutine.
 type Bridge struct {
-	cfg     Config
-	db      *dbutil.Database
-	journal Journal
-	attach  func(*whatsmeow.Client)
-	// simulation and outbound are copied from Options; outbound is never nil.
-	simulation string
-	outbound   *guard.Guard
+	cfg        Config
+	db         *dbutil.Database
+	journal    Journal
+	attach     func(*whatsmeow.Client)
+	proxies    proxy.Network
 	log        *slog.Logger
 	http       *http.Client
 	observeAck func(took time.Duration) // Options.ObserveAck
@@ -91,24 +95,25 @@ type Bridge struct {
 	outlets    Outlets
 	devices    *sqlstore.Container
 	keys       *people.Keys
-	project    projectors
 	elsewhere  func(ctx context.Context, owner string) error // Options.Forget
 	lids       *people.LIDs
 	probe      *storeProbe
 
-	messages *messages.Store
-	files    *media.Library
-	storage  MediaStorage       // nil = none
-	endSweep context.CancelFunc // stops the removal of expired files
+	messages   *messages.Store
+	files      *media.Library
+	projection *projection.Writer
+	inbound    *inbound.Shared
+	history    *history.Shared
+	storage    MediaStorage       // nil = none
+	endSweep   context.CancelFunc // stops the removal of expired files
 
-	translators map[reflect.Type]translator
-	people      *directory.Store // groups and phone number pairs seen by each session
+	people *directory.Store // groups and phone number pairs seen by each session
+	labels *labels.Store
 
-	gate    gate            // counts all goroutines and event handlers of the bridge
-	ctx     context.Context // ends when Close has finished waiting or the context of Close ends
-	cancel  context.CancelFunc
-	slots   *semaphore.Weighted // limits concurrent dials and logins
-	history *semaphore.Weighted // limits concurrent history blobs
+	gate   gate            // counts all goroutines and event handlers of the bridge
+	ctx    context.Context // ends when Close has finished waiting or the context of Close ends
+	cancel context.CancelFunc
+	slots  *semaphore.Weighted // limits concurrent dials and logins
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
@@ -122,7 +127,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
-	opts.Log = maskLog(opts.Log)
+	opts.Log = logmask.NewLog(opts.Log)
 	signal.SilenceSignalLibrary(opts.Log)
 	db, err := database.Migrate(ctx, opts.DB, "bridge", migrations())
 	if err != nil {
@@ -133,7 +138,7 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 			return nil, fmt.Errorf("bridge: %w", err)
 		}
 	}
-	devices := sqlstore.NewWithWrappedDB(opts.DB.Child("whatsmeow_version", upgrades.Table, nil), clientLog(opts.Log))
+	devices := sqlstore.NewWithWrappedDB(opts.DB.Child("whatsmeow_version", upgrades.Table, nil), logmask.ForClient(opts.Log, nil))
 	if err = devices.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("bridge: upgrade whatsmeow tables: %w", err)
 	}
@@ -146,19 +151,21 @@ func Open(ctx context.Context, opts Options) (*Bridge, error) {
 	}
 	cfg := opts.Config.withDefaults()
 	b := &Bridge{
-		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, simulation: opts.Simulation, outbound: opts.Outbound, log: opts.Log, http: opts.HTTP, observeAck: opts.ObserveAck, storage: opts.Storage, elsewhere: opts.Forget,
+		cfg: cfg, db: db, journal: opts.Journal, attach: opts.Attach, proxies: proxy.Network{Guard: opts.Outbound, Simulated: opts.Attach != nil, Simulation: opts.Simulation}, log: opts.Log, http: opts.HTTP, observeAck: opts.ObserveAck, storage: opts.Storage, elsewhere: opts.Forget,
 		store: sessionStore{db: db, vault: sealed}, devices: devices, keys: people.NewKeys(db), lids: people.NewLIDs(db),
-		probe:       &storeProbe{db: db, keep: cfg.StoreProbe / 2},
-		translators: allTranslators(),
-		slots:       semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
-		history:     semaphore.NewWeighted(int64(cfg.HistoryWorkers)),
-		sessions:    make(map[string]*Session),
+		probe:    &storeProbe{db: db, keep: cfg.StoreProbe / 2},
+		slots:    semaphore.NewWeighted(int64(cfg.ConnectConcurrency)),
+		sessions: make(map[string]*Session),
 	}
 	if b.outlets = opts.Outlets; b.outlets == nil {
 		b.outlets = noOutlets{}
 	}
 	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if b.people, err = directory.Open(ctx, opts.DB); err != nil {
+		b.cancel()
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
+	if b.labels, err = labels.Open(ctx, opts.DB, labels.Limits{Labels: b.cfg.MaxLabels, Uses: b.cfg.MaxLabelUses}); err != nil {
 		b.cancel()
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
@@ -213,7 +220,7 @@ func (b *Bridge) Start(context.Context) error {
 			if b.slots.Acquire(b.ctx, 1) != nil {
 				return
 			}
-			if !s.resume() {
+			if !s.resumeStored() {
 				b.slots.Release(1)
 			}
 		}
@@ -245,13 +252,41 @@ func (b *Bridge) Close(ctx context.Context) error {
 	return b.files.Close()
 }
 
+// openMessages opens the message store and the file store.
+func (b *Bridge) openMessages(ctx context.Context, opts Options) (err error) {
+	if b.messages, err = messages.Open(ctx, opts.DB); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	if b.files, err = media.New(ctx, opts.DB, opts.Outbound, opts.Media); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	b.projection = projection.NewWriter(b.messages, b.files)
+	b.inbound = &inbound.Shared{
+		Journal: b.journal, Keys: b.keys, Directory: b.people, Messages: b.messages, Projection: b.projection, Storage: b.storage,
+		SkipMedia: b.cfg.SkipMedia, DataLimit: b.cfg.EventDataLimit, KeepAliveLimit: b.cfg.KeepAliveLimit,
+	}
+	b.history = &history.Shared{
+		DB: b.db, Pointers: history.NewPointers(b.db), Requests: history.NewRequests(b.db), Projection: b.projection,
+		Workers: semaphore.NewWeighted(int64(b.cfg.HistoryWorkers)), Timeout: b.cfg.PhoneTimeout, MaxRequests: b.cfg.MaxHistoryRequests,
+	}
+	sweep, stop := context.WithCancel(b.ctx)
+	b.endSweep = stop
+	b.spawn(func() {
+		b.files.Run(sweep, b.log)
+	})
+	b.spawn(func() {
+		b.runExpiry(sweep)
+	})
+	return nil
+}
+
 // CreateParams describes a new session.
 type CreateParams struct {
 	ID       string // empty = generated; letters, digits, dot, dash, underscore
 	Name     string // empty = the id
-	Settings SettingsPatch
-	Proxy    Proxy
-	Profile  *ClientProfile
+	Settings sessionconfig.SettingsPatch
+	Proxy    proxy.Proxy
+	Profile  *sessionconfig.ClientProfile
 	Restore  bool // take over the data that the last session of this id has left
 }
 
@@ -267,7 +302,7 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkProxy(ctx, row.Proxy); err != nil {
+	if err := b.proxies.CheckProxy(ctx, row.Proxy); err != nil {
 		return nil, wa.InField("proxy", err)
 	}
 	if !b.gate.enter() {
@@ -306,6 +341,14 @@ func (b *Bridge) Create(ctx context.Context, p CreateParams) (*Session, error) {
 	return s, nil
 }
 
+// preset adds the defaults of this bridge that differ from sessionconfig.DefaultSettings.
+func (b *Bridge) preset(p sessionconfig.SettingsPatch) sessionconfig.SettingsPatch {
+	if p.Dialect == nil && b.cfg.Dialect != "" {
+		p.Dialect = &b.cfg.Dialect
+	}
+	return p
+}
+
 func newRow(p CreateParams) (*sessionRow, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	p.Proxy.URL = guard.NormalizeOrKeep(p.Proxy.URL)
@@ -323,14 +366,14 @@ func newRow(p CreateParams) (*sessionRow, error) {
 		return nil, err
 	}
 	var err error
-	if row.Settings, err = DefaultSettings().Apply(p.Settings); err != nil {
+	if row.Settings, err = sessionconfig.DefaultSettings().Apply(p.Settings); err != nil {
 		return nil, wa.InField("settings", err)
 	}
-	if err = p.Proxy.check(); err != nil {
+	if err = p.Proxy.CheckURL(); err != nil {
 		return nil, wa.InField("proxy", err)
 	}
 	if p.Profile != nil {
-		err = p.Profile.check()
+		err = p.Profile.Check()
 	}
 	return row, err
 }

@@ -41,6 +41,15 @@ type Config struct {
 	// HistoryWorkers is the number of history blobs downloaded concurrently over all sessions. Default 2: one blob may
 	// take tens of megabytes while it is read.
 	HistoryWorkers int
+	// PhoneTimeout bounds the wait for the phone's answer to a request for history or app state, and between two chunks
+	// of history. Default 5 min.
+	PhoneTimeout time.Duration
+	// MaxHistoryRequests bounds the requests for history of a session that wait for the phone. Default 20.
+	MaxHistoryRequests int
+	// MaxLabels bounds the labels of a session. Default 1000.
+	MaxLabels int
+	// MaxLabelUses bounds the chats and messages of a session that have a label. Default 100000.
+	MaxLabelUses int
 	// DeviceName is the name in the phone's list of linked devices, unless the session's client profile has another.
 	// Default "Waystation".
 	DeviceName string
@@ -73,6 +82,8 @@ const (
 	defaultMaxSessions        = 10000
 	defaultEventDataLimit     = 64 << 10
 	defaultHistoryWorkers     = 2
+	defaultPhoneTimeout       = 5 * time.Minute
+	defaultMaxHistoryRequests = 20
 	defaultDeviceName         = "Waystation"
 	defaultKeepDeleted        = 30 * 24 * time.Hour
 )
@@ -93,6 +104,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxSessions, defaultMaxSessions)
 	setDefault(&c.EventDataLimit, defaultEventDataLimit)
 	setDefault(&c.HistoryWorkers, defaultHistoryWorkers)
+	setDefault(&c.PhoneTimeout, defaultPhoneTimeout)
+	setDefault(&c.MaxHistoryRequests, defaultMaxHistoryRequests)
 	setDefault(&c.DeviceName, defaultDeviceName)
 	setDefault(&c.KeepDeleted, defaultKeepDeleted)
 	return c

@@ -9,11 +9,12 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
 
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// flight is one connection attempt. A session has at most one at a time.
-type flight struct {
+// connectAttempt is one connection attempt. A session has at most one at a time.
+type connectAttempt struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -33,10 +34,10 @@ func (s *Session) Connect(ctx context.Context) error { return s.ConnectWith(ctx,
 
 // ConnectWith is Connect with options. The options also apply to a pairing in progress.
 func (s *Session) ConnectWith(ctx context.Context, o ConnectOptions) error {
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.beginCommand(ctx); err != nil {
 		return err
 	}
-	defer s.endTurn()
+	defer s.endCommand()
 	return s.connect(ctx, o)
 }
 
@@ -63,8 +64,8 @@ func (s *Session) connect(ctx context.Context, o ConnectOptions) error {
 	case StateConnected, StatePairing, StateConnecting:
 		return nil
 	}
-	s.attempts = 0
-	if !s.launch(false) {
+	s.failures = 0
+	if !s.startAttempt(false) {
 		return wa.NewError(wa.ReasonUnavailable, "the bridge is closed")
 	}
 	return nil
@@ -72,10 +73,10 @@ func (s *Session) connect(ctx context.Context, o ConnectOptions) error {
 
 // Disconnect closes the connection and keeps the pairing. The session stays disconnected until Connect.
 func (s *Session) Disconnect(ctx context.Context) error {
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.beginCommand(ctx); err != nil {
 		return err
 	}
-	defer s.endTurn()
+	defer s.endCommand()
 	if s.isDeleted() {
 		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
@@ -85,31 +86,31 @@ func (s *Session) Disconnect(ctx context.Context) error {
 	s.mu.Lock()
 	s.row.Wanted, s.row.HoldReason, s.row.HoldUntil = false, "", time.Time{}
 	s.mu.Unlock()
-	s.halt(ctx, InputStop, Details{})
+	s.haltConnection(ctx, InputStop, Details{})
 	return nil
 }
 
 // Restart closes the connection and opens it again.
 func (s *Session) Restart(ctx context.Context) error {
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.beginCommand(ctx); err != nil {
 		return err
 	}
-	defer s.endTurn()
-	s.halt(ctx, InputStop, Details{})
+	defer s.endCommand()
+	s.haltConnection(ctx, InputStop, Details{})
 	return s.connect(ctx, ConnectOptions{})
 }
 
-// resume connects a stored session at start. The caller has acquired a connect slot; if resume returns true, the
+// resumeStored connects a stored session at start. The caller has acquired a connect slot; if resumeStored returns true, the
 // session releases it.
-func (s *Session) resume() bool {
+func (s *Session) resumeStored() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.deleted || !s.row.Wanted || s.flight != nil || s.cli != nil {
+	if s.deleted || !s.row.Wanted || s.attempt != nil || s.cli != nil {
 		return false
 	}
 	switch s.snap.State {
 	case StateDisconnected:
-		return s.launch(true)
+		return s.startAttempt(true)
 	case StateBanned:
 		s.scheduleAt(s.snap.Until)
 	}
@@ -130,18 +131,19 @@ func (s *Session) holdsClient() bool {
 	return s.cli != nil
 }
 
-// launch starts a flight unless one is in progress. withSlot means that the caller has acquired a connect slot for it.
+// startAttempt starts an attempt unless one is in progress. withSlot means that the caller has acquired a connect slot
+// for it.
 // The caller holds s.mu.
-func (s *Session) launch(withSlot bool) bool {
-	if s.flight != nil {
+func (s *Session) startAttempt(withSlot bool) bool {
+	if s.attempt != nil {
 		return !withSlot
 	}
 	s.stopTimers()
-	f := &flight{done: make(chan struct{})}
+	f := &connectAttempt{done: make(chan struct{})}
 	f.ctx, f.cancel = context.WithCancel(s.b.ctx)
-	s.flight = f
-	if !s.b.spawn(func() { s.fly(f, withSlot) }) {
-		s.flight = nil
+	s.attempt = f
+	if !s.b.spawn(func() { s.runAttempt(f, withSlot) }) {
+		s.attempt = nil
 		f.cancel()
 		return false
 	}
@@ -149,12 +151,12 @@ func (s *Session) launch(withSlot bool) bool {
 	return true
 }
 
-// fly connects and keeps its slot until the login has settled.
-func (s *Session) fly(f *flight, withSlot bool) {
+// runAttempt connects and keeps its slot until the login has settled.
+func (s *Session) runAttempt(f *connectAttempt, withSlot bool) {
 	defer close(f.done)
 	defer f.cancel()
 	if !withSlot && s.b.slots.Acquire(f.ctx, 1) != nil {
-		s.land(f, nil, context.Cause(f.ctx))
+		s.endAttempt(f, nil, context.Cause(f.ctx))
 		return
 	}
 	defer s.b.slots.Release(1)
@@ -165,7 +167,7 @@ func (s *Session) fly(f *flight, withSlot bool) {
 	if err == nil {
 		err = s.dial(f, cli)
 	}
-	s.land(f, cli, err)
+	s.endAttempt(f, cli, err)
 	if err != nil {
 		return
 	}
@@ -176,39 +178,39 @@ func (s *Session) fly(f *flight, withSlot bool) {
 
 // dial opens the socket. The dial context lives as long as the connection; only a dial timeout or a stop cancels it
 // earlier.
-func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
+func (s *Session) dial(f *connectAttempt, cli *whatsmeow.Client) error {
 	// The end of the bridge's context must not cancel this one: it would close the socket before the handshake can be
-	// aborted (socketGuard).
+	// aborted (wire.Guard).
 	ctx, end := context.WithCancel(context.WithoutCancel(s.b.ctx))
 	s.mu.Lock()
 	if s.endConn != nil {
 		s.endConn()
 	}
 	s.endConn = end
-	s.endReason, s.endStanza = "", nil
-	socket := s.socket
+	input := s.input
+	input.Forget()
 	s.mu.Unlock()
 	if cli.IsConnected() {
 		cli.Disconnect() // closes the rest of a refused login that the server has not closed yet
 	}
-	defer socket.release()
+	defer input.Release()
 	stop := func() {
-		if !socket.cut() {
+		if !input.Cut() {
 			end()
 		}
 	}
-	stopWithFlight := context.AfterFunc(f.ctx, stop)
+	stopWithAttempt := context.AfterFunc(f.ctx, stop)
 	tooLong := time.AfterFunc(s.b.cfg.ConnectTimeout, stop)
 	err := wa.CatchPanic("connect", func() error {
 		if err := cli.ConnectContext(ctx); err != nil {
 			return err
 		}
-		return s.guardFrames(cli)
+		return input.InstallFrames(cli)
 	})
 	if !tooLong.Stop() && err == nil {
 		err = context.DeadlineExceeded
 	}
-	if !stopWithFlight() && err == nil {
+	if !stopWithAttempt() && err == nil {
 		err = context.Canceled
 	}
 	if err != nil {
@@ -221,12 +223,12 @@ func (s *Session) dial(f *flight, cli *whatsmeow.Client) error {
 	return nil
 }
 
-// land ends the dialling phase of a flight.
-func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
+// endAttempt ends the dialling phase of an attempt.
+func (s *Session) endAttempt(f *connectAttempt, cli *whatsmeow.Client, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flight == f {
-		s.flight = nil
+	if s.attempt == f {
+		s.attempt = nil
 	}
 	if f.ctx.Err() != nil || s.deleted {
 		return // stopped meanwhile: the other command has set the state
@@ -234,7 +236,7 @@ func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 	if err == nil {
 		switch s.snap.State {
 		case StateDisconnected:
-			// The connection was refused or closed before the dial returned, and this flight prevented a retry that was
+			// The connection was refused or closed before the dial returned, and this attempt prevented a retry that was
 			// due meanwhile.
 			if s.retry == nil {
 				s.scheduleRetry()
@@ -244,13 +246,13 @@ func (s *Session) land(f *flight, cli *whatsmeow.Client, err error) {
 		}
 		return
 	}
-	s.log().Warn("could not connect", "attempt", s.attempts+1, "error", err)
+	s.log().Warn("could not connect", "attempt", s.failures+1, "error", err)
 	if errors.Is(err, store.ErrDeviceDeleted) || errors.Is(err, errDeviceMissing) {
 		s.cli = nil
 		s.feed(InputLoggedOut, Details{Reason: "keys are missing"}, fact{})
 		return
 	}
-	s.attempts++
+	s.failures++
 	s.feed(InputLost, Details{Reason: reasonConnectFailed}, fact{})
 	s.scheduleRetry()
 }
@@ -263,14 +265,13 @@ func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f f
 		return
 	}
 	s.stopTimers()
-	if d.Reason == reasonNone {
-		d.Reason = s.endReason
+	if reason := s.input.TakeReason(); d.Reason == reasonNone {
+		d.Reason = reason
 	}
-	s.endReason = ""
 	if s.snap.State == StateConnected {
-		s.attempts = 0
+		s.failures = 0
 	} else {
-		s.attempts++
+		s.failures++
 	}
 	if s.snap.State == StatePairing && !s.refusedJID.IsEmpty() {
 		s.failWrongNumber()
@@ -294,7 +295,7 @@ func (s *Session) lostConnection(cli *whatsmeow.Client, in Input, d Details, f f
 func (s *Session) dropConnection(cli *whatsmeow.Client, reason string) {
 	s.b.spawn(func() {
 		s.mu.Lock()
-		current := s.cli == cli && s.flight == nil && !s.deleted
+		current := s.cli == cli && s.attempt == nil && !s.deleted
 		s.mu.Unlock()
 		if !current {
 			return
@@ -309,7 +310,7 @@ func (s *Session) scheduleRetry() {
 	if s.snap.State != StateDisconnected || !s.row.Wanted || !s.row.Settings.AutoReconnect || s.row.Device.IsEmpty() {
 		return
 	}
-	s.scheduleAt(time.Now().Add(backoff(s.attempts, s.b.cfg.BackoffMin, s.b.cfg.BackoffMax, rand.Float64)))
+	s.scheduleAt(time.Now().Add(backoff(s.failures, s.b.cfg.BackoffMin, s.b.cfg.BackoffMax, rand.Float64)))
 }
 
 // scheduleAt schedules a connect; the zero time schedules none. The caller holds s.mu.
@@ -333,7 +334,7 @@ func (s *Session) retryDue() {
 	}
 	switch s.snap.State {
 	case StateDisconnected, StateBanned:
-		s.launch(false)
+		s.startAttempt(false)
 	}
 }
 
@@ -362,12 +363,12 @@ func (s *Session) stopTimers() {
 	s.stopRedelivery()
 }
 
-// halt ends the connection and the client by command and waits for a connect in progress. The caller has acquired the
-// turn.
-func (s *Session) halt(ctx context.Context, in Input, d Details) {
+// haltConnection ends the connection and the client by command and waits for a connect in progress. The caller is in
+// a command.
+func (s *Session) haltConnection(ctx context.Context, in Input, d Details) {
 	s.mu.Lock()
 	s.stopTimers()
-	f, cli := s.flight, s.cli
+	f, cli := s.attempt, s.cli
 	if f != nil {
 		f.cancel()
 	}
@@ -413,7 +414,7 @@ func (s *Session) shutDown() {
 	s.mu.Lock()
 	s.stopTimers()
 	s.stopReachoutTimer()
-	f, cli := s.flight, s.cli
+	f, cli := s.attempt, s.cli
 	if f != nil {
 		f.cancel()
 	}
@@ -436,14 +437,14 @@ func (s *Session) shutDown() {
 }
 
 // settingsChanged applies the changed AutoReconnect setting to the pending reconnect.
-func (s *Session) settingsChanged(settings Settings) {
+func (s *Session) settingsChanged(settings sessionconfig.Settings) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !settings.AutoReconnect && s.retry != nil && s.snap.State == StateDisconnected {
 		s.retry.Stop()
 		s.retry = nil
 	}
-	if settings.AutoReconnect && s.retry == nil && s.flight == nil {
+	if settings.AutoReconnect && s.retry == nil && s.attempt == nil {
 		s.scheduleRetry()
 	}
 }

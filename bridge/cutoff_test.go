@@ -14,6 +14,7 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -28,7 +29,7 @@ func TestTemporaryRefusalsAreRetryable(t *testing.T) {
 		if _, err := w.net.Inject(sandbox.Fault{Kind: sandbox.FaultRefuseSend, Session: "15550003001", Code: code}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := send(w, s, "15550003002", "hello", bridge.SendOptions{})
+		_, err := send(w, s, "15550003002", "hello", outbound.SendOptions{})
 		var refused *wa.Error
 		if !errors.As(err, &refused) || refused.WACode != code || refused.Retryable != want {
 			t.Errorf("code %d: %+v", code, err)
@@ -47,7 +48,7 @@ func TestSendsCutOffByLogoutNameTheState(t *testing.T) {
 	for range 20 {
 		sends.Go(func() {
 			for w.t.Context().Err() == nil {
-				err := s.Call(func() error { _, err := send(w, s, "15550003002", "hello", bridge.SendOptions{}); return err })
+				err := s.Call(func() error { _, err := send(w, s, "15550003002", "hello", outbound.SendOptions{}); return err })
 				if err == nil {
 					continue
 				}

@@ -33,16 +33,16 @@ func (b *Bridge) remove(ctx context.Context, id string, logout, data bool) error
 	if err = s.end(ctx, logout, data); err != nil {
 		return err
 	}
-	s.drain(ctx)
+	s.drainCalls(ctx)
 	return b.sweep(ctx, s, data)
 }
 
 // end closes a session's connection and deletes its keys and row.
 func (s *Session) end(ctx context.Context, logout, data bool) error {
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.beginCommand(ctx); err != nil {
 		return err
 	}
-	defer s.endTurn()
+	defer s.endCommand()
 	if s.erased {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (s *Session) end(ctx context.Context, logout, data bool) error {
 		}
 	}
 	s.markDeleted()
-	s.halt(ctx, InputStop, Details{})
+	s.haltConnection(ctx, InputStop, Details{})
 	if err := s.b.erase(ctx, s, data); err != nil {
 		s.unmarkDeleted()
 		return wa.StorageError("delete the session", err)
@@ -61,8 +61,8 @@ func (s *Session) end(ctx context.Context, logout, data bool) error {
 	return nil
 }
 
-// drain waits for calls, events and files of the session. The turn is released meanwhile, as calls may wait for it.
-func (s *Session) drain(ctx context.Context) {
+// drainCalls waits for calls, events and files of the session. The command has ended meanwhile, as calls may wait for it.
+func (s *Session) drainCalls(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
 		s.work.wait()
@@ -81,10 +81,10 @@ func (s *Session) drain(ctx context.Context) {
 
 // sweep deletes the session's data in other stores and frees its id.
 func (b *Bridge) sweep(ctx context.Context, s *Session, data bool) error {
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.beginCommand(ctx); err != nil {
 		return err
 	}
-	defer s.endTurn()
+	defer s.endCommand()
 	if current, err := b.Session(s.id); err != nil || current != s {
 		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}

@@ -8,7 +8,11 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/inbound/history"
+	"github.com/waystation/waystation/bridge/outbound"
+
 	"github.com/waystation/waystation/bridge/signal"
+	"github.com/waystation/waystation/bridge/statusposts"
 	"github.com/waystation/waystation/transports/kit/database"
 )
 
@@ -69,8 +73,8 @@ func (s *Session) quarantineDevice(ctx context.Context, jid types.JID, reason st
 	s.mu.Lock()
 	if s.row.Device == jid {
 		s.row.Device = types.EmptyJID
-		s.setReachout(Reachout{}) // the timelock belongs to the account, and the next pairing may be with another one
-		s.reachEvent, s.history = nil, HistoryProgress{}
+		s.setReachout(outbound.Reachout{}) // the timelock belongs to the account, and the next pairing may be with another one
+		s.reachEvent, s.progress = nil, history.Progress{}
 	}
 	s.mu.Unlock()
 	s.log().Warn("the device was unlinked; its keys are in quarantine", "reason", reason)
@@ -100,7 +104,7 @@ func guardDevice(s *Session, device *store.Device) {
 	device.Container = &deviceContainer{s: s}
 	device.LIDs = s.b.lids.Of(s.owner)
 	signal.GuardRatchets(s.b.db, device, s.messageLeftAlone)
-	device.Contacts = signal.NewContactStore(device.Contacts)
+	device.Contacts = statusposts.LimitContacts(signal.NewContactStore(device.Contacts))
 	device.AppState = signal.NewAppStateStore(s.b.db, device.AppState, s.states.ReadRefused)
 }
 

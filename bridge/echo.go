@@ -1,6 +1,11 @@
 package bridge
 
-import "go.mau.fi/whatsmeow/types"
+import (
+	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/inbound"
+	"github.com/waystation/waystation/bridge/sessionconfig"
+)
 
 // echoes reports whether a message sent through a method becomes an event. The call's option has priority, then the
 // server's setting, then the session's; the message filters apply as to every message.
@@ -10,21 +15,14 @@ func (s *Session) echoes(to types.JID, asked *bool) bool {
 	if asked != nil {
 		echo = *asked
 	}
-	return echo && !set.skips(to, true)
+	return echo && !eventSettings(&set).Filter.Excludes(to, true)
 }
 
-// skips reports whether the message filters exclude a message. They apply to received messages and to messages the
-// account sends from any device.
-func (s *Settings) skips(chat types.JID, own bool) bool {
-	switch {
-	case own && s.SkipOwnMessages:
-		return true
-	case chat.Server == types.GroupServer:
-		return s.SkipGroups
-	case chat.Server == types.NewsletterServer:
-		return s.SkipNewsletters
-	case chat.Server == types.BroadcastServer: // broadcast lists and status posts
-		return s.SkipBroadcasts
+// eventSettings returns the settings that apply to events.
+func eventSettings(s *sessionconfig.Settings) inbound.Settings {
+	return inbound.Settings{
+		Filter:    inbound.Filter{Own: s.SkipOwnMessages, Groups: s.SkipGroups, Newsletters: s.SkipNewsletters, Broadcasts: s.SkipBroadcasts},
+		SkipMedia: s.SkipMedia, SkipHistory: s.SkipHistorySync, SendReadReceipts: s.SendReadReceipts, EchoToWuzapi: s.EchoToWuzapi,
+		RejectCalls: s.RejectCalls, CallRejectReason: s.CallRejectReason, CallRejectMessage: s.CallRejectMessage, SkipGlobal: s.SkipGlobal,
 	}
-	return false
 }

@@ -42,8 +42,9 @@ func TestBanIsWaitedOut(t *testing.T) {
 	if left := time.Until(st.Until); left < 50*time.Minute || left > 70*time.Minute {
 		t.Errorf("the ban ends in %v", left)
 	}
-	if !st.RetryAt.Equal(st.Until) {
-		t.Errorf("retry at %v, ban until %v", st.RetryAt, st.Until)
+	st, err = s.Wait(w.ctx(), func(st bridge.Status) bool { return !st.RetryAt.IsZero() }) // the attempt is scheduled after the state
+	if err != nil || !st.RetryAt.Equal(st.Until) {
+		t.Errorf("retry at %v, ban until %v, %v", st.RetryAt, st.Until, err)
 	}
 	if e := w.reader("ada").of("TemporaryBan"); e.data["code"] != float64(101) || e.data["until"] == nil {
 		t.Errorf("event says %v", e.data)

@@ -76,6 +76,7 @@ var eventTypes = [...]EventType{
 	{Name: "OfflineSyncPreview", Summary: "WhatsApp says how much waits from the time without a connection."},
 	{Name: "OfflineSyncCompleted", Summary: "What had waited from the time without a connection has come."},
 	{Name: "HistorySync", Summary: "The phone sent a part of its history, which is now stored."},
+	{Name: "HistorySyncComplete", Summary: "The history after a pairing, or of a request, is stored, was refused by the phone, or did not come in time."},
 
 	{Name: "QR", Summary: "A pairing code to show; each replaces the one before.", Volatile: true},
 	{Name: "PasskeyRequest", Summary: "WhatsApp wants the account's passkey before it links the session; session.submitPasskey answers. Codes shown before are void.", Volatile: true},

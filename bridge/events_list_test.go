@@ -4,32 +4,33 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// TestEventTypesAreThoseEmitted compares the list with the events in the code of this package: neither has more than
+// TestEventTypesAreThoseEmitted compares the list with the events in the code of this package and of inbound: neither has more than
 // the other, and events emitted as signals are volatile.
 func TestEventTypesAreThoseEmitted(t *testing.T) {
 	emitted := map[string]bool{eventSessionState: false}
 	for _, name := range stateEvents {
 		emitted[name] = false
 	}
-	for _, kind := range receiptKinds {
-		emitted[kind.event] = false
-	}
-	files, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, dir := range []string{".", "inbound", "inbound/history"} {
+		found, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no files in %s: %v", dir, err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
-		if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") {
+		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file.Name(), nil, 0)
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +58,7 @@ func TestEventTypesAreThoseEmitted(t *testing.T) {
 	}
 }
 
-// emittedBy returns the event type that a call or a record contains as a literal.
+// emittedBy returns the event type that a call, a record or a row contains as a literal.
 func emittedBy(n ast.Node) (name string, volatile bool) {
 	text := func(e ast.Expr) string {
 		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
@@ -69,10 +70,17 @@ func emittedBy(n ast.Node) (name string, volatile bool) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
 		fn, ok := n.Fun.(*ast.SelectorExpr)
-		if !ok || len(n.Args) == 0 || !slices.Contains([]string{"emit", "signal", "about", "chatChange", "call"}, fn.Sel.Name) {
+		if !ok || len(n.Args) == 0 || !slices.Contains([]string{"Emit", "signal", "about", "chatChange", "call"}, fn.Sel.Name) {
 			return "", false
 		}
 		return text(n.Args[0]), fn.Sel.Name == "signal"
+	case *ast.KeyValueExpr: // a row of the types of receipts
+		key, ok := n.Key.(*ast.SelectorExpr)
+		row, isRow := n.Value.(*ast.CompositeLit)
+		if !ok || !isRow || !strings.HasPrefix(key.Sel.Name, "ReceiptType") {
+			return "", false
+		}
+		return text(row.Elts[0]), false
 	case *ast.CompositeLit:
 		kind, ok := n.Type.(*ast.SelectorExpr)
 		if !ok || kind.Sel.Name != "Record" && kind.Sel.Name != "Signal" {

@@ -9,16 +9,18 @@ import (
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/outbound"
 )
 
-// SendText sends a text with sendMessage, like every operation.
+// SendText sends a text with outbound.Transmit, like every operation.
 func (s *Session) SendText(ctx context.Context, to types.JID, text string) (string, error) {
 	cli, err := s.live()
 	if err != nil {
 		return "", err
 	}
 	id := cli.GenerateMessageID()
-	_, err = sendMessage(ctx, cli, to, &waE2E.Message{Conversation: &text}, whatsmeow.SendRequestExtra{ID: id})
+	_, err = outbound.Transmit(ctx, cli, to, &waE2E.Message{Conversation: &text}, whatsmeow.SendRequestExtra{ID: id})
 	return id, err
 }
 
@@ -28,7 +30,7 @@ func (s *Session) StoreHistory(ctx context.Context, blob *waHistorySync.HistoryS
 	if err != nil {
 		return 0, err
 	}
-	return s.storeHistory(ctx, cli, blob)
+	return s.history.StoreBlob(ctx, cli, blob)
 }
 
 // BotProfiles calls functions of whatsmeow that panic on an incomplete answer.
@@ -54,8 +56,14 @@ func (s *Session) EndUnhandled(last waBinary.Node) error {
 	if err != nil {
 		return err
 	}
-	s.rememberEnd(cli, frame)
+	s.inputOf(cli).RememberEnd(frame)
 	cli.Disconnect()
 	s.handle(cli, &events.Disconnected{})
 	return nil
+}
+
+// Handle passes an event to the session like the client of the open connection.
+func (s *Session) Handle(evt any) bool {
+	cli, err := s.live()
+	return err == nil && s.handle(cli, evt)
 }

@@ -6,8 +6,9 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -30,7 +31,7 @@ func TestFilters(t *testing.T) {
 	if err = ada.FollowNewsletter(channel.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = send(w, s, bob.JID().String(), "hello", bridge.SendOptions{}); err != nil { // Bob's status posts reach accounts that know his devices
+	if _, err = send(w, s, bob.JID().String(), "hello", outbound.SendOptions{}); err != nil { // Bob's status posts reach accounts that know his devices
 		t.Fatal(err)
 	}
 	say := func(to types.JID, text string) func() (string, error) {
@@ -39,29 +40,29 @@ func TestFilters(t *testing.T) {
 	events := w.reader("ada")
 	for _, filter := range []struct {
 		name    string
-		on, off bridge.SettingsPatch
+		on, off sessionconfig.SettingsPatch
 		send    func(text string) (string, error)
 	}{
 		{
 			"groups",
-			bridge.SettingsPatch{SkipGroups: &yes},
-			bridge.SettingsPatch{SkipGroups: &no},
+			sessionconfig.SettingsPatch{SkipGroups: &yes},
+			sessionconfig.SettingsPatch{SkipGroups: &no},
 			func(text string) (string, error) { return say(group, text)() },
 		},
-		{"newsletters", bridge.SettingsPatch{SkipNewsletters: &yes}, bridge.SettingsPatch{SkipNewsletters: &no}, func(text string) (string, error) {
+		{"newsletters", sessionconfig.SettingsPatch{SkipNewsletters: &yes}, sessionconfig.SettingsPatch{SkipNewsletters: &no}, func(text string) (string, error) {
 			id, _, err := bob.PostNewsletter(channel.ID, sandbox.Text(text))
 			return id, err
 		}},
 		{
 			"status posts",
-			bridge.SettingsPatch{SkipBroadcasts: &yes},
-			bridge.SettingsPatch{SkipBroadcasts: &no},
+			sessionconfig.SettingsPatch{SkipBroadcasts: &yes},
+			sessionconfig.SettingsPatch{SkipBroadcasts: &no},
 			func(text string) (string, error) { return say(types.StatusBroadcastJID, text)() },
 		},
 		{
 			"own messages",
-			bridge.SettingsPatch{SkipOwnMessages: &yes},
-			bridge.SettingsPatch{SkipOwnMessages: &no},
+			sessionconfig.SettingsPatch{SkipOwnMessages: &yes},
+			sessionconfig.SettingsPatch{SkipOwnMessages: &no},
 			func(text string) (string, error) { return ada.Send(w.ctx(), bob.JID(), sandbox.Text(text)) },
 		},
 	} {
@@ -114,7 +115,7 @@ func TestFilterFlippedUnderLoad(t *testing.T) {
 	state := make(map[string]bool) // texts by whether they had to pass
 	for round := range rounds {
 		skip := round%2 == 1
-		if _, err := s.UpdateSettings(w.ctx(), bridge.SettingsPatch{SkipGroups: &skip}, false); err != nil {
+		if _, err := s.UpdateSettings(w.ctx(), sessionconfig.SettingsPatch{SkipGroups: &skip}, false); err != nil {
 			t.Fatal(err)
 		}
 		for i := range perRound {
@@ -165,10 +166,10 @@ func TestEchoPriority(t *testing.T) {
 		w.start()
 		ada, bob := w.account("4915550001", "Ada"), w.account("4915550002", "Bob")
 		s := w.paired("ada", ada)
-		if _, err := s.UpdateSettings(w.ctx(), bridge.SettingsPatch{EchoAPIMessages: &c.session, SkipOwnMessages: &c.filter}, false); err != nil {
+		if _, err := s.UpdateSettings(w.ctx(), sessionconfig.SettingsPatch{EchoAPIMessages: &c.session, SkipOwnMessages: &c.filter}, false); err != nil {
 			t.Fatal(err)
 		}
-		sent, err := send(w, s, bob.JID().String(), "hello", bridge.SendOptions{Echo: c.call})
+		sent, err := send(w, s, bob.JID().String(), "hello", outbound.SendOptions{Echo: c.call})
 		if err != nil {
 			t.Fatal(err)
 		}

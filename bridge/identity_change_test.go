@@ -3,7 +3,7 @@ package bridge_test
 import (
 	"testing"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
@@ -16,7 +16,7 @@ func TestIdentityChangeIsReported(t *testing.T) {
 	r := w.reader("ada")
 	write := func(body string) {
 		t.Helper()
-		if _, err := send(w, s, bob.JID().User, body, bridge.SendOptions{}); err != nil {
+		if _, err := send(w, s, bob.JID().User, body, outbound.SendOptions{}); err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
 		if _, err := bob.Await(w.ctx(), func(m sandbox.Received) bool { return m.Text() == body }); err != nil {
@@ -53,7 +53,7 @@ func TestIdentityChangeDeletesSessions(t *testing.T) {
 	ada, bob := w.account("15550001", "Ada"), w.account("15550002", "Bob")
 	s := w.paired("ada", ada)
 	r := w.reader("ada")
-	if _, err := send(w, s, bob.JID().User, "before", bridge.SendOptions{}); err != nil {
+	if _, err := send(w, s, bob.JID().User, "before", outbound.SendOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	stored := func(table string) (count int) {

@@ -8,7 +8,9 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/bridge/wa"
+	"github.com/waystation/waystation/bridge/wire"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -32,7 +34,9 @@ func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 	case *events.Connected:
 		s.opened(cli)
 	case *events.Disconnected:
-		s.handleMissedEnd(cli)
+		if input := s.inputOf(cli); input != nil {
+			input.HandleMissedEnd(s.b.ctx, cli)
+		}
 		s.lostConnection(cli, InputLost, Details{}, fact{})
 	case *events.ConnectFailure:
 		s.refused(cli, e)
@@ -48,7 +52,7 @@ func (s *Session) lifeCycle(cli *whatsmeow.Client, evt any) bool {
 	case *events.TemporaryBan:
 		s.banned(cli, e)
 	case *events.ClientOutdated:
-		s.ended(cli, InputOutdated, Details{}, fact{data: map[string]any{"version": clientVersion(s.profile())}})
+		s.ended(cli, InputOutdated, Details{}, fact{data: map[string]any{"version": clientVersion(s.ClientProfile())}})
 	default:
 		return false
 	}
@@ -68,7 +72,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 		s.watchdog = nil
 	}
 	s.endPairing()
-	s.attempts = 0
+	s.failures = 0
 	if !lid.IsEmpty() {
 		s.row.Identity.LID = lid
 	}
@@ -82,7 +86,7 @@ func (s *Session) opened(cli *whatsmeow.Client) {
 	if s.redelivery.failed {
 		s.planRedelivery(cli)
 	}
-	s.fetchHistory(cli)
+	s.history.Fetch(cli)
 	s.b.spawn(func() { s.readReachout(s.b.ctx, cli) })
 	if s.row.Settings.UnavailableAfterConnect {
 		s.b.spawn(func() { s.goUnavailable(cli) })
@@ -162,28 +166,28 @@ func (s *Session) loggedOut(cli *whatsmeow.Client, e *events.LoggedOut) {
 
 // refused handles a login that WhatsApp answered with a code without a state of its own.
 func (s *Session) refused(cli *whatsmeow.Client, e *events.ConnectFailure) {
-	data := mustJSON(fields{"code": int(e.Reason), "reason": refusalText(int(e.Reason)), "message": wa.OrNull(e.Message)})
+	data := mustJSON(fields{"code": int(e.Reason), "reason": wire.RefusalText(int(e.Reason)), "message": wa.OrNull(e.Message)})
 	s.mu.Lock()
-	if s.cli == cli && !s.deleted && s.attempts == 0 {
+	if s.cli == cli && !s.deleted && s.failures == 0 {
 		s.post(journal.Record{Type: "ConnectFailure", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(), Data: data})
 	}
 	s.mu.Unlock()
-	s.lostConnection(cli, InputRefused, Details{Reason: streamEnd{code: int(e.Reason), login: true}.reason()}, fact{})
+	s.lostConnection(cli, InputRefused, Details{Reason: wire.End{Code: int(e.Reason), Login: true}.Reason()}, fact{})
 }
 
 // messengerLogin handles WhatsApp's request for the credentials of a Messenger client, at the login or later. whatsmeow
 // reports no Disconnected after it.
 func (s *Session) messengerLogin(cli *whatsmeow.Client, e *events.CATRefreshError) {
-	var asked *messengerLoginError
-	if errors.As(e.Error, &asked) && asked.end.login {
-		s.refused(cli, &events.ConnectFailure{Reason: events.ConnectFailureReason(asked.end.code), Message: asked.end.message})
+	var asked *wire.MessengerLoginError
+	if errors.As(e.Error, &asked) && asked.End.Login {
+		s.refused(cli, &events.ConnectFailure{Reason: events.ConnectFailureReason(asked.End.Code), Message: asked.End.Message})
 		return
 	}
 	s.lostConnection(cli, InputLost, Details{}, fact{})
 }
 
-// sawPushName stores the own push name as last reported by WhatsApp.
-func (s *Session) sawPushName(name string) {
+// storePushName stores the own push name as last reported by WhatsApp.
+func (s *Session) storePushName(name string) {
 	s.mu.Lock()
 	if name == "" || s.row.Identity.PushName == name {
 		s.mu.Unlock()
@@ -197,7 +201,8 @@ func (s *Session) sawPushName(name string) {
 	}
 }
 
-func (s *Session) profile() *ClientProfile {
+// ClientProfile returns the device identity that the session presents to WhatsApp; nil = the default. Callers must not change it.
+func (s *Session) ClientProfile() *sessionconfig.ClientProfile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.row.Profile

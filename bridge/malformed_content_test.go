@@ -19,9 +19,9 @@ import (
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/transports/kit/testkit"
 )
@@ -255,11 +255,11 @@ func (v *victim) operations() map[string]func(ctx context.Context) error {
 	s, bob, group := v.s, v.bob.JID().String(), v.cast.group.String()
 	return map[string]func(ctx context.Context) error{
 		"send": func(ctx context.Context) error {
-			_, err := s.Send(ctx, bob, text("x"), &bridge.SendOptions{})
+			_, err := s.Messages().Send(ctx, bob, text("x"), &outbound.SendOptions{})
 			return err
 		},
 		"send to group": func(ctx context.Context) error {
-			_, err := s.Send(ctx, group, text("x"), &bridge.SendOptions{})
+			_, err := s.Messages().Send(ctx, group, text("x"), &outbound.SendOptions{})
 			return err
 		},
 		"pin": func(ctx context.Context) error { return s.Chats().SetPinned(ctx, bob, true) },

@@ -3,8 +3,8 @@ package bridge_test
 import (
 	"testing"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
@@ -34,7 +34,7 @@ func TestOneConversationHasOneName(t *testing.T) {
 	}
 	check("incoming", r.text("hello").data)
 	for _, to := range []string{bob.JID().String(), bob.LID().String(), bob.JID().User} {
-		sent, err := s.Send(w.ctx(), to, &message.Content{Type: "text", Text: "to " + to}, &bridge.SendOptions{})
+		sent, err := s.Messages().Send(w.ctx(), to, &message.Content{Type: "text", Text: "to " + to}, &outbound.SendOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"go.mau.fi/util/dbutil"
 
 	"github.com/waystation/waystation/bridge/people"
+	"github.com/waystation/waystation/bridge/statusposts"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/kit/database"
 )
@@ -117,10 +119,11 @@ func (st sessionStore) forgetShared(ctx context.Context) error {
 
 // purgeData deletes the data stored under a key.
 func (b *Bridge) purgeData(ctx context.Context, owner string) error {
-	if b.project.messages != nil {
-		if err := b.project.messages.Purge(ctx, owner); err != nil {
-			return err
-		}
+	if err := b.projection.Purge(ctx, owner); err != nil {
+		return err
+	}
+	if err := b.labels.Purge(ctx, owner); err != nil {
+		return err
 	}
 	if err := b.people.Purge(ctx, owner); err != nil {
 		return err
@@ -177,12 +180,42 @@ func (b *Bridge) ExpireKept(ctx context.Context, now time.Time) error {
 	}
 }
 
-// keptSweep is the interval between deletions of expired data.
-const keptSweep = time.Hour
+// Intervals between deletions of expired data.
+const (
+	keptSweep   = time.Hour
+	statusSweep = 5 * time.Minute
+)
 
 // runExpiry deletes expired data until ctx ends.
 func (b *Bridge) runExpiry(ctx context.Context) {
+	b.spawn(func() {
+		database.SweepEvery(ctx, statusSweep, func(ctx context.Context) error {
+			return b.messages.ExpireStatus(ctx, time.Now().Add(-statusposts.Lifetime))
+		}, b.log, "expired status posts could not be removed")
+	})
+	b.spawn(func() {
+		interval := min(max(b.cfg.PhoneTimeout/10, minHistorySweep), maxHistorySweep)
+		database.SweepEvery(ctx, interval, b.expireHistory, b.log, "requests for history could not be ended")
+	})
 	database.SweepEvery(ctx, keptSweep, func(ctx context.Context) error { return b.ExpireKept(ctx, time.Now()) }, b.log, "data of deleted sessions could not be removed")
+}
+
+// minHistorySweep and maxHistorySweep bound the time by which the end of a request for history is late.
+const minHistorySweep, maxHistorySweep = 50 * time.Millisecond, 10 * time.Second
+
+// expireHistory ends the requests for history that the phone has not answered in time.
+func (b *Bridge) expireHistory(ctx context.Context) error {
+	overdue, err := b.history.Requests.ListOverdue(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, o := range overdue {
+		if s, err := b.Session(o.Session); err == nil && !s.isDeleted() {
+			failed = errors.Join(failed, s.history.ExpireRequest(ctx, o.Request))
+		}
+	}
+	return failed
 }
 
 // create stores a new session. Data that it takes over is no longer kept for other sessions.

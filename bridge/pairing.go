@@ -12,6 +12,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/waystation/waystation/bridge/inbound/history"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/kit/database"
@@ -155,19 +157,29 @@ func (s *Session) linked(cli *whatsmeow.Client, e *events.PairSuccess) {
 	s.codes = nil
 	s.watchdog = time.AfterFunc(s.b.cfg.LoginTimeout, func() { s.dropConnection(cli, reasonLoginTimeout) })
 	s.row.Identity = identity{LID: e.LID, Platform: e.Platform, BusinessName: e.BusinessName}
-	who := s.row.Identity
+	who, skipsHistory := s.row.Identity, s.row.Settings.SkipHistorySync
 	s.post(journal.Record{
 		Type: "PairSuccess", Origin: journal.OriginWhatsApp, Time: time.Now().UTC(),
 		Data: mustJSON(fields{
 			"jid": e.ID.String(), "lid": wa.JIDOrNull(e.LID), "phone_number": e.ID.User, "platform": wa.OrNull(e.Platform),
 			"business_name": wa.OrNull(e.BusinessName),
 		}),
-		Project: func(ctx context.Context) error { return s.b.store.setIdentity(ctx, s.id, who) },
+		Project: func(ctx context.Context) error {
+			return errors.Join(s.b.store.setIdentity(ctx, s.id, who), s.beginPairingHistory(ctx, skipsHistory))
+		},
 	})
 	s.feed(InputPaired, Details{}, fact{})
 	if s.loginDue == cli {
 		s.loginAgain(cli)
 	}
+}
+
+// beginPairingHistory makes the completion of the history that follows the pairing an event.
+func (s *Session) beginPairingHistory(ctx context.Context, skipped bool) error {
+	if skipped {
+		return nil
+	}
+	return s.history.BeginRequest(ctx, history.Request{Kind: history.KindPairing})
 }
 
 // stopWatchdog stops the timeout of the pairing. It returns false if the session has replaced the client.
@@ -224,17 +236,17 @@ func (s *Session) loginAgain(cli *whatsmeow.Client) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.cli == cli && !s.deleted {
-			s.launch(false)
+			s.startAttempt(false)
 		}
 	})
 }
 
 // Logout unlinks the device from the account and deletes its keys. The session remains and can be paired again.
 func (s *Session) Logout(ctx context.Context) error {
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.beginCommand(ctx); err != nil {
 		return err
 	}
-	defer s.endTurn()
+	defer s.endCommand()
 	if s.isDeleted() {
 		return wa.NewError(wa.ReasonNotFound, "there is no such session")
 	}
@@ -244,7 +256,7 @@ func (s *Session) Logout(ctx context.Context) error {
 	return s.unlink(ctx)
 }
 
-// unlink unlinks the device at WhatsApp and deletes the keys. The caller has acquired the turn.
+// unlink unlinks the device at WhatsApp and deletes the keys. The caller is in a command.
 func (s *Session) unlink(ctx context.Context) error {
 	cli, err := s.live()
 	if err != nil {
@@ -305,7 +317,7 @@ func (s *Session) clearLink(ctx context.Context) error {
 	s.row.Device, s.row.Identity, s.row.Wanted = types.EmptyJID, identity{}, false
 	s.row.DefaultTimer, s.row.DefaultTimerAt = 0, time.Time{}
 	s.mu.Unlock()
-	s.halt(ctx, InputUnlink, Details{})
+	s.haltConnection(ctx, InputUnlink, Details{})
 	return nil
 }
 
@@ -318,7 +330,7 @@ func (s *Session) lastQuarantined() types.JID {
 }
 
 // ClientVersion returns the WhatsApp Web version that the session presents.
-func (s *Session) ClientVersion() string { return clientVersion(s.profile()) }
+func (s *Session) ClientVersion() string { return clientVersion(s.ClientProfile()) }
 
 // LatestClientVersion requests the newest client version from WhatsApp's web site.
 func (b *Bridge) LatestClientVersion(ctx context.Context) (string, error) {
@@ -336,7 +348,7 @@ func (b *Bridge) LatestClientVersion(ctx context.Context) (string, error) {
 // versionTimeout bounds the request to WhatsApp's web site.
 const versionTimeout = 10 * time.Second
 
-func clientVersion(p *ClientProfile) string {
+func clientVersion(p *sessionconfig.ClientProfile) string {
 	if p != nil && p.Version != "" {
 		return p.Version
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/kit/testkit"
@@ -22,7 +23,7 @@ func TestReachoutTimelockStopsFirstMessagesOnly(t *testing.T) {
 	s := w.paired("ada", ada)
 	r := w.reader("ada")
 	text := func(to types.JID) error {
-		_, err := s.Send(w.ctx(), to.String(), &message.Content{Type: "text", Text: "hello"}, &bridge.SendOptions{})
+		_, err := s.Messages().Send(w.ctx(), to.String(), &message.Content{Type: "text", Text: "hello"}, &outbound.SendOptions{})
 		return err
 	}
 	if err := text(bob.JID()); err != nil {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
 )
@@ -24,7 +24,7 @@ func TestSendsOverlapRetries(t *testing.T) {
 			w := newWorldOn(t, database(t))
 			ada, bob := w.account("15550950001", "Ada"), w.account("15550950002", "Bob")
 			s := w.paired("ada", ada)
-			if _, err := send(w, s, bob.JID().User, "before", bridge.SendOptions{}); err != nil {
+			if _, err := send(w, s, bob.JID().User, "before", outbound.SendOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			var texts []string
@@ -37,7 +37,7 @@ func TestSendsOverlapRetries(t *testing.T) {
 					text := fmt.Sprintf("message %d after reinstallation %d", i, round)
 					texts = append(texts, text)
 					senders.Go(func() {
-						if _, err := send(w, s, bob.JID().User, text, bridge.SendOptions{}); err != nil {
+						if _, err := send(w, s, bob.JID().User, text, outbound.SendOptions{}); err != nil {
 							t.Errorf("%s: %v", text, err)
 						}
 					})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -41,7 +42,7 @@ func TestSendEndsWhenKeysAreNotFetched(t *testing.T) {
 		}
 		text := "text with keys " + c.name
 		send := func() error {
-			_, err := s.Send(w.ctx(), peer.JID().String(), &message.Content{Type: "text", Text: text}, &bridge.SendOptions{MessageID: fmt.Sprint("NOKEYS", i)})
+			_, err := s.Messages().Send(w.ctx(), peer.JID().String(), &message.Content{Type: "text", Text: text}, &outbound.SendOptions{MessageID: fmt.Sprint("NOKEYS", i)})
 			return err
 		}
 		if err := send(); wa.ReasonOf(err) != c.want {

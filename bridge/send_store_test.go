@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/kit/database/dbtest"
@@ -64,7 +64,7 @@ func TestSendEndsWhenKeysFail(t *testing.T) {
 				}
 				text, id := "text of "+c.name, "KEYS"+string(rune('A'+i))
 				send := func() error {
-					_, err := s.Send(w.ctx(), peer.JID().String(), &message.Content{Type: "text", Text: text}, &bridge.SendOptions{MessageID: id})
+					_, err := s.Messages().Send(w.ctx(), peer.JID().String(), &message.Content{Type: "text", Text: text}, &outbound.SendOptions{MessageID: id})
 					return err
 				}
 				end := c.begin(peer.LID().User)

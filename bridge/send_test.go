@@ -6,21 +6,22 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
 
-func send(w *world, s *bridge.Session, to, text string, o bridge.SendOptions) (*bridge.Sent, error) {
+func send(w *world, s *bridge.Session, to, text string, o outbound.SendOptions) (*outbound.Sent, error) {
 	w.t.Helper()
-	return s.Send(w.ctx(), to, &message.Content{Type: "text", Text: text}, &o)
+	return s.Messages().Send(w.ctx(), to, &message.Content{Type: "text", Text: text}, &o)
 }
 
 func TestSendIsTwoEvents(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.paired("alice", w.account("4915100000001", "Alice")), w.account("4915100000002", "Bob")
 	events := w.reader("alice")
-	sent, err := send(w, alice, "4915100000002", "hello", bridge.SendOptions{})
+	sent, err := send(w, alice, "4915100000002", "hello", outbound.SendOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,20 +32,29 @@ func TestSendIsTwoEvents(t *testing.T) {
 	if began.data["chat_pn"] != bob.JID().String() {
 		t.Errorf("chat: %v", began.data)
 	}
-	ended := events.of("MessageStatus")
+	var ended event
+	answered, delivered := false, false // the receipt may come first
+	events.until("outcome and delivery", func(e event) bool {
+		switch {
+		case e.Type == "MessageStatus":
+			ended, answered = e, true
+		case e.Type == "Receipt" && e.data["type"] == "delivered":
+			delivered = true
+		}
+		return answered && delivered
+	})
 	if ended.data["status"] != "sent" || ended.data["message_id"] != sent.MessageID || ended.data["wa_code"] != nil {
 		t.Errorf("outcome: %v", ended.data)
 	}
-	events.until("delivery", func(e event) bool { return e.Type == "Receipt" && e.data["type"] == "delivered" })
 	if n := w.acks.Load(); n != 1 {
 		t.Errorf("%d acknowledgements observed, want 1", n)
 	}
 
 	quiet := false
-	if _, err = send(w, alice, "4915100000002", "unseen", bridge.SendOptions{Echo: &quiet}); err != nil {
+	if _, err = send(w, alice, "4915100000002", "unseen", outbound.SendOptions{Echo: &quiet}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = send(w, alice, "4915100000002", "seen", bridge.SendOptions{}); err != nil {
+	if _, err = send(w, alice, "4915100000002", "seen", outbound.SendOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	events.text("seen")
@@ -61,7 +71,7 @@ func TestRefusedSendIsAnEvent(t *testing.T) {
 	if _, err := w.net.Inject(sandbox.Fault{Kind: sandbox.FaultRefuseSend, Session: "4915100000001", Code: 420}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := send(w, alice, "4915100000002", "hello", bridge.SendOptions{})
+	_, err := send(w, alice, "4915100000002", "hello", outbound.SendOptions{})
 	var refused *wa.Error
 	if !errors.As(err, &refused) || refused.Reason != wa.ReasonWhatsApp || refused.WACode != 420 || refused.MessageID == "" || refused.OutcomeUnknown {
 		t.Fatalf("got %+v", refused)
@@ -84,14 +94,14 @@ func TestSendWithoutDiskStaysHere(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := send(w, alice, "4915100000002", "lost", bridge.SendOptions{MessageID: "DISK1"}); wa.ReasonOf(err) != wa.ReasonStorage {
+	if _, err := send(w, alice, "4915100000002", "lost", outbound.SendOptions{MessageID: "DISK1"}); wa.ReasonOf(err) != wa.ReasonStorage {
 		t.Fatalf("got %v", err)
 	}
 	w.faults.set(nil)
 	if _, err := alice.Chats().GetMessage(w.ctx(), "", "DISK1", false); wa.ReasonOf(err) != wa.ReasonNotFound {
 		t.Errorf("it was stored: %v", err)
 	}
-	if _, err := send(w, alice, "4915100000002", "fence", bridge.SendOptions{}); err != nil {
+	if _, err := send(w, alice, "4915100000002", "fence", outbound.SendOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bob.Await(w.ctx(), func(r sandbox.Received) bool { return r.Text() == "fence" }); err != nil {
@@ -108,7 +118,7 @@ func TestStoreSurvivesRestart(t *testing.T) {
 	w := newWorld(t)
 	phone, bob := w.account("4915100000001", "Alice"), w.account("4915100000002", "Bob")
 	alice := w.paired("alice", phone)
-	sent, err := send(w, alice, "4915100000002", "before", bridge.SendOptions{})
+	sent, err := send(w, alice, "4915100000002", "before", outbound.SendOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,16 +7,28 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
-	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/account"
+	"github.com/waystation/waystation/bridge/business"
 	"github.com/waystation/waystation/bridge/chats"
+	"github.com/waystation/waystation/bridge/communities"
 	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/groups"
+	"github.com/waystation/waystation/bridge/inbound"
+	"github.com/waystation/waystation/bridge/inbound/history"
+	"github.com/waystation/waystation/bridge/labels"
+	"github.com/waystation/waystation/bridge/newsletters"
+	"github.com/waystation/waystation/bridge/orders"
+	"github.com/waystation/waystation/bridge/outbound"
+	"github.com/waystation/waystation/bridge/proxy"
+	"github.com/waystation/waystation/bridge/sessionconfig"
+	"github.com/waystation/waystation/bridge/spam"
 	"github.com/waystation/waystation/bridge/statesync"
+	"github.com/waystation/waystation/bridge/statusposts"
 	"github.com/waystation/waystation/bridge/wa"
+	"github.com/waystation/waystation/bridge/wire"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -27,13 +39,10 @@ type Session struct {
 	owner     string // key of its stored data, see sessionRow.owner
 	createdAt time.Time
 
-	// turn contains one token while a command that changes the life cycle is running.
-	turn chan struct{}
-	// erased means that keys and row of a deleted session are gone; data in other stores may remain. Guarded by turn.
+	// command contains one token while a command that changes the life cycle is running.
+	command chan struct{}
+	// erased means that keys and row of a deleted session are gone; data in other stores may remain. Guarded by command.
 	erased bool
-
-	// accountSync is locked by the handler of an account_sync notification; one runs at a time.
-	accountSync sync.Mutex
 
 	// work counts calls, events and files that may store data of the session. It is closed once the session is deleted.
 	work gate
@@ -45,15 +54,13 @@ type Session struct {
 
 	cli         *whatsmeow.Client  // nil if the session neither has nor needs a connection
 	endConn     context.CancelFunc // cancels the context of the connection
-	socket      *socketGuard       // the guard of cli
-	endStanza   *waBinary.Node     // the last stanza of the connection, read and not yet handled
-	endReason   string             // WhatsApp's reason for the end of the connection, from its last stanza
-	flight      *flight            // the connect in progress
+	input       *wire.Guard        // checks the input of cli
+	attempt     *connectAttempt    // the connect in progress
 	retry       *time.Timer        // the next automatic connect
 	retryAt     time.Time
 	watchdog    *time.Timer       // closes a socket that does not log in
 	loginDue    *whatsmeow.Client // WhatsApp requested a login before the pairing was confirmed
-	attempts    int               // failed connects since the last success
+	failures    int               // failed connects since the last success
 	connectedAt time.Time
 	codes       []string      // pairing codes not displayed yet
 	codesOf     int           // total number of codes
@@ -67,35 +74,55 @@ type Session struct {
 	groups   *groups.Service
 	contacts *contacts.Service
 	chats    *chats.Service
+	labels   *labels.Service
 	account  *account.Service
 	files    *files.Service
+	outbound *outbound.Service
+	inbound  *inbound.Service
+	history  *history.Service
+
+	newsletters *newsletters.Service
+	communities *communities.Service
+	statusPosts *statusposts.Service
+	business    *business.Service
+	spam        *spam.Service
+	orders      *orders.Service
 
 	redelivery redelivery
 
-	reach      Reachout    // the account's reach-out timelock
-	reachEvent *Reachout   // as in the last event; nil = no event yet
-	reachTimer *time.Timer // reports the end of the timelock
-	history    HistoryProgress
-
-	readingHistory bool // a goroutine is fetching history
-	moreHistory    bool // the goroutine must check for more history when it is done
+	reach      outbound.Reachout  // the account's reach-out timelock
+	reachEvent *outbound.Reachout // as in the last event; nil = no event yet
+	reachTimer *time.Timer        // reports the end of the timelock
+	progress   history.Progress
 
 	outbox  []journal.Record // records of transitions, in order, not yet written
 	writing bool             // a goroutine is writing the outbox
-	told    Snapshot         // the last transition that became an event
+	posted  Snapshot         // the last transition that became an event
 }
 
 func newSession(b *Bridge, row *sessionRow, held quarantined) *Session {
-	s := &Session{b: b, id: row.ID, owner: row.owner(), createdAt: row.CreatedAt, turn: make(chan struct{}, 1), row: *row}
+	s := &Session{b: b, id: row.ID, owner: row.owner(), createdAt: row.CreatedAt, command: make(chan struct{}, 1), row: *row}
 	view := conn{s}
-	s.states = statesync.NewService(view, s.log)
+	s.states = statesync.NewService(view, b.cfg.PhoneTimeout, s.log)
 	s.groups = groups.NewService(view, s.owner, b.people, s.log)
-	s.contacts = contacts.NewService(view, s.owner, b.people, b.db, s.log)
-	s.chats = chats.NewService(view, s.owner, b.messages, s.contacts, s.groups, s.log)
+	s.contacts = contacts.NewService(view, s.owner, b.people, b.db, b.labels, s.log)
+	s.chats = chats.NewService(view, s.owner, b.messages, s.contacts, s.groups, b.labels, s.log)
+	s.labels = labels.NewService(view, s.owner, b.labels, s.log)
 	s.account = account.NewService(view)
+	s.newsletters = newsletters.NewService(view)
 	s.files = files.NewService(view, s.owner, s.id, b.files, b.messages)
+	s.outbound = outbound.NewService(outbound.Config{
+		Conn: view, Owner: s.owner, Stored: b.messages, Files: b.files, Chats: s.chats, Log: s.log, ObserveAck: b.observeAck,
+	})
+	s.inbound = inbound.NewService(view, s.id, s.owner, b.inbound, s.log)
+	s.history = history.NewService(view, s.id, s.owner, b.history, s.inbound, s.chats, s.log)
+	s.business = business.NewService(view)
+	s.spam = spam.NewService(view)
+	s.orders = orders.NewService(view)
+	s.communities = communities.NewService(view, s.groups, s.outbound)
+	s.statusPosts = statusposts.NewService(view, s.outbound)
 	s.snap = initialSnapshot(row, held, time.Now())
-	s.told = s.snap
+	s.posted = s.snap
 	return s
 }
 
@@ -135,14 +162,14 @@ func (s *Session) Times() (created, updated time.Time) {
 }
 
 // Settings returns the settings of the session.
-func (s *Session) Settings() Settings {
+func (s *Session) Settings() sessionconfig.Settings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.row.Settings
 }
 
 // Proxy returns the proxy with its password masked.
-func (s *Session) Proxy() Proxy {
+func (s *Session) Proxy() proxy.Proxy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.row.Proxy.Masked()
@@ -195,10 +222,10 @@ func (s *Session) unmarkDeleted() {
 	s.work.open()
 }
 
-// takeTurn waits until no other command runs on the session.
-func (s *Session) takeTurn(ctx context.Context) error {
+// beginCommand waits until no other command runs on the session.
+func (s *Session) beginCommand(ctx context.Context) error {
 	select {
-	case s.turn <- struct{}{}:
+	case s.command <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return &wa.Error{Reason: wa.ReasonTimeout, Message: "another command on this session is still running", Err: ctx.Err()}
@@ -207,7 +234,7 @@ func (s *Session) takeTurn(ctx context.Context) error {
 	}
 }
 
-func (s *Session) endTurn() { <-s.turn }
+func (s *Session) endCommand() { <-s.command }
 
 func (s *Session) log() *slog.Logger { return s.b.log.With("session", s.id) }
 
@@ -224,12 +251,12 @@ func (s *Session) Rename(ctx context.Context, name string) error {
 
 // UpdateSettings applies a patch to the settings, or to the defaults if replace is set, and returns the result. It
 // takes effect immediately.
-func (s *Session) UpdateSettings(ctx context.Context, patch SettingsPatch, replace bool) (Settings, error) {
-	var out Settings
+func (s *Session) UpdateSettings(ctx context.Context, patch sessionconfig.SettingsPatch, replace bool) (sessionconfig.Settings, error) {
+	var out sessionconfig.Settings
 	err := s.change(ctx, func(row *sessionRow) (err error) {
 		base := row.Settings
 		if replace {
-			base, patch = DefaultSettings(), s.b.preset(patch)
+			base, patch = sessionconfig.DefaultSettings(), s.b.preset(patch)
 		}
 		out, err = base.Apply(patch)
 		row.Settings = out
@@ -241,25 +268,31 @@ func (s *Session) UpdateSettings(ctx context.Context, patch SettingsPatch, repla
 	return out, err
 }
 
-// SetProxy changes the proxy and returns it masked. An open connection is closed and opened again through the new
-// proxy.
-func (s *Session) SetProxy(ctx context.Context, proxy Proxy) (Proxy, error) {
+// CheckProxy validates a change of the proxy as SetProxy does, without making it.
+func (s *Session) CheckProxy(ctx context.Context, change proxy.Proxy) error {
 	s.mu.Lock()
-	out, err := s.row.Proxy.merge(proxy)
+	out, err := s.row.Proxy.MergeChange(change)
 	s.mu.Unlock()
 	if err != nil {
-		return Proxy{}, err
+		return err
 	}
-	if err := s.b.checkProxy(ctx, out); err != nil { // before the turn is acquired, because it may resolve a host
-		return Proxy{}, err
+	return s.b.proxies.CheckProxy(ctx, out)
+}
+
+// SetProxy changes the proxy and returns it masked. An open connection is closed and opened again through the new
+// proxy.
+func (s *Session) SetProxy(ctx context.Context, change proxy.Proxy) (proxy.Proxy, error) {
+	if err := s.CheckProxy(ctx, change); err != nil { // before the command begins, because it may resolve a host
+		return proxy.Proxy{}, err
 	}
-	err = s.change(ctx, func(row *sessionRow) (err error) {
-		out, err = row.Proxy.merge(proxy)
+	var out proxy.Proxy
+	err := s.change(ctx, func(row *sessionRow) (err error) {
+		out, err = row.Proxy.MergeChange(change)
 		row.Proxy = out
 		return err
 	})
 	if err != nil {
-		return Proxy{}, err
+		return proxy.Proxy{}, err
 	}
 	if s.holdsClient() {
 		err = s.Restart(ctx)
@@ -269,10 +302,10 @@ func (s *Session) SetProxy(ctx context.Context, proxy Proxy) (Proxy, error) {
 
 // change stores a changed row, then updates the copy in memory.
 func (s *Session) change(ctx context.Context, fn func(*sessionRow) error) error {
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.beginCommand(ctx); err != nil {
 		return err
 	}
-	defer s.endTurn()
+	defer s.endCommand()
 	s.mu.Lock()
 	row, deleted := s.row, s.deleted
 	s.mu.Unlock()

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/inbound/history"
+	"github.com/waystation/waystation/bridge/outbound"
 )
 
 // Status is the state of a session at one moment, with its parameters.
@@ -21,10 +24,10 @@ type Status struct {
 	LastConnectedAt time.Time // zero = never
 	ConnectedAt     time.Time // zero = not connected
 	AutoReconnect   bool
-	ReconnectErrors int             // failed connects since the last success
-	Reachout        Reachout        // the account's reach-out timelock
-	History         HistoryProgress // the latest chunk; the zero value = none since the start
-	RetryAt         time.Time       // next automatic connect; zero = none scheduled
+	ReconnectErrors int               // failed connects since the last success
+	Reachout        outbound.Reachout // the account's reach-out timelock
+	History         history.Progress  // the latest chunk; the zero value = none since the start
+	RetryAt         time.Time         // next automatic connect; zero = none scheduled
 }
 
 // Status returns the present status. It does not wait for WhatsApp.
@@ -41,9 +44,9 @@ func (s *Session) Status() Status {
 		BusinessName:    s.row.Identity.BusinessName,
 		LastConnectedAt: s.row.LastConnectedAt,
 		AutoReconnect:   s.row.Settings.AutoReconnect,
-		ReconnectErrors: s.attempts,
+		ReconnectErrors: s.failures,
 	}
-	st.Reachout, st.History = s.reach.current(time.Now()), s.history
+	st.Reachout, st.History = s.reach.Current(time.Now()), s.progress
 	if s.retry != nil {
 		st.RetryAt = s.retryAt
 	}

@@ -14,6 +14,8 @@ import (
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
+	"github.com/waystation/waystation/bridge/proxy"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/transports/kit/database"
 	"github.com/waystation/waystation/transports/kit/vault"
 )
@@ -39,9 +41,9 @@ type sessionRow struct {
 	Wanted          bool      // connection requested by command
 	HoldReason      string    // state that forbids automatic connects: a State, or ""
 	HoldUntil       time.Time // zero = until a command
-	Settings        Settings
-	Proxy           Proxy
-	Profile         *ClientProfile
+	Settings        sessionconfig.Settings
+	Proxy           proxy.Proxy
+	Profile         *sessionconfig.ClientProfile
 	LastConnectedAt time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
@@ -93,11 +95,11 @@ func (st sessionStore) scan(row dbutil.Scannable) (*sessionRow, error) {
 			return nil, fmt.Errorf("read LID of session %s: %w", r.ID, err)
 		}
 	}
-	if r.Settings, err = decodeSettings(settings); err != nil {
+	if r.Settings, err = sessionconfig.DecodeSettings(settings); err != nil {
 		return nil, err
 	}
 	if profile != "" {
-		r.Profile = new(ClientProfile)
+		r.Profile = new(sessionconfig.ClientProfile)
 		if err = json.Unmarshal([]byte(profile), r.Profile); err != nil {
 			return nil, fmt.Errorf("read client profile of session %s: %w", r.ID, err)
 		}
@@ -124,7 +126,7 @@ func (st sessionStore) staysOut(ctx context.Context, id, outlet string) (bool, e
 	if err != nil {
 		return false, err
 	}
-	settings, err := decodeSettings(stored)
+	settings, err := sessionconfig.DecodeSettings(stored)
 	return slices.Contains(settings.SkipGlobal, outlet), err
 }
 
@@ -232,42 +234,6 @@ func (st sessionStore) quarantines(ctx context.Context, session string) ([]quara
 
 func (st sessionStore) release(ctx context.Context, device types.JID) error {
 	_, err := st.db.Exec(ctx, `DELETE FROM bridge_quarantine WHERE device_jid=$1`, device.String())
-	return err
-}
-
-// addHistory stores the pointer to a history blob.
-func (st sessionStore) addHistory(ctx context.Context, id, messageID string, notice []byte) error {
-	_, err := st.db.Exec(ctx, `
-		INSERT INTO bridge_history (session, message_id, notice, created_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (session, message_id) DO NOTHING`, id, messageID, notice, time.Now().UnixMilli())
-	return err
-}
-
-// pendingHistory is a blob that has not been read yet.
-type pendingHistory struct {
-	MessageID string
-	Notice    []byte
-	Tries     int
-}
-
-func (st sessionStore) nextHistory(ctx context.Context, id string) (*pendingHistory, error) {
-	var h pendingHistory
-	err := st.db.QueryRow(ctx, `
-		SELECT message_id, notice, tries FROM bridge_history WHERE session=$1 ORDER BY tries, created_at, message_id LIMIT 1`, id).
-		Scan(&h.MessageID, &h.Notice, &h.Tries)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	return &h, err
-}
-
-func (st sessionStore) triedHistory(ctx context.Context, id, messageID string) error {
-	_, err := st.db.Exec(ctx, `UPDATE bridge_history SET tries=tries+1 WHERE session=$1 AND message_id=$2`, id, messageID)
-	return err
-}
-
-func (st sessionStore) dropHistory(ctx context.Context, id, messageID string) error {
-	_, err := st.db.Exec(ctx, `DELETE FROM bridge_history WHERE session=$1 AND message_id=$2`, id, messageID)
 	return err
 }
 

@@ -7,8 +7,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/sandbox"
 )
 
@@ -34,7 +34,7 @@ func TestTimersComeWithTheHistory(t *testing.T) {
 	}
 	expect := func(who *sandbox.Phone, want int) {
 		t.Helper()
-		sent, err := s.Send(w.ctx(), who.JID().String(), &message.Content{Type: "text", Text: "hello"}, &bridge.SendOptions{})
+		sent, err := s.Messages().Send(w.ctx(), who.JID().String(), &message.Content{Type: "text", Text: "hello"}, &outbound.SendOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

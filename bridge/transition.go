@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/waystation/waystation/bridge/naming"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -47,7 +48,7 @@ func (s *Session) feed(in Input, d Details, f fact) bool {
 	}
 	s.wakeWaiters()
 	if s.worthTelling(before, after) {
-		s.told = after
+		s.posted = after
 		s.logTransition(in, before, after)
 		s.post(s.transitionRecord(before, after, f))
 	}
@@ -70,10 +71,10 @@ func (s *Session) worthTelling(before, after Snapshot) bool {
 	case StatePairing:
 		return before.State != StatePairing || after.Step.differs(before.Step)
 	case StateConnecting:
-		return s.attempts == 0
+		return s.failures == 0
 	case StateDisconnected:
-		return s.told.State != StateConnecting && s.told.State != StateDisconnected ||
-			s.told.Reason != after.Reason
+		return s.posted.State != StateConnecting && s.posted.State != StateDisconnected ||
+			s.posted.Reason != after.Reason
 	}
 	return true
 }
@@ -153,6 +154,9 @@ func (s *Session) writeOutbox() {
 		}
 	}
 }
+
+// fields is the data of an event before encoding.
+type fields = naming.Fields
 
 func mustJSON(v any) json.RawMessage {
 	encoded, err := json.Marshal(v)

@@ -28,8 +28,9 @@ type Call struct {
 	Push func(ctx context.Context, method string, params json.RawMessage) error
 
 	peer        *Peer
-	meter       Meter // nil = replies are not counted
-	reserved    int   // bytes that are counted in meter for the reply
+	meter       Meter         // nil = replies are not counted
+	reserved    int           // bytes that are counted in meter for the reply
+	first       chan struct{} // place among the first calls of the method; nil = none
 	job         *job
 	after       []func()
 	progress    progressState

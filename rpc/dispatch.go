@@ -117,6 +117,7 @@ func (p *Peer) acquireSlot(j *job) bool {
 
 func (p *Peer) releaseSlot(j *job) {
 	j.stop()
+	j.call.endFirst()
 	j.call.unreserve()
 	p.stream.itemEnded(j.item)
 	p.reg.releaseSlot(&j.call)
@@ -223,6 +224,7 @@ func (p *Peer) executeCall(ctx context.Context, j *job, value any, prepared bool
 	})
 	defer late.Stop()
 	if !j.method.Inline {
+		j.call.beginFirst(ctx, j.method)
 		if err := j.call.reserve(ctx, j.method); err != nil {
 			problem := errNoRoom()
 			if j.cancelled.Load() {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Meter is implemented by codecs that bound the replies a peer can make the server keep. Without it, replies are bounded
@@ -60,8 +62,24 @@ const smallReply = 2 << 10
 // wait for room before it runs, but for its result once others have shown that results are large.
 const unknownReply = smallReply
 
+// The results of all calls that run before the first length is known exist at the same time. At most firstCalls of a method run
+// then; another one waits until a length is known or one of them has ended, and firstCallWait at most.
+const (
+	firstCalls    = 16
+	firstCallWait = time.Second
+)
+
 // replySize estimates the length of a method's results, in bytes. It rises at once and falls slowly.
-type replySize struct{ n atomic.Int64 }
+type replySize struct {
+	n     atomic.Int64  // 0 = no length is known
+	first chan struct{} // places of calls that begin while no length is known
+	known chan struct{} // closed with the first length
+	once  sync.Once     // closes known
+}
+
+func newReplySize() *replySize {
+	return &replySize{first: make(chan struct{}, firstCalls), known: make(chan struct{})}
+}
 
 // replySizeDecay is the part of the difference by which one smaller result lowers the estimate.
 const replySizeDecay = 64
@@ -80,6 +98,31 @@ func (s *replySize) recordSize(size int) {
 	}
 	if n != last {
 		s.n.Store(max(n, 1))
+		s.once.Do(func() { close(s.known) })
+	}
+}
+
+// beginFirst waits for a turn among the first calls of a method, if no length of its results is known. endFirst must follow.
+func (c *Call) beginFirst(ctx context.Context, m *method) {
+	if c.meter == nil || m.SharedResult || m.size.n.Load() > 0 {
+		return
+	}
+	wait := time.NewTimer(firstCallWait)
+	defer wait.Stop()
+	select {
+	case m.size.first <- struct{}{}:
+		c.first = m.size.first
+	case <-m.size.known:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+}
+
+// endFirst ends what beginFirst began.
+func (c *Call) endFirst() {
+	if c.first != nil {
+		<-c.first
+		c.first = nil
 	}
 }
 

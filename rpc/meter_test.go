@@ -62,3 +62,40 @@ func TestFewResultsExceedTheirEstimate(t *testing.T) {
 		t.Errorf("%d results were encoded at the same time, places: %d", got, places)
 	}
 }
+
+// While no length of a method's results is known, few of its calls run at the same time. When one has ended, all others go on.
+func TestFirstCallsOfAMethodAreFew(t *testing.T) {
+	const calls, few = 40, 16
+	var running, most atomic.Int64
+	release := make(chan struct{})
+	reg := rpc.NewRegistry(rpc.Options{})
+	rpc.Register(reg, rpc.Method{Name: "test.first", Scope: rpc.ScopePublic},
+		func(context.Context, *rpc.Call, *struct{}) (string, error) {
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			<-release
+			return "x", nil
+		})
+	srv := httptest.NewServer(rpc.HTTPHandler(reg, func(*http.Request) (rpc.Principal, error) { return admin, nil }, rpc.PeerOptions{}))
+	t.Cleanup(srv.Close)
+	var sending sync.WaitGroup
+	for range calls {
+		sending.Go(func() {
+			resp, err := http.Post(srv.URL, "application/json", bytes.NewBufferString(`{"jsonrpc":"2.0","id":1,"method":"test.first"}`))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = resp.Body.Close()
+		})
+	}
+	for deadline := time.Now().Add(time.Minute); running.Load() < few && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(100 * time.Millisecond)          // the others would run by now
+	if n := most.Load(); n > few && n < calls { // a machine that stood still for a second lets all of them run
+		t.Errorf("%d calls ran before the first had ended", n)
+	}
+	close(release)
+	sending.Wait()
+}

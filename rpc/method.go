@@ -74,7 +74,7 @@ type method struct {
 
 	outcomes outcomes
 	observe  func(took time.Duration) // nil = durations are not observed
-	size     replySize
+	size     *replySize
 }
 
 // Register adds a method. P is the struct params are decoded into, R is the result. It panics on a method that is
@@ -102,6 +102,7 @@ func Register[P, R any](reg *Registry, m Method, fn func(ctx context.Context, ca
 		params:  p,
 		result:  reflect.TypeFor[R](),
 		ordered: ordered,
+		size:    newReplySize(),
 		prepare: func(raw json.RawMessage, env *envelope) (any, *Error) {
 			v := new(P)
 			if problem := decodeParams(p, raw, reflect.ValueOf(v).Elem(), env); problem != nil {

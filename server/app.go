@@ -26,6 +26,7 @@ import (
 	"github.com/waystation/waystation/server/auth"
 	"github.com/waystation/waystation/server/config"
 	"github.com/waystation/waystation/server/datadir"
+	"github.com/waystation/waystation/server/eventsocket"
 	"github.com/waystation/waystation/server/facts"
 	"github.com/waystation/waystation/server/metrics"
 	"github.com/waystation/waystation/server/network"
@@ -69,6 +70,7 @@ type app struct {
 	origins    *origin.List
 	registry   *rpc.Registry
 	endpoint   *socket.Endpoint
+	events     *eventsocket.Endpoint // sockets in the form of other gateways
 	shim       *rest.Shim
 	rates      *rpc.Rates // rates of callers without a connection
 	proxies    *address.Proxies
@@ -130,6 +132,7 @@ func newApp(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wr
 		{"global transports", a.startOutlets},
 		{"uploads", a.startStorage},
 		{"methods", a.openMethods},
+		{"event sockets", a.openEventSockets},
 		{"dialects", a.openDialects},
 		{"handlers", a.openHandlers},
 		{"listener", a.openListener},
@@ -328,6 +331,7 @@ func (a *app) shutdown(ctx context.Context) error {
 		}
 	})
 	a.deliver.EndWatches() // which have no end of their own
+	requests.Go(func() { a.events.Shutdown(ending) })
 	a.endpoint.Shutdown(ending)
 	requests.Wait()
 	return a.close(ctx)

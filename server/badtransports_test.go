@@ -108,7 +108,7 @@ func TestFaultyTransports(t *testing.T) {
 		}
 		return figures[`waystation_broker_messages_total{transport="redis",outcome="truncated"}`] == 2
 	})
-	if response, body := transfer(t, http.MethodGet, s.url("/health"), "", "", nil); response.StatusCode != http.StatusOK {
+	if response, body := send(t, http.MethodGet, s.url("/health"), "", nil); response.StatusCode != http.StatusOK {
 		t.Errorf("/health: %s %s", response.Status, body)
 	}
 	for i := range list {

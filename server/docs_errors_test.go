@@ -50,6 +50,7 @@ var reasonMeanings = map[string]struct {
 	meaning string
 }{
 	"storage":             {rpc.CodeInternal, "The database failed. The call may be repeated."},
+	"license_hidden":      {rpc.CodeNotSupported, "The operator switched license reporting off (`-license-reporting`)."},
 	"unavailable":         {rpc.CodeShuttingDown, "The server accepts no more connections (`-max-connections`)."},
 	"token_expired":       {rpc.CodeUnauthenticated, "The token was valid once: it was replaced, or its session was deleted."},
 	"no_passkey_request":  {rpc.CodeConflict, "WhatsApp has not asked this session for a passkey."},
@@ -168,7 +169,7 @@ func writeReasons(t *testing.T) {
 	for _, reason := range slices.Sorted(maps.Keys(named)) {
 		m, ok := reasonMeanings[reason]
 		if !ok {
-			t.Errorf("the reason %s has no meaning in reasonMeanings", reason)
+			t.Errorf("the reason %s has no meaning in reasonMeanings (server/docs_errors_test.go)", reason)
 		}
 		fmt.Fprintf(&out, "| `%s` | %d | %s |\n", reason, m.code, m.meaning)
 	}

@@ -36,7 +36,7 @@ var eventPages = []struct {
 	{"session", "The session and its connection", []string{
 		"QR", "PasskeyRequest", "PasskeyConfirmation", "PairSuccess", "PairError", "QRScannedWithoutMultidevice", "Connected", "Disconnected", "LoggedOut", "StreamReplaced",
 		"TemporaryBan", "ClientOutdated", "SessionState", "ConnectFailure", "KeepAliveTimeout", "KeepAliveRestored", "StreamError", "CATRefreshError",
-		"OfflineSyncPreview", "OfflineSyncCompleted", "HistorySync",
+		"OfflineSyncPreview", "OfflineSyncCompleted", "HistorySync", "HistorySyncComplete",
 	}},
 }
 

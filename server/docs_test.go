@@ -53,9 +53,14 @@ var docPages = map[string]docPage{
 	"docs/protocol.md":              {wants: []string{`"ticket":"`, "retry: 2000", "event: hello"}},
 	"docs/reference/errors.md":      {failing: true},
 	"docs/rest/digigo.md":           {wants: []string{`"SkipGroups":true`, `"skipGlobalWebhook":false`, `"total_count":0`}},
+	"docs/rest/operations.md":       {wants: []string{`{"enabled":true,"error_count":0}`, `{"jids":[`, `{"pruned_count":0}`}},
 	"docs/rest/wuzapi.md": {wants: []string{
 		`{"code":200,"data":{"Connected":true,"LoggedIn":true,"connected":true,"loggedIn":true,"jid":"15550100001@s.whatsapp.net"},"success":true}`,
 		`"Details":"Sent"`, `"IsInWhatsapp":false`, `{"Groups":[]}`,
+	}},
+	"docs/rest/wwebjs.md": {wants: []string{
+		`{"success":true,"message":"pong"}`, `"message":"Session initiated successfully"`, `{"success":true,"state":"CONNECTED","message":"session_connected"}`, `{"success":true,"result":true}`,
+		`"chats":[`, `"message":"Logged out successfully"`,
 	}},
 	"docs/sandbox.md":                          {wants: []string{`"text":"Are you there?"`, `"connections":1`, `"fault_id":"`}},
 	"docs/transports/rabbitmq.md":              {notRun: 1},

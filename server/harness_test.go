@@ -29,8 +29,7 @@ const childMode = "WAYSTATION_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childMode) == "" {
-		// go-redis tries to reach an unreachable server for another second after its client was closed.
-		goleak.VerifyTestMain(withBrokers{m}, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+		goleak.VerifyTestMain(withBrokers{m}, testkit.LibraryLeaks()...)
 		return
 	}
 	_ = os.Unsetenv(childMode)

@@ -93,7 +93,7 @@ func live(t *testing.T, s *testServer, session, number string) *deletedSessionDa
 		raw, _ := json.Marshal(own("message.search", object{"query": "oldcanary in"}))
 		return strings.Contains(string(raw), "oldcanary in")
 	})
-	_, raw := transfer(t, http.MethodPost, s.url("/v1/media?filename=oldcanary.png"), life.token, "image/png", bytes.NewReader(paint(t, 9)))
+	_, raw := send(t, http.MethodPost, s.url("/v1/media?filename=oldcanary.png"), life.token, bytes.NewReader(paint(t, 9)), "Content-Type: image/png")
 	var kept object
 	if err := json.Unmarshal(raw, &kept); err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func testNewSessionReadsNothingOld(t *testing.T, purge bool, args ...string) {
 	token := s.pair("shop", "15550177021")
 
 	for name, url := range map[string]string{"signed address": life.signed, "kept file": s.url("/v1/media/" + life.media)} {
-		response, raw := transfer(t, http.MethodGet, url, token, "", nil)
+		response, raw := send(t, http.MethodGet, url, token, nil)
 		if response.StatusCode == http.StatusOK {
 			t.Errorf("%s: %d bytes", name, len(raw))
 		}
@@ -276,7 +276,7 @@ func TestRestoreOfADeletedSession(t *testing.T) {
 	if got := find("shop"); !strings.Contains(got, "oldcanary own") {
 		t.Errorf("after restore: %s", got)
 	}
-	if response, _ := transfer(t, http.MethodGet, life.signed, "", "", nil); response.StatusCode != http.StatusOK {
+	if response, _ := send(t, http.MethodGet, life.signed, "", nil); response.StatusCode != http.StatusOK {
 		t.Errorf("a signed address of the restored session: status %d", response.StatusCode)
 	}
 	s.call("session.delete", object{"session": "shop"})

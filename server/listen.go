@@ -29,7 +29,7 @@ func (a *app) openHandlers(context.Context) error {
 		Settings: a.cfg, Version: version, Registry: a.registry, Sockets: a.endpoint, Dialects: a.shim, Sessions: a.bridge,
 		WatchTokens: a.watchers, Origins: a.origins, Proxies: a.proxies, URLs: a.urls, Health: a.health.Health,
 		Metrics: &api.Metrics{
-			Version: version, StartedAt: a.startedAt, Probes: a.probes, Registry: a.registry, Sockets: a.endpoint,
+			Version: version, StartedAt: a.startedAt, Probes: a.probes, Registry: a.registry, Sockets: a.endpoint, EventSockets: a.events.Connections,
 			Deliveries: a.deliver, Durations: a.durations,
 		},
 		Rates: a.rates, Bodies: a.bodies, Replies: a.replies, Log: a.log,

@@ -5,32 +5,10 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 )
-
-// transfer makes a request with a token and reads the response.
-func transfer(t *testing.T, method, url, token, kind string, body io.Reader) (*http.Response, []byte) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	request.Header.Set("Content-Type", kind)
-	response, err := plainHTTP.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, raw
-}
 
 func picture(t *testing.T) []byte {
 	t.Helper()
@@ -47,7 +25,7 @@ func TestFilesBothWays(t *testing.T) {
 	s := startServer(t)
 	token := s.pair("shop", "15550100001")
 	s.call("sandbox.createAccount", object{"number": "15550100002"})
-	response, raw := transfer(t, http.MethodPost, s.url("/v1/media?filename=red.png"), token, "image/png", bytes.NewReader(picture(t)))
+	response, raw := send(t, http.MethodPost, s.url("/v1/media?filename=red.png"), token, bytes.NewReader(picture(t)), "Content-Type: image/png")
 	var kept object
 	if err := json.Unmarshal(raw, &kept); err != nil || response.StatusCode != http.StatusCreated {
 		t.Fatalf("status %d, %s", response.StatusCode, raw)
@@ -62,7 +40,7 @@ func TestFilesBothWays(t *testing.T) {
 		t.Errorf("the peer downloaded %v", file)
 	}
 
-	response, raw = transfer(t, http.MethodGet, response.Header.Get("Location"), token, "", nil)
+	response, raw = send(t, http.MethodGet, response.Header.Get("Location"), token, nil)
 	if response.StatusCode != http.StatusOK || !bytes.Equal(raw, picture(t)) || response.Header.Get("Content-Type") != "image/png" {
 		t.Errorf("status %d, %d bytes of %s", response.StatusCode, len(raw), response.Header.Get("Content-Type"))
 	}
@@ -75,7 +53,7 @@ func TestFileRefusals(t *testing.T) {
 	s := startServer(t, "-max-media-bytes", "20000")
 	token := s.call("session.create", object{"session_id": "shop"})["token"].(string)
 	other := s.call("session.create", object{"session_id": "other"})["token"].(string)
-	_, raw := transfer(t, http.MethodPost, s.url("/v1/media"), token, "", bytes.NewReader(picture(t)))
+	_, raw := send(t, http.MethodPost, s.url("/v1/media"), token, bytes.NewReader(picture(t)))
 	var kept object
 	if err := json.Unmarshal(raw, &kept); err != nil || kept["mime_type"] != "image/png" {
 		t.Fatalf("%s, %v", raw, err)
@@ -102,7 +80,7 @@ func TestFileRefusals(t *testing.T) {
 		"a path":            {http.MethodGet, "/v1/media/..%2F..%2Fetc%2Fpasswd", token, "", nil, http.StatusNotFound},
 		"admin may":         {http.MethodGet, "/v1/media/" + id, s.token, "", nil, http.StatusOK},
 	} {
-		response, raw := transfer(t, c.method, s.url(c.path), c.token, c.kind, bytes.NewReader(c.body))
+		response, raw := send(t, c.method, s.url(c.path), c.token, bytes.NewReader(c.body), "Content-Type: "+c.kind)
 		if response.StatusCode != c.status {
 			t.Errorf("%s: status %d, want %d: %s", name, response.StatusCode, c.status, raw)
 		}

@@ -151,8 +151,7 @@ func TestSmallFilesCountABlock(t *testing.T) {
 			return response.StatusCode
 		},
 		"by a call": func(s *testServer, token string) int {
-			response, raw := transfer(t, http.MethodPost, s.url("/v1/rpc"), token, "application/json",
-				strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"media.upload","params":{"media":{"base64":"data:text/plain;base64,eA=="}}}`))
+			response, raw := send(t, http.MethodPost, s.url("/v1/rpc"), token, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"media.upload","params":{"media":{"base64":"data:text/plain;base64,eA=="}}}`), "Content-Type: application/json")
 			if response.StatusCode != http.StatusOK || strings.Contains(string(raw), `"too_large"`) {
 				return http.StatusRequestEntityTooLarge
 			}

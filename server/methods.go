@@ -1,13 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
 	"github.com/waystation/waystation/server/api"
 	"github.com/waystation/waystation/server/socket"
+	"github.com/waystation/waystation/transports/webhook"
 )
 
 func (a *app) openMethods(ctx context.Context) (err error) {
@@ -26,7 +31,7 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	}
 	a.health = methods.ServerDeps{
 		Version: version, Commit: buildCommit(), BuiltAt: builtAt, StartedAt: a.startedAt, Services: a.probes.Services, Transports: a.probes.Transports,
-		Sandbox: a.cfg.OnSandbox(),
+		Sandbox: a.cfg.OnSandbox(), License: a.licenseDeps(),
 	}
 	a.registry = rpc.NewRegistry(rpc.Options{
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
@@ -35,27 +40,20 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 	a.registry.MapError = methods.MapError
 	a.watching = methods.NewWatchHub(a.cfg.MaxWatches)
 	deps := methods.Deps{
-		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
+		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver, TestReceiver: webhook.NewTestReceiver(a.cfg.WebhookTestRate),
 		Outlets: a.outlets, Globals: a.globalDeps(),
 		Events: a.journal, Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.urls.Watch, Watching: a.watching,
 		Storage:  a.storage,
 		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.urls.Media, SignMediaURL: a.urls.SignMedia, Log: a.log.With("part", "methods"),
 	}
-	for _, register := range []func(*rpc.Registry, methods.Deps){
-		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
-		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
-		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
-		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport, methods.RegisterStorage,
-	} {
-		register(a.registry, deps)
-	}
+	methods.RegisterAll(a.registry, deps)
 	methods.RegisterServer(a.registry, a.health)
 	methods.RegisterTickets(a.registry, a.bridge, a.tickets)
 	if a.network.Local != nil {
-		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Network: a.network.Local, Bridge: a.bridge})
+		sandboxmethods.Register(a.registry, sandboxmethods.Deps{Network: a.network.Local, Bridge: a.bridge})
 	} else if a.network.Remote != nil {
-		methods.RegisterSandbox(a.registry, methods.SandboxDeps{Forward: a.network.Remote.Call, Bridge: a.bridge})
+		sandboxmethods.Register(a.registry, sandboxmethods.Deps{Forward: a.network.Remote.Call, Bridge: a.bridge})
 	}
 	a.endpoint, err = socket.New(a.registry, a.journal, a.tokens, visibleSessions{a.bridge}, socket.Config{
 		Version: version, Origins: a.origins, Tickets: a.tickets, Consumers: a.consumers, Shared: sharedSockets{a},
@@ -71,6 +69,17 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		a.onClose("sockets", func(ctx context.Context) error { a.endpoint.Shutdown(ctx); return nil })
 	}
 	return err
+}
+
+// licenseDeps returns what server.getLicense reports. The id of the installation comes from its secret, which all of its
+// servers have.
+func (a *app) licenseDeps() methods.LicenseDeps {
+	return methods.LicenseDeps{
+		Hidden: !a.cfg.LicenseReporting, MaxSessions: a.cfg.MaxSessions,
+		InstallationID:   "inst_" + hex.EncodeToString(a.secret.Key("installation id")[:8]),
+		InstallationName: cmp.Or(a.cfg.PublicURL, a.cfg.Listen),
+		InstanceID:       "proc_" + strconv.FormatInt(a.startedAt.UnixNano(), 36),
+	}
 }
 
 // buildCommit returns the commit the binary was built from, if the build recorded it.

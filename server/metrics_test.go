@@ -16,7 +16,7 @@ import (
 // scrape gets a page of metrics; the keys are names with labels.
 func scrape(t *testing.T, url, token string) (status int, samples map[string]float64, page string) {
 	t.Helper()
-	response, raw := transfer(t, http.MethodGet, url, token, "", nil)
+	response, raw := send(t, http.MethodGet, url, token, nil)
 	samples = map[string]float64{}
 	if response.StatusCode != http.StatusOK {
 		return response.StatusCode, samples, string(raw)
@@ -114,7 +114,7 @@ func TestMetrics(t *testing.T) {
 func TestHealthOfDiskAndJournal(t *testing.T) {
 	s := startServer(t)
 	health := func() (int, string) {
-		response, raw := transfer(t, http.MethodGet, s.url("/v1/health"), "", "", nil)
+		response, raw := send(t, http.MethodGet, s.url("/v1/health"), "", nil)
 		var h struct {
 			Status string `json:"status"`
 		}
@@ -165,7 +165,7 @@ func TestHealthOfDiskAndJournal(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	s := startServer(t, "-min-disk-free", "9000000000000000000")
-	response, raw := transfer(t, http.MethodGet, s.url("/v1/health"), "", "", nil)
+	response, raw := send(t, http.MethodGet, s.url("/v1/health"), "", nil)
 	if response.StatusCode != http.StatusOK || !strings.Contains(string(raw), `"status":"degraded"`) || !strings.Contains(string(raw), "nearly full") {
 		t.Errorf("%d %s", response.StatusCode, raw)
 	}
@@ -176,7 +176,7 @@ func TestFullDisk(t *testing.T) {
 	if _, err := s.app.journal.Append(t.Context(), "shop", journal.Record{Type: "News", Data: json.RawMessage(`{}`)}); err == nil {
 		t.Fatal("the append went through")
 	}
-	response, raw = transfer(t, http.MethodGet, s.url("/v1/health"), "", "", nil)
+	response, raw = send(t, http.MethodGet, s.url("/v1/health"), "", nil)
 	if response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(raw), `"status":"unhealthy"`) {
 		t.Errorf("events cannot be stored: %d %s", response.StatusCode, raw)
 	}

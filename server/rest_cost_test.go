@@ -209,6 +209,8 @@ func TestRESTBesideJSONRPC(t *testing.T) {
 		calls                  int
 		allocs                 float64 // most allocations of REST over those of JSON-RPC over HTTP
 	}{
+		{"wwebjs status", "GET", "/wwebjs/session/status/shop", "", "session.getStatus", object{}, 4000, 0.9},
+		{"wwebjs about", "POST", "/wwebjs/client/setStatus/shop", `{"status":"at sea"}`, "profile.setAbout", object{"about": "at sea"}, 1000, 1.1},
 		{"status", "GET", "/wuzapi/session/status", "", "session.getStatus", object{}, 4000, 0.9},
 		{"typing", "POST", "/wuzapi/chat/presence", `{"Phone":"` + peer + `","State":"paused"}`, "presence.setChatState", object{"chat": peer, "state": "paused"}, 2000, 1.1},
 		{"group of 32", "GET", "/wuzapi/group/list", "", "group.list", object{"refresh": true}, 300, 1.15},
@@ -225,7 +227,7 @@ func TestRESTBesideJSONRPC(t *testing.T) {
 			}{
 				{"JSON-RPC over HTTP", overHTTP(t, s, "POST", "/v1/rpc", "Authorization: Bearer "+token, string(call))},
 				{"JSON-RPC, socket", overSocket(t, s, token, call)},
-				{"REST", overHTTP(t, s, op.verb, op.path, "Token: "+token, op.body)},
+				{"REST", overHTTP(t, s, op.verb, op.path, "Token: "+token+"\r\nx-api-key: "+token, op.body)},
 			}
 			for _, way := range ways {
 				if reply := string(way.once()); strings.Contains(reply, `"error"`) {

@@ -31,6 +31,10 @@ func (a *app) openBridge(ctx context.Context) error {
 			MaxSessions: a.cfg.MaxSessions, ConnectConcurrency: a.cfg.ConnectConcurrency, DeviceName: a.cfg.DeviceName, Dialect: a.cfg.RootDialect,
 			StoreProbe: a.cfg.StoreProbe, StanzaBytes: a.cfg.MaxStanzaBytes, StanzaDepth: a.cfg.MaxStanzaDepth,
 			NoEcho: !a.cfg.EchoAPIMessages, SkipMedia: a.cfg.SkipMedia, KeepDeleted: a.cfg.KeepDeleted,
+			ConnectTimeout: a.cfg.ConnectTimeout, LoginTimeout: a.cfg.LoginTimeout, BackoffMin: a.cfg.ReconnectBackoff, BackoffMax: a.cfg.ReconnectBackoffMax,
+			KeepAliveLimit: a.cfg.KeepAliveLimit, RedeliveryPause: a.cfg.RedeliveryPause, EventDataLimit: a.cfg.MaxEventBytes, HistoryWorkers: a.cfg.HistoryWorkers,
+			PhoneTimeout: a.cfg.PhoneTimeout, MaxHistoryRequests: a.cfg.MaxHistoryRequests,
+			MaxLabels: a.cfg.MaxLabels, MaxLabelUses: a.cfg.MaxLabelUses,
 			PasskeyTimeout: a.cfg.PasskeyTimeout, ConfirmTimeout: a.cfg.PasskeyConfirmTimeout,
 		},
 	})
@@ -74,6 +78,7 @@ func (t tokens) IssueSessionToken(ctx context.Context, session, token string) (s
 	if err == nil {
 		err = t.app.tickets.Revoke(ctx, who)
 		t.app.endpoint.Expire(who)
+		t.app.events.Expire(who)
 		t.app.watching.Expire(who)
 	}
 	return issued, err
@@ -84,6 +89,7 @@ func (t tokens) RevokeSession(ctx context.Context, session string) error {
 	who := auth.SessionPrincipal(t.app.bridge.OwnerOf(session))
 	err := errors.Join(t.app.auth.RevokeSession(ctx, session), t.app.tickets.Revoke(ctx, who), t.app.watchers.Revoke(ctx, who))
 	t.app.endpoint.SessionDeleted(session)
+	t.app.events.SessionDeleted(session)
 	t.app.watching.SessionDeleted(session)
 	return errors.Join(err, t.app.forgetTransports(ctx, session)) // no event is delivered while the session ends
 }

@@ -72,7 +72,7 @@ func newTenants(t *testing.T, s *testServer) []*tenant {
 		}
 		_ = json.Unmarshal(raw, &hook)
 		tn.webhook = hook.Webhook.ID
-		_, raw = transfer(t, http.MethodPost, s.url("/v1/media?filename="+tn.canary+".png"), tn.token, "image/png", bytes.NewReader(paint(t, uint8(100+i))))
+		_, raw = send(t, http.MethodPost, s.url("/v1/media?filename="+tn.canary+".png"), tn.token, bytes.NewReader(paint(t, uint8(100+i))), "Content-Type: image/png")
 		var kept object
 		if err := json.Unmarshal(raw, &kept); err != nil {
 			t.Fatalf("%v in %s", err, raw)
@@ -123,11 +123,11 @@ func (tn *tenant) holds(t *testing.T, s *testServer, i int) {
 	if text := tn.call(t, s, "message.get", object{"message_id": "TEXT"}); !strings.Contains(fmt.Sprint(text), tn.canary) {
 		t.Errorf("%s: the text is not its own: %v", tn.session, text)
 	}
-	response, raw := transfer(t, http.MethodGet, s.url("/v1/media/"+tn.media), tn.token, "", nil)
+	response, raw := send(t, http.MethodGet, s.url("/v1/media/"+tn.media), tn.token, nil)
 	if response.StatusCode != http.StatusOK || !bytes.Equal(raw, paint(t, uint8(100+i))) {
 		t.Errorf("%s: the kept file: status %d", tn.session, response.StatusCode)
 	}
-	response, _ = transfer(t, http.MethodHead, s.url(tn.partial), tn.token, "", nil)
+	response, _ = send(t, http.MethodHead, s.url(tn.partial), tn.token, nil)
 	if response.StatusCode != http.StatusOK || response.Header.Get("Upload-Offset") != "0" {
 		t.Errorf("%s: the upload: status %d, offset %s", tn.session, response.StatusCode, response.Header.Get("Upload-Offset"))
 	}

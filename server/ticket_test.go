@@ -35,7 +35,7 @@ func (s *testServer) newTicket(token, body string) string {
 	if body != "" {
 		kind = "application/json"
 	}
-	response, raw := transfer(s.t, http.MethodPost, s.url("/v1/tickets"), token, kind, strings.NewReader(body))
+	response, raw := send(s.t, http.MethodPost, s.url("/v1/tickets"), token, strings.NewReader(body), "Content-Type: "+kind)
 	var made struct {
 		Ticket    string    `json:"ticket"`
 		ExpiresAt time.Time `json:"expires_at"`
@@ -166,7 +166,7 @@ func TestTicketRefusals(t *testing.T) {
 		"a form":          {token, "application/x-www-form-urlencoded", `ttl_ms=1`, "", http.StatusBadRequest},
 		"large":           {token, "application/json", strings.Repeat(" ", 5000), "", http.StatusRequestEntityTooLarge},
 	} {
-		response, raw := transfer(t, http.MethodPost, s.url("/v1/tickets"), c.token, c.kind, strings.NewReader(c.body))
+		response, raw := send(t, http.MethodPost, s.url("/v1/tickets"), c.token, strings.NewReader(c.body), "Content-Type: "+c.kind)
 		var told errorBody
 		if err := json.Unmarshal(raw, &told); err != nil || response.StatusCode != c.status || told.Error.Code == 0 || !strings.Contains(string(raw), c.names) {
 			t.Errorf("%s: status %d, want %d: %s", name, response.StatusCode, c.status, raw)
@@ -175,7 +175,7 @@ func TestTicketRefusals(t *testing.T) {
 	for range 2 {
 		s.newTicket(token, "")
 	}
-	response, raw := transfer(t, http.MethodPost, s.url("/v1/tickets"), token, "", nil)
+	response, raw := send(t, http.MethodPost, s.url("/v1/tickets"), token, nil)
 	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "1" {
 		t.Errorf("a third: status %d, %s", response.StatusCode, raw)
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/transports/kit/guard"
@@ -82,7 +82,7 @@ func (f webhookFiles) OpenFile(ctx context.Context, ref webhook.FileRef) (*webho
 	if err == nil {
 		return &webhook.File{Content: file.Content, Size: file.Size, MimeType: file.MimeType, Filename: file.Filename}, nil
 	}
-	var problem *bridge.FileProblem
+	var problem *files.Problem
 	if !errors.As(err, &problem) || !problem.Final {
 		return nil, err
 	}

@@ -2,10 +2,14 @@ package account
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
+
+	"github.com/waystation/waystation/bridge/statesync"
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // RefreshOptions select the parts of a refresh.
@@ -50,7 +54,7 @@ func (s *Service) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed,
 	out := &Refreshed{}
 	if opts.AppState {
 		for _, name := range appstate.AllPatchNames {
-			out.AppState = append(out.AppState, s.refreshAppState(ctx, cli, name, opts.RequestRecovery))
+			out.AppState = append(out.AppState, s.refreshAppState(ctx, cli, name, statesync.FetchOptions{Full: true}, opts.RequestRecovery))
 		}
 	}
 	if opts.PreKeys {
@@ -69,13 +73,39 @@ func (s *Service) Refresh(ctx context.Context, opts RefreshOptions) (*Refreshed,
 	return out, nil
 }
 
-func (s *Service) refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, reread bool) AppStateReport {
+// AppStateOptions describe a read of the account's synchronised settings.
+type AppStateOptions struct {
+	Names           []string // collections; empty = all
+	Incremental     bool     // read only what is new
+	RequestRecovery bool     // ask the phone for a snapshot of a collection that fails
+}
+
+// FetchAppState reads collections and returns the id that their events have. A collection that fails is in the reports and does not stop the others.
+func (s *Service) FetchAppState(ctx context.Context, opts AppStateOptions) (requestID string, reports []AppStateReport, err error) {
+	for _, name := range opts.Names {
+		if !slices.Contains(appstate.AllPatchNames[:], appstate.WAPatchName(name)) {
+			return "", nil, wa.BadParam("names", "has %q, which is no collection", name)
+		}
+	}
+	cli, err := s.conn.Live()
+	if err != nil {
+		return "", nil, err
+	}
+	fetch := statesync.FetchOptions{Full: !opts.Incremental, RequestID: wa.NewRequestID()}
+	for _, name := range appstate.AllPatchNames {
+		if len(opts.Names) == 0 || slices.Contains(opts.Names, string(name)) {
+			reports = append(reports, s.refreshAppState(ctx, cli, name, fetch, opts.RequestRecovery))
+		}
+	}
+	return fetch.RequestID, reports, nil
+}
+
+func (s *Service) refreshAppState(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, opts statesync.FetchOptions, requestCopy bool) AppStateReport {
 	start := time.Now()
 	report := AppStateReport{Name: string(name)}
-	report.Err = s.conn.FetchAppState(ctx, cli, name)
-	if report.Err != nil && reread {
-		_, err := cli.SendPeerMessage(ctx, whatsmeow.BuildAppStateRecoveryRequest(name))
-		report.RecoveryRequested = err == nil
+	report.Err = s.conn.FetchAppState(ctx, cli, name, opts)
+	if report.Err != nil && requestCopy {
+		report.RecoveryRequested = s.conn.RequestRecovery(ctx, cli, name, opts.RequestID) == nil
 	}
 	report.Duration = time.Since(start)
 	return report

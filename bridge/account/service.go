@@ -7,6 +7,8 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/types"
+
+	"github.com/waystation/waystation/bridge/statesync"
 )
 
 // Conn has the methods of a session that operations on the account use.
@@ -19,8 +21,10 @@ type Conn interface {
 	StaysUnavailable() bool
 	// WriteAppState changes the account's synchronised settings; operation is its name in errors.
 	WriteAppState(ctx context.Context, operation string, patch appstate.PatchInfo) error
-	// FetchAppState reads one collection of the account's synchronised settings from its beginning.
-	FetchAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error
+	// FetchAppState reads one collection of the account's synchronised settings.
+	FetchAppState(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName, opts statesync.FetchOptions) error
+	// RequestRecovery asks the phone for its copy of a collection; with a request id its end is an event.
+	RequestRecovery(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName, requestID string) error
 	// SetDefaultTimer stores the account's timer for new chats, which was set at a time.
 	SetDefaultTimer(ctx context.Context, lifetime time.Duration, at time.Time) error
 	// SendText sends a text, under messageID if that is not empty, and returns its id.

@@ -10,6 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"github.com/waystation/waystation/bridge/conntest"
+	"github.com/waystation/waystation/bridge/statesync"
 	"github.com/waystation/waystation/bridge/wa"
 )
 
@@ -20,7 +21,11 @@ func (fakeConn) Identity() Identity { return Identity{JID: conntest.Own} }
 
 func (fakeConn) StaysUnavailable() bool { return false }
 
-func (fakeConn) FetchAppState(context.Context, *whatsmeow.Client, appstate.WAPatchName) error {
+func (fakeConn) FetchAppState(context.Context, *whatsmeow.Client, appstate.WAPatchName, statesync.FetchOptions) error {
+	return nil
+}
+
+func (fakeConn) RequestRecovery(context.Context, *whatsmeow.Client, appstate.WAPatchName, string) error {
 	return nil
 }
 

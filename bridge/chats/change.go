@@ -212,6 +212,25 @@ const (
 	keysNotShared = "no app state keys found" // part of the text of whatsmeow's untyped error
 )
 
+// MarkReadIfUnread marks a chat as read if it has unread messages or is marked as unread.
+func (s *Service) MarkReadIfUnread(ctx context.Context, chat string) error {
+	jid, err := wa.ParseJID("chat", chat)
+	if err != nil {
+		return err
+	}
+	stored, err := s.store.Chat(ctx, s.owner, s.AddressOf(ctx, jid))
+	switch {
+	case errors.Is(err, messages.ErrNotFound):
+		return nil
+	case err != nil:
+		return wa.StorageError("the chat could not be read", err)
+	case stored.Unread == 0 && !stored.MarkedUnread:
+		return nil
+	}
+	_, err = s.MarkRead(ctx, MarkRead{Chat: chat})
+	return err
+}
+
 // MarkRead sends read (or played) receipts and returns the ids of their messages.
 func (s *Service) MarkRead(ctx context.Context, r MarkRead) ([]string, error) {
 	cli, err := s.conn.Live()

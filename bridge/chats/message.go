@@ -54,6 +54,15 @@ func (s *Service) FindMessage(ctx context.Context, chat, id string) (*messages.R
 
 // GetMessage returns a stored message.
 func (s *Service) GetMessage(ctx context.Context, chat, id string, includeRaw bool) (*message.Message, error) {
+	m, err := s.readMessage(ctx, chat, id, includeRaw)
+	if err != nil {
+		return nil, err
+	}
+	return m, s.fillLabels(ctx, m)
+}
+
+// readMessage returns a stored message without its labels.
+func (s *Service) readMessage(ctx context.Context, chat, id string, includeRaw bool) (*message.Message, error) {
 	row, err := s.FindMessage(ctx, chat, id)
 	if err != nil {
 		return nil, err
@@ -85,7 +94,7 @@ func (s *Service) ListMessages(ctx context.Context, q MessageQuery) (list []*mes
 	if err != nil {
 		return nil, false, wa.StorageError("the messages could not be read", err)
 	}
-	list, err = message.FromRows(rows)
+	list, err = s.withLabels(ctx, rows)
 	return list, more, err
 }
 
@@ -113,7 +122,7 @@ func (s *Service) SearchMessages(ctx context.Context, q MessageSearch) (list []*
 	if err != nil {
 		return nil, 0, wa.StorageError("the messages could not be searched", err)
 	}
-	list, err = message.FromRows(rows)
+	list, err = s.withLabels(ctx, rows)
 	return list, total, err
 }
 
@@ -127,8 +136,8 @@ func (s *Service) GetQuoted(ctx context.Context, chat, id string) (*message.Mess
 	if err != nil || m.Quoted == nil {
 		return nil, err
 	}
-	if original, err := s.FindMessage(ctx, m.Quoted.Chat, m.Quoted.MessageID); err == nil {
-		return message.FromRow(original, false)
+	if original, err := s.GetMessage(ctx, m.Quoted.Chat, m.Quoted.MessageID, false); err == nil {
+		return original, nil
 	} else if wa.ReasonOf(err) != wa.ReasonNotFound {
 		return nil, err
 	}
@@ -136,7 +145,7 @@ func (s *Service) GetQuoted(ctx context.Context, chat, id string) (*message.Mess
 	if err != nil {
 		return nil, err
 	}
-	quoted := message.ContextOf(content).GetQuotedMessage()
+	quoted := message.WithoutEnvelopes(message.ContextOf(content).GetQuotedMessage())
 	sender, _ := types.ParseJID(m.Quoted.Sender) // an unreadable one stays empty
 	chatJID, _ := types.ParseJID(m.Quoted.Chat)
 	info := &types.MessageInfo{ID: m.Quoted.MessageID, MessageSource: types.MessageSource{Chat: chatJID, Sender: sender}}
@@ -200,7 +209,7 @@ func countRemaining(of int, have []MessageReceipt) *int {
 
 // ListMentions returns the contacts a message mentions.
 func (s *Service) ListMentions(ctx context.Context, chat, id string) ([]contacts.Contact, error) {
-	m, err := s.GetMessage(ctx, chat, id, false)
+	m, err := s.readMessage(ctx, chat, id, false)
 	if err != nil {
 		return nil, err
 	}
@@ -216,6 +225,9 @@ func (s *Service) ListMentions(ctx context.Context, chat, id string) ([]contacts
 		}
 		contact, err := contacts.ReadStored(ctx, device, jid)
 		if err != nil {
+			return nil, err
+		}
+		if err = s.contacts.FillLabels(ctx, &contact); err != nil {
 			return nil, err
 		}
 		out = append(out, contact)

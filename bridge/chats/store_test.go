@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/bridge/conntest"
 	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/bridge/groups"
+	"github.com/waystation/waystation/bridge/labels"
 	"github.com/waystation/waystation/bridge/messages"
 	"github.com/waystation/waystation/bridge/wa"
 )
@@ -24,9 +25,11 @@ var (
 func newTestService(t *testing.T) (*Service, *conntest.Conn) {
 	t.Helper()
 	conn := conntest.NewConn(t)
-	known := contacts.NewService(conn, conntest.Owner, conn.Pairs, conn.DB, conntest.NewLog)
 	joined := groups.NewService(conn, conntest.Owner, conn.Pairs, conntest.NewLog)
-	return NewService(conn, conntest.Owner, conn.Messages, known, joined, conntest.NewLog), conn
+	stored, err := labels.Open(t.Context(), conn.DB, labels.Limits{})
+	must(t, err)
+	known := contacts.NewService(conn, conntest.Owner, conn.Pairs, conn.DB, stored, conntest.NewLog)
+	return NewService(conn, conntest.Owner, conn.Messages, known, joined, stored, conntest.NewLog), conn
 }
 
 func must(t *testing.T, err error) {

@@ -1,6 +1,7 @@
 package chats
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -37,11 +38,11 @@ type Chat struct {
 }
 
 // newChat makes the result object of a stored chat; groups are the stored groups by address.
-func (s *Service) newChat(ctx context.Context, stored *messages.Chat, groups map[string]*groups.Group) (*Chat, error) {
+func (s *Service) newChat(ctx context.Context, stored *messages.Chat, groups map[string]*groups.Group, labels *carriedLabels) (*Chat, error) {
 	c := &Chat{
 		Chat: stored.JID, Name: wa.OrNull(stored.Name), Kind: stored.Kind, UnreadCount: stored.Unread, Archived: stored.Archived,
 		Pinned: !stored.PinnedAt.IsZero(), Muted: stored.Muted, MutedUntil: wa.TimeOrNull(stored.MutedUntil), ReadOnly: stored.ReadOnly,
-		DisappearingSeconds: int(stored.Disappearing.Seconds()), LabelIDs: []string{}, LastMessageAt: wa.TimeOrNull(stored.LastAt),
+		DisappearingSeconds: int(stored.Disappearing.Seconds()), LabelIDs: labels.ofChat(stored.JID, stored.LID), LastMessageAt: wa.TimeOrNull(stored.LastAt),
 	}
 	if stored.MarkedUnread && stored.Unread == 0 {
 		c.UnreadCount = -1
@@ -51,6 +52,7 @@ func (s *Service) newChat(ctx context.Context, stored *messages.Chat, groups map
 		if err != nil {
 			return nil, err
 		}
+		last.LabelIDs = labels.ofMessage(last.MessageID, stored.JID, stored.LID)
 		c.LastMessage = last
 	}
 	if group := groups[stored.JID]; group != nil {
@@ -79,6 +81,7 @@ func (s *Service) newChat(ctx context.Context, stored *messages.Chat, groups map
 		}
 		c.DisappearingSeconds = int(timer.Lifetime.Seconds())
 	}
+	contact.LabelIDs = c.LabelIDs
 	c.Contact, c.PhoneNumber, c.Chat = &contact, contact.PhoneNumber, contact.Contact
 	if contact.IsSaved || c.Name == nil {
 		c.Name = wa.OrNull(contact.Name)
@@ -122,16 +125,20 @@ func (s *Service) List(ctx context.Context, q ChatQuery) (chats []*Chat, total i
 	if err != nil {
 		return nil, 0, stats, err
 	}
+	labels, err := s.readLabels(ctx)
+	if err != nil {
+		return nil, 0, stats, err
+	}
 	chats = make([]*Chat, 0, len(stored))
 	for _, entry := range stored {
-		chat, err := s.newChat(ctx, entry, groups)
+		chat, err := s.newChat(ctx, entry, groups, labels)
 		if err != nil {
 			return nil, 0, stats, err
 		}
 		chats = append(chats, chat)
 	}
 	if q.IncludeContacts {
-		if chats, err = s.addEmptyChats(ctx, chats, groups, q); err != nil {
+		if chats, err = s.addEmptyChats(ctx, chats, groups, labels, q); err != nil {
 			return nil, 0, stats, err
 		}
 		total = len(chats)
@@ -144,7 +151,7 @@ func (s *Service) List(ctx context.Context, q ChatQuery) (chats []*Chat, total i
 }
 
 // addEmptyChats appends people and groups without messages. They are not pinned, archived or unread, and have no activity.
-func (s *Service) addEmptyChats(ctx context.Context, chats []*Chat, groups map[string]*groups.Group, q ChatQuery) ([]*Chat, error) {
+func (s *Service) addEmptyChats(ctx context.Context, chats []*Chat, groups map[string]*groups.Group, labels *carriedLabels, q ChatQuery) ([]*Chat, error) {
 	for _, only := range []*bool{q.Archived, q.Pinned, q.Unread} {
 		if only != nil && *only {
 			return chats, nil
@@ -157,22 +164,22 @@ func (s *Service) addEmptyChats(ctx context.Context, chats []*Chat, groups map[s
 	for _, chat := range chats {
 		there[chat.Chat] = true
 	}
-	contacts, err := s.contacts.List(ctx, false)
+	people, err := s.contacts.List(ctx, false)
 	if err != nil && wa.ReasonOf(err) != wa.ReasonNotConnected {
 		return nil, err
 	}
-	for i, contact := range contacts {
+	for i, contact := range people {
 		if !there[contact.Contact] && !contact.IsSelf { // the own chat is listed once it has messages
 			chats = append(chats, &Chat{
 				Chat: contact.Contact, Name: wa.OrNull(contact.Name), Kind: messages.KindUser, PhoneNumber: contact.PhoneNumber,
-				LabelIDs: []string{}, Contact: &contacts[i],
+				LabelIDs: contact.LabelIDs, Contact: &people[i],
 			})
 		}
 	}
 	for jid, group := range groups {
 		if !there[jid] {
 			chats = append(chats, &Chat{
-				Chat: jid, Name: wa.OrNull(group.Name), Kind: messages.KindGroup, LabelIDs: []string{}, DisappearingSeconds: group.DisappearingSeconds,
+				Chat: jid, Name: wa.OrNull(group.Name), Kind: messages.KindGroup, LabelIDs: labels.ofChat(jid), DisappearingSeconds: group.DisappearingSeconds,
 			})
 		}
 	}
@@ -189,7 +196,8 @@ func (s *Service) Get(ctx context.Context, chat string) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := s.store.Chat(ctx, s.owner, s.AddressOf(ctx, jid))
+	address := s.AddressOf(ctx, jid)
+	stored, err := s.store.Chat(ctx, s.owner, address)
 	switch {
 	case errors.Is(err, messages.ErrNotFound) && (wa.IsPerson(jid) || groups[jid.String()] != nil):
 		stored = &messages.Chat{JID: jid.String(), Kind: messages.KindOf(jid.String())} // the chat has no message yet
@@ -198,7 +206,12 @@ func (s *Service) Get(ctx context.Context, chat string) (*Chat, error) {
 	case err != nil:
 		return nil, wa.StorageError("the chat could not be read", err)
 	}
-	out, err := s.newChat(ctx, stored, groups)
+	labels, err := s.readLabels(ctx, address.JID, address.Alt)
+	if err != nil {
+		return nil, err
+	}
+	stored.LID = cmp.Or(stored.LID, address.Alt)
+	out, err := s.newChat(ctx, stored, groups, labels)
 	if err != nil {
 		return nil, err
 	}

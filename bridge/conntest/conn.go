@@ -1,4 +1,5 @@
-// Package conntest is a session without a connection, for tests of the packages that see a session through a small interface.
+// Package conntest is a session for tests of the packages that see a session through a small interface: without a connection (Conn), or connected
+// to a simulated WhatsApp (LiveConn).
 package conntest
 
 import (
@@ -34,24 +35,35 @@ var (
 	Bob    = types.NewJID("15550000003", types.DefaultUserServer)
 )
 
-// Conn is a paired session that is not connected. It records its calls and has a database in memory.
+// Conn is a paired session. It records its calls and has a database in memory. It is not connected unless it is part of a LiveConn.
 type Conn struct {
 	DB       *dbutil.Database
 	Keys     *store.Device // nil = not paired
 	Pairs    *directory.Store
 	Messages *messages.Store
 	Browser  string
+	Business bool // a WhatsApp Business account
 
 	Seen      []directory.Pair // by SeePairs
+	NoHistory bool             // history that the phone sends is dropped
+	Requested []string         // chats by BeginHistory, empty = all
+	Forgotten int              // calls of ForgetHistory
+	BeginErr  error            // error of BeginHistory
 	Timer     time.Duration    // by SetDefaultTimer
 	TimerAt   time.Time
 	Spawned   int  // calls of Spawn
 	Closed    bool // Spawn refuses
 	Operation []string
+	Patches   []appstate.PatchInfo // by WriteAppState
+	Removed   []statepatch.Entry   // by RemoveAppState
+	Found     bool                 // answer of RemoveAppState
+	StateErr  error                // error of WriteAppState and RemoveAppState
+
+	client *whatsmeow.Client // nil = not connected
 }
 
-// NewConn returns a session whose account knows Ada under both addresses.
-func NewConn(t testing.TB) *Conn {
+// openConn returns a session without a device, and the store of its devices.
+func openConn(t testing.TB) (*Conn, *sqlstore.Container) {
 	t.Helper()
 	ctx := t.Context()
 	db, err := database.Open(ctx, ":memory:", database.Options{})
@@ -64,6 +76,14 @@ func NewConn(t testing.TB) *Conn {
 	mustSucceed(t, err)
 	c.Messages, err = messages.Open(ctx, db)
 	mustSucceed(t, err)
+	return c, devices
+}
+
+// NewConn returns a session whose account knows Ada under both addresses.
+func NewConn(t testing.TB) *Conn {
+	t.Helper()
+	ctx := t.Context()
+	c, devices := openConn(t)
 	device := devices.NewDevice()
 	own := Own
 	own.Device = 7
@@ -84,13 +104,16 @@ func mustSucceed(t testing.TB, err error) {
 	}
 }
 
-// Live returns an Error with ReasonNotConnected.
+// Live returns the client of a LiveConn, and an Error with ReasonNotConnected otherwise.
 func (c *Conn) Live() (*whatsmeow.Client, error) {
+	if c.client != nil {
+		return c.client, nil
+	}
 	return nil, wa.NewError(wa.ReasonNotConnected, "the session is not connected")
 }
 
-// Client returns nil.
-func (c *Conn) Client() *whatsmeow.Client { return nil }
+// Client returns the client of a LiveConn, nil otherwise.
+func (c *Conn) Client() *whatsmeow.Client { return c.client }
 
 // Context returns a context without an end.
 func (c *Conn) Context() context.Context { return context.Background() }
@@ -125,16 +148,48 @@ func (c *Conn) SeePairs(_ context.Context, pairs ...directory.Pair) {
 	c.Seen = append(c.Seen, pairs...)
 }
 
-// WriteAppState records the operation.
-func (c *Conn) WriteAppState(_ context.Context, operation string, _ appstate.PatchInfo) error {
-	c.Operation = append(c.Operation, operation)
+// WriteAppState records the operation and its patch.
+func (c *Conn) WriteAppState(_ context.Context, operation string, patch appstate.PatchInfo) error {
+	c.Operation, c.Patches = append(c.Operation, operation), append(c.Patches, patch)
+	return c.StateErr
+}
+
+// ApplyEntries does nothing.
+func (c *Conn) ApplyEntries(context.Context, appstate.WAPatchName, []appstate.Mutation, bool) error {
 	return nil
 }
 
-// RemoveAppState records the operation and reports that nothing was found.
-func (c *Conn) RemoveAppState(_ context.Context, operation string, _ appstate.WAPatchName, _ statepatch.Entry) (bool, error) {
-	c.Operation = append(c.Operation, operation)
-	return false, nil
+// IsBusiness returns Business.
+func (c *Conn) IsBusiness(context.Context) bool { return c.Business }
+
+// AddressOf returns the address as it is, and Ada's LID for her phone number.
+func (c *Conn) AddressOf(_ context.Context, chat types.JID) messages.Address {
+	address := messages.Address{JID: chat.String()}
+	if chat == Ada {
+		address.Alt = AdaLID.String()
+	}
+	return address
+}
+
+// RemoveAppState records the operation and its entry.
+func (c *Conn) RemoveAppState(_ context.Context, operation string, _ appstate.WAPatchName, entry statepatch.Entry) (bool, error) {
+	c.Operation, c.Removed = append(c.Operation, operation), append(c.Removed, entry)
+	return c.Found, c.StateErr
+}
+
+// SkipsHistory reports NoHistory.
+func (c *Conn) SkipsHistory() bool { return c.NoHistory }
+
+// BeginHistory records the chat of a request.
+func (c *Conn) BeginHistory(_ context.Context, _, chat string) error {
+	c.Requested = append(c.Requested, chat)
+	return c.BeginErr
+}
+
+// ForgetHistory counts its calls.
+func (c *Conn) ForgetHistory(context.Context, string) error {
+	c.Forgotten++
+	return nil
 }
 
 // DefaultTimer returns the recorded timer.

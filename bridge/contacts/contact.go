@@ -55,6 +55,7 @@ func newContact(device *store.Device, p wa.Person, infos ...types.ContactInfo) C
 		VerifiedName: wa.OrNull(known.BusinessName),
 		IsSaved:      known.FullName != "" || known.FirstName != "",
 		IsSelf:       p.Is(device.GetJID()) || p.Is(device.GetLID()),
+		LabelIDs:     []string{},
 	}
 	if known.BusinessName != "" {
 		yes := true
@@ -68,7 +69,7 @@ func newContact(device *store.Device, p wa.Person, infos ...types.ContactInfo) C
 	return contact
 }
 
-// ReadStored reads one person from the device store.
+// ReadStored reads one person from the device store, without labels.
 func ReadStored(ctx context.Context, device *store.Device, jid types.JID) (Contact, error) {
 	p, err := wa.PersonOf(ctx, device, jid)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Service) List(ctx context.Context, savedOnly bool) ([]Contact, error) {
 		}
 	}
 	slices.SortFunc(contacts, func(a, b Contact) int { return cmp.Compare(a.Contact, b.Contact) })
-	return contacts, nil
+	return s.withLabels(ctx, contacts)
 }
 
 // mergePeople joins the entries of each person, which may be under phone number and LID.

@@ -62,6 +62,9 @@ func (s *Service) Get(ctx context.Context, contact string, parts []string) (*Con
 	if details.Contact, err = ReadStored(ctx, device, jid); err != nil {
 		return nil, err
 	}
+	if err = s.FillLabels(ctx, &details.Contact); err != nil {
+		return nil, err
+	}
 	if details.Registered != nil {
 		details.Contact.IsRegistered = *details.Registered
 	}
@@ -112,7 +115,7 @@ func addPart(ctx context.Context, client *whatsmeow.Client, details *ContactDeta
 		}
 		details.Picture = &picture
 	case PartBusinessProfile:
-		profile := businessProfileOf(ctx, client, who)
+		profile, _ := QueryBusinessProfile(ctx, client, who)
 		details.BusinessProfile = &profile
 	case PartDevices:
 		devices := []string{}
@@ -166,10 +169,17 @@ type BusinessHours struct {
 	CloseTime *string `json:"close_time" doc:"minutes after midnight"`
 }
 
-func businessProfileOf(ctx context.Context, client *whatsmeow.Client, who wa.Person) *BusinessProfile {
+// errNoProfile is the text of whatsmeow's error for an account without a business profile.
+const errNoProfile = "missing jid in business profile"
+
+// QueryBusinessProfile queries WhatsApp for the profile of a business.
+func QueryBusinessProfile(ctx context.Context, client *whatsmeow.Client, who wa.Person) (*BusinessProfile, error) {
 	profile, err := client.GetBusinessProfile(ctx, who.Address())
-	if err != nil {
-		return nil
+	switch {
+	case err != nil && err.Error() == errNoProfile:
+		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "contact", Message: "the contact has no business profile", Err: err}
+	case err != nil:
+		return nil, wa.Wrap("read the business profile", err)
 	}
 	result := &BusinessProfile{
 		Contact: who.Address().String(), Address: wa.OrNull(profile.Address), Email: wa.OrNull(profile.Email),
@@ -184,5 +194,5 @@ func businessProfileOf(ctx context.Context, client *whatsmeow.Client, who wa.Per
 			DayOfWeek: hours.DayOfWeek, Mode: hours.Mode, OpenTime: wa.OrNull(hours.OpenTime), CloseTime: wa.OrNull(hours.CloseTime),
 		})
 	}
-	return result
+	return result, nil
 }

@@ -325,6 +325,9 @@ func newsletterPicture(ctx context.Context, client *whatsmeow.Client, jid types.
 	if err != nil {
 		return nil, wa.Wrap("read the newsletter", err)
 	}
+	if info == nil {
+		return nil, &wa.Error{Reason: wa.ReasonNotFound, Field: "contact", Message: "the newsletter does not exist"}
+	}
 	picture := info.ThreadMeta.Picture
 	if params.Preview || picture == nil {
 		picture = &info.ThreadMeta.Preview

@@ -72,7 +72,7 @@ func (s *Service) Save(ctx context.Context, save ContactSave) (*Contact, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &contact, nil
+	return &contact, s.FillLabels(ctx, &contact)
 }
 
 // Remove removes a person from the account's address book, on all devices of the account. removed is false if the book has no such entry.
@@ -182,5 +182,5 @@ func (s *Service) ListBlocked(ctx context.Context) ([]Contact, error) {
 		}
 		contacts[i].IsBlocked = &yes
 	}
-	return contacts, nil
+	return s.withLabels(ctx, contacts)
 }

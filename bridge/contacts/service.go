@@ -34,21 +34,28 @@ type Conn interface {
 	RemoveAppState(ctx context.Context, operation string, name appstate.WAPatchName, entry statepatch.Entry) (found bool, err error)
 }
 
+// LabelSource has the labels of chats.
+type LabelSource interface {
+	// ChatLabels returns the ids of the labels that chats carry, by the chats' addresses: of all chats of a session without chats.
+	ChatLabels(ctx context.Context, owner string, chats ...string) (map[string][]string, error)
+}
+
 // Service does the operations on the contacts of one session. Its methods return *wa.Error.
 type Service struct {
-	conn  Conn
-	owner string // key of the session's data
-	pairs *directory.Store
-	db    *dbutil.Database // has whatsmeow's tables
-	log   func() *slog.Logger
+	conn   Conn
+	owner  string // key of the session's data
+	pairs  *directory.Store
+	db     *dbutil.Database // has whatsmeow's tables
+	labels LabelSource      // nil = no labels
+	log    func() *slog.Logger
 
 	mu     sync.Mutex
 	checks *rate.Limiter // bounds the checks of numbers; nil = unused
 }
 
 // NewService returns the operations on the contacts of the session whose data has the key owner.
-func NewService(conn Conn, owner string, pairs *directory.Store, db *dbutil.Database, log func() *slog.Logger) *Service {
-	return &Service{conn: conn, owner: owner, pairs: pairs, db: db, log: log}
+func NewService(conn Conn, owner string, pairs *directory.Store, db *dbutil.Database, labels LabelSource, log func() *slog.Logger) *Service {
+	return &Service{conn: conn, owner: owner, pairs: pairs, db: db, labels: labels, log: log}
 }
 
 // Too many checks of numbers get an account banned, hence both bounds.

@@ -16,7 +16,7 @@ import (
 func newTestService(t *testing.T) (*Service, *conntest.Conn) {
 	t.Helper()
 	conn := conntest.NewConn(t)
-	return NewService(conn, conntest.Owner, conn.Pairs, conn.DB, conntest.NewLog), conn
+	return NewService(conn, conntest.Owner, conn.Pairs, conn.DB, nil, conntest.NewLog), conn
 }
 
 func TestListMergesAddressesAndFiltersSaved(t *testing.T) {

@@ -100,6 +100,7 @@ type PrivacyToken struct {
 	LID        *string    `json:"lid" doc:"LID"`
 	ContactKey *string    `json:"contact_key" doc:"stable key of the person"`
 	Found      bool       `json:"found" doc:"stored"`
+	Expired    bool       `json:"expired" doc:"too old for WhatsApp, and sent no more; privacy.deleteExpiredTokens deletes it"`
 	ReceivedAt *time.Time `json:"received_at" doc:"time of the token"`
 	IssuedAt   *time.Time `json:"issued_at" doc:"when the own token was last issued"`
 }
@@ -116,6 +117,7 @@ func (s *Service) GetPrivacyToken(ctx context.Context, contact string) (*Privacy
 	}
 	result := &PrivacyToken{Contact: who.Address().String(), LID: wa.JIDOrNull(who.LID), Found: token != nil && len(token.Token) > 0}
 	if result.Found {
+		result.Expired = token.Timestamp.Before(tokenCutoff(time.Now()))
 		result.ReceivedAt, result.IssuedAt = wa.TimeOrNull(token.Timestamp), wa.TimeOrNull(token.SenderTimestamp)
 	}
 	return result, nil

@@ -25,8 +25,11 @@ import (
 // fakeConn is a session without a connection that has one stored message.
 type fakeConn struct {
 	*conntest.Conn
-	row *messages.Row
+	row   *messages.Row
+	ended *bool // the session stays disconnected
 }
+
+func (c fakeConn) StaysDisconnected() bool { return *c.ended }
 
 func (c fakeConn) StoredMessage(context.Context, string, string) (*messages.Row, error) {
 	if c.row == nil {
@@ -43,7 +46,7 @@ func newTestService(t *testing.T, row *messages.Row) *Service {
 	library, err := media.New(t.Context(), conn.DB, outbound, media.Config{Dir: t.TempDir(), MaxBytes: 1000})
 	must(t, err)
 	t.Cleanup(func() { _ = library.Close(); outbound.Close() })
-	return NewService(fakeConn{conn, row}, conntest.Owner, "s", library, conn.Messages)
+	return NewService(fakeConn{conn, row, new(bool)}, conntest.Owner, "s", library, conn.Messages)
 }
 
 func must(t *testing.T, err error) {

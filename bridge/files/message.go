@@ -82,6 +82,18 @@ func (s *Service) Load(ctx context.Context, field string, source *message.MediaS
 	return data, nil
 }
 
+// LoadThumbnail reads an image and makes it a small JPEG. It returns nil for a nil source; field names the source in errors.
+func (s *Service) LoadThumbnail(ctx context.Context, field string, source *message.MediaSource) ([]byte, error) {
+	if source == nil {
+		return nil, nil
+	}
+	small, err := s.library.Thumbnail(ctx, s.owner, source.Input())
+	if err != nil {
+		return nil, message.MediaError(field, err)
+	}
+	return small, nil
+}
+
 // MediaFile is an open file of the store.
 type MediaFile struct {
 	MediaID  string

@@ -13,6 +13,8 @@ import (
 type Conn interface {
 	// Live returns the client of the open connection, or an Error with ReasonNotConnected.
 	Live() (*whatsmeow.Client, error)
+	// StaysDisconnected reports whether the session connects again only after an action of its owner.
+	StaysDisconnected() bool
 	// StoredMessage returns a stored message, or an Error with ReasonNotFound.
 	StoredMessage(ctx context.Context, chat, id string) (*messages.Row, error)
 }

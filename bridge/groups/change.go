@@ -2,7 +2,9 @@ package groups
 
 import (
 	"slices"
+	"strings"
 
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -72,7 +74,13 @@ func (g *Group) applySettings(evt *events.GroupInfo) {
 		g.JoinApprovalRequired = evt.MembershipApprovalMode.IsJoinApprovalRequired
 	}
 	if evt.NewInviteLink != nil {
-		g.InviteCode = wa.OrNull(*evt.NewInviteLink)
+		g.InviteCode = wa.OrNull(strings.TrimPrefix(*evt.NewInviteLink, whatsmeow.InviteLinkPrefix))
+	}
+	if evt.Link != nil && evt.Link.Type == types.GroupLinkChangeTypeParent {
+		g.Community = wa.JIDOrNull(evt.Link.Group.JID)
+	}
+	if evt.Unlink != nil && evt.Unlink.Type == types.GroupLinkChangeTypeParent {
+		g.Community = nil
 	}
 	if evt.Suspended || evt.Unsuspended {
 		g.Suspended = evt.Suspended

@@ -27,6 +27,7 @@ type GroupCreate struct {
 	Description  string   // empty = none
 	Picture      []byte   // JPEG as produced by LoadPicture; nil = none
 	Community    string   // community to create it in; empty = none
+	IsCommunity  bool     // create a community, in which WhatsApp creates an announcement group
 	GroupSettings
 }
 
@@ -58,6 +59,7 @@ func (s *Service) Create(ctx context.Context, create GroupCreate) (*Group, error
 		}
 		request.LinkedParentJID = community
 	}
+	request.IsParent = create.IsCommunity
 	create.applyTo(&request)
 	client, err := s.conn.Live()
 	if err != nil {

@@ -62,3 +62,8 @@ func (s *Service) ListStored(ctx context.Context) (map[string]*Group, error) {
 	}
 	return groups, nil
 }
+
+// StoreCommunity changes the community of a stored group; nil = none.
+func (s *Service) StoreCommunity(ctx context.Context, group types.JID, community *string) error {
+	return s.changeStoredGroup(ctx, group, func(g *Group) { g.Community = community })
+}

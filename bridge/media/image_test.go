@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -73,12 +74,15 @@ func TestStickers(t *testing.T) {
 	if p.Width != 1 || p.Height != 1 || p.Animated {
 		t.Errorf("prepared %+v", p)
 	}
-	if err := l.NameStickerPack(p, "id", "Seals", "Me"); err != nil {
+	if err := l.NameStickerPack(p, StickerPack{ID: "id", Name: "Seals", Author: "Me", Emojis: []string{"🦭"}}); err != nil {
 		t.Fatal(err)
 	}
 	named, err := readWebP(p.File)
 	if err != nil || named.width != 1 || named.body[0].name != "VP8X" || named.body[len(named.body)-1].name != "EXIF" {
 		t.Errorf("named: %+v, %v", named, err)
+	}
+	if about := string(named.body[len(named.body)-1].data); !strings.Contains(about, `{"emojis":["🦭"],"sticker-pack-id":"id","sticker-pack-name":"Seals","sticker-pack-publisher":"Me"}`) {
+		t.Errorf("named %q", about)
 	}
 	if err := p.Rewind(); err != nil {
 		t.Fatal(err)

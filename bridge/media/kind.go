@@ -29,6 +29,17 @@ var kindByType = map[string]Kind{
 	typeJPEG: KindImage, typePNG: KindImage, typeGIF: KindImage, typeWebP: KindImage, typeMP4: KindVideo, type3GP: KindVideo,
 }
 
+// KindOf returns the kind of message in which WhatsApp's apps send a file of a MIME type: picture, video, sound, or document for all others.
+func KindOf(mimeType string) Kind {
+	if kind := kindByType[mimeType]; kind != "" {
+		return kind
+	}
+	if strings.HasPrefix(mimeType, "audio/") {
+		return KindAudio
+	}
+	return KindDocument
+}
+
 // Prepared is a file in the form that WhatsApp requires for its kind, with the
 // fields of its message.
 type Prepared struct {
@@ -52,6 +63,11 @@ func (l *Library) Prepare(ctx context.Context, session string, in Input, kind Ki
 			kind = KindDocument
 		}
 	}
+	return l.Fit(ctx, f, kind)
+}
+
+// Fit makes an open file fit a kind. It closes the file if it fails.
+func (l *Library) Fit(ctx context.Context, f *File, kind Kind) (*Prepared, error) {
 	p := &Prepared{File: f, Kind: kind}
 	if err := l.prepareKind(ctx, p, kind); err != nil {
 		p.File.Close()

@@ -203,7 +203,7 @@ func TestNamedStickersKeepTheirMetadata(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := l.NameStickerPack(p, "id", "Pack", "Me"); err != nil {
+		if err := l.NameStickerPack(p, StickerPack{ID: "id", Name: "Pack", Author: "Me"}); err != nil {
 			t.Fatal(err)
 		}
 		named, err := readWebP(p.File)

@@ -106,16 +106,23 @@ func (w *webpFile) readChunk(name string, data []byte) {
 
 func int24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
-// NameStickerPack writes the name and author of a sticker's pack into the
-// file, where WhatsApp's apps look for them.
-func (l *Library) NameStickerPack(p *Prepared, id, name, author string) error {
+// StickerPack describes the pack of a sticker, and the emojis under which apps offer the sticker.
+type StickerPack struct {
+	Emojis []string `json:"emojis"`
+	ID     string   `json:"sticker-pack-id"`
+	Name   string   `json:"sticker-pack-name"`
+	Author string   `json:"sticker-pack-publisher"`
+}
+
+// NameStickerPack writes the description of a sticker's pack into the
+// file, where WhatsApp's apps look for it.
+func (l *Library) NameStickerPack(p *Prepared, pack StickerPack) error {
 	w, err := readWebP(p.File)
 	if err != nil {
 		return badField("", "the file is a broken webp picture")
 	}
-	about, err := json.Marshal(map[string]any{
-		"sticker-pack-id": id, "sticker-pack-name": name, "sticker-pack-publisher": author, "emojis": []string{},
-	})
+	pack.Emojis = append([]string{}, pack.Emojis...) // never null
+	about, err := json.Marshal(pack)
 	if err != nil {
 		return storageError("the sticker could not be written", err)
 	}

@@ -19,86 +19,6 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 )
 
-// Content is one message body: Type, and the fields of that type.
-type Content struct {
-	Type string `json:"type" rpc:"required,enum=text|image|video|audio|document|sticker|location|contact|poll|event|buttons|list|native_flow|carousel|order" doc:"kind of message"`
-
-	Text        string   `json:"text" rpc:"max=65536" doc:"text: the text; buttons, list, native_flow, carousel: the body"`
-	Verbatim    bool     `json:"verbatim" doc:"text, contact, document: send a blank text, a vCard of any form and a filename with slashes, as other gateways do; default false"`
-	LinkPreview bool     `json:"link_preview" doc:"text: fetch a preview for the first link; default false"`
-	Preview     *Preview `json:"preview" doc:"text: ready-made preview instead of fetching"`
-
-	BackgroundColor string `json:"background_color" rpc:"max=9" doc:"status text: #AARRGGBB"`
-	TextColor       string `json:"text_color" rpc:"max=9" doc:"status text: #AARRGGBB"`
-	Font            int    `json:"font" rpc:"min=0,max=20" doc:"status text: font number"`
-
-	Media       *MediaSource `json:"media" doc:"image, video, audio, document, sticker: the file; buttons: what stands above"`
-	Caption     string       `json:"caption" rpc:"max=65536" doc:"image, video, document: text under it"`
-	ViewOnce    bool         `json:"view_once" doc:"image, video, audio: opens once; excludes disappearing_seconds"`
-	Thumbnail   *MediaSource `json:"thumbnail" doc:"image, video, document: small jpeg"`
-	VideoNote   bool         `json:"video_note" doc:"video: round video note; default false"`
-	GIFPlayback bool         `json:"gif_playback" doc:"video: loop without sound; default false"`
-	VoiceNote   bool         `json:"voice_note" doc:"audio: voice note with waveform; default false"`
-	PackName    string       `json:"pack_name" rpc:"max=128" doc:"sticker: pack name written into the file"`
-	PackAuthor  string       `json:"pack_author" rpc:"max=128" doc:"sticker: author written into the file"`
-
-	Latitude  *float64 `json:"latitude" rpc:"min=-90,max=90" doc:"location: degrees"`
-	Longitude *float64 `json:"longitude" rpc:"min=-180,max=180" doc:"location: degrees"`
-	Name      string   `json:"name" rpc:"max=1024" doc:"location: name of the place; event: title"`
-	Address   string   `json:"address" rpc:"max=1024" doc:"location: address line"`
-
-	Contacts []ContactCard `json:"contacts" rpc:"max=100" doc:"contact: the cards"`
-
-	Question        string   `json:"question" rpc:"max=255" doc:"poll: what is asked"`
-	Options         []string `json:"options" rpc:"max=12,each.min=1,each.max=100" doc:"poll: 2 to 12 answers"`
-	SelectableCount *int     `json:"selectable_count" rpc:"min=0,max=12" doc:"poll: how many may be chosen; 0 = any number; default 1"`
-
-	Description        string         `json:"description" rpc:"max=2048" doc:"event: text"`
-	StartAt            *time.Time     `json:"start_at" doc:"event: begin"`
-	EndAt              *time.Time     `json:"end_at" doc:"event: end"`
-	Location           *EventLocation `json:"location" doc:"event: place"`
-	ExtraGuestsAllowed bool           `json:"extra_guests_allowed" doc:"event: guests may bring others"`
-	Canceled           bool           `json:"canceled" doc:"event: marks a cancellation"`
-	ScheduledCall      bool           `json:"scheduled_call" doc:"event: the event is a call"`
-
-	Title          string        `json:"title" rpc:"max=256" doc:"buttons, list: line above the text"`
-	Footer         string        `json:"footer" rpc:"max=256" doc:"buttons, list, native_flow: line below the text"`
-	MediaKind      string        `json:"media_kind" rpc:"enum=image|video|document" doc:"buttons: what the file is shown as; default from the MIME type"`
-	Buttons        []AnyButton   `json:"buttons" rpc:"max=10" doc:"buttons, native_flow: the buttons"`
-	ButtonText     string        `json:"button_text" rpc:"max=20" doc:"list: label that opens it"`
-	Sections       []ListSection `json:"sections" rpc:"max=10" doc:"list: what can be chosen"`
-	AsText         bool          `json:"as_text" doc:"list: as plain numbered text; default false"`
-	Header         *FlowHeader   `json:"header" doc:"native_flow: what stands above the text"`
-	MessageParams  wa.JSONObject `json:"message_params" doc:"native_flow: parameters of the whole message"`
-	MessageVersion int           `json:"message_version" rpc:"min=1,max=100" doc:"native_flow: version of the format; default 1"`
-	Cards          []Card        `json:"cards" rpc:"max=10" doc:"carousel: the cards"`
-	Items          []OrderItem   `json:"items" rpc:"max=100" doc:"order: its positions"`
-	Notes          string        `json:"notes" rpc:"max=1024" doc:"order: remark"`
-	Currency       string        `json:"currency" rpc:"min=3,max=3" doc:"order: ISO 4217, for items without one; default USD"`
-}
-
-// Preview is a link preview.
-type Preview struct {
-	URL         string       `json:"url" rpc:"required,format=uri,max=2048" doc:"address, as it occurs in the text"`
-	Title       string       `json:"title" rpc:"max=1024" doc:"title"`
-	Description string       `json:"description" rpc:"max=4096" doc:"description"`
-	Thumbnail   *MediaSource `json:"thumbnail" doc:"picture"`
-}
-
-// ContactCard is a card to send: a vCard, or a contact to make one of.
-type ContactCard struct {
-	Name    string `json:"name" rpc:"max=255" doc:"name shown"`
-	VCard   string `json:"vcard" rpc:"max=16384" doc:"vCard"`
-	Contact string `json:"contact" rpc:"format=jid" doc:"instead: a person whose card is made from the contact store"`
-}
-
-// EventLocation is the place of an event.
-type EventLocation struct {
-	Name      string   `json:"name" rpc:"max=1024" doc:"name of the place"`
-	Latitude  *float64 `json:"latitude" rpc:"min=-90,max=90" doc:"degrees"`
-	Longitude *float64 `json:"longitude" rpc:"min=-180,max=180" doc:"degrees"`
-}
-
 // Builder is one message on its way from content to protobuf. This is the only
 // place where messages are built, whichever method sends them.
 type Builder struct {
@@ -109,31 +29,52 @@ type Builder struct {
 	Content  *Content
 	Log      *slog.Logger
 	FindCard func(ctx context.Context, person types.JID) (name string, phoneNumber *string, err error) // reads the contact store
+	// FindSubject returns the message that a target names.
+	FindSubject func(ctx context.Context, target *ActTarget) (*Subject, error)
+	// GroupName returns the name of a group; empty if it is not known.
+	GroupName func(ctx context.Context, group types.JID) string
 
 	// Handle is set by Build: the handle of media that were uploaded for a newsletter.
 	Handle string
+	// Act is set by Build for content that acts on another message: the part of it that the protobuf has encrypted.
+	Act *MessageTarget
 }
 
 var builders = map[string]func(*Builder, context.Context) (*waE2E.Message, error){
 	TypeText: (*Builder).text, TypeImage: (*Builder).image, TypeVideo: (*Builder).video, TypeAudio: (*Builder).audio,
-	TypeDocument: (*Builder).document, TypeSticker: (*Builder).sticker, typeLocation: (*Builder).location,
+	TypeDocument: (*Builder).document, typeFile: (*Builder).file, TypeSticker: (*Builder).sticker, typeLocation: (*Builder).location,
 	typeContact: (*Builder).contact, typePoll: (*Builder).poll, typeEvent: (*Builder).event,
 	typeButtons: (*Builder).buttons, typeList: (*Builder).list, typeNativeFlow: (*Builder).nativeFlow,
 	typeCarousel: (*Builder).carousel, typeOrder: (*Builder).order,
+	typeGroupInvite: (*Builder).groupInvite, typeNewsletterInvite: (*Builder).newsletterInvite,
+	ActionPollVote: (*Builder).act, ActionEventResponse: (*Builder).act, ActionPin: (*Builder).act, ActionKeep: (*Builder).act, TypeSystem: (*Builder).act,
+	typeAlbum: (*Builder).album, typeStickerPack: (*Builder).stickerPack,
 }
 
 // with returns a builder of other content for the same recipient.
 func (b *Builder) with(content *Content) *Builder {
-	return &Builder{Client: b.Client, Files: b.Files, Owner: b.Owner, To: b.To, Content: content, Log: b.Log, FindCard: b.FindCard}
+	other := *b
+	other.Content, other.Handle, other.Act = content, "", nil
+	return &other
 }
 
 // Build returns the protobuf message for the content. Errors about the content are *wa.Error and name the field.
 func (b *Builder) Build(ctx context.Context) (*waE2E.Message, error) {
 	build := builders[b.Content.Type]
-	if build == nil {
+	switch {
+	case build == nil:
 		return nil, wa.BadParam("type", "is not a kind of message that can be sent")
+	case b.Content.ParentMessageID != "" && b.Content.Type != TypeImage && b.Content.Type != TypeVideo:
+		return nil, wa.BadParam("parent_message_id", "goes with images and videos only")
 	}
-	return build(b, ctx)
+	if err := b.checkComment(); err != nil {
+		return nil, err
+	}
+	m, err := build(b, ctx)
+	if err != nil || b.Content.ParentMessageID == "" {
+		return m, err
+	}
+	return b.inAlbum(ctx, m)
 }
 
 func (b *Builder) text(ctx context.Context) (*waE2E.Message, error) {
@@ -184,15 +125,44 @@ func Simplify(m *waE2E.Message) {
 }
 
 func (b *Builder) location(context.Context) (*waE2E.Message, error) {
+	c, field := b.Content, ""
+	place := EventLocation{Latitude: c.Latitude, Longitude: c.Longitude, Name: c.Name, Address: c.Address}
+	if c.Location != nil {
+		place, field = *c.Location, "location/"
+	}
 	switch {
-	case b.Content.Latitude == nil:
-		return nil, wa.BadParam("latitude", "is missing")
-	case b.Content.Longitude == nil:
-		return nil, wa.BadParam("longitude", "is missing")
+	case place.Latitude == nil:
+		return nil, wa.BadParam(field+"latitude", "is missing")
+	case place.Longitude == nil:
+		return nil, wa.BadParam(field+"longitude", "is missing")
+	case place.Live:
+		return liveLocation(&place, c.Caption), nil
 	}
 	return &waE2E.Message{LocationMessage: &waE2E.LocationMessage{
-		DegreesLatitude: b.Content.Latitude, DegreesLongitude: b.Content.Longitude, Name: wa.OrNull(b.Content.Name), Address: wa.OrNull(b.Content.Address),
+		DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude, Name: wa.OrNull(place.Name), Address: wa.OrNull(place.Address),
+		Comment: wa.OrNull(c.Caption),
 	}}, nil
+}
+
+// liveLocation builds one position. WhatsApp's apps number positions by their time in microseconds.
+func liveLocation(place *EventLocation, caption string) *waE2E.Message {
+	live := &waE2E.LiveLocationMessage{
+		DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude, Caption: wa.OrNull(caption), SequenceNumber: proto.Int64(place.Sequence),
+		TimeOffset: proto.Uint32(uint32(max(0, place.ElapsedSeconds))),
+	}
+	if place.Sequence == 0 {
+		live.SequenceNumber = proto.Int64(time.Now().UnixMicro())
+	}
+	if place.AccuracyMeters > 0 {
+		live.AccuracyInMeters = proto.Uint32(uint32(place.AccuracyMeters))
+	}
+	if place.SpeedMPS > 0 {
+		live.SpeedInMps = proto.Float32(float32(place.SpeedMPS))
+	}
+	if place.BearingDegrees > 0 {
+		live.DegreesClockwiseFromMagneticNorth = proto.Uint32(uint32(place.BearingDegrees))
+	}
+	return &waE2E.Message{LiveLocationMessage: live}
 }
 
 func (b *Builder) contact(ctx context.Context) (*waE2E.Message, error) {
@@ -301,7 +271,9 @@ func (b *Builder) event(context.Context) (*waE2E.Message, error) {
 		event.EndTime = proto.Int64(b.Content.EndAt.Unix())
 	}
 	if place := b.Content.Location; place != nil {
-		event.Location = &waE2E.LocationMessage{Name: wa.OrNull(place.Name), DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude}
+		event.Location = &waE2E.LocationMessage{
+			Name: wa.OrNull(place.Name), Address: wa.OrNull(place.Address), DegreesLatitude: place.Latitude, DegreesLongitude: place.Longitude,
+		}
 	}
 	// Answers to an event are encrypted with this secret.
 	return &waE2E.Message{EventMessage: event, MessageContextInfo: &waE2E.MessageContextInfo{MessageSecret: random.Bytes(32)}}, nil

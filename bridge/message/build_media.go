@@ -49,6 +49,38 @@ func MediaError(field string, err error) error {
 	return &wa.Error{Reason: MediaReasons[e.Reason], Field: field, Message: e.Message, Err: e.Err}
 }
 
+// file makes the message that suits the type of the file. Options for other types have no effect.
+func (b *Builder) file(ctx context.Context) (*waE2E.Message, error) {
+	if b.Content.Media == nil {
+		return nil, wa.BadParam("media", "is missing")
+	}
+	if err := b.checkViewOnce(); err != nil {
+		return nil, err
+	}
+	opened, err := b.Files.Open(ctx, b.Owner, b.Content.Media.Input())
+	if err != nil {
+		return nil, MediaError("media", err)
+	}
+	kind := media.KindOf(opened.MimeType)
+	if kind == media.KindAudio && b.Content.VoiceNote {
+		kind = media.KindVoice
+	}
+	file, err := b.Files.Fit(ctx, opened, kind)
+	if err != nil {
+		return nil, MediaError("media", err)
+	}
+	defer file.Close()
+	switch kind {
+	case media.KindImage:
+		return b.imageMessage(ctx, file)
+	case media.KindVideo:
+		return b.videoMessage(ctx, file)
+	case media.KindDocument:
+		return b.documentMessage(ctx, file)
+	}
+	return b.audioMessage(ctx, file)
+}
+
 // prepare gets the file of the content ready for its kind.
 func (b *Builder) prepare(ctx context.Context, kind media.Kind) (*media.Prepared, error) {
 	if b.Content.Media == nil {
@@ -86,16 +118,22 @@ func (b *Builder) upload(ctx context.Context, file *media.Prepared, kind whatsme
 		up, err = b.Client.UploadReader(ctx, file.File, nil, kind)
 	}
 	if err != nil {
-		if own := wa.Wrap("upload the file", err); wa.ReasonOf(own) != "" {
-			var e *wa.Error
-			errors.As(own, &e)
-			e.OutcomeUnknown = false // no message was sent yet
-			e.Field = "media"
-			return nil, e
-		}
-		return nil, err
+		return nil, uploadError("media", err)
 	}
 	return &up, nil
+}
+
+// uploadError puts a refused upload under the parameter that the file came in.
+func uploadError(field string, err error) error {
+	own := wa.Wrap("upload the file", err)
+	if wa.ReasonOf(own) == "" {
+		return err
+	}
+	var e *wa.Error
+	errors.As(own, &e)
+	e.OutcomeUnknown = false // no message was sent yet
+	e.Field = field
+	return e
 }
 
 func (b *Builder) checkViewOnce() error {
@@ -129,6 +167,10 @@ func (b *Builder) image(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer file.Close()
+	return b.imageMessage(ctx, file)
+}
+
+func (b *Builder) imageMessage(ctx context.Context, file *media.Prepared) (*waE2E.Message, error) {
 	image, err := b.imageOf(ctx, file)
 	if err != nil {
 		return nil, err
@@ -161,6 +203,10 @@ func (b *Builder) video(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer file.Close()
+	return b.videoMessage(ctx, file)
+}
+
+func (b *Builder) videoMessage(ctx context.Context, file *media.Prepared) (*waE2E.Message, error) {
 	video, err := b.videoOf(ctx, file)
 	if err != nil {
 		return nil, err
@@ -200,6 +246,10 @@ func (b *Builder) audio(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer file.Close()
+	return b.audioMessage(ctx, file)
+}
+
+func (b *Builder) audioMessage(ctx context.Context, file *media.Prepared) (*waE2E.Message, error) {
 	up, err := b.upload(ctx, file, whatsmeow.MediaAudio)
 	if err != nil {
 		return nil, err
@@ -227,6 +277,10 @@ func (b *Builder) document(ctx context.Context) (*waE2E.Message, error) {
 	if shown != "" {
 		file.Filename = shown
 	}
+	return b.documentMessage(ctx, file)
+}
+
+func (b *Builder) documentMessage(ctx context.Context, file *media.Prepared) (*waE2E.Message, error) {
 	document, err := b.documentOf(ctx, file)
 	if err != nil {
 		return nil, err
@@ -261,8 +315,9 @@ func (b *Builder) sticker(ctx context.Context) (*waE2E.Message, error) {
 		return nil, err
 	}
 	defer func() { file.Close() }()
-	if b.Content.PackName != "" || b.Content.PackAuthor != "" {
-		if err := b.Files.NameStickerPack(file, ulid.Make().String(), b.Content.PackName, b.Content.PackAuthor); err != nil {
+	if b.Content.PackName != "" || b.Content.PackAuthor != "" || len(b.Content.PackEmojis) > 0 {
+		pack := media.StickerPack{ID: ulid.Make().String(), Name: b.Content.PackName, Author: b.Content.PackAuthor, Emojis: b.Content.PackEmojis}
+		if err := b.Files.NameStickerPack(file, pack); err != nil {
 			return nil, MediaError("media", err)
 		}
 	}

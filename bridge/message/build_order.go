@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/oklog/ulid/v2"
+	"go.mau.fi/util/random"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 
@@ -30,6 +32,9 @@ const (
 	defaultCurrency = "USD"
 	orderVersion    = 1
 )
+
+// orderTokenSize is the size in bytes of the token that a request for an order carries, as WhatsApp makes it.
+const orderTokenSize = 32
 
 // order makes an order message. No catalogue stands behind it: the receiver
 // sees its text, number and sum, and finds nothing when they open it.
@@ -69,8 +74,9 @@ func (b *Builder) order(ctx context.Context) (*waE2E.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	token := base64.StdEncoding.EncodeToString(random.Bytes(orderTokenSize))
 	return &waE2E.Message{OrderMessage: &waE2E.OrderMessage{
-		OrderID: proto.String(ulid.Make().String()), ItemCount: proto.Int32(int32(len(b.Content.Items))), Thumbnail: thumbnail,
+		OrderID: proto.String(ulid.Make().String()), Token: &token, ItemCount: proto.Int32(int32(len(b.Content.Items))), Thumbnail: thumbnail,
 		Status: waE2E.OrderMessage_INQUIRY.Enum(), Surface: waE2E.OrderMessage_CATALOG.Enum(), MessageVersion: proto.Int32(orderVersion),
 		Message: proto.String(strings.TrimSuffix(text.String(), "\n")), OrderTitle: proto.String(b.Content.Items[0].Name),
 		SellerJID: proto.String(b.To.String()), TotalAmount1000: &total, TotalCurrencyCode: &currency,
@@ -111,14 +117,19 @@ func (b *Builder) orderPicture(ctx context.Context) ([]byte, error) {
 	for i, item := range b.Content.Items {
 		if item.ImageURL != "" {
 			small, err := b.thumbnail(ctx, "", &MediaSource{URL: item.ImageURL})
-			var e *wa.Error
-			if errors.As(err, &e) {
-				named := *e
-				named.Field = "items/" + strconv.Itoa(i) + "/image_url"
-				return nil, &named
-			}
-			return small, err
+			return small, renameField("items/"+strconv.Itoa(i)+"/image_url", err)
 		}
 	}
 	return nil, nil
+}
+
+// renameField replaces the field that an error names.
+func renameField(field string, err error) error {
+	var e *wa.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	named := *e
+	named.Field = field
+	return &named
 }

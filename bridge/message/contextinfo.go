@@ -1,8 +1,11 @@
 package message
 
 import (
+	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
+
+	"github.com/waystation/waystation/bridge/wa"
 )
 
 // Innermost is the content inside wrappers that a builder puts around it.
@@ -23,8 +26,13 @@ func ContextOf(m *waE2E.Message) (found *waE2E.ContextInfo) {
 // WithContext replaces the context of a message's content by the result of change.
 // ok is false for content without a context.
 func WithContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.ContextInfo) (ok bool) {
+	if m == nil {
+		return false
+	}
 	set := func(field **waE2E.ContextInfo) bool {
-		*field = change(*field)
+		if changed := change(*field); changed != *field { // messages that are only read are not written
+			*field = changed
+		}
 		return true
 	}
 	switch {
@@ -78,5 +86,67 @@ func WithContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.Contex
 	if poll := FirstPoll(m); poll != nil {
 		return set(&poll.ContextInfo)
 	}
-	return m != nil && withAnyContext(m, change)
+	return withAnyContext(m, change)
+}
+
+// context reads the context info, which every kind of content may have.
+func (m *Message) context(c *waE2E.ContextInfo) {
+	if c == nil {
+		return
+	}
+	m.Forwarded, m.ForwardingScore = c.GetIsForwarded(), int(c.GetForwardingScore())
+	m.Mentions = append(m.Mentions, c.GetMentionedJID()...)
+	if seconds := int(c.GetExpiration()); seconds > 0 {
+		m.DisappearingSeconds = &seconds
+	}
+	if c.GetStanzaID() == "" {
+		return
+	}
+	m.Quoted = &Quoted{MessageID: c.GetStanzaID(), Chat: m.Chat, Sender: c.GetParticipant()}
+	if c.GetRemoteJID() != "" {
+		m.Quoted.Chat = c.GetRemoteJID()
+	}
+	if quoted := c.GetQuotedMessage(); quoted != nil {
+		var inner Message
+		inner.describeQuoted(quoted)
+		m.Quoted.Text = inner.Text
+	}
+}
+
+// describeQuoted describes text and media only; nested quotes and other fields are
+// left out.
+func (m *Message) describeQuoted(c *waE2E.Message) {
+	c = withoutContext(WithoutEnvelopes(c))
+	if text, ok := interactiveText(c); ok {
+		m.Text = wa.OrNull(text)
+		return
+	}
+	if !textPart(m, c) {
+		mediaPart(m, c)
+	}
+}
+
+func withoutContext(c *waE2E.Message) *waE2E.Message {
+	if x := c.ExtendedTextMessage; x != nil {
+		return &waE2E.Message{Conversation: x.Text}
+	}
+	return c
+}
+
+func (m *Message) target(action string, key *waCommon.MessageKey) *MessageTarget {
+	t := &MessageTarget{Action: action, MessageID: key.GetID(), Chat: m.Chat}
+	sender := key.GetParticipant()
+	if sender == "" && key.GetFromMe() {
+		sender = m.Sender // in the key's own view: the one who wrote it
+	}
+	t.Sender = wa.OrNull(sender)
+	return t
+}
+
+// AddAct adds to the target the part of a message that its protobuf has encrypted; nil adds nothing.
+func (m *Message) AddAct(act *MessageTarget) {
+	if act == nil || m.Target == nil {
+		return
+	}
+	m.Target.Options, m.Target.Response, m.Target.ExtraGuests = act.Options, act.Response, act.ExtraGuests
 }

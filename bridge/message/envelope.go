@@ -39,6 +39,13 @@ func OpenEnvelopes(evt *events.Message) (names []string) {
 	return names
 }
 
+// WithoutEnvelopes returns the content inside of all wrappers around it. The message is not changed.
+func WithoutEnvelopes(m *waE2E.Message) *waE2E.Message {
+	evt := &events.Message{Message: m}
+	OpenEnvelopes(evt)
+	return evt.Message
+}
+
 // envelope finds the wrapper in a message; nil when there is none.
 func envelope(m *waE2E.Message) (name string, inner *waE2E.Message) {
 	if m == nil {
@@ -72,9 +79,11 @@ func withAnyContext(m *waE2E.Message, change func(*waE2E.ContextInfo) *waE2E.Con
 		if content.Has(about) {
 			old, _ = content.Get(about).Message().Interface().(*waE2E.ContextInfo)
 		}
-		if changed := change(old); changed == nil {
+		switch changed := change(old); {
+		case changed == old: // messages that are only read are not written
+		case changed == nil:
 			content.Clear(about)
-		} else {
+		default:
 			content.Set(about, protoreflect.ValueOfMessage(changed.ProtoReflect()))
 		}
 		ok = true

@@ -30,7 +30,7 @@ type Message struct {
 	Starred         bool          `json:"starred"`
 	Reactions       []Reaction    `json:"reactions"`
 	ViewOnce        bool          `json:"view_once"`
-	// UnavailableReason says why WhatsApp gives the content of a message of type unavailable to phones only: view_once.
+	// UnavailableReason says why WhatsApp gives the content of a message of type unavailable to phones only: view_once or linked_device.
 	UnavailableReason   *string          `json:"unavailable_reason,omitempty"`
 	DisappearingSeconds *int             `json:"disappearing_seconds"`
 	EditedAt            *time.Time       `json:"edited_at"`
@@ -74,6 +74,9 @@ type MessageMedia struct {
 	Filename *string    `json:"filename"`
 	Size     uint64     `json:"size"`
 	Keys     *MediaKeys `json:"keys"`
+	// VoiceNote reports an audio file that is played as a voice note, GIF a video that is played as an animation.
+	VoiceNote bool `json:"voice_note"`
+	GIF       bool `json:"gif"`
 }
 
 // MediaKeys has the keys and the address to download a file from WhatsApp.
@@ -114,6 +117,12 @@ type MessageLocation struct {
 	Name      *string `json:"name"`
 	Address   *string `json:"address"`
 	Live      bool    `json:"live"`
+	// The rest is absent unless the location is live. Sequence grows from position to position of one sender.
+	AccuracyMeters uint32  `json:"accuracy_meters,omitempty"`
+	SpeedMPS       float32 `json:"speed_mps,omitempty"`
+	BearingDegrees uint32  `json:"bearing_degrees,omitempty"`
+	Sequence       int64   `json:"sequence,omitempty"`
+	ElapsedSeconds uint32  `json:"elapsed_seconds,omitempty"`
 }
 
 // MessageContact is a contact card.
@@ -144,6 +153,14 @@ type MessageEvent struct {
 	Location    *MessageLocation `json:"location"`
 	JoinLink    *string          `json:"join_link"`
 	Cancelled   bool             `json:"cancelled"`
+	Responses   EventResponses   `json:"responses"` // counted in stored events
+}
+
+// EventResponses are the numbers of people by their newest answer to an event.
+type EventResponses struct {
+	Going    int `json:"going"`
+	NotGoing int `json:"not_going"`
+	Maybe    int `json:"maybe"`
 }
 
 // MessageOrder is an order from a catalogue.
@@ -167,6 +184,7 @@ type MessagePayment struct {
 // MessageInvite invites to a group.
 type MessageInvite struct {
 	Group     string     `json:"group"`
+	GroupName *string    `json:"group_name"`
 	Code      string     `json:"code"`
 	ExpiresAt *time.Time `json:"expires_at"`
 	Inviter   *string    `json:"inviter"`
@@ -181,9 +199,15 @@ type MessageTarget struct {
 	Sender     *string  `json:"sender"`
 	ChatKey    string   `json:"chat_key"`
 	ContactKey *string  `json:"contact_key"`
-	Emoji      *string  `json:"emoji,omitempty"`   // reaction; "" takes it back
-	Options    []string `json:"options,omitempty"` // poll_vote: the chosen answers
-	Pinned     *bool    `json:"pinned,omitempty"`
+	Emoji      *string  `json:"emoji,omitempty"`    // reaction; "" takes it back
+	Options    []string `json:"options,omitempty"`  // poll_vote: the chosen answers
+	Response   *string  `json:"response,omitempty"` // event_response: going, not_going or maybe
+	// ExtraGuests is the number of people that come along with a person who is going.
+	ExtraGuests *int  `json:"extra_guests,omitempty"`
+	Pinned      *bool `json:"pinned,omitempty"`
+	// DurationSeconds is the time that a message stays pinned.
+	DurationSeconds *int  `json:"duration_seconds,omitempty"`
+	Kept            *bool `json:"kept,omitempty"` // keep: the message stays after its time is up; false takes it back
 }
 
 // The types of a message.
@@ -194,6 +218,7 @@ const (
 	TypeAudio       = "audio"
 	TypeDocument    = "document"
 	TypeSticker     = "sticker"
+	typeFile        = "file" // of content to send only
 	typeLocation    = "location"
 	typeContact     = "contact"
 	typePoll        = "poll"
@@ -217,8 +242,8 @@ const (
 	ActionRevoke        = "revoke"
 	ActionReaction      = "reaction"
 	ActionPollVote      = "poll_vote"
-	actionEventResponse = "event_response"
-	actionPin           = "pin"
-	actionKeep          = "keep"
+	ActionEventResponse = "event_response"
+	ActionPin           = "pin"
+	ActionKeep          = "keep"
 	ActionComment       = "comment"
 )

@@ -120,11 +120,11 @@ func mediaPart(m *Message, c *waE2E.Message) bool {
 		m.Text = wa.OrNull(x.GetCaption())
 		m.Media.Keys.Width, m.Media.Keys.Height = x.GetWidth(), x.GetHeight()
 		m.Media.Keys.DurationSeconds = x.GetSeconds()
-		m.ViewOnce = m.ViewOnce || x.GetViewOnce()
+		m.ViewOnce, m.Media.GIF = m.ViewOnce || x.GetViewOnce(), x.GetGifPlayback()
 	case c.AudioMessage != nil:
 		m.file(TypeAudio, c.AudioMessage)
 		m.Media.Keys.DurationSeconds = c.AudioMessage.GetSeconds()
-		m.ViewOnce = m.ViewOnce || c.AudioMessage.GetViewOnce()
+		m.ViewOnce, m.Media.VoiceNote = m.ViewOnce || c.AudioMessage.GetViewOnce(), c.AudioMessage.GetPTT()
 	case c.DocumentMessage != nil:
 		m.file(TypeDocument, c.DocumentMessage)
 		m.Text = wa.OrNull(c.DocumentMessage.GetCaption())
@@ -149,28 +149,6 @@ func (m *Message) file(kind string, f MediaFile) {
 		},
 	}
 	m.context(f.GetContextInfo())
-}
-
-func placePart(m *Message, c *waE2E.Message) bool {
-	switch {
-	case c.LocationMessage != nil:
-		x := c.LocationMessage
-		m.Location = &MessageLocation{
-			Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(),
-			Name: wa.OrNull(x.GetName()), Address: wa.OrNull(x.GetAddress()), Live: x.GetIsLive(),
-		}
-		m.Text = wa.OrNull(x.GetComment())
-		m.context(x.GetContextInfo())
-	case c.LiveLocationMessage != nil:
-		x := c.LiveLocationMessage
-		m.Location = &MessageLocation{Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(), Live: true}
-		m.Text = wa.OrNull(x.GetCaption())
-		m.context(x.GetContextInfo())
-	default:
-		return false
-	}
-	m.Type = typeLocation
-	return true
 }
 
 func contactPart(m *Message, c *waE2E.Message) bool {
@@ -284,7 +262,7 @@ func pollVotePart(m *Message, c *waE2E.Message) bool {
 		m.Target = m.target(ActionPollVote, c.PollUpdateMessage.GetPollCreationMessageKey())
 	case c.EncEventResponseMessage != nil:
 		m.Type = TypeSystem
-		m.Target = m.target(actionEventResponse, c.EncEventResponseMessage.GetEventCreationMessageKey())
+		m.Target = m.target(ActionEventResponse, c.EncEventResponseMessage.GetEventCreationMessageKey())
 	default:
 		return false
 	}
@@ -295,18 +273,23 @@ func targetPart(m *Message, c *waE2E.Message) bool {
 	switch {
 	case c.PinInChatMessage != nil:
 		m.Type = TypeSystem
-		m.Target = m.target(actionPin, c.PinInChatMessage.GetKey())
+		m.Target = m.target(ActionPin, c.PinInChatMessage.GetKey())
 		pinned := c.PinInChatMessage.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL
 		m.Target.Pinned = &pinned
+		if seconds := int(c.GetMessageContextInfo().GetMessageAddOnDurationInSecs()); seconds > 0 && pinned {
+			m.Target.DurationSeconds = &seconds
+		}
 	case c.KeepInChatMessage != nil:
 		m.Type = TypeSystem
-		m.Target = m.target(actionKeep, c.KeepInChatMessage.GetKey())
+		m.Target = m.target(ActionKeep, c.KeepInChatMessage.GetKey())
+		kept := c.KeepInChatMessage.GetKeepType() == waE2E.KeepType_KEEP_FOR_ALL
+		m.Target.Kept = &kept
 	case c.EncCommentMessage != nil:
 		m.Type = TypeSystem
 		m.Target = m.target(ActionComment, c.EncCommentMessage.GetTargetMessageKey())
 	case c.CommentMessage != nil:
 		target := m.target(ActionComment, c.CommentMessage.GetTargetMessageKey())
-		if m.describe(c.CommentMessage.GetMessage()); m.Type == TypeUnknown {
+		if m.describe(WithoutEnvelopes(c.CommentMessage.GetMessage())); m.Type == TypeUnknown {
 			m.Type = TypeSystem
 		}
 		m.Target = target
@@ -325,7 +308,7 @@ func invitePart(m *Message, c *waE2E.Message) bool {
 	inviter := m.Sender
 	m.GroupInvite = &MessageInvite{
 		Group: x.GetGroupJID(), Code: x.GetInviteCode(), ExpiresAt: unixOrNull(x.GetInviteExpiration()),
-		Inviter: &inviter, Caption: wa.OrNull(x.GetCaption()),
+		Inviter: &inviter, Caption: wa.OrNull(x.GetCaption()), GroupName: wa.OrNull(x.GetGroupName()),
 	}
 	m.context(x.GetContextInfo())
 	return true
@@ -362,7 +345,7 @@ func protocolPart(m *Message, c *waE2E.Message) bool {
 	case waE2E.ProtocolMessage_MESSAGE_EDIT:
 		target := m.target(ActionEdit, x.GetKey())
 		if edited := x.GetEditedMessage(); edited != nil {
-			m.describe(edited)
+			m.describe(WithoutEnvelopes(edited))
 		}
 		m.Target = target
 		m.EditedAt = MillisOrNull(x.GetTimestampMS())

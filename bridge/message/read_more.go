@@ -1,6 +1,8 @@
 package message
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +25,11 @@ const (
 	typePollResult       = "poll_result"
 	typeMusic            = "music"
 
-	actionCallCancel = "call_cancel"
+	actionCallCancel         = "call_cancel"
+	actionStatusNotification = "status_notification"
+
+	// reasonLinkedDevice is the reason why a message has no content on linked devices.
+	reasonLinkedDevice = "linked_device"
 )
 
 // MessageAlbum announces pictures and films that follow as messages of their own,
@@ -70,12 +76,41 @@ type MessageNewsletterInvite struct {
 	ExpiresAt  *time.Time `json:"expires_at"`
 }
 
-// moreKinds are the kinds of content that need few lines each. The first whose
-// part reports true is the message's; type is set before it is called.
-var moreKinds = []struct {
+func placePart(m *Message, c *waE2E.Message) bool {
+	switch {
+	case c.LocationMessage != nil:
+		x := c.LocationMessage
+		m.Location = &MessageLocation{
+			Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(),
+			Name: wa.OrNull(x.GetName()), Address: wa.OrNull(x.GetAddress()), Live: x.GetIsLive(),
+		}
+		m.Text = wa.OrNull(x.GetComment())
+		m.context(x.GetContextInfo())
+	case c.LiveLocationMessage != nil:
+		x := c.LiveLocationMessage
+		m.Location = &MessageLocation{
+			Latitude: x.GetDegreesLatitude(), Longitude: x.GetDegreesLongitude(), Live: true, AccuracyMeters: x.GetAccuracyInMeters(),
+			SpeedMPS: x.GetSpeedInMps(), BearingDegrees: x.GetDegreesClockwiseFromMagneticNorth(), Sequence: x.GetSequenceNumber(),
+			ElapsedSeconds: x.GetTimeOffset(),
+		}
+		m.Text = wa.OrNull(x.GetCaption())
+		m.context(x.GetContextInfo())
+	default:
+		return false
+	}
+	m.Type = typeLocation
+	return true
+}
+
+// readKind reads one kind of content; part reports whether a message has it.
+type readKind struct {
 	kind string
 	part func(*Message, *waE2E.Message) bool
-}{
+}
+
+// moreKinds are the kinds of content that need few lines each. The first whose
+// part reports true is the message's; type is set before it is called.
+var moreKinds = []readKind{
 	{typeAlbum, func(m *Message, c *waE2E.Message) bool {
 		x := c.AlbumMessage
 		m.Album = &MessageAlbum{ImageCount: int(x.GetExpectedImageCount()), VideoCount: int(x.GetExpectedVideoCount())}
@@ -201,10 +236,68 @@ var moreKinds = []struct {
 	}},
 }
 
+// rareKinds are kinds of content that few accounts receive.
+var rareKinds = []readKind{
+	{TypeText, func(m *Message, c *waE2E.Message) bool { // answers of WhatsApp's assistants
+		var texts []string
+		for _, part := range c.GetRichResponseMessage().GetSubmessages() {
+			if text := part.GetMessageText(); text != "" {
+				texts = append(texts, text)
+			}
+		}
+		m.Text = wa.OrNull(strings.Join(texts, "\n"))
+		return c.RichResponseMessage != nil
+	}},
+	{typeButtons, func(m *Message, c *waE2E.Message) bool {
+		template := c.GetHighlyStructuredMessage().GetHydratedHsm()
+		return template != nil && interactivePart(m, &waE2E.Message{TemplateMessage: template})
+	}},
+	{typePayment, func(m *Message, c *waE2E.Message) bool {
+		x := c.SplitPaymentMessage
+		m.Payment = &MessagePayment{
+			Amount: amountOf(x.GetTotalAmount()), Currency: wa.OrNull(x.GetTotalAmount().GetCurrencyCode()), Receiver: wa.OrNull(x.GetRequesterJID()),
+			Note: wa.OrNull(x.GetDescription()),
+		}
+		return x != nil
+	}},
+	{typePayment, func(m *Message, c *waE2E.Message) bool {
+		m.Payment = &MessagePayment{Receiver: wa.OrNull(c.GetSplitPaymentUpdateMessage().GetParticipantJID())}
+		return c.SplitPaymentUpdateMessage != nil
+	}},
+	{TypeSystem, func(m *Message, c *waE2E.Message) bool {
+		if x := c.StatusNotificationMessage; x != nil {
+			m.Target = m.target(actionStatusNotification, x.GetResponseMessageKey())
+		}
+		return c.StatusNotificationMessage != nil
+	}},
+	{typeReaction, func(m *Message, c *waE2E.Message) bool { // with a sticker of the status, so without an emoji
+		if x := c.StatusStickerInteractionMessage; x != nil {
+			m.Target = m.target(ActionReaction, x.GetKey())
+		}
+		return c.StatusStickerInteractionMessage != nil
+	}},
+	{TypeSystem, func(_ *Message, c *waE2E.Message) bool { return c.MessageHistoryNotice != nil }},
+	{TypeUnavailable, func(m *Message, c *waE2E.Message) bool {
+		m.UnavailableReason = wa.OrNull(reasonLinkedDevice)
+		return c.PlaceholderMessage != nil
+	}},
+}
+
+var furtherKinds = slices.Concat(moreKinds, rareKinds)
+
+// amountOf returns an amount of money as decimal number; nil if it has none. Its offset is the divisor: 1000 for thousandths.
+func amountOf(money *waE2E.Money) *string {
+	if money == nil || money.GetOffset() == 0 {
+		return nil
+	}
+	text := strconv.FormatFloat(float64(money.GetValue())/float64(money.GetOffset()), 'f', -1, 64)
+	return &text
+}
+
 // morePart tries moreKinds on a copy each, so that a kind that does not match
 // leaves nothing behind.
 func morePart(m *Message, c *waE2E.Message) bool {
-	for _, kind := range moreKinds {
+	for _, kind := range furtherKinds {
 		tried := *m
 		if !kind.part(&tried, c) {
 			continue

@@ -34,8 +34,11 @@ func FromRow(row *messages.Row, includeRaw bool) (*Message, error) {
 	if m.Media != nil {
 		m.Media.MediaID = wa.OrNull(row.MediaID)
 	}
-	if m.Poll != nil {
+	if m.Poll != nil && m.Type == typePoll { // a result has the votes in its content
 		countVotes(m.Poll, row.Votes)
+	}
+	if m.Event != nil && m.Type == typeEvent {
+		m.Event.Responses = countResponses(row.Votes)
 	}
 	if m.DeletedAt != nil {
 		forgetContent(m)
@@ -63,6 +66,23 @@ func countVotes(poll *MessagePoll, votes []messages.Vote) {
 			}
 		}
 	}
+}
+
+// countResponses counts the answers to an event, which are stored as votes with one option.
+func countResponses(votes []messages.Vote) (counts EventResponses) {
+	for _, vote := range votes {
+		for _, response := range vote.Options {
+			switch response {
+			case ResponseGoing:
+				counts.Going++
+			case ResponseNotGoing:
+				counts.NotGoing++
+			case ResponseMaybe:
+				counts.Maybe++
+			}
+		}
+	}
+	return counts
 }
 
 // forgetContent leaves of a revoked message only that there was one.

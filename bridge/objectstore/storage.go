@@ -23,10 +23,10 @@ var migrations embed.FS
 
 // Storage manages the object storages of all sessions. Its methods may be called from any goroutine.
 type Storage struct {
-	cfg    Config
-	store  *store
-	opened time.Time
-	turn   chan struct{} // contains one token during a change of settings
+	cfg          Config
+	store        *store
+	opened       time.Time
+	settingsLock chan struct{} // contains one token during a change of settings
 
 	slots    chan struct{} // one for each upload in progress
 	suspects chan struct{} // one for each upload in progress to a storage whose last attempt failed
@@ -77,7 +77,7 @@ func Open(ctx context.Context, db *dbutil.Database, cfg Config) (*Storage, error
 		return nil, fmt.Errorf("s3: %w", err)
 	}
 	s := &Storage{
-		cfg: cfg, store: &store{owned, vault}, opened: cfg.Now(), turn: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Uploads),
+		cfg: cfg, store: &store{owned, vault}, opened: cfg.Now(), settingsLock: make(chan struct{}, 1), slots: make(chan struct{}, cfg.Uploads),
 		suspects: make(chan struct{}, max(1, cfg.Uploads/2)), global: global, settings: map[string]*Settings{}, lanes: map[string]*lane{},
 		standing: map[string]*Standing{}, retention: retention{trigger: make(chan struct{}, 1)},
 	}
@@ -198,21 +198,26 @@ func (s *Storage) Check(ctx context.Context, c *Change) error {
 	return s.check(ctx, &settings)
 }
 
+// CheckUpdate validates a change of a session's settings as Update does, without making it.
+func (s *Storage) CheckUpdate(ctx context.Context, session string, c *Change) error {
+	settings := s.Settings(session)
+	c.apply(&settings)
+	return s.check(ctx, &settings)
+}
+
 // Update changes a session's settings and returns them. They apply to files that are stored from now on, including
 // pending ones.
 func (s *Storage) Update(ctx context.Context, session string, c *Change) (Settings, error) {
-	// The check runs before the turn is acquired, because it may include a look-up of the endpoint's host: only the
+	// The check runs before the lock is acquired, because it may include a look-up of the endpoint's host: only the
 	// caller may wait for that.
-	settings := s.Settings(session)
-	c.apply(&settings)
-	if err := s.check(ctx, &settings); err != nil {
+	if err := s.CheckUpdate(ctx, session, c); err != nil {
 		return Settings{}, err
 	}
 	if err := s.enter(ctx); err != nil {
 		return Settings{}, err
 	}
 	defer s.leave()
-	settings = s.Settings(session) // another change may have been first; its endpoint was checked as well
+	settings := s.Settings(session) // another change may have been first; its endpoint was checked as well
 	c.apply(&settings)
 	if err := settings.Check(); err != nil {
 		return Settings{}, err
@@ -341,7 +346,7 @@ func (s *Storage) note(session string, problem *Error) {
 
 func (s *Storage) enter(ctx context.Context) error {
 	select {
-	case s.turn <- struct{}{}:
+	case s.settingsLock <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("s3: waiting to write: %w", ctx.Err())
@@ -350,7 +355,7 @@ func (s *Storage) enter(ctx context.Context) error {
 	}
 }
 
-func (s *Storage) leave() { <-s.turn }
+func (s *Storage) leave() { <-s.settingsLock }
 
 // globalLane is the prefix of the names of the operator's lanes.
 const globalLane = "g:"

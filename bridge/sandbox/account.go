@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -49,11 +50,15 @@ type account struct {
 	watchers map[*device]struct{}
 	// nctSalt is the secret of the tokens that allow the account a first message to a contact: HMAC-SHA256(nctSalt, LID of the recipient).
 	nctSalt []byte
+	// keyIndex is the signed list of companions, made on first use.
+	keyIndex *keyIndexList
 	// nameCertificate is the signed name of a business, created on first use.
 	nameCertificate []byte
 	// restriction is the account's reach-out timelock; chats are the accounts it exchanged messages with.
 	restriction restriction
 	chats       map[*account]struct{}
+	// notices are the stages of the notices that the account has accepted, such as WhatsApp's terms for channels.
+	notices map[string]string
 	// profile has the user's settings: about, picture, privacy, block list, app state.
 	profile profile
 }
@@ -69,7 +74,10 @@ type device struct {
 	welcomed bool  // has received app state keys and history
 	present  bool  // announced itself as available on this connection
 	seen     idSet // message ids sent by this device
-	nacks    int   // stanzas the client refused
+	// push is the device's registration for push notifications; dirty has the changed data that it has not cleaned.
+	push  waBinary.Attrs
+	dirty map[string]time.Time
+	nacks int // stanzas the client refused
 }
 
 func (d *device) lid() types.JID {

@@ -45,7 +45,11 @@ func (n *Network) syncAppState(r *request) ([]waBinary.Node, error) {
 		}
 		patch, writes := orders[i].GetOptionalChildByTag("patch")
 		if !writes {
-			list = append(list, n.readCollection(r.device.account, name, version))
+			if text(&orders[i], "version") == "" {
+				list = append(list, n.readWholeCollection(r.device.account, name))
+			} else {
+				list = append(list, n.readCollection(r.device.account, name, version))
+			}
 			continue
 		}
 		answer, accepted := n.writeCollection(r, name, version, content(&patch))

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -174,17 +175,30 @@ func TestAppStateConflict(t *testing.T) {
 func TestAppStatePages(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice := w.account("15550001", "Alice")
-	for i := range patchPage + 5 {
-		if err := alice.PinChat(w.ctx(), types.NewJID(fmt.Sprint(20000+i), types.DefaultUserServer), true); err != nil {
-			t.Fatal(err)
+	pin := func(first, count int) types.JID {
+		t.Helper()
+		var last types.JID
+		for i := range count {
+			last = types.NewJID(strconv.Itoa(first+i), types.DefaultUserServer)
+			if err := alice.PinChat(w.ctx(), last, true); err != nil {
+				t.Fatal(err)
+			}
 		}
+		return last
 	}
+	last := pin(20000, patchPage+5)
 	a := w.pair(alice)
 	settled(a)
-	last := types.NewJID(fmt.Sprint(20000+patchPage+4), types.DefaultUserServer)
 	if settings, err := a.Store.ChatSettings.GetChatSettings(w.ctx(), last); err != nil || !settings.Pinned {
 		t.Errorf("settings %+v: %v", settings, err)
 	}
+	// A device with a version gets the patches after it in pages.
+	a.Disconnect()
+	last = pin(30000, patchPage+5)
+	if err := a.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	await(a, func(e *events.Pin) bool { return e.JID == last })
 }
 
 func TestAppStateLimit(t *testing.T) {

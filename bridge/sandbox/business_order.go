@@ -25,6 +25,7 @@ type OrderProduct struct {
 	ID, Name string
 	Price    int64
 	Quantity int
+	ImageURL string // thumbnail; empty = none
 }
 
 // ErrEmptyOrder: an order needs at least one product and a currency.
@@ -51,16 +52,23 @@ func (n *Network) AddOrder(order Order) (id, token string, err error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	stored := &storedOrder{
-		Order: order, id: strconv.FormatUint(n.random.uint64()%1e15+1e15, 10), token: base64.StdEncoding.EncodeToString(n.random.bytes(32)), at: n.now(),
+	id = strconv.FormatUint(n.random.uint64()%1e15+1e15, 10)
+	token = base64.StdEncoding.EncodeToString(n.random.bytes(32))
+	n.orders.add(&storedOrder{Order: order, id: id, token: token, at: n.now()})
+	return id, token, nil
+}
+
+// add stores an order and removes the oldest one beyond maxOrders; an id that is known keeps its order.
+func (b *orderBook) add(order *storedOrder) {
+	if b.byID[order.id] != nil {
+		return
 	}
-	n.orders.byID[stored.id] = stored
-	n.orders.ids = append(n.orders.ids, stored.id)
-	if len(n.orders.ids) > maxOrders {
-		delete(n.orders.byID, n.orders.ids[0])
-		n.orders.ids = n.orders.ids[1:]
+	b.byID[order.id] = order
+	b.ids = append(b.ids, order.id)
+	if len(b.ids) > maxOrders {
+		delete(b.byID, b.ids[0])
+		b.ids = b.ids[1:]
 	}
-	return stored.id, stored.token, nil
 }
 
 // getOrder returns an order to a requester with its token: 404 no such order, 401 wrong token.
@@ -80,10 +88,14 @@ func (n *Network) getOrder(r *request) ([]waBinary.Node, error) {
 	var products []waBinary.Node
 	for _, p := range order.Products {
 		total += p.Price * int64(p.Quantity)
-		products = append(products, waBinary.Node{Tag: "product", Content: []waBinary.Node{
+		fields := []waBinary.Node{
 			leaf("id", []byte(p.ID)), leaf("name", []byte(p.Name)), number("price", p.Price), leaf("currency", []byte(order.Currency)),
 			number("quantity", int64(p.Quantity)),
-		}})
+		}
+		if p.ImageURL != "" {
+			fields = append(fields, waBinary.Node{Tag: "image", Content: []waBinary.Node{leaf("id", []byte(p.ID)), leaf("url", []byte(p.ImageURL))}})
+		}
+		products = append(products, waBinary.Node{Tag: "product", Content: fields})
 	}
 	children := []waBinary.Node{
 		{Tag: "price", Content: []waBinary.Node{

@@ -1,9 +1,13 @@
 package sandbox
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // A companion gets the salt by history sync and by the synchronised settings; a token derived from it replaces the recipient's token.
@@ -23,6 +27,43 @@ func TestFirstContactByTheOwnSalt(t *testing.T) {
 	}
 	if _, err := a.SendMessage(w.ctx(), carol.JID(), text1("wrong salt")); err == nil || !strings.Contains(err.Error(), "463") {
 		t.Errorf("wrong salt: %v", err)
+	}
+}
+
+// A token with a time of issue in the past expires earlier; the network refuses its value, whatever time the client has stored with it.
+func TestExpiredTokenIsRefused(t *testing.T) {
+	w := newWorld(t, Options{})
+	alice, bob := w.account("15550001", "Alice"), w.account("15550002", "Bob")
+	a := w.pair(alice)
+	if err := a.Store.NCTSalt.DeleteNCTSalt(w.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	token := func() []byte {
+		stored, err := a.Store.PrivacyTokens.GetPrivacyToken(w.ctx(), bob.LID())
+		if err != nil || stored == nil {
+			return nil
+		}
+		return stored.Token
+	}
+	w.inject(Fault{Kind: FaultFirstContact})
+	for _, c := range []struct {
+		age     time.Duration
+		accepts bool
+	}{{40 * 24 * time.Hour, false}, {0, true}} {
+		before := string(token())
+		if err := bob.IssueToken(alice.JID(), time.Now().Add(-c.age)); err != nil {
+			t.Fatal(err)
+		}
+		w.until("the token", func() bool { now := token(); return now != nil && string(now) != before })
+		if err := a.Store.PrivacyTokens.PutPrivacyTokens(w.ctx(), store.PrivacyToken{User: bob.LID(), Token: token(), Timestamp: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.SendMessage(w.ctx(), bob.JID(), text1("by token")); (err == nil) != c.accepts {
+			t.Errorf("issued %s ago: %v", c.age, err)
+		}
+	}
+	if err := bob.IssueToken(types.NewJID("15559999", types.DefaultUserServer), time.Now()); !errors.Is(err, ErrNoAccount) {
+		t.Errorf("token for a number without an account: %v", err)
 	}
 }
 

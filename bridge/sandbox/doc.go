@@ -14,6 +14,7 @@
 //	listener, attach, http       Listen, Pipe, Attach, the simulated HTTP hosts
 //	conn, noise, pki             one socket: frames, handshake, certificates
 //	session, pairing*, passkey*  login, linking by QR code, by pairing code and with a passkey
+//	session_state, call          registrations for push notifications, marks of changed data, open calls
 //	iq, stanza, node, routes     dispatch of requests and other stanzas to handlers, access to attributes
 //	queue, notify, receipt       delivery to devices, acknowledgements, notifications, receipts
 //	account, devices, prekeys    accounts, their devices and Signal keys; usync answers queries about them
@@ -38,6 +39,7 @@
 //	phone_profile, ...           further actions of the phone's user
 //	phone_bootstrap, phone_history*,
 //	phone_peer, phone_mediaretry requests of companions: keys, history, lost messages and files
+//	phone_order, phone_bot       orders of customers, answers of bots
 //	inbox                        Received and Await: the messages and stanzas that arrived
 //
 // # Concurrency

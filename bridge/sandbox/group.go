@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -266,11 +267,23 @@ func (h *groupHost) notifyMembers(g *group, by *account, change waBinary.Node, m
 // notifyAccounts sends a change to some accounts only.
 func (h *groupHost) notifyAccounts(g *group, by *account, change waBinary.Node, accounts ...*account) {
 	attrs := waBinary.Attrs{"participant": by.lid, "participant_pn": by.pn, "notify": by.pushName, "addressing_mode": "lid"}
-	var devices []*device
+	var devices, limited []*device // limited ones do not see the numbers of members
 	for _, a := range accounts {
-		devices = append(devices, a.sortedDevices()...)
+		if m := g.member(a); g.hidesNumbers() && (m == nil || m.rank < rankAdmin) {
+			limited = append(limited, a.sortedDevices()...)
+		} else {
+			devices = append(devices, a.sortedDevices()...)
+		}
 	}
 	h.net.notifyDevices(devices, g.jid, "w:gp2", attrs, change)
+	if len(limited) == 0 {
+		return
+	}
+	if m := g.member(by); m == nil || m.rank < rankAdmin {
+		attrs = maps.Clone(attrs)
+		delete(attrs, "participant_pn")
+	}
+	h.net.notifyDevices(limited, g.jid, "w:gp2", attrs, h.hideNumbers(g, nil, change))
 }
 
 // participant returns the node that names a member.

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -30,6 +32,7 @@ func (h *groupHost) communityRoutes() iqRoutes {
 	return iqRoutes{
 		"w:g2/set/links":                      h.linkGroups,
 		"w:g2/set/unlink":                     h.unlinkGroup,
+		"w:g2/set/join_linked_group":          h.joinLinkedGroup,
 		"w:g2/get/sub_groups":                 h.listSubGroups,
 		"w:g2/get/linked_groups_participants": h.listLinkedMembers,
 	}
@@ -193,7 +196,7 @@ func (h *groupHost) listLinkedMembers(r *request) ([]waBinary.Node, error) {
 	}
 	var list []waBinary.Node
 	for _, m := range g.members {
-		list = append(list, m.node())
+		list = append(list, h.hideNumbers(g, r.device.account, m.node()))
 	}
 	return []waBinary.Node{{Tag: "linked_groups_participants", Content: list}}, nil
 }
@@ -204,4 +207,54 @@ func (h *groupHost) memberOfCommunity(r *request) (*group, error) {
 		return nil, iqFail(404)
 	}
 	return g, err
+}
+
+// joinLinkedGroup joins a member of a community to one of its groups, or records a join request if the group needs
+// approval: 404 no such group in the community, 403 not a member of the community, 409 a member already.
+func (h *groupHost) joinLinkedGroup(r *request) ([]waBinary.Node, error) {
+	parent, err := h.memberOfCommunity(r)
+	if err != nil {
+		return nil, err
+	}
+	jid, _ := jidOf(r.child(), "jid")
+	g := h.find(jid)
+	if g == nil || g.parent != parent {
+		return nil, iqFail(404)
+	}
+	return h.join(r, g, "linked_group_join", nil)
+}
+
+// hidesNumbers reports whether members see the phone numbers of admins only.
+func (g *group) hidesNumbers() bool { return g.isParent || g.defaultSub }
+
+// hideNumbers returns a node of a community or announcement group as an account sees it: an account that is not an
+// admin gets a masked number instead of the numbers of members. nil = any such account.
+func (h *groupHost) hideNumbers(g *group, viewer *account, node waBinary.Node) waBinary.Node {
+	if own := g.member(viewer); !g.hidesNumbers() || own != nil && own.rank >= rankAdmin {
+		return node
+	}
+	if jid, ok := jidOf(&node, "jid"); ok && node.Tag == "participant" {
+		a := h.net.find(jid)
+		if m := g.member(a); a != nil && a != viewer && (m == nil || m.rank < rankAdmin) {
+			node.Attrs = maps.Clone(node.Attrs)
+			delete(node.Attrs, "phone_number")
+			node.Attrs["display_name"] = maskedNumber(a.pn.User)
+		}
+	}
+	if children, ok := node.Content.([]waBinary.Node); ok {
+		hidden := make([]waBinary.Node, len(children))
+		for i := range children {
+			hidden[i] = h.hideNumbers(g, viewer, children[i])
+		}
+		node.Content = hidden
+	}
+	return node
+}
+
+// maskedNumber returns a number with its first and its last two digits, as in "+1∙∙∙∙∙∙∙23".
+func maskedNumber(number string) string {
+	if len(number) < 4 {
+		return "+" + strings.Repeat("∙", len(number))
+	}
+	return "+" + number[:1] + strings.Repeat("∙", len(number)-3) + number[len(number)-2:]
 }

@@ -52,3 +52,78 @@ func TestCommunity(t *testing.T) {
 	}
 	w.change(w.b, loose, func(e *events.GroupInfo) bool { return e.Unlink != nil })
 }
+
+func TestCommunityHidesNumbers(t *testing.T) {
+	w := newGroupWorld(t, Options{})
+	parent, err := w.a.CreateGroup(w.ctx(), whatsmeow.ReqCreateGroup{Name: "Village", GroupParent: types.GroupParent{IsParent: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loose := w.group()
+	if err = w.a.LinkGroup(w.ctx(), parent.JID, loose); err != nil {
+		t.Fatal(err)
+	}
+	w.change(w.b, loose, func(e *events.GroupInfo) bool { return e.Link != nil })
+	subs, err := w.a.GetSubGroups(w.ctx(), parent.JID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range []types.JID{parent.JID, subs[0].JID} {
+		await(w.b, func(e *events.JoinedGroup) bool { return e.JID == group })
+		for viewer, c := range map[*Phone]*client{w.alice: w.a, w.bob: w.b} {
+			info, err := c.GetGroupInfo(w.ctx(), group)
+			if err != nil || len(info.Participants) != 3 {
+				t.Fatalf("%v: %v", info, err)
+			}
+			for _, p := range info.Participants {
+				hidden := viewer == w.bob && p.LID == w.carol.LID()
+				if hidden != p.PhoneNumber.IsEmpty() || hidden != (p.DisplayName == "+1∙∙∙∙∙03") {
+					t.Errorf("%s sees %+v in %s", viewer.JID(), p, group)
+				}
+			}
+		}
+	}
+	if joined := await(w.b, func(e *events.JoinedGroup) bool { return e.JID == subs[0].JID }); slices.ContainsFunc(joined.Participants, func(p types.GroupParticipant) bool {
+		return p.LID == w.carol.LID() && !p.PhoneNumber.IsEmpty()
+	}) {
+		t.Errorf("the notification shows the numbers of members: %+v", joined.Participants)
+	}
+}
+
+func TestJoinLinkedGroup(t *testing.T) {
+	w := newGroupWorld(t, Options{})
+	parent, err := w.a.CreateGroup(w.ctx(), whatsmeow.ReqCreateGroup{Name: "Village", GroupParent: types.GroupParent{IsParent: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(name string, approval bool, members ...types.JID) types.JID {
+		group, err := w.a.CreateGroup(w.ctx(), whatsmeow.ReqCreateGroup{
+			Name: name, Participants: members, GroupLinkedParent: types.GroupLinkedParent{LinkedParentJID: parent.JID},
+			GroupMembershipApprovalMode: types.GroupMembershipApprovalMode{IsJoinApprovalRequired: approval},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return group.JID
+	}
+	open, closed := in("Open", false, w.bob.JID()), in("Closed", true)
+	if _, err = w.carol.JoinLinkedGroup(parent.JID, open); err == nil {
+		t.Error("an account outside of the community joined")
+	}
+	other := in("Other", false)
+	if pending, err := w.bob.JoinLinkedGroup(parent.JID, other); err != nil || pending {
+		t.Errorf("pending %v: %v", pending, err)
+	}
+	w.change(w.a, other, func(e *events.GroupInfo) bool {
+		return slices.Contains(e.Join, w.bob.LID()) && e.JoinReason == "linked_group_join"
+	})
+	if pending, err := w.bob.JoinLinkedGroup(parent.JID, closed); err != nil || !pending {
+		t.Errorf("pending %v: %v", pending, err)
+	}
+	if _, err = w.bob.JoinLinkedGroup(parent.JID, open); err == nil {
+		t.Error("a member joined again")
+	}
+	if requests, err := w.a.GetGroupRequestParticipants(w.ctx(), closed); err != nil || len(requests) != 1 {
+		t.Errorf("requests %v: %v", requests, err)
+	}
+}

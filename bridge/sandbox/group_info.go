@@ -155,7 +155,7 @@ func (h *groupHost) getGroup(r *request) ([]waBinary.Node, error) {
 	if g.member(r.device.account) == nil {
 		return nil, iqFail(403)
 	}
-	return []waBinary.Node{h.groupNode(g, true)}, nil
+	return []waBinary.Node{h.hideNumbers(g, r.device.account, h.groupNode(g, true))}, nil
 }
 
 // listOwnGroups returns the groups that the requester is in.
@@ -164,7 +164,7 @@ func (h *groupHost) listOwnGroups(r *request) ([]waBinary.Node, error) {
 	var list []waBinary.Node
 	for _, g := range h.list {
 		if g.member(r.device.account) != nil {
-			list = append(list, h.groupNode(g, withMembers))
+			list = append(list, h.hideNumbers(g, r.device.account, h.groupNode(g, withMembers)))
 		}
 	}
 	return []waBinary.Node{{Tag: "groups", Content: list}}, nil

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -74,11 +75,17 @@ func (h *groupHost) byCode(code string) (*group, error) {
 
 // joinByCode joins an account to the group of a link, or records a join request if the group needs approval.
 func (h *groupHost) joinByCode(r *request) ([]waBinary.Node, error) {
-	own := r.device.account
 	g, err := h.byCode(text(r.child(), "code"))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	return h.join(r, g, "invite", []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}})
+}
+
+// join joins the requester to a group for a reason, or records a join request if the group needs approval.
+func (h *groupHost) join(r *request, g *group, reason string, joined []waBinary.Node) ([]waBinary.Node, error) {
+	own := r.device.account
+	switch {
 	case g.member(own) != nil:
 		return nil, iqFail(409)
 	case g.removed[own]:
@@ -88,8 +95,8 @@ func (h *groupHost) joinByCode(r *request) ([]waBinary.Node, error) {
 	case g.approval:
 		return h.requestToJoin(r, g)
 	}
-	r.after(func() { h.addMembers(g, own, "invite", []*account{own}) })
-	return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
+	r.after(func() { h.addMembers(g, own, reason, []*account{own}) })
+	return joined, nil
 }
 
 // requestToJoin records a join request and notifies the admins.
@@ -227,4 +234,11 @@ func (h *groupHost) acceptInvitation(r *request) ([]waBinary.Node, error) {
 	delete(g.invites, text(r.child(), "code"))
 	r.after(func() { h.addMembers(g, ticket.admin, "invite", []*account{own}) })
 	return []waBinary.Node{{Tag: "group", Attrs: waBinary.Attrs{"jid": g.jid}}}, nil
+}
+
+// acceptNode is the request to join by an invite message of an admin.
+func acceptNode(invite *waE2E.GroupInviteMessage, admin types.JID) waBinary.Node {
+	return waBinary.Node{Tag: "accept", Attrs: waBinary.Attrs{
+		"code": invite.GetInviteCode(), "expiration": strconv.FormatInt(invite.GetInviteExpiration(), 10), "admin": admin,
+	}}
 }

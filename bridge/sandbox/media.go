@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -74,6 +75,8 @@ type blob struct {
 	kind string
 	data []byte
 	hash [sha256.Size]byte
+
+	downloads *atomic.Int64 // counts the downloads; nil = they are not counted
 }
 
 // blobStore is the media host. It has a lock of its own, the innermost of all, so that copying large files never blocks the network.
@@ -146,6 +149,16 @@ func (s *blobStore) remove(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.drop(path)
+}
+
+// countDownloads counts the downloads of a file, which was not downloaded yet.
+func (s *blobStore) countDownloads(directPath string, count *atomic.Int64) {
+	path, _, _ := strings.Cut(directPath, "?")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.blobs[path]; b != nil {
+		b.downloads = count
+	}
 }
 
 // sign returns the HMAC of a purpose and its fields under the host's secret.

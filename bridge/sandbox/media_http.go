@@ -171,6 +171,9 @@ func (s *blobStore) serveFile(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, http.StatusNotFound)
 		return
 	}
+	if b.downloads != nil {
+		b.downloads.Add(1)
+	}
 	if b.kind == pictureKind {
 		s.servePicture(w, r, b)
 		return

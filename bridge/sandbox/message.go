@@ -206,6 +206,9 @@ func (n *Network) groupMessage(r *request) {
 	if code == 0 {
 		code = n.groups.maySend(to, r.device.account)
 	}
+	if code == refusedAnnounceOnly && isComment(r.node) && n.announcementGroup(to) {
+		code = 0 // members comment on announcements
+	}
 	if code != 0 {
 		n.nack(r, code, "message to a group that the sender may not write to")
 		return
@@ -249,9 +252,15 @@ func (n *Network) statusMessage(r *request) {
 	}
 	var devices []*device
 	for _, jid := range env.order {
-		if d := n.findDevice(jid); d != nil {
-			devices = append(devices, d)
+		d := n.findDevice(jid)
+		if d == nil {
+			continue
 		}
+		if !d.account.getsStatusOf(r.device.account) {
+			n.nack(r, refusedMalformed, "status update to a person outside the status privacy")
+			return
+		}
+		devices = append(devices, d)
 	}
 	n.acceptMessage(r, nil)
 	n.deliverEach(r, to, &env, devices)
@@ -271,6 +280,27 @@ func (n *Network) deliverEach(r *request, chat types.JID, env *envelope, devices
 		children = append(append(children, *env.group), env.shared...)
 		n.deliver(d, n.inbound(r, attrs, messageContentFor(d, r, children)))
 	}
+}
+
+// isComment reports whether a message belongs to the comments on another one.
+func isComment(node *waBinary.Node) bool {
+	return slices.ContainsFunc(node.GetChildrenByTag("meta"), func(meta waBinary.Node) bool { return text(&meta, "thread_msg_id") != "" })
+}
+
+// announcementGroup reports whether a group is the announcement group of a community. Call under n.mu.
+func (n *Network) announcementGroup(chat types.JID) bool {
+	if n.groupHost == nil {
+		return false
+	}
+	g := n.groupHost.find(chat)
+	return g != nil && g.defaultSub
+}
+
+// isAnnouncementGroup is announcementGroup without n.mu.
+func (n *Network) isAnnouncementGroup(chat types.JID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.announcementGroup(chat)
 }
 
 func (n *Network) asParticipant(d *device, chat types.JID) waBinary.Attrs {

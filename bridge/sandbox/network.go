@@ -102,6 +102,9 @@ func (n *Network) Close() {
 		}
 		a.phone.stop()
 	}
+	for _, bot := range n.botAccounts {
+		bot.phone.stop()
+	}
 	n.mu.Unlock()
 	for _, l := range listens {
 		_ = l.Close()
@@ -132,6 +135,8 @@ func (n *Network) find(jid types.JID) *account {
 		return n.byPN[jid.User]
 	case types.HiddenUserServer:
 		return n.byLID[jid.User]
+	case types.BotServer:
+		return n.botAccounts[jid.User]
 	}
 	return nil
 }

@@ -43,7 +43,8 @@ type newsletter struct {
 	followers         []*follower // in order of following, the owner first
 	posts             []*post
 	nextPost          int
-	live              map[*device]time.Time // end of the subscription to counts by device
+	invites           map[*account]time.Time // end of open invitations to become an admin
+	live              map[*device]time.Time  // end of the subscription to counts by device
 }
 
 type follower struct {
@@ -69,7 +70,7 @@ func (n *Network) registerNewsletters() {
 	h := &newsletterHost{net: n, random: n.random.derive("newsletters"), byUser: map[string]*newsletter{}, byCode: map[string]*newsletter{}, next: firstNewsletter}
 	n.newsletters = h
 	n.addIQ(h.routes())
-	n.registerMex(h.queries(), n.restrictionQueries())
+	n.registerMex(h.queries(), h.adminQueries(), n.restrictionQueries())
 	n.messageRoutes[types.NewsletterServer] = h.message
 }
 

@@ -14,6 +14,7 @@ func TestNewsletterPostsAreEditedAndRevoked(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice, bob, carol := w.account("15550001", "Alice"), w.account("15550002", "Bob"), w.account("15550003", "Carol")
 	a, b := w.pair(alice), w.pair(bob)
+	a.acceptTerms()
 	made, err := a.CreateNewsletter(w.ctx(), whatsmeow.CreateNewsletterParams{Name: "News"})
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +101,7 @@ func TestNewsletterPictures(t *testing.T) {
 	w := newWorld(t, Options{})
 	alice, bob := w.account("15550001", "Alice"), w.account("15550002", "Bob")
 	a, b := w.pair(alice), w.pair(bob)
+	a.acceptTerms()
 	plain, err := a.CreateNewsletter(w.ctx(), whatsmeow.CreateNewsletterParams{Name: "No picture"})
 	if err != nil || plain.ThreadMeta.Picture != nil || plain.ThreadMeta.Preview.ID != "" {
 		t.Errorf("without picture %+v: %v", plain, err)
@@ -172,6 +174,7 @@ func TestNewsletterQueriesOfDesktopClients(t *testing.T) {
 		}
 		return string(raw)
 	}
+	a.acceptTerms()
 	ask("27527996220149684", map[string]any{"newsletter_input": map[string]any{"name": "Desk"}})
 	list, err := a.GetSubscribedNewsletters(w.ctx())
 	if err != nil || len(list) != 1 {

@@ -101,6 +101,9 @@ func (h *newsletterHost) create(r *request, variables json.RawMessage) (any, err
 		return nil, mexFail(400)
 	}
 	own := r.device.account
+	if own.notices[newsletterTerms] == "" {
+		return nil, mexFail(403)
+	}
 	fresh, err := h.newPicture(v.Input.Picture)
 	if err != nil {
 		return nil, err

@@ -224,7 +224,7 @@ func (n *Network) sendPairSuccess(p *pairing, a *account, secret []byte) (chan e
 // signIdentity signs the identity of a companion with the account's key and authenticates it with the pairing secret.
 func (n *Network) signIdentity(a *account, number uint16, companion [32]byte, secret []byte) ([]byte, *waAdv.ADVSignedDeviceIdentity, error) {
 	details, err := proto.Marshal(&waAdv.ADVDeviceIdentity{
-		RawID:      proto.Uint32(uint32(n.random.uint64())),
+		RawID:      proto.Uint32(n.identityID(a)),
 		Timestamp:  proto.Uint64(uint64(n.now().Unix())),
 		KeyIndex:   proto.Uint32(uint32(number)),
 		DeviceType: waAdv.ADVEncryptionType_E2EE.Enum(),

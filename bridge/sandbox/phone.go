@@ -3,6 +3,7 @@ package sandbox
 import (
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
@@ -29,11 +30,15 @@ type Phone struct {
 	sentOrder []string
 	retries   map[string]int
 	secrets   map[secretKey][]byte
+	history   []sentHistory // uploaded chunks, the oldest first
 	autoReply func(Received) Content
 	replies   map[types.JID]*replyCount // automatic replies by chat
 	states    *stateReader
 	chats     map[types.JID]*chatRecord
 	read      idSet // messages that the account read
+	requests  RequestMode
+
+	historyFiles, historyDownloads atomic.Int64 // files with history that the phone sent, and their downloads
 
 	queueMu sync.Mutex
 	waiting []waBinary.Node
@@ -75,6 +80,13 @@ func (p *Phone) PushName() string {
 	p.net.mu.Lock()
 	defer p.net.mu.Unlock()
 	return p.account.pushName
+}
+
+// DefaultTimer returns the time after which messages of new chats disappear, in seconds; 0 = they stay.
+func (p *Phone) DefaultTimer() int {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	return int(p.account.profile.timer)
 }
 
 // enqueue appends a stanza to the phone's queue and starts its worker when none runs. Never blocks.

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -138,6 +139,19 @@ func (p *Phone) tokenFor(chat types.JID) []byte {
 	if token := p.net.tokens[tokenKey{issuer: p.net.find(chat), holder: p.account}]; token != nil {
 		return token.value
 	}
+	return nil
+}
+
+// IssueToken issues a contact a token with a time of issue, which may be in the past. Tokens expire some weeks after it. Each token has a new value.
+func (p *Phone) IssueToken(contact types.JID, at time.Time) error {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	holder := p.net.find(contact)
+	if holder == nil {
+		return fmt.Errorf("sandbox: %w: %s", ErrNoAccount, contact)
+	}
+	delete(p.net.tokens, tokenKey{p.account, holder})
+	p.net.issueToken(p.account, holder, at)
 	return nil
 }
 

@@ -156,40 +156,37 @@ func (p *Phone) noteSecret(chat types.JID, id string, m *waE2E.Message) {
 	p.secrets[secretKey{chat, id}] = secret
 }
 
-// withSecret adds the secret that polls need.
-func (p *Phone) withSecret(m *waE2E.Message) *waE2E.Message {
-	if m.GetPollCreationMessage() == nil || len(m.GetMessageContextInfo().GetMessageSecret()) > 0 {
+// withSecret adds the secret that polls, events and messages to the announcement group of a community need.
+func (p *Phone) withSecret(chat types.JID, m *waE2E.Message) *waE2E.Message {
+	if m.GetPollCreationMessage() == nil && m.GetEventMessage() == nil && !p.net.isAnnouncementGroup(chat) || len(m.GetMessageContextInfo().GetMessageSecret()) > 0 {
 		return m
 	}
 	m = proto.CloneOf(m)
-	m.MessageContextInfo = &waE2E.MessageContextInfo{MessageSecret: p.random.bytes(32)}
+	if m.MessageContextInfo == nil {
+		m.MessageContextInfo = &waE2E.MessageContextInfo{}
+	}
+	m.MessageContextInfo.MessageSecret = p.random.bytes(32)
 	return m
 }
 
-// voteKey derives the key of one person's vote in a poll and the additional data of its encryption.
-func voteKey(secret []byte, id string, author, voter types.JID) (key, bound []byte) {
-	from, by := author.ToNonAD().String(), voter.ToNonAD().String()
-	return hkdfutil.SHA256(secret, nil, []byte(id+from+by+string(whatsmeow.EncSecretPollVote)), 32), []byte(id + "\x00" + by)
+// answerKey derives the key of one person's answer to a message with a secret, and the additional data of its encryption.
+func answerKey(use whatsmeow.MsgSecretType, secret []byte, id string, author, by types.JID) (key, bound []byte) {
+	from, answering := author.ToNonAD().String(), by.ToNonAD().String()
+	return hkdfutil.SHA256(secret, nil, []byte(id+from+answering+string(use)), 32), []byte(id + "\x00" + answering)
 }
 
 // Vote chooses options of a poll; no options withdraw the vote. It fails for an unknown poll; other errors are those of Send.
 func (p *Phone) Vote(ctx context.Context, poll Received, options ...string) (string, error) {
-	p.mu.Lock()
-	secret := p.secrets[secretKey{poll.Chat, poll.ID}]
-	p.mu.Unlock()
+	secret := p.secretOf(poll)
 	if secret == nil {
 		return "", fmt.Errorf("sandbox: no poll %s in this chat", poll.ID)
 	}
-	vote := &waE2E.PollVoteMessage{}
-	for _, option := range options {
-		hash := sha256.Sum256([]byte(option))
-		vote.SelectedOptions = append(vote.SelectedOptions, hash[:])
-	}
+	vote := &waE2E.PollVoteMessage{SelectedOptions: hashesOf(options)}
 	plain, err := proto.Marshal(vote)
 	if err != nil {
 		return "", fmt.Errorf("sandbox: vote: %w", err)
 	}
-	key, bound := voteKey(secret, poll.ID, poll.Sender, p.account.lid)
+	key, bound := answerKey(whatsmeow.EncSecretPollVote, secret, poll.ID, poll.Sender, p.account.lid)
 	iv := p.random.bytes(12)
 	sealed, err := gcmutil.Encrypt(key, iv, plain, bound)
 	if err != nil {
@@ -204,11 +201,9 @@ func (p *Phone) Vote(ctx context.Context, poll Received, options ...string) (str
 
 // Votes decrypts a vote and returns the options of the poll that it chooses. poll is the message with the question.
 func (p *Phone) Votes(poll, vote Received) ([]string, error) {
-	p.mu.Lock()
-	secret := p.secrets[secretKey{poll.Chat, poll.ID}]
-	p.mu.Unlock()
+	secret := p.secretOf(poll)
 	update := vote.Message.GetPollUpdateMessage()
-	key, bound := voteKey(secret, poll.ID, poll.Sender, vote.Sender)
+	key, bound := answerKey(whatsmeow.EncSecretPollVote, secret, poll.ID, poll.Sender, vote.Sender)
 	plain, err := gcmutil.Decrypt(key, update.GetVote().GetEncIV(), update.GetVote().GetEncPayload(), bound)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: vote: %w", err)
@@ -218,7 +213,7 @@ func (p *Phone) Votes(poll, vote Received) ([]string, error) {
 		return nil, fmt.Errorf("sandbox: vote: %w", err)
 	}
 	var names []string
-	for _, option := range poll.Message.GetPollCreationMessage().GetOptions() {
+	for _, option := range pollOf(unwrapMessage(poll.Message)).GetOptions() {
 		hash := sha256.Sum256([]byte(option.GetOptionName()))
 		if slices.ContainsFunc(chosen.GetSelectedOptions(), func(s []byte) bool { return slices.Equal(s, hash[:]) }) {
 			names = append(names, option.GetOptionName())

@@ -208,6 +208,16 @@ func (p *Phone) JoinGroup(code string) (group types.JID, pending bool, err error
 	return types.EmptyJID, false, errors.New("sandbox: no group in the answer")
 }
 
+// JoinLinkedGroup joins a group of a community that the account is in. pending means that an admin has to approve first.
+func (p *Phone) JoinLinkedGroup(community, group types.JID) (pending bool, err error) {
+	reply, err := p.sendRequest("w:g2", "set", community, waBinary.Node{Tag: "join_linked_group", Attrs: waBinary.Attrs{"jid": group}})
+	if err != nil {
+		return false, err
+	}
+	_, pending = reply.GetOptionalChildByTag("membership_approval_request")
+	return pending, nil
+}
+
 // DecideJoin approves or rejects requests to join a group.
 func (p *Phone) DecideJoin(group types.JID, approve bool, accounts ...types.JID) error {
 	action := stringFor(approve, "approve", "reject")

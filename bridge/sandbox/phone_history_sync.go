@@ -253,20 +253,30 @@ func (p *Phone) statusHistory() *waHistorySync.HistorySync {
 // fullHistory returns the answer to a request for the whole history, and all messages of the phone in FULL chunks.
 func (p *Phone) fullHistory(id string, request *waE2E.PeerDataOperationRequestMessage_FullHistorySyncOnDemandRequest) (*waE2E.ProtocolMessage, []historyPiece) {
 	code := waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_REQUEST_SUCCESS
-	answer := &waE2E.PeerDataOperationRequestResponseMessage{
+	chats, messages := p.conversations()
+	pieces := p.chunks(waHistorySync.HistorySync_FULL, chats, p.dropOlder(messages, request.GetHistorySyncConfig()))
+	for i := range pieces {
+		pieces[i].metadata, pieces[i].session = request.GetRequestMetadata(), id
+	}
+	return fullHistoryAnswer(id, request, code), pieces
+}
+
+// refusedHistory returns the answer to a request for the whole history that the phone's owner declines.
+func (p *Phone) refusedHistory(id string, request *waE2E.PeerDataOperationRequestMessage_FullHistorySyncOnDemandRequest) *waE2E.ProtocolMessage {
+	return fullHistoryAnswer(id, request, waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_DECLINED_SHARING_HISTORY)
+}
+
+func fullHistoryAnswer(id string, request *waE2E.PeerDataOperationRequestMessage_FullHistorySyncOnDemandRequest,
+	code waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_FullHistorySyncOnDemandResponseCode,
+) *waE2E.ProtocolMessage {
+	return peerAnswer(&waE2E.PeerDataOperationRequestResponseMessage{
 		PeerDataOperationRequestType: waE2E.PeerDataOperationRequestType_FULL_HISTORY_SYNC_ON_DEMAND.Enum(), StanzaID: proto.String(id),
 		PeerDataOperationResult: []*waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult{{
 			FullHistorySyncOnDemandRequestResponse: &waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult_FullHistorySyncOnDemandRequestResponse{
 				RequestMetadata: request.GetRequestMetadata(), ResponseCode: code.Enum(),
 			},
 		}},
-	}
-	chats, messages := p.conversations()
-	pieces := p.chunks(waHistorySync.HistorySync_FULL, chats, p.dropOlder(messages, request.GetHistorySyncConfig()))
-	for i := range pieces {
-		pieces[i].metadata, pieces[i].session = request.GetRequestMetadata(), id
-	}
-	return peerAnswer(answer), pieces
+	})
 }
 
 func peerAnswer(answer *waE2E.PeerDataOperationRequestResponseMessage) *waE2E.ProtocolMessage {
@@ -305,10 +315,17 @@ func (p *Phone) packHistory(piece historyPiece) (*waE2E.ProtocolMessage, error) 
 		if err != nil {
 			return nil, err
 		}
+		p.historyFiles.Add(1)
+		p.net.blobs.countDownloads(file.DirectPath, &p.historyDownloads)
 		notice.FileSHA256, notice.FileEncSHA256, notice.FileLength = file.FileSHA256, file.FileEncSHA256, proto.Uint64(file.FileLength)
 		notice.MediaKey, notice.DirectPath = file.MediaKey, proto.String(file.DirectPath)
 	}
 	return &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(), HistorySyncNotification: notice}, nil
+}
+
+// HistoryFiles returns the number of files with history that the phone has sent to companions, and of their downloads.
+func (p *Phone) HistoryFiles() (sent, downloads int) {
+	return int(p.historyFiles.Load()), int(p.historyDownloads.Load())
 }
 
 // maxInlineHistory is the largest compressed chunk that is sent inline, in bytes.
@@ -321,8 +338,11 @@ func (p *Phone) sendHistory(ctx context.Context, companion types.JID, pieces []h
 		if err != nil {
 			return err
 		}
+		id := p.random.messageID()
 		p.mu.Lock()
-		err = p.sendPeer(ctx, companion, message)
+		if err = p.sendPeerAs(ctx, companion, id, message); err == nil {
+			p.noteHistory(sentHistory{id: id, companion: companion, key: message.GetHistorySyncNotification().GetMediaKey(), piece: piece})
+		}
 		p.mu.Unlock()
 		if err != nil {
 			return err

@@ -122,6 +122,12 @@ func (p *Phone) Download(r Received) ([]byte, error) {
 	return data, nil
 }
 
+// stickerPackFile is the archive of a sticker pack, which has no address.
+type stickerPackFile struct{ *waE2E.StickerPackMessage }
+
+// GetURL implements mediaFields.
+func (stickerPackFile) GetURL() string { return "" }
+
 func fileOf(m *waE2E.Message) (mediaFields, whatsmeow.MediaType) {
 	// The content may be wrapped: a document with a caption, a picture that opens once, a message that disappears.
 	m = unwrapMessage(m)
@@ -145,6 +151,8 @@ func fileOf(m *waE2E.Message) (mediaFields, whatsmeow.MediaType) {
 		return m.GetDocumentMessage(), whatsmeow.MediaDocument
 	case m.GetStickerMessage() != nil:
 		return m.GetStickerMessage(), whatsmeow.MediaImage
+	case m.GetStickerPackMessage() != nil:
+		return stickerPackFile{m.GetStickerPackMessage()}, whatsmeow.MediaStickerPack
 	}
 	return nil, ""
 }

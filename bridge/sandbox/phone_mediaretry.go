@@ -13,12 +13,17 @@ import (
 // noMediaOnPhone is the error code for a file that the phone does not have either.
 const noMediaOnPhone = "2"
 
-// retryMedia answers a companion that could not download a file with the file's current path.
+// retryMedia answers a companion that could not download a file with the file's current path, or uploads a chunk of
+// history again.
 func (p *Phone) retryMedia(node *waBinary.Node) {
 	from, _ := jidOf(node, "from")
 	id := text(node, "id")
 	rmr := node.GetChildByTag("rmr")
-	if rmr.Tag != "rmr" || from.User != p.account.lid.User {
+	if from.User != p.account.lid.User {
+		return
+	}
+	if rmr.Tag != "rmr" {
+		p.retryHistory(node)
 		return
 	}
 	answer := waBinary.Node{Tag: "error", Attrs: waBinary.Attrs{"code": noMediaOnPhone}}

@@ -1,6 +1,9 @@
 package sandbox
 
-import "go.mau.fi/whatsmeow/proto/waE2E"
+import (
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+)
 
 // messageKind has the stanza attributes that describe a message's encrypted content.
 type messageKind struct {
@@ -8,9 +11,10 @@ type messageKind struct {
 	mediaType string
 	edit      string
 	poll      string
-	hidden    bool // a failure to decrypt is not shown
-	flow      bool // an interactive message
-	viewOnce  bool // companions get no content
+	hidden    bool                 // a failure to decrypt is not shown
+	flow      bool                 // an interactive message
+	viewOnce  bool                 // companions get no content
+	thread    *waCommon.MessageKey // the message that a comment belongs to
 }
 
 func kindOf(m *waE2E.Message) messageKind {
@@ -41,6 +45,12 @@ func contentKind(m *waE2E.Message) messageKind {
 		return messageKind{stanza: "poll", poll: "vote", hidden: true}
 	case m.GetPollCreationMessage() != nil || m.GetPollCreationMessageV3() != nil:
 		return messageKind{stanza: "poll", poll: "creation"}
+	case m.GetPinInChatMessage() != nil:
+		return messageKind{stanza: "text", edit: "2", hidden: true}
+	case m.GetKeepInChatMessage() != nil:
+		return keepKind(m.GetKeepInChatMessage())
+	case m.GetEncCommentMessage() != nil:
+		return messageKind{stanza: "text", thread: m.GetEncCommentMessage().GetTargetMessageKey()}
 	case m.GetEditedMessage() != nil:
 		return messageKind{stanza: "text", edit: "1", hidden: true}
 	case m.GetProtocolMessage() != nil:
@@ -50,6 +60,14 @@ func contentKind(m *waE2E.Message) messageKind {
 		return messageKind{stanza: "media", mediaType: media}
 	}
 	return messageKind{stanza: "text", flow: m.GetInteractiveMessage() != nil}
+}
+
+func keepKind(m *waE2E.KeepInChatMessage) messageKind {
+	kind := messageKind{stanza: "text"}
+	if m.GetKey().GetFromMe() && m.GetKeepType() == waE2E.KeepType_UNDO_KEEP_FOR_ALL {
+		kind.edit, kind.hidden = "7", true
+	}
+	return kind
 }
 
 func protocolKind(m *waE2E.ProtocolMessage) messageKind {

@@ -38,8 +38,11 @@ func (p *Phone) sendMexQuery(id string, variables, result any) error {
 	return nil
 }
 
-// CreateNewsletter creates a channel that the phone's account owns.
+// CreateNewsletter creates a channel that the phone's account owns. It accepts the terms first.
 func (p *Phone) CreateNewsletter(name, description string) (*types.NewsletterMetadata, error) {
+	if err := p.AcceptNewsletterTerms(); err != nil {
+		return nil, err
+	}
 	var answer struct {
 		Created *types.NewsletterMetadata `json:"xwa2_newsletter_create"`
 	}
@@ -123,4 +126,16 @@ func (p *Phone) postToNewsletter(node waBinary.Node) (waBinary.Node, error) {
 		return r.replies[0], &RequestError{Code: code, Text: iqTexts[code]}
 	}
 	return r.replies[0], nil
+}
+
+// ViewNewsletter adds the account's view to posts. Unknown posts are ignored.
+func (p *Phone) ViewNewsletter(channel types.JID, numbers []types.MessageServerID) error {
+	items := make([]waBinary.Node, len(numbers))
+	for i, number := range numbers {
+		items[i] = waBinary.Node{Tag: "item", Attrs: waBinary.Attrs{"server_id": fmt.Sprint(number)}}
+	}
+	_, err := p.postToNewsletter(waBinary.Node{
+		Tag: "receipt", Attrs: waBinary.Attrs{"to": channel, "id": p.random.messageID(), "type": "view"}, Content: []waBinary.Node{{Tag: "list", Content: items}},
+	})
+	return err
 }

@@ -15,9 +15,32 @@ import (
 // maxHistory is the largest number of messages in one answer to a request for history.
 const maxHistory = 500
 
+// RequestMode is how a phone treats requests of its companions.
+type RequestMode int
+
+// Modes of a phone.
+const (
+	AnswerRequests RequestMode = iota
+	IgnoreRequests             // as a phone that is switched off: requests arrive and are not answered
+	RefuseRequests             // as a phone whose owner declines to share the full history; other requests are answered
+)
+
+// SetRequestMode sets how the phone treats later requests of its companions.
+func (p *Phone) SetRequestMode(mode RequestMode) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests = mode
+}
+
 // handlePeer handles a companion's request to its phone.
 func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
 	p.stanzas.add(*in.node)
+	p.mu.Lock()
+	mode := p.requests
+	p.mu.Unlock()
+	if mode == IgnoreRequests {
+		return
+	}
 	asked := message.GetProtocolMessage()
 	request := asked.GetPeerDataOperationRequestMessage()
 	var answer *waE2E.ProtocolMessage
@@ -30,18 +53,20 @@ func (p *Phone) handlePeer(in incoming, message *waE2E.Message) {
 	case request.GetPlaceholderMessageResendRequest() != nil:
 		answer = p.placeholders(in.id, request)
 	case request.GetHistorySyncOnDemandRequest() != nil:
-		answer = p.olderHistory(in.id, request.GetHistorySyncOnDemandRequest())
+		pieces = p.olderHistory(in.id, request.GetHistorySyncOnDemandRequest())
 	case request.GetFullHistorySyncOnDemandRequest() != nil:
-		answer, pieces = p.fullHistory(in.id, request.GetFullHistorySyncOnDemandRequest())
+		if answer, pieces = p.fullHistory(in.id, request.GetFullHistorySyncOnDemandRequest()); mode == RefuseRequests {
+			answer, pieces = p.refusedHistory(in.id, request.GetFullHistorySyncOnDemandRequest()), nil
+		}
 	case request.GetSyncdCollectionFatalRecoveryRequest() != nil:
 		answer = p.recoverState(in.id, appstate.WAPatchName(request.GetSyncdCollectionFatalRecoveryRequest().GetCollectionName()))
 	}
-	if answer == nil {
-		return
+	var err error
+	if answer != nil {
+		p.mu.Lock()
+		err = p.sendPeer(context.Background(), in.sender, answer)
+		p.mu.Unlock()
 	}
-	p.mu.Lock()
-	err := p.sendPeer(context.Background(), in.sender, answer)
-	p.mu.Unlock()
 	if err == nil {
 		err = p.sendHistory(context.Background(), in.sender, pieces)
 	}
@@ -77,8 +102,8 @@ func (p *Phone) placeholders(id string, request *waE2E.PeerDataOperationRequestM
 	return peerAnswer(response)
 }
 
-// olderHistory returns the messages before one that the companion has, the newest first.
-func (p *Phone) olderHistory(id string, request *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest) *waE2E.ProtocolMessage {
+// olderHistory returns the chunk with the messages before one that the companion has, the newest first.
+func (p *Phone) olderHistory(id string, request *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest) []historyPiece {
 	chat, err := types.ParseJID(request.GetChatJID())
 	if err != nil {
 		return nil
@@ -102,12 +127,7 @@ func (p *Phone) olderHistory(id string, request *waE2E.PeerDataOperationRequestM
 	endOf(conversation, end == len(list), true)
 	h := p.newHistory(waHistorySync.HistorySync_ON_DEMAND)
 	h.Conversations = []*waHistorySync.Conversation{conversation}
-	notice, err := p.packHistory(historyPiece{history: h, session: id})
-	if err != nil {
-		p.net.log.Warn("history not packed", "error", err)
-		return nil
-	}
-	return notice
+	return []historyPiece{{history: h, session: id}}
 }
 
 // webMessage returns a message in the form of the phone's history.

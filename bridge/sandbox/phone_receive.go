@@ -96,6 +96,7 @@ func (p *Phone) receiveMessage(node *waBinary.Node) {
 	p.mu.Lock()
 	p.noteSecret(received.Chat, received.ID, message)
 	p.mu.Unlock()
+	p.noteOrder(message)
 	p.messages.add(received)
 	p.noteTimer(received)
 	p.sendAutoReply(received)

@@ -9,7 +9,6 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/util/gcmutil"
-	"go.mau.fi/whatsmeow/util/hkdfutil"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -46,9 +45,9 @@ func (p *Phone) SendSecret(ctx context.Context, s Secret) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("sandbox: secret message: %w", err)
 	}
-	info := s.Of.ID + s.Of.Sender.ToNonAD().String() + p.account.lid.ToNonAD().String() + string(use)
+	derived, _ := answerKey(use, secret, s.Of.ID, s.Of.Sender, p.account.lid)
 	iv := p.random.bytes(12)
-	sealed, err := gcmutil.Encrypt(hkdfutil.SHA256(secret, nil, []byte(info), 32), iv, plain, nil)
+	sealed, err := gcmutil.Encrypt(derived, iv, plain, nil)
 	if err != nil {
 		return "", fmt.Errorf("sandbox: secret message: %w", err)
 	}

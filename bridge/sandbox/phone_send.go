@@ -39,7 +39,7 @@ func (p *Phone) SendMessage(ctx context.Context, to types.JID, id string, messag
 	if err != nil {
 		return "", err
 	}
-	message = p.withSecret(message)
+	message = p.withSecret(chat, message)
 	kind := kindOf(message)
 	var node waBinary.Node
 	if chat.Server == types.GroupServer || chat.Server == types.BroadcastServer {
@@ -222,6 +222,13 @@ func (p *Phone) messageNode(chat types.JID, kind messageKind, children ...waBina
 	if kind.poll != "" {
 		children = append(children, waBinary.Node{Tag: "meta", Attrs: waBinary.Attrs{"polltype": kind.poll}})
 	}
+	if kind.thread != nil {
+		author := kind.thread.GetParticipant()
+		if kind.thread.GetFromMe() {
+			author = p.account.lid.String()
+		}
+		children = append(children, waBinary.Node{Tag: "meta", Attrs: waBinary.Attrs{"thread_msg_id": kind.thread.GetID(), "thread_msg_sender_jid": author}})
+	}
 	if kind.flow {
 		children = append(children, flowNodes(chat)...)
 	}
@@ -264,6 +271,11 @@ func (p *Phone) rememberSent(id string, m sentMessage) {
 
 // sendPeer sends a protocol message to one companion. Call under p.mu.
 func (p *Phone) sendPeer(ctx context.Context, companion types.JID, message *waE2E.ProtocolMessage) error {
+	return p.sendPeerAs(ctx, companion, p.random.messageID(), message)
+}
+
+// sendPeerAs is sendPeer with a given id. Call under p.mu.
+func (p *Phone) sendPeerAs(ctx context.Context, companion types.JID, id string, message *waE2E.ProtocolMessage) error {
 	plain, err := proto.Marshal(&waE2E.Message{ProtocolMessage: message})
 	if err != nil {
 		return err
@@ -282,6 +294,6 @@ func (p *Phone) sendPeer(ctx context.Context, companion types.JID, message *waE2
 		return err
 	}
 	return p.submit(waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{
-		"to": companion, "id": p.random.messageID(), "type": "text", "category": "peer",
+		"to": companion, "id": id, "type": "text", "category": "peer",
 	}, Content: []waBinary.Node{{Tag: "meta", Attrs: waBinary.Attrs{"appdata": "default"}}, enc}})
 }

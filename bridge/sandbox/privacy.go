@@ -43,13 +43,9 @@ var privacyCategories = []privacyCategory{
 
 func (n *Network) privacyRoutes() iqRoutes {
 	return iqRoutes{
-		"privacy/get/privacy": n.getPrivacy,
-		"privacy/set/privacy": n.setPrivacy,
-		"status/get/privacy": func(*request) ([]waBinary.Node, error) {
-			return []waBinary.Node{{Tag: "privacy", Content: []waBinary.Node{
-				{Tag: "list", Attrs: waBinary.Attrs{"type": "contacts", "default": "true"}},
-			}}}, nil
-		},
+		"privacy/get/privacy":                     n.getPrivacy,
+		"privacy/set/privacy":                     n.setPrivacy,
+		"status/get/privacy":                      n.getStatusPrivacy,
 		"disappearing_mode/set/disappearing_mode": n.setDefaultTimer,
 	}
 }

@@ -106,7 +106,7 @@ func (n *Network) ownReceipt(r *request, to types.JID, kind string) {
 			attrs["recipient"] = chat
 		}
 		n.deliver(d, n.forwarded(r, attrs))
-	case "server-error":
+	case "server-error", "hist_sync", "peer_msg":
 		n.deliver(d, n.forwarded(r, waBinary.Attrs{"from": r.device.lid()}))
 	}
 }

@@ -4,6 +4,7 @@ package sandbox
 func (n *Network) registerAll() {
 	n.addIQ(
 		n.sessionRoutes(),
+		n.deviceStateRoutes(),
 		n.pairCodeRoutes(),
 		n.passkeyRoutes(),
 		n.preKeyRoutes(),

@@ -9,6 +9,9 @@ type services struct {
 	// stickerPacks are the published packs by id, encoded as the static host serves them.
 	stickerPacks map[string][]byte
 	orders       orderBook
+	calls        callBook
+	bots         []*Bot
+	botAccounts  map[string]*account // by id
 	spam         []SpamReport
 }
 
@@ -19,10 +22,10 @@ func (n *Network) registerServices() {
 	n.orders.byID = map[string]*storedOrder{}
 	n.registerMedia()
 	n.registerGroups()
-	n.addIQ(n.pictureRoutes(), n.privacyRoutes(), n.blocklistRoutes(), n.businessRoutes(), n.linkRoutes(), n.orderRoutes(), n.botRoutes(), n.spamRoutes())
+	n.addIQ(n.pictureRoutes(), n.privacyRoutes(), n.blocklistRoutes(), n.businessRoutes(), n.linkRoutes(), n.orderRoutes(), n.spamRoutes())
 	n.registerNewsletters()
 	n.registerStates()
 	n.registerProfileFields()
 	n.registerBusinessFields()
-	n.registerBotFields()
+	n.registerBots()
 }

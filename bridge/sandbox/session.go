@@ -151,15 +151,12 @@ func (r *request) reply(node waBinary.Node) {
 func (n *Network) sessionRoutes() iqRoutes {
 	empty := func(*request) ([]waBinary.Node, error) { return nil, nil }
 	return iqRoutes{
-		"passive/set/active":                  n.setActive,
-		"passive/set/passive":                 n.setPassive,
-		"w:p/get":                             empty, // keepalive
-		"w:p/get/ping":                        empty,
-		"md/set/remove-companion-device":      n.removeCompanion,
-		"urn:xmpp:whatsapp:dirty/set/clean":   empty,
-		"urn:xmpp:whatsapp:push/set/config":   empty,
-		"urn:xmpp:whatsapp:push/get/settings": empty,
-		"tos/set/notice":                      empty,
+		"passive/set/active":             n.setActive,
+		"passive/set/passive":            n.setPassive,
+		"w:p/get":                        empty, // keepalive
+		"w:p/get/ping":                   empty,
+		"md/set/remove-companion-device": n.removeCompanion,
+		"tos/set/notice":                 n.acceptNotice,
 	}
 }
 
@@ -174,6 +171,7 @@ func (n *Network) setActive(r *request) ([]waBinary.Node, error) {
 		}
 		d.active = true
 		n.startDelivery(d)
+		n.sendAllDirty(d)
 		if !d.welcomed {
 			d.welcomed = true
 			d.account.phone.startBootstrap(d.lid())

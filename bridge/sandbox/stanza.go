@@ -48,24 +48,6 @@ func (n *Network) ackOf(node *waBinary.Node, extra waBinary.Attrs) waBinary.Node
 	return withAttrs(waBinary.Node{Tag: "ack", Attrs: attrs}, extra)
 }
 
-// handleCall forwards call signalling to all devices of the other side.
-func (n *Network) handleCall(r *request) {
-	to, _ := jidOf(r.node, "to")
-	target := n.find(to)
-	if target == nil || len(r.node.GetChildren()) != 1 {
-		n.recordViolation(r, "malformed call")
-		return
-	}
-	r.reply(n.ackOf(r.node, waBinary.Attrs{"type": r.child().Tag}))
-	call := waBinary.Node{Tag: "call", Content: r.node.Content, Attrs: waBinary.Attrs{
-		"from": r.device.account.lid, "id": text(r.node, "id"), "t": n.unixNow(), "platform": r.device.account.platform, "version": "2.24.1",
-		"notify": r.device.account.pushName,
-	}}
-	for _, d := range target.sortedDevices() {
-		n.deliver(d, call)
-	}
-}
-
 // groupMembers returns the members of a group and 0, or the code 404 if there is no such group and 421 if the account is not a member. Call under n.mu.
 func (n *Network) groupMembers(group types.JID, asking *account) ([]*account, int) {
 	if n.groups == nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
@@ -16,10 +17,12 @@ type profile struct {
 	about                    About
 	aboutAt                  time.Time
 	picture                  picture
-	privacy                  map[string]string     // category to value; missing categories have their default
+	privacy                  map[string]string // category to value; missing categories have their default
+	status                   statusPrivacy
 	contacts                 map[*account]struct{} // accounts in the phone's address book
 	blocked                  []*account
 	state                    appState
+	snapshots                map[appstate.WAPatchName]*stateSnapshot
 	business                 BusinessProfile
 	contactLink, messageLink string
 	timer                    uint32 // default message timer of new chats, in seconds

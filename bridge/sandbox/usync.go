@@ -121,5 +121,5 @@ func (n *Network) usyncDevices(q *usyncQuery) *waBinary.Node {
 		}
 		list = append(list, waBinary.Node{Tag: "device", Attrs: attrs})
 	}
-	return &waBinary.Node{Tag: "devices", Content: []waBinary.Node{{Tag: "device-list", Content: list}}}
+	return &waBinary.Node{Tag: "devices", Content: []waBinary.Node{{Tag: "device-list", Content: list}, q.r.net.keyIndexes(q.account)}}
 }

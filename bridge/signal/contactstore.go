@@ -11,24 +11,24 @@ import (
 // released the lock of the cache, while another goroutine may change the entry: a data race, of sqlstore.SQLStore in the version in go.mod.
 type ContactStore struct {
 	store.ContactStore
-	turn chan struct{}
+	lock chan struct{} // contains one token during a call
 }
 
 var _ store.ContactStore = (*ContactStore)(nil)
 
 // NewContactStore wraps inner.
 func NewContactStore(inner store.ContactStore) *ContactStore {
-	return &ContactStore{ContactStore: inner, turn: make(chan struct{}, 1)}
+	return &ContactStore{ContactStore: inner, lock: make(chan struct{}, 1)}
 }
 
 // use calls fn while no other call uses the store. It returns the context's error when that ends first.
 func (s *ContactStore) use(ctx context.Context, fn func() error) error {
 	select {
-	case s.turn <- struct{}{}:
+	case s.lock <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-s.turn }()
+	defer func() { <-s.lock }()
 	return fn()
 }
 

@@ -63,7 +63,7 @@ func TestContactStoreIsUsedByOneCallAtATime(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.turn <- struct{}{}
+	s.lock <- struct{}{}
 	if _, err := s.GetContact(ended, types.JID{}); err == nil {
 		t.Error("a call whose time is over waits")
 	}

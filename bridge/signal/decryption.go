@@ -2,6 +2,7 @@ package signal
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"go.mau.fi/util/dbutil"
@@ -32,9 +33,9 @@ type Decryptions struct {
 	db    *dbutil.Database
 	inner stores
 	lost  func(error) // called for messages that were not acknowledged because the store failed
-	// turn is held by a decryption while it reads and computes, and by a send while
-	// it merges: neither sees half of the other.
-	turn chan struct{}
+	// ratchetLock contains one token while a decryption reads and computes, or a send merges:
+	// neither sees half of the other.
+	ratchetLock chan struct{}
 
 	stored func(ctx context.Context, limit int) ([][]byte, error) // lists hashes of plaintexts
 
@@ -74,7 +75,7 @@ type stores struct {
 // encrypted because the database failed.
 func GuardRatchets(db *dbutil.Database, device *store.Device, lost func(error)) {
 	d := &Decryptions{
-		db: db, lost: lost, turn: make(chan struct{}, 1), known: map[string][32]byte{}, records: knownRecords{},
+		db: db, lost: lost, ratchetLock: make(chan struct{}, 1), known: map[string][32]byte{}, records: knownRecords{},
 		lids:   device.LIDs,
 		stored: storedPlaintexts(db, device.GetJID().String()),
 		inner:  stores{device.Sessions, device.Identities, device.PreKeys, device.SenderKeys, device.MsgSecrets, device.EventBuffer},
@@ -135,11 +136,11 @@ func unitOf(ctx context.Context) *Unit {
 // take runs fn while no decryption and no merge of a send runs.
 func (d *Decryptions) take(ctx context.Context, fn func() error) error {
 	select {
-	case d.turn <- struct{}{}:
+	case d.ratchetLock <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-d.turn }()
+	defer func() { <-d.ratchetLock }()
 	return fn()
 }
 
@@ -147,6 +148,9 @@ func (d *Decryptions) take(ctx context.Context, fn func() error) error {
 func (d *Decryptions) decrypt(ctx context.Context, fn func(context.Context) error) error {
 	return d.take(ctx, func() error {
 		if err := d.settle(ctx); err != nil {
+			return d.leaveAlone(ctx, err)
+		}
+		if err := d.checkUndecrypted(ctx); err != nil {
 			return d.leaveAlone(ctx, err)
 		}
 		u := newUnit()
@@ -163,6 +167,29 @@ func (d *Decryptions) decrypt(ctx context.Context, fn func(context.Context) erro
 		d.mu.Unlock()
 		return nil
 	})
+}
+
+var errDecryptedMeanwhile = errors.New("the message was decrypted for an earlier connection, and its event is not recorded yet")
+
+// checkUndecrypted returns an error if the message of ctx has been decrypted since its plaintext was searched, and was not
+// handled. That happens when WhatsApp delivers a message to a new connection while the handler of the earlier one still runs. The
+// second decryption would find an old counter, which whatsmeow acknowledges, and the event of the first may not be recorded.
+func (d *Decryptions) checkUndecrypted(ctx context.Context) error {
+	i := incomingOf(ctx)
+	if i == nil || i.searched == nil {
+		return nil
+	}
+	d.mu.Lock()
+	may := d.plaintexts.mayHave(i.searched[:])
+	d.mu.Unlock()
+	if !may {
+		return nil
+	}
+	event, err := d.inner.events.GetBufferedEvent(ctx, *i.searched)
+	if err == nil && event != nil && event.Plaintext != nil {
+		err = errDecryptedMeanwhile
+	}
+	return err
 }
 
 // Claim hands the waiting unit to the caller, who stores it and calls Release; nil

@@ -24,9 +24,18 @@ func (e *eventBuffer) DoDecryptionTxn(ctx context.Context, fn func(context.Conte
 
 // GetBufferedEvent returns a decrypted plaintext that was not handled yet, stored or waiting.
 func (e *eventBuffer) GetBufferedEvent(ctx context.Context, hash [sha256Size]byte) (*store.BufferedEvent, error) {
-	if i := incomingOf(ctx); i != nil && i.failed.Load() {
+	i := incomingOf(ctx)
+	if i != nil && i.failed.Load() {
 		return nil, ctx.Err()
 	}
+	event, err := e.findPlaintext(ctx, hash)
+	if i != nil && err == nil && event == nil {
+		i.searched = &hash
+	}
+	return event, err
+}
+
+func (e *eventBuffer) findPlaintext(ctx context.Context, hash [sha256Size]byte) (*store.BufferedEvent, error) {
 	e.d.mu.Lock()
 	held := e.d.held
 	e.d.mu.Unlock()

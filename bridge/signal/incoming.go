@@ -21,6 +21,8 @@ type incoming struct {
 	context.Context
 	message Message
 	failed  atomic.Bool
+	// searched is the hash of the ciphertext whose plaintext was searched last and not found; nil = none.
+	searched *[sha256Size]byte
 }
 
 // Err returns context.Canceled after a failure. Done stays open: the calls that run end by themselves.

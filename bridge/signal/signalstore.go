@@ -300,7 +300,7 @@ func mergeSameSession(now, mine *record.SessionStructure) ([]byte, error) {
 		return encodeRecord(mine), nil
 	}
 	if !bytes.Equal(was.SenderRatchetKeyPublic, is.SenderRatchetKeyPublic) {
-		// Receiving has turned the ratchet: the chain that was sent under is done with.
+		// Receiving has moved the ratchet on: the chain that was sent under is obsolete.
 		return nil, nil
 	}
 	if is.ChainKey.Index >= was.ChainKey.Index {

@@ -56,7 +56,7 @@ func TestMergeSent(t *testing.T) {
 				t.Errorf("sender at %d, receiver at %d", s.SessionState.SenderChain.ChainKey.Index, s.SessionState.ReceiverChains[0].ChainKey.Index)
 			}
 		}},
-		"the ratchet was turned": {encoded(state(10, chainAt(21, 0), chainAt(30, 3), chainAt(31, 1))), sent, nil, func(t *testing.T, s *record.SessionStructure) {
+		"the ratchet has moved on": {encoded(state(10, chainAt(21, 0), chainAt(30, 3), chainAt(31, 1))), sent, nil, func(t *testing.T, s *record.SessionStructure) {
 			if s != nil {
 				t.Error("the new chains were overwritten")
 			}

@@ -9,7 +9,6 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -51,7 +50,7 @@ func (s *Service) fetchRequested(cli *whatsmeow.Client) {
 			return
 		}
 		for _, name := range names {
-			if err := s.Fetch(s.conn.Context(), cli, name, false); err != nil && s.conn.Context().Err() == nil {
+			if err := s.Fetch(s.conn.Context(), cli, name, FetchOptions{}); err != nil && s.conn.Context().Err() == nil {
 				s.log().Debug("app state could not be read", "method", string(name), "error", err)
 			}
 		}
@@ -65,46 +64,86 @@ func (s *Service) ReadRefused(collection string) {
 	}
 }
 
-// Fetch reads the new patches of a collection, or all of it if full is set or nothing was read before. The errors are those of
+// FetchOptions describe a read of a collection.
+type FetchOptions struct {
+	Full bool // read it from the beginning, also if a part was read before
+	// RequestID makes the end of the read an event that has it. Without it only the end of a full read and a patch that cannot be decoded are events.
+	RequestID string
+}
+
+// Requested is an event of a request: an *events.AppStateSyncComplete or *events.AppStateSyncError.
+type Requested struct {
+	RequestID string
+	Event     any
+}
+
+// errUndecodable is in errors of patches that whatsmeow cannot decode.
+var errUndecodable = errors.New("decode app state")
+
+// Fetch reads the new patches of a collection, or all of it if Full is set or nothing was read before. The errors are those of
 // whatsmeow.Client.FetchAppState; a patch that whatsmeow cannot decode is reported as events.AppStateSyncError, as in whatsmeow. Entries that
 // cannot be applied are skipped, and the others are not affected.
-func (s *Service) Fetch(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, full bool) error {
+func (s *Service) Fetch(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, opts FetchOptions) error {
+	full, version, err := s.read(ctx, cli, name, opts.Full)
+	switch {
+	case err == nil && (full || opts.RequestID != ""):
+		dispatch(cli, opts.RequestID, &events.AppStateSyncComplete{Name: name, Version: version})
+	case err != nil && (opts.RequestID != "" || errors.Is(err, errUndecodable) && !errors.Is(err, appstate.ErrKeyNotFound)):
+		dispatch(cli, opts.RequestID, &events.AppStateSyncError{Name: name, FullSync: full, Error: err})
+	}
+	return err
+}
+
+// dispatch emits an event, with the id of its request if there is one.
+func dispatch(cli *whatsmeow.Client, requestID string, evt any) {
+	if requestID != "" {
+		evt = &Requested{RequestID: requestID, Event: evt}
+	}
+	cli.DangerousInternals().DispatchEvent(evt)
+}
+
+// read reads a collection and returns its version, and whether it was read from the beginning.
+func (s *Service) read(ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, whole bool) (full bool, after uint64, err error) {
 	if err := s.reads.acquire(ctx); err != nil {
-		return err
+		return whole, 0, err
 	}
 	defer s.reads.release()
 	ctx = signal.ReadingAppState(ctx)
 	store := cli.Store.AppState
-	if full {
+	if whole {
 		if err := store.DeleteAppStateVersion(ctx, string(name)); err != nil {
-			return fmt.Errorf("reset app state %s: %w", name, err)
+			return whole, 0, fmt.Errorf("reset app state %s: %w", name, err)
 		}
 	}
 	version, hash, err := store.GetAppStateVersion(ctx, string(name))
 	if err != nil {
-		return fmt.Errorf("read the version of app state %s: %w", name, err)
+		return whole, 0, fmt.Errorf("read the version of app state %s: %w", name, err)
 	}
-	full = full || version == 0
+	full = whole || version == 0
 	state := appstate.HashState{Version: version, Hash: hash}
+	var all, page []appstate.Mutation
 	for more, snapshot := true, full; more; snapshot = false {
 		before := state
-		if state, more, err = s.fetchPatches(ctx, cli, name, state, snapshot, full); err != nil {
-			return err
+		if state, page, more, err = s.fetchPatches(ctx, cli, name, state, snapshot, full); err != nil {
+			return full, 0, err
+		}
+		if full {
+			all = append(all, page...)
 		}
 		if more && !snapshot && state.Version <= before.Version {
-			return fmt.Errorf("app state %s: WhatsApp announces more patches and sends none", name)
+			return full, 0, fmt.Errorf("app state %s: WhatsApp announces more patches and sends none", name)
 		}
 	}
 	if full {
-		cli.DangerousInternals().DispatchEvent(&events.AppStateSyncComplete{Name: name, Version: state.Version})
+		s.applyEntries(ctx, name, all, true)
 	}
-	return nil
+	return full, state.Version, nil
 }
 
 // fetchPatches reads and applies one page of patches.
 func (s *Service) fetchPatches(
 	ctx context.Context, cli *whatsmeow.Client, name appstate.WAPatchName, state appstate.HashState, snapshot, full bool,
-) (after appstate.HashState, more bool, err error) {
+) (after appstate.HashState, mutations []appstate.Mutation, more bool, err error) {
 	internals := cli.DangerousInternals()
 	var patches *appstate.PatchList
 	err = wa.CatchPanic("fetch app state", func() (err error) {
@@ -114,11 +153,10 @@ func (s *Service) fetchPatches(
 	switch {
 	case err != nil:
 		wa.LogPanic(s.log(), err)
-		return state, false, fmt.Errorf("fetch app state %s: %w", name, err)
+		return state, nil, false, fmt.Errorf("fetch app state %s: %w", name, err)
 	case patches.Snapshot != nil && (!snapshot || state != appstate.HashState{}):
-		return state, false, fmt.Errorf("fetch app state %s: WhatsApp sent a snapshot that was not asked for", name)
+		return state, nil, false, fmt.Errorf("fetch app state %s: WhatsApp sent a snapshot that was not asked for", name)
 	}
-	var mutations []appstate.Mutation
 	after = state
 	err = wa.CatchPanic("decode app state", func() (err error) {
 		mutations, after, err = appstate.NewProcessor(cli.Store, cli.Log).DecodePatches(ctx, patches, state, true)
@@ -131,12 +169,17 @@ func (s *Service) fetchPatches(
 			s.conn.Spawn(func() {
 				wa.CatchAndLog(s.log(), "ask for app state keys", func() { internals.RequestMissingAppStateKeys(asked, patches) })
 			})
-		} else {
-			internals.DispatchEvent(&events.AppStateSyncError{Name: name, FullSync: full, Error: err})
 		}
-		return state, false, fmt.Errorf("decode app state %s: %w", name, err)
+		return state, nil, false, fmt.Errorf("%w %s: %w", errUndecodable, name, err)
 	}
-	return after, patches.HasMorePatches, s.applyMutations(ctx, cli, name, mutations, full)
+	return after, mutations, patches.HasMorePatches, s.applyMutations(ctx, cli, name, mutations, full)
+}
+
+// applyEntries hands entries to the packages that store some of them.
+func (s *Service) applyEntries(ctx context.Context, name appstate.WAPatchName, entries []appstate.Mutation, whole bool) {
+	if err := s.conn.ApplyEntries(ctx, name, entries, whole); err != nil {
+		s.log().Error("entries of the app state could not be stored", "method", string(name), "error", err)
+	}
 }
 
 // applyMutations applies decoded entries to the stores and dispatches their events. After a full read whatsmeow makes no events, only the stores follow.
@@ -146,6 +189,9 @@ func (s *Service) applyMutations(ctx context.Context, cli *whatsmeow.Client, nam
 	mutations = slices.DeleteFunc(mutations, func(m appstate.Mutation) bool { return len(m.Index) == 0 })
 	if skipped := read - len(mutations); skipped > 0 {
 		s.log().Warn("entries of the app state without an index were skipped", "method", string(name), "count", skipped)
+	}
+	if !full {
+		s.applyEntries(ctx, name, mutations, false)
 	}
 	if name == appstate.WAPatchCriticalUnblockLow && full {
 		others, contacts := internals.FilterContacts(mutations)
@@ -168,40 +214,4 @@ func (s *Service) applyMutations(ctx context.Context, cli *whatsmeow.Client, nam
 		}
 	}
 	return nil
-}
-
-// Recover applies the phone's copy of a collection, which it sends on request. whatsmeow's own handler is refused by signal.NewAppStateStore.
-func (s *Service) Recover(ctx context.Context, cli *whatsmeow.Client, answer *waE2E.PeerDataOperationRequestResponseMessage) error {
-	results := answer.GetPeerDataOperationResult()
-	if len(results) == 0 || results[0].GetSyncdSnapshotFatalRecoveryResponse() == nil {
-		return nil
-	}
-	if err := s.reads.acquire(ctx); err != nil {
-		return err
-	}
-	defer s.reads.release()
-	ctx = signal.ReadingAppState(ctx)
-	return wa.CatchPanic("recover app state", func() error {
-		snapshot, err := appstate.ParseRecovery(results[0].GetSyncdSnapshotFatalRecoveryResponse())
-		if err != nil {
-			return err
-		}
-		name, version := appstate.WAPatchName(snapshot.GetCollectionName()), snapshot.GetVersion().GetVersion()
-		if !slices.Contains(appstate.AllPatchNames[:], name) {
-			return fmt.Errorf("app state %q is not known", name)
-		}
-		current, _, err := cli.Store.AppState.GetAppStateVersion(ctx, string(name))
-		if err != nil || current >= version {
-			return err
-		}
-		mutations, err := appstate.NewProcessor(cli.Store, cli.Log).ProcessRecovery(ctx, snapshot)
-		if err != nil {
-			return err
-		}
-		if err = s.applyMutations(ctx, cli, name, mutations, true); err != nil {
-			return err
-		}
-		cli.DangerousInternals().DispatchEvent(&events.AppStateSyncComplete{Name: name, Version: version, Recovery: true})
-		return nil
-	})
 }

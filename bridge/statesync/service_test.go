@@ -2,6 +2,7 @@ package statesync
 
 import (
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -18,7 +19,7 @@ func collection(name string) waBinary.Node {
 
 func TestNotificationRequestsEachCollectionOnce(t *testing.T) {
 	conn := conntest.NewConn(t)
-	s := NewService(conn, conntest.NewLog)
+	s := NewService(conn, time.Minute, conntest.NewLog)
 	s.HandleNotification(t.Context(), nil, &waBinary.Node{Tag: "notification", Content: []waBinary.Node{
 		collection("regular"), collection("critical_block"), collection("regular"), collection("unknown"), {Tag: "other"},
 	}})
@@ -33,7 +34,7 @@ func TestNotificationRequestsEachCollectionOnce(t *testing.T) {
 func TestReadIsRequestedAgainAfterClosing(t *testing.T) {
 	conn := conntest.NewConn(t)
 	conn.Closed = true
-	s := NewService(conn, conntest.NewLog)
+	s := NewService(conn, time.Minute, conntest.NewLog)
 	s.RequestRead(nil, appstate.WAPatchRegular)
 	s.RequestRead(nil, appstate.WAPatchRegularLow)
 	if conn.Spawned != 2 || s.reading {
@@ -43,7 +44,7 @@ func TestReadIsRequestedAgainAfterClosing(t *testing.T) {
 
 func TestRefusedReadNeedsAClient(t *testing.T) {
 	conn := conntest.NewConn(t)
-	s := NewService(conn, conntest.NewLog)
+	s := NewService(conn, time.Minute, conntest.NewLog)
 	s.ReadRefused("regular")
 	if conn.Spawned != 0 || len(s.requested) != 0 {
 		t.Errorf("requested %v without a client", s.requested)
@@ -51,7 +52,7 @@ func TestRefusedReadNeedsAClient(t *testing.T) {
 }
 
 func TestRequestedReadsEnd(t *testing.T) {
-	s := NewService(conntest.NewConn(t), conntest.NewLog)
+	s := NewService(conntest.NewConn(t), time.Minute, conntest.NewLog)
 	s.reading = true
 	s.fetchRequested(nil) // nothing is requested
 	if s.reading {
@@ -60,7 +61,7 @@ func TestRequestedReadsEnd(t *testing.T) {
 }
 
 func TestWritesNeedAConnection(t *testing.T) {
-	s := NewService(conntest.NewConn(t), conntest.NewLog)
+	s := NewService(conntest.NewConn(t), time.Minute, conntest.NewLog)
 	if err := s.Write(t.Context(), "pin the chat", appstate.BuildPin(conntest.Ada, true)); wa.ReasonOf(err) != wa.ReasonNotConnected {
 		t.Errorf("write: %v", err)
 	}
@@ -71,7 +72,7 @@ func TestWritesNeedAConnection(t *testing.T) {
 }
 
 func TestRecoverIgnoresAnswersWithoutACopy(t *testing.T) {
-	s := NewService(conntest.NewConn(t), conntest.NewLog)
+	s := NewService(conntest.NewConn(t), time.Minute, conntest.NewLog)
 	for name, answer := range map[string]*waE2E.PeerDataOperationRequestResponseMessage{
 		"no result": {}, "no copy": {PeerDataOperationResult: []*waE2E.PeerDataOperationRequestResponseMessage_PeerDataOperationResult{{}}},
 	} {

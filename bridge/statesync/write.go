@@ -102,9 +102,9 @@ func (s *Service) sendAlone(ctx context.Context, operation string, name appstate
 
 // fetchMissing reads the new patches of a collection, or all of it if its hash does not match.
 func (s *Service) fetchMissing(ctx context.Context, client *whatsmeow.Client, name appstate.WAPatchName) error {
-	err := s.Fetch(ctx, client, name, false)
+	err := s.Fetch(ctx, client, name, FetchOptions{})
 	if errors.Is(err, appstate.ErrMismatchingLTHash) {
-		err = s.Fetch(ctx, client, name, true)
+		err = s.Fetch(ctx, client, name, FetchOptions{Full: true})
 	}
 	return err
 }

@@ -82,7 +82,7 @@ func repair(v reflect.Value) {
 			return
 		}
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
+			if field := v.Type().Field(i); field.IsExported() || field.Anonymous { // JSON has the exported fields of embedded structs
 				repair(v.Field(i))
 			}
 		}

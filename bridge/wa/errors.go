@@ -126,3 +126,12 @@ func InField(parent string, err error) error {
 	}
 	return err
 }
+
+// PublicText returns the part of an error that callers may see, or other for errors without one.
+func PublicText(err error, other string) string {
+	var e *Error
+	if errors.As(err, &e) && e.Message != "" {
+		return e.Message
+	}
+	return other
+}

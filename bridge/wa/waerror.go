@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/socket"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // refusals are the errors whatsmeow has a name for. Their WhatsApp code, where
@@ -72,6 +73,11 @@ func Wrap(what string, err error) error {
 	if errors.As(err, &refused) {
 		code, text = refused.Code, refused.Text
 	}
+	var unfulfilled types.GraphQLError
+	graphQL := errors.As(err, &unfulfilled)
+	if graphQL {
+		code, text = unfulfilled.Extensions.ErrorCode, unfulfilled.Message
+	}
 	for _, known := range refusals {
 		if errors.Is(err, known.err) {
 			return &Error{Reason: known.reason, Field: known.field, WACode: code, Message: known.message, Err: err}
@@ -79,7 +85,7 @@ func Wrap(what string, err error) error {
 	}
 	var odd *whatsmeow.ElementMissingError
 	switch {
-	case refused != nil:
+	case refused != nil || graphQL:
 		reason, classified := codeReasons[code]
 		if !classified {
 			reason = ReasonWhatsApp
@@ -88,7 +94,7 @@ func Wrap(what string, err error) error {
 		if text != "" {
 			message += " (" + text + ")"
 		}
-		return &Error{Reason: reason, WACode: code, Message: message, Err: err, Retryable: temporaryCode(code)}
+		return &Error{Reason: reason, WACode: code, Message: message, Err: err, Retryable: temporaryCode(code) || unfulfilled.Extensions.IsRetryable}
 	case ConnectionLost(err):
 		return &Error{Reason: ReasonNotConnected, Message: "the connection ended before WhatsApp answered", Err: err, OutcomeUnknown: true}
 	case errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):
@@ -110,4 +116,10 @@ func NameField(field string, err error) error {
 		return &named
 	}
 	return err
+}
+
+// IsNotFound reports whether an error is an *Error with ReasonNotFound.
+func IsNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Reason == ReasonNotFound
 }

@@ -6,7 +6,7 @@
 package doctest
 
 // The generated pages and sections.
-//go:generate go test -C ../.. -count=1 -run TestReferenceOf|TestTableOfOperations ./rpc/methods ./server ./server/config ./server/metrics ./server/rest -update-docs
+//go:generate go test -C ../.. -count=1 -run TestReferenceOf|TestTableOfOperations ./rpc/methods ./server ./server/config ./server/metrics ./server/rest ./bridge/sandbox -update-docs
 
 import (
 	"bytes"

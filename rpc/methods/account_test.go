@@ -130,6 +130,47 @@ func TestPrivacyTokens(t *testing.T) {
 	}
 }
 
+func TestExpiredTokensAndReports(t *testing.T) {
+	a := newAdmin(t)
+	alice, bob := a.join("alice", "15550100001"), a.join("bob", "15550100002")
+	alice.call("contact.resolveLid", params{"contact": bob.pn()}) // messages are addressed by LIDs
+	a.script("sandbox.issueToken", params{"account": bob.pn(), "to": alice.pn(), "issued_at": "2026-01-01T00:00:00Z"})
+	alice.eventually("bob's old token", "privacy.getToken", params{"contact": bob.pn()}, func(r result) bool {
+		return r["found"] == true && r["expired"] == true && r["received_at"] == "2026-01-01T00:00:00Z"
+	})
+	a.script("sandbox.issueToken", params{"account": bob.pn(), "to": alice.pn()})
+	alice.eventually("bob's new token", "privacy.getToken", params{"contact": bob.pn()}, func(r result) bool {
+		return r["found"] == true && r["expired"] == false
+	})
+	reported := alice.call("message.reportSpam", params{"message_id": "M1", "chat": bob.pn(), "timestamp": "2026-02-01T00:00:00Z"})
+	list := a.script("sandbox.listSpamReports", params{"account": alice.pn()}).list("reports")
+	if len(list) != 1 || list[0]["report_id"] != reported["report_id"] || list[0]["about"] != bob.lid() || list[0]["reporter"] != alice.lid() || list[0]["flow"] != "MessageMenu" {
+		t.Errorf("reports %v of %v", list, reported)
+	}
+	if messages := list[0].list("messages"); messages[0]["timestamp"] != "2026-02-01T00:00:00Z" || messages[0]["content"] != nil {
+		t.Errorf("messages %v", messages)
+	}
+	if others := a.script("sandbox.listSpamReports", params{"account": bob.pn()}).list("reports"); len(others) != 0 {
+		t.Errorf("bob's reports: %v", others)
+	}
+	for name, call := range map[string]struct {
+		method string
+		p      params
+	}{
+		"token, no account":   {"sandbox.issueToken", params{"account": "15550100098", "to": alice.pn()}},
+		"token, no person":    {"sandbox.issueToken", params{"account": bob.pn(), "to": "120363000000000001@g.us"}},
+		"token, unknown":      {"sandbox.issueToken", params{"account": bob.pn(), "to": "15550100098"}},
+		"reports, no account": {"sandbox.listSpamReports", params{"account": "15550100098"}},
+	} {
+		if r, failed := a.tryScript(call.method, call.p); failed == nil {
+			t.Errorf("%s: %v", name, r)
+		}
+	}
+	for _, p := range []params{{}, {"message_id": "M1"}, {"message_id": "M1", "chat": bob.pn()}, {"message_id": "M1", "chat": bob.pn(), "timestamp": "2026-02-01T00:00:00Z", "flow": "phone"}} {
+		alice.refused(rpc.CodeInvalidParams, "message.reportSpam", p)
+	}
+}
+
 func TestDevices(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.join("alice", "4915100000001"), w.join("bob", "4915100000002")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // The verified name on a message of a business is in its Message event, and contact.get and contact.list show it
@@ -34,10 +35,11 @@ func TestBusinessNameOfMessage(t *testing.T) {
 			alice.eventually("the name in the list", "contact.list", nil, func(r result) bool {
 				return slices.ContainsFunc(r.list("contacts"), func(c result) bool { return c["contact"] == phone.JID().String() && right(c) })
 			})
-			events := slices.DeleteFunc(w.events(alice.session, "Message"), func(e result) bool { return e["message_id"] != id })
-			if len(events) != 1 {
-				t.Fatalf("%d Message events", len(events))
-			}
+			var events []result
+			testkit.Eventually(t, "the one event of the message", func() bool { // the store shows a message a moment before readers of the journal see its event
+				events = slices.DeleteFunc(w.events(alice.session, "Message"), func(e result) bool { return e["message_id"] != id })
+				return len(events) == 1
+			})
 			if got := events[0].object("stanza").object("verified_name").object("Details")["verifiedName"]; got != name {
 				t.Errorf("Message event: verified name %v, want %v; stanza %v", got, name, events[0]["stanza"])
 			}

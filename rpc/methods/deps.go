@@ -12,6 +12,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/objectstore"
+	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/outlets"
 	"github.com/waystation/waystation/transports/webhook"
@@ -33,13 +34,15 @@ type ServerSettings struct {
 
 // Deps are the dependencies of the methods.
 type Deps struct {
-	Bridge     *bridge.Bridge
-	Tokens     Tokens
-	Webhooks   *webhook.Webhooks
-	Deliveries *dispatch.Dispatcher
-	Outlets    *outlets.Outlets
-	Globals    GlobalDeps
-	Events     EventReader
+	Bridge   *bridge.Bridge
+	Tokens   Tokens
+	Webhooks *webhook.Webhooks
+	// TestReceiver accepts the events of webhook.receiveTest; nil = none.
+	TestReceiver *webhook.TestReceiver
+	Deliveries   *dispatch.Dispatcher
+	Outlets      *outlets.Outlets
+	Globals      GlobalDeps
+	Events       EventReader
 	// Retention is the journal's retention, run by delivery.prune.
 	Retention Retention
 	// WatchTokens issues the tokens of delivery.createWatchToken; WatchURL returns the URL for watching with one.
@@ -62,4 +65,35 @@ func (d Deps) log() *slog.Logger {
 		return slog.Default()
 	}
 	return d.Log
+}
+
+// RegisterAll registers the namespaces that have Deps; server and sandbox have dependencies of their own.
+func RegisterAll(reg *rpc.Registry, d Deps) {
+	for _, register := range []func(*rpc.Registry, Deps){
+		RegisterArchive,
+		RegisterBot,
+		RegisterBusiness,
+		RegisterCall,
+		RegisterChat,
+		RegisterCommunity,
+		RegisterContact,
+		RegisterDelivery,
+		RegisterDevice,
+		RegisterGroup,
+		RegisterLabel,
+		RegisterMedia,
+		RegisterMessage,
+		RegisterNewsletter,
+		RegisterPresence,
+		RegisterPrivacy,
+		RegisterProfile,
+		RegisterSession,
+		RegisterStatus,
+		RegisterStorage,
+		RegisterSync,
+		RegisterTransport,
+		RegisterWebhook,
+	} {
+		register(reg, d)
+	}
 }

@@ -1,7 +1,6 @@
 package methods_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -13,8 +12,10 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/journal"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 var (
@@ -38,18 +39,11 @@ func fullRegistry(t *testing.T) *rpc.Registry {
 		t.Fatal(err)
 	}
 	reg := rpc.NewRegistry(rpc.Options{Operations: table, Events: methods.Events()})
-	for _, register := range []func(*rpc.Registry, methods.Deps){
-		methods.RegisterSession, methods.RegisterMessage, methods.RegisterChat, methods.RegisterPresence, methods.RegisterMedia,
-		methods.RegisterGroup, methods.RegisterContact, methods.RegisterProfile, methods.RegisterPrivacy,
-		methods.RegisterDevice, methods.RegisterCall, methods.RegisterStatus, methods.RegisterWebhook,
-		methods.RegisterArchive, methods.RegisterDelivery, methods.RegisterTransport, methods.RegisterStorage,
-	} {
-		register(reg, methods.Deps{})
-	}
+	methods.RegisterAll(reg, methods.Deps{})
 	methods.RegisterServer(reg, methods.ServerDeps{})
 	network := sandbox.New(sandbox.Options{})
 	t.Cleanup(network.Close)
-	methods.RegisterSandbox(reg, methods.SandboxDeps{Network: network})
+	sandboxmethods.Register(reg, sandboxmethods.Deps{Network: network})
 	log, err := journal.Open(t.Context(), nil, journal.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -248,14 +242,7 @@ func writeOperations(t *testing.T, reg *rpc.Registry) {
 			table[m.Name] = m.Implements
 		}
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "\t")
-	if err := enc.Encode(table); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("operations.json", out.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile("operations.json", testkit.IndentedJSON(t, table), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -6,15 +6,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waystation/waystation/bridge/sandbox"
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 func TestMain(m *testing.M) {
 	sandbox.Activate()
-	goleak.VerifyTestMain(m,
-		// whatsmeow keeps its history loop for a minute after the last sync.
-		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow.(*Client).handleHistorySyncNotificationLoop"),
-		// It also leaves the reader of a socket blocked when a frame arrives after the last receiver of frames has ended.
-		goleak.IgnoreAnyFunction("go.mau.fi/whatsmeow/socket.(*FrameSocket).frameComplete"),
-		// go-redis retries a connection to an unreachable server for one second after Close.
-		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+	goleak.VerifyTestMain(m, testkit.LibraryLeaks()...)
 }

@@ -8,6 +8,9 @@ import (
 	"github.com/waystation/waystation/bridge/chats"
 	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/orders"
+	"github.com/waystation/waystation/bridge/outbound"
+	"github.com/waystation/waystation/bridge/spam"
 	"github.com/waystation/waystation/rpc"
 )
 
@@ -22,8 +25,8 @@ type messageRef struct {
 // OrderKey implements rpc.Ordered: changes of a message follow the sends before it.
 func (r *messageRef) OrderKey() string { return orderOf(r.Chat) }
 
-func (r *messageRef) ref(call *rpc.Call) bridge.MessageRef {
-	return bridge.MessageRef{Chat: r.Chat, MessageID: r.MessageID, Sender: r.Sender, FromMe: r.FromMe, ActID: messageID(call, 0)}
+func (r *messageRef) ref(call *rpc.Call) outbound.MessageRef {
+	return outbound.MessageRef{Chat: r.Chat, MessageID: r.MessageID, Sender: r.Sender, FromMe: r.FromMe, ActID: messageID(call, 0)}
 }
 
 // storedRef names a message to read.
@@ -60,8 +63,23 @@ type messageForwardParams struct {
 	Recipients []string `json:"recipients" rpc:"required,min=1,max=100,format=jid" doc:"chats to forward to"`
 }
 
+type messageReportParams struct {
+	MessageID string     `json:"message_id" rpc:"required,min=1,max=128" doc:"message of another person"`
+	Chat      string     `json:"chat" rpc:"format=jid" doc:"its chat: person, group or list of status posts; required unless the message is stored"`
+	Timestamp *time.Time `json:"timestamp" doc:"when it was sent; required unless the message is stored"`
+	Sender    string     `json:"sender" rpc:"format=jid" doc:"author in a group or of a status post; default that of the stored message"`
+	Group     string     `json:"group" rpc:"format=jid" doc:"group that is reported; chat may be the author then; default chat, if that is a group"`
+	GroupName string     `json:"group_name" rpc:"max=1024" doc:"name of the group"`
+	Flow      string     `json:"flow" rpc:"enum=message_menu|group_spam_banner_report|group_info_report|contact_info|status_report" doc:"place in the app where the report is made; default message_menu"`
+	MediaType string     `json:"media_type" rpc:"max=64" doc:"WhatsApp's word for the kind of file in the message, such as image; sent with the content of stored messages"`
+}
+
+type messageReportResult struct {
+	ReportID *string `json:"report_id" doc:"id of the report at WhatsApp; null = WhatsApp stated none"`
+}
+
 type messageForwardResult struct {
-	Messages []bridge.Forwarded `json:"messages" doc:"per recipient"`
+	Messages []outbound.Forwarded `json:"messages" doc:"per recipient"`
 }
 
 type messageStarParams struct {
@@ -109,6 +127,14 @@ type messageSearchResult struct {
 	Total    int                `json:"total" doc:"all matches"`
 }
 
+type orderResult struct {
+	Order *orders.Order `json:"order" doc:"the order; null when the message is none"`
+}
+
+type paymentResult struct {
+	Payment *orders.Payment `json:"payment" doc:"the payment; null when the message is none"`
+}
+
 type mentionsResult struct {
 	Contacts []contacts.Contact `json:"contacts" doc:"contact objects"`
 }
@@ -139,38 +165,45 @@ func RegisterMessage(reg *rpc.Registry, d Deps) {
 
 func registerMessageActions(reg *rpc.Registry, d Deps) {
 	onSessionCall(reg, d, rpc.Method{Name: "message.react", Summary: "React to a message with an emoji, or remove the reaction.", Repeatable: true},
-		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageReactParams) (*bridge.Reacted, error) {
-			return s.React(ctx, p.ref(call), p.Emoji)
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageReactParams) (*outbound.Reacted, error) {
+			return s.Messages().React(ctx, p.ref(call), p.Emoji)
 		})
 	onSessionCall(reg, d, rpc.Method{Name: "message.edit", Summary: "Replace the text or caption of an own message.", Repeatable: true},
-		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageEditParams) (*bridge.Changed, error) {
-			ref := bridge.MessageRef{Chat: p.Chat, MessageID: p.MessageID, ActID: messageID(call, 0)}
-			return s.Edit(ctx, ref, p.Text, p.Mentions, p.MentionAll)
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageEditParams) (*outbound.Changed, error) {
+			ref := outbound.MessageRef{Chat: p.Chat, MessageID: p.MessageID, ActID: messageID(call, 0)}
+			return s.Messages().Edit(ctx, ref, p.Text, p.Mentions, p.MentionAll)
 		})
 	onSessionCall(reg, d, rpc.Method{Name: "message.delete", Summary: "Delete a message for everyone (revoke) or only for oneself.", Repeatable: true},
-		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageDeleteParams) (*bridge.Changed, error) {
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageDeleteParams) (*outbound.Changed, error) {
 			if p.ForEveryone {
-				return s.Revoke(ctx, p.ref(call))
+				return s.Messages().Revoke(ctx, p.ref(call))
 			}
-			return s.DeleteForMe(ctx, p.ref(call), p.DeleteMedia == nil || *p.DeleteMedia)
+			return s.Messages().DeleteForMe(ctx, p.ref(call), p.DeleteMedia == nil || *p.DeleteMedia)
 		})
 	onSessionCall(reg, d, rpc.Method{
 		Name: "message.forward", Summary: "Forward a stored message to one or more chats.", Timeout: sendTimeout, Repeatable: true,
 	}, forwardMessage)
+	onSession(reg, d, rpc.Method{Name: "message.reportSpam", Summary: "Report a message, its author or its group to WhatsApp as spam."},
+		func(ctx context.Context, s *bridge.Session, p *messageReportParams) (messageReportResult, error) {
+			id, err := s.Spam().Report(ctx, &spam.Report{
+				MessageID: p.MessageID, Chat: p.Chat, Sender: p.Sender, Group: p.Group, GroupName: p.GroupName, Time: timeOrZero(p.Timestamp), Flow: p.Flow, MediaType: p.MediaType,
+			})
+			return messageReportResult{id}, err
+		})
 	onSessionCall(reg, d, rpc.Method{Name: "message.setStarred", Summary: "Star or unstar a message.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageStarParams) (starredResult, error) {
-			return starredResult{p.Starred}, s.SetStarred(ctx, p.ref(call), p.Starred)
+			return starredResult{p.Starred}, s.Messages().SetStarred(ctx, p.ref(call), p.Starred)
 		})
 }
 
 func forwardMessage(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageForwardParams) (messageForwardResult, error) {
-	options := bridge.ForwardOptions{Progress: func(done int) { call.Progress(int64(done), int64(len(p.Recipients)), "") }}
+	options := outbound.ForwardOptions{Progress: func(done int) { call.Progress(int64(done), int64(len(p.Recipients)), "") }}
 	if messageID(call, 0) != "" {
 		for i := range p.Recipients {
 			options.MessageIDs = append(options.MessageIDs, messageID(call, i+1))
 		}
 	}
-	forwarded, err := s.Forward(ctx, p.Chat, p.MessageID, p.Recipients, options)
+	forwarded, err := s.Messages().Forward(ctx, p.Chat, p.MessageID, p.Recipients, options)
 	return messageForwardResult{forwarded}, err
 }
 
@@ -203,6 +236,16 @@ func registerMessageReads(reg *rpc.Registry, d Deps) {
 	onSession(reg, d, rpc.Method{Name: "message.getReceipts", Summary: "Return the recipients who received, read and played an own message."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (*chats.MessageReceipts, error) {
 			return s.Chats().ListReceipts(ctx, p.Chat, p.MessageID)
+		})
+	onSession(reg, d, rpc.Method{Name: "message.getOrder", Summary: "Return the order behind an order message, read from WhatsApp."},
+		func(ctx context.Context, s *bridge.Session, p *storedRef) (orderResult, error) {
+			order, err := s.Orders().GetOrder(ctx, p.Chat, p.MessageID)
+			return orderResult{order}, err
+		})
+	onSession(reg, d, rpc.Method{Name: "message.getPayment", Summary: "Return the payment behind a stored message: a transfer, a request or an answer to one."},
+		func(ctx context.Context, s *bridge.Session, p *storedRef) (paymentResult, error) {
+			payment, err := s.Orders().GetPayment(ctx, p.Chat, p.MessageID)
+			return paymentResult{payment}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "message.listMentions", Summary: "Return the contacts a message mentions."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (mentionsResult, error) {

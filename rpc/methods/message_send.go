@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
@@ -16,17 +17,17 @@ const sendTimeout = 120 * time.Second
 
 // sendParams are the common params of all sends.
 type sendParams struct {
-	To                  string          `json:"to" rpc:"required,format=jid" doc:"chat to send to: user, group or newsletter"`
-	MessageID           string          `json:"message_id" rpc:"max=128" doc:"own message id; made from _meta.idempotency_key or generated when absent; a repeat with the same id is not sent twice"`
-	ReplyTo             *bridge.ReplyTo `json:"reply_to" doc:"quoted message; missing members are filled from the message store"`
-	Mentions            []string        `json:"mentions" rpc:"max=1024,format=jid" doc:"people, or groups of a community, mentioned in the text"`
-	MentionAll          bool            `json:"mention_all" doc:"mention all members of the group"`
-	Forwarded           bool            `json:"forwarded" doc:"mark the message as forwarded"`
-	DisappearingSeconds *int            `json:"disappearing_seconds" doc:"lifetime: 86400, 604800 or 7776000; default is the chat's own timer"`
-	TypingSeconds       float64         `json:"typing_seconds" rpc:"min=0,max=60" doc:"show typing (recording for voice notes) this long before sending"`
-	CheckRecipient      bool            `json:"check_recipient" doc:"check first that the number is registered; a miss is an error, nothing is sent"`
-	MarkRead            bool            `json:"mark_read" doc:"mark the chat as read before sending; default false"`
-	Echo                *bool           `json:"echo" doc:"force the echo event for this send; absent follows the session setting"`
+	To                  string            `json:"to" rpc:"required,format=jid" doc:"chat to send to: user, group or newsletter"`
+	MessageID           string            `json:"message_id" rpc:"max=128" doc:"own message id; made from _meta.idempotency_key or generated when absent; a repeat with the same id is not sent twice"`
+	ReplyTo             *outbound.ReplyTo `json:"reply_to" doc:"quoted message; missing members are filled from the message store"`
+	Mentions            []string          `json:"mentions" rpc:"max=1024,format=jid" doc:"people, or groups of a community, mentioned in the text"`
+	MentionAll          bool              `json:"mention_all" doc:"mention all members of the group"`
+	Forwarded           bool              `json:"forwarded" doc:"mark the message as forwarded"`
+	DisappearingSeconds *int              `json:"disappearing_seconds" doc:"lifetime: 86400, 604800 or 7776000; default is the chat's own timer"`
+	TypingSeconds       float64           `json:"typing_seconds" rpc:"min=0,max=60" doc:"show typing (recording for voice notes) this long before sending"`
+	CheckRecipient      bool              `json:"check_recipient" doc:"check first that the number is registered; a miss is an error, nothing is sent"`
+	MarkRead            bool              `json:"mark_read" doc:"mark the chat as read before sending, if it is unread; default false"`
+	Echo                *bool             `json:"echo" doc:"force the echo event for this send; absent follows the session setting"`
 }
 
 // OrderKey implements rpc.Ordered: sends to one chat leave in the order they came. A chat named in two ways (number and
@@ -43,8 +44,8 @@ func orderOf(chat string) string {
 
 // options takes the message id from the params, or from the idempotency key of the call: then a repeat is not sent
 // twice even when the outcome of the first call is unknown.
-func (p *sendParams) options(call *rpc.Call) *bridge.SendOptions {
-	return &bridge.SendOptions{
+func (p *sendParams) options(call *rpc.Call) *outbound.SendOptions {
+	return &outbound.SendOptions{
 		MessageID: cmp.Or(p.MessageID, messageID(call, 0)), ReplyTo: p.ReplyTo, Mentions: p.Mentions, MentionAll: p.MentionAll, Forwarded: p.Forwarded,
 		DisappearingSeconds: p.DisappearingSeconds, TypingSeconds: p.TypingSeconds, CheckRecipient: p.CheckRecipient,
 		MarkRead: p.MarkRead, Echo: p.Echo,
@@ -102,6 +103,7 @@ type sendStickerParams struct {
 	Media      message.MediaSource  `json:"media" rpc:"required" doc:"webp, or an image or video to convert"`
 	PackName   string               `json:"pack_name" rpc:"max=128" doc:"sticker pack name written into the file"`
 	PackAuthor string               `json:"pack_author" rpc:"max=128" doc:"author written into the file"`
+	PackEmojis []string             `json:"pack_emojis" rpc:"max=32,each.max=64" doc:"emojis written into the file"`
 	Thumbnail  *message.MediaSource `json:"thumbnail" doc:"small picture shown before the sticker is loaded; none when absent"`
 }
 
@@ -146,9 +148,9 @@ func registerSend[P any](reg *rpc.Registry, d Deps, name, summary string, split 
 func registerSendAs[P any](reg *rpc.Registry, d Deps, m rpc.Method, split func(*P) (*sendParams, *message.Content)) {
 	m.Timeout, m.Repeatable = sendTimeout, true
 	onSessionCall(reg, d, m,
-		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (*bridge.Sent, error) {
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (*outbound.Sent, error) {
 			to, content := split(p)
-			return s.Send(ctx, to.To, content, to.options(call))
+			return s.Messages().Send(ctx, to.To, content, to.options(call))
 		})
 }
 
@@ -156,10 +158,10 @@ func registerSends(reg *rpc.Registry, d Deps) {
 	onSessionCall(reg, d, rpc.Method{
 		Name: "message.send", Summary: "Send a message of any kind, described by one content object.", Timeout: sendTimeout, Repeatable: true,
 	},
-		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageSendParams) (*bridge.Sent, error) {
+		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageSendParams) (*outbound.Sent, error) {
 			options := p.options(call)
 			options.ContentField = "content"
-			return s.Send(ctx, p.To, &p.Content, options)
+			return s.Messages().Send(ctx, p.To, &p.Content, options)
 		})
 	registerSend(reg, d, "message.sendText", "Send text, with a link preview if wanted.", func(p *sendTextParams) (*sendParams, *message.Content) {
 		return &p.sendParams, &message.Content{Type: "text", Text: p.Text, Verbatim: p.Verbatim, LinkPreview: p.LinkPreview, Preview: p.Preview}
@@ -180,7 +182,7 @@ func registerSends(reg *rpc.Registry, d Deps) {
 		return &p.sendParams, &message.Content{Type: "document", Media: &p.Media, Verbatim: p.Verbatim, Caption: p.Caption, Thumbnail: p.Thumbnail}
 	})
 	registerSend(reg, d, "message.sendSticker", "Send a sticker.", func(p *sendStickerParams) (*sendParams, *message.Content) {
-		return &p.sendParams, &message.Content{Type: "sticker", Media: &p.Media, PackName: p.PackName, PackAuthor: p.PackAuthor, Thumbnail: p.Thumbnail}
+		return &p.sendParams, &message.Content{Type: "sticker", Media: &p.Media, PackName: p.PackName, PackAuthor: p.PackAuthor, PackEmojis: p.PackEmojis, Thumbnail: p.Thumbnail}
 	})
 	registerSend(reg, d, "message.sendLocation", "Send a place.", func(p *sendLocationParams) (*sendParams, *message.Content) {
 		return &p.sendParams, &message.Content{Type: "location", Latitude: &p.Latitude, Longitude: &p.Longitude, Name: p.Name, Address: p.Address}

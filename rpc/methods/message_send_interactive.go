@@ -5,6 +5,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/message"
+	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 )
@@ -54,7 +55,7 @@ type sendOrderParams struct {
 
 // orderSent is a sent order. The order is null for a repeat of an order that was revoked since.
 type orderSent struct {
-	*bridge.Sent
+	*outbound.Sent
 	OrderID     *string  `json:"order_id" doc:"generated id"`
 	ItemCount   *int     `json:"item_count" doc:"positions"`
 	TotalAmount *float64 `json:"total_amount" doc:"sum of quantity x price"`
@@ -96,7 +97,7 @@ func registerInteractiveSends(reg *rpc.Registry, d Deps) {
 	},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *sendOrderParams) (*orderSent, error) {
 			content := &message.Content{Type: "order", Items: p.Items, Notes: p.Notes, Currency: p.Currency}
-			sent, err := s.Send(ctx, p.To, content, p.options(call))
+			sent, err := s.Messages().Send(ctx, p.To, content, p.options(call))
 			if err != nil {
 				return nil, err
 			}

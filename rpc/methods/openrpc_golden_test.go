@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // goldenDir has the expected OpenRPC document: a file for each namespace with its methods and the schemas that only it uses,
@@ -96,11 +98,11 @@ func goldenFiles(t *testing.T, raw json.RawMessage) map[string][]byte {
 	}
 	delete(doc, "methods")
 	delete(components, "schemas")
-	doc["components"] = encode(t, components)
+	doc["components"] = testkit.IndentedJSON(t, components)
 
-	files := map[string][]byte{"document.json": encode(t, doc)}
+	files := map[string][]byte{"document.json": testkit.IndentedJSON(t, doc)}
 	for name, p := range parts {
-		files[name+".json"] = encode(t, p)
+		files[name+".json"] = testkit.IndentedJSON(t, p)
 	}
 	return files
 }
@@ -140,19 +142,6 @@ func decode(t *testing.T, raw json.RawMessage, into any) {
 	if err := json.Unmarshal(raw, into); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// encode returns v as indented JSON with a line end.
-func encode(t *testing.T, v any) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "\t")
-	if err := e.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 // differsAt returns the number of the first line in which a and b differ.

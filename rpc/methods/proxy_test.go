@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/proxy"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/kit/guard"
 )
@@ -130,8 +131,8 @@ func itoa(n int) string {
 func TestProxyOfOneSession(t *testing.T) {
 	for scheme, serve := range map[string]func(*testProxy, net.Conn) (net.Conn, bool){"http": serveConnect, "socks5": serveSOCKS} {
 		t.Run(scheme, func(t *testing.T) {
-			proxy := newTestProxy(t, serve)
-			outbound, err := guard.New(guard.Config{Allow: []string{proxy.listener.Addr().String()}})
+			server := newTestProxy(t, serve)
+			outbound, err := guard.New(guard.Config{Allow: []string{server.listener.Addr().String()}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +143,7 @@ func TestProxyOfOneSession(t *testing.T) {
 				t.Helper()
 				s, err := w.bridge.Session(id)
 				if err == nil {
-					_, err = s.SetProxy(w.ctx(), bridge.Proxy{Enabled: enabled, URL: url})
+					_, err = s.SetProxy(w.ctx(), proxy.Proxy{Enabled: enabled, URL: url})
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -153,22 +154,22 @@ func TestProxyOfOneSession(t *testing.T) {
 					}
 				}
 			}
-			address := scheme + "://me:geheim@" + proxy.listener.Addr().String()
+			address := scheme + "://me:geheim@" + server.listener.Addr().String()
 			set("alice", true, address)
-			used := proxy.count(t)
+			used := server.count(t)
 			if used == 0 {
 				t.Fatal("the proxy is not used")
 			}
 			set("bob", false, "")
 			alice.call("message.sendImage", params{"to": bob.pn(), "media": params{"base64": dataURL("image/jpeg", photo(t))}})
-			if proxy.count(t) == used {
+			if server.count(t) == used {
 				t.Error("the proxy is not used for uploads")
 			}
-			used = proxy.count(t)
+			used = server.count(t)
 			bob.call("message.sendImage", params{"to": alice.pn(), "media": params{"base64": dataURL("image/jpeg", photo(t))}})
 			set("alice", false, "")
 			alice.call("message.sendImage", params{"to": bob.pn(), "media": params{"base64": dataURL("image/jpeg", photo(t))}})
-			if now := proxy.count(t); now != used {
+			if now := server.count(t); now != used {
 				t.Errorf("the proxy was used %d times more, by another session or although it is off", now-used)
 			}
 		})

@@ -17,28 +17,34 @@ const methodsDir = "docs/reference/methods"
 
 // namespaceTitles has one sentence for each namespace. A namespace without one fails the test.
 var namespaceTitles = map[string]string{
-	"archive":   "Ended deliveries: what was delivered, dead letters, and replays.",
-	"call":      "Calls that come in.",
-	"chat":      "Chats of a session: list, mute, pin, archive, clear.",
-	"conn":      "The connection itself: hello, cancelling calls, open connections.",
-	"contact":   "People: look up, save, block, pictures, business profiles.",
-	"delivery":  "Deliveries to webhooks and brokers: current, past, and as they happen.",
-	"device":    "Linked devices and how the session appears in the phone's list.",
-	"events":    "Position in the event log of each session: subscribe, acknowledge, seek, consumers.",
-	"group":     "Groups: create, members, settings, invite links.",
-	"media":     "Files of messages.",
-	"message":   "Send, edit, react, delete and read messages.",
-	"presence":  "Online state and typing.",
-	"privacy":   "Privacy settings of the account.",
-	"profile":   "Name, about text and picture of the account.",
-	"rpc":       "The description of the methods themselves.",
-	"sandbox":   "The simulated WhatsApp network. These methods exist only while the server runs on it.",
-	"server":    "The server: health, version.",
-	"session":   "Sessions: create, pair, connect, settings, delete.",
-	"status":    "Status posts.",
-	"storage":   "Object storage for the files of messages.",
-	"transport": "Brokers of a session (Redis, RabbitMQ, SQS) and the global transports of the operator.",
-	"webhook":   "Webhooks of a session.",
+	"archive":    "Ended deliveries: what was delivered, dead letters, and replays.",
+	"bot":        "Bots that WhatsApp offers.",
+	"business":   "Businesses: profiles and links.",
+	"call":       "Calls that come in.",
+	"chat":       "Chats of a session: list, mute, pin, archive, clear.",
+	"community":  "Communities: create, link groups, announcements.",
+	"conn":       "The connection itself: hello, cancelling calls, open connections.",
+	"contact":    "People: look up, save, block, pictures, business profiles.",
+	"delivery":   "Deliveries to webhooks and brokers: current, past, and as they happen.",
+	"device":     "Linked devices and how the session appears in the phone's list.",
+	"events":     "Position in the event log of each session: subscribe, acknowledge, seek, consumers.",
+	"group":      "Groups: create, members, settings, invite links.",
+	"label":      "Labels of chats and messages: those of WhatsApp Business, or kept here for other accounts.",
+	"media":      "Files of messages.",
+	"message":    "Send, edit, react, delete and read messages.",
+	"newsletter": "Newsletters (channels): find, follow, read, react, administer. Posts are sent with message.send to the newsletter's JID.",
+	"presence":   "Online state and typing.",
+	"privacy":    "Privacy settings of the account.",
+	"profile":    "Name, about text and picture of the account.",
+	"rpc":        "The description of the methods themselves.",
+	"sandbox":    "The simulated WhatsApp network. These methods exist only while the server runs on it.",
+	"server":     "The server: health, version.",
+	"session":    "Sessions: create, pair, connect, settings, delete.",
+	"status":     "Status posts.",
+	"storage":    "Object storage for the files of messages.",
+	"sync":       "Synchronisation with the phone.",
+	"transport":  "Brokers of a session (Redis, RabbitMQ, SQS) and the global transports of the operator.",
+	"webhook":    "Webhooks of a session.",
 }
 
 // credentials describes the credentials that may call a method of each scope.
@@ -134,7 +140,7 @@ func TestReferenceOfMethods(t *testing.T) {
 }
 
 // knownRefs are documents with pages that list their operations.
-var knownRefs = map[string]string{"digigo": "../../rest/digigo.md", "wuzapi": "../../rest/wuzapi.md", "wwebjs": "../../rest/others.md", "waakg": "../../rest/others.md", "operations": "../../rest/others.md"}
+var knownRefs = map[string]string{"digigo": "../../rest/digigo.md", "wuzapi": "../../rest/wuzapi.md", "wwebjs": "../../rest/wwebjs.md", "waakg": "../../rest/others.md", "operations": "../../rest/operations.md"}
 
 type referencePage struct {
 	out     bytes.Buffer

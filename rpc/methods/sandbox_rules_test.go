@@ -6,6 +6,7 @@ import (
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
 )
 
 // script calls a sandbox method as an administrator; the call must succeed.
@@ -22,7 +23,7 @@ func (w *world) tryScript(method string, p params) (result, *rpc.Error) {
 	w.t.Helper()
 	calls := rpc.NewRegistry(rpc.Options{})
 	calls.MapError = methods.MapError
-	methods.RegisterSandbox(calls, methods.SandboxDeps{Network: w.network, Bridge: w.bridge})
+	sandboxmethods.Register(calls, sandboxmethods.Deps{Network: w.network, Bridge: w.bridge})
 	raw, err := json.Marshal(p)
 	if err != nil {
 		w.t.Fatal(err)

@@ -48,6 +48,7 @@ type ServerDeps struct {
 	Services func(ctx context.Context) map[string]ServiceHealth
 	// Transports returns the latest results of the enabled global transports, by name.
 	Transports func() map[string]TransportHealth
+	License    LicenseDeps
 }
 
 type serverPong struct {
@@ -125,6 +126,7 @@ func textOrNil(s string) *string {
 
 // RegisterServer registers the methods about the process itself.
 func RegisterServer(reg *rpc.Registry, d ServerDeps) {
+	registerLicense(reg, d.License)
 	rpc.Register(reg, rpc.Method{
 		Name: "server.ping", Summary: "Return at once while the process runs, without any checks.", Scope: rpc.ScopePublic,
 	}, func(context.Context, *rpc.Call, *none) (serverPong, error) {

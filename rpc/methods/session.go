@@ -6,22 +6,24 @@ import (
 	"fmt"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/proxy"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
 type sessionCreateParams struct {
-	SessionID     string                     `json:"session_id" rpc:"max=64" doc:"own id; generated when absent"`
-	Name          string                     `json:"name" rpc:"max=255" doc:"display name; defaults to the id"`
-	Token         string                     `json:"token" rpc:"max=255" doc:"credential bound to this session, at least 8 characters; generated when absent"`
-	Settings      bridge.SettingsPatch       `json:"settings" doc:"initial settings, as session.updateSettings"`
-	Webhook       *sessionWebhook            `json:"webhook" doc:"initial default webhook"`
-	Transports    map[string]transportChange `json:"transports" rpc:"max=10" doc:"transport name -> settings, as transport.updateSettings"`
-	Storage       *storageSettings           `json:"storage" doc:"object storage settings, as storage.updateSettings"`
-	Proxy         bridge.Proxy               `json:"proxy" doc:"{enabled, url}"`
-	ClientProfile *bridge.ClientProfile      `json:"client_profile" doc:"device identity shown to WhatsApp"`
-	Restore       bool                       `json:"restore" doc:"adopt the messages, media and contact keys of the last session of this id, which was deleted without purge; not_found when there are none; default false = the new session has no access to them"`
-	Connect       bool                       `json:"connect" doc:"connect at once so that a QR code appears"`
+	SessionID     string                       `json:"session_id" rpc:"max=64" doc:"own id; generated when absent"`
+	Name          string                       `json:"name" rpc:"max=255" doc:"display name; defaults to the id"`
+	Token         string                       `json:"token" rpc:"max=255" doc:"credential bound to this session, at least 8 characters; generated when absent"`
+	Settings      sessionconfig.SettingsPatch  `json:"settings" doc:"initial settings, as session.updateSettings"`
+	Webhook       *sessionWebhook              `json:"webhook" doc:"initial default webhook"`
+	Transports    map[string]transportChange   `json:"transports" rpc:"max=10" doc:"transport name -> settings, as transport.updateSettings"`
+	Storage       *storageSettings             `json:"storage" doc:"object storage settings, as storage.updateSettings"`
+	Proxy         proxy.Proxy                  `json:"proxy" doc:"{enabled, url}"`
+	ClientProfile *sessionconfig.ClientProfile `json:"client_profile" doc:"device identity shown to WhatsApp"`
+	Restore       bool                         `json:"restore" doc:"adopt the messages, media and contact keys of the last session of this id, which was deleted without purge; not_found when there are none; default false = the new session has no access to them"`
+	Connect       bool                         `json:"connect" doc:"connect at once so that a QR code appears"`
 }
 
 // sessionWebhook is the default webhook of a new session.
@@ -77,7 +79,7 @@ type sessionListParams struct {
 	SessionIDs    []string `json:"session_ids" rpc:"max=1000" doc:"only these"`
 	AccountID     string   `json:"account_id" doc:"only sessions of this account"`
 	State         string   `json:"state" rpc:"enum=created|pairing|connecting|connected|disconnected|logged_out|replaced|banned|outdated" doc:"only sessions in this state"`
-	Full          bool     `json:"full" doc:"with settings, proxy and webhooks; default false = status only"`
+	Full          bool     `json:"full" doc:"with settings, proxy, webhooks, transports, object storage and client profile; default false = status only"`
 	IncludeQRCode bool     `json:"include_qr_code" doc:"with the QR code of sessions waiting for pairing"`
 	IncludeTotal  bool     `json:"include_total" doc:"count all matches"`
 	Limit         int      `json:"limit" rpc:"min=1,max=1000" doc:"page size, default 200"`
@@ -100,20 +102,12 @@ type sessionListResult struct {
 
 const defaultSessionPage = 200
 
+type sessionGetParams struct {
+	IncludeQRCode bool `json:"include_qr_code" doc:"with the QR code while the session waits for pairing"`
+}
+
 type sessionResult struct {
 	Session sessionObject `json:"session" doc:"the session, secrets masked"`
-}
-
-type sessionUpdateParams struct {
-	Name  *string `json:"name" rpc:"min=1,max=255" doc:"new display name"`
-	Token *string `json:"token" rpc:"min=8,max=255" doc:"new credential, unique"`
-}
-
-type sessionUpdateResult struct {
-	Session sessionObject `json:"session" doc:"the updated session"`
-	Token   *string       `json:"token,omitempty" doc:"the new credential when changed"`
-	// Warnings is that of sessionCreateResult.
-	Warnings []string `json:"warnings,omitempty" doc:"permitted but weak params, in English, such as a token shorter than 16 characters"`
 }
 
 type sessionDeleteParams struct {
@@ -163,16 +157,21 @@ func RegisterSession(reg *rpc.Registry, d Deps) {
 func registerSessionAdministration(reg *rpc.Registry, d Deps) {
 	rpc.Register(reg, rpc.Method{Name: "session.create", Scope: rpc.ScopeAccount, Summary: "Create a session, optionally with its settings, webhook and proxy, and optionally connect it.", Secret: true}, d.createSession)
 	rpc.Register(reg, rpc.Method{Name: "session.list", Scope: rpc.ScopeAccount, Summary: "List the sessions the caller may see, in short or in full."}, d.listSessions)
-	onSession(reg, d, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings, proxy and webhooks."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (sessionResult, error) {
+	onSession(reg, d, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings, proxy, webhooks, transports, object storage and client profile."},
+		func(ctx context.Context, s *bridge.Session, p *sessionGetParams) (sessionResult, error) {
 			out := sessionResult{Session: shapeSession(s, true)}
-			return out, d.withWebhooks(ctx, out.Session)
+			if p.IncludeQRCode {
+				if err := out.Session.addQRCode(s); err != nil {
+					return out, err
+				}
+			}
+			return out, d.addDetails(ctx, out.Session)
 		})
 	onSession(reg, d, rpc.Method{Name: "session.getStatus", Summary: "Return the live connection and login state of one session."},
 		func(_ context.Context, s *bridge.Session, _ *none) (sessionStatus, error) {
 			return shapeStatus(s.Status()), nil
 		})
-	onSession(reg, d, rpc.Method{Name: "session.update", Summary: "Change a session's name and/or its token.", Secret: true}, d.updateSession)
+	onSession(reg, d, rpc.Method{Name: "session.update", Summary: "Change a session's name, token, default webhook, object storage and proxy: all that is given, or nothing.", Secret: true}, d.updateSession)
 	rpc.Register(reg, rpc.Method{Name: "session.delete", Scope: rpc.ScopeAccount, Summary: "Delete a session, optionally logging out of WhatsApp and removing everything stored for it."}, d.deleteSession)
 	rpc.Register(reg, rpc.Method{Name: "session.deleteAll", Scope: rpc.ScopeAccount, Summary: "Delete every session the caller owns, or only those that are not connected.", Timeout: deleteAllTimeout}, d.deleteAllSessions)
 }
@@ -206,15 +205,13 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 		out.Token, err = d.Tokens.IssueSessionToken(ctx, s.ID(), p.Token)
 	}
 	if err == nil && p.Webhook != nil {
-		_, err = d.Webhooks.Update(ctx, webhook.Key{Session: s.ID(), ID: webhook.DefaultID}, p.Webhook.change())
-		err = webhookError("/webhook", err)
+		err = d.changeWebhook(ctx, s.ID(), p.Webhook.change())
 	}
 	if err == nil {
 		err = d.setTransports(ctx, s.ID(), p.Transports)
 	}
 	if err == nil && p.Storage != nil {
-		_, err = d.Storage.Update(ctx, s.ID(), p.Storage.change())
-		err = storageError("/storage", err)
+		err = d.changeStorage(ctx, s.ID(), p.Storage)
 	}
 	if err != nil {
 		// A partially created session is removed: the id must be free for a retry.
@@ -230,7 +227,7 @@ func (d Deps) createSession(ctx context.Context, call *rpc.Call, p *sessionCreat
 		}
 	}
 	out.Session = shapeSession(s, true)
-	return out, d.withWebhooks(ctx, out.Session)
+	return out, d.addDetails(ctx, out.Session)
 }
 
 func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListParams) (sessionListResult, error) {
@@ -256,12 +253,10 @@ func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListPa
 			continue
 		}
 		object := shapeSession(s, p.Full)
-		if p.IncludeQRCode && s.QR().Text != "" {
-			code, err := shapeQR(s)
-			if err != nil {
+		if p.IncludeQRCode {
+			if err := object.addQRCode(s); err != nil {
 				return out, err
 			}
-			object.QRCode = &code
 		}
 		out.Sessions = append(out.Sessions, object)
 	}
@@ -271,28 +266,7 @@ func (d Deps) listSessions(ctx context.Context, call *rpc.Call, p *sessionListPa
 	if p.IncludeTotal {
 		out.Total = &matches
 	}
-	return out, d.withWebhooks(ctx, out.Sessions...)
-}
-
-func (d Deps) updateSession(ctx context.Context, s *bridge.Session, p *sessionUpdateParams) (out sessionUpdateResult, err error) {
-	if p.Name == nil && p.Token == nil {
-		return out, rpc.InvalidParams("", "name or token is needed")
-	}
-	// The token first: it is the part that may be rejected.
-	if p.Token != nil {
-		token, err := d.Tokens.IssueSessionToken(ctx, s.ID(), *p.Token)
-		if err != nil {
-			return out, err
-		}
-		out.Token, out.Warnings = &token, d.tokenWarnings(s.ID(), token)
-	}
-	if p.Name != nil {
-		if err = s.Rename(ctx, *p.Name); err != nil {
-			return out, err
-		}
-	}
-	out.Session = shapeSession(s, true)
-	return out, d.withWebhooks(ctx, out.Session)
+	return out, d.addDetails(ctx, out.Sessions...)
 }
 
 func (d Deps) deleteSession(ctx context.Context, call *rpc.Call, p *sessionDeleteParams) (sessionDeleteResult, error) {

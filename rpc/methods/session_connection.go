@@ -138,18 +138,23 @@ func restartSession(ctx context.Context, s *bridge.Session, p *sessionRestartPar
 }
 
 func (r *sessionRestartResult) report(done *account.Refreshed) {
-	for _, part := range done.AppState {
-		r.AppState = append(r.AppState, appStateReport{
-			Name: part.Name, OK: part.Err == nil, Error: failure(part.Err), DurationSeconds: part.Duration.Seconds(),
-			RecoveryRequested: part.RecoveryRequested,
-		})
-	}
+	r.AppState = append(r.AppState, appStateReports(done.AppState)...)
 	if k := done.PreKeys; k != nil {
 		r.Prekeys = &prekeyReport{Checked: k.Err == nil, ServerCount: k.ServerCount, UploadTriggered: k.Uploaded, Error: failure(k.Err)}
 	}
 	if v := done.Privacy; v != nil {
 		r.Privacy = &privacyReport{Fetched: v.Err == nil, Error: failure(v.Err)}
 	}
+}
+
+func appStateReports(parts []account.AppStateReport) (reports []appStateReport) {
+	for _, part := range parts {
+		reports = append(reports, appStateReport{
+			Name: part.Name, OK: part.Err == nil, Error: failure(part.Err), DurationSeconds: part.Duration.Seconds(),
+			RecoveryRequested: part.RecoveryRequested,
+		})
+	}
+	return reports
 }
 
 func failure(err error) *string {

@@ -10,13 +10,13 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
 )
 
 // newSandboxAdmin returns an admin with the sandbox methods.
 func newSandboxAdmin(t *testing.T) *admin {
 	a := newAdmin(t)
-	methods.RegisterSandbox(a.calls, methods.SandboxDeps{Network: a.network, Bridge: a.bridge})
+	sandboxmethods.Register(a.calls, sandboxmethods.Deps{Network: a.network, Bridge: a.bridge})
 	return a
 }
 

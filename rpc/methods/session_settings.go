@@ -4,28 +4,25 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/proxy"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/rpc"
 )
 
 type getSettingsResult struct {
-	Settings            bridge.Settings `json:"settings" doc:"session_settings object"`
-	Server              ServerSettings  `json:"server" doc:"server-wide values that override or gate them"`
-	ReconnectErrorCount int             `json:"reconnect_error_count" doc:"reconnect failures so far"`
+	Settings            sessionconfig.Settings `json:"settings" doc:"session_settings object"`
+	Server              ServerSettings         `json:"server" doc:"server-wide values that override or gate them"`
+	ReconnectErrorCount int                    `json:"reconnect_error_count" doc:"reconnect failures so far"`
 }
 
 type updateSettingsParams struct {
-	bridge.SettingsPatch
+	sessionconfig.SettingsPatch
 	Replace bool `json:"replace" doc:"reset every switch not named here to its default; default false"`
 }
 
 type updateSettingsResult struct {
-	Settings            bridge.Settings `json:"settings" doc:"session_settings object after the change"`
-	ReconnectErrorCount int             `json:"reconnect_error_count" doc:"reconnect failures so far"`
-}
-
-type setProxyParams struct {
-	Enabled *bool  `json:"enabled" rpc:"required" doc:"use the proxy"`
-	URL     string `json:"url" rpc:"max=2048" doc:"http, https or socks5 address with optional credentials; kept when absent"`
+	Settings            sessionconfig.Settings `json:"settings" doc:"session_settings object after the change"`
+	ReconnectErrorCount int                    `json:"reconnect_error_count" doc:"reconnect failures so far"`
 }
 
 type clientVersionParams struct {
@@ -48,8 +45,8 @@ func registerSessionSettings(reg *rpc.Registry, d Deps) {
 			return updateSettingsResult{Settings: settings, ReconnectErrorCount: s.Status().ReconnectErrors}, err
 		})
 	onSession(reg, d, rpc.Method{Name: "session.setProxy", Summary: "Set, switch on or switch off the session's proxy."},
-		func(ctx context.Context, s *bridge.Session, p *setProxyParams) (bridge.Proxy, error) {
-			return s.SetProxy(ctx, bridge.Proxy{Enabled: *p.Enabled, URL: p.URL})
+		func(ctx context.Context, s *bridge.Session, p *sessionProxyChanges) (proxy.Proxy, error) {
+			return s.SetProxy(ctx, p.change())
 		})
 	onSession(reg, d, rpc.Method{Name: "session.getClientVersion", Summary: "Return the WhatsApp Web version this session presents to the servers."},
 		func(ctx context.Context, s *bridge.Session, p *clientVersionParams) (clientVersionResult, error) {

@@ -8,6 +8,9 @@ import (
 	"rsc.io/qr"
 
 	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/proxy"
+	"github.com/waystation/waystation/bridge/sessionconfig"
+	"github.com/waystation/waystation/transports/outlets"
 )
 
 // sessionStatus is the status object of a session.
@@ -103,13 +106,16 @@ type sessionObject struct {
 
 // sessionFull contains the members of a session object beyond the short form.
 type sessionFull struct {
-	Settings bridge.Settings `json:"settings" doc:"session_settings object"`
-	Proxy    bridge.Proxy    `json:"proxy" doc:"password masked"`
-	Webhooks []webhookObject `json:"webhooks" doc:"webhook objects, the default one first"`
+	Settings      sessionconfig.Settings       `json:"settings" doc:"session_settings object"`
+	Proxy         proxy.Proxy                  `json:"proxy" doc:"password masked"`
+	Webhooks      []webhookObject              `json:"webhooks" doc:"webhook objects, the default one first"`
+	Transports    map[string]transportSettings `json:"transports" doc:"own transports by name, as transport.getSettings"`
+	Storage       storageObject                `json:"storage" doc:"as storage.getSettings"`
+	ClientProfile *sessionconfig.ClientProfile `json:"client_profile" doc:"device identity shown to WhatsApp; null = the default"`
 }
 
-// withWebhooks adds their webhooks to full session objects.
-func (d Deps) withWebhooks(ctx context.Context, sessions ...sessionObject) error {
+// addDetails adds webhooks, transports and object storage to full session objects.
+func (d Deps) addDetails(ctx context.Context, sessions ...sessionObject) error {
 	ids := make([]string, 0, len(sessions))
 	for i := range sessions {
 		if sessions[i].sessionFull != nil {
@@ -123,9 +129,21 @@ func (d Deps) withWebhooks(ctx context.Context, sessions ...sessionObject) error
 	if err != nil {
 		return err
 	}
+	var transports map[string]map[string]outlets.Own
+	if d.Outlets != nil {
+		if transports, err = d.Outlets.ListSettings(ctx, ids); err != nil {
+			return err
+		}
+	}
 	for i := range sessions {
-		if full := sessions[i].sessionFull; full != nil {
-			full.Webhooks = d.shapeWebhooks(lists[sessions[i].SessionID])
+		if full, id := sessions[i].sessionFull, sessions[i].SessionID; full != nil {
+			full.Webhooks = d.shapeWebhooks(lists[id])
+			for name, own := range transports[id] {
+				full.Transports[name] = shapeOwnTransport(&own)
+			}
+			if d.Storage != nil {
+				full.Storage = d.shapeStorage(id)
+			}
 		}
 	}
 	return nil
@@ -146,7 +164,7 @@ func shapeSession(s *bridge.Session, full bool) sessionObject {
 		out.LID = stringPtr(st.LID.String())
 	}
 	if full {
-		out.sessionFull = &sessionFull{Settings: s.Settings(), Proxy: s.Proxy()}
+		out.sessionFull = &sessionFull{Settings: s.Settings(), Proxy: s.Proxy(), Transports: map[string]transportSettings{}, ClientProfile: s.ClientProfile()}
 	}
 	return out
 }
@@ -162,6 +180,16 @@ type qrCode struct {
 // qrScale is the size of one module of the picture, in pixels: a code is then
 // some 500 pixels wide.
 const qrScale = 8
+
+// addQRCode adds the QR code of a session that waits for pairing.
+func (o *sessionObject) addQRCode(s *bridge.Session) error {
+	if s.QR().Text == "" {
+		return nil
+	}
+	code, err := shapeQR(s)
+	o.QRCode = &code
+	return err
+}
 
 func shapeQR(s *bridge.Session) (qrCode, error) {
 	code := s.QR()

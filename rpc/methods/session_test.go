@@ -101,7 +101,7 @@ func TestSessionLifeOverMethods(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := a.call("session.create", params{"session_id": "ada", "name": "Ada's", "settings": params{"skip_groups": true}, "connect": true})
+	made := a.call("session.create", params{"session_id": "ada", "name": "Ada's", "settings": params{"skip_groups": true}, "client_profile": params{"device_board": "B-1"}, "connect": true})
 	if made["token"] != "generated-for-ada" || made.object("session").object("settings")["skip_groups"] != true {
 		t.Errorf("created %v", made)
 	}
@@ -111,6 +111,13 @@ func TestSessionLifeOverMethods(t *testing.T) {
 	code := a.call("session.getQrCode", params{"session": "ada"})
 	if !strings.HasPrefix(code["image"].(string), "data:image/png;base64,") || code["expires_at"] == nil || code["logged_in"] != false {
 		t.Errorf("QR code %v", code)
+	}
+	shown := a.call("session.get", params{"session": "ada", "include_qr_code": true}).object("session")
+	if shown.object("qr_code")["code"] != code["code"] || shown.object("client_profile")["device_board"] != "B-1" {
+		t.Errorf("the session shows %v", shown)
+	}
+	if shown = a.call("session.get", params{"session": "ada"}).object("session"); shown["qr_code"] != nil {
+		t.Errorf("without a request for it, the session shows %v", shown)
 	}
 	if err = phone.ScanQR(a.ctx(), code["code"].(string)); err != nil {
 		t.Fatal(err)
@@ -219,6 +226,11 @@ func TestSessionBadInput(t *testing.T) {
 		{rpc.CodeInvalidParams, "/enabled", "session.setProxy", params{"session": "one"}},
 		{rpc.CodeInvalidParams, "/phone", "session.requestPairingCode", params{"session": "one", "phone": "nobody"}},
 		{rpc.CodeInvalidParams, "", "session.update", params{"session": "one"}},
+		{rpc.CodeInvalidParams, "/webhook/url", "session.update", params{"session": "one", "name": "changed", "webhook": params{"url": "x"}}},
+		{rpc.CodeInvalidParams, "/webhook/secret", "session.update", params{"session": "one", "token": "another-token", "webhook": params{"secret": "x"}}},
+		{rpc.CodeInvalidParams, "/storage/retention_days", "session.update", params{"session": "one", "webhook": params{"url": "http://93.184.216.34/"}, "storage": params{"retention_days": -1}}},
+		{rpc.CodeInvalidParams, "/proxy/url", "session.update", params{"session": "one", "name": "changed", "webhook": params{"url": "http://93.184.216.34/"}, "proxy": params{"enabled": true, "url": "ftp://x"}}},
+		{rpc.CodeInvalidParams, "/proxy/enabled", "session.update", params{"session": "one", "proxy": params{"url": "http://93.184.216.34:1"}}},
 		{rpc.CodeNotFound, "", "session.delete", params{"session": "nobody"}},
 		{rpc.CodeNotFound, "", "session.connect", params{"session": "nobody"}},
 	} {
@@ -226,6 +238,10 @@ func TestSessionBadInput(t *testing.T) {
 	}
 	if all := a.call("session.list", params{"include_total": true}); all["total"] != 1.0 || len(all.list("sessions")) != 1 {
 		t.Errorf("refused calls left sessions: %v", all)
+	}
+	one := a.call("session.get", params{"session": "one"}).object("session")
+	if one["name"] != "one" || one.object("proxy")["url"] != "" || one.list("webhooks")[0]["url"] != "" {
+		t.Errorf("refused calls changed the session: %v", one)
 	}
 }
 
@@ -255,6 +271,12 @@ func TestSessionSettingsAndProxy(t *testing.T) {
 	}
 	updated := a.call("session.update", params{"session": "one", "name": "First", "token": "another-token"})
 	if updated["token"] != "another-token" || updated.object("session")["name"] != "First" {
+		t.Errorf("updated %v", updated)
+	}
+	updated = a.call("session.update", params{
+		"session": "one", "webhook": params{"url": "http://93.184.216.34/", "events": []string{"Message"}, "format": "wuzapi"}, "proxy": params{"enabled": true},
+	}).object("session")
+	if hook := updated.list("webhooks")[0]; hook["format"] != "wuzapi" || hook["active"] != true || updated.object("proxy")["enabled"] != true {
 		t.Errorf("updated %v", updated)
 	}
 }

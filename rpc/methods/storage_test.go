@@ -18,6 +18,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/objectstore"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/transports/journal"
@@ -206,9 +207,9 @@ func TestMediaIsStored(t *testing.T) {
 	}
 	// Metadata only: no download.
 	for _, off := range []func(){
-		func() { setting(t, w, "anna", bridge.SettingsPatch{SkipMedia: ptr(true)}) },
+		func() { setting(t, w, "anna", sessionconfig.SettingsPatch{SkipMedia: ptr(true)}) },
 		func() {
-			setting(t, w, "anna", bridge.SettingsPatch{SkipMedia: ptr(false)})
+			setting(t, w, "anna", sessionconfig.SettingsPatch{SkipMedia: ptr(false)})
 			if anna.call("storage.deleteSettings", nil)["deleted"] != true || anna.call("storage.deleteSettings", nil)["deleted"] != false {
 				t.Error("deletion")
 			}
@@ -227,7 +228,7 @@ func TestMediaIsStored(t *testing.T) {
 	}
 }
 
-func setting(t *testing.T, w *storageWorld, session string, patch bridge.SettingsPatch) {
+func setting(t *testing.T, w *storageWorld, session string, patch sessionconfig.SettingsPatch) {
 	t.Helper()
 	s, err := w.bridge.Session(session)
 	if err != nil {
@@ -272,7 +273,7 @@ func TestGlobalStorage(t *testing.T) {
 		Enabled: true, Bucket: mediaBucket, AccessKey: "key", SecretKey: "secret", PathStyle: true, Delivery: objectstore.DeliveryURL,
 	}})
 	anna, bert := w.join("anna", "15550100001"), w.join("bert", "15550100002")
-	setting(t, w, "bert", bridge.SettingsPatch{SkipGlobal: &[]string{"media_storage"}})
+	setting(t, w, "bert", sessionconfig.SettingsPatch{SkipGlobal: &[]string{"media_storage"}})
 	picture := params{"base64": dataURL("image/jpeg", photo(t))}
 	bert.call("message.sendImage", params{"to": "15550100001", "media": picture})
 	anna.call("message.sendImage", params{"to": "15550100002", "media": picture})
@@ -284,7 +285,7 @@ func TestGlobalStorage(t *testing.T) {
 	if n := len(w.events("bert", "MessageMedia")); n != 0 {
 		t.Errorf("a session that stays out was told of %d files", n)
 	}
-	setting(t, w, "bert", bridge.SettingsPatch{SkipGlobal: &[]string{}})
+	setting(t, w, "bert", sessionconfig.SettingsPatch{SkipGlobal: &[]string{}})
 	anna.call("message.sendImage", params{"to": "15550100002", "media": picture})
 	w.awaitStored("bert", 1)
 }
@@ -294,6 +295,9 @@ func TestStorageOfSessions(t *testing.T) {
 	w.admin.call("session.create", params{"session_id": "shop", "storage": w.settings()})
 	if c := w.storage.Settings("shop"); !c.Enabled || c.SecretKey != "hunter2hunter2" {
 		t.Errorf("created with %+v", c)
+	}
+	if shown := w.admin.call("session.get", params{"session": "shop"}).object("session").object("storage"); shown["bucket"] != mediaBucket || shown["secret_key"] != "***" {
+		t.Errorf("the session shows %v", shown)
 	}
 	bad := w.settings()
 	bad["bucket"] = "No Bucket"

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waystation/waystation/bridge"
+	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/transports/outlets"
 )
 
@@ -20,7 +20,7 @@ func TestListsOfTransports(t *testing.T) {
 		if !slices.Contains(toTransport, kind) {
 			t.Errorf("the param to_transport lacks %s: %v", kind, toTransport)
 		}
-		if _, err := bridge.DefaultSettings().Apply(bridge.SettingsPatch{SkipGlobal: &[]string{kind}}); err != nil {
+		if _, err := sessionconfig.DefaultSettings().Apply(sessionconfig.SettingsPatch{SkipGlobal: &[]string{kind}}); err != nil {
 			t.Errorf("sessions cannot skip %s: %v", kind, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,16 @@ func TestTransportSettings(t *testing.T) {
 	settings := got.object("settings")
 	if settings["enabled"] != true || settings["url"] != "redis://me:***@127.0.0.1:1/" || settings.object("options")["stream"] != "all" || settings["created_at"] == nil {
 		t.Errorf("settings %v", settings)
+	}
+	a.call("session.create", params{"session_id": "none"})
+	full := a.call("session.get", params{"session": "one"}).object("session")
+	if shown := full.object("transports").object("redis"); !reflect.DeepEqual(shown, settings) || full["client_profile"] != nil {
+		t.Errorf("the session shows %v, not %v", full, settings)
+	}
+	for _, listed := range a.call("session.list", params{"full": true}).list("sessions") {
+		if (listed.object("transports")["redis"] != nil) != (listed["session_id"] == "one") {
+			t.Errorf("listed %v", listed)
+		}
 	}
 	if stats := got.object("stats"); stats["published_count"] != 0.0 || stats["active_queues"] != 0.0 || stats["last_published_at"] != nil {
 		t.Errorf("stats %v", stats)

@@ -29,7 +29,7 @@ type webhookCreateParams struct {
 	Events    []string `json:"events" rpc:"required,max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
 	Secret    *string  `json:"secret" doc:"key of the HMAC-SHA256 signature, 16 to 256 bytes; absent = not signed"`
 	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body; default native"`
-	Files     *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (base64 in the JSON; formats native, wuzapi, wuzapi_json) or multipart (a part 'file' of multipart/form-data; formats wuzapi, wuzapi_json); default none"`
+	Files     *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (base64 in the JSON; formats native, wuzapi, wuzapi_json; wwebjs: the event media follows) or multipart (a part 'file' of multipart/form-data; formats wuzapi, wuzapi_json); default none"`
 	Active    *bool    `json:"active" doc:"default true"`
 	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); absent = left out"`
 }
@@ -59,7 +59,7 @@ type webhookUpdateParams struct {
 	Events    []string `json:"events" rpc:"max=100" doc:"event names, or [\"*\"] for every event that has an offset"`
 	Secret    *string  `json:"secret" doc:"key of the signature; empty removes it, *** keeps it; webhook.rotateSecret changes it without an interruption"`
 	Format    *string  `json:"format" rpc:"enum=native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"shape of the body"`
-	Files     *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (formats native, wuzapi, wuzapi_json) or multipart (formats wuzapi, wuzapi_json)"`
+	Files     *string  `json:"files" rpc:"enum=none|inline|multipart" doc:"how the files of messages are sent: none, inline (formats native, wuzapi, wuzapi_json; wwebjs: the event media follows) or multipart (formats wuzapi, wuzapi_json)"`
 	Active    *bool    `json:"active" doc:"enable or disable; after enabling, delivery begins with the next event"`
 	BodyToken *string  `json:"body_token" doc:"repeated by the formats wuzapi (token in the body) and wwebjs (header x-api-key); empty removes it, *** keeps it"`
 }
@@ -148,6 +148,7 @@ func RegisterWebhook(reg *rpc.Registry, d Deps) {
 		Name: "webhook.test", Summary: "Send an event of the type WebhookTest to a webhook at once, in one attempt, and return the outcome.",
 		Timeout: webhookTestTimeout,
 	}, d.testWebhook)
+	registerWebhookReceiver(reg, d)
 	onSession(reg, d, rpc.Method{Name: "webhook.listDeliveries", Summary: "List the ended and the pending deliveries of one webhook."}, d.listWebhookDeliveries)
 }
 

@@ -72,6 +72,9 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 	deps := methods.Deps{Bridge: b}
 	w.calls.MapError = methods.MapError
 	methods.RegisterGroup(w.calls, deps)
+	methods.RegisterCommunity(w.calls, deps)
+	methods.RegisterBusiness(w.calls, deps)
+	methods.RegisterBot(w.calls, deps)
 	methods.RegisterContact(w.calls, deps)
 	methods.RegisterProfile(w.calls, deps)
 	methods.RegisterPrivacy(w.calls, deps)
@@ -79,7 +82,10 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 	methods.RegisterCall(w.calls, deps)
 	methods.RegisterStatus(w.calls, deps)
 	methods.RegisterMessage(w.calls, deps)
+	methods.RegisterNewsletter(w.calls, deps)
 	methods.RegisterChat(w.calls, deps)
+	methods.RegisterLabel(w.calls, deps)
+	methods.RegisterSync(w.calls, deps)
 	methods.RegisterMedia(w.calls, deps)
 	methods.RegisterPresence(w.calls, deps)
 	t.Cleanup(func() {

@@ -27,12 +27,14 @@ type Deliveries interface {
 
 // Metrics collects the figures of GET /metrics.
 type Metrics struct {
-	Version    string
-	StartedAt  time.Time
-	Probes     *Probes
-	Registry   *rpc.Registry
-	Sockets    Sockets
-	Deliveries Deliveries
+	Version   string
+	StartedAt time.Time
+	Probes    *Probes
+	Registry  *rpc.Registry
+	Sockets   Sockets
+	// EventSockets returns the number of open sockets in the form of other gateways.
+	EventSockets func() int
+	Deliveries   Deliveries
 	// Durations are the histograms.
 	Durations *metrics.Durations
 }
@@ -186,6 +188,7 @@ func (m *Metrics) addSockets(_ context.Context, p *metrics.Page) {
 	p.Add("waystation_socket_signals_total", float64(sent.Signals))
 	p.Add("waystation_socket_gaps_total", float64(sent.Gaps))
 	p.Add("waystation_socket_written_bytes_total", float64(sent.Bytes))
+	p.Add("waystation_event_sockets", float64(m.EventSockets()))
 }
 
 func (m *Metrics) addSessions(_ context.Context, p *metrics.Page) {

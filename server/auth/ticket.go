@@ -81,12 +81,12 @@ const ticketRetry = time.Second
 // IssueWatch issues a ticket that may be used any number of times during its lifetime. With a session it gives access
 // to that session only. filter is stored for Look. Errors are *rpc.Error.
 func (t *Tickets) IssueWatch(ctx context.Context, who rpc.Principal, session string, filter []byte) (ticket string, expires time.Time, err error) {
-	return t.issueTicket(ctx, who, session, t.cfg.For, filter)
+	return t.issueTicket(ctx, who, session, t.cfg.For, filter, "too many watch tokens have not expired yet")
 }
 
 // Look returns the principal and the filter of a ticket of IssueWatch. Errors are those of Redeem.
 func (t *Tickets) Look(ctx context.Context, ticket string) (who rpc.Principal, filter []byte, err error) {
-	kept, err := t.lookUp(ctx, ticket, t.store.Look)
+	kept, err := t.lookUp(ctx, ticket, t.store.Look, "the watch token is not known or has expired")
 	return kept.Principal, kept.Filter, err
 }
 
@@ -100,10 +100,13 @@ func (t *Tickets) Issue(ctx context.Context, who rpc.Principal, session string, 
 	case validFor == 0:
 		validFor = t.cfg.For
 	}
-	return t.issueTicket(ctx, who, session, validFor, nil)
+	return t.issueTicket(ctx, who, session, validFor, nil, ErrTooManyTickets.Error())
 }
 
-func (t *Tickets) issueTicket(ctx context.Context, who rpc.Principal, session string, validFor time.Duration, filter []byte) (ticket string, expires time.Time, err error) {
+// issueTicket issues a ticket. tooMany is the text of the error if the principal has reached its limit.
+func (t *Tickets) issueTicket(
+	ctx context.Context, who rpc.Principal, session string, validFor time.Duration, filter []byte, tooMany string,
+) (ticket string, expires time.Time, err error) {
 	kept := Ticket{Issuer: who.ID, Principal: who, Filter: filter, Expires: t.now().Add(validFor).UTC().Truncate(time.Millisecond)}
 	if session != "" {
 		kept.Principal = rpc.Principal{Kind: rpc.ScopeSession, ID: SessionPrincipal(t.cfg.OwnerOf(session)), Session: session}
@@ -112,7 +115,7 @@ func (t *Tickets) issueTicket(ctx context.Context, who rpc.Principal, session st
 	err = t.store.Put(ctx, sha256.Sum256([]byte(ticket)), kept, t.cfg.PerPrincipal)
 	switch {
 	case errors.Is(err, ErrTooManyTickets):
-		return "", expires, rpc.RateLimited(ErrTooManyTickets.Error(), ticketRetry)
+		return "", expires, rpc.RateLimited(tooMany, ticketRetry)
 	case err != nil:
 		return "", expires, fmt.Errorf("auth: %w: %w", err, errUnavailable)
 	}
@@ -122,27 +125,24 @@ func (t *Tickets) issueTicket(ctx context.Context, who rpc.Principal, session st
 // Redeem returns the principal of a ticket and invalidates the ticket. The error wraps an *rpc.Error for the caller,
 // the same for an unknown, used or expired ticket.
 func (t *Tickets) Redeem(ctx context.Context, ticket string) (rpc.Principal, error) {
-	kept, err := t.lookUp(ctx, ticket, t.store.Take)
+	kept, err := t.lookUp(ctx, ticket, t.store.Take, "the ticket is not known; each is good once, for a short time")
 	return kept.Principal, err
 }
 
-func (t *Tickets) lookUp(ctx context.Context, ticket string, by func(context.Context, [sha256.Size]byte) (Ticket, error)) (Ticket, error) {
+// lookUp reads a ticket from the store. refusal is the text of the error for a ticket that the store does not have.
+func (t *Tickets) lookUp(ctx context.Context, ticket string, by func(context.Context, [sha256.Size]byte) (Ticket, error), refusal string) (Ticket, error) {
 	if ticket == "" || len(ticket) > MaxTokenLength {
-		return Ticket{}, refusedTicket()
+		return Ticket{}, rpc.Unauthenticated(refusal)
 	}
 	// The hash is the key of the look-up, so that its timing reveals nothing about the ticket.
 	kept, err := by(ctx, sha256.Sum256([]byte(ticket)))
 	switch {
 	case errors.Is(err, ErrNoTicket):
-		return Ticket{}, refusedTicket()
+		return Ticket{}, rpc.Unauthenticated(refusal)
 	case err != nil:
 		return Ticket{}, fmt.Errorf("auth: %w: %w", err, errUnavailable)
 	}
 	return kept, nil
-}
-
-func refusedTicket() error {
-	return rpc.Unauthenticated("the ticket is not known; each is good once, for a short time")
 }
 
 // Revoke invalidates the unused tickets of a principal whose token was revoked.

@@ -106,6 +106,29 @@ func TestTicketNarrowedAndShortened(t *testing.T) {
 	})
 }
 
+// TestWatchTokensPerPrincipal checks that the errors about watch tokens name them, and not tickets.
+func TestWatchTokensPerPrincipal(t *testing.T) {
+	tokens := NewTickets(NewMemoryTickets(), TicketConfig{PerPrincipal: 1})
+	token, _, err := tokens.IssueWatch(t.Context(), shop, "", []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if who, filter, err := tokens.Look(t.Context(), token); err != nil || who != shop || string(filter) != "{}" {
+			t.Errorf("%v, %s, %v", who, filter, err)
+		}
+	}
+	var problem *rpc.Error
+	if _, _, err = tokens.IssueWatch(t.Context(), shop, "", nil); !errors.As(err, &problem) || problem.Code != rpc.CodeRateLimited || problem.RetryAfter == 0 || !strings.Contains(problem.Error(), "too many watch tokens") {
+		t.Errorf("a second token: %v", err)
+	}
+	for _, unknown := range []string{"", "x", strings.Repeat("x", MaxTokenLength+1)} {
+		if _, _, err = tokens.Look(t.Context(), unknown); !errors.As(err, &problem) || problem.Code != rpc.CodeUnauthenticated || !strings.Contains(problem.Error(), "watch token") {
+			t.Errorf("%.10q: %v", unknown, err)
+		}
+	}
+}
+
 func TestTicketsPerPrincipal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := NewMemoryTickets().(*memoryTickets)

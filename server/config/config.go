@@ -129,6 +129,8 @@ type Config struct {
 
 	WebhookFilesMemory int `flag:"webhook-files-memory" unit:"bytes" default:"67108864" min:"1048576" max:"17179869184" doc:"Bodies of webhooks with files in memory at a time. One session may occupy a quarter of it; a body that is larger is sent alone." why:"A file inline takes 1.4 times its size; two or three of the largest at a time."`
 
+	WebhookTestRate int `flag:"webhook-test-rate" unit:"events a second" default:"0" min:"0" max:"1000" doc:"Events that webhook.receiveTest and POST /localCallbackExample accept, so that webhooks can be tried out without a receiver; 0 = not served." why:"A server that stores what callers post is of use to those who try it out."`
+
 	Global Globals
 
 	ObjectStorage ObjectStorage
@@ -137,15 +139,41 @@ type Config struct {
 
 	QR string `flag:"qr" unit:"when" default:"auto" enum:"auto|always|never" doc:"Draw pairing codes on standard output." why:"auto draws when it is a terminal."`
 
+	LicenseReporting bool `flag:"license-reporting" default:"true" doc:"Answer server.getLicense, which reports the installation to callers with the admin token." why:"Nothing is sent anywhere, and programs made for licensed servers ask."`
+
 	MaxSessions int `flag:"max-sessions" unit:"sessions" default:"10000" min:"1" doc:"Sessions that can exist." why:"Keeps a runaway client from filling the disk."`
 
 	ConnectConcurrency int `flag:"connect-concurrency" unit:"sessions" default:"8" min:"1" max:"1000" doc:"Sessions that may be logging in at a time." why:"More at once mostly wait for each other's cryptography."`
 
+	ConnectTimeout time.Duration `flag:"connect-timeout" unit:"duration" default:"30s" min:"10ms" max:"10m" doc:"Longest time to open a connection to WhatsApp, from the name's resolution to the end of the encryption handshake. After it the session tries again." why:"A network without an answer must not hold a place among the sessions that are logging in."`
+
+	LoginTimeout time.Duration `flag:"login-timeout" unit:"duration" default:"1m" min:"10ms" max:"1h" doc:"Longest time that an open connection to WhatsApp may stay without a login or a pairing code. After it the session connects anew." why:"A login takes a second; a server that has accepted a connection may still not answer."`
+
+	ReconnectBackoff time.Duration `flag:"reconnect-backoff" unit:"duration" default:"1s" min:"1ms" max:"1h" doc:"Longest pause before a session connects again after a first failed attempt; it doubles with each further one, and a random part of it is waited." why:"Most connections that end can be opened again at once."`
+
+	ReconnectBackoffMax time.Duration `flag:"reconnect-backoff-max" unit:"duration" default:"2m" min:"1ms" max:"24h" doc:"Longest pause between attempts of a session to connect." why:"The longest wait after a network outage."`
+
+	KeepAliveLimit time.Duration `flag:"keepalive-limit" unit:"duration" default:"90s" min:"10s" max:"1h" doc:"Time without an answer to pings after which a connection to WhatsApp is closed and opened again." why:"Three pings that WhatsApp did not answer."`
+
 	StoreProbe time.Duration `flag:"store-probe" unit:"duration" default:"1s" min:"10ms" max:"1m" doc:"Pause between probes of a database that could not record an event; the sessions reconnect once it takes writes again, so that WhatsApp delivers the event anew." why:"A probe is one small write, for all sessions together."`
+
+	RedeliveryPause time.Duration `flag:"redelivery-pause" unit:"duration" default:"5s" min:"1ms" max:"10m" doc:"Pause before a session reconnects to receive an event again that could not be recorded although the database takes writes. It doubles with each reconnect, up to ten minutes." why:"An event that fails for a reason of its own must not cause a login each second."`
 
 	MaxStanzaBytes int `flag:"max-stanza-bytes" unit:"bytes" default:"33554432" min:"65536" max:"1073741824" doc:"Largest stanza of WhatsApp after decompression; larger ones are dropped." why:"A frame has at most 16 MiB, and real stanzas are far smaller."`
 
 	MaxStanzaDepth int `flag:"max-stanza-depth" unit:"levels" default:"64" min:"16" max:"10000" doc:"How many levels deep stanzas of WhatsApp may be inside each other; others are dropped." why:"WhatsApp's have fewer than ten, and a stack that overflows ends the process."`
+
+	MaxEventBytes int `flag:"max-event-bytes" unit:"bytes" default:"65536" min:"4096" max:"65536" doc:"Largest data of one event. Larger data loses its raw part first, then the ends of its texts." why:"The largest that the protocol allows; smaller events take less of the journal."`
+
+	HistoryWorkers int `flag:"history-workers" unit:"parts" default:"2" min:"1" max:"100" doc:"Parts of message histories that are downloaded and stored at a time, over all sessions." why:"One part may take tens of megabytes of memory."`
+
+	PhoneTimeout time.Duration `flag:"phone-timeout" unit:"duration" default:"5m" min:"100ms" max:"24h" doc:"Longest wait for the phone's answer to a request for history or app state, and between two parts of a history. After it an event ends the request." why:"A phone that is switched on answers in seconds."`
+
+	MaxHistoryRequests int `flag:"max-history-requests" unit:"requests" default:"20" min:"1" max:"1000" doc:"Requests for history of one session that may wait for the phone's answer." why:"More than a phone answers in the time that it has."`
+
+	MaxLabels int `flag:"max-labels" unit:"labels" default:"1000" min:"1" max:"100000" doc:"Labels of one session. Further labels that the phone makes are not stored." why:"WhatsApp's apps permit 20."`
+
+	MaxLabelUses int `flag:"max-label-uses" unit:"chats and messages" default:"100000" min:"1" max:"10000000" doc:"Chats and messages of one session that have a label, counted once for each label. Further ones of the phone are not stored." why:"Keeps a client of the account from filling the disk."`
 
 	PasskeyTimeout time.Duration `flag:"passkey-timeout" unit:"duration" default:"10m" min:"1s" max:"1h" doc:"Longest wait in pairing for the answer to WhatsApp's passkey request; a request that says less ends earlier." why:"WhatsApp's own requests say ten minutes."`
 
@@ -180,6 +208,8 @@ type Config struct {
 	MaxHTTPConnections int `flag:"max-http-connections" unit:"connections" default:"2048" min:"8" doc:"Connections that are not sockets open at a time; the one that has been idle longest is closed for a new one." why:"Some 10 KB each."`
 
 	MaxHTTPPerAddress int `flag:"max-http-per-address" unit:"connections" default:"512" min:"1" doc:"Of them those from one address; trusted proxies are not bounded." why:"Browsers open six; servers keep a pool."`
+
+	MaxEventSockets int `flag:"max-event-sockets" unit:"connections" default:"1000" min:"1" doc:"WebSockets in the form of another gateway (GET /ws/{sessionId} of wwebjs) open at a time; of one session max-session-connections." why:"Some 40 KB each."`
 
 	KeptCloses int `flag:"kept-closes" unit:"connections" default:"100" min:"1" max:"10000" doc:"Ended connections that conn.list shows." why:"Some 300 bytes each."`
 

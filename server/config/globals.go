@@ -10,7 +10,7 @@ type Globals struct {
 	WebhookURL     string   `flag:"global-webhook-url" unit:"URL" secret:"true" doc:"Its http or https address." why:"None."`
 	WebhookEvents  []string `flag:"global-webhook-events" unit:"event,..." default:"All" doc:"Names of the events it gets; All = every one that has an offset." why:"Receivers pick what they know."`
 	WebhookFormat  string   `flag:"global-webhook-format" unit:"format" default:"native" enum:"native|waakg|wuzapi|wuzapi_json|wwebjs" doc:"Shape of the body." why:"The object that sockets get."`
-	WebhookFiles   string   `flag:"global-webhook-files" unit:"mode" default:"none" enum:"none|inline|multipart" doc:"How the files of messages are sent: inline is base64 in the JSON (formats native, wuzapi, wuzapi_json), multipart a part file of multipart/form-data (formats wuzapi, wuzapi_json)." why:"Receivers download what they need."`
+	WebhookFiles   string   `flag:"global-webhook-files" unit:"mode" default:"none" enum:"none|inline|multipart" doc:"How the files of messages are sent: inline is base64 in the JSON (formats native, wuzapi, wuzapi_json; wwebjs: the event media follows), multipart a part file of multipart/form-data (formats wuzapi, wuzapi_json)." why:"Receivers download what they need."`
 	WebhookSecret  string   `flag:"global-webhook-secret" unit:"key" secret:"true" doc:"Key of the HMAC-SHA256 signature, 16 to 256 bytes." why:"Not signed."`
 
 	WebhookRequests int `flag:"global-webhook-requests" unit:"requests" default:"50" min:"1" max:"10000" doc:"Requests to it at a time. One session may have a quarter of them under way." why:"Its receiver is made for all sessions."`

@@ -37,6 +37,7 @@ var Families = []Family{
 	{"waystation_socket_signals_total", Counter, nil, "Volatile events written to them."},
 	{"waystation_socket_gaps_total", Counter, nil, "Times a client was told that events are gone."},
 	{"waystation_socket_written_bytes_total", Counter, nil, "Bytes written to them."},
+	{"waystation_event_sockets", Gauge, nil, "Open WebSockets in the form of other gateways."},
 
 	{"waystation_sessions", Gauge, []string{"state"}, "Sessions by state."},
 	{"waystation_calls_total", Counter, []string{"method", "outcome"}, "Calls by method, once it was called: ok, refused (the caller's doing), limited (rates and limits), whatsapp (not connected, or refused there), timeout, failed (the server's doing)."},

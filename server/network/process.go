@@ -15,6 +15,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
 )
 
 const (
@@ -99,7 +100,7 @@ func (r *Remote) Call(ctx context.Context, method string, params json.RawMessage
 func NewServer(n *sandbox.Network, addr, version string, log *slog.Logger) *http.Server {
 	reg := rpc.NewRegistry(rpc.Options{Title: "Waystation sandbox", Version: version, MaxReply: maxControlReply, MaxTimeout: controlTimeout, Log: log})
 	reg.MapError = methods.MapError
-	methods.RegisterSandbox(reg, methods.SandboxDeps{Network: n})
+	sandboxmethods.Register(reg, sandboxmethods.Deps{Network: n})
 	admit := func(*http.Request) (rpc.Principal, error) {
 		return rpc.Principal{Kind: rpc.ScopeAdmin, ID: "sandbox"}, nil
 	}

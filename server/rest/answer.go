@@ -314,8 +314,11 @@ func (x *Exchange) fillObject(p *answerPlan, n *node, target reflect.Value) erro
 			return err
 		}
 	}
-	if finisher, ok := target.Addr().Interface().(Finisher); ok {
-		return finisher.FinishAnswer()
+	switch answer := target.Addr().Interface().(type) {
+	case Finisher:
+		return answer.FinishAnswer()
+	case ExchangeFinisher:
+		return answer.FinishAnswerOf(x)
 	}
 	return nil
 }

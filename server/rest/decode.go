@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"unicode/utf8"
 )
 
 // source is where the values of a request come from, in the order in which they count.
@@ -66,6 +67,9 @@ func (d *decoder) addFault(kind FaultKind, path string, f *field, problem string
 	fault := Fault{Field: path, Kind: kind, Problem: problem}
 	if f != nil {
 		fault.Text = f.bad
+		if kind == FaultMissing && f.missing != "" {
+			fault.Text = f.missing
+		}
 	}
 	d.faults = append(d.faults, fault)
 }
@@ -77,6 +81,14 @@ func (d *decoder) decodeRequest(p *plan, src *source, into reflect.Value) {
 		if found := d.decodeField(f, src, target); !found && f.required && !isSet(target) {
 			d.addFault(FaultMissing, f.name, f, "is required")
 		}
+		d.checkLength(f, f.name, target)
+	}
+}
+
+// checkLength adds a fault for a text that is longer than the field takes.
+func (d *decoder) checkLength(f *field, path string, target reflect.Value) {
+	if text := reflect.Indirect(target); f.max > 0 && text.IsValid() && utf8.RuneCountInString(text.String()) > f.max {
+		d.addFault(FaultValue, path, f, fmt.Sprintf("is longer than %d characters", f.max))
 	}
 }
 
@@ -155,6 +167,10 @@ func (d *decoder) decodeValue(v *valuePlan, f *field, path string, raw json.RawM
 }
 
 func (d *decoder) decodeObject(v *valuePlan, f *field, path string, raw json.RawMessage, target reflect.Value) bool {
+	var text string
+	if matchesShape(shapeString, raw) && json.Unmarshal(raw, &text) == nil {
+		raw = json.RawMessage(text) // as in forms
+	}
 	members, err := objectOf(raw, v.object)
 	if err != nil {
 		d.addFault(FaultType, path, f, "must be an object")
@@ -171,6 +187,7 @@ func (d *decoder) decodeObject(v *valuePlan, f *field, path string, raw json.Raw
 		if !found && inner.required && !isSet(target.FieldByIndex(inner.index)) {
 			d.addFault(FaultMissing, path+"."+inner.name, inner, "is required")
 		}
+		d.checkLength(inner, path+"."+inner.name, target.FieldByIndex(inner.index))
 	}
 	return true
 }
@@ -179,12 +196,12 @@ func (d *decoder) decodeList(v *valuePlan, f *field, path string, raw json.RawMe
 	if v.shape == shapeStrings {
 		var one string
 		if json.Unmarshal(raw, &one) == nil {
-			target.Set(reflect.ValueOf(Strings{one}))
+			target.Set(reflect.ValueOf(Strings{one}).Convert(v.typ))
 			return one != ""
 		}
 		var many []string
 		if matchesShape(shapeList, raw) && json.Unmarshal(raw, &many) == nil {
-			target.Set(reflect.ValueOf(Strings(many)))
+			target.Set(reflect.ValueOf(Strings(many)).Convert(v.typ))
 			return len(many) > 0
 		}
 		d.addFault(FaultType, path, f, "must be a list of strings")
@@ -215,7 +232,7 @@ func (d *decoder) decodeTexts(f *field, path string, texts []string, target refl
 	case shapeFile:
 		v.settledTarget(target).Set(reflect.ValueOf(File{Text: texts[0]}))
 	case shapeStrings:
-		v.settledTarget(target).Set(reflect.ValueOf(Strings(texts)))
+		v.settledTarget(target).Set(reflect.ValueOf(Strings(texts)).Convert(v.typ))
 	case shapeList:
 		if v.elem.shape != shapeString {
 			return d.decodeValue(v, f, path, json.RawMessage(texts[0]), target)

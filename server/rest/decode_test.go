@@ -15,7 +15,7 @@ import (
 
 type inner struct {
 	StanzaID    string `rest:"StanzaId,required"`
-	Participant string
+	Participant string `max:"4"`
 }
 
 type common struct {
@@ -119,6 +119,7 @@ func TestFaultsNameTheField(t *testing.T) {
 		"numbers for texts":     {"POST /rooms/a", `{"Phone":"1","events":[1]}`, "events must be a list of strings"},
 		"text for an object":    {"POST /rooms/a", `{"Phone":"1","ContextInfo":"x"}`, "ContextInfo must be an object"},
 		"missing inside":        {"POST /rooms/a", `{"Phone":"1","ContextInfo":{}}`, "ContextInfo.StanzaId is required"},
+		"too long":              {"POST /rooms/a", `{"Phone":"1","ContextInfo":{"StanzaId":"x","Participant":"äöüßé"}}`, "ContextInfo.Participant is longer than 4 characters"},
 		"missing in a list":     {"POST /rooms/a", `{"Phone":"1","cards":[{"StanzaId":"x"},{}]}`, "cards[1].StanzaId is required"},
 		"number for a file":     {"POST /rooms/a", `{"Phone":"1","file":5}`, "file must be a string"},
 		"bad number in a query": {"POST /rooms/a?limit=x", `{"Phone":"1"}`, "limit must be a whole number"},

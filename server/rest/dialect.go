@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -17,12 +18,17 @@ type Dialect struct {
 	Mounts []string
 	// Credentials are the places of a request that may hold a token; the first that holds one counts.
 	Credentials []Credential
+	// PerSession marks dialects between which a session chooses with its setting: at a shared mount it gets no answer of another
+	// one, also at paths that its own lacks. Callers without a session are answered by the dialect that has the path.
+	PerSession bool
 	// Admits decides whether a caller may use the dialect at all, and returns the session of the request ("" = the route
 	// chooses one). nil = all callers with a credential, and the session that the credential is bound to. Its error is
 	// answered like that of a route's function.
 	Admits func(x *Exchange) (session string, err error)
 	// Routes is the table of operations.
 	Routes []Route
+	// TakesForms is the option of the same name for all routes.
+	TakesForms bool
 	// Success wraps the result of a route's function. nil = results are answered unchanged.
 	Success func(x *Exchange, result any) any
 	// Fail returns the documented answer to an error.
@@ -32,6 +38,11 @@ type Dialect struct {
 	// Shape describes Success and Fail for the OpenAPI document, in JSON Schema: the envelope around a result, and errors.
 	// nil = results bare, errors not described.
 	Shape func(route *Route, result map[string]any) (success, failure map[string]any)
+}
+
+// Serves reports whether the dialect has a row for an operation.
+func (d *Dialect) Serves(method, path string) bool {
+	return slices.ContainsFunc(d.Routes, func(route Route) bool { return route.Method == method && route.Path == path })
 }
 
 // Credential is a place of a request that may hold a token; it returns "" when it holds none.
@@ -134,8 +145,11 @@ func BodyText(text string) Option { return func(o *options) { o.bodyText = text 
 //	     part of the path, only in the query; and the JSON pointer of the method's param that it becomes, so that errors
 //	     of the method are reported under the documented name; in a list of objects relative to the item. A required
 //	     pointer may be empty
+//	rest:"name,below=/to"  of an object: the JSON pointer that those of its fields are relative to
 //	also:"Group|groupJID"  other names it is accepted under
 //	bad:"Could not parse Phone"  the documented text for a value that is not usable
+//	max:"1024"  the most characters of a text
+//	missing:"Phone is required"  the documented text for a required value that the request lacks; default: that of bad
 //	enum:"composing|paused"  documented values, for the OpenAPI document
 //	doc:"..."  its meaning, for the OpenAPI document
 //

@@ -37,6 +37,7 @@ type Exchange struct {
 	ctx   context.Context // of the calls; outlives a caller who hangs up when the request changes something
 	key   string          // idempotency key of the request
 	calls int
+	kept  any // by Keep
 }
 
 // Call calls a method and decodes its result into result (nil = not wanted). Its error is an *rpc.Error; a route's

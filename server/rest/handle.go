@@ -110,6 +110,10 @@ func (s *Shim) runRoute(w http.ResponseWriter, x *Exchange, route *Route) (any, 
 
 // authenticate finds the token of a request and its principal.
 func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
+	if known, ok := x.Request.Context().Value(callerKey{}).(*caller); ok && known.dialect == x.Dialect {
+		x.Ticket, x.Filter = known.ticket, known.filter
+		return known.who, known.problem
+	}
 	token, refused, ticket := "", false, false
 	for _, c := range x.Dialect.Credentials {
 		found := c.Token(x.Request)
@@ -144,6 +148,26 @@ func (s *Shim) authenticate(x *Exchange) (rpc.Principal, *rpc.Error) {
 		problem = rpc.Unauthenticated("the token is not known")
 	}
 	return rpc.Principal{}, problem
+}
+
+// caller is the result of authenticate for one dialect, kept with the request: the choice of a dialect at a shared mount needs it before the route.
+type caller struct {
+	dialect *Dialect
+	who     rpc.Principal
+	problem *rpc.Error
+	ticket  bool
+	filter  []byte
+}
+
+type callerKey struct{}
+
+// identify authenticates the caller of a request by the credentials of a dialect. The returned request has the result.
+func (s *Shim) identify(r *http.Request, d *Dialect) (*http.Request, *caller) {
+	x := &Exchange{Request: r, Dialect: d, shim: s}
+	found := &caller{dialect: d}
+	found.who, found.problem = s.authenticate(x)
+	found.ticket, found.filter = x.Ticket, x.Filter
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, found)), found
 }
 
 // requestID takes over the caller's own name of a request when it is harmless, and makes one otherwise.

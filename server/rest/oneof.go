@@ -2,25 +2,23 @@ package rest
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
 
 // OneOf returns the route of an operation whose other fields depend on the value of one of them, which may be in the path. forms are routes made by Pass
 // without a method and path, by the value of the field called name. The options hold for all of them; Says is the text for
-// unknown values.
+// unknown values. The form of the empty value is that of requests without the field.
 func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Route {
 	route := Route{Method: method, Path: path, field: name, forms: map[string]*Route{}}
 	for _, opt := range opts {
 		opt(&route.opts)
 	}
-	values := make([]string, 0, len(forms))
-	for value := range forms {
-		values = append(values, value)
-	}
-	slices.Sort(values)
+	values := slices.Sorted(maps.Keys(forms))
 	all := &plan{byName: map[string]*field{}}
-	chooser := &field{name: name, names: []string{name}, required: true, enum: values, inPath: strings.Contains(path, "{"+name+"}")}
+	named := slices.DeleteFunc(slices.Clone(values), func(value string) bool { return value == "" })
+	chooser := &field{name: name, names: []string{name}, required: len(named) == len(values), enum: named, inPath: strings.Contains(path, "{"+name+"}")}
 	all.fields, all.byName[normalizeName(name)] = append(all.fields, chooser), chooser
 	for _, value := range values {
 		form := forms[value]
@@ -32,11 +30,13 @@ func OneOf(method, path, name string, forms map[string]Route, opts ...Option) Ro
 		route.Calls = append(route.Calls, form.Calls...)
 		all.files = all.files || form.request.files
 		for _, f := range form.request.fields {
-			if all.byName[normalizeName(f.name)] == nil {
-				optional := *f
-				optional.required = false
-				all.fields, all.byName[normalizeName(f.name)] = append(all.fields, &optional), &optional
+			if known := all.byName[normalizeName(f.name)]; known != nil {
+				known.inForms = append(known.inForms, f)
+				continue
 			}
+			optional := *f
+			optional.required = false
+			all.fields, all.byName[normalizeName(f.name)] = append(all.fields, &optional), &optional
 		}
 	}
 	slices.Sort(route.Calls)

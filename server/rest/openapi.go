@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/waystation/waystation/rpc"
@@ -110,9 +111,19 @@ func (d *Dialect) describeResponses(route *Route, results *rpc.ResultSchemas) ma
 func (p *plan) schema() map[string]any {
 	properties := map[string]any{}
 	var required []string
+	var oneName []any // of fields with several names
 	for _, f := range p.fields {
-		properties[f.name] = f.schema()
-		if f.required {
+		for _, name := range f.names {
+			properties[name] = f.schemaOfForms()
+		}
+		switch {
+		case f.required && len(f.names) > 1:
+			var names []any
+			for _, name := range f.names {
+				names = append(names, map[string]any{"required": []string{name}})
+			}
+			oneName = append(oneName, map[string]any{"anyOf": names})
+		case f.required:
 			required = append(required, f.name)
 		}
 	}
@@ -120,13 +131,35 @@ func (p *plan) schema() map[string]any {
 	if required != nil {
 		out["required"] = required
 	}
+	if oneName != nil {
+		out["allOf"] = oneName
+	}
 	return out
+}
+
+// schemaOfForms returns the schema of a field, which may have another one in each form of OneOf.
+func (f *field) schemaOfForms() map[string]any {
+	first := f.schema()
+	distinct := []any{first}
+	for _, other := range f.inForms {
+		schema := other.schema()
+		if !slices.ContainsFunc(distinct, func(known any) bool { return reflect.DeepEqual(known, schema) }) {
+			distinct = append(distinct, schema)
+		}
+	}
+	if len(distinct) == 1 {
+		return first
+	}
+	return map[string]any{"anyOf": distinct}
 }
 
 func (f *field) schema() map[string]any {
 	out := f.value.schema()
 	if f.doc != "" {
 		out["description"] = f.doc
+	}
+	if f.max > 0 {
+		out["maxLength"] = f.max
 	}
 	if f.enum == nil {
 		return out
@@ -157,7 +190,8 @@ func (v *valuePlan) schema() map[string]any {
 		text := map[string]any{"type": "string"}
 		return map[string]any{"anyOf": []any{text, map[string]any{"type": "array", "items": text}}}
 	case shapeObject:
-		return v.object.schema()
+		asText := map[string]any{"type": "string", "description": "the object as JSON text"}
+		return map[string]any{"anyOf": []any{v.object.schema(), asText}}
 	}
 	return map[string]any{}
 }

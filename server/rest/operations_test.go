@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -26,13 +27,13 @@ var documents = []struct {
 	dialect *rest.Dialect
 	partly  bool
 }{
-	{"digigo", digigo.New(), true}, {"wuzapi", wuzapi.New(), false}, {"wwebjs", wwebjs.New(), true}, {"waakg", waakg.New(), true}, {"operations", operations.New(), true},
+	{"digigo", digigo.New(), true}, {"wuzapi", wuzapi.New(), false}, {"wwebjs", wwebjs.New(), true}, {"waakg", waakg.New(), true}, {"operations", operations.New(), false},
 }
 
 // pageOf returns the page of a document. Documents of which a small part is served share one.
 func pageOf(document string) string {
 	switch document {
-	case "digigo", "wuzapi":
+	case "digigo", "wuzapi", "wwebjs", "operations":
 		return "docs/rest/" + document + ".md"
 	}
 	return "docs/rest/others.md"
@@ -113,12 +114,17 @@ func writeDocument(t *testing.T, out *bytes.Buffer, name string, dialect *rest.D
 	}
 	fmt.Fprintf(out, "%d operations, %d of them with a method.\n\n| operation | methods | served at |\n|---|---|---|\n%s",
 		len(operations), have, strings.Join(rows, ""))
-	var beside []string
-	for operation := range routes {
-		beside = append(beside, "`"+operation+"`")
+	if len(routes) == 0 {
+		return
 	}
-	if slices.Sort(beside); len(beside) > 0 {
-		fmt.Fprintf(out, "\nBeside the document: %s.\n", strings.Join(beside, ", "))
+	fmt.Fprintf(out, "\n### Beyond the document\n\n%d more operations, of later versions and of clients, in the same form.\n\n| operation | methods | served at |\n|---|---|---|\n", len(routes))
+	for _, operation := range slices.Sorted(maps.Keys(routes)) {
+		calls := slices.Clone(routes[operation].Calls)
+		slices.Sort(calls)
+		for i, call := range calls {
+			calls[i] = methodLink(call)
+		}
+		fmt.Fprintf(out, "| %s | %s | %s |\n", operation, strings.Join(slices.Compact(calls), ", "), where)
 	}
 }
 

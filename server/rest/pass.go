@@ -106,6 +106,11 @@ type Finisher interface {
 	FinishAnswer() error
 }
 
+// ExchangeFinisher is a Finisher whose fields also depend on the request, or on the answer of the option First (Exchange.Kept).
+type ExchangeFinisher interface {
+	FinishAnswerOf(x *Exchange) error
+}
+
 // Replier is an answer that returns a complete reply, such as one with another status or bytes.
 type Replier interface {
 	ToReply() (*Reply, error)
@@ -152,8 +157,19 @@ func (x *Exchange) callFirst(first *reading) error {
 	if err := replaceError(x.call(first.method, first.params.clone(0), &raw), first.onError); err != nil {
 		return err
 	}
-	return x.fillValue(first.plan, &node{raw: raw}, reflect.New(first.typ).Elem())
+	answer := reflect.New(first.typ).Elem()
+	if err := x.fillValue(first.plan, &node{raw: raw}, answer); err != nil {
+		return err
+	}
+	x.Keep(answer.Interface())
+	return nil
 }
+
+// Keep stores a value for the rest of the request; the T of the option First is stored in this way. Kept returns it; nil = none.
+func (x *Exchange) Keep(value any) { x.kept = value }
+
+// Kept returns the value that Keep stored last.
+func (x *Exchange) Kept() any { return x.kept }
 
 func replaceError(err error, replace func(error) error) error {
 	if err != nil && replace != nil {

@@ -151,3 +151,90 @@ func TestPassForms(t *testing.T) {
 		})
 	}
 }
+
+// kept is filled with a value that a call before it returned.
+type kept struct {
+	Owner string `json:"owner"`
+	Name  string `json:"name" from:"/name"`
+}
+
+func (k *kept) FinishAnswerOf(x *rest.Exchange) error {
+	first, ok := x.Kept().(condition)
+	if !ok || !first.Ready {
+		return rest.State("nothing is kept")
+	}
+	k.Owner = x.Principal.ID
+	return nil
+}
+
+// oneOrMany is a list that a text stands for, with a form of its own among params.
+type oneOrMany []string
+
+func (oneOrMany) IsOneOrMany() {}
+
+func (l oneOrMany) ToParam(string) (any, error) { return strings.Join(l, "+"), nil }
+
+// Answers use what the option First has read; lists with methods accept one text, also in the forms of a dialect that takes them.
+func TestKeptAnswersAndLists(t *testing.T) {
+	type request struct {
+		Names oneOrMany `rest:"names,param=/names"`
+	}
+	type answers struct {
+		List []kept `json:"list" from:"/list"`
+	}
+	m := &methods{t: t, table: map[string]func(object) (any, *rpc.Error){
+		"a.main": func(object) (any, *rpc.Error) { return object{"list": []any{object{}, object{}}}, nil }, "a.first": func(object) (any, *rpc.Error) { return object{"ready": true}, nil },
+	}}
+	d := plain("d",
+		rest.Pass[request, answers]("POST", "/kept", "a.main", rest.First[condition]("a.first", nil, nil)),
+		rest.Pass[request, answers]("POST", "/lost", "a.main"),
+	)
+	d.TakesForms = true
+	s := newShim(t, m, rest.Config{}, d)
+	for body, want := range map[string]string{`{"names":"a"}`: "a", `{"names":["a","b"]}`: "a+b", "names=a&names=b": "a+b"} {
+		w := ask(s, "POST /kept", body, "Token: ada", "Content-Type: application/x-www-form-urlencoded")
+		if m.last().params["names"] != want || w.Code != 200 || strings.Count(w.Body.String(), `"owner":"session:ada"`) != 2 {
+			t.Errorf("%s: %d %s, params %v", body, w.Code, w.Body, m.last().params)
+		}
+	}
+	if w := ask(s, "POST /lost", `{}`, "Token: ada"); w.Code != 409 {
+		t.Errorf("without the first call: %d %s", w.Code, w.Body)
+	}
+}
+
+// The params of the fields of an object are below the one of the object, also in errors of the method.
+func TestPassBelow(t *testing.T) {
+	type inner struct {
+		Size *int `rest:"size,param=/size"`
+		Deep struct {
+			Name string `rest:"name,param=/name"`
+		} `rest:"deep,below=/deep"`
+	}
+	type request struct {
+		Box *inner `rest:"theBox,below=/outer/box"`
+	}
+	var problem *rpc.Error
+	m := &methods{t: t, table: map[string]func(object) (any, *rpc.Error){"a.main": func(object) (any, *rpc.Error) { return object{}, problem }}}
+	s := newShim(t, m, rest.Config{}, plain("d", rest.Pass[request, object]("POST", "/below", "a.main")))
+	for _, test := range []struct {
+		at, body, want string
+		params         object
+	}{
+		{"", `{"theBox":{"size":0,"deep":{"name":"n"}}}`, "", object{"outer": object{"box": object{"size": 0.0, "deep": object{"name": "n"}}}}},
+		{"", `{"theBox":{}}`, "", object{}},
+		{"/outer/box/deep/name", `{"theBox":{}}`, "theBox.deep.name", object{}},
+		{"/outer/box/colour", `{"theBox":{}}`, "theBox", object{}},
+	} {
+		m.calls, problem = nil, nil
+		if test.at != "" {
+			problem = rpc.InvalidParams(test.at, "is wrong")
+		}
+		w := ask(s, "POST /below", test.body, "Token: ada")
+		if (w.Code == 200) != (test.want == "") || !strings.Contains(w.Body.String(), test.want) || test.want == "theBox" && strings.Contains(w.Body.String(), "theBox.") {
+			t.Errorf("%s: %d %s", test.body, w.Code, w.Body)
+		}
+		if !reflect.DeepEqual(m.last().params, test.params) {
+			t.Errorf("%s: params %v", test.body, m.last().params)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -41,9 +43,12 @@ type field struct {
 	param    string // JSON pointer of the method's param it becomes
 	pointer  []string
 	bad      string
+	missing  string
 	enum     []string
+	max      int // characters of a text; 0 = no limit
 	doc      string
 	value    valuePlan
+	inForms  []*field // the field in the other forms of OneOf
 }
 
 type valuePlan struct {
@@ -58,6 +63,8 @@ var (
 	typeRaw     = reflect.TypeFor[json.RawMessage]()
 	typeStrings = reflect.TypeFor[Strings]()
 	typeFile    = reflect.TypeFor[File]()
+
+	typeOneOrMany = reflect.TypeFor[OneOrMany]()
 )
 
 func planOf(t reflect.Type) *plan {
@@ -83,7 +90,7 @@ func planOf(t reflect.Type) *plan {
 }
 
 func fieldOf(t reflect.Type, sf reflect.StructField) *field {
-	f := &field{index: sf.Index, doc: sf.Tag.Get("doc"), bad: sf.Tag.Get("bad"), value: valueOf(sf.Type)}
+	f := &field{index: sf.Index, doc: sf.Tag.Get("doc"), bad: sf.Tag.Get("bad"), missing: sf.Tag.Get("missing"), value: valueOf(sf.Type)}
 	parts := strings.Split(sf.Tag.Get("rest"), ",")
 	if f.name = parts[0]; f.name == "" {
 		f.name = sf.Name
@@ -99,6 +106,12 @@ func fieldOf(t reflect.Type, sf reflect.StructField) *field {
 			f.inQuery = true
 		case "param":
 			f.param, f.pointer = value, pointerOf(value)
+		case "below":
+			if f.value.object == nil {
+				panic(fmt.Sprintf("rest: %s.%s: below= is for objects", t, sf.Name))
+			}
+			f.param, f.pointer = value, pointerOf(value)
+			f.value.object.prefixParams(f.param, f.pointer)
 		default:
 			panic(fmt.Sprintf("rest: %s.%s: unknown tag %q", t, sf.Name, part))
 		}
@@ -106,11 +119,30 @@ func fieldOf(t reflect.Type, sf reflect.StructField) *field {
 	if enum := sf.Tag.Get("enum"); enum != "" {
 		f.enum = strings.Split(enum, "|")
 	}
+	if limit := sf.Tag.Get("max"); limit != "" {
+		n, err := strconv.Atoi(limit)
+		if err != nil || f.value.shape != shapeString {
+			panic(fmt.Sprintf("rest: %s.%s: the tag max is the number of characters of a text", t, sf.Name))
+		}
+		f.max = n
+	}
 	f.names = []string{f.name}
 	if also := sf.Tag.Get("also"); also != "" {
 		f.names = append(f.names, strings.Split(also, "|")...)
 	}
 	return f
+}
+
+// prefixParams moves the params of the fields of an object below the param that the object becomes.
+func (p *plan) prefixParams(param string, pointer []string) {
+	for _, f := range p.fields {
+		if f.pointer != nil {
+			f.param, f.pointer = param+f.param, slices.Concat(pointer, f.pointer)
+		}
+		if f.value.object != nil {
+			f.value.object.prefixParams(param, pointer)
+		}
+	}
 }
 
 func (v *valuePlan) hasFile() bool {
@@ -126,7 +158,7 @@ func valueOf(t reflect.Type) valuePlan {
 	case v.typ.Kind() == reflect.Slice && v.typ.Elem().Kind() == reflect.Uint8: // json.RawMessage and types made of it
 		v.shape = shapeAny
 		return v
-	case v.typ == typeStrings:
+	case v.typ == typeStrings || v.typ.Implements(typeOneOrMany):
 		v.shape = shapeStrings
 		return v
 	case v.typ == typeFile:
@@ -173,38 +205,45 @@ var separators = strings.NewReplacer("_", "", "-", "")
 
 // documentedName finds the name a document has for a param of a method, by the longest pointer that leads to it.
 func (p *plan) documentedName(pointer string) (name string, f *field) {
+	name, f, _ = p.nameOf(pointer)
+	return name, f
+}
+
+// nameOf is documentedName, with the length of the part of the pointer that leads to the field.
+func (p *plan) nameOf(pointer string) (name string, f *field, length int) {
 	best := -1
 	for _, candidate := range p.fields {
 		if candidate.value.object != nil {
-			if inner, g := candidate.value.object.documentedName(pointer); g != nil && len(g.param) > best {
-				best, name, f = len(g.param), candidate.name+"."+inner, g
+			if inner, g, n := candidate.value.object.nameOf(pointer); g != nil && n > best {
+				best, name, f = n, candidate.name+"."+inner, g
 			}
 		}
-		if item, g := candidate.itemName(pointer); g != nil && len(candidate.param) > best {
-			best, name, f = len(candidate.param), item, g
+		if item, g, n := candidate.itemName(pointer); g != nil && n > best {
+			best, name, f = n, item, g
 			continue
 		}
 		if candidate.param != "" && len(candidate.param) > best && (pointer == candidate.param || strings.HasPrefix(pointer, candidate.param+"/")) {
 			best, name, f = len(candidate.param), candidate.name, candidate
 		}
 	}
-	return name, f
+	return name, f, best
 }
 
 // itemName finds the name of an item of a list, or of something inside an item that is an object, whose params are relative to
-// the item's.
-func (f *field) itemName(pointer string) (name string, inner *field) {
+// the item's, and the length of the pointer to it.
+func (f *field) itemName(pointer string) (name string, inner *field, length int) {
 	rest, under := strings.CutPrefix(pointer, f.param+"/")
 	index, inside, ok := strings.Cut(rest, "/")
 	if f.param == "" || !under || f.value.elem == nil {
-		return "", nil
+		return "", nil, 0
 	}
+	length = len(f.param) + 1 + len(index)
 	if f.value.elem.object == nil {
-		return f.name + "[" + index + "]", f
+		return f.name + "[" + index + "]", f, length
 	}
 	if !ok {
-		return "", nil
+		return "", nil, 0
 	}
-	name, inner = f.value.elem.object.documentedName("/" + inside)
-	return f.name + "[" + index + "]." + name, inner
+	name, inner, more := f.value.elem.object.nameOf("/" + inside)
+	return f.name + "[" + index + "]." + name, inner, length + more
 }

@@ -17,7 +17,8 @@ type Reply struct {
 	Body any
 	// ContentType is that of the bytes in Body; empty = JSON.
 	ContentType string
-	// Stream writes the body itself, for answers without an end; Body is then not used. It returns when the caller has gone.
+	// Stream writes the body itself, for answers without an end, or upgrades the request; Body is then not used. It returns when
+	// the caller has gone.
 	Stream func(w http.ResponseWriter, r *http.Request)
 }
 
@@ -31,7 +32,9 @@ func (p *Reply) writeTo(w http.ResponseWriter, r *http.Request) error {
 		header.Set("Cache-Control", "no-store")
 	}
 	if p.Stream != nil {
-		header.Set("Content-Type", p.ContentType)
+		if p.ContentType != "" {
+			header.Set("Content-Type", p.ContentType)
+		}
 		p.Stream(w, r)
 		return nil
 	}

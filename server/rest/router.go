@@ -188,6 +188,17 @@ func (t *router) allowedMethods(path string) (methods []string) {
 	return methods
 }
 
+// isPublic reports whether the route of a request needs no credential. The router has its method and path.
+func (t *router) isPublic(r *http.Request) bool {
+	p, _ := t.matchPath(r.URL.EscapedPath())
+	handler, ok := p.handlers[r.Method]
+	if !ok {
+		handler = p.handlers[http.MethodGet] // of HEAD
+	}
+	h, ok := handler.Handler.(handlerOf)
+	return !ok || h.route.opts.public
+}
+
 // serveRoute answers a request whose method and path the router has.
 func (t *router) serveRoute(w http.ResponseWriter, r *http.Request) {
 	p, segments := t.matchPath(r.URL.EscapedPath())

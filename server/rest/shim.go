@@ -54,6 +54,8 @@ type Config struct {
 	DialectOf func(who rpc.Principal) string
 	// Tickets knows watch tokens; nil = there are none.
 	Tickets Tickets
+	// EventSockets opens the WebSockets of Exchange.OpenSocket; nil = there are none.
+	EventSockets EventSockets
 	// Heartbeat is how often streams say that they are alive.
 	Heartbeat time.Duration
 	// QueryTokens lets tokens come in the query.
@@ -137,6 +139,7 @@ func (s *Shim) tableOf(d *Dialect) (t *table, err error) {
 	t = &table{Dialect: d}
 	for i := range d.Routes {
 		route := &d.Routes[i]
+		route.opts.form = route.opts.form || d.TakesForms
 		t.router.addRoute(route.Method, route.Path, handlerOf{s, t, route})
 	}
 	if t.openAPI, err = OpenAPI(d); err != nil {
@@ -208,9 +211,15 @@ func (m *mount) serveMount(s *Shim, w http.ResponseWriter, r *http.Request) bool
 	}
 	switch {
 	case len(having) == 1:
+		r, own := s.otherTable(r, having[0], m.dialects)
+		if own != nil {
+			s.answerMissing(w, r, own, nil)
+			break
+		}
 		having[0].router.serveRoute(w, r)
 	case len(having) > 1:
-		s.chooseTable(r, having).router.serveRoute(w, r)
+		r, chosen := s.chooseTable(r, having)
+		chosen.router.serveRoute(w, r)
 	case others != nil:
 		s.answerMissing(w, r, others, allowed)
 	default:
@@ -219,23 +228,45 @@ func (m *mount) serveMount(s *Shim, w http.ResponseWriter, r *http.Request) bool
 	return true
 }
 
-func (s *Shim) chooseTable(r *http.Request, having []*table) *table {
+// chooseTable returns the dialect of the caller, and the request with the caller.
+func (s *Shim) chooseTable(r *http.Request, having []*table) (*http.Request, *table) {
 	if s.cfg.DialectOf == nil {
-		return having[0]
+		return r, having[0]
 	}
 	for _, t := range having {
-		x := &Exchange{Request: r, Dialect: t.Dialect, shim: s}
-		if who, problem := s.authenticate(x); problem == nil {
-			name := s.cfg.DialectOf(who)
-			for _, other := range having {
-				if other.Name == name {
-					return other
-				}
+		var found *caller
+		if r, found = s.identify(r, t.Dialect); found.problem != nil {
+			continue
+		}
+		name := s.cfg.DialectOf(found.who)
+		for _, other := range having {
+			if other.Name == name {
+				return r, other
 			}
-			break
+		}
+		break
+	}
+	return r, having[0]
+}
+
+// otherTable returns the dialect of the caller's session if it is another one than that which has the path, and the request with the
+// caller; nil = the path is served.
+func (s *Shim) otherTable(r *http.Request, having *table, dialects []*table) (*http.Request, *table) {
+	rivals := func(t *table) bool { return t.PerSession && t != having }
+	if !having.PerSession || s.cfg.DialectOf == nil || !slices.ContainsFunc(dialects, rivals) || having.router.isPublic(r) {
+		return r, nil
+	}
+	r, found := s.identify(r, having.Dialect)
+	if found.problem != nil || found.who.Session == "" || found.ticket {
+		return r, nil
+	}
+	name := s.cfg.DialectOf(found.who)
+	for _, t := range dialects {
+		if rivals(t) && t.Name == name {
+			return r, t
 		}
 	}
-	return having[0]
+	return r, nil
 }
 
 // answerMissing answers OPTIONS, wrong methods and unknown paths.

@@ -216,7 +216,7 @@ func TestSharedMount(t *testing.T) {
 		return map[string]string{"ben": "second", "ada": "unknown"}[who.Session]
 	}}, first, second)
 	for line, want := range map[string]string{
-		"ada /both": "first", "ben /both": "second", "admin /both": "first", "ben /one": "first", "ada /two": "second",
+		"ada /both": "first", "ben /both": "second", "admin /both": "first", "ben /one": "first", "ada /two": "second", "ben /two": "second",
 		"ben /first/both": "first", "ada /second/both": "second",
 	} {
 		who, path, _ := strings.Cut(line, " ")
@@ -226,6 +226,69 @@ func TestSharedMount(t *testing.T) {
 	}
 	if w := ask(s, "GET /both", "", "Token: nobody"); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `"first"`) {
 		t.Errorf("nobody: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestSharedMountPerSession has two dialects between which sessions choose, and a third one: a session gets no answer of the other.
+func TestSharedMountPerSession(t *testing.T) {
+	says := func(path, text string, opts ...rest.Option) rest.Route {
+		return rest.Row("GET", path, "", func(*rest.Exchange, *rest.None) (string, error) { return text, nil }, opts...)
+	}
+	first := plain("first", says("/both", "first"), says("/one", "first"), says("/open", "first", rest.Public()))
+	second, third := plain("second", says("/both", "second"), says("/two", "second")), plain("third", says("/three", "third"))
+	first.PerSession, second.PerSession = true, true
+	s := newShim(t, nil, rest.Config{DialectOf: func(who rpc.Principal) string {
+		return map[string]string{"ben": "second", "ada": "first"}[who.Session]
+	}}, first, second, third)
+	for line, status := range map[string]int{
+		"ada /one": 200, "ada /two": 404, "ben /one": 404, "ben /two": 200, "ada /both": 200, "ben /both": 200, "ada /three": 200, "ben /three": 200,
+		"admin /one": 200, "admin /two": 200, "ben /open": 200, "ben /first/one": 200, "ada /second/two": 200, "nobody /two": 401,
+	} {
+		who, path, _ := strings.Cut(line, " ")
+		for _, method := range []string{"GET", "HEAD"} {
+			if w := ask(s, method+" "+path, "", "Token: "+who); w.Code != status {
+				t.Errorf("%s %s: %d %s", method, line, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+// countedTokens counts how often a caller was authenticated.
+type countedTokens struct {
+	tokens
+	count int
+}
+
+func (c *countedTokens) Authenticate(ctx context.Context, token string) (rpc.Principal, error) {
+	c.count++
+	return c.tokens.Authenticate(ctx, token)
+}
+
+// TestSharedMountAuthenticatesOnce checks that the route takes over the caller whom the choice of the dialect has authenticated, also a refused one.
+func TestSharedMountAuthenticatesOnce(t *testing.T) {
+	says := func(path string) rest.Route {
+		return rest.Row("GET", path, "", func(x *rest.Exchange, _ *rest.None) (string, error) { return x.Principal.ID, nil })
+	}
+	first, second := plain("first", says("/both"), says("/one")), plain("second", says("/both"), says("/two"))
+	first.PerSession, second.PerSession = true, true
+	counted := &countedTokens{tokens: everybody}
+	s, err := rest.New(nil, counted, rest.Config{DialectOf: func(who rpc.Principal) string { return map[string]string{"ben": "second"}[who.Session] }}, first, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]struct {
+		body  string
+		count int
+	}{
+		"ada /both": {`"session:ada"`, 1}, "ada /one": {`"session:ada"`, 1}, "admin /two": {`"admin"`, 1}, "ben /two": {`"session:ben"`, 1},
+		"ada /first/one": {`"session:ada"`, 1}, "unknown /one": {"the token is not known", 1},
+		"ben /both": {`"session:ben"`, 2}, // once for the first dialect, once for that of the session
+	} {
+		who, path, _ := strings.Cut(line, " ")
+		counted.count = 0
+		if w := ask(s, "GET "+path, "", "Token: "+who); !strings.Contains(w.Body.String(), want.body) || counted.count != want.count {
+			t.Errorf("%s: %s, authenticated %d times", line, w.Body, counted.count)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // Strings is a list that documents also show as a single text.
 type Strings []string
 
+// OneOrMany is a list of texts with methods of its own that a single text stands for, too, as for Strings.
+type OneOrMany interface{ IsOneOrMany() }
+
 // Params are the params of a method.
 type Params map[string]any
 

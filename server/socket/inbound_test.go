@@ -93,12 +93,13 @@ func TestFrameLimitFollowsTheCredential(t *testing.T) {
 // A frame that trickles in is ended, one that keeps the rate is not.
 func TestFrameMustKeepTheRate(t *testing.T) {
 	w := newWorld(t, Config{FrameGrace: time.Second, MinRate: 1000}, journal.Config{})
-	for name, c := range map[string]struct{ piece, closed int }{"trickle": {1, CloseStalled}, "steady": {200, 0}} {
+	for name, c := range map[string]struct{ piece, closed int }{"trickle": {1, CloseStalled}, "steady": {2000, 0}} {
 		conn := w.dial("admin")
 		conn.hello(object{"filters": []any{}})
-		startFrame(t, conn.net, 6000, 0)
+		const size = 60_000 // at 40 times the rate this takes longer than FrameGrace, also on a machine where each sleep lasts much longer
+		startFrame(t, conn.net, size, 0)
 		go func() {
-			for sent := 0; sent < 6000; sent += c.piece {
+			for sent := 0; sent < size; sent += c.piece {
 				if _, err := conn.net.Write([]byte(strings.Repeat(" ", c.piece))); err != nil {
 					return
 				}

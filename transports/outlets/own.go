@@ -154,6 +154,35 @@ func (o *Outlets) Get(ctx context.Context, session, transport string) (Own, Figu
 	return own, Figures{}, nil
 }
 
+// ListSettings returns the settings of sessions by session and transport, without secrets.
+func (o *Outlets) ListSettings(ctx context.Context, sessions []string) (map[string]map[string]Own, error) {
+	var of key
+	if len(sessions) == 1 {
+		of.session = sessions[0]
+	}
+	rows, err := o.store.readSettings(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	lists := make(map[string]map[string]Own, len(sessions))
+	for _, session := range sessions {
+		lists[session] = map[string]Own{}
+	}
+	for i := range rows {
+		r := &rows[i]
+		list, s := lists[r.session], o.sinks[r.transport]
+		if list == nil || s == nil {
+			continue
+		}
+		own := r.Own
+		if own.Settings, err = s.kind.shownOptions(&own.Settings); err != nil {
+			return nil, err
+		}
+		list[r.transport] = own
+	}
+	return lists, nil
+}
+
 // Check validates a change of a session without settings: refusal.Problems, or nil.
 func (o *Outlets) Check(ctx context.Context, transport string, c Change) error {
 	s := o.sinks[transport]

@@ -40,6 +40,13 @@ func TestOwn(t *testing.T) {
 		}
 		w.append("a", 1)
 		w.expect(address, "a/1")
+		for _, sessions := range [][]string{{"a"}, {"a", "b", "c"}} {
+			lists, err := w.o.ListSettings(ctx, sessions)
+			text, _ := json.Marshal(lists)
+			if err != nil || len(lists) != len(sessions) || len(lists["a"]) != 1 || len(lists["b"]) != len(sessions)/3 || len(lists["c"]) != 0 || strings.Contains(string(text), "hunter") {
+				t.Errorf("lists %s, %v", text, err)
+			}
+		}
 		// Masked values keep the stored secret; after a restart too.
 		masked := broker.Mask(address)
 		if _, err := w.o.Update(ctx, "a", "redis", Change{URL: &masked, Options: map[string]json.RawMessage{"password": json.RawMessage(`"***"`)}}); err != nil {

@@ -11,10 +11,12 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/webhook/payload"
 	"github.com/waystation/waystation/transports/webhook/wuzapi"
+	"github.com/waystation/waystation/transports/webhook/wwebjs"
 )
 
 // inlineNames are a format's names for the JSON members of a file.
@@ -23,6 +25,7 @@ type inlineNames struct{ mimeType, filename, base64, skipped string }
 var (
 	wuzapiNames = inlineNames{"mimeType", "fileName", "base64", "fileSkipped"}
 	nativeNames = inlineNames{"mime_type", "filename", "base64", "skipped"}
+	wwebjsNames = inlineNames{mimeType: "mimetype", filename: "filename", base64: "data"}
 )
 
 // writeMembers writes the members of a file, without the braces of their object. The base64 is streamed from the file.
@@ -165,4 +168,24 @@ func (e escaper) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// attachWWebJS is wwebjs-api's event media, which follows a received message. A file that is not available has none.
+func attachWWebJS(_ *Webhook, _ *dispatch.Delivery, e *payload.Event, f *attachment) (fileBody, error) {
+	if f.skipped != "" {
+		return fileBody{}, nil
+	}
+	head, tail, err := wwebjs.MediaParts(e)
+	if err != nil || head == nil {
+		return fileBody{}, err
+	}
+	return fileBody{contentJSON, func(w io.Writer) error {
+		if err := writeAll(w, string(head)); err != nil {
+			return err
+		}
+		if err := wwebjsNames.writeMembers(w, f); err != nil {
+			return err
+		}
+		return writeAll(w, `,"filesize":`, strconv.FormatInt(f.Size, 10), string(tail))
+	}}, nil
 }

@@ -78,7 +78,7 @@ type attachment struct {
 	skipped FileReason // empty = File is set
 }
 
-// fileBody writes a body with a file. It is called more than once per body and writes the same bytes each time.
+// fileBody writes a body with a file; without a function there is none. It is called more than once per body and writes the same bytes each time.
 type fileBody struct {
 	contentType string
 	write       func(w io.Writer) error
@@ -145,7 +145,7 @@ func (c *Config) bodyWithFile(ctx context.Context, w *Webhook, d *dispatch.Deliv
 		}
 	}
 	made, err := formats[w.Format].attach(w, d, e, &attachment{skipped: skipped})
-	if err != nil {
+	if err != nil || made.write == nil {
 		return nil, err
 	}
 	return made.load(ctx, ref.Session, nil)
@@ -166,7 +166,7 @@ func (c *Config) loadFile(ctx context.Context, ref FileRef, w *Webhook, d *dispa
 	}
 	file.Filename, file.MimeType = safeFilename(file.Filename), safeMimeType(file.MimeType)
 	made, err := formats[w.Format].attach(w, d, e, &attachment{File: file})
-	if err != nil {
+	if err != nil || made.write == nil {
 		return nil, err
 	}
 	return made.load(ctx, ref.Session, c.FileMemory)

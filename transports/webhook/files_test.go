@@ -418,7 +418,7 @@ func TestFilesSetting(t *testing.T) {
 		}
 		for format := range formats {
 			for _, mode := range []FileMode{FilesNone, FilesInline, FilesMultipart, "both", ""} {
-				allowed := mode == FilesNone || mode == ""
+				allowed := mode == FilesNone || mode == "" || format == FormatWWebJS && mode == FilesInline
 				for _, form := range fileForms {
 					allowed = allowed || form.format == format && form.mode == mode
 				}

@@ -24,9 +24,10 @@ type Format string
 const (
 	// FormatNative is the JSON object that sockets receive.
 	FormatNative Format = "native"
-	// FormatWuzapi is wuzapi's form with the field jsonData, and token when the webhook has a body token.
+	// FormatWuzapi is wuzapi's form with the field jsonData, and token when the webhook has a body token, with wuzapi's signature in addition
+	// to ours if the webhook has a secret.
 	FormatWuzapi Format = "wuzapi"
-	// FormatWuzapiJSON is the JSON body of later wuzapi revisions.
+	// FormatWuzapiJSON is the JSON body of later wuzapi revisions, signed in the same way.
 	FormatWuzapiJSON Format = "wuzapi_json"
 	// FormatWAAKG is WA-AKG's object, with its signature in addition to ours if the webhook has a secret.
 	FormatWAAKG Format = "waakg"
@@ -51,14 +52,31 @@ type format struct {
 	// empty: it supports no files.
 	files  []FileMode
 	attach func(w *Webhook, d *dispatch.Delivery, e *payload.Event, f *attachment) (fileBody, error)
+	// separate: the body with the file is a request of its own, which follows that of the event. It is omitted when attach returns no function.
+	separate bool
 }
 
 var formats = map[Format]format{
-	FormatNative:     {nil, encodeNative, nil, []FileMode{FilesInline}, attachNative},
-	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi, nil, []FileMode{FilesInline, FilesMultipart}, attachWuzapi},
-	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON, nil, []FileMode{FilesInline, FilesMultipart}, attachWuzapiJSON},
-	FormatWAAKG:      {waakg.Types(), encodeWAAKG, headWAAKG, nil, nil},
-	FormatWWebJS:     {wwebjs.Types(), encodeWWebJS, headWWebJS, nil, nil},
+	FormatNative:     {nil, encodeNative, nil, []FileMode{FilesInline}, attachNative, false},
+	FormatWuzapi:     {wuzapi.Types(), encodeWuzapi, headWuzapi, []FileMode{FilesInline, FilesMultipart}, attachWuzapi, false},
+	FormatWuzapiJSON: {wuzapi.Types(), encodeWuzapiJSON, headWuzapi, []FileMode{FilesInline, FilesMultipart}, attachWuzapiJSON, false},
+	FormatWAAKG:      {waakg.Types(), encodeWAAKG, headWAAKG, nil, nil, false},
+	FormatWWebJS:     {wwebjs.Types(), encodeWWebJS, headWWebJS, []FileMode{FilesInline}, attachWWebJS, true},
+}
+
+// Body returns the body of an event in a format, as webhooks without files receive it; nil if the format does not support the event. Events without
+// an offset are signals.
+func (w *Webhooks) Body(ctx context.Context, name Format, e *journal.Event) ([]byte, error) {
+	f := formats[name]
+	if !slices.Contains(f.types, e.Type) {
+		return nil, nil
+	}
+	event, err := w.cfg.eventOf(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	body, _, err := f.encode(&Webhook{Format: name}, &dispatch.Delivery{Event: e}, event)
+	return body, err
 }
 
 func encodeNative(_ *Webhook, d *dispatch.Delivery, _ *payload.Event) ([]byte, string, error) {
@@ -110,6 +128,13 @@ func (c *Config) eventOf(ctx context.Context, e *journal.Event) (*payload.Event,
 	}
 	out.Data = whole
 	return out, nil
+}
+
+// headWuzapi signs with the newest secret only: the header has room for one signature.
+func headWuzapi(w *Webhook, body []byte, h http.Header) {
+	if w.Secret != "" {
+		h.Set(wuzapi.SignatureHeader, wuzapi.Sign(body, w.Secret))
+	}
 }
 
 func encodeWAAKG(_ *Webhook, _ *dispatch.Delivery, e *payload.Event) ([]byte, string, error) {

@@ -73,7 +73,7 @@ func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Deliver
 	if err != nil || body == nil {
 		return nil, release, err
 	}
-	if w.carriesFiles() && d.Event.Type == messageType && !d.Signal {
+	if w.carriesFiles() && !format.separate && d.Event.Type == messageType && !d.Signal {
 		if with, err := c.bodyWithFile(ctx, w, d, event); err != nil {
 			return nil, release, err
 		} else if with != nil {
@@ -85,6 +85,25 @@ func (c *Config) newRequest(ctx context.Context, w *Webhook, d *dispatch.Deliver
 		return nil, func() {}, err
 	}
 	return request, release, nil
+}
+
+// newFileRequest returns the request with the file of a message, for formats that send it separately; nil if there is none. Errors and release are
+// those of newRequest.
+func (c *Config) newFileRequest(ctx context.Context, w *Webhook, d *dispatch.Delivery) (request *http.Request, release func(), err error) {
+	release = func() {}
+	if !w.carriesFiles() || !formats[w.Format].separate || d.Event.Type != messageType || d.Signal {
+		return nil, release, nil
+	}
+	event, err := c.eventOf(ctx, d.Event)
+	if err != nil {
+		return nil, release, err
+	}
+	with, err := c.bodyWithFile(ctx, w, d, event)
+	if err != nil || with == nil {
+		return nil, release, err
+	}
+	request, err = c.requestOf(ctx, w, d, with.body, with.contentType)
+	return request, with.release, err
 }
 
 // requestOf returns the request with a body.

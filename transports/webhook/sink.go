@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -71,6 +72,12 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 	now := s.cfg.Now()
 	request, release, err := s.cfg.newRequest(ctx, w, d)
 	defer release()
+	var file *http.Request // loaded before the first request is sent, as a file that is not there yet delays the delivery
+	if err == nil && request != nil {
+		var releaseFile func()
+		file, releaseFile, err = s.cfg.newFileRequest(ctx, w, d)
+		defer releaseFile()
+	}
 	if errors.Is(err, errNotWhole) || errors.Is(err, errNoFile) {
 		return 0, err
 	}
@@ -84,18 +91,26 @@ func (s *sink) Deliver(ctx context.Context, t dispatch.Target, d *dispatch.Deliv
 		return 0, nil
 	}
 	posted := s.cfg.Now()
-	a, err := s.postRequest(request, 0)
+	code, err = s.postChecked(request)
+	if err == nil && file != nil {
+		code, err = s.postChecked(file)
+	}
 	if errors.Is(err, context.Canceled) {
 		return 0, err // our failure, independent of the receiver
 	}
-	ended := s.cfg.Now()
 	if !isGlobal(t) {
-		s.slots.markSlow(w.Key, ended.Sub(posted) > s.cfg.Policy.AttemptTimeout/2)
+		s.slots.markSlow(w.Key, s.cfg.Now().Sub(posted) > s.cfg.Policy.AttemptTimeout/2)
 	}
+	s.recordOutcome(w.Key, now, code, err)
+	return code, err
+}
+
+// postChecked sends a request; an answer that is no success is an error.
+func (s *sink) postChecked(request *http.Request) (code int, err error) {
+	a, err := s.postRequest(request, 0)
 	if err == nil {
-		err = s.statusError(a, ended)
+		err = s.statusError(a, s.cfg.Now())
 	}
-	s.recordOutcome(w.Key, now, a.status, err)
 	return a.status, err
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/webhook/waakg"
+	"github.com/waystation/waystation/transports/webhook/wuzapi"
 )
 
 // received is a request recorded by a receiver.
@@ -299,7 +300,8 @@ func TestOtherFormats(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	update(Change{Format: ptr(FormatWuzapiJSON)})
-	if got = <-r.got; got.Get("X-Webhook-Signature") != "" || got.Get("X-Api-Key") != "" {
+	if got = <-r.got; got.Get("X-Webhook-Signature") != "" || got.Get("X-Api-Key") != "" ||
+		got.Get("X-Hmac-Signature") != wuzapi.Sign([]byte(got.body), "0123456789abcdef") {
 		t.Errorf("%v", got)
 	}
 	// wuzapi does not support it: no request is made, and the event counts as delivered.

@@ -80,6 +80,20 @@ func (w *Webhooks) Check(ctx context.Context, session string, c Change) error {
 	return w.store.validate(&c, c.applied(emptyDefault(session)), badURL)
 }
 
+// CheckUpdate validates a change of a webhook as Update does, without making it.
+func (w *Webhooks) CheckUpdate(ctx context.Context, key Key, c Change) error {
+	badURL, err := w.store.urlProblem(ctx, &c)
+	if err != nil {
+		return err
+	}
+	hook, err := w.store.get(ctx, key)
+	if err != nil {
+		return err
+	}
+	c.apply(hook)
+	return w.store.validate(&c, hook, badURL)
+}
+
 // Create adds a webhook under a new id. refusal.Problems: a field is invalid. ErrTooMany: the session has reached its limit.
 func (w *Webhooks) Create(ctx context.Context, session string, c Change) (*Webhook, error) {
 	badURL, err := w.store.urlProblem(ctx, &c)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -115,16 +114,10 @@ func outletChaos(t *testing.T, sessions, messages, kills, rounds int) {
 		},
 	}
 	letters := newTraffic(t, network, sessions)
-	written := letters.write(t, messages, time.Duration(rounds)*2*phase)
-	for round := range rounds {
-		troubles[round%len(troubles)]()
-		if round < kills {
-			pause(rand.N(phase / 15)) // during the delivery of the backlog
-			server.Kill()
-			server = begin()
-		}
-	}
-	written()
+	letters.writeDuring(t, messages, rounds, kills, phase, troubles, func() {
+		server.Kill()
+		server = begin()
+	})
 
 	journals, total := letters.journals(t, server)
 	redisNames := e2etest.CheckDelivered(t, "Redis")

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -45,6 +46,21 @@ func (m *traffic) write(t *testing.T, messages int, over time.Duration) (wait fu
 		}
 	})
 	return writing.Wait
+}
+
+// writeDuring sends messages while one trouble after the other happens, and kills the server after each of the first ones. restart kills the server and
+// starts it again.
+func (m *traffic) writeDuring(t *testing.T, messages, rounds, kills int, phase time.Duration, troubles []func(), restart func()) {
+	t.Helper()
+	written := m.write(t, messages, time.Duration(rounds)*2*phase)
+	for round := range rounds {
+		troubles[round%len(troubles)]()
+		if round < kills {
+			pause(rand.N(phase / 15)) // during the delivery of the backlog
+			restart()
+		}
+	}
+	written()
 }
 
 // journals returns every session's whole journal, up to the last message that was written to it.

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -53,16 +52,10 @@ func hookChaos(t *testing.T, database string, sessions, messages, kills, rounds 
 		func() { receiver.setMood(busy); pause(phase); receiver.setMood(well) },
 	}
 	letters := newTraffic(t, network, sessions)
-	written := letters.write(t, messages, time.Duration(rounds)*2*phase)
-	for round := range rounds {
-		troubles[round%len(troubles)]()
-		if round < kills {
-			pause(rand.N(phase / 15)) // during the delivery of the backlog
-			server.Kill()
-			server = begin()
-		}
-	}
-	written()
+	letters.writeDuring(t, messages, rounds, kills, phase, troubles, func() {
+		server.Kill()
+		server = begin()
+	})
 
 	journals, total := letters.journals(t, server)
 	repeats := 0

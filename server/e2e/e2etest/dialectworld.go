@@ -19,6 +19,7 @@ import (
 // DialectWorld is a server with a documented REST API, the sessions of its callers and their contacts.
 type DialectWorld struct {
 	Network, Server *Process
+	Root            string // certificate of the network, for more servers
 	dialect         string
 	Caller          Session           // connected
 	Idle            Session           // never connected
@@ -28,6 +29,7 @@ type DialectWorld struct {
 	Group           string            // the caller's, with peer and shop
 	Receiver        *Receiver         // of webhooks
 	made            int               // count of created numbers
+	Business        Session           // of a WhatsApp Business account, where a test made it
 	Rabbit, Bucket  string            // addresses of brokers and object storages, where the dialect has them
 	Archives        map[string]string // webhooks for archived, by the outcome of their deliveries
 }
@@ -47,7 +49,7 @@ func StartDialectWorld(t *testing.T, dialect string, extra ...string) *DialectWo
 	t.Helper()
 	network, root := StartSandbox(t)
 	dir := t.TempDir()
-	w := &DialectWorld{Network: network, dialect: dialect, Shop: "15550600003", Stranger: "15550600004"}
+	w := &DialectWorld{Network: network, Root: root, dialect: dialect, Shop: "15550600003", Stranger: "15550600004"}
 	w.Receiver = NewReceiver(t)
 	for i := range extra {
 		extra[i] = strings.ReplaceAll(extra[i], "{receiver}", w.Receiver.URL)

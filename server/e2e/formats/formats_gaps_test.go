@@ -23,13 +23,15 @@ const ofMessage = "_data author body broadcast duration forwardingScore groupMen
 
 var wwebjsGaps = slices.Concat(
 	gapsOfPath("code", "", "pairing codes are secrets, and in no event"),
-	gapsOfPath("contact_changed group_membership_request loading_screen", "", notKnown),
-	gapsOfPath("media media_uploaded", "", oneRequest),
+	gapsOfPath("contact_changed loading_screen", "", notKnown),
+	gapsOfPath("media", "", "a request of its own for webhooks with files"),
+	gapsOfPath("media_uploaded", "", oneRequest),
 	gapsOfPath("status", "", "the simulated network refuses no pairing"),
 
 	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "groupMentions links", notKnown),
 	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "hasReaction isStarred", "events are about new messages"),
-	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "inviteV4 token", notMade),
+	gapsIn("data.message.", "message message_create message_edit message_ciphertext", "inviteV4", notMade),
+	gapsIn("data.message.", "message_edit message_ciphertext", "token", notMade),
 	gapsIn("data.message.", "message message_ciphertext", "to", ownAddress),
 	gapsIn("data.message.", "message message_ciphertext", "fromMe id.fromMe", "these came in"),
 	gapsIn("data.message.", "message_ciphertext", "body duration forwardingScore hasMedia hasQuotedMsg isEphemeral isForwarded isGif location mediaKey mentionedIds orderId vCards", "it cannot be read"),
@@ -44,9 +46,9 @@ var wwebjsGaps = slices.Concat(
 	gapsOfPath("vote_update", "data.vote.selectedOptions[].id", "votes name what was chosen, and not its number"),
 	gapsIn("data.reaction.", "message_reaction", "ack orphan orphanReason read", notKnown),
 
-	gapsIn("data.notification.", "group_join group_leave group_update group_admin_changed", "id.fromMe", ownAddress),
-	gapsIn("data.notification.", "group_join group_leave group_admin_changed", "body", byNature),
-	gapsIn("data.notification.", "group_update", "recipientIds", byNature),
+	gapsIn("data.notification.", "group_join group_leave group_update group_admin_changed group_membership_request", "id.fromMe", ownAddress),
+	gapsIn("data.notification.", "group_join group_leave group_admin_changed group_membership_request", "body", byNature),
+	gapsIn("data.notification.", "group_update group_membership_request", "recipientIds", byNature),
 
 	gapsIn("data.chat.", "chat_archived chat_removed unread_count", "isMuted isReadOnly lastMessage muteExpiration name pinned", "of a chat only what changed is known"),
 	gapsIn("data.chat.", "chat_removed unread_count", "archived", "of a chat only what changed is known"),

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/waystation/waystation/server/e2e/e2etest"
@@ -108,8 +107,8 @@ func (w *formatWorld) useGroup(t *testing.T, ann, ben *person) (group string) {
 
 func (w *formatWorld) changeGroup(t *testing.T, ann, ben *person, group string) {
 	t.Helper()
-	const dora, emil = "15550800004", "15550800005"
-	for _, number := range []string{dora, emil} {
+	const dora, emil, fred = "15550800004", "15550800005", "15550800006"
+	for _, number := range []string{dora, emil, fred} {
 		e2etest.MustCall(t, w.network.Addr, "sandbox.createAccount", object{"number": number}, nil)
 	}
 	of := object{"group": group}
@@ -127,10 +126,13 @@ func (w *formatWorld) changeGroup(t *testing.T, ann, ben *person, group string) 
 	change("group.updateSettings", object{"announce": false}, object{"announce": false})
 	change("group.updateSettings", object{"locked": true}, object{"locked": true})
 	change("group.updateSettings", object{"disappearing_seconds": 86400}, object{"disappearing_seconds": 86400})
+	change("group.updateParticipants", object{"action": "promote", "participants": []string{ann.pn}}, object{"promoted": []object{{"pn": e2etest.JIDOf(ann.number)}}})
 	change("group.updateSettings", object{"join_approval_required": true}, object{"join_approval_required": true})
+	code := w.call(t, ben, "group.getInviteLink", of)["code"]
+	w.onPhone(t, fred, "joinGroup", object{"code": code}) // asks the admins, of whom ann is one
+	ann.feed.Await(t, "GroupInfo", e2etest.MergeObjects(of, object{"join_request_method": "invite_link"}))
 	change("group.updateSettings", object{"join_approval_required": false}, object{"join_approval_required": false})
-	invite := w.call(t, ben, "group.getInviteLink", of)
-	w.onPhone(t, emil, "joinGroup", object{"code": e2etest.TextOf(invite["url"])[strings.LastIndexByte(e2etest.TextOf(invite["url"]), '/')+1:]})
+	w.onPhone(t, emil, "joinGroup", object{"code": code})
 	ann.feed.Await(t, "GroupInfo", e2etest.MergeObjects(of, object{"joined": []object{{"pn": e2etest.JIDOf(emil)}}, "join_reason": "invite"}))
 	w.call(t, ben, "group.setPicture", e2etest.MergeObjects(of, object{"media": object{"base64": e2etest.DataURL("image/jpeg", e2etest.JPEGFile(t, 9))}}))
 	ann.feed.Await(t, "Picture", object{"jid": group})

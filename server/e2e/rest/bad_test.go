@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -43,15 +44,33 @@ func (w *restWorld) unchanged(t *testing.T, before map[string]string) {
 	}
 }
 
-// checkBadRequests sends all bad requests of each case.
-func (r *restRun) checkBadRequests(t *testing.T) {
-	used, total := map[string]bool{}, 0
+// checkBadInput sends all bad requests of each case, and the good requests of all cases with the token of another session.
+func (r *restRun) checkBadInput(t *testing.T) {
+	acts := r.actsWithFields(t)
+	t.Run("bad requests", func(t *testing.T) { r.checkBadRequests(t, acts) })
+	t.Run("other sessions", func(t *testing.T) { r.checkIsolation(t, acts) })
+}
+
+// actsWithFields prepares the cases whose requests can be bad.
+func (r *restRun) actsWithFields(t *testing.T) map[string]restAct {
+	t.Helper()
 	acts := map[string]restAct{}
 	for _, c := range r.cases {
-		if o := r.operation(t, c.operation); o.Body != nil || len(o.Params) > 0 {
+		if r.hasFields(r.operation(t, c.operation)) {
 			acts[c.operation] = c.prepare(t, r.w)
 		}
 	}
+	return acts
+}
+
+// hasFields reports whether requests for an operation can be bad.
+func (r *restRun) hasFields(o *resttest.Operation) bool {
+	return o.Body != nil || slices.ContainsFunc(o.Params, func(p *resttest.Field) bool { return p.In == "query" || r.badPaths[p.Name()] != nil })
+}
+
+// checkBadRequests sends all bad requests of each case, whose valid requests are acts.
+func (r *restRun) checkBadRequests(t *testing.T, acts map[string]restAct) {
+	used, covered, total := map[string]bool{}, map[string]bool{}, 0
 	before := r.w.snapshot(t)
 	for _, c := range r.cases {
 		act, ok := acts[c.operation]
@@ -68,12 +87,17 @@ func (r *restRun) checkBadRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, bad := range slices.Concat(fields, bodies) {
+			paths, err := o.BadPaths(act.example, act.values, r.badPaths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range slices.Concat(fields, paths, bodies) {
 				if key := r.reasonTolerated(o, bad); key != "" {
 					used[key] = true
 					continue
 				}
 				total++
+				covered[c.operation+" "+bad.Field] = true
 				r.checkBadRequest(t, r.w.who(act), bad)
 			}
 		})
@@ -84,7 +108,7 @@ func (r *restRun) checkBadRequests(t *testing.T) {
 		}
 	}
 	r.w.unchanged(t, before)
-	t.Logf("%d bad requests", total)
+	t.Logf("%d bad requests for %d fields and bodies of %d operations", total, len(covered), len(acts))
 	e2etest.CheckNetwork(t, r.w.Network)
 }
 
@@ -98,20 +122,38 @@ func (r *restRun) reasonTolerated(o *resttest.Operation, bad resttest.BadRequest
 	return ""
 }
 
-// checkBadRequest sends one bad request and expects 400 and the name of the wrong field.
+// checkBadRequest sends one bad request and expects the dialect's answer to it.
 func (r *restRun) checkBadRequest(t *testing.T, who e2etest.Session, bad resttest.BadRequest) {
 	t.Helper()
 	answer := r.send(t, r.mounts[0], who.Token, bad.Request)
-	what := fmt.Sprintf("%s %s: %.120s", bad.Field, bad.What, bad.Request.Body)
-	if answer.Status != http.StatusBadRequest || answer.ContentType() != "application/json" {
-		t.Errorf("%s: status %d: %.300s", what, answer.Status, answer.Body)
-		return
+	refuses := r.refuses
+	if refuses == nil {
+		refuses = refusesBadRequest
 	}
-	body, _ := answer.JSON().(map[string]any)
-	if _, enveloped := body["code"]; e2etest.TextOf(body["error"]) == "" || body["success"] == true || enveloped && body["success"] != false {
-		t.Errorf("%s: %s", what, answer.Body)
+	if problem := refuses(r, answer, bad); problem != "" {
+		t.Errorf("%s %s: %.120s: the answer %s: %d %.300s", bad.Field, bad.What, bad.Request.Body, problem, answer.Status, answer.Body)
+	}
+}
+
+// refusesBadRequest returns what is wrong with an answer that must have the status 400 and name the wrong field in JSON.
+func refusesBadRequest(r *restRun, answer *resttest.Answer, bad resttest.BadRequest) string {
+	if bad.Field == "" && r.brokenBody != "" && answer.Status == http.StatusBadRequest && answer.ContentType() == r.brokenBody {
+		return ""
+	}
+	if answer.Status != http.StatusBadRequest || answer.ContentType() != "application/json" {
+		return "is not 400 in JSON"
+	}
+	body := errorBody(answer.JSON())
+	if _, enveloped := body["code"]; errorText(body) == "" || body["success"] == true || enveloped && body["success"] != false {
+		return "is not in the form of errors"
 	}
 	if !r.names(body, bad.Field) {
-		t.Errorf("%s: not named in %.300s", what, answer.Body)
+		return "does not name the field"
 	}
+	return ""
+}
+
+// errorText returns the text of an error, which some documented answers have in data or in an object.
+func errorText(body map[string]any) string {
+	return cmp.Or(e2etest.TextOf(body["error"]), e2etest.TextOf(body["data"]), e2etest.TextOf(e2etest.ValueAt(body, "error/message")))
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"path"
@@ -15,17 +16,23 @@ import (
 // restDialect describes a dialect for the tests, in addition to its catalogue.
 type restDialect struct {
 	name string
+	// world is the dialect of the world's sessions; empty = name.
+	world string
 	// flags of the server; {receiver} in one is the address of the world's receiver.
 	flags []string
 	// mounts are the path prefixes of the dialect.
 	mounts []string
-	// header is the header field of a session token; admin that of the admin token, if it differs.
-	header, admin string
+	// header is the header field of a session token, in which scheme comes before the token; admin that of the admin token, if it differs.
+	header, scheme, admin string
 	// rules apply to all answers, failures to errors in addition.
 	rules, failures resttest.Rules
 	// unserved is the answer to undocumented paths and methods; beside has the undocumented methods that are served, by path.
 	unserved struct{ kind, text string }
 	beside   map[string]string
+	// brokenBody is the content type of the answer to a body that cannot be read; empty = JSON.
+	brokenBody string
+	// changing are patterns of GET operations that change something, which checkHead leaves out.
+	changing []string
 	// content returns an answer without its envelope.
 	content func(answer any) any
 	cases   []restCase
@@ -39,6 +46,15 @@ type restDialect struct {
 	// bad requests that are accepted, and the reason.
 	outOfRange map[string][]any
 	tolerated  map[string]string
+	// badPaths has invalid values of parameters in paths, by name.
+	badPaths map[string][]string
+	// refuses returns what is wrong with the answer to a bad request, "" if nothing; nil = refusesBadRequest.
+	refuses func(r *restRun, answer *resttest.Answer, bad resttest.BadRequest) string
+	// foreign reports whether an answer refuses a session of another token; nil = the token decides the session, so that each answer is about the
+	// caller's own.
+	foreign func(answer *resttest.Answer) bool
+	// ofServer are the operations that are for no session, so that foreign does not apply.
+	ofServer []string
 	// names reports whether an error names a field.
 	names func(answer map[string]any, field string) bool
 }
@@ -56,7 +72,10 @@ func newRestRun(t *testing.T, d *restDialect) *restRun {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &restRun{restDialect: d, w: startRestWorld(t, d.name, d.flags...), catalogue: catalogue}
+	r := &restRun{restDialect: d, w: startRestWorld(t, cmp.Or(d.world, d.name), d.flags...)}
+	described := r.describedPaths(t, d.mounts[0])
+	r.catalogue = catalogue.Only(func(method, path string) bool { return described[path][strings.ToLower(method)] != nil })
+	return r
 }
 
 func (r *restRun) operation(t *testing.T, name string) *resttest.Operation {
@@ -76,7 +95,7 @@ func (r *restRun) send(t *testing.T, mount, token string, request *resttest.Requ
 	case token == e2etest.AdminToken && r.admin != "":
 		c.Header.Set(r.admin, token)
 	case token != "":
-		c.Header.Set(r.header, token)
+		c.Header.Set(r.header, r.scheme+token)
 	}
 	answer, err := c.Do(t.Context(), request)
 	if err != nil {
@@ -110,10 +129,8 @@ func (r *restRun) checkDocumented(t *testing.T, c restCase, mount string) {
 	}
 	answer := r.send(t, mount, r.w.who(act).Token, request)
 	rules := resttest.Rules{Literal: r.rules.Literal, Extra: slices.Concat(r.rules.Extra, c.rules.Extra), Absent: c.rules.Absent}
-	for _, success := range o.SuccessResponses() {
-		for _, f := range o.Compare(success, answer, rules) {
-			t.Errorf("as in %s: %s", success.Source, f)
-		}
+	for _, f := range o.CompareSuccess(answer, rules) {
+		t.Error(f)
 	}
 	if answer.Status < http.StatusBadRequest {
 		act.effect(t, outcome{rest: r.content(answer.JSON())})
@@ -161,6 +178,7 @@ type provoked struct {
 	as        e2etest.Session
 	values    resttest.Values
 	body      []byte // nil = built from the values
+	label     string // content type of the body; "" = the documented one
 }
 
 func matches(pattern, text string) bool {
@@ -205,6 +223,9 @@ func (r *restRun) checkErrors(t *testing.T, c restCase, used map[string]bool) {
 			}
 			if p.body != nil {
 				request.Body = p.body
+			}
+			if p.label != "" {
+				request.Header.Set("Content-Type", p.label)
 			}
 			rules := resttest.Rules{Literal: r.rules.Literal, Extra: r.failures.Extra}
 			for _, f := range o.Compare(failure, r.send(t, r.mounts[0], p.as.Token, request), rules) {

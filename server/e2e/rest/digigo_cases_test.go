@@ -11,7 +11,7 @@ import (
 
 // digigoCases returns the cases of the served operations of digigo.
 func digigoCases() []restCase {
-	return slices.Concat(digigoSettings(), digigoWebhook(), digigoDead(), digigoArchive(), digigoMonitoring(), digigoStorage(), digigoRabbit(), digigoGlobals(), digigoSystem())
+	return slices.Concat(digigoSession(), digigoUsers(), digigoSettings(), digigoWebhook(), digigoDead(), digigoArchive(), digigoMonitoring(), digigoStorage(), digigoRabbit(), digigoGlobals(), digigoSystem(), digigoChat(), digigoGroup(), digigoSends(), digigoCommunity(), digigoNewsletter(), digigoUser(), digigoStatus(), digigoBusiness())
 }
 
 // admins returns the caller of admin operations.
@@ -162,7 +162,7 @@ func digigoSystem() []restCase {
 	return []restCase{
 		{
 			operation: "GET /health",
-			prepare: func(*testing.T, *restWorld) restAct {
+			prepare: func(_ *testing.T, w *restWorld) restAct {
 				return restAct{as: &e2etest.Session{}, calls: []restCall{{"server.getHealth", nil}}, effect: func(t *testing.T, out outcome) {
 					out.is(t, "healthy", "status", "0/status")
 					if out.rpc == nil {
@@ -170,8 +170,18 @@ func digigoSystem() []restCase {
 						return
 					}
 					out.is(t, "healthy", "", "0/services/database/status")
-					out.is(t, 2, "", "0/services/sessions/figures/connected")
+					connected, _ := w.Call(t, *admins(), "session.list", object{"state": "connected"})["sessions"].([]any)
+					out.is(t, len(connected), "", "0/services/sessions/figures/connected")
 					out.is(t, "connected", "", "0/transports/amqp/state")
+				}}
+			},
+		},
+		{
+			operation: "GET /admin/license/info",
+			prepare: func(*testing.T, *restWorld) restAct {
+				return restAct{as: admins(), calls: []restCall{{"server.getLicense", nil}}, effect: func(t *testing.T, out outcome) {
+					out.is(t, 10000, "max_instances", "0/max_sessions")
+					out.is(t, true, "valid", "0/valid")
 				}}
 			},
 		},

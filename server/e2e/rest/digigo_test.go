@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/waystation/waystation/server/e2e/e2etest"
@@ -34,6 +35,9 @@ func TestDigigo(t *testing.T) {
 	})
 	t.Run("errors", r.checkUnprovoked)
 	t.Run("other forms", func(t *testing.T) { digigoForms(t, r) })
+	t.Run("forms of newsletters", func(t *testing.T) { digigoNewsletterForms(t, r) })
+	t.Run("forms of groups", func(t *testing.T) { digigoGroupForms(t, r) })
+	t.Run("labels of a business", func(t *testing.T) { digigoLabelForms(t, r) })
 	t.Run("description", r.checkDescribed)
 	t.Run("snake case", func(t *testing.T) { r.checkSpellings(t, snakeCase) })
 	t.Run("labels", func(t *testing.T) {
@@ -45,7 +49,7 @@ func TestDigigo(t *testing.T) {
 	before := r.w.snapshot(t)
 	t.Run("sizes", r.checkBodyLimits)
 	r.w.unchanged(t, before)
-	t.Run("bad input", r.checkBadRequests)
+	t.Run("bad input", r.checkBadInput)
 }
 
 // digigo describes the dialect for the tests.
@@ -66,22 +70,54 @@ func digigo() *restDialect {
 			}
 			return answer
 		},
-		cases: digigoCases(), errors: digigoErrors(), unprovoked: digigoUnprovoked(),
-		names: wuzapiNames,
+		cases: digigoCases(), errors: slices.Concat(digigoCommunityErrors(), digigoBusinessErrors(), digigoErrors()), unprovoked: digigoUnprovoked(),
+		names: digigoNames,
 		outOfRange: map[string][]any{
+			"GroupJID": {"no address", "15550600002@s.whatsapp.net"}, "groupJID": {"no address"}, "Code": {"no code"},
+			"business_link": {"https://example.com/message/A"}, "bot_jids": {[]string{"no address"}},
+			"parent_jid": {"no address", "15550600002@s.whatsapp.net"}, "child_jid": {"no address"}, "community_jid": {"no address"}, "group_jid": {"no address"},
+			"initial_groups": {[]string{"no address"}}, "participants": {[]string{"no address"}},
 			"webhookurl": {"not an address", "ftp://example.net"}, "from_date": {"yesterday"}, "to_date": {"yesterday"}, "since_time": {"yesterday"},
+			"Phone": {"no address", "12345@nowhere.net"}, "phone": {"no address"}, "Chat": {"no address"}, "chat_jid": {"no address"}, "Sender": {"no address"},
+			"sender_jid": {"no address"}, "call_from": {"no address"}, "FileLength": {-1, 0}, "Url": {"not an address"},
 			"endpoint": {"not an address"}, "url": {"not an address"}, "retention_days": {-1}, "message_ttl": {-1}, "max_retries": {-1}, "since_id": {-1}, "id": {"x", 0, -1}, "event_id": {0, -1},
 		},
 		tolerated: map[string]string{
-			"*: user_id too long":                                  "nobody has that id, so there is nothing",
-			"GET /admin/events/*: session too long":                "the admin token counts",
-			"POST /admin/events/session: deep":                     "keys that are not known are ignored, whatever they hold",
-			"POST /admin/events/*: no body":                        "the body is optional",
-			"POST /admin/events/session: session too long":         "the admin token counts",
-			"POST /admin/events/session: filters.user_id too long": "404: there is no such session",
-			"DELETE /admin/archive: status [mne]*":                 "any one of the four filters is enough, as the text says",
+			"*: user_id too long":                                                "nobody has that id, so there is nothing",
+			"GET /admin/events/*: session too long":                              "the admin token counts",
+			"POST /admin/events/session: deep":                                   "keys that are not known are ignored, whatever they hold",
+			"POST /admin/events/*: no body":                                      "the body is optional",
+			"POST /sync/full-history: no body":                                   "the body is optional",
+			"POST /admin/events/session: session too long":                       "the admin token counts",
+			"POST /admin/events/session: filters.user_id too long":               "404: there is no such session",
+			"POST /admin/users: s3Config.*[A-Z]* *":                              "the same key in snake case, which the request also has, counts",
+			"GET /admin/instances/status: ids too long":                          "no session has that id, so there is nothing",
+			"POST /session/connect: Subscribe string":                            "one name is a list of one, as the schema says",
+			"POST /session/refresh: no body":                                     "the body is optional",
+			"POST /chat/markread: Id string":                                     "one id is a list of one",
+			"POST /chat/*: last_message_* *":                                     "hints count only when there is an id and a time",
+			"DELETE /admin/archive: status [mne]*":                               "any one of the four filters is enough, as the text says",
+			"POST /chat/send/buttons: *.url missing":                             "without a file there is no address either",
+			"POST /chat/send/buttons: buttons[[]].items[[]].amount_offset [mn]*": "its text calls it optional",
+			"POST /chat/send/buttons: id range":                                  "a message id may be any text",
+			"POST /status/send/*: id range":                                      "a message id may be any text",
+			"POST /chat/send/buttons: buttons[[]].phone range":                   "a button of another type than call does not use it",
+			"POST /newsletter/send: filename too long":                           "only documents have a name",
+			"POST /newsletter/create: name too long":                             "longer names are cut",
+			"POST /newsletter/reaction: reaction empty":                          "it removes the reaction",
+			"POST /user/status: status empty":                                    "an empty text removes the one that was set",
+			"POST /user/check: Phone [sr]*":                                      "the answer says of each text that it is no number",
+			"POST /privacy/settings: users *":                                    "users has no effect, as documented",
 		},
 	}
+}
+
+// digigoNames reports whether an error names a field.
+func digigoNames(answer map[string]any, field string) bool {
+	if answer["only_text"] == true {
+		return textNames(answer, field)
+	}
+	return wuzapiNames(answer, field)
 }
 
 // digigoRefused sends all kinds of wrong tokens; the last one is unknown.
@@ -119,11 +155,16 @@ func replayOrphan(field string) func(*testing.T, *provoked) {
 
 func digigoErrors() []provocation {
 	const nothing = 999999999
-	return []provocation{
+	return append(newsletterErrors(), []provocation{
 		{"", "[uU]nauthorized*", digigoRefused},
 		{"", "status 401", digigoRefused},
+		{"", "user not found", withValue("id", "unknown")},
+		{"", "invalid limit parameter", withValue("limit", "abc")},
+		{"POST /session/refresh", "no JID found*", withSession(func(_ *testing.T, w *restWorld) e2etest.Session { return w.Idle })},
+		{"POST /session/refresh", "Failed to refresh connection", withFault(object{"kind": "temporary_ban", "delay_seconds": 3600})},
 		{"POST /session/*/test", "status 400", withSession(func(_ *testing.T, w *restWorld) e2etest.Session { return w.Idle })},
 		{"", "invalid JSON", body(`{"event_type":`)},
+		{"POST /sync/*", "status 400", withSession(func(_ *testing.T, w *restWorld) e2etest.Session { return w.Idle })},
 		{"", "status 400", body(`{"enabled":`)},
 		{"", "no fields provided", body(`{"skip_global_fax":true}`)},
 		{"", "invalid reject_type*", withValue("reject_type", "never")},
@@ -141,23 +182,60 @@ func digigoErrors() []provocation {
 		{"", "Invalid filter: invalid since_id*", withValue("since_id", "abc")},
 		{"", "Invalid filter: invalid limit*", withValue("limit", "abc")},
 		{"", "Invalid body", withValue("retention_hours", -1)},
+		{"", "call_id and call_from are required", withValue("call_id", resttest.Absent)},
+		{"", "invalid call_from JID*", withValue("call_from", "no address")},
+		{"", "client not connected", withSession(func(_ *testing.T, w *restWorld) e2etest.Session { return w.Idle })},
+		{"", "failed to reject call*", withFault(object{"kind": "cut", "tag": "call"})},
+		{"", "missing phone in payload", withValue("phone", resttest.Absent)},
+		{"", "failed to delete chat", withFault(object{"kind": "refuse_request", "tag": "iq", "code": 503, "times": -1})},
+		{"POST /chat/send/*", "no session", withSession(func(_ *testing.T, w *restWorld) e2etest.Session { return w.Idle })},
+		{"", "no session", withSession(func(_ *testing.T, w *restWorld) e2etest.Session { return w.Idle })},
+		{"", "could not decode payload", body(`{"status":`)},
+		{"", "push name cannot be empty", withValue("push_name", resttest.Absent)},
+		{"", "missing Image in Payload", withValue("Image", resttest.Absent)},
+		{"", "Invalid presence type*", withValue("type", "busy")},
+		{"", "Name cannot be empty", withValue("name", "")},
+		{"", "Token already in use", func(_ *testing.T, p *provoked) {
+			p.values = p.values.With(resttest.Values{"token": p.run.w.Caller.Token})
+		}},
+		{"", "missing phone numbers in payload*", withValue("Phone", resttest.Absent)},
+		{"", "could not resolve LID to phone number*", withValue("phone", "999999999@lid")},
+		{"", "phone number cannot be empty", withValue("phone", resttest.Absent)},
+		{"", "invalid phone/JID format", withValue("phone", "no address")},
+		{"", "invalid LID format", withValue("lid", "no address")},
+		{"", "device ID is required", withValue("device_id", resttest.Absent)},
+		{"", "user JIDs are required", withValue("jids", resttest.Absent)},
+		{"", "missing setting or value in payload", withValue("setting", resttest.Absent)},
+		{"", "missing timer in payload", withValue("timer", resttest.Absent)},
+		{"", "missing action or users in payload", withValue("users", resttest.Absent)},
+		{"POST /privacy/*", "failed to *", withFault(object{"kind": "refuse_request", "tag": "iq", "code": 503, "times": -1})},
+		{"GET /privacy/*", "failed to *", withFault(object{"kind": "refuse_request", "tag": "iq", "code": 503, "times": -1})},
 		{"", "User token requires user_id filter", func(t *testing.T, p *provoked) {
 			w := p.run.w
 			token := w.Call(t, *admins(), "delivery.createWatchToken", object{"filter": object{"session_ids": []string{w.Caller.ID}}})["token"]
 			p.as.Token, p.values = "", p.values.With(resttest.Values{"session": token, "user_id": resttest.Absent})
 		}},
-	}
+	}...)
 }
 
 // digigoUnprovoked returns the documented errors that need a server with internal failures, or that do not apply to this server.
 func digigoUnprovoked() map[string]string {
 	const ill = "the database would have to fail"
 	return map[string]string{
-		"*: status 500": ill, "*: database error": ill, "*: failed to update*": ill, "*: failed to get*": ill, "*: failed to load*": ill,
-		"*: failed to retrieve*": ill, "*: failed to delete archive event": ill, "GET /health: ERROR": ill,
+		"*: status 500": ill, "*: database error": ill, "*: problem accessing DB": ill, "* /session/*: failed to update*": ill, "* /session/*: failed to get*": ill, "*: failed to load*": ill,
+		"* /admin/*: failed to retrieve*": ill, "*: failed to delete archive event": ill, "GET /health: ERROR": ill,
 		"*: Event monitoring is disabled": "it cannot be switched off",
 		"*: failed to execute prune":      ill, "*: manual prune not supported*": "it always is",
-		"* /admin/global/s3-retention/*: S3 retention manager*": "it runs as long as the server does",
-		"POST /admin/events/session: Invalid filter*":           "JSON has numbers: one that is out of range is named as such",
+		"* /admin/global/s3-retention/*: S3 retention manager*":               "it runs as long as the server does",
+		"*: License information not available":                                "the setting license-reporting would have to be off, as in the test of server.getLicense",
+		"*: client not initialized":                                           "a session always has a client",
+		"POST /sync/*: status 404":                                            "a token belongs to a session",
+		"GET /chat/list: status 404":                                          "a token belongs to a session",
+		"POST /admin/events/session: Invalid filter*":                         "JSON has numbers: one that is out of range is named as such",
+		"POST /chat/send/carousel: Missing required field: Name or StartTime": "it is the text of an event; fields that a carousel lacks are named",
+		"*: Failed to update profile: database error":                         ill,
+		"POST /device/users*: failed to *":                                    "the devices of people are kept, and not asked for each time",
+		"POST /device/platform: failed to *":                                  "the platform is known without a request",
+		"*: request timeout while retrieving devices":                         "it takes the whole limit of device.list",
 	}
 }

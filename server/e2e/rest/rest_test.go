@@ -8,10 +8,11 @@ import (
 	"github.com/waystation/waystation/server/rest/resttest"
 )
 
-// TestWuzapi checks the dialect wuzapi: each documented request is answered as documented and has its effect, under both mounts and through
+// TestWuzapi checks the dialect wuzapi: each request of its document, and of the catalogue beyond it, is answered as documented and has its effect, under both mounts and through
 // JSON-RPC; each documented error can be provoked.
 func TestWuzapi(t *testing.T) {
 	r := newRestRun(t, wuzapi())
+	r.w.Bucket = newBucket(t)
 	r.checkCoverage(t)
 	for _, mount := range r.mounts {
 		t.Run("at "+mount+"/", func(t *testing.T) {
@@ -45,5 +46,5 @@ func TestWuzapi(t *testing.T) {
 	before := r.w.snapshot(t)
 	t.Run("sizes", r.checkBodyLimits)
 	r.w.unchanged(t, before)
-	t.Run("bad input", r.checkBadRequests)
+	t.Run("bad input", r.checkBadInput)
 }

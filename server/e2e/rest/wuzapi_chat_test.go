@@ -134,37 +134,39 @@ func wuzapiChat() []restCase {
 	}
 }
 
+// downloadCase returns the case of the download of a kind of file.
+func downloadCase(kind string, content object, made func(t *testing.T, seed int) []byte) restCase {
+	return restCase{operation: "POST /chat/download" + kind, prepare: func(t *testing.T, w *restWorld) restAct {
+		file := made(t, 1+w.NextNumber()%100)
+		_, message := w.Receive(t, w.Peer.Number, e2etest.MergeObjects(content, object{"type": kind, "base64": file}))
+		sent, _ := e2etest.ValueAt(message, "raw/"+kind+"Message").(map[string]any)
+		if sent == nil {
+			t.Fatalf("no file in %v", message)
+		}
+		return restAct{
+			values: resttest.Values{
+				"Url": sent["URL"], "MediaKey": sent["mediaKey"], "Mimetype": sent["mimetype"],
+				"FileEncSHA256": sent["fileEncSHA256"], "FileSHA256": sent["fileSHA256"], "FileLength": len(file), "DirectPath": resttest.Absent,
+			},
+			calls: []restCall{{"media.download", object{
+				"kind": kind, "url": sent["URL"], "media_key": sent["mediaKey"], "file_sha256": sent["fileSHA256"],
+				"file_enc_sha256": sent["fileEncSHA256"], "file_length": len(file), "mime_type": sent["mimetype"],
+			}}},
+			effect: func(t *testing.T, out outcome) {
+				out.is(t, sent["mimetype"], "Mimetype", "0/media/mime_type")
+				if _, got := e2etest.FromDataURL(t, out.at("Data", "0/media/base64")); string(got) != string(file) {
+					t.Errorf("%d bytes instead of %d, or others", len(got), len(file))
+				}
+			},
+		}
+	}}
+}
+
 func wuzapiDownloads() []restCase {
-	download := func(kind string, content object, made func(t *testing.T, seed int) []byte) restCase {
-		return restCase{operation: "POST /chat/download" + kind, prepare: func(t *testing.T, w *restWorld) restAct {
-			file := made(t, 1+w.NextNumber()%100)
-			_, message := w.Receive(t, w.Peer.Number, e2etest.MergeObjects(content, object{"type": kind, "base64": file}))
-			sent, _ := e2etest.ValueAt(message, "raw/"+kind+"Message").(map[string]any)
-			if sent == nil {
-				t.Fatalf("no file in %v", message)
-			}
-			return restAct{
-				values: resttest.Values{
-					"Url": sent["URL"], "MediaKey": sent["mediaKey"], "Mimetype": sent["mimetype"],
-					"FileEncSHA256": sent["fileEncSHA256"], "FileSHA256": sent["fileSHA256"], "FileLength": len(file),
-				},
-				calls: []restCall{{"media.download", object{
-					"kind": kind, "url": sent["URL"], "media_key": sent["mediaKey"], "file_sha256": sent["fileSHA256"],
-					"file_enc_sha256": sent["fileEncSHA256"], "file_length": len(file), "mime_type": sent["mimetype"],
-				}}},
-				effect: func(t *testing.T, out outcome) {
-					out.is(t, sent["mimetype"], "Mimetype", "0/media/mime_type")
-					if _, got := e2etest.FromDataURL(t, out.at("Data", "0/media/base64")); string(got) != string(file) {
-						t.Errorf("%d bytes instead of %d, or others", len(got), len(file))
-					}
-				},
-			}
-		}}
-	}
 	return []restCase{
-		download("image", object{"mime_type": "image/jpeg"}, e2etest.JPEGFile),
-		download("video", object{"mime_type": "video/mp4"}, plainFile(e2etest.MP4File)),
-		download("audio", object{"mime_type": "audio/ogg"}, plainFile(e2etest.OpusFile)),
-		download("document", object{"mime_type": "application/pdf", "filename": "plan.pdf"}, plainFile(e2etest.PDFFile)),
+		downloadCase("image", object{"mime_type": "image/jpeg"}, e2etest.JPEGFile),
+		downloadCase("video", object{"mime_type": "video/mp4"}, plainFile(e2etest.MP4File)),
+		downloadCase("audio", object{"mime_type": "audio/ogg"}, plainFile(e2etest.OpusFile)),
+		downloadCase("document", object{"mime_type": "application/pdf", "filename": "plan.pdf"}, plainFile(e2etest.PDFFile)),
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"image/png"
-	"strings"
 	"testing"
 
 	"github.com/waystation/waystation/server/e2e/e2etest"
@@ -14,7 +13,7 @@ import (
 // wuzapiCases returns the cases of all operations of wuzapi.
 func wuzapiCases() []restCase {
 	var all []restCase
-	for _, part := range [][]restCase{wuzapiSession(), wuzapiUser(), wuzapiSends(), wuzapiChat(), wuzapiDownloads(), wuzapiGroup()} {
+	for _, part := range [][]restCase{wuzapiSession(), wuzapiUser(), wuzapiSends(), wuzapiChat(), wuzapiDownloads(), wuzapiGroup("image/png", "GroupJID"), wuzapiMore()} {
 		all = append(all, part...)
 	}
 	return all
@@ -173,13 +172,9 @@ func wuzapiUser() []restCase {
 	}
 }
 
-func wuzapiGroup() []restCase {
+// wuzapiGroup returns the cases of groups with a picture of a type and the name of the group in requests without a change.
+func wuzapiGroup(picture, param string) []restCase {
 	named := func(name string) (rest, rpc string) { return "Groups/Name=" + name, "0/groups/name=" + name }
-	members := func(t *testing.T, w *restWorld, group string) int {
-		var list struct{ Participants []string }
-		e2etest.MustCall(t, w.Network.Addr, "sandbox.listMembers", object{"group": group}, &list)
-		return len(list.Participants)
-	}
 	return []restCase{
 		{operation: "GET /group/list", rules: extra(ofGroup("data.Groups[].")...), prepare: func(t *testing.T, w *restWorld) restAct {
 			name := fmt.Sprintf("Listed %d", w.NextNumber())
@@ -194,7 +189,7 @@ func wuzapiGroup() []restCase {
 		}},
 		{operation: "GET /group/invitelink", prepare: func(_ *testing.T, w *restWorld) restAct {
 			return restAct{
-				values: resttest.Values{"GroupJID": w.Group},
+				values: resttest.Values{param: w.Group},
 				calls:  []restCall{{"group.getInviteLink", object{"group": w.Group}}},
 				effect: func(t *testing.T, out outcome) {
 					link := e2etest.TextOf(out.at("InviteLink", "0/url"))
@@ -203,9 +198,9 @@ func wuzapiGroup() []restCase {
 					if link != "https://chat.whatsapp.com/"+invite.Code {
 						t.Errorf("the link is %s, the code %s", link, invite.Code)
 					}
-					before := members(t, w, w.Group)
+					before := len(membersOf(t, w, w.Group))
 					e2etest.MustCall(t, w.Network.Addr, "sandbox.joinGroup", object{"account": w.NewPhone(t), "code": invite.Code}, nil)
-					if now := members(t, w, w.Group); now != before+1 {
+					if now := len(membersOf(t, w, w.Group)); now != before+1 {
 						t.Errorf("%d members after %d", now, before)
 					}
 				},
@@ -213,7 +208,7 @@ func wuzapiGroup() []restCase {
 		}},
 		{operation: "GET /group/info", rules: extra(ofGroup("data.")...), prepare: func(_ *testing.T, w *restWorld) restAct {
 			return restAct{
-				values: resttest.Values{"GroupJID": w.Group},
+				values: resttest.Values{param: w.Group},
 				calls:  []restCall{{"group.get", object{"group": w.Group}}},
 				effect: func(t *testing.T, out outcome) {
 					seen, _ := w.Call(t, w.Peer, "group.get", object{"group": w.Group})["group"].(map[string]any)
@@ -223,20 +218,7 @@ func wuzapiGroup() []restCase {
 				},
 			}
 		}},
-		{operation: "POST /group/photo", prepare: func(t *testing.T, w *restWorld) restAct {
-			picture := e2etest.DataURL("image/jpeg", e2etest.PNGFile(t, 1+w.NextNumber()%100)) // the declared type is wrong
-			return restAct{
-				values: resttest.Values{"GroupJID": w.Group, "Image": picture},
-				calls:  []restCall{{"group.setPicture", object{"group": w.Group, "media": object{"base64": strings.TrimPrefix(picture, "data:image/jpeg;base64,")}}}},
-				effect: func(t *testing.T, out outcome) {
-					seen := w.Call(t, w.Peer, "contact.getProfilePicture", object{"contact": w.Group})
-					if e2etest.TextOf(seen["picture_id"]) == "" {
-						t.Error("a member sees no picture")
-					}
-					out.is(t, seen["picture_id"], "PictureID", "0/picture_id")
-				},
-			}
-		}},
+		groupPhoto(picture),
 		{operation: "POST /group/name", prepare: func(t *testing.T, w *restWorld) restAct {
 			name := fmt.Sprintf("Harbour № %d", w.NextNumber())
 			group := w.NewGroup(t, "Named", w.Peer.Number)
@@ -249,4 +231,25 @@ func wuzapiGroup() []restCase {
 			}
 		}},
 	}
+}
+
+// groupPhoto returns the case of a JPEG or PNG whose data URL says that it is a JPEG.
+func groupPhoto(kind string) restCase {
+	return restCase{operation: "POST /group/photo", prepare: func(t *testing.T, w *restWorld) restAct {
+		file := e2etest.JPEGFile(t, 1+w.NextNumber()%100)
+		if kind == "image/png" {
+			file = e2etest.PNGFile(t, 1+w.NextNumber()%100)
+		}
+		return restAct{
+			values: resttest.Values{"GroupJID": w.Group, "Image": e2etest.DataURL("image/jpeg", file)},
+			calls:  []restCall{{"group.setPicture", object{"group": w.Group, "media": object{"base64": e2etest.DataURL(kind, file)}}}},
+			effect: func(t *testing.T, out outcome) {
+				seen := w.Call(t, w.Peer, "contact.getProfilePicture", object{"contact": w.Group})
+				if e2etest.TextOf(seen["picture_id"]) == "" {
+					t.Error("a member sees no picture")
+				}
+				out.is(t, seen["picture_id"], "PictureID", "0/picture_id")
+			},
+		}
+	}}
 }

@@ -20,15 +20,16 @@ const defaultLimit = 50
 
 func archiveRoutes() []rest.Route {
 	with := func(failure string, others ...rest.Option) []rest.Option {
-		return append(others, rest.Family(familyArchive), rest.FailText(failure))
+		return append([]rest.Option{rest.Family(familyArchive), rest.FailText(failure)}, others...)
 	}
+	inData := rest.Family(familyArchiveData)
 	const archiveFailed = "failed to retrieve archive events"
 	return []rest.Route{
 		rest.Pass[archiveListRequest, archiveList]("GET", "/admin/archive", "archive.list", with(archiveFailed, rest.With(rest.Params{"include_payload": true}))...),
 		// The document asks for no confirmation.
 		rest.Pass[archiveDeletion, archiveDeleted]("DELETE", "/admin/archive", "archive.deleteMany", with(archiveFailed, rest.NeedsBody(), rest.With(rest.Params{"confirm": true}))...),
-		rest.Pass[rest.None, archiveTotals]("GET", "/admin/archive/stats", "archive.getStats", with("failed to retrieve archive statistics")...),
-		rest.Pass[archiveEntryRequest, archiveEntry]("GET", "/admin/archive/{id}", "archive.get", with("failed to retrieve archive event")...),
+		rest.Pass[rest.None, archiveCounts]("GET", "/admin/archive/stats", "archive.getStats", with("failed to retrieve archive statistics", inData)...),
+		rest.Pass[archiveEntryRequest, archived]("GET", "/admin/archive/{id}", "archive.get", with("failed to retrieve archive event", inData, rest.From("/entry"))...),
 		rest.Pass[archiveEntryRequest, archiveDone]("DELETE", "/admin/archive/{id}", "archive.delete", with("failed to delete archive event")...),
 		rest.Pass[archiveReplay, archiveReplayed]("POST", "/admin/archive/replay", "archive.replay", with(replayFailed, rest.NeedsBody(), rest.With(rest.Params{"dry_run": false}))...),
 	}
@@ -122,12 +123,6 @@ func (a *archiveDeleted) FinishAnswer() error {
 	return nil
 }
 
-type archiveTotals struct {
-	Code    int           `json:"code" from:"=200"`
-	Data    archiveCounts `json:"data"`
-	Success bool          `json:"success" from:"=true"`
-}
-
 type archiveCounts struct {
 	Total              int                     `json:"total_count" from:"/total"`
 	Delivered          int                     `json:"success_count"`
@@ -150,12 +145,6 @@ func (c *archiveCounts) FinishAnswer() error {
 
 type archiveEntryRequest struct {
 	ID int64 `rest:"id,path,param=/entry_id" bad:"invalid event ID"`
-}
-
-type archiveEntry struct {
-	Code    int      `json:"code" from:"=200"`
-	Data    archived `json:"data" from:"/entry"`
-	Success bool     `json:"success" from:"=true"`
 }
 
 type archiveDone struct {

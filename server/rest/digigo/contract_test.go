@@ -13,7 +13,7 @@ import (
 
 func TestContract(t *testing.T) {
 	check := contract.Contract{
-		Dialect: digigo.New(), Header: "Token", AdminHeader: "Authorization", Values: resttest.Values{"id": 7, "transport": "webhook", "confirm": true},
+		Dialect: digigo.New(), Header: "Token", AdminHeader: "Authorization", Values: resttest.Values{"id": 7, "transport": "webhook", "confirm": true, "groupJID": "120363000000000001@g.us"},
 		Rules:    resttest.Rules{Literal: []string{".code", ".success", "error", "Details", "details"}},
 		Failures: resttest.Rules{Extra: []string{"fields", "reason", "details"}},
 	}

@@ -16,11 +16,12 @@ const Name = "digigo"
 func New() *rest.Dialect {
 	return &rest.Dialect{
 		Name: Name, Title: "DIGIGO API, served by Waystation", Version: "1",
-		Mounts:      []string{"", "/" + Name},
+		Mounts: []string{"", "/" + Name}, PerSession: true,
 		Credentials: []rest.Credential{adminToken(), watchToken(), rest.HeaderToken("token"), rest.Authorization(), rest.QueryToken("token")},
 		Admits:      admitsCaller,
-		Routes:      slices.Concat(systemRoutes(), settingRoutes(), webhookRoutes(), deadLetterRoutes(), archiveRoutes(), monitoringRoutes(), storageRoutes(), rabbitRoutes(), globalRoutes()),
-		Success:     wrapSuccess, Fail: failReply, Missing: rest.NotFoundPage, Shape: describeShape,
+		Routes: slices.Concat(systemRoutes(), sessionRoutes(), userRoutes(), settingRoutes(), webhookRoutes(), deadLetterRoutes(), archiveRoutes(), monitoringRoutes(), storageRoutes(), rabbitRoutes(), globalRoutes(), licenseRoutes(),
+			chatRoutes(), callRoutes(), groupRoutes(), sendRoutes(), statusRoutes(), communityRoutes(), newsletterRoutes(), profileRoutes(), contactRoutes(), lidRoutes(), deviceRoutes(), privacyRoutes(), businessRoutes()),
+		Success: wrapSuccess, Fail: failReply, Missing: rest.NotFoundPage, Shape: describeShape,
 	}
 }
 
@@ -63,30 +64,84 @@ type family struct {
 	failed       bool   // errors of the server have success, though they are plain
 	notFound     string // text of 404; empty = the method's own
 	field        string // prefix of the texts of bad fields
+	inData       bool   // the text of errors is in data, not in error
+	// offline is the text of calls to a session that is not connected, offlineStatus their status; zero values = those of settings.
+	offline       string
+	offlineStatus int
+	timedOut      string // text of 408; empty = calls that took too long have 500
+	noSuccess     bool   // answers have code and data without success
+	// textFrom is the lowest status of errors that are only a text; 0 = none. message puts the text of the others into message.
+	textFrom int
+	message  bool
+	missing  string // text for a field that is missing
 }
 
-const adminRefused = "unauthorized - admin token required"
+const (
+	userRefused  = "unauthorized"
+	adminRefused = "unauthorized - admin token required"
+	noSuchUser   = "user not found"
+)
 
 // The families by the name that rows give to rest.Family; rows without one are those of a session's settings.
 const (
-	familyEcho       = "echo"
-	familyDead       = "dead letters"
-	familyPrune      = "prune"
-	familyArchive    = "archive"
-	familyGlobal     = "global transports"
-	familyRetention  = "retention"
-	familyMonitoring = "monitoring"
+	familyCommunity   = "community"
+	familyEcho        = "echo"
+	familyDead        = "dead letters"
+	familyPrune       = "prune"
+	familyArchive     = "archive"
+	familyArchiveData = "data of the archive"
+	familyGlobal      = "global transports"
+	familyRetention   = "retention"
+	familyMonitoring  = "monitoring"
+	familyLicense     = "license"
+	familyText        = "text in data"
+	familyCall        = "call"
+	familySync        = "sync"
+	familySyncNow     = "sync now"
+	familyRefresh     = "refresh"
+	familyUsers       = "users"
+	familyProfile     = "profile"
+	familyUpdate      = "update"
+	familyContacts    = "contacts"
+	familyLookup      = "lookup"
+	familyTimed       = "timed lookup"
+
+	familyUserChanges      = "changes of users"
+	familyNewsletter       = "newsletter"
+	familyNewsletterCreate = "creation of newsletters"
+	familyNewsletterInvite = "invitation of admins"
+	familySuccessMessage   = "success and message"
 )
 
 var families = map[string]family{
-	"":               {refused: "unauthorized"},
-	familyEcho:       {bare: true, plain: true, refused: "unauthorized"},
-	familyDead:       {admin: true, bare: true, plain: true, refused: adminRefused, notFound: "event not found in DLQ"},
-	familyPrune:      {admin: true, bare: true, plain: true, failed: true, refused: adminRefused},
-	familyGlobal:     {admin: true, bare: true, plain: true, refused: adminRefused},
-	familyRetention:  {admin: true, bare: true, refused: adminRefused, plainRefusal: true},
-	familyArchive:    {admin: true, bare: true, refused: adminRefused, plainRefusal: true, notFound: "archive event not found"},
-	familyMonitoring: {admin: true, bare: true, plain: true, refused: "Unauthorized", field: "Invalid filter: invalid "},
+	"":                {refused: userRefused},
+	familyEcho:        {bare: true, plain: true, refused: userRefused},
+	familyCommunity:   {bare: true, plain: true, refused: userRefused},
+	familyDead:        {admin: true, bare: true, plain: true, refused: adminRefused, notFound: "event not found in DLQ"},
+	familyPrune:       {admin: true, bare: true, plain: true, failed: true, refused: adminRefused},
+	familyGlobal:      {admin: true, bare: true, plain: true, refused: adminRefused},
+	familyRetention:   {admin: true, bare: true, refused: adminRefused, plainRefusal: true},
+	familyArchive:     {admin: true, bare: true, refused: adminRefused, plainRefusal: true, notFound: "archive event not found"},
+	familyArchiveData: {admin: true, refused: adminRefused, plainRefusal: true, notFound: "archive event not found"},
+	familyLicense:     {admin: true, bare: true, refused: adminRefused},
+	familyProfile:     {plain: true, refused: userRefused},
+	familyUpdate:      {plainRefusal: true, refused: userRefused},
+	familyContacts:    {noSuccess: true, refused: userRefused},
+	familyLookup:      {bare: true, plain: true, refused: userRefused},
+	familyTimed:       {bare: true, plain: true, refused: userRefused, timedOut: "request timeout while retrieving devices"},
+	familyMonitoring:  {admin: true, bare: true, plain: true, refused: "Unauthorized", field: "Invalid filter: invalid "},
+	familyText:        {inData: true, refused: userRefused},
+	familyCall:        {bare: true, plain: true, refused: userRefused, offline: "client not connected"},
+	familySyncNow:     {bare: true, refused: userRefused, offline: "Client not connected", offlineStatus: http.StatusBadRequest},
+	familyUsers:       {admin: true, refused: adminRefused, plainRefusal: true, notFound: noSuchUser},
+	familyRefresh:     {bare: true, refused: userRefused},
+	familySync:        {bare: true, refused: userRefused, offline: "Client not connected"},
+
+	familyUserChanges:      {admin: true, bare: true, refused: adminRefused, plainRefusal: true, notFound: noSuchUser},
+	familyNewsletter:       {bare: true, refused: userRefused, textFrom: http.StatusBadRequest},
+	familyNewsletterCreate: {bare: true, plain: true, refused: userRefused, message: true, textFrom: http.StatusInternalServerError},
+	familyNewsletterInvite: {bare: true, plain: true, refused: userRefused, missing: "phone, newsletter_jid, image, caption and name are required"},
+	familySuccessMessage:   {bare: true, plain: true, refused: userRefused, message: true},
 }
 
 func familyOf(route *rest.Route) family {
@@ -123,19 +178,36 @@ type envelope struct {
 	Success bool `json:"success"`
 }
 
+// answered is an envelope without success.
+type answered struct {
+	Code int `json:"code"`
+	Data any `json:"data"`
+}
+
 func wrapSuccess(x *rest.Exchange, result any) any {
 	if familyOf(x.Route).bare {
 		return result
+	}
+	if familyOf(x.Route).noSuccess {
+		return answered{Code: http.StatusOK, Data: result}
 	}
 	return envelope{Code: http.StatusOK, Data: result, Success: true}
 }
 
 func describeShape(route *rest.Route, result map[string]any) (success, failure map[string]any) {
+	text := "error"
+	if familyOf(route).inData {
+		text = "data"
+	}
 	failure = rest.ObjectSchema(map[string]any{
-		"code": rest.IntegerSchema, "error": rest.TextSchema, "success": rest.FlagSchema, "details": rest.TextSchema, "fields": rest.BadFieldsSchema, "reason": rest.TextSchema,
-	}, "error")
+		"code": rest.IntegerSchema, text: rest.TextSchema, "success": rest.FlagSchema, "details": rest.TextSchema, "fields": rest.BadFieldsSchema, "reason": rest.TextSchema,
+	}, text)
 	if familyOf(route).bare {
 		return result, failure
 	}
-	return rest.ObjectSchema(map[string]any{"code": rest.IntegerSchema, "data": result, "success": rest.FlagSchema}, "code", "data", "success"), failure
+	keys := map[string]any{"code": rest.IntegerSchema, "data": result, "success": rest.FlagSchema}
+	if familyOf(route).noSuccess {
+		return rest.ObjectSchema(keys, "code", "data"), failure
+	}
+	return rest.ObjectSchema(keys, "code", "data", "success"), failure
 }

@@ -1,6 +1,7 @@
 package digigo
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,7 +14,9 @@ import (
 // failure is the form of errors. Families whose errors are plain leave code and success out.
 type failure struct {
 	Code    int    `json:"code,omitempty"`
-	Error   string `json:"error"`
+	Error   string `json:"error,omitempty"`
+	Data    string `json:"data,omitempty"`    // in place of Error
+	Message string `json:"message,omitempty"` // in place of Error
 	Success *bool  `json:"success,omitempty"`
 	Details string `json:"details,omitempty"`
 	// Fields and Reason are extensions: details that the texts of the document lack.
@@ -35,6 +38,12 @@ func failReply(x *rest.Exchange, f *rest.Failure) *rest.Reply {
 	if !ownStatus[status] || f.Err != nil && f.Err.Code == rpc.CodeSessionNotConnected {
 		status = http.StatusInternalServerError
 	}
+	if fam.offlineStatus != 0 && f.Err != nil && f.Err.Code == rpc.CodeSessionNotConnected {
+		status = fam.offlineStatus
+	}
+	if fam.timedOut != "" && f.Err != nil && f.Err.Code == rpc.CodeTimeout {
+		status = http.StatusRequestTimeout
+	}
 	e := failure{Error: textOf(x, f, fam), Fields: f.BadFields()}
 	if e.Details = details[e.Error]; len(f.Faults) == 0 && f.Reason() != e.Error {
 		e.Reason = f.Reason()
@@ -44,6 +53,14 @@ func failReply(x *rest.Exchange, f *rest.Failure) *rest.Reply {
 		e.Success = new(bool)
 	case !fam.plain && !(fam.plainRefusal && status == http.StatusUnauthorized):
 		e.Code, e.Success = status, new(bool)
+	}
+	switch {
+	case fam.textFrom != 0 && status >= fam.textFrom:
+		return &rest.Reply{Status: status, Body: e.Error}
+	case fam.inData:
+		e.Data, e.Error = e.Error, ""
+	case fam.message:
+		e.Message, e.Error, e.Success = e.Error, "", new(bool)
 	}
 	return &rest.Reply{Status: status, Body: e}
 }
@@ -65,7 +82,11 @@ func textOf(x *rest.Exchange, f *rest.Failure, fam family) string {
 	case rpc.CodeUnauthenticated:
 		return fam.refused
 	case rpc.CodeSessionNotConnected:
-		return "no session"
+		return cmp.Or(fam.offline, "no session")
+	case rpc.CodeTimeout:
+		if fam.timedOut != "" {
+			return fam.timedOut
+		}
 	case rpc.CodeNotFound:
 		if fam.notFound != "" {
 			return fam.notFound
@@ -75,7 +96,7 @@ func textOf(x *rest.Exchange, f *rest.Failure, fam family) string {
 		return f.Err.Message
 	}
 	if f.Route != nil && f.Route.FailText() != "" {
-		return f.Route.FailText()
+		return strings.Replace(f.Route.FailText(), "%s", f.Reason(), 1)
 	}
 	return f.Err.Message
 }
@@ -85,6 +106,8 @@ func faultText(x *rest.Exchange, f *rest.Failure, fam family) string {
 	switch {
 	case fault.Text != "":
 		return fault.Text
+	case fault.Kind == rest.FaultMissing && fam.missing != "":
+		return fam.missing
 	case fault.Kind == rest.FaultBody && f.Route != nil && f.Route.BodyText() != "":
 		return f.Route.BodyText()
 	case fault.Field == "":

@@ -131,7 +131,8 @@ type routing struct {
 	DeliveryMode int    `json:"delivery_mode" from:"/delivery_mode"`
 }
 
-type rabbitOptions struct {
+// rabbitOptions has the options of the RabbitMQ of a session. Arguments is the form of tables: tableText or tableObject.
+type rabbitOptions[Arguments any] struct {
 	routing
 	Exclusive            bool           `json:"exclusive" from:"/exclusive"`
 	NoWait               bool           `json:"no_wait" from:"/no_wait"`
@@ -140,18 +141,38 @@ type rabbitOptions struct {
 	MaxLength            int            `json:"max_length" from:"/max_length"`
 	MaxLengthBytes       int            `json:"max_length_bytes" from:"/max_length_bytes"`
 	MessageTTL           asMilliseconds `json:"message_ttl" from:"/message_ttl_seconds"`
-	QueueArguments       tableText      `json:"queue_arguments" from:"/queue_arguments"`
-	ExchangeArguments    tableText      `json:"exchange_arguments" from:"/exchange_arguments"`
+	QueueArguments       Arguments      `json:"queue_arguments" from:"/queue_arguments"`
+	ExchangeArguments    Arguments      `json:"exchange_arguments" from:"/exchange_arguments"`
+}
+
+// shownRabbit has the settings of the RabbitMQ of a session; without any it is not enabled.
+type shownRabbit[Arguments any] struct {
+	Enabled                  bool       `json:"enabled" from:"/enabled"`
+	URL                      string     `json:"url" from:"/url"`
+	Events                   joinedList `json:"events" from:"/events"`
+	rabbitOptions[Arguments] `from:"/options"`
+}
+
+// rabbitWithPools also has the options of the connection.
+type rabbitWithPools struct {
+	shownRabbit[tableObject]
+	rabbitPools `from:"/options"`
+}
+
+type rabbitPools struct {
+	PoolSize       int            `json:"connection_pool_size" from:"/pool_size"`
+	WorkerCount    int            `json:"worker_count" from:"/worker_count"`
+	BufferSize     int            `json:"queue_buffer_size" from:"/buffer_size"`
+	BatchSize      int            `json:"batch_size" from:"/batch_size"`
+	BatchTimeout   asMilliseconds `json:"batch_timeout_ms" from:"/batch_timeout_seconds"`
+	PublishTimeout asMilliseconds `json:"publish_timeout_ms" from:"/publish_timeout_seconds"`
+	MaxRetries     int            `json:"max_retries" from:"/max_retries"`
+	RetryDelay     asMilliseconds `json:"retry_delay_ms" from:"/retry_delay_seconds"`
 }
 
 type rabbitAnswer struct {
-	Config struct {
-		Enabled       bool       `json:"enabled" from:"/enabled"`
-		URL           string     `json:"url" from:"/url"`
-		Events        joinedList `json:"events" from:"/events"`
-		rabbitOptions `from:"/options"`
-	} `json:"config" from:"/settings"`
-	Stats struct {
+	Config shownRabbit[tableText] `json:"config" from:"/settings"`
+	Stats  struct {
 		Queues      []string `json:"active_queues" from:"/queues"`
 		Published   int      `json:"total_published" from:"/published_count"`
 		LastPublish *string  `json:"last_publish" from:"/last_published_at" doc:"null = none yet"`
@@ -196,6 +217,23 @@ func (t *tableText) UnmarshalJSON(raw []byte) error {
 
 // MarshalText implements encoding.TextMarshaler.
 func (t tableText) MarshalText() ([]byte, error) { return []byte(cmp.Or(t, "{}")), nil }
+
+// tableObject is a table of arguments as an object; absent ones are {}.
+type tableObject json.RawMessage
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *tableObject) UnmarshalJSON(raw []byte) error {
+	*t = append((*t)[:0], raw...)
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (t tableObject) MarshalJSON() ([]byte, error) {
+	if len(t) == 0 {
+		return []byte("{}"), nil
+	}
+	return t, nil
+}
 
 // has reports whether a method failed with a code.
 func has(err error, code int) bool {

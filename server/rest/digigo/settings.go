@@ -48,9 +48,9 @@ var toggles = []toggle{
 
 func settingRoutes() []rest.Route {
 	routes := []rest.Route{
-		rest.Row("POST", "/session/skipcalls/config", "session.updateSettings session.getSettings", setSkipCalls, rest.NeedsBody(),
+		rest.Row("POST", "/session/skipcalls/config", "session.updateSettings session.getSettings", setSkipCalls, rest.NeedsBody(), rest.Says("Skip calls configuration updated successfully"),
 			rest.Reads[skipCallsAnswer]("session.updateSettings"), rest.Reads[rejection]("session.getSettings")),
-		rest.Pass[rest.None, skipCallsRead]("GET", "/session/skipcalls/config", "session.getSettings"),
+		rest.Pass[rest.None, skipCallsAnswer]("GET", "/session/skipcalls/config", "session.getSettings", rest.Says("Skip calls configuration retrieved successfully")),
 		rest.Pass[globalTransports, globalTransportsAnswer]("POST", "/session/globaltransports/config", "session.updateSettings", rest.NeedsBody(),
 			rest.Says("Global transport skip configuration updated successfully"), rest.FailText("failed to update transport configuration")),
 		rest.Pass[rest.None, globalTransportsAnswer]("GET", "/session/globaltransports/config", "session.getSettings",
@@ -101,13 +101,7 @@ type skipCallsRequest struct {
 }
 
 type skipCallsAnswer struct {
-	Details   string `from:"=Skip calls configuration updated successfully"`
-	SkipCalls bool   `from:"/settings/reject_calls"`
-	rejection
-}
-
-type skipCallsRead struct {
-	Details   string `from:"=Skip calls configuration retrieved successfully"`
+	Details   string `from:"="`
 	SkipCalls bool   `from:"/settings/reject_calls"`
 	rejection
 }
@@ -157,11 +151,16 @@ func (*globalTransports) CompleteParams(p rest.Params) error {
 }
 
 type globalTransportsAnswer struct {
-	Webhook   bool   `json:"skipGlobalWebhook" from:"/settings/skip_global,has=webhook"`
-	RabbitMQ  bool   `json:"skipGlobalRabbitMQ" from:"/settings/skip_global,has=amqp"`
-	SQS       bool   `json:"skipGlobalSQS" from:"/settings/skip_global,has=sqs"`
-	Redis     bool   `json:"skipGlobalRedis" from:"/settings/skip_global,has=redis"`
-	WebSocket bool   `json:"skipGlobalWebSocket" from:"/settings/skip_global,has=websocket"`
-	S3        bool   `json:"skipGlobalS3" from:"/settings/skip_global,has=media_storage"`
-	Details   string `json:"details" from:"="`
+	skippedTransports `from:"/settings"`
+	Details           string `json:"details" from:"="`
+}
+
+// skippedTransports are the global transports that a session does not use.
+type skippedTransports struct {
+	Webhook   bool `json:"skipGlobalWebhook" from:"/skip_global,has=webhook"`
+	RabbitMQ  bool `json:"skipGlobalRabbitMQ" from:"/skip_global,has=amqp"`
+	SQS       bool `json:"skipGlobalSQS" from:"/skip_global,has=sqs"`
+	Redis     bool `json:"skipGlobalRedis" from:"/skip_global,has=redis"`
+	WebSocket bool `json:"skipGlobalWebSocket" from:"/skip_global,has=websocket"`
+	S3        bool `json:"skipGlobalS3" from:"/skip_global,has=media_storage"`
 }

@@ -8,51 +8,20 @@ import (
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
+	"github.com/waystation/waystation/server/rest/shared"
 )
 
 func storageRoutes() []rest.Route {
 	retention := rest.Family(familyRetention)
 	return []rest.Route{
-		rest.Pass[storageRequest, saved]("POST", "/session/s3/config", "storage.updateSettings", rest.Says("S3 configuration saved successfully"), rest.NeedsBody()),
-		rest.Pass[rest.None, storage]("GET", "/session/s3/config", "storage.getSettings", rest.From("/settings")),
+		rest.Pass[shared.StorageRequest, saved]("POST", "/session/s3/config", "storage.updateSettings", rest.Says("S3 configuration saved successfully"), rest.NeedsBody()),
+		rest.Pass[rest.None, shared.Storage]("GET", "/session/s3/config", "storage.getSettings", rest.From("/settings")),
 		rest.Pass[rest.None, done]("DELETE", "/session/s3/config", "storage.deleteSettings", rest.Says("S3 configuration deleted successfully")),
 		rest.Pass[rest.None, storageTested]("POST", "/session/s3/test", "storage.test", rest.First[storageEnabled]("storage.getSettings", nil, nil)),
 		rest.Pass[rest.None, retentionAnswer]("GET", "/admin/global/s3-retention/stats", "storage.getRetentionStats", retention),
 		rest.Pass[rest.None, triggered]("POST", "/admin/global/s3-retention/trigger", "storage.runRetention", retention, rest.First[retentionRunning]("storage.getRetentionStats", nil, nil)),
 	}
 }
-
-type storageRequest struct {
-	Enabled    *bool   `rest:"enabled,param=/enabled"`
-	Endpoint   *string `rest:"endpoint,param=/endpoint" doc:"empty = AWS"`
-	Region     *string `rest:"region,param=/region"`
-	Bucket     *string `rest:"bucket,param=/bucket"`
-	AccessKey  *string `rest:"access_key,param=/access_key"`
-	SecretKey  *string `rest:"secret_key,param=/secret_key"`
-	PathStyle  *bool   `rest:"path_style,param=/path_style" doc:"as MinIO needs"`
-	PublicURL  *string `rest:"public_url,param=/public_url"`
-	Delivery   *string `rest:"media_delivery,param=/media_delivery" enum:"base64|s3|both"`
-	Retention  *int    `rest:"retention_days,param=/retention_days" doc:"0 = kept"`
-	DisableACL *bool   `rest:"disable_acl,param=/disable_acl"`
-}
-
-// storage has the document's words for the settings of the object storage.
-type storage struct {
-	Enabled   bool                     `json:"enabled" from:"/enabled"`
-	Endpoint  string                   `json:"endpoint" from:"/endpoint"`
-	Region    string                   `json:"region" from:"/region"`
-	Bucket    string                   `json:"bucket" from:"/bucket"`
-	AccessKey string                   `json:"access_key" from:"/access_key"`
-	PathStyle bool                     `json:"path_style" from:"/path_style"`
-	PublicURL string                   `json:"public_url" from:"/public_url"`
-	Delivery  rest.Word[deliveryWords] `json:"media_delivery" from:"/media_delivery"`
-	Retention int                      `json:"retention_days" from:"/retention_days"`
-}
-
-type deliveryWords struct{}
-
-// WordPairs implements rest.Vocabulary.
-func (deliveryWords) WordPairs() map[string]string { return map[string]string{"url": "s3"} }
 
 type saved struct {
 	Details string `from:"="`

@@ -50,7 +50,7 @@ type failure struct {
 	Fields []rest.BadField `json:"fields,omitempty"`
 }
 
-// failReply returns the reply to an error. Unknown sessions are not connected, as documented.
+// failReply returns the reply to an error. The document has no reply for unknown sessions; later versions of its server answer 404.
 func failReply(_ *rest.Exchange, f *rest.Failure) *rest.Reply {
 	if len(f.Faults) > 0 && f.Faults[0].Kind != rest.FaultValue {
 		return bodyReply(&f.Faults[0])
@@ -65,7 +65,9 @@ func failReply(_ *rest.Exchange, f *rest.Failure) *rest.Reply {
 	case len(f.Faults) > 0 && f.Faults[0].Text != "":
 		e.Error.Message = f.Faults[0].Text + ": " + f.Faults[0].Problem
 	case f.Err == nil:
-	case f.Err.Code == rpc.CodeSessionNotConnected || f.Err.Code == rpc.CodeNotFound:
+	case f.Err.Code == rpc.CodeNotFound:
+		e.Error.Message = "Session not found"
+	case f.Err.Code == rpc.CodeSessionNotConnected:
 		e.Error.Code, e.Error.Message = http.StatusServiceUnavailable, "Client not connected"
 	case f.Err.Code == rpc.CodeWhatsApp || e.Error.Code == http.StatusInternalServerError:
 		e.Error.Code, e.Error.Message = http.StatusInternalServerError, "Internal error: "+f.Reason()

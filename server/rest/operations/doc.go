@@ -1,5 +1,5 @@
-// Package operations is the REST dialect of the operations API of Waxum: settings
-// and privacy tokens of sessions, for callers with a bearer token.
+// Package operations is the REST dialect of the operations API of Waxum: settings,
+// privacy tokens and spam reports of sessions, for callers with a bearer token.
 //
 // Answers have no envelope. Errors have the form {"success", "error": {"code",
 // "message"}}, those of credentials {"error", "message"}, and those of bodies are

@@ -1,10 +1,15 @@
 package operations
 
-import "github.com/waystation/waystation/server/rest"
+import (
+	"time"
+
+	"github.com/waystation/waystation/server/rest"
+)
 
 func routes() []rest.Route {
 	const session = "/api/v1/sessions/{session_id}"
 	return []rest.Route{
+		rest.Pass[reportRequest, reported]("POST", session+"/spam/report", "message.reportSpam", rest.NeedsBody()),
 		rest.Pass[issueRequest, issuedTokens]("POST", session+"/tctoken/issue", "privacy.issueTokens", rest.NeedsBody()),
 		rest.Pass[sessionRequest, tokenOwners]("GET", session+"/tctoken/list", "privacy.listTokens"),
 		rest.Pass[tokenRequest, token]("GET", session+"/tctoken/{jid}", "privacy.getToken"),
@@ -18,6 +23,37 @@ func routes() []rest.Route {
 
 type sessionRequest struct {
 	Session string `rest:"session_id,path" doc:"id of the session"`
+}
+
+// unixTime is a time in seconds since 1970.
+type unixTime int64
+
+// lastTime is the last second that has an RFC 3339 form.
+const lastTime = 253402300799
+
+// ToParam implements rest.Converter.
+func (t unixTime) ToParam(field string) (any, error) {
+	if t <= 0 || t > lastTime {
+		return nil, rest.Bad(field, "Invalid timestamp", "must be a time in seconds since 1970")
+	}
+	return time.Unix(int64(t), 0).UTC(), nil
+}
+
+type reportRequest struct {
+	sessionRequest
+	MessageID   string   `rest:"message_id,required,param=/message_id"`
+	Timestamp   unixTime `rest:"message_timestamp,required,param=/timestamp" doc:"seconds since 1970"`
+	From        string   `rest:"from_jid,param=/chat" bad:"Invalid JID" doc:"person or group; its absence needs a stored message"`
+	Participant string   `rest:"participant_jid,param=/sender" bad:"Invalid JID" doc:"author in a group"`
+	Group       string   `rest:"group_jid,param=/group" bad:"Invalid JID" doc:"group that is reported"`
+	GroupName   string   `rest:"group_subject,param=/group_name"`
+	Flow        string   `rest:"spam_flow,param=/flow" enum:"message_menu|group_spam_banner_report|group_info_report|contact_info|status_report"`
+	MediaType   string   `rest:"media_type,param=/media_type"`
+}
+
+type reported struct {
+	Success  bool    `json:"success" from:"=true"`
+	ReportID *string `json:"report_id" from:"/report_id"`
 }
 
 type issueRequest struct {

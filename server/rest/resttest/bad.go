@@ -101,6 +101,24 @@ func (o *Operation) BadRequests(example int, values Values, more map[string][]an
 	return all, nil
 }
 
+// BadPaths are the requests with other values of parameters in the path, by the name of the parameter.
+func (o *Operation) BadPaths(example int, values Values, more map[string][]string) ([]BadRequest, error) {
+	var all []BadRequest
+	for _, p := range o.Params {
+		if p.In != "path" {
+			continue
+		}
+		for _, value := range more[p.Name()] {
+			r, err := o.Request(example, values.With(Values{p.Path: value}))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, BadRequest{Field: p.Path, What: "path", Request: r})
+		}
+	}
+	return all, nil
+}
+
 // withoutTwin leaves out the field of the body that means the same as a parameter and would count before it.
 func (o *Operation) withoutTwin(p *Field) Values {
 	v := Values{}

@@ -3,7 +3,9 @@ package resttest
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -79,6 +81,9 @@ type Response struct {
 // Text is the documented text of an error, or "".
 func (r *Response) Text() string {
 	object, _ := r.Example.(map[string]any)
+	if inner, ok := object["error"].(map[string]any); ok {
+		object = inner
+	}
 	for _, key := range []string{"error", "message", "data"} {
 		if text, ok := object[key].(string); ok {
 			return text
@@ -88,17 +93,45 @@ func (r *Response) Text() string {
 	return text
 }
 
-// Load reads the catalogue of a dialect.
+// Load reads the catalogue of a dialect, with the operations that it serves beyond its document, if there are any.
 func Load(dialect string) (*Catalogue, error) {
-	raw, err := files.ReadFile("testdata/" + dialect + ".json")
+	c, err := loadFile(dialect)
+	if err != nil {
+		return nil, err
+	}
+	switch more, err := loadFile(dialect + beyond); {
+	case err == nil:
+		c.Operations = append(c.Operations, more.Operations...)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	return c, nil
+}
+
+// beyond ends the names of catalogues of operations that documents lack: those of later versions, as their servers and clients have them.
+const beyond = "-more"
+
+func loadFile(name string) (*Catalogue, error) {
+	raw, err := files.ReadFile("testdata/" + name + ".json")
 	if err != nil {
 		return nil, fmt.Errorf("resttest: %w", err)
 	}
 	c := &Catalogue{}
 	if err := json.Unmarshal(raw, c); err != nil {
-		return nil, fmt.Errorf("resttest: %s: %w", dialect, err)
+		return nil, fmt.Errorf("resttest: %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// Only returns the catalogue with the operations that a dialect serves.
+func (c *Catalogue) Only(served func(method, path string) bool) *Catalogue {
+	out := &Catalogue{Dialect: c.Dialect}
+	for _, o := range c.Operations {
+		if served(o.Method, o.Path) {
+			out.Operations = append(out.Operations, o)
+		}
+	}
+	return out
 }
 
 // Operation returns the operation "METHOD /path", or nil.
@@ -115,10 +148,16 @@ func (o *Operation) Name() string { return o.Method + " " + o.Path }
 
 // ErrorResponses are the documented answers that are no success.
 func (o *Operation) ErrorResponses() []*Response {
-	return slices.DeleteFunc(slices.Clone(o.Responses), func(r *Response) bool { return r.Status < 400 })
+	return slices.DeleteFunc(slices.Clone(o.Responses), (*Response).isSuccess)
 }
 
 // SuccessResponses are the others. Where the document and its public server differ there are several.
 func (o *Operation) SuccessResponses() []*Response {
-	return slices.DeleteFunc(slices.Clone(o.Responses), func(r *Response) bool { return r.Status >= 400 })
+	return slices.DeleteFunc(slices.Clone(o.Responses), func(r *Response) bool { return !r.isSuccess() })
+}
+
+// isSuccess reports whether the answer is a success by its status and, in documents whose errors have the status 200, its flag.
+func (r *Response) isSuccess() bool {
+	object, _ := r.Example.(map[string]any)
+	return r.Status < 400 && object["success"] != false
 }

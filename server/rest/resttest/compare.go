@@ -57,9 +57,9 @@ type Rules struct {
 	// Literal are keys whose documented value is meant as it stands, by their last part, or by their whole path with a dot
 	// before it; <...> in the value is any text.
 	Literal []string
-	// Extra are paths an answer may have beside the documented ones, with all below them.
+	// Extra are paths an answer may have beside the documented ones, with all below them; one that begins with "*." is a key at any place.
 	Extra []string
-	// Absent are documented paths that this answer need not have, with all below them.
+	// Absent are documented paths that this answer need not have, with all below them, in the same form.
 	Absent []string
 }
 
@@ -99,6 +99,50 @@ func (o *Operation) Compare(want *Response, got *Answer, rules Rules) []Finding 
 	}
 	c.checkLiterals("", want.Example, value)
 	return c.findings
+}
+
+// CompareSuccess returns the differences of an answer from the documented successes. It must be as each of them: where servers differ in their
+// keys, it has those of all. Of successes that contradict each other, as a key is a text in one and an object in the other, it must be as one.
+func (o *Operation) CompareSuccess(got *Answer, rules Rules) (findings []Finding) {
+	all := o.SuccessResponses()
+	found := make([][]Finding, len(all))
+	for i, want := range all {
+		own := rules
+		for _, other := range all {
+			own.Extra = append(slices.Clip(own.Extra), want.keysBeside(other)...)
+		}
+		found[i] = o.Compare(want, got, own)
+	}
+	for i, want := range all {
+		better := false
+		for j, other := range all {
+			better = better || want.contradicts(other) && (len(found[j]) < len(found[i]) || len(found[j]) == len(found[i]) && j < i)
+		}
+		if !better {
+			findings = append(findings, found[i]...)
+		}
+	}
+	return findings
+}
+
+// keysBeside are the keys of another answer that this one lacks.
+func (r *Response) keysBeside(other *Response) (keys []string) {
+	for path := range other.Fields {
+		if _, own := r.Fields[path]; !own && !strings.ContainsAny(path, ".[") {
+			keys = append(keys, path)
+		}
+	}
+	return keys
+}
+
+// contradicts reports whether no answer can be as both, as a key has different types.
+func (r *Response) contradicts(other *Response) bool {
+	for path, typ := range r.Fields {
+		if otherType, both := other.Fields[path]; both && !slices.ContainsFunc(typ.Kinds, func(kind string) bool { return slices.Contains(otherType.Kinds, kind) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func leafPaths(tree *shape) func(yield func(string) bool) {
@@ -203,6 +247,9 @@ func sameLiteral(want, got any) bool {
 // isUnder reports whether a path is one of the others or lies below it.
 func isUnder(path string, others []string) bool {
 	return slices.ContainsFunc(others, func(other string) bool {
+		if key, anywhere := strings.CutPrefix(other, "*"); anywhere {
+			return strings.Contains(path+".", key+".") || strings.Contains(path, key+"[")
+		}
 		rest, ok := strings.CutPrefix(path, other)
 		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 	})

@@ -16,7 +16,7 @@ func load(t *testing.T) *Catalogue {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Operations) != 32 {
+	if len(c.Operations) != 85 {
 		t.Fatalf("%d operations", len(c.Operations))
 	}
 	return c
@@ -169,6 +169,59 @@ func TestWhatNobodyComparedIsReported(t *testing.T) {
 	empty := answer(t, r, json.RawMessage(`{"list":[],"by":{},"extra":{"a":1}}`))
 	if f := o.Compare(r, empty, Rules{Extra: []string{"extra"}, Absent: []string{"list[]", "by.*"}}); len(f) > 0 {
 		t.Errorf("what was allowed is reported: %v", f)
+	}
+}
+
+// Keys that begin with *. are allowed, and may be missing, at any place.
+func TestRulesForAnyPlace(t *testing.T) {
+	o := &Operation{Method: "GET", Path: "/x"}
+	r := &Response{Status: 200, ContentType: "application/json", Example: map[string]any{}, Fields: map[string]Type{
+		"list": {Kinds: []string{"array"}, Items: []string{"object"}}, "list[].name": {Kinds: []string{"string"}, Optional: true}, "list[].place": {Kinds: []string{"object"}, Optional: true},
+		"list[].place.x": {Kinds: []string{"integer"}}, "list[].id": {Kinds: []string{"integer"}},
+	}}
+	rules := Rules{Extra: []string{"*.poll"}, Absent: []string{"*.name", "*.place"}}
+	for body, want := range map[string]string{
+		`{"list":[{"id":1,"poll":{"a":1}}]}`:           "",
+		`{"list":[{"id":1,"polls":1}]}`:                "polls: not documented",
+		`{"list":[{"name":"a","place":{"x":"text"}}]}`: "list[].place.x: string instead of integer",
+		`{"list":[{"name":"a"}]}`:                      "list[].id: missing",
+	} {
+		found := fmt.Sprint(o.Compare(r, answer(t, r, json.RawMessage(body)), rules))
+		if want == "" && found != "[]" || !strings.Contains(found, want) {
+			t.Errorf("%s: %s instead of %q", body, found, want)
+		}
+	}
+}
+
+// An answer is as all documented successes, except for those that contradict each other. Successes whose flag says that they are none are errors.
+func TestSeveralSuccesses(t *testing.T) {
+	success := Type{Kinds: []string{"boolean"}}
+	response := func(key, kind string, flag bool) *Response {
+		return &Response{Status: 200, ContentType: "application/json", Example: map[string]any{"success": flag}, Fields: map[string]Type{"success": success, key: {Kinds: []string{kind}}}}
+	}
+	servers := &Operation{Method: "GET", Path: "/x", Responses: []*Response{response("state", "string", true), response("result", "string", true), response("message", "string", false)}}
+	refusal := &Operation{Method: "GET", Path: "/y", Responses: []*Response{response("group", "object", true), response("group", "string", true)}}
+	if len(servers.ErrorResponses()) != 1 || len(servers.SuccessResponses()) != 2 {
+		t.Error("the flag does not decide")
+	}
+	for _, c := range []struct {
+		o          *Operation
+		body, want string
+	}{
+		{servers, `{"success":true,"state":"a","result":"b"}`, ""},
+		{servers, `{"success":true,"state":"a"}`, "result: missing"},
+		{servers, `{"success":true,"result":"a"}`, "state: missing"},
+		{servers, `{"success":true,"state":"a","result":1}`, "result: integer instead of string"},
+		{servers, `{"success":true,"state":"a","result":"b","more":1}`, "more: not documented"},
+		{refusal, `{"success":true,"group":{}}`, ""},
+		{refusal, `{"success":true,"group":"refused"}`, ""},
+		{refusal, `{"success":true,"group":1}`, "group: integer instead of object"},
+		{refusal, `{"success":true}`, "group: missing"},
+	} {
+		found := fmt.Sprint(c.o.CompareSuccess(answer(t, c.o.Responses[0], json.RawMessage(c.body)), Rules{}))
+		if c.want == "" && found != "[]" || !strings.Contains(found, c.want) {
+			t.Errorf("%s: %s instead of %q", c.body, found, c.want)
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 // eventSources are the names of APIs in the exact catalogues of events, and the keys of the names of events.
@@ -41,7 +43,7 @@ func TestEventCatalogues(t *testing.T) {
 			e.examined(t, from.Payload, from.JSONData)
 			made.Events = append(made.Events, e)
 		}
-		keep(t, filepath.Join("testdata", dialect+".events.json"), others, encode(t, made))
+		keep(t, filepath.Join("testdata", dialect+".events.json"), others, testkit.IndentedJSON(t, made))
 	}
 	var names struct {
 		Webhook struct{ Names []string } `json:"webhook_events"`
@@ -51,7 +53,7 @@ func TestEventCatalogues(t *testing.T) {
 	for _, name := range names.Webhook.Names {
 		made.Events = append(made.Events, &Event{Name: name})
 	}
-	keep(t, filepath.Join("testdata", "digigo.events.json"), digigo, encode(t, made))
+	keep(t, filepath.Join("testdata", "digigo.events.json"), digigo, testkit.IndentedJSON(t, made))
 }
 
 func readJSON(t *testing.T, file string, into any) {

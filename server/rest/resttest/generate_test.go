@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waystation/waystation/transports/kit/testkit"
 )
 
 var (
@@ -21,28 +23,6 @@ var (
 // sources name the file of each dialect's exact catalogue.
 var sources = map[string]string{
 	"digigo": "digigo.json", "wuzapi": "wuzapi.json", "wwebjs": "wwebjs.json", "waakg": "waakg.json", "operations": "operations-api.json",
-}
-
-// served are the parts of documents that have their catalogue here, by tag; other documents have it whole.
-var served = map[string][]string{
-	"digigo": {
-		"System", "Session Skips", "Session Echo", "Session Presence", "Session Global Transports", "Webhook", "Admin DLQ", "Admin Event Archive",
-		"Admin Monitoring", "Admin Global", "Session S3", "Session RabbitMQ",
-	},
-}
-
-// servedOperations are the served operations of documents that are served in part; others have their catalogue whole.
-var servedOperations = map[string][]string{
-	"operations": {
-		"POST /tctoken/issue", "GET /tctoken/{jid}", "GET /tctoken/list", "DELETE /tctoken/expired", "GET /reconnect", "PUT /reconnect", "GET /history-sync", "PUT /history-sync",
-	},
-	"wwebjs": {
-		"GET /ping", "GET /session/status/{sessionId}", "GET /session/qr/{sessionId}/image", "POST /client/pinChat/{sessionId}", "POST /client/unpinChat/{sessionId}",
-		"POST /client/setStatus/{sessionId}", "POST /client/archiveChat/{sessionId}", "POST /client/unarchiveChat/{sessionId}",
-	},
-	"waakg": {
-		"GET /media/{filename}", "PUT /groups/{sessionId}/{jid}/picture", "PUT /groups/{sessionId}/{jid}/subject", "PUT /groups/{jid}/subject", "POST /sessions/{id}/{action}",
-	},
 }
 
 // sourceOperation is an operation in the exact catalogues, without their sentences.
@@ -98,16 +78,38 @@ func TestCatalogues(t *testing.T) {
 		}
 		whole := convert(t, dialect, raw)
 		usable(t, whole)
-		made := encode(t, part(t, whole, raw))
+		made := testkit.IndentedJSON(t, whole)
 		again := &Catalogue{}
 		if err := json.Unmarshal(made, again); err != nil {
 			t.Fatalf("%s: %v", dialect, err)
 		}
-		if !bytes.Equal(made, encode(t, again)) {
+		if !bytes.Equal(made, testkit.IndentedJSON(t, again)) {
 			t.Errorf("%s: reads back as something else", dialect)
 		}
 		path := filepath.Join("testdata", dialect+".json")
 		keep(t, path, file, made)
+	}
+}
+
+// The catalogue of operations beyond a document has the form of the others, and none of the document's operations.
+func TestCatalogueBeyondDocument(t *testing.T) {
+	for _, dialect := range []string{"wuzapi", "wwebjs"} {
+		document, err := loadFile(dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more, err := loadFile(dialect + beyond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		usable(t, more)
+		for _, o := range more.Operations {
+			if document.Operation(o.Name()) != nil || o.ID != dialect+":"+o.Name() {
+				t.Errorf("%s is in the document, or has another id", o.Name())
+			}
+		}
+		path := filepath.Join("testdata", dialect+beyond+".json")
+		keep(t, path, "its own form", testkit.IndentedJSON(t, more))
 	}
 }
 
@@ -124,27 +126,6 @@ func keep(t *testing.T, path, source string, made []byte) {
 	default:
 		t.Errorf("%s is not what %s says", path, source)
 	}
-}
-
-// part is the served part of a document.
-func part(t *testing.T, whole *Catalogue, raw []byte) *Catalogue {
-	t.Helper()
-	tags, names := served[whole.Dialect], servedOperations[whole.Dialect]
-	if tags == nil && names == nil {
-		return whole
-	}
-	var source struct{ Operations []sourceOperation }
-	if err := json.Unmarshal(raw, &source); err != nil {
-		t.Fatal(err)
-	}
-	out := &Catalogue{Dialect: whole.Dialect}
-	for i, from := range source.Operations {
-		_, name, _ := strings.Cut(from.ID, ":")
-		if slices.Contains(tags, from.Tag) || slices.Contains(names, name) {
-			out.Operations = append(out.Operations, whole.Operations[i])
-		}
-	}
-	return out
 }
 
 // usable checks that requests can be made of all that the catalogue has.
@@ -167,18 +148,6 @@ func usable(t *testing.T, c *Catalogue) {
 			t.Error(err)
 		}
 	}
-}
-
-func encode(t *testing.T, c any) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "\t")
-	if err := encoder.Encode(c); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
 }
 
 func convert(t *testing.T, dialect string, raw []byte) *Catalogue {

@@ -82,8 +82,11 @@ func (o *Operation) Request(example int, values Values) (*Request, error) {
 	return r, r.setJSON(o.Body.ContentType, body)
 }
 
-// pngStart is the content of files in requests: the first bytes of a PNG.
-const pngStart = "\x89PNG\r\n\x1a\n"
+// onePixel is the content of files in requests: a PNG of one pixel.
+const onePixel = "\x89PNG\r\n\x1a\n" +
+	"\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU" +
+	"\x00\x00\x00\nIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q" +
+	"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 // setParts makes a multipart body; texts in parentheses, such as (binary), stand for files.
 func (r *Request) setParts(body map[string]any) error {
@@ -93,7 +96,7 @@ func (r *Request) setParts(body map[string]any) error {
 		text := fmt.Sprint(body[name])
 		write := func() (io.Writer, error) { return parts.CreateFormField(name) }
 		if strings.HasPrefix(text, "(") {
-			text, write = pngStart, func() (io.Writer, error) { return parts.CreateFormFile(name, "file.png") }
+			text, write = onePixel, func() (io.Writer, error) { return parts.CreateFormFile(name, "file.png") }
 		}
 		part, err := write()
 		if err == nil {

@@ -85,6 +85,8 @@ func statusAndText(f *rest.Failure) (status int, text string) {
 		return status, f.Faults[0].Text
 	case f.Err == nil:
 		return status, f.Error()
+	case f.BadRequest():
+		return status, f.Err.Message
 	case f.Err.Code == rpc.CodeUnauthenticated:
 		return status, "Unauthorized"
 	case f.Err.Code == rpc.CodeForbidden && failed != "":

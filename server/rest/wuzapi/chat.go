@@ -2,6 +2,7 @@ package wuzapi
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,14 @@ func chatRoutes() []rest.Route {
 		rest.Pass[markReadRequest, details]("POST", "/chat/markread", "chat.markRead", rest.NeedsBody(), rest.Says("Message(s) marked as read"),
 			rest.FailText("Failure marking messages as read"), nameAuthor("Sender")),
 		rest.Pass[reactRequest, reacted]("POST", "/chat/react", "message.react", rest.NeedsBody(), rest.FailText(sendFailed), nameAuthor("Participant")),
+		rest.Pass[archiveRequest, chatArchived]("POST", "/chat/archive", "chat.setArchived", rest.NeedsBody(), rest.FailText("Failed to archive chat: %s")),
+		rest.Pass[resendRequest, resendRequested]("POST", "/chat/request-unavailable-message", "sync.requestMessage", rest.NeedsBody(),
+			rest.FailText("Failed to send unavailable message request: %s")),
+		rest.Row("GET", "/chat/history", "message.list", chatHistory, rest.Reads[historyPage]("message.list")),
+		rest.Pass[callRequest, callRejected]("POST", "/call/reject", "call.reject", rest.NeedsBody(), rest.FailText("Error rejecting call: %s")),
+		rest.Pass[aboutRequest, details]("POST", "/status/set/text", "profile.setAbout", rest.NeedsBody(), rest.Says("Set"), rest.FailText("Error sending status message: %s")),
 	}
-	for _, kind := range []string{"image", "video", "audio", "document"} {
+	for _, kind := range []string{"image", "video", "audio", "document", "sticker"} {
 		routes = append(routes, rest.Pass[downloadRequest, downloaded]("POST", "/chat/download"+kind, "media.download", rest.With(rest.Params{"kind": kind}),
 			rest.NeedsBody(), rest.FailText("Failed to download "+kind+" %s")))
 	}
@@ -119,4 +126,105 @@ func (d *downloaded) FinishAnswer() error {
 	_, encoded, _ := strings.Cut(d.Data, ";base64,")
 	d.Data = "data:" + d.Mimetype + ";base64," + encoded
 	return nil
+}
+
+type archiveRequest struct {
+	JID     string `rest:"jid,required,param=/chat" bad:"Invalid Chat JID format" doc:"JID of the chat"`
+	Archive *bool  `rest:"archive,required,param=/archived"`
+}
+
+type resendRequest struct {
+	Chat   string `rest:",required,param=/chat" bad:"Invalid Chat JID format" doc:"JID of the chat"`
+	Sender string `rest:",required,param=/sender" bad:"Invalid Sender JID format" doc:"JID of the author"`
+	ID     string `rest:",required,param=/message_id" doc:"message"`
+}
+
+type resendRequested struct {
+	Success   bool             `json:"success" from:"=true"`
+	Message   string           `json:"message" from:"=Unavailable message request sent successfully"`
+	RequestID string           `json:"request_id" from:"/request_id"`
+	Chat      string           `json:"chat" from:"/chat_pn|/chat"`
+	Sender    string           `json:"sender" from:"/sender"`
+	MessageID string           `json:"message_id" from:"/message_id"`
+	Timestamp rest.UnixSeconds `json:"timestamp" from:"/requested_at"`
+}
+
+// chatArchived has the keys of the server and of its npm client.
+type chatArchived struct {
+	Success  bool   `json:"success" from:"=true"`
+	Message  string `json:"message"`
+	Details  string
+	Archived bool `json:"-" from:"/archived"`
+}
+
+// FinishAnswer implements rest.Finisher.
+func (a *chatArchived) FinishAnswer() error {
+	a.Message = "Chat unarchived"
+	if a.Archived {
+		a.Message = "Chat archived"
+	}
+	a.Details = a.Message
+	return nil
+}
+
+const defaultHistory = 50
+
+type historyQuery struct {
+	Chat  string `rest:"chat_jid,query,required,param=/chat" bad:"Could not parse chat_jid" doc:"JID of the chat"`
+	Limit *int   `rest:"limit,query,param=/limit" doc:"1 to 1000, default 50"`
+}
+
+// CompleteParams implements rest.Completer.
+func (in *historyQuery) CompleteParams(p rest.Params) error {
+	if in.Limit == nil {
+		p["limit"] = defaultHistory
+	}
+	return nil
+}
+
+type historyPage struct {
+	Messages []historyMessage `from:"/messages"`
+}
+
+// historyMessage is a stored message. Its number is the place in the answer.
+type historyMessage struct {
+	ID        int       `json:"id"`
+	UserID    string    `json:"user_id" doc:"id of the session"`
+	Chat      string    `json:"chat_jid" from:"/chat"`
+	Sender    string    `json:"sender_jid" from:"/sender"`
+	MessageID string    `json:"message_id" from:"/message_id"`
+	Timestamp time.Time `json:"timestamp" from:"/timestamp"`
+	Type      string    `json:"message_type" from:"/type"`
+	Text      string    `json:"text_content" from:"/text"`
+	MediaLink string    `json:"media_link" from:"/media/media_id" doc:"id for GET /v1/media/{id}; empty without a file"`
+	Quoted    string    `json:"quoted_message_id" from:"/quoted/message_id"`
+}
+
+// chatHistory returns the newest messages first.
+func chatHistory(x *rest.Exchange, _ *historyQuery) ([]historyMessage, error) {
+	params, err := x.Params()
+	if err != nil {
+		return nil, err
+	}
+	var page historyPage
+	err = x.Read("message.list", params, &page)
+	slices.Reverse(page.Messages)
+	for i := range page.Messages {
+		page.Messages[i].ID, page.Messages[i].UserID = i+1, x.Session
+	}
+	return page.Messages, err
+}
+
+type callRequest struct {
+	From string `rest:"call_from,required,param=/from" bad:"Could not parse call_from" doc:"JID of the caller"`
+	ID   string `rest:"call_id,required,param=/call_id"`
+}
+
+type callRejected struct {
+	Details string `from:"=Call rejected"`
+	CallID  string `from:"/call_id"`
+}
+
+type aboutRequest struct {
+	Body string `rest:",required,param=/about" doc:"the about text of the account"`
 }

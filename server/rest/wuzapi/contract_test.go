@@ -13,7 +13,7 @@ import (
 
 func TestContract(t *testing.T) {
 	check := contract.Contract{
-		Dialect: wuzapi.New(), Header: "Token",
+		Dialect: wuzapi.New(), Header: "Token", AdminHeader: "Authorization",
 		Rules: resttest.Rules{Literal: []string{"code", "success", "error", "Details", "details"}}, Failures: resttest.Rules{Extra: []string{"fields", "reason"}},
 	}
 	check.Check(t)

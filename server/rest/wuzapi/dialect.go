@@ -19,15 +19,36 @@ func New() *rest.Dialect {
 		Name: Name, Title: "wuzapi API, served by Waystation", Version: "1",
 		Mounts: []string{"", "/" + Name},
 		// The npm client sends its token as Authorization.
-		Credentials: []rest.Credential{rest.HeaderToken("Token"), rest.Authorization(), rest.QueryToken("token")},
+		Credentials: []rest.Credential{adminToken(), rest.HeaderToken("Token"), rest.Authorization(), rest.QueryToken("token")},
 		Admits:      admitsCaller,
-		Routes:      slices.Concat(sessionRoutes(), webhookRoutes(), userRoutes(), sendRoutes(), chatRoutes(), groupRoutes()),
-		Success:     wrapSuccess, Fail: failReply, Missing: rest.NotFoundPage, Shape: shape,
+		Routes: slices.Concat(sessionRoutes(), configurationRoutes(), webhookRoutes(), userRoutes(), privacyRoutes(), sendRoutes(), interactiveRoutes(), chatRoutes(),
+			groupRoutes(), groupChangeRoutes(), adminRoutes()),
+		PerSession: true,
+		Success:    wrapSuccess, Fail: failReply, Missing: rest.NotFoundPage, Shape: shape,
 	}
 }
 
-// admitsCaller accepts tokens of sessions; the document has no others.
+// adminToken is read before the token of a session on the paths of operators: programs tend to send both.
+func adminToken() rest.Credential {
+	c := rest.Authorization()
+	authorization := c.Token
+	c.Token = func(r *http.Request) string {
+		if !strings.HasPrefix(r.URL.Path, "/admin/") {
+			return ""
+		}
+		return authorization(r)
+	}
+	return c
+}
+
+// admitsCaller accepts the admin token for operations on users, and tokens of sessions for the others.
 func admitsCaller(x *rest.Exchange) (string, error) {
+	if x.Route.Family() == familyAdmin {
+		if x.Principal.Kind != rpc.ScopeAdmin || x.Principal.Session != "" {
+			return "", rpc.Unauthenticated("the token is not that of an admin")
+		}
+		return "", nil
+	}
 	if x.Principal.Session == "" {
 		return "", rpc.Unauthenticated("the token is not that of a session")
 	}
@@ -62,7 +83,7 @@ func failReply(_ *rest.Exchange, f *rest.Failure) *rest.Reply {
 	if reason := f.Reason(); len(f.Faults) == 0 && reason != e.Error {
 		e.Reason = reason
 	}
-	if !ownStatus[e.Code] {
+	if !ownStatus[e.Code] && (f.Route == nil || !ownStatusOf[f.Route.Family()][e.Code]) {
 		e.Code = http.StatusInternalServerError
 	}
 	return &rest.Reply{Status: e.Code, Body: e}
@@ -71,6 +92,12 @@ func failReply(_ *rest.Exchange, f *rest.Failure) *rest.Reply {
 var ownStatus = map[int]bool{
 	http.StatusBadRequest: true, http.StatusUnauthorized: true, http.StatusRequestEntityTooLarge: true,
 	http.StatusTooManyRequests: true,
+}
+
+// ownStatusOf are further statuses of families.
+var ownStatusOf = map[string]map[int]bool{
+	familyAdmin:  {http.StatusNotFound: true, http.StatusConflict: true},
+	familyLookup: {http.StatusNotFound: true},
 }
 
 // textOf is the document's text of a failure.
@@ -88,6 +115,9 @@ func textOf(f *rest.Failure) string {
 		return noSession
 	case rpc.CodeTooLarge, rpc.CodeRateLimited, rpc.CodeShuttingDown:
 		return f.Err.Message
+	}
+	if f.Err.Code == rpc.CodeNotFound && f.Route != nil && f.Route.Family() == familyAdmin {
+		return "User not found"
 	}
 	switch text := failText(f.Route); {
 	case text == "":

@@ -1,5 +1,6 @@
-// Package wuzapi is the REST dialect of wuzapi's API reference: 32 operations for
-// callers that hold a session's token.
+// Package wuzapi is the REST dialect of wuzapi: the 32 operations of its API
+// reference, and 52 of later versions and clients. Callers have a session's token;
+// operations on users take the admin token.
 //
 // Answers have the form {"code", "data", "success"}, errors {"code", "error",
 // "success"} with the document's texts. Errors of requests also have

@@ -22,6 +22,8 @@ func sessionRoutes() []rest.Route {
 		rest.Pass[rest.None, details]("POST", "/session/logout", "session.logout", rest.First[canLogOut]("session.getStatus", nil, nil), rest.Says("Logged out"),
 			rest.FailText("Could not perform logout")),
 		rest.Pass[rest.None, statusAnswer]("GET", "/session/status", "session.getStatus"),
+		rest.Pass[pairingRequest, pairingCode]("POST", "/session/pairphone", "session.requestPairingCode", rest.NeedsBody()),
+		rest.Pass[rest.None, passkeyStatus]("GET", "/session/passkey-status", "session.getStatus"),
 		rest.Pass[rest.None, qrAnswer]("GET", "/session/qr", "session.getQrCode", rest.First[canPair]("session.getStatus", nil, nil)),
 	}
 }
@@ -170,5 +172,25 @@ func (s *canPair) FinishAnswer() error {
 	case pairing != nil && (pairing.Step == "passkey" || pairing.Step == "confirm"):
 		return rest.State("There is no QR code: WhatsApp waits for the passkey of the account, which session.submitPasskey takes")
 	}
+	return nil
+}
+
+type pairingRequest struct {
+	Phone string `rest:",required,param=/phone" bad:"Could not parse Phone" doc:"international number of the account"`
+}
+
+type pairingCode struct {
+	LinkingCode string `from:"/code"`
+}
+
+// passkeyStatus has the challenge of a pairing that waits for the passkey of the account.
+type passkeyStatus struct {
+	Pending   bool            `json:"passkeyPending"`
+	PublicKey *map[string]any `json:"publicKey" from:"/pairing/public_key" doc:"null if none is waited for"`
+}
+
+// FinishAnswer implements rest.Finisher.
+func (s *passkeyStatus) FinishAnswer() error {
+	s.Pending = s.PublicKey != nil
 	return nil
 }

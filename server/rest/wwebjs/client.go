@@ -1,47 +1,59 @@
 package wwebjs
 
 import (
-	"strings"
-
+	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/server/rest"
 )
 
 func clientRoutes() []rest.Route {
+	available := func(path string, value bool) rest.Route {
+		return rest.Pass[sessionRequest, done]("POST", path, "presence.setAvailability", rest.With(rest.Params{"available": value}))
+	}
 	return []rest.Route{
-		rest.Pass[chatRequest, pinned]("POST", "/client/pinChat/{sessionId}", "chat.setPinned", rest.With(rest.Params{"pinned": true}), rest.TakesForms()),
-		rest.Pass[chatRequest, pinned]("POST", "/client/unpinChat/{sessionId}", "chat.setPinned", rest.With(rest.Params{"pinned": false}), rest.TakesForms()),
-		rest.Pass[chatRequest, archived]("POST", "/client/archiveChat/{sessionId}", "chat.setArchived", rest.With(rest.Params{"archived": true}), rest.TakesForms()),
-		rest.Pass[chatRequest, archived]("POST", "/client/unarchiveChat/{sessionId}", "chat.setArchived", rest.With(rest.Params{"archived": false}), rest.TakesForms()),
-		rest.Pass[aboutRequest, done]("POST", "/client/setStatus/{sessionId}", "profile.setAbout", rest.TakesForms()),
+		rest.Pass[sessionRequest, clientShown]("GET", "/client/getClassInfo/{sessionId}", "session.get"),
+		rest.Pass[sessionRequest, clientState]("GET", "/client/getState/{sessionId}", "session.getStatus"),
+		rest.Pass[sessionRequest, clientVersion]("GET", "/client/getWWebVersion/{sessionId}", "session.getClientVersion"),
+		rest.Pass[aboutRequest, done]("POST", "/client/setStatus/{sessionId}", "profile.setAbout"),
+		rest.Pass[nameRequest, succeeded]("POST", "/client/setDisplayName/{sessionId}", "profile.setName"),
+		rest.Pass[pictureRequest, succeeded]("POST", "/client/setProfilePicture/{sessionId}", "profile.setPicture", rest.TakesFiles()),
+		available("/client/sendPresenceAvailable/{sessionId}", true),
+		available("/client/sendPresenceUnavailable/{sessionId}", false),
+		rest.Pass[searchRequest, messagesFound]("POST", "/client/searchMessages/{sessionId}", "message.search", own),
 	}
 }
 
-// chatID is the id of a chat; those of people end in @c.us.
-type chatID string
+// done is the answer of operations whose result is undefined in the library, which JSON leaves out.
+type done struct {
+	Success bool `json:"success" from:"=true"`
+}
 
-// ToParam implements rest.Converter.
-func (id chatID) ToParam(string) (any, error) {
-	if number, ok := strings.CutSuffix(string(id), "@c.us"); ok {
-		return number + "@s.whatsapp.net", nil
+// succeeded is the answer of operations that return true for success.
+type succeeded struct {
+	Success bool `json:"success" from:"=true"`
+	Result  bool `json:"result" from:"=true"`
+}
+
+type clientShown struct {
+	Success bool       `json:"success" from:"=true"`
+	Info    clientInfo `json:"sessionInfo" from:"/session"`
+}
+
+// FinishAnswer implements rest.Finisher.
+func (c *clientShown) FinishAnswer() error {
+	if c.Info.WID == nil {
+		return rpc.SessionNotConnected("the session is not paired")
 	}
-	return string(id), nil
+	return nil
 }
 
-type chatRequest struct {
-	sessionRequest
-	Chat chatID `rest:"chatId,required,param=/chat" doc:"id of the chat"`
+type clientState struct {
+	Success bool             `json:"success" from:"=true"`
+	State   rest.Word[state] `json:"state" from:"/state"`
 }
 
-// pinned has the new state, which is false after unpinning.
-type pinned struct {
-	Success bool `json:"success" from:"=true"`
-	Result  bool `json:"result" from:"/pinned"`
-}
-
-// archived has the new state.
-type archived struct {
-	Success bool `json:"success" from:"=true"`
-	Result  bool `json:"result" from:"/archived"`
+type clientVersion struct {
+	Success bool   `json:"success" from:"=true"`
+	Result  string `json:"result" from:"/version"`
 }
 
 type aboutRequest struct {
@@ -49,6 +61,51 @@ type aboutRequest struct {
 	Status *string `rest:"status,required,param=/about" doc:"text of the profile; empty removes it"`
 }
 
-type done struct {
-	Success bool `json:"success" from:"=true"`
+type nameRequest struct {
+	sessionRequest
+	Name string `rest:"displayName,required,param=/name" doc:"name that others see"`
+}
+
+// pictureFields are the two fields of a picture.
+type pictureFields struct {
+	MimeType string `rest:"pictureMimetype,param=/media/mime_type" doc:"media type"`
+	Data     string `rest:"pictureData,required,param=/media/base64" doc:"base64"`
+}
+
+type pictureRequest struct {
+	sessionRequest
+	pictureFields
+}
+
+type searchRequest struct {
+	sessionRequest
+	Query   *string `rest:"query,required,param=/query" doc:"part of the text"`
+	Options struct {
+		Page  int    `rest:"page" doc:"from 1, which is the default"`
+		Limit int    `rest:"limit,param=/limit" doc:"messages of a page; default 50"`
+		Chat  chatID `rest:"chatId,param=/chat" doc:"only in this chat"`
+	} `rest:"options"`
+}
+
+const pageSize = 50
+
+// CompleteParams implements rest.Completer.
+func (in *searchRequest) CompleteParams(p rest.Params) error {
+	const lastPage = 1_000_000
+	o := &in.Options
+	switch {
+	case o.Page < 0 || o.Page > lastPage:
+		return rest.Bad("options.page", "", "must be 1 to 1000000")
+	case o.Limit == 0:
+		o.Limit = pageSize
+	}
+	if p["limit"] = o.Limit; o.Page > 1 && o.Limit > 0 {
+		p["offset"] = (o.Page - 1) * o.Limit
+	}
+	return nil
+}
+
+type messagesFound struct {
+	Success  bool      `json:"success" from:"=true"`
+	Messages []message `json:"messages" from:"/messages"`
 }

@@ -1,6 +1,7 @@
 package wwebjs
 
 import (
+	"cmp"
 	"html"
 	"net/http"
 	"regexp"
@@ -18,17 +19,22 @@ func New() *rest.Dialect {
 	return &rest.Dialect{
 		Name: Name, Title: "whatsapp-web.js API, served by Waystation", Version: "1",
 		Mounts:      []string{"", "/" + Name},
-		Credentials: []rest.Credential{rest.HeaderToken("x-api-key")},
+		Credentials: []rest.Credential{rest.HeaderToken("x-api-key"), rest.QueryToken("x-api-key")},
 		Admits:      admitsCaller,
-		Routes:      slices.Concat(sessionRoutes(), clientRoutes()),
-		Fail:        failReply, Missing: missingPage, Shape: describeShape,
+		TakesForms:  true,
+		Routes: slices.Concat(
+			sessionRoutes(), clientRoutes(), clientChatRoutes(), clientContactRoutes(), clientGroupRoutes(), clientLabelRoutes(), eventRoutes(),
+			contactRoutes(), groupRoutes(), chatRoutes(), messageRoutes(), sendRoutes(), webhookRoutes(), forkRoutes(), forkMessageRoutes(), forkChannelRoutes(),
+		),
+		Fail: failReply, Missing: missingPage, Shape: describeShape,
 	}
 }
 
-// Families of rows, by their answer to an unknown session.
+// Families of rows, by their answer to an unknown session; the others have status 404.
 const (
 	familyState   = "state"   // status 200 with a state
 	familySession = "session" // status 200
+	familyStart   = "start"   // it is created, which the token of a session may not
 )
 
 var sessionName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -39,8 +45,15 @@ func admitsCaller(x *rest.Exchange) (string, error) {
 	if session := x.Request.PathValue("sessionId"); session != "" && !sessionName.MatchString(session) {
 		return "", rest.Bad("sessionId", badSessionName, "is no session name")
 	}
-	return rest.SessionInPath("sessionId")(x)
+	session, err := rest.SessionInPath("sessionId")(x)
+	if err != nil {
+		err = &rest.Failure{Err: rpc.NotFound(noSession), Text: sessionNotFound}
+	}
+	return session, err
 }
+
+// noSession is the message of methods about an unknown session. Other things that do not exist have other messages.
+const noSession = "there is no such session"
 
 type failure struct {
 	Success bool   `json:"success"`
@@ -61,27 +74,55 @@ const sessionNotFound = "session_not_found"
 // failReply returns the reply to an error. Errors of the request have status 400, which the document lacks, and name the fields;
 // errors without a documented status have 500.
 func failReply(x *rest.Exchange, f *rest.Failure) *rest.Reply {
-	status, e := f.Status(), failure{Error: f.Reason(), Fields: f.BadFields()}
+	status, e := f.Status(), failure{Error: cmp.Or(f.Text, f.Reason()), Fields: f.BadFields()}
+	family := ""
+	if x.Route != nil {
+		family = x.Route.Family()
+	}
+	own := replyOfFamily(x, family, f)
 	switch {
+	case own != nil:
+		return own
 	case len(f.Faults) > 0 && f.Faults[0].Kind == rest.FaultBody:
 		return page(http.StatusBadRequest, "Error: "+f.Error())
 	case len(f.Faults) > 0 && f.Faults[0].Text == badSessionName:
-		status, e = http.StatusUnprocessableEntity, failure{Error: badSessionName}
+		return &rest.Reply{Status: http.StatusUnprocessableEntity, Body: failure{Error: badSessionName}}
+	case len(f.Faults) > 0 && f.Faults[0].Text != "":
+		e.Error = f.Faults[0].Text
 	case f.Err == nil:
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		status, e.Error = http.StatusForbidden, "Invalid API key"
+		return refusal()
+	case f.Err.Code == rpc.CodeConflict && family == familyStart:
+		status, e.Error = http.StatusUnprocessableEntity, "Session already exists for: "+x.Request.PathValue("sessionId")
 	case f.Err.Code == rpc.CodeSessionNotConnected:
 		status, e.Error = http.StatusNotFound, "session_not_connected"
-	case f.Err.Code == rpc.CodeNotFound && x.Route != nil && x.Route.Family() == familyState:
-		return &rest.Reply{Body: stateFailure{failure: failure{Message: sessionNotFound}}}
-	case f.Err.Code == rpc.CodeNotFound && x.Route != nil && x.Route.Family() == familySession:
-		return &rest.Reply{Body: failure{Message: sessionNotFound}}
-	case f.Err.Code == rpc.CodeNotFound:
-		e.Error = sessionNotFound
-	case status != http.StatusTooManyRequests && status != http.StatusBadRequest && status != http.StatusRequestEntityTooLarge:
+	case f.Err.Code == rpc.CodeNotFound && f.Text == noContact: // the only other thing whose absence has status 404
+	case f.Err.Code == rpc.CodeNotFound && f.Err.Message == noSession:
+		return unknownSession(family)
+	case !ownStatus[status]:
 		status = http.StatusInternalServerError
 	}
 	return &rest.Reply{Status: status, Body: e}
+}
+
+// ownStatus are the statuses of errors that the document lacks. Things that do not exist, other than the session, have 500.
+var ownStatus = map[int]bool{http.StatusBadRequest: true, http.StatusTooManyRequests: true, http.StatusRequestEntityTooLarge: true}
+
+func refusal() *rest.Reply {
+	return &rest.Reply{Status: http.StatusForbidden, Body: failure{Error: "Invalid API key"}}
+}
+
+// unknownSession is the answer of a family to a session that does not exist for the caller.
+func unknownSession(family string) *rest.Reply {
+	switch family {
+	case familyState:
+		return &rest.Reply{Body: stateFailure{failure: failure{Message: sessionNotFound}}}
+	case familySession:
+		return &rest.Reply{Body: failure{Message: sessionNotFound}}
+	case familyStart:
+		return refusal()
+	}
+	return &rest.Reply{Status: http.StatusNotFound, Body: failure{Error: sessionNotFound}}
 }
 
 // missingPage answers unknown paths and methods with a page, as Express does.

@@ -1,5 +1,5 @@
-// Package wwebjs is the REST dialect of the HTTP API around whatsapp-web.js. It serves
-// a part of the document.
+// Package wwebjs is the REST dialect of the HTTP API around whatsapp-web.js: the
+// operations of its document, and those of the fork wwebjs-api that have a method.
 //
 // The session is in the path, and answers have success beside a key of their own.
 // Session routes answer unknown sessions with status 200. Ids end in @c.us outside and

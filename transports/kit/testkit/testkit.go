@@ -4,6 +4,7 @@ package testkit
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
 	"strconv"
 	"sync"
@@ -77,4 +78,17 @@ func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// IndentedJSON returns a value as JSON of several lines with a line end, the form of the expected documents in the repository.
+func IndentedJSON(t testing.TB, value any) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "\t")
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }

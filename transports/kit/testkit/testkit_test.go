@@ -46,3 +46,9 @@ func TestFreeAddressCanBeUsed(t *testing.T) {
 	}
 	_ = l.Close()
 }
+
+func TestIndentedJSON(t *testing.T) {
+	if got := string(IndentedJSON(t, map[string]any{"b": []int{1}, "a": "<&>"})); got != "{\n\t\"a\": \"<&>\",\n\t\"b\": [\n\t\t1\n\t]\n}\n" {
+		t.Errorf("%q", got)
+	}
+}

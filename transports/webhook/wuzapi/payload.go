@@ -1,6 +1,9 @@
 package wuzapi
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,6 +11,16 @@ import (
 
 	"github.com/waystation/waystation/transports/webhook/payload"
 )
+
+// SignatureHeader is the header in which wuzapi's receivers expect the result of Sign.
+const SignatureHeader = "X-Hmac-Signature"
+
+// Sign returns the HMAC-SHA256 of a body in hexadecimal digits.
+func Sign(body []byte, secret string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return hex.EncodeToString(mac.Sum(nil))
+}
 
 // jsonData is the object that wuzapi calls so.
 type jsonData struct {

@@ -82,7 +82,7 @@ func memberIDs(list []member) []string {
 	return out
 }
 
-// groupInfo reports members that joined, left, or changed their role; else the change of the group. WhatsApp sends one of these at a time.
+// groupInfo reports people who ask to join, and members that joined, left, or changed their role; else the change of the group. WhatsApp sends one of these at a time.
 func groupInfo(e *payload.Event) (string, any, error) {
 	var data struct {
 		Group                           string
@@ -93,6 +93,7 @@ func groupInfo(e *payload.Event) (string, any, error) {
 		Description                     json.RawMessage // null = taken away
 		Announce, Locked                *bool
 		Joined, Left, Promoted, Demoted []member
+		Requests                        []member `json:"join_requests"`
 	}
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return "", nil, err
@@ -102,6 +103,9 @@ func groupInfo(e *payload.Event) (string, any, error) {
 		return notificationData(e, name, data.Group, kind, body, author, data.Timestamp, memberIDs(who))
 	}
 	switch {
+	case len(data.Requests) > 0:
+		author = memberIDs(data.Requests)[0]
+		return tell("group_membership_request", "created_membership_requests", "", nil)
 	case len(data.Joined) > 0 && payload.First(data.JoinReason) == "invite":
 		return tell("group_join", "invite", "", data.Joined)
 	case len(data.Joined) > 0:

@@ -16,7 +16,8 @@
 //   - A chat has only the changed properties; the others are zero, and lastMessage is absent.
 //   - A lost connection is the state TIMEOUT and no disconnected, as the session connects again by itself; a stopped one
 //     is disconnected with UNLAUNCHED.
-//   - loading_screen, media, media_uploaded, contact_changed, group_membership_request and code are never sent.
+//   - media follows received messages with a file if the webhook's files are inline; sockets have none.
+//   - loading_screen, media_uploaded, contact_changed and code are never sent: no event of a session means the same.
 //
 // Enter at Payload and Types. It must not know HTTP, and reads the data of events as any client would.
 package wwebjs

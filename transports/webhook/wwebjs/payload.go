@@ -2,6 +2,7 @@ package wwebjs
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/waystation/waystation/transports/webhook/payload"
@@ -56,6 +57,27 @@ func Payload(e *payload.Event) ([]byte, error) { return format.Payload(e) }
 
 // Types returns the events that wwebjs-api supports.
 func Types() []string { return format.Types() }
+
+// MediaParts returns what comes before and after the members of the file in the body of the event media, which follows a received message;
+// nil if there is none for the event.
+func MediaParts(e *payload.Event) (head, tail []byte, err error) {
+	var m source
+	if err := json.Unmarshal(e.Data, &m); err != nil {
+		return nil, nil, fmt.Errorf("wwebjs: media: %w", err)
+	}
+	if m.FromMe || m.Media == nil || m.Target != nil {
+		return nil, nil, nil
+	}
+	body, err := json.Marshal(envelope{DataType: "media", Data: struct {
+		MessageMedia struct{}     `json:"messageMedia"`
+		Message      *messageData `json:"message"`
+	}{Message: m.data()}, SessionID: e.Session})
+	if err != nil {
+		return nil, nil, fmt.Errorf("wwebjs: media: %w", err)
+	}
+	const begin = `{"dataType":"media","data":{"messageMedia":{`
+	return body[:len(begin)], body[len(begin):], nil
+}
 
 func qrShape(e *payload.Event) (string, any, error) {
 	var data struct{ Code string }

@@ -131,6 +131,9 @@ var cases = []struct {
 	{"description taken away", "GroupInfo", `{"group": "9@g.us", "description": null}`, "group_update", map[string]any{"notification.type": "description", "notification.body": ""}},
 	{"admins write", "GroupInfo", `{"group": "9@g.us", "announce": true}`, "group_update", map[string]any{"notification.type": "announce", "notification.body": "on"}},
 	{"all edit", "GroupInfo", `{"group": "9@g.us", "locked": false}`, "group_update", map[string]any{"notification.type": "restrict", "notification.body": "off"}},
+	{"asked to join", "GroupInfo", `{"group": "9@g.us", "join_request_method": "invite_link", "join_requests": [{"contact": "78@lid", "pn": "3@s.whatsapp.net"}]}`, "group_membership_request", map[string]any{
+		"notification.type": "created_membership_requests", "notification.author": "3@c.us", "notification.chatId": "9@g.us",
+	}},
 	{"deleted", "GroupInfo", `{"group": "9@g.us", "deleted": true}`, "", nil},
 	{"joined", "JoinedGroup", `{"group": "9@g.us", "reason": "invite"}`, "group_join", map[string]any{"notification.type": "invite", "notification.recipientIds": []any{}}},
 	{"picture of a group", "Picture", `{"jid": "9@g.us", "author": "2@s.whatsapp.net"}`, "group_update", map[string]any{"notification.type": "picture", "notification.author": "2@c.us"}},
@@ -223,7 +226,7 @@ func TestDataTypes(t *testing.T) {
 	for _, c := range cases {
 		delete(missing, c.wantType)
 	}
-	want := []string{"code", "contact_changed", "group_membership_request", "loading_screen", "media", "media_uploaded"}
+	want := []string{"code", "contact_changed", "loading_screen", "media", "media_uploaded"} // media: TestMediaParts
 	if got := slices.Sorted(maps.Keys(missing)); !slices.Equal(got, want) {
 		t.Errorf("no test makes %v, want %v", got, want)
 	}
@@ -237,5 +240,35 @@ func TestDamagedData(t *testing.T) {
 		if _, err := Payload(&payload.Event{Type: name, Data: json.RawMessage(`{"chat":`)}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestMediaParts(t *testing.T) {
+	parts := func(data string) (head, tail []byte) {
+		t.Helper()
+		head, tail, err := MediaParts(&payload.Event{ID: "01KABC", Type: "Message", Session: "ABCD", Data: json.RawMessage(data)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return head, tail
+	}
+	head, tail := parts(`{` + private + `, "type": "image", "media": {}}`)
+	var got map[string]any
+	body := string(head) + `"mimetype":"image/jpeg","data":"QQ==","filename":"a.jpg","filesize":1` + string(tail)
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	for _, finding := range documents(t).Event("media").Compare(got, beyond) {
+		t.Error(finding)
+	}
+	for name, data := range map[string]string{
+		"own": `{` + own + `, "media": {}}`, "text": `{` + private + `}`, "edit": `{` + private + `, "media": {}, "target": {"action": "edit"}}`,
+	} {
+		if head, tail := parts(data); head != nil || tail != nil {
+			t.Errorf("%s: %s%s", name, head, tail)
+		}
+	}
+	if _, _, err := MediaParts(&payload.Event{Data: json.RawMessage(`{`)}); err == nil {
+		t.Error("no error")
 	}
 }
