@@ -21,6 +21,7 @@ import (
 	"github.com/waystation/waystation/rpc/budget"
 	"github.com/waystation/waystation/rpc/idempotency"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/deliverymethods"
 	"github.com/waystation/waystation/server/address"
 	"github.com/waystation/waystation/server/api"
 	"github.com/waystation/waystation/server/auth"
@@ -66,7 +67,7 @@ type app struct {
 	tokens     *auth.Throttle // auth with a limit on failed attempts, for callers
 	tickets    *auth.Tickets
 	watchers   *auth.Tickets // tokens of delivery.createWatchToken
-	watching   *methods.WatchHub
+	watching   *deliverymethods.WatchHub
 	origins    *origin.List
 	registry   *rpc.Registry
 	endpoint   *socket.Endpoint

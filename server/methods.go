@@ -9,7 +9,10 @@ import (
 
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/allmethods"
+	"github.com/waystation/waystation/rpc/methods/deliverymethods"
 	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/server/api"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/webhook"
@@ -37,19 +40,23 @@ func (a *app) openMethods(ctx context.Context) (err error) {
 		Version: version, Timeout: a.cfg.CallTimeout, SessionInFlight: a.cfg.SessionCallsInFlight,
 		Operations: operations, Events: methods.Events(), Replies: a.keptReplies, OwnerOf: a.ownerOf, MaxKeptReply: a.cfg.MaxKeptReply, ObserveCalls: a.callObserver, Log: a.log.With("part", "rpc"),
 	})
-	a.registry.MapError = methods.MapError
-	a.watching = methods.NewWatchHub(a.cfg.MaxWatches)
-	deps := methods.Deps{
-		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver, TestReceiver: webhook.NewTestReceiver(a.cfg.WebhookTestRate),
+	a.registry.MapError = shared.MapError
+	a.watching = deliverymethods.NewWatchHub(a.cfg.MaxWatches)
+	sessions := methods.Deps{
+		Bridge: a.bridge, Tokens: tokens{a}, Webhooks: a.webhooks, Deliveries: a.deliver,
 		Outlets: a.outlets, Globals: a.globalDeps(),
-		Events: a.journal, Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.urls.Watch, Watching: a.watching,
+		Events:   a.journal,
 		Storage:  a.storage,
 		Server:   methods.ServerSettings{SkipMedia: a.cfg.SkipMedia, EchoAPIMessages: a.cfg.EchoAPIMessages},
 		MediaURL: a.urls.Media, SignMediaURL: a.urls.SignMedia, Log: a.log.With("part", "methods"),
 	}
-	methods.RegisterAll(a.registry, deps)
-	methods.RegisterServer(a.registry, a.health)
-	methods.RegisterTickets(a.registry, a.bridge, a.tickets)
+	allmethods.Register(a.registry, allmethods.Deps{
+		Sessions: sessions, Server: a.health, Tickets: a.tickets,
+		Delivery: deliverymethods.Deps{
+			Bridge: a.bridge, Deliveries: a.deliver, TestReceiver: webhook.NewTestReceiver(a.cfg.WebhookTestRate),
+			Retention: a.journal, WatchTokens: a.watchers, WatchURL: a.urls.Watch, Watching: a.watching,
+		},
+	})
 	if a.network.Local != nil {
 		sandboxmethods.Register(a.registry, sandboxmethods.Deps{Network: a.network.Local, Bridge: a.bridge})
 	} else if a.network.Remote != nil {

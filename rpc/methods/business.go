@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge/business"
 	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type businessParam struct {
@@ -36,25 +37,25 @@ type botProfilesResult struct {
 
 // RegisterBusiness adds the methods of the namespace business.
 func RegisterBusiness(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "business.getProfile", Summary: "Return the profile of a business."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "business.getProfile", Summary: "Return the profile of a business."},
 		func(ctx context.Context, s *bridge.Session, p *businessParam) (businessProfileResult, error) {
-			profile, err := value(s.Business().GetProfile(ctx, p.Contact))
+			profile, err := shared.Value(s.Business().GetProfile(ctx, p.Contact))
 			return businessProfileResult{Profile: profile}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "business.resolveMessageLink", Summary: "Return the business behind a wa.me/message link."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "business.resolveMessageLink", Summary: "Return the business behind a wa.me/message link."},
 		func(ctx context.Context, s *bridge.Session, p *businessLinkParams) (business.LinkTarget, error) {
-			return value(s.Business().ResolveMessageLink(ctx, p.Link, p.IncludeProfile))
+			return shared.Value(s.Business().ResolveMessageLink(ctx, p.Link, p.IncludeProfile))
 		})
 }
 
 // RegisterBot adds the methods of the namespace bot.
 func RegisterBot(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "bot.list", Summary: "List available bots."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (botListResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "bot.list", Summary: "List available bots."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (botListResult, error) {
 			bots, err := s.Business().ListBots(ctx)
 			return botListResult{Bots: bots}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "bot.listProfiles", Summary: "Return the profiles of given bots."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "bot.listProfiles", Summary: "Return the profiles of given bots."},
 		func(ctx context.Context, s *bridge.Session, p *botProfilesParams) (botProfilesResult, error) {
 			profiles, err := s.Business().ListBotProfiles(ctx, p.Contacts)
 			return botProfilesResult{Profiles: profiles}, err

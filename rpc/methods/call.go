@@ -5,6 +5,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type callRejectParams struct {
@@ -27,9 +28,9 @@ const defaultCallReason = "declined"
 
 // RegisterCall adds the methods of the namespace call.
 func RegisterCall(reg *rpc.Registry, d Deps) {
-	onSessionCall(reg, d, rpc.Method{Name: "call.reject", Summary: "Reject an incoming call, optionally writing to the caller.", Repeatable: true},
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "call.reject", Summary: "Reject an incoming call, optionally writing to the caller.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *callRejectParams) (callRejectResult, error) {
-			rejected, err := s.Account().RejectCall(ctx, p.CallID, p.From, p.Message, messageID(call, 0))
+			rejected, err := s.Account().RejectCall(ctx, p.CallID, p.From, p.Message, shared.MessageID(call, 0))
 			if err != nil {
 				return callRejectResult{}, err
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // The cause of a storage error is logged with its call and is not in the reply.
@@ -25,7 +25,7 @@ func TestStorageErrorsAreLoggedWithTheirCause(t *testing.T) {
 	} {
 		var logged bytes.Buffer
 		reg := rpc.NewRegistry(rpc.Options{Log: slog.New(slog.NewTextHandler(&logged, nil))})
-		reg.MapError = methods.MapError
+		reg.MapError = shared.MapError
 		rpc.Register(reg, rpc.Method{Name: "test.read", Scope: rpc.ScopeSession}, func(context.Context, *rpc.Call, *struct{}) (bool, error) {
 			return false, err
 		})

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/chats"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type chatParam struct {
@@ -120,28 +121,28 @@ type deletedResult struct {
 
 // RegisterChat registers chat.*.
 func RegisterChat(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "chat.list", Summary: "List chats with their settings and last message.", MaxReply: listReply},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.list", Summary: "List chats with their settings and last message.", MaxReply: shared.ListReply},
 		func(ctx context.Context, s *bridge.Session, p *chatListParams) (chatListResult, error) {
 			chats, total, stats, err := s.Chats().List(ctx, chats.ChatQuery{
-				Archived: p.Archived, Pinned: p.Pinned, Unread: p.Unread, Since: timeOrZero(p.Since),
+				Archived: p.Archived, Pinned: p.Pinned, Unread: p.Unread, Since: shared.TimeOrZero(p.Since),
 				IncludeContacts: p.IncludeContacts, Limit: orDefault(p.Limit, 0), Offset: p.Offset,
 			})
 			return chatListResult{chats, total, stats}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.get", Summary: "Return one chat."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.get", Summary: "Return one chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatParam) (chatResult, error) {
 			chat, err := s.Chats().Get(ctx, p.Chat)
 			return chatResult{chat}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.setPinned", Summary: "Pin or unpin a chat."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.setPinned", Summary: "Pin or unpin a chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatPinParams) (pinnedResult, error) {
 			return pinnedResult{p.Pinned}, s.Chats().SetPinned(ctx, p.Chat, p.Pinned)
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.setArchived", Summary: "Archive or unarchive a chat."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.setArchived", Summary: "Archive or unarchive a chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatArchiveParams) (archivedResult, error) {
 			return archivedResult{p.Archived}, s.Chats().SetArchived(ctx, p.Chat, p.Archived, p.LastMessage)
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.setMuted", Summary: "Mute a chat for a duration or without end, or unmute it."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.setMuted", Summary: "Mute a chat for a duration or without end, or unmute it."},
 		func(ctx context.Context, s *bridge.Session, p *chatMuteParams) (mutedResult, error) {
 			until := p.Until
 			if p.DurationSeconds != nil {
@@ -151,24 +152,24 @@ func RegisterChat(reg *rpc.Registry, d Deps) {
 			if !p.Muted {
 				until = nil
 			}
-			return mutedResult{p.Muted, until}, s.Chats().SetMuted(ctx, p.Chat, p.Muted, timeOrZero(until))
+			return mutedResult{p.Muted, until}, s.Chats().SetMuted(ctx, p.Chat, p.Muted, shared.TimeOrZero(until))
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.markRead", Summary: "Mark given messages of a chat, or all of them, as read."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.markRead", Summary: "Mark given messages of a chat, or all of them, as read."},
 		func(ctx context.Context, s *bridge.Session, p *markReadParams) (markReadResult, error) {
 			ids, err := s.Chats().MarkRead(ctx, chats.MarkRead{
-				Chat: p.Chat, MessageIDs: p.MessageIDs, Sender: p.Sender, At: timeOrZero(p.Timestamp), Played: p.Played,
+				Chat: p.Chat, MessageIDs: p.MessageIDs, Sender: p.Sender, At: shared.TimeOrZero(p.Timestamp), Played: p.Played,
 			})
 			return markReadResult{ids}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.markUnread", Summary: "Mark a chat as unread."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.markUnread", Summary: "Mark a chat as unread."},
 		func(ctx context.Context, s *bridge.Session, p *markUnreadParams) (unreadResult, error) {
 			return unreadResult{true}, s.Chats().MarkUnread(ctx, p.Chat, p.LastMessage)
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.clearMessages", Summary: "Remove all messages of a chat and keep the chat."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.clearMessages", Summary: "Remove all messages of a chat and keep the chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatClearParams) (clearedResult, error) {
 			return clearedResult{true}, s.Chats().ClearMessages(ctx, p.Chat, p.KeepStarred, p.LastMessage)
 		})
-	onSession(reg, d, rpc.Method{Name: "chat.delete", Summary: "Remove a chat from the chat list."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "chat.delete", Summary: "Remove a chat from the chat list."},
 		func(ctx context.Context, s *bridge.Session, p *chatDeleteParams) (deletedResult, error) {
 			return deletedResult{true}, s.Chats().Delete(ctx, p.Chat, p.DeleteMedia == nil || *p.DeleteMedia, p.LastMessage)
 		})

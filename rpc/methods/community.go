@@ -6,6 +6,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/communities"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type communityParam struct {
@@ -40,27 +41,27 @@ type communityAnnounceResult struct {
 
 // RegisterCommunity adds the methods of the namespace community.
 func RegisterCommunity(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "community.create", Summary: "Create a community, optionally with linked groups."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "community.create", Summary: "Create a community, optionally with linked groups."},
 		func(ctx context.Context, s *bridge.Session, p *communityCreateParams) (communities.Created, error) {
-			return value(s.Communities().Create(ctx, p.Name, p.Description, p.Groups))
+			return shared.Value(s.Communities().Create(ctx, p.Name, p.Description, p.Groups))
 		})
-	onSession(reg, d, rpc.Method{Name: "community.linkGroup", Summary: "Link a group to a community."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "community.linkGroup", Summary: "Link a group to a community."},
 		func(ctx context.Context, s *bridge.Session, p *communityLink) (communityLink, error) {
 			return *p, s.Communities().LinkGroup(ctx, p.Community, p.Group)
 		})
-	onSession(reg, d, rpc.Method{Name: "community.unlinkGroup", Summary: "Remove a group from a community."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "community.unlinkGroup", Summary: "Remove a group from a community."},
 		func(ctx context.Context, s *bridge.Session, p *communityLink) (communityLink, error) {
 			return *p, s.Communities().UnlinkGroup(ctx, p.Community, p.Group)
 		})
-	onSession(reg, d, rpc.Method{Name: "community.listGroups", Summary: "List the groups linked to a community."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "community.listGroups", Summary: "List the groups linked to a community."},
 		func(ctx context.Context, s *bridge.Session, p *communityParam) (communityGroupsResult, error) {
 			linked, err := s.Communities().ListGroups(ctx, p.Community)
 			return communityGroupsResult{Groups: linked}, err
 		})
-	onSessionCall(reg, d, rpc.Method{Name: "community.sendAnnouncement", Summary: "Send a text to all members of a community."},
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "community.sendAnnouncement", Summary: "Send a text to all members of a community."},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *communityAnnounceParams) (communityAnnounceResult, error) {
 			list, err := s.Communities().SendAnnouncement(ctx, communities.Announce{
-				Community: p.Community, Text: p.Text, EveryGroup: p.EveryGroup, MessageID: func(n int) string { return messageID(call, n) },
+				Community: p.Community, Text: p.Text, EveryGroup: p.EveryGroup, MessageID: func(n int) string { return shared.MessageID(call, n) },
 			})
 			result := communityAnnounceResult{Groups: list}
 			for _, sent := range list {

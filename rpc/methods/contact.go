@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type contactListParams struct {
@@ -90,54 +91,54 @@ func RegisterContact(reg *rpc.Registry, d Deps) {
 }
 
 func registerContactBook(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "contact.list", Summary: "List known contacts.", MaxReply: wideReply},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.list", Summary: "List known contacts.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, p *contactListParams) (contactListResult, error) {
 			contacts, err := s.Contacts().List(ctx, p.SavedOnly)
 			return contactListResult{Contacts: contacts}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.get", Summary: "Return one contact, on request with live data."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.get", Summary: "Return one contact, on request with live data."},
 		func(ctx context.Context, s *bridge.Session, p *contactGetParams) (contacts.ContactDetails, error) {
-			return value(s.Contacts().Get(ctx, p.Contact, p.Include))
+			return shared.Value(s.Contacts().Get(ctx, p.Contact, p.Include))
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.save", Summary: "Add a contact to the address book or rename it."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.save", Summary: "Add a contact to the address book or rename it."},
 		func(ctx context.Context, s *bridge.Session, p *contactSaveParams) (contactResult, error) {
-			contact, err := value(s.Contacts().Save(ctx, contacts.ContactSave{
+			contact, err := shared.Value(s.Contacts().Save(ctx, contacts.ContactSave{
 				Contact: p.Contact, FullName: p.FullName, FirstName: p.FirstName, SaveOnPhone: p.SaveOnPhone,
 			}))
 			return contactResult{Contact: contact}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.remove", Summary: "Remove a contact from the address book."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.remove", Summary: "Remove a contact from the address book."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (removedResult, error) {
 			removed, err := s.Contacts().Remove(ctx, p.Contact)
 			return removedResult{Removed: removed}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.setBlocked", Summary: "Block or unblock people.", Timeout: time.Minute},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.setBlocked", Summary: "Block or unblock people.", Timeout: time.Minute},
 		func(ctx context.Context, s *bridge.Session, p *contactSetBlockedParams) (contactSetBlockedResult, error) {
 			changed, err := s.Contacts().SetBlocked(ctx, p.Contacts, p.Blocked)
 			return contactSetBlockedResult{Blocked: p.Blocked, Contacts: changed}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.listBlocked", Summary: "List blocked people.", MaxReply: wideReply},
-		func(ctx context.Context, s *bridge.Session, _ *none) (contactListResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.listBlocked", Summary: "List blocked people.", MaxReply: wideReply},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (contactListResult, error) {
 			contacts, err := s.Contacts().ListBlocked(ctx)
 			return contactListResult{Contacts: contacts}, err
 		})
 }
 
 func registerContactLookup(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "contact.getUserInfo", Summary: "Query WhatsApp for about text, picture id, verified name, LID and devices of users.",
 	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (contactUsersResult, error) {
 		users, err := s.Contacts().GetUserInfo(ctx, p.Contacts)
 		return contactUsersResult{Users: users}, err
 	})
-	onSession(reg, d, rpc.Method{Name: "contact.checkRegistered", Summary: "Check which phone numbers are on WhatsApp."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.checkRegistered", Summary: "Check which phone numbers are on WhatsApp."},
 		func(ctx context.Context, s *bridge.Session, p *contactCheckParams) (contactCheckResult, error) {
 			results, err := s.Contacts().CheckRegistered(ctx, p.Numbers)
 			return contactCheckResult{Results: results}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.getProfilePicture", Summary: "Return the address of a profile or group picture."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.getProfilePicture", Summary: "Return the address of a profile or group picture."},
 		func(ctx context.Context, s *bridge.Session, p *contactPictureParams) (contacts.ProfilePicture, error) {
-			return value(s.Contacts().GetPicture(ctx, contacts.PictureQuery{
+			return shared.Value(s.Contacts().GetPicture(ctx, contacts.PictureQuery{
 				Contact: p.Contact, Preview: p.Preview, KnownID: p.KnownPictureID, IsCommunity: p.IsCommunity,
 				CommonGroup: p.CommonGroup, InviteCode: p.InviteCode, PersonaID: p.PersonaID,
 			}))
@@ -145,15 +146,15 @@ func registerContactLookup(reg *rpc.Registry, d Deps) {
 }
 
 func registerContactAddresses(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "contact.formatNumber", Summary: "Format a contact's phone number and return its country code."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.formatNumber", Summary: "Format a contact's phone number and return its country code."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (contacts.FormattedNumber, error) {
-			return value(s.Contacts().FormatNumber(ctx, p.Contact))
+			return shared.Value(s.Contacts().FormatNumber(ctx, p.Contact))
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.resolveLid", Summary: "Translate between phone number and LID, in either direction."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.resolveLid", Summary: "Translate between phone number and LID, in either direction."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (contacts.LIDMapping, error) {
-			return value(s.Contacts().ResolveLID(ctx, p.Contact))
+			return shared.Value(s.Contacts().ResolveLID(ctx, p.Contact))
 		})
-	onSession(reg, d, rpc.Method{Name: "contact.listLidMappings", Summary: "Page through the known pairs of phone number and LID."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "contact.listLidMappings", Summary: "Page through the known pairs of phone number and LID."},
 		func(ctx context.Context, s *bridge.Session, p *contactMappingsParams) (contactMappingsResult, error) {
 			limit := p.Limit
 			if limit == 0 {

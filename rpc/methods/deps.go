@@ -1,7 +1,7 @@
 // Package methods contains the JSON-RPC methods, one file per namespace. A method checks the rules that tags cannot
 // express, calls the bridge or another owner, and shapes the result; it implements nothing itself.
 //
-// It must not know HTTP, sockets or the documents' dialects. Start reading at the Register functions; MapError
+// It must not know HTTP, sockets or the documents' dialects. Start reading at the Register functions; shared.MapError
 // converts the errors of lower packages to those for callers.
 package methods
 
@@ -34,24 +34,15 @@ type ServerSettings struct {
 
 // Deps are the dependencies of the methods.
 type Deps struct {
-	Bridge   *bridge.Bridge
-	Tokens   Tokens
-	Webhooks *webhook.Webhooks
-	// TestReceiver accepts the events of webhook.receiveTest; nil = none.
-	TestReceiver *webhook.TestReceiver
-	Deliveries   *dispatch.Dispatcher
-	Outlets      *outlets.Outlets
-	Globals      GlobalDeps
-	Events       EventReader
-	// Retention is the journal's retention, run by delivery.prune.
-	Retention Retention
-	// WatchTokens issues the tokens of delivery.createWatchToken; WatchURL returns the URL for watching with one.
-	WatchTokens WatchTokens
-	WatchURL    func(token string) string
-	// Watching contains the open watches; nil = RegisterDelivery creates it.
-	Watching *WatchHub
-	Server   ServerSettings
-	Storage  *objectstore.Storage // of media; nil only where no method of it is registered
+	Bridge     *bridge.Bridge
+	Tokens     Tokens
+	Webhooks   *webhook.Webhooks
+	Deliveries *dispatch.Dispatcher
+	Outlets    *outlets.Outlets
+	Globals    GlobalDeps
+	Events     EventReader
+	Server     ServerSettings
+	Storage    *objectstore.Storage // of media; nil only where no method of it is registered
 	// MediaURL returns the URL of a stored file; nil = files have no URL.
 	MediaURL func(mediaID string) string
 	// SignMediaURL returns a URL of a stored file that needs no token, valid for a limited time; 0 = the longest
@@ -67,17 +58,15 @@ func (d Deps) log() *slog.Logger {
 	return d.Log
 }
 
-// RegisterAll registers the namespaces that have Deps; server and sandbox have dependencies of their own.
+// RegisterAll registers the namespaces that have Deps.
 func RegisterAll(reg *rpc.Registry, d Deps) {
 	for _, register := range []func(*rpc.Registry, Deps){
-		RegisterArchive,
 		RegisterBot,
 		RegisterBusiness,
 		RegisterCall,
 		RegisterChat,
 		RegisterCommunity,
 		RegisterContact,
-		RegisterDelivery,
 		RegisterDevice,
 		RegisterGroup,
 		RegisterLabel,

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 const (
@@ -41,7 +42,7 @@ type devicePlatformResult struct {
 
 // RegisterDevice adds the methods of the namespace device.
 func RegisterDevice(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "device.list", Summary: "List the devices of people.", Timeout: (maxDeviceTimeout + 1) * time.Second, MaxReply: wideReply,
 	}, func(ctx context.Context, s *bridge.Session, p *deviceListParams) (deviceListResult, error) {
 		result := deviceListResult{TimeoutSeconds: defaultDeviceTimeout}
@@ -56,12 +57,12 @@ func RegisterDevice(reg *rpc.Registry, d Deps) {
 		}
 		return result, err
 	})
-	onSession(reg, d, rpc.Method{Name: "device.listLinked", Summary: "List the devices linked to the own account."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (deviceLinkedResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "device.listLinked", Summary: "List the devices linked to the own account."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (deviceLinkedResult, error) {
 			devices, err := s.Contacts().ListLinkedDevices(ctx)
 			return deviceLinkedResult{Devices: devices}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "device.getPlatform", Summary: "Name the platform of a device id."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "device.getPlatform", Summary: "Name the platform of a device id."},
 		func(_ context.Context, s *bridge.Session, p *devicePlatformParams) (devicePlatformResult, error) {
 			platform, err := s.Contacts().DevicePlatform(p.DeviceID)
 			return devicePlatformResult{DeviceID: p.DeviceID, Platform: platform}, err

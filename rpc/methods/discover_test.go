@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/allmethods"
 	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
 	"github.com/waystation/waystation/server/socket"
 	"github.com/waystation/waystation/transports/journal"
@@ -39,8 +40,7 @@ func fullRegistry(t *testing.T) *rpc.Registry {
 		t.Fatal(err)
 	}
 	reg := rpc.NewRegistry(rpc.Options{Operations: table, Events: methods.Events()})
-	methods.RegisterAll(reg, methods.Deps{})
-	methods.RegisterServer(reg, methods.ServerDeps{})
+	allmethods.Register(reg, allmethods.Deps{})
 	network := sandbox.New(sandbox.Options{})
 	t.Cleanup(network.Close)
 	sandboxmethods.Register(reg, sandboxmethods.Deps{Network: network})

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge/groups"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // wideReply is the limit of lists whose contract has no paging: at half a KiB a row it takes ten thousand people.
@@ -143,7 +144,7 @@ func RegisterGroup(reg *rpc.Registry, d Deps) {
 }
 
 func registerGroupReading(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "group.list", Summary: "List the groups the account is in.", MaxReply: wideReply},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.list", Summary: "List the groups the account is in.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, p *groupListParams) (groupListResult, error) {
 			refresh := s.Status().LoggedIn
 			if p.Refresh != nil {
@@ -157,26 +158,26 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 			}
 			return groupListResult{Groups: groups}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.get", Summary: "Return one group."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.get", Summary: "Return one group."},
 		func(ctx context.Context, s *bridge.Session, p *groupGetParams) (groupResult, error) {
-			group, err := value(s.Groups().Get(ctx, p.Group, p.IncludePicture))
+			group, err := shared.Value(s.Groups().Get(ctx, p.Group, p.IncludePicture))
 			return groupResult{Group: group}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.getInviteInfo", Summary: "Return the group of an invite code or link, without joining."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.getInviteInfo", Summary: "Return the group of an invite code or link, without joining."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupResult, error) {
-			group, err := value(s.Groups().OfInvite(ctx, p.Invite))
+			group, err := shared.Value(s.Groups().OfInvite(ctx, p.Invite))
 			return groupResult{Group: group}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.getInviteLink", Summary: "Return a group's invite link."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.getInviteLink", Summary: "Return a group's invite link."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groups.InviteLink, error) {
 			return s.Groups().InviteLink(ctx, p.Group, false)
 		})
-	onSession(reg, d, rpc.Method{Name: "group.listJoinRequests", Summary: "List the pending requests to join a group."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.listJoinRequests", Summary: "List the pending requests to join a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groupRequestsResult, error) {
 			requests, err := s.Groups().ListJoinRequests(ctx, p.Group)
 			return groupRequestsResult{Requests: requests}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.listCommon", Summary: "List the groups shared with a person."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.listCommon", Summary: "List the groups shared with a person."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (groupCommonResult, error) {
 			groups, err := s.Groups().ListCommon(ctx, p.Contact)
 			return groupCommonResult{Groups: groups}, err
@@ -184,23 +185,23 @@ func registerGroupReading(reg *rpc.Registry, d Deps) {
 }
 
 func registerGroupChanges(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "group.create", Summary: "Create a group."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.create", Summary: "Create a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupCreateParams) (groupResult, error) {
 			picture, err := s.Files().LoadPicture(ctx, "picture", p.Picture)
 			if err != nil {
 				return groupResult{}, err
 			}
-			group, err := value(s.Groups().Create(ctx, groups.GroupCreate{
+			group, err := shared.Value(s.Groups().Create(ctx, groups.GroupCreate{
 				Name: p.Name, Participants: p.Participants, Description: p.Description, Picture: picture,
 				Community: p.Community, GroupSettings: p.GroupSettings,
 			}))
 			return groupResult{Group: group}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.setName", Summary: "Change a group's name (subject)."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.setName", Summary: "Change a group's name (subject)."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetNameParams) (groupNameResult, error) {
 			return groupNameResult{Name: p.Name}, s.Groups().SetName(ctx, p.Group, p.Name)
 		})
-	onSession(reg, d, rpc.Method{Name: "group.setDescription", Summary: "Change or remove a group's description (topic)."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.setDescription", Summary: "Change or remove a group's description (topic)."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetDescriptionParams) (groupDescriptionResult, error) {
 			result := groupDescriptionResult{}
 			if p.Description != "" {
@@ -208,7 +209,7 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			}
 			return result, s.Groups().SetDescription(ctx, p.Group, p.Description)
 		})
-	onSession(reg, d, rpc.Method{Name: "group.setPicture", Summary: "Change a group's picture."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.setPicture", Summary: "Change a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupSetPictureParams) (pictureResult, error) {
 			picture, err := s.Files().LoadPicture(ctx, "media", &p.Media)
 			if err != nil {
@@ -217,37 +218,37 @@ func registerGroupChanges(reg *rpc.Registry, d Deps) {
 			id, err := s.Groups().SetPicture(ctx, p.Group, picture)
 			return pictureResult{PictureID: id}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.removePicture", Summary: "Remove a group's picture."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.removePicture", Summary: "Remove a group's picture."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (removedResult, error) {
 			_, err := s.Groups().SetPicture(ctx, p.Group, nil)
 			return removedResult{Removed: true}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.updateSettings", Summary: "Change any of a group's settings."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.updateSettings", Summary: "Change any of a group's settings."},
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateSettingsParams) (groups.GroupSettings, error) {
 			return s.Groups().UpdateSettings(ctx, p.Group, p.GroupSettings)
 		})
-	onSession(reg, d, rpc.Method{Name: "group.resetInviteLink", Summary: "Revoke a group's invite link and create a new one."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.resetInviteLink", Summary: "Revoke a group's invite link and create a new one."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groups.InviteLink, error) {
 			return s.Groups().InviteLink(ctx, p.Group, true)
 		})
 }
 
 func registerGroupMembers(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "group.leave", Summary: "Leave a group."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.leave", Summary: "Leave a group."},
 		func(ctx context.Context, s *bridge.Session, p *groupParam) (groupLeaveResult, error) {
 			return groupLeaveResult{Left: true}, s.Groups().Leave(ctx, p.Group)
 		})
-	onSession(reg, d, rpc.Method{Name: "group.join", Summary: "Join a group by invite code or link."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.join", Summary: "Join a group by invite code or link."},
 		func(ctx context.Context, s *bridge.Session, p *inviteParam) (groupJoinResult, error) {
 			group, pending, err := s.Groups().Join(ctx, p.Invite)
 			return groupJoinResult{Group: group, Pending: pending}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.updateParticipants", Summary: "Add, remove, promote or demote members."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.updateParticipants", Summary: "Add, remove, promote or demote members."},
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateParticipantsParams) (groupParticipantsResult, error) {
 			changed, err := s.Groups().UpdateParticipants(ctx, p.Group, p.Action, p.Participants)
 			return groupParticipantsResult{Participants: changed}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "group.updateJoinRequests", Summary: "Approve or reject join requests."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "group.updateJoinRequests", Summary: "Approve or reject join requests."},
 		func(ctx context.Context, s *bridge.Session, p *groupUpdateRequestsParams) (groupUpdateRequestsResult, error) {
 			decided, err := s.Groups().UpdateJoinRequests(ctx, p.Group, p.Action, p.Participants)
 			return groupUpdateRequestsResult{Participants: decided, ProcessedCount: processed(decided)}, err

@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/bridge/chats"
 	"github.com/waystation/waystation/bridge/labels"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type labelParam struct {
@@ -85,31 +86,31 @@ type labelMessagesUpdated struct {
 
 // RegisterLabel registers label.*.
 func RegisterLabel(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "label.list", Summary: "List labels with their number of chats."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (labelsResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.list", Summary: "List labels with their number of chats."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (labelsResult, error) {
 			list, err := s.Labels().List(ctx)
 			return labelsResult{list}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "label.get", Summary: "Return one label."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.get", Summary: "Return one label."},
 		func(ctx context.Context, s *bridge.Session, p *labelParam) (labelResult, error) {
 			label, err := s.Labels().Get(ctx, p.LabelID)
 			return labelResult{label}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "label.create", Summary: "Create a label."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.create", Summary: "Create a label."},
 		func(ctx context.Context, s *bridge.Session, p *labelCreateParams) (labelResult, error) {
 			label, err := s.Labels().Create(ctx, p.LabelID, p.Name, p.Color)
 			return labelResult{label}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "label.update", Summary: "Change name or colour of a label."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.update", Summary: "Change name or colour of a label."},
 		func(ctx context.Context, s *bridge.Session, p *labelUpdateParams) (labelResult, error) {
 			label, err := s.Labels().Update(ctx, p.LabelID, p.Name, p.Color)
 			return labelResult{label}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "label.delete", Summary: "Delete a label and take it off everything."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.delete", Summary: "Delete a label and take it off everything."},
 		func(ctx context.Context, s *bridge.Session, p *labelParam) (labelDeletedResult, error) {
 			return labelDeletedResult{p.LabelID}, s.Labels().Delete(ctx, p.LabelID)
 		})
-	onSession(reg, d, rpc.Method{Name: "label.deleteAll", Summary: "Delete every label of the session."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.deleteAll", Summary: "Delete every label of the session."},
 		func(ctx context.Context, s *bridge.Session, _ *labelDeleteAllParams) (labelsDeletedResult, error) {
 			deleted, err := s.Labels().DeleteAll(ctx)
 			return labelsDeletedResult{deleted}, err
@@ -118,18 +119,18 @@ func RegisterLabel(reg *rpc.Registry, d Deps) {
 }
 
 func registerLabelUses(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "label.listForChat", Summary: "List the labels of a chat."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.listForChat", Summary: "List the labels of a chat."},
 		func(ctx context.Context, s *bridge.Session, p *chatParam) (labelsResult, error) {
 			list, err := s.Labels().ListForChat(ctx, p.Chat)
 			return labelsResult{list}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "label.listChats", Summary: "List the chats that carry a label.", MaxReply: listReply}, chatsOfLabel)
-	onSession(reg, d, rpc.Method{Name: "label.updateChats", Summary: "Put labels on chats, take them off, or set exactly these."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.listChats", Summary: "List the chats that carry a label.", MaxReply: shared.ListReply}, chatsOfLabel)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.updateChats", Summary: "Put labels on chats, take them off, or set exactly these."},
 		func(ctx context.Context, s *bridge.Session, p *labelUpdateChatsParams) (labelChatsUpdated, error) {
 			after, skipped, err := s.Labels().UpdateChats(ctx, p.Chats, p.LabelIDs, p.Action)
 			return labelChatsUpdated{after, skipped}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "label.updateMessages", Summary: "Put labels on messages of a chat, take them off, or set exactly these."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "label.updateMessages", Summary: "Put labels on messages of a chat, take them off, or set exactly these."},
 		func(ctx context.Context, s *bridge.Session, p *labelUpdateMessagesParams) (labelMessagesUpdated, error) {
 			after, skipped, err := s.Labels().UpdateMessages(ctx, p.Chat, p.MessageIDs, p.LabelIDs, p.Action)
 			return labelMessagesUpdated{after, skipped}, err

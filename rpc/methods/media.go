@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/bridge/files"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // mediaReply is the limit of a reply that holds a file: 24 MiB of it in base64. Larger files are fetched by their url.
@@ -113,11 +114,11 @@ func (d Deps) mediaResult(file *files.MediaFile, as string) (mediaResult, error)
 
 // RegisterMedia registers media.*.
 func RegisterMedia(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "media.upload", Summary: "Store a file for later use in a media object.", Timeout: sendTimeout},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "media.upload", Summary: "Store a file for later use in a media object.", Timeout: sendTimeout},
 		func(ctx context.Context, s *bridge.Session, p *mediaUploadParams) (*files.UploadedFile, error) {
 			return s.Files().KeepMedia(ctx, &p.Media)
 		})
-	onSession(reg, d, rpc.Method{Name: "media.get", Summary: "Return a stored file.", MaxReply: mediaReply},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "media.get", Summary: "Return a stored file.", MaxReply: mediaReply},
 		func(ctx context.Context, s *bridge.Session, p *mediaGetParams) (mediaResult, error) {
 			file, err := s.Files().Get(ctx, p.MediaID)
 			if err != nil {
@@ -125,8 +126,8 @@ func RegisterMedia(reg *rpc.Registry, d Deps) {
 			}
 			return d.mediaResult(file, p.As)
 		})
-	onSession(reg, d, rpc.Method{Name: "media.getUrl", Summary: "Return an address of a stored file that needs no token for a limited time.", Secret: true}, d.signMediaURL)
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "media.getUrl", Summary: "Return an address of a stored file that needs no token for a limited time.", Secret: true}, d.signMediaURL)
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "media.download", Summary: "Download and decrypt a file from WhatsApp by the keys of its message.", Timeout: sendTimeout, MaxReply: mediaReply,
 	}, func(ctx context.Context, s *bridge.Session, p *mediaDownloadParams) (mediaResult, error) {
 		file, err := s.Files().Download(ctx, files.MediaDownload{

@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/spam"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // messageRef names a message to act on.
@@ -26,7 +27,7 @@ type messageRef struct {
 func (r *messageRef) OrderKey() string { return orderOf(r.Chat) }
 
 func (r *messageRef) ref(call *rpc.Call) outbound.MessageRef {
-	return outbound.MessageRef{Chat: r.Chat, MessageID: r.MessageID, Sender: r.Sender, FromMe: r.FromMe, ActID: messageID(call, 0)}
+	return outbound.MessageRef{Chat: r.Chat, MessageID: r.MessageID, Sender: r.Sender, FromMe: r.FromMe, ActID: shared.MessageID(call, 0)}
 }
 
 // storedRef names a message to read.
@@ -139,21 +140,11 @@ type mentionsResult struct {
 	Contacts []contacts.Contact `json:"contacts" doc:"contact objects"`
 }
 
-// listReply is the limit of a page of messages: at most 1000 of some KiB each.
-const listReply = 16 << 20
-
 func orDefault(value *int, otherwise int) int {
 	if value == nil {
 		return otherwise
 	}
 	return *value
-}
-
-func timeOrZero(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }
 
 // RegisterMessage registers message.*.
@@ -164,33 +155,33 @@ func RegisterMessage(reg *rpc.Registry, d Deps) {
 }
 
 func registerMessageActions(reg *rpc.Registry, d Deps) {
-	onSessionCall(reg, d, rpc.Method{Name: "message.react", Summary: "React to a message with an emoji, or remove the reaction.", Repeatable: true},
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "message.react", Summary: "React to a message with an emoji, or remove the reaction.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageReactParams) (*outbound.Reacted, error) {
 			return s.Messages().React(ctx, p.ref(call), p.Emoji)
 		})
-	onSessionCall(reg, d, rpc.Method{Name: "message.edit", Summary: "Replace the text or caption of an own message.", Repeatable: true},
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "message.edit", Summary: "Replace the text or caption of an own message.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageEditParams) (*outbound.Changed, error) {
-			ref := outbound.MessageRef{Chat: p.Chat, MessageID: p.MessageID, ActID: messageID(call, 0)}
+			ref := outbound.MessageRef{Chat: p.Chat, MessageID: p.MessageID, ActID: shared.MessageID(call, 0)}
 			return s.Messages().Edit(ctx, ref, p.Text, p.Mentions, p.MentionAll)
 		})
-	onSessionCall(reg, d, rpc.Method{Name: "message.delete", Summary: "Delete a message for everyone (revoke) or only for oneself.", Repeatable: true},
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "message.delete", Summary: "Delete a message for everyone (revoke) or only for oneself.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageDeleteParams) (*outbound.Changed, error) {
 			if p.ForEveryone {
 				return s.Messages().Revoke(ctx, p.ref(call))
 			}
 			return s.Messages().DeleteForMe(ctx, p.ref(call), p.DeleteMedia == nil || *p.DeleteMedia)
 		})
-	onSessionCall(reg, d, rpc.Method{
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{
 		Name: "message.forward", Summary: "Forward a stored message to one or more chats.", Timeout: sendTimeout, Repeatable: true,
 	}, forwardMessage)
-	onSession(reg, d, rpc.Method{Name: "message.reportSpam", Summary: "Report a message, its author or its group to WhatsApp as spam."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.reportSpam", Summary: "Report a message, its author or its group to WhatsApp as spam."},
 		func(ctx context.Context, s *bridge.Session, p *messageReportParams) (messageReportResult, error) {
 			id, err := s.Spam().Report(ctx, &spam.Report{
-				MessageID: p.MessageID, Chat: p.Chat, Sender: p.Sender, Group: p.Group, GroupName: p.GroupName, Time: timeOrZero(p.Timestamp), Flow: p.Flow, MediaType: p.MediaType,
+				MessageID: p.MessageID, Chat: p.Chat, Sender: p.Sender, Group: p.Group, GroupName: p.GroupName, Time: shared.TimeOrZero(p.Timestamp), Flow: p.Flow, MediaType: p.MediaType,
 			})
 			return messageReportResult{id}, err
 		})
-	onSessionCall(reg, d, rpc.Method{Name: "message.setStarred", Summary: "Star or unstar a message.", Repeatable: true},
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "message.setStarred", Summary: "Star or unstar a message.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageStarParams) (starredResult, error) {
 			return starredResult{p.Starred}, s.Messages().SetStarred(ctx, p.ref(call), p.Starred)
 		})
@@ -198,9 +189,9 @@ func registerMessageActions(reg *rpc.Registry, d Deps) {
 
 func forwardMessage(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageForwardParams) (messageForwardResult, error) {
 	options := outbound.ForwardOptions{Progress: func(done int) { call.Progress(int64(done), int64(len(p.Recipients)), "") }}
-	if messageID(call, 0) != "" {
+	if shared.MessageID(call, 0) != "" {
 		for i := range p.Recipients {
-			options.MessageIDs = append(options.MessageIDs, messageID(call, i+1))
+			options.MessageIDs = append(options.MessageIDs, shared.MessageID(call, i+1))
 		}
 	}
 	forwarded, err := s.Messages().Forward(ctx, p.Chat, p.MessageID, p.Recipients, options)
@@ -208,51 +199,51 @@ func forwardMessage(ctx context.Context, call *rpc.Call, s *bridge.Session, p *m
 }
 
 func registerMessageReads(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "message.get", Summary: "Return one stored message."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.get", Summary: "Return one stored message."},
 		func(ctx context.Context, s *bridge.Session, p *messageGetParams) (messageResult, error) {
 			m, err := s.Chats().GetMessage(ctx, p.Chat, p.MessageID, p.IncludeRaw)
 			return messageResult{m}, err
 		})
-	onSession(reg, d, rpc.Method{
-		Name: "message.list", Summary: "List stored messages of a chat, newest page first, oldest first within the page.", MaxReply: listReply,
+	shared.OnSession(reg, d.Bridge, rpc.Method{
+		Name: "message.list", Summary: "List stored messages of a chat, newest page first, oldest first within the page.", MaxReply: shared.ListReply,
 	}, func(ctx context.Context, s *bridge.Session, p *messageListParams) (messageListResult, error) {
 		list, more, err := s.Chats().ListMessages(ctx, chats.MessageQuery{
-			Chat: p.Chat, Limit: orDefault(p.Limit, 100), Before: p.BeforeMessageID, Since: timeOrZero(p.Since), FromMe: p.FromMe,
+			Chat: p.Chat, Limit: orDefault(p.Limit, 100), Before: p.BeforeMessageID, Since: shared.TimeOrZero(p.Since), FromMe: p.FromMe,
 		})
 		return messageListResult{list, more}, err
 	})
-	onSession(reg, d, rpc.Method{Name: "message.search", Summary: "Search stored messages.", MaxReply: listReply},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.search", Summary: "Search stored messages.", MaxReply: shared.ListReply},
 		func(ctx context.Context, s *bridge.Session, p *messageSearchParams) (messageSearchResult, error) {
 			list, total, err := s.Chats().SearchMessages(ctx, chats.MessageSearch{
 				Text: p.Query, Chat: p.Chat, Type: p.Type, FromMe: p.FromMe, Limit: orDefault(p.Limit, 20), Offset: p.Offset,
 			})
 			return messageSearchResult{list, total}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "message.getQuoted", Summary: "Return the message that a message quotes."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.getQuoted", Summary: "Return the message that a message quotes."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (messageResult, error) {
 			m, err := s.Chats().GetQuoted(ctx, p.Chat, p.MessageID)
 			return messageResult{m}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "message.getReceipts", Summary: "Return the recipients who received, read and played an own message."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.getReceipts", Summary: "Return the recipients who received, read and played an own message."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (*chats.MessageReceipts, error) {
 			return s.Chats().ListReceipts(ctx, p.Chat, p.MessageID)
 		})
-	onSession(reg, d, rpc.Method{Name: "message.getOrder", Summary: "Return the order behind an order message, read from WhatsApp."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.getOrder", Summary: "Return the order behind an order message, read from WhatsApp."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (orderResult, error) {
 			order, err := s.Orders().GetOrder(ctx, p.Chat, p.MessageID)
 			return orderResult{order}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "message.getPayment", Summary: "Return the payment behind a stored message: a transfer, a request or an answer to one."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.getPayment", Summary: "Return the payment behind a stored message: a transfer, a request or an answer to one."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (paymentResult, error) {
 			payment, err := s.Orders().GetPayment(ctx, p.Chat, p.MessageID)
 			return paymentResult{payment}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "message.listMentions", Summary: "Return the contacts a message mentions."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "message.listMentions", Summary: "Return the contacts a message mentions."},
 		func(ctx context.Context, s *bridge.Session, p *storedRef) (mentionsResult, error) {
 			contacts, err := s.Chats().ListMentions(ctx, p.Chat, p.MessageID)
 			return mentionsResult{contacts}, err
 		})
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "message.downloadMedia", Summary: "Return the file of a stored message, fetching it from WhatsApp when needed.",
 		Timeout: sendTimeout, MaxReply: mediaReply,
 	}, func(ctx context.Context, s *bridge.Session, p *downloadMediaParams) (mediaResult, error) {

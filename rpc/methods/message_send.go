@@ -10,6 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // sendTimeout includes the time to fetch, convert and upload a file.
@@ -46,7 +47,7 @@ func orderOf(chat string) string {
 // twice even when the outcome of the first call is unknown.
 func (p *sendParams) options(call *rpc.Call) *outbound.SendOptions {
 	return &outbound.SendOptions{
-		MessageID: cmp.Or(p.MessageID, messageID(call, 0)), ReplyTo: p.ReplyTo, Mentions: p.Mentions, MentionAll: p.MentionAll, Forwarded: p.Forwarded,
+		MessageID: cmp.Or(p.MessageID, shared.MessageID(call, 0)), ReplyTo: p.ReplyTo, Mentions: p.Mentions, MentionAll: p.MentionAll, Forwarded: p.Forwarded,
 		DisappearingSeconds: p.DisappearingSeconds, TypingSeconds: p.TypingSeconds, CheckRecipient: p.CheckRecipient,
 		MarkRead: p.MarkRead, Echo: p.Echo,
 	}
@@ -147,7 +148,7 @@ func registerSend[P any](reg *rpc.Registry, d Deps, name, summary string, split 
 
 func registerSendAs[P any](reg *rpc.Registry, d Deps, m rpc.Method, split func(*P) (*sendParams, *message.Content)) {
 	m.Timeout, m.Repeatable = sendTimeout, true
-	onSessionCall(reg, d, m,
+	shared.OnSessionCall(reg, d.Bridge, m,
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (*outbound.Sent, error) {
 			to, content := split(p)
 			return s.Messages().Send(ctx, to.To, content, to.options(call))
@@ -155,7 +156,7 @@ func registerSendAs[P any](reg *rpc.Registry, d Deps, m rpc.Method, split func(*
 }
 
 func registerSends(reg *rpc.Registry, d Deps) {
-	onSessionCall(reg, d, rpc.Method{
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{
 		Name: "message.send", Summary: "Send a message of any kind, described by one content object.", Timeout: sendTimeout, Repeatable: true,
 	},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *messageSendParams) (*outbound.Sent, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/bridge/outbound"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type sendButtonsParams struct {
@@ -90,7 +91,7 @@ func registerInteractiveSends(reg *rpc.Registry, d Deps) {
 		func(p *sendCarouselParams) (*sendParams, *message.Content) {
 			return &p.sendParams, &message.Content{Type: "carousel", Text: p.Text, Cards: p.Cards}
 		})
-	onSessionCall(reg, d, rpc.Method{
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{
 		Name: "message.sendOrder", Timeout: sendTimeout, Repeatable: true,
 		Summary:     "Send an order to a business.",
 		Description: "It has no catalogue: the receiver sees its text and sum, and WhatsApp has no such order.",

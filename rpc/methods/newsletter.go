@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/newsletters"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type newsletterParam struct {
@@ -127,39 +128,39 @@ func RegisterNewsletter(reg *rpc.Registry, d Deps) {
 }
 
 func registerNewsletterFollowing(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "newsletter.list", Summary: "List followed newsletters.", MaxReply: wideReply},
-		func(ctx context.Context, s *bridge.Session, _ *none) (newsletterListResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.list", Summary: "List followed newsletters.", MaxReply: wideReply},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (newsletterListResult, error) {
 			list, err := s.Newsletters().List(ctx)
 			return newsletterListResult{Newsletters: list}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "newsletter.get", Summary: "Return one newsletter, by JID or invite code."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.get", Summary: "Return one newsletter, by JID or invite code."},
 		func(ctx context.Context, s *bridge.Session, p *newsletterRef) (newsletterResult, error) {
-			found, err := value(s.Newsletters().Get(ctx, p.ref()))
+			found, err := shared.Value(s.Newsletters().Get(ctx, p.ref()))
 			return newsletterResult{Newsletter: found}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "newsletter.follow", Summary: "Follow a newsletter, by JID or invite code."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.follow", Summary: "Follow a newsletter, by JID or invite code."},
 		func(ctx context.Context, s *bridge.Session, p *newsletterRef) (newsletterFollowResult, error) {
 			newsletter, err := s.Newsletters().Follow(ctx, p.ref())
 			return newsletterFollowResult{Newsletter: newsletter}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "newsletter.unfollow", Summary: "Stop following a newsletter, by JID or invite code."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.unfollow", Summary: "Stop following a newsletter, by JID or invite code."},
 		func(ctx context.Context, s *bridge.Session, p *newsletterRef) (newsletterUnfollowResult, error) {
 			newsletter, err := s.Newsletters().Unfollow(ctx, p.ref())
 			return newsletterUnfollowResult{Newsletter: newsletter}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "newsletter.setMuted", Summary: "Mute or unmute a newsletter."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.setMuted", Summary: "Mute or unmute a newsletter."},
 		func(ctx context.Context, s *bridge.Session, p *newsletterSetMutedParams) (newsletterMutedResult, error) {
 			return newsletterMutedResult{Muted: p.Muted}, s.Newsletters().SetMuted(ctx, p.Newsletter, p.Muted)
 		})
 }
 
 func registerNewsletterPosts(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "newsletter.listMessages", Summary: "Page backwards through a newsletter's posts.", MaxReply: wideReply},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.listMessages", Summary: "Page backwards through a newsletter's posts.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, p *newsletterListMessagesParams) (newsletterMessagesResult, error) {
 			posts, err := s.Newsletters().ListPosts(ctx, p.Newsletter, newsletters.PostQuery{Limit: cmp.Or(p.Limit, defaultPosts), Before: p.BeforeServerID})
 			return newsletterMessagesResult{Messages: posts}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "newsletter.listMessageUpdates", Summary: "List posts whose views or reactions changed.", MaxReply: wideReply},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.listMessageUpdates", Summary: "List posts whose views or reactions changed.", MaxReply: wideReply},
 		func(ctx context.Context, s *bridge.Session, p *newsletterListMessageUpdatesParams) (newsletterMessagesResult, error) {
 			query := newsletters.PostQuery{Limit: cmp.Or(p.Limit, defaultChangedPosts), After: p.AfterServerID}
 			if p.Since != nil {
@@ -168,15 +169,15 @@ func registerNewsletterPosts(reg *rpc.Registry, d Deps) {
 			posts, err := s.Newsletters().ListChanges(ctx, p.Newsletter, query)
 			return newsletterMessagesResult{Messages: posts}, err
 		})
-	onSessionCall(reg, d, rpc.Method{Name: "newsletter.react", Summary: "Put an emoji on a newsletter post, or take it off.", Repeatable: true},
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{Name: "newsletter.react", Summary: "Put an emoji on a newsletter post, or take it off.", Repeatable: true},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *newsletterReactParams) (newsletterReactResult, error) {
-			return newsletterReactResult{ServerID: p.ServerID}, s.Newsletters().React(ctx, p.Newsletter, p.ServerID, p.Emoji, messageID(call, 0))
+			return newsletterReactResult{ServerID: p.ServerID}, s.Newsletters().React(ctx, p.Newsletter, p.ServerID, p.Emoji, shared.MessageID(call, 0))
 		})
-	onSession(reg, d, rpc.Method{Name: "newsletter.markViewed", Summary: "Count posts as viewed."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.markViewed", Summary: "Count posts as viewed."},
 		func(ctx context.Context, s *bridge.Session, p *newsletterMarkViewedParams) (newsletterMarkViewedResult, error) {
 			return newsletterMarkViewedResult{ServerIDs: p.ServerIDs}, s.Newsletters().MarkViewed(ctx, p.Newsletter, p.ServerIDs)
 		})
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "newsletter.subscribeLiveUpdates", Summary: "Ask for live view and reaction counts for a while.",
 		Description: "The counts arrive as events NewsletterLiveUpdate.",
 	},
@@ -187,7 +188,7 @@ func registerNewsletterPosts(reg *rpc.Registry, d Deps) {
 }
 
 func registerNewsletterOwning(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "newsletter.create", Summary: "Create a newsletter.",
 		Description: "WhatsApp refuses accounts that have not accepted its terms for newsletters: newsletter.acceptTerms accepts them.",
 	},
@@ -196,15 +197,15 @@ func registerNewsletterOwning(reg *rpc.Registry, d Deps) {
 			if err != nil {
 				return newsletterResult{}, err
 			}
-			made, err := value(s.Newsletters().Create(ctx, p.Name, p.Description, picture))
+			made, err := shared.Value(s.Newsletters().Create(ctx, p.Name, p.Description, picture))
 			return newsletterResult{Newsletter: made}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "newsletter.acceptTerms", Summary: "Accept the terms notice needed before creating newsletters."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "newsletter.acceptTerms", Summary: "Accept the terms notice needed before creating newsletters."},
 		func(ctx context.Context, s *bridge.Session, p *newsletterAcceptTermsParams) (newsletterAcceptTermsResult, error) {
 			err := s.Newsletters().AcceptTerms(ctx, cmp.Or(p.NoticeID, newsletters.TermsNotice), cmp.Or(p.Stage, newsletters.TermsStage))
 			return newsletterAcceptTermsResult{Accepted: true}, err
 		})
-	onSessionCall(reg, d, rpc.Method{
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{
 		Name: "newsletter.sendAdminInvite", Summary: "Invite a person to become admin of a newsletter.", Timeout: sendTimeout, Repeatable: true,
 	},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *newsletterSendAdminInviteParams) (newsletters.NewsletterInviteSent, error) {
@@ -212,8 +213,8 @@ func registerNewsletterOwning(reg *rpc.Registry, d Deps) {
 			if err != nil {
 				return newsletters.NewsletterInviteSent{}, err
 			}
-			return value(s.Newsletters().SendAdminInvite(ctx, &newsletters.AdminInvite{
-				Newsletter: p.Newsletter, Contact: p.Contact, Name: p.Name, Caption: p.Caption, Thumbnail: thumbnail, MessageID: messageID(call, 0),
+			return shared.Value(s.Newsletters().SendAdminInvite(ctx, &newsletters.AdminInvite{
+				Newsletter: p.Newsletter, Contact: p.Contact, Name: p.Name, Caption: p.Caption, Thumbnail: thumbnail, MessageID: shared.MessageID(call, 0),
 			}))
 		})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type availabilityParams struct {
@@ -34,15 +35,15 @@ type presenceSubscribeResult struct {
 
 // RegisterPresence registers presence.*.
 func RegisterPresence(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "presence.setAvailability", Summary: "Show the account as available or unavailable."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "presence.setAvailability", Summary: "Show the account as available or unavailable."},
 		func(ctx context.Context, s *bridge.Session, p *availabilityParams) (availabilityResult, error) {
 			return availabilityResult{p.Available}, s.Account().SetAvailability(ctx, p.Available)
 		})
-	onSession(reg, d, rpc.Method{Name: "presence.setChatState", Summary: "Show typing or recording in a chat, or stop showing it."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "presence.setChatState", Summary: "Show typing or recording in a chat, or stop showing it."},
 		func(ctx context.Context, s *bridge.Session, p *chatStateParams) (chatStateResult, error) {
 			return chatStateResult{p.State}, s.Account().SetChatState(ctx, p.Chat, p.State)
 		})
-	onSession(reg, d, rpc.Method{Name: "presence.subscribe", Summary: "Subscribe to the presence of users: online or offline."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "presence.subscribe", Summary: "Subscribe to the presence of users: online or offline."},
 		func(ctx context.Context, s *bridge.Session, p *presenceSubscribeParams) (presenceSubscribeResult, error) {
 			accepted, err := s.Account().SubscribePresence(ctx, p.Contacts)
 			return presenceSubscribeResult{accepted}, err

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/bridge/contacts"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type privacyGetParams struct {
@@ -37,38 +38,38 @@ type privacyDeletedResult struct {
 
 // RegisterPrivacy adds the methods of the namespace privacy.
 func RegisterPrivacy(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "privacy.getSettings", Summary: "Read the account's privacy settings."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "privacy.getSettings", Summary: "Read the account's privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyGetParams) (privacySettingsResult, error) {
-			settings, err := value(s.Account().GetPrivacy(ctx, p.Refresh))
+			settings, err := shared.Value(s.Account().GetPrivacy(ctx, p.Refresh))
 			return privacySettingsResult{Settings: settings}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "privacy.updateSettings", Summary: "Change any of the privacy settings."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "privacy.updateSettings", Summary: "Change any of the privacy settings."},
 		func(ctx context.Context, s *bridge.Session, p *privacyUpdateParams) (privacySettingsResult, error) {
-			settings, err := value(s.Account().UpdatePrivacy(ctx, p.PrivacySettings))
+			settings, err := shared.Value(s.Account().UpdatePrivacy(ctx, p.PrivacySettings))
 			return privacySettingsResult{Settings: settings}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "privacy.setDefaultDisappearingTimer", Summary: "Set the disappearing timer for new chats."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "privacy.setDefaultDisappearingTimer", Summary: "Set the disappearing timer for new chats."},
 		func(ctx context.Context, s *bridge.Session, p *privacyTimer) (privacyTimer, error) {
 			return *p, s.Account().SetDefaultDisappearingTimer(ctx, p.DisappearingSeconds)
 		})
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name:    "privacy.issueTokens",
 		Summary: "Issue privacy tokens to people, with which they may write to the account like trusted contacts.",
 	}, func(ctx context.Context, s *bridge.Session, p *contactsParam) (privacyTokensResult, error) {
 		tokens, err := s.Contacts().IssuePrivacyTokens(ctx, p.Contacts)
 		return privacyTokensResult{Tokens: tokens}, err
 	})
-	onSession(reg, d, rpc.Method{Name: "privacy.getToken", Summary: "Show whether a privacy token of a person is stored."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "privacy.getToken", Summary: "Show whether a privacy token of a person is stored."},
 		func(ctx context.Context, s *bridge.Session, p *contactParam) (contacts.PrivacyToken, error) {
-			return value(s.Contacts().GetPrivacyToken(ctx, p.Contact))
+			return shared.Value(s.Contacts().GetPrivacyToken(ctx, p.Contact))
 		})
-	onSession(reg, d, rpc.Method{Name: "privacy.listTokens", Summary: "List the people whose privacy tokens are stored.", MaxReply: wideReply},
-		func(ctx context.Context, s *bridge.Session, _ *none) (privacyTokenPeopleResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "privacy.listTokens", Summary: "List the people whose privacy tokens are stored.", MaxReply: wideReply},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (privacyTokenPeopleResult, error) {
 			contacts, err := s.Contacts().ListPrivacyTokens(ctx)
 			return privacyTokenPeopleResult{Contacts: contacts}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "privacy.deleteExpiredTokens", Summary: "Delete expired privacy tokens."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (privacyDeletedResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "privacy.deleteExpiredTokens", Summary: "Delete expired privacy tokens."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (privacyDeletedResult, error) {
 			deleted, err := s.Contacts().DeleteExpiredPrivacyTokens(ctx)
 			return privacyDeletedResult{DeletedCount: deleted}, err
 		})

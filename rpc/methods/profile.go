@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type profileNameParams struct {
@@ -40,19 +41,19 @@ type profileLinkResult struct {
 
 // RegisterProfile adds the methods of the namespace profile.
 func RegisterProfile(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "profile.get", Summary: "Return the own profile."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (account.Profile, error) {
-			return value(s.Account().GetProfile(ctx))
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "profile.get", Summary: "Return the own profile."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (account.Profile, error) {
+			return shared.Value(s.Account().GetProfile(ctx))
 		})
-	onSession(reg, d, rpc.Method{Name: "profile.setName", Summary: "Change the own display name."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "profile.setName", Summary: "Change the own display name."},
 		func(ctx context.Context, s *bridge.Session, p *profileNameParams) (profileNameResult, error) {
 			return profileNameResult(*p), s.Account().SetPushName(ctx, p.Name)
 		})
-	onSession(reg, d, rpc.Method{Name: "profile.setAbout", Summary: "Change the own about text."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "profile.setAbout", Summary: "Change the own about text."},
 		func(ctx context.Context, s *bridge.Session, p *profileAboutParams) (profileAboutResult, error) {
 			return profileAboutResult(*p), s.Account().SetAbout(ctx, p.About)
 		})
-	onSession(reg, d, rpc.Method{Name: "profile.setPicture", Summary: "Change the own profile picture."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "profile.setPicture", Summary: "Change the own profile picture."},
 		func(ctx context.Context, s *bridge.Session, p *profilePictureParams) (pictureResult, error) {
 			picture, err := s.Files().LoadPicture(ctx, "media", &p.Media)
 			if err != nil {
@@ -61,12 +62,12 @@ func RegisterProfile(reg *rpc.Registry, d Deps) {
 			id, err := s.Account().SetProfilePicture(ctx, picture)
 			return pictureResult{PictureID: id}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "profile.removePicture", Summary: "Remove the own profile picture."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (removedResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "profile.removePicture", Summary: "Remove the own profile picture."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (removedResult, error) {
 			_, err := s.Account().SetProfilePicture(ctx, nil)
 			return removedResult{Removed: true}, err
 		})
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "profile.createContactLink", Summary: "Return the link behind the own contact QR code, on request a fresh one.",
 	}, func(ctx context.Context, s *bridge.Session, p *profileLinkParams) (profileLinkResult, error) {
 		url, err := s.Account().GetContactLink(ctx, p.RevokePrevious)

@@ -43,6 +43,7 @@ var namespaceTitles = map[string]string{
 	"status":     "Status posts.",
 	"storage":    "Object storage for the files of messages.",
 	"sync":       "Synchronisation with the phone.",
+	"tickets":    "Credentials for one connection, for browsers.",
 	"transport":  "Brokers of a session (Redis, RabbitMQ, SQS) and the global transports of the operator.",
 	"webhook":    "Webhooks of a session.",
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // script calls a sandbox method as an administrator; the call must succeed.
@@ -22,7 +22,7 @@ func (w *world) script(method string, p params) result {
 func (w *world) tryScript(method string, p params) (result, *rpc.Error) {
 	w.t.Helper()
 	calls := rpc.NewRegistry(rpc.Options{})
-	calls.MapError = methods.MapError
+	calls.MapError = shared.MapError
 	sandboxmethods.Register(calls, sandboxmethods.Deps{Network: w.network, Bridge: w.bridge})
 	raw, err := json.Marshal(p)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // Health of the server or of one of its dependencies.
@@ -129,12 +130,12 @@ func RegisterServer(reg *rpc.Registry, d ServerDeps) {
 	registerLicense(reg, d.License)
 	rpc.Register(reg, rpc.Method{
 		Name: "server.ping", Summary: "Return at once while the process runs, without any checks.", Scope: rpc.ScopePublic,
-	}, func(context.Context, *rpc.Call, *none) (serverPong, error) {
+	}, func(context.Context, *rpc.Call, *shared.None) (serverPong, error) {
 		return serverPong{OK: true, Time: time.Now().UTC()}, nil
 	})
 	rpc.Register(reg, rpc.Method{
 		Name: "server.getHealth", Summary: "Report overall health, uptime, build and the state of each dependency.", Scope: rpc.ScopePublic,
-	}, func(ctx context.Context, call *rpc.Call, _ *none) (ServerHealth, error) {
+	}, func(ctx context.Context, call *rpc.Call, _ *shared.None) (ServerHealth, error) {
 		h := d.Health(ctx)
 		if host, err := os.Hostname(); err == nil && call.Principal.Kind == rpc.ScopeAdmin {
 			h.Environment.Host = &host // internal names are only for authenticated callers

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // LicenseDeps are the values that server.getLicense reports.
@@ -43,7 +44,7 @@ const manualURL = "https://github.com/waystation/waystation/tree/main/docs"
 func registerLicense(reg *rpc.Registry, d LicenseDeps) {
 	rpc.Register(reg, rpc.Method{
 		Name: "server.getLicense", Summary: "Report the license of the installation: a self-hosted edition with its limit of sessions.", Scope: rpc.ScopeAdmin,
-	}, func(context.Context, *rpc.Call, *none) (serverLicense, error) {
+	}, func(context.Context, *rpc.Call, *shared.None) (serverLicense, error) {
 		if d.Hidden {
 			return serverLicense{}, &rpc.Error{Code: rpc.CodeNotSupported, Message: "license reporting is switched off (license-reporting)", Reason: "license_hidden"}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/proxy"
 	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -157,7 +158,7 @@ func RegisterSession(reg *rpc.Registry, d Deps) {
 func registerSessionAdministration(reg *rpc.Registry, d Deps) {
 	rpc.Register(reg, rpc.Method{Name: "session.create", Scope: rpc.ScopeAccount, Summary: "Create a session, optionally with its settings, webhook and proxy, and optionally connect it.", Secret: true}, d.createSession)
 	rpc.Register(reg, rpc.Method{Name: "session.list", Scope: rpc.ScopeAccount, Summary: "List the sessions the caller may see, in short or in full."}, d.listSessions)
-	onSession(reg, d, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings, proxy, webhooks, transports, object storage and client profile."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.get", Summary: "Return one session with status, own identity, settings, proxy, webhooks, transports, object storage and client profile."},
 		func(ctx context.Context, s *bridge.Session, p *sessionGetParams) (sessionResult, error) {
 			out := sessionResult{Session: shapeSession(s, true)}
 			if p.IncludeQRCode {
@@ -167,11 +168,11 @@ func registerSessionAdministration(reg *rpc.Registry, d Deps) {
 			}
 			return out, d.addDetails(ctx, out.Session)
 		})
-	onSession(reg, d, rpc.Method{Name: "session.getStatus", Summary: "Return the live connection and login state of one session."},
-		func(_ context.Context, s *bridge.Session, _ *none) (sessionStatus, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.getStatus", Summary: "Return the live connection and login state of one session."},
+		func(_ context.Context, s *bridge.Session, _ *shared.None) (sessionStatus, error) {
 			return shapeStatus(s.Status()), nil
 		})
-	onSession(reg, d, rpc.Method{Name: "session.update", Summary: "Change a session's name, token, default webhook, object storage and proxy: all that is given, or nothing.", Secret: true}, d.updateSession)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.update", Summary: "Change a session's name, token, default webhook, object storage and proxy: all that is given, or nothing.", Secret: true}, d.updateSession)
 	rpc.Register(reg, rpc.Method{Name: "session.delete", Scope: rpc.ScopeAccount, Summary: "Delete a session, optionally logging out of WhatsApp and removing everything stored for it."}, d.deleteSession)
 	rpc.Register(reg, rpc.Method{Name: "session.deleteAll", Scope: rpc.ScopeAccount, Summary: "Delete every session the caller owns, or only those that are not connected.", Timeout: deleteAllTimeout}, d.deleteAllSessions)
 }
@@ -314,7 +315,7 @@ func publicText(err error) string {
 	if errors.As(err, &public) {
 		return public.Message
 	}
-	if mapped := MapError(err); mapped != nil {
+	if mapped := shared.MapError(err); mapped != nil {
 		return mapped.Message
 	}
 	return "internal error"

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/account"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 const (
@@ -75,25 +76,25 @@ type pairingCodeResult struct {
 }
 
 func registerSessionConnection(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "session.connect", Timeout: restartTimeout, Summary: "Open the connection; with stored keys it resumes, else it starts pairing."}, connectSession)
-	onSession(reg, d, rpc.Method{Name: "session.disconnect", Summary: "Close the connection and stay paired."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (statusResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.connect", Timeout: restartTimeout, Summary: "Open the connection; with stored keys it resumes, else it starts pairing."}, connectSession)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.disconnect", Summary: "Close the connection and stay paired."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (statusResult, error) {
 			if err := s.Disconnect(ctx); err != nil {
 				return statusResult{}, err
 			}
 			return statusResult{Status: shapeStatus(s.Status())}, nil
 		})
-	onSession(reg, d, rpc.Method{Name: "session.restart", Timeout: restartTimeout, Summary: "Disconnect and reconnect, optionally re-reading app state, pre-keys and privacy settings."}, restartSession)
-	onSession(reg, d, rpc.Method{Name: "session.logout", Summary: "Unlink this device from the WhatsApp account and delete its keys; the session record stays."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (statusResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.restart", Timeout: restartTimeout, Summary: "Disconnect and reconnect, optionally re-reading app state, pre-keys and privacy settings."}, restartSession)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.logout", Summary: "Unlink this device from the WhatsApp account and delete its keys; the session record stays."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (statusResult, error) {
 			if err := s.Logout(ctx); err != nil {
 				return statusResult{}, err
 			}
 			return statusResult{Status: shapeStatus(s.Status())}, nil
 		})
-	onSession(reg, d, rpc.Method{Name: "session.getQrCode", Summary: "Return the pairing QR code as text and as image."},
-		func(_ context.Context, s *bridge.Session, _ *none) (qrCode, error) { return shapeQR(s) })
-	onSession(reg, d, rpc.Method{Name: "session.requestPairingCode", Timeout: pairingTimeout, Summary: "Request a pairing code, which is entered on the phone instead of scanning a QR code."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.getQrCode", Summary: "Return the pairing QR code as text and as image."},
+		func(_ context.Context, s *bridge.Session, _ *shared.None) (qrCode, error) { return shapeQR(s) })
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.requestPairingCode", Timeout: pairingTimeout, Summary: "Request a pairing code, which is entered on the phone instead of scanning a QR code."},
 		func(ctx context.Context, s *bridge.Session, p *pairingCodeParams) (pairingCodeResult, error) {
 			code, expires, err := s.RequestPairingCodeWith(ctx, p.Phone, p.Notify == nil || *p.Notify, bridge.ConnectOptions{Rebind: p.Rebind})
 			return pairingCodeResult{Code: code, ExpiresAt: expires.UTC()}, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/journal"
 )
 
@@ -27,8 +28,8 @@ type getEventResult struct {
 }
 
 func registerSessionEvent(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{
-		Name: "session.getEvent", Summary: "Return one event of the session's log.", MaxReply: listReply,
+	shared.OnSession(reg, d.Bridge, rpc.Method{
+		Name: "session.getEvent", Summary: "Return one event of the session's log.", MaxReply: shared.ListReply,
 		Description: "For receivers that got an event without its data because it was too large for the transport.",
 	}, func(ctx context.Context, s *bridge.Session, p *getEventParams) (out getEventResult, err error) {
 		events, err := d.Events.Read(ctx, s.ID(), uint64(p.Offset)-1, 1, 0)

@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type submitPasskeyParams struct {
@@ -20,8 +21,8 @@ type confirmPasskeyParams struct {
 }
 
 func registerSessionPasskey(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "session.submitPasskey", Timeout: pairingTimeout, Summary: "Answer WhatsApp's passkey request in the pairing step passkey."}, submitPasskey)
-	onSession(reg, d, rpc.Method{Name: "session.confirmPasskey", Timeout: pairingTimeout, Summary: "Confirm in the pairing step confirm that the phone shows the same code."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.submitPasskey", Timeout: pairingTimeout, Summary: "Answer WhatsApp's passkey request in the pairing step passkey."}, submitPasskey)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.confirmPasskey", Timeout: pairingTimeout, Summary: "Confirm in the pairing step confirm that the phone shows the same code."},
 		func(ctx context.Context, s *bridge.Session, p *confirmPasskeyParams) (statusResult, error) {
 			if err := s.ConfirmPasskey(ctx, p.Code); err != nil {
 				return statusResult{}, err
@@ -32,7 +33,7 @@ func registerSessionPasskey(reg *rpc.Registry, d Deps) {
 
 func submitPasskey(ctx context.Context, s *bridge.Session, p *submitPasskeyParams) (statusResult, error) {
 	answer, err := bridge.ParsePasskeyAnswer(json.RawMessage(p.Response))
-	if refused := refusedFields("/response", err); refused != nil {
+	if refused := shared.RefusedFields("/response", err); refused != nil {
 		return statusResult{}, refused
 	}
 	if err == nil {
@@ -60,7 +61,7 @@ func shapePairing(st bridge.Status) *pairingStep {
 		return nil
 	}
 	out := &pairingStep{
-		Step: string(st.Step.Name), ExpiresAt: st.Step.ExpiresAt.UTC(), ConfirmationCode: stringPtr(st.Step.Code), ConfirmationDue: st.Step.ConfirmationDue,
+		Step: string(st.Step.Name), ExpiresAt: st.Step.ExpiresAt.UTC(), ConfirmationCode: shared.Optional(st.Step.Code), ConfirmationDue: st.Step.ConfirmationDue,
 	}
 	if st.Code.Number > 0 {
 		out.CodeNumber, out.CodeCount = &st.Code.Number, &st.Code.Of

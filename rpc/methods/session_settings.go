@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/bridge/proxy"
 	"github.com/waystation/waystation/bridge/sessionconfig"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type getSettingsResult struct {
@@ -35,20 +36,20 @@ type clientVersionResult struct {
 }
 
 func registerSessionSettings(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "session.getSettings", Summary: "Read the session's behaviour switches, own and effective values."},
-		func(_ context.Context, s *bridge.Session, _ *none) (getSettingsResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.getSettings", Summary: "Read the session's behaviour switches, own and effective values."},
+		func(_ context.Context, s *bridge.Session, _ *shared.None) (getSettingsResult, error) {
 			return getSettingsResult{Settings: s.Settings(), Server: d.Server, ReconnectErrorCount: s.Status().ReconnectErrors}, nil
 		})
-	onSession(reg, d, rpc.Method{Name: "session.updateSettings", Summary: "Change any of the session's behaviour switches; absent ones stay."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.updateSettings", Summary: "Change any of the session's behaviour switches; absent ones stay."},
 		func(ctx context.Context, s *bridge.Session, p *updateSettingsParams) (updateSettingsResult, error) {
 			settings, err := s.UpdateSettings(ctx, p.SettingsPatch, p.Replace)
 			return updateSettingsResult{Settings: settings, ReconnectErrorCount: s.Status().ReconnectErrors}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "session.setProxy", Summary: "Set, switch on or switch off the session's proxy."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.setProxy", Summary: "Set, switch on or switch off the session's proxy."},
 		func(ctx context.Context, s *bridge.Session, p *sessionProxyChanges) (proxy.Proxy, error) {
 			return s.SetProxy(ctx, p.change())
 		})
-	onSession(reg, d, rpc.Method{Name: "session.getClientVersion", Summary: "Return the WhatsApp Web version this session presents to the servers."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "session.getClientVersion", Summary: "Return the WhatsApp Web version this session presents to the servers."},
 		func(ctx context.Context, s *bridge.Session, p *clientVersionParams) (clientVersionResult, error) {
 			out := clientVersionResult{Version: s.ClientVersion()}
 			if !p.CheckLatest {

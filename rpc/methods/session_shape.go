@@ -10,6 +10,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/proxy"
 	"github.com/waystation/waystation/bridge/sessionconfig"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/outlets"
 )
 
@@ -53,20 +54,20 @@ type historySync struct {
 func shapeStatus(st bridge.Status) sessionStatus {
 	out := sessionStatus{
 		State: string(st.State), Connected: st.Connected, LoggedIn: st.LoggedIn, Health: health(st),
-		LastConnectedAt: timePtr(st.LastConnectedAt), AutoReconnect: st.AutoReconnect, ReconnectErrorCount: st.ReconnectErrors,
-		Reason: stringPtr(st.Reason), Since: st.Since.UTC(), BannedUntil: timePtr(st.Until), RetryAt: timePtr(st.RetryAt),
+		LastConnectedAt: shared.OptionalTime(st.LastConnectedAt), AutoReconnect: st.AutoReconnect, ReconnectErrorCount: st.ReconnectErrors,
+		Reason: shared.Optional(st.Reason), Since: st.Since.UTC(), BannedUntil: shared.OptionalTime(st.Until), RetryAt: shared.OptionalTime(st.RetryAt),
 	}
 	if !st.JID.IsEmpty() {
-		out.JID = stringPtr(st.JID.String())
+		out.JID = shared.Optional(st.JID.String())
 	}
 	if !st.BoundTo.IsEmpty() {
-		out.BoundNumber = stringPtr(st.BoundTo.User)
+		out.BoundNumber = shared.Optional(st.BoundTo.User)
 	}
 	if !st.ConnectedAt.IsZero() {
 		out.UptimeSeconds = int64(time.Since(st.ConnectedAt).Seconds())
 	}
 	out.Pairing = shapePairing(st)
-	out.ReachoutTimelock = reachoutTimelock{Active: st.Reachout.Active, Until: timePtr(st.Reachout.Until), Reason: stringPtr(st.Reachout.EnforcementType)}
+	out.ReachoutTimelock = reachoutTimelock{Active: st.Reachout.Active, Until: shared.OptionalTime(st.Reachout.Until), Reason: shared.Optional(st.Reachout.EnforcementType)}
 	if h := st.History; !h.At.IsZero() {
 		out.HistorySync = &historySync{SyncType: h.SyncType, Progress: h.Progress, ChunkOrder: h.ChunkOrder, At: h.At.UTC()}
 	}
@@ -153,15 +154,15 @@ func shapeSession(s *bridge.Session, full bool) sessionObject {
 	st := s.Status()
 	created, updated := s.Times()
 	out := sessionObject{
-		SessionID: s.ID(), Name: s.Name(), PushName: stringPtr(st.PushName), Platform: stringPtr(st.Platform),
+		SessionID: s.ID(), Name: s.Name(), PushName: shared.Optional(st.PushName), Platform: shared.Optional(st.Platform),
 		Status: shapeStatus(st), CreatedAt: created.UTC(), UpdatedAt: updated.UTC(),
 	}
 	out.JID = out.Status.JID
 	if !st.JID.IsEmpty() {
-		out.PhoneNumber = stringPtr(st.JID.User)
+		out.PhoneNumber = shared.Optional(st.JID.User)
 	}
 	if !st.LID.IsEmpty() {
-		out.LID = stringPtr(st.LID.String())
+		out.LID = shared.Optional(st.LID.String())
 	}
 	if full {
 		out.sessionFull = &sessionFull{Settings: s.Settings(), Proxy: s.Proxy(), Transports: map[string]transportSettings{}, ClientProfile: s.ClientProfile()}
@@ -203,21 +204,6 @@ func shapeQR(s *bridge.Session) (qrCode, error) {
 	}
 	picture.Scale = qrScale
 	out.Image = "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture.PNG())
-	out.ExpiresAt = timePtr(code.ExpiresAt)
+	out.ExpiresAt = shared.OptionalTime(code.ExpiresAt)
 	return out, nil
-}
-
-func stringPtr(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func timePtr(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/outlets"
 )
 
@@ -306,7 +307,7 @@ func TestSessionListPages(t *testing.T) {
 // away from callers.
 func TestEveryReasonHasACode(t *testing.T) {
 	for _, reason := range wa.Reasons {
-		mapped := methods.MapError(&wa.Error{Reason: reason, Field: "to", Message: "as it is", Err: errors.New("geheim")})
+		mapped := shared.MapError(&wa.Error{Reason: reason, Field: "to", Message: "as it is", Err: errors.New("geheim")})
 		if mapped == nil {
 			t.Errorf("%s has no code", reason)
 			continue
@@ -315,10 +316,10 @@ func TestEveryReasonHasACode(t *testing.T) {
 			t.Errorf("%s became %s", reason, text)
 		}
 	}
-	if mapped := methods.MapError(errors.New("geheim")); mapped != nil {
+	if mapped := shared.MapError(errors.New("geheim")); mapped != nil {
 		t.Errorf("a foreign error became %v", mapped)
 	}
-	unknown := methods.MapError(&wa.Error{Reason: wa.ReasonTimeout, OutcomeUnknown: true, MessageID: "3EB0"})
+	unknown := shared.MapError(&wa.Error{Reason: wa.ReasonTimeout, OutcomeUnknown: true, MessageID: "3EB0"})
 	if text := string(unknown.AppendJSON(nil, "1")); !strings.Contains(text, `"outcome":"unknown"`) || !strings.Contains(text, "3EB0") {
 		t.Errorf("an open outcome became %s", text)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/message"
 	"github.com/waystation/waystation/bridge/statusposts"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type statusSendParams struct {
@@ -24,18 +25,18 @@ func (p *statusSendParams) OrderKey() string { return orderOf("status@broadcast"
 
 // RegisterStatus adds the methods of the namespace status.
 func RegisterStatus(reg *rpc.Registry, d Deps) {
-	onSessionCall(reg, d, rpc.Method{
+	shared.OnSessionCall(reg, d.Bridge, rpc.Method{
 		Name: "status.send", Summary: "Post a status: text, image, video or audio.", Timeout: sendTimeout, Repeatable: true,
 		Description: "The people who see it are those of the status privacy, see status.getPrivacy: the contacts with a name in the address book, without the blacklist," +
 			" or the whitelist. message.getReceipts lists who has seen it. The server deletes posts a day after they were sent, except starred ones.",
 	},
 		func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *statusSendParams) (*statusposts.Posted, error) {
 			return s.StatusPosts().Send(ctx, &statusposts.Post{
-				Content: &p.Content, Audience: p.Audience, Mentions: p.Mentions, MessageID: cmp.Or(p.MessageID, messageID(call, 0)), Echo: p.Echo,
+				Content: &p.Content, Audience: p.Audience, Mentions: p.Mentions, MessageID: cmp.Or(p.MessageID, shared.MessageID(call, 0)), Echo: p.Echo,
 			})
 		})
-	onSession(reg, d, rpc.Method{Name: "status.getPrivacy", Summary: "Read who sees status posts.", MaxReply: wideReply},
-		func(ctx context.Context, s *bridge.Session, _ *none) (account.StatusPrivacy, error) {
-			return value(s.Account().GetStatusPrivacy(ctx))
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "status.getPrivacy", Summary: "Read who sees status posts.", MaxReply: wideReply},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (account.StatusPrivacy, error) {
+			return shared.Value(s.Account().GetStatusPrivacy(ctx))
 		})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/bridge/objectstore"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 // storageSettings are the settings of an object storage in calls; absent ones stay unchanged.
@@ -100,28 +101,28 @@ const storageTestTimeout = 30 * time.Second
 
 // RegisterStorage adds the methods of the namespace storage.
 func RegisterStorage(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "storage.getSettings", Summary: "Read a session's object storage settings."},
-		func(_ context.Context, s *bridge.Session, _ *none) (storageResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "storage.getSettings", Summary: "Read a session's object storage settings."},
+		func(_ context.Context, s *bridge.Session, _ *shared.None) (storageResult, error) {
 			return storageResult{d.shapeStorage(s.ID())}, nil
 		})
-	onSession(reg, d, rpc.Method{Name: "storage.updateSettings", Summary: "Store a session's object storage settings."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "storage.updateSettings", Summary: "Store a session's object storage settings."},
 		func(ctx context.Context, s *bridge.Session, p *storageSettings) (storageResult, error) {
 			if _, err := d.Storage.Update(ctx, s.ID(), p.change()); err != nil {
 				return storageResult{}, storageError("", err)
 			}
 			return storageResult{d.shapeStorage(s.ID())}, nil
 		})
-	onSession(reg, d, rpc.Method{Name: "storage.deleteSettings", Summary: "Remove a session's object storage settings; media go back to base64."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (storageDeleteResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "storage.deleteSettings", Summary: "Remove a session's object storage settings; media go back to base64."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (storageDeleteResult, error) {
 			deleted, err := d.Storage.Delete(ctx, s.ID())
 			return storageDeleteResult{deleted}, storageError("", err)
 		})
-	onSession(reg, d, rpc.Method{Name: "storage.test", Summary: "Test a session's stored object storage settings.", Timeout: storageTestTimeout}, d.testStorage)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "storage.test", Summary: "Test a session's stored object storage settings.", Timeout: storageTestTimeout}, d.testStorage)
 	rpc.Register(reg, rpc.Method{
 		Name: "storage.getRetentionStats", Scope: rpc.ScopeAdmin, Summary: "Read the figures of the worker that deletes expired objects.",
 	}, d.getRetentionStats)
 	rpc.Register(reg, rpc.Method{Name: "storage.runRetention", Scope: rpc.ScopeAdmin, Summary: "Start a clean-up of expired objects in the background."},
-		func(context.Context, *rpc.Call, *none) (retentionRunResult, error) {
+		func(context.Context, *rpc.Call, *shared.None) (retentionRunResult, error) {
 			return retentionRunResult{d.Storage.RunRetention()}, nil
 		})
 }
@@ -130,34 +131,34 @@ func (d Deps) shapeStorage(session string) storageObject {
 	c, standing := d.Storage.Settings(session), d.Storage.Standing(session)
 	out := storageObject{
 		Enabled: c.Enabled, Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket, PathStyle: c.PathStyle, PublicURL: c.PublicURL,
-		MediaDelivery: c.Delivery, RetentionDays: c.RetentionDays, DisableACL: c.DisableACL, UpdatedAt: timePtr(c.Updated),
-		WaitingFiles: standing.Waiting, StoredFiles: standing.Stored, LastStoredAt: timePtr(standing.LastStored), LastErrorAt: timePtr(standing.LastErrorAt),
+		MediaDelivery: c.Delivery, RetentionDays: c.RetentionDays, DisableACL: c.DisableACL, UpdatedAt: shared.OptionalTime(c.Updated),
+		WaitingFiles: standing.Waiting, StoredFiles: standing.Stored, LastStoredAt: shared.OptionalTime(standing.LastStored), LastErrorAt: shared.OptionalTime(standing.LastErrorAt),
 	}
 	if c.AccessKey != "" {
-		out.AccessKey = stringPtr(objectstore.Masked)
+		out.AccessKey = shared.Optional(objectstore.Masked)
 	}
 	if c.SecretKey != "" {
-		out.SecretKey = stringPtr(objectstore.Masked)
+		out.SecretKey = shared.Optional(objectstore.Masked)
 	}
 	if problem := standing.LastError; problem != nil {
-		out.LastError, out.LastErrorField = stringPtr(problem.Message), stringPtr(problem.Field)
+		out.LastError, out.LastErrorField = shared.Optional(problem.Message), shared.Optional(problem.Field)
 	}
 	return out
 }
 
-func (d Deps) testStorage(ctx context.Context, s *bridge.Session, _ *none) (storageTestResult, error) {
+func (d Deps) testStorage(ctx context.Context, s *bridge.Session, _ *shared.None) (storageTestResult, error) {
 	c := d.Storage.Settings(s.ID())
 	out := storageTestResult{OK: true, Bucket: c.Bucket, Region: c.Region}
 	if err := d.Storage.Test(ctx, s.ID()); err != nil {
-		out.OK, out.Error = false, stringPtr(err.Error())
+		out.OK, out.Error = false, shared.Optional(err.Error())
 	}
 	return out, nil
 }
 
-func (d Deps) getRetentionStats(context.Context, *rpc.Call, *none) (retentionStatsResult, error) {
+func (d Deps) getRetentionStats(context.Context, *rpc.Call, *shared.None) (retentionStatsResult, error) {
 	st := d.Storage.Retention()
 	return retentionStatsResult{
-		Enabled: true, Running: st.Running, CycleRunning: st.CycleRunning, CycleCount: st.Cycles, LastRunAt: timePtr(st.LastRun),
+		Enabled: true, Running: st.Running, CycleRunning: st.CycleRunning, CycleCount: st.Cycles, LastRunAt: shared.OptionalTime(st.LastRun),
 		LastRunSeconds: st.LastDuration.Seconds(), ObjectsDeleted: st.Deleted, BytesReclaimed: st.Reclaimed, ErrorCount: st.Errors,
 		SessionsProcessed: st.Sessions, Config: retentionConfig{st.Interval.Seconds(), st.Concurrency, st.Batch, st.PerCycle},
 	}, nil
@@ -165,7 +166,7 @@ func (d Deps) getRetentionStats(context.Context, *rpc.Call, *none) (retentionSta
 
 // storageError converts an error of package objectstore to the one for callers. Fields are below the pointer.
 func storageError(below string, err error) error {
-	if refused := refusedFields(below, err); refused != nil {
+	if refused := shared.RefusedFields(below, err); refused != nil {
 		return refused
 	}
 	if errors.Is(err, objectstore.ErrClosed) {

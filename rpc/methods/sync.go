@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/bridge/chats"
 	"github.com/waystation/waystation/bridge/wa"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 type syncFetchAppStateParams struct {
@@ -113,7 +114,7 @@ func requestMessage(ctx context.Context, s *bridge.Session, p *syncMessageParams
 
 // RegisterSync registers sync.*.
 func RegisterSync(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "sync.fetchAppState", Summary: "Read collections of the app state. A collection that fails is in the result. Each one ends with an event AppStateSyncComplete or AppStateSyncError that has the request's id; so does a copy that the phone sends later.", Timeout: sendTimeout},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "sync.fetchAppState", Summary: "Read collections of the app state. A collection that fails is in the result. Each one ends with an event AppStateSyncComplete or AppStateSyncError that has the request's id; so does a copy that the phone sends later.", Timeout: sendTimeout},
 		func(ctx context.Context, s *bridge.Session, p *syncFetchAppStateParams) (syncFetchAppStateResult, error) {
 			id, reports, err := s.Account().FetchAppState(ctx, account.AppStateOptions{
 				Names: p.Names, Incremental: p.Full != nil && !*p.Full, RequestRecovery: p.RequestRecovery == nil || *p.RequestRecovery,
@@ -123,10 +124,10 @@ func RegisterSync(reg *rpc.Registry, d Deps) {
 			}
 			return syncFetchAppStateResult{id, appStateReports(reports)}, nil
 		})
-	onSession(reg, d, rpc.Method{Name: "sync.requestChatHistory", Summary: "Ask the phone for older messages of a chat. They are stored when they arrive. HistorySync has the progress, HistorySyncComplete the end, also if the phone does not answer; both have the request's id.", Timeout: sendTimeout}, requestChatHistory)
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "sync.requestChatHistory", Summary: "Ask the phone for older messages of a chat. They are stored when they arrive. HistorySync has the progress, HistorySyncComplete the end, also if the phone does not answer; both have the request's id.", Timeout: sendTimeout}, requestChatHistory)
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "sync.requestMessage", Summary: "Ask the phone to send a message again that the session could not read.", Timeout: sendTimeout,
 		Description: "The answer is a Message event with resolved true. None follows if the phone lacks the message, if it may be viewed once, or if its event is recorded already.",
 	}, requestMessage)
-	onSession(reg, d, rpc.Method{Name: "sync.requestFullHistory", Summary: "Ask the phone for the history of all chats. It is stored as it arrives. HistorySync has the progress, HistorySyncComplete the end, also if the phone refuses or does not answer; both have the request's id.", Timeout: sendTimeout}, requestFullHistory)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "sync.requestFullHistory", Summary: "Ask the phone for the history of all chats. It is stored as it arrives. HistorySync has the progress, HistorySyncComplete the end, also if the phone refuses or does not answer; both have the request's id.", Timeout: sendTimeout}, requestFullHistory)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/outlets"
 )
 
@@ -58,7 +59,7 @@ func shapeTransport(s *outlets.Settings) transportSettings {
 
 func shapeOwnTransport(o *outlets.Own) transportSettings {
 	out := shapeTransport(&o.Settings)
-	out.CreatedAt, out.UpdatedAt = timePtr(o.Created), timePtr(o.Updated)
+	out.CreatedAt, out.UpdatedAt = shared.OptionalTime(o.Created), shared.OptionalTime(o.Updated)
 	return out
 }
 
@@ -77,8 +78,8 @@ type brokerStats struct {
 
 func shapeBrokerStats(f *outlets.Figures) brokerStats {
 	return brokerStats{
-		ActiveQueues: f.ActiveQueues, Queues: append([]string{}, f.Queues...), PublishedCount: f.Published, LastPublishedAt: timePtr(f.LastPublish), Connected: f.Connected,
-		FailedCount: f.Failed, UnroutableCount: f.Unroutable, TruncatedCount: f.Truncated, Reason: stringPtr(string(f.Reason)), LastError: stringPtr(f.LastError),
+		ActiveQueues: f.ActiveQueues, Queues: append([]string{}, f.Queues...), PublishedCount: f.Published, LastPublishedAt: shared.OptionalTime(f.LastPublish), Connected: f.Connected,
+		FailedCount: f.Failed, UnroutableCount: f.Unroutable, TruncatedCount: f.Truncated, Reason: shared.Optional(string(f.Reason)), LastError: shared.Optional(f.LastError),
 	}
 }
 
@@ -113,11 +114,11 @@ type transportDetails struct {
 
 func shapeTrial(t *outlets.TestResult) transportTestResult {
 	out := transportTestResult{OK: t.Err == nil, DurationSeconds: t.Took.Seconds(), Details: transportDetails{
-		Host: stringPtr(t.Host), Port: codePtr(t.Port), Exchange: stringPtr(t.Exchange), Queue: stringPtr(t.Queue),
+		Host: shared.Optional(t.Host), Port: shared.Optional(t.Port), Exchange: shared.Optional(t.Exchange), Queue: shared.Optional(t.Queue),
 		ExchangeExists: t.ExchangeExists, QueueExists: t.QueueExists,
 	}}
 	if t.Err != nil {
-		out.Error = stringPtr(t.Err.Error())
+		out.Error = shared.Optional(t.Err.Error())
 	}
 	return out
 }
@@ -127,7 +128,7 @@ const transportTestTimeout = time.Minute
 
 // RegisterTransport adds the methods of the namespace transport.
 func RegisterTransport(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "transport.getSettings", Summary: "Read a session's settings of one transport, with figures."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "transport.getSettings", Summary: "Read a session's settings of one transport, with figures."},
 		func(ctx context.Context, s *bridge.Session, p *transportName) (out transportGetResult, err error) {
 			if err = p.check(); err != nil {
 				return out, err
@@ -138,7 +139,7 @@ func RegisterTransport(reg *rpc.Registry, d Deps) {
 			}
 			return transportGetResult{shapeOwnTransport(&own), shapeBrokerStats(&figures)}, nil
 		})
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "transport.updateSettings", Summary: "Store and apply a session's settings of one transport; absent params stay.",
 		Description: "They are beside the global transports, and skip_global does not touch them. Sessions with the same settings share a connection.",
 	},
@@ -152,7 +153,7 @@ func RegisterTransport(reg *rpc.Registry, d Deps) {
 			}
 			return transportUpdateResult{shapeOwnTransport(&own)}, nil
 		})
-	onSession(reg, d, rpc.Method{Name: "transport.deleteSettings", Summary: "Remove a session's settings of one transport and stop publishing."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "transport.deleteSettings", Summary: "Remove a session's settings of one transport and stop publishing."},
 		func(ctx context.Context, s *bridge.Session, p *transportName) (transportDeleteResult, error) {
 			err := p.check()
 			if err == nil {
@@ -160,7 +161,7 @@ func RegisterTransport(reg *rpc.Registry, d Deps) {
 			}
 			return transportDeleteResult{p.Transport}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "transport.test", Summary: "Test a session's stored settings of one transport.", Timeout: transportTestTimeout},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "transport.test", Summary: "Test a session's stored settings of one transport.", Timeout: transportTestTimeout},
 		func(ctx context.Context, s *bridge.Session, p *transportName) (out transportTestResult, err error) {
 			if err = p.check(); err != nil {
 				return out, err
@@ -184,7 +185,7 @@ func (p *transportName) check() error {
 
 // transportError converts an error of package outlets to the one for callers. Fields are below the pointer.
 func transportError(below string, err error) error {
-	if refused := refusedFields(below, err); refused != nil {
+	if refused := shared.RefusedFields(below, err); refused != nil {
 		return refused
 	}
 	switch {
@@ -199,7 +200,7 @@ func transportError(below string, err error) error {
 // checkTransports validates the brokers of a session that is about to be created.
 func (d Deps) checkTransports(ctx context.Context, changes map[string]transportChange) error {
 	for name, c := range changes {
-		below := "/transports" + pointer(name)
+		below := "/transports" + shared.Pointer(name)
 		switch err := d.Outlets.Check(ctx, name, c.change()); {
 		case errors.Is(err, outlets.ErrUnknown):
 			return rpc.InvalidParams(below, "is no transport of this server")
@@ -214,7 +215,7 @@ func (d Deps) checkTransports(ctx context.Context, changes map[string]transportC
 func (d Deps) setTransports(ctx context.Context, session string, changes map[string]transportChange) error {
 	for name, c := range changes {
 		if _, err := d.Outlets.Update(ctx, session, name, c.change()); err != nil {
-			return transportError("/transports"+pointer(name), err)
+			return transportError("/transports"+shared.Pointer(name), err)
 		}
 	}
 	return nil

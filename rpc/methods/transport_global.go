@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/broker"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
@@ -108,12 +109,12 @@ func registerGlobalTransports(reg *rpc.Registry, d Deps) {
 		return rpc.Method{Name: name, Summary: summary, Scope: rpc.ScopeAdmin, Timeout: transportTestTimeout}
 	}
 	rpc.Register(reg, admin("transport.getGlobalSettings", "Read the operator's global transports as configured."),
-		func(_ context.Context, _ *rpc.Call, _ *none) (globalSettingsResult, error) {
+		func(_ context.Context, _ *rpc.Call, _ *shared.None) (globalSettingsResult, error) {
 			list, err := d.globalSettings()
 			return globalSettingsResult{list, d.Globals.Variables}, err
 		})
 	rpc.Register(reg, admin("transport.getGlobalStats", "Read live figures of the operator's global transports."),
-		func(_ context.Context, _ *rpc.Call, _ *none) (out globalStatsResult, err error) {
+		func(_ context.Context, _ *rpc.Call, _ *shared.None) (out globalStatsResult, err error) {
 			out.Transports, err = d.globalStats()
 			for name, t := range out.Transports {
 				out.Enabled = out.Enabled || t.Enabled && name != outlets.WebSocket
@@ -121,12 +122,12 @@ func registerGlobalTransports(reg *rpc.Registry, d Deps) {
 			return out, err
 		})
 	rpc.Register(reg, admin("transport.testGlobal", "Test each global transport."),
-		func(ctx context.Context, _ *rpc.Call, _ *none) (globalTestResult, error) {
+		func(ctx context.Context, _ *rpc.Call, _ *shared.None) (globalTestResult, error) {
 			return globalTestResult{d.testGlobals(ctx)}, ctx.Err()
 		})
 	reload := admin("transport.reloadGlobal", "Read the global transports' configuration again without a restart.")
 	reload.Description = "The file that env-file names is read again. When something is wrong, nothing changes and the error names the settings."
-	rpc.Register(reg, reload, func(ctx context.Context, _ *rpc.Call, _ *none) (out globalReloadResult, err error) {
+	rpc.Register(reg, reload, func(ctx context.Context, _ *rpc.Call, _ *shared.None) (out globalReloadResult, err error) {
 		if err = d.Globals.Reload(ctx); err != nil {
 			return out, rpc.Conflict("nothing was changed: " + err.Error())
 		}
@@ -179,14 +180,14 @@ func (d Deps) globalStats() (map[string]globalStats, error) {
 		}
 		if figures, on := d.Outlets.Stats(name); on {
 			out.Connected, out.ActiveQueues, out.PublishedCount = figures.Connected, &figures.ActiveQueues, &figures.Published
-			out.LastPublishedAt, out.LastError, out.Reason = timePtr(figures.LastPublish), stringPtr(figures.LastError), stringPtr(string(figures.Reason))
+			out.LastPublishedAt, out.LastError, out.Reason = shared.OptionalTime(figures.LastPublish), shared.Optional(figures.LastError), shared.Optional(string(figures.Reason))
 		}
 		switch name {
 		case webhook.Transport:
 			active, free := d.Webhooks.GlobalLoad()
 			standing := d.Webhooks.GlobalStanding()
-			out.ActiveRequests, out.AvailableSlots, out.LastError = &active, &free, stringPtr(standing.LastError)
-			out.Reason = stringPtr(string(standing.Reason))
+			out.ActiveRequests, out.AvailableSlots, out.LastError = &active, &free, shared.Optional(standing.LastError)
+			out.Reason = shared.Optional(string(standing.Reason))
 			out.Connected = s.Enabled && standing.LastStatus != 0
 		case outlets.WebSocket:
 			out.Connected = s.Enabled
@@ -201,7 +202,7 @@ func textOption(options map[string]json.RawMessage, name string) *string {
 	if json.Unmarshal(options[name], &text) != nil {
 		return nil
 	}
-	return stringPtr(text)
+	return shared.Optional(text)
 }
 
 // eachGlobal runs a function for every enabled global transport concurrently: one that hangs delays no other.
@@ -241,10 +242,10 @@ func (d Deps) testGlobal(ctx context.Context, name string) globalTrial {
 	if name == webhook.Transport {
 		trial, err := d.Webhooks.TestGlobal(ctx)
 		if err != nil {
-			return globalTrial{Enabled: true, Error: stringPtr(publicText(err))}
+			return globalTrial{Enabled: true, Error: shared.Optional(publicText(err))}
 		}
 		return globalTrial{
-			Enabled: true, OK: trial.Error == "", Error: stringPtr(trial.Error), DurationSeconds: trial.Duration.Seconds(), HTTPStatus: codePtr(trial.Status),
+			Enabled: true, OK: trial.Error == "", Error: shared.Optional(trial.Error), DurationSeconds: trial.Duration.Seconds(), HTTPStatus: shared.Optional(trial.Status),
 		}
 	}
 	trial, on := d.Outlets.TestGlobal(ctx, name)

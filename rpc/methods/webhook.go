@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/bridge"
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/webhook"
 )
@@ -121,35 +122,34 @@ type webhookDeliveriesResult struct {
 
 // RegisterWebhook adds the methods of the namespace webhook.
 func RegisterWebhook(reg *rpc.Registry, d Deps) {
-	onSession(reg, d, rpc.Method{Name: "webhook.list", Summary: "List a session's webhooks."},
-		func(ctx context.Context, s *bridge.Session, _ *none) (webhookListResult, error) {
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "webhook.list", Summary: "List a session's webhooks."},
+		func(ctx context.Context, s *bridge.Session, _ *shared.None) (webhookListResult, error) {
 			list, err := d.Webhooks.List(ctx, s.ID())
 			return webhookListResult{Webhooks: d.shapeWebhooks(list)}, err
 		})
-	onSession(reg, d, rpc.Method{Name: "webhook.get", Summary: "Return one webhook."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "webhook.get", Summary: "Return one webhook."},
 		func(ctx context.Context, s *bridge.Session, p *webhookID) (webhookResult, error) {
 			return d.webhookAnswer(d.Webhooks.Get(ctx, p.key(s)))
 		})
-	onSession(reg, d, rpc.Method{Name: "webhook.create", Summary: "Add a webhook to a session."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "webhook.create", Summary: "Add a webhook to a session."},
 		func(ctx context.Context, s *bridge.Session, p *webhookCreateParams) (webhookResult, error) {
 			return d.webhookAnswer(d.Webhooks.Create(ctx, s.ID(), p.change()))
 		})
-	onSession(reg, d, rpc.Method{Name: "webhook.update", Summary: "Change a webhook; absent params stay."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "webhook.update", Summary: "Change a webhook; absent params stay."},
 		func(ctx context.Context, s *bridge.Session, p *webhookUpdateParams) (webhookResult, error) {
 			return d.webhookAnswer(d.Webhooks.Update(ctx, p.key(s), p.change()))
 		})
-	onSession(reg, d, rpc.Method{Name: "webhook.delete", Summary: "Delete a webhook; the default one is emptied instead."},
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "webhook.delete", Summary: "Delete a webhook; the default one is emptied instead."},
 		func(ctx context.Context, s *bridge.Session, p *webhookID) (webhookDeleteResult, error) {
 			key := p.key(s)
 			return webhookDeleteResult{WebhookID: key.ID}, webhookError("", d.Webhooks.Delete(ctx, key))
 		})
-	onSession(reg, d, rpc.Method{Name: "webhook.rotateSecret", Summary: "Replace a webhook's signature key; the previous one is used in addition for a limited time.", Secret: true}, d.rotateWebhookSecret)
-	onSession(reg, d, rpc.Method{
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "webhook.rotateSecret", Summary: "Replace a webhook's signature key; the previous one is used in addition for a limited time.", Secret: true}, d.rotateWebhookSecret)
+	shared.OnSession(reg, d.Bridge, rpc.Method{
 		Name: "webhook.test", Summary: "Send an event of the type WebhookTest to a webhook at once, in one attempt, and return the outcome.",
 		Timeout: webhookTestTimeout,
 	}, d.testWebhook)
-	registerWebhookReceiver(reg, d)
-	onSession(reg, d, rpc.Method{Name: "webhook.listDeliveries", Summary: "List the ended and the pending deliveries of one webhook."}, d.listWebhookDeliveries)
+	shared.OnSession(reg, d.Bridge, rpc.Method{Name: "webhook.listDeliveries", Summary: "List the ended and the pending deliveries of one webhook."}, d.listWebhookDeliveries)
 }
 
 // webhookTestTimeout leaves the attempt, which has a time of its own, room to end first.
@@ -189,8 +189,8 @@ func (d Deps) testWebhook(ctx context.Context, s *bridge.Session, p *webhookID) 
 		return webhookTestResult{}, webhookError("", err)
 	}
 	return webhookTestResult{
-		EventID: trial.EventID, Delivered: trial.Error == "", Status: codePtr(trial.Status), DurationMS: trial.Duration.Milliseconds(),
-		Error: stringPtr(trial.Error), ResponseBody: trial.Body,
+		EventID: trial.EventID, Delivered: trial.Error == "", Status: shared.Optional(trial.Status), DurationMS: trial.Duration.Milliseconds(),
+		Error: shared.Optional(trial.Error), ResponseBody: trial.Body,
 	}, nil
 }
 
@@ -221,7 +221,7 @@ func (d Deps) listWebhookDeliveries(ctx context.Context, s *bridge.Session, p *w
 
 // webhookError converts an error of package webhook to the one for callers. Fields are below the pointer.
 func webhookError(below string, err error) error {
-	if refused := refusedFields(below, err); refused != nil {
+	if refused := shared.RefusedFields(below, err); refused != nil {
 		return refused
 	}
 	switch {

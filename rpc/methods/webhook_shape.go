@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/webhook"
 )
@@ -36,14 +37,14 @@ func (d Deps) shapeWebhook(w *webhook.Webhook) webhookObject {
 	out := webhookObject{
 		WebhookID: w.ID, SessionID: w.Session, Name: w.Name, URL: w.URL, Events: w.Events, HasSecret: w.Secret != "",
 		HasBodyToken: w.BodyToken != "", Format: string(w.Format), Files: string(cmp.Or(w.Files, webhook.FilesNone)), Active: w.Active,
-		LastAttemptAt: timePtr(standing.LastAttempt), LastStatus: codePtr(standing.LastStatus), LastError: stringPtr(standing.LastError),
-		Failures: standing.Failures, CreatedAt: timePtr(w.Created), UpdatedAt: timePtr(w.Updated),
+		LastAttemptAt: shared.OptionalTime(standing.LastAttempt), LastStatus: shared.Optional(standing.LastStatus), LastError: shared.Optional(standing.LastError),
+		Failures: standing.Failures, CreatedAt: shared.OptionalTime(w.Created), UpdatedAt: shared.OptionalTime(w.Updated),
 	}
 	if out.HasSecret {
-		out.Secret = stringPtr(webhook.Masked)
+		out.Secret = shared.Optional(webhook.Masked)
 	}
 	if w.PreviousUntil.After(time.Now()) {
-		out.PreviousSecretUntil = timePtr(w.PreviousUntil)
+		out.PreviousSecretUntil = shared.OptionalTime(w.PreviousUntil)
 	}
 	return out
 }
@@ -78,8 +79,8 @@ type webhookDelivery struct {
 func shapeWebhookDelivery(e *dispatch.Entry) webhookDelivery {
 	out := webhookDelivery{
 		EntryID: e.ID, Status: string(e.Status), Event: e.Type, EventID: e.EventID, Offset: e.Offset, Attempts: e.Attempts,
-		ResponseStatus: codePtr(e.Code), LastError: stringPtr(e.Error), DurationMS: e.Duration.Milliseconds(),
-		CreatedAt: timePtr(e.EventTime), FirstAttemptAt: timePtr(e.First), LastAttemptAt: timePtr(e.Last), ArchivedAt: timePtr(e.Archived),
+		ResponseStatus: shared.Optional(e.Code), LastError: shared.Optional(e.Error), DurationMS: e.Duration.Milliseconds(),
+		CreatedAt: shared.OptionalTime(e.EventTime), FirstAttemptAt: shared.OptionalTime(e.First), LastAttemptAt: shared.OptionalTime(e.Last), ArchivedAt: shared.OptionalTime(e.Archived),
 	}
 	if e.Status == dispatch.Gap {
 		out.FromOffset = &e.From
@@ -106,15 +107,7 @@ type webhookPendingDelivery struct {
 
 func shapeWebhookPending(l *dispatch.Live) webhookPendingDelivery {
 	return webhookPendingDelivery{
-		Status: liveStatus(l), Event: l.Type, EventID: l.EventID, Offset: l.Offset, Attempts: l.Attempts, ResponseStatus: codePtr(l.Code),
-		LastError: stringPtr(l.Error), CreatedAt: timePtr(l.EventTime), LastAttemptAt: timePtr(l.Last), Replay: l.Replay,
+		Status: shared.LiveStatus(l), Event: l.Type, EventID: l.EventID, Offset: l.Offset, Attempts: l.Attempts, ResponseStatus: shared.Optional(l.Code),
+		LastError: shared.Optional(l.Error), CreatedAt: shared.OptionalTime(l.EventTime), LastAttemptAt: shared.OptionalTime(l.Last), Replay: l.Replay,
 	}
-}
-
-// codePtr returns a status that may be missing.
-func codePtr(code int) *int {
-	if code == 0 {
-		return nil
-	}
-	return &code
 }

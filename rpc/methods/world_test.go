@@ -17,6 +17,7 @@ import (
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
 	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/journal"
 	"github.com/waystation/waystation/transports/kit/database"
 )
@@ -70,7 +71,7 @@ func newWorld(t *testing.T, change ...func(*bridge.Options)) *world {
 	replies := &lossyReplies{}
 	w := &world{t: t, names: names, network: network, db: db, journal: log, bridge: b, calls: rpc.NewRegistry(rpc.Options{Replies: replies}), replies: replies}
 	deps := methods.Deps{Bridge: b}
-	w.calls.MapError = methods.MapError
+	w.calls.MapError = shared.MapError
 	methods.RegisterGroup(w.calls, deps)
 	methods.RegisterCommunity(w.calls, deps)
 	methods.RegisterBusiness(w.calls, deps)

@@ -14,8 +14,8 @@ import (
 
 	"github.com/waystation/waystation/bridge/sandbox"
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
 	"github.com/waystation/waystation/rpc/methods/sandboxmethods"
+	"github.com/waystation/waystation/rpc/methods/shared"
 )
 
 const (
@@ -99,7 +99,7 @@ func (r *Remote) Call(ctx context.Context, method string, params json.RawMessage
 // cannot call them: it would need another Host or a content type that it may not send.
 func NewServer(n *sandbox.Network, addr, version string, log *slog.Logger) *http.Server {
 	reg := rpc.NewRegistry(rpc.Options{Title: "Waystation sandbox", Version: version, MaxReply: maxControlReply, MaxTimeout: controlTimeout, Log: log})
-	reg.MapError = methods.MapError
+	reg.MapError = shared.MapError
 	sandboxmethods.Register(reg, sandboxmethods.Deps{Network: n})
 	admit := func(*http.Request) (rpc.Principal, error) {
 		return rpc.Principal{Kind: rpc.ScopeAdmin, ID: "sandbox"}, nil

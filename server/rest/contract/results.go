@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/allmethods"
 )
 
 //go:embed results.json
@@ -34,8 +34,7 @@ type results struct {
 func newResults(t *testing.T) *results {
 	t.Helper()
 	reg := rpc.NewRegistry(rpc.Options{})
-	methods.RegisterAll(reg, methods.Deps{})
-	methods.RegisterServer(reg, methods.ServerDeps{})
+	allmethods.Register(reg, allmethods.Deps{})
 	r := &results{cache: map[string]json.RawMessage{}}
 	raw, err := reg.Discover()
 	if err == nil {

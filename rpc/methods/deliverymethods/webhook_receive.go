@@ -1,4 +1,4 @@
-package methods
+package deliverymethods
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -51,8 +52,8 @@ func registerWebhookReceiver(reg *rpc.Registry, d Deps) {
 	})
 	rpc.Register(reg, rpc.Method{
 		Name: "webhook.listReceivedTests", Summary: "List the last events that webhook.receiveTest accepted: 100 at most, kept in memory.", NoSession: true,
-		Description: "Callers with the admin token see those of all callers.", MaxReply: listReply,
-	}, func(_ context.Context, call *rpc.Call, _ *none) (webhookReceivedTestsResult, error) {
+		Description: "Callers with the admin token see those of all callers.", MaxReply: shared.ListReply,
+	}, func(_ context.Context, call *rpc.Call, _ *shared.None) (webhookReceivedTestsResult, error) {
 		poster := call.Principal.ID
 		if call.Principal.Kind == rpc.ScopeAdmin {
 			poster = ""

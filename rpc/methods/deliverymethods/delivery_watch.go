@@ -1,4 +1,4 @@
-package methods
+package deliverymethods
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
@@ -15,8 +16,6 @@ import (
 const (
 	// watchTimeout stands for no end: a watch runs until its caller cancels it.
 	watchTimeout = 10 * 365 * 24 * time.Hour
-	// watchRetry is the retry hint when the limit of watches is reached.
-	watchRetry = 5 * time.Second
 	// liveEvery is the interval at which unfinished deliveries are checked; they change with every attempt.
 	liveEvery = 500 * time.Millisecond
 )
@@ -49,7 +48,7 @@ func (p *deliveryWatchParams) Validate() error {
 
 // live reports whether unfinished deliveries are requested.
 func (p *deliveryWatchParams) live() bool {
-	return p.Status == deliveryPending || p.Status == deliveryProcessing
+	return p.Status == shared.Pending || p.Status == shared.Processing
 }
 
 type deliveryWatchResult struct {
@@ -82,7 +81,7 @@ func registerWatch(reg *rpc.Registry, d Deps, hub *WatchHub) {
 			"them first or limit left them out. The last id as since_id resumes without a gap or a repetition. " + ownTargetsOnly,
 		NoSession: true, NoBatch: true, Timeout: watchTimeout,
 	}, func(ctx context.Context, call *rpc.Call, p *deliveryWatchParams) (deliveryWatchResult, error) {
-		return d.watch(ctx, call, p, hub)
+		return d.openWatch(ctx, call, p, hub)
 	})
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.createWatchToken", Summary: "Create a short-lived token that can only watch and list deliveries.",
@@ -103,13 +102,13 @@ type watch struct {
 	seat   *hubWatch
 }
 
-func (d Deps) watch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams, hub *WatchHub) (deliveryWatchResult, error) {
+func (d Deps) openWatch(ctx context.Context, call *rpc.Call, p *deliveryWatchParams, hub *WatchHub) (deliveryWatchResult, error) {
 	sessions, err := sessionsOf(call.Principal, p.SessionIDs)
 	if err != nil {
 		return deliveryWatchResult{}, err
 	}
 	w := &watch{Deps: d, call: call, p: p, hub: hub, seat: &hubWatch{id: call.RequestID, who: call.Principal, filter: p}, result: deliveryWatchResult{WatchID: call.RequestID}, query: dispatch.Query{
-		Sessions: sessions, Own: ownOnly(call.Principal), Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit,
+		Sessions: sessions, Own: ownOnly(call.Principal), Type: p.Event, After: p.SinceID, Since: shared.TimeOrZero(p.Since), Limit: p.Limit,
 		Failed: p.Status == deliveryFailed || p.Status == "" && p.FailedOnly,
 	}}
 	if p.Status == deliveryDelivered {
@@ -184,7 +183,7 @@ func (w *watch) send(ctx context.Context, news dispatch.News) error {
 func (w *watch) sendOne(ctx context.Context, e *dispatch.Entry, object deliveryObject) (err error) {
 	if w.p.IncludePayload {
 		size := 0
-		if object.Payload, err = w.payload(ctx, e, &size); err != nil {
+		if object.Payload, err = w.payloadOf(ctx, e, &size); err != nil {
 			return err
 		}
 	}
@@ -211,7 +210,7 @@ func (w *watch) followLive(ctx context.Context, open *dispatch.Watch) error {
 		live := w.Deliveries.Live(w.query.Sessions)
 		for i := range live {
 			l := &live[i]
-			if liveStatus(l) != w.p.Status || w.query.Own && !l.Own() || w.p.Event != "" && l.Type != w.p.Event || w.p.Since != nil && l.Updated.Before(*w.p.Since) {
+			if shared.LiveStatus(l) != w.p.Status || w.query.Own && !l.Own() || w.p.Event != "" && l.Type != w.p.Event || w.p.Since != nil && l.Updated.Before(*w.p.Since) {
 				continue
 			}
 			at, object := livePlace{l.Transport, l.Target, l.Replay}, shapeDelivery(&l.Entry, w.p.Status, l.Updated)

@@ -1,4 +1,4 @@
-package methods
+package deliverymethods
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
@@ -27,12 +28,12 @@ func (f *archiveFilter) query(who rpc.Principal) (dispatch.Query, error) {
 	sessions, err := sessionsOf(who, f.SessionIDs)
 	return dispatch.Query{
 		Status: dispatch.Status(f.Status), Transport: f.Transport, Target: f.TargetID, Sessions: sessions, Own: ownOnly(who), Type: f.Event,
-		Since: timeOrZero(f.Since), Until: timeOrZero(f.Until), Limit: f.Limit,
+		Since: shared.TimeOrZero(f.Since), Until: shared.TimeOrZero(f.Until), Limit: f.Limit,
 	}, err
 }
 
-// narrow reports whether the filter excludes anything.
-func (f *archiveFilter) narrow() bool {
+// namesEntries reports whether the filter excludes anything.
+func (f *archiveFilter) namesEntries() bool {
 	return f.Status != "" || f.Transport != "" || f.TargetID != "" || f.SessionIDs != nil || f.Event != "" || f.Since != nil || f.Until != nil
 }
 
@@ -91,7 +92,7 @@ type archiveDeleteManyParams struct {
 // Validate requires a filter and a confirmation.
 func (p *archiveDeleteManyParams) Validate() error {
 	switch {
-	case !p.narrow():
+	case !p.namesEntries():
 		return rpc.Fields{{Problem: "at least one filter is needed"}}
 	case !p.DryRun && !p.Confirm:
 		return rpc.Fields{{Pointer: "/confirm", Problem: "must be true unless dry_run is"}}
@@ -122,7 +123,7 @@ func (p *archiveReplayParams) Validate() error {
 	if p.ToTarget != "" && p.ToTransport == "" {
 		return rpc.Fields{{Pointer: "/to_target", Problem: "needs to_transport"}}
 	}
-	if p.EntryID == 0 && p.EntryIDs == nil && !p.narrow() {
+	if p.EntryID == 0 && p.EntryIDs == nil && !p.namesEntries() {
 		return rpc.Fields{{Problem: "entry_id, entry_ids or a filter is needed"}}
 	}
 	if p.EntryIDs != nil && len(p.EntryIDs) == 0 {
@@ -167,10 +168,10 @@ type archiveStatsResult struct {
 const ownTargetsOnly = "A session's credential gives access to its own session only, and there to the targets that the session has set itself; " +
 	"targets that the operator has set for all sessions are visible to the admin only."
 
-// RegisterArchive adds the methods of the namespace archive.
-func RegisterArchive(reg *rpc.Registry, d Deps) {
+// registerArchive adds the methods of the namespace archive.
+func registerArchive(reg *rpc.Registry, d Deps) {
 	rpc.Register(reg, rpc.Method{
-		Name: "archive.list", Summary: "List archived deliveries by filter.", Description: ownTargetsOnly, NoSession: true, MaxReply: listReply,
+		Name: "archive.list", Summary: "List archived deliveries by filter.", Description: ownTargetsOnly, NoSession: true, MaxReply: shared.ListReply,
 	}, d.listArchive)
 	rpc.Register(reg, rpc.Method{
 		Name: "archive.get", Summary: "Return one archived delivery with its payload.", Description: ownTargetsOnly, NoSession: true,
@@ -186,7 +187,7 @@ func RegisterArchive(reg *rpc.Registry, d Deps) {
 		return archiveGetResult{shaped[0]}, nil
 	})
 	rpc.Register(reg, rpc.Method{
-		Name: "archive.replay", Summary: "Send archived deliveries again, to their target or to another transport.", NoSession: true, MaxReply: listReply,
+		Name: "archive.replay", Summary: "Send archived deliveries again, to their target or to another transport.", NoSession: true, MaxReply: shared.ListReply,
 		Description: "The event keeps its id and is marked as a replay. Replays wait in a durable queue for each target and are sent in the order of their entries, " +
 			"beside new events and not in order with them; an event that waits for a target by several entries is sent once. " +
 			"The filter, transport and target_id in it, selects entries by their former target; to_transport and to_target select the new one among the targets of the event's session. " +
@@ -349,7 +350,7 @@ func (d Deps) shapeEntries(ctx context.Context, entries []dispatch.Entry, withPa
 		if !withPayload {
 			continue
 		}
-		payload, err := d.payload(ctx, &entries[i], &size)
+		payload, err := d.payloadOf(ctx, &entries[i], &size)
 		if err != nil {
 			return nil, err
 		}
@@ -358,9 +359,9 @@ func (d Deps) shapeEntries(ctx context.Context, entries []dispatch.Entry, withPa
 	return out, nil
 }
 
-// payload returns the delivered payload of an entry, null when it is no longer kept or does not fit in the reply,
+// payloadOf returns the delivered payload of an entry, null when it is no longer kept or does not fit in the reply,
 // which has size bytes of payloads.
-func (d Deps) payload(ctx context.Context, e *dispatch.Entry, size *int) (json.RawMessage, error) {
+func (d Deps) payloadOf(ctx context.Context, e *dispatch.Entry, size *int) (json.RawMessage, error) {
 	if *size < maxPayloads {
 		body, err := d.Deliveries.Body(ctx, *e)
 		if err != nil {
@@ -376,13 +377,13 @@ func (d Deps) payload(ctx context.Context, e *dispatch.Entry, size *int) (json.R
 func shapeEntry(e *dispatch.Entry) archiveEntry {
 	out := archiveEntry{
 		EntryID: e.ID, Status: string(e.Status), SessionID: e.Session, Event: e.Type, EventID: e.EventID, Offset: e.Offset,
-		Transport: e.Transport, TargetID: e.Target, Attempts: e.Attempts, LastError: stringPtr(e.Error), Code: codePtr(e.Code),
-		CreatedAt: timePtr(e.EventTime), FirstAttemptAt: timePtr(e.First), ArchivedAt: timePtr(e.Archived),
-		DurationMS: float64(e.Duration.Microseconds()) / 1000, ReplayCount: e.Replays, LastReplayAt: timePtr(e.LastReplay),
+		Transport: e.Transport, TargetID: e.Target, Attempts: e.Attempts, LastError: shared.Optional(e.Error), Code: shared.Optional(e.Code),
+		CreatedAt: shared.OptionalTime(e.EventTime), FirstAttemptAt: shared.OptionalTime(e.First), ArchivedAt: shared.OptionalTime(e.Archived),
+		DurationMS: float64(e.Duration.Microseconds()) / 1000, ReplayCount: e.Replays, LastReplayAt: shared.OptionalTime(e.LastReplay),
 	}
 	if e.Status != dispatch.Delivered {
-		if out.FailedAt = timePtr(e.Last); e.Attempts == 0 {
-			out.FailedAt = timePtr(e.Archived)
+		if out.FailedAt = shared.OptionalTime(e.Last); e.Attempts == 0 {
+			out.FailedAt = shared.OptionalTime(e.Archived)
 		}
 	}
 	if e.Status == dispatch.Gap {

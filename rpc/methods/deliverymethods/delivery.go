@@ -1,4 +1,4 @@
-package methods
+package deliverymethods
 
 import (
 	"cmp"
@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
 // Statuses of a delivery in the namespace delivery.
 const (
-	deliveryPending    = "pending"    // waits for its retry, its target or room
-	deliveryProcessing = "processing" // an attempt is under way
-	deliveryDelivered  = "delivered"
-	deliveryFailed     = "failed"
+	deliveryDelivered = "delivered"
+	deliveryFailed    = "failed"
 )
 
 type deliveryListParams struct {
@@ -79,11 +78,11 @@ type deliveryStatsResult struct {
 	Watchers   []watcherObject  `json:"watchers" doc:"watches that are open, the oldest first"`
 }
 
-// RegisterDelivery adds the methods of the namespace delivery.
-func RegisterDelivery(reg *rpc.Registry, d Deps) {
+// registerDeliveries adds the methods of the namespace delivery.
+func registerDeliveries(reg *rpc.Registry, d Deps) {
 	rpc.Register(reg, rpc.Method{
 		Name: "delivery.list", Summary: "Page through recorded deliveries, or list those that have not ended.",
-		Description: ownTargetsOnly, NoSession: true, MaxReply: listReply,
+		Description: ownTargetsOnly, NoSession: true, MaxReply: shared.ListReply,
 	}, d.listDeliveries)
 	hub := d.Watching
 	if hub == nil {
@@ -94,9 +93,9 @@ func RegisterDelivery(reg *rpc.Registry, d Deps) {
 		Name: "delivery.prune", Summary: "Run the retention of journal and archive now.", Scope: rpc.ScopeAdmin, Timeout: pruneTimeout,
 		Description: "With older_than_hours only entries of delivered events that are older are deleted, whatever the configured retention. Pending deliveries " +
 			"and dead letters stay.",
-	}, d.prune)
+	}, d.pruneJournal)
 	rpc.Register(reg, rpc.Method{Name: "delivery.getStats", Summary: "Read figures on deliveries, transports and connected watchers.", Scope: rpc.ScopeAdmin},
-		func(ctx context.Context, _ *rpc.Call, _ *none) (deliveryStatsResult, error) {
+		func(ctx context.Context, _ *rpc.Call, _ *shared.None) (deliveryStatsResult, error) {
 			return d.deliveryStats(ctx, hub)
 		})
 }
@@ -107,11 +106,11 @@ func (d Deps) listDeliveries(ctx context.Context, call *rpc.Call, p *deliveryLis
 	if err != nil {
 		return out, err
 	}
-	if p.Status == deliveryPending || p.Status == deliveryProcessing {
+	if p.Status == shared.Pending || p.Status == shared.Processing {
 		return d.liveDeliveries(ctx, call.Principal, sessions, p)
 	}
 	query := dispatch.Query{
-		Sessions: sessions, Own: ownOnly(call.Principal), Type: p.Event, After: p.SinceID, Since: timeOrZero(p.Since), Limit: p.Limit, OldestFirst: true,
+		Sessions: sessions, Own: ownOnly(call.Principal), Type: p.Event, After: p.SinceID, Since: shared.TimeOrZero(p.Since), Limit: p.Limit, OldestFirst: true,
 		Failed: p.Status == deliveryFailed || p.Status == "" && p.FailedOnly,
 	}
 	if p.Status == deliveryDelivered {
@@ -126,7 +125,7 @@ func (d Deps) listDeliveries(ctx context.Context, call *rpc.Call, p *deliveryLis
 		object := shapeDelivery(&entries[i], deliveryStatus(entries[i].Status), entries[i].Archived)
 		object.DeliveryID = &entries[i].ID
 		if p.IncludePayload {
-			if object.Payload, err = d.payload(ctx, &entries[i], &size); err != nil {
+			if object.Payload, err = d.payloadOf(ctx, &entries[i], &size); err != nil {
 				return out, err
 			}
 		}
@@ -141,7 +140,7 @@ func (d Deps) listDeliveries(ctx context.Context, call *rpc.Call, p *deliveryLis
 // liveDeliveries lists unfinished deliveries. There is one for each lane at most, so pages are not needed.
 func (d Deps) liveDeliveries(ctx context.Context, who rpc.Principal, sessions []string, p *deliveryListParams) (deliveryListResult, error) {
 	live := slices.DeleteFunc(d.Deliveries.Live(sessions), func(l dispatch.Live) bool {
-		return liveStatus(&l) != p.Status || ownOnly(who) && !l.Own() || p.Event != "" && l.Type != p.Event || p.Since != nil && l.Updated.Before(*p.Since)
+		return shared.LiveStatus(&l) != p.Status || ownOnly(who) && !l.Own() || p.Event != "" && l.Type != p.Event || p.Since != nil && l.Updated.Before(*p.Since)
 	})
 	slices.SortFunc(live, func(a, b dispatch.Live) int {
 		return cmp.Or(a.EventTime.Compare(b.EventTime), cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.Target, b.Target))
@@ -155,7 +154,7 @@ func (d Deps) liveDeliveries(ctx context.Context, who rpc.Principal, sessions []
 		object := shapeDelivery(&l.Entry, p.Status, l.Updated)
 		if p.IncludePayload {
 			var err error
-			if object.Payload, err = d.payload(ctx, &l.Entry, &size); err != nil {
+			if object.Payload, err = d.payloadOf(ctx, &l.Entry, &size); err != nil {
 				return out, err
 			}
 		}
@@ -171,17 +170,10 @@ func deliveryStatus(s dispatch.Status) string {
 	return deliveryFailed
 }
 
-func liveStatus(l *dispatch.Live) string {
-	if l.Active {
-		return deliveryProcessing
-	}
-	return deliveryPending
-}
-
 func shapeDelivery(e *dispatch.Entry, status string, updated time.Time) deliveryObject {
 	out := deliveryObject{
 		SessionID: e.Session, Event: e.Type, EventID: e.EventID, Offset: e.Offset, Transport: e.Transport, TargetID: e.Target, Status: status,
-		Attempts: e.Attempts, LastError: stringPtr(e.Error), Code: codePtr(e.Code), CreatedAt: timePtr(e.EventTime), UpdatedAt: timePtr(updated),
+		Attempts: e.Attempts, LastError: shared.Optional(e.Error), Code: shared.Optional(e.Code), CreatedAt: shared.OptionalTime(e.EventTime), UpdatedAt: shared.OptionalTime(updated),
 	}
 	if e.ReplayOf != 0 {
 		out.ReplayOf = &e.ReplayOf
@@ -191,7 +183,7 @@ func shapeDelivery(e *dispatch.Entry, status string, updated time.Time) delivery
 
 func (d Deps) deliveryStats(ctx context.Context, hub *WatchHub) (deliveryStatsResult, error) {
 	out := deliveryStatsResult{
-		ByStatus: map[string]int{deliveryPending: 0, deliveryProcessing: 0, deliveryDelivered: 0, deliveryFailed: 0},
+		ByStatus: map[string]int{shared.Pending: 0, shared.Processing: 0, deliveryDelivered: 0, deliveryFailed: 0},
 		ByEvent:  map[string]int{}, Transports: []transportStats{},
 	}
 	tallies, err := d.Deliveries.Tallies(ctx, "")
@@ -206,11 +198,11 @@ func (d Deps) deliveryStats(ctx context.Context, hub *WatchHub) (deliveryStatsRe
 	}
 	live := d.Deliveries.Live(nil)
 	for i := range live {
-		out.ByStatus[liveStatus(&live[i])]++
+		out.ByStatus[shared.LiveStatus(&live[i])]++
 	}
 	stats := d.Deliveries.Stats()
 	out.Hub, out.Watchers = hub.figures(stats)
-	out.Notifier = notifierStats{Enabled: true, Workers: out.ByStatus[deliveryProcessing], QueueSize: out.ByStatus[deliveryPending]}
+	out.Notifier = notifierStats{Enabled: true, Workers: out.ByStatus[shared.Processing], QueueSize: out.ByStatus[shared.Pending]}
 	for _, s := range stats {
 		out.Notifier.QueueCapacity += s.Targets
 		out.Transports = append(out.Transports, transportStats{

@@ -1,4 +1,4 @@
-package methods
+package deliverymethods
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/dispatch"
 )
 
@@ -39,8 +40,8 @@ func NewWatchHub(most int) *WatchHub {
 	return &WatchHub{most: most, started: time.Now(), open: map[*hubWatch]struct{}{}}
 }
 
-// full reports whether a session's credential has reached its limit of watches; mu is held.
-func (h *WatchHub) full(session string) bool {
+// isFull reports whether a session's credential has reached its limit of watches; mu is held.
+func (h *WatchHub) isFull(session string) bool {
 	own, all := 0, 0
 	for w := range h.open {
 		if w.who.Session == session {
@@ -79,7 +80,7 @@ func (h *WatchHub) enter(w *hubWatch) (leave func(), err error) {
 	w.beat = w.since
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if w.who.Session != "" && h.full(w.who.Session) {
+	if w.who.Session != "" && h.isFull(w.who.Session) {
 		return nil, dispatch.ErrTooManyWatches
 	}
 	h.open[w] = struct{}{}
@@ -133,7 +134,7 @@ func (h *WatchHub) figures(transports []dispatch.Stats) (hubStats, []watcherObje
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	hub := hubStats{
-		WatcherCount: len(h.open), DeliveredCount: h.sent, UptimeSeconds: int64(time.Since(h.started).Seconds()), StartedAt: h.started.UTC(), LastBroadcastAt: timePtr(h.last),
+		WatcherCount: len(h.open), DeliveredCount: h.sent, UptimeSeconds: int64(time.Since(h.started).Seconds()), StartedAt: h.started.UTC(), LastBroadcastAt: shared.OptionalTime(h.last),
 	}
 	for _, t := range transports {
 		hub.BroadcastCount += t.Delivered + t.DeadLetters
@@ -141,7 +142,7 @@ func (h *WatchHub) figures(transports []dispatch.Stats) (hubStats, []watcherObje
 	watchers := make([]watcherObject, 0, len(h.open))
 	for w := range h.open {
 		watchers = append(watchers, watcherObject{
-			WatchID: w.id, SessionID: stringPtr(w.who.Session), IsAdmin: w.who.Session == "", Connected: true, ConnectedAt: w.since.UTC(),
+			WatchID: w.id, SessionID: shared.Optional(w.who.Session), IsAdmin: w.who.Session == "", Connected: true, ConnectedAt: w.since.UTC(),
 			LastEventID: w.lastID, LastHeartbeatAt: w.beat.UTC(), Filter: w.filter,
 		})
 	}

@@ -1,4 +1,4 @@
-package methods
+package deliverymethods
 
 import (
 	"context"
@@ -33,7 +33,7 @@ type pruneResult struct {
 	TotalArchiveDeletedCount uint64    `json:"total_archive_deleted_count" doc:"archive entries since the server started"`
 }
 
-func (d Deps) prune(ctx context.Context, _ *rpc.Call, p *pruneParams) (pruneResult, error) {
+func (d Deps) pruneJournal(ctx context.Context, _ *rpc.Call, p *pruneParams) (pruneResult, error) {
 	started, before := time.Now().UTC(), d.Retention.Stats().Trimmed
 	if p.OlderThanHours == 0 {
 		if err := d.Retention.Sweep(ctx); err != nil {

@@ -1,4 +1,4 @@
-package methods
+package shared
 
 import (
 	"context"
@@ -13,19 +13,19 @@ import (
 	"github.com/waystation/waystation/rpc"
 )
 
-// none is the params of methods whose only param is the session.
-type none struct{}
+// None is the params of methods whose only param is the session.
+type None struct{}
 
-// onSession registers a method that acts on the session of the call.
-func onSession[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ctx context.Context, s *bridge.Session, p *P) (R, error)) {
-	onSessionCall(reg, d, m, func(ctx context.Context, _ *rpc.Call, s *bridge.Session, p *P) (R, error) { return fn(ctx, s, p) })
+// OnSession registers a method that acts on the session of the call.
+func OnSession[P, R any](reg *rpc.Registry, b *bridge.Bridge, m rpc.Method, fn func(ctx context.Context, s *bridge.Session, p *P) (R, error)) {
+	OnSessionCall(reg, b, m, func(ctx context.Context, _ *rpc.Call, s *bridge.Session, p *P) (R, error) { return fn(ctx, s, p) })
 }
 
-// onSessionCall is onSession for methods that need the call itself.
-func onSessionCall[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (R, error)) {
+// OnSessionCall is OnSession for methods that need the call itself.
+func OnSessionCall[P, R any](reg *rpc.Registry, b *bridge.Bridge, m rpc.Method, fn func(ctx context.Context, call *rpc.Call, s *bridge.Session, p *P) (R, error)) {
 	rpc.Register(reg, m, func(ctx context.Context, call *rpc.Call, p *P) (R, error) {
 		var zero R
-		session, err := d.Bridge.Session(call.Session)
+		session, err := b.Session(call.Session)
 		if err != nil {
 			return zero, err
 		}
@@ -45,9 +45,9 @@ func onSessionCall[P, R any](reg *rpc.Registry, d Deps, m rpc.Method, fn func(ct
 	})
 }
 
-// messageID returns the id of a message that a call with an idempotency key sends, in whatsmeow's format; empty when
+// MessageID returns the id of a message that a call with an idempotency key sends, in whatsmeow's format; empty when
 // the call has no key. A call that sends several messages numbers them.
-func messageID(call *rpc.Call, n int) string {
+func MessageID(call *rpc.Call, n int) string {
 	once, ok := call.OnceID()
 	if !ok {
 		return ""
@@ -59,8 +59,8 @@ func messageID(call *rpc.Call, n int) string {
 	return whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(once[:random]))
 }
 
-// value converts the return value of an operation to a result that is never null.
-func value[T any](result *T, err error) (T, error) {
+// Value converts the return value of an operation to a result that is never null.
+func Value[T any](result *T, err error) (T, error) {
 	if err != nil || result == nil {
 		var zero T
 		return zero, err

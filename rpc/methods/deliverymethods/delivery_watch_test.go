@@ -1,4 +1,4 @@
-package methods_test
+package deliverymethods_test
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func TestDeliveryWatch(t *testing.T) {
 			t.Errorf("number %d: %v", i, got)
 		}
 	}
-	o.append("bert", "Call")
+	o.appendEvent("bert", "Call")
 	if got := o.next(notes, "delivery.update")["delivery"].(map[string]any); got["event"] != "Call" || got["status"] != "failed" || got["session_id"] != "bert" || got["payload"] != nil {
 		t.Errorf("live: %v", got)
 	}
@@ -95,19 +95,19 @@ func TestDeliveryWatch(t *testing.T) {
 	if got := o.next(notes, "delivery.update")["delivery"].(map[string]any); got["delivery_id"] != id(2) || got["payload"] == nil {
 		t.Errorf("stored: %v", got)
 	}
-	o.append("bert", "Message")
-	o.append("anna", "Call")
-	o.append("anna", "Message")
+	o.appendEvent("bert", "Message")
+	o.appendEvent("anna", "Call")
+	o.appendEvent("anna", "Message")
 	if got := o.next(notes, "delivery.update")["delivery"].(map[string]any); got["session_id"] != "anna" || got["event"] != "Message" {
 		t.Errorf("live: %v", got)
 	}
 	stop()
 
 	// A pending delivery has no id and is sent once for each attempt.
-	o.put("waits", "carl")
+	o.putTarget("waits", "carl")
 	notes, stop = o.watch(asAdmin(), params{"status": "pending"})
 	o.next(notes, "delivery.watching")
-	o.append("carl", "Message")
+	o.appendEvent("carl", "Message")
 	if got := o.next(notes, "delivery.update")["delivery"].(map[string]any); got["delivery_id"] != nil || got["session_id"] != "carl" || got["status"] != "pending" {
 		t.Errorf("waiting: %v", got)
 	}
@@ -145,7 +145,7 @@ func TestDeliveryPrune(t *testing.T) {
 }
 
 func TestWatchRefusals(t *testing.T) {
-	o := newOffice(t)
+	o := newDispatchWorld(t)
 	for _, c := range []struct {
 		who    rpc.Principal
 		method string

@@ -1,4 +1,4 @@
-package methods
+package shared
 
 import (
 	"cmp"
@@ -12,6 +12,9 @@ import (
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/kit/refusal"
 )
+
+// WatchRetry is the retry hint when the limit of open watches is reached.
+const WatchRetry = 5 * time.Second
 
 // reasonCodes maps each reason of the bridge to its code. A test checks that the table is complete.
 var reasonCodes = map[wa.Reason]struct {
@@ -45,7 +48,7 @@ func MapError(err error) *rpc.Error {
 		case errors.Is(err, dispatch.ErrTooMany):
 			return rpc.Conflict("too many replays are pending: repeat the call when some of them have ended")
 		case errors.Is(err, dispatch.ErrTooManyWatches):
-			return rpc.RateLimited("too many open watches", watchRetry)
+			return rpc.RateLimited("too many open watches", WatchRetry)
 		case errors.Is(err, dispatch.ErrClosed):
 			return rpc.ShuttingDown(0)
 		}
@@ -61,7 +64,7 @@ func MapError(err error) *rpc.Error {
 	}
 	switch {
 	case e.Reason == wa.ReasonBadParam:
-		return rpc.InvalidParams(pointer(e.Field), message)
+		return rpc.InvalidParams(Pointer(e.Field), message)
 	case e.OutcomeUnknown:
 		out := rpc.OutcomeUnknown(message, e.MessageID)
 		out.Code, out.Reason = mapped.code, cmp.Or(string(e.Kind), out.Reason)
@@ -90,23 +93,23 @@ func MapError(err error) *rpc.Error {
 	return out
 }
 
-// pointer returns the JSON pointer of a field in the bridge's notation: parts joined by slashes.
-func pointer(field string) string {
+// Pointer returns the JSON pointer of a field in the bridge's notation: parts joined by slashes.
+func Pointer(field string) string {
 	if field == "" || strings.HasPrefix(field, "/") {
 		return field
 	}
 	return "/" + field
 }
 
-// refusedFields returns the fields of rejected settings, below a pointer. It returns nil for other errors.
-func refusedFields(below string, err error) *rpc.Error {
+// RefusedFields returns the fields of rejected settings, below a pointer. It returns nil for other errors.
+func RefusedFields(below string, err error) *rpc.Error {
 	var bad refusal.Problems
 	if !errors.As(err, &bad) {
 		return nil
 	}
 	fields := make(rpc.Fields, len(bad))
 	for i, p := range bad {
-		fields[i] = rpc.Field{Pointer: below + pointer(p.Field), Problem: p.Text}
+		fields[i] = rpc.Field{Pointer: below + Pointer(p.Field), Problem: p.Text}
 	}
 	return rpc.InvalidFields(fields)
 }

@@ -1,4 +1,4 @@
-package methods_test
+package deliverymethods_test
 
 import (
 	"fmt"
@@ -169,11 +169,11 @@ func TestArchiveReplayElsewhere(t *testing.T) {
 
 // A session's credential can neither list nor replay entries of the operator's global targets.
 func TestTargetsOfTheOperator(t *testing.T) {
-	o := newOffice(t)
-	o.put("global/anna", "anna")
-	o.put("own", "anna")
+	o := newDispatchWorld(t)
+	o.putTarget("global/anna", "anna")
+	o.putTarget("own", "anna")
 	o.refuse.Store(true)
-	o.append("anna", "Message")
+	o.appendEvent("anna", "Message")
 	all := o.until(asAdmin(), "archive.list", nil, total(2)).list("entries")
 	global := all[0]["entry_id"]
 	if all[1]["target_id"] == "global/anna" {
@@ -204,8 +204,8 @@ func TestTargetsOfTheOperator(t *testing.T) {
 	if stats := o.deliver.Stats()[0]; stats.Attempts != 2 {
 		t.Errorf("%d attempts", stats.Attempts)
 	}
-	o.put("global/waits", "anna")
-	o.append("anna", "Call")
+	o.putTarget("global/waits", "anna")
+	o.appendEvent("anna", "Call")
 	pending := func(r result) bool { return len(r.list("deliveries")) == 1 }
 	o.until(asAdmin(), "delivery.list", params{"status": "pending"}, pending)
 	if r := o.call(anna, "delivery.list", params{"status": "pending"}); pending(r) {
@@ -215,10 +215,10 @@ func TestTargetsOfTheOperator(t *testing.T) {
 
 func TestDeliveries(t *testing.T) {
 	o := filledWorld(t)
-	o.put("hangs", "anna")
-	o.put("waits", "bert")
-	o.append("anna", "Call")
-	o.append("bert", "Call")
+	o.putTarget("hangs", "anna")
+	o.putTarget("waits", "bert")
+	o.appendEvent("anna", "Call")
+	o.appendEvent("bert", "Call")
 	o.until(asAdmin(), "archive.list", nil, total(6))
 	first := o.call(asAdmin(), "delivery.list", params{"limit": 4})
 	list := first.list("deliveries")

@@ -1,4 +1,4 @@
-package methods_test
+package deliverymethods_test
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/deliverymethods"
 	"github.com/waystation/waystation/transports/webhook"
 )
 
@@ -14,7 +14,7 @@ import (
 func TestReceiveTest(t *testing.T) {
 	registry := func(perSecond int) *rpc.Registry {
 		calls := rpc.NewRegistry(rpc.Options{})
-		methods.RegisterWebhook(calls, methods.Deps{TestReceiver: webhook.NewTestReceiver(perSecond)})
+		deliverymethods.Register(calls, deliverymethods.Deps{TestReceiver: webhook.NewTestReceiver(perSecond)})
 		return calls
 	}
 	calls := registry(2)
@@ -59,7 +59,7 @@ func TestReceiveTest(t *testing.T) {
 		t.Errorf("switched off: %v", failed)
 	}
 	calls = rpc.NewRegistry(rpc.Options{})
-	methods.RegisterWebhook(calls, methods.Deps{})
+	deliverymethods.Register(calls, deliverymethods.Deps{})
 	if tests := list(admin); len(tests) != 0 {
 		t.Errorf("without a receiver: %v", tests)
 	}

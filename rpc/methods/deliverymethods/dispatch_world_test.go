@@ -1,4 +1,4 @@
-package methods_test
+package deliverymethods_test
 
 import (
 	"context"
@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/rpc"
-	"github.com/waystation/waystation/rpc/methods"
+	"github.com/waystation/waystation/rpc/methods/deliverymethods"
+	"github.com/waystation/waystation/rpc/methods/shared"
 	"github.com/waystation/waystation/transports/dispatch"
 	"github.com/waystation/waystation/transports/journal"
 )
@@ -38,7 +39,7 @@ func (o *dispatchWorld) Deliver(ctx context.Context, t dispatch.Target, _ *dispa
 	return 200, nil
 }
 
-func newOffice(t *testing.T) *dispatchWorld {
+func newDispatchWorld(t *testing.T) *dispatchWorld {
 	t.Helper()
 	db, log := openJournal(t)
 	deliver, err := dispatch.Open(t.Context(), db, log, dispatch.Config{DrainTimeout: 10 * time.Millisecond})
@@ -51,16 +52,15 @@ func newOffice(t *testing.T) *dispatchWorld {
 		}
 	})
 	o := &dispatchWorld{t: t, calls: rpc.NewRegistry(rpc.Options{}), journal: log, deliver: deliver}
-	o.calls.MapError = methods.MapError
-	methods.RegisterArchive(o.calls, methods.Deps{Deliveries: deliver})
-	methods.RegisterDelivery(o.calls, methods.Deps{Deliveries: deliver, Retention: log})
+	o.calls.MapError = shared.MapError
+	deliverymethods.Register(o.calls, deliverymethods.Deps{Deliveries: deliver, Retention: log})
 	if err := deliver.AddSink("webhook", o, dispatch.Policy{}); err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
-func (o *dispatchWorld) put(id, session string) {
+func (o *dispatchWorld) putTarget(id, session string) {
 	o.t.Helper()
 	target := dispatch.Target{Transport: "webhook", ID: id, Session: session, Filter: dispatch.Filter{Events: []string{"*"}}}
 	if err := o.deliver.PutTargets(o.t.Context(), target); err != nil {
@@ -68,7 +68,7 @@ func (o *dispatchWorld) put(id, session string) {
 	}
 }
 
-func (o *dispatchWorld) append(session, kind string) {
+func (o *dispatchWorld) appendEvent(session, kind string) {
 	o.t.Helper()
 	if _, err := o.journal.Append(o.t.Context(), session, journal.Record{Type: kind, Data: json.RawMessage(`{"text":"hello"}`)}); err != nil {
 		o.t.Fatal(err)
@@ -125,16 +125,16 @@ func total(n int) func(result) bool {
 
 // filled has two delivered events of anna, then a dead letter of each session.
 func filledWorld(t *testing.T) *dispatchWorld {
-	o := newOffice(t)
-	o.put("hook-a", "anna")
-	o.put("hook-b", "bert")
-	o.append("anna", "Message")
-	o.append("anna", "Receipt")
+	o := newDispatchWorld(t)
+	o.putTarget("hook-a", "anna")
+	o.putTarget("hook-b", "bert")
+	o.appendEvent("anna", "Message")
+	o.appendEvent("anna", "Receipt")
 	o.until(asAdmin(), "archive.list", nil, total(2))
 	o.refuse.Store(true)
-	o.append("anna", "Message")
+	o.appendEvent("anna", "Message")
 	o.until(asAdmin(), "archive.list", nil, total(3))
-	o.append("bert", "Message")
+	o.appendEvent("bert", "Message")
 	o.until(asAdmin(), "archive.list", nil, total(4))
 	return o
 }
