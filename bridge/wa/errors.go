@@ -44,6 +44,9 @@ const (
 // KindReachoutTimelock is the kind of a refused message to a new contact. Error.RetryAt holds the end of the restriction.
 const KindReachoutTimelock Kind = "reachout_timelock"
 
+// KindSendGovernor is the kind of a send that the session's send governor does not permit at present. Error.RetryAt holds the time of a retry.
+const KindSendGovernor Kind = "send_governor"
+
 // Reasons lists every Reason, for tables that must cover all of them.
 var Reasons = []Reason{
 	ReasonNotFound, ReasonConflict, ReasonNotConnected, ReasonBadParam, ReasonWhatsApp, ReasonTimeout,
